@@ -1,0 +1,39 @@
+/** Sample encodings of PCM the library reads; all little endian. `mulaw` is 8-bit G.711 µ-law. */
+export type SampleEncoding = 's16le' | 's24le' | 's32le' | 'f32le' | 'u8' | 'mulaw'
+
+/** What a run of PCM bytes is. */
+export interface AudioFormat {
+  /** Samples per second of each channel, in Hz. */
+  sampleRate: number
+  /** Interleaved channels, 1 to 8. */
+  channels: number
+  encoding: SampleEncoding
+}
+
+/** All encodings, for validation and tests. */
+export const sampleEncodings = ['s16le', 's24le', 's32le', 'f32le', 'u8', 'mulaw'] as const satisfies SampleEncoding[]
+
+/** Bytes of one sample of one channel. */
+export const bytesPerSample: Readonly<Record<SampleEncoding, number>> = {
+  s16le: 2,
+  s24le: 3,
+  s32le: 4,
+  f32le: 4,
+  u8: 1,
+  mulaw: 1,
+}
+
+/** Bytes of one sample of every channel. */
+export function blockSize(format: AudioFormat): number {
+  return bytesPerSample[format.encoding] * format.channels
+}
+
+/** Milliseconds that `bytes` bytes of `format` last; may be fractional. */
+export function bytesToMs(bytes: number, format: AudioFormat): number {
+  return (bytes * 1000) / (blockSize(format) * format.sampleRate)
+}
+
+/** Bytes that last `ms` milliseconds, rounded up to a whole block. 50 ms of 16 kHz mono PCM16 are 1600 bytes. */
+export function msToBytes(ms: number, format: AudioFormat): number {
+  return Math.ceil((ms * format.sampleRate) / 1000) * blockSize(format)
+}

@@ -1,0 +1,96 @@
+/**
+ * What travels between the stages. All times are integer milliseconds of the stream, counted from its first audio
+ * sample; they never restart.
+ */
+
+/** One recognised word. */
+export interface Word {
+  /** The word as shown, punctuation attached. */
+  text: string
+  /** First millisecond of the word in the stream. */
+  start: number
+  /** Millisecond in the stream at which the word ends; may equal `start`. */
+  end: number
+  /** How sure the recogniser is, from 0 to 1. */
+  confidence: number
+  /** Speaker label (`A`, `B`, …); absent where the engine could not attribute the word. */
+  speaker?: string
+  /** Whether the word can still change: `true` means it cannot, except by a revision. */
+  final: boolean
+}
+
+/** A stretch of speech between two silences, possibly of several speakers. */
+export interface Turn {
+  /** Identity of the socket session the turn came from. */
+  sessionId: string
+  /** Unique and rising for the whole stream. */
+  order: number
+  /** 0 at first; a turn that comes again with a higher revision replaces the earlier one whole. */
+  revision: number
+  /** `true` once the turn is final; `false` for a partial. */
+  endOfTurn: boolean
+  /** Whether punctuation and casing have been applied. */
+  formatted: boolean
+  /** The whole text of the turn. */
+  transcript: string
+  /** Dominant speaker of the turn; absent where it could not be attributed. */
+  speaker?: string
+  /** Name of the channel the turn was heard on, when channels are kept apart. */
+  channel?: string
+  words: Word[]
+  /** First millisecond of the first word. */
+  start: number
+  /** Last millisecond of the last word. */
+  end: number
+  /** BCP-47 or ISO 639-1 code, when language detection is on. */
+  language?: string
+}
+
+/** A run of words of one speaker inside one turn. */
+export interface Segment {
+  /** Speaker of all words of the run; absent where unattributed. */
+  speaker?: string
+  channel?: string
+  /** First millisecond of the first word. */
+  start: number
+  /** Last millisecond of the last word. */
+  end: number
+  /** The words joined by single spaces. */
+  text: string
+  words: Word[]
+  /** The turn this run was cut from. */
+  turn: { order: number; revision: number }
+}
+
+/** What is shown on the screen, and when. */
+export interface Cue {
+  /** From 1, rising by 1. */
+  index: number
+  /** Millisecond in the stream at which the cue appears. */
+  start: number
+  /** Millisecond in the stream at which the cue disappears; greater than `start`. */
+  end: number
+  /** Speaker of all words of the cue; absent where unattributed. */
+  speaker?: string
+  /** Lines as shown, without speaker label and without any format's escapes. */
+  lines: string[]
+  words: Word[]
+}
+
+/** What a sink accepts; told apart by {@link isTurn}, {@link isSegment} and {@link isCue}. */
+export type Captionable = Turn | Segment | Cue
+
+/** Whether `value` is a {@link Turn}. */
+export function isTurn(value: Captionable): value is Turn {
+  return 'endOfTurn' in value
+}
+
+/** Whether `value` is a {@link Segment}. */
+export function isSegment(value: Captionable): value is Segment {
+  return 'turn' in value
+}
+
+/** Whether `value` is a {@link Cue}. */
+export function isCue(value: Captionable): value is Cue {
+  return 'lines' in value
+}

@@ -1,0 +1,66 @@
+import { ConfigurationError } from './errors.ts'
+
+/** How a rejected value is shown: short, and never a function's source or an object's secrets. */
+function show(value: unknown): string {
+  if (typeof value === 'string') return `'${value.length > 60 ? `${value.slice(0, 57)}...` : value}'`
+  if (value === null || ['number', 'boolean', 'bigint', 'undefined'].includes(typeof value)) return String(value)
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}
+
+/** The one sentence with which every option is refused. */
+export function invalidOption(name: string, rule: string, value: unknown): ConfigurationError {
+  return new ConfigurationError('INVALID_OPTION', `${name}, when given, must be ${rule}; got ${show(value)}`, {
+    option: name,
+  })
+}
+
+/** Refuses anything but an integer within `[min, max]`; `undefined` passes. `unit` is e.g. `milliseconds`. */
+export function checkInteger(name: string, value: unknown, min: number, max = Number.MAX_SAFE_INTEGER, unit = ''): void {
+  if (value === undefined) return
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return
+  const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
+  throw invalidOption(name, `an integer ${range}${unit && ` ${unit}`}`, value)
+}
+
+/** Refuses anything but a finite number within `[min, max]`; `undefined` passes. */
+export function checkNumber(name: string, value: unknown, min: number, max: number, unit = ''): void {
+  if (value === undefined) return
+  if (typeof value === 'number' && value >= min && value <= max) return
+  throw invalidOption(name, `a number from ${min} to ${max}${unit && ` ${unit}`}`, value)
+}
+
+/** Refuses anything but `true` or `false`; `undefined` passes. */
+export function checkBoolean(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'boolean') throw invalidOption(name, 'true or false', value)
+}
+
+/** Refuses anything but a string of `min` to `max` characters; `undefined` passes. */
+export function checkString(name: string, value: unknown, min = 1, max = 65_536): void {
+  if (value === undefined) return
+  if (typeof value === 'string' && value.length >= min && value.length <= max) return
+  throw invalidOption(name, `a string of ${min} to ${max} characters`, value)
+}
+
+/** Refuses anything that is not one of `allowed`; `undefined` passes. */
+export function checkOneOf(name: string, value: unknown, allowed: readonly (string | number)[]): void {
+  if (value === undefined || allowed.includes(value as string | number)) return
+  const shown = allowed.map((item) => (typeof item === 'string' ? `'${item}'` : String(item)))
+  throw invalidOption(name, shown.length > 1 ? `${shown.slice(0, -1).join(', ')} or ${shown.at(-1)}` : shown.join(''), value)
+}
+
+/** Refuses option names that do not exist, so that a misspelling is not silently the default. */
+export function checkKnown(where: string, options: object, known: readonly string[]): void {
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) {
+      throw new ConfigurationError('INVALID_OPTION', `${where} has no option ${name}; it has ${known.join(', ')}`, {
+        option: name,
+      })
+    }
+  }
+}
+
+/** Refuses anything that is not an `AbortSignal`; `undefined` passes. */
+export function checkSignal(name: string, value: unknown): void {
+  if (value !== undefined && !(value instanceof AbortSignal)) throw invalidOption(name, 'an AbortSignal', value)
+}

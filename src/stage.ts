@@ -1,0 +1,44 @@
+import type { Readable, Writable } from 'node:stream'
+import type { AudioFormat } from './audio/format.ts'
+
+/**
+ * How stages learn of each other without the user wiring anything: `.pipe()` (and so `pipeline()`) tells the lower
+ * stage about the upper one, and well-known symbols on the upper one say what it can do.
+ */
+
+/**
+ * A method of FFmpeg-backed stages: asks for WAV in `format` instead of the input's own. Returns `false` once the
+ * process runs, since the header is out by then.
+ */
+export const requestFormat = Symbol.for('diarize-stream.requestFormat')
+
+/** A field of stages whose output is headerless PCM: the {@link AudioFormat} of it. */
+export const pcmFormat = Symbol.for('diarize-stream.pcmFormat')
+
+/** A stage as its downstream neighbour sees it. */
+export interface UpstreamStage extends Readable {
+  [requestFormat]?: (format: AudioFormat) => boolean
+  [pcmFormat]?: AudioFormat
+}
+
+/** Calls `listener` with each stage that is piped into `stage`, before any of its data. */
+export function onUpstream(stage: Writable, listener: (upstream: UpstreamStage) => void): void {
+  stage.on('pipe', (upstream) => listener(upstream as UpstreamStage))
+}
+
+/**
+ * Events that concern every stage below the one that emits them, and so are passed on downstream: `session` and `gap`
+ * become JSONL records, `warning` reaches whoever listens on the last stage only.
+ */
+export const relayedEvents = ['session', 'gap'] as const
+
+/** Re-emits the {@link relayedEvents} of whatever is piped into `stage` on `stage` itself. */
+export function relayEvents(stage: Writable): void {
+  onUpstream(stage, (upstream) => {
+    for (const event of relayedEvents) {
+      upstream.on(event, (record: unknown) => {
+        stage.emit(event, record)
+      })
+    }
+  })
+}
