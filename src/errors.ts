@@ -53,7 +53,7 @@ export interface ErrorFacts {
  */
 export class DiarizeStreamError extends Error {
   readonly code: ErrorCode
-  readonly retryable: boolean;
+  readonly retryable: boolean
   readonly [fact: string]: unknown
 
   constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {

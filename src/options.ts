@@ -16,7 +16,13 @@ export function invalidOption(name: string, rule: string, value: unknown): Confi
 }
 
 /** Refuses anything but an integer within `[min, max]`; `undefined` passes. `unit` is e.g. `milliseconds`. */
-export function checkInteger(name: string, value: unknown, min: number, max = Number.MAX_SAFE_INTEGER, unit = ''): void {
+export function checkInteger(
+  name: string,
+  value: unknown,
+  min: number,
+  max = Number.MAX_SAFE_INTEGER,
+  unit = '',
+): void {
   if (value === undefined) return
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
@@ -46,7 +52,11 @@ export function checkString(name: string, value: unknown, min = 1, max = 65_536)
 export function checkOneOf(name: string, value: unknown, allowed: readonly (string | number)[]): void {
   if (value === undefined || allowed.includes(value as string | number)) return
   const shown = allowed.map((item) => (typeof item === 'string' ? `'${item}'` : String(item)))
-  throw invalidOption(name, shown.length > 1 ? `${shown.slice(0, -1).join(', ')} or ${shown.at(-1)}` : shown.join(''), value)
+  throw invalidOption(
+    name,
+    shown.length > 1 ? `${shown.slice(0, -1).join(', ')} or ${shown.at(-1)}` : shown.join(''),
+    value,
+  )
 }
 
 /** Refuses option names that do not exist, so that a misspelling is not silently the default. */

@@ -10,7 +10,7 @@ export function redact(text: string, secrets: readonly string[] = []): string {
   let clean = text
   for (const secret of secrets) if (secret !== '') clean = clean.replaceAll(secret, HIDDEN)
   return clean
-    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, `$1${HIDDEN}@`)
+    .replaceAll(/(?<![a-z0-9+.-])([a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, `$1${HIDDEN}@`)
     .replaceAll(
       /([?&](?:token|api_?key|key|access_token|auth|password|secret|signature|webhook_auth_header_value)=)[^&\s'"]*/gi,
       `$1${HIDDEN}`,

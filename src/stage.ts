@@ -23,7 +23,7 @@ export interface UpstreamStage extends Readable {
 
 /** Calls `listener` with each stage that is piped into `stage`, before any of its data. */
 export function onUpstream(stage: Writable, listener: (upstream: UpstreamStage) => void): void {
-  stage.on('pipe', (upstream) => listener(upstream as UpstreamStage))
+  stage.on('pipe', (upstream) => listener(upstream))
 }
 
 /**
