@@ -37,3 +37,29 @@ export function bytesToMs(bytes: number, format: AudioFormat): number {
 export function msToBytes(ms: number, format: AudioFormat): number {
   return Math.ceil((ms * format.sampleRate) / 1000) * blockSize(format)
 }
+
+/** Rates the library reads, in Hz; anything else in a header is damage. */
+export const sampleRateRange = { min: 1000, max: 768_000 } as const
+
+/** Most interleaved channels the library reads. */
+export const maxChannels = 8
+
+/** The byte that, repeated, is silence (for `f32le` and signed integers: zeros). */
+export const silenceByte: Readonly<Record<SampleEncoding, number>> = {
+  s16le: 0x00,
+  s24le: 0x00,
+  s32le: 0x00,
+  f32le: 0x00,
+  u8: 0x80,
+  mulaw: 0xff,
+}
+
+/** Whether two formats are the same in every field. */
+export function sameFormat(a: AudioFormat, b: AudioFormat): boolean {
+  return a.sampleRate === b.sampleRate && a.channels === b.channels && a.encoding === b.encoding
+}
+
+/** A format in words for messages: `48000 Hz, 2 channels, s16le`. */
+export function describeFormat(format: AudioFormat): string {
+  return `${format.sampleRate} Hz, ${format.channels === 1 ? 'mono' : `${format.channels} channels`}, ${format.encoding}`
+}

@@ -1,0 +1,70 @@
+import { bytesPerSample, type SampleEncoding } from './format.ts'
+import { mulawToInt16 } from './mulaw.ts'
+
+/** What one sample of an encoding is worth, read from `view` at byte `at`, within [-1, 1]. */
+type ReadSample = (view: DataView, at: number) => number
+
+const readers: Readonly<Record<SampleEncoding, ReadSample>> = {
+  s16le: (view, at) => view.getInt16(at, true) / 32_768,
+  s24le: (view, at) => (view.getUint16(at, true) + view.getInt8(at + 2) * 65_536) / 8_388_608,
+  s32le: (view, at) => view.getInt32(at, true) / 2_147_483_648,
+  f32le: (view, at) => {
+    const value = view.getFloat32(at, true)
+    return Number.isFinite(value) ? Math.min(1, Math.max(-1, value)) : 0
+  },
+  u8: (view, at) => (view.getUint8(at) - 128) / 128,
+  mulaw: (view, at) => (mulawToInt16[view.getUint8(at)] ?? 0) / 32_768,
+}
+
+/**
+ * Samples of PCM bytes as numbers within [-1, 1], channels still interleaved. `bytes` may start at any address and must
+ * hold whole samples. Floats beyond ±1 are clipped; NaN and infinities, which some recorders leave in gaps, are 0.
+ */
+export function decodeSamples(bytes: Uint8Array, encoding: SampleEncoding): Float32Array {
+  const step = bytesPerSample[encoding]
+  const read = readers[encoding]
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const samples = new Float32Array(Math.floor(bytes.byteLength / step))
+  for (let i = 0, at = 0; i < samples.length; i++, at += step) samples[i] = read(view, at)
+  return samples
+}
+
+/** One channel from `channels` interleaved ones: their mean. A single channel is returned as it is, not copied. */
+export function mixToMono(interleaved: Float32Array, channels: number): Float32Array {
+  if (channels === 1) return interleaved
+  const mono = new Float32Array(Math.floor(interleaved.length / channels))
+  for (let i = 0, at = 0; i < mono.length; i++) {
+    let sum = 0
+    for (let channel = 0; channel < channels; channel++) sum += interleaved[at++]!
+    mono[i] = sum / channels
+  }
+  return mono
+}
+
+/** The nearest 16-bit value of a sample within [-1, 1]; beyond that it is clipped. */
+function toInt16(sample: number): number {
+  const scaled = Math.floor(sample * 32_768 + 0.5)
+  return scaled > 32_767 ? 32_767 : scaled < -32_768 ? -32_768 : scaled
+}
+
+/** PCM16 little-endian bytes of samples within [-1, 1], rounded to nearest and clipped. */
+export function encodeS16(samples: Float32Array): Buffer {
+  const bytes = Buffer.allocUnsafe(samples.length * 2)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  for (let i = 0; i < samples.length; i++) view.setInt16(i * 2, toInt16(samples[i]!), true)
+  return bytes
+}
+
+/** 16-bit samples as numbers within [-1, 1). Exact: {@link floatToInt16} gives the same samples back. */
+export function int16ToFloat(samples: Int16Array): Float32Array {
+  const floats = new Float32Array(samples.length)
+  for (let i = 0; i < samples.length; i++) floats[i] = samples[i]! / 32_768
+  return floats
+}
+
+/** Samples within [-1, 1] as 16-bit ones, rounded to nearest and clipped. */
+export function floatToInt16(samples: Float32Array): Int16Array {
+  const integers = new Int16Array(samples.length)
+  for (let i = 0; i < samples.length; i++) integers[i] = toInt16(samples[i]!)
+  return integers
+}

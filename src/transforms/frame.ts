@@ -1,0 +1,148 @@
+import type { Transform } from 'node:stream'
+import { maxChannels, msToBytes, sampleRateRange, silenceByte, type AudioFormat } from '../audio/format.ts'
+import { Framer } from '../audio/framer.ts'
+import { PcmInput } from '../audio/pcm-input.ts'
+import { ConfigurationError, InputError } from '../errors.ts'
+import { checkInteger, checkKnown, checkOneOf, checkSignal } from '../options.ts'
+import { onUpstream, pcmFormat, relayEvents, type UpstreamStage } from '../stage.ts'
+import { PiecewiseTransform } from './piecewise.ts'
+
+/** Options of {@link frame}. */
+export interface FrameOptions {
+  /**
+   * Length of a frame in milliseconds, an integer from 50 to 1000.
+   * @defaultValue 50
+   */
+  duration?: number
+  /**
+   * Samples per second of the input, in Hz.
+   * @defaultValue what the stage above gives, else 16000
+   */
+  sampleRate?: number
+  /**
+   * Encoding of the input: `s16le` or `mulaw`.
+   * @defaultValue what the stage above gives, else `s16le`
+   */
+  encoding?: 's16le' | 'mulaw'
+  /**
+   * Interleaved channels of the input, 1 to 8.
+   * @defaultValue what the stage above gives, else 1
+   */
+  channels?: number
+  /** Ends the stage with an `AbortError`. */
+  signal?: AbortSignal
+}
+
+const defaults = { duration: 50, format: { sampleRate: 16_000, channels: 1, encoding: 's16le' } } as const
+const encodings: readonly string[] = ['s16le', 'mulaw'] satisfies FrameOptions['encoding'][]
+/** 100 ms of PCM16 at 16 kHz on the way in, 200 ms of shortest frames on the way out. */
+const bufferedBytes = 3200
+const bufferedFrames = 4
+
+class Frame extends PiecewiseTransform {
+  readonly #options: FrameOptions
+  #upstream: UpstreamStage | undefined
+  #input: PcmInput | undefined
+  #framer: Framer | undefined
+  #format: AudioFormat | undefined
+  #empty = true
+
+  constructor(options: FrameOptions) {
+    super({
+      readableObjectMode: true,
+      readableHighWaterMark: bufferedFrames,
+      writableHighWaterMark: bufferedBytes,
+      ...(options.signal !== undefined && { signal: options.signal }),
+    })
+    this.#options = options
+    relayEvents(this)
+    onUpstream(this, (upstream) => {
+      this.#upstream ??= upstream
+    })
+  }
+
+  /** What the frames hold; may still change until something is piped in, and not after the first byte. */
+  get [pcmFormat](): AudioFormat {
+    if (this.#format !== undefined) return this.#format
+    const above = this.#upstream?.[pcmFormat] ?? defaults.format
+    return {
+      sampleRate: this.#options.sampleRate ?? above.sampleRate,
+      channels: this.#options.channels ?? above.channels,
+      encoding: this.#options.encoding ?? above.encoding,
+    }
+  }
+
+  #start(): { input: PcmInput; framer: Framer } {
+    const format = this[pcmFormat]
+    const above = this.#upstream?.[pcmFormat]
+    for (const fact of ['sampleRate', 'channels', 'encoding'] as const) {
+      if (above === undefined || format[fact] === above[fact]) continue
+      throw invalidPipeline(`frame() was told ${fact} ${format[fact]}, but the stage above gives ${above[fact]}`)
+    }
+    if (!encodings.includes(format.encoding)) {
+      throw invalidPipeline(`frame() takes s16le or mulaw, but the stage above gives ${format.encoding}`)
+    }
+    this.#format = format
+    this.#input = new PcmInput('frame()', format)
+    const frameBytes = msToBytes(this.#options.duration ?? defaults.duration, format)
+    this.#framer = new Framer(frameBytes, silenceByte[format.encoding])
+    return { input: this.#input, framer: this.#framer }
+  }
+
+  #frames(audio: Buffer, framer: Framer): Buffer[] {
+    if (audio.length > 0) this.#empty = false
+    return framer.push(audio)
+  }
+
+  protected override *pieces(chunk: Buffer): Iterable<Buffer> {
+    const { input, framer } =
+      this.#input !== undefined && this.#framer !== undefined
+        ? { input: this.#input, framer: this.#framer }
+        : this.#start()
+    yield* this.#frames(input.push(chunk), framer)
+  }
+
+  protected override *lastPieces(): Iterable<Buffer> {
+    const input = this.#input
+    const framer = this.#framer
+    if (input !== undefined && framer !== undefined) yield* this.#frames(input.flush(), framer)
+    if (input === undefined || framer === undefined || this.#empty) {
+      throw new InputError('NO_AUDIO', 'The input of frame() ended without audio: nothing to caption')
+    }
+    if (input.heldBytes > 0) {
+      this.emit('warning', {
+        code: 'PARTIAL_SAMPLE',
+        message: `The input ended within a sample; its last ${input.heldBytes} bytes were dropped`,
+        bytes: input.heldBytes,
+      })
+    }
+    const last = framer.flush()
+    if (last !== undefined) yield last
+  }
+}
+
+function invalidPipeline(what: string): ConfigurationError {
+  return new ConfigurationError('INVALID_PIPELINE', `${what}: put resample() between, or leave the option out`)
+}
+
+/**
+ * Cuts PCM into frames of one length, the unit in which audio is sent: 50 ms are 1600 bytes at 16 kHz. The last frame is
+ * padded with silence.
+ *
+ * In: headerless PCM bytes of mono or interleaved channels, as {@link resample} gives them (a WAV stream of exactly that
+ * format is taken too). Out: objects, each a `Buffer` of one frame; do not change them, they may share memory.
+ *
+ * Emits `warning` with code `PARTIAL_SAMPLE` when the input ends within a sample. Fails with `NO_AUDIO` when no sample
+ * came in, and with `INVALID_PIPELINE` when the input is not the PCM it should be.
+ *
+ * @throws ConfigurationError `INVALID_OPTION`
+ */
+export function frame(options: FrameOptions = {}): Transform {
+  checkKnown('frame()', options, ['duration', 'sampleRate', 'encoding', 'channels', 'signal'])
+  checkInteger('duration', options.duration, 50, 1000, 'milliseconds')
+  checkInteger('sampleRate', options.sampleRate, sampleRateRange.min, sampleRateRange.max, 'Hz')
+  checkOneOf('encoding', options.encoding, encodings)
+  checkInteger('channels', options.channels, 1, maxChannels)
+  checkSignal('signal', options.signal)
+  return new Frame({ ...options })
+}

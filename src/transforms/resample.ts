@@ -1,0 +1,185 @@
+import type { Transform } from 'node:stream'
+import { checkFormat } from '../audio/check-format.ts'
+import { describeFormat, msToBytes, type AudioFormat } from '../audio/format.ts'
+import { PcmConverter } from '../audio/pcm-converter.ts'
+import { parseWavHeader } from '../audio/wav.ts'
+import { WavReader } from '../audio/wav-reader.ts'
+import { ConfigurationError, InputError } from '../errors.ts'
+import { checkInteger, checkKnown, checkOneOf, checkSignal } from '../options.ts'
+import { onUpstream, pcmFormat, relayEvents, requestFormat, type UpstreamStage } from '../stage.ts'
+import { PiecewiseTransform } from './piecewise.ts'
+
+/** Options of {@link resample}. */
+export interface ResampleOptions {
+  /**
+   * Samples per second that go out, in Hz, from 8000 to 96000.
+   * @defaultValue 16000
+   */
+  sampleRate?: number
+  /**
+   * Channels that go out; several that come in are mixed into their mean.
+   * @defaultValue 1
+   */
+  channels?: 1
+  /**
+   * What comes in, when it is headerless PCM. All bytes are then samples; a WAV header among them is not looked for.
+   * @defaultValue what the WAV header, or the stage above, says
+   */
+  input?: AudioFormat
+  /** Ends the stage with an `AbortError`. */
+  signal?: AbortSignal
+}
+
+const defaults = { sampleRate: 16_000, channels: 1 } as const
+/** 100 ms of PCM16 at 16 kHz, on both sides. */
+const bufferedBytes = 3200
+
+class Resample extends PiecewiseTransform {
+  readonly [pcmFormat]: AudioFormat
+  readonly #input: AudioFormat | undefined
+  #upstream: UpstreamStage | undefined
+  /** Looks for a WAV header; `undefined` where the input is known to have none. */
+  #reader: WavReader | undefined
+  #converter: PcmConverter | undefined
+  #sliceBytes = bufferedBytes
+  #started = false
+  #audioBytes = 0
+
+  constructor(target: AudioFormat, input: AudioFormat | undefined, signal: AbortSignal | undefined) {
+    super({
+      readableHighWaterMark: bufferedBytes,
+      writableHighWaterMark: bufferedBytes,
+      ...(signal !== undefined && { signal }),
+    })
+    this[pcmFormat] = target
+    this.#input = input
+    relayEvents(this)
+    onUpstream(this, (upstream) => this.#adopt(upstream))
+  }
+
+  #adopt(upstream: UpstreamStage): void {
+    if (this.#started) return
+    this.#upstream = upstream
+    const request = upstream[requestFormat]
+    if (request === undefined) return
+    if (this.#input === undefined) {
+      // Whatever the answer, the header that arrives tells what came of it.
+      request.call(upstream, { ...this[pcmFormat] })
+      return
+    }
+    this.destroy(
+      new ConfigurationError(
+        'INVALID_PIPELINE',
+        'resample() was told by input that headerless PCM comes in, but the stage above gives WAV: leave input out',
+      ),
+    )
+  }
+
+  #start(first: Buffer): void {
+    this.#started = true
+    const declared = this.#input ?? this.#upstream?.[pcmFormat]
+    if (declared === undefined) {
+      this.#reader = new WavReader()
+      return
+    }
+    this.#convertFrom(declared)
+    if (looksLikeWav(first)) {
+      this.emit('warning', {
+        code: 'WAV_HEADER_IGNORED',
+        message: `The input begins like a WAV file but is read as headerless PCM of ${describeFormat(declared)}, as told`,
+      })
+    }
+  }
+
+  #convertFrom(format: AudioFormat): void {
+    this.#converter = new PcmConverter(format, this[pcmFormat].sampleRate)
+    this.#sliceBytes = msToBytes(100, format)
+  }
+
+  /** The audio in `chunk`; settles what the input is, as soon as that is known. */
+  #audioOf(chunk: Buffer): Buffer {
+    if (this.#reader === undefined) return chunk
+    const audio = this.#reader.push(chunk)
+    if (this.#reader.kind === 'other') throw undeclared(this.#reader.container)
+    if (this.#converter === undefined && this.#reader.header !== undefined) {
+      this.#convertFrom(this.#reader.header.format)
+    }
+    return audio
+  }
+
+  protected override *pieces(chunk: Buffer): Iterable<Buffer> {
+    if (!this.#started) this.#start(chunk)
+    const audio = this.#audioOf(chunk)
+    this.#audioBytes += audio.length
+    for (let at = 0; this.#converter !== undefined && at < audio.length; at += this.#sliceBytes) {
+      yield this.#converter.push(audio.subarray(at, at + this.#sliceBytes))
+    }
+  }
+
+  protected override *lastPieces(): Iterable<Buffer> {
+    if (this.#reader !== undefined && this.#reader.flush().length > 0) throw undeclared(undefined)
+    const lost = this.#converter?.heldBytes ?? 0
+    if (this.#converter === undefined || this.#audioBytes === lost) {
+      const where =
+        this.#reader?.kind === 'wav' && this.#converter === undefined ? 'within its WAV header' : 'without audio'
+      throw new InputError('NO_AUDIO', `The input of resample() ended ${where}: nothing to caption`)
+    }
+    if (lost > 0) {
+      this.emit('warning', {
+        code: 'PARTIAL_SAMPLE',
+        message: `The input ended within a sample; its last ${lost} bytes were dropped`,
+        bytes: lost,
+      })
+    }
+    const missing = this.#reader?.missingBytes ?? 0
+    if (missing > 0) {
+      this.emit('warning', {
+        code: 'TRUNCATED_INPUT',
+        message: `The input ended ${missing} bytes before the length its WAV header says; the captions end there too`,
+        bytes: missing,
+      })
+    }
+    yield this.#converter.flush()
+  }
+}
+
+function looksLikeWav(first: Buffer): boolean {
+  try {
+    return first.length >= 12 && parseWavHeader(first).kind !== 'other'
+  } catch {
+    return true
+  }
+}
+
+function undeclared(container: string | undefined): InputError {
+  const seen = container === undefined ? '' : `; it looks like ${container}`
+  return new InputError(
+    'UNSUPPORTED_AUDIO',
+    `The input of resample() is neither WAV nor declared PCM${seen}. Put decode() in front, or say what it is with ` +
+      'input: { sampleRate, channels, encoding }',
+  )
+}
+
+/**
+ * Makes audio of any format and rate into what recognisers take: mono PCM16 of one sample rate, without header.
+ *
+ * In: a WAV byte stream, PCM of a stage that says what it gives, or headerless PCM declared by `input`. Piped straight
+ * from an FFmpeg-backed stage, it has FFmpeg do the conversion and passes the samples through; else it resamples
+ * itself, with exact length (`ceil(samples * sampleRate / inputRate)`) and no delay. Out: bytes.
+ *
+ * Emits `warning` with code `PARTIAL_SAMPLE` or `TRUNCATED_INPUT` when the input ends too early, and
+ * `WAV_HEADER_IGNORED` when `input` is given for what seems to be WAV. Fails with `NO_AUDIO` when no sample came in, and
+ * with `UNSUPPORTED_AUDIO` when the input is not known to be PCM.
+ *
+ * @throws ConfigurationError `INVALID_OPTION`
+ */
+export function resample(options: ResampleOptions = {}): Transform {
+  checkKnown('resample()', options, ['sampleRate', 'channels', 'input', 'signal'])
+  checkInteger('sampleRate', options.sampleRate, 8000, 96_000, 'Hz')
+  checkOneOf('channels', options.channels, [1])
+  checkFormat('input', options.input)
+  checkSignal('signal', options.signal)
+  const sampleRate = options.sampleRate ?? defaults.sampleRate
+  const channels = options.channels ?? defaults.channels
+  return new Resample({ sampleRate, channels, encoding: 's16le' }, options.input, options.signal)
+}

@@ -1,0 +1,73 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { sampleEncodings } from '../../src/audio/format.ts'
+import { decodeSamples, encodeS16, floatToInt16, int16ToFloat, mixToMono } from '../../src/audio/samples.ts'
+import { encodePcm, noise } from './signals.ts'
+
+function f32(...values: number[]): Buffer {
+  return encodePcm(Float32Array.from(values), { sampleRate: 16_000, channels: 1, encoding: 'f32le' })
+}
+
+describe('decodeSamples', () => {
+  it.each([
+    ['s16le', '0000 0080 ff7f 0040', [0, -1, 32_767 / 32_768, 0.5]],
+    ['s24le', '000000 000080 ffff7f 0000c0 010000', [0, -1, 8_388_607 / 8_388_608, -0.5, 1 / 8_388_608]],
+    ['s32le', '00000000 00000080 00000040', [0, -1, 0.5]],
+    ['f32le', '00000000 000080bf 0000003f', [0, -1, 0.5]],
+    ['u8', '80 00 c0 ff', [0, -1, 0.5, 127 / 128]],
+    ['mulaw', 'ff 7f 80 00', [0, 0, 32_124 / 32_768, -32_124 / 32_768]],
+  ] as const)('reads %s', (encoding, hex, expected) => {
+    const bytes = Buffer.from(hex.replaceAll(' ', ''), 'hex')
+    expect([...decodeSamples(bytes, encoding)].map((sample) => sample + 0)).toEqual(expected.map((x) => Math.fround(x)))
+  })
+
+  it.each(sampleEncodings)('reads %s at any address', (encoding) => {
+    const bytes = encodePcm(noise(50), { sampleRate: 16_000, channels: 1, encoding })
+    const shifted = Buffer.alloc(bytes.length + 1)
+    bytes.copy(shifted, 1)
+    expect(decodeSamples(shifted.subarray(1), encoding)).toEqual(decodeSamples(bytes, encoding))
+  })
+
+  it('makes 0 of floats that are no number and clips those that are too large', () => {
+    expect([...decodeSamples(f32(Number.NaN, Infinity, -Infinity, 7, -3, 0.25), 'f32le')]).toEqual([
+      0, 0, 0, 1, -1, 0.25,
+    ])
+  })
+
+  it('gives samples within [-1, 1] for any bytes of any encoding', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 96 }), fc.constantFrom(...sampleEncodings), (bytes, encoding) => {
+        for (const sample of decodeSamples(bytes, encoding)) expect(Math.abs(sample)).toBeLessThanOrEqual(1)
+      }),
+    )
+  })
+})
+
+describe('mixToMono', () => {
+  it('takes the mean of the channels', () => {
+    expect([...mixToMono(Float32Array.of(0.5, -0.5, 1, 0, 0.25, 0.75), 2)]).toEqual([0, 0.5, 0.5])
+    expect([...mixToMono(Float32Array.of(1, 0.5, 0, -1, -1, -1), 3)]).toEqual([0.5, -1])
+  })
+
+  it('returns a single channel as it is', () => {
+    const samples = noise(10)
+    expect(mixToMono(samples, 1)).toBe(samples)
+  })
+})
+
+describe('PCM16', () => {
+  it('rounds to nearest and clips', () => {
+    const samples = Float32Array.of(0, 1, -1, 1.5, -1.5, 0.4 / 32_768, 0.6 / 32_768, -0.6 / 32_768)
+    const expected = [0, 32_767, -32_768, 32_767, -32_768, 0, 1, -1]
+    expect([...floatToInt16(samples)]).toEqual(expected)
+    const bytes = encodeS16(samples)
+    expect(expected.map((_, i) => bytes.readInt16LE(i * 2))).toEqual(expected)
+  })
+
+  it('survives the way to floats and back without change, for all 65,536 values', () => {
+    const all = Int16Array.from({ length: 65_536 }, (_, i) => i - 32_768)
+    expect(floatToInt16(int16ToFloat(all))).toEqual(all)
+    const bytes = encodeS16(int16ToFloat(all))
+    expect(encodeS16(decodeSamples(bytes, 's16le')).equals(bytes)).toBe(true)
+  })
+})
