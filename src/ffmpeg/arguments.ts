@@ -1,0 +1,69 @@
+import type { AudioFormat } from '../audio/format.ts'
+
+/** Where FFmpeg reads from, and which of its protocols it may use for that. */
+export interface FfmpegInput {
+  /** What follows `-i`; always begins with a protocol, so that it can be no option and no other protocol. */
+  url: string
+  /** The only protocols FFmpeg may open, whatever the input asks for. */
+  protocols: string
+  /** Further options that belong to the input. */
+  inputOptions: readonly string[]
+  /** Further options that belong to the output. */
+  outputOptions: readonly string[]
+}
+
+/**
+ * The containers FFmpeg may open. Left out on purpose are those that name further files or addresses (playlists, concat
+ * scripts, session descriptions, image sequences): a hostile input would make FFmpeg read those.
+ */
+export const allowedContainers = [
+  'wav,w64,aiff,caf,au,voc',
+  'mp3,aac,loas,ac3,eac3,dts,flac,ogg,wv,ape,tta,tak,gsm,amr,amrnb,amrwb',
+  'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,asf,flv,mxf,rm',
+].join(',')
+
+/** A file on disk, given to FFmpeg by name so that it can seek. `path` is absolute and taken literally. */
+export function fileInput(path: string): FfmpegInput {
+  return { url: `file:${path}`, protocols: 'file', inputOptions: [], outputOptions: [] }
+}
+
+/** Bytes on FFmpeg's stdin, in order; or, with `spooled`, kept in an unnamed temporary file where FFmpeg can seek. */
+export function pipeInput(spooled: boolean): FfmpegInput {
+  // Bytes may come as slowly as they are spoken: what is decoded leaves at once, not with the next 32 kB.
+  const outputOptions = ['-flush_packets', '1']
+  if (!spooled) return { url: 'pipe:0', protocols: 'pipe', inputOptions: [], outputOptions }
+  // By default FFmpeg gives up on an index that is more than 64 kB away.
+  return { url: 'cache:pipe:0', protocols: 'pipe,cache', inputOptions: ['-read_ahead_limit', '-1'], outputOptions }
+}
+
+/** What {@link decodeArguments} asks of FFmpeg. */
+export interface DecodeRequest {
+  input: FfmpegInput
+  /** Which audio track, from 0. */
+  audioTrack: number
+  /** Sample rate and channels to convert to; `undefined` keeps those of the input. */
+  target: AudioFormat | undefined
+}
+
+/** Arguments with which FFmpeg turns one audio track of any input into 16-bit PCM in WAV on its stdout. */
+export function decodeArguments({ input, audioTrack, target }: DecodeRequest): string[] {
+  // With cache:pipe:0 FFmpeg does not notice that stdin is its input: without -nostdin it takes bytes as keystrokes.
+  const general = ['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'level+warning']
+  const guards = ['-protocol_whitelist', input.protocols, '-format_whitelist', allowedContainers]
+  const source = [...guards, ...input.inputOptions, '-i', input.url]
+  const track = ['-map', `0:a:${audioTrack}`, '-vn', '-sn', '-dn', '-map_metadata', '-1']
+  const channels = target === undefined ? [] : ['-ac', String(target.channels)]
+  const output = ['-c:a', 'pcm_s16le', '-f', 'wav', '-bitexact', ...input.outputOptions, 'pipe:1']
+  return [...general, ...source, ...track, '-af', audioFilter(target), ...channels, ...output]
+}
+
+/**
+ * The filter turns gaps of the input's clock into silence, also at the start, so that a sample's place in the output is
+ * its time in the input. Its default low-pass lets 8.5 kHz through at -26 dB, this one at -82 dB. A downmix is scaled so
+ * that channels in phase do not clip.
+ */
+function audioFilter(target: AudioFormat | undefined): string {
+  const clock = 'async=1:first_pts=0'
+  if (target === undefined) return `aresample=${clock}`
+  return `aresample=${target.sampleRate}:filter_size=64:cutoff=0.97:rematrix_maxval=1.0:${clock}`
+}

@@ -1,0 +1,112 @@
+import { accessSync, constants, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { delimiter, join, resolve } from 'node:path'
+import { FfmpegError } from '../errors.ts'
+
+/** What the search looks at; tests replace parts of it. */
+export interface Surroundings {
+  /** Environment variables. */
+  env?: Readonly<Record<string, string | undefined>>
+  /** As `process.platform`. */
+  platform?: NodeJS.Platform
+  /** Where the package ffmpeg-static says its binary is; `undefined` without the package. */
+  bundled?: () => string | undefined
+}
+
+/**
+ * Absolute path of the FFmpeg to run. Looks at, in this order: `explicit`, the environment variables `FFMPEG_PATH` and
+ * `FFMPEG_BIN`, the package ffmpeg-static if its binary was really downloaded, and the directories of `PATH`. The first
+ * three steps that name a binary are choices somebody made: one that cannot be run is an error, never skipped.
+ *
+ * Only the file system is asked, nothing is run and nothing remembered.
+ *
+ * @param explicit - a path, or a bare name to look up in `PATH`.
+ * @throws FfmpegError `FFMPEG_NOT_FOUND`, with everything that was tried and how to get FFmpeg.
+ */
+export function findFfmpeg(explicit?: string, surroundings: Surroundings = {}): string {
+  const { env = process.env, platform = process.platform, bundled = bundledFfmpeg } = surroundings
+  for (const [origin, choice] of [
+    ['the option ffmpegPath', explicit],
+    ['the environment variable FFMPEG_PATH', env['FFMPEG_PATH']],
+    ['the environment variable FFMPEG_BIN', env['FFMPEG_BIN']],
+  ] as const) {
+    if (choice === undefined || choice === '') continue
+    const found = isBareName(choice) ? searchPath(choice, env, platform) : runnable(resolve(choice), platform)
+    if (found !== undefined) return found
+    throw new FfmpegError(
+      'FFMPEG_NOT_FOUND',
+      `${origin} names ${choice}, which is not a file that can be run; correct it, or leave it away to use the FFmpeg of this machine`,
+      { tried: [choice] },
+    )
+  }
+  const packaged = bundled()
+  const found =
+    (packaged === undefined ? undefined : runnable(outsideArchive(packaged), platform)) ??
+    searchPath('ffmpeg', env, platform)
+  if (found !== undefined) return found
+  const tried = [
+    packaged === undefined
+      ? 'the package ffmpeg-static (not installed)'
+      : `the package ffmpeg-static (no file ${packaged})`,
+    `PATH (${pathVariable(env, platform) || 'empty'})`,
+  ]
+  throw new FfmpegError(
+    'FFMPEG_NOT_FOUND',
+    `FFmpeg was not found; tried ${tried.join(' and ')}. ${howToInstall(platform)}, or set FFMPEG_PATH to the binary`,
+    { tried },
+  )
+}
+
+/** The binary ffmpeg-static points at, whether or not it exists. */
+function bundledFfmpeg(): string | undefined {
+  try {
+    // Its typings promise a default export, its CommonJS module is the bare path.
+    const path: unknown = createRequire(import.meta.url)('ffmpeg-static')
+    return typeof path === 'string' ? path : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Electron packs modules into an archive that cannot be run from; binaries lie beside it. */
+function outsideArchive(path: string): string {
+  return path.replace(/app\.asar(?=[/\\])/, 'app.asar.unpacked')
+}
+
+function isBareName(choice: string): boolean {
+  return !/[/\\]/.test(choice)
+}
+
+function searchPath(name: string, env: Surroundings['env'] & object, platform: NodeJS.Platform): string | undefined {
+  const file = platform === 'win32' && !/\.exe$/i.test(name) ? `${name}.exe` : name
+  for (const entry of pathVariable(env, platform).split(platform === 'win32' ? ';' : delimiter)) {
+    const directory = entry.replace(/^"(.*)"$/, '$1')
+    // An empty entry means the current directory to a shell; running a binary from there would be a surprise.
+    const found = directory === '' ? undefined : runnable(resolve(join(directory, file)), platform)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function pathVariable(env: Surroundings['env'] & object, platform: NodeJS.Platform): string {
+  if (platform !== 'win32') return env['PATH'] ?? ''
+  // Windows spells it Path, and only process.env itself ignores the case.
+  return Object.entries(env).find(([name]) => name.toUpperCase() === 'PATH')?.[1] ?? ''
+}
+
+/** `path`, if it is a file this process may execute. */
+function runnable(path: string, platform: NodeJS.Platform): string | undefined {
+  try {
+    if (!statSync(path).isFile()) return undefined
+    accessSync(path, platform === 'win32' ? constants.F_OK : constants.X_OK)
+    return path
+  } catch {
+    return undefined
+  }
+}
+
+function howToInstall(platform: NodeJS.Platform): string {
+  if (platform === 'darwin') return 'Install it with: brew install ffmpeg'
+  if (platform === 'win32') return 'Install it with: winget install ffmpeg'
+  return 'Install it with: apt-get install ffmpeg'
+}

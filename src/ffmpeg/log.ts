@@ -1,0 +1,81 @@
+import { redact } from '../redact.ts'
+
+const longestLine = 2000
+const longestTail = 4096
+const mostTroubles = 20
+
+/** Warnings of FFmpeg that mean lost audio; its others (a guessed channel layout, say) are noise. */
+const damage = /corrupt|truncat|mismatch|partial|prematurely|do(?:es)? not match|discontinu/i
+
+/** Printed at each jump in a spooled byte stream; means nothing. */
+const noise = /Inner protocol failed to seekback|^ *Last message repeated/
+
+/**
+ * Reads FFmpeg's stderr, written with `-loglevel level+…`: keeps the last lines for an error message, and tells lines
+ * that mean trouble from the rest. However much comes, it holds a bounded amount. What it gives away is free of credentials;
+ * hiding those costs too much to be done for every line of a flood.
+ */
+export class FfmpegLog {
+  readonly #onTrouble: (line: string) => void
+  readonly #seen = new Set<string>()
+  #lines: string[] = []
+  #length = 0
+  #unfinished = ''
+
+  /** `onTrouble` is called with each line that means trouble, alike lines once, and after twenty no more. */
+  constructor(onTrouble: (line: string) => void) {
+    this.#onTrouble = onTrouble
+  }
+
+  /** Takes text as it comes from stderr. */
+  push(text: string): void {
+    const lines = (this.#unfinished + text).split(/\r?\n|\r/)
+    // A line without end is kept a little beyond the limit, so that it is still known to be too long.
+    this.#unfinished = (lines.pop() ?? '').slice(0, longestLine + 1)
+    for (const line of lines) this.#take(line)
+  }
+
+  /** Takes a last line that has no line end. */
+  end(): void {
+    const last = this.#unfinished
+    this.#unfinished = ''
+    this.#take(last)
+  }
+
+  /** The last lines, at most 4096 characters. */
+  get tail(): string {
+    return redact(this.#lines.join('\n'))
+  }
+
+  #take(raw: string): void {
+    const line = clean(raw)
+    if (line === '' || noise.test(line)) return
+    this.#lines.push(line)
+    this.#length += line.length + 1
+    while (this.#length > longestTail && this.#lines.length > 1) this.#length -= (this.#lines.shift() ?? '').length + 1
+    if (isTrouble(line)) this.#report(line)
+  }
+
+  #report(line: string): void {
+    // "dts = 429056" and "dts = 429057" are the same trouble.
+    const kind = line.replaceAll(/\d+/g, '#')
+    if (this.#seen.size >= mostTroubles || this.#seen.has(kind)) return
+    this.#seen.add(kind)
+    this.#onTrouble(
+      this.#seen.size === mostTroubles ? 'FFmpeg goes on reporting trouble; the rest is left out' : redact(line),
+    )
+  }
+}
+
+/** Whether a line of FFmpeg's means that audio is lost or wrong. */
+export function isTrouble(line: string): boolean {
+  const severity = /^(?:\[[^\]]*\] )?\[(warning|error|fatal|panic)\] /.exec(line)?.[1]
+  return severity === 'warning' ? damage.test(line) : severity !== undefined
+}
+
+/** Cuts a line that is too long, and takes out memory addresses. */
+function clean(raw: string): string {
+  // What is cut off could be the part of a URL by which its password is known: the word at the cut goes, too.
+  const cut = raw.length > longestLine ? `${raw.slice(0, longestLine).replace(/(?<!\S)\S*$/, '')}…` : raw
+  return cut.replaceAll(/ @ 0x[0-9a-f]+(?=\])/gi, '').trim()
+}

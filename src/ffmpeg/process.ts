@@ -1,0 +1,117 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Readable } from 'node:stream'
+import type { ProcessEnd } from './failure.ts'
+import { FfmpegLog } from './log.ts'
+
+/** Time FFmpeg gets to end after SIGTERM before it is killed, in milliseconds. */
+const gracePeriod = 2000
+
+/** Time after SIGKILL until a process is given up that the system does not end, in milliseconds. */
+const lastWait = 3000
+
+/** How a process is set up. */
+export interface FfmpegProcessOptions {
+  /** The binary. */
+  ffmpeg: string
+  args: string[]
+  /** Whether the process gets a stdin to read from. */
+  readsBytes: boolean
+  /** Called with lines of stderr that mean trouble. */
+  onTrouble: (line: string) => void
+  /** Called once: when the process has ended and all of its output has been read, or when it could not be started. */
+  onEnd: (end: ProcessEnd) => void
+}
+
+/** One run of FFmpeg, from its start to the moment it is gone. Always drains stderr. */
+export class FfmpegProcess {
+  readonly log: FfmpegLog
+  readonly #child: ChildProcess | undefined
+  /** Whether there is no process any more, or never was. */
+  #gone = false
+
+  constructor({ ffmpeg, args, readsBytes, onTrouble, onEnd }: FfmpegProcessOptions) {
+    this.log = new FfmpegLog(onTrouble)
+    const child = start(ffmpeg, args, readsBytes)
+    if (child instanceof Error) {
+      this.#gone = true
+      process.nextTick(onEnd, { code: null, signal: null, spawnError: child })
+      return
+    }
+    this.#child = child
+    let told = false
+    const tell = (end: ProcessEnd): void => {
+      if (told) return
+      told = true
+      this.log.end()
+      onEnd(end)
+    }
+    child.on('error', (error) => {
+      // A process that has an id is running: what failed is only a signal to it.
+      if (child.pid !== undefined) return
+      this.#gone = true
+      tell({ code: null, signal: null, spawnError: error })
+    })
+    child.once('exit', () => (this.#gone = true))
+    child.once('close', (code, signal) => tell({ code, signal }))
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => this.log.push(text))
+    // Broken pipes are no news: that the process ended, and how, says its exit code.
+    for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.on('error', () => {})
+  }
+
+  /** What the process writes; `undefined` if it could not be started. */
+  get output(): Readable | undefined {
+    return this.#child?.stdout ?? undefined
+  }
+
+  /**
+   * Hands bytes to the process. `taken` is called when they have left, or at once if the process reads no more: what it
+   * has no use for is dropped.
+   */
+  write(bytes: Buffer, taken: () => void): void {
+    const stdin = this.#child?.stdin
+    if (stdin?.writable) stdin.write(bytes, () => taken())
+    else taken()
+  }
+
+  /** Says that no more bytes will come. */
+  endInput(): void {
+    if (this.#child?.stdin?.writable) this.#child.stdin.end()
+  }
+
+  /** Ends the process, by force if need be. `stopped` is called when it is gone, at the latest after five seconds. */
+  stop(stopped: () => void): void {
+    const child = this.#child
+    if (child === undefined || this.#gone) {
+      this.#closePipes()
+      stopped()
+      return
+    }
+    const finish = (): void => {
+      clearTimeout(force)
+      clearTimeout(giveUp)
+      this.#closePipes()
+      stopped()
+    }
+    const force = setTimeout(() => child.kill('SIGKILL'), gracePeriod)
+    const giveUp = setTimeout(finish, gracePeriod + lastWait)
+    child.once('exit', finish)
+    // One that could not be started has no exit.
+    if (child.pid === undefined) child.once('error', finish)
+    child.stdin?.destroy()
+    child.stdout?.destroy()
+    child.kill('SIGTERM')
+  }
+
+  /** A process of the process may still hold the other ends. */
+  #closePipes(): void {
+    for (const pipe of [this.#child?.stdin, this.#child?.stdout, this.#child?.stderr]) pipe?.destroy()
+  }
+}
+
+function start(ffmpeg: string, args: string[], readsBytes: boolean): ChildProcess | Error {
+  try {
+    return spawn(ffmpeg, args, { stdio: [readsBytes ? 'pipe' : 'ignore', 'pipe', 'pipe'], windowsHide: true })
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
+}

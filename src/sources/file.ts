@@ -1,0 +1,115 @@
+import { accessSync, closeSync, constants, createReadStream, openSync, readSync, type Stats, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pipeline, type Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { ConfigurationError, InputError } from '../errors.ts'
+import { fileInput } from '../ffmpeg/arguments.ts'
+import { declaredLength, headLimit } from '../ffmpeg/container.ts'
+import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
+import { FfmpegStream } from '../ffmpeg/stream.ts'
+import { invalidOption } from '../options.ts'
+
+/** Options of {@link fileSource}. */
+export interface FileSourceOptions extends FfmpegOptions {}
+
+/**
+ * Reads an audio or video file as a WAV byte stream: 16-bit PCM in the file's own sample rate and channels, or in those
+ * that `resample()` asks for when it comes next.
+ *
+ * The file is looked at once, at this call. Whatever is wrong with it (`INPUT_NOT_FOUND`, `INPUT_UNREADABLE`,
+ * `NO_AUDIO` if it is empty) is the stream's error, before any process is started. Later it may fail with `NO_AUDIO`,
+ * `INPUT_NOT_MEDIA`, `FFMPEG_NOT_FOUND` or `FFMPEG_FAILED`. Emits `warning` (`FFMPEG_WARNING`, `INPUT_TRUNCATED`) where
+ * part of the audio is damaged or missing.
+ *
+ * @param file - a path, taken literally whatever characters it has; a `file:` URL; or `-` for the standard input.
+ * @throws ConfigurationError `INVALID_OPTION`, also for addresses other than `file:`.
+ */
+export function fileSource(file: string | URL, options: FileSourceOptions = {}): Readable {
+  const settings = resolveFfmpegOptions('fileSource', options)
+  const path = toPath(file)
+  if (path === '-' || path === '/dev/stdin') return fromBytes('the standard input', () => process.stdin, settings)
+  // Descriptors of this process, as a shell makes them for <(command), mean nothing to another process.
+  if (/^\/(?:dev|proc\/self)\/fd\/\d+$/.test(path)) return fromBytes(path, () => createReadStream(path), settings)
+  const absolute = resolve(path)
+  const found = inspect(absolute)
+  if (found instanceof InputError) return new FfmpegStream({ inputName: absolute, refusal: found, ...settings })
+  return new FfmpegStream({ input: fileInput(absolute), inputName: absolute, missing: found.missing, ...settings })
+}
+
+type Settings = ReturnType<typeof resolveFfmpegOptions>
+
+/** A source on bytes of this process, which are touched only once somebody wants audio. */
+function fromBytes(inputName: string, open: () => Readable, settings: Settings): Readable {
+  const stream = new FfmpegStream({
+    inputName,
+    ...settings,
+    // An error of either ends the other; it reaches the user as the error of the returned stream.
+    onWanted: () => pipeline(open(), stream, () => {}),
+  })
+  return stream
+}
+
+function toPath(file: unknown): string {
+  if (file instanceof URL || (typeof file === 'string' && file.startsWith('file://'))) return fromUrl(new URL(file))
+  if (typeof file !== 'string' || file === '' || file.includes('\0')) {
+    throw invalidOption('file', "a path, a file: URL or '-'", file)
+  }
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(file)) throw notAFile(file)
+  return file
+}
+
+function fromUrl(url: URL): string {
+  if (url.protocol !== 'file:') throw notAFile(url.href)
+  try {
+    return fileURLToPath(url)
+  } catch (cause) {
+    const message = `file, when given as a URL, must be a file: URL of this machine; got '${url.href}'`
+    throw new ConfigurationError('INVALID_OPTION', message, { option: 'file', cause })
+  }
+}
+
+function notAFile(address: string): ConfigurationError {
+  const scheme = address.slice(0, address.indexOf(':'))
+  const message = `fileSource takes files, not ${scheme}: addresses; got '${address}'. Pipe the response body through decode(), or download it first`
+  return new ConfigurationError('INVALID_OPTION', message, { option: 'file' })
+}
+
+/** What is wrong with a file before anybody decodes it; else how many bytes it lacks by its own header. */
+function inspect(path: string): InputError | { missing: number } {
+  let stats: Stats
+  try {
+    stats = statSync(path)
+    if (stats.isDirectory()) {
+      return new InputError('INPUT_UNREADABLE', `${path} is a directory; give one file in it`)
+    }
+    accessSync(path, constants.R_OK)
+  } catch (cause) {
+    return explain(path, cause)
+  }
+  // Only a regular file has a size, and can be read here without taking bytes from FFmpeg.
+  if (!stats.isFile()) return { missing: 0 }
+  if (stats.size === 0) return new InputError('NO_AUDIO', `${path} is empty (0 bytes)`)
+  try {
+    return { missing: (declaredLength(readHead(path)) ?? 0) - stats.size }
+  } catch (cause) {
+    return explain(path, cause)
+  }
+}
+
+function explain(path: string, cause: unknown): InputError {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    return new InputError('INPUT_NOT_FOUND', `${path} does not exist; check the path`, { cause })
+  }
+  return new InputError('INPUT_UNREADABLE', `${path} cannot be read (${String(code ?? cause)})`, { cause })
+}
+
+function readHead(path: string): Buffer {
+  const head = Buffer.alloc(headLimit)
+  const descriptor = openSync(path, 'r')
+  try {
+    return head.subarray(0, readSync(descriptor, head, 0, head.length, 0))
+  } finally {
+    closeSync(descriptor)
+  }
+}

@@ -1,0 +1,22 @@
+import type { Duplex } from 'node:stream'
+import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
+import { FfmpegStream } from '../ffmpeg/stream.ts'
+
+/** Options of {@link decode}. */
+export interface DecodeOptions extends FfmpegOptions {}
+
+/**
+ * Turns the bytes of any audio or video container into a WAV byte stream: 16-bit PCM in the input's own sample rate and
+ * channels, or in those that `resample()` asks for when it comes next. Write a file's bytes, an HTTP body, an upload.
+ *
+ * An MP4 whose index follows its audio is spooled into a temporary file first, as large as the input. To decode a file
+ * on disk, `fileSource()` does without.
+ *
+ * Emits `warning` (`FFMPEG_WARNING`, `INPUT_TRUNCATED`) where part of the audio is damaged or missing. Fails with
+ * `NO_AUDIO`, `INPUT_NOT_MEDIA`, `FFMPEG_NOT_FOUND` or `FFMPEG_FAILED`.
+ *
+ * @throws ConfigurationError `INVALID_OPTION`
+ */
+export function decode(options: DecodeOptions = {}): Duplex {
+  return new FfmpegStream({ inputName: 'the piped input', ...resolveFfmpegOptions('decode', options) })
+}

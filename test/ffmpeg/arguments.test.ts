@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest'
+import type { AudioFormat } from '../../src/audio/format.ts'
+import { allowedContainers, decodeArguments, fileInput, pipeInput } from '../../src/ffmpeg/arguments.ts'
+
+const target: AudioFormat = { sampleRate: 16_000, channels: 1, encoding: 's16le' }
+
+/** The word after `option`. */
+function value(args: string[], option: string): string | undefined {
+  const at = args.indexOf(option)
+  return at < 0 ? undefined : args[at + 1]
+}
+
+describe('decodeArguments', () => {
+  it('asks for the converted format in one filter', () => {
+    const args = decodeArguments({ input: fileInput('/a/b.mp3'), audioTrack: 0, target })
+    expect(value(args, '-af')).toBe(
+      'aresample=16000:filter_size=64:cutoff=0.97:rematrix_maxval=1.0:async=1:first_pts=0',
+    )
+    expect(value(args, '-ac')).toBe('1')
+  })
+
+  it('leaves rate and channels alone without a target', () => {
+    const args = decodeArguments({ input: fileInput('/a/b.mp3'), audioTrack: 0, target: undefined })
+    expect(value(args, '-af')).toBe('aresample=async=1:first_pts=0')
+    expect(args).not.toContain('-ac')
+    expect(args).not.toContain('-ar')
+  })
+
+  it('maps exactly the track that was asked for', () => {
+    const args = decodeArguments({ input: pipeInput(false), audioTrack: 3, target })
+    expect(args.filter((word) => word === '-map')).toHaveLength(1)
+    expect(value(args, '-map')).toBe('0:a:3')
+  })
+
+  it.each([
+    ['a file', fileInput('/a.wav'), 'file:/a.wav', 'file'],
+    ['bytes', pipeInput(false), 'pipe:0', 'pipe'],
+    ['spooled bytes', pipeInput(true), 'cache:pipe:0', 'pipe,cache'],
+  ])('allows FFmpeg no more than it needs for %s', (_what, input, url, protocols) => {
+    const args = decodeArguments({ input, audioTrack: 0, target })
+    expect(value(args, '-i')).toBe(url)
+    expect(value(args, '-protocol_whitelist')).toBe(protocols)
+    expect(value(args, '-format_whitelist')).toBe(allowedContainers)
+    // Guards bind an input only if they stand before it.
+    expect(args.indexOf('-protocol_whitelist')).toBeLessThan(args.indexOf('-i'))
+    expect(args.indexOf('-format_whitelist')).toBeLessThan(args.indexOf('-i'))
+    expect(args).toContain('-nostdin')
+  })
+
+  it('lets FFmpeg look for an index as far away as it is, in spooled bytes', () => {
+    const args = decodeArguments({ input: pipeInput(true), audioTrack: 0, target })
+    expect(value(args, '-read_ahead_limit')).toBe('-1')
+    expect(args.indexOf('-read_ahead_limit')).toBeLessThan(args.indexOf('-i'))
+  })
+
+  it('ends with the output, and hands piped audio on at once', () => {
+    const args = decodeArguments({ input: pipeInput(false), audioTrack: 0, target })
+    expect(args.at(-1)).toBe('pipe:1')
+    expect(value(args, '-flush_packets')).toBe('1')
+  })
+
+  it('keeps a hostile name in one word behind its protocol', () => {
+    const name = '/-i subfile,,start,0,end,9,,:/etc/passwd|%03d'
+    expect(value(decodeArguments({ input: fileInput(name), audioTrack: 0, target }), '-i')).toBe(`file:${name}`)
+  })
+
+  it('allows no container that can name further files', () => {
+    const names = allowedContainers.split(',')
+    for (const name of ['concat', 'hls', 'dash', 'sdp', 'rtsp', 'image2', 'lavfi', 'tedcaptions', 'ffmetadata']) {
+      expect(names).not.toContain(name)
+    }
+    expect(new Set(names).size).toBe(names.length)
+  })
+})

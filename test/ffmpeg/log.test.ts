@@ -1,0 +1,81 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { FfmpegLog, isTrouble } from '../../src/ffmpeg/log.ts'
+
+function logOf(...pieces: string[]): { log: FfmpegLog; troubles: string[] } {
+  const troubles: string[] = []
+  const log = new FfmpegLog((line) => troubles.push(line))
+  for (const piece of pieces) log.push(piece)
+  log.end()
+  return { log, troubles }
+}
+
+describe('isTrouble', () => {
+  it('takes errors, and of the warnings only those that mean lost audio', () => {
+    expect(isTrouble('[error] Error while decoding stream #0:0: Invalid data found')).toBe(true)
+    expect(isTrouble('[mp3float] [error] Header missing')).toBe(true)
+    expect(isTrouble('[fatal] Stream map matches no streams.')).toBe(true)
+    expect(isTrouble('[wav] [warning] Packet corrupt (stream = 0, dts = NOPTS).')).toBe(true)
+    expect(isTrouble('[mp3] [warning] filesize and duration do not match (growing file?)')).toBe(true)
+    expect(isTrouble('[warning] Guessed Channel Layout for Input Stream #0.0 : mono')).toBe(false)
+    expect(isTrouble('[info] corrupt')).toBe(false)
+    expect(isTrouble('a title that says [error] somewhere')).toBe(false)
+  })
+})
+
+describe('FfmpegLog', () => {
+  it('puts lines together however they were cut', () => {
+    const text = '[mp3 @ 0x55d5] [error] Header missing\r\n[warning] harmless\n\n[error] last one'
+    fc.assert(
+      fc.property(fc.array(fc.nat(text.length)), (cuts) => {
+        const places = [0, ...cuts.toSorted((a, b) => a - b), text.length]
+        const { log, troubles } = logOf(...places.slice(1).map((end, i) => text.slice(places[i], end)))
+        expect(troubles).toEqual(['[mp3] [error] Header missing', '[error] last one'])
+        expect(log.tail).toBe('[mp3] [error] Header missing\n[warning] harmless\n[error] last one')
+      }),
+    )
+  })
+
+  it('reports alike lines once', () => {
+    const lines = Array.from({ length: 50 }, (_, i) => `[aac @ 0x${i}] [error] bad packet, dts = ${i * 1024}\n`)
+    expect(logOf(...lines).troubles).toEqual(['[aac] [error] bad packet, dts = 0'])
+  })
+
+  it('stops reporting at twenty, and says so', () => {
+    const letters = Array.from({ length: 60 }, (_, i) => String.fromCodePoint(0x100 + i))
+    const { troubles } = logOf(...letters.map((letter) => `[error] ${letter}\n`))
+    expect(troubles).toHaveLength(20)
+    expect(troubles.at(-1)).toContain('left out')
+  })
+
+  it('does not report what reading a spooled stream always prints', () => {
+    const { log, troubles } = logOf('[cache @ 0x5] [error] Inner protocol failed to seekback end : -38\n')
+    expect(troubles).toEqual([])
+    expect(log.tail).toBe('')
+  })
+
+  it('keeps the end of a flood, and little of it', () => {
+    const { log } = logOf(...Array.from({ length: 20_000 }, (_, i) => `[info] line ${i}\n`))
+    expect(log.tail.length).toBeLessThanOrEqual(4096)
+    expect(log.tail.endsWith('[info] line 19999')).toBe(true)
+  })
+
+  it('keeps little of a line that never ends', () => {
+    const { log } = logOf(...Array.from({ length: 500 }, () => 'word '.repeat(1000)))
+    expect(log.tail.length).toBeLessThanOrEqual(4096)
+    expect(log.tail.endsWith('…')).toBe(true)
+  })
+
+  it('hides credentials, wherever chunks and limits cut them', () => {
+    const url = 'rtsp://user:pass%40word@camera/stream'
+    for (let length = 1940; length < 2010; length++) {
+      const padding = `${'x'.repeat(length - 1)} `
+      const line = `[error] ${padding}${url} failed${' and so on'.repeat(300)}\n`
+      for (const at of [0, 1990, line.indexOf('pass') + 2]) {
+        const { log, troubles } = logOf(line.slice(0, at), line.slice(at))
+        expect(log.tail).not.toMatch(/user|pass|word/)
+        expect(troubles.join('')).not.toMatch(/user|pass|word/)
+      }
+    }
+  })
+})

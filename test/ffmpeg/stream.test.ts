@@ -1,0 +1,179 @@
+import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PassThrough, Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
+import { describe, expect, it } from 'vitest'
+import type { AudioFormat } from '../../src/audio/format.ts'
+import { fileInput } from '../../src/ffmpeg/arguments.ts'
+import type { FfmpegStream } from '../../src/ffmpeg/stream.ts'
+import { requestFormat } from '../../src/stage.ts'
+import { childStarted, closed, noChildLeft } from '../helpers/processes.ts'
+import { stream, useWorkbench, warningsOf } from './workbench.ts'
+
+const bench = useWorkbench()
+const target: AudioFormat = { sampleRate: 16_000, channels: 1, encoding: 's16le' }
+
+describe('success', () => {
+  it('is exit code 0 and some audio; data ends before the stream does', async () => {
+    const ffmpegPath = await bench.fake('write(1, wav(100_000))')
+    const bytes = await buffer(bench.source({ ffmpegPath }))
+    expect(bytes).toHaveLength(44 + 200_000)
+  })
+
+  it('keeps every byte, however slowly it is read and after FFmpeg is long gone', async () => {
+    const ffmpegPath = await bench.fake('write(1, wav(25_000))')
+    const slow = bench.source({ ffmpegPath })
+    slow.read()
+    await childStarted()
+    await noChildLeft()
+    expect(await buffer(slow)).toHaveLength(44 + 50_000)
+  })
+
+  it('holds at most 200 ms of 16 kHz mono', async () => {
+    const sizes: number[] = []
+    for await (const chunk of bench.source()) sizes.push((chunk as Buffer).length)
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(2 * 3200)
+  })
+
+  it('passes bytes in and audio out in order', async () => {
+    const ffmpegPath = await bench.fake(`
+      write(1, wav(0))
+      process.stdin.on('data', (chunk) => write(1, chunk))`)
+    const sent = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251))
+    const through = stream({ ffmpegPath })
+    const [bytes] = await Promise.all([buffer(through), pipeline(Readable.from([...slices(sent, 7000)]), through)])
+    expect(bytes.subarray(44).equals(sent)).toBe(true)
+  })
+})
+
+function* slices(bytes: Buffer, length: number): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length)
+}
+
+describe('stderr', () => {
+  it('does not stop a program that floods it with 30 MB', async () => {
+    const ffmpegPath = await bench.fake(`
+      const lines = Buffer.from('[info] nothing to see here\\n'.repeat(40_000))
+      for (let i = 0; i < 28; i++) write(2, lines)
+      write(1, wav(16_000))`)
+    const flooded = bench.source({ ffmpegPath })
+    const warnings = warningsOf(flooded)
+    expect(await buffer(flooded)).toHaveLength(32_044)
+    expect(warnings).toEqual([])
+  })
+
+  it('becomes warnings where it speaks of trouble, each kind once, before the end', async () => {
+    const ffmpegPath = await bench.fake(`
+      write(2, Buffer.from('[error] before the audio\\n'))
+      write(1, wav(16_000))
+      for (let i = 0; i < 5; i++) write(2, Buffer.from('[aac @ 0x7f] [error] bad packet ' + i + '\\n'))`)
+    const troubled = bench.source({ ffmpegPath })
+    const warnings = warningsOf(troubled)
+    await buffer(troubled)
+    expect(warnings.map(({ code, line }) => [code, line])).toEqual([
+      ['FFMPEG_WARNING', '[error] before the audio'],
+      ['FFMPEG_WARNING', '[aac] [error] bad packet 0'],
+    ])
+    expect(warnings[0]?.message).toContain('the input')
+  })
+
+  it('is part of the error, not a warning, if there is no audio', async () => {
+    const ffmpegPath = await bench.fake("write(2, Buffer.from('[error] no good\\n')); process.exitCode = 1")
+    const failing = bench.source({ ffmpegPath })
+    const warnings = warningsOf(failing)
+    await expect(buffer(failing)).rejects.toThrow('[error] no good')
+    expect(warnings).toEqual([])
+  })
+})
+
+describe('back-pressure', () => {
+  it('stops FFmpeg when nobody reads', async () => {
+    const written = join(bench.directory, 'written')
+    const ffmpegPath = await bench.fake(`
+      const bytes = wav(500_000)
+      for (let at = 0; at < bytes.length; at += 50_000) {
+        write(1, bytes.subarray(at, at + 50_000))
+        fs.writeFileSync(${JSON.stringify(written)}, String(at))
+      }`)
+    const unread = bench.source({ ffmpegPath })
+    await once(unread, 'readable')
+    const held = unread.readableLength
+    expect(held).toBeLessThanOrEqual(2 * 3200)
+    // Every buffer between the two is full long before a megabyte.
+    unread.destroy()
+    await closed(unread)
+    expect(Number(await readFile(written, 'utf8').catch(() => '0'))).toBeLessThan(900_000)
+  })
+
+  it('stops the writer when FFmpeg reads nothing', async () => {
+    const ffmpegPath = await bench.fake('setInterval(() => {}, 1000)')
+    const stuck = stream({ ffmpegPath })
+    stuck.on('error', () => {})
+    let sent = 0
+    while (stuck.write(Buffer.alloc(16_384)) && sent < 1000) sent++
+    await childStarted()
+    expect(sent).toBeLessThan(10)
+    stuck.destroy()
+    await closed(stuck)
+  })
+
+  it('drops what FFmpeg has no use for, which is no error', async () => {
+    const ffmpegPath = await bench.fake(`
+      fs.readSync(0, Buffer.alloc(10))
+      fs.closeSync(0)
+      write(1, wav(1000))`)
+    const through = stream({ ffmpegPath })
+    const sent = Readable.from(slices(Buffer.alloc(3_000_000), 10_000))
+    const [bytes] = await Promise.all([buffer(through), pipeline(sent, through)])
+    expect(bytes).toHaveLength(2044)
+  })
+})
+
+describe('format negotiation', () => {
+  it('decides what FFmpeg is asked for', async () => {
+    const from = stream({ input: fileInput(bench.media.wav) })
+    expect(from[requestFormat](target)).toBe(true)
+    const bytes = await buffer(from)
+    expect(bytes.readUInt16LE(22)).toBe(1)
+    expect(bytes.readUInt32LE(24)).toBe(16_000)
+    expect(bytes.length).toBe(44 + 2 * 32_000)
+  })
+
+  it('is not bound by an object that changes later', async () => {
+    const from = stream({ input: fileInput(bench.media.wav) })
+    const changing = { ...target }
+    from[requestFormat](changing)
+    changing.sampleRate = 8000
+    expect((await buffer(from)).readUInt32LE(24)).toBe(16_000)
+  })
+
+  it('reaches stages that are piped from it in the same turn', async () => {
+    const below = new PassThrough()
+    const answers: boolean[] = []
+    below.on('pipe', (upstream: FfmpegStream) => answers.push(upstream[requestFormat](target)))
+    const through = stream()
+    const [bytes] = await Promise.all([buffer(below), pipeline(createReadStream(bench.media.wav), through, below)])
+    expect(answers).toEqual([true])
+    expect(bytes.readUInt32LE(24)).toBe(16_000)
+  })
+
+  it('refuses what it cannot do, and what contradicts an earlier request', () => {
+    const from = bench.source()
+    expect(from[requestFormat]({ ...target, encoding: 'f32le' })).toBe(false)
+    expect(from[requestFormat](target)).toBe(true)
+    expect(from[requestFormat](target)).toBe(true)
+    expect(from[requestFormat]({ ...target, channels: 2 })).toBe(false)
+    from.destroy()
+    expect(from[requestFormat](target)).toBe(false)
+  })
+
+  it('is over once FFmpeg runs', async () => {
+    const from = stream({ input: fileInput(bench.media.wav) })
+    from.read()
+    expect(from[requestFormat](target)).toBe(false)
+    expect((await buffer(from)).readUInt32LE(24)).toBe(44_100)
+  })
+})

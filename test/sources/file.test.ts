@@ -1,0 +1,266 @@
+import { once } from 'node:events'
+import { chmod, copyFile, readFile, symlink, writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { type Readable, Writable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
+import { pathToFileURL } from 'node:url'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { AudioFormat } from '../../src/audio/format.ts'
+import type { Warning } from '../../src/errors.ts'
+import { fileSource, type FileSourceOptions } from '../../src/sources/file.ts'
+import { requestFormat, type UpstreamStage } from '../../src/stage.ts'
+import { createMedia, ffmpeg, type Media } from '../helpers/media.ts'
+import { childProcesses, closed, noChildLeft } from '../helpers/processes.ts'
+import { shapeOf } from '../helpers/wav-shape.ts'
+
+let media: Media
+beforeAll(async () => {
+  media = await createMedia()
+})
+afterAll(() => media.remove())
+afterEach(() => noChildLeft())
+
+async function read(
+  file: string | URL,
+  options: FileSourceOptions & { target?: AudioFormat } = {},
+): Promise<{ bytes: Buffer; warnings: Warning[] }> {
+  const { target, ...rest } = options
+  const source: Readable & UpstreamStage = fileSource(file, rest)
+  const warnings: Warning[] = []
+  source.on('warning', (warning: Warning) => warnings.push(warning))
+  const agreed = target === undefined || source[requestFormat]?.(target)
+  expect(agreed).toBe(true)
+  return { bytes: await buffer(source), warnings }
+}
+
+const mono16k: AudioFormat = { sampleRate: 16_000, channels: 1, encoding: 's16le' }
+
+describe('good files', () => {
+  it('come out as they are, without a request', async () => {
+    const { bytes, warnings } = await read(media.wav)
+    expect(shapeOf(bytes)).toEqual({ rate: 44_100, channels: 2, samples: 88_200 })
+    expect(bytes.subarray(44).equals((await readFile(media.wav)).subarray(-88_200 * 4))).toBe(true)
+    expect(warnings).toEqual([])
+  })
+
+  it.each(['wav', 'mp3', 'm4a', 'fastM4a', 'flac', 'ogg', 'webm', 'video'] as const)(
+    'come out in the format that is asked for: %s',
+    async (kind) => {
+      const { bytes, warnings } = await read(media[kind], { target: mono16k })
+      const { rate, channels, samples } = shapeOf(bytes)
+      expect({ rate, channels }).toEqual({ rate: 16_000, channels: 1 })
+      // Encoders round up to whole frames.
+      expect(samples).toBeGreaterThanOrEqual(32_000 - 160)
+      expect(samples).toBeLessThanOrEqual(32_000 + 1024)
+      expect(warnings).toEqual([])
+    },
+  )
+
+  it('give exactly their length, and a tone of the right pitch', async () => {
+    const { bytes } = await read(media.wav, { target: mono16k })
+    expect(shapeOf(bytes).samples).toBe(32_000)
+    let crossings = 0
+    for (let at = 46; at < bytes.length; at += 2) {
+      if (bytes.readInt16LE(at - 2) < 0 && bytes.readInt16LE(at) >= 0) crossings++
+    }
+    expect(Math.abs(crossings - 880)).toBeLessThanOrEqual(2)
+  })
+
+  it('are mixed down without clipping, also where both channels are at full scale', async () => {
+    const loud = join(media.directory, 'loud.m4a')
+    const tone = 'aevalsrc=sin(440*2*PI*t)|sin(440*2*PI*t):s=48000:d=1'
+    await ffmpeg('-f', 'lavfi', '-i', tone, '-c:a', 'aac', '-b:a', '256k', loud)
+    const { bytes } = await read(loud, { target: mono16k })
+    let atLimit = 0
+    for (let at = 44; at < bytes.length; at += 2) if (Math.abs(bytes.readInt16LE(at)) >= 32_766) atLimit++
+    // A clipped sine stays at the limit for much of each of its 440 periods.
+    expect(atLimit).toBeLessThan(440)
+  })
+
+  it('may be asked for with their channels apart', async () => {
+    const { bytes } = await read(media.wav, { target: { ...mono16k, channels: 2 } })
+    expect(shapeOf(bytes)).toEqual({ rate: 16_000, channels: 2, samples: 32_000 })
+  })
+
+  it('keep the time of audio that starts after the picture', async () => {
+    const { bytes } = await read(media.lateAudio, { target: mono16k })
+    const { samples } = shapeOf(bytes)
+    expect(Math.abs(samples - 48_000)).toBeLessThanOrEqual(160)
+    let first = 44
+    while (first < bytes.length && Math.abs(bytes.readInt16LE(first)) < 200) first += 2
+    expect(Math.abs((first - 44) / 2 - 16_000)).toBeLessThanOrEqual(160)
+  })
+
+  it('give the audio track that is asked for', async () => {
+    const { bytes } = await read(media.twoTracks, { audioTrack: 1 })
+    expect(shapeOf(bytes)).toEqual({ rate: 48_000, channels: 1, samples: 48_000 })
+  })
+
+  it('may be given as file: URL, as text of one, and relative', async () => {
+    const expected = (await read(media.mp3)).bytes
+    const url = pathToFileURL(media.mp3)
+    for (const file of [url, url.href, relative(process.cwd(), media.mp3)]) {
+      expect((await read(file)).bytes.equals(expected)).toBe(true)
+    }
+  })
+
+  it('may be links', async () => {
+    const link = join(media.directory, 'link.wav')
+    await symlink(media.wav, link)
+    expect(shapeOf((await read(link)).bytes).samples).toBe(88_200)
+  })
+})
+
+describe('names', () => {
+  it.each([
+    '-i.wav',
+    '-version',
+    'a:b.wav',
+    'http:x.wav',
+    'with space.wav',
+    'a|b.wav',
+    'frame%03d.wav',
+    'concat:a|b.wav',
+    'subfile,,start,0,end,100,,:tone.wav',
+    'quote\'"$(id)`id`.wav',
+    'new\nline.wav',
+    '100% ünïcødé – 話.wav',
+    'question?#hash.wav',
+  ])('are taken literally: %j', async (name) => {
+    const path = join(media.directory, name)
+    await copyFile(media.wav, path)
+    expect(shapeOf((await read(path)).bytes).samples).toBe(88_200)
+    expect(shapeOf((await read(pathToFileURL(path))).bytes).samples).toBe(88_200)
+  })
+
+  it('do not make FFmpeg open another protocol', async () => {
+    const trick = `subfile,,start,0,end,0,,:${media.wav}`
+    await expect(read(trick)).rejects.toMatchObject({ code: 'INPUT_NOT_FOUND' })
+  })
+})
+
+describe('wrong calls', () => {
+  it.each(['http://host/a.mp3', 'https://host/a.mp3', 'rtsp://user:geheim@host/1', 'HTTP://HOST/a', 's3://b/c'])(
+    'refuse an address: %s',
+    (address) => {
+      expect(() => fileSource(address)).toThrow(/fileSource takes files, not/)
+      expect(() => fileSource(address)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
+      expect(() => fileSource(address)).not.toThrow(/geheim/)
+      expect(() => fileSource(new URL(address))).toThrow(/fileSource takes files, not/)
+    },
+  )
+
+  it.each([[undefined], [null], [42], [''], ['a\0b'], [{}], ['file://elsewhere/a.wav']])('refuse %j', (file) => {
+    expect(() => fileSource(file as string)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
+  })
+
+  it('refuse options that are wrong or unknown', () => {
+    const refused = (options: object, words: string): void => {
+      expect(() => fileSource(media.wav, options)).toThrow(words)
+    }
+    refused({ audioTrack: -1 }, 'audioTrack')
+    refused({ audioTrack: '0' }, 'audioTrack')
+    refused({ ffmpegPath: 7 }, 'ffmpegPath')
+    refused({ signal: {} }, 'signal')
+    refused({ track: 1 }, 'fileSource has no option track')
+  })
+
+  it('take explicit undefined as absent', async () => {
+    const options = { audioTrack: undefined, ffmpegPath: undefined, signal: undefined } as object
+    expect(shapeOf((await read(media.wav, options)).bytes).samples).toBe(88_200)
+  })
+})
+
+describe('bad files', () => {
+  it('are refused before FFmpeg is even looked for', async () => {
+    const options = { ffmpegPath: join(media.directory, 'no-ffmpeg-here') }
+    const missing = join(media.directory, 'missing.wav')
+    await expect(read(missing, options)).rejects.toMatchObject({ name: 'InputError', code: 'INPUT_NOT_FOUND' })
+    await expect(read(missing, options)).rejects.toThrow(missing)
+    await expect(read(join(media.wav, 'below'), options)).rejects.toMatchObject({ code: 'INPUT_NOT_FOUND' })
+    await expect(read(media.directory, options)).rejects.toMatchObject({ code: 'INPUT_UNREADABLE' })
+    await expect(read(media.empty, options)).rejects.toMatchObject({ code: 'NO_AUDIO' })
+  })
+
+  it('reject a pipeline before its sink gets anything', async () => {
+    const got: unknown[] = []
+    const sink = new Writable({
+      write(chunk, _encoding, callback) {
+        got.push(chunk)
+        callback()
+      },
+    })
+    const done = pipeline(fileSource(join(media.directory, 'missing.wav')), sink)
+    await expect(done).rejects.toMatchObject({ code: 'INPUT_NOT_FOUND' })
+    expect(got).toEqual([])
+  })
+
+  const root = process.getuid?.() === 0
+  if (root) console.warn('skipped: a file without read permission (the superuser may read every file)')
+  it.skipIf(root || process.platform === 'win32')('are refused if they may not be read', async () => {
+    const path = join(media.directory, 'secret.wav')
+    await copyFile(media.wav, path)
+    await chmod(path, 0o000)
+    await expect(read(path)).rejects.toMatchObject({ code: 'INPUT_UNREADABLE' })
+  })
+
+  it.each([
+    ['corrupt', 'INPUT_NOT_MEDIA'],
+    ['cutM4a', 'INPUT_NOT_MEDIA'],
+    ['silentVideo', 'NO_AUDIO'],
+    ['headerOnly', 'NO_AUDIO'],
+  ] as const)('fail: %s is %s', async (kind, code) => {
+    await expect(read(media[kind])).rejects.toMatchObject({ name: 'InputError', code })
+    await expect(read(media[kind])).rejects.toThrow(media[kind])
+  })
+
+  it('fail if they lack the track that is asked for', async () => {
+    await expect(read(media.wav, { audioTrack: 1 })).rejects.toMatchObject({ code: 'NO_AUDIO' })
+    await expect(read(media.wav, { audioTrack: 1 })).rejects.toThrow('no audio track 1')
+  })
+
+  it.each(['cutWav', 'cutMp3', 'cutFastM4a', 'damagedMp3'] as const)(
+    'are not silent about damage: %s',
+    async (kind) => {
+      const { bytes, warnings } = await read(media[kind], { target: mono16k })
+      expect(shapeOf(bytes).samples).toBeGreaterThan(10_000)
+      expect(warnings).not.toEqual([])
+      for (const warning of warnings) expect(['FFMPEG_WARNING', 'INPUT_TRUNCATED']).toContain(warning.code)
+    },
+  )
+
+  it('say how much of a WAV is missing', async () => {
+    const { warnings } = await read(media.cutWav)
+    const missing = (await readFile(media.wav)).length - (await readFile(media.cutWav)).length
+    expect(warnings.find(({ code }) => code === 'INPUT_TRUNCATED')).toMatchObject({ missing })
+  })
+
+  it.each([
+    ['ffconcat', "ffconcat version 1.0\nfile 'tone.wav'\n"],
+    ['a playlist', '#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\ntone.wav\n#EXT-X-ENDLIST\n'],
+    [
+      'a session description',
+      'v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n',
+    ],
+  ])('cannot make FFmpeg read their neighbours: %s', async (_what, content) => {
+    for (const name of ['hostile.wav', 'hostile.m3u8', 'hostile.sdp', 'hostile']) {
+      const path = join(media.directory, name)
+      await writeFile(path, content)
+      await expect(read(path)).rejects.toMatchObject({ code: 'INPUT_NOT_MEDIA' })
+    }
+  })
+})
+
+describe('signal', () => {
+  it('ends the source and its process', async () => {
+    const controller = new AbortController()
+    const source = fileSource(media.wav, { signal: controller.signal })
+    const failed = once(source, 'error')
+    await once(source, 'readable')
+    controller.abort()
+    expect((await failed)[0]).toMatchObject({ name: 'AbortError' })
+    await closed(source)
+    expect(childProcesses()).toEqual([])
+  })
+})
