@@ -1,0 +1,29 @@
+import { invalidOption } from '../options.ts'
+import { cleanText } from './clean-text.ts'
+
+/** Display names by speaker label, e.g. `{ A: 'Alice' }`. */
+export type SpeakerNames = Readonly<Record<string, string>>
+
+/**
+ * The name under which a speaker is shown: the one given in `names`; else `Speaker A` for a bare label such as `A`;
+ * else the label itself (`Agent/A`, `Customer`). `undefined` for an unattributed speaker.
+ */
+export function displayName(speaker: string | undefined, names: SpeakerNames = {}): string | undefined {
+  if (speaker === undefined) return undefined
+  const given = Object.hasOwn(names, speaker) ? names[speaker] : undefined
+  const name = cleanText(given ?? (/^[A-Z]{1,2}$/.test(speaker) ? `Speaker ${speaker}` : speaker))
+  return name === '' ? undefined : name
+}
+
+/** Refuses anything but an object of display names; `undefined` passes. */
+export function checkSpeakerNames(option: string, value: unknown): void {
+  if (value === undefined) return
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidOption(option, "an object of display names by label, e.g. { A: 'Alice' }", value)
+  }
+  for (const [label, name] of Object.entries(value)) {
+    if (typeof name !== 'string' || cleanText(name) === '') {
+      throw invalidOption(`${option}.${label}`, 'a name of at least one visible character', name)
+    }
+  }
+}

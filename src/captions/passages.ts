@@ -1,0 +1,77 @@
+import { ConfigurationError } from '../errors.ts'
+import type { Captionable, Cue, Segment } from '../model.ts'
+import { isCue, isSegment, isTurn } from '../model.ts'
+import { wordRuns, type WordRunOptions } from './word-runs.ts'
+
+/** What is laid out together: the segments of one final turn, or one cue that is laid out already. */
+export interface Passage {
+  /** The turn, where the passage is one: a later passage of the same order and a higher revision replaces it. */
+  turn?: { order: number; revision: number; session?: string; channel?: string }
+  segments: Segment[]
+  cue?: Cue
+}
+
+const lastOfTurn = new WeakSet<Segment>()
+
+/**
+ * The segments of a final turn, the last of them known as such to {@link PassageCollector}: whoever collects segments
+ * again need not wait for the next turn to know that this one is complete.
+ */
+export function turnSegments(...[turn, options]: Parameters<typeof wordRuns>): Segment[] {
+  const segments = wordRuns(turn, options)
+  const last = segments.at(-1)
+  if (last !== undefined) lastOfTurn.add(last)
+  return segments
+}
+
+/**
+ * Refuses what is no turn, segment or cue.
+ *
+ * @param stage - the stage that was given `item`, for the message.
+ * @throws {@link ConfigurationError} `INVALID_PIPELINE`
+ */
+export function assertCaptionable(stage: string, item: unknown): asserts item is Captionable {
+  const isBytes = typeof item === 'string' || item instanceof Uint8Array
+  if (!isBytes && typeof item === 'object' && item !== null) {
+    const object = item as Captionable
+    if (isTurn(object) || isSegment(object) || isCue(object)) return
+  }
+  const given = isBytes ? 'bytes; put diarize() before it' : 'something else'
+  throw new ConfigurationError('INVALID_PIPELINE', `${stage} takes turns, segments or cues, and was given ${given}`)
+}
+
+/** Gathers turns, segments and cues, as they come, into {@link Passage}s. */
+export class PassageCollector {
+  readonly #options: WordRunOptions
+  #pending: Segment[] = []
+
+  constructor(options: WordRunOptions = {}) {
+    this.#options = options
+  }
+
+  /** Takes one item and returns the passages that are complete with it. Partial turns give none. */
+  add(item: Captionable): Passage[] {
+    if (isTurn(item)) {
+      if (!item.endOfTurn) return []
+      const { order, revision, sessionId: session, channel } = item
+      const turn = { order, revision, session, ...(channel !== undefined && { channel }) }
+      return [...this.end(), { turn, segments: wordRuns(item, this.#options) }]
+    }
+    if (isCue(item)) return [...this.end(), { segments: [], cue: item }]
+    const { order, revision } = item.turn
+    const open = this.#pending[0]?.turn
+    const complete = open !== undefined && (open.order !== order || open.revision !== revision) ? this.end() : []
+    this.#pending.push(item)
+    return lastOfTurn.has(item) ? [...complete, ...this.end()] : complete
+  }
+
+  /** The passage still open, when nothing more comes. */
+  end(): Passage[] {
+    const segments = this.#pending
+    const first = segments[0]
+    if (first === undefined) return []
+    this.#pending = []
+    const channel = first.channel
+    return [{ turn: { ...first.turn, ...(channel !== undefined && { channel }) }, segments }]
+  }
+}

@@ -1,0 +1,107 @@
+import type { Segment, Turn, Word } from '../model.ts'
+import { checkBoolean, checkInteger } from '../options.ts'
+import { attributed } from './attributed.ts'
+
+/** How a turn is cut into runs of one speaker. */
+export interface WordRunOptions {
+  /**
+   * Whether a run without a speaker between two runs of one speaker joins them.
+   * @defaultValue `false`
+   */
+  absorbUnknown?: boolean
+  /**
+   * Runs of fewer words than this join the run before them (the first run of a turn: the one after it). 0 keeps every
+   * run.
+   * @defaultValue `0`
+   */
+  minRun?: number
+}
+
+/** The names of {@link WordRunOptions}, for stages that pass them on. */
+export const WORD_RUN_OPTIONS = ['absorbUnknown', 'minRun'] as const
+
+/** Refuses wrong values of {@link WordRunOptions}; `where` is put before the names, e.g. `segment.`. */
+export function checkWordRunOptions(options: WordRunOptions, where = ''): void {
+  checkBoolean(`${where}absorbUnknown`, options.absorbUnknown)
+  checkInteger(`${where}minRun`, options.minRun, 0, 1000, 'words')
+}
+
+interface Run {
+  speaker: string | undefined
+  words: Word[]
+}
+
+/**
+ * Cuts a turn where its speaker changes. A final word belongs to its own speaker, else to the turn's, else to nobody;
+ * a new run begins at each change. Words without visible text are left out; all others come out once, in order.
+ *
+ * A turn with a transcript but no words gives one segment with the turn's text and times and no words; a turn with
+ * neither gives none.
+ */
+export function wordRuns(turn: Turn, options: WordRunOptions = {}): Segment[] {
+  const words = turn.words.filter((word) => word.text.trim() !== '')
+  const speaker = attributed(turn.speaker)
+  if (words.length === 0) {
+    const text = turn.transcript.trim()
+    return text === '' ? [] : [toSegment(turn, speaker, [], { start: turn.start, end: turn.end, text })]
+  }
+  let runs: Run[] = words.map((word) => ({
+    speaker: (word.final ? attributed(word.speaker) : undefined) ?? speaker,
+    words: [word],
+  }))
+  runs = joinEqual(runs)
+  if (options.absorbUnknown === true) runs = joinEqual(absorbUnknown(runs))
+  if (options.minRun !== undefined && options.minRun > 1) runs = joinShort(runs, options.minRun)
+  return runs.map((run) =>
+    toSegment(turn, run.speaker, run.words, {
+      start: run.words[0]?.start ?? turn.start,
+      end: run.words.at(-1)?.end ?? turn.end,
+      text: run.words.map((word) => word.text.trim()).join(' '),
+    }),
+  )
+}
+
+function toSegment(
+  turn: Turn,
+  speaker: string | undefined,
+  words: Word[],
+  shown: Pick<Segment, 'start' | 'end' | 'text'>,
+): Segment {
+  return {
+    ...(speaker !== undefined && { speaker }),
+    ...(turn.channel !== undefined && { channel: turn.channel }),
+    ...shown,
+    words,
+    turn: { order: turn.order, revision: turn.revision },
+  }
+}
+
+function joinEqual(runs: Run[]): Run[] {
+  const joined: Run[] = []
+  for (const run of runs) {
+    const last = joined.at(-1)
+    if (last !== undefined && last.speaker === run.speaker) last.words.push(...run.words)
+    else joined.push({ speaker: run.speaker, words: [...run.words] })
+  }
+  return joined
+}
+
+function absorbUnknown(runs: Run[]): Run[] {
+  return runs.map((run, i) => {
+    const before = runs[i - 1]?.speaker
+    const between = run.speaker === undefined && before !== undefined && before === runs[i + 1]?.speaker
+    return between ? { speaker: before, words: run.words } : run
+  })
+}
+
+function joinShort(runs: Run[], minRun: number): Run[] {
+  const joined: Run[] = []
+  for (const run of runs) {
+    const last = joined.at(-1)
+    if (last !== undefined && (run.words.length < minRun || last.speaker === run.speaker)) last.words.push(...run.words)
+    else joined.push({ speaker: run.speaker, words: [...run.words] })
+  }
+  const [first, second] = joined
+  if (first === undefined || second === undefined || first.words.length >= minRun) return joined
+  return [{ speaker: second.speaker, words: [...first.words, ...second.words] }, ...joined.slice(2)]
+}

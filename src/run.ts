@@ -1,0 +1,162 @@
+import { Socket } from 'node:net'
+import type { Duplex, Readable, Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { ConfigurationError } from './errors.ts'
+import { checkKnown, checkSignal, invalidOption } from './options.ts'
+import { ProgressReporter, type Progress } from './progress.ts'
+
+export type { Progress } from './progress.ts'
+
+/** Options of {@link run}. */
+export interface RunOptions {
+  /** Aborts the whole pipeline: it rejects with an `AbortError` once every stage has closed. */
+  signal?: AbortSignal
+  /**
+   * Called about four times a second while there is progress, and once more after success. What it throws, or
+   * rejects with, fails the run.
+   */
+  onProgress?: (progress: Progress) => unknown
+}
+
+/** A stage of a pipeline: any Node stream. */
+export type Stage = NodeJS.ReadableStream | NodeJS.WritableStream | NodeJS.ReadWriteStream
+
+/** What a pipeline begins with: a stream, or anything that can be iterated. */
+export type Source = NodeJS.ReadableStream | AsyncIterable<unknown> | Iterable<unknown>
+
+/** How long a stage may take to close, once the pipeline is done, before it is no longer waited for. */
+const CLOSE_WAIT_MS = 10_000
+
+/**
+ * Runs stages as one pipeline, and settles only when every one of them has closed, whether it succeeded, failed or
+ * was aborted: no child process, socket or file of theirs is open any more. A stage that has not closed 10 seconds
+ * after the others is no longer waited for; the outcome stays the same.
+ *
+ * ```ts
+ * await run(fileSource('talk.mp4'), resample(), diarize(), srtSink('talk.srt'), { signal })
+ * ```
+ *
+ * @param stages - a source, any number of Transforms, and a Writable; then, where needed, the {@link RunOptions}.
+ * @throws (rejects with) {@link ConfigurationError} `INVALID_PIPELINE` where the stages do not fit together; else with
+ * the error of the stage that failed.
+ */
+export async function run(...stages: [Source, ...Stage[]] | [Source, ...Stage[], RunOptions]): Promise<void> {
+  const { parts, options } = separate(stages)
+  const streams = parts.filter(isStream)
+  let reporter: ProgressReporter | undefined
+  try {
+    checkOptions(options)
+    checkStages(parts)
+    const closed = streams.map(whenClosed)
+    reporter = new ProgressReporter(options.onProgress, (error) => streams.at(-1)?.destroy(error))
+    for (const stream of streams) reporter.follow(stream)
+    const signal = options.signal === undefined ? {} : { signal: options.signal }
+    try {
+      await pipeline(parts as unknown as [NodeJS.ReadableStream, NodeJS.WritableStream], signal)
+    } catch (error) {
+      destroyAll(streams)
+      throw error
+    } finally {
+      await within(CLOSE_WAIT_MS, Promise.all(closed))
+    }
+    await reporter.finish()
+  } finally {
+    reporter?.stop()
+    destroyAll(streams)
+  }
+}
+
+/** Destroys what a pipeline that never began, or stopped early, has left as it was. */
+function destroyAll(streams: readonly AnyStream[]): void {
+  for (const stream of streams) if (!stream.destroyed && !isStandard(stream)) stream.destroy()
+}
+
+type AnyStream = Readable & Writable & Duplex
+
+function isStream(value: unknown): value is AnyStream {
+  return typeof value === 'object' && value !== null && typeof (value as Readable).pipe === 'function'
+    ? typeof (value as Readable).on === 'function'
+    : isWritable(value)
+}
+
+function isReadable(value: unknown): boolean {
+  return isStream(value) && typeof value.read === 'function'
+}
+
+function isWritable(value: unknown): boolean {
+  const stream = value as Partial<Writable> | null | undefined
+  return typeof stream?.write === 'function' && typeof stream.end === 'function' && typeof stream.on === 'function'
+}
+
+function isIterable(value: unknown): boolean {
+  const iterable = value as Partial<AsyncIterable<unknown> & Iterable<unknown>> | null | undefined
+  return typeof iterable?.[Symbol.asyncIterator] === 'function' || typeof iterable?.[Symbol.iterator] === 'function'
+}
+
+/** Whether a stream belongs to the process, which never closes it. */
+function isStandard(stream: unknown): boolean {
+  return stream === process.stdout || stream === process.stderr
+}
+
+/** The options are the last argument where that is neither a stream nor anything to iterate. */
+function separate(all: readonly unknown[]): { parts: readonly unknown[]; options: RunOptions } {
+  const last = all.at(-1)
+  const isOptions = typeof last === 'object' && last !== null && !isStream(last) && !isIterable(last)
+  return isOptions ? { parts: all.slice(0, -1), options: last } : { parts: all, options: {} }
+}
+
+function checkOptions(options: RunOptions): void {
+  checkKnown('run()', options, ['signal', 'onProgress'])
+  checkSignal('signal', options.signal)
+  if (options.onProgress !== undefined && typeof options.onProgress !== 'function') {
+    throw invalidOption('onProgress', 'a function', options.onProgress)
+  }
+}
+
+function checkStages(parts: readonly unknown[]): void {
+  if (parts.length < 2) throw invalid('run() needs at least two stages: a source and a sink')
+  for (const [i, part] of parts.entries()) {
+    const stage = `stage ${i + 1} of ${parts.length}`
+    const isFirst = i === 0
+    const isLast = i === parts.length - 1
+    if (isFirst ? !isReadable(part) && (isStream(part) || !isIterable(part)) : !isStream(part)) {
+      throw invalid(`${stage} is no ${isFirst ? 'Readable or iterable' : 'stream'}`)
+    }
+    if (!isFirst && !isWritable(part)) throw invalid(`${stage} is no Writable: only the first stage may be a source`)
+    if (!isFirst && !isLast && !isReadable(part)) throw invalid(`${stage} gives nothing out: a sink must be the last`)
+    if (parts.indexOf(part) !== i) throw invalid(`${stage} is given twice`)
+    if (!isStream(part)) continue
+    if (part.errored instanceof Error) throw part.errored
+    if (part.destroyed || (!isFirst && part.writableEnded)) throw invalid(`${stage} has been closed already`)
+    if (isLast && isUnread(part)) {
+      throw invalid(`${stage} gives out what nobody reads; end the pipeline with a sink, e.g. srtSink('talk.srt')`)
+    }
+  }
+}
+
+/** Whether a stage has a readable side that nothing reads, so that it would stop when its buffer is full. */
+function isUnread(stream: AnyStream): boolean {
+  if (isStandard(stream) || stream instanceof Socket || !isReadable(stream)) return false
+  return stream.readableFlowing === null && stream.listenerCount('readable') === 0
+}
+
+function invalid(message: string): ConfigurationError {
+  return new ConfigurationError('INVALID_PIPELINE', message)
+}
+
+function whenClosed(stream: AnyStream): Promise<void> {
+  if (isStandard(stream)) return Promise.resolve()
+  return new Promise((resolve) => {
+    if (stream.closed) resolve()
+    else stream.once('close', () => resolve())
+  })
+}
+
+async function within(limit: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const tooLong = new Promise((resolve) => {
+    timer = setTimeout(resolve, limit)
+  })
+  await Promise.race([work, tooLong])
+  clearTimeout(timer)
+}

@@ -1,0 +1,106 @@
+import { Writable } from 'node:stream'
+import { ConfigurationError, type Warning } from '../errors.ts'
+import { relayedEvents, relayEvents } from '../stage.ts'
+
+/** How long the targets may take to close before they are no longer waited for. */
+const CLOSE_WAIT_MS = 10_000
+
+/**
+ * Writes every object to several sinks, at the pace of the slowest. It ends when all of them have finished; where one
+ * fails, all are destroyed with its error. The events `session` and `gap` of the stages above reach every target, and
+ * a `warning` of any target is given here, too. Its own `close` comes after those of all targets.
+ *
+ * @returns a Writable in object mode.
+ * @throws {@link ConfigurationError} `INVALID_PIPELINE` where there is no target, or one is no Writable of
+ * objects, or is given twice.
+ */
+export function fanOut(...targets: NodeJS.WritableStream[]): Writable {
+  if (targets.length === 0) throw invalid('fanOut() needs at least one target, e.g. fanOut(srtSink(), vttSink())')
+  for (const [i, target] of targets.entries()) {
+    const stream = target as Partial<Writable> | null | undefined
+    if (typeof stream?.write !== 'function' || typeof stream.end !== 'function' || typeof stream.on !== 'function') {
+      throw invalid(`target ${i + 1} of fanOut() is no Writable`)
+    }
+    if (stream.writableObjectMode === false) {
+      throw invalid(`target ${i + 1} of fanOut() takes bytes, not turns; give it to a sink, e.g. srtSink(target)`)
+    }
+    if (targets.indexOf(target) !== i) throw invalid(`target ${i + 1} of fanOut() is given twice`)
+  }
+  return new FanOut(targets as Writable[])
+}
+
+function invalid(message: string): ConfigurationError {
+  return new ConfigurationError('INVALID_PIPELINE', message)
+}
+
+class FanOut extends Writable {
+  readonly #targets: readonly Writable[]
+  readonly #closed: Promise<unknown>
+  /** Ends the waiting of a write or of the end. */
+  #wake: () => void = () => {}
+
+  constructor(targets: readonly Writable[]) {
+    super({ objectMode: true, highWaterMark: 16 })
+    this.#targets = targets
+    this.#closed = Promise.all(targets.map((target) => this.#watch(target)))
+    relayEvents(this)
+    for (const event of relayedEvents) {
+      this.on(event, (record: unknown) => {
+        for (const target of targets) target.emit(event, record)
+      })
+    }
+  }
+
+  override _write(item: unknown, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    for (const target of this.#targets) target.write(item)
+    this.#when((target) => !target.writableNeedDrain, done)
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    for (const target of this.#targets) target.end()
+    this.#when((target) => target.writableFinished, done)
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    for (const target of this.#targets) {
+      if (!target.destroyed) target.destroy(error ?? undefined)
+    }
+    let timer: NodeJS.Timeout | undefined
+    const tooLong = new Promise((resolve) => {
+      timer = setTimeout(resolve, CLOSE_WAIT_MS)
+    })
+    void Promise.race([this.#closed, tooLong]).then(() => {
+      clearTimeout(timer)
+      done(error)
+    })
+  }
+
+  /** Calls `done` once every target is `ready`; a target that fails destroys this stream, which ends the waiting. */
+  #when(ready: (target: Writable) => boolean, done: () => void): void {
+    this.#wake = () => {
+      if (!this.#targets.every(ready)) return
+      this.#wake = () => {}
+      done()
+    }
+    this.#wake()
+  }
+
+  /** Follows a target; resolves when it has closed. */
+  #watch(target: Writable): Promise<void> {
+    target.on('drain', () => this.#wake())
+    target.on('finish', () => this.#wake())
+    target.on('error', (error) => this.destroy(error))
+    target.on('warning', (warning: Warning) => this.emit('warning', warning))
+    return new Promise((resolve) => {
+      const closed = () => {
+        if (!target.writableFinished && !this.destroyed) {
+          const problem = 'a target of fanOut() was closed before everything was written to it'
+          this.destroy(new ConfigurationError('INVALID_PIPELINE', problem))
+        }
+        resolve()
+      }
+      if (target.closed) process.nextTick(closed)
+      else target.once('close', closed)
+    })
+  }
+}

@@ -1,0 +1,44 @@
+import type { Writable } from 'node:stream'
+import { checkBoolean, checkKnown, checkSignal } from '../options.ts'
+import { formatJsonlEvent, formatJsonlItem } from '../captions/jsonl.ts'
+import { checkSpeakerNames, type SpeakerNames } from '../captions/names.ts'
+import type { SinkTarget } from './target.ts'
+import { TextSink, type SinkOptions } from './text-sink.ts'
+
+/** Options of {@link jsonlSink}. */
+export interface JsonlSinkOptions extends SinkOptions {
+  /**
+   * Display names by speaker label; they become the field `name` of the records.
+   * @defaultValue `{}`
+   */
+  speakers?: SpeakerNames
+}
+
+/**
+ * Writes one JSON record a line: `type` is `turn`, `segment` or `cue` for what the sink is given, and `session` or
+ * `gap` for the events of those names of the stages above. Turns and segments are keyed by `order` and `revision`: a
+ * later line of the same `order` with a higher `revision` replaces the earlier. Partial turns are written too, with
+ * `endOfTurn: false`.
+ *
+ * Lines are appended at once. Records of events wait for the first turn, segment or cue, so that a file is made only
+ * where there is something to hold, or at the end.
+ *
+ * @param target - a path, a `file:` URL, or any Writable; none means standard output.
+ * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode. It fails with
+ * {@link OutputError} `OUTPUT_UNWRITABLE` where the target cannot be written.
+ * @throws {@link ConfigurationError} `INVALID_OPTION`
+ */
+export function jsonlSink(target?: SinkTarget, options: JsonlSinkOptions = {}): Writable {
+  checkKnown('jsonlSink()', options, ['speakers', 'end', 'signal'])
+  checkSpeakerNames('speakers', options.speakers)
+  checkBoolean('end', options.end)
+  checkSignal('signal', options.signal)
+  const sink = new TextSink('jsonlSink()', target, options, {
+    header: '',
+    next: (item) => Promise.resolve(formatJsonlItem(item, options.speakers)),
+    rest: () => Promise.resolve(''),
+  })
+  sink.on('session', (record: unknown) => sink.writeAside(formatJsonlEvent('session', record)))
+  sink.on('gap', (record: unknown) => sink.writeAside(formatJsonlEvent('gap', record)))
+  return sink
+}

@@ -1,0 +1,33 @@
+import type { Writable } from 'node:stream'
+import { formatSrtCue } from '../captions/srt.ts'
+import { captionSink, checkCaptionSinkOptions, type CaptionSinkOptions } from './caption-sink.ts'
+import type { SinkTarget } from './target.ts'
+
+/** Options of {@link srtSink}. */
+export type SrtSinkOptions = CaptionSinkOptions
+
+/**
+ * Writes SubRip captions. Where the speaker changes, the first line begins with `Name: `.
+ *
+ * Cues are appended as they become final, and the file is valid at every instant. It is created with the first cue,
+ * or empty at the end; where the pipeline fails before that, none is made. A turn that comes again with a higher
+ * `revision` replaces the earlier one in a file; elsewhere a `warning` with the code `REVISION_NOT_APPLIED` says at
+ * the end how many cues could not be corrected.
+ *
+ * @param target - a path, a `file:` URL, or any Writable; none means standard output.
+ * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode. It fails with
+ * {@link OutputError} `OUTPUT_UNWRITABLE` where the target cannot be written.
+ * @throws {@link ConfigurationError} `INVALID_OPTION`
+ */
+export function srtSink(target?: SinkTarget, options: SrtSinkOptions = {}): Writable {
+  checkCaptionSinkOptions('srtSink()', options)
+  const speakers = options.speakers ?? {}
+  const names = options.names ?? true
+  return captionSink('srtSink()', target, options, {
+    header: '',
+    cue: formatSrtCue,
+    names: names ? 'on change' : 'never',
+    speakers,
+    layout: { ...options.layout, names, speakers },
+  })
+}

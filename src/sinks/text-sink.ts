@@ -1,0 +1,112 @@
+import { Writable } from 'node:stream'
+import { assertCaptionable } from '../captions/passages.ts'
+import type { Captionable } from '../model.ts'
+import { relayEvents } from '../stage.ts'
+import type { Destination } from './destination.ts'
+import { openTarget, type SinkTarget } from './target.ts'
+
+/** Options that every sink has. */
+export interface SinkOptions {
+  /**
+   * Whether a Writable given as target is ended when the sink has finished, and destroyed when it fails. Standard
+   * output never is.
+   * @defaultValue `true`
+   */
+  end?: boolean
+  /** Aborts the sink. */
+  signal?: AbortSignal
+}
+
+/** What turns objects into text for a {@link TextSink}; one call at a time. */
+export interface TextMaker {
+  /** What the output begins with; an output of nothing else is valid and empty. */
+  readonly header: string
+  /** Text to be written for an object, of whole blocks; `''` for none. */
+  next(item: Captionable): Promise<string>
+  /** Text still to be written at the end. */
+  rest(): Promise<string>
+  /** Called after each write of text made by {@link next}. */
+  written?(destination: Destination): Promise<void>
+  /** Called when everything is written, before the output is completed. */
+  complete?(destination: Destination): Promise<void>
+}
+
+/** Writes the text that a {@link TextMaker} makes of turns, segments or cues to a target. */
+export class TextSink extends Writable {
+  readonly #stage: string
+  readonly #maker: TextMaker
+  readonly #destination: Destination
+  #work: Promise<void> = Promise.resolve()
+  #begun = false
+  #ending = false
+  #finished = false
+  /** Text that waits for the first block. */
+  #held = ''
+
+  constructor(stage: string, target: SinkTarget | undefined, options: SinkOptions, maker: TextMaker) {
+    super({
+      objectMode: true,
+      highWaterMark: 16,
+      ...(options.signal !== undefined && { signal: options.signal }),
+    })
+    this.#stage = stage
+    this.#maker = maker
+    this.#destination = openTarget(target, options.end ?? true)
+    this.#destination.onFailure?.((error) => this.destroy(error))
+    relayEvents(this)
+    const { trouble } = this.#destination
+    if (trouble !== undefined) process.nextTick(() => this.destroy(trouble))
+  }
+
+  /** Writes text that no object brought: at once after the first block, else together with it, or at the end. */
+  writeAside(text: string): void {
+    if (this.destroyed || this.#ending) return
+    if (!this.#begun) {
+      this.#held += text
+      return
+    }
+    this.#enqueue(() => this.#destination.write(text)).catch((error: Error) => this.destroy(error))
+  }
+
+  override _write(item: unknown, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#enqueue(async () => {
+      assertCaptionable(this.#stage, item)
+      await this.#put(await this.#maker.next(item))
+      await this.#maker.written?.(this.#destination)
+    }).then(() => done(), done)
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#ending = true
+    this.#enqueue(async () => {
+      await this.#put(await this.#maker.rest())
+      await this.#maker.complete?.(this.#destination)
+      await this.#destination.finish(this.#maker.header + this.#held)
+      this.#finished = true
+    }).then(() => done(), done)
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#destination.interrupt(error ?? new Error('the sink was destroyed'))
+    this.#work
+      .then(() => (this.#finished ? undefined : this.#destination.abandon(error)))
+      .then(
+        () => done(error),
+        (trouble: Error) => done(error ?? trouble),
+      )
+  }
+
+  async #put(text: string): Promise<void> {
+    if (text === '' || this.destroyed) return
+    const opening = this.#begun ? '' : this.#maker.header + this.#held
+    this.#begun = true
+    this.#held = ''
+    await this.#destination.write(opening + text)
+  }
+
+  #enqueue(step: () => Promise<void>): Promise<void> {
+    const result = this.#work.then(step)
+    this.#work = result.catch(() => {})
+    return result
+  }
+}

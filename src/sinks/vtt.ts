@@ -1,0 +1,33 @@
+import type { Writable } from 'node:stream'
+import { formatVttCue, vttHeader } from '../captions/vtt.ts'
+import { captionSink, checkCaptionSinkOptions, type CaptionSinkOptions } from './caption-sink.ts'
+import type { SinkTarget } from './target.ts'
+
+/** Options of {@link vttSink}. */
+export type VttSinkOptions = CaptionSinkOptions
+
+/**
+ * Writes WebVTT captions. Each cue carries its speaker as its voice, `<v Name>`, which players do not display but
+ * style sheets and scripts can see.
+ *
+ * Cues are appended as they become final, and the file is valid at every instant. It is created with the first cue,
+ * or with nothing but the header at the end; where the pipeline fails before that, none is made. A turn that comes
+ * again with a higher `revision` replaces the earlier one in a file; elsewhere a `warning` with the code
+ * `REVISION_NOT_APPLIED` says at the end how many cues could not be corrected.
+ *
+ * @param target - a path, a `file:` URL, or any Writable; none means standard output.
+ * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode. It fails with
+ * {@link OutputError} `OUTPUT_UNWRITABLE` where the target cannot be written.
+ * @throws {@link ConfigurationError} `INVALID_OPTION`
+ */
+export function vttSink(target?: SinkTarget, options: VttSinkOptions = {}): Writable {
+  checkCaptionSinkOptions('vttSink()', options)
+  return captionSink('vttSink()', target, options, {
+    header: vttHeader,
+    cue: formatVttCue,
+    names: (options.names ?? true) ? 'always' : 'never',
+    speakers: options.speakers ?? {},
+    // Voices take no room on the screen.
+    layout: { ...options.layout, names: false },
+  })
+}

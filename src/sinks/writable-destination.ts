@@ -1,0 +1,124 @@
+import type { Writable } from 'node:stream'
+import type { OutputError } from '../errors.ts'
+import type { Destination } from './destination.ts'
+import { unwritable } from './unwritable.ts'
+
+/** How long a destroyed stream may take to close before it is no longer waited for. */
+const CLOSE_WAIT_MS = 2000
+
+/** A Writable as a destination: written with its back-pressure, and ended where it is ours to end. */
+export class WritableDestination implements Destination {
+  readonly #source: Writable | (() => Writable)
+  readonly #ends: boolean
+  readonly #where: string
+  #stream: Writable | undefined
+  #wrote = false
+  #failure: OutputError | undefined
+  #onFailure: ((error: OutputError) => void) | undefined
+  #giveUp: ((error: Error) => void) | undefined
+  #flushed: Promise<void> = Promise.resolve()
+
+  /**
+   * @param source - the stream, or what opens it with the first write.
+   * @param ends - whether the stream is ended after success, and destroyed after failure.
+   * @param where - name of the stream in messages.
+   */
+  constructor(source: Writable | (() => Writable), ends: boolean, where: string) {
+    this.#source = source
+    this.#ends = ends
+    this.#where = where
+    // A stream that fails before anything is written to it must find a listener, too.
+    if (typeof source !== 'function') this.#open()
+  }
+
+  onFailure(listener: (error: OutputError) => void): void {
+    this.#onFailure = listener
+  }
+
+  async write(text: string): Promise<void> {
+    const stream = this.#open()
+    if (stream.destroyed || stream.writableEnded) this.#closed()
+    if (this.#failure !== undefined) throw this.#failure
+    if (text === '') return
+    this.#wrote = true
+    let ready = true
+    this.#flushed = new Promise((resolve) => {
+      ready = stream.write(text, (error) => {
+        if (error) this.#failed(error)
+        resolve()
+      })
+    })
+    if (!ready && stream.writableNeedDrain) await this.#until((resolve) => stream.once('drain', resolve))
+  }
+
+  async finish(empty: string): Promise<void> {
+    if (!this.#wrote) await this.write(empty)
+    const stream = this.#open()
+    await this.#until((resolve) => {
+      if (this.#ends) stream.end(() => resolve())
+      else void this.#flushed.then(resolve)
+    })
+    this.#release(stream)
+  }
+
+  interrupt(error: Error): void {
+    this.#giveUp?.(error)
+  }
+
+  async abandon(error: Error | null): Promise<void> {
+    const stream = this.#stream
+    if (stream === undefined) return
+    stream.off('close', this.#closed)
+    if (!this.#ends) {
+      if (this.#failure === undefined) this.#release(stream)
+      return
+    }
+    if (stream.closed) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, CLOSE_WAIT_MS)
+      stream.once('close', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+      stream.destroy(error ?? undefined)
+    })
+  }
+
+  #open(): Writable {
+    if (this.#stream !== undefined) return this.#stream
+    const stream = typeof this.#source === 'function' ? this.#source() : this.#source
+    stream.on('error', this.#failed)
+    stream.on('close', this.#closed)
+    this.#stream = stream
+    return stream
+  }
+
+  #release(stream: Writable): void {
+    stream.off('close', this.#closed)
+    // A stream that has been ended may still fail; one that goes on being used is its owner's to listen to.
+    if (!this.#ends) stream.off('error', this.#failed)
+  }
+
+  /** Waits for what `start` resolves, or for the failure of the stream. */
+  async #until(start: (resolve: () => void) => void): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#giveUp = reject
+      if (this.#failure !== undefined) reject(this.#failure)
+      else start(resolve)
+    })
+    this.#giveUp = undefined
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  readonly #failed = (error: Error): void => {
+    if (this.#failure !== undefined) return
+    this.#failure = unwritable(this.#where, error)
+    this.#giveUp?.(this.#failure)
+    this.#onFailure?.(this.#failure)
+  }
+
+  readonly #closed = (): void => {
+    if (this.#stream?.writableFinished === true && this.#ends) return
+    this.#failed(Object.assign(new Error('premature close'), { code: 'ERR_STREAM_PREMATURE_CLOSE' }))
+  }
+}

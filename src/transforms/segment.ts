@@ -1,0 +1,43 @@
+import { Transform } from 'node:stream'
+import { isTurn } from '../model.ts'
+import { checkKnown, checkSignal } from '../options.ts'
+import { relayEvents } from '../stage.ts'
+import { assertCaptionable, turnSegments } from '../captions/passages.ts'
+import { checkWordRunOptions, WORD_RUN_OPTIONS, type WordRunOptions } from '../captions/word-runs.ts'
+
+/** Options of {@link segment}. */
+export interface SegmentOptions extends WordRunOptions {
+  /** Aborts the stage. */
+  signal?: AbortSignal
+}
+
+/**
+ * Cuts final turns into segments, one for each run of words of one speaker. Partial turns and final turns without
+ * text give none. A turn that comes again with a higher revision gives its segments again, with that revision. What
+ * is a segment or a cue already passes through. The events `session` and `gap` of the stages above are passed on.
+ *
+ * @returns a Transform of {@link Turn} to {@link Segment}, in object mode.
+ * @throws {@link ConfigurationError} `INVALID_OPTION`
+ */
+export function segment(options: SegmentOptions = {}): Transform {
+  checkKnown('segment()', options, [...WORD_RUN_OPTIONS, 'signal'])
+  checkWordRunOptions(options)
+  checkSignal('signal', options.signal)
+  const stage = new Transform({
+    objectMode: true,
+    highWaterMark: 16,
+    ...(options.signal !== undefined && { signal: options.signal }),
+    transform(item: unknown, _encoding, done) {
+      try {
+        assertCaptionable('segment()', item)
+        if (!isTurn(item)) this.push(item)
+        else if (item.endOfTurn) for (const run of turnSegments(item, options)) this.push(run)
+        done()
+      } catch (error) {
+        done(error as Error)
+      }
+    },
+  })
+  relayEvents(stage)
+  return stage
+}

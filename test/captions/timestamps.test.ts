@@ -1,0 +1,22 @@
+import { describe, expect, it } from 'vitest'
+import { srtTimestamp, vttTimestamp } from '../../src/captions/timestamps.ts'
+
+describe('timestamps', () => {
+  it('are exact to the millisecond, with two digits of hours at least', () => {
+    expect(srtTimestamp(0)).toBe('00:00:00,000')
+    expect(srtTimestamp(1)).toBe('00:00:00,001')
+    expect(srtTimestamp(59_999)).toBe('00:00:59,999')
+    expect(srtTimestamp(60_000)).toBe('00:01:00,000')
+    expect(vttTimestamp(3_599_999)).toBe('00:59:59.999')
+    expect(vttTimestamp(3_600_000)).toBe('01:00:00.000')
+    expect(vttTimestamp(359_999_999)).toBe('99:59:59.999')
+    expect(vttTimestamp(360_000_000)).toBe('100:00:00.000')
+    expect(srtTimestamp(3_600_000_000)).toBe('1000:00:00,000')
+  })
+
+  it('round, and never go below zero or show what is no number', () => {
+    expect(srtTimestamp(999.6)).toBe('00:00:01,000')
+    expect(srtTimestamp(-5)).toBe('00:00:00,000')
+    expect(vttTimestamp(Number.NaN)).toBe('00:00:00.000')
+  })
+})

@@ -1,0 +1,249 @@
+import { spawn } from 'node:child_process'
+import { createServer, connect } from 'node:net'
+import path from 'node:path'
+import { PassThrough, Readable, Transform, Writable } from 'node:stream'
+import { describe, expect, it } from 'vitest'
+import { run, type Progress, type Stage } from '../src/run.ts'
+import { fanOut } from '../src/sinks/fan-out.ts'
+import { srtSink } from '../src/sinks/srt.ts'
+import { segment } from '../src/transforms/segment.ts'
+import { exampleTurn, makeTurn } from './captions/example-turn.ts'
+import { parseSubtitles } from './captions/parsers.ts'
+import { temporaryDirectories, TextCollector } from './sinks/temporary.ts'
+
+const directory = temporaryDirectories()
+
+/** A Writable whose `close` comes only some turns of the event loop after it is destroyed. */
+class SlowToClose extends Writable {
+  tidied = false
+
+  constructor() {
+    super({ objectMode: true })
+  }
+
+  override _write(_item: unknown, _encoding: BufferEncoding, done: () => void): void {
+    done()
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    setTimeout(() => {
+      this.tidied = true
+      done(error)
+    }, 30)
+  }
+}
+
+const endless = () => new Readable({ objectMode: true, read() {} })
+
+describe('run', () => {
+  it('runs a pipeline and settles when every stage has closed', async () => {
+    const source = Readable.from([exampleTurn()])
+    const middle = segment()
+    const out = new TextCollector()
+    const sink = srtSink(out)
+    await run(source, middle, sink)
+    expect([source.closed, middle.closed, sink.closed]).toEqual([true, true, true])
+    expect(parseSubtitles(out.text)).toHaveLength(5)
+  })
+
+  it('begins with anything that can be iterated', async () => {
+    const out = new TextCollector()
+    await run([makeTurn(0, 'A:one')], srtSink(out))
+    await run(
+      (async function* () {
+        await Promise.resolve()
+        yield makeTurn(0, 'A:two')
+      })(),
+      srtSink(new TextCollector()),
+    )
+    expect(out.text).toContain('one')
+  })
+
+  it('waits for slow tidying after success, failure and abort', async () => {
+    const success = new SlowToClose()
+    await run(Readable.from([1]), success)
+    expect(success.tidied).toBe(true)
+
+    const failure = new SlowToClose()
+    const source = endless()
+    process.nextTick(() => source.destroy(new Error('upstream failed')))
+    await expect(run(source, failure)).rejects.toThrow('upstream failed')
+    expect(failure.tidied).toBe(true)
+
+    const aborted = new SlowToClose()
+    const controller = new AbortController()
+    setImmediate(() => controller.abort(new Error('enough')))
+    await expect(
+      run(endless(), new PassThrough({ objectMode: true }), aborted, { signal: controller.signal }),
+    ).rejects.toMatchObject({
+      name: 'AbortError',
+      code: 'ABORT_ERR',
+      cause: { message: 'enough' },
+    })
+    expect(aborted.tidied).toBe(true)
+  })
+
+  it('destroys every stage where the signal was aborted before', async () => {
+    const stages = [endless(), new PassThrough({ objectMode: true }), new SlowToClose()] as const
+    await expect(run(...stages, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })
+    expect(stages.map((stage) => stage.closed)).toEqual([true, true, true])
+  })
+
+  it('waits for the targets of fanOut()', async () => {
+    const targets = [new SlowToClose(), new SlowToClose()]
+    await run(Readable.from([exampleTurn()]), fanOut(...targets))
+    expect(targets.map((target) => target.tidied)).toEqual([true, true])
+  })
+
+  it('leaves no child process and no socket open after an abort', async () => {
+    const server = createServer((peer) => peer.resume())
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const child = spawn(process.execPath, ['-e', 'process.stdout.write("ready"); setInterval(() => {}, 1000)'])
+    const socket = connect((server.address() as { port: number }).port, '127.0.0.1')
+    const source = new Readable({
+      read() {},
+      destroy(error, done) {
+        child.once('close', () => done(error))
+        child.kill('SIGKILL')
+      },
+    })
+    child.stdout.on('data', (data) => source.push(data))
+    const controller = new AbortController()
+    child.stdout.once('data', () => controller.abort())
+    await expect(run(source, socket, { signal: controller.signal })).rejects.toMatchObject({ name: 'AbortError' })
+    expect(child.signalCode).toBe('SIGKILL')
+    expect(socket.closed).toBe(true)
+    await new Promise((resolve) => server.close(resolve))
+  })
+
+  it('rejects with the typed error of the stage that failed', async () => {
+    const file = path.join(directory(), 'missing', 'x.srt')
+    const source = endless()
+    await expect(run(source, srtSink(file))).rejects.toMatchObject({ code: 'OUTPUT_UNWRITABLE' })
+    expect(source.closed).toBe(true)
+  })
+
+  it('writes to standard streams without waiting for them to close', async () => {
+    await run(Readable.from(['']), process.stderr)
+    expect(process.stderr.destroyed).toBe(false)
+  })
+})
+
+describe('pipelines that run() refuses', () => {
+  const readable = () => endless()
+  const writable = () => new SlowToClose()
+  const through = () => new PassThrough({ objectMode: true })
+  const refused: [string, () => unknown[]][] = [
+    ['run() needs at least two stages: a source and a sink', () => []],
+    ['run() needs at least two stages: a source and a sink', () => [readable(), { signal: undefined }]],
+    ['stage 1 of 2 is no Readable or iterable', () => [writable(), writable()]],
+    ['stage 1 of 2 is no Readable or iterable', () => [undefined, writable()]],
+    ['stage 2 of 2 is no stream', () => [readable(), undefined]],
+    ['stage 2 of 2 is no Writable: only the first stage may be a source', () => [readable(), readable()]],
+    ['stage 2 of 3 gives nothing out: a sink must be the last', () => [readable(), writable(), writable()]],
+    [
+      "stage 2 of 2 gives out what nobody reads; end the pipeline with a sink, e.g. srtSink('talk.srt')",
+      () => [readable(), through()],
+    ],
+    [
+      'stage 2 of 3 is given twice',
+      () => {
+        const stage = through()
+        return [stage, stage, writable()]
+      },
+    ],
+    [
+      'stage 2 of 2 has been closed already',
+      () => {
+        const sink = writable()
+        sink.destroy()
+        return [readable(), sink]
+      },
+    ],
+  ]
+
+  it.each(refused)('%s', async (message, make) => {
+    const stages = make()
+    await expect(run(...(stages as [Readable, ...Stage[]]))).rejects.toMatchObject({
+      code: 'INVALID_PIPELINE',
+      message,
+    })
+    const left = stages.filter((stage) => stage instanceof Readable || stage instanceof Writable)
+    expect(left.every((stage) => stage.destroyed)).toBe(true)
+  })
+
+  it('do not include a Transform at the end that somebody reads', async () => {
+    const last = new PassThrough({ objectMode: true })
+    const seen: unknown[] = []
+    last.on('data', (item) => seen.push(item))
+    await run(Readable.from([1, 2, 3]), last)
+    expect(seen).toEqual([1, 2, 3])
+  })
+
+  it('give the error of a stage that has failed already', async () => {
+    const sink = new SlowToClose()
+    sink.on('error', () => {})
+    sink.destroy(new Error('failed before'))
+    await expect(run(endless(), sink)).rejects.toThrow('failed before')
+  })
+
+  it('include wrong options', async () => {
+    const wrong = { signals: 1 } as object
+    await expect(run(endless(), new SlowToClose(), wrong)).rejects.toThrow('run() has no option signals')
+    await expect(run(endless(), new SlowToClose(), { onProgress: 1 as never })).rejects.toThrow(
+      'onProgress, when given, must be a function; got 1',
+    )
+    await expect(run(endless(), new SlowToClose(), { signal: 1 as never })).rejects.toThrow('signal, when given')
+  })
+})
+
+describe('progress of run()', () => {
+  /** Says after each object how far it has come. */
+  function counting(): Transform {
+    let audioMs = 0
+    return new Transform({
+      objectMode: true,
+      transform(item, _encoding, done) {
+        audioMs += 500
+        this.emit('progress', { audioMs, turns: audioMs / 500, speakers: ['A', 'B'] })
+        done(null, item)
+      },
+    })
+  }
+
+  it('is reported while there is any, and once at the end', async () => {
+    const reports: Progress[] = []
+    await run(Readable.from([1, 2, 3]), counting(), new SlowToClose(), { onProgress: (report) => reports.push(report) })
+    expect(reports.length).toBeGreaterThanOrEqual(2)
+    expect(reports[0]).toMatchObject({ seconds: 0.5, turns: 1, speakers: ['A', 'B'] })
+    const last = reports.at(-1)
+    expect(last).toMatchObject({ seconds: 1.5, turns: 3, speakers: ['A', 'B'] })
+    expect(last?.elapsedSeconds).toBeGreaterThan(0)
+    expect(last?.speed).toBeCloseTo(1.5 / (last?.elapsedSeconds ?? 1), 6)
+  })
+
+  it('is reported at the end even where no stage said anything', async () => {
+    const reports: Progress[] = []
+    await run(Readable.from([1]), new SlowToClose(), { onProgress: (report) => reports.push(report) })
+    expect(reports).toMatchObject([{ seconds: 0, turns: 0, speakers: [], speed: 0 }])
+  })
+
+  it('fails the run with what the listener throws or rejects with, and crashes nothing', async () => {
+    const problem = new Error('listener failed')
+    const listeners: (() => unknown)[] = [
+      () => {
+        throw problem
+      },
+      () => Promise.reject(problem),
+    ]
+    for (const onProgress of listeners) {
+      const source = endless()
+      source.push(1)
+      const sink = new SlowToClose()
+      await expect(run(source, counting(), sink, { onProgress })).rejects.toBe(problem)
+      expect([source.closed, sink.closed]).toEqual([true, true])
+      // The one report comes at the end, when everything has worked.
+      await expect(run(Readable.from([1]), new SlowToClose(), { onProgress })).rejects.toBe(problem)
+    }
+  })
+})
