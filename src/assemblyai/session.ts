@@ -1,0 +1,270 @@
+import { EventEmitter } from 'node:events'
+import { WebSocket } from 'ws'
+import type { SessionError, Warning } from '../errors.ts'
+import { redact } from '../redact.ts'
+import { handshake } from './handshake.ts'
+import { Liveness } from './liveness.ts'
+import type { BeginMessage, ClientMessage, ErrorMessage, ServerMessage, TerminationMessage } from './messages.ts'
+import { Pacer } from './pacer.ts'
+import { parseMessage } from './parse-message.ts'
+import { type SessionTarget, closeError, connectionError, sessionError } from './session-error.ts'
+
+/** A server that does not close after its last message is closed on. */
+const CLOSE_TIMEOUT_MS = 2000
+/** After Terminate, messages prolong the wait, up to this many times the timeout. */
+const TERMINATION_PATIENCE = 10
+/** A frame that the socket has not taken for this long is worth a warning. */
+const CONGESTED_MS = 3000
+const UNCONFIRMED = 'the server did not confirm the end of the session, so its last words may be missing'
+
+/** How a session behaves in time. All values in ms. */
+export interface SessionOptions {
+  /** Longest time from the start of the connection to `Begin`. */
+  connectTimeout: number
+  /** After Terminate: longest time without any message before the session is given up. */
+  terminationTimeout: number
+  /** Time between pings; the session is given up when two stay unanswered. */
+  pingInterval: number
+  /** Longest burst of audio after a stall. */
+  catchUp: number
+  /** `auto` paces to real time unless the server's Begin says that it need not be. */
+  pacing: 'auto' | 'realtime' | 'none'
+}
+
+/** How a session ended: with an error, or completely, by the Termination that was asked for. */
+export type SessionEnd = { error: SessionError } | { error?: undefined; termination: TerminationMessage }
+
+/** Events of a {@link Session}. */
+export interface SessionEvents {
+  /** The server accepted the session; audio may be sent from here on. */
+  begin: [BeginMessage]
+  /** Any later message but Error and Termination. */
+  message: [ServerMessage]
+  warning: [Warning]
+  /** The last event, exactly once. Nothing is left open when it comes. */
+  end: [SessionEnd]
+}
+
+/**
+ * One socket from its opening to its end. Knows nothing of streams, retries, or turns: what stands above it decides
+ * what is sent and what an end means.
+ */
+export class Session extends EventEmitter<SessionEvents> {
+  readonly #socket: WebSocket
+  readonly #target: SessionTarget
+  readonly #options: SessionOptions
+  readonly #pacer: Pacer
+  readonly #liveness: Liveness
+  /** Waits of `send()` that the end of the session must release. */
+  readonly #waits = new Set<() => void>()
+  #state: 'connecting' | 'begun' | 'terminating' | 'ended' = 'connecting'
+  #deadline: NodeJS.Timeout | undefined
+  #terminationLimit = 0
+  #paced = true
+  #serverError: ErrorMessage | undefined
+  #failure: SessionError | undefined
+  #termination: TerminationMessage | undefined
+  #begin: BeginMessage | undefined
+
+  constructor(target: SessionTarget, options: SessionOptions) {
+    super()
+    this.#target = target
+    this.#options = options
+    this.#pacer = new Pacer(options.catchUp)
+    const socket = handshake(target, (error) => this.#fail(error))
+    this.#socket = socket
+    this.#liveness = new Liveness(socket, options.pingInterval, () => {
+      this.#fail(this.#error('SESSION_STALLED', 'the server answers neither audio nor pings'))
+    })
+    socket.on('message', (data, binary) => this.#receive(data as Buffer, binary))
+    socket.on('error', (error) => this.#fail(connectionError(this.#target, error, this.#begin !== undefined)))
+    socket.on('close', (code, reason) => this.#closed(code, reason.toString()))
+    this.#setDeadline(options.connectTimeout, () => {
+      this.#fail(this.#error('CONNECT_TIMEOUT', `the server sent no Begin within ${options.connectTimeout} ms`))
+    })
+  }
+
+  /** The server's Begin, once it has come. */
+  get begin(): BeginMessage | undefined {
+    return this.#begin
+  }
+
+  /**
+   * Sends one frame of audio that lasts `ms` milliseconds, when it is due. Resolves when the next may be given: that is
+   * the back-pressure. Resolves without sending once the session has ended; its `end` event says why.
+   */
+  async send(audio: Buffer, ms: number): Promise<void> {
+    const delay = this.#paced ? this.#pacer.delay(performance.now()) : 0
+    // Without a pace a willing kernel would take minutes of audio before one message of the server is read: each frame
+    // gives the event loop a turn.
+    await this.#wait((done) => (delay > 0 ? timer(done, delay) : immediate(done)))
+    if (this.#state !== 'begun') return
+    this.#pacer.sent(ms)
+    await this.#wait((done) => {
+      const cancel = timer(() => this.#warnCongested(), CONGESTED_MS)
+      // Its callback comes when the kernel has taken the frame; a peer that reads nothing holds us here. On a socket that
+      // is closing it fails at once, over and over: then only the end of the session lets the sender go on.
+      this.#socket.send(audio, { binary: true }, (error) => {
+        if (!error) done()
+      })
+      return cancel
+    })
+  }
+
+  /** Sends a JSON message; does nothing unless the session is open. */
+  sendMessage(message: ClientMessage): void {
+    // The callback keeps ws from throwing when the socket closes under it.
+    if (this.#state === 'begun') this.#socket.send(JSON.stringify(message), () => {})
+  }
+
+  /** Asks for the last turns and the end. The `end` event comes within a bounded time. */
+  terminate(): void {
+    if (this.#state !== 'begun') return
+    this.sendMessage({ type: 'Terminate' })
+    this.#state = 'terminating'
+    this.#terminationLimit = performance.now() + TERMINATION_PATIENCE * this.#options.terminationTimeout
+    this.#awaitTermination()
+  }
+
+  /** Drops the connection at once. Resolves when the socket is gone; `end` has been emitted by then. */
+  destroy(): Promise<void> {
+    if (this.#state === 'ended') return Promise.resolve()
+    const ended = new Promise<void>((resolve) => this.once('end', () => resolve()))
+    this.#fail(this.#error('CONNECTION_LOST', 'the session was closed by its owner'))
+    return ended
+  }
+
+  #receive(data: Buffer, binary: boolean): void {
+    if (this.#state === 'ended' || this.#failure) return
+    this.#liveness.heard()
+    const parsed = binary
+      ? ({ kind: 'malformed', reason: 'a binary frame, where only text is defined' } as const)
+      : parseMessage(data.toString('utf8'))
+    // New message types come with new versions of the service and must not break old clients.
+    if (parsed.kind === 'unknown') return
+    if (parsed.kind === 'malformed') {
+      this.#warn('INVALID_MESSAGE', `the server sent ${parsed.reason}; it was ignored`)
+      return
+    }
+    if (this.#state === 'terminating') this.#awaitTermination()
+    this.#dispatch(parsed.message)
+  }
+
+  #dispatch(message: ServerMessage): void {
+    switch (message.type) {
+      case 'Begin':
+        return this.#begun(message)
+      case 'Error':
+        // The close that follows has the code but not the text.
+        this.#serverError = message
+        this.#setDeadline(CLOSE_TIMEOUT_MS, () => this.#socket.terminate())
+        return
+      case 'Warning':
+        this.#warn('SERVER_WARNING', message.warning, { serverCode: message.warning_code })
+        return
+      case 'Termination':
+        this.#termination = message
+        this.#setDeadline(CLOSE_TIMEOUT_MS, () => this.#socket.terminate())
+        this.#socket.close(1000)
+        return
+      default:
+        if (this.#state === 'connecting') return
+        this.emit('message', message)
+    }
+  }
+
+  #begun(message: BeginMessage): void {
+    if (this.#state !== 'connecting') return
+    clearTimeout(this.#deadline)
+    this.#state = 'begun'
+    this.#begin = message
+    const { pacing } = this.#options
+    this.#paced = pacing === 'realtime' || (pacing === 'auto' && message.configuration?.faster_than_real_time !== true)
+    this.emit('begin', message)
+  }
+
+  #awaitTermination(): void {
+    if (this.#termination || this.#serverError) return
+    const left = this.#terminationLimit - performance.now()
+    this.#setDeadline(Math.max(0, Math.min(this.#options.terminationTimeout, left)), () => {
+      this.#fail(this.#error('TERMINATION_MISSING', UNCONFIRMED))
+    })
+  }
+
+  /** Records the first reason to end, and ends the socket; `#closed` tells the owner once it is gone. */
+  #fail(error: SessionError): void {
+    if (this.#state === 'ended') return
+    this.#failure ??= error
+    clearTimeout(this.#deadline)
+    this.#socket.terminate()
+    if (this.#socket.readyState === WebSocket.CLOSED) this.#closed(1006, '')
+  }
+
+  #closed(code: number, reason: string): void {
+    if (this.#state === 'ended') return
+    const asked = this.#state === 'terminating'
+    this.#state = 'ended'
+    clearTimeout(this.#deadline)
+    this.#liveness.stop()
+    for (const release of this.#waits) release()
+    this.emit('end', this.#outcome(code, reason, asked))
+  }
+
+  #outcome(code: number, reason: string, asked: boolean): SessionEnd {
+    const begun = this.#begin !== undefined
+    const said = this.#serverError
+    if (said) return { error: closeError(this.#target, said.error_code || code, said.error, begun) }
+    if (this.#termination && asked) return { termination: this.#termination }
+    if (this.#failure) return { error: this.#failure }
+    if (this.#termination) {
+      const expired = (this.#begin?.expires_at ?? Infinity) * 1000 <= Date.now() + 5000
+      return { error: closeError(this.#target, expired ? 3008 : 1000, '', begun) }
+    }
+    if (asked && code === 1000) return { error: this.#error('TERMINATION_MISSING', UNCONFIRMED) }
+    return { error: closeError(this.#target, code, reason, begun) }
+  }
+
+  /** An error of the connection rather than of what was sent: a new session may do better. */
+  #error(code: Parameters<typeof sessionError>[1], what: string): SessionError {
+    return sessionError(this.#target, code, what, { retryable: true })
+  }
+
+  #warn(code: string, message: string, facts: Record<string, unknown> = {}): void {
+    this.emit('warning', { code, message: redact(message, this.#target.secrets), ...facts })
+  }
+
+  #warnCongested(): void {
+    this.#warn('CONGESTED', `the server has read no audio for ${CONGESTED_MS / 1000} s; the source is held back`)
+  }
+
+  /** Runs `start` and waits for its `done`, or for the end of the session. */
+  #wait(start: (done: () => void) => () => void): Promise<void> {
+    if (this.#state === 'ended') return Promise.resolve()
+    return new Promise((resolve) => {
+      let cancel: (() => void) | undefined
+      const finish = (): void => {
+        this.#waits.delete(finish)
+        cancel?.()
+        resolve()
+      }
+      this.#waits.add(finish)
+      cancel = start(finish)
+      if (!this.#waits.has(finish)) cancel()
+    })
+  }
+
+  #setDeadline(ms: number, expired: () => void): void {
+    clearTimeout(this.#deadline)
+    this.#deadline = setTimeout(expired, ms)
+  }
+}
+
+function timer(callback: () => void, ms: number): () => void {
+  const handle = setTimeout(callback, ms)
+  return () => clearTimeout(handle)
+}
+
+function immediate(callback: () => void): () => void {
+  const handle = setImmediate(callback)
+  return () => clearImmediate(handle)
+}

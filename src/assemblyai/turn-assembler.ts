@@ -1,0 +1,179 @@
+import type { Turn, Word } from '../model.ts'
+import type { SpeakerRevisionMessage, TurnMessage, TurnRevision, WordMessage } from './messages.ts'
+import { speakerLabel } from './speaker-label.ts'
+
+/** Where one session's turns stand in the whole stream. */
+export interface TurnAssemblerOptions {
+  sessionId: string
+  /** Added to every time of the session, ms: where its first sample lies in the stream. */
+  offset?: number
+  /** Added to every turn order of the session. */
+  firstOrder?: number
+  channel?: string
+  /** Whether an unformatted final is held back for the formatted one that follows it. */
+  awaitFormatted?: boolean
+}
+
+/**
+ * Makes {@link Turn}s of one session's messages: stream times, rising orders and revisions, labels without
+ * placeholders. Keeps the finals of the session, at most three hours of them, so that a revision can replace a whole
+ * turn.
+ */
+export class TurnAssembler {
+  readonly #options: Required<Omit<TurnAssemblerOptions, 'channel'>> & { channel?: string }
+  readonly #finals = new Map<number, Turn>()
+  /** Revisions of turns whose final has not come yet. */
+  readonly #early = new Map<number, TurnRevision>()
+  #held: Turn | undefined
+  #lastEnd: number
+
+  constructor(options: TurnAssemblerOptions) {
+    this.#options = { offset: 0, firstOrder: 0, awaitFormatted: false, ...options }
+    this.#lastEnd = this.#options.offset
+  }
+
+  /** Whether a final waits for its formatted form; the caller bounds the wait and then calls {@link release}. */
+  get holding(): boolean {
+    return this.#held !== undefined
+  }
+
+  /** What a Turn message adds: a partial, a final, a replacement, or nothing. In order of the stream. */
+  turn(message: TurnMessage): Turn[] {
+    const turn = this.#toTurn(message)
+    const released = this.#held && this.#held.order !== turn.order ? this.release() : []
+    // An empty final can follow Terminate; it says nothing.
+    if (turn.words.length === 0 && turn.transcript.trim() === '') return released
+    const earlier = this.#finals.get(turn.order)
+    if (!turn.endOfTurn) return earlier || this.#held ? released : [...released, turn]
+    if (this.#options.awaitFormatted && !turn.formatted && !earlier) {
+      this.#held = turn
+      return released
+    }
+    this.#held = undefined
+    return [...released, ...this.#finish(turn, earlier)]
+  }
+
+  /** The turns that a SpeakerRevision changes, each with a higher revision. Turns it leaves as they were are left out. */
+  revision(message: SpeakerRevisionMessage): Turn[] {
+    const released = this.release()
+    return [...released, ...message.revisions.flatMap((revision) => this.#revise(revision))]
+  }
+
+  /** The final that was held back, if any: no formatted one will come. */
+  release(): Turn[] {
+    const held = this.#held
+    this.#held = undefined
+    return held ? this.#finish(held, undefined) : []
+  }
+
+  #finish(turn: Turn, earlier: Turn | undefined): Turn[] {
+    if (earlier && sameContent(earlier, turn)) return []
+    let final: Turn = earlier ? { ...turn, revision: earlier.revision + 1 } : turn
+    const wireOrder = turn.order - this.#options.firstOrder
+    const early = this.#early.get(wireOrder)
+    if (early) {
+      this.#early.delete(wireOrder)
+      final = { ...final, ...labels(early, final, this.#options.offset) }
+    }
+    this.#finals.set(final.order, final)
+    this.#lastEnd = Math.max(this.#lastEnd, final.end)
+    return [final]
+  }
+
+  #revise(revision: TurnRevision): Turn[] {
+    const turn = this.#finals.get(revision.turn_order + this.#options.firstOrder)
+    if (!turn) {
+      // May name a turn whose final is still on its way; bounded against a server that names turns without end.
+      if (this.#early.size < 1000) this.#early.set(revision.turn_order, revision)
+      return []
+    }
+    const { speaker: _, ...rest } = turn
+    const revised: Turn = { ...rest, ...labels(revision, turn, this.#options.offset), revision: turn.revision + 1 }
+    if (sameContent(turn, revised)) return []
+    this.#finals.set(turn.order, revised)
+    return [revised]
+  }
+
+  #toTurn(message: TurnMessage): Turn {
+    const { sessionId, offset, firstOrder, channel } = this.#options
+    const words = message.words.map((word) => toWord(word, offset, message.end_of_turn))
+    const speaker = speakerLabel(message.speaker_label)
+    return {
+      sessionId,
+      order: firstOrder + message.turn_order,
+      revision: 0,
+      endOfTurn: message.end_of_turn,
+      formatted: message.turn_is_formatted,
+      // Some models leave the transcript empty while a word is still open.
+      transcript: message.transcript || words.map((word) => word.text).join(' '),
+      ...(speaker === undefined ? {} : { speaker }),
+      ...(channel === undefined ? {} : { channel }),
+      words,
+      start: words[0]?.start ?? this.#lastEnd,
+      end: words.reduce((end, word) => Math.max(end, word.end), words[0]?.end ?? this.#lastEnd),
+      ...(message.language_code ? { language: message.language_code } : {}),
+    }
+  }
+}
+
+function toWord(word: WordMessage, offset: number, final: boolean): Word {
+  const speaker = speakerLabel(word.speaker)
+  return {
+    text: word.text,
+    start: word.start + offset,
+    end: word.end + offset,
+    confidence: word.confidence,
+    ...(speaker === undefined ? {} : { speaker }),
+    final: final || word.word_is_final,
+  }
+}
+
+/** The labels a revision gives to `turn`; its words are taken only where they are the same words. */
+function labels(revision: TurnRevision, turn: Turn, offset: number): Pick<Turn, 'speaker' | 'words'> {
+  const speaker = speakerLabel(revision.speaker_label)
+  const sameWords = revision.words.length === turn.words.length
+  return {
+    ...(speaker === undefined ? {} : { speaker }),
+    words: sameWords
+      ? turn.words.map((word, index) => {
+          const { speaker: _, ...rest } = word
+          const revised = toWord(revision.words[index] as WordMessage, offset, true)
+          return revised.speaker === undefined ? rest : { ...rest, speaker: revised.speaker }
+        })
+      : revision.words.length > 0
+        ? relabelByTime(revision.words, turn.words, offset)
+        : turn.words,
+  }
+}
+
+/** Where a revision lists other words than the final, each word takes the label of the listed word it overlaps most. */
+function relabelByTime(revised: WordMessage[], words: Word[], offset: number): Word[] {
+  return words.map((word) => {
+    let best: WordMessage | undefined
+    let bestOverlap = 0
+    for (const candidate of revised) {
+      const overlap = Math.min(word.end, candidate.end + offset) - Math.max(word.start, candidate.start + offset)
+      if (overlap > bestOverlap) [best, bestOverlap] = [candidate, overlap]
+    }
+    const speaker = best && speakerLabel(best.speaker)
+    return speaker === undefined ? word : { ...word, speaker }
+  })
+}
+
+function sameContent(a: Turn, b: Turn): boolean {
+  return (
+    a.transcript === b.transcript &&
+    a.speaker === b.speaker &&
+    a.formatted === b.formatted &&
+    a.words.length === b.words.length &&
+    a.words.every((word, index) => {
+      const other = b.words[index] as Word
+      return (
+        word.text === other.text &&
+        word.start === other.start &&
+        word.end === other.end &&
+        word.speaker === other.speaker
+      )
+    })
+  )
+}

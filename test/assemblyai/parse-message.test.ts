@@ -1,0 +1,95 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { parseMessage } from '../../src/assemblyai/parse-message.ts'
+
+const parse = (value: unknown) => parseMessage(JSON.stringify(value))
+
+describe('parseMessage', () => {
+  it('reads a recorded Begin', () => {
+    expect(
+      parse({
+        type: 'Begin',
+        id: 'a8177f19',
+        expires_at: 1788775231,
+        configuration: { model: 'universal-3-5-pro', mode: 'balanced', speaker_labels: true, domain: null },
+      }),
+    ).toEqual({
+      kind: 'message',
+      message: {
+        type: 'Begin',
+        id: 'a8177f19',
+        expires_at: 1788775231,
+        configuration: { model: 'universal-3-5-pro', mode: 'balanced', speaker_labels: true, domain: null },
+      },
+    })
+  })
+
+  it('reads an Error frame of the old form, which has no type', () => {
+    expect(parse({ error: 'gone' })).toEqual({
+      kind: 'message',
+      message: { type: 'Error', error_code: 0, error: 'gone' },
+    })
+  })
+
+  it('gives unknown types back as unknown, so that they can be ignored', () => {
+    expect(parse({ type: 'Sentiment', mood: 'fine' })).toEqual({ kind: 'unknown', type: 'Sentiment' })
+    expect(parse({})).toEqual({ kind: 'unknown', type: 'undefined' })
+  })
+
+  it.each(['', 'hello', '[1]', 'null', '"Begin"', '{"type":"Begin"}', '{"type":"Turn","turn_order":-1}'])(
+    'calls %s malformed',
+    (text) => {
+      expect(parseMessage(text).kind).toBe('malformed')
+    },
+  )
+
+  it('forces every field of a Turn to its type', () => {
+    const parsed = parse({
+      type: 'Turn',
+      turn_order: 3,
+      end_of_turn: 'yes',
+      transcript: null,
+      words: [
+        { text: 'one', start: 10.6, end: 5, confidence: 7, word_is_final: true, speaker: null },
+        { text: 'two', start: -4, end: 'x', confidence: null },
+        { start: 1 },
+        'three',
+      ],
+    })
+    expect(parsed).toMatchObject({
+      message: {
+        turn_order: 3,
+        end_of_turn: false,
+        turn_is_formatted: false,
+        transcript: '',
+        words: [
+          { text: 'one', start: 11, end: 11, confidence: 1, word_is_final: true },
+          { text: 'two', start: 0, end: 0, confidence: 0, word_is_final: false },
+        ],
+      },
+    })
+  })
+
+  it('drops revisions that name no turn', () => {
+    expect(
+      parse({ type: 'SpeakerRevision', revisions: [{ words: [] }, { turn_order: 1, speaker_label: null }, 4] }),
+    ).toEqual({
+      kind: 'message',
+      message: { type: 'SpeakerRevision', revisions: [{ turn_order: 1, speaker_label: null, words: [] }] },
+    })
+  })
+
+  it('never throws, whatever a server sends', () => {
+    const types = ['Begin', 'Turn', 'SpeakerRevision', 'Error', 'Termination', 'Heartbeat', 'Warning', 'Silence']
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
+        expect(['message', 'unknown', 'malformed']).toContain(parseMessage(text).kind)
+      }),
+    )
+    fc.assert(
+      fc.property(fc.constantFrom(...types), fc.dictionary(fc.string(), fc.jsonValue()), (type, fields) => {
+        expect(['message', 'malformed']).toContain(parse({ ...fields, type }).kind)
+      }),
+    )
+  })
+})

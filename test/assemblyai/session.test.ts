@@ -1,0 +1,340 @@
+import { once } from 'node:events'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { WebSocket } from 'ws'
+import { Session, type SessionEnd, type SessionOptions } from '../../src/assemblyai/session.ts'
+import type { Warning } from '../../src/errors.ts'
+import { type SocketPeer, begin, fast, socketPeer, termination } from '../helpers/socket-peer.ts'
+
+const options: SessionOptions = {
+  connectTimeout: 5000,
+  terminationTimeout: 5000,
+  pingInterval: 20_000,
+  catchUp: 5000,
+  pacing: 'auto',
+}
+const frame = Buffer.alloc(1600)
+
+let peer: SocketPeer | undefined
+let session: Session | undefined
+
+afterEach(async () => {
+  await session?.destroy()
+  await vi.waitFor(() => expect(peer?.connections() ?? 0).toBe(0))
+  await peer?.close()
+  session = undefined
+  peer = undefined
+})
+
+function connect(url: string, more: Partial<SessionOptions> = {}): Promise<SessionEnd> {
+  session = new Session({ url, headers: { Authorization: 'k-secret' }, secrets: ['k-secret'] }, { ...options, ...more })
+  return new Promise((resolve) => session?.once('end', resolve))
+}
+
+/** A peer that begins, and then does as `then` says. */
+function begins(then: (socket: WebSocket) => void = () => {}, more: object = fast): Promise<SocketPeer> {
+  return socketPeer((socket) => {
+    socket.send(begin(more))
+    then(socket)
+  })
+}
+
+describe('a session that goes well', () => {
+  it('sends nothing before Begin, then audio, then Terminate, and ends with the Termination', async () => {
+    const received: string[] = []
+    let started: (() => void) | undefined
+    peer = await socketPeer((socket, request) => {
+      received.push(`key ${String(request.headers['authorization'])}`)
+      socket.on('message', (data, binary) => {
+        received.push(binary ? `audio ${(data as Buffer).length}` : (data as Buffer).toString())
+        if (!binary) socket.send(termination, () => socket.close(1000, 'Session Ended'))
+      })
+      started = () => socket.send(begin(fast))
+    })
+    const end = connect(peer.url)
+    const early = session?.send(frame, 50)
+    session?.sendMessage({ type: 'ForceEndpoint' })
+    await early
+    await vi.waitFor(() => expect(started).toBeDefined())
+    expect(received).toEqual(['key k-secret'])
+    started?.()
+    await once(session as Session, 'begin')
+    await session?.send(frame, 50)
+    await session?.send(frame, 50)
+    session?.terminate()
+    expect(await end).toMatchObject({ termination: { audio_duration_seconds: 1, session_duration_seconds: 2 } })
+    expect(received).toEqual(['key k-secret', 'audio 1600', 'audio 1600', '{"type":"Terminate"}'])
+  })
+
+  it('passes messages on, ignores unknown types, and warns of garbage without ending', async () => {
+    peer = await begins((socket) => {
+      socket.send('{"type":"FromTheFuture"}')
+      socket.send('not json')
+      socket.send(Buffer.from([1, 2, 3]), { binary: true })
+      socket.send('{"type":"Warning","warning_code":7,"warning":"k-secret is slow"}')
+      socket.send('{"type":"SpeechStarted","timestamp":12}')
+      socket.on('message', () => socket.send(termination))
+    })
+    const warnings: Warning[] = []
+    const messages: unknown[] = []
+    const end = connect(peer.url)
+    session?.on('warning', (warning) => warnings.push(warning))
+    session?.on('message', (message) => {
+      messages.push(message)
+      session?.terminate()
+    })
+    expect((await end).error).toBeUndefined()
+    expect(messages).toEqual([{ type: 'SpeechStarted', timestamp: 12 }])
+    expect(warnings.map(({ code }) => code)).toEqual(['INVALID_MESSAGE', 'INVALID_MESSAGE', 'SERVER_WARNING'])
+    expect(warnings[2]).toMatchObject({ message: '*** is slow', serverCode: 7 })
+  })
+
+  it('counts as complete when the connection breaks after the Termination', async () => {
+    peer = await begins((socket) => {
+      socket.on('message', () => socket.send(termination, () => socket.terminate()))
+    })
+    const end = connect(peer.url)
+    await once(session as Session, 'begin')
+    session?.terminate()
+    expect((await end).error).toBeUndefined()
+  })
+})
+
+describe('pacing', () => {
+  const paced = async (more: object, pacing: SessionOptions['pacing']): Promise<number[]> => {
+    const waits: number[] = []
+    const timers = vi.spyOn(globalThis, 'setTimeout')
+    try {
+      peer = await begins(() => {}, more)
+      void connect(peer.url, { pacing })
+      await once(session as Session, 'begin')
+      timers.mockClear()
+      for (let index = 0; index < 4; index += 1) await session?.send(frame, 50)
+      // Beside the pacer's, each send sets one timer, which warns of congestion.
+      for (const [, ms] of timers.mock.calls) if (ms !== undefined && ms > 0 && ms < 1000) waits.push(ms)
+    } finally {
+      timers.mockRestore()
+    }
+    return waits
+  }
+
+  it('waits for real time where the server does not say otherwise', async () => {
+    expect(await paced({}, 'auto')).toHaveLength(3)
+  })
+
+  it('does not wait where the server says that it need not', async () => {
+    expect(await paced(fast, 'auto')).toHaveLength(0)
+  })
+
+  it('waits all the same where the user says so', async () => {
+    expect(await paced(fast, 'realtime')).toHaveLength(3)
+  })
+
+  it('does not wait where the user says so', async () => {
+    expect(await paced({}, 'none')).toHaveLength(0)
+  })
+})
+
+describe('back-pressure', () => {
+  it('holds the sender back, with a warning, while the server reads nothing', async () => {
+    let release: (() => void) | undefined
+    let heard = 0
+    peer = await begins((socket) => {
+      socket.pause()
+      release = () => socket.resume()
+      socket.on('message', (data) => (heard += (data as Buffer).length))
+    })
+    void connect(peer.url)
+    await once(session as Session, 'begin')
+    const warned = once(session as Session, 'warning')
+    const big = Buffer.alloc(100_000)
+    let sent = 0
+    let stop = false
+    const sending = (async () => {
+      while (!stop) {
+        await session?.send(big, 50)
+        sent += big.length
+      }
+    })()
+    expect((await warned)[0]).toMatchObject({ code: 'CONGESTED' })
+    const stuckAt = sent
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(sent).toBe(stuckAt)
+    stop = true
+    release?.()
+    await sending
+    await vi.waitFor(() => expect(heard).toBe(sent))
+  })
+})
+
+describe('a session that fails', () => {
+  it.each([
+    [1008, 'Unauthorized Connection: Invalid API key', 'UNAUTHORIZED', false],
+    [1008, 'Too many concurrent sessions', 'TOO_MANY_SESSIONS', true],
+    [3005, 'Session Cancelled: An error occurred', 'SERVER_ERROR', true],
+    [3006, "Invalid 'max_speakers'", 'INVALID_REQUEST', false],
+    [3007, 'Input Duration Error', 'AUDIO_REJECTED', false],
+    [3008, 'Session Expired: Maximum session duration exceeded', 'SESSION_EXPIRED', true],
+  ])('keeps the text of an Error frame for the close %i that follows', async (closeCode, text, code, retryable) => {
+    peer = await begins((socket) => {
+      socket.send(JSON.stringify({ type: 'Error', error_code: closeCode, error: text }))
+      socket.close(closeCode, 'See Error message for details')
+    })
+    const { error } = await connect(peer.url)
+    expect(error).toMatchObject({ code, retryable, closeCode, serverMessage: text })
+    expect(error?.message).toContain(text)
+  })
+
+  it('knows an Error before Begin: an accepted socket is not an accepted session', async () => {
+    peer = await socketPeer((socket) => {
+      socket.send('{"type":"Error","error_code":1008,"error":"Unauthorized Connection: key k-secret is not known"}')
+      socket.close(1008)
+    })
+    const { error } = await connect(peer.url)
+    expect(error).toMatchObject({ code: 'UNAUTHORIZED', message: expect.stringContaining('before the session began') })
+    expect(error?.message).not.toContain('k-secret')
+    expect(error?.message).toContain('Check the API key')
+  })
+
+  it('does not wait for a close that never follows an Error frame', async () => {
+    peer = await begins((socket) => socket.send('{"type":"Error","error_code":3005,"error":"Session Cancelled"}'))
+    expect((await connect(peer.url)).error).toMatchObject({ code: 'SERVER_ERROR' })
+  })
+
+  it.each([
+    ['a close without a word', (socket: WebSocket) => socket.close(), 'CONNECTION_LOST'],
+    ['close 1011', (socket: WebSocket) => socket.close(1011), 'SERVER_ERROR'],
+    ['close 1000 that nobody asked for', (socket: WebSocket) => socket.close(1000), 'CONNECTION_LOST'],
+    ['a Termination that nobody asked for', (socket: WebSocket) => socket.send(termination), 'CONNECTION_LOST'],
+    ['a broken connection', (socket: WebSocket) => socket.terminate(), 'CONNECTION_LOST'],
+    ['a message beyond all size', (socket: WebSocket) => socket.send(Buffer.alloc(5 * 1024 * 1024)), 'CONNECTION_LOST'],
+  ])('reports %s', async (_name, act, code) => {
+    peer = await begins(act)
+    expect((await connect(peer.url)).error).toMatchObject({ code, retryable: true, name: 'SessionError' })
+  })
+
+  it('takes an unasked Termination at the time limit for what it is', async () => {
+    peer = await socketPeer((socket) => {
+      socket.send(begin({ expires_at: Math.floor(Date.now() / 1000) }))
+      socket.send(termination)
+    })
+    expect((await connect(peer.url)).error).toMatchObject({ code: 'SESSION_EXPIRED', retryable: true })
+  })
+
+  it('gives up a server that sends no Begin', async () => {
+    peer = await socketPeer(() => {})
+    expect((await connect(peer.url, { connectTimeout: 150 })).error).toMatchObject({
+      code: 'CONNECT_TIMEOUT',
+      retryable: true,
+    })
+  })
+
+  it('gives up a server that never answers the upgrade', async () => {
+    peer = await socketPeer(
+      () => {},
+      (server) =>
+        server.on('upgrade', (_request, socket) => {
+          socket.on('end', () => socket.destroy())
+          socket.resume()
+        }),
+    )
+    expect((await connect(peer.url, { connectTimeout: 150 })).error).toMatchObject({ code: 'CONNECT_TIMEOUT' })
+  })
+
+  it.each([
+    [401, 'UNAUTHORIZED', false],
+    [404, 'CONNECT_FAILED', false],
+    [429, 'CONNECT_FAILED', true],
+    [503, 'CONNECT_FAILED', true],
+  ])('reads the reason of an HTTP %i from its body', async (status, code, retryable) => {
+    peer = await socketPeer(
+      () => {},
+      (server) =>
+        server.on('upgrade', (_request, socket) => {
+          const body = '{"error":"no k-secret here"}'
+          socket.end(`HTTP/1.1 ${status} No\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`)
+        }),
+    )
+    const { error } = await connect(peer.url)
+    expect(error).toMatchObject({ code, retryable, httpStatus: status, serverMessage: '{"error":"no *** here"}' })
+  })
+
+  it('says what is wrong where nothing listens', async () => {
+    const gone = await socketPeer(() => {})
+    await gone.close()
+    const { error } = await connect(gone.url)
+    expect(error).toMatchObject({
+      code: 'CONNECT_FAILED',
+      retryable: true,
+      message: expect.stringContaining('ECONNREFUSED'),
+    })
+  })
+
+  it('gives up waiting for a Termination that does not come', async () => {
+    peer = await begins()
+    const end = connect(peer.url, { terminationTimeout: 150 })
+    await once(session as Session, 'begin')
+    session?.terminate()
+    expect((await end).error).toMatchObject({ code: 'TERMINATION_MISSING' })
+  })
+
+  it('does not take close 1000 after Terminate for a Termination', async () => {
+    peer = await begins((socket) => socket.on('message', () => socket.close(1000)))
+    const end = connect(peer.url)
+    await once(session as Session, 'begin')
+    session?.terminate()
+    expect((await end).error).toMatchObject({ code: 'TERMINATION_MISSING' })
+  })
+
+  it('does not let messages prolong the wait for the Termination for ever', async () => {
+    peer = await begins((socket) => {
+      socket.on('message', () => {
+        const chatter = setInterval(() => socket.send('{"type":"SpeechStarted","timestamp":1}'), 20)
+        socket.on('close', () => clearInterval(chatter))
+      })
+    })
+    const end = connect(peer.url, { terminationTimeout: 100 })
+    await once(session as Session, 'begin')
+    session?.terminate()
+    expect((await end).error).toMatchObject({ code: 'TERMINATION_MISSING' })
+  })
+
+  it('notices a peer that no longer answers pings', async () => {
+    let unfreeze: (() => void) | undefined
+    peer = await begins((socket) => {
+      socket.pause()
+      unfreeze = () => socket.resume()
+    })
+    const { error } = await connect(peer.url, { pingInterval: 50 })
+    expect(error).toMatchObject({ code: 'SESSION_STALLED', retryable: true })
+    unfreeze?.()
+  })
+
+  it('names the address without its query', async () => {
+    peer = await begins((socket) => socket.close(3005))
+    const { error } = await connect(`${peer.url}?token=t-1&sample_rate=16000`)
+    expect(error?.message.startsWith(`${peer.url}: `)).toBe(true)
+    expect(error?.message).not.toContain('t-1')
+  })
+})
+
+describe('destroy()', () => {
+  it.each(['while connecting', 'once begun', 'while terminating'])('leaves nothing %s', async (when) => {
+    peer = when === 'while connecting' ? await socketPeer(() => {}) : await begins()
+    const end = connect(peer.url)
+    if (when !== 'while connecting') await once(session as Session, 'begin')
+    if (when === 'while terminating') session?.terminate()
+    await session?.destroy()
+    expect((await end).error).toMatchObject({ code: 'CONNECTION_LOST' })
+    await session?.destroy()
+  })
+
+  it('releases a sender that waits', async () => {
+    peer = await begins(() => {}, {})
+    void connect(peer.url, { pacing: 'realtime' })
+    await once(session as Session, 'begin')
+    await session?.send(frame, 3_600_000)
+    const waiting = session?.send(frame, 50)
+    await session?.destroy()
+    await expect(waiting).resolves.toBeUndefined()
+  })
+})

@@ -1,0 +1,173 @@
+import { describe, expect, it } from 'vitest'
+import type { TurnMessage, WordMessage } from '../../src/assemblyai/messages.ts'
+import { TurnAssembler } from '../../src/assemblyai/turn-assembler.ts'
+
+function word(text: string, start: number, end: number, speaker?: string, final = true): WordMessage {
+  return { text, start, end, confidence: 0.9, word_is_final: final, ...(speaker === undefined ? {} : { speaker }) }
+}
+
+function message(turnOrder: number, words: WordMessage[], more: Partial<TurnMessage> = {}): TurnMessage {
+  return {
+    type: 'Turn',
+    turn_order: turnOrder,
+    turn_is_formatted: true,
+    end_of_turn: true,
+    end_of_turn_confidence: 1,
+    transcript: words.map(({ text }) => text).join(' '),
+    words,
+    ...more,
+  }
+}
+
+const two = [word('Hello', 100, 400, 'A'), word('there.', 450, 800, 'PENDING')]
+
+describe('TurnAssembler', () => {
+  it('makes a turn in stream time, with rising orders and no placeholder labels', () => {
+    const assembler = new TurnAssembler({ sessionId: 's2', offset: 60_000, firstOrder: 7, channel: 'Agent' })
+    expect(assembler.turn(message(1, two, { speaker_label: 'A', language_code: 'en' }))).toEqual([
+      {
+        sessionId: 's2',
+        order: 8,
+        revision: 0,
+        endOfTurn: true,
+        formatted: true,
+        transcript: 'Hello there.',
+        speaker: 'A',
+        channel: 'Agent',
+        words: [
+          { text: 'Hello', start: 60_100, end: 60_400, confidence: 0.9, speaker: 'A', final: true },
+          { text: 'there.', start: 60_450, end: 60_800, confidence: 0.9, final: true },
+        ],
+        start: 60_100,
+        end: 60_800,
+        language: 'en',
+      },
+    ])
+  })
+
+  it.each([null, undefined, '', 'UNKNOWN', 'PENDING'])('has no speaker where the turn label is %j', (label) => {
+    const more = label === undefined ? {} : { speaker_label: label }
+    const [turn] = new TurnAssembler({ sessionId: 's' }).turn(message(0, [word('Hi', 0, 9)], more))
+    expect(turn && 'speaker' in turn).toBe(false)
+  })
+
+  it('gives partials until the final, and none after it', () => {
+    const assembler = new TurnAssembler({ sessionId: 's' })
+    const partial = message(0, [word('Hel', 100, 300, undefined, false)], { end_of_turn: false, transcript: '' })
+    expect(assembler.turn(partial)).toMatchObject([{ endOfTurn: false, transcript: 'Hel', words: [{ final: false }] }])
+    expect(assembler.turn(message(0, two))).toHaveLength(1)
+    expect(assembler.turn(partial)).toEqual([])
+  })
+
+  it('drops an empty final', () => {
+    expect(new TurnAssembler({ sessionId: 's' }).turn(message(4, []))).toEqual([])
+  })
+
+  it('keeps a turn that has a text but no words', () => {
+    const assembler = new TurnAssembler({ sessionId: 's' })
+    assembler.turn(message(0, two))
+    expect(assembler.turn(message(1, [], { transcript: 'Only text.' }))).toMatchObject([
+      { start: 800, end: 800, words: [] },
+    ])
+  })
+
+  it('replaces a final by a second one with a higher revision', () => {
+    const assembler = new TurnAssembler({ sessionId: 's' })
+    const bare = message(0, [word('hello', 0, 9)], { turn_is_formatted: false })
+    expect(assembler.turn(bare)).toMatchObject([{ revision: 0, transcript: 'hello' }])
+    expect(assembler.turn(message(0, [word('Hello.', 0, 9)]))).toMatchObject([{ revision: 1, transcript: 'Hello.' }])
+    expect(assembler.turn(message(0, [word('Hello.', 0, 9)]))).toEqual([])
+  })
+
+  describe('where a formatted final is awaited', () => {
+    const bare = message(0, [word('hello', 0, 9)], { turn_is_formatted: false })
+
+    it('gives the formatted one only', () => {
+      const assembler = new TurnAssembler({ sessionId: 's', awaitFormatted: true })
+      expect(assembler.turn(bare)).toEqual([])
+      expect(assembler.holding).toBe(true)
+      expect(assembler.turn(message(0, [word('Hello.', 0, 9)]))).toMatchObject([{ revision: 0, transcript: 'Hello.' }])
+      expect(assembler.holding).toBe(false)
+      expect(assembler.release()).toEqual([])
+    })
+
+    it('gives the unformatted one as soon as another turn begins', () => {
+      const assembler = new TurnAssembler({ sessionId: 's', awaitFormatted: true })
+      assembler.turn(bare)
+      const next = message(1, [word('so', 20, 29, undefined, false)], { end_of_turn: false, turn_is_formatted: false })
+      expect(assembler.turn(next)).toMatchObject([
+        { order: 0, endOfTurn: true },
+        { order: 1, endOfTurn: false },
+      ])
+    })
+
+    it('still replaces it when the formatted one comes after all', () => {
+      const assembler = new TurnAssembler({ sessionId: 's', awaitFormatted: true })
+      assembler.turn(bare)
+      expect(assembler.release()).toMatchObject([{ revision: 0 }])
+      expect(assembler.turn(message(0, [word('Hello.', 0, 9)]))).toMatchObject([{ revision: 1 }])
+    })
+
+    it('does not hold a final back for good when an empty one follows', () => {
+      const assembler = new TurnAssembler({ sessionId: 's', awaitFormatted: true })
+      assembler.turn(bare)
+      expect(assembler.turn(message(1, [], { turn_is_formatted: false }))).toMatchObject([{ order: 0 }])
+    })
+  })
+
+  describe('revision', () => {
+    const revision = (turnOrder: number, words: WordMessage[], label?: string | null) => ({
+      type: 'SpeakerRevision' as const,
+      revisions: [{ turn_order: turnOrder, words, ...(label === undefined ? {} : { speaker_label: label }) }],
+    })
+
+    it('replaces the labels of words though the label of the turn stays', () => {
+      const assembler = new TurnAssembler({ sessionId: 's' })
+      assembler.turn(message(0, two, { speaker_label: 'A' }))
+      const [revised] = assembler.revision(
+        revision(0, [word('Hello', 100, 400, 'A'), word('there.', 450, 800, 'B')], 'A'),
+      )
+      expect(revised).toMatchObject({ revision: 1, speaker: 'A', transcript: 'Hello there.' })
+      expect(revised?.words.map(({ speaker }) => speaker)).toEqual(['A', 'B'])
+    })
+
+    it('can take labels away', () => {
+      const assembler = new TurnAssembler({ sessionId: 's' })
+      assembler.turn(message(0, two, { speaker_label: 'A' }))
+      const [revised] = assembler.revision(revision(0, [word('Hello', 100, 400), word('there.', 450, 800)], null))
+      expect(revised && 'speaker' in revised).toBe(false)
+      expect(revised?.words.some(({ speaker }) => speaker !== undefined)).toBe(false)
+    })
+
+    it('says nothing where nothing changed', () => {
+      const assembler = new TurnAssembler({ sessionId: 's' })
+      assembler.turn(message(0, two, { speaker_label: 'A' }))
+      expect(assembler.revision(revision(0, two, 'A'))).toEqual([])
+    })
+
+    it('is kept for a turn whose final has not come', () => {
+      const assembler = new TurnAssembler({ sessionId: 's', firstOrder: 10, offset: 500 })
+      expect(
+        assembler.revision(revision(0, [word('Hello', 100, 400, 'B'), word('there.', 450, 800, 'B')], 'B')),
+      ).toEqual([])
+      expect(assembler.turn(message(0, two, { speaker_label: 'A' }))).toMatchObject([
+        { order: 10, revision: 0, speaker: 'B', words: [{ speaker: 'B', start: 600 }, { speaker: 'B' }] },
+      ])
+    })
+
+    it('labels by time where it lists other words, and never loses a word', () => {
+      const assembler = new TurnAssembler({ sessionId: 's' })
+      assembler.turn(message(0, two, { speaker_label: 'A' }))
+      const [revised] = assembler.revision(revision(0, [word('Hello there.', 100, 800, 'C')], 'C'))
+      expect(revised?.words).toMatchObject([
+        { text: 'Hello', speaker: 'C' },
+        { text: 'there.', speaker: 'C' },
+      ])
+    })
+
+    it('ignores turns without end', () => {
+      const assembler = new TurnAssembler({ sessionId: 's' })
+      for (let order = 0; order < 5000; order += 1) expect(assembler.revision(revision(order, two, 'A'))).toEqual([])
+    })
+  })
+})
