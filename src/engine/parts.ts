@@ -1,0 +1,76 @@
+import type { EngineRevision } from './engine.ts'
+
+/**
+ * The three parts of the embedded engine that can be replaced one by one: what is speech, what was said, and who said
+ * it. Turns, their order and their ends are the business of the session above them.
+ */
+
+/** Says of each short frame of audio how likely it is speech. */
+export interface VoiceActivityDetector {
+  /** Samples in one frame; best a whole number of 10 ms, since otherwise consecutive frames overlap a little. */
+  readonly frameSamples: number
+  /** Takes the next frame, exactly `frameSamples` long, and returns its speech probability from 0 to 1. */
+  accept(frame: Int16Array): number
+}
+
+/** A word as the recogniser gives it; times in ms from the first sample of the utterance. */
+export interface RecognisedWord {
+  text: string
+  start: number
+  end: number
+  /** 0 to 1. */
+  confidence: number
+}
+
+/**
+ * Turns the samples of one utterance after another into words. Calls are made one at a time, in the order `start`,
+ * `accept` (any number), `finish`; `close` may come at any moment, also while another call is under way.
+ */
+export interface Recogniser {
+  /** Begins an utterance. */
+  start(): Promise<void>
+  /** Takes the next samples of the utterance. */
+  accept(samples: Int16Array): Promise<void>
+  /** The words of the utterance so far; they may still change. */
+  partial(): Promise<RecognisedWord[]>
+  /** Ends the utterance and returns its words in order of time. */
+  finish(): Promise<RecognisedWord[]>
+  /** Frees everything; resolves when no call is under way any more. */
+  close(): Promise<void>
+}
+
+/** What a speaker tracker gets to know of a turn that has just ended. */
+export interface HeardTurn {
+  order: number
+  /** Place of `samples[0]` in the stream, in ms. */
+  offset: number
+  samples: Int16Array
+  /** Speech probability of each {@link speechFrameMs} of `samples`. */
+  speech: readonly number[]
+  /** Threshold above which a probability counts as speech. */
+  threshold: number
+  /** The turn's words; times in ms of the stream. */
+  words: readonly { start: number; end: number }[]
+}
+
+/** Length of the frames that {@link HeardTurn.speech} describes, in ms. */
+export const speechFrameMs = 10
+
+/** Who spoke in a turn. */
+export interface Attribution {
+  /** One entry a word; absent where the speaker is not known. */
+  words: (string | undefined)[]
+  /** Speaker of most of the turn's speech; absent where it is not known. */
+  speaker?: string
+}
+
+/** What is known of a turn after another look at the whole session. */
+export type RevisedAttribution = Attribution & Pick<EngineRevision, 'order'>
+
+/** Tells the speakers of a session apart, turn by turn. */
+export interface SpeakerTracker {
+  /** Attributes the words of the next turn. */
+  attribute(turn: HeardTurn): Attribution
+  /** Looks at all turns again and returns those whose attribution changes. */
+  revise(): RevisedAttribution[]
+}

@@ -1,0 +1,68 @@
+import { speechFrameMs } from './parts.ts'
+
+const samplesPerMs = 16
+
+/** The last stretch of a stream of 16 kHz samples with the speech probability of each 10 ms; addressed in ms. */
+export class Timeline {
+  #samples = new Int16Array(32_000)
+  /** Place in the stream of the first sample kept. */
+  #firstMs = 0
+  #length = 0
+  #speech: number[] = []
+
+  /** Place in the stream of the first millisecond kept. */
+  get startMs(): number {
+    return this.#firstMs
+  }
+
+  /** Place in the stream of the end of the audio, in whole ms. */
+  get endMs(): number {
+    return this.#firstMs + Math.floor(this.#length / samplesPerMs)
+  }
+
+  /** Place in the stream up to which speech probabilities are known. */
+  get speechEndMs(): number {
+    return this.#firstMs + this.#speech.length * speechFrameMs
+  }
+
+  push(samples: Int16Array): void {
+    const needed = this.#length + samples.length
+    if (needed > this.#samples.length) {
+      const larger = new Int16Array(Math.max(needed, this.#samples.length * 2))
+      larger.set(this.#samples.subarray(0, this.#length))
+      this.#samples = larger
+    }
+    this.#samples.set(samples, this.#length)
+    this.#length = needed
+  }
+
+  /** Adds the probability of the next 10 ms. */
+  pushSpeech(probability: number): void {
+    this.#speech.push(probability)
+  }
+
+  /** A copy of the samples from `fromMs` to before `toMs`. */
+  samples(fromMs: number, toMs: number): Int16Array {
+    return this.#samples.slice(this.#index(fromMs), this.#index(toMs))
+  }
+
+  /** The probabilities from `fromMs` to before `toMs`. */
+  speech(fromMs: number, toMs: number): number[] {
+    const frame = (ms: number): number => Math.max(0, Math.floor((ms - this.#firstMs) / speechFrameMs))
+    return this.#speech.slice(frame(fromMs), frame(toMs))
+  }
+
+  /** Drops what lies before `ms`; does so in strides of a second, so that it costs little. */
+  forget(ms: number): void {
+    const surplus = Math.floor((ms - this.#firstMs) / 1000) * 1000
+    if (surplus <= 0) return
+    this.#samples.copyWithin(0, surplus * samplesPerMs, this.#length)
+    this.#length -= surplus * samplesPerMs
+    this.#speech.splice(0, surplus / speechFrameMs)
+    this.#firstMs += surplus
+  }
+
+  #index(ms: number): number {
+    return Math.min(this.#length, Math.max(0, (ms - this.#firstMs) * samplesPerMs))
+  }
+}

@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest'
+import { JobQueue } from '../../src/engine/job-queue.ts'
+
+const noError = (error: unknown): never => {
+  throw error
+}
+const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+describe('JobQueue', () => {
+  it('runs one job at a time in the order they came', async () => {
+    const queue = new JobQueue(10, noError)
+    const log: string[] = []
+    const job = (name: string) => async () => {
+      log.push(`${name} begins`)
+      await tick()
+      log.push(`${name} ends`)
+    }
+    await Promise.all([queue.add(job('a')), queue.add(job('b'))])
+    expect(log).toEqual(['a begins', 'a ends', 'b begins', 'b ends'])
+  })
+
+  it('has room only while what waits weighs no more than the limit', async () => {
+    const queue = new JobQueue(10, noError)
+    let release = (): void => {}
+    void queue.add(() => new Promise<void>((resolve) => (release = resolve)), 8)
+    await queue.room()
+    void queue.add(() => {}, 8)
+    let room = false
+    const waiting = queue.room().then(() => (room = true))
+    await tick()
+    expect(room).toBe(false)
+    release()
+    await waiting
+    expect(room).toBe(true)
+  })
+
+  it('drops waiting jobs and waits for the running one when it is closed', async () => {
+    const queue = new JobQueue(0, noError)
+    const log: string[] = []
+    let release = (): void => {}
+    const first = queue.add(async () => {
+      await new Promise<void>((resolve) => (release = resolve))
+      log.push('first ended')
+    }, 1)
+    const second = queue.add(() => void log.push('second ran'), 1)
+    const room = queue.room()
+    const closed = queue.close().then(() => log.push('closed'))
+    await Promise.all([second, room])
+    expect(log).toEqual([])
+    release()
+    await Promise.all([first, closed])
+    expect(log).toEqual(['first ended', 'closed'])
+    await queue.add(() => void log.push('never'))
+    expect(log).not.toContain('never')
+  })
+
+  it('tells the first error, then runs nothing more', async () => {
+    const errors: unknown[] = []
+    const queue = new JobQueue(0, (error) => errors.push(error))
+    let ran = false
+    await Promise.all([queue.add(() => Promise.reject(new Error('broken'))), queue.add(() => void (ran = true))])
+    expect(errors).toEqual([new Error('broken')])
+    expect(ran).toBe(false)
+    expect(queue.closed).toBe(true)
+  })
+})
