@@ -1,0 +1,176 @@
+import type { IncomingMessage } from 'node:http'
+import type { WebSocket } from 'ws'
+import type { ServerMessage } from '../assemblyai/messages.ts'
+import type { Admission, Authenticator } from './authentication.ts'
+import type { ResolvedServerOptions } from './options.ts'
+import { parseQuery, type ConnectionParameters } from './parameters.ts'
+import { CLOSE_REASON, Refusal, unauthorized } from './refusal.ts'
+import type { ServerSession, SessionEnd } from './session-contract.ts'
+import { Session } from './session.ts'
+
+/** Milliseconds a client gets to answer a close before its socket is cut. */
+const CLOSE_TIMEOUT = 5000
+/** The same while the server closes. */
+const SHUTDOWN_TIMEOUT = 1000
+/** Bytes that may wait for a client that does not read. */
+const UNREAD_LIMIT = 8 * 1024 * 1024
+/** Version of the protocol, where the client names none. */
+const API_VERSION = '2025-05-12'
+
+/** A frame as it came: audio, or the text of a JSON message. */
+export type ReceivedMessage = { binary: true; data: Buffer } | { binary: false; data: string }
+
+/** What connections share and report to. */
+export interface ConnectionHost {
+  readonly options: ResolvedServerOptions
+  readonly authenticator: Authenticator
+  /** Sessions that have begun and are not yet gone. */
+  readonly sessions: Set<ServerSession>
+  onSession(session: ServerSession): void
+  onMessage(session: ServerSession, message: ReceivedMessage): void
+  onSent(session: ServerSession, message: ServerMessage): void
+  onSessionEnd(session: ServerSession, end: SessionEnd): void
+  onRefused(refusal: Refusal): void
+}
+
+/** One socket from the upgrade to its close: lets the client in, runs its {@link Session}, closes in good order. */
+export class Connection {
+  /** Settles when the socket is closed and nothing of the session is left. */
+  readonly closed: Promise<void>
+  readonly #socket: WebSocket
+  readonly #host: ConnectionHost
+  #session: Session | undefined
+  #closing = false
+  #cut: NodeJS.Timeout | undefined
+
+  constructor(socket: WebSocket, request: IncomingMessage, query: URLSearchParams, host: ConnectionHost) {
+    this.#socket = socket
+    this.#host = host
+    const socketClosed = new Promise<void>((resolve) => {
+      socket.once('close', (code) => {
+        this.#closing = true
+        clearTimeout(this.#cut)
+        this.#session?.abandon(code)
+        resolve()
+      })
+    })
+    socket.on('error', (error) => this.#onSocketError(error))
+    socket.on('message', (data, binary) => {
+      if (Buffer.isBuffer(data)) this.#onMessage(data, binary)
+    })
+    this.closed = this.#run(request, query, socketClosed)
+  }
+
+  async #run(request: IncomingMessage, query: URLSearchParams, socketClosed: Promise<void>): Promise<void> {
+    // Not waited for: once the socket is closed, a key check that is still under way opens nothing.
+    void this.#accept(request, query)
+    await socketClosed
+    await this.#session?.ended
+  }
+
+  /** Closes with 1001, whatever is going on. */
+  shutDown(): void {
+    this.#session?.abandon(1001, 'Server closing')
+    this.#close(1001, 'Server closing', SHUTDOWN_TIMEOUT)
+  }
+
+  async #accept(request: IncomingMessage, query: URLSearchParams): Promise<void> {
+    // Nothing is read, and so nothing has to be kept, before it is known what the client may do.
+    this.#socket.pause()
+    try {
+      const { authorization } = request.headers
+      const token = query.get('token') ?? undefined
+      const admission = await this.#host.authenticator.admit({ authorization, token })
+      if (this.#closing) return
+      this.#begin(request, this.#readParameters(query), admission)
+    } catch (error) {
+      const refusal =
+        error instanceof Refusal ? error : new Refusal(1011, 'Internal error while establishing the session')
+      if (!this.#closing) this.#host.onRefused(refusal)
+      this.#refuse(refusal)
+    }
+  }
+
+  #readParameters(query: URLSearchParams): ConnectionParameters {
+    const { engine, maxSessions } = this.#host.options
+    if (this.#host.sessions.size >= maxSessions) throw unauthorized('Too many concurrent sessions')
+    return parseQuery(query, engine.model === undefined ? [engine.name] : [engine.name, engine.model])
+  }
+
+  #begin(request: IncomingMessage, parameters: ConnectionParameters, admission: Admission): void {
+    const { engine, maxSessionDuration, pacing, maxAhead, unattributedLabel, loopback } = this.#host.options
+    const session: Session = new Session(
+      {
+        engine,
+        parameters,
+        apiVersion: request.headers['assemblyai-version']?.toString().slice(0, 20) ?? API_VERSION,
+        maxDuration: Math.min(maxSessionDuration, admission.maxSessionSeconds ?? Infinity),
+        maxAheadMs: pacing === 'enforce' ? maxAhead * 1000 : Infinity,
+        unattributedLabel,
+        explainEngineErrors: loopback,
+      },
+      {
+        send: (message) => {
+          this.#send(message)
+          this.#host.onSent(session, message)
+        },
+        refuse: (refusal) => this.#refuse(refusal),
+        finish: () => this.#close(1000, 'Session Ended'),
+        pause: () => this.#socket.pause(),
+        resume: () => this.#socket.resume(),
+      },
+    )
+    this.#session = session
+    this.#host.sessions.add(session)
+    void this.#reportEnd(session)
+    this.#host.onSession(session)
+    session.start()
+    this.#socket.resume()
+  }
+
+  async #reportEnd(session: Session): Promise<void> {
+    const end = await session.ended
+    this.#host.sessions.delete(session)
+    this.#host.onSessionEnd(session, end)
+  }
+
+  #onMessage(data: Buffer, binary: boolean): void {
+    const session = this.#session
+    if (session === undefined || this.#closing) return
+    this.#host.onMessage(session, binary ? { binary, data } : { binary, data: data.toString('utf8') })
+    session.receive(data, binary)
+  }
+
+  /** `ws` has already sent the matching close code: 1009 for a message over the size limit, 1007, 1002. */
+  #onSocketError(error: Error): void {
+    const tooBig = 'code' in error && error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
+    this.#session?.abandon(tooBig ? 1009 : 1006, error.message)
+    this.#cutIn(CLOSE_TIMEOUT)
+  }
+
+  #send(message: ServerMessage): void {
+    if (this.#closing) return
+    this.#socket.send(JSON.stringify(message), () => {})
+    if (this.#socket.bufferedAmount > UNREAD_LIMIT) this.#socket.terminate()
+  }
+
+  #refuse(refusal: Refusal): void {
+    this.#send({ type: 'Error', error_code: refusal.code, error: refusal.message })
+    this.#close(refusal.code, CLOSE_REASON)
+  }
+
+  #close(code: number, reason: string, timeout = CLOSE_TIMEOUT): void {
+    this.#cutIn(timeout)
+    if (this.#closing) return
+    this.#closing = true
+    this.#socket.close(code, reason)
+    // A paused socket would never see the client's half of the close.
+    this.#socket.resume()
+  }
+
+  #cutIn(ms: number): void {
+    if (this.#socket.readyState === this.#socket.CLOSED) return
+    clearTimeout(this.#cut)
+    this.#cut = setTimeout(() => this.#socket.terminate(), ms)
+  }
+}

@@ -1,0 +1,18 @@
+export { serve, type StreamingServer, type StreamingServerEvents } from './server.ts'
+export type { KeyCheck, ServerOptions } from './options.ts'
+export type { TlsOptions } from './listener.ts'
+export type { ReceivedMessage } from './connection.ts'
+export type { ServerSession, SessionEnd } from './session-contract.ts'
+export type { ConnectionParameters } from './parameters.ts'
+export type { UnattributedLabel } from './outgoing.ts'
+export { embeddedEngine, type EmbeddedEngineOptions } from '../engine/embedded.ts'
+export type {
+  Engine,
+  EngineListener,
+  EngineRevision,
+  EngineSession,
+  EngineSettings,
+  EngineSettingsUpdate,
+  EngineTurn,
+  EngineWord,
+} from '../engine/engine.ts'

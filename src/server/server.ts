@@ -1,0 +1,138 @@
+import { EventEmitter } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer } from 'ws'
+import type { ServerMessage } from '../assemblyai/messages.ts'
+import { Authenticator } from './authentication.ts'
+import { Connection, type ConnectionHost, type ReceivedMessage } from './connection.ts'
+import { Listener, refuseUpgrade, requestUrl, SOCKET_PATH } from './listener.ts'
+import { resolveServerOptions, type ResolvedServerOptions, type ServerOptions } from './options.ts'
+import type { ServerSession, SessionEnd } from './session-contract.ts'
+import { answerTokenRequest, type JsonAnswer } from './token-endpoint.ts'
+
+const TOKEN_PATH = '/v3/token'
+/** Largest WebSocket message in bytes. */
+const MAX_MESSAGE = 131_072
+
+/** Events of a {@link StreamingServer}. */
+export interface StreamingServerEvents {
+  /** A client was let in; its `Begin` follows when the engine is open. */
+  session: [session: ServerSession]
+  /** A client sent a frame; reported before it is judged. */
+  message: [session: ServerSession, message: ReceivedMessage]
+  /** A message was sent to a client; the `Error` that ends a session is told by `sessionEnd` instead. */
+  sent: [session: ServerSession, message: ServerMessage]
+  /** A session has ended, and its engine is gone. */
+  sessionEnd: [session: ServerSession, end: SessionEnd]
+  /** A client was refused before it had a session. */
+  refused: [refusal: { code: number; reason: string }]
+}
+
+/** A running server; made by {@link serve}. */
+export class StreamingServer extends EventEmitter<StreamingServerEvents> {
+  readonly #host: ConnectionHost
+  readonly #listener: Listener
+  readonly #upgrader = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE, perMessageDeflate: false })
+  readonly #connections = new Set<Connection>()
+  #closing: Promise<void> | undefined
+
+  /** @internal */
+  constructor(options: ResolvedServerOptions) {
+    super()
+    this.#host = {
+      options,
+      authenticator: new Authenticator(options),
+      sessions: new Set(),
+      onSession: (session) => this.emit('session', session),
+      onMessage: (session, message) => this.emit('message', session, message),
+      onSent: (session, message) => this.emit('sent', session, message),
+      onSessionEnd: (session, end) => this.emit('sessionEnd', session, end),
+      onRefused: ({ code, message }) => this.emit('refused', { code, reason: message }),
+    }
+    this.#listener = new Listener(options, {
+      request: (request, response) => void this.#answer(request, response),
+      upgrade: (request, socket, head) => this.#upgrade(request, socket, head),
+    })
+  }
+
+  /** Port the server listens on. */
+  get port(): number {
+    return this.#listener.port
+  }
+
+  /** Address for clients, e.g. `ws://127.0.0.1:8080/v3/ws`. */
+  get url(): string {
+    return this.#listener.url('ws', SOCKET_PATH)
+  }
+
+  /** Address of the endpoint that gives temporary tokens, e.g. `http://127.0.0.1:8080/v3/token`. */
+  get tokenUrl(): string {
+    return this.#listener.url('http', TOKEN_PATH)
+  }
+
+  /** Sessions that have begun and are not yet gone. */
+  get sessions(): ReadonlySet<ServerSession> {
+    return this.#host.sessions
+  }
+
+  /** Ends all sessions with close code 1001 and stops listening; resolves when no socket, timer or engine is left. */
+  close(): Promise<void> {
+    this.#closing ??= this.#shutDown()
+    return this.#closing
+  }
+
+  /** @internal */
+  listen(): Promise<void> {
+    return this.#listener.listen()
+  }
+
+  async #shutDown(): Promise<void> {
+    for (const connection of this.#connections) connection.shutDown()
+    await this.#listener.close(Promise.all([...this.#connections].map((connection) => connection.closed)))
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    let answer: JsonAnswer
+    try {
+      answer = await this.#route(request)
+    } catch {
+      answer = { status: 500, body: { detail: 'Internal Server Error' } }
+    }
+    response.writeHead(answer.status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+    response.end(JSON.stringify(answer.body))
+  }
+
+  async #route(request: IncomingMessage): Promise<JsonAnswer> {
+    const url = requestUrl(request)
+    if (url?.pathname === SOCKET_PATH) return { status: 426, body: { detail: 'Upgrade Required' } }
+    if (url?.pathname !== TOKEN_PATH) return { status: 404, body: { detail: 'Not Found' } }
+    if (request.method !== 'GET') return { status: 405, body: { detail: 'Method Not Allowed' } }
+    return answerTokenRequest(url.searchParams, request.headers.authorization, this.#host.authenticator)
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const url = requestUrl(request)
+    socket.on('error', () => {})
+    if (url?.pathname !== SOCKET_PATH || this.#closing !== undefined) {
+      const status = this.#closing === undefined ? '404 Not Found' : '503 Service Unavailable'
+      return refuseUpgrade(socket, status)
+    }
+    this.#upgrader.handleUpgrade(request, socket, head, (webSocket) => {
+      const connection = new Connection(webSocket, request, url.searchParams, this.#host)
+      this.#connections.add(connection)
+      void connection.closed.finally(() => this.#connections.delete(connection))
+    })
+  }
+}
+
+/**
+ * Starts a server that speaks the streaming v3 protocol over any {@link ServerOptions.engine}: the same messages,
+ * limits and close codes as the service, so that clients meet in tests what they will meet in production.
+ *
+ * @throws ConfigurationError (`INVALID_OPTION`) for a wrong option, or an address that cannot be listened on.
+ */
+export async function serve(options: ServerOptions): Promise<StreamingServer> {
+  const server = new StreamingServer(resolveServerOptions(options))
+  await server.listen()
+  return server
+}

@@ -1,0 +1,286 @@
+import { randomUUID } from 'node:crypto'
+import type { EngineListener, EngineSession, EngineTurn } from '../engine/engine.ts'
+import { EngineError } from '../errors.ts'
+import { AudioInput } from './audio-input.ts'
+import { parseClientMessage } from './client-message.ts'
+import { FrameCheck } from './frame-check.ts'
+import { beginConfiguration, revisionMessage, turnMessage, type MessageStyle } from './outgoing.ts'
+import { PacingCheck } from './pacing-check.ts'
+import { parseUpdate, type ConnectionParameters } from './parameters.ts'
+import { Refusal } from './refusal.ts'
+import type { ServerSession, SessionContext, SessionEnd, SessionTransport } from './session-contract.ts'
+import { SessionTimers } from './session-timers.ts'
+import { engineUpdate, resolveSettings, type SessionSettings } from './settings.ts'
+import { WorkQueue } from './work-queue.ts'
+
+/** Milliseconds of audio that wait for the engine before the socket is paused. */
+const QUEUE_LIMIT = 5000
+/** Milliseconds an engine gets to free itself before the session counts as ended all the same. */
+const DESTROY_TIMEOUT = 5000
+
+/** The protocol of one session: messages in, messages out, an engine between. */
+export class Session implements ServerSession {
+  readonly id = randomUUID()
+  /** Settles when the session has ended and its engine is gone. */
+  readonly ended: Promise<SessionEnd>
+  readonly #context: SessionContext
+  readonly #transport: SessionTransport
+  readonly #input: AudioInput
+  readonly #queue: WorkQueue
+  readonly #timers: SessionTimers
+  readonly #frames = new FrameCheck()
+  readonly #pacing: PacingCheck
+  #parameters: ConnectionParameters
+  #settings: SessionSettings
+  #state: 'opening' | 'open' | 'ended' = 'opening'
+  #terminating = false
+  #opening: Promise<EngineSession | undefined> = Promise.resolve(undefined)
+  #beganAt = performance.now()
+  #speechProbability = 0
+  #settleEnded!: (end: SessionEnd) => void
+
+  constructor(context: SessionContext, transport: SessionTransport) {
+    this.#context = context
+    this.#transport = transport
+    this.#parameters = context.parameters
+    this.#settings = this.#resolve()
+    this.#input = new AudioInput(this.#settings, context.engine.sampleRate)
+    this.#pacing = new PacingCheck(context.maxAheadMs)
+    // Where pacing is judged, audio must be let in that far, or back-pressure would hide a client that is too fast.
+    const limit = QUEUE_LIMIT + (Number.isFinite(context.maxAheadMs) ? context.maxAheadMs : 0)
+    this.#queue = new WorkQueue(limit, {
+      full: () => this.#setPaused(true),
+      drained: () => this.#setPaused(false),
+      failed: (error) => this.#fail(error),
+    })
+    this.#timers = new SessionTimers({
+      heartbeat: () => this.#heartbeat(),
+      inactive: () => {
+        const seconds = (this.#settings.inactivityMs ?? 0) / 1000
+        const text = `Session terminated due to inactivity: No messages received for ${seconds} seconds`
+        this.#refuse(new Refusal(3006, text))
+      },
+      expired: () => this.#refuse(new Refusal(3008, 'Session Expired: Maximum session duration exceeded')),
+    })
+    this.ended = new Promise((resolve) => {
+      this.#settleEnded = resolve
+    })
+  }
+
+  get parameters(): Readonly<ConnectionParameters> {
+    return this.#parameters
+  }
+
+  get receivedMs(): number {
+    return this.#input.receivedMs
+  }
+
+  /** Opens the engine, then sends `Begin`. What the client sends before that is kept. */
+  start(): void {
+    this.#opening = this.#open()
+  }
+
+  /** Takes a message of the client. */
+  receive(data: Buffer, binary: boolean): void {
+    if (this.#state === 'ended' || this.#terminating) return
+    this.#timers.touch()
+    try {
+      if (binary) this.#receiveAudio(data)
+      else this.#receiveText(data.toString('utf8'))
+    } catch (error) {
+      if (error instanceof Refusal) this.#refuse(error)
+      else this.#fail(error)
+    }
+  }
+
+  /** Ends the session without a word: the client is gone, or the server closes. */
+  abandon(code: number, reason = ''): void {
+    this.#end({ code, reason, terminated: false })
+  }
+
+  async #open(): Promise<EngineSession | undefined> {
+    let engine: EngineSession
+    try {
+      engine = await this.#context.engine.open(this.#settings.engine, this.#listener())
+    } catch (error) {
+      this.#fail(error)
+      return undefined
+    }
+    if (this.#state === 'opening') this.#begin()
+    return engine
+  }
+
+  #begin(): void {
+    const { engine, apiVersion, maxAheadMs, maxDuration } = this.#context
+    this.#state = 'open'
+    this.#beganAt = performance.now()
+    this.#transport.send({
+      type: 'Begin',
+      id: this.id,
+      expires_at: Math.floor(Date.now() / 1000 + maxDuration),
+      configuration: beginConfiguration(this.#settings, {
+        engineModel: engine.model,
+        apiVersion,
+        fasterThanRealTime: engine.fasterThanRealTime && maxAheadMs === Infinity,
+      }),
+    })
+    this.#timers.expireIn(maxDuration * 1000)
+    this.#timers.setHeartbeat(this.#settings.heartbeat)
+    this.#expectMessages(true)
+    this.#queue.start()
+  }
+
+  #receiveAudio(data: Buffer): void {
+    const ms = this.#input.duration(data.length)
+    this.#frames.accept(ms)
+    this.#pacing.accept(ms, performance.now())
+    const samples = this.#input.push(data)
+    this.#work(ms, (engine) => engine.write(samples))
+  }
+
+  #receiveText(text: string): void {
+    const message = parseClientMessage(text)
+    switch (message.type) {
+      case 'KeepAlive':
+        return
+      case 'ForceEndpoint':
+        return this.#work(0, (engine) => engine.forceEndpoint())
+      case 'UpdateConfiguration':
+        return this.#configure(parseUpdate(message))
+      case 'Terminate':
+        this.#terminating = true
+        this.#timers.expectMessageWithin(undefined)
+        return this.#work(0, (engine) => this.#terminate(engine))
+    }
+  }
+
+  #configure(update: ConnectionParameters): void {
+    const before = this.#settings
+    this.#parameters = { ...this.#parameters, ...update }
+    this.#settings = this.#resolve()
+    if (this.#state === 'open') this.#timers.setHeartbeat(this.#settings.heartbeat)
+    const changes = engineUpdate(before.engine, this.#settings.engine)
+    if (Object.keys(changes).length > 0) this.#work(0, (engine) => engine.configure(changes))
+  }
+
+  async #terminate(engine: EngineSession): Promise<void> {
+    const tail = this.#input.flush()
+    if (tail.length > 0) await engine.write(tail)
+    await engine.end()
+    if (this.#state === 'ended') return
+    this.#transport.send({
+      type: 'Termination',
+      audio_duration_seconds: Math.round(this.receivedMs / 1000),
+      session_duration_seconds: Math.round((performance.now() - this.#beganAt) / 1000),
+    })
+    this.#transport.finish()
+    this.#end({ code: 1000, reason: '', terminated: true })
+  }
+
+  /** Adds work for the engine, to be done in the order of the client's messages. */
+  #work(weightMs: number, job: (engine: EngineSession) => Promise<void> | void): void {
+    this.#queue.push(weightMs, async () => {
+      const engine = await this.#opening
+      if (engine !== undefined && this.#state !== 'ended') await job(engine)
+    })
+  }
+
+  #resolve(): SessionSettings {
+    return resolveSettings(this.#parameters, this.#context.engine.model)
+  }
+
+  #style(): MessageStyle {
+    return {
+      speakerLabels: this.#settings.engine.speakerLabels,
+      languageDetection: this.#settings.languageDetection,
+      unattributedLabel: this.#context.unattributedLabel,
+    }
+  }
+
+  #listener(): EngineListener {
+    const isLive = () => this.#state === 'open'
+    return {
+      speechStarted: (atMs, confidence) => {
+        if (!isLive()) return
+        this.#speechProbability = confidence
+        const { family } = this.#settings
+        if (family !== 'u3' && family !== 'u3.5') return
+        this.#transport.send({ type: 'SpeechStarted', timestamp: atMs, confidence })
+      },
+      turn: (turn) => {
+        if (isLive()) this.#sendTurn(turn)
+      },
+      revision: (revisions) => {
+        const message = isLive() ? revisionMessage(revisions, this.#style()) : undefined
+        if (message !== undefined) this.#transport.send(message)
+      },
+      failed: (error) => this.#fail(error),
+    }
+  }
+
+  #sendTurn(turn: EngineTurn): void {
+    if (!turn.endOfTurn && !this.#settings.engine.partials) return
+    const message = turnMessage(turn, this.#style())
+    if (message !== undefined) this.#transport.send(message)
+  }
+
+  #heartbeat(): void {
+    const passed = Math.round(performance.now() - this.#beganAt)
+    this.#transport.send({
+      type: 'Heartbeat',
+      total_audio_received_ms: Math.round(this.receivedMs),
+      total_duration_ms: passed,
+      realtime_factor: Math.round((this.receivedMs / Math.max(passed, 1)) * 10_000) / 10_000,
+      max_speech_probability: this.#speechProbability,
+    })
+    this.#speechProbability = 0
+  }
+
+  #setPaused(paused: boolean): void {
+    // A client cannot be blamed for messages that are not read.
+    this.#expectMessages(!paused)
+    if (paused) this.#transport.pause()
+    else this.#transport.resume()
+  }
+
+  #expectMessages(expected: boolean): void {
+    const counts = expected && this.#state === 'open' && !this.#terminating
+    this.#timers.expectMessageWithin(counts ? this.#settings.inactivityMs : undefined)
+  }
+
+  #fail(cause: unknown): void {
+    const explained = this.#context.explainEngineErrors && cause instanceof EngineError ? `: ${cause.message}` : ''
+    this.#refuse(new Refusal(3005, `Session Cancelled: An error occurred${explained}`), cause)
+  }
+
+  #refuse(refusal: Refusal, cause?: unknown): void {
+    if (this.#state === 'ended') return
+    this.#transport.refuse(refusal)
+    this.#end({
+      code: refusal.code,
+      reason: refusal.message,
+      terminated: false,
+      ...(cause === undefined ? {} : { cause }),
+    })
+  }
+
+  #end(end: SessionEnd): void {
+    if (this.#state === 'ended') return
+    this.#state = 'ended'
+    this.#timers.stop()
+    this.#queue.stop()
+    void this.#freeEngine(end)
+  }
+
+  async #freeEngine(end: SessionEnd): Promise<void> {
+    const timer = setTimeout(() => this.#settleEnded(end), DESTROY_TIMEOUT)
+    try {
+      const engine = await this.#opening
+      await engine?.destroy()
+    } catch {
+      // The session has its end already; there is nobody left to tell.
+    }
+    clearTimeout(timer)
+    this.#settleEnded(end)
+  }
+}

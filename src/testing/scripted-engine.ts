@@ -1,0 +1,260 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type {
+  Engine,
+  EngineListener,
+  EngineRevision,
+  EngineSession,
+  EngineSettings,
+  EngineSettingsUpdate,
+} from '../engine/engine.ts'
+import { engineRevision, engineTurn, planTurn, type PlannedTurn, type ScriptedTurn } from './script.ts'
+
+/** Something a scripted engine reports beside its turns. */
+export interface ScriptedEvent {
+  /** Milliseconds of audio at which it happens. */
+  at: number
+  /** Reports it, e.g. `(listener) => listener.failed(new Error('out of memory'))`. */
+  report(listener: EngineListener): void
+}
+
+/** Options of {@link scriptedEngine}. */
+export interface ScriptedEngineOptions {
+  /**
+   * Name of the engine.
+   * @defaultValue 'scripted'
+   */
+  name?: string
+  /**
+   * Model id that `Begin` echoes.
+   * @defaultValue none: the one that was asked for
+   */
+  model?: string
+  /**
+   * Samples per second the engine wants, in Hz.
+   * @defaultValue 16000
+   */
+  sampleRate?: number
+  /**
+   * Whether audio may come faster than it plays.
+   * @defaultValue true
+   */
+  fasterThanRealTime?: boolean
+  /**
+   * Milliseconds that opening a session takes.
+   * @defaultValue 0
+   */
+  openDelay?: number
+  /**
+   * What opening a session fails with.
+   * @defaultValue none
+   */
+  openError?: Error
+  /**
+   * Milliseconds that each write takes, to stand for a slow engine.
+   * @defaultValue 0
+   */
+  writeDelay?: number
+  /**
+   * What is reported beside the turns.
+   * @defaultValue none
+   */
+  events?: readonly ScriptedEvent[]
+}
+
+/** What a session of a {@link ScriptedEngine} was asked and given. */
+export interface ScriptedSession {
+  readonly settings: EngineSettings
+  /** Every `configure()` so far. */
+  readonly updates: readonly EngineSettingsUpdate[]
+  /** Milliseconds of audio written. */
+  readonly receivedMs: number
+  readonly forcedEndpoints: number
+  readonly state: 'open' | 'ended' | 'destroyed'
+}
+
+/** An {@link Engine} that recognises what its script says. */
+export interface ScriptedEngine extends Engine {
+  /** All sessions opened so far, in order. */
+  readonly sessions: readonly ScriptedSession[]
+}
+
+/**
+ * An engine for tests: it reports the given turns when the audio reaches their times, and the revised labels at the
+ * end. It listens to the length of the audio only, so that silence will do; what it reports does not depend on how the
+ * audio is cut or when it comes.
+ */
+export function scriptedEngine(turns: readonly ScriptedTurn[], options: ScriptedEngineOptions = {}): ScriptedEngine {
+  const plans = turns.map(planTurn)
+  const sessions: Script[] = []
+  return {
+    name: options.name ?? 'scripted',
+    ...(options.model === undefined ? {} : { model: options.model }),
+    sampleRate: options.sampleRate ?? 16_000,
+    fasterThanRealTime: options.fasterThanRealTime ?? true,
+    sessions,
+    async open(settings, listener) {
+      if (options.openDelay) await delay(options.openDelay)
+      if (options.openError) throw options.openError
+      const session = new Script(plans, options, settings, listener)
+      sessions.push(session)
+      return session
+    },
+  }
+}
+
+/** What happens next in a script, and when. */
+interface Step {
+  at: number
+  run(): void
+}
+
+class Script implements EngineSession, ScriptedSession {
+  readonly settings: EngineSettings
+  readonly updates: EngineSettingsUpdate[] = []
+  forcedEndpoints = 0
+  state: ScriptedSession['state'] = 'open'
+  readonly #listener: EngineListener
+  readonly #options: ScriptedEngineOptions
+  readonly #turns: PlannedTurn[]
+  readonly #events: ScriptedEvent[]
+  readonly #revisions: { at: number; revision: EngineRevision }[] = []
+  readonly #stop = new AbortController()
+  #samples = 0
+  #order = 0
+  #speechReported = false
+  #partials = 0
+
+  constructor(
+    turns: readonly PlannedTurn[],
+    options: ScriptedEngineOptions,
+    settings: EngineSettings,
+    listener: EngineListener,
+  ) {
+    this.#turns = [...turns]
+    this.#events = (options.events ?? []).toSorted((a, b) => a.at - b.at)
+    this.#options = options
+    this.#listener = listener
+    this.settings = { ...settings }
+  }
+
+  get receivedMs(): number {
+    return (this.#samples * 1000) / (this.#options.sampleRate ?? 16_000)
+  }
+
+  async write(samples: Int16Array): Promise<void> {
+    this.#samples += samples.length
+    for (let step = this.#next(); step !== undefined && step.at <= this.receivedMs; step = this.#next()) {
+      if (this.state !== 'open') return
+      step.run()
+    }
+    const { writeDelay } = this.#options
+    // Being destroyed in mid-write is no failure of the write.
+    if (writeDelay) await delay(writeDelay, undefined, { signal: this.#stop.signal }).catch(() => {})
+  }
+
+  forceEndpoint(): Promise<void> {
+    this.forcedEndpoints++
+    const [turn] = this.#turns
+    if (turn !== undefined && this.#heard(turn).length > 0) this.#finish(turn, true)
+    return Promise.resolve()
+  }
+
+  configure(update: EngineSettingsUpdate): void {
+    this.updates.push(update)
+    Object.assign(this.settings, update)
+  }
+
+  end(): Promise<void> {
+    for (let [turn] = this.#turns; turn !== undefined && this.#heard(turn).length > 0; [turn] = this.#turns) {
+      this.#finish(turn, false)
+    }
+    const revisions = this.#revisions.splice(0).map(({ revision }) => revision)
+    if (revisions.length > 0) this.#listener.revision(revisions)
+    this.state = 'ended'
+    return Promise.resolve()
+  }
+
+  destroy(): Promise<void> {
+    this.state = 'destroyed'
+    this.#stop.abort()
+    return Promise.resolve()
+  }
+
+  /** The earliest of what can happen next; turns come one after another, so only the first one counts. */
+  #next(): Step | undefined {
+    const [turn] = this.#turns
+    const steps: Step[] = []
+    if (turn !== undefined) steps.push(this.#nextOfTurn(turn))
+    const [event] = this.#events
+    if (event !== undefined) {
+      steps.push({
+        at: event.at,
+        run: () => {
+          this.#events.shift()
+          event.report(this.#listener)
+        },
+      })
+    }
+    for (const due of this.#revisions) {
+      if (!Number.isFinite(due.at)) continue
+      steps.push({
+        at: due.at,
+        run: () => {
+          this.#revisions.splice(this.#revisions.indexOf(due), 1)
+          this.#listener.revision([due.revision])
+        },
+      })
+    }
+    return steps.toSorted((a, b) => a.at - b.at)[0]
+  }
+
+  #nextOfTurn(turn: PlannedTurn): Step {
+    const start = turn.words[0]?.start ?? 0
+    if (!this.#speechReported) {
+      return {
+        at: start,
+        run: () => {
+          this.#speechReported = true
+          this.#listener.speechStarted(start, 0.99)
+        },
+      }
+    }
+    const partialAt = this.settings.partials ? turn.partialsAt[this.#partials] : undefined
+    if (partialAt !== undefined && partialAt < turn.finalAt) {
+      return {
+        at: partialAt,
+        run: () => {
+          this.#partials++
+          const words = turn.words.filter((word) => word.start < partialAt)
+          if (words.length > 0) this.#report(turn, words, false)
+        },
+      }
+    }
+    return { at: turn.finalAt, run: () => this.#finish(turn, false, turn.words.length) }
+  }
+
+  #heard(turn: PlannedTurn): PlannedTurn['words'] {
+    return turn.words.filter((word) => word.start < this.receivedMs)
+  }
+
+  #report(turn: PlannedTurn, words: PlannedTurn['words'], final: boolean): ReturnType<typeof engineTurn> {
+    const { formatTurns, speakerLabels } = this.settings
+    const facts = { order: this.#order, final, formatted: final && formatTurns, speakerLabels }
+    const reported = engineTurn(turn, words, facts)
+    this.#listener.turn(reported)
+    return reported
+  }
+
+  /** Reports the final of the first turn; `keepRest` makes a new turn of the words not yet heard. */
+  #finish(turn: PlannedTurn, keepRest: boolean, count = this.#heard(turn).length): void {
+    this.#turns.shift()
+    this.#speechReported = false
+    this.#partials = 0
+    const final = this.#report(turn, turn.words.slice(0, count), true)
+    this.#order++
+    const revision = this.settings.speakerLabels ? engineRevision(turn, final) : undefined
+    if (revision !== undefined) this.#revisions.push({ at: turn.source.revisionAt ?? Infinity, revision })
+    const rest = turn.words.slice(count)
+    if (keepRest && rest.length > 0) this.#turns.unshift({ ...turn, words: rest })
+  }
+}

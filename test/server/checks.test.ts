@@ -1,0 +1,123 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { AudioInput } from '../../src/server/audio-input.ts'
+import { parseClientMessage } from '../../src/server/client-message.ts'
+import { FrameCheck } from '../../src/server/frame-check.ts'
+import { PacingCheck } from '../../src/server/pacing-check.ts'
+import { Refusal } from '../../src/server/refusal.ts'
+
+/** What an action throws. */
+function attempt(action: () => unknown): Error | undefined {
+  try {
+    action()
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
+}
+
+describe('FrameCheck', () => {
+  it('takes 50 to 1000 ms without end', () => {
+    const check = new FrameCheck()
+    expect(() => {
+      for (let count = 0; count < 1000; count++) for (const ms of [50, 51.5, 1000]) check.accept(ms)
+    }).not.toThrow()
+  })
+
+  it('refuses anything longer', () => {
+    expect(() => new FrameCheck().accept(1000.1)).toThrow(/Violation: 1000\.1 ms\. Expected between 50 and 1000 ms/)
+  })
+
+  it('loses patience when short messages add up to a second, whatever is between them', () => {
+    const check = new FrameCheck()
+    for (let count = 0; count < 24; count++) {
+      check.accept(40)
+      check.accept(100)
+    }
+    expect(() => check.accept(40)).toThrow(Refusal)
+  })
+
+  it('does not take empty messages without end', () => {
+    const check = new FrameCheck()
+    expect(() => {
+      for (let count = 0; count < 2000; count++) check.accept(0)
+    }).toThrow(/Violation: 0\.0 ms/)
+  })
+})
+
+describe('PacingCheck', () => {
+  it('lets audio be ahead as far as allowed, on a clock that starts with the first message', () => {
+    const check = new PacingCheck(300_000)
+    check.accept(300_000, 5000)
+    check.accept(1000, 6000)
+    expect(() => check.accept(13_900, 6312.326)).toThrow(
+      new Refusal(3007, 'Audio Transmission Rate Exceeded: Received 314.9 sec. audio in 1.312326 sec'),
+    )
+  })
+
+  it('never minds audio in real time, and nothing at all without a limit', () => {
+    const strict = new PacingCheck(0)
+    expect(() => {
+      for (let ms = 0; ms < 100_000; ms += 50) strict.accept(ms === 0 ? 0 : 50, ms)
+      new PacingCheck(Infinity).accept(1e9, 0)
+    }).not.toThrow()
+  })
+})
+
+describe('parseClientMessage', () => {
+  it('reads the four messages', () => {
+    for (const type of ['UpdateConfiguration', 'ForceEndpoint', 'KeepAlive', 'Terminate']) {
+      expect(parseClientMessage(JSON.stringify({ type, more: 1 }))).toEqual({ type, more: 1 })
+    }
+  })
+
+  it('answers any text with a message or a short refusal', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
+        const outcome = attempt(() => parseClientMessage(text))
+        expect(outcome === undefined || outcome instanceof Refusal).toBe(true)
+        expect(outcome?.message.length ?? 0).toBeLessThan(200)
+      }),
+    )
+  })
+
+  it('quotes no more than the beginning of a long type', () => {
+    expect(() => parseClientMessage(JSON.stringify({ type: 'x'.repeat(100_000) }))).toThrow(
+      `Invalid Message Type: ${'x'.repeat(97)}...`,
+    )
+  })
+
+  it('survives nesting without end', () => {
+    expect(() => parseClientMessage('['.repeat(100_000))).toThrow(Refusal)
+    expect(() => parseClientMessage('['.repeat(50_000) + ']'.repeat(50_000))).toThrow(Refusal)
+  })
+})
+
+describe('AudioInput', () => {
+  it('gives the same samples however the bytes are cut', () => {
+    const bytes = Buffer.from(Array.from({ length: 999 }, (_, index) => (index * 37) % 256))
+    const whole = new AudioInput({ encoding: 'pcm_s16le', sampleRate: 16_000 }, 16_000).push(bytes)
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 999 }), { maxLength: 10 }), (cuts) => {
+        const input = new AudioInput({ encoding: 'pcm_s16le', sampleRate: 16_000 }, 16_000)
+        const edges = [0, ...cuts.toSorted((a, b) => a - b), 999]
+        const parts = edges.slice(1).map((edge, index) => input.push(bytes.subarray(edges[index], edge)))
+        expect(parts.flatMap((part) => [...part])).toEqual([...whole])
+        expect(input.receivedMs).toBe(999 / 32)
+      }),
+    )
+  })
+
+  it('passes samples at the engine’s rate through unchanged', () => {
+    const samples = Int16Array.from([0, 1, -1, 32_767, -32_768, 12_345])
+    const input = new AudioInput({ encoding: 'pcm_s16le', sampleRate: 16_000 }, 16_000)
+    expect(input.push(Buffer.from(samples.buffer))).toEqual(samples)
+    expect(input.flush()).toHaveLength(0)
+  })
+
+  it('counts µ-law as one byte a sample', () => {
+    const input = new AudioInput({ encoding: 'pcm_mulaw', sampleRate: 8000 }, 8000)
+    expect(input.duration(400)).toBe(50)
+    expect([...input.push(Buffer.from([0xff, 0x00, 0x80]))]).toEqual([0, -32_124, 32_124])
+  })
+})

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest'
+import { speechModels } from '../../src/assemblyai/parameter-table.ts'
+import { engineUpdate, modelFamily, resolveSettings } from '../../src/server/settings.ts'
+
+const silences = (parameters: Parameters<typeof resolveSettings>[0]) => {
+  const { minTurnSilence, maxTurnSilence, vadThreshold } = resolveSettings(parameters).engine
+  return [minTurnSilence, maxTurnSilence, vadThreshold]
+}
+
+describe('resolveSettings', () => {
+  it.each([
+    [{}, [128, 1280, 0.2]],
+    [{ mode: 'min_latency' }, [128, 640, 0.2]],
+    [{ mode: 'max_accuracy' }, [512, 2560, 0.2]],
+    [{ speechModel: 'u3-rt-pro' }, [100, 1000, 0.3]],
+    [{ speechModel: 'u3-rt-pro', mode: 'max_accuracy' }, [100, 1000, 0.3]],
+    [{ speechModel: 'universal-streaming-english' }, [400, 1280, 0.4]],
+    [{ speakerLabels: true }, [640, 768, 0.5]],
+    [{ speakerLabels: true, mode: 'min_latency' }, [640, 768, 0.5]],
+    [{ speakerLabels: true, speechModel: 'universal-streaming-english' }, [640, 768, 0.5]],
+    [{ speakerLabels: true, minTurnSilence: 200, vadThreshold: 0 }, [200, 768, 0]],
+    [{ minTurnSilence: 0, maxTurnSilence: 99_999 }, [50, 10_000, 0.2]],
+    [{ minTurnSilence: 3000 }, [3000, 3000, 0.2]],
+  ])('of %j gives silences and threshold %j', (parameters, expected) => {
+    expect(silences(parameters)).toEqual(expected)
+  })
+
+  it('fills in everything an engine needs', () => {
+    expect(resolveSettings({}).engine).toEqual({
+      speakerLabels: false,
+      revisionInterval: 0,
+      formatTurns: true,
+      partials: true,
+      minTurnSilence: 128,
+      maxTurnSilence: 1280,
+      vadThreshold: 0.2,
+      keyterms: [],
+      model: 'universal-3-6-pro',
+    })
+    expect(resolveSettings({ maxSpeakers: 2 }, 'house').engine).toMatchObject({ maxSpeakers: 2, model: 'house' })
+  })
+
+  it.each([
+    [0, 0],
+    [1, 120_000],
+    [200_000, 200_000],
+    [86_400_000, 300_000],
+  ])('moves a revision interval of %i to %i', (asked, given) => {
+    expect(resolveSettings({ speakerLabelsRevisionIntervalMs: asked }).engine.revisionInterval).toBe(given)
+  })
+
+  it('formats turns always on the models that cannot do otherwise', () => {
+    expect(resolveSettings({ speechModel: 'u3-rt-pro', formatTurns: false }).engine.formatTurns).toBe(true)
+    expect(resolveSettings({ speechModel: 'universal-streaming-english' }).engine.formatTurns).toBe(false)
+    expect(resolveSettings({ speechModel: 'whisper-rt', formatTurns: true }).engine.formatTurns).toBe(true)
+  })
+
+  it('holds partials back while redaction is asked for, unless they are wanted', () => {
+    expect(resolveSettings({ redactPii: true }).engine.partials).toBe(false)
+    expect(resolveSettings({ redactPii: true, includePartialTurns: true }).engine.partials).toBe(true)
+    expect(resolveSettings({ includePartialTurns: false }).engine.partials).toBe(false)
+  })
+
+  it('knows what kind every model is, and takes new ones for the newest', () => {
+    expect(Object.fromEntries(speechModels.map((model) => [model, modelFamily(model)]))).toEqual({
+      'universal-streaming-english': 'universal-streaming',
+      'universal-streaming-multilingual': 'universal-streaming',
+      'whisper-rt': 'whisper',
+      'u3-rt-pro': 'u3',
+      'u3-rt-pro-beta-1': 'u3',
+      'u3-rt-agent': 'u3',
+      'universal-3-5-pro': 'u3.5',
+      'universal-3-6-pro': 'u3.5',
+      'universal-3-6': 'u3.5',
+      'universal-3-7-preview': 'u3.5',
+      '_universal-3-5-notetaker': 'u3.5',
+    })
+    expect(modelFamily('house-model')).toBe('u3.5')
+  })
+})
+
+describe('engineUpdate', () => {
+  it('names what changed and nothing else', () => {
+    const before = resolveSettings({}).engine
+    const after = resolveSettings({ maxTurnSilence: 900, keytermsPrompt: ['a'] }).engine
+    expect(engineUpdate(before, after)).toEqual({ maxTurnSilence: 900, keyterms: ['a'] })
+    expect(engineUpdate(after, { ...after, keyterms: [...after.keyterms] })).toEqual({})
+  })
+})
