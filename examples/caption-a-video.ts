@@ -1,0 +1,8 @@
+// Captions a video: node caption-a-video.js talk.mp4 talk.srt
+import { pipeline } from 'node:stream/promises'
+import { diarize, fileSource, resample, srtSink } from 'diarize-stream'
+
+const [input = 'demo/dialogue.mp4', output = 'demo/output/caption-a-video.srt'] = process.argv.slice(2)
+
+await pipeline(fileSource(input), resample(), diarize(), srtSink(output))
+console.log(`captions of ${input} are in ${output}`)

@@ -1,0 +1,22 @@
+// The same chain with every stage written out, from any byte stream: node long-form.js talk.webm talk.vtt
+import { createReadStream } from 'node:fs'
+import { decode, diarize, frame, resample, run, segment, vttSink } from 'diarize-stream'
+
+const [input = 'demo/dialogue.mp4', output = 'demo/output/long-form.vtt'] = process.argv.slice(2)
+
+const turns = diarize({ maxSpeakers: 2 })
+turns.on('session', (session) => console.log(`session on ${session.name}, model ${session.model}`))
+turns.on('warning', (warning) => console.warn(`warning: ${warning.message}`))
+
+// run() is pipeline() that also waits until every stage has closed, and reports progress.
+await run(
+  createReadStream(input),
+  decode(),
+  resample(),
+  frame(),
+  turns,
+  segment(),
+  vttSink(output, { speakers: { A: 'Alan', B: 'Beth' } }),
+  { onProgress: ({ seconds, turns: count }) => console.log(`${seconds.toFixed(0)} s, ${count} turns`) },
+)
+console.log(`captions of ${input} are in ${output}`)

@@ -1,0 +1,39 @@
+export { fileSource, type FileSourceOptions } from './sources/file.ts'
+export { decode, type DecodeOptions } from './transforms/decode.ts'
+export { resample, type ResampleOptions } from './transforms/resample.ts'
+export { frame, type FrameOptions } from './transforms/frame.ts'
+export { diarize } from './transforms/diarize.ts'
+export type { DiarizeOptions } from './transforms/diarize-options.ts'
+export type {
+  Diarize,
+  DiarizeEvents,
+  DiarizeProgress,
+  SessionRecord,
+  TerminationRecord,
+  UpdatableParameters,
+} from './transforms/diarize-events.ts'
+export { segment, type SegmentOptions } from './transforms/segment.ts'
+export { layout, type LayoutOptions } from './transforms/layout.ts'
+export { wordRuns, type WordRunOptions } from './captions/word-runs.ts'
+export { srtSink, type SrtSinkOptions } from './sinks/srt.ts'
+export { vttSink, type VttSinkOptions } from './sinks/vtt.ts'
+export { jsonlSink, type JsonlSinkOptions } from './sinks/jsonl.ts'
+export { fanOut } from './sinks/fan-out.ts'
+export { run, type Progress, type RunOptions, type Source, type Stage } from './run.ts'
+export type * from './engine/engine.ts'
+export { isCue, isSegment, isTurn, type Captionable, type Cue, type Segment, type Turn, type Word } from './model.ts'
+export {
+  ConfigurationError,
+  DiarizeStreamError,
+  EngineError,
+  FfmpegError,
+  InputError,
+  OutputError,
+  SessionError,
+  type ErrorCode,
+  type Warning,
+} from './errors.ts'
+export type { AudioFormat, SampleEncoding } from './audio/format.ts'
+export type { AuthenticationOptions, Secret } from './assemblyai/authentication.ts'
+export type { ConnectionParameters } from './assemblyai/parameters.ts'
+export type { Region } from './assemblyai/endpoint.ts'

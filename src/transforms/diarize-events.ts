@@ -1,0 +1,104 @@
+import type { Duplex } from 'node:stream'
+import type { HeartbeatMessage, SilenceMessage, SpeechStartedMessage } from '../assemblyai/messages.ts'
+import type { ConnectionParameters } from '../assemblyai/parameters.ts'
+import type { Warning } from '../errors.ts'
+import type { Turn } from '../model.ts'
+
+/** What a session is, said once it has begun. */
+export interface SessionRecord {
+  sessionId: string
+  /** `server` is one given by `url`. */
+  engine: 'assemblyai' | 'server' | 'embedded'
+  /** Name of the engine or host, for people. */
+  name: string
+  /** Model the server says it runs, else the one asked for. */
+  model: string
+  /** Address without its query. */
+  url: string
+  /** Millisecond of the stream at which the session's audio begins. */
+  offset: number
+  /** Wall time at which the session began, ISO 8601. */
+  startedAt: string
+  /** Wall time at which the server will end the session, ISO 8601; absent where it does not say. */
+  expiresAt?: string
+}
+
+/** What has been done so far. */
+export interface DiarizeProgress {
+  /** Audio sent, in ms. */
+  audioMs: number
+  /** Final turns so far, revisions not counted. */
+  turns: number
+  /** Speakers heard so far, in order of appearance. */
+  speakers: string[]
+}
+
+/** How the last session ended. */
+export interface TerminationRecord {
+  sessionId: string
+  /** Audio the server counted, in seconds. */
+  audioSeconds: number
+  /** Wall time of the session, in seconds. */
+  sessionSeconds: number
+}
+
+/** Events of the stream that {@link diarize} returns, beside those of every Duplex. */
+export interface DiarizeEvents {
+  /** A session has begun. */
+  session: [SessionRecord]
+  /** A turn that is still open; also given where `partials` is off. */
+  partial: [Turn]
+  /** A final turn has changed; it comes out of the stream again as well. */
+  revision: [Turn]
+  /** Recoverable trouble. */
+  warning: [Warning]
+  /** Speech was heard. */
+  speechStarted: [SpeechStartedMessage]
+  heartbeat: [HeartbeatMessage]
+  silence: [SilenceMessage]
+  /** Given about once a second of audio, and at the end. */
+  progress: [DiarizeProgress]
+  /** The server has confirmed the end. */
+  termination: [TerminationRecord]
+}
+
+/** Parameters that may change while the session runs. */
+export type UpdatableParameters = Pick<
+  ConnectionParameters,
+  | 'formatTurns'
+  | 'mode'
+  | 'minTurnSilence'
+  | 'maxTurnSilence'
+  | 'endOfTurnConfidenceThreshold'
+  | 'vadThreshold'
+  | 'interruptionDelay'
+  | 'continuousPartials'
+  | 'turnLeftPadMs'
+  | 'keytermsPrompt'
+  | 'prompt'
+  | 'agentContext'
+  | 'languageCodes'
+  | 'sessionHeartbeat'
+  | 'acknowledgeSilence'
+  | 'filterProfanity'
+>
+
+interface TypedListeners {
+  on<Name extends keyof DiarizeEvents>(event: Name, listener: (...args: DiarizeEvents[Name]) => void): Diarize
+  once<Name extends keyof DiarizeEvents>(event: Name, listener: (...args: DiarizeEvents[Name]) => void): Diarize
+  off<Name extends keyof DiarizeEvents>(event: Name, listener: (...args: DiarizeEvents[Name]) => void): Diarize
+}
+
+/** A Duplex: PCM in, {@link Turn}s out. */
+export type Diarize = TypedListeners &
+  Duplex & {
+    /**
+     * Changes parameters of the running session; the server does not acknowledge it. Before the session has begun, the
+     * change is sent right after Begin.
+     *
+     * @throws ConfigurationError `INVALID_OPTION` where a value is out of range or the parameter is fixed at connection.
+     */
+    updateConfiguration(update: UpdatableParameters): void
+    /** Ends the open turn now; its final follows within about 300 ms. May cut a word. */
+    forceEndpoint(): void
+  }

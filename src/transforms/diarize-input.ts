@@ -1,0 +1,98 @@
+import { type AudioFormat, describeFormat, msToBytes, silenceByte } from '../audio/format.ts'
+import { Framer } from '../audio/framer.ts'
+import { PcmInput } from '../audio/pcm-input.ts'
+import { ConfigurationError } from '../errors.ts'
+import { type UpstreamStage, pcmFormat, requestFormat } from '../stage.ts'
+
+/** Audio per message. The protocol takes 50 to 1000 ms; 50 keeps the delay least. */
+const FRAME_MS = 50
+const DEFAULT_SAMPLE_RATE = 16_000
+
+/** What is wanted of the audio, where the user said. */
+export interface DiarizeInputOptions {
+  /** Hz; what the stage above gives where it is not said. */
+  sampleRate?: number
+  encoding: 'pcm_s16le' | 'pcm_mulaw'
+}
+
+/**
+ * The way in of a diarization stage: learns the format from the stage above, refuses what is not such PCM, and cuts the
+ * rest into frames for the wire. Frames that already have the right length pass as they are.
+ */
+export class DiarizeInput {
+  readonly #options: DiarizeInputOptions
+  #upstream: UpstreamStage | undefined
+  #started: { format: AudioFormat; pcm: PcmInput; framer: Framer } | undefined
+
+  constructor(options: DiarizeInputOptions) {
+    this.#options = options
+  }
+
+  /** Tells which stage stands above, before its first byte. */
+  attach(upstream: UpstreamStage): void {
+    this.#upstream = upstream
+    // Straight below FFmpeg: asked in time, it delivers the right format itself.
+    if (!upstream[pcmFormat]) upstream[requestFormat]?.(this.#wanted())
+  }
+
+  /** Format of the frames; fixed at the first chunk. */
+  get format(): AudioFormat {
+    return this.#started?.format ?? this.#wanted()
+  }
+
+  /**
+   * The frames that `chunk` completes.
+   *
+   * @throws ConfigurationError `INVALID_PIPELINE` where it is not PCM, or not the PCM that was announced.
+   */
+  push(chunk: unknown): Buffer[] {
+    if (!(chunk instanceof Uint8Array)) {
+      throw new ConfigurationError(
+        'INVALID_PIPELINE',
+        `diarize() takes PCM bytes, but was given ${chunk === null ? 'null' : `a ${typeof chunk}`}: put resample() between`,
+      )
+    }
+    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    const { pcm, framer } = this.#start()
+    return framer.push(pcm.push(bytes))
+  }
+
+  /** The last frames, the tail padded with silence to a whole one. */
+  flush(): Buffer[] {
+    if (!this.#started) return []
+    const { pcm, framer } = this.#started
+    const frames = framer.push(pcm.flush())
+    const tail = framer.flush()
+    return tail ? [...frames, tail] : frames
+  }
+
+  #start(): { pcm: PcmInput; framer: Framer } {
+    if (this.#started) return this.#started
+    const format = this.#wanted()
+    const above = this.#upstream?.[pcmFormat]
+    if (
+      above &&
+      (above.sampleRate !== format.sampleRate || above.channels !== 1 || above.encoding !== format.encoding)
+    ) {
+      throw new ConfigurationError(
+        'INVALID_PIPELINE',
+        `diarize() was told to expect ${describeFormat(format)}, but the stage above gives ${describeFormat(above)}: give both the same sampleRate, and one channel`,
+      )
+    }
+    this.#started = {
+      format,
+      pcm: new PcmInput('diarize()', format),
+      framer: new Framer(msToBytes(FRAME_MS, format), silenceByte[format.encoding]),
+    }
+    return this.#started
+  }
+
+  #wanted(): AudioFormat {
+    const { sampleRate, encoding } = this.#options
+    return {
+      sampleRate: sampleRate ?? this.#upstream?.[pcmFormat]?.sampleRate ?? DEFAULT_SAMPLE_RATE,
+      channels: 1,
+      encoding: encoding === 'pcm_mulaw' ? 'mulaw' : 's16le',
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { resolveDiarizeOptions } from '../../src/transforms/diarize-options.ts'
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
+describe('resolveDiarizeOptions', () => {
+  it('always sends a model, an encoding and speaker labels', () => {
+    expect(resolveDiarizeOptions({})).toMatchObject({
+      speechModel: 'universal-3-5-pro',
+      encoding: 'pcm_s16le',
+      speakerLabels: true,
+      pacing: 'auto',
+    })
+  })
+
+  it('takes undefined for absent', () => {
+    expect(resolveDiarizeOptions({ partials: undefined as unknown as boolean }).partials).toBe(false)
+  })
+
+  it.each([
+    [{ maxSpeaker: 2 }, 'diarize() has no option maxSpeaker'],
+    [{ maxSpeakers: 12 }, 'maxSpeakers, when given, must be an integer from 1 to 10; got 12'],
+    [{ encoding: 'opus' }, "encoding, when given, must be 'pcm_s16le' or 'pcm_mulaw'; got 'opus'"],
+    [{ url: 'ws://localhost', region: 'eu' }, 'url and region exclude each other'],
+    [{ url: 'ws://localhost', engine: 'embedded' }, 'url and engine exclude each other'],
+    [{ url: 'http://localhost' }, 'url, when given, must begin with ws:// or wss://'],
+    [{ apiKey: 'a', token: 'b' }, 'apiKey and token exclude each other'],
+    [{ engine: 'embedded', apiKey: 'a' }, "engine 'embedded' and apiKey exclude each other"],
+    [{ engine: 'embedded', region: 'us' }, "engine 'embedded' and region exclude each other"],
+    [{ engine: 'whisper' }, "engine, when given, must be 'assemblyai' or 'embedded'; got 'whisper'"],
+    [{ engine: {} }, 'engine, when given, must be an object with an open() method'],
+    [{ region: 'mars' }, "region, when given, must be 'global', 'us' or 'eu'; got 'mars'"],
+    [{ query: { sample_rate: '8000' } }, 'query.sample_rate has an option of its own: sampleRate'],
+    [{ query: { token: 'x' } }, 'query.token has an option of its own: token'],
+    [{ query: { a: 1 } }, 'query.a, when given, must be a string; got 1'],
+    [{ pacing: 'fast' }, 'pacing, when given, must be'],
+    [{ catchUp: 7001 }, 'catchUp, when given, must be an integer from 0 to 7000 ms; got 7001'],
+    [{ connectTimeout: 0 }, 'connectTimeout, when given, must be an integer from 100 to 120000 ms; got 0'],
+    [{ signal: 'now' }, 'signal, when given, must be an AbortSignal'],
+  ])('refuses %j', (options, message) => {
+    expect(() => resolveDiarizeOptions(options as object)).toThrow(message)
+    expect(() => resolveDiarizeOptions(options as object)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
+  })
+
+  it.each([{ engine: 'assemblyai' } as const, { region: 'eu' } as const])('needs a key for %j', (options) => {
+    vi.stubEnv('ASSEMBLYAI_API_KEY', '')
+    expect(() => resolveDiarizeOptions(options)).toThrow(expect.objectContaining({ code: 'MISSING_API_KEY' }))
+    expect(() => resolveDiarizeOptions(options)).toThrow(/set ASSEMBLYAI_API_KEY/)
+    expect(() => resolveDiarizeOptions({ ...options, token: () => 't' })).not.toThrow()
+    vi.stubEnv('ASSEMBLYAI_API_KEY', 'k')
+    expect(() => resolveDiarizeOptions(options)).not.toThrow()
+  })
+})

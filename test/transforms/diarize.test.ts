@@ -1,0 +1,489 @@
+import { once } from 'node:events'
+import { PassThrough, Readable, Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { WebSocket } from 'ws'
+import { writeWavHeader } from '../../src/audio/wav.ts'
+import type { Warning } from '../../src/errors.ts'
+import type { Turn } from '../../src/model.ts'
+import { diarize } from '../../src/transforms/diarize.ts'
+import type { DiarizeOptions } from '../../src/transforms/diarize-options.ts'
+import { frame } from '../../src/transforms/frame.ts'
+import { resample } from '../../src/transforms/resample.ts'
+import { type SocketPeer, begin, fast, socketPeer, termination } from '../helpers/socket-peer.ts'
+
+let peer: SocketPeer | undefined
+
+beforeEach(() => {
+  vi.stubEnv('ASSEMBLYAI_API_KEY', '')
+})
+
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  await vi.waitFor(() => expect(peer?.connections() ?? 0).toBe(0))
+  await peer?.close()
+  peer = undefined
+})
+
+const word = (text: string, start: number, end: number, speaker?: string) => ({
+  text,
+  start,
+  end,
+  confidence: 0.9,
+  word_is_final: true,
+  ...(speaker ? { speaker } : {}),
+})
+
+const turn = (order: number, words: ReturnType<typeof word>[], more: object = {}) =>
+  JSON.stringify({
+    turn_order: order,
+    turn_is_formatted: true,
+    end_of_turn: true,
+    transcript: words.map(({ text }) => text).join(' '),
+    end_of_turn_confidence: 1,
+    words,
+    speaker_label: 'A',
+    type: 'Turn',
+    ...more,
+  })
+
+interface Heard {
+  url: URL
+  authorization: string | undefined
+  frames: Buffer[]
+  messages: string[]
+}
+
+/** A peer that begins, records, answers Terminate by `finals` and a Termination, and calls `react` on each frame. */
+async function recorder(
+  finals: string[] = [],
+  react: (socket: WebSocket, frames: number) => void = () => {},
+  more: object = fast,
+): Promise<Heard> {
+  const heard: Heard = { url: new URL('ws://none'), authorization: undefined, frames: [], messages: [] }
+  peer = await socketPeer((socket, request) => {
+    heard.url = new URL(request.url, 'ws://peer')
+    heard.authorization = request.headers['authorization'] as string | undefined
+    socket.on('message', (data, binary) => {
+      if (binary) {
+        heard.frames.push(data as Buffer)
+        react(socket, heard.frames.length)
+        return
+      }
+      const text = (data as Buffer).toString()
+      heard.messages.push(text)
+      if (!text.includes('Terminate')) return
+      for (const final of finals) socket.send(final)
+      socket.send(termination, () => socket.close(1000, 'Session Ended'))
+    })
+    socket.send(begin(more))
+  })
+  return heard
+}
+
+const pcm = (ms: number, value = 1): Buffer => Buffer.alloc(ms * 32, value)
+
+/** Runs `source` through diarize() against the peer at hand and gives what came out. */
+async function run(
+  source: Iterable<unknown> | AsyncIterable<unknown> | Readable,
+  options: DiarizeOptions = {},
+  watch: (stage: ReturnType<typeof diarize>) => void = () => {},
+): Promise<Turn[]> {
+  const stage = diarize({ url: peer?.url ?? 'ws://127.0.0.1:9', apiKey: 'k', ...options })
+  watch(stage)
+  const turns: Turn[] = []
+  const readable = source instanceof Readable ? source : Readable.from(source)
+  await pipeline(readable, stage, async (output: AsyncIterable<Turn>) => {
+    for await (const item of output) turns.push(item)
+  })
+  return turns
+}
+
+describe('on the wire', () => {
+  it('sends the parameters, frames of exactly 50 ms, a padded tail, and Terminate', async () => {
+    const heard = await recorder()
+    await run([pcm(120), pcm(7), pcm(1)], { maxSpeakers: 2, keytermsPrompt: ['a', 'b'], query: { newest: '1' } })
+    expect(heard.url.pathname).toBe('/v3/ws')
+    expect(heard.url.search).toBe(
+      '?speech_model=universal-3-5-pro&sample_rate=16000&encoding=pcm_s16le&speaker_labels=true&max_speakers=2&keyterms_prompt=%5B%22a%22%2C%22b%22%5D&newest=1',
+    )
+    expect(heard.authorization).toBe('k')
+    expect(heard.frames.map(({ length }) => length)).toEqual([1600, 1600, 1600])
+    expect(Buffer.concat(heard.frames)).toEqual(Buffer.concat([pcm(128), pcm(22, 0)]))
+    expect(heard.messages).toEqual(['{"type":"Terminate"}'])
+  })
+
+  it('takes frames as they come from frame(), and 8 kHz mu-law', async () => {
+    const heard = await recorder()
+    const stage = diarize({ url: peer?.url as string, encoding: 'pcm_mulaw' })
+    stage.resume()
+    await pipeline(Readable.from([Buffer.alloc(900, 3)]), frame({ sampleRate: 8000, encoding: 'mulaw' }), stage)
+    expect(heard.url.searchParams.get('sample_rate')).toBe('8000')
+    expect(heard.url.searchParams.get('encoding')).toBe('pcm_mulaw')
+    expect(heard.frames.map(({ length }) => length)).toEqual([400, 400, 400])
+    expect(heard.frames[2]).toEqual(Buffer.concat([Buffer.alloc(100, 3), Buffer.alloc(300, 0xff)]))
+  })
+
+  it('opens no connection before there is audio', async () => {
+    await recorder()
+    let connections = 0
+    const source = new PassThrough()
+    const done = run(source, {}, () => (connections = peer?.connections() ?? 0))
+    source.end()
+    await expect(done).rejects.toMatchObject({ code: 'NO_AUDIO' })
+    expect(connections).toBe(0)
+  })
+
+  it('sends updates and endpoints, those given early right after Begin', async () => {
+    const heard = await recorder()
+    await run([pcm(100)], {}, (stage) => {
+      stage.updateConfiguration({ maxTurnSilence: 300, keytermsPrompt: [] })
+      stage.forceEndpoint()
+    })
+    expect(heard.messages).toEqual([
+      '{"type":"UpdateConfiguration","max_turn_silence":300,"keyterms_prompt":[]}',
+      '{"type":"ForceEndpoint"}',
+      '{"type":"Terminate"}',
+    ])
+  })
+
+  it('refuses an update that the protocol fixes at connection, or out of range', () => {
+    const stage = diarize({ url: 'ws://127.0.0.1:9' })
+    expect(() => stage.updateConfiguration({ sampleRate: 8000 } as object)).toThrow(/has no option sampleRate/)
+    expect(() => stage.updateConfiguration({ vadThreshold: 2 })).toThrow(/from 0 to 1; got 2/)
+    stage.destroy()
+  })
+
+  it('asks the token function for each connection', async () => {
+    const heard = await recorder()
+    let asked = 0
+    await run([pcm(50)], { apiKey: undefined as unknown as string, token: async () => `t${(asked += 1)}` })
+    expect(heard.url.searchParams.get('token')).toBe('t1')
+    expect(heard.authorization).toBeUndefined()
+    expect(asked).toBe(1)
+  })
+})
+
+describe('what comes out', () => {
+  it('is final turns in order, in stream time, with labels', async () => {
+    await recorder([
+      turn(0, [word('Hello', 10, 30, 'A'), word('you.', 30, 45, 'UNKNOWN')]),
+      turn(1, [], { transcript: '' }),
+    ])
+    expect(await run([pcm(100)])).toEqual([
+      {
+        sessionId: 'session-1',
+        order: 0,
+        revision: 0,
+        endOfTurn: true,
+        formatted: true,
+        transcript: 'Hello you.',
+        speaker: 'A',
+        words: [
+          { text: 'Hello', start: 10, end: 30, confidence: 0.9, speaker: 'A', final: true },
+          { text: 'you.', start: 30, end: 45, confidence: 0.9, final: true },
+        ],
+        start: 10,
+        end: 45,
+      },
+    ])
+  })
+
+  it.each([false, true])('with partials: %s', async (partials) => {
+    const open = turn(0, [word('Hel', 10, 20)], { end_of_turn: false })
+    await recorder([open, turn(0, [word('Hello', 10, 30)])])
+    const seen: Turn[] = []
+    const turns = await run([pcm(50)], { partials }, (stage) => stage.on('partial', (item) => seen.push(item)))
+    expect(seen.map(({ transcript }) => transcript)).toEqual(['Hel'])
+    expect(turns.map(({ endOfTurn }) => endOfTurn)).toEqual(partials ? [false, true] : [true])
+  })
+
+  it('applies a revision: the turn comes again, whole', async () => {
+    const revision = JSON.stringify({
+      type: 'SpeakerRevision',
+      revisions: [{ turn_order: 0, speaker_label: 'B', words: [word('Hello', 10, 30, 'B')] }],
+    })
+    await recorder([turn(0, [word('Hello', 10, 30, 'A')]), revision])
+    const revised: Turn[] = []
+    const turns = await run([pcm(50)], {}, (stage) => stage.on('revision', (item) => revised.push(item)))
+    expect(turns.map(({ order, revision: number, speaker }) => [order, number, speaker])).toEqual([
+      [0, 0, 'A'],
+      [0, 1, 'B'],
+    ])
+    expect(revised).toEqual([turns[1]])
+  })
+
+  it('gives one final where the formatted one follows the unformatted', async () => {
+    const bare = turn(0, [word('hello', 10, 30)], { turn_is_formatted: false })
+    await recorder([bare, turn(0, [word('Hello.', 10, 30)])])
+    const turns = await run([pcm(50)], { formatTurns: true })
+    expect(turns.map(({ transcript }) => transcript)).toEqual(['Hello.'])
+  })
+
+  it('does not lose an unformatted final whose formatted form never comes', async () => {
+    await recorder([turn(0, [word('hello', 10, 30)], { turn_is_formatted: false })])
+    const turns = await run([pcm(50)], { formatTurns: true })
+    expect(turns.map(({ transcript }) => transcript)).toEqual(['hello'])
+  })
+
+  it('does not wait for the end of the session for it', async () => {
+    const bare = turn(0, [word('hello', 10, 30)], { turn_is_formatted: false })
+    await recorder([], (socket, frames) => {
+      if (frames === 1) socket.send(bare)
+    })
+    const source = new PassThrough()
+    const stage = diarize({ url: peer?.url as string, formatTurns: true })
+    const sink = new Writable({ objectMode: true, write: (_item, _encoding, next) => next() })
+    const done = pipeline(source, stage, sink)
+    source.write(pcm(50))
+    expect(await once(stage, 'data')).toMatchObject([{ transcript: 'hello' }])
+    source.end()
+    await done
+  })
+
+  it('tells of the session, the progress and the termination', async () => {
+    await recorder([turn(0, [word('Hi', 10, 30, 'A'), word('you', 30, 40, 'B')])], undefined, {
+      configuration: { model: 'm-1', speaker_labels: true, faster_than_real_time: true },
+    })
+    const events: [string, unknown][] = []
+    const warnings: Warning[] = []
+    await run([pcm(1500)], { speechModel: 'm-1' }, (stage) => {
+      for (const name of ['session', 'progress', 'termination']) stage.on(name, (fact) => events.push([name, fact]))
+      stage.on('warning', (warning) => warnings.push(warning))
+    })
+    expect(events.map(([name]) => name)).toEqual(['session', 'progress', 'progress', 'termination'])
+    expect(events[0]?.[1]).toMatchObject({
+      sessionId: 'session-1',
+      engine: 'server',
+      model: 'm-1',
+      url: peer?.url,
+      offset: 0,
+      startedAt: expect.stringMatching(/^\d{4}-.*Z$/),
+      expiresAt: expect.stringMatching(/^\d{4}-.*Z$/),
+    })
+    expect(events[2]?.[1]).toEqual({ audioMs: 1500, turns: 1, speakers: ['A', 'B'] })
+    expect(events[3]?.[1]).toEqual({ sessionId: 'session-1', audioSeconds: 1, sessionSeconds: 2 })
+    expect(warnings).toEqual([])
+  })
+
+  it('warns where the server runs something else than was asked for', async () => {
+    await recorder([], undefined, {
+      configuration: { model: 'm-2', speaker_labels: false, faster_than_real_time: true },
+    })
+    const warnings: Warning[] = []
+    await run([pcm(50)], { speechModel: 'm-1' }, (stage) => stage.on('warning', (warning) => warnings.push(warning)))
+    expect(warnings).toMatchObject([
+      { code: 'CONFIGURATION_MISMATCH', message: 'asked for the model m-1, but the server runs m-2' },
+      { code: 'CONFIGURATION_MISMATCH', message: 'the server says that speaker labels are off' },
+    ])
+  })
+})
+
+describe('the stage above', () => {
+  it('decides the rate where no other was asked for', async () => {
+    const heard = await recorder()
+    const wav = Buffer.concat([writeWavHeader({ sampleRate: 16_000, channels: 1, encoding: 's16le' }), pcm(100)])
+    const stage = diarize({ url: peer?.url as string })
+    stage.resume()
+    await pipeline(Readable.from([wav]), resample({ sampleRate: 8000 }), stage)
+    expect(heard.url.searchParams.get('sample_rate')).toBe('8000')
+    expect(heard.frames.map(({ length }) => length)).toEqual([800, 800])
+  })
+
+  it('must not contradict what was asked for', async () => {
+    const stage = diarize({ url: 'ws://127.0.0.1:9', sampleRate: 16_000 })
+    const wav = Buffer.concat([writeWavHeader({ sampleRate: 16_000, channels: 1, encoding: 's16le' }), pcm(100)])
+    await expect(pipeline(Readable.from([wav]), resample({ sampleRate: 8000 }), stage)).rejects.toMatchObject({
+      code: 'INVALID_PIPELINE',
+      message: expect.stringContaining('8000 Hz'),
+    })
+  })
+
+  it('may give WAV of the right format', async () => {
+    const heard = await recorder()
+    await run([writeWavHeader({ sampleRate: 16_000, channels: 1, encoding: 's16le' }), pcm(100)])
+    expect(Buffer.concat(heard.frames)).toEqual(pcm(100))
+  })
+
+  it.each([
+    [
+      'stereo WAV',
+      [writeWavHeader({ sampleRate: 16_000, channels: 2, encoding: 's16le' }), pcm(100)],
+      'put resample() between',
+    ],
+    ['objects', [{ not: 'audio' }], 'put resample() between'],
+  ])('may not give %s', async (_name, chunks, message) => {
+    await expect(run(chunks as unknown[])).rejects.toMatchObject({
+      code: 'INVALID_PIPELINE',
+      message: expect.stringContaining(message),
+    })
+  })
+})
+
+describe('back-pressure', () => {
+  it('stops the source while nobody takes the turns', async () => {
+    let order = 0
+    const heard = await recorder([], (socket) => socket.send(turn((order += 1), [word('word', order, order + 1)])))
+    let given = 0
+    const source = new Readable({
+      highWaterMark: 3200,
+      read() {
+        given += 50
+        this.push(given > 20_000 ? null : pcm(50))
+      },
+    })
+    const taken: Turn[] = []
+    let open = false
+    let wake: (() => void) | undefined
+    const sink = new Writable({
+      objectMode: true,
+      highWaterMark: 1,
+      write(item: Turn, _encoding, next) {
+        taken.push(item)
+        if (open) next()
+        else wake = next
+      },
+    })
+    const done = pipeline(source, diarize({ url: peer?.url as string }), sink)
+    await vi.waitFor(() => expect(wake).toBeDefined())
+    const settled = async (): Promise<number> => {
+      let before = -1
+      while (before !== heard.frames.length) {
+        before = heard.frames.length
+        for (let tick = 0; tick < 50; tick += 1) await new Promise((resolve) => setImmediate(resolve))
+      }
+      return before
+    }
+    expect(await settled()).toBeLessThan(60)
+    expect(given).toBeLessThan(6000)
+    open = true
+    wake?.()
+    await done
+    expect(heard.frames).toHaveLength(400)
+    expect(taken.map((item) => item.order)).toEqual(Array.from({ length: 400 }, (_, index) => index + 1))
+  })
+})
+
+describe('failure', () => {
+  it.each([
+    [
+      'an Error frame midway',
+      (socket: WebSocket) => {
+        socket.send('{"type":"Error","error_code":3005,"error":"Session Cancelled: An error occurred"}')
+        socket.close(3005)
+      },
+      'SERVER_ERROR',
+    ],
+    ['a broken connection', (socket: WebSocket) => socket.terminate(), 'CONNECTION_LOST'],
+    ['a clean close', (socket: WebSocket) => socket.close(1000), 'CONNECTION_LOST'],
+  ])('%s destroys the stream and the source', async (_name, act, code) => {
+    await recorder([], (socket, frames) => {
+      if (frames === 3) act(socket)
+    })
+    const source = new Readable({
+      read() {
+        this.push(pcm(50))
+      },
+    })
+    await expect(run(source)).rejects.toMatchObject({ code, name: 'SessionError' })
+    expect(source.destroyed).toBe(true)
+  })
+
+  it('at the end of the audio is no success', async () => {
+    peer = await socketPeer((socket) => {
+      socket.on('message', (_data, binary) => {
+        if (!binary) socket.close(1000)
+      })
+      socket.send(begin(fast))
+    })
+    await expect(run([pcm(100)])).rejects.toMatchObject({ code: 'TERMINATION_MISSING' })
+  })
+
+  it.each([
+    ['rejects', () => Promise.reject(new Error('sealed')), 'sealed'],
+    ['never answers', () => new Promise<string>(() => {}), 'no key or token came within 150 ms'],
+  ])('of a token function that %s is typed', async (_name, token, message) => {
+    await recorder()
+    const options = { apiKey: undefined as unknown as string, token, connectTimeout: 150 }
+    await expect(run([pcm(50)], options)).rejects.toMatchObject({
+      code: 'TOKEN_FAILED',
+      message: expect.stringContaining(message),
+    })
+  })
+
+  it('upstream ends the session at once', async () => {
+    await recorder()
+    const source = new PassThrough()
+    const done = run(source, {}, (stage) => stage.on('session', () => source.destroy(new Error('camera gone'))))
+    source.write(pcm(50))
+    await expect(done).rejects.toThrow('camera gone')
+  })
+
+  it('downstream ends the session at once', async () => {
+    await recorder([], (socket, frames) => {
+      if (frames === 1) socket.send(turn(0, [word('Hi', 10, 30)]))
+    })
+    const source = new PassThrough()
+    source.write(pcm(50))
+    const sink = new Writable({ objectMode: true, write: (_item, _encoding, next) => next(new Error('disk full')) })
+    await expect(pipeline(source, diarize({ url: peer?.url as string }), sink)).rejects.toThrow('disk full')
+  })
+})
+
+describe('abort', () => {
+  const cases: [string, () => Promise<void>, (stage: ReturnType<typeof diarize>, abort: () => void) => void][] = [
+    ['before any audio', async () => void (await recorder()), (_stage, abort) => setImmediate(abort)],
+    [
+      'while the server does not begin',
+      async () => void (peer = await socketPeer(() => {})),
+      (_stage, abort) => {
+        void vi.waitFor(() => expect(peer?.connections()).toBe(1)).then(abort)
+      },
+    ],
+    [
+      'while the upgrade is not answered',
+      async () => {
+        peer = await socketPeer(
+          () => {},
+          (server) =>
+            server.on('upgrade', (_request, socket) => {
+              socket.on('end', () => socket.destroy())
+              socket.resume()
+            }),
+        )
+      },
+      (_stage, abort) => void vi.waitFor(() => expect(peer?.connections()).toBe(1)).then(abort),
+    ],
+    ['midway', async () => void (await recorder()), (stage, abort) => stage.once('session', abort)],
+    [
+      'while the audio is paced',
+      async () => void (await recorder([], undefined, {})),
+      (stage, abort) => {
+        stage.once('progress', abort)
+      },
+    ],
+    [
+      'while the Termination is awaited',
+      async () => {
+        peer = await socketPeer((socket) => socket.send(begin(fast)))
+      },
+      (stage, abort) => stage.once('prefinish', abort),
+    ],
+  ]
+
+  it.each(cases)('%s leaves nothing behind', async (name, prepare, arrange) => {
+    await prepare()
+    const source = new PassThrough({ highWaterMark: 1_000_000 })
+    if (name !== 'before any audio') source.write(pcm(name.includes('paced') ? 5000 : 50))
+    if (name.includes('Termination')) source.end()
+    const controller = new AbortController()
+    const stage = diarize({ url: peer?.url as string, signal: controller.signal })
+    arrange(stage, () => controller.abort())
+    if (name.includes('Termination')) stage.once('session', () => setImmediate(() => controller.abort()))
+    const closed = once(stage, 'close').catch(() => {})
+    stage.resume()
+    await expect(pipeline(source, stage)).rejects.toMatchObject({ name: 'AbortError' })
+    await closed
+    expect(source.destroyed).toBe(true)
+  })
+})
