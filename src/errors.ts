@@ -28,7 +28,6 @@ export type ErrorCode =
   | 'AUDIO_REJECTED'
   | 'MESSAGE_TOO_BIG'
   | 'SERVER_ERROR'
-  | 'PROTOCOL_ERROR'
   | 'TERMINATION_MISSING'
   | 'TOKEN_FAILED'
   // the embedded engine
