@@ -17,9 +17,8 @@ const minutes = 60_000
 
 class SetupError extends Error {}
 
-const oldestNode = 20
-if (Number.parseInt(process.versions.node, 10) < oldestNode) {
-  fail(`Node.js ${oldestNode} or newer is needed; this is ${process.version}. Install a newer one: https://nodejs.org`)
+if (Number.parseInt(process.versions.node, 10) < 20) {
+  fail(`Node.js 20 or newer is needed; this is ${process.version}. Install a newer one: https://nodejs.org`)
 }
 try {
   await installNpmPackages()
@@ -36,15 +35,8 @@ async function installNpmPackages() {
   const reason = npmPackagesMissing()
   if (!reason) return
   // Optional packages may fail to install (ffmpeg-static downloads a program); npm then leaves them out and goes on.
-  const options = ['--include=dev', '--no-audit', '--no-fund']
-  let command = 'npm ci'
-  let result = await step(`${command} (${reason})`, () => npm(['ci', ...options]))
-  if (result.output.includes('npm error code EUSAGE')) {
-    // npm ci insists that the lock names every package of every platform. npm install takes the locked versions, too.
-    command = 'npm install --no-save'
-    result = await step(`${command} (package-lock.json is incomplete)`, () => npm(['install', '--no-save', ...options]))
-  }
-  if (result.status !== 0) throw new SetupError(`${command} failed:\n${lastLines(result.output)}`)
+  const result = await step(`npm ci (${reason})`, () => npm(['ci', '--include=dev', '--no-audit', '--no-fund']))
+  if (result.status !== 0) throw new SetupError(`npm ci failed:\n${lastLines(result.output)}`)
 }
 
 /**
@@ -95,7 +87,8 @@ async function installSystemPackages() {
   const all = await step(`apt-get install ${missing.join(' ')}`, () => apt('install', missing))
   if (all.status === 0) return
   // One name that this release does not have must not keep the others out.
-  for (const name of missing) await step(`apt-get install ${name}`, () => apt('install', [name]))
+  const alone = missing.length > 1 ? missing : []
+  for (const name of alone) await step(`apt-get install ${name}`, () => apt('install', [name]))
   const left = missingSystemPackages()
   if (left.length > 0) say(`apt-get could not install ${left.join(' ')}:\n${lastLines(all.output)}\nGoing on without.`)
 }
@@ -130,14 +123,12 @@ function findApt() {
 function explain(missing) {
   if (missing.length === 0) return
   say(`these are missing and cannot be installed from here: ${missing.join(' ')}`)
-  if (process.platform === 'darwin') {
-    const brewed = missing.filter((name) => name === 'ffmpeg' || name === 'flite')
-    if (brewed.length > 0) say(`to install what Homebrew has, run: brew install ${brewed.join(' ')}`)
-  } else if (process.platform === 'win32') {
-    if (missing.includes('ffmpeg')) say('to install FFmpeg, run: winget install Gyan.FFmpeg')
-  } else {
-    say(`on Debian or Ubuntu, run: sudo apt-get install -y --no-install-recommends ${missing.join(' ')}`)
-  }
+  const brewed = missing.filter((name) => name === 'ffmpeg' || name === 'flite').join(' ')
+  const install = `apt-get install -y --no-install-recommends ${missing.join(' ')}`
+  if (process.platform === 'linux') say(`on Debian or Ubuntu, run: sudo apt-get update && sudo ${install}`)
+  if (process.platform === 'darwin' && brewed) say(`to install what Homebrew has, run: brew install ${brewed}`)
+  if (process.platform === 'win32' && missing.includes('ffmpeg'))
+    say('to install FFmpeg, run: winget install Gyan.FFmpeg')
 }
 
 function onPath(program) {
@@ -147,12 +138,9 @@ function onPath(program) {
 }
 
 function hasLibrary(name) {
+  // Debian keeps libraries in a folder per machine type, such as /usr/lib/x86_64-linux-gnu.
   const folders = ['/lib', '/lib64', '/usr/lib', '/usr/lib64', '/usr/local/lib', '/opt/homebrew/lib']
-  folders.push(
-    ...entries('/usr/lib')
-      .filter((folder) => folder.includes('-linux-'))
-      .map((folder) => `/usr/lib/${folder}`),
-  )
+  folders.push(...entries('/usr/lib').map((folder) => `/usr/lib/${folder}`))
   const files = [`${name}.so.3`, `${name}.3.dylib`]
   if (folders.some((folder) => files.some((file) => existsSync(join(folder, file))))) return true
   if (process.platform !== 'linux') return false
@@ -226,9 +214,7 @@ function run(command, args, options = {}) {
     child.stdout.setEncoding('utf8').on('data', keep)
     child.stderr.setEncoding('utf8').on('data', keep)
     child.on('error', (error) => resolve({ status: -1, output: error.message }))
-    child.on('close', (status, signal) =>
-      resolve({ status, output: output.trim() || `ended with ${signal ?? status}` }),
-    )
+    child.on('close', (status, signal) => resolve({ status, output: output.trim() || `ended: ${signal ?? status}` }))
   })
 }
 

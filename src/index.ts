@@ -36,4 +36,5 @@ export {
 export type { AudioFormat, SampleEncoding } from './audio/format.ts'
 export type { AuthenticationOptions, Secret } from './assemblyai/authentication.ts'
 export type { ConnectionParameters } from './assemblyai/parameters.ts'
+export type { Gap, ReconnectingRecord } from './assemblyai/supervisor-options.ts'
 export type { Region } from './assemblyai/endpoint.ts'

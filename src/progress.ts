@@ -25,6 +25,8 @@ export class ProgressReporter {
   readonly #tidy: (() => void)[] = []
   #latest = { audioMs: 0, turns: 0, speakers: [] as string[] }
   #reported = -Infinity
+  /** The report that the listener is busy with. */
+  #busy: Promise<void> | undefined
 
   /**
    * @param listener - called with each report.
@@ -41,17 +43,22 @@ export class ProgressReporter {
     const onProgress = (facts: Partial<{ audioMs: number; turns: number; speakers: string[] }>) => {
       this.#latest = { ...this.#latest, ...facts }
       const now = performance.now()
-      if (now - this.#reported < INTERVAL_MS) return
+      if (this.#busy !== undefined || now - this.#reported < INTERVAL_MS) return
       this.#reported = now
-      this.#report().catch((error: unknown) => this.#fail(toError(error)))
+      this.#busy = this.#report()
+      this.#busy.then(
+        () => (this.#busy = undefined),
+        (error: unknown) => this.#fail(toError(error)),
+      )
     }
     stage.on('progress', onProgress)
     this.#tidy.push(() => stage.off('progress', onProgress))
   }
 
-  /** Gives the last report; rejects with what the listener throws. */
+  /** Gives the last report, once the one before is done; rejects with what the listener throws. */
   async finish(): Promise<void> {
     this.stop()
+    await this.#busy
     await this.#report()
   }
 

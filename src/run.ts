@@ -2,8 +2,10 @@ import { Socket } from 'node:net'
 import type { Duplex, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { ConfigurationError } from './errors.ts'
+import { IterableSource } from './iterable-source.ts'
 import { checkKnown, checkSignal, invalidOption } from './options.ts'
 import { ProgressReporter, type Progress } from './progress.ts'
+import { within } from './within.ts'
 
 export type { Progress } from './progress.ts'
 
@@ -12,8 +14,8 @@ export interface RunOptions {
   /** Aborts the whole pipeline: it rejects with an `AbortError` once every stage has closed. */
   signal?: AbortSignal
   /**
-   * Called about four times a second while there is progress, and once more after success. What it throws, or
-   * rejects with, fails the run.
+   * Called about four times a second while there is progress, and once more after success; never while a promise it
+   * gave before is pending. What it throws, or rejects with, fails the run.
    */
   onProgress?: (progress: Progress) => unknown
 }
@@ -30,7 +32,8 @@ const CLOSE_WAIT_MS = 10_000
 /**
  * Runs stages as one pipeline, and settles only when every one of them has closed, whether it succeeded, failed or
  * was aborted: no child process, socket or file of theirs is open any more. A stage that has not closed 10 seconds
- * after the others is no longer waited for; the outcome stays the same.
+ * after the others, or a generator that does not return within one second, is no longer waited for; the outcome stays
+ * the same.
  *
  * ```ts
  * await run(fileSource('talk.mp4'), resample(), diarize(), srtSink('talk.srt'), { signal })
@@ -42,17 +45,18 @@ const CLOSE_WAIT_MS = 10_000
  */
 export async function run(...stages: [Source, ...Stage[]] | [Source, ...Stage[], RunOptions]): Promise<void> {
   const { parts, options } = separate(stages)
-  const streams = parts.filter(isStream)
+  let streams = parts.filter(isStream)
   let reporter: ProgressReporter | undefined
   try {
     checkOptions(options)
     checkStages(parts)
+    streams = parts.map((part) => (isStream(part) ? part : asStream(part)))
     const closed = streams.map(whenClosed)
     reporter = new ProgressReporter(options.onProgress, (error) => streams.at(-1)?.destroy(error))
     for (const stream of streams) reporter.follow(stream)
     const signal = options.signal === undefined ? {} : { signal: options.signal }
     try {
-      await pipeline(parts as unknown as [NodeJS.ReadableStream, NodeJS.WritableStream], signal)
+      await pipeline(streams, signal)
     } catch (error) {
       destroyAll(streams)
       throw error
@@ -77,6 +81,11 @@ function isStream(value: unknown): value is AnyStream {
   return typeof value === 'object' && value !== null && typeof (value as Readable).pipe === 'function'
     ? typeof (value as Readable).on === 'function'
     : isWritable(value)
+}
+
+/** The first stage, where that is no stream. */
+function asStream(iterable: unknown): AnyStream {
+  return new IterableSource(iterable as AsyncIterable<unknown> | Iterable<unknown>) as unknown as AnyStream
 }
 
 function isReadable(value: unknown): boolean {
@@ -150,13 +159,4 @@ function whenClosed(stream: AnyStream): Promise<void> {
     if (stream.closed) resolve()
     else stream.once('close', () => resolve())
   })
-}
-
-async function within(limit: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const tooLong = new Promise((resolve) => {
-    timer = setTimeout(resolve, limit)
-  })
-  await Promise.race([work, tooLong])
-  clearTimeout(timer)
 }

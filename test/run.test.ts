@@ -83,6 +83,19 @@ describe('run', () => {
     expect(aborted.tidied).toBe(true)
   })
 
+  it('settles after an abort although its generator waits for something else', async () => {
+    async function* stuck() {
+      yield exampleTurn()
+      await new Promise(() => {})
+    }
+    const controller = new AbortController()
+    const sink = srtSink(new TextCollector())
+    const work = run(stuck(), segment(), sink, { signal: controller.signal })
+    setImmediate(() => controller.abort())
+    await expect(work).rejects.toMatchObject({ name: 'AbortError' })
+    expect(sink.closed).toBe(true)
+  })
+
   it('destroys every stage where the signal was aborted before', async () => {
     const stages = [endless(), new PassThrough({ objectMode: true }), new SlowToClose()] as const
     await expect(run(...stages, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })
@@ -226,6 +239,19 @@ describe('progress of run()', () => {
     const reports: Progress[] = []
     await run(Readable.from([1]), new SlowToClose(), { onProgress: (report) => reports.push(report) })
     expect(reports).toMatchObject([{ seconds: 0, turns: 0, speakers: [], speed: 0 }])
+  })
+
+  it('waits for a slow listener, and fails with what it rejects with in the end', async () => {
+    let calls = 0
+    const onProgress = async () => {
+      calls += 1
+      for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
+      throw new Error('listener failed late')
+    }
+    await expect(run(Readable.from([1]), counting(), new SlowToClose(), { onProgress })).rejects.toThrow(
+      'listener failed late',
+    )
+    expect(calls).toBe(1)
   })
 
   it('fails the run with what the listener throws or rejects with, and crashes nothing', async () => {

@@ -1,29 +1,45 @@
 /**
- * When the next audio may be sent, by an absolute clock: chained timers drift (60 frames in 3020 ms), a schedule counted
- * from the first frame does not. All values in milliseconds; the caller gives the time, so this is a pure function of
- * what it was told.
+ * When audio may be sent: an allowance in ms of audio that grows by the clock, so that late timers do not add up. The
+ * caller gives the time, so this is a pure function of what it was told.
  */
 export class Pacer {
-  readonly #catchUp: number
-  #start: number | undefined
-  #sent = 0
+  readonly #most: number
+  #allowance: number
+  #rate: number
+  #at: number | undefined
 
-  /** @param catchUp - the most milliseconds of audio that may be sent in one burst after a stall. */
-  constructor(catchUp: number) {
-    this.#catchUp = catchUp
+  /**
+   * @param rate - ms of audio per ms; 1 is real time.
+   * @param allowance - ms of audio that may be sent at once at the start, beside the first frame.
+   * @param most - ms of audio that may be sent at once after a stall.
+   */
+  constructor(rate: number, allowance: number, most: number) {
+    this.#rate = rate
+    this.#allowance = allowance
+    this.#most = Math.max(most, allowance)
+  }
+
+  /** Changes the rate from `now` on. */
+  setRate(rate: number, now: number): void {
+    if (rate === this.#rate) return
+    this.#grow(now)
+    this.#rate = rate
   }
 
   /** Milliseconds to wait, from `now`, before the next audio may be sent; 0 when it is due or late. */
   delay(now: number): number {
-    this.#start ??= now
-    const late = now - (this.#start + this.#sent)
-    // A longer stall moves the schedule: sent at once, all that was missed would reach the server as a dump.
-    if (late > this.#catchUp) this.#start += late - this.#catchUp
-    return Math.max(0, -late)
+    this.#grow(now)
+    return Math.max(0, -this.#allowance / this.#rate)
   }
 
   /** Tells that audio of `ms` milliseconds has been sent. */
   sent(ms: number): void {
-    this.#sent += ms
+    this.#allowance -= ms
+  }
+
+  #grow(now: number): void {
+    this.#at ??= now
+    this.#allowance = Math.min(this.#most, this.#allowance + (now - this.#at) * this.#rate)
+    this.#at = now
   }
 }

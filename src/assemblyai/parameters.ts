@@ -5,7 +5,8 @@ import { type Parameter, type ParameterName, parameterTable } from './parameter-
 
 /**
  * The connection parameters of the v3 protocol in camelCase, under the official SDK's names. Each is sent only where it
- * is given, but for the four that are always sent: `speechModel`, `sampleRate`, `encoding`, `speakerLabels`.
+ * is given, but for those that are always sent: `speechModel`,
+ * `sampleRate`, `encoding`, `speakerLabels`, `sessionHeartbeat`.
  */
 export interface ConnectionParameters {
   /** Model id. The service's own default moves with time, so one is always sent. @defaultValue `'universal-3-5-pro'` */
@@ -56,7 +57,7 @@ export interface ConnectionParameters {
   languageCode?: string
   /** Seconds without a message after which the server ends the session, 5 to 3600. */
   inactivityTimeout?: number
-  /** Whether the server sends a Heartbeat every 5 s. */
+  /** Whether the server sends a Heartbeat every 5 s, by which a dead one is noticed. @defaultValue `true` */
   sessionHeartbeat?: boolean
   /** Whether the server reports silence about every second. */
   acknowledgeSilence?: boolean

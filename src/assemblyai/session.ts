@@ -5,7 +5,6 @@ import { redact } from '../redact.ts'
 import { handshake } from './handshake.ts'
 import { Liveness } from './liveness.ts'
 import type { BeginMessage, ClientMessage, ErrorMessage, ServerMessage, TerminationMessage } from './messages.ts'
-import { Pacer } from './pacer.ts'
 import { parseMessage } from './parse-message.ts'
 import { type SessionTarget, closeError, connectionError, sessionError } from './session-error.ts'
 
@@ -25,10 +24,10 @@ export interface SessionOptions {
   terminationTimeout: number
   /** Time between pings; the session is given up when two stay unanswered. */
   pingInterval: number
-  /** Longest burst of audio after a stall. */
-  catchUp: number
-  /** `auto` paces to real time unless the server's Begin says that it need not be. */
-  pacing: 'auto' | 'realtime' | 'none'
+  /** Longest time that the server may leave a frame of audio unread before the session is given up. */
+  stallTimeout: number
+  /** Longest time without any message from a server that sends heartbeats before the session is given up. */
+  heartbeatTimeout: number
 }
 
 /** How a session ended: with an error, or completely, by the Termination that was asked for. */
@@ -46,21 +45,21 @@ export interface SessionEvents {
 }
 
 /**
- * One socket from its opening to its end. Knows nothing of streams, retries, or turns: what stands above it decides
- * what is sent and what an end means.
+ * One socket from its opening to its end. Knows nothing of streams, retries, pace, or turns: what stands above it decides
+ * what is sent when, and what an end means.
  */
 export class Session extends EventEmitter<SessionEvents> {
   readonly #socket: WebSocket
   readonly #target: SessionTarget
   readonly #options: SessionOptions
-  readonly #pacer: Pacer
   readonly #liveness: Liveness
   /** Waits of `send()` that the end of the session must release. */
   readonly #waits = new Set<() => void>()
   #state: 'connecting' | 'begun' | 'terminating' | 'ended' = 'connecting'
   #deadline: NodeJS.Timeout | undefined
+  #heartbeat: NodeJS.Timeout | undefined
+  #beats = false
   #terminationLimit = 0
-  #paced = true
   #serverError: ErrorMessage | undefined
   #failure: SessionError | undefined
   #termination: TerminationMessage | undefined
@@ -70,11 +69,10 @@ export class Session extends EventEmitter<SessionEvents> {
     super()
     this.#target = target
     this.#options = options
-    this.#pacer = new Pacer(options.catchUp)
     const socket = handshake(target, (error) => this.#fail(error))
     this.#socket = socket
     this.#liveness = new Liveness(socket, options.pingInterval, () => {
-      this.#fail(this.#error('SESSION_STALLED', 'the server answers neither audio nor pings'))
+      this.#fail(this.#error('SESSION_STALLED', 'the server answers no pings'))
     })
     socket.on('message', (data, binary) => this.#receive(data as Buffer, binary))
     socket.on('error', (error) => this.#fail(connectionError(this.#target, error, this.#begin !== undefined)))
@@ -90,25 +88,29 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   /**
-   * Sends one frame of audio that lasts `ms` milliseconds, when it is due. Resolves when the next may be given: that is
-   * the back-pressure. Resolves without sending once the session has ended; its `end` event says why.
+   * Sends one frame of audio after `delay` ms. Resolves when the next may be given: that is the back-pressure.
+   *
+   * @returns whether it was sent; if not, the session has ended, and its `end` event says why.
    */
-  async send(audio: Buffer, ms: number): Promise<void> {
-    const delay = this.#paced ? this.#pacer.delay(performance.now()) : 0
-    // Without a pace a willing kernel would take minutes of audio before one message of the server is read: each frame
+  async send(audio: Buffer, delay = 0): Promise<boolean> {
+    // Without a delay a willing kernel would take minutes of audio before one message of the server is read: each frame
     // gives the event loop a turn.
     await this.#wait((done) => (delay > 0 ? timer(done, delay) : immediate(done)))
-    if (this.#state !== 'begun') return
-    this.#pacer.sent(ms)
+    if (this.#state !== 'begun') return false
     await this.#wait((done) => {
-      const cancel = timer(() => this.#warnCongested(), CONGESTED_MS)
+      const warning = timer(() => this.#warnCongested(), Math.min(CONGESTED_MS, this.#options.stallTimeout / 2))
+      const stall = timer(() => this.#stalled(), this.#options.stallTimeout)
       // Its callback comes when the kernel has taken the frame; a peer that reads nothing holds us here. On a socket that
       // is closing it fails at once, over and over: then only the end of the session lets the sender go on.
       this.#socket.send(audio, { binary: true }, (error) => {
         if (!error) done()
       })
-      return cancel
+      return () => {
+        warning()
+        stall()
+      }
     })
+    return this.#state === 'begun'
   }
 
   /** Sends a JSON message; does nothing unless the session is open. */
@@ -137,6 +139,7 @@ export class Session extends EventEmitter<SessionEvents> {
   #receive(data: Buffer, binary: boolean): void {
     if (this.#state === 'ended' || this.#failure) return
     this.#liveness.heard()
+    this.#heartbeat?.refresh()
     const parsed = binary
       ? ({ kind: 'malformed', reason: 'a binary frame, where only text is defined' } as const)
       : parseMessage(data.toString('utf8'))
@@ -169,6 +172,7 @@ export class Session extends EventEmitter<SessionEvents> {
         return
       default:
         if (this.#state === 'connecting') return
+        if (message.type === 'Heartbeat') this.#expectHeartbeats()
         this.emit('message', message)
     }
   }
@@ -178,9 +182,19 @@ export class Session extends EventEmitter<SessionEvents> {
     clearTimeout(this.#deadline)
     this.#state = 'begun'
     this.#begin = message
-    const { pacing } = this.#options
-    this.#paced = pacing === 'realtime' || (pacing === 'auto' && message.configuration?.faster_than_real_time !== true)
+    // Our own server is known to send heartbeats; another is once it has sent one.
+    if (message.configuration?.faster_than_real_time) this.#expectHeartbeats()
     this.emit('begin', message)
+  }
+
+  /** A peer can answer pings and be dead all the same. */
+  #expectHeartbeats(): void {
+    if (this.#beats || this.#state === 'ended') return
+    this.#beats = true
+    const { heartbeatTimeout } = this.#options
+    this.#heartbeat = setTimeout(() => {
+      this.#fail(this.#error('SESSION_STALLED', `the server has sent nothing for ${heartbeatTimeout} ms`))
+    }, heartbeatTimeout)
   }
 
   #awaitTermination(): void {
@@ -205,6 +219,7 @@ export class Session extends EventEmitter<SessionEvents> {
     const asked = this.#state === 'terminating'
     this.#state = 'ended'
     clearTimeout(this.#deadline)
+    clearTimeout(this.#heartbeat)
     this.#liveness.stop()
     for (const release of this.#waits) release()
     this.emit('end', this.#outcome(code, reason, asked))
@@ -234,7 +249,11 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   #warnCongested(): void {
-    this.#warn('CONGESTED', `the server has read no audio for ${CONGESTED_MS / 1000} s; the source is held back`)
+    this.#warn('CONGESTED', 'the server reads no audio; the source is held back')
+  }
+
+  #stalled(): void {
+    this.#fail(this.#error('SESSION_STALLED', `the server has read no audio for ${this.#options.stallTimeout} ms`))
   }
 
   /** Runs `start` and waits for its `done`, or for the end of the session. */

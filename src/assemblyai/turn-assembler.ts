@@ -2,21 +2,19 @@ import type { Turn, Word } from '../model.ts'
 import type { SpeakerRevisionMessage, TurnMessage, TurnRevision, WordMessage } from './messages.ts'
 import { speakerLabel } from './speaker-label.ts'
 
-/** Where one session's turns stand in the whole stream. */
+/** What a session's turns are given beside the messages. */
 export interface TurnAssemblerOptions {
   sessionId: string
-  /** Added to every time of the session, ms: where its first sample lies in the stream. */
-  offset?: number
-  /** Added to every turn order of the session. */
-  firstOrder?: number
+  /** Ms of the stream for ms of the session. */
+  toStream?: (ms: number) => number
   channel?: string
   /** Whether an unformatted final is held back for the formatted one that follows it. */
   awaitFormatted?: boolean
 }
 
 /**
- * Makes {@link Turn}s of one session's messages: stream times, rising orders and revisions, labels without
- * placeholders. Keeps the finals of the session, at most three hours of them, so that a revision can replace a whole
+ * Makes {@link Turn}s of one session's messages: stream times, revisions, labels without placeholders; orders and labels
+ * are still the session's own. Keeps the finals of the session, at most three hours of them, so that a revision can replace a whole
  * turn.
  */
 export class TurnAssembler {
@@ -28,8 +26,8 @@ export class TurnAssembler {
   #lastEnd: number
 
   constructor(options: TurnAssemblerOptions) {
-    this.#options = { offset: 0, firstOrder: 0, awaitFormatted: false, ...options }
-    this.#lastEnd = this.#options.offset
+    this.#options = { toStream: (ms) => ms, awaitFormatted: false, ...options }
+    this.#lastEnd = this.#options.toStream(0)
   }
 
   /** Whether a final waits for its formatted form; the caller bounds the wait and then calls {@link release}. */
@@ -69,11 +67,11 @@ export class TurnAssembler {
   #finish(turn: Turn, earlier: Turn | undefined): Turn[] {
     if (earlier && sameContent(earlier, turn)) return []
     let final: Turn = earlier ? { ...turn, revision: earlier.revision + 1 } : turn
-    const wireOrder = turn.order - this.#options.firstOrder
-    const early = this.#early.get(wireOrder)
+    const early = this.#early.get(turn.order)
     if (early) {
-      this.#early.delete(wireOrder)
-      final = { ...final, ...labels(early, final, this.#options.offset) }
+      this.#early.delete(turn.order)
+      const { speaker: _, ...rest } = final
+      final = { ...rest, ...labels(early, final, this.#options.toStream) }
     }
     this.#finals.set(final.order, final)
     this.#lastEnd = Math.max(this.#lastEnd, final.end)
@@ -81,26 +79,26 @@ export class TurnAssembler {
   }
 
   #revise(revision: TurnRevision): Turn[] {
-    const turn = this.#finals.get(revision.turn_order + this.#options.firstOrder)
+    const turn = this.#finals.get(revision.turn_order)
     if (!turn) {
       // May name a turn whose final is still on its way; bounded against a server that names turns without end.
       if (this.#early.size < 1000) this.#early.set(revision.turn_order, revision)
       return []
     }
     const { speaker: _, ...rest } = turn
-    const revised: Turn = { ...rest, ...labels(revision, turn, this.#options.offset), revision: turn.revision + 1 }
+    const revised: Turn = { ...rest, ...labels(revision, turn, this.#options.toStream), revision: turn.revision + 1 }
     if (sameContent(turn, revised)) return []
     this.#finals.set(turn.order, revised)
     return [revised]
   }
 
   #toTurn(message: TurnMessage): Turn {
-    const { sessionId, offset, firstOrder, channel } = this.#options
-    const words = message.words.map((word) => toWord(word, offset, message.end_of_turn))
+    const { sessionId, toStream, channel } = this.#options
+    const words = message.words.map((word) => toWord(word, toStream, message.end_of_turn))
     const speaker = speakerLabel(message.speaker_label)
     return {
       sessionId,
-      order: firstOrder + message.turn_order,
+      order: message.turn_order,
       revision: 0,
       endOfTurn: message.end_of_turn,
       formatted: message.turn_is_formatted,
@@ -116,12 +114,12 @@ export class TurnAssembler {
   }
 }
 
-function toWord(word: WordMessage, offset: number, final: boolean): Word {
+function toWord(word: WordMessage, toStream: (ms: number) => number, final: boolean): Word {
   const speaker = speakerLabel(word.speaker)
   return {
     text: word.text,
-    start: word.start + offset,
-    end: word.end + offset,
+    start: toStream(word.start),
+    end: toStream(word.end),
     confidence: word.confidence,
     ...(speaker === undefined ? {} : { speaker }),
     final: final || word.word_is_final,
@@ -129,7 +127,7 @@ function toWord(word: WordMessage, offset: number, final: boolean): Word {
 }
 
 /** The labels a revision gives to `turn`; its words are taken only where they are the same words. */
-function labels(revision: TurnRevision, turn: Turn, offset: number): Pick<Turn, 'speaker' | 'words'> {
+function labels(revision: TurnRevision, turn: Turn, toStream: (ms: number) => number): Pick<Turn, 'speaker' | 'words'> {
   const speaker = speakerLabel(revision.speaker_label)
   const sameWords = revision.words.length === turn.words.length
   return {
@@ -137,22 +135,22 @@ function labels(revision: TurnRevision, turn: Turn, offset: number): Pick<Turn, 
     words: sameWords
       ? turn.words.map((word, index) => {
           const { speaker: _, ...rest } = word
-          const revised = toWord(revision.words[index] as WordMessage, offset, true)
+          const revised = toWord(revision.words[index] as WordMessage, toStream, true)
           return revised.speaker === undefined ? rest : { ...rest, speaker: revised.speaker }
         })
       : revision.words.length > 0
-        ? relabelByTime(revision.words, turn.words, offset)
+        ? relabelByTime(revision.words, turn.words, toStream)
         : turn.words,
   }
 }
 
 /** Where a revision lists other words than the final, each word takes the label of the listed word it overlaps most. */
-function relabelByTime(revised: WordMessage[], words: Word[], offset: number): Word[] {
+function relabelByTime(revised: WordMessage[], words: Word[], toStream: (ms: number) => number): Word[] {
   return words.map((word) => {
     let best: WordMessage | undefined
     let bestOverlap = 0
     for (const candidate of revised) {
-      const overlap = Math.min(word.end, candidate.end + offset) - Math.max(word.start, candidate.start + offset)
+      const overlap = Math.min(word.end, toStream(candidate.end)) - Math.max(word.start, toStream(candidate.start))
       if (overlap > bestOverlap) [best, bestOverlap] = [candidate, overlap]
     }
     const speaker = best && speakerLabel(best.speaker)

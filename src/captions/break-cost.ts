@@ -3,7 +3,9 @@ const list = (words: string) => new Set(words.split(' '))
 const CONJUNCTIONS = list(
   'and but or nor so yet because that which who whom whose when while where if than unless until as',
 )
-const PREPOSITIONS = list('of in on at to for with from by about into over after before between through during without')
+const PREPOSITIONS = list(
+  'of in on at to for with from by about into over after before between through during without along across against around behind below beside beyond inside near onto outside past since toward towards under upon within',
+)
 const FUNCTION_WORDS = list(
   "a an the my your his her its our their this these those i you he she we they it is are was were be been do does did have has had can could will would shall should may might must not i'm it's very",
 )

@@ -147,6 +147,13 @@ function cutAtPauses(tokens: readonly Token[], pause: number): Token[][] {
 /** Columns below which what is left of a run is too little for a cue of its own. */
 const SHORT_REST = 12
 
+/** Whether the tokens of `run` from `from` on, each with a space, take fewer columns than {@link SHORT_REST}. */
+function isShort(run: readonly Token[], from: number): boolean {
+  let width = 0
+  for (let at = from; at < run.length && width < SHORT_REST; at++) width += (run[at]?.width ?? 0) + 1
+  return width < SHORT_REST
+}
+
 /** Takes the tokens of the next cue off the front of `run`. */
 function takeCue(
   run: Token[],
@@ -161,13 +168,11 @@ function takeCue(
   }
   const indent = Math.min(nameWidth, maxLineWidth - (run[0]?.width ?? 0))
   let best = { cost: Infinity, count: 1, lines: [run[0]?.text ?? ''] }
-  let rest = run.reduce((sum, token) => sum + token.width + 1, 0)
   let width = -1
   let sentences = 0
   let end = 0
   for (const [i, token] of run.entries()) {
     width += token.width + 1
-    rest -= token.width + 1
     end = Math.max(end, token.end)
     const tooLong = end - (first?.start ?? 0) > settings.maxDuration
     const lines = breakLines(run.slice(0, i + 1), { maxLineWidth, maxLines, indent })
@@ -179,7 +184,7 @@ function takeCue(
       (next === undefined ? 0 : breakCost(token.text, next.text)) +
       0.8 * (1 - fullness) ** 2 +
       0.5 * sentences +
-      (next !== undefined && rest < SHORT_REST ? 0.6 : 0) +
+      (next !== undefined && isShort(run, i + 1) ? 0.6 : 0) +
       (2 * Math.max(0, settings.minDuration - available)) / 400
     if (cost <= best.cost) best = { cost, count: i + 1, lines: lines ?? [token.text] }
     if (endsSentence(token.text)) sentences += 1

@@ -30,7 +30,7 @@ export function breakLines(tokens: readonly Token[], limits: LineLimits): string
     const bottom = total - top - 1
     if (bottom > maxLineWidth) continue
     const cost =
-      breakCost(before.text, after.text) + (0.8 * Math.abs(top - bottom)) / maxLineWidth + (top > bottom ? 0.1 : 0)
+      breakCost(before.text, after.text) + (0.6 * Math.abs(top - bottom)) / maxLineWidth + (top > bottom ? 0.1 : 0)
     if (best === undefined || cost < best.cost) best = { cost, at }
   }
   return best === undefined ? undefined : [join(tokens.slice(0, best.at)), join(tokens.slice(best.at))]

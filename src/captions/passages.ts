@@ -11,6 +11,9 @@ export interface Passage {
   cue?: Cue
 }
 
+/** Segments that wait for the end of their turn at most: segments made by hand may all claim to be of one turn. */
+const MAX_PENDING = 1000
+
 const lastOfTurn = new WeakSet<Segment>()
 
 /**
@@ -62,7 +65,10 @@ export class PassageCollector {
     const open = this.#pending[0]?.turn
     const complete = open !== undefined && (open.order !== order || open.revision !== revision) ? this.end() : []
     this.#pending.push(item)
-    return lastOfTurn.has(item) ? [...complete, ...this.end()] : complete
+    if (lastOfTurn.has(item)) return [...complete, ...this.end()]
+    if (this.#pending.length < MAX_PENDING) return complete
+    // No turn is as long: these can be no revision of one, and need not be remembered for one.
+    return [...complete, { segments: this.#pending.splice(0) }]
   }
 
   /** The passage still open, when nothing more comes. */

@@ -1,6 +1,7 @@
 import type { Segment, Turn, Word } from '../model.ts'
 import { checkBoolean, checkInteger } from '../options.ts'
 import { attributed } from './attributed.ts'
+import { cleanText } from './clean-text.ts'
 
 /** How a turn is cut into runs of one speaker. */
 export interface WordRunOptions {
@@ -39,11 +40,11 @@ interface Run {
  * neither gives none.
  */
 export function wordRuns(turn: Turn, options: WordRunOptions = {}): Segment[] {
-  const words = turn.words.filter((word) => word.text.trim() !== '')
+  const words = turn.words.filter((word) => cleanText(word.text) !== '')
   const speaker = attributed(turn.speaker)
   if (words.length === 0) {
     const text = turn.transcript.trim()
-    return text === '' ? [] : [toSegment(turn, speaker, [], { start: turn.start, end: turn.end, text })]
+    return cleanText(text) === '' ? [] : [toSegment(turn, speaker, [], { start: turn.start, end: turn.end, text })]
   }
   let runs: Run[] = words.map((word) => ({
     speaker: (word.final ? attributed(word.speaker) : undefined) ?? speaker,

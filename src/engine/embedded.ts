@@ -1,4 +1,4 @@
-import { checkKnown, checkString } from '../options.ts'
+import { checkInteger, checkKnown, checkString } from '../options.ts'
 import { energyVad } from './energy-vad.ts'
 import type { Engine, EngineSettings } from './engine.ts'
 import type { Recogniser, SpeakerTracker, VoiceActivityDetector } from './parts.ts'
@@ -60,7 +60,10 @@ export function embeddedEngine(options: EmbeddedEngineOptions = {}): Engine {
     fasterThanRealTime: true,
     async open(settings, listener) {
       // The recogniser comes last: it is the only part that would have to be freed if another could not be made.
-      const parts = { activity: voiceActivity(), speakers: speakers(settings), recogniser: await recogniser(settings) }
+      const activity = voiceActivity()
+      // Speech is known for each 10 ms; of frames shorter than that none would ever be complete.
+      checkInteger('frameSamples of voiceActivity', activity.frameSamples, 160, 16_000)
+      const parts = { activity, speakers: speakers(settings), recogniser: await recogniser(settings) }
       return new EmbeddedSession(parts, settings, listener)
     },
   }

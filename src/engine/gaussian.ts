@@ -36,21 +36,10 @@ export class Gaussian {
 
   /** A new Gaussian over the frames of both. */
   plus(other: Gaussian): Gaussian {
-    return this.#combine(other, 1)
-  }
-
-  /** A new Gaussian over the frames of this one that are not in `part`. */
-  minus(part: Gaussian): Gaussian {
-    return this.#combine(part, -1)
-  }
-
-  #combine(other: Gaussian, sign: 1 | -1): Gaussian {
     const result = new Gaussian(this.size)
-    result.count = this.count + sign * other.count
-    for (let i = 0; i < this.#sum.length; i++) result.#sum[i] = this.#sum[i]! + sign * other.#sum[i]!
-    for (let i = 0; i < this.#products.length; i++) {
-      result.#products[i] = this.#products[i]! + sign * other.#products[i]!
-    }
+    result.count = this.count + other.count
+    for (let i = 0; i < this.#sum.length; i++) result.#sum[i] = this.#sum[i]! + other.#sum[i]!
+    for (let i = 0; i < this.#products.length; i++) result.#products[i] = this.#products[i]! + other.#products[i]!
     return result
   }
 
@@ -62,21 +51,23 @@ export class Gaussian {
 
   #computeLogDeterminant(): number {
     const { size, count } = this
-    const factor = new Float64Array(this.#products.length)
-    const row = (i: number): number => (i * (i + 1)) / 2
+    const sum = this.#sum
+    const products = this.#products
+    const factor = new Float64Array(products.length)
     let result = 0
     // Cholesky decomposition; the small diagonal keeps short or constant stretches finite.
-    for (let i = 0; i < size; i++) {
-      for (let j = 0; j <= i; j++) {
-        const k = row(i) + j
-        let value = this.#products[k]! / count - (this.#sum[i]! / count) * (this.#sum[j]! / count)
+    for (let i = 0, rowI = 0; i < size; rowI += ++i) {
+      const meanI = sum[i]! / count
+      for (let j = 0, rowJ = 0; j <= i; rowJ += ++j) {
+        const k = rowI + j
+        let value = products[k]! / count - (meanI * sum[j]!) / count
         if (i === j) value += 0.01
-        for (let m = 0; m < j; m++) value -= factor[row(i) + m]! * factor[row(j) + m]!
+        for (let m = 0; m < j; m++) value -= factor[rowI + m]! * factor[rowJ + m]!
         if (i === j) {
           const pivot = Math.max(value, 1e-6)
           factor[k] = Math.sqrt(pivot)
           result += Math.log(pivot)
-        } else factor[k] = value / factor[row(j) + j]!
+        } else factor[k] = value / factor[rowJ + j]!
       }
     }
     return result

@@ -14,6 +14,7 @@ export class JobQueue {
   #jobs: Job[] = []
   #weight = 0
   #waiting: (() => void)[] = []
+  #working = false
   #running: Promise<void> | undefined
   #closed = false
 
@@ -34,9 +35,9 @@ export class JobQueue {
     return new Promise((done) => {
       this.#jobs.push({ run, weight, done })
       this.#weight += weight
-      this.#running ??= this.#work().finally(() => {
-        this.#running = undefined
-      })
+      // Asked by a flag, which falls together with the last job: whoever waited for that job may add one at once, and a
+      // promise of the work would settle only after that.
+      if (!this.#working) this.#running = this.#work()
     })
   }
 
@@ -56,6 +57,7 @@ export class JobQueue {
   }
 
   async #work(): Promise<void> {
+    this.#working = true
     for (let job = this.#jobs.shift(); job !== undefined; job = this.#jobs.shift()) {
       try {
         await job.run()
@@ -69,6 +71,7 @@ export class JobQueue {
       job.done()
       this.#wake()
     }
+    this.#working = false
   }
 
   #wake(): void {

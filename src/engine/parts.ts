@@ -7,7 +7,7 @@ import type { EngineRevision } from './engine.ts'
 
 /** Says of each short frame of audio how likely it is speech. */
 export interface VoiceActivityDetector {
-  /** Samples in one frame; best a whole number of 10 ms, since otherwise consecutive frames overlap a little. */
+  /** Samples in one frame, 160 (10 ms) to 16000; best a whole number of 10 ms, since otherwise consecutive frames overlap a little. */
   readonly frameSamples: number
   /** Takes the next frame, exactly `frameSamples` long, and returns its speech probability from 0 to 1. */
   accept(frame: Int16Array): number

@@ -53,6 +53,10 @@ const sonames: Record<string, readonly [sphinx: string, base: string]> = {
   linux: ['libpocketsphinx.so.3', 'libsphinxbase.so.3'],
 }
 
+/** What the user of an engine that fails in mid-session can do. */
+export const nextStep =
+  'run it again, or use another engine: set an AssemblyAI key in ASSEMBLYAI_API_KEY, or give the url of a v3 server'
+
 /** The one error for anything the embedded engine lacks on this machine. */
 export function engineUnavailable(reason: string, cause?: unknown): EngineError {
   return new EngineError(

@@ -5,6 +5,7 @@ import {
   engineUnavailable,
   findModel,
   loadPocketSphinx,
+  nextStep,
   type LibraryLocation,
   type NativeFunction,
   type Pointer,
@@ -147,7 +148,8 @@ class PocketSphinxRecogniser implements Recogniser {
 
   /** Queues `work` behind whatever the decoder is doing; two calls into one decoder at a time would corrupt it. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closed !== undefined) return Promise.reject(new EngineError('ENGINE_FAILED', 'the recogniser is closed'))
+    if (this.#closed !== undefined)
+      return Promise.reject(new EngineError('ENGINE_FAILED', 'the recogniser is closed; open another'))
     const result = this.#last.then(work)
     this.#last = result.catch(() => {})
     return result
@@ -168,7 +170,8 @@ class PocketSphinxRecogniser implements Recogniser {
     ...args: unknown[]
   ): Promise<void> {
     const status = (await call(this.#library[name], ...args)) as number
-    if (status < 0) throw new EngineError('ENGINE_FAILED', `PocketSphinx failed in ${name} (status ${status})`)
+    if (status < 0)
+      throw new EngineError('ENGINE_FAILED', `PocketSphinx failed in ${name} (status ${status}); ${nextStep}`)
   }
 
   async #words(final: boolean): Promise<RecognisedWord[]> {

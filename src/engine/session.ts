@@ -1,7 +1,14 @@
 import { EngineError } from '../errors.ts'
 import { cutAfter } from './cut.ts'
 import { TurnDetector } from './end-of-turn.ts'
-import type { EngineListener, EngineSession, EngineSettings, EngineSettingsUpdate, EngineWord } from './engine.ts'
+import type {
+  EngineListener,
+  EngineSession,
+  EngineSettings,
+  EngineSettingsUpdate,
+  EngineTurn,
+  EngineWord,
+} from './engine.ts'
 import { JobQueue } from './job-queue.ts'
 import {
   speechFrameMs,
@@ -11,6 +18,7 @@ import {
   type SpeakerTracker,
   type VoiceActivityDetector,
 } from './parts.ts'
+import { nextStep } from './pocketsphinx-library.ts'
 import { formatWords } from './text.ts'
 import { Timeline } from './timeline.ts'
 
@@ -34,7 +42,7 @@ const postRollMs = 300
 const partialEveryMs = 400
 /** The longest turn with and without speaker labels. */
 const longestTurnMs = { labelled: 10_000, unlabelled: 60_000 }
-/** Audio heard again after a cut in a turn without a single word. */
+/** Audio heard again after a cut behind the last word of a turn. */
 const rehearMs = 500
 /** The number of final turns that a revision can still name. */
 const revisableTurns = 4000
@@ -107,7 +115,9 @@ export class EmbeddedSession implements EngineSession {
     const failure =
       error instanceof EngineError
         ? error
-        : new EngineError('ENGINE_FAILED', `the embedded engine failed: ${String(error)}`, { cause: error })
+        : new EngineError('ENGINE_FAILED', `the embedded engine failed: ${String(error)}; ${nextStep}`, {
+            cause: error,
+          })
     this.#listener.failed(failure)
   }
 
@@ -180,7 +190,10 @@ export class EmbeddedSession implements EngineSession {
     const words = await this.#parts.recogniser.finish()
     const count = cutAfter(words, turn.fedMs - turn.startMs)
     const last = words[count - 1]
-    const cutMs = last === undefined ? turn.fedMs - rehearMs : turn.startMs + last.end
+    const lastMs = turn.startMs + (last?.end ?? 0)
+    // What follows the last word of all was heard to hold none; only its end may be the beginning of one. Hearing more
+    // of it again could go on for ever, with a word at the start of a long noise each time.
+    const cutMs = count < words.length ? lastMs : Math.max(lastMs, turn.fedMs - rehearMs)
     this.#reportFinal(turn.startMs, cutMs, words.slice(0, count))
     await this.#startUtterance(cutMs)
     await this.#feed()
@@ -207,8 +220,7 @@ export class EmbeddedSession implements EngineSession {
       if (speaker !== undefined) word.speaker = speaker
     })
     this.#wordsUntil = words.at(-1)!.end
-    const turn = this.#assemble(words, true)
-    if (attribution.speaker !== undefined) turn.speaker = attribution.speaker
+    const turn = this.#assemble(words, true, attribution.speaker)
     this.#finals.set(turn.order, turn.words)
     this.#finals.delete(turn.order - revisableTurns)
     this.#order++
@@ -242,14 +254,16 @@ export class EmbeddedSession implements EngineSession {
     })
   }
 
-  #assemble(words: EngineWord[], endOfTurn: boolean): Parameters<EngineListener['turn']>[0] {
+  #assemble(words: EngineWord[], endOfTurn: boolean, speaker?: string): EngineTurn {
     const formatted = this.#settings.formatTurns && endOfTurn
-    const plain = words.map((word) => word.text)
-    const texts = formatted ? formatWords(plain) : plain
+    // A word without a speaker of its own counts as said by the speaker of the turn, as it does for who reads it.
+    const said = words.map((word) => (speaker === undefined ? word : { speaker, ...word }))
+    const texts = formatted ? formatWords(said) : words.map((word) => word.text)
     return {
       order: this.#order,
       words: words.map((word, index) => ({ ...word, text: texts[index]!, final: endOfTurn })),
       transcript: texts.join(' '),
+      ...(speaker !== undefined && { speaker }),
       endOfTurn,
       formatted,
       endOfTurnConfidence: endOfTurn ? 1 : 0,

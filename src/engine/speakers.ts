@@ -40,17 +40,19 @@ interface PastTurn {
   order: number
   /** For each word, the voice that said it. */
   words: (Voice | undefined)[]
+  /** How long each word lasts, in ms. */
+  lengths: number[]
   /** The labels as reported last. */
   labels: (string | undefined)[]
 }
 
 const letter = (speaker: number): string => String.fromCharCode(65 + speaker)
 
-/** Label with the most `frames`; absent where no stretch has one. */
-function dominant(labels: readonly (string | undefined)[], frames: readonly number[]): string | undefined {
+/** Label that lasts longest; absent where there is none. */
+function dominant(labels: readonly (string | undefined)[], lengths: readonly number[]): string | undefined {
   const sums = new Map<string, number>()
   labels.forEach((label, index) => {
-    if (label !== undefined) sums.set(label, (sums.get(label) ?? 0) + frames[index]!)
+    if (label !== undefined) sums.set(label, (sums.get(label) ?? 0) + lengths[index]!)
   })
   return [...sums].toSorted((a, b) => b[1] - a[1])[0]?.[0]
 }
@@ -151,7 +153,7 @@ export function bicSpeakers(options: SpeakerTrackerOptions = {}): SpeakerTracker
       })
       const label = ({ live }: Voice): string | undefined => (live === undefined ? undefined : letter(live))
       const labels = words.map((voice) => voice && label(voice))
-      past.push({ order: turn.order, words, labels })
+      past.push({ order: turn.order, words, lengths: turn.words.map(({ start, end }) => end - start), labels })
       if (past.length > keptTurns) past.shift()
       voices.push(...heard)
       const speaker = dominant(
@@ -168,10 +170,7 @@ export function bicSpeakers(options: SpeakerTrackerOptions = {}): SpeakerTracker
         const labels = turn.words.map((voice) => (voice?.now === undefined ? undefined : letter(voice.now)))
         if (labels.every((label, index) => label === turn.labels[index])) return []
         turn.labels = labels
-        const speaker = dominant(
-          labels,
-          turn.words.map(() => 1),
-        )
+        const speaker = dominant(labels, turn.lengths)
         return [{ order: turn.order, words: labels, ...(speaker === undefined ? {} : { speaker }) }]
       })
     },

@@ -31,41 +31,39 @@ export function explainEnd(run: FfmpegRun): DiarizeStreamError | undefined {
   if (end.spawnError !== undefined) return explainSpawnError(run, end.spawnError)
   const facts = { exitCode: end.code, signal: end.signal, stderr }
   if (end.signal !== null) {
-    return new FfmpegError(
-      'FFMPEG_FAILED',
-      withTail(`FFmpeg was killed by ${end.signal} while reading ${input}`, run),
-      {
-        ...facts,
-        retryable: true,
-      },
-    )
+    const message = `FFmpeg was killed by ${end.signal} while reading ${input}; try again, with more memory if that ran out`
+    return new FfmpegError('FFMPEG_FAILED', withTail(message, run), { ...facts, retryable: true })
   }
   if (end.code === 0 && produced) return undefined
   if (!produced) {
     const known = explainInput(run)
     if (known !== undefined) return new InputError(known.code, withTail(known.message, run), facts)
   }
-  return new FfmpegError('FFMPEG_FAILED', withTail(`FFmpeg failed with exit code ${end.code} on ${input}`, run), facts)
+  const message = `FFmpeg failed with exit code ${end.code} on ${input}; check that other programs can play it to its end`
+  return new FfmpegError('FFMPEG_FAILED', withTail(message, run), facts)
 }
 
 /** What FFmpeg's own words say about an input it made no audio from. */
 function explainInput({ end, input, audioTrack, stderr }: FfmpegRun): Pick<InputError, 'code' | 'message'> | undefined {
   if (/Stream map '.*' matches no streams/.test(stderr)) {
     const message =
-      audioTrack === 0 ? 'has no audio track' : `has no audio track ${audioTrack} (audioTrack counts from 0)`
+      audioTrack === 0
+        ? 'has no audio track; give an input with sound'
+        : `has no audio track ${audioTrack}; audioTrack counts from 0`
     return { code: 'NO_AUDIO', message: `${input} ${message}` }
   }
-  if (/no 'data' tag found/.test(stderr)) return { code: 'NO_AUDIO', message: `${input} is a WAV without audio in it` }
+  if (/no 'data' tag found/.test(stderr))
+    return { code: 'NO_AUDIO', message: `${input} is a WAV without audio in it; check what wrote it` }
   if (/Format not on whitelist/.test(stderr)) {
     const message = `${input} is a playlist, a script or another kind of file that is not opened because it can name further files; give the audio or video itself`
     return { code: 'INPUT_NOT_MEDIA', message }
   }
   if (/moov atom not found/.test(stderr)) {
-    const message = `${input} is an MP4 without an index: it is cut off, or its recording has not ended`
+    const message = `${input} is an MP4 without an index: it is cut off, or its recording has not ended; fetch it again, or wait for its end`
     return { code: 'INPUT_NOT_MEDIA', message }
   }
   if (/(?:file:.*|Error opening input): No such file or directory/.test(stderr)) {
-    return { code: 'INPUT_NOT_FOUND', message: `${input} does not exist` }
+    return { code: 'INPUT_NOT_FOUND', message: `${input} does not exist; check the path` }
   }
   if (/(?:file:.*|Error opening input): Permission denied/.test(stderr)) {
     return { code: 'INPUT_UNREADABLE', message: `${input} may not be read; check its permissions` }
@@ -75,9 +73,13 @@ function explainInput({ end, input, audioTrack, stderr }: FfmpegRun): Pick<Input
       stderr,
     )
   ) {
-    return { code: 'INPUT_NOT_MEDIA', message: `${input} is not audio or video that FFmpeg knows, or is damaged` }
+    return {
+      code: 'INPUT_NOT_MEDIA',
+      message: `${input} is not audio or video that FFmpeg knows, or is damaged; check that other programs can play it`,
+    }
   }
-  return end.code === 0 ? { code: 'NO_AUDIO', message: `${input} holds no audio: FFmpeg made none from it` } : undefined
+  const message = `${input} holds no audio: FFmpeg made none from it; check that other programs can play it`
+  return end.code === 0 ? { code: 'NO_AUDIO', message } : undefined
 }
 
 function explainSpawnError({ ffmpeg }: FfmpegRun, cause: Error): FfmpegError {

@@ -69,7 +69,8 @@ export class FfmpegLog {
 
 /** Whether a line of FFmpeg's means that audio is lost or wrong. */
 export function isTrouble(line: string): boolean {
-  const severity = /^(?:\[[^\]]*\] )?\[(warning|error|fatal|panic)\] /.exec(line)?.[1]
+  // FFmpeg 7 names up to two of its parts before the severity.
+  const severity = /^(?:\[[^\]]*\] )*?\[(warning|error|fatal|panic)\] /.exec(line)?.[1]
   return severity === 'warning' ? damage.test(line) : severity !== undefined
 }
 

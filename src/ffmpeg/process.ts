@@ -110,7 +110,9 @@ export class FfmpegProcess {
 
 function start(ffmpeg: string, args: string[], readsBytes: boolean): ChildProcess | Error {
   try {
-    return spawn(ffmpeg, args, { stdio: [readsBytes ? 'pipe' : 'ignore', 'pipe', 'pipe'], windowsHide: true })
+    // Colours, which the environment can ask for, would hide how severe a line of stderr is.
+    const env = { ...process.env, AV_LOG_FORCE_NOCOLOR: '1' }
+    return spawn(ffmpeg, args, { env, stdio: [readsBytes ? 'pipe' : 'ignore', 'pipe', 'pipe'], windowsHide: true })
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error))
   }

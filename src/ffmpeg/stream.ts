@@ -101,7 +101,9 @@ export class FfmpegStream extends Duplex {
   override _final(callback: (error?: Error | null) => void): void {
     this.#inputEnded = true
     if (this.#received === 0) {
-      return callback(new InputError('NO_AUDIO', `${this.#options.inputName} ended without a byte`))
+      return callback(
+        new InputError('NO_AUDIO', `${this.#options.inputName} ended without a byte; check what is piped in`),
+      )
     }
     // Finished means understood: whoever only waits for the input side learns of a failure, too.
     this.#finishInput = callback

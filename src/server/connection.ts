@@ -4,8 +4,9 @@ import type { ServerMessage } from '../assemblyai/messages.ts'
 import type { Admission, Authenticator } from './authentication.ts'
 import type { ResolvedServerOptions } from './options.ts'
 import { parseQuery, type ConnectionParameters } from './parameters.ts'
+import type { SessionRate } from './session-rate.ts'
 import { CLOSE_REASON, Refusal, unauthorized } from './refusal.ts'
-import type { ServerSession, SessionEnd } from './session-contract.ts'
+import type { ReceivedMessage, ServerSession, SessionEnd } from './session-contract.ts'
 import { Session } from './session.ts'
 
 /** Milliseconds a client gets to answer a close before its socket is cut. */
@@ -17,8 +18,7 @@ const UNREAD_LIMIT = 8 * 1024 * 1024
 /** Version of the protocol, where the client names none. */
 const API_VERSION = '2025-05-12'
 
-/** A frame as it came: audio, or the text of a JSON message. */
-export type ReceivedMessage = { binary: true; data: Buffer } | { binary: false; data: string }
+const TOO_MANY = 'Too many concurrent sessions'
 
 /** What connections share and report to. */
 export interface ConnectionHost {
@@ -26,6 +26,8 @@ export interface ConnectionHost {
   readonly authenticator: Authenticator
   /** Sessions that have begun and are not yet gone. */
   readonly sessions: Set<ServerSession>
+  /** Sessions that begin over time. */
+  readonly rate: SessionRate
   onSession(session: ServerSession): void
   onMessage(session: ServerSession, message: ReceivedMessage): void
   onSent(session: ServerSession, message: ServerMessage): void
@@ -93,8 +95,11 @@ export class Connection {
 
   #readParameters(query: URLSearchParams): ConnectionParameters {
     const { engine, maxSessions } = this.#host.options
-    if (this.#host.sessions.size >= maxSessions) throw unauthorized('Too many concurrent sessions')
-    return parseQuery(query, engine.model === undefined ? [engine.name] : [engine.name, engine.model])
+    if (this.#host.sessions.size >= maxSessions) throw unauthorized(TOO_MANY)
+    const parameters = parseQuery(query, engine.model === undefined ? [engine.name] : [engine.name, engine.model])
+    // Asked last, for a session that is not refused for anything else.
+    if (!this.#host.rate.admit(performance.now())) throw unauthorized(TOO_MANY)
+    return parameters
   }
 
   #begin(request: IncomingMessage, parameters: ConnectionParameters, admission: Admission): void {

@@ -51,7 +51,13 @@ export interface ServerOptions {
    */
   maxSessions?: number
   /**
-   * Seconds after which a session is ended with 3008; a token may ask for less.
+   * Sessions that may begin within any 60 seconds; further ones are refused with 1008 "Too many concurrent sessions".
+   * @defaultValue Infinity: no limit
+   */
+  maxSessionsPerMinute?: number
+  /**
+   * Seconds after which a session is ended with 3008; a token may ask for less. `Begin` tells the end in whole seconds
+   * of the clock, so that it is moved to the next of these.
    * @defaultValue 10800
    */
   maxSessionDuration?: number
@@ -86,6 +92,7 @@ const defaults = {
   host: '127.0.0.1',
   authentication: true,
   maxSessions: 100,
+  maxSessionsPerMinute: Infinity,
   maxSessionDuration: 10_800,
   maxAhead: 300,
   unattributedLabel: 'UNKNOWN',
@@ -109,6 +116,9 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   checkString('host', options.host, 1, 255)
   checkBoolean('authentication', options.authentication)
   checkInteger('maxSessions', options.maxSessions, 1, 100_000)
+  if (options.maxSessionsPerMinute !== Infinity) {
+    checkInteger('maxSessionsPerMinute', options.maxSessionsPerMinute, 1, 1_000_000)
+  }
   checkNumber('maxSessionDuration', options.maxSessionDuration, 0.001, 86_400, 'seconds')
   checkOneOf('pacing', options.pacing, ['enforce', 'off'])
   checkNumber('maxAhead', options.maxAhead, 0, 86_400, 'seconds')

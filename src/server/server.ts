@@ -4,10 +4,11 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import type { ServerMessage } from '../assemblyai/messages.ts'
 import { Authenticator } from './authentication.ts'
-import { Connection, type ConnectionHost, type ReceivedMessage } from './connection.ts'
+import { Connection, type ConnectionHost } from './connection.ts'
 import { Listener, refuseUpgrade, requestUrl, SOCKET_PATH } from './listener.ts'
 import { resolveServerOptions, type ResolvedServerOptions, type ServerOptions } from './options.ts'
-import type { ServerSession, SessionEnd } from './session-contract.ts'
+import { SessionRate } from './session-rate.ts'
+import type { ReceivedMessage, ServerSession, SessionEnd } from './session-contract.ts'
 import { answerTokenRequest, type JsonAnswer } from './token-endpoint.ts'
 
 const TOKEN_PATH = '/v3/token'
@@ -43,6 +44,7 @@ export class StreamingServer extends EventEmitter<StreamingServerEvents> {
       options,
       authenticator: new Authenticator(options),
       sessions: new Set(),
+      rate: new SessionRate(options.maxSessionsPerMinute),
       onSession: (session) => this.emit('session', session),
       onMessage: (session, message) => this.emit('message', session, message),
       onSent: (session, message) => this.emit('sent', session, message),

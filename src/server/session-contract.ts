@@ -4,6 +4,9 @@ import type { UnattributedLabel } from './outgoing.ts'
 import type { ConnectionParameters } from './parameters.ts'
 import type { Refusal } from './refusal.ts'
 
+/** A frame as it came: audio, or the text of a JSON message. */
+export type ReceivedMessage = { binary: true; data: Buffer } | { binary: false; data: string }
+
 /** One client's stream of audio, as users of the server see it. */
 export interface ServerSession {
   /** The `id` of `Begin`. */

@@ -21,9 +21,12 @@ export class SessionTimers {
     this.#listener = listener
   }
 
-  /** Ends the session in `ms`. */
-  expireIn(ms: number): void {
-    this.#expiry = setTimeout(() => this.#listener.expired(), ms).unref()
+  /** Ends the session at `time`, in Unix milliseconds, and never before it. */
+  expireAt(time: number): void {
+    const left = time - Date.now()
+    if (left <= 0) return this.#listener.expired()
+    // Timers may fire a little early by the clock of the day, and that clock may be set back.
+    this.#expiry = setTimeout(() => this.expireAt(time), left).unref()
   }
 
   /** Turns heartbeats on or off; on when they are on changes nothing. */

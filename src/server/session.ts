@@ -114,17 +114,18 @@ export class Session implements ServerSession {
     const { engine, apiVersion, maxAheadMs, maxDuration } = this.#context
     this.#state = 'open'
     this.#beganAt = performance.now()
+    const expiresAt = Math.ceil(Date.now() / 1000 + maxDuration)
     this.#transport.send({
       type: 'Begin',
       id: this.id,
-      expires_at: Math.floor(Date.now() / 1000 + maxDuration),
+      expires_at: expiresAt,
       configuration: beginConfiguration(this.#settings, {
         engineModel: engine.model,
         apiVersion,
         fasterThanRealTime: engine.fasterThanRealTime && maxAheadMs === Infinity,
       }),
     })
-    this.#timers.expireIn(maxDuration * 1000)
+    this.#timers.expireAt(expiresAt * 1000)
     this.#timers.setHeartbeat(this.#settings.heartbeat)
     this.#expectMessages(true)
     this.#queue.start()

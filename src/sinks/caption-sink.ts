@@ -7,8 +7,7 @@ import { checkLayoutOptions, LAYOUT_OPTIONS, type CueLayoutOptions } from '../ca
 import { checkSpeakerNames, type SpeakerNames } from '../captions/names.ts'
 import { PassageCollector, type Passage } from '../captions/passages.ts'
 import { checkWordRunOptions, WORD_RUN_OPTIONS, type WordRunOptions } from '../captions/word-runs.ts'
-import type { CaptionFormat } from './caption-format.ts'
-import { captionSteps, captionText, type TextState } from './caption-text.ts'
+import { captionSteps, captionText, type CaptionFormat, type TextState } from './caption-text.ts'
 import type { Destination } from './destination.ts'
 import { FileDestination } from './file-destination.ts'
 import { Revisions } from './revisions.ts'
@@ -69,6 +68,9 @@ export function captionSink(
   return sink
 }
 
+/** A file is rewritten no more often than this, but for the end. */
+const CORRECT_EVERY_MS = 60_000
+
 class CaptionMaker implements TextMaker {
   readonly #format: CaptionFormat
   readonly #warn: (warning: Warning) => void
@@ -76,6 +78,7 @@ class CaptionMaker implements TextMaker {
   readonly #textOf: (item: Captionable | typeof none) => AsyncGenerator<string>
   readonly #state: TextState = { count: 0 }
   #rewriteFailure: Error | undefined
+  #correctedAt = performance.now()
   /** The state and the byte at which the kept passages begin in the file. */
   readonly #keptFrom: { state: TextState; bytes: number } = { state: { count: 0 }, bytes: 0 }
 
@@ -105,8 +108,9 @@ class CaptionMaker implements TextMaker {
   }
 
   async written(destination: Destination): Promise<void> {
-    if (!this.#revisions.hasOld) return
-    await this.#correct(destination)
+    const { hasOld } = this.#revisions
+    if (hasOld || performance.now() - this.#correctedAt >= CORRECT_EVERY_MS) await this.#correct(destination)
+    if (!hasOld) return
     const forgotten = this.#revisions.forget()
     const { state, bytes } = this.#keptFrom
     const opening = bytes === 0 ? this.header : ''
@@ -146,5 +150,6 @@ class CaptionMaker implements TextMaker {
     }
     Object.assign(this.#state, { previous: undefined }, after)
     this.#revisions.applied()
+    this.#correctedAt = performance.now()
   }
 }

@@ -1,9 +1,20 @@
 import { gen, many, none } from 'stream-chain/core'
 import type { Cue } from '../model.ts'
-import { layoutTurn, type UnnumberedCue } from '../captions/layout.ts'
-import { displayName } from '../captions/names.ts'
+import { layoutTurn, type CueLayoutOptions, type UnnumberedCue } from '../captions/layout.ts'
+import { displayName, type SpeakerNames } from '../captions/names.ts'
 import type { Passage } from '../captions/passages.ts'
-import type { CaptionFormat } from './caption-format.ts'
+
+/** A caption format. */
+export interface CaptionFormat {
+  /** What a file of it begins with. */
+  header: string
+  /** One cue as a block of text; `''` where nothing of it is visible. */
+  cue: (cue: Cue, name?: string) => string
+  /** Which cues are given the name of their speaker. */
+  names: 'always' | 'on change' | 'never'
+  speakers: SpeakerNames
+  layout: CueLayoutOptions
+}
 
 /** How far the text has come: what the next cue depends on. */
 export interface TextState {

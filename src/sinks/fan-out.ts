@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream'
 import { ConfigurationError, type Warning } from '../errors.ts'
 import { relayedEvents, relayEvents } from '../stage.ts'
+import { within } from '../within.ts'
 
 /** How long the targets may take to close before they are no longer waited for. */
 const CLOSE_WAIT_MS = 10_000
@@ -12,7 +13,7 @@ const CLOSE_WAIT_MS = 10_000
  *
  * @returns a Writable in object mode.
  * @throws {@link ConfigurationError} `INVALID_PIPELINE` where there is no target, or one is no Writable of
- * objects, or is given twice.
+ * objects, is given twice, or writes to the file of another.
  */
 export function fanOut(...targets: NodeJS.WritableStream[]): Writable {
   if (targets.length === 0) throw invalid('fanOut() needs at least one target, e.g. fanOut(srtSink(), vttSink())')
@@ -25,6 +26,10 @@ export function fanOut(...targets: NodeJS.WritableStream[]): Writable {
       throw invalid(`target ${i + 1} of fanOut() takes bytes, not turns; give it to a sink, e.g. srtSink(target)`)
     }
     if (targets.indexOf(target) !== i) throw invalid(`target ${i + 1} of fanOut() is given twice`)
+    const { path } = stream as { path?: unknown }
+    if (typeof path === 'string' && targets.findIndex((other) => (other as { path?: unknown }).path === path) !== i) {
+      throw invalid(`target ${i + 1} of fanOut() writes to ${path} like another one; give each a file of its own`)
+    }
   }
   return new FanOut(targets as Writable[])
 }
@@ -65,14 +70,7 @@ class FanOut extends Writable {
     for (const target of this.#targets) {
       if (!target.destroyed) target.destroy(error ?? undefined)
     }
-    let timer: NodeJS.Timeout | undefined
-    const tooLong = new Promise((resolve) => {
-      timer = setTimeout(resolve, CLOSE_WAIT_MS)
-    })
-    void Promise.race([this.#closed, tooLong]).then(() => {
-      clearTimeout(timer)
-      done(error)
-    })
+    void within(CLOSE_WAIT_MS, this.#closed).then(() => done(error))
   }
 
   /** Calls `done` once every target is `ready`; a target that fails destroys this stream, which ends the waiting. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { open, realpath, rename, rm, type FileHandle } from 'node:fs/promises'
+import { realpathSync } from 'node:fs'
+import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
 import type { OutputError } from '../errors.ts'
 import type { Destination } from './destination.ts'
@@ -8,6 +9,9 @@ import { unwritable } from './unwritable.ts'
 /** How much of a file is copied at a time when it is rewritten. */
 const COPY_BYTES = 65_536
 
+/** The files that sinks of this process are writing, links resolved: two writing one would spoil it. */
+const beingWritten = new Set<string>()
+
 /**
  * A regular file that is valid at every instant: it is created (or emptied) with the first block, each block is
  * appended by one write, and what has to be replaced is written beside it and renamed over it.
@@ -15,6 +19,7 @@ const COPY_BYTES = 65_536
 export class FileDestination implements Destination {
   readonly trouble: OutputError | undefined
   readonly #path: string
+  #reserved: string | undefined
   #handle: FileHandle | undefined
   #bytes = 0
   #complete = false
@@ -24,15 +29,16 @@ export class FileDestination implements Destination {
     this.trouble = trouble
   }
 
-  /** Bytes written so far. */
-  get bytes(): number {
-    return this.#bytes
+  /** Absolute path of the file. */
+  get path(): string {
+    return this.#path
   }
 
   async write(text: string): Promise<void> {
     if (this.trouble !== undefined) throw this.trouble
     if (this.#complete) throw new Error('the file is complete already')
     try {
+      this.#reserve()
       this.#handle ??= await open(this.#path, 'w+')
       this.#bytes = await append(this.#handle, this.#bytes, text)
     } catch (error) {
@@ -44,6 +50,8 @@ export class FileDestination implements Destination {
     if (this.#handle === undefined) await this.write(empty)
     this.#complete = true
     try {
+      // A file without a name is lost with its handle; one that was only renamed is not.
+      if ((await this.#handle?.stat())?.nlink === 0) throw gone()
       await this.#close()
     } catch (error) {
       throw unwritable(this.#path, error)
@@ -55,9 +63,10 @@ export class FileDestination implements Destination {
   }
 
   async abandon(): Promise<void> {
-    const created = this.#handle !== undefined
+    const isEmpty = this.#handle !== undefined && this.#bytes === 0
+    const real = isEmpty ? await this.#inPlace(this.#handle).catch(() => undefined) : undefined
     await this.#close()
-    if (created && this.#bytes === 0) await rm(this.#path, { force: true })
+    if (real !== undefined) await rm(real, { force: true })
   }
 
   /**
@@ -70,8 +79,7 @@ export class FileDestination implements Destination {
     let next: FileHandle | undefined
     let beside: string | undefined
     try {
-      // A link stays a link: what it points to is replaced.
-      const real = await realpath(this.#path)
+      const real = await this.#inPlace(old)
       beside = path.join(path.dirname(real), `.${path.basename(real)}.${randomUUID().slice(0, 8)}.tmp`)
       const { mode } = await old.stat()
       next = await open(beside, 'wx+', mode & 0o777)
@@ -89,24 +97,66 @@ export class FileDestination implements Destination {
     await old.close()
   }
 
+  /**
+   * Where the file is, links resolved: a link stays a link when what it points to is replaced.
+   *
+   * @throws where something else is there by now, which is not ours to replace.
+   */
+  async #inPlace(handle: FileHandle | undefined): Promise<string> {
+    const ours = await handle?.stat()
+    const there = await stat(this.#path).catch(() => undefined)
+    if (there === undefined || there.ino !== ours?.ino || there.dev !== ours.dev) throw gone()
+    return realpath(this.#path)
+  }
+
+  #reserve(): void {
+    if (this.#reserved !== undefined) return
+    const real = resolveLinks(this.#path)
+    if (beingWritten.has(real)) throw Object.assign(new Error('the file is in use'), { code: 'FILE_SHARED' })
+    beingWritten.add(real)
+    this.#reserved = real
+  }
+
   async #close(): Promise<void> {
     const handle = this.#handle
     this.#handle = undefined
-    await handle?.close()
+    try {
+      await handle?.close()
+    } finally {
+      if (this.#reserved !== undefined) beingWritten.delete(this.#reserved)
+      this.#reserved = undefined
+    }
+  }
+}
+
+function gone(): Error {
+  return Object.assign(new Error('the file is gone'), { code: 'FILE_GONE' })
+}
+
+function resolveLinks(file: string): string {
+  try {
+    return realpathSync(file)
+  } catch {
+    // It does not exist yet; its directory does, or opening the file will tell.
+    return path.dirname(file) === file ? file : path.join(resolveLinks(path.dirname(file)), path.basename(file))
   }
 }
 
 /** Appends `text` at byte `at`; takes back what was written of it where it does not fit whole. */
 async function append(handle: FileHandle, at: number, text: string): Promise<number> {
-  const bytes = Buffer.from(text)
-  let done = 0
   try {
-    while (done < bytes.length) {
-      done += (await handle.write(bytes, done, bytes.length - done, at + done)).bytesWritten
-    }
+    return await writeAll(handle, Buffer.from(text), at)
   } catch (error) {
     await handle.truncate(at).catch(() => {})
     throw error
+  }
+}
+
+/** Writes `bytes` at byte `at`, and returns the byte after them. A single write may take only part of what it is given. */
+async function writeAll(handle: FileHandle, bytes: Buffer, at: number): Promise<number> {
+  let done = 0
+  while (done < bytes.length) {
+    done += (await handle.write(bytes, done, bytes.length - done, at + done)).bytesWritten
   }
   return at + done
 }
@@ -116,7 +166,6 @@ async function copy(from: FileHandle, to: FileHandle, length: number): Promise<v
   for (let at = 0; at < length;) {
     const { bytesRead } = await from.read(block, 0, Math.min(block.length, length - at), at)
     if (bytesRead === 0) throw new Error('the file has become shorter')
-    await to.write(block, 0, bytesRead, at)
-    at += bytesRead
+    at = await writeAll(to, block.subarray(0, bytesRead), at)
   }
 }

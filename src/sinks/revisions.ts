@@ -13,7 +13,8 @@ const KEPT_SESSIONS = 2
  */
 export class Revisions {
   readonly #kept: WrittenPassage[] = []
-  readonly #byOrder = new Map<number, WrittenPassage>()
+  /** Several of one order where segments made by hand came interleaved with those of other turns. */
+  readonly #byOrder = new Map<number, WrittenPassage[]>()
   readonly #revised = new Set<WrittenPassage>()
   readonly #sessions = new Map<string, string[]>()
   #newestForgotten = -1
@@ -39,12 +40,13 @@ export class Revisions {
   /** Takes a passage; returns it where it is new and to be written, `undefined` where it revises or repeats one. */
   take(passage: Passage): WrittenPassage | undefined {
     const { turn } = passage
-    const earlier = turn && this.#byOrder.get(turn.order)
-    if (turn === undefined || earlier?.turn === undefined) return this.#takeNew(passage)
+    const known = turn && this.#byOrder.get(turn.order)
+    const [earlier] = known ?? []
+    if (known === undefined || earlier?.turn === undefined || turn === undefined) return this.#takeNew(passage)
     if (turn.revision < earlier.turn.revision) return undefined
-    if (turn.revision > earlier.turn.revision) return this.#revise(earlier, passage)
-    // Segments made by hand may come interleaved: what has not been written yet of the same revision is added.
-    return sameWords(earlier.segments, passage.segments) ? undefined : this.#keep(passage)
+    if (turn.revision > earlier.turn.revision) return this.#revise(earlier, known, passage)
+    const isKnown = known.some((one) => sameWords(one.segments, passage.segments))
+    return isKnown ? undefined : this.#keep(passage)
   }
 
   /** Marks everything kept as written in its newest revision. */
@@ -54,18 +56,23 @@ export class Revisions {
 
   /** Whether {@link forget} has anything to forget. */
   get hasOld(): boolean {
-    return this.#isOld(this.#kept[0], 0)
+    return this.#kept.length > MAX_KEPT || this.#isOld(this.#kept[0])
   }
 
-  /** Forgets the oldest passages that no revision is expected for, and returns them. */
+  /**
+   * Forgets the oldest passages that no revision is expected for, and returns them. Where there are too many, half are
+   * forgotten, so that the work this makes for the file comes seldom.
+   */
   forget(): WrittenPassage[] {
-    let count = 0
-    while (this.#isOld(this.#kept[count], count)) count += 1
+    let count = this.#kept.length > MAX_KEPT ? this.#kept.length - MAX_KEPT / 2 : 0
+    while (this.#isOld(this.#kept[count])) count += 1
     const forgotten = this.#kept.splice(0, count)
     for (const passage of forgotten) {
       const order = passage.turn?.order
       if (order === undefined) continue
-      if (this.#byOrder.get(order) === passage) this.#byOrder.delete(order)
+      const others = this.#byOrder.get(order)?.filter((one) => one !== passage) ?? []
+      if (others.length === 0) this.#byOrder.delete(order)
+      else this.#byOrder.set(order, others)
       if (this.#revised.delete(passage)) this.#late += passage.cues
       this.#newestForgotten = Math.max(this.#newestForgotten, order)
     }
@@ -86,33 +93,30 @@ export class Revisions {
     const kept = { ...passage, cues: 0 }
     this.#kept.push(kept)
     const order = passage.turn?.order
-    if (order !== undefined && !this.#byOrder.has(order)) this.#byOrder.set(order, kept)
+    if (order !== undefined) this.#byOrder.set(order, [...(this.#byOrder.get(order) ?? []), kept])
     return kept
   }
 
-  #revise(earlier: WrittenPassage, passage: Passage): WrittenPassage | undefined {
-    const all = this.#kept.filter((kept) => kept.turn?.order === earlier.turn?.order)
+  #revise(earlier: WrittenPassage, all: WrittenPassage[], passage: Passage): WrittenPassage | undefined {
     const written = all.reduce((sum, kept) => sum + kept.cues, 0)
-    const changed = !sameWords(
-      all.flatMap((kept) => kept.segments),
-      passage.segments,
-    )
+    // What came interleaved is put together now, which changes the captions even where the words are the same.
+    const segments = all.flatMap((one) => one.segments)
+    const changed = all.length > 1 || !sameWords(segments, passage.segments)
     Object.assign(earlier, { turn: passage.turn, segments: passage.segments, cues: written })
-    for (const other of all.slice(1)) this.#kept.splice(this.#kept.indexOf(other), 1)
-    if (!changed) return undefined
-    if (written === 0) {
-      // Nothing is shown of it yet, so it is written now like a new one.
-      this.#kept.splice(this.#kept.indexOf(earlier), 1)
-      this.#kept.push(earlier)
-      return earlier
+    for (const other of all.splice(1)) {
+      this.#kept.splice(this.#kept.indexOf(other), 1)
+      this.#revised.delete(other)
     }
-    this.#revised.add(earlier)
-    return undefined
+    if (!changed) return undefined
+    // Where nothing is shown of it yet, it is written now, at the end, and may have to be moved to its place later.
+    const isInPlace = written === 0 && this.#kept.at(-1) === earlier
+    if (!isInPlace) this.#revised.add(earlier)
+    return written === 0 ? earlier : undefined
   }
 
-  #isOld(passage: WrittenPassage | undefined, before: number): boolean {
+  #isOld(passage: WrittenPassage | undefined): boolean {
     if (passage === undefined) return false
-    if (this.#kept.length - before > MAX_KEPT || passage.turn === undefined) return true
+    if (passage.turn === undefined) return true
     const { session, channel = '' } = passage.turn
     return session !== undefined && !this.#sessions.get(channel)?.includes(session)
   }

@@ -11,8 +11,8 @@ export type SrtSinkOptions = CaptionSinkOptions
  *
  * Cues are appended as they become final, and the file is valid at every instant. It is created with the first cue,
  * or empty at the end; where the pipeline fails before that, none is made. A turn that comes again with a higher
- * `revision` replaces the earlier one in a file; elsewhere a `warning` with the code `REVISION_NOT_APPLIED` says at
- * the end how many cues could not be corrected.
+ * `revision` replaces the earlier one in a file, within about a minute and at the end; elsewhere a `warning` with the
+ * code `REVISION_NOT_APPLIED` says at the end how many cues could not be corrected.
  *
  * @param target - a path, a `file:` URL, or any Writable; none means standard output.
  * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode. It fails with

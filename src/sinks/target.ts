@@ -46,6 +46,7 @@ function openPath(given: string): Destination {
   try {
     const stats = statSync(file, { throwIfNoEntry: false })
     if (stats?.isDirectory() === true) throw Object.assign(new Error('is a directory'), { code: 'EISDIR' })
+    if (stats === undefined) assertDirectory(path.dirname(file))
     accessSync(stats === undefined ? path.dirname(file) : file, constants.W_OK)
     if (stats === undefined || stats.isFile()) return new FileDestination(file)
     // A device or a named pipe is written like any stream, and is neither truncated nor replaced.
@@ -53,4 +54,9 @@ function openPath(given: string): Destination {
   } catch (error) {
     return new FileDestination(file, unwritable(file, error))
   }
+}
+
+/** From Node 22 on, a path below a plain file counts as absent for `throwIfNoEntry`; Node 20 throws. */
+function assertDirectory(folder: string): void {
+  if (!statSync(folder).isDirectory()) throw Object.assign(new Error('not a directory'), { code: 'ENOTDIR' })
 }

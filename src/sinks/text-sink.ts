@@ -58,6 +58,11 @@ export class TextSink extends Writable {
     if (trouble !== undefined) process.nextTick(() => this.destroy(trouble))
   }
 
+  /** Absolute path of the file it writes; `undefined` where the target is a stream. */
+  get path(): string | undefined {
+    return this.#destination.path
+  }
+
   /** Writes text that no object brought: at once after the first block, else together with it, or at the end. */
   writeAside(text: string): void {
     if (this.destroyed || this.#ending) return
@@ -81,6 +86,7 @@ export class TextSink extends Writable {
     this.#enqueue(async () => {
       await this.#put(await this.#maker.rest())
       await this.#maker.complete?.(this.#destination)
+      this.#assertOpen()
       await this.#destination.finish(this.#maker.header + this.#held)
       this.#finished = true
     }).then(() => done(), done)
@@ -97,11 +103,17 @@ export class TextSink extends Writable {
   }
 
   async #put(text: string): Promise<void> {
-    if (text === '' || this.destroyed) return
+    this.#assertOpen()
+    if (text === '') return
     const opening = this.#begun ? '' : this.#maker.header + this.#held
     this.#begun = true
     this.#held = ''
     await this.#destination.write(opening + text)
+  }
+
+  /** A sink that has been destroyed between two steps must not go on to make a file that looks complete. */
+  #assertOpen(): void {
+    if (this.destroyed) throw new Error('the sink was destroyed')
   }
 
   #enqueue(step: () => Promise<void>): Promise<void> {

@@ -11,9 +11,9 @@ export type VttSinkOptions = CaptionSinkOptions
  * style sheets and scripts can see.
  *
  * Cues are appended as they become final, and the file is valid at every instant. It is created with the first cue,
- * or with nothing but the header at the end; where the pipeline fails before that, none is made. A turn that comes
- * again with a higher `revision` replaces the earlier one in a file; elsewhere a `warning` with the code
- * `REVISION_NOT_APPLIED` says at the end how many cues could not be corrected.
+ * or with nothing but the header at the end; where the pipeline fails before that, none is made. A turn that comes again with a higher
+ * `revision` replaces the earlier one in a file, within about a minute and at the end; elsewhere a `warning` with the
+ * code `REVISION_NOT_APPLIED` says at the end how many cues could not be corrected.
  *
  * @param target - a path, a `file:` URL, or any Writable; none means standard output.
  * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode. It fails with

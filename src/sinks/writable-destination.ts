@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream'
 import type { OutputError } from '../errors.ts'
 import type { Destination } from './destination.ts'
+import { within } from '../within.ts'
 import { unwritable } from './unwritable.ts'
 
 /** How long a destroyed stream may take to close before it is no longer waited for. */
@@ -15,6 +16,7 @@ export class WritableDestination implements Destination {
   #wrote = false
   #failure: OutputError | undefined
   #onFailure: ((error: OutputError) => void) | undefined
+  #interruption: Error | undefined
   #giveUp: ((error: Error) => void) | undefined
   #flushed: Promise<void> = Promise.resolve()
 
@@ -36,9 +38,10 @@ export class WritableDestination implements Destination {
   }
 
   async write(text: string): Promise<void> {
+    this.#check()
     const stream = this.#open()
     if (stream.destroyed || stream.writableEnded) this.#closed()
-    if (this.#failure !== undefined) throw this.#failure
+    this.#check()
     if (text === '') return
     this.#wrote = true
     let ready = true
@@ -48,7 +51,13 @@ export class WritableDestination implements Destination {
         resolve()
       })
     })
-    if (!ready && stream.writableNeedDrain) await this.#until((resolve) => stream.once('drain', resolve))
+    if (ready || !stream.writableNeedDrain) return
+    let drained = () => {}
+    try {
+      await this.#until((resolve) => stream.once('drain', (drained = resolve)))
+    } finally {
+      stream.off('drain', drained)
+    }
   }
 
   async finish(empty: string): Promise<void> {
@@ -62,6 +71,7 @@ export class WritableDestination implements Destination {
   }
 
   interrupt(error: Error): void {
+    this.#interruption = error
     this.#giveUp?.(error)
   }
 
@@ -74,14 +84,9 @@ export class WritableDestination implements Destination {
       return
     }
     if (stream.closed) return
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, CLOSE_WAIT_MS)
-      stream.once('close', () => {
-        clearTimeout(timer)
-        resolve()
-      })
-      stream.destroy(error ?? undefined)
-    })
+    const closed = new Promise((resolve) => stream.once('close', resolve))
+    stream.destroy(error ?? undefined)
+    await within(CLOSE_WAIT_MS, closed)
   }
 
   #open(): Writable {
@@ -99,15 +104,21 @@ export class WritableDestination implements Destination {
     if (!this.#ends) stream.off('error', this.#failed)
   }
 
-  /** Waits for what `start` resolves, or for the failure of the stream. */
+  /** Waits for what `start` resolves, for the failure of the stream, or for an interruption. */
   async #until(start: (resolve: () => void) => void): Promise<void> {
+    this.#check()
     await new Promise<void>((resolve, reject) => {
       this.#giveUp = reject
-      if (this.#failure !== undefined) reject(this.#failure)
-      else start(resolve)
+      start(resolve)
     })
     this.#giveUp = undefined
-    if (this.#failure !== undefined) throw this.#failure
+    this.#check()
+  }
+
+  /** Throws what ended the work. An interruption stays: steps that were waiting for their turn must not wait again. */
+  #check(): void {
+    const end = this.#failure ?? this.#interruption
+    if (end !== undefined) throw end
   }
 
   readonly #failed = (error: Error): void => {

@@ -43,8 +43,12 @@ function fromBytes(inputName: string, open: () => Readable, settings: Settings):
   const stream = new FfmpegStream({
     inputName,
     ...settings,
-    // An error of either ends the other; it reaches the user as the error of the returned stream.
-    onWanted: () => pipeline(open(), stream, () => {}),
+    onWanted: () => {
+      const bytes = open()
+      bytes.once('error', (cause) => stream.destroy(explain(inputName, cause)))
+      // An end of either ends the other; errors reach the user as the error of the returned stream.
+      pipeline(bytes, stream, () => {})
+    },
   })
   return stream
 }
@@ -88,7 +92,7 @@ function inspect(path: string): InputError | { missing: number } {
   }
   // Only a regular file has a size, and can be read here without taking bytes from FFmpeg.
   if (!stats.isFile()) return { missing: 0 }
-  if (stats.size === 0) return new InputError('NO_AUDIO', `${path} is empty (0 bytes)`)
+  if (stats.size === 0) return new InputError('NO_AUDIO', `${path} is empty (0 bytes); check what wrote it`)
   try {
     return { missing: (declaredLength(readHead(path)) ?? 0) - stats.size }
   } catch (cause) {
@@ -101,7 +105,11 @@ function explain(path: string, cause: unknown): InputError {
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     return new InputError('INPUT_NOT_FOUND', `${path} does not exist; check the path`, { cause })
   }
-  return new InputError('INPUT_UNREADABLE', `${path} cannot be read (${String(code ?? cause)})`, { cause })
+  return new InputError(
+    'INPUT_UNREADABLE',
+    `${path} cannot be read (${String(code ?? cause)}); check its permissions`,
+    { cause },
+  )
 }
 
 function readHead(path: string): Buffer {

@@ -3,10 +3,13 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import type { Engine } from '../engine/engine.ts'
-import { checkInteger, checkKnown, checkOneOf, checkString } from '../options.ts'
-import { Listener, requestUrl, SOCKET_PATH, type TlsOptions } from '../server/listener.ts'
-import { faults, type Fault, type FaultBehaviour } from './faults.ts'
-import { FaultyConnection, type FaultConnection } from './faulty-connection.ts'
+import { checkInteger, checkKnown, checkString } from '../options.ts'
+import { Listener, refuseUpgrade, requestUrl, SOCKET_PATH, type TlsOptions } from '../server/listener.ts'
+import type { FaultBehaviour } from './fault-behaviour.ts'
+import { planOf, type FaultPlan } from './fault-plan.ts'
+import { faults, type Fault } from './faults.ts'
+import type { FaultConnection } from './fault-connection.ts'
+import { FaultyConnection } from './faulty-connection.ts'
 import type { ScriptedTurn } from './script.ts'
 import { scriptedEngine } from './scripted-engine.ts'
 
@@ -52,22 +55,21 @@ const defaultTurns: readonly ScriptedTurn[] = [
   { words: 'Very well, thank you.', start: 2400, end: 3600, speaker: 'B' },
 ]
 
-const healthy: Fault = { fault: 'none' }
-
 /** A running {@link faultServer}. */
 export class FaultServer extends EventEmitter<FaultServerEvents> {
-  readonly #faults: Fault | readonly Fault[]
+  readonly #faultOf: (index: number) => Fault
   readonly #engine: Engine
   readonly #listener: Listener
   readonly #upgrader = new WebSocketServer({ noServer: true, perMessageDeflate: false })
   readonly #connections: FaultyConnection[] = []
   #attempts = 0
+  #planError: unknown
   #closing: Promise<void> | undefined
 
   /** @internal */
-  constructor(plan: Fault | readonly Fault[], options: FaultServerOptions) {
+  constructor(faultOf: (index: number) => Fault, options: FaultServerOptions) {
     super()
-    this.#faults = plan
+    this.#faultOf = faultOf
     this.#engine = options.engine ?? scriptedEngine(options.turns ?? defaultTurns)
     const { host = '127.0.0.1', port = 0, tls } = options
     this.#listener = new Listener(
@@ -99,7 +101,10 @@ export class FaultServer extends EventEmitter<FaultServerEvents> {
     return this.#connections
   }
 
-  /** Cuts every connection and stops listening. */
+  /**
+   * Cuts every connection and stops listening. Rejects with what the function that gives the faults has thrown, if it
+   * has, or with what is wrong with a fault it gave.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#shutDown()
     return this.#closing
@@ -113,18 +118,35 @@ export class FaultServer extends EventEmitter<FaultServerEvents> {
   async #shutDown(): Promise<void> {
     for (const connection of this.#connections) connection.drop()
     await this.#listener.close(Promise.all(this.#connections.map((connection) => connection.closed)))
+    if (this.#planError !== undefined) throw this.#planError
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => {})
-    const fault = ('fault' in this.#faults ? this.#faults : this.#faults[this.#attempts]) ?? healthy
-    this.#attempts++
+    const fault = this.#nextFault()
+    if (fault === undefined) return refuseUpgrade(socket, '500 Wrong Fault')
     const behaviour: FaultBehaviour = faults[fault.fault]
-    if (behaviour.upgrade) return behaviour.upgrade(socket, fault)
+    const connection = behaviour.wrap?.(socket, fault) ?? socket
+    connection.on('error', () => {})
+    const answer = () => this.#answer(request, connection, head, fault)
+    if (behaviour.upgrade) behaviour.upgrade(connection, fault, answer)
+    else answer()
+  }
+
+  #nextFault(): Fault | undefined {
+    try {
+      return this.#faultOf(this.#attempts++)
+    } catch (error) {
+      this.#planError ??= error
+      return undefined
+    }
+  }
+
+  #answer(request: IncomingMessage, socket: Duplex, head: Buffer, fault: Fault): void {
     this.#upgrader.handleUpgrade(request, socket, head, (webSocket) => {
       const facts = { query: requestUrl(request)?.searchParams ?? new URLSearchParams(), headers: request.headers }
       const index = this.#connections.length
-      const connection = new FaultyConnection(index, webSocket, facts, this.#engine, fault, behaviour)
+      const connection = new FaultyConnection(index, webSocket, socket, facts, this.#engine, fault)
       this.#connections.push(connection)
       this.emit('connection', connection)
       void connection.closed.finally(() => this.emit('disconnect', connection))
@@ -139,31 +161,14 @@ export class FaultServer extends EventEmitter<FaultServerEvents> {
  * const server = await faultServer([{ fault: 'drop', afterMs: 500 }, { fault: 'refuse', code: 3009 }])
  * ```
  *
- * @param plan - a fault for every connection; or a list: the first connection gets the first fault, the second the
- *   second, and those after the last get a good server.
+ * @param plan - the faults; see {@link FaultPlan}.
  * @throws ConfigurationError (`INVALID_OPTION`) for a fault that does not exist, or a wrong option.
  */
-export async function faultServer(
-  plan: Fault | readonly Fault[],
-  options: FaultServerOptions = {},
-): Promise<FaultServer> {
+export async function faultServer(plan: FaultPlan, options: FaultServerOptions = {}): Promise<FaultServer> {
   checkKnown('faultServer()', options, ['turns', 'engine', 'port', 'host', 'tls'])
   checkInteger('port', options.port, 0, 65_535)
   checkString('host', options.host, 1, 255)
-  for (const fault of 'fault' in plan ? [plan] : plan) checkFault(fault)
-  const server = new FaultServer(plan, options)
+  const server = new FaultServer(planOf(plan), options)
   await server.listen()
   return server
-}
-
-const faultFields = ['fault', 'afterMs', 'afterFinals', 'delayMs', 'code', 'text', 'status', 'body', 'bytes']
-
-function checkFault(fault: Fault): void {
-  checkKnown('a fault', fault, faultFields)
-  checkOneOf('fault', fault.fault, Object.keys(faults))
-  checkInteger('afterFinals', fault.afterFinals, 0)
-  checkInteger('delayMs', fault.delayMs, 0, 3_600_000, 'ms')
-  checkInteger('code', fault.code, 1000, 4999)
-  checkInteger('status', fault.status, 200, 599)
-  checkInteger('bytes', fault.bytes, 0, 268_435_456, 'bytes')
 }

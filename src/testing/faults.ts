@@ -1,91 +1,18 @@
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import type { ServerMessage, TurnMessage } from '../assemblyai/messages.ts'
 import { refuseUpgrade } from '../server/listener.ts'
+import { dribble } from './dribble.ts'
+import type { FaultBehaviour, FaultDetails } from './fault-behaviour.ts'
 
 /** What a {@link faultServer} can do wrong; {@link faults} says what each is. */
 export type FaultName = keyof typeof faults
 
 /** One fault, and where it strikes. */
-export interface Fault {
+export interface Fault extends FaultDetails {
   /** Which fault; see {@link FaultName}. */
   fault: FaultName
-  /**
-   * Milliseconds of audio received at which it strikes, where it strikes in mid-session; 0 is right after `Begin`.
-   * @defaultValue 0
-   */
-  afterMs?: number
-  /**
-   * Final turns sent at which it strikes, instead of `afterMs`.
-   * @defaultValue none: `afterMs` counts
-   */
-  afterFinals?: number
-  /**
-   * Milliseconds that `late-begin` waits.
-   * @defaultValue 1500
-   */
-  delayMs?: number
-  /**
-   * Code of the `Error` message and of the close (`refuse`, `error`, `close`).
-   * @defaultValue 1008 for `refuse`, 3005 for `error`, 1011 for `close`
-   */
-  code?: number
-  /**
-   * Text of the `Error` message, of `garbage`, or of the close reason.
-   * @defaultValue the service's own text where the code has one
-   */
-  text?: string
-  /**
-   * HTTP status of `http-error`.
-   * @defaultValue 401
-   */
-  status?: number
-  /**
-   * Body of `http-error`.
-   * @defaultValue '{"error":"Unauthorized"}'
-   */
-  body?: string
-  /**
-   * Size in bytes of the text frame that `oversized` sends.
-   * @defaultValue 33554432
-   */
-  bytes?: number
-}
-
-/** The faulty side of one socket, as a fault sees it. */
-export interface FaultySocket {
-  readonly fault: Fault
-  /** Sends the message as it is, past {@link FaultBehaviour.replace}. */
-  send(message: ServerMessage): void
-  /** Sends a frame that need not be a message. */
-  sendRaw(data: string | Buffer): void
-  /** Sends an `Error` message, then closes with its code. */
-  refuse(code: number, text: string): void
-  /** Closes with a close frame only. */
-  close(code: number, reason: string): void
-  /** Cuts the TCP connection without a close frame. */
-  drop(): void
-  /** Stops reading what the client sends. */
-  stopReading(): void
-  /** Sends nothing more of its own accord. */
-  fallSilent(): void
-  /** Begins the session; without it there is none. */
-  begin(): void
-  /** Does something later, unless the socket is gone by then. */
-  later(ms: number, action: () => void): void
-}
-
-/** How a fault misbehaves: every member that is there replaces what a good server does at that point. */
-export interface FaultBehaviour {
-  /** Instead of answering the HTTP upgrade. */
-  upgrade?(socket: Duplex, fault: Fault): void
-  /** Instead of `Begin`. */
-  begin?(socket: FaultySocket): void
-  /** Once, at {@link Fault.afterMs} or {@link Fault.afterFinals}. */
-  strike?(socket: FaultySocket): void
-  /** The messages to be sent instead of one. */
-  replace?(message: ServerMessage): readonly ServerMessage[]
-  /** Whether the socket stays open after the session instead of closing with 1000. */
-  staysOpen?: true
 }
 
 const texts: Readonly<Record<number, string>> = {
@@ -97,7 +24,7 @@ const texts: Readonly<Record<number, string>> = {
   3009: 'Unauthorized Connection: Too many concurrent sessions',
 }
 
-function textOf(fault: Fault, code: number): string {
+function textOf(fault: FaultDetails, code: number): string {
   return fault.text ?? texts[code] ?? 'An error occurred'
 }
 
@@ -118,6 +45,14 @@ function withoutTermination(message: ServerMessage): readonly ServerMessage[] {
   return message.type === 'Termination' ? [] : [message]
 }
 
+/** Cuts a connection by a TCP reset; one under TLS can only be cut. */
+export function resetConnection(socket: Duplex): void {
+  if (socket instanceof Socket && !(socket instanceof TLSSocket)) socket.resetAndDestroy()
+  else socket.destroy()
+}
+
+const lifetime = ({ lifetimeMs = 2000 }: FaultDetails): number => lifetimeMs
+
 /** All faults by name. To add one, add its behaviour here. */
 export const faults = {
   /** Does nothing wrong: a good server. */
@@ -128,11 +63,20 @@ export const faults = {
       socket.resume()
     },
   },
+  /** Answers the upgrade late. */
+  'late-upgrade': {
+    upgrade: (socket, { delayMs = 1500 }, answer) => {
+      const timer = setTimeout(answer, delayMs)
+      socket.once('close', () => clearTimeout(timer))
+    },
+  },
   /** Answers the upgrade with an HTTP status and a body. */
   'http-error': {
     upgrade: (socket, { status = 401, body = '{"error":"Unauthorized"}' }) =>
       refuseUpgrade(socket, `${status} Refused`, body),
   },
+  /** Answers the upgrade with a TCP reset. */
+  'reset-upgrade': { upgrade: resetConnection },
   /** Never sends `Begin`. */
   'no-begin': { begin: () => {} },
   /** Sends `Begin` late; until then audio is taken in and kept. */
@@ -146,6 +90,8 @@ export const faults = {
   },
   /** Cuts the TCP connection. */
   drop: { strike: (socket) => socket.drop() },
+  /** Cuts the TCP connection by a reset. */
+  reset: { strike: (socket) => socket.reset() },
   /** Sends an `Error` and closes with its code. */
   error: {
     strike: (socket) => {
@@ -153,8 +99,20 @@ export const faults = {
       socket.refuse(code, textOf(socket.fault, code))
     },
   },
+  /** Sends an `Error` and then nothing more, with the connection open. */
+  'error-without-close': {
+    strike: (socket) => {
+      const code = socket.fault.code ?? 3005
+      socket.send({ type: 'Error', error_code: code, error: textOf(socket.fault, code) })
+      socket.fallSilent()
+    },
+  },
   /** Closes without an `Error`. */
   close: { strike: (socket) => socket.close(socket.fault.code ?? 1011, socket.fault.text ?? '') },
+  /** Says in `Begin` that the session is short, and ends it at that time with an `Error` and a close with 3008. */
+  expire: { lifetime },
+  /** The same without the `Error`. */
+  'bare-expire': { lifetime, withoutError: true },
   /** Sends a `Termination` nobody asked for and closes with 1000. */
   'unasked-termination': {
     strike: (socket) => {
@@ -181,15 +139,27 @@ export const faults = {
       socket.sendRaw(`{"type":"Novelty","filler":"${filler}"}`)
     },
   },
-  /** Stops reading and says nothing more, with the connection open. */
+  /** Sends a frame of a kind that WebSocket does not have. */
+  'bad-frame': { strike: (socket) => socket.sendBytes(Buffer.from([0x83, 0x00])) },
+  /** Sends a text frame that is not UTF-8. */
+  'bad-utf8': { strike: (socket) => socket.sendBytes(Buffer.from([0x81, 0x02, 0xc3, 0x28])) },
+  /** Stops reading and says nothing, with the connection open: for a while, or for ever. */
   stall: {
     strike: (socket) => {
-      socket.stopReading()
-      socket.fallSilent()
+      socket.stopReading(socket.fault.forMs)
+      socket.fallSilent(socket.fault.forMs)
     },
   },
-  /** Goes on reading, and says nothing more. */
-  silence: { strike: (socket) => socket.fallSilent() },
+  /** Goes on reading, and says nothing: for a while, or for ever. */
+  silence: { strike: (socket) => socket.fallSilent(socket.fault.forMs) },
+  /** Reads more slowly than the audio comes. */
+  'slow-reader': { strike: (socket) => socket.readSlowly(socket.fault.rate ?? 0.5) },
+  /** Sends everything late from here on. */
+  delay: { strike: (socket) => socket.delayBy(socket.fault.delayMs ?? 500) },
+  /** Sends each message as many small WebSocket frames from here on, with a ping between the first two. */
+  fragment: { strike: (socket) => socket.fragmentBy(socket.fault.bytes ?? 16) },
+  /** Sends everything a few bytes at a time, the answer to the upgrade as well. */
+  dribble: { wrap: (socket, { bytes = 7, delayMs = 1 }) => dribble(socket, bytes, delayMs) },
   /** Sends two finals of each turn: unformatted, then formatted. */
   'double-final': {
     replace: (message) => {
@@ -199,6 +169,14 @@ export const faults = {
         { ...message, turn_is_formatted: false, transcript: plain, utterance: '' },
         { ...message, turn_is_formatted: true },
       ]
+    },
+  },
+  /** Sends a revision of each turn right before its final; both have the same labels. */
+  'early-revision': {
+    replace: (message) => {
+      if (!isFinal(message) || message.speaker_label === undefined) return [message]
+      const { turn_order, speaker_label, words } = message
+      return [{ type: 'SpeakerRevision', revisions: [{ turn_order, speaker_label, words }] }, message]
     },
   },
   /** Sends a final without words before `Termination`. */

@@ -1,30 +1,23 @@
 import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { ServerMessage } from '../assemblyai/messages.ts'
 import type { Engine } from '../engine/engine.ts'
 import { parseQuery } from '../server/parameters.ts'
 import { CLOSE_REASON, Refusal } from '../server/refusal.ts'
 import { Session } from '../server/session.ts'
-import type { FaultBehaviour, Fault, FaultySocket } from './faults.ts'
+import type { FaultConnection } from './fault-connection.ts'
+import type { FaultBehaviour, FaultySocket } from './fault-behaviour.ts'
+import { faults, resetConnection, type Fault } from './faults.ts'
+import { Outbox } from './outbox.ts'
+import { ReadGate } from './read-gate.ts'
 
 /** Text messages of a client that are kept. */
 const KEPT_MESSAGES = 10_000
-
-/** What a client did on one connection to a {@link faultServer}. */
-export interface FaultConnection {
-  /** From 0, in order of connecting. */
-  readonly index: number
-  /** Query of the URL. */
-  readonly query: URLSearchParams
-  /** Headers of the upgrade. */
-  readonly headers: IncomingMessage['headers']
-  /** Text messages received, the first 10,000 of them. */
-  readonly messages: readonly string[]
-  /** Milliseconds of audio received. */
-  readonly receivedMs: number
-  /** Code the client closed with; absent while open, 1006 after a cut. */
-  readonly closeCode: number | undefined
-}
+/** Milliseconds a session may last. */
+const LIFETIME = 10_800_000
+/** Milliseconds a client gets to answer a close before its socket is cut. */
+const CLOSE_TIMEOUT = 1000
 
 /** A good session on a socket that misbehaves. */
 export class FaultyConnection implements FaultConnection, FaultySocket {
@@ -37,35 +30,41 @@ export class FaultyConnection implements FaultConnection, FaultySocket {
   readonly closed: Promise<void>
   closeCode: number | undefined
   readonly #socket: WebSocket
+  readonly #connection: Duplex
   readonly #behaviour: FaultBehaviour
   readonly #session: Session
   readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #outbox = new Outbox()
+  readonly #gate: ReadGate
   #begun = false
   #struck = false
   #silent = false
   #finals = 0
+  #pieceBytes: number | undefined
 
   constructor(
     index: number,
     socket: WebSocket,
+    connection: Duplex,
     request: { query: URLSearchParams; headers: IncomingMessage['headers'] },
     engine: Engine,
     fault: Fault,
-    behaviour: FaultBehaviour,
   ) {
     this.index = index
     this.query = request.query
     this.headers = request.headers
     this.fault = fault
     this.#socket = socket
-    this.#behaviour = behaviour
+    this.#connection = connection
+    this.#gate = new ReadGate(socket, (ms, action) => this.later(ms, action))
+    this.#behaviour = faults[fault.fault]
     this.#session = this.#openSession(engine)
     this.closed = this.#run()
     socket.on('error', () => {})
     socket.on('message', (data, binary) => {
       if (Buffer.isBuffer(data)) this.#receive(data, binary)
     })
-    if (behaviour.begin) behaviour.begin(this)
+    if (this.#behaviour.begin) this.#behaviour.begin(this)
     else this.begin()
   }
 
@@ -82,7 +81,15 @@ export class FaultyConnection implements FaultConnection, FaultySocket {
   }
 
   sendRaw(data: string | Buffer): void {
-    if (!this.#silent && this.#socket.readyState === this.#socket.OPEN) this.#socket.send(data, () => {})
+    this.#outbox.add(() => {
+      if (this.#socket.readyState !== this.#socket.OPEN) return
+      if (this.#pieceBytes === undefined || typeof data !== 'string') this.#socket.send(data, () => {})
+      else this.#sendInPieces(Buffer.from(data), this.#pieceBytes)
+    })
+  }
+
+  sendBytes(data: Buffer): void {
+    this.#outbox.add(() => this.#connection.write(data, () => {}))
   }
 
   refuse(code: number, text: string): void {
@@ -92,11 +99,12 @@ export class FaultyConnection implements FaultConnection, FaultySocket {
 
   close(code: number, reason: string): void {
     this.#session.abandon(code, reason)
-    // 1006 may not be sent: it is what a client sees of a cut.
-    if (code === 1006) this.#socket.terminate()
-    else this.#socket.close(code, reason)
-    this.#socket.resume()
-    this.later(1000, () => this.#socket.terminate())
+    this.#outbox.add(() => {
+      this.#closeSocket(code, reason)
+      // A paused socket would never see the client's half of the close.
+      this.#socket.resume()
+      this.later(CLOSE_TIMEOUT, () => this.#socket.terminate())
+    })
   }
 
   drop(): void {
@@ -104,12 +112,36 @@ export class FaultyConnection implements FaultConnection, FaultySocket {
     this.#socket.terminate()
   }
 
-  stopReading(): void {
-    this.#socket.pause()
+  reset(): void {
+    this.#session.abandon(1006)
+    resetConnection(this.#connection)
   }
 
-  fallSilent(): void {
-    this.#silent = true
+  stopReading(ms?: number): void {
+    this.#gate.close('stopped')
+    if (ms !== undefined) this.later(ms, () => this.#gate.open('stopped'))
+  }
+
+  fallSilent(ms?: number): void {
+    if (ms === undefined) {
+      this.#silent = true
+      this.#outbox.close()
+    } else {
+      this.#outbox.hold()
+      this.later(ms, () => this.#outbox.release())
+    }
+  }
+
+  readSlowly(rate: number): void {
+    this.#gate.limit(rate)
+  }
+
+  delayBy(ms: number): void {
+    this.#outbox.delayBy(ms)
+  }
+
+  fragmentBy(bytes: number): void {
+    this.#pieceBytes = bytes
   }
 
   later(ms: number, action: () => void): void {
@@ -126,6 +158,7 @@ export class FaultyConnection implements FaultConnection, FaultySocket {
       this.#socket.once('close', resolve)
     })
     for (const timer of this.#timers) clearTimeout(timer)
+    this.#outbox.close()
     this.#session.abandon(this.closeCode)
     await this.#session.ended
   }
@@ -136,43 +169,81 @@ export class FaultyConnection implements FaultConnection, FaultySocket {
         engine,
         parameters: parametersOf(this.query),
         apiVersion: '2025-05-12',
-        maxDuration: 10_800,
+        maxDuration: (this.#behaviour.lifetime?.(this.fault) ?? LIFETIME) / 1000,
         maxAheadMs: Infinity,
         unattributedLabel: 'UNKNOWN',
         explainEngineErrors: true,
       },
       {
         send: (message) => this.#sendInOrder(message),
-        refuse: (refusal) => this.refuse(refusal.code, refusal.message),
+        refuse: ({ code, message }) => {
+          if (this.#behaviour.withoutError) this.close(code, '')
+          else this.refuse(code, message)
+        },
         finish: () => {
           if (!this.#behaviour.staysOpen && !this.#silent) this.close(1000, 'Session Ended')
         },
-        pause: () => this.#socket.pause(),
-        resume: () => {
-          if (!this.#silent) this.#socket.resume()
-        },
+        pause: () => this.#gate.close('session'),
+        resume: () => this.#gate.open('session'),
       },
     )
+  }
+
+  #sendInPieces(data: Buffer, bytes: number): void {
+    for (let at = 0; at < data.length; at += bytes) {
+      const fin = at + bytes >= data.length
+      this.#socket.send(data.subarray(at, at + bytes), { binary: false, fin }, () => {})
+      // Control frames may come in the middle of a message.
+      if (at === 0) this.#socket.ping()
+    }
+  }
+
+  #closeSocket(code: number, reason: string): void {
+    // 1006 may not be sent: it is what a client sees of a cut.
+    if (code === 1006) return this.#socket.terminate()
+    if (code === 1005) return this.#socket.close()
+    const regular = (code <= 1014 && code !== 1004) || code >= 3000
+    if (regular) return this.#socket.close(code, reason)
+    // `ws` would not send such a code.
+    const text = Buffer.from(reason).subarray(0, 123)
+    this.#connection.write(Buffer.from([0x88, text.length + 2, code >> 8, code & 255, ...text]))
   }
 
   /** Sends what the session says, as the fault would have it, and strikes when it is time. */
   #sendInOrder(message: ServerMessage): void {
     for (const sent of this.#behaviour.replace?.(message) ?? [message]) this.send(sent)
     if (message.type === 'Turn' && message.end_of_turn) this.#finals++
-    if (message.type === 'Begin') this.#begun = true
-    this.#strikeIfDue()
+    if (message.type === 'Begin') {
+      this.#begun = true
+      const { afterWallMs } = this.fault
+      if (afterWallMs !== undefined) this.later(afterWallMs, () => this.#strike())
+    }
+    this.#strikeIfDue(false)
   }
 
   #receive(data: Buffer, binary: boolean): void {
-    if (!binary && this.messages.length < KEPT_MESSAGES) this.messages.push(data.toString('utf8'))
+    const text = binary ? '' : data.toString('utf8')
+    if (!binary && this.messages.length < KEPT_MESSAGES) this.messages.push(text)
+    if (text.includes('"Terminate"')) this.#strikeIfDue(true)
+    const before = this.receivedMs
     this.#session.receive(data, binary)
-    this.#strikeIfDue()
+    this.#strikeIfDue(false)
+    this.#gate.spend(this.receivedMs - before)
   }
 
-  #strikeIfDue(): void {
-    const { afterMs = 0, afterFinals } = this.fault
-    const due = afterFinals === undefined ? this.receivedMs >= afterMs : this.#finals >= afterFinals
-    if (!due || !this.#begun || this.#struck) return
+  #strikeIfDue(terminating: boolean): void {
+    const { afterMs = 0, afterWallMs, afterFinals, afterTerminate } = this.fault
+    if (afterTerminate) {
+      if (terminating) this.#strike()
+    } else if (afterFinals !== undefined) {
+      if (this.#finals >= afterFinals) this.#strike()
+    } else if (afterWallMs === undefined && this.receivedMs >= afterMs) {
+      this.#strike()
+    }
+  }
+
+  #strike(): void {
+    if (!this.#begun || this.#struck) return
     this.#struck = true
     this.#behaviour.strike?.(this)
   }

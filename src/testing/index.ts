@@ -1,5 +1,7 @@
 export { faultServer, type FaultServer, type FaultServerEvents, type FaultServerOptions } from './fault-server.ts'
-export type { FaultConnection } from './faulty-connection.ts'
+export type { FaultPlan } from './fault-plan.ts'
+export type { FaultDetails } from './fault-behaviour.ts'
+export type { FaultConnection } from './fault-connection.ts'
 export type { Fault, FaultName } from './faults.ts'
 export {
   scriptedEngine,
@@ -9,3 +11,9 @@ export {
   type ScriptedSession,
 } from './scripted-engine.ts'
 export type { ScriptedTurn, ScriptedWord } from './script.ts'
+export { relabelled } from './relabelled.ts'
+export { seededRandom } from './random.ts'
+export { TONE_MIN_GAP_MS, toneAudio, toneNumber, toneSpeech, toneText, type ToneWord } from './tone-audio.ts'
+export { TONE_RATE, TONE_WORD_MS } from './tone-code.ts'
+export { toneEngine, type ToneEngine, type ToneEngineOptions } from './tone-engine.ts'
+export { toneScript, type ToneScriptOptions } from './tone-script.ts'

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { HeartbeatMessage, SilenceMessage, SpeechStartedMessage } from '../assemblyai/messages.ts'
 import type { ConnectionParameters } from '../assemblyai/parameters.ts'
+import type { Gap, ReconnectingRecord } from '../assemblyai/supervisor-options.ts'
 import type { Warning } from '../errors.ts'
 import type { Turn } from '../model.ts'
 
@@ -17,6 +18,11 @@ export interface SessionRecord {
   url: string
   /** Millisecond of the stream at which the session's audio begins. */
   offset: number
+  /**
+   * Speaker labels of the session and the letters they have in the stream, as far as they are known: a later session
+   * labels its speakers anew, and is told of once its first turn shows who they are.
+   */
+  speakers: Record<string, string>
   /** Wall time at which the session began, ISO 8601. */
   startedAt: string
   /** Wall time at which the server will end the session, ISO 8601; absent where it does not say. */
@@ -35,7 +41,6 @@ export interface DiarizeProgress {
 
 /** How the last session ended. */
 export interface TerminationRecord {
-  sessionId: string
   /** Audio the server counted, in seconds. */
   audioSeconds: number
   /** Wall time of the session, in seconds. */
@@ -44,8 +49,12 @@ export interface TerminationRecord {
 
 /** Events of the stream that {@link diarize} returns, beside those of every Duplex. */
 export interface DiarizeEvents {
-  /** A session has begun. */
+  /** A session has taken over; given again when one more of its speakers is known. */
   session: [SessionRecord]
+  /** A session was lost; the next attempt follows after `delay` ms. */
+  reconnecting: [ReconnectingRecord]
+  /** Audio is missing: from `start` to `end` in ms of the stream, no session has heard it. */
+  gap: [Gap]
   /** A turn that is still open; also given where `partials` is off. */
   partial: [Turn]
   /** A final turn has changed; it comes out of the stream again as well. */

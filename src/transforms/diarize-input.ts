@@ -40,6 +40,11 @@ export class DiarizeInput {
     return this.#started?.format ?? this.#wanted()
   }
 
+  /** A frame of silence. */
+  silence(frameBytes: number): Buffer {
+    return Buffer.alloc(frameBytes, silenceByte[this.format.encoding])
+  }
+
   /**
    * The frames that `chunk` completes.
    *

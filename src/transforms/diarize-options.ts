@@ -4,7 +4,15 @@ import { type ConnectionParameters, checkParameters, exclusive, parameterNames }
 import { encodings, parameterTable } from '../assemblyai/parameter-table.ts'
 import type { Engine } from '../engine/engine.ts'
 import { ConfigurationError } from '../errors.ts'
-import { checkBoolean, checkInteger, checkKnown, checkOneOf, checkSignal, invalidOption } from '../options.ts'
+import {
+  checkBoolean,
+  checkInteger,
+  checkKnown,
+  checkNumber,
+  checkOneOf,
+  checkSignal,
+  invalidOption,
+} from '../options.ts'
 
 /** Options of {@link diarize}: which engine, how to reach it, and every connection parameter of the protocol. */
 export interface DiarizeOptions extends ConnectionParameters, AuthenticationOptions {
@@ -22,18 +30,56 @@ export interface DiarizeOptions extends ConnectionParameters, AuthenticationOpti
   /** Whether partial turns come out as well as finals. @defaultValue `false` */
   partials?: boolean
   /**
-   * Whether audio is sent no faster than it plays; `auto` does so unless the server says that it need not be.
-   * @defaultValue `'auto'`
+   * How fast audio is sent: `realtime`, `unpaced`, or ms of audio per ms; `auto` is real time unless the server says that
+   * it need not be. @defaultValue `'auto'`
    */
-  pacing?: 'auto' | 'realtime' | 'none'
+  pace?: 'auto' | 'realtime' | 'unpaced' | number
   /** Longest burst of audio in ms after a stall, 0 to 7000. @defaultValue `5000` */
   catchUp?: number
+  /**
+   * Whether the source cannot wait: it is never held back, and where no session can be had for longer than `maxReplay`,
+   * its oldest audio is dropped and reported as a `gap`. @defaultValue `false`
+   */
+  live?: boolean
+  /**
+   * Whether silence is sent while the source pauses, so that the open turn ends; it does not count in the times.
+   * @defaultValue `'silence'` where `live`, else `'off'`
+   */
+  keepAlive?: 'silence' | 'off'
+  /**
+   * Audio in ms before the last final word that a new session hears again, to know the speakers by, 0 to 60000.
+   * @defaultValue `10000`
+   */
+  overlap?: number
+  /** Most audio in ms that is kept while no session can be had, 1000 to 3600000. @defaultValue `60000` */
+  maxReplay?: number
+  /**
+   * Attempts in a row to open a session again, 0 to 1000000, before the last error stands.
+   * @defaultValue `10`; `2` before the first session
+   */
+  retries?: number
+  /** First delay in ms before such an attempt; each further one is about twice as long, 1 to 60000. @defaultValue `500` */
+  retryDelay?: number
+  /** Longest such delay in ms, 1 to 600000. @defaultValue `30000` */
+  maxRetryDelay?: number
+  /**
+   * How long before a session expires the next one is opened, in ms, 0 to 3600000; a quarter of its length at most.
+   * @defaultValue `300000`
+   */
+  rollOverBefore?: number
   /** Longest time in ms from connecting to the server's Begin, 100 to 120000. @defaultValue `10000` */
   connectTimeout?: number
   /** Longest silence of the server in ms after the last audio, 100 to 600000. @defaultValue `15000` */
   terminationTimeout?: number
-  /** Time in ms between pings; two unanswered ones end the session, 100 to 600000. @defaultValue `20000` */
+  /** Time in ms between pings; two unanswered ones lose the session, 50 to 600000. @defaultValue `20000` */
   pingInterval?: number
+  /** Longest time in ms that the server may read no audio, 50 to 600000. @defaultValue `30000` */
+  stallTimeout?: number
+  /**
+   * Longest time in ms without any message from a server that sends heartbeats, 100 to 600000; they come every 5 s.
+   * @defaultValue `12500`
+   */
+  heartbeatTimeout?: number
   /** Ends the stream with an AbortError. @defaultValue none */
   signal?: AbortSignal
 }
@@ -46,20 +92,53 @@ const defaults = {
   encoding: 'pcm_s16le',
   speakerLabels: true,
   partials: false,
-  pacing: 'auto',
+  pace: 'auto',
   catchUp: 5000,
+  live: false,
+  overlap: 10_000,
+  maxReplay: 60_000,
+  retryDelay: 500,
+  maxRetryDelay: 30_000,
+  rollOverBefore: 300_000,
   connectTimeout: 10_000,
   terminationTimeout: 15_000,
   pingInterval: 20_000,
+  stallTimeout: 30_000,
+  heartbeatTimeout: 12_500,
+  sessionHeartbeat: true,
 } as const satisfies DiarizeOptions
 
 /** Options with the defaults filled in. `sampleRate` stays open: the stage above may know it. */
-export type ResolvedDiarizeOptions = DiarizeOptions & Required<Pick<DiarizeOptions, keyof typeof defaults>>
+export type ResolvedDiarizeOptions = DiarizeOptions &
+  Required<Pick<DiarizeOptions, keyof typeof defaults | 'keepAlive'>>
 
-const ownNames =
-  'engine url region apiKey token query partials pacing catchUp connectTimeout terminationTimeout pingInterval signal'.split(
-    ' ',
-  )
+const ownNames = [
+  'engine',
+  'url',
+  'region',
+  'apiKey',
+  'token',
+  'query',
+  'keepAlive',
+  'retries',
+  'signal',
+  ...Object.keys(defaults),
+]
+
+/** Whole ms of the options that are times, with the least and the most that make sense. */
+const times = {
+  catchUp: [0, 7000],
+  overlap: [0, 60_000],
+  maxReplay: [1000, 3_600_000],
+  retryDelay: [1, 60_000],
+  maxRetryDelay: [1, 600_000],
+  rollOverBefore: [0, 3_600_000],
+  connectTimeout: [100, 120_000],
+  terminationTimeout: [100, 600_000],
+  pingInterval: [50, 600_000],
+  stallTimeout: [50, 600_000],
+  heartbeatTimeout: [100, 600_000],
+} as const satisfies Partial<Record<keyof DiarizeOptions, readonly [number, number]>>
 
 /**
  * Checks the options and fills in the defaults.
@@ -75,14 +154,17 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
   checkEngine(given)
   checkQuery(given.query)
   checkBoolean('partials', given.partials)
-  checkOneOf('pacing', given.pacing, ['auto', 'realtime', 'none'])
+  checkBoolean('live', given.live)
+  checkOneOf('keepAlive', given.keepAlive, ['silence', 'off'])
+  if (typeof given.pace === 'number') checkNumber('pace', given.pace, 0.1, 1000)
+  else checkOneOf('pace', given.pace, ['auto', 'realtime', 'unpaced'])
   checkOneOf('encoding', given.encoding, encodings.slice(0, 2))
-  checkInteger('catchUp', given.catchUp, 0, 7000, 'ms')
-  checkInteger('connectTimeout', given.connectTimeout, 100, 120_000, 'ms')
-  checkInteger('terminationTimeout', given.terminationTimeout, 100, 600_000, 'ms')
-  checkInteger('pingInterval', given.pingInterval, 100, 600_000, 'ms')
+  for (const [name, [least, most]] of Object.entries(times)) {
+    checkInteger(name, given[name as keyof typeof times], least, most, 'ms')
+  }
+  checkInteger('retries', given.retries, 0, 1_000_000)
   checkSignal('signal', given.signal)
-  return { ...defaults, ...given }
+  return { ...defaults, keepAlive: given.live === true ? 'silence' : 'off', ...given }
 }
 
 function checkEngine(options: DiarizeOptions): void {

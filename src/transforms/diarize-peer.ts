@@ -12,6 +12,8 @@ export interface Peer {
   kind: 'assemblyai' | 'server' | 'embedded'
   /** Name of the engine, for people. */
   name: string
+  /** Address without query. */
+  url: string
   /** Model to ask for where the user named none. */
   model?: string
   /** What the user should know about the choice. */
@@ -68,6 +70,7 @@ function remotePeer(kind: Peer['kind'], name: string, url: URL, authentication: 
   return {
     kind,
     name,
+    url: url.href,
     warnings: [],
     async target(query) {
       const { headers, query: secretQuery, secrets } = await credentials(authentication)

@@ -1,8 +1,9 @@
 import { Duplex } from 'node:stream'
-import type { ClientMessage, ServerMessage } from '../assemblyai/messages.ts'
+import type { BeginMessage, ServerMessage } from '../assemblyai/messages.ts'
 import { checkParameters, toQuery, toUpdate, updatableNames } from '../assemblyai/parameters.ts'
-import { Session, type SessionEnd } from '../assemblyai/session.ts'
-import { TurnAssembler } from '../assemblyai/turn-assembler.ts'
+import type { SessionTarget } from '../assemblyai/session-error.ts'
+import { Supervisor } from '../assemblyai/supervisor.ts'
+import type { SessionChange } from '../assemblyai/supervisor-options.ts'
 import { bytesToMs } from '../audio/format.ts'
 import { InputError, SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
@@ -13,19 +14,24 @@ import { DiarizeInput } from './diarize-input.ts'
 import { type DiarizeOptions, type ResolvedDiarizeOptions, resolveDiarizeOptions } from './diarize-options.ts'
 import { type Peer, openPeer } from './diarize-peer.ts'
 
-/** How long an unformatted final waits for its formatted form. */
-const FORMATTED_WAIT_MS = 1500
 const PROGRESS_MS = 1000
-/** Messages kept until the session has begun. */
-const MAX_PENDING_MESSAGES = 16
+const RETRIES = 10
+/** Before anything ever worked, a mistake is likelier than an outage. */
+const FIRST_RETRIES = 2
+/** Changes asked for before there is any audio; more than a few are a mistake. */
+const MAX_EARLY = 16
 
 /**
- * PCM16 mono in, speaker-labelled {@link Turn}s out, through a streaming v3 session. The session opens with the first
- * audio, so that a bad input costs none, and the stream ends only when the server has confirmed that every word is out.
+ * PCM16 mono in, speaker-labelled {@link Turn}s out, through streaming v3 sessions: one stream for as long as the audio
+ * lasts. A session that is lost is opened again and hears again what it had not made final; one that expires is replaced
+ * in time. No word is lost or repeated, times are those of the stream, and a speaker keeps the letter. The first session
+ * opens with the first audio, so that a bad input costs none, and the stream ends only when the server has confirmed that
+ * every word is out.
  *
  * @returns a Duplex: bytes or frames in, Turn objects out.
  * @throws ConfigurationError `INVALID_OPTION` or `MISSING_API_KEY`, before any work starts. Later errors destroy the
- * stream: SessionError (codes in `docs/errors.md`), EngineError, InputError `NO_AUDIO` where not one sample came.
+ * stream: SessionError (codes in `docs/errors.md`) once no further attempt can help, EngineError, InputError `NO_AUDIO`
+ * where not one sample came.
  */
 export function diarize(options: DiarizeOptions = {}): Diarize {
   return new DiarizeStream(resolveDiarizeOptions(options)) as Duplex as Diarize
@@ -34,13 +40,10 @@ export function diarize(options: DiarizeOptions = {}): Diarize {
 class DiarizeStream extends Duplex {
   readonly #options: ResolvedDiarizeOptions
   readonly #input: DiarizeInput
+  readonly #early: ((supervisor: Supervisor) => void)[] = []
   #peer: Promise<Peer> | undefined
-  #opening: Promise<Session> | undefined
-  #session: Session | undefined
-  #assembler: TurnAssembler | undefined
-  #ended: Promise<SessionEnd> | undefined
-  #formattedTimer: NodeJS.Timeout | undefined
-  #pending: ClientMessage[] = []
+  #opened: Peer | undefined
+  #supervisor: Supervisor | undefined
   #wanted: (() => void) | undefined
   #full = false
   #audioMs = 0
@@ -65,11 +68,11 @@ class DiarizeStream extends Duplex {
   updateConfiguration(update: UpdatableParameters): void {
     checkKnown('updateConfiguration()', update, updatableNames)
     checkParameters(update)
-    this.#message({ type: 'UpdateConfiguration', ...toUpdate(update) })
+    this.#tell((supervisor) => supervisor.sendMessage({ type: 'UpdateConfiguration', ...toUpdate(update) }))
   }
 
   forceEndpoint(): void {
-    this.#message({ type: 'ForceEndpoint' })
+    this.#tell((supervisor) => supervisor.sendMessage({ type: 'ForceEndpoint' }))
   }
 
   override _write(chunk: unknown, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
@@ -86,7 +89,6 @@ class DiarizeStream extends Duplex {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    clearTimeout(this.#formattedTimer)
     this.#wanted?.()
     this.#free().then(
       () => callback(error),
@@ -95,7 +97,7 @@ class DiarizeStream extends Duplex {
   }
 
   async #free(): Promise<void> {
-    await this.#session?.destroy()
+    await this.#supervisor?.destroy()
     const peer = await this.#peer?.catch(() => undefined)
     await peer?.close()
   }
@@ -105,112 +107,90 @@ class DiarizeStream extends Duplex {
   }
 
   async #send(frame: Buffer): Promise<void> {
-    const session = await (this.#opening ??= this.#open())
     // Turns that nobody takes hold the audio back, so that a stuck sink stops the source.
     if (this.#full) await new Promise<void>((resolve) => (this.#wanted = resolve))
-    const ms = bytesToMs(frame.length, this.#input.format)
-    await session.send(frame, ms)
-    this.#audioMs += ms
+    if (this.destroyed) return
+    await (this.#supervisor ??= this.#supervise(frame.length)).push(frame)
+    this.#audioMs += bytesToMs(frame.length, this.#input.format)
     if (this.#audioMs - this.#reportedMs >= PROGRESS_MS) this.#report()
   }
 
-  /** Resolves once the session has begun; rejects with the reason where it does not. */
-  async #open(): Promise<Session> {
+  #supervise(frameBytes: number): Supervisor {
     const options = this.#options
-    const peer = await (this.#peer ??= openPeer(options))
-    for (const warning of peer.warnings) this.emit('warning', warning)
-    // The embedded engine has one model, whatever the default of the service is.
-    const parameters = peer.model === undefined ? options : { ...options, speechModel: peer.model }
-    const target = await bounded(
-      peer.target(toQuery({ ...parameters, sampleRate: this.#input.format.sampleRate }, options.query)),
-      options.connectTimeout,
-      () =>
-        new SessionError('TOKEN_FAILED', `no key or token came within ${options.connectTimeout} ms`, {
-          retryable: true,
-        }),
-    )
-    this.#mustLive()
-    const session = new Session(target, options)
-    this.#session = session
-    this.#ended = new Promise((resolve) => session.once('end', resolve))
-    session.on('warning', (warning) => this.emit('warning', warning))
-    session.on('message', (message) => this.#receive(message))
-    await new Promise<void>((resolve, reject) => {
-      session.once('begin', () => resolve())
-      session.once('end', (end) => {
-        const error = peer.failure() ?? end.error
-        if (error) reject(error)
-        // After Begin nobody awaits this promise; the stream itself must fail.
-        if (error) this.destroy(error)
-      })
+    const supervisor = new Supervisor({
+      ...options,
+      connect: () => this.#connect(),
+      failure: () => this.#opened?.failure(),
+      rate: (begin) => paceOf(options.pace, begin),
+      frameMs: bytesToMs(frameBytes, this.#input.format),
+      silentFrame: this.#input.silence(frameBytes),
+      retries: options.retries ?? RETRIES,
+      firstRetries: options.retries ?? FIRST_RETRIES,
+      keepAlive: options.keepAlive === 'silence',
+      awaitFormatted: options.formatTurns === true,
     })
-    this.#begun(session, peer, parameters.speechModel, target.url)
-    return session
+    supervisor.on('turn', (turn) => this.#deliver(turn))
+    supervisor.on('session', (change) => this.#announce(change))
+    supervisor.on('message', (message) => this.#pass(message))
+    for (const event of ['warning', 'reconnecting', 'gap'] as const) {
+      supervisor.on(event, (record: unknown) => {
+        this.emit(event, record)
+      })
+    }
+    for (const tell of this.#early.splice(0)) tell(supervisor)
+    // It begins with the first frame, and its failure must reach the stream also while nothing is written.
+    setImmediate(() => supervisor.done?.catch((error: Error) => this.destroy(error)))
+    return supervisor
   }
 
-  #begun(session: Session, peer: Peer, model: string, url: string): void {
-    const begin = session.begin
-    if (!begin) return
-    this.#assembler = new TurnAssembler({ sessionId: begin.id, awaitFormatted: this.#options.formatTurns === true })
-    for (const message of this.#pending.splice(0)) session.sendMessage(message)
+  async #connect(): Promise<SessionTarget> {
+    const options = this.#options
+    const peer = await (this.#peer ??= openPeer(options))
+    if (!this.#opened) for (const warning of peer.warnings) this.emit('warning', warning)
+    this.#opened = peer
+    const parameters = { ...options, speechModel: this.#model(), sampleRate: this.#input.format.sampleRate }
+    return bounded(peer.target(toQuery(parameters, options.query)), options.connectTimeout, () => {
+      const message = `no key or token came within ${options.connectTimeout} ms`
+      return new SessionError('TOKEN_FAILED', message, { retryable: true })
+    })
+  }
+
+  /** The embedded engine has one model, whatever the default of the service is. */
+  #model(): string {
+    return this.#opened?.model ?? this.#options.speechModel
+  }
+
+  #announce({ begin, offset, speakers }: SessionChange): void {
+    const { kind, name, url } = this.#opened as Peer
+    const asked = this.#model()
+    const { model, speaker_labels: labels } = begin.configuration ?? {}
     this.emit('session', {
       sessionId: begin.id,
-      engine: peer.kind,
-      name: peer.name,
-      model: begin.configuration?.model ?? model,
-      url: url.split('?')[0] as string,
-      offset: 0,
+      engine: kind,
+      name,
+      model: model ?? asked,
+      url,
+      offset,
+      speakers,
       startedAt: new Date().toISOString(),
       ...(begin.expires_at > 0 ? { expiresAt: new Date(begin.expires_at * 1000).toISOString() } : {}),
     })
-    const answered = begin.configuration
-    if (answered?.model && answered.model !== model) {
-      this.#warn('CONFIGURATION_MISMATCH', `asked for the model ${model}, but the server runs ${answered.model}`)
+    if (model && model !== asked) {
+      this.#warn('CONFIGURATION_MISMATCH', `asked for the model ${asked}, but the server runs ${model}`)
     }
-    if (typeof answered?.speaker_labels === 'boolean' && answered.speaker_labels !== this.#options.speakerLabels) {
-      this.#warn(
-        'CONFIGURATION_MISMATCH',
-        `the server says that speaker labels are ${answered.speaker_labels ? 'on' : 'off'}`,
-      )
+    if (typeof labels === 'boolean' && labels !== this.#options.speakerLabels) {
+      this.#warn('CONFIGURATION_MISMATCH', `the server says that speaker labels are ${labels ? 'on' : 'off'}`)
     }
   }
 
-  #receive(message: ServerMessage): void {
-    const assembler = this.#assembler
-    switch (message.type) {
-      case 'Turn':
-        for (const turn of assembler?.turn(message) ?? []) this.#deliver(turn)
-        this.#boundWait()
-        break
-      case 'SpeakerRevision':
-        for (const turn of assembler?.revision(message) ?? []) this.#deliver(turn)
-        break
-      case 'SpeechStarted':
-        this.emit('speechStarted', message)
-        break
-      case 'Heartbeat':
-        this.emit('heartbeat', message)
-        break
-      case 'Silence':
-        this.emit('silence', message)
-        break
-      default:
-        break
-    }
-  }
-
-  /** The formatted form of a final may never come. */
-  #boundWait(): void {
-    clearTimeout(this.#formattedTimer)
-    if (!this.#assembler?.holding) return
-    this.#formattedTimer = setTimeout(() => this.#release(), FORMATTED_WAIT_MS)
-  }
-
-  #release(): void {
-    for (const turn of this.#assembler?.release() ?? []) this.#deliver(turn)
+  #pass(message: ServerMessage): void {
+    if (message.type === 'SpeechStarted') this.emit('speechStarted', message)
+    else if (message.type === 'Heartbeat') this.emit('heartbeat', message)
+    else if (message.type === 'Silence') this.emit('silence', message)
   }
 
   #deliver(turn: Turn): void {
+    if (this.destroyed) return
     if (!turn.endOfTurn) {
       this.emit('partial', turn)
       if (!this.#options.partials) return
@@ -230,39 +210,34 @@ class DiarizeStream extends Duplex {
 
   async #finish(): Promise<void> {
     for (const frame of this.#input.flush()) await this.#send(frame)
-    if (!this.#opening) {
-      throw new InputError(
-        'NO_AUDIO',
-        'the input ended without a single sample of audio, so there is nothing to caption',
-      )
+    const termination = await this.#supervisor?.end()
+    if (!termination) {
+      const message = 'the input ended without a single sample of audio, so there is nothing to caption'
+      throw new InputError('NO_AUDIO', message)
     }
-    const session = await this.#opening
-    session.terminate()
-    const end = (await this.#ended) as SessionEnd
-    if (end.error) throw end.error
-    clearTimeout(this.#formattedTimer)
-    this.#release()
     this.#report()
     this.emit('termination', {
-      sessionId: session.begin?.id ?? '',
-      audioSeconds: end.termination.audio_duration_seconds,
-      sessionSeconds: end.termination.session_duration_seconds,
+      audioSeconds: termination.audio_duration_seconds,
+      sessionSeconds: termination.session_duration_seconds,
     })
     this.push(null)
   }
 
-  #message(message: ClientMessage): void {
-    if (this.#session?.begin) this.#session.sendMessage(message)
-    else if (this.#pending.length < MAX_PENDING_MESSAGES) this.#pending.push(message)
-  }
-
-  #mustLive(): void {
-    if (this.destroyed) throw new SessionError('CONNECTION_LOST', 'the stream was closed before the session began')
+  #tell(tell: (supervisor: Supervisor) => void): void {
+    if (this.#supervisor) tell(this.#supervisor)
+    else if (this.#early.length < MAX_EARLY) this.#early.push(tell)
   }
 
   #warn(code: string, message: string): void {
     this.emit('warning', { code, message })
   }
+}
+
+/** Ms of audio per ms; `Infinity` for no pace. */
+function paceOf(pace: ResolvedDiarizeOptions['pace'], begin: BeginMessage): number {
+  if (typeof pace === 'number') return pace
+  if (pace === 'auto') return begin.configuration?.faster_than_real_time === true ? Infinity : 1
+  return pace === 'realtime' ? 1 : Infinity
 }
 
 async function bounded<T>(work: Promise<T>, ms: number, late: () => Error): Promise<T> {

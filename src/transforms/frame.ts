@@ -107,7 +107,10 @@ class Frame extends PiecewiseTransform {
     const framer = this.#framer
     if (input !== undefined && framer !== undefined) yield* this.#frames(input.flush(), framer)
     if (input === undefined || framer === undefined || this.#empty) {
-      throw new InputError('NO_AUDIO', 'The input of frame() ended without audio: nothing to caption')
+      throw new InputError(
+        'NO_AUDIO',
+        'The input of frame() ended without audio: nothing to caption; check what is piped in',
+      )
     }
     if (input.heldBytes > 0) {
       this.emit('warning', {

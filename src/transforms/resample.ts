@@ -122,7 +122,10 @@ class Resample extends PiecewiseTransform {
     if (this.#converter === undefined || this.#audioBytes === lost) {
       const where =
         this.#reader?.kind === 'wav' && this.#converter === undefined ? 'within its WAV header' : 'without audio'
-      throw new InputError('NO_AUDIO', `The input of resample() ended ${where}: nothing to caption`)
+      throw new InputError(
+        'NO_AUDIO',
+        `The input of resample() ended ${where}: nothing to caption; check what is piped in`,
+      )
     }
     if (lost > 0) {
       this.emit('warning', {
@@ -134,7 +137,7 @@ class Resample extends PiecewiseTransform {
     const missing = this.#reader?.missingBytes ?? 0
     if (missing > 0) {
       this.emit('warning', {
-        code: 'TRUNCATED_INPUT',
+        code: 'INPUT_TRUNCATED',
         message: `The input ended ${missing} bytes before the length its WAV header says; the captions end there too`,
         bytes: missing,
       })
@@ -167,7 +170,7 @@ function undeclared(container: string | undefined): InputError {
  * from an FFmpeg-backed stage, it has FFmpeg do the conversion and passes the samples through; else it resamples
  * itself, with exact length (`ceil(samples * sampleRate / inputRate)`) and no delay. Out: bytes.
  *
- * Emits `warning` with code `PARTIAL_SAMPLE` or `TRUNCATED_INPUT` when the input ends too early, and
+ * Emits `warning` with code `PARTIAL_SAMPLE` or `INPUT_TRUNCATED` when the input ends too early, and
  * `WAV_HEADER_IGNORED` when `input` is given for what seems to be WAV. Fails with `NO_AUDIO` when no sample came in, and
  * with `UNSUPPORTED_AUDIO` when the input is not known to be PCM.
  *

@@ -55,6 +55,7 @@ async function caption(fault: Fault, options: DiarizeOptions = {}, signal?: Abor
     apiKey: 'k-secret',
     connectTimeout: 2000,
     terminationTimeout: 500,
+    retries: 0,
     ...options,
   })
   const sinks = fanOut(srtSink(files.srt), vttSink(files.vtt), jsonlSink(files.jsonl))
@@ -163,7 +164,7 @@ it('says that nothing listens there', async () => {
   await new Promise((resolve) => closed.close(resolve))
   const output = join(folder, 'nobody.srt')
   await expect(
-    run(fileSource(video), resample(), diarize({ url: `ws://127.0.0.1:${port}` }), srtSink(output)),
+    run(fileSource(video), resample(), diarize({ url: `ws://127.0.0.1:${port}`, retryDelay: 10 }), srtSink(output)),
   ).rejects.toMatchObject({ code: 'CONNECT_FAILED', retryable: true })
   expect(existsSync(output)).toBe(false)
 })

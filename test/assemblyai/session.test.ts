@@ -9,8 +9,8 @@ const options: SessionOptions = {
   connectTimeout: 5000,
   terminationTimeout: 5000,
   pingInterval: 20_000,
-  catchUp: 5000,
-  pacing: 'auto',
+  stallTimeout: 30_000,
+  heartbeatTimeout: 12_500,
 }
 const frame = Buffer.alloc(1600)
 
@@ -51,15 +51,15 @@ describe('a session that goes well', () => {
       started = () => socket.send(begin(fast))
     })
     const end = connect(peer.url)
-    const early = session?.send(frame, 50)
+    const early = session?.send(frame)
     session?.sendMessage({ type: 'ForceEndpoint' })
     await early
     await vi.waitFor(() => expect(started).toBeDefined())
     expect(received).toEqual(['key k-secret'])
     started?.()
     await once(session as Session, 'begin')
-    await session?.send(frame, 50)
-    await session?.send(frame, 50)
+    await session?.send(frame)
+    await session?.send(frame)
     session?.terminate()
     expect(await end).toMatchObject({ termination: { audio_duration_seconds: 1, session_duration_seconds: 2 } })
     expect(received).toEqual(['key k-secret', 'audio 1600', 'audio 1600', '{"type":"Terminate"}'])
@@ -99,41 +99,6 @@ describe('a session that goes well', () => {
   })
 })
 
-describe('pacing', () => {
-  const paced = async (more: object, pacing: SessionOptions['pacing']): Promise<number[]> => {
-    const waits: number[] = []
-    const timers = vi.spyOn(globalThis, 'setTimeout')
-    try {
-      peer = await begins(() => {}, more)
-      void connect(peer.url, { pacing })
-      await once(session as Session, 'begin')
-      timers.mockClear()
-      for (let index = 0; index < 4; index += 1) await session?.send(frame, 50)
-      // Beside the pacer's, each send sets one timer, which warns of congestion.
-      for (const [, ms] of timers.mock.calls) if (ms !== undefined && ms > 0 && ms < 1000) waits.push(ms)
-    } finally {
-      timers.mockRestore()
-    }
-    return waits
-  }
-
-  it('waits for real time where the server does not say otherwise', async () => {
-    expect(await paced({}, 'auto')).toHaveLength(3)
-  })
-
-  it('does not wait where the server says that it need not', async () => {
-    expect(await paced(fast, 'auto')).toHaveLength(0)
-  })
-
-  it('waits all the same where the user says so', async () => {
-    expect(await paced(fast, 'realtime')).toHaveLength(3)
-  })
-
-  it('does not wait where the user says so', async () => {
-    expect(await paced({}, 'none')).toHaveLength(0)
-  })
-})
-
 describe('back-pressure', () => {
   it('holds the sender back, with a warning, while the server reads nothing', async () => {
     let release: (() => void) | undefined
@@ -151,8 +116,7 @@ describe('back-pressure', () => {
     let stop = false
     const sending = (async () => {
       while (!stop) {
-        await session?.send(big, 50)
-        sent += big.length
+        if (await session?.send(big)) sent += big.length
       }
     })()
     expect((await warned)[0]).toMatchObject({ code: 'CONGESTED' })
@@ -309,6 +273,34 @@ describe('a session that fails', () => {
     unfreeze?.()
   })
 
+  it('gives up a peer that answers pings but reads no audio', async () => {
+    let unfreeze: (() => void) | undefined
+    peer = await begins((socket) => {
+      socket.pause()
+      unfreeze = () => socket.resume()
+    })
+    const end = connect(peer.url, { stallTimeout: 100 })
+    await once(session as Session, 'begin')
+    const big = Buffer.alloc(1_000_000)
+    while (await session?.send(big)) continue
+    expect((await end).error).toMatchObject({ code: 'SESSION_STALLED', retryable: true })
+    unfreeze?.()
+  })
+
+  it('gives up a peer that answers pings but sends no heartbeats any more', async () => {
+    peer = await begins(() => {}, fast)
+    expect((await connect(peer.url, { heartbeatTimeout: 100 })).error).toMatchObject({ code: 'SESSION_STALLED' })
+  })
+
+  it('does not expect heartbeats of a server that has never sent one', async () => {
+    peer = await begins(() => {}, {})
+    const end = connect(peer.url, { heartbeatTimeout: 20, pingInterval: 60 })
+    await once(session as Session, 'begin')
+    session?.terminate()
+    await session?.destroy()
+    expect((await end).error).toMatchObject({ code: 'CONNECTION_LOST' })
+  })
+
   it('names the address without its query', async () => {
     peer = await begins((socket) => socket.close(3005))
     const { error } = await connect(`${peer.url}?token=t-1&sample_rate=16000`)
@@ -330,11 +322,10 @@ describe('destroy()', () => {
 
   it('releases a sender that waits', async () => {
     peer = await begins(() => {}, {})
-    void connect(peer.url, { pacing: 'realtime' })
+    void connect(peer.url)
     await once(session as Session, 'begin')
-    await session?.send(frame, 3_600_000)
-    const waiting = session?.send(frame, 50)
+    const waiting = session?.send(frame, 3_600_000)
     await session?.destroy()
-    await expect(waiting).resolves.toBeUndefined()
+    await expect(waiting).resolves.toBe(false)
   })
 })

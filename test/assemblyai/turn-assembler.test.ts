@@ -22,9 +22,9 @@ function message(turnOrder: number, words: WordMessage[], more: Partial<TurnMess
 const two = [word('Hello', 100, 400, 'A'), word('there.', 450, 800, 'PENDING')]
 
 describe('TurnAssembler', () => {
-  it('makes a turn in stream time, with rising orders and no placeholder labels', () => {
-    const assembler = new TurnAssembler({ sessionId: 's2', offset: 60_000, firstOrder: 7, channel: 'Agent' })
-    expect(assembler.turn(message(1, two, { speaker_label: 'A', language_code: 'en' }))).toEqual([
+  it('makes a turn in stream time, without placeholder labels', () => {
+    const assembler = new TurnAssembler({ sessionId: 's2', toStream: (ms) => ms + 60_000, channel: 'Agent' })
+    expect(assembler.turn(message(8, two, { speaker_label: 'A', language_code: 'en' }))).toEqual([
       {
         sessionId: 's2',
         order: 8,
@@ -146,12 +146,12 @@ describe('TurnAssembler', () => {
     })
 
     it('is kept for a turn whose final has not come', () => {
-      const assembler = new TurnAssembler({ sessionId: 's', firstOrder: 10, offset: 500 })
+      const assembler = new TurnAssembler({ sessionId: 's', toStream: (ms) => ms + 500 })
       expect(
         assembler.revision(revision(0, [word('Hello', 100, 400, 'B'), word('there.', 450, 800, 'B')], 'B')),
       ).toEqual([])
       expect(assembler.turn(message(0, two, { speaker_label: 'A' }))).toMatchObject([
-        { order: 10, revision: 0, speaker: 'B', words: [{ speaker: 'B', start: 600 }, { speaker: 'B' }] },
+        { order: 0, revision: 0, speaker: 'B', words: [{ speaker: 'B', start: 600 }, { speaker: 'B' }] },
       ])
     })
 

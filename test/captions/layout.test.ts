@@ -29,6 +29,16 @@ describe('layoutTurn', () => {
     ])
   })
 
+  it('breaks two lines before a preposition rather than after it, and keeps them of about one length', () => {
+    const broken = (text: string) => lines(layoutTurn([makeSegment(text, 0, { speaker: 'B' })]))
+    expect(broken('I want to walk along the water and look at the birds')).toEqual([
+      ['I want to walk', 'along the water and look at the birds'],
+    ])
+    expect(broken('and we should leave early for the town wakes up')).toEqual([
+      ['and we should leave early', 'for the town wakes up'],
+    ])
+  })
+
   it('cuts where a sentence ends rather than at the limit', () => {
     const text =
       'The meeting was moved to Thursday because of the strike. Everybody has been told about it by mail except for the people in Rome'

@@ -35,6 +35,12 @@ describe('wordRuns on the 36-word example turn', () => {
 })
 
 describe('wordRuns', () => {
+  it('leaves out words in which nothing can be seen', () => {
+    const words = makeWords('A:one B:x A:two').map((word, i) => (i === 1 ? { ...word, text: ' \u200B\n' } : word))
+    expect(shown(wordRuns(makeTurn(0, '', { words })))).toBe('A:one two')
+    expect(wordRuns(makeTurn(0, '', { words: [], transcript: '\uFEFF \u200B' }))).toEqual([])
+  })
+
   it('uses the turn label for words that are not final, whatever they carry', () => {
     const words = makeWords('A:one B:two').map((word) => ({ ...word, final: false }))
     expect(shown(wordRuns(makeTurn(0, '', { words, speaker: 'C' })))).toBe('C:one two')

@@ -22,6 +22,23 @@ const recordings = '../shared/speech/azure'
 const haveRecordings = existsSync(`${recordings}/katiesteve.wav`)
 if (!haveRecordings) console.warn(`skipping the test with recorded voices: there is no ${recordings}`)
 
+describe('the parts of embeddedEngine', () => {
+  it.each([0, 159, 16.5])(
+    'refuses a detector with frames of %d samples, before it opens a recogniser',
+    async (frameSamples) => {
+      const engine = embeddedEngine({
+        voiceActivity: () => ({ frameSamples, accept: () => 0 }),
+        recogniser: () => expect.unreachable('opened a recogniser'),
+      })
+      const listener = { speechStarted() {}, turn() {}, revision() {}, failed() {} }
+      await expect(engine.open(ordinarySettings, listener)).rejects.toMatchObject({
+        code: 'INVALID_OPTION',
+        message: expect.stringContaining('frameSamples'),
+      })
+    },
+  )
+})
+
 describe.skipIf(whyNoSphinx !== undefined)('embeddedEngine', () => {
   it.each(['slt', 'awb'])('tells rms and %s apart and gets most words right', async (other) => {
     const dialogue = speakDialogue(lines.map((line, index) => [index % 2 === 0 ? 'rms' : other, line] as const))

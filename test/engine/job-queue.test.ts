@@ -19,6 +19,15 @@ describe('JobQueue', () => {
     expect(log).toEqual(['a begins', 'a ends', 'b begins', 'b ends'])
   })
 
+  it('runs a job that is added the moment the last one has ended', async () => {
+    const queue = new JobQueue(10, noError)
+    const log: number[] = []
+    for (let i = 0; i < 5; i++) await queue.add(() => void log.push(i))
+    for (let i = 5; i < 10; i++) await queue.add(async () => void log.push(i))
+    expect(log).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    await queue.close()
+  })
+
   it('has room only while what waits weighs no more than the limit', async () => {
     const queue = new JobQueue(10, noError)
     let release = (): void => {}

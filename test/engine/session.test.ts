@@ -7,7 +7,7 @@ import { ordinarySettings } from '../helpers/engine-run.ts'
 import { randoms } from './signals.ts'
 
 /**
- * The audio of these tests is a code: 0 is silence, and every other sample value is the number of the word that is
+ * The audio of these tests is a code: 0 is silence, -1 a noise that is taken for a word where it begins, and every other sample value is the number of the word that is
  * being said, so that a scripted recogniser can read back which words it was given.
  */
 interface SaidWord {
@@ -24,6 +24,7 @@ function codedAudio(words: readonly SaidWord[], ms: number): Int16Array {
 
 class ScriptedRecogniser implements Recogniser {
   heard: number[] = []
+  accepted = 0
   finished: RecognisedWord[][] = []
   partials = 0
   closed = false
@@ -37,6 +38,7 @@ class ScriptedRecogniser implements Recogniser {
     await this.gate
     if (this.fail !== undefined) throw this.fail
     this.heard.push(...samples)
+    this.accepted += samples.length
   }
   async partial(): Promise<RecognisedWord[]> {
     this.partials++
@@ -55,7 +57,7 @@ class ScriptedRecogniser implements Recogniser {
     for (let at = 0; at < this.heard.length; at += 160) {
       const text = String(this.heard[at]! || this.heard[Math.min(at + 159, this.heard.length - 1)]!)
       const last = words.at(-1)
-      if (text === '0') continue
+      if (text === '0' || (text === '-1' && at > 0)) continue
       if (last?.text === text) last.end = at / 16 + 10
       else words.push({ text, start: at / 16, end: at / 16 + 10, confidence: 0.9 })
     }
@@ -231,6 +233,43 @@ describe('EmbeddedSession', () => {
         words.map(({ id }) => String(id)),
       )
     }
+  })
+
+  it('hears little of a long noise twice, whatever is taken for a word in it', async () => {
+    const { session, recogniser, heard } = open()
+    await send(session, codedAudio([{ id: -1, start: 0, end: 60_000 }], 61_500))
+    await session.end()
+    await session.destroy()
+    expect(heard.finals.length).toBeGreaterThan(1)
+    expect(recogniser.accepted / 16).toBeLessThan(65_000)
+  })
+
+  it('makes what each speaker says in a turn a sentence, and a revision leaves the text as it was', async () => {
+    const speakers: SpeakerTracker = {
+      attribute: () => ({ words: ['A', undefined, 'B'], speaker: 'A' }),
+      revise: () => [{ order: 0, words: ['B', 'B', 'B'], speaker: 'B' }],
+    }
+    const { session, heard } = open({ formatTurns: true }, speakers)
+    const words = [1, 2, 3].map((id) => ({ id, start: id * 500, end: id * 500 + 480 }))
+    await send(session, codedAudio(words, 4000))
+    await session.end()
+    await session.destroy()
+    const [turn] = heard.finals
+    expect(turn).toMatchObject({ transcript: '1 2. 3.', speaker: 'A', formatted: true })
+    expect(turn!.words.map((word) => word.text).join(' ')).toBe(turn!.transcript)
+    expect(heard.revisions.flat().map((revision) => revision.words.map((word) => word.text))).toEqual([
+      turn!.words.map((word) => word.text),
+    ])
+  })
+
+  it('takes one call the moment another has ended', async () => {
+    const { session, heard } = open()
+    await session.write(codedAudio([{ id: 4, start: 100, end: 900 }], 900))
+    await session.forceEndpoint()
+    await session.end()
+    await session.forceEndpoint()
+    expect(heard.finals.map((turn) => turn.transcript)).toEqual(['4'])
+    await session.destroy()
   })
 
   it('loses, doubles and shifts no word, whatever is said and however it is written', async () => {

@@ -14,6 +14,8 @@ describe('isTrouble', () => {
   it('takes errors, and of the warnings only those that mean lost audio', () => {
     expect(isTrouble('[error] Error while decoding stream #0:0: Invalid data found')).toBe(true)
     expect(isTrouble('[mp3float] [error] Header missing')).toBe(true)
+    expect(isTrouble('[aist#0:0/aac] [dec:aac] [error] Error submitting packet to decoder')).toBe(true)
+    expect(isTrouble('[aist#0:0/pcm_s16le] [warning] Guessed Channel Layout: mono')).toBe(false)
     expect(isTrouble('[fatal] Stream map matches no streams.')).toBe(true)
     expect(isTrouble('[wav] [warning] Packet corrupt (stream = 0, dts = NOPTS).')).toBe(true)
     expect(isTrouble('[mp3] [warning] filesize and duration do not match (growing file?)')).toBe(true)

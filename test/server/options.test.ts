@@ -14,6 +14,7 @@ describe('resolveServerOptions', () => {
       host: '127.0.0.1',
       authentication: true,
       maxSessions: 100,
+      maxSessionsPerMinute: Infinity,
       maxSessionDuration: 10_800,
       pacing: 'off',
       maxAhead: 300,

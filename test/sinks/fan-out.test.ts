@@ -183,6 +183,10 @@ describe('fanOut', () => {
     expect(() => fanOut(process.stdout)).toThrow('target 1 of fanOut() takes bytes, not turns')
     const twice = new Slow()
     expect(() => fanOut(twice, twice)).toThrow('target 2 of fanOut() is given twice')
+    const file = path.join(directory(), 'out.srt')
+    expect(() => fanOut(srtSink(file), jsonlSink(), vttSink(file))).toThrow(
+      `target 3 of fanOut() writes to ${file} like another one; give each a file of its own`,
+    )
     for (const bad of [() => fanOut()]) expect(bad).toThrow(expect.objectContaining({ code: 'INVALID_PIPELINE' }))
   })
 })

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { Readable } from 'node:stream'
+import { Readable, Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import { describe, expect, it } from 'vitest'
 import { jsonlSink } from '../../src/sinks/jsonl.ts'
@@ -78,6 +78,18 @@ describe('jsonlSink', () => {
     // Too late to be written, and harmless.
     sink.emit('gap', { start: 0, end: 1 })
     expect(records(readFileSync(file, 'utf8'))).toHaveLength(1)
+  })
+
+  it('closes when destroyed while records of events wait behind a target that takes nothing', async () => {
+    const stuck = new Writable({ highWaterMark: 1, write() {} })
+    const sink = jsonlSink(stuck)
+    sink.write(makeTurn(0, 'A:one'))
+    await new Promise((resolve) => setImmediate(resolve))
+    for (let start = 0; start < 3; start++) sink.emit('gap', { start, end: 9 })
+    const closed = new Promise((resolve) => sink.once('close', resolve))
+    sink.destroy()
+    await closed
+    expect(stuck.destroyed).toBe(true)
   })
 
   it('leaves no file where the pipeline fails before the first turn', async () => {

@@ -1,17 +1,22 @@
-import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Turn } from '../../src/model.ts'
+import { Revisions } from '../../src/sinks/revisions.ts'
 import { srtSink } from '../../src/sinks/srt.ts'
 import { segment } from '../../src/transforms/segment.ts'
-import { makeTurn } from '../captions/example-turn.ts'
+import { makeSegment, makeTurn } from '../captions/example-turn.ts'
 import { parseSubtitles } from '../captions/parsers.ts'
 import { temporaryDirectories, TextCollector, untilFileHolds } from './temporary.ts'
 
 const directory = temporaryDirectories()
+
+afterEach(() => {
+  vi.useRealTimers()
+})
 
 describe('revisions', () => {
   const three = [makeTurn(0, 'A:one'), makeTurn(1, 'A:two'), makeTurn(2, 'A:three')]
@@ -47,6 +52,39 @@ describe('revisions', () => {
       srtSink(file, { names: false }),
     )
     expect(shown(readFileSync(file, 'utf8'))).toEqual(['one', 'three', 'four'])
+  })
+
+  it('bring a turn that was empty to its place in a file, and to the end of a stream', async () => {
+    const turns = [
+      makeTurn(0, 'A:one'),
+      makeTurn(1, '', { transcript: '', words: [] }),
+      makeTurn(2, 'A:three'),
+      makeTurn(1, 'A:two', { revision: 1 }),
+    ]
+    const file = path.join(directory(), 'out.srt')
+    await pipeline(Readable.from(turns), srtSink(file, { names: false }))
+    expect(shown(readFileSync(file, 'utf8'))).toEqual(['one', 'two', 'three'])
+    const out = new TextCollector()
+    await pipeline(Readable.from(turns), srtSink(out, { names: false }))
+    expect(shown(out.text)).toEqual(['one', 'three', 'two'])
+  })
+
+  it('reach the file while the stream goes on, about once a minute', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    const file = path.join(directory(), 'out.srt')
+    const sink = srtSink(file, { names: false })
+    sink.write(makeTurn(0, 'A:one'))
+    sink.write(makeTurn(0, 'A:One.', { revision: 1 }))
+    sink.write(makeTurn(1, 'A:two'))
+    await untilFileHolds(file, 'two')
+    expect(shown(readFileSync(file, 'utf8'))).toEqual(['one', 'two'])
+    vi.advanceTimersByTime(61_000)
+    sink.write(makeTurn(2, 'A:three'))
+    await untilFileHolds(file, 'One.')
+    await untilFileHolds(file, 'three')
+    expect(shown(readFileSync(file, 'utf8'))).toEqual(['One.', 'two', 'three'])
+    sink.end()
+    await finished(sink)
   })
 
   it('of a lower or the same number, or without a change, leave the file alone', async () => {
@@ -155,8 +193,7 @@ describe('revisions', () => {
         for (const [pick, text] of list) {
           const again = newest[pick % (newest.length + 1)]
           const order = again?.order ?? newest.length
-          // Each turn has something to show, so that a revision never moves it to the end.
-          const turn = makeTurn(order, ['A:so', ...text].join(' '), {
+          const turn = makeTurn(order, text.join(' '), {
             revision: (again?.revision ?? -1) + 1,
             start: order * 4000,
             sessionId: `session-${order >> 5}`,
@@ -180,12 +217,55 @@ describe('revisions', () => {
     sink.on('warning', (warning: { message: string }) => warnings.push(warning))
     sink.write(makeTurn(0, 'A:one'))
     await untilFileHolds(file, 'one')
-    // Without its name there is nothing to be replaced.
-    rmSync(file)
+    // Without its name it cannot be replaced, but it is not lost.
+    renameSync(file, path.join(here, 'moved.srt'))
     sink.end(makeTurn(0, 'A:One.', { revision: 1 }))
     await finished(sink)
     expect(warnings).toMatchObject([{ code: 'REVISION_NOT_APPLIED', count: 1 }])
     expect(warnings[0]?.message).toContain(`cannot write to ${file}`)
-    expect(readdirSync(here)).toEqual([])
+    expect(readdirSync(here)).toEqual(['moved.srt'])
+    expect(shown(readFileSync(path.join(here, 'moved.srt'), 'utf8'))).toEqual(['one'])
+  })
+})
+
+describe('Revisions', () => {
+  const passage = (order: number, revision = 0) => ({
+    turn: { order, revision, session: 'session-1' },
+    segments: [makeSegment(`word ${order}.${revision}`)],
+  })
+
+  it('keeps a bounded number of turns of a session that never ends, and forgets seldom', () => {
+    const revisions = new Revisions()
+    let most = 0
+    let times = 0
+    for (let order = 0; order < 50_000; order++) {
+      Object.assign(revisions.take(passage(order)) ?? {}, { cues: 1 })
+      most = Math.max(most, revisions.kept.length)
+      if (!revisions.hasOld) continue
+      revisions.forget()
+      times += 1
+    }
+    expect(most).toBeLessThanOrEqual(10_001)
+    expect(times).toBeLessThan(20)
+    // The newest can still be revised, the oldest not.
+    revisions.take(passage(49_999, 1))
+    expect(revisions.pending).toBe(true)
+    revisions.applied()
+    revisions.take(passage(0, 1))
+    expect([revisions.pending, revisions.uncorrected]).toEqual([false, 1])
+  })
+
+  it('puts interleaved segments of one turn together when the turn is revised', () => {
+    const revisions = new Revisions()
+    const part = (text: string, order: number, revision = 0) => ({
+      turn: { order, revision },
+      segments: [makeSegment(text)],
+    })
+    for (const one of [part('a', 0), part('b', 1), part('c', 0)]) expect(revisions.take(one)).toBeDefined()
+    for (const again of [part('a', 0), part('c', 0)]) expect(revisions.take(again)).toBeUndefined()
+    for (const kept of revisions.kept) (kept as { cues: number }).cues = 1
+    revisions.take({ turn: { order: 0, revision: 1 }, segments: [makeSegment('a'), makeSegment('c')] })
+    expect(revisions.kept.map((kept) => kept.segments.map(({ text }) => text))).toEqual([['a', 'c'], ['b']])
+    expect([revisions.pending, revisions.uncorrected]).toEqual([true, 2])
   })
 })

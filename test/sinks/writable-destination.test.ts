@@ -5,6 +5,7 @@ import { Readable, Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import { describe, expect, it } from 'vitest'
 import { srtSink } from '../../src/sinks/srt.ts'
+import { vttSink } from '../../src/sinks/vtt.ts'
 import { exampleTurn, makeTurn } from '../captions/example-turn.ts'
 import { parseSubtitles } from '../captions/parsers.ts'
 import { failingAfter, temporaryDirectories, TextCollector } from './temporary.ts'
@@ -90,6 +91,20 @@ describe('streams given to srtSink', () => {
     sink.destroy()
     await closed
     expect(stuck.destroyed).toBe(true)
+  })
+
+  it('that never finish do not keep a sink from being destroyed, at whatever moment of its end', async () => {
+    for (let wait = 0; wait < 40; wait++) {
+      const stuck = new Writable({ highWaterMark: 1, write() {}, final() {} })
+      const sink = vttSink(stuck, { end: wait % 4 < 2 })
+      if (wait % 2 === 0) sink.write(makeTurn(0, 'A:one'))
+      sink.end()
+      for (let i = 0; i < wait >> 1; i++) await Promise.resolve()
+      const closed = new Promise((resolve) => sink.once('close', resolve))
+      sink.destroy()
+      await closed
+      expect(stuck.listenerCount('drain')).toBe(0)
+    }
   })
 
   it('may be named pipes, which take everything and stay', async () => {

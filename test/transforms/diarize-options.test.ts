@@ -11,8 +11,15 @@ describe('resolveDiarizeOptions', () => {
       speechModel: 'universal-3-5-pro',
       encoding: 'pcm_s16le',
       speakerLabels: true,
-      pacing: 'auto',
+      sessionHeartbeat: true,
+      pace: 'auto',
+      keepAlive: 'off',
     })
+  })
+
+  it('keeps live sources alive with silence', () => {
+    expect(resolveDiarizeOptions({ live: true }).keepAlive).toBe('silence')
+    expect(resolveDiarizeOptions({ live: true, keepAlive: 'off' }).keepAlive).toBe('off')
   })
 
   it('takes undefined for absent', () => {
@@ -35,7 +42,11 @@ describe('resolveDiarizeOptions', () => {
     [{ query: { sample_rate: '8000' } }, 'query.sample_rate has an option of its own: sampleRate'],
     [{ query: { token: 'x' } }, 'query.token has an option of its own: token'],
     [{ query: { a: 1 } }, 'query.a, when given, must be a string; got 1'],
-    [{ pacing: 'fast' }, 'pacing, when given, must be'],
+    [{ pace: 'fast' }, "pace, when given, must be 'auto', 'realtime' or 'unpaced'; got 'fast'"],
+    [{ pace: 0 }, 'pace, when given, must be a number from 0.1 to 1000; got 0'],
+    [{ overlap: 60_001 }, 'overlap, when given, must be an integer from 0 to 60000 ms; got 60001'],
+    [{ retries: -1 }, 'retries, when given, must be an integer from 0 to 1000000; got -1'],
+    [{ live: 'yes' }, "live, when given, must be true or false; got 'yes'"],
     [{ catchUp: 7001 }, 'catchUp, when given, must be an integer from 0 to 7000 ms; got 7001'],
     [{ connectTimeout: 0 }, 'connectTimeout, when given, must be an integer from 100 to 120000 ms; got 0'],
     [{ signal: 'now' }, 'signal, when given, must be an AbortSignal'],

@@ -52,6 +52,22 @@ describe('layout', () => {
     ])
   })
 
+  it('does not gather segments for ever where all claim to be of one turn', async () => {
+    const stage = layout()
+    const seen: Cue[] = []
+    stage.on('data', (cue: Cue) => seen.push(cue))
+    for (let i = 0; i < 2500; i++) {
+      if (!stage.write(makeSegment(`Number ${i}.`, i * 2000)))
+        await new Promise((resolve) => stage.once('drain', resolve))
+    }
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(seen).toHaveLength(2000)
+    const end = new Promise((resolve) => stage.once('end', resolve))
+    stage.end()
+    await end
+    expect(seen.map((cue) => cue.lines[0])).toEqual(Array.from({ length: 2500 }, (_, i) => `Number ${i}.`))
+  })
+
   it('takes turns as they are, and renumbers cues', async () => {
     const ready = { index: 9, start: 30_000, end: 31_000, lines: ['Ready.'], words: [] }
     const out = await cues([makeTurn(0, 'A:Hello.'), ready])

@@ -168,7 +168,7 @@ describe('resample(), what goes out', () => {
   it('says when a WAV file is shorter than its header claims', async () => {
     const { bytes, warnings } = await through(resample(), [writeWavHeader(mono16, 1000), Buffer.alloc(600)])
     expect(bytes.length).toBe(600)
-    expect(warnings).toMatchObject([{ code: 'TRUNCATED_INPUT', bytes: 400 }])
+    expect(warnings).toMatchObject([{ code: 'INPUT_TRUNCATED', bytes: 400 }])
   })
 
   it('tells its format before anything came in', () => {

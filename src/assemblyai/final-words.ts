@@ -1,0 +1,40 @@
+import type { Turn, Word } from '../model.ts'
+
+/**
+ * How far the stream is final: the end of the last final word, and the words before it that a later session may hear
+ * again.
+ */
+export class FinalWords {
+  readonly #keepMs: number
+  #turns: Turn[] = []
+  #end = 0
+
+  /** @param keepMs - how far back words are kept, ms. */
+  constructor(keepMs: number) {
+    this.#keepMs = keepMs
+  }
+
+  /** End of the last final word in ms of the stream; 0 before the first. */
+  get end(): number {
+    return this.#end
+  }
+
+  /** The last final words, in order. */
+  get tail(): Word[] {
+    return this.#turns.flatMap((turn) => turn.words)
+  }
+
+  /** Takes in a final turn, or a revision of one. */
+  add(turn: Turn): void {
+    const index = this.#turns.findIndex(({ order }) => order === turn.order)
+    if (index >= 0) {
+      this.#turns[index] = turn
+      return
+    }
+    if (turn.revision > 0) return
+    this.#turns.push(turn)
+    this.#end = Math.max(this.#end, turn.end)
+    const oldest = this.#end - this.#keepMs
+    while (this.#turns.length > 1 && (this.#turns[0] as Turn).end < oldest) this.#turns.shift()
+  }
+}

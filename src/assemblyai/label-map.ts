@@ -1,0 +1,109 @@
+import { bestAssignment } from './assignment.ts'
+
+/** The speaker letters of one stream: `A` to `Z`, then `AA`, …, each given once. */
+export class SpeakerLetters {
+  readonly #used = new Set<string>()
+  #next = 0
+
+  /** Whether any letter has been given. */
+  get any(): boolean {
+    return this.#used.size > 0
+  }
+
+  /** Marks a letter as given. */
+  claim(letter: string): string {
+    this.#used.add(letter)
+    return letter
+  }
+
+  /** The next letter that nobody has. */
+  unused(): string {
+    let letter: string
+    do {
+      letter = letterAt(this.#next)
+      this.#next += 1
+    } while (this.#used.has(letter))
+    return this.claim(letter)
+  }
+}
+
+function letterAt(index: number): string {
+  const last = String.fromCodePoint(65 + (index % 26))
+  return index < 26 ? last : letterAt(Math.floor(index / 26) - 1) + last
+}
+
+/** One word is too little to know a voice by, unless it is long; ms. */
+const LONG_WORD_MS = 400
+/** Share of a label's votes that its letter must have. */
+const MAJORITY = 0.6
+/** As many labels and letters as the assignment can weigh; the protocol allows ten speakers. */
+const MOST = 12
+
+interface Votes {
+  ms: number
+  words: number
+}
+
+/**
+ * Whom a session's labels mean. Labels start at `A` in every session; words that this session and the ones before it
+ * both heard vote for which is which. Once a label has a letter it keeps it: a later vote must not rename somebody.
+ */
+export class LabelMap {
+  readonly #letters: SpeakerLetters
+  readonly #first: boolean
+  readonly #votes = new Map<string, Map<string, Votes>>()
+  readonly #fixed = new Map<string, string>()
+
+  /** @param first - whether this is the first session of the stream, whose labels are the letters. */
+  constructor(letters: SpeakerLetters, first: boolean) {
+    this.#letters = letters
+    this.#first = first
+  }
+
+  /** Labels and their letters so far. */
+  get mapping(): Record<string, string> {
+    return Object.fromEntries(this.#fixed)
+  }
+
+  /** A word of `ms` milliseconds that had `letter` before has `label` in this session. */
+  vote(label: string, letter: string, ms: number): void {
+    const letters = this.#votes.get(label) ?? new Map<string, Votes>()
+    this.#votes.set(label, letters)
+    const votes = letters.get(letter) ?? { ms: 0, words: 0 }
+    letters.set(letter, { ms: votes.ms + ms, words: votes.words + 1 })
+  }
+
+  /** The letter of `label`, if it has one already. */
+  known(label: string): string | undefined {
+    return this.#fixed.get(label)
+  }
+
+  /** The letter of `label`; the first call for a label fixes it. */
+  letter(label: string): string {
+    const known = this.#fixed.get(label)
+    if (known !== undefined) return known
+    const letter = this.#first ? this.#letters.claim(label) : (this.#elected(label) ?? this.#letters.unused())
+    this.#fixed.set(label, letter)
+    return letter
+  }
+
+  #elected(label: string): string | undefined {
+    const taken = new Set(this.#fixed.values())
+    const labels = [...this.#votes.keys()].filter((name) => !this.#fixed.has(name)).slice(0, MOST)
+    const candidates = new Set(labels.flatMap((name) => [...(this.#votes.get(name)?.keys() ?? [])]))
+    const letters = [...candidates].filter((letter) => !taken.has(letter)).slice(0, MOST)
+    const row = labels.indexOf(label)
+    if (row < 0 || letters.length === 0) return undefined
+    const weights = labels.map((name) => letters.map((letter) => this.#votes.get(name)?.get(letter)?.ms ?? 0))
+    const letter = letters[bestAssignment(weights)[row] ?? -1]
+    return letter !== undefined && this.#convincing(label, letter) ? letter : undefined
+  }
+
+  /** With too little evidence a label is better new than wrong. */
+  #convincing(label: string, letter: string): boolean {
+    const all = [...(this.#votes.get(label)?.values() ?? [])]
+    const votes = this.#votes.get(label)?.get(letter) ?? { ms: 0, words: 0 }
+    const total = all.reduce((sum, { ms }) => sum + ms, 0)
+    return votes.ms >= MAJORITY * total && (votes.words >= 2 || votes.ms >= LONG_WORD_MS)
+  }
+}

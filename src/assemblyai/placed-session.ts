@@ -1,0 +1,125 @@
+import type { Turn } from '../model.ts'
+import type { Feed } from './feed.ts'
+import type { BeginMessage, ServerMessage } from './messages.ts'
+import type { SessionClock } from './session-clock.ts'
+import type { SessionTurns } from './session-turns.ts'
+import type { Session, SessionEnd } from './session.ts'
+
+/** What is kept of a session that has not taken over yet; the server sends about two messages a second. */
+const MOST_HELD = 10_000
+/** How long an unformatted final waits for its formatted form. */
+const FORMATTED_WAIT_MS = 1500
+
+/** Where a {@link PlacedSession} delivers. */
+export interface PlacedSessionListener {
+  turns(turns: Turn[], placed: PlacedSession): void
+  /** Any message that is no turn. */
+  message(message: ServerMessage): void
+}
+
+/** A session that has begun, at its place in the stream. Holds its messages until it takes over. */
+export class PlacedSession {
+  readonly session: Session
+  readonly begin: BeginMessage
+  readonly clock: SessionClock
+  readonly feed: Feed
+  /** How it ended; absent while it is open. */
+  end: SessionEnd | undefined
+  /** How many of its labels its last record named; -1 before the first. */
+  announced = -1
+  /** When to open the session after it, and by when to change to that, as wall time in ms. */
+  readonly rollOver: { start: number; deadline: number }
+  readonly #listener: PlacedSessionListener
+  #held: ServerMessage[] = []
+  #turns: SessionTurns | undefined
+  #lastFinal = -1
+  #closing = false
+  #timer: NodeJS.Timeout | undefined
+
+  /** @param rollOverBefore - how long before its expiry the session after it is opened, ms. */
+  constructor(
+    session: Session,
+    begin: BeginMessage,
+    clock: SessionClock,
+    feed: Feed,
+    rollOverBefore: number,
+    listener: PlacedSessionListener,
+  ) {
+    this.session = session
+    this.begin = begin
+    this.clock = clock
+    this.feed = feed
+    this.#listener = listener
+    this.rollOver = rollOverTimes(begin, rollOverBefore)
+    session.on('message', (message) => this.#receive(message))
+    session.once('end', (end) => {
+      this.end = end
+      feed.stop()
+      clearTimeout(this.#timer)
+    })
+  }
+
+  /** Speaker labels of the session and the letters they stand for. */
+  get speakers(): Record<string, string> {
+    return this.#turns?.mapping ?? {}
+  }
+
+  /** From here on its turns are the stream's; what was held comes first. */
+  takeOver(turns: SessionTurns): void {
+    this.#turns = turns
+    for (const message of this.#held.splice(0)) this.#receive(message)
+  }
+
+  /** Another session goes on from here: it hears the open turn whole, and what this one still makes of it is not wanted. */
+  close(): void {
+    this.#closing = true
+    this.feed.stop()
+    this.session.terminate()
+  }
+
+  /** Gives out a final that waits for its formatted form. */
+  release(): void {
+    clearTimeout(this.#timer)
+    this.#deliver(this.#turns?.release() ?? [])
+  }
+
+  #receive(message: ServerMessage): void {
+    if (message.type === 'Heartbeat') this.feed.heartbeat()
+    if (!this.#turns) {
+      if (this.#held.length < MOST_HELD) this.#held.push(message)
+      return
+    }
+    switch (message.type) {
+      case 'Turn':
+        if (this.#closing && message.turn_order > this.#lastFinal) return
+        if (message.end_of_turn) this.#lastFinal = Math.max(this.#lastFinal, message.turn_order)
+        this.#deliver(this.#turns.turn(message))
+        this.#boundWait()
+        return
+      case 'SpeakerRevision':
+        this.#deliver(this.#turns.revision(message))
+        return
+      default:
+        this.#listener.message(message)
+    }
+  }
+
+  /** The formatted form of a final may never come. */
+  #boundWait(): void {
+    clearTimeout(this.#timer)
+    if (this.#turns?.holding && !this.end) this.#timer = setTimeout(() => this.release(), FORMATTED_WAIT_MS)
+  }
+
+  #deliver(turns: Turn[]): void {
+    if (turns.length > 0) this.#listener.turns(turns, this)
+  }
+}
+
+/** A session that lives only a minute cannot spend five on its end: a quarter of its life is enough. */
+function rollOverTimes(begin: BeginMessage, before: number): { start: number; deadline: number } {
+  const expiry = begin.expires_at * 1000
+  const life = expiry - Date.now()
+  if (begin.expires_at <= 0) return { start: Infinity, deadline: Infinity }
+  const margin = Math.max(0, Math.min(before, life / 4))
+  return { start: expiry - margin, deadline: expiry - margin / 4 }
+}

@@ -1,0 +1,42 @@
+/**
+ * Where a session's milliseconds lie in the stream. A session counts from its own first sample; it may begin anywhere in
+ * the stream, and silence that was sent only to close an open turn is in its time but not in the stream's.
+ */
+export class SessionClock {
+  readonly #offset: number
+  readonly #insertions: { at: number; ms: number }[] = []
+  #sent = 0
+
+  /** @param offset - ms of the stream at which the session's first sample lies. */
+  constructor(offset: number) {
+    this.#offset = offset
+  }
+
+  /** Ms of the stream at which the session began. */
+  get offset(): number {
+    return this.#offset
+  }
+
+  /** Audio of the stream has been sent. */
+  audio(ms: number): void {
+    this.#sent += ms
+  }
+
+  /** Silence that is not in the stream has been sent. */
+  silence(ms: number): void {
+    const last = this.#insertions.at(-1)
+    if (last && last.at + last.ms === this.#sent) last.ms += ms
+    else this.#insertions.push({ at: this.#sent, ms })
+    this.#sent += ms
+  }
+
+  /** Ms of the stream for ms of the session. */
+  toStream(ms: number): number {
+    let inserted = 0
+    for (const insertion of this.#insertions) {
+      if (ms <= insertion.at) break
+      inserted += Math.min(insertion.ms, ms - insertion.at)
+    }
+    return Math.round(this.#offset + ms - inserted)
+  }
+}

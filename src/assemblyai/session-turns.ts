@@ -1,0 +1,125 @@
+import type { Turn, Word } from '../model.ts'
+import type { FinalWords } from './final-words.ts'
+import type { LabelMap } from './label-map.ts'
+import type { SpeakerRevisionMessage, TurnMessage } from './messages.ts'
+import { firstNewWord, sameTime } from './splice.ts'
+import { TurnAssembler, type TurnAssemblerOptions } from './turn-assembler.ts'
+
+/** How one session's turn became a turn of the stream. */
+interface Placement {
+  /** Order in the stream. */
+  order: number
+  /** Words at its start that were final before. */
+  cut: number
+}
+
+/**
+ * One session's turns as turns of the stream: what earlier sessions had made final is cut away, orders go on rising, and
+ * labels become the letters the speakers already have.
+ */
+export class SessionTurns {
+  readonly #assembler: TurnAssembler
+  readonly #labels: LabelMap
+  readonly #nextOrder: () => number
+  readonly #placements = new Map<number, Placement>()
+  /** What was final when this session took over. */
+  readonly #before: { tail: Word[]; end: number }
+  #beyond: boolean
+
+  constructor(options: TurnAssemblerOptions, labels: LabelMap, before: FinalWords, nextOrder: () => number) {
+    this.#assembler = new TurnAssembler(options)
+    this.#labels = labels
+    this.#nextOrder = nextOrder
+    this.#before = { tail: before.tail, end: before.end }
+    this.#beyond = before.end === 0
+  }
+
+  /** Whether a final waits for its formatted form. */
+  get holding(): boolean {
+    return this.#assembler.holding
+  }
+
+  /** Labels of the session and the letters they stand for, so far. */
+  get mapping(): Record<string, string> {
+    return this.#labels.mapping
+  }
+
+  turn(message: TurnMessage): Turn[] {
+    return this.#assembler.turn(message).flatMap((turn) => this.#place(turn))
+  }
+
+  revision(message: SpeakerRevisionMessage): Turn[] {
+    return this.#assembler.revision(message).flatMap((turn) => this.#place(turn))
+  }
+
+  /** Gives up waiting for a formatted form. */
+  release(): Turn[] {
+    return this.#assembler.release().flatMap((turn) => this.#place(turn))
+  }
+
+  #place(turn: Turn): Turn[] {
+    // A revision of a turn that was cut away whole.
+    if (turn.revision > 0 && !this.#placements.has(turn.order)) return []
+    const cut = this.#cut(turn)
+    const words = turn.words.slice(cut)
+    if (turn.endOfTurn && turn.revision === 0) this.#vote(turn.words.slice(0, cut))
+    if (words.length === 0 && (cut > 0 || this.#repeated(turn))) return []
+    const placement = this.#placements.get(turn.order) ?? { order: this.#nextOrder(), cut }
+    this.#placements.set(turn.order, { ...placement, cut })
+    if (turn.endOfTurn) this.#beyond = true
+    return [{ ...this.#labelled(turn, words, cut), order: placement.order }]
+  }
+
+  /** How many words at the start of `turn` were final before this session. */
+  #cut(turn: Turn): number {
+    const placed = this.#placements.get(turn.order)
+    // The words of a final do not change any more; those of a partial do.
+    if (placed && turn.revision > 0) return Math.min(placed.cut, turn.words.length)
+    return this.#beyond ? 0 : firstNewWord(turn.words, this.#before.tail, this.#before.end)
+  }
+
+  /** Whether a turn without words lies in what was final before. */
+  #repeated(turn: Turn): boolean {
+    return !this.#beyond && turn.start < this.#before.end
+  }
+
+  #vote(words: readonly Word[]): void {
+    for (const word of words) {
+      const earlier = sameTime(word, this.#before.tail)
+      if (word.speaker === undefined || earlier?.speaker === undefined) continue
+      this.#labels.vote(word.speaker, earlier.speaker, Math.max(1, word.end - word.start))
+    }
+  }
+
+  #labelled(turn: Turn, words: readonly Word[], cut: number): Turn {
+    // A partial is too early to say who a new label is.
+    const letter = (label: string): string | undefined =>
+      turn.endOfTurn ? this.#labels.letter(label) : this.#labels.known(label)
+    const { speaker: label, ...rest } = turn
+    const named = words.map((word) => {
+      const { speaker: wordLabel, ...plain } = word
+      const name = wordLabel === undefined ? undefined : letter(wordLabel)
+      return name === undefined ? plain : { ...plain, speaker: name }
+    })
+    const speaker = cut > 0 ? mostHeard(named) : label === undefined ? undefined : letter(label)
+    return {
+      ...rest,
+      words: named,
+      ...(cut > 0 && {
+        transcript: named.map(({ text }) => text).join(' '),
+        start: (named[0] as Word).start,
+        end: Math.max(...named.map(({ end }) => end)),
+      }),
+      ...(speaker === undefined ? {} : { speaker }),
+    }
+  }
+}
+
+/** The speaker of most of the words' time. */
+function mostHeard(words: readonly Word[]): string | undefined {
+  const heard = new Map<string, number>()
+  for (const { speaker, start, end } of words) {
+    if (speaker !== undefined) heard.set(speaker, (heard.get(speaker) ?? 0) + end - start + 1)
+  }
+  return [...heard].toSorted(([, a], [, b]) => b - a)[0]?.[0]
+}

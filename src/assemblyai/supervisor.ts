@@ -1,0 +1,352 @@
+import { EventEmitter } from 'node:events'
+import { SessionError, type Warning } from '../errors.ts'
+import type { Turn } from '../model.ts'
+import { backOff } from './back-off.ts'
+import { Feed } from './feed.ts'
+import { FinalWords } from './final-words.ts'
+import { LabelMap, SpeakerLetters } from './label-map.ts'
+import type { BeginMessage, ClientMessage, ServerMessage, TerminationMessage } from './messages.ts'
+import { PlacedSession } from './placed-session.ts'
+import { ReplayBuffer } from './replay-buffer.ts'
+import { SessionClock } from './session-clock.ts'
+import { SessionTurns } from './session-turns.ts'
+import { Session, type SessionEnd } from './session.ts'
+import { StateWaiter } from './state-waiter.ts'
+import type { Gap, ReconnectingRecord, SessionChange, SupervisorOptions } from './supervisor-options.ts'
+
+/** Unsent audio that a source that can be held back may pile up while a session is open. */
+const BACKLOG_MS = 1000
+/** Most audio kept for a session that is open: the longest turn, and what follows it until it is final. */
+const OPEN_TURN_MS = 75_000
+/** How often a source that is held back is looked at again. */
+const RECHECK_MS = 1000
+/** A session that has lived this long has earned a fresh budget of retries. */
+const STABLE_MS = 30_000
+/** Overlap needs some words to be matched by beyond itself, since a turn may have begun before it. */
+const TAIL_MS = 60_000
+
+/** Events of a {@link Supervisor}. */
+export interface SupervisorEvents {
+  turn: [Turn]
+  /** A session has taken over, or one more of its labels has been matched. */
+  session: [SessionChange]
+  reconnecting: [ReconnectingRecord]
+  gap: [Gap]
+  warning: [Warning]
+  /** Any message that is no turn. */
+  message: [ServerMessage]
+}
+
+/**
+ * One stream of audio in, one stream of turns out, over as many sessions as it takes. Keeps the audio that no final word
+ * covers, sends it again where a session was lost, opens the next session before the present one expires, and joins
+ * their turns so that no word is lost or repeated and every speaker keeps the letter.
+ */
+export class Supervisor extends EventEmitter<SupervisorEvents> {
+  readonly #options: SupervisorOptions
+  readonly #buffer: ReplayBuffer
+  readonly #finals: FinalWords
+  readonly #letters = new SpeakerLetters()
+  readonly #state = new StateWaiter()
+  readonly #sessions = new Set<Session>()
+  readonly #configuration: Record<string, unknown> = {}
+  #early: ClientMessage[] = []
+  #feeds: Feed[] = []
+  /** The feed that must keep up with the source. */
+  #lead: Feed | undefined
+  #run: Promise<TerminationMessage> | undefined
+  #order = 0
+  #failures = 0
+  #everBegun = false
+  #audioEnded = false
+  #destroyed = false
+  #finalCount = 0
+  /** Ms of the stream at which the last session was lost. */
+  #awayFrom = 0
+  /** When the present session took over. */
+  #since = 0
+  /** Ms before which nothing can be lost any more. */
+  #settled = 0
+  #gap: Gap | undefined
+
+  constructor(options: SupervisorOptions) {
+    super()
+    this.#options = options
+    this.#buffer = new ReplayBuffer(options.frameMs)
+    this.#finals = new FinalWords(options.overlap + TAIL_MS)
+  }
+
+  /** Resolves or rejects when all is done; absent before the first audio. */
+  get done(): Promise<TerminationMessage> | undefined {
+    return this.#run
+  }
+
+  /** Takes one frame of audio; resolves when the next may come. */
+  async push(frame: Buffer): Promise<void> {
+    this.#buffer.push(frame)
+    if (!this.#run) {
+      this.#run = this.#supervise()
+      // Whoever asks for the outcome gets it; until then it must not count as unhandled.
+      this.#run.catch(() => {})
+    }
+    for (const feed of this.#feeds) feed.wake()
+    this.#trim()
+    const mayGoOn = (): boolean => this.#destroyed || this.#options.live || this.#roomLeft()
+    // What a server has heard grows with time alone.
+    while (!(await this.#state.until(mayGoOn, RECHECK_MS))) this.#trim()
+  }
+
+  /** No more audio: resolves when every turn is out and the last session has confirmed its end. */
+  end(): Promise<TerminationMessage> | undefined {
+    this.#audioEnded = true
+    this.#state.changed()
+    return this.#run
+  }
+
+  /** Sends a message to the sessions that are open; an update goes to all later ones as well. */
+  sendMessage(message: ClientMessage): void {
+    if (message.type === 'UpdateConfiguration') Object.assign(this.#configuration, message)
+    else if (!this.#everBegun) this.#early.push(message)
+    for (const session of this.#sessions) session.sendMessage(message)
+  }
+
+  /** Drops everything at once; resolves when no socket is left. */
+  async destroy(): Promise<void> {
+    this.#destroyed = true
+    this.#state.changed()
+    for (const feed of this.#feeds) feed.stop()
+    await Promise.all([...this.#sessions].map((session) => session.destroy()))
+    await this.#run?.catch(() => {})
+  }
+
+  async #supervise(): Promise<TerminationMessage> {
+    let current = this.#takeOver(await this.#reopen())
+    for (;;) {
+      const untilRollOver = current.rollOver.start - Date.now()
+      if (!(await this.#state.until(() => this.#over(current) || this.#sentAll(current), untilRollOver))) {
+        current = await this.#rollOver(current)
+        continue
+      }
+      const end = await this.#finish(current)
+      if (!end.error) return end.termination
+      current = this.#takeOver(await this.#reopen(this.#options.failure() ?? end.error))
+    }
+  }
+
+  /** Waits for the end of a session, asking for it where that has not happened. */
+  async #finish(current: PlacedSession): Promise<SessionEnd> {
+    if (!current.end) current.session.terminate()
+    await this.#state.until(() => current.end !== undefined)
+    current.release()
+    this.#leave(current)
+    return current.end as SessionEnd
+  }
+
+  /** Opens a session, again and again where that can help. */
+  async #reopen(lost?: Error): Promise<PlacedSession> {
+    let cause = lost
+    for (;;) {
+      if (cause) await this.#backOff(cause)
+      try {
+        return await this.#open()
+      } catch (error) {
+        cause = error as Error
+      }
+    }
+  }
+
+  /** Waits before the next attempt; throws `cause` where none is left, or none can help. */
+  async #backOff(cause: Error): Promise<void> {
+    const { retries, firstRetries } = this.#options
+    if (performance.now() - this.#since > STABLE_MS) this.#failures = 0
+    const left = (this.#everBegun ? retries : firstRetries) - this.#failures
+    if (this.#destroyed || !(cause instanceof SessionError) || !cause.retryable || left <= 0) throw cause
+    this.#failures += 1
+    const delay = Math.round(backOff(this.#failures, this.#options, cause.code === 'TOO_MANY_SESSIONS'))
+    this.emit('reconnecting', { attempt: this.#failures, delay, error: cause })
+    if (await this.#state.until(() => this.#destroyed, delay)) throw cause
+  }
+
+  /** Opens one session and begins to feed it from what no final word covers, and the overlap before that. */
+  async #open(): Promise<PlacedSession> {
+    const options = this.#options
+    const target = await options.connect()
+    if (this.#destroyed) throw new SessionError('CONNECTION_LOST', 'the stream was closed before the session began')
+    const session = new Session(target, options)
+    this.#sessions.add(session)
+    session.on('warning', (warning) => this.emit('warning', warning))
+    session.once('end', () => this.#sessions.delete(session))
+    return new Promise((resolve, reject) => {
+      // At once: the first turn may come in the same packet as Begin.
+      session.once('begin', (begin) => resolve(this.#place(session, begin)))
+      session.once('end', (end) => reject(options.failure() ?? end.error ?? new Error('the session ended')))
+    })
+  }
+
+  #place(session: Session, begin: BeginMessage): PlacedSession {
+    const { overlap, frameMs, live, keepAlive, catchUp, silentFrame, rollOverBefore } = this.#options
+    const from = Math.max(this.#buffer.first, this.#buffer.frameAt(this.#finals.end - overlap))
+    const clock = new SessionClock(this.#buffer.msAt(from))
+    const rate = this.#options.rate(begin)
+    const feedOptions = { rate, catchUp, live, silence: keepAlive, frameMs, silentFrame }
+    const feed = new Feed(session, this.#buffer, clock, from, this.#everBegun, feedOptions, () => this.#state.changed())
+    this.#feeds.push(feed)
+    if (Object.keys(this.#configuration).length > 0) session.sendMessage(this.#configuration as ClientMessage)
+    for (const message of this.#early.splice(0)) session.sendMessage(message)
+    this.#everBegun = true
+    const placed = new PlacedSession(session, begin, clock, feed, rollOverBefore, {
+      turns: (turns, from) => this.#deliver(turns, from),
+      message: (message) => this.#pass(message),
+    })
+    session.once('end', () => this.#state.changed())
+    return placed
+  }
+
+  #takeOver(next: PlacedSession): PlacedSession {
+    const { awaitFormatted, channel } = this.#options
+    if (this.#gap) this.emit('gap', this.#gap)
+    this.#settled = Math.max(this.#settled, this.#gap?.end ?? 0)
+    this.#gap = undefined
+    this.#lead = next.feed
+    this.#since = performance.now()
+    const { begin, clock } = next
+    // Later sessions are told of once it is known who their speakers are.
+    if (this.#finals.end === 0) this.#announce(next)
+    next.takeOver(
+      new SessionTurns(
+        {
+          sessionId: begin.id,
+          toStream: (ms) => clock.toStream(ms),
+          awaitFormatted,
+          ...(channel === undefined ? {} : { channel }),
+        },
+        new LabelMap(this.#letters, !this.#letters.any),
+        this.#finals,
+        () => this.#order++,
+      ),
+    )
+    return next
+  }
+
+  /** Opens the next session beside the present one, and changes over at the end of a turn, or at the deadline. */
+  async #rollOver(current: PlacedSession): Promise<PlacedSession> {
+    const done = (): boolean => this.#over(current) || this.#sentAll(current)
+    let next: PlacedSession
+    try {
+      next = await this.#open()
+    } catch (error) {
+      if (this.#destroyed) throw error
+      const message = `the next session could not be opened in time: ${(error as Error).message}`
+      this.emit('warning', { code: 'ROLL_OVER_FAILED', message, error })
+      // The present session goes on to its end, which then is a loss like any other.
+      await this.#state.until(done)
+      return current
+    }
+    const left = (): number => current.rollOver.deadline - Date.now()
+    const gone = (): boolean => done() || next.end !== undefined
+    await this.#state.until(() => gone() || next.feed.cursor >= current.feed.cursor, left())
+    const finals = this.#finalCount
+    await this.#state.until(() => gone() || this.#finalCount > finals, left())
+    if (next.end || (this.#sentAll(current) && !this.#over(current))) {
+      // Not needed, or gone already.
+      next.close()
+      this.#leave(next)
+      await this.#state.until(done)
+      return current
+    }
+    this.#lead = next.feed
+    if (!this.#over(current)) current.close()
+    await this.#state.until(() => current.end !== undefined)
+    current.release()
+    this.#leave(current)
+    return this.#takeOver(next)
+  }
+
+  #deliver(turns: Turn[], placed: PlacedSession): void {
+    for (const turn of turns) {
+      if (!turn.endOfTurn) continue
+      this.#finals.add(turn)
+      if (turn.revision === 0) this.#finalCount += 1
+      this.#failures = 0
+    }
+    const known = Object.keys(placed.speakers).length
+    if (placed.announced < 0 || (placed.clock.offset > 0 && known > placed.announced)) this.#announce(placed)
+    for (const turn of turns) this.emit('turn', turn)
+    this.#trim()
+    this.#state.changed()
+  }
+
+  #pass(message: ServerMessage): void {
+    // A heartbeat may make room.
+    if (message.type === 'Heartbeat') {
+      this.#trim()
+      this.#state.changed()
+    }
+    this.emit('message', message)
+  }
+
+  #announce(placed: PlacedSession): void {
+    const { begin, clock, speakers } = placed
+    placed.announced = Object.keys(speakers).length
+    this.emit('session', { begin, offset: clock.offset, speakers })
+  }
+
+  #leave(placed: PlacedSession): void {
+    this.#feeds = this.#feeds.filter((feed) => feed !== placed.feed)
+    if (this.#lead === placed.feed) {
+      this.#lead = undefined
+      this.#awayFrom = this.#buffer.msAt(this.#buffer.next)
+    }
+    this.#trim()
+  }
+
+  #over(placed: PlacedSession): boolean {
+    return placed.end !== undefined || this.#destroyed
+  }
+
+  #sentAll(placed: PlacedSession): boolean {
+    return this.#audioEnded && placed.feed.drained
+  }
+
+  #roomLeft(): boolean {
+    const { frameMs, maxReplay } = this.#options
+    if (!this.#lead) return this.#awayMs() < (this.#everBegun ? maxReplay : Math.min(maxReplay, BACKLOG_MS))
+    // The session may be dead: what it has not made final must still be there then.
+    return this.#unsettledMs() < OPEN_TURN_MS && (this.#buffer.next - this.#lead.cursor) * frameMs < BACKLOG_MS
+  }
+
+  /** Ms of audio that came since the last session was lost. */
+  #awayMs(): number {
+    return this.#buffer.msAt(this.#buffer.next) - this.#awayFrom
+  }
+
+  /** First ms of the stream that would be lost if it were dropped now. */
+  get #unsettledFrom(): number {
+    return Math.max(this.#settled, this.#finals.end)
+  }
+
+  #unsettledMs(): number {
+    return this.#buffer.msAt(this.#buffer.next) - this.#unsettledFrom
+  }
+
+  /** Forgets the audio that is not needed any more, and, where a live source goes on without a session, the oldest. */
+  #trim(): void {
+    const { overlap, maxReplay, frameMs, live } = this.#options
+    const buffer = this.#buffer
+    const sent = Math.min(...this.#feeds.map((feed) => feed.cursor))
+    buffer.dropBefore(Math.min(sent, buffer.frameAt(this.#finals.end - overlap)))
+    const from = this.#unsettledFrom
+    if (this.#lead) {
+      const excess = this.#unsettledMs() - OPEN_TURN_MS
+      if (excess < 0) return
+      // Heard, and still no final word: it was silence. One frame more makes room for the next.
+      const silent = Math.min(sent, Math.ceil((from + excess) / frameMs) + 1, this.#lead.heard)
+      buffer.dropBefore(silent)
+      this.#settled = Math.max(this.#settled, buffer.msAt(silent))
+    } else if (live && this.#awayMs() > maxReplay) {
+      const first = Math.ceil((from + this.#awayMs() - maxReplay) / frameMs)
+      buffer.dropBefore(first)
+      this.#gap = { start: from, end: buffer.msAt(first) }
+    }
+  }
+}

@@ -1,0 +1,114 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  seededRandom,
+  TONE_WORD_MS,
+  toneAudio,
+  toneNumber,
+  toneScript,
+  toneSpeech,
+  toneText,
+  type ToneScriptOptions,
+} from '../../src/testing/index.ts'
+
+describe('toneAudio', () => {
+  const script = toneScript({ seed: 5, duration: 20_000 })
+  const whole = toneAudio(script)
+
+  it('speaks each word at its millisecond, and is silent between', () => {
+    const pcm = toneAudio([{ word: 9, speaker: 3, start: 101 }], { to: 400 })
+    const word = toneSpeech(9, 3)
+    expect(pcm.length).toBe(400 * 32)
+    expect(pcm.subarray(101 * 32, 341 * 32)).toEqual(Buffer.from(word.buffer))
+    expect(pcm.subarray(0, 101 * 32).every((byte) => byte === 0)).toBe(true)
+    expect(pcm.subarray(341 * 32).every((byte) => byte === 0)).toBe(true)
+  })
+
+  it('lasts a second longer than its last word', () => {
+    expect(whole.length).toBe((script.at(-1)!.start + TONE_WORD_MS + 1000) * 32)
+    expect(toneAudio([]).length).toBe(1000 * 32)
+  })
+
+  it('makes any window as it is in the whole', () => {
+    fc.assert(
+      fc.property(fc.nat(20_000), fc.nat(3000), (from, length) => {
+        const to = Math.min(from + length, whole.length / 32)
+        const start = Math.min(from, to)
+        expect(toneAudio(script, { from: start, to }).equals(whole.subarray(start * 32, to * 32))).toBe(true)
+      }),
+    )
+  })
+
+  it('refuses words that overlap, come out of order, or are none', () => {
+    const close = [
+      { word: 1, speaker: 0, start: 0 },
+      { word: 2, speaker: 0, start: 259 },
+    ]
+    expect(() => toneAudio(close)).toThrow(RangeError)
+    expect(() => toneAudio(close.toReversed())).toThrow(RangeError)
+    expect(() => toneAudio([{ word: 1, speaker: 0, start: 0.5 }], { to: 500 })).toThrow(/^start/)
+    expect(() => toneAudio([], { from: 10, to: 9 })).toThrow(/^to/)
+    expect(() => toneSpeech(16_777_216, 0)).toThrow(/^word, when given, must be an integer from 0 to 16777215/)
+    expect(() => toneSpeech(0, 10)).toThrow(/^speaker/)
+  })
+})
+
+describe('toneText', () => {
+  it('is read by toneNumber, which reads nothing else', () => {
+    for (const word of [0, 7, 123, 16_777_215]) expect(toneNumber(toneText(word))).toBe(word)
+    for (const text of ['', 'w', 'w01', 'W1', 'w1.', 'w-1', 'xw1']) expect(toneNumber(text)).toBeUndefined()
+  })
+})
+
+describe('toneScript', () => {
+  it('keeps to its ranges, counts its words and ends in time', () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.integer({ min: 1, max: 10 }), (seed, speakers) => {
+        const words = toneScript({
+          seed,
+          speakers,
+          duration: 60_000,
+          firstWord: 100,
+          wordGap: [50, 80],
+          turnGap: [900, 950],
+        })
+        expect(words.map(({ word }) => word)).toEqual(words.map((_, index) => 100 + index))
+        expect(words.every(({ speaker }) => speaker >= 0 && speaker < speakers)).toBe(true)
+        expect(words.at(-1)!.start + TONE_WORD_MS).toBeLessThanOrEqual(60_000)
+        words.slice(1).forEach(({ start, speaker }, index) => {
+          const before = words[index]!
+          const gap = start - before.start - TONE_WORD_MS
+          expect((gap >= 50 && gap <= 80 && speaker === before.speaker) || (gap >= 900 && gap <= 950)).toBe(true)
+        })
+      }),
+    )
+  })
+
+  it('depends on its seed alone', () => {
+    const draw = (seed: number) => toneScript({ seed, duration: 30_000 })
+    expect(draw(1)).toEqual(draw(1))
+    expect(draw(1)).not.toEqual(draw(2))
+    expect(toneScript({ seed: 1, duration: 100 })).toEqual([])
+  })
+
+  it.each([
+    [{ seed: 0.5, duration: 1 }, /^seed/],
+    [{ seed: 1 }, /^duration/],
+    [{ seed: 1, duration: 1, speakers: 11 }, /^speakers/],
+    [{ seed: 1, duration: 1, wordGap: [10, 30] }, /^wordGap, when given, must be two integers of at least 20/],
+    [{ seed: 1, duration: 1, turnWords: [5, 4] }, /^turnWords/],
+    [{ seed: 1, duration: 1, gap: 3 }, /no option gap/],
+  ])('refuses %j', (options, expected) => {
+    expect(() => toneScript(options as unknown as ToneScriptOptions)).toThrow(expected)
+  })
+})
+
+describe('seededRandom', () => {
+  it('draws evenly from [0, 1)', () => {
+    const random = seededRandom(42)
+    const counts = Array.from({ length: 10 }, () => 0)
+    for (let drawn = 0; drawn < 10_000; drawn++) counts[Math.floor(random() * 10)]!++
+    expect(counts.length).toBe(10)
+    expect(counts.every((count) => count > 850 && count < 1150)).toBe(true)
+  })
+})
