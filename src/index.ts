@@ -19,7 +19,7 @@ export { srtSink, type SrtSinkOptions } from './sinks/srt.ts'
 export { vttSink, type VttSinkOptions } from './sinks/vtt.ts'
 export { jsonlSink, type JsonlSinkOptions } from './sinks/jsonl.ts'
 export { fanOut } from './sinks/fan-out.ts'
-export { run, type Progress, type RunOptions, type Source, type Stage } from './run.ts'
+export { run, type Progress, type RunOptions, type RunSummary, type Source, type Stage } from './run.ts'
 export type * from './engine/engine.ts'
 export { isCue, isSegment, isTurn, type Captionable, type Cue, type Segment, type Turn, type Word } from './model.ts'
 export {

@@ -14,16 +14,35 @@ export interface Progress {
   elapsedSeconds: number
 }
 
+/** What a pipeline has done, said once it is complete. */
+export interface RunSummary {
+  /** Seconds of audio done. */
+  seconds: number
+  /** Final turns. */
+  turns: number
+  /** Labels of the speakers, in order of appearance. */
+  speakers: string[]
+  /** Audio that no session heard, each from `start` to `end` in ms of the stream; empty where nothing is missing. */
+  gaps: { start: number; end: number }[]
+  /** Attempts to open a session again. */
+  reconnects: number
+  /** Seconds the pipeline took. */
+  elapsedSeconds: number
+}
+
 /** Reports come no more often than this, but for the last. */
 const INTERVAL_MS = 250
 
-/** Tells a listener what the stages say in their `progress` events. */
+/** Tells a listener what the stages say in their `progress` events, and sums up what they did. */
 export class ProgressReporter {
   readonly #listener: ((progress: Progress) => unknown) | undefined
   readonly #fail: (error: Error) => void
   readonly #began = performance.now()
   readonly #tidy: (() => void)[] = []
   #latest = { audioMs: 0, turns: 0, speakers: [] as string[] }
+  /** Stages pass gaps on downstream, so one gap is heard several times. */
+  readonly #gaps = new Set<{ start: number; end: number }>()
+  #reconnects = 0
   #reported = -Infinity
   /** The report that the listener is busy with. */
   #busy: Promise<void> | undefined
@@ -37,9 +56,8 @@ export class ProgressReporter {
     this.#fail = fail
   }
 
-  /** Listens to the `progress` events of `stage`. */
+  /** Listens to the `progress`, `gap` and `reconnecting` events of `stage`. */
   follow(stage: EventEmitter): void {
-    if (this.#listener === undefined) return
     const onProgress = (facts: Partial<{ audioMs: number; turns: number; speakers: string[] }>) => {
       this.#latest = { ...this.#latest, ...facts }
       const now = performance.now()
@@ -51,15 +69,29 @@ export class ProgressReporter {
         (error: unknown) => this.#fail(toError(error)),
       )
     }
-    stage.on('progress', onProgress)
-    this.#tidy.push(() => stage.off('progress', onProgress))
+    const onGap = (gap: { start: number; end: number }): void => void this.#gaps.add(gap)
+    const onReconnecting = (): void => void (this.#reconnects += 1)
+    const listeners = { progress: onProgress, gap: onGap, reconnecting: onReconnecting }
+    for (const [event, listener] of Object.entries(listeners)) {
+      stage.on(event, listener)
+      this.#tidy.push(() => stage.off(event, listener))
+    }
   }
 
-  /** Gives the last report, once the one before is done; rejects with what the listener throws. */
-  async finish(): Promise<void> {
+  /** Gives the last report, once the one before is done, and then the sum; rejects with what the listener throws. */
+  async finish(): Promise<RunSummary> {
     this.stop()
     await this.#busy
     await this.#report()
+    const { audioMs, turns, speakers } = this.#latest
+    return {
+      seconds: audioMs / 1000,
+      turns,
+      speakers: [...speakers],
+      gaps: [...this.#gaps],
+      reconnects: this.#reconnects,
+      elapsedSeconds: (performance.now() - this.#began) / 1000,
+    }
   }
 
   /** Listens no longer. */

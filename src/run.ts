@@ -4,10 +4,10 @@ import { pipeline } from 'node:stream/promises'
 import { ConfigurationError } from './errors.ts'
 import { IterableSource } from './iterable-source.ts'
 import { checkKnown, checkSignal, invalidOption } from './options.ts'
-import { ProgressReporter, type Progress } from './progress.ts'
+import { ProgressReporter, type Progress, type RunSummary } from './progress.ts'
 import { within } from './within.ts'
 
-export type { Progress } from './progress.ts'
+export type { Progress, RunSummary } from './progress.ts'
 
 /** Options of {@link run}. */
 export interface RunOptions {
@@ -40,10 +40,11 @@ const CLOSE_WAIT_MS = 10_000
  * ```
  *
  * @param stages - a source, any number of Transforms, and a Writable; then, where needed, the {@link RunOptions}.
+ * @returns what was done, and which milliseconds are missing.
  * @throws (rejects with) {@link ConfigurationError} `INVALID_PIPELINE` where the stages do not fit together; else with
  * the error of the stage that failed.
  */
-export async function run(...stages: [Source, ...Stage[]] | [Source, ...Stage[], RunOptions]): Promise<void> {
+export async function run(...stages: [Source, ...Stage[]] | [Source, ...Stage[], RunOptions]): Promise<RunSummary> {
   const { parts, options } = separate(stages)
   let streams = parts.filter(isStream)
   let reporter: ProgressReporter | undefined
@@ -63,7 +64,7 @@ export async function run(...stages: [Source, ...Stage[]] | [Source, ...Stage[],
     } finally {
       await within(CLOSE_WAIT_MS, Promise.all(closed))
     }
-    await reporter.finish()
+    return await reporter.finish()
   } finally {
     reporter?.stop()
     destroyAll(streams)
