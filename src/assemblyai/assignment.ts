@@ -30,7 +30,7 @@ export function bestAssignment(weights: readonly (readonly number[])[]): number[
     choices.push(choice)
   }
   let set = best.indexOf(Math.max(...best))
-  const assigned = new Array<number>(weights.length).fill(-1)
+  const assigned = weights.map(() => -1)
   for (let row = weights.length - 1; row >= 0; row -= 1) {
     const column = choices[row]?.[set] ?? -1
     assigned[row] = column

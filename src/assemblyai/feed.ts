@@ -57,7 +57,7 @@ export class Feed {
   /**
    * @param from - number of the first frame to send.
    * @param replay - whether what is kept goes first, as a burst.
-   * @param moved - called whenever the cursor has moved.
+   * @param moved - called with the cursor whenever it has moved.
    */
   constructor(
     session: Session,
@@ -66,7 +66,7 @@ export class Feed {
     from: number,
     replay: boolean,
     options: FeedOptions,
-    moved: () => void,
+    moved: (cursor: number) => void,
   ) {
     this.#session = session
     this.#buffer = buffer
@@ -116,7 +116,7 @@ export class Feed {
     this.#wake?.()
   }
 
-  async #run(moved: () => void): Promise<void> {
+  async #run(moved: (cursor: number) => void): Promise<void> {
     while (!this.#stopped) {
       const frame = this.#buffer.get(this.#cursor)
       if (frame === undefined) {
@@ -129,7 +129,7 @@ export class Feed {
       this.#clock.audio(this.#options.frameMs)
       this.#cursor += 1
       this.#mark()
-      moved()
+      moved(this.#cursor)
     }
   }
 

@@ -24,8 +24,17 @@ export class FinalWords {
     return this.#turns.flatMap((turn) => turn.words)
   }
 
-  /** Takes in a final turn, or a revision of one. */
-  add(turn: Turn): void {
+  /** Whether there is any final turn. */
+  get any(): boolean {
+    return this.#turns.length > 0
+  }
+
+  /**
+   * Takes in a final turn, or a revision of one.
+   *
+   * @param heard - ms of the stream up to which the session has heard; a turn cannot make more than that final.
+   */
+  add(turn: Turn, heard = Infinity): void {
     const index = this.#turns.findIndex(({ order }) => order === turn.order)
     if (index >= 0) {
       this.#turns[index] = turn
@@ -33,7 +42,7 @@ export class FinalWords {
     }
     if (turn.revision > 0) return
     this.#turns.push(turn)
-    this.#end = Math.max(this.#end, turn.end)
+    this.#end = Math.max(this.#end, Math.min(turn.end, heard))
     const oldest = this.#end - this.#keepMs
     while (this.#turns.length > 1 && (this.#turns[0] as Turn).end < oldest) this.#turns.shift()
   }

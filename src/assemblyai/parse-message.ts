@@ -59,6 +59,7 @@ function checked(type: ServerMessage['type'], value: Record<string, unknown>): P
         end_of_turn_confidence: finite(value['end_of_turn_confidence']),
         transcript: string(value['transcript']),
         words: words(value['words']),
+        language_code: typeof value['language_code'] === 'string' ? value['language_code'] : null,
       })
     case 'SpeakerRevision':
       return message({ type, revisions: list(value['revisions']).flatMap(revision) })

@@ -51,7 +51,11 @@ export class PlacedSession {
     this.feed = feed
     this.#listener = listener
     this.rollOver = rollOverTimes(begin, rollOverBefore)
-    session.on('message', (message) => this.#receive(message))
+    session.on('message', (message) => {
+      // When it comes: one that is held says nothing of audio sent since.
+      if (message.type === 'Heartbeat') feed.heartbeat()
+      this.#receive(message)
+    })
     session.once('end', (end) => {
       this.end = end
       feed.stop()
@@ -84,7 +88,6 @@ export class PlacedSession {
   }
 
   #receive(message: ServerMessage): void {
-    if (message.type === 'Heartbeat') this.feed.heartbeat()
     if (!this.#turns) {
       if (this.#held.length < MOST_HELD) this.#held.push(message)
       return

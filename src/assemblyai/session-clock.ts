@@ -17,6 +17,11 @@ export class SessionClock {
     return this.#offset
   }
 
+  /** Ms of the stream up to which the session has heard. */
+  get heard(): number {
+    return this.toStream(this.#sent)
+  }
+
   /** Audio of the stream has been sent. */
   audio(ms: number): void {
     this.#sent += ms

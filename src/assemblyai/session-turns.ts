@@ -31,7 +31,7 @@ export class SessionTurns {
     this.#labels = labels
     this.#nextOrder = nextOrder
     this.#before = { tail: before.tail, end: before.end }
-    this.#beyond = before.end === 0
+    this.#beyond = !before.any
   }
 
   /** Whether a final waits for its formatted form. */
@@ -80,7 +80,7 @@ export class SessionTurns {
 
   /** Whether a turn without words lies in what was final before. */
   #repeated(turn: Turn): boolean {
-    return !this.#beyond && turn.start < this.#before.end
+    return !this.#beyond && turn.start <= this.#before.end
   }
 
   #vote(words: readonly Word[]): void {

@@ -7,17 +7,13 @@ import { FinalWords } from './final-words.ts'
 import { LabelMap, SpeakerLetters } from './label-map.ts'
 import type { BeginMessage, ClientMessage, ServerMessage, TerminationMessage } from './messages.ts'
 import { PlacedSession } from './placed-session.ts'
-import { ReplayBuffer } from './replay-buffer.ts'
+import { KeptAudio } from './kept-audio.ts'
 import { SessionClock } from './session-clock.ts'
 import { SessionTurns } from './session-turns.ts'
 import { Session, type SessionEnd } from './session.ts'
 import { StateWaiter } from './state-waiter.ts'
 import type { Gap, ReconnectingRecord, SessionChange, SupervisorOptions } from './supervisor-options.ts'
 
-/** Unsent audio that a source that can be held back may pile up while a session is open. */
-const BACKLOG_MS = 1000
-/** Most audio kept for a session that is open: the longest turn, and what follows it until it is final. */
-const OPEN_TURN_MS = 75_000
 /** How often a source that is held back is looked at again. */
 const RECHECK_MS = 1000
 /** A session that has lived this long has earned a fresh budget of retries. */
@@ -44,36 +40,34 @@ export interface SupervisorEvents {
  */
 export class Supervisor extends EventEmitter<SupervisorEvents> {
   readonly #options: SupervisorOptions
-  readonly #buffer: ReplayBuffer
+  readonly #audio: KeptAudio
   readonly #finals: FinalWords
   readonly #letters = new SpeakerLetters()
   readonly #state = new StateWaiter()
   readonly #sessions = new Set<Session>()
   readonly #configuration: Record<string, unknown> = {}
-  #early: ClientMessage[] = []
+  /** Asked for before there was a session. */
+  #early: ClientMessage | undefined
   #feeds: Feed[] = []
   /** The feed that must keep up with the source. */
   #lead: Feed | undefined
   #run: Promise<TerminationMessage> | undefined
   #order = 0
+  /** Frames of the stream that some session has been sent. */
+  #sent = 0
   #failures = 0
   #everBegun = false
   #audioEnded = false
   #destroyed = false
   #finalCount = 0
-  /** Ms of the stream at which the last session was lost. */
-  #awayFrom = 0
   /** When the present session took over. */
   #since = 0
-  /** Ms before which nothing can be lost any more. */
-  #settled = 0
-  #gap: Gap | undefined
 
   constructor(options: SupervisorOptions) {
     super()
     this.#options = options
-    this.#buffer = new ReplayBuffer(options.frameMs)
     this.#finals = new FinalWords(options.overlap + TAIL_MS)
+    this.#audio = new KeptAudio(options, this.#finals)
   }
 
   /** Resolves or rejects when all is done; absent before the first audio. */
@@ -81,19 +75,23 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     return this.#run
   }
 
+  /** Ms of the stream that some session has been sent. */
+  get sentMs(): number {
+    return this.#audio.frames.msAt(this.#sent)
+  }
+
   /** Takes one frame of audio; resolves when the next may come. */
   async push(frame: Buffer): Promise<void> {
-    this.#buffer.push(frame)
+    this.#audio.frames.push(frame)
     if (!this.#run) {
       this.#run = this.#supervise()
       // Whoever asks for the outcome gets it; until then it must not count as unhandled.
       this.#run.catch(() => {})
     }
     for (const feed of this.#feeds) feed.wake()
-    this.#trim()
-    const mayGoOn = (): boolean => this.#destroyed || this.#options.live || this.#roomLeft()
+    this.#audio.trim()
     // What a server has heard grows with time alone.
-    while (!(await this.#state.until(mayGoOn, RECHECK_MS))) this.#trim()
+    while (!(await this.#state.until(() => this.#destroyed || this.#audio.room, RECHECK_MS))) this.#audio.trim()
   }
 
   /** No more audio: resolves when every turn is out and the last session has confirmed its end. */
@@ -106,7 +104,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   /** Sends a message to the sessions that are open; an update goes to all later ones as well. */
   sendMessage(message: ClientMessage): void {
     if (message.type === 'UpdateConfiguration') Object.assign(this.#configuration, message)
-    else if (!this.#everBegun) this.#early.push(message)
+    else if (!this.#everBegun) this.#early = message
     for (const session of this.#sessions) session.sendMessage(message)
   }
 
@@ -116,7 +114,6 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#state.changed()
     for (const feed of this.#feeds) feed.stop()
     await Promise.all([...this.#sessions].map((session) => session.destroy()))
-    await this.#run?.catch(() => {})
   }
 
   async #supervise(): Promise<TerminationMessage> {
@@ -158,7 +155,6 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   /** Waits before the next attempt; throws `cause` where none is left, or none can help. */
   async #backOff(cause: Error): Promise<void> {
     const { retries, firstRetries } = this.#options
-    if (performance.now() - this.#since > STABLE_MS) this.#failures = 0
     const left = (this.#everBegun ? retries : firstRetries) - this.#failures
     if (this.#destroyed || !(cause instanceof SessionError) || !cause.retryable || left <= 0) throw cause
     this.#failures += 1
@@ -184,15 +180,16 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   }
 
   #place(session: Session, begin: BeginMessage): PlacedSession {
-    const { overlap, frameMs, live, keepAlive, catchUp, silentFrame, rollOverBefore } = this.#options
-    const from = Math.max(this.#buffer.first, this.#buffer.frameAt(this.#finals.end - overlap))
-    const clock = new SessionClock(this.#buffer.msAt(from))
+    const { frameMs, live, keepAlive, catchUp, silentFrame, rollOverBefore } = this.#options
+    const { from, frames } = this.#audio
+    const clock = new SessionClock(frames.msAt(from))
     const rate = this.#options.rate(begin)
     const feedOptions = { rate, catchUp, live, silence: keepAlive, frameMs, silentFrame }
-    const feed = new Feed(session, this.#buffer, clock, from, this.#everBegun, feedOptions, () => this.#state.changed())
-    this.#feeds.push(feed)
+    const feed = new Feed(session, frames, clock, from, this.#everBegun, feedOptions, (cursor) => this.#moved(cursor))
+    this.#read([...this.#feeds, feed], this.#lead)
     if (Object.keys(this.#configuration).length > 0) session.sendMessage(this.#configuration as ClientMessage)
-    for (const message of this.#early.splice(0)) session.sendMessage(message)
+    if (this.#early) session.sendMessage(this.#early)
+    this.#early = undefined
     this.#everBegun = true
     const placed = new PlacedSession(session, begin, clock, feed, rollOverBefore, {
       turns: (turns, from) => this.#deliver(turns, from),
@@ -204,10 +201,9 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   #takeOver(next: PlacedSession): PlacedSession {
     const { awaitFormatted, channel } = this.#options
-    if (this.#gap) this.emit('gap', this.#gap)
-    this.#settled = Math.max(this.#settled, this.#gap?.end ?? 0)
-    this.#gap = undefined
-    this.#lead = next.feed
+    const gap = this.#audio.takeGap()
+    if (gap) this.emit('gap', gap)
+    this.#read(this.#feeds, next.feed)
     this.#since = performance.now()
     const { begin, clock } = next
     // Later sessions are told of once it is known who their speakers are.
@@ -254,7 +250,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       await this.#state.until(done)
       return current
     }
-    this.#lead = next.feed
+    this.#read(this.#feeds, next.feed)
     if (!this.#over(current)) current.close()
     await this.#state.until(() => current.end !== undefined)
     current.release()
@@ -263,26 +259,33 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   }
 
   #deliver(turns: Turn[], placed: PlacedSession): void {
+    const end = this.#finals.end
     for (const turn of turns) {
       if (!turn.endOfTurn) continue
-      this.#finals.add(turn)
+      this.#finals.add(turn, placed.clock.heard)
       if (turn.revision === 0) this.#finalCount += 1
-      this.#failures = 0
     }
+    // A server that fails the same way each time may send the same final each time.
+    if (this.#finals.end > end) this.#failures = 0
     const known = Object.keys(placed.speakers).length
     if (placed.announced < 0 || (placed.clock.offset > 0 && known > placed.announced)) this.#announce(placed)
     for (const turn of turns) this.emit('turn', turn)
-    this.#trim()
+    this.#audio.trim()
     this.#state.changed()
   }
 
   #pass(message: ServerMessage): void {
     // A heartbeat may make room.
     if (message.type === 'Heartbeat') {
-      this.#trim()
+      this.#audio.trim()
       this.#state.changed()
     }
     this.emit('message', message)
+  }
+
+  #moved(cursor: number): void {
+    this.#sent = Math.max(this.#sent, cursor)
+    this.#state.changed()
   }
 
   #announce(placed: PlacedSession): void {
@@ -292,12 +295,18 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   }
 
   #leave(placed: PlacedSession): void {
-    this.#feeds = this.#feeds.filter((feed) => feed !== placed.feed)
-    if (this.#lead === placed.feed) {
-      this.#lead = undefined
-      this.#awayFrom = this.#buffer.msAt(this.#buffer.next)
-    }
-    this.#trim()
+    if (performance.now() - this.#since > STABLE_MS) this.#failures = 0
+    this.#read(
+      this.#feeds.filter((feed) => feed !== placed.feed),
+      this.#lead === placed.feed ? undefined : this.#lead,
+    )
+  }
+
+  #read(feeds: Feed[], lead: Feed | undefined): void {
+    this.#feeds = feeds
+    this.#lead = lead
+    this.#audio.readBy(feeds, lead)
+    this.#state.changed()
   }
 
   #over(placed: PlacedSession): boolean {
@@ -306,47 +315,5 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   #sentAll(placed: PlacedSession): boolean {
     return this.#audioEnded && placed.feed.drained
-  }
-
-  #roomLeft(): boolean {
-    const { frameMs, maxReplay } = this.#options
-    if (!this.#lead) return this.#awayMs() < (this.#everBegun ? maxReplay : Math.min(maxReplay, BACKLOG_MS))
-    // The session may be dead: what it has not made final must still be there then.
-    return this.#unsettledMs() < OPEN_TURN_MS && (this.#buffer.next - this.#lead.cursor) * frameMs < BACKLOG_MS
-  }
-
-  /** Ms of audio that came since the last session was lost. */
-  #awayMs(): number {
-    return this.#buffer.msAt(this.#buffer.next) - this.#awayFrom
-  }
-
-  /** First ms of the stream that would be lost if it were dropped now. */
-  get #unsettledFrom(): number {
-    return Math.max(this.#settled, this.#finals.end)
-  }
-
-  #unsettledMs(): number {
-    return this.#buffer.msAt(this.#buffer.next) - this.#unsettledFrom
-  }
-
-  /** Forgets the audio that is not needed any more, and, where a live source goes on without a session, the oldest. */
-  #trim(): void {
-    const { overlap, maxReplay, frameMs, live } = this.#options
-    const buffer = this.#buffer
-    const sent = Math.min(...this.#feeds.map((feed) => feed.cursor))
-    buffer.dropBefore(Math.min(sent, buffer.frameAt(this.#finals.end - overlap)))
-    const from = this.#unsettledFrom
-    if (this.#lead) {
-      const excess = this.#unsettledMs() - OPEN_TURN_MS
-      if (excess < 0) return
-      // Heard, and still no final word: it was silence. One frame more makes room for the next.
-      const silent = Math.min(sent, Math.ceil((from + excess) / frameMs) + 1, this.#lead.heard)
-      buffer.dropBefore(silent)
-      this.#settled = Math.max(this.#settled, buffer.msAt(silent))
-    } else if (live && this.#awayMs() > maxReplay) {
-      const first = Math.ceil((from + this.#awayMs() - maxReplay) / frameMs)
-      buffer.dropBefore(first)
-      this.#gap = { start: from, end: buffer.msAt(first) }
-    }
   }
 }

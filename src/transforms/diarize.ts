@@ -46,7 +46,6 @@ class DiarizeStream extends Duplex {
   #supervisor: Supervisor | undefined
   #wanted: (() => void) | undefined
   #full = false
-  #audioMs = 0
   #reportedMs = 0
   #turns = 0
   readonly #speakers = new Set<string>()
@@ -111,8 +110,7 @@ class DiarizeStream extends Duplex {
     if (this.#full) await new Promise<void>((resolve) => (this.#wanted = resolve))
     if (this.destroyed) return
     await (this.#supervisor ??= this.#supervise(frame.length)).push(frame)
-    this.#audioMs += bytesToMs(frame.length, this.#input.format)
-    if (this.#audioMs - this.#reportedMs >= PROGRESS_MS) this.#report()
+    if (this.#supervisor.sentMs - this.#reportedMs >= PROGRESS_MS) this.#report()
   }
 
   #supervise(frameBytes: number): Supervisor {
@@ -139,7 +137,9 @@ class DiarizeStream extends Duplex {
     }
     for (const tell of this.#early.splice(0)) tell(supervisor)
     // It begins with the first frame, and its failure must reach the stream also while nothing is written.
-    setImmediate(() => supervisor.done?.catch((error: Error) => this.destroy(error)))
+    setImmediate(() => {
+      supervisor.done?.catch((error: Error) => this.destroy(error))
+    })
     return supervisor
   }
 
@@ -204,8 +204,9 @@ class DiarizeStream extends Duplex {
   }
 
   #report(): void {
-    this.#reportedMs = this.#audioMs
-    this.emit('progress', { audioMs: Math.round(this.#audioMs), turns: this.#turns, speakers: [...this.#speakers] })
+    const audioMs = this.#supervisor?.sentMs ?? 0
+    this.#reportedMs = audioMs
+    this.emit('progress', { audioMs, turns: this.#turns, speakers: [...this.#speakers] })
   }
 
   async #finish(): Promise<void> {

@@ -30,7 +30,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-const caption = (input: string, output: string): Promise<void> =>
+const caption = (input: string, output: string): Promise<unknown> =>
   run(fileSource(input), resample(), diarize({ url: server.url }), srtSink(output))
 
 describe('bad input', () => {

@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { Readable } from 'node:stream'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import {
   type DiarizeOptions,
+  type Gap,
   diarize,
   fanOut,
   fileSource,
@@ -167,4 +169,27 @@ it('says that nothing listens there', async () => {
     run(fileSource(video), resample(), diarize({ url: `ws://127.0.0.1:${port}`, retryDelay: 10 }), srtSink(output)),
   ).rejects.toMatchObject({ code: 'CONNECT_FAILED', retryable: true })
   expect(existsSync(output)).toBe(false)
+})
+
+it('says in the event, the JSONL file and the summary which milliseconds no session heard', async () => {
+  stalled = false
+  // The first session breaks, and none can be had until the source has long gone on.
+  server = await faultServer((index) =>
+    index === 0 ? { fault: 'drop', afterMs: 500 } : index < 4 ? { fault: 'refuse', code: 3005 } : { fault: 'none' },
+  )
+  const output = join(folder, 'gap.jsonl')
+  const live = Readable.from(Array.from({ length: 400 }, () => Buffer.alloc(1600)))
+  const turns = diarize({ url: server.url, live: true, maxReplay: 1000, retryDelay: 10 })
+  const gaps: Gap[] = []
+  turns.on('gap', (gap) => gaps.push(gap))
+  const summary = await run(live, turns, jsonlSink(output))
+  expect(gaps).toHaveLength(1)
+  const [gap] = gaps as [Gap]
+  expect(gap.start).toBe(0)
+  expect(gap.end).toBeGreaterThan(1000)
+  expect(gap.end % 50).toBe(0)
+  expect(summary).toMatchObject({ seconds: 20, gaps, reconnects: 4 })
+  const records = (await readFile(output, 'utf8')).split('\n')
+  expect(records).toContainEqual(expect.stringMatching(/"type":"gap"/))
+  expect(JSON.parse(records.find((line) => line.includes('"gap"')) ?? '{}')).toMatchObject({ type: 'gap', ...gap })
 })

