@@ -13,7 +13,7 @@ const texts = (finals: FinalWords): string[] => finals.tail.map(({ text }) => te
 describe('FinalWords', () => {
   it('is empty at first', () => {
     const finals = new FinalWords(1000)
-    expect([finals.end, finals.tail]).toEqual([0, []])
+    expect([finals.end, finals.tail, finals.any]).toEqual([0, [], false])
   })
 
   it('tells how far the stream is final, and gives the words in order', () => {
@@ -46,6 +46,20 @@ describe('FinalWords', () => {
       ['word1', 'A'],
     ])
     expect(finals.end).toBe(2500)
+  })
+
+  it('goes no further than the session has heard, whatever times it gives', () => {
+    const finals = new FinalWords(60_000)
+    finals.add(turn(0, 100, 900), 5000)
+    finals.add(turn(1, 1000, 90_000), 5000)
+    expect(finals.end).toBe(5000)
+    expect(texts(finals)).toEqual(['word0', 'word1'])
+  })
+
+  it('knows of a final turn that has no words', () => {
+    const finals = new FinalWords(60_000)
+    finals.add(turn(0, 0, 0, { words: [], transcript: '[Music]' }))
+    expect([finals.any, finals.end, finals.tail]).toEqual([true, 0, []])
   })
 
   it('ignores a revision of a turn it has forgotten', () => {

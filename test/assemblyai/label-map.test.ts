@@ -131,7 +131,7 @@ describe('a later session', () => {
   it('is one-to-one and stable for any votes and questions', () => {
     const name = fc.constantFrom('A', 'B', 'C', 'D')
     const step = fc.oneof(
-      fc.record({ label: name, letter: name, ms: fc.integer({ min: 1, max: 600 }) }),
+      fc.record({ label: name, letter: fc.constantFrom('A', 'B', 'C'), ms: fc.integer({ min: 1, max: 600 }) }),
       fc.record({ ask: name }),
     )
     fc.assert(

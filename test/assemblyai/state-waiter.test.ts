@@ -11,7 +11,7 @@ afterEach(() => {
 describe('StateWaiter', () => {
   it('resolves at once where the condition holds already, and leaves nothing behind', async () => {
     const state = new StateWaiter()
-    const condition = vi.fn(() => true)
+    const condition = vi.fn<() => boolean>(() => true)
     expect(await state.until(condition, 1000)).toBe(true)
     state.changed()
     expect(condition).toHaveBeenCalledTimes(1)
@@ -22,7 +22,7 @@ describe('StateWaiter', () => {
     const state = new StateWaiter()
     let ready = false
     const waiting = state.until(() => ready)
-    const settled = vi.fn()
+    const settled = vi.fn<() => void>()
     void waiting.then(settled)
     ready = true
     await vi.advanceTimersByTimeAsync(60_000)
@@ -34,7 +34,7 @@ describe('StateWaiter', () => {
   it('clears its timer and forgets the condition once that holds', async () => {
     const state = new StateWaiter()
     let ready = false
-    const condition = vi.fn(() => ready)
+    const condition = vi.fn<() => boolean>(() => ready)
     const waiting = state.until(condition, 5000)
     expect(vi.getTimerCount()).toBe(1)
     state.changed()
@@ -49,10 +49,10 @@ describe('StateWaiter', () => {
 
   it('gives up after its time and then looks no more', async () => {
     const state = new StateWaiter()
-    const condition = vi.fn(() => false)
+    const condition = vi.fn<() => boolean>(() => false)
     const waiting = state.until(condition, 5000)
     await vi.advanceTimersByTimeAsync(4999)
-    const settled = vi.fn()
+    const settled = vi.fn<() => void>()
     void waiting.then(settled)
     await vi.advanceTimersByTimeAsync(0)
     expect(settled).not.toHaveBeenCalled()
@@ -70,7 +70,7 @@ describe('StateWaiter', () => {
     await vi.advanceTimersByTimeAsync(1)
     expect(await past).toBe(false)
 
-    const settled = vi.fn()
+    const settled = vi.fn<() => void>()
     let ready = false
     const far = state.until(() => ready, 1e15)
     void far.then(settled)
