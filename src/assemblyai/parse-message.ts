@@ -47,7 +47,7 @@ function checked(type: ServerMessage['type'], value: Record<string, unknown>): P
   switch (type) {
     case 'Begin':
       if (typeof value['id'] !== 'string') return { kind: 'malformed', reason: 'Begin has no id' }
-      return message({ ...value, type, id: value['id'], expires_at: integer(value['expires_at']) })
+      return message({ ...value, type, id: value['id'], expires_at: unixSeconds(value['expires_at']) })
     case 'Turn':
       if (!isCount(value['turn_order'])) return { kind: 'malformed', reason: 'Turn has no turn_order' }
       return message({
@@ -147,6 +147,12 @@ function string(value: unknown): string {
 
 function finite(value: unknown): number {
   return typeof value === 'number' && Number.isFinite(value) ? value : 0
+}
+
+/** 0, which says nothing, where it is no time that a Date can hold. */
+function unixSeconds(value: unknown): number {
+  const seconds = integer(value)
+  return seconds > 0 && seconds <= 8_640_000_000_000 ? seconds : 0
 }
 
 function integer(value: unknown): number {

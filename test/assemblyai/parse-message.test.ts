@@ -24,6 +24,10 @@ describe('parseMessage', () => {
     })
   })
 
+  it.each([1e15, -1, Number.MAX_VALUE, 'soon', null])('takes %j for no time of expiry', (expiry) => {
+    expect(parse({ type: 'Begin', id: 'a', expires_at: expiry })).toMatchObject({ message: { expires_at: 0 } })
+  })
+
   it('reads an Error frame of the old form, which has no type', () => {
     expect(parse({ error: 'gone' })).toEqual({
       kind: 'message',
