@@ -43,7 +43,7 @@ const byCode: Readonly<Record<number, CloseMeaning>> = {
     code: 'AUDIO_REJECTED',
     retryable: false,
     what: 'refused the audio',
-    advice: 'Check that sampleRate and encoding describe the audio, and leave pacing on.',
+    advice: 'Check that sampleRate and encoding describe the audio, and leave pace as it is.',
   },
   3008: { code: 'SESSION_EXPIRED', retryable: true, what: 'ended the session at its time limit' },
   3009: { code: 'TOO_MANY_SESSIONS', retryable: true, what: 'refused one more session' },

@@ -1,0 +1,36 @@
+import { once } from 'node:events'
+import { PassThrough, Writable } from 'node:stream'
+import { expect, it } from 'vitest'
+import { type Turn, diarize, run } from 'diarize-stream'
+import { serve } from 'diarize-stream/server'
+import { toneAudio, toneEngine } from 'diarize-stream/testing'
+
+it('silence ends the open turn while a live source pauses, and does not count in the times', async () => {
+  const server = await serve({ engine: toneEngine(), authentication: false })
+  const words = [
+    { word: 1, speaker: 0, start: 200 },
+    { word: 2, speaker: 0, start: 1000 },
+  ]
+  const turns: Turn[] = []
+  const heard = new Writable({
+    objectMode: true,
+    write(turn: Turn, _encoding, next) {
+      turns.push(turn)
+      this.emit('turn')
+      next()
+    },
+  })
+  const source = new PassThrough({ highWaterMark: 1_000_000 })
+  const done = run(source, diarize({ url: server.url, live: true }), heard)
+  const first = once(heard, 'turn')
+  // The source stops right behind the word: without silence no server could know that the turn is over.
+  source.write(toneAudio(words, { to: 450 }))
+  await first
+  source.end(toneAudio(words, { from: 450, to: 2000 }))
+  await done
+  await server.close()
+  expect(turns.flatMap((turn) => turn.words).map(({ text, start, end }) => [text, start, end])).toEqual([
+    ['w1', 200, 440],
+    ['w2', 1000, 1240],
+  ])
+})
