@@ -10,7 +10,7 @@ const documented = [...read('docs/errors.md').matchAll(/^\| `([A-Z_]+)` /gm)].ma
 it('lists every error code, and none that does not exist', () => {
   const codes = [...read('src/errors.ts').matchAll(/^ {2}\| '([A-Z_]+)'/gm)].map(([, code]) => code)
   const warnings = documented.slice(codes.length)
-  expect(documented.slice(0, codes.length).toSorted()).toEqual(codes.toSorted())
+  expect(new Set(documented.slice(0, codes.length))).toEqual(new Set(codes))
   expect(warnings).toContain('EMBEDDED_ENGINE')
 })
 

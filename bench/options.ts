@@ -1,0 +1,40 @@
+import { parseArgs } from 'node:util'
+
+/** What a benchmark is asked for on the command line. */
+export interface BenchOptions {
+  /** A smaller amount, for a look. */
+  quick: boolean
+  /** Runs this seed only, and says what happens. */
+  seed?: number
+  /** First seed. */
+  from?: number
+  /** Processes at a time. */
+  lanes?: number
+  /** Hours of audio, of the benchmarks that count hours. */
+  hours?: number
+  /** Writes the results to bench/results. */
+  save: boolean
+}
+
+/** Reads the arguments after the name of the benchmark. */
+export function readOptions(args: readonly string[]): BenchOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: 'boolean', default: false },
+      save: { type: 'boolean', default: false },
+      seed: { type: 'string' },
+      from: { type: 'string' },
+      lanes: { type: 'string' },
+      hours: { type: 'string' },
+    },
+  })
+  const number = (name: 'seed' | 'from' | 'lanes' | 'hours'): Record<string, number> => {
+    const text = values[name]
+    if (text === undefined) return {}
+    if (!/^\d+(\.\d+)?$/.test(text)) throw new Error(`--${name} takes a number; got ${text}`)
+    return { [name]: Number(text) }
+  }
+  const { quick, save } = values
+  return { quick, save, ...number('seed'), ...number('from'), ...number('lanes'), ...number('hours') }
+}
