@@ -92,10 +92,7 @@ export class Feed {
    * there was none. A server does not acknowledge audio; a heartbeat after the one that followed it says as much.
    */
   get heard(): number {
-    const now = performance.now()
-    while ((this.#marks[0]?.at ?? Infinity) < now - HEARD_MS) {
-      this.#heard = Math.max(this.#heard, this.#marks.shift()?.cursor ?? 0)
-    }
+    this.#passMarks()
     return this.#heard
   }
 
@@ -135,8 +132,16 @@ export class Feed {
 
   #mark(): void {
     const now = performance.now()
-    if (now - (this.#marks.at(-1)?.at ?? Number.NEGATIVE_INFINITY) >= MARK_MS)
-      this.#marks.push({ at: now, cursor: this.#cursor })
+    if (now - (this.#marks.at(-1)?.at ?? Number.NEGATIVE_INFINITY) < MARK_MS) return
+    this.#marks.push({ at: now, cursor: this.#cursor })
+    this.#passMarks()
+  }
+
+  #passMarks(): void {
+    const before = performance.now() - HEARD_MS
+    while ((this.#marks[0]?.at ?? Infinity) < before) {
+      this.#heard = Math.max(this.#heard, this.#marks.shift()?.cursor ?? 0)
+    }
   }
 
   #send(frame: Buffer): Promise<boolean> {
