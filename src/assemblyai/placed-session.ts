@@ -25,6 +25,8 @@ export class PlacedSession {
   readonly feed: Feed
   /** How it ended; absent while it is open. */
   end: SessionEnd | undefined
+  /** Whether it goes on where another left off, so that its labels are not the letters. */
+  joins = false
   /** How many of its labels its last record named; -1 before the first. */
   announced = -1
   /** When to open the session after it, and by when to change to that, as wall time in ms. */

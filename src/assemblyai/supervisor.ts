@@ -207,7 +207,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#since = performance.now()
     const { begin, clock } = next
     // Later sessions are told of once it is known who their speakers are.
-    if (this.#finals.end === 0) this.#announce(next)
+    next.joins = this.#finals.any
+    if (!next.joins) this.#announce(next)
     next.takeOver(
       new SessionTurns(
         {
@@ -268,7 +269,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     // A server that fails the same way each time may send the same final each time.
     if (this.#finals.end > end) this.#failures = 0
     const known = Object.keys(placed.speakers).length
-    if (placed.announced < 0 || (placed.clock.offset > 0 && known > placed.announced)) this.#announce(placed)
+    if (placed.announced < 0 || (placed.joins && known > placed.announced)) this.#announce(placed)
     for (const turn of turns) this.emit('turn', turn)
     this.#audio.trim()
     this.#state.changed()

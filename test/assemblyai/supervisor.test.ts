@@ -179,7 +179,7 @@ describe('a stream whose sessions are lost', () => {
     expect(stream.gaps).toEqual([])
     // Labels of the later sessions are not the letters, and are told with them.
     const last = stream.sessions.at(-1)?.speakers ?? {}
-    expect(Object.values(last).toSorted()).toEqual(Object.values(stream.sessions[0]?.speakers ?? {}).toSorted())
+    expect(new Set(Object.values(last))).toEqual(new Set(stream.words.map(({ speaker }) => speaker)))
   })
 
   it('sends again only the overlap and what was not final', async () => {
