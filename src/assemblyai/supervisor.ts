@@ -1,13 +1,13 @@
 import { EventEmitter } from 'node:events'
 import { SessionError, type Warning } from '../errors.ts'
 import type { Turn } from '../model.ts'
-import { backOff } from './back-off.ts'
 import { Feed } from './feed.ts'
 import { FinalWords } from './final-words.ts'
 import { LabelMap, SpeakerLetters } from './label-map.ts'
 import type { BeginMessage, ClientMessage, ServerMessage, TerminationMessage } from './messages.ts'
 import { PlacedSession } from './placed-session.ts'
 import { KeptAudio } from './kept-audio.ts'
+import { RetryBudget } from './retry-budget.ts'
 import { SessionClock } from './session-clock.ts'
 import { SessionTurns } from './session-turns.ts'
 import { Session, type SessionEnd } from './session.ts'
@@ -16,8 +16,6 @@ import type { Gap, ReconnectingRecord, SessionChange, SupervisorOptions } from '
 
 /** How often a source that is held back is looked at again. */
 const RECHECK_MS = 1000
-/** A session that has lived this long has earned a fresh budget of retries. */
-const STABLE_MS = 30_000
 /** Overlap needs some words to be matched by beyond itself, since a turn may have begun before it. */
 const TAIL_MS = 60_000
 
@@ -43,6 +41,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   readonly #audio: KeptAudio
   readonly #finals: FinalWords
   readonly #letters = new SpeakerLetters()
+  readonly #budget: RetryBudget
   readonly #state = new StateWaiter()
   readonly #sessions = new Set<Session>()
   readonly #configuration: Record<string, unknown> = {}
@@ -55,17 +54,15 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   #order = 0
   /** Frames of the stream that some session has been sent. */
   #sent = 0
-  #failures = 0
   #everBegun = false
   #audioEnded = false
   #destroyed = false
   #finalCount = 0
-  /** When the present session took over. */
-  #since = 0
 
   constructor(options: SupervisorOptions) {
     super()
     this.#options = options
+    this.#budget = new RetryBudget(options)
     this.#finals = new FinalWords(options.overlap + TAIL_MS)
     this.#audio = new KeptAudio(options, this.#finals)
   }
@@ -154,13 +151,10 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   /** Waits before the next attempt; throws `cause` where none is left, or none can help. */
   async #backOff(cause: Error): Promise<void> {
-    const { retries, firstRetries } = this.#options
-    const left = (this.#everBegun ? retries : firstRetries) - this.#failures
-    if (this.#destroyed || !(cause instanceof SessionError) || !cause.retryable || left <= 0) throw cause
-    this.#failures += 1
-    const delay = Math.round(backOff(this.#failures, this.#options, cause.code === 'TOO_MANY_SESSIONS'))
-    this.emit('reconnecting', { attempt: this.#failures, delay, error: cause })
-    if (await this.#state.until(() => this.#destroyed, delay)) throw cause
+    if (this.#destroyed) throw cause
+    const record = this.#budget.spend(cause)
+    this.emit('reconnecting', record)
+    if (await this.#state.until(() => this.#destroyed, record.delay)) throw cause
   }
 
   /** Opens one session and begins to feed it from what no final word covers, and the overlap before that. */
@@ -191,6 +185,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     if (this.#early) session.sendMessage(this.#early)
     this.#early = undefined
     this.#everBegun = true
+    this.#budget.begun()
     const placed = new PlacedSession(session, begin, clock, feed, rollOverBefore, {
       turns: (turns, from) => this.#deliver(turns, from),
       message: (message) => this.#pass(message),
@@ -204,7 +199,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     const gap = this.#audio.takeGap()
     if (gap) this.emit('gap', gap)
     this.#read(this.#feeds, next.feed)
-    this.#since = performance.now()
+    this.#budget.tookOver()
     const { begin, clock } = next
     // Later sessions are told of once it is known who their speakers are.
     next.joins = this.#finals.any
@@ -267,7 +262,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       if (turn.revision === 0) this.#finalCount += 1
     }
     // A server that fails the same way each time may send the same final each time.
-    if (this.#finals.end > end) this.#failures = 0
+    if (this.#finals.end > end) this.#budget.refill()
     const known = Object.keys(placed.speakers).length
     if (placed.announced < 0 || (placed.joins && known > placed.announced)) this.#announce(placed)
     for (const turn of turns) this.emit('turn', turn)
@@ -296,7 +291,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   }
 
   #leave(placed: PlacedSession): void {
-    if (performance.now() - this.#since > STABLE_MS) this.#failures = 0
+    this.#budget.ended()
     this.#read(
       this.#feeds.filter((feed) => feed !== placed.feed),
       this.#lead === placed.feed ? undefined : this.#lead,

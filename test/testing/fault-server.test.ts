@@ -197,9 +197,11 @@ describe('in mid-session', () => {
     // Far more than the buffers of the kernel hold.
     for (let sent = 0; sent < 1000; sent++) socket.send(Buffer.alloc(32_000))
     socket.send('{"type":"Terminate"}')
-    await new Promise((resolve) => {
-      setTimeout(resolve, 300)
-    })
+    // Until the kernel takes no more.
+    for (let before = -1; before !== socket.bufferedAmount;) {
+      before = socket.bufferedAmount
+      for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve))
+    }
     expect(socket.bufferedAmount).toBeGreaterThan(1_000_000)
     expect(seen).toEqual(['Begin'])
     socket.terminate()
