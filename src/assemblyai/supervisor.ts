@@ -16,7 +16,7 @@ import type { Gap, ReconnectingRecord, SessionChange, SupervisorOptions } from '
 
 /** How often a source that is held back is looked at again. */
 const RECHECK_MS = 1000
-/** Overlap needs some words to be matched by beyond itself, since a turn may have begun before it. */
+/** Words are kept this much longer than the overlap: a turn that a new session hears again may have begun before it. */
 const TAIL_MS = 60_000
 
 /** Events of a {@link Supervisor}. */
