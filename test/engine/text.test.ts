@@ -26,6 +26,16 @@ describe('formatWords', () => {
     expect(format('well hello there', '-AA')).toBe('Well. Hello there.')
   })
 
+  it('ends a sentence at a pause, but not at a short one', () => {
+    const words = [
+      { text: 'to', start: 0, end: 100 },
+      { text: 'the', start: 300, end: 400 },
+      { text: 'lake', start: 400, end: 800 },
+      { text: 'yes', start: 1150, end: 1400 },
+    ]
+    expect(formatWords(words).join(' ')).toBe('To the lake. Yes.')
+  })
+
   it('does not double a full stop and takes no words as well', () => {
     expect(format('mr.')).toBe('Mr.')
     expect(format('mr. hello', 'AB')).toBe('Mr. Hello.')
