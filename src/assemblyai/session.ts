@@ -6,6 +6,7 @@ import { handshake } from './handshake.ts'
 import { Liveness } from './liveness.ts'
 import type { BeginMessage, ClientMessage, ErrorMessage, ServerMessage, TerminationMessage } from './messages.ts'
 import { parseMessage } from './parse-message.ts'
+import { ReadingWindow } from './reading-window.ts'
 import { type SessionTarget, closeError, connectionError, sessionError } from './session-error.ts'
 
 /** A server that does not close after its last message is closed on. */
@@ -53,6 +54,9 @@ export class Session extends EventEmitter<SessionEvents> {
   readonly #target: SessionTarget
   readonly #options: SessionOptions
   readonly #liveness: Liveness
+  readonly #window: ReadingWindow
+  /** Lets a sender go on that waits for the peer to read. */
+  #read: (() => void) | undefined
   /** Waits of `send()` that the end of the session must release. */
   readonly #waits = new Set<() => void>()
   #state: 'connecting' | 'begun' | 'terminating' | 'ended' = 'connecting'
@@ -71,6 +75,7 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#options = options
     const socket = handshake(target, (error) => this.#fail(error))
     this.#socket = socket
+    this.#window = new ReadingWindow(socket, () => this.#read?.())
     this.#liveness = new Liveness(socket, options.pingInterval, () => {
       this.#fail(this.#error('SESSION_STALLED', 'the server answers no pings'))
     })
@@ -88,7 +93,7 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   /**
-   * Sends one frame of audio after `delay` ms. Resolves when the next may be given: that is the back-pressure.
+   * Sends one frame of 50 ms of audio after `delay` ms. Resolves when the next may be given: that is the back-pressure.
    *
    * @returns whether it was sent; if not, the session has ended, and its `end` event says why.
    */
@@ -96,20 +101,18 @@ export class Session extends EventEmitter<SessionEvents> {
     // Without a delay a willing kernel would take minutes of audio before one message of the server is read: each frame
     // gives the event loop a turn.
     await this.#wait((done) => (delay > 0 ? timer(done, delay) : immediate(done)))
+    while (this.#state === 'begun' && this.#window.full) {
+      await this.#waitForPeer((done) => (this.#read = done))
+    }
     if (this.#state !== 'begun') return false
-    await this.#wait((done) => {
-      const warning = timer(() => this.#warnCongested(), Math.min(CONGESTED_MS, this.#options.stallTimeout / 2))
-      const stall = timer(() => this.#stalled(), this.#options.stallTimeout)
-      // Its callback comes when the kernel has taken the frame; a peer that reads nothing holds us here. On a socket that
-      // is closing it fails at once, over and over: then only the end of the session lets the sender go on.
+    await this.#waitForPeer((done) => {
+      // Its callback comes when the kernel has taken the frame. On a socket that is closing it fails at once, over and
+      // over: then only the end of the session lets the sender go on.
       this.#socket.send(audio, { binary: true }, (error) => {
         if (!error) done()
       })
-      return () => {
-        warning()
-        stall()
-      }
     })
+    this.#window.sent()
     return this.#state === 'begun'
   }
 
@@ -246,6 +249,20 @@ export class Session extends EventEmitter<SessionEvents> {
 
   #warn(code: string, message: string, facts: Record<string, unknown> = {}): void {
     this.emit('warning', { code, message: redact(message, this.#target.secrets), ...facts })
+  }
+
+  /** Waits for something that only a peer that reads can bring about. */
+  #waitForPeer(start: (done: () => void) => void): Promise<void> {
+    const { stallTimeout } = this.#options
+    return this.#wait((done) => {
+      const warning = timer(() => this.#warnCongested(), Math.min(CONGESTED_MS, stallTimeout / 2))
+      const stall = timer(() => this.#stalled(), stallTimeout)
+      start(done)
+      return () => {
+        warning()
+        stall()
+      }
+    })
   }
 
   #warnCongested(): void {

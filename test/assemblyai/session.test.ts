@@ -130,6 +130,40 @@ describe('back-pressure', () => {
   })
 })
 
+describe('a peer that stops reading', () => {
+  it('is sent no more than about a second of audio, though the kernel would take minutes', async () => {
+    let halt: (() => void) | undefined
+    let resume: (() => void) | undefined
+    let heard = 0
+    peer = await begins((socket) => {
+      halt = () => socket.pause()
+      resume = () => socket.resume()
+      socket.on('message', () => (heard += 1))
+    })
+    void connect(peer.url)
+    await once(session as Session, 'begin')
+    // Enough for the first answers to pings.
+    for (let count = 0; count < 60; count += 1) await session?.send(frame)
+    await vi.waitFor(() => expect(heard).toBe(60))
+    halt?.()
+    const warned = once(session as Session, 'warning')
+    let sent = 60
+    let stop = false
+    const sending = (async () => {
+      while (!stop) if (await session?.send(frame)) sent += 1
+    })()
+    expect((await warned)[0]).toMatchObject({ code: 'CONGESTED' })
+    // A second, half a second between pings, and the round trip; the frame in hand is counted when it goes.
+    expect(sent - 60).toBeLessThan(60)
+    const stuckAt = sent
+    stop = true
+    resume?.()
+    await sending
+    expect(sent).toBe(stuckAt + 1)
+    await vi.waitFor(() => expect(heard).toBe(sent))
+  })
+})
+
 describe('a session that fails', () => {
   it.each([
     [1008, 'Unauthorized Connection: Invalid API key', 'UNAUTHORIZED', false],

@@ -1,0 +1,53 @@
+import type { WebSocket } from 'ws'
+
+/** Frames between two pings: half a second of audio. */
+const PING_EVERY = 10
+/** Frames that the peer may leave unread: a second of audio. */
+const UNREAD = 20
+/** Answers waited for; a peer that never gives one must not fill the memory. */
+const MOST_PINGS = 64
+/** Longest round trip that counts, ms. */
+const MOST_ROUND_TRIP_MS = 5000
+const FRAME_MS = 50
+
+/**
+ * Knows how much of the audio the peer has read. A socket takes minutes of audio for a peer that reads none of it, since
+ * the kernels on both sides hold it; but a peer answers pings in their order among the frames, so the answer to a ping
+ * says that every frame before it has been read. A peer that has never answered one is not judged by this.
+ */
+export class ReadingWindow {
+  readonly #socket: WebSocket
+  readonly #pings = new Map<number, number>()
+  #sent = 0
+  #read: number | undefined
+  #roundTrip = MOST_ROUND_TRIP_MS
+
+  /** @param moved - called when the peer has read more. */
+  constructor(socket: WebSocket, moved: () => void) {
+    this.#socket = socket
+    socket.on('pong', (data: Buffer) => {
+      const frame = Number(data.toString())
+      const at = this.#pings.get(frame)
+      if (at === undefined) return
+      this.#pings.delete(frame)
+      this.#roundTrip = Math.min(this.#roundTrip, performance.now() - at)
+      this.#read = Math.max(this.#read ?? 0, frame)
+      moved()
+    })
+  }
+
+  /** Whether the peer leaves more than a second of audio unread, beside what is on its way. */
+  get full(): boolean {
+    if (this.#read === undefined) return false
+    const onItsWay = PING_EVERY + Math.ceil(this.#roundTrip / FRAME_MS)
+    return this.#sent - this.#read >= UNREAD + onItsWay
+  }
+
+  /** A frame of 50 ms has been sent. */
+  sent(): void {
+    this.#sent += 1
+    if (this.#sent % PING_EVERY !== 1 || this.#pings.size >= MOST_PINGS) return
+    this.#pings.set(this.#sent, performance.now())
+    this.#socket.ping(String(this.#sent), undefined, () => {})
+  }
+}
