@@ -106,8 +106,10 @@ class DiarizeStream extends Duplex {
   }
 
   async #send(frame: Buffer): Promise<void> {
-    // Turns that nobody takes hold the audio back, so that a stuck sink stops the source.
-    if (this.#full) await new Promise<void>((resolve) => (this.#wanted = resolve))
+    // Turns that nobody takes hold the audio back, so that a stuck sink stops the source. A live source goes on; and a
+    // hold of ours must not look like a pause of the source, which would be filled with silence in the middle of a word.
+    const { live, keepAlive } = this.#options
+    if (this.#full && !live && keepAlive === 'off') await new Promise<void>((resolve) => (this.#wanted = resolve))
     if (this.destroyed) return
     await (this.#supervisor ??= this.#supervise(frame.length)).push(frame)
     if (this.#supervisor.sentMs - this.#reportedMs >= PROGRESS_MS) this.#report()
