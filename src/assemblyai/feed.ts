@@ -33,6 +33,8 @@ export interface FeedOptions {
   frameMs: number
   /** A frame of silence. */
   silentFrame: Buffer
+  /** The beginning of the next frame, as far as there is one. */
+  pending: () => Buffer
 }
 
 /**
@@ -49,6 +51,8 @@ export class Feed {
   #wake: (() => void) | undefined
   #stopped = false
   #silenceMs = 0
+  /** Bytes of the frame at the cursor that were sent ahead of the rest, because the source paused behind them. */
+  #ahead = 0
   /** How far the cursor was at some times, oldest first. */
   #marks: { at: number; cursor: number }[] = []
   #atHeartbeat = 0
@@ -122,8 +126,10 @@ export class Feed {
         continue
       }
       this.#silenceMs = 0
-      if (!(await this.#send(frame))) return
-      this.#clock.audio(this.#options.frameMs)
+      const delay = this.#delay()
+      this.#pacer.sent(this.#options.frameMs)
+      if (!(await this.#send(frame, delay))) return
+      this.#ahead = 0
       this.#cursor += 1
       this.#mark()
       moved(this.#cursor)
@@ -144,12 +150,6 @@ export class Feed {
     }
   }
 
-  #send(frame: Buffer): Promise<boolean> {
-    const delay = this.#delay()
-    this.#pacer.sent(this.#options.frameMs)
-    return this.#session.send(frame, delay)
-  }
-
   #delay(): number {
     const { rate, live, frameMs } = this.#options
     if (rate === Infinity) return 0
@@ -162,10 +162,17 @@ export class Feed {
 
   /** Waits for a frame; resolves with `false` where the source pauses and silence is due. */
   #idle(): Promise<boolean> {
-    const { silence, frameMs } = this.#options
+    const { silence, frameMs, pending } = this.#options
     return new Promise((resolve) => {
       const due = silence && this.#silenceMs < MOST_SILENCE_MS
-      const timer = due ? setTimeout(() => resolve(false), this.#silenceMs > 0 ? frameMs : PAUSE_MS) : undefined
+      const before = pending().length
+      const timeUp = (): void => {
+        // A few bytes more: the source goes on.
+        const paused = pending().length === before
+        if (!paused) this.#silenceMs = 0
+        resolve(!paused)
+      }
+      const timer = due ? setTimeout(timeUp, this.#silenceMs > 0 ? frameMs : PAUSE_MS) : undefined
       this.#wake = () => {
         clearTimeout(timer)
         this.#wake = undefined
@@ -174,12 +181,27 @@ export class Feed {
     })
   }
 
-  async #sendSilence(): Promise<boolean> {
-    if (this.#stopped) return false
+  /** Sends a frame of silence; the first behind the beginning of the next frame, where the source paused within one. */
+  #sendSilence(): Promise<boolean> {
+    if (this.#stopped) return Promise.resolve(false)
+    this.#silenceMs += this.#options.frameMs
+    return this.#send(this.#options.pending())
+  }
+
+  /** Sends a frame, or its beginning, with silence in place of what is missing and of what was sent ahead. */
+  async #send(audio: Buffer, delay = 0): Promise<boolean> {
     const { frameMs, silentFrame } = this.#options
-    if (!(await this.#session.send(silentFrame))) return false
-    this.#clock.silence(frameMs)
-    this.#silenceMs += frameMs
+    const ahead = this.#ahead
+    const end = audio.length
+    const whole = ahead === 0 && end === silentFrame.length
+    const frame = whole ? audio : Buffer.from(silentFrame)
+    if (!whole) audio.copy(frame, ahead, ahead)
+    if (!(await this.#session.send(frame, delay))) return false
+    const msPerByte = frameMs / silentFrame.length
+    this.#clock.silence(ahead * msPerByte)
+    this.#clock.audio((end - ahead) * msPerByte)
+    this.#clock.silence((silentFrame.length - end) * msPerByte)
+    this.#ahead = end
     return true
   }
 }

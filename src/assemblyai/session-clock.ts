@@ -29,6 +29,7 @@ export class SessionClock {
 
   /** Silence that is not in the stream has been sent. */
   silence(ms: number): void {
+    if (ms === 0) return
     const last = this.#insertions.at(-1)
     if (last && last.at + last.ms === this.#sent) last.ms += ms
     else this.#insertions.push({ at: this.#sent, ms })

@@ -174,11 +174,11 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   }
 
   #place(session: Session, begin: BeginMessage): PlacedSession {
-    const { frameMs, live, keepAlive, catchUp, silentFrame, rollOverBefore } = this.#options
+    const { frameMs, live, keepAlive, catchUp, silentFrame, pending, rollOverBefore } = this.#options
     const { from, frames } = this.#audio
     const clock = new SessionClock(frames.msAt(from))
     const rate = this.#options.rate(begin)
-    const feedOptions = { rate, catchUp, live, silence: keepAlive, frameMs, silentFrame }
+    const feedOptions = { rate, catchUp, live, silence: keepAlive, frameMs, silentFrame, pending }
     const feed = new Feed(session, frames, clock, from, this.#everBegun, feedOptions, (cursor) => this.#moved(cursor))
     this.#read([...this.#feeds, feed], this.#lead)
     if (Object.keys(this.#configuration).length > 0) session.sendMessage(this.#configuration as ClientMessage)

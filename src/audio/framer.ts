@@ -1,3 +1,5 @@
+const EMPTY = Buffer.alloc(0)
+
 /**
  * Cuts a byte stream into frames of one length. Frames that lie whole within a chunk are views of it, not copies.
  */
@@ -36,6 +38,11 @@ export class Framer {
       this.#filled = chunk.copy(this.#partial, 0, at)
     }
     return frames
+  }
+
+  /** What there is of the unfinished frame. */
+  get pending(): Buffer {
+    return this.#partial?.subarray(0, this.#filled) ?? EMPTY
   }
 
   /** The last, unfinished frame, padded with silence; `undefined` when there is none. After it the framer is as new. */

@@ -8,6 +8,8 @@ import { type UpstreamStage, pcmFormat, requestFormat } from '../stage.ts'
 const FRAME_MS = 50
 const DEFAULT_SAMPLE_RATE = 16_000
 
+const EMPTY = Buffer.alloc(0)
+
 /** What is wanted of the audio, where the user said. */
 export interface DiarizeInputOptions {
   /** Hz; what the stage above gives where it is not said. */
@@ -43,6 +45,11 @@ export class DiarizeInput {
   /** A frame of silence. */
   silence(frameBytes: number): Buffer {
     return Buffer.alloc(frameBytes, silenceByte[this.format.encoding])
+  }
+
+  /** Audio that no whole frame holds yet. */
+  get pending(): Buffer {
+    return this.#started?.framer.pending ?? EMPTY
   }
 
   /**

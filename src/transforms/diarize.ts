@@ -124,6 +124,7 @@ class DiarizeStream extends Duplex {
       rate: (begin) => paceOf(options.pace, begin),
       frameMs: bytesToMs(frameBytes, this.#input.format),
       silentFrame: this.#input.silence(frameBytes),
+      pending: () => this.#input.pending,
       retries: options.retries ?? RETRIES,
       firstRetries: options.retries ?? FIRST_RETRIES,
       keepAlive: options.keepAlive === 'silence',

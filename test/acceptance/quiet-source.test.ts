@@ -34,3 +34,38 @@ it('silence ends the open turn while a live source pauses, and does not count in
     ['w2', 1000, 1240],
   ])
 })
+
+it('hears a word whose last milliseconds do not fill a frame before the pause', async () => {
+  const server = await serve({ engine: toneEngine(), authentication: false })
+  const words = [
+    { word: 1, speaker: 0, start: 200 },
+    { word: 2, speaker: 0, start: 445 },
+    { word: 3, speaker: 0, start: 1000 },
+  ]
+  const turns: Turn[] = []
+  const heard = new Writable({
+    objectMode: true,
+    write(turn: Turn, _encoding, next) {
+      turns.push(turn)
+      this.emit('turn')
+      next()
+    },
+  })
+  const source = new PassThrough({ highWaterMark: 1_000_000 })
+  const done = run(source, diarize({ url: server.url, live: true }), heard)
+  let from = 0
+  for (const to of [441, 687]) {
+    const next = once(heard, 'turn')
+    source.write(toneAudio(words, { from, to }))
+    await next
+    from = to
+  }
+  source.end(toneAudio(words, { from, to: 2000 }))
+  await done
+  await server.close()
+  expect(turns.flatMap((turn) => turn.words).map(({ text, start, end }) => [text, start, end])).toEqual([
+    ['w1', 200, 440],
+    ['w2', 445, 685],
+    ['w3', 1000, 1240],
+  ])
+})

@@ -8,6 +8,10 @@ import type { Session } from '../../src/assemblyai/session.ts'
 
 const FRAME_MS = 50
 const silentFrame = Buffer.from('silence')
+const pending = (): Buffer => Buffer.alloc(0)
+
+/** A frame that says `text`. */
+const frameOf = (text: string): Buffer => Buffer.from(text.padEnd(silentFrame.length))
 
 /** A session that keeps what it is sent, and when. Ends when told to. */
 class RecordingSession extends EventEmitter {
@@ -17,7 +21,7 @@ class RecordingSession extends EventEmitter {
   async send(audio: Buffer, wait = 0): Promise<boolean> {
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
     if (this.ended) return false
-    this.sent.push({ what: audio.toString(), at: performance.now() })
+    this.sent.push({ what: audio.toString().trimEnd(), at: performance.now() })
     return true
   }
 
@@ -43,7 +47,7 @@ function start(more: Partial<FeedOptions> & { frames?: number; from?: number; re
   const session = new RecordingSession()
   const buffer = new ReplayBuffer(FRAME_MS)
   const add = (count: number): void => {
-    for (let left = count; left > 0; left -= 1) buffer.push(Buffer.from(String(buffer.next)))
+    for (let left = count; left > 0; left -= 1) buffer.push(frameOf(String(buffer.next)))
   }
   add(frames)
   const clock = new SessionClock(from * FRAME_MS)
@@ -54,7 +58,7 @@ function start(more: Partial<FeedOptions> & { frames?: number; from?: number; re
     clock,
     from,
     replay,
-    { rate: Infinity, catchUp: 5000, live: false, silence: false, frameMs: FRAME_MS, silentFrame, ...options },
+    { rate: Infinity, catchUp: 5000, live: false, silence: false, frameMs: FRAME_MS, silentFrame, pending, ...options },
     () => moves.push(feed.cursor),
   )
   feeds.push(feed)
@@ -106,7 +110,7 @@ describe('the order of frames', () => {
   it('lets two feeds read the same frames at different places', async () => {
     const one = start({ frames: 8 })
     const session = new RecordingSession()
-    const options = { rate: Infinity, catchUp: 0, live: false, silence: false, frameMs: FRAME_MS, silentFrame }
+    const options = { rate: Infinity, catchUp: 0, live: false, silence: false, frameMs: FRAME_MS, silentFrame, pending }
     const clock = new SessionClock(200)
     feeds.push(new Feed(session as unknown as Session, one.buffer, clock, 4, true, options, () => {}))
     await vi.advanceTimersByTimeAsync(10)
@@ -237,6 +241,30 @@ describe('a source that pauses', () => {
     expect(clock.toStream(200)).toBe(200)
     expect(clock.toStream(200 + silence * FRAME_MS)).toBe(200)
     expect(clock.toStream(400 + silence * FRAME_MS)).toBe(400)
+  })
+
+  it('sends what there is of a frame first, and that part no second time', async () => {
+    let part = 'abc'
+    const partial = (): Buffer => Buffer.from(part)
+    const { session, buffer, clock, feed } = start({ frames: 1, silence: true, pending: partial })
+    await vi.advanceTimersByTimeAsync(600)
+    expect(session.order.slice(0, 3)).toEqual(['0', 'abcence', 'silence'])
+    const before = session.order.length
+    // A few bytes more are no reason to send them at once, one by one.
+    part = 'abcde'
+    await vi.advanceTimersByTimeAsync(400)
+    expect(session.order).toHaveLength(before)
+    await vi.advanceTimersByTimeAsync(200)
+    expect(session.order[before]).toBe('sildece')
+    part = ''
+    buffer.push(Buffer.from('abcdefg'))
+    feed.wake()
+    await vi.advanceTimersByTimeAsync(10)
+    expect(session.order.at(-1)).toBe('silenfg')
+    // In the time of the stream, nothing of this has happened.
+    expect(clock.heard).toBe(2 * FRAME_MS)
+    expect(clock.toStream(FRAME_MS + (FRAME_MS * 3) / 7)).toBe(71)
+    expect(clock.toStream(FRAME_MS + (FRAME_MS * 3) / 7 + 20)).toBe(71)
   })
 
   it('gets none any more once the session has ended', async () => {

@@ -67,6 +67,7 @@ class Stream {
       rate: () => Infinity,
       frameMs: FRAME_MS,
       silentFrame: Buffer.alloc(FRAME_BYTES),
+      pending: () => Buffer.alloc(0),
       catchUp: 5000,
       overlap: 10_000,
       maxReplay: 60_000,
