@@ -33,7 +33,7 @@ function styleLine(name: string, colour: string): string {
 
 /**
  * What every ASS file begins with; a file of nothing else is valid and empty. It is laid out for a screen of 1920 by
- * 1080, on which a line of 42 columns takes about two thirds of the width; players scale it to the video. Lines are
+ * 1080, on which a line of 42 columns takes less than two thirds of the width; players scale it to the video. Lines are
  * never broken by the player.
  *
  * Styles stand before the first cue, when no speaker is known yet: so there are ten for speakers, one colour each,
@@ -97,6 +97,8 @@ export interface AssCueOptions {
    * @defaultValue `'Default'`
    */
   style?: string
+  /** Styles of single lines, in their order, for a cue of two speakers; `undefined` for that of the cue. */
+  lineStyles?: readonly (string | undefined)[]
   /**
    * Visible text before the first line, ready made, e.g. `'Alice: '`.
    * @defaultValue `''`
@@ -114,13 +116,20 @@ export interface AssCueOptions {
  * 10 ms of the cue's; one that is shorter than 10 ms may get no length.
  */
 export function formatAssCue(cue: Pick<Cue, 'start' | 'end' | 'lines'>, options: AssCueOptions = {}): string {
-  const { name = '', style = ASS_DEFAULT_STYLE, label = '', previousEnd = 0 } = options
-  const lines = cue.lines.map(cleanText).filter((line) => line !== '')
-  if (lines[0] === undefined) return ''
-  lines[0] = label + lines[0]
-  const follows = previousEnd <= cue.start
-  const start = Math.max(Math.floor(cue.start / 10), follows ? Math.ceil(previousEnd / 10) : 0)
+  const { name = '', style = ASS_DEFAULT_STYLE, lineStyles = [], label = '', previousEnd = 0 } = options
+  const lines: string[] = []
+  let current = style
+  for (const [i, line] of cue.lines.entries()) {
+    if (cleanText(line) === '') continue
+    const text = sanitizeAssLine(lines.length === 0 ? label + line : line)
+    const own = lineStyles[i] ?? style
+    lines.push(own === current ? text : `{\\r${own}}${text}`)
+    current = own
+  }
+  if (lines.length === 0) return ''
+  const isAfter = previousEnd <= cue.start
+  const start = Math.max(Math.floor(cue.start / 10), isAfter ? Math.ceil(previousEnd / 10) : 0)
   const end = Math.max(start, Math.ceil(cue.end / 10))
-  const text = lines.map(sanitizeAssLine).join(String.raw`\N`)
-  return `Dialogue: 0,${assTimestamp(start)},${assTimestamp(end)},${style},${sanitizeAssName(name)},0,0,0,,${text}\n`
+  const fields = `0,${assTimestamp(start)},${assTimestamp(end)},${style},${sanitizeAssName(name)},0,0,0,`
+  return `Dialogue: ${fields},${lines.join(String.raw`\N`)}\n`
 }

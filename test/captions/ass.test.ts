@@ -88,6 +88,14 @@ describe('formatAssCue', () => {
     expect(formatAssCue(cue(0, 1000, 'Hi.'))).toBe('Dialogue: 0,0:00:00.00,0:00:01.00,Default,,0,0,0,,Hi.\n')
   })
 
+  it('gives each line of a cue of two speakers its own style', () => {
+    const event = formatAssCue(cue(0, 1000, '-Hi.', '', '-You.'), { lineStyles: ['Speaker1', 'Speaker9', 'Speaker2'] })
+    expect(event).toContain(',Default,,0,0,0,,{\\rSpeaker1}-Hi.\\N{\\rSpeaker2}-You.\n')
+    expect(throughFfmpeg(event)).toEqual([{ start: 0, end: 1000, text: '-Hi.\n-You.' }])
+    const partly = formatAssCue(cue(0, 1000, 'a', 'b', 'c'), { style: 'Speaker3', lineStyles: [undefined, 'Speaker1'] })
+    expect(partly).toContain(',Speaker3,,0,0,0,,a\\N{\\rSpeaker1}b\\N{\\rSpeaker3}c\n')
+  })
+
   it('drops empty lines, and the whole cue where no text is left', () => {
     expect(formatAssCue(cue(0, 1000, '', 'a', '\u2028', 'b'))).toContain(',,a\\Nb\n')
     expect(formatAssCue(cue(0, 1000, '', '\u0000'), { label: 'Al: ' })).toBe('')
