@@ -50,7 +50,7 @@ describe.skipIf(missing)('SCTK', () => {
     const files = ['-r', reference, 'stm', '-h', hypothesis, 'ctm']
     const report = sctk('sclite', '-e', 'utf-8', ...files, '-o', 'rsum', 'stdout')
     const [, , words, correct, substituted, deleted, inserted] =
-      /\| Sum +\| +(\d+) +(\d+) \| +(\d+) +(\d+) +(\d+) +(\d+) /.exec(report) ?? []
+      /\| Sum +\| +(\d+) +(\d+) +\| +(\d+) +(\d+) +(\d+) +(\d+) /.exec(report) ?? []
     return [words, correct, substituted, deleted, inserted].map(Number)
   }
 
