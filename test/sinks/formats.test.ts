@@ -89,9 +89,11 @@ describe.each(sinks)('%s', (_name, sink, whole, revised) => {
     const file = path.join(directory(), 'out')
     const stream = sink(file)
     for (const turn of turns) stream.write(turn)
-    await untilFileHolds(file, whole.includes('Four.') ? 'Four.' : '6.000 0.200')
+    const last = whole.includes('Four.') ? 'Four.' : '6.000 0.200'
+    await untilFileHolds(file, last)
     stream.end()
     await finished(stream)
+    expect(readFileSync(file, 'utf8').split(last)).toHaveLength(2)
   })
 
   it('checks its options', () => {
