@@ -58,6 +58,8 @@ export interface Segment {
   /** The words joined by single spaces. */
   text: string
   words: Word[]
+  /** BCP-47 or ISO 639-1 code of the turn, where known. */
+  language?: string
   /** The turn this run was cut from. */
   turn: { order: number; revision: number }
 }
@@ -74,6 +76,11 @@ export interface Cue {
   speaker?: string
   /** Lines as shown, without speaker label and without any format's escapes. */
   lines: string[]
+  /**
+   * The speaker of each line, only where two short turns share a cue: each line then begins with a dash, and the cue
+   * has no `speaker`.
+   */
+  lineSpeakers?: string[]
   words: Word[]
 }
 

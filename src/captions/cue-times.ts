@@ -1,59 +1,69 @@
+import type { LayoutSettings } from './layout-options.ts'
+
 /** What is known of a cue before its times on the screen are. */
 export interface SpokenSpan {
   /** First millisecond of its first word. */
   start: number
   /** Last millisecond of its words. */
   end: number
+  /** Columns of its lines together. */
+  width: number
+  /** Words in it. */
+  words: number
 }
 
-/** Times of cues, in milliseconds. */
-export interface CueTimingOptions {
-  /** A cue is held at least this long where the next one leaves room. */
-  minDuration: number
-  /** No cue is shown longer. */
-  maxDuration: number
-}
+/** The numbers that times depend on. */
+export type TimingSettings = Pick<
+  LayoutSettings,
+  | 'minDuration'
+  | 'minDurationPerWord'
+  | 'maxDuration'
+  | 'targetReadingSpeed'
+  | 'maxReadingSpeed'
+  | 'minGap'
+  | 'chainBelow'
+  | 'tail'
+>
 
-/** Least gap between two cues that follow each other closely. */
-export const GAP_MS = 83
-/** Gaps shorter than this are closed to {@link GAP_MS}. */
-const CHAIN_MS = 500
-/** How long a cue may stay after its last word. */
-const TAIL_MS = 500
-/** Least time on the screen of a cue that had to wait for the one before it. */
-const DELAYED_MIN_MS = 300
+/** Shorter than this a cue is never, even where the next one should have begun: it would only flash. */
+const LEAST_MS = 300
 
 /**
- * Times on the screen for the cues of one turn: in order, without overlap, each longer than nothing, none before the
- * end of the one before it.
+ * When a cue is on the screen, in whole milliseconds. It begins with its first word, or `minGap` after the cue before
+ * where that is still shown. It stays up to `tail` after its last word, longer where it needs more to be read, and ends
+ * `minGap` before the next one begins. A gap of less than `chainBelow` is closed to `minGap`.
  *
- * The last cue cannot wait for the turn after it, so it ends with its last word, or at the least duration; the next
- * turn's first cue then starts no earlier than that.
+ * A cue whose words the next speaker talks over is kept until it can be read at `maxReadingSpeed`, though not past its
+ * words; the next one then has to wait.
  *
- * @param earliest - end of the last cue of the turn before.
+ * @param next - first millisecond of the next cue's words; `Infinity` where nothing follows; `undefined` where it is
+ * not known: the cue then ends with its last word or at its least duration, since it cannot wait to see.
+ * @param previousEnd - end of the cue before.
  */
-export function cueTimes(spans: readonly SpokenSpan[], options: CueTimingOptions, earliest: number): SpokenSpan[] {
-  const times: SpokenSpan[] = []
-  let floor = earliest
-  for (const [i, span] of spans.entries()) {
-    const start = Math.max(span.start, floor)
-    const spoken = Math.max(span.end, start + 1)
-    const next = spans[i + 1]?.start
-    const wished =
-      next === undefined
-        ? Math.max(spoken, span.start + options.minDuration, start + Math.min(DELAYED_MIN_MS, options.minDuration))
-        : endBefore(next, start, spoken, options.minDuration)
-    const end = Math.max(start + 1, Math.min(wished, start + options.maxDuration))
-    times.push({ start, end })
-    floor = end
-  }
-  return times
+export function cueTimes(
+  span: SpokenSpan,
+  next: number | undefined,
+  previousEnd: number | undefined,
+  settings: TimingSettings,
+): { start: number; end: number } {
+  const { minDuration, maxDuration, minGap, chainBelow, tail } = settings
+  const start = previousEnd === undefined ? span.start : Math.max(span.start, previousEnd + minGap)
+  const least = start + Math.min(LEAST_MS, minDuration)
+  const latest = start + maxDuration
+  const within = (end: number) => Math.max(start + 1, Math.min(end, latest))
+  if (next === undefined || Number.isNaN(next))
+    return { start, end: within(Math.max(span.end, span.start + minDuration, least)) }
+
+  const readingTime = Math.ceil((1000 * span.width) / settings.targetReadingSpeed)
+  const wished = Math.max(minDuration, readingTime, span.words * settings.minDurationPerWord)
+  const limit = Math.max(next - minGap, least, next < span.end ? talkedOver(span, start, settings) : 0)
+  const end = Math.min(Math.max(span.end + tail, start + wished), limit, latest)
+  const gap = next - end
+  return { start, end: within(gap > minGap && gap < chainBelow ? limit : end) }
 }
 
-function endBefore(next: number, start: number, spoken: number, minDuration: number): number {
-  if (next - spoken >= CHAIN_MS) {
-    const tail = Math.min(spoken + TAIL_MS, next - CHAIN_MS)
-    return Math.max(tail, Math.min(start + minDuration, next - GAP_MS))
-  }
-  return next - GAP_MS > start ? next - GAP_MS : Math.min(spoken, next)
+/** Until when a cue has to stay that the next one's words interrupt. */
+function talkedOver(span: SpokenSpan, start: number, settings: TimingSettings): number {
+  const readable = Math.max(settings.minDuration, Math.ceil((1000 * span.width) / settings.maxReadingSpeed))
+  return Math.min(span.end, start + readable)
 }

@@ -1,193 +1,287 @@
 import type { Cue, Segment } from '../model.ts'
-import { checkBoolean, checkInteger, checkKnown } from '../options.ts'
-import { checkSpeakerNames, displayName, type SpeakerNames } from './names.ts'
-import { breakCost, endsSentence } from './break-cost.ts'
-import { cueTimes, GAP_MS } from './cue-times.ts'
-import { breakLines } from './line-break.ts'
-import { segmentTokens, splitToken, type Token } from './tokens.ts'
+import { cueTimes } from './cue-times.ts'
+import { canTakeDash, DASH_GAP_MS, dashPair } from './dashes.ts'
+import { draftOf, draftWords, type Draft } from './draft.ts'
+import { Horizon } from './horizon.ts'
+import { cueLabel, type PreviousCue } from './labels.ts'
+import { lexiconFor } from './languages/lexicon-for.ts'
+import type { Lexicon } from './languages/lexicon.ts'
+import { layoutSettings, type CueLayoutOptions, type LayoutSettings } from './layout-options.ts'
+import { extendToken, placeToken } from './placed-token.ts'
+import { isClosing, splitToken, textTokens, wordTokens, type Token } from './tokens.ts'
 import { textWidth } from './width.ts'
 
-/** How words are laid out in cues. */
-export interface CueLayoutOptions {
-  /**
-   * Columns of a line; a wide East Asian character takes two.
-   * @defaultValue `42`
-   */
-  maxLineWidth?: number
-  /**
-   * Lines of a cue, 1 or 2.
-   * @defaultValue `2`
-   */
-  maxLines?: number
-  /**
-   * Milliseconds for which a cue is held at least, where the next one leaves room.
-   * @defaultValue `833`
-   */
-  minDuration?: number
-  /**
-   * Milliseconds for which a cue is shown at most.
-   * @defaultValue `7000`
-   */
-  maxDuration?: number
-  /**
-   * Milliseconds of silence that always begin a new cue.
-   * @defaultValue `1500`
-   */
-  pause?: number
-  /**
-   * Whether room is kept for `Name: ` in the first line of a cue whose speaker is not that of the cue before.
-   * @defaultValue `true`
-   */
-  names?: boolean
-  /**
-   * Display names by speaker label; a label that has none is shown as `Speaker A`.
-   * @defaultValue `{}`
-   */
-  speakers?: SpeakerNames
-}
-
-const DEFAULTS = {
-  maxLineWidth: 42,
-  maxLines: 2,
-  minDuration: 833,
-  maxDuration: 7000,
-  pause: 1500,
-  names: true,
-  speakers: {},
-} satisfies Required<CueLayoutOptions>
-
-/** The names of {@link CueLayoutOptions}, for stages that pass them on. */
-export const LAYOUT_OPTIONS = Object.keys(DEFAULTS)
-
-/** Refuses wrong values and names of {@link CueLayoutOptions}; `where` is put before the names, e.g. `layout.`. */
-export function checkLayoutOptions(options: CueLayoutOptions, where = ''): void {
-  checkKnown(where === '' ? 'layout()' : where.slice(0, -1), options, LAYOUT_OPTIONS)
-  checkInteger(`${where}maxLineWidth`, options.maxLineWidth, 8, 1000, 'columns')
-  checkInteger(`${where}maxLines`, options.maxLines, 1, 2)
-  checkInteger(`${where}minDuration`, options.minDuration, 1, 60_000, 'milliseconds')
-  checkInteger(`${where}maxDuration`, options.maxDuration, 500, 600_000, 'milliseconds')
-  checkInteger(`${where}pause`, options.pause, 1, 600_000, 'milliseconds')
-  checkBoolean(`${where}names`, options.names)
-  checkSpeakerNames(`${where}speakers`, options.speakers)
-}
+export * from './layout-options.ts'
+export { cueLabel, type PreviousCue } from './labels.ts'
 
 /** A cue that has not been given its number. */
 export type UnnumberedCue = Omit<Cue, 'index'>
 
-/** What layout must know of the cue before a turn. */
-export type PreviousCue = Pick<Cue, 'end' | 'speaker'>
-
-interface Draft {
+/** What the words of a run have in common. */
+interface RunKey {
   speaker: string | undefined
-  tokens: Token[]
-  lines: string[]
+  channel: string | undefined
+  language: string
 }
 
-/** `options` with the defaults filled in; an option given as `undefined` counts as absent. */
-export function layoutSettings(options: CueLayoutOptions = {}): Required<CueLayoutOptions> {
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  return { ...DEFAULTS, ...given }
+interface Run extends RunKey {
+  lexicon: Lexicon
+  horizon: Horizon
+  /** Whether cues of it have been chosen. */
+  isBegun: boolean
 }
 
 /**
- * Lays out the segments of one turn as readable cues. A new cue always begins where the speaker or channel changes
- * and after a long pause; otherwise cues are cut where a sentence or a clause ends, near the limit of the lines.
- * Every word comes out once, in order, and no cue holds words of two speakers. Where a segment has a channel but no
- * speaker, its channel is the speaker of its cues.
+ * Lays out the segments of turns, as they come, as readable cues. A run of words goes on until its speaker, channel or
+ * language changes, or silence ends it: `pause` within a turn, `turnPause` at the end of one. Within a run, cues are
+ * chosen by what they cost together: where sentences and clauses end, how fast they must be read, how full they are.
  *
- * @param previous - the last cue of the turn before; the first cue does not start before its end.
+ * Every word comes out once, in order, with the cue it begins in. No cue holds words of two speakers, unless `dashes`
+ * asks for it, and none overlaps another. Where a segment has a channel but no speaker, its channel is the speaker of
+ * its cues. What comes out depends on the turns only, not on when they are given. A cue that is out never changes.
+ *
+ * A run of nothing but words without visible text gives a cue without lines, so that they are not lost.
  */
-export function layoutTurn(
-  segments: readonly Segment[],
-  options: CueLayoutOptions = {},
-  previous?: PreviousCue,
-): UnnumberedCue[] {
-  const settings = layoutSettings(options)
-  const drafts: Draft[] = []
-  let shown = previous?.speaker
-  let floor = 0
-  for (const segment of segments) {
-    const speaker = segment.speaker ?? segment.channel
-    const tokens = segmentTokens(segment, settings.maxLineWidth, floor)
-    floor = tokens.at(-1)?.start ?? floor
-    for (const run of cutAtPauses(tokens, settings.pause)) {
-      while (run.length > 0) {
-        const name = settings.names && speaker !== shown ? displayName(speaker, settings.speakers) : undefined
-        const draft = takeCue(run, name === undefined ? 0 : textWidth(`${name}: `), settings)
-        drafts.push({ speaker, ...draft })
-        shown = speaker
+export class CueLayout {
+  readonly #settings: LayoutSettings
+  #run: Run | undefined
+  /** The cue that has been chosen last, where what follows it is not known yet. */
+  #held: Draft | undefined
+  /** The last visible cue. */
+  #shown: PreviousCue | undefined
+  #end: number | undefined
+  /** Where the last run ended, and whose it was. */
+  #runEnd: PreviousCue | undefined
+  #ready: UnnumberedCue[] = []
+
+  /** @param previous - the cue before the first; it is not overlapped. */
+  constructor(settings: LayoutSettings, previous?: PreviousCue) {
+    this.#settings = settings
+    this.#shown = previous
+    this.#end = previous?.end
+    this.#runEnd = previous
+  }
+
+  /** First millisecond of the oldest word that is in no cue yet; `undefined` where there is none. */
+  get oldest(): number | undefined {
+    return this.#held?.start ?? this.#run?.horizon.first?.start
+  }
+
+  /** Takes the segments of one turn, whole, and returns the cues that are certain with it. */
+  add(segments: readonly Segment[]): UnnumberedCue[] {
+    let opensTurn = true
+    for (const segment of segments) {
+      const key = keyOf(segment, this.#settings)
+      const { maxLineWidth } = this.#settings
+      if (segment.words.length === 0) {
+        for (const token of textTokens(segment, maxLineWidth, this.#earliest(key), key.language)) {
+          this.#push(token, key, opensTurn)
+          opensTurn = false
+        }
+      }
+      for (const word of segment.words) {
+        for (const token of wordTokens(word, maxLineWidth, this.#earliest(key), key.language)) {
+          this.#push(token, key, opensTurn)
+          opensTurn = false
+        }
       }
     }
+    return this.#takeReady()
   }
-  const spans = drafts.map(({ tokens }) => ({
-    start: tokens[0]?.start ?? 0,
-    end: Math.max(...tokens.map((token) => token.end)),
-  }))
-  const times = cueTimes(spans, settings, previous?.end ?? 0)
-  return drafts.map(({ speaker, tokens, lines }, i) => ({
-    start: times[i]?.start ?? 0,
-    end: times[i]?.end ?? 0,
-    ...(speaker !== undefined && { speaker }),
-    lines,
-    words: tokens.flatMap((token) => token.word ?? []),
-  }))
+
+  /** Chooses the next cue from the words that are known, though fewer than wished, and returns what is certain then. */
+  hurry(): UnnumberedCue[] {
+    this.#choose()
+    return this.#takeReady()
+  }
+
+  /**
+   * Ends the run and returns the rest of the cues. More may be added after it.
+   *
+   * @param next - first millisecond of what follows; `Infinity` at the end of the stream; `undefined` where it is not
+   * known: the last cue then gets no time beyond its words and its least duration.
+   */
+  close(next?: number): UnnumberedCue[] {
+    this.#closeRun(next)
+    this.#settle(next)
+    return this.#takeReady()
+  }
+
+  #takeReady(): UnnumberedCue[] {
+    const ready = this.#ready
+    this.#ready = []
+    return ready
+  }
+
+  #earliest(key: RunKey): number {
+    return this.#run !== undefined && isSameKey(this.#run, key) ? (this.#run.horizon.last?.start ?? 0) : 0
+  }
+
+  #push(token: Token, key: RunKey, opensTurn: boolean): void {
+    const last = this.#run?.horizon.last
+    if (
+      this.#run !== undefined &&
+      last !== undefined &&
+      isCut(this.#run, last, token, key, opensTurn, this.#settings)
+    ) {
+      this.#closeRun(token.start)
+    }
+    const run = this.#run ?? this.#open(key, token.start)
+    const { horizon, lexicon } = run
+    const before = horizon.last
+    if (before === undefined) {
+      for (const part of this.#beside(token, key)) horizon.push(placeToken(part, horizon.last, lexicon, opensTurn))
+      return
+    }
+    before.end = Math.max(before.start, Math.min(before.end, token.start))
+    if (before.text === '') {
+      horizon.replaceLast(
+        placeToken({ ...token, words: [...before.words, ...token.words] }, undefined, lexicon, opensTurn),
+      )
+    } else if (token.text === '') {
+      before.words.push(...token.words)
+    } else if (isClosing(token.text) && before.width + token.width <= this.#settings.maxLineWidth) {
+      horizon.replaceLast(extendToken(before, token, lexicon))
+    } else {
+      horizon.push(placeToken(token, before, lexicon, opensTurn))
+      while (horizon.isFull) this.#choose()
+    }
+  }
+
+  #open(key: RunKey, start: number): Run {
+    const held = this.#held
+    const isPairing =
+      held !== undefined &&
+      this.#settings.dashes &&
+      key.speaker !== held.speaker &&
+      start - held.end < DASH_GAP_MS &&
+      canTakeDash(held, this.#settings)
+    if (!isPairing) this.#settle(start)
+    const horizon = new Horizon(this.#settings, (before, token) => {
+      if (token.start - before.end < this.#settings.labelAfter) return 0
+      return this.#labelWidth(key.speaker, token.start, undefined)
+    })
+    this.#run = { ...key, lexicon: lexiconFor(key.language), horizon, isBegun: false }
+    return this.#run
+  }
+
+  /** The first token of a run, cut in two where it does not fit in a line beside its label. */
+  #beside(token: Token, { speaker }: RunKey): Token[] {
+    const { maxLineWidth } = this.#settings
+    const label = this.#labelWidth(speaker, token.start, this.#runEnd)
+    const room = Math.max(maxLineWidth - label, Math.floor(maxLineWidth / 2))
+    return token.width > room ? splitToken(token, room) : [token]
+  }
+
+  #labelWidth(speaker: string | undefined, start: number, previous: PreviousCue | undefined): number {
+    return textWidth(cueLabel({ ...(speaker !== undefined && { speaker }), start }, previous, this.#settings))
+  }
+
+  /** Chooses the first cue of the words that are known. */
+  #choose(next?: number): void {
+    const run = this.#run
+    const first = run?.horizon.first
+    if (run === undefined || first === undefined) return
+    const { horizon, speaker } = run
+    const chosen = horizon.take(this.#labelBefore(speaker, first.start), next)
+    if (chosen === undefined) return
+    this.#hold(draftOf(chosen, speaker, !run.isBegun && horizon.first === undefined))
+    run.isBegun = true
+    if (horizon.first !== undefined) this.#settle(horizon.first.start)
+  }
+
+  #closeRun(next: number | undefined): void {
+    const run = this.#run
+    const last = run?.horizon.last
+    if (run === undefined || last === undefined) return
+    this.#runEnd = shownAs(run.speaker, last.end)
+    while (run.horizon.first !== undefined) this.#choose(next ?? Infinity)
+    this.#run = undefined
+  }
+
+  /** Columns of the label of a cue whose first word begins at `start`. */
+  #labelBefore(speaker: string | undefined, start: number): number {
+    const held = this.#held
+    const end = held === undefined ? this.#end : cueTimes(held, start, this.#end, this.#settings).end
+    const previous = held === undefined || held.lines.length === 0 ? this.#shown : shownAs(held.speaker, end ?? 0)
+    return this.#labelWidth(speaker, end === undefined ? start : Math.max(start, end + this.#settings.minGap), previous)
+  }
+
+  #hold(draft: Draft): void {
+    const pair =
+      this.#settings.dashes && this.#held !== undefined ? dashPair(this.#held, draft, this.#settings) : undefined
+    if (pair === undefined) this.#settle(draft.start)
+    this.#held = pair ?? draft
+  }
+
+  /** Gives the cue that is held its times, now that it is known what follows. */
+  #settle(next: number | undefined): void {
+    const held = this.#held
+    if (held === undefined) return
+    this.#held = undefined
+    const times = cueTimes(held, next, this.#end, this.#settings)
+    const { speaker, lines, lineSpeakers } = held
+    this.#end = times.end
+    if (lines.length > 0) this.#shown = shownAs(speaker, times.end)
+    this.#ready.push({
+      ...times,
+      ...(speaker !== undefined && { speaker }),
+      lines,
+      ...(lineSpeakers !== undefined && { lineSpeakers }),
+      words: draftWords(held),
+    })
+  }
 }
 
-function cutAtPauses(tokens: readonly Token[], pause: number): Token[][] {
-  const runs: Token[][] = []
-  let end = -Infinity
-  for (const token of tokens) {
-    if (runs.length === 0 || token.start - end >= pause) runs.push([])
-    runs.at(-1)?.push(token)
-    end = Math.max(end, token.end)
-  }
-  return runs
+/**
+ * Lays out turns, each a list of its segments, all at once; the cues are those that {@link CueLayout} gives.
+ *
+ * @param context - the cue before the first, and `next` as for `close()`.
+ */
+export function layoutCues(
+  turns: readonly (readonly Segment[])[],
+  options: CueLayoutOptions = {},
+  context: { previous?: PreviousCue | undefined; next?: number | undefined } = {},
+): UnnumberedCue[] {
+  const layout = new CueLayout(layoutSettings(options), context.previous)
+  const parts = turns.map((segments) => layout.add(segments))
+  parts.push(layout.close(context.next))
+  return parts.flat()
 }
 
-/** Columns below which what is left of a run is too little for a cue of its own. */
-const SHORT_REST = 12
-
-/** Whether the tokens of `run` from `from` on, each with a space, take fewer columns than {@link SHORT_REST}. */
-function isShort(run: readonly Token[], from: number): boolean {
-  let width = 0
-  for (let at = from; at < run.length && width < SHORT_REST; at++) width += (run[at]?.width ?? 0) + 1
-  return width < SHORT_REST
+/**
+ * Whether words of `before`, the end of a turn, and of `after`, the beginning of the next turn, may share a cue, so
+ * that the turns must be laid out together.
+ */
+export function joins(before: Segment, after: Segment, settings: LayoutSettings): boolean {
+  const silence = (after.words[0] ?? after).start - (before.words.at(-1) ?? before).end
+  const one = keyOf(before, settings)
+  const other = keyOf(after, settings)
+  if (settings.dashes && one.speaker !== other.speaker) return !(silence >= DASH_GAP_MS)
+  return isSameKey(one, other) && !(silence >= Math.min(settings.turnPause, settings.pause))
 }
 
-/** Takes the tokens of the next cue off the front of `run`. */
-function takeCue(
-  run: Token[],
-  nameWidth: number,
-  settings: Required<CueLayoutOptions>,
-): Pick<Draft, 'tokens' | 'lines'> {
-  const { maxLineWidth, maxLines } = settings
-  const first = run[0]
-  if (first !== undefined && nameWidth + first.width > maxLineWidth) {
-    // A long name leaves at least half of the line to the words, which then overrun it.
-    run.splice(0, 1, ...splitToken(first, Math.max(maxLineWidth - nameWidth, Math.floor(maxLineWidth / 2))))
-  }
-  const indent = Math.min(nameWidth, maxLineWidth - (run[0]?.width ?? 0))
-  let best = { cost: Infinity, count: 1, lines: [run[0]?.text ?? ''] }
-  let width = -1
-  let sentences = 0
-  let end = 0
-  for (const [i, token] of run.entries()) {
-    width += token.width + 1
-    end = Math.max(end, token.end)
-    const tooLong = end - (first?.start ?? 0) > settings.maxDuration
-    const lines = breakLines(run.slice(0, i + 1), { maxLineWidth, maxLines, indent })
-    if (i > 0 && (lines === undefined || tooLong)) break
-    const next = run[i + 1]
-    const fullness = Math.min(1, (indent + width) / (maxLineWidth * maxLines))
-    const available = (next === undefined ? end + 500 : Math.min(next.start - GAP_MS, end + 500)) - (first?.start ?? 0)
-    const cost =
-      (next === undefined ? 0 : breakCost(token.text, next.text)) +
-      0.8 * (1 - fullness) ** 2 +
-      0.5 * sentences +
-      (next !== undefined && isShort(run, i + 1) ? 0.6 : 0) +
-      (2 * Math.max(0, settings.minDuration - available)) / 400
-    if (cost <= best.cost) best = { cost, count: i + 1, lines: lines ?? [token.text] }
-    if (endsSentence(token.text)) sentences += 1
-  }
-  return { tokens: run.splice(0, best.count), lines: best.lines }
+function shownAs(speaker: string | undefined, end: number): PreviousCue {
+  return speaker === undefined ? { end } : { end, speaker }
+}
+
+function keyOf(segment: Segment, settings: LayoutSettings): RunKey {
+  const { speaker = segment.channel, channel, language = settings.language } = segment
+  return { speaker, channel, language }
+}
+
+function isSameKey(one: RunKey, other: RunKey): boolean {
+  return one.speaker === other.speaker && one.channel === other.channel && one.language === other.language
+}
+
+function isCut(
+  run: RunKey,
+  last: Token,
+  token: Token,
+  key: RunKey,
+  opensTurn: boolean,
+  { pause, turnPause }: LayoutSettings,
+): boolean {
+  if (!isSameKey(run, key)) return true
+  return token.start - last.end >= (opensTurn ? Math.min(pause, turnPause) : pause)
 }

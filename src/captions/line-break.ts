@@ -1,41 +1,75 @@
-import { breakCost } from './break-cost.ts'
-import type { Token } from './tokens.ts'
+import type { LayoutSettings } from './layout-options.ts'
+import type { PlacedToken } from './placed-token.ts'
 
-/** What lines must keep to. */
-export interface LineLimits {
-  maxLineWidth: number
-  /** 1 or 2. */
-  maxLines: number
-  /** Columns that something else takes in the first line. */
-  indent: number
+/** The room that lines have. */
+export type LineLimits = Pick<LayoutSettings, 'maxLineWidth' | 'maxLines'>
+
+/** Columns of `tokens[from]` to `tokens[to - 1]` in one line. */
+export function lineWidth(tokens: readonly PlacedToken[], from: number, to: number): number {
+  const first = tokens[from]
+  const last = tokens[to - 1]
+  return first === undefined || last === undefined ? 0 : last.column - first.column + first.width
 }
+
+/** Lines that do not fit. */
+export const TOO_WIDE = -1
+/** One line. */
+export const ONE_LINE = 0
 
 /**
- * The tokens as one line where they fit, else as two of about the same width, broken after punctuation or before a
- * conjunction where possible; `undefined` where they do not fit.
+ * Where the second line of the tokens from `from` to `to` begins: the token that is best to break before, counted from
+ * the beginning of `tokens`; {@link ONE_LINE} where they fit in one, {@link TOO_WIDE} where they do not fit in two.
+ * Best is after punctuation or before a conjunction, in two lines of about the same width, the lower the longer.
+ *
+ * @param indent - columns that something else takes in the first line.
  */
-export function breakLines(tokens: readonly Token[], limits: LineLimits): string[] | undefined {
-  const { maxLineWidth, maxLines, indent } = limits
-  const total = indent + tokens.reduce((sum, token) => sum + token.width + 1, -1)
-  if (total <= maxLineWidth) return [join(tokens)]
-  if (maxLines < 2) return undefined
-  let best: { cost: number; at: number } | undefined
-  let top = indent - 1
-  for (let at = 1; at < tokens.length; at++) {
-    const before = tokens[at - 1]
-    const after = tokens[at]
-    if (before === undefined || after === undefined) break
-    top += before.width + 1
-    if (top > maxLineWidth) break
-    const bottom = total - top - 1
-    if (bottom > maxLineWidth) continue
+export function secondLine(
+  tokens: readonly PlacedToken[],
+  from: number,
+  to: number,
+  indent: number,
+  { maxLineWidth, maxLines }: LineLimits,
+): number {
+  if (indent + lineWidth(tokens, from, to) <= maxLineWidth) return ONE_LINE
+  if (maxLines < 2) return TOO_WIDE
+  let best = TOO_WIDE
+  let least = Infinity
+  for (let at = to - 1; at > from; at--) {
+    const bottom = lineWidth(tokens, at, to)
+    if (bottom > maxLineWidth) break
+    const top = indent + lineWidth(tokens, from, at)
+    if (top > maxLineWidth) continue
     const cost =
-      breakCost(before.text, after.text) + (0.6 * Math.abs(top - bottom)) / maxLineWidth + (top > bottom ? 0.1 : 0)
-    if (best === undefined || cost < best.cost) best = { cost, at }
+      (tokens[at]?.breakBefore ?? 0) + (0.8 * Math.abs(top - bottom)) / maxLineWidth + (top > bottom ? 0.1 : 0)
+    if (cost < least) {
+      least = cost
+      best = at
+    }
   }
-  return best === undefined ? undefined : [join(tokens.slice(0, best.at)), join(tokens.slice(best.at))]
+  return best
 }
 
-function join(tokens: readonly Token[]): string {
-  return tokens.map((token) => token.text).join(' ')
+/** Whether the tokens from `from` to `to` fit in the lines of one cue. */
+export function fitsLines(
+  tokens: readonly PlacedToken[],
+  from: number,
+  to: number,
+  indent: number,
+  { maxLineWidth, maxLines }: LineLimits,
+): boolean {
+  if (indent + lineWidth(tokens, from, to) <= maxLineWidth) return true
+  if (maxLines < 2) return false
+  let at = from + 1
+  while (at < to && indent + lineWidth(tokens, from, at + 1) <= maxLineWidth) at += 1
+  return lineWidth(tokens, at, to) <= maxLineWidth
+}
+
+/** The tokens from `from` to `to` as one line of text. */
+export function lineText(tokens: readonly PlacedToken[], from: number, to: number): string {
+  let text = tokens[from]?.text ?? ''
+  for (let at = from + 1; at < to; at++) {
+    const token = tokens[at]
+    if (token !== undefined) text += token.space > 0 ? ` ${token.text}` : token.text
+  }
+  return text
 }

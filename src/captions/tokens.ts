@@ -1,63 +1,151 @@
 import type { Segment, Word } from '../model.ts'
 import { cleanText } from './clean-text.ts'
+import { areGlued, isSpaceless } from './scripts.ts'
 import { splitByWidth, textWidth } from './width.ts'
 
-/** What layout moves about: a word, or a piece of one that is too long for a line. */
+/** What layout moves about: a word, or a piece of one that is too long for a line or written without spaces. */
 export interface Token {
   text: string
   /** Columns of `text`. */
   width: number
+  /** Columns of the space before it within a line: 1 or 0. */
+  space: number
   start: number
   end: number
-  /** The word that begins with this token; absent in the later pieces of a word, and where no words are known. */
-  word?: Word
+  /** The words that begin with this token; none in the later pieces of a word, and where no words are known. */
+  words: Word[]
+  /** Whether it continues the token before it in the middle of a word. */
+  isRest: boolean
+}
+
+/** One word of a segment, or the segment itself where it has no words, with what layout knows of it. */
+interface Spoken {
+  text: string
+  start: number
+  end: number
+}
+
+const PLAIN = /^[!-~]+$/
+/** Marks that close what is before them: no line begins with one. */
+const CLOSING =
+  /^[\p{Pe}\p{Pf}.,:;!?…%"'、。，．：；！？）」』】〉》］｝〕〜～・ー｡､々ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ]+$/u
+/** Marks that open what is after them: no line ends with one. */
+const OPENING = /^[\p{Ps}\p{Pi}¿¡"'（「『【〈《［｛〔]+$/u
+
+/** Whether `text` is nothing but marks that close what is before them. */
+export function isClosing(text: string): boolean {
+  return text !== '' && CLOSING.test(text)
 }
 
 /**
- * The words of a segment as tokens with repaired times: integers, not negative, starts never falling, no end before
- * its start. Words wider than `maxWidth` are cut between graphemes. A segment without words has its text cut at
- * spaces, and its time is shared out by width.
+ * A word as tokens with repaired times: whole milliseconds, not negative, no end before the start. It is cut at the
+ * spaces in it, between words where its script has no spaces, and between graphemes where it is wider than `maxWidth`.
+ * A word without visible text is one token without text, so that it is not lost.
  *
  * @param earliest - no token starts before this millisecond.
+ * @param language - BCP-47 tag.
  */
-export function segmentTokens(segment: Segment, maxWidth: number, earliest = 0): Token[] {
-  const tokens: Token[] = []
-  let floor = earliest
-  const spoken = segment.words.length > 0 ? segment.words : [segment]
-  for (const item of spoken) {
-    const start = Math.max(floor, wholeMs(item.start, floor))
-    const end = Math.max(start, wholeMs(item.end, start))
-    const pieces = cleanText(item.text)
-      .split(' ')
-      .filter((piece) => piece !== '')
-      .flatMap((piece) => (textWidth(piece) > maxWidth ? splitByWidth(piece, maxWidth) : [piece]))
-    const made = shareTime(pieces, start, end)
-    if (made[0] !== undefined && item !== segment) made[0].word = item as Word
-    tokens.push(...made)
-    floor = start
+export function wordTokens(word: Word, maxWidth: number, earliest: number, language: string): Token[] {
+  const tokens = spokenTokens(word, maxWidth, earliest, language)
+  const [first] = tokens
+  if (first !== undefined) {
+    first.words.push(word)
+    return tokens
   }
-  return tokens
+  const { start, end } = repaired(word, earliest)
+  return [{ text: '', width: 0, space: 0, start, end, words: [word], isRest: false }]
 }
 
-/** Cuts `token` in two so that the first part is at most `maxWidth` columns wide. */
+/** The text of a segment without words as tokens; its time is shared out by width. */
+export function textTokens(segment: Segment, maxWidth: number, earliest: number, language: string): Token[] {
+  return spokenTokens(segment, maxWidth, earliest, language)
+}
+
+function spokenTokens(spoken: Spoken, maxWidth: number, earliest: number, language: string): Token[] {
+  const { start, end } = repaired(spoken, earliest)
+  const { text } = spoken
+  if (PLAIN.test(text) && text.length <= maxWidth) {
+    return [{ text, width: text.length, space: 1, start, end, words: [], isRest: false }]
+  }
+  const pieces: Token[] = []
+  for (const part of cleanText(text).split(' ')) {
+    for (const [i, inner] of (isSpaceless(part) ? innerWords(part, language) : [part]).entries()) {
+      const width = textWidth(inner)
+      const cut = width > maxWidth ? splitByWidth(inner, maxWidth) : [inner]
+      for (const [k, text] of cut.entries()) {
+        if (text === '') continue
+        const columns = cut.length === 1 ? width : textWidth(text)
+        pieces.push({ text, width: columns, space: i + k === 0 ? 1 : 0, start, end, words: [], isRest: k > 0 })
+      }
+    }
+  }
+  return shareTime(pieces, start, end)
+}
+
+/** Cuts a token in two so that the first part is at most `maxWidth` columns wide. */
 export function splitToken(token: Token, maxWidth: number): Token[] {
   const [head, ...rest] = splitByWidth(token.text, maxWidth)
   if (head === undefined || rest.length === 0) return [token]
-  const parts = shareTime([head, rest.join('')], token.start, token.end)
-  if (parts[0] !== undefined && token.word !== undefined) parts[0].word = token.word
-  return parts
+  const tail = rest.join('')
+  const parts = [
+    { ...token, text: head, width: textWidth(head) },
+    { ...token, text: tail, width: textWidth(tail), space: 0, words: [], isRest: true },
+  ]
+  return shareTime(parts, token.start, token.end)
 }
 
-function shareTime(pieces: readonly string[], start: number, end: number): Token[] {
-  const widths = pieces.map((piece) => Math.max(1, textWidth(piece)))
-  const total = widths.reduce((sum, width) => sum + width, 0)
+/** The space before a token that follows `before`: none between words of scripts without spaces. */
+export function spaceBetween(before: Token, after: Token): number {
+  return after.space === 0 || after.text === '' || areGlued(before.text, after.text) ? 0 : 1
+}
+
+/** Texts longer than this are cut into words piece by piece. */
+const MAX_SEGMENTED = 2000
+
+const segmenters = new Map<string, Intl.Segmenter>()
+
+function innerWords(text: string, language: string): string[] {
+  const segmenter = wordSegmenter(language)
+  const words: string[] = []
+  let opening = ''
+  for (let from = 0; from < text.length; from += MAX_SEGMENTED) {
+    for (const { segment } of segmenter.segment(text.slice(from, from + MAX_SEGMENTED))) {
+      const last = words.length - 1
+      if (OPENING.test(segment)) opening += segment
+      else if (opening === '' && last >= 0 && isClosing(segment)) words[last] += segment
+      else {
+        words.push(opening + segment)
+        opening = ''
+      }
+    }
+  }
+  if (opening !== '') words.push(opening)
+  return words
+}
+
+function wordSegmenter(language: string): Intl.Segmenter {
+  let segmenter = segmenters.get(language)
+  if (segmenter === undefined) {
+    try {
+      segmenter = new Intl.Segmenter(language.replaceAll('_', '-'), { granularity: 'word' })
+    } catch {
+      segmenter = new Intl.Segmenter('und', { granularity: 'word' })
+    }
+    if (segmenters.size < 1000) segmenters.set(language, segmenter)
+  }
+  return segmenter
+}
+
+function shareTime(pieces: Token[], start: number, end: number): Token[] {
+  if (pieces.length < 2) return pieces
+  const total = pieces.reduce((sum, piece) => sum + Math.max(1, piece.width), 0)
   let before = 0
-  return pieces.map((text, i) => {
-    const from = before
-    before += widths[i] ?? 0
-    const at = (columns: number) => start + Math.round(((end - start) * columns) / total)
-    return { text, width: textWidth(text), start: at(from), end: at(before) }
-  })
+  for (const piece of pieces) {
+    piece.start = start + Math.round(((end - start) * before) / total)
+    before += Math.max(1, piece.width)
+    piece.end = start + Math.round(((end - start) * before) / total)
+  }
+  return pieces
 }
 
 /** Times beyond this cannot be meant, and would lose their milliseconds in sums. */
@@ -65,4 +153,9 @@ const LATEST_MS = 1e15
 
 function wholeMs(ms: number, otherwise: number): number {
   return Math.abs(ms) <= LATEST_MS ? Math.max(0, Math.round(ms)) : otherwise
+}
+
+function repaired(spoken: Spoken, earliest: number): { start: number; end: number } {
+  const start = Math.max(earliest, wholeMs(spoken.start, earliest))
+  return { start, end: Math.max(start, wholeMs(spoken.end, start)) }
 }

@@ -71,6 +71,7 @@ function toSegment(
   return {
     ...(speaker !== undefined && { speaker }),
     ...(turn.channel !== undefined && { channel: turn.channel }),
+    ...(turn.language !== undefined && { language: turn.language }),
     ...shown,
     words,
     turn: { order: turn.order, revision: turn.revision },

@@ -35,7 +35,7 @@ export interface CaptionSinkOptions extends SinkOptions {
    * How segments are laid out; see `layout()`.
    * @defaultValue `{}`
    */
-  layout?: Omit<CueLayoutOptions, 'names' | 'speakers'>
+  layout?: Omit<CueLayoutOptions, 'speakers'>
 }
 
 /** Refuses wrong options of a caption sink called `stage`. */
@@ -51,7 +51,7 @@ export function checkCaptionSinkOptions(stage: string, options: CaptionSinkOptio
   checkKnown(
     'layout',
     layout,
-    LAYOUT_OPTIONS.filter((name) => name !== 'names' && name !== 'speakers'),
+    LAYOUT_OPTIONS.filter((name) => name !== 'speakers'),
   )
   checkLayoutOptions(layout, 'layout.')
 }

@@ -1,6 +1,6 @@
 import { gen, many, none } from 'stream-chain/core'
 import type { Cue } from '../model.ts'
-import { layoutTurn, type CueLayoutOptions, type UnnumberedCue } from '../captions/layout.ts'
+import { layoutCues, type CueLayoutOptions, type UnnumberedCue } from '../captions/layout.ts'
 import { displayName, type SpeakerNames } from '../captions/names.ts'
 import type { Passage } from '../captions/passages.ts'
 
@@ -36,7 +36,7 @@ export function captionSteps(format: CaptionFormat, state: TextState) {
   const lay = (passage: WrittenPassage) => {
     const cues =
       passage.cue === undefined
-        ? layoutTurn(passage.segments, format.layout, state.previous)
+        ? layoutCues([passage.segments], format.layout, { previous: state.previous })
         : [repairTimes(passage.cue, state.previous)]
     passage.cues = cues.length
     return many(cues)

@@ -28,6 +28,6 @@ export function srtSink(target?: SinkTarget, options: SrtSinkOptions = {}): Writ
     cue: formatSrtCue,
     names: names ? 'on change' : 'never',
     speakers,
-    layout: { ...options.layout, names, speakers },
+    layout: { ...options.layout, ...(!names && { labels: 'none' }), speakers },
   })
 }

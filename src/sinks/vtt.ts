@@ -28,6 +28,6 @@ export function vttSink(target?: SinkTarget, options: VttSinkOptions = {}): Writ
     names: (options.names ?? true) ? 'always' : 'never',
     speakers: options.speakers ?? {},
     // Voices take no room on the screen.
-    layout: { ...options.layout, names: false },
+    layout: { ...options.layout, labels: 'none' },
   })
 }

@@ -3,7 +3,7 @@ import type { Warning } from '../errors.ts'
 import type { Cue } from '../model.ts'
 import { checkSignal } from '../options.ts'
 import { relayEvents } from '../stage.ts'
-import { checkLayoutOptions, layoutTurn, type CueLayoutOptions } from '../captions/layout.ts'
+import { checkLayoutOptions, layoutCues, type CueLayoutOptions } from '../captions/layout.ts'
 import { assertCaptionable, PassageCollector, type Passage } from '../captions/passages.ts'
 
 /** Options of {@link layout}. */
@@ -53,7 +53,8 @@ export function layout(options: LayoutOptions = {}): Transform {
         revised += 1
         continue
       }
-      const cues = passage.cue === undefined ? layoutTurn(passage.segments, layoutOptions, previous) : [passage.cue]
+      const cues =
+        passage.cue === undefined ? layoutCues([passage.segments], layoutOptions, { previous }) : [passage.cue]
       for (const cue of cues) {
         previous = { ...cue, index: ++count }
         stage.push(previous)

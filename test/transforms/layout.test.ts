@@ -9,7 +9,7 @@ const of = (order: number, revision = 0) => ({ turn: { order, revision } })
 
 async function cues(items: unknown[]): Promise<Cue[]> {
   return Readable.from(items)
-    .pipe(layout({ names: false }))
+    .pipe(layout({ labels: 'none' }))
     .toArray()
 }
 
