@@ -6,6 +6,8 @@
  * Missing Debian packages are installed where apt and the rights for it are there; elsewhere the line to run is
  * printed and setup goes on, because the library itself says what it cannot do without. Only npm packages that cannot
  * be installed and a build that fails end it with exit status 1.
+ *
+ * With --test it also sees to what only the tests use: a browser, which is large.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
@@ -14,6 +16,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const minutes = 60_000
+const forTests = process.argv.includes('--test')
 
 class SetupError extends Error {}
 
@@ -101,6 +104,7 @@ function missingSystemPackages() {
     flite: onPath('flite'),
     libpocketsphinx3: hasLibrary('libpocketsphinx'),
     'pocketsphinx-en-us': existsSync('/usr/share/pocketsphinx/model/en-us'),
+    chromium: !forTests || hasBrowser(),
   }
   return Object.keys(provided).filter((name) => !provided[name])
 }
@@ -135,6 +139,15 @@ function onPath(program) {
   const names = process.platform === 'win32' ? [`${program}.exe`, `${program}.cmd`] : [program]
   const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean)
   return folders.some((folder) => names.some((name) => existsSync(join(folder, name))))
+}
+
+/** Whether there is a browser where test/helpers/chromium.ts looks for one. */
+function hasBrowser() {
+  const named = process.env.CHROMIUM_PATH
+  return (
+    Boolean(named && existsSync(named)) ||
+    ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'].some(onPath)
+  )
 }
 
 function hasLibrary(name) {

@@ -6,11 +6,21 @@ const DELETED = /[\u0000-\u0008\u000E-\u001B\u007F-\u0084\u0086-\u009F\u00AD\uFE
 // oxlint-disable-next-line no-control-regex
 const SPACES = /[\t\n\v\f\r\u001C-\u001F \u0085\u2028\u2029]+/g
 
-/** Half of a surrogate pair: it has no UTF-8 form. */
+/** Half of a surrogate pair has no UTF-8 form, and FFmpeg refuses text with what Unicode says is no character. */
 const LONE_SURROGATE = /\p{Surrogate}/gu
+const NO_CHARACTER = /\p{Noncharacter_Code_Point}/gu
 
 /** Anything a reader can see. */
 const VISIBLE = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}]/u
+
+/**
+ * Words with single spaces between them, of characters that are clean and that normalisation leaves alone whatever
+ * stands beside them: nearly all text is such, and need not be looked at again.
+ */
+const LETTERS =
+  '!-~\u00A1-\u00AC\u00AE-\u02FF\u0391-\u03A1\u03A3-\u03CE\u0400-\u0482\u048A-\u052F\u05D0-\u05EA' +
+  '\u2010-\u2027\u3001-\u3029\u3041-\u3096\u30A1-\u30FE\u4E00-\u9FFF\uAC00-\uD7A3\uFF01-\uFF5E'
+const PLAIN = new RegExp(`^[${LETTERS}]+(?: [${LETTERS}]+)*$`)
 
 /**
  * One line of text that every caption reader takes as it stands: composed (NFC), no control characters, no line
@@ -18,6 +28,28 @@ const VISIBLE = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}]/
  * in it becomes `''`. No-break spaces, emoji, joiners and marks of writing direction stay.
  */
 export function cleanText(text: string): string {
-  const clean = text.replace(LONE_SURROGATE, '\uFFFD').replace(DELETED, '').replace(SPACES, ' ').normalize('NFC').trim()
+  if (PLAIN.test(text)) return text
+  const clean = text
+    .replace(LONE_SURROGATE, '\uFFFD')
+    .replace(NO_CHARACTER, '')
+    .replace(DELETED, '')
+    .replace(SPACES, ' ')
+    .normalize('NFC')
+    .trim()
   return VISIBLE.test(clean) ? clean : ''
+}
+
+/** A clean line with a ready-made label such as `Alice: ` before it; a label without anything visible is left out. */
+function labelled(line: string, label: string): string {
+  return label === '' || cleanText(label) === '' ? line : cleanText(label + line)
+}
+
+/** The lines that have anything visible, clean, with a ready-made label before the first of them. */
+export function visibleLines(lines: readonly string[], label = ''): string[] {
+  const visible: string[] = []
+  for (const raw of lines) {
+    const line = cleanText(raw)
+    if (line !== '') visible.push(visible.length === 0 ? labelled(line, label) : line)
+  }
+  return visible
 }

@@ -1,9 +1,33 @@
+/** The last millisecond that is written, 31,688 years on: every reader still counts it exactly. */
+const LAST_MS = 1e15
+
+/** A time that can be written: whole, from 0 to {@link LAST_MS}; 0 for what is no number. */
+function wholeTime(ms: number): number {
+  return Number.isNaN(ms) ? 0 : Math.min(Math.max(0, Math.round(ms)), LAST_MS)
+}
+
+/** Numbers from 0 on with as many digits at least: making them anew takes most of the time of writing a cue. */
+const padded = (count: number, digits: number) =>
+  Array.from({ length: count }, (_, value) => String(value).padStart(digits, '0'))
+const TWO_DIGITS = padded(100, 2)
+const THREE_DIGITS = padded(1000, 3)
+
 /** `HH:MM:SS` and milliseconds, by integer arithmetic; hours take more digits where they need them. */
 function clock(ms: number, decimalMark: string): string {
-  const whole = Number.isFinite(ms) ? Math.max(0, Math.round(ms)) : 0
-  const two = (value: number) => String(Math.floor(value)).padStart(2, '0')
-  const milliseconds = String(whole % 1000).padStart(3, '0')
-  return `${two(whole / 3_600_000)}:${two((whole / 60_000) % 60)}:${two((whole / 1000) % 60)}${decimalMark}${milliseconds}`
+  const whole = wholeTime(ms)
+  const seconds = Math.floor(whole / 1000)
+  const minutes = Math.floor(seconds / 60)
+  const hours = Math.floor(minutes / 60)
+  const hh = TWO_DIGITS[hours] ?? String(hours)
+  const mm = TWO_DIGITS[minutes - hours * 60]
+  const ss = TWO_DIGITS[seconds - minutes * 60]
+  return `${hh}:${mm}:${ss}${decimalMark}${THREE_DIGITS[whole - seconds * 1000]}`
+}
+
+/** The times of a cue as a caption file may hold them: whole milliseconds, an end after the start. */
+export function captionTimes(cue: { start: number; end: number }): { start: number; end: number } {
+  const start = Math.min(wholeTime(cue.start), LAST_MS - 1)
+  return { start, end: Math.max(start + 1, wholeTime(cue.end)) }
 }
 
 /** A time as SubRip writes it: `00:01:02,345`. */

@@ -1,42 +1,73 @@
 import type { Cue } from '../model.ts'
-import { cleanText } from './clean-text.ts'
-import { vttTimestamp } from './timestamps.ts'
+import { cleanText, visibleLines } from './clean-text.ts'
+import { captionTimes, vttTimestamp } from './timestamps.ts'
 
 /** What every WebVTT file begins with; a file of nothing else is valid and empty. */
 export const vttHeader = 'WEBVTT\n\n'
 
-/**
- * Text as the payload of a WebVTT cue: escaped, without empty lines. An arrow becomes `->`, because programs that
- * convert WebVTT write it unescaped, where it reads as a timing.
- */
-export function escapeVttText(lines: readonly string[]): string {
-  return lines
-    .map(cleanText)
-    .filter((line) => line !== '')
-    .join('\n')
+/** Who speaks in a cue of WebVTT, and how it is shown. */
+export interface VttSpeech {
+  /** Speaker of the cue, written as its voice (`<v Name>`), which players do not display. */
+  voice?: string | undefined
+  /** Speaker of each line, where they differ; used in place of `voice`. */
+  voices?: readonly (string | undefined)[] | undefined
+  /** What is shown before the first line to say who speaks, ready made: `Alice: `. */
+  label?: string | undefined
+}
+
+/** Escapes clean text. Programs that convert WebVTT write an arrow unescaped, where it reads as a timing. */
+function escapeText(text: string): string {
+  if (!/[&<>]/.test(text)) return text
+  return text
     .replaceAll(/-{2,}>/g, '->')
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
 }
 
+const SETTING = /^(?:region|vertical|line|position|size|align)[:=].*/
+
 /**
- * A name as the annotation of a voice tag. Readers disagree on escapes there, so `<`, `>` and `&` are left out; two
- * dashes become one, since the end of the tag would make an arrow of them.
+ * Readers of WebVTT that go by the beginning of a line take a bare first line such as `line: 3` for settings of the
+ * cue, and a later one that begins with `NOTE` for a comment. Inside a tag that changes nothing they do not.
  */
-export function sanitizeVttName(name: string): string {
-  return cleanText(name.replaceAll(/[<>&]/g, ' ')).replaceAll(/-{2,}/g, '-')
+function shield(text: string, isBare: boolean): string {
+  const first = isBare && SETTING.test(text) ? text.replace(SETTING, '<c>$&</c>') : text
+  return first.includes('\nNOTE') ? first.replaceAll(/(?<=\n)NOTE.*/g, '<c>$&</c>') : first
 }
 
 /**
- * One WebVTT cue, with the blank line that ends it; `''` where the cue has no visible text.
- *
- * @param name - speaker of the cue, written as its voice (`<v Name>`), which players do not display.
+ * A name as the annotation of a voice tag. Readers disagree there on escapes, backslashes and braces, so these are left
+ * out, and on kinds of white space, so that a plain space stands for any; two dashes become one, since the end of the
+ * tag would make an arrow of them.
  */
-export function formatVttCue(cue: Cue, name?: string): string {
-  const text = escapeVttText(cue.lines)
-  if (text === '') return ''
-  const voice = name === undefined ? '' : sanitizeVttName(name)
-  const payload = voice === '' ? text : `<v ${voice}>${text}</v>`
-  return `${cue.index}\n${vttTimestamp(cue.start)} --> ${vttTimestamp(cue.end)}\n${payload}\n\n`
+export function sanitizeVttName(name: string): string {
+  if (!/[<>&\\{}]|--|[^\S ]/.test(name)) return cleanText(name)
+  return cleanText(name.replaceAll(/[<>&\\{}\s]+/g, ' ')).replaceAll(/-{2,}/g, '-')
+}
+
+/**
+ * One WebVTT cue, with the blank line that ends it; `''` where the cue has no visible text. Text is escaped, and lines
+ * without anything visible are left out.
+ */
+export function formatVttCue(cue: Cue, speech: VttSpeech = {}): string {
+  const payload = speech.voices === undefined ? inVoice(cue.lines, speech) : inVoices(cue.lines, speech)
+  if (payload === '') return ''
+  const { start, end } = captionTimes(cue)
+  return `${cue.index}\n${vttTimestamp(start)} --> ${vttTimestamp(end)}\n${payload}\n\n`
+}
+
+function inVoice(lines: readonly string[], { voice = '', label }: VttSpeech): string {
+  const text = escapeText(visibleLines(lines, label).join('\n'))
+  const name = sanitizeVttName(voice)
+  return text === '' || name === '' ? shield(text, true) : `<v ${name}>${shield(text, false)}</v>`
+}
+
+function inVoices(lines: readonly string[], { voices = [], label }: VttSpeech): string {
+  const spoken: string[] = []
+  for (const [i, line] of lines.entries()) {
+    const payload = inVoice([line], { voice: voices[i], label: spoken.length === 0 ? label : undefined })
+    if (payload !== '') spoken.push(payload)
+  }
+  return shield(spoken.join('\n'), false)
 }

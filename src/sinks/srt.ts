@@ -25,7 +25,7 @@ export function srtSink(target?: SinkTarget, options: SrtSinkOptions = {}): Writ
   const names = options.names ?? true
   return captionSink('srtSink()', target, options, {
     header: '',
-    cue: formatSrtCue,
+    cue: (cue, name) => formatSrtCue(cue, name === undefined ? '' : `${name}: `),
     names: names ? 'on change' : 'never',
     speakers,
     layout: { ...options.layout, ...(!names && { labels: 'none' }), speakers },

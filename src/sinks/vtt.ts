@@ -24,7 +24,7 @@ export function vttSink(target?: SinkTarget, options: VttSinkOptions = {}): Writ
   checkCaptionSinkOptions('vttSink()', options)
   return captionSink('vttSink()', target, options, {
     header: vttHeader,
-    cue: formatVttCue,
+    cue: (cue, voice) => formatVttCue(cue, { voice }),
     names: (options.names ?? true) ? 'always' : 'never',
     speakers: options.speakers ?? {},
     // Voices take no room on the screen.

@@ -40,10 +40,46 @@ export const NASTY = [
   '日本語字幕',
   'WEBVTT',
   'NOTE',
+  '\nNOTE that',
   'STYLE',
+  'REGION',
+  'line:3',
+  'position: 10%',
+  '00:00:01,000 --> 00:00:02,000',
+  '</v>',
+  '<c.red>',
+  '<00:00:01.500>',
+  '&lt;',
+  '&nbsp;',
+  '&#39;',
+  '>> BOB: ',
+  '{b}bold{/b}',
+  '\\',
+  '->',
+  '--',
+  '<',
+  '>',
+  '-',
+  ':',
+  '\t',
+  '\r',
+  '\u3000',
+  '\u0338',
+  '\uFFFE',
+  '\u2068\u2069',
 ]
+
+/** What markup is made of. */
+const markup = fc.string({ unit: fc.constantFrom(...'<>&-{}\\;:./!nNhvbcy1 \n'.split('')), maxLength: 10 })
 
 /** Any text, with much of what breaks caption files in it. */
 export const nastyText = fc
-  .array(fc.oneof(fc.constantFrom(...NASTY), fc.constantFrom(' ', 'word'), fc.string({ unit: 'binary', maxLength: 6 })))
+  .array(
+    fc.oneof(
+      fc.constantFrom(...NASTY),
+      fc.constantFrom(' ', 'word'),
+      markup,
+      fc.string({ unit: 'binary', maxLength: 6 }),
+    ),
+  )
   .map((pieces) => pieces.join(''))

@@ -65,8 +65,8 @@ const age = (path: string, minutes: number) => {
 }
 
 /** Runs setup in the tree, with programs for all it looks for on PATH unless told otherwise. */
-function setup(env: Record<string, string> = {}) {
-  const result = spawnSync(process.execPath, [join(tree, 'scripts/setup.js')], {
+function setup(env: Record<string, string> = {}, ...args: string[]) {
+  const result = spawnSync(process.execPath, [join(tree, 'scripts/setup.js'), ...args], {
     encoding: 'utf8',
     env: { PATH: join(tree, 'bin'), npm_execpath: join(tree, 'npm-cli.js'), FAKE_NPM_LOCK: lock(), ...env },
     timeout: 30_000,
@@ -157,6 +157,16 @@ describe('setup without Debian packages', () => {
       expect(said).toContain('no such package')
     },
   )
+})
+
+describe('setup for tests', () => {
+  it('also wants a browser, which nothing else does', () => {
+    expect(setup().said).not.toContain('chromium')
+    expect(setup({ CHROMIUM_PATH: script }, '--test').said).not.toContain('chromium')
+    if (process.platform === 'linux') expect(setup({}, '--test').said).toMatch(/apt-get install -y .*chromium\n/)
+    write('bin/chromium', '')
+    expect(setup({}, '--test').said).not.toContain('chromium')
+  })
 })
 
 describe('setup of npm packages', () => {
