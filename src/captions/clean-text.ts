@@ -13,14 +13,23 @@ const NO_CHARACTER = /\p{Noncharacter_Code_Point}/gu
 /** Anything a reader can see. */
 const VISIBLE = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}]/u
 
-/**
- * Words with single spaces between them, of characters that are clean and that normalisation leaves alone whatever
- * stands beside them: nearly all text is such, and need not be looked at again.
- */
+/** Letters and marks beyond ASCII that are clean, and that normalisation leaves alone whatever stands beside them. */
 const LETTERS =
-  '!-~\u00A1-\u00AC\u00AE-\u02FF\u0391-\u03A1\u03A3-\u03CE\u0400-\u0482\u048A-\u052F\u05D0-\u05EA' +
-  '\u2010-\u2027\u3001-\u3029\u3041-\u3096\u30A1-\u30FE\u4E00-\u9FFF\uAC00-\uD7A3\uFF01-\uFF5E'
-const PLAIN = new RegExp(`^[${LETTERS}]+(?: [${LETTERS}]+)*$`)
+  '\u00A1-\u00AC\u00AE-\u02FF\u0391-\u03A1\u03A3-\u03CE\u0400-\u0482\u048A-\u052F\u05D0-\u05EA\u2010-\u2027' +
+  '\u3001-\u3029\u3041-\u3096\u30A1-\u30FE\u4E00-\u9FFF\uAC00-\uD7A3\uFF01-\uFF5E'
+
+/**
+ * What recognises a line that {@link cleanText} leaves as it is: words with single spaces between them, of the given
+ * marks of ASCII and of letters. Nearly all lines are such, and need no further look.
+ *
+ * @param ascii - the marks, as they stand between the brackets of a regular expression.
+ */
+export function plainLine(ascii: string): RegExp {
+  const word = `[${ascii}${LETTERS}]+`
+  return new RegExp(`^${word}(?: ${word})*$`)
+}
+
+const PLAIN = plainLine('!-~')
 
 /**
  * One line of text that every caption reader takes as it stands: composed (NFC), no control characters, no line
@@ -52,4 +61,20 @@ export function visibleLines(lines: readonly string[], label = ''): string[] {
     if (line !== '') visible.push(visible.length === 0 ? labelled(line, label) : line)
   }
   return visible
+}
+
+/**
+ * The lines as one text with a ready-made label before it, where every line is plain; `undefined` where any needs more
+ * care. A later line that begins with `NOTE` does.
+ */
+export function plainText(lines: readonly string[], label: string, plain: RegExp): string | undefined {
+  let text: string | undefined
+  for (const line of lines) {
+    if (!plain.test(line) || (text !== undefined && line.startsWith('NOTE'))) return undefined
+    if (text !== undefined) text += `\n${line}`
+    else if (label === '') text = line
+    else if (plain.test(label + line)) text = label + line
+    else return undefined
+  }
+  return text
 }

@@ -160,8 +160,8 @@ export class Horizon {
     const second = this.#second(from, to, indent)
     if (second === TOO_WIDE && to - from > 1) return Infinity
     const after = this.#tokens[to]
-    const end = { next: after?.start ?? next ?? Infinity, cut: after?.cutBefore ?? 0 }
-    return cueCost(this.#tokens, from, to, second, indent, end, this.#settings)
+    const start = after === undefined ? (next ?? Infinity) : after.start
+    return cueCost(this.#tokens, from, to, second, indent, start, after?.cutBefore ?? 0, this.#settings)
   }
 
   #second(from: number, to: number, indent: number): number {

@@ -21,12 +21,12 @@ export interface LayoutWeights {
   break: number
   /**
    * For more characters a second than the target: times the square of the excess over 5.
-   * @defaultValue `2`
+   * @defaultValue `0.5`
    */
   speed: number
   /**
    * For less than the least duration: times what is missing over 400 ms. More makes fewer cues that only flash.
-   * @defaultValue `2`
+   * @defaultValue `4.5`
    */
   flash: number
   /**
@@ -40,7 +40,7 @@ export interface LayoutWeights {
    */
   pause: number
   /**
-   * For a second line, times 1 to 2.1 by the place of its break and the difference of the lines.
+   * For a second line, times 1 to 4.7 by the place of its break and the difference of the lines.
    * @defaultValue `0.35`
    */
   lines: number
@@ -169,8 +169,8 @@ export type LayoutSettings = Omit<Required<CueLayoutOptions>, 'weights'> & { wei
 const WEIGHTS: LayoutWeights = {
   cue: 0.9,
   break: 3.2,
-  speed: 2,
-  flash: 2,
+  speed: 0.5,
+  flash: 4.5,
   sentence: 2.2,
   pause: 3,
   lines: 0.35,

@@ -12,7 +12,7 @@ const PRESETS = {
     chainBelow: 500,
     tail: 500,
     lookAhead: 25,
-    maxDelayMs: 5000,
+    maxDelayMs: 750,
     labels: 'name',
   },
   bbc: {
@@ -27,7 +27,7 @@ const PRESETS = {
     chainBelow: 1000,
     tail: 1000,
     lookAhead: 25,
-    maxDelayMs: 5000,
+    maxDelayMs: 750,
     labels: 'capitals',
   },
   'web-short': {
@@ -42,7 +42,7 @@ const PRESETS = {
     chainBelow: 500,
     tail: 300,
     lookAhead: 20,
-    maxDelayMs: 5000,
+    maxDelayMs: 750,
     labels: 'none',
   },
   '608': {
@@ -57,7 +57,7 @@ const PRESETS = {
     chainBelow: 500,
     tail: 500,
     lookAhead: 12,
-    maxDelayMs: 5000,
+    maxDelayMs: 750,
     labels: 'chevrons',
   },
   live: {
@@ -72,7 +72,7 @@ const PRESETS = {
     chainBelow: 1000,
     tail: 500,
     lookAhead: 12,
-    maxDelayMs: 3000,
+    maxDelayMs: 750,
     labels: 'name',
   },
 } as const

@@ -78,6 +78,14 @@ export class RttmRuns implements SegmentText {
     return this.#release(Math.max(growing === -1 ? this.#held.length : growing, this.#held.length - MAX_HELD))
   }
 
+  get waiting(): boolean {
+    return this.#held.length > 0
+  }
+
+  release(): string {
+    return this.end()
+  }
+
   end(): string {
     return this.#release(this.#held.length)
   }

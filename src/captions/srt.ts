@@ -1,9 +1,9 @@
 import type { Cue } from '../model.ts'
-import { visibleLines } from './clean-text.ts'
+import { plainLine, plainText, visibleLines } from './clean-text.ts'
 import { captionTimes, srtTimestamp } from './timestamps.ts'
 
-/** What some reader of SubRip takes for more than text. */
-const SUSPICIOUS = /[<>{\\]|\nNOTE/
+/** A line without anything that some reader of SubRip takes for more than text. */
+const PLAIN = plainLine('!-;=?-\\[\\]-z|-~')
 
 /**
  * Text as every SubRip reader shows it. SubRip has no escapes, so what some reader would take for markup is replaced:
@@ -14,11 +14,14 @@ const SUSPICIOUS = /[<>{\\]|\nNOTE/
  * @param lines - lines as shown; empty ones are dropped.
  */
 export function sanitizeSrtText(lines: readonly string[]): string {
-  return defuse(visibleLines(lines).join('\n'))
+  return safeText(lines, '')
+}
+
+function safeText(lines: readonly string[], label: string): string {
+  return plainText(lines, label, PLAIN) ?? defuse(visibleLines(lines, label).join('\n'))
 }
 
 function defuse(text: string): string {
-  if (!SUSPICIOUS.test(text)) return text
   const safe = text
     .replaceAll(/-{2,}>/g, '->')
     .replaceAll(/<(?=\S)([^<>]*[^<>-])>/g, '‹$1›')
@@ -36,8 +39,9 @@ function defuse(text: string): string {
  * @param label - what is shown before the first line to say who speaks, ready made: `Alice: `.
  */
 export function formatSrtCue(cue: Cue, label = ''): string {
-  const lines = visibleLines(cue.lines, label)
-  if (lines.length === 0) return ''
+  const text = safeText(cue.lines, label)
+  if (text === '') return ''
   const { start, end } = captionTimes(cue)
-  return `${cue.index}\n${srtTimestamp(start)} --> ${srtTimestamp(end)}\n${defuse(lines.join('\n'))}\n\n`
+  // Joined rather than concatenated: one flat string a cue keeps a long file half as dear.
+  return [cue.index, `${srtTimestamp(start)} --> ${srtTimestamp(end)}`, text, '', ''].join('\n')
 }

@@ -74,6 +74,14 @@ export class Transcript implements SegmentText {
     return goesOn ? ` ${text}` : `\n\n${this.#opening(speaker, start)}${text}`
   }
 
+  get waiting(): boolean {
+    return false
+  }
+
+  release(): string {
+    return ''
+  }
+
   end(): string {
     if (this.#open === undefined) return ''
     this.#open = undefined

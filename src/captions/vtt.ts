@@ -1,5 +1,5 @@
 import type { Cue } from '../model.ts'
-import { cleanText, visibleLines } from './clean-text.ts'
+import { cleanText, plainLine, plainText, visibleLines } from './clean-text.ts'
 import { captionTimes, vttTimestamp } from './timestamps.ts'
 
 /** What every WebVTT file begins with; a file of nothing else is valid and empty. */
@@ -15,9 +15,14 @@ export interface VttSpeech {
   label?: string | undefined
 }
 
+/** A line that needs no escapes. */
+const PLAIN = plainLine("!-%'-;=?-~")
+
+/** A name that can stand in a voice tag as it is, unless it has two dashes. */
+const PLAIN_NAME = plainLine("!-%'-;=?-\\[\\]-z|~")
+
 /** Escapes clean text. Programs that convert WebVTT write an arrow unescaped, where it reads as a timing. */
 function escapeText(text: string): string {
-  if (!/[&<>]/.test(text)) return text
   return text
     .replaceAll(/-{2,}>/g, '->')
     .replaceAll('&', '&amp;')
@@ -42,7 +47,7 @@ function shield(text: string, isBare: boolean): string {
  * tag would make an arrow of them.
  */
 export function sanitizeVttName(name: string): string {
-  if (!/[<>&\\{}]|--|[^\S ]/.test(name)) return cleanText(name)
+  if (name === '' || (PLAIN_NAME.test(name) && !name.includes('--'))) return name
   return cleanText(name.replaceAll(/[<>&\\{}\s]+/g, ' ')).replaceAll(/-{2,}/g, '-')
 }
 
@@ -54,19 +59,19 @@ export function formatVttCue(cue: Cue, speech: VttSpeech = {}): string {
   const payload = speech.voices === undefined ? inVoice(cue.lines, speech) : inVoices(cue.lines, speech)
   if (payload === '') return ''
   const { start, end } = captionTimes(cue)
-  return `${cue.index}\n${vttTimestamp(start)} --> ${vttTimestamp(end)}\n${payload}\n\n`
+  return [cue.index, `${vttTimestamp(start)} --> ${vttTimestamp(end)}`, payload, '', ''].join('\n')
 }
 
-function inVoice(lines: readonly string[], { voice = '', label }: VttSpeech): string {
-  const text = escapeText(visibleLines(lines, label).join('\n'))
+function inVoice(lines: readonly string[], { voice = '', label = '' }: VttSpeech): string {
+  const text = plainText(lines, label, PLAIN) ?? escapeText(visibleLines(lines, label).join('\n'))
   const name = sanitizeVttName(voice)
   return text === '' || name === '' ? shield(text, true) : `<v ${name}>${shield(text, false)}</v>`
 }
 
-function inVoices(lines: readonly string[], { voices = [], label }: VttSpeech): string {
+function inVoices(lines: readonly string[], { voices = [], label = '' }: VttSpeech): string {
   const spoken: string[] = []
   for (const [i, line] of lines.entries()) {
-    const payload = inVoice([line], { voice: voices[i], label: spoken.length === 0 ? label : undefined })
+    const payload = inVoice([line], { voice: voices[i], label: spoken.length === 0 ? label : '' })
     if (payload !== '') spoken.push(payload)
   }
   return shield(spoken.join('\n'), false)

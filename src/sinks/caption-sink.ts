@@ -1,18 +1,20 @@
-import { flushable, gen, many, none } from 'stream-chain/core'
 import type { Writable } from 'node:stream'
-import type { Warning } from '../errors.ts'
-import type { Captionable } from '../model.ts'
 import { checkBoolean, checkKnown, checkSignal } from '../options.ts'
-import { checkLayoutOptions, LAYOUT_OPTIONS, type CueLayoutOptions } from '../captions/layout.ts'
+import {
+  checkLayoutOptions,
+  LAYOUT_OPTIONS,
+  layoutSettings,
+  type CueLayoutOptions,
+  type LayoutSettings,
+} from '../captions/layout-options.ts'
+import type { PresetName } from '../captions/presets.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../captions/names.ts'
-import { PassageCollector, type Passage } from '../captions/passages.ts'
 import { checkWordRunOptions, WORD_RUN_OPTIONS, type WordRunOptions } from '../captions/word-runs.ts'
-import { captionSteps, captionText, type CaptionFormat, type TextState } from './caption-text.ts'
-import type { Destination } from './destination.ts'
-import { FileDestination } from './file-destination.ts'
-import { Revisions } from './revisions.ts'
+import { CaptionText, type CaptionFormat, type CaptionState } from './caption-text.ts'
+import { PassageMaker } from './passage-maker.ts'
+import type { PassageFormat } from './passage-text.ts'
 import type { SinkTarget } from './target.ts'
-import { TextSink, type SinkOptions, type TextMaker } from './text-sink.ts'
+import { TextSink, type SinkOptions } from './text-sink.ts'
 
 /** Options of the sinks that make caption files. */
 export interface CaptionSinkOptions extends SinkOptions {
@@ -32,10 +34,10 @@ export interface CaptionSinkOptions extends SinkOptions {
    */
   segment?: WordRunOptions
   /**
-   * How segments are laid out; see `layout()`.
-   * @defaultValue `{}`
+   * How segments are laid out: a preset, or options of `layout()`.
+   * @defaultValue `'netflix'`
    */
-  layout?: Omit<CueLayoutOptions, 'speakers'>
+  layout?: PresetName | Omit<CueLayoutOptions, 'speakers'>
 }
 
 /** Refuses wrong options of a caption sink called `stage`. */
@@ -47,6 +49,10 @@ export function checkCaptionSinkOptions(stage: string, options: CaptionSinkOptio
   checkSignal('signal', options.signal)
   checkKnown('segment', options.segment ?? {}, WORD_RUN_OPTIONS)
   checkWordRunOptions(options.segment ?? {}, 'segment.')
+  if (typeof options.layout === 'string') {
+    checkLayoutOptions({ preset: options.layout }, 'layout.')
+    return
+  }
   const layout = options.layout ?? {}
   checkKnown(
     'layout',
@@ -56,6 +62,18 @@ export function checkCaptionSinkOptions(stage: string, options: CaptionSinkOptio
   checkLayoutOptions(layout, 'layout.')
 }
 
+/**
+ * The layout that the options of a sink ask for.
+ *
+ * @param labels - labels where the options do not say which; the preset's where absent.
+ */
+export function sinkLayout(options: CaptionSinkOptions, labels?: LayoutSettings['labels']): LayoutSettings {
+  const { speakers, names = true } = options
+  const layout = typeof options.layout === 'string' ? { preset: options.layout } : (options.layout ?? {})
+  const shown = names ? (layout.labels ?? labels) : 'none'
+  return layoutSettings({ ...layout, ...(speakers && { speakers }), ...(shown && { labels: shown }) })
+}
+
 /** A Writable that captions what it is given in `format`: segment, layout, format, write. */
 export function captionSink(
   stage: string,
@@ -63,93 +81,21 @@ export function captionSink(
   options: CaptionSinkOptions,
   format: CaptionFormat,
 ): Writable {
-  const maker = new CaptionMaker(format, options.segment ?? {}, (warning) => sink.emit('warning', warning))
-  const sink: TextSink = new TextSink(stage, target, options, maker)
-  return sink
+  return passageSink<CaptionState>(stage, target, options, {
+    header: format.header,
+    maxDelay: format.layout.maxDelayMs,
+    text: (state) => new CaptionText(format, state),
+  })
 }
 
-/** A file is rewritten no more often than this, but for the end. */
-const CORRECT_EVERY_MS = 60_000
-
-class CaptionMaker implements TextMaker {
-  readonly #format: CaptionFormat
-  readonly #warn: (warning: Warning) => void
-  readonly #revisions = new Revisions()
-  readonly #textOf: (item: Captionable | typeof none) => AsyncGenerator<string>
-  readonly #state: TextState = { count: 0 }
-  #rewriteFailure: Error | undefined
-  #correctedAt = performance.now()
-  /** The state and the byte at which the kept passages begin in the file. */
-  readonly #keptFrom: { state: TextState; bytes: number } = { state: { count: 0 }, bytes: 0 }
-
-  constructor(format: CaptionFormat, options: WordRunOptions, warn: (warning: Warning) => void) {
-    this.#format = format
-    this.#warn = warn
-    const collector = new PassageCollector(options)
-    // Called with `none` when nothing more comes.
-    const collect = flushable((item: Captionable | typeof none) =>
-      many(item === none ? collector.end() : collector.add(item)),
-    )
-    const skipRevised = (passage: Passage) => this.#revisions.take(passage) ?? none
-    const [lay, write] = captionSteps(format, this.#state)
-    this.#textOf = gen(collect, skipRevised, lay, write)
-  }
-
-  get header(): string {
-    return this.#format.header
-  }
-
-  next(item: Captionable): Promise<string> {
-    return this.#all(item)
-  }
-
-  rest(): Promise<string> {
-    return this.#all(none)
-  }
-
-  async written(destination: Destination): Promise<void> {
-    const { hasOld } = this.#revisions
-    if (hasOld || performance.now() - this.#correctedAt >= CORRECT_EVERY_MS) await this.#correct(destination)
-    if (!hasOld) return
-    const forgotten = this.#revisions.forget()
-    const { state, bytes } = this.#keptFrom
-    const opening = bytes === 0 ? this.header : ''
-    const text = await captionText(this.#format, state, forgotten)
-    if (text !== '') this.#keptFrom.bytes += Buffer.byteLength(opening + text)
-  }
-
-  async complete(destination: Destination): Promise<void> {
-    await this.#correct(destination)
-    const count = this.#revisions.uncorrected
-    if (count === 0) return
-    const reason = this.#rewriteFailure?.message ?? 'give the sink a path to have revisions applied'
-    const message = `${count} cue(s) changed after they had been written, and could not be corrected; ${reason}`
-    this.#warn({ code: 'REVISION_NOT_APPLIED', message, count })
-  }
-
-  async #all(item: Captionable | typeof none): Promise<string> {
-    let text = ''
-    for await (const block of this.#textOf(item)) text += block
-    return text
-  }
-
-  /** Rewrites the file from the oldest kept passage on, where any of them has been revised. */
-  async #correct(destination: Destination): Promise<void> {
-    if (!this.#revisions.pending || this.#rewriteFailure !== undefined) return
-    if (!(destination instanceof FileDestination)) return
-    const { state, bytes } = this.#keptFrom
-    const opening = bytes === 0 ? this.header : ''
-    const after: TextState = { ...state }
-    const text = await captionText(this.#format, after, this.#revisions.kept)
-    try {
-      await destination.rewrite(bytes, opening + text)
-    } catch (error) {
-      // What is on disk is valid, only not the newest: losing the captions still to come would be worse.
-      this.#rewriteFailure = error as Error
-      return
-    }
-    Object.assign(this.#state, { previous: undefined }, after)
-    this.#revisions.applied()
-    this.#correctedAt = performance.now()
-  }
+/** A Writable of what a {@link PassageFormat} makes of turns, segments and cues. */
+export function passageSink<State>(
+  stage: string,
+  target: SinkTarget | undefined,
+  options: SinkOptions & { segment?: WordRunOptions },
+  format: PassageFormat<State>,
+): Writable {
+  const maker = new PassageMaker(format, options.segment ?? {}, (warning) => sink.emit('warning', warning))
+  const sink: TextSink = new TextSink(stage, target, options, maker)
+  return sink
 }

@@ -1,11 +1,20 @@
 import type { Segment } from '../model.ts'
-import type { WrittenPassage } from './caption-text.ts'
 import type { Passage } from '../captions/passages.ts'
+import { unwritten, type WrittenPassage } from './passage-sequence.ts'
 
 /** Passages kept at most, so that a stream without end needs bounded memory. */
 const MAX_KEPT = 10_000
 /** Sessions of each channel whose turns are kept: a revision may still come for the one before the present one. */
 const KEPT_SESSIONS = 2
+
+/** A passage that is to be written, or to be written anew. */
+export interface TakenPassage {
+  passage: WrittenPassage
+  /** Whether it is the last one; else it revises one that is kept. */
+  isNew: boolean
+  /** Passages that it has taken the place of. */
+  gone: readonly WrittenPassage[]
+}
 
 /**
  * Remembers the passages that have been written, in order, for as long as a revision of them may come: those of the
@@ -32,13 +41,13 @@ export class Revisions {
 
   /** How many cues would have to be other than they were written. */
   get uncorrected(): number {
-    let cues = this.#late
-    for (const passage of this.#revised) cues += passage.cues
-    return cues
+    let blocks = this.#late
+    for (const passage of this.#revised) blocks += Math.max(1, passage.blocks)
+    return blocks
   }
 
-  /** Takes a passage; returns it where it is new and to be written, `undefined` where it revises or repeats one. */
-  take(passage: Passage): WrittenPassage | undefined {
+  /** Takes a passage; `undefined` where it changes nothing. */
+  take(passage: Passage): TakenPassage | undefined {
     const { turn } = passage
     const known = turn && this.#byOrder.get(turn.order)
     const [earlier] = known ?? []
@@ -49,8 +58,13 @@ export class Revisions {
     return isKnown ? undefined : this.#keep(passage)
   }
 
-  /** Marks everything kept as written in its newest revision. */
-  applied(): void {
+  /** Notes that what is written of a kept passage is not its newest revision, or not in its place. */
+  correctLater(passage: WrittenPassage): void {
+    this.#revised.add(passage)
+  }
+
+  /** Notes that everything kept is written in its newest revision. */
+  corrected(): void {
     this.#revised.clear()
   }
 
@@ -66,6 +80,9 @@ export class Revisions {
   forget(): WrittenPassage[] {
     let count = this.#kept.length > MAX_KEPT ? this.#kept.length - MAX_KEPT / 2 : 0
     while (this.#isOld(this.#kept[count])) count += 1
+    // What lies together in the text can be made again only together.
+    count = Math.min(count, this.#kept.length - 1)
+    while (count > 0 && this.#kept[count]?.begins === false) count -= 1
     const forgotten = this.#kept.splice(0, count)
     for (const passage of forgotten) {
       const order = passage.turn?.order
@@ -73,13 +90,13 @@ export class Revisions {
       const others = this.#byOrder.get(order)?.filter((one) => one !== passage) ?? []
       if (others.length === 0) this.#byOrder.delete(order)
       else this.#byOrder.set(order, others)
-      if (this.#revised.delete(passage)) this.#late += passage.cues
+      if (this.#revised.delete(passage)) this.#late += Math.max(1, passage.blocks)
       this.#newestForgotten = Math.max(this.#newestForgotten, order)
     }
     return forgotten
   }
 
-  #takeNew(passage: Passage): WrittenPassage | undefined {
+  #takeNew(passage: Passage): TakenPassage | undefined {
     const { turn } = passage
     if (turn !== undefined && turn.order <= this.#newestForgotten && turn.revision > 0) {
       this.#late += Math.max(1, passage.segments.length)
@@ -89,29 +106,27 @@ export class Revisions {
     return this.#keep(passage)
   }
 
-  #keep(passage: Passage): WrittenPassage {
-    const kept = { ...passage, cues: 0 }
+  #keep(passage: Passage): TakenPassage {
+    const kept = unwritten(passage)
     this.#kept.push(kept)
     const order = passage.turn?.order
     if (order !== undefined) this.#byOrder.set(order, [...(this.#byOrder.get(order) ?? []), kept])
-    return kept
+    return { passage: kept, isNew: true, gone: [] }
   }
 
-  #revise(earlier: WrittenPassage, all: WrittenPassage[], passage: Passage): WrittenPassage | undefined {
-    const written = all.reduce((sum, kept) => sum + kept.cues, 0)
+  #revise(earlier: WrittenPassage, all: WrittenPassage[], passage: Passage): TakenPassage | undefined {
+    const blocks = all.reduce((sum, kept) => sum + kept.blocks, 0)
+    const shown = all.some((kept) => kept.shown)
     // What came interleaved is put together now, which changes the captions even where the words are the same.
     const segments = all.flatMap((one) => one.segments)
     const changed = all.length > 1 || !sameWords(segments, passage.segments)
-    Object.assign(earlier, { turn: passage.turn, segments: passage.segments, cues: written })
-    for (const other of all.splice(1)) {
+    Object.assign(earlier, { turn: passage.turn, segments: passage.segments, blocks, shown })
+    const gone = all.splice(1)
+    for (const other of gone) {
       this.#kept.splice(this.#kept.indexOf(other), 1)
       this.#revised.delete(other)
     }
-    if (!changed) return undefined
-    // Where nothing is shown of it yet, it is written now, at the end, and may have to be moved to its place later.
-    const isInPlace = written === 0 && this.#kept.at(-1) === earlier
-    if (!isInPlace) this.#revised.add(earlier)
-    return written === 0 ? earlier : undefined
+    return changed ? { passage: earlier, isNew: false, gone } : undefined
   }
 
   #isOld(passage: WrittenPassage | undefined): boolean {

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream'
+import { cueLabel } from '../captions/labels.ts'
 import { formatSrtCue } from '../captions/srt.ts'
-import { captionSink, checkCaptionSinkOptions, type CaptionSinkOptions } from './caption-sink.ts'
+import { captionSink, checkCaptionSinkOptions, sinkLayout, type CaptionSinkOptions } from './caption-sink.ts'
 import type { SinkTarget } from './target.ts'
 
 /** Options of {@link srtSink}. */
@@ -21,13 +22,10 @@ export type SrtSinkOptions = CaptionSinkOptions
  */
 export function srtSink(target?: SinkTarget, options: SrtSinkOptions = {}): Writable {
   checkCaptionSinkOptions('srtSink()', options)
-  const speakers = options.speakers ?? {}
-  const names = options.names ?? true
+  const layout = sinkLayout(options)
   return captionSink('srtSink()', target, options, {
     header: '',
-    cue: (cue, name) => formatSrtCue(cue, name === undefined ? '' : `${name}: `),
-    names: names ? 'on change' : 'never',
-    speakers,
-    layout: { ...options.layout, ...(!names && { labels: 'none' }), speakers },
+    cue: (cue, previous) => formatSrtCue(cue, cueLabel(cue, previous, layout)),
+    layout,
   })
 }

@@ -25,6 +25,12 @@ export interface TextMaker {
   next(item: Captionable): Promise<string>
   /** Text still to be written at the end. */
   rest(): Promise<string>
+  /** Whether text waits for more. */
+  readonly waiting?: boolean
+  /** Ms after which it waits no longer. */
+  readonly maxDelay?: number
+  /** The text that waits. */
+  release?(): string
   /** Called after each write of text made by {@link next}. */
   written?(destination: Destination): Promise<void>
   /** Called when everything is written, before the output is completed. */
@@ -42,6 +48,8 @@ export class TextSink extends Writable {
   #finished = false
   /** Text that waits for the first block. */
   #held = ''
+  /** Runs while the maker's text waits. */
+  #patience: NodeJS.Timeout | undefined
 
   constructor(stage: string, target: SinkTarget | undefined, options: SinkOptions, maker: TextMaker) {
     super({
@@ -76,13 +84,16 @@ export class TextSink extends Writable {
   override _write(item: unknown, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     this.#enqueue(async () => {
       assertCaptionable(this.#stage, item)
-      await this.#put(await this.#maker.next(item))
+      const text = await this.#maker.next(item)
+      await this.#put(text)
       await this.#maker.written?.(this.#destination)
+      this.#wait(text !== '')
     }).then(() => done(), done)
   }
 
   override _final(done: (error?: Error | null) => void): void {
     this.#ending = true
+    clearTimeout(this.#patience)
     this.#enqueue(async () => {
       await this.#put(await this.#maker.rest())
       await this.#maker.complete?.(this.#destination)
@@ -93,6 +104,7 @@ export class TextSink extends Writable {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    clearTimeout(this.#patience)
     this.#destination.interrupt(error ?? new Error('the sink was destroyed'))
     this.#work
       .then(() => (this.#finished ? undefined : this.#destination.abandon(error)))
@@ -100,6 +112,21 @@ export class TextSink extends Writable {
         () => done(error),
         (trouble: Error) => done(error ?? trouble),
       )
+  }
+
+  /** Lets the maker's text wait, from now on where it is `new`, but not for ever. */
+  #wait(isNew: boolean): void {
+    const { waiting = false, maxDelay = 0 } = this.#maker
+    if (waiting && !isNew && this.#patience !== undefined) return
+    clearTimeout(this.#patience)
+    this.#patience = undefined
+    if (!waiting || this.#ending || this.destroyed) return
+    this.#patience = setTimeout(() => {
+      this.#patience = undefined
+      this.#enqueue(async () => {
+        if (!this.#ending && !this.destroyed) await this.#put(this.#maker.release?.() ?? '')
+      }).catch((error: Error) => this.destroy(error))
+    }, maxDelay)
   }
 
   async #put(text: string): Promise<void> {

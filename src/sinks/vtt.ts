@@ -1,6 +1,8 @@
 import type { Writable } from 'node:stream'
+import { cueLabel } from '../captions/labels.ts'
+import { displayName } from '../captions/names.ts'
 import { formatVttCue, vttHeader } from '../captions/vtt.ts'
-import { captionSink, checkCaptionSinkOptions, type CaptionSinkOptions } from './caption-sink.ts'
+import { captionSink, checkCaptionSinkOptions, sinkLayout, type CaptionSinkOptions } from './caption-sink.ts'
 import type { SinkTarget } from './target.ts'
 
 /** Options of {@link vttSink}. */
@@ -22,12 +24,17 @@ export type VttSinkOptions = CaptionSinkOptions
  */
 export function vttSink(target?: SinkTarget, options: VttSinkOptions = {}): Writable {
   checkCaptionSinkOptions('vttSink()', options)
+  const { speakers = {}, names = true } = options
+  const layout = sinkLayout(options, 'none')
+  const nameOf = (speaker?: string) => (names ? displayName(speaker, speakers) : undefined)
   return captionSink('vttSink()', target, options, {
     header: vttHeader,
-    cue: (cue, voice) => formatVttCue(cue, { voice }),
-    names: (options.names ?? true) ? 'always' : 'never',
-    speakers: options.speakers ?? {},
-    // Voices take no room on the screen.
-    layout: { ...options.layout, labels: 'none' },
+    cue: (cue, previous) => {
+      const voice = nameOf(cue.speaker)
+      const voices = cue.lineSpeakers?.map(nameOf)
+      const label = cueLabel(cue, previous, layout)
+      return formatVttCue(cue, { label, ...(voice !== undefined && { voice }), ...(voices && { voices }) })
+    },
+    layout,
   })
 }

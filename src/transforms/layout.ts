@@ -3,7 +3,9 @@ import type { Warning } from '../errors.ts'
 import type { Cue } from '../model.ts'
 import { checkSignal } from '../options.ts'
 import { relayEvents } from '../stage.ts'
-import { checkLayoutOptions, layoutCues, type CueLayoutOptions } from '../captions/layout.ts'
+import type { UnnumberedCue } from '../captions/layout.ts'
+import { checkLayoutOptions, layoutSettings, type CueLayoutOptions } from '../captions/layout-options.ts'
+import { PassageLayout } from '../captions/passage-layout.ts'
 import { assertCaptionable, PassageCollector, type Passage } from '../captions/passages.ts'
 
 /** Options of {@link layout}. */
@@ -16,9 +18,8 @@ export interface LayoutOptions extends CueLayoutOptions {
 const REMEMBERED_TURNS = 10_000
 
 /**
- * Lays out segments as numbered cues. The cues of a turn come as soon as its last segment is in: at once where the
- * segments come from `segment()`, else with the first segment of the next turn. Turns are taken too, and cues pass
- * through with a new number.
+ * Lays out segments as numbered cues. A cue comes once the words after it show where it ends; the last words of a turn
+ * wait for the next turn, or for `maxDelayMs`. Turns are taken too, and cues pass through with a new number.
  *
  * Cues that are out cannot be taken back, so a turn that comes again with a higher revision gives no cues here; a
  * `warning` with the code `REVISION_NOT_APPLIED` says at the end how many there were. A caption file that follows
@@ -31,9 +32,11 @@ export function layout(options: LayoutOptions = {}): Transform {
   const { signal, ...layoutOptions } = options
   checkLayoutOptions(layoutOptions)
   checkSignal('signal', signal)
+  const settings = layoutSettings(layoutOptions)
   const collector = new PassageCollector()
+  const passageLayout = new PassageLayout(settings)
   const known = new Map<number, number>()
-  let previous: Cue | undefined
+  let patience: NodeJS.Timeout | undefined
   let count = 0
   let revised = 0
 
@@ -53,13 +56,15 @@ export function layout(options: LayoutOptions = {}): Transform {
         revised += 1
         continue
       }
-      const cues =
-        passage.cue === undefined ? layoutCues([passage.segments], layoutOptions, { previous }) : [passage.cue]
-      for (const cue of cues) {
-        previous = { ...cue, index: ++count }
-        stage.push(previous)
-      }
+      if (passageLayout.begins(passage)) give(passageLayout.close(passage.cue?.start ?? passage.segments[0]?.start))
+      give(passageLayout.add(passage))
     }
+  }
+  const give = (cues: UnnumberedCue[]) => {
+    clearTimeout(patience)
+    for (const cue of cues) stage.push({ ...cue, index: ++count } satisfies Cue)
+    // The last words wait for what follows, but not for ever.
+    if (passageLayout.open) patience = setTimeout(() => give(passageLayout.close()), settings.maxDelayMs)
   }
   const stage = new Transform({
     objectMode: true,
@@ -77,11 +82,16 @@ export function layout(options: LayoutOptions = {}): Transform {
     flush(done) {
       try {
         lay(collector.end())
+        give(passageLayout.close(Infinity))
         if (revised > 0) this.emit('warning', notApplied(revised))
         done()
       } catch (error) {
         done(error as Error)
       }
+    },
+    destroy(error, done) {
+      clearTimeout(patience)
+      done(error)
     },
   })
   relayEvents(stage)

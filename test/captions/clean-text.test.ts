@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { cleanText } from '../../src/captions/clean-text.ts'
+import { cleanText, plainLine, plainText, visibleLines } from '../../src/captions/clean-text.ts'
 import { nastyText } from './nasty-text.ts'
 
 describe('cleanText', () => {
@@ -30,6 +30,10 @@ describe('cleanText', () => {
     }
   })
 
+  it('deletes what Unicode says is no character', () => {
+    expect(cleanText('a\uFFFE\uFFFFb\uFDD0\u{1FFFF}c')).toBe('abc')
+  })
+
   it('gives one trimmed line in UTF-8 that stays as it is when cleaned again', () => {
     fc.assert(
       fc.property(nastyText, (text) => {
@@ -40,5 +44,40 @@ describe('cleanText', () => {
         expect(cleanText(clean)).toBe(clean)
       }),
     )
+  })
+})
+
+describe('plain lines', () => {
+  const plain = plainLine('!-~')
+
+  it('are of characters that need no cleaning, whatever stands beside them', () => {
+    const characters = Array.from({ length: 0x10000 }, (_, code) => String.fromCharCode(code)).filter((one) =>
+      plain.test(one),
+    )
+    expect(characters.length).toBeGreaterThan(30_000)
+    const visible = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}\p{Surrogate}\p{Mn}]/u
+    for (const one of characters) {
+      if (!visible.test(one) || one.normalize('NFC') !== one) throw new Error(`U+${one.charCodeAt(0).toString(16)}`)
+    }
+    const text = [...characters, ...characters.toReversed()].join('')
+    expect(text.normalize('NFC')).toBe(text)
+  })
+
+  it('are the same text as when they are looked at closely', () => {
+    const nearlyPlain = fc.string({
+      unit: fc.constantFrom('a', 'é', '世', '!', ' ', '\n', '\u0301', 'NOTE'),
+      maxLength: 6,
+    })
+    fc.assert(
+      fc.property(fc.array(nearlyPlain, { maxLength: 3 }), nearlyPlain, (lines, label) => {
+        const careful = visibleLines(lines, label).join('\n')
+        expect(plainText(lines, label, plain) ?? careful).toBe(careful)
+      }),
+      { numRuns: 2000 },
+    )
+    expect(plainText(['Hello there,', 'world.'], 'Al: ', plain)).toBe('Al: Hello there,\nworld.')
+    for (const lines of [[], [''], ['a  b'], ['a', ''], ['a\nb'], ['a', 'NOTE b'], [' a']]) {
+      expect(plainText(lines, '', plain)).toBeUndefined()
+    }
   })
 })

@@ -4,7 +4,6 @@ import { cleanText } from '../../src/captions/clean-text.ts'
 import {
   CueLayout,
   cueLabel,
-  joins,
   layoutCues,
   layoutSettings,
   type CueLayoutOptions,

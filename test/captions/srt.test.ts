@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { cleanText } from '../../src/captions/clean-text.ts'
+import { cleanText, visibleLines } from '../../src/captions/clean-text.ts'
 import { formatSrtCue, sanitizeSrtText } from '../../src/captions/srt.ts'
 import type { Cue } from '../../src/model.ts'
 import { nastyText } from './nasty-text.ts'
@@ -62,6 +62,16 @@ describe('sanitizeSrtText', () => {
 })
 
 describe('any SRT block', () => {
+  it('keeps every letter and digit, in order', () => {
+    const said = (text: string) => text.match(/[\p{L}\p{N}]/gu) ?? []
+    fc.assert(
+      fc.property(fc.array(nastyText, { maxLength: 3 }), (lines) => {
+        expect(said(sanitizeSrtText(lines))).toEqual(said(visibleLines(lines).join(' ')))
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
   it('holds no control character, no empty line and no line that looks like a timing', () => {
     fc.assert(
       fc.property(fc.array(nastyText), fc.option(nastyText, { nil: undefined }), (lines, name) => {

@@ -74,6 +74,7 @@ describe('revisions', () => {
     const file = path.join(directory(), 'out.srt')
     const sink = srtSink(file, { names: false })
     sink.write(makeTurn(0, 'A:one'))
+    await untilFileHolds(file, 'one')
     sink.write(makeTurn(0, 'A:One.', { revision: 1 }))
     sink.write(makeTurn(1, 'A:two'))
     await untilFileHolds(file, 'two')
@@ -239,7 +240,7 @@ describe('Revisions', () => {
     let most = 0
     let times = 0
     for (let order = 0; order < 50_000; order++) {
-      Object.assign(revisions.take(passage(order)) ?? {}, { cues: 1 })
+      Object.assign(revisions.take(passage(order))?.passage ?? {}, { blocks: 1 })
       most = Math.max(most, revisions.kept.length)
       if (!revisions.hasOld) continue
       revisions.forget()
@@ -248,10 +249,9 @@ describe('Revisions', () => {
     expect(most).toBeLessThanOrEqual(10_001)
     expect(times).toBeLessThan(20)
     // The newest can still be revised, the oldest not.
-    revisions.take(passage(49_999, 1))
-    expect(revisions.pending).toBe(true)
-    revisions.applied()
-    revisions.take(passage(0, 1))
+    const again = revisions.take(passage(49_999, 1))
+    expect(again).toMatchObject({ isNew: false, passage: { blocks: 1 } })
+    expect(revisions.take(passage(0, 1))).toBeUndefined()
     expect([revisions.pending, revisions.uncorrected]).toEqual([false, 1])
   })
 
@@ -263,8 +263,14 @@ describe('Revisions', () => {
     })
     for (const one of [part('a', 0), part('b', 1), part('c', 0)]) expect(revisions.take(one)).toBeDefined()
     for (const again of [part('a', 0), part('c', 0)]) expect(revisions.take(again)).toBeUndefined()
-    for (const kept of revisions.kept) (kept as { cues: number }).cues = 1
-    revisions.take({ turn: { order: 0, revision: 1 }, segments: [makeSegment('a'), makeSegment('c')] })
+    const [a, , c] = revisions.kept
+    for (const kept of revisions.kept) Object.assign(kept, { blocks: 1, shown: true })
+    const taken = revisions.take({
+      turn: { order: 0, revision: 1 },
+      segments: [makeSegment('a'), makeSegment('c')],
+    })
+    expect(taken).toEqual({ passage: a, isNew: false, gone: [c] })
+    if (taken !== undefined) revisions.correctLater(taken.passage)
     expect(revisions.kept.map((kept) => kept.segments.map(({ text }) => text))).toEqual([['a', 'c'], ['b']])
     expect([revisions.pending, revisions.uncorrected]).toEqual([true, 2])
   })

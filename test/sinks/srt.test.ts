@@ -78,7 +78,7 @@ describe('srtSink', () => {
     const out = new TextCollector()
     const options = { segment: { absorbUnknown: true }, layout: { maxLineWidth: 10, maxLines: 1 }, names: false }
     await pipeline(Readable.from([makeTurn(0, 'A:one two A:three A:four A:five')]), srtSink(out, options))
-    expect(parseSubtitles(out.text).map(({ text }) => text)).toEqual(['one two', 'three four', 'five'])
+    expect(parseSubtitles(out.text).map(({ text }) => text)).toEqual(['one', 'two three', 'four five'])
   })
 
   it('numbers without gaps where a cue has no visible text, and repairs times of ready cues', async () => {
@@ -99,15 +99,17 @@ describe('srtSink', () => {
     sink.write(exampleTurn())
     await untilFileHolds(file, 'when I—\n\n')
     expect(readFileSync(file, 'utf8')).toBe(EXAMPLE)
+    // Nothing followed in time, and now the file must not change any more but at its end.
     sink.end(makeTurn(1, 'B:Goodbye.', { start: 20_000 }))
     await finished(sink)
     expect(parseSubtitles(readFileSync(file, 'utf8'))).toHaveLength(6)
   })
 
-  it('writes each turn in one piece', async () => {
+  it('writes what is certain with a turn in one piece', async () => {
     const out = new TextCollector()
     await pipeline(Readable.from([exampleTurn(), makeTurn(1, 'B:Bye.', { start: 20_000 })]), srtSink(out))
-    expect(out.writes).toBe(2)
+    // The last cue of each turn waits for what follows.
+    expect(out.writes).toBe(3)
   })
 })
 
@@ -185,7 +187,7 @@ describe('options of srtSink', () => {
     expect(() => srtSink(new URL('https://example.org/x.srt'))).toThrow('target, when given')
     expect(() => srtSink({ speakers: {} } as never)).toThrow('target, when given')
     expect(() => srtSink('x.srt', { speaker: {} } as object)).toThrow('srtSink() has no option speaker')
-    expect(() => srtSink('x.srt', { layout: { names: true } as object })).toThrow('layout has no option names')
+    expect(() => srtSink('x.srt', { layout: { speakers: {} } as object })).toThrow('layout has no option speakers')
     expect(() => srtSink('x.srt', { segment: { minRun: 1.5 } })).toThrow('segment.minRun, when given')
     expect(() => srtSink('x.srt', { end: 1 as never })).toThrow('end, when given, must be true or false; got 1')
   })

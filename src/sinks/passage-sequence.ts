@@ -1,0 +1,94 @@
+import type { Passage } from '../captions/passages.ts'
+import type { Block, PassageFormat, PassageText } from './passage-text.ts'
+
+/** A passage of which a text is made. */
+export interface WrittenPassage extends Passage {
+  /** Blocks that begin in it. */
+  blocks: number
+  /** Whether its words have all been written, in whichever revision. */
+  shown: boolean
+  /** Whether it shares nothing with the passages before it. */
+  begins: boolean
+  /** Whether its end was written without waiting any longer for what follows. */
+  cut: boolean
+}
+
+/** A passage of which nothing is written yet. */
+export function unwritten(passage: Passage): WrittenPassage {
+  return { ...passage, blocks: 0, shown: false, begins: true, cut: false }
+}
+
+/** The text of passages that follow each other, and which of them share what waits. */
+export class PassageSequence<State> {
+  readonly #text: PassageText<State>
+  #together: WrittenPassage[] = []
+  #stateBefore: State
+
+  /** @param state - where to go on from; absent for the beginning. */
+  constructor(format: PassageFormat<State>, state?: Readonly<State>) {
+    this.#text = format.text(state)
+    this.#stateBefore = this.#text.state
+  }
+
+  /** Whether something waits. */
+  get open(): boolean {
+    return this.#text.open
+  }
+
+  /** The last passages, which lie together in the text, oldest first. */
+  get together(): readonly WrittenPassage[] {
+    return this.#together
+  }
+
+  /** The state before the first of the passages in {@link together}. */
+  get stateBefore(): State {
+    return this.#stateBefore
+  }
+
+  /** The state, while nothing waits. */
+  get state(): State {
+    return this.#text.state
+  }
+
+  /** Adds a passage. */
+  append(passage: WrittenPassage): string {
+    let text = ''
+    passage.begins = !this.#text.open || this.#text.begins(passage)
+    if (passage.begins) {
+      text = this.close(passage.cue?.start ?? passage.segments[0]?.start)
+      this.#together = []
+      this.#stateBefore = this.state
+    }
+    this.#together.push(passage)
+    text += this.#count(this.#text.add(passage))
+    return passage.cut ? text + this.close() : text
+  }
+
+  /** Adds a passage that lies elsewhere, in a later text of the same passages. */
+  appendAlone(passage: WrittenPassage): string {
+    const text = this.close()
+    this.#together = [passage]
+    const own = this.#count(this.#text.add(passage)) + this.close()
+    this.#together = []
+    this.#stateBefore = this.state
+    return text + own
+  }
+
+  /** What waits; see {@link PassageText.close}. */
+  close(next?: number): string {
+    const text = this.#count(this.#text.close(next))
+    for (const passage of this.#together) passage.shown ||= passage.cue !== undefined || passage.segments.length > 0
+    return text
+  }
+
+  #count(blocks: readonly Block[]): string {
+    let text = ''
+    for (const block of blocks) {
+      const owner = this.#together.findLast((passage) => (passage.segments[0]?.start ?? 0) <= block.start)
+      const passage = owner ?? this.#together[0]
+      if (passage !== undefined) passage.blocks += 1
+      text += block.text
+    }
+    return text
+  }
+}
