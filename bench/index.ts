@@ -1,3 +1,4 @@
+import { benchCaptions } from './captions.ts'
 import { benchFaults } from './faults/command.ts'
 import { benchMemory } from './memory.ts'
 import { benchMessages } from './messages.ts'
@@ -10,15 +11,21 @@ const benchmarks: Readonly<Record<string, (options: BenchOptions) => Promise<boo
   rollover: benchRollover,
   messages: benchMessages,
   memory: benchMemory,
+  captions: benchCaptions,
 }
+
+/** Those that work on files named on the command line. */
+const TAKES_FILES = ['captions']
 
 const [name = '', ...args] = process.argv.slice(2)
 const benchmark = benchmarks[name]
 if (!benchmark) {
-  console.error(`usage: npm run bench -- ${Object.keys(benchmarks).join(' | ')} [--quick] [--seed N] [--save]`)
+  console.error(
+    `usage: npm run bench -- ${Object.keys(benchmarks).join(' | ')} [--quick] [--seed N] [--save] [file ...]`,
+  )
   process.exitCode = 2
 } else {
-  const good = await benchmark(readOptions(args))
+  const good = await benchmark(readOptions(args, TAKES_FILES.includes(name)))
   console.log(good ? 'all as it must be' : 'NOT as it must be')
   process.exitCode = good ? 0 : 1
 }

@@ -14,12 +14,15 @@ export interface BenchOptions {
   hours?: number
   /** Writes the results to bench/results. */
   save: boolean
+  /** Files to work on, of the benchmarks that take some. */
+  files?: readonly string[]
 }
 
-/** Reads the arguments after the name of the benchmark. */
-export function readOptions(args: readonly string[]): BenchOptions {
-  const { values } = parseArgs({
+/** Reads the arguments after the name of the benchmark; `takesFiles` tells whether it may be given files. */
+export function readOptions(args: readonly string[], takesFiles = false): BenchOptions {
+  const { values, positionals } = parseArgs({
     args: [...args],
+    allowPositionals: takesFiles,
     options: {
       quick: { type: 'boolean', default: false },
       save: { type: 'boolean', default: false },
@@ -36,5 +39,13 @@ export function readOptions(args: readonly string[]): BenchOptions {
     return { [name]: Number(text) }
   }
   const { quick, save } = values
-  return { quick, save, ...number('seed'), ...number('from'), ...number('lanes'), ...number('hours') }
+  return {
+    quick,
+    save,
+    ...number('seed'),
+    ...number('from'),
+    ...number('lanes'),
+    ...number('hours'),
+    ...(takesFiles && { files: positionals }),
+  }
 }

@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { compareCuts, judgeCut, OURS, showComparison } from './captions/compare.ts'
+import { readHumanCaptions } from './captions/human.ts'
+import type { CutQuality } from './captions/quality.ts'
+import { inventedSpeech } from './captions/speech.ts'
+import { measureLayout, type LayoutSpeed } from './captions/speed.ts'
+import { measureWriting } from './captions/writing.ts'
+import type { BenchOptions } from './options.ts'
+import { saveResults } from './results.ts'
+
+const LEAST_WORDS_PER_SECOND = 50_000
+/** Share of the best speed at fewer words that is left at the most. */
+const LEAST_LINEARITY = 0.5
+
+/**
+ * `npm run bench -- captions [file.srt ...]`: how fast captions are laid out and written, and how well they are cut,
+ * compared with the files, which people made.
+ */
+export async function benchCaptions(options: BenchOptions): Promise<boolean> {
+  const seed = options.seed ?? 1
+  const faults: string[] = []
+  const check = (good: boolean, what: string): void => {
+    console.log(`  ${good ? 'pass' : 'FAIL'}: ${what}`)
+    if (!good) faults.push(what)
+  }
+
+  console.log('layout, one core:')
+  const speeds = (options.quick ? [10_000, 100_000] : [10_000, 100_000, 1_000_000]).map((words): LayoutSpeed => {
+    const speed = measureLayout(words, words > 100_000 ? 1 : 5, seed)
+    console.log(`  ${words} words, ${speed.cues} cues: ${speed.wordsPerSecond} words/s`)
+    return speed
+  })
+  const slowest = Math.min(...speeds.map(({ wordsPerSecond }) => wordsPerSecond))
+  check(slowest >= LEAST_WORDS_PER_SECOND, `${slowest} words/s, at least ${LEAST_WORDS_PER_SECOND} are asked for`)
+  const most = speeds.at(-1)!
+  const linearity = most.wordsPerSecond / Math.max(...speeds.slice(0, -1).map(({ wordsPerSecond }) => wordsPerSecond))
+  check(
+    linearity >= LEAST_LINEARITY,
+    `${most.words} words at ${linearity.toFixed(2)} times the speed of fewer, at least ${LEAST_LINEARITY} is linear`,
+  )
+
+  console.log("writing, against stringifySync of the npm package 'subtitle':")
+  const writing = measureWriting(options.quick ? 20_000 : 100_000, options.quick ? 9 : 21, seed)
+  for (const { format, cues, ours, theirs, ratio } of writing) {
+    check(ratio >= 1, `${format}, ${cues} cues: ${ours} cues/s against ${theirs}, ratio ${ratio.toFixed(2)}`)
+  }
+
+  const quality: Record<string, Record<string, CutQuality>> = {}
+  for (const file of options.files ?? []) {
+    const { words, ends } = readHumanCaptions(await readFile(file, 'utf8'))
+    if (ends.length === 0) throw new Error(`${file} holds no captions`)
+    const results = compareCuts(words, ends)
+    quality[basename(file)] = results
+    console.log(`cuts of ${basename(file)}, ${words.length} words:\n${indent(showComparison(results))}`)
+    for (const name of OURS) {
+      const wrong = judgeCut(name, results) ?? []
+      check(wrong.length === 0, `${name}: ${wrong.length === 0 ? 'as good as asked for' : wrong.join(', ')}`)
+    }
+  }
+  if (Object.keys(quality).length === 0) {
+    const words = [...inventedSpeech({ seed, words: 10_000 })].flatMap((turn) =>
+      turn.flatMap((segment) => segment.words),
+    )
+    const results = compareCuts(words)
+    quality['invented speech'] = results
+    console.log(`cuts of invented speech, ${words.length} words:\n${indent(showComparison(results))}`)
+    console.log('  no figure of quality: nobody has captioned it. Give caption files that people made, as file.srt …')
+  }
+
+  if (options.save) saveResults('captions', { seed, layout: speeds, linearity, writing, quality, faults })
+  return faults.length === 0
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^/gm, '  ')
+}

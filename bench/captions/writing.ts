@@ -1,0 +1,67 @@
+import { stringifySync, type NodeList } from 'subtitle'
+import { layoutCues } from '../../src/captions/layout.ts'
+import { formatSrtCue } from '../../src/captions/srt.ts'
+import { formatVttCue, vttHeader } from '../../src/captions/vtt.ts'
+import type { Cue } from '../../src/index.ts'
+import { median } from './median.ts'
+import { inventedSpeech } from './speech.ts'
+
+/** How fast cues were written as text, by us and by the npm package `subtitle`. */
+export interface WritingSpeed {
+  format: 'SRT' | 'WebVTT'
+  cues: number
+  /** Cues a second; medians of interleaved rounds. */
+  ours: number
+  theirs: number
+  /** `ours` over `theirs`. */
+  ratio: number
+}
+
+/** Writes the cues of `words` invented words, first by one and then by the other, `rounds` times. */
+export function measureWriting(words: number, rounds: number, seed: number): WritingSpeed[] {
+  const cues = layoutCues([...inventedSpeech({ seed, words })]).map((cue, i): Cue => ({ index: i + 1, ...cue }))
+  const list: NodeList = cues.map(({ start, end, lines }) => ({
+    type: 'cue',
+    data: { start, end, text: lines.join('\n') },
+  }))
+  return [
+    compare('SRT', cues.length, rounds, {
+      ours: () => writeAll(cues, formatSrtCue),
+      theirs: () => stringifySync(list, { format: 'SRT' }),
+    }),
+    compare('WebVTT', cues.length, rounds, {
+      ours: () => vttHeader + writeAll(cues, formatVttCue),
+      theirs: () => stringifySync(list, { format: 'WebVTT' }),
+    }),
+  ]
+}
+
+function writeAll(cues: readonly Cue[], format: (cue: Cue) => string): string {
+  let text = ''
+  for (const cue of cues) text += format(cue)
+  return text
+}
+
+function compare(
+  format: 'SRT' | 'WebVTT',
+  cues: number,
+  rounds: number,
+  writers: { ours: () => string; theirs: () => string },
+): WritingSpeed {
+  const ours: number[] = []
+  const theirs: number[] = []
+  for (let round = 0; round < rounds; round++) {
+    ours.push(time(writers.ours))
+    theirs.push(time(writers.theirs))
+  }
+  const perSecond = (times: number[]) => Math.round((1000 * cues) / median(times))
+  const [our, their] = [perSecond(ours), perSecond(theirs)]
+  return { format, cues, ours: our, theirs: their, ratio: our / their }
+}
+
+function time(write: () => string): number {
+  const started = performance.now()
+  // A concatenated string is only put together when it is read.
+  Buffer.from(write())
+  return performance.now() - started
+}
