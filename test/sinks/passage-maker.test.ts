@@ -34,7 +34,6 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.record({
     gap: fc.constantFrom(0, 50, 300, 800, 2500),
     text: fc.array(fc.constantFrom('A:yes', 'B:no', 'A:well', 'A:Right.', 'B:longer-words-too', 'A:so,'), {
-      minLength: 1,
       maxLength: 14,
     }),
     isReleased: fc.boolean(),
