@@ -137,13 +137,13 @@ export class CueLayout {
       return
     }
     before.end = Math.max(before.start, Math.min(before.end, token.start))
-    if (before.text === '') {
-      const words = [...before.words, ...token.words]
-      horizon.replaceLast(placeToken({ ...token, words }, undefined, lexicon, opensTurn))
-      return
-    }
     if (token.text === '') {
       for (const word of token.words) before.words.push(word)
+      return
+    }
+    if (before.text === '') {
+      for (const word of token.words) before.words.push(word)
+      horizon.replaceLast(placeToken({ ...token, words: before.words }, undefined, lexicon, opensTurn))
       return
     }
     const extended = isClosing(token.text)

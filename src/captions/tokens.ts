@@ -1,7 +1,7 @@
 import type { Segment, Word } from '../model.ts'
 import { cleanText } from './clean-text.ts'
 import { areGlued, isSpaceless } from './scripts.ts'
-import { splitByWidth, textWidth } from './width.ts'
+import { pieceOf, splitByWidth, textWidth } from './width.ts'
 
 /** What layout moves about: a word, or a piece of one that is too long for a line or written without spaces. */
 export interface Token {
@@ -127,7 +127,7 @@ export function midWords(words: readonly Word[], language: string): Set<number> 
 }
 
 /** Texts longer than this are cut into words piece by piece. */
-const MAX_SEGMENTED = 2000
+const MAX_SEGMENTED = 500
 
 const segmenters = new Map<string, Intl.Segmenter>()
 
@@ -135,8 +135,10 @@ function innerWords(text: string, language: string): string[] {
   const segmenter = wordSegmenter(language)
   const words: string[] = []
   let opening = ''
-  for (let from = 0; from < text.length; from += MAX_SEGMENTED) {
-    for (const { segment } of segmenter.segment(text.slice(from, from + MAX_SEGMENTED))) {
+  for (let from = 0; from < text.length;) {
+    const piece = pieceOf(text, from, MAX_SEGMENTED)
+    from += piece.length
+    for (const { segment } of segmenter.segment(piece)) {
       const last = words.length - 1
       if (OPENING.test(segment)) opening += segment
       else if (opening === '' && last >= 0 && isClosing(segment)) words[last] += segment

@@ -33,6 +33,13 @@ describe('wordTokens', () => {
     ])
   })
 
+  it('cuts long text in whole characters', () => {
+    const text = `a${'𠮷'.repeat(1000)}`
+    const cut = texts(text, 'zh')
+    expect(cut.join('')).toBe(text)
+    expect(cut.some((piece) => /\p{Surrogate}/u.test(piece))).toBe(false)
+  })
+
   it('survives a language tag that is none', () => {
     expect(texts('我们明天', 'not a tag')).toEqual(['我们', '明天'])
   })
