@@ -26,8 +26,12 @@ const APOSTROPHE = /['’]/
 const MAX_KNOWN = 50_000
 const known = new WeakMap<Lexicon, Map<string, WordFacts>>()
 
+/** More of a text is no word, and would only take time. */
+const MAX_LENGTH = 100
+
 /** The facts of a word in a language. */
-export function wordFacts(text: string, lexicon: Lexicon): WordFacts {
+export function wordFacts(word: string, lexicon: Lexicon): WordFacts {
+  const text = word.length > MAX_LENGTH ? word.slice(-MAX_LENGTH) : word
   let facts = known.get(lexicon)
   if (facts === undefined || facts.size >= MAX_KNOWN) known.set(lexicon, (facts = new Map()))
   let found = facts.get(text)

@@ -25,6 +25,20 @@ describe('splitByWidth', () => {
     expect(splitByWidth('', 5)).toEqual([])
   })
 
+  it('takes long text piece by piece, and cuts no character in two', () => {
+    const family = '👩‍👩‍👧'
+    for (const before of ['', 'x', 'xx', 'xxx']) {
+      const text = before + family.repeat(300)
+      expect(textWidth(text)).toBe(before.length + 600)
+      expect(
+        splitByWidth(text, 3)
+          .filter((piece) => piece !== family)
+          .join(''),
+      ).toBe(before && before.length < 2 ? before + family : before)
+    }
+    expect(splitByWidth(`a${'\u{1E8D0}'.repeat(1000)}b`, 1).every((piece) => !/\p{Surrogate}/u.test(piece))).toBe(true)
+  })
+
   it('loses nothing and keeps to the width wherever one grapheme does', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 2, max: 20 }), (text, width) => {
