@@ -8,8 +8,8 @@ const PLAIN = plainLine('!-;=?-\\[\\]-z|-~')
 /**
  * Text as every SubRip reader shows it. SubRip has no escapes, so what some reader would take for markup is replaced:
  * `-->` by `->`, `<tag>` by `‹tag›`, any other `<` that a later `>` could close by `‹`, and a space is put into `{\`,
- * `{y:` and `\N`, which are codes of other formats. A no-break space follows a `{` that ends a line, where the line
- * break would make a code of it, and moves in a later line that begins with `NOTE`, a comment in WebVTT.
+ * `{y:` and `\N`, which are codes of other formats. A no-break space follows a `{` at the end of a line before another,
+ * where the line break would make a code of it, and moves in a later line that begins with `NOTE`, a comment in WebVTT.
  *
  * @param lines - lines as shown; empty ones are dropped.
  */
@@ -27,7 +27,7 @@ function defuse(text: string): string {
     .replaceAll(/<(?=\S)([^<>]*[^<>-])>/g, '‹$1›')
     .replaceAll(/\{(?=\\|[CcFfoPSsYy]:)/g, '{ ')
     .replaceAll(/\\(?=[Nnh])/g, '\\ ')
-    .replaceAll(/\{$/gm, '{\u00A0')
+    .replaceAll('{\n', '{\u00A0\n')
     .replaceAll('\nNOTE', '\n\u00A0NOTE')
   const lastClosing = safe.lastIndexOf('>')
   return lastClosing < 0 ? safe : safe.slice(0, lastClosing).replaceAll('<', '‹') + safe.slice(lastClosing)

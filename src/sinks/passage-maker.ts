@@ -94,15 +94,16 @@ export class PassageMaker<State> implements TextMaker {
   #revise(passage: WrittenPassage, gone: readonly WrittenPassage[]): string {
     const together = this.#sequence.together.filter((one) => !gone.includes(one))
     const isLast = together.includes(passage)
-    if (isLast && !together.some((one) => one.shown || one.blocks > 0)) {
+    if (isLast && this.#sequence.open && together.every((one) => one.blocks === 0)) {
       // Nothing of it is written yet.
       this.#sequence = new PassageSequence(this.#format, this.#sequence.stateBefore)
       return together.map((one) => this.#sequence.append(one)).join('')
     }
+    if (passage.empty && passage === this.#sequence.together.at(-1)) return this.#sequence.append(passage)
     this.#revisions.correctLater(passage)
-    if (isLast) return this.#sequence.close()
-    // Nothing is shown of it: it is written now, at the end, and moved to its place later.
-    return passage.shown ? '' : this.#sequence.appendAlone(passage)
+    // What was empty is written now, at the end, and moved to its place later.
+    if (passage.empty) return this.#sequence.appendAlone(passage)
+    return isLast ? this.#sequence.close() : ''
   }
 
   /** Writes the file anew from the oldest kept passage on, where any of them has been revised. */

@@ -5,8 +5,8 @@ import type { Block, PassageFormat, PassageText } from './passage-text.ts'
 export interface WrittenPassage extends Passage {
   /** Blocks that begin in it. */
   blocks: number
-  /** Whether its words have all been written, in whichever revision. */
-  shown: boolean
+  /** Whether there was nothing in it to write. */
+  empty: boolean
   /** Whether it shares nothing with the passages before it. */
   begins: boolean
   /** Whether its end was written without waiting any longer for what follows. */
@@ -15,7 +15,7 @@ export interface WrittenPassage extends Passage {
 
 /** A passage of which nothing is written yet. */
 export function unwritten(passage: Passage): WrittenPassage {
-  return { ...passage, blocks: 0, shown: false, begins: true, cut: false }
+  return { ...passage, blocks: 0, empty: false, begins: true, cut: false }
 }
 
 /** The text of passages that follow each other, and which of them share what waits. */
@@ -50,17 +50,20 @@ export class PassageSequence<State> {
     return this.#text.state
   }
 
-  /** Adds a passage. */
+  /** Adds a passage; the last one may be added again where it was empty. */
   append(passage: WrittenPassage): string {
+    if (this.#together.at(-1) === passage) this.#together.pop()
     let text = ''
-    passage.begins = !this.#text.open || this.#text.begins(passage)
+    const start = passage.cue?.start ?? passage.segments[0]?.start
+    passage.empty = start === undefined
+    passage.begins = start !== undefined && (!this.#text.open || this.#text.begins(passage))
     if (passage.begins) {
-      text = this.close(passage.cue?.start ?? passage.segments[0]?.start)
+      text = this.close(start)
       this.#together = []
       this.#stateBefore = this.state
     }
     this.#together.push(passage)
-    text += this.#count(this.#text.add(passage))
+    if (!passage.empty) text += this.#count(this.#text.add(passage))
     return passage.cut ? text + this.close() : text
   }
 
@@ -68,6 +71,7 @@ export class PassageSequence<State> {
   appendAlone(passage: WrittenPassage): string {
     const text = this.close()
     this.#together = [passage]
+    passage.empty = false
     const own = this.#count(this.#text.add(passage)) + this.close()
     this.#together = []
     this.#stateBefore = this.state
@@ -76,9 +80,7 @@ export class PassageSequence<State> {
 
   /** What waits; see {@link PassageText.close}. */
   close(next?: number): string {
-    const text = this.#count(this.#text.close(next))
-    for (const passage of this.#together) passage.shown ||= passage.cue !== undefined || passage.segments.length > 0
-    return text
+    return this.#count(this.#text.close(next))
   }
 
   #count(blocks: readonly Block[]): string {

@@ -116,11 +116,11 @@ export class Revisions {
 
   #revise(earlier: WrittenPassage, all: WrittenPassage[], passage: Passage): TakenPassage | undefined {
     const blocks = all.reduce((sum, kept) => sum + kept.blocks, 0)
-    const shown = all.some((kept) => kept.shown)
+    const empty = all.every((kept) => kept.empty)
     // What came interleaved is put together now, which changes the captions even where the words are the same.
     const segments = all.flatMap((one) => one.segments)
     const changed = all.length > 1 || !sameWords(segments, passage.segments)
-    Object.assign(earlier, { turn: passage.turn, segments: passage.segments, blocks, shown })
+    Object.assign(earlier, { turn: passage.turn, segments: passage.segments, blocks, empty })
     const gone = all.splice(1)
     for (const other of gone) {
       this.#kept.splice(this.#kept.indexOf(other), 1)

@@ -54,7 +54,7 @@ describe('sanitizeSrtText', () => {
     expect(sanitizeSrtText(['<i>so</i> <v Bob>x'])).toBe('‹i›so‹/i› ‹v Bob›x')
     expect(sanitizeSrtText(['<3 you', '-> me'])).toBe('‹3 you\n-> me')
     expect(sanitizeSrtText(['3 < 4 -> fine <'])).toBe('3 ‹ 4 -> fine <')
-    expect(sanitizeSrtText(['a {', 'b} {'])).toBe('a {\u00A0\nb} {\u00A0')
+    expect(sanitizeSrtText(['a {', 'b} {'])).toBe('a {\u00A0\nb} {')
     expect(sanitizeSrtText(['NOTE a', 'NOTE b'])).toBe('NOTE a\n\u00A0NOTE b')
     expect(sanitizeSrtText(['{\\an8}top {y:i}'])).toBe('{ \\an8}top { y:i}')
     expect(sanitizeSrtText(['one\\Ntwo\\hthree'])).toBe('one\\ Ntwo\\ hthree')

@@ -29,7 +29,7 @@ describe('formatStmSegment', () => {
           expect(lines).toHaveLength(words.length === 0 ? 0 : 1)
           for (const line of lines) {
             const [, start, end, text = ''] =
-              /^audio \S+ \S+ (\d+\.\d{3}) (\d+\.\d{3}) ([^<;].*|;.?)$/u.exec(line) ?? []
+              /^audio \S+ \S+ (\d+\.\d{3}) (\d+\.\d{3}) ([^<;].*|;(?!;).*)$/u.exec(line) ?? []
             expect(Number(end)).toBeGreaterThanOrEqual(Number(start))
             expect(text.split(/\s/u).map((word, i) => (i === 0 ? word.replace(/^‹/, '<') : word))).toEqual(
               words.map((word, i) => (i === 0 ? word.replace(/^‹/, '<') : word)),

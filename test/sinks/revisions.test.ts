@@ -264,7 +264,7 @@ describe('Revisions', () => {
     for (const one of [part('a', 0), part('b', 1), part('c', 0)]) expect(revisions.take(one)).toBeDefined()
     for (const again of [part('a', 0), part('c', 0)]) expect(revisions.take(again)).toBeUndefined()
     const [a, , c] = revisions.kept
-    for (const kept of revisions.kept) Object.assign(kept, { blocks: 1, shown: true })
+    for (const kept of revisions.kept) Object.assign(kept, { blocks: 1 })
     const taken = revisions.take({
       turn: { order: 0, revision: 1 },
       segments: [makeSegment('a'), makeSegment('c')],

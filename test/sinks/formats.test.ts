@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { Readable, type Writable } from 'node:stream'
+import { finished, pipeline } from 'node:stream/promises'
+import { describe, expect, it } from 'vitest'
+import { assSink } from '../../src/sinks/ass.ts'
+import { ctmSink } from '../../src/sinks/ctm.ts'
+import { rttmSink } from '../../src/sinks/rttm.ts'
+import { stmSink } from '../../src/sinks/stm.ts'
+import { textSink } from '../../src/sinks/text.ts'
+import type { SinkTarget } from '../../src/sinks/target.ts'
+import { layout } from '../../src/transforms/layout.ts'
+import { makeTurn } from '../captions/example-turn.ts'
+import { temporaryDirectories, TextCollector, untilFileHolds } from './temporary.ts'
+
+const directory = temporaryDirectories()
+
+const turns = [
+  makeTurn(0, 'A:One. A:Two.', { start: 0 }),
+  makeTurn(1, 'B:Three.', { start: 2000 }),
+  makeTurn(2, 'B:Four.', { start: 6000 }),
+]
+
+const sinks: [string, (target: SinkTarget) => Writable, string, string][] = [
+  [
+    'rttmSink',
+    (target) => rttmSink(target, { file: 'talk' }),
+    'SPEAKER talk 1 0.000 0.450 <NA> <NA> Speaker_A <NA> <NA>\nSPEAKER talk 1 2.000 0.200 <NA> <NA> Speaker_B <NA> <NA>\n' +
+      'SPEAKER talk 1 6.000 0.200 <NA> <NA> Speaker_B <NA> <NA>\n',
+    'SPEAKER talk 1 2.000 0.200 <NA> <NA> Speaker_C <NA> <NA>\n',
+  ],
+  [
+    'ctmSink',
+    (target) => ctmSink(target),
+    'audio 1 0.000 0.200 One. 1.000\naudio 1 0.250 0.200 Two. 1.000\naudio 1 2.000 0.200 Three. 1.000\n' +
+      'audio 1 6.000 0.200 Four. 1.000\n',
+    'audio 1 2.000 0.200 Three! 1.000\n',
+  ],
+  [
+    'stmSink',
+    (target) => stmSink(target, { speakers: { A: 'Ann Lee' } }),
+    'audio 1 Ann_Lee 0.000 0.450 One. Two.\naudio 1 Speaker_B 2.000 2.200 Three.\naudio 1 Speaker_B 6.000 6.200 Four.\n',
+    'audio 1 Speaker_C 2.000 2.200 Three!\n',
+  ],
+  [
+    'textSink',
+    (target) => textSink(target),
+    '[00:00:00] Speaker A: One. Two.\n\n[00:00:02] Speaker B: Three.\n\n[00:00:06] Speaker B: Four.\n',
+    '[00:00:02] Speaker C: Three!\n',
+  ],
+  [
+    'assSink',
+    (target) => assSink(target, { speakers: { B: 'Bob' } }),
+    'Dialogue: 0,0:00:00.00,0:00:00.95,Speaker1,Speaker A,0,0,0,,One. Two.\n' +
+      'Dialogue: 0,0:00:02.00,0:00:02.84,Speaker2,Bob,0,0,0,,Three.\n' +
+      'Dialogue: 0,0:00:06.00,0:00:06.84,Speaker2,Bob,0,0,0,,Four.\n',
+    'Dialogue: 0,0:00:02.00,0:00:02.84,Speaker3,Speaker C,0,0,0,,Three!\n',
+  ],
+]
+
+describe.each(sinks)('%s', (_name, sink, whole, revised) => {
+  it('writes turns, also as cues', async () => {
+    const file = path.join(directory(), 'out')
+    await pipeline(Readable.from(turns), sink(file))
+    expect(readFileSync(file, 'utf8').endsWith(whole)).toBe(true)
+    const out = new TextCollector()
+    await pipeline(Readable.from(turns), layout(), sink(out))
+    for (const word of ['One.', 'Two.', 'Three.', 'Four.']) {
+      expect(out.text.includes(word)).toBe(whole.includes(word))
+    }
+  })
+
+  it('replaces a turn that comes again in a file, and counts it elsewhere', async () => {
+    const again = [...turns, makeTurn(1, 'C:Three!', { start: 2000, revision: 1 })]
+    const file = path.join(directory(), 'out')
+    await pipeline(Readable.from(again), sink(file))
+    const text = readFileSync(file, 'utf8')
+    expect(text).toContain(revised)
+    expect(text).not.toContain('Three.')
+    expect(text.split('\n')).toHaveLength(text.includes('[Script Info]') ? 27 : whole.split('\n').length)
+    const warnings: unknown[] = []
+    const stream = sink(new TextCollector())
+    stream.on('warning', (warning) => warnings.push(warning))
+    await pipeline(Readable.from(again), stream)
+    expect(warnings).toMatchObject([{ code: 'REVISION_NOT_APPLIED', count: 1 }])
+  })
+
+  it('writes the last turn within a second, though nothing follows', async () => {
+    const file = path.join(directory(), 'out')
+    const stream = sink(file)
+    for (const turn of turns) stream.write(turn)
+    const last = whole.includes('Four.') ? 'Four.' : '6.000 0.200'
+    await untilFileHolds(file, last)
+    stream.end()
+    await finished(stream)
+    expect(readFileSync(file, 'utf8').split(last)).toHaveLength(2)
+  })
+
+  it('checks its options', () => {
+    expect(() => sink(7 as never)).toThrow('target, when given')
+  })
+})
+
+it('the new sinks refuse options they do not have', () => {
+  expect(() => rttmSink('x', { mergeBelow: -1 })).toThrow('mergeBelow, when given, must be an integer from 0')
+  expect(() => ctmSink('x', { file: 'a b' })).toThrow('file, when given, must be')
+  expect(() => stmSink('x', { wrong: 1 } as object)).toThrow('stmSink() has no option wrong')
+  expect(() => textSink('x', { timestamps: 1 as never })).toThrow(
+    'timestamps, when given, must be true or false; got 1',
+  )
+  expect(() => assSink('x', { layout: 'tv' as never })).toThrow("layout.preset, when given, must be 'netflix', 'bbc'")
+})
