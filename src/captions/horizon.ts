@@ -85,7 +85,7 @@ export class Horizon {
     const length = this.#lengths[0] ?? 1
     const row = this.#rows[0]
     const second = this.#second(0, length, row?.indent ?? 0)
-    const cost = row?.costs[length - 1] ?? 0
+    const cost = row === undefined ? 0 : (row.costs[length - 1] ?? this.#price(0, length, row, next))
     const width = lineWidth(this.#tokens, 0, length)
     const lines =
       second > 0

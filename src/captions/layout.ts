@@ -8,7 +8,7 @@ import { lexiconFor } from './languages/lexicon-for.ts'
 import type { Lexicon } from './languages/lexicon.ts'
 import { layoutSettings, type CueLayoutOptions, type LayoutSettings } from './layout-options.ts'
 import { extendToken, placeToken } from './placed-token.ts'
-import { isClosing, splitToken, textTokens, wordTokens, type Token } from './tokens.ts'
+import { isClosing, midWords, splitToken, textTokens, wordTokens, type Token } from './tokens.ts'
 import { textWidth } from './width.ts'
 
 export * from './layout-options.ts'
@@ -72,18 +72,9 @@ export class CueLayout {
     let opensTurn = true
     for (const segment of segments) {
       const key = keyOf(segment, this.#settings)
-      const { maxLineWidth } = this.#settings
-      if (segment.words.length === 0) {
-        for (const token of textTokens(segment, maxLineWidth, this.#earliest(key), key.language)) {
-          this.#push(token, key, opensTurn)
-          opensTurn = false
-        }
-      }
-      for (const word of segment.words) {
-        for (const token of wordTokens(word, maxLineWidth, this.#earliest(key), key.language)) {
-          this.#push(token, key, opensTurn)
-          opensTurn = false
-        }
+      for (const token of this.#tokens(segment, key)) {
+        this.#push(token, key, opensTurn)
+        opensTurn = false
       }
     }
     return this.#takeReady()
@@ -113,6 +104,18 @@ export class CueLayout {
     return ready
   }
 
+  *#tokens(segment: Segment, key: RunKey): Generator<Token> {
+    const { maxLineWidth } = this.#settings
+    const { words } = segment
+    if (words.length === 0) yield* textTokens(segment, maxLineWidth, this.#earliest(key), key.language)
+    const parts = midWords(words, key.language)
+    for (const [i, word] of words.entries()) {
+      const tokens = wordTokens(word, maxLineWidth, this.#earliest(key), key.language)
+      if (parts?.has(i) === true && tokens[0] !== undefined) tokens[0].isRest = true
+      yield* tokens
+    }
+  }
+
   #earliest(key: RunKey): number {
     return this.#run !== undefined && isSameKey(this.#run, key) ? (this.#run.horizon.last?.start ?? 0) : 0
   }
@@ -135,17 +138,23 @@ export class CueLayout {
     }
     before.end = Math.max(before.start, Math.min(before.end, token.start))
     if (before.text === '') {
-      horizon.replaceLast(
-        placeToken({ ...token, words: [...before.words, ...token.words] }, undefined, lexicon, opensTurn),
-      )
-    } else if (token.text === '') {
-      before.words.push(...token.words)
-    } else if (isClosing(token.text) && before.width + token.width <= this.#settings.maxLineWidth) {
-      horizon.replaceLast(extendToken(before, token, lexicon))
-    } else {
-      horizon.push(placeToken(token, before, lexicon, opensTurn))
-      while (horizon.isFull) this.#choose()
+      const words = [...before.words, ...token.words]
+      horizon.replaceLast(placeToken({ ...token, words }, undefined, lexicon, opensTurn))
+      return
     }
+    if (token.text === '') {
+      for (const word of token.words) before.words.push(word)
+      return
+    }
+    const extended = isClosing(token.text)
+      ? extendToken(before, token, lexicon, this.#settings.maxLineWidth)
+      : undefined
+    if (extended !== undefined) {
+      horizon.replaceLast(extended)
+      return
+    }
+    horizon.push(placeToken(token, before, lexicon, opensTurn))
+    while (horizon.isFull) this.#choose()
   }
 
   #open(key: RunKey, start: number): Run {

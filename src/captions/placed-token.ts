@@ -78,14 +78,26 @@ function textualCost(before: PlacedToken, facts: WordFacts, isRest: boolean, ope
   return opensTurn ? Math.min(cost, TURN_END_COST) : cost
 }
 
-/** `token` with the text and words of `more` written to its end. */
-export function extendToken(token: PlacedToken, more: Token, lexicon: Lexicon): PlacedToken {
-  const text = token.text + more.text
+const SPACED_MARK = /^[!?:;»]/
+
+/**
+ * `token` with the marks and words of `more` written to its end; `undefined` where that is wider than `maxWidth`.
+ */
+export function extendToken(
+  token: PlacedToken,
+  more: Token,
+  lexicon: Lexicon,
+  maxWidth: number,
+): PlacedToken | undefined {
+  const space = lexicon.spacedMarks && SPACED_MARK.test(more.text) ? '\u00A0' : ''
+  const text = token.text + space + more.text
+  const width = space.length + more.width
+  if (token.width + width > maxWidth) return undefined
   return {
     ...token,
     text,
-    width: token.width + more.width,
-    column: token.column + more.width,
+    width: token.width + width,
+    column: token.column + width,
     end: Math.max(token.end, more.end),
     words: [...token.words, ...more.words],
     facts: wordFacts(text, lexicon),

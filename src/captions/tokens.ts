@@ -99,6 +99,33 @@ export function spaceBetween(before: Token, after: Token): number {
   return after.space === 0 || after.text === '' || areGlued(before.text, after.text) ? 0 : 1
 }
 
+/**
+ * Which of `words` begin in the middle of a word: some recognisers give each character of a script without spaces as a
+ * word of its own. `undefined` where none does.
+ *
+ * @param language - BCP-47 tag.
+ */
+export function midWords(words: readonly Word[], language: string): Set<number> | undefined {
+  let found: Set<number> | undefined
+  let from = 0
+  for (let to = 0; to <= words.length; to++) {
+    const text = words[to]?.text
+    if (text !== undefined && to - from < MAX_SEGMENTED && isSpaceless(text)) continue
+    if (to - from > 1) {
+      found ??= new Set()
+      const stretch = words.slice(from, to).map((word) => cleanText(word.text))
+      const starts = new Set(Array.from(wordSegmenter(language).segment(stretch.join('')), ({ index }) => index))
+      let at = 0
+      for (const [i, part] of stretch.entries()) {
+        if (!starts.has(at)) found.add(from + i)
+        at += part.length
+      }
+    }
+    from = to + 1
+  }
+  return found
+}
+
 /** Texts longer than this are cut into words piece by piece. */
 const MAX_SEGMENTED = 2000
 

@@ -31,15 +31,16 @@ describe('layoutCues', () => {
         [
           "A",
           0,
-          2937,
-          "Yeah. Different things the way they",
-          "are said here than in contrast to the way",
+          1790,
+          "Yeah. Different things",
+          "the way they are said here",
         ],
         [
           "A",
-          3020,
+          1873,
           4957,
-          "they'd be said in other countries. Yeah.",
+          "than in contrast to the way they'd be said",
+          "in other countries. Yeah.",
         ],
         [
           "B",

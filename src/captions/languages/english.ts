@@ -3,7 +3,7 @@ import { lexicon } from './lexicon.ts'
 export const english = lexicon({
   functionWords: `
     a an the this these those my your his her its our their whose every each no
-    i you he she we they it who there
+    i you he she we they it who
     i'm you're he's she's it's we're they're there's that's who's what's let's
     i've you've we've they've i'll you'll he'll she'll it'll we'll they'll i'd you'd he'd she'd we'd they'd
     am is are was were be been being do does did have has had having

@@ -37,5 +37,5 @@ export const german = lexicon(
       zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn achtzehn
       neunzehn zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig hundert tausend`,
   },
-  true,
+  { ordinalDot: true },
 )

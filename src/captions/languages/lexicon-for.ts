@@ -19,7 +19,7 @@ const LEXICONS: Readonly<Record<string, Lexicon>> = {
 const ORDINAL_DOT = new Set('bs cs da de et eu fi fo hr hu is lb lv me nb nn no pl sk sl sr tr'.split(' '))
 
 const UNKNOWN = lexicon({})
-const UNKNOWN_ORDINAL_DOT = lexicon({}, true)
+const UNKNOWN_ORDINAL_DOT = lexicon({}, { ordinalDot: true })
 
 /**
  * What is known of the words of a language. A language without lists gives an empty lexicon, so that only punctuation

@@ -19,6 +19,8 @@ export interface Lexicon {
   enclitics: ReadonlySet<string>
   /** Whether `3.` is an ordinal number. */
   ordinalDot: boolean
+  /** Whether a space that cannot break stands before `!`, `?`, `:`, `;` and `»`. */
+  spacedMarks: boolean
 }
 
 /** The words of a list. */
@@ -31,12 +33,11 @@ const COMMON_UNITS = `
   mm cm m km mg g kg t ml cl dl l ms s min h hz khz mhz ghz kb mb gb tb w kw mw gw kwh v mv °c °f °
   % ‰ € $ £ ¥ eur usd gbp km/h m/s`
 
-/** A lexicon of `lists`; what is not given is empty. */
-export function lexicon(
-  lists: Partial<Record<Exclude<keyof Lexicon, 'ordinalDot'>, string>>,
-  ordinalDot = false,
-): Lexicon {
-  const set = (name: keyof typeof lists) => words(lists[name] ?? '')
+type Lists = Partial<Record<Exclude<keyof Lexicon, 'ordinalDot' | 'spacedMarks'>, string>>
+
+/** A lexicon of `lists`; what is not given is empty or false. */
+export function lexicon(lists: Lists, habits: Partial<Pick<Lexicon, 'ordinalDot' | 'spacedMarks'>> = {}): Lexicon {
+  const set = (name: keyof Lists) => words(lists[name] ?? '')
   return {
     functionWords: set('functionWords'),
     conjunctions: set('conjunctions'),
@@ -47,6 +48,7 @@ export function lexicon(
     numbers: set('numbers'),
     elisions: set('elisions'),
     enclitics: set('enclitics'),
-    ordinalDot,
+    ordinalDot: habits.ordinalDot ?? false,
+    spacedMarks: habits.spacedMarks ?? false,
   }
 }
