@@ -41,7 +41,7 @@ export async function benchCaptions(options: BenchOptions): Promise<boolean> {
   )
 
   console.log("writing, against stringifySync of the npm package 'subtitle':")
-  const writing = measureWriting(options.quick ? 20_000 : 100_000, options.quick ? 9 : 21, seed)
+  const writing = measureWriting(options.quick ? 100_000 : 300_000, options.quick ? 7 : 15, seed)
   for (const { format, cues, ours, theirs, ratio } of writing) {
     check(ratio >= 1, `${format}, ${cues} cues: ${ours} cues/s against ${theirs}, ratio ${ratio.toFixed(2)}`)
   }
