@@ -37,7 +37,7 @@ const LEAST_MS = 300
  * words; the next one then has to wait.
  *
  * @param next - first millisecond of the next cue's words; `Infinity` where nothing follows; `undefined` where it is
- * not known: the cue then ends with its last word or at its least duration, since it cannot wait to see.
+ * not known: the cue then stays after its last word only as long as it needs to be read, or has its least duration.
  * @param previousEnd - end of the cue before.
  */
 export function cueTimes(
@@ -51,11 +51,12 @@ export function cueTimes(
   const least = start + Math.min(LEAST_MS, minDuration)
   const latest = start + maxDuration
   const within = (end: number) => Math.max(start + 1, Math.min(end, latest))
-  if (next === undefined || Number.isNaN(next))
-    return { start, end: within(Math.max(span.end, span.start + minDuration, least)) }
-
   const readingTime = Math.ceil((1000 * span.width) / settings.targetReadingSpeed)
   const wished = Math.max(minDuration, readingTime, span.words * settings.minDurationPerWord)
+  if (next === undefined || Number.isNaN(next)) {
+    const readable = Math.min(start + wished, span.end + tail)
+    return { start, end: within(Math.max(span.end, span.start + minDuration, least, readable)) }
+  }
   const limit = Math.max(next - minGap, least, next < span.end ? talkedOver(span, start, settings) : 0)
   const end = Math.min(Math.max(span.end + tail, start + wished), limit, latest)
   const gap = next - end

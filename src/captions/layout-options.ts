@@ -131,8 +131,9 @@ export interface CueLayoutOptions {
    */
   lookAhead?: number
   /**
-   * Milliseconds for which a live stream holds a word back at most.
-   * @defaultValue `5000`; live 3000
+   * Milliseconds for which the last words of a turn wait at most for what follows, which may belong to the same cue and
+   * says when it must end. By the clock on the wall; only streams and sinks have one.
+   * @defaultValue `750`
    */
   maxDelayMs?: number
   /**

@@ -42,6 +42,5 @@ export function formatSrtCue(cue: Cue, label = ''): string {
   const text = safeText(cue.lines, label)
   if (text === '') return ''
   const { start, end } = captionTimes(cue)
-  // Joined rather than concatenated: one flat string a cue keeps a long file half as dear.
-  return [cue.index, `${srtTimestamp(start)} --> ${srtTimestamp(end)}`, text, '', ''].join('\n')
+  return `${cue.index}\n${srtTimestamp(start)} --> ${srtTimestamp(end)}\n${text}\n\n`
 }

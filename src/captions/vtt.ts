@@ -59,12 +59,15 @@ export function formatVttCue(cue: Cue, speech: VttSpeech = {}): string {
   const payload = speech.voices === undefined ? inVoice(cue.lines, speech) : inVoices(cue.lines, speech)
   if (payload === '') return ''
   const { start, end } = captionTimes(cue)
-  return [cue.index, `${vttTimestamp(start)} --> ${vttTimestamp(end)}`, payload, '', ''].join('\n')
+  return `${cue.index}\n${vttTimestamp(start)} --> ${vttTimestamp(end)}\n${payload}\n\n`
 }
 
 function inVoice(lines: readonly string[], { voice = '', label = '' }: VttSpeech): string {
-  const text = plainText(lines, label, PLAIN) ?? escapeText(visibleLines(lines, label).join('\n'))
+  const plain = plainText(lines, label, PLAIN)
   const name = sanitizeVttName(voice)
+  if (plain !== undefined && name !== '') return `<v ${name}>${plain}</v>`
+  if (plain !== undefined && !SETTING.test(`${label}${lines[0]}`)) return plain
+  const text = plain ?? escapeText(visibleLines(lines, label).join('\n'))
   return text === '' || name === '' ? shield(text, true) : `<v ${name}>${shield(text, false)}</v>`
 }
 

@@ -7,7 +7,7 @@ describe('layoutSettings', () => {
     expect(layoutSettings({ preset: 'bbc' })).toMatchObject({ maxLineWidth: 37, minDurationPerWord: 300 })
     expect(layoutSettings({ preset: 'web-short' })).toMatchObject({ maxLineWidth: 24, labels: 'none', tail: 300 })
     expect(layoutSettings({ preset: '608' })).toMatchObject({ maxLineWidth: 32, labels: 'chevrons' })
-    expect(layoutSettings({ preset: 'live' })).toMatchObject({ lookAhead: 12, maxDelayMs: 3000 })
+    expect(layoutSettings({ preset: 'live' })).toMatchObject({ lookAhead: 12, maxDelayMs: 750 })
   })
 
   it('lets an option replace a number of the preset, and a weight one weight', () => {

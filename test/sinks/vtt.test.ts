@@ -18,7 +18,7 @@ describe('vttSink', () => {
     expect(errors).toEqual([])
     expect(cues.map(({ voice, text }) => [voice, text])).toEqual([
       ['Speaker A', 'Yeah. Different things\nthe way they are said here'],
-      ['Speaker A', "than in contrast to the way they'd\nbe said in other countries. Yeah."],
+      ['Speaker A', "than in contrast to the way they'd be said\nin other countries. Yeah."],
       ['Bob', "Your Colombian Spanish won't work."],
       ['Speaker A', 'Uh, no.'],
       ['Speaker A', 'And she said she could— when I—'],
