@@ -14,6 +14,10 @@ export interface Destination {
   finish(empty: string): Promise<void>
   /** Makes a write that waits give up, and every later one. */
   interrupt(error: Error): void
-  /** Lets go of everything after a failure. What was written stays; where nothing was, nothing is left. */
-  abandon(error: Error | null): Promise<void>
+  /**
+   * Lets go of everything after a failure. What was written stays; where nothing was, nothing is left.
+   *
+   * @param rest - whole blocks that are written yet, where that is possible without waiting for anybody.
+   */
+  abandon(error: Error | null, rest: string): Promise<void>
 }

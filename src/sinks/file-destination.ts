@@ -62,7 +62,9 @@ export class FileDestination implements Destination {
     // Work on a regular file ends by itself.
   }
 
-  async abandon(): Promise<void> {
+  async abandon(_error: Error | null, rest: string): Promise<void> {
+    // The failure that is known already matters more than one of these last words.
+    if (rest !== '') await this.write(rest).catch(() => {})
     const isEmpty = this.#handle !== undefined && this.#bytes === 0
     const real = isEmpty ? await this.#inPlace(this.#handle).catch(() => undefined) : undefined
     await this.#close()

@@ -107,7 +107,7 @@ export class TextSink extends Writable {
     clearTimeout(this.#patience)
     this.#destination.interrupt(error ?? new Error('the sink was destroyed'))
     this.#work
-      .then(() => (this.#finished ? undefined : this.#destination.abandon(error)))
+      .then(() => (this.#finished ? undefined : this.#destination.abandon(error, this.#rest())))
       .then(
         () => done(error),
         (trouble: Error) => done(error ?? trouble),
@@ -136,6 +136,12 @@ export class TextSink extends Writable {
     this.#begun = true
     this.#held = ''
     await this.#destination.write(opening + text)
+  }
+
+  /** What waits when the sink fails: it is final, and would be lost. */
+  #rest(): string {
+    const text = this.#maker.release?.() ?? ''
+    return text === '' || this.#begun ? text : this.#maker.header + this.#held + text
   }
 
   /** A sink that has been destroyed between two steps must not go on to make a file that looks complete. */

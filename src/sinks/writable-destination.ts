@@ -75,10 +75,11 @@ export class WritableDestination implements Destination {
     this.#giveUp?.(error)
   }
 
-  async abandon(error: Error | null): Promise<void> {
-    const stream = this.#stream
+  async abandon(error: Error | null, rest: string): Promise<void> {
+    const stream = rest === '' || this.#failure !== undefined ? this.#stream : this.#open()
     if (stream === undefined) return
     stream.off('close', this.#closed)
+    if (rest !== '' && stream.writable) stream.write(rest)
     if (!this.#ends) {
       if (this.#failure === undefined) this.#release(stream)
       return

@@ -62,19 +62,19 @@ describe('the example turn of 36 words', () => {
 
       2
       00:00:01,873 --> 00:00:04,957
-      than in contrast to the way they'd
-      be said in other countries. Yeah.
+      than in contrast to the way they'd be said
+      in other countries. Yeah.
 
       3
       00:00:05,040 --> 00:00:06,653
       Ben: Your Colombian Spanish won't work.
 
       4
-      00:00:06,736 --> 00:00:08,320
+      00:00:06,736 --> 00:00:08,737
       Ana: Uh, no.
 
       5
-      00:00:08,820 --> 00:00:09,886
+      00:00:08,820 --> 00:00:10,644
       And she said she could— when I—
 
       "
@@ -97,19 +97,19 @@ describe('the example turn of 36 words', () => {
 
       2
       00:00:01.873 --> 00:00:04.957
-      <v Ana>than in contrast to the way they'd
-      be said in other countries. Yeah.</v>
+      <v Ana>than in contrast to the way they'd be said
+      in other countries. Yeah.</v>
 
       3
       00:00:05.040 --> 00:00:06.653
       <v Ben>Your Colombian Spanish won't work.</v>
 
       4
-      00:00:06.736 --> 00:00:08.320
+      00:00:06.736 --> 00:00:08.737
       <v Ana>Uh, no.</v>
 
       5
-      00:00:08.820 --> 00:00:09.886
+      00:00:08.820 --> 00:00:10.644
       <v Ana>And she said she could— when I—</v>
 
       "

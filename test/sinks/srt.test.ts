@@ -40,6 +40,9 @@ And she said she could— when I—
 
 `
 
+/** The same where it is not known what follows. */
+const UNFOLLOWED = EXAMPLE.replace('10,644', '10,386')
+
 describe('srtSink', () => {
   it('makes the same file of turns, segments and cues', async () => {
     const file = path.join(directory(), 'out.srt')
@@ -98,7 +101,7 @@ describe('srtSink', () => {
     const sink = srtSink(file)
     sink.write(exampleTurn())
     await untilFileHolds(file, 'when I—\n\n')
-    expect(readFileSync(file, 'utf8')).toBe(EXAMPLE)
+    expect(readFileSync(file, 'utf8')).toBe(UNFOLLOWED)
     sink.end(makeTurn(1, 'B:Goodbye.', { start: 20_000 }))
     await finished(sink)
     expect(parseSubtitles(readFileSync(file, 'utf8'))).toHaveLength(6)
@@ -142,7 +145,7 @@ describe('files of srtSink', () => {
     const sink = srtSink(file)
     await expect(pipeline(source(), sink)).rejects.toThrow('upstream failed')
     if (!sink.closed) await new Promise((resolve) => sink.once('close', resolve))
-    expect(readFileSync(file, 'utf8')).toBe(EXAMPLE)
+    expect(readFileSync(file, 'utf8')).toBe(UNFOLLOWED)
   })
 
   it('are refused with OUTPUT_UNWRITABLE before any work', async () => {
