@@ -230,6 +230,22 @@ describe('diarize() with channels', () => {
     })
   })
 
+  it.each(['keep', 'drop'] as const)('with bleed %s', async (bleed) => {
+    server = await serve({ engine: toneEngine() })
+    const [agent = [], customer = []] = scriptsOf(2, 60_000)
+    // The customer's microphone hears the agent, at a third of the level, wherever the customer is not speaking.
+    const free = ({ start }: ToneWord): boolean => customer.every((word) => Math.abs(word.start - start) > 280)
+    const both = [...customer, ...agent.filter(free)].toSorted((a, b) => a.start - b.start)
+    const scripts = [agent, both]
+    const loud = (word: ToneWord): number => (customer.includes(word) ? 1 : 0.3)
+    const { turns, error } = await transcribe(toneChannels(scripts, 61_000, 1000, loud), { channels: 2, bleed })
+    expect(error).toBeUndefined()
+    const names = ['Speaker 1', 'Speaker 2']
+    expect(heard(turns, names)).toEqual(expected(bleed === 'drop' ? [agent, customer] : scripts, names))
+    expect(agent.filter(free).length).toBeGreaterThan(20)
+    for (const turn of turns) expect(turn.transcript).toBe(turn.words.map(({ text }) => text).join(' '))
+  })
+
   it('sends updates and endpoints to every channel', async () => {
     const strict: StreamingServer = await serve({ engine: toneEngine() })
     server = strict
