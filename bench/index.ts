@@ -1,3 +1,4 @@
+import { benchChannels } from './channels.ts'
 import { benchFaults } from './faults/command.ts'
 import { benchMemory } from './memory.ts'
 import { benchMessages } from './messages.ts'
@@ -10,6 +11,7 @@ const benchmarks: Readonly<Record<string, (options: BenchOptions) => Promise<boo
   rollover: benchRollover,
   messages: benchMessages,
   memory: benchMemory,
+  channels: benchChannels,
 }
 
 const [name = '', ...args] = process.argv.slice(2)
