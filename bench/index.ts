@@ -1,4 +1,5 @@
 import { benchCaptions } from './captions.ts'
+import { benchChannels } from './channels.ts'
 import { benchFaults } from './faults/command.ts'
 import { benchMemory } from './memory.ts'
 import { benchMessages } from './messages.ts'
@@ -12,6 +13,7 @@ const benchmarks: Readonly<Record<string, (options: BenchOptions) => Promise<boo
   messages: benchMessages,
   memory: benchMemory,
   captions: benchCaptions,
+  channels: benchChannels,
 }
 
 /** Those that work on files named on the command line. */

@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'INPUT_NOT_MEDIA'
   | 'NO_AUDIO'
   | 'UNSUPPORTED_AUDIO'
+  | 'CHANNEL_MISMATCH'
   // FFmpeg
   | 'FFMPEG_NOT_FOUND'
   | 'FFMPEG_FAILED'

@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream'
-import type { BeginMessage, ServerMessage } from '../assemblyai/messages.ts'
+import type { BeginMessage, ServerMessage, TerminationMessage } from '../assemblyai/messages.ts'
 import { checkParameters, toQuery, toUpdate, updatableNames } from '../assemblyai/parameters.ts'
 import type { SessionTarget } from '../assemblyai/session-error.ts'
 import { Supervisor } from '../assemblyai/supervisor.ts'
@@ -9,7 +9,9 @@ import { InputError, SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import { checkKnown } from '../options.ts'
 import { onUpstream } from '../stage.ts'
-import type { Diarize, UpdatableParameters } from './diarize-events.ts'
+import { channelSettings } from './channels/channel-options.ts'
+import { ChannelSupervisor } from './channels/channel-supervisor.ts'
+import type { Diarize, OfChannel, UpdatableParameters } from './diarize-events.ts'
 import { DiarizeInput } from './diarize-input.ts'
 import { type DiarizeOptions, type ResolvedDiarizeOptions, resolveDiarizeOptions } from './diarize-options.ts'
 import { type Peer, openPeer } from './diarize-peer.ts'
@@ -21,17 +23,21 @@ const FIRST_RETRIES = 2
 /** Changes asked for before there is any audio; more than a few are a mistake. */
 const MAX_EARLY = 16
 
+/** What looks after the sessions: of the stream, or of each of its channels. */
+type Supervision = Supervisor | ChannelSupervisor
+type Ended = TerminationMessage & OfChannel
+
 /**
  * PCM16 mono in, speaker-labelled {@link Turn}s out, through streaming v3 sessions: one stream for as long as the audio
  * lasts. A session that is lost is opened again and hears again what it had not made final; one that expires is replaced
  * in time. No word is lost or repeated, times are those of the stream, and a speaker keeps the letter. The first session
  * opens with the first audio, so that a bad input costs none, and the stream ends only when the server has confirmed that
- * every word is out.
+ * every word is out. With `channels`, interleaved PCM in, and one such session for each channel.
  *
  * @returns a Duplex: bytes or frames in, Turn objects out.
  * @throws ConfigurationError `INVALID_OPTION` or `MISSING_API_KEY`, before any work starts. Later errors destroy the
  * stream: SessionError (codes in `docs/errors.md`) once no further attempt can help, EngineError, InputError `NO_AUDIO`
- * where not one sample came.
+ * where not one sample came, or `CHANNEL_MISMATCH` where the audio has not the channels it was said to have.
  */
 export function diarize(options: DiarizeOptions = {}): Diarize {
   return new DiarizeStream(resolveDiarizeOptions(options)) as Duplex as Diarize
@@ -40,10 +46,10 @@ export function diarize(options: DiarizeOptions = {}): Diarize {
 class DiarizeStream extends Duplex {
   readonly #options: ResolvedDiarizeOptions
   readonly #input: DiarizeInput
-  readonly #early: ((supervisor: Supervisor) => void)[] = []
+  readonly #early: ((supervisor: Supervision) => void)[] = []
   #peer: Promise<Peer> | undefined
   #opened: Peer | undefined
-  #supervisor: Supervisor | undefined
+  #supervisor: Supervision | undefined
   #wanted: (() => void) | undefined
   #full = false
   #reportedMs = 0
@@ -60,7 +66,7 @@ class DiarizeStream extends Duplex {
       ...(options.signal ? { signal: options.signal } : {}),
     })
     this.#options = options
-    this.#input = new DiarizeInput(options)
+    this.#input = new DiarizeInput({ ...options, channels: channelSettings(options)?.channels })
     onUpstream(this, (upstream) => this.#input.attach(upstream))
   }
 
@@ -115,21 +121,8 @@ class DiarizeStream extends Duplex {
     if (this.#supervisor.sentMs - this.#reportedMs >= PROGRESS_MS) this.#report()
   }
 
-  #supervise(frameBytes: number): Supervisor {
-    const options = this.#options
-    const supervisor = new Supervisor({
-      ...options,
-      connect: () => this.#connect(),
-      failure: () => this.#opened?.failure(),
-      rate: (begin) => paceOf(options.pace, begin),
-      frameMs: bytesToMs(frameBytes, this.#input.format),
-      silentFrame: this.#input.silence(frameBytes),
-      pending: () => this.#input.pending,
-      retries: options.retries ?? RETRIES,
-      firstRetries: options.retries ?? FIRST_RETRIES,
-      keepAlive: options.keepAlive === 'silence',
-      awaitFormatted: options.formatTurns === true,
-    })
+  #supervise(frameBytes: number): Supervision {
+    const supervisor = this.#makeSupervision(frameBytes)
     supervisor.on('turn', (turn) => this.#deliver(turn))
     supervisor.on('session', (change) => this.#announce(change))
     supervisor.on('message', (message) => this.#pass(message))
@@ -144,6 +137,37 @@ class DiarizeStream extends Duplex {
       supervisor.done?.catch((error: Error) => this.destroy(error))
     })
     return supervisor
+  }
+
+  #makeSupervision(frameBytes: number): Supervision {
+    const options = this.#options
+    const { format } = this.#input
+    const one = {
+      ...options,
+      connect: () => this.#connect(),
+      failure: () => this.#opened?.failure(),
+      rate: (begin: BeginMessage) => paceOf(options.pace, begin),
+      frameMs: bytesToMs(frameBytes, format),
+      silentFrame: this.#input.silence(frameBytes / format.channels),
+      pending: () => this.#input.pending,
+      retries: options.retries ?? RETRIES,
+      firstRetries: options.retries ?? FIRST_RETRIES,
+      keepAlive: options.keepAlive === 'silence',
+      awaitFormatted: options.formatTurns === true,
+    }
+    const settings = channelSettings(options)
+    if (settings === undefined) return new Supervisor(one)
+    const { speakerLabels, maxReplay } = options
+    return new ChannelSupervisor({
+      settings,
+      format,
+      frameBytes,
+      speakerLabels,
+      maxReplay,
+      partials: options.includePartialTurns !== false && options.redactPii !== true,
+      supervise: (name, channel) =>
+        new Supervisor({ ...one, channel: name, pending: () => this.#input.pendingOf(channel) }),
+    })
   }
 
   async #connect(): Promise<SessionTarget> {
@@ -163,7 +187,7 @@ class DiarizeStream extends Duplex {
     return this.#opened?.model ?? this.#options.speechModel
   }
 
-  #announce({ begin, offset, speakers }: SessionChange): void {
+  #announce({ begin, offset, speakers, channel }: SessionChange): void {
     const { kind, name, url } = this.#opened as Peer
     const asked = this.#model()
     const { model, speaker_labels: labels } = begin.configuration ?? {}
@@ -176,6 +200,7 @@ class DiarizeStream extends Duplex {
       offset,
       speakers,
       startedAt: new Date().toISOString(),
+      ...(channel === undefined ? {} : { channel }),
       ...(begin.expires_at > 0 ? { expiresAt: new Date(begin.expires_at * 1000).toISOString() } : {}),
     })
     if (model && model !== asked) {
@@ -186,7 +211,7 @@ class DiarizeStream extends Duplex {
     }
   }
 
-  #pass(message: ServerMessage): void {
+  #pass(message: ServerMessage & OfChannel): void {
     if (message.type === 'SpeechStarted') this.emit('speechStarted', message)
     else if (message.type === 'Heartbeat') this.emit('heartbeat', message)
     else if (message.type === 'Silence') this.emit('silence', message)
@@ -202,7 +227,7 @@ class DiarizeStream extends Duplex {
     } else {
       this.#turns += 1
     }
-    for (const { speaker } of turn.words) if (speaker) this.#speakers.add(speaker)
+    for (const { speaker = turn.channel } of turn.words) if (speaker) this.#speakers.add(speaker)
     if (!this.push(turn)) this.#full = true
   }
 
@@ -214,20 +239,20 @@ class DiarizeStream extends Duplex {
 
   async #finish(): Promise<void> {
     for (const frame of this.#input.flush()) await this.#send(frame)
-    const termination = await this.#supervisor?.end()
-    if (!termination) {
+    const ended = await this.#supervisor?.end()
+    if (!ended) {
       const message = 'the input ended without a single sample of audio, so there is nothing to caption'
       throw new InputError('NO_AUDIO', message)
     }
     this.#report()
-    this.emit('termination', {
-      audioSeconds: termination.audio_duration_seconds,
-      sessionSeconds: termination.session_duration_seconds,
-    })
+    for (const { audio_duration_seconds, session_duration_seconds, channel } of [ended].flat() as Ended[]) {
+      const seconds = { audioSeconds: audio_duration_seconds, sessionSeconds: session_duration_seconds }
+      this.emit('termination', { ...seconds, ...(channel === undefined ? {} : { channel }) })
+    }
     this.push(null)
   }
 
-  #tell(tell: (supervisor: Supervisor) => void): void {
+  #tell(tell: (supervisor: Supervision) => void): void {
     if (this.#supervisor) tell(this.#supervisor)
     else if (this.#early.length < MAX_EARLY) this.#early.push(tell)
   }
