@@ -29,7 +29,7 @@ export async function benchChannels(options: BenchOptions): Promise<boolean> {
   console.log(' channels  CPU s/h  per ch.  memory MB  per ch.')
   for (const { channels, cpuSeconds, memoryMb, cpuRatio, memoryRatio } of scaling.rows) {
     const cells = [channels === 0 ? 'mono' : channels, cpuSeconds.toFixed(1), cpuRatio.toFixed(2), memoryMb.toFixed(2)]
-    console.log(`${[...cells, memoryRatio.toFixed(2)].map((cell) => String(cell).padStart(9)).join('')}`)
+    console.log([...cells, memoryRatio.toFixed(2)].map((cell) => String(cell).padStart(9)).join(''))
   }
   for (const violation of violations.slice(0, 20)) console.log(`  ! ${violation}`)
   if (options.save) saveResults('channels', { seed, duration, reports, scaling: scaling.rows, violations })

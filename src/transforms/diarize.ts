@@ -204,10 +204,10 @@ class DiarizeStream extends Duplex {
       ...(begin.expires_at > 0 ? { expiresAt: new Date(begin.expires_at * 1000).toISOString() } : {}),
     })
     if (model && model !== asked) {
-      this.#warn('CONFIGURATION_MISMATCH', `asked for the model ${asked}, but the server runs ${model}`)
+      this.#warn('CONFIGURATION_MISMATCH', `asked for the model ${asked}, but the server runs ${model}`, channel)
     }
     if (typeof labels === 'boolean' && labels !== this.#options.speakerLabels) {
-      this.#warn('CONFIGURATION_MISMATCH', `the server says that speaker labels are ${labels ? 'on' : 'off'}`)
+      this.#warn('CONFIGURATION_MISMATCH', `the server says that speaker labels are ${labels ? 'on' : 'off'}`, channel)
     }
   }
 
@@ -257,8 +257,8 @@ class DiarizeStream extends Duplex {
     else if (this.#early.length < MAX_EARLY) this.#early.push(tell)
   }
 
-  #warn(code: string, message: string): void {
-    this.emit('warning', { code, message })
+  #warn(code: string, message: string, channel: string | undefined): void {
+    this.emit('warning', { code, message, ...(channel === undefined ? {} : { channel }) })
   }
 }
 

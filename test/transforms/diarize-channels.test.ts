@@ -33,7 +33,7 @@ interface Outcome {
   error?: unknown
 }
 
-async function transcribe(source: Iterable<Buffer>, options: DiarizeOptions): Promise<Outcome> {
+async function transcribe(source: Iterable<Buffer> | AsyncIterable<Buffer>, options: DiarizeOptions): Promise<Outcome> {
   const stage = diarize({ url: server!.url, apiKey: 'k', pace: 'unpaced', retryDelay: 5, ...options })
   const outcome: Outcome = {
     turns: [],
@@ -279,6 +279,30 @@ describe('diarize() with channels', () => {
     expect(error).toBeUndefined()
     expect(terminations).toHaveLength(1)
     expect(warnings).toMatchObject([{ code: 'CHANNEL_FAILED' }])
+  })
+
+  it('says which milliseconds of which channel a live source has lost', async () => {
+    // The first session breaks, and no other can be had until the source has long gone on.
+    const faults = await faultServer(
+      (index) => {
+        if (index === 0) return { fault: 'drop', afterMs: 500 }
+        return index === 1 || index > 5 ? { fault: 'none' } : { fault: 'refuse', code: 3005 }
+      },
+      { engine: toneEngine() },
+    )
+    server = faults
+    const live = async function* (): AsyncGenerator<Buffer> {
+      yield Buffer.alloc(64_000)
+      await vi.waitFor(() => expect(faults.attempts).toBeGreaterThan(2), { timeout: 10_000 })
+      for (let second = 1; second < 20; second++) yield Buffer.alloc(64_000)
+    }
+    const options = { channels: ['Agent', 'Customer'], live: true, maxReplay: 1000, retryDelay: 50 }
+    const { gaps, error, progress } = await transcribe(live(), options)
+    expect(error).toBeUndefined()
+    expect(gaps).toEqual([
+      { start: 0, end: expect.any(Number) as number, channel: expect.stringMatching(/^(Agent|Customer)$/) as string },
+    ])
+    expect(progress.audioMs).toBe(20_000)
   })
 
   it('closes every session when it is aborted', async () => {
