@@ -1,4 +1,4 @@
-import { type Duplex, PassThrough, Readable } from 'node:stream'
+import { type Duplex, PassThrough, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { writeWavHeader } from '../../src/audio/wav.ts'
@@ -198,6 +198,23 @@ describe('diarize() with channels', () => {
         channel: expect.stringMatching(/^(Agent|Customer)$/) as string,
         message: expect.stringMatching(/^channel (Agent|Customer): ws:.*3006/) as string,
       })
+    })
+
+    it('gives out what was final by then', async () => {
+      server = await failing()
+      const options = { channels: 2, mergeDelay: 600_000, includePartialTurns: false } as const
+      const turns: Turn[] = []
+      const sink = new Writable({
+        objectMode: true,
+        write(turn: Turn, _encoding, done) {
+          turns.push(turn)
+          done()
+        },
+      })
+      const stage = diarize({ url: server.url, ...options })
+      const done = pipeline(Readable.from(toneChannels(scriptsOf(2, 60_000), 61_000)), stage, sink)
+      await expect(done).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
+      expect(new Set(turns.map(({ channel }) => channel))).toEqual(new Set(['Speaker 1', 'Speaker 2']))
     })
 
     it('leaves the others to their end where asked, and says what is missing', async () => {

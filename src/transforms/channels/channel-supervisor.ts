@@ -208,6 +208,9 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
     const failure = channelError(lane.name, cause)
     const goOn = this.#options.settings.channelFailure === 'continue' && !this.#destroyed
     if (!goOn || this.#lanes.every((other) => other === lane || this.#ends.get(other)?.failure)) {
+      // What is final is not lost with the rest.
+      for (const [every] of this.#lanes.entries()) this.#merger.end(every)
+      this.#give()
       this.#reject(failure)
       return
     }
