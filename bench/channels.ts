@@ -26,10 +26,10 @@ export async function benchChannels(options: BenchOptions): Promise<boolean> {
   }
   const scaling = await measureScaling(options.quick ? 6 : 30)
   violations.push(...scaling.violations)
-  console.log('channels  CPU s per hour  of one  memory MB  of one')
+  console.log(' channels  CPU s/h  per ch.  memory MB  per ch.')
   for (const { channels, cpuSeconds, memoryMb, cpuRatio, memoryRatio } of scaling.rows) {
     const cells = [channels === 0 ? 'mono' : channels, cpuSeconds.toFixed(1), cpuRatio.toFixed(2), memoryMb.toFixed(2)]
-    console.log(`${cells.map((cell) => String(cell).padStart(9)).join(' ')} ${memoryRatio.toFixed(2).padStart(8)}`)
+    console.log([...cells, memoryRatio.toFixed(2)].map((cell) => String(cell).padStart(9)).join(''))
   }
   for (const violation of violations.slice(0, 20)) console.log(`  ! ${violation}`)
   if (options.save) saveResults('channels', { seed, duration, reports, scaling: scaling.rows, violations })

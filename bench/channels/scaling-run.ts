@@ -15,7 +15,7 @@ import { interleaved } from './channel-source.ts'
 export interface ScalingSample {
   /** Seconds of processor time for an hour of audio. */
   cpuSeconds: number
-  /** MB in use at its largest, just swept, without what the process had before. */
+  /** MB in use while it works, just swept, beside what is left when it has ended: the median of many looks. */
   memoryMb: number
 }
 
@@ -52,20 +52,21 @@ function used(): number {
 }
 
 const stage = diarize({ url, apiKey: 'key', pace: 'unpaced', speakerLabels: false, ...(channels > 0 && { channels }) })
-const before = used()
 const cpu = process.cpuUsage()
-let largest = 0
 let looked = 0
+const looks: number[] = []
 stage.on('progress', ({ audioMs }) => {
-  if (audioMs - looked < 2 * MINUTE) return
+  // What is compiled at the beginning stays.
+  if (audioMs - looked < MINUTE / 3 || audioMs < MINUTE) return
   looked = audioMs
-  largest = Math.max(largest, used())
+  looks.push(used())
 })
 const sink = new Writable({ objectMode: true, write: (_turn, _encoding, done) => done() })
 await run(Readable.from(audio()), stage, sink)
 const { user, system } = process.cpuUsage(cpu)
+const median = looks.toSorted((a, b) => a - b)[Math.floor(looks.length / 2)] ?? 0
 const sample: ScalingSample = {
   cpuSeconds: ((user + system) / 1e6) * (60 / Number(minutes)),
-  memoryMb: (largest - before) / 1_048_576,
+  memoryMb: (median - used()) / 1_048_576,
 }
 process.send?.(sample, () => process.disconnect())

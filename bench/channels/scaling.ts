@@ -17,7 +17,7 @@ export interface Scaling {
   memoryMb: number
   /** Processor time for a channel, of that for one channel alone. */
   cpuRatio: number
-  /** Memory for each channel after the first, of that of the first. */
+  /** Memory for a channel, of that for one of two: one alone shares the memory of its source. */
   memoryRatio: number
 }
 
@@ -37,12 +37,13 @@ export async function measureScaling(minutes: number): Promise<{ rows: Scaling[]
   server.disconnect()
   await once(server, 'exit')
   const one = samples.find(({ channels }) => channels === 1)!
+  const two = samples.find(({ channels }) => channels === 2)!
   const rows = samples.map(({ channels, cpuSeconds, memoryMb }) => ({
     channels,
     cpuSeconds,
     memoryMb,
     cpuRatio: cpuSeconds / Math.max(1, channels) / one.cpuSeconds,
-    memoryRatio: channels < 2 ? 1 : (memoryMb - one.memoryMb) / (channels - 1) / one.memoryMb,
+    memoryRatio: memoryMb / Math.max(1, channels) / (two.memoryMb / 2),
   }))
   const violations = rows
     .filter(({ cpuRatio, memoryRatio }) => cpuRatio > ALLOWED || memoryRatio > ALLOWED)

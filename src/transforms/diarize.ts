@@ -1,31 +1,22 @@
 import { Duplex } from 'node:stream'
-import type { BeginMessage, ServerMessage, TerminationMessage } from '../assemblyai/messages.ts'
+import type { ServerMessage } from '../assemblyai/messages.ts'
 import { checkParameters, toQuery, toUpdate, updatableNames } from '../assemblyai/parameters.ts'
 import type { SessionTarget } from '../assemblyai/session-error.ts'
-import { Supervisor } from '../assemblyai/supervisor.ts'
 import type { SessionChange } from '../assemblyai/supervisor-options.ts'
-import { bytesToMs } from '../audio/format.ts'
 import { InputError, SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import { checkKnown } from '../options.ts'
 import { onUpstream } from '../stage.ts'
 import { channelSettings } from './channels/channel-options.ts'
-import { ChannelSupervisor } from './channels/channel-supervisor.ts'
 import type { Diarize, OfChannel, UpdatableParameters } from './diarize-events.ts'
 import { DiarizeInput } from './diarize-input.ts'
 import { type DiarizeOptions, type ResolvedDiarizeOptions, resolveDiarizeOptions } from './diarize-options.ts'
 import { type Peer, openPeer } from './diarize-peer.ts'
+import { type Supervision, type SupervisionEnd, supervision } from './diarize-supervision.ts'
 
 const PROGRESS_MS = 1000
-const RETRIES = 10
-/** Before anything ever worked, a mistake is likelier than an outage. */
-const FIRST_RETRIES = 2
 /** Changes asked for before there is any audio; more than a few are a mistake. */
 const MAX_EARLY = 16
-
-/** What looks after the sessions: of the stream, or of each of its channels. */
-type Supervision = Supervisor | ChannelSupervisor
-type Ended = TerminationMessage & OfChannel
 
 /**
  * PCM16 mono in, speaker-labelled {@link Turn}s out, through streaming v3 sessions: one stream for as long as the audio
@@ -122,7 +113,10 @@ class DiarizeStream extends Duplex {
   }
 
   #supervise(frameBytes: number): Supervision {
-    const supervisor = this.#makeSupervision(frameBytes)
+    const supervisor = supervision(this.#options, this.#input, frameBytes, {
+      connect: () => this.#connect(),
+      failure: () => this.#opened?.failure(),
+    })
     supervisor.on('turn', (turn) => this.#deliver(turn))
     supervisor.on('session', (change) => this.#announce(change))
     supervisor.on('message', (message) => this.#pass(message))
@@ -137,37 +131,6 @@ class DiarizeStream extends Duplex {
       supervisor.done?.catch((error: Error) => this.destroy(error))
     })
     return supervisor
-  }
-
-  #makeSupervision(frameBytes: number): Supervision {
-    const options = this.#options
-    const { format } = this.#input
-    const one = {
-      ...options,
-      connect: () => this.#connect(),
-      failure: () => this.#opened?.failure(),
-      rate: (begin: BeginMessage) => paceOf(options.pace, begin),
-      frameMs: bytesToMs(frameBytes, format),
-      silentFrame: this.#input.silence(frameBytes / format.channels),
-      pending: () => this.#input.pending,
-      retries: options.retries ?? RETRIES,
-      firstRetries: options.retries ?? FIRST_RETRIES,
-      keepAlive: options.keepAlive === 'silence',
-      awaitFormatted: options.formatTurns === true,
-    }
-    const settings = channelSettings(options)
-    if (settings === undefined) return new Supervisor(one)
-    const { speakerLabels, maxReplay } = options
-    return new ChannelSupervisor({
-      settings,
-      format,
-      frameBytes,
-      speakerLabels,
-      maxReplay,
-      partials: options.includePartialTurns !== false && options.redactPii !== true,
-      supervise: (name, channel) =>
-        new Supervisor({ ...one, channel: name, pending: () => this.#input.pendingOf(channel) }),
-    })
   }
 
   async #connect(): Promise<SessionTarget> {
@@ -204,10 +167,10 @@ class DiarizeStream extends Duplex {
       ...(begin.expires_at > 0 ? { expiresAt: new Date(begin.expires_at * 1000).toISOString() } : {}),
     })
     if (model && model !== asked) {
-      this.#warn('CONFIGURATION_MISMATCH', `asked for the model ${asked}, but the server runs ${model}`)
+      this.#warn('CONFIGURATION_MISMATCH', `asked for the model ${asked}, but the server runs ${model}`, channel)
     }
     if (typeof labels === 'boolean' && labels !== this.#options.speakerLabels) {
-      this.#warn('CONFIGURATION_MISMATCH', `the server says that speaker labels are ${labels ? 'on' : 'off'}`)
+      this.#warn('CONFIGURATION_MISMATCH', `the server says that speaker labels are ${labels ? 'on' : 'off'}`, channel)
     }
   }
 
@@ -245,7 +208,7 @@ class DiarizeStream extends Duplex {
       throw new InputError('NO_AUDIO', message)
     }
     this.#report()
-    for (const { audio_duration_seconds, session_duration_seconds, channel } of [ended].flat() as Ended[]) {
+    for (const { audio_duration_seconds, session_duration_seconds, channel } of [ended].flat() as SupervisionEnd[]) {
       const seconds = { audioSeconds: audio_duration_seconds, sessionSeconds: session_duration_seconds }
       this.emit('termination', { ...seconds, ...(channel === undefined ? {} : { channel }) })
     }
@@ -257,16 +220,9 @@ class DiarizeStream extends Duplex {
     else if (this.#early.length < MAX_EARLY) this.#early.push(tell)
   }
 
-  #warn(code: string, message: string): void {
-    this.emit('warning', { code, message })
+  #warn(code: string, message: string, channel: string | undefined): void {
+    this.emit('warning', { code, message, ...(channel === undefined ? {} : { channel }) })
   }
-}
-
-/** Ms of audio per ms; `Infinity` for no pace. */
-function paceOf(pace: ResolvedDiarizeOptions['pace'], begin: BeginMessage): number {
-  if (typeof pace === 'number') return pace
-  if (pace === 'auto') return begin.configuration?.faster_than_real_time === true ? Infinity : 1
-  return pace === 'realtime' ? 1 : Infinity
 }
 
 async function bounded<T>(work: Promise<T>, ms: number, late: () => Error): Promise<T> {

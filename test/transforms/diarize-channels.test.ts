@@ -1,12 +1,13 @@
-import { type Duplex, Readable } from 'node:stream'
+import { type Duplex, PassThrough, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { writeWavHeader } from '../../src/audio/wav.ts'
 import type { Warning } from '../../src/errors.ts'
 import type { Gap, ReconnectingRecord } from '../../src/assemblyai/supervisor-options.ts'
 import type { Turn } from '../../src/model.ts'
 import { serve, type StreamingServer } from '../../src/server/index.ts'
 import { faultServer, toneEngine, toneScript, type FaultServer, type ToneWord } from '../../src/testing/index.ts'
+import { requestFormat, type RequestedFormat, type UpstreamStage } from '../../src/stage.ts'
 import { diarize } from '../../src/transforms/diarize.ts'
 import type { SessionRecord, TerminationRecord } from '../../src/transforms/diarize-events.ts'
 import type { DiarizeOptions } from '../../src/transforms/diarize-options.ts'
@@ -32,7 +33,7 @@ interface Outcome {
   error?: unknown
 }
 
-async function transcribe(source: Iterable<Buffer>, options: DiarizeOptions): Promise<Outcome> {
+async function transcribe(source: Iterable<Buffer> | AsyncIterable<Buffer>, options: DiarizeOptions): Promise<Outcome> {
   const stage = diarize({ url: server!.url, apiKey: 'k', pace: 'unpaced', retryDelay: 5, ...options })
   const outcome: Outcome = {
     turns: [],
@@ -199,6 +200,23 @@ describe('diarize() with channels', () => {
       })
     })
 
+    it('gives out what was final by then', async () => {
+      server = await failing()
+      const options = { channels: 2, mergeDelay: 600_000, includePartialTurns: false } as const
+      const turns: Turn[] = []
+      const sink = new Writable({
+        objectMode: true,
+        write(turn: Turn, _encoding, done) {
+          turns.push(turn)
+          done()
+        },
+      })
+      const stage = diarize({ url: server.url, ...options })
+      const done = pipeline(Readable.from(toneChannels(scriptsOf(2, 60_000), 61_000)), stage, sink)
+      await expect(done).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
+      expect(new Set(turns.map(({ channel }) => channel))).toEqual(new Set(['Speaker 1', 'Speaker 2']))
+    })
+
     it('leaves the others to their end where asked, and says what is missing', async () => {
       server = await failing()
       const names = ['Agent', 'Customer']
@@ -244,6 +262,89 @@ describe('diarize() with channels', () => {
     expect(heard(turns, names)).toEqual(expected(bleed === 'drop' ? [agent, customer] : scripts, names))
     expect(agent.filter(free).length).toBeGreaterThan(20)
     for (const turn of turns) expect(turn.transcript).toBe(turn.words.map(({ text }) => text).join(' '))
+  })
+
+  it('holds every channel where one server stops reading', async () => {
+    const faults = await faultServer(
+      (index) => (index === 1 ? { fault: 'stall', afterMs: 5000, forMs: 500 } : { fault: 'none' }),
+      { engine: toneEngine() },
+    )
+    server = faults
+    let ahead = 0
+    const timer = setInterval(() => {
+      const received = faults.connections.map(({ receivedMs }) => receivedMs)
+      if (received.length === 3) ahead = Math.max(ahead, Math.max(...received) - Math.min(...received))
+    }, 5)
+    const scripts = scriptsOf(3, 60_000)
+    const { turns, error } = await transcribe(toneChannels(scripts, 61_000), { channels: 3 })
+    clearInterval(timer)
+    expect(error).toBeUndefined()
+    expect(orders(turns).length).toBeGreaterThan(10)
+    // A second between the source and each socket, and what is on its way there.
+    expect(ahead).toBeLessThan(5000)
+  })
+
+  it('keeps what the others said where the last channel fails at its end', async () => {
+    server = await faultServer(
+      (index) => (index === 1 ? { fault: 'error', code: 3006, afterTerminate: true } : { fault: 'none' }),
+      { engine: toneEngine() },
+    )
+    const { error, terminations, warnings } = await transcribe(toneChannels(scriptsOf(2, 20_000), 21_000), {
+      channels: 2,
+      channelFailure: 'continue',
+    })
+    expect(error).toBeUndefined()
+    expect(terminations).toHaveLength(1)
+    expect(warnings).toMatchObject([{ code: 'CHANNEL_FAILED' }])
+  })
+
+  it('says which milliseconds of which channel a live source has lost', async () => {
+    // The first session breaks, and no other can be had until the source has long gone on.
+    const faults = await faultServer(
+      (index) => {
+        if (index === 0) return { fault: 'drop', afterMs: 500 }
+        return index === 1 || index > 5 ? { fault: 'none' } : { fault: 'refuse', code: 3005 }
+      },
+      { engine: toneEngine() },
+    )
+    server = faults
+    const live = async function* (): AsyncGenerator<Buffer> {
+      yield Buffer.alloc(64_000)
+      await vi.waitFor(() => expect(faults.attempts).toBeGreaterThan(2), { timeout: 10_000 })
+      for (let second = 1; second < 20; second++) yield Buffer.alloc(64_000)
+    }
+    const options = { channels: ['Agent', 'Customer'], live: true, maxReplay: 1000, retryDelay: 50 }
+    const { gaps, error, progress } = await transcribe(live(), options)
+    expect(error).toBeUndefined()
+    expect(gaps).toEqual([
+      { start: 0, end: expect.any(Number) as number, channel: expect.stringMatching(/^(Agent|Customer)$/) as string },
+    ])
+    expect(progress.audioMs).toBe(20_000)
+  })
+
+  it('closes every session when it is aborted', async () => {
+    const faults = await faultServer({ fault: 'none' }, { engine: toneEngine() })
+    server = faults
+    const controller = new AbortController()
+    const stage = diarize({ url: faults.url, channels: 4, signal: controller.signal })
+    const done = pipeline(Readable.from(toneChannels(scriptsOf(4, 60_000), 60_000)), stage.resume())
+    await vi.waitFor(() => expect(faults.connections.filter(({ receivedMs }) => receivedMs > 0)).toHaveLength(4))
+    controller.abort()
+    await expect(done).rejects.toMatchObject({ name: 'AbortError' })
+    await vi.waitFor(() => expect(faults.connections.map(({ closeCode }) => closeCode)).not.toContain(undefined))
+    expect(faults.attempts).toBe(4)
+  })
+
+  it('asks FFmpeg above it for the channels as they are', () => {
+    const asked: RequestedFormat[] = []
+    const above: UpstreamStage = new PassThrough()
+    above[requestFormat] = (format) => asked.push(format) > 0
+    above.pipe(diarize({ url: 'ws://127.0.0.1:9', channels: 2, sampleRate: 8000 }))
+    above.pipe(diarize({ url: 'ws://127.0.0.1:9' }))
+    expect(asked).toEqual([
+      { sampleRate: 8000, encoding: 's16le' },
+      { sampleRate: 16_000, encoding: 's16le', channels: 1 },
+    ])
   })
 
   it('sends updates and endpoints to every channel', async () => {

@@ -1,4 +1,7 @@
 import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { bytesPerSample, sampleEncodings, type AudioFormat } from '../../src/audio/format.ts'
@@ -8,6 +11,8 @@ import { writeWavHeader } from '../../src/audio/wav.ts'
 import { pcmFormat, requestFormat, type RequestedFormat, type UpstreamStage } from '../../src/stage.ts'
 import { frame } from '../../src/transforms/frame.ts'
 import { resample, type ResampleOptions } from '../../src/transforms/resample.ts'
+import { fileSource } from '../../src/sources/file.ts'
+import { ffmpeg } from '../helpers/media.ts'
 import { amplitudeAt, cut, encodePcm, rms, sine } from '../audio/signals.ts'
 import { through } from './support.ts'
 
@@ -115,6 +120,21 @@ describe('resample() that keeps the channels', () => {
     above.destroy()
     await once(above, 'close')
   })
+})
+
+it.each([2, 6])('takes %i channels out of FFmpeg as they are', async (channels) => {
+  const folder = await mkdtemp(join(tmpdir(), 'diarize-stream-channels-'))
+  try {
+    const [recorded, compressed] = [join(folder, 'a.wav'), join(folder, 'a.flac')]
+    await writeFile(recorded, wav({ sampleRate: 48_000, channels, encoding: 's16le' }))
+    await ffmpeg('-i', recorded, compressed)
+    const stage = fileSource(compressed).pipe(resample({ channels: 'keep', sampleRate: 8000 }))
+    const bytes = Buffer.concat((await stage.toArray()) as Buffer[])
+    expect(bytes.length).toBe(16_000 * channels)
+    expectChord(bytes, channels, 8000)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
 })
 
 describe('frame() of channels', () => {

@@ -78,13 +78,12 @@ export class ChannelLane extends EventEmitter<SupervisorEvents> {
    */
   answeredMs(now: number): number {
     const ms = this.reachedMs
-    const last = this.#marks.at(-1)
-    if (ms < (last?.ms ?? this.#answered)) {
+    if (ms < (this.#marks.at(-1)?.ms ?? this.#answered)) {
       // Another session hears some of it again.
       this.#marks = []
       this.#answered = Math.min(this.#answered, ms)
     }
-    if (last === undefined || now - last.at >= MARK_MS) this.#marks.push({ at: now, ms })
+    if (now - (this.#marks.at(-1)?.at ?? Number.NEGATIVE_INFINITY) >= MARK_MS) this.#marks.push({ at: now, ms })
     while ((this.#marks[0]?.at ?? Infinity) <= now - ANSWER_MS) this.#answered = this.#marks.shift()!.ms
     return this.#answered
   }

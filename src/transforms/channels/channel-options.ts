@@ -11,8 +11,8 @@ export interface ChannelOptions {
    */
   channels?: number | readonly string[]
   /**
-   * Longest time in ms of the stream, 0 to 600000, that a turn is held after its end for one of another channel that
-   * began before it and is not final yet. 0 gives turns as they become final.
+   * Longest time in ms, 0 to 600000, that a turn is held for one of another channel that began before it and is not final
+   * yet: of the stream after its end, and of the clock since it is final. 0 gives turns as they become final.
    * @defaultValue `5000`
    */
   mergeDelay?: number

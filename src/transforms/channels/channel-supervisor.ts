@@ -157,8 +157,8 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
 
   #take(channel: number, turn: Turn): void {
     if (turn.endOfTurn && turn.revision === 0) this.#bleed?.hear(channel, turn)
-    const now = this.#merger.add(channel, turn)
-    if (now !== undefined) this.#emitTurn(channel, now)
+    const atOnce = this.#merger.add(channel, turn, performance.now())
+    if (atOnce !== undefined) this.#emitTurn(channel, atOnce)
     this.#give()
   }
 
@@ -171,7 +171,7 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
       // A channel that was silent so far has nothing to answer, and is no clock for the others.
       this.#merger.answered(channel, lane.opened ? answered[channel]! : Math.min(this.#inputMs, furthest))
     }
-    for (const { channel, turn } of this.#merger.take()) this.#emitTurn(channel, turn)
+    for (const { channel, turn } of this.#merger.take(now)) this.#emitTurn(channel, turn)
     this.#lookAgain()
   }
 
@@ -207,7 +207,10 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
   #failed(lane: ChannelLane, channel: number, cause: Error): void {
     const failure = channelError(lane.name, cause)
     const goOn = this.#options.settings.channelFailure === 'continue' && !this.#destroyed
-    if (!goOn || this.#living.length === 1) {
+    if (!goOn || this.#lanes.every((other) => other === lane || this.#ends.get(other)?.failure)) {
+      // What is final is not lost with the rest.
+      for (const [every] of this.#lanes.entries()) this.#merger.end(every)
+      this.#give()
       this.#reject(failure)
       return
     }

@@ -9,7 +9,10 @@ const MOST_ORDERS = 20_000
 export interface TurnMergerOptions {
   /** Number of channels. */
   channels: number
-  /** Most ms of the stream after the end of a turn that it is held back; 0 holds none back. */
+  /**
+   * Longest time that a turn is held back: ms of the stream after its end, and of the clock since it is known, since the
+   * one passes faster than the other where audio need not be sent in real time. 0 holds none back.
+   */
   mergeDelay: number
   /** Whether servers show by partials that somebody speaks. Where not, only finals tell how far a channel is known. */
   partials: boolean
@@ -17,10 +20,16 @@ export interface TurnMergerOptions {
   beyondEnd?: number
 }
 
+/** A final that waits, and since when. */
+interface HeldTurn {
+  turn: Turn
+  at: number
+}
+
 /** What is known of one channel. */
 interface Channel {
   /** Finals that wait, in order. */
-  held: Turn[]
+  held: HeldTurn[]
   /** The turn that is open: its order on the channel, and its start in ms. */
   open: { order: number; start: number } | undefined
   /** Ms before which the channel says nothing more. */
@@ -34,8 +43,8 @@ interface Channel {
 
 /**
  * Brings the turns of several channels into one order, by their starts. A turn is held until no other channel can bring
- * an earlier one any more, but never longer than until `mergeDelay` ms of audio after its end have been answered: then
- * it goes, and what is earlier comes late. A pure function of what it is told: knows no clock.
+ * an earlier one any more, but no longer than `mergeDelay`: then it goes, and what is earlier comes late. A pure function
+ * of what it is told: it has no clock of its own.
  */
 export class TurnMerger {
   readonly #options: TurnMergerOptions
@@ -63,26 +72,28 @@ export class TurnMerger {
   /**
    * Takes a turn of a channel, whose orders rise on it. Returns it where it goes on at once: a partial, or a revision of
    * a turn that is out. Its order is then that of the stream. A revision of one that is held takes its place.
+   *
+   * @param now - ms of a steady clock.
    */
-  add(number: number, turn: Turn): Turn | undefined {
+  add(number: number, turn: Turn, now = 0): Turn | undefined {
     const channel = this.#channels[number]!
     if (!turn.endOfTurn) {
       if (channel.open?.order !== turn.order) channel.open = { order: turn.order, start: turn.start }
       return { ...turn, order: channel.orders.get(turn.order) ?? this.#place(channel, turn.order) }
     }
     if (turn.revision > 0) {
-      const index = channel.held.findIndex(({ order }) => order === turn.order)
-      if (index < 0) {
+      const held = channel.held.find((one) => one.turn.order === turn.order)
+      if (held === undefined) {
         const order = channel.orders.get(turn.order)
         return order === undefined ? undefined : { ...turn, order }
       }
       // What nobody has seen yet is not revised.
-      channel.held[index] = { ...turn, revision: channel.held[index]!.revision }
+      held.turn = { ...turn, revision: held.turn.revision }
       return undefined
     }
     if (channel.open !== undefined && channel.open.order <= turn.order) channel.open = undefined
     channel.final = Math.max(channel.final, turn.end)
-    channel.held.push(turn)
+    channel.held.push({ turn, at: now })
     return undefined
   }
 
@@ -98,13 +109,17 @@ export class TurnMerger {
     channel.open = undefined
   }
 
-  /** The turns that need not be held any longer, with their channels, in order. */
-  take(): { channel: number; turn: Turn }[] {
+  /**
+   * The turns that need not be held any longer, with their channels, in order.
+   *
+   * @param now - ms of the same clock.
+   */
+  take(now = Infinity): { channel: number; turn: Turn }[] {
     const taken: { channel: number; turn: Turn }[] = []
     for (let number = this.#earliest(); number >= 0; number = this.#earliest()) {
       const channel = this.#channels[number]!
-      if (!this.#late() && !this.#othersKnown(number)) break
-      taken.push({ channel: number, turn: this.#release(channel, channel.held.shift()!) })
+      if (!this.#late(now) && !this.#othersKnown(number)) break
+      taken.push({ channel: number, turn: this.#release(channel, channel.held.shift()!.turn) })
     }
     return taken
   }
@@ -114,26 +129,29 @@ export class TurnMerger {
     let earliest = -1
     let start = Infinity
     for (const [number, { held }] of this.#channels.entries()) {
-      if (held.length === 0 || held[0]!.start >= start) continue
+      const [first] = held
+      if (first === undefined || first.turn.start >= start) continue
       earliest = number
-      start = held[0]!.start
+      start = first.turn.start
     }
     return earliest
   }
 
   /** Whether some turn has waited as long as it may: then those that start before it need not wait either. */
-  #late(): boolean {
+  #late(now: number): boolean {
     const { mergeDelay } = this.#options
     if (mergeDelay === 0) return true
-    const now = Math.max(...this.#channels.map(({ answered }) => answered))
-    return this.#channels.some(({ held }) => held.length > 0 && held[0]!.end + mergeDelay <= now)
+    const answered = Math.max(...this.#channels.map((channel) => channel.answered))
+    return this.#channels.some(({ held: [first] }) => {
+      return first !== undefined && first.turn.end + mergeDelay <= answered && first.at + mergeDelay <= now
+    })
   }
 
   /** Whether no other channel can bring anything that belongs before the first turn of this one. */
   #othersKnown(number: number): boolean {
     const { beyondEnd } = this.#options
-    const [turn] = this.#channels[number]!.held
-    const needed = beyondEnd === undefined ? turn!.start : turn!.end + beyondEnd
+    const { start, end } = this.#channels[number]!.held[0]!.turn
+    const needed = beyondEnd === undefined ? start : end + beyondEnd
     return this.#channels.every((other, index) => index === number || this.#knownUntil(other) >= needed)
   }
 

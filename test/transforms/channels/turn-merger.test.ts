@@ -65,6 +65,15 @@ describe('TurnMerger', () => {
     expect(merge.add(1, turn(0, 500, 9000, { revision: 1 }))).toMatchObject({ order: 2, revision: 1 })
   })
 
+  it('counts the clock, too, where audio goes faster than it plays', () => {
+    const merge = merger()
+    merge.add(1, partial(0, 500))
+    merge.add(0, turn(0, 1000, 2000), 70_000)
+    merge.answered(0, 100_000)
+    expect(merge.take(74_999)).toEqual([])
+    expect(merge.take(75_000)).toHaveLength(1)
+  })
+
   it('lets what is late take along what starts before it', () => {
     const merge = merger({ channels: 3 })
     merge.add(2, partial(0, 0))
