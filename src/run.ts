@@ -2,6 +2,7 @@ import { Socket } from 'node:net'
 import type { Duplex, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { ConfigurationError } from './errors.ts'
+import { endSource } from './end-source.ts'
 import { IterableSource } from './iterable-source.ts'
 import { checkKnown, checkSignal, invalidOption } from './options.ts'
 import { ProgressReporter, type Progress, type RunSummary } from './progress.ts'
@@ -13,6 +14,11 @@ export type { Progress, RunSummary } from './progress.ts'
 export interface RunOptions {
   /** Aborts the whole pipeline: it rejects with an `AbortError` once every stage has closed. */
   signal?: AbortSignal
+  /**
+   * Ends the source early when it fires: the rest completes as if the input had ended there, so that the last words come
+   * and files are whole. Where not one sample had been read yet, that is the error `NO_AUDIO`.
+   */
+  stop?: AbortSignal
   /**
    * Called about four times a second while there is progress, and once more after success; never while a promise it
    * gave before is pending. What it throws, or rejects with, fails the run.
@@ -48,6 +54,7 @@ export async function run(...stages: [Source, ...Stage[]] | [Source, ...Stage[],
   const { parts, options } = separate(stages)
   let streams = parts.filter(isStream)
   let reporter: ProgressReporter | undefined
+  let forget = (): void => {}
   try {
     checkOptions(options)
     checkStages(parts)
@@ -57,7 +64,9 @@ export async function run(...stages: [Source, ...Stage[]] | [Source, ...Stage[],
     for (const stream of streams) reporter.follow(stream)
     const signal = options.signal === undefined ? {} : { signal: options.signal }
     try {
-      await pipeline(streams, signal)
+      const finished = pipeline(streams, signal)
+      forget = onceAborted(options.stop, () => endSource(streams[0] as AnyStream))
+      await finished
     } catch (error) {
       destroyAll(streams)
       throw error
@@ -66,9 +75,17 @@ export async function run(...stages: [Source, ...Stage[]] | [Source, ...Stage[],
     }
     return await reporter.finish()
   } finally {
+    forget()
     reporter?.stop()
     destroyAll(streams)
   }
+}
+
+/** Calls `listener` when `signal` fires, or at once where it has; returns what makes that undone. */
+function onceAborted(signal: AbortSignal | undefined, listener: () => void): () => void {
+  if (signal?.aborted === true) listener()
+  signal?.addEventListener('abort', listener, { once: true })
+  return () => signal?.removeEventListener('abort', listener)
 }
 
 /** Destroys what a pipeline that never began, or stopped early, has left as it was. */
@@ -116,8 +133,9 @@ function separate(all: readonly unknown[]): { parts: readonly unknown[]; options
 }
 
 function checkOptions(options: RunOptions): void {
-  checkKnown('run()', options, ['signal', 'onProgress'])
+  checkKnown('run()', options, ['signal', 'stop', 'onProgress'])
   checkSignal('signal', options.signal)
+  checkSignal('stop', options.stop)
   if (options.onProgress !== undefined && typeof options.onProgress !== 'function') {
     throw invalidOption('onProgress', 'a function', options.onProgress)
   }

@@ -18,6 +18,12 @@ export const requestFormat = Symbol.for('diarize-stream.requestFormat')
 /** A field of stages whose output is headerless PCM: the {@link AudioFormat} of it, known at the first byte at the latest. */
 export const pcmFormat = Symbol.for('diarize-stream.pcmFormat')
 
+/**
+ * A method of sources that are to be told when they are to end before their input does: what they hold is given out or
+ * dropped, they end as if the input had ended here, and whatever they own (a child process, say) goes without an error.
+ */
+export const endEarly = Symbol.for('diarize-stream.endEarly')
+
 /** A stage as its downstream neighbour sees it. */
 export interface UpstreamStage extends Readable {
   [requestFormat]?: (format: RequestedFormat) => boolean

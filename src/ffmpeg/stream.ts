@@ -1,6 +1,6 @@
 import { addAbortSignal, Duplex } from 'node:stream'
 import { type DiarizeStreamError, InputError } from '../errors.ts'
-import { requestFormat, type RequestedFormat } from '../stage.ts'
+import { endEarly, requestFormat, type RequestedFormat } from '../stage.ts'
 import { decodeArguments, type FfmpegInput, pipeInput } from './arguments.ts'
 import { declaredLength, hasAudio, headLimit, readingMode } from './container.ts'
 import { explainEnd, type ProcessEnd } from './failure.ts'
@@ -48,6 +48,8 @@ export class FfmpegStream extends Duplex {
   #declared: number | undefined
   #received = 0
   #inputEnded = false
+  /** Whether it was told to end before its input does. */
+  #endedEarly = false
   /** Bytes of the WAV header, until the first audio follows them. */
   #header: Buffer | undefined = Buffer.alloc(0)
   #troubles: string[] = []
@@ -73,6 +75,17 @@ export class FfmpegStream extends Duplex {
     if (encoding !== 's16le' || this.#process !== undefined || this.destroyed) return false
     this.#target ??= { ...format }
     return this.#target.sampleRate === sampleRate && this.#target.channels === channels
+  }
+
+  /** Ends here: FFmpeg is stopped, and how it exits is of no interest any more. */
+  [endEarly](): void {
+    if (this.#options.refusal !== undefined || this.#endedEarly || this.destroyed) return
+    this.#endedEarly = true
+    // Bytes may go on being written to it for ever.
+    this.once('end', () => this.destroy())
+    this.push(null)
+    this.#releaseInput()
+    this.#process?.stop(() => {})
   }
 
   /** A refusal waits for somebody who can hear it: an error nobody listens for ends the whole program. */
@@ -135,7 +148,7 @@ export class FfmpegStream extends Duplex {
   }
 
   #start(input: FfmpegInput): void {
-    if (this.#process !== undefined || this.destroyed) return
+    if (this.#process !== undefined || this.destroyed || this.#endedEarly) return
     try {
       this.#ffmpeg = findFfmpeg(this.#options.ffmpegPath)
     } catch (error) {
@@ -156,7 +169,7 @@ export class FfmpegStream extends Duplex {
   #pump(): void {
     const output = this.#process?.output
     if (output === undefined) return
-    while (this.#hungry && !this.destroyed) {
+    while (this.#hungry && !this.destroyed && !this.#endedEarly) {
       const length = Math.min(output.readableLength, outputHighWaterMark)
       // With nothing buffered, read() without a length is what lets the pipe notice its end.
       const chunk: unknown = output.read(length === 0 ? undefined : length)
@@ -181,7 +194,7 @@ export class FfmpegStream extends Duplex {
   }
 
   #end(end: ProcessEnd): void {
-    if (this.destroyed) return
+    if (this.destroyed || this.#endedEarly) return
     const { inputName, audioTrack } = this.#options
     const failure = explainEnd({
       end,
@@ -206,6 +219,7 @@ export class FfmpegStream extends Duplex {
 
   /** Before the first audio a line may belong to a failure, which carries it in its own message. */
   #trouble(line: string): void {
+    if (this.#endedEarly) return
     this.#troubles.push(line)
     if (this.#header === undefined) this.#warnOfTroubles()
   }
