@@ -1,50 +1,76 @@
+import type { Readable, Writable } from 'node:stream'
 import { formatCaptionReport } from '../captions/format-report.ts'
-import { ConfigurationError, EngineError, isAbortError, OutputError, SessionError } from '../errors.ts'
+import type { CaptionReport } from '../captions/report.ts'
+import type { RunSummary } from '../progress.ts'
 import { run } from '../run.ts'
-import { fileSource } from '../sources/file.ts'
+import { fanOut } from '../sinks/fan-out.ts'
+import { textSink } from '../sinks/text.ts'
 import { diarize } from '../transforms/diarize.ts'
 import { resample } from '../transforms/resample.ts'
 import type { Command } from './arguments.ts'
+import { engineOptions } from './engine-options.ts'
+import { exitCodeFor } from './exit-codes.ts'
+import { inputFile, openInput } from './input.ts'
+import type { Interrupts } from './interrupts.ts'
 import { openOutputs } from './outputs.ts'
+import { probe } from './probe.ts'
 import { ReportSink } from './report-sink.ts'
-
-/** How the command ended, as its exit code. */
-export const EXIT = { complete: 0, output: 1, usage: 2, input: 3, engine: 4, gaps: 5, stopped: 130 } as const
+import { summaryLines } from './summary.ts'
+import type { Teller } from './teller.ts'
+import { CaptionedVideos } from './video.ts'
 
 /**
  * Does what a command asks.
  *
- * @param say - prints a line for people, beside the output.
- * @returns the exit code of a success, complete or with gaps.
+ * @param teller - tells people, or programs, what happens.
+ * @param environmentKey - the key in the environment.
+ * @returns the exit code of a success: complete, with gaps, or interrupted.
  */
-export async function caption(command: Command, say: (line: string) => void, signal: AbortSignal): Promise<number> {
-  const { engine, apiKey, maxSpeakers, preset, language, names } = command
-  const report = command.report
-    ? new ReportSink({ preset, speakers: names, ...(language !== undefined && { language }) })
-    : undefined
-  const output = openOutputs(command, report === undefined ? [] : [report])
-  const turns = diarize({
-    ...(engine !== undefined && { engine }),
-    ...(apiKey !== undefined && { apiKey }),
-    ...(maxSpeakers !== undefined && { maxSpeakers }),
-  })
-  for (const stage of [turns, output])
-    stage.on('warning', ({ message }: { message: string }) => say(`note: ${message}`))
-  const summary = await run(fileSource(command.input), resample(), turns, output, { signal })
-  const { seconds, turns: count, speakers, gaps, elapsedSeconds } = summary
-  say(
-    `${seconds.toFixed(1)} s of audio in ${elapsedSeconds.toFixed(1)} s: ${count} turns, ${speakers.length} speakers` +
-      (command.outputs.length > 0 ? `; wrote ${command.outputs.join(', ')}` : ''),
-  )
-  for (const gap of gaps) say(`missing: ${gap.start} to ${gap.end} ms`)
-  if (report !== undefined) process.stderr.write(`${formatCaptionReport(report.report)}\n`)
-  return gaps.length > 0 ? EXIT.gaps : EXIT.complete
+export async function caption(
+  command: Command,
+  teller: Teller,
+  { stop, abort }: Interrupts,
+  environmentKey: string | undefined,
+): Promise<number> {
+  const turns = diarize(engineOptions(command, environmentKey))
+  const report = command.report ? makeReport(command) : undefined
+  const source = openInput(command.input)
+  const file = inputFile(command.input)
+  const wantsVideo = command.mux !== undefined || command.burn !== undefined
+  const facts = file !== undefined && (wantsVideo || teller.isLive) ? await probe(file, abort) : undefined
+  const duration = (source as Readable & { duration?: number }).duration
+  teller.length(duration === undefined ? facts?.duration : duration / 1000)
+  const videos = await CaptionedVideos.open(command, facts)
+  try {
+    const sinks: Writable[] = [...openOutputs(command), ...(videos?.sinks ?? []), ...teller.sinks]
+    if (sinks.length === 0) sinks.push(textSink(undefined, { speakers: command.names }))
+    const output = fanOut(...sinks, ...(report === undefined ? [] : [report]))
+    for (const stage of [source, turns, output]) teller.follow(stage)
+    const channels = command.channels === undefined ? {} : { channels: 'keep' as const }
+    const onProgress = teller.progress
+    const summary = await run(source, resample(channels), turns, output, { signal: abort, stop, onProgress })
+    const interrupted = stop.aborted
+    await videos?.make((target, seconds) => teller.video(target, seconds), interrupted ? abort : stop)
+    tellEnd(command, teller, summary, interrupted, report?.report)
+    return exitCodeFor(summary, interrupted)
+  } finally {
+    await videos?.close()
+  }
 }
 
-/** The exit code for an error. */
-export function exitCodeOf(error: unknown): number {
-  if (isAbortError(error)) return EXIT.stopped
-  if (error instanceof ConfigurationError) return EXIT.usage
-  if (error instanceof OutputError) return EXIT.output
-  return error instanceof SessionError || error instanceof EngineError ? EXIT.engine : EXIT.input
+function makeReport({ preset, names, language }: Command): ReportSink {
+  return new ReportSink({ preset, speakers: names, ...(language !== undefined && { language }) })
+}
+
+function tellEnd(
+  command: Command,
+  teller: Teller,
+  summary: RunSummary,
+  interrupted: boolean,
+  report: CaptionReport | undefined,
+): void {
+  const { names, outputs, mux, burn } = command
+  const files = [...outputs, ...[mux, burn].filter((video) => video !== undefined)]
+  teller.end(summaryLines(summary, { names, files, interrupted }), { ...summary, files, interrupted })
+  if (report !== undefined) teller.report(formatCaptionReport(report), report)
 }

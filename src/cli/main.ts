@@ -1,24 +1,56 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { parseCommand, USAGE } from './arguments.ts'
-import { caption, EXIT, exitCodeOf } from './caption.ts'
+import { environmentKey } from '../transforms/diarize-options.ts'
+import { type Command, parseCommand } from './arguments.ts'
+import { caption } from './caption.ts'
+import { EXIT, exitCodeOf, isReaderGone } from './exit-codes.ts'
+import { interrupts } from './interrupts.ts'
+import { Teller } from './teller.ts'
+import { printableLines } from './terminal-text.ts'
+import { USAGE } from './usage.ts'
 
-const controller = new AbortController()
-process.once('SIGINT', () => controller.abort())
-process.once('SIGTERM', () => controller.abort())
+// A reader that goes away is no reason for a stack trace; what it means for the work is found out where it matters.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
-try {
-  const command = parseCommand(process.argv.slice(2))
-  if (command === 'help') process.stdout.write(USAGE)
-  else if (command === 'version') process.stdout.write(`${version()}\n`)
-  else {
-    const say = (line: string) => void (command.quiet || process.stderr.write(`${line}\n`))
-    process.exitCode = await caption(command, say, controller.signal)
+const command = readCommand()
+if (command === 'help') process.stdout.write(USAGE)
+else if (command === 'version') process.stdout.write(`${version()}\n`)
+else if (command !== undefined) process.exitCode = await obey(command)
+
+function readCommand(): Command | 'help' | 'version' | undefined {
+  try {
+    return parseCommand(process.argv.slice(2))
+  } catch (error) {
+    process.exitCode = exitCodeOf(error)
+    for (const line of printableLines(`diarize-stream: ${(error as Error).message}`)) process.stderr.write(`${line}\n`)
+    return undefined
   }
-} catch (error) {
-  process.exitCode = exitCodeOf(error)
-  const message = process.exitCode === EXIT.stopped ? 'stopped' : (error as Error).message
-  process.stderr.write(`diarize-stream: ${message}\n`)
+}
+
+async function obey(command: Command): Promise<number> {
+  const key = environmentKey()
+  // Programs that are started from here have no use for it.
+  delete process.env['ASSEMBLYAI_API_KEY']
+  const teller = new Teller(command, { stdout: process.stdout, stderr: process.stderr, env: process.env })
+  const signals = interrupts((line) => teller.say(line))
+  try {
+    return await caption(command, teller, signals, key)
+  } catch (error) {
+    return explain(error, teller, signals.stop.aborted)
+  } finally {
+    teller.close()
+  }
+}
+
+function explain(error: unknown, teller: Teller, interrupted: boolean): number {
+  if (isReaderGone(error)) return EXIT.output
+  if (interrupted && (error as { code?: unknown }).code === 'NO_AUDIO') {
+    teller.say('ended before there was any audio')
+    return EXIT.interrupted
+  }
+  const code = exitCodeOf(error)
+  teller.error((error as Error).name === 'AbortError' ? new Error('stopped; the output is cut off') : (error as Error))
+  return code
 }
 
 function version(): string {

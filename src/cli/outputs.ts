@@ -1,28 +1,28 @@
 import path from 'node:path'
 import type { Writable } from 'node:stream'
-import { ConfigurationError } from '../errors.ts'
 import { assSink } from '../sinks/ass.ts'
 import { ctmSink } from '../sinks/ctm.ts'
-import { fanOut } from '../sinks/fan-out.ts'
 import { jsonlSink } from '../sinks/jsonl.ts'
 import { rttmSink } from '../sinks/rttm.ts'
 import { srtSink } from '../sinks/srt.ts'
 import { stmSink } from '../sinks/stm.ts'
 import { textSink } from '../sinks/text.ts'
 import { vttSink } from '../sinks/vtt.ts'
-import type { Command } from './arguments.ts'
+import { type Command, usage } from './arguments.ts'
 
-type MakeSink = (target: string, options: Pick<Command, 'names' | 'preset' | 'language'>) => Writable
+type CaptionCommand = Pick<Command, 'names' | 'preset' | 'language'>
 
-const captions = ({ names, preset, language }: Pick<Command, 'names' | 'preset' | 'language'>) => ({
-  speakers: names,
-  layout: { preset, ...(language !== undefined && { language }) },
-})
+type MakeSink = (target: string, options: CaptionCommand) => Writable
+
+/** The options of the sinks that make captions. */
+export function captionOptions({ names, preset, language }: CaptionCommand) {
+  return { speakers: names, layout: { preset, ...(language !== undefined && { language }) } }
+}
 
 const SINKS: Readonly<Record<string, MakeSink>> = {
-  '.srt': (target, options) => srtSink(target, captions(options)),
-  '.vtt': (target, options) => vttSink(target, captions(options)),
-  '.ass': (target, options) => assSink(target, captions(options)),
+  '.srt': (target, options) => srtSink(target, captionOptions(options)),
+  '.vtt': (target, options) => vttSink(target, captionOptions(options)),
+  '.ass': (target, options) => assSink(target, captionOptions(options)),
   '.jsonl': (target, { names }) => jsonlSink(target, { speakers: names }),
   '.txt': (target, { names }) => textSink(target, { speakers: names }),
   '.rttm': (target, { names }) => rttmSink(target, { speakers: names, file: recording(target) }),
@@ -30,16 +30,17 @@ const SINKS: Readonly<Record<string, MakeSink>> = {
   '.stm': (target, { names }) => stmSink(target, { speakers: names, file: recording(target) }),
 }
 
-/** One sink for all outputs of a command, and whatever else is to be given its turns. */
-export function openOutputs(command: Command, others: readonly Writable[]): Writable {
-  const sinks = command.outputs.map((output) => {
+/**
+ * A sink for each of the files that a command names.
+ *
+ * @throws ConfigurationError `INVALID_OPTION` for an ending that says nothing.
+ */
+export function openOutputs(command: CaptionCommand & Pick<Command, 'outputs'>): Writable[] {
+  return command.outputs.map((output) => {
     const make = SINKS[path.extname(output).toLowerCase()]
     if (make !== undefined) return make(output, command)
-    const endings = Object.keys(SINKS).join(' ')
-    throw new ConfigurationError('INVALID_OPTION', `-o must end in one of ${endings}; got '${output}'`)
+    throw usage(`-o must end in one of ${Object.keys(SINKS).join(' ')}; got '${output}'`)
   })
-  if (sinks.length === 0) sinks.push(textSink(undefined, { speakers: command.names }))
-  return fanOut(...sinks, ...others)
 }
 
 /** The name of the recording in files for scoring tools. */

@@ -219,7 +219,8 @@ export class FfmpegStream extends Duplex {
 
   /** Before the first audio a line may belong to a failure, which carries it in its own message. */
   #trouble(line: string): void {
-    if (this.#endedEarly) return
+    // One that is being stopped complains of that.
+    if (this.destroyed || this.#endedEarly) return
     this.#troubles.push(line)
     if (this.#header === undefined) this.#warnOfTroubles()
   }

@@ -11,13 +11,21 @@ describe('parseCommand', () => {
     expect(parseCommand(['talk.mp4'])).toEqual({
       input: 'talk.mp4',
       outputs: [],
+      mux: undefined,
+      burn: undefined,
       engine: undefined,
       apiKey: undefined,
+      url: undefined,
+      region: undefined,
+      model: undefined,
+      keyterms: [],
       maxSpeakers: undefined,
+      channels: undefined,
       names: {},
       preset: 'netflix',
       language: undefined,
       report: false,
+      json: false,
       quiet: false,
     })
   })
@@ -25,22 +33,38 @@ describe('parseCommand', () => {
   it('takes every option', () => {
     const key = path.join(directory(), 'key')
     writeFileSync(key, 'secret\n')
-    const options = '--engine embedded --speakers 2 --preset bbc --language de --report --quiet'.split(' ')
-    const names = ['--names', 'A=Alice Lee, B=Bob']
+    const engine = '--engine assemblyai --region eu --model m --keyterms a --url ws://localhost:1 --speakers 2'
+    const look = '--preset bbc --language de --report --json --quiet --mux a.mp4 --burn b.MKV'
+    const options = `${engine} ${look}`.split(' ')
+    const names = ['--names', 'A=Alice Lee, B=Bob', '--channels', 'Agent, Customer', '--keyterms', 'two words,c']
     expect(parseCommand(['-', '-o', 'a.srt', '--output=b.vtt', ...options, ...names, '--api-key-file', key])).toEqual({
       input: '-',
       outputs: ['a.srt', 'b.vtt'],
-      engine: 'embedded',
+      mux: 'a.mp4',
+      burn: 'b.MKV',
+      engine: 'assemblyai',
       apiKey: 'secret',
+      url: 'ws://localhost:1',
+      region: 'eu',
+      model: 'm',
+      keyterms: ['a', 'two words', 'c'],
       maxSpeakers: 2,
+      channels: ['Agent', 'Customer'],
       names: { A: 'Alice Lee', B: 'Bob' },
       preset: 'bbc',
       language: 'de',
       report: true,
+      json: true,
       quiet: true,
     })
     expect(parseCommand(['--help'])).toBe('help')
     expect(parseCommand(['--version'])).toBe('version')
+  })
+
+  it('calls the engine on this machine local, or embedded', () => {
+    for (const engine of ['local', 'embedded']) {
+      expect(parseCommand(['a', '--engine', engine])).toMatchObject({ engine: 'embedded' })
+    }
   })
 
   it.each([
@@ -50,8 +74,28 @@ describe('parseCommand', () => {
     [['a', '--speakers', 'two'], '--speakers, when given, must be an integer from 1 to 10; got NaN'],
     [['a', '--preset', 'tv'], "--preset, when given, must be 'netflix'"],
     [['a', '--names', 'Alice'], "--names, when given, must be like A=Alice,B=Bob; got 'Alice'"],
+    [['a', '--channels', 'Agent,'], "--channels, when given, must be like One,Two; got 'Agent,'"],
+    [['a', '--engine', 'other'], "--engine, when given, must be 'assemblyai', 'local' or 'embedded'"],
+    [['a', '--region', 'mars'], "--region, when given, must be 'global'"],
+    [['a', '--url', 'http://x'], '--url: url, when given, must begin with ws:// or wss://'],
+    [['a', '--mux', 'a.avi'], "--mux must end in one of .mp4 .m4v .mov .mkv .webm; got 'a.avi'"],
+    [['a', '--burn', 'a'], '--burn must end in one of'],
+    [['a', '--keyterms', 'x'.repeat(60)], '--keyterms: '],
     [['a', '--api-key-file', '/does/not/exist'], '--api-key-file cannot be read'],
+    [['a', '--api-key-file', '/dev/null'], '--api-key-file /dev/null is empty'],
   ])('refuses %j', (argv, message) => {
     expect(() => parseCommand(argv)).toThrow(message)
+  })
+
+  it.each([
+    ['--api-key', 'hush'],
+    ['--api-key=hush'],
+    ['--apikey', 'hush'],
+    ['--api_key=hush'],
+    ['--API-KEY', 'hush', '--help'],
+  ])('refuses a key as an argument, says why, and does not repeat it: %s', (...argv) => {
+    const attempt = () => parseCommand(['talk.mp4', ...argv])
+    expect(attempt).toThrow('every user of this machine can read it')
+    expect(attempt).not.toThrow('hush')
   })
 })

@@ -1,23 +1,34 @@
-import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { createReadStream, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { text } from 'node:stream/consumers'
-import { describe, expect, it } from 'vitest'
+import { serve, type StreamingServer } from 'diarize-stream/server'
+import { scriptedEngine } from 'diarize-stream/testing'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseSubtitles, parseVtt } from '../captions/parsers.ts'
+import { ffmpeg } from '../helpers/media.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
+import { command, main, startCommand } from './command.ts'
 
 const directory = temporaryDirectories()
-const main = path.resolve(import.meta.dirname, '../../dist/cli/main.js')
 const clip = path.resolve(import.meta.dirname, '../../demo/dialogue.mp4')
+const key = 'key-that-nobody-may-see'
 
-async function command(...argv: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [main, ...argv], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ASSEMBLYAI_API_KEY: '' },
-  })
-  const exited = new Promise<number | null>((resolve) => child.once('close', resolve))
-  const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), exited])
-  return { code, out, err }
+let server: StreamingServer
+beforeAll(async () => {
+  const hostile = 'evil\u001B[2J\u009B31m'
+  const script = [
+    { words: `Good morning ${hostile}`, start: 200, end: 1400, speaker: 'A' },
+    { words: 'How are you', start: 1700, end: 2900, speaker: 'B' },
+  ]
+  server = await serve({ engine: scriptedEngine(script), apiKeys: [key] })
+})
+afterAll(() => server.close())
+
+/** What makes the command ask our server, which knows what will be said. */
+function asking(folder: string): string[] {
+  const file = path.join(folder, 'key')
+  writeFileSync(file, `${key}\n`)
+  return ['--url', server.url, '--api-key-file', file]
 }
 
 describe('diarize-stream', () => {
@@ -41,6 +52,8 @@ describe('diarize-stream', () => {
     expect(read('talk.rttm')).toContain('SPEAKER talk 1 ')
     expect(err).toContain(`captions    ${cues.length} cues, `)
     expect(err).toContain('0 cues mix speakers')
+    expect(err).toMatch(/46\.\d s of audio in .*2 speakers \(Alice, Speaker B\)\n/)
+    expect(err).toContain('no key')
   })
 
   it.each([
@@ -48,16 +61,152 @@ describe('diarize-stream', () => {
     [[], 2, 'an input is needed'],
     [[clip, '-o', 'talk.doc'], 2, "-o must end in one of .srt .vtt .ass .jsonl .txt .rttm .ctm .stm; got 'talk.doc'"],
     [[clip, '-o', '/does/not/exist.srt'], 1, 'cannot write to /does/not/exist.srt'],
-    [[clip, '--engine', 'assemblyai'], 2, 'diarize-stream: '],
+    [[clip, '--engine', 'assemblyai'], 2, 'set ASSEMBLYAI_API_KEY, or give --api-key-file'],
+    [[clip, '--api-key', key], 2, 'every user of this machine can read it'],
+    [[clip, '--channels', 'Agent,Customer'], 3, 'channels'],
+    [[clip, '--url', 'ws://127.0.0.1:9', '--quiet'], 4, '127.0.0.1:9'],
+    [['-', '--mux', '/tmp/a.mp4'], 2, '--mux and --burn need an input that is a file'],
+    [[clip, '--mux', '/does/not/exist/a.mp4'], 1, 'cannot write to /does/not/exist/a.mp4'],
   ])('ends with the right code for %j', async (argv, expected, message) => {
     const { code, out, err } = await command(...argv)
     expect([code, out]).toEqual([expected, ''])
     expect(err).toContain(message)
+    expect(err).not.toContain(key)
     expect(err).not.toMatch(/\n\s+at /)
   })
 
-  it('prints its usage and version', async () => {
-    expect(await command('--help')).toMatchObject({ code: 0, err: '' })
+  it('prints its usage and version, and documents every option and exit code', async () => {
+    const help = await command('--help')
+    expect(help).toMatchObject({ code: 0, err: '' })
+    const guide = readFileSync(path.resolve(import.meta.dirname, '../../docs/command.md'), 'utf8')
+    for (const [option] of help.out.matchAll(/--[a-z-]+/g)) expect(guide).toContain(option)
+    for (const code of [0, 1, 2, 3, 4, 5, 130]) expect(guide).toMatch(new RegExp(`^\\| \`${code}\` `, 'm'))
     expect(await command('--version')).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
   })
+
+  it('reads standard input, and prints what is said as plain lines where there is no terminal', async () => {
+    const running = startCommand(['-', '--names', 'A=Alice', ...asking(directory())])
+    createReadStream(clip).pipe(running.child.stdin as NonNullable<typeof running.child.stdin>)
+    expect(await running.ended).toBe(0)
+    const said = '[00:00:00] Alice: Good morning evil[2J31m\n\n[00:00:01] Speaker B: How are you\n'
+    expect(running.out).toBe(said)
+    expect(running.err).toMatch(/^46\.\d s of audio in \d+\.\d s: 2 turns, 2 speakers \(Alice, Speaker B\)\n$/)
+  })
+
+  it('gives programs events as JSON lines, and nothing else', async () => {
+    const { code, out, err } = await command(clip, '--json', ...asking(directory()))
+    expect([code, err]).toEqual([0, ''])
+    expect(out).not.toContain('\u009B')
+    const records = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    expect(records[0]).toMatchObject({ type: 'session', engine: 'server' })
+    expect(records.filter(({ type, endOfTurn }) => type === 'turn' && endOfTurn === true)).toHaveLength(2)
+    expect(records.at(-1)).toMatchObject({ type: 'summary', turns: 2, speakers: ['A', 'B'], gaps: [], files: [] })
+  })
+
+  it('shows the key neither in the list of processes, nor to what it starts, nor in what it says', async () => {
+    const folder = directory()
+    const running = startCommand(['-', '--json', ...asking(folder)], { ASSEMBLYAI_API_KEY: 'another-hidden-key' })
+    const media = createReadStream(clip, { end: 400_000 })
+    media.pipe(running.child.stdin as NonNullable<typeof running.child.stdin>, { end: false })
+    await running.wrote('"type":"session"')
+    const tree = processTree(running.child.pid ?? 0)
+    expect(tree.some(({ args }) => args.includes('ffmpeg'))).toBe(true)
+    expect(tree.map(({ args }) => args).join('\n')).not.toMatch(/hidden-key|nobody-may-see/)
+    const decoder = tree.filter(({ pid }) => pid !== running.child.pid)
+    expect(decoder.map(({ pid }) => environment(pid)).join('\n')).not.toMatch(/hidden-key|nobody-may-see/)
+    running.child.stdin?.end()
+    await running.ended
+    expect(running.out + running.err).not.toMatch(/hidden-key|nobody-may-see/)
+  })
+
+  it.each([[[]], [['--json']]])('ends quietly when the reader of its output goes away: %j', async (options) => {
+    const child = spawn(process.execPath, [main, clip, ...options, ...asking(directory())], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let err = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
+    child.stdout.destroy()
+    const code = await new Promise((resolve) => child.once('close', resolve))
+    expect([code, err]).toEqual([1, ''])
+  })
 })
+
+describe('captioned copies of a video', () => {
+  it('have the captions as a text track, or in the picture, and nothing is left beside them', async () => {
+    const folder = directory()
+    // Names that FFmpeg would take for options, patterns and filters.
+    const input = path.join(folder, "in:put'%d,[x].mp4")
+    await ffmpeg('-t', '3.5', '-i', clip, '-c', 'copy', `file:${input}`)
+    const [muxed, burnt] = [path.join(folder, "-muxed 'é';.mp4"), path.join(folder, 'burnt:=\\[0].mkv')]
+    const wanted = ['--mux', muxed, '--burn', burnt, '--language', 'de']
+    const { code, out, err } = await command(input, ...wanted, ...asking(folder))
+    expect([code, out]).toEqual([0, ''])
+    expect(err).toContain(`wrote ${muxed}, ${burnt}`)
+    const printed = (file: string) => spawnSync('ffmpeg', ['-hide_banner', '-i', `file:${file}`]).stderr.toString()
+    expect(printed(muxed)).toMatch(/\(deu\): Subtitle: mov_text .*\(default\)/)
+    // Stream copy: the very packets.
+    expect(packets(muxed)).toBe(packets(input))
+    const track = spawnSync('ffmpeg', ['-v', 'error', '-i', `file:${muxed}`, '-map', '0:s:0', '-f', 'srt', '-'])
+    expect(track.stdout.toString()).toContain('Good morning evil[2J31m')
+    expect(brightPixels(burnt)).toBeGreaterThan(brightPixels(input) + 500)
+    expect(readdirSync(folder).toSorted()).toEqual(
+      [path.basename(burnt), path.basename(input), path.basename(muxed), 'key'].toSorted(),
+    )
+  })
+
+  it('are refused before any work where they cannot be made', async () => {
+    const folder = directory()
+    const sound = path.join(folder, 'sound.wav')
+    await ffmpeg('-t', '1', '-i', clip, '-vn', sound)
+    const same = await command(clip, '--mux', clip)
+    expect([same.code, same.err]).toEqual([2, expect.stringContaining('is the input itself')])
+    const twice = await command(sound, '--mux', path.join(folder, 'a.mkv'), '--burn', path.join(folder, 'a.mkv'))
+    expect([twice.code, twice.err]).toEqual([2, expect.stringContaining('is named twice')])
+    const blind = await command(sound, '--burn', path.join(folder, 'a.mkv'))
+    expect([blind.code, blind.err]).toEqual([3, expect.stringContaining('has no picture')])
+    expect(existsSync(path.join(folder, 'a.mkv'))).toBe(false)
+  })
+})
+
+function processTree(root: number): { pid: number; args: string }[] {
+  const rows = spawnSync('ps', ['-A', '-o', 'pid=,ppid=,args='])
+    .stdout.toString()
+    .split('\n')
+    .map((row) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(row))
+    .flatMap((row) => (row === null ? [] : [{ pid: Number(row[1]), parent: Number(row[2]), args: row[3] ?? '' }]))
+  const below = (pid: number): typeof rows =>
+    rows.filter(({ parent }) => parent === pid).flatMap((row) => [row, ...below(row.pid)])
+  return [...rows.filter(({ pid }) => pid === root), ...below(root)]
+}
+
+function environment(pid: number): string {
+  return process.platform === 'linux' ? readFileSync(`/proc/${pid}/environ`, 'utf8') : ''
+}
+
+function packets(file: string): string {
+  const args = ['-v', 'error', '-i', `file:${file}`, '-map', '0:v', '-map', '0:a', '-c', 'copy', '-f', 'md5', '-']
+  return spawnSync('ffmpeg', args).stdout.toString()
+}
+
+/** How many pixels of the picture at 0.8 s are nearly as bright as they can be. */
+function brightPixels(file: string): number {
+  const args = [
+    '-v',
+    'error',
+    '-ss',
+    '0.8',
+    '-i',
+    `file:${file}`,
+    '-frames:v',
+    '1',
+    '-f',
+    'rawvideo',
+    '-pix_fmt',
+    'gray',
+    '-',
+  ]
+  return spawnSync('ffmpeg', args, { maxBuffer: 1e8 }).stdout.filter((value) => value > 190).length
+}

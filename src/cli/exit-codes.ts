@@ -1,0 +1,40 @@
+import type { RunSummary } from '../progress.ts'
+import { ConfigurationError, EngineError, isAbortError, OutputError, SessionError } from '../errors.ts'
+
+/** How the command ended, as its exit code. */
+export const EXIT = {
+  /** Everything was heard and written. */
+  complete: 0,
+  /** The output could not be written, or was cut off by a second Ctrl-C. */
+  output: 1,
+  /** The command line is wrong. */
+  usage: 2,
+  /** The input is missing, damaged, or has no audio. */
+  input: 3,
+  /** The engine, the network or the service failed. */
+  engine: 4,
+  /** Written, but some audio was heard by nobody. */
+  gaps: 5,
+  /** Ended by Ctrl-C; what was heard until then is whole. */
+  interrupted: 130,
+} as const
+
+/** The exit code for a run that succeeded. */
+export function exitCodeFor({ gaps }: Pick<RunSummary, 'gaps'>, interrupted: boolean): number {
+  if (gaps.length > 0) return EXIT.gaps
+  return interrupted ? EXIT.interrupted : EXIT.complete
+}
+
+/** The exit code for an error. */
+export function exitCodeOf(error: unknown): number {
+  if (isAbortError(error) || error instanceof OutputError) return EXIT.output
+  if (error instanceof ConfigurationError) return EXIT.usage
+  return error instanceof SessionError || error instanceof EngineError ? EXIT.engine : EXIT.input
+}
+
+/** Whether an error means no more than that the reader of a pipe has gone, as after `| head -1`. */
+export function isReaderGone(error: unknown): boolean {
+  const { code, cause } = (error ?? {}) as { code?: unknown; cause?: unknown }
+  if (code === 'EPIPE') return true
+  return error instanceof OutputError && cause !== undefined && isReaderGone(cause)
+}

@@ -1,0 +1,52 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import type { Readable } from 'node:stream'
+import { fileSource } from '../sources/file.ts'
+import { redact } from '../redact.ts'
+import { usage } from './arguments.ts'
+
+/** What kind of input the command was given. */
+export type InputKind = 'file' | 'standard input' | 'http' | 'rtsp' | 'microphone'
+
+/**
+ * What kind of input `input` is.
+ *
+ * @throws ConfigurationError `INVALID_OPTION` for an address of another kind.
+ */
+export function inputKind(input: string): InputKind {
+  if (input === '-' || input === '/dev/stdin') return 'standard input'
+  if (input === 'mic') return 'microphone'
+  const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(input)?.[1]?.toLowerCase()
+  if (scheme === undefined || scheme === 'file') return 'file'
+  if (scheme === 'http' || scheme === 'https') return 'http'
+  if (scheme === 'rtsp' || scheme === 'rtsps') return 'rtsp'
+  throw usage(`addresses begin with http:, https:, rtsp: or rtsps:; got ${redact(input)}`)
+}
+
+/**
+ * The source for an input.
+ *
+ * @throws ConfigurationError `INVALID_OPTION`
+ */
+export function openInput(input: string): Readable {
+  const kind = inputKind(input)
+  switch (kind) {
+    case 'file':
+    case 'standard input':
+      return fileSource(input)
+    case 'http':
+    case 'rtsp':
+      throw usage(`${kind} addresses cannot be read yet; download it, or pipe it in: ... | diarize-stream -`)
+    case 'microphone': {
+      const file = existsSync('mic') ? '; the file of that name is ./mic' : ''
+      throw usage(`the microphone cannot be read yet; pipe its audio in: ... | diarize-stream -${file}`)
+    }
+  }
+}
+
+/** The absolute path of an input that FFmpeg can open a second time; `undefined` for any other. */
+export function inputFile(input: string): string | undefined {
+  if (inputKind(input) !== 'file' || input.startsWith('file:')) return undefined
+  const absolute = path.resolve(input)
+  return /^\/(?:dev|proc)\//.test(absolute) ? undefined : absolute
+}

@@ -1,0 +1,31 @@
+import { displayName, type SpeakerNames } from '../captions/names.ts'
+import type { RunSummary } from '../progress.ts'
+import { count } from './progress-line.ts'
+import { printable } from './terminal-text.ts'
+
+/** What a summary tells beside what the run itself knows. */
+export interface SummaryFacts {
+  names: SpeakerNames
+  /** Files written. */
+  files: readonly string[]
+  /** Whether the input was ended by Ctrl-C. */
+  interrupted: boolean
+}
+
+/** Lines for people on what was done. */
+export function summaryLines(summary: RunSummary, { names, files, interrupted }: SummaryFacts): string[] {
+  const { seconds, turns, speakers, gaps, reconnects, elapsedSeconds } = summary
+  const known = speakers.map((speaker) => printable(displayName(speaker, names) ?? speaker))
+  const who = known.length === 0 ? '' : ` (${known.join(', ')})`
+  return [
+    `${seconds.toFixed(1)} s of audio in ${elapsedSeconds.toFixed(1)} s: ${count(turns, 'turn')}, ` +
+      `${count(speakers.length, 'speaker')}${who}`,
+    ...(interrupted ? [`ended by a signal; complete for the first ${seconds.toFixed(1)} s`] : []),
+    ...(reconnects > 0 ? [`reconnected ${count(reconnects, 'time')}`] : []),
+    ...gaps.map(({ start, end, channel }) => {
+      const where = channel === undefined ? '' : ` on ${printable(channel)}`
+      return `missing: ${(start / 1000).toFixed(3)} s to ${(end / 1000).toFixed(3)} s${where}`
+    }),
+    ...(files.length > 0 ? [`wrote ${files.map(printable).join(', ')}`] : []),
+  ]
+}

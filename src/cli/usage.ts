@@ -1,0 +1,45 @@
+import { PRESET_NAMES } from '../captions/presets.ts'
+
+/** What `--help` prints. */
+export const USAGE = `diarize-stream <input> [options]
+
+Captions what is said in <input>, with the names of the speakers. With a key it asks AssemblyAI, without one the engine
+on this machine, which knows English only and is meant for trying things out.
+
+  <input>                 a video or audio file; - for standard input; an address that begins with http:, https:, rtsp:
+                          or rtsps:; mic for the microphone (a file of that name is ./mic)
+
+Output
+  -o, --output <file>     where to write; again for more files. The ending says what: .srt .vtt .ass .jsonl .txt .rttm
+                          .ctm .stm. Without it, what is said goes to standard output
+  --mux <file>            a copy of the video with the captions as a text track: .mp4 .m4v .mov .mkv .webm
+  --burn <file>           a copy of the video with the captions in its picture: .mp4 .m4v .mov .mkv .webm
+  --json                  events as JSON lines on standard output, for programs
+  --report                say at the end how well the captions keep to the preset
+  --quiet                 nothing on standard error but errors
+
+Engine
+  --engine <name>         assemblyai, or local (also: embedded)
+  --api-key-file <file>   a file that holds the key; else it is taken from ASSEMBLYAI_API_KEY. There is no option for the
+                          key itself: every user of this machine could read it in the list of processes
+  --url <address>         a v3 server of your own, ws: or wss:; ASSEMBLYAI_API_KEY is never sent to it
+  --region <name>         where AssemblyAI works on it: us, eu, global
+  --model <name>          model of AssemblyAI
+  --keyterms <list>       words and names to expect: Hanseatic,Buxtehude
+  --language <code>       language of what is said, e.g. de; it also says how lines are broken
+
+Speakers
+  --speakers <number>     most speakers to tell apart, 1 to 10
+  --channels <list>       names of the channels of the audio, one speaker on each: Agent,Customer
+  --names <list>          what speakers are called: A=Alice,B=Bob
+
+Captions
+  --preset <name>         how they look: ${PRESET_NAMES.join(', ')}
+
+  --help, --version
+
+Ctrl-C ends the input there: the last words come, and all files are complete. A second Ctrl-C stops at once.
+
+Exit codes: 0 complete, 1 output failed or cut off, 2 usage, 3 input, 4 engine or network, 5 written but with gaps,
+130 ended by Ctrl-C and complete until there
+`

@@ -1,0 +1,158 @@
+import { randomUUID } from 'node:crypto'
+import { accessSync, constants, realpathSync, rmSync } from 'node:fs'
+import { mkdtemp, rename, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { Writable } from 'node:stream'
+import { FfmpegError, InputError, OutputError } from '../errors.ts'
+import { findFfmpeg } from '../ffmpeg/find.ts'
+import { assSink } from '../sinks/ass.ts'
+import { srtSink } from '../sinks/srt.ts'
+import { unwritable } from '../sinks/unwritable.ts'
+import { type Command, usage } from './arguments.ts'
+import { runFfmpeg } from './ffmpeg-task.ts'
+import { inputFile } from './input.ts'
+import { trackLanguage } from './language-code.ts'
+import { captionOptions } from './outputs.ts'
+import type { FileFacts } from './probe.ts'
+import { burnArguments, muxArguments } from './video-arguments.ts'
+
+/** Called as a video is made, with the seconds of it that are done. */
+export type VideoProgress = (target: string, seconds: number) => void
+
+/** The captioned copies of a video that a command asks for. */
+export class CaptionedVideos {
+  /** Sinks that write what goes into the copies. */
+  readonly sinks: readonly Writable[]
+  readonly #command: Command
+  readonly #input: string
+  readonly #directory: string
+  readonly #ffmpeg: string
+
+  private constructor(command: Command, input: string, directory: string, ffmpeg: string) {
+    this.#command = command
+    this.#input = input
+    this.#directory = directory
+    this.#ffmpeg = ffmpeg
+    const captions = captionOptions(command)
+    const sinks: Writable[] = []
+    if (command.mux !== undefined) sinks.push(srtSink(path.join(directory, 'captions.srt'), captions))
+    if (command.burn !== undefined) {
+      const named = { ...captions, layout: { ...captions.layout, labels: 'name' as const } }
+      sinks.push(assSink(path.join(directory, 'captions.ass'), named))
+    }
+    this.sinks = sinks
+  }
+
+  /**
+   * Makes ready for the copies, or for nothing where none is asked for. What cannot succeed is refused here, before hours
+   * are spent on captions.
+   */
+  static async open(command: Command, facts: FileFacts | undefined): Promise<CaptionedVideos | undefined> {
+    const { mux, burn } = command
+    if (mux === undefined && burn === undefined) return undefined
+    const input = inputFile(command.input)
+    if (input === undefined) throw usage('--mux and --burn need an input that is a file')
+    checkTargets(command, input)
+    const ffmpeg = findFfmpeg()
+    if (burn !== undefined) {
+      if (facts !== undefined && !facts.hasVideo) {
+        throw new InputError('INPUT_NOT_MEDIA', `${input} has no picture to burn captions into; leave --burn out`)
+      }
+      await checkFilter(ffmpeg)
+    }
+    const directory = await mkdtemp(path.join(tmpdir(), 'diarize-stream-'))
+    return new CaptionedVideos(command, input, directory, ffmpeg)
+  }
+
+  /** Makes the copies, from the captions that the {@link sinks} have written. */
+  async make(onProgress: VideoProgress, signal: AbortSignal): Promise<void> {
+    const { mux, burn, language } = this.#command
+    if (mux !== undefined) {
+      const captions = path.join(this.#directory, 'captions.srt')
+      const request = { input: this.#input, captions, target: mux, language: trackLanguage(language) }
+      await this.#make(mux, (output) => muxArguments({ ...request, output }), onProgress, signal)
+    }
+    if (burn !== undefined) {
+      const request = { input: this.#input, captions: 'captions.ass', target: burn }
+      await this.#make(burn, (output) => burnArguments({ ...request, output }), onProgress, signal)
+    }
+  }
+
+  /** Removes the temporary files. */
+  async close(): Promise<void> {
+    await rm(this.#directory, { recursive: true, force: true })
+  }
+
+  /** Whoever opens the file sees the one that was there before, or all of the new one. */
+  async #make(
+    target: string,
+    args: (output: string) => string[],
+    onProgress: VideoProgress,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const absolute = path.resolve(target)
+    const beside = path.join(path.dirname(absolute), `.${path.basename(absolute)}.${randomUUID().slice(0, 8)}.tmp`)
+    // A process that must end at once still leaves nothing behind.
+    const remove = (): void => rmSync(beside, { force: true })
+    process.once('exit', remove)
+    try {
+      onProgress(target, 0)
+      const { code, tail } = await runFfmpeg({
+        ffmpeg: this.#ffmpeg,
+        args: args(beside),
+        cwd: this.#directory,
+        signal,
+        onLine: (line) => {
+          const [, microseconds] = /^out_time_us=(\d+)/.exec(line) ?? []
+          if (microseconds !== undefined) onProgress(target, Number(microseconds) / 1e6)
+        },
+      })
+      if (code !== 0) throw notMade(target, tail)
+      await rename(beside, absolute).catch((error: unknown) => {
+        throw unwritable(target, error)
+      })
+    } finally {
+      remove()
+      process.off('exit', remove)
+    }
+  }
+}
+
+function checkTargets(command: Command, input: string): void {
+  const others = command.outputs.map((output) => path.resolve(output))
+  for (const target of [command.mux, command.burn]) {
+    if (target === undefined) continue
+    const absolute = path.resolve(target)
+    if (absolute === real(input) || real(absolute) === real(input)) throw usage(`${target} is the input itself`)
+    if (others.includes(absolute)) throw usage(`${target} is named twice; give each output a file of its own`)
+    others.push(absolute)
+    try {
+      accessSync(path.dirname(absolute), constants.W_OK)
+    } catch (error) {
+      throw unwritable(target, error)
+    }
+  }
+}
+
+function real(file: string): string {
+  try {
+    return realpathSync(file)
+  } catch {
+    return file
+  }
+}
+
+async function checkFilter(ffmpeg: string): Promise<void> {
+  const filters: string[] = []
+  await runFfmpeg({ ffmpeg, args: ['-nostdin', '-hide_banner', '-filters'], onLine: (line) => filters.push(line) })
+  if (filters.some((line) => /^ *\S+ ass +/.test(line))) return
+  const message = `${ffmpeg} cannot burn captions in: it was built without libass; use another FFmpeg, or --mux`
+  throw new FfmpegError('FFMPEG_FAILED', message)
+}
+
+function notMade(target: string, tail: string): OutputError {
+  const advice = 'the captions themselves are done; try an .mkv, which takes picture and sound of any kind'
+  const message = `FFmpeg could not make ${target}: ${advice}${tail === '' ? '' : `. FFmpeg said:\n${tail}`}`
+  return new OutputError('OUTPUT_UNWRITABLE', message, { target })
+}

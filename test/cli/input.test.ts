@@ -1,0 +1,29 @@
+import path from 'node:path'
+import { expect, it } from 'vitest'
+import { inputFile, inputKind } from '../../src/cli/input.ts'
+
+it.each([
+  ['talk.mp4', 'file'],
+  ['./mic', 'file'],
+  ['file:///a/talk.mp4', 'file'],
+  ['http.mp4', 'file'],
+  ['-', 'standard input'],
+  ['mic', 'microphone'],
+  ['HTTP://example.org/a', 'http'],
+  ['https://example.org/a', 'http'],
+  ['rtsps://example.org/a', 'rtsp'],
+])('takes %s for a %s', (input, kind) => {
+  expect(inputKind(input)).toBe(kind)
+})
+
+it('refuses other addresses, without their password', () => {
+  expect(() => inputKind('ftp://user:hush@example.org/a')).toThrow('addresses begin with http:')
+  expect(() => inputKind('ftp://user:hush@example.org/a')).not.toThrow('hush')
+})
+
+it('knows which inputs can be opened twice', () => {
+  expect(inputFile('-odd name.mp4')).toBe(path.resolve('-odd name.mp4'))
+  for (const input of ['-', 'mic', 'http://example.org/a.mp4', '/dev/stdin', '/dev/fd/3', '/proc/self/fd/3']) {
+    expect(inputFile(input)).toBeUndefined()
+  }
+})

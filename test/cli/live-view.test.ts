@@ -1,0 +1,97 @@
+import picocolors from 'picocolors'
+import { describe, expect, it } from 'vitest'
+import { LiveView } from '../../src/cli/live-view.ts'
+import { SpeakerColours, wantsColours } from '../../src/cli/speaker-colours.ts'
+import { finalLines, partialLine } from '../../src/cli/turn-lines.ts'
+import { textWidth } from '../../src/captions/width.ts'
+import type { Turn } from '../../src/model.ts'
+import { makeTurn } from '../captions/example-turn.ts'
+import { FakeTerminal } from './fake-terminal.ts'
+
+const plain = picocolors.createColors(false)
+const style = { names: { A: 'Alice' }, colours: plain, speakers: new SpeakerColours(plain) }
+const hostile = 'evil\u001B[2J\u001B]0;title\u0007\u009B31m'
+
+async function shown(view: LiveView, ...turns: Turn[]): Promise<void> {
+  for (const turn of turns) await new Promise((resolve) => view.write(turn, resolve))
+}
+
+describe('LiveView', () => {
+  it('lets finals scroll, and keeps open turns and the progress below them', async () => {
+    const terminal = new FakeTerminal(60)
+    const view = new LiveView(terminal, { names: { A: 'Alice' }, colours: false })
+    view.duration = 60
+    view.partial({ ...makeTurn(0, 'A:hello'), endOfTurn: false })
+    view.progress({ seconds: 30, turns: 0, speakers: ['A'], speed: 10, elapsedSeconds: 3 })
+    view.print(['note: something'])
+    expect(terminal.screen).toEqual([
+      'note: something',
+      'Alice: hello',
+      '█████████░░░░░░░░░  50 %  0:30 of 1:00  3 s left  1 speaker',
+    ])
+    await shown(view, makeTurn(0, 'A:hello A:there'))
+    expect(terminal.screen.slice(0, 2)).toEqual(['note: something', '00:00:00 Alice: hello there'])
+    expect(terminal.screen).toHaveLength(3)
+    view.close()
+    view.print(['done'])
+    expect(terminal.screen).toEqual(['note: something', '00:00:00 Alice: hello there', 'done'])
+  })
+
+  it('counts corrections, and does not show them a second time', async () => {
+    const terminal = new FakeTerminal(60)
+    const view = new LiveView(terminal, { names: {}, colours: false })
+    await shown(view, makeTurn(0, 'A:one'), { ...makeTurn(0, 'B:one'), revision: 1 })
+    view.close()
+    expect(terminal.screen).toEqual(['00:00:00 Speaker A: one'])
+    expect(view.corrections).toBe(1)
+  })
+
+  it('lets no control character of a transcript or a name through', async () => {
+    const terminal = new FakeTerminal(60)
+    const view = new LiveView(terminal, { names: { A: hostile }, colours: false })
+    view.partial({ ...makeTurn(0, `A:${hostile}`), endOfTurn: false })
+    view.print([])
+    await shown(view, makeTurn(0, `A:${hostile}`))
+    view.close()
+    // What is left are the commands of the view itself.
+    const rest = terminal.written.replaceAll('\r\u001B[J', '').replaceAll('\r\u001B[1A\u001B[J', '')
+    expect(rest).toContain('evil')
+    expect(rest).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F]/)
+  })
+
+  it('erases what a terminal that was made narrower has broken into more lines', () => {
+    const terminal = new FakeTerminal(60)
+    const view = new LiveView(terminal, { names: {}, colours: true })
+    view.print([])
+    terminal.columns = 8
+    view.close()
+    // 29 columns, whatever commands for colours are among them.
+    expect(terminal.written.endsWith('\r\u001B[2A\u001B[J')).toBe(true)
+  })
+})
+
+describe('turns on a terminal', () => {
+  it('have a line for each speaker, and the colour of that speaker', () => {
+    const colours = picocolors.createColors(true)
+    const coloured = { names: {}, colours, speakers: new SpeakerColours(colours) }
+    const lines = finalLines(makeTurn(0, 'A:one B:two A:three'), coloured)
+    expect(lines).toHaveLength(3)
+    expect(lines[0]).toContain(colours.cyan('Speaker A:'))
+    expect(lines[1]).toContain(colours.yellow('Speaker B:'))
+    expect(lines[2]).toContain(colours.cyan('Speaker A:'))
+  })
+
+  it('fit into one line while they are open', () => {
+    const turn = makeTurn(0, `A:${'word '.repeat(100).trim().replaceAll(' ', ' A:')}`)
+    const line = partialLine(turn, 40, style)
+    expect(line).toMatch(/^Alice: … word/)
+    expect(textWidth(line)).toBeLessThanOrEqual(40)
+  })
+
+  it('know when not to be coloured', () => {
+    expect(wantsColours(true, {})).toBe(true)
+    expect(wantsColours(true, { NO_COLOR: '' })).toBe(true)
+    for (const env of [{ NO_COLOR: '1' }, { TERM: 'dumb' }]) expect(wantsColours(true, env)).toBe(false)
+    expect(wantsColours(false, {})).toBe(false)
+  })
+})
