@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
 import { fileSource } from '../sources/file.ts'
 import { redact } from '../redact.ts'
 import { usage } from './arguments.ts'
@@ -44,9 +45,17 @@ export function openInput(input: string): Readable {
   }
 }
 
-/** The absolute path of an input that FFmpeg can open a second time; `undefined` for any other. */
+/**
+ * The absolute path of an input that FFmpeg can open a second time, whether or not there is such a file; `undefined` for
+ * pipes, devices, addresses and what is no file.
+ */
 export function inputFile(input: string): string | undefined {
-  if (inputKind(input) !== 'file' || input.startsWith('file:')) return undefined
-  const absolute = path.resolve(input)
-  return /^\/(?:dev|proc)\//.test(absolute) ? undefined : absolute
+  if (inputKind(input) !== 'file') return undefined
+  try {
+    const absolute = input.startsWith('file://') ? fileURLToPath(input) : path.resolve(input)
+    return (statSync(absolute, { throwIfNoEntry: false })?.isFile() ?? true) ? absolute : undefined
+  } catch {
+    // What is wrong with it is said by the source.
+    return undefined
+  }
 }

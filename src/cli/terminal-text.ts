@@ -21,7 +21,9 @@ export function printableLines(text: string): string[] {
 export function headToWidth(text: string, width: number): string {
   if (width <= 0) return ''
   if (textWidth(text) <= width) return text
-  return `${splitByWidth(text, width - 1)[0] ?? ''}…`
+  const [head = ''] = splitByWidth(text, width - 1)
+  // A single wide character may be too much already.
+  return textWidth(head) < width ? `${head}…` : '…'
 }
 
 /** The end of `text` that fits into `width` columns, in whole words where it can be. */

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 
 /** The command as it is built. */
@@ -16,10 +17,15 @@ export interface CommandRun {
   wrote(text: string): Promise<void>
 }
 
-/** Starts the command, with no key but the one in `env`. */
-export function startCommand(argv: readonly string[], env: Record<string, string> = {}): CommandRun {
+/** Starts the command, with no key but the one in `env`; `detached` makes it a group of processes of its own. */
+export function startCommand(
+  argv: readonly string[],
+  env: Record<string, string> = {},
+  { detached = false }: { detached?: boolean } = {},
+): CommandRun {
   const child = spawn(process.execPath, [main, ...argv], {
     stdio: ['pipe', 'pipe', 'pipe'],
+    detached,
     env: { ...process.env, ASSEMBLYAI_API_KEY: '', ...env },
   })
   let out = ''
@@ -55,4 +61,11 @@ export async function command(...argv: string[]): Promise<{ code: number | null;
   running.child.stdin?.end()
   const code = await running.ended
   return { code, out: running.out, err: running.err }
+}
+
+/** The options with which the command asks a server of ours, whose key lies in `folder`. */
+export function asking(url: string, folder: string, key = 'any-key'): string[] {
+  const file = path.join(folder, 'key')
+  writeFileSync(file, `${key}\n`)
+  return ['--url', url, '--api-key-file', file]
 }

@@ -1,3 +1,6 @@
+// oxlint-disable-next-line no-control-regex
+const COMMANDS = /(\u001B\[(\d*)([AJ])|\r|\n)|([^\u001B\r\n]+)/g
+
 /** A terminal that understands line ends, and the three commands that a live view writes beside colours. */
 export class FakeTerminal {
   written = ''
@@ -14,10 +17,7 @@ export class FakeTerminal {
   /** The lines to be seen. */
   get screen(): string[] {
     const lines = ['']
-    // oxlint-disable-next-line no-control-regex
-    for (const [, command, count, letter, text = ''] of this.written.matchAll(
-      /(\u001B\[(\d*)([AJ])|\r|\n)|([^\u001B\r\n]+)/g,
-    )) {
+    for (const [, command, count, letter, text = ''] of this.written.matchAll(COMMANDS)) {
       if (command === '\n') lines.push('')
       else if (letter === 'A') lines.length = Math.max(1, lines.length - Number(count))
       else if (letter === 'J') lines[lines.length - 1] = ''

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { expect, it } from 'vitest'
-import { inputFile, inputKind } from '../../src/cli/input.ts'
+import { inputFile, inputKind, openInput } from '../../src/cli/input.ts'
 
 it.each([
   ['talk.mp4', 'file'],
@@ -23,7 +23,16 @@ it('refuses other addresses, without their password', () => {
 
 it('knows which inputs can be opened twice', () => {
   expect(inputFile('-odd name.mp4')).toBe(path.resolve('-odd name.mp4'))
-  for (const input of ['-', 'mic', 'http://example.org/a.mp4', '/dev/stdin', '/dev/fd/3', '/proc/self/fd/3']) {
+  expect(inputFile('file:///does/not/exist.mp4')).toBe('/does/not/exist.mp4')
+  for (const input of ['-', 'mic', 'http://example.org/a.mp4', '/dev/null', '.', 'file://host%2F/a']) {
     expect(inputFile(input)).toBeUndefined()
   }
+})
+
+it.each([
+  ['mic', 'the microphone cannot be read yet'],
+  ['http://example.org/a', 'http addresses cannot be read yet'],
+  ['rtsp://example.org/a', 'rtsp addresses cannot be read yet'],
+])('says what to do instead of reading %s', (input, message) => {
+  expect(() => openInput(input)).toThrow(message)
 })

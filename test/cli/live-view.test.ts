@@ -56,7 +56,7 @@ describe('LiveView', () => {
     // What is left are the commands of the view itself.
     const rest = terminal.written.replaceAll('\r\u001B[J', '').replaceAll('\r\u001B[1A\u001B[J', '')
     expect(rest).toContain('evil')
-    expect(rest).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F]/)
+    expect(rest).not.toMatch(/[^\P{Cc}\n]/u)
   })
 
   it('erases what a terminal that was made narrower has broken into more lines', () => {

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { createReadStream, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { serve, type StreamingServer } from 'diarize-stream/server'
 import { scriptedEngine } from 'diarize-stream/testing'
@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseSubtitles, parseVtt } from '../captions/parsers.ts'
 import { ffmpeg } from '../helpers/media.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
-import { command, main, startCommand } from './command.ts'
+import { asking, command, main, startCommand } from './command.ts'
 
 const directory = temporaryDirectories()
 const clip = path.resolve(import.meta.dirname, '../../demo/dialogue.mp4')
@@ -23,13 +23,6 @@ beforeAll(async () => {
   server = await serve({ engine: scriptedEngine(script), apiKeys: [key] })
 })
 afterAll(() => server.close())
-
-/** What makes the command ask our server, which knows what will be said. */
-function asking(folder: string): string[] {
-  const file = path.join(folder, 'key')
-  writeFileSync(file, `${key}\n`)
-  return ['--url', server.url, '--api-key-file', file]
-}
 
 describe('diarize-stream', () => {
   it('captions a video into several files, and reports how well', async () => {
@@ -53,7 +46,7 @@ describe('diarize-stream', () => {
     expect(err).toContain(`captions    ${cues.length} cues, `)
     expect(err).toContain('0 cues mix speakers')
     expect(err).toMatch(/46\.\d s of audio in .*2 speakers \(Alice, Speaker B\)\n/)
-    expect(err).toContain('no key')
+    expect(err).toContain('note: no API key is set')
   })
 
   it.each([
@@ -85,7 +78,7 @@ describe('diarize-stream', () => {
   })
 
   it('reads standard input, and prints what is said as plain lines where there is no terminal', async () => {
-    const running = startCommand(['-', '--names', 'A=Alice', ...asking(directory())])
+    const running = startCommand(['-', '--names', 'A=Alice', ...asking(server.url, directory(), key)])
     createReadStream(clip).pipe(running.child.stdin as NonNullable<typeof running.child.stdin>)
     expect(await running.ended).toBe(0)
     const said = '[00:00:00] Alice: Good morning evil[2J31m\n\n[00:00:01] Speaker B: How are you\n'
@@ -94,7 +87,7 @@ describe('diarize-stream', () => {
   })
 
   it('gives programs events as JSON lines, and nothing else', async () => {
-    const { code, out, err } = await command(clip, '--json', ...asking(directory()))
+    const { code, out, err } = await command(clip, '--json', ...asking(server.url, directory(), key))
     expect([code, err]).toEqual([0, ''])
     expect(out).not.toContain('\u009B')
     const records = out
@@ -106,9 +99,22 @@ describe('diarize-stream', () => {
     expect(records.at(-1)).toMatchObject({ type: 'summary', turns: 2, speakers: ['A', 'B'], gaps: [], files: [] })
   })
 
+  it('hears each channel by itself', async () => {
+    const folder = directory()
+    const call = path.join(folder, 'call.wav')
+    await ffmpeg('-t', '4', '-i', clip, '-ac', '2', call)
+    const channels = ['--channels', 'Agent,Customer']
+    const { code, out } = await command(call, ...channels, '--quiet', ...asking(server.url, folder, key))
+    expect(code).toBe(0)
+    expect(out).toContain('[00:00:00] Agent: Good morning')
+    expect(out).toContain('[00:00:00] Customer: Good morning')
+  })
+
   it('shows the key neither in the list of processes, nor to what it starts, nor in what it says', async () => {
     const folder = directory()
-    const running = startCommand(['-', '--json', ...asking(folder)], { ASSEMBLYAI_API_KEY: 'another-hidden-key' })
+    const running = startCommand(['-', '--json', ...asking(server.url, folder, key)], {
+      ASSEMBLYAI_API_KEY: 'another-hidden-key',
+    })
     const media = createReadStream(clip, { end: 400_000 })
     media.pipe(running.child.stdin as NonNullable<typeof running.child.stdin>, { end: false })
     await running.wrote('"type":"session"')
@@ -123,7 +129,7 @@ describe('diarize-stream', () => {
   })
 
   it.each([[[]], [['--json']]])('ends quietly when the reader of its output goes away: %j', async (options) => {
-    const child = spawn(process.execPath, [main, clip, ...options, ...asking(directory())], {
+    const child = spawn(process.execPath, [main, clip, ...options, ...asking(server.url, directory(), key)], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let err = ''
@@ -142,7 +148,7 @@ describe('captioned copies of a video', () => {
     await ffmpeg('-t', '3.5', '-i', clip, '-c', 'copy', `file:${input}`)
     const [muxed, burnt] = [path.join(folder, "-muxed 'é';.mp4"), path.join(folder, 'burnt:=\\[0].mkv')]
     const wanted = ['--mux', muxed, '--burn', burnt, '--language', 'de']
-    const { code, out, err } = await command(input, ...wanted, ...asking(folder))
+    const { code, out, err } = await command(input, ...wanted, ...asking(server.url, folder, key))
     expect([code, out]).toEqual([0, ''])
     expect(err).toContain(`wrote ${muxed}, ${burnt}`)
     const printed = (file: string) => spawnSync('ffmpeg', ['-hide_banner', '-i', `file:${file}`]).stderr.toString()
