@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { formatCaptionReport } from '../captions/format-report.ts'
 import type { CaptionReport } from '../captions/report.ts'
-import type { RunSummary } from '../progress.ts'
+import type { Progress, RunSummary } from '../progress.ts'
 import { run } from '../run.ts'
 import { fanOut } from '../sinks/fan-out.ts'
 import { textSink } from '../sinks/text.ts'
@@ -38,8 +38,6 @@ export async function caption(
   const file = inputFile(command.input)
   const wantsVideo = command.mux !== undefined || command.burn !== undefined
   const facts = file !== undefined && (wantsVideo || teller.isLive) ? await probe(file, abort) : undefined
-  const duration = (source as Readable & { duration?: number }).duration
-  teller.length(duration === undefined ? facts?.duration : duration / 1000)
   const videos = await CaptionedVideos.open(command, facts)
   try {
     const sinks: Writable[] = [...openOutputs(command), ...(videos?.sinks ?? []), ...teller.sinks]
@@ -47,7 +45,10 @@ export async function caption(
     const output = fanOut(...sinks, ...(report === undefined ? [] : [report]))
     for (const stage of [source, turns, output]) teller.follow(stage)
     const channels = command.channels === undefined ? {} : { channels: 'keep' as const }
-    const onProgress = teller.progress
+    const onProgress = (progress: Progress): void => {
+      teller.length(durationOf(source) ?? facts?.duration)
+      teller.progress(progress)
+    }
     const summary = await run(source, resample(channels), turns, output, { signal: abort, stop, onProgress })
     const interrupted = stop.aborted
     await videos?.make((target, seconds) => teller.video(target, seconds), interrupted ? abort : stop)
@@ -56,6 +57,11 @@ export async function caption(
   } finally {
     await videos?.close()
   }
+}
+
+/** Length of the input in seconds, where the source knows it; that of one on the network may come later. */
+function durationOf(source: Readable & { duration?: number | undefined }): number | undefined {
+  return source.duration === undefined ? undefined : source.duration / 1000
 }
 
 function makeReport({ preset, names, language }: Command): ReportSink {
