@@ -35,12 +35,13 @@ function start(...args: Parameters<typeof startCommand>): CommandRun {
   return run
 }
 
-/** The process that decodes, a child of the command. */
-function decoderOf({ child }: CommandRun): number {
-  const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')
-  const pids = children.trim().split(' ').map(Number)
-  expect(pids).toHaveLength(1)
-  return pids[0] ?? 0
+/** The FFmpeg that the command runs, as soon as it does. */
+async function ffmpegOf({ child }: CommandRun): Promise<number> {
+  for (;;) {
+    const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim()
+    if (children !== '') return Number(children.split(' ')[0])
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
 }
 
 const isAlive = (pid: number): boolean => {
@@ -65,7 +66,7 @@ describe.runIf(process.platform === 'linux')('Ctrl-C', () => {
     const file = path.join(folder, 'talk.srt')
     const run = start([clip, '--json', '-o', file, ...asking(server.url, folder)], {}, { detached: true })
     await run.wrote('And to you too')
-    const decoder = decoderOf(run)
+    const decoder = await ffmpegOf(run)
     process.kill(toGroup ? -(run.child.pid ?? 0) : (run.child.pid ?? 0), signal)
     expect(await run.ended).toBe(130)
     expect(isAlive(decoder)).toBe(false)
@@ -115,7 +116,7 @@ describe.runIf(process.platform === 'linux')('Ctrl-C', () => {
     const stdin = run.child.stdin as NonNullable<typeof run.child.stdin>
     createReadStream(clip).pipe(stdin, { end: false })
     await run.wrote('And to you too')
-    const decoder = decoderOf(run)
+    const decoder = await ffmpegOf(run)
     run.child.kill('SIGINT')
     await run.wrote('once more stops at once')
     run.child.kill('SIGINT')
@@ -131,7 +132,7 @@ describe.runIf(process.platform === 'linux')('Ctrl-C', () => {
     const files = ['-o', path.join(folder, 'talk.srt'), '--burn', path.join(folder, 'talk.mp4')]
     const run = start([clip, '--json', ...files, ...asking(server.url, folder)])
     await run.wrote('"type":"video"')
-    const encoder = decoderOf(run)
+    const encoder = await ffmpegOf(run)
     run.child.kill('SIGINT')
     expect(await run.ended).toBe(1)
     expect(isAlive(encoder)).toBe(false)
