@@ -1,4 +1,8 @@
 export { fileSource, type FileSourceOptions } from './sources/file.ts'
+export { rtspSource, type RtspSourceOptions } from './sources/rtsp.ts'
+export type { ReconnectOptions } from './sources/reconnect-options.ts'
+export type { SourceReconnecting } from './sources/reconnect.ts'
+export type { SourceGap } from './sources/live-timeline.ts'
 export { decode, type DecodeOptions } from './transforms/decode.ts'
 export { resample, type ResampleOptions } from './transforms/resample.ts'
 export { frame, type FrameOptions } from './transforms/frame.ts'
