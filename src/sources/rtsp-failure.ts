@@ -10,6 +10,8 @@ export interface RtspFailure {
   status: number | undefined
   /** Why there was no connection. */
   trouble: Error | undefined
+  /** Whether the camera has said that it has no audio. */
+  silent: boolean
   /** Whether the camera has given audio, now or before. */
   heard: boolean
 }
@@ -28,6 +30,12 @@ export function explainRtsp(failure: RtspFailure): { error: Error; final: boolea
   const status = failure.status ?? statusIn(error)
   const facts = { ...(status !== undefined && { status }), ...(error && { cause: error }) }
   const code = error instanceof DiarizeStreamError ? error.code : undefined
+  if (failure.silent && !heard) {
+    return {
+      error: new InputError('NO_AUDIO', `${shown} has no audio; give a camera with a microphone`, facts),
+      final: true,
+    }
+  }
   if (error && (code === 'FFMPEG_NOT_FOUND' || (code === 'NO_AUDIO' && !heard))) return { error, final: true }
   const reason = trouble === undefined ? refusalIn(error) : 'code' in trouble ? String(trouble.code) : trouble.message
   if (reason !== undefined) {

@@ -19,6 +19,8 @@ export class RtspRelay {
   #status: number | undefined
   #trouble: Error | undefined
   #seen = 0
+  /** The camera's first answers. */
+  #answers = ''
 
   private constructor(address: RtspAddress, tls: ConnectionOptions) {
     this.#address = address
@@ -43,6 +45,11 @@ export class RtspRelay {
   /** Status of the camera's last answer. */
   get status(): number | undefined {
     return this.#status
+  }
+
+  /** Whether the camera has described what it has, and that is no audio. */
+  get silent(): boolean {
+    return /^m=/m.test(this.#answers) && !/^m=audio /m.test(this.#answers)
   }
 
   /** Why there was no connection to the camera, if there was none. */
@@ -97,7 +104,9 @@ export class RtspRelay {
   #redirects(chunk: Buffer): boolean {
     this.#seen += chunk.length
     if (this.#seen > LOOKED_AT) return false
-    const status = /^RTSP\/1\.\d (\d{3})/.exec(chunk.toString('latin1', 0, 16))?.[1]
+    const text = chunk.toString('latin1')
+    this.#answers += text
+    const status = /^RTSP\/1\.\d (\d{3})/.exec(text)?.[1]
     if (status === undefined) return false
     this.#status = Number(status)
     return this.#status >= 300 && this.#status < 400

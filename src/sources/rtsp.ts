@@ -77,8 +77,8 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
       return stream
     },
     explain: (error, heard) => {
-      const { status, trouble } = relay ?? {}
-      return explainRtsp({ shown: address.shown, error, status, trouble, heard })
+      const { status, trouble, silent = false } = relay ?? {}
+      return explainRtsp({ shown: address.shown, error, status, trouble, silent, heard })
     },
     onAudio: () => choice.keep(),
   })
