@@ -26,7 +26,7 @@ export function parseMicrophones(backend: MicrophoneBackend, said: string): Micr
   if (backend === 'dshow') return fromDirectShow(lines)
   if (backend === 'avfoundation') return fromAvFoundation(lines)
   return lines.flatMap((line) => {
-    const [, star = ' ', id, name = ''] = /^ ([ *]) (\S+) \[(.*)\](?: \([\w, ]*\))?$/.exec(line) ?? []
+    const [, star = ' ', id, name = ''] = /^([ *]) (\S+) \[(.*)\](?: \([\w, ]*\))?$/.exec(line) ?? []
     // The sound that a machine plays can be recorded, too, but is no microphone; null is silence.
     if (id === undefined || id.endsWith('.monitor') || id === 'null') return []
     return [{ id, name, backend, preferred: star === '*' || id === 'default' }]
