@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'INPUT_LOST'
   | 'INPUT_STALLED'
   | 'NO_MICROPHONE'
+  | 'CHANNEL_MISMATCH'
   // FFmpeg
   | 'FFMPEG_NOT_FOUND'
   | 'FFMPEG_FAILED'
