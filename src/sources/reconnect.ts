@@ -77,8 +77,9 @@ export class ReconnectingSource extends Readable {
   #attempt: SourceAttempt | undefined
   #opened = 0
   #failures = 0
-  /** What goes out next: bytes of silence, then held audio. */
-  #silence = 0
+  /** What goes out next: audio, and bytes of silence. */
+  #queue: (Buffer | number)[] = []
+  /** Audio whose place is not known yet. */
   #held: Buffer[] = []
   #heldBytes = 0
   /** Bytes of audio that were there before. */
@@ -184,10 +185,10 @@ export class ReconnectingSource extends Readable {
     if (audio === undefined || format === undefined || firstAt === undefined) return
     this.#format ??= format
     this.#options.onAudio?.()
-    this.#enqueue(audio)
     this.#since = this.#now()
     this.#watch()
     if (this.#timeline !== undefined) {
+      this.#keep(audio)
       this.#phase = 'settling'
       this.#settleTimer = setTimeout(() => this.#settle(attempt), SETTLE_MS)
       return
@@ -196,19 +197,20 @@ export class ReconnectingSource extends Readable {
     this.#wallOffset = Date.now() - this.#now()
     if (this.#options.maxDuration !== Infinity) this.#left = msToBytes(this.#options.maxDuration, format)
     this.#timeline.add(audio.length)
+    this.#queue.push(audio)
     this.#failures = 0
     this.#phase = 'flowing'
   }
 
   #hold(attempt: SourceAttempt): void {
     for (let audio = attempt.read(); audio !== undefined; audio = attempt.read()) {
-      this.#enqueue(audio)
+      this.#keep(audio)
       this.#since = this.#now()
       if (this.#heldBytes >= MOST_HELD) return this.#settle(attempt)
     }
   }
 
-  #enqueue(audio: Buffer): void {
+  #keep(audio: Buffer): void {
     this.#held.push(audio)
     this.#heldBytes += audio.length
   }
@@ -221,13 +223,21 @@ export class ReconnectingSource extends Readable {
     clearInterval(this.#fillTimer)
     attempt.settle()
     const { silence, repeated, gap } = timeline.resume(attempt.clock.origin)
-    this.#silence += silence
+    this.#queueSilence(silence)
     this.#repeated = repeated
-    this.#held = this.#held.map((audio) => this.#fresh(audio)).filter((audio) => audio.length > 0)
+    for (const audio of this.#held.splice(0)) this.#queue.push(this.#fresh(audio))
+    this.#heldBytes = 0
     this.#failures = 0
     this.#phase = 'flowing'
     if (gap !== undefined) this.emit('gap', gap)
     this.#pump()
+  }
+
+  #queueSilence(bytes: number): void {
+    if (bytes === 0) return
+    const last = this.#queue.at(-1)
+    if (typeof last === 'number') this.#queue[this.#queue.length - 1] = last + bytes
+    else this.#queue.push(bytes)
   }
 
   /** What of `audio` was not there before; counted. */
@@ -254,6 +264,8 @@ export class ReconnectingSource extends Readable {
     const attempt = this.#attempt
     if (attempt === undefined || this.destroyed) return
     if (this.#phase === 'settling') this.#settle(attempt)
+    // Whoever heard of the gap may have ended it all.
+    if (this.destroyed) return
     this.#timeline?.lose(attempt.lead)
     this.#closeAttempt()
     clearTimeout(this.#watchTimer)
@@ -277,7 +289,8 @@ export class ReconnectingSource extends Readable {
 
   /** Silence flows while the source is away, or captions would stand still and then come in a flood. */
   #fill(): void {
-    if (this.#phase === 'waiting' || this.#phase === 'opening') this.#silence += this.#timeline?.fill(this.#now()) ?? 0
+    const away = this.#phase === 'waiting' || this.#phase === 'opening'
+    if (away) this.#queueSilence(this.#timeline?.fill(this.#now()) ?? 0)
     this.#pump()
   }
 
@@ -328,19 +341,19 @@ export class ReconnectingSource extends Readable {
   }
 
   #nextAudio(): Buffer | undefined {
-    if (this.#silence > 0 && this.#format !== undefined) {
-      const block = blockSize(this.#format)
-      const bytes = Math.min(this.#silence, Math.max(block, OUTPUT_BYTES - (OUTPUT_BYTES % block)))
-      this.#silence -= bytes
+    for (;;) {
+      const first = this.#queue.shift()
+      if (first === undefined) return this.#phase === 'flowing' ? this.#fromAttempt() : undefined
+      if (typeof first !== 'number') {
+        if (first.length > 0) return first
+        continue
+      }
+      // However long the source was away, no more than this is in memory at a time.
+      const block = this.#format === undefined ? 1 : blockSize(this.#format)
+      const bytes = Math.min(first, Math.max(block, OUTPUT_BYTES - (OUTPUT_BYTES % block)))
+      if (first > bytes) this.#queue.unshift(first - bytes)
       return Buffer.alloc(bytes)
     }
-    if (this.#phase === 'settling') return undefined
-    const held = this.#held.shift()
-    if (held !== undefined) {
-      this.#heldBytes -= held.length
-      return held
-    }
-    return this.#phase === 'flowing' ? this.#fromAttempt() : undefined
   }
 
   #fromAttempt(): Buffer | undefined {

@@ -3,7 +3,11 @@ import { BlockAligner } from '../audio/block-aligner.ts'
 import { type AudioFormat, blockSize, bytesToMs, describeFormat, sameFormat } from '../audio/format.ts'
 import { WavReader } from '../audio/wav-reader.ts'
 import { InputError } from '../errors.ts'
+import { within } from '../within.ts'
 import { ArrivalClock } from './arrival-clock.ts'
+
+/** How long an opening that is no longer wanted is waited for, in ms. */
+const OPENING_WAIT_MS = 2000
 
 /** One opening of an input that may be lost: reads its WAV, and notes when the audio came. */
 export class SourceAttempt {
@@ -89,14 +93,19 @@ export class SourceAttempt {
   /** Ends it without a word; resolves when everything that belongs to it is gone. */
   async close(): Promise<void> {
     this.#over = true
-    const stream = await this.#pending.catch(() => undefined)
-    if (stream === undefined || stream.closed) return
-    // What it may still say about its end concerns nobody.
-    stream.on('error', () => {})
-    await new Promise<void>((resolve) => {
-      stream.once('close', () => resolve())
-      stream.destroy()
-    })
+    const gone = this.#pending.then(
+      (stream) =>
+        new Promise<void>((resolve) => {
+          if (stream.closed) return resolve()
+          // What it may still say about its end concerns nobody.
+          stream.on('error', () => {})
+          stream.once('close', () => resolve())
+          stream.destroy()
+        }),
+      () => {},
+    )
+    // One that is open is waited for. What opens it may be a function of the user, which need not come to an end.
+    await (this.#stream === undefined ? within(OPENING_WAIT_MS, gone) : gone)
   }
 
   #take(chunk: Buffer): Buffer {

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ArrivalClock } from '../../src/sources/arrival-clock.ts'
 import { LiveTimeline } from '../../src/sources/live-timeline.ts'
@@ -88,5 +89,37 @@ describe('LiveTimeline', () => {
     timeline.add(bytes(1000))
     timeline.lose(0)
     expect(timeline.resume(4500).gap).toEqual({ start: 2000, end: 2000, missing: 500 })
+  })
+
+  it('keeps every attempt at its time, however many there are', () => {
+    const attempts = fc.array(
+      fc.record({
+        away: fc.integer({ min: 1, max: 100_000 }),
+        said: fc.integer({ min: 1, max: 100_000 }),
+        // Fills come at any time while the source is away.
+        fills: fc.array(fc.integer({ min: 0, max: 100_000 }), { maxLength: 5 }),
+      }),
+      { maxLength: 30 },
+    )
+    fc.assert(
+      fc.property(attempts, fc.boolean(), (list, fills) => {
+        const timeline = new LiveTimeline(format, heard([[1000, 0]]), 1000, fills)
+        timeline.add(bytes(5000))
+        let now = 6000
+        let total = 5000
+        for (const { away, said, fills: moments } of list) {
+          timeline.lose(0)
+          for (const moment of moments.toSorted((a, b) => a - b)) if (moment <= away) timeline.fill(now + moment)
+          now += away
+          const { repeated, gap } = timeline.resume(now)
+          expect(repeated).toBe(0)
+          expect(gap).toEqual({ start: total, end: fills ? total + away : total, missing: away })
+          total += fills ? away + said : said
+          timeline.add(bytes(said))
+          now += said
+          expect(timeline.position).toBe(bytes(total))
+        }
+      }),
+    )
   })
 })

@@ -182,6 +182,58 @@ describe('ReconnectingSource', () => {
     test.source.destroy()
   })
 
+  it('keeps the order where its reader pauses through two outages', async () => {
+    const test = setup()
+    await test.start()
+    await test.speak(500, 1)
+    test.source.pause()
+    for (const value of [2, 3]) {
+      test.last().push(null)
+      // The end is seen only behind what was said.
+      test.last().read()
+      test.last().destroy(new Error('lost'))
+      await pass(2000)
+      await test.start()
+      await test.speak(1000, value)
+    }
+    test.source.resume()
+    await settleDown()
+    const [, ...after] = runs(test.audio())
+    expect(after.map((run) => run[0])).toEqual(['0', '2', '0', '3'])
+    const gaps = test.events.filter(([name]) => name === 'gap').map(([, gap]) => gap as { start: number; end: number })
+    expect(after.filter((run) => run.startsWith('0'))).toEqual(gaps.map(({ start, end }) => `0: ${start}-${end}`))
+    expect(after.at(-1)).toMatch(/-6500$/)
+    test.source.destroy()
+  })
+
+  it('waits for no opening that never comes', async () => {
+    const test = setup({}, { open: () => new Promise<Readable>(() => {}) })
+    await settleDown()
+    test.source.destroy()
+    await pass(2500)
+    expect(test.names()).toEqual(['close'])
+  })
+
+  it('closes an opening that comes too late', async () => {
+    const late = new Input()
+    let give = (_input: Readable): void => {}
+    const test = setup({}, { open: () => new Promise<Readable>((resolve) => (give = resolve)) })
+    await settleDown()
+    test.source.destroy()
+    give(late)
+    await settleDown()
+    expect(late.closed).toBe(true)
+  })
+
+  it('tries again where an opening fails', async () => {
+    let opened = 0
+    const test = setup({}, { open: () => Promise.reject(new Error(`no ${++opened}`)) })
+    await pass(500)
+    expect(opened).toBeGreaterThan(1)
+    expect(test.events[0]).toMatchObject(['reconnecting', { attempt: 1, error: { message: 'no 1' } }])
+    test.source.destroy()
+  })
+
   it('gives up after so many attempts in a row, with the last error', async () => {
     const test = setup({ retries: 2, connectTimeout: 1000 })
     await pass(10_000)
