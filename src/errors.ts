@@ -12,6 +12,11 @@ export type ErrorCode =
   | 'INPUT_NOT_MEDIA'
   | 'NO_AUDIO'
   | 'UNSUPPORTED_AUDIO'
+  | 'INPUT_REFUSED'
+  | 'INPUT_UNREACHABLE'
+  | 'INPUT_LOST'
+  | 'INPUT_STALLED'
+  | 'NO_MICROPHONE'
   // FFmpeg
   | 'FFMPEG_NOT_FOUND'
   | 'FFMPEG_FAILED'

@@ -15,10 +15,18 @@ export const requestFormat = Symbol.for('diarize-stream.requestFormat')
 /** A field of stages whose output is headerless PCM: the {@link AudioFormat} of it. */
 export const pcmFormat = Symbol.for('diarize-stream.pcmFormat')
 
+/** A field, `true`, of stages whose audio comes from a source that cannot be held back. */
+export const liveSource = Symbol.for('diarize-stream.liveSource')
+
+/** A field of live sources: the wall time at which the first sample was recorded, a `Date`, once it is known. */
+export const streamStartedAt = Symbol.for('diarize-stream.streamStartedAt')
+
 /** A stage as its downstream neighbour sees it. */
 export interface UpstreamStage extends Readable {
   [requestFormat]?: (format: AudioFormat) => boolean
   [pcmFormat]?: AudioFormat
+  readonly [liveSource]?: boolean | undefined
+  readonly [streamStartedAt]?: Date | undefined
 }
 
 /** Calls `listener` with each stage that is piped into `stage`, before any of its data. */
