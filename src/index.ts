@@ -1,4 +1,7 @@
 export { fileSource, type FileSourceOptions } from './sources/file.ts'
+export { httpSource } from './sources/http.ts'
+export type { HttpSourceOptions } from './sources/http-options.ts'
+export { publicOnly } from './sources/public-address.ts'
 export { decode, type DecodeOptions } from './transforms/decode.ts'
 export { resample, type ResampleOptions } from './transforms/resample.ts'
 export { frame, type FrameOptions } from './transforms/frame.ts'

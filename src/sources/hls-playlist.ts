@@ -1,4 +1,5 @@
 import { InputError } from '../errors.ts'
+import { notPlaylist } from './http-failure.ts'
 import { parseUrl } from './http-options.ts'
 import type { ByteRange } from './http-body.ts'
 
@@ -27,6 +28,8 @@ export interface HlsSegment extends HlsResource {
   map?: HlsResource & { key?: HlsKey }
   /** AES-128 key; absent where it is not encrypted. */
   key?: HlsKey
+  /** Whether there is none: its time is empty. */
+  isGap?: boolean
 }
 
 /** A playlist of segments. */
@@ -77,7 +80,7 @@ export function isPlaylist(head: Buffer): boolean {
  *
  * @param base - where it came from.
  * @throws InputError `INPUT_NOT_MEDIA` for what is no playlist, or one without entries; `INPUT_UNREADABLE` for
- * encryption that is not known; `INPUT_REFUSED` for entries that are no http: or https: addresses.
+ * encryption that is not known; `ADDRESS_REFUSED` for entries that are no http: or https: addresses.
  */
 export function parsePlaylist(text: string, base: URL): MediaPlaylist | MultivariantPlaylist | StationList {
   const lines = text
@@ -85,11 +88,11 @@ export function parsePlaylist(text: string, base: URL): MediaPlaylist | Multivar
     .split(/\r\n|\n|\r/)
     .map((line) => line.trim())
     .filter((line) => line !== '')
-  if (lines[0] !== '#EXTM3U') throw notMedia('it does not begin with #EXTM3U')
+  if (lines[0] !== '#EXTM3U') throw notPlaylist('it does not begin with #EXTM3U')
   if (lines.some((line) => line.startsWith('#EXT-X-STREAM-INF'))) return parseMultivariant(lines, base)
   if (lines.some((line) => line.startsWith('#EXT-X-'))) return parseMedia(lines, base)
   const [first] = lines.filter((line) => !line.startsWith('#'))
-  if (first === undefined) throw notMedia('it is empty')
+  if (first === undefined) throw notPlaylist('it is empty')
   return { kind: 'stations', first: entry(first, base) }
 }
 
@@ -175,7 +178,7 @@ function parseMedia(lines: readonly string[], base: URL): MediaPlaylist {
       range = undefined
     }
   }
-  if (playlist.segments.length === 0 && playlist.ended) throw notMedia('it is empty')
+  if (playlist.segments.length === 0 && playlist.ended) throw notPlaylist('it is empty')
   return playlist
 }
 
@@ -188,14 +191,14 @@ function keyOf(value: string, base: URL): HlsKey | undefined {
   }
   if (iv === undefined) return { url: entry(uri, base) }
   const digits = /^0x([0-9a-f]{1,32})$/i.exec(iv)?.[1]
-  if (digits === undefined) throw notMedia('a key of it has an IV that is no number of 16 bytes')
+  if (digits === undefined) throw notPlaylist('a key of it has an IV that is no number of 16 bytes')
   return { url: entry(uri, base), iv: Buffer.from(digits.padStart(32, '0'), 'hex') }
 }
 
 /** `length[@offset]`; without an offset the part follows the one before. */
 function byteRange(value: string, next: number): ByteRange {
   const [, length = '', offset] = /^(\d{1,15})(?:@(\d{1,15}))?$/.exec(value.trim()) ?? []
-  if (Number(length) === 0) throw notMedia('it has a byte range that is none')
+  if (Number(length) === 0) throw notPlaylist('it has a byte range that is none')
   return { offset: offset === undefined ? next : Number(offset), length: Number(length) }
 }
 
@@ -203,7 +206,7 @@ function entry(uri: string, base: URL): URL {
   const url = parseUrl(uri, base)
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
   const what = url === undefined ? 'what is no address' : `a ${url.protocol} address`
-  throw new InputError('INPUT_REFUSED', `the playlist names ${what}, which is not opened`)
+  throw new InputError('ADDRESS_REFUSED', `the playlist names ${what}, which is not opened`)
 }
 
 /** A tag's value; `undefined` for any other line. */
@@ -226,8 +229,4 @@ function milliseconds(value: string): number {
 function wholeNumber(value: string): number {
   const number = Number(value)
   return Number.isSafeInteger(number) && number >= 0 ? number : 0
-}
-
-function notMedia(why: string): InputError {
-  return new InputError('INPUT_NOT_MEDIA', `the playlist cannot be read: ${why}`)
 }

@@ -6,9 +6,7 @@ import { DiarizeStreamError, InputError } from '../errors.ts'
 import type { HttpAnswer, HttpClient } from './http-client.ts'
 import { changed, noAnswer, stalled, truncated } from './http-failure.ts'
 import { type HttpSettings, shownUrl } from './http-options.ts'
-
-/** Attempts in a row, each without a byte, where the options do not say. */
-const DEFAULT_RETRIES = 5
+import type { SourceReconnecting } from './reconnect.ts'
 
 /** The part of a resource that is wanted. */
 export interface ByteRange {
@@ -18,25 +16,17 @@ export interface ByteRange {
   length: number
 }
 
-/** An attempt to open a connection again is about to be waited for. */
-export interface HttpReconnecting {
-  /** Number of the attempt in a row, from 1. */
-  attempt: number
-  /** Milliseconds until it is made. */
-  delay: number
-  /** Why it is needed. */
-  error: Error
-}
-
 /** What an {@link HttpBody} reads, and how. */
 export interface HttpBodyOptions {
   client: HttpClient
   settings: HttpSettings
   url: URL
+  /** Attempts in a row, each without a byte. */
+  retries: number
   /** Part that is wanted; everything if absent. */
   range?: ByteRange | undefined
   /** Called before each wait for another attempt. */
-  onReconnecting?: ((record: HttpReconnecting) => void) | undefined
+  onReconnecting?: ((record: SourceReconnecting) => void) | undefined
 }
 
 /**
@@ -55,7 +45,7 @@ export class HttpBody extends Readable {
   /** All that is wanted; `undefined` while nobody knows. */
   #total: number | undefined
   #validator: string | undefined
-  #resumable = false
+  #resumable = true
   #attempt = 0
   #hungry = false
   #watchdog: NodeJS.Timeout | undefined
@@ -65,6 +55,8 @@ export class HttpBody extends Readable {
     this.#options = options
     this.#shown = shownUrl(options.url)
     this.#total = options.range?.length
+    // Whoever reads hears of it; until then it is nobody's.
+    this.on('error', () => {})
   }
 
   /** The first answer; opens the connection if need be. Rejects with what the stream fails with. */
@@ -76,6 +68,16 @@ export class HttpBody extends Readable {
   /** Bytes of the whole content, once {@link open} has resolved; `undefined` where the server does not say. */
   get total(): number | undefined {
     return this.#total
+  }
+
+  /** Bytes handed on so far. */
+  get received(): number {
+    return this.#received
+  }
+
+  /** Says that the content has no end, so that no later answer goes on where this one breaks off. */
+  neverResume(): void {
+    this.#resumable = false
   }
 
   override _read(): void {
@@ -112,8 +114,8 @@ export class HttpBody extends Readable {
 
   /** Waits before the next attempt; throws `failure` where there is none. */
   async #wait(failure: Error): Promise<void> {
-    const { settings, client, onReconnecting } = this.#options
-    if (this.#attempt >= (settings.retries ?? DEFAULT_RETRIES)) throw failure
+    const { settings, client, retries, onReconnecting } = this.#options
+    if (this.#attempt >= retries) throw failure
     this.#attempt += 1
     const { retryAfter = 0 } = failure as { retryAfter?: number }
     const pause = Math.max(backOff(this.#attempt, settings, false), Math.min(retryAfter, settings.maxRetryDelay))
@@ -138,7 +140,6 @@ export class HttpBody extends Readable {
       if (this.#received === 0) {
         this.#total = this.#options.range?.length ?? whole
         this.#validator = validatorOf(response)
-        this.#resumable = this.#total !== undefined || response.headers['accept-ranges'] === 'bytes'
       }
       this.#options.client.expect(url, (this.#total ?? this.#received) - this.#received)
     } catch (error) {
@@ -220,7 +221,7 @@ export class HttpBody extends Readable {
     if (response !== this.#response || this.destroyed) return
     this.#letGo()
     const failure = this.#broken(cause)
-    if (this.#received > 0 && !this.#resumable) {
+    if (this.#received > 0 && (!this.#resumable || this.#total === undefined)) {
       this.destroy(failure)
       return
     }
@@ -229,7 +230,7 @@ export class HttpBody extends Readable {
 
   #broken(cause: unknown): InputError {
     if (cause instanceof InputError && cause.code === 'INPUT_STALLED') return cause
-    if (this.#received === 0 && cause !== undefined) return noAnswer(this.#shown, cause) as InputError
+    if (this.#received === 0 && cause !== undefined) return noAnswer(this.#shown, cause)
     return truncated(this.#shown, this.#received, this.#total, cause)
   }
 

@@ -3,7 +3,7 @@ import { Agent, type IncomingMessage, request as requestHttp, type RequestOption
 import { Agent as SecureAgent, request as requestHttps } from 'node:https'
 import { connect, isIP, type LookupFunction } from 'node:net'
 import { DiarizeStreamError } from '../errors.ts'
-import { badStatus, noAnswer, refused, stalled, tooLarge } from './http-failure.ts'
+import { badStatus, noAnswer, refused, stalled, tooLarge, unreadable } from './http-failure.ts'
 import { type HttpSettings, isHttp, parseUrl, shownUrl } from './http-options.ts'
 import { IcySocket } from './icy-socket.ts'
 
@@ -89,7 +89,7 @@ export class HttpClient {
       status !== 200 && status !== 206
         ? Object.assign(badStatus(shown, status), retryAfter(headers['retry-after']))
         : coding !== 'identity'
-          ? refused(shown, 'it comes compressed, which was not asked for')
+          ? unreadable(shown, 'it comes compressed, which was not asked for')
           : undefined
     if (failure === undefined) return { response, url }
     response.destroy()
@@ -109,7 +109,7 @@ export class HttpClient {
         throw noAnswer(shown, error)
       }
     }
-    const icy: RequestOptions = { ...options, agent: false }
+    const icy: RequestOptions = { ...options, agent: undefined }
     icy.createConnection = () =>
       new IcySocket(connect({ host: bareHost(url), port: Number(url.port || 80), ...lookupOption(addresses) }))
     try {
@@ -129,11 +129,11 @@ export class HttpClient {
     let allowed: unknown
     try {
       // A copy, so that what the hook does to it changes nothing.
-      allowed = await allowUrl(new URL(url.href), addresses)
+      allowed = await this.#unlessClosed(Promise.resolve(allowUrl(new URL(url.href), addresses)))
     } catch (cause) {
+      this.signal.throwIfAborted()
       throw refused(shown, 'allowUrl threw', cause)
     }
-    this.signal.throwIfAborted()
     if (allowed !== true) throw refused(shown, 'allowUrl does not allow it')
     return addresses
   }
@@ -143,12 +143,28 @@ export class HttpClient {
     if (isIP(host) !== 0) return [host]
     const { promise, clear } = expiry(limit, () => stalled(shownUrl(url), limit, 'address'))
     try {
-      const found = await Promise.race([resolveHost(host, { all: true }), promise])
+      const found = await this.#unlessClosed(Promise.race([resolveHost(host, { all: true }), promise]))
       return found.map(({ address }) => address)
     } catch (cause) {
+      this.signal.throwIfAborted()
       throw cause instanceof DiarizeStreamError ? cause : noAnswer(shownUrl(url), cause)
     } finally {
       clear()
+    }
+  }
+
+  /** What `work` gives; rejects at once when the source is closed, though the work cannot be stopped. */
+  async #unlessClosed<T>(work: Promise<T>): Promise<T> {
+    this.signal.throwIfAborted()
+    let stop = (): void => {}
+    const closed = new Promise<never>((_resolve, reject) => {
+      stop = () => reject(this.signal.reason as Error)
+    })
+    this.signal.addEventListener('abort', stop, { once: true })
+    try {
+      return await Promise.race([work, closed])
+    } finally {
+      this.signal.removeEventListener('abort', stop)
     }
   }
 

@@ -1,16 +1,16 @@
-import { type DiarizeStreamError, InputError } from '../errors.ts'
+import { InputError } from '../errors.ts'
 
 /** Codes of Node for a certificate that is not trusted, beside those of OpenSSL that name one. */
 const certificateCode = /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)|HOSTNAME_MISMATCH|ALTNAME/
 
 /** An address that is not opened, and why. */
 export function refused(address: string, why: string, cause?: unknown): InputError {
-  return new InputError('INPUT_REFUSED', `${address} is not opened: ${why}`, cause === undefined ? {} : { cause })
+  return new InputError('ADDRESS_REFUSED', `${address} is not opened: ${why}`, cause === undefined ? {} : { cause })
 }
 
 /** An answer other than the content that was asked for. */
 export function badStatus(address: string, status: number): InputError {
-  const facts = { httpStatus: status }
+  const facts = { status }
   if (status === 404 || status === 410) {
     return new InputError('INPUT_NOT_FOUND', `${address} does not exist (HTTP ${status}); check the address`, facts)
   }
@@ -20,11 +20,16 @@ export function badStatus(address: string, status: number): InputError {
   }
   const hint =
     status === 401 || status === 403 ? 'check the credentials in headers or in the address' : 'check the address'
-  return new InputError('INPUT_UNREADABLE', `${address} cannot be read (HTTP ${status}); ${hint}`, facts)
+  return new InputError('INPUT_REFUSED', `${address} is not given (HTTP ${status}); ${hint}`, facts)
+}
+
+/** An answer that is of no use. */
+export function unreadable(address: string, why: string, cause?: unknown): InputError {
+  return new InputError('INPUT_UNREADABLE', `${address} cannot be read: ${why}`, cause === undefined ? {} : { cause })
 }
 
 /** What a request failed with, before there was an answer. */
-export function noAnswer(address: string, cause: unknown): DiarizeStreamError {
+export function noAnswer(address: string, cause: unknown): InputError {
   const { code = '', message = String(cause) } = cause as { code?: unknown; message?: string }
   const reason = typeof code === 'string' && code !== '' ? code : message
   if (certificateCode.test(reason)) {
@@ -57,6 +62,11 @@ export function truncated(address: string, received: number, total: number | und
   })
 }
 
+/** An endless stream that ended. */
+export function lost(address: string): InputError {
+  return new InputError('INPUT_LOST', `${address} ended; check whether it is on the air`, { retryable: true })
+}
+
 /** Content that has changed between two requests for its parts. */
 export function changed(address: string): InputError {
   const message = `${address} has changed on its server while it was read; start again`
@@ -66,4 +76,9 @@ export function changed(address: string): InputError {
 /** Content beyond a limit. */
 export function tooLarge(address: string, limit: string): InputError {
   return new InputError('INPUT_TOO_LARGE', `${address} is larger than ${limit}; raise the limit if you trust it`, {})
+}
+
+/** A playlist that cannot be read. */
+export function notPlaylist(why: string): InputError {
+  return new InputError('INPUT_NOT_MEDIA', `the playlist cannot be read: ${why}`)
 }

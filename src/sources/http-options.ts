@@ -2,9 +2,15 @@ import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { ConfigurationError } from '../errors.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
 import { checkBoolean, checkInteger, checkKnown, checkString, invalidOption } from '../options.ts'
+import {
+  reconnectNames,
+  type ReconnectOptions,
+  type ReconnectSettings,
+  resolveReconnectOptions,
+} from './reconnect-options.ts'
 
 /** Options of {@link httpSource}. */
-export interface HttpSourceOptions extends FfmpegOptions {
+export interface HttpSourceOptions extends FfmpegOptions, ReconnectOptions {
   /**
    * Headers to send, e.g. `authorization`. They go to the host of the address only, never to another one that a redirect
    * or a playlist names.
@@ -19,33 +25,25 @@ export interface HttpSourceOptions extends FfmpegOptions {
    */
   connectTimeout?: number
   /**
-   * Longest time in ms without a byte while bytes are wanted, 50 to 600000; then the connection is given up and opened
+   * Longest time in ms without a byte while bytes are wanted, 100 to 600000; then the connection is given up and opened
    * again. @defaultValue `15000`
    */
   stallTimeout?: number
   /**
-   * Attempts in a row, each without a byte, before the last error stands, 0 to 1000000.
-   * @defaultValue `5`; once an endless stream has begun, `1000000`
+   * Attempts in a row, each without a byte, before the last error stands, 0 or more.
+   * @defaultValue `5`; once an endless stream has begun, `Infinity`
    */
   retries?: number
-  /** First delay in ms before such an attempt; each further one is about twice as long, 1 to 60000. @defaultValue `500` */
-  retryDelay?: number
-  /** Longest such delay in ms, 1 to 600000. @defaultValue `30000` */
-  maxRetryDelay?: number
   /**
    * Whether the address is an endless stream, such as a radio station: it is opened again whenever it ends, for ever.
    * @defaultValue `true` where the server sends headers of a radio station (`icy-…`) and no length, else `false`
    */
   live?: boolean
-  /**
-   * What takes the place of audio that an endless stream lost: `silence` of the same length, so that times keep matching
-   * the clock, or nothing. @defaultValue `'silence'`
-   */
-  gaps?: 'silence' | 'skip'
   /** Most bytes to take from the network in all, from 1; more is an error. @defaultValue no limit */
   maxBytes?: number
   /**
-   * Longest audio in ms, from 1. A file that is longer is an error; an endless stream ends there. @defaultValue no limit
+   * Longest audio in ms, from 1. A file that is longer is an error; an endless stream ends there, in good order.
+   * @defaultValue no limit
    */
   maxDuration?: number
   /**
@@ -63,25 +61,32 @@ export interface HttpSourceOptions extends FfmpegOptions {
 const defaults = {
   headers: {},
   userAgent: 'diarize-stream',
-  connectTimeout: 10_000,
-  stallTimeout: 15_000,
-  retryDelay: 500,
-  maxRetryDelay: 30_000,
-  gaps: 'silence',
   maxBytes: Infinity,
-  maxDuration: Infinity,
   verifyCertificate: true,
 } as const satisfies HttpSourceOptions
 
-/** {@link HttpSourceOptions} with the defaults filled in. */
-export type HttpSettings = Required<Pick<HttpSourceOptions, keyof typeof defaults>> &
-  Pick<HttpSourceOptions, 'allowUrl' | 'ca' | 'live' | 'retries'> &
-  ReturnType<typeof resolveFfmpegOptions>
+/** Where these differ from those of other sources. */
+const reconnectDefaults = { connectTimeout: 10_000, stallTimeout: 15_000 }
 
-const optionNames = [
-  ...Object.keys(defaults),
-  ...['allowUrl', 'ca', 'live', 'retries', 'audioTrack', 'ffmpegPath', 'signal'],
-]
+/** {@link HttpSourceOptions} with the defaults filled in. */
+export interface HttpSettings extends ReconnectSettings {
+  headers: Readonly<Record<string, string>>
+  userAgent: string
+  maxBytes: number
+  verifyCertificate: boolean
+  /** Attempts in a row for what has an end. */
+  fileRetries: number
+  allowUrl: HttpSourceOptions['allowUrl'] | undefined
+  ca: string | Buffer | undefined
+  live: boolean | undefined
+  audioTrack: number
+  ffmpegPath: string | undefined
+}
+
+/** Attempts in a row, each without a byte, where the options do not say. */
+const FILE_RETRIES = 5
+
+const ffmpegNames = ['audioTrack', 'ffmpegPath', 'signal'] as const
 
 /** Headers that this library sets itself, or that would change what the answer is. */
 const ownHeaders = new Set([
@@ -100,34 +105,29 @@ const ownHeaders = new Set([
 
 /** Checks the options and fills in the defaults. @throws ConfigurationError `INVALID_OPTION` */
 export function resolveHttpOptions(options: HttpSourceOptions): HttpSettings {
-  checkKnown('httpSource()', options, optionNames)
-  const given = Object.fromEntries(
-    Object.entries(options).filter(([, value]) => value !== undefined),
-  ) as HttpSourceOptions
-  checkHeaders(given.headers)
-  checkString('userAgent', given.userAgent, 1, 1000)
-  if (given.userAgent !== undefined) checkHeader('userAgent', 'user-agent', given.userAgent)
-  checkInteger('connectTimeout', given.connectTimeout, 100, 600_000, 'ms')
-  checkInteger('stallTimeout', given.stallTimeout, 50, 600_000, 'ms')
-  checkInteger('retries', given.retries, 0, 1_000_000)
-  checkInteger('retryDelay', given.retryDelay, 1, 60_000, 'ms')
-  checkInteger('maxRetryDelay', given.maxRetryDelay, 1, 600_000, 'ms')
-  checkBoolean('live', given.live)
-  if (given.gaps !== undefined && given.gaps !== 'silence' && given.gaps !== 'skip') {
-    throw invalidOption('gaps', "'silence' or 'skip'", given.gaps)
-  }
-  if (given.maxBytes !== Infinity) checkInteger('maxBytes', given.maxBytes, 1, undefined, 'bytes')
-  if (given.maxDuration !== Infinity) checkInteger('maxDuration', given.maxDuration, 1, undefined, 'ms')
-  if (given.allowUrl !== undefined && typeof given.allowUrl !== 'function') {
-    throw invalidOption('allowUrl', 'a function', given.allowUrl)
-  }
-  if (given.ca !== undefined && !Buffer.isBuffer(given.ca)) checkString('ca', given.ca, 1, 10_000_000)
-  checkBoolean('verifyCertificate', given.verifyCertificate)
-  const { audioTrack, ffmpegPath, signal } = given
+  const own = [...Object.keys(defaults), 'allowUrl', 'ca', 'live', ...ffmpegNames]
+  checkKnown('httpSource()', options, [...new Set([...own, ...reconnectNames])])
+  const { headers, userAgent, maxBytes, verifyCertificate, allowUrl, ca, live, retries } = options
+  checkHeaders(headers)
+  checkString('userAgent', userAgent, 1, 1000)
+  if (userAgent !== undefined) checkHeader('userAgent', 'user-agent', userAgent)
+  checkBoolean('live', live)
+  if (maxBytes !== Infinity) checkInteger('maxBytes', maxBytes, 1, undefined, 'bytes')
+  if (allowUrl !== undefined && typeof allowUrl !== 'function') throw invalidOption('allowUrl', 'a function', allowUrl)
+  if (!Buffer.isBuffer(ca)) checkString('ca', ca, 1, 10_000_000)
+  checkBoolean('verifyCertificate', verifyCertificate)
+  const ffmpegOptions = Object.fromEntries(ffmpegNames.map((name) => [name, options[name]])) as FfmpegOptions
   return {
-    ...defaults,
-    ...given,
-    ...resolveFfmpegOptions('httpSource()', withoutAbsent({ audioTrack, ffmpegPath, signal })),
+    ...resolveReconnectOptions(options, reconnectDefaults),
+    ...resolveFfmpegOptions('httpSource()', ffmpegOptions),
+    headers: headers ?? defaults.headers,
+    userAgent: userAgent ?? defaults.userAgent,
+    maxBytes: maxBytes ?? defaults.maxBytes,
+    verifyCertificate: verifyCertificate ?? defaults.verifyCertificate,
+    fileRetries: retries ?? FILE_RETRIES,
+    allowUrl,
+    ca,
+    live,
   }
 }
 
@@ -186,8 +186,4 @@ function checkHeader(option: string, name: string, value: unknown): void {
       option,
     })
   }
-}
-
-function withoutAbsent(options: object): FfmpegOptions {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }

@@ -4,7 +4,7 @@ import { type AudioFormat, blockSize, bytesToMs, msToBytes, sameFormat } from '.
 import { writeWavHeader } from '../audio/wav.ts'
 import { WavReader } from '../audio/wav-reader.ts'
 import { type DiarizeStreamError, InputError } from '../errors.ts'
-import { requestFormat } from '../stage.ts'
+import { liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../stage.ts'
 
 /** 100 ms of 16 kHz mono, in bytes; also the most that is handed on at once. */
 const outputHighWaterMark = 3200
@@ -28,6 +28,10 @@ export interface JoinedSourceOptions {
   maxDuration: number
   /** The error of audio that is longer; a stream that has none ends there. */
   tooLong: () => DiarizeStreamError | undefined
+  /** Whether the source cannot be held back. */
+  isLive: () => boolean
+  /** Ends the stream in good order when it fires. */
+  stop: AbortSignal | undefined
   signal: AbortSignal | undefined
 }
 
@@ -41,19 +45,40 @@ export class JoinedSource extends Readable {
   #format: AudioFormat | undefined
   #bytes = 0
   #running: Promise<void> | undefined
-  #part: Readable | undefined
+  #part: UpstreamStage | undefined
   #full = false
   #resume: (() => void) | undefined
+  #startedAt: Date | undefined
+  readonly #stop = (): void => {
+    this.#part?.destroy()
+    this.#options.close()
+    this.#resume?.()
+  }
 
   constructor(options: JoinedSourceOptions) {
     super({ highWaterMark: outputHighWaterMark })
     this.#options = options
+    options.stop?.addEventListener('abort', this.#stop)
     if (options.signal !== undefined) addAbortSignal(options.signal, this)
   }
 
   /** Audio handed on so far, in ms of the stream. */
   get position(): number {
     return this.#format === undefined ? 0 : bytesToMs(this.#bytes, this.#format)
+  }
+
+  get [liveSource](): boolean {
+    return this.#options.isLive()
+  }
+
+  /** Wall time at which the first sample was recorded; `undefined` before it came, and where that is no live one. */
+  get [streamStartedAt](): Date | undefined {
+    return this.#startedAt ?? this.#part?.[streamStartedAt]
+  }
+
+  /** Says when the first sample was recorded. */
+  set [streamStartedAt](date: Date | undefined) {
+    this.#startedAt = date
   }
 
   /** Asks for WAV in `format`. `false` once it runs, or if somebody else has asked for something different. */
@@ -70,6 +95,7 @@ export class JoinedSource extends Readable {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#options.stop?.removeEventListener('abort', this.#stop)
     this.#options.close()
     this.#part?.destroy()
     this.#resume?.()
@@ -79,6 +105,7 @@ export class JoinedSource extends Readable {
 
   /** Never rejects: what goes wrong is the error of the stream. */
   async #run(): Promise<void> {
+    if (this.#options.stop?.aborted === true) this.#options.close()
     try {
       for await (const part of this.#options.parts(() => this.#format ?? this.#target)) {
         const more = 'silence' in part ? await this.#pushSilence(part.silence) : await this.#pushAll(part.stream)
@@ -86,6 +113,10 @@ export class JoinedSource extends Readable {
       }
       if (!this.destroyed) this.push(null)
     } catch (error) {
+      if (this.#options.stop?.aborted === true && !this.destroyed) {
+        this.push(null)
+        return
+      }
       // destroy() waits for this very promise, by way of _destroy().
       this.destroy(error instanceof Error ? error : new Error(String(error)))
     }
@@ -136,7 +167,7 @@ export class JoinedSource extends Readable {
     const room = msToBytes(this.#options.maxDuration, format) - this.#bytes
     const allowed = audio.length > room ? audio.subarray(0, room) : audio
     for (let at = 0; at < allowed.length; at += outputHighWaterMark) {
-      if (this.destroyed) return false
+      if (this.destroyed || this.#options.stop?.aborted === true) return false
       const piece = allowed.subarray(at, at + outputHighWaterMark)
       this.#bytes += piece.length
       this.#full = !this.push(piece)
@@ -149,7 +180,7 @@ export class JoinedSource extends Readable {
   }
 
   async #wanted(): Promise<void> {
-    while (this.#full && !this.destroyed) {
+    while (this.#full && !this.destroyed && this.#options.stop?.aborted !== true) {
       await new Promise<void>((resolve) => {
         this.#resume = resolve
       })
