@@ -8,6 +8,9 @@ import { changed, noAnswer, stalled, truncated } from './http-failure.ts'
 import { type HttpSettings, shownUrl } from './http-options.ts'
 import type { SourceReconnecting } from './reconnect.ts'
 
+/** Bytes by which content is known. */
+const HEAD_BYTES = 32
+
 /** The part of a resource that is wanted. */
 export interface ByteRange {
   /** First byte, from 0. */
@@ -47,6 +50,9 @@ export class HttpBody extends Readable {
   #validator: string | undefined
   #resumable = true
   #attempt = 0
+  #head: Buffer = Buffer.alloc(0)
+  #onHead: (() => void) | undefined
+  #complete = false
   #hungry = false
   #watchdog: NodeJS.Timeout | undefined
 
@@ -68,6 +74,21 @@ export class HttpBody extends Readable {
   /** Bytes of the whole content, once {@link open} has resolved; `undefined` where the server does not say. */
   get total(): number | undefined {
     return this.#total
+  }
+
+  /** The first bytes, or all if there are fewer; they stay in the stream. Rejects with what the stream fails with. */
+  async head(): Promise<Buffer> {
+    // Nobody reads yet: this alone makes the stream fetch, up to its high-water mark.
+    this.read(0)
+    if (this.errored !== null) throw this.errored
+    if (this.#head.length < HEAD_BYTES && !this.#complete) {
+      await new Promise<void>((resolve, reject) => {
+        this.#onHead = resolve
+        this.once('error', reject)
+        this.once('close', resolve)
+      })
+    }
+    return this.#head
   }
 
   /** Bytes handed on so far. */
@@ -197,6 +218,10 @@ export class HttpBody extends Readable {
     if (bytes.length === 0) return
     this.#received += bytes.length
     this.#hungry = this.push(bytes)
+    if (this.#head.length < HEAD_BYTES) {
+      this.#head = Buffer.concat([this.#head, bytes]).subarray(0, HEAD_BYTES)
+      if (this.#head.length === HEAD_BYTES) this.#onHead?.()
+    }
     if (this.#received === this.#total) {
       this.#finish()
     } else if (!this.#hungry) {
@@ -214,6 +239,8 @@ export class HttpBody extends Readable {
 
   #finish(): void {
     this.#letGo()
+    this.#complete = true
+    this.#onHead?.()
     this.push(null)
   }
 

@@ -1,4 +1,4 @@
-import { pipeline, Readable } from 'node:stream'
+import { pipeline, type Readable } from 'node:stream'
 import type { AudioFormat } from '../audio/format.ts'
 import { DiarizeStreamError, type Warning } from '../errors.ts'
 import { FfmpegStream } from '../ffmpeg/stream.ts'
@@ -18,9 +18,6 @@ import {
 } from './http-options.ts'
 import { JoinedSource, type Part } from './joined-source.ts'
 import { ReconnectingSource } from './reconnect.ts'
-
-/** Bytes by which a playlist is known. */
-const HEAD_BYTES = 32
 
 /** Bytes of a playlist: one of a day, with segments of two seconds, has about five million. */
 const MOST_PLAYLIST_BYTES = 16_777_216
@@ -82,7 +79,7 @@ class HttpOpening {
     for (let playlists = 0; ; playlists++) {
       const body = this.#body({ url })
       const answer = await body.open()
-      if (!isPlaylist(await peek(body))) {
+      if (!isPlaylist(await body.head())) {
         yield { stream: this.#isEndless(answer) ? this.#radio(body, url, format()) : this.#file(body, url, format()) }
         return
       }
@@ -222,29 +219,3 @@ class HttpOpening {
 
 /** Errors of an endless stream that no later attempt mends. */
 const hopeless = new Set(['ADDRESS_REFUSED', 'INPUT_TOO_LARGE', 'FFMPEG_NOT_FOUND'])
-
-/** The first bytes of a stream, which stay in it. */
-async function peek(stream: Readable): Promise<Buffer> {
-  let head = Buffer.alloc(0)
-  while (head.length < HEAD_BYTES) {
-    const chunk: unknown = stream.read()
-    if (Buffer.isBuffer(chunk)) head = Buffer.concat([head, chunk])
-    else if (stream.readableEnded || stream.destroyed || !(await readable(stream))) break
-  }
-  if (head.length > 0) stream.unshift(head)
-  return head
-}
-
-/** Waits until there is more to read; resolves with whether there is, rejects with what the stream fails with. */
-function readable(stream: Readable): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const settle = (error?: Error): void => {
-      stream.off('readable', onReadable).off('end', onEnd).off('close', onEnd).off('error', settle)
-      if (error === undefined) resolve(stream.readableLength > 0)
-      else reject(error)
-    }
-    const onReadable = (): void => settle()
-    const onEnd = (): void => settle()
-    stream.on('readable', onReadable).on('end', onEnd).on('close', onEnd).on('error', settle)
-  })
-}

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { liveSource, requestFormat, type UpstreamStage } from '../../src/stage.ts'
 import { httpSource } from '../../src/sources/http.ts'
 import { decode } from '../../src/transforms/decode.ts'
@@ -14,7 +14,7 @@ import {
 import type { HttpFaultPlan } from '../../src/testing/http-faults.ts'
 import { certificate } from '../helpers/certificate.ts'
 import { createMedia, type Media } from '../helpers/media.ts'
-import { childProcesses, closed, noChildLeft } from '../helpers/processes.ts'
+import { childProcesses, childStarted, closed, noChildLeft } from '../helpers/processes.ts'
 import { shapeOf } from '../helpers/wav-shape.ts'
 import { mono16k, quick, read } from './http-helpers.ts'
 
@@ -305,9 +305,9 @@ describe('destroyed', () => {
     source.on('error', () => {})
     if (phase > 0) {
       source.resume()
-      await expect.poll(() => server.requests.length).toBe(1)
+      await vi.waitUntil(() => server.requests.length === 1)
     }
-    if (phase > 1) await expect.poll(() => childProcesses().length).toBe(1)
+    if (phase > 1) await childStarted()
     source.destroy()
     await closed(source)
     expect(childProcesses()).toEqual([])
