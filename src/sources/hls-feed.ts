@@ -130,7 +130,7 @@ export class HlsFeed {
       this.#queue.push({ lost })
       this.#position += lost
     }
-    this.#queue.push(...fresh)
+    for (const segment of fresh) this.#queue.push(segment)
     this.#position += length
     this.#next = last.sequence + 1
     this.#newestAt = now
