@@ -1,7 +1,7 @@
 import { addAbortSignal, Duplex } from 'node:stream'
 import type { AudioFormat } from '../audio/format.ts'
 import { type DiarizeStreamError, InputError } from '../errors.ts'
-import { requestFormat } from '../stage.ts'
+import { liveSource, onUpstream, relayEvents, requestFormat, streamStartedAt, type UpstreamStage } from '../stage.ts'
 import { decodeArguments, type FfmpegInput, pipeInput } from './arguments.ts'
 import { declaredLength, hasAudio, headLimit, readingMode } from './container.ts'
 import { explainEnd, type ProcessEnd } from './failure.ts'
@@ -39,6 +39,7 @@ export interface FfmpegStreamOptions {
 export class FfmpegStream extends Duplex {
   readonly #options: FfmpegStreamOptions
   #target: AudioFormat | undefined
+  #upstream: UpstreamStage | undefined
   #process: FfmpegProcess | undefined
   #ffmpeg = ''
   #wanted = false
@@ -63,6 +64,10 @@ export class FfmpegStream extends Duplex {
     }
     super(duplexOptions)
     this.#options = options
+    if (this.writable) {
+      relayEvents(this)
+      onUpstream(this, (upstream) => (this.#upstream ??= upstream))
+    }
     // By option the signal would act inside super(), before the fields above exist.
     if (options.signal !== undefined) addAbortSignal(options.signal, this)
     if (options.refusal !== undefined) process.nextTick(() => this.#refuse())
@@ -74,6 +79,15 @@ export class FfmpegStream extends Duplex {
     if (encoding !== 's16le' || this.#process !== undefined || this.destroyed) return false
     if (this.#target === undefined) this.#target = { sampleRate, channels, encoding }
     return this.#target.sampleRate === sampleRate && this.#target.channels === channels
+  }
+
+  /** Whether the audio cannot be held back, as the stage above says. */
+  get [liveSource](): boolean | undefined {
+    return this.#upstream?.[liveSource]
+  }
+
+  get [streamStartedAt](): Date | undefined {
+    return this.#upstream?.[streamStartedAt]
   }
 
   /** A refusal waits for somebody who can hear it: an error nobody listens for ends the whole program. */

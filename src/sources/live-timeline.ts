@@ -103,7 +103,7 @@ export class LiveTimeline {
   #gap(position: number, missing: number): SourceGap | undefined {
     const start = Math.round(bytesToMs(position, this.#format))
     const end = Math.round(bytesToMs(this.#position, this.#format))
-    const ms = Math.round(bytesToMs(missing, this.#format))
+    const ms = this.#fills ? end - start : Math.round(bytesToMs(missing, this.#format))
     return ms > 0 ? { start, end, missing: ms } : undefined
   }
 

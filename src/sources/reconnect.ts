@@ -26,9 +26,9 @@ export interface ReconnectingSourceOptions extends ReconnectSettings {
    * asked, others must come back with the format they had. Destroyed when it is no longer wanted.
    *
    * @param attempt - from 1.
-   * @throws what ends the source for good.
+   * @throws what ends the source for good. What a promise rejects with is told to `explain` first.
    */
-  open: (attempt: number) => Readable
+  open: (attempt: number) => Readable | Promise<Readable>
   /**
    * What an opening that ended with `error`, or in order, means: the error that is tried again, or said where no retry is
    * left; or, in `final`, one that no retry mends; or `'complete'`, if that was all. By default an end is a loss.
@@ -36,6 +36,8 @@ export interface ReconnectingSourceOptions extends ReconnectSettings {
    * @param heard - whether the source has given audio, in this opening or before.
    */
   explain?: (error: Error | undefined, heard: boolean) => 'complete' | { error: Error; final: boolean }
+  /** Called when an opening gives its first audio. */
+  onAudio?: () => void
   /** A clock in ms that never goes back. @defaultValue `performance.now` */
   now?: () => number
 }
@@ -136,22 +138,24 @@ export class ReconnectingSource extends Readable {
   #open(): void {
     this.#phase = 'opening'
     this.#opened += 1
-    let stream: Readable
+    let stream: Readable | Promise<Readable>
     try {
       stream = this.#options.open(this.#opened)
     } catch (error) {
       this.destroy(toError(error))
       return
     }
-    const format = this.#format ?? this.#asked
-    if (format !== undefined) (stream as UpstreamStage)[requestFormat]?.(format)
-    const attempt = new SourceAttempt(stream, this.#format, this.#now)
+    const attempt = new SourceAttempt(Promise.resolve(stream), this.#format, this.#now)
     this.#attempt = attempt
     this.#since = this.#now()
-    stream.on('warning', (warning: unknown) => {
-      if (attempt === this.#attempt) this.emit('warning', warning)
-    })
     attempt.start(
+      (opened) => {
+        const format = this.#format ?? this.#asked
+        if (format !== undefined) (opened as UpstreamStage)[requestFormat]?.(format)
+        opened.on('warning', (warning: unknown) => {
+          if (attempt === this.#attempt) this.emit('warning', warning)
+        })
+      },
       () => {
         if (attempt === this.#attempt) this.#arrive(attempt)
       },
@@ -179,6 +183,7 @@ export class ReconnectingSource extends Readable {
     const { format, firstAt } = attempt
     if (audio === undefined || format === undefined || firstAt === undefined) return
     this.#format ??= format
+    this.#options.onAudio?.()
     this.#enqueue(audio)
     this.#since = this.#now()
     this.#watch()

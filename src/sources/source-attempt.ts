@@ -8,7 +8,7 @@ import { ArrivalClock } from './arrival-clock.ts'
 /** One opening of an input that may be lost: reads its WAV, and notes when the audio came. */
 export class SourceAttempt {
   readonly clock = new ArrivalClock()
-  readonly #stream: Readable
+  readonly #pending: Promise<Readable>
   readonly #wanted: AudioFormat | undefined
   readonly #now: () => number
   readonly #reader = new WavReader()
@@ -18,14 +18,15 @@ export class SourceAttempt {
   #firstAt: number | undefined
   #settledOrigin: number | undefined
   #over = false
+  #stream: Readable | undefined
 
   /**
    * @param stream - gives WAV.
    * @param wanted - what the WAV must hold; any where `undefined`.
    * @param now - a clock in ms that never goes back.
    */
-  constructor(stream: Readable, wanted: AudioFormat | undefined, now: () => number) {
-    this.#stream = stream
+  constructor(stream: Promise<Readable>, wanted: AudioFormat | undefined, now: () => number) {
+    this.#pending = stream
     this.#wanted = wanted
     this.#now = now
   }
@@ -51,19 +52,24 @@ export class SourceAttempt {
   }
 
   /**
-   * Begins to read. `onReadable` is called when there may be something to {@link read}; `onOver` once, when no more
+   * Begins to read. `onOpened` is called with the stream, before anything is read; `onReadable` is called when there may be something to {@link read}; `onOver` once, when no more
    * will come: with the error, or without one if the stream ended.
    */
-  start(onReadable: () => void, onOver: (error?: Error) => void): void {
+  start(onOpened: (stream: Readable) => void, onReadable: () => void, onOver: (error?: Error) => void): void {
     const over = (error?: Error): void => {
       if (this.#over) return
       this.#over = true
       onOver(error)
     }
-    this.#stream.on('readable', onReadable)
-    this.#stream.on('error', over)
-    this.#stream.on('end', () => over())
-    this.#stream.on('close', () => over())
+    this.#pending.then((stream) => {
+      if (this.#over) return
+      this.#stream = stream
+      onOpened(stream)
+      stream.on('error', over)
+      stream.on('end', () => over())
+      stream.on('close', () => over())
+      stream.on('readable', onReadable)
+    }, over)
   }
 
   /**
@@ -73,25 +79,23 @@ export class SourceAttempt {
    */
   read(): Buffer | undefined {
     for (;;) {
-      const chunk: unknown = this.#stream.read()
+      const chunk: unknown = this.#stream?.read()
       if (!Buffer.isBuffer(chunk)) return undefined
       const audio = this.#take(chunk)
       if (audio.length > 0) return audio
     }
   }
 
-  /** Whether the stream is being destroyed or is closed. */
-  get over(): boolean {
-    return this.#over
-  }
-
   /** Ends it without a word; resolves when everything that belongs to it is gone. */
   async close(): Promise<void> {
     this.#over = true
-    if (this.#stream.closed) return
+    const stream = await this.#pending.catch(() => undefined)
+    if (stream === undefined || stream.closed) return
+    // What it may still say about its end concerns nobody.
+    stream.on('error', () => {})
     await new Promise<void>((resolve) => {
-      this.#stream.once('close', () => resolve())
-      this.#stream.destroy()
+      stream.once('close', () => resolve())
+      stream.destroy()
     })
   }
 

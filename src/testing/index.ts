@@ -25,3 +25,11 @@ export {
   type HttpServed,
 } from './http-fault-server.ts'
 export type { HttpFault, HttpFaultName, HttpFaultPlan } from './http-faults.ts'
+  rtspFaultServer,
+  type RtspFaultServer,
+  type RtspFaultServerEvents,
+  type RtspFaultServerOptions,
+} from './rtsp-fault-server.ts'
+export type { RtspFault, RtspFaultPlan } from './rtsp-fault.ts'
+export type { RtspConnection } from './rtsp-connection.ts'
+export type { RtspCodec } from './rtsp-audio.ts'

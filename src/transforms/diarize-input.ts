@@ -2,7 +2,7 @@ import { type AudioFormat, describeFormat, msToBytes, silenceByte } from '../aud
 import { Framer } from '../audio/framer.ts'
 import { PcmInput } from '../audio/pcm-input.ts'
 import { ConfigurationError } from '../errors.ts'
-import { type UpstreamStage, pcmFormat, requestFormat } from '../stage.ts'
+import { liveSource, pcmFormat, requestFormat, streamStartedAt, type UpstreamStage } from '../stage.ts'
 
 /** Audio per message. The protocol takes 50 to 1000 ms; 50 keeps the delay least. */
 const FRAME_MS = 50
@@ -35,6 +35,16 @@ export class DiarizeInput {
     this.#upstream = upstream
     // Straight below FFmpeg: asked in time, it delivers the right format itself.
     if (!upstream[pcmFormat]) upstream[requestFormat]?.(this.#wanted())
+  }
+
+  /** Whether the stage above says that its audio cannot be held back. */
+  get live(): boolean {
+    return this.#upstream?.[liveSource] === true
+  }
+
+  /** Wall time of the first sample, where the stage above knows it. */
+  get startedAt(): Date | undefined {
+    return this.#upstream?.[streamStartedAt]
   }
 
   /** Format of the frames; fixed at the first chunk. */
