@@ -214,9 +214,9 @@ function tagValue(line: string, tag: string): string | undefined {
   return line.startsWith(`#${tag}:`) ? line.slice(tag.length + 2) : undefined
 }
 
-/** The list of `NAME=value` or `NAME="value"`. */
+/** The list of `NAME=value` or `NAME="value"`. Names are bounded, so that a long line of letters costs no more. */
 function attributes(value: string): Record<string, string | undefined> {
-  const found = value.matchAll(/([A-Z0-9-]+)=(?:"([^"]*)"|([^",]*))/g)
+  const found = value.matchAll(/([A-Z0-9-]{1,40})=(?:"([^"]*)"|([^",]*))/g)
   return Object.fromEntries([...found].map(([, name = '', quoted, bare]) => [name, quoted ?? bare]))
 }
 

@@ -25,6 +25,7 @@ export {
   type HttpServed,
 } from './http-fault-server.ts'
 export type { HttpFault, HttpFaultName, HttpFaultPlan } from './http-faults.ts'
+export {
   rtspFaultServer,
   type RtspFaultServer,
   type RtspFaultServerEvents,
