@@ -119,8 +119,8 @@ it.each([
   [body, [], { bytesPerSecond: 0 }],
   [body, [], { rate: 5 }],
   [5, [], {}],
-])('refuses a wrong call: %#', async (content, plan, options) => {
-  await expect(httpFaultServer(content as Buffer, plan as HttpFault, options as object)).rejects.toMatchObject({
+])('refuses a wrong call: %#', async (content: unknown, plan: unknown, options: object) => {
+  await expect(httpFaultServer(content as Buffer, plan as HttpFault, options)).rejects.toMatchObject({
     code: 'INVALID_OPTION',
   })
 })
