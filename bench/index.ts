@@ -1,3 +1,4 @@
+import { benchCamera } from './camera.ts'
 import { benchCaptions } from './captions.ts'
 import { benchFaults } from './faults/command.ts'
 import { benchMemory } from './memory.ts'
@@ -12,6 +13,7 @@ const benchmarks: Readonly<Record<string, (options: BenchOptions) => Promise<boo
   messages: benchMessages,
   memory: benchMemory,
   captions: benchCaptions,
+  camera: benchCamera,
 }
 
 /** Those that work on files named on the command line. */

@@ -66,8 +66,8 @@ function mp4Seconds(readAt: ReadAt, size: number): number | undefined {
 
 function mvhdSeconds(box: Buffer): number {
   const isLong = box.readUInt8(16) === 1
-  // The duration of a long one is beyond what was read, by four bytes at most: its upper half is 0.
-  return isLong ? box.readUInt32BE(44) / box.readUInt32BE(36) : box.readUInt32BE(32) / box.readUInt32BE(28)
+  if (isLong) return Number(box.readBigUInt64BE(40)) / box.readUInt32BE(36)
+  return box.readUInt32BE(32) / box.readUInt32BE(28)
 }
 
 /** Looks for the element Info, and in it for the scale and the length. */

@@ -72,7 +72,7 @@ const audioCodec = /^(?:mp4a|ac-3|ec-3|ac-4|opus|flac|alac|mp3|vorbis|dts|speex)
 
 /** Whether bytes begin like a playlist. */
 export function isPlaylist(head: Buffer): boolean {
-  return /^(?:\u{feff}|\s)*#EXTM3U(?:\s|$)/u.test(head.toString('utf8'))
+  return /^(?:\u{feff}|\s)*#EXTM3U(?:\s|$)/u.test(head.toString('utf8', 0, 64))
 }
 
 /**

@@ -76,7 +76,7 @@ export class HttpBody extends Readable {
     return this.#total
   }
 
-  /** The first bytes, or all if there are fewer; they stay in the stream. Rejects with what the stream fails with. */
+  /** The first bytes, 32 or more, or all if there are fewer; they stay in the stream. Rejects with what the stream fails with. */
   async head(): Promise<Buffer> {
     // Nobody reads yet: this alone makes the stream fetch, up to its high-water mark.
     this.read(0)
@@ -219,8 +219,8 @@ export class HttpBody extends Readable {
     this.#received += bytes.length
     this.#hungry = this.push(bytes)
     if (this.#head.length < HEAD_BYTES) {
-      this.#head = Buffer.concat([this.#head, bytes]).subarray(0, HEAD_BYTES)
-      if (this.#head.length === HEAD_BYTES) this.#onHead?.()
+      this.#head = Buffer.concat([this.#head, bytes])
+      if (this.#head.length >= HEAD_BYTES) this.#onHead?.()
     }
     if (this.#received === this.#total) {
       this.#finish()

@@ -1,6 +1,7 @@
 import { pipeline, type Readable } from 'node:stream'
 import type { AudioFormat } from '../audio/format.ts'
 import { DiarizeStreamError, type Warning } from '../errors.ts'
+import { mediaDuration } from '../ffmpeg/duration.ts'
 import { FfmpegStream } from '../ffmpeg/stream.ts'
 import { requestFormat, streamStartedAt } from '../stage.ts'
 import { HlsFeed } from './hls-feed.ts'
@@ -35,6 +36,8 @@ const MOST_PLAYLISTS = 4
  * lowest bandwidth is taken, or its audio rendition.
  *
  * Only Node opens connections: FFmpeg gets the bytes. Nothing is opened before somebody wants audio.
+ *
+ * Its property `duration` is the length in ms, where that is known by the time of the first audio.
  *
  * Emits `reconnecting` (`{ attempt, delay, error }`) before each further attempt, `gap` (`{ start, end, missing }`, ms)
  * where an endless stream lost audio, and `warning` as `fileSource()` does. Fails with `INPUT_NOT_FOUND`,
@@ -79,8 +82,11 @@ class HttpOpening {
     for (let playlists = 0; ; playlists++) {
       const body = this.#body({ url })
       const answer = await body.open()
-      if (!isPlaylist(await body.head())) {
-        yield { stream: this.#isEndless(answer) ? this.#radio(body, url, format()) : this.#file(body, url, format()) }
+      const head = await body.head()
+      if (!isPlaylist(head)) {
+        yield {
+          stream: this.#isEndless(answer) ? this.#radio(body, url, format()) : this.#file(body, head, url, format()),
+        }
         return
       }
       if (playlists === MOST_PLAYLISTS) throw tooLarge(shownUrl(address), `${MOST_PLAYLISTS} playlists in a row`)
@@ -142,9 +148,10 @@ class HttpOpening {
     return stream
   }
 
-  #file(body: HttpBody, url: URL, format: AudioFormat | undefined): Readable {
+  #file(body: HttpBody, head: Buffer, url: URL, format: AudioFormat | undefined): Readable {
     const stream = this.#decoded(body, url)
     if (format !== undefined) stream[requestFormat](format)
+    this.source.duration = mediaDuration((offset, length) => head.subarray(offset, offset + length), body.total)
     stream.on('warning', (warning: Warning) => {
       // Without a length from the server, what the file says of itself is all there is to know it by.
       if (warning.code === 'INPUT_TRUNCATED' && body.total === undefined) {
@@ -197,6 +204,7 @@ class HttpOpening {
       onReconnecting: (record) => void this.source.emit('reconnecting', record),
     })
     this.#isLive = feed.isLive
+    if (!feed.isLive) this.source.duration = feed.position
     if (feed.isLive) this.source[streamStartedAt] = new Date(Date.now() - feed.position)
     return hlsParts(feed, {
       fetch: ({ url: segment, range }) => this.#body({ url: segment, range }),

@@ -62,6 +62,9 @@ export class JoinedSource extends Readable {
     if (options.signal !== undefined) addAbortSignal(options.signal, this)
   }
 
+  /** Length of all audio in ms, where it is known by now. */
+  duration: number | undefined
+
   /** Audio handed on so far, in ms of the stream. */
   get position(): number {
     return this.#format === undefined ? 0 : bytesToMs(this.#bytes, this.#format)

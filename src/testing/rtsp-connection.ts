@@ -69,6 +69,14 @@ export class RtspConnection {
     return this.#playedFrom
   }
 
+  /** Ms of the clip up to which this client was sent the audio; `undefined` before it plays. */
+  get playedTo(): number | undefined {
+    const { audio } = this.#around
+    return this.#playedFrom === undefined
+      ? undefined
+      : this.#playedFrom + audio.msAt(this.#packets * audio.packetSamples)
+  }
+
   /** Whether it is over. */
   get over(): boolean {
     return this.#socket.destroyed

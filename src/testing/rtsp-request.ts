@@ -31,7 +31,9 @@ export class RtspRequestReader {
         return requests
       }
       const request = parse(this.#bytes.toString('latin1', 0, end))
-      this.#bytes = this.#bytes.subarray(end + 4 + Number(request.headers['content-length'] ?? 0))
+      const whole = end + 4 + Number(request.headers['content-length'] ?? 0)
+      if (this.#bytes.length < whole) return requests
+      this.#bytes = this.#bytes.subarray(whole)
       requests.push(request)
     }
   }

@@ -68,6 +68,13 @@ describe('finished playlists', () => {
     expect(bytes.equals(await whole(...segments(SECONDS + 1)))).toBe(true)
   })
 
+  it('say how long they are', async () => {
+    const server = await serve(media.files)
+    const source: Readable & { duration?: number } = httpSource(server.url('/ts.m3u8'))
+    await buffer(source)
+    expect(Math.abs((source.duration ?? 0) - SECONDS * 1000)).toBeLessThanOrEqual(150)
+  })
+
   it('keep their own format where none is asked for', async () => {
     const server = await serve(media.files)
     expect(shapeOf((await read(server.url('/ts.m3u8'))).bytes)).toMatchObject({ rate: 16_000, channels: 1 })
