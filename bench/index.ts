@@ -1,5 +1,6 @@
 import { benchCamera } from './camera.ts'
 import { benchCaptions } from './captions.ts'
+import { benchChannels } from './channels.ts'
 import { benchFaults } from './faults/command.ts'
 import { benchMemory } from './memory.ts'
 import { benchMessages } from './messages.ts'
@@ -14,6 +15,7 @@ const benchmarks: Readonly<Record<string, (options: BenchOptions) => Promise<boo
   memory: benchMemory,
   captions: benchCaptions,
   camera: benchCamera,
+  channels: benchChannels,
 }
 
 /** Those that work on files named on the command line. */

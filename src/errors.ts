@@ -20,6 +20,7 @@ export type ErrorCode =
   | 'INPUT_TOO_LARGE'
   | 'INPUT_STALLED'
   | 'NO_MICROPHONE'
+  | 'CHANNEL_MISMATCH'
   // FFmpeg
   | 'FFMPEG_NOT_FOUND'
   | 'FFMPEG_FAILED'

@@ -15,6 +15,7 @@ export { resample, type ResampleOptions } from './transforms/resample.ts'
 export { frame, type FrameOptions } from './transforms/frame.ts'
 export { diarize } from './transforms/diarize.ts'
 export type { DiarizeOptions } from './transforms/diarize-options.ts'
+export type { ChannelOptions } from './transforms/channels/channel-options.ts'
 export type {
   Diarize,
   DiarizeEvents,
@@ -26,6 +27,10 @@ export type {
 export { segment, type SegmentOptions } from './transforms/segment.ts'
 export { layout, type LayoutOptions } from './transforms/layout.ts'
 export { wordRuns, type WordRunOptions } from './captions/word-runs.ts'
+export { layoutCues, type PreviousCue, type UnnumberedCue } from './captions/layout.ts'
+export type { CueLayoutOptions, LabelStyle, LayoutWeights, PresetName } from './captions/layout-options.ts'
+export { captionReport, CaptionReporter, type CaptionReport, type CaptionReportOptions } from './captions/report.ts'
+export { formatCaptionReport } from './captions/format-report.ts'
 export { srtSink, type SrtSinkOptions } from './sinks/srt.ts'
 export { vttSink, type VttSinkOptions } from './sinks/vtt.ts'
 export { assSink, type AssSinkOptions } from './sinks/ass.ts'

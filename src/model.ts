@@ -72,6 +72,8 @@ export interface Cue {
   start: number
   /** Millisecond in the stream at which the cue disappears; greater than `start`. */
   end: number
+  /** How high it stands while others are shown, as of two channels: 1 above 0, which is at the bottom and not written. */
+  lane?: number
   /** Speaker of all words of the cue; absent where unattributed. */
   speaker?: string
   /** Lines as shown, without speaker label and without any format's escapes. */

@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events'
+import type { Gap } from './assemblyai/supervisor-options.ts'
 
 /** How far a pipeline has come. */
 export interface Progress {
@@ -25,7 +26,7 @@ export interface RunSummary {
   /** Labels of the speakers, in order of appearance. */
   speakers: string[]
   /** Audio that no session heard, each from `start` to `end` in ms of the stream; empty where nothing is missing. */
-  gaps: { start: number; end: number }[]
+  gaps: Gap[]
   /** Attempts to open a session again. */
   reconnects: number
   /** Seconds the pipeline took. */
@@ -43,7 +44,7 @@ export class ProgressReporter {
   readonly #tidy: (() => void)[] = []
   #latest = { audioMs: 0, turns: 0, speakers: [] as string[] }
   /** Stages pass gaps on downstream, so one gap is heard several times. */
-  readonly #gaps = new Set<{ start: number; end: number }>()
+  readonly #gaps = new Set<Gap>()
   #reconnects = 0
   /** The first stage. */
   #source: (EventEmitter & { duration?: unknown }) | undefined
@@ -74,7 +75,7 @@ export class ProgressReporter {
         (error: unknown) => this.#fail(toError(error)),
       )
     }
-    const onGap = (gap: { start: number; end: number }): void => void this.#gaps.add(gap)
+    const onGap = (gap: Gap): void => void this.#gaps.add(gap)
     const onReconnecting = (): void => void (this.#reconnects += 1)
     const listeners = { progress: onProgress, gap: onGap, reconnecting: onReconnecting }
     for (const [event, listener] of Object.entries(listeners)) {

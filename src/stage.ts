@@ -6,13 +6,16 @@ import type { AudioFormat } from './audio/format.ts'
  * stage about the upper one, and well-known symbols on the upper one say what it can do.
  */
 
+/** What can be asked of an FFmpeg-backed stage: a format, whose channels are those of the input where it names none. */
+export type RequestedFormat = Omit<AudioFormat, 'channels'> & { channels?: number }
+
 /**
  * A method of FFmpeg-backed stages: asks for WAV in `format` instead of the input's own. Returns `false` once the
  * process runs, since the header is out by then.
  */
 export const requestFormat = Symbol.for('diarize-stream.requestFormat')
 
-/** A field of stages whose output is headerless PCM: the {@link AudioFormat} of it. */
+/** A field of stages whose output is headerless PCM: the {@link AudioFormat} of it, known at the first byte at the latest. */
 export const pcmFormat = Symbol.for('diarize-stream.pcmFormat')
 
 /** A field, `true`, of stages whose audio comes from a source that cannot be held back. */
@@ -23,8 +26,8 @@ export const streamStartedAt = Symbol.for('diarize-stream.streamStartedAt')
 
 /** A stage as its downstream neighbour sees it. */
 export interface UpstreamStage extends Readable {
-  [requestFormat]?: (format: AudioFormat) => boolean
-  [pcmFormat]?: AudioFormat
+  [requestFormat]?: (format: RequestedFormat) => boolean
+  [pcmFormat]?: AudioFormat | undefined
   readonly [liveSource]?: boolean | undefined
   readonly [streamStartedAt]?: Date | undefined
 }

@@ -46,6 +46,8 @@ export interface SessionChange {
   offset: number
   /** Speaker labels of the session and the letters they stand for in the stream, so far. */
   speakers: Record<string, string>
+  /** Name of the channel it hears, where channels are kept apart. */
+  channel?: string
 }
 
 /** Audio that no session has heard. */
@@ -54,6 +56,8 @@ export interface Gap {
   start: number
   /** First ms of the stream that is there again. */
   end: number
+  /** Name of the channel it is on, where channels are kept apart. */
+  channel?: string
 }
 
 /** An attempt to open a session again. */
@@ -64,4 +68,6 @@ export interface ReconnectingRecord {
   delay: number
   /** Why the last session, or the last attempt, ended. */
   error: SessionError
+  /** Name of the channel whose session it is, where channels are kept apart. */
+  channel?: string
 }

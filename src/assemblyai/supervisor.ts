@@ -28,7 +28,7 @@ export interface SupervisorEvents {
   gap: [Gap]
   warning: [Warning]
   /** Any message that is no turn. */
-  message: [ServerMessage]
+  message: [ServerMessage & { channel?: string }]
 }
 
 /**
@@ -75,6 +75,11 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   /** Ms of the stream that some session has been sent. */
   get sentMs(): number {
     return this.#audio.frames.msAt(this.#sent)
+  }
+
+  /** Ms of the stream that the present session has been sent; where there is none, up to which turns are final. */
+  get reachedMs(): number {
+    return this.#lead === undefined ? this.#finals.end : this.#audio.frames.msAt(this.#lead.cursor)
   }
 
   /** Takes one frame of audio; resolves when the next may come. */

@@ -1,27 +1,36 @@
 import { BlockAligner } from './block-aligner.ts'
 import { blockSize, type AudioFormat } from './format.ts'
+import { deinterleave, interleave } from './interleave.ts'
 import { Resampler } from './polyphase.ts'
 import { decodeSamples, encodeS16, mixToMono } from './samples.ts'
 
 /**
- * PCM bytes of any {@link AudioFormat} in, mono PCM16 bytes of one sample rate out. Where the input already is that, the
- * bytes pass through untouched.
+ * PCM bytes of any {@link AudioFormat} in, PCM16 bytes of one sample rate out: mono, or with all channels kept. Where the
+ * input already is that, the bytes pass through untouched.
  */
 export class PcmConverter {
   readonly #from: AudioFormat
+  readonly #mono: boolean
   readonly #untouched: boolean
   readonly #aligner: BlockAligner
-  readonly #resampler: Resampler
+  /** One for each channel that goes out. */
+  readonly #resamplers: Resampler[]
 
   /**
    * @param from - What comes in.
    * @param sampleRate - Samples per second that go out.
+   * @param channels - What becomes of several channels: `mix` makes their mean of them.
    */
-  constructor(from: AudioFormat, sampleRate: number) {
+  constructor(from: AudioFormat, sampleRate: number, channels: 'mix' | 'keep' = 'mix') {
     this.#from = from
-    this.#untouched = from.encoding === 's16le' && from.channels === 1 && from.sampleRate === sampleRate
+    this.#mono = channels === 'mix' || from.channels === 1
+    const sameChannels = !this.#mono || from.channels === 1
+    this.#untouched = from.encoding === 's16le' && sameChannels && from.sampleRate === sampleRate
     this.#aligner = new BlockAligner(blockSize(from))
-    this.#resampler = new Resampler(from.sampleRate, sampleRate)
+    this.#resamplers = Array.from(
+      { length: this.#mono ? 1 : from.channels },
+      () => new Resampler(from.sampleRate, sampleRate),
+    )
   }
 
   /** Bytes of an unfinished block that are held; at the end of the stream these are lost. */
@@ -33,12 +42,18 @@ export class PcmConverter {
   push(bytes: Buffer): Buffer {
     const blocks = this.#aligner.push(bytes)
     if (this.#untouched) return blocks
-    const mono = mixToMono(decodeSamples(blocks, this.#from.encoding), this.#from.channels)
-    return encodeS16(this.#resampler.process(mono))
+    const samples = decodeSamples(blocks, this.#from.encoding)
+    const { channels } = this.#from
+    const split = this.#mono ? [mixToMono(samples, channels)] : deinterleave(samples, channels)
+    return this.#encode(split.map((one, channel) => this.#resamplers[channel]!.process(one)))
   }
 
   /** The rest of the output. */
   flush(): Buffer {
-    return encodeS16(this.#resampler.flush())
+    return this.#encode(this.#resamplers.map((resampler) => resampler.flush()))
+  }
+
+  #encode(channels: Float32Array[]): Buffer {
+    return encodeS16(interleave(channels))
   }
 }

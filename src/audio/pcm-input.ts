@@ -13,15 +13,18 @@ export class PcmInput {
   readonly #expected: AudioFormat
   readonly #reader = new WavReader()
   readonly #aligner: BlockAligner
+  readonly #otherChannels: ((expected: number, channels: number) => Error) | undefined
   #checked = false
 
   /**
    * @param stage - Name of the stage for messages, e.g. `frame()`.
    * @param expected - What the stage takes.
+   * @param otherChannels - The error for WAV that differs from it in its channels.
    */
-  constructor(stage: string, expected: AudioFormat) {
+  constructor(stage: string, expected: AudioFormat, otherChannels?: (expected: number, channels: number) => Error) {
     this.#stage = stage
     this.#expected = expected
+    this.#otherChannels = otherChannels
     this.#aligner = new BlockAligner(blockSize(expected))
   }
 
@@ -57,6 +60,9 @@ export class PcmInput {
     if (this.#checked || kind === undefined || (kind === 'wav' && header === undefined)) return
     this.#checked = true
     const takes = `${this.#stage} takes PCM of ${describeFormat(this.#expected)}`
+    if (header !== undefined && header.format.channels !== this.#expected.channels && this.#otherChannels) {
+      throw this.#otherChannels(this.#expected.channels, header.format.channels)
+    }
     if (header !== undefined && !sameFormat(header.format, this.#expected)) {
       throw new ConfigurationError(
         'INVALID_PIPELINE',

@@ -68,3 +68,23 @@ function talkedOver(span: SpokenSpan, start: number, settings: TimingSettings): 
   const readable = Math.max(settings.minDuration, Math.ceil((1000 * span.width) / settings.maxReadingSpeed))
   return Math.min(span.end, start + readable)
 }
+
+/**
+ * Times of a cue whose own are known, where another overlaps it: it begins `minGap` after the one before, and ends
+ * `minGap` before the next one, but not before it can be read at `maxReadingSpeed`; the next one then has to wait.
+ *
+ * @param span - its times on the screen, and what is to be read.
+ */
+export function fitBefore(
+  span: SpokenSpan,
+  next: number | undefined,
+  previousEnd: number | undefined,
+  settings: TimingSettings,
+): { start: number; end: number } {
+  const { minGap, minDuration } = settings
+  const start = previousEnd === undefined ? span.start : Math.max(span.start, previousEnd + minGap)
+  const least = start + Math.min(LEAST_MS, minDuration)
+  const end = Math.max(span.end, least)
+  if (next === undefined || next - minGap >= end) return { start, end }
+  return { start, end: Math.max(next - minGap, least, talkedOver({ ...span, end }, start, settings)) }
+}

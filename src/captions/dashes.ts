@@ -1,7 +1,9 @@
+import type { Cue } from '../model.ts'
 import { hasteCost } from './cue-cost.ts'
 import type { Draft } from './draft.ts'
 import type { LayoutSettings } from './layout-options.ts'
 import { lineText } from './line-break.ts'
+import { textWidth } from './width.ts'
 
 /** Silence between two speakers from which on they do not share a cue. */
 export const DASH_GAP_MS = 700
@@ -52,4 +54,28 @@ export function dashPair(first: Draft, second: Draft, settings: LayoutSettings):
     words: first.words + second.words,
     isWhole: false,
   }
+}
+
+/**
+ * Two cues of one line each, whose speakers talk at the same time on two channels, as one cue with a dash before each
+ * line; `undefined` where they do not, or may not be put together.
+ */
+export function dashCues(
+  first: Omit<Cue, 'index'>,
+  second: Omit<Cue, 'index'>,
+  settings: LayoutSettings,
+): Omit<Cue, 'index'> | undefined {
+  const pair = [first, second]
+  const lines = pair.map((cue) => `-${cue.lines.join(' ')}`)
+  const end = Math.max(first.end, second.end)
+  const speakers = pair.flatMap(({ speaker, lineSpeakers }) => (lineSpeakers ? [] : (speaker ?? [])))
+  const mayPair =
+    settings.maxLines >= 2 &&
+    second.start < first.end &&
+    end - first.start <= settings.maxDuration &&
+    new Set(speakers).size === 2 &&
+    pair.every((cue) => cue.lines.length === 1) &&
+    lines.every((line) => textWidth(line) <= settings.maxLineWidth)
+  if (!mayPair) return undefined
+  return { start: first.start, end, lines, lineSpeakers: speakers, words: pair.flatMap(({ words }) => words) }
 }

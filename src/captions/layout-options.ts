@@ -142,6 +142,12 @@ export interface CueLayoutOptions {
    */
   dashes?: boolean
   /**
+   * What happens where cues of two channels overlap: they are stacked on the screen (`'stack'`), or the earlier one is
+   * shortened, and the later one waits for it (`'clip'`).
+   * @defaultValue `'clip'`; in `vttSink()` and `assSink()` `'stack'`
+   */
+  overlap?: 'clip' | 'stack'
+  /**
    * What is shown before the first line where the speaker changes: `Alice: ` (`'name'`), `ALICE: ` (`'capitals'`),
    * `>> ` (`'chevrons'`) or nothing. Its room is kept free in the line.
    * @defaultValue `'name'`; bbc `'capitals'`, web-short `'none'`, 608 `'chevrons'`
@@ -185,6 +191,7 @@ const COMMON = {
   pause: 1500,
   turnPause: 700,
   dashes: false,
+  overlap: 'clip',
   labelAfter: 10_000,
   speakers: {},
 } as const
@@ -235,6 +242,7 @@ export function checkLayoutOptions(options: CueLayoutOptions, where = ''): void 
   integer('lookAhead', 2, 1000, 'words')
   integer('maxDelayMs', 100, 600_000, 'milliseconds')
   checkBoolean(`${where}dashes`, options.dashes)
+  checkOneOf(`${where}overlap`, options.overlap, ['clip', 'stack'])
   checkOneOf(`${where}labels`, options.labels, ['name', 'capitals', 'chevrons', 'none'] satisfies LabelStyle[])
   integer('labelAfter', 0, 86_400_000, 'milliseconds')
   checkSpeakerNames(`${where}speakers`, options.speakers)

@@ -28,6 +28,11 @@ export class PassageLayout {
     return this.#open !== undefined
   }
 
+  /** First millisecond of the oldest word that waits. */
+  get oldest(): number | undefined {
+    return this.#open?.layout.oldest
+  }
+
   /** Whether `passage` cannot share a cue with what is open. */
   begins(passage: Passage): boolean {
     const open = this.#open

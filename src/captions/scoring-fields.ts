@@ -48,9 +48,9 @@ export function recordingFields(segment: Segment, options: ScoringOptions): stri
   return `${options.file ?? 'audio'} ${channel === '' ? '1' : channel}`
 }
 
-/** The speaker as a field; `undefined` where unattributed. */
+/** The speaker, else the channel, as a field; `undefined` where unattributed. */
 export function speakerField(segment: Segment, options: ScoringOptions): string | undefined {
-  const name = displayName(attributed(segment.speaker), options.speakers)
+  const name = displayName(attributed(segment.speaker) ?? segment.channel, options.speakers)
   return name === undefined ? undefined : asField(name)
 }
 

@@ -65,7 +65,7 @@ export class Transcript implements SegmentText {
     const text = cleanText(segment.text)
     if (text === '') return ''
     const { channel, start, end } = segment
-    const speaker = attributed(segment.speaker)
+    const speaker = attributed(segment.speaker) ?? channel
     const open = this.#open
     this.#open = { speaker, channel, end }
     if (open === undefined) return this.#opening(speaker, start) + text

@@ -59,7 +59,9 @@ export function formatVttCue(cue: Cue, speech: VttSpeech = {}): string {
   const payload = speech.voices === undefined ? inVoice(cue.lines, speech) : inVoices(cue.lines, speech)
   if (payload === '') return ''
   const { start, end } = captionTimes(cue)
-  return `${cue.index}\n${vttTimestamp(start)} --> ${vttTimestamp(end)}\n${payload}\n\n`
+  // Two lines for each cue below it, counted from the bottom.
+  const place = cue.lane === undefined ? '' : ` line:${-2 - 2 * cue.lane}`
+  return `${cue.index}\n${vttTimestamp(start)} --> ${vttTimestamp(end)}${place}\n${payload}\n\n`
 }
 
 function inVoice(lines: readonly string[], { voice = '', label = '' }: VttSpeech): string {

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream'
 import type { UnnumberedCue } from '../captions/layout.ts'
 import { layoutSettings, type CueLayoutOptions } from '../captions/layout-options.ts'
-import { PassageLayout } from '../captions/passage-layout.ts'
+import { ChannelLayout } from '../captions/channel-layout.ts'
 import { PassageCollector, type Passage } from '../captions/passages.ts'
 import { CaptionReporter, type CaptionReport } from '../captions/report.ts'
 import type { Turn } from '../model.ts'
@@ -9,13 +9,13 @@ import type { Turn } from '../model.ts'
 /** A sink that lays turns out and measures the cues; revisions of turns are left out. */
 export class ReportSink extends Writable {
   readonly #collector = new PassageCollector()
-  readonly #layout: PassageLayout
+  readonly #layout: ChannelLayout
   readonly #reporter: CaptionReporter
   #newest = -1
 
   constructor(options: CueLayoutOptions) {
     super({ objectMode: true, highWaterMark: 16 })
-    this.#layout = new PassageLayout(layoutSettings(options))
+    this.#layout = new ChannelLayout(layoutSettings(options))
     this.#reporter = new CaptionReporter(options)
   }
 

@@ -1,4 +1,4 @@
-import type { AudioFormat } from '../audio/format.ts'
+import type { RequestedFormat } from '../stage.ts'
 
 /** Where FFmpeg reads from, and which of its protocols it may use for that. */
 export interface FfmpegInput {
@@ -43,8 +43,8 @@ export interface DecodeRequest {
   input: FfmpegInput
   /** Which audio track, from 0. */
   audioTrack: number
-  /** Sample rate and channels to convert to; `undefined` keeps those of the input. */
-  target: AudioFormat | undefined
+  /** Sample rate and channels to convert to; what is `undefined` is kept as in the input. */
+  target: RequestedFormat | undefined
 }
 
 /** Arguments with which FFmpeg turns one audio track of any input into 16-bit PCM in WAV on its stdout. */
@@ -54,7 +54,7 @@ export function decodeArguments({ input, audioTrack, target }: DecodeRequest): s
   const guards = ['-protocol_whitelist', input.protocols, '-format_whitelist', input.containers ?? allowedContainers]
   const source = [...guards, ...input.inputOptions, '-i', input.url]
   const track = ['-map', `0:a:${audioTrack}`, '-vn', '-sn', '-dn', '-map_metadata', '-1']
-  const channels = target === undefined ? [] : ['-ac', String(target.channels)]
+  const channels = target?.channels === undefined ? [] : ['-ac', String(target.channels)]
   const output = ['-c:a', 'pcm_s16le', '-f', 'wav', '-bitexact', ...input.outputOptions, 'pipe:1']
   return [...general, ...source, ...track, '-af', audioFilter(target), ...channels, ...output]
 }
@@ -64,7 +64,7 @@ export function decodeArguments({ input, audioTrack, target }: DecodeRequest): s
  * its time in the input. Its default low-pass lets 8.5 kHz through at -26 dB, this one at -82 dB. A downmix is scaled so
  * that channels in phase do not clip.
  */
-function audioFilter(target: AudioFormat | undefined): string {
+function audioFilter(target: RequestedFormat | undefined): string {
   const clock = 'async=1:first_pts=0'
   if (target === undefined) return `aresample=${clock}`
   return `aresample=${target.sampleRate}:filter_size=64:cutoff=0.97:rematrix_maxval=1.0:${clock}`

@@ -1,7 +1,14 @@
 import { addAbortSignal, Duplex } from 'node:stream'
-import type { AudioFormat } from '../audio/format.ts'
 import { type DiarizeStreamError, InputError } from '../errors.ts'
-import { liveSource, onUpstream, relayEvents, requestFormat, streamStartedAt, type UpstreamStage } from '../stage.ts'
+import {
+  liveSource,
+  onUpstream,
+  relayEvents,
+  requestFormat,
+  type RequestedFormat,
+  streamStartedAt,
+  type UpstreamStage,
+} from '../stage.ts'
 import { decodeArguments, type FfmpegInput, pipeInput } from './arguments.ts'
 import { declaredLength, hasAudio, headLimit, readingMode } from './container.ts'
 import { explainEnd, type ProcessEnd } from './failure.ts'
@@ -40,7 +47,7 @@ export interface FfmpegStreamOptions {
  */
 export class FfmpegStream extends Duplex {
   readonly #options: FfmpegStreamOptions
-  #target: AudioFormat | undefined
+  #target: RequestedFormat | undefined
   #upstream: UpstreamStage | undefined
   #process: FfmpegProcess | undefined
   #ffmpeg = ''
@@ -76,10 +83,10 @@ export class FfmpegStream extends Duplex {
   }
 
   /** Asks for WAV in `format`. `false` if the process runs, or if somebody else has asked for something different. */
-  [requestFormat](format: AudioFormat): boolean {
+  [requestFormat](format: RequestedFormat): boolean {
     const { sampleRate, channels, encoding } = format
     if (encoding !== 's16le' || this.#process !== undefined || this.destroyed) return false
-    if (this.#target === undefined) this.#target = { sampleRate, channels, encoding }
+    this.#target ??= { ...format }
     return this.#target.sampleRate === sampleRate && this.#target.channels === channels
   }
 

@@ -24,7 +24,7 @@ export type AssSinkOptions = CaptionSinkOptions
 export function assSink(target?: SinkTarget, options: AssSinkOptions = {}): Writable {
   checkCaptionSinkOptions('assSink()', options)
   const { speakers = {}, names = true } = options
-  const layout = sinkLayout(options, 'none')
+  const layout = sinkLayout(options, { labels: 'none', overlap: 'stack' })
   const styles = new AssStyles()
   return captionSink('assSink()', target, options, {
     header: assHeader,

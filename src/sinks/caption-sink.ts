@@ -65,13 +65,16 @@ export function checkCaptionSinkOptions(stage: string, options: CaptionSinkOptio
 /**
  * The layout that the options of a sink ask for.
  *
- * @param labels - labels where the options do not say which; the preset's where absent.
+ * @param own - what the sink wants where the options do not say.
  */
-export function sinkLayout(options: CaptionSinkOptions, labels?: LayoutSettings['labels']): LayoutSettings {
-  const { speakers, names = true } = options
+export function sinkLayout(
+  options: CaptionSinkOptions,
+  own: Pick<CueLayoutOptions, 'labels' | 'overlap'> = {},
+): LayoutSettings {
+  const { speakers = {}, names = true } = options
   const layout = typeof options.layout === 'string' ? { preset: options.layout } : (options.layout ?? {})
-  const shown = names ? (layout.labels ?? labels) : 'none'
-  return layoutSettings({ ...layout, ...(speakers && { speakers }), ...(shown && { labels: shown }) })
+  const shown = Object.fromEntries(Object.entries(layout).filter(([, value]) => value !== undefined))
+  return layoutSettings({ ...own, ...shown, speakers, ...(!names && { labels: 'none' }) })
 }
 
 /** A Writable that captions what it is given in `format`: segment, layout, format, write. */

@@ -1,7 +1,7 @@
 import type { Cue } from '../model.ts'
 import type { UnnumberedCue } from '../captions/layout.ts'
 import type { LayoutSettings } from '../captions/layout-options.ts'
-import { PassageLayout } from '../captions/passage-layout.ts'
+import { ChannelLayout } from '../captions/channel-layout.ts'
 import type { Passage } from '../captions/passages.ts'
 import type { Block, PassageText } from './passage-text.ts'
 
@@ -24,13 +24,13 @@ export interface CaptionState {
 /** Lays passages out as cues, and writes them in a caption format. */
 export class CaptionText implements PassageText<CaptionState> {
   readonly #format: CaptionFormat
-  readonly #layout: PassageLayout
+  readonly #layout: ChannelLayout
   readonly #state: CaptionState
 
   constructor(format: CaptionFormat, state: Readonly<CaptionState> = { count: 0 }) {
     this.#format = format
     this.#state = { ...state }
-    this.#layout = new PassageLayout(format.layout, state.previous)
+    this.#layout = new ChannelLayout(format.layout, state.previous)
   }
 
   get open(): boolean {

@@ -25,7 +25,7 @@ export type VttSinkOptions = CaptionSinkOptions
 export function vttSink(target?: SinkTarget, options: VttSinkOptions = {}): Writable {
   checkCaptionSinkOptions('vttSink()', options)
   const { speakers = {}, names = true } = options
-  const layout = sinkLayout(options, 'none')
+  const layout = sinkLayout(options, { labels: 'none', overlap: 'stack' })
   const nameOf = (speaker?: string) => (names ? displayName(speaker, speakers) : undefined)
   return captionSink('vttSink()', target, options, {
     header: vttHeader,

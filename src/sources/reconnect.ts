@@ -3,7 +3,7 @@ import { backOff } from '../assemblyai/back-off.ts'
 import { type AudioFormat, blockSize, msToBytes } from '../audio/format.ts'
 import { writeWavHeader } from '../audio/wav.ts'
 import { InputError } from '../errors.ts'
-import { liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../stage.ts'
+import { liveSource, requestFormat, type RequestedFormat, streamStartedAt, type UpstreamStage } from '../stage.ts'
 import { LiveTimeline } from './live-timeline.ts'
 import type { ReconnectSettings } from './reconnect-options.ts'
 import { SourceAttempt } from './source-attempt.ts'
@@ -69,7 +69,7 @@ export class ReconnectingSource extends Readable {
   readonly #closing = new Set<Promise<void>>()
   readonly #stop = (): void => this.#finish()
   #phase: Phase = 'idle'
-  #asked: AudioFormat | undefined
+  #asked: RequestedFormat | undefined
   #format: AudioFormat | undefined
   #timeline: LiveTimeline | undefined
   /** What `now` is to be added to for a time of day. */
@@ -104,7 +104,7 @@ export class ReconnectingSource extends Readable {
   }
 
   /** Asks for WAV in `format`. `false` once the source has been opened, if it was not asked for the same before. */
-  [requestFormat](format: AudioFormat): boolean {
+  [requestFormat](format: RequestedFormat): boolean {
     if (this.#phase === 'idle') this.#asked ??= { ...format }
     const asked = this.#asked
     return asked?.sampleRate === format.sampleRate && asked.channels === format.channels

@@ -5,8 +5,14 @@ import type { Gap, ReconnectingRecord } from '../assemblyai/supervisor-options.t
 import type { Warning } from '../errors.ts'
 import type { Turn } from '../model.ts'
 
+/** What tells events of several channels apart. */
+export interface OfChannel {
+  /** Name of the channel, where channels are kept apart. */
+  channel?: string
+}
+
 /** What a session is, said once it has begun. */
-export interface SessionRecord {
+export interface SessionRecord extends OfChannel {
   sessionId: string
   /** `server` is one given by `url`. */
   engine: 'assemblyai' | 'server' | 'embedded'
@@ -37,12 +43,12 @@ export interface DiarizeProgress {
   audioMs: number
   /** Final turns so far, revisions not counted. */
   turns: number
-  /** Speakers heard so far, in order of appearance. */
+  /** Speakers heard so far, in order of appearance; channels where nobody on them is told apart. */
   speakers: string[]
 }
 
-/** How the last session ended. */
-export interface TerminationRecord {
+/** How the last session ended; where channels are kept apart, that of each. */
+export interface TerminationRecord extends OfChannel {
   /** Audio the server counted, in seconds. */
   audioSeconds: number
   /** Wall time of the session, in seconds. */
@@ -57,16 +63,19 @@ export interface DiarizeEvents {
   reconnecting: [ReconnectingRecord]
   /** Audio is missing: from `start` to `end` in ms of the stream, no session has heard it. */
   gap: [Gap]
-  /** A turn that is still open; also given where `partials` is off. */
+  /**
+   * A turn that is still open; also given where `partials` is off. Of several channels, each has one open turn at most,
+   * which its next final replaces.
+   */
   partial: [Turn]
   /** A final turn has changed; it comes out of the stream again as well. */
   revision: [Turn]
   /** Recoverable trouble. */
   warning: [Warning]
   /** Speech was heard. */
-  speechStarted: [SpeechStartedMessage]
-  heartbeat: [HeartbeatMessage]
-  silence: [SilenceMessage]
+  speechStarted: [SpeechStartedMessage & OfChannel]
+  heartbeat: [HeartbeatMessage & OfChannel]
+  silence: [SilenceMessage & OfChannel]
   /** Given about once a second of audio, and at the end. */
   progress: [DiarizeProgress]
   /** The server has confirmed the end. */

@@ -1,5 +1,7 @@
-import { type AudioFormat, describeFormat, msToBytes, silenceByte } from '../audio/format.ts'
+import { channelMismatch } from '../audio/channel-mismatch.ts'
+import { type AudioFormat, describeFormat, msToBytes, sameFormat, silenceByte } from '../audio/format.ts'
 import { Framer } from '../audio/framer.ts'
+import { splitChannels } from '../audio/interleave.ts'
 import { PcmInput } from '../audio/pcm-input.ts'
 import { ConfigurationError } from '../errors.ts'
 import { liveSource, pcmFormat, requestFormat, streamStartedAt, type UpstreamStage } from '../stage.ts'
@@ -15,6 +17,8 @@ export interface DiarizeInputOptions {
   /** Hz; what the stage above gives where it is not said. */
   sampleRate?: number
   encoding: 'pcm_s16le' | 'pcm_mulaw'
+  /** Names of the interleaved channels, where there are several. */
+  channels?: readonly string[] | undefined
 }
 
 /**
@@ -34,7 +38,9 @@ export class DiarizeInput {
   attach(upstream: UpstreamStage): void {
     this.#upstream = upstream
     // Straight below FFmpeg: asked in time, it delivers the right format itself.
-    if (!upstream[pcmFormat]) upstream[requestFormat]?.(this.#wanted())
+    if (upstream[pcmFormat]) return
+    const { channels, ...format } = this.#wanted()
+    upstream[requestFormat]?.(this.#options.channels === undefined ? { ...format, channels } : format)
   }
 
   /** Whether the stage above says that its audio cannot be held back. */
@@ -52,7 +58,7 @@ export class DiarizeInput {
     return this.#started?.format ?? this.#wanted()
   }
 
-  /** A frame of silence. */
+  /** So many bytes of silence. */
   silence(frameBytes: number): Buffer {
     return Buffer.alloc(frameBytes, silenceByte[this.format.encoding])
   }
@@ -60,6 +66,12 @@ export class DiarizeInput {
   /** Audio that no whole frame holds yet. */
   get pending(): Buffer {
     return this.#started?.framer.pending ?? EMPTY
+  }
+
+  /** The same of one of several channels. */
+  pendingOf(channel: number): Buffer {
+    const { channels, encoding } = this.format
+    return splitChannels(this.pending, channels, encoding === 'mulaw' ? 1 : 2)[channel] ?? EMPTY
   }
 
   /**
@@ -92,18 +104,16 @@ export class DiarizeInput {
     if (this.#started) return this.#started
     const format = this.#wanted()
     const above = this.#upstream?.[pcmFormat]
-    if (
-      above &&
-      (above.sampleRate !== format.sampleRate || above.channels !== 1 || above.encoding !== format.encoding)
-    ) {
+    if (above && above.channels !== format.channels) throw mismatch(format.channels, above.channels)
+    if (above && !sameFormat(above, format)) {
       throw new ConfigurationError(
         'INVALID_PIPELINE',
-        `diarize() was told to expect ${describeFormat(format)}, but the stage above gives ${describeFormat(above)}: give both the same sampleRate, and one channel`,
+        `diarize() was told to expect ${describeFormat(format)}, but the stage above gives ${describeFormat(above)}: give both the same sampleRate and encoding`,
       )
     }
     this.#started = {
       format,
-      pcm: new PcmInput('diarize()', format),
+      pcm: new PcmInput('diarize()', format, format.channels === 1 ? undefined : mismatch),
       framer: new Framer(msToBytes(FRAME_MS, format), silenceByte[format.encoding]),
     }
     return this.#started
@@ -113,8 +123,18 @@ export class DiarizeInput {
     const { sampleRate, encoding } = this.#options
     return {
       sampleRate: sampleRate ?? this.#upstream?.[pcmFormat]?.sampleRate ?? DEFAULT_SAMPLE_RATE,
-      channels: 1,
+      channels: this.#options.channels?.length ?? 1,
       encoding: encoding === 'pcm_mulaw' ? 'mulaw' : 's16le',
     }
   }
+}
+
+function mismatch(expected: number, channels: number): Error {
+  const advice =
+    channels < expected
+      ? "put resample({ channels: 'keep' }) above it if the recording has more, else leave channels out"
+      : expected === 1
+        ? `give diarize() the names of its channels, or put resample() above it with channels: 1`
+        : `give diarize() channels: one name for each of the ${channels}`
+  return channelMismatch('diarize()', expected, channels, advice)
 }

@@ -13,9 +13,12 @@ import {
   checkSignal,
   invalidOption,
 } from '../options.ts'
+import { type ChannelOptions, channelOptionNames, checkChannelOptions } from './channels/channel-options.ts'
 
 /** Options of {@link diarize}: which engine, how to reach it, and every connection parameter of the protocol. */
-export interface DiarizeOptions extends ConnectionParameters, AuthenticationOptions {
+export interface DiarizeOptions extends ConnectionParameters, AuthenticationOptions, ChannelOptions {
+  /** Whether words are labelled with speakers. @defaultValue `true`; `false` where `channels` tell them apart */
+  speakerLabels?: boolean
   /**
    * What turns speech into turns: AssemblyAI, the embedded engine on this machine, or an engine of your own.
    * @defaultValue a given `url`; else AssemblyAI where there is a key or token; else `'embedded'`
@@ -122,6 +125,7 @@ const ownNames = [
   'keepAlive',
   'retries',
   'signal',
+  ...channelOptionNames,
   ...Object.keys(defaults),
 ]
 
@@ -149,7 +153,9 @@ const times = {
 export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeOptions {
   checkKnown('diarize()', options, [...ownNames, ...parameterNames])
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as DiarizeOptions
-  checkParameters(given)
+  checkChannelOptions(given)
+  const speakerLabels = given.speakerLabels ?? given.channels === undefined
+  checkParameters({ ...given, speakerLabels })
   checkAuthentication(given)
   checkEngine(given)
   checkQuery(given.query)
@@ -164,7 +170,7 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
   }
   checkInteger('retries', given.retries, 0, 1_000_000)
   checkSignal('signal', given.signal)
-  return { ...defaults, ...given }
+  return { ...defaults, ...given, speakerLabels }
 }
 
 /**

@@ -1,15 +1,14 @@
 import { Duplex } from 'node:stream'
-import type { BeginMessage, ServerMessage } from '../assemblyai/messages.ts'
+import type { ServerMessage } from '../assemblyai/messages.ts'
 import { checkParameters, toQuery, toUpdate, updatableNames } from '../assemblyai/parameters.ts'
 import type { SessionTarget } from '../assemblyai/session-error.ts'
-import { Supervisor } from '../assemblyai/supervisor.ts'
 import type { SessionChange } from '../assemblyai/supervisor-options.ts'
-import { bytesToMs } from '../audio/format.ts'
 import { InputError, SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import { checkKnown } from '../options.ts'
 import { onUpstream, relayEvents } from '../stage.ts'
-import type { Diarize, UpdatableParameters } from './diarize-events.ts'
+import { channelSettings } from './channels/channel-options.ts'
+import type { Diarize, OfChannel, UpdatableParameters } from './diarize-events.ts'
 import { DiarizeInput } from './diarize-input.ts'
 import {
   type DiarizeOptions,
@@ -18,11 +17,9 @@ import {
   resolveDiarizeOptions,
 } from './diarize-options.ts'
 import { type Peer, openPeer } from './diarize-peer.ts'
+import { type Supervision, type SupervisionEnd, supervision } from './diarize-supervision.ts'
 
 const PROGRESS_MS = 1000
-const RETRIES = 10
-/** Before anything ever worked, a mistake is likelier than an outage. */
-const FIRST_RETRIES = 2
 /** Changes asked for before there is any audio; more than a few are a mistake. */
 const MAX_EARLY = 16
 
@@ -31,12 +28,12 @@ const MAX_EARLY = 16
  * lasts. A session that is lost is opened again and hears again what it had not made final; one that expires is replaced
  * in time. No word is lost or repeated, times are those of the stream, and a speaker keeps the letter. The first session
  * opens with the first audio, so that a bad input costs none, and the stream ends only when the server has confirmed that
- * every word is out.
+ * every word is out. With `channels`, interleaved PCM in, and one such session for each channel.
  *
  * @returns a Duplex: bytes or frames in, Turn objects out.
  * @throws ConfigurationError `INVALID_OPTION` or `MISSING_API_KEY`, before any work starts. Later errors destroy the
  * stream: SessionError (codes in `docs/errors.md`) once no further attempt can help, EngineError, InputError `NO_AUDIO`
- * where not one sample came.
+ * where not one sample came, or `CHANNEL_MISMATCH` where the audio has not the channels it was said to have.
  */
 export function diarize(options: DiarizeOptions = {}): Diarize {
   return new DiarizeStream(resolveDiarizeOptions(options)) as Duplex as Diarize
@@ -45,10 +42,10 @@ export function diarize(options: DiarizeOptions = {}): Diarize {
 class DiarizeStream extends Duplex {
   readonly #options: ResolvedDiarizeOptions
   readonly #input: DiarizeInput
-  readonly #early: ((supervisor: Supervisor) => void)[] = []
+  readonly #early: ((supervisor: Supervision) => void)[] = []
   #peer: Promise<Peer> | undefined
   #opened: Peer | undefined
-  #supervisor: Supervisor | undefined
+  #supervisor: Supervision | undefined
   #wanted: (() => void) | undefined
   #full = false
   #reportedMs = 0
@@ -65,7 +62,7 @@ class DiarizeStream extends Duplex {
       ...(options.signal ? { signal: options.signal } : {}),
     })
     this.#options = options
-    this.#input = new DiarizeInput(options)
+    this.#input = new DiarizeInput({ ...options, channels: channelSettings(options)?.channels })
     relayEvents(this)
     onUpstream(this, (upstream) => this.#input.attach(upstream))
   }
@@ -121,20 +118,10 @@ class DiarizeStream extends Duplex {
     if (this.#supervisor.sentMs - this.#reportedMs >= PROGRESS_MS) this.#report()
   }
 
-  #supervise(frameBytes: number): Supervisor {
-    const options = this.#options
-    const supervisor = new Supervisor({
-      ...options,
+  #supervise(frameBytes: number): Supervision {
+    const supervisor = supervision(this.#options, this.#input, frameBytes, {
       connect: () => this.#connect(),
       failure: () => this.#opened?.failure(),
-      rate: (begin) => paceOf(options.pace, begin),
-      frameMs: bytesToMs(frameBytes, this.#input.format),
-      silentFrame: this.#input.silence(frameBytes),
-      pending: () => this.#input.pending,
-      retries: options.retries ?? RETRIES,
-      firstRetries: options.retries ?? FIRST_RETRIES,
-      ...liveSettings(options, this.#input.live),
-      awaitFormatted: options.formatTurns === true,
     })
     supervisor.on('turn', (turn) => this.#deliver(turn))
     supervisor.on('session', (change) => this.#announce(change))
@@ -169,7 +156,7 @@ class DiarizeStream extends Duplex {
     return this.#opened?.model ?? this.#options.speechModel
   }
 
-  #announce({ begin, offset, speakers }: SessionChange): void {
+  #announce({ begin, offset, speakers, channel }: SessionChange): void {
     const { kind, name, url } = this.#opened as Peer
     const asked = this.#model()
     const began = this.#input.startedAt?.toISOString()
@@ -184,17 +171,18 @@ class DiarizeStream extends Duplex {
       speakers,
       startedAt: new Date().toISOString(),
       ...(began !== undefined && { streamStartedAt: began }),
+      ...(channel === undefined ? {} : { channel }),
       ...(begin.expires_at > 0 ? { expiresAt: new Date(begin.expires_at * 1000).toISOString() } : {}),
     })
     if (model && model !== asked) {
-      this.#warn('CONFIGURATION_MISMATCH', `asked for the model ${asked}, but the server runs ${model}`)
+      this.#warn('CONFIGURATION_MISMATCH', `asked for the model ${asked}, but the server runs ${model}`, channel)
     }
     if (typeof labels === 'boolean' && labels !== this.#options.speakerLabels) {
-      this.#warn('CONFIGURATION_MISMATCH', `the server says that speaker labels are ${labels ? 'on' : 'off'}`)
+      this.#warn('CONFIGURATION_MISMATCH', `the server says that speaker labels are ${labels ? 'on' : 'off'}`, channel)
     }
   }
 
-  #pass(message: ServerMessage): void {
+  #pass(message: ServerMessage & OfChannel): void {
     if (message.type === 'SpeechStarted') this.emit('speechStarted', message)
     else if (message.type === 'Heartbeat') this.emit('heartbeat', message)
     else if (message.type === 'Silence') this.emit('silence', message)
@@ -210,7 +198,7 @@ class DiarizeStream extends Duplex {
     } else {
       this.#turns += 1
     }
-    for (const { speaker } of turn.words) if (speaker) this.#speakers.add(speaker)
+    for (const { speaker = turn.channel } of turn.words) if (speaker) this.#speakers.add(speaker)
     if (!this.push(turn)) this.#full = true
   }
 
@@ -222,34 +210,27 @@ class DiarizeStream extends Duplex {
 
   async #finish(): Promise<void> {
     for (const frame of this.#input.flush()) await this.#send(frame)
-    const termination = await this.#supervisor?.end()
-    if (!termination) {
+    const ended = await this.#supervisor?.end()
+    if (!ended) {
       const message = 'the input ended without a single sample of audio, so there is nothing to caption'
       throw new InputError('NO_AUDIO', message)
     }
     this.#report()
-    this.emit('termination', {
-      audioSeconds: termination.audio_duration_seconds,
-      sessionSeconds: termination.session_duration_seconds,
-    })
+    for (const { audio_duration_seconds, session_duration_seconds, channel } of [ended].flat() as SupervisionEnd[]) {
+      const seconds = { audioSeconds: audio_duration_seconds, sessionSeconds: session_duration_seconds }
+      this.emit('termination', { ...seconds, ...(channel === undefined ? {} : { channel }) })
+    }
     this.push(null)
   }
 
-  #tell(tell: (supervisor: Supervisor) => void): void {
+  #tell(tell: (supervisor: Supervision) => void): void {
     if (this.#supervisor) tell(this.#supervisor)
     else if (this.#early.length < MAX_EARLY) this.#early.push(tell)
   }
 
-  #warn(code: string, message: string): void {
-    this.emit('warning', { code, message })
+  #warn(code: string, message: string, channel: string | undefined): void {
+    this.emit('warning', { code, message, ...(channel === undefined ? {} : { channel }) })
   }
-}
-
-/** Ms of audio per ms; `Infinity` for no pace. */
-function paceOf(pace: ResolvedDiarizeOptions['pace'], begin: BeginMessage): number {
-  if (typeof pace === 'number') return pace
-  if (pace === 'auto') return begin.configuration?.faster_than_real_time === true ? Infinity : 1
-  return pace === 'realtime' ? 1 : Infinity
 }
 
 async function bounded<T>(work: Promise<T>, ms: number, late: () => Error): Promise<T> {

@@ -5,7 +5,7 @@ import { checkSignal } from '../options.ts'
 import { relayEvents } from '../stage.ts'
 import type { UnnumberedCue } from '../captions/layout.ts'
 import { checkLayoutOptions, layoutSettings, type CueLayoutOptions } from '../captions/layout-options.ts'
-import { PassageLayout } from '../captions/passage-layout.ts'
+import { ChannelLayout } from '../captions/channel-layout.ts'
 import { assertCaptionable, PassageCollector, type Passage } from '../captions/passages.ts'
 
 /** Options of {@link layout}. */
@@ -34,7 +34,7 @@ export function layout(options: LayoutOptions = {}): Transform {
   checkSignal('signal', signal)
   const settings = layoutSettings(layoutOptions)
   const collector = new PassageCollector()
-  const passageLayout = new PassageLayout(settings)
+  const passageLayout = new ChannelLayout(settings)
   const known = new Map<number, number>()
   let patience: NodeJS.Timeout | undefined
   let count = 0

@@ -1,11 +1,12 @@
 import type { Transform } from 'node:stream'
 import { checkFormat } from '../audio/check-format.ts'
-import { describeFormat, msToBytes, type AudioFormat } from '../audio/format.ts'
+import { channelMismatch } from '../audio/channel-mismatch.ts'
+import { describeFormat, maxChannels, msToBytes, type AudioFormat } from '../audio/format.ts'
 import { PcmConverter } from '../audio/pcm-converter.ts'
 import { parseWavHeader } from '../audio/wav.ts'
 import { WavReader } from '../audio/wav-reader.ts'
 import { ConfigurationError, InputError } from '../errors.ts'
-import { checkInteger, checkKnown, checkOneOf, checkSignal } from '../options.ts'
+import { checkInteger, checkKnown, checkSignal, invalidOption } from '../options.ts'
 import {
   liveSource,
   onUpstream,
@@ -25,10 +26,11 @@ export interface ResampleOptions {
    */
   sampleRate?: number
   /**
-   * Channels that go out; several that come in are mixed into their mean.
+   * Channels that go out: 1 mixes several that come in into their mean; `'keep'` lets all through, interleaved; another
+   * number, up to 8, does so too and fails with `CHANNEL_MISMATCH` where there are not so many.
    * @defaultValue 1
    */
-  channels?: 1
+  channels?: 'keep' | number
   /**
    * What comes in, when it is headerless PCM. All bytes are then samples; a WAV header among them is not looked for.
    * @defaultValue what the WAV header, or the stage above, says
@@ -42,8 +44,16 @@ const defaults = { sampleRate: 16_000, channels: 1 } as const
 /** 100 ms of PCM16 at 16 kHz, on both sides. */
 const bufferedBytes = 3200
 
+/** What goes out. */
+interface Target {
+  sampleRate: number
+  channels: 'keep' | number
+}
+
 class Resample extends PiecewiseTransform {
-  readonly [pcmFormat]: AudioFormat
+  readonly #target: Target
+  /** What goes out, once that is known. */
+  #output: AudioFormat | undefined
   readonly #input: AudioFormat | undefined
   #upstream: UpstreamStage | undefined
   /** Looks for a WAV header; `undefined` where the input is known to have none. */
@@ -53,16 +63,27 @@ class Resample extends PiecewiseTransform {
   #started = false
   #audioBytes = 0
 
-  constructor(target: AudioFormat, input: AudioFormat | undefined, signal: AbortSignal | undefined) {
+  constructor(target: Target, input: AudioFormat | undefined, signal: AbortSignal | undefined) {
     super({
       readableHighWaterMark: bufferedBytes,
       writableHighWaterMark: bufferedBytes,
       ...(signal !== undefined && { signal }),
     })
-    this[pcmFormat] = target
+    this.#target = target
     this.#input = input
+    const channels = target.channels === 'keep' ? input?.channels : target.channels
+    if (channels !== undefined) this.#output = this.#format(channels)
     relayEvents(this)
     onUpstream(this, (upstream) => this.#adopt(upstream))
+  }
+
+  /** What goes out; unknown until the first byte where the channels are kept. */
+  get [pcmFormat](): AudioFormat | undefined {
+    return this.#output
+  }
+
+  #format(channels: number): AudioFormat {
+    return { sampleRate: this.#target.sampleRate, channels, encoding: 's16le' }
   }
 
   /** Whether the audio cannot be held back, as the stage above says. */
@@ -81,7 +102,8 @@ class Resample extends PiecewiseTransform {
     if (request === undefined) return
     if (this.#input === undefined) {
       // Whatever the answer, the header that arrives tells what came of it.
-      request.call(upstream, { ...this[pcmFormat] })
+      const { sampleRate, channels } = this.#target
+      request.call(upstream, { sampleRate, encoding: 's16le', ...(channels === 1 && { channels }) })
       return
     }
     this.destroy(
@@ -109,7 +131,13 @@ class Resample extends PiecewiseTransform {
   }
 
   #convertFrom(format: AudioFormat): void {
-    this.#converter = new PcmConverter(format, this[pcmFormat].sampleRate)
+    const { sampleRate, channels } = this.#target
+    if (channels !== 'keep' && channels !== 1 && channels !== format.channels) {
+      const advice = `give resample() channels: ${format.channels}, or 'keep'`
+      throw channelMismatch('resample()', channels, format.channels, advice)
+    }
+    this.#output = this.#format(channels === 1 ? 1 : format.channels)
+    this.#converter = new PcmConverter(format, sampleRate, channels === 1 ? 'mix' : 'keep')
     this.#sliceBytes = msToBytes(100, format)
   }
 
@@ -181,25 +209,33 @@ function undeclared(container: string | undefined): InputError {
 }
 
 /**
- * Makes audio of any format and rate into what recognisers take: mono PCM16 of one sample rate, without header.
+ * Makes audio of any format and rate into what recognisers take: PCM16 of one sample rate, without header; mono, unless
+ * `channels` says otherwise.
  *
  * In: a WAV byte stream, PCM of a stage that says what it gives, or headerless PCM declared by `input`. Piped straight
  * from an FFmpeg-backed stage, it has FFmpeg do the conversion and passes the samples through; else it resamples
  * itself, with exact length (`ceil(samples * sampleRate / inputRate)`) and no delay. Out: bytes.
  *
  * Emits `warning` with code `PARTIAL_SAMPLE` or `INPUT_TRUNCATED` when the input ends too early, and
- * `WAV_HEADER_IGNORED` when `input` is given for what seems to be WAV. Fails with `NO_AUDIO` when no sample came in, and
- * with `UNSUPPORTED_AUDIO` when the input is not known to be PCM.
+ * `WAV_HEADER_IGNORED` when `input` is given for what seems to be WAV. Fails with `NO_AUDIO` when no sample came in, with
+ * `UNSUPPORTED_AUDIO` when the input is not known to be PCM, and with `CHANNEL_MISMATCH` when it has not the channels it was
+ * told.
  *
  * @throws ConfigurationError `INVALID_OPTION`
  */
 export function resample(options: ResampleOptions = {}): Transform {
   checkKnown('resample()', options, ['sampleRate', 'channels', 'input', 'signal'])
   checkInteger('sampleRate', options.sampleRate, 8000, 96_000, 'Hz')
-  checkOneOf('channels', options.channels, [1])
+  checkChannels(options.channels)
   checkFormat('input', options.input)
   checkSignal('signal', options.signal)
   const sampleRate = options.sampleRate ?? defaults.sampleRate
   const channels = options.channels ?? defaults.channels
-  return new Resample({ sampleRate, channels, encoding: 's16le' }, options.input, options.signal)
+  return new Resample({ sampleRate, channels }, options.input, options.signal)
+}
+
+function checkChannels(value: unknown): void {
+  if (value === undefined || value === 'keep') return
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= maxChannels) return
+  throw invalidOption('channels', `'keep' or an integer from 1 to ${maxChannels}`, value)
 }

@@ -50,6 +50,22 @@ describe('every example runs', { timeout: 300_000 }, () => {
     expect(await example('your-own-readable.ts')).toMatch(/^\[A\] good morning/im)
   })
 
+  it('call-recording', async () => {
+    const call = join(folder, 'call.wav')
+    const output = join(folder, 'call.vtt')
+    // The clip as a telephone call of its first three turns: the second is of the other speaker, on the other channel.
+    const second = "enable='between(t,4.6,7.4)'"
+    const others = "enable='lt(t,4.6)+gt(t,7.4)'"
+    const split = `[0:a]asplit[a][b];[a]volume=0:${second}[l];[b]volume=0:${others}[r];[l][r]join=inputs=2[call]`
+    const source = ['-i', join(root, 'demo', 'dialogue.mp4'), '-t', '10', '-filter_complex', split, '-map', '[call]']
+    await ffmpeg(...source, '-ar', '8000', '-c:a', 'pcm_mulaw', call)
+    const printed = await example('call-recording.ts', [call, output])
+    expect(printed).toMatch(/^Agent is heard by pocketsphinx\nCustomer is heard by pocketsphinx\n/)
+    expect(printed).toMatch(/ turns of Agent and Customer are in /)
+    const voices = [...(await readFile(output, 'utf8')).matchAll(/^<v (\w+)>/gm)].map(([, name]) => name)
+    expect(voices.filter((name, index) => name !== voices[index - 1])).toEqual(['Agent', 'Customer', 'Agent'])
+  })
+
   it('demo', async () => {
     const workplace = join(folder, 'workplace')
     await mkdir(join(workplace, 'demo'), { recursive: true })

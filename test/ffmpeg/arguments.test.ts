@@ -19,6 +19,13 @@ describe('decodeArguments', () => {
     expect(value(args, '-ac')).toBe('1')
   })
 
+  it('keeps the channels where the target names none', () => {
+    const converted = { sampleRate: 8000, encoding: 's16le' } as const
+    const args = decodeArguments({ input: fileInput('/a/b.mp3'), audioTrack: 0, target: converted })
+    expect(value(args, '-af')).toContain('aresample=8000:')
+    expect(args).not.toContain('-ac')
+  })
+
   it('leaves rate and channels alone without a target', () => {
     const args = decodeArguments({ input: fileInput('/a/b.mp3'), audioTrack: 0, target: undefined })
     expect(value(args, '-af')).toBe('aresample=async=1:first_pts=0')

@@ -6,11 +6,14 @@ import { describe, expect, it } from 'vitest'
 import { assSink } from '../../src/sinks/ass.ts'
 import { ctmSink } from '../../src/sinks/ctm.ts'
 import { rttmSink } from '../../src/sinks/rttm.ts'
+import { srtSink } from '../../src/sinks/srt.ts'
 import { stmSink } from '../../src/sinks/stm.ts'
 import { textSink } from '../../src/sinks/text.ts'
 import type { SinkTarget } from '../../src/sinks/target.ts'
+import { vttSink } from '../../src/sinks/vtt.ts'
 import { layout } from '../../src/transforms/layout.ts'
 import { makeTurn } from '../captions/example-turn.ts'
+import { parseSubtitles, parseVtt } from '../captions/parsers.ts'
 import { temporaryDirectories, TextCollector, untilFileHolds } from './temporary.ts'
 
 const directory = temporaryDirectories()
@@ -109,4 +112,29 @@ it('the new sinks refuse options they do not have', () => {
     'timestamps, when given, must be true or false; got 1',
   )
   expect(() => assSink('x', { layout: 'tv' as never })).toThrow("layout.preset, when given, must be 'netflix', 'bbc'")
+})
+
+it('shows what is said on two channels at once as each format allows', async () => {
+  const on = (channel: string, order: number, text: string, start: number) =>
+    makeTurn(order, text, { channel, speaker: undefined as never, start })
+  const call = [on('Agent', 0, 'Good morning, how can I help you?', 0), on('Customer', 1, 'Hello?', 500)]
+  const written = async (make: (target: SinkTarget) => Writable) => {
+    const out = new TextCollector()
+    await pipeline(Readable.from(call), make(out))
+    return out.text
+  }
+  const vtt = await written((target) => vttSink(target))
+  expect(parseVtt(vtt).errors).toEqual([])
+  expect(parseVtt(vtt).cues.map(({ start, voice }) => [start, voice])).toEqual([
+    [0, 'Agent'],
+    [500, 'Customer'],
+  ])
+  expect(vtt).toContain('00:00:00.500 --> 00:00:01.333 line:-4\n<v Customer>Hello?</v>')
+  const srt = parseSubtitles(await written((target) => srtSink(target)))
+  expect(srt.map(({ text }) => text)).toEqual(['Agent: Good morning, how can I help you?', 'Customer: Hello?'])
+  expect(srt[1]?.start).toBeGreaterThanOrEqual(srt[0]?.end ?? Infinity)
+  const dashed = await written((target) => srtSink(target, { layout: { dashes: true }, names: false }))
+  expect(parseSubtitles(dashed).map(({ text }) => text)).toEqual(['-Good morning, how can I help you?\n-Hello?'])
+  const rttm = await written((target) => rttmSink(target))
+  expect(rttm).toContain('SPEAKER audio Customer 0.500 0.200 <NA> <NA> Customer <NA> <NA>\n')
 })

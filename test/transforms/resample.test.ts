@@ -5,7 +5,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { sampleEncodings, type AudioFormat } from '../../src/audio/format.ts'
 import { decodeSamples } from '../../src/audio/samples.ts'
 import { writeWavHeader } from '../../src/audio/wav.ts'
-import { pcmFormat, requestFormat, type UpstreamStage } from '../../src/stage.ts'
+import { pcmFormat, requestFormat, type RequestedFormat, type UpstreamStage } from '../../src/stage.ts'
 import { resample } from '../../src/transforms/resample.ts'
 import { amplitudeAt, cut, encodePcm, noise, rms, sine } from '../audio/signals.ts'
 import { Endless, settled, stuckSink, through } from './support.ts'
@@ -22,8 +22,8 @@ function negotiating(
   samples: Float32Array,
   own: AudioFormat,
   answer: boolean,
-): { stage: Readable; asked: AudioFormat[] } {
-  const asked: AudioFormat[] = []
+): { stage: Readable; asked: RequestedFormat[] } {
+  const asked: RequestedFormat[] = []
   let format = own
   const stage: UpstreamStage = new Readable({
     read() {
@@ -33,7 +33,7 @@ function negotiating(
   })
   stage[requestFormat] = (wanted) => {
     asked.push(wanted)
-    if (answer) format = wanted
+    if (answer) format = { channels: own.channels, ...wanted }
     return answer
   }
   return { stage, asked }
@@ -249,7 +249,8 @@ describe('resample() as a stage', () => {
   it.each([
     [{ sampleRate: 7999 }, /^sampleRate, when given, must be an integer from 8000 to 96000 Hz; got 7999$/],
     [{ sampleRate: 96_001 }, /sampleRate/],
-    [{ channels: 2 }, /^channels, when given, must be 1; got 2$/],
+    [{ channels: 9 }, /^channels, when given, must be 'keep' or an integer from 1 to 8; got 9$/],
+    [{ channels: 'all' as 'keep' }, /'keep' or an integer from 1 to 8; got 'all'$/],
     [{ input: { sampleRate: 16_000 } }, /^input, when given, must be an object with/],
     [{ signal: {} }, /AbortSignal/],
     [{ rate: 8000 }, /resample\(\) has no option rate/],

@@ -1,0 +1,52 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { ScalingSample } from './scaling-run.ts'
+
+const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+
+/** Numbers of channels that are compared; 0 stands for `diarize()` without channels. */
+const COUNTS = [0, 1, 2, 4, 8]
+/** How much more than in proportion the most channels may take. */
+const ALLOWED = 1.5
+
+/** What each number of channels takes, beside what it takes in proportion. */
+export interface Scaling {
+  channels: number
+  cpuSeconds: number
+  memoryMb: number
+  /** Processor time for a channel, of that for one channel alone. */
+  cpuRatio: number
+  /** Memory for a channel, of that for one of two: one alone shares the memory of its source. */
+  memoryRatio: number
+}
+
+/** Runs each number of channels in a process of its own, against a server in another. */
+export async function measureScaling(minutes: number): Promise<{ rows: Scaling[]; violations: string[] }> {
+  const server = fork(path('../memory-server.ts'), ['10800'], { execArgv: process.execArgv })
+  const [url] = (await once(server, 'message')) as [string]
+  const samples: (ScalingSample & { channels: number })[] = []
+  for (const channels of COUNTS) {
+    const client = fork(path('scaling-run.ts'), [url, String(channels), String(minutes)], {
+      execArgv: process.execArgv,
+    })
+    const [sample] = (await once(client, 'message')) as [ScalingSample]
+    samples.push({ channels, ...sample })
+    await once(client, 'exit')
+  }
+  server.disconnect()
+  await once(server, 'exit')
+  const one = samples.find(({ channels }) => channels === 1)!
+  const two = samples.find(({ channels }) => channels === 2)!
+  const rows = samples.map(({ channels, cpuSeconds, memoryMb }) => ({
+    channels,
+    cpuSeconds,
+    memoryMb,
+    cpuRatio: cpuSeconds / Math.max(1, channels) / one.cpuSeconds,
+    memoryRatio: memoryMb / Math.max(1, channels) / (two.memoryMb / 2),
+  }))
+  const violations = rows
+    .filter(({ cpuRatio, memoryRatio }) => cpuRatio > ALLOWED || memoryRatio > ALLOWED)
+    .map(({ channels }) => `${channels} channels take more than ${ALLOWED} times their share`)
+  return { rows, violations }
+}

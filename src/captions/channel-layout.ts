@@ -1,0 +1,152 @@
+import { dashCues } from './dashes.ts'
+import { fitBefore, type SpokenSpan } from './cue-times.ts'
+import type { UnnumberedCue } from './layout.ts'
+import type { LayoutSettings } from './layout-options.ts'
+import { PassageLayout } from './passage-layout.ts'
+import type { Passage } from './passages.ts'
+import { textWidth } from './width.ts'
+
+/** Turns of all channels laid out together at most; a revision of one of them lays out all of them again. */
+const MAX_TOGETHER = 200
+
+/** A channel, and where its words end so far. */
+interface Lane {
+  layout: PassageLayout
+  end: number
+}
+
+/**
+ * Lays out passages of several channels, on which people may speak at the same time: each channel by itself, its cues
+ * put in order of their starts. Where they overlap, they are stacked, or the earlier one gives way (`overlap`).
+ *
+ * Turns come in order of their starts, so a cue is certain once a turn begins after it, and no older words wait on any
+ * channel. Passages without a channel are laid out one after the other, as {@link PassageLayout} does.
+ */
+export class ChannelLayout {
+  readonly #settings: LayoutSettings
+  #previous: UnnumberedCue | undefined
+  #single: PassageLayout
+  readonly #lanes = new Map<string, Lane>()
+  #passages = 0
+  /** Cues that an earlier one may still come before, by start. */
+  #held: UnnumberedCue[] = []
+  /** Cues that are on the screen, and how high. */
+  #shown: { lane: number; end: number }[] = []
+
+  /** @param previous - the last cue before the first passage. */
+  constructor(settings: LayoutSettings, previous?: UnnumberedCue) {
+    this.#settings = settings
+    this.#previous = previous
+    this.#single = new PassageLayout(settings, previous)
+  }
+
+  /** Whether words may wait for more. */
+  get open(): boolean {
+    return this.#lanes.size > 0 || this.#single.open
+  }
+
+  /** Whether `passage` has nothing to do with what is open; then {@link close} comes before {@link add}. */
+  begins(passage: Passage): boolean {
+    if (channelOf(passage) === undefined) return this.#lanes.size > 0 || this.#single.begins(passage)
+    if (this.#lanes.size === 0 || this.#passages >= MAX_TOGETHER) return true
+    const start = passage.segments[0]?.start ?? 0
+    return [...this.#lanes.values()].every(({ end }) => start - end >= this.#settings.turnPause)
+  }
+
+  /** The cues that are certain with `passage`. */
+  add(passage: Passage): UnnumberedCue[] {
+    const channel = channelOf(passage)
+    if (channel === undefined) return this.#keepLast(this.#single.add(passage))
+    const start = passage.segments[0]?.start ?? 0
+    this.#passages += 1
+    const lane = this.#laneOf(channel)
+    if (lane.layout.open && lane.layout.begins(passage)) this.#hold(lane.layout.close(start))
+    this.#hold(lane.layout.add(passage))
+    lane.end = Math.max(lane.end, ...passage.segments.map(({ end }) => end))
+    const oldest = [...this.#lanes.values()].map(({ layout }) => layout.oldest ?? Infinity)
+    return this.#release(Math.min(start, ...oldest))
+  }
+
+  /** The cues of all words that wait; see {@link PassageLayout.close}. */
+  close(next?: number): UnnumberedCue[] {
+    if (this.#lanes.size === 0) return this.#keepLast(this.#single.close(next))
+    for (const { layout } of this.#lanes.values()) this.#hold(layout.close(next))
+    const cues = this.#release(Infinity)
+    this.#lanes.clear()
+    this.#passages = 0
+    this.#single = new PassageLayout(this.#settings, this.#previous)
+    return cues
+  }
+
+  #laneOf(channel: string): Lane {
+    const known = this.#lanes.get(channel)
+    if (known !== undefined) return known
+    // Who comes before a cue is known only when all channels are put in order: room for a label is kept in each.
+    const layout = new PassageLayout({ ...this.#settings, labelAfter: 0 }, this.#previous)
+    const lane = { layout, end: 0 }
+    this.#lanes.set(channel, lane)
+    return lane
+  }
+
+  #hold(cues: readonly UnnumberedCue[]): void {
+    this.#held.push(...cues)
+    this.#held.sort((one, other) => one.start - other.start)
+  }
+
+  /** Lets go of the cues that begin before `until`, but for the last where the next one may shorten it. */
+  #release(until: number): UnnumberedCue[] {
+    const isClipped = this.#settings.overlap === 'clip'
+    const isPaired = isClipped && this.#settings.dashes
+    const released: UnnumberedCue[] = []
+    for (;;) {
+      const [cue, next] = this.#held
+      if (cue === undefined || cue.start >= until) break
+      if (isClipped && next === undefined && until !== Infinity) break
+      const isNextCertain = next !== undefined && next.start < until
+      const pair = isPaired && isNextCertain ? dashCues(cue, next, this.#settings) : undefined
+      if (pair !== undefined) {
+        this.#held.splice(0, 2, pair)
+        continue
+      }
+      this.#held.shift()
+      released.push(this.#placed(cue, isClipped, next))
+    }
+    return released
+  }
+
+  #placed(cue: UnnumberedCue, isClipped: boolean, next: UnnumberedCue | undefined): UnnumberedCue {
+    const previous = this.#previous
+    const placed = isClipped
+      ? { ...cue, ...fitBefore(spanOf(cue), next?.start, previous?.end, this.#settings) }
+      : { ...cue, start: Math.max(cue.start, previous?.start ?? 0) }
+    if (!isClipped) {
+      placed.end = Math.max(placed.end, placed.start + 1)
+      const lane = this.#freeLane(placed.start)
+      if (lane > 0) placed.lane = lane
+      this.#shown = [...this.#shown.filter(({ end }) => end > placed.start), { lane, end: placed.end }]
+    }
+    if (placed.lines.length > 0) this.#previous = placed
+    return placed
+  }
+
+  #freeLane(start: number): number {
+    const taken = new Set(this.#shown.filter(({ end }) => end > start).map(({ lane }) => lane))
+    let lane = 0
+    while (taken.has(lane)) lane += 1
+    return lane
+  }
+
+  #keepLast(cues: UnnumberedCue[]): UnnumberedCue[] {
+    this.#previous = cues.findLast(({ lines }) => lines.length > 0) ?? this.#previous
+    return cues
+  }
+}
+
+function channelOf(passage: Passage): string | undefined {
+  return passage.cue === undefined ? passage.segments[0]?.channel : undefined
+}
+
+function spanOf(cue: UnnumberedCue): SpokenSpan {
+  const width = cue.lines.reduce((sum, line) => sum + textWidth(line), 0)
+  return { start: cue.start, end: cue.end, width, words: cue.words.length }
+}

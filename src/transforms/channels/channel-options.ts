@@ -1,0 +1,96 @@
+import { maxChannels } from '../../audio/format.ts'
+import { ConfigurationError } from '../../errors.ts'
+import { checkBoolean, checkInteger, checkOneOf, invalidOption } from '../../options.ts'
+
+/** Options of `diarize()` for audio whose speakers are on channels of their own. */
+export interface ChannelOptions {
+  /**
+   * Names of the interleaved channels of the input, or how many there are, 1 to 8: then they are `Speaker 1`,
+   * `Speaker 2`, … Each is heard by a session of its own, and every turn names its channel.
+   * @defaultValue none: the input is mono
+   */
+  channels?: number | readonly string[]
+  /**
+   * Longest time in ms, 0 to 600000, that a turn is held for one of another channel that began before it and is not final
+   * yet: of the stream after its end, and of the clock since it is final. 0 gives turns as they become final.
+   * @defaultValue `5000`
+   */
+  mergeDelay?: number
+  /**
+   * Whether a channel gets a session only once it is not digital silence any more.
+   * @defaultValue `false`
+   */
+  skipSilent?: boolean
+  /**
+   * What an error does that no further attempt on its channel can help: `end` fails the stream, `continue` goes on with
+   * the other channels and reports what is missing of this one as a `gap`.
+   * @defaultValue `'end'`
+   */
+  channelFailure?: 'end' | 'continue'
+  /**
+   * What becomes of a word that two channels heard at one time: `drop` keeps it on the louder channel only.
+   * @defaultValue `'keep'`
+   */
+  bleed?: 'keep' | 'drop'
+}
+
+/** {@link ChannelOptions} with every default filled in. */
+export type ChannelSettings = Required<Omit<ChannelOptions, 'channels'>> & { channels: readonly string[] }
+
+const defaults = { mergeDelay: 5000, skipSilent: false, channelFailure: 'end', bleed: 'keep' } as const
+
+const dependent = Object.keys(defaults) as (keyof typeof defaults)[]
+
+/** Names of all {@link ChannelOptions}. */
+export const channelOptionNames = ['channels', ...dependent]
+
+const LONGEST_NAME = 100
+
+/**
+ * Checks the options.
+ *
+ * @throws ConfigurationError `INVALID_OPTION`
+ */
+export function checkChannelOptions(options: ChannelOptions): void {
+  checkNames(options.channels)
+  checkInteger('mergeDelay', options.mergeDelay, 0, 600_000, 'ms')
+  checkBoolean('skipSilent', options.skipSilent)
+  checkOneOf('channelFailure', options.channelFailure, ['end', 'continue'])
+  checkOneOf('bleed', options.bleed, ['keep', 'drop'])
+  const useless = dependent.find((name) => options[name] !== undefined)
+  if (options.channels === undefined && useless !== undefined) {
+    throw new ConfigurationError('INVALID_OPTION', `${useless} needs channels beside it`, { option: useless })
+  }
+}
+
+/** The options with the defaults filled in; `undefined` where there are no channels to tell apart. */
+export function channelSettings(options: ChannelOptions): ChannelSettings | undefined {
+  const { channels } = options
+  if (channels === undefined) return undefined
+  const given = Object.fromEntries(
+    dependent.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]),
+  ) as Partial<ChannelSettings>
+  const names =
+    typeof channels === 'number'
+      ? Array.from({ length: channels }, (_, index) => `Speaker ${index + 1}`)
+      : [...channels]
+  return { ...defaults, ...given, channels: names }
+}
+
+function checkNames(channels: unknown): void {
+  if (channels === undefined) return
+  if (typeof channels === 'number' && Number.isInteger(channels) && channels >= 1 && channels <= maxChannels) return
+  if (!Array.isArray(channels) || channels.length < 1 || channels.length > maxChannels) {
+    throw invalidOption(
+      'channels',
+      `an array of 1 to ${maxChannels} names or an integer from 1 to ${maxChannels}`,
+      channels,
+    )
+  }
+  for (const [index, name] of (channels as unknown[]).entries()) {
+    const isName = typeof name === 'string' && name.trim() !== '' && name.length <= LONGEST_NAME
+    if (!isName) throw invalidOption(`channels[${index}]`, `a name of 1 to ${LONGEST_NAME} characters`, name)
+    if (channels.indexOf(name) !== index)
+      throw invalidOption(`channels[${index}]`, 'a name that no other channel has', name)
+  }
+}

@@ -1,0 +1,254 @@
+import { EventEmitter } from 'node:events'
+import type { ClientMessage, TerminationMessage } from '../../assemblyai/messages.ts'
+import type { Supervisor, SupervisorEvents } from '../../assemblyai/supervisor.ts'
+import { type AudioFormat, bytesToMs, silenceByte } from '../../audio/format.ts'
+import { splitChannels } from '../../audio/interleave.ts'
+import type { Turn } from '../../model.ts'
+import { BleedFilter, SAME_WORD_MS } from './bleed.ts'
+import { channelError } from './channel-error.ts'
+import { ChannelLane } from './channel-lane.ts'
+import type { ChannelSettings } from './channel-options.ts'
+import { LevelHistory } from './level-history.ts'
+import { TurnMerger } from './turn-merger.ts'
+
+/** How often turns that are held back are looked at while no audio comes. */
+const LOOK_MS = 250
+/** How far back words of two channels are compared, beside what may be replayed or held back. */
+const COMPARED_MS = 300_000
+
+/** What a {@link ChannelSupervisor} is told. */
+export interface ChannelSupervisorOptions {
+  settings: ChannelSettings
+  /** Format of the frames that come in. */
+  format: AudioFormat
+  frameBytes: number
+  /** Makes the supervisor of a channel. */
+  supervise(this: void, name: string, channel: number): Supervisor
+  /** Whether speakers within a channel are told apart. */
+  speakerLabels: boolean
+  /** Whether servers send partials. */
+  partials: boolean
+  /** Most audio in ms that a channel may hear again. */
+  maxReplay: number
+}
+
+/**
+ * Several channels in step, each with a supervisor of its own, as if they were one: interleaved frames in, one stream of
+ * turns out. A frame goes to all channels, and the next one comes when all have taken it.
+ */
+export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
+  readonly #options: ChannelSupervisorOptions
+  readonly #lanes: ChannelLane[]
+  readonly #merger: TurnMerger
+  readonly #levels: LevelHistory | undefined
+  readonly #bleed: BleedFilter | undefined
+  readonly #frameMs: number
+  readonly #sampleBytes: 1 | 2
+  /** How each channel that is done with ended. */
+  readonly #ends = new Map<ChannelLane, { termination?: TerminationMessage; failure?: Error }>()
+  readonly #watched = new Set<ChannelLane>()
+  readonly #outcome: Promise<TerminationMessage[]>
+  #resolve: (terminations: TerminationMessage[]) => void = () => {}
+  #reject: (error: Error) => void = () => {}
+  #frames = 0
+  #audioEnded = false
+  #destroyed = false
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(options: ChannelSupervisorOptions) {
+    super()
+    const { settings, format, frameBytes, partials, maxReplay } = options
+    const names = settings.channels
+    const encoding = format.encoding === 'mulaw' ? 'mulaw' : 's16le'
+    this.#options = options
+    this.#frameMs = bytesToMs(frameBytes, format)
+    this.#sampleBytes = encoding === 'mulaw' ? 1 : 2
+    this.#outcome = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    // Whoever asks for the outcome gets it; until then it must not count as unhandled.
+    this.#outcome.catch(() => {})
+    const drop = settings.bleed === 'drop'
+    this.#merger = new TurnMerger({
+      channels: names.length,
+      mergeDelay: settings.mergeDelay,
+      partials,
+      ...(drop && { beyondEnd: SAME_WORD_MS }),
+    })
+    if (drop) {
+      const keepMs = COMPARED_MS + maxReplay + settings.mergeDelay
+      const levels = new LevelHistory(names.length, this.#frameMs, keepMs, encoding)
+      this.#levels = levels
+      this.#bleed = new BleedFilter(names.length, keepMs, (...where) => levels.level(...where))
+    }
+    const silentFrame = Buffer.alloc(frameBytes / names.length, silenceByte[encoding])
+    this.#lanes = names.map((name, channel) => {
+      const { speakerLabels } = options
+      const { skipSilent } = settings
+      const laneOptions = { name, frameMs: this.#frameMs, silentFrame, encoding, speakerLabels, skipSilent } as const
+      return this.#relay(new ChannelLane(options.supervise(name, channel), laneOptions), channel)
+    })
+  }
+
+  /** Resolves or rejects when all is done. */
+  get done(): Promise<TerminationMessage[]> {
+    return this.#outcome
+  }
+
+  /** Ms of the stream that every channel has been sent. */
+  get sentMs(): number {
+    return Math.min(this.#inputMs, ...this.#living.map((lane) => lane.sentMs))
+  }
+
+  /** Takes one frame of all channels; resolves when the next may come. */
+  async push(frame: Buffer): Promise<void> {
+    const parts = splitChannels(frame, this.#lanes.length, this.#sampleBytes)
+    this.#frames += 1
+    this.#levels?.add(parts)
+    const taken = this.#lanes.map((lane, channel) => lane.push(parts[channel]!))
+    this.#watch()
+    this.#give()
+    await Promise.all(taken)
+  }
+
+  /** No more audio: resolves when every turn is out and the last session of every channel has confirmed its end. */
+  end(): Promise<TerminationMessage[]> {
+    this.#audioEnded = true
+    for (const [channel, lane] of this.#lanes.entries()) {
+      // Its outcome is watched from its first frame on.
+      void lane.end()?.catch(() => {})
+      if (!lane.opened) this.#merger.end(channel)
+    }
+    this.#finish()
+    return this.#outcome
+  }
+
+  /** Sends a message to the sessions of all channels. */
+  sendMessage(message: ClientMessage): void {
+    for (const lane of this.#lanes) lane.sendMessage(message)
+  }
+
+  /** Drops everything at once; resolves when no socket is left. */
+  async destroy(): Promise<void> {
+    this.#destroyed = true
+    clearInterval(this.#timer)
+    await Promise.all(this.#lanes.map((lane) => lane.stop()))
+  }
+
+  get #inputMs(): number {
+    return Math.round(this.#frames * this.#frameMs)
+  }
+
+  /** The channels that are not done with. */
+  get #living(): ChannelLane[] {
+    return this.#lanes.filter((lane) => !this.#ends.has(lane))
+  }
+
+  #relay(lane: ChannelLane, channel: number): ChannelLane {
+    lane.on('turn', (turn) => this.#take(channel, turn))
+    lane.on('session', (change) => this.emit('session', change))
+    lane.on('message', (message) => this.emit('message', message))
+    lane.on('warning', (warning) => this.emit('warning', warning))
+    lane.on('reconnecting', (record) => this.emit('reconnecting', record))
+    lane.on('gap', (gap) => this.emit('gap', gap))
+    return lane
+  }
+
+  #take(channel: number, turn: Turn): void {
+    if (turn.endOfTurn && turn.revision === 0) this.#bleed?.hear(channel, turn)
+    const atOnce = this.#merger.add(channel, turn, performance.now())
+    if (atOnce !== undefined) this.#emitTurn(channel, atOnce)
+    this.#give()
+  }
+
+  /** Gives out the turns that need not wait any longer. */
+  #give(): void {
+    const now = performance.now()
+    const answered = this.#lanes.map((lane) => lane.answeredMs(now))
+    const furthest = Math.max(...answered.filter((_, channel) => this.#lanes[channel]!.opened))
+    for (const [channel, lane] of this.#lanes.entries()) {
+      // A channel that was silent so far has nothing to answer, and is no clock for the others.
+      this.#merger.answered(channel, lane.opened ? answered[channel]! : Math.min(this.#inputMs, furthest))
+    }
+    for (const { channel, turn } of this.#merger.take(now)) this.#emitTurn(channel, turn)
+    this.#lookAgain()
+  }
+
+  #emitTurn(channel: number, turn: Turn): void {
+    if (this.#destroyed) return
+    const left = this.#bleed && turn.endOfTurn ? this.#bleed.filter(channel, turn) : turn
+    if (left !== undefined) this.emit('turn', left)
+  }
+
+  /** Time passes while no audio comes, too. */
+  #lookAgain(): void {
+    if (this.#merger.holding && !this.#destroyed) {
+      this.#timer ??= setInterval(() => this.#give(), LOOK_MS)
+      return
+    }
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  /** Follows the outcome of the channels that have begun. */
+  #watch(): void {
+    if (this.#watched.size === this.#lanes.length) return
+    for (const [channel, lane] of this.#lanes.entries()) {
+      if (lane.done === undefined || this.#watched.has(lane)) continue
+      this.#watched.add(lane)
+      lane.done.then(
+        (termination) => this.#ended(lane, channel, { termination }),
+        (error: Error) => this.#failed(lane, channel, error),
+      )
+    }
+  }
+
+  #failed(lane: ChannelLane, channel: number, cause: Error): void {
+    const failure = channelError(lane.name, cause)
+    const goOn = this.#options.settings.channelFailure === 'continue' && !this.#destroyed
+    if (!goOn || this.#lanes.every((other) => other === lane || this.#ends.get(other)?.failure)) {
+      // What is final is not lost with the rest.
+      for (const [every] of this.#lanes.entries()) this.#merger.end(every)
+      this.#give()
+      this.#reject(failure)
+      return
+    }
+    void lane.stop()
+    const facts = { channel: lane.name, error: failure }
+    this.emit('warning', { code: 'CHANNEL_FAILED', message: `${failure.message}; the others go on`, ...facts })
+    this.#ended(lane, channel, { failure })
+  }
+
+  #ended(lane: ChannelLane, channel: number, end: { termination?: TerminationMessage; failure?: Error }): void {
+    this.#ends.set(lane, end)
+    this.#merger.end(channel)
+    this.#give()
+    this.#finish()
+  }
+
+  /** Settles once the audio has ended and so has every channel that ever began. */
+  #finish(): void {
+    if (!this.#audioEnded || this.#living.some((lane) => lane.opened)) return
+    this.#give()
+    for (const lane of this.#lanes) this.#reportMissing(lane)
+    this.#resolve(
+      this.#lanes.flatMap((lane) => {
+        const termination = this.#ends.get(lane)?.termination
+        return termination ? [{ ...termination, channel: lane.name }] : []
+      }),
+    )
+  }
+
+  /** What a channel did not hear to the end. */
+  #reportMissing(lane: ChannelLane): void {
+    const channel = lane.name
+    if (this.#ends.get(lane)?.failure) {
+      const start = lane.reachedMs
+      if (start < this.#inputMs) this.emit('gap', { start, end: this.#inputMs, channel })
+    }
+    if (lane.opened) return
+    const message = `channel ${channel} was silent throughout, so that no session was opened for it`
+    this.emit('warning', { code: 'CHANNEL_SILENT', message, channel })
+  }
+}

@@ -1,0 +1,179 @@
+import type { Turn } from '../../model.ts'
+
+/** Audio beyond a moment that a server must have had before its saying nothing means that nobody spoke then, ms. */
+const SIGN_MS = 1000
+/** Turns of a channel whose orders are known: more than a session of three hours has. */
+const MOST_ORDERS = 20_000
+
+/** How a {@link TurnMerger} waits. */
+export interface TurnMergerOptions {
+  /** Number of channels. */
+  channels: number
+  /**
+   * Longest time that a turn is held back: ms of the stream after its end, and of the clock since it is known, since the
+   * one passes faster than the other where audio need not be sent in real time. 0 holds none back.
+   */
+  mergeDelay: number
+  /** Whether servers show by partials that somebody speaks. Where not, only finals tell how far a channel is known. */
+  partials: boolean
+  /** Ms after the end of a turn up to which the other channels must be known; absent where its start is enough. */
+  beyondEnd?: number
+}
+
+/** A final that waits, and since when. */
+interface HeldTurn {
+  turn: Turn
+  at: number
+}
+
+/** What is known of one channel. */
+interface Channel {
+  /** Finals that wait, in order. */
+  held: HeldTurn[]
+  /** The turn that is open: its order on the channel, and its start in ms. */
+  open: { order: number; start: number } | undefined
+  /** Ms before which the channel says nothing more. */
+  final: number
+  /** Ms up to which the server has had the audio long enough to answer. */
+  answered: number
+  ended: boolean
+  /** Orders in the stream by those on the channel. */
+  orders: Map<number, number>
+}
+
+/**
+ * Brings the turns of several channels into one order, by their starts. A turn is held until no other channel can bring
+ * an earlier one any more, but no longer than `mergeDelay`: then it goes, and what is earlier comes late. A pure function
+ * of what it is told: it has no clock of its own.
+ */
+export class TurnMerger {
+  readonly #options: TurnMergerOptions
+  readonly #channels: Channel[]
+  #nextOrder = 0
+  #lastOrder = -1
+
+  constructor(options: TurnMergerOptions) {
+    this.#options = options
+    this.#channels = Array.from({ length: options.channels }, () => ({
+      held: [],
+      open: undefined,
+      final: 0,
+      answered: 0,
+      ended: false,
+      orders: new Map(),
+    }))
+  }
+
+  /** Whether turns are held back. */
+  get holding(): boolean {
+    return this.#channels.some(({ held }) => held.length > 0)
+  }
+
+  /**
+   * Takes a turn of a channel, whose orders rise on it. Returns it where it goes on at once: a partial, or a revision of
+   * a turn that is out. Its order is then that of the stream. A revision of one that is held takes its place.
+   *
+   * @param now - ms of a steady clock.
+   */
+  add(number: number, turn: Turn, now = 0): Turn | undefined {
+    const channel = this.#channels[number]!
+    if (!turn.endOfTurn) {
+      if (channel.open?.order !== turn.order) channel.open = { order: turn.order, start: turn.start }
+      return { ...turn, order: channel.orders.get(turn.order) ?? this.#place(channel, turn.order) }
+    }
+    if (turn.revision > 0) {
+      const held = channel.held.find((one) => one.turn.order === turn.order)
+      if (held === undefined) {
+        const order = channel.orders.get(turn.order)
+        return order === undefined ? undefined : { ...turn, order }
+      }
+      // What nobody has seen yet is not revised.
+      held.turn = { ...turn, revision: held.turn.revision }
+      return undefined
+    }
+    if (channel.open !== undefined && channel.open.order <= turn.order) channel.open = undefined
+    channel.final = Math.max(channel.final, turn.end)
+    channel.held.push({ turn, at: now })
+    return undefined
+  }
+
+  /** A channel's server has had all audio up to `ms` long enough to answer; may go back where it hears some again. */
+  answered(number: number, ms: number): void {
+    this.#channels[number]!.answered = ms
+  }
+
+  /** Nothing more comes of a channel. */
+  end(number: number): void {
+    const channel = this.#channels[number]!
+    channel.ended = true
+    channel.open = undefined
+  }
+
+  /**
+   * The turns that need not be held any longer, with their channels, in order.
+   *
+   * @param now - ms of the same clock.
+   */
+  take(now = Infinity): { channel: number; turn: Turn }[] {
+    const taken: { channel: number; turn: Turn }[] = []
+    for (let number = this.#earliest(); number >= 0; number = this.#earliest()) {
+      const channel = this.#channels[number]!
+      if (!this.#late(now) && !this.#othersKnown(number)) break
+      taken.push({ channel: number, turn: this.#release(channel, channel.held.shift()!.turn) })
+    }
+    return taken
+  }
+
+  /** The channel whose first held turn starts earliest; -1 where none is held. */
+  #earliest(): number {
+    let earliest = -1
+    let start = Infinity
+    for (const [number, { held }] of this.#channels.entries()) {
+      const [first] = held
+      if (first === undefined || first.turn.start >= start) continue
+      earliest = number
+      start = first.turn.start
+    }
+    return earliest
+  }
+
+  /** Whether some turn has waited as long as it may: then those that start before it need not wait either. */
+  #late(now: number): boolean {
+    const { mergeDelay } = this.#options
+    if (mergeDelay === 0) return true
+    const answered = Math.max(...this.#channels.map((channel) => channel.answered))
+    return this.#channels.some(({ held: [first] }) => {
+      return first !== undefined && first.turn.end + mergeDelay <= answered && first.at + mergeDelay <= now
+    })
+  }
+
+  /** Whether no other channel can bring anything that belongs before the first turn of this one. */
+  #othersKnown(number: number): boolean {
+    const { beyondEnd } = this.#options
+    const { start, end } = this.#channels[number]!.held[0]!.turn
+    const needed = beyondEnd === undefined ? start : end + beyondEnd
+    return this.#channels.every((other, index) => index === number || this.#knownUntil(other) >= needed)
+  }
+
+  /** Ms before which no turn of a channel can still start. */
+  #knownUntil({ ended, open, final, answered }: Channel): number {
+    if (ended) return Infinity
+    if (open !== undefined) return Math.max(final, open.start)
+    return this.#options.partials ? Math.max(final, answered - SIGN_MS) : final
+  }
+
+  #release(channel: Channel, turn: Turn): Turn {
+    let order = channel.orders.get(turn.order)
+    // Partials had promised it an order that others have overtaken.
+    if (order === undefined || order <= this.#lastOrder) order = this.#place(channel, turn.order)
+    this.#lastOrder = order
+    return { ...turn, order }
+  }
+
+  #place(channel: Channel, order: number): number {
+    const placed = this.#nextOrder++
+    channel.orders.set(order, placed)
+    if (channel.orders.size > MOST_ORDERS) channel.orders.delete(channel.orders.keys().next().value!)
+    return placed
+  }
+}

@@ -1,0 +1,126 @@
+import { EventEmitter } from 'node:events'
+import { describe, expect, it } from 'vitest'
+import type { Supervisor, SupervisorEvents } from '../../../src/assemblyai/supervisor.ts'
+import type { Turn } from '../../../src/model.ts'
+import { ChannelLane, type ChannelLaneOptions } from '../../../src/transforms/channels/channel-lane.ts'
+
+const silent = Buffer.alloc(1600)
+const sound = Buffer.alloc(1600, 7)
+
+/** A supervisor that takes all frames, and says what a test has it say. */
+class Recorder extends EventEmitter<SupervisorEvents> {
+  readonly frames: Buffer[] = []
+  reachedMs = 0
+  get sentMs(): number {
+    return this.frames.length * 50
+  }
+  push(frame: Buffer): Promise<void> {
+    this.frames.push(frame)
+    return Promise.resolve()
+  }
+  destroy(): Promise<void> {
+    return Promise.resolve()
+  }
+}
+
+function lane(more: Partial<ChannelLaneOptions> = {}): { lane: ChannelLane; recorder: Recorder } {
+  const recorder = new Recorder()
+  const options = { name: 'Agent', frameMs: 50, silentFrame: silent, encoding: 's16le', ...more } as const
+  const made = new ChannelLane(recorder as unknown as Supervisor, {
+    speakerLabels: true,
+    skipSilent: false,
+    ...options,
+  })
+  return { lane: made, recorder }
+}
+
+const turn: Turn = {
+  sessionId: 's',
+  order: 0,
+  revision: 0,
+  endOfTurn: true,
+  formatted: true,
+  transcript: 'Yes.',
+  speaker: 'A',
+  words: [
+    { text: 'Yes', start: 600, end: 700, confidence: 1, speaker: 'A', final: true },
+    { text: 'sir.', start: 710, end: 900, confidence: 1, final: true },
+  ],
+  start: 600,
+  end: 900,
+}
+
+describe('ChannelLane', () => {
+  it('names speakers within the channel, and leaves who is not known unnamed', () => {
+    const { lane: made, recorder } = lane()
+    const turns: Turn[] = []
+    made.on('turn', (one) => turns.push(one))
+    recorder.emit('turn', turn)
+    expect(turns[0]).toMatchObject({ channel: 'Agent', speaker: 'Agent/A', start: 600, end: 900 })
+    expect(turns[0]?.words.map(({ speaker }) => speaker)).toEqual(['Agent/A', undefined])
+    expect(turns[0]?.words[1]).not.toHaveProperty('speaker')
+  })
+
+  it('names nobody where speakers are not told apart', () => {
+    const { lane: made, recorder } = lane({ speakerLabels: false })
+    const turns: Turn[] = []
+    made.on('turn', (one) => turns.push(one))
+    recorder.emit('turn', turn)
+    expect(turns[0]).not.toHaveProperty('speaker')
+    expect(turns[0]?.words.map((word) => Object.hasOwn(word, 'speaker'))).toEqual([false, false])
+  })
+
+  it('gives a late session half a second of silence first, and moves its times to those of the stream', async () => {
+    const { lane: made, recorder } = lane({ skipSilent: true })
+    for (let count = 0; count < 100; count++) await made.push(silent)
+    expect([made.opened, recorder.frames.length, made.sentMs]).toEqual([false, 0, 5000])
+    await made.push(sound)
+    await made.push(silent)
+    expect(recorder.frames).toEqual([...Array<Buffer>(10).fill(silent), sound, silent])
+    expect([made.opened, made.sentMs]).toEqual([true, 5100])
+
+    const heard: unknown[] = []
+    made.on('turn', ({ start, end, words }) => heard.push([start, end, words[1]?.start]))
+    made.on('gap', (gap) => heard.push(gap))
+    made.on('session', ({ offset, speakers, channel }) => heard.push({ offset, speakers, channel }))
+    recorder.emit('turn', turn)
+    recorder.emit('gap', { start: 0, end: 100 })
+    recorder.emit('session', { begin: {} as never, offset: 200, speakers: { B: 'A' } })
+    expect(heard).toEqual([
+      [5100, 5400, 5210],
+      { start: 4500, end: 4600, channel: 'Agent' },
+      { offset: 4700, speakers: { B: 'Agent/A' }, channel: 'Agent' },
+    ])
+  })
+
+  it('opens at once where the first frame is no silence', async () => {
+    const { lane: made, recorder } = lane({ skipSilent: true })
+    await made.push(sound)
+    expect(recorder.frames).toEqual([sound])
+  })
+
+  it('takes nothing more once it is stopped', async () => {
+    const { lane: made, recorder } = lane()
+    await made.push(sound)
+    await made.stop()
+    await made.push(sound)
+    expect(recorder.frames).toHaveLength(1)
+  })
+
+  it('counts audio as answered half a second after it was sent, and less where some is sent again', async () => {
+    const { lane: made, recorder } = lane()
+    await made.push(sound)
+    recorder.reachedMs = 1000
+    expect(made.answeredMs(0)).toBe(0)
+    recorder.reachedMs = 1500
+    expect(made.answeredMs(499)).toBe(0)
+    expect(made.answeredMs(500)).toBe(1000)
+    expect(made.answeredMs(999)).toBe(1500)
+    // The session is lost: all since the last final word is heard again.
+    recorder.reachedMs = 300
+    expect(made.answeredMs(1000)).toBe(300)
+    recorder.reachedMs = 2000
+    expect(made.answeredMs(1499)).toBe(300)
+    expect(made.answeredMs(2100)).toBe(2000)
+  })
+})
