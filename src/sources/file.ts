@@ -76,7 +76,14 @@ function fromUrl(url: URL): string {
 
 function notAFile(address: string): ConfigurationError {
   const scheme = address.slice(0, address.indexOf(':'))
-  const message = `fileSource takes files, not ${scheme}: addresses; got '${address}'. Pipe the response body through decode(), or download it first`
+  const other = new Map([
+    ['http', 'httpSource()'],
+    ['https', 'httpSource()'],
+    ['rtsp', 'rtspSource()'],
+    ['rtsps', 'rtspSource()'],
+  ]).get(scheme.toLowerCase())
+  const advice = other === undefined ? 'Pipe its bytes through decode(), or download it first' : `Use ${other}`
+  const message = `fileSource takes files, not ${scheme}: addresses; got '${address}'. ${advice}`
   return new ConfigurationError('INVALID_OPTION', message, { option: 'file' })
 }
 
