@@ -1,4 +1,7 @@
 export { fileSource, type FileSourceOptions } from './sources/file.ts'
+export { httpSource } from './sources/http.ts'
+export type { HttpSourceOptions } from './sources/http-options.ts'
+export { publicOnly } from './sources/public-address.ts'
 export { rtspSource, type RtspSourceOptions } from './sources/rtsp.ts'
 export { microphoneSource, type MicrophoneSourceOptions } from './sources/microphone.ts'
 export { microphones, type MicrophonesOptions } from './sources/microphones.ts'

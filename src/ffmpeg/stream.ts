@@ -32,6 +32,8 @@ export interface FfmpegStreamOptions {
   signal: AbortSignal | undefined
   /** Bytes that `input` lacks at its end; 0 or less if it is complete. */
   missing?: number
+  /** Length of the audio in ms, where it is known beforehand. */
+  duration?: number | undefined
   /** Why there will be no audio: FFmpeg is not started, the stream fails with this. */
   refusal?: DiarizeStreamError | undefined
   /** Called once, when somebody first asks for audio. */
@@ -86,6 +88,11 @@ export class FfmpegStream extends Duplex {
     if (encoding !== 's16le' || this.#process !== undefined || this.destroyed) return false
     this.#target ??= { ...format }
     return this.#target.sampleRate === sampleRate && this.#target.channels === channels
+  }
+
+  /** Length of the audio in ms, where it is known beforehand. */
+  get duration(): number | undefined {
+    return this.#options.duration
   }
 
   /** Whether the audio cannot be held back, as the stage above says. */

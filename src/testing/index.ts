@@ -18,6 +18,14 @@ export { TONE_RATE, TONE_WORD_MS } from './tone-code.ts'
 export { toneEngine, type ToneEngine, type ToneEngineOptions } from './tone-engine.ts'
 export { toneScript, type ToneScriptOptions } from './tone-script.ts'
 export {
+  httpFaultServer,
+  type HttpFaultServer,
+  type HttpFaultServerOptions,
+  type HttpRequestRecord,
+  type HttpServed,
+} from './http-fault-server.ts'
+export type { HttpFault, HttpFaultName, HttpFaultPlan } from './http-faults.ts'
+export {
   rtspFaultServer,
   type RtspFaultServer,
   type RtspFaultServerEvents,
