@@ -1,3 +1,4 @@
+import type { AllowUrl } from './allow-url.ts'
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { ConfigurationError } from '../errors.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
@@ -51,7 +52,7 @@ export interface HttpSourceOptions extends FfmpegOptions, ReconnectOptions {
    * IP addresses that its host has now; the connection then goes to these and no others. What it throws is the error's
    * `cause`. {@link publicOnly} is one that lets only public addresses through. @defaultValue every address may
    */
-  allowUrl?: (url: URL, addresses: readonly string[]) => boolean | Promise<boolean>
+  allowUrl?: AllowUrl
   /** Certificates in PEM to trust instead of those that Node trusts. @defaultValue Node's */
   ca?: string | Buffer
   /** Whether the certificate of an `https:` server is checked. @defaultValue `true` */

@@ -36,7 +36,8 @@ export function explainRtsp(failure: RtspFailure): { error: Error; final: boolea
       final: true,
     }
   }
-  if (error && (code === 'FFMPEG_NOT_FOUND' || (code === 'NO_AUDIO' && !heard))) return { error, final: true }
+  if (error && (code === 'FFMPEG_NOT_FOUND' || code === 'ADDRESS_REFUSED' || (code === 'NO_AUDIO' && !heard)))
+    return { error, final: true }
   const reason = trouble === undefined ? refusalIn(error) : 'code' in trouble ? String(trouble.code) : trouble.message
   if (reason !== undefined) {
     // A certificate is not better the next time.

@@ -13,6 +13,7 @@ const LOOKED_AT = 65_536
  */
 export class RtspRelay {
   readonly #address: RtspAddress
+  readonly #via: string
   readonly #tls: ConnectionOptions
   readonly #sockets = new Set<Socket>()
   readonly #server: Server
@@ -22,15 +23,20 @@ export class RtspRelay {
   /** The camera's first answers. */
   #answers = ''
 
-  private constructor(address: RtspAddress, tls: ConnectionOptions) {
+  private constructor(address: RtspAddress, tls: ConnectionOptions, via: string) {
     this.#address = address
+    this.#via = via
     this.#tls = tls
     this.#server = createServer((client) => this.#serve(client))
   }
 
-  /** Waits for FFmpeg on a free port of this machine's own address. */
-  static async open(address: RtspAddress, tls: ConnectionOptions): Promise<RtspRelay> {
-    const relay = new RtspRelay(address, tls)
+  /**
+   * Waits for FFmpeg on a free port of this machine's own address.
+   *
+   * @param via - IP address of the camera, where it must be that one.
+   */
+  static async open(address: RtspAddress, tls: ConnectionOptions, via = address.host): Promise<RtspRelay> {
+    const relay = new RtspRelay(address, tls, via)
     relay.#server.listen(0, '127.0.0.1')
     await once(relay.#server, 'listening')
     return relay
@@ -84,8 +90,8 @@ export class RtspRelay {
 
   #connect(): Socket {
     const { secure, host, port } = this.#address
-    if (!secure) return connect({ host, port })
-    return connectTls({ servername: /^[\d.]+$|:/.test(host) ? '' : host, ...this.#tls, host, port })
+    if (!secure) return connect({ host: this.#via, port })
+    return connectTls({ servername: /^[\d.]+$|:/.test(host) ? '' : host, ...this.#tls, host: this.#via, port })
   }
 
   /** An end or a failure of one is that of the other. */

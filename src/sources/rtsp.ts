@@ -5,6 +5,7 @@ import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
 import { rtspTimeout } from '../ffmpeg/rtsp-timeout.ts'
 import { FfmpegStream } from '../ffmpeg/stream.ts'
 import { checkBoolean, checkKnown, checkOneOf, invalidOption } from '../options.ts'
+import { allowedAddress, type AllowUrl } from './allow-url.ts'
 import { reconnectNames, type ReconnectOptions, resolveReconnectOptions } from './reconnect-options.ts'
 import { ReconnectingSource } from './reconnect.ts'
 import { explainRtsp } from './rtsp-failure.ts'
@@ -19,6 +20,13 @@ export interface RtspSourceOptions extends FfmpegOptions, ReconnectOptions {
    * @defaultValue `'tcp'`
    */
   transport?: 'tcp' | 'udp' | 'auto'
+  /**
+   * Decides whether the camera may be connected to: for programs that take addresses from users. Called before each
+   * connection with the address and the IP addresses of its host, of which one is then used; only `true`, or a promise of
+   * it, allows it, anything else is `ADDRESS_REFUSED`. `publicOnly` lets through what is on the public internet.
+   * @defaultValue all are allowed
+   */
+  allowUrl?: AllowUrl
   /** Certificate authorities, in PEM, to trust beside no others, for `rtsps:`. @defaultValue those of Node.js */
   ca?: string | Buffer
   /** Whether an `rtsps:` camera must prove who it is. @defaultValue `true` */
@@ -43,14 +51,15 @@ const LONGER_MS = 2000
  * @throws ConfigurationError `INVALID_OPTION`
  */
 export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): Readable {
-  const names = ['transport', 'ca', 'verifyCertificate', 'audioTrack', 'ffmpegPath', ...reconnectNames]
+  const names = ['transport', 'allowUrl', 'ca', 'verifyCertificate', 'audioTrack', 'ffmpegPath', ...reconnectNames]
   checkKnown('rtspSource()', options, names)
   const address = parseRtspUrl(url)
-  const { audioTrack, ffmpegPath, signal, transport = 'tcp', ca, verifyCertificate } = options
+  const { audioTrack, ffmpegPath, signal, transport = 'tcp', allowUrl, ca, verifyCertificate } = options
   checkOneOf('transport', transport, ['tcp', 'udp', 'auto'])
   if (transport === 'udp' && address.secure) throw invalidOption('transport', "'tcp' for an rtsps: address", transport)
   if (ca !== undefined && typeof ca !== 'string' && !Buffer.isBuffer(ca)) throw invalidOption('ca', 'PEM text', ca)
   checkBoolean('verifyCertificate', verifyCertificate)
+  if (allowUrl !== undefined && typeof allowUrl !== 'function') throw invalidOption('allowUrl', 'a function', allowUrl)
   const ffmpeg = resolveFfmpegOptions('rtspSource()', {
     ...(audioTrack !== undefined && { audioTrack }),
     ...(ffmpegPath !== undefined && { ffmpegPath }),
@@ -65,12 +74,16 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
     inputName: address.shown,
     open: async () => {
       relay = undefined
+      const via = allowUrl && (await allowedAddress(new URL(url), address.host, address.shown, allowUrl))
       const common = { inputName: address.shown, ...ffmpeg, signal: undefined }
       if (choice.next() === 'udp') {
         const limit = Math.max(settings.stallTimeout, settings.connectTimeout) + LONGER_MS
-        return new FfmpegStream({ ...common, input: await direct(address, ffmpeg.ffmpegPath, limit) })
+        return new FfmpegStream({
+          ...common,
+          input: await direct({ ...address, host: via ?? address.host }, ffmpeg.ffmpegPath, limit),
+        })
       }
-      const opened = await RtspRelay.open(address, tls)
+      const opened = await RtspRelay.open(address, tls, via)
       relay = opened
       const stream = new FfmpegStream({ ...common, input: relayed(address, opened.port) })
       stream.once('close', () => opened.close())

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { Readable, Writable } from 'node:stream'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { AllowUrl } from '../../src/sources/allow-url.ts'
 import { rtspSource, type RtspSourceOptions } from '../../src/sources/rtsp.ts'
 import { parseRtspUrl } from '../../src/sources/rtsp-url.ts'
 import {
@@ -227,5 +228,43 @@ describe('parseRtspUrl', () => {
     })
     expect(parseRtspUrl(new URL('rtsp://camera'))).toMatchObject({ port: 554, path: '', credentials: '' })
     expect(parseRtspUrl('rtsps://camera').port).toBe(322)
+  })
+})
+
+describe('allowUrl', () => {
+  it.each(['tcp', 'udp'] as const)(
+    'is asked before each connection over %s, and told where it would go',
+    async (way) => {
+      const { url } = await start({ fault: 'none' })
+      const asked: unknown[] = []
+      const named = url.replace('127.0.0.1', 'localhost')
+      const source = rtspSource(named, {
+        transport: way,
+        maxDuration: 300,
+        allowUrl: (address, addresses) => asked.push(address.hostname, addresses.includes('127.0.0.1')) > 0,
+      })
+      expect((await listen(source)).error).toBeUndefined()
+      expect(asked).toEqual(['localhost', true])
+    },
+  )
+
+  it.each([
+    ['says no', () => false],
+    ['throws', () => Promise.reject(new Error('no'))],
+    ['gives something else', () => 'yes' as never],
+  ] satisfies [string, AllowUrl][])(
+    'refuses the camera where it %s, at once and unconnected',
+    async (_how, allowUrl) => {
+      const { url, connections } = await start({ fault: 'none' })
+      const { error, events } = await listen(rtspSource(url, { ...quick, allowUrl }))
+      expect(error).toMatchObject({ name: 'InputError', code: 'ADDRESS_REFUSED', retryable: false })
+      expect([events, connections]).toEqual([[], []])
+    },
+  )
+
+  it('must be a function', () => {
+    expect(() => rtspSource('rtsp://camera', { allowUrl: true as never })).toThrow(
+      'allowUrl, when given, must be a function',
+    )
   })
 })
