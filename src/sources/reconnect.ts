@@ -1,12 +1,14 @@
 import { addAbortSignal, Readable } from 'node:stream'
 import { backOff } from '../assemblyai/back-off.ts'
-import { type AudioFormat, blockSize, msToBytes } from '../audio/format.ts'
+import { type AudioFormat, msToBytes } from '../audio/format.ts'
 import { writeWavHeader } from '../audio/wav.ts'
 import { InputError } from '../errors.ts'
 import { liveSource, requestFormat, type RequestedFormat, streamStartedAt, type UpstreamStage } from '../stage.ts'
+import { AudioQueue } from './audio-queue.ts'
 import { LiveTimeline } from './live-timeline.ts'
 import type { ReconnectSettings } from './reconnect-options.ts'
 import { SourceAttempt } from './source-attempt.ts'
+import { StallWatch } from './stall-watch.ts'
 
 /** 100 ms of 16 kHz mono, in bytes. */
 const OUTPUT_BYTES = 3200
@@ -78,7 +80,7 @@ export class ReconnectingSource extends Readable {
   #opened = 0
   #failures = 0
   /** What goes out next: audio, and bytes of silence. */
-  #queue: (Buffer | number)[] = []
+  readonly #queue = new AudioQueue()
   /** Audio whose place is not known yet. */
   #held: Buffer[] = []
   #heldBytes = 0
@@ -88,17 +90,21 @@ export class ReconnectingSource extends Readable {
   #headerOut = false
   #ended = false
   #hungry = false
-  /** Since when audio has been awaited. */
-  #since = 0
+  readonly #watch: StallWatch
   #retryTimer: NodeJS.Timeout | undefined
   #settleTimer: NodeJS.Timeout | undefined
   #fillTimer: NodeJS.Timeout | undefined
-  #watchTimer: NodeJS.Timeout | undefined
 
   constructor(options: ReconnectingSourceOptions) {
     super({ highWaterMark: OUTPUT_BYTES })
     this.#options = options
     this.#now = options.now ?? (() => performance.now())
+    this.#watch = new StallWatch({
+      now: this.#now,
+      limit: () => (this.#attempt?.firstAt === undefined ? options.connectTimeout : options.stallTimeout),
+      awaited: () => this.#hungry || this.#phase !== 'flowing',
+      stalled: (limit) => this.#stalled(limit),
+    })
     // By option the signal would act inside super(), before the fields above exist.
     if (options.signal !== undefined) addAbortSignal(options.signal, this)
     options.stop?.addEventListener('abort', this.#stop)
@@ -117,7 +123,7 @@ export class ReconnectingSource extends Readable {
   }
 
   override _read(): void {
-    if (!this.#hungry) this.#since = this.#now()
+    if (!this.#hungry) this.#watch.touch()
     this.#hungry = true
     if (this.#phase === 'idle') {
       if (this.#options.stop?.aborted === true) this.#phase = 'ending'
@@ -148,7 +154,7 @@ export class ReconnectingSource extends Readable {
     }
     const attempt = new SourceAttempt(Promise.resolve(stream), this.#format, this.#now)
     this.#attempt = attempt
-    this.#since = this.#now()
+    this.#watch.touch()
     attempt.start(
       (opened) => {
         const format = this.#format ?? this.#asked
@@ -164,7 +170,7 @@ export class ReconnectingSource extends Readable {
         if (attempt === this.#attempt) this.#over(attempt, error)
       },
     )
-    this.#watch()
+    this.#watch.start()
   }
 
   /** There may be audio: the first is looked at as soon as it comes, the rest when somebody wants it. */
@@ -185,8 +191,8 @@ export class ReconnectingSource extends Readable {
     if (audio === undefined || format === undefined || firstAt === undefined) return
     this.#format ??= format
     this.#options.onAudio?.()
-    this.#since = this.#now()
-    this.#watch()
+    this.#watch.touch()
+    this.#watch.start()
     if (this.#timeline !== undefined) {
       this.#keep(audio)
       this.#phase = 'settling'
@@ -205,7 +211,7 @@ export class ReconnectingSource extends Readable {
   #hold(attempt: SourceAttempt): void {
     for (let audio = attempt.read(); audio !== undefined; audio = attempt.read()) {
       this.#keep(audio)
-      this.#since = this.#now()
+      this.#watch.touch()
       if (this.#heldBytes >= MOST_HELD) return this.#settle(attempt)
     }
   }
@@ -223,7 +229,7 @@ export class ReconnectingSource extends Readable {
     clearInterval(this.#fillTimer)
     attempt.settle()
     const { silence, repeated, gap } = timeline.resume(attempt.clock.origin)
-    this.#queueSilence(silence)
+    this.#queue.pushSilence(silence)
     this.#repeated = repeated
     for (const audio of this.#held.splice(0)) this.#queue.push(this.#fresh(audio))
     this.#heldBytes = 0
@@ -231,13 +237,6 @@ export class ReconnectingSource extends Readable {
     this.#phase = 'flowing'
     if (gap !== undefined) this.emit('gap', gap)
     this.#pump()
-  }
-
-  #queueSilence(bytes: number): void {
-    if (bytes === 0) return
-    const last = this.#queue.at(-1)
-    if (typeof last === 'number') this.#queue[this.#queue.length - 1] = last + bytes
-    else this.#queue.push(bytes)
   }
 
   /** What of `audio` was not there before; counted. */
@@ -268,7 +267,7 @@ export class ReconnectingSource extends Readable {
     if (this.destroyed) return
     this.#timeline?.lose(attempt.lead)
     this.#closeAttempt()
-    clearTimeout(this.#watchTimer)
+    this.#watch.stop()
     this.#phase = 'waiting'
     this.#failures += 1
     if (final || this.#failures > this.#options.retries) {
@@ -290,7 +289,7 @@ export class ReconnectingSource extends Readable {
   /** Silence flows while the source is away, or captions would stand still and then come in a flood. */
   #fill(): void {
     const away = this.#phase === 'waiting' || this.#phase === 'opening'
-    if (away) this.#queueSilence(this.#timeline?.fill(this.#now()) ?? 0)
+    if (away) this.#queue.pushSilence(this.#timeline?.fill(this.#now()) ?? 0)
     this.#pump()
   }
 
@@ -341,25 +340,14 @@ export class ReconnectingSource extends Readable {
   }
 
   #nextAudio(): Buffer | undefined {
-    for (;;) {
-      const first = this.#queue.shift()
-      if (first === undefined) return this.#phase === 'flowing' ? this.#fromAttempt() : undefined
-      if (typeof first !== 'number') {
-        if (first.length > 0) return first
-        continue
-      }
-      // However long the source was away, no more than this is in memory at a time.
-      const block = this.#format === undefined ? 1 : blockSize(this.#format)
-      const bytes = Math.min(first, Math.max(block, OUTPUT_BYTES - (OUTPUT_BYTES % block)))
-      if (first > bytes) this.#queue.unshift(first - bytes)
-      return Buffer.alloc(bytes)
-    }
+    const queued = this.#queue.shift(this.#format)
+    return queued === undefined && this.#phase === 'flowing' ? this.#fromAttempt() : queued
   }
 
   #fromAttempt(): Buffer | undefined {
     try {
       for (let audio = this.#attempt?.read(); audio !== undefined; audio = this.#attempt?.read()) {
-        this.#since = this.#now()
+        this.#watch.touch()
         const fresh = this.#fresh(audio)
         if (fresh.length > 0) return fresh
       }
@@ -369,31 +357,10 @@ export class ReconnectingSource extends Readable {
     return undefined
   }
 
-  /** Sees to it that an attempt that gives nothing, though somebody wants it, is given up. */
-  #watch(): void {
-    const attempt = this.#attempt
-    const limit = attempt?.firstAt === undefined ? this.#options.connectTimeout : this.#options.stallTimeout
-    const awaited = this.#hungry || this.#phase !== 'flowing'
-    const rest = awaited ? this.#since + limit - this.#now() : limit / 4
-    clearTimeout(this.#watchTimer)
-    this.#watchTimer = setTimeout(
-      () => {
-        if (rest > 0) this.#watch()
-        // After a pause of this whole process the audio may be there, unread.
-        else setImmediate(() => this.#checkStall(attempt))
-      },
-      Math.max(0, rest),
-    )
-  }
-
-  #checkStall(attempt: SourceAttempt | undefined): void {
-    if (attempt === undefined || attempt !== this.#attempt || this.destroyed) return
-    const { connectTimeout, stallTimeout, inputName } = this.#options
-    const opening = attempt.firstAt === undefined
-    const limit = opening ? connectTimeout : stallTimeout
-    if ((!this.#hungry && this.#phase === 'flowing') || this.#now() - this.#since < limit) return this.#watch()
-    const what = opening ? `gave no audio within ${limit} ms` : `has given no audio for ${limit} ms`
-    const message = `${inputName} ${what}; check the network and the device`
+  #stalled(limit: number): void {
+    const what =
+      this.#attempt?.firstAt === undefined ? `gave no audio within ${limit} ms` : `has given no audio for ${limit} ms`
+    const message = `${this.#options.inputName} ${what}; check the network and the device`
     this.#lose(new InputError('INPUT_STALLED', message, { retryable: true }), false)
   }
 
@@ -407,7 +374,9 @@ export class ReconnectingSource extends Readable {
   }
 
   #clearTimers(): void {
-    for (const timer of [this.#retryTimer, this.#settleTimer, this.#watchTimer]) clearTimeout(timer)
+    this.#watch.stop()
+    clearTimeout(this.#retryTimer)
+    clearTimeout(this.#settleTimer)
     clearInterval(this.#fillTimer)
   }
 }
