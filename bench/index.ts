@@ -1,3 +1,4 @@
+import { benchCamera } from './camera.ts'
 import { benchCaptions } from './captions.ts'
 import { benchChannels } from './channels.ts'
 import { benchFaults } from './faults/command.ts'
@@ -13,6 +14,7 @@ const benchmarks: Readonly<Record<string, (options: BenchOptions) => Promise<boo
   messages: benchMessages,
   memory: benchMemory,
   captions: benchCaptions,
+  camera: benchCamera,
   channels: benchChannels,
 }
 

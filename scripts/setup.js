@@ -7,7 +7,7 @@
  * printed and setup goes on, because the library itself says what it cannot do without. Only npm packages that cannot
  * be installed and a build that fails end it with exit status 1.
  *
- * With --test it also sees to what only the tests use: a browser, which is large.
+ * With --test it also sees to what only the tests use: a browser, which is large, and GStreamer's RTSP server.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
@@ -104,9 +104,21 @@ function missingSystemPackages() {
     flite: onPath('flite'),
     libpocketsphinx3: hasLibrary('libpocketsphinx'),
     'pocketsphinx-en-us': existsSync('/usr/share/pocketsphinx/model/en-us'),
+    ...(forTests && process.platform === 'linux' ? gstreamerParts() : {}),
     chromium: !forTests || hasBrowser(),
   }
   return Object.keys(provided).filter((name) => !provided[name])
+}
+
+/** What test/acceptance/gstreamer-camera.test.ts needs, by package, and whether it is there. */
+function gstreamerParts() {
+  const has = (file) => entries('/usr/lib').some((folder) => existsSync(join('/usr/lib', folder, file)))
+  return {
+    'gir1.2-gst-rtsp-server-1.0': has('girepository-1.0/GstRtspServer-1.0.typelib'),
+    'gstreamer1.0-plugins-base': has('gstreamer-1.0/libgstaudiotestsrc.so'),
+    'gstreamer1.0-plugins-good': has('gstreamer-1.0/libgstrtp.so'),
+    'python3-gi': existsSync('/usr/lib/python3/dist-packages/gi'),
+  }
 }
 
 /** The function that runs apt-get with the rights to install, or undefined where there is no such way. */

@@ -5,6 +5,8 @@ import type { Gap } from './assemblyai/supervisor-options.ts'
 export interface Progress {
   /** Seconds of audio done. */
   seconds: number
+  /** Seconds of audio in all; absent where the source does not know, as a live one. */
+  totalSeconds?: number
   /** Final turns so far. */
   turns: number
   /** Labels of the speakers heard so far, in order of appearance. */
@@ -44,6 +46,8 @@ export class ProgressReporter {
   /** Stages pass gaps on downstream, so one gap is heard several times. */
   readonly #gaps = new Set<Gap>()
   #reconnects = 0
+  /** The first stage. */
+  #source: (EventEmitter & { duration?: unknown }) | undefined
   #reported = -Infinity
   /** The report that the listener is busy with. */
   #busy: Promise<void> | undefined
@@ -57,8 +61,9 @@ export class ProgressReporter {
     this.#fail = fail
   }
 
-  /** Listens to the `progress`, `gap` and `reconnecting` events of `stage`. */
+  /** Listens to the `progress`, `gap` and `reconnecting` events of `stage`; the first one may know its `duration`. */
   follow(stage: EventEmitter): void {
+    this.#source ??= stage
     const onProgress = (facts: Partial<{ audioMs: number; turns: number; speakers: string[] }>) => {
       this.#latest = { ...this.#latest, ...facts }
       const now = performance.now()
@@ -105,7 +110,9 @@ export class ProgressReporter {
     const seconds = this.#latest.audioMs / 1000
     const { turns, speakers } = this.#latest
     const speed = elapsedSeconds > 0 ? seconds / elapsedSeconds : 0
-    await this.#listener?.({ seconds, turns, speakers: [...speakers], speed, elapsedSeconds })
+    const { duration } = this.#source ?? {}
+    const total = typeof duration === 'number' ? { totalSeconds: duration / 1000 } : {}
+    await this.#listener?.({ seconds, ...total, turns, speakers: [...speakers], speed, elapsedSeconds })
   }
 }
 

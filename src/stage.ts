@@ -24,10 +24,18 @@ export const pcmFormat = Symbol.for('diarize-stream.pcmFormat')
  */
 export const endEarly = Symbol.for('diarize-stream.endEarly')
 
+/** A field, `true`, of stages whose audio comes from a source that cannot be held back. */
+export const liveSource = Symbol.for('diarize-stream.liveSource')
+
+/** A field of live sources: the wall time at which the first sample was recorded, a `Date`, once it is known. */
+export const streamStartedAt = Symbol.for('diarize-stream.streamStartedAt')
+
 /** A stage as its downstream neighbour sees it. */
 export interface UpstreamStage extends Readable {
   [requestFormat]?: (format: RequestedFormat) => boolean
   [pcmFormat]?: AudioFormat | undefined
+  readonly [liveSource]?: boolean | undefined
+  readonly [streamStartedAt]?: Date | undefined
 }
 
 /** Calls `listener` with each stage that is piped into `stage`, before any of its data. */

@@ -7,6 +7,8 @@ describe('redact', () => {
     ['rtsp://admin:p@ss@camera/live', 'rtsp://***@camera/live'],
     ['https://example.org/a?x=1&token=abc&y=2', 'https://example.org/a?x=1&token=***&y=2'],
     ['wss://host/v3/ws?api_key=abc', 'wss://host/v3/ws?api_key=***'],
+    ['rtsp://cam/user=admin_password=hunter2_channel=1.sdp?x', 'rtsp://cam/user=admin_password=***'],
+    ['http://cam/video?user=a&pwd=hunter2&x=1', 'http://cam/video?user=a&pwd=***&x=1'],
     ['Authorization: Bearer abc.def', 'Authorization: ***'],
     ['"authorization":"abc"', '"authorization":"***"'],
   ])('cleans %s', (text, clean) => {

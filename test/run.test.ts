@@ -235,6 +235,15 @@ describe('progress of run()', () => {
     expect(last?.speed).toBeCloseTo(1.5 / (last?.elapsedSeconds ?? 1), 6)
   })
 
+  it('says how much there is in all, where the source knows', async () => {
+    const reports: Progress[] = []
+    const onProgress = (report: Progress): unknown => reports.push(report)
+    await run(Object.assign(Readable.from([1]), { duration: 2500 }), new SlowToClose(), { onProgress })
+    await run(Readable.from([1]), new SlowToClose(), { onProgress })
+    expect(reports[0]?.totalSeconds).toBe(2.5)
+    expect(reports.at(-1)).not.toHaveProperty('totalSeconds')
+  })
+
   it('is reported at the end even where no stage said anything', async () => {
     const reports: Progress[] = []
     await run(Readable.from([1]), new SlowToClose(), { onProgress: (report) => reports.push(report) })

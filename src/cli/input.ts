@@ -1,8 +1,11 @@
-import { existsSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { fileSource } from '../sources/file.ts'
+import { httpSource } from '../sources/http.ts'
+import { microphoneSource } from '../sources/microphone.ts'
+import { rtspSource } from '../sources/rtsp.ts'
 import { redact } from '../redact.ts'
 import { usage } from './arguments.ts'
 
@@ -36,12 +39,11 @@ export function openInput(input: string): Readable {
     case 'standard input':
       return fileSource(input)
     case 'http':
+      return httpSource(input)
     case 'rtsp':
-      throw usage(`${kind} addresses cannot be read yet; download it, or pipe it in: ... | diarize-stream -`)
-    case 'microphone': {
-      const file = existsSync('mic') ? '; the file of that name is ./mic' : ''
-      throw usage(`the microphone cannot be read yet; pipe its audio in: ... | diarize-stream -${file}`)
-    }
+      return rtspSource(input)
+    case 'microphone':
+      return microphoneSource()
   }
 }
 

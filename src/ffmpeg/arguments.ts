@@ -6,6 +6,8 @@ export interface FfmpegInput {
   url: string
   /** The only protocols FFmpeg may open, whatever the input asks for. */
   protocols: string
+  /** The only formats FFmpeg may take it for; {@link allowedContainers} where absent. */
+  containers?: string
   /** Further options that belong to the input. */
   inputOptions: readonly string[]
   /** Further options that belong to the output. */
@@ -49,7 +51,7 @@ export interface DecodeRequest {
 export function decodeArguments({ input, audioTrack, target }: DecodeRequest): string[] {
   // With cache:pipe:0 FFmpeg does not notice that stdin is its input: without -nostdin it takes bytes as keystrokes.
   const general = ['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'level+warning']
-  const guards = ['-protocol_whitelist', input.protocols, '-format_whitelist', allowedContainers]
+  const guards = ['-protocol_whitelist', input.protocols, '-format_whitelist', input.containers ?? allowedContainers]
   const source = [...guards, ...input.inputOptions, '-i', input.url]
   const track = ['-map', `0:a:${audioTrack}`, '-vn', '-sn', '-dn', '-map_metadata', '-1']
   const channels = target?.channels === undefined ? [] : ['-ac', String(target.channels)]

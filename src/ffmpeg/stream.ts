@@ -1,6 +1,15 @@
 import { addAbortSignal, Duplex } from 'node:stream'
 import { type DiarizeStreamError, InputError } from '../errors.ts'
-import { endEarly, requestFormat, type RequestedFormat } from '../stage.ts'
+import {
+  endEarly,
+  liveSource,
+  onUpstream,
+  relayEvents,
+  requestFormat,
+  type RequestedFormat,
+  streamStartedAt,
+  type UpstreamStage,
+} from '../stage.ts'
 import { decodeArguments, type FfmpegInput, pipeInput } from './arguments.ts'
 import { declaredLength, hasAudio, headLimit, readingMode } from './container.ts'
 import { explainEnd, type ProcessEnd } from './failure.ts'
@@ -24,6 +33,8 @@ export interface FfmpegStreamOptions {
   signal: AbortSignal | undefined
   /** Bytes that `input` lacks at its end; 0 or less if it is complete. */
   missing?: number
+  /** Length of the audio in ms, where it is known beforehand. */
+  duration?: number | undefined
   /** Why there will be no audio: FFmpeg is not started, the stream fails with this. */
   refusal?: DiarizeStreamError | undefined
   /** Called once, when somebody first asks for audio. */
@@ -38,6 +49,7 @@ export interface FfmpegStreamOptions {
 export class FfmpegStream extends Duplex {
   readonly #options: FfmpegStreamOptions
   #target: RequestedFormat | undefined
+  #upstream: UpstreamStage | undefined
   #process: FfmpegProcess | undefined
   #ffmpeg = ''
   #wanted = false
@@ -64,6 +76,10 @@ export class FfmpegStream extends Duplex {
     }
     super(duplexOptions)
     this.#options = options
+    if (this.writable) {
+      relayEvents(this)
+      onUpstream(this, (upstream) => (this.#upstream ??= upstream))
+    }
     // By option the signal would act inside super(), before the fields above exist.
     if (options.signal !== undefined) addAbortSignal(options.signal, this)
     if (options.refusal !== undefined) process.nextTick(() => this.#refuse())
@@ -86,6 +102,20 @@ export class FfmpegStream extends Duplex {
     this.push(null)
     this.#releaseInput()
     this.#process?.stop(() => {})
+  }
+
+  /** Length of the audio in ms, where it is known beforehand. */
+  get duration(): number | undefined {
+    return this.#options.duration
+  }
+
+  /** Whether the audio cannot be held back, as the stage above says. */
+  get [liveSource](): boolean | undefined {
+    return this.#upstream?.[liveSource]
+  }
+
+  get [streamStartedAt](): Date | undefined {
+    return this.#upstream?.[streamStartedAt]
   }
 
   /** A refusal waits for somebody who can hear it: an error nobody listens for ends the whole program. */

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { ConfigurationError, InputError } from '../errors.ts'
 import { fileInput } from '../ffmpeg/arguments.ts'
 import { declaredLength, headLimit } from '../ffmpeg/container.ts'
+import { mediaDuration } from '../ffmpeg/duration.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
 import { FfmpegStream } from '../ffmpeg/stream.ts'
 import { invalidOption } from '../options.ts'
@@ -19,7 +20,8 @@ export interface FileSourceOptions extends FfmpegOptions {}
  * The file is looked at once, at this call. Whatever is wrong with it (`INPUT_NOT_FOUND`, `INPUT_UNREADABLE`,
  * `NO_AUDIO` if it is empty) is the stream's error, before any process is started. Later it may fail with `NO_AUDIO`,
  * `INPUT_NOT_MEDIA`, `FFMPEG_NOT_FOUND` or `FFMPEG_FAILED`. Emits `warning` (`FFMPEG_WARNING`, `INPUT_TRUNCATED`) where
- * part of the audio is damaged or missing.
+ * part of the audio is damaged or missing. Its property `duration` is the length of the file in ms, where the file says so
+ * itself in a way that costs no more than a few small reads.
  *
  * @param file - a path, taken literally whatever characters it has; a `file:` URL; or `-` for the standard input.
  * @throws ConfigurationError `INVALID_OPTION`, also for addresses other than `file:`.
@@ -33,7 +35,7 @@ export function fileSource(file: string | URL, options: FileSourceOptions = {}):
   const absolute = resolve(path)
   const found = inspect(absolute)
   if (found instanceof InputError) return new FfmpegStream({ inputName: absolute, refusal: found, ...settings })
-  return new FfmpegStream({ input: fileInput(absolute), inputName: absolute, missing: found.missing, ...settings })
+  return new FfmpegStream({ input: fileInput(absolute), inputName: absolute, ...found, ...settings })
 }
 
 type Settings = ReturnType<typeof resolveFfmpegOptions>
@@ -74,12 +76,27 @@ function fromUrl(url: URL): string {
 
 function notAFile(address: string): ConfigurationError {
   const scheme = address.slice(0, address.indexOf(':'))
-  const message = `fileSource takes files, not ${scheme}: addresses; got '${address}'. Pipe the response body through decode(), or download it first`
+  const other = new Map([
+    ['http', 'httpSource()'],
+    ['https', 'httpSource()'],
+    ['rtsp', 'rtspSource()'],
+    ['rtsps', 'rtspSource()'],
+  ]).get(scheme.toLowerCase())
+  const advice = other === undefined ? 'Pipe its bytes through decode(), or download it first' : `Use ${other}`
+  const message = `fileSource takes files, not ${scheme}: addresses; got '${address}'. ${advice}`
   return new ConfigurationError('INVALID_OPTION', message, { option: 'file' })
 }
 
-/** What is wrong with a file before anybody decodes it; else how many bytes it lacks by its own header. */
-function inspect(path: string): InputError | { missing: number } {
+/** What is known of a file before anybody decodes it. */
+interface FoundFile {
+  /** Bytes it lacks, by its own header. */
+  missing: number
+  /** Length in ms, where it says. */
+  duration?: number | undefined
+}
+
+/** What is wrong with a file before anybody decodes it; else what is known of it. */
+function inspect(path: string): InputError | FoundFile {
   let stats: Stats
   try {
     stats = statSync(path)
@@ -94,7 +111,7 @@ function inspect(path: string): InputError | { missing: number } {
   if (!stats.isFile()) return { missing: 0 }
   if (stats.size === 0) return new InputError('NO_AUDIO', `${path} is empty (0 bytes); check what wrote it`)
   try {
-    return { missing: (declaredLength(readHead(path)) ?? 0) - stats.size }
+    return look(path, stats.size)
   } catch (cause) {
     return explain(path, cause)
   }
@@ -112,11 +129,14 @@ function explain(path: string, cause: unknown): InputError {
   )
 }
 
-function readHead(path: string): Buffer {
-  const head = Buffer.alloc(headLimit)
+function look(path: string, size: number): FoundFile {
   const descriptor = openSync(path, 'r')
+  const readAt = (offset: number, length: number): Buffer => {
+    const bytes = Buffer.alloc(length)
+    return bytes.subarray(0, readSync(descriptor, bytes, 0, length, offset))
+  }
   try {
-    return head.subarray(0, readSync(descriptor, head, 0, head.length, 0))
+    return { missing: (declaredLength(readAt(0, headLimit)) ?? 0) - size, duration: mediaDuration(readAt, size) }
   } finally {
     closeSync(descriptor)
   }

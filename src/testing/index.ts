@@ -17,3 +17,20 @@ export { TONE_MIN_GAP_MS, toneAudio, toneNumber, toneSpeech, toneText, type Tone
 export { TONE_RATE, TONE_WORD_MS } from './tone-code.ts'
 export { toneEngine, type ToneEngine, type ToneEngineOptions } from './tone-engine.ts'
 export { toneScript, type ToneScriptOptions } from './tone-script.ts'
+export {
+  httpFaultServer,
+  type HttpFaultServer,
+  type HttpFaultServerOptions,
+  type HttpRequestRecord,
+  type HttpServed,
+} from './http-fault-server.ts'
+export type { HttpFault, HttpFaultName, HttpFaultPlan } from './http-faults.ts'
+export {
+  rtspFaultServer,
+  type RtspFaultServer,
+  type RtspFaultServerEvents,
+  type RtspFaultServerOptions,
+} from './rtsp-fault-server.ts'
+export type { RtspFault, RtspFaultPlan } from './rtsp-fault.ts'
+export type { RtspConnection } from './rtsp-connection.ts'
+export type { RtspCodec } from './rtsp-audio.ts'

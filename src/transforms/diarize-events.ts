@@ -31,6 +31,8 @@ export interface SessionRecord extends OfChannel {
   speakers: Record<string, string>
   /** Wall time at which the session began, ISO 8601. */
   startedAt: string
+  /** Wall time of millisecond 0 of the stream, ISO 8601, where the source is live and of this library. */
+  streamStartedAt?: string
   /** Wall time at which the server will end the session, ISO 8601; absent where it does not say. */
   expiresAt?: string
 }

@@ -4,7 +4,7 @@ import { Framer } from '../audio/framer.ts'
 import { splitChannels } from '../audio/interleave.ts'
 import { PcmInput } from '../audio/pcm-input.ts'
 import { ConfigurationError } from '../errors.ts'
-import { type UpstreamStage, pcmFormat, requestFormat } from '../stage.ts'
+import { liveSource, pcmFormat, requestFormat, streamStartedAt, type UpstreamStage } from '../stage.ts'
 
 /** Audio per message. The protocol takes 50 to 1000 ms; 50 keeps the delay least. */
 const FRAME_MS = 50
@@ -41,6 +41,16 @@ export class DiarizeInput {
     if (upstream[pcmFormat]) return
     const { channels, ...format } = this.#wanted()
     upstream[requestFormat]?.(this.#options.channels === undefined ? { ...format, channels } : format)
+  }
+
+  /** Whether the stage above says that its audio cannot be held back. */
+  get live(): boolean {
+    return this.#upstream?.[liveSource] === true
+  }
+
+  /** Wall time of the first sample, where the stage above knows it. */
+  get startedAt(): Date | undefined {
+    return this.#upstream?.[streamStartedAt]
   }
 
   /** Format of the frames; fixed at the first chunk. */

@@ -41,7 +41,8 @@ export interface DiarizeOptions extends ConnectionParameters, AuthenticationOpti
   catchUp?: number
   /**
    * Whether the source cannot wait: it is never held back, and where no session can be had for longer than `maxReplay`,
-   * its oldest audio is dropped and reported as a `gap`. @defaultValue `false`
+   * its oldest audio is dropped and reported as a `gap`. @defaultValue what the source says: `true` for cameras,
+   * microphones and endless streams of this library, else `false`
    */
   live?: boolean
   /**
@@ -97,7 +98,6 @@ const defaults = {
   partials: false,
   pace: 'auto',
   catchUp: 5000,
-  live: false,
   overlap: 10_000,
   maxReplay: 60_000,
   retryDelay: 500,
@@ -112,8 +112,7 @@ const defaults = {
 } as const satisfies DiarizeOptions
 
 /** Options with the defaults filled in. `sampleRate` stays open: the stage above may know it. */
-export type ResolvedDiarizeOptions = DiarizeOptions &
-  Required<Pick<DiarizeOptions, keyof typeof defaults | 'keepAlive'>>
+export type ResolvedDiarizeOptions = DiarizeOptions & Required<Pick<DiarizeOptions, keyof typeof defaults>>
 
 const ownNames = [
   'engine',
@@ -122,6 +121,7 @@ const ownNames = [
   'apiKey',
   'token',
   'query',
+  'live',
   'keepAlive',
   'retries',
   'signal',
@@ -170,7 +170,20 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
   }
   checkInteger('retries', given.retries, 0, 1_000_000)
   checkSignal('signal', given.signal)
-  return { ...defaults, keepAlive: given.live === true ? 'silence' : 'off', ...given, speakerLabels }
+  return { ...defaults, ...given, speakerLabels }
+}
+
+/**
+ * What becomes of a source that may be live.
+ *
+ * @param isLive - what the stage above says.
+ */
+export function liveSettings(
+  options: Pick<DiarizeOptions, 'live' | 'keepAlive'>,
+  isLive: boolean,
+): { live: boolean; keepAlive: boolean } {
+  const live = options.live ?? isLive
+  return { live, keepAlive: (options.keepAlive ?? (live ? 'silence' : 'off')) === 'silence' }
 }
 
 function checkEngine(options: DiarizeOptions): void {

@@ -6,7 +6,7 @@ import { channelSettings } from './channels/channel-options.ts'
 import { ChannelSupervisor } from './channels/channel-supervisor.ts'
 import type { OfChannel } from './diarize-events.ts'
 import type { DiarizeInput } from './diarize-input.ts'
-import type { ResolvedDiarizeOptions } from './diarize-options.ts'
+import { liveSettings, type ResolvedDiarizeOptions } from './diarize-options.ts'
 
 const RETRIES = 10
 /** Before anything ever worked, a mistake is likelier than an outage. */
@@ -43,7 +43,7 @@ export function supervision(
     pending: () => input.pending,
     retries: options.retries ?? RETRIES,
     firstRetries: options.retries ?? FIRST_RETRIES,
-    keepAlive: options.keepAlive === 'silence',
+    ...liveSettings(options, input.live),
     awaitFormatted: options.formatTurns === true,
   }
   const settings = channelSettings(options)

@@ -6,11 +6,16 @@ import type { SessionChange } from '../assemblyai/supervisor-options.ts'
 import { InputError, SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import { checkKnown } from '../options.ts'
-import { onUpstream } from '../stage.ts'
+import { onUpstream, relayEvents } from '../stage.ts'
 import { channelSettings } from './channels/channel-options.ts'
 import type { Diarize, OfChannel, UpdatableParameters } from './diarize-events.ts'
 import { DiarizeInput } from './diarize-input.ts'
-import { type DiarizeOptions, type ResolvedDiarizeOptions, resolveDiarizeOptions } from './diarize-options.ts'
+import {
+  type DiarizeOptions,
+  liveSettings,
+  type ResolvedDiarizeOptions,
+  resolveDiarizeOptions,
+} from './diarize-options.ts'
 import { type Peer, openPeer } from './diarize-peer.ts'
 import { type Supervision, type SupervisionEnd, supervision } from './diarize-supervision.ts'
 
@@ -58,6 +63,7 @@ class DiarizeStream extends Duplex {
     })
     this.#options = options
     this.#input = new DiarizeInput({ ...options, channels: channelSettings(options)?.channels })
+    relayEvents(this)
     onUpstream(this, (upstream) => this.#input.attach(upstream))
   }
 
@@ -105,8 +111,8 @@ class DiarizeStream extends Duplex {
   async #send(frame: Buffer): Promise<void> {
     // Turns that nobody takes hold the audio back, so that a stuck sink stops the source. A live source goes on; and a
     // hold of ours must not look like a pause of the source, which would be filled with silence in the middle of a word.
-    const { live, keepAlive } = this.#options
-    if (this.#full && !live && keepAlive === 'off') await new Promise<void>((resolve) => (this.#wanted = resolve))
+    const { live, keepAlive } = liveSettings(this.#options, this.#input.live)
+    if (this.#full && !live && !keepAlive) await new Promise<void>((resolve) => (this.#wanted = resolve))
     if (this.destroyed) return
     await (this.#supervisor ??= this.#supervise(frame.length)).push(frame)
     if (this.#supervisor.sentMs - this.#reportedMs >= PROGRESS_MS) this.#report()
@@ -153,6 +159,7 @@ class DiarizeStream extends Duplex {
   #announce({ begin, offset, speakers, channel }: SessionChange): void {
     const { kind, name, url } = this.#opened as Peer
     const asked = this.#model()
+    const began = this.#input.startedAt?.toISOString()
     const { model, speaker_labels: labels } = begin.configuration ?? {}
     this.emit('session', {
       sessionId: begin.id,
@@ -163,6 +170,7 @@ class DiarizeStream extends Duplex {
       offset,
       speakers,
       startedAt: new Date().toISOString(),
+      ...(began !== undefined && { streamStartedAt: began }),
       ...(channel === undefined ? {} : { channel }),
       ...(begin.expires_at > 0 ? { expiresAt: new Date(begin.expires_at * 1000).toISOString() } : {}),
     })

@@ -4,7 +4,7 @@ import { Framer } from '../audio/framer.ts'
 import { PcmInput } from '../audio/pcm-input.ts'
 import { ConfigurationError, InputError } from '../errors.ts'
 import { checkInteger, checkKnown, checkOneOf, checkSignal } from '../options.ts'
-import { onUpstream, pcmFormat, relayEvents, type UpstreamStage } from '../stage.ts'
+import { liveSource, onUpstream, pcmFormat, relayEvents, streamStartedAt, type UpstreamStage } from '../stage.ts'
 import { PiecewiseTransform } from './piecewise.ts'
 
 /** Options of {@link frame}. */
@@ -70,6 +70,15 @@ class Frame extends PiecewiseTransform {
       channels: this.#options.channels ?? above.channels,
       encoding: this.#options.encoding ?? above.encoding,
     }
+  }
+
+  /** Whether the audio cannot be held back, as the stage above says. */
+  get [liveSource](): boolean | undefined {
+    return this.#upstream?.[liveSource]
+  }
+
+  get [streamStartedAt](): Date | undefined {
+    return this.#upstream?.[streamStartedAt]
   }
 
   #start(): { input: PcmInput; framer: Framer } {

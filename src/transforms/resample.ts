@@ -7,7 +7,15 @@ import { parseWavHeader } from '../audio/wav.ts'
 import { WavReader } from '../audio/wav-reader.ts'
 import { ConfigurationError, InputError } from '../errors.ts'
 import { checkInteger, checkKnown, checkSignal, invalidOption } from '../options.ts'
-import { onUpstream, pcmFormat, relayEvents, requestFormat, type UpstreamStage } from '../stage.ts'
+import {
+  liveSource,
+  onUpstream,
+  pcmFormat,
+  relayEvents,
+  requestFormat,
+  streamStartedAt,
+  type UpstreamStage,
+} from '../stage.ts'
 import { PiecewiseTransform } from './piecewise.ts'
 
 /** Options of {@link resample}. */
@@ -76,6 +84,15 @@ class Resample extends PiecewiseTransform {
 
   #format(channels: number): AudioFormat {
     return { sampleRate: this.#target.sampleRate, channels, encoding: 's16le' }
+  }
+
+  /** Whether the audio cannot be held back, as the stage above says. */
+  get [liveSource](): boolean | undefined {
+    return this.#upstream?.[liveSource]
+  }
+
+  get [streamStartedAt](): Date | undefined {
+    return this.#upstream?.[streamStartedAt]
   }
 
   #adopt(upstream: UpstreamStage): void {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { resolveDiarizeOptions } from '../../src/transforms/diarize-options.ts'
+import { liveSettings, resolveDiarizeOptions } from '../../src/transforms/diarize-options.ts'
 
 afterEach(() => {
   vi.unstubAllEnvs()
@@ -13,13 +13,18 @@ describe('resolveDiarizeOptions', () => {
       speakerLabels: true,
       sessionHeartbeat: true,
       pace: 'auto',
-      keepAlive: 'off',
     })
   })
 
   it('keeps live sources alive with silence', () => {
-    expect(resolveDiarizeOptions({ live: true }).keepAlive).toBe('silence')
-    expect(resolveDiarizeOptions({ live: true, keepAlive: 'off' }).keepAlive).toBe('off')
+    expect(liveSettings({}, false)).toEqual({ live: false, keepAlive: false })
+    expect(liveSettings({ live: true }, false)).toEqual({ live: true, keepAlive: true })
+    expect(liveSettings({ live: true, keepAlive: 'off' }, false)).toEqual({ live: true, keepAlive: false })
+  })
+
+  it('takes a source for live that says so, unless it is told otherwise', () => {
+    expect(liveSettings({}, true)).toEqual({ live: true, keepAlive: true })
+    expect(liveSettings({ live: false }, true)).toEqual({ live: false, keepAlive: false })
   })
 
   it('takes undefined for absent', () => {

@@ -1,0 +1,292 @@
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import { backOff } from '../assemblyai/back-off.ts'
+import { DiarizeStreamError, InputError } from '../errors.ts'
+import type { HttpAnswer, HttpClient } from './http-client.ts'
+import { changed, noAnswer, stalled, truncated } from './http-failure.ts'
+import { type HttpSettings, shownUrl } from './http-options.ts'
+import type { SourceReconnecting } from './reconnect.ts'
+
+/** Bytes by which content is known. */
+const HEAD_BYTES = 32
+
+/** The part of a resource that is wanted. */
+export interface ByteRange {
+  /** First byte, from 0. */
+  offset: number
+  /** Number of bytes. */
+  length: number
+}
+
+/** What an {@link HttpBody} reads, and how. */
+export interface HttpBodyOptions {
+  client: HttpClient
+  settings: HttpSettings
+  url: URL
+  /** Attempts in a row, each without a byte. */
+  retries: number
+  /** Part that is wanted; everything if absent. */
+  range?: ByteRange | undefined
+  /** Called before each wait for another attempt. */
+  onReconnecting?: ((record: SourceReconnecting) => void) | undefined
+}
+
+/**
+ * The content of one address as bytes. A connection that drops or stalls in the middle is opened again, and goes on
+ * where it was; where that is not possible the stream fails. It ends only when the content has come whole.
+ */
+export class HttpBody extends Readable {
+  readonly #options: HttpBodyOptions
+  readonly #shown: string
+  #opening: Promise<HttpAnswer> | undefined
+  #response: IncomingMessage | undefined
+  /** Bytes handed on. */
+  #received = 0
+  /** Bytes of this answer that were handed on before. */
+  #skip = 0
+  /** All that is wanted; `undefined` while nobody knows. */
+  #total: number | undefined
+  #validator: string | undefined
+  #resumable = true
+  #attempt = 0
+  #head: Buffer = Buffer.alloc(0)
+  #onHead: (() => void) | undefined
+  #complete = false
+  #hungry = false
+  #watchdog: NodeJS.Timeout | undefined
+
+  constructor(options: HttpBodyOptions) {
+    super({ highWaterMark: 16_384 })
+    this.#options = options
+    this.#shown = shownUrl(options.url)
+    this.#total = options.range?.length
+    // Whoever reads hears of it; until then it is nobody's.
+    this.on('error', () => {})
+  }
+
+  /** The first answer; opens the connection if need be. Rejects with what the stream fails with. */
+  open(): Promise<HttpAnswer> {
+    this.#opening ??= this.#connect()
+    return this.#opening
+  }
+
+  /** Bytes of the whole content, once {@link open} has resolved; `undefined` where the server does not say. */
+  get total(): number | undefined {
+    return this.#total
+  }
+
+  /** The first bytes, 32 or more, or all if there are fewer; they stay in the stream. Rejects with what the stream fails with. */
+  async head(): Promise<Buffer> {
+    // Nobody reads yet: this alone makes the stream fetch, up to its high-water mark.
+    this.read(0)
+    if (this.errored !== null) throw this.errored
+    if (this.#head.length < HEAD_BYTES && !this.#complete) {
+      await new Promise<void>((resolve, reject) => {
+        this.#onHead = resolve
+        this.once('error', reject)
+        this.once('close', resolve)
+      })
+    }
+    return this.#head
+  }
+
+  /** Bytes handed on so far. */
+  get received(): number {
+    return this.#received
+  }
+
+  /** Says that the content has no end, so that no later answer goes on where this one breaks off. */
+  neverResume(): void {
+    this.#resumable = false
+  }
+
+  override _read(): void {
+    this.#hungry = true
+    if (this.#opening === undefined) this.open().catch((error: Error) => this.destroy(error))
+    if (this.#response === undefined) return
+    this.#response.resume()
+    this.#watch()
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#letGo()
+    callback(error)
+  }
+
+  /** Asks until there is an answer, or no attempt is left. */
+  async #connect(reason?: Error): Promise<HttpAnswer> {
+    let failure = reason
+    for (;;) {
+      if (failure !== undefined) await this.#wait(failure)
+      try {
+        const answer = await this.#options.client.get(this.#options.url, this.#wanted())
+        this.#accept(answer)
+        return answer
+      } catch (error) {
+        if (!(error instanceof DiarizeStreamError)) throw error
+        // A name that was there a moment ago is missing because the network is.
+        const isOutage = this.#received > 0 && error.code === 'INPUT_UNREACHABLE'
+        if (!error.retryable && !isOutage) throw error
+        failure = this.#received > 0 && error.code !== 'INPUT_TRUNCATED' ? this.#broken(error) : error
+      }
+    }
+  }
+
+  /** Waits before the next attempt; throws `failure` where there is none. */
+  async #wait(failure: Error): Promise<void> {
+    const { settings, client, retries, onReconnecting } = this.#options
+    if (this.#attempt >= retries) throw failure
+    this.#attempt += 1
+    const { retryAfter = 0 } = failure as { retryAfter?: number }
+    const pause = Math.max(backOff(this.#attempt, settings, false), Math.min(retryAfter, settings.maxRetryDelay))
+    onReconnecting?.({ attempt: this.#attempt, delay: Math.round(pause), error: failure })
+    await delay(pause, undefined, { signal: client.signal })
+  }
+
+  #wanted(): Record<string, string> {
+    const { range } = this.#options
+    const from = (range?.offset ?? 0) + this.#received
+    if (from === 0 && range === undefined) return {}
+    const to = range === undefined ? '' : String(range.offset + range.length - 1)
+    const condition = this.#validator !== undefined && this.#received > 0 ? { 'if-range': this.#validator } : {}
+    return { range: `bytes=${from}-${to}`, ...condition }
+  }
+
+  /** Takes an answer in hand: checks that it goes on where the last one broke off. */
+  #accept(answer: HttpAnswer): void {
+    const { response, url } = answer
+    try {
+      const whole = this.#place(response)
+      if (this.#received === 0) {
+        this.#total = this.#options.range?.length ?? whole
+        this.#validator = validatorOf(response)
+      }
+      this.#options.client.expect(url, (this.#total ?? this.#received) - this.#received)
+    } catch (error) {
+      response.destroy()
+      throw error
+    }
+    this.#response = response
+    response.on('data', (chunk: Buffer) => this.#take(response, chunk))
+    response.on('end', () => this.#ended(response))
+    response.on('error', (error) => this.#lost(response, error))
+    response.on('close', () => this.#lost(response))
+    if (this.#hungry) this.#watch()
+    else response.pause()
+  }
+
+  /** How many bytes the whole content has, by this answer, and how many of the answer to skip. */
+  #place(response: IncomingMessage): number | undefined {
+    const { range } = this.#options
+    const from = (range?.offset ?? 0) + this.#received
+    const length = lengthOf(response)
+    if (response.statusCode !== 206) {
+      // The whole again: the server knows no ranges, or the content is another one by now.
+      if (this.#received > 0 && this.#validator !== validatorOf(response)) throw changed(this.#shown)
+      if (range === undefined && this.#received > 0 && length !== this.#total) throw changed(this.#shown)
+      this.#skip = from
+      return length
+    }
+    const [, start = '', total = ''] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers['content-range'] ?? '') ?? []
+    const skip = from - Number(start)
+    const whole = total === '*' || total === '' ? undefined : Number(total)
+    if (start === '' || skip < 0) {
+      throw new InputError('INPUT_UNREADABLE', `the server of ${this.#shown} answers with another part than asked for`)
+    }
+    if (range === undefined && this.#received > 0 && this.#total !== undefined && whole !== this.#total) {
+      throw changed(this.#shown)
+    }
+    this.#skip = skip
+    return whole
+  }
+
+  #take(response: IncomingMessage, chunk: Buffer): void {
+    if (response !== this.#response) return
+    try {
+      this.#options.client.count(this.#options.url, chunk.length)
+    } catch (error) {
+      this.destroy(error as Error)
+      return
+    }
+    this.#attempt = 0
+    this.#watchdog?.refresh()
+    const skipped = Math.min(this.#skip, chunk.length)
+    this.#skip -= skipped
+    const room = this.#total === undefined ? Infinity : this.#total - this.#received
+    const bytes = chunk.subarray(skipped, skipped + Math.min(room, chunk.length))
+    if (bytes.length === 0) return
+    this.#received += bytes.length
+    this.#hungry = this.push(bytes)
+    if (this.#head.length < HEAD_BYTES) {
+      this.#head = Buffer.concat([this.#head, bytes])
+      if (this.#head.length >= HEAD_BYTES) this.#onHead?.()
+    }
+    if (this.#received === this.#total) {
+      this.#finish()
+    } else if (!this.#hungry) {
+      response.pause()
+      clearTimeout(this.#watchdog)
+      this.#watchdog = undefined
+    }
+  }
+
+  #ended(response: IncomingMessage): void {
+    if (response !== this.#response) return
+    if (response.complete && (this.#total === undefined || this.#received === this.#total)) this.#finish()
+    else this.#lost(response)
+  }
+
+  #finish(): void {
+    this.#letGo()
+    this.#complete = true
+    this.#onHead?.()
+    this.push(null)
+  }
+
+  #lost(response: IncomingMessage, cause?: Error): void {
+    if (response !== this.#response || this.destroyed) return
+    this.#letGo()
+    const failure = this.#broken(cause)
+    if (this.#received > 0 && (!this.#resumable || this.#total === undefined)) {
+      this.destroy(failure)
+      return
+    }
+    this.#connect(failure).catch((error: Error) => this.destroy(error))
+  }
+
+  #broken(cause: unknown): InputError {
+    if (cause instanceof InputError && cause.code === 'INPUT_STALLED') return cause
+    if (this.#received === 0 && cause !== undefined) return noAnswer(this.#shown, cause)
+    return truncated(this.#shown, this.#received, this.#total, cause)
+  }
+
+  #watch(): void {
+    const response = this.#response
+    if (response === undefined || this.#watchdog !== undefined) return
+    const { stallTimeout } = this.#options.settings
+    this.#watchdog = setTimeout(() => {
+      this.#lost(response, stalled(this.#shown, stallTimeout, 'byte'))
+    }, stallTimeout)
+  }
+
+  #letGo(): void {
+    clearTimeout(this.#watchdog)
+    this.#watchdog = undefined
+    const response = this.#response
+    this.#response = undefined
+    response?.destroy()
+  }
+}
+
+/** Content-Length, where there is one that counts. */
+function lengthOf({ headers }: IncomingMessage): number | undefined {
+  const length = headers['content-length']
+  return length === undefined || headers['transfer-encoding'] !== undefined ? undefined : Number(length)
+}
+
+/** What proves that content is still the same: a strong ETag, or when it was changed last. */
+function validatorOf({ headers }: IncomingMessage): string | undefined {
+  const { etag } = headers
+  return etag !== undefined && !etag.startsWith('W/') ? etag : headers['last-modified']
+}

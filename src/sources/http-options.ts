@@ -1,0 +1,190 @@
+import type { AllowUrl } from './allow-url.ts'
+import { validateHeaderName, validateHeaderValue } from 'node:http'
+import { ConfigurationError } from '../errors.ts'
+import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
+import { checkBoolean, checkInteger, checkKnown, checkString, invalidOption } from '../options.ts'
+import {
+  reconnectNames,
+  type ReconnectOptions,
+  type ReconnectSettings,
+  resolveReconnectOptions,
+} from './reconnect-options.ts'
+
+/** Options of {@link httpSource}. */
+export interface HttpSourceOptions extends FfmpegOptions, ReconnectOptions {
+  /**
+   * Headers to send, e.g. `authorization`. They go to the host of the address only, never to another one that a redirect
+   * or a playlist names.
+   * @defaultValue none
+   */
+  headers?: Readonly<Record<string, string>>
+  /** The User-Agent header. @defaultValue `'diarize-stream'` */
+  userAgent?: string
+  /**
+   * Longest time in ms from a request to the end of the answer's headers, 100 to 600000, redirects each anew.
+   * @defaultValue `10000`
+   */
+  connectTimeout?: number
+  /**
+   * Longest time in ms without a byte while bytes are wanted, 100 to 600000; then the connection is given up and opened
+   * again. @defaultValue `15000`
+   */
+  stallTimeout?: number
+  /**
+   * Attempts in a row, each without a byte, before the last error stands, 0 or more.
+   * @defaultValue `5`; once an endless stream has begun, `Infinity`
+   */
+  retries?: number
+  /**
+   * Whether the address is an endless stream, such as a radio station: it is opened again whenever it ends, for ever.
+   * @defaultValue `true` where the server sends headers of a radio station (`icy-…`) and no length, else `false`
+   */
+  live?: boolean
+  /** Most bytes to take from the network in all, from 1; more is an error. @defaultValue no limit */
+  maxBytes?: number
+  /**
+   * Longest audio in ms, from 1. A file that is longer is an error; an endless stream ends there, in good order.
+   * @defaultValue no limit
+   */
+  maxDuration?: number
+  /**
+   * Whether an address may be opened: asked for the first one, for every redirect and every entry of a playlist, with the
+   * IP addresses that its host has now; the connection then goes to these and no others. What it throws is the error's
+   * `cause`. {@link publicOnly} is one that lets only public addresses through. @defaultValue every address may
+   */
+  allowUrl?: AllowUrl
+  /** Certificates in PEM to trust instead of those that Node trusts. @defaultValue Node's */
+  ca?: string | Buffer
+  /** Whether the certificate of an `https:` server is checked. @defaultValue `true` */
+  verifyCertificate?: boolean
+}
+
+const defaults = {
+  headers: {},
+  userAgent: 'diarize-stream',
+  maxBytes: Infinity,
+  verifyCertificate: true,
+} as const satisfies HttpSourceOptions
+
+/** Where these differ from those of other sources. */
+const reconnectDefaults = { connectTimeout: 10_000, stallTimeout: 15_000 }
+
+/** {@link HttpSourceOptions} with the defaults filled in. */
+export interface HttpSettings extends ReconnectSettings {
+  headers: Readonly<Record<string, string>>
+  userAgent: string
+  maxBytes: number
+  verifyCertificate: boolean
+  /** Attempts in a row for what has an end. */
+  fileRetries: number
+  allowUrl: HttpSourceOptions['allowUrl'] | undefined
+  ca: string | Buffer | undefined
+  live: boolean | undefined
+  audioTrack: number
+  ffmpegPath: string | undefined
+}
+
+/** Attempts in a row, each without a byte, where the options do not say. */
+const FILE_RETRIES = 5
+
+const ffmpegNames = ['audioTrack', 'ffmpegPath', 'signal'] as const
+
+/** Headers that this library sets itself, or that would change what the answer is. */
+const ownHeaders = new Set([
+  'accept-encoding',
+  'connection',
+  'content-length',
+  'host',
+  'icy-metadata',
+  'if-range',
+  'range',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+  'user-agent',
+])
+
+/** Checks the options and fills in the defaults. @throws ConfigurationError `INVALID_OPTION` */
+export function resolveHttpOptions(options: HttpSourceOptions): HttpSettings {
+  const own = [...Object.keys(defaults), 'allowUrl', 'ca', 'live', ...ffmpegNames]
+  checkKnown('httpSource()', options, [...new Set([...own, ...reconnectNames])])
+  const { headers, userAgent, maxBytes, verifyCertificate, allowUrl, ca, live, retries } = options
+  checkHeaders(headers)
+  checkString('userAgent', userAgent, 1, 1000)
+  if (userAgent !== undefined) checkHeader('userAgent', 'user-agent', userAgent)
+  checkBoolean('live', live)
+  if (maxBytes !== Infinity) checkInteger('maxBytes', maxBytes, 1, undefined, 'bytes')
+  if (allowUrl !== undefined && typeof allowUrl !== 'function') throw invalidOption('allowUrl', 'a function', allowUrl)
+  if (!Buffer.isBuffer(ca)) checkString('ca', ca, 1, 10_000_000)
+  checkBoolean('verifyCertificate', verifyCertificate)
+  const ffmpegOptions = Object.fromEntries(ffmpegNames.map((name) => [name, options[name]])) as FfmpegOptions
+  return {
+    ...resolveReconnectOptions(options, reconnectDefaults),
+    ...resolveFfmpegOptions('httpSource()', ffmpegOptions),
+    headers: headers ?? defaults.headers,
+    userAgent: userAgent ?? defaults.userAgent,
+    maxBytes: maxBytes ?? defaults.maxBytes,
+    verifyCertificate: verifyCertificate ?? defaults.verifyCertificate,
+    fileRetries: retries ?? FILE_RETRIES,
+    allowUrl,
+    ca,
+    live,
+  }
+}
+
+/**
+ * The address as a URL that may be opened.
+ *
+ * @throws ConfigurationError `INVALID_OPTION`
+ */
+export function checkAddress(url: unknown): URL {
+  const address = url instanceof URL ? new URL(url.href) : typeof url === 'string' ? parseUrl(url) : undefined
+  if (address !== undefined && isHttp(address)) return address
+  const shown = address === undefined ? url : `${address.protocol}…`
+  throw invalidOption('url', 'an http: or https: address', shown)
+}
+
+/** Whether an address has a scheme that is opened at all. */
+export function isHttp(url: URL): boolean {
+  return (url.protocol === 'http:' || url.protocol === 'https:') && url.hostname !== ''
+}
+
+/** `text` as a URL, taken relative to `base`; `undefined` where it is none. */
+export function parseUrl(text: string, base?: URL): URL | undefined {
+  try {
+    return new URL(text, base)
+  } catch {
+    return undefined
+  }
+}
+
+/** An address as messages show it: without user, password and query, any of which may hold a secret. */
+export function shownUrl(url: URL): string {
+  return `${url.protocol}//${url.host}${url.pathname}${url.search === '' ? '' : '?…'}`
+}
+
+function checkHeaders(headers: unknown): void {
+  if (headers === undefined) return
+  if (typeof headers !== 'object' || headers === null) throw invalidOption('headers', 'an object of strings', headers)
+  for (const [name, value] of Object.entries(headers)) {
+    if (ownHeaders.has(name.toLowerCase())) {
+      throw new ConfigurationError('INVALID_OPTION', `headers must not set ${name}, which httpSource() sets itself`, {
+        option: 'headers',
+      })
+    }
+    checkHeader('headers', name, value)
+  }
+}
+
+/** The value may be a secret, so no message shows it. */
+function checkHeader(option: string, name: string, value: unknown): void {
+  try {
+    validateHeaderName(name)
+    if (typeof value !== 'string') throw new TypeError('no string')
+    validateHeaderValue(name, value)
+  } catch {
+    throw new ConfigurationError('INVALID_OPTION', `${option} has a name or value that no header may have: ${name}`, {
+      option,
+    })
+  }
+}

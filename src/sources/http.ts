@@ -1,0 +1,229 @@
+import { pipeline, type Readable } from 'node:stream'
+import type { AudioFormat } from '../audio/format.ts'
+import { DiarizeStreamError, type Warning } from '../errors.ts'
+import { mediaDuration } from '../ffmpeg/duration.ts'
+import { FfmpegStream } from '../ffmpeg/stream.ts'
+import { requestFormat, streamStartedAt } from '../stage.ts'
+import { HlsFeed } from './hls-feed.ts'
+import { hlsParts } from './hls.ts'
+import { chooseAudio, isPlaylist, type MediaPlaylist, parsePlaylist } from './hls-playlist.ts'
+import { HttpBody, type HttpBodyOptions } from './http-body.ts'
+import { type HttpAnswer, HttpClient } from './http-client.ts'
+import { lost, tooLarge, truncated } from './http-failure.ts'
+import {
+  checkAddress,
+  type HttpSettings,
+  type HttpSourceOptions,
+  resolveHttpOptions,
+  shownUrl,
+} from './http-options.ts'
+import { JoinedSource, type Part } from './joined-source.ts'
+import { ReconnectingSource } from './reconnect.ts'
+
+/** Bytes of a playlist: one of a day, with segments of two seconds, has about five million. */
+const MOST_PLAYLIST_BYTES = 16_777_216
+
+/** Playlists that lead to one another. */
+const MOST_PLAYLISTS = 4
+
+/**
+ * Reads audio or video from an `http:` or `https:` address as a WAV byte stream: 16-bit PCM in its own sample rate and
+ * channels, or in those that `resample()` asks for when it comes next. Takes files, endless radio (also old servers that
+ * answer `ICY 200 OK`), and HLS playlists, finished and live.
+ *
+ * A file whose connection drops or stalls is resumed where it was; it ends only when it has come whole, and fails with
+ * `INPUT_TRUNCATED` otherwise. An endless stream is opened again; see the events. Of an HLS playlist the variant with the
+ * lowest bandwidth is taken, or its audio rendition.
+ *
+ * Only Node opens connections: FFmpeg gets the bytes. Nothing is opened before somebody wants audio.
+ *
+ * Its property `duration` is the length in ms, where that is known by the time of the first audio.
+ *
+ * Emits `reconnecting` (`{ attempt, delay, error }`) before each further attempt, `gap` (`{ start, end, missing }`, ms)
+ * where an endless stream lost audio, and `warning` as `fileSource()` does. Fails with `INPUT_NOT_FOUND`,
+ * `INPUT_UNREADABLE`, `INPUT_REFUSED`, `INPUT_UNREACHABLE`, `INPUT_STALLED`, `INPUT_TRUNCATED`, `ADDRESS_REFUSED`, `INPUT_TOO_LARGE`, and
+ * with what `decode()` fails with.
+ *
+ * @param url - the address; user and password in it are sent to its host, and never shown.
+ * @throws ConfigurationError `INVALID_OPTION`
+ */
+export function httpSource(url: string | URL, options: HttpSourceOptions = {}): Readable {
+  const settings = resolveHttpOptions(options)
+  const address = checkAddress(url)
+  const opening = new HttpOpening(address, settings)
+  return opening.source
+}
+
+/** All that one source opens. */
+class HttpOpening {
+  readonly source: JoinedSource
+  readonly #client: HttpClient
+  readonly #settings: HttpSettings
+  #isLive: boolean
+
+  constructor(address: URL, settings: HttpSettings) {
+    this.#settings = settings
+    this.#isLive = settings.live === true
+    this.#client = new HttpClient(address, settings)
+    const { maxDuration, stop, signal } = settings
+    this.source = new JoinedSource({
+      parts: (format) => this.#parts(address, format),
+      close: () => this.#client.close(),
+      maxDuration,
+      tooLong: () => (this.#isLive ? undefined : tooLarge(shownUrl(address), `maxDuration, ${maxDuration} ms`)),
+      isLive: () => this.#isLive,
+      stop,
+      signal,
+    })
+  }
+
+  async *#parts(address: URL, format: () => AudioFormat | undefined): AsyncGenerator<Part> {
+    let url = address
+    for (let playlists = 0; ; playlists++) {
+      const body = this.#body({ url })
+      const answer = await body.open()
+      const head = await body.head()
+      if (!isPlaylist(head)) {
+        yield {
+          stream: this.#isEndless(answer) ? this.#radio(body, url, format()) : this.#file(body, head, url, format()),
+        }
+        return
+      }
+      if (playlists === MOST_PLAYLISTS) throw tooLarge(shownUrl(address), `${MOST_PLAYLISTS} playlists in a row`)
+      const playlist = parsePlaylist(await this.#text(body, url), answer.url)
+      if (playlist.kind === 'media') {
+        // A redirect may lead to a session of its own, which the playlist must be read from again.
+        yield* this.#hls(answer.url, playlist, format)
+        return
+      }
+      url = playlist.kind === 'stations' ? playlist.first : chooseAudio(playlist)
+    }
+  }
+
+  /** Whether what comes has no end, and is to be opened again when it ends. */
+  #isEndless({ response: { headers } }: HttpAnswer): boolean {
+    const isStation = Object.keys(headers).some((name) => name.startsWith('icy-') || name.startsWith('ice-'))
+    this.#isLive = this.#settings.live ?? (isStation && headers['content-length'] === undefined)
+    return this.#isLive
+  }
+
+  #body(options: Pick<HttpBodyOptions, 'url' | 'range'> & { retries?: number }): HttpBody {
+    const { fileRetries } = this.#settings
+    return new HttpBody({
+      client: this.#client,
+      settings: this.#settings,
+      retries: fileRetries,
+      onReconnecting: (record) => void this.source.emit('reconnecting', record),
+      ...options,
+    })
+  }
+
+  /** The content of a playlist, which is never large. */
+  async #text(body: HttpBody, url: URL): Promise<string> {
+    const chunks: Buffer[] = []
+    let length = 0
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      length += chunk.length
+      if (length > MOST_PLAYLIST_BYTES) throw tooLarge(shownUrl(url), `a playlist may be, ${MOST_PLAYLIST_BYTES} bytes`)
+      chunks.push(chunk)
+    }
+    return Buffer.concat(chunks).toString('utf8')
+  }
+
+  /** The audio of bytes, decoded by an FFmpeg that reads its stdin only. */
+  #decoded(bytes: Readable, url: URL): FfmpegStream {
+    const { audioTrack, ffmpegPath } = this.#settings
+    const stream = new FfmpegStream({
+      inputName: shownUrl(url),
+      audioTrack,
+      ffmpegPath,
+      signal: undefined,
+      onWanted: () => {
+        if (bytes.errored !== null) return void stream.destroy(bytes.errored)
+        bytes.once('error', (error) => stream.destroy(error))
+        // An end of either ends the other; errors reach the user as the error of the source.
+        pipeline(bytes, stream, () => {})
+      },
+    })
+    return stream
+  }
+
+  #file(body: HttpBody, head: Buffer, url: URL, format: AudioFormat | undefined): Readable {
+    const stream = this.#decoded(body, url)
+    if (format !== undefined) stream[requestFormat](format)
+    this.source.duration = mediaDuration((offset, length) => head.subarray(offset, offset + length), body.total)
+    stream.on('warning', (warning: Warning) => {
+      // Without a length from the server, what the file says of itself is all there is to know it by.
+      if (warning.code === 'INPUT_TRUNCATED' && body.total === undefined) {
+        stream.destroy(truncated(shownUrl(url), body.received, body.received + Number(warning['missing'])))
+      } else {
+        this.source.emit('warning', warning)
+      }
+    })
+    return stream
+  }
+
+  #radio(first: HttpBody, url: URL, format: AudioFormat | undefined): Readable {
+    const { connectTimeout, stallTimeout } = this.#settings
+    first.neverResume()
+    const inputName = shownUrl(url)
+    const station = new ReconnectingSource({
+      ...this.#settings,
+      inputName,
+      // Each attempt has to connect, and to send as much as FFmpeg wants before it begins.
+      connectTimeout: connectTimeout + stallTimeout,
+      maxDuration: Infinity,
+      stop: undefined,
+      signal: undefined,
+      open: (attempt) => {
+        if (attempt === 1) return this.#decoded(first, url)
+        const body = this.#body({ url, retries: 0 })
+        body.neverResume()
+        return this.#decoded(body, url)
+      },
+      explain: (error, heard) => {
+        if (error === undefined) return { error: lost(inputName), final: false }
+        if (!(error instanceof DiarizeStreamError)) return { error, final: true }
+        return { error, final: hopeless.has(error.code) || (!heard && !error.retryable) }
+      },
+    })
+    if (format !== undefined) station[requestFormat](format)
+    for (const event of ['gap', 'reconnecting', 'warning']) {
+      station.on(event, (record) => void this.source.emit(event, record))
+    }
+    return station
+  }
+
+  #hls(url: URL, first: MediaPlaylist, format: () => AudioFormat | undefined): AsyncGenerator<Part> {
+    const feed = new HlsFeed({
+      url,
+      settings: this.#settings,
+      signal: this.#client.signal,
+      first,
+      read: (playlist) => this.#text(this.#body({ url: playlist, retries: 0 }), playlist),
+      onReconnecting: (record) => void this.source.emit('reconnecting', record),
+    })
+    this.#isLive = feed.isLive
+    if (!feed.isLive) this.source.duration = feed.position
+    if (feed.isLive) this.source[streamStartedAt] = new Date(Date.now() - feed.position)
+    return hlsParts(feed, {
+      fetch: ({ url: segment, range }) => this.#body({ url: segment, range }),
+      decode: (bytes) => {
+        const stream = this.#decoded(bytes, url)
+        const wanted = format()
+        if (wanted !== undefined) stream[requestFormat](wanted)
+        stream.on('warning', (warning: Warning) => void this.source.emit('warning', warning))
+        return stream
+      },
+      onLost: (ms) => {
+        const start = Math.round(this.source.position)
+        const silence = this.#settings.gaps === 'silence' ? ms : 0
+        this.source.emit('gap', { start, end: start + silence, missing: ms })
+        return silence
+      },
+    })
+  }
+}
+
+/** Errors of an endless stream that no later attempt mends. */
+const hopeless = new Set(['ADDRESS_REFUSED', 'INPUT_TOO_LARGE', 'FFMPEG_NOT_FOUND'])

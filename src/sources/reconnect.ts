@@ -1,0 +1,386 @@
+import { addAbortSignal, Readable } from 'node:stream'
+import { backOff } from '../assemblyai/back-off.ts'
+import { type AudioFormat, msToBytes } from '../audio/format.ts'
+import { writeWavHeader } from '../audio/wav.ts'
+import { InputError } from '../errors.ts'
+import { liveSource, requestFormat, type RequestedFormat, streamStartedAt, type UpstreamStage } from '../stage.ts'
+import { AudioQueue } from './audio-queue.ts'
+import { LiveTimeline } from './live-timeline.ts'
+import type { ReconnectSettings } from './reconnect-options.ts'
+import { SourceAttempt } from './source-attempt.ts'
+import { StallWatch } from './stall-watch.ts'
+
+/** 100 ms of 16 kHz mono, in bytes. */
+const OUTPUT_BYTES = 3200
+/** How long the first audio after an outage is held, in ms, until it is known how late it comes. */
+const SETTLE_MS = 500
+/** Most audio held for that, in bytes. */
+const MOST_HELD = 4 * 1024 * 1024
+/** Ms between portions of the silence that stands for a source that is away. */
+const FILL_MS = 200
+
+/** What a {@link ReconnectingSource} opens, and how it goes on. */
+export interface ReconnectingSourceOptions extends ReconnectSettings {
+  /** The input as people know it, for messages; free of credentials. */
+  inputName: string
+  /**
+   * Opens the input once more: WAV of any length; a stage that can be asked for its format by `[requestFormat]` is
+   * asked, others must come back with the format they had. Destroyed when it is no longer wanted.
+   *
+   * @param attempt - from 1.
+   * @throws what ends the source for good. What a promise rejects with is told to `explain` first.
+   */
+  open: (attempt: number) => Readable | Promise<Readable>
+  /**
+   * What an opening that ended with `error`, or in order, means: the error that is tried again, or said where no retry is
+   * left; or, in `final`, one that no retry mends; or `'complete'`, if that was all. By default an end is a loss.
+   *
+   * @param heard - whether the source has given audio, in this opening or before.
+   */
+  explain?: (error: Error | undefined, heard: boolean) => 'complete' | { error: Error; final: boolean }
+  /** Called when an opening gives its first audio. */
+  onAudio?: () => void
+  /** A clock in ms that never goes back. @defaultValue `performance.now` */
+  now?: () => number
+}
+
+/** An attempt to open a live source again, given to listeners of its `reconnecting` event. */
+export interface SourceReconnecting {
+  /** From 1; back to 1 once there was audio again. */
+  attempt: number
+  /** Ms until the attempt. */
+  delay: number
+  /** Why the last attempt ended. */
+  error: Error
+}
+
+type Phase = 'idle' | 'opening' | 'settling' | 'flowing' | 'waiting' | 'ending'
+
+/**
+ * A source that does not end with its input: WAV of one format, put together from as many openings of the input as it
+ * takes. One that is lost, or stalls, is closed whole and opened again, after a delay that grows with each failure. What
+ * is missing is made good for by silence, so that a sample's place in the stream stays the time at which it was recorded.
+ *
+ * Emits `reconnecting` ({@link SourceReconnecting}), `gap` (`SourceGap`) when the audio is there again, and what the
+ * openings emit as `warning`.
+ */
+export class ReconnectingSource extends Readable {
+  readonly [liveSource] = true
+  readonly #options: ReconnectingSourceOptions
+  readonly #now: () => number
+  readonly #closing = new Set<Promise<void>>()
+  readonly #stop = (): void => this.#finish()
+  #phase: Phase = 'idle'
+  #asked: RequestedFormat | undefined
+  #format: AudioFormat | undefined
+  #timeline: LiveTimeline | undefined
+  /** What `now` is to be added to for a time of day. */
+  #wallOffset = 0
+  #attempt: SourceAttempt | undefined
+  #opened = 0
+  #failures = 0
+  /** What goes out next: audio, and bytes of silence. */
+  readonly #queue = new AudioQueue()
+  /** Audio whose place is not known yet. */
+  #held: Buffer[] = []
+  #heldBytes = 0
+  /** Bytes of audio that were there before. */
+  #repeated = 0
+  #left = Infinity
+  #headerOut = false
+  #ended = false
+  #hungry = false
+  readonly #watch: StallWatch
+  #retryTimer: NodeJS.Timeout | undefined
+  #settleTimer: NodeJS.Timeout | undefined
+  #fillTimer: NodeJS.Timeout | undefined
+
+  constructor(options: ReconnectingSourceOptions) {
+    super({ highWaterMark: OUTPUT_BYTES })
+    this.#options = options
+    this.#now = options.now ?? (() => performance.now())
+    this.#watch = new StallWatch({
+      now: this.#now,
+      limit: () => (this.#attempt?.firstAt === undefined ? options.connectTimeout : options.stallTimeout),
+      awaited: () => this.#hungry || this.#phase !== 'flowing',
+      stalled: (limit) => this.#stalled(limit),
+    })
+    // By option the signal would act inside super(), before the fields above exist.
+    if (options.signal !== undefined) addAbortSignal(options.signal, this)
+    options.stop?.addEventListener('abort', this.#stop)
+  }
+
+  /** Asks for WAV in `format`. `false` once the source has been opened, if it was not asked for the same before. */
+  [requestFormat](format: RequestedFormat): boolean {
+    if (this.#phase === 'idle') this.#asked ??= { ...format }
+    const asked = this.#asked
+    return asked?.sampleRate === format.sampleRate && asked.channels === format.channels
+  }
+
+  /** Wall time at which the first sample was recorded; `undefined` before it came. */
+  get [streamStartedAt](): Date | undefined {
+    return this.#timeline === undefined ? undefined : new Date(this.#wallOffset + this.#timeline.origin)
+  }
+
+  override _read(): void {
+    if (!this.#hungry) this.#watch.touch()
+    this.#hungry = true
+    if (this.#phase === 'idle') {
+      if (this.#options.stop?.aborted === true) this.#phase = 'ending'
+      else this.#open()
+    }
+    this.#pump()
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#options.stop?.removeEventListener('abort', this.#stop)
+    this.#clearTimers()
+    this.#closeAttempt()
+    Promise.all(this.#closing).then(
+      () => callback(error),
+      (trouble: Error) => callback(error ?? trouble),
+    )
+  }
+
+  #open(): void {
+    this.#phase = 'opening'
+    this.#opened += 1
+    let stream: Readable | Promise<Readable>
+    try {
+      stream = this.#options.open(this.#opened)
+    } catch (error) {
+      this.destroy(toError(error))
+      return
+    }
+    const attempt = new SourceAttempt(Promise.resolve(stream), this.#format, this.#now)
+    this.#attempt = attempt
+    this.#watch.touch()
+    attempt.start(
+      (opened) => {
+        const format = this.#format ?? this.#asked
+        if (format !== undefined) (opened as UpstreamStage)[requestFormat]?.(format)
+        opened.on('warning', (warning: unknown) => {
+          if (attempt === this.#attempt) this.emit('warning', warning)
+        })
+      },
+      () => {
+        if (attempt === this.#attempt) this.#arrive(attempt)
+      },
+      (error) => {
+        if (attempt === this.#attempt) this.#over(attempt, error)
+      },
+    )
+    this.#watch.start()
+  }
+
+  /** There may be audio: the first is looked at as soon as it comes, the rest when somebody wants it. */
+  #arrive(attempt: SourceAttempt): void {
+    try {
+      if (this.#phase === 'opening') this.#begin(attempt)
+      if (this.#phase === 'settling') this.#hold(attempt)
+    } catch (error) {
+      this.destroy(toError(error))
+      return
+    }
+    this.#pump()
+  }
+
+  #begin(attempt: SourceAttempt): void {
+    const audio = attempt.read()
+    const { format, firstAt } = attempt
+    if (audio === undefined || format === undefined || firstAt === undefined) return
+    this.#format ??= format
+    this.#options.onAudio?.()
+    this.#watch.touch()
+    this.#watch.start()
+    if (this.#timeline !== undefined) {
+      this.#keep(audio)
+      this.#phase = 'settling'
+      this.#settleTimer = setTimeout(() => this.#settle(attempt), SETTLE_MS)
+      return
+    }
+    this.#timeline = new LiveTimeline(format, attempt.clock, firstAt, this.#options.gaps === 'silence')
+    this.#wallOffset = Date.now() - this.#now()
+    if (this.#options.maxDuration !== Infinity) this.#left = msToBytes(this.#options.maxDuration, format)
+    this.#timeline.add(audio.length)
+    this.#queue.push(audio)
+    this.#failures = 0
+    this.#phase = 'flowing'
+  }
+
+  #hold(attempt: SourceAttempt): void {
+    for (let audio = attempt.read(); audio !== undefined; audio = attempt.read()) {
+      this.#keep(audio)
+      this.#watch.touch()
+      if (this.#heldBytes >= MOST_HELD) return this.#settle(attempt)
+    }
+  }
+
+  #keep(audio: Buffer): void {
+    this.#held.push(audio)
+    this.#heldBytes += audio.length
+  }
+
+  /** Puts the audio after an outage in its place. */
+  #settle(attempt: SourceAttempt): void {
+    const timeline = this.#timeline
+    if (this.#phase !== 'settling' || timeline === undefined) return
+    clearTimeout(this.#settleTimer)
+    clearInterval(this.#fillTimer)
+    attempt.settle()
+    const { silence, repeated, gap } = timeline.resume(attempt.clock.origin)
+    this.#queue.pushSilence(silence)
+    this.#repeated = repeated
+    for (const audio of this.#held.splice(0)) this.#queue.push(this.#fresh(audio))
+    this.#heldBytes = 0
+    this.#failures = 0
+    this.#phase = 'flowing'
+    if (gap !== undefined) this.emit('gap', gap)
+    this.#pump()
+  }
+
+  /** What of `audio` was not there before; counted. */
+  #fresh(audio: Buffer): Buffer {
+    const fresh = audio.subarray(this.#repeated)
+    this.#repeated -= audio.length - fresh.length
+    this.#timeline?.add(fresh.length)
+    return fresh
+  }
+
+  #over(attempt: SourceAttempt, error: Error | undefined): void {
+    if (this.#phase === 'settling') this.#settle(attempt)
+    const { explain, inputName } = this.#options
+    const lost = new InputError('INPUT_LOST', `${inputName} broke off; check the network and the device`, {
+      retryable: true,
+      ...(error && { cause: error }),
+    })
+    const verdict = explain?.(error, this.#timeline !== undefined) ?? { error: error ?? lost, final: false }
+    if (verdict === 'complete') this.#finish()
+    else this.#lose(verdict.error, verdict.final)
+  }
+
+  #lose(error: Error, final: boolean): void {
+    const attempt = this.#attempt
+    if (attempt === undefined || this.destroyed) return
+    if (this.#phase === 'settling') this.#settle(attempt)
+    // Whoever heard of the gap may have ended it all.
+    if (this.destroyed) return
+    this.#timeline?.lose(attempt.lead)
+    this.#closeAttempt()
+    this.#watch.stop()
+    this.#phase = 'waiting'
+    this.#failures += 1
+    if (final || this.#failures > this.#options.retries) {
+      this.destroy(error)
+      return
+    }
+    const delay = Math.round(backOff(this.#failures, this.#options, false))
+    clearInterval(this.#fillTimer)
+    if (this.#timeline !== undefined) this.#fillTimer = setInterval(() => this.#fill(), FILL_MS)
+    this.#retryTimer = setTimeout(() => {
+      // Cameras often serve one or two clients: the last attempt must be gone before the next.
+      void Promise.all(this.#closing).then(() => {
+        if (this.#phase === 'waiting' && !this.destroyed) this.#open()
+      })
+    }, delay)
+    this.emit('reconnecting', { attempt: this.#failures, delay, error } satisfies SourceReconnecting)
+  }
+
+  /** Silence flows while the source is away, or captions would stand still and then come in a flood. */
+  #fill(): void {
+    const away = this.#phase === 'waiting' || this.#phase === 'opening'
+    if (away) this.#queue.pushSilence(this.#timeline?.fill(this.#now()) ?? 0)
+    this.#pump()
+  }
+
+  /** Ends the stream in order, after what is in its queue. */
+  #finish(): void {
+    if (this.#phase === 'ending' || this.destroyed) return
+    const attempt = this.#attempt
+    if (this.#phase === 'settling' && attempt !== undefined) this.#settle(attempt)
+    const gap = this.#timeline?.end()
+    if (gap !== undefined) this.emit('gap', gap)
+    this.#phase = 'ending'
+    this.#clearTimers()
+    this.#closeAttempt()
+    this.#pump()
+  }
+
+  #pump(): void {
+    while (this.#hungry && !this.destroyed && !this.#ended) {
+      const piece = this.#next()
+      if (piece === undefined) break
+      if (piece === null) {
+        this.#end()
+        return
+      }
+      this.#hungry = this.push(piece)
+    }
+  }
+
+  #end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    // Ended means that nothing is left running.
+    void Promise.all(this.#closing).then(() => this.push(null))
+  }
+
+  /** The next bytes; `undefined` where there are none yet, `null` at the end. */
+  #next(): Buffer | null | undefined {
+    const audio = this.#left > 0 ? this.#nextAudio() : undefined
+    if (audio === undefined) {
+      if (this.#left <= 0) this.#finish()
+      return this.#phase === 'ending' ? null : undefined
+    }
+    const piece = audio.subarray(0, this.#left)
+    this.#left -= piece.length
+    if (this.#headerOut || this.#format === undefined) return piece
+    this.#headerOut = true
+    return Buffer.concat([writeWavHeader(this.#format), piece])
+  }
+
+  #nextAudio(): Buffer | undefined {
+    const queued = this.#queue.shift(this.#format)
+    return queued === undefined && this.#phase === 'flowing' ? this.#fromAttempt() : queued
+  }
+
+  #fromAttempt(): Buffer | undefined {
+    try {
+      for (let audio = this.#attempt?.read(); audio !== undefined; audio = this.#attempt?.read()) {
+        this.#watch.touch()
+        const fresh = this.#fresh(audio)
+        if (fresh.length > 0) return fresh
+      }
+    } catch (error) {
+      this.destroy(toError(error))
+    }
+    return undefined
+  }
+
+  #stalled(limit: number): void {
+    const what =
+      this.#attempt?.firstAt === undefined ? `gave no audio within ${limit} ms` : `has given no audio for ${limit} ms`
+    const message = `${this.#options.inputName} ${what}; check the network and the device`
+    this.#lose(new InputError('INPUT_STALLED', message, { retryable: true }), false)
+  }
+
+  #closeAttempt(): void {
+    const attempt = this.#attempt
+    this.#attempt = undefined
+    if (attempt === undefined) return
+    const gone = attempt.close()
+    this.#closing.add(gone)
+    void gone.then(() => this.#closing.delete(gone))
+  }
+
+  #clearTimers(): void {
+    this.#watch.stop()
+    clearTimeout(this.#retryTimer)
+    clearTimeout(this.#settleTimer)
+    clearInterval(this.#fillTimer)
+  }
+}
+
+function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
+}

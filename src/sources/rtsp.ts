@@ -1,0 +1,145 @@
+import type { Readable } from 'node:stream'
+import type { FfmpegInput } from '../ffmpeg/arguments.ts'
+import { findFfmpeg } from '../ffmpeg/find.ts'
+import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
+import { rtspTimeout } from '../ffmpeg/rtsp-timeout.ts'
+import { FfmpegStream } from '../ffmpeg/stream.ts'
+import { checkBoolean, checkKnown, checkOneOf, invalidOption } from '../options.ts'
+import { allowedAddress, type AllowUrl } from './allow-url.ts'
+import { reconnectNames, type ReconnectOptions, resolveReconnectOptions } from './reconnect-options.ts'
+import { ReconnectingSource } from './reconnect.ts'
+import { explainRtsp } from './rtsp-failure.ts'
+import { RtspRelay } from './rtsp-relay.ts'
+import { parseRtspUrl, type RtspAddress } from './rtsp-url.ts'
+
+/** Options of {@link rtspSource}. */
+export interface RtspSourceOptions extends FfmpegOptions, ReconnectOptions {
+  /**
+   * How the audio travels: inside the connection; in packets of its own, which may be lost, and which `rtsps:` does not
+   * allow; or inside the connection first and, where that gives nothing, the other way at the next attempt.
+   * @defaultValue `'tcp'`
+   */
+  transport?: 'tcp' | 'udp' | 'auto'
+  /**
+   * Decides whether the camera may be connected to: for programs that take addresses from users. Called before each
+   * connection with the address and the IP addresses of its host, of which one is then used; only `true`, or a promise of
+   * it, allows it, anything else is `ADDRESS_REFUSED`. `publicOnly` lets through what is on the public internet.
+   * @defaultValue all are allowed
+   */
+  allowUrl?: AllowUrl
+  /** Certificate authorities, in PEM, to trust beside no others, for `rtsps:`. @defaultValue those of Node.js */
+  ca?: string | Buffer
+  /** Whether an `rtsps:` camera must prove who it is. @defaultValue `true` */
+  verifyCertificate?: boolean
+}
+
+/** What FFmpeg may open itself. */
+const PROTOCOLS = { tcp: 'rtsp,tcp', udp: 'rtsp,rtp,tcp,udp' } as const
+/** How much longer than this library FFmpeg waits before it ends by itself, in ms. */
+const LONGER_MS = 2000
+
+/**
+ * Listens to an RTSP camera, for as long as it is wanted, as a WAV byte stream: 16-bit PCM in the sample rate and channels
+ * that `resample()` asks for when it comes next, else in those the camera has at first. A camera that is lost, or silent
+ * for `stallTimeout`, is connected to again; meanwhile the stream is silence, so that its times stay true.
+ *
+ * Emits `reconnecting` `{ attempt, delay, error }`; `gap` `{ start, end, missing }` when the camera is back; `warning`
+ * (`FFMPEG_WARNING`). Fails with `INPUT_REFUSED`, `INPUT_UNREACHABLE` or `NO_AUDIO` where the camera has never been heard
+ * and no further attempt can help, with `FFMPEG_NOT_FOUND`, and, where `retries` is given, with the last error.
+ *
+ * @param url - `rtsp:` or `rtsps:`, with user and password if need be; no message shows them.
+ * @throws ConfigurationError `INVALID_OPTION`
+ */
+export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): Readable {
+  const names = ['transport', 'allowUrl', 'ca', 'verifyCertificate', 'audioTrack', 'ffmpegPath', ...reconnectNames]
+  checkKnown('rtspSource()', options, names)
+  const address = parseRtspUrl(url)
+  const { audioTrack, ffmpegPath, signal, transport = 'tcp', allowUrl, ca, verifyCertificate } = options
+  checkOneOf('transport', transport, ['tcp', 'udp', 'auto'])
+  if (transport === 'udp' && address.secure) throw invalidOption('transport', "'tcp' for an rtsps: address", transport)
+  if (ca !== undefined && typeof ca !== 'string' && !Buffer.isBuffer(ca)) throw invalidOption('ca', 'PEM text', ca)
+  checkBoolean('verifyCertificate', verifyCertificate)
+  if (allowUrl !== undefined && typeof allowUrl !== 'function') throw invalidOption('allowUrl', 'a function', allowUrl)
+  const ffmpeg = resolveFfmpegOptions('rtspSource()', {
+    ...(audioTrack !== undefined && { audioTrack }),
+    ...(ffmpegPath !== undefined && { ffmpegPath }),
+  })
+  const settings = resolveReconnectOptions(options)
+  const tls = { ...(ca !== undefined && { ca }), rejectUnauthorized: verifyCertificate ?? true }
+  const choice = new TransportChoice(transport, address.secure)
+  let relay: RtspRelay | undefined
+  return new ReconnectingSource({
+    ...settings,
+    signal,
+    inputName: address.shown,
+    open: async () => {
+      relay = undefined
+      const via = allowUrl && (await allowedAddress(new URL(url), address.host, address.shown, allowUrl))
+      const common = { inputName: address.shown, ...ffmpeg, signal: undefined }
+      if (choice.next() === 'udp') {
+        const limit = Math.max(settings.stallTimeout, settings.connectTimeout) + LONGER_MS
+        return new FfmpegStream({
+          ...common,
+          input: await direct({ ...address, host: via ?? address.host }, ffmpeg.ffmpegPath, limit),
+        })
+      }
+      const opened = await RtspRelay.open(address, tls, via)
+      relay = opened
+      const stream = new FfmpegStream({ ...common, input: relayed(address, opened.port) })
+      stream.once('close', () => opened.close())
+      return stream
+    },
+    explain: (error, heard) => {
+      const { status, trouble, silent = false } = relay ?? {}
+      return explainRtsp({ shown: address.shown, error, status, trouble, silent, heard })
+    },
+    onAudio: () => choice.keep(),
+  })
+}
+
+/** Which way the audio is asked for. */
+class TransportChoice {
+  readonly #ways: readonly ('tcp' | 'udp')[]
+  #at = -1
+  #kept = false
+
+  constructor(transport: 'tcp' | 'udp' | 'auto', secure: boolean) {
+    this.#ways = transport === 'auto' ? (secure ? ['tcp'] : ['tcp', 'udp']) : [transport]
+  }
+
+  next(): 'tcp' | 'udp' {
+    if (!this.#kept) this.#at += 1
+    this.#kept = false
+    return this.#ways[this.#at % this.#ways.length] ?? 'tcp'
+  }
+
+  /** The way was good: it is the next one, too. */
+  keep(): void {
+    this.#kept = true
+  }
+}
+
+/** What FFmpeg opens where it goes through this process. */
+export function relayed(address: RtspAddress, port: number): FfmpegInput {
+  return input(address, `127.0.0.1:${port}`, 'tcp', [])
+}
+
+/** What FFmpeg opens where it goes to the camera itself, and ends after `limit` ms of silence. */
+async function direct(address: RtspAddress, ffmpegPath: string | undefined, limit: number): Promise<FfmpegInput> {
+  const host = address.host.includes(':') ? `[${address.host}]` : address.host
+  const timeout = await rtspTimeout(findFfmpeg(ffmpegPath), limit)
+  return input(address, `${host}:${address.port}`, 'udp', timeout)
+}
+
+function input(address: RtspAddress, host: string, way: 'tcp' | 'udp', more: readonly string[]): FfmpegInput {
+  const credentials = address.credentials === '' ? '' : `${address.credentials}@`
+  return {
+    url: `rtsp://${credentials}${host}${address.path}`,
+    protocols: PROTOCOLS[way],
+    containers: 'rtsp',
+    // Without the video, of which nothing is wanted, there is far less to receive.
+    inputOptions: ['-f', 'rtsp', '-rtsp_transport', way, '-allowed_media_types', 'audio', ...more],
+    // What is decoded leaves at once, not with the next 32 kB.
+    outputOptions: ['-flush_packets', '1'],
+  }
+}

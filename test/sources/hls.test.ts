@@ -1,0 +1,296 @@
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { Readable } from 'node:stream'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { httpSource } from '../../src/sources/http.ts'
+import { liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../../src/stage.ts'
+import { httpFaultServer, type HttpFaultServer, type HttpServed } from '../../src/testing/http-fault-server.ts'
+import type { HttpFaultPlan } from '../../src/testing/http-faults.ts'
+import { decode } from '../../src/transforms/decode.ts'
+import { ffmpeg } from '../helpers/media.ts'
+import { childProcesses, closed, noChildLeft } from '../helpers/processes.ts'
+import { shapeOf } from '../helpers/wav-shape.ts'
+import { createHls, type HlsMedia, SECONDS } from './hls-media.ts'
+import { mono16k, quick, read } from './http-helpers.ts'
+
+let media: HlsMedia
+const servers: HttpFaultServer[] = []
+
+beforeAll(async () => {
+  media = await createHls()
+})
+afterAll(() => media.remove())
+afterEach(async () => {
+  await noChildLeft()
+  await Promise.all(servers.splice(0).map((server) => server.close()))
+})
+
+async function serve(served: HttpServed, plan: HttpFaultPlan = []): Promise<HttpFaultServer> {
+  const server = await httpFaultServer(served, plan)
+  servers.push(server)
+  return server
+}
+
+/** The audio of some segments as one. */
+function whole(...names: string[]): Promise<Buffer> {
+  const bytes = Buffer.concat(names.map((name) => media.files[name] ?? Buffer.alloc(0)))
+  const stage = decode()
+  ;(stage as UpstreamStage)[requestFormat]?.(mono16k)
+  return buffer(Readable.from([bytes]).pipe(stage))
+}
+
+const segments = (count: number): string[] => Array.from({ length: count }, (_, at) => `/ts${at}.ts`)
+
+/** A playlist of segments whose names are given. */
+function playlist(names: readonly string[], { first = 0, ended = true, target = 1 } = {}): string {
+  const head = ['#EXTM3U', '#EXT-X-VERSION:3', `#EXT-X-TARGETDURATION:${target}`, `#EXT-X-MEDIA-SEQUENCE:${first}`]
+  const lines = names.map((name) => (name.startsWith('#') ? name : `#EXTINF:1.0,\n${name}`))
+  return [...head, ...lines, ...(ended ? ['#EXT-X-ENDLIST'] : []), ''].join('\n')
+}
+
+describe('finished playlists', () => {
+  it.each(['/ts.m3u8', '/fmp4.m3u8', '/ranges.m3u8', '/aes.m3u8'])('come whole, as one stream: %s', async (path) => {
+    const server = await serve(media.files)
+    const { bytes, gaps, warnings } = await read(server.url(path), { target: mono16k })
+    const { rate, channels, samples } = shapeOf(bytes)
+    expect({ rate, channels }).toEqual({ rate: 16_000, channels: 1 })
+    expect(Math.abs(samples - SECONDS * 16_000)).toBeLessThanOrEqual(2048)
+    expect({ gaps, warnings }).toEqual({ gaps: [], warnings: [] })
+  })
+
+  it('come sample by sample as their segments in a row', async () => {
+    const server = await serve(media.files)
+    const { bytes } = await read(server.url('/ts.m3u8'), { target: mono16k })
+    expect(bytes.equals(await whole(...segments(SECONDS + 1)))).toBe(true)
+  })
+
+  it('say how long they are', async () => {
+    const server = await serve(media.files)
+    const source: Readable & { duration?: number } = httpSource(server.url('/ts.m3u8'))
+    await buffer(source)
+    expect(Math.abs((source.duration ?? 0) - SECONDS * 1000)).toBeLessThanOrEqual(150)
+  })
+
+  it('keep their own format where none is asked for', async () => {
+    const server = await serve(media.files)
+    expect(shapeOf((await read(server.url('/ts.m3u8'))).bytes)).toMatchObject({ rate: 16_000, channels: 1 })
+  })
+
+  it('come whole over every fault', async () => {
+    const faults = ['drop', 'status', 'truncate', 'none', 'refuse', 'ignoreRange', 'stall'] as const
+    const plan = (index: number) => ({ fault: faults[index % faults.length] ?? 'none' })
+    const server = await serve(media.files, plan)
+    const { bytes } = await read(server.url('/ts.m3u8'), { target: mono16k, stallTimeout: 150 })
+    expect(bytes.equals(await whole(...segments(SECONDS + 1)))).toBe(true)
+  })
+
+  it('fail where a segment is missing', async () => {
+    const { '/ts3.ts': _missing, ...files } = media.files
+    const server = await serve(files)
+    await expect(read(server.url('/ts.m3u8'))).rejects.toMatchObject({ code: 'INPUT_NOT_FOUND' })
+  })
+
+  it('fail where a segment is cut', async () => {
+    const server = await serve(media.files, (_index, path) => ({ fault: path === '/ts3.ts' ? 'dropChunked' : 'none' }))
+    await expect(read(server.url('/ts.m3u8'))).rejects.toMatchObject({ code: 'INPUT_TRUNCATED' })
+  })
+
+  it('go on over a discontinuity, with what follows in its place', async () => {
+    const text = playlist(['/ts0.ts', '/ts1.ts', '#EXT-X-DISCONTINUITY', '/ts0.ts', '#EXT-X-DISCONTINUITY', '/ts4.ts'])
+    const server = await serve({ ...media.files, '/p.m3u8': text })
+    const { bytes } = await read(server.url('/p.m3u8'), { target: mono16k })
+    const parts = [await whole('/ts0.ts', '/ts1.ts'), await whole('/ts0.ts'), await whole('/ts4.ts')]
+    expect(bytes.subarray(44).equals(Buffer.concat(parts.map((part) => part.subarray(44))))).toBe(true)
+  })
+
+  it('have silence where a segment is said to be missing', async () => {
+    const server = await serve({
+      ...media.files,
+      '/p.m3u8': playlist(['/ts0.ts', '#EXT-X-GAP', '/none.ts', '/ts2.ts']),
+    })
+    const { bytes, gaps } = await read(server.url('/p.m3u8'), { target: mono16k })
+    const before = shapeOf(await whole('/ts0.ts')).samples
+    const after = shapeOf(await whole('/ts2.ts')).samples
+    expect(shapeOf(bytes).samples).toBe(before + 16_000 + after)
+    const start = Math.round(before / 16)
+    expect(gaps).toEqual([{ start, end: start + 1000, missing: 1000 }])
+  })
+
+  it('of several variants the cheapest with audio is taken, or its audio rendition', async () => {
+    const rendition = [
+      '#EXTM3U',
+      '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="en",LANGUAGE="en",URI="other.m3u8"',
+      '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="de",DEFAULT=YES,URI="ts.m3u8"',
+      '#EXT-X-STREAM-INF:BANDWIDTH=900000,CODECS="avc1.4d401f,mp4a.40.2",AUDIO="a"',
+      'high.m3u8',
+      '#EXT-X-STREAM-INF:BANDWIDTH=200000,CODECS="avc1.4d401f,mp4a.40.2",AUDIO="a"',
+      'low.m3u8',
+    ]
+    const muxed = [
+      '#EXTM3U',
+      '#EXT-X-STREAM-INF:BANDWIDTH=900000,CODECS="avc1.4d401f,mp4a.40.2"',
+      'high.m3u8',
+      '#EXT-X-STREAM-INF:BANDWIDTH=200,CODECS="avc1.4d401f"',
+      'mute.m3u8',
+      '#EXT-X-STREAM-INF:BANDWIDTH=64000,CODECS="mp4a.40.2"',
+      'ts.m3u8',
+    ]
+    for (const lines of [rendition, muxed]) {
+      const server = await serve({ ...media.files, '/main.m3u8': lines.join('\n') })
+      const { bytes } = await read(server.url('/main.m3u8'), { target: mono16k })
+      expect(bytes.equals(await whole(...segments(SECONDS + 1)))).toBe(true)
+      expect(server.requests.map(({ path }) => path).slice(0, 2)).toEqual(['/main.m3u8', '/ts.m3u8'])
+    }
+  })
+
+  it('that are only a list of stations lead to the first', async () => {
+    const server = await serve({ ...media.files, '/radio.m3u': '#EXTM3U\n#EXTINF:-1,Test\nts0.ts\nts1.ts\n' })
+    const { bytes } = await read(server.url('/radio.m3u'), { target: mono16k })
+    expect(bytes.equals(await whole('/ts0.ts'))).toBe(true)
+  })
+
+  it.each([
+    ['no entries', playlist([]), 'INPUT_NOT_MEDIA'],
+    ['no audio variant', '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="avc1.4d401f"\nts.m3u8\n', 'NO_AUDIO'],
+    ['itself', '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\np.m3u8\n', 'INPUT_TOO_LARGE'],
+    ['its own address', '#EXTM3U\n#EXTINF:-1,\np.m3u8\n', 'INPUT_TOO_LARGE'],
+    ['protection', playlist(['#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://x"', '/ts0.ts']), 'INPUT_UNREADABLE'],
+    ['a key of other length', playlist(['#EXT-X-KEY:METHOD=AES-128,URI="ts0.ts"', '/ts0.ts']), 'INPUT_UNREADABLE'],
+    ['another key', playlist(['#EXT-X-KEY:METHOD=AES-128,URI="wrong.bin"', '/aes0.ts']), /INPUT_/],
+    ['segments that are no media', playlist(['/key.info']), 'INPUT_NOT_MEDIA'],
+  ])('with %s fail', async (_what, text, code) => {
+    const wrong = Buffer.from('abcdefghijklmnop')
+    const server = await serve({ ...media.files, '/p.m3u8': text, '/wrong.bin': wrong })
+    const failure = read(server.url('/p.m3u8'))
+    await expect(failure).rejects.toMatchObject({
+      code: expect.stringMatching(code),
+    })
+  })
+})
+
+describe('live playlists', () => {
+  it('as FFmpeg makes them are followed to their end', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'diarize-stream-live-'))
+    const tone = 'sine=f=440:r=16000:d=7'
+    const list = ['-f', 'hls', '-hls_time', '1', '-hls_list_size', '4', '-hls_flags', 'temp_file']
+    const making = ffmpeg('-re', '-f', 'lavfi', '-i', tone, '-c:a', 'aac', ...list, join(folder, 'live.m3u8'))
+    const file = (path: string): Buffer | undefined => {
+      const name = join(folder, basename(path))
+      return existsSync(name) ? readFileSync(name) : undefined
+    }
+    await vi.waitUntil(() => file('live.m3u8') !== undefined, { timeout: 20_000 })
+    const server = await serve(file)
+    const { bytes, gaps } = await read(server.url('/live.m3u8'), { target: mono16k })
+    expect(gaps).toEqual([])
+    expect(Math.abs(shapeOf(bytes).samples - 7 * 16_000)).toBeLessThanOrEqual(2048)
+    await making
+    await rm(folder, { recursive: true })
+  })
+
+  /** A server whose playlist grows by a segment each `interval` ms. */
+  function growing({
+    names = segments(SECONDS),
+    begin = 3,
+    window = 4,
+    interval = 60,
+    ended = true,
+  }: { names?: string[]; begin?: number; window?: number; interval?: number; ended?: boolean } = {}): HttpServed {
+    let since: number | undefined
+    return (path) => {
+      if (path !== '/live.m3u8') return media.files[path]
+      since ??= Date.now()
+      const there = Math.min(names.length, begin + Math.floor((Date.now() - since) / interval))
+      const first = Math.max(0, there - window)
+      const options = { first, ended: ended && there === names.length, target: 0.1 }
+      return playlist(names.slice(first, there), options)
+    }
+  }
+
+  it('are followed to their end', async () => {
+    const server = await serve(growing())
+    const source: UpstreamStage = httpSource(server.url('/live.m3u8'), quick)
+    source[requestFormat]?.(mono16k)
+    const gaps: unknown[] = []
+    source.on('gap', (gap) => gaps.push(gap))
+    const bytes = await buffer(source)
+    expect(source[liveSource]).toBe(true)
+    expect(source[streamStartedAt]).toBeInstanceOf(Date)
+    expect(gaps).toEqual([])
+    expect(bytes.equals(await whole(...segments(SECONDS)))).toBe(true)
+  })
+
+  it('begin three segments before their end', async () => {
+    const server = await serve(growing({ begin: SECONDS - 1, window: 10 }))
+    const { bytes } = await read(server.url('/live.m3u8'), { target: mono16k })
+    const [, , ...last] = segments(SECONDS)
+    expect(bytes.equals(await whole(...last))).toBe(true)
+  })
+
+  it('are followed over failures of their playlist', async () => {
+    const faults = ['none', 'status', 'drop', 'none', 'refuse', 'truncate'] as const
+    let asked = 0
+    const plan = (_index: number, path: string) => ({
+      fault: path === '/live.m3u8' ? (faults[asked++ % faults.length] ?? 'none') : 'none',
+    })
+    const server = await serve(growing({ window: 10 }), plan)
+    const { bytes, attempts, gaps } = await read(server.url('/live.m3u8'), { target: mono16k })
+    expect(bytes.equals(await whole(...segments(SECONDS)))).toBe(true)
+    expect(attempts.length).toBeGreaterThan(0)
+    expect(gaps).toEqual([])
+  })
+
+  it('have silence for segments that went by unseen', async () => {
+    let asked = 0
+    const server = await serve((path) => {
+      if (path !== '/live.m3u8') return media.files[path]
+      asked += 1
+      return asked === 1
+        ? playlist(['/ts0.ts'], { ended: false, target: 0.1 })
+        : playlist(['/ts3.ts'], { first: 3, target: 0.1 })
+    })
+    const { bytes, gaps } = await read(server.url('/live.m3u8'), { target: mono16k })
+    const before = shapeOf(await whole('/ts0.ts')).samples
+    const after = shapeOf(await whole('/ts3.ts')).samples
+    expect(shapeOf(bytes).samples).toBe(before + 32_000 + after)
+    expect(gaps).toEqual([{ start: Math.round(before / 16), end: Math.round(before / 16) + 2000, missing: 2000 }])
+  })
+
+  it('have silence for a segment that is gone when it is asked for', async () => {
+    const { '/ts1.ts': _gone, ...files } = media.files
+    let asked = 0
+    const server = await serve((path) => {
+      if (path !== '/live.m3u8') return files[path]
+      asked += 1
+      return playlist(['/ts0.ts', '/ts1.ts', '/ts2.ts'], { ended: asked > 1, target: 0.1 })
+    })
+    const { bytes, gaps } = await read(server.url('/live.m3u8'), { target: mono16k })
+    const [a, b] = [shapeOf(await whole('/ts0.ts')).samples, shapeOf(await whole('/ts2.ts')).samples]
+    expect(shapeOf(bytes).samples).toBe(a + 16_000 + b)
+    expect(gaps).toMatchObject([{ missing: 1000 }])
+  })
+
+  it('are an error once no attempt is left', async () => {
+    let asked = 0
+    const server = await serve(
+      (path) => (path === '/live.m3u8' ? playlist(['/ts0.ts'], { ended: false, target: 0.1 }) : media.files[path]),
+      (_index, path) => ({ fault: path === '/live.m3u8' && asked++ > 0 ? 'status' : 'none' }),
+    )
+    const failure = read(server.url('/live.m3u8'), { retries: 3 })
+    await expect(failure).rejects.toMatchObject({ code: 'INPUT_UNREACHABLE' })
+  })
+
+  it('leave nothing when they are destroyed', async () => {
+    const server = await serve(growing({ ended: false }))
+    const source = httpSource(server.url('/live.m3u8'), quick)
+    source.resume()
+    await once(source, 'data')
+    source.destroy()
+    await closed(source)
+    expect(childProcesses()).toEqual([])
+    await expect.poll(() => server.open).toBe(0)
+  })
+})
