@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { environmentKey } from '../transforms/diarize-options.ts'
 import { type Command, parseCommand } from './arguments.ts'
