@@ -12,6 +12,8 @@ export interface BenchOptions {
   lanes?: number
   /** Hours of audio, of the benchmarks that count hours. */
   hours?: number
+  /** Works on the material that settings are chosen by, of the benchmarks that know some. */
+  tuning?: boolean
   /** Writes the results to bench/results. */
   save: boolean
   /** Files to work on, of the benchmarks that take some. */
@@ -26,6 +28,7 @@ export function readOptions(args: readonly string[], takesFiles = false): BenchO
     options: {
       quick: { type: 'boolean', default: false },
       save: { type: 'boolean', default: false },
+      tuning: { type: 'boolean', default: false },
       seed: { type: 'string' },
       from: { type: 'string' },
       lanes: { type: 'string' },
@@ -38,10 +41,11 @@ export function readOptions(args: readonly string[], takesFiles = false): BenchO
     if (!/^\d+(\.\d+)?$/.test(text)) throw new Error(`--${name} takes a number; got ${text}`)
     return { [name]: Number(text) }
   }
-  const { quick, save } = values
+  const { quick, save, tuning } = values
   return {
     quick,
     save,
+    tuning,
     ...number('seed'),
     ...number('from'),
     ...number('lanes'),

@@ -7,7 +7,7 @@
  * printed and setup goes on, because the library itself says what it cannot do without. Only npm packages that cannot
  * be installed and a build that fails end it with exit status 1.
  *
- * With --test it also sees to what only the tests use: a browser, which is large, and GStreamer's RTSP server.
+ * With --test it also sees to what only the tests use: a browser, which is large, GStreamer's RTSP server, and tmux.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
@@ -104,7 +104,7 @@ function missingSystemPackages() {
     flite: onPath('flite'),
     libpocketsphinx3: hasLibrary('libpocketsphinx'),
     'pocketsphinx-en-us': existsSync('/usr/share/pocketsphinx/model/en-us'),
-    ...(forTests && process.platform === 'linux' ? gstreamerParts() : {}),
+    ...(forTests && process.platform === 'linux' ? { ...gstreamerParts(), tmux: onPath('tmux') } : {}),
     chromium: !forTests || hasBrowser(),
   }
   return Object.keys(provided).filter((name) => !provided[name])

@@ -42,6 +42,9 @@ export type ErrorCode =
   // the embedded engine
   | 'ENGINE_UNAVAILABLE'
   | 'ENGINE_FAILED'
+  | 'MODEL_MISSING'
+  | 'MODEL_UNUSABLE'
+  | 'DOWNLOAD_FAILED'
   // sinks
   | 'OUTPUT_UNWRITABLE'
 

@@ -9,7 +9,7 @@ export { microphones, type MicrophonesOptions } from './sources/microphones.ts'
 export type { Microphone } from './sources/microphone-list.ts'
 export type { MicrophoneBackend } from './sources/microphone-input.ts'
 export type { ReconnectOptions } from './sources/reconnect-options.ts'
-export type { SourceReconnecting } from './sources/reconnect.ts'
+export type { SourceReconnecting } from './sources/reconnecting-source-options.ts'
 export type { SourceGap } from './sources/live-timeline.ts'
 export { decode, type DecodeOptions } from './transforms/decode.ts'
 export { resample, type ResampleOptions } from './transforms/resample.ts'
@@ -21,6 +21,7 @@ export type {
   Diarize,
   DiarizeEvents,
   DiarizeProgress,
+  OfChannel,
   SessionRecord,
   TerminationRecord,
   UpdatableParameters,
@@ -29,6 +30,7 @@ export { segment, type SegmentOptions } from './transforms/segment.ts'
 export { layout, type LayoutOptions } from './transforms/layout.ts'
 export { wordRuns, type WordRunOptions } from './captions/word-runs.ts'
 export { layoutCues, type PreviousCue, type UnnumberedCue } from './captions/layout.ts'
+export type { SpeakerNames } from './captions/names.ts'
 export type { CueLayoutOptions, LabelStyle, LayoutWeights, PresetName } from './captions/layout-options.ts'
 export { captionReport, CaptionReporter, type CaptionReport, type CaptionReportOptions } from './captions/report.ts'
 export { formatCaptionReport } from './captions/format-report.ts'
@@ -40,6 +42,7 @@ export { rttmSink, type RttmSinkOptions } from './sinks/rttm.ts'
 export { ctmSink, type CtmSinkOptions } from './sinks/ctm.ts'
 export { stmSink, type StmSinkOptions } from './sinks/stm.ts'
 export { jsonlSink, type JsonlSinkOptions } from './sinks/jsonl.ts'
+export type { SinkTarget } from './sinks/target.ts'
 export { fanOut } from './sinks/fan-out.ts'
 export { run, type Progress, type RunOptions, type RunSummary, type Source, type Stage } from './run.ts'
 export type * from './engine/engine.ts'
@@ -59,4 +62,5 @@ export type { AudioFormat, SampleEncoding } from './audio/format.ts'
 export type { AuthenticationOptions, Secret } from './assemblyai/authentication.ts'
 export type { ConnectionParameters } from './assemblyai/parameters.ts'
 export type { Gap, ReconnectingRecord } from './assemblyai/supervisor-options.ts'
+export type { HeartbeatMessage, SilenceMessage, SpeechStartedMessage } from './assemblyai/messages.ts'
 export type { Region } from './assemblyai/endpoint.ts'

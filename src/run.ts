@@ -5,6 +5,7 @@ import { ConfigurationError } from './errors.ts'
 import { endSource } from './end-source.ts'
 import { IterableSource } from './iterable-source.ts'
 import { checkKnown, checkSignal, invalidOption } from './options.ts'
+import { givesRecords } from './stage.ts'
 import { ProgressReporter, type Progress, type RunSummary } from './progress.ts'
 import { within } from './within.ts'
 
@@ -156,6 +157,14 @@ function checkStages(parts: readonly unknown[]): void {
     if (!isStream(part)) continue
     if (part.errored instanceof Error) throw part.errored
     if (part.destroyed || (!isFirst && part.writableEnded)) throw invalid(`${stage} has been closed already`)
+    // Without this, the first turn would be thrown at whoever reads the socket, where nothing can catch it.
+    if (
+      !isFirst &&
+      (part as Partial<Writable>).writableObjectMode === false &&
+      givesRecords in (parts[i - 1] as object)
+    ) {
+      throw invalid(`${stage} takes bytes, not turns; give it to a sink, e.g. srtSink(target)`)
+    }
     if (isLast && isUnread(part)) {
       throw invalid(`${stage} gives out what nobody reads; end the pipeline with a sink, e.g. srtSink('talk.srt')`)
     }

@@ -30,6 +30,9 @@ export const liveSource = Symbol.for('diarize-stream.liveSource')
 /** A field of live sources: the wall time at which the first sample was recorded, a `Date`, once it is known. */
 export const streamStartedAt = Symbol.for('diarize-stream.streamStartedAt')
 
+/** A field, `true`, of stages that give out turns, segments or cues, which only a sink for them can take. */
+export const givesRecords = Symbol.for('diarize-stream.givesRecords')
+
 /** A stage as its downstream neighbour sees it. */
 export interface UpstreamStage extends Readable {
   [requestFormat]?: (format: RequestedFormat) => boolean

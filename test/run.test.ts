@@ -173,6 +173,10 @@ describe('pipelines that run() refuses', () => {
         return [readable(), sink]
       },
     ],
+    [
+      'stage 3 of 3 takes bytes, not turns; give it to a sink, e.g. srtSink(target)',
+      () => [readable(), segment(), new PassThrough().resume()],
+    ],
   ]
 
   it.each(refused)('%s', async (message, make) => {

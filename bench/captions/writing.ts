@@ -1,3 +1,4 @@
+import { AssemblyAiConverter, srt } from '@deepgram/captions'
 import { stringifySync, type NodeList } from 'subtitle'
 import { layoutCues } from '../../src/captions/layout.ts'
 import { formatSrtCue } from '../../src/captions/srt.ts'
@@ -34,6 +35,31 @@ export function measureWriting(words: number, rounds: number, seed: number): Wri
       theirs: () => Buffer.from(stringifySync(list, { format: 'WebVTT' })),
     }),
   ]
+}
+
+/** How fast captions were made of words, text included, by us and by `srt()` of the npm package `@deepgram/captions`. */
+export interface CaptioningSpeed {
+  words: number
+  /** Words a second; medians of interleaved rounds. */
+  ours: number
+  theirs: number
+  /** `ours` over `theirs`. */
+  ratio: number
+}
+
+/** Lays out and writes `words` invented words as SRT, by one and by the other; theirs cuts after every eighth word. */
+export function measureCaptioning(words: number, rounds: number, seed: number): CaptioningSpeed {
+  const turns = [...inventedSpeech({ seed, words })]
+  const utterances = turns.map((turn) => ({ words: turn.flatMap((segment) => segment.words) }))
+  const { ours, theirs, ratio } = compare('SRT', words, rounds, {
+    ours: () =>
+      writeAll(
+        layoutCues(turns).map((cue, i): Cue => ({ index: i + 1, ...cue })),
+        formatSrtCue,
+      ),
+    theirs: () => Buffer.from(srt(new AssemblyAiConverter({ utterances }))),
+  })
+  return { words, ours, theirs, ratio }
 }
 
 /** Characters after which a portion is handed on. */

@@ -77,7 +77,9 @@ export class Feed {
     this.#clock = clock
     this.#cursor = from
     this.#options = options
-    this.#pacer = new Pacer(options.rate, replay ? BURST_MS : 0, options.catchUp)
+    // What a live source gave while the session was opened would stay behind for ever at the source's own pace.
+    const burst = replay ? BURST_MS : options.live ? options.catchUp : 0
+    this.#pacer = new Pacer(options.rate, burst, options.catchUp)
     void this.#run(moved)
   }
 
@@ -128,7 +130,8 @@ export class Feed {
       this.#silenceMs = 0
       const delay = this.#delay()
       this.#pacer.sent(this.#options.frameMs)
-      if (!(await this.#send(frame, delay))) return
+      if (!(await this.#session.send(this.#padded(frame), delay))) return
+      this.#count(frame)
       this.#ahead = 0
       this.#cursor += 1
       this.#mark()
@@ -182,26 +185,31 @@ export class Feed {
   }
 
   /** Sends a frame of silence; the first behind the beginning of the next frame, where the source paused within one. */
-  #sendSilence(): Promise<boolean> {
-    if (this.#stopped) return Promise.resolve(false)
+  async #sendSilence(): Promise<boolean> {
+    if (this.#stopped) return false
     this.#silenceMs += this.#options.frameMs
-    return this.#send(this.#options.pending())
+    const audio = this.#options.pending()
+    if (!(await this.#session.send(this.#padded(audio)))) return false
+    this.#count(audio)
+    return true
   }
 
-  /** Sends a frame, or its beginning, with silence in place of what is missing and of what was sent ahead. */
-  async #send(audio: Buffer, delay = 0): Promise<boolean> {
+  /** A frame, or its beginning, with silence in place of what is missing and of what was sent ahead. */
+  #padded(audio: Buffer): Buffer {
+    const { silentFrame } = this.#options
+    if (this.#ahead === 0 && audio.length === silentFrame.length) return audio
+    const frame = Buffer.from(silentFrame)
+    audio.copy(frame, this.#ahead, this.#ahead)
+    return frame
+  }
+
+  /** Tells the clock what has been sent. */
+  #count(audio: Buffer): void {
     const { frameMs, silentFrame } = this.#options
-    const ahead = this.#ahead
-    const end = audio.length
-    const whole = ahead === 0 && end === silentFrame.length
-    const frame = whole ? audio : Buffer.from(silentFrame)
-    if (!whole) audio.copy(frame, ahead, ahead)
-    if (!(await this.#session.send(frame, delay))) return false
     const msPerByte = frameMs / silentFrame.length
-    this.#clock.silence(ahead * msPerByte)
-    this.#clock.audio((end - ahead) * msPerByte)
-    this.#clock.silence((silentFrame.length - end) * msPerByte)
-    this.#ahead = end
-    return true
+    this.#clock.silence(this.#ahead * msPerByte)
+    this.#clock.audio((audio.length - this.#ahead) * msPerByte)
+    this.#clock.silence((silentFrame.length - audio.length) * msPerByte)
+    this.#ahead = audio.length
   }
 }

@@ -80,7 +80,8 @@ export class KeptAudio {
   /** Forgets the audio that is not needed any more, and, where a live source goes on without a session, the oldest. */
   trim(): void {
     const { overlap, maxReplay, frameMs, live } = this.#options
-    const sent = Math.min(...this.#feeds.map((feed) => feed.cursor))
+    let sent = Infinity
+    for (const { cursor } of this.#feeds) sent = Math.min(sent, cursor)
     this.frames.dropBefore(Math.min(sent, this.frames.frameAt(this.#finals.end - overlap)))
     const from = this.#unsettledFrom
     if (this.#lead) {

@@ -6,6 +6,7 @@ import { handshake } from './handshake.ts'
 import { Liveness } from './liveness.ts'
 import type { BeginMessage, ClientMessage, ErrorMessage, ServerMessage, TerminationMessage } from './messages.ts'
 import { parseMessage } from './parse-message.ts'
+import { PeerPatience } from './peer-patience.ts'
 import { ReadingWindow } from './reading-window.ts'
 import { type SessionTarget, closeError, connectionError, sessionError } from './session-error.ts'
 
@@ -13,8 +14,6 @@ import { type SessionTarget, closeError, connectionError, sessionError } from '.
 const CLOSE_TIMEOUT_MS = 2000
 /** After Terminate, messages prolong the wait, up to this many times the timeout. */
 const TERMINATION_PATIENCE = 10
-/** A frame that the socket has not taken for this long is worth a warning. */
-const CONGESTED_MS = 3000
 const UNCONFIRMED = 'the server did not confirm the end of the session, so its last words may be missing'
 
 /** How a session behaves in time. All values in ms. */
@@ -33,6 +32,15 @@ export interface SessionOptions {
 
 /** How a session ended: with an error, or completely, by the Termination that was asked for. */
 export type SessionEnd = { error: SessionError } | { error?: undefined; termination: TerminationMessage }
+
+/** A frame that is to be sent, and what will send it. */
+interface Sending {
+  audio: Buffer
+  /** Tells whether it was sent. */
+  settle: (sent: boolean) => void
+  timer: NodeJS.Timeout | undefined
+  immediate: NodeJS.Immediate | undefined
+}
 
 /** Events of a {@link Session}. */
 export interface SessionEvents {
@@ -55,10 +63,10 @@ export class Session extends EventEmitter<SessionEvents> {
   readonly #options: SessionOptions
   readonly #liveness: Liveness
   readonly #window: ReadingWindow
-  /** Lets a sender go on that waits for the peer to read. */
-  #read: (() => void) | undefined
-  /** Waits of `send()` that the end of the session must release. */
-  readonly #waits = new Set<() => void>()
+  /** Frames on their way, and those of them that wait for the peer to read. */
+  readonly #sending = new Set<Sending>()
+  readonly #blocked = new Set<Sending>()
+  readonly #patience: PeerPatience
   #state: 'connecting' | 'begun' | 'terminating' | 'ended' = 'connecting'
   #deadline: NodeJS.Timeout | undefined
   #heartbeat: NodeJS.Timeout | undefined
@@ -75,7 +83,11 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#options = options
     const socket = handshake(target, (error) => this.#fail(error))
     this.#socket = socket
-    this.#window = new ReadingWindow(socket, () => this.#read?.())
+    this.#window = new ReadingWindow(socket, () => this.#unblock())
+    this.#patience = new PeerPatience(options.stallTimeout, {
+      congested: () => this.#warnCongested(),
+      stalled: () => this.#stalled(),
+    })
     this.#liveness = new Liveness(socket, options.pingInterval, () => {
       this.#fail(this.#error('SESSION_STALLED', 'the server answers no pings'))
     })
@@ -97,23 +109,16 @@ export class Session extends EventEmitter<SessionEvents> {
    *
    * @returns whether it was sent; if not, the session has ended, and its `end` event says why.
    */
-  async send(audio: Buffer, delay = 0): Promise<boolean> {
-    // Without a delay a willing kernel would take minutes of audio before one message of the server is read: each frame
-    // gives the event loop a turn.
-    await this.#wait((done) => (delay > 0 ? timer(done, delay) : immediate(done)))
-    while (this.#state === 'begun' && this.#window.full) {
-      await this.#waitForPeer((done) => (this.#read = done))
-    }
-    if (this.#state !== 'begun') return false
-    await this.#waitForPeer((done) => {
-      // Its callback comes when the kernel has taken the frame. On a socket that is closing it fails at once, over and
-      // over: then only the end of the session lets the sender go on.
-      this.#socket.send(audio, { binary: true }, (error) => {
-        if (!error) done()
-      })
+  send(audio: Buffer, delay = 0): Promise<boolean> {
+    if (this.#state === 'ended') return Promise.resolve(false)
+    return new Promise((settle) => {
+      const sending: Sending = { audio, settle, timer: undefined, immediate: undefined }
+      this.#sending.add(sending)
+      // Without a delay a willing kernel would take minutes of audio before one message of the server is read: each
+      // frame gives the event loop a turn.
+      if (delay > 0) sending.timer = setTimeout(this.#transmit, delay, sending)
+      else sending.immediate = setImmediate(this.#transmit, sending)
     })
-    this.#window.sent()
-    return this.#state === 'begun'
   }
 
   /** Sends a JSON message; does nothing unless the session is open. */
@@ -224,7 +229,12 @@ export class Session extends EventEmitter<SessionEvents> {
     clearTimeout(this.#deadline)
     clearTimeout(this.#heartbeat)
     this.#liveness.stop()
-    for (const release of this.#waits) release()
+    this.#patience.stop()
+    for (const sending of this.#sending) {
+      clearTimeout(sending.timer)
+      clearImmediate(sending.immediate)
+      this.#settle(sending, false)
+    }
     this.emit('end', this.#outcome(code, reason, asked))
   }
 
@@ -251,21 +261,44 @@ export class Session extends EventEmitter<SessionEvents> {
     this.emit('warning', { code, message: redact(message, this.#target.secrets), ...facts })
   }
 
-  /** Waits for something that only a peer that reads can bring about. */
-  #waitForPeer(start: (done: () => void) => void): Promise<void> {
-    const { stallTimeout } = this.#options
-    return this.#wait((done) => {
-      const warning = timer(() => this.#warnCongested(), Math.min(CONGESTED_MS, stallTimeout / 2))
-      const stall = timer(() => this.#stalled(), stallTimeout)
-      start(done)
-      return () => {
-        warning()
-        stall()
-      }
-    })
+  // One function for all frames: at a thousand streams, what is made for each frame is what sending costs.
+  readonly #transmit = (sending: Sending): void => {
+    if (this.#state !== 'begun') {
+      this.#settle(sending, false)
+    } else if (this.#window.full) {
+      this.#blocked.add(sending)
+      this.#patience.begin()
+    } else {
+      this.#patience.begin()
+      // Its callback comes when the kernel has taken the frame. On a socket that is closing it fails at once, over and
+      // over: then only the end of the session lets the sender go on.
+      this.#socket.send(sending.audio, (error) => {
+        if (error || !this.#sending.has(sending)) return
+        this.#patience.end()
+        this.#window.sent()
+        this.#settle(sending, this.#state === 'begun')
+      })
+    }
+  }
+
+  /** The peer has read more. */
+  #unblock(): void {
+    for (const sending of this.#blocked) {
+      if (this.#window.full) return
+      this.#blocked.delete(sending)
+      this.#patience.end()
+      this.#transmit(sending)
+    }
+  }
+
+  #settle(sending: Sending, sent: boolean): void {
+    this.#sending.delete(sending)
+    sending.settle(sent)
   }
 
   #warnCongested(): void {
+    // A server that takes audio at a pace of its own holds it back all the time.
+    if (this.#begin?.configuration?.faster_than_real_time === true) return
     this.#warn('CONGESTED', 'the server reads no audio; the source is held back')
   }
 
@@ -273,34 +306,8 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#fail(this.#error('SESSION_STALLED', `the server has read no audio for ${this.#options.stallTimeout} ms`))
   }
 
-  /** Runs `start` and waits for its `done`, or for the end of the session. */
-  #wait(start: (done: () => void) => () => void): Promise<void> {
-    if (this.#state === 'ended') return Promise.resolve()
-    return new Promise((resolve) => {
-      let cancel: (() => void) | undefined
-      const finish = (): void => {
-        this.#waits.delete(finish)
-        cancel?.()
-        resolve()
-      }
-      this.#waits.add(finish)
-      cancel = start(finish)
-      if (!this.#waits.has(finish)) cancel()
-    })
-  }
-
   #setDeadline(ms: number, expired: () => void): void {
     clearTimeout(this.#deadline)
     this.#deadline = setTimeout(expired, ms)
   }
-}
-
-function timer(callback: () => void, ms: number): () => void {
-  const handle = setTimeout(callback, ms)
-  return () => clearTimeout(handle)
-}
-
-function immediate(callback: () => void): () => void {
-  const handle = setImmediate(callback)
-  return () => clearImmediate(handle)
 }

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { SessionError, type Warning } from '../errors.ts'
+import { SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import { Feed } from './feed.ts'
 import { FinalWords } from './final-words.ts'
@@ -8,28 +8,16 @@ import type { BeginMessage, ClientMessage, ServerMessage, TerminationMessage } f
 import { PlacedSession } from './placed-session.ts'
 import { KeptAudio } from './kept-audio.ts'
 import { RetryBudget } from './retry-budget.ts'
+import { RoomWaiter } from './room-waiter.ts'
 import { SessionClock } from './session-clock.ts'
 import { SessionTurns } from './session-turns.ts'
 import { Session, type SessionEnd } from './session.ts'
 import { StateWaiter } from './state-waiter.ts'
-import type { Gap, ReconnectingRecord, SessionChange, SupervisorOptions } from './supervisor-options.ts'
+import type { SupervisorEvents } from './supervisor-events.ts'
+import type { SupervisorOptions } from './supervisor-options.ts'
 
-/** How often a source that is held back is looked at again. */
-const RECHECK_MS = 1000
 /** Words are kept this much longer than the overlap: a turn that a new session hears again may have begun before it. */
 const TAIL_MS = 60_000
-
-/** Events of a {@link Supervisor}. */
-export interface SupervisorEvents {
-  turn: [Turn]
-  /** A session has taken over, or one more of its labels has been matched. */
-  session: [SessionChange]
-  reconnecting: [ReconnectingRecord]
-  gap: [Gap]
-  warning: [Warning]
-  /** Any message that is no turn. */
-  message: [ServerMessage & { channel?: string }]
-}
 
 /**
  * One stream of audio in, one stream of turns out, over as many sessions as it takes. Keeps the audio that no final word
@@ -58,6 +46,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   #audioEnded = false
   #destroyed = false
   #finalCount = 0
+  readonly #room: RoomWaiter
 
   constructor(options: SupervisorOptions) {
     super()
@@ -65,6 +54,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#budget = new RetryBudget(options)
     this.#finals = new FinalWords(options.overlap + TAIL_MS)
     this.#audio = new KeptAudio(options, this.#finals)
+    this.#room = new RoomWaiter(this.#state, () => this.#audio.trim())
   }
 
   /** Resolves or rejects when all is done; absent before the first audio. */
@@ -83,7 +73,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   }
 
   /** Takes one frame of audio; resolves when the next may come. */
-  async push(frame: Buffer): Promise<void> {
+  push(frame: Buffer): Promise<void> {
     this.#audio.frames.push(frame)
     if (!this.#run) {
       this.#run = this.#supervise()
@@ -92,13 +82,13 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     }
     for (const feed of this.#feeds) feed.wake()
     this.#audio.trim()
-    // What a server has heard grows with time alone.
-    while (!(await this.#state.until(() => this.#destroyed || this.#audio.room, RECHECK_MS))) this.#audio.trim()
+    return this.#mayGoOn() ? Promise.resolve() : this.#room.wait(this.#mayGoOn)
   }
 
   /** No more audio: resolves when every turn is out and the last session has confirmed its end. */
   end(): Promise<TerminationMessage> | undefined {
     this.#audioEnded = true
+    this.#room.stop()
     this.#state.changed()
     return this.#run
   }
@@ -113,10 +103,13 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   /** Drops everything at once; resolves when no socket is left. */
   async destroy(): Promise<void> {
     this.#destroyed = true
+    this.#room.stop()
     this.#state.changed()
     for (const feed of this.#feeds) feed.stop()
     await Promise.all([...this.#sessions].map((session) => session.destroy()))
   }
+
+  readonly #mayGoOn = (): boolean => this.#destroyed || this.#audio.room
 
   async #supervise(): Promise<TerminationMessage> {
     let current = this.#takeOver(await this.#reopen())

@@ -18,6 +18,7 @@ export class BlockAligner {
 
   /** All whole blocks so far; empty when there is none. Copies only when the chunks are not aligned. */
   push(chunk: Buffer): Buffer {
+    if (this.#carry.length === 0 && chunk.length % this.#blockBytes === 0) return chunk
     const bytes = this.#carry.length === 0 ? chunk : Buffer.concat([this.#carry, chunk])
     const whole = bytes.length - (bytes.length % this.#blockBytes)
     // The carry is copied, or a few bytes of it would keep a large chunk in memory and follow later changes to it.

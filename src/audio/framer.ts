@@ -21,6 +21,7 @@ export class Framer {
 
   /** The frames that `chunk` completes, in order; may be none. */
   push(chunk: Buffer): Buffer[] {
+    if (this.#partial === undefined && chunk.length === this.#frameBytes) return [chunk]
     const frames: Buffer[] = []
     let at = 0
     if (this.#partial !== undefined) {

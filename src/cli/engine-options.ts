@@ -1,4 +1,5 @@
 import { languageCodes } from '../assemblyai/parameter-table.ts'
+import { embeddedEngine } from '../engine/embedded.ts'
 import { ConfigurationError } from '../errors.ts'
 import type { DiarizeOptions } from '../transforms/diarize-options.ts'
 import { type Command, usage } from './arguments.ts'
@@ -24,15 +25,15 @@ export function engineOptions(command: EngineCommand, environmentKey: string | u
   }
   if (url !== undefined && engine !== undefined) throw usage('--url and --engine exclude each other; give one of them')
   if (url !== undefined && region !== undefined) throw usage('--url and --region exclude each other; give one of them')
-  const wantsService = engine === 'assemblyai' || region !== undefined || model !== undefined || keyterms.length > 0
+  const wantsService = engine === 'assemblyai' || region !== undefined || model !== undefined
   const isLocal = engine === 'embedded' || (url === undefined && key === undefined && !wantsService)
   if (isLocal) {
     refuse('--api-key-file', command.apiKey)
     refuse('--region', region)
-    refuse('--model', model)
-    refuse('--keyterms', keyterms[0])
+    const terms = keyterms.length > 0 ? { keytermsPrompt: keyterms } : {}
+    if (model !== undefined) return { ...common, ...terms, engine: embeddedEngine({ model }) }
     // Where nobody chose it, a warning says that it runs.
-    return { ...common, ...(engine !== undefined && { engine }) }
+    return { ...common, ...terms, ...(engine !== undefined && { engine }) }
   }
   if (url === undefined && key === undefined) {
     const message = 'AssemblyAI needs a key: set ASSEMBLYAI_API_KEY, or give --api-key-file; --engine local needs none'

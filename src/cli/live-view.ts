@@ -3,6 +3,7 @@ import picocolors from 'picocolors'
 import type { SpeakerNames } from '../captions/names.ts'
 import type { Turn } from '../model.ts'
 import type { Progress } from '../progress.ts'
+import { Corrections } from './corrections.ts'
 import { progressLine } from './progress-line.ts'
 import { Screen, type Terminal } from './screen.ts'
 import { SpeakerColours } from './speaker-colours.ts'
@@ -21,15 +22,14 @@ export interface LiveViewOptions {
 
 /**
  * A sink of turns for people in front of a terminal: finals scroll, open turns change in place below them, and the last
- * line says how far the work has come. Revisions are left out: what has scrolled away cannot be changed.
+ * line says how far the work has come. A final that is revised is printed once more, as a correction.
  */
 export class LiveView extends Writable {
   /** Length of the input in seconds, once it is known. */
   duration: number | undefined
-  /** How often a turn was corrected after it had been shown. */
-  corrections = 0
   readonly #screen: Screen
   readonly #style: TurnStyle
+  readonly #corrections: Corrections
   /** The open turn of each channel. */
   readonly #partials = new Map<string, Turn>()
   #progress: Progress = { seconds: 0, turns: 0, speakers: [], speed: 0, elapsedSeconds: 0 }
@@ -41,6 +41,7 @@ export class LiveView extends Writable {
     super({ objectMode: true, highWaterMark: 16 })
     const colours = picocolors.createColors(options.colours)
     this.#style = { names: options.names, colours, speakers: new SpeakerColours(colours) }
+    this.#corrections = new Corrections(this.#style)
     this.#screen = new Screen(terminal)
   }
 
@@ -49,7 +50,8 @@ export class LiveView extends Writable {
       this.#partials.delete(turn.channel ?? '')
       this.#draw(finalLines(turn, this.#style))
     } else if (turn.endOfTurn) {
-      this.corrections += 1
+      this.#corrections.add(turn)
+      this.#later()
     }
     done()
   }
@@ -58,6 +60,11 @@ export class LiveView extends Writable {
     this.#partials.clear()
     this.#later()
     done()
+  }
+
+  /** How often a turn was corrected after it had been shown. */
+  get corrections(): number {
+    return this.#corrections.count
   }
 
   /** Shows a turn that is still open. */
@@ -86,22 +93,22 @@ export class LiveView extends Writable {
   /** Clears what changes in place, for good. */
   close(): void {
     this.#isOver = true
-    clearTimeout(this.#timer)
-    this.#screen.draw([])
+    this.#draw([])
   }
 
   #later(): void {
     this.#timer ??= setTimeout(() => this.#draw([]), DRAW_EVERY_MS).unref()
   }
 
-  #draw(above: readonly string[]): void {
+  #draw(lines: readonly string[]): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
+    const above = [...this.#corrections.take(), ...lines]
     if (this.#isOver) return this.#screen.draw([], above)
     const { width } = this.#screen
     const open = [...this.#partials.values()].slice(-MOST_PARTIALS)
-    const lines = open.map((turn) => partialLine(turn, width, this.#style))
-    lines.push(this.#style.colours.dim(this.#status ?? progressLine(this.#progress, this.duration, width)))
-    this.#screen.draw(lines, above)
+    const changing = open.map((turn) => partialLine(turn, width, this.#style))
+    changing.push(this.#style.colours.dim(this.#status ?? progressLine(this.#progress, this.duration, width)))
+    this.#screen.draw(changing, above)
   }
 }

@@ -16,9 +16,12 @@ export class Screen {
     this.#terminal = terminal
   }
 
-  /** Columns that a line may take; one less than there are, since a full line moves the cursor to the next. */
+  /**
+   * Columns that a line may take: less than there are, since a full line moves the cursor to the next, and so would the
+   * `^C` that a terminal shows where that is typed.
+   */
   get width(): number {
-    return Math.max(20, (this.#terminal.columns ?? 80) - 1)
+    return Math.max(20, (this.#terminal.columns ?? 80) - 3)
   }
 
   /** Shows `lines` in place of those before, which must fit into the width, and `above` over them for good. */

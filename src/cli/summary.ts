@@ -1,3 +1,4 @@
+import type { Gap } from '../assemblyai/supervisor-options.ts'
 import { displayName, type SpeakerNames } from '../captions/names.ts'
 import type { RunSummary } from '../progress.ts'
 import { count } from './progress-line.ts'
@@ -22,10 +23,13 @@ export function summaryLines(summary: RunSummary, { names, files, interrupted }:
       `${count(speakers.length, 'speaker')}${who}`,
     ...(interrupted ? [`ended by a signal; complete for the first ${seconds.toFixed(1)} s`] : []),
     ...(reconnects > 0 ? [`reconnected ${count(reconnects, 'time')}`] : []),
-    ...gaps.map(({ start, end, channel }) => {
-      const where = channel === undefined ? '' : ` on ${printable(channel)}`
-      return `missing: ${(start / 1000).toFixed(3)} s to ${(end / 1000).toFixed(3)} s${where}`
-    }),
+    ...gaps.map(gapLine),
     ...(files.length > 0 ? [`wrote ${files.map(printable).join(', ')}`] : []),
   ]
+}
+
+/** A line for people on audio that nobody heard. */
+export function gapLine({ start, end, channel }: Gap): string {
+  const where = channel === undefined ? '' : ` on ${printable(channel)}`
+  return `missing: ${(start / 1000).toFixed(3)} s to ${(end / 1000).toFixed(3)} s${where}`
 }

@@ -1,18 +1,25 @@
 import type { EventEmitter } from 'node:events'
 import type { Writable } from 'node:stream'
 import type { WriteStream } from 'node:tty'
+import picocolors from 'picocolors'
+import type { Gap } from '../assemblyai/supervisor-options.ts'
 import type { Warning } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import type { Progress } from '../progress.ts'
 import type { Command } from './arguments.ts'
+import { Corrections } from './corrections.ts'
 import { JsonEvents } from './json-events.ts'
 import { LiveView } from './live-view.ts'
 import { clock, count } from './progress-line.ts'
-import { wantsColours } from './speaker-colours.ts'
+import { SpeakerColours, wantsColours } from './speaker-colours.ts'
+import { gapLine } from './summary.ts'
 import { printableLines } from './terminal-text.ts'
 
 /** Events that programs are told of, beside turns and what the teller itself says. */
 const EVENTS = ['session', 'gap', 'warning', 'reconnecting', 'termination'] as const
+
+/** Time in which corrections that come together are gathered, in milliseconds. */
+const GATHER_MS = 50
 
 /** Where the command may write. */
 export interface Streams {
@@ -34,6 +41,10 @@ export class Teller {
   readonly #streams: Streams
   readonly #view: LiveView | undefined
   readonly #json: JsonEvents | undefined
+  readonly #hasFiles: boolean
+  /** Turns that were corrected, where no live view shows them. */
+  readonly #corrections: Corrections
+  #timer: NodeJS.Timeout | undefined
   /** Events are passed on from stage to stage, and told once. */
   readonly #told = new WeakSet<object>()
   #video: string | undefined
@@ -42,10 +53,12 @@ export class Teller {
     this.#command = command
     this.#streams = streams
     const { json, quiet, names } = command
-    const hasFiles = command.outputs.length > 0 || command.mux !== undefined || command.burn !== undefined
+    this.#hasFiles = command.outputs.length > 0 || command.mux !== undefined || command.burn !== undefined
+    const colours = picocolors.createColors(false)
+    this.#corrections = new Corrections({ names, colours, speakers: new SpeakerColours(colours) })
     const isPlain = json || quiet || streams.env['TERM'] === 'dumb'
     const terminal = [streams.stdout, streams.stderr].find((stream) => stream.isTTY === true)
-    if (!isPlain && terminal !== undefined && (hasFiles || streams.stdout.isTTY === true)) {
+    if (!isPlain && terminal !== undefined && (this.#hasFiles || streams.stdout.isTTY === true)) {
       this.#view = new LiveView(terminal, { names, colours: wantsColours(true, streams.env) })
     }
     this.#json = json ? new JsonEvents(streams.stdout, names) : undefined
@@ -68,6 +81,12 @@ export class Teller {
       this.#view?.partial(turn)
       this.#json?.partial(turn)
     })
+    if (this.#view === undefined) {
+      stage.on('revision', (turn: Turn) => {
+        this.#corrections.add(turn)
+        this.#timer ??= setTimeout(() => this.#sayCorrections(), GATHER_MS).unref()
+      })
+    }
     for (const event of EVENTS) {
       stage.on(event, (record: object) => {
         if (this.#told.has(record)) return
@@ -104,8 +123,9 @@ export class Teller {
     this.close()
     this.#json?.event('summary', summary)
     for (const line of lines) this.say(line)
-    const corrections = this.#view?.corrections ?? 0
-    if (corrections > 0) this.say(`${count(corrections, 'correction')} came after the text was shown; files have them`)
+    const corrections = this.#view?.corrections ?? this.#corrections.count
+    const where = this.#hasFiles ? '; the files have them' : ''
+    if (corrections > 0) this.say(`${count(corrections, 'correction')} after a turn was final${where}`)
   }
 
   /** Prints how well the captions keep to their preset. */
@@ -124,6 +144,15 @@ export class Teller {
   /** Ends the live view. */
   close(): void {
     this.#view?.close()
+    this.#sayCorrections()
+  }
+
+  /** Where the text goes into files, these have the corrections, and there is nothing to be put right for a reader. */
+  #sayCorrections(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const lines = this.#corrections.take()
+    if (!this.#hasFiles) for (const line of lines) this.say(line)
   }
 
   #print(lines: readonly string[]): void {
@@ -135,6 +164,7 @@ export class Teller {
 
 function noteOf(event: string, record: object): string | undefined {
   if (event === 'warning') return `note: ${(record as Warning).message}`
+  if (event === 'gap') return gapLine(record as Gap)
   if (event !== 'reconnecting') return undefined
   const { attempt, delay, error } = record as { attempt: number; delay: number; error: Error }
   return `connection lost (${error.message}); attempt ${attempt} in ${(delay / 1000).toFixed(1)} s`

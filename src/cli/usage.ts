@@ -2,6 +2,7 @@ import { PRESET_NAMES } from '../captions/presets.ts'
 
 /** What `--help` prints. */
 export const USAGE = `diarize-stream <input> [options]
+diarize-stream models list | pull <name> | path
 
 Captions what is said in <input>, with the names of the speakers. With a key it asks AssemblyAI, without one the engine
 on this machine, which knows English only and is meant for trying things out.
@@ -24,7 +25,7 @@ Engine
                           key itself: every user of this machine could read it in the list of processes
   --url <address>         a v3 server of your own, ws: or wss:; ASSEMBLYAI_API_KEY is never sent to it
   --region <name>         where AssemblyAI works on it: us, eu, global
-  --model <name>          model of AssemblyAI
+  --model <name>          model of AssemblyAI; with --engine local, one that was pulled, or the folder of one
   --keyterms <list>       words and names to expect: Hanseatic,Buxtehude
   --language <code>       language of what is said, e.g. de; it also says how lines are broken
 

@@ -10,7 +10,7 @@ export interface Chunk {
 }
 
 /** How strict the BIC is; see `deltaBic`. */
-export const bicStrictness = 1.7
+const bicStrictness = 1.7
 
 /** A pause of this many frames separates chunks. */
 const pauseFrames = 12
@@ -65,23 +65,9 @@ function glue(chunks: Chunk[]): Chunk[] {
   }
 }
 
-/** Merges neighbours, the most alike first, until all neighbours differ. */
-function mergeAlike(chunks: Chunk[]): Chunk[] {
-  const result = [...chunks]
-  for (;;) {
-    let best = { index: -1, delta: 0 }
-    for (let index = 0; index + 1 < result.length; index++) {
-      const delta = deltaBic(result[index]!.voice, result[index + 1]!.voice, bicStrictness)
-      if (delta <= best.delta) best = { index, delta }
-    }
-    if (best.index < 0) return result
-    result.splice(best.index, 2, merge(result[best.index]!, result[best.index + 1]!))
-  }
-}
-
 /**
  * Cuts a turn into stretches of one speaker each: at pauses and where the voice changes, then joins what is too short
- * to judge and what sounds alike. `frames` and `speech` describe the same 10 ms frames.
+ * to judge. `frames` and `speech` describe the same 10 ms frames.
  */
 export function splitTurn(frames: readonly Float64Array[], speech: readonly boolean[]): Chunk[] {
   const voiceOf = (start: number, end: number): Gaussian =>
@@ -91,5 +77,5 @@ export function splitTurn(frames: readonly Float64Array[], speech: readonly bool
     )
   const length = Math.min(frames.length, speech.length)
   const chunks = runs(speech.slice(0, length)).flatMap(({ start, end }) => splitAtChanges(start, end, voiceOf))
-  return mergeAlike(glue(chunks))
+  return glue(chunks)
 }

@@ -1,12 +1,15 @@
-/** Cepstral features of speech: 12 mel-frequency cepstral coefficients (without the energy) every 10 ms. */
+import { fft, fftSize, reversed } from './fft.ts'
 
-/** Coefficients in one frame. */
+/** Cepstral features of speech: mel-frequency cepstral coefficients (without the energy) every 10 ms. */
+
+/** Coefficients in one frame of {@link mfcc}. */
 export const mfccSize = 12
+/** Coefficients in one frame of {@link voiceCepstra}. */
+export const voiceCepstraSize = 19
 
 const sampleRate = 16_000
 const hop = 160
 const windowSize = 400
-const fftSize = 512
 const bands = 26
 const lowestHz = 100
 const highestHz = 7000
@@ -32,48 +35,15 @@ const filters = Array.from({ length: bands }, (_, band) => {
   return { first, weights }
 })
 
-const cosines = Array.from({ length: mfccSize }, (_, k) =>
+const cosines = Array.from({ length: voiceCepstraSize }, (_, k) =>
   Float64Array.from(
     { length: bands },
     (_, band) => Math.cos((Math.PI * (k + 1) * (band + 0.5)) / bands) * Math.sqrt(2 / bands),
   ),
 )
 
-const twiddles = Array.from({ length: fftSize / 2 }, (_, i) => {
-  const angle = (-2 * Math.PI * i) / fftSize
-  return { re: Math.cos(angle), im: Math.sin(angle) }
-})
-const twiddleRe = Float64Array.from(twiddles, (twiddle) => twiddle.re)
-const twiddleIm = Float64Array.from(twiddles, (twiddle) => twiddle.im)
-const bits = Math.log2(fftSize)
-const reversed = Uint16Array.from({ length: fftSize }, (_unused, i) =>
-  Array.from({ length: bits }, (_, bit) => ((i >> bit) & 1) << (bits - 1 - bit)).reduce((sum, bit) => sum + bit, 0),
-)
-
-/** In-place FFT of `fftSize` complex numbers that are already in bit-reversed order. */
-function fft(re: Float64Array, im: Float64Array): void {
-  for (let size = 2; size <= fftSize; size *= 2) {
-    const half = size / 2
-    const stride = fftSize / size
-    for (let block = 0; block < fftSize; block += size) {
-      for (let i = 0; i < half; i++) {
-        const a = block + i
-        const b = a + half
-        const wr = twiddleRe[i * stride]!
-        const wi = twiddleIm[i * stride]!
-        const tr = re[b]! * wr - im[b]! * wi
-        const ti = re[b]! * wi + im[b]! * wr
-        re[b] = re[a]! - tr
-        im[b] = im[a]! - ti
-        re[a] = re[a]! + tr
-        im[a] = im[a]! + ti
-      }
-    }
-  }
-}
-
-/** One frame of coefficients for each whole 10 ms of `samples` (mono PCM16 at 16 kHz), centred on it. */
-export function mfcc(samples: Int16Array): Float64Array[] {
+function cepstra(samples: Int16Array, size: number): Float64Array[] {
+  const rows = cosines.slice(0, size)
   const re = new Float64Array(fftSize)
   const im = new Float64Array(fftSize)
   const logs = new Float64Array(bands)
@@ -96,10 +66,23 @@ export function mfcc(samples: Int16Array): Float64Array[] {
       // The floor lies far below any speech; it keeps digital silence finite.
       logs[band] = Math.log(energy + 1000)
     })
-    return Float64Array.from(cosines, (row) => {
+    return Float64Array.from(rows, (row) => {
       let sum = 0
       for (let band = 0; band < bands; band++) sum += row[band]! * logs[band]!
       return sum
     })
   })
+}
+
+/** One frame of {@link mfccSize} coefficients for each whole 10 ms of `samples` (mono PCM16 at 16 kHz), centred on it. */
+export function mfcc(samples: Int16Array): Float64Array[] {
+  return cepstra(samples, mfccSize)
+}
+
+/**
+ * As {@link mfcc}, with {@link voiceCepstraSize} coefficients, of which the first 12 are those of `mfcc`. The higher ones
+ * follow the spectrum more closely, which tells voices apart.
+ */
+export function voiceCepstra(samples: Int16Array): Float64Array[] {
+  return cepstra(samples, voiceCepstraSize)
 }

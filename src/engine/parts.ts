@@ -27,6 +27,8 @@ export interface RecognisedWord {
  * `accept` (any number), `finish`; `close` may come at any moment, also while another call is under way.
  */
 export interface Recogniser {
+  /** Other keyterms to listen for from the next utterance on; absent where the recogniser cannot be told. */
+  expect?(keyterms: readonly string[]): void
   /** Begins an utterance. */
   start(): Promise<void>
   /** Takes the next samples of the utterance. */
@@ -67,10 +69,33 @@ export interface Attribution {
 /** What is known of a turn after another look at the whole session. */
 export type RevisedAttribution = Attribution & Pick<EngineRevision, 'order'>
 
-/** Tells the speakers of a session apart, turn by turn. */
+/** Tells the speakers of a session apart, turn by turn. Calls are made one at a time; `close` may come at any moment. */
 export interface SpeakerTracker {
   /** Attributes the words of the next turn. */
-  attribute(turn: HeardTurn): Attribution
+  attribute(turn: HeardTurn): Attribution | Promise<Attribution>
   /** Looks at all turns again and returns those whose attribution changes. */
-  revise(): RevisedAttribution[]
+  revise(): RevisedAttribution[] | Promise<RevisedAttribution[]>
+  /** Frees what the tracker holds outside of this process; resolves when nothing is left. */
+  close?(): Promise<void>
+}
+
+/** A stretch of a turn, in frames of {@link speechFrameMs}; `end` is not part of it. */
+export interface Stretch {
+  start: number
+  end: number
+}
+
+/** Turns stretches of speech into vectors that point the same way where the voice is the same. */
+export interface SpeakerModel {
+  /** Numbers in one vector. */
+  readonly size: number
+  /** The cosine of two vectors at which one voice is as likely as two, for stretches of about 2 s. */
+  readonly threshold: number
+  /**
+   * Vectors of length 1, one for each stretch of `samples` (mono PCM16 at 16 kHz). `speech` tells of each
+   * {@link speechFrameMs} whether it is speech.
+   */
+  embed(samples: Int16Array, stretches: readonly Stretch[], speech: readonly boolean[]): Promise<Float32Array[]>
+  /** Frees what the model holds outside of this process; resolves when nothing is left. */
+  close?(): Promise<void>
 }

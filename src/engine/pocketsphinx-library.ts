@@ -16,11 +16,15 @@ const signatures = {
     ps_args: 'void *ps_args()',
     ps_init: 'void *ps_init(void *config)',
     ps_free: 'int ps_free(void *decoder)',
+    ps_get_config: 'void *ps_get_config(void *decoder)',
+    ps_add_word: 'int ps_add_word(void *decoder, const char *word, const char *phones, int update)',
+    ps_lookup_word: 'HeapString ps_lookup_word(void *decoder, const char *word)',
+    ps_set_lm: 'int ps_set_lm(void *decoder, const char *name, void *model)',
+    ps_set_search: 'int ps_set_search(void *decoder, const char *name)',
     ps_start_stream: 'int ps_start_stream(void *decoder)',
     ps_start_utt: 'int ps_start_utt(void *decoder)',
     ps_process_raw: 'int ps_process_raw(void *decoder, const int16_t *samples, size_t count, int noSearch, int whole)',
     ps_end_utt: 'int ps_end_utt(void *decoder)',
-    ps_get_hyp: 'const char *ps_get_hyp(void *decoder, void *score)',
     ps_get_logmath: 'void *ps_get_logmath(void *decoder)',
     ps_seg_iter: 'void *ps_seg_iter(void *decoder)',
     ps_seg_next: 'void *ps_seg_next(void *segment)',
@@ -29,11 +33,16 @@ const signatures = {
     ps_seg_prob: 'int ps_seg_prob(void *segment, void *acoustic, void *language, void *backoff)',
   },
   base: {
-    cmd_ln_init: 'void *cmd_ln_init(void *config, const void *definition, int strict, ...)',
+    cmd_ln_parse_r:
+      'void *cmd_ln_parse_r(void *config, const void *definition, int count, const char **settings, int strict)',
     cmd_ln_free_r: 'int cmd_ln_free_r(void *config)',
     err_set_callback: 'void err_set_callback(void *callback, void *data)',
     err_set_logfp: 'void err_set_logfp(void *file)',
     logmath_exp: 'double logmath_exp(void *logmath, int value)',
+    logmath_retain: 'void *logmath_retain(void *logmath)',
+    ngram_model_read: 'void *ngram_model_read(void *config, const char *path, int type, void *logmath)',
+    ngram_model_add_word: 'int ngram_model_add_word(void *model, const char *word, float weight)',
+    ngram_model_free: 'int ngram_model_free(void *model)',
   },
 } as const
 
@@ -68,8 +77,15 @@ export function engineUnavailable(reason: string, cause?: unknown): EngineError 
   )
 }
 
+/** Paths of the parts of a model: the folder of the acoustic model, the language model and the dictionary. */
+export interface ModelFiles {
+  hmm: string
+  lm: string
+  dict: string
+}
+
 /** Paths of the acoustic model, language model and dictionary; throws `ENGINE_UNAVAILABLE` where one is missing. */
-export function findModel(modelPath: string = defaultModelPath): { hmm: string; lm: string; dict: string } {
+export function findModel(modelPath: string = defaultModelPath): ModelFiles {
   const model = {
     hmm: join(modelPath, 'en-us'),
     lm: join(modelPath, 'en-us.lm.bin'),
@@ -86,6 +102,7 @@ export function findModel(modelPath: string = defaultModelPath): { hmm: string; 
 
 interface Koffi {
   load(path: string, options?: { global?: boolean }): { func(definition: string): unknown }
+  disposable(name: string, type: string, free: unknown): unknown
 }
 
 async function importKoffi(): Promise<Koffi> {
@@ -96,6 +113,8 @@ async function importKoffi(): Promise<Koffi> {
   }
 }
 
+/** Made once in a process, since a type cannot be named twice. */
+let stringType: unknown
 const loaded = new Map<string, PocketSphinxLibrary>()
 
 /** Loads the library (once per path); rejects with `ENGINE_UNAVAILABLE` where koffi or the library is missing. */
@@ -110,6 +129,8 @@ export async function loadPocketSphinx(libraryPath?: string): Promise<PocketSphi
     // An explicit library brings its own base library along; only without one beside it the system's is taken.
     const base = koffi.load(libraryPath !== undefined && !existsSync(basePath) ? baseName : basePath, { global: true })
     const sphinx = koffi.load(sphinxPath)
+    // Strings that the library allocates for its caller are copied and freed.
+    stringType ??= koffi.disposable('HeapString', 'str', base.func('void ckd_free(void *memory)'))
     const bind = (from: typeof base, table: Record<string, string>): [string, unknown][] =>
       Object.entries(table).map(([name, signature]) => [name, from.func(signature)])
     const library = Object.fromEntries([

@@ -19,7 +19,7 @@ import {
   type VoiceActivityDetector,
 } from './parts.ts'
 import { nextStep } from './pocketsphinx-library.ts'
-import { formatWords } from './text.ts'
+import { formatWords, SENTENCE_PAUSE_MS, type TurnContext } from './text.ts'
 import { Timeline } from './timeline.ts'
 
 /** The replaceable parts of a session. */
@@ -71,6 +71,8 @@ export class EmbeddedSession implements EngineSession {
   /** End of the last final word: no later word begins before it. */
   #wordsUntil = 0
   #revisedAt = 0
+  /** Whether the last final was cut in the middle of a sentence. */
+  #open = false
   #destroyed: Promise<void> | undefined
 
   constructor(parts: SessionParts, settings: EngineSettings, listener: EngineListener) {
@@ -97,17 +99,19 @@ export class EmbeddedSession implements EngineSession {
     const given = Object.fromEntries(Object.entries(update).filter(([, value]) => value !== undefined))
     this.#settings = { ...this.#settings, ...given }
     this.#detector.settings = this.#settings
+    if (update.keyterms !== undefined) this.#parts.recogniser.expect?.(update.keyterms)
   }
 
   end(): Promise<void> {
     return this.#queue.add(async () => {
       await this.#finishTurn()
-      this.#revise()
+      await this.#revise()
     })
   }
 
   destroy(): Promise<void> {
-    this.#destroyed ??= Promise.all([this.#queue.close(), this.#parts.recogniser.close()]).then(() => {})
+    const { recogniser, speakers } = this.#parts
+    this.#destroyed ??= Promise.all([this.#queue.close(), recogniser.close(), speakers.close?.()]).then(() => {})
     return this.#destroyed
   }
 
@@ -179,7 +183,7 @@ export class EmbeddedSession implements EngineSession {
     await this.#feed()
     const words = await this.#parts.recogniser.finish()
     this.#turn = undefined
-    this.#reportFinal(turn.startMs, turn.fedMs, words)
+    await this.#reportFinal(turn.startMs, turn.fedMs, words)
   }
 
   /** Ends a turn that has become too long between two words, and begins the next one right there. */
@@ -194,7 +198,8 @@ export class EmbeddedSession implements EngineSession {
     // What follows the last word of all was heard to hold none; only its end may be the beginning of one. Hearing more
     // of it again could go on for ever, with a word at the start of a long noise each time.
     const cutMs = count < words.length ? lastMs : Math.max(lastMs, turn.fedMs - rehearMs)
-    this.#reportFinal(turn.startMs, cutMs, words.slice(0, count))
+    const pause = turn.startMs + (words[count]?.start ?? Infinity) - lastMs
+    await this.#reportFinal(turn.startMs, cutMs, words.slice(0, count), pause < SENTENCE_PAUSE_MS)
     await this.#startUtterance(cutMs)
     await this.#feed()
   }
@@ -211,16 +216,19 @@ export class EmbeddedSession implements EngineSession {
     this.#listener.turn(this.#assemble(words, false))
   }
 
-  #reportFinal(startMs: number, endMs: number, heard: readonly RecognisedWord[]): void {
+  async #reportFinal(startMs: number, endMs: number, heard: readonly RecognisedWord[], open = false): Promise<void> {
     if (heard.length === 0 || this.#queue.closed) return
     const words = this.#toStream(heard, startMs, endMs)
-    const attribution = this.#attribute(startMs, endMs, words)
+    const attribution = await this.#attribute(startMs, endMs, words)
+    if (this.#queue.closed) return
     words.forEach((word, index) => {
       const speaker = attribution.words[index]
       if (speaker !== undefined) word.speaker = speaker
     })
+    const continues = this.#open && words[0]!.start - this.#wordsUntil < SENTENCE_PAUSE_MS
+    this.#open = open
     this.#wordsUntil = words.at(-1)!.end
-    const turn = this.#assemble(words, true, attribution.speaker)
+    const turn = this.#assemble(words, true, attribution.speaker, { continues, open })
     this.#finals.set(turn.order, turn.words)
     this.#finals.delete(turn.order - revisableTurns)
     this.#order++
@@ -228,11 +236,11 @@ export class EmbeddedSession implements EngineSession {
     const { revisionInterval } = this.#settings
     if (revisionInterval > 0 && endMs - this.#revisedAt >= revisionInterval) {
       this.#revisedAt = endMs
-      this.#revise()
+      await this.#revise()
     }
   }
 
-  #attribute(startMs: number, endMs: number, words: readonly EngineWord[]): Attribution {
+  async #attribute(startMs: number, endMs: number, words: readonly EngineWord[]): Promise<Attribution> {
     if (!this.#settings.speakerLabels) return { words: [] }
     return this.#parts.speakers.attribute({
       order: this.#order,
@@ -254,11 +262,13 @@ export class EmbeddedSession implements EngineSession {
     })
   }
 
-  #assemble(words: EngineWord[], endOfTurn: boolean, speaker?: string): EngineTurn {
+  #assemble(words: EngineWord[], endOfTurn: boolean, speaker?: string, context?: TurnContext): EngineTurn {
     const formatted = this.#settings.formatTurns && endOfTurn
     // A word without a speaker of its own counts as said by the speaker of the turn, as it does for who reads it.
     const said = words.map((word) => (speaker === undefined ? word : { speaker, ...word }))
-    const texts = formatted ? formatWords(said) : words.map((word) => word.text)
+    const texts = formatted
+      ? formatWords(said, { ...context, keyterms: this.#settings.keyterms })
+      : words.map((word) => word.text)
     return {
       order: this.#order,
       words: words.map((word, index) => ({ ...word, text: texts[index]!, final: endOfTurn })),
@@ -270,18 +280,20 @@ export class EmbeddedSession implements EngineSession {
     }
   }
 
-  #revise(): void {
+  async #revise(): Promise<void> {
     if (!this.#settings.speakerLabels || this.#queue.closed) return
-    const revisions = this.#parts.speakers.revise().flatMap(({ order, words: speakers, speaker }) => {
+    const revised = await this.#parts.speakers.revise()
+    if (this.#queue.closed) return
+    const revisions = revised.flatMap(({ order, words: speakers, speaker }) => {
       const words = this.#finals.get(order)
       if (words === undefined) return []
-      const revised = words.map((word, index) => {
+      const relabelled = words.map((word, index) => {
         const { text, start, end, confidence, final } = word
         const label = speakers[index]
         return { text, start, end, confidence, final, ...(label === undefined ? {} : { speaker: label }) }
       })
-      this.#finals.set(order, revised)
-      return [{ order, words: revised, ...(speaker === undefined ? {} : { speaker }) }]
+      this.#finals.set(order, relabelled)
+      return [{ order, words: relabelled, ...(speaker === undefined ? {} : { speaker }) }]
     })
     if (revisions.length > 0) this.#listener.revision(revisions)
   }

@@ -8,24 +8,77 @@ export interface PlainWord {
   end?: number
 }
 
+/** What is known of a turn beside its words, for one how it hangs together with its neighbours. */
+export interface TurnContext {
+  /**
+   * Whether the turn goes on in the middle of the sentence that the one before it left open.
+   * @defaultValue false
+   */
+  continues?: boolean
+  /**
+   * Whether the turn was cut in the middle of a sentence.
+   * @defaultValue false
+   */
+  open?: boolean
+  /**
+   * Terms that come with capitals of their own.
+   * @defaultValue none
+   */
+  keyterms?: readonly string[]
+}
+
 /** A pause this long ends a sentence, ms: longer than that at a comma, shorter than that of a turn. */
-const SENTENCE_PAUSE_MS = 350
+export const SENTENCE_PAUSE_MS = 350
+
+/** A verb before its subject, where that is hardly ever a request or a condition. */
+const verbFirst = new RegExp(
+  '^(?:' +
+    "(?:is|are|am|was|were|isn't|aren't|wasn't|does|did|doesn't|didn't|can|could|can't|couldn't|will|would|won't|wouldn't) " +
+    '(?:i|you|we|they|he|she|it|this|that|these|those|there|the|my|your|our|their|his|her|anybody|anyone|everybody|' +
+    'everyone|somebody|someone)|' +
+    "(?:do|don't|have|haven't) (?:i|you|we|they)|(?:has|hasn't) (?:he|she|it|this|that|the|anybody|anyone)" +
+    ') ',
+)
+/** A question word before a verb or a measure. */
+const questionWord = new RegExp(
+  '^(?:what|where|when|why|who|how|which)' +
+    "(?:'s|'re|'ll| (?:is|are|was|were|does|did|do|can|could|will|would|should|have|has)" +
+    '|(?<=how) (?:many|much|long|often|far|old|about)|(?<=what) (?:happens|happened|about|time|kind)) ',
+)
 
 /**
- * Casing and punctuation for the words of a finished turn, by a simple rule: what one speaker says without a pause is a
- * sentence, which begins with a capital and ends with a full stop; and the word "I" (alone or as in "I'm") is a capital.
- * The recogniser's own words are lower case without punctuation. Returns the texts.
+ * Casing and punctuation for the words of a finished turn, by simple rules: what one speaker says without a pause is a
+ * sentence, which begins with a capital and ends with a full stop, or with a question mark where it begins as only
+ * questions do; and the word "I" (alone or as in "I'm") is a capital. Keyterms keep their capitals; words with any other
+ * capital come from a recogniser that writes as people do, and stay as they are. Returns the texts.
  */
-export function formatWords(words: readonly PlainWord[]): string[] {
+export function formatWords(
+  words: readonly PlainWord[],
+  { continues = false, open = false, keyterms = [] }: TurnContext = {},
+): string[] {
+  const given = new Set(keyterms.flatMap((term) => term.split(/\s+/)))
+  if (words.some(({ text }) => /\p{Lu}/u.test(text) && !given.has(text))) return words.map(({ text }) => text)
+  let sentence: string[] = []
   return words.map((word, index) => {
     const { text } = word
     const before = words[index - 1]
     const after = words[index + 1]
     let shown = /^i('|$)/.test(text) ? `I${text.slice(1)}` : text
-    if (before === undefined || isBoundary(before, word)) shown = shown.charAt(0).toUpperCase() + shown.slice(1)
-    const last = after === undefined || isBoundary(word, after)
-    return last && !shown.endsWith('.') ? `${shown}.` : shown
+    if (before === undefined || isBoundary(before, word)) {
+      sentence = []
+      if (before !== undefined || !continues) shown = shown.charAt(0).toUpperCase() + shown.slice(1)
+      // Of a sentence without its beginning nobody can tell what it is.
+      else sentence.push('-')
+    }
+    sentence.push(text.toLowerCase())
+    const last = after === undefined ? !open : isBoundary(word, after)
+    return last && !shown.endsWith('.') ? shown + (isQuestion(sentence) ? '?' : '.') : shown
   })
+}
+
+function isQuestion(words: readonly string[]): boolean {
+  const text = `${words.join(' ')} `
+  return words.length > 2 && (verbFirst.test(text) || questionWord.test(text))
 }
 
 function isBoundary(before: PlainWord, after: PlainWord): boolean {

@@ -24,9 +24,14 @@ export const allowedContainers = [
   'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,asf,flv,mxf,rm',
 ].join(',')
 
-/** A file on disk, given to FFmpeg by name so that it can seek. `path` is absolute and taken literally. */
-export function fileInput(path: string): FfmpegInput {
-  return { url: `file:${path}`, protocols: 'file', inputOptions: [], outputOptions: [] }
+/**
+ * A file on disk, given to FFmpeg by name so that it can seek. `path` is absolute and taken literally; `whole` tells that
+ * it is all there, and not a pipe that fills as somebody speaks.
+ */
+export function fileInput(path: string, whole = false): FfmpegInput {
+  // By default FFmpeg hands on each packet, less than a kilobyte, and to take so many costs as much as half the decoding.
+  const outputOptions = whole ? ['-flush_packets', '0'] : []
+  return { url: `file:${path}`, protocols: 'file', inputOptions: [], outputOptions }
 }
 
 /** Bytes on FFmpeg's stdin, in order; or, with `spooled`, kept in an unnamed temporary file where FFmpeg can seek. */

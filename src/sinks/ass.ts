@@ -20,6 +20,7 @@ export type AssSinkOptions = CaptionSinkOptions
  * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode. It fails with
  * {@link OutputError} `OUTPUT_UNWRITABLE` where the target cannot be written.
  * @throws {@link ConfigurationError} `INVALID_OPTION`
+ * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function assSink(target?: SinkTarget, options: AssSinkOptions = {}): Writable {
   checkCaptionSinkOptions('assSink()', options)

@@ -20,6 +20,7 @@ export interface CtmSinkOptions extends SegmentSinkOptions, CtmOptions {}
  * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode. It fails with
  * {@link OutputError} `OUTPUT_UNWRITABLE` where the target cannot be written.
  * @throws {@link ConfigurationError} `INVALID_OPTION`
+ * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function ctmSink(target?: SinkTarget, options: CtmSinkOptions = {}): Writable {
   checkSegmentSinkOptions('ctmSink()', options, ['file'])

@@ -14,6 +14,7 @@ const CLOSE_WAIT_MS = 10_000
  * @returns a Writable in object mode.
  * @throws {@link ConfigurationError} `INVALID_PIPELINE` where there is no target, or one is no Writable of
  * objects, is given twice, or writes to the file of another.
+ * @event warning Warning - a target has warned
  */
 export function fanOut(...targets: NodeJS.WritableStream[]): Writable {
   if (targets.length === 0) throw invalid('fanOut() needs at least one target, e.g. fanOut(srtSink(), vttSink())')

@@ -18,6 +18,7 @@ export interface RttmSinkOptions extends SegmentSinkOptions, RttmOptions {}
  * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode. It fails with
  * {@link OutputError} `OUTPUT_UNWRITABLE` where the target cannot be written.
  * @throws {@link ConfigurationError} `INVALID_OPTION`
+ * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function rttmSink(target?: SinkTarget, options: RttmSinkOptions = {}): Writable {
   checkSegmentSinkOptions('rttmSink()', options, RTTM_OPTIONS)

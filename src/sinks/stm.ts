@@ -19,6 +19,7 @@ export interface StmSinkOptions extends SegmentSinkOptions, StmOptions {}
  * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode. It fails with
  * {@link OutputError} `OUTPUT_UNWRITABLE` where the target cannot be written.
  * @throws {@link ConfigurationError} `INVALID_OPTION`
+ * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function stmSink(target?: SinkTarget, options: StmSinkOptions = {}): Writable {
   checkSegmentSinkOptions('stmSink()', options, SCORING_OPTIONS)

@@ -23,6 +23,7 @@ export interface TextSinkOptions extends SegmentSinkOptions, TranscriptOptions {
  * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode. It fails with
  * {@link OutputError} `OUTPUT_UNWRITABLE` where the target cannot be written.
  * @throws {@link ConfigurationError} `INVALID_OPTION`
+ * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function textSink(target?: SinkTarget, options: TextSinkOptions = {}): Writable {
   checkSegmentSinkOptions('textSink()', options, TRANSCRIPT_OPTIONS)

@@ -21,6 +21,7 @@ export type VttSinkOptions = CaptionSinkOptions
  * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode. It fails with
  * {@link OutputError} `OUTPUT_UNWRITABLE` where the target cannot be written.
  * @throws {@link ConfigurationError} `INVALID_OPTION`
+ * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function vttSink(target?: SinkTarget, options: VttSinkOptions = {}): Writable {
   checkCaptionSinkOptions('vttSink()', options)

@@ -25,6 +25,7 @@ export interface FileSourceOptions extends FfmpegOptions {}
  *
  * @param file - a path, taken literally whatever characters it has; a `file:` URL; or `-` for the standard input.
  * @throws ConfigurationError `INVALID_OPTION`, also for addresses other than `file:`.
+ * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, or it is shorter than its header says: `INPUT_TRUNCATED`
  */
 export function fileSource(file: string | URL, options: FileSourceOptions = {}): Readable {
   const settings = resolveFfmpegOptions('fileSource', options)
@@ -35,7 +36,8 @@ export function fileSource(file: string | URL, options: FileSourceOptions = {}):
   const absolute = resolve(path)
   const found = inspect(absolute)
   if (found instanceof InputError) return new FfmpegStream({ inputName: absolute, refusal: found, ...settings })
-  return new FfmpegStream({ input: fileInput(absolute), inputName: absolute, ...found, ...settings })
+  const { whole, ...known } = found
+  return new FfmpegStream({ input: fileInput(absolute, whole), inputName: absolute, ...known, ...settings })
 }
 
 type Settings = ReturnType<typeof resolveFfmpegOptions>
@@ -89,6 +91,8 @@ function notAFile(address: string): ConfigurationError {
 
 /** What is known of a file before anybody decodes it. */
 interface FoundFile {
+  /** Whether it is a regular file, and no pipe or device. */
+  whole: boolean
   /** Bytes it lacks, by its own header. */
   missing: number
   /** Length in ms, where it says. */
@@ -108,10 +112,10 @@ function inspect(path: string): InputError | FoundFile {
     return explain(path, cause)
   }
   // Only a regular file has a size, and can be read here without taking bytes from FFmpeg.
-  if (!stats.isFile()) return { missing: 0 }
+  if (!stats.isFile()) return { whole: false, missing: 0 }
   if (stats.size === 0) return new InputError('NO_AUDIO', `${path} is empty (0 bytes); check what wrote it`)
   try {
-    return look(path, stats.size)
+    return { whole: true, ...look(path, stats.size) }
   } catch (cause) {
     return explain(path, cause)
   }
@@ -129,7 +133,7 @@ function explain(path: string, cause: unknown): InputError {
   )
 }
 
-function look(path: string, size: number): FoundFile {
+function look(path: string, size: number): Omit<FoundFile, 'whole'> {
   const descriptor = openSync(path, 'r')
   const readAt = (offset: number, length: number): Buffer => {
     const bytes = Buffer.alloc(length)

@@ -5,7 +5,7 @@ import { ArrivalClock } from './arrival-clock.ts'
 import { type HlsSegment, type MediaPlaylist, parsePlaylist } from './hls-playlist.ts'
 import { notPlaylist, stalled } from './http-failure.ts'
 import { type HttpSettings, shownUrl } from './http-options.ts'
-import type { SourceReconnecting } from './reconnect.ts'
+import type { SourceReconnecting } from './reconnecting-source-options.ts'
 
 /** Segments before the end of a playlist that still grows with which playing begins. */
 const LIVE_SEGMENTS = 3

@@ -6,7 +6,7 @@ import { DiarizeStreamError, InputError } from '../errors.ts'
 import type { HttpAnswer, HttpClient } from './http-client.ts'
 import { changed, noAnswer, stalled, truncated } from './http-failure.ts'
 import { type HttpSettings, shownUrl } from './http-options.ts'
-import type { SourceReconnecting } from './reconnect.ts'
+import type { SourceReconnecting } from './reconnecting-source-options.ts'
 
 /** Bytes by which content is known. */
 const HEAD_BYTES = 32

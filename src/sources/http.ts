@@ -46,6 +46,9 @@ const MOST_PLAYLISTS = 4
  *
  * @param url - the address; user and password in it are sent to its host, and never shown.
  * @throws ConfigurationError `INVALID_OPTION`
+ * @event reconnecting SourceReconnecting - the input was lost; the next attempt follows
+ * @event gap SourceGap - audio is missing; it is passed on to every stage below
+ * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, or it is shorter than its header says: `INPUT_TRUNCATED`
  */
 export function httpSource(url: string | URL, options: HttpSourceOptions = {}): Readable {
   const settings = resolveHttpOptions(options)

@@ -11,6 +11,9 @@ export interface Microphone {
   preferred: boolean
 }
 
+/** Plug-ins of ALSA that change sound; they stand in its list of devices, but hear nothing. */
+const plugIns = new Set(['null', 'lavrate', 'samplerate', 'speexrate', 'speex', 'upmix', 'vdownmix'])
+
 /** Arguments with which FFmpeg lists the devices of a backend. */
 export function listArguments(backend: MicrophoneBackend): string[] {
   const general = ['-hide_banner', '-nostdin']
@@ -27,8 +30,8 @@ export function parseMicrophones(backend: MicrophoneBackend, said: string): Micr
   if (backend === 'avfoundation') return fromAvFoundation(lines)
   return lines.flatMap((line) => {
     const [, star = ' ', id, name = ''] = /^([ *]) (\S+) \[(.*)\](?: \([\w, ]*\))?$/.exec(line) ?? []
-    // The sound that a machine plays can be recorded, too, but is no microphone; null is silence.
-    if (id === undefined || id.endsWith('.monitor') || id === 'null') return []
+    // The sound that a machine plays can be recorded, too, but is no microphone.
+    if (id === undefined || id.endsWith('.monitor') || plugIns.has(id)) return []
     return [{ id, name, backend, preferred: star === '*' || id === 'default' }]
   })
 }

@@ -35,6 +35,9 @@ export interface MicrophoneSourceOptions extends Omit<FfmpegOptions, 'audioTrack
  * cannot be opened; with `FFMPEG_NOT_FOUND`; and, where `retries` is given, with the last error.
  *
  * @throws ConfigurationError `INVALID_OPTION`
+ * @event reconnecting SourceReconnecting - the input was lost; the next attempt follows
+ * @event gap SourceGap - audio is missing; it is passed on to every stage below
+ * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`
  */
 export function microphoneSource(options: MicrophoneSourceOptions = {}): Readable {
   checkKnown('microphoneSource()', options, ['device', 'backend', 'ffmpegPath', ...reconnectNames])

@@ -1,58 +1,22 @@
 import { addAbortSignal, Readable } from 'node:stream'
 import { backOff } from '../assemblyai/back-off.ts'
-import { type AudioFormat, msToBytes } from '../audio/format.ts'
-import { writeWavHeader } from '../audio/wav.ts'
+import type { AudioFormat } from '../audio/format.ts'
 import { InputError } from '../errors.ts'
 import { liveSource, requestFormat, type RequestedFormat, streamStartedAt, type UpstreamStage } from '../stage.ts'
 import { AudioQueue } from './audio-queue.ts'
+import { HeldAudio } from './held-audio.ts'
 import { LiveTimeline } from './live-timeline.ts'
-import type { ReconnectSettings } from './reconnect-options.ts'
+import type { ReconnectingSourceOptions, SourceReconnecting } from './reconnecting-source-options.ts'
 import { SourceAttempt } from './source-attempt.ts'
 import { StallWatch } from './stall-watch.ts'
+import { WavOutput } from './wav-output.ts'
 
 /** 100 ms of 16 kHz mono, in bytes. */
 const OUTPUT_BYTES = 3200
 /** How long the first audio after an outage is held, in ms, until it is known how late it comes. */
 const SETTLE_MS = 500
-/** Most audio held for that, in bytes. */
-const MOST_HELD = 4 * 1024 * 1024
 /** Ms between portions of the silence that stands for a source that is away. */
 const FILL_MS = 200
-
-/** What a {@link ReconnectingSource} opens, and how it goes on. */
-export interface ReconnectingSourceOptions extends ReconnectSettings {
-  /** The input as people know it, for messages; free of credentials. */
-  inputName: string
-  /**
-   * Opens the input once more: WAV of any length; a stage that can be asked for its format by `[requestFormat]` is
-   * asked, others must come back with the format they had. Destroyed when it is no longer wanted.
-   *
-   * @param attempt - from 1.
-   * @throws what ends the source for good. What a promise rejects with is told to `explain` first.
-   */
-  open: (attempt: number) => Readable | Promise<Readable>
-  /**
-   * What an opening that ended with `error`, or in order, means: the error that is tried again, or said where no retry is
-   * left; or, in `final`, one that no retry mends; or `'complete'`, if that was all. By default an end is a loss.
-   *
-   * @param heard - whether the source has given audio, in this opening or before.
-   */
-  explain?: (error: Error | undefined, heard: boolean) => 'complete' | { error: Error; final: boolean }
-  /** Called when an opening gives its first audio. */
-  onAudio?: () => void
-  /** A clock in ms that never goes back. @defaultValue `performance.now` */
-  now?: () => number
-}
-
-/** An attempt to open a live source again, given to listeners of its `reconnecting` event. */
-export interface SourceReconnecting {
-  /** From 1; back to 1 once there was audio again. */
-  attempt: number
-  /** Ms until the attempt. */
-  delay: number
-  /** Why the last attempt ended. */
-  error: Error
-}
 
 type Phase = 'idle' | 'opening' | 'settling' | 'flowing' | 'waiting' | 'ending'
 
@@ -82,12 +46,10 @@ export class ReconnectingSource extends Readable {
   /** What goes out next: audio, and bytes of silence. */
   readonly #queue = new AudioQueue()
   /** Audio whose place is not known yet. */
-  #held: Buffer[] = []
-  #heldBytes = 0
+  readonly #held = new HeldAudio()
   /** Bytes of audio that were there before. */
   #repeated = 0
-  #left = Infinity
-  #headerOut = false
+  readonly #output = new WavOutput()
   #ended = false
   #hungry = false
   readonly #watch: StallWatch
@@ -194,14 +156,14 @@ export class ReconnectingSource extends Readable {
     this.#watch.touch()
     this.#watch.start()
     if (this.#timeline !== undefined) {
-      this.#keep(audio)
+      this.#held.push(audio)
       this.#phase = 'settling'
       this.#settleTimer = setTimeout(() => this.#settle(attempt), SETTLE_MS)
       return
     }
     this.#timeline = new LiveTimeline(format, attempt.clock, firstAt, this.#options.gaps === 'silence')
     this.#wallOffset = Date.now() - this.#now()
-    if (this.#options.maxDuration !== Infinity) this.#left = msToBytes(this.#options.maxDuration, format)
+    if (this.#options.maxDuration !== Infinity) this.#output.limit(this.#options.maxDuration, format)
     this.#timeline.add(audio.length)
     this.#queue.push(audio)
     this.#failures = 0
@@ -210,15 +172,10 @@ export class ReconnectingSource extends Readable {
 
   #hold(attempt: SourceAttempt): void {
     for (let audio = attempt.read(); audio !== undefined; audio = attempt.read()) {
-      this.#keep(audio)
+      this.#held.push(audio)
       this.#watch.touch()
-      if (this.#heldBytes >= MOST_HELD) return this.#settle(attempt)
+      if (this.#held.full) return this.#settle(attempt)
     }
-  }
-
-  #keep(audio: Buffer): void {
-    this.#held.push(audio)
-    this.#heldBytes += audio.length
   }
 
   /** Puts the audio after an outage in its place. */
@@ -231,8 +188,7 @@ export class ReconnectingSource extends Readable {
     const { silence, repeated, gap } = timeline.resume(attempt.clock.origin)
     this.#queue.pushSilence(silence)
     this.#repeated = repeated
-    for (const audio of this.#held.splice(0)) this.#queue.push(this.#fresh(audio))
-    this.#heldBytes = 0
+    for (const audio of this.#held.take()) this.#queue.push(this.#fresh(audio))
     this.#failures = 0
     this.#phase = 'flowing'
     if (gap !== undefined) this.emit('gap', gap)
@@ -327,16 +283,10 @@ export class ReconnectingSource extends Readable {
 
   /** The next bytes; `undefined` where there are none yet, `null` at the end. */
   #next(): Buffer | null | undefined {
-    const audio = this.#left > 0 ? this.#nextAudio() : undefined
-    if (audio === undefined) {
-      if (this.#left <= 0) this.#finish()
-      return this.#phase === 'ending' ? null : undefined
-    }
-    const piece = audio.subarray(0, this.#left)
-    this.#left -= piece.length
-    if (this.#headerOut || this.#format === undefined) return piece
-    this.#headerOut = true
-    return Buffer.concat([writeWavHeader(this.#format), piece])
+    const audio = this.#output.full ? undefined : this.#nextAudio()
+    if (audio !== undefined) return this.#output.take(audio, this.#format)
+    if (this.#output.full) this.#finish()
+    return this.#phase === 'ending' ? null : undefined
   }
 
   #nextAudio(): Buffer | undefined {

@@ -74,8 +74,11 @@ export class RtspRelay {
     const camera = this.#connect()
     this.#link(client, camera)
     this.#link(camera, client)
+    let connected = false
+    camera.once(this.#address.secure ? 'secureConnect' : 'connect', () => (connected = true))
     camera.on('error', (error) => {
-      if (this.#seen === 0) this.#trouble ??= error
+      // Later, a reset is a loss like any other.
+      if (!connected) this.#trouble ??= error
     })
     client.on('data', (chunk: Buffer) => {
       if (!camera.write(chunk)) client.pause()

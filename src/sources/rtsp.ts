@@ -49,6 +49,9 @@ const LONGER_MS = 2000
  *
  * @param url - `rtsp:` or `rtsps:`, with user and password if need be; no message shows them.
  * @throws ConfigurationError `INVALID_OPTION`
+ * @event reconnecting SourceReconnecting - the input was lost; the next attempt follows
+ * @event gap SourceGap - audio is missing; it is passed on to every stage below
+ * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`
  */
 export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): Readable {
   const names = ['transport', 'allowUrl', 'ca', 'verifyCertificate', 'audioTrack', 'ffmpegPath', ...reconnectNames]

@@ -16,6 +16,7 @@ export interface DecodeOptions extends FfmpegOptions {}
  * `NO_AUDIO`, `INPUT_NOT_MEDIA`, `FFMPEG_NOT_FOUND` or `FFMPEG_FAILED`.
  *
  * @throws ConfigurationError `INVALID_OPTION`
+ * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, or it is shorter than its header says: `INPUT_TRUNCATED`
  */
 export function decode(options: DecodeOptions = {}): Duplex {
   return new FfmpegStream({ inputName: 'the piped input', ...resolveFfmpegOptions('decode', options) })

@@ -13,6 +13,7 @@ export interface OfChannel {
 
 /** What a session is, said once it has begun. */
 export interface SessionRecord extends OfChannel {
+  /** Id that the server gave it. */
   sessionId: string
   /** `server` is one given by `url`. */
   engine: 'assemblyai' | 'server' | 'embedded'
@@ -74,7 +75,9 @@ export interface DiarizeEvents {
   warning: [Warning]
   /** Speech was heard. */
   speechStarted: [SpeechStartedMessage & OfChannel]
+  /** The server is alive; about every 5 s, where `sessionHeartbeat` is on. */
   heartbeat: [HeartbeatMessage & OfChannel]
+  /** Nobody speaks; about every second, where `acknowledgeSilence` is on. */
   silence: [SilenceMessage & OfChannel]
   /** Given about once a second of audio, and at the end. */
   progress: [DiarizeProgress]

@@ -6,7 +6,7 @@ import type { SessionChange } from '../assemblyai/supervisor-options.ts'
 import { InputError, SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import { checkKnown } from '../options.ts'
-import { onUpstream, relayEvents } from '../stage.ts'
+import { givesRecords, onUpstream, relayEvents } from '../stage.ts'
 import { channelSettings } from './channels/channel-options.ts'
 import type { Diarize, OfChannel, UpdatableParameters } from './diarize-events.ts'
 import { DiarizeInput } from './diarize-input.ts'
@@ -40,6 +40,7 @@ export function diarize(options: DiarizeOptions = {}): Diarize {
 }
 
 class DiarizeStream extends Duplex {
+  readonly [givesRecords] = true
   readonly #options: ResolvedDiarizeOptions
   readonly #input: DiarizeInput
   readonly #early: ((supervisor: Supervision) => void)[] = []
@@ -78,7 +79,14 @@ class DiarizeStream extends Duplex {
   }
 
   override _write(chunk: unknown, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    this.#consume(chunk).then(() => callback(), callback)
+    let frames: Buffer[]
+    try {
+      frames = this.#input.push(chunk)
+    } catch (error) {
+      callback(error as Error)
+      return
+    }
+    this.#send(frames).then(() => callback(), callback)
   }
 
   override _final(callback: (error?: Error | null) => void): void {
@@ -104,18 +112,23 @@ class DiarizeStream extends Duplex {
     await peer?.close()
   }
 
-  async #consume(chunk: unknown): Promise<void> {
-    for (const frame of this.#input.push(chunk)) await this.#send(frame)
+  async #send(frames: readonly Buffer[]): Promise<void> {
+    for (const frame of frames) {
+      if (this.#full) await this.#hold()
+      if (this.destroyed) return
+      const supervisor = (this.#supervisor ??= this.#supervise(frame.length))
+      await supervisor.push(frame)
+      if (supervisor.sentMs - this.#reportedMs >= PROGRESS_MS) this.#report()
+    }
   }
 
-  async #send(frame: Buffer): Promise<void> {
-    // Turns that nobody takes hold the audio back, so that a stuck sink stops the source. A live source goes on; and a
-    // hold of ours must not look like a pause of the source, which would be filled with silence in the middle of a word.
+  /**
+   * Turns that nobody takes hold the audio back, so that a stuck sink stops the source. A live source goes on; and a hold
+   * of ours must not look like a pause of the source, which would be filled with silence in the middle of a word.
+   */
+  async #hold(): Promise<void> {
     const { live, keepAlive } = liveSettings(this.#options, this.#input.live)
-    if (this.#full && !live && !keepAlive) await new Promise<void>((resolve) => (this.#wanted = resolve))
-    if (this.destroyed) return
-    await (this.#supervisor ??= this.#supervise(frame.length)).push(frame)
-    if (this.#supervisor.sentMs - this.#reportedMs >= PROGRESS_MS) this.#report()
+    if (!live && !keepAlive) await new Promise<void>((resolve) => (this.#wanted = resolve))
   }
 
   #supervise(frameBytes: number): Supervision {
@@ -209,7 +222,7 @@ class DiarizeStream extends Duplex {
   }
 
   async #finish(): Promise<void> {
-    for (const frame of this.#input.flush()) await this.#send(frame)
+    await this.#send(this.#input.flush())
     const ended = await this.#supervisor?.end()
     if (!ended) {
       const message = 'the input ended without a single sample of audio, so there is nothing to caption'

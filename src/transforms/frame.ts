@@ -148,6 +148,7 @@ function invalidPipeline(what: string): ConfigurationError {
  * came in, and with `INVALID_PIPELINE` when the input is not the PCM it should be.
  *
  * @throws ConfigurationError `INVALID_OPTION`
+ * @event warning Warning - `PARTIAL_SAMPLE`: the input ended within a sample
  */
 export function frame(options: FrameOptions = {}): Transform {
   checkKnown('frame()', options, ['duration', 'sampleRate', 'encoding', 'channels', 'signal'])

@@ -2,7 +2,7 @@ import { Transform } from 'node:stream'
 import type { Warning } from '../errors.ts'
 import type { Cue } from '../model.ts'
 import { checkSignal } from '../options.ts'
-import { relayEvents } from '../stage.ts'
+import { givesRecords, relayEvents } from '../stage.ts'
 import type { UnnumberedCue } from '../captions/layout.ts'
 import { checkLayoutOptions, layoutSettings, type CueLayoutOptions } from '../captions/layout-options.ts'
 import { ChannelLayout } from '../captions/channel-layout.ts'
@@ -27,6 +27,7 @@ const REMEMBERED_TURNS = 10_000
  *
  * @returns a Transform of {@link Segment} to {@link Cue}, in object mode.
  * @throws {@link ConfigurationError} `INVALID_OPTION`
+ * @event warning Warning - `REVISION_NOT_APPLIED`: cues that were out could not be corrected
  */
 export function layout(options: LayoutOptions = {}): Transform {
   const { signal, ...layoutOptions } = options
@@ -95,7 +96,7 @@ export function layout(options: LayoutOptions = {}): Transform {
     },
   })
   relayEvents(stage)
-  return stage
+  return Object.assign(stage, { [givesRecords]: true })
 }
 
 function notApplied(count: number): Warning {

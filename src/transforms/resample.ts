@@ -222,6 +222,7 @@ function undeclared(container: string | undefined): InputError {
  * told.
  *
  * @throws ConfigurationError `INVALID_OPTION`
+ * @event warning Warning - `PARTIAL_SAMPLE`, `INPUT_TRUNCATED` or `WAV_HEADER_IGNORED`
  */
 export function resample(options: ResampleOptions = {}): Transform {
   checkKnown('resample()', options, ['sampleRate', 'channels', 'input', 'signal'])

@@ -1,7 +1,7 @@
 import { Transform } from 'node:stream'
 import { isTurn } from '../model.ts'
 import { checkKnown, checkSignal } from '../options.ts'
-import { relayEvents } from '../stage.ts'
+import { givesRecords, relayEvents } from '../stage.ts'
 import { assertCaptionable, turnSegments } from '../captions/passages.ts'
 import { checkWordRunOptions, WORD_RUN_OPTIONS, type WordRunOptions } from '../captions/word-runs.ts'
 
@@ -39,5 +39,5 @@ export function segment(options: SegmentOptions = {}): Transform {
     },
   })
   relayEvents(stage)
-  return stage
+  return Object.assign(stage, { [givesRecords]: true })
 }

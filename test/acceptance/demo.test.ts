@@ -41,9 +41,7 @@ it(
     await noChildLeft()
 
     expect(sessions).toMatchObject([{ engine: 'embedded', name: 'pocketsphinx', model: 'pocketsphinx-en-us' }])
-    // On a machine with too much else to do, the engine may be told of as congested.
-    const codes = warnings.map(({ code }) => code).filter((code) => code !== 'CONGESTED')
-    expect(codes).toEqual(['EMBEDDED_ENGINE'])
+    expect(warnings.map(({ code }) => code)).toEqual(['EMBEDDED_ENGINE'])
 
     const reference = JSON.parse(await readFile(demo('dialogue.reference.json'), 'utf8')) as {
       turns: { speaker: string; start: number; end: number; words: { text: string }[] }[]

@@ -1,15 +1,13 @@
-import { execFile } from 'node:child_process'
-import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { copyFile, mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
-import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { httpFaultServer, rtspFaultServer } from 'diarize-stream/testing'
+import { example, startExample } from '../helpers/example.ts'
 import { ffmpeg } from '../helpers/media.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
 let folder: string
 let clip: string
 
@@ -21,17 +19,6 @@ beforeAll(async () => {
 })
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
-
-/** Runs an example against the built package, as a user would, with nothing configured. */
-async function example(name: string, args: string[] = [], cwd = root): Promise<string> {
-  const { ASSEMBLYAI_API_KEY: _, ...env } = process.env
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    ['--import', loader, join(root, 'examples', name), ...args],
-    { cwd, env, timeout: 240_000 },
-  )
-  return stdout
-}
 
 describe('every example runs', { timeout: 300_000 }, () => {
   it('caption-a-video', async () => {
@@ -74,5 +61,80 @@ describe('every example runs', { timeout: 300_000 }, () => {
     expect(printed).toMatch(/Engine: pocketsphinx/)
     expect(printed).toMatch(/Speaker A: /)
     expect(printed).toMatch(/demo\/output\/dialogue\.srt/)
+  })
+
+  it('camera', async () => {
+    const workplace = await mkdtemp(join(folder, 'camera-'))
+    const sound = join(workplace, 'sound.pcm')
+    await ffmpeg('-i', clip, '-ar', '16000', '-ac', '1', '-f', 's16le', sound)
+    const pcm = await readFile(sound)
+    // Eight seconds of the clip in turn with four of silence, so that there is something to hear at any time.
+    const camera = await rtspFaultServer([{ fault: 'drop', afterMs: 2000 }], {
+      pcm: Buffer.concat([pcm, Buffer.alloc(4 * 32_000)]),
+      loop: true,
+    })
+    const running = startExample('camera.ts', [camera.url, '8'], workplace)
+    // The second connection is that after the fault, the third that of the second file.
+    await running.wrote(/^camera-\S+: 8 s, \d+ turns, 1 gaps$/m)
+    await vi.waitFor(
+      () => {
+        const { playedFrom = 0, playedTo = 0 } = camera.connections[2] ?? {}
+        expect(playedTo - playedFrom).toBeGreaterThan(3000)
+      },
+      { timeout: 60_000 },
+    )
+    running.child.kill('SIGINT')
+    expect(await running.ended).toBe(0)
+    expect(running.printed).toMatch(/^INPUT_LOST: .*; attempt 1 in \d+ ms$/m)
+    expect(running.printed).toMatch(/^no audio from \d+ to \d+ ms$/m)
+    const files = await readdir(workplace)
+    expect(files.filter((name) => name.endsWith('.vtt'))).toHaveLength(2)
+    expect(files.filter((name) => name.endsWith('.jsonl'))).toHaveLength(2)
+    await camera.close()
+  })
+
+  it('radio', async () => {
+    const song = join(folder, 'radio.mp3')
+    await ffmpeg('-i', clip, '-b:a', '64k', song)
+    const station = { endless: true, bytesPerSecond: 16_000, headers: { 'icy-name': 'Test' }, type: 'audio/mpeg' }
+    const server = await httpFaultServer(await readFile(song), [], station)
+    const printed = await example('radio.ts', [server.url('/radio'), '8'], folder)
+    expect(printed).toMatch(/^\[00:00:00\] Speaker A: Good morning/)
+    expect(await readFile(join(folder, 'radio.vtt'), 'utf8')).toMatch(/<v Speaker A>Good morning/)
+    await server.close()
+  })
+
+  it('microphone', async () => {
+    const running = startExample('microphone.ts', ['2'], folder)
+    const code = await running.ended
+    // Most machines that run tests have none, and are told so.
+    if (code !== 0) console.warn('the example of the microphone has met no microphone')
+    expect(code === 0 ? 'heard' : running.printed).toMatch(/^heard$|NO_MICROPHONE/)
+  })
+
+  it('test-your-pipeline', async () => {
+    const workplace = await mkdtemp(join(folder, 'test-'))
+    const printed = await example('test-your-pipeline.ts', [], workplace)
+    expect(printed).toMatch(/^Speaker B: Very well, thank you\.$/m)
+    expect(printed).toMatch(/^refused: UNAUTHORIZED\nattempt 1 after CONNECTION_LOST\n2 turns, 0 gaps, 2 connections$/m)
+  })
+
+  it('without-cloud', async () => {
+    const output = join(folder, 'own-server.srt')
+    const printed = await example('without-cloud.ts', [clip, output])
+    expect(printed).toMatch(/^client: heard by a server, model pocketsphinx-en-us$/m)
+    expect(await readFile(output, 'utf8')).toMatch(/Speaker A: /)
+  })
+
+  it('your-own-sink', async () => {
+    const table = join(folder, 'speakers.csv')
+    await example('your-own-sink.ts', [clip, join(folder, 'own.srt'), table])
+    expect(await readFile(table, 'utf8')).toMatch(/^speaker,seconds\nA,\d\.\d\n/)
+  })
+
+  it('labels-and-revisions', async () => {
+    const printed = await example('labels-and-revisions.ts', [clip, '2'])
+    const latest = new Map([...printed.matchAll(/^(\d+)\.\d+ (.*)$/gm)].map(([, order, text]) => [order, text]))
+    expect(latest.get('0')).toMatch(/^\[A\] good morning/i)
   })
 })

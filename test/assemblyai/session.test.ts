@@ -107,7 +107,7 @@ describe('back-pressure', () => {
       socket.pause()
       release = () => socket.resume()
       socket.on('message', (data) => (heard += (data as Buffer).length))
-    })
+    }, {})
     void connect(peer.url)
     await once(session as Session, 'begin')
     const warned = once(session as Session, 'warning')
@@ -139,7 +139,7 @@ describe('a peer that stops reading', () => {
       halt = () => socket.pause()
       resume = () => socket.resume()
       socket.on('message', () => (heard += 1))
-    })
+    }, {})
     void connect(peer.url)
     await once(session as Session, 'begin')
     // Enough for the first answers to pings.

@@ -129,9 +129,12 @@ describe.skipIf(noFfmpeg)('FFmpeg', () => {
         expect(read.map(({ start, end }) => [start, end])).toEqual(expected.map(({ start, end }) => [start, end]))
         // It writes SRT without defusing what looks like codes of that format.
         const isPlain = (i: number) => !/[<{}\\]/.test(expected[i]?.text ?? '')
-        expect(read.map(({ text }) => text).filter((_, i) => isPlain(i))).toEqual(
-          expected.map(({ text }) => text).filter((_, i) => isPlain(i)),
+        // Text like {\b1} it takes for a code that begins bold letters, whose end it writes into the next cue.
+        const beginsCode = (i: number) => /\{[^}]*\\[bisuc]/s.test(expected[i]?.text ?? '')
+        const said = read.map(({ text }, i) =>
+          beginsCode(i - 1) ? text.replace(/(?:<\/(?:[bisu]|font)>)+$/, '') : text,
         )
+        expect(said.filter((_, i) => isPlain(i))).toEqual(expected.map(({ text }) => text).filter((_, i) => isPlain(i)))
       }),
       // Nothing smaller is looked for: each run starts a process.
       { numRuns: 40, endOnFailure: true },

@@ -31,17 +31,31 @@ describe('engineOptions', () => {
     expect(options('--language cy', 'key')).not.toHaveProperty('languageCodes')
   })
 
+  it('takes a model of the local engine', () => {
+    expect(options('--engine local --model /some/model', 'key')).toMatchObject({
+      engine: { name: 'sherpa-onnx', model: 'model' },
+    })
+    expect(options('--engine local --model pocketsphinx')).toMatchObject({ engine: { name: 'pocketsphinx' } })
+  })
+
   it('never sends the key of the environment to another server', () => {
     expect(options('--url ws://localhost:1', 'key')).toEqual({ url: 'ws://localhost:1' })
     expect(options('--url ws://localhost:1', 'key', 'file')).toEqual({ url: 'ws://localhost:1', apiKey: 'file' })
+  })
+
+  it('gives keyterms to the engine on this machine', () => {
+    expect(options('--engine local --keyterms Buxtehude')).toEqual({
+      engine: 'embedded',
+      keytermsPrompt: ['Buxtehude'],
+    })
+    expect(options('--keyterms Buxtehude')).toEqual({ keytermsPrompt: ['Buxtehude'] })
   })
 
   it.each([
     ['--engine assemblyai', 'AssemblyAI needs a key: set ASSEMBLYAI_API_KEY, or give --api-key-file'],
     ['--region eu', 'AssemblyAI needs a key'],
     ['--model m', 'AssemblyAI needs a key'],
-    ['--engine local --model m', '--model is of no use with --engine local'],
-    ['--engine local --keyterms m', '--keyterms is of no use'],
+    ['--engine local --region eu', '--region is of no use'],
     ['--engine local --url ws://localhost:1', '--url and --engine exclude each other'],
     ['--region us --url ws://localhost:1', '--url and --region exclude each other'],
   ])('refuses %s', (line, message) => {

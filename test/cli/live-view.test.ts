@@ -18,7 +18,7 @@ async function shown(view: LiveView, ...turns: Turn[]): Promise<void> {
 
 describe('LiveView', () => {
   it('lets finals scroll, and keeps open turns and the progress below them', async () => {
-    const terminal = new FakeTerminal(60)
+    const terminal = new FakeTerminal(62)
     const view = new LiveView(terminal, { names: { A: 'Alice' }, colours: false })
     view.duration = 60
     view.partial({ ...makeTurn(0, 'A:hello'), endOfTurn: false })
@@ -37,13 +37,29 @@ describe('LiveView', () => {
     expect(terminal.screen).toEqual(['note: something', '00:00:00 Alice: hello there', 'done'])
   })
 
-  it('counts corrections, and does not show them a second time', async () => {
+  it('counts corrections, and shows them once more as what they are', async () => {
+    const terminal = new FakeTerminal(60)
+    const view = new LiveView(terminal, { names: { B: 'Bob' }, colours: false })
+    await shown(view, makeTurn(0, 'A:one'), { ...makeTurn(0, 'B:one'), revision: 1 }, makeTurn(1, 'A:two'))
+    view.close()
+    expect(terminal.screen).toEqual([
+      '00:00:00 Speaker A: one',
+      'corrected: 00:00:00 Bob: one',
+      expect.stringMatching(/^00:00:\d\d Speaker A: two$/),
+    ])
+    expect(view.corrections).toBe(1)
+  })
+
+  it('shows the newest of the first of many corrections, and counts the rest', async () => {
     const terminal = new FakeTerminal(60)
     const view = new LiveView(terminal, { names: {}, colours: false })
-    await shown(view, makeTurn(0, 'A:one'), { ...makeTurn(0, 'B:one'), revision: 1 })
+    await shown(view, { ...makeTurn(0, 'A:old'), revision: 1 })
+    for (let order = 0; order < 8; order++) await shown(view, { ...makeTurn(order, 'B:new'), revision: 2 })
     view.close()
-    expect(terminal.screen).toEqual(['00:00:00 Speaker A: one'])
-    expect(view.corrections).toBe(1)
+    expect(terminal.screen).toHaveLength(6)
+    expect(terminal.screen.join()).not.toContain('old')
+    expect(terminal.screen.at(-1)).toBe('corrected: 3 more')
+    expect(view.corrections).toBe(9)
   })
 
   it('lets no control character of a transcript or a name through', async () => {

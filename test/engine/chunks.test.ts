@@ -14,8 +14,11 @@ const split = (...parts: Int16Array[]): { start: number; end: number }[] => {
 }
 
 describe('splitTurn', () => {
-  it('keeps one voice together across pauses', () => {
-    expect(split(voice(low, 1500), silence(300), voice(low, 1500, 2))).toEqual([{ start: 0, end: 330 }])
+  it('cuts at a pause, whoever speaks', () => {
+    expect(split(voice(low, 1500), silence(300), voice(low, 1500, 2))).toEqual([
+      { start: 0, end: 150 },
+      { start: 180, end: 330 },
+    ])
   })
 
   it('separates two voices at the pause between them', () => {

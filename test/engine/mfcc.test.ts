@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { mfcc, mfccSize } from '../../src/engine/mfcc.ts'
+import { mfcc, mfccSize, voiceCepstra, voiceCepstraSize } from '../../src/engine/mfcc.ts'
 
 const tone = (hz: number, ms: number, level = 8000): Int16Array =>
   Int16Array.from({ length: ms * 16 }, (_, i) => level * Math.sin((2 * Math.PI * hz * i) / 16_000))
@@ -35,5 +35,14 @@ describe('mfcc', () => {
   it('has a first coefficient that falls from low to high tones', () => {
     const first = [200, 800, 2000, 5000].map((hz) => mfcc(tone(hz, 100))[5]![0]!)
     expect(first).toEqual(first.toSorted((a, b) => b - a))
+  })
+})
+
+describe('voiceCepstra', () => {
+  it('gives 19 coefficients, of which the first 12 are those of mfcc', () => {
+    const samples = Int16Array.from(tone(700, 200), (value, i) => value + ((i * 7919) % 2003))
+    const frames = voiceCepstra(samples)
+    expect(frames.map((frame) => frame.length)).toEqual(Array.from({ length: 20 }, () => voiceCepstraSize))
+    expect(frames.map((frame) => frame.slice(0, mfccSize))).toEqual(mfcc(samples))
   })
 })

@@ -1,5 +1,7 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { openDecoders, openPocketSphinx, plainWord } from '../../src/engine/pocketsphinx.ts'
+import type { Recogniser } from '../../src/engine/parts.ts'
+import { openDecoders, openPocketSphinx, plainWord, separateWords } from '../../src/engine/pocketsphinx.ts'
 import { join16, silence, speak } from '../helpers/flite.ts'
 import { wordErrorRate } from '../helpers/scoring.ts'
 import { whyNoSphinx } from '../helpers/sphinx.ts'
@@ -11,6 +13,15 @@ describe('plainWord', () => {
     }
     expect(plainWord('the(2)')).toBe('the')
     expect(plainWord("i'm")).toBe("i'm")
+  })
+})
+
+describe('separateWords', () => {
+  it('shares the time of a term among its words by their letters', () => {
+    expect(separateWords({ text: 'New Zealand', start: 1000, end: 2000, confidence: 0.5 })).toEqual([
+      { text: 'New', start: 1000, end: 1300, confidence: 0.5 },
+      { text: 'Zealand', start: 1300, end: 2000, confidence: 0.5 },
+    ])
   })
 })
 
@@ -105,4 +116,56 @@ describe.skipIf(whyNoSphinx !== undefined)('openPocketSphinx', () => {
     await recogniser.close()
     expect(openDecoders()).toBe(0)
   })
+
+  const hear = async (recogniser: Recogniser, samples: Int16Array): Promise<string[]> => {
+    await recogniser.start()
+    await recogniser.accept(samples)
+    return (await recogniser.finish()).map((word) => word.text)
+  }
+
+  it('hears names it is told to expect, from the next utterance on, and forgets them when told', async () => {
+    const names = ['Buxtehude', 'Zavatski', 'Port Brannick']
+    const samples = join16([
+      silence(300),
+      speak('rms', 'we met doctor buxtehude and mister zavatski in port brannick'),
+      silence(300),
+    ])
+    const recogniser = await openPocketSphinx()
+    const before = await hear(recogniser, samples)
+    recogniser.expect!(names)
+    const expecting = await hear(recogniser, samples)
+    recogniser.expect!([])
+    const after = await hear(recogniser, samples)
+    expect(openDecoders()).toBe(1)
+    await recogniser.close()
+    const text = ` ${expecting.join(' ')} `
+    for (const name of names) {
+      expect(text).toContain(` ${name} `)
+      expect(` ${before.join(' ')} `).not.toContain(` ${name} `)
+    }
+    expect(after).toEqual(before)
+    expect(openDecoders()).toBe(0)
+  })
+
+  it('takes any strings for keyterms, and hears the other words as before', async () => {
+    const samples = speech()
+    const term = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 60 }),
+      fc.string({ unit: 'grapheme', maxLength: 60 }),
+      fc.stringMatching(/^[A-Za-z' -]{1,50}$/),
+      fc.constantFrom('', '\0', '%s%n', '(2)', '<s>', '[NOISE]', 'keyterm', 'keyterm(2)', 'a', 'the', 'SIL', '++'),
+    )
+    const terms = fc.array(term, { minLength: 60, maxLength: 120 })
+    await fc.assert(
+      fc.asyncProperty(terms, async (keyterms) => {
+        const recogniser = await openPocketSphinx({ keyterms })
+        try {
+          expect((await hear(recogniser, samples)).length).toBeGreaterThan(4)
+        } finally {
+          await recogniser.close()
+        }
+      }),
+      { numRuns: 5 },
+    )
+  }, 120_000)
 })

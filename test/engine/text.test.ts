@@ -22,7 +22,7 @@ describe('formatWords', () => {
   })
 
   it('makes what each speaker says a sentence of its own', () => {
-    expect(format('are you ready yes i am good', 'AAABBBA')).toBe('Are you ready. Yes I am. Good.')
+    expect(format('are you ready yes i am good', 'AAABBBA')).toBe('Are you ready? Yes I am. Good.')
     expect(format('well hello there', '-AA')).toBe('Well. Hello there.')
   })
 
@@ -42,11 +42,50 @@ describe('formatWords', () => {
     expect(formatWords([])).toEqual([])
   })
 
-  it('changes nothing but case and full stops', () => {
+  it.each([
+    'could you say that again please',
+    'do we have enough budget for another tester',
+    'how is the team handling the workload',
+    'what happens if the network connection drops',
+    "isn't it late",
+    'how many are there',
+  ])('ends "%s" with a question mark', (text) => {
+    expect(format(text)).toMatch(/\?$/)
+  })
+
+  it.each([
+    'what joy there is in living',
+    'had he married a more amiable woman he might have been happy',
+    'do not wait for me',
+    'when i left home it was late',
+    'have a look at it',
+    'can openers are cheap',
+    'i know what it is',
+    'who knows',
+  ])('ends "%s" with a full stop', (text) => {
+    expect(format(text)).toMatch(/[a-z]\.$/)
+  })
+
+  it('leaves a sentence that goes on in the next turn open, and does not begin anew there', () => {
+    const words = (text: string) => text.split(' ').map((each) => ({ text: each }))
+    expect(formatWords(words('is it the one that'), { open: true }).join(' ')).toBe('Is it the one that')
+    expect(formatWords(words('is he the one i saw'), { continues: true }).join(' ')).toBe('is he the one I saw.')
+  })
+
+  it('keeps the capitals of keyterms', () => {
+    const words = ['we', 'use', 'WebVTT', 'and', 'iCal'].map((text) => ({ text }))
+    expect(formatWords(words, { keyterms: ['WebVTT', 'iCal'] }).join(' ')).toBe('We use WebVTT and iCal.')
+  })
+
+  it('leaves alone what was written with capitals', () => {
+    expect(format('Is that so? said Ann')).toBe('Is that so? said Ann')
+  })
+
+  it('changes nothing but case, full stops and question marks', () => {
     const word = fc.record({ text: fc.stringMatching(/^[a-z'-]{1,8}$/), speaker: fc.constantFrom('A', 'B') })
     fc.assert(
       fc.property(fc.array(word), (words) => {
-        const texts = formatWords(words).map((text) => text.toLowerCase().replace(/\.$/, ''))
+        const texts = formatWords(words).map((text) => text.toLowerCase().replace(/[.?]$/, ''))
         expect(texts).toEqual(words.map(({ text }) => text))
       }),
     )

@@ -60,10 +60,15 @@ describe('inactivity', () => {
   })
 
   it('does not count while the socket is paused for a slow engine, nor after Terminate', async () => {
-    const wait = () =>
-      new Promise<void>((resolve) => {
-        setTimeout(resolve, 3000)
-      })
+    let release = (): void => {}
+    const wait = () => new Promise<void>((resolve) => (release = resolve))
+    const takeOneEvery3Seconds = async (times: number): Promise<void> => {
+      for (let time = 0; time < times; time++) {
+        await vi.advanceTimersByTimeAsync(3000)
+        release()
+        await new Promise(setImmediate)
+      }
+    }
     const slow: Engine = {
       ...scriptedEngine([]),
       open: async () => ({
@@ -80,16 +85,10 @@ describe('inactivity', () => {
     const { session, refusals, calls, say } = await open('inactivity_timeout=5', slow)
     for (let frame = 0; frame < 6; frame++) session.receive(Buffer.alloc(32_000), true)
     expect(calls).toEqual(['pause'])
-    for (let second = 0; second < 12; second++) {
-      await vi.advanceTimersByTimeAsync(1000)
-      await new Promise(setImmediate)
-    }
+    await takeOneEvery3Seconds(4)
     expect(calls).toEqual(['pause', 'resume'])
     say({ type: 'Terminate' })
-    for (let second = 0; second < 12; second++) {
-      await vi.advanceTimersByTimeAsync(1000)
-      await new Promise(setImmediate)
-    }
+    await takeOneEvery3Seconds(4)
     expect(calls).toEqual(['pause', 'resume', 'finish'])
     expect(refusals).toEqual([])
     await session.ended

@@ -170,7 +170,9 @@ describe('lost connections', () => {
     const attempts: unknown[] = []
     source.on('reconnecting', (record) => attempts.push(record))
     await once(source, 'readable')
-    await new Promise((resolve) => setTimeout(resolve, 400))
+    // Meanwhile a source of a server that does stall, with the same time to wait, is given up on four times.
+    const stalling = await serve(Array.from({ length: 4 }, () => ({ fault: 'stall' as const, afterBytes: 3000 })))
+    expect((await read(stalling.url(), { stallTimeout: 100 })).attempts).toHaveLength(4)
     expect(attempts).toEqual([])
     await buffer(source)
   })

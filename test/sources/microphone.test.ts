@@ -57,6 +57,12 @@ const lists: Record<MicrophoneBackend, string> = {
 `,
   alsa: `Auto-detected sources for alsa:
   null [Discard all samples (playback) or generate zero samples (capture)] (none)
+  lavrate [Rate Converter Plugin Using Libav/FFmpeg Library] (none)
+  samplerate [Rate Converter Plugin Using Samplerate Library] (none)
+  speexrate [Rate Converter Plugin Using Speex Resampler] (none)
+  speex [Plugin using Speex DSP (resample, agc, denoise, echo, dereverb)] (none)
+  upmix [Plugin for channel upmix (4,6,8)] (none)
+  vdownmix [Plugin for channel downmix (stereo) with a simple spacialization] (none)
   default [Default Audio Device]
   sysdefault:CARD=PCH [HDA Intel PCH, ALC295 Analog] (none)
 `,

@@ -23,6 +23,7 @@ interface Got {
 
 function get(url: string, headers: Record<string, string> = {}): Promise<Got> {
   return new Promise((resolve, reject) => {
+    let fail: (error: Error & { code?: string }) => void = reject
     const asking = request(url, { headers, agent: false }, (response) => {
       const chunks: Buffer[] = []
       const done = (error?: Error & { code?: string }): void =>
@@ -32,12 +33,14 @@ function get(url: string, headers: Record<string, string> = {}): Promise<Got> {
           body: Buffer.concat(chunks),
           error: error?.code,
         })
+      // From Node 24 on, the request has the error of a body that breaks off.
+      fail = done
       response
         .on('data', (chunk: Buffer) => chunks.push(chunk))
         .on('end', () => done())
         .on('error', done)
     })
-    asking.on('error', reject).end()
+    asking.on('error', (error) => fail(error)).end()
   })
 }
 
@@ -70,11 +73,7 @@ describe('faults', () => {
     ['truncate', 'ECONNRESET'],
     ['dropChunked', 'ECONNRESET'],
   ] as const)('%s cuts the body', async (fault, error) => {
-    // A reset may overtake what came before it, even the headers; then the request fails with it.
-    const got = await once({ fault, afterBytes: 10_000 }).catch((reset: Error & { code?: string }) => ({
-      error: reset.code,
-      body: Buffer.alloc(0),
-    }))
+    const got = await once({ fault, afterBytes: 10_000 })
     expect(got.error).toBe(error)
     expect(got.body.length).toBeLessThanOrEqual(10_000)
   })

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { TerminationMessage } from '../../assemblyai/messages.ts'
-import type { Supervisor, SupervisorEvents } from '../../assemblyai/supervisor.ts'
+import type { SupervisorEvents } from '../../assemblyai/supervisor-events.ts'
+import type { Supervisor } from '../../assemblyai/supervisor.ts'
 import type { Turn } from '../../model.ts'
 import { isSilent } from './silence.ts'
 

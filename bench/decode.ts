@@ -1,0 +1,103 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { runChild } from './child.ts'
+import { compiled } from './compiled.ts'
+import { cpuSecondsOf } from './cpu.ts'
+import type { ResamplerSample } from './decode/resample-run.ts'
+import { costRatio, type Finding } from './finding.ts'
+import type { BenchOptions } from './options.ts'
+import { saveResults } from './results.ts'
+import { percentile } from './statistics.ts'
+
+const MOST_RATIO = 1.15
+
+/**
+ * `npm run bench -- decode`: processor time of an hour of AAC stereo from the file to frames, beside that of FFmpeg alone;
+ * and of the in-process resampler beside others, with the quality of each.
+ */
+export async function benchDecode(options: BenchOptions): Promise<Finding[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-'))
+  try {
+    const minutes = options.quick ? 10 : 60
+    const decoded = await measureDecoding(makeFile(folder, minutes), minutes, options.quick ? 2 : 7)
+    const resampled = await runChild<ResamplerSample[]>('decode/resample-run.ts', options.quick ? [1, 10] : [5, 120])
+    if (options.save) saveResults('decode', { minutes, decoded, resampled })
+    return [...decodingFindings(decoded, minutes), ...resamplerFindings(resampled)]
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** AAC stereo at 48 kHz and 128 kbit/s: a minute of noise and tones, over and over. */
+function makeFile(folder: string, minutes: number): string {
+  const [minute, whole] = [join(folder, 'minute.m4a'), join(folder, 'whole.m4a')]
+  const ffmpeg = (...args: string[]): void => {
+    execFileSync('ffmpeg', ['-nostdin', '-v', 'error', '-y', ...args])
+  }
+  const noise = 'anoisesrc=color=pink:amplitude=0.3:sample_rate=48000:seed=1'
+  ffmpeg('-f', 'lavfi', '-i', noise, '-t', '60', '-ac', '2', '-c:a', 'aac', '-b:a', '128k', minute)
+  ffmpeg('-stream_loop', String(minutes - 1), '-i', minute, '-c', 'copy', whole)
+  return whole
+}
+
+interface DecodingCosts {
+  /** Seconds of processor time of each round. */
+  ours: number[]
+  /** Bare FFmpeg into nothing, and into a process that reads it. */
+  bare: number[]
+  piped: number[]
+  /** FFmpeg into nothing with the filter that we give it, which lets fewer aliases through. */
+  filtered: number[]
+}
+
+async function measureDecoding(file: string, minutes: number, rounds: number): Promise<DecodingCosts> {
+  const costs: DecodingCosts = { ours: [], bare: [], piped: [], filtered: [] }
+  const bare = ['-nostdin', '-v', 'error', '-i', file, '-ar', '16000', '-ac', '1', '-f', 's16le', '-']
+  const filter = 'aresample=16000:filter_size=64:cutoff=0.97:rematrix_maxval=1.0:async=1:first_pts=0'
+  const filtered = bare.flatMap((argument) => (argument === '-ar' ? ['-af', filter, argument] : [argument]))
+  const chain = compiled('decode/chain.ts')
+  const frames = minutes * 60 * 20
+  for (let round = 0; round < rounds; round++) {
+    costs.ours.push(await cpuSecondsOf(process.execPath, [chain, file, String(frames)], 'ignore'))
+    costs.bare.push(await cpuSecondsOf('ffmpeg', bare, 'ignore'))
+    costs.piped.push(await cpuSecondsOf('ffmpeg', bare, 'pipe'))
+    costs.filtered.push(await cpuSecondsOf('ffmpeg', filtered, 'ignore'))
+    const [ours, theirs, piped] = [costs.ours, costs.bare, costs.piped].map((all) => all.at(-1)?.toFixed(2))
+    console.log(`  ${minutes} min of AAC: ours ${ours} s, bare FFmpeg ${theirs} s, into a pipe ${piped} s`)
+  }
+  return costs
+}
+
+function decodingFindings({ ours, bare, piped, filtered }: DecodingCosts, minutes: number): Finding[] {
+  const measure = `CPU of ${minutes} min of AAC stereo to frames`
+  const median = percentile(ours, 0.5)
+  return [
+    costRatio(measure, 's', {
+      ours: median,
+      theirs: percentile(bare, 0.5),
+      rival: 'bare FFmpeg',
+      limit: MOST_RATIO,
+    }),
+    costRatio(measure, 's', { ours: median, theirs: percentile(piped, 0.5), rival: 'bare FFmpeg, into a pipe' }),
+    costRatio(measure, 's', { ours: median, theirs: percentile(filtered, 0.5), rival: 'bare FFmpeg, our filter' }),
+  ]
+}
+
+function resamplerFindings(samples: readonly ResamplerSample[]): Finding[] {
+  const described = ({ name, pass7k, alias9k }: ResamplerSample): string =>
+    `${name} (7 kHz ${pass7k.toFixed(1)} dB, 9 kHz ${alias9k.toFixed(0)} dB)`
+  const [ours, ...others] = samples
+  if (ours === undefined) return []
+  const cost = ({ cpuSeconds }: ResamplerSample): number => percentile(cpuSeconds, 0.5)
+  for (const sample of samples) console.log(`  ${described(sample)}: ${cost(sample).toFixed(2)} s for an hour`)
+  const quality = `7 kHz ${ours.pass7k.toFixed(1)} dB, 9 kHz ${ours.alias9k.toFixed(0)} dB`
+  return others.map((other) =>
+    costRatio(`CPU of resampling an hour of PCM (${quality})`, 's', {
+      ours: cost(ours),
+      theirs: cost(other),
+      rival: described(other),
+    }),
+  )
+}

@@ -1,0 +1,184 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { speak, wavSamples } from '../../test/helpers/flite.ts'
+import { parseRttm } from '../../test/helpers/scoring.ts'
+import type { ScoredWord } from '../../test/helpers/scoring.ts'
+import type { Clip } from './clip.ts'
+import { conversation, onOneMicrophone, stretchesOf, type RecordedSpeaker } from './conversations.ts'
+
+/** Folder of the labelled speech, which is not part of the project: `DIARIZE_SPEECH`, or beside the checkout. */
+export const speechFolder =
+  process.env['DIARIZE_SPEECH'] ?? fileURLToPath(new URL('../../../shared/speech', import.meta.url))
+
+/** Speakers of LibriSpeech test-other whose conversations settings may be chosen by; the others only report. */
+const tuningSpeakers = new Set(['1688', '1998', '2033', '2414', '2609'])
+/** Meetings that settings may be chosen by. */
+const tuningMeetings = new Set(['trn01', 'trn02', 'trn03', 'trn04', 'trn05'])
+
+const samplesOf = (path: string): Int16Array =>
+  path.endsWith('.wav')
+    ? wavSamples(readFileSync(path))
+    : new Int16Array(
+        Uint8Array.from(
+          execFileSync(
+            'ffmpeg',
+            ['-v', 'error', '-nostdin', '-i', path, '-ar', '16000', '-ac', '1', '-f', 's16le', '-'],
+            { maxBuffer: 2 ** 28 },
+          ),
+        ).buffer,
+      )
+
+function libriSpeakers(): RecordedSpeaker[] {
+  const root = `${speechFolder}/librispeech-resemblyzer/librispeech_test-other`
+  return readdirSync(root)
+    .filter((name) => /^\d+$/.test(name))
+    .toSorted()
+    .map((name) => ({
+      name,
+      stretches: readdirSync(`${root}/${name}`)
+        .filter((file) => file.endsWith('.flac'))
+        .toSorted()
+        .flatMap((file) => stretchesOf(samplesOf(`${root}/${name}/${file}`))),
+    }))
+}
+
+/**
+ * Conversations of 2, 3 and 4 recorded speakers, `each` of each, 75 s long: of the half of the speakers that settings may
+ * be chosen by, or of the other half.
+ */
+export function libriConversations(each: number, tuning: boolean): Clip[] {
+  const speakers = libriSpeakers().filter(({ name }) => tuningSpeakers.has(name) === tuning)
+  const kinds = [
+    ['libri', speakers],
+    ['libri-equalised', onOneMicrophone(speakers)],
+  ] as const
+  return kinds.flatMap(([kind, voices]) =>
+    [2, 3, 4].flatMap((count) =>
+      Array.from({ length: each }, (_, index): Clip => {
+        const seed = 1000 * count + index + (tuning ? 500 : 0)
+        return {
+          name: `${kind}-${tuning ? 'a' : 'b'}-${count}-${index}`,
+          group: `${kind} ${count}`,
+          tuning,
+          ...conversation(voices, count, seed, 75),
+        }
+      }),
+    ),
+  )
+}
+
+interface TimedWord {
+  text: string
+  start: number
+  end: number
+  speaker: string
+}
+
+/** Synthesised dialogues with exact words and times. */
+export function synthesised(): Clip[] {
+  return ['flite2a', 'flite3a', 'flite4a'].map((name) => {
+    const path = `${speechFolder}/synthetic/${name}`
+    const timed = JSON.parse(readFileSync(`${path}.words.json`, 'utf8')) as TimedWord[]
+    return {
+      name,
+      group: `flite ${name[5]}`,
+      tuning: false,
+      samples: samplesOf(`${path}.wav`),
+      spans: parseRttm(readFileSync(`${path}.rttm`, 'utf8')),
+      words: timed.map(({ text }) => text),
+      timed: timed satisfies ScoredWord[],
+    }
+  })
+}
+
+/** Conversations of 2, 3 and 4 synthesised voices, `each` of each; settings may be chosen by them. */
+export function synthesisedConversations(each: number): Clip[] {
+  const sentences = readFileSync(`${speechFolder}/refs.tsv`, 'utf8')
+    .split('\n')
+    .map((line) => line.split('\t')[1] ?? '')
+    .filter((text) => /^[a-z' ]{20,90}$/.test(text))
+  const voices = ['slt', 'rms', 'awb', 'kal16'].map((name, index) => ({
+    name,
+    stretches: sentences.slice(index * 10, index * 10 + 10).flatMap((text) => stretchesOf(speak(name, text))),
+  }))
+  return [2, 3, 4].flatMap((count) =>
+    Array.from({ length: each }, (_, index): Clip => {
+      const group = `flite ${count}`
+      return {
+        name: `flite-a-${count}-${index}`,
+        group,
+        tuning: true,
+        ...conversation(voices, count, 77 * count + index, 75),
+      }
+    }),
+  )
+}
+
+/** Conversations glued by others the same way: an outside check of ours. */
+export function gluedByOthers(): Clip[] {
+  return ['libri2_0', 'libri3_0', 'libriEQ3_0'].map((name) => ({
+    name,
+    group: name.includes('EQ') ? 'glued equalised' : 'glued',
+    tuning: false,
+    samples: samplesOf(`${speechFolder}/synthetic/${name}.wav`),
+    spans: parseRttm(readFileSync(`${speechFolder}/synthetic/${name}.rttm`, 'utf8')),
+  }))
+}
+
+/** Excerpts of AMI meetings, 30 s each; about a quarter of the speech is overlap. */
+export function meetings(): Clip[] {
+  const folder = `${speechFolder}/ami`
+  const spans = ['debug.train.rttm', 'debug.development.rttm'].flatMap((file) =>
+    readFileSync(`${folder}/${file}`, 'utf8')
+      .split('\n')
+      .filter((line) => line.startsWith('SPEAKER ')),
+  )
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.wav'))
+    .toSorted()
+    .map((file) => file.slice(0, -4))
+    .map((name) => ({
+      name,
+      group: 'AMI',
+      tuning: tuningMeetings.has(name),
+      samples: samplesOf(`${folder}/${name}.wav`),
+      spans: parseRttm(spans.filter((line) => line.split(/\s+/)[1] === name).join('\n')),
+    }))
+}
+
+/** The recording of two speakers that came with a speech service's samples. */
+export function katieAndSteve(): Clip {
+  const path = `${speechFolder}/azure/katiesteve`
+  const words = readFileSync(`${path}.txt`, 'utf8')
+    .replaceAll(/^\S+\t/gm, '')
+    .split(/\s+/)
+    .filter((word) => /[a-z]/i.test(word))
+  return {
+    name: 'katiesteve',
+    group: 'katiesteve',
+    tuning: false,
+    samples: samplesOf(`${path}.wav`),
+    spans: parseRttm(readFileSync(`${path}.rttm`, 'utf8')),
+    words,
+  }
+}
+
+/** Read speech with a known text and one speaker each. */
+export function readings(): Clip[] {
+  const files = new Map<string, string>()
+  for (const folder of ['librivox', 'jfk', 'speechbrain', 'lhotse', 'wenet', 'moonshine']) {
+    if (!existsSync(`${speechFolder}/${folder}`)) continue
+    for (const entry of readdirSync(`${speechFolder}/${folder}`, { recursive: true, encoding: 'utf8' })) {
+      files.set(entry.split('/').at(-1)!, `${speechFolder}/${folder}/${entry}`)
+    }
+  }
+  return readFileSync(`${speechFolder}/refs.tsv`, 'utf8')
+    .split('\n')
+    .flatMap((line): Clip[] => {
+      const [file = '', text = ''] = line.split('\t')
+      const path = files.get(file) ?? files.get(file.replace(/\.wav$/, '.flac'))
+      if (path === undefined || text === '') return []
+      return [{ name: file, group: 'readings', tuning: false, samples: samplesOf(path), words: text.split(/\s+/) }]
+    })
+}

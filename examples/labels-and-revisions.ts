@@ -1,0 +1,22 @@
+// Prints each turn with its speakers, and what a later revision changes: node labels-and-revisions.js talk.mp4
+import { Writable } from 'node:stream'
+import { diarize, fileSource, resample, run, wordRuns, type Turn } from 'diarize-stream'
+
+const [input = 'demo/dialogue.mp4', maxSpeakers = '2'] = process.argv.slice(2)
+
+/** A turn as runs of words of one speaker. */
+const described = (turn: Turn): string =>
+  wordRuns(turn)
+    .map(({ speaker = '?', text }) => `[${speaker}] ${text}`)
+    .join(' ')
+
+const print = new Writable({
+  objectMode: true,
+  write(turn: Turn, _encoding, done) {
+    console.log(`${turn.order}.${turn.revision} ${described(turn)}`)
+    done()
+  },
+})
+
+const turns = diarize({ maxSpeakers: Number(maxSpeakers) })
+await run(fileSource(input), resample(), turns, print)

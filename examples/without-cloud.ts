@@ -1,0 +1,15 @@
+// Captions on this machine alone, by a server that other machines could use: node without-cloud.js talk.mp4 talk.srt
+import { diarize, fileSource, resample, run, srtSink } from 'diarize-stream'
+import { embeddedEngine, serve } from 'diarize-stream/server'
+
+const [input = 'demo/dialogue.mp4', output = 'talk.srt'] = process.argv.slice(2)
+
+// To be reached from other machines it needs host: '0.0.0.0', keys and a certificate (tls).
+const server = await serve({ engine: embeddedEngine(), apiKeys: ['a-key-of-your-own'] })
+server.on('session', ({ id }) => console.log(`server: session ${id} has begun`))
+
+const turns = diarize({ url: server.url, apiKey: 'a-key-of-your-own' })
+turns.on('session', ({ engine, model }) => console.log(`client: heard by a ${engine}, model ${model}`))
+const { seconds, speakers } = await run(fileSource(input), resample(), turns, srtSink(output))
+console.log(`${seconds.toFixed(0)} s of speakers ${speakers.join(' and ')} are in ${output}`)
+await server.close()

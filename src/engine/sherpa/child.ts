@@ -1,0 +1,45 @@
+import type { SherpaAnswer, SherpaRequest } from './messages.ts'
+import { loadSherpa, type SherpaPackage } from './package.ts'
+import { SherpaWork } from './work.ts'
+
+/**
+ * The process that holds the models. It does the calls of its parent one after another, in the order they come, and
+ * ends when its parent does.
+ */
+
+// Ctrl-C reaches every process of a terminal; it is the parent that decides what becomes of the last words.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+process.on('disconnect', () => process.exit())
+
+let work: SherpaWork | undefined
+
+process.on('message', (request: SherpaRequest) => {
+  const { id } = request
+  try {
+    work ??= new SherpaWork(find())
+    send({ id, output: work.do(request) })
+  } catch (error) {
+    send({
+      id,
+      error: {
+        message: error instanceof Error ? error.message : String(error),
+        missing: error instanceof PackageMissing,
+      },
+    })
+  }
+})
+
+class PackageMissing extends Error {}
+
+function find(): SherpaPackage {
+  try {
+    return loadSherpa()
+  } catch (error) {
+    throw new PackageMissing((error as Error).message.split('\n', 1)[0], { cause: error })
+  }
+}
+
+function send(answer: SherpaAnswer): void {
+  // A parent that has gone is told of by `disconnect`.
+  process.send?.(answer, undefined, {}, () => {})
+}

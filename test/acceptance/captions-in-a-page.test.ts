@@ -1,0 +1,69 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { chromium } from 'playwright-core'
+import { expect, it } from 'vitest'
+import { findChromium } from '../helpers/chromium.ts'
+import { startExample } from '../helpers/example.ts'
+import { ffmpeg } from '../helpers/media.ts'
+
+const executablePath = findChromium()
+if (executablePath === undefined) {
+  console.warn('skipped: the page with live captions (examples/captions-in-a-page.ts), since no Chromium was found')
+}
+
+interface PageElement {
+  textContent: string
+}
+
+interface PageDocument {
+  querySelectorAll: (selector: string) => Iterable<PageElement>
+}
+
+/** Runs in the page: the texts of what `selector` finds. */
+function texts(selector: string): string[] {
+  const { document } = globalThis as unknown as { document: PageDocument }
+  return [...document.querySelectorAll(selector)].map(({ textContent }) => textContent)
+}
+
+it.skipIf(executablePath === undefined)(
+  'a browser shows partials and finals of the example as they come, and late ones get what has been',
+  { timeout: 180_000 },
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'diarize-stream-page-'))
+    const clip = join(folder, 'clip.mp4')
+    const dialogue = fileURLToPath(new URL('../../demo/dialogue.mp4', import.meta.url))
+    await ffmpeg('-i', dialogue, '-t', '15', '-c', 'copy', clip)
+    const running = startExample('captions-in-a-page.ts', [clip, '0'])
+    // Without its sandbox it also runs as the superuser; it opens nothing but the page of the example.
+    const browser = await chromium.launch({ executablePath: executablePath ?? '', args: ['--no-sandbox'] })
+    try {
+      await running.wrote(/^http:\/\/\S+$/m)
+      const [address = ''] = /^http:\S+/m.exec(running.printed) ?? []
+      const page = await browser.newPage()
+      const problems: string[] = []
+      page.on('pageerror', (error) => problems.push(error.message))
+      await page.goto(address)
+      await page.waitForSelector('p.open', { timeout: 60_000 })
+      await page.waitForSelector('p.final', { timeout: 60_000 })
+      const late = await browser.newPage()
+      await late.goto(address)
+      await late.waitForSelector('p.final', { timeout: 60_000 })
+
+      expect(await running.ended).toBe(0)
+      for (const each of [page, late]) await each.waitForFunction('events.readyState === EventSource.CLOSED')
+      const shown = await page.evaluate(texts, 'p.final')
+      expect(shown[0]).toMatch(/^A: good morning/i)
+      expect(shown.length).toBeGreaterThan(1)
+      // No turn is left open, and both pages show the same.
+      expect(await page.evaluate(texts, 'p.open')).toEqual([])
+      expect(await late.evaluate(texts, 'p.final')).toEqual(shown)
+      expect(problems).toEqual([])
+    } finally {
+      await browser.close()
+      running.child.kill('SIGKILL')
+      await rm(folder, { recursive: true, force: true })
+    }
+  },
+)

@@ -1,0 +1,81 @@
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll } from 'vitest'
+
+/** The checkout. */
+export const root = path.resolve(import.meta.dirname, '../..')
+const modules = path.join(root, 'node_modules')
+
+interface Manifest {
+  dependencies?: Record<string, string>
+  optionalDependencies?: Record<string, string>
+}
+
+/** A folder for the tests of a file. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'diarize-stream-package-'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** Runs a program to its end, with no key; rejects with what it printed where it fails. */
+export async function execute(program: string, args: readonly string[], cwd: string): Promise<string> {
+  const env = { ...process.env, ASSEMBLYAI_API_KEY: '', NO_COLOR: '1', FORCE_COLOR: '0' }
+  try {
+    return (await promisify(execFile)(program, args, { cwd, env, timeout: 120_000 })).stdout
+  } catch (error) {
+    const { message, stdout } = error as Error & { stdout: string }
+    throw new Error(`${message}\n${stdout}`, { cause: error })
+  }
+}
+
+/** What `npm pack` says of a package it has made. */
+export interface Packed {
+  tarball: string
+  /** Paths in the package. */
+  files: string[]
+}
+
+/** Packs the checkout as it is built. */
+export async function pack(folder: string): Promise<Packed> {
+  // Its own script builds anew, under the hands of the other tests.
+  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder]
+  const [packed] = JSON.parse(await execute('npm', args, root)) as { filename: string; files: { path: string }[] }[]
+  if (packed === undefined) throw new Error('npm pack made nothing')
+  return { tarball: path.join(folder, packed.filename), files: packed.files.map((file) => file.path) }
+}
+
+/**
+ * An empty project into which the packed package was installed, without a network: what it depends on comes out of the
+ * `node_modules` of the checkout.
+ */
+export async function userProject(folder: string, { tarball }: Packed): Promise<string> {
+  const project = path.join(folder, 'project')
+  mkdirSync(project)
+  writeFileSync(path.join(project, 'package.json'), JSON.stringify({ name: 'project', private: true, type: 'module' }))
+  const { dependencies = {}, optionalDependencies = {} } = manifestOf(root)
+  const needed = closure([...Object.keys(dependencies), '@types/node']).map((name) => path.join(modules, name))
+  const how = ['--offline', '--install-links', '--omit=optional', '--ignore-scripts', '--no-audit', '--no-fund']
+  await execute('npm', ['install', ...how, tarball, ...needed], project)
+  for (const name of Object.keys(optionalDependencies)) {
+    if (existsSync(path.join(modules, name)))
+      symlinkSync(path.join(modules, name), path.join(project, 'node_modules', name))
+  }
+  return project
+}
+
+function closure(names: readonly string[], seen = new Set<string>()): string[] {
+  for (const name of names) {
+    if (seen.has(name)) continue
+    seen.add(name)
+    closure(Object.keys(manifestOf(path.join(modules, name)).dependencies ?? {}), seen)
+  }
+  return [...seen]
+}
+
+function manifestOf(folder: string): Manifest {
+  return JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as Manifest
+}
