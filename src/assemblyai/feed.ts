@@ -1,5 +1,6 @@
 import { Pacer } from './pacer.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'
+import { sendClock, type Sleeper } from './send-clock.ts'
 import type { SessionClock } from './session-clock.ts'
 import type { Session } from './session.ts'
 
@@ -41,20 +42,29 @@ export interface FeedOptions {
  * Sends the frames of a replay buffer into one session, in order and at the right pace, from one frame on and for as long
  * as it is told: several feeds may read the same buffer at different places.
  */
-export class Feed {
+export class Feed implements Sleeper {
   readonly #session: Session
   readonly #buffer: ReplayBuffer
   readonly #clock: SessionClock
   readonly #options: FeedOptions
   readonly #pacer: Pacer
+  readonly #moved: (cursor: number) => void
   #cursor: number
-  #wake: (() => void) | undefined
   #stopped = false
+  /** The frame that is to be sent next, and what will send it where that is not at once. */
+  #frame: Buffer | undefined
+  #tick = 0
+  #immediate: NodeJS.Immediate | undefined
+  /** Since when there is nothing to send, in ms of `performance.now()`, and what there was of the next frame then. */
+  #idleSince: number | undefined
+  #idlePending = 0
+  #idleTimer: NodeJS.Timeout | undefined
   #silenceMs = 0
   /** Bytes of the frame at the cursor that were sent ahead of the rest, because the source paused behind them. */
   #ahead = 0
   /** How far the cursor was at some times, oldest first. */
   #marks: { at: number; cursor: number }[] = []
+  #markedAt = Number.NEGATIVE_INFINITY
   #atHeartbeat = 0
   #heard = 0
 
@@ -80,7 +90,8 @@ export class Feed {
     // What a live source gave while the session was opened would stay behind for ever at the source's own pace.
     const burst = replay ? BURST_MS : options.live ? options.catchUp : 0
     this.#pacer = new Pacer(options.rate, burst, options.catchUp)
-    void this.#run(moved)
+    this.#moved = moved
+    this.#next(false, performance.now())
   }
 
   /** Number of the next frame to send. */
@@ -110,38 +121,57 @@ export class Feed {
 
   /** Tells that there are new frames. */
   wake(): void {
-    this.#wake?.()
+    if (this.#idleSince === undefined || this.#stopped || this.drained) return
+    this.#idleSince = undefined
+    this.#next(true, performance.now())
   }
 
   /** Sends nothing more. */
   stop(): void {
     this.#stopped = true
-    this.#wake?.()
+    sendClock.cancel(this, this.#tick)
+    clearImmediate(this.#immediate)
+    clearTimeout(this.#idleTimer)
   }
 
-  async #run(moved: (cursor: number) => void): Promise<void> {
-    while (!this.#stopped) {
-      const frame = this.#buffer.get(this.#cursor)
-      if (frame === undefined) {
-        if (await this.#idle()) continue
-        if (!(await this.#sendSilence())) return
-        continue
-      }
-      this.#silenceMs = 0
-      const delay = this.#delay()
-      this.#pacer.sent(this.#options.frameMs)
-      if (!(await this.#session.send(this.#padded(frame), delay))) return
-      this.#count(frame)
-      this.#ahead = 0
-      this.#cursor += 1
-      this.#mark()
-      moved(this.#cursor)
+  /** Sends the next frame: its time has come. */
+  due(): void {
+    this.#session.send(this.#padded(this.#frame!), this.#sent)
+  }
+
+  /** @param awaited - whether the frame has only just come, and nothing stood before it. */
+  #next(awaited: boolean, now: number): void {
+    this.#frame = this.#buffer.get(this.#cursor)
+    if (this.#frame === undefined) {
+      this.#idle(now)
+      return
     }
+    this.#silenceMs = 0
+    const delay = this.#delay(now)
+    this.#pacer.sent(this.#options.frameMs)
+    if (delay > 0) this.#tick = sendClock.wake(this, delay, now)
+    else if (awaited && this.#options.rate !== Infinity) this.due()
+    // A willing kernel would take minutes of audio before one message of the server is read: each frame gives the event
+    // loop a turn.
+    else this.#immediate = setImmediate(sendAtOnce, this)
   }
 
-  #mark(): void {
+  // One function for all frames: at a thousand streams, what is made for each is what sending costs.
+  readonly #sent = (sent: boolean): void => {
+    // The session has ended.
+    if (!sent) return
+    this.#count(this.#frame!)
+    this.#ahead = 0
+    this.#cursor += 1
     const now = performance.now()
-    if (now - (this.#marks.at(-1)?.at ?? Number.NEGATIVE_INFINITY) < MARK_MS) return
+    this.#mark(now)
+    this.#moved(this.#cursor)
+    if (!this.#stopped) this.#next(false, now)
+  }
+
+  #mark(now: number): void {
+    if (now - this.#markedAt < MARK_MS) return
+    this.#markedAt = now
     this.#marks.push({ at: now, cursor: this.#cursor })
     this.#passMarks()
   }
@@ -153,45 +183,56 @@ export class Feed {
     }
   }
 
-  #delay(): number {
+  #delay(now: number): number {
     const { rate, live, frameMs } = this.#options
     if (rate === Infinity) return 0
     const backlog = (this.#buffer.next - this.#cursor) * frameMs
-    const now = performance.now()
     const behind = backlog > (live ? LIVE_BACKLOG_MS : ORDINARY_BACKLOG_MS)
     this.#pacer.setRate(behind ? Math.max(rate, CATCH_UP_RATE) : rate, now)
     return this.#pacer.delay(now)
   }
 
-  /** Waits for a frame; resolves with `false` where the source pauses and silence is due. */
-  #idle(): Promise<boolean> {
-    const { silence, frameMs, pending } = this.#options
-    return new Promise((resolve) => {
-      const due = silence && this.#silenceMs < MOST_SILENCE_MS
-      const before = pending().length
-      const timeUp = (): void => {
-        // A few bytes more: the source goes on.
-        const paused = pending().length === before
-        if (!paused) this.#silenceMs = 0
-        resolve(!paused)
-      }
-      const timer = due ? setTimeout(timeUp, this.#silenceMs > 0 ? frameMs : PAUSE_MS) : undefined
-      this.#wake = () => {
-        clearTimeout(timer)
-        this.#wake = undefined
-        resolve(true)
-      }
-    })
+  /** Waits for a frame, or for the time at which silence is due. */
+  #idle(now: number): void {
+    this.#idleSince = now
+    if (!this.#options.silence || this.#silenceMs >= MOST_SILENCE_MS) return
+    this.#idlePending = this.#options.pending().length
+    // One timer, not one for each frame: it looks how long the present wait has lasted.
+    this.#idleTimer ??= setTimeout(this.#lookAtIdle, this.#patience)
   }
 
-  /** Sends a frame of silence; the first behind the beginning of the next frame, where the source paused within one. */
-  async #sendSilence(): Promise<boolean> {
-    if (this.#stopped) return false
-    this.#silenceMs += this.#options.frameMs
+  /** Ms without audio after which a frame of silence is sent. */
+  get #patience(): number {
+    return this.#silenceMs > 0 ? this.#options.frameMs : PAUSE_MS
+  }
+
+  readonly #lookAtIdle = (): void => {
+    this.#idleTimer = undefined
+    if (this.#idleSince === undefined) return
+    const now = performance.now()
+    const left = this.#idleSince + this.#patience - now
+    if (left > 0) {
+      this.#idleTimer = setTimeout(this.#lookAtIdle, left)
+      return
+    }
     const audio = this.#options.pending()
-    if (!(await this.#session.send(this.#padded(audio)))) return false
-    this.#count(audio)
-    return true
+    if (audio.length !== this.#idlePending) {
+      // A few bytes more: the source goes on.
+      this.#silenceMs = 0
+      this.#idle(now)
+      return
+    }
+    // The first frame of silence stands behind the beginning of the next frame, where the source paused within one.
+    this.#idleSince = undefined
+    this.#silenceMs += this.#options.frameMs
+    this.#frame = audio
+    this.#session.send(this.#padded(audio), this.#silenceSent)
+  }
+
+  readonly #silenceSent = (sent: boolean): void => {
+    if (!sent) return
+    this.#count(this.#frame!)
+    if (!this.#stopped) this.#next(true, performance.now())
   }
 
   /** A frame, or its beginning, with silence in place of what is missing and of what was sent ahead. */
@@ -206,6 +247,10 @@ export class Feed {
   /** Tells the clock what has been sent. */
   #count(audio: Buffer): void {
     const { frameMs, silentFrame } = this.#options
+    if (this.#ahead === 0 && audio.length === silentFrame.length) {
+      this.#clock.audio(frameMs)
+      return
+    }
     const msPerByte = frameMs / silentFrame.length
     this.#clock.silence(this.#ahead * msPerByte)
     this.#clock.audio((audio.length - this.#ahead) * msPerByte)
@@ -213,3 +258,5 @@ export class Feed {
     this.#ahead = audio.length
   }
 }
+
+const sendAtOnce = (feed: Feed): void => feed.due()

@@ -1,5 +1,7 @@
 import type { Feed } from './feed.ts'
 import type { FinalWords } from './final-words.ts'
+import { FrameList } from './frame-list.ts'
+import { FrameSlabs } from './frame-slabs.ts'
 import { ReplayBuffer } from './replay-buffer.ts'
 import type { Gap } from './supervisor-options.ts'
 
@@ -31,7 +33,7 @@ export class KeptAudio {
   /** The feed that must keep up with the source; absent while no session is open. */
   #lead: Feed | undefined
   #feeds: readonly Feed[] = []
-  /** Whether there ever was a session. */
+  /** Whether a session ever took the lead. */
   #begun = false
   /** Ms of the stream at which the last session was lost. */
   #awayFrom = 0
@@ -42,7 +44,7 @@ export class KeptAudio {
   constructor(options: KeptAudioOptions, finals: FinalWords) {
     this.#options = options
     this.#finals = finals
-    this.frames = new ReplayBuffer(options.frameMs)
+    this.frames = new ReplayBuffer(options.frameMs, options.live ? new FrameSlabs() : new FrameList())
   }
 
   /** Number of the frame from which a new session must hear the stream. */
@@ -53,7 +55,7 @@ export class KeptAudio {
   /** Tells which feeds read the frames, and which of them must keep up with the source. */
   readBy(feeds: readonly Feed[], lead: Feed | undefined): void {
     if (this.#lead && !lead) this.#awayFrom = this.#end
-    this.#begun ||= feeds.length > 0
+    this.#begun ||= lead !== undefined
     this.#feeds = feeds
     this.#lead = lead
     this.trim()

@@ -11,14 +11,16 @@ export interface PeerPatienceListener {
 
 /**
  * Watches waits for something that only a peer that reads can bring about. Such a wait begins with every frame and nearly
- * always ends at once, so none sets a timer of its own: one is kept and put off.
+ * always ends at once, so none sets a timer of its own: one looks, now and then, how old the present wait is.
  */
 export class PeerPatience {
   readonly #stallTimeout: number
   readonly #congestedAfter: number
   readonly #listener: PeerPatienceListener
   #waits = 0
-  #congestion: NodeJS.Timeout | undefined
+  /** When the oldest wait began, in ms of `performance.now()`. */
+  #since = 0
+  #look: NodeJS.Timeout | undefined
   #stall: NodeJS.Timeout | undefined
   #stopped = false
 
@@ -34,8 +36,8 @@ export class PeerPatience {
     if (this.#stopped) return
     this.#waits += 1
     if (this.#waits > 1) return
-    if (this.#congestion === undefined) this.#congestion = setTimeout(() => this.#congested(), this.#congestedAfter)
-    else this.#congestion.refresh()
+    this.#since = performance.now()
+    this.#look ??= setTimeout(this.#lookAtWait, this.#congestedAfter)
   }
 
   /** A wait is over. */
@@ -49,12 +51,18 @@ export class PeerPatience {
   /** No wait matters any more. */
   stop(): void {
     this.#stopped = true
-    clearTimeout(this.#congestion)
+    clearTimeout(this.#look)
     clearTimeout(this.#stall)
   }
 
-  #congested(): void {
+  readonly #lookAtWait = (): void => {
+    this.#look = undefined
     if (this.#waits === 0) return
+    const left = this.#congestedAfter - (performance.now() - this.#since)
+    if (left > 0) {
+      this.#look = setTimeout(this.#lookAtWait, left)
+      return
+    }
     this.#stall = setTimeout(() => this.#listener.stalled(), this.#stallTimeout - this.#congestedAfter)
     this.#listener.congested()
   }

@@ -1,9 +1,11 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 
-/** Frames between two pings: half a second of audio. */
-const PING_EVERY = 10
-/** Frames that the peer may leave unread: a second of audio. */
-const UNREAD = 20
+/** Frames between two pings: a second of audio. A ping and its answer cost as much as two frames. */
+const PING_EVERY = 20
+/** Frames that the peer may leave unread beside those between two pings: half a second of audio. */
+const UNREAD = 10
 /** Answers waited for; a peer that never gives one must not fill the memory. */
 const MOST_PINGS = 64
 /** Longest round trip that counts, ms. */
@@ -17,6 +19,8 @@ const FRAME_MS = 50
  */
 export class ReadingWindow {
   readonly #socket: WebSocket
+  /** The connection beneath it. */
+  #connection: Socket | undefined
   readonly #pings = new Map<number, number>()
   #sent = 0
   #read: number | undefined
@@ -25,6 +29,7 @@ export class ReadingWindow {
   /** @param moved - called when the peer has read more. */
   constructor(socket: WebSocket, moved: () => void) {
     this.#socket = socket
+    socket.once('upgrade', (response: IncomingMessage) => (this.#connection = response.socket))
     socket.on('pong', (data: Buffer) => {
       const frame = Number(data.toString())
       const at = this.#pings.get(frame)
@@ -36,18 +41,29 @@ export class ReadingWindow {
     })
   }
 
-  /** Whether the peer leaves more than a second of audio unread, beside what is on its way. */
+  /** Whether the peer leaves more than a second and a half of audio unread, beside what is on its way. */
   get full(): boolean {
     if (this.#read === undefined) return false
     const onItsWay = PING_EVERY + Math.ceil(this.#roundTrip / FRAME_MS)
     return this.#sent - this.#read >= UNREAD + onItsWay
   }
 
-  /** A frame of 50 ms has been sent. */
-  sent(): void {
+  /**
+   * Sends a frame of 50 ms, and behind some of them a ping, in one piece: a second call of the kernel costs more than all
+   * the rest of a ping.
+   *
+   * @param written - called by the socket when the kernel has taken the frame, or will not.
+   */
+  send(frame: Buffer, written: (error?: Error | null) => void): void {
     this.#sent += 1
-    if (this.#sent % PING_EVERY !== 1 || this.#pings.size >= MOST_PINGS) return
+    if (this.#sent % PING_EVERY !== 1 || this.#pings.size >= MOST_PINGS) {
+      this.#socket.send(frame, written)
+      return
+    }
     this.#pings.set(this.#sent, performance.now())
+    this.#connection?.cork()
+    this.#socket.send(frame, written)
     this.#socket.ping(String(this.#sent), undefined, () => {})
+    this.#connection?.uncork()
   }
 }

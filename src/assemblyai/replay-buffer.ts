@@ -1,17 +1,21 @@
+import { type Frames, FrameList } from './frame-list.ts'
+
 /**
  * The audio that may be needed again: frames of one length, numbered from the first of the stream. All times in ms of
  * the stream.
  */
 export class ReplayBuffer {
   readonly #frameMs: number
-  #frames: (Buffer | undefined)[] = []
-  /** Position in `#frames` of the first frame that is kept. */
-  #head = 0
+  readonly #frames: Frames
   #first = 0
 
-  /** @param frameMs - length of a frame; may be fractional. */
-  constructor(frameMs: number) {
+  /**
+   * @param frameMs - length of a frame; may be fractional.
+   * @param frames - where they are kept.
+   */
+  constructor(frameMs: number, frames: Frames = new FrameList()) {
     this.#frameMs = frameMs
+    this.#frames = frames
   }
 
   /** Number of the first frame that is kept. */
@@ -21,7 +25,7 @@ export class ReplayBuffer {
 
   /** Number that the next frame will have. */
   get next(): number {
-    return this.#first + this.#frames.length - this.#head
+    return this.#first + this.#frames.length
   }
 
   push(frame: Buffer): void {
@@ -30,22 +34,15 @@ export class ReplayBuffer {
 
   /** The frame with this number, if it is kept. */
   get(number: number): Buffer | undefined {
-    return number < this.#first ? undefined : this.#frames[this.#head + number - this.#first]
+    return number < this.#first ? undefined : this.#frames.at(number - this.#first)
   }
 
   /** Forgets all frames before number `number`. */
   dropBefore(number: number): void {
-    const end = Math.min(number, this.next)
-    while (this.#first < end) {
-      this.#frames[this.#head] = undefined
-      this.#head += 1
-      this.#first += 1
-    }
-    // Moving the rest down only now and then keeps a week-long stream linear.
-    if (this.#head > 256 && this.#head * 2 > this.#frames.length) {
-      this.#frames = this.#frames.slice(this.#head)
-      this.#head = 0
-    }
+    const count = Math.min(number, this.next) - this.#first
+    if (count <= 0) return
+    this.#frames.drop(count)
+    this.#first += count
   }
 
   /** Number of the frame that holds millisecond `ms`. */

@@ -33,15 +33,6 @@ export interface SessionOptions {
 /** How a session ended: with an error, or completely, by the Termination that was asked for. */
 export type SessionEnd = { error: SessionError } | { error?: undefined; termination: TerminationMessage }
 
-/** A frame that is to be sent, and what will send it. */
-interface Sending {
-  audio: Buffer
-  /** Tells whether it was sent. */
-  settle: (sent: boolean) => void
-  timer: NodeJS.Timeout | undefined
-  immediate: NodeJS.Immediate | undefined
-}
-
 /** Events of a {@link Session}. */
 export interface SessionEvents {
   /** The server accepted the session; audio may be sent from here on. */
@@ -63,9 +54,9 @@ export class Session extends EventEmitter<SessionEvents> {
   readonly #options: SessionOptions
   readonly #liveness: Liveness
   readonly #window: ReadingWindow
-  /** Frames on their way, and those of them that wait for the peer to read. */
-  readonly #sending = new Set<Sending>()
-  readonly #blocked = new Set<Sending>()
+  /** What is told of the frame on its way, and that frame while it waits for the peer to read. */
+  #taken: ((sent: boolean) => void) | undefined
+  #blocked: Buffer | undefined
   readonly #patience: PeerPatience
   #state: 'connecting' | 'begun' | 'terminating' | 'ended' = 'connecting'
   #deadline: NodeJS.Timeout | undefined
@@ -105,20 +96,20 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   /**
-   * Sends one frame of 50 ms of audio after `delay` ms. Resolves when the next may be given: that is the back-pressure.
+   * Sends one frame of 50 ms of audio; one at a time.
    *
-   * @returns whether it was sent; if not, the session has ended, and its `end` event says why.
+   * @param taken - called when the next may be given, which is the back-pressure, with whether it was sent; if not, the
+   * session has not begun or has ended, and its `end` event says why.
    */
-  send(audio: Buffer, delay = 0): Promise<boolean> {
-    if (this.#state === 'ended') return Promise.resolve(false)
-    return new Promise((settle) => {
-      const sending: Sending = { audio, settle, timer: undefined, immediate: undefined }
-      this.#sending.add(sending)
-      // Without a delay a willing kernel would take minutes of audio before one message of the server is read: each
-      // frame gives the event loop a turn.
-      if (delay > 0) sending.timer = setTimeout(this.#transmit, delay, sending)
-      else sending.immediate = setImmediate(this.#transmit, sending)
-    })
+  send(audio: Buffer, taken: (sent: boolean) => void): void {
+    if (this.#state !== 'begun') {
+      taken(false)
+      return
+    }
+    this.#taken = taken
+    this.#patience.begin()
+    if (this.#window.full) this.#blocked = audio
+    else this.#window.send(audio, this.#written)
   }
 
   /** Sends a JSON message; does nothing unless the session is open. */
@@ -230,11 +221,8 @@ export class Session extends EventEmitter<SessionEvents> {
     clearTimeout(this.#heartbeat)
     this.#liveness.stop()
     this.#patience.stop()
-    for (const sending of this.#sending) {
-      clearTimeout(sending.timer)
-      clearImmediate(sending.immediate)
-      this.#settle(sending, false)
-    }
+    this.#blocked = undefined
+    this.#settle(false)
     this.emit('end', this.#outcome(code, reason, asked))
   }
 
@@ -262,38 +250,30 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   // One function for all frames: at a thousand streams, what is made for each frame is what sending costs.
-  readonly #transmit = (sending: Sending): void => {
-    if (this.#state !== 'begun') {
-      this.#settle(sending, false)
-    } else if (this.#window.full) {
-      this.#blocked.add(sending)
-      this.#patience.begin()
-    } else {
-      this.#patience.begin()
-      // Its callback comes when the kernel has taken the frame. On a socket that is closing it fails at once, over and
-      // over: then only the end of the session lets the sender go on.
-      this.#socket.send(sending.audio, (error) => {
-        if (error || !this.#sending.has(sending)) return
-        this.#patience.end()
-        this.#window.sent()
-        this.#settle(sending, this.#state === 'begun')
-      })
-    }
+  readonly #written = (error?: Error | null): void => {
+    // It comes when the kernel has taken the frame. On a socket that is closing it fails at once, over and over: then only
+    // the end of the session lets the sender go on.
+    if (error || this.#taken === undefined) return
+    this.#patience.end()
+    // A socket that is destroyed lets go of what it had no time to send without an error.
+    this.#settle(this.#state === 'begun' && this.#failure === undefined)
   }
 
   /** The peer has read more. */
   #unblock(): void {
-    for (const sending of this.#blocked) {
-      if (this.#window.full) return
-      this.#blocked.delete(sending)
-      this.#patience.end()
-      this.#transmit(sending)
-    }
+    const audio = this.#blocked
+    if (audio === undefined || this.#window.full) return
+    this.#blocked = undefined
+    // What the kernel takes its time for is another wait.
+    this.#patience.end()
+    this.#patience.begin()
+    this.#window.send(audio, this.#written)
   }
 
-  #settle(sending: Sending, sent: boolean): void {
-    this.#sending.delete(sending)
-    sending.settle(sent)
+  #settle(sent: boolean): void {
+    const taken = this.#taken
+    this.#taken = undefined
+    taken?.(sent)
   }
 
   #warnCongested(): void {

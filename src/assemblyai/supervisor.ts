@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events'
-import { SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import { Feed } from './feed.ts'
 import { FinalWords } from './final-words.ts'
@@ -11,13 +10,17 @@ import { RetryBudget } from './retry-budget.ts'
 import { RoomWaiter } from './room-waiter.ts'
 import { SessionClock } from './session-clock.ts'
 import { SessionTurns } from './session-turns.ts'
-import { Session, type SessionEnd } from './session.ts'
+import { SessionOpener } from './session-opener.ts'
+import type { Session, SessionEnd } from './session.ts'
 import { StateWaiter } from './state-waiter.ts'
 import type { SupervisorEvents } from './supervisor-events.ts'
 import type { SupervisorOptions } from './supervisor-options.ts'
 
 /** Words are kept this much longer than the overlap: a turn that a new session hears again may have begun before it. */
 const TAIL_MS = 60_000
+
+/** Frames that are sent between two looks at a source that is held back: half of what piles up, or less. */
+const FRAMES_AT_ONCE = 10
 
 /**
  * One stream of audio in, one stream of turns out, over as many sessions as it takes. Keeps the audio that no final word
@@ -31,7 +34,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   readonly #letters = new SpeakerLetters()
   readonly #budget: RetryBudget
   readonly #state = new StateWaiter()
-  readonly #sessions = new Set<Session>()
+  readonly #opener: SessionOpener
   readonly #configuration: Record<string, unknown> = {}
   /** Asked for before there was a session. */
   #early: ClientMessage | undefined
@@ -54,7 +57,15 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#budget = new RetryBudget(options)
     this.#finals = new FinalWords(options.overlap + TAIL_MS)
     this.#audio = new KeptAudio(options, this.#finals)
-    this.#room = new RoomWaiter(this.#state, () => this.#audio.trim())
+    this.#opener = new SessionOpener(options, this.#budget, this.#state, {
+      begun: (session, begin) => this.#place(session, begin),
+      reconnecting: (record) => this.emit('reconnecting', record),
+      warning: (warning) => this.emit('warning', warning),
+    })
+    this.#room = new RoomWaiter(
+      () => this.#destroyed || this.#audio.room,
+      () => this.#audio.trim(),
+    )
   }
 
   /** Resolves or rejects when all is done; absent before the first audio. */
@@ -72,8 +83,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     return this.#lead === undefined ? this.#finals.end : this.#audio.frames.msAt(this.#lead.cursor)
   }
 
-  /** Takes one frame of audio; resolves when the next may come. */
-  push(frame: Buffer): Promise<void> {
+  /** Takes one frame of audio; resolves when the next may come, `undefined` where that is at once. */
+  push(frame: Buffer): Promise<void> | undefined {
     this.#audio.frames.push(frame)
     if (!this.#run) {
       this.#run = this.#supervise()
@@ -82,14 +93,14 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     }
     for (const feed of this.#feeds) feed.wake()
     this.#audio.trim()
-    return this.#mayGoOn() ? Promise.resolve() : this.#room.wait(this.#mayGoOn)
+    return this.#room.wait()
   }
 
   /** No more audio: resolves when every turn is out and the last session has confirmed its end. */
   end(): Promise<TerminationMessage> | undefined {
     this.#audioEnded = true
     this.#room.stop()
-    this.#state.changed()
+    this.#changed()
     return this.#run
   }
 
@@ -97,22 +108,21 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   sendMessage(message: ClientMessage): void {
     if (message.type === 'UpdateConfiguration') Object.assign(this.#configuration, message)
     else if (!this.#everBegun) this.#early = message
-    for (const session of this.#sessions) session.sendMessage(message)
+    this.#opener.sendMessage(message)
   }
 
   /** Drops everything at once; resolves when no socket is left. */
   async destroy(): Promise<void> {
     this.#destroyed = true
     this.#room.stop()
-    this.#state.changed()
     for (const feed of this.#feeds) feed.stop()
-    await Promise.all([...this.#sessions].map((session) => session.destroy()))
+    const gone = this.#opener.destroy()
+    this.#changed()
+    await gone
   }
 
-  readonly #mayGoOn = (): boolean => this.#destroyed || this.#audio.room
-
   async #supervise(): Promise<TerminationMessage> {
-    let current = this.#takeOver(await this.#reopen())
+    let current = this.#takeOver(await this.#opener.reopen())
     for (;;) {
       const untilRollOver = current.rollOver.start - Date.now()
       if (!(await this.#state.until(() => this.#over(current) || this.#sentAll(current), untilRollOver))) {
@@ -121,7 +131,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       }
       const end = await this.#finish(current)
       if (!end.error) return end.termination
-      current = this.#takeOver(await this.#reopen(this.#options.failure() ?? end.error))
+      current = this.#takeOver(await this.#opener.reopen(this.#options.failure() ?? end.error))
     }
   }
 
@@ -132,43 +142,6 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     current.release()
     this.#leave(current)
     return current.end as SessionEnd
-  }
-
-  /** Opens a session, again and again where that can help. */
-  async #reopen(lost?: Error): Promise<PlacedSession> {
-    let cause = lost
-    for (;;) {
-      if (cause) await this.#backOff(cause)
-      try {
-        return await this.#open()
-      } catch (error) {
-        cause = error as Error
-      }
-    }
-  }
-
-  /** Waits before the next attempt; throws `cause` where none is left, or none can help. */
-  async #backOff(cause: Error): Promise<void> {
-    if (this.#destroyed) throw cause
-    const record = this.#budget.spend(cause)
-    this.emit('reconnecting', record)
-    if (await this.#state.until(() => this.#destroyed, record.delay)) throw cause
-  }
-
-  /** Opens one session and begins to feed it from what no final word covers, and the overlap before that. */
-  async #open(): Promise<PlacedSession> {
-    const options = this.#options
-    const target = await options.connect()
-    if (this.#destroyed) throw new SessionError('CONNECTION_LOST', 'the stream was closed before the session began')
-    const session = new Session(target, options)
-    this.#sessions.add(session)
-    session.on('warning', (warning) => this.emit('warning', warning))
-    session.once('end', () => this.#sessions.delete(session))
-    return new Promise((resolve, reject) => {
-      // At once: the first turn may come in the same packet as Begin.
-      session.once('begin', (begin) => resolve(this.#place(session, begin)))
-      session.once('end', (end) => reject(options.failure() ?? end.error ?? new Error('the session ended')))
-    })
   }
 
   #place(session: Session, begin: BeginMessage): PlacedSession {
@@ -188,7 +161,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       turns: (turns, from) => this.#deliver(turns, from),
       message: (message) => this.#pass(message),
     })
-    session.once('end', () => this.#state.changed())
+    session.once('end', () => this.#changed())
     return placed
   }
 
@@ -223,7 +196,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     const done = (): boolean => this.#over(current) || this.#sentAll(current)
     let next: PlacedSession
     try {
-      next = await this.#open()
+      next = await this.#opener.open()
     } catch (error) {
       if (this.#destroyed) throw error
       const message = `the next session could not be opened in time: ${(error as Error).message}`
@@ -265,21 +238,31 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     if (placed.announced < 0 || (placed.joins && known > placed.announced)) this.#announce(placed)
     for (const turn of turns) this.emit('turn', turn)
     this.#audio.trim()
-    this.#state.changed()
+    this.#changed()
   }
 
   #pass(message: ServerMessage): void {
     // A heartbeat may make room.
     if (message.type === 'Heartbeat') {
       this.#audio.trim()
-      this.#state.changed()
+      this.#changed()
     }
     this.emit('message', message)
   }
 
+  /**
+   * A feed has sent a frame. Who waits for that is looked at only where it matters at once, at the end and while sessions
+   * change; a source that is held back gives as many frames as there is room for, a few times a second.
+   */
   #moved(cursor: number): void {
-    this.#sent = Math.max(this.#sent, cursor)
+    if (cursor > this.#sent) this.#sent = cursor
+    const { next } = this.#audio.frames
+    if (this.#audioEnded || this.#feeds.length > 1 || cursor % FRAMES_AT_ONCE === 0 || cursor === next) this.#changed()
+  }
+
+  #changed(): void {
     this.#state.changed()
+    this.#room.look()
   }
 
   #announce(placed: PlacedSession): void {
@@ -300,7 +283,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#feeds = feeds
     this.#lead = lead
     this.#audio.readBy(feeds, lead)
-    this.#state.changed()
+    this.#changed()
   }
 
   #over(placed: PlacedSession): boolean {

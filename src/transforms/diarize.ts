@@ -86,7 +86,7 @@ class DiarizeStream extends Duplex {
       callback(error as Error)
       return
     }
-    this.#send(frames).then(() => callback(), callback)
+    this.#send(frames, 0, callback)
   }
 
   override _final(callback: (error?: Error | null) => void): void {
@@ -95,11 +95,11 @@ class DiarizeStream extends Duplex {
 
   override _read(): void {
     this.#full = false
-    this.#wanted?.()
+    this.#goOn()
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#wanted?.()
+    this.#goOn()
     this.#free().then(
       () => callback(error),
       (cleanUpError: Error) => callback(error ?? cleanUpError),
@@ -112,23 +112,46 @@ class DiarizeStream extends Duplex {
     await peer?.close()
   }
 
-  async #send(frames: readonly Buffer[]): Promise<void> {
-    for (const frame of frames) {
-      if (this.#full) await this.#hold()
-      if (this.destroyed) return
-      const supervisor = (this.#supervisor ??= this.#supervise(frame.length))
-      await supervisor.push(frame)
-      if (supervisor.sentMs - this.#reportedMs >= PROGRESS_MS) this.#report()
+  /** Hands frames to the sessions, from number `next` of them on: without a promise where there is nothing to wait for. */
+  #send(frames: readonly Buffer[], next: number, done: (error?: Error | null) => void): void {
+    try {
+      for (let index = next; index < frames.length; index++) {
+        if (this.destroyed) break
+        if (this.#holds) {
+          this.#wanted = () => this.#send(frames, index, done)
+          return
+        }
+        const frame = frames[index]!
+        const supervisor = (this.#supervisor ??= this.#supervise(frame.length))
+        const wait = supervisor.push(frame)
+        if (supervisor.sentMs - this.#reportedMs >= PROGRESS_MS) this.#report()
+        if (wait !== undefined) {
+          wait.then(() => this.#send(frames, index + 1, done), done)
+          return
+        }
+      }
+    } catch (error) {
+      done(error as Error)
+      return
     }
+    done()
   }
 
   /**
    * Turns that nobody takes hold the audio back, so that a stuck sink stops the source. A live source goes on; and a hold
    * of ours must not look like a pause of the source, which would be filled with silence in the middle of a word.
    */
-  async #hold(): Promise<void> {
+  get #holds(): boolean {
+    if (!this.#full) return false
     const { live, keepAlive } = liveSettings(this.#options, this.#input.live)
-    if (!live && !keepAlive) await new Promise<void>((resolve) => (this.#wanted = resolve))
+    return !live && !keepAlive
+  }
+
+  /** Goes on with frames that waited for a reader. */
+  #goOn(): void {
+    const wanted = this.#wanted
+    this.#wanted = undefined
+    wanted?.()
   }
 
   #supervise(frameBytes: number): Supervision {
@@ -222,7 +245,9 @@ class DiarizeStream extends Duplex {
   }
 
   async #finish(): Promise<void> {
-    await this.#send(this.#input.flush())
+    await new Promise<void>((resolve, reject) => {
+      this.#send(this.#input.flush(), 0, (error) => (error ? reject(error) : resolve()))
+    })
     const ended = await this.#supervisor?.end()
     if (!ended) {
       const message = 'the input ended without a single sample of audio, so there is nothing to caption'

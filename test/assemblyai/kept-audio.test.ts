@@ -57,6 +57,14 @@ describe('while a session is open', () => {
     expect(audio.frames.first).toBe(100)
   })
 
+  it('takes no more before the first session leads than while none is open', () => {
+    const { audio, push } = keep(950)
+    audio.readBy([feedAt(0)], undefined)
+    expect(audio.room).toBe(true)
+    push(50)
+    expect(audio.room).toBe(false)
+  })
+
   it('holds the source at a second of unsent audio', () => {
     const { audio, push } = keep(0)
     const feed = feedAt(0)

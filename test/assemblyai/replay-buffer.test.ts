@@ -1,5 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { type Frames, FrameList } from '../../src/assemblyai/frame-list.ts'
+import { FrameSlabs } from '../../src/assemblyai/frame-slabs.ts'
 import { ReplayBuffer } from '../../src/assemblyai/replay-buffer.ts'
 
 function frame(number: number): Buffer {
@@ -8,22 +10,25 @@ function frame(number: number): Buffer {
   return bytes
 }
 
-function filled(frames: number, frameMs = 50): ReplayBuffer {
-  const buffer = new ReplayBuffer(frameMs)
+function filled(store: Frames, frames: number): ReplayBuffer {
+  const buffer = new ReplayBuffer(50, store)
   for (let number = 0; number < frames; number += 1) buffer.push(frame(number))
   return buffer
 }
 
-describe('ReplayBuffer', () => {
+describe.each([
+  ['the frames themselves', () => new FrameList()],
+  ['copies of them', () => new FrameSlabs()],
+])('a buffer that keeps %s', (_name, store) => {
   it('numbers frames from the first of the stream', () => {
-    const buffer = new ReplayBuffer(50)
+    const buffer = new ReplayBuffer(50, store())
     expect([buffer.first, buffer.next, buffer.get(0)]).toEqual([0, 0, undefined])
     buffer.push(frame(7))
     expect([buffer.first, buffer.next, buffer.get(0)?.readUInt32LE()]).toEqual([0, 1, 7])
   })
 
   it('keeps the numbers when frames are forgotten', () => {
-    const buffer = filled(10)
+    const buffer = filled(store(), 10)
     buffer.dropBefore(4)
     expect([buffer.first, buffer.next]).toEqual([4, 10])
     expect(buffer.get(3)).toBeUndefined()
@@ -33,7 +38,7 @@ describe('ReplayBuffer', () => {
   })
 
   it('forgets no frame twice, and none that has not come', () => {
-    const buffer = filled(10)
+    const buffer = filled(store(), 10)
     buffer.dropBefore(6)
     buffer.dropBefore(2)
     expect(buffer.first).toBe(6)
@@ -59,7 +64,7 @@ describe('ReplayBuffer', () => {
     )
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-        const buffer = new ReplayBuffer(20)
+        const buffer = new ReplayBuffer(20, store())
         let pushed = 0
         let first = 0
         for (const each of steps) {
@@ -80,4 +85,13 @@ describe('ReplayBuffer', () => {
       }),
     )
   })
+})
+
+it('copies what may be written to again', () => {
+  const chunk = Buffer.from('a')
+  const buffer = new ReplayBuffer(50, new FrameSlabs())
+  buffer.push(chunk)
+  chunk.write('b')
+  buffer.push(chunk)
+  expect([buffer.get(0)?.toString(), buffer.get(1)?.toString()]).toEqual(['a', 'b'])
 })

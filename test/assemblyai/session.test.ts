@@ -30,6 +30,12 @@ function connect(url: string, more: Partial<SessionOptions> = {}): Promise<Sessi
   return new Promise((resolve) => session?.once('end', resolve))
 }
 
+/** Sends a frame, in a turn of the event loop of its own; resolves to whether it was sent. */
+async function send(audio: Buffer): Promise<boolean | undefined> {
+  await new Promise((resolve) => setImmediate(resolve))
+  return new Promise((resolve) => session?.send(audio, resolve))
+}
+
 /** A peer that begins, and then does as `then` says. */
 function begins(then: (socket: WebSocket) => void = () => {}, more: object = fast): Promise<SocketPeer> {
   return socketPeer((socket) => {
@@ -51,15 +57,15 @@ describe('a session that goes well', () => {
       started = () => socket.send(begin(fast))
     })
     const end = connect(peer.url)
-    const early = session?.send(frame)
+    const early = send(frame)
     session?.sendMessage({ type: 'ForceEndpoint' })
     await early
     await vi.waitFor(() => expect(started).toBeDefined())
     expect(received).toEqual(['key k-secret'])
     started?.()
     await once(session as Session, 'begin')
-    await session?.send(frame)
-    await session?.send(frame)
+    await send(frame)
+    await send(frame)
     session?.terminate()
     expect(await end).toMatchObject({ termination: { audio_duration_seconds: 1, session_duration_seconds: 2 } })
     expect(received).toEqual(['key k-secret', 'audio 1600', 'audio 1600', '{"type":"Terminate"}'])
@@ -99,6 +105,22 @@ describe('a session that goes well', () => {
   })
 })
 
+describe('pings', () => {
+  it('stand behind every twentieth frame, so that their answers tell what has been read', async () => {
+    const order: string[] = []
+    peer = await begins((socket) => {
+      let frames = 0
+      socket.on('message', () => (frames += 1))
+      socket.on('ping', (data) => order.push(`${String(data)} after ${frames}`))
+    }, {})
+    void connect(peer.url)
+    await once(session as Session, 'begin')
+    for (let count = 0; count < 50; count += 1) expect(await send(frame)).toBe(true)
+    await vi.waitFor(() => expect(order).toHaveLength(3))
+    expect(order).toEqual(['1 after 1', '21 after 21', '41 after 41'])
+  })
+})
+
 describe('back-pressure', () => {
   it('holds the sender back, with a warning, while the server reads nothing', async () => {
     let release: (() => void) | undefined
@@ -116,7 +138,7 @@ describe('back-pressure', () => {
     let stop = false
     const sending = (async () => {
       while (!stop) {
-        if (await session?.send(big)) sent += big.length
+        if (await send(big)) sent += big.length
       }
     })()
     expect((await warned)[0]).toMatchObject({ code: 'CONGESTED' })
@@ -143,14 +165,14 @@ describe('a peer that stops reading', () => {
     void connect(peer.url)
     await once(session as Session, 'begin')
     // Enough for the first answers to pings.
-    for (let count = 0; count < 60; count += 1) await session?.send(frame)
+    for (let count = 0; count < 60; count += 1) await send(frame)
     await vi.waitFor(() => expect(heard).toBe(60))
     halt?.()
     const warned = once(session as Session, 'warning')
     let sent = 60
     let stop = false
     const sending = (async () => {
-      while (!stop) if (await session?.send(frame)) sent += 1
+      while (!stop) if (await send(frame)) sent += 1
     })()
     expect((await warned)[0]).toMatchObject({ code: 'CONGESTED' })
     // A second, half a second between pings, and the round trip; the frame in hand is counted when it goes.
@@ -316,7 +338,7 @@ describe('a session that fails', () => {
     const end = connect(peer.url, { stallTimeout: 100 })
     await once(session as Session, 'begin')
     const big = Buffer.alloc(1_000_000)
-    while (await session?.send(big)) continue
+    while (await send(big)) continue
     expect((await end).error).toMatchObject({ code: 'SESSION_STALLED', retryable: true })
     unfreeze?.()
   })
@@ -355,11 +377,17 @@ describe('destroy()', () => {
   })
 
   it('releases a sender that waits', async () => {
-    peer = await begins(() => {}, {})
+    let goOn: (() => void) | undefined
+    peer = await begins((socket) => {
+      socket.pause()
+      goOn = () => socket.terminate()
+    }, {})
     void connect(peer.url)
     await once(session as Session, 'begin')
-    const waiting = session?.send(frame, 3_600_000)
+    // More than the kernels take while the peer reads nothing.
+    const waiting = new Promise((resolve) => session?.send(Buffer.alloc(50_000_000), resolve))
     await session?.destroy()
     await expect(waiting).resolves.toBe(false)
+    goOn?.()
   })
 })

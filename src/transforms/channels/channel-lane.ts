@@ -89,18 +89,16 @@ export class ChannelLane extends EventEmitter<SupervisorEvents> {
     return this.#answered
   }
 
-  /** Takes one frame; resolves when the next may come. */
-  async push(frame: Buffer): Promise<void> {
-    const { skipSilent, silentFrame, encoding } = this.#options
+  /** Takes one frame; resolves when the next may come, `undefined` where that is at once. */
+  push(frame: Buffer): Promise<void> | undefined {
+    const { skipSilent, encoding } = this.#options
     this.#frames += 1
-    if (this.#stopped) return
-    if (this.#first === undefined) {
-      if (skipSilent && isSilent(frame, encoding)) return
-      const leadIn = skipSilent ? Math.min(LEAD_IN_FRAMES, this.#frames - 1) : 0
-      this.#first = this.#frames - 1 - leadIn
-      for (let count = 0; count < leadIn; count++) await this.#supervisor.push(silentFrame)
-    }
-    await this.#supervisor.push(frame)
+    if (this.#stopped) return undefined
+    if (this.#first !== undefined) return this.#supervisor.push(frame)
+    if (skipSilent && isSilent(frame, encoding)) return undefined
+    const leadIn = skipSilent ? Math.min(LEAD_IN_FRAMES, this.#frames - 1) : 0
+    this.#first = this.#frames - 1 - leadIn
+    return this.#begin(leadIn, frame)
   }
 
   /** No more audio: resolves when every turn is out; at once where there was no sound. */
@@ -116,6 +114,11 @@ export class ChannelLane extends EventEmitter<SupervisorEvents> {
   stop(): Promise<void> {
     this.#stopped = true
     return this.#supervisor.destroy()
+  }
+
+  async #begin(leadIn: number, frame: Buffer): Promise<void> {
+    for (let count = 0; count < leadIn; count++) await this.#supervisor.push(this.#options.silentFrame)
+    await this.#supervisor.push(frame)
   }
 
   get #offset(): number {

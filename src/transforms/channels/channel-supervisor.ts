@@ -102,15 +102,15 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
     return Math.min(this.#inputMs, ...this.#living.map((lane) => lane.sentMs))
   }
 
-  /** Takes one frame of all channels; resolves when the next may come. */
-  async push(frame: Buffer): Promise<void> {
+  /** Takes one frame of all channels; resolves when the next may come, `undefined` where that is at once. */
+  push(frame: Buffer): Promise<unknown> | undefined {
     const parts = splitChannels(frame, this.#lanes.length, this.#sampleBytes)
     this.#frames += 1
     this.#levels?.add(parts)
-    const taken = this.#lanes.map((lane, channel) => lane.push(parts[channel]!))
+    const waits = this.#lanes.flatMap((lane, channel) => lane.push(parts[channel]!) ?? [])
     this.#watch()
     this.#give()
-    await Promise.all(taken)
+    return waits.length === 0 ? undefined : Promise.all(waits)
   }
 
   /** No more audio: resolves when every turn is out and the last session of every channel has confirmed its end. */
