@@ -2,11 +2,15 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { decodeArguments, fileInput } from '../src/ffmpeg/arguments.ts'
 import { runChild } from './child.ts'
 import { compiled } from './compiled.ts'
 import { cpuSecondsOf } from './cpu.ts'
+import { bareFfmpegQuality, ourFfmpegQuality } from './decode/ffmpeg-quality.ts'
+import type { ResamplerQuality } from './decode/quality.ts'
 import type { ResamplerSample } from './decode/resample-run.ts'
 import { costRatio, type Finding } from './finding.ts'
+import { describeMachine } from './machine.ts'
 import type { BenchOptions } from './options.ts'
 import { saveResults } from './results.ts'
 import { percentile } from './statistics.ts'
@@ -23,8 +27,9 @@ export async function benchDecode(options: BenchOptions): Promise<Finding[]> {
     const minutes = options.quick ? 10 : 60
     const decoded = await measureDecoding(makeFile(folder, minutes), minutes, options.quick ? 2 : 7)
     const resampled = await runChild<ResamplerSample[]>('decode/resample-run.ts', options.quick ? [1, 10] : [5, 120])
-    if (options.save) saveResults('decode', { minutes, decoded, resampled })
-    return [...decodingFindings(decoded, minutes), ...resamplerFindings(resampled)]
+    const quality = { ours: await ourFfmpegQuality(), bare: await bareFfmpegQuality() }
+    if (options.save) saveResults('decode', { machine: describeMachine(), minutes, decoded, quality, resampled })
+    return [...decodingFindings(decoded, quality, minutes), ...resamplerFindings(resampled)]
   } finally {
     rmSync(folder, { recursive: true })
   }
@@ -48,15 +53,15 @@ interface DecodingCosts {
   /** Bare FFmpeg into nothing, and into a process that reads it. */
   bare: number[]
   piped: number[]
-  /** FFmpeg into nothing with the filter that we give it, which lets fewer aliases through. */
+  /** FFmpeg into nothing with the arguments that we give it: a filter that lets fewer aliases through, few writes. */
   filtered: number[]
 }
 
 async function measureDecoding(file: string, minutes: number, rounds: number): Promise<DecodingCosts> {
   const costs: DecodingCosts = { ours: [], bare: [], piped: [], filtered: [] }
   const bare = ['-nostdin', '-v', 'error', '-i', file, '-ar', '16000', '-ac', '1', '-f', 's16le', '-']
-  const filter = 'aresample=16000:filter_size=64:cutoff=0.97:rematrix_maxval=1.0:async=1:first_pts=0'
-  const filtered = bare.flatMap((argument) => (argument === '-ar' ? ['-af', filter, argument] : [argument]))
+  const target = { sampleRate: 16_000, channels: 1, encoding: 's16le' } as const
+  const filtered = decodeArguments({ input: fileInput(file, true), audioTrack: 0, target })
   const chain = compiled('decode/chain.ts')
   const frames = minutes * 60 * 20
   for (let round = 0; round < rounds; round++) {
@@ -70,34 +75,46 @@ async function measureDecoding(file: string, minutes: number, rounds: number): P
   return costs
 }
 
-function decodingFindings({ ours, bare, piped, filtered }: DecodingCosts, minutes: number): Finding[] {
-  const measure = `CPU of ${minutes} min of AAC stereo to frames`
+interface DecodingQuality {
+  /** FFmpeg with our arguments, and as others call it. */
+  ours: ResamplerQuality
+  bare: ResamplerQuality
+}
+
+function decodingFindings(
+  { ours, bare, piped, filtered }: DecodingCosts,
+  quality: DecodingQuality,
+  minutes: number,
+): Finding[] {
+  const measure = `CPU of ${minutes} min of AAC stereo to frames (${inDecibels(quality.ours)})`
   const median = percentile(ours, 0.5)
   return [
     costRatio(measure, 's', {
       ours: median,
       theirs: percentile(bare, 0.5),
-      rival: 'bare FFmpeg',
+      rival: `bare FFmpeg (${inDecibels(quality.bare)})`,
       limit: MOST_RATIO,
     }),
     costRatio(measure, 's', { ours: median, theirs: percentile(piped, 0.5), rival: 'bare FFmpeg, into a pipe' }),
-    costRatio(measure, 's', { ours: median, theirs: percentile(filtered, 0.5), rival: 'bare FFmpeg, our filter' }),
+    costRatio(measure, 's', { ours: median, theirs: percentile(filtered, 0.5), rival: 'FFmpeg with our arguments' }),
   ]
 }
 
 function resamplerFindings(samples: readonly ResamplerSample[]): Finding[] {
-  const described = ({ name, pass7k, alias9k }: ResamplerSample): string =>
-    `${name} (7 kHz ${pass7k.toFixed(1)} dB, 9 kHz ${alias9k.toFixed(0)} dB)`
+  const described = (sample: ResamplerSample): string => `${sample.name} (${inDecibels(sample)})`
   const [ours, ...others] = samples
   if (ours === undefined) return []
   const cost = ({ cpuSeconds }: ResamplerSample): number => percentile(cpuSeconds, 0.5)
   for (const sample of samples) console.log(`  ${described(sample)}: ${cost(sample).toFixed(2)} s for an hour`)
-  const quality = `7 kHz ${ours.pass7k.toFixed(1)} dB, 9 kHz ${ours.alias9k.toFixed(0)} dB`
   return others.map((other) =>
-    costRatio(`CPU of resampling an hour of PCM (${quality})`, 's', {
+    costRatio(`CPU of resampling an hour of PCM (${inDecibels(ours)})`, 's', {
       ours: cost(ours),
       theirs: cost(other),
       rival: described(other),
     }),
   )
+}
+
+function inDecibels({ pass7k, alias9k }: ResamplerQuality): string {
+  return `7 kHz ${pass7k.toFixed(1)} dB, 9 kHz ${alias9k.toFixed(0)} dB`
 }

@@ -11,18 +11,23 @@ function value(args: string[], option: string): string | undefined {
 }
 
 describe('decodeArguments', () => {
-  it('asks for the converted format in one filter', () => {
+  it('asks for the converted format, mixed before it is resampled', () => {
     const args = decodeArguments({ input: fileInput('/a/b.mp3'), audioTrack: 0, target })
     expect(value(args, '-af')).toBe(
-      'aresample=16000:filter_size=64:cutoff=0.97:rematrix_maxval=1.0:async=1:first_pts=0',
+      'aformat=sample_fmts=fltp:channel_layouts=mono,' +
+        'aresample=16000:filter_size=48:cutoff=0.95:kaiser_beta=8:async=1:first_pts=0',
     )
+    expect(value(args, '-rematrix_maxval')).toBe('1.0')
+    expect(args.indexOf('-rematrix_maxval')).toBeGreaterThan(args.indexOf('-i'))
     expect(value(args, '-ac')).toBe('1')
   })
 
   it('keeps the channels where the target names none', () => {
     const converted = { sampleRate: 8000, encoding: 's16le' } as const
     const args = decodeArguments({ input: fileInput('/a/b.mp3'), audioTrack: 0, target: converted })
-    expect(value(args, '-af')).toContain('aresample=8000:')
+    expect(value(args, '-af')).toBe(
+      'aresample=8000:filter_size=48:cutoff=0.95:kaiser_beta=8:rematrix_maxval=1.0:async=1:first_pts=0',
+    )
     expect(args).not.toContain('-ac')
   })
 
@@ -58,6 +63,13 @@ describe('decodeArguments', () => {
     const args = decodeArguments({ input: pipeInput(true), audioTrack: 0, target })
     expect(value(args, '-read_ahead_limit')).toBe('-1')
     expect(args.indexOf('-read_ahead_limit')).toBeLessThan(args.indexOf('-i'))
+  })
+
+  it('writes in large pieces only from a file that is all there', () => {
+    const flush = (whole?: boolean): string | undefined =>
+      value(decodeArguments({ input: fileInput('/a.wav', whole), audioTrack: 0, target }), '-flush_packets')
+    expect(flush(true)).toBe('0')
+    expect(flush()).toBeUndefined()
   })
 
   it('ends with the output, and hands piped audio on at once', () => {
