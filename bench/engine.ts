@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { firstInstalled } from '../src/engine/models/installed.ts'
 import type { Clip } from './engine/clip.ts'
+import { listenToGivenSpeech } from './engine/given-speech.ts'
 import { judgeClip, summarise, type ClipResult, type Summary } from './engine/judge.ts'
 import { listen } from './engine/listen.ts'
 import {
@@ -87,6 +88,17 @@ async function runBackEnd(backend: 'pocketsphinx' | 'sherpa', clips: readonly Cl
   return results
 }
 
+/** Tells the speakers of meetings apart where the reference says when somebody speaks, but not who. */
+async function runGivenSpeech(clips: readonly Clip[]): Promise<ClipResult[]> {
+  const results: ClipResult[] = []
+  for (const clip of clips) {
+    if (clip.group !== 'AMI' || clip.spans === undefined) continue
+    const group = `speech given: ${clip.group}`
+    results.push(judgeClip({ ...clip, group }, await listenToGivenSpeech(clip.samples, clip.spans)))
+  }
+  return results
+}
+
 /** Prints how late finals come on audio in real time. */
 async function tellLateness(backend: 'pocketsphinx' | 'sherpa'): Promise<number[]> {
   const { lateness } = await listen(katieAndSteve().samples, { backend }, true)
@@ -115,6 +127,13 @@ export async function benchEngine({ quick, save, tuning = false }: BenchOptions)
   const clips = material(quick, tuning)
   const saved: Record<string, unknown> = {}
   let good = true
+  const given = await runGivenSpeech(clips)
+  if (given.length > 0) {
+    console.log(`\nspeakers alone, told when somebody speaks by the reference\n${heading}`)
+    for (const result of given) console.log(row(`  ${result.clip.name}`, summarise([result])))
+    for (const [name, members] of groupsOf(given)) console.log(row(name, summarise(members)))
+    saved['given speech'] = { results: given }
+  }
   for (const backend of backEnds) {
     console.log(`\n${backend}\n${heading}`)
     const results = await runBackEnd(backend, clips)

@@ -35,7 +35,7 @@ const joinFrames = 50
  * one speaker says differs by more than the words when it is gathered over minutes; a voice that is new at last counts for
  * less than one that is new now.
  */
-const keptApart = { live: -1, revised: -2 }
+const keptApart = { live: -1, revised: -2.5 }
 /** Stretches kept for another look; beyond it the oldest of one speaker are joined. */
 const keptVoices = 80
 /** Turns whose words can still be revised. */
