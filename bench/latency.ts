@@ -11,7 +11,6 @@ import { spread, type Spread } from './statistics.ts'
 
 /** Highest p99, ms. */
 const LIMITS = { audio: 2, captions: 5 } as const
-const CLIENT_CORE = 0
 const PEER_CORE = 1
 const SETTLE_MS = 2000
 
@@ -48,9 +47,7 @@ export async function benchLatency(options: BenchOptions): Promise<Finding[]> {
 async function measure(kind: string, streams: number, turnMs: number, seconds: number): Promise<LatencySample> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-'))
   const peer = await startChild<string>('latency/peer.ts', [turnMs, folder], { core: PEER_CORE })
-  const client = await startChild<string>('latency/client.ts', [peer.said, streams, folder, kind], {
-    core: CLIENT_CORE,
-  })
+  const client = await startChild<string>('latency/client.ts', [peer.said, streams, folder, kind])
   try {
     await delay(SETTLE_MS)
     peer.process.send('begin')

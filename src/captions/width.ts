@@ -1,6 +1,7 @@
 import { eastAsianWidth } from 'get-east-asian-width'
 
-const segmenter = new Intl.Segmenter('und', { granularity: 'grapheme' })
+/** Made for the first text that needs it: that takes 10 ms, and most never do. */
+let segmenter: Intl.Segmenter | undefined
 
 /** Emoji, and whatever is made one by the character for it. */
 const EMOJI = /\p{Emoji_Presentation}|\uFE0F/u
@@ -23,6 +24,7 @@ const PIECE = 256
 
 /** What a reader sees as single characters; a longer row of marks than fits in a piece may come in parts. */
 function* graphemes(text: string): Generator<string> {
+  segmenter ??= new Intl.Segmenter('und', { granularity: 'grapheme' })
   let from = 0
   while (from < text.length) {
     const piece = pieceOf(text, from, PIECE)
