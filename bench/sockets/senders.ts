@@ -6,8 +6,6 @@ import { diarize, run } from '../../src/index.ts'
 /** Milliseconds of a frame. */
 export const FRAME_MS = 50
 const frame = Buffer.alloc(1600, 7)
-/** What a file is read by. */
-const chunk = Buffer.alloc(65_536, 7)
 
 /** Opens a stream of audio in real time that goes on for ever; resolves once the server has said Begin. */
 export type Sender = (url: string) => Promise<void>
@@ -15,11 +13,11 @@ export type Sender = (url: string) => Promise<void>
 /** A source of which there is always more, as of a file. */
 class EndlessAudio extends Readable {
   constructor() {
-    super({ highWaterMark: chunk.length })
+    super({ highWaterMark: 3200 })
   }
 
   override _read(): void {
-    this.push(chunk)
+    this.push(frame)
   }
 }
 
