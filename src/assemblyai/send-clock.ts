@@ -55,13 +55,18 @@ export class SendClock {
     // A timer may come a little before its time.
     const current = Math.floor((performance.now() + 0.1) / TICK_MS)
     const due = [...this.#ticks.keys()].filter((tick) => tick <= current).toSorted((a, b) => a - b)
-    for (const tick of due) {
-      const sleepers = this.#ticks.get(tick) ?? []
-      // One at a time: what one does may cancel another.
-      for (let sleeper = sleepers.shift(); sleeper !== undefined; sleeper = sleepers.shift()) sleeper.due()
-      this.#ticks.delete(tick)
+    try {
+      for (const tick of due) {
+        const sleepers = this.#ticks.get(tick) ?? []
+        // One at a time: what one does may cancel another.
+        for (let sleeper = sleepers.shift(); sleeper !== undefined; sleeper = sleepers.shift()) sleeper.due()
+        this.#ticks.delete(tick)
+      }
+    } finally {
+      // Also where one has thrown: the streams of others go on.
+      if (this.#ticks.size > 0 && this.#armed === Infinity)
+        this.#arm(Math.min(...this.#ticks.keys()), performance.now())
     }
-    if (this.#ticks.size > 0 && this.#armed === Infinity) this.#arm(Math.min(...this.#ticks.keys()), performance.now())
   }
 }
 

@@ -95,6 +95,20 @@ describe('a clock of sends', () => {
     expect(woken.map(([name]) => name)).toEqual(['other', 'first'])
   })
 
+  it('wakes the others where one throws', () => {
+    wake(
+      sleeper('broken', () => {
+        throw new Error('broken')
+      }),
+      20,
+    )
+    wake(sleeper('at the same time'), 20)
+    wake(sleeper('later'), 40)
+    expect(() => vi.advanceTimersByTime(30)).toThrow('broken')
+    vi.advanceTimersByTime(100)
+    expect(woken.map(([name]) => name)).toEqual(['broken', 'at the same time', 'later'])
+  })
+
   it('leaves no timer when the last one cancels, and goes on for the next', () => {
     const one = sleeper('one')
     clock.cancel(one, wake(one, 1000))
