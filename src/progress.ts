@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { Gap } from './assemblyai/supervisor-options.ts'
+import { toError } from './to-error.ts'
 
 /** How far a pipeline has come. */
 export interface Progress {
@@ -114,8 +115,4 @@ export class ProgressReporter {
     const total = typeof duration === 'number' ? { totalSeconds: duration / 1000 } : {}
     await this.#listener?.({ seconds, ...total, turns, speakers: [...speakers], speed, elapsedSeconds })
   }
-}
-
-function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown))
 }

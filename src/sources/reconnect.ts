@@ -1,15 +1,16 @@
 import { addAbortSignal, Readable } from 'node:stream'
 import { backOff } from '../assemblyai/back-off.ts'
 import type { AudioFormat } from '../audio/format.ts'
-import { InputError } from '../errors.ts'
 import { liveSource, requestFormat, type RequestedFormat, streamStartedAt, type UpstreamStage } from '../stage.ts'
 import { AudioQueue } from './audio-queue.ts'
 import { HeldAudio } from './held-audio.ts'
 import { LiveTimeline } from './live-timeline.ts'
 import type { ReconnectingSourceOptions, SourceReconnecting } from './reconnecting-source-options.ts'
 import { SourceAttempt } from './source-attempt.ts'
+import { inputLost, inputStalled } from './source-loss.ts'
 import { StallWatch } from './stall-watch.ts'
 import { WavOutput } from './wav-output.ts'
+import { toError } from '../to-error.ts'
 
 /** 100 ms of 16 kHz mono, in bytes. */
 const OUTPUT_BYTES = 3200
@@ -206,11 +207,10 @@ export class ReconnectingSource extends Readable {
   #over(attempt: SourceAttempt, error: Error | undefined): void {
     if (this.#phase === 'settling') this.#settle(attempt)
     const { explain, inputName } = this.#options
-    const lost = new InputError('INPUT_LOST', `${inputName} broke off; check the network and the device`, {
-      retryable: true,
-      ...(error && { cause: error }),
-    })
-    const verdict = explain?.(error, this.#timeline !== undefined) ?? { error: error ?? lost, final: false }
+    const verdict = explain?.(error, this.#timeline !== undefined) ?? {
+      error: error ?? inputLost(inputName, error),
+      final: false,
+    }
     if (verdict === 'complete') this.#finish()
     else this.#lose(verdict.error, verdict.final)
   }
@@ -308,10 +308,7 @@ export class ReconnectingSource extends Readable {
   }
 
   #stalled(limit: number): void {
-    const what =
-      this.#attempt?.firstAt === undefined ? `gave no audio within ${limit} ms` : `has given no audio for ${limit} ms`
-    const message = `${this.#options.inputName} ${what}; check the network and the device`
-    this.#lose(new InputError('INPUT_STALLED', message, { retryable: true }), false)
+    this.#lose(inputStalled(this.#options.inputName, limit, this.#attempt?.firstAt !== undefined), false)
   }
 
   #closeAttempt(): void {
@@ -329,8 +326,4 @@ export class ReconnectingSource extends Readable {
     clearTimeout(this.#settleTimer)
     clearInterval(this.#fillTimer)
   }
-}
-
-function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown))
 }
