@@ -11,17 +11,24 @@ export class MixtureVoice implements Voice<MixtureVoice> {
   readonly #mixture: VoiceMixture
   readonly #gaussian: Gaussian
   readonly #statistics: MixtureStatistics
+  readonly #narrowband: boolean
   #vector: Float64Array | undefined
 
-  private constructor(mixture: VoiceMixture, gaussian: Gaussian, statistics: MixtureStatistics) {
+  private constructor(mixture: VoiceMixture, gaussian: Gaussian, statistics: MixtureStatistics, narrowband: boolean) {
     this.#mixture = mixture
     this.#gaussian = gaussian
     this.#statistics = statistics
+    this.#narrowband = narrowband
   }
 
-  /** The voice of some `frames` of cepstra. */
-  static of(mixture: VoiceMixture, frames: readonly Float64Array[]): MixtureVoice {
-    return new MixtureVoice(mixture, Gaussian.of(mixture.size, frames), mixture.statistics(frames))
+  /**
+   * The voice of some `frames` of cepstra.
+   *
+   * @param narrowband - whether it came by telephone: all voices are alike then to the mixture, which knows microphones,
+   * so that two of them are held against each other by weights of their own.
+   */
+  static of(mixture: VoiceMixture, frames: readonly Float64Array[], narrowband = false): MixtureVoice {
+    return new MixtureVoice(mixture, Gaussian.of(mixture.size, frames), mixture.statistics(frames), narrowband)
   }
 
   get frames(): number {
@@ -31,16 +38,17 @@ export class MixtureVoice implements Voice<MixtureVoice> {
   plus(other: MixtureVoice): MixtureVoice {
     const add = (a: Float64Array, b: Float64Array): Float64Array => a.map((value, index) => value + b[index]!)
     const [mine, theirs] = [this.#statistics, other.#statistics]
-    return new MixtureVoice(this.#mixture, this.#gaussian.plus(other.#gaussian), {
-      counts: add(mine.counts, theirs.counts),
-      sums: add(mine.sums, theirs.sums),
-    })
+    const statistics = { counts: add(mine.counts, theirs.counts), sums: add(mine.sums, theirs.sums) }
+    const narrowband = this.#narrowband && other.#narrowband
+    return new MixtureVoice(this.#mixture, this.#gaussian.plus(other.#gaussian), statistics, narrowband)
   }
 
   logOdds(other: MixtureVoice): number {
     const [fewer, more] = [this.frames, other.frames].toSorted((a, b) => a - b) as [number, number]
     if (fewer === 0) return 0
-    const { bias, cosine, gain, shorter, longer } = this.#mixture.calibration
+    const { calibration, narrowbandCalibration } = this.#mixture
+    const weights = this.#narrowband && other.#narrowband ? narrowbandCalibration : calibration
+    const { bias, cosine, gain, shorter, longer } = weights
     return (
       bias +
       cosine * dot(this.#direction(), other.#direction()) +

@@ -1,3 +1,4 @@
+import { isNarrowband } from './bandwidth.ts'
 import { splitTurn, type Chunk } from './chunks.ts'
 import { matchLabels } from './match-labels.ts'
 import { voiceCepstra } from './mfcc.ts'
@@ -107,14 +108,13 @@ export function trackSpeakers(options: SpeakerTrackerOptions = {}, model?: Speak
     })
   }
   const mixture = voiceMixture()
-  return tracker(options, (_turn, chunks, frames, speech) =>
-    chunks.map(({ start, end }) =>
-      MixtureVoice.of(
-        mixture,
-        frames.slice(start, end).filter((_, index) => speech[start + index] === true),
-      ),
-    ),
-  )
+  return tracker(options, ({ samples }, chunks, frames, speech) => {
+    const narrowband = isNarrowband(samples)
+    return chunks.map(({ start, end }) => {
+      const spoken = frames.slice(start, end).filter((_, index) => speech[start + index] === true)
+      return MixtureVoice.of(mixture, spoken, narrowband)
+    })
+  })
 }
 
 function tracker<V extends Voice<V>>(options: SpeakerTrackerOptions, makeVoices: VoiceMaker<V>): SpeakerTracker {

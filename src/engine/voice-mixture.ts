@@ -35,6 +35,8 @@ export interface MixtureParameters {
   /** How many frames of a voice weigh as much as the mixture's own means. */
   relevance: number
   calibration: VoiceCalibration
+  /** The same where both stretches came by telephone. */
+  narrowbandCalibration: VoiceCalibration
 }
 
 /** Shares of a component in a frame below this count as none. */
@@ -45,6 +47,7 @@ export class VoiceMixture {
   /** Numbers in one frame. */
   readonly size: number
   readonly calibration: VoiceCalibration
+  readonly narrowbandCalibration: VoiceCalibration
   readonly #means: Float32Array
   readonly #relevance: number
   /** The logarithm of a component's density is `constant + sum(frame * (linear + frame * quadratic))`. */
@@ -54,10 +57,11 @@ export class VoiceMixture {
   /** Root of the weight over the deviation. */
   readonly #scales: Float64Array
 
-  constructor({ weights, means, variances, relevance, calibration }: MixtureParameters) {
+  constructor({ weights, means, variances, relevance, ...calibrations }: MixtureParameters) {
     const size = means.length / weights.length
     this.size = size
-    this.calibration = calibration
+    this.calibration = calibrations.calibration
+    this.narrowbandCalibration = calibrations.narrowbandCalibration
     this.#means = means
     this.#relevance = relevance
     this.#linear = Float64Array.from(means, (mean, i) => mean / variances[i]!)
@@ -128,6 +132,7 @@ interface Header {
   size: number
   relevance: number
   calibration: VoiceCalibration
+  narrowbandCalibration: VoiceCalibration
 }
 
 const calibrationNames = ['bias', 'cosine', 'gain', 'shorter', 'longer'] as const
@@ -137,7 +142,9 @@ function readHeader(line: string): Header {
   const header = JSON.parse(line) as Partial<Header> | null
   if (header?.format !== 1) throw new Error('its format is unknown')
   const numbers = [header.components, header.size, header.relevance]
-  numbers.push(...calibrationNames.map((name) => header.calibration?.[name]))
+  for (const weights of [header.calibration, header.narrowbandCalibration]) {
+    numbers.push(...calibrationNames.map((name) => weights?.[name]))
+  }
   if (!numbers.every(Number.isFinite)) throw new Error('its header is incomplete')
   return header as Header
 }
@@ -146,7 +153,8 @@ function readHeader(line: string): Header {
 export function parseVoiceMixture(bytes: Uint8Array): VoiceMixture {
   const end = bytes.indexOf(10)
   if (end < 0) throw new Error('it has no header')
-  const { components, size, relevance, calibration } = readHeader(new TextDecoder().decode(bytes.subarray(0, end)))
+  const header = readHeader(new TextDecoder().decode(bytes.subarray(0, end)))
+  const { components, size, relevance, calibration, narrowbandCalibration } = header
   if (size !== voiceCepstraSize) throw new Error(`it is made for frames of ${size} numbers, not ${voiceCepstraSize}`)
   const body = bytes.subarray(end + 1)
   const expected = 4 * components * (1 + 2 * size)
@@ -159,7 +167,14 @@ export function parseVoiceMixture(bytes: Uint8Array): VoiceMixture {
   if (!numbers.every(Number.isFinite) || ![...weights, ...variances].every((value) => value > 0)) {
     throw new Error('some of its numbers cannot be')
   }
-  return new VoiceMixture({ weights, means: numbers.subarray(components, means), variances, relevance, calibration })
+  return new VoiceMixture({
+    weights,
+    means: numbers.subarray(components, means),
+    variances,
+    relevance,
+    calibration,
+    narrowbandCalibration,
+  })
 }
 
 /** Reads the mixture in the file at `url`; throws `ENGINE_UNAVAILABLE` where it is missing or damaged. */

@@ -36,4 +36,18 @@ describe('MixtureVoice', () => {
     expect(Number.isFinite(some.logOdds(some))).toBe(true)
     expect(some.logOdds(MixtureVoice.of(voiceMixture(), []))).toBe(0)
   })
+
+  it('weighs two stretches that came by telephone otherwise, and only those', () => {
+    const frames = [voice(low, 2000, 1), voice(high, 3000, 2)].map((samples) => voiceCepstra(samples))
+    const odds = (...narrow: [boolean, boolean]): number => {
+      const [one, other] = frames.map((each, index) => MixtureVoice.of(voiceMixture(), each, narrow[index]))
+      return one!.logOdds(other!)
+    }
+    expect(odds(true, true)).not.toBeCloseTo(odds(false, false), 3)
+    expect(odds(true, false)).toBe(odds(false, false))
+    const joined = MixtureVoice.of(voiceMixture(), frames[0]!, true).plus(MixtureVoice.of(voiceMixture(), frames[0]!))
+    const wide = MixtureVoice.of(voiceMixture(), frames[0]!).plus(MixtureVoice.of(voiceMixture(), frames[0]!))
+    const other = MixtureVoice.of(voiceMixture(), frames[1]!, true)
+    expect(joined.logOdds(other)).toBe(wide.logOdds(other))
+  })
 })

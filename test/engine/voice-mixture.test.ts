@@ -122,6 +122,7 @@ describe('a mixture that cannot be used', () => {
     ['has a header that says nothing', Buffer.from('null\n'), 'its format is unknown'],
     ['is of a later format', withHeader({ format: 2 }), 'its format is unknown'],
     ['has no calibration', withHeader({ calibration: { bias: 1 } }), 'its header is incomplete'],
+    ['has none by telephone', withHeader({ narrowbandCalibration: { bias: 1 } }), 'its header is incomplete'],
     ['is of other frames', withHeader({ size: 12 }), 'it is made for frames of 12 numbers, not 19'],
     ['is cut short', good.subarray(0, -1), 'bytes of numbers, not'],
     ['goes on', Buffer.concat([good, Buffer.alloc(4)]), 'bytes of numbers, not'],
