@@ -152,7 +152,11 @@ export class TurnMerger {
     const { beyondEnd } = this.#options
     const { start, end } = this.#channels[number]!.held[0]!.turn
     const needed = beyondEnd === undefined ? start : end + beyondEnd
-    return this.#channels.every((other, index) => index === number || this.#knownUntil(other) >= needed)
+    return this.#channels.every((other, index) => {
+      const known = this.#knownUntil(other)
+      // Of turns that start together, that of the earlier channel goes first, whichever comes first.
+      return index === number || known > needed || (known === needed && index > number)
+    })
   }
 
   /** Ms before which no turn of a channel can still start. */

@@ -51,6 +51,15 @@ describe('TurnMerger', () => {
     ])
   })
 
+  it('puts turns that start together in the order of the channels, whichever comes first', () => {
+    const merge = merger()
+    merge.add(0, partial(0, 1000))
+    merge.add(1, turn(0, 1000, 2000))
+    expect(taken(merge)).toEqual([])
+    merge.add(0, turn(0, 1000, 2500))
+    expect(taken(merge).map(([channel]) => channel)).toEqual([0, 1])
+  })
+
   it('waits no longer than mergeDelay, and gives what comes late an order after what is out', () => {
     const merge = merger()
     expect(merge.add(1, partial(0, 500))?.order).toBe(0)
