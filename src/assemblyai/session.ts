@@ -264,8 +264,13 @@ export class Session extends EventEmitter<SessionEvents> {
     const audio = this.#blocked
     if (audio === undefined || this.#window.full) return
     this.#blocked = undefined
-    // What the kernel takes its time for is another wait.
     this.#patience.end()
+    if (this.#state !== 'begun') {
+      // Asked for the end meanwhile: no audio may follow that.
+      this.#settle(false)
+      return
+    }
+    // What the kernel takes its time for is another wait.
     this.#patience.begin()
     this.#window.send(audio, this.#written)
   }

@@ -184,6 +184,37 @@ describe('a peer that stops reading', () => {
     expect(sent).toBe(stuckAt + 1)
     await vi.waitFor(() => expect(heard).toBe(sent))
   })
+
+  it('is sent no audio behind a Terminate when it reads on', async () => {
+    const received: string[] = []
+    let remote: WebSocket | undefined
+    peer = await begins((socket) => {
+      remote = socket
+      socket.on('message', (data, binary) => {
+        received.push(binary ? 'audio' : (data as Buffer).toString())
+        if (binary) return
+        // The answer comes after anything that the client sends when it learns that its audio was read.
+        socket.ping()
+        socket.once('pong', () => socket.send(termination, () => socket.close(1000)))
+      })
+    }, {})
+    const end = connect(peer.url)
+    await once(session as Session, 'begin')
+    for (let count = 0; count < 60; count += 1) await send(frame)
+    await vi.waitFor(() => expect(received).toHaveLength(60))
+    remote?.pause()
+    const warned = once(session as Session, 'warning')
+    let sent = 60
+    const sending = (async () => {
+      while (await send(frame)) sent += 1
+    })()
+    expect((await warned)[0]).toMatchObject({ code: 'CONGESTED' })
+    session?.terminate()
+    remote?.resume()
+    await sending
+    expect(await end).toHaveProperty('termination')
+    expect(received).toEqual([...Array<string>(sent).fill('audio'), '{"type":"Terminate"}'])
+  })
 })
 
 describe('a session that fails', () => {
