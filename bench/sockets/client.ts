@@ -1,9 +1,9 @@
+import { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { WebSocket } from 'ws'
 import { lateness, percentile } from '../statistics.ts'
-import { FRAME_MS, type SenderName, senders } from './senders.ts'
+import { FRAME_BYTES, FRAME_MS, type SenderName, senders } from './senders.ts'
 
 /*
  * So many streams of one kind in a process of its own; tells its parent what they took.
@@ -35,16 +35,18 @@ const collectGarbage = runInNewContext('gc') as () => void
 const [name = '', count = '1', seconds = '5', url = ''] = process.argv.slice(2)
 const sender = senders[name as SenderName]
 const streams = Number(count)
-const times = new Map<WebSocket, number[]>()
+const times = new Map<Socket, number[]>()
 let recording = false
 
-// Whatever sends, it sends through this class: all are looked at in the same way, and pay for it alike.
-const prototype = WebSocket.prototype as unknown as { send: (this: WebSocket, ...args: unknown[]) => void }
-const { send } = prototype
-prototype.send = function (...args) {
-  if (recording && typeof args[0] !== 'string') times.get(this)?.push(performance.now())
-  else if (!recording && !times.has(this)) times.set(this, [])
-  send.apply(this, args)
+// Whatever sends, it writes each frame to a connection by itself: all are looked at in the same way, and pay for it alike.
+const prototype = Socket.prototype as unknown as { write: (this: Socket, ...args: unknown[]) => boolean }
+const { write } = prototype
+prototype.write = function (...args) {
+  if (args[0] instanceof Uint8Array && args[0].length > FRAME_BYTES) {
+    if (recording) times.get(this)?.push(performance.now())
+    else if (!times.has(this)) times.set(this, [])
+  }
+  return write.apply(this, args)
 }
 
 async function connectAll(): Promise<void> {

@@ -5,7 +5,9 @@ import { diarize, run } from '../../src/index.ts'
 
 /** Milliseconds of a frame. */
 export const FRAME_MS = 50
-const frame = Buffer.alloc(1600, 7)
+/** Bytes of a frame. */
+export const FRAME_BYTES = 1600
+const frame = Buffer.alloc(FRAME_BYTES, 7)
 
 /** Opens a stream of audio in real time that goes on for ever; resolves once the server has said Begin. */
 export type Sender = (url: string) => Promise<void>

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import type { WebSocket } from 'ws'
+import { WebSocket } from 'ws'
+import { BinaryMessage } from './binary-message.ts'
 
 /** Frames between two pings: a second of audio. A ping and its answer cost as much as two frames. */
 const PING_EVERY = 20
@@ -21,6 +22,7 @@ export class ReadingWindow {
   readonly #socket: WebSocket
   /** The connection beneath it. */
   #connection: Socket | undefined
+  readonly #message = new BinaryMessage()
   readonly #pings = new Map<number, number>()
   #sent = 0
   #read: number | undefined
@@ -49,21 +51,28 @@ export class ReadingWindow {
   }
 
   /**
-   * Sends a frame of 50 ms, and behind some of them a ping, in one piece: a second call of the kernel costs more than all
-   * the rest of a ping.
+   * Sends a frame of 50 ms, one at a time, and behind some of them a ping, in one piece: a second call of the kernel costs
+   * more than all the rest of a ping. Frames pass `ws` by: it makes every message anew, byte by byte. Without compression
+   * it writes each of its own whole and at once, so that none can fall into another.
    *
-   * @param written - called by the socket when the kernel has taken the frame, or will not.
+   * @param written - called by the connection when the kernel has taken the frame, or will not.
    */
   send(frame: Buffer, written: (error?: Error | null) => void): void {
+    const connection = this.#connection
+    if (connection === undefined || this.#socket.readyState !== WebSocket.OPEN) {
+      written(new Error('the socket is not open'))
+      return
+    }
     this.#sent += 1
+    const message = this.#message.wrap(frame)
     if (this.#sent % PING_EVERY !== 1 || this.#pings.size >= MOST_PINGS) {
-      this.#socket.send(frame, written)
+      connection.write(message, written)
       return
     }
     this.#pings.set(this.#sent, performance.now())
-    this.#connection?.cork()
-    this.#socket.send(frame, written)
+    connection.cork()
+    connection.write(message, written)
     this.#socket.ping(String(this.#sent), undefined, () => {})
-    this.#connection?.uncork()
+    connection.uncork()
   }
 }
