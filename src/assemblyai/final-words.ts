@@ -1,4 +1,5 @@
 import type { Turn, Word } from '../model.ts'
+import { pack, unpack, type Packed } from '../packed.ts'
 
 /**
  * How far the stream is final: the end of the last final word, and the words before it that a later session may hear
@@ -6,7 +7,7 @@ import type { Turn, Word } from '../model.ts'
  */
 export class FinalWords {
   readonly #keepMs: number
-  #turns: Turn[] = []
+  #turns: { order: number; end: number; words: Packed<Word[]> }[] = []
   #end = 0
 
   /** @param keepMs - how far back words are kept, ms. */
@@ -21,7 +22,7 @@ export class FinalWords {
 
   /** The last final words, in order. */
   get tail(): Word[] {
-    return this.#turns.flatMap((turn) => turn.words)
+    return this.#turns.flatMap(({ words }) => unpack(words))
   }
 
   /** Whether there is any final turn. */
@@ -35,15 +36,17 @@ export class FinalWords {
    * @param heard - ms of the stream up to which the session has heard; a turn cannot make more than that final.
    */
   add(turn: Turn, heard = Infinity): void {
-    const index = this.#turns.findIndex(({ order }) => order === turn.order)
+    const { order, end } = turn
+    const index = this.#turns.findIndex((one) => one.order === order)
+    if (index < 0 && turn.revision > 0) return
+    const kept = { order, end, words: pack(turn.words) }
     if (index >= 0) {
-      this.#turns[index] = turn
+      this.#turns[index] = kept
       return
     }
-    if (turn.revision > 0) return
-    this.#turns.push(turn)
+    this.#turns.push(kept)
     this.#end = Math.max(this.#end, Math.min(turn.end, heard))
     const oldest = this.#end - this.#keepMs
-    while (this.#turns.length > 1 && (this.#turns[0] as Turn).end < oldest) this.#turns.shift()
+    while (this.#turns.length > 1 && this.#turns[0]!.end < oldest) this.#turns.shift()
   }
 }

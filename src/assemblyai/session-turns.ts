@@ -4,6 +4,7 @@ import type { LabelMap } from './label-map.ts'
 import type { SpeakerRevisionMessage, TurnMessage } from './messages.ts'
 import { firstNewWord, sameTime } from './splice.ts'
 import { TurnAssembler, type TurnAssemblerOptions } from './turn-assembler.ts'
+import { withSpeaker } from './with-speaker.ts'
 
 /** How one session's turn became a turn of the stream. */
 interface Placement {
@@ -96,11 +97,7 @@ export class SessionTurns {
     const letter = (label: string): string | undefined =>
       turn.endOfTurn ? this.#labels.letter(label) : this.#labels.known(label)
     const { speaker: label, ...rest } = turn
-    const named = words.map((word) => {
-      const { speaker: wordLabel, ...plain } = word
-      const name = wordLabel === undefined ? undefined : letter(wordLabel)
-      return name === undefined ? plain : { ...plain, speaker: name }
-    })
+    const named = words.map((word) => withSpeaker(word, word.speaker === undefined ? undefined : letter(word.speaker)))
     const speaker = cut > 0 ? mostHeard(named) : label === undefined ? undefined : letter(label)
     return {
       ...rest,

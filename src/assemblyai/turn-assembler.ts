@@ -1,6 +1,8 @@
 import type { Turn, Word } from '../model.ts'
+import { pack, unpack, type Packed } from '../packed.ts'
 import type { SpeakerRevisionMessage, TurnMessage, TurnRevision, WordMessage } from './messages.ts'
 import { speakerLabel } from './speaker-label.ts'
+import { withSpeaker } from './with-speaker.ts'
 
 /** What a session's turns are given beside the messages. */
 export interface TurnAssemblerOptions {
@@ -19,7 +21,7 @@ export interface TurnAssemblerOptions {
  */
 export class TurnAssembler {
   readonly #options: Required<Omit<TurnAssemblerOptions, 'channel'>> & { channel?: string }
-  readonly #finals = new Map<number, Turn>()
+  readonly #finals = new Map<number, Packed<Turn>>()
   /** Revisions of turns whose final has not come yet. */
   readonly #early = new Map<number, TurnRevision>()
   #held: Turn | undefined
@@ -41,8 +43,8 @@ export class TurnAssembler {
     const released = this.#held && this.#held.order !== turn.order ? this.release() : []
     // An empty final can follow Terminate; it says nothing.
     if (turn.words.length === 0 && turn.transcript.trim() === '') return released
-    const earlier = this.#finals.get(turn.order)
-    if (!turn.endOfTurn) return earlier || this.#held ? released : [...released, turn]
+    if (!turn.endOfTurn) return this.#finals.has(turn.order) || this.#held ? released : [...released, turn]
+    const earlier = this.#final(turn.order)
     if (this.#options.awaitFormatted && !turn.formatted && !earlier) {
       this.#held = turn
       return released
@@ -73,13 +75,13 @@ export class TurnAssembler {
       const { speaker: _, ...rest } = final
       final = { ...rest, ...labels(early, final, this.#options.toStream) }
     }
-    this.#finals.set(final.order, final)
+    this.#keep(final)
     this.#lastEnd = Math.max(this.#lastEnd, final.end)
     return [final]
   }
 
   #revise(revision: TurnRevision): Turn[] {
-    const turn = this.#finals.get(revision.turn_order)
+    const turn = this.#final(revision.turn_order)
     if (!turn) {
       // May name a turn whose final is still on its way; bounded against a server that names turns without end.
       if (this.#early.size < 1000) this.#early.set(revision.turn_order, revision)
@@ -88,8 +90,18 @@ export class TurnAssembler {
     const { speaker: _, ...rest } = turn
     const revised: Turn = { ...rest, ...labels(revision, turn, this.#options.toStream), revision: turn.revision + 1 }
     if (sameContent(turn, revised)) return []
-    this.#finals.set(turn.order, revised)
+    this.#keep(revised)
     return [revised]
+  }
+
+  #keep(turn: Turn): void {
+    this.#finals.set(turn.order, pack(turn))
+  }
+
+  /** The final of this order in its newest revision. */
+  #final(order: number): Turn | undefined {
+    const kept = this.#finals.get(order)
+    return kept === undefined ? undefined : unpack(kept)
   }
 
   #toTurn(message: TurnMessage): Turn {
@@ -115,15 +127,11 @@ export class TurnAssembler {
 }
 
 function toWord(word: WordMessage, toStream: (ms: number) => number, final: boolean): Word {
-  const speaker = speakerLabel(word.speaker)
-  return {
-    text: word.text,
-    start: toStream(word.start),
-    end: toStream(word.end),
-    confidence: word.confidence,
-    ...(speaker === undefined ? {} : { speaker }),
-    final: final || word.word_is_final,
-  }
+  const { text, start, end, confidence, speaker, word_is_final: isFinal } = word
+  return withSpeaker(
+    { text, start: toStream(start), end: toStream(end), confidence, final: final || isFinal },
+    speakerLabel(speaker),
+  )
 }
 
 /** The labels a revision gives to `turn`; its words are taken only where they are the same words. */
@@ -133,11 +141,7 @@ function labels(revision: TurnRevision, turn: Turn, toStream: (ms: number) => nu
   return {
     ...(speaker === undefined ? {} : { speaker }),
     words: sameWords
-      ? turn.words.map((word, index) => {
-          const { speaker: _, ...rest } = word
-          const revised = toWord(revision.words[index] as WordMessage, toStream, true)
-          return revised.speaker === undefined ? rest : { ...rest, speaker: revised.speaker }
-        })
+      ? turn.words.map((word, index) => withSpeaker(word, speakerLabel(revision.words[index]?.speaker)))
       : revision.words.length > 0
         ? relabelByTime(revision.words, turn.words, toStream)
         : turn.words,
@@ -154,7 +158,7 @@ function relabelByTime(revised: WordMessage[], words: Word[], toStream: (ms: num
       if (overlap > bestOverlap) [best, bestOverlap] = [candidate, overlap]
     }
     const speaker = best && speakerLabel(best.speaker)
-    return speaker === undefined ? word : { ...word, speaker }
+    return speaker === undefined ? word : withSpeaker(word, speaker)
   })
 }
 

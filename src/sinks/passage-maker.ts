@@ -5,10 +5,11 @@ import { PassageCollector, type Passage } from '../captions/passages.ts'
 import type { WordRunOptions } from '../captions/word-runs.ts'
 import type { Destination } from './destination.ts'
 import { FileDestination } from './file-destination.ts'
-import { PassageSequence, type WrittenPassage } from './passage-sequence.ts'
+import { PassageSequence } from './passage-sequence.ts'
 import type { PassageFormat } from './passage-text.ts'
 import { Revisions } from './revisions.ts'
 import type { TextMaker } from './text-sink.ts'
+import type { WrittenPassage } from './written-passage.ts'
 
 /** A file is rewritten no more often than this, but for the end. */
 const CORRECT_EVERY_MS = 60_000
@@ -87,8 +88,10 @@ export class PassageMaker<State> implements TextMaker {
   #take(passage: Passage): string {
     const taken = this.#revisions.take(passage)
     if (taken === undefined) return ''
-    if (taken.isNew) return this.#sequence.append(taken.passage)
-    return this.#revise(taken.passage, taken.gone)
+    if (!taken.isNew) return this.#revise(taken.passage, taken.gone)
+    const text = this.#sequence.append(taken.passage)
+    this.#revisions.settle(this.#sequence.together[0])
+    return text
   }
 
   #revise(passage: WrittenPassage, gone: readonly WrittenPassage[]): string {
@@ -135,7 +138,7 @@ export class PassageMaker<State> implements TextMaker {
     if (forgotten.length === 0) return
     const sequence = new PassageSequence(this.#format, this.#keptFrom.state)
     let text = ''
-    for (const passage of forgotten) text += sequence.append({ ...passage })
+    for (const passage of forgotten) text += sequence.append(passage)
     const [next] = this.#revisions.kept
     text += sequence.close(next?.cue?.start ?? next?.segments[0]?.start)
     const { bytes } = this.#keptFrom

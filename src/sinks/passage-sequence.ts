@@ -1,22 +1,5 @@
-import type { Passage } from '../captions/passages.ts'
 import type { Block, PassageFormat, PassageText } from './passage-text.ts'
-
-/** A passage of which a text is made. */
-export interface WrittenPassage extends Passage {
-  /** Blocks that begin in it. */
-  blocks: number
-  /** Whether there was nothing in it to write. */
-  empty: boolean
-  /** Whether it shares nothing with the passages before it. */
-  begins: boolean
-  /** Whether its end was written without waiting any longer for what follows. */
-  cut: boolean
-}
-
-/** A passage of which nothing is written yet. */
-export function unwritten(passage: Passage): WrittenPassage {
-  return { ...passage, blocks: 0, empty: false, begins: true, cut: false }
-}
+import type { WrittenPassage } from './written-passage.ts'
 
 /** The text of passages that follow each other, and which of them share what waits. */
 export class PassageSequence<State> {

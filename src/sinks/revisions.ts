@@ -1,6 +1,6 @@
 import type { Segment } from '../model.ts'
 import type { Passage } from '../captions/passages.ts'
-import { unwritten, type WrittenPassage } from './passage-sequence.ts'
+import { WrittenPassage } from './written-passage.ts'
 
 /** Passages kept at most, so that a stream without end needs bounded memory. */
 const MAX_KEPT = 10_000
@@ -58,6 +58,12 @@ export class Revisions {
     return isKnown ? undefined : this.#keep(passage)
   }
 
+  /** Makes the kept passages before `first` small, or all where there is none: no text of them is under way. */
+  settle(first: WrittenPassage | undefined): void {
+    let index = first === undefined ? this.#kept.length : this.#kept.lastIndexOf(first)
+    while (index > 0 && this.#kept[index - 1]?.packed === false) this.#kept[--index]?.pack()
+  }
+
   /** Notes that what is written of a kept passage is not its newest revision, or not in its place. */
   correctLater(passage: WrittenPassage): void {
     this.#revised.add(passage)
@@ -65,6 +71,7 @@ export class Revisions {
 
   /** Notes that everything kept is written in its newest revision. */
   corrected(): void {
+    for (const passage of this.#revised) passage.pack()
     this.#revised.clear()
   }
 
@@ -107,7 +114,7 @@ export class Revisions {
   }
 
   #keep(passage: Passage): TakenPassage {
-    const kept = unwritten(passage)
+    const kept = new WrittenPassage(passage)
     this.#kept.push(kept)
     const order = passage.turn?.order
     if (order !== undefined) this.#byOrder.set(order, [...(this.#byOrder.get(order) ?? []), kept])

@@ -255,6 +255,24 @@ describe('Revisions', () => {
     expect([revisions.pending, revisions.uncorrected]).toEqual([false, 1])
   })
 
+  it('packs what is no longer under way, which can be revised all the same', () => {
+    const revisions = new Revisions()
+    const [, , third] = [0, 1, 2, 3].map((order) => revisions.take(passage(order))?.passage)
+    revisions.settle(third)
+    const packed = (): boolean[] => revisions.kept.map((kept) => kept.packed)
+    expect(packed()).toEqual([true, true, false, false])
+    expect(revisions.kept.map((kept) => kept.segments)).toEqual([0, 1, 2, 3].map((order) => passage(order).segments))
+    // The same words again change nothing; others do.
+    expect(revisions.take({ ...passage(0, 0), turn: { order: 0, revision: 1 } })).toBeUndefined()
+    const revised = revisions.take(passage(0, 2))?.passage
+    expect(revised?.segments).toEqual(passage(0, 2).segments)
+    revisions.correctLater(revised!)
+    revisions.corrected()
+    revisions.settle(undefined)
+    expect(packed()).toEqual([true, true, true, true])
+    expect(revisions.kept[0]?.segments).toEqual(passage(0, 2).segments)
+  })
+
   it('puts interleaved segments of one turn together when the turn is revised', () => {
     const revisions = new Revisions()
     const part = (text: string, order: number, revision = 0) => ({

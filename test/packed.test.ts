@@ -1,0 +1,23 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { pack, unpack } from '../src/packed.ts'
+import { makeTurn } from './captions/example-turn.ts'
+
+describe('a packed value', () => {
+  it('comes back as it was, whatever it says', () => {
+    // Halves of surrogate pairs too: a server may send any.
+    const text = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('\uD83D', '\uDE00 \0', '😀'))
+    fc.assert(
+      fc.property(fc.array(fc.record({ text, start: fc.nat() })), (words) => {
+        expect(unpack(pack(words))).toEqual(words)
+      }),
+    )
+  })
+
+  it('is another copy each time', () => {
+    const packed = pack(makeTurn(0, 'A:one two'))
+    const one = unpack(packed)
+    one.words[0]!.text = 'changed'
+    expect(unpack(packed)).toEqual(makeTurn(0, 'A:one two'))
+  })
+})
