@@ -12,6 +12,8 @@ const MOST_LATE_MS = 20
 /** Frames that must have been sent, as a share of those due. */
 const LEAST_SENT = 0.99
 const TARGET_STREAMS = 1000
+/** Times that each is measured in turn; the median counts. */
+const ROUNDS = 7
 const CLIENT_CORE = 0
 const SINK_CORE = 1
 
@@ -52,7 +54,7 @@ export async function benchSockets(options: BenchOptions): Promise<Finding[]> {
           ['bare', 'wss'],
         ]
     const streams = options.quick ? 50 : 500
-    for (let round = 0; round < (options.quick ? 1 : 3); round++) {
+    for (let round = 0; round < (options.quick ? 1 : ROUNDS); round++) {
       for (const [name, scheme] of compared) await measure(name, scheme, streams)
     }
     const cost = (name: SenderName, scheme: Scheme): number =>
@@ -116,13 +118,15 @@ function compareMemory(samples: Readonly<Record<string, SocketSample[]>>, stream
   ]
 }
 
-/** The most streams at which sends are in time, found in steps of a tenth of what the cost of a stream promises. */
+/**
+ * The most streams at which sends are in time, found in steps of a tenth of what the cost of a stream promises. Each number
+ * has two tries: what else the machine does can only make it worse.
+ */
 async function mostStreams(measure: (streams: number) => Promise<SocketSample>, cost: number): Promise<number> {
   const step = Math.max(50, Math.round(1 / cost / 10 / 50) * 50)
-  const inTime = async (streams: number): Promise<boolean> => {
-    const { p99, sent } = await measure(streams)
-    return p99 < MOST_LATE_MS && sent >= LEAST_SENT
-  }
+  const isInTime = ({ p99, sent }: SocketSample): boolean => p99 < MOST_LATE_MS && sent >= LEAST_SENT
+  const inTime = async (streams: number): Promise<boolean> =>
+    isInTime(await measure(streams)) || isInTime(await measure(streams))
   let streams = 6 * step
   if (await inTime(streams)) {
     while (await inTime(streams + step)) streams += step

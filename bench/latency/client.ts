@@ -1,3 +1,4 @@
+import { openSync, write } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { WebSocket } from 'ws'
@@ -5,8 +6,8 @@ import { diarize, run, srtSink } from '../../src/index.ts'
 import { now } from './clock.ts'
 
 /*
- * So many live streams, each with a file of captions, in a process of its own. Every chunk of audio carries the time at
- * which it was given.
+ * So many live streams, each with a file of captions, in a process of its own. Every chunk of audio begins with the time
+ * at which it was given.
  */
 
 const FRAME_MS = 50
@@ -24,7 +25,7 @@ class Microphone extends Readable {
     let given = 0
     const give = (): void => {
       const chunk = Buffer.alloc(FRAME_BYTES)
-      chunk.writeDoubleLE(now(), FRAME_BYTES - 8)
+      chunk.writeDoubleLE(now())
       this.push(chunk)
       given += 1
       this.#timer = setTimeout(give, Math.max(0, start + given * FRAME_MS - performance.now()))
@@ -35,14 +36,22 @@ class Microphone extends Readable {
 
 const [url = '', count = '1', folder = '', kind = 'ours'] = process.argv.slice(2)
 
-/** A microphone on a bare socket: what the machine and Node take. */
+/** A microphone on a bare socket, of which each turn goes into a file when the next comes: what the machine and Node take. */
 function openBare(stream: number): Promise<void> {
   const socket = new WebSocket(`${url}/v3/ws?stream=${stream}`, { perMessageDeflate: false })
+  const file = openSync(join(folder, `${stream}.txt`), 'w')
+  let last = ''
   return new Promise((resolve, reject) => {
     socket.on('error', reject)
-    socket.once('message', () => {
-      new Microphone().on('data', (chunk: Buffer) => socket.send(chunk))
-      resolve()
+    socket.on('message', (data: Buffer) => {
+      const message = JSON.parse(data.toString()) as { type: string; transcript?: string }
+      if (message.type === 'Begin') {
+        new Microphone().on('data', (chunk: Buffer) => socket.send(chunk))
+        resolve()
+        return
+      }
+      if (last !== '') write(file, last, (error) => error && reject(error))
+      last = `${message.transcript ?? ''}\n`
     })
   })
 }
