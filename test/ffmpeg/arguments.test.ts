@@ -65,11 +65,12 @@ describe('decodeArguments', () => {
     expect(args.indexOf('-read_ahead_limit')).toBeLessThan(args.indexOf('-i'))
   })
 
-  it('writes in large pieces only from a file that is all there', () => {
-    const flush = (whole?: boolean): string | undefined =>
-      value(decodeArguments({ input: fileInput('/a.wav', whole), audioTrack: 0, target }), '-flush_packets')
-    expect(flush(true)).toBe('0')
-    expect(flush()).toBeUndefined()
+  it('works and writes in large pieces only from a file that is all there', () => {
+    const args = (whole?: boolean): string[] =>
+      decodeArguments({ input: fileInput('/a.wav', whole), audioTrack: 0, target })
+    expect(value(args(true), '-flush_packets')).toBe('0')
+    expect(value(args(true), '-af')).toBe(`${value(args(), '-af')},asetnsamples=n=4096:p=0`)
+    expect(value(args(), '-flush_packets')).toBeUndefined()
   })
 
   it('ends with the output, and hands piped audio on at once', () => {

@@ -10,6 +10,7 @@ import type { AudioFormat } from '../../src/audio/format.ts'
 import { fileInput } from '../../src/ffmpeg/arguments.ts'
 import type { FfmpegStream } from '../../src/ffmpeg/stream.ts'
 import { requestFormat } from '../../src/stage.ts'
+import { ffmpeg } from '../helpers/media.ts'
 import { childStarted, closed, noChildLeft } from '../helpers/processes.ts'
 import { stream, useWorkbench, warningsOf } from './workbench.ts'
 
@@ -47,6 +48,26 @@ describe('success', () => {
     const through = stream({ ffmpegPath })
     const [bytes] = await Promise.all([buffer(through), pipeline(Readable.from([...slices(sent, 7000)]), through)])
     expect(bytes.subarray(44).equals(sent)).toBe(true)
+  })
+
+  it('is the same out of a file that is all there, for which FFmpeg works in large pieces, also behind a gap', async () => {
+    const gap = join(bench.directory, 'gap.mkv')
+    const heard = ['-af', "aselect='lt(t,1.111)+gt(t,2.345)'"]
+    await ffmpeg('-f', 'lavfi', '-i', 'sine=r=44100:d=4', ...heard, '-ac', '2', '-c:a', 'flac', gap)
+    const { mp3, m4a, video, wav } = bench.media
+    const decoded = (file: string, whole: boolean, format?: AudioFormat): Promise<Buffer> => {
+      const from = stream({ input: fileInput(file, whole) })
+      if (format !== undefined) from[requestFormat](format)
+      return buffer(from)
+    }
+    for (const file of [gap, mp3, m4a, video, wav]) {
+      for (const format of [target, undefined]) {
+        const [whole, growing] = await Promise.all([decoded(file, true, format), decoded(file, false, format)])
+        expect(whole.equals(growing)).toBe(true)
+      }
+    }
+    // Silence in the place of the gap.
+    expect((await decoded(gap, true, target)).length).toBeGreaterThan(44 + 3.9 * 32_000)
   })
 })
 
