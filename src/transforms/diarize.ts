@@ -17,7 +17,7 @@ import {
   resolveDiarizeOptions,
 } from './diarize-options.ts'
 import { type Peer, openPeer } from './diarize-peer.ts'
-import { type Supervision, type SupervisionEnd, supervision } from './diarize-supervision.ts'
+import type { Supervision, SupervisionEnd, supervision } from './diarize-supervision.ts'
 
 const PROGRESS_MS = 1000
 /** Changes asked for before there is any audio; more than a few are a mistake. */
@@ -47,6 +47,7 @@ class DiarizeStream extends Duplex {
   #peer: Promise<Peer> | undefined
   #opened: Peer | undefined
   #supervisor: Supervision | undefined
+  #makeSupervision: typeof supervision | undefined
   #wanted: (() => void) | undefined
   #full = false
   #reportedMs = 0
@@ -76,6 +77,14 @@ class DiarizeStream extends Duplex {
 
   forceEndpoint(): void {
     this.#tell((supervisor) => supervisor.sendMessage({ type: 'ForceEndpoint' }))
+  }
+
+  // A fifth of the library, which who only decodes need not load.
+  override _construct(callback: (error?: Error | null) => void): void {
+    import('./diarize-supervision.ts').then((loaded) => {
+      this.#makeSupervision = loaded.supervision
+      callback()
+    }, callback)
   }
 
   override _write(chunk: unknown, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
@@ -155,7 +164,7 @@ class DiarizeStream extends Duplex {
   }
 
   #supervise(frameBytes: number): Supervision {
-    const supervisor = supervision(this.#options, this.#input, frameBytes, {
+    const supervisor = this.#makeSupervision!(this.#options, this.#input, frameBytes, {
       connect: () => this.#connect(),
       failure: () => this.#opened?.failure(),
     })
