@@ -54,10 +54,10 @@ const heading = [
       .join(''),
 ].join('\n')
 
-/** All material, or two clips of it for a look, or that by which settings were chosen. */
+/** All material, or one clip of it for a look, or that by which settings were chosen. */
 function material(quick: boolean, tuning: boolean): Clip[] {
   if (tuning) return [...libriConversations(6, true), ...synthesisedConversations(4)]
-  if (quick) return [katieAndSteve(), ...libriConversations(1, false).slice(1, 2)]
+  if (quick) return [katieAndSteve()]
   return [
     ...libriConversations(6, false),
     ...synthesised(),
