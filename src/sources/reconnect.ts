@@ -1,11 +1,11 @@
 import { addAbortSignal, Readable } from 'node:stream'
-import { backOff } from '../assemblyai/back-off.ts'
 import type { AudioFormat } from '../audio/format.ts'
 import { liveSource, requestFormat, type RequestedFormat, streamStartedAt, type UpstreamStage } from '../stage.ts'
 import { AudioQueue } from './audio-queue.ts'
 import { HeldAudio } from './held-audio.ts'
 import { LiveTimeline } from './live-timeline.ts'
 import type { ReconnectingSourceOptions, SourceReconnecting } from './reconnecting-source-options.ts'
+import { Reopening } from './reopening.ts'
 import { SourceAttempt } from './source-attempt.ts'
 import { inputLost, inputStalled } from './source-loss.ts'
 import { StallWatch } from './stall-watch.ts'
@@ -16,8 +16,6 @@ import { toError } from '../to-error.ts'
 const OUTPUT_BYTES = 3200
 /** How long the first audio after an outage is held, in ms, until it is known how late it comes. */
 const SETTLE_MS = 500
-/** Ms between portions of the silence that stands for a source that is away. */
-const FILL_MS = 200
 
 type Phase = 'idle' | 'opening' | 'settling' | 'flowing' | 'waiting' | 'ending'
 
@@ -43,7 +41,6 @@ export class ReconnectingSource extends Readable {
   #wallOffset = 0
   #attempt: SourceAttempt | undefined
   #opened = 0
-  #failures = 0
   /** What goes out next: audio, and bytes of silence. */
   readonly #queue = new AudioQueue()
   /** Audio whose place is not known yet. */
@@ -54,9 +51,8 @@ export class ReconnectingSource extends Readable {
   #ended = false
   #hungry = false
   readonly #watch: StallWatch
-  #retryTimer: NodeJS.Timeout | undefined
+  readonly #reopening: Reopening
   #settleTimer: NodeJS.Timeout | undefined
-  #fillTimer: NodeJS.Timeout | undefined
 
   constructor(options: ReconnectingSourceOptions) {
     super({ highWaterMark: OUTPUT_BYTES })
@@ -68,6 +64,7 @@ export class ReconnectingSource extends Readable {
       awaited: () => this.#hungry || this.#phase !== 'flowing',
       stalled: (limit) => this.#stalled(limit),
     })
+    this.#reopening = new Reopening(options, () => this.#fill())
     // By option the signal would act inside super(), before the fields above exist.
     if (options.signal !== undefined) addAbortSignal(options.signal, this)
     options.stop?.addEventListener('abort', this.#stop)
@@ -167,7 +164,7 @@ export class ReconnectingSource extends Readable {
     if (this.#options.maxDuration !== Infinity) this.#output.limit(this.#options.maxDuration, format)
     this.#timeline.add(audio.length)
     this.#queue.push(audio)
-    this.#failures = 0
+    this.#reopening.succeeded()
     this.#phase = 'flowing'
   }
 
@@ -184,13 +181,12 @@ export class ReconnectingSource extends Readable {
     const timeline = this.#timeline
     if (this.#phase !== 'settling' || timeline === undefined) return
     clearTimeout(this.#settleTimer)
-    clearInterval(this.#fillTimer)
+    this.#reopening.succeeded()
     attempt.settle()
     const { silence, repeated, gap } = timeline.resume(attempt.clock.origin)
     this.#queue.pushSilence(silence)
     this.#repeated = repeated
     for (const audio of this.#held.take()) this.#queue.push(this.#fresh(audio))
-    this.#failures = 0
     this.#phase = 'flowing'
     if (gap !== undefined) this.emit('gap', gap)
     this.#pump()
@@ -225,21 +221,16 @@ export class ReconnectingSource extends Readable {
     this.#closeAttempt()
     this.#watch.stop()
     this.#phase = 'waiting'
-    this.#failures += 1
-    if (final || this.#failures > this.#options.retries) {
-      this.destroy(error)
-      return
-    }
-    const delay = Math.round(backOff(this.#failures, this.#options, false))
-    clearInterval(this.#fillTimer)
-    if (this.#timeline !== undefined) this.#fillTimer = setInterval(() => this.#fill(), FILL_MS)
-    this.#retryTimer = setTimeout(() => {
-      // Cameras often serve one or two clients: the last attempt must be gone before the next.
-      void Promise.all(this.#closing).then(() => {
-        if (this.#phase === 'waiting' && !this.destroyed) this.#open()
-      })
-    }, delay)
-    this.emit('reconnecting', { attempt: this.#failures, delay, error } satisfies SourceReconnecting)
+    const wait = final ? undefined : this.#reopening.wait(this.#timeline !== undefined, () => this.#openAgain())
+    if (wait === undefined) this.destroy(error)
+    else this.emit('reconnecting', { ...wait, error } satisfies SourceReconnecting)
+  }
+
+  /** Cameras often serve one or two clients: the last attempt must be gone before the next. */
+  #openAgain(): void {
+    void Promise.all(this.#closing).then(() => {
+      if (this.#phase === 'waiting' && !this.destroyed) this.#open()
+    })
   }
 
   /** Silence flows while the source is away, or captions would stand still and then come in a flood. */
@@ -322,8 +313,7 @@ export class ReconnectingSource extends Readable {
 
   #clearTimers(): void {
     this.#watch.stop()
-    clearTimeout(this.#retryTimer)
+    this.#reopening.stop()
     clearTimeout(this.#settleTimer)
-    clearInterval(this.#fillTimer)
   }
 }
