@@ -3,7 +3,10 @@ import { defineConfig } from 'vitest/config'
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-export default defineConfig({
+/** What takes minutes has `long` in its name, and runs by `npm run test:long`. */
+const long = 'test/**/*.long.test.ts'
+
+export default defineConfig(({ mode }) => ({
   resolve: {
     alias: [
       { find: /^diarize-stream$/, replacement: source('./src/index.ts') },
@@ -12,11 +15,10 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
-    // A model that was pulled on this machine would be chosen by the tests of the embedded engine.
-    env: { DIARIZE_STREAM_MODELS: source('./test/no-models') },
+    include: [mode === 'long' ? long : 'test/**/*.test.ts'],
+    exclude: mode === 'long' ? [] : [long],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     coverage: { provider: 'v8', include: ['src/**'], reporter: ['text-summary', 'html'] },
   },
-})
+}))

@@ -102,8 +102,6 @@ function missingSystemPackages() {
   const provided = {
     ffmpeg: ffmpeg || onPath('ffmpeg'),
     flite: onPath('flite'),
-    libpocketsphinx3: hasLibrary('libpocketsphinx'),
-    'pocketsphinx-en-us': existsSync('/usr/share/pocketsphinx/model/en-us'),
     ...(forTests && process.platform === 'linux' ? { ...gstreamerParts(), tmux: onPath('tmux') } : {}),
     chromium: !forTests || hasBrowser(),
   }
@@ -160,17 +158,6 @@ function hasBrowser() {
     Boolean(named && existsSync(named)) ||
     ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'].some(onPath)
   )
-}
-
-function hasLibrary(name) {
-  // Debian keeps libraries in a folder per machine type, such as /usr/lib/x86_64-linux-gnu.
-  const folders = ['/lib', '/lib64', '/usr/lib', '/usr/lib64', '/usr/local/lib', '/opt/homebrew/lib']
-  folders.push(...entries('/usr/lib').map((folder) => `/usr/lib/${folder}`))
-  const files = [`${name}.so.3`, `${name}.3.dylib`]
-  if (folders.some((folder) => files.some((file) => existsSync(join(folder, file))))) return true
-  if (process.platform !== 'linux') return false
-  const ldconfig = spawnSync('ldconfig', ['-p'], { encoding: 'utf8', timeout: 10_000 })
-  return ldconfig.stdout?.includes(`${name}.so.3`) ?? false
 }
 
 /** Whether the optional npm package ffmpeg-static got its program, which then serves where no other FFmpeg is. */

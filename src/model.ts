@@ -11,8 +11,8 @@ export interface Word {
   start: number
   /** Millisecond in the stream at which the word ends; may equal `start`. */
   end: number
-  /** How sure the recogniser is, from 0 to 1. */
-  confidence: number
+  /** How sure the recogniser is, from 0 to 1; absent where it does not know. */
+  confidence?: number
   /** Speaker label (`A`, `B`, …); absent where the engine could not attribute the word. */
   speaker?: string
   /** Whether the word can still change: `true` means it cannot, except by a revision. */

@@ -26,12 +26,22 @@ export interface RunSummary {
   turns: number
   /** Labels of the speakers, in order of appearance. */
   speakers: string[]
+  /** Languages of the turns, where the engine says so, that of most turns first. */
+  languages: string[]
   /** Audio that no session heard, each from `start` to `end` in ms of the stream; empty where nothing is missing. */
   gaps: Gap[]
   /** Attempts to open a session again. */
   reconnects: number
   /** Seconds the pipeline took. */
   elapsedSeconds: number
+}
+
+/** What stages say in their `progress` events; `audioMs` is the audio done in ms. */
+interface Facts {
+  audioMs: number
+  turns: number
+  speakers: string[]
+  languages: string[]
 }
 
 /** Reports come no more often than this, but for the last. */
@@ -43,7 +53,7 @@ export class ProgressReporter {
   readonly #fail: (error: Error) => void
   readonly #began = performance.now()
   readonly #tidy: (() => void)[] = []
-  #latest = { audioMs: 0, turns: 0, speakers: [] as string[] }
+  #latest: Facts = { audioMs: 0, turns: 0, speakers: [], languages: [] }
   /** Stages pass gaps on downstream, so one gap is heard several times. */
   readonly #gaps = new Set<Gap>()
   #reconnects = 0
@@ -65,7 +75,7 @@ export class ProgressReporter {
   /** Listens to the `progress`, `gap` and `reconnecting` events of `stage`; the first one may know its `duration`. */
   follow(stage: EventEmitter): void {
     this.#source ??= stage
-    const onProgress = (facts: Partial<{ audioMs: number; turns: number; speakers: string[] }>) => {
+    const onProgress = (facts: Partial<Facts>) => {
       this.#latest = { ...this.#latest, ...facts }
       const now = performance.now()
       if (this.#busy !== undefined || now - this.#reported < INTERVAL_MS) return
@@ -90,11 +100,12 @@ export class ProgressReporter {
     this.stop()
     await this.#busy
     await this.#report()
-    const { audioMs, turns, speakers } = this.#latest
+    const { audioMs, turns, speakers, languages } = this.#latest
     return {
       seconds: audioMs / 1000,
       turns,
       speakers: [...speakers],
+      languages: [...languages],
       gaps: [...this.#gaps],
       reconnects: this.#reconnects,
       elapsedSeconds: (performance.now() - this.#began) / 1000,

@@ -13,6 +13,10 @@ export interface Clip {
   spans?: SpeakerSpan[]
   /** What is said; absent where it is not known. */
   words?: string[]
+  /** ISO 639-1 code of what is spoken; English where absent. */
+  language?: string
+  /** Whether `words` are characters, of a script without spaces. */
+  characters?: boolean
   /** The same with times and speakers, of synthesised speech. */
   timed?: ScoredWord[]
 }

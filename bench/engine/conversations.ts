@@ -55,13 +55,15 @@ export function onOneMicrophone(speakers: readonly RecordedSpeaker[]): RecordedS
 
 /**
  * Glues a conversation from what `count` of the `speakers` said, about `seconds` long: turns of one or more stretches,
- * a quarter of them cut to 0.6 to 1.2 s, 0.1 to 0.7 s of silence between them. Nobody follows himself.
+ * a quarter of them cut to 0.6 to 1.2 s, 0.1 to 0.7 s of silence between them or as long as `gaps` says (ms). Nobody
+ * follows himself.
  */
 export function conversation(
   speakers: readonly RecordedSpeaker[],
   count: number,
   seed: number,
   seconds: number,
+  gaps: readonly [least: number, most: number] = [100, 700],
 ): { samples: Int16Array; spans: SpeakerSpan[] } {
   const random = new Random(seed)
   const left = [...speakers]
@@ -92,7 +94,7 @@ export function conversation(
         at += pause
       }
     }
-    const gap = random.integer(100, 700)
+    const gap = random.integer(...gaps)
     parts.push(silence(gap))
     at += gap
     heard++

@@ -1,4 +1,4 @@
-import { fft, fftSize, reversed } from '../../src/engine/fft.ts'
+import { fft, fftSize, reversed } from '../../src/engine/speakers/fft.ts'
 
 /** Takes the sound of the microphone out of recordings: every recording gets the same long-term spectrum. */
 

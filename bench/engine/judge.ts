@@ -25,10 +25,14 @@ export interface ClipResult {
   /** Wrong, missing and surplus words, and words of the reference; absent where the text is not known. */
   edits?: number
   referenceWords?: number
-  /** In ms. */
+  /** How far word starts lie from the truth, in ms, where that is known. */
+  startErrors?: number[]
+  /** Length of the audio, and the time it took, in ms. */
   audio: number
-  cpu: number
-  speakersCpu: number
+  wall: number
+  /** Most memory of a process, in bytes. */
+  memory: number
+  languages: string[]
 }
 
 const wordsOf = (turns: readonly LabelledTurn[]): ScoredWord[] =>
@@ -53,16 +57,34 @@ function judgeSpeakers(turns: readonly LabelledTurn[], spans: NonNullable<Clip['
   }
 }
 
+/** The letters and digits of a text that puts no spaces between words. */
+export function charactersOf(text: string): string[] {
+  return text.match(/[\p{L}\p{N}]/gu) ?? []
+}
+
+function startErrors(timed: readonly ScoredWord[], found: readonly ScoredWord[]): number[] {
+  const { pairs } = align(
+    timed.map(({ text }) => text),
+    found.map(({ text }) => text),
+  )
+  return pairs.map(([reference, heard]) => Math.abs(found[heard]!.start - timed[reference]!.start))
+}
+
 /** Compares what the engine made of a clip with what is known of it. */
-export function judgeClip({ name, group, tuning, samples, spans, words }: Clip, heard: Listened): ClipResult {
-  const said = wordsOf(heard.live).map(({ text }) => text)
+export function judgeClip(clip: Clip, heard: Listened): ClipResult {
+  const { name, group, tuning, samples, spans, words, timed, characters = false } = clip
+  const found = wordsOf(heard.live)
+  // "real-time" and "real time" are the same words.
+  const said = found.flatMap(({ text }) => (characters ? charactersOf(text) : text.split(/[-–—]/)))
   return {
     clip: { name, group, tuning },
     ...(spans && { live: judgeSpeakers(heard.live, spans), revised: judgeSpeakers(heard.revised, spans) }),
     ...(words && { edits: align(words, said).edits, referenceWords: words.length }),
+    ...(timed && { startErrors: startErrors(timed, found) }),
     audio: samples.length / 16,
-    cpu: heard.cpu,
-    speakersCpu: heard.speakersCpu,
+    wall: heard.wall,
+    memory: heard.memory,
+    languages: heard.languages,
   }
 }
 
@@ -72,9 +94,12 @@ export interface Summary {
   live?: SpeakerFigures
   revised?: SpeakerFigures
   wordErrorRate?: number
-  /** Seconds of processor time per second of audio. */
+  /** Error of word starts in ms: median and 95 %. */
+  startError?: { median: number; p95: number }
+  /** Seconds of work per second of audio. */
   realTimeFactor: number
-  speakersFactor: number
+  /** Most memory of a process, in bytes. */
+  memory: number
 }
 
 /** Shares of 1. */
@@ -104,17 +129,25 @@ function figures(results: readonly SpeakerResult[]): SpeakerFigures {
   }
 }
 
+/** The value below which a share of `values` lies. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN
+}
+
 /** Adds the results of several clips up. */
 export function summarise(results: readonly ClipResult[]): Summary {
   const sum = (of: (result: ClipResult) => number): number => results.reduce((total, one) => total + of(one), 0)
   const live = results.flatMap((result) => result.live ?? [])
   const revised = results.flatMap((result) => result.revised ?? [])
   const words = sum(({ referenceWords = 0 }) => referenceWords)
+  const errors = results.flatMap(({ startErrors: each = [] }) => each)
   return {
     clips: results.length,
     ...(live.length > 0 && { live: figures(live), revised: figures(revised) }),
     ...(words > 0 && { wordErrorRate: sum(({ edits = 0 }) => edits) / words }),
-    realTimeFactor: sum(({ cpu }) => cpu) / sum(({ audio }) => audio),
-    speakersFactor: sum(({ speakersCpu }) => speakersCpu) / sum(({ audio }) => audio),
+    ...(errors.length > 0 && { startError: { median: quantile(errors, 0.5), p95: quantile(errors, 0.95) } }),
+    realTimeFactor: sum(({ wall }) => wall) / sum(({ audio }) => audio),
+    memory: Math.max(...results.map(({ memory }) => memory)),
   }
 }

@@ -1,11 +1,14 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { speak, wavSamples } from '../../test/helpers/flite.ts'
 import { parseRttm } from '../../test/helpers/scoring.ts'
 import type { ScoredWord } from '../../test/helpers/scoring.ts'
 import type { Clip } from './clip.ts'
+import { charactersOf } from './judge.ts'
 import { conversation, onOneMicrophone, stretchesOf, type RecordedSpeaker } from './conversations.ts'
+import { byTelephone } from './telephone.ts'
 
 /** Folder of the labelled speech, which is not part of the project: `DIARIZE_SPEECH`, or beside the checkout. */
 export const speechFolder =
@@ -181,4 +184,36 @@ export function readings(): Clip[] {
       if (path === undefined || text === '') return []
       return [{ name: file, group: 'readings', tuning: false, samples: samplesOf(path), words: text.split(/\s+/) }]
     })
+}
+
+/** A clip of a reader in each of nine languages, twice for most; Chinese, Japanese and Korean are scored by characters. */
+export function languages(): Clip[] {
+  const folder = `${speechFolder}/languages`
+  if (!existsSync(folder)) return []
+  return readFileSync(`${folder}/refs.tsv`, 'utf8')
+    .split('\n')
+    .flatMap((line): Clip[] => {
+      const [file = '', text = ''] = line.split('\t')
+      if (text === '') return []
+      const language = file.slice(0, 2)
+      const characters = ['zh', 'ja', 'ko'].includes(language)
+      const words = characters
+        ? charactersOf(text)
+        : text.split(/[\s/–-]+/).filter((word) => /[\p{L}\p{N}]/u.test(word))
+      const clip = { name: file.replace('.flac', ''), tuning: false, samples: samplesOf(`${folder}/${file}`) }
+      return [{ ...clip, group: `language ${language}`, language, words, characters }]
+    })
+}
+
+/** Whisper base, which knows these languages and is not part of the project: beside the speech, or `DIARIZE_BASE_MODEL`. */
+export const baseModel = process.env['DIARIZE_BASE_MODEL'] ?? path.resolve(speechFolder, '../models/whisper-base')
+
+/** Clips as a telephone line would make them. */
+export function telephoned(clips: readonly Clip[]): Clip[] {
+  return clips.map((clip) => ({
+    ...clip,
+    name: `${clip.name}-telephone`,
+    group: `telephone ${clip.group}`,
+    samples: byTelephone(clip.samples),
+  }))
 }

@@ -1,32 +1,50 @@
 import type { Summary } from './judge.ts'
 
 interface Target {
-  /** Start of the names of the groups it is for. */
+  /** What the name of a group begins with. */
   group: string
   what: string
-  /** Upper bound as a share of 1. */
+  /** Upper bound. */
   most: number
   of: (summary: Summary) => number | undefined
 }
 
-const target = (group: string, what: string, most: number, of: Target['of']): Target => ({ group, what, most, of })
+const words = (group: string, most: number): Target => ({
+  group,
+  what: 'words wrong',
+  most,
+  of: ({ wordErrorRate }) => wordErrorRate,
+})
+const speakers = (group: string, most: number): Target => ({
+  group,
+  what: 'DER, revised, collar 0.25 s',
+  most,
+  of: ({ revised }) => revised?.collared,
+})
+const counted = (group: string): Target => ({
+  group,
+  what: 'clips with a wrong number of speakers',
+  most: 0,
+  of: ({ revised }) => revised && 1 - revised.counted,
+})
 
+/** What is asked for, as shares of 1. The languages are held against what was measured by hand with the same model. */
 const targets: readonly Target[] = [
-  target('libri ', 'live, collar 0.25 s', 0.06, ({ live }) => live?.collared),
-  target('libri ', 'revised, collar 0.25 s', 0.03, ({ revised }) => revised?.collared),
-  target('libri-equalised ', 'live, collar 0.25 s', 0.15, ({ live }) => live?.collared),
-  target('libri-equalised ', 'revised, collar 0.25 s', 0.1, ({ revised }) => revised?.collared),
-  target('flite ', 'live, collar 0.25 s', 0.05, ({ live }) => live?.collared),
-  target('flite ', 'revised, collar 0.25 s', 0.03, ({ revised }) => revised?.collared),
-  target('AMI', 'live, collar 0', 0.32, ({ live }) => live?.strict),
-  target('katiesteve', 'live, collar 0.25 s', 0.024, ({ live }) => live?.collared),
-]
-
-/** What is asked of all material together. */
-export const overall: readonly Target[] = [
-  target('', 'wrong number of speakers after revision', 0.2, ({ revised }) => revised && 1 - revised.counted),
-  target('', 'processor time per second of audio', 0.2, ({ realTimeFactor }) => realTimeFactor),
-  target('', 'the same, of the speakers alone', 0.01, ({ speakersFactor }) => speakersFactor),
+  words('readings', 0.05),
+  words('katiesteve', 0.05),
+  words('flite', 0.085),
+  speakers('katiesteve', 0),
+  speakers('flite', 0),
+  speakers('libri 2', 0.015),
+  speakers('libri 3', 0.02),
+  speakers('libri 4', 0.02),
+  speakers('libri-equalised', 0.03),
+  speakers('telephone', 0.08),
+  ...['katiesteve', 'flite', 'libri', 'telephone', 'glued'].map(counted),
+  { group: 'AMI', what: 'DER, revised, collar 0', most: 0.4, of: ({ revised }) => revised?.strict },
+  ...Object.entries({ en: 0.03, es: 0.14, de: 0.27, fr: 0.18, it: 0.24, pt: 0.33, ko: 0.21, ja: 0.3, zh: 0.48 }).map(
+    ([language, most]) => words(`language ${language}`, most),
+  ),
 ]
 
 /** A target and what was measured. */
@@ -37,21 +55,18 @@ export interface Verdict {
   met: boolean
 }
 
-/** Holds `summary` of `group` against the targets for it; '' is all material. */
+/** A figure held against its upper bound. */
+export function verdict(what: string, measured: number, most: number): Verdict {
+  // As it is printed: a tenth of a percent less than half over is none.
+  return { what, measured, most, met: Math.round(measured * 1000) / 1000 <= most }
+}
+
+/** Holds `summary` of `group` against the targets for it. */
 export function holdAgainstTargets(group: string, summary: Summary): Verdict[] {
-  return (group === '' ? overall : targets)
+  return targets
     .filter((one) => group.startsWith(one.group))
     .flatMap(({ what, most, of }) => {
       const measured = of(summary)
-      return measured === undefined
-        ? []
-        : [
-            {
-              what: group === '' ? what : `${group}: ${what}`,
-              measured,
-              most,
-              met: Math.round(measured * 1000) / 1000 <= most,
-            },
-          ]
+      return measured === undefined ? [] : [verdict(`${group}: ${what}`, measured, most)]
     })
 }

@@ -31,7 +31,10 @@ export interface WordMessage {
   start: number
   end: number
   text: string
-  confidence: number
+  /** Absent where it is not known. */
+  confidence?: number
+  /** Our own server only: `false` where the engine does not know it, and `confidence` is 0 for clients that want one. */
+  confidence_is_known?: false
   word_is_final: boolean
   speaker?: string | null
   speaker_confidence?: number | null
@@ -95,6 +98,10 @@ export interface WarningMessage {
   type: 'Warning'
   warning_code: number
   warning: string
+  /** Our own server only: the stable code of the engine's warning. */
+  code?: string
+  /** Our own server only: a stretch of the audio that the engine could not hear, in ms. */
+  audio_lost?: { start: number; end: number }
 }
 
 /** Server: precedes a close with the same code; holds the only text there is. */

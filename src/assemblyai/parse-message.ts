@@ -1,4 +1,4 @@
-import type { ServerMessage, TurnRevision, WordMessage } from './messages.ts'
+import type { ServerMessage, TurnRevision, WarningMessage, WordMessage } from './messages.ts'
 
 const types = [
   'Begin',
@@ -66,7 +66,13 @@ function checked(type: ServerMessage['type'], value: Record<string, unknown>): P
     case 'Error':
       return message({ type, error_code: integer(value['error_code']), error: string(value['error']) })
     case 'Warning':
-      return message({ type, warning_code: integer(value['warning_code']), warning: string(value['warning']) })
+      return message({
+        type,
+        warning_code: integer(value['warning_code']),
+        warning: string(value['warning']),
+        ...(/^[A-Z_]{1,40}$/.test(string(value['code'])) && { code: string(value['code']) }),
+        ...audioLost(value['audio_lost']),
+      })
     case 'Termination':
       return message({
         type,
@@ -121,12 +127,24 @@ function words(value: unknown): WordMessage[] {
         start,
         end: Math.max(start, integer(word['end'])),
         text: word['text'],
-        confidence: Math.min(1, Math.max(0, finite(word['confidence']))),
+        ...confidence(word),
         word_is_final: word['word_is_final'] === true,
         ...(typeof speaker === 'string' ? { speaker } : {}),
       },
     ]
   })
+}
+
+function confidence(word: Record<string, unknown>): { confidence?: number } {
+  const value = word['confidence']
+  if (word['confidence_is_known'] === false || typeof value !== 'number' || !Number.isFinite(value)) return {}
+  return { confidence: Math.min(1, Math.max(0, value)) }
+}
+
+function audioLost(value: unknown): Pick<WarningMessage, 'audio_lost'> {
+  if (!isRecord(value)) return {}
+  const start = Math.max(0, integer(value['start']))
+  return { audio_lost: { start, end: Math.max(start, integer(value['end'])) } }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

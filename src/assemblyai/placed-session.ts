@@ -15,6 +15,8 @@ export interface PlacedSessionListener {
   turns(turns: Turn[], placed: PlacedSession): void
   /** Any message that is no turn. */
   message(message: ServerMessage): void
+  /** Audio that the server could not hear, in ms of the stream. */
+  lost(gap: { start: number; end: number }): void
 }
 
 /** A session that has begun, at its place in the stream. Holds its messages until it takes over. */
@@ -104,6 +106,12 @@ export class PlacedSession {
       case 'SpeakerRevision':
         this.#deliver(this.#turns.revision(message))
         return
+      case 'Warning': {
+        const lost = message.audio_lost
+        if (lost === undefined) return
+        this.#listener.lost({ start: this.clock.toStream(lost.start), end: this.clock.toStream(lost.end) })
+        return
+      }
       default:
         this.#listener.message(message)
     }

@@ -162,7 +162,8 @@ export class Session extends EventEmitter<SessionEvents> {
         this.#setDeadline(CLOSE_TIMEOUT_MS, () => this.#socket.terminate())
         return
       case 'Warning':
-        this.#warn('SERVER_WARNING', message.warning, { serverCode: message.warning_code })
+        this.#warn(message.code ?? 'SERVER_WARNING', message.warning, { serverCode: message.warning_code })
+        if (message.audio_lost !== undefined) this.emit('message', message)
         return
       case 'Termination':
         this.#termination = message

@@ -160,6 +160,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     const placed = new PlacedSession(session, begin, clock, feed, rollOverBefore, {
       turns: (turns, from) => this.#deliver(turns, from),
       message: (message) => this.#pass(message),
+      lost: (gap) => void this.emit('gap', gap),
     })
     session.once('end', () => this.#changed())
     return placed

@@ -128,10 +128,8 @@ export class TurnAssembler {
 
 function toWord(word: WordMessage, toStream: (ms: number) => number, final: boolean): Word {
   const { text, start, end, confidence, speaker, word_is_final: isFinal } = word
-  return withSpeaker(
-    { text, start: toStream(start), end: toStream(end), confidence, final: final || isFinal },
-    speakerLabel(speaker),
-  )
+  const placed = { text, start: toStream(start), end: toStream(end), final: final || isFinal }
+  return withSpeaker(confidence === undefined ? placed : { ...placed, confidence }, speakerLabel(speaker))
 }
 
 /** The labels a revision gives to `turn`; its words are taken only where they are the same words. */

@@ -6,6 +6,9 @@ import type { Word } from '../model.ts'
  */
 export function withSpeaker(word: Omit<Word, 'speaker'>, speaker: string | undefined): Word {
   const { text, start, end, confidence, final } = word
+  if (confidence === undefined) {
+    return speaker === undefined ? { text, start, end, final } : { text, start, end, final, speaker }
+  }
   if (speaker === undefined) return { text, start, end, confidence, final }
   return { text, start, end, confidence, final, speaker }
 }

@@ -7,7 +7,7 @@ export type CtmOptions = Pick<ScoringOptions, 'file'>
 /**
  * The words of a segment as CTM: one line for each, `<file> <channel> <start> <duration> <word> <confidence>`, times
  * in seconds. A word with white space in it becomes several, which share its time by length; so does the text of a
- * segment without words, and these have no confidence. Starts never fall inside a segment.
+ * segment without words, and these have no confidence, and neither have words whose engine does not know it. Starts never fall inside a segment.
  *
  * Scoring tools want a file sorted by channel, then by start: where there are several channels, sort it, e.g. with
  * `sort -k1,2 -k3,3n`.
@@ -21,7 +21,7 @@ export function formatCtmSegment(segment: Segment, options: CtmOptions = {}): st
   for (const item of segment.words.length > 0 ? segment.words : [segment]) {
     const { start, end } = wholeTimes(item, earliest)
     earliest = start
-    const confidence = 'confidence' in item ? confidenceField(item.confidence) : ''
+    const confidence = 'confidence' in item && item.confidence !== undefined ? confidenceField(item.confidence) : ''
     const words = scoredWords(item.text)
     const total = words.reduce((sum, word) => sum + word.length, 0)
     let before = 0

@@ -1,7 +1,7 @@
 import type { Cue } from '../model.ts'
 import type { LayoutSettings } from './layout-options.ts'
 import { displayName } from './names.ts'
-import { startsRightToLeft } from './scripts.ts'
+import { startsRightToLeft } from '../scripts.ts'
 
 /** What must be known of the cue before another. */
 export type PreviousCue = Pick<Cue, 'end' | 'speaker'>

@@ -1,6 +1,6 @@
 import type { Segment, Word } from '../model.ts'
 import { cleanText } from './clean-text.ts'
-import { areGlued, isSpaceless } from './scripts.ts'
+import { areGlued, isSpaceless } from '../scripts.ts'
 import { pieceOf, splitByWidth, textWidth } from './width.ts'
 
 /** What layout moves about: a word, or a piece of one that is too long for a line or written without spaces. */

@@ -8,10 +8,11 @@ import { textSink } from '../sinks/text.ts'
 import { diarize } from '../transforms/diarize.ts'
 import { resample } from '../transforms/resample.ts'
 import type { Command } from './arguments.ts'
-import { engineOptions } from './engine-options.ts'
+import { engineOptions, isLocal } from './engine-options.ts'
 import { exitCodeFor } from './exit-codes.ts'
 import { inputFile, openInput } from './input.ts'
 import type { Interrupts } from './interrupts.ts'
+import { modelOffer } from './models-offer.ts'
 import { openOutputs } from './outputs.ts'
 import { probe } from './probe.ts'
 import { ReportSink } from './report-sink.ts'
@@ -53,6 +54,9 @@ export async function caption(
     const interrupted = stop.aborted
     await videos?.make((target, seconds) => teller.video(target, seconds), interrupted ? abort : stop)
     tellEnd(command, teller, summary, interrupted, report?.report)
+    const engine = isLocal(command, environmentKey) ? 'local' : 'other'
+    const offer = modelOffer(command, engine, { isTerminal: process.stderr.isTTY })
+    if (offer !== undefined) teller.say(`note: ${offer}`)
     return exitCodeFor(summary, interrupted)
   } finally {
     await videos?.close()

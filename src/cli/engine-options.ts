@@ -25,13 +25,14 @@ export function engineOptions(command: EngineCommand, environmentKey: string | u
   }
   if (url !== undefined && engine !== undefined) throw usage('--url and --engine exclude each other; give one of them')
   if (url !== undefined && region !== undefined) throw usage('--url and --region exclude each other; give one of them')
-  const wantsService = engine === 'assemblyai' || region !== undefined || model !== undefined
-  const isLocal = engine === 'embedded' || (url === undefined && key === undefined && !wantsService)
-  if (isLocal) {
+  if (isLocal(command, environmentKey)) {
     refuse('--api-key-file', command.apiKey)
     refuse('--region', region)
     const terms = keyterms.length > 0 ? { keytermsPrompt: keyterms } : {}
-    if (model !== undefined) return { ...common, ...terms, engine: embeddedEngine({ model }) }
+    if (model !== undefined || language !== undefined) {
+      const chosen = { ...(model !== undefined && { model }), ...(language !== undefined && { language }) }
+      return { ...common, ...terms, engine: embeddedEngine(chosen) }
+    }
     // Where nobody chose it, a warning says that it runs.
     return { ...common, ...terms, ...(engine !== undefined && { engine }) }
   }
@@ -49,6 +50,15 @@ export function engineOptions(command: EngineCommand, environmentKey: string | u
     ...(keyterms.length > 0 && { keytermsPrompt: keyterms }),
     ...(code !== undefined && languageCodes.includes(code) && { languageCodes: [code] }),
   }
+}
+
+/** Whether a command is for the engine on this machine. */
+export function isLocal(
+  { engine, apiKey, url, region, model }: Pick<Command, 'engine' | 'apiKey' | 'url' | 'region' | 'model'>,
+  environmentKey: string | undefined,
+): boolean {
+  if (engine !== undefined) return engine === 'embedded'
+  return [apiKey ?? environmentKey, url, region, model].every((item) => item === undefined)
 }
 
 function refuse(option: string, value: string | undefined): void {

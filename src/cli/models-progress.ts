@@ -13,11 +13,10 @@ export function megabytes(bytes: number): string {
 }
 
 /** One line, of `width` columns at most, on how far a pull has come. */
-export function pullLine({ phase, done, total }: PullProgress, width: number): string {
-  const what = phase === 'download' ? 'downloading' : 'unpacking'
-  if (total === undefined || total <= 0) return headToWidth(`${what}  ${megabytes(done)}`, width)
+export function pullLine({ done, total }: PullProgress, width: number): string {
+  if (total <= 0) return headToWidth(`downloading  ${megabytes(done)}`, width)
   const part = Math.min(1, done / total)
-  const text = `${what}  ${Math.floor(part * 100)} %  ${megabytes(done)} of ${megabytes(total)}`
+  const text = `downloading  ${Math.floor(part * 100)} %  ${megabytes(done)} of ${megabytes(total)}`
   const room = width - text.length - 2
   return room < 4 ? headToWidth(text, width) : `${bar(part, Math.min(barWidth, room))}  ${text}`
 }

@@ -1,24 +1,30 @@
-import { catalogue, findEntry, fromMirror, type ModelEntry } from '../engine/models/catalogue.ts'
-import { modelsFolder } from '../engine/models/folder.ts'
-import { isInstalled } from '../engine/models/installed.ts'
+import { catalogue, findEntry, isListed, isPinned, type ModelEntry, sizeOf } from '../engine/models/catalogue.ts'
+import { installedFolder } from '../engine/models/find.ts'
+import { isCached } from '../engine/models/hub-cache.ts'
+import { hubSettings } from '../engine/models/hub-client.ts'
+import { boxPackage, findPackage, type ModelPackage } from '../engine/models/package.ts'
+import { hubCache, modelsFolder } from '../engine/models/places.ts'
 import { pullModel } from '../engine/models/pull.ts'
-import { ConfigurationError } from '../errors.ts'
+import { ConfigurationError, EngineError } from '../errors.ts'
 import { EXIT } from './exit-codes.ts'
 import { ModelProgress, megabytes } from './models-progress.ts'
 
 /** What `diarize-stream models --help` prints. */
-export const MODELS_USAGE = `diarize-stream models list
+export const MODELS_USAGE = `diarize-stream models list [--all]
 diarize-stream models pull <name>
-diarize-stream models path
+diarize-stream models path [<name>]
 
-Models for the engine on this machine. A pulled recogniser runs instead of PocketSphinx wherever that engine runs; --engine
-local --model <name> takes a certain one.
+Models for the engine on this machine, beside the one in the box. --engine local --model <name> takes one.
 
-  list                    what there is, with its licence, and what has been pulled
-  pull <name>             download a model, check it, and put it in its place; one that broke off goes on where it was
-  path                    print the folder of all models
+  list                    what there is, with its licence, and what is on this machine; --all also what cannot say when
+                          each word was
+  pull <name>             download a model from the Hugging Face Hub into its cache, and check it; one that broke off goes
+                          on where it was
+  path [<name>]           print the cache, or the folder of a model; cp -rL copies it to a machine without network, where
+                          --model ./folder takes it
 
-DIARIZE_STREAM_MODELS names another folder, DIARIZE_STREAM_MODELS_URL a mirror to download from.
+HF_HOME names another folder for the cache, HF_ENDPOINT a mirror, HF_TOKEN a token; HF_HUB_OFFLINE=1 forbids the network.
+DIARIZE_STREAM_MODELS names a folder of folders of models, each called by its name, which are looked for first.
 `
 
 /** Where the command writes. */
@@ -32,62 +38,121 @@ export interface ModelsOutput {
  *
  * @param args - what follows `models`.
  * @returns the exit code.
- * @throws ConfigurationError `INVALID_OPTION`, or EngineError `DOWNLOAD_FAILED`.
+ * @throws ConfigurationError `INVALID_OPTION`, or EngineError `DOWNLOAD_FAILED`, `MODEL_MISSING`, `MODEL_UNUSABLE`.
  */
 export async function obeyModels(args: readonly string[], output: ModelsOutput, signal: AbortSignal): Promise<number> {
   const [action, name, ...more] = args
+  const { stdout } = output
   if (args.includes('--help')) {
-    output.stdout.write(MODELS_USAGE)
+    stdout.write(MODELS_USAGE)
     return EXIT.complete
   }
-  if (action === 'pull') {
-    if (name === undefined) throw wrong('models pull needs the name of a model')
-    if (more.length > 0) throw wrong(`one model at a time; got also ${more.join(', ')}`)
-    const entry = findEntry(name)
-    if (entry === undefined) {
-      throw wrong(`there is no model called ${name}; it is one of ${catalogue.map((item) => item.name).join(', ')}`)
+  if (action === 'list') {
+    if (args.length > 1 && (name !== '--all' || more.length > 0)) {
+      throw wrong(`models list takes nothing more than --all; got ${args.slice(1).join(' ')}`)
     }
-    return await pull(entry, output, signal)
+    stdout.write(list(name === '--all'))
+    return EXIT.complete
   }
-  if (action !== 'list' && action !== 'path') {
+  if (action !== 'pull' && action !== 'path') {
     throw wrong(`models ${action === undefined ? 'needs to know what to do' : `cannot ${action}`}: list, pull or path`)
   }
-  if (name !== undefined) throw wrong(`models ${action} takes nothing more; got ${[name, ...more].join(' ')}`)
-  output.stdout.write(action === 'path' ? `${modelsFolder()}\n` : list())
+  if (more.length > 0) throw wrong(`one model at a time; got also ${more.join(', ')}`)
+  if (action === 'pull') {
+    if (name === undefined) throw wrong('models pull needs the name of a model')
+    return await pull(known(name), output, signal)
+  }
+  stdout.write(`${name === undefined ? hubCache() : folderOf(known(name))}\n`)
   return EXIT.complete
 }
 
-function list(): string {
-  const widest = Math.max(...catalogue.map(({ name }) => name.length))
+function known(name: string): ModelEntry {
+  const entry = findEntry(name)
+  if (entry !== undefined) return entry
+  throw wrong(`there is no model called ${name}; it is one of ${catalogue.map((item) => item.name).join(', ')}`)
+}
+
+function folderOf(entry: ModelEntry): string {
+  const folder = installedFolder(entry)
+  if (folder !== undefined) return folder
+  throw new EngineError(
+    'MODEL_MISSING',
+    `the model ${entry.name} is not on this machine; get it: diarize-stream models pull ${entry.name}`,
+    { model: entry.name },
+  )
+}
+
+function list(all: boolean): string {
+  const entries = catalogue.filter((entry) => all || isListed(entry))
+  const box = boxLine()
+  const widest = Math.max(...entries.map(({ name }) => name.length), box.name.length)
   const show = (entry: ModelEntry): string => {
-    const pulled = isInstalled(entry) ? ' [pulled]' : ''
-    return `  ${entry.name.padEnd(widest)}  ${entry.about}; ${entry.licence}, ${megabytes(entry.size)}${pulled}\n`
+    const facts = [entry.about, ...factsOf(entry), entry.licence, sizeText(entry)].join('; ')
+    const here = installedFolder(entry) === undefined ? '' : ' [here]'
+    return `  ${entry.name.padEnd(widest)}  ${facts}${here}\n`
   }
   const of = (role: ModelEntry['role']): string =>
-    catalogue
+    entries
       .filter((entry) => entry.role === role)
       .map(show)
       .join('')
-  return `For words\n${of('recogniser')}\nFor telling voices apart\n${of('speakers')}`
+  const own = modelsFolder()
+  const folder = own === undefined ? '' : `\nDIARIZE_STREAM_MODELS: ${own}\n`
+  return `For words\n  ${box.name.padEnd(widest)}  ${box.text}\n${of('recogniser')}\nFor telling voices apart\n${of('speakers')}${folder}`
+}
+
+/** The model in the box. */
+function boxLine(): { name: string; text: string } {
+  let box: ModelPackage
+  try {
+    box = findPackage(boxPackage)
+  } catch {
+    return { name: boxPackage, text: `the model in the box, which is not installed: npm install ${boxPackage}` }
+  }
+  const size = box.files.reduce((sum, file) => sum + file.size, 0)
+  return { name: box.name, text: `in the box, taken where no other is named; ${megabytes(size)} [here]` }
+}
+
+function factsOf(entry: ModelEntry): string[] {
+  if (entry.role === 'speakers') return []
+  const { published, hasWordTimes } = entry
+  return [
+    ...(published === undefined ? [] : [`published WER ${published.wer} % on ${published.material}`]),
+    ...(hasWordTimes ? [] : ['NO word times']),
+  ]
+}
+
+function sizeText(entry: ModelEntry): string {
+  return `${isPinned(entry) ? '' : 'at most '}${megabytes(sizeOf(entry))}`
 }
 
 async function pull(entry: ModelEntry, { stderr }: ModelsOutput, signal: AbortSignal): Promise<number> {
   const say = (line: string): void => void stderr.write(`${line}\n`)
-  if (!isInstalled(entry)) {
-    say(`${entry.name}: ${entry.about}`)
+  const here = installedFolder(entry)
+  if (here !== undefined && !isCached(entry)) {
+    say(`${entry.name} is there already: ${here}`)
+    return EXIT.complete
+  }
+  if (here === undefined) {
+    say(`${entry.name}: ${[entry.about, ...factsOf(entry)].join('; ')}`)
+    if (entry.role === 'recogniser' && entry.measured !== undefined) say(`measured: ${entry.measured}`)
     say(`licence: ${entry.licence}, ${entry.licenceUrl}`)
-    say(`from ${fromMirror(entry).url}, ${megabytes(entry.size)}`)
+    say(`made of ${entry.origin}`)
+    say(`from ${hubSettings().endpoint}/${entry.repo}/tree/${entry.revision}, ${sizeText(entry)}`)
   }
   const progress = new ModelProgress(stderr)
   try {
     const pulled = await pullModel(entry, { signal, onProgress: (step) => progress.show(step) })
     progress.clear()
-    if (pulled.wasThere) say(`${entry.name} is there already: ${pulled.folder}`)
+    const { folder, fetched, there, firstHashes } = pulled
+    for (const [file, sha256] of Object.entries(firstHashes)) {
+      say(`${file}: SHA-256 ${sha256}; unverified: no other was known, and it is kept to compare with from now on`)
+    }
+    if (fetched.length === 0) say(`${entry.name} is there already, and is as it should be: ${folder}`)
     else {
-      const known =
-        pulled.hashFrom === 'table' ? 'as it should be' : 'no other was known; kept to compare with from now on'
-      say(`SHA-256 ${pulled.sha256} (${known})`)
-      say(`${entry.name} is in ${pulled.folder}`)
+      if (there.length > 0) say(`there before, and as it should be: ${there.join(', ')}`)
+      if (Object.keys(firstHashes).length < fetched.length) say('the SHA-256 of the files are as they should be')
+      say(`${entry.name} is in ${folder}`)
     }
     return EXIT.complete
   } finally {

@@ -15,17 +15,23 @@ export interface SummaryFacts {
 
 /** Lines for people on what was done. */
 export function summaryLines(summary: RunSummary, { names, files, interrupted }: SummaryFacts): string[] {
-  const { seconds, turns, speakers, gaps, reconnects, elapsedSeconds } = summary
+  const { seconds, turns, speakers, languages, gaps, reconnects, elapsedSeconds } = summary
   const known = speakers.map((speaker) => printable(displayName(speaker, names) ?? speaker))
   const who = known.length === 0 ? '' : ` (${known.join(', ')})`
   return [
     `${seconds.toFixed(1)} s of audio in ${elapsedSeconds.toFixed(1)} s: ${count(turns, 'turn')}, ` +
       `${count(speakers.length, 'speaker')}${who}`,
+    ...(languages.length > 0 ? [`heard: ${languages.map(languageName).join(', ')}`] : []),
     ...(interrupted ? [`ended by a signal; complete for the first ${seconds.toFixed(1)} s`] : []),
     ...(reconnects > 0 ? [`reconnected ${count(reconnects, 'time')}`] : []),
     ...gaps.map(gapLine),
     ...(files.length > 0 ? [`wrote ${files.map(printable).join(', ')}`] : []),
   ]
+}
+
+/** A language in English, and its code. */
+function languageName(code: string): string {
+  return `${new Intl.DisplayNames(['en'], { type: 'language' }).of(code) ?? code} (${code})`
 }
 
 /** A line for people on audio that nobody heard. */

@@ -5,7 +5,7 @@ export const USAGE = `diarize-stream <input> [options]
 diarize-stream models list | pull <name> | path
 
 Captions what is said in <input>, with the names of the speakers. With a key it asks AssemblyAI, without one the engine
-on this machine, which knows English only and is meant for trying things out.
+on this machine, with an English model that comes with it or any other that was pulled.
 
   <input>                 a video or audio file; - for standard input; an address that begins with http:, https:, rtsp:
                           or rtsps:; mic for the microphone (a file of that name is ./mic)
@@ -25,9 +25,10 @@ Engine
                           key itself: every user of this machine could read it in the list of processes
   --url <address>         a v3 server of your own, ws: or wss:; ASSEMBLYAI_API_KEY is never sent to it
   --region <name>         where AssemblyAI works on it: us, eu, global
-  --model <name>          model of AssemblyAI; with --engine local, one that was pulled, or the folder of one
+  --model <name>          model of AssemblyAI; with --engine local, one that was pulled, or the folder of one: ./folder
   --keyterms <list>       words and names to expect: Hanseatic,Buxtehude
-  --language <code>       language of what is said, e.g. de; it also says how lines are broken
+  --language <code>       language of what is said, e.g. de, or auto; the model on this machine must know it. It also says
+                          how lines are broken
 
 Speakers
   --speakers <number>     most speakers to tell apart, 1 to 10

@@ -1,92 +1,124 @@
+import path from 'node:path'
 import { checkInteger, checkKnown, checkString } from '../options.ts'
-import { type BackEndOptions, backEndNames, chooseBackEnd } from './back-end.ts'
-import { energyVad } from './energy-vad.ts'
-import type { Engine, EngineSettings } from './engine.ts'
-import type { Recogniser, SpeakerModel, SpeakerTracker, VoiceActivityDetector } from './parts.ts'
+import type { Engine, EngineListener, EngineSettings } from './engine.ts'
+import { findActivityModel, findRecogniser, findSpeakerModel } from './models/find.ts'
+import { checkLanguage } from './models/languages.ts'
+import { boxPackage, findPackage } from './models/package.ts'
+import type { Recogniser } from './parts.ts'
 import { EmbeddedSession } from './session.ts'
-import { trackSpeakers } from './speakers.ts'
+import { type EngineLease, leaseModels } from './sherpa/host.ts'
+import { trackSpeakers } from './speakers/tracker.ts'
 
 /** Options of {@link embeddedEngine}. */
-export interface EmbeddedEngineOptions extends BackEndOptions {
+export interface EmbeddedEngineOptions {
   /**
-   * Path of the PocketSphinx shared library; libsphinxbase is looked for beside it, then on the system.
-   * @defaultValue the system's libpocketsphinx.so.3
+   * The model for words: a name that `diarize-stream models list` shows, the folder of one (with a `/` in it), or the name
+   * of an installed package with one.
+   * @defaultValue that of the package `diarize-stream-model-en-tiny`, Whisper tiny.en
    */
-  libraryPath?: string
+  model?: string
   /**
-   * Folder with the model: `en-us/`, `en-us.lm.bin` and `cmudict-en-us.dict`.
-   * @defaultValue `/usr/share/pocketsphinx/model/en-us/`
+   * The model that tells voices apart: a name in that list, or an `.onnx` file.
+   * @defaultValue that of the same package
    */
-  modelPath?: string
+  speakerModel?: string
   /**
-   * Makes the detector of speech of a session.
-   * @defaultValue by the level above the noise
+   * The language that is spoken, as an ISO 639-1 code, or `'auto'`, where the model can tell. What a session asks for goes
+   * first.
+   * @defaultValue `'auto'`
    */
-  voiceActivity?: () => VoiceActivityDetector
+  language?: string
   /**
-   * Opens the recogniser of a session, in place of `backend` and `model`.
-   * @defaultValue that of `backend`
+   * Whether the language may change in the middle of a session; else it is settled over the first 8 s of speech.
+   * @defaultValue false
    */
-  recogniser?: (settings: EngineSettings) => Promise<Recogniser>
+  languageMayChange?: boolean
   /**
-   * Makes the speaker tracker of a session, for at most `maxSpeakers` speakers. It gets the speaker model where there is
-   * one, which the engine closes.
-   * @defaultValue by the model where there is one, else by statistics of the voices
+   * Most processes that recognise words at a time, 1 to 64; each takes about 0.5 GB with the model of the package.
+   * @defaultValue one for each core
    */
-  speakers?: (settings: EngineSettings, model?: SpeakerModel) => SpeakerTracker
+  processes?: number
+  /**
+   * Path of the Node.js that runs these processes, for programs that are run by something else, such as Electron.
+   * @defaultValue `DIARIZE_STREAM_NODE`, else the Node.js that runs this process
+   */
+  nodePath?: string
 }
 
-const known = ['libraryPath', 'modelPath', 'voiceActivity', 'recogniser', 'speakers', ...backEndNames]
+const known = ['model', 'speakerModel', 'language', 'languageMayChange', 'processes', 'nodePath']
 
 /**
- * The engine that runs on this machine, without network or key: PocketSphinx for the words (English only, with many
- * errors on anything but clear speech), or a neural model that was pulled (`docs/engines.md`), and statistics of the
- * voices for the speakers. PocketSphinx listens for the `keyterms` of the settings; their `model` has no effect.
+ * The engine that runs on this machine, without network or key: a neural recogniser, Silero's detector of speech and a
+ * model of voices, by sherpa-onnx in processes of their own, which all sessions of this process share.
  *
- * Takes mono PCM16 at 16 kHz, as fast as it comes. `open()` rejects with an `EngineError`: `ENGINE_UNAVAILABLE` where a
- * package, the library or its model is missing, `MODEL_MISSING` or `MODEL_UNUSABLE` for a model that was named or pulled.
- * Throws `ConfigurationError` on wrong options.
+ * Takes mono PCM16 at 16 kHz, as fast as it comes. `open()` rejects with an `EngineError`: `MODEL_MISSING` or
+ * `ENGINE_UNAVAILABLE` where a model or package is missing, and a ConfigurationError for a language that the model does not
+ * know. Models are loaded while the session has begun: it fails with `MODEL_UNUSABLE` or `ENGINE_UNAVAILABLE` where one
+ * cannot be. Throws `ConfigurationError` on wrong options.
  */
 export function embeddedEngine(options: EmbeddedEngineOptions = {}): Engine {
   checkKnown('embeddedEngine', options, known)
-  const { libraryPath, modelPath, voiceActivity = energyVad, speakers = trackSpeakers } = options
-  checkString('libraryPath', libraryPath)
-  checkString('modelPath', modelPath)
-  const location = { ...(libraryPath && { libraryPath }), ...(modelPath && { modelPath }) }
-  const backEnd = chooseBackEnd(options, location)
-  const recogniser = options.recogniser ?? ((settings: EngineSettings) => backEnd.openRecogniser(settings))
-  const wantsModel = options.speakers === undefined || options.speakerModel !== undefined
+  const { model, speakerModel, language, nodePath, processes } = options
+  checkString('model', model)
+  checkString('speakerModel', speakerModel)
+  checkString('language', language)
+  checkString('nodePath', nodePath)
+  checkInteger('processes', processes, 1, 64)
   return {
-    name: backEnd.name,
-    model: backEnd.model,
+    name: 'sherpa-onnx',
+    model: model === undefined ? nameInTheBox() : path.basename(path.resolve(model)),
     sampleRate: 16_000,
     fasterThanRealTime: true,
-    async open(settings, listener) {
-      const activity = voiceActivity()
-      // Speech is known for each 10 ms; of frames shorter than that none would ever be complete.
-      checkInteger('frameSamples of voiceActivity', activity.frameSamples, 160, 16_000)
-      const model = settings.speakerLabels && wantsModel ? await backEnd.openSpeakers?.() : undefined
-      try {
-        const tracker = closingModel(speakers(settings, model), model)
-        // The recogniser comes last: nothing after it can fail.
-        const parts = { activity, speakers: tracker, recogniser: await recogniser(settings) }
-        return new EmbeddedSession(parts, settings, listener)
-      } catch (error) {
-        await model?.close?.()
-        throw error
-      }
-    },
+    open: (settings, listener) => openSession(options, settings, listener),
   }
 }
 
-/** A tracker that closes the model with itself. */
-function closingModel(tracker: SpeakerTracker, model: SpeakerModel | undefined): SpeakerTracker {
-  if (model === undefined) return tracker
+/** The name of the model that comes with the package; that of its npm package where this is not installed. */
+function nameInTheBox(): string {
+  try {
+    return findPackage(boxPackage).name
+  } catch {
+    return boxPackage
+  }
+}
+
+async function openSession(
+  options: EmbeddedEngineOptions,
+  settings: EngineSettings,
+  listener: EngineListener,
+): Promise<EmbeddedSession> {
+  const { speakerModel, nodePath, processes } = options
+  const recogniser = await findRecogniser(options.model)
+  const language = checkLanguage(settings.languages[0] ?? options.language, recogniser)
+  const activity = await findActivityModel(recogniser.folder)
+  const speakers = settings.speakerLabels ? await findSpeakerModel(speakerModel, recogniser.folder) : undefined
+  const models = { recogniser, activity, ...(speakers && { speakers }) }
+  const lease = leaseModels(models, { processes, nodePath, hotwords: settings.keyterms.length > 0 })
+  const words = lease.recogniser({
+    language,
+    mayChangeLanguage: options.languageMayChange ?? false,
+  })
+  const parts = {
+    activity: lease.activity(settings.vadThreshold),
+    recogniser: closingLease(words, lease),
+    ...(speakers && { speakers: trackSpeakers(settings, lease.speakers()) }),
+  }
+  const session = new EmbeddedSession(parts, settings, listener)
+  session.expect(settings.keyterms)
+  // The client is not kept waiting: what it sends meanwhile waits for the models.
+  lease.ready().catch((error: unknown) => session.fail(error))
+  return session
+}
+
+/** A recogniser that gives the session's share in the processes back when it closes. */
+function closingLease(recogniser: Recogniser, lease: EngineLease): Recogniser {
   return {
-    attribute: (turn) => tracker.attribute(turn),
-    revise: () => tracker.revise(),
+    parallel: recogniser.parallel,
+    begin: () => recogniser.begin(),
+    expect: (keyterms) => recogniser.expect?.(keyterms),
     async close() {
-      await Promise.all([tracker.close?.(), model.close?.()])
+      await recogniser.close()
+      await lease.release()
     },
   }
 }

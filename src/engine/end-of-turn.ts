@@ -2,8 +2,6 @@ import { speechFrameMs } from './parts.ts'
 
 /** The settings that say where turns begin and end; see {@link TurnDetector}. */
 export interface TurnDetectorSettings {
-  /** Speech probability above which a frame counts as speech. */
-  vadThreshold: number
   /** Silence in ms after which a turn that seems finished ends. */
   minTurnSilence: number
   /** Silence in ms after which any turn ends. */
@@ -28,7 +26,7 @@ const resumeWindow = 4
 const finishedSpeechMs = 500
 
 /**
- * Finds turns in speech probabilities, one 10 ms frame at a time.
+ * Finds turns in what is speech, one 10 ms frame at a time.
  *
  * The rule for the end: there is no punctuation to go by, so a turn *seems finished* once it holds half a second of
  * speech, and then ends after `minTurnSilence`; a shorter one (a cough, a "well ...") is given until `maxTurnSilence`.
@@ -55,9 +53,8 @@ export class TurnDetector {
     return this.#lastSpeech * speechFrameMs
   }
 
-  /** Takes the speech probability of the next frame. */
-  accept(probability: number): TurnEvent | undefined {
-    const speech = probability >= this.settings.vadThreshold
+  /** Takes the next frame: whether it is speech. */
+  accept(speech: boolean): TurnEvent | undefined {
     this.#frame++
     this.#recent.push(speech)
     if (this.#recent.length > startWindow) this.#recent.shift()

@@ -8,8 +8,8 @@ export interface EngineWord {
   text: string
   start: number
   end: number
-  /** 0 to 1. */
-  confidence: number
+  /** 0 to 1; absent where the engine does not know it. */
+  confidence?: number
   /** Speaker letter; absent where the engine cannot attribute the word. Only final words carry one. */
   speaker?: string
   final: boolean
@@ -52,9 +52,11 @@ export interface EngineSettings {
   minTurnSilence: number
   /** Silence in ms after which any turn ends. */
   maxTurnSilence: number
-  /** Speech probability from 0 to 1 above which audio counts as speech. */
-  vadThreshold: number
+  /** Speech probability from 0 to 1 above which audio counts as speech; absent where the client leaves it to the engine. */
+  vadThreshold?: number
   keyterms: string[]
+  /** ISO 639-1 codes of the languages to expect, the likeliest first; none where the engine is to find out. */
+  languages: string[]
   /** The `speech_model` asked for. */
   model: string
 }
@@ -64,11 +66,22 @@ export type EngineSettingsUpdate = Partial<
   Pick<EngineSettings, 'formatTurns' | 'minTurnSilence' | 'maxTurnSilence' | 'vadThreshold' | 'keyterms'>
 >
 
+/** Recoverable trouble of an engine. */
+export interface EngineWarning {
+  /** Stable code, e.g. `AUDIO_LOST`. */
+  code: string
+  message: string
+  /** The stretch of the audio that could not be heard, in ms. */
+  lost?: { start: number; end: number }
+}
+
 /** Where an engine session delivers what it finds. Called in order, never after `destroy()`. */
 export interface EngineListener {
   speechStarted(atMs: number, confidence: number): void
   turn(turn: EngineTurn): void
   revision(revisions: EngineRevision[]): void
+  /** Something that the client should know, and that does not end the session. */
+  warning?(warning: EngineWarning): void
   /** The session is beyond repair; nothing follows. */
   failed(error: Error): void
 }
@@ -91,7 +104,7 @@ export interface EngineSession {
 
 /** A factory of {@link EngineSession}s. */
 export interface Engine {
-  /** Short name for people, e.g. `pocketsphinx`. */
+  /** Short name for people, e.g. `sherpa-onnx`. */
   readonly name: string
   /** Model id that `Begin` echoes whatever was asked for; absent where the engine stands in for any model. */
   readonly model?: string

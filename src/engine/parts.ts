@@ -1,16 +1,22 @@
-import type { EngineRevision } from './engine.ts'
-
 /**
- * The three parts of the embedded engine that can be replaced one by one: what is speech, what was said, and who said
- * it. Turns, their order and their ends are the business of the session above them.
+ * The roles of the embedded engine: what is speech, what was said, and who said it. Turns, their order and their ends are
+ * the business of the session above them. All audio is mono PCM16 at 16 kHz.
  */
 
-/** Says of each short frame of audio how likely it is speech. */
+/** Length of the frames that speech is known for, in ms. */
+export const speechFrameMs = 10
+
+/** Says of each {@link speechFrameMs} of audio whether it is speech. Calls are made one at a time. */
 export interface VoiceActivityDetector {
-  /** Samples in one frame, 160 (10 ms) to 16000; best a whole number of 10 ms, since otherwise consecutive frames overlap a little. */
-  readonly frameSamples: number
-  /** Takes the next frame, exactly `frameSamples` long, and returns its speech probability from 0 to 1. */
-  accept(frame: Int16Array): number
+  /**
+   * Takes the next samples, any number. Resolves to the levels of the frames that have become known by them: 0 is no
+   * speech, else the highest of the detector's thresholds that the speech passed, above 0 to 1.
+   */
+  accept(samples: Int16Array): Promise<number[]>
+  /** From which probability on audio counts as speech, 0 to 1; from the next samples on. */
+  setThreshold(threshold: number | undefined): void
+  /** Frees everything; resolves when no call is under way any more. */
+  close(): Promise<void>
 }
 
 /** A word as the recogniser gives it; times in ms from the first sample of the utterance. */
@@ -18,68 +24,78 @@ export interface RecognisedWord {
   text: string
   start: number
   end: number
-  /** 0 to 1. */
-  confidence: number
+  /** 0 to 1; absent where the model gives none. */
+  confidence?: number
 }
 
-/**
- * Turns the samples of one utterance after another into words. Calls are made one at a time, in the order `start`,
- * `accept` (any number), `finish`; `close` may come at any moment, also while another call is under way.
- */
+/** What was heard in an utterance. */
+export interface Heard {
+  /** In order of time, without overlaps. */
+  words: RecognisedWord[]
+  /** ISO 639-1 code of the language that the model took it for; absent where it does not say. */
+  language?: string
+}
+
+/** A stretch of speech between two silences, on its way through a recogniser. */
+export interface Utterance {
+  /**
+   * Takes the next samples, with the speech levels of their frames; resolves when it can take more. Not more than 29 s in
+   * all are heard.
+   */
+  accept(samples: Int16Array, speech: readonly number[]): void | Promise<void>
+  /** What is heard so far, which may still change; absent where the machine has no time for it. */
+  partial(): Promise<Heard | undefined>
+  /** The utterance is likely to end here: what is heard may be found already. */
+  prepare(): void
+  /** Ends the utterance, at `untilMs` from its first sample where it is given; nothing behind that is heard. */
+  finish(untilMs?: number): Promise<Heard>
+}
+
+/** Turns utterances into words. Several may be under way at a time. */
 export interface Recogniser {
-  /** Other keyterms to listen for from the next utterance on; absent where the recogniser cannot be told. */
-  expect?(keyterms: readonly string[]): void
   /** Begins an utterance. */
-  start(): Promise<void>
-  /** Takes the next samples of the utterance. */
-  accept(samples: Int16Array): Promise<void>
-  /** The words of the utterance so far; they may still change. */
-  partial(): Promise<RecognisedWord[]>
-  /** Ends the utterance and returns its words in order of time. */
-  finish(): Promise<RecognisedWord[]>
-  /** Frees everything; resolves when no call is under way any more. */
+  begin(): Utterance
+  /** How many utterances it can work on at the same time. */
+  readonly parallel: number
+  /**
+   * Words to listen for, from the next utterance on, instead of those so far. Returns, for people, which of them have no
+   * effect and why; `undefined` where all have.
+   */
+  expect?(keyterms: readonly string[]): string | undefined
+  /** Frees everything; resolves when nothing is under way any more. */
   close(): Promise<void>
 }
 
-/** What a speaker tracker gets to know of a turn that has just ended. */
-export interface HeardTurn {
-  order: number
+/** What a speaker tracker gets to know of an utterance. */
+export interface HeardUtterance {
+  /** Number of the utterance, from 0. */
+  id: number
   /** Place of `samples[0]` in the stream, in ms. */
   offset: number
   samples: Int16Array
-  /** Speech probability of each {@link speechFrameMs} of `samples`. */
-  speech: readonly number[]
-  /** Threshold above which a probability counts as speech. */
-  threshold: number
-  /** The turn's words; times in ms of the stream. */
+  /** Whether each {@link speechFrameMs} of `samples` is speech. */
+  speech: readonly boolean[]
+  /** Its words, in order; times in ms of the stream. */
   words: readonly { start: number; end: number }[]
 }
 
-/** Length of the frames that {@link HeardTurn.speech} describes, in ms. */
-export const speechFrameMs = 10
-
-/** Who spoke in a turn. */
+/** Speaker letters of the words of an utterance; absent where the speaker is not known. */
 export interface Attribution {
-  /** One entry a word; absent where the speaker is not known. */
+  id: number
   words: (string | undefined)[]
-  /** Speaker of most of the turn's speech; absent where it is not known. */
-  speaker?: string
 }
 
-/** What is known of a turn after another look at the whole session. */
-export type RevisedAttribution = Attribution & Pick<EngineRevision, 'order'>
-
-/** Tells the speakers of a session apart, turn by turn. Calls are made one at a time; `close` may come at any moment. */
+/** Tells the speakers of a session apart, utterance by utterance. Calls are made one at a time, in order. */
 export interface SpeakerTracker {
-  /** Attributes the words of the next turn. */
-  attribute(turn: HeardTurn): Attribution | Promise<Attribution>
-  /** Looks at all turns again and returns those whose attribution changes. */
-  revise(): RevisedAttribution[] | Promise<RevisedAttribution[]>
+  /** Attributes the words of the next utterance. */
+  attribute(utterance: HeardUtterance): Promise<Attribution>
+  /** Looks at all utterances again and returns those whose attribution changes. */
+  revise(): Promise<Attribution[]>
   /** Frees what the tracker holds outside of this process; resolves when nothing is left. */
   close?(): Promise<void>
 }
 
-/** A stretch of a turn, in frames of {@link speechFrameMs}; `end` is not part of it. */
+/** A stretch of an utterance, in frames of {@link speechFrameMs}; `end` is not part of it. */
 export interface Stretch {
   start: number
   end: number
@@ -87,15 +103,11 @@ export interface Stretch {
 
 /** Turns stretches of speech into vectors that point the same way where the voice is the same. */
 export interface SpeakerModel {
-  /** Numbers in one vector. */
-  readonly size: number
-  /** The cosine of two vectors at which one voice is as likely as two, for stretches of about 2 s. */
-  readonly threshold: number
   /**
-   * Vectors of length 1, one for each stretch of `samples` (mono PCM16 at 16 kHz). `speech` tells of each
-   * {@link speechFrameMs} whether it is speech.
+   * Vectors of length 1, one for each stretch of `samples`; of zeros for one of which the model makes nothing. What is
+   * shorter than 0.5 s is repeated.
    */
-  embed(samples: Int16Array, stretches: readonly Stretch[], speech: readonly boolean[]): Promise<Float32Array[]>
+  embed(samples: Int16Array, stretches: readonly Stretch[]): Promise<Float32Array[]>
   /** Frees what the model holds outside of this process; resolves when nothing is left. */
-  close?(): Promise<void>
+  close(): Promise<void>
 }

@@ -1,78 +1,101 @@
 import { EngineError } from '../errors.ts'
-import { cutAfter } from './cut.ts'
+import { cutAfter, quietestPlace } from './cut.ts'
 import { TurnDetector } from './end-of-turn.ts'
-import type {
-  EngineListener,
-  EngineSession,
-  EngineSettings,
-  EngineSettingsUpdate,
-  EngineTurn,
-  EngineWord,
-} from './engine.ts'
+import type { EngineListener, EngineSession, EngineSettings, EngineSettingsUpdate, EngineWarning } from './engine.ts'
+import { FinalTurns } from './final-turns.ts'
 import { JobQueue } from './job-queue.ts'
 import {
   speechFrameMs,
-  type Attribution,
-  type RecognisedWord,
+  type Heard,
   type Recogniser,
   type SpeakerTracker,
+  type Utterance,
   type VoiceActivityDetector,
 } from './parts.ts'
-import { nextStep } from './pocketsphinx-library.ts'
-import { formatWords, SENTENCE_PAUSE_MS, type TurnContext } from './text.ts'
+import { DeadlyUtterance } from './sherpa/pool.ts'
 import { Timeline } from './timeline.ts'
 
 /** The replaceable parts of a session. */
 export interface SessionParts {
   activity: VoiceActivityDetector
   recogniser: Recogniser
-  speakers: SpeakerTracker
+  /** Absent where nobody asked for speaker labels. */
+  speakers?: SpeakerTracker
 }
 
-const samplesPerMs = 16
-/** Audio that may wait before `write()` makes its caller wait, in samples (1 s). */
+/** Audio that may wait to be heard before `write()` makes its caller wait, in samples (1 s). */
 const queueLimit = 16_000
-/** Audio handed to the recogniser in one native call, in samples (100 ms). */
-const step = 1600
-/** Audio before the detected start of speech that the recogniser hears as well. */
-const preRollMs = 250
-/** Silence after the last speech that the recogniser hears. */
-const postRollMs = 300
-/** Audio between two partials. */
-const partialEveryMs = 400
-/** The longest turn with and without speaker labels. */
-const longestTurnMs = { labelled: 10_000, unlabelled: 60_000 }
-/** Audio heard again after a cut behind the last word of a turn. */
+/** Audio looked at in one go, in samples (0.5 s). */
+const mostAtOnce = 8000
+/** Audio before the detected start of speech, and behind its end, that the recogniser hears as well, in ms. */
+const preRollMs = 200
+const postRollMs = 200
+/** Audio between two partials, in ms. */
+const partialEveryMs = 1000
+/** The longest utterance, in ms; Whisper does not hear what is behind 29.5 s. */
+const longestMs = 28_000
+/** Audio before that in which a place for a cut is looked for, in ms. */
+const cutWithinMs = 14_000
+/** Audio heard again after a cut behind the last word of an utterance, in ms. */
 const rehearMs = 500
-/** The number of final turns that a revision can still name. */
-const revisableTurns = 4000
+/** By how much audio may run ahead of the clock and still count as live, in ms. */
+const liveWithinMs = 2000
+/** Utterances in a row that may end the process of the recogniser before the session gives up. */
+const mostDeadly = 3
 
-interface OpenTurn {
+interface OpenUtterance {
   /** Place in the stream of the first sample the recogniser heard. */
   startMs: number
   /** Place in the stream up to which it has heard. */
   fedMs: number
-  /** Where the last partial was taken, and what it said. */
+  utterance: Utterance
+  /** Where the last partial was asked for, and what the last one said. */
   partialMs: number
   partialText: string
+  /** Whether the end of it has been prepared since the last speech. */
+  isPrepared: boolean
 }
 
-/** Drives the three parts: audio goes in, turns come out at the listener. */
+/** An utterance that has ended, on its way to turns. */
+interface EndedUtterance {
+  startMs: number
+  endMs: number
+  samples: Int16Array
+  speech: boolean[]
+  heard: Promise<Heard>
+  /** Whether it was cut in the middle of speech. */
+  isCut: boolean
+}
+
+/**
+ * Drives the parts: audio goes in, turns come out at the listener. What is heard in utterances that have ended is found
+ * while the next one is listened to, several at a time where the recogniser can; their turns come in order.
+ */
 export class EmbeddedSession implements EngineSession {
   readonly #parts: SessionParts
   readonly #listener: EngineListener
   readonly #detector: TurnDetector
   readonly #timeline = new Timeline()
-  readonly #finals = new Map<number, EngineWord[]>()
-  readonly #queue = new JobQueue(queueLimit, (error) => this.#fail(error))
+  readonly #queue = new JobQueue((error) => this.fail(error))
+  readonly #turns: FinalTurns
+  readonly #startedAt = performance.now()
   #settings: EngineSettings
-  #turn: OpenTurn | undefined
-  #order = 0
-  /** End of the last final word: no later word begins before it. */
-  #wordsUntil = 0
-  #revisedAt = 0
-  /** Whether the last final was cut in the middle of a sentence. */
-  #open = false
+  /** The piece of audio that is waiting, while nothing else waits behind it. */
+  #waiting: { samples: Int16Array[] } | undefined
+  /** Samples that wait or are being heard. */
+  #unheard = 0
+  #open: OpenUtterance | undefined
+  #ended: EndedUtterance[] = []
+  /** The work on ended utterances, in order. */
+  #finishing: Promise<void> = Promise.resolve()
+  #partialInWork = false
+  #failed = false
+  readonly #warnings: EngineWarning[] = []
+  #deadly = 0
+  #roomWaiters: (() => void)[] = []
+  /** Settles when the session is destroyed or has failed. */
+  readonly #stopped: Promise<void>
+  #stop!: () => void
   #destroyed: Promise<void> | undefined
 
   constructor(parts: SessionParts, settings: EngineSettings, listener: EngineListener) {
@@ -80,221 +103,293 @@ export class EmbeddedSession implements EngineSession {
     this.#settings = settings
     this.#listener = listener
     this.#detector = new TurnDetector(settings)
+    this.#turns = new FinalTurns(settings)
+    this.#stopped = new Promise((resolve) => (this.#stop = resolve))
+  }
+
+  /** Tells the client, when its next audio comes. */
+  warn(warning: EngineWarning): void {
+    this.#warnings.push(warning)
+  }
+
+  /** Has the recogniser listen for words; the client is told of those that have no effect. */
+  expect(keyterms: readonly string[]): void {
+    const message = this.#parts.recogniser.expect?.(keyterms)
+    if (message !== undefined) this.warn({ code: 'KEYTERMS_IGNORED', message })
   }
 
   async write(samples: Int16Array): Promise<void> {
-    // All blocks are queued before anything is awaited, so that writes nobody waits for stay in order.
-    for (let at = 0; at < samples.length; at += step) {
-      const block = samples.slice(at, at + step)
-      void this.#queue.add(() => this.#hear(block), block.length)
+    if (this.#queue.closed) return
+    for (const warning of this.#warnings.splice(0)) this.#listener.warning?.(warning)
+    this.#unheard += samples.length
+    if (this.#waiting === undefined) {
+      const piece = { samples: [samples.slice()] }
+      this.#waiting = piece
+      void this.#queue.add(() => {
+        if (this.#waiting === piece) this.#waiting = undefined
+        return this.#hearAll(piece.samples)
+      })
+    } else this.#waiting.samples.push(samples.slice())
+    while (!this.#hasRoom && !this.#queue.closed) {
+      await new Promise<void>((resolve) => this.#roomWaiters.push(resolve))
     }
-    await this.#queue.room()
   }
 
   forceEndpoint(): Promise<void> {
-    return this.#queue.add(() => this.#finishTurn())
+    return this.#add(async () => {
+      await this.#finish()
+      await Promise.race([this.#finishing, this.#stopped])
+    })
   }
 
   configure(update: EngineSettingsUpdate): void {
     const given = Object.fromEntries(Object.entries(update).filter(([, value]) => value !== undefined))
     this.#settings = { ...this.#settings, ...given }
     this.#detector.settings = this.#settings
-    if (update.keyterms !== undefined) this.#parts.recogniser.expect?.(update.keyterms)
+    this.#turns.settings = this.#settings
+    if (update.keyterms !== undefined) this.expect(update.keyterms)
+    if ('vadThreshold' in update) this.#parts.activity.setThreshold(update.vadThreshold)
   }
 
   end(): Promise<void> {
-    return this.#queue.add(async () => {
-      await this.#finishTurn()
+    return this.#add(async () => {
+      await this.#finish()
+      await Promise.race([this.#finishing, this.#stopped])
       await this.#revise()
     })
   }
 
   destroy(): Promise<void> {
-    const { recogniser, speakers } = this.#parts
-    this.#destroyed ??= Promise.all([this.#queue.close(), recogniser.close(), speakers.close?.()]).then(() => {})
+    this.#destroyed ??= this.#close()
     return this.#destroyed
   }
 
-  #fail(error: unknown): void {
+  async #close(): Promise<void> {
+    const { activity, recogniser, speakers } = this.#parts
+    const idle = this.#queue.close()
+    this.#wake()
+    this.#stop()
+    await Promise.all([activity.close(), recogniser.close(), speakers?.close?.()])
+    await idle
+  }
+
+  /** Does a job when all audio before it has been heard. */
+  #add(job: () => Promise<void>): Promise<void> {
+    this.#waiting = undefined
+    return this.#queue.add(job)
+  }
+
+  get #hasRoom(): boolean {
+    return this.#unheard <= queueLimit && this.#ended.length <= this.#parts.recogniser.parallel
+  }
+
+  #wake(): void {
+    if (this.#hasRoom || this.#queue.closed) for (const resolve of this.#roomWaiters.splice(0)) resolve()
+  }
+
+  /** Ends the session with an error, unless it has ended. */
+  fail(error: unknown): void {
+    if (this.#failed || this.#destroyed !== undefined) return
+    this.#failed = true
     const failure =
       error instanceof EngineError
         ? error
-        : new EngineError('ENGINE_FAILED', `the embedded engine failed: ${String(error)}; ${nextStep}`, {
-            cause: error,
-          })
+        : new EngineError('ENGINE_FAILED', `the embedded engine failed: ${String(error)}; report it`, { cause: error })
+    void this.#queue.close()
+    this.#wake()
+    this.#stop()
     this.#listener.failed(failure)
   }
 
-  async #hear(block: Int16Array): Promise<void> {
-    this.#timeline.push(block)
-    await this.#listen()
-    await this.#feed()
-    await this.#cutIfTooLong()
-    await this.#reportPartial()
-    const needed = this.#turn === undefined ? this.#timeline.speechEndMs - preRollMs - 200 : this.#turn.startMs
-    this.#timeline.forget(Math.min(needed, this.#timeline.speechEndMs))
-  }
-
-  /** Runs voice activity over the new audio, and begins and ends turns by it. */
-  async #listen(): Promise<void> {
-    const { activity } = this.#parts
-    const timeline = this.#timeline
-    const frameMs = activity.frameSamples / samplesPerMs
-    while (timeline.endMs - timeline.speechEndMs >= frameMs && !this.#queue.closed) {
-      const from = timeline.speechEndMs
-      const probability = activity.accept(timeline.samples(from, from + frameMs))
-      for (let at = from; at + speechFrameMs <= from + frameMs; at += speechFrameMs) {
-        timeline.pushSpeech(probability)
-        const event = this.#detector.accept(probability)
-        if (event?.type === 'start') await this.#startTurn(event.at, probability)
-        else if (event?.type === 'end') await this.#finishTurn()
+  async #hearAll(pieces: readonly Int16Array[]): Promise<void> {
+    for (const piece of pieces) {
+      for (let at = 0; at < piece.length && !this.#queue.closed; at += mostAtOnce) {
+        const block = piece.subarray(at, at + mostAtOnce)
+        await this.#hear(block)
+        this.#unheard -= block.length
+        this.#wake()
       }
     }
   }
 
-  async #startTurn(speechMs: number, confidence: number): Promise<void> {
-    if (this.#queue.closed) return
-    const startMs = Math.max(this.#timeline.startMs, this.#wordsUntil, speechMs - preRollMs)
-    this.#listener.speechStarted(Math.max(startMs, speechMs), confidence)
-    await this.#startUtterance(startMs)
-  }
-
-  async #startUtterance(startMs: number): Promise<void> {
-    await this.#parts.recogniser.start()
-    this.#turn = { startMs, fedMs: startMs, partialMs: startMs, partialText: '' }
-  }
-
-  /** Gives the recogniser what it has not heard of the open turn; it need not hear long silence. */
-  async #feed(): Promise<void> {
-    const turn = this.#turn
-    if (turn === undefined) return
-    const until = Math.min(this.#timeline.endMs, this.#detector.lastSpeech + postRollMs)
-    while (turn.fedMs < until && !this.#queue.closed) {
-      const to = Math.min(until, turn.fedMs + step / samplesPerMs)
-      await this.#parts.recogniser.accept(this.#timeline.samples(turn.fedMs, to))
-      turn.fedMs = to
+  async #hear(block: Int16Array): Promise<void> {
+    const timeline = this.#timeline
+    timeline.push(block)
+    for (const level of await this.#parts.activity.accept(block)) {
+      timeline.pushSpeech(level)
+      const event = this.#detector.accept(level > 0)
+      if (event?.type === 'start') this.#start(event.at, level)
+      else if (event?.type === 'end') await this.#finish()
     }
+    await this.#feed()
+    await this.#cutIfTooLong()
+    this.#prepare()
+    this.#askForPartial()
+    const needed = this.#open === undefined ? timeline.speechEndMs - preRollMs - 200 : this.#open.startMs
+    timeline.forget(Math.min(needed, timeline.speechEndMs))
   }
 
-  async #finishTurn(): Promise<void> {
-    const turn = this.#turn
-    if (turn === undefined) return
+  #start(speechMs: number, confidence: number): void {
+    if (this.#queue.closed) return
+    const startMs = Math.max(this.#timeline.startMs, this.#heardUntil, speechMs - preRollMs)
+    this.#listener.speechStarted(Math.max(startMs, speechMs), confidence)
+    this.#begin(startMs)
+  }
+
+  #begin(startMs: number): void {
+    const utterance = this.#parts.recogniser.begin()
+    this.#open = { startMs, fedMs: startMs, utterance, partialMs: startMs, partialText: '', isPrepared: false }
+  }
+
+  /** End of the last utterance: no later one begins before it. */
+  #heardUntil = 0
+
+  /** Gives the recogniser what it has not heard of the open utterance; it need not hear long silence. */
+  async #feed(): Promise<void> {
+    const open = this.#open
+    if (open === undefined || this.#queue.closed) return
+    const until = Math.min(this.#timeline.speechEndMs, this.#detector.lastSpeech + postRollMs)
+    if (until <= open.fedMs) return
+    const from = open.fedMs
+    open.fedMs = until
+    open.isPrepared = false
+    await open.utterance.accept(this.#timeline.samples(from, until), this.#timeline.speech(from, until))
+  }
+
+  /** Ends the open utterance at the end of its speech. */
+  async #finish(): Promise<void> {
+    const open = this.#open
+    if (open === undefined) return
     this.#detector.close()
     await this.#feed()
-    const words = await this.#parts.recogniser.finish()
-    this.#turn = undefined
-    await this.#reportFinal(turn.startMs, turn.fedMs, words)
+    this.#end(open, open.fedMs, open.utterance.finish())
   }
 
-  /** Ends a turn that has become too long between two words, and begins the next one right there. */
+  /** Puts an utterance that has ended in line. */
+  #end(open: OpenUtterance, endMs: number, heard: Promise<Heard>, isCut = false): void {
+    const { startMs } = open
+    this.#open = undefined
+    this.#heardUntil = endMs
+    const ended: EndedUtterance = {
+      startMs,
+      endMs,
+      samples: this.#timeline.samples(startMs, endMs),
+      speech: this.#timeline.speech(startMs, endMs).map((level) => level > 0),
+      heard,
+      isCut,
+    }
+    heard.catch(() => {})
+    this.#ended.push(ended)
+    this.#finishing = this.#finishing.then(async () => {
+      try {
+        if (!this.#queue.closed) await this.#report(ended)
+      } catch (error) {
+        if (!this.#queue.closed) this.fail(error)
+      }
+      this.#ended.shift()
+      this.#wake()
+    })
+  }
+
+  /** Ends an utterance that has become too long where it is quietest, and begins the next one right there. */
   async #cutIfTooLong(): Promise<void> {
-    const turn = this.#turn
-    const longest = this.#settings.speakerLabels ? longestTurnMs.labelled : longestTurnMs.unlabelled
-    if (turn === undefined || turn.fedMs - turn.startMs < longest || this.#queue.closed) return
-    const words = await this.#parts.recogniser.finish()
-    const count = cutAfter(words, turn.fedMs - turn.startMs)
-    const last = words[count - 1]
-    const lastMs = turn.startMs + (last?.end ?? 0)
-    // What follows the last word of all was heard to hold none; only its end may be the beginning of one. Hearing more
-    // of it again could go on for ever, with a word at the start of a long noise each time.
-    const cutMs = count < words.length ? lastMs : Math.max(lastMs, turn.fedMs - rehearMs)
-    const pause = turn.startMs + (words[count]?.start ?? Infinity) - lastMs
-    await this.#reportFinal(turn.startMs, cutMs, words.slice(0, count), pause < SENTENCE_PAUSE_MS)
-    await this.#startUtterance(cutMs)
+    const open = this.#open
+    if (open === undefined || open.fedMs - open.startMs < longestMs || this.#queue.closed) return
+    const { startMs, utterance } = open
+    const lengthMs = longestMs
+    const samples = this.#timeline.samples(startMs, startMs + lengthMs)
+    const speech = this.#timeline.speech(startMs, startMs + lengthMs)
+    const quiet = quietestPlace(samples, speech, lengthMs - cutWithinMs, lengthMs)
+    const quietMs = Math.round(quiet.ms / speechFrameMs) * speechFrameMs
+    let cutMs = startMs + (quiet.isPause ? quietMs : lengthMs)
+    const finished = utterance.finish(cutMs - startMs)
+    // What becomes of a failure is decided where the utterance is reported.
+    const heard = quiet.isPause ? undefined : await finished.catch(() => undefined)
+    if (this.#queue.closed) return
+    if (heard === undefined) this.#end(open, cutMs, finished, true)
+    else {
+      const count = cutAfter(heard.words, lengthMs)
+      const last = heard.words[count - 1]?.end ?? 0
+      // What follows the last word of all was heard to hold none; only its end may be the beginning of one. Hearing more of
+      // it again could go on for ever, with a word at the start of a long noise each time.
+      const next = heard.words[count]
+      cutMs = startMs + (next === undefined ? Math.max(last, lengthMs - rehearMs) : (last + next.start) / 2)
+      cutMs = Math.floor(cutMs / speechFrameMs) * speechFrameMs
+      this.#end(open, cutMs, Promise.resolve({ ...heard, words: heard.words.slice(0, count) }), true)
+    }
+    this.#begin(cutMs)
     await this.#feed()
   }
 
-  async #reportPartial(): Promise<void> {
-    const turn = this.#turn
-    if (turn === undefined || !this.#settings.partials || turn.fedMs - turn.partialMs < partialEveryMs) return
-    turn.partialMs = turn.fedMs
-    const heard = await this.#parts.recogniser.partial()
-    const text = heard.map((word) => word.text).join(' ')
-    if (text === '' || text === turn.partialText || this.#queue.closed) return
-    turn.partialText = text
-    const words = this.#toStream(heard, turn.startMs, turn.fedMs)
-    this.#listener.turn(this.#assemble(words, false))
+  /** Whether audio comes as it is said, not out of a file. */
+  get #isLive(): boolean {
+    return this.#timeline.endMs < performance.now() - this.#startedAt + liveWithinMs
   }
 
-  async #reportFinal(startMs: number, endMs: number, heard: readonly RecognisedWord[], open = false): Promise<void> {
-    if (heard.length === 0 || this.#queue.closed) return
-    const words = this.#toStream(heard, startMs, endMs)
-    const attribution = await this.#attribute(startMs, endMs, words)
+  /** Has the words found where a pause makes an end likely, so that a final need not wait for them. */
+  #prepare(): void {
+    const open = this.#open
+    if (open === undefined || open.isPrepared || !this.#isLive) return
+    if (open.fedMs < this.#detector.lastSpeech + postRollMs) return
+    open.isPrepared = true
+    open.utterance.prepare()
+  }
+
+  /** Asks for the words so far; nothing waits for them. */
+  #askForPartial(): void {
+    const open = this.#open
+    if (open === undefined || !this.#settings.partials || this.#partialInWork) return
+    if (open.isPrepared || open.fedMs - open.partialMs < partialEveryMs || this.#ended.length > 0) return
+    const endMs = open.fedMs
+    open.partialMs = endMs
+    this.#partialInWork = true
+    const done = open.utterance.partial().then(
+      (heard) => {
+        // What has ended meanwhile has its final, or will have, under an order that is not known yet.
+        if (heard === undefined || this.#open !== open || this.#ended.length > 0 || this.#queue.closed) return
+        const text = heard.words.map((word) => word.text).join(' ')
+        if (text === '' || text === open.partialText) return
+        open.partialText = text
+        this.#listener.turn(this.#turns.partial(heard, open.startMs, endMs))
+      },
+      // A partial may fail; if the recogniser has, the final says so.
+      () => {},
+    )
+    void done.then(() => (this.#partialInWork = false))
+  }
+
+  /** Makes turns of what was heard in an utterance. */
+  async #report(ended: EndedUtterance): Promise<void> {
+    const { startMs, endMs, samples, speech, isCut } = ended
+    let heard: Heard
+    try {
+      heard = await ended.heard
+      this.#deadly = 0
+    } catch (error) {
+      if (!(error instanceof DeadlyUtterance) || ++this.#deadly >= mostDeadly) throw error
+      this.#listener.warning?.({
+        code: 'AUDIO_LOST',
+        message: `${((endMs - startMs) / 1000).toFixed(1)} s of speech could not be heard: the recogniser ended twice on it (${error.message})`,
+        lost: { start: startMs, end: endMs },
+      })
+      return
+    }
+    if (heard.words.length === 0 || this.#queue.closed) return
+    const words = this.#turns.place(heard, startMs, endMs)
+    const id = this.#turns.utterances
+    const attribution = await this.#parts.speakers?.attribute({ id, offset: startMs, samples, speech, words })
     if (this.#queue.closed) return
-    words.forEach((word, index) => {
-      const speaker = attribution.words[index]
-      if (speaker !== undefined) word.speaker = speaker
-    })
-    const continues = this.#open && words[0]!.start - this.#wordsUntil < SENTENCE_PAUSE_MS
-    this.#open = open
-    this.#wordsUntil = words.at(-1)!.end
-    const turn = this.#assemble(words, true, attribution.speaker, { continues, open })
-    this.#finals.set(turn.order, turn.words)
-    this.#finals.delete(turn.order - revisableTurns)
-    this.#order++
-    this.#listener.turn(turn)
-    const { revisionInterval } = this.#settings
-    if (revisionInterval > 0 && endMs - this.#revisedAt >= revisionInterval) {
-      this.#revisedAt = endMs
-      await this.#revise()
+    for (const turn of this.#turns.finals(words, attribution?.words ?? [], isCut, heard.language)) {
+      this.#listener.turn(turn)
     }
-  }
-
-  async #attribute(startMs: number, endMs: number, words: readonly EngineWord[]): Promise<Attribution> {
-    if (!this.#settings.speakerLabels) return { words: [] }
-    return this.#parts.speakers.attribute({
-      order: this.#order,
-      offset: startMs,
-      samples: this.#timeline.samples(startMs, endMs),
-      speech: this.#timeline.speech(startMs, endMs),
-      threshold: this.#settings.vadThreshold,
-      words,
-    })
-  }
-
-  /** Places words in the stream: in order, not before the last final word, not after what was heard. */
-  #toStream(heard: readonly RecognisedWord[], startMs: number, endMs: number): EngineWord[] {
-    let from = this.#wordsUntil
-    return heard.map(({ text, start, end, confidence }) => {
-      const first = Math.min(Math.max(startMs + start, from), Math.max(endMs, from))
-      from = Math.max(first, Math.min(startMs + end, endMs))
-      return { text, start: first, end: from, confidence, final: false }
-    })
-  }
-
-  #assemble(words: EngineWord[], endOfTurn: boolean, speaker?: string, context?: TurnContext): EngineTurn {
-    const formatted = this.#settings.formatTurns && endOfTurn
-    // A word without a speaker of its own counts as said by the speaker of the turn, as it does for who reads it.
-    const said = words.map((word) => (speaker === undefined ? word : { speaker, ...word }))
-    const texts = formatted
-      ? formatWords(said, { ...context, keyterms: this.#settings.keyterms })
-      : words.map((word) => word.text)
-    return {
-      order: this.#order,
-      words: words.map((word, index) => ({ ...word, text: texts[index]!, final: endOfTurn })),
-      transcript: texts.join(' '),
-      ...(speaker !== undefined && { speaker }),
-      endOfTurn,
-      formatted,
-      endOfTurnConfidence: endOfTurn ? 1 : 0,
-    }
+    if (this.#turns.revisionIsDue(endMs)) await this.#revise()
   }
 
   async #revise(): Promise<void> {
-    if (!this.#settings.speakerLabels || this.#queue.closed) return
+    if (this.#parts.speakers === undefined || this.#queue.closed) return
     const revised = await this.#parts.speakers.revise()
     if (this.#queue.closed) return
-    const revisions = revised.flatMap(({ order, words: speakers, speaker }) => {
-      const words = this.#finals.get(order)
-      if (words === undefined) return []
-      const relabelled = words.map((word, index) => {
-        const { text, start, end, confidence, final } = word
-        const label = speakers[index]
-        return { text, start, end, confidence, final, ...(label === undefined ? {} : { speaker: label }) }
-      })
-      this.#finals.set(order, relabelled)
-      return [{ order, words: relabelled, ...(speaker === undefined ? {} : { speaker }) }]
-    })
+    const revisions = this.#turns.revise(revised)
     if (revisions.length > 0) this.#listener.revision(revisions)
   }
 }

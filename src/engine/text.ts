@@ -1,3 +1,5 @@
+import { areGlued, isSpaceless } from '../scripts.ts'
+
 /** A word as {@link formatWords} sees it. */
 export interface PlainWord {
   text: string
@@ -20,11 +22,6 @@ export interface TurnContext {
    * @defaultValue false
    */
   open?: boolean
-  /**
-   * Terms that come with capitals of their own.
-   * @defaultValue none
-   */
-  keyterms?: readonly string[]
 }
 
 /** A pause this long ends a sentence, ms: longer than that at a comma, shorter than that of a turn. */
@@ -49,15 +46,14 @@ const questionWord = new RegExp(
 /**
  * Casing and punctuation for the words of a finished turn, by simple rules: what one speaker says without a pause is a
  * sentence, which begins with a capital and ends with a full stop, or with a question mark where it begins as only
- * questions do; and the word "I" (alone or as in "I'm") is a capital. Keyterms keep their capitals; words with any other
- * capital come from a recogniser that writes as people do, and stay as they are. Returns the texts.
+ * questions do; and the word "I" (alone or as in "I'm") is a capital. Words with a capital or a sentence's end among them
+ * come from a recogniser that writes as people do, and stay as they are. Returns the texts.
  */
 export function formatWords(
   words: readonly PlainWord[],
-  { continues = false, open = false, keyterms = [] }: TurnContext = {},
+  { continues = false, open = false }: TurnContext = {},
 ): string[] {
-  const given = new Set(keyterms.flatMap((term) => term.split(/\s+/)))
-  if (words.some(({ text }) => /\p{Lu}/u.test(text) && !given.has(text))) return words.map(({ text }) => text)
+  if (words.some(({ text }) => /\p{Lu}|[.?!。？！]$/u.test(text))) return words.map(({ text }) => text)
   let sentence: string[] = []
   return words.map((word, index) => {
     const { text } = word
@@ -72,7 +68,7 @@ export function formatWords(
     }
     sentence.push(text.toLowerCase())
     const last = after === undefined ? !open : isBoundary(word, after)
-    return last && !shown.endsWith('.') ? shown + (isQuestion(sentence) ? '?' : '.') : shown
+    return last ? shown + (isQuestion(sentence) ? '?' : '.') : shown
   })
 }
 
@@ -84,4 +80,30 @@ function isQuestion(words: readonly string[]): boolean {
 function isBoundary(before: PlainWord, after: PlainWord): boolean {
   const pause = (after.start ?? 0) - (before.end ?? Infinity)
   return before.speaker !== after.speaker || pause >= SENTENCE_PAUSE_MS
+}
+
+/** A word without the capitals and the punctuation around it that a recogniser gave it. */
+export function withoutFormat(text: string): string {
+  const plain = text.replace(/^[\p{P}\s]+|[\p{P}\s]+$/gu, '').toLowerCase()
+  return plain === '' ? text : plain
+}
+
+/** Words as one text, with spaces between them where their script puts some. */
+export function joinedTexts(texts: readonly string[]): string {
+  return texts.reduce((text, next) => (text === '' || areGlued(text, next) ? text + next : `${text} ${next}`), '')
+}
+
+/**
+ * The texts of a turn between two others of its utterance, whose speakers the recogniser knew nothing of: it begins with a
+ * capital where `begins`, and ends a sentence where `ends`.
+ */
+export function asSentences(texts: readonly string[], { begins, ends }: { begins: boolean; ends: boolean }): string[] {
+  const result = [...texts]
+  const first = result[0]
+  if (begins && first !== undefined) result[0] = first.replace(/^\P{L}*\p{Ll}/u, (start) => start.toUpperCase())
+  const last = result.at(-1)
+  if (ends && last !== undefined && !isSpaceless(last) && !/[.?!…]["'”’)\]]*$/.test(last)) {
+    result[result.length - 1] = `${last.replace(/[,;:–—-]+$/, '')}.`
+  }
+  return result
 }

@@ -13,5 +13,6 @@ export type {
   EngineSettings,
   EngineSettingsUpdate,
   EngineTurn,
+  EngineWarning,
   EngineWord,
 } from '../engine/engine.ts'

@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../errors.ts'
+import { embeddedEngine } from '../engine/embedded.ts'
 import type { Engine } from '../engine/engine.ts'
 import {
   checkBoolean,
@@ -17,8 +18,11 @@ export type KeyCheck = (key: string) => boolean | Promise<boolean>
 
 /** Options of {@link serve}. */
 export interface ServerOptions {
-  /** What recognises speech; one engine session is opened for each client. */
-  engine: Engine
+  /**
+   * What recognises speech; one engine session is opened for each client.
+   * @defaultValue the engine that runs on this machine, `embeddedEngine()`
+   */
+  engine?: Engine
   /**
    * TCP port to listen on; 0 takes a free one.
    * @defaultValue 0
@@ -111,7 +115,8 @@ function isLoopback(host: string): boolean {
  */
 export function resolveServerOptions(options: ServerOptions): ResolvedServerOptions {
   checkKnown('serve()', options, known)
-  if (typeof options.engine?.open !== 'function') throw invalidOption('engine', 'an Engine', options.engine)
+  const engine = options.engine ?? embeddedEngine()
+  if (typeof engine?.open !== 'function') throw invalidOption('engine', 'an Engine', options.engine)
   checkInteger('port', options.port, 0, 65_535)
   checkString('host', options.host, 1, 255)
   checkBoolean('authentication', options.authentication)
@@ -138,8 +143,8 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   }
   return {
     ...defaults,
-    engine: options.engine,
-    pacing: options.engine.fasterThanRealTime ? 'off' : 'enforce',
+    engine,
+    pacing: engine.fasterThanRealTime ? 'off' : 'enforce',
     ...(given as Partial<ServerOptions>),
     loopback,
   }

@@ -17,7 +17,9 @@ function wordMessage(word: EngineWord, style: MessageStyle): WordMessage {
     start: word.start,
     end: word.end,
     text: word.text,
-    confidence: word.confidence,
+    // Clients want a number; ours are told that it says nothing.
+    confidence: word.confidence ?? 0,
+    ...(word.confidence === undefined && { confidence_is_known: false }),
     ...(style.speakerLabels && word.final ? { speaker: word.speaker ?? style.unattributedLabel } : {}),
     word_is_final: word.final,
   }

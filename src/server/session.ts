@@ -215,6 +215,11 @@ export class Session implements ServerSession {
         const message = isLive() ? revisionMessage(revisions, this.#style()) : undefined
         if (message !== undefined) this.#transport.send(message)
       },
+      warning: ({ code, message, lost }) => {
+        if (!isLive()) return
+        const warning = { type: 'Warning', warning_code: 0, warning: message, code } as const
+        this.#transport.send(lost === undefined ? warning : { ...warning, audio_lost: lost })
+      },
       failed: (error) => this.#fail(error),
     }
   }

@@ -28,23 +28,22 @@ export interface SessionSettings {
 interface Preset {
   minTurnSilence: number
   maxTurnSilence: number
-  vadThreshold: number
 }
 
 const modePresets: Readonly<Record<string, Preset>> = {
-  min_latency: { minTurnSilence: 128, maxTurnSilence: 640, vadThreshold: 0.2 },
-  balanced: { minTurnSilence: 128, maxTurnSilence: 1280, vadThreshold: 0.2 },
-  max_accuracy: { minTurnSilence: 512, maxTurnSilence: 2560, vadThreshold: 0.2 },
+  min_latency: { minTurnSilence: 128, maxTurnSilence: 640 },
+  balanced: { minTurnSilence: 128, maxTurnSilence: 1280 },
+  max_accuracy: { minTurnSilence: 512, maxTurnSilence: 2560 },
 }
-const universalStreaming: Preset = { minTurnSilence: 400, maxTurnSilence: 1280, vadThreshold: 0.4 }
-const u3: Preset = { minTurnSilence: 100, maxTurnSilence: 1000, vadThreshold: 0.3 }
+const universalStreaming: Preset = { minTurnSilence: 400, maxTurnSilence: 1280 }
+const u3: Preset = { minTurnSilence: 100, maxTurnSilence: 1000 }
 /** Replaces every other preset while speakers are told apart. */
-const diarized: Preset = { minTurnSilence: 640, maxTurnSilence: 768, vadThreshold: 0.5 }
+const diarized: Preset = { minTurnSilence: 640, maxTurnSilence: 768 }
 
 /** The family of a model id; ids that are not the service's count as the newest. */
 export function modelFamily(model: string): ModelFamily {
   if (model.startsWith('universal-streaming-')) return 'universal-streaming'
-  if (model.startsWith('whisper')) return 'whisper'
+  if (model === 'whisper-rt') return 'whisper'
   return model.startsWith('u3-') ? 'u3' : 'u3.5'
 }
 
@@ -82,8 +81,9 @@ export function resolveSettings(parameters: ConnectionParameters, defaultModel =
       partials: parameters.includePartialTurns ?? !(parameters.redactPii ?? false),
       minTurnSilence,
       maxTurnSilence: Math.max(clampSilence(parameters.maxTurnSilence ?? preset.maxTurnSilence), minTurnSilence),
-      vadThreshold: parameters.vadThreshold ?? preset.vadThreshold,
+      ...(parameters.vadThreshold !== undefined && { vadThreshold: parameters.vadThreshold }),
       keyterms: parameters.keytermsPrompt ?? [],
+      languages: parameters.languageCodes ?? (parameters.languageCode === undefined ? [] : [parameters.languageCode]),
       model,
     },
     family,
@@ -102,7 +102,9 @@ export function engineUpdate(before: EngineSettings, after: EngineSettings): Eng
   if (after.formatTurns !== before.formatTurns) update.formatTurns = after.formatTurns
   if (after.minTurnSilence !== before.minTurnSilence) update.minTurnSilence = after.minTurnSilence
   if (after.maxTurnSilence !== before.maxTurnSilence) update.maxTurnSilence = after.maxTurnSilence
-  if (after.vadThreshold !== before.vadThreshold) update.vadThreshold = after.vadThreshold
+  if (after.vadThreshold !== undefined && after.vadThreshold !== before.vadThreshold) {
+    update.vadThreshold = after.vadThreshold
+  }
   if (after.keyterms.join('\n') !== before.keyterms.join('\n')) update.keyterms = after.keyterms
   return update
 }

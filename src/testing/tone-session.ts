@@ -174,6 +174,6 @@ function toMs(sample: number): number {
   return (sample * 1000) / TONE_RATE
 }
 
-function asPartial({ text, start, end, confidence }: EngineWord): EngineWord {
-  return { text, start, end, confidence, final: false }
+function asPartial({ speaker: _speaker, ...word }: EngineWord): EngineWord {
+  return { ...word, final: false }
 }

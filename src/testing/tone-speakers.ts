@@ -66,6 +66,6 @@ export class ToneSpeakers {
 }
 
 function withLetter(word: EngineWord, speaker: string | undefined): EngineWord {
-  const { text, start, end, confidence, final } = word
-  return { text, start, end, confidence, final, ...(speaker === undefined ? {} : { speaker }) }
+  const { speaker: _before, ...rest } = word
+  return { ...rest, ...(speaker === undefined ? {} : { speaker }) }
 }

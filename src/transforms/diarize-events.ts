@@ -46,6 +46,8 @@ export interface DiarizeProgress {
   turns: number
   /** Speakers heard so far, in order of appearance; channels where nobody on them is told apart. */
   speakers: string[]
+  /** Languages of the final turns, where the engine says so, that of most turns first. */
+  languages: string[]
 }
 
 /** How the last session ended; where channels are kept apart, that of each. */

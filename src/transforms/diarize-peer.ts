@@ -40,7 +40,7 @@ export async function openPeer(options: ResolvedDiarizeOptions): Promise<Peer> {
   if (engine === undefined) {
     peer.warnings.push({
       code: 'EMBEDDED_ENGINE',
-      message: `no API key is set, so the embedded engine (${peer.name}) runs on this machine: English only, and less accurate than AssemblyAI; set ASSEMBLYAI_API_KEY to use that`,
+      message: `no API key is set, so the engine on this machine runs (${peer.model}); set ASSEMBLYAI_API_KEY to use AssemblyAI`,
     })
   }
   return peer
@@ -107,6 +107,7 @@ async function embeddedPeer(engine: Engine): Promise<Peer> {
             speechStarted: (atMs, confidence) => listener.speechStarted(atMs, confidence),
             turn: (turn) => listener.turn(turn),
             revision: (revisions) => listener.revision(revisions),
+            warning: (warning) => listener.warning?.(warning),
             failed(error) {
               remember(error)
               listener.failed(error)

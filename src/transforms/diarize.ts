@@ -53,6 +53,8 @@ class DiarizeStream extends Duplex {
   #reportedMs = 0
   #turns = 0
   readonly #speakers = new Set<string>()
+  /** How many final turns are of each language. */
+  readonly #languages = new Map<string, number>()
 
   constructor(options: ResolvedDiarizeOptions) {
     super({
@@ -189,7 +191,13 @@ class DiarizeStream extends Duplex {
     const peer = await (this.#peer ??= openPeer(options))
     if (!this.#opened) for (const warning of peer.warnings) this.emit('warning', warning)
     this.#opened = peer
-    const parameters = { ...options, speechModel: this.#model(), sampleRate: this.#input.format.sampleRate }
+    const parameters = {
+      ...options,
+      // The engine on this machine says what language it hears at no cost.
+      ...(peer.kind === 'embedded' && { languageDetection: options.languageDetection ?? true }),
+      speechModel: this.#model(),
+      sampleRate: this.#input.format.sampleRate,
+    }
     return bounded(peer.target(toQuery(parameters, options.query)), options.connectTimeout, () => {
       const message = `no key or token came within ${options.connectTimeout} ms`
       return new SessionError('TOKEN_FAILED', message, { retryable: true })
@@ -242,6 +250,9 @@ class DiarizeStream extends Duplex {
       this.emit('revision', turn)
     } else {
       this.#turns += 1
+      if (turn.language !== undefined) {
+        this.#languages.set(turn.language, (this.#languages.get(turn.language) ?? 0) + 1)
+      }
     }
     for (const { speaker = turn.channel } of turn.words) if (speaker) this.#speakers.add(speaker)
     if (!this.push(turn)) this.#full = true
@@ -250,7 +261,8 @@ class DiarizeStream extends Duplex {
   #report(): void {
     const audioMs = this.#supervisor?.sentMs ?? 0
     this.#reportedMs = audioMs
-    this.emit('progress', { audioMs, turns: this.#turns, speakers: [...this.#speakers] })
+    const languages = [...this.#languages].toSorted((a, b) => b[1] - a[1]).map(([language]) => language)
+    this.emit('progress', { audioMs, turns: this.#turns, speakers: [...this.#speakers], languages })
   }
 
   async #finish(): Promise<void> {

@@ -29,7 +29,7 @@ describe('every example runs', { timeout: 300_000 }, () => {
 
   it('long-form', async () => {
     const output = join(folder, 'video.vtt')
-    expect(await example('long-form.ts', [clip, output])).toMatch(/session on pocketsphinx/)
+    expect(await example('long-form.ts', [clip, output])).toMatch(/session on sherpa-onnx/)
     expect(await readFile(output, 'utf8')).toMatch(/^WEBVTT\n\n1\n00:00:0\d\.\d{3} --> 00:00:0\d\.\d{3}\n<v Alan>/)
   })
 
@@ -47,7 +47,7 @@ describe('every example runs', { timeout: 300_000 }, () => {
     const source = ['-i', join(root, 'demo', 'dialogue.mp4'), '-t', '10', '-filter_complex', split, '-map', '[call]']
     await ffmpeg(...source, '-ar', '8000', '-c:a', 'pcm_mulaw', call)
     const printed = await example('call-recording.ts', [call, output])
-    expect(printed).toMatch(/^Agent is heard by pocketsphinx\nCustomer is heard by pocketsphinx\n/)
+    expect(printed).toMatch(/^Agent is heard by sherpa-onnx\nCustomer is heard by sherpa-onnx\n/)
     expect(printed).toMatch(/ turns of Agent and Customer are in /)
     const voices = [...(await readFile(output, 'utf8')).matchAll(/^<v (\w+)>/gm)].map(([, name]) => name)
     expect(voices.filter((name, index) => name !== voices[index - 1])).toEqual(['Agent', 'Customer', 'Agent'])
@@ -58,7 +58,7 @@ describe('every example runs', { timeout: 300_000 }, () => {
     await mkdir(join(workplace, 'demo'), { recursive: true })
     await copyFile(clip, join(workplace, 'demo', 'dialogue.mp4'))
     const printed = await example('demo.ts', [], workplace)
-    expect(printed).toMatch(/Engine: pocketsphinx/)
+    expect(printed).toMatch(/Engine: sherpa-onnx/)
     expect(printed).toMatch(/Speaker A: /)
     expect(printed).toMatch(/demo\/output\/dialogue\.srt/)
   })
@@ -122,7 +122,7 @@ describe('every example runs', { timeout: 300_000 }, () => {
   it('without-cloud', async () => {
     const output = join(folder, 'own-server.srt')
     const printed = await example('without-cloud.ts', [clip, output])
-    expect(printed).toMatch(/^client: heard by a server, model pocketsphinx-en-us$/m)
+    expect(printed).toMatch(/^client: heard by a server, model whisper-tiny\.en$/m)
     expect(await readFile(output, 'utf8')).toMatch(/Speaker A: /)
   })
 

@@ -68,9 +68,66 @@ describe('parseMessage', () => {
         transcript: '',
         words: [
           { text: 'one', start: 11, end: 11, confidence: 1, word_is_final: true },
-          { text: 'two', start: 0, end: 0, confidence: 0, word_is_final: false },
+          { text: 'two', start: 0, end: 0, word_is_final: false },
         ],
       },
+    })
+    expect(parsed).not.toMatchObject({ message: { words: [{}, { confidence: expect.anything() as unknown }] } })
+  })
+
+  it.each([
+    ['absent', {}, undefined],
+    ['a number', { confidence: 0.25 }, 0.25],
+    ['0', { confidence: 0 }, 0],
+    ['0 that is known', { confidence: 0, confidence_is_known: true }, 0],
+    ['0 that says nothing', { confidence: 0, confidence_is_known: false }, undefined],
+    ['a text', { confidence: '0.5' }, undefined],
+    ['below 0', { confidence: -3 }, 0],
+  ])('reads a confidence that is %s', (_what, fields, confidence) => {
+    const parsed = parse({ type: 'Turn', turn_order: 0, words: [{ text: 'one', start: 0, end: 1, ...fields }] })
+    const [word] = parsed.kind === 'message' && parsed.message.type === 'Turn' ? parsed.message.words : []
+    expect(word).toEqual({
+      text: 'one',
+      start: 0,
+      end: 1,
+      word_is_final: false,
+      ...(confidence !== undefined && { confidence }),
+    })
+  })
+
+  it.each([
+    [
+      { start: 1200.4, end: 5000 },
+      { start: 1200, end: 5000 },
+    ],
+    [
+      { start: 700, end: 300 },
+      { start: 700, end: 700 },
+    ],
+    [{ start: -5 }, { start: 0, end: 0 }],
+    ['all', undefined],
+    [null, undefined],
+  ])('reads of a Warning that %j of the audio is lost', (lost, expected) => {
+    expect(parse({ type: 'Warning', warning_code: 3, warning: 'oh', audio_lost: lost })).toEqual({
+      kind: 'message',
+      message: { type: 'Warning', warning_code: 3, warning: 'oh', ...(expected && { audio_lost: expected }) },
+    })
+  })
+
+  it.each([
+    ['AUDIO_LOST', 'AUDIO_LOST'],
+    ['two words', undefined],
+    ['', undefined],
+    [5, undefined],
+    [undefined, undefined],
+  ])('reads the code %j of a Warning', (code, expected) => {
+    const parsed = parse({ type: 'Warning', warning_code: 0, warning: 'oh', code })
+    expect(parsed).toMatchObject({ kind: 'message', message: { type: 'Warning', warning: 'oh' } })
+    expect((parsed as { message: object }).message).toEqual({
+      type: 'Warning',
+      warning_code: 0,
+      warning: 'oh',
+      ...(expected !== undefined && { code: expected }),
     })
   })
 

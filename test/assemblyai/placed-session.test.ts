@@ -39,25 +39,36 @@ class StubFeed {
   }
 }
 
-function place(expiresInMs = 3 * HOUR, rollOverBefore = 300_000, expiresAt = (NOW + expiresInMs) / 1000) {
+function place(
+  expiresInMs = 3 * HOUR,
+  rollOverBefore = 300_000,
+  expiresAt = (NOW + expiresInMs) / 1000,
+  clock = new SessionClock(0),
+) {
   const session = new StubSession()
   const feed = new StubFeed()
   const begin: BeginMessage = { type: 'Begin', id: 's', expires_at: expiresAt }
   const turns: Turn[] = []
   const messages: ServerMessage[] = []
+  const gaps: { start: number; end: number }[] = []
   const placed = new PlacedSession(
     session as unknown as Session,
     begin,
-    new SessionClock(0),
+    clock,
     feed as unknown as Feed,
     rollOverBefore,
-    { turns: (given) => turns.push(...given), message: (message) => messages.push(message) },
+    {
+      turns: (given) => turns.push(...given),
+      message: (message) => messages.push(message),
+      lost: (gap) => gaps.push(gap),
+    },
   )
   return {
     session,
     feed,
     placed,
     messages,
+    gaps,
     texts: () =>
       turns.map(({ transcript, endOfTurn, revision }) => `${transcript} ${endOfTurn ? revision : 'partial'}`),
     say: (order: number, text: string, more: Partial<TurnMessage> = {}) =>
@@ -96,6 +107,20 @@ describe('before it takes over', () => {
     expect(texts()).toEqual(['early 0', 'next 0', 'late 0'])
     expect(messages).toEqual([{ type: 'SpeechStarted', timestamp: 5 }])
     expect(placed.speakers).toEqual({ A: 'A' })
+  })
+
+  it('tells what the server could not hear at its place in the stream, and not as a message', () => {
+    const clock = new SessionClock(60_000)
+    clock.audio(2000)
+    clock.silence(500)
+    clock.audio(10_000)
+    const { placed, session, messages, gaps } = place(undefined, undefined, undefined, clock)
+    session.emit('message', { type: 'Warning', warning_code: 0, warning: '', audio_lost: { start: 1000, end: 4000 } })
+    expect(gaps).toEqual([])
+    placed.takeOver(turnsOf())
+    session.emit('message', { type: 'Warning', warning_code: 0, warning: '' })
+    expect(gaps).toEqual([{ start: 61_000, end: 63_500 }])
+    expect(messages).toEqual([])
   })
 
   it('holds a bounded number of them', () => {

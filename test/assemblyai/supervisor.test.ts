@@ -9,6 +9,7 @@ import type {
   SessionChange,
   SupervisorOptions,
 } from '../../src/assemblyai/supervisor-options.ts'
+import type { Engine } from '../../src/engine/engine.ts'
 import { EngineError, type Warning } from '../../src/errors.ts'
 import type { Turn, Word } from '../../src/model.ts'
 import {
@@ -122,9 +123,27 @@ function target(key: string): SessionTarget {
   return { url: `${server?.url}?${QUERY}`, headers: { Authorization: key }, secrets: [key] }
 }
 
-async function serve(plan: FaultPlan): Promise<FaultServer> {
-  server = await faultServer(plan, { engine: relabelled(toneEngine(), 7) })
+async function serve(plan: FaultPlan, engine: Engine = relabelled(toneEngine(), 7)): Promise<FaultServer> {
+  server = await faultServer(plan, { engine })
   return server
+}
+
+/** An engine that hears every turn, and says after each that it could not hear it. */
+function forgetful(engine: Engine): Engine {
+  return {
+    ...engine,
+    open: (settings, listener) =>
+      engine.open(settings, {
+        speechStarted: (at, confidence) => listener.speechStarted(at, confidence),
+        revision: (revisions) => listener.revision(revisions),
+        failed: (error) => listener.failed(error),
+        turn(turn) {
+          listener.turn(turn)
+          const lost = { start: turn.words[0]!.start, end: turn.words.at(-1)!.end }
+          if (turn.endOfTurn) listener.warning?.({ code: 'AUDIO_LOST', message: 'not heard', lost })
+        },
+      }),
+  }
 }
 
 /** Cuts a connection from the side of the server. */
@@ -196,6 +215,23 @@ describe('a stream whose sessions are lost', () => {
     await stream.supervisor.end()
     expect(stream.words.map(({ text }) => text)).toEqual(script.map(({ word }) => toneText(word)))
     expect(stream.sessions.at(-1)?.offset).toBe(Math.floor((end - 1000) / FRAME_MS) * FRAME_MS)
+  })
+
+  it('tells what an engine could not hear as a gap of the stream, in every session', async () => {
+    await serve([{ fault: 'drop', afterFinals: 2 }], forgetful(toneEngine()))
+    const stream = new Stream(toneAudio(dialogue(5)), { overlap: 1000 })
+    await stream.play()
+    await stream.supervisor.end()
+    expect(stream.sessions.at(-1)?.offset).toBeGreaterThan(0)
+    const turns = [...stream.turns.values()]
+    expect(turns).toHaveLength(5)
+    // The warning after the final that broke the first session is lost with it.
+    for (const { start, end } of turns.slice(2)) expect(stream.gaps).toContainEqual({ start, end })
+    // The second session begins in the middle of a turn.
+    for (const gap of stream.gaps) {
+      expect(turns.some(({ start, end }) => start <= gap.start && end === gap.end)).toBe(true)
+    }
+    expect(stream.warnings.map(({ code, message }) => [code, message])).toContainEqual(['AUDIO_LOST', 'not heard'])
   })
 
   it('asks for credentials anew for each session', async () => {

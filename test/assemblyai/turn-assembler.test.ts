@@ -45,6 +45,21 @@ describe('TurnAssembler', () => {
     ])
   })
 
+  it('has words without a confidence where the server knows none, also after a revision', () => {
+    const unsure = two.map(({ confidence: _unknown, ...rest }) => rest)
+    const assembler = new TurnAssembler({ sessionId: 's' })
+    const [turn] = assembler.turn(message(0, unsure))
+    const revised = assembler.revision({
+      type: 'SpeakerRevision',
+      revisions: [{ turn_order: 0, speaker_label: 'B', words: unsure.map((rest) => ({ ...rest, speaker: 'B' })) }],
+    })
+    for (const { words } of [turn!, ...revised]) {
+      expect(words).toHaveLength(2)
+      for (const each of words) expect(each).not.toHaveProperty('confidence')
+    }
+    expect(revised[0]!.words.map(({ speaker }) => speaker)).toEqual(['B', 'B'])
+  })
+
   it.each([null, undefined, '', 'UNKNOWN', 'PENDING'])('has no speaker where the turn label is %j', (label) => {
     const more = label === undefined ? {} : { speaker_label: label }
     const [turn] = new TurnAssembler({ sessionId: 's' }).turn(message(0, [word('Hi', 0, 9)], more))

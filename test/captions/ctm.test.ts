@@ -40,6 +40,11 @@ describe('formatCtmSegment', () => {
     expect(lines.map((line) => line.split(' ')[5])).toEqual([undefined, '0.000', '1.000'])
   })
 
+  it('leaves out a confidence that nobody knows', () => {
+    const { confidence: _unknown, ...rest } = word('a', 0, 100)
+    expect(formatCtmSegment(makeSegment('', 0, { words: [rest] }))).toBe('audio 1 0.000 0.100 a\n')
+  })
+
   it('has every word, in order, with times that never fall, for any segments', () => {
     fc.assert(
       fc.property(nastySegments, (segments) => {

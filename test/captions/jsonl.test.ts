@@ -25,6 +25,9 @@ describe('formatJsonlItem', () => {
 
   it('leaves out what is absent', () => {
     expect(formatJsonlItem(makeTurn(0, ''))).not.toContain('speaker')
+    const words = [{ text: 'a', start: 0, end: 100, final: true }]
+    expect(JSON.parse(formatJsonlItem(makeTurn(0, '', { words })))).toMatchObject({ words })
+    expect(formatJsonlItem(makeTurn(0, '', { words }))).not.toContain('confidence')
   })
 
   it('is one line of valid UTF-8 for any reader, whatever the text', () => {

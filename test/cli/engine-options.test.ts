@@ -1,6 +1,9 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { parseCommand } from '../../src/cli/arguments.ts'
-import { engineOptions } from '../../src/cli/engine-options.ts'
+import { engineOptions, isLocal } from '../../src/cli/engine-options.ts'
+
+// What the engine makes of its options is tested with it.
+vi.mock('../../src/engine/embedded.ts', () => ({ embeddedEngine: (options: object) => ({ made: options }) }))
 
 function options(line: string, environmentKey?: string, apiKey?: string) {
   const command = parseCommand(['a.mp4', ...line.split(' ').filter((word) => word !== '')])
@@ -31,11 +34,16 @@ describe('engineOptions', () => {
     expect(options('--language cy', 'key')).not.toHaveProperty('languageCodes')
   })
 
-  it('takes a model of the local engine', () => {
-    expect(options('--engine local --model /some/model', 'key')).toMatchObject({
-      engine: { name: 'sherpa-onnx', model: 'model' },
+  it('gives model and language to the engine on this machine', () => {
+    expect(options('--engine local --model ./some/model', 'key')).toEqual({
+      engine: { made: { model: './some/model' } },
     })
-    expect(options('--engine local --model pocketsphinx')).toMatchObject({ engine: { name: 'pocketsphinx' } })
+    expect(options('--language pt-BR')).toEqual({ engine: { made: { language: 'pt-BR' } } })
+    expect(options('--engine local --model whisper-base --language auto --keyterms a')).toEqual({
+      engine: { made: { model: 'whisper-base', language: 'auto' } },
+      keytermsPrompt: ['a'],
+    })
+    expect(options('--language auto', 'key')).not.toHaveProperty('languageCodes')
   })
 
   it('never sends the key of the environment to another server', () => {
@@ -60,5 +68,19 @@ describe('engineOptions', () => {
     ['--region us --url ws://localhost:1', '--url and --region exclude each other'],
   ])('refuses %s', (line, message) => {
     expect(() => options(line)).toThrow(message)
+  })
+})
+
+describe('isLocal', () => {
+  const none = { engine: undefined, apiKey: undefined, url: undefined, region: undefined, model: undefined }
+  it.each([
+    [{}, undefined, true],
+    [{}, 'key', false],
+    [{ engine: 'embedded', model: 'm' } as const, 'key', true],
+    [{ engine: 'assemblyai' } as const, undefined, false],
+    [{ url: 'ws://localhost:1' }, undefined, false],
+    [{ model: 'm' }, undefined, false],
+  ])('of %j with the key %s is %s', (change, key, expected) => {
+    expect(isLocal({ ...none, ...change }, key)).toBe(expected)
   })
 })

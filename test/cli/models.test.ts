@@ -1,220 +1,220 @@
-import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { beforeEach, describe, expect, it } from 'vitest'
-import { writeWavHeader } from '../../src/audio/wav.ts'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { obeyModels } from '../../src/cli/models.ts'
 import { pullLine } from '../../src/cli/models-progress.ts'
-import { catalogue, modelsUrl } from '../../src/engine/models/catalogue.ts'
-import { pullModel } from '../../src/engine/models/pull.ts'
-import { join16 } from '../helpers/flite.ts'
-import { modelServer } from '../helpers/model-server.ts'
-import { whyNoSherpa } from '../helpers/sherpa.ts'
-import { bzip2, tarFile, whyNoBzip2 } from '../helpers/tar.ts'
-import { tinySpeakerModel, tokenTone, writeTinyRecogniser } from '../helpers/tiny-models.ts'
+import { catalogue, findEntry, isListed, type ModelEntry } from '../../src/engine/models/catalogue.ts'
+import { boxPackage } from '../../src/engine/models/package.ts'
+import { writeModelPackage } from '../helpers/model-files.ts'
+import { type HubServer, hubServer, sha256 } from '../helpers/model-server.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
 import { startCommand } from './command.ts'
 
 const directory = temporaryDirectories()
-
-async function run(
-  env: Record<string, string>,
-  ...argv: string[]
-): Promise<{ code: number | null; out: string; err: string }> {
-  const running = startCommand(argv, env)
-  running.child.stdin?.end()
-  const code = await running.ended
-  return { code, out: running.out, err: running.err }
+const commit = '0123456789abcdef0123456789abcdef01234567'
+const voices = Buffer.alloc(100_000, 'model')
+const entry: ModelEntry = {
+  name: 'voices-test',
+  role: 'speakers',
+  about: 'voices for a test',
+  repo: 'someone/voices',
+  revision: commit,
+  licence: 'CC BY 4.0',
+  licenceUrl: 'https://example.org/licence',
+  origin: 'https://example.org/origin',
+  files: { model: { path: 'voices.onnx', size: voices.length, sha256: sha256(voices) } },
+}
+const unpinned: ModelEntry = {
+  ...entry,
+  name: 'voices-main',
+  revision: 'main',
+  files: { model: { path: 'voices.onnx', size: 1_000_000 } },
 }
 
-/** A recording of "hello world … good bye". */
-function recording(folder: string): string {
-  const samples = join16([
-    tokenTone(undefined, 1000),
-    tokenTone('▁HEL', 300),
-    tokenTone('LO', 300),
-    tokenTone('▁WORLD', 300),
-    tokenTone(undefined, 2000),
-    tokenTone('▁GOOD', 300),
-    tokenTone('▁BY', 300),
-    tokenTone('E', 300),
-    tokenTone(undefined, 1000),
-  ])
-  const file = path.join(folder, 'tones.wav')
-  const data = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength)
-  const header = writeWavHeader({ sampleRate: 16_000, channels: 1, encoding: 's16le' }, data.length)
-  writeFileSync(file, Buffer.concat([header, data]))
-  return file
+let server: HubServer
+let home: string
+beforeEach(async () => {
+  home = directory()
+  server = await hubServer({ 'someone/voices': { commit, files: { 'voices.onnx': voices } } })
+  ;(catalogue as ModelEntry[]).push(entry, unpinned)
+  vi.stubEnv('HF_HOME', path.join(home, 'hf'))
+  vi.stubEnv('XDG_CACHE_HOME', path.join(home, 'state'))
+  vi.stubEnv('HF_ENDPOINT', server.url)
+  vi.stubEnv('DIARIZE_STREAM_MODELS', path.join(home, 'models'))
+})
+afterEach(async () => {
+  ;(catalogue as ModelEntry[]).splice(-2)
+  vi.unstubAllEnvs()
+  await server.close()
+})
+
+/** What the command does, without a process. */
+async function models(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const written = { out: '', err: '' }
+  const stream = (name: 'out' | 'err') =>
+    ({ write: (text: string) => Boolean((written[name] += text)) }) as unknown as NodeJS.WriteStream
+  const output = { stdout: stream('out'), stderr: stream('err') }
+  const code = await obeyModels(args, output, new AbortController().signal)
+  return { code, ...written }
 }
 
-interface Event {
-  type: string
-  name?: string
-  model?: string
-  transcript?: string
-  endOfTurn?: boolean
-}
+const snapshot = (): string => path.join(home, 'hf', 'hub', 'models--someone--voices', 'snapshots', commit)
 
-const events = (out: string): Event[] =>
-  out
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Event)
-
-describe('diarize-stream models', () => {
-  it('prints the folder', async () => {
-    const { code, out } = await run({ DIARIZE_STREAM_MODELS: '/some/where' }, 'models', 'path')
-    expect([code, out]).toEqual([0, '/some/where\n'])
-  })
-
-  it('lists what there is, with licences', async () => {
-    const { code, out } = await run({}, 'models', 'list')
+describe('models list', () => {
+  it('says what there is, with licences, sizes and whose figures these are', async () => {
+    const { code, out } = await models('list')
     expect(code).toBe(0)
-    for (const { name, licence } of catalogue) expect(out).toMatch(new RegExp(`^ {2}${name} .*${licence}`, 'm'))
-    expect(out).not.toContain('[pulled]')
+    for (const { name, licence } of catalogue.filter((item) => isListed(item))) {
+      expect(out).toMatch(new RegExp(`^ {2}${name} .*${licence}`, 'm'))
+    }
+    expect(out).toMatch(/parakeet-v3 .*; published WER 6\.3 % on .*; 670 MB$/m)
+    expect(out).toMatch(/whisper-base .*; at most 201 MB$/m)
+    // The box may be installed.
+    expect(out.split('\n').filter((line) => line.endsWith('[here]') && !line.includes('in the box'))).toEqual([])
+    expect(out).not.toContain('turbo')
+    expect((await models('list', '--all')).out).toMatch(/whisper-large-v3-turbo .*NO word times/)
   })
 
+  it('says what is on this machine', async () => {
+    writeModelPackage(path.join(home, 'models', boxPackage))
+    mkdirSync(path.join(home, 'models', 'sense-voice'))
+    const { out } = await models('list')
+    expect(out).toMatch(/whisper-tiny\.en .*in the box.*\[here\]$/m)
+    expect(out).toMatch(/sense-voice .*\[here\]$/m)
+  })
+})
+
+describe('models pull', () => {
+  it('shows the licence and the address before it downloads, and tells where the model is', async () => {
+    const { code, err } = await models('pull', 'voices-test')
+    expect(code).toBe(0)
+    expect(err.split('\n')).toEqual([
+      'voices-test: voices for a test',
+      'licence: CC BY 4.0, https://example.org/licence',
+      'made of https://example.org/origin',
+      `from ${server.url}/someone/voices/tree/${commit}, 0.1 MB`,
+      'the SHA-256 of the files are as they should be',
+      `voices-test is in ${snapshot()}`,
+      '',
+    ])
+    expect((await models('list')).out).toMatch(/voices-test .*\[here\]$/m)
+    expect((await models('pull', 'voices-test')).err).toBe(
+      `voices-test is there already, and is as it should be: ${snapshot()}\n`,
+    )
+  })
+
+  it('does not download what is in the folder of models', async () => {
+    mkdirSync(path.join(home, 'models', 'voices-test'), { recursive: true })
+    const { err } = await models('pull', 'voices-test')
+    expect(err).toBe(`voices-test is there already: ${path.join(home, 'models', 'voices-test')}\n`)
+    expect(server.requests).toEqual([])
+  })
+
+  it('marks a hash that nobody knew as unverified', async () => {
+    const { err } = await models('pull', 'voices-main')
+    expect(err).toContain(`voices.onnx: SHA-256 ${sha256(voices)}; unverified: no other was known`)
+    expect(err).not.toContain('as they should be')
+  })
+
+  it('tells of what another program fetched', async () => {
+    const repository = path.join(home, 'hf', 'hub', 'models--someone--voices')
+    mkdirSync(path.join(repository, 'blobs'), { recursive: true })
+    mkdirSync(snapshot(), { recursive: true })
+    writeFileSync(path.join(repository, 'blobs', sha256(voices)), voices)
+    symlinkSync(path.join('..', '..', 'blobs', sha256(voices)), path.join(snapshot(), 'voices.onnx'))
+    expect((await models('pull', 'voices-test')).err).toContain('is there already, and is as it should be')
+    expect(server.requests).toEqual([])
+  })
+})
+
+describe('models path', () => {
+  it('prints the cache, or the folder of a model', async () => {
+    expect((await models('path')).out).toBe(`${path.join(home, 'hf', 'hub')}\n`)
+    await expect(models('path', 'voices-test')).rejects.toMatchObject({
+      code: 'MODEL_MISSING',
+      message: expect.stringContaining('diarize-stream models pull voices-test') as string,
+    })
+    await models('pull', 'voices-test')
+    expect((await models('path', 'voices-test')).out).toBe(`${snapshot()}\n`)
+  })
+})
+
+describe('models', () => {
   it.each([
     [[], 'needs to know what to do: list, pull or path'],
     [['push'], 'models cannot push: list, pull or path'],
     [['pull'], 'models pull needs the name of a model'],
-    [['pull', 'nothing'], 'there is no model called nothing; it is one of zipformer-en,'],
+    [['pull', 'nothing'], 'there is no model called nothing; it is one of whisper-base,'],
     [['pull', 'campplus-en', 'resnet34-en'], 'one model at a time'],
-    [['list', 'all'], 'models list takes nothing more; got all'],
-  ])('refuses %j', async (argv, message) => {
-    const { code, err } = await run({}, 'models', ...argv)
-    expect([code, err]).toEqual([2, expect.stringContaining(message)])
+    [['list', 'all'], 'models list takes nothing more than --all; got all'],
+    [['path', 'a', 'b'], 'one model at a time'],
+  ])('refuses %j', async (args, message) => {
+    await expect(models(...args)).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      message: expect.stringContaining(message) as string,
+    })
   })
 
-  it('shows the licence before it downloads, and keeps nothing that is not the model', async () => {
-    const [url = ''] = catalogue.filter(({ name }) => name === 'campplus-en').map((entry) => entry.url)
-    const server = await modelServer({ [`/${url.slice(modelsUrl.length)}`]: tinySpeakerModel() })
-    const env = { DIARIZE_STREAM_MODELS: directory(), DIARIZE_STREAM_MODELS_URL: server.url }
-    const { code, err } = await run(env, 'models', 'pull', 'campplus-en')
-    expect(code).toBe(4)
-    expect(err).toMatch(
-      /licence: Apache-2\.0, https:[\s\S]*from http:[\s\S]*its SHA-256 is [0-9a-f]{64} instead of 357a834f/,
-    )
-    expect(readdirSync(env.DIARIZE_STREAM_MODELS)).toEqual([])
-    const missing = await run(env, 'models', 'pull', 'resnet34-en')
-    expect([missing.code, missing.err]).toEqual([4, expect.stringContaining('answers with status 404')])
-    await server.close()
+  it('explains itself', async () => {
+    expect((await models('--help')).out).toContain('HF_ENDPOINT a mirror')
   })
 })
 
-describe('Ctrl-C', () => {
-  it('ends a pull, which the next one continues', async () => {
-    const [url = ''] = catalogue.filter(({ name }) => name === 'campplus-en').map((entry) => entry.url)
-    const address = `/${url.slice(modelsUrl.length)}`
-    const data = Buffer.alloc(100_000, 'model')
-    const server = await modelServer({ [address]: data }, { stopAfter: 50_000 })
-    const models = directory()
-    const running = startCommand(['models', 'pull', 'campplus-en'], {
-      DIARIZE_STREAM_MODELS: models,
-      DIARIZE_STREAM_MODELS_URL: server.url,
-    })
-    const part = path.join(models, 'campplus-en.part')
-    while ((statSync(part, { throwIfNoEntry: false })?.size ?? 0) < 50_000) await delay(5)
+describe('the command', () => {
+  const campplus = findEntry('campplus-en')!
+  const size = 29_596_978
+  let large: HubServer
+  let env: Record<string, string>
+  beforeEach(async () => {
+    const files = { '3dspeaker_speech_campplus_sv_en_voxceleb_16k.onnx': Buffer.alloc(size, 'x') }
+    large = await hubServer({ [campplus.repo]: { commit: campplus.revision, files } })
+    env = { HF_HOME: path.join(home, 'hf'), XDG_CACHE_HOME: path.join(home, 'state'), HF_ENDPOINT: large.url }
+  })
+  afterEach(() => large.close())
+
+  it('keeps nothing that is not the model, and ends with a code that says so', async () => {
+    const running = startCommand(['models', 'pull', 'campplus-en'], env)
+    expect(await running.ended).toBe(4)
+    expect(running.err).toMatch(
+      /licence: Apache-2\.0, https:[\s\S]*from http:[\s\S]*is [0-9a-f]{64} instead of 357a834f/,
+    )
+    expect(running.err).not.toContain('█')
+    expect(running.out).toBe('')
+    const wrong = startCommand(['models', 'pull', 'nothing'], env)
+    expect(await wrong.ended).toBe(2)
+  })
+
+  it('ends a pull at Ctrl-C, which the next one continues', async () => {
+    large.faults.stopAfter = 50_000
+    const running = startCommand(['models', 'pull', 'campplus-en'], env)
+    const blobs = path.join(home, 'hf', 'hub', 'models--csukuangfj--speaker-embedding-models', 'blobs')
+    const received = (): number => {
+      try {
+        return statSync(path.join(blobs, readdirSync(blobs)[0] ?? '')).size
+      } catch {
+        return 0
+      }
+    }
+    let isOver = false
+    void running.ended.then(() => (isOver = true))
+    while (received() < 50_000) {
+      if (isOver) throw new Error(`it ended: ${running.err}`)
+      await delay(5)
+    }
     running.child.kill('SIGINT')
     expect([await running.ended, running.err]).toEqual([1, expect.stringContaining('pull it again to go on')])
-    expect(readdirSync(models).toSorted()).toEqual(['campplus-en.part', 'campplus-en.part.json'])
-    await server.close()
+    expect(readdirSync(blobs)).toEqual([expect.stringMatching(/^[0-9a-f]{64}\.incomplete$/)])
+    expect(readdirSync(path.join(home, 'state', 'diarize-stream', 'locks'))).toEqual([])
+    rmSync(blobs, { recursive: true })
   })
 })
-
-describe.skipIf(whyNoSherpa !== undefined)('--engine local --model', () => {
-  let model: string
-  let wav: string
-  beforeEach(() => {
-    const folder = directory()
-    model = path.join(folder, 'tiny')
-    writeTinyRecogniser(model)
-    wav = recording(folder)
-  })
-
-  it('runs the recogniser in a folder, and says so', async () => {
-    const { code, out, err } = await run({}, wav, '--engine', 'local', '--model', model, '--json')
-    expect([code, err]).toEqual([0, ''])
-    expect(events(out).find(({ type }) => type === 'session')).toMatchObject({ name: 'sherpa-onnx', model: 'tiny' })
-    const turns = events(out).filter(({ type, endOfTurn }) => type === 'turn' && endOfTurn)
-    expect(turns.map(({ transcript }) => transcript?.toLowerCase().replaceAll(/[^a-z ]/g, ''))).toEqual([
-      'hello world',
-      'good bye',
-    ])
-  })
-
-  it('names the way to a model that is not there', async () => {
-    const { code, err } = await run({}, wav, '--engine', 'local', '--model', 'zipformer-en')
-    expect([code, err]).toEqual([4, expect.stringContaining('diarize-stream models pull zipformer-en')])
-  })
-
-  it('tells of a model file that ends the process which loads it', async () => {
-    const broken = path.join(directory(), 'broken')
-    writeTinyRecogniser(broken)
-    writeFileSync(path.join(broken, 'decoder-epoch-99-avg-1-chunk-16-left-128.onnx'), 'no model')
-    const { code, err } = await run({}, wav, '--engine', 'local', '--model', broken)
-    expect([code, err]).toEqual([4, expect.stringContaining(`the model in ${broken} cannot be loaded`)])
-  })
-
-  it.skipIf(whyNoBzip2 !== undefined)('is not needed once a model has been pulled, but checked each time', async () => {
-    const parts = readdirSync(model).map((name) => [`m/${name}`, readFileSync(path.join(model, name))] as const)
-    const [entry] = catalogue
-    const archive = bzip2(tarFile(Object.fromEntries(parts)))
-    const server = await modelServer({ '/m.tar.bz2': archive })
-    const env = { DIARIZE_STREAM_MODELS: directory() }
-    const sha256 = createHash('sha256').update(archive).digest('hex')
-    await pullModel({ ...entry!, url: `${server.url}m.tar.bz2`, sha256 }, { models: env.DIARIZE_STREAM_MODELS })
-    await server.close()
-    expect((await run(env, 'models', 'list')).out).toMatch(/zipformer-en .*\[pulled\]/)
-    expect((await run(env, 'models', 'pull', entry!.name)).err).toContain('is there already')
-    const { code, out } = await run(env, wav, '--json')
-    expect(code).toBe(0)
-    expect(events(out).find(({ type }) => type === 'session')).toMatchObject({
-      name: 'sherpa-onnx',
-      model: entry!.name,
-    })
-    writeFileSync(path.join(env.DIARIZE_STREAM_MODELS, entry!.name, 'tokens.txt'), '<blk> 0\n')
-    const changed = await run(env, wav, '--json')
-    expect([changed.code, changed.out]).toEqual([4, expect.stringContaining('"code":"MODEL_UNUSABLE"')])
-    rmSync(path.join(env.DIARIZE_STREAM_MODELS, entry!.name), { recursive: true })
-  })
-
-  it.skipIf(process.platform !== 'linux')('leaves no process behind when it is killed', async () => {
-    const running = startCommand(['-', '--engine', 'local', '--model', model])
-    running.child.stdin!.write(readFileSync(wav))
-    let child: number | undefined
-    while (child === undefined) {
-      child = engineProcesses().find(({ parent }) => parent === running.child.pid)?.pid
-      await delay(10)
-    }
-    running.child.kill('SIGKILL')
-    await running.ended
-    const deadline = Date.now() + 20_000
-    const isLeft = (): boolean => engineProcesses().some(({ pid }) => pid === child)
-    while (isLeft() && Date.now() < deadline) await delay(20)
-    expect(isLeft()).toBe(false)
-  })
-})
-
-/** The processes on this machine in which models run. */
-function engineProcesses(): { pid: number; parent: number }[] {
-  return readdirSync('/proc').flatMap((entry) => {
-    if (!/^\d+$/.test(entry)) return []
-    try {
-      if (!readFileSync(`/proc/${entry}/cmdline`, 'utf8').includes('engine-process.js')) return []
-      const [, parent] = /^\d+ \(.*\) \S (\d+)/s.exec(readFileSync(`/proc/${entry}/stat`, 'utf8')) ?? []
-      return [{ pid: Number(entry), parent: Number(parent) }]
-    } catch {
-      return []
-    }
-  })
-}
 
 describe('pullLine', () => {
   it('shows a bar where the size is known, and never more than fits', () => {
-    const progress = { phase: 'download', done: 15_000_000, total: 60_000_000 } as const
+    const progress = { done: 15_000_000, total: 60_000_000 }
     expect(pullLine(progress, 80)).toBe(`${'█'.repeat(6)}${'░'.repeat(18)}  downloading  25 %  15 MB of 60 MB`)
-    expect(pullLine({ phase: 'unpack', done: 1_500_000, total: undefined }, 80)).toBe('unpacking  1.5 MB')
+    expect(pullLine({ done: 1_500_000, total: 0 }, 80)).toBe('downloading  1.5 MB')
     for (let width = 0; width < 60; width++) expect(pullLine(progress, width).length).toBeLessThanOrEqual(width)
   })
 })

@@ -1,12 +1,25 @@
 import { expect, it } from 'vitest'
 import { summaryLines } from '../../src/cli/summary.ts'
 
-const summary = { seconds: 46.14, turns: 2, speakers: ['A', 'B'], gaps: [], reconnects: 0, elapsedSeconds: 5 }
+const summary = {
+  seconds: 46.14,
+  turns: 2,
+  speakers: ['A', 'B'],
+  languages: [],
+  gaps: [],
+  reconnects: 0,
+  elapsedSeconds: 5,
+}
 
 it('sums up a plain success in one line', () => {
   expect(summaryLines(summary, { names: { A: 'Alice' }, files: [], interrupted: false })).toEqual([
     '46.1 s of audio in 5.0 s: 2 turns, 2 speakers (Alice, Speaker B)',
   ])
+})
+
+it('names the languages that were heard', () => {
+  const lines = summaryLines({ ...summary, languages: ['de', 'en'] }, { names: {}, files: [], interrupted: false })
+  expect(lines[1]).toBe('heard: German (de), English (en)')
 })
 
 it('says what was not as it should be, and what was written', () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { TurnDetector, type TurnEvent } from '../../src/engine/end-of-turn.ts'
 
-const settings = { vadThreshold: 0.5, minTurnSilence: 400, maxTurnSilence: 1200 }
+const settings = { minTurnSilence: 400, maxTurnSilence: 1200 }
 
 /** Feeds stretches of speech (positive ms) and silence (negative ms); returns each event with when it came, in ms. */
 function events(stretches: readonly number[], detector = new TurnDetector(settings)): (TurnEvent & { when: number })[] {
@@ -11,7 +11,7 @@ function events(stretches: readonly number[], detector = new TurnDetector(settin
   for (const ms of stretches) {
     for (let at = 0; at < Math.abs(ms); at += 10) {
       when += 10
-      const event = detector.accept(ms > 0 ? 1 : 0)
+      const event = detector.accept(ms > 0)
       if (event !== undefined) result.push({ ...event, when })
     }
   }
@@ -43,6 +43,19 @@ describe('TurnDetector', () => {
     expect(events([1000, -200, 10, -300])[1]).toMatchObject({ at: 1000, when: 1400 })
   })
 
+  it('knows where the last speech ended while a turn is open, whatever clicks follow', () => {
+    const detector = new TurnDetector(settings)
+    events([-200, 600, -100, 10, -50], detector)
+    expect([detector.inTurn, detector.lastSpeech]).toEqual([true, 800])
+    events([100], detector)
+    expect([detector.inTurn, detector.lastSpeech]).toEqual([true, 1060])
+  })
+
+  it('ends no turn between two frames of one word, however short the silence that is asked for', () => {
+    const detector = new TurnDetector({ minTurnSilence: 0, maxTurnSilence: 0 })
+    expect(events([600, -10, 600, -20], detector)).toMatchObject([{ type: 'start' }, { type: 'end', at: 1210 }])
+  })
+
   it('takes minTurnSilence as no longer than maxTurnSilence', () => {
     const detector = new TurnDetector({ ...settings, minTurnSilence: 2000, maxTurnSilence: 500 })
     expect(events([1000, -3000], detector)[1]).toMatchObject({ when: 1500 })
@@ -66,14 +79,15 @@ describe('TurnDetector', () => {
   it('alternates starts and ends that lie in order, whatever it hears', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 800 }),
+        fc.array(fc.boolean(), { maxLength: 800 }),
         fc.integer({ min: 0, max: 500 }),
         fc.integer({ min: 0, max: 900 }),
-        (probabilities, minTurnSilence, maxTurnSilence) => {
-          const detector = new TurnDetector({ vadThreshold: 0.6, minTurnSilence, maxTurnSilence })
+        (speech, minTurnSilence, maxTurnSilence) => {
+          const detector = new TurnDetector({ minTurnSilence, maxTurnSilence })
           let last = { type: 'end', at: 0 }
-          probabilities.forEach((probability, frame) => {
-            const event = detector.accept(probability)
+          speech.forEach((isSpeech, frame) => {
+            const event = detector.accept(isSpeech)
+            expect(detector.lastSpeech).toBeLessThanOrEqual((frame + 1) * 10)
             if (event === undefined) return
             expect(event.type).not.toBe(last.type)
             expect(event.at).toBeGreaterThanOrEqual(last.at)

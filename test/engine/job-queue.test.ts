@@ -8,7 +8,7 @@ const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 describe('JobQueue', () => {
   it('runs one job at a time in the order they came', async () => {
-    const queue = new JobQueue(10, noError)
+    const queue = new JobQueue(noError)
     const log: string[] = []
     const job = (name: string) => async () => {
       log.push(`${name} begins`)
@@ -20,7 +20,7 @@ describe('JobQueue', () => {
   })
 
   it('runs a job that is added the moment the last one has ended', async () => {
-    const queue = new JobQueue(10, noError)
+    const queue = new JobQueue(noError)
     const log: number[] = []
     for (let i = 0; i < 5; i++) await queue.add(() => void log.push(i))
     for (let i = 5; i < 10; i++) await queue.add(async () => void log.push(i))
@@ -28,33 +28,17 @@ describe('JobQueue', () => {
     await queue.close()
   })
 
-  it('has room only while what waits weighs no more than the limit', async () => {
-    const queue = new JobQueue(10, noError)
-    let release = (): void => {}
-    void queue.add(() => new Promise<void>((resolve) => (release = resolve)), 8)
-    await queue.room()
-    void queue.add(() => {}, 8)
-    let room = false
-    const waiting = queue.room().then(() => (room = true))
-    await tick()
-    expect(room).toBe(false)
-    release()
-    await waiting
-    expect(room).toBe(true)
-  })
-
   it('drops waiting jobs and waits for the running one when it is closed', async () => {
-    const queue = new JobQueue(0, noError)
+    const queue = new JobQueue(noError)
     const log: string[] = []
     let release = (): void => {}
     const first = queue.add(async () => {
       await new Promise<void>((resolve) => (release = resolve))
       log.push('first ended')
-    }, 1)
-    const second = queue.add(() => void log.push('second ran'), 1)
-    const room = queue.room()
+    })
+    const second = queue.add(() => void log.push('second ran'))
     const closed = queue.close().then(() => log.push('closed'))
-    await Promise.all([second, room])
+    await second
     expect(log).toEqual([])
     release()
     await Promise.all([first, closed])
@@ -65,11 +49,31 @@ describe('JobQueue', () => {
 
   it('tells the first error, then runs nothing more', async () => {
     const errors: unknown[] = []
-    const queue = new JobQueue(0, (error) => errors.push(error))
+    const queue = new JobQueue((error) => errors.push(error))
     let ran = false
     await Promise.all([queue.add(() => Promise.reject(new Error('broken'))), queue.add(() => void (ran = true))])
     expect(errors).toEqual([new Error('broken')])
     expect(ran).toBe(false)
     expect(queue.closed).toBe(true)
+    await queue.close()
+  })
+
+  it('keeps the errors of the job under way to itself once it is closed', async () => {
+    const queue = new JobQueue(noError)
+    let fail = (): void => {}
+    const job = queue.add(() => new Promise<void>((_resolve, reject) => (fail = () => reject(new Error('closed')))))
+    const closed = queue.close()
+    fail()
+    await Promise.all([job, closed])
+    expect(queue.closed).toBe(true)
+  })
+
+  it('can be closed from within a job', async () => {
+    const queue = new JobQueue(noError)
+    let ran = false
+    const job = queue.add(() => void queue.close())
+    await Promise.all([job, queue.add(() => void (ran = true))])
+    expect(ran).toBe(false)
+    await queue.close()
   })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { formatWords } from '../../src/engine/text.ts'
+import { formatWords, withoutFormat } from '../../src/engine/text.ts'
 
 /** The words of `text`, each said by the speaker of the same place in `speakers`; `-` is nobody. */
 function format(text: string, speakers = ''): string {
@@ -36,9 +36,7 @@ describe('formatWords', () => {
     expect(formatWords(words).join(' ')).toBe('To the lake. Yes.')
   })
 
-  it('does not double a full stop and takes no words as well', () => {
-    expect(format('mr.')).toBe('Mr.')
-    expect(format('mr. hello', 'AB')).toBe('Mr. Hello.')
+  it('takes no words as well', () => {
     expect(formatWords([])).toEqual([])
   })
 
@@ -72,14 +70,13 @@ describe('formatWords', () => {
     expect(formatWords(words('is he the one i saw'), { continues: true }).join(' ')).toBe('is he the one I saw.')
   })
 
-  it('keeps the capitals of keyterms', () => {
-    const words = ['we', 'use', 'WebVTT', 'and', 'iCal'].map((text) => ({ text }))
-    expect(formatWords(words, { keyterms: ['WebVTT', 'iCal'] }).join(' ')).toBe('We use WebVTT and iCal.')
-  })
-
-  it('leaves alone what was written with capitals', () => {
-    expect(format('Is that so? said Ann')).toBe('Is that so? said Ann')
-  })
+  it.each(['Is that so? said Ann', 'we use WebVTT', 'he said so.', 'ja, und dann?', '就是这样。'])(
+    'leaves alone what a recogniser has written as people do: %s',
+    (text) => {
+      expect(format(text)).toBe(text)
+      expect(format(text, 'ABABA')).toBe(text)
+    },
+  )
 
   it('changes nothing but case, full stops and question marks', () => {
     const word = fc.record({ text: fc.stringMatching(/^[a-z'-]{1,8}$/), speaker: fc.constantFrom('A', 'B') })
@@ -87,6 +84,33 @@ describe('formatWords', () => {
       fc.property(fc.array(word), (words) => {
         const texts = formatWords(words).map((text) => text.toLowerCase().replace(/[.?]$/, ''))
         expect(texts).toEqual(words.map(({ text }) => text))
+      }),
+    )
+  })
+})
+
+describe('withoutFormat', () => {
+  it.each([
+    ['Hello,', 'hello'],
+    ['"Well', 'well'],
+    ["don't", "don't"],
+    ['U.S.', 'u.s'],
+    ['3.5%', '3.5'],
+    ['¿Qué?', 'qué'],
+    ['Ölflecken!', 'ölflecken'],
+    ['そうです。', 'そうです'],
+    ['twenty-one.', 'twenty-one'],
+  ])('takes the capitals and the punctuation around %s away', (word, plain) => {
+    expect(withoutFormat(word)).toBe(plain)
+  })
+
+  it('leaves no word empty, and changes nothing the second time', () => {
+    expect(withoutFormat('...')).toBe('...')
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', minLength: 1 }), (text) => {
+        const once = withoutFormat(text)
+        expect(once).not.toBe('')
+        expect(withoutFormat(once)).toBe(once)
       }),
     )
   })

@@ -8,8 +8,8 @@ export const ordinarySettings: EngineSettings = {
   partials: false,
   minTurnSilence: 400,
   maxTurnSilence: 1280,
-  vadThreshold: 0.5,
   keyterms: [],
+  languages: [],
   model: '',
 }
 

@@ -4,12 +4,12 @@
  */
 
 /** Kinds of numbers in a tensor. */
-const elementTypes = { float: 1, int64: 7 } as const
+const elementTypes = { float: 1, int32: 6, int64: 7 } as const
 
 /** A tensor whose values are part of the model. */
 export interface Constant {
   name: string
-  type: keyof typeof elementTypes
+  type: 'float' | 'int64'
   shape: readonly number[]
   values: readonly number[]
 }

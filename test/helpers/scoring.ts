@@ -15,12 +15,13 @@ export interface SpeakerSpan {
   speaker: string
 }
 
-/** Lower case, letters, digits and apostrophes only; "mr." and "mister" are the same word. */
+/** Lower case, letters and digits of any script and apostrophes only; "mr." and "mister" are the same word. */
 export function normaliseWord(text: string): string {
   const plain = text
     .toLowerCase()
     .replaceAll('’', "'")
-    .replace(/[^a-z0-9']/g, '')
+    .normalize('NFC')
+    .replace(/[^\p{L}\p{M}\p{N}']/gu, '')
   const same: Record<string, string> = { mr: 'mister', mrs: 'missus', ok: 'okay' }
   return same[plain] ?? plain
 }

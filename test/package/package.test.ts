@@ -1,19 +1,20 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ffmpeg } from '../helpers/media.ts'
-import { whyNoSphinx } from '../helpers/sphinx.ts'
-import { execute, pack, type Packed, root, temporaryFolder, userProject } from './user-project.ts'
+import { execute, modelFolder, pack, type Packed, root, temporaryFolder, userProject } from './user-project.ts'
 
 const folder = temporaryFolder()
 const tool = (file: string): string => path.join(root, 'node_modules', file)
 
 let packed: Packed
+let model: Packed
 let project: string
 
 beforeAll(async () => {
   packed = await pack(folder)
-  project = await userProject(folder, packed)
+  model = await pack(folder, modelFolder)
+  project = await userProject(folder, [packed, model])
 }, 120_000)
 
 describe('what npm pack makes', () => {
@@ -26,12 +27,19 @@ describe('what npm pack makes', () => {
       /^bin\/[\w-]+\.js$/,
       /^examples\/.+\.(?:ts|html)$/,
     ]
-    const single = ['CHANGELOG.md', 'LICENSE', 'README.md', 'THIRD_PARTY.md', 'models/voices.bin', 'package.json']
+    const single = ['CHANGELOG.md', 'LICENSE', 'README.md', 'THIRD_PARTY.md', 'package.json']
     const others = files.filter((file) => !kinds.some((kind) => kind.test(file)))
     expect(others.toSorted()).toEqual(single)
     expect(files.filter((file) => /test\.|fixtures|secret|\.env|\.key/i.test(file))).toEqual([])
     for (const entry of ['index', 'server/index', 'testing/index', 'cli/main'])
       expect(files).toContain(`dist/${entry}.js`)
+  })
+
+  it('has a package with the model beside it, small enough to be published', () => {
+    const data = ['decoder.int8.onnx', 'encoder.int8.onnx', 'silero_vad.onnx', 'tokens.txt', 'voices.onnx']
+    const texts = ['LICENSES.md', 'README.md', 'model.json', 'package.json']
+    expect(model.files.toSorted()).toEqual([...texts, ...data].toSorted())
+    expect(statSync(model.tarball).size).toBeLessThan(35_000_000)
   })
 
   it('has every source that its maps name', () => {
@@ -112,7 +120,7 @@ describe('an empty project that it was installed into', () => {
     expect(await execute(process.execPath, ['plain.js'], project)).toBe(SAID)
   })
 
-  it.runIf(whyNoSphinx === undefined)('runs the example of the README, with the engine of this machine', async () => {
+  it('runs the example of the README, with the engine and the model of this machine', async () => {
     const [, example = ''] = /```ts\n(import.*?)```/s.exec(readFileSync(path.join(root, 'README.md'), 'utf8')) ?? []
     writeFileSync(path.join(project, 'example.js'), example)
     await ffmpeg('-t', '5', '-i', path.join(root, 'demo/dialogue.mp4'), '-c', 'copy', path.join(project, 'talk.mp4'))

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
@@ -39,31 +39,34 @@ export interface Packed {
   files: string[]
 }
 
-/** Packs the checkout as it is built. */
-export async function pack(folder: string): Promise<Packed> {
+/** The package of the model, in the checkout. */
+export const modelFolder = path.join(root, 'packages/diarize-stream-model-en-tiny')
+
+/** Packs the checkout as it is built, or the package in `from`. */
+export async function pack(folder: string, from = root): Promise<Packed> {
   // Its own script builds anew, under the hands of the other tests.
   const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder]
-  const [packed] = JSON.parse(await execute('npm', args, root)) as { filename: string; files: { path: string }[] }[]
+  const [packed] = JSON.parse(await execute('npm', args, from)) as { filename: string; files: { path: string }[] }[]
   if (packed === undefined) throw new Error('npm pack made nothing')
   return { tarball: path.join(folder, packed.filename), files: packed.files.map((file) => file.path) }
 }
 
 /**
- * An empty project into which the packed package was installed, without a network: what it depends on comes out of the
- * `node_modules` of the checkout.
+ * An empty project into which the packed packages were installed, without a network: what they depend on comes out of the
+ * `node_modules` of the checkout. FFmpeg is that of the system.
  */
-export async function userProject(folder: string, { tarball }: Packed): Promise<string> {
+export async function userProject(folder: string, packages: readonly Packed[]): Promise<string> {
   const project = path.join(folder, 'project')
   mkdirSync(project)
   writeFileSync(path.join(project, 'package.json'), JSON.stringify({ name: 'project', private: true, type: 'module' }))
   const { dependencies = {}, optionalDependencies = {} } = manifestOf(root)
-  const needed = closure([...Object.keys(dependencies), '@types/node']).map((name) => path.join(modules, name))
+  const engine = Object.keys(optionalDependencies).filter(
+    (name) => name.startsWith('sherpa-onnx-') && existsSync(path.join(modules, name)),
+  )
+  const names = [...Object.keys(dependencies), ...engine, '@types/node']
+  const needed = closure(names).map((name) => path.join(modules, name))
   const how = ['--offline', '--install-links', '--omit=optional', '--ignore-scripts', '--no-audit', '--no-fund']
-  await execute('npm', ['install', ...how, tarball, ...needed], project)
-  for (const name of Object.keys(optionalDependencies)) {
-    if (existsSync(path.join(modules, name)))
-      symlinkSync(path.join(modules, name), path.join(project, 'node_modules', name))
-  }
+  await execute('npm', ['install', ...how, ...packages.map(({ tarball }) => tarball), ...needed], project)
   return project
 }
 

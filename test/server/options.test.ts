@@ -23,6 +23,11 @@ describe('resolveServerOptions', () => {
     })
   })
 
+  it('runs the engine of this machine where none is named', () => {
+    expect(resolveServerOptions({}).engine).toMatchObject({ name: 'sherpa-onnx', sampleRate: 16_000 })
+    expect(resolveServerOptions({}).pacing).toBe('off')
+  })
+
   it('enforces pacing where the engine minds', () => {
     expect(resolveServerOptions({ engine: scriptedEngine([], { fasterThanRealTime: false }) }).pacing).toBe('enforce')
     expect(resolveServerOptions({ engine, pacing: 'enforce' }).pacing).toBe('enforce')

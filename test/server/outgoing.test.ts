@@ -19,6 +19,16 @@ describe('turnMessage', () => {
     expect(message).toMatchObject({ speaker_label: 'PENDING', words: [{ speaker: 'PENDING', start: 10, end: 10 }] })
   })
 
+  it('gives a word without a confidence 0, for clients that want a number, and says that it means nothing', () => {
+    const { confidence: _unknown, ...word } = turn.words[0]!
+    const words = turnMessage({ ...turn, words: [word, turn.words[0]!] }, style)!.words
+    expect(words[0]).toMatchObject({ confidence: 0, confidence_is_known: false })
+    expect(words[1]).toMatchObject({ confidence: 0.5 })
+    expect(words[1]).not.toHaveProperty('confidence_is_known')
+    const [revised] = revisionMessage([{ order: 2, words: [word] }], style)!.revisions
+    expect(revised!.words[0]).toMatchObject({ confidence: 0, confidence_is_known: false })
+  })
+
   it('names the language on finals, when it is asked for', () => {
     expect(turnMessage(turn, style)?.language_code).toBe('de')
     expect(turnMessage({ ...turn, endOfTurn: false }, style)).not.toHaveProperty('language_code')

@@ -291,11 +291,9 @@ describe('an engine that fails', () => {
   })
 
   it('explains why it cannot start, to clients of the same machine', async () => {
-    const openError = new EngineError('ENGINE_UNAVAILABLE', 'libpocketsphinx3 is missing; apt-get install it')
+    const openError = new EngineError('ENGINE_UNAVAILABLE', 'the model is missing; npm install it')
     const client = new RawClient(await start({ engine: scriptedEngine([], { openError }) }))
-    expect(await client.refusal()).toEqual(
-      refused(3005, `${cancelled}: libpocketsphinx3 is missing; apt-get install it`),
-    )
+    expect(await client.refusal()).toEqual(refused(3005, `${cancelled}: the model is missing; npm install it`))
   })
 
   it('keeps it to itself towards other machines, and for errors of other kinds', async () => {

@@ -59,6 +59,31 @@ describe('a session from Begin to Termination', () => {
     })
   })
 
+  it('passes on what an engine warns of, with the audio that it could not hear', async () => {
+    const lost = { start: 250, end: 900 }
+    const client = await talk(
+      {},
+      {
+        engine: scriptedEngine([], {
+          events: [
+            {
+              at: 1000,
+              report: (listener) => listener.warning?.({ code: 'AUDIO_LOST', message: 'could not hear', lost }),
+            },
+            {
+              at: 2000,
+              report: (listener) => listener.warning?.({ code: 'KEYTERMS_IGNORED', message: 'no keyterms' }),
+            },
+          ],
+        }),
+      },
+    )
+    expect(client.all('Warning')).toEqual([
+      { type: 'Warning', warning_code: 0, code: 'AUDIO_LOST', warning: 'could not hear', audio_lost: lost },
+      { type: 'Warning', warning_code: 0, code: 'KEYTERMS_IGNORED', warning: 'no keyterms' },
+    ])
+  })
+
   it('labels final words and final turns, and nothing else', async () => {
     const client = await talk({ speaker_labels: true })
     for (const turn of client.all('Turn')) {

@@ -3,25 +3,25 @@ import { speechModels } from '../../src/assemblyai/parameter-table.ts'
 import { engineUpdate, modelFamily, resolveSettings } from '../../src/server/settings.ts'
 
 const silences = (parameters: Parameters<typeof resolveSettings>[0]) => {
-  const { minTurnSilence, maxTurnSilence, vadThreshold } = resolveSettings(parameters).engine
-  return [minTurnSilence, maxTurnSilence, vadThreshold]
+  const { minTurnSilence, maxTurnSilence } = resolveSettings(parameters).engine
+  return [minTurnSilence, maxTurnSilence]
 }
 
 describe('resolveSettings', () => {
   it.each([
-    [{}, [128, 1280, 0.2]],
-    [{ mode: 'min_latency' }, [128, 640, 0.2]],
-    [{ mode: 'max_accuracy' }, [512, 2560, 0.2]],
-    [{ speechModel: 'u3-rt-pro' }, [100, 1000, 0.3]],
-    [{ speechModel: 'u3-rt-pro', mode: 'max_accuracy' }, [100, 1000, 0.3]],
-    [{ speechModel: 'universal-streaming-english' }, [400, 1280, 0.4]],
-    [{ speakerLabels: true }, [640, 768, 0.5]],
-    [{ speakerLabels: true, mode: 'min_latency' }, [640, 768, 0.5]],
-    [{ speakerLabels: true, speechModel: 'universal-streaming-english' }, [640, 768, 0.5]],
-    [{ speakerLabels: true, minTurnSilence: 200, vadThreshold: 0 }, [200, 768, 0]],
-    [{ minTurnSilence: 0, maxTurnSilence: 99_999 }, [50, 10_000, 0.2]],
-    [{ minTurnSilence: 3000 }, [3000, 3000, 0.2]],
-  ])('of %j gives silences and threshold %j', (parameters, expected) => {
+    [{}, [128, 1280]],
+    [{ mode: 'min_latency' }, [128, 640]],
+    [{ mode: 'max_accuracy' }, [512, 2560]],
+    [{ speechModel: 'u3-rt-pro' }, [100, 1000]],
+    [{ speechModel: 'u3-rt-pro', mode: 'max_accuracy' }, [100, 1000]],
+    [{ speechModel: 'universal-streaming-english' }, [400, 1280]],
+    [{ speakerLabels: true }, [640, 768]],
+    [{ speakerLabels: true, mode: 'min_latency' }, [640, 768]],
+    [{ speakerLabels: true, speechModel: 'universal-streaming-english' }, [640, 768]],
+    [{ speakerLabels: true, minTurnSilence: 200 }, [200, 768]],
+    [{ minTurnSilence: 0, maxTurnSilence: 99_999 }, [50, 10_000]],
+    [{ minTurnSilence: 3000 }, [3000, 3000]],
+  ])('of %j gives silences %j', (parameters, expected) => {
     expect(silences(parameters)).toEqual(expected)
   })
 
@@ -33,11 +33,22 @@ describe('resolveSettings', () => {
       partials: true,
       minTurnSilence: 128,
       maxTurnSilence: 1280,
-      vadThreshold: 0.2,
       keyterms: [],
+      languages: [],
       model: 'universal-3-6-pro',
     })
     expect(resolveSettings({ maxSpeakers: 2 }, 'house').engine).toMatchObject({ maxSpeakers: 2, model: 'house' })
+  })
+
+  it('leaves it to the engine what counts as speech, unless the client says', () => {
+    expect(resolveSettings({}).engine).not.toHaveProperty('vadThreshold')
+    expect(resolveSettings({ vadThreshold: 0 }).engine.vadThreshold).toBe(0)
+  })
+
+  it('passes on the languages that are expected, the likeliest first', () => {
+    expect(resolveSettings({ languageCode: 'de' }).engine.languages).toEqual(['de'])
+    expect(resolveSettings({ languageCodes: ['fr', 'en'] }).engine.languages).toEqual(['fr', 'en'])
+    expect(resolveSettings({ languageCode: 'de', languageCodes: ['fr'] }).engine.languages).toEqual(['fr'])
   })
 
   it.each([
@@ -85,5 +96,6 @@ describe('engineUpdate', () => {
     const after = resolveSettings({ maxTurnSilence: 900, keytermsPrompt: ['a'] }).engine
     expect(engineUpdate(before, after)).toEqual({ maxTurnSilence: 900, keyterms: ['a'] })
     expect(engineUpdate(after, { ...after, keyterms: [...after.keyterms] })).toEqual({})
+    expect(engineUpdate(before, resolveSettings({ vadThreshold: 0.4 }).engine)).toEqual({ vadThreshold: 0.4 })
   })
 })

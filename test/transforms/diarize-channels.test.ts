@@ -103,7 +103,12 @@ describe('diarize() with channels', () => {
     expect(terminations).toEqual(
       names.map((channel) => ({ channel, audioSeconds: 61, sessionSeconds: expect.any(Number) as number })),
     )
-    expect(progress).toEqual({ audioMs: 61_000, turns: turns.length, speakers: expect.any(Array) as string[] })
+    expect(progress).toEqual({
+      audioMs: 61_000,
+      turns: turns.length,
+      speakers: expect.any(Array) as string[],
+      languages: [],
+    })
     expect(progress.speakers.toSorted()).toEqual(names)
     // The channel is the speaker.
     expect(turns.flatMap(({ speaker, words }) => [speaker, ...words.map((word) => word.speaker)])).not.toContainEqual(

@@ -263,7 +263,7 @@ describe('what comes out', () => {
       startedAt: expect.stringMatching(/^\d{4}-.*Z$/),
       expiresAt: expect.stringMatching(/^\d{4}-.*Z$/),
     })
-    expect(events.at(-2)?.[1]).toEqual({ audioMs: 1500, turns: 1, speakers: ['A', 'B'] })
+    expect(events.at(-2)?.[1]).toEqual({ audioMs: 1500, turns: 1, speakers: ['A', 'B'], languages: [] })
     expect(events.at(-1)?.[1]).toEqual({ audioSeconds: 1, sessionSeconds: 2 })
     expect(warnings).toEqual([])
   })

@@ -1,91 +1,387 @@
-/** A model that can be pulled. Sizes in bytes. */
-export interface ModelEntry {
+import type { RecogniserKind, RecogniserMode } from './model.ts'
+
+/** A file of a repository of the Hugging Face Hub. */
+export interface ModelFile {
+  /** Path in the repository. */
+  path: string
+  /** Bytes; exact where `sha256` is there, else the most that is accepted. */
+  size: number
+  /**
+   * SHA-256 in hex. Where it is not known, that of the first download on a machine is kept, and later ones must equal it.
+   */
+  sha256?: string
+}
+
+/** A word error rate that others publish. */
+export interface PublishedErrors {
+  /** Percent. */
+  wer: number
+  /** What was recognised. */
+  material: string
+}
+
+/** What all models of the catalogue have. */
+interface EntryBase {
   /** Short name, as the command takes it. */
   name: string
-  /** What it is for: words, or telling voices apart. */
-  role: 'recogniser' | 'speakers'
-  /** Where it comes from; a file of `.tar.bz2` is unpacked, any other is kept as it is. */
-  url: string
+  /** One line for people. */
+  about: string
+  /** Name of the repository. */
+  repo: string
+  /** Commit, or a branch where no commit is known. */
+  revision: string
   /** SPDX name of the licence or its title, and where it can be read. */
   licence: string
   licenceUrl: string
-  /** One line for people: language and quality, and whose figures these are. */
-  about: string
-  /** Size of the download; more is refused. */
-  size: number
-  /** Most bytes that it may become when unpacked. */
-  mostUnpacked: number
-  /** SHA-256 of the download in hex; where it is not known, that of the first download is kept and compared from then on. */
-  sha256?: string
-  /** Only for speaker models: cosine at which one voice is as likely as two. */
-  threshold?: number
+  /** Whose work it is, before it was converted. */
+  origin: string
 }
 
-/** Where all models come from; `DIARIZE_STREAM_MODELS_URL` puts a mirror in its place. */
-export const modelsUrl = 'https://github.com/k2-fsa/sherpa-onnx/releases/download/'
+/** A recogniser of the catalogue. */
+export interface RecogniserEntry extends EntryBase {
+  role: 'recogniser'
+  mode: RecogniserMode
+  kind: RecogniserKind
+  /** By sherpa-onnx's names, and `tokens`. */
+  files: Readonly<Record<string, ModelFile>>
+  languages: readonly string[]
+  detectsLanguage: boolean
+  lateMs: number
+  hasWordTimes: boolean
+  published?: PublishedErrors
+  /** What this project measured, and on what; absent where it measured nothing. */
+  measured?: string
+}
 
+/** A speaker model of the catalogue: one file. */
+export interface SpeakerEntry extends EntryBase {
+  role: 'speakers'
+  files: Readonly<Record<'model', ModelFile>>
+}
+
+export type ModelEntry = RecogniserEntry | SpeakerEntry
+
+const whisperLanguages =
+  'af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is it ' +
+  'ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn ' +
+  'so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo zh'
+const parakeetLanguages = 'bg cs da de el en es et fi fr hr hu it lt lv mt nl pl pt ro ru sk sl sv uk'
+
+const mit = { licence: 'MIT', licenceUrl: 'https://github.com/openai/whisper/blob/main/LICENSE' }
 const apache = { licence: 'Apache-2.0', licenceUrl: 'https://www.apache.org/licenses/LICENSE-2.0' }
 const attribution = { licence: 'CC BY 4.0', licenceUrl: 'https://creativecommons.org/licenses/by/4.0/' }
 
+/** The vocabulary of all multilingual Whispers, which is the same file everywhere. */
+const whisperTokens = { size: 816_730, sha256: 'b34b360dbb493e781e479794586d661700670d65564001f23024971d1f2fa126' }
+const whisper = { ...mit, role: 'recogniser', mode: 'offline', kind: 'whisper', detectsLanguage: true } as const
+
+/** The repository of all speaker models that sherpa-onnx exports. */
+const speakerRepo = {
+  role: 'speakers',
+  repo: 'csukuangfj/speaker-embedding-models',
+  revision: '0743f301363dec56491a490f6d6cbc9d67f9a3bf',
+} as const
+
 /**
- * The models that are known by name. Word error rates are those that their makers publish, on LibriSpeech test-clean and
- * test-other unless said otherwise. The makers publish no hashes; those here are the ones that several unrelated projects
- * pin for the same address (looked up in November 2026), and sizes likewise.
+ * The models that are known by name. Revisions, sizes and hashes are those that other projects pin for the same files
+ * (looked up in November 2026: several unrelated projects, but one alone for `whisper-small`); none of them was downloaded
+ * here. What nobody pins comes from `main`, with the hash of the first download. `docs/models.md` says what the published
+ * figures are from.
  */
 export const catalogue: readonly ModelEntry[] = [
   {
+    ...whisper,
+    name: 'whisper-base',
+    about: '99 languages, 74 million parameters',
+    // A conversion by a third party: those of sherpa-onnx have no outputs of the cross-attention, and so no word times.
+    repo: 'clairemcw/sherpa-onnx-whisper-base-attention',
+    revision: 'main',
+    origin: 'https://huggingface.co/openai/whisper-base',
+    files: {
+      encoder: { path: 'base-encoder.int8.onnx', size: 40_000_000 },
+      decoder: { path: 'base-decoder.int8.onnx', size: 160_000_000 },
+      tokens: { path: 'base-tokens.txt', ...whisperTokens },
+    },
+    languages: whisperLanguages.split(' '),
+    lateMs: -64,
+    hasWordTimes: true,
+    published: { wer: 5, material: 'LibriSpeech test-clean' },
+    measured: 'a conversion of our own: 3.3-3.6 % of 360 clear English words, 0.10-0.11 s a second of audio',
+  },
+  {
+    ...whisper,
+    name: 'whisper-small',
+    about: '99 languages, 244 million parameters',
+    repo: 'clairemcw/sherpa-onnx-whisper-small-attention',
+    revision: '9a896a02c311676d366ebfda3797753df4153fe2',
+    origin: 'https://huggingface.co/openai/whisper-small',
+    files: {
+      encoder: {
+        path: 'small-encoder.int8.onnx',
+        size: 112_445_386,
+        sha256: '570e2b92cce6a8be62dc37934057b82dd601298ecb3a2a25161542e2b59862aa',
+      },
+      decoder: {
+        path: 'small-decoder.int8.onnx',
+        size: 262_482_583,
+        sha256: '63233cc33d6c11ae514467a69132de87cc61e6b28d3dab40cdf8b0e3060a3439',
+      },
+      tokens: { path: 'small-tokens.txt', ...whisperTokens },
+    },
+    languages: whisperLanguages.split(' '),
+    lateMs: 0,
+    hasWordTimes: true,
+    published: { wer: 3.4, material: 'LibriSpeech test-clean' },
+  },
+  {
+    ...attribution,
+    role: 'recogniser',
+    name: 'parakeet-v2',
+    about: 'English with punctuation, 600 million parameters',
+    repo: 'csukuangfj/sherpa-onnx-nemo-parakeet-tdt-0.6b-v2-int8',
+    revision: '1ab9323565ddb038682214b292f588070a538ce2',
+    origin: 'https://huggingface.co/nvidia/parakeet-tdt-0.6b-v2',
+    mode: 'offline',
+    kind: 'nemoTransducer',
+    files: {
+      encoder: {
+        path: 'encoder.int8.onnx',
+        size: 652_184_296,
+        sha256: 'a32b12d17bbbc309d0686fbbcc2987b5e9b8333a7da83fa6b089f0a2acd651ab',
+      },
+      decoder: {
+        path: 'decoder.int8.onnx',
+        size: 7_257_753,
+        sha256: 'b6bb64963457237b900e496ee9994b59294526439fbcc1fecf705b31a15c6b4e',
+      },
+      joiner: {
+        path: 'joiner.int8.onnx',
+        size: 1_739_080,
+        sha256: '7946164367946e7f9f29a122407c3252b680dbae9a51343eb2488d057c3c43d2',
+      },
+      tokens: {
+        path: 'tokens.txt',
+        size: 9384,
+        sha256: 'ec182b70dd42113aff6c5372c75cac58c952443eb22322f57bbd7f53977d497d',
+      },
+    },
+    languages: ['en'],
+    detectsLanguage: false,
+    lateMs: 0,
+    hasWordTimes: true,
+    published: { wer: 6.1, material: 'the Open ASR Leaderboard' },
+  },
+  {
+    ...attribution,
+    role: 'recogniser',
+    name: 'parakeet-v3',
+    about: '25 European languages with punctuation, 600 million parameters',
+    repo: 'csukuangfj/sherpa-onnx-nemo-parakeet-tdt-0.6b-v3-int8',
+    revision: '2bda32ec70b097a55adaa07d9a7173915b43cc78',
+    origin: 'https://huggingface.co/nvidia/parakeet-tdt-0.6b-v3',
+    mode: 'offline',
+    kind: 'nemoTransducer',
+    files: {
+      encoder: {
+        path: 'encoder.int8.onnx',
+        size: 652_184_281,
+        sha256: 'acfc2b4456377e15d04f0243af540b7fe7c992f8d898d751cf134c3a55fd2247',
+      },
+      decoder: {
+        path: 'decoder.int8.onnx',
+        size: 11_845_275,
+        sha256: '179e50c43d1a9de79c8a24149a2f9bac6eb5981823f2a2ed88d655b24248db4e',
+      },
+      joiner: {
+        path: 'joiner.int8.onnx',
+        size: 6_355_277,
+        sha256: '3164c13fc2821009440d20fcb5fdc78bff28b4db2f8d0f0b329101719c0948b3',
+      },
+      tokens: {
+        path: 'tokens.txt',
+        size: 93_939,
+        sha256: 'd58544679ea4bc6ac563d1f545eb7d474bd6cfa467f0a6e2c1dc1c7d37e3c35d',
+      },
+    },
+    languages: parakeetLanguages.split(' '),
+    detectsLanguage: true,
+    lateMs: 0,
+    hasWordTimes: true,
+    published: { wer: 6.3, material: '7 English sets of the Open ASR Leaderboard' },
+  },
+  {
+    ...apache,
+    role: 'recogniser',
     name: 'zipformer-en',
-    role: 'recogniser',
-    url: `${modelsUrl}asr-models/sherpa-onnx-streaming-zipformer-en-2023-06-26.tar.bz2`,
-    ...apache,
-    about: 'English; published WER 3.1 / 7.8 %',
-    size: 310_414_022,
-    mostUnpacked: 1_000_000_000,
-    sha256: '639e25b578e9e997131402199419c13a941f8e4e198e2da1ce57dbf5cf401282',
+    about: 'English in capitals, words as they are said',
+    repo: 'csukuangfj/sherpa-onnx-streaming-zipformer-en-2023-06-26',
+    revision: '672fbf1b30579d6585301139bb363f42a0ad4a24',
+    origin: 'https://github.com/k2-fsa/icefall',
+    mode: 'streaming',
+    kind: 'transducer',
+    files: {
+      encoder: {
+        path: 'encoder-epoch-99-avg-1-chunk-16-left-128.int8.onnx',
+        size: 71_083_163,
+        sha256: '563fde436d16cf7607cf408cd6b30909819d03162652ef389c2450ced3f45ac1',
+      },
+      decoder: {
+        path: 'decoder-epoch-99-avg-1-chunk-16-left-128.int8.onnx',
+        size: 1_307_236,
+        sha256: '98da299f471e38bb4e1a8df579b8cc9122d6039576a77e357b3c60f17dd83b02',
+      },
+      joiner: {
+        path: 'joiner-epoch-99-avg-1-chunk-16-left-128.int8.onnx',
+        size: 259_335,
+        sha256: 'd944208d660d67c8d72cd2acaeac971fa5ceb8c80e76c1968148846fedd6e297',
+      },
+      tokens: {
+        path: 'tokens.txt',
+        size: 5048,
+        sha256: '49e3c2646595fd907228b3c6787069658f67b17377c60aeb8619c4551b2316fb',
+      },
+    },
+    languages: ['en'],
+    detectsLanguage: false,
+    lateMs: 0,
+    hasWordTimes: true,
+    published: { wer: 3.1, material: 'LibriSpeech test-clean' },
   },
   {
-    name: 'zipformer-en-small',
     role: 'recogniser',
-    url: `${modelsUrl}asr-models/sherpa-onnx-streaming-zipformer-en-20M-2023-02-17.tar.bz2`,
-    ...apache,
-    about: 'English, 20 million parameters; published WER 3.9 / 9.8 %',
-    size: 127_887_156,
-    mostUnpacked: 500_000_000,
-    sha256: '9c559283e8498d3fe95913c79ca1cb454bb26281ac2b102b41306c7d752765d9',
-  },
-  {
     name: 'nemotron-en',
-    role: 'recogniser',
-    url: `${modelsUrl}asr-models/sherpa-onnx-nemotron-speech-streaming-en-0.6b-560ms-int8-2026-04-25.tar.bz2`,
+    about: 'English with punctuation, words as they are said, 600 million parameters',
+    repo: 'csukuangfj2/sherpa-onnx-nemotron-speech-streaming-en-0.6b-560ms-int8-2026-04-25',
+    revision: '52056fdc070914a48dcd68b31b44d6a6f5b85902',
     licence: 'NVIDIA Open Model License',
     licenceUrl: 'https://www.nvidia.com/en-us/agreements/enterprise-software/nvidia-open-model-license/',
-    about: 'English with punctuation, 600 million parameters; published WER 8.2 % over 8 harder sets',
-    size: 463_945_051,
-    mostUnpacked: 1_000_000_000,
-    sha256: '78e2b79fcf7271553a74402a76b771b09ea40117a39566a79f52235b23db6358',
+    origin: 'https://huggingface.co/nvidia/nemotron-speech-streaming-en-0.6b',
+    mode: 'streaming',
+    kind: 'nemoTransducer',
+    files: {
+      encoder: {
+        path: 'encoder.int8.onnx',
+        size: 652_916_849,
+        sha256: '7d932213491ad355c6e5576705dc3494731a52af87d7a1b954559340147909d8',
+      },
+      decoder: {
+        path: 'decoder.int8.onnx',
+        size: 7_257_753,
+        sha256: '0be9702c2f427a2b6bb241d298e0d3836a558de1f5b9fd3018f1cce6e2b3fa98',
+      },
+      joiner: {
+        path: 'joiner.int8.onnx',
+        size: 1_735_862,
+        sha256: 'a35eac38a22ebceb04d230ed7afe0d68f446ba6914a036b97f14fece95967e23',
+      },
+      tokens: {
+        path: 'tokens.txt',
+        size: 8952,
+        sha256: 'dc0b4584ab2e4ddbf888425c076c61b736e7356a015250db7d307e6f1a8188ff',
+      },
+    },
+    languages: ['en'],
+    detectsLanguage: false,
+    lateMs: 0,
+    hasWordTimes: true,
+    published: { wer: 8.2, material: '8 open sets (arXiv 2604.14493)' },
   },
   {
-    name: 'campplus-en',
-    role: 'speakers',
-    // The release is spelt like that.
-    url: `${modelsUrl}speaker-recongition-models/3dspeaker_speech_campplus_sv_en_voxceleb_16k.onnx`,
-    ...apache,
-    about: 'voices, CAM++ trained on VoxCeleb',
-    size: 29_596_978,
-    mostUnpacked: 29_596_978,
-    sha256: '357a834f702b80161e5b981182c038e18553c1f2ca752ed6cec2052365d4129b',
-    threshold: 0.5,
+    role: 'recogniser',
+    name: 'sense-voice',
+    about: 'Chinese, Cantonese, English, Japanese and Korean, 234 million parameters',
+    repo: 'csukuangfj/sherpa-onnx-sense-voice-zh-en-ja-ko-yue-2024-07-17',
+    revision: '2365baeacb507f821a0c8120fcee3d484dba7a07',
+    licence: 'FunASR Model License 1.1',
+    licenceUrl: 'https://github.com/modelscope/FunASR/blob/main/MODEL_LICENSE',
+    origin: 'https://huggingface.co/FunAudioLLM/SenseVoiceSmall',
+    mode: 'offline',
+    kind: 'senseVoice',
+    files: {
+      model: {
+        path: 'model.int8.onnx',
+        size: 239_233_841,
+        sha256: 'c71f0ce00bec95b07744e116345e33d8cbbe08cef896382cf907bf4b51a2cd51',
+      },
+      tokens: {
+        path: 'tokens.txt',
+        size: 315_894,
+        sha256: 'f449eb28dc567533d7fa59be34e2abca8784f771850c78a47fb731a31429a1dc',
+      },
+    },
+    languages: ['en', 'ja', 'ko', 'yue', 'zh'],
+    detectsLanguage: true,
+    lateMs: 0,
+    hasWordTimes: true,
+    published: { wer: 3.2, material: 'LibriSpeech test-clean' },
   },
   {
-    name: 'resnet34-en',
-    role: 'speakers',
-    url: `${modelsUrl}speaker-recongition-models/wespeaker_en_voxceleb_resnet34_LM.onnx`,
+    ...whisper,
+    name: 'whisper-large-v3-turbo',
+    about: '100 languages, 809 million parameters',
+    // No repository with the outputs of the cross-attention could be found whose files are known.
+    repo: 'csukuangfj/sherpa-onnx-whisper-turbo',
+    revision: '2ca6ff69fc878651b770880507669577ac41c2ff',
+    origin: 'https://huggingface.co/openai/whisper-large-v3-turbo',
+    files: {
+      encoder: {
+        path: 'turbo-encoder.int8.onnx',
+        size: 674_716_297,
+        sha256: 'b02dcdf54f348741e93fe732b67d933c8dcb6735655f710640143081db38878b',
+      },
+      decoder: {
+        path: 'turbo-decoder.int8.onnx',
+        size: 361_080_764,
+        sha256: '20accd02388482eb3a46bd615631adfdc85e1eb2c7db9ea3f02a40ffe6b81547',
+      },
+      tokens: { path: 'turbo-tokens.txt', ...whisperTokens },
+    },
+    languages: [...whisperLanguages.split(' '), 'yue'],
+    lateMs: 0,
+    hasWordTimes: false,
+    published: { wer: 7.8, material: 'the Open ASR Leaderboard' },
+  },
+  {
     ...attribution,
-    about: 'voices, WeSpeaker ResNet34-LM trained on VoxCeleb',
-    size: 26_530_550,
-    mostUnpacked: 26_530_550,
-    sha256: 'e9848563da86f263117134dfd7ad63c92355b37de492b55e325400c9d9c39012',
-    threshold: 0.5,
+    ...speakerRepo,
+    name: 'resnet34-en',
+    about: 'WeSpeaker ResNet34-LM, trained on VoxCeleb; published equal error rate 0.7 % on VoxCeleb1-O',
+    origin: 'https://github.com/wenet-e2e/wespeaker',
+    files: {
+      model: {
+        path: 'wespeaker_en_voxceleb_resnet34_LM.onnx',
+        size: 26_530_550,
+        sha256: 'e9848563da86f263117134dfd7ad63c92355b37de492b55e325400c9d9c39012',
+      },
+    },
+  },
+  {
+    ...apache,
+    ...speakerRepo,
+    name: 'campplus-en',
+    about: '3D-Speaker CAM++, trained on VoxCeleb',
+    origin: 'https://github.com/modelscope/3D-Speaker',
+    files: {
+      model: {
+        path: '3dspeaker_speech_campplus_sv_en_voxceleb_16k.onnx',
+        size: 29_596_978,
+        sha256: '357a834f702b80161e5b981182c038e18553c1f2ca752ed6cec2052365d4129b',
+      },
+    },
+  },
+  {
+    ...attribution,
+    ...speakerRepo,
+    name: 'titanet-en',
+    about: 'NVIDIA TitaNet-S',
+    origin: 'https://catalog.ngc.nvidia.com/orgs/nvidia/teams/nemo/models/titanet_small',
+    files: {
+      model: {
+        path: 'nemo_en_titanet_small.onnx',
+        size: 40_257_283,
+        sha256: 'ad4a1802485d8b34c722d2a9d04249662f2ece5d28a7a039063ca22f515a789e',
+      },
+    },
   },
 ]
 
@@ -94,9 +390,17 @@ export function findEntry(name: string): ModelEntry | undefined {
   return catalogue.find((entry) => entry.name === name)
 }
 
-/** The entry with its address on the mirror that the environment names, if it names one. */
-export function fromMirror(entry: ModelEntry, env: NodeJS.ProcessEnv = process.env): ModelEntry {
-  const mirror = env['DIARIZE_STREAM_MODELS_URL']
-  if (mirror === undefined || mirror === '' || !entry.url.startsWith(modelsUrl)) return entry
-  return { ...entry, url: `${mirror.replace(/\/*$/, '/')}${entry.url.slice(modelsUrl.length)}` }
+/** Whether it is shown unless all are asked for: captions need word times. */
+export function isListed(entry: ModelEntry): boolean {
+  return entry.role === 'speakers' || entry.hasWordTimes
+}
+
+/** Whether the hashes of all of its files are known. */
+export function isPinned(entry: ModelEntry): boolean {
+  return Object.values(entry.files).every(({ sha256 }) => sha256 !== undefined)
+}
+
+/** Bytes of all files, at most. */
+export function sizeOf(entry: ModelEntry): number {
+  return Object.values(entry.files).reduce((sum, { size }) => sum + size, 0)
 }

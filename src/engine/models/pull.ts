@@ -1,180 +1,444 @@
-import { mkdir, mkdtemp, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { EngineError, isAbortError } from '../../errors.ts'
-import { fromMirror, type ModelEntry } from './catalogue.ts'
-import { download, type DownloadOptions, failed } from './download.ts'
-import { modelsFolder } from './folder.ts'
-import { hashFile } from './hash.ts'
-import { findRecogniser, isInstalled } from './installed.ts'
-import { type ModelRecord, type RecordedFile, recordName } from './record.ts'
-import { unpack } from './unpack.ts'
+import { isPinned, type ModelEntry, type ModelFile } from './catalogue.ts'
+import { type FirstHash, firstHashesFile, readFirstHashes, rememberFirstHashes } from './first-hashes.ts'
+import {
+  cachedCommit,
+  cachedModel,
+  expectedFile,
+  firstHashKey,
+  isCommit,
+  repoFolder,
+  snapshotFolder,
+} from './hub-cache.ts'
+import {
+  boundedFetch,
+  hubFailure,
+  hubSettings,
+  type HubSettings,
+  type HubTimeouts,
+  quietly,
+  RangeIgnored,
+} from './hub-client.ts'
+import { type Environment, hubCache, sizeOfFile, stateFolder } from './places.ts'
+import { hashFile } from './verify.ts'
 
-/** How far a pull has come. Bytes. */
+type Hub = typeof import('@huggingface/hub')
+
+/** How far a pull has come. Bytes of all files that are downloaded. */
 export interface PullProgress {
-  phase: 'download' | 'unpack'
   done: number
-  total: number | undefined
+  total: number
 }
 
 /** Options of {@link pullModel}. */
-export interface PullOptions extends Pick<
-  DownloadOptions,
-  'signal' | 'answerTimeout' | 'stallTimeout' | 'attempts' | 'retryDelay'
-> {
-  /** Folder of all models. @defaultValue what `modelsFolder()` gives */
-  models?: string
+export interface PullOptions extends Partial<HubTimeouts> {
+  signal?: AbortSignal
   onProgress?: (progress: PullProgress) => void
+  /** @defaultValue that of the process */
+  env?: Environment
+  /** How often a file is tried, from where it was. @defaultValue 5 */
+  attempts?: number
+  /** Pause before the second attempt in ms, doubled for each further one. @defaultValue 1000 */
+  retryDelay?: number
 }
 
 /** What was pulled. */
 export interface PulledModel {
+  /** Folder of the files in the cache of the Hub. */
   folder: string
-  /** Whether it had been there before, so that nothing was done. */
-  wasThere: boolean
-  /** SHA-256 of the download and where it is known from; absent where nothing was done. */
-  sha256?: string
-  hashFrom?: ModelRecord['hashFrom']
+  /** Names of the files that were downloaded, and of those that had been there. */
+  fetched: string[]
+  there: string[]
+  /** SHA-256 of the files whose hash was not known before, by name. */
+  firstHashes: Record<string, string>
+}
+
+/** A file on its way. */
+interface Wanted {
+  part: string
+  file: ModelFile
+  size: number
+  /** Its name among the blobs of the cache. */
+  etag: string
+  sha256: string | undefined
+}
+
+/** What all files of a pull share. */
+interface Pull {
+  hub: Hub
+  entry: ModelEntry
+  commit: string
+  settings: HubSettings
+  options: Required<Pick<PullOptions, 'attempts' | 'retryDelay' | 'signal'>> & HubTimeouts
+  env: Environment | undefined
+  received(bytes: number): void
 }
 
 /**
- * Downloads a model, checks and unpacks it, and puts it in its place as a whole. What was downloaded of a pull that broke
- * off is used by the next. Where the table knows no hash, that of the first download stands in `hashes.json` beside the
- * models, and later ones must equal it.
+ * Downloads what the cache of the Hub lacks of a model, and checks all of its files; nothing that is not what it must be
+ * gets into the cache. A download that broke off goes on where it was, also in the next pull.
  *
- * @throws EngineError `DOWNLOAD_FAILED`.
+ * @throws EngineError `DOWNLOAD_FAILED`, or `ENGINE_UNAVAILABLE` where the client of the Hub is not installed;
+ * ConfigurationError `INVALID_OPTION` for an environment that cannot be; the reason of `signal`.
  */
 export async function pullModel(entry: ModelEntry, options: PullOptions = {}): Promise<PulledModel> {
-  const { models = modelsFolder(), onProgress, signal, ...network } = options
-  const folder = path.join(models, entry.name)
-  if (isInstalled(entry, models)) return { folder, wasThere: true }
-  const unlock = await lock(models, entry.name)
-  const work = `.${entry.name}-`
+  const { env, onProgress, signal = new AbortController().signal } = options
+  const settings = hubSettings(env)
+  signal.throwIfAborted()
+  const before = cachedModel(entry, env)
+  if (before?.missing.length === 0) {
+    await checkThere(entry, before.files, env, signal)
+    return { folder: before.folder, fetched: [], there: namesOf(entry, Object.keys(before.files)), firstHashes: {} }
+  }
+  if (settings.offline) {
+    throw failed(entry, 'HF_HUB_OFFLINE forbids it; unset it, or copy the model and name its folder', false)
+  }
+  const hub = await loadHub()
+  const unlock = await lock(entry.name, env)
   try {
-    // What a pull that was killed has left.
-    for (const name of await readdir(models)) if (name.startsWith(work)) await remove(path.join(models, name))
-    const { url } = fromMirror(entry)
-    const file = path.join(models, `${entry.name}.part`)
-    await download({
-      ...network,
-      url,
-      file,
-      mostBytes: entry.size,
-      signal,
-      onProgress: (done, total) => onProgress?.({ phase: 'download', done, total }),
-    })
-    const { size } = await stat(file)
-    const sha256 = await hashFile(file, signal)
-    const hashFrom = await checkHash(entry, sha256, models, file)
-    const place = await mkdtemp(path.join(models, work))
-    try {
-      const files = entry.url.endsWith('.tar.bz2')
-        ? await unpack(file, place, {
-            mostUnpacked: entry.mostUnpacked,
-            signal,
-            onProgress: (done) => onProgress?.({ phase: 'unpack', done, total: size }),
-          })
-        : await keep(file, place, entry, sha256)
-      const kept = entry.role === 'recogniser' ? await withoutSpares(place, files) : files
-      const record: ModelRecord = { name: entry.name, url, licence: entry.licence, sha256, hashFrom, files: kept }
-      await writeFile(path.join(place, recordName), `${JSON.stringify(record, undefined, 2)}\n`)
-      await remove(folder)
-      await rename(place, folder)
-    } finally {
-      await remove(place)
+    let done = 0
+    const pull: Omit<Pull, 'commit'> = {
+      hub,
+      entry,
+      settings,
+      env,
+      options: { answerTimeout: 30_000, stallTimeout: 60_000, attempts: 5, retryDelay: 1000, ...options, signal },
+      received: () => {},
     }
-    await remember(models, entry, sha256)
-    await remove(file)
-    return { folder, wasThere: false, sha256, hashFrom }
-  } catch (error) {
-    if (isAbortError(error) || (error instanceof EngineError && error.code === 'DOWNLOAD_FAILED')) throw error
-    // The download is what it is: unpacking it again would fail again.
-    await remove(path.join(models, `${entry.name}.part`))
-    throw failed(entry.url, `it cannot be unpacked: ${(error as Error).message}`, false, error)
+    const commit = await findCommit(pull)
+    const wanted = await findFiles({ ...pull, commit })
+    const total = wanted.reduce((sum, { size }) => sum + size, 0)
+    const received = (bytes: number): void => onProgress?.({ done: (done += bytes), total })
+    await requireSpace(entry, total, env)
+    const hashes: Record<string, FirstHash> = {}
+    for (const item of wanted) {
+      const sha256 = await fetchFile(item, { ...pull, commit, received })
+      if (item.file.sha256 === undefined) hashes[firstHashKey(entry, item.file)] = { size: item.size, sha256 }
+    }
+    if (!isCommit(entry.revision)) await writeRef(entry, commit, env)
+    rememberFirstHashes(hashes, env)
+    const folder = snapshotFolder(entry.repo, commit, env)
+    const fetched = wanted.map(({ file }) => file.path)
+    const there = namesOf(entry, Object.keys(entry.files)).filter((name) => !fetched.includes(name))
+    const after = cachedModel(entry, env)
+    if (after !== undefined) await checkThere(entry, after.files, env, signal, fetched)
+    const firstHashes = Object.fromEntries(
+      wanted.flatMap(({ file }) =>
+        file.sha256 === undefined ? [[file.path, hashes[firstHashKey(entry, file)]!.sha256]] : [],
+      ),
+    )
+    return { folder, fetched, there, firstHashes }
   } finally {
     await unlock()
   }
 }
 
-/** A model that is one file. */
-async function keep(file: string, place: string, entry: ModelEntry, sha256: string): Promise<RecordedFile[]> {
-  const name = path.posix.basename(new URL(entry.url).pathname)
-  const { size } = await stat(file)
-  await rename(file, path.join(place, name))
-  return [{ path: name, size, sha256 }]
-}
-
-/** Deletes the weights that are not loaded: archives have the same ones in several forms, the largest 262 MB. */
-async function withoutSpares(place: string, files: readonly RecordedFile[]): Promise<RecordedFile[]> {
-  const used = Object.values(findRecogniser(place).files).map((file) => path.basename(file))
-  const isKept = ({ path: name }: RecordedFile): boolean => used.includes(name) || !name.endsWith('.onnx')
-  for (const file of files) if (!isKept(file)) await remove(path.join(place, file.path))
-  return files.filter(isKept)
-}
-
-const hashesName = 'hashes.json'
-
-async function readHashes(models: string): Promise<Record<string, string>> {
-  let text: string
-  try {
-    text = await readFile(path.join(models, hashesName), 'utf8')
-  } catch {
-    return {}
-  }
-  try {
-    return JSON.parse(text) as Record<string, string>
-  } catch (error) {
-    throw new EngineError(
-      'DOWNLOAD_FAILED',
-      `${path.join(models, hashesName)} is damaged; correct it, or delete it, which forgets what earlier downloads were`,
-      { cause: error },
-    )
-  }
-}
-
-/** Where the hash that a download has is known from; where it has another, nothing is kept of it. */
-async function checkHash(
+/** Files that were in the cache may be anybody's. */
+async function checkThere(
   entry: ModelEntry,
+  files: Readonly<Record<string, string>>,
+  env: Environment | undefined,
+  signal: AbortSignal,
+  except: readonly string[] = [],
+): Promise<void> {
+  for (const [part, file] of Object.entries(files)) {
+    const expected = expectedFile(entry, part, file, env)
+    const name = (entry.files as Readonly<Record<string, ModelFile>>)[part]?.path ?? ''
+    if (expected === undefined || except.includes(name)) continue
+    const { size } = await stat(file)
+    if (size === expected.size && (await hashFile(file, signal)) === expected.sha256) continue
+    throw failed(entry, `${file}, which was there before, is damaged or another file; delete it and pull again`, false)
+  }
+}
+
+function namesOf(entry: ModelEntry, parts: readonly string[]): string[] {
+  return parts.map((part) => (entry.files as Readonly<Record<string, ModelFile>>)[part]!.path)
+}
+
+async function loadHub(): Promise<Hub> {
+  try {
+    return await import('@huggingface/hub')
+  } catch (error) {
+    const message =
+      'models are downloaded by the npm package @huggingface/hub, which is not installed; npm install @huggingface/hub'
+    throw new EngineError('ENGINE_UNAVAILABLE', message, { cause: error })
+  }
+}
+
+/** Parameters of every call of the client. */
+function parameters({ entry, settings, options }: Omit<Pull, 'commit'>, signal: AbortSignal = options.signal) {
+  return { repo: entry.repo, hubUrl: settings.endpoint, fetch: boundedFetch(settings, options, signal) }
+}
+
+/** The commit that a branch stands at. */
+async function findCommit(pull: Omit<Pull, 'commit'>): Promise<string> {
+  const { hub, entry, settings } = pull
+  if (isCommit(entry.revision)) return entry.revision
+  const { sha } = await retried(pull, async () => {
+    try {
+      return await hub.modelInfo({
+        ...parameters(pull),
+        name: entry.repo,
+        revision: entry.revision,
+        additionalFields: ['sha'],
+      })
+    } catch (error) {
+      throw hubFailure(error, entry.repo, settings)
+    }
+  })
+  if (!isCommit(sha)) throw failed(entry, `${settings.endpoint} names no commit of ${entry.repo}`, false)
+  return sha
+}
+
+/** The files that are to be downloaded, as the Hub describes them, and not before their sizes are right. */
+async function findFiles(pull: Pull): Promise<Wanted[]> {
+  const { hub, entry, commit, settings, env } = pull
+  const cached = cachedModel({ ...entry, revision: commit }, env)
+  const parts = cached?.missing ?? Object.keys(entry.files)
+  const files = parts.map((part) => [part, (entry.files as Readonly<Record<string, ModelFile>>)[part]!] as const)
+  const infos = await retried(pull, async () => {
+    try {
+      const paths = files.map(([, file]) => file.path)
+      return await hub.pathsInfo({ ...parameters(pull), paths, revision: commit, expand: true })
+    } catch (error) {
+      throw hubFailure(error, entry.repo, settings)
+    }
+  })
+  const first = readFirstHashes(env)
+  return files.map(([part, file]) => {
+    const info = infos.find((item) => item.path === file.path)
+    if (info === undefined) throw failed(entry, `${entry.repo} has no file ${file.path}`, false)
+    const size = info.lfs?.size ?? info.size
+    const isRight = file.sha256 === undefined ? size > 0 && size <= file.size : size === file.size
+    if (!isRight) {
+      const wanted = file.sha256 === undefined ? `at most ${file.size}` : String(file.size)
+      throw failed(entry, `${file.path} has ${size} bytes there instead of ${wanted}: it is another file`, false)
+    }
+    const etag = info.lfs?.oid ?? info.xetHash ?? info.oid
+    // It becomes the name of a file.
+    if (etag === undefined || !/^[0-9a-f]{40,64}$/.test(etag))
+      throw failed(entry, `${file.path} has no hash there`, false)
+    // What the Hub says of a file of which nothing else is known shows at least whether it arrived whole.
+    const sha256 = file.sha256 ?? first[firstHashKey(entry, file)]?.sha256 ?? info.lfs?.oid
+    return { part, file, size, etag, sha256 }
+  })
+}
+
+/** Downloads a file into the blobs of the cache, checks it there, and links it into the snapshot. Returns its hash. */
+async function fetchFile(item: Wanted, pull: Pull): Promise<string> {
+  const { hub, entry, commit, settings, env, options } = pull
+  const blob = path.join(repoFolder(entry.repo, env), 'blobs', item.etag)
+  const incomplete = `${blob}.incomplete`
+  let sha256: string
+  try {
+    await mkdir(path.dirname(blob), { recursive: true })
+    // Another revision may have the same file.
+    if (sizeOfFile(blob) === item.size) {
+      pull.received(item.size)
+      sha256 = await hashFile(blob, options.signal)
+      requireHash(item, sha256, entry, env, `${blob}, which was there before,`)
+    } else {
+      await download(item, incomplete, pull)
+      sha256 = await hashFile(incomplete, options.signal)
+      try {
+        requireHash(item, sha256, entry, env, `${item.file.path} from ${settings.endpoint}`)
+      } catch (error) {
+        await rm(incomplete, { force: true })
+        throw error
+      }
+      await rename(incomplete, blob)
+    }
+  } catch (error) {
+    throw localFailure(error, entry, env)
+  }
+  await retried(pull, async () => {
+    try {
+      await quietly(() =>
+        hub.downloadFileToCacheDir({
+          ...parameters(pull),
+          path: item.file.path,
+          revision: commit,
+          cacheDir: hubCache(env),
+        }),
+      )
+    } catch (error) {
+      throw hubFailure(error, item.file.path, settings)
+    }
+  })
+  return sha256
+}
+
+function requireHash(
+  { file, sha256: expected }: Wanted,
   sha256: string,
-  models: string,
-  file: string,
-): Promise<ModelRecord['hashFrom']> {
-  const known = (await readHashes(models))[entry.url]
-  const expected = entry.sha256 ?? known
-  if (expected === undefined || expected === sha256) return entry.sha256 === undefined ? 'first download' : 'table'
-  await remove(file)
+  entry: ModelEntry,
+  env: Environment | undefined,
+  what: string,
+): void {
+  if (expected === undefined || sha256 === expected) return
   const advice =
-    entry.sha256 === undefined
-      ? `it is not what it was when it was first downloaded here. If you know why, delete its line in ${path.join(models, hashesName)}`
-      : 'it is not the file that this version of diarize-stream knows'
-  throw failed(entry.url, `its SHA-256 is ${sha256} instead of ${expected}: ${advice}`, false)
+    file.sha256 === undefined
+      ? `it is not what it was when it was first downloaded here. If you know why, delete its line in ${firstHashesFile(env)}`
+      : 'it is not the file that this version of diarize-stream knows, and was not kept'
+  throw failed(entry, `the SHA-256 of ${what} is ${sha256} instead of ${expected}: ${advice}`, false)
 }
 
-async function remember(models: string, entry: ModelEntry, sha256: string): Promise<void> {
-  const hashes = { ...(await readHashes(models)), [entry.url]: sha256 }
-  const fresh = path.join(models, `.${hashesName}.${process.pid}`)
-  await writeFile(fresh, `${JSON.stringify(hashes, undefined, 2)}\n`)
-  await rename(fresh, path.join(models, hashesName))
+/** Downloads what is missing of a file, in several attempts. */
+async function download(item: Wanted, incomplete: string, pull: Pull): Promise<void> {
+  const { settings } = pull
+  let counted = 0
+  const count = (have: number): void => {
+    pull.received(have - counted)
+    counted = have
+  }
+  await retried(pull, async () => {
+    let have = Math.min(sizeOfFile(incomplete) ?? 0, item.size + 1)
+    if (have > item.size) have = 0
+    count(have)
+    try {
+      await receive(item, incomplete, have, pull, count)
+    } catch (error) {
+      pull.options.signal.throwIfAborted()
+      if (isFileError(error)) throw error
+      // Begins anew, in the next attempt.
+      if (error instanceof RangeIgnored) await rm(incomplete, { force: true })
+      throw hubFailure(error, item.file.path, settings)
+    }
+  })
 }
 
-/** Keeps two processes from pulling one model into the same file. */
-async function lock(models: string, name: string): Promise<() => Promise<void>> {
-  const file = path.join(models, `${name}.lock`)
+/** Appends to what is there, in one attempt. */
+async function receive(
+  { file, size }: Wanted,
+  incomplete: string,
+  start: number,
+  pull: Pull,
+  count: (have: number) => void,
+): Promise<void> {
+  const { hub, commit, entry, settings, options } = pull
+  const stalled = new AbortController()
+  let watch: NodeJS.Timeout | undefined
+  // Of an error in the middle the library passes on the text only.
+  let reason: unknown
+  const noting =
+    (inner: typeof fetch): typeof fetch =>
+    async (...request) => {
+      try {
+        return await inner(...request)
+      } catch (error) {
+        reason = error
+        throw error
+      }
+    }
+  const handle = await open(incomplete, start === 0 ? 'w' : 'a')
+  try {
+    if (start === size) return
+    const signal = AbortSignal.any([options.signal, stalled.signal])
+    const client = { ...parameters(pull, signal), fetch: noting(boundedFetch(settings, options, signal)) }
+    // By plain requests, which go through proxies and mirrors that the other protocol of the Hub does not know.
+    const whole = await hub.downloadFile({ ...client, path: file.path, revision: commit, xet: false })
+    if (whole === null) throw failed(entry, `${entry.repo} has no file ${file.path}`, false)
+    if (whole.size !== size) throw failed(entry, `${file.path} has ${whole.size} bytes instead of ${size}`, false)
+    let have = start
+    const onStall = (): void => stalled.abort(new Error(`nothing came for ${options.stallTimeout / 1000} s`))
+    watch = setTimeout(onStall, options.stallTimeout)
+    const stream = start === 0 ? whole.stream() : whole.slice(start).stream()
+    for await (const chunk of stream as unknown as AsyncIterable<Uint8Array>) {
+      have += chunk.length
+      if (have > size) throw failed(entry, `more than the ${size} bytes of ${file.path} come`, false)
+      await handle.appendFile(chunk)
+      watch.refresh()
+      count(have)
+    }
+    if (have < size) throw new Error(`it broke off after ${have} of ${size} bytes`)
+  } catch (error) {
+    throw stalled.signal.aborted ? stalled.signal.reason : (reason ?? error)
+  } finally {
+    clearTimeout(watch)
+    await handle.close()
+  }
+}
+
+/** Tries again while the failure may pass. */
+async function retried<T>({ options }: Omit<Pull, 'commit'>, attempt: () => Promise<T>): Promise<T> {
+  const { attempts, retryDelay, signal } = options
+  for (let count = 1; ; count++) {
+    try {
+      return await attempt()
+    } catch (error) {
+      signal.throwIfAborted()
+      if (count >= attempts || !(error instanceof EngineError) || !error.retryable) throw error
+      await delay(retryDelay * 2 ** (count - 1), undefined, { signal })
+    }
+  }
+}
+
+/** What the branch stands at, for all programs that use the cache. */
+async function writeRef(entry: ModelEntry, commit: string, env: Environment | undefined): Promise<void> {
+  if (cachedCommit(entry, env) === commit) return
+  const ref = path.join(repoFolder(entry.repo, env), 'refs', entry.revision)
+  await mkdir(path.dirname(ref), { recursive: true })
+  await writeFile(ref, commit)
+}
+
+/** Fails before the disk is full. */
+async function requireSpace(entry: ModelEntry, bytes: number, env: Environment | undefined): Promise<void> {
+  const cache = hubCache(env)
+  let free: number
+  try {
+    await mkdir(cache, { recursive: true })
+    const { bavail, bsize } = await statfs(cache)
+    free = bavail * bsize
+  } catch (error) {
+    throw localFailure(error, entry, env)
+  }
+  if (free >= bytes) return
+  const need = `${Math.ceil(bytes / 1e6)} MB are needed, and ${Math.floor(free / 1e6)} MB are free in ${cache}`
+  throw failed(entry, `${need}; make room, or name another folder in HF_HOME`, false)
+}
+
+function isFileError(error: unknown): boolean {
+  return (
+    (error as { syscall?: unknown } | undefined)?.syscall === 'write' ||
+    (error as { code?: unknown } | undefined)?.code === 'ENOSPC'
+  )
+}
+
+function localFailure(error: unknown, entry: ModelEntry, env: Environment | undefined): unknown {
+  if (isAbortError(error) || error instanceof EngineError) return error
+  const message = `models cannot be kept in ${hubCache(env)}: ${(error as Error).message}; name another folder in HF_HOME`
+  return new EngineError('DOWNLOAD_FAILED', message, { cause: error, model: entry.name })
+}
+
+function failed(entry: ModelEntry, reason: string, retryable: boolean): EngineError {
+  return new EngineError('DOWNLOAD_FAILED', `the model ${entry.name} cannot be pulled: ${reason}`, {
+    retryable,
+    model: entry.name,
+    pinned: isPinned(entry),
+  })
+}
+
+/** Keeps two processes from pulling one model into the same files. */
+async function lock(name: string, env: Environment | undefined): Promise<() => Promise<void>> {
+  const file = path.join(stateFolder(env), 'locks', name)
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
-      await mkdir(models, { recursive: true })
+      await mkdir(path.dirname(file), { recursive: true })
       const handle = await open(file, 'wx')
       await handle.write(String(process.pid))
       await handle.close()
-      return () => remove(file)
+      return () => rm(file, { force: true })
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
-        const message = `models cannot be kept in ${models}: ${(error as Error).message}; name another folder in DIARIZE_STREAM_MODELS`
+        const message = `nothing can be written in ${stateFolder(env)}: ${(error as Error).message}; name another folder in XDG_CACHE_HOME`
         throw new EngineError('DOWNLOAD_FAILED', message, { cause: error })
       }
     }
-    const pid = Number(await readFile(file, 'utf8').catch(() => ''))
-    if (isAlive(pid)) break
-    await remove(file)
+    if (isAlive(Number(await readFile(file, 'utf8').catch(() => '')))) break
+    await rm(file, { force: true })
   }
   throw new EngineError(
     'DOWNLOAD_FAILED',
@@ -191,8 +455,4 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
-}
-
-async function remove(target: string): Promise<void> {
-  await rm(target, { recursive: true, force: true })
 }

@@ -17,10 +17,11 @@ process.on('message', (request: SherpaRequest) => {
   const { id } = request
   try {
     work ??= new SherpaWork(find())
-    send({ id, output: work.do(request) })
+    send({ id, output: work.do(request), memory: process.memoryUsage.rss() })
   } catch (error) {
     send({
       id,
+      memory: process.memoryUsage.rss(),
       error: {
         message: error instanceof Error ? error.message : String(error),
         missing: error instanceof PackageMissing,
@@ -28,6 +29,9 @@ process.on('message', (request: SherpaRequest) => {
     })
   }
 })
+
+// Whoever started this knows by it that a Node.js runs it.
+send({ id: -1, output: undefined, memory: process.memoryUsage.rss() })
 
 class PackageMissing extends Error {}
 

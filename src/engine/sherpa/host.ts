@@ -1,139 +1,91 @@
-import path from 'node:path'
-import { EngineError } from '../../errors.ts'
-import type { Recogniser, SpeakerModel } from '../parts.ts'
-import type { RecogniserFiles, SpeakerFile } from '../models/installed.ts'
-import { verifyFiles } from '../models/verify.ts'
-import { PackageMissing, ProcessEnded, SherpaProcess } from './process.ts'
-import { SherpaRecogniser } from './recogniser.ts'
-import { SherpaSpeakers } from './speakers.ts'
+import type { ActivityModelFile, RecogniserModel, SpeakerModelFile } from '../models/model.ts'
+import { verifyModel } from '../models/verify.ts'
+import type { Recogniser, SpeakerModel, VoiceActivityDetector } from '../parts.ts'
+import { Ears } from './ears.ts'
+import { OfflineRecogniser, type RecogniserSettings } from './offline.ts'
+import { RecogniserPool } from './pool.ts'
+import { StreamingRecogniser } from './streaming.ts'
 
-/** Longest time to load a model, in ms; the largest take some seconds. */
-const loadLimit = 120_000
-
-/** A host has one model of each kind. */
-type Kind = 'recogniser' | 'speakers'
-
-/** A process and who uses it. */
-interface Shared {
-  process: SherpaProcess
-  users: number
-  nextStream: number
-  loading: Map<Kind, Promise<unknown>>
+/** The models of an engine. */
+export interface EngineModels {
+  recogniser: RecogniserModel
+  activity: ActivityModelFile
+  /** Absent where nobody tells speakers apart. */
+  speakers?: SpeakerModelFile
 }
 
-/** The share that a recogniser or a speaker model has in a process. */
-export interface Lease {
-  readonly process: SherpaProcess
-  /** A number that nobody else's stream has. */
-  readonly stream: number
-  /** Whether nobody else uses the process. */
-  readonly isLast: boolean
-  /** Gives the share back; the process ends with the last one. Resolves when it has, or at once. */
+/** How the processes run. */
+export interface ProcessOptions {
+  /** Most processes that recognise words at a time. */
+  processes?: number | undefined
+  /** The Node.js that runs them. */
+  nodePath?: string | undefined
+  /** Whether the session wants keyterms, which takes a recogniser that is loaded for it, and is slower. */
+  hotwords?: boolean | undefined
+}
+
+interface Loaded {
+  pool: RecogniserPool
+  ears: Ears
+  users: number
+}
+
+/** Models that are loaded in this process's children, by what they are. */
+const loaded = new Map<string, Loaded>()
+
+/** The share of one session in the models. */
+export interface EngineLease {
+  /** Resolves once all are loaded; rejects with an EngineError where one cannot be. */
+  ready(): Promise<void>
+  recogniser(settings: RecogniserSettings): Recogniser
+  activity(threshold: number | undefined): VoiceActivityDetector
+  speakers(): SpeakerModel
+  /** Gives the share back; the processes end with the last one. Resolves when they have, or at once. */
   release(): Promise<void>
 }
 
 /**
- * Opens a recogniser, and a speaker model, for each session of one engine; always the same two. All that are open at a
- * time share one process, and so one copy of the weights, which are most of its memory; a session more costs a stream. It
- * begins with the first and ends with the last. One that has died fails those who use it, and the next to open gets a new
- * one.
+ * Shares the processes of the models with all sessions of this process that use the same ones: the weights are most of
+ * their memory. They start with the first session and end with the last.
  */
-export class SherpaHost {
-  #shared: Shared | undefined
-
-  /**
-   * Opens a recogniser.
-   *
-   * @throws EngineError `ENGINE_UNAVAILABLE` where the package is missing, `MODEL_UNUSABLE` where the model is not what
-   * it was, or ends the process.
-   */
-  async openRecogniser(model: RecogniserFiles): Promise<Recogniser> {
-    await verifyFiles(model.folder, Object.values(model.files))
-    const lease = this.#lease()
-    await this.#load('recogniser', lease, model, (process) =>
-      process.call('loadRecogniser', { files: model.files }, loadLimit),
-    )
-    return new SherpaRecogniser(lease, model.onlyCapitals)
+export function leaseModels(models: EngineModels, wanted: ProcessOptions): EngineLease {
+  const options = { ...wanted, hotwords: wanted.hotwords === true && models.recogniser.takesHotwords }
+  const key = JSON.stringify([models, options])
+  const present = loaded.get(key) ?? load(models, options)
+  loaded.set(key, present)
+  present.users++
+  const { pool, ears } = present
+  const end = async (): Promise<void> => {
+    present.users--
+    if (present.users > 0) return
+    if (loaded.get(key) === present) loaded.delete(key)
+    await Promise.all([pool.close(), ears.close()])
   }
-
-  /**
-   * Opens a speaker model.
-   *
-   * @throws EngineError as {@link openRecogniser} does.
-   */
-  async openSpeakers(model: SpeakerFile): Promise<SpeakerModel> {
-    await verifyFiles(model.folder, [model.file])
-    const lease = this.#lease()
-    const { size } = await this.#load('speakers', lease, model, (process) =>
-      process.call('loadSpeakers', { file: model.file }, loadLimit),
-    )
-    return new SherpaSpeakers(lease, size, model.threshold)
-  }
-
-  #lease(): Lease {
-    if (this.#shared === undefined || this.#shared.process.ended) {
-      this.#shared = { process: new SherpaProcess(), users: 0, nextStream: 0, loading: new Map() }
-    }
-    const shared = this.#shared
-    shared.users++
-    let released: Promise<void> | undefined
-    const release = async (): Promise<void> => {
-      shared.users--
-      if (shared.users > 0) return
-      if (this.#shared === shared) this.#shared = undefined
-      await shared.process.close()
-    }
-    return {
-      process: shared.process,
-      stream: shared.nextStream++,
-      get isLast() {
-        return shared.users === 1
-      },
-      release: () => (released ??= release()),
-    }
-  }
-
-  /** Has a model loaded, once for all who share the process. */
-  async #load<T>(
-    kind: Kind,
-    lease: Lease,
-    { name, folder }: { name: string; folder: string },
-    load: (process: SherpaProcess) => Promise<T>,
-  ): Promise<T> {
-    // A new lease always belongs to the present process.
-    const { loading } = this.#shared!
-    const known = loading.get(kind) ?? load(lease.process)
-    loading.set(kind, known)
-    try {
-      return (await known) as T
-    } catch (error) {
-      loading.delete(kind)
-      await lease.release()
-      throw loadFailure(error, name, folder)
-    }
+  let released: Promise<void> | undefined
+  return {
+    async ready() {
+      await Promise.all([pool.ready(), ears.ready()])
+    },
+    recogniser: (settings) =>
+      models.recogniser.mode === 'offline' ? new OfflineRecogniser(pool, settings) : new StreamingRecogniser(pool),
+    activity: (threshold) => ears.activity(threshold),
+    speakers: () => ears.speakers(),
+    release: () => (released ??= end()),
   }
 }
 
-function loadFailure(error: unknown, name: string, folder: string): EngineError {
-  if (error instanceof PackageMissing) {
-    return new EngineError(
-      'ENGINE_UNAVAILABLE',
-      `the model ${name} needs the npm package sherpa-onnx-node, which is missing or has no binary for this platform ` +
-        `(${error.message}). Install it in the project: npm install sherpa-onnx-node; or use PocketSphinx: ` +
-        "backend: 'pocketsphinx', on the command line --engine local --model pocketsphinx",
-      { cause: error },
-    )
-  }
-  const log = error instanceof ProcessEnded ? error.log : ''
-  return new EngineError(
-    'MODEL_UNUSABLE',
-    `the model${path.isAbsolute(name) ? '' : ` ${name}`} in ${folder} cannot be loaded: ${(error as Error).message}` +
-      `${log && ` after it wrote: ${lastLine(log)}`}. A file of it is damaged or of another kind; replace it (of a ` +
-      'pulled model: delete the folder and pull it again), or choose another: diarize-stream models list',
-    { cause: error, folder, ...(log && { stderr: log }) },
+function load(
+  { recogniser, activity, speakers }: EngineModels,
+  { processes, nodePath, hotwords }: ProcessOptions,
+): Loaded {
+  const checked = Promise.all([verifyModel(recogniser), verifyModel(activity), speakers && verifyModel(speakers)]).then(
+    () => {},
   )
-}
-
-function lastLine(log: string): string {
-  return log.split('\n').at(-1)!.slice(-300)
+  // Those who start a process are told.
+  checked.catch(() => {})
+  return {
+    pool: new RecogniserPool(recogniser, checked, processes, nodePath, hotwords),
+    ears: new Ears(activity, speakers, checked, nodePath),
+    users: 0,
+  }
 }

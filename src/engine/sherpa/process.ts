@@ -1,5 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { EngineError } from '../../errors.ts'
 import type { SherpaAnswer, SherpaCalls } from './messages.ts'
 
 const entry = fileURLToPath(new URL('../../../bin/engine-process.js', import.meta.url))
@@ -11,14 +13,21 @@ const logLength = 4000
 export class ProcessEnded extends Error {
   /** What it wrote last. */
   readonly log: string
+  /** Whether it had begun to listen. */
+  readonly hadStarted: boolean
+  /** Whether something from outside ended it, as a system does that is short of memory: no model can. */
+  readonly wasKilled: boolean
 
-  constructor(message: string, log: string) {
+  constructor(message: string, facts: { log?: string; hadStarted?: boolean; wasKilled?: boolean } = {}) {
     super(message)
+    const { log = '', hadStarted = true, wasKilled = false } = facts
     this.log = log
+    this.hadStarted = hadStarted
+    this.wasKilled = wasKilled
   }
 }
 
-/** The npm package is not there, or has no binary for this platform. */
+/** The npm package is not there, or has no binary that runs here. */
 export class PackageMissing extends Error {}
 
 interface Waiting {
@@ -29,7 +38,7 @@ interface Waiting {
 
 /**
  * A process of its own for sherpa-onnx, since a model file that it cannot read ends the process that loads it. Calls are
- * answered in order; waiting for the answer is the back-pressure.
+ * answered in order.
  */
 export class SherpaProcess {
   readonly #child: ChildProcess
@@ -38,13 +47,19 @@ export class SherpaProcess {
   #id = 0
   #log = ''
   #end: ProcessEnded | undefined
+  #memory = 0
 
-  constructor() {
+  /**
+   * @param nodePath - the Node.js that runs it; that which runs this process where absent.
+   * @throws EngineError `ENGINE_UNAVAILABLE` where this process is run by something else and no Node.js is named.
+   */
+  constructor(nodePath: string | undefined = process.env['DIARIZE_STREAM_NODE']) {
     const child = fork(entry, [], {
+      execPath: nodePath ?? ownNode(),
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       // Without the flags of this process, among them those of a debugger, whose port is taken.
-      execArgv: ['--expose-gc'],
+      execArgv: [],
       env: environment(),
     })
     this.#child = child
@@ -62,7 +77,7 @@ export class SherpaProcess {
       })
       // Its last words are read by the time of `close`.
       child.once('close', (code, signal) => {
-        this.#ended(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`)
+        this.#ended(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`, signal === 'SIGKILL')
         resolve()
       })
     })
@@ -70,7 +85,14 @@ export class SherpaProcess {
 
   /** Whether it can no longer be asked anything. */
   get ended(): boolean {
-    return this.#end !== undefined
+    // Between its exit and `close` the process is gone, and its last words are still being read.
+    const { exitCode, signalCode } = this.#child
+    return this.#end !== undefined || exitCode !== null || signalCode !== null
+  }
+
+  /** Resident memory at the last answer, in bytes. */
+  get memory(): number {
+    return this.#memory
   }
 
   /**
@@ -105,6 +127,7 @@ export class SherpaProcess {
   }
 
   #answered(answer: SherpaAnswer): void {
+    this.#memory = answer.memory
     const waiting = this.#waiting.get(answer.id)
     if (waiting === undefined) return
     this.#waiting.delete(answer.id)
@@ -113,9 +136,14 @@ export class SherpaProcess {
     else waiting.reject(new (answer.error.missing ? PackageMissing : Error)(answer.error.message))
   }
 
-  #ended(how: string): void {
+  #ended(how: string, wasKilled = false): void {
     if (this.#end !== undefined) return
-    this.#end = new ProcessEnded(`the process that runs the model ${how}`, this.#log.trim())
+    // The first that it says is how much memory it has.
+    this.#end = new ProcessEnded(`the process that runs the model ${how}`, {
+      log: this.#log.trim(),
+      hadStarted: this.#memory > 0,
+      wasKilled,
+    })
     for (const waiting of this.#waiting.values()) {
       clearTimeout(waiting.timer)
       waiting.reject(this.#end)
@@ -124,8 +152,31 @@ export class SherpaProcess {
   }
 }
 
-/** The environment without what the process has no use for. */
+/** What runs this process instead of a plain Node.js, which alone can run a script as it is. */
+function otherRuntime(): string | undefined {
+  if (process.versions['electron'] !== undefined) return 'Electron'
+  if (process.versions['bun'] !== undefined) return 'Bun'
+  try {
+    const sea = createRequire(import.meta.url)('node:sea') as { isSea(): boolean }
+    return sea.isSea() ? 'a single executable' : undefined
+  } catch {
+    // The first versions of Node 20 have no such module.
+    return undefined
+  }
+}
+
+function ownNode(): string {
+  const other = otherRuntime()
+  if (other === undefined) return process.execPath
+  throw new EngineError(
+    'ENGINE_UNAVAILABLE',
+    `the engine needs a Node.js of its own, and this process is run by ${other}: name one by the option nodePath of ` +
+      'embeddedEngine, or in DIARIZE_STREAM_NODE',
+  )
+}
+
+/** The environment without what the process has no use for, and with one arena, which keeps its memory level. */
 function environment(): NodeJS.ProcessEnv {
-  const { ASSEMBLYAI_API_KEY: _key, NODE_OPTIONS: _options, ...rest } = process.env
-  return rest
+  const { ASSEMBLYAI_API_KEY: _key, HF_TOKEN: _token, NODE_OPTIONS: _options, ...rest } = process.env
+  return process.platform === 'linux' ? { ...rest, MALLOC_ARENA_MAX: '1' } : rest
 }

@@ -148,7 +148,11 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
 
   #relay(lane: ChannelLane, channel: number): ChannelLane {
     lane.on('turn', (turn) => this.#take(channel, turn))
-    lane.on('session', (change) => this.emit('session', change))
+    lane.on('session', (change) => {
+      // An engine that takes audio faster than it plays gives its words when it has found them.
+      if (change.begin.configuration?.faster_than_real_time === true) this.#merger.expectFinalsOnly()
+      this.emit('session', change)
+    })
     lane.on('message', (message) => this.emit('message', message))
     lane.on('warning', (warning) => this.emit('warning', warning))
     lane.on('reconnecting', (record) => this.emit('reconnecting', record))

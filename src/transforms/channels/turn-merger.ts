@@ -49,11 +49,13 @@ interface Channel {
 export class TurnMerger {
   readonly #options: TurnMergerOptions
   readonly #channels: Channel[]
+  #partials: boolean
   #nextOrder = 0
   #lastOrder = -1
 
   constructor(options: TurnMergerOptions) {
     this.#options = options
+    this.#partials = options.partials
     this.#channels = Array.from({ length: options.channels }, () => ({
       held: [],
       open: undefined,
@@ -95,6 +97,11 @@ export class TurnMerger {
     channel.final = Math.max(channel.final, turn.end)
     channel.held.push({ turn, at: now })
     return undefined
+  }
+
+  /** From now on that a server says nothing does not mean that nobody speaks: it hears ahead of its words. */
+  expectFinalsOnly(): void {
+    this.#partials = false
   }
 
   /** A channel's server has had all audio up to `ms` long enough to answer; may go back where it hears some again. */
@@ -163,7 +170,7 @@ export class TurnMerger {
   #knownUntil({ ended, open, final, answered }: Channel): number {
     if (ended) return Infinity
     if (open !== undefined) return Math.max(final, open.start)
-    return this.#options.partials ? Math.max(final, answered - SIGN_MS) : final
+    return this.#partials ? Math.max(final, answered - SIGN_MS) : final
   }
 
   #release(channel: Channel, turn: Turn): Turn {

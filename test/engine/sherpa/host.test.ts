@@ -1,31 +1,34 @@
 import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { findRecogniser, findSpeakers } from '../../../src/engine/models/installed.ts'
-import type { EngineError } from '../../../src/errors.ts'
+import { findActivityModel } from '../../../src/engine/models/find.ts'
+import { identifyRecogniser } from '../../../src/engine/models/identify.ts'
+import type { ActivityModelFile, RecogniserModel, SpeakerModelFile } from '../../../src/engine/models/model.ts'
+import { boxPackage, findPackage } from '../../../src/engine/models/package.ts'
 import type { RecognisedWord, Recogniser } from '../../../src/engine/parts.ts'
-import { SherpaHost } from '../../../src/engine/sherpa/host.ts'
-import { join16 } from '../../helpers/flite.ts'
+import { type EngineLease, leaseModels } from '../../../src/engine/sherpa/host.ts'
+import { join16, silence } from '../../helpers/flite.ts'
 import { childProcesses, noChildLeft } from '../../helpers/processes.ts'
-import { whyNoSherpa } from '../../helpers/sherpa.ts'
+import { engineProcess as marker, whyNoBox } from '../../helpers/sherpa.ts'
 import { tinySpeakerModel, tokenTone, writeTinyRecogniser } from '../../helpers/tiny-models.ts'
 
 const run = promisify(execFile)
-const marker = 'engine-process.js'
+const settings = { language: '', mayChangeLanguage: false, keyterms: [] }
 let folder: string
+let recogniser: RecogniserModel
+let activity: ActivityModelFile
+let speakers: SpeakerModelFile
+const leases: EngineLease[] = []
 
-beforeAll(() => {
-  folder = `${mkdtempSync(join(tmpdir(), 'sherpa-'))}/`
-  writeTinyRecogniser(`${folder}recogniser`)
-  // Both models in one folder, as they can be in somebody's own.
-  writeFileSync(`${folder}recogniser/voices.onnx`, tinySpeakerModel())
-})
-afterAll(() => rmSync(folder, { recursive: true }))
-afterEach(() => noChildLeft(marker))
+function lease(processes = 1, model = recogniser): EngineLease {
+  const own = leaseModels({ recogniser: model, activity, speakers }, { processes })
+  leases.push(own)
+  return own
+}
 
 /** "hello world bye", from 500 ms on. */
 const said = (): Int16Array =>
@@ -41,27 +44,48 @@ const said = (): Int16Array =>
     tokenTone(undefined, 100),
   ])
 
-async function hear(recogniser: Recogniser, samples = said()): Promise<RecognisedWord[]> {
-  await recogniser.start()
-  for (let at = 0; at < samples.length; at += 1600) await recogniser.accept(samples.subarray(at, at + 1600))
-  return recogniser.finish()
+const speechOf = (samples: Int16Array): number[] =>
+  Array.from({ length: samples.length / 160 }, (_, frame) => (samples.at(frame * 160 + 80) === 0 ? 0 : 0.7))
+
+async function hear(own: Recogniser, samples = said(), untilMs?: number): Promise<RecognisedWord[]> {
+  const utterance = own.begin()
+  for (let at = 0; at < samples.length; at += 1600) {
+    const block = samples.subarray(at, at + 1600)
+    await utterance.accept(block, speechOf(block))
+  }
+  return (await utterance.finish(untilMs)).words
 }
 
-describe.skipIf(whyNoSherpa !== undefined)('SherpaHost', () => {
-  it('recognises words with times and confidences, utterance after utterance', async () => {
-    const host = new SherpaHost()
-    const recogniser = await host.openRecogniser(findRecogniser(`${folder}recogniser`))
+const texts = (words: readonly RecognisedWord[]): string[] => words.map(({ text }) => text)
+
+describe.skipIf(whyNoBox !== undefined)('leaseModels', () => {
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'sherpa-'))
+    writeTinyRecogniser(join(folder, 'recogniser'))
+    recogniser = await identifyRecogniser(join(folder, 'recogniser'), 'tiny')
+    activity = await findActivityModel(findPackage(boxPackage).folder)
+    const file = join(folder, 'voices.onnx')
+    writeFileSync(file, tinySpeakerModel())
+    speakers = { name: 'tiny voices', folder, file, expected: [] }
+  })
+  afterEach(async () => {
+    await Promise.all(leases.splice(0).map((own) => own.release()))
+    await noChildLeft(marker)
+  })
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  it('gives a recogniser that hears words with times and confidences, utterance after utterance', async () => {
+    const own = lease().recogniser(settings)
     for (let utterance = 0; utterance < 3; utterance++) {
-      const words = await hear(recogniser)
-      expect(words.map(({ text }) => text)).toEqual(['hello', 'world', 'bye'])
+      const words = await hear(own)
+      expect(texts(words)).toEqual(['hello', 'world', 'bye'])
       const [hello, world, bye] = words as [RecognisedWord, RecognisedWord, RecognisedWord]
-      // Frames of the recogniser are 40 ms.
       for (const [word, start] of [
         [hello, 500],
         [world, 1200],
         [bye, 1700],
       ] as const) {
-        expect(Math.abs(word.start - start)).toBeLessThanOrEqual(40)
+        expect(Math.abs(word.start - start)).toBeLessThanOrEqual(100)
         expect(word.end).toBeGreaterThan(word.start)
         expect(word.confidence).toBeGreaterThan(0.5)
         expect(word.confidence).toBeLessThanOrEqual(1)
@@ -69,167 +93,180 @@ describe.skipIf(whyNoSherpa !== undefined)('SherpaHost', () => {
       expect(hello.end).toBeLessThanOrEqual(world.start)
       expect(bye.end).toBeLessThanOrEqual(2400)
     }
-    await recogniser.close()
+    await own.close()
   })
 
-  it('tells what it has so far in the middle of an utterance', async () => {
-    const recogniser = await new SherpaHost().openRecogniser(findRecogniser(`${folder}recogniser`))
-    await recogniser.start()
-    expect(await recogniser.partial()).toEqual([])
-    await recogniser.accept(said().subarray(0, 16 * 1600))
-    expect((await recogniser.partial()).map(({ text }) => text)).toEqual(['hello', 'world'])
-    await recogniser.close()
-    await expect(recogniser.start()).rejects.toMatchObject({ code: 'ENGINE_FAILED' })
+  it('gives one that tells what it has so far, and hears nothing behind a cut', async () => {
+    const own = lease().recogniser(settings)
+    const utterance = own.begin()
+    expect((await utterance.partial())!.words).toEqual([])
+    const first = said().subarray(0, 16 * 1600)
+    await utterance.accept(first, speechOf(first))
+    utterance.prepare()
+    expect(texts((await utterance.partial())!.words)).toEqual(['hello', 'world'])
+    expect(texts((await utterance.finish(1000)).words)).toEqual(['hello'])
+    await own.close()
+    await expect(hear(own)).rejects.toMatchObject({ code: 'ENGINE_FAILED' })
   })
 
-  it('has one process for all, whose streams do not mix, until the last is closed', async () => {
-    const host = new SherpaHost()
-    const model = findRecogniser(`${folder}recogniser`)
-    const [first, second, speakers] = await Promise.all([
-      host.openRecogniser(model),
-      host.openRecogniser(model),
-      host.openSpeakers(findSpeakers(`${folder}recogniser/voices.onnx`)),
-    ])
-    expect(childProcesses(marker)).toHaveLength(1)
+  it('shares the processes with all who use the same models; streams do not mix; they end with the last', async () => {
+    const [one, two] = [lease(), lease()]
+    const [first, second] = [one.recogniser(settings), two.recogniser(settings)]
+    await Promise.all([one.ready(), two.ready()])
+    // One for words, one for ears.
+    expect(childProcesses(marker)).toHaveLength(2)
     const good = join16([tokenTone(undefined, 300), tokenTone('▁GOOD', 300), tokenTone(undefined, 300)])
-    const [one, two] = await Promise.all([hear(first), hear(second, good)])
-    expect(one.map(({ text }) => text)).toEqual(['hello', 'world', 'bye'])
-    expect(two.map(({ text }) => text)).toEqual(['good'])
+    const [heard, other] = await Promise.all([hear(first), hear(second, good)])
+    expect(texts(heard)).toEqual(['hello', 'world', 'bye'])
+    expect(texts(other)).toEqual(['good'])
     await first.close()
-    await speakers.close?.()
-    expect((await hear(second)).map(({ text }) => text)).toEqual(['hello', 'world', 'bye'])
-    await second.close()
-    expect(childProcesses(marker)).toHaveLength(0)
+    await one.release()
+    await one.release()
+    expect(texts(await hear(second))).toEqual(['hello', 'world', 'bye'])
+    expect(await two.activity(undefined).accept(silence(1000))).toHaveLength(99)
+    const vectors = await two.speakers().embed(said(), [{ start: 50, end: 90 }])
+    expect(vectors[0]).toHaveLength(80)
+    expect(childProcesses(marker)).toHaveLength(2)
+    await two.release()
+    expect(childProcesses(marker)).toEqual([])
   })
 
-  it('makes vectors of length 1 that tell tones apart, also of very short stretches', async () => {
-    const speakers = await new SherpaHost().openSpeakers(findSpeakers(`${folder}recogniser/voices.onnx`))
-    expect(speakers).toMatchObject({ size: 80, threshold: 0.5 })
-    const samples = join16([tokenTone('▁HEL', 1000), tokenTone('E', 1000), tokenTone('▁HEL', 1000)])
-    const vectors = await speakers.embed(
-      samples,
-      [
-        { start: 0, end: 100 },
-        { start: 100, end: 200 },
-        { start: 200, end: 300 },
-        { start: 0, end: 3 },
-        { start: 0, end: 0 },
-      ],
-      [],
-    )
-    expect(vectors.map(({ length }) => length)).toEqual([80, 80, 80, 80, 80])
-    const cosine = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, at) => sum + value * b[at]!, 0)
-    for (const vector of vectors.slice(0, 4)) expect(cosine(vector, vector)).toBeCloseTo(1)
-    expect(cosine(vectors[0]!, vectors[2]!)).toBeGreaterThan(0.95)
-    expect(cosine(vectors[0]!, vectors[3]!)).toBeGreaterThan(cosine(vectors[1]!, vectors[3]!))
-    expect(cosine(vectors[0]!, vectors[1]!)).toBeLessThan(0.7)
-    expect(await speakers.embed(samples, [], [])).toEqual([])
-    await speakers.close?.()
+  it('has processes of their own for other models, or other numbers of processes', async () => {
+    const all = [lease(1), lease(2), lease(1, { ...recogniser, name: 'another' })]
+    await Promise.all(all.map((own) => own.ready()))
+    expect(childProcesses(marker)).toHaveLength(6)
   })
 
-  it.each([
-    ['a broken file', Buffer.from('no model at all')],
-    ['a file without the numbers that belong to it', tinySpeakerModel({ framework: 'another' })],
-  ])('survives %s, which ends the process, and says what to do', async (_what, data) => {
-    const file = `${folder}broken.onnx`
-    writeFileSync(file, data)
-    const host = new SherpaHost()
-    await expect(host.openSpeakers(findSpeakers(file))).rejects.toMatchObject({
-      code: 'MODEL_UNUSABLE',
-      message: expect.stringMatching(/cannot be loaded: .*(ended).*models list/s) as string,
+  it('starts processes anew for one who comes when the last has gone', async () => {
+    const before = lease()
+    await before.ready()
+    const ending = before.release()
+    const after = lease()
+    expect(texts(await hear(after.recogniser(settings)))).toEqual(['hello', 'world', 'bye'])
+    await Promise.all([ending, after.ready()])
+    expect(childProcesses(marker)).toHaveLength(2)
+  })
+
+  it('fails what a killed process was about, and has another for the next', async () => {
+    const own = lease()
+    await own.ready()
+    const stream = own.recogniser(settings)
+    const utterance = stream.begin()
+    await utterance.accept(said(), speechOf(said()))
+    for (const { pid } of childProcesses(marker)) process.kill(pid, 'SIGKILL')
+    await expect(utterance.finish()).rejects.toMatchObject({
+      code: 'ENGINE_FAILED',
+      retryable: true,
+      message: expect.stringContaining('SIGKILL') as string,
     })
-    // The next one has a new process.
-    const recogniser = await host.openRecogniser(findRecogniser(`${folder}recogniser`))
-    expect(await hear(recogniser)).toHaveLength(3)
-    await recogniser.close()
+    const other = lease()
+    await other.ready()
+    expect(texts(await hear(other.recogniser(settings)))).toEqual(['hello', 'world', 'bye'])
+    expect(await own.activity(undefined).accept(silence(1000))).toHaveLength(99)
+    await stream.close()
   })
 
-  it('survives a broken encoder', async () => {
-    writeTinyRecogniser(`${folder}broken`)
-    writeFileSync(`${folder}broken/encoder-epoch-99-avg-1-chunk-16-left-128.int8.onnx`, tinySpeakerModel())
-    await expect(new SherpaHost().openRecogniser(findRecogniser(`${folder}broken`))).rejects.toMatchObject({
-      code: 'MODEL_UNUSABLE',
-    })
+  it('frees what a stream leaves behind in the middle of an utterance', async () => {
+    const stays = lease()
+    const first = lease().recogniser(settings)
+    const utterance = first.begin()
+    await utterance.accept(said(), speechOf(said()))
+    const late = utterance.partial()
+    await first.close()
+    await Promise.allSettled([late])
+    await expect(utterance.finish()).rejects.toMatchObject({ code: 'ENGINE_FAILED' })
+    expect(texts(await hear(stays.recogniser(settings)))).toEqual(['hello', 'world', 'bye'])
   })
 
-  it('fails what is under way when the process is killed, and starts another for the next', async () => {
-    const host = new SherpaHost()
-    const model = findRecogniser(`${folder}recogniser`)
-    const recogniser = await host.openRecogniser(model)
-    await recogniser.start()
-    process.kill(childProcesses(marker)[0]!.pid, 'SIGKILL')
-    const failure = { code: 'ENGINE_FAILED', retryable: true, message: expect.stringContaining('SIGKILL') as string }
-    await expect(hear(recogniser)).rejects.toMatchObject(failure)
-    const next = await host.openRecogniser(model)
-    expect(await hear(next)).toHaveLength(3)
-    await Promise.all([recogniser.close(), next.close()])
+  it('can be given back at any moment', async () => {
+    for (const ticks of [0, 1, 5, 50]) {
+      const own = lease()
+      const hearing = hear(own.recogniser(settings)).catch((error: unknown) => error)
+      const ready = own.ready().catch((error: unknown) => error)
+      for (let turn = 0; turn < ticks; turn++) await new Promise((resolve) => setImmediate(resolve))
+      await own.release()
+      expect(childProcesses(marker)).toEqual([])
+      await Promise.all([hearing, ready])
+    }
   })
 
-  it('can be closed while it hears', async () => {
-    const recogniser = await new SherpaHost().openRecogniser(findRecogniser(`${folder}recogniser`))
-    await recogniser.start()
-    const hearing = recogniser.accept(said()).then(
-      () => 'heard',
-      (error: EngineError) => error.code,
-    )
-    await recogniser.close()
-    expect(['heard', 'ENGINE_FAILED']).toContain(await hearing)
-    expect(childProcesses(marker)).toHaveLength(0)
-  })
+  it.each<[string, (own: string) => void, string]>([
+    [
+      'broken',
+      (own) => writeFileSync(join(own, 'encoder-epoch-99-avg-1-chunk-16-left-128.int8.onnx'), tinySpeakerModel()),
+      'MODEL_UNUSABLE',
+    ],
+    [
+      'cut-off',
+      (own) =>
+        writeFileSync(join(own, 'joiner-epoch-99-avg-1-chunk-16-left-128.onnx'), tinySpeakerModel().subarray(0, 100)),
+      'MODEL_UNUSABLE',
+    ],
+    ['wordless', (own) => writeFileSync(join(own, 'tokens.txt'), ''), 'MODEL_UNUSABLE'],
+    ['gone', (own) => rmSync(join(own, 'tokens.txt')), 'MODEL_MISSING'],
+  ])(
+    'says so of a model that is %s, to the stream and to all who ask, and leaves nothing',
+    async (name, damage, code) => {
+      const own = join(folder, name)
+      writeTinyRecogniser(own)
+      const model = await identifyRecogniser(own, name)
+      damage(own)
+      const taken = lease(1, model)
+      const stream = taken.recogniser(settings)
+      const utterance = stream.begin()
+      await expect(taken.ready()).rejects.toMatchObject({ code })
+      await expect(utterance.finish()).rejects.toMatchObject({ code })
+      await stream.close()
+      await taken.release()
+      expect(childProcesses(marker)).toEqual([])
+      // Put right, it works.
+      writeTinyRecogniser(own)
+      const again = lease(1, model)
+      await again.ready()
+      expect(texts(await hear(again.recogniser(settings)))).toEqual(['hello', 'world', 'bye'])
+    },
+  )
 })
 
-describe('SherpaHost without the package', () => {
+const built = existsSync(new URL('../../../dist/engine/sherpa/host.js', import.meta.url))
+if (!built) console.warn('skipping the test without the package: nothing is built')
+
+describe.skipIf(!built)('leaseModels without the package', () => {
   it('says what to install', async () => {
-    // What is built, where no package can be found from.
-    const dist = new URL('../../../dist/', import.meta.url)
-    for (const part of ['engine', 'errors.js', 'redact.js', 'options.js']) {
-      cpSync(new URL(part, dist), `${folder}alone/dist/${part}`, { recursive: true })
-    }
-    cpSync(new URL('../bin/', dist), `${folder}alone/bin`, { recursive: true })
-    writeFileSync(`${folder}alone/package.json`, '{"type":"module"}')
-    const host = pathToFileURL(`${folder}alone/dist/engine/sherpa/host.js`).href
-    const script = `const { SherpaHost } = await import(process.argv[1])
-      await new SherpaHost().openRecogniser(JSON.parse(process.argv[2])).catch((e) => console.log(e.code, e.message))`
-    const model = JSON.stringify(findRecogniser(`${folder}recogniser`))
-    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script, host, model])
-    expect(stdout).toMatch(/^ENGINE_UNAVAILABLE .* npm install sherpa-onnx-node;/)
-  })
-})
-
-describe('findRecogniser', () => {
-  it('names what is missing and how to get it', () => {
-    mkdirSync(`${folder}empty`, { recursive: true })
-    for (const [model, message] of [
-      ['zipformer-en', 'diarize-stream models pull zipformer-en'],
-      ['zipformer-xx', 'one of zipformer-en,'],
-      ['campplus-en', 'no recogniser called campplus-en'],
-      [`${folder}nowhere`, 'there is no folder'],
-      [`${folder}empty`, 'it has no encoder*.onnx'],
-    ] as const) {
-      expect(() => findRecogniser(model, `${folder}models`)).toThrow(message)
-    }
-    expect(() => findSpeakers('zipformer-en')).toThrow('no speaker model called zipformer-en')
-    expect(() => findSpeakers(`${folder}no.onnx`)).toThrow('there is no speaker model')
-  })
-
-  it('takes parts of one set, small weights for the encoder, and large ones for the decoder', () => {
-    const own = `${folder}several/`
-    mkdirSync(own)
-    for (const set of ['-a', '-b']) {
-      for (const part of ['encoder', 'decoder', 'joiner']) {
-        for (const kind of ['', '.int8']) writeFileSync(`${own}${part}${set}${kind}.onnx`, '')
+    const own = mkdtempSync(join(tmpdir(), 'sherpa-'))
+    try {
+      // What is built, where no package can be found from.
+      for (const part of [
+        'dist/engine',
+        'dist/errors.js',
+        'dist/redact.js',
+        'dist/options.js',
+        'dist/scripts.js',
+        'bin',
+      ]) {
+        cpSync(new URL(`../../../${part}`, import.meta.url), join(own, part), { recursive: true })
       }
+      writeFileSync(join(own, 'package.json'), '{"type":"module"}')
+      const vad = join(own, 'silero_vad.onnx')
+      writeFileSync(vad, tinySpeakerModel())
+      writeTinyRecogniser(join(own, 'recogniser'))
+      const model = await identifyRecogniser(join(own, 'recogniser'), 'tiny')
+      const script = `const { leaseModels } = await import(process.argv[1])
+        const lease = leaseModels(JSON.parse(process.argv[2]), {})
+        await lease.ready().catch((error) => console.log(error.code, error.message))
+        await lease.release()`
+      const models = { recogniser: model, activity: { name: 'silero', folder: own, file: vad, expected: [] } }
+      const host = pathToFileURL(join(own, 'dist/engine/sherpa/host.js')).href
+      const { stdout } = await run(
+        process.execPath,
+        ['--input-type=module', '-e', script, host, JSON.stringify(models)],
+        {
+          cwd: own,
+        },
+      )
+      expect(stdout).toMatch(/^ENGINE_UNAVAILABLE .*sherpa-onnx-node.*npm install --include=optional sherpa-onnx-node/)
+    } finally {
+      rmSync(own, { recursive: true })
     }
-    rmSync(`${own}encoder-a.int8.onnx`)
-    rmSync(`${own}encoder-a.onnx`)
-    writeFileSync(`${own}tokens.txt`, '<blk> 0\n▁The 1\n')
-    expect(findRecogniser(own)).toMatchObject({
-      files: {
-        encoder: `${own}encoder-b.int8.onnx`,
-        decoder: `${own}decoder-b.onnx`,
-        joiner: `${own}joiner-b.int8.onnx`,
-      },
-      onlyCapitals: false,
-    })
   })
 })

@@ -1,0 +1,88 @@
+import { readFileSync, realpathSync } from 'node:fs'
+import path from 'node:path'
+import type { ModelEntry, ModelFile } from './catalogue.ts'
+import { type Environment, hubCache, isFile, sizeOfFile } from './places.ts'
+import { readFirstHashes } from './first-hashes.ts'
+import type { ExpectedFile } from './model.ts'
+
+/** Whether a revision is a commit, and not a branch that moves. */
+export function isCommit(revision: string): boolean {
+  return /^[0-9a-f]{40}$/.test(revision)
+}
+
+/** The folder of a repository in the cache, laid out as all programs of the Hub do: blobs, refs, snapshots. */
+export function repoFolder(repo: string, env?: Environment): string {
+  return path.join(hubCache(env), `models--${repo.replaceAll('/', '--')}`)
+}
+
+/** The commit that the cache has for the revision of an entry; `undefined` where it has none. */
+export function cachedCommit(
+  { repo, revision }: Pick<ModelEntry, 'repo' | 'revision'>,
+  env?: Environment,
+): string | undefined {
+  if (isCommit(revision)) return revision
+  try {
+    const commit = readFileSync(path.join(repoFolder(repo, env), 'refs', revision), 'utf8').trim()
+    return isCommit(commit) ? commit : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The folder of the files of a commit. */
+export function snapshotFolder(repo: string, commit: string, env?: Environment): string {
+  return path.join(repoFolder(repo, env), 'snapshots', commit)
+}
+
+/** A model in the cache of the Hub. */
+export interface CachedModel {
+  folder: string
+  /** Full path of each file that is there, by its part. */
+  files: Record<string, string>
+  /** Parts that are not there. */
+  missing: string[]
+}
+
+/** What the cache of the Hub has of an entry, by whatever program it was fetched. Nothing is read but names. */
+export function cachedModel(entry: ModelEntry, env?: Environment): CachedModel | undefined {
+  const commit = cachedCommit(entry, env)
+  if (commit === undefined) return undefined
+  const folder = snapshotFolder(entry.repo, commit, env)
+  const files: Record<string, string> = {}
+  const missing: string[] = []
+  for (const [part, { path: name }] of Object.entries<ModelFile>(entry.files)) {
+    const file = path.join(folder, name)
+    if (isFile(file)) files[part] = file
+    else missing.push(part)
+  }
+  return { folder, files, missing }
+}
+
+/** Whether the cache of the Hub has all files of an entry. */
+export function isCached(entry: ModelEntry, env?: Environment): boolean {
+  return cachedModel(entry, env)?.missing.length === 0
+}
+
+/**
+ * What a file of an entry must be: as the catalogue says, else as at its first download here, else as the Hub named it
+ * when another program fetched it.
+ */
+export function expectedFile(
+  entry: ModelEntry,
+  part: string,
+  file: string,
+  env?: Environment,
+): ExpectedFile | undefined {
+  const known = (entry.files as Readonly<Record<string, ModelFile>>)[part]
+  if (known?.sha256 !== undefined) return { file, size: known.size, sha256: known.sha256 }
+  const first = known && readFirstHashes(env)[firstHashKey(entry, known)]
+  if (first !== undefined) return { file, ...first }
+  const size = sizeOfFile(file)
+  const name = size === undefined ? '' : path.basename(realpathSync(file))
+  return size !== undefined && /^[0-9a-f]{64}$/.test(name) ? { file, size, sha256: name } : undefined
+}
+
+/** By what the hash of a first download is found again. */
+export function firstHashKey({ repo }: Pick<ModelEntry, 'repo'>, file: ModelFile): string {
+  return `${repo}/${file.path}`
+}

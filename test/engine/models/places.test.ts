@@ -1,0 +1,30 @@
+import { homedir } from 'node:os'
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { hubCache, modelsFolder, stateFolder, withModelsFolder } from '../../../src/engine/models/places.ts'
+
+const home = path.join(homedir(), '.cache')
+
+describe('hubCache', () => {
+  it.each([
+    [{}, path.join(home, 'huggingface', 'hub')],
+    [{ XDG_CACHE_HOME: '/cache' }, '/cache/huggingface/hub'],
+    [{ XDG_CACHE_HOME: 'relative' }, path.join(home, 'huggingface', 'hub')],
+    [{ XDG_CACHE_HOME: '/cache', HF_HOME: '/hf' }, '/hf/hub'],
+    [{ HF_HOME: '/hf', HUGGINGFACE_HUB_CACHE: '/old' }, '/old'],
+    [{ HF_HOME: '/hf', HUGGINGFACE_HUB_CACHE: '/old', HF_HUB_CACHE: '/new' }, '/new'],
+    [{ HF_HOME: '' }, path.join(home, 'huggingface', 'hub')],
+  ])('of %j is %s', (env, folder) => {
+    expect(hubCache(env)).toBe(folder)
+  })
+})
+
+describe('the folders of models and of what is remembered', () => {
+  it('are named by the environment, or by an option', () => {
+    expect(modelsFolder({})).toBeUndefined()
+    expect(modelsFolder({ DIARIZE_STREAM_MODELS: '/models' })).toBe('/models')
+    expect(modelsFolder(withModelsFolder('/option', { DIARIZE_STREAM_MODELS: '/models' }))).toBe('/option')
+    expect(modelsFolder(withModelsFolder(undefined, { DIARIZE_STREAM_MODELS: '/models' }))).toBe('/models')
+    expect(stateFolder({ XDG_CACHE_HOME: '/cache' })).toBe('/cache/diarize-stream')
+  })
+})

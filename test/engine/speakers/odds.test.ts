@@ -1,0 +1,43 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { oddsOfOneVoice } from '../../../src/engine/speakers/odds.ts'
+
+const length = fc.integer({ min: 30, max: 20_000 })
+
+describe('oddsOfOneVoice', () => {
+  it('takes the cosines of its voices for what they are', () => {
+    // Measured on readers that nothing was fitted to: two windows of 1.6 s, and two halves of a minute.
+    expect(oddsOfOneVoice(0.78, 160, 160, false, 1)).toBeGreaterThan(2)
+    expect(oddsOfOneVoice(0.5, 160, 160, false, 1)).toBeLessThan(-2)
+    expect(oddsOfOneVoice(0.95, 1500, 1500, false, 1)).toBeGreaterThan(2)
+    expect(oddsOfOneVoice(0.71, 2000, 2000, false, 1)).toBeLessThan(-2)
+    expect(oddsOfOneVoice(0.97, 2000, 2000, true, 1)).toBeGreaterThan(2)
+    expect(oddsOfOneVoice(0.82, 2000, 2000, true, 1)).toBeLessThan(-2)
+  })
+
+  it('asks for more likeness by telephone', () => {
+    expect(oddsOfOneVoice(0.7, 160, 160, true, 1)).toBeLessThan(oddsOfOneVoice(0.7, 160, 160, false, 1))
+  })
+
+  it('asks for more likeness where one voice scatters little', () => {
+    expect(oddsOfOneVoice(0.87, 800, 800, true, 0.7)).toBeLessThan(oddsOfOneVoice(0.87, 800, 800, true, 1))
+  })
+
+  it('is finite, the same both ways, and above the cosines of two voices never falls with likeness', () => {
+    fc.assert(
+      fc.property(
+        length,
+        length,
+        fc.boolean(),
+        fc.double({ min: 0.5, max: 0.99, noNaN: true }),
+        (a, b, tel, cosine) => {
+          const odds = oddsOfOneVoice(cosine, a, b, tel, 1)
+          expect(odds).toBeTypeOf('number')
+          expect(Number.isFinite(odds)).toBe(true)
+          expect(odds).toBe(oddsOfOneVoice(cosine, b, a, tel, 1))
+          expect(oddsOfOneVoice(cosine + 0.01, a, b, tel, 1)).toBeGreaterThanOrEqual(odds - 1e-9)
+        },
+      ),
+    )
+  })
+})
