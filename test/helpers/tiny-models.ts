@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { join16 } from './flite.ts'
 import { type Constant, onnxFile, type Operation, type Port } from './onnx.ts'
 
 /**
@@ -398,4 +399,19 @@ export function tinySpeakerModel(metadata: Record<string, string | number> = {})
       ...metadata,
     },
   })
+}
+
+/** "hello world bye" in the tones of their tokens, from 500 ms on. */
+export function helloWorldBye(): Int16Array {
+  return join16([
+    tokenTone(undefined, 500),
+    tokenTone('▁HEL', 200),
+    tokenTone('LO', 200),
+    tokenTone(undefined, 300),
+    tokenTone('▁WORLD', 300),
+    tokenTone(undefined, 200),
+    tokenTone('▁BY', 300),
+    tokenTone('E', 300),
+    tokenTone(undefined, 100),
+  ])
 }

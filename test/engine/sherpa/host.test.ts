@@ -14,7 +14,7 @@ import { type EngineLease, leaseModels } from '../../../src/engine/sherpa/host.t
 import { join16, silence } from '../../helpers/flite.ts'
 import { childProcesses, noChildLeft } from '../../helpers/processes.ts'
 import { engineProcess as marker, whyNoBox } from '../../helpers/sherpa.ts'
-import { tinySpeakerModel, tokenTone, writeTinyRecogniser } from '../../helpers/tiny-models.ts'
+import { helloWorldBye, tinySpeakerModel, tokenTone, writeTinyRecogniser } from '../../helpers/tiny-models.ts'
 
 const run = promisify(execFile)
 const settings = { language: '', mayChangeLanguage: false, keyterms: [] }
@@ -30,24 +30,10 @@ function lease(processes = 1, model = recogniser): EngineLease {
   return own
 }
 
-/** "hello world bye", from 500 ms on. */
-const said = (): Int16Array =>
-  join16([
-    tokenTone(undefined, 500),
-    tokenTone('▁HEL', 200),
-    tokenTone('LO', 200),
-    tokenTone(undefined, 300),
-    tokenTone('▁WORLD', 300),
-    tokenTone(undefined, 200),
-    tokenTone('▁BY', 300),
-    tokenTone('E', 300),
-    tokenTone(undefined, 100),
-  ])
-
 const speechOf = (samples: Int16Array): number[] =>
   Array.from({ length: samples.length / 160 }, (_, frame) => (samples.at(frame * 160 + 80) === 0 ? 0 : 0.7))
 
-async function hear(own: Recogniser, samples = said(), untilMs?: number): Promise<RecognisedWord[]> {
+async function hear(own: Recogniser, samples = helloWorldBye(), untilMs?: number): Promise<RecognisedWord[]> {
   const utterance = own.begin()
   for (let at = 0; at < samples.length; at += 1600) {
     const block = samples.subarray(at, at + 1600)
@@ -100,7 +86,7 @@ describe.skipIf(whyNoBox !== undefined)('leaseModels', () => {
     const own = lease().recogniser(settings)
     const utterance = own.begin()
     expect((await utterance.partial())!.words).toEqual([])
-    const first = said().subarray(0, 16 * 1600)
+    const first = helloWorldBye().subarray(0, 16 * 1600)
     await utterance.accept(first, speechOf(first))
     utterance.prepare()
     expect(texts((await utterance.partial())!.words)).toEqual(['hello', 'world'])
@@ -124,7 +110,7 @@ describe.skipIf(whyNoBox !== undefined)('leaseModels', () => {
     await one.release()
     expect(texts(await hear(second))).toEqual(['hello', 'world', 'bye'])
     expect(await two.activity(undefined).accept(silence(1000))).toHaveLength(99)
-    const vectors = await two.speakers().embed(said(), [{ start: 50, end: 90 }])
+    const vectors = await two.speakers().embed(helloWorldBye(), [{ start: 50, end: 90 }])
     expect(vectors[0]).toHaveLength(80)
     expect(childProcesses(marker)).toHaveLength(2)
     await two.release()
@@ -152,7 +138,7 @@ describe.skipIf(whyNoBox !== undefined)('leaseModels', () => {
     await own.ready()
     const stream = own.recogniser(settings)
     const utterance = stream.begin()
-    await utterance.accept(said(), speechOf(said()))
+    await utterance.accept(helloWorldBye(), speechOf(helloWorldBye()))
     for (const { pid } of childProcesses(marker)) process.kill(pid, 'SIGKILL')
     await expect(utterance.finish()).rejects.toMatchObject({
       code: 'ENGINE_FAILED',
@@ -170,7 +156,7 @@ describe.skipIf(whyNoBox !== undefined)('leaseModels', () => {
     const stays = lease()
     const first = lease().recogniser(settings)
     const utterance = first.begin()
-    await utterance.accept(said(), speechOf(said()))
+    await utterance.accept(helloWorldBye(), speechOf(helloWorldBye()))
     const late = utterance.partial()
     await first.close()
     await Promise.allSettled([late])

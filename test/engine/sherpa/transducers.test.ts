@@ -10,11 +10,13 @@ import { type EngineLease, leaseModels } from '../../../src/engine/sherpa/host.t
 import { spellKeyterms } from '../../../src/engine/sherpa/keyterms.ts'
 import { SherpaProcess } from '../../../src/engine/sherpa/process.ts'
 import { Vocabulary } from '../../../src/engine/sherpa/vocabulary.ts'
+import { ordinarySettings } from '../../helpers/engine-run.ts'
 import { join16 } from '../../helpers/flite.ts'
 import { namedOnnx } from '../../helpers/model-files.ts'
 import { childProcesses, noChildLeft } from '../../helpers/processes.ts'
 import { whyNoSherpa } from '../../helpers/sherpa.ts'
 import {
+  helloWorldBye,
   tokenTone,
   twoTones,
   writeTinyNemo,
@@ -39,20 +41,6 @@ afterEach(() => {
   vi.unstubAllEnvs()
   return noChildLeft(marker)
 })
-
-/** "hello world bye", from 500 ms on. */
-const said = (): Int16Array =>
-  join16([
-    tokenTone(undefined, 500),
-    tokenTone('▁HEL', 200),
-    tokenTone('LO', 200),
-    tokenTone(undefined, 300),
-    tokenTone('▁WORLD', 300),
-    tokenTone(undefined, 200),
-    tokenTone('▁BY', 300),
-    tokenTone('E', 300),
-    tokenTone(undefined, 100),
-  ])
 
 /** Something between "good" and "world", a little nearer to "good". */
 const unclear = (): Int16Array =>
@@ -131,7 +119,7 @@ describe.skipIf(whyNoSherpa !== undefined)('a tiny offline transducer', () => {
         kind: name === 'nemo' ? 'nemoTransducer' : 'transducer',
         takesHotwords: true,
       })
-      const { words } = await hearWith(name, undefined, said())
+      const { words } = await hearWith(name, undefined, helloWorldBye())
       expect(words.map((word) => word.text)).toEqual(['hello', 'world', 'bye'])
       for (const [index, start] of [500, 1200, 1700].entries()) {
         const word = words[index]!
@@ -153,7 +141,7 @@ describe.skipIf(whyNoSherpa !== undefined)('a tiny offline transducer', () => {
 
   it.each(transducers)('of the kind %s is as sure of a word as it would be without the keyterm', async (name) => {
     const confidences = async (keyterms: string[] | undefined): Promise<number[]> =>
-      (await hearWith(name, keyterms, said())).words.map(({ confidence }) => confidence!)
+      (await hearWith(name, keyterms, helloWorldBye())).words.map(({ confidence }) => confidence!)
     const without = await confidences(undefined)
     const withThem = await confidences(['hello', 'world', 'bye bye'])
     for (const [index, confidence] of withThem.entries()) expect(confidence).toBeCloseTo(without[index]!, 3)
@@ -234,7 +222,7 @@ describe.skipIf(whyNoSherpa !== undefined)('a tiny offline transducer', () => {
 describe.skipIf(whyNoSherpa !== undefined)('a tiny SenseVoice', () => {
   it('gives words with times, and the language', async () => {
     const models = await lease('sense-voice', false)
-    const { words, language } = await hear(open(models), said())
+    const { words, language } = await hear(open(models), helloWorldBye())
     expect(language).toBe('zh')
     expect(words.map((word) => word.text)).toEqual(['hello', 'world', 'bye'])
     for (const [index, start] of [500, 1200, 1700].entries()) {
@@ -246,7 +234,7 @@ describe.skipIf(whyNoSherpa !== undefined)('a tiny SenseVoice', () => {
   it('hears as well where the language is given, and goes from one to another', async () => {
     const models = await lease('sense-voice', false)
     for (const language of ['ja', 'en', 'ja']) {
-      const heard = await hear(open(models, language), said())
+      const heard = await hear(open(models, language), helloWorldBye())
       expect([heard.language, text(heard)]).toEqual([language, 'hello world bye'])
     }
     expect(childProcesses(marker)).toHaveLength(1)
@@ -255,17 +243,7 @@ describe.skipIf(whyNoSherpa !== undefined)('a tiny SenseVoice', () => {
 })
 
 describe.skipIf(whyNoSherpa !== undefined)('keyterms of a session', () => {
-  const settings: EngineSettings = {
-    speakerLabels: false,
-    revisionInterval: 0,
-    formatTurns: false,
-    partials: false,
-    minTurnSilence: 400,
-    maxTurnSilence: 1280,
-    keyterms: [],
-    languages: [],
-    model: '',
-  }
+  const settings: EngineSettings = { ...ordinarySettings, speakerLabels: false }
 
   it.each([
     ['transducer', ['world', 'Ωmega'], ['"Ωmega"', '"€"']],
