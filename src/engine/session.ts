@@ -30,6 +30,8 @@ const mostAtOnce = 8000
 /** Audio before the detected start of speech, and behind its end, that the recogniser hears as well, in ms. */
 const preRollMs = 200
 const postRollMs = 200
+/** Silence behind the audio that completes the detector's last window (32 ms) and the last frame of it (10 ms). */
+const completing = new Int16Array(672)
 /** Audio between two partials, in ms. */
 const partialEveryMs = 1000
 /** The longest utterance, in ms; Whisper does not hear what is behind 29.5 s. */
@@ -90,6 +92,8 @@ export class EmbeddedSession implements EngineSession {
   #finishing: Promise<void> = Promise.resolve()
   #partialInWork = false
   #failed = false
+  /** Where the audio ends, once that is known, in ms. */
+  #audioEndMs = Infinity
   readonly #warnings: EngineWarning[] = []
   #deadly = 0
   #roomWaiters: (() => void)[] = []
@@ -153,6 +157,9 @@ export class EmbeddedSession implements EngineSession {
 
   end(): Promise<void> {
     return this.#add(async () => {
+      // The detector judges whole windows: silence completes the last one, and is not heard itself.
+      this.#audioEndMs = this.#timeline.endMs
+      await this.#hear(completing)
       await this.#finish()
       await Promise.race([this.#finishing, this.#stopped])
       await this.#revise()
@@ -248,7 +255,8 @@ export class EmbeddedSession implements EngineSession {
   async #feed(): Promise<void> {
     const open = this.#open
     if (open === undefined || this.#queue.closed) return
-    const until = Math.min(this.#timeline.speechEndMs, this.#detector.lastSpeech + postRollMs)
+    const known = Math.min(this.#timeline.speechEndMs, this.#audioEndMs)
+    const until = Math.min(known, this.#detector.lastSpeech + postRollMs)
     if (until <= open.fedMs) return
     const from = open.fedMs
     open.fedMs = until

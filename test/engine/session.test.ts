@@ -104,6 +104,15 @@ describe('EmbeddedSession', () => {
     await session.destroy()
   })
 
+  it('hears audio that ends in mid-speech to its last millisecond, and nothing behind it', async () => {
+    const said = { id: 9, start: 100, end: 1021 }
+    const { session, heard } = open()
+    await send(session, codedAudio([said], said.end))
+    await session.end()
+    expect(heard.finals.flatMap(({ words }) => words)).toMatchObject([{ start: said.start, end: said.end }])
+    await session.destroy()
+  })
+
   it('ends the open turn on forceEndpoint before that resolves, and does nothing without one', async () => {
     const { session, heard } = open({}, { turns: () => 20 })
     await session.forceEndpoint()
