@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
@@ -17,6 +18,8 @@ export default defineConfig(({ mode }) => ({
   test: {
     include: [mode === 'long' ? long : 'test/**/*.test.ts'],
     exclude: mode === 'long' ? [] : [long],
+    // Many tests wait for processes and sockets: on two processors one worker, which is vitest's choice, leaves one idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 60_000,
     hookTimeout: 60_000,
     coverage: { provider: 'v8', include: ['src/**'], reporter: ['text-summary', 'html'] },

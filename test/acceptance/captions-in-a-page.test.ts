@@ -35,13 +35,14 @@ it.skipIf(executablePath === undefined)(
     const clip = join(folder, 'clip.mp4')
     const dialogue = fileURLToPath(new URL('../../demo/dialogue.mp4', import.meta.url))
     await ffmpeg('-i', dialogue, '-t', '15', '-c', 'copy', clip)
-    const running = startExample('captions-in-a-page.ts', [clip, '0'])
     // Without its sandbox it also runs as the superuser; it opens nothing but the page of the example.
     const browser = await chromium.launch({ executablePath: executablePath ?? '', args: ['--no-sandbox'] })
+    // A browser may take longer to start than the clip takes to play.
+    const page = await browser.newPage()
+    const running = startExample('captions-in-a-page.ts', [clip, '0'])
     try {
       await running.wrote(/^http:\/\/\S+$/m)
       const [address = ''] = /^http:\S+/m.exec(running.printed) ?? []
-      const page = await browser.newPage()
       const problems: string[] = []
       page.on('pageerror', (error) => problems.push(error.message))
       await page.goto(address)

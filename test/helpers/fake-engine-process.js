@@ -59,6 +59,7 @@ log('start')
 process.on('disconnect', () => process.exit())
 process.send({ id: -1, output: undefined, memory })
 process.on('message', (request) => {
+  process.send({ id: request.id, begun: true, memory })
   log(request.name === 'decode' ? `decode ${request.input.samples[1]}` : request.name)
   answer(request).then(
     (output) => process.send({ id: request.id, output, memory }),

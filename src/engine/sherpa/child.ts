@@ -15,6 +15,8 @@ let work: SherpaWork | undefined
 
 process.on('message', (request: SherpaRequest) => {
   const { id } = request
+  // What ends the process was the call that it had begun with.
+  send({ id, begun: true, memory: process.memoryUsage.rss() })
   try {
     work ??= new SherpaWork(find())
     send({ id, output: work.do(request), memory: process.memoryUsage.rss() })

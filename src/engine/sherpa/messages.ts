@@ -40,7 +40,10 @@ export type SherpaRequest = {
   [Name in keyof SherpaCalls]: { id: number; name: Name; input: SherpaCalls[Name]['input'] }
 }[keyof SherpaCalls]
 
-/** Its answer, with the resident memory of the process in bytes; `missing` says that the package cannot be loaded. */
+/**
+ * What the process says of a call, with its resident memory in bytes: that it begins with it, then the answer; `missing`
+ * says that the package cannot be loaded.
+ */
 export type SherpaAnswer = { id: number; memory: number } & (
-  { output: unknown } | { error: { message: string; missing: boolean } }
+  { begun: true } | { output: unknown } | { error: { message: string; missing: boolean } }
 )

@@ -1,11 +1,14 @@
 import { type Heard, type Recogniser, speechFrameMs, type Utterance } from '../parts.ts'
 import { better, judge, type Judgement, withSilence } from '../words/inventions.ts'
 import type { UtteranceAudio } from '../words/times.ts'
+import { unheardStretches, withFound } from '../words/unheard.ts'
 import { noKeyterms, spellKeyterms, whyIgnored } from './keyterms.ts'
 import type { TokenResult } from './messages.ts'
 import type { RecogniserPool } from './pool.ts'
 
 const samplesPerMs = 16
+/** Stretches of an utterance that may be heard once more by themselves. */
+const mostStretches = 4
 /** Silence after which the language is no longer asked for, in ms of speech. */
 const settledAfterMs = 8000
 
@@ -141,16 +144,31 @@ export class OfflineRecogniser implements Recogniser {
     language: string,
     isWanted = (): boolean => true,
   ): Promise<Heard> {
-    const { model } = this.#pool
     const wanted = (): boolean => !this.#closed && isWanted()
-    const decode = async (audio: Int16Array): Promise<TokenResult | undefined> =>
-      await this.#pool.decode({ samples: audio, language, hotwords: this.#hotwords }, 'final', wanted)
-    const first = await decode(samples)
+    const heard = await this.#decodeTwice({ samples, speech }, language, wanted)
+    let { words } = heard
+    if (this.#pool.model.kind !== 'whisper') return heard
+    for (const stretch of unheardStretches(words, speech).slice(0, mostStretches)) {
+      const part = {
+        samples: samples.slice(stretch.start * samplesPerMs, stretch.end * samplesPerMs),
+        speech: speech.slice(stretch.start / speechFrameMs, stretch.end / speechFrameMs),
+      }
+      const found = await this.#decodeTwice(part, heard.language ?? language, wanted)
+      words = withFound(words, stretch, found.words)
+    }
+    return { ...heard, words }
+  }
+
+  /** Decodes audio, and again with silence behind it where the first result is doubtful. */
+  async #decodeTwice(audio: UtteranceAudio, language: string, wanted: () => boolean): Promise<Heard> {
+    const { model } = this.#pool
+    const decode = async (samples: Int16Array): Promise<TokenResult | undefined> =>
+      await this.#pool.decode({ samples, language, hotwords: this.#hotwords }, 'final', wanted)
+    const first = await decode(audio.samples)
     if (first === undefined || this.#closed) return { words: [] }
-    const audio = { samples, speech }
     const heard = this.#judge(first, audio)
     if (model.kind !== 'whisper' || !heard.suspicious) return this.#heard(heard, first)
-    const filled = withSilence(samples)
+    const filled = withSilence(audio.samples)
     const second = await decode(filled)
     if (second === undefined || this.#closed) return this.#heard(heard, first)
     const again = this.#judge(second, audio, filled.length)

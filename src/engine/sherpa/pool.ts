@@ -18,6 +18,9 @@ export const memoryLimit = { bytes: 700_000_000 }
 /** Waits before a process is started again after one has died, in ms, by how many have died since the last success. */
 const restartWaits = [0, 250, 1000, 4000]
 
+/** Deaths since the last success after which an utterance is no longer tried, whatever its process died of. */
+const mostDeaths = 8
+
 /** How urgent a decode is. */
 export type Urgency = 'final' | 'partial'
 
@@ -167,8 +170,9 @@ export class RecogniserPool {
     } catch (error) {
       if (this.#closed) job.resolve(undefined)
       else if (!(error instanceof ProcessEnded)) job.reject(callFailure(error))
-      else if (job.deadly) job.reject(new DeadlyUtterance(error.message, { cause: error }))
-      else this.#jobs.unshift({ ...job, deadly: true })
+      else if (job.deadly && error.inCall) job.reject(new DeadlyUtterance(error.message, { cause: error }))
+      else if (this.#deaths >= mostDeaths) job.reject(callFailure(error))
+      else this.#jobs.unshift({ ...job, deadly: job.deadly || error.inCall })
     }
     worker.busy = false
     const { process } = worker

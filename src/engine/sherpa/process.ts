@@ -17,10 +17,13 @@ export class ProcessEnded extends Error {
   readonly hadStarted: boolean
   /** Whether something from outside ended it, as a system does that is short of memory: no model can. */
   readonly wasKilled: boolean
+  /** Whether it ended in the call that failed, not before it. */
+  readonly inCall: boolean
 
-  constructor(message: string, facts: { log?: string; hadStarted?: boolean; wasKilled?: boolean } = {}) {
+  constructor(message: string, facts: Partial<Pick<ProcessEnded, 'log' | 'hadStarted' | 'wasKilled' | 'inCall'>> = {}) {
     super(message)
-    const { log = '', hadStarted = true, wasKilled = false } = facts
+    const { log = '', hadStarted = true, wasKilled = false, inCall = false } = facts
+    this.inCall = inCall
     this.log = log
     this.hadStarted = hadStarted
     this.wasKilled = wasKilled
@@ -34,6 +37,8 @@ interface Waiting {
   resolve(output: unknown): void
   reject(error: Error): void
   timer: NodeJS.Timeout
+  /** Whether the process has begun with it. */
+  begun: boolean
 }
 
 /**
@@ -113,7 +118,7 @@ export class SherpaProcess {
         this.#ended(`did not answer within ${limit / 1000} s`)
         this.#child.kill('SIGKILL')
       }, limit)
-      this.#waiting.set(id, { resolve, reject, timer })
+      this.#waiting.set(id, { resolve, reject, timer, begun: false })
       // A message that cannot be sent means that the process has ended, which `close` tells.
       this.#child.send({ id, name, input }, () => {})
     }) as Promise<SherpaCalls[Name]['output']>
@@ -130,6 +135,7 @@ export class SherpaProcess {
     this.#memory = answer.memory
     const waiting = this.#waiting.get(answer.id)
     if (waiting === undefined) return
+    if ('begun' in answer) return void (waiting.begun = true)
     this.#waiting.delete(answer.id)
     clearTimeout(waiting.timer)
     if ('output' in answer) waiting.resolve(answer.output)
@@ -139,14 +145,12 @@ export class SherpaProcess {
   #ended(how: string, wasKilled = false): void {
     if (this.#end !== undefined) return
     // The first that it says is how much memory it has.
-    this.#end = new ProcessEnded(`the process that runs the model ${how}`, {
-      log: this.#log.trim(),
-      hadStarted: this.#memory > 0,
-      wasKilled,
-    })
+    const message = `the process that runs the model ${how}`
+    const facts = { log: this.#log.trim(), hadStarted: this.#memory > 0, wasKilled }
+    this.#end = new ProcessEnded(message, facts)
     for (const waiting of this.#waiting.values()) {
       clearTimeout(waiting.timer)
-      waiting.reject(this.#end)
+      waiting.reject(new ProcessEnded(message, { ...facts, inCall: waiting.begun }))
     }
     this.#waiting.clear()
   }

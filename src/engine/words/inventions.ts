@@ -6,6 +6,7 @@ import { repetitions } from './loops.ts'
 import { measure } from './loudness.ts'
 import { spell } from './pieces.ts'
 import type { UtteranceAudio } from './times.ts'
+import { longestUnheard, unheardMs } from './unheard.ts'
 import { placeSpelled, type TokenHabits } from './words.ts'
 
 /**
@@ -33,8 +34,6 @@ export interface Judgement {
 const sure = 0.7
 /** The library ends a text at this many tokens for each second of audio. */
 const tokensPerSecond = 6
-/** Speech without a word from which on something was not heard, in ms. */
-const unheardMs = 1500
 /** Sure speech from which on there should be a word, in ms. */
 const wordMs = 300
 /** A word lies at least this near to speech, in ms: the detector notices its beginning late and loses its end early. */
@@ -168,15 +167,4 @@ function isPolite(words: readonly RecognisedWord[]): boolean {
 /** Length of the frames of at least `level`, in ms. */
 function count(speech: readonly number[], level: number): number {
   return speech.reduce((sum, here) => sum + (here >= level ? speechFrameMs : 0), 0)
-}
-
-/** Most speech between two words, or before the first or after the last, in ms. */
-function longestUnheard(words: readonly RecognisedWord[], speech: readonly number[]): number {
-  let longest = 0
-  let from = 0
-  for (const { start, end } of [...words, { start: speech.length * speechFrameMs, end: 0 }]) {
-    longest = Math.max(longest, count(speech.slice(from, Math.floor(start / speechFrameMs)), Number.MIN_VALUE))
-    from = Math.ceil(end / speechFrameMs)
-  }
-  return longest
 }

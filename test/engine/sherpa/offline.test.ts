@@ -7,10 +7,11 @@ import { LanguageVote, OfflineRecogniser, type RecogniserSettings } from '../../
 import { DeadlyUtterance, type RecogniserPool, type Urgency } from '../../../src/engine/sherpa/pool.ts'
 import { Vocabulary } from '../../../src/engine/sherpa/vocabulary.ts'
 import { judge } from '../../../src/engine/words/inventions.ts'
+import { unheardStretches } from '../../../src/engine/words/unheard.ts'
 import { wordsOf } from '../../../src/engine/words/words.ts'
 import { noise } from '../signals.ts'
 
-// What is an invention is tested elsewhere; here it is what a test says.
+// What is an invention, and what was not heard, is tested elsewhere; here it is what a test says.
 vi.mock('../../../src/engine/words/inventions.ts', async (original) => ({
   ...(await original<object>()),
   judge: vi.fn<typeof judge>(),
@@ -22,7 +23,14 @@ const judged = (suspicious: (text: string) => boolean): void => {
     return { words, suspicious: isSuspicious, cutOff: false, unsure: [], doubt: isSuspicious ? 1 : 0 }
   })
 }
-beforeEach(() => judged(() => false))
+vi.mock('../../../src/engine/words/unheard.ts', async (original) => ({
+  ...(await original<object>()),
+  unheardStretches: vi.fn<typeof unheardStretches>(),
+}))
+beforeEach(() => {
+  judged(() => false)
+  vi.mocked(unheardStretches).mockReturnValue([])
+})
 
 interface Decoded {
   samples: Int16Array
@@ -351,6 +359,26 @@ describe('an utterance', () => {
       for (const { end } of words) expect(end).toBeLessThanOrEqual(2000)
     },
   )
+
+  it.each([
+    ['whisper', 3],
+    ['transducer', 1],
+  ] as const)('of which a part was passed over has that heard alone: %s', async (kind, count) => {
+    vi.mocked(unheardStretches).mockReturnValue([
+      { start: 600, end: 1400 },
+      { start: 1500, end: 2000 },
+    ])
+    const texts = ['one', 'two', 'three']
+    const pool = new FakePool({ kind }, (_decode, number) => ({ tokens: [` ${texts[number]}`], language: 'de' }))
+    const { words, language } = await say(open(pool, { mayChangeLanguage: true }), 2000).finish()
+    expect(language).toBe('de')
+    expect(words.map(({ text }) => text)).toEqual(texts.slice(0, count))
+    for (const [index, { start }] of words.entries()) expect(start).toBeGreaterThanOrEqual([0, 600, 1500][index]!)
+    const { samples } = pool.decoded[0]!
+    const heard = [samples, samples.slice(600 * 16, 1400 * 16), samples.slice(1500 * 16)]
+    expect(pool.decoded.map((each) => each.samples)).toEqual(heard.slice(0, count))
+    expect(languages(pool)).toEqual(['', 'de', 'de'].slice(0, count))
+  })
 
   it('has words at times as if all letters took as long, where the model gives none', async () => {
     const pool = new FakePool({ hasWordTimes: false }, () => ({ tokens: [' ab', ' cdef'], timestamps: [] }))

@@ -1,0 +1,69 @@
+import { type RecognisedWord, speechFrameMs, type Stretch } from '../parts.ts'
+
+/**
+ * Speech that a model passed over. Whisper ends a text early, or begins it late, where a pause or another voice comes in
+ * the middle; the same speech is heard when it is given alone.
+ */
+
+/** Speech without a word from which on something was not heard, in ms. */
+export const unheardMs = 700
+/** Audio before and behind the speech of a stretch that is heard with it, in ms. */
+const aroundMs = 200
+
+/** Where there is no word: between two, before the first, behind the last; with the length of the speech in it, in ms. */
+function gaps(words: readonly RecognisedWord[], speech: readonly number[]): (Stretch & { speechMs: number })[] {
+  const ends = [0, ...words.map(({ end }) => end)]
+  const starts = [...words.map(({ start }) => start), speech.length * speechFrameMs]
+  return starts.map((end, index) => {
+    const frames = speech.slice(Math.ceil(ends[index]! / speechFrameMs), Math.floor(end / speechFrameMs))
+    return { start: ends[index]!, end, speechMs: frames.filter((level) => level > 0).length * speechFrameMs }
+  })
+}
+
+/** Most speech without a word, in ms. */
+export function longestUnheard(words: readonly RecognisedWord[], speech: readonly number[]): number {
+  return Math.max(...gaps(words, speech).map(({ speechMs }) => speechMs))
+}
+
+/** The stretches of an utterance in which there is speech and no word, where there are words around them. */
+export function unheardStretches(words: readonly RecognisedWord[], speech: readonly number[]): Stretch[] {
+  if (words.length === 0) return []
+  return gaps(words, speech)
+    .filter(({ speechMs }) => speechMs >= unheardMs)
+    .map(({ start, end }) => {
+      const first = speech.findIndex((level, frame) => level > 0 && frame * speechFrameMs >= start)
+      const last = speech.findLastIndex((level, frame) => level > 0 && (frame + 1) * speechFrameMs <= end)
+      return {
+        start: Math.max(Math.ceil(start / speechFrameMs) * speechFrameMs, first * speechFrameMs - aroundMs),
+        end: Math.min(Math.floor(end / speechFrameMs) * speechFrameMs, (last + 1) * speechFrameMs + aroundMs),
+      }
+    })
+}
+
+/**
+ * Puts what was heard in a stretch to the words around it.
+ *
+ * @param found - with times in ms from the start of the stretch.
+ */
+export function withFound(
+  words: readonly RecognisedWord[],
+  { start: from, end: to }: Stretch,
+  found: readonly RecognisedWord[],
+): RecognisedWord[] {
+  const before = words.filter(({ start }) => start < from)
+  const behind = words.slice(before.length)
+  const between = found.map(({ start, end, ...word }) => ({
+    ...word,
+    start: Math.min(from + start, to),
+    end: Math.min(from + end, to),
+  }))
+  // The end of the word before, or the beginning of the one behind, may have been heard once more.
+  if (between[0] !== undefined && isSame(between[0], before.at(-1))) between.shift()
+  if (between.length > 0 && isSame(between.at(-1)!, behind[0])) between.pop()
+  return [...before, ...between, ...behind]
+}
+
+function isSame(word: RecognisedWord, other: RecognisedWord | undefined): boolean {
+  const letters = ({ text }: RecognisedWord): string => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '')
+  return other !== undefined && letters(word) === letters(other)
+}
