@@ -54,3 +54,19 @@ export function oddsOfOneVoice(
   const heard = Math.min(cosine, one.mean)
   return logDensity(one, heard) - logDensity(ofTwo(frames, narrowband), heard)
 }
+
+/** Beyond so many frames a voice changes by itself as much as it becomes more exact. */
+const mostExact = 2500
+
+/**
+ * Natural logarithm of the odds that the sums of many stretches each are of one voice, by telephone: what is by chance in one stretch is evened out by the others,
+ * so the cosines of one voice rise faster with the length and scatter less. Measured on halves of what 5 readers said, of
+ * 4 to 30 s; for two voices on all pairs of 83 others, whose cosines are 0.74 in the mean with a deviation of 0.09.
+ */
+export function oddsOfWholes(cosine: number, framesA: number, framesB: number): number {
+  const frames = Math.min(mostExact, jointLength(framesA, framesB))
+  const apart = 24.5 * (frames + 30) ** -0.9
+  const one = { mean: 1 - apart, deviation: Math.hypot(0.3 * apart, 0.01) }
+  const heard = Math.min(cosine, one.mean)
+  return logDensity(one, heard) - logDensity(ofTwo(frames, true), heard)
+}

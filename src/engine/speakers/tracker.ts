@@ -11,6 +11,7 @@ import { joinNeighbours, mergeGroups, nearestGroup, type VoiceGroup } from './gr
 import { matchLabels } from './match-labels.ts'
 import { likeliestPath } from './path.ts'
 import { SessionScatter } from './scatter.ts'
+import { splitGroup } from './splitting.ts'
 import { audibleSpeech, cutAtDips, levelsOf, piecesOf, windowsOf } from './stretches.ts'
 import { joinedVoice, logOdds, type Voice, voiceOf, withoutVoice } from './voice.ts'
 
@@ -114,8 +115,10 @@ function pieceAt(pieces: readonly Piece[], frame: number): Piece | undefined {
  *
  * An utterance is cut into pieces at its pauses and where it is softest; neighbours that sound alike are joined to
  * stretches. After each utterance all stretches are grouped anew by the odds that they are of one voice, so that an early
- * mistake does not spoil what follows; how alike one voice must be to itself is learned from the session. A group that holds 1.5 s of speech is a speaker; what is in smaller ones goes to the
- * nearest speaker. Then each piece of the utterance gets the speaker that is likeliest with regard to the pieces around it.
+ * mistake does not spoil what follows; how alike one voice must be to itself is learned from the session. By telephone a
+ * group that is two voices after all is parted again. A group that holds 1.5 s of speech is a speaker; what is in smaller
+ * ones goes to the nearest speaker. Then each piece of the utterance gets the speaker that is likeliest with regard to the
+ * pieces around it.
  * What is short and might be of several speakers stays without a label until a revision, which does all of this again for
  * everything kept. Speakers are lettered in order of appearance. Labels already reported change only by `revise()`.
  */
@@ -140,10 +143,13 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
   /** The group of each stretch; absent for those too short to tell. `atLast` something is better than nothing. */
   function group(atLast: boolean): (VoiceGroup | undefined)[] {
     const longest = heard.reduce((frames, { voice }) => Math.max(frames, voice.frames), 0)
+    const voices = heard.map(({ voice }) => voice)
     // The first words of a session would have no speaker, however sure it is that they are of the first one.
     const enough = longest >= seedFrames ? seedFrames : atLast ? Math.min(longest, labelFrames) : labelFrames
     const seeds = heard.flatMap(({ voice }, index) => (voice.frames >= enough ? [{ voice, members: [index] }] : []))
-    const groups = mergeGroups(seeds, most, keptApart, rememberedOdds)
+    const merged = mergeGroups(seeds, most, keptApart, rememberedOdds)
+    const parted = merged.flatMap((each) => splitGroup(each, voices))
+    const groups = parted.length <= most ? parted : merged
     const result = heard.map(({ voice }) =>
       voice.frames < joinFrames ? undefined : nearestGroup(groups, voice, oddsOf),
     )

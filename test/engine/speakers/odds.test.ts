@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { oddsOfOneVoice } from '../../../src/engine/speakers/odds.ts'
+import { oddsOfOneVoice, oddsOfWholes } from '../../../src/engine/speakers/odds.ts'
 
 const length = fc.integer({ min: 30, max: 20_000 })
 
@@ -39,5 +39,19 @@ describe('oddsOfOneVoice', () => {
         },
       ),
     )
+  })
+})
+
+describe('oddsOfWholes', () => {
+  it('takes the cosines of two halves of a conversation for what they are', () => {
+    // Measured by telephone: random halves of what a reader says, the least alike of them, and two readers.
+    expect(oddsOfWholes(0.977, 2150, 2150)).toBeGreaterThan(2)
+    expect(oddsOfWholes(0.961, 2150, 2150)).toBeGreaterThan(0)
+    expect(oddsOfWholes(0.84, 2900, 2700)).toBeLessThan(-10)
+  })
+
+  it('is stricter than for stretches, and no stricter the longer a voice is heard', () => {
+    expect(oddsOfWholes(0.92, 1750, 1750)).toBeLessThan(oddsOfOneVoice(0.92, 1750, 1750, true, 1))
+    expect(oddsOfWholes(0.95, 60_000, 60_000)).toBe(oddsOfWholes(0.95, 3000, 3000))
   })
 })
