@@ -1,7 +1,7 @@
-import { ConfigurationError } from '../errors.ts'
+import { ConfigurationError, type Warning } from '../errors.ts'
 import { BlockAligner } from './block-aligner.ts'
 import { blockSize, describeFormat, sameFormat, type AudioFormat } from './format.ts'
-import { WavReader } from './wav-reader.ts'
+import { WavReader, wavSizeWarning } from './wav-reader.ts'
 
 /**
  * Guards a stage that takes headerless PCM of one format: a WAV header of exactly that format is taken off, and what
@@ -36,6 +36,11 @@ export class PcmInput {
   /** Bytes of audio that a WAV header promised and that have not come. */
   get missingBytes(): number {
     return this.#reader.missingBytes
+  }
+
+  /** The warning on a WAV header that says too little, once it is known to. */
+  get sizeWarning(): Warning | undefined {
+    return wavSizeWarning(this.#reader)
   }
 
   /**

@@ -6,8 +6,10 @@ export interface WavHeader {
   format: AudioFormat
   /** Bytes before the first sample. */
   dataOffset: number
-  /** Bytes of samples; what follows them is not audio. Absent where the writer could not know, as on a pipe. */
+  /** Bytes of samples, by the header. Absent where the writer could not know, as on a pipe. */
   dataBytes?: number
+  /** Bytes of the whole file, by its header. Absent where the writer could not know. */
+  fileBytes?: number
 }
 
 /** The answer of {@link parseWavHeader}: the header, or that more bytes are needed, or that it is no WAV file at all. */
@@ -28,20 +30,35 @@ function unsupported(what: string): InputError {
   )
 }
 
+/** Formats of WAV whose blocks are single samples: PCM, float, A-law and µ-law, and the one that may stand for each. */
+export const sampleFormats = new Set([1, 3, 6, 7, 0xfffe])
+
+/** Where the samples of a WAV stand, whatever kind they are of. */
+export interface WavLayout {
+  /** The content of the format chunk; absent where none comes before the samples. */
+  format?: Buffer
+  /** Bytes before the first sample. */
+  dataOffset: number
+  /** Bytes of samples, by the header. Absent where the writer could not know, as on a pipe. */
+  dataBytes?: number
+  /** Bytes of the whole file, by its header. Absent where the writer could not know. */
+  fileBytes?: number
+}
+
 /**
- * Reads the header at the start of `bytes`, of which there may be too few yet: call again with more until the answer is
- * not `more`. RIFF and RF64, PCM of 8 to 32 bits, 32-bit float and µ-law, plain or extensible.
+ * Finds the samples in `bytes`, the start of a file, of which there may be too few yet: call again with more until the
+ * answer is not `more`. RIFF, RF64 and BW64.
  *
- * @throws InputError `UNSUPPORTED_AUDIO` when it is a WAV file of a kind the library does not read, or is damaged
+ * @throws InputError `UNSUPPORTED_AUDIO` when its header is damaged
  */
-export function parseWavHeader(bytes: Buffer): WavProbe {
+export function findWavData(bytes: Buffer): { kind: 'more' } | { kind: 'other' } | ({ kind: 'wav' } & WavLayout) {
   const text = (at: number) => bytes.toString('latin1', at, at + 4)
   const outer = text(0)
   if (!['RIFF', 'RF64', 'BW64'].some((name) => name.startsWith(outer))) return { kind: 'other' }
   if (!'WAVE'.startsWith(text(8))) return { kind: 'other' }
 
-  let format: AudioFormat | undefined
-  let longDataBytes: number | undefined
+  let format: Buffer | undefined
+  let long: { dataBytes: number | undefined; fileBytes: number | undefined } | undefined
   for (let at = 12; ;) {
     if (at + 8 > maxWavHeaderBytes) throw unsupported(`is longer than ${maxWavHeaderBytes} bytes or damaged`)
     if (at + 8 > bytes.length) return { kind: 'more' }
@@ -49,27 +66,115 @@ export function parseWavHeader(bytes: Buffer): WavProbe {
     const size = bytes.readUInt32LE(at + 4)
     const content = at + 8
     if (id === 'data') {
-      if (format === undefined) throw unsupported('does not say what the samples are before they start')
-      const dataBytes = outer === 'RIFF' || size !== unknownSize ? knownSize(bytes, content, size) : longDataBytes
-      return { kind: 'wav', header: { format, dataOffset: content, ...(dataBytes !== undefined && { dataBytes }) } }
+      const isLong = outer !== 'RIFF' && size === unknownSize
+      const dataBytes = isLong ? long?.dataBytes : knownSize(bytes, content, size)
+      const fileBytes = isLong
+        ? long?.fileBytes
+        : isUnknown(bytes.readUInt32LE(4))
+          ? undefined
+          : bytes.readUInt32LE(4) + 8
+      return {
+        kind: 'wav',
+        dataOffset: content,
+        ...(format !== undefined && { format }),
+        ...(dataBytes !== undefined && { dataBytes }),
+        ...(fileBytes !== undefined && { fileBytes }),
+      }
     }
     const end = content + size
     if (end > maxWavHeaderBytes) throw unsupported(`is longer than ${maxWavHeaderBytes} bytes or damaged`)
     if (end > bytes.length) return { kind: 'more' }
-    if (id === 'fmt ') format = readFormat(bytes.subarray(content, end))
-    if (id === 'ds64' && size >= 16) longDataBytes = readLongSize(bytes, content + 8)
+    if (id === 'fmt ') format = bytes.subarray(content, end)
+    if (id === 'ds64' && size >= 16) {
+      const fileBytes = readLongSize(bytes, content)
+      long = { dataBytes: readLongSize(bytes, content + 8), fileBytes: fileBytes && fileBytes + 8 }
+    }
     at = end + (size % 2)
   }
 }
 
+/**
+ * Reads the header at the start of `bytes`, as {@link findWavData} does. PCM of 8 to 32 bits, 32-bit float and µ-law, plain
+ * or extensible.
+ *
+ * @throws InputError `UNSUPPORTED_AUDIO` when it is a WAV file of a kind the library does not read, or is damaged
+ */
+export function parseWavHeader(bytes: Buffer): WavProbe {
+  const found = findWavData(bytes)
+  if (found.kind !== 'wav') return found
+  if (found.format === undefined) throw unsupported('does not say what the samples are before they start')
+  const { kind, ...layout } = found
+  return { kind, header: { ...layout, format: readFormat(found.format) } }
+}
+
+/** The largest sizes of 32 and 31 bits, whole or less a header; only recordings that long could be meant instead. */
+function isUnknown(size: number): boolean {
+  return size === 0 || size >= 0xffff_f000 || (size >= 0x7fff_f000 && size <= 0x8000_0000)
+}
+
 /** The size of the data, unless it is one of the values that writers to a pipe put for one they do not know. */
 function knownSize(bytes: Buffer, dataOffset: number, size: number): number | undefined {
-  // The largest sizes of 32 and 31 bits, whole or less a header; only recordings that long could be meant instead.
-  if (size >= 0xffff_f000 || (size >= 0x7fff_f000 && size <= 0x8000_0000)) return undefined
-  if (size > 0) return size
+  if (size > 0) return isUnknown(size) ? undefined : size
   const riffBytes = bytes.readUInt32LE(4)
   const moreFollows = riffBytes < 0xffff_f000 && riffBytes + 8 > dataOffset
   return moreFollows ? 0 : undefined
+}
+
+/** How ID3 tags of each version begin. */
+const id3Heads = new Set(['ID3\x02', 'ID3\x03', 'ID3\x04'])
+/** Chunks which real files have after their samples. */
+const chunksAfter = new Set(
+  (
+    'LIST,id3 ,ID3 ,fact,cue ,plst,smpl,inst,bext,iXML,axml,aXML,chna,JUNK,junk,' +
+    'PAD ,FLLR,afsp,PEAK,_PMX,acid,cart,DISP,levl,minf,elm1,regn,umid,LGWV,strc'
+  ).split(','),
+)
+
+/** Bytes by which {@link isAfterAudio} tells. */
+export const afterAudioBytes = 8
+
+/**
+ * Whether `bytes`, which stand where the samples end by the header, begin a chunk or a tag, and are no samples that the
+ * header does not know of. A name that nobody knows counts only where the size behind it fits into the file by its header.
+ *
+ * @param room - bytes from here to the end of the file, by its header.
+ */
+export function isAfterAudio(bytes: Buffer, room = 0): boolean {
+  const id = bytes.toString('latin1', 0, 4)
+  if (chunksAfter.has(id) || bytes.toString('latin1', 0, 8) === 'APETAGEX' || id.startsWith('TAG') || id3Heads.has(id))
+    return true
+  return bytes.length >= 8 && /^[\x20-\x7e]{4}$/.test(id) && bytes.readUInt32LE(4) + 8 <= room
+}
+
+/** What begins a list of titles or an ID3 tag, looked for in samples whose end the header does not know. */
+const marks = [
+  { id: 'LIST', kinds: ['INFO', 'adtl'] },
+  { id: 'id3 ', kinds: [...id3Heads] },
+  { id: 'ID3 ', kinds: [...id3Heads] },
+]
+const markBytes = 12
+
+/**
+ * Where in `bytes`, samples of unknown length, a chunk with titles or tags begins: `at`, with `sure` where it is one, and
+ * without where more bytes must come to tell. `undefined` where there is none.
+ */
+export function findTitles(bytes: Buffer): { at: number; sure: boolean } | undefined {
+  let first: { at: number; sure: boolean } | undefined
+  for (const { id, kinds } of marks) {
+    for (let at = bytes.indexOf(id, 0, 'latin1'); at >= 0; at = bytes.indexOf(id, at + 1, 'latin1')) {
+      const kind = bytes.toString('latin1', at + 8, at + markBytes)
+      const sure = at + markBytes <= bytes.length
+      if (!kinds.some((one) => one.startsWith(kind))) continue
+      if (first === undefined || at < first.at) first = { at, sure }
+      break
+    }
+  }
+  if (first !== undefined) return first
+  for (let at = Math.max(0, bytes.length - 3); at < bytes.length; at++) {
+    const begun = bytes.toString('latin1', at)
+    if (marks.some(({ id }) => id.startsWith(begun))) return { at, sure: false }
+  }
+  return undefined
 }
 
 function readLongSize(bytes: Buffer, at: number): number | undefined {

@@ -1,3 +1,5 @@
+import { mp3Index, mpegFrame, tagLength } from './mp3.ts'
+
 /** How much of a byte stream is looked at before FFmpeg is started. */
 export const headLimit = 65_536
 
@@ -36,38 +38,62 @@ export function readingMode(head: Uint8Array, complete: boolean): 'inOrder' | 's
 
 /**
  * How many bytes an input has that begins with `head`, by its own header; `undefined` where that does not say. WAV and
- * AVI do, and MP3 with an index. FFmpeg takes a cut one of these for a shorter one, without a word if it comes by pipe.
+ * AVI do, AIFF, AU, CAF, Wave64, and MP3 with an index. FFmpeg takes a cut one of these for a shorter one, without a word if
+ * it comes by pipe.
  */
 export function declaredLength(head: Uint8Array): number | undefined {
   const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
-  return bytes.toString('latin1', 0, 4) === 'RIFF' ? riffLength(bytes) : mp3Length(bytes)
+  switch (bytes.length < 12 ? '' : bytes.toString('latin1', 0, 4)) {
+    case 'RIFF':
+      return riffLength(bytes)
+    case 'FORM':
+      return isUnknown(bytes.readUInt32BE(4)) ? undefined : bytes.readUInt32BE(4) + 8
+    case '.snd':
+      return isUnknown(bytes.readUInt32BE(8)) ? undefined : bytes.readUInt32BE(4) + bytes.readUInt32BE(8)
+    case 'caff':
+      return cafLength(bytes)
+    case 'riff':
+      return wave64Length(bytes)
+    default:
+      return mp3Length(bytes)
+  }
+}
+
+/** Programs that write to a pipe put 0 or a number near 2 or 4 GiB for a size. */
+function isUnknown(size: number): boolean {
+  return size === 0 || size >= 0x7fff_0000
+}
+
+function cafLength(bytes: Buffer): number | undefined {
+  for (let at = 8; at + 12 <= bytes.length;) {
+    const size = bytes.readBigInt64BE(at + 4)
+    const isData = bytes.toString('latin1', at, at + 4) === 'data'
+    // -1 stands for samples to the end.
+    if (size < 0 || size > Number.MAX_SAFE_INTEGER || (isData && size === 0n)) return undefined
+    at += 12 + Number(size)
+    if (isData) return at
+  }
+  return undefined
+}
+
+function wave64Length(bytes: Buffer): number | undefined {
+  if (bytes.length < 24) return undefined
+  const size = bytes.readBigUInt64LE(16)
+  return size === 0n || size > 1n << 50n ? undefined : Number(size)
 }
 
 function riffLength(bytes: Buffer): number | undefined {
-  if (bytes.length < 12) return undefined
   const size = bytes.readUInt32LE(4)
-  // Programs that write to a pipe put 0 or a number near 2 or 4 GiB there.
-  return size === 0 || size >= 0x7fff_0000 ? undefined : size + 8
+  return isUnknown(size) ? undefined : size + 8
 }
 
-/** The first frame of an MP3 may be an index (Xing, or Info where the bit rate is constant) with the number of bytes. */
 function mp3Length(bytes: Buffer): number | undefined {
-  let frame = 0
-  if (bytes.toString('latin1', 0, 3) === 'ID3' && bytes.length >= 10) {
-    const [a = 0, b = 0, c = 0, d = 0] = bytes.subarray(6, 10)
-    // The size of the tag has seven bits in each byte.
-    frame = 10 + a * 2 ** 21 + b * 2 ** 14 + c * 2 ** 7 + d
-  }
-  if (frame + 64 > bytes.length || bytes.readUInt16BE(frame) < 0xffe0) return undefined
-  const version1 = (bytes.readUInt8(frame + 1) & 0x18) === 0x18
-  const mono = bytes.readUInt8(frame + 3) >= 0xc0
-  const index = frame + 4 + (version1 ? (mono ? 17 : 32) : mono ? 9 : 17)
-  if (!['Xing', 'Info'].includes(bytes.toString('latin1', index, index + 4))) return undefined
-  const flags = bytes.readUInt32BE(index + 4)
-  if ((flags & 2) === 0) return undefined
-  const size = bytes.readUInt32BE(index + ((flags & 1) === 0 ? 8 : 12))
+  const start = tagLength(bytes)
+  const frame = start === undefined ? undefined : mpegFrame(bytes, start)
+  if (start === undefined || frame === undefined) return undefined
+  const { bytes: size } = mp3Index(bytes, start, frame) ?? {}
   // Some encoders count the index itself and some do not: one frame, at most this long.
-  return Math.max(0, frame + size - longestMp3Frame)
+  return size === undefined ? undefined : Math.max(0, start + size - longestMp3Frame)
 }
 
 /** Whether `bytes`, the first of a WAV, hold any audio after the header. */

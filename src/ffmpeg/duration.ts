@@ -1,3 +1,7 @@
+import { samplesGoOn } from '../audio/wav-reader.ts'
+import { findWavData, maxWavHeaderBytes, sampleFormats } from '../audio/wav.ts'
+import { mp3Index, mpegFrame, tagHeadBytes, tagLength } from './mp3.ts'
+
 /** Bytes of a file from `offset` on: `length` of them, or as many as can be had cheaply. */
 export type ReadAt = (offset: number, length: number) => Buffer
 
@@ -18,27 +22,63 @@ export function mediaDuration(readAt: ReadAt, size?: number): number | undefined
 
 function secondsOf(head: Buffer, readAt: ReadAt, size: number): number | undefined {
   const begin = head.toString('latin1', 0, 4)
-  if (begin === 'RIFF' && head.toString('latin1', 8, 12) === 'WAVE') return wavSeconds(head, size)
+  if (head.toString('latin1', 8, 12) === 'WAVE') return wavSeconds(readAt, size)
   if (begin === 'fLaC') return flacSeconds(head)
-  if (begin === '\x1aE\xdf\xa3') return matroskaSeconds(head)
+  if (begin === '\x1aE\xdf\xa3') return matroskaSeconds(head, readAt)
   if (head.toString('latin1', 4, 8) === 'ftyp') return mp4Seconds(readAt, size)
-  return mp3Seconds(head, readAt)
+  return mp3Extent(readAt, size)?.seconds
 }
 
-function wavSeconds(head: Buffer, size: number): number | undefined {
-  let byteRate = 0
-  for (let at = 12; at + 16 <= head.length;) {
-    const length = head.readUInt32LE(at + 4)
-    const name = head.toString('latin1', at, at + 4)
-    if (name === 'fmt ') byteRate = head.readUInt32LE(at + 16)
-    if (name === 'data') {
-      // Whoever writes to a pipe does not know the length, and writes a very large one, or none.
-      const bytes = length === 0 || length >= 0x7fff_0000 ? size - at - 8 : Math.min(length, size - at - 8)
-      return Number.isFinite(bytes) ? bytes / byteRate : undefined
-    }
-    at += 8 + length + (length % 2)
+/** How much of a WAV is there. */
+export interface WavExtent {
+  /** The content of the format chunk. */
+  format: Buffer
+  /** Bytes of samples that are there; NaN where that cannot be told. */
+  bytes: number
+  /** Whether the header says the same. */
+  asSaid: boolean
+}
+
+/** Bytes behind the samples by which it is told whether these go on. */
+const afterBytes = 65_600
+/** More than this is behind the samples of no file but one whose header is wrong. */
+const mostAfter = 1_048_576
+
+/** How much of a WAV is there, whatever its header says; `undefined` where it is none that can be read. */
+export function wavExtent(readAt: ReadAt, size = Infinity): WavExtent | undefined {
+  const found = wavLayout(readAt(0, headBytes)) ?? wavLayout(readAt(0, maxWavHeaderBytes))
+  const { format } = found ?? {}
+  if (found === undefined || format === undefined || format.length < 16) return undefined
+  const { dataOffset, dataBytes } = found
+  const there = size - dataOffset
+  if (dataBytes === undefined || dataBytes > there) return { format, bytes: there, asSaid: false }
+  const after = readAt(dataOffset + dataBytes, afterBytes)
+  if (samplesGoOn(found, after)) return { format, bytes: there, asSaid: false }
+  const isUnseen = after.length === 0 && Number.isFinite(there) && there - dataBytes > Math.min(mostAfter, dataBytes)
+  return { format, bytes: isUnseen ? Number.NaN : dataBytes, asSaid: !isUnseen }
+}
+
+function wavLayout(bytes: Buffer) {
+  try {
+    const found = findWavData(bytes)
+    return found.kind === 'wav' ? found : undefined
+  } catch {
+    return undefined
   }
-  return undefined
+}
+
+function wavSeconds(readAt: ReadAt, size: number): number | undefined {
+  const extent = wavExtent(readAt, size)
+  if (extent === undefined) return undefined
+  const { format, bytes } = extent
+  const tag = format.readUInt16LE(0)
+  const sampleRate = format.readUInt32LE(4)
+  const blockBytes = format.readUInt16LE(12)
+  if (sampleFormats.has(tag)) return bytes / (sampleRate * blockBytes)
+  // The rate of bytes that ADPCM and GSM have in their headers is what some encoder guessed.
+  const blockSamples = [2, 17, 49].includes(tag) && format.length >= 20 ? format.readUInt16LE(18) : 0
+  if (blockSamples > 0) return (Math.ceil(bytes / blockBytes) * blockSamples) / sampleRate
+  return bytes / format.readUInt32LE(8)
 }
 
 function flacSeconds(head: Buffer): number | undefined {
@@ -70,38 +110,111 @@ function mvhdSeconds(box: Buffer): number {
   return box.readUInt32BE(32) / box.readUInt32BE(28)
 }
 
-/** Looks for the element Info, and in it for the scale and the length. */
-function matroskaSeconds(head: Buffer): number | undefined {
+/** Looks for the element Info, and in it for the scale and the length, which counts from 0 and not from the first cluster. */
+function matroskaSeconds(head: Buffer, readAt: ReadAt): number | undefined {
   const info = head.indexOf('1549a966', 0, 'hex')
   if (info < 0) return undefined
   const part = head.subarray(info, info + 512)
   const scaleAt = part.indexOf('2ad7b183', 0, 'hex')
-  const scale = scaleAt < 0 ? 1_000_000 : part.readUIntBE(scaleAt + 4, 3)
+  const scale = scaleAt < 0 || scaleAt + 7 > part.length ? 1_000_000 : part.readUIntBE(scaleAt + 4, 3)
   for (const [id, read] of [
     ['448988', (at: number) => part.readDoubleBE(at)],
     ['448984', (at: number) => part.readFloatBE(at)],
   ] as const) {
     const at = part.indexOf(id, 0, 'hex')
-    if (at >= 0 && at + 11 <= part.length) return (read(at + 3) * scale) / 1e9
+    if (at < 0 || at + 11 > part.length) continue
+    const end = read(at + 3)
+    const start = firstCluster(readAt) ?? 0
+    // Some writers count from the first cluster all the same.
+    return ((start < end ? end - start : end) * scale) / 1e9
   }
   return undefined
 }
 
-const mp3Rates = [44_100, 48_000, 32_000]
+const matroska = { segment: 0x1853_8067, cluster: 0x1f43_b675, timestamp: 0xe7 }
 
-function mp3Seconds(head: Buffer, readAt: ReadAt): number | undefined {
-  let frame = 0
-  if (head.toString('latin1', 0, 3) === 'ID3' && head.length >= 10) {
-    for (const byte of head.subarray(6, 10)) frame = frame * 128 + byte
-    frame += 10
+/** The time of the first cluster, in the file's own unit; `undefined` where it is not found by a few small reads. */
+function firstCluster(readAt: ReadAt): number | undefined {
+  let isInCluster = false
+  let at = 0
+  for (let elements = 0; elements < mostBoxes; elements++) {
+    const head = readAt(at, 20)
+    const id = vint(head, 0, true)
+    const size = id === undefined ? undefined : vint(head, id.length, false)
+    if (id === undefined || size === undefined) return undefined
+    const content = id.length + size.length
+    if (isInCluster && id.value === matroska.timestamp) {
+      return size.value <= 6 && content + size.value <= head.length && size.value > 0
+        ? head.readUIntBE(content, size.value)
+        : undefined
+    }
+    isInCluster ||= id.value === matroska.cluster
+    at += id.value === matroska.segment || id.value === matroska.cluster ? content : content + size.value
   }
-  const bytes = readAt(frame, 64)
-  if (bytes.length < 64 || bytes.readUInt16BE(0) < 0xffe0) return undefined
-  const version = (bytes.readUInt8(1) >> 3) & 3
-  const rate = (mp3Rates[(bytes.readUInt8(2) >> 2) & 3] ?? Number.NaN) / (version === 3 ? 1 : version === 2 ? 2 : 4)
-  const mono = bytes.readUInt8(3) >= 0xc0
-  const index = 4 + (version === 3 ? (mono ? 17 : 32) : mono ? 9 : 17)
-  if (!['Xing', 'Info'].includes(bytes.toString('latin1', index, index + 4))) return undefined
-  if ((bytes.readUInt32BE(index + 4) & 1) === 0) return undefined
-  return (bytes.readUInt32BE(index + 8) * (version === 3 ? 1152 : 576)) / rate
+  return undefined
+}
+
+/** A number of EBML, whose first byte says how long it is; of an identifier the mark of the length stays. */
+function vint(bytes: Buffer, at: number, isId: boolean): { value: number; length: number } | undefined {
+  const first = bytes[at]
+  if (first === undefined || first === 0) return undefined
+  const length = Math.clz32(first) - 23
+  if (at + length > bytes.length) return undefined
+  let value = isId ? first : first & (0xff >> length)
+  for (const byte of bytes.subarray(at + 1, at + length)) value = value * 256 + byte
+  return { value, length }
+}
+
+/** What is known of an MP3 by its indexes. */
+export interface Mp3Extent {
+  seconds: number
+  /** Whether it is one, with nothing but tags behind it, and no several that were joined. */
+  isSingle: boolean
+}
+
+const mostParts = 64
+/** Longest frame, in bytes: some encoders count that of the index itself and some do not. */
+const longestFrame = 1441
+
+/** How long an MP3 is, by the index at its beginning and those of others that were joined to it; `undefined` where one has none. */
+export function mp3Extent(readAt: ReadAt, size: number): Mp3Extent | undefined {
+  let seconds = 0
+  let at = 0
+  for (let part = 0; part < mostParts; part++) {
+    at = afterTags(readAt, at)
+    if (part > 0 && at + longestFrame >= size) return { seconds, isSingle: part === 1 }
+    const head = readAt(at, 64)
+    const frame = mpegFrame(head)
+    const index = frame && mp3Index(head, 0, frame)
+    if (frame === undefined || index?.frames === undefined) return undefined
+    seconds += (index.frames * frame.samples) / frame.sampleRate
+    if (index.bytes === undefined) return { seconds, isSingle: false }
+    if (at + index.bytes + longestFrame >= size || size === Infinity) return { seconds, isSingle: part === 0 }
+    const next = nextPart(readAt, at + index.bytes)
+    if (next === undefined) return undefined
+    at = next
+  }
+  return undefined
+}
+
+function afterTags(readAt: ReadAt, from: number): number {
+  let at = from
+  for (let tags = 0; tags < mostParts; tags++) {
+    const length = tagLength(readAt(at, tagHeadBytes)) ?? 0
+    if (length === 0) break
+    at += length
+  }
+  return at
+}
+
+/** Where the next of several joined MP3s begins, near the end of one: with a tag, or with a frame that is an index. */
+function nextPart(readAt: ReadAt, end: number): number | undefined {
+  const from = Math.max(0, end - longestFrame)
+  const window = readAt(from, 2 * longestFrame + 64)
+  for (let at = 0; at < window.length; at++) {
+    if ((tagLength(window, at) ?? 0) > 0) return from + at
+    const frame = mpegFrame(window, at)
+    if (frame !== undefined && mp3Index(window, at, frame) !== undefined) return from + at
+  }
+  return undefined
 }

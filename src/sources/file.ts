@@ -4,8 +4,10 @@ import { pipeline, type Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { ConfigurationError, InputError } from '../errors.ts'
 import { fileInput } from '../ffmpeg/arguments.ts'
+import { FfmpegByteStream } from '../ffmpeg/byte-stream.ts'
 import { declaredLength, headLimit } from '../ffmpeg/container.ts'
-import { mediaDuration } from '../ffmpeg/duration.ts'
+import { mediaDuration, mp3Extent, type ReadAt, wavExtent } from '../ffmpeg/duration.ts'
+import { mpegFrame, tagHeadBytes, tagLength } from '../ffmpeg/mp3.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
 import { FfmpegStream } from '../ffmpeg/stream.ts'
 import { invalidOption } from '../options.ts'
@@ -20,12 +22,13 @@ export interface FileSourceOptions extends FfmpegOptions {}
  * The file is looked at once, at this call. Whatever is wrong with it (`INPUT_NOT_FOUND`, `INPUT_UNREADABLE`,
  * `NO_AUDIO` if it is empty) is the stream's error, before any process is started. Later it may fail with `NO_AUDIO`,
  * `INPUT_NOT_MEDIA`, `FFMPEG_NOT_FOUND` or `FFMPEG_FAILED`. Emits `warning` (`FFMPEG_WARNING`, `INPUT_TRUNCATED`) where
- * part of the audio is damaged or missing. Its property `duration` is the length of the file in ms, where the file says so
+ * part of the audio is damaged or missing, and `WAV_SIZE_WRONG` where a WAV is longer than its header says; all of it is
+ * decoded. Its property `duration` is the length of the file in ms, where the file says so
  * itself in a way that costs no more than a few small reads.
  *
  * @param file - a path, taken literally whatever characters it has; a `file:` URL; or `-` for the standard input.
  * @throws ConfigurationError `INVALID_OPTION`, also for addresses other than `file:`.
- * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, or it is shorter than its header says: `INPUT_TRUNCATED`
+ * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, or it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`
  */
 export function fileSource(file: string | URL, options: FileSourceOptions = {}): Readable {
   const settings = resolveFfmpegOptions('fileSource', options)
@@ -36,16 +39,18 @@ export function fileSource(file: string | URL, options: FileSourceOptions = {}):
   const absolute = resolve(path)
   const found = inspect(absolute)
   if (found instanceof InputError) return new FfmpegStream({ inputName: absolute, refusal: found, ...settings })
-  const { whole, ...known } = found
+  const { whole, readable, ...known } = found
+  if (!readable) return fromBytes(absolute, () => createReadStream(absolute), settings, known.duration)
   return new FfmpegStream({ input: fileInput(absolute, whole), inputName: absolute, ...known, ...settings })
 }
 
 type Settings = ReturnType<typeof resolveFfmpegOptions>
 
 /** A source on bytes of this process, which are touched only once somebody wants audio. */
-function fromBytes(inputName: string, open: () => Readable, settings: Settings): Readable {
-  const stream = new FfmpegStream({
+function fromBytes(inputName: string, open: () => Readable, settings: Settings, duration?: number): Readable {
+  const stream = new FfmpegByteStream({
     inputName,
+    duration,
     ...settings,
     onWanted: () => {
       const bytes = open()
@@ -93,6 +98,8 @@ function notAFile(address: string): ConfigurationError {
 interface FoundFile {
   /** Whether it is a regular file, and no pipe or device. */
   whole: boolean
+  /** Whether FFmpeg reads it to its end, and without complaint, when it opens it itself. */
+  readable: boolean
   /** Bytes it lacks, by its own header. */
   missing: number
   /** Length in ms, where it says. */
@@ -112,7 +119,7 @@ function inspect(path: string): InputError | FoundFile {
     return explain(path, cause)
   }
   // Only a regular file has a size, and can be read here without taking bytes from FFmpeg.
-  if (!stats.isFile()) return { whole: false, missing: 0 }
+  if (!stats.isFile()) return { whole: false, readable: true, missing: 0 }
   if (stats.size === 0) return new InputError('NO_AUDIO', `${path} is empty (0 bytes); check what wrote it`)
   try {
     return { whole: true, ...look(path, stats.size) }
@@ -140,8 +147,17 @@ function look(path: string, size: number): Omit<FoundFile, 'whole'> {
     return bytes.subarray(0, readSync(descriptor, bytes, 0, length, offset))
   }
   try {
-    return { missing: (declaredLength(readAt(0, headLimit)) ?? 0) - size, duration: mediaDuration(readAt, size) }
+    const missing = (declaredLength(readAt(0, headLimit)) ?? 0) - size
+    return { readable: isReadable(readAt, size), missing, duration: mediaDuration(readAt, size) }
   } finally {
     closeSync(descriptor)
   }
+}
+
+/** FFmpeg believes a WAV header that says too little, and takes the tags between joined MP3s for damaged sound. */
+function isReadable(readAt: ReadAt, size: number): boolean {
+  const head = readAt(0, 12)
+  if (head.toString('latin1', 8, 12) === 'WAVE') return wavExtent(readAt, size)?.asSaid ?? true
+  const start = tagLength(readAt(0, tagHeadBytes)) ?? 0
+  return mpegFrame(readAt(start, 4)) === undefined || (mp3Extent(readAt, size)?.isSingle ?? false)
 }

@@ -1,8 +1,8 @@
 import { pipeline, type Readable } from 'node:stream'
 import type { AudioFormat } from '../audio/format.ts'
 import { DiarizeStreamError, type Warning } from '../errors.ts'
+import { FfmpegByteStream } from '../ffmpeg/byte-stream.ts'
 import { mediaDuration } from '../ffmpeg/duration.ts'
-import { FfmpegStream } from '../ffmpeg/stream.ts'
 import { requestFormat, streamStartedAt } from '../stage.ts'
 import { HlsFeed } from './hls-feed.ts'
 import { hlsParts } from './hls.ts'
@@ -48,7 +48,7 @@ const MOST_PLAYLISTS = 4
  * @throws ConfigurationError `INVALID_OPTION`
  * @event reconnecting SourceReconnecting - the input was lost; the next attempt follows
  * @event gap SourceGap - audio is missing; it is passed on to every stage below
- * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, or it is shorter than its header says: `INPUT_TRUNCATED`
+ * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, or it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`
  */
 export function httpSource(url: string | URL, options: HttpSourceOptions = {}): Readable {
   const settings = resolveHttpOptions(options)
@@ -134,9 +134,9 @@ class HttpOpening {
   }
 
   /** The audio of bytes, decoded by an FFmpeg that reads its stdin only. */
-  #decoded(bytes: Readable, url: URL): FfmpegStream {
+  #decoded(bytes: Readable, url: URL): FfmpegByteStream {
     const { audioTrack, ffmpegPath } = this.#settings
-    const stream = new FfmpegStream({
+    const stream = new FfmpegByteStream({
       inputName: shownUrl(url),
       audioTrack,
       ffmpegPath,

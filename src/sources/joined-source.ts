@@ -149,7 +149,10 @@ export class JoinedSource extends Readable {
         aligner ??= new BlockAligner(blockSize(format))
         if (!(await this.#pushAudio(aligner.push(audio), format))) return false
       }
-      return true
+      const format = reader.header?.format
+      return (
+        format === undefined || aligner === undefined || (await this.#pushAudio(aligner.push(reader.flush()), format))
+      )
     } finally {
       await destroyed(stream)
       this.#part = undefined

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
+import { FfmpegByteStream } from '../ffmpeg/byte-stream.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
-import { FfmpegStream } from '../ffmpeg/stream.ts'
 
 /** Options of {@link decode}. */
 export interface DecodeOptions extends FfmpegOptions {}
@@ -12,12 +12,13 @@ export interface DecodeOptions extends FfmpegOptions {}
  * An MP4 whose index follows its audio is spooled into a temporary file first, as large as the input. To decode a file
  * on disk, `fileSource()` does without.
  *
- * Emits `warning` (`FFMPEG_WARNING`, `INPUT_TRUNCATED`) where part of the audio is damaged or missing. Fails with
+ * Emits `warning` (`FFMPEG_WARNING`, `INPUT_TRUNCATED`) where part of the audio is damaged or missing, and
+ * `WAV_SIZE_WRONG` where a WAV is longer than its header says; all of it is decoded. Fails with
  * `NO_AUDIO`, `INPUT_NOT_MEDIA`, `FFMPEG_NOT_FOUND` or `FFMPEG_FAILED`.
  *
  * @throws ConfigurationError `INVALID_OPTION`
- * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, or it is shorter than its header says: `INPUT_TRUNCATED`
+ * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, or it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`
  */
 export function decode(options: DecodeOptions = {}): Duplex {
-  return new FfmpegStream({ inputName: 'the piped input', ...resolveFfmpegOptions('decode', options) })
+  return new FfmpegByteStream({ inputName: 'the piped input', ...resolveFfmpegOptions('decode', options) })
 }

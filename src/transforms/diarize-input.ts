@@ -3,7 +3,7 @@ import { type AudioFormat, describeFormat, msToBytes, sameFormat, silenceByte } 
 import { Framer } from '../audio/framer.ts'
 import { splitChannels } from '../audio/interleave.ts'
 import { PcmInput } from '../audio/pcm-input.ts'
-import { ConfigurationError } from '../errors.ts'
+import { ConfigurationError, type Warning } from '../errors.ts'
 import { liveSource, pcmFormat, requestFormat, streamStartedAt, type UpstreamStage } from '../stage.ts'
 
 /** Audio per message. The protocol takes 50 to 1000 ms; 50 keeps the delay least. */
@@ -72,6 +72,11 @@ export class DiarizeInput {
   pendingOf(channel: number): Buffer {
     const { channels, encoding } = this.format
     return splitChannels(this.pending, channels, encoding === 'mulaw' ? 1 : 2)[channel] ?? EMPTY
+  }
+
+  /** The warning on a WAV header that says too little, once it is known to. */
+  get sizeWarning(): Warning | undefined {
+    return this.#started?.pcm.sizeWarning
   }
 
   /**

@@ -269,6 +269,7 @@ class DiarizeStream extends Duplex {
     await new Promise<void>((resolve, reject) => {
       this.#send(this.#input.flush(), 0, (error) => (error ? reject(error) : resolve()))
     })
+    if (this.#input.sizeWarning !== undefined) this.emit('warning', this.#input.sizeWarning)
     const ended = await this.#supervisor?.end()
     if (!ended) {
       const message = 'the input ended without a single sample of audio, so there is nothing to caption'

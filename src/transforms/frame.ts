@@ -121,6 +121,7 @@ class Frame extends PiecewiseTransform {
         'The input of frame() ended without audio: nothing to caption; check what is piped in',
       )
     }
+    if (input.sizeWarning !== undefined) this.emit('warning', input.sizeWarning)
     if (input.heldBytes > 0) {
       this.emit('warning', {
         code: 'PARTIAL_SAMPLE',
@@ -144,11 +145,12 @@ function invalidPipeline(what: string): ConfigurationError {
  * In: headerless PCM bytes of mono or interleaved channels, as {@link resample} gives them (a WAV stream of exactly that
  * format is taken too). Out: objects, each a `Buffer` of one frame; do not change them, they may share memory.
  *
- * Emits `warning` with code `PARTIAL_SAMPLE` when the input ends within a sample. Fails with `NO_AUDIO` when no sample
+ * Emits `warning` with code `PARTIAL_SAMPLE` when the input ends within a sample, and `WAV_SIZE_WRONG` when it is WAV that
+ * goes on after the end that its header says. Fails with `NO_AUDIO` when no sample
  * came in, and with `INVALID_PIPELINE` when the input is not the PCM it should be.
  *
  * @throws ConfigurationError `INVALID_OPTION`
- * @event warning Warning - `PARTIAL_SAMPLE`: the input ended within a sample
+ * @event warning Warning - `PARTIAL_SAMPLE`: the input ended within a sample; `WAV_SIZE_WRONG`: it is longer than its WAV header says
  */
 export function frame(options: FrameOptions = {}): Transform {
   checkKnown('frame()', options, ['duration', 'sampleRate', 'encoding', 'channels', 'signal'])

@@ -4,7 +4,7 @@ import { channelMismatch } from '../audio/channel-mismatch.ts'
 import { describeFormat, maxChannels, msToBytes, type AudioFormat } from '../audio/format.ts'
 import { PcmConverter } from '../audio/pcm-converter.ts'
 import { parseWavHeader } from '../audio/wav.ts'
-import { WavReader } from '../audio/wav-reader.ts'
+import { WavReader, wavSizeWarning } from '../audio/wav-reader.ts'
 import { ConfigurationError, InputError } from '../errors.ts'
 import { checkInteger, checkKnown, checkSignal, invalidOption } from '../options.ts'
 import {
@@ -62,6 +62,7 @@ class Resample extends PiecewiseTransform {
   #sliceBytes = bufferedBytes
   #started = false
   #audioBytes = 0
+  #warnedOfSize = false
 
   constructor(target: Target, input: AudioFormat | undefined, signal: AbortSignal | undefined) {
     super({
@@ -146,15 +147,27 @@ class Resample extends PiecewiseTransform {
     if (this.#reader === undefined) return chunk
     const audio = this.#reader.push(chunk)
     if (this.#reader.kind === 'other') throw undeclared(this.#reader.container)
+    this.#warnOfSize()
     if (this.#converter === undefined && this.#reader.header !== undefined) {
       this.#convertFrom(this.#reader.header.format)
     }
     return audio
   }
 
+  #warnOfSize(): void {
+    if (this.#warnedOfSize || this.#reader === undefined) return
+    const warning = wavSizeWarning(this.#reader)
+    if (warning === undefined) return
+    this.#warnedOfSize = true
+    this.emit('warning', warning)
+  }
+
   protected override *pieces(chunk: Buffer): Iterable<Buffer> {
     if (!this.#started) this.#start(chunk)
-    const audio = this.#audioOf(chunk)
+    yield* this.#converted(this.#audioOf(chunk))
+  }
+
+  *#converted(audio: Buffer): Iterable<Buffer> {
     this.#audioBytes += audio.length
     for (let at = 0; this.#converter !== undefined && at < audio.length; at += this.#sliceBytes) {
       yield this.#converter.push(audio.subarray(at, at + this.#sliceBytes))
@@ -162,7 +175,10 @@ class Resample extends PiecewiseTransform {
   }
 
   protected override *lastPieces(): Iterable<Buffer> {
-    if (this.#reader !== undefined && this.#reader.flush().length > 0) throw undeclared(undefined)
+    const rest = this.#reader?.flush()
+    if (this.#reader?.kind === 'other' && rest !== undefined && rest.length > 0) throw undeclared(undefined)
+    if (rest !== undefined) yield* this.#converted(rest)
+    this.#warnOfSize()
     const lost = this.#converter?.heldBytes ?? 0
     if (this.#converter === undefined || this.#audioBytes === lost) {
       const where =
@@ -216,13 +232,14 @@ function undeclared(container: string | undefined): InputError {
  * from an FFmpeg-backed stage, it has FFmpeg do the conversion and passes the samples through; else it resamples
  * itself, with exact length (`ceil(samples * sampleRate / inputRate)`) and no delay. Out: bytes.
  *
- * Emits `warning` with code `PARTIAL_SAMPLE` or `INPUT_TRUNCATED` when the input ends too early, and
- * `WAV_HEADER_IGNORED` when `input` is given for what seems to be WAV. Fails with `NO_AUDIO` when no sample came in, with
+ * Emits `warning` with code `PARTIAL_SAMPLE` or `INPUT_TRUNCATED` when the input ends too early, `WAV_SIZE_WRONG` when it
+ * goes on after the end that its WAV header says (all of it is heard), and `WAV_HEADER_IGNORED` when `input` is given for
+ * what seems to be WAV. Fails with `NO_AUDIO` when no sample came in, with
  * `UNSUPPORTED_AUDIO` when the input is not known to be PCM, and with `CHANNEL_MISMATCH` when it has not the channels it was
  * told.
  *
  * @throws ConfigurationError `INVALID_OPTION`
- * @event warning Warning - `PARTIAL_SAMPLE`, `INPUT_TRUNCATED` or `WAV_HEADER_IGNORED`
+ * @event warning Warning - `PARTIAL_SAMPLE`, `INPUT_TRUNCATED`, `WAV_SIZE_WRONG` or `WAV_HEADER_IGNORED`
  */
 export function resample(options: ResampleOptions = {}): Transform {
   checkKnown('resample()', options, ['sampleRate', 'channels', 'input', 'signal'])

@@ -80,7 +80,7 @@ describe('writeWavHeader', () => {
           expect(headerOf(header)).toEqual({
             format,
             dataOffset: header.length,
-            ...(bytes !== undefined && { dataBytes: bytes }),
+            ...(bytes !== undefined && { dataBytes: bytes, fileBytes: header.length + bytes + (bytes % 2) }),
           })
         },
       ),

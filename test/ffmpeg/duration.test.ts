@@ -40,6 +40,49 @@ it('is that of what is there of a cut WAV', async () => {
   expect(mediaDuration(reading(bytes), bytes.length)).toBeCloseTo(((bytes.length - 78) / 176_400) * 1000, -2)
 })
 
+it.each(['adpcm_ima_wav', 'adpcm_ms', 'pcm_mulaw', 'pcm_alaw', 'pcm_s24le', 'pcm_f32le'])(
+  'is that of %s in WAV',
+  async (codec) => {
+    const path = join(media.directory, `${codec}.wav`)
+    await ffmpeg('-f', 'lavfi', '-i', 'sine=r=48000:d=7', '-c:a', codec, path)
+    const bytes = await readFile(path)
+    // The last block of ADPCM is filled up.
+    expect(Math.abs((mediaDuration(reading(bytes), bytes.length) ?? 0) - 7000)).toBeLessThanOrEqual(45)
+  },
+)
+
+it('is that of what is there of a WAV whose header says too little, titles left out where it is right', async () => {
+  const bytes = await readFile(media.wav)
+  const titles = Buffer.from('LIST\x0e\0\0\0INFOISFT\x02\0\0\0ab', 'latin1')
+  expect(mediaDuration(reading(Buffer.concat([bytes, titles])), bytes.length + titles.length)).toBe(2000)
+  const stale = Buffer.from(bytes)
+  stale.writeUInt32LE(8000, stale.indexOf('data') + 4)
+  expect(mediaDuration(reading(stale), stale.length)).toBe(2000)
+  // Where only the head can be had, as over HTTP, what stands behind is not known.
+  expect(mediaDuration(reading(stale.subarray(0, 4096)), stale.length)).toBeUndefined()
+})
+
+it.each(['mkv', 'webm'])('counts from the first cluster of a %s', async (kind) => {
+  const path = join(media.directory, `late.${kind}`)
+  await ffmpeg('-f', 'lavfi', '-i', 'sine=r=48000:d=7', '-c:a', 'libopus', '-output_ts_offset', '100', path)
+  const bytes = await readFile(path)
+  expect(Math.abs((mediaDuration(reading(bytes), bytes.length) ?? 0) - 7000)).toBeLessThanOrEqual(50)
+})
+
+it('adds up joined MP3s, and is unknown where one of them does not say', async () => {
+  const one = await readFile(media.mp3)
+  const plain = join(media.directory, 'plain.mp3')
+  await ffmpeg('-i', media.wav, '-write_xing', '0', '-id3v2_version', '0', plain)
+  const other = await readFile(plain)
+  const all = (...parts: Buffer[]): number | undefined =>
+    mediaDuration(reading(Buffer.concat(parts)), Buffer.concat(parts).length)
+  const single = all(one) ?? 0
+  expect(all(one, one)).toBeCloseTo(2 * single, -1)
+  expect(all(one, one, one)).toBeCloseTo(3 * single, -1)
+  expect(all(one, other)).toBeUndefined()
+  expect(all(other, one)).toBeUndefined()
+})
+
 it.each(['corrupt', 'empty', 'ogg'] as const)('is unknown of %s', async (kind) => {
   const bytes = await readFile(media[kind])
   expect(mediaDuration(reading(bytes), bytes.length)).toBeUndefined()

@@ -239,6 +239,58 @@ describe('bad files', () => {
     },
   )
 
+  it.each([
+    ['PCM', 'pcm_s16le', []],
+    ['ADPCM', 'adpcm_ima_wav', []],
+    ['RF64', 'pcm_s16le', ['-rf64', 'always']],
+  ])('are read to the end where a WAV header says too little: %s', async (_what, codec, more) => {
+    const path = join(media.directory, 'stale.wav')
+    await ffmpeg('-i', media.wav, '-c:a', codec, ...more, path)
+    const whole = shapeOf((await read(path)).bytes)
+    const bytes = await readFile(path)
+    const isLong = more.length > 0
+    if (isLong) bytes.writeBigUInt64LE(8192n, 28)
+    else bytes.writeUInt32LE(8192, bytes.indexOf('data') + 4)
+    await writeFile(path, bytes)
+    const { bytes: heard, warnings } = await read(path)
+    expect(shapeOf(heard)).toEqual(whole)
+    expect(warnings).toMatchObject([{ code: 'WAV_SIZE_WRONG', declared: 8192 }])
+    const { duration } = fileSource(path) as Readable & { duration?: number }
+    expect(Math.abs((duration ?? 0) - 2000)).toBeLessThanOrEqual(60)
+  })
+
+  it('are read as far as their samples go: a WAV with titles at its end, and one of unknown length', async () => {
+    const path = join(media.directory, 'titles.wav')
+    const wav = await readFile(media.wav)
+    const titles = Buffer.from('LIST\x0e\0\0\0INFOISFT\x02\0\0\0ab', 'latin1')
+    for (const size of [wav.readUInt32LE(wav.indexOf('data') + 4), 0xffff_ffff, 0]) {
+      wav.writeUInt32LE(size, wav.indexOf('data') + 4)
+      if (size === 0) wav.writeUInt32LE(0, 4)
+      await writeFile(path, Buffer.concat([wav, titles]))
+      const { bytes, warnings } = await read(path)
+      expect(shapeOf(bytes).samples).toBe(88_200)
+      expect(warnings).toEqual([])
+    }
+  })
+
+  it('say nothing of loss in MP3s that were joined, and hear them all', async () => {
+    const path = join(media.directory, 'joined.mp3')
+    const one = await readFile(media.mp3)
+    await writeFile(path, Buffer.concat([one, one]))
+    const { bytes, warnings } = await read(path, { target: mono16k })
+    expect(warnings).toEqual([])
+    expect(Math.abs(shapeOf(bytes).samples - 64_000)).toBeLessThanOrEqual(2 * 1024)
+  })
+
+  it('say nothing of loss in a video that begins in mid-picture', async () => {
+    const path = join(media.directory, 'middle.ts')
+    const picture = ['-f', 'lavfi', '-i', 'testsrc=s=160x120:r=25:d=4']
+    await ffmpeg(...picture, '-i', media.wav, '-c:v', 'libx264', '-g', '250', '-c:a', 'aac', path)
+    const bytes = await readFile(path)
+    await writeFile(path, bytes.subarray(188 * Math.floor(bytes.length / 188 / 4)))
+    expect((await read(path)).warnings).toEqual([])
+  })
+
   it('say how much of a WAV is missing', async () => {
     const { warnings } = await read(media.cutWav)
     const missing = (await readFile(media.wav)).length - (await readFile(media.cutWav)).length

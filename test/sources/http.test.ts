@@ -64,6 +64,15 @@ describe('files', () => {
     },
   )
 
+  it('are heard to their end where a WAV header says too little', async () => {
+    const file = await readFile(media.wav)
+    file.writeUInt32LE(8000, file.indexOf('data') + 4)
+    const server = await serve([], file)
+    const { bytes, warnings } = await read(server.url())
+    expect(shapeOf(bytes).samples).toBe(88_200)
+    expect(warnings).toMatchObject([{ code: 'WAV_SIZE_WRONG', declared: 8000 }])
+  })
+
   it('come out in the format that is asked for', async () => {
     const server = await serve([], await readFile(media.wav))
     const { bytes } = await read(server.url(), { target: mono16k })

@@ -51,6 +51,42 @@ describe('good input', () => {
     expect(warnings).toEqual([])
   })
 
+  it('is a WAV of unknown length, of which nothing is said to be lost', async () => {
+    const bytes = await readFile(media.wav)
+    const data = bytes.indexOf('data')
+    bytes.writeUInt32LE(0xffff_ffff, 4)
+    bytes.writeUInt32LE(0xffff_ffff, data + 4)
+    // FFmpeg reads 4096 bytes at a time: the last packet is a short one.
+    const { samples, warnings } = await decoded(pieces(bytes.subarray(0, data + 8 + 30_000 * 4), 4096))
+    expect(samples).toBe(Math.ceil((30_000 * 16_000) / 44_100))
+    expect(warnings).toEqual([])
+  })
+
+  it.each([
+    ['8000 bytes', 8000],
+    ['an odd number', 8001],
+    ['none, although the outer size is right', 0],
+  ])('is a WAV whose header says %s', async (_what, size) => {
+    const bytes = await readFile(media.wav)
+    bytes.writeUInt32LE(size, bytes.indexOf('data') + 4)
+    const titles = Buffer.from('LIST\x0e\0\0\0INFOISFT\x02\0\0\0ab', 'latin1')
+    const { samples, warnings } = await decoded(pieces(Buffer.concat([bytes, titles]), 5000))
+    expect(samples).toBe(32_000)
+    expect(warnings).toMatchObject([{ code: 'WAV_SIZE_WRONG', declared: size }])
+  })
+
+  it('are MP3s that were joined, with tags and pictures', async () => {
+    const cover = join(media.directory, 'cover.png')
+    const tagged = join(media.directory, 'tagged.mp3')
+    await ffmpeg('-f', 'lavfi', '-i', 'testsrc=s=320x240:d=1', '-frames:v', '1', cover)
+    const streams = ['-map', '0:a', '-map', '1:v', '-c', 'copy', '-disposition:v', 'attached_pic']
+    await ffmpeg('-i', media.mp3, '-i', cover, ...streams, '-write_id3v1', '1', '-metadata', 'title=A', tagged)
+    const one = await readFile(tagged)
+    const { samples, warnings } = await decoded(pieces(Buffer.concat([one, one, one]), 5000))
+    expect(Math.abs(samples - 96_000)).toBeLessThanOrEqual(3 * 1024)
+    expect(warnings).toEqual([])
+  })
+
   it.each(['wav', 'm4a', 'fastM4a'] as const)('may come in pieces of any size: %s', async (kind) => {
     const bytes = await readFile(media[kind])
     const whole = await decoded(Readable.from([bytes]))

@@ -112,6 +112,12 @@ describe('frame()', () => {
     await expect(through(frame(), chunks)).rejects.toMatchObject({ name: 'InputError', code: 'NO_AUDIO' })
   })
 
+  it('hears a WAV to its end whose header says too little, and says so once', async () => {
+    const { out, warnings } = await through(frame(), [writeWavHeader(mono16, 400), Buffer.alloc(3200, 1)])
+    expect(out).toHaveLength(2)
+    expect(warnings).toMatchObject([{ code: 'WAV_SIZE_WRONG', declared: 400 }])
+  })
+
   it('takes a few bytes at the end of input for samples', async () => {
     const { out, warnings } = await through(frame(), [Buffer.from([1, 2, 3, 4, 5])])
     expect(out).toHaveLength(1)

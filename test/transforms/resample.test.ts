@@ -171,6 +171,16 @@ describe('resample(), what goes out', () => {
     expect(warnings).toMatchObject([{ code: 'INPUT_TRUNCATED', bytes: 400 }])
   })
 
+  it('hears a WAV to its end whose header says too little, and says so once', async () => {
+    const audio = encodePcm(noise(1000), mono16)
+    const bytes = Buffer.concat([writeWavHeader(mono16, 400), audio, Buffer.from('LIST\x04\0\0\0INFO')])
+    for (const lengths of [[1], [7, 1, 3000], [65_536]]) {
+      const { bytes: heard, warnings } = await through(resample(), cut(bytes, lengths))
+      expect(heard.equals(audio)).toBe(true)
+      expect(warnings).toMatchObject([{ code: 'WAV_SIZE_WRONG', declared: 400 }])
+    }
+  })
+
   it('tells its format before anything came in', () => {
     const stage: UpstreamStage = resample({ sampleRate: 24_000 })
     expect(stage[pcmFormat]).toEqual({ sampleRate: 24_000, channels: 1, encoding: 's16le' })

@@ -1,0 +1,107 @@
+import { readFile } from 'node:fs/promises'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { InputRepair } from '../../src/ffmpeg/repair.ts'
+import { cut } from '../audio/signals.ts'
+import { createMedia, type Media } from '../helpers/media.ts'
+
+let media: Media
+let wav: Buffer
+let mp3: Buffer
+beforeAll(async () => {
+  media = await createMedia()
+  wav = await readFile(media.wav)
+  mp3 = await readFile(media.mp3)
+})
+afterAll(() => media.remove())
+
+const cuts = fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 1, maxLength: 5 })
+
+function repaired(bytes: Buffer, lengths: readonly number[] = [1000]): { out: Buffer; repair: InputRepair } {
+  const repair = new InputRepair()
+  const pieces = cut(bytes, lengths).map((piece) => repair.push(Buffer.from(piece)))
+  return { out: Buffer.concat([...pieces, repair.flush()]), repair }
+}
+
+function id3(length: number): Buffer {
+  const tag = Buffer.alloc(length, 0xff)
+  tag.write('ID3\x03\0\0', 'latin1')
+  const size = length - 10
+  tag.set([(size >> 21) & 127, (size >> 14) & 127, (size >> 7) & 127, size & 127], 6)
+  return tag
+}
+
+describe('anything but WAV and MP3', () => {
+  it('passes as it is, however it is cut', () => {
+    const start = fc.constantFrom('', 'R', 'RIFF', 'RIFF1234AVI ', 'RIFF1234WAVE', 'fLaC', 'ID3', '\xff\xf1')
+    fc.assert(
+      fc.property(start, fc.uint8Array({ maxLength: 200 }), cuts, (text, rest, lengths) => {
+        const bytes = Buffer.concat([Buffer.from(text, 'latin1'), rest.map((byte) => byte & 0x7f)])
+        expect(repaired(bytes, lengths).out.equals(bytes)).toBe(true)
+      }),
+    )
+  })
+})
+
+describe('WAV', () => {
+  it('has all its samples behind a header without sizes, whatever that said', () => {
+    const data = wav.indexOf('data') + 8
+    const samples = wav.subarray(data)
+    fc.assert(
+      fc.property(
+        fc.constantFrom(0, 1001, 8000, samples.length, samples.length + 4, 0xffff_ffff),
+        cuts,
+        (size, lengths) => {
+          const changed = Buffer.from(wav)
+          changed.writeUInt32LE(size, data - 4)
+          const { out, repair } = repaired(changed, lengths)
+          expect(out.subarray(data).equals(samples)).toBe(true)
+          expect(out.readUInt32LE(data - 4)).toBe(0)
+          expect(repair.wav?.goesOn).toBe(size < samples.length)
+          expect(repair.wav?.missingBytes).toBe(size === samples.length + 4 ? 4 : 0)
+        },
+      ),
+      { numRuns: 30 },
+    )
+  })
+
+  it('has no titles, and no half sample, at its end', () => {
+    const titles = Buffer.from('LIST\x0e\0\0\0INFOISFT\x02\0\0\0ab', 'latin1')
+    expect(repaired(Buffer.concat([wav, titles])).out.length).toBe(wav.length)
+    expect(repaired(wav.subarray(0, wav.length - 1)).out.length).toBe(wav.length - 4)
+    const { repair } = repaired(wav.subarray(0, wav.length - 17_640))
+    expect([repair.wav?.missingBytes, repair.wav?.missingMs]).toEqual([17_640, 100])
+  })
+})
+
+describe('MP3', () => {
+  it('stays as it is where it is one', () => {
+    fc.assert(
+      fc.property(cuts, (lengths) => {
+        expect(repaired(mp3, lengths).out.equals(mp3)).toBe(true)
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('loses tags, pictures and indexes between those that were joined', () => {
+    const frames = repaired(Buffer.concat([mp3, mp3])).out
+    // The second begins with a tag and an index.
+    expect(frames.length).toBeLessThan(2 * mp3.length)
+    expect(frames.subarray(0, mp3.length).equals(mp3)).toBe(true)
+    const old = Buffer.alloc(128)
+    old.write('TAG')
+    fc.assert(
+      fc.property(fc.integer({ min: 10, max: 9000 }), cuts, (length, lengths) => {
+        const joined = Buffer.concat([mp3, old, id3(length), mp3])
+        expect(repaired(joined, lengths).out.equals(frames)).toBe(true)
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  it('keeps what is damaged for FFmpeg to judge', async () => {
+    const damaged = await readFile(media.damagedMp3)
+    expect(repaired(damaged).out.equals(damaged)).toBe(true)
+  })
+})
