@@ -7,6 +7,17 @@ const mostTroubles = 20
 /** Warnings of FFmpeg that mean lost audio; its others (a guessed channel layout, say) are noise. */
 const damage = /corrupt|truncat|mismatch|partial|prematurely|do(?:es)? not match|discontinu/i
 
+/**
+ * Containers of plain samples. FFmpeg calls their last, shorter packet corrupt where it does not know their length, as on a
+ * pipe; what they lack is counted in bytes, by their own headers.
+ */
+const plain = '(?:wav|w64|aiff|au|caf|voc)'
+const shortPacket = new RegExp(`^\\[${plain}\\] .*Packet corrupt|^\\[in#\\d+/${plain}\\] .*corrupt input packet`)
+
+/** Decoders of pictures, which FFmpeg runs only to learn what the streams are: a recording often begins in mid-picture. */
+const pictures =
+  /^\[(?:vist#[^\]]*\] \[)?(?:dec:)?(?:h26[134]|hevc|vvc|av1|libdav1d|vp[6-9]f?|mpeg[124]video|mpeg4|msmpeg4v?\d?|mjpegb?|png|gif|bmp|webp|tiff|vc1|wmv[123]|flv|theora|prores|dnxhd|dvvideo|ffv1|rawvideo|svq[13]|cinepak|dvbsub|dvdsub|pgssub)\] /
+
 /** Printed at each jump in a spooled byte stream; means nothing. */
 const noise = /Inner protocol failed to seekback|^ *Last message repeated/
 
@@ -21,6 +32,8 @@ export class FfmpegLog {
   #lines: string[] = []
   #length = 0
   #unfinished = ''
+  /** Whether the input has a short last packet, of which FFmpeg speaks twice. */
+  #hasShortPacket = false
 
   /** `onTrouble` is called with each line that means trouble, alike lines once, and after twenty no more. */
   constructor(onTrouble: (line: string) => void) {
@@ -53,6 +66,8 @@ export class FfmpegLog {
     this.#lines.push(line)
     this.#length += line.length + 1
     while (this.#length > longestTail && this.#lines.length > 1) this.#length -= (this.#lines.shift() ?? '').length + 1
+    if (shortPacket.test(line)) this.#hasShortPacket = true
+    if (this.#hasShortPacket && line.includes('corrupt input packet in stream')) return
     if (isTrouble(line)) this.#report(line)
   }
 
@@ -69,6 +84,7 @@ export class FfmpegLog {
 
 /** Whether a line of FFmpeg's means that audio is lost or wrong. */
 export function isTrouble(line: string): boolean {
+  if (shortPacket.test(line) || pictures.test(line)) return false
   // FFmpeg 7 names up to two of its parts before the severity.
   const severity = /^(?:\[[^\]]*\] )*?\[(warning|error|fatal|panic)\] /.exec(line)?.[1]
   return severity === 'warning' ? damage.test(line) : severity !== undefined

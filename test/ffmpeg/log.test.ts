@@ -17,7 +17,8 @@ describe('isTrouble', () => {
     expect(isTrouble('[aist#0:0/aac] [dec:aac] [error] Error submitting packet to decoder')).toBe(true)
     expect(isTrouble('[aist#0:0/pcm_s16le] [warning] Guessed Channel Layout: mono')).toBe(false)
     expect(isTrouble('[fatal] Stream map matches no streams.')).toBe(true)
-    expect(isTrouble('[wav] [warning] Packet corrupt (stream = 0, dts = NOPTS).')).toBe(true)
+    expect(isTrouble('[mpegts] [warning] Packet corrupt (stream = 0, dts = NOPTS).')).toBe(true)
+    expect(isTrouble('[in#0/mpegts] [warning] corrupt input packet in stream 0')).toBe(true)
     expect(isTrouble('[mp3] [warning] filesize and duration do not match (growing file?)')).toBe(true)
     expect(isTrouble('[warning] Guessed Channel Layout for Input Stream #0.0 : mono')).toBe(false)
     expect(isTrouble('[info] corrupt')).toBe(false)
@@ -25,7 +26,32 @@ describe('isTrouble', () => {
   })
 })
 
+it.each([
+  '[wav] [warning] Packet corrupt (stream = 0, dts = NOPTS).',
+  '[caf] [warning] Packet corrupt (stream = 0, dts = 176128).',
+  '[in#0/wav] [warning] corrupt input packet in stream 0',
+])('the last, short packet of plain samples is no trouble: %s', (line) => {
+  expect(isTrouble(line)).toBe(false)
+})
+
+it.each([
+  '[h264] [error] non-existing PPS 0 referenced',
+  '[hevc] [error] Could not find ref with POC 12',
+  '[mjpeg] [error] No JPEG data found in image',
+  '[png] [error] Invalid PNG signature 0x0.',
+  '[vist#0:0/h264] [dec:h264] [error] Error submitting packet to decoder',
+])('a damaged picture is no lost sound: %s', (line) => {
+  expect(isTrouble(line)).toBe(false)
+})
+
 describe('FfmpegLog', () => {
+  it('leaves out what FFmpeg says a second time of a short last packet, and only of that', () => {
+    const second = '[warning] pipe:0: corrupt input packet in stream 0'
+    expect(logOf(`[wav @ 0x5] [warning] Packet corrupt (stream = 0, dts = NOPTS).\n${second}\n`).troubles).toEqual([])
+    const damaged = '[mpegts] [warning] Packet corrupt (stream = 0, dts = 1).'
+    expect(logOf(`${damaged}\n${second}\n`).troubles).toEqual([damaged, second])
+  })
+
   it('puts lines together however they were cut', () => {
     const text = '[mp3 @ 0x55d5] [error] Header missing\r\n[warning] harmless\n\n[error] last one'
     fc.assert(
