@@ -13,7 +13,7 @@ export interface Word {
   end: number
   /** How sure the recogniser is, from 0 to 1; absent where it does not know. */
   confidence?: number
-  /** Speaker label (`A`, `B`, …); absent where the engine could not attribute the word. */
+  /** Speaker label (`A`, `B`, …; a name where `serverLabels` is `'asGiven'`); absent where the engine could not attribute the word. */
   speaker?: string
   /** Whether the word can still change: `true` means it cannot, except by a revision. */
   final: boolean
@@ -29,6 +29,11 @@ export interface Turn {
   revision: number
   /** `true` once the turn is final; `false` for a partial. */
   endOfTurn: boolean
+  /**
+   * `true` where the server ended the session without having made the turn final: these are its words as far as they were
+   * known. Absent otherwise.
+   */
+  unconfirmed?: true
   /** Whether punctuation and casing have been applied. */
   formatted: boolean
   /** The whole text of the turn. */

@@ -1,4 +1,5 @@
 import { bestAssignment } from './assignment.ts'
+import { isLetter } from './speaker-label.ts'
 
 /** The speaker letters of one stream: `A` to `Z`, then `AA`, …, each given once. */
 export class SpeakerLetters {
@@ -8,6 +9,11 @@ export class SpeakerLetters {
   /** Whether any letter has been given. */
   get any(): boolean {
     return this.#used.size > 0
+  }
+
+  /** Whether a letter has been given. */
+  has(letter: string): boolean {
+    return this.#used.has(letter)
   }
 
   /** Marks a letter as given. */
@@ -39,6 +45,15 @@ const MAJORITY = 0.6
 /** As many labels and letters as the assignment can weigh; the protocol allows ten speakers. */
 const MOST = 12
 
+/** As many labels of a session as are told apart, against a server that makes them up without end. */
+const MOST_LABELS = 1000
+
+/**
+ * What becomes of labels that are not the protocol's letters: `letters` gives them letters in order of appearance, `asGiven`
+ * shows them as they are.
+ */
+export type ServerLabels = 'letters' | 'asGiven'
+
 interface Votes {
   ms: number
   words: number
@@ -51,18 +66,29 @@ interface Votes {
 export class LabelMap {
   readonly #letters: SpeakerLetters
   readonly #first: boolean
+  readonly #others: ServerLabels
+  #foreign: string | undefined
   readonly #votes = new Map<string, Map<string, Votes>>()
   readonly #fixed = new Map<string, string>()
 
-  /** @param first - whether this is the first session of the stream, whose labels are the letters. */
-  constructor(letters: SpeakerLetters, first: boolean) {
+  /**
+   * @param first - whether this is the first session of the stream, whose labels are the letters.
+   * @param others - what becomes of labels that are no letters.
+   */
+  constructor(letters: SpeakerLetters, first: boolean, others: ServerLabels = 'letters') {
     this.#letters = letters
     this.#first = first
+    this.#others = others
   }
 
   /** Labels and their letters so far. */
   get mapping(): Record<string, string> {
     return Object.fromEntries(this.#fixed)
+  }
+
+  /** The first label that is none of the protocol's and got a letter, if any did. */
+  get foreign(): string | undefined {
+    return this.#foreign
   }
 
   /** A word of `ms` milliseconds that had `letter` before has `label` in this session. */
@@ -78,13 +104,24 @@ export class LabelMap {
     return this.#fixed.get(label)
   }
 
-  /** The letter of `label`; the first call for a label fixes it. */
-  letter(label: string): string {
+  /** The letter of `label`; the first call for a label fixes it. `undefined` where there are more labels than anybody has. */
+  letter(label: string): string | undefined {
     const known = this.#fixed.get(label)
-    if (known !== undefined) return known
-    const letter = this.#first ? this.#letters.claim(label) : (this.#elected(label) ?? this.#letters.unused())
+    if (known !== undefined || this.#fixed.size === MOST_LABELS) return known
+    const letter = this.#chosen(label)
     this.#fixed.set(label, letter)
     return letter
+  }
+
+  #chosen(label: string): string {
+    if (!isLetter(label)) {
+      // A name that is shown means the same in every session.
+      if (this.#others === 'asGiven') return this.#letters.claim(label)
+      this.#foreign ??= label
+    } else if (this.#first && !this.#letters.has(label)) {
+      return this.#letters.claim(label)
+    }
+    return this.#elected(label) ?? this.#letters.unused()
   }
 
   #elected(label: string): string | undefined {

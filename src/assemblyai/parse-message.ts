@@ -1,4 +1,5 @@
 import type { ServerMessage, TurnRevision, WarningMessage, WordMessage } from './messages.ts'
+import { speakerLabel } from './speaker-label.ts'
 
 const types = [
   'Begin',
@@ -59,6 +60,7 @@ function checked(type: ServerMessage['type'], value: Record<string, unknown>): P
         end_of_turn_confidence: finite(value['end_of_turn_confidence']),
         transcript: string(value['transcript']),
         words: words(value['words']),
+        ...(value['speaker_label'] !== undefined && { speaker_label: speakerLabel(value['speaker_label']) ?? null }),
         language_code: typeof value['language_code'] === 'string' ? value['language_code'] : null,
       })
     case 'SpeakerRevision':
@@ -107,11 +109,11 @@ function message(known: ServerMessage): ParsedMessage {
 
 function revision(value: unknown): TurnRevision[] {
   if (!isRecord(value) || !isCount(value['turn_order'])) return []
-  const label = value['speaker_label']
+  const label = value['speaker_label'] === null ? null : speakerLabel(value['speaker_label'])
   return [
     {
       turn_order: value['turn_order'],
-      ...(typeof label === 'string' || label === null ? { speaker_label: label } : {}),
+      ...(label !== undefined && { speaker_label: label }),
       words: words(value['words']),
     },
   ]
@@ -121,7 +123,7 @@ function words(value: unknown): WordMessage[] {
   return list(value).flatMap((word) => {
     if (!isRecord(word) || typeof word['text'] !== 'string') return []
     const start = Math.max(0, integer(word['start']))
-    const speaker = word['speaker']
+    const speaker = speakerLabel(word['speaker'])
     return [
       {
         start,
@@ -129,7 +131,7 @@ function words(value: unknown): WordMessage[] {
         text: word['text'],
         ...confidence(word),
         word_is_final: word['word_is_final'] === true,
-        ...(typeof speaker === 'string' ? { speaker } : {}),
+        ...(speaker !== undefined && { speaker }),
       },
     ]
   })

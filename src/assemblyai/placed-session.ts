@@ -72,6 +72,11 @@ export class PlacedSession {
     return this.#turns?.mapping ?? {}
   }
 
+  /** A label of the server that is none of the protocol's letters and got one, if any did. */
+  get foreignLabel(): string | undefined {
+    return this.#turns?.foreignLabel
+  }
+
   /** From here on its turns are the stream's; what was held comes first. */
   takeOver(turns: SessionTurns): void {
     this.#turns = turns
@@ -89,6 +94,13 @@ export class PlacedSession {
   release(): void {
     clearTimeout(this.#timer)
     this.#deliver(this.#turns?.release() ?? [])
+  }
+
+  /** Gives out all that it still holds, once it has ended and no session goes on from it. */
+  conclude(): void {
+    clearTimeout(this.#timer)
+    // What was lost with the session is heard again by the next one.
+    this.#deliver((this.end?.error ? this.#turns?.release() : this.#turns?.conclude()) ?? [])
   }
 
   #receive(message: ServerMessage): void {

@@ -45,6 +45,11 @@ export class SessionTurns {
     return this.#labels.mapping
   }
 
+  /** A label of the server that is none of the protocol's letters and got one, if any did. */
+  get foreignLabel(): string | undefined {
+    return this.#labels.foreign
+  }
+
   turn(message: TurnMessage): Turn[] {
     return this.#assembler.turn(message).flatMap((turn) => this.#place(turn))
   }
@@ -56,6 +61,11 @@ export class SessionTurns {
   /** Gives up waiting for a formatted form. */
   release(): Turn[] {
     return this.#assembler.release().flatMap((turn) => this.#place(turn))
+  }
+
+  /** The session has confirmed its end: the turn that is still open, if any, as the last one. */
+  conclude(): Turn[] {
+    return [...this.release(), ...this.#assembler.conclude().flatMap((turn) => this.#place(turn))]
   }
 
   #place(turn: Turn): Turn[] {

@@ -1,5 +1,6 @@
 import type { SessionError } from '../errors.ts'
 import type { BackOffOptions } from './back-off.ts'
+import type { ServerLabels } from './label-map.ts'
 import type { BeginMessage } from './messages.ts'
 import type { SessionTarget } from './session-error.ts'
 import type { SessionOptions } from './session.ts'
@@ -36,6 +37,8 @@ export interface SupervisorOptions extends SessionOptions, BackOffOptions {
   keepAlive: boolean
   /** Whether an unformatted final waits for the formatted one. */
   awaitFormatted: boolean
+  /** What becomes of labels that are not the protocol's letters; `letters` if absent. */
+  serverLabels?: ServerLabels
   channel?: string
 }
 

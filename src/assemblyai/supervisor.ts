@@ -49,6 +49,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   #audioEnded = false
   #destroyed = false
   #finalCount = 0
+  #warnedOfLabels = false
   readonly #room: RoomWaiter
 
   constructor(options: SupervisorOptions) {
@@ -139,7 +140,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   async #finish(current: PlacedSession): Promise<SessionEnd> {
     if (!current.end) current.session.terminate()
     await this.#state.until(() => current.end !== undefined)
-    current.release()
+    current.conclude()
     this.#leave(current)
     return current.end as SessionEnd
   }
@@ -167,7 +168,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   }
 
   #takeOver(next: PlacedSession): PlacedSession {
-    const { awaitFormatted, channel } = this.#options
+    const { awaitFormatted, channel, serverLabels } = this.#options
     const gap = this.#audio.takeGap()
     if (gap) this.emit('gap', gap)
     this.#read(this.#feeds, next.feed)
@@ -184,7 +185,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
           awaitFormatted,
           ...(channel === undefined ? {} : { channel }),
         },
-        new LabelMap(this.#letters, !this.#letters.any),
+        new LabelMap(this.#letters, !this.#letters.any, serverLabels),
         this.#finals,
         () => this.#order++,
       ),
@@ -237,9 +238,29 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     if (this.#finals.end > end) this.#budget.refill()
     const known = Object.keys(placed.speakers).length
     if (placed.announced < 0 || (placed.joins && known > placed.announced)) this.#announce(placed)
-    for (const turn of turns) this.emit('turn', turn)
+    this.#warnOfLabels(placed)
+    for (const turn of turns) {
+      if (turn.unconfirmed) this.#warnOfUnconfirmed(turn)
+      this.emit('turn', turn)
+    }
     this.#audio.trim()
     this.#changed()
+  }
+
+  #warnOfLabels({ foreignLabel: label }: PlacedSession): void {
+    if (label === undefined || this.#warnedOfLabels) return
+    this.#warnedOfLabels = true
+    const message =
+      `the server calls its speakers by names of its own, such as '${label}'; here they are A, B, … in order of ` +
+      "appearance. serverLabels: 'asGiven' shows its names"
+    this.emit('warning', { code: 'LABELS_RENAMED', message, label })
+  }
+
+  #warnOfUnconfirmed({ order, words, start, end }: Turn): void {
+    const message =
+      'the server confirmed the end of the session while a turn was still open; its words ' +
+      `(${words.length}, from ${(start / 1000).toFixed(3)} s) are the last turn, as they were known, and may be wrong or incomplete`
+    this.emit('warning', { code: 'TURN_UNCONFIRMED', message, order, words: words.length, start, end })
   }
 
   #pass(message: ServerMessage): void {

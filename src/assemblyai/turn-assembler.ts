@@ -25,6 +25,8 @@ export class TurnAssembler {
   /** Revisions of turns whose final has not come yet. */
   readonly #early = new Map<number, TurnRevision>()
   #held: Turn | undefined
+  /** The newest partial of the turn that is open. */
+  #open: Turn | undefined
   #lastEnd: number
 
   constructor(options: TurnAssemblerOptions) {
@@ -41,9 +43,16 @@ export class TurnAssembler {
   turn(message: TurnMessage): Turn[] {
     const turn = this.#toTurn(message)
     const released = this.#held && this.#held.order !== turn.order ? this.release() : []
+    const isEmpty = turn.words.length === 0 && turn.transcript.trim() === ''
+    if (this.#open !== undefined && (turn.endOfTurn || isEmpty) && turn.order >= this.#open.order)
+      this.#open = undefined
     // An empty final can follow Terminate; it says nothing.
-    if (turn.words.length === 0 && turn.transcript.trim() === '') return released
-    if (!turn.endOfTurn) return this.#finals.has(turn.order) || this.#held ? released : [...released, turn]
+    if (isEmpty) return released
+    if (!turn.endOfTurn) {
+      if (this.#finals.has(turn.order) || this.#held) return released
+      this.#open = turn
+      return [...released, turn]
+    }
     const earlier = this.#final(turn.order)
     if (this.#options.awaitFormatted && !turn.formatted && !earlier) {
       this.#held = turn
@@ -64,6 +73,15 @@ export class TurnAssembler {
     const held = this.#held
     this.#held = undefined
     return held ? this.#finish(held, undefined) : []
+  }
+
+  /** The turn that is still open where the server has confirmed the end, if any: no final of it will come. */
+  conclude(): Turn[] {
+    const open = this.#open
+    this.#open = undefined
+    if (open === undefined) return []
+    const words = open.words.map((word) => withSpeaker({ ...word, final: true }, word.speaker))
+    return this.#finish({ ...open, words, endOfTurn: true, unconfirmed: true }, undefined)
   }
 
   #finish(turn: Turn, earlier: Turn | undefined): Turn[] {

@@ -21,7 +21,8 @@ function turnRecord(turn: Turn, names: SpeakerNames): object {
   const { order, revision, sessionId, endOfTurn, formatted, speaker, channel, language, start, end, transcript } = turn
   const name = nameOf(speaker, names)
   const words = turn.words.map(wordRecord)
-  const what = { type: 'turn', order, revision, sessionId, endOfTurn, formatted }
+  const { unconfirmed } = turn
+  const what = { type: 'turn', order, revision, sessionId, endOfTurn, unconfirmed, formatted }
   return { ...what, speaker, name, channel, language, start, end, transcript, words }
 }
 

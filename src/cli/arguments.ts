@@ -117,13 +117,26 @@ function parse(argv: readonly string[]) {
   }
 }
 
+/**
+ * One speaker and the name. A comma belongs to the name unless another speaker follows it: `A=Smith, John,B=Bob`. What
+ * follows may also be quoted, `A="x, B=y"`, or have a backslash before the comma.
+ */
+const NAME = /\s*([^=,]+?)\s*=\s*(?:"([^"]*)"|((?:\\,|(?!,[^,=]*=).)*?))\s*(?:,(?=[^,=]*=)|$)/suy
+
 function parseNames(text: string | undefined): SpeakerNames {
   if (text === undefined) return {}
-  const pairs = text.split(',').map((pair) => /^\s*([^=]+?)\s*=\s*(.*?)\s*$/.exec(pair))
-  if (pairs.includes(null)) throw usage(`--names, when given, must be like A=Alice,B=Bob; got '${text}'`)
-  const names = Object.fromEntries(pairs.map((pair) => [pair?.[1] ?? '', pair?.[2] ?? '']))
-  checkSpeakerNames('--names', names)
-  return names
+  const names = new Map<string, string>()
+  NAME.lastIndex = 0
+  for (let at = 0; at < text.length || at === 0; at = NAME.lastIndex) {
+    const [, speaker = '', quoted, plain = ''] = NAME.exec(text) ?? []
+    if (speaker === '' || (quoted === undefined && plain.endsWith(','))) {
+      throw usage(`--names, when given, must be like A=Alice,B=Bob; got '${text}'`)
+    }
+    names.set(speaker, quoted ?? plain.replaceAll('\\,', ','))
+  }
+  const given = Object.fromEntries(names)
+  checkSpeakerNames('--names', given)
+  return given
 }
 
 function list(option: string, text: string): string[] {

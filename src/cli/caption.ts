@@ -16,7 +16,7 @@ import { modelOffer } from './models-offer.ts'
 import { openOutputs } from './outputs.ts'
 import { probe } from './probe.ts'
 import { ReportSink } from './report-sink.ts'
-import { summaryLines } from './summary.ts'
+import { summaryLines, unusedNames } from './summary.ts'
 import type { Teller } from './teller.ts'
 import { CaptionedVideos } from './video.ts'
 
@@ -80,6 +80,8 @@ function tellEnd(
   report: CaptionReport | undefined,
 ): void {
   const { names, outputs, mux, burn } = command
+  const unused = unusedNames(names, summary.speakers)
+  if (unused !== undefined) teller.warn(unused)
   const files = [...outputs, ...[mux, burn].filter((video) => video !== undefined)]
   teller.end(summaryLines(summary, { names, files, interrupted }), { ...summary, files, interrupted })
   if (report !== undefined) teller.report(formatCaptionReport(report), report)

@@ -1,4 +1,5 @@
 import type { Gap } from '../assemblyai/supervisor-options.ts'
+import type { Warning } from '../errors.ts'
 import { displayName, type SpeakerNames } from '../captions/names.ts'
 import type { RunSummary } from '../progress.ts'
 import { count } from './progress-line.ts'
@@ -27,6 +28,15 @@ export function summaryLines(summary: RunSummary, { names, files, interrupted }:
     ...gaps.map(gapLine),
     ...(files.length > 0 ? [`wrote ${files.map(printable).join(', ')}`] : []),
   ]
+}
+
+/** The warning on names for speakers that were not heard, which may be misspelt; `undefined` where there are none. */
+export function unusedNames(names: SpeakerNames, speakers: readonly string[]): Warning | undefined {
+  const labels = Object.keys(names).filter((label) => !speakers.includes(label))
+  if (labels.length === 0) return undefined
+  const heard = speakers.length === 0 ? 'nobody was heard' : `heard were ${speakers.map(printable).join(', ')}`
+  const message = `--names has a name for ${labels.map(printable).join(', ')}, who never spoke; ${heard}`
+  return { code: 'NAME_UNUSED', message, labels }
 }
 
 /** A language in English, and its code. */

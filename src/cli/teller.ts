@@ -98,6 +98,12 @@ export class Teller {
     }
   }
 
+  /** Tells of trouble that is not of a stage. */
+  warn(warning: Warning): void {
+    this.#json?.event('warning', warning)
+    this.say(`note: ${warning.message}`)
+  }
+
   /** Tells how far the work has come. */
   readonly progress = (progress: Progress): void => {
     this.#view?.progress(progress)

@@ -20,6 +20,12 @@ export interface DiarizeOptions extends ConnectionParameters, AuthenticationOpti
   /** Whether words are labelled with speakers. @defaultValue `true`; `false` where `channels` tell them apart */
   speakerLabels?: boolean
   /**
+   * What becomes of speakers whom a server of your own calls by other names than `A`, `B`, …, such as `speaker_0`, `1` or
+   * `Agent`: `letters` gives them letters in order of appearance; `asGiven` shows the names, which are then taken to mean the
+   * same in every session. @defaultValue `'letters'`
+   */
+  serverLabels?: 'letters' | 'asGiven'
+  /**
    * What turns speech into turns: AssemblyAI, the embedded engine on this machine, or an engine of your own.
    * @defaultValue a given `url`; else AssemblyAI where there is a key or token; else `'embedded'`
    */
@@ -124,6 +130,7 @@ const ownNames = [
   'live',
   'keepAlive',
   'retries',
+  'serverLabels',
   'signal',
   ...channelOptionNames,
   ...Object.keys(defaults),
@@ -162,6 +169,7 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
   checkBoolean('partials', given.partials)
   checkBoolean('live', given.live)
   checkOneOf('keepAlive', given.keepAlive, ['silence', 'off'])
+  checkOneOf('serverLabels', given.serverLabels, ['letters', 'asGiven'])
   if (typeof given.pace === 'number') checkNumber('pace', given.pace, 0.1, 1000)
   else checkOneOf('pace', given.pace, ['auto', 'realtime', 'unpaced'])
   checkOneOf('encoding', given.encoding, encodings.slice(0, 2))

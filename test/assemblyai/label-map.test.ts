@@ -52,6 +52,47 @@ describe('the first session', () => {
   })
 })
 
+describe('labels that are no letters', () => {
+  it.each([
+    ['speaker_0', 'speaker_1'],
+    ['1', '0'],
+    ['b', 'a'],
+    ['Agent', 'Caller'],
+  ])('get letters in order of appearance: %s, %s', (first, second) => {
+    const map = new LabelMap(new SpeakerLetters(), true)
+    expect(map.foreign).toBeUndefined()
+    expect([first, second, first].map((label) => map.letter(label))).toEqual(['A', 'B', 'A'])
+    expect(map.foreign).toBe(first)
+  })
+
+  it('are shown as they are where that is asked for, in every session', () => {
+    const letters = new SpeakerLetters()
+    for (const first of [true, false]) {
+      const map = new LabelMap(letters, first, 'asGiven')
+      expect(['Agent', '1', 'Agent'].map((label) => map.letter(label))).toEqual(['Agent', '1', 'Agent'])
+      expect(map.foreign).toBeUndefined()
+    }
+  })
+
+  it('never share a letter with another label of the session', () => {
+    const label = fc.constantFrom('A', 'B', 'C', 'speaker_0', '0', 'a')
+    fc.assert(
+      fc.property(fc.array(label), fc.boolean(), fc.constantFrom('letters', 'asGiven'), (labels, first, others) => {
+        const map = new LabelMap(new SpeakerLetters(), first, others)
+        const letters = new Map(labels.map((each) => [each, map.letter(each)]))
+        expect(new Set(letters.values()).size).toBe(letters.size)
+      }),
+    )
+  })
+
+  it('are bounded against a server that makes them up without end', () => {
+    const map = new LabelMap(new SpeakerLetters(), true)
+    for (let index = 0; index < 1000; index++) expect(map.letter(`speaker_${index}`)).toBeDefined()
+    expect(map.letter('speaker_1000')).toBeUndefined()
+    expect(map.letter('speaker_7')).toBe('H')
+  })
+})
+
 describe('a later session', () => {
   it('gives its labels the letters of the words that both heard', () => {
     const map = later('A', 'B')
@@ -137,7 +178,7 @@ describe('a later session', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
         const map = later('A', 'B', 'C')
-        const answers = new Map<string, string>()
+        const answers = new Map<string, string | undefined>()
         for (const each of steps) {
           if (!('ask' in each)) {
             map.vote(each.label, each.letter, each.ms)

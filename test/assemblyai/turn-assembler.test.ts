@@ -66,6 +66,37 @@ describe('TurnAssembler', () => {
     expect(turn && 'speaker' in turn).toBe(false)
   })
 
+  it('makes the turn that is open at the end the last one, not confirmed', () => {
+    const assembler = new TurnAssembler({ sessionId: 's' })
+    const partial = { end_of_turn: false, turn_is_formatted: false }
+    assembler.turn(message(0, [word('Hello', 100, 400, 'A')]))
+    assembler.turn(message(1, [word('And', 500, 700, 'B')], partial))
+    assembler.turn(message(1, [word('And', 500, 700, 'B'), word('so', 700, 900, 'B', false)], partial))
+    expect(assembler.conclude()).toMatchObject([
+      {
+        order: 1,
+        revision: 0,
+        endOfTurn: true,
+        unconfirmed: true,
+        transcript: 'And so',
+        words: [{ final: true }, { final: true }],
+      },
+    ])
+    expect(assembler.conclude()).toEqual([])
+  })
+
+  it.each([
+    ['its final', message(1, [word('And', 500, 700)])],
+    ['an empty final of it', message(1, [])],
+    ['an empty partial of it', message(1, [], { end_of_turn: false })],
+    ['the final of a later turn', message(2, [word('Then', 900, 1000)])],
+  ])('has no open turn at the end after %s', (_what, last) => {
+    const assembler = new TurnAssembler({ sessionId: 's' })
+    assembler.turn(message(1, [word('And', 500, 700)], { end_of_turn: false }))
+    assembler.turn(last)
+    expect(assembler.conclude()).toEqual([])
+  })
+
   it('gives partials until the final, and none after it', () => {
     const assembler = new TurnAssembler({ sessionId: 's' })
     const partial = message(0, [word('Hel', 100, 300, undefined, false)], { end_of_turn: false, transcript: '' })

@@ -99,3 +99,21 @@ describe('parseCommand', () => {
     expect(attempt).not.toThrow('hush')
   })
 })
+
+it.each([
+  ['A=Smith, John,B=Bob', { A: 'Smith, John', B: 'Bob' }],
+  ['A=Smith\\, John,B=Bob', { A: 'Smith, John', B: 'Bob' }],
+  ['A="Smith, John",B="x, y=z"', { A: 'Smith, John', B: 'x, y=z' }],
+  ['A=Smith\\, x=y', { A: 'Smith, x=y' }],
+  ['speaker_0=Alice, Agent/A = "Bob" ', { speaker_0: 'Alice', 'Agent/A': 'Bob' }],
+  ['A=a=b', { A: 'a=b' }],
+])('takes the names in %s', (text, names) => {
+  expect(parseCommand(['a', '--names', text])).toMatchObject({ names })
+})
+
+it.each(['', ',', 'A', 'A,B=Bob', 'A=Alice,', '=Alice', 'A=', 'A=""', 'A=Alice,=Bob'])(
+  'refuses the names in %j',
+  (text) => {
+    expect(() => parseCommand(['a', '--names', text])).toThrow('--names')
+  },
+)

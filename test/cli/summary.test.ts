@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { summaryLines } from '../../src/cli/summary.ts'
+import { summaryLines, unusedNames } from '../../src/cli/summary.ts'
 
 const summary = {
   seconds: 46.14,
@@ -36,4 +36,15 @@ it('says what was not as it should be, and what was written', () => {
     'missing: 60.000 s to 60.001 s on Agent[2J',
     'wrote a.srt, b.vtt',
   ])
+})
+
+it('says whose name was given and never needed', () => {
+  expect(unusedNames({ A: 'Alice', B: 'Bob' }, ['A', 'B', 'C'])).toBeUndefined()
+  expect(unusedNames({}, [])).toBeUndefined()
+  expect(unusedNames({ A: 'Alice', speaker_0: 'Bob', c: 'Cy' }, ['A'])).toEqual({
+    code: 'NAME_UNUSED',
+    message: '--names has a name for speaker_0, c, who never spoke; heard were A',
+    labels: ['speaker_0', 'c'],
+  })
+  expect(unusedNames({ A: 'Alice' }, [])?.message).toBe('--names has a name for A, who never spoke; nobody was heard')
 })

@@ -99,6 +99,59 @@ async function run(
   return turns
 }
 
+describe('a server of other makers', () => {
+  it.each([
+    ['speaker_0', 'speaker_1'],
+    ['1', '0'],
+    ['a', 'b'],
+    ['SPEAKER_01', 'SPEAKER_00'],
+    ['Agent', 'Caller'],
+  ])('calls its speakers %s and %s: they are A and B, and that is said once', async (first, second) => {
+    await recorder([
+      turn(0, [word('Hello.', 100, 400, first)], { speaker_label: first }),
+      turn(1, [word('Yes.', 500, 700, second), word('No.', 800, 900, first)], { speaker_label: second }),
+    ])
+    const warnings: Warning[] = []
+    const turns = await run([pcm(1000)], {}, (stage) => stage.on('warning', (warning) => warnings.push(warning)))
+    expect(turns.map(({ speaker, words }) => [speaker, words.map((each) => each.speaker)])).toEqual([
+      ['A', ['A']],
+      ['B', ['B', 'A']],
+    ])
+    expect(warnings).toMatchObject([{ code: 'LABELS_RENAMED', label: first }])
+  })
+
+  it('has numbers for speakers', async () => {
+    const words = [{ ...word('Hello.', 100, 400), speaker: 0 }] as unknown as ReturnType<typeof word>[]
+    await recorder([turn(0, words, { speaker_label: 0 })])
+    const turns = await run([pcm(1000)])
+    expect(turns).toMatchObject([{ speaker: 'A', words: [{ speaker: 'A' }] }])
+  })
+
+  it('has names that are shown as they are where that is asked for', async () => {
+    await recorder([turn(0, [word('Hello.', 100, 400, 'Agent')], { speaker_label: 'Agent' })])
+    const warnings: Warning[] = []
+    const turns = await run([pcm(1000)], { serverLabels: 'asGiven' }, (stage) =>
+      stage.on('warning', (warning) => warnings.push(warning)),
+    )
+    expect(turns).toMatchObject([{ speaker: 'Agent', words: [{ speaker: 'Agent' }] }])
+    expect(warnings).toEqual([])
+  })
+
+  it('confirms the end with a turn still open: its words are the last turn, and that is said', async () => {
+    const open = turn(1, [word('And', 500, 700, 'A'), word('so', 700, 900, 'A')], { end_of_turn: false })
+    await recorder([turn(0, [word('Hello.', 100, 400, 'A')]), open])
+    const warnings: Warning[] = []
+    const turns = await run([pcm(1000)], {}, (stage) => stage.on('warning', (warning) => warnings.push(warning)))
+    expect(
+      turns.map(({ order, endOfTurn, unconfirmed, transcript }) => ({ order, endOfTurn, unconfirmed, transcript })),
+    ).toEqual([
+      { order: 0, endOfTurn: true, unconfirmed: undefined, transcript: 'Hello.' },
+      { order: 1, endOfTurn: true, unconfirmed: true, transcript: 'And so' },
+    ])
+    expect(warnings).toMatchObject([{ code: 'TURN_UNCONFIRMED', order: 1, words: 2, start: 500, end: 900 }])
+  })
+})
+
 describe('on the wire', () => {
   it('sends the parameters, frames of exactly 50 ms, a padded tail, and Terminate', async () => {
     const heard = await recorder()

@@ -4,6 +4,7 @@ import type { SupervisorEvents } from '../../assemblyai/supervisor-events.ts'
 import type { Supervisor } from '../../assemblyai/supervisor.ts'
 import { type AudioFormat, bytesToMs, silenceByte } from '../../audio/format.ts'
 import { splitChannels } from '../../audio/interleave.ts'
+import type { Warning } from '../../errors.ts'
 import type { Turn } from '../../model.ts'
 import { BleedFilter, SAME_WORD_MS } from './bleed.ts'
 import { channelError } from './channel-error.ts'
@@ -43,6 +44,7 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
   readonly #merger: TurnMerger
   readonly #levels: LevelHistory | undefined
   readonly #bleed: BleedFilter | undefined
+  #warnedOfLabels = false
   readonly #frameMs: number
   readonly #sampleBytes: 1 | 2
   /** How each channel that is done with ended. */
@@ -154,10 +156,19 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
       this.emit('session', change)
     })
     lane.on('message', (message) => this.emit('message', message))
-    lane.on('warning', (warning) => this.emit('warning', warning))
+    lane.on('warning', (warning) => this.#warn(warning))
     lane.on('reconnecting', (record) => this.emit('reconnecting', record))
     lane.on('gap', (gap) => this.emit('gap', gap))
     return lane
+  }
+
+  #warn(warning: Warning): void {
+    // What is so of the server is so of every channel.
+    if (warning.code === 'LABELS_RENAMED') {
+      if (this.#warnedOfLabels) return
+      this.#warnedOfLabels = true
+    }
+    this.emit('warning', warning)
   }
 
   #take(channel: number, turn: Turn): void {
