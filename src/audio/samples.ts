@@ -1,3 +1,5 @@
+import { endianness } from 'node:os'
+import { ConfigurationError } from '../errors.ts'
 import { bytesPerSample, type SampleEncoding } from './format.ts'
 import { mulawToInt16 } from './mulaw.ts'
 
@@ -67,4 +69,64 @@ export function floatToInt16(samples: Float32Array): Int16Array {
   const integers = new Int16Array(samples.length)
   for (let i = 0; i < samples.length; i++) integers[i] = toInt16(samples[i]!)
   return integers
+}
+
+/** What a typed array holds, where that is plain: 16-bit or 32-bit samples, or floats within [-1, 1]. */
+function encodingOf(chunk: unknown): SampleEncoding | undefined {
+  if (chunk instanceof Int16Array) return 's16le'
+  if (chunk instanceof Int32Array) return 's32le'
+  return chunk instanceof Float32Array ? 'f32le' : undefined
+}
+
+/**
+ * The bytes that a user means by `chunk`: bytes as they are, and samples in a typed array as PCM of `encoding`.
+ *
+ * @param stage - for messages, e.g. `resample()`.
+ * @param encoding - what the stage takes; `undefined` where it was not told.
+ * @param converts - whether it takes floats for 16-bit samples, since nobody declared the encoding.
+ * @throws ConfigurationError `INVALID_PIPELINE` where it is not plain what is meant
+ */
+export function pcmBytes(
+  stage: string,
+  chunk: unknown,
+  encoding: SampleEncoding | undefined,
+  converts = false,
+): Buffer {
+  if (Buffer.isBuffer(chunk)) return chunk
+  if (chunk instanceof ArrayBuffer) return Buffer.from(chunk)
+  if (chunk instanceof Uint8Array || chunk instanceof DataView) return bytesOf(chunk)
+  const given = encodingOf(chunk)
+  const what = kindOf(chunk)
+  const takes = `${stage} takes PCM as bytes, an Int16Array or a Float32Array`
+  if (given === undefined) {
+    const advice = ArrayBuffer.isView(chunk) ? 'make it one of these' : 'put resample() between'
+    throw new ConfigurationError('INVALID_PIPELINE', `${takes}, but was given ${what}: ${advice}`)
+  }
+  if (encoding === undefined) {
+    const advice = `say what it is by input: { sampleRate, channels, encoding: '${given}' }`
+    throw new ConfigurationError(
+      'INVALID_PIPELINE',
+      `${takes}, and was given ${what} without its sample rate: ${advice}`,
+    )
+  }
+  if (given === encoding) return littleEndian(chunk as ArrayBufferView, bytesPerSample[given])
+  if (converts && chunk instanceof Float32Array && encoding === 's16le') return encodeS16(chunk)
+  const problem = `${stage} expects ${encoding}, but was given ${what}, which is ${given}: give it ${encoding}, or say encoding: '${given}' above`
+  throw new ConfigurationError('INVALID_PIPELINE', problem)
+}
+
+function bytesOf(view: ArrayBufferView): Buffer {
+  return Buffer.from(view.buffer, view.byteOffset, view.byteLength)
+}
+
+function littleEndian(view: ArrayBufferView, sampleBytes: number): Buffer {
+  if (endianness() === 'LE') return bytesOf(view)
+  const bytes = Buffer.from(bytesOf(view))
+  return sampleBytes === 2 ? bytes.swap16() : bytes.swap32()
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  const name = typeof value === 'object' ? (value.constructor?.name ?? 'object') : typeof value
+  return `${/^[AEIOU]/i.test(name) ? 'an' : 'a'} ${name}`
 }

@@ -3,6 +3,7 @@ import { type AudioFormat, describeFormat, msToBytes, sameFormat, silenceByte } 
 import { Framer } from '../audio/framer.ts'
 import { splitChannels } from '../audio/interleave.ts'
 import { PcmInput } from '../audio/pcm-input.ts'
+import { pcmBytes } from '../audio/samples.ts'
 import { ConfigurationError, type Warning } from '../errors.ts'
 import { liveSource, pcmFormat, requestFormat, streamStartedAt, type UpstreamStage } from '../stage.ts'
 
@@ -85,13 +86,7 @@ export class DiarizeInput {
    * @throws ConfigurationError `INVALID_PIPELINE` where it is not PCM, or not the PCM that was announced.
    */
   push(chunk: unknown): Buffer[] {
-    if (!(chunk instanceof Uint8Array)) {
-      throw new ConfigurationError(
-        'INVALID_PIPELINE',
-        `diarize() takes PCM bytes, but was given ${chunk === null ? 'null' : `a ${typeof chunk}`}: put resample() between`,
-      )
-    }
-    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    const bytes = pcmBytes('diarize()', chunk, this.format.encoding, true)
     const { pcm, framer } = this.#start()
     return framer.push(pcm.push(bytes))
   }

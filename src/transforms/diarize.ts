@@ -30,7 +30,7 @@ const MAX_EARLY = 16
  * opens with the first audio, so that a bad input costs none, and the stream ends only when the server has confirmed that
  * every word is out. With `channels`, interleaved PCM in, and one such session for each channel.
  *
- * @returns a Duplex: bytes or frames in, Turn objects out.
+ * @returns a Duplex: bytes, frames, or samples as `Int16Array` or `Float32Array` in, Turn objects out.
  * @throws ConfigurationError `INVALID_OPTION` or `MISSING_API_KEY`, before any work starts. Later errors destroy the
  * stream: SessionError (codes in `docs/errors.md`) once no further attempt can help, EngineError, InputError `NO_AUDIO`
  * where not one sample came, or `CHANNEL_MISMATCH` where the audio has not the channels it was said to have.

@@ -2,6 +2,7 @@ import type { Transform } from 'node:stream'
 import { maxChannels, msToBytes, sampleRateRange, silenceByte, type AudioFormat } from '../audio/format.ts'
 import { Framer } from '../audio/framer.ts'
 import { PcmInput } from '../audio/pcm-input.ts'
+import { pcmBytes } from '../audio/samples.ts'
 import { ConfigurationError, InputError } from '../errors.ts'
 import { checkInteger, checkKnown, checkOneOf, checkSignal } from '../options.ts'
 import { liveSource, onUpstream, pcmFormat, relayEvents, streamStartedAt, type UpstreamStage } from '../stage.ts'
@@ -101,6 +102,10 @@ class Frame extends PiecewiseTransform {
   #frames(audio: Buffer, framer: Framer): Buffer[] {
     if (audio.length > 0) this.#empty = false
     return framer.push(audio)
+  }
+
+  protected override bytesOf(chunk: unknown): Buffer | string {
+    return typeof chunk === 'string' ? chunk : pcmBytes('frame()', chunk, this[pcmFormat].encoding, true)
   }
 
   protected override *pieces(chunk: Buffer): Iterable<Buffer> {

@@ -13,6 +13,29 @@ export abstract class PiecewiseTransform extends Transform {
   /** The outputs at the end of the input. */
   protected abstract lastPieces(): Iterable<Buffer>
 
+  /** The bytes that a user means by what was written; what it throws ends the stream. */
+  protected bytesOf(chunk: unknown): Buffer | string {
+    return chunk as Buffer
+  }
+
+  // Node would take any typed array for bytes, or refuse it in words of its own, by version.
+  override write(chunk: unknown, ...rest: unknown[]): boolean {
+    try {
+      return super.write(this.bytesOf(chunk), ...(rest as []))
+    } catch (error) {
+      const callback = rest.at(-1)
+      if (typeof callback === 'function') process.nextTick(callback, error)
+      this.destroy(error instanceof Error ? error : new Error(String(error)))
+      return false
+    }
+  }
+
+  override end(chunk?: unknown, ...rest: unknown[]): this {
+    if (typeof chunk === 'function' || chunk === undefined || chunk === null) return super.end(chunk as () => void)
+    this.write(chunk)
+    return super.end(rest.at(-1) as () => void)
+  }
+
   override _transform(chunk: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {
     this.#pushAll(this.pieces(chunk)[Symbol.iterator](), callback)
   }

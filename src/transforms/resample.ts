@@ -3,6 +3,7 @@ import { checkFormat } from '../audio/check-format.ts'
 import { channelMismatch } from '../audio/channel-mismatch.ts'
 import { describeFormat, maxChannels, msToBytes, type AudioFormat } from '../audio/format.ts'
 import { PcmConverter } from '../audio/pcm-converter.ts'
+import { pcmBytes } from '../audio/samples.ts'
 import { parseWavHeader } from '../audio/wav.ts'
 import { WavReader, wavSizeWarning } from '../audio/wav-reader.ts'
 import { ConfigurationError, InputError } from '../errors.ts'
@@ -26,7 +27,7 @@ export interface ResampleOptions {
    */
   sampleRate?: number
   /**
-   * Channels that go out: 1 mixes several that come in into their mean; `'keep'` lets all through, interleaved; another
+   * Channels that go out: 1 mixes several that come in into their mean, or takes the loudest where they cancel out in it; `'keep'` lets all through, interleaved; another
    * number, up to 8, does so too and fails with `CHANNEL_MISMATCH` where there are not so many.
    * @defaultValue 1
    */
@@ -43,6 +44,8 @@ export interface ResampleOptions {
 const defaults = { sampleRate: 16_000, channels: 1 } as const
 /** 100 ms of PCM16 at 16 kHz, on both sides. */
 const bufferedBytes = 3200
+/** Sound that is lost in the mix for so long is no chance, in ms. */
+const cancelledMs = 500
 
 /** What goes out. */
 interface Target {
@@ -63,6 +66,7 @@ class Resample extends PiecewiseTransform {
   #started = false
   #audioBytes = 0
   #warnedOfSize = false
+  #warnedOfCancelling = false
 
   constructor(target: Target, input: AudioFormat | undefined, signal: AbortSignal | undefined) {
     super({
@@ -154,6 +158,15 @@ class Resample extends PiecewiseTransform {
     return audio
   }
 
+  #warnOfCancelling(): void {
+    if (this.#warnedOfCancelling || (this.#converter?.cancelledMs ?? 0) < cancelledMs) return
+    this.#warnedOfCancelling = true
+    const message =
+      'The channels of the input cancel each other out when they are mixed, as where one is inverted; where they do, the ' +
+      "loudest alone is heard. channels: 'keep' keeps them apart"
+    this.emit('warning', { code: 'CHANNELS_CANCEL', message })
+  }
+
   #warnOfSize(): void {
     if (this.#warnedOfSize || this.#reader === undefined) return
     const warning = wavSizeWarning(this.#reader)
@@ -167,11 +180,17 @@ class Resample extends PiecewiseTransform {
     yield* this.#converted(this.#audioOf(chunk))
   }
 
+  protected override bytesOf(chunk: unknown): Buffer | string {
+    if (typeof chunk === 'string') return chunk
+    return pcmBytes('resample()', chunk, (this.#input ?? this.#upstream?.[pcmFormat])?.encoding)
+  }
+
   *#converted(audio: Buffer): Iterable<Buffer> {
     this.#audioBytes += audio.length
     for (let at = 0; this.#converter !== undefined && at < audio.length; at += this.#sliceBytes) {
       yield this.#converter.push(audio.subarray(at, at + this.#sliceBytes))
     }
+    this.#warnOfCancelling()
   }
 
   protected override *lastPieces(): Iterable<Buffer> {
@@ -228,18 +247,19 @@ function undeclared(container: string | undefined): InputError {
  * Makes audio of any format and rate into what recognisers take: PCM16 of one sample rate, without header; mono, unless
  * `channels` says otherwise.
  *
- * In: a WAV byte stream, PCM of a stage that says what it gives, or headerless PCM declared by `input`. Piped straight
+ * In: a WAV byte stream, PCM of a stage that says what it gives, or headerless PCM declared by `input`, whose samples may also
+ * come as `Int16Array`, `Int32Array` or `Float32Array`. Piped straight
  * from an FFmpeg-backed stage, it has FFmpeg do the conversion and passes the samples through; else it resamples
  * itself, with exact length (`ceil(samples * sampleRate / inputRate)`) and no delay. Out: bytes.
  *
  * Emits `warning` with code `PARTIAL_SAMPLE` or `INPUT_TRUNCATED` when the input ends too early, `WAV_SIZE_WRONG` when it
- * goes on after the end that its WAV header says (all of it is heard), and `WAV_HEADER_IGNORED` when `input` is given for
- * what seems to be WAV. Fails with `NO_AUDIO` when no sample came in, with
+ * goes on after the end that its WAV header says (all of it is heard), `WAV_HEADER_IGNORED` when `input` is given for
+ * what seems to be WAV, and `CHANNELS_CANCEL` when channels that it mixes itself cancel each other out. Fails with `NO_AUDIO` when no sample came in, with
  * `UNSUPPORTED_AUDIO` when the input is not known to be PCM, and with `CHANNEL_MISMATCH` when it has not the channels it was
  * told.
  *
  * @throws ConfigurationError `INVALID_OPTION`
- * @event warning Warning - `PARTIAL_SAMPLE`, `INPUT_TRUNCATED`, `WAV_SIZE_WRONG` or `WAV_HEADER_IGNORED`
+ * @event warning Warning - `PARTIAL_SAMPLE`, `INPUT_TRUNCATED`, `WAV_SIZE_WRONG`, `WAV_HEADER_IGNORED` or `CHANNELS_CANCEL`
  */
 export function resample(options: ResampleOptions = {}): Transform {
   checkKnown('resample()', options, ['sampleRate', 'channels', 'input', 'signal'])

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { sampleEncodings } from '../../src/audio/format.ts'
-import { decodeSamples, encodeS16, floatToInt16, int16ToFloat, mixToMono } from '../../src/audio/samples.ts'
+import { decodeSamples, encodeS16, floatToInt16, int16ToFloat, mixToMono, pcmBytes } from '../../src/audio/samples.ts'
 import { encodePcm, noise } from './signals.ts'
 
 function f32(...values: number[]): Buffer {
@@ -69,5 +69,47 @@ describe('PCM16', () => {
     expect(floatToInt16(int16ToFloat(all))).toEqual(all)
     const bytes = encodeS16(int16ToFloat(all))
     expect(encodeS16(decodeSamples(bytes, 's16le')).equals(bytes)).toBe(true)
+  })
+})
+
+describe('pcmBytes', () => {
+  const bytes = Buffer.from([1, 0, 255, 255])
+  const around = Buffer.from([9, 9, ...bytes, 9, 9])
+  const part = around.buffer.slice(around.byteOffset, around.byteOffset + 8)
+
+  it.each([
+    ['a Buffer', bytes],
+    ['a Uint8Array of a part', new Uint8Array(part, 2, 4)],
+    ['a DataView of a part', new DataView(part, 2, 4)],
+    ['an ArrayBuffer', part.slice(2, 6)],
+    ['an Int16Array of a part', new Int16Array(part, 2, 2)],
+  ])('takes %s', (_what, chunk) => {
+    expect(pcmBytes('x()', chunk, 's16le').equals(bytes)).toBe(true)
+  })
+
+  it('takes floats and 32-bit samples where these are declared, and floats for 16 bits where nothing is', () => {
+    const floats = Float32Array.of(0, 0.5, -1)
+    expect([...decodeSamples(pcmBytes('x()', floats, 'f32le'), 'f32le')]).toEqual([0, 0.5, -1])
+    expect([...decodeSamples(pcmBytes('x()', floats, 's16le', true), 's16le')]).toEqual([0, 0.5, -1])
+    expect([...decodeSamples(pcmBytes('x()', Int32Array.of(0, 2 ** 30), 's32le'), 's32le')]).toEqual([0, 0.5])
+  })
+
+  it.each([
+    ['Float64Array', Float64Array.of(0.5), 's16le', 'but was given a Float64Array: make it one of these'],
+    ['Uint16Array', Uint16Array.of(5), 's16le', 'but was given an Uint16Array: make it one of these'],
+    ['array', [1], 's16le', 'but was given an Array: put resample() between'],
+    ['null', null, 's16le', 'but was given null: put resample() between'],
+    ['string', 'RIFF', 's16le', 'but was given a string: put resample() between'],
+    [
+      'Int16Array of unknown rate',
+      Int16Array.of(5),
+      undefined,
+      "by input: { sampleRate, channels, encoding: 's16le' }",
+    ],
+    ['Int16Array for floats', Int16Array.of(5), 'f32le', 'expects f32le, but was given an Int16Array, which is s16le'],
+    ['Float32Array for declared 16 bits', Float32Array.of(0), 's16le', 'which is f32le'],
+    ['Float32Array for µ-law', Float32Array.of(0), 'mulaw', 'which is f32le'],
+  ] as const)('refuses a %s in plain words', (_what, chunk, encoding, words) => {
+    expect(() => pcmBytes('x()', chunk, encoding)).toThrow(words)
   })
 })

@@ -177,6 +177,12 @@ describe('on the wire', () => {
     expect(heard.frames[2]).toEqual(Buffer.concat([Buffer.alloc(100, 3), Buffer.alloc(300, 0xff)]))
   })
 
+  it('takes samples as typed arrays', async () => {
+    const heard = await recorder()
+    await run([Int16Array.of(1, 2), Float32Array.of(0.5), new DataView(new ArrayBuffer(2))])
+    expect(heard.frames[0]?.subarray(0, 8)).toEqual(Buffer.from([1, 0, 2, 0, 0, 64, 0, 0]))
+  })
+
   it('opens no connection before there is audio', async () => {
     await recorder()
     let connections = 0

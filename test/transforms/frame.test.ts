@@ -112,6 +112,11 @@ describe('frame()', () => {
     await expect(through(frame(), chunks)).rejects.toMatchObject({ name: 'InputError', code: 'NO_AUDIO' })
   })
 
+  it('takes samples as typed arrays', async () => {
+    const { out } = await through(frame(), [Int16Array.of(1, 2), Float32Array.of(0.5)])
+    expect(out[0]?.subarray(0, 6)).toEqual(Buffer.from([1, 0, 2, 0, 0, 64]))
+  })
+
   it('hears a WAV to its end whose header says too little, and says so once', async () => {
     const { out, warnings } = await through(frame(), [writeWavHeader(mono16, 400), Buffer.alloc(3200, 1)])
     expect(out).toHaveLength(2)

@@ -5,7 +5,7 @@ import type { Warning } from '../../src/errors.ts'
 /** Sends `chunks` through `stage` and gives what comes out, and the warnings. */
 export async function through(
   stage: Transform,
-  chunks: Iterable<Buffer>,
+  chunks: Iterable<unknown>,
 ): Promise<{ out: Buffer[]; bytes: Buffer; warnings: Warning[] }> {
   const out: Buffer[] = []
   const warnings: Warning[] = []
