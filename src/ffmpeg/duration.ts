@@ -168,7 +168,7 @@ function vint(bytes: Buffer, at: number, isId: boolean): { value: number; length
 /** What is known of an MP3 by its indexes. */
 export interface Mp3Extent {
   seconds: number
-  /** Whether it is one, with nothing but tags behind it, and no several that were joined. */
+  /** Whether it is one by itself, and not several that were joined, nor with tags behind it other than the shortest. */
   isSingle: boolean
 }
 
@@ -182,7 +182,7 @@ export function mp3Extent(readAt: ReadAt, size: number): Mp3Extent | undefined {
   let at = 0
   for (let part = 0; part < mostParts; part++) {
     at = afterTags(readAt, at)
-    if (part > 0 && at + longestFrame >= size) return { seconds, isSingle: part === 1 }
+    if (part > 0 && at + longestFrame >= size) return { seconds, isSingle: false }
     const head = readAt(at, 64)
     const frame = mpegFrame(head)
     const index = frame && mp3Index(head, 0, frame)

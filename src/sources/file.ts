@@ -147,8 +147,10 @@ function look(path: string, size: number): Omit<FoundFile, 'whole'> {
     return bytes.subarray(0, readSync(descriptor, bytes, 0, length, offset))
   }
   try {
-    const missing = (declaredLength(readAt(0, headLimit)) ?? 0) - size
-    return { readable: isReadable(readAt, size), missing, duration: mediaDuration(readAt, size) }
+    const isWav = wavExtent(readAt, size)?.asSaid === true
+    // Of a WAV whose samples are all there nothing is missing, whatever its outer size says.
+    const missing = isWav ? 0 : (declaredLength(readAt(0, headLimit)) ?? 0) - size
+    return { readable: isWav || isReadable(readAt, size), missing, duration: mediaDuration(readAt, size) }
   } finally {
     closeSync(descriptor)
   }

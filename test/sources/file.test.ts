@@ -273,6 +273,14 @@ describe('bad files', () => {
     }
   })
 
+  it('lack nothing where only the outer size of a WAV says so', async () => {
+    const path = join(media.directory, 'outer.wav')
+    const wav = await readFile(media.wav)
+    wav.writeUInt32LE(wav.length + 1000, 4)
+    await writeFile(path, wav)
+    expect((await read(path)).warnings).toEqual([])
+  })
+
   it('say nothing of loss in MP3s that were joined, and hear them all', async () => {
     const path = join(media.directory, 'joined.mp3')
     const one = await readFile(media.mp3)
@@ -280,6 +288,16 @@ describe('bad files', () => {
     const { bytes, warnings } = await read(path, { target: mono16k })
     expect(warnings).toEqual([])
     expect(Math.abs(shapeOf(bytes).samples - 64_000)).toBeLessThanOrEqual(2 * 1024)
+  })
+
+  it('say nothing of loss in an MP3 with a long tag at its end', async () => {
+    const path = join(media.directory, 'tag-last.mp3')
+    const tag = Buffer.alloc(20_010, 0xff)
+    tag.write('ID3\x04\0\0\0\x01\x1c\x20', 'latin1')
+    await writeFile(path, Buffer.concat([await readFile(media.mp3), tag]))
+    const { bytes, warnings } = await read(path, { target: mono16k })
+    expect(warnings).toEqual([])
+    expect(Math.abs(shapeOf(bytes).samples - 32_000)).toBeLessThanOrEqual(1024)
   })
 
   it('say nothing of loss in a video that begins in mid-picture', async () => {
