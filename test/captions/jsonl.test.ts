@@ -12,6 +12,11 @@ describe('formatJsonlItem', () => {
     expect(JSON.parse(line)).toEqual({ type: 'turn', ...turn, name: 'Alice' })
   })
 
+  it('says of a turn that it was not confirmed', () => {
+    expect(JSON.parse(formatJsonlItem(exampleTurn({ unconfirmed: true })))).toMatchObject({ unconfirmed: true })
+    expect(formatJsonlItem(exampleTurn())).not.toContain('unconfirmed')
+  })
+
   it('writes a segment with the key of its turn', () => {
     const segment = makeSegment('Hi there', 100, { speaker: 'B', channel: 'Agent', turn: { order: 7, revision: 1 } })
     const { turn, ...fields } = segment
