@@ -252,7 +252,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#warnedOfLabels = true
     const message =
       `the server calls its speakers by names of its own, such as '${label}'; here they are A, B, … in order of ` +
-      "appearance. serverLabels: 'asGiven' shows its names"
+      "appearance. serverLabels: 'asGiven', or --server-names, shows its names"
     this.emit('warning', { code: 'LABELS_RENAMED', message, label })
   }
 

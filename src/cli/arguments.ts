@@ -26,6 +26,8 @@ export interface Command {
   maxSpeakers: number | undefined
   channels: string[] | undefined
   names: SpeakerNames
+  /** Whether speakers are called as the server calls them, and not by letters. */
+  serverNames: boolean
   preset: PresetName
   language: string | undefined
   report: boolean
@@ -47,6 +49,7 @@ const OPTIONS = {
   speakers: { type: 'string' },
   channels: { type: 'string' },
   names: { type: 'string' },
+  'server-names': { type: 'boolean' },
   preset: { type: 'string' },
   language: { type: 'string' },
   report: { type: 'boolean' },
@@ -101,6 +104,7 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
     maxSpeakers,
     channels: values.channels === undefined ? undefined : list('--channels', values.channels),
     names: parseNames(values.names),
+    serverNames: values['server-names'] ?? false,
     preset: (values.preset ?? 'netflix') as PresetName,
     language: values.language,
     report: values.report ?? false,

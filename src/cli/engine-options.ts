@@ -6,7 +6,16 @@ import { type Command, usage } from './arguments.ts'
 
 type EngineCommand = Pick<
   Command,
-  'engine' | 'apiKey' | 'url' | 'region' | 'model' | 'keyterms' | 'maxSpeakers' | 'channels' | 'language'
+  | 'engine'
+  | 'apiKey'
+  | 'url'
+  | 'region'
+  | 'model'
+  | 'keyterms'
+  | 'maxSpeakers'
+  | 'channels'
+  | 'language'
+  | 'serverNames'
 >
 
 /**
@@ -17,11 +26,12 @@ type EngineCommand = Pick<
  * is asked for without a key.
  */
 export function engineOptions(command: EngineCommand, environmentKey: string | undefined): DiarizeOptions {
-  const { engine, url, region, model, keyterms, maxSpeakers, channels, language } = command
+  const { engine, url, region, model, keyterms, maxSpeakers, channels, language, serverNames } = command
   const key = command.apiKey ?? (url === undefined && engine !== 'embedded' ? environmentKey : undefined)
   const common = {
     ...(maxSpeakers !== undefined && { maxSpeakers }),
     ...(channels !== undefined && { channels }),
+    ...(serverNames && { serverLabels: 'asGiven' as const }),
   }
   if (url !== undefined && engine !== undefined) throw usage('--url and --engine exclude each other; give one of them')
   if (url !== undefined && region !== undefined) throw usage('--url and --region exclude each other; give one of them')

@@ -34,6 +34,7 @@ Speakers
   --speakers <number>     most speakers to tell apart, 1 to 10
   --channels <list>       names of the channels of the audio, one speaker on each: Agent,Customer
   --names <list>          what speakers are called: A=Alice,B=Bob
+  --server-names          speakers as the server of --url calls them, where these are no letters
 
 Captions
   --preset <name>         how they look: ${PRESET_NAMES.join(', ')}

@@ -22,6 +22,7 @@ describe('parseCommand', () => {
       maxSpeakers: undefined,
       channels: undefined,
       names: {},
+      serverNames: false,
       preset: 'netflix',
       language: undefined,
       report: false,
@@ -34,7 +35,7 @@ describe('parseCommand', () => {
     const key = path.join(directory(), 'key')
     writeFileSync(key, 'secret\n')
     const engine = '--engine assemblyai --region eu --model m --keyterms a --url ws://localhost:1 --speakers 2'
-    const look = '--preset bbc --language de --report --json --quiet --mux a.mp4 --burn b.MKV'
+    const look = '--preset bbc --language de --report --json --quiet --server-names --mux a.mp4 --burn b.MKV'
     const options = `${engine} ${look}`.split(' ')
     const names = ['--names', 'A=Alice Lee, B=Bob', '--channels', 'Agent, Customer', '--keyterms', 'two words,c']
     expect(parseCommand(['-', '-o', 'a.srt', '--output=b.vtt', ...options, ...names, '--api-key-file', key])).toEqual({
@@ -51,6 +52,7 @@ describe('parseCommand', () => {
       maxSpeakers: 2,
       channels: ['Agent', 'Customer'],
       names: { A: 'Alice Lee', B: 'Bob' },
+      serverNames: true,
       preset: 'bbc',
       language: 'de',
       report: true,

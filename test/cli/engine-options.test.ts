@@ -34,6 +34,13 @@ describe('engineOptions', () => {
     expect(options('--language cy', 'key')).not.toHaveProperty('languageCodes')
   })
 
+  it("shows the names that a server of one's own gives, where asked to", () => {
+    expect(options('--url ws://localhost:1 --server-names')).toEqual({
+      url: 'ws://localhost:1',
+      serverLabels: 'asGiven',
+    })
+  })
+
   it('gives model and language to the engine on this machine', () => {
     expect(options('--engine local --model ./some/model', 'key')).toEqual({
       engine: { made: { model: './some/model' } },
