@@ -30,6 +30,8 @@ export class WavSamples {
   /** Bytes of the file after its samples, by the header. */
   readonly #room: number
   readonly #isOdd: boolean
+  /** Where no samples are declared at all, zeros are the first of them. */
+  readonly #mostFilling: number
   #left: number
   #state: 'declared' | 'deciding' | 'beyond' | 'after'
   #goesOn = false
@@ -43,6 +45,7 @@ export class WavSamples {
     this.#state = dataBytes === undefined ? 'beyond' : this.#left === 0 ? 'deciding' : 'declared'
     this.#room = fileBytes === undefined ? 0 : fileBytes - dataOffset - (dataBytes ?? 0)
     this.#isOdd = (dataBytes ?? 0) % 2 === 1
+    this.#mostFilling = dataBytes === 0 ? 0 : mostFilling
   }
 
   /** Bytes the header promised that have not come; 0 where it promised none. */
@@ -89,7 +92,7 @@ export class WavSamples {
     this.#zeros += zeros
     bytes = bytes.subarray(zeros)
     const enough = afterAudioBytes + (this.#isOdd ? 1 : 0)
-    if (bytes.length < enough && this.#zeros <= mostFilling) {
+    if (bytes.length < enough && this.#zeros <= this.#mostFilling) {
       this.#held = bytes
       return nothing
     }

@@ -67,7 +67,7 @@ export function findWavData(bytes: Buffer): { kind: 'more' } | { kind: 'other' }
     const content = at + 8
     if (id === 'data') {
       const isLong = outer !== 'RIFF' && size === unknownSize
-      const dataBytes = isLong ? long?.dataBytes : knownSize(bytes, content, size)
+      const dataBytes = isLong ? long?.dataBytes : knownSize(bytes, size)
       const fileBytes = isLong
         ? long?.fileBytes
         : isUnknown(bytes.readUInt32LE(4))
@@ -113,11 +113,10 @@ function isUnknown(size: number): boolean {
 }
 
 /** The size of the data, unless it is one of the values that writers to a pipe put for one they do not know. */
-function knownSize(bytes: Buffer, dataOffset: number, size: number): number | undefined {
+function knownSize(bytes: Buffer, size: number): number | undefined {
   if (size > 0) return isUnknown(size) ? undefined : size
-  const riffBytes = bytes.readUInt32LE(4)
-  const moreFollows = riffBytes < 0xffff_f000 && riffBytes + 8 > dataOffset
-  return moreFollows ? 0 : undefined
+  // A file of a known size without samples is what a recorder begins with.
+  return isUnknown(bytes.readUInt32LE(4)) ? undefined : 0
 }
 
 /** How ID3 tags of each version begin. */
