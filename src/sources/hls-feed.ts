@@ -40,8 +40,8 @@ export class HlsFeed {
   /** Whether segments are still added. */
   readonly isLive: boolean
   readonly #queue: FeedItem[] = []
-  /** Number of the next segment. */
-  #next: number
+  /** Number of the segment to be queued next. */
+  #sequence: number
   #ended: boolean
   #wait: number
   #targetDuration: number
@@ -57,7 +57,7 @@ export class HlsFeed {
     this.isLive = !first.ended
     this.#ended = first.ended
     this.#targetDuration = first.targetDuration
-    this.#next = this.isLive ? (first.segments.at(-LIVE_SEGMENTS)?.sequence ?? first.mediaSequence) : 0
+    this.#sequence = this.isLive ? (first.segments.at(-LIVE_SEGMENTS)?.sequence ?? first.mediaSequence) : 0
     this.#wait = this.#targetDuration
     this.#take(first)
   }
@@ -74,6 +74,11 @@ export class HlsFeed {
       await this.#reload()
     }
     return this.#queue[0]
+  }
+
+  /** What comes next where that is known by now, `undefined` where it is not; `'end'` at the end. */
+  get next(): FeedItem | 'end' | undefined {
+    return this.#queue[0] ?? (this.#ended ? 'end' : undefined)
   }
 
   /** Takes what {@link peek} gave. */
@@ -117,13 +122,14 @@ export class HlsFeed {
     const last = segments.at(-1)
     if (last === undefined) return false
     // Numbers never go back, unless the source has begun anew.
-    if (last.sequence + 1 + segments.length < this.#next) this.#next = segments.at(-LIVE_SEGMENTS)?.sequence ?? 0
-    const fresh = segments.filter(({ sequence }) => sequence >= this.#next)
+    if (last.sequence + 1 + segments.length < this.#sequence)
+      this.#sequence = segments.at(-LIVE_SEGMENTS)?.sequence ?? 0
+    const fresh = segments.filter(({ sequence }) => sequence >= this.#sequence)
     const [first] = fresh
     if (first === undefined) return false
     const now = performance.now()
     const length = sum(fresh)
-    const dropped = Math.max(0, mediaSequence - this.#next) * (sum(segments) / segments.length)
+    const dropped = Math.max(0, mediaSequence - this.#sequence) * (sum(segments) / segments.length)
     const away = this.#isStalled() ? now - length - (this.#clock.origin + this.#position) : 0
     const lost = Math.round(Math.max(dropped, away))
     if (this.isLive && lost > 0 && this.#position > 0) {
@@ -132,7 +138,7 @@ export class HlsFeed {
     }
     for (const segment of fresh) this.#queue.push(segment)
     this.#position += length
-    this.#next = last.sequence + 1
+    this.#sequence = last.sequence + 1
     this.#newestAt = now
     this.#clock.note(now, this.#position)
     return true

@@ -20,8 +20,12 @@ export interface HlsKey {
 export interface HlsSegment extends HlsResource {
   /** Media sequence number. */
   sequence: number
-  /** Length in ms. */
+  /** Length in ms, as the playlist says it. */
   duration: number
+  /** Ms to which the playlist rounds lengths: that of the last digit it gives. */
+  unit: number
+  /** Whether lengths in whole seconds are meant so: the playlist is of a version that has fractions, and uses none. */
+  isWhole: boolean
   /** Whether its clock or its format is not that of the segment before. */
   discontinuity: boolean
   /** Header that the segment needs in front. */
@@ -136,6 +140,8 @@ function parseMultivariant(lines: readonly string[], base: URL): MultivariantPla
 
 function parseMedia(lines: readonly string[], base: URL): MediaPlaylist {
   const playlist: MediaPlaylist = { kind: 'media', targetDuration: 0, mediaSequence: 0, ended: false, segments: [] }
+  const lengths: string[] = []
+  let version = 1
   let duration = 0
   let discontinuity = false
   let isGap = false
@@ -148,8 +154,11 @@ function parseMedia(lines: readonly string[], base: URL): MediaPlaylist {
     if (name === 'EXT-X-TARGETDURATION') playlist.targetDuration = milliseconds(value)
     else if (name === 'EXT-X-MEDIA-SEQUENCE') playlist.mediaSequence = wholeNumber(value)
     else if (name === 'EXT-X-ENDLIST') playlist.ended = true
-    else if (name === 'EXTINF') duration = milliseconds(value)
-    else if (name === 'EXT-X-DISCONTINUITY') discontinuity = true
+    else if (name === 'EXT-X-VERSION') version = wholeNumber(value)
+    else if (name === 'EXTINF') {
+      duration = milliseconds(value)
+      lengths.push(value)
+    } else if (name === 'EXT-X-DISCONTINUITY') discontinuity = true
     else if (name === 'EXT-X-GAP') isGap = true
     else if (name === 'EXT-X-BYTERANGE') range = value
     else if (name === 'EXT-X-KEY') key = keyOf(value, base)
@@ -166,6 +175,8 @@ function parseMedia(lines: readonly string[], base: URL): MediaPlaylist {
         url,
         sequence,
         duration,
+        unit: 1000,
+        isWhole: false,
         discontinuity,
         ...(part !== undefined && { range: part }),
         ...(map !== undefined && { map }),
@@ -178,6 +189,8 @@ function parseMedia(lines: readonly string[], base: URL): MediaPlaylist {
       range = undefined
     }
   }
+  const unit = unitOf(lengths)
+  for (const segment of playlist.segments) Object.assign(segment, { unit, isWhole: unit === 1000 && version >= 3 })
   if (playlist.segments.length === 0 && playlist.ended) throw notPlaylist('it is empty')
   return playlist
 }
@@ -220,10 +233,16 @@ function attributes(value: string): Record<string, string | undefined> {
   return Object.fromEntries([...found].map(([, name = '', quoted, bare]) => [name, quoted ?? bare]))
 }
 
-/** Seconds, as the beginning of a tag's value, in ms. */
+/** Seconds, as the beginning of a tag's value, in ms, to the microsecond: of a day of segments the errors add up. */
 function milliseconds(value: string): number {
   const seconds = Number.parseFloat(value)
-  return Number.isFinite(seconds) && seconds >= 0 ? Math.min(Math.round(seconds * 1000), 86_400_000) : 0
+  return Number.isFinite(seconds) && seconds >= 0 ? Math.min(Math.round(seconds * 1e6) / 1000, 86_400_000) : 0
+}
+
+/** Ms of the last digit of the lengths of a playlist; by the one with the most, as zeros may be left out. */
+function unitOf(lengths: readonly string[]): number {
+  const digits = lengths.map((value) => /^\d+\.(\d+)/.exec(value.trim())?.[1]?.length ?? 0)
+  return 1000 / 10 ** digits.reduce((most, count) => Math.max(most, Math.min(count, 6)), 0)
 }
 
 function wholeNumber(value: string): number {

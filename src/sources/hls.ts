@@ -3,6 +3,7 @@ import { pipeline, Readable } from 'node:stream'
 import { DiarizeStreamError, InputError } from '../errors.ts'
 import type { FeedItem, HlsFeed } from './hls-feed.ts'
 import type { HlsKey, HlsResource, HlsSegment } from './hls-playlist.ts'
+import { MediaClock, runLength } from './hls-timestamps.ts'
 import type { HttpBody } from './http-body.ts'
 import { shownUrl } from './http-options.ts'
 import type { Part } from './joined-source.ts'
@@ -16,25 +17,35 @@ export interface HlsAccess {
   fetch: (resource: HlsResource) => HttpBody
   /** Turns the bytes of segments that belong together into WAV. */
   decode: (bytes: Readable) => Readable
-  /** Says that `ms` of audio are missing; gives the silence that stands for them. */
-  onLost: (ms: number) => number
+  /** Says that `missing` ms of audio are missing from `start` on; gives the silence that stands for them, in ms. */
+  onLost: (start: number, missing: number) => number
 }
 
 /**
- * The audio of an HLS playlist. Segments that belong together are decoded as one; where clock or format change, a new
- * decoding begins. A live playlist may lose a segment, of which silence is left; in any other that is an error.
+ * The audio of an HLS playlist. Segments that belong together are decoded as one run; where clock or format change, a new
+ * one begins, at the time that the playlist gives it: what its audio lacks or has too much is no matter of the next. A live
+ * playlist may lose a segment, of which silence is left; in any other that is an error.
  */
 export async function* hlsParts(feed: HlsFeed, access: HlsAccess): AsyncGenerator<Part> {
   const reader = new SegmentReader(feed, access)
+  let at = 0
   for (let item = await feed.peek(); item !== undefined; item = await feed.peek()) {
     const lost = lostTime(item)
+    const missing = lost === undefined ? [] : [lost]
     if (lost === undefined) {
-      yield { stream: access.decode(Readable.from(reader.run(item as HlsSegment), { objectMode: false })) }
+      const run = new Run(item as HlsSegment, at)
+      const stream = access.decode(Readable.from(reader.read(run), { objectMode: false }))
+      yield { stream, at: () => run.at, end: (reached, finished) => run.end(reached, finished) }
+      at = run.at + run.length
+      missing.push(...run.missing)
     } else {
       feed.take()
-      yield { silence: access.onLost(lost) }
     }
-    for (const ms of reader.takeLost()) yield { silence: access.onLost(ms) }
+    for (const ms of missing) {
+      const silence = access.onLost(at, ms)
+      at += silence
+      yield { silence, end: at }
+    }
   }
 }
 
@@ -44,51 +55,131 @@ function lostTime(item: FeedItem): number | undefined {
   return item.isGap === true ? item.duration : undefined
 }
 
+/** Segments that are decoded as one, and where they stand in the audio as a whole. */
+class Run {
+  readonly first: HlsSegment
+  readonly clock = new MediaClock()
+  /** Ms that were lost within it; they follow it. */
+  readonly missing: number[] = []
+  /** Where it begins, in ms. */
+  readonly at: number
+  #declared = 0
+  #segments = 0
+  #length: number | undefined
+  /** What follows it: `undefined` while that is more of it, or not known. */
+  #next: FeedItem | 'end' | undefined
+
+  constructor(first: HlsSegment, at: number) {
+    this.first = first
+    this.at = at
+  }
+
+  /** How long it is, in ms; by the playlist alone while it is not decoded. */
+  get length(): number {
+    return this.#length ?? this.#declared
+  }
+
+  /** Counts a segment as part of it. */
+  add({ duration }: HlsSegment): void {
+    this.#declared += duration
+    this.#segments += 1
+  }
+
+  /** Ends it within its last segment. */
+  breakOff(missing: number): void {
+    this.missing.push(Math.round(missing))
+    this.#declared -= missing
+  }
+
+  /** Says what comes next; gives it if that is a segment of this run. */
+  follow(next: FeedItem | 'end' | undefined): HlsSegment | undefined {
+    if (next !== undefined && next !== 'end' && goesOn(this.first, next)) return next
+    this.#next = next
+    return undefined
+  }
+
+  /** Where its audio ends at the latest. The last of all ends by itself. */
+  end(reached: number, finished: boolean): number | undefined {
+    if (finished) {
+      const { unit, isWhole } = this.first
+      this.#length = runLength({
+        declared: this.#declared,
+        unit: unit * this.#segments,
+        isWhole,
+        clock: this.clock.lengths,
+        decoded: reached - this.at,
+        hasPicture: this.clock.firstPicture !== undefined,
+      })
+    }
+    return this.#next === undefined || this.#next === 'end' ? undefined : this.at + this.length
+  }
+}
+
 class SegmentReader {
   readonly #feed: HlsFeed
-  readonly #access: HlsAccess
-  #keyUrl = ''
-  #key: Buffer | undefined
-  #lost: number[] = []
+  readonly #reader: ResourceReader
 
-  constructor(feed: HlsFeed, access: HlsAccess) {
+  constructor(feed: HlsFeed, { fetch }: HlsAccess) {
     this.#feed = feed
-    this.#access = access
+    this.#reader = new ResourceReader(fetch)
   }
 
-  /** What was lost within the last run, in ms. */
-  takeLost(): number[] {
-    return this.#lost.splice(0)
-  }
-
-  /** The bytes of `first` and all segments that go on from it. */
-  async *run(first: HlsSegment): AsyncGenerator<Buffer> {
-    if (first.map !== undefined) yield* this.#read(first.map, first.map.key, first.sequence)
+  /** The bytes of a run: those of its first segment, and of all that go on from it. */
+  async *read(run: Run): AsyncGenerator<Buffer> {
+    const { first, clock } = run
     let segment: HlsSegment | undefined = first
+    if (first.map !== undefined) yield* clocked(this.#reader.read(first.map, first.map.key, first.sequence), clock)
     while (segment !== undefined) {
       this.#feed.take()
-      const body: { received: number; total: number | undefined } = { received: 0, total: undefined }
+      run.add(segment)
+      run.follow(this.#feed.next)
+      const body: ReadCount = { received: 0, total: undefined }
       try {
-        yield* this.#read(segment, segment.key, segment.sequence, body)
+        yield* clocked(this.#reader.read(segment, segment.key, segment.sequence, body), clock)
       } catch (error) {
         if (!this.#feed.isLive || !isPassing(error)) throw error
         const { received, total } = body
-        this.#lost.push(Math.round(segment.duration * (total === undefined ? 1 : 1 - received / total)))
+        run.breakOff(segment.duration * (total === undefined ? 1 : 1 - received / total))
         return
       }
-      const next: FeedItem | undefined = await this.#feed.peek()
-      segment = next !== undefined && goesOn(first, next) ? next : undefined
+      segment = run.follow((await this.#feed.peek()) ?? 'end')
     }
   }
+}
 
-  async *#read(
+/** Bytes as they are; a clock hears of them. */
+async function* clocked(bytes: AsyncIterable<Buffer>, clock: MediaClock): AsyncGenerator<Buffer> {
+  for await (const chunk of bytes) {
+    clock.push(chunk)
+    yield chunk
+  }
+}
+
+interface ReadCount {
+  received: number
+  /** `undefined` where the server does not say. */
+  total: number | undefined
+}
+
+/** Reads resources of a playlist, decrypted. */
+class ResourceReader {
+  readonly #fetch: HlsAccess['fetch']
+  #keyUrl = ''
+  #key: Buffer | undefined
+
+  constructor(fetch: HlsAccess['fetch']) {
+    this.#fetch = fetch
+  }
+
+  /** @param count - kept up to date with what has come. */
+  async *read(
     resource: HlsResource,
     key: HlsKey | undefined,
     sequence: number,
-    count: { received: number; total: number | undefined } = { received: 0, total: undefined },
+    count: ReadCount = { received: 0, total: undefined },
   ): AsyncGenerator<Buffer> {
     const secret = key === undefined ? undefined : await this.#keyOf(key)
-    const body = this.#access.fetch(resource)
+    const body = this.#fetch(resource)
     const bytes = key === undefined || secret === undefined ? body : decrypted(body, secret, key.iv ?? ivOf(sequence))
     try {
       for await (const chunk of bytes as AsyncIterable<Buffer>) {
@@ -108,7 +199,7 @@ class SegmentReader {
     if (this.#key !== undefined && this.#keyUrl === url.href) return this.#key
     const chunks: Buffer[] = []
     let length = 0
-    for await (const chunk of this.#access.fetch({ url }) as AsyncIterable<Buffer>) {
+    for await (const chunk of this.#fetch({ url }) as AsyncIterable<Buffer>) {
       chunks.push(chunk)
       length += chunk.length
       if (length > KEY_BYTES) break

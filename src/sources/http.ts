@@ -207,8 +207,8 @@ class HttpOpening {
       onReconnecting: (record) => void this.source.emit('reconnecting', record),
     })
     this.#isLive = feed.isLive
-    if (!feed.isLive) this.source.duration = feed.position
     if (feed.isLive) this.source[streamStartedAt] = new Date(Date.now() - feed.position)
+    if (!feed.isLive) this.source.duration = Math.round(feed.position)
     return hlsParts(feed, {
       fetch: ({ url: segment, range }) => this.#body({ url: segment, range }),
       decode: (bytes) => {
@@ -218,11 +218,11 @@ class HttpOpening {
         stream.on('warning', (warning: Warning) => void this.source.emit('warning', warning))
         return stream
       },
-      onLost: (ms) => {
-        const start = Math.round(this.source.position)
-        const silence = this.#settings.gaps === 'silence' ? ms : 0
-        this.source.emit('gap', { start, end: start + silence, missing: ms })
-        return silence
+      onLost: (from, ms) => {
+        const [start, missing] = [Math.round(from), Math.round(ms)]
+        const isFilled = this.#settings.gaps === 'silence'
+        this.source.emit('gap', { start, end: isFilled ? start + missing : start, missing })
+        return isFilled ? ms : 0
       },
     })
   }

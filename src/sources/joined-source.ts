@@ -9,10 +9,39 @@ import { liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '
 /** 100 ms of 16 kHz mono, in bytes; also the most that is handed on at once. */
 const outputHighWaterMark = 3200
 
+/** Ms by which a part may stand beside its place: less than anybody hears, and than is worth a cut. */
+const TOLERANCE = 10
+
+/** Most audio past the end of a part, in ms, that is held until it is known whether it belongs to it. */
+const MOST_HELD = 10_000
+
 /** What a joined stream is made of, one after the other. */
-export type Part =
-  /** Audio: a WAV byte stream, its format that of the parts before. */
-  { stream: Readable } | { silence: number }
+export type Part = AudioPart | SilentPart
+
+/** Audio. */
+export interface AudioPart {
+  /** A WAV byte stream, its format that of the parts before. */
+  stream: Readable
+  /**
+   * Where its first sample stands, in ms of the joined stream; after the part before if absent. Where that has not come so
+   * far there is silence, where it is past it the beginning is left out. Asked when the first sample is there.
+   */
+  at?: () => number
+  /**
+   * Where it ends at the latest, in ms of the joined stream: what comes later is left out. `undefined` while that is not
+   * known, and where it ends by itself.
+   *
+   * @param reached - how far its audio goes by now, in ms of the joined stream.
+   * @param finished - whether that is all; till then audio past the end is only held.
+   */
+  end?: (reached: number, finished: boolean) => number | undefined
+}
+
+/** Silence of so many ms; up to `end`, in ms of the joined stream, where that is given. */
+export interface SilentPart {
+  silence: number
+  end?: number
+}
 
 /** What a {@link JoinedSource} is made of, and how. */
 export interface JoinedSourceOptions {
@@ -111,7 +140,7 @@ export class JoinedSource extends Readable {
     if (this.#options.stop?.aborted === true) this.#options.close()
     try {
       for await (const part of this.#options.parts(() => this.#format ?? this.#target)) {
-        const more = 'silence' in part ? await this.#pushSilence(part.silence) : await this.#pushAll(part.stream)
+        const more = 'silence' in part ? await this.#pushGap(part) : await this.#pushAll(part)
         if (!more) break
       }
       if (!this.destroyed) this.push(null)
@@ -125,19 +154,30 @@ export class JoinedSource extends Readable {
     }
   }
 
-  async #pushSilence(ms: number): Promise<boolean> {
+  /** Before the first audio nobody knows its format: what that is placed at is all there is to know of silence before it. */
+  async #pushGap({ silence, end }: SilentPart): Promise<boolean> {
     const format = this.#format
     if (format === undefined) return true
-    for (let left = msToBytes(ms, format); left > 0; left -= outputHighWaterMark) {
+    return this.#pushSilence(end === undefined ? msToBytes(silence, format) : this.#bytesUntil(end, format), format)
+  }
+
+  async #pushSilence(bytes: number, format: AudioFormat): Promise<boolean> {
+    for (let left = bytes; left > 0; left -= outputHighWaterMark) {
       if (!(await this.#pushAudio(Buffer.alloc(Math.min(left, outputHighWaterMark)), format))) return false
     }
     return true
   }
 
+  /** Bytes from here to a place in ms of this stream; negative where it is past that. */
+  #bytesUntil(ms: number, format: AudioFormat): number {
+    return ms < 0 ? -msToBytes(-ms, format) - this.#bytes : msToBytes(ms, format) - this.#bytes
+  }
+
   /** Hands on all of a part; resolves when nothing of it is left, with whether more audio may follow. */
-  async #pushAll(stream: Readable): Promise<boolean> {
+  async #pushAll(part: AudioPart): Promise<boolean> {
+    const { stream } = part
     const reader = new WavReader()
-    let aligner: BlockAligner | undefined
+    let cut: PartCut | undefined
     this.#part = stream
     if (this.destroyed) stream.destroy()
     try {
@@ -146,13 +186,18 @@ export class JoinedSource extends Readable {
         if (reader.header === undefined) continue
         const { format } = reader.header
         this.#begin(format)
-        aligner ??= new BlockAligner(blockSize(format))
-        if (!(await this.#pushAudio(aligner.push(audio), format))) return false
+        if (cut === undefined) {
+          const ahead = part.at === undefined ? 0 : this.#bytesUntil(part.at(), format)
+          const isPlaced = Math.abs(ahead) <= msToBytes(TOLERANCE, format)
+          if (!isPlaced && !(await this.#pushSilence(ahead, format))) return false
+          cut = new PartCut(part, format, isPlaced ? 0 : Math.max(0, -ahead))
+        }
+        if (!(await this.#pushAudio(cut.push(audio, this.#bytes), format))) return false
       }
       const format = reader.header?.format
-      return (
-        format === undefined || aligner === undefined || (await this.#pushAudio(aligner.push(reader.flush()), format))
-      )
+      if (cut === undefined || format === undefined) return true
+      if (!(await this.#pushAudio(cut.push(reader.flush(), this.#bytes), format))) return false
+      return await this.#pushAudio(cut.flush(this.#bytes), format)
     } finally {
       await destroyed(stream)
       this.#part = undefined
@@ -192,6 +237,53 @@ export class JoinedSource extends Readable {
       })
     }
     this.#resume = undefined
+  }
+}
+
+/** The samples of a part that belong into the joined stream: those between its place and its end. */
+class PartCut {
+  readonly #part: AudioPart
+  readonly #format: AudioFormat
+  readonly #aligner: BlockAligner
+  /** Bytes at the beginning that are left out. */
+  #skip: number
+  /** What is past the end, as far as that is known. */
+  #held: Buffer[] = []
+  #heldBytes = 0
+
+  constructor(part: AudioPart, format: AudioFormat, skip: number) {
+    this.#part = part
+    this.#format = format
+    this.#aligner = new BlockAligner(blockSize(format))
+    this.#skip = skip
+  }
+
+  /** What of a chunk is to be handed on now, after `position` bytes of the joined stream. */
+  push(chunk: Buffer, position: number): Buffer {
+    const aligned = this.#aligner.push(chunk)
+    const audio = aligned.subarray(Math.min(this.#skip, aligned.length))
+    this.#skip -= aligned.length - audio.length
+    const room = this.#heldBytes > 0 ? 0 : this.#room(position, audio.length, false)
+    if (audio.length > room) this.#hold(audio.subarray(room))
+    return audio.subarray(0, Math.min(room, audio.length))
+  }
+
+  /** What was held and belongs to the part after all. */
+  flush(position: number): Buffer {
+    const room = this.#room(position, this.#heldBytes, true)
+    return Buffer.concat(this.#held).subarray(0, room)
+  }
+
+  /** Bytes between `position` and the end of the part; with `length` bytes all of its audio that is known is there. */
+  #room(position: number, length: number, finished: boolean): number {
+    const end = this.#part.end?.(bytesToMs(position + length, this.#format), finished)
+    return end === undefined ? Infinity : Math.max(0, msToBytes(Math.max(0, end), this.#format) - position)
+  }
+
+  #hold(audio: Buffer): void {
+    if (this.#heldBytes >= msToBytes(MOST_HELD, this.#format)) return
+    this.#held.push(audio)
+    this.#heldBytes += audio.length
   }
 }
 

@@ -31,10 +31,27 @@ describe('media playlists', () => {
       '#EXT-X-ENDLIST',
     )
     expect(rest).toEqual({ kind: 'media', targetDuration: 6000, mediaSequence: 41, ended: true })
+    const precision = { unit: 10, isWhole: false }
     expect(segments).toEqual([
-      { url: new URL('https://example.org/live/a.ts'), sequence: 41, duration: 5960, discontinuity: false },
-      { url: new URL('https://example.org/b.ts?x=1'), sequence: 42, duration: 6000, discontinuity: true },
+      {
+        ...precision,
+        url: new URL('https://example.org/live/a.ts'),
+        sequence: 41,
+        duration: 5960,
+        discontinuity: false,
+      },
+      { ...precision, url: new URL('https://example.org/b.ts?x=1'), sequence: 42, duration: 6000, discontinuity: true },
     ])
+  })
+
+  it.each([
+    ['1', '#EXTINF:10,', { duration: 10_000, unit: 1000, isWhole: false }],
+    ['3', '#EXTINF:10,', { duration: 10_000, unit: 1000, isWhole: true }],
+    ['1', '#EXTINF:10.0,', { duration: 10_000, unit: 100, isWhole: false }],
+    ['3', '#EXTINF:2.002083,', { duration: 2002.083, unit: 0.001, isWhole: false }],
+    ['3', '#EXTINF:1e9,', { duration: 86_400_000, unit: 1000 }],
+  ])('of version %s with %s are as exact as that', (version, length, expected) => {
+    expect(media(`#EXT-X-VERSION:${version}`, length, 'a.ts').segments).toMatchObject([expected])
   })
 
   it('have byte ranges that follow one another', () => {

@@ -14,7 +14,7 @@ import { decode } from '../../src/transforms/decode.ts'
 import { ffmpeg } from '../helpers/media.ts'
 import { childProcesses, closed, noChildLeft } from '../helpers/processes.ts'
 import { shapeOf } from '../helpers/wav-shape.ts'
-import { createHls, type HlsMedia, SECONDS } from './hls-media.ts'
+import { createHls, createTimedHls, type HlsMedia, ONSET, onsetsOf, SECONDS, type TimedHls } from './hls-media.ts'
 import { mono16k, quick, read } from './http-helpers.ts'
 
 let media: HlsMedia
@@ -104,7 +104,9 @@ describe('finished playlists', () => {
     const server = await serve({ ...media.files, '/p.m3u8': text })
     const { bytes } = await read(server.url('/p.m3u8'), { target: mono16k })
     const parts = [await whole('/ts0.ts', '/ts1.ts'), await whole('/ts0.ts'), await whole('/ts4.ts')]
-    expect(bytes.subarray(44).equals(Buffer.concat(parts.map((part) => part.subarray(44))))).toBe(true)
+    // Each has some audio more than the second that its playlist gives it, which only the last one keeps.
+    const kept = parts.map((part, at) => part.subarray(44, at === 2 ? undefined : 44 + [64_000, 32_000][at]!))
+    expect(bytes.subarray(44).equals(Buffer.concat(kept))).toBe(true)
   })
 
   it('have silence where a segment is said to be missing', async () => {
@@ -113,11 +115,9 @@ describe('finished playlists', () => {
       '/p.m3u8': playlist(['/ts0.ts', '#EXT-X-GAP', '/none.ts', '/ts2.ts']),
     })
     const { bytes, gaps } = await read(server.url('/p.m3u8'), { target: mono16k })
-    const before = shapeOf(await whole('/ts0.ts')).samples
     const after = shapeOf(await whole('/ts2.ts')).samples
-    expect(shapeOf(bytes).samples).toBe(before + 16_000 + after)
-    const start = Math.round(before / 16)
-    expect(gaps).toEqual([{ start, end: start + 1000, missing: 1000 }])
+    expect(shapeOf(bytes).samples).toBe(2 * 16_000 + after)
+    expect(gaps).toEqual([{ start: 1000, end: 2000, missing: 1000 }])
   })
 
   it('of several variants the cheapest with audio is taken, or its audio rendition', async () => {
@@ -169,6 +169,77 @@ describe('finished playlists', () => {
     await expect(failure).rejects.toMatchObject({
       code: expect.stringMatching(code),
     })
+  })
+})
+
+describe('what follows a discontinuity', () => {
+  let timed: TimedHls
+  beforeAll(async () => {
+    timed = await createTimedHls()
+  })
+  afterAll(() => timed.remove())
+
+  /** Where the tones of a playlist are; each entry is a discontinuity, then lines as they are. */
+  async function heard(runs: readonly string[], { head = '', live = false } = {}): Promise<number[]> {
+    const lines = runs.map((run) => `#EXT-X-DISCONTINUITY\n${run}`)
+    let asked = 0
+    const server = await serve((path) => {
+      if (path !== '/p.m3u8') return timed.files[path.replace(/\?.*/, '')]
+      asked += 1
+      const [there, end] = !live || asked > runs.length ? [runs.length, '#EXT-X-ENDLIST'] : [asked, '']
+      return `#EXTM3U\n#EXT-X-TARGETDURATION:${live ? '0.05' : '2'}\n${head}\n${lines.slice(0, there).join('\n')}\n${end}`
+    })
+    return onsetsOf((await read(server.url('/p.m3u8'), { target: mono16k })).bytes)
+  }
+
+  /** Tones of segments that begin there, within 50 ms. */
+  const tones = (places: readonly number[]): unknown[] => places.map((place) => expect.closeTo(place + ONSET, -2))
+
+  const even = '#EXTINF:1.0,\neven.ts'
+  const seconds = (count: number): number[] => Array.from({ length: count }, (_, at) => 1000 * at)
+
+  it('stands where the playlist says, after any number', async () => {
+    expect(await heard(Array.from({ length: 30 }, () => even))).toEqual(tones(seconds(30)))
+  }, 60_000)
+
+  it.each([
+    ['fragmented MP4', '#EXT-X-MAP:URI="even.mp4"\n#EXTINF:1.0,\neven0.m4s', '#EXT-X-VERSION:7'],
+    ['lengths in whole seconds', '#EXTINF:1,\neven.ts', ''],
+  ])('does so with %s', async (_what, run, head) => {
+    expect(await heard([run, run, run, run, run], { head })).toEqual(tones(seconds(5)))
+  })
+
+  it('is not pulled forward by sound that is shorter than its picture', async () => {
+    const short = '#EXTINF:2.0,\nshort.ts'
+    expect(await heard([short, short, even])).toEqual(tones([0, 2000, 4000]))
+    expect(await heard(['#EXTINF:2,\nshort.ts', '#EXTINF:2,\nshort.ts', even.replace('1.0', '1')])).toEqual(
+      tones([0, 2000, 4000]),
+    )
+  })
+
+  it('is not pushed back, nor cut, by sound that is longer than its picture', async () => {
+    const long = '#EXTINF:1.0,\nlong.ts'
+    expect(await heard([long, even, long])).toEqual(tones([0, 1000, 2000, 3000]))
+  })
+
+  it('loses nothing where the playlist says too little', async () => {
+    const half = '#EXTINF:0.5,\neven.ts'
+    expect(await heard([half, half, half])).toEqual(tones(seconds(3)))
+  })
+
+  it('stands by the picture where lengths are rounded to seconds', async () => {
+    const run = [0, 1, 2, 3].map((at) => `#EXTINF:1,\ncut${at}.ts`).join('\n')
+    expect(await heard([run, run])).toEqual(tones([0, 1000, 2000, 3200, 4200, 5200]))
+  })
+
+  it('stands after a gap, also the first thing of all', async () => {
+    const gap = '#EXT-X-GAP\n#EXTINF:1.0,\nnone.ts'
+    expect(await heard([gap, even, `${gap}\n${even}`, even])).toEqual(tones([1000, 3000, 4000]))
+  })
+
+  it('stands where it should in a live playlist, too', async () => {
+    const short = '#EXTINF:2.0,\nshort.ts'
+    expect(await heard([even, short, even, even], { live: true })).toEqual(tones([0, 1000, 3000, 4000]))
   })
 })
 
@@ -253,10 +324,9 @@ describe('live playlists', () => {
         : playlist(['/ts3.ts'], { first: 3, target: 0.1 })
     })
     const { bytes, gaps } = await read(server.url('/live.m3u8'), { target: mono16k })
-    const before = shapeOf(await whole('/ts0.ts')).samples
     const after = shapeOf(await whole('/ts3.ts')).samples
-    expect(shapeOf(bytes).samples).toBe(before + 32_000 + after)
-    expect(gaps).toEqual([{ start: Math.round(before / 16), end: Math.round(before / 16) + 2000, missing: 2000 }])
+    expect(shapeOf(bytes).samples).toBe(3 * 16_000 + after)
+    expect(gaps).toEqual([{ start: 1000, end: 3000, missing: 2000 }])
   })
 
   it('have silence for a segment that is gone when it is asked for', async () => {
@@ -268,8 +338,7 @@ describe('live playlists', () => {
       return playlist(['/ts0.ts', '/ts1.ts', '/ts2.ts'], { ended: asked > 1, target: 0.1 })
     })
     const { bytes, gaps } = await read(server.url('/live.m3u8'), { target: mono16k })
-    const [a, b] = [shapeOf(await whole('/ts0.ts')).samples, shapeOf(await whole('/ts2.ts')).samples]
-    expect(shapeOf(bytes).samples).toBe(a + 16_000 + b)
+    expect(shapeOf(bytes).samples).toBe(2 * 16_000 + shapeOf(await whole('/ts2.ts')).samples)
     expect(gaps).toMatchObject([{ missing: 1000 }])
   })
 
