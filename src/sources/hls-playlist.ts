@@ -100,6 +100,18 @@ export function parsePlaylist(text: string, base: URL): MediaPlaylist | Multivar
   return { kind: 'stations', first: entry(first, base) }
 }
 
+/**
+ * The playlist of the picture that an audio rendition belongs to: of its variants the one with the lowest bandwidth.
+ * `undefined` where there is none, or where picture and sound are in one playlist.
+ */
+export function choosePicture({ variants }: MultivariantPlaylist, audio: URL): URL | undefined {
+  const [best] = variants
+    .filter((variant) => variant.audio?.href === audio.href && variant.url.href !== audio.href)
+    .filter(({ codecs }) => codecs.length === 0 || codecs.some((codec) => !audioCodec.test(codec)))
+    .toSorted((a, b) => a.bandwidth - b.bandwidth)
+  return best?.url
+}
+
 /** The playlist to take the audio from: the audio rendition of the variant with the lowest bandwidth that has audio. */
 export function chooseAudio({ variants }: MultivariantPlaylist): URL {
   const [best] = variants

@@ -2,14 +2,17 @@ import { createDecipheriv } from 'node:crypto'
 import { pipeline, Readable } from 'node:stream'
 import { DiarizeStreamError, InputError } from '../errors.ts'
 import type { FeedItem, HlsFeed } from './hls-feed.ts'
-import type { HlsKey, HlsResource, HlsSegment } from './hls-playlist.ts'
-import { MediaClock, runLength } from './hls-timestamps.ts'
+import type { HlsKey, HlsResource, HlsSegment, MediaPlaylist } from './hls-playlist.ts'
+import { MediaClock, type MediaTime, runLength, timeBetween } from './hls-timestamps.ts'
 import type { HttpBody } from './http-body.ts'
 import { shownUrl } from './http-options.ts'
 import type { Part } from './joined-source.ts'
 
 /** Bytes of an AES-128 key. */
 const KEY_BYTES = 16
+
+/** Most bytes of a segment that are read to find its first picture. */
+const MOST_PROBED_BYTES = 524_288
 
 /** How {@link hlsParts} gets at bytes and audio. */
 export interface HlsAccess {
@@ -19,6 +22,18 @@ export interface HlsAccess {
   decode: (bytes: Readable) => Readable
   /** Says that `missing` ms of audio are missing from `start` on; gives the silence that stands for them, in ms. */
   onLost: (start: number, missing: number) => number
+  /** The picture after so many discontinuities, where it is in a playlist of its own. */
+  picture?: (discontinuities: number) => Promise<PictureStart | undefined>
+}
+
+/** Where the picture begins that a run of an audio rendition belongs to. */
+export interface PictureStart {
+  /** Ms from the beginning of the playlist. */
+  at: number
+  /** The same moment by the clock of the media. */
+  clock: MediaTime
+  /** Ms that a sound of this playlist may be away from its picture; more is no clock that both share. */
+  limit: number
 }
 
 /**
@@ -29,13 +44,15 @@ export interface HlsAccess {
 export async function* hlsParts(feed: HlsFeed, access: HlsAccess): AsyncGenerator<Part> {
   const reader = new SegmentReader(feed, access)
   let at = 0
+  let discontinuities = -1
   for (let item = await feed.peek(); item !== undefined; item = await feed.peek()) {
+    if (!('lost' in item) && (item.discontinuity || discontinuities < 0)) discontinuities += 1
     const lost = lostTime(item)
     const missing = lost === undefined ? [] : [lost]
     if (lost === undefined) {
-      const run = new Run(item as HlsSegment, at)
+      const run = new Run(item as HlsSegment, at, await access.picture?.(discontinuities))
       const stream = access.decode(Readable.from(reader.read(run), { objectMode: false }))
-      yield { stream, at: () => run.at, end: (reached, finished) => run.end(reached, finished) }
+      yield { stream, at: () => run.place(), end: (reached, finished) => run.end(reached, finished) }
       at = run.at + run.length
       missing.push(...run.missing)
     } else {
@@ -47,6 +64,64 @@ export async function* hlsParts(feed: HlsFeed, access: HlsAccess): AsyncGenerato
       yield { silence, end: at }
     }
   }
+}
+
+/**
+ * Where the pictures of a finished playlist begin, one after each discontinuity. What cannot be read is not known; no
+ * failure of it is one of the audio.
+ */
+export class PictureStarts {
+  readonly #reader: ResourceReader
+  readonly #signal: AbortSignal
+  readonly #runs: { at: number; segment?: HlsSegment }[] = []
+  /** Ms of all segments. */
+  readonly duration: number
+
+  /**
+   * @param fetch - opens one resource.
+   * @param signal - fires when nobody wants to know any longer.
+   */
+  constructor({ segments }: MediaPlaylist, fetch: HlsAccess['fetch'], signal: AbortSignal) {
+    this.#reader = new ResourceReader(fetch)
+    this.#signal = signal
+    let at = 0
+    for (const segment of segments) {
+      if (segment.discontinuity || this.#runs.length === 0) this.#runs.push({ at })
+      const run = this.#runs.at(-1)
+      if (run !== undefined && run.segment === undefined && segment.isGap !== true) Object.assign(run, { at, segment })
+      at += segment.duration
+    }
+    this.duration = at
+  }
+
+  /** The picture after so many discontinuities. */
+  async find(discontinuities: number): Promise<PictureStart | undefined> {
+    const run = this.#runs[discontinuities]
+    if (run?.segment === undefined) return undefined
+    try {
+      const clock = await firstPicture(run.segment, this.#reader)
+      return clock && { at: run.at, clock, limit: this.duration }
+    } catch {
+      this.#signal.throwIfAborted()
+      return undefined
+    }
+  }
+}
+
+/** When the first picture of a segment is shown; reads no more of it than that takes. */
+async function firstPicture(segment: HlsSegment, reader: ResourceReader): Promise<MediaTime | undefined> {
+  const clock = new MediaClock()
+  const { map, key, sequence } = segment
+  const resources = [...(map === undefined ? [] : [{ resource: map, key: map.key }]), { resource: segment, key }]
+  let bytes = 0
+  for (const { resource, key: itsKey } of resources) {
+    for await (const chunk of reader.read(resource, itsKey, sequence)) {
+      clock.push(chunk)
+      bytes += chunk.length
+      if (clock.firstPicture !== undefined || bytes >= MOST_PROBED_BYTES) return clock.firstPicture
+    }
+  }
+  return undefined
 }
 
 /** Milliseconds for which there is nothing; `undefined` where there is a segment. */
@@ -61,17 +136,23 @@ class Run {
   readonly clock = new MediaClock()
   /** Ms that were lost within it; they follow it. */
   readonly missing: number[] = []
-  /** Where it begins, in ms. */
-  readonly at: number
+  readonly #picture: PictureStart | undefined
+  #at: number
   #declared = 0
   #segments = 0
   #length: number | undefined
   /** What follows it: `undefined` while that is more of it, or not known. */
   #next: FeedItem | 'end' | undefined
 
-  constructor(first: HlsSegment, at: number) {
+  constructor(first: HlsSegment, at: number, picture: PictureStart | undefined) {
     this.first = first
-    this.at = at
+    this.#at = at
+    this.#picture = picture
+  }
+
+  /** Where it begins, in ms. */
+  get at(): number {
+    return this.#at
   }
 
   /** How long it is, in ms; by the playlist alone while it is not decoded. */
@@ -98,6 +179,16 @@ class Run {
     return undefined
   }
 
+  /** Where it begins, now that its clock is known: beside its picture, where that is in a playlist of its own. */
+  place(): number {
+    const { beginning } = this.clock
+    if (this.#picture === undefined || beginning === undefined) return this.#at
+    const { at, clock, limit } = this.#picture
+    const late = timeBetween(beginning, clock)
+    if (Math.abs(late) < limit) this.#at = at + late
+    return this.#at
+  }
+
   /** Where its audio ends at the latest. The last of all ends by itself. */
   end(reached: number, finished: boolean): number | undefined {
     if (finished) {
@@ -107,11 +198,11 @@ class Run {
         unit: unit * this.#segments,
         isWhole,
         clock: this.clock.lengths,
-        decoded: reached - this.at,
-        hasPicture: this.clock.firstPicture !== undefined,
+        decoded: reached - this.#at,
+        hasPicture: this.#picture !== undefined || this.clock.firstPicture !== undefined,
       })
     }
-    return this.#next === undefined || this.#next === 'end' ? undefined : this.at + this.length
+    return this.#next === undefined || this.#next === 'end' ? undefined : this.#at + this.length
   }
 }
 

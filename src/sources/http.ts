@@ -5,8 +5,8 @@ import { FfmpegByteStream } from '../ffmpeg/byte-stream.ts'
 import { mediaDuration } from '../ffmpeg/duration.ts'
 import { requestFormat, streamStartedAt } from '../stage.ts'
 import { HlsFeed } from './hls-feed.ts'
-import { hlsParts } from './hls.ts'
-import { chooseAudio, isPlaylist, type MediaPlaylist, parsePlaylist } from './hls-playlist.ts'
+import { type HlsAccess, hlsParts, PictureStarts } from './hls.ts'
+import { chooseAudio, choosePicture, isPlaylist, type MediaPlaylist, parsePlaylist } from './hls-playlist.ts'
 import { HttpBody, type HttpBodyOptions } from './http-body.ts'
 import { type HttpAnswer, HttpClient } from './http-client.ts'
 import { lost, tooLarge, truncated } from './http-failure.ts'
@@ -25,6 +25,9 @@ const MOST_PLAYLIST_BYTES = 16_777_216
 
 /** Playlists that lead to one another. */
 const MOST_PLAYLISTS = 4
+
+/** Attempts in a row to read a picture beside an audio rendition. */
+const MOST_PICTURE_RETRIES = 2
 
 /**
  * Reads audio or video from an `http:` or `https:` address as a WAV byte stream: 16-bit PCM in its own sample rate and
@@ -82,6 +85,7 @@ class HttpOpening {
 
   async *#parts(address: URL, format: () => AudioFormat | undefined): AsyncGenerator<Part> {
     let url = address
+    let picture: URL | undefined
     for (let playlists = 0; ; playlists++) {
       const body = this.#body({ url })
       const answer = await body.open()
@@ -96,10 +100,11 @@ class HttpOpening {
       const playlist = parsePlaylist(await this.#text(body, url), answer.url)
       if (playlist.kind === 'media') {
         // A redirect may lead to a session of its own, which the playlist must be read from again.
-        yield* this.#hls(answer.url, playlist, format)
+        yield* this.#hls(answer.url, playlist, format, picture)
         return
       }
       url = playlist.kind === 'stations' ? playlist.first : chooseAudio(playlist)
+      picture = playlist.kind === 'stations' ? undefined : choosePicture(playlist, url)
     }
   }
 
@@ -197,7 +202,12 @@ class HttpOpening {
     return station
   }
 
-  #hls(url: URL, first: MediaPlaylist, format: () => AudioFormat | undefined): AsyncGenerator<Part> {
+  async *#hls(
+    url: URL,
+    first: MediaPlaylist,
+    format: () => AudioFormat | undefined,
+    pictureUrl: URL | undefined,
+  ): AsyncGenerator<Part> {
     const feed = new HlsFeed({
       url,
       settings: this.#settings,
@@ -208,8 +218,11 @@ class HttpOpening {
     })
     this.#isLive = feed.isLive
     if (feed.isLive) this.source[streamStartedAt] = new Date(Date.now() - feed.position)
-    if (!feed.isLive) this.source.duration = Math.round(feed.position)
-    return hlsParts(feed, {
+    // Of a live playlist nobody knows which segment of the picture's belongs to its first.
+    const pictures = feed.isLive || pictureUrl === undefined ? undefined : await this.#pictures(pictureUrl)
+    if (!feed.isLive) this.source.duration = Math.round(Math.max(feed.position, pictures?.duration ?? 0))
+    yield* hlsParts(feed, {
+      ...(pictures !== undefined && { picture: (discontinuities) => pictures.find(discontinuities) }),
       fetch: ({ url: segment, range }) => this.#body({ url: segment, range }),
       decode: (bytes) => {
         const stream = this.#decoded(bytes, url)
@@ -225,6 +238,23 @@ class HttpOpening {
         return isFilled ? ms : 0
       },
     })
+  }
+
+  /** The pictures beside an audio rendition; `undefined` where their playlist cannot be read, or has no end yet. */
+  async #pictures(url: URL): Promise<PictureStarts | undefined> {
+    // It only says where the audio begins, which is not worth a long wait.
+    const retries = Math.min(MOST_PICTURE_RETRIES, this.#settings.fileRetries)
+    try {
+      const body = this.#body({ url, retries })
+      const answer = await body.open()
+      const playlist = parsePlaylist(await this.#text(body, url), answer.url)
+      if (playlist.kind !== 'media' || !playlist.ended) return undefined
+      const fetch: HlsAccess['fetch'] = ({ url: segment, range }) => this.#body({ url: segment, range, retries })
+      return new PictureStarts(playlist, fetch, this.#client.signal)
+    } catch {
+      this.#client.signal.throwIfAborted()
+      return undefined
+    }
   }
 }
 

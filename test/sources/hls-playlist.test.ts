@@ -1,7 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DiarizeStreamError } from '../../src/errors.ts'
-import { chooseAudio, isPlaylist, type MediaPlaylist, parsePlaylist } from '../../src/sources/hls-playlist.ts'
+import {
+  chooseAudio,
+  choosePicture,
+  isPlaylist,
+  type MediaPlaylist,
+  parsePlaylist,
+} from '../../src/sources/hls-playlist.ts'
 
 const base = new URL('https://example.org/live/main.m3u8?session=1')
 
@@ -99,6 +105,23 @@ describe('playlists of playlists', () => {
     expect(chooseAudio(playlist).href).toBe('https://example.org/live/cheap.m3u8')
     const [dear] = playlist.variants
     expect(chooseAudio({ kind: 'multivariant', variants: dear ? [dear] : [] }).pathname).toBe('/live/audio.m3u8')
+    expect(choosePicture(playlist, new URL('https://example.org/live/cheap.m3u8'))).toBeUndefined()
+  })
+
+  it('give the cheapest picture beside an audio rendition', () => {
+    const playlist = parsePlaylist(
+      [
+        '#EXTM3U',
+        '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="x",URI="audio.m3u8"',
+        ...['900,CODECS="avc1,mp4a"', '500,CODECS="avc1,mp4a"', '60,CODECS="mp4a"'].flatMap((form, at) => [
+          `#EXT-X-STREAM-INF:BANDWIDTH=${form},AUDIO="a"`,
+          `${at}.m3u8`,
+        ]),
+      ].join('\n'),
+      base,
+    )
+    if (playlist.kind !== 'multivariant') throw new Error(playlist.kind)
+    expect(choosePicture(playlist, chooseAudio(playlist))?.pathname).toBe('/live/1.m3u8')
   })
 })
 

@@ -1,6 +1,7 @@
+import { createCipheriv } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
@@ -14,7 +15,16 @@ import { decode } from '../../src/transforms/decode.ts'
 import { ffmpeg } from '../helpers/media.ts'
 import { childProcesses, closed, noChildLeft } from '../helpers/processes.ts'
 import { shapeOf } from '../helpers/wav-shape.ts'
-import { createHls, createTimedHls, type HlsMedia, ONSET, onsetsOf, SECONDS, type TimedHls } from './hls-media.ts'
+import {
+  createHls,
+  createTimedHls,
+  type HlsMedia,
+  ONSET,
+  onsetsOf,
+  SECONDS,
+  type TimedHls,
+  transportTag,
+} from './hls-media.ts'
 import { mono16k, quick, read } from './http-helpers.ts'
 
 let media: HlsMedia
@@ -50,6 +60,16 @@ function playlist(names: readonly string[], { first = 0, ended = true, target = 
   const head = ['#EXTM3U', '#EXT-X-VERSION:3', `#EXT-X-TARGETDURATION:${target}`, `#EXT-X-MEDIA-SEQUENCE:${first}`]
   const lines = names.map((name) => (name.startsWith('#') ? name : `#EXTINF:1.0,\n${name}`))
   return [...head, ...lines, ...(ended ? ['#EXT-X-ENDLIST'] : []), ''].join('\n')
+}
+
+/** Bytes of media as FFmpeg makes them of others. */
+async function converted(bytes: Buffer, ...output: string[]): Promise<Buffer> {
+  const folder = await mkdtemp(join(tmpdir(), 'diarize-stream-convert-'))
+  await writeFile(join(folder, 'in'), bytes)
+  await ffmpeg('-i', join(folder, 'in'), ...output, join(folder, 'out'))
+  const made = await readFile(join(folder, 'out'))
+  await rm(folder, { recursive: true })
+  return made
 }
 
 describe('finished playlists', () => {
@@ -240,6 +260,144 @@ describe('what follows a discontinuity', () => {
   it('stands where it should in a live playlist, too', async () => {
     const short = '#EXTINF:2.0,\nshort.ts'
     expect(await heard([even, short, even, even], { live: true })).toEqual(tones([0, 1000, 3000, 4000]))
+  })
+
+  describe('audio in a playlist of its own', () => {
+    const onsets = async (files: Record<string, Buffer | string>, requests: string[] = []): Promise<number[]> => {
+      const server = await serve(files)
+      const { bytes, warnings, attempts } = await read(server.url('/main.m3u8'), { target: mono16k, retries: 0 })
+      expect({ warnings, attempts }).toEqual({ warnings: [], attempts: [] })
+      requests.push(...server.requests.map(({ path }) => path))
+      return onsetsOf(bytes)
+    }
+    /** The files of one kind of rendition. */
+    const rendition = (type: string): Record<string, Buffer> =>
+      Object.fromEntries(
+        Object.entries(timed.files).flatMap(([path, file]) =>
+          path.startsWith(`/${type}/`) ? [[path.slice(type.length + 1), file]] : [],
+        ),
+      )
+    /** A playlist whose runs of segments are given as lines. */
+    const list = (...lines: string[]): string =>
+      ['#EXTM3U', '#EXT-X-TARGETDURATION:2', '#EXT-X-VERSION:7', ...lines, '#EXT-X-ENDLIST'].join('\n')
+
+    it.each(['ts', 'mp4'])('begins as late as its clock says: %s', async (type) => {
+      const requests: string[] = []
+      expect(await onsets(rendition(type), requests)).toEqual(tones([1000]))
+      expect(new Set(requests).size).toBe(requests.length)
+    })
+
+    it('says how long all is', async () => {
+      const server = await serve(rendition('ts'))
+      const source: Readable & { duration?: number } = httpSource(server.url('/main.m3u8'))
+      await buffer(source)
+      expect(source.duration).toBe(2000)
+    })
+
+    it('is read without its picture where that cannot be had', async () => {
+      const files = rendition('ts')
+      for (const broken of [{ '/0_0.seg': '' }, { '/0_0.seg': 'nothing'.repeat(99) }, { '/0.m3u8': 'nothing' }]) {
+        expect(await onsets({ ...files, ...broken })).toEqual(tones([0]))
+      }
+      const { '/0_0.seg': _segment, ...others } = files
+      expect(await onsets(others)).toEqual(tones([0]))
+    })
+
+    it('is read without a picture that allowUrl refuses', async () => {
+      const server = await serve(rendition('ts'))
+      const allowUrl = (url: URL): boolean => !url.pathname.startsWith('/0')
+      const { bytes } = await read(server.url('/main.m3u8'), { target: mono16k, allowUrl })
+      expect(onsetsOf(bytes)).toEqual(tones([0]))
+      expect(server.requests.map(({ path }) => path)).not.toContain('/0.m3u8')
+    })
+
+    it.each(['/0.m3u8', '/0_0.seg'])('ends at once while %s is waited for', async (path) => {
+      const server = await serve(rendition('ts'), (_index, asked) => ({ fault: asked === path ? 'hang' : 'none' }))
+      const source = httpSource(server.url('/main.m3u8'))
+      source.resume()
+      await expect.poll(() => server.requests.map((request) => request.path)).toContain(path)
+      source.destroy()
+      await closed(source)
+      await expect.poll(() => server.open).toBe(0)
+    })
+
+    it('leaves out what is before the picture', async () => {
+      // The sound of these is a second late; now the picture is so by 1.3 s.
+      const later = [
+        '-map',
+        '0:v',
+        '-c',
+        'copy',
+        '-copyts',
+        '-muxdelay',
+        '0',
+        '-muxpreload',
+        '0',
+        '-output_ts_offset',
+        '1.3',
+        '-f',
+        'mpegts',
+      ]
+      const picture = await converted(timed.files['/ts/0_0.seg']!, ...later)
+      expect(await onsets({ ...rendition('ts'), '/0_0.seg': picture })).toEqual(tones([-300]))
+    })
+
+    it('is placed beside its picture after each discontinuity', async () => {
+      const run = (name: string, length: string): string => `#EXT-X-DISCONTINUITY\n#EXTINF:${length},\n${name}`
+      const files = {
+        ...rendition('ts'),
+        '/0.m3u8': list(run('0_0.seg', '2.0'), run('0_0.seg', '2.0'), run('0_0.seg', '2.0')),
+        '/1.m3u8': list(run('1_0.seg', '1.02'), run('1_0.seg', '1.02'), run('1_0.seg', '1.02')),
+      }
+      expect(await onsets(files)).toEqual(tones([1000, 3000, 5000]))
+    })
+
+    it('is placed beside a picture that is encrypted', async () => {
+      const key = Buffer.from('0123456789abcdef')
+      const cipher = createCipheriv('aes-128-cbc', key, Buffer.alloc(16))
+      const picture = Buffer.concat([cipher.update(timed.files['/ts/0_0.seg']!), cipher.final()])
+      const text = list('#EXT-X-KEY:METHOD=AES-128,URI="key"', '#EXTINF:2.0,', '0_0.seg')
+      expect(await onsets({ ...rendition('ts'), '/0.m3u8': text, '/key': key, '/0_0.seg': picture })).toEqual(
+        tones([1000]),
+      )
+    })
+
+    it('of fragmented MP4 begins when its first fragment does', async () => {
+      const files = rendition('mp4')
+      for (const [path, bytes] of Object.entries(files)) {
+        const at = bytes.indexOf('tfdt')
+        if (!path.startsWith('/1_') || at < 0) continue
+        const later = Buffer.from(bytes)
+        later.writeBigUInt64BE(bytes.readBigUInt64BE(at + 8) + 22_050n, at + 8)
+        files[path] = later
+      }
+      expect(await onsets(files)).toEqual(tones([1500]))
+    })
+
+    it('packed with ID3 tags is placed by these', async () => {
+      const adts = await converted(timed.files['/even.ts']!, '-map', '0:a', '-c', 'copy', '-f', 'adts')
+      // FFmpeg gives the first picture 1.48 s in these files.
+      const tag = transportTag(1.48 + 0.7)
+      const files = {
+        ...rendition('ts'),
+        '/1.m3u8': list('#EXTINF:1.0,', 'a.aac'),
+        '/a.aac': Buffer.concat([tag, adts]),
+      }
+      expect(await onsets(files)).toEqual(tones([700]))
+    })
+
+    it('of a live playlist begins at once', async () => {
+      const { '/1.m3u8': sound = '', ...files } = rendition('ts')
+      let asked = 0
+      const server = await serve((path) => {
+        if (path !== '/1.m3u8') return (files as Record<string, Buffer>)[path]
+        asked += 1
+        const text = String(sound).replace(/TARGETDURATION:\d+/, 'TARGETDURATION:0.05')
+        return asked === 1 ? text.replace('#EXT-X-ENDLIST', '') : text
+      })
+      expect(onsetsOf((await read(server.url('/main.m3u8'), { target: mono16k })).bytes)).toEqual(tones([0]))
+      expect(server.requests.map(({ path }) => path)).not.toContain('/0.m3u8')
+    })
   })
 })
 
