@@ -51,8 +51,13 @@ export async function* hlsParts(feed: HlsFeed, access: HlsAccess): AsyncGenerato
     const missing = lost === undefined ? [] : [lost]
     if (lost === undefined) {
       const run = new Run(item as HlsSegment, at, await access.picture?.(discontinuities))
-      const stream = access.decode(Readable.from(reader.read(run), { objectMode: false }))
-      yield { stream, at: () => run.place(), end: (reached, finished) => run.end(reached, finished) }
+      const bytes = reader.read(run)
+      const head = await bytes.next()
+      // Of a run whose first segment is gone there is nothing to decode.
+      if (head.done !== true) {
+        const stream = access.decode(Readable.from(following(head.value, bytes), { objectMode: false }))
+        yield { stream, at: () => run.place(), end: (reached, finished) => run.end(reached, finished) }
+      }
       at = run.at + run.length
       missing.push(...run.missing)
     } else {
@@ -74,14 +79,17 @@ export class PictureStarts {
   readonly #reader: ResourceReader
   readonly #signal: AbortSignal
   readonly #runs: { at: number; segment?: HlsSegment }[] = []
+  /** Whether the audio has as many discontinuities. */
+  readonly #isParallel: boolean
   /** Ms of all segments. */
   readonly duration: number
 
   /**
+   * @param audio - the playlist of the audio.
    * @param fetch - opens one resource.
    * @param signal - fires when nobody wants to know any longer.
    */
-  constructor({ segments }: MediaPlaylist, fetch: HlsAccess['fetch'], signal: AbortSignal) {
+  constructor({ segments }: MediaPlaylist, audio: MediaPlaylist, fetch: HlsAccess['fetch'], signal: AbortSignal) {
     this.#reader = new ResourceReader(fetch)
     this.#signal = signal
     let at = 0
@@ -92,12 +100,14 @@ export class PictureStarts {
       at += segment.duration
     }
     this.duration = at
+    const discontinuities = audio.segments.slice(1).filter(({ discontinuity }) => discontinuity)
+    this.#isParallel = discontinuities.length + 1 === this.#runs.length
   }
 
   /** The picture after so many discontinuities. */
   async find(discontinuities: number): Promise<PictureStart | undefined> {
     const run = this.#runs[discontinuities]
-    if (run?.segment === undefined) return undefined
+    if (run?.segment === undefined || (discontinuities > 0 && !this.#isParallel)) return undefined
     try {
       const clock = await firstPicture(run.segment, this.#reader)
       return clock && { at: run.at, clock, limit: this.duration }
@@ -141,6 +151,7 @@ class Run {
   #declared = 0
   #segments = 0
   #length: number | undefined
+  #isBroken = false
   /** What follows it: `undefined` while that is more of it, or not known. */
   #next: FeedItem | 'end' | undefined
 
@@ -166,10 +177,12 @@ class Run {
     this.#segments += 1
   }
 
-  /** Ends it within its last segment. */
+  /** Ends it within its last segment: how much of that has come is only known by its bytes. */
   breakOff(missing: number): void {
-    this.missing.push(Math.round(missing))
+    this.missing.push(missing)
     this.#declared -= missing
+    this.#isBroken = true
+    this.#next = undefined
   }
 
   /** Says what comes next; gives it if that is a segment of this run. */
@@ -191,7 +204,7 @@ class Run {
 
   /** Where its audio ends at the latest. The last of all ends by itself. */
   end(reached: number, finished: boolean): number | undefined {
-    if (finished) {
+    if (finished && !this.#isBroken) {
       const { unit, isWhole } = this.first
       this.#length = runLength({
         declared: this.#declared,
@@ -219,14 +232,22 @@ class SegmentReader {
   async *read(run: Run): AsyncGenerator<Buffer> {
     const { first, clock } = run
     let segment: HlsSegment | undefined = first
-    if (first.map !== undefined) yield* clocked(this.#reader.read(first.map, first.map.key, first.sequence), clock)
+    let isBegun = false
     while (segment !== undefined) {
       this.#feed.take()
       run.add(segment)
       run.follow(this.#feed.next)
       const body: ReadCount = { received: 0, total: undefined }
       try {
-        yield* clocked(this.#reader.read(segment, segment.key, segment.sequence, body), clock)
+        for await (const chunk of this.#reader.read(segment, segment.key, segment.sequence, body)) {
+          // A header alone is nothing: it follows when its segment is there.
+          if (!isBegun && first.map !== undefined) {
+            yield* clocked(this.#reader.read(first.map, first.map.key, first.sequence), clock)
+          }
+          isBegun = true
+          clock.push(chunk)
+          yield chunk
+        }
       } catch (error) {
         if (!this.#feed.isLive || !isPassing(error)) throw error
         const { received, total } = body
@@ -244,6 +265,11 @@ async function* clocked(bytes: AsyncIterable<Buffer>, clock: MediaClock): AsyncG
     clock.push(chunk)
     yield chunk
   }
+}
+
+async function* following(head: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  yield head
+  yield* rest
 }
 
 interface ReadCount {

@@ -219,7 +219,7 @@ class HttpOpening {
     this.#isLive = feed.isLive
     if (feed.isLive) this.source[streamStartedAt] = new Date(Date.now() - feed.position)
     // Of a live playlist nobody knows which segment of the picture's belongs to its first.
-    const pictures = feed.isLive || pictureUrl === undefined ? undefined : await this.#pictures(pictureUrl)
+    const pictures = feed.isLive || pictureUrl === undefined ? undefined : await this.#pictures(pictureUrl, first)
     if (!feed.isLive) this.source.duration = Math.round(Math.max(feed.position, pictures?.duration ?? 0))
     yield* hlsParts(feed, {
       ...(pictures !== undefined && { picture: (discontinuities) => pictures.find(discontinuities) }),
@@ -241,7 +241,7 @@ class HttpOpening {
   }
 
   /** The pictures beside an audio rendition; `undefined` where their playlist cannot be read, or has no end yet. */
-  async #pictures(url: URL): Promise<PictureStarts | undefined> {
+  async #pictures(url: URL, audio: MediaPlaylist): Promise<PictureStarts | undefined> {
     // It only says where the audio begins, which is not worth a long wait.
     const retries = Math.min(MOST_PICTURE_RETRIES, this.#settings.fileRetries)
     try {
@@ -250,7 +250,7 @@ class HttpOpening {
       const playlist = parsePlaylist(await this.#text(body, url), answer.url)
       if (playlist.kind !== 'media' || !playlist.ended) return undefined
       const fetch: HlsAccess['fetch'] = ({ url: segment, range }) => this.#body({ url: segment, range, retries })
-      return new PictureStarts(playlist, fetch, this.#client.signal)
+      return new PictureStarts(playlist, audio, fetch, this.#client.signal)
     } catch {
       this.#client.signal.throwIfAborted()
       return undefined

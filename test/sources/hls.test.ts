@@ -487,6 +487,32 @@ describe('live playlists', () => {
     expect(gaps).toEqual([{ start: 1000, end: 3000, missing: 2000 }])
   })
 
+  it('have silence for segments that are gone, whatever follows', async () => {
+    const { '/ts0.ts': _first, '/ts2.ts': _gone, '/ts3.ts': _next, ...files } = media.files
+    let asked = 0
+    const server = await serve((path) => {
+      if (path !== '/live.m3u8') return files[path]
+      asked += 1
+      const names = [...segments(2), '#EXT-X-DISCONTINUITY', '/ts2.ts', '/ts3.ts', '#EXT-X-DISCONTINUITY', '/ts4.ts']
+      return asked === 1 ? playlist(segments(2), { ended: false, target: 0.1 }) : playlist(names, { target: 0.1 })
+    })
+    const { bytes, gaps } = await read(server.url('/live.m3u8'), { target: mono16k })
+    expect(shapeOf(bytes).samples).toBe(4 * 16_000 + shapeOf(await whole('/ts4.ts')).samples)
+    expect(gaps.map(({ start, missing }) => [start, missing])).toEqual([0, 2000, 3000].map((start) => [start, 1000]))
+  })
+
+  it('keep their time over a segment that breaks off', async () => {
+    const path = (at: number): string => `/ts${at}.ts`
+    const server = await serve(growing({ interval: 20 }), (_index, asked) =>
+      asked === path(1) ? { fault: 'drop', afterBytes: 6000 } : { fault: 'none' },
+    )
+    const { bytes, gaps } = await read(server.url('/live.m3u8'), { target: mono16k, retries: 0 })
+    const [{ start, end } = { start: 0, end: 0 }] = gaps
+    expect(start).toBeGreaterThan(1000)
+    expect(end).toBe(2000)
+    expect(Math.abs(shapeOf(bytes).samples - SECONDS * 16_000)).toBeLessThan(2048)
+  })
+
   it('have silence for a segment that is gone when it is asked for', async () => {
     const { '/ts1.ts': _gone, ...files } = media.files
     let asked = 0
