@@ -1,16 +1,19 @@
 import { execFileSync } from 'node:child_process'
 import { decodeArguments, pipeInput } from '../../src/ffmpeg/arguments.ts'
+import { NutReader } from '../../src/ffmpeg/nut.ts'
 import { measureQuality, type ResamplerQuality } from './quality.ts'
 import { IN_RATE, OUT_RATE } from './resamplers.ts'
 
 const target = { sampleRate: OUT_RATE, channels: 1, encoding: 's16le' } as const
-const HEADER_BYTES = 44
 
 /** Quality of FFmpeg with the arguments that we give it. */
 export function ourFfmpegQuality(): Promise<ResamplerQuality> {
   const input = { ...pipeInput(false), containers: 's16le', inputOptions: rawInput }
   const args = decodeArguments({ input, audioTrack: 0, target })
-  return measureQuality((pcm) => Promise.resolve(ffmpeg(args, pcm).subarray(HEADER_BYTES)))
+  return measureQuality((pcm) => {
+    const frames = new NutReader().push(ffmpeg(args, pcm))
+    return Promise.resolve(Buffer.concat(frames.map(({ samples }) => samples)))
+  })
 }
 
 /** Quality of bare FFmpeg, as others call it. */

@@ -1,3 +1,4 @@
+import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -30,6 +31,8 @@ export interface Command {
   serverNames: boolean
   preset: PresetName
   language: string | undefined
+  /** Which audio track is wanted. */
+  tracks: Pick<FfmpegOptions, 'audioTrack' | 'language'>
   report: boolean
   json: boolean
   quiet: boolean
@@ -52,6 +55,7 @@ const OPTIONS = {
   'server-names': { type: 'boolean' },
   preset: { type: 'string' },
   language: { type: 'string' },
+  'audio-track': { type: 'string' },
   report: { type: 'boolean' },
   json: { type: 'boolean' },
   quiet: { type: 'boolean' },
@@ -107,6 +111,7 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
     serverNames: values['server-names'] ?? false,
     preset: (values.preset ?? 'netflix') as PresetName,
     language: values.language,
+    tracks: parseTracks(values['audio-track'], values.language),
     report: values.report ?? false,
     json: values.json ?? false,
     quiet: values.quiet ?? false,
@@ -119,6 +124,17 @@ function parse(argv: readonly string[]) {
   } catch (error) {
     throw usage((error as Error).message)
   }
+}
+
+function parseTracks(track: string | undefined, language: string | undefined): Command['tracks'] {
+  const audioTrack = track !== undefined && /^\d+$/.test(track) ? Number(track) : track
+  const tracks = {
+    ...(audioTrack !== undefined && { audioTrack }),
+    // A language that is to be found out, or one of the model's own, says nothing of tracks.
+    ...(language !== undefined && /^[a-z]{2,3}(?:-|$)/i.test(language) && { language }),
+  }
+  check('--audio-track', () => resolveFfmpegOptions('', tracks))
+  return tracks
 }
 
 /**

@@ -35,7 +35,7 @@ export async function caption(
 ): Promise<number> {
   const turns = diarize(engineOptions(command, environmentKey))
   const report = command.report ? makeReport(command) : undefined
-  const source = openInput(command.input)
+  const source = openInput(command.input, command.tracks)
   const file = inputFile(command.input)
   const wantsVideo = command.mux !== undefined || command.burn !== undefined
   const facts = file !== undefined && (wantsVideo || teller.isLive) ? await probe(file, abort) : undefined

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { pipeline, type Readable } from 'node:stream'
 import { FfmpegLog } from '../ffmpeg/log.ts'
 
 /** Time FFmpeg gets to end after SIGTERM before it is killed, in milliseconds. */
@@ -13,6 +14,8 @@ export interface FfmpegTask {
   /** The directory it runs in. */
   cwd?: string
   signal?: AbortSignal | undefined
+  /** What it reads on its standard input. */
+  stdin?: Readable | undefined
   /** Called with each line of its standard output. */
   onLine?: (line: string) => void
 }
@@ -32,16 +35,18 @@ export interface FfmpegResult {
  *
  * @throws (rejects with) the reason of `signal` once the process is gone, or the error of a process that cannot be started.
  */
-export function runFfmpeg({ ffmpeg, args, cwd, signal, onLine }: FfmpegTask): Promise<FfmpegResult> {
+export function runFfmpeg({ ffmpeg, args, cwd, signal, stdin, onLine }: FfmpegTask): Promise<FfmpegResult> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) return reject(signal.reason as Error)
     const env = { ...process.env, AV_LOG_FORCE_NOCOLOR: '1' }
     const child = spawn(ffmpeg, args, {
       env,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
       windowsHide: true,
       ...(cwd && { cwd }),
     })
+    // Why it read no more is told by its exit code.
+    if (stdin !== undefined && child.stdin !== null) pipeline(stdin, child.stdin, () => {})
     const log = new FfmpegLog(() => {})
     let printed = ''
     let unfinished = ''
@@ -50,11 +55,11 @@ export function runFfmpeg({ ffmpeg, args, cwd, signal, onLine }: FfmpegTask): Pr
       force = endChild(child)
     }
     signal?.addEventListener('abort', stop, { once: true })
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       log.push(text)
       printed = (printed + text).slice(0, MOST_PRINTED)
     })
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       const lines = (unfinished + text).split('\n')
       unfinished = (lines.pop() ?? '').slice(-MOST_PRINTED)
       for (const line of lines) onLine?.(line)

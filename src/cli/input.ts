@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import type { FfmpegOptions } from '../ffmpeg/options.ts'
 import { fileSource } from '../sources/file.ts'
 import { httpSource } from '../sources/http.ts'
 import { microphoneSource } from '../sources/microphone.ts'
@@ -28,20 +29,20 @@ export function inputKind(input: string): InputKind {
 }
 
 /**
- * The source for an input.
+ * The source for an input; `tracks` says which of several audio tracks is wanted.
  *
  * @throws ConfigurationError `INVALID_OPTION`
  */
-export function openInput(input: string): Readable {
+export function openInput(input: string, tracks: Pick<FfmpegOptions, 'audioTrack' | 'language'> = {}): Readable {
   const kind = inputKind(input)
   switch (kind) {
     case 'file':
     case 'standard input':
-      return fileSource(input)
+      return fileSource(input, tracks)
     case 'http':
-      return httpSource(input)
+      return httpSource(input, tracks)
     case 'rtsp':
-      return rtspSource(input)
+      return rtspSource(input, tracks)
     case 'microphone':
       return microphoneSource()
   }

@@ -28,7 +28,8 @@ Engine
   --model <name>          model of AssemblyAI; with --engine local, one that was pulled, or the folder of one: ./folder
   --keyterms <list>       words and names to expect: Hanseatic,Buxtehude
   --language <code>       language of what is said, e.g. de, or auto; the model on this machine must know it. It also says
-                          how lines are broken
+                          how lines are broken, and chooses among several audio tracks
+  --audio-track <which>   number of the audio track, from 0, or its language; else the one that the file marks as default
 
 Speakers
   --speakers <number>     most speakers to tell apart, 1 to 10

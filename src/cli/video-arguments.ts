@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { allowedContainers, fileInput } from '../ffmpeg/arguments.ts'
+import { allowedContainers, fileInput, pipeInput } from '../ffmpeg/arguments.ts'
 
 /** FFmpeg's name of the container, and of the text track it holds, by the ending of the file. */
 const CONTAINERS: Readonly<Record<string, { muxer: string; text: string }>> = {
@@ -15,8 +15,8 @@ export const VIDEO_ENDINGS = Object.keys(CONTAINERS)
 
 /** What FFmpeg is to make. */
 export interface VideoRequest {
-  /** Absolute path of the video, taken literally. */
-  input: string
+  /** Absolute path of the video, taken literally; absent where it comes on the standard input, its clock mended. */
+  input: string | undefined
   /** Path of the captions; for {@link burnArguments} a plain name in the directory FFmpeg runs in. */
   captions: string
   /** Name of what is made, by whose ending the container is chosen. */
@@ -65,9 +65,11 @@ function container(target: string): { muxer: string; text: string } {
   return known
 }
 
-function openVideo(input: string): string[] {
-  const { url, protocols } = fileInput(input)
-  return ['-protocol_whitelist', protocols, '-format_whitelist', allowedContainers, '-i', url]
+function openVideo(input: string | undefined): string[] {
+  const { url, protocols } = input === undefined ? pipeInput(false) : fileInput(input)
+  // Where the clock leaps in a mended one, nothing was recorded for a while: FFmpeg must not cut that out.
+  const leaps = input === undefined ? ['-dts_delta_threshold', '1000000'] : []
+  return [...leaps, '-protocol_whitelist', protocols, '-format_whitelist', allowedContainers, '-i', url]
 }
 
 function write(muxer: string, output: string): string[] {

@@ -6,13 +6,14 @@ import path from 'node:path'
 import type { Writable } from 'node:stream'
 import { FfmpegError, InputError, OutputError } from '../errors.ts'
 import { findFfmpeg } from '../ffmpeg/find.ts'
+import { hasLeapingClock, mendedFile } from '../ffmpeg/program-clock.ts'
 import { assSink } from '../sinks/ass.ts'
 import { srtSink } from '../sinks/srt.ts'
 import { unwritable } from '../sinks/unwritable.ts'
 import { type Command, usage } from './arguments.ts'
 import { runFfmpeg } from './ffmpeg-task.ts'
 import { inputFile } from './input.ts'
-import { trackLanguage } from './language-code.ts'
+import { trackLanguage } from '../ffmpeg/language-code.ts'
 import { captionOptions } from './outputs.ts'
 import type { FileFacts } from './probe.ts'
 import { burnArguments, muxArguments } from './video-arguments.ts'
@@ -28,12 +29,15 @@ export class CaptionedVideos {
   readonly #input: string
   readonly #directory: string
   readonly #ffmpeg: string
+  /** Whether FFmpeg reads it through a mended clock, as the captions were made from. */
+  readonly #piped: boolean
 
   private constructor(command: Command, input: string, directory: string, ffmpeg: string) {
     this.#command = command
     this.#input = input
     this.#directory = directory
     this.#ffmpeg = ffmpeg
+    this.#piped = hasLeapingClock(input)
     const captions = captionOptions(command)
     const sinks: Writable[] = []
     if (command.mux !== undefined) sinks.push(srtSink(path.join(directory, 'captions.srt'), captions))
@@ -70,11 +74,16 @@ export class CaptionedVideos {
     const { mux, burn, language } = this.#command
     if (mux !== undefined) {
       const captions = path.join(this.#directory, 'captions.srt')
-      const request = { input: this.#input, captions, target: mux, language: trackLanguage(language) }
+      const request = {
+        input: this.#piped ? undefined : this.#input,
+        captions,
+        target: mux,
+        language: trackLanguage(language),
+      }
       await this.#make(mux, (output) => muxArguments({ ...request, output }), onProgress, signal)
     }
     if (burn !== undefined) {
-      const request = { input: this.#input, captions: 'captions.ass', target: burn }
+      const request = { input: this.#piped ? undefined : this.#input, captions: 'captions.ass', target: burn }
       await this.#make(burn, (output) => burnArguments({ ...request, output }), onProgress, signal)
     }
   }
@@ -101,6 +110,7 @@ export class CaptionedVideos {
       const { code, tail } = await runFfmpeg({
         ffmpeg: this.#ffmpeg,
         args: args(beside),
+        stdin: this.#piped ? mendedFile(this.#input) : undefined,
         cwd: this.#directory,
         signal,
         onLine: (line) => {

@@ -8,8 +8,6 @@ export interface FfmpegInput {
   protocols: string
   /** The only formats FFmpeg may take it for; {@link allowedContainers} where absent. */
   containers?: string
-  /** Filters for the audio as it goes out. */
-  lastFilters?: readonly string[]
   /** Further options that belong to the input. */
   inputOptions: readonly string[]
   /** Further options that belong to the output. */
@@ -33,15 +31,17 @@ export const allowedContainers = [
 export function fileInput(path: string, whole = false): FfmpegInput {
   const file = { url: `file:${path}`, protocols: 'file', inputOptions: [], outputOptions: [] }
   if (!whole) return file
-  // By default FFmpeg hands on each packet, less than a kilobyte, and to take so many costs as much as half the decoding;
-  // what it does to make each costs it a twentieth of its time.
-  return { ...file, lastFilters: ['asetnsamples=n=4096:p=0'], outputOptions: ['-flush_packets', '0'] }
+  // By default FFmpeg hands on each packet, less than a kilobyte, and to take so many costs as much as half the decoding.
+  return { ...file, outputOptions: ['-flush_packets', '0'] }
 }
 
-/** Bytes on FFmpeg's stdin, in order; or, with `spooled`, kept in an unnamed temporary file where FFmpeg can seek. */
-export function pipeInput(spooled: boolean): FfmpegInput {
+/**
+ * Bytes on FFmpeg's stdin, in order; or, with `spooled`, kept in an unnamed temporary file where FFmpeg can seek. `whole`
+ * tells that they are those of a file.
+ */
+export function pipeInput(spooled: boolean, whole = false): FfmpegInput {
   // Bytes may come as slowly as they are spoken: what is decoded leaves at once, not with the next 32 kB.
-  const outputOptions = ['-flush_packets', '1']
+  const outputOptions = ['-flush_packets', whole ? '0' : '1']
   if (!spooled) return { url: 'pipe:0', protocols: 'pipe', inputOptions: [], outputOptions }
   // By default FFmpeg gives up on an index that is more than 64 kB away.
   return { url: 'cache:pipe:0', protocols: 'pipe,cache', inputOptions: ['-read_ahead_limit', '-1'], outputOptions }
@@ -56,16 +56,23 @@ export interface DecodeRequest {
   target: RequestedFormat | undefined
 }
 
-/** Arguments with which FFmpeg turns one audio track of any input into 16-bit PCM in WAV on its stdout. */
+/** Added to all times, in seconds: NUT has none below 0. */
+export const timeOffset = 1000
+
+/**
+ * Arguments with which FFmpeg turns one audio track of any input into 16-bit PCM in NUT on its stdout, with the times of
+ * the container as they are, plus {@link timeOffset}; on its stderr it says what the input is.
+ */
 export function decodeArguments({ input, audioTrack, target }: DecodeRequest): string[] {
   // With cache:pipe:0 FFmpeg does not notice that stdin is its input: without -nostdin it takes bytes as keystrokes.
-  const general = ['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'level+warning']
+  const general = ['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'level+info', '-copyts']
   const guards = ['-protocol_whitelist', input.protocols, '-format_whitelist', input.containers ?? allowedContainers]
   const source = [...guards, ...input.inputOptions, '-i', input.url]
   const track = ['-map', `0:a:${audioTrack}`, '-vn', '-sn', '-dn', '-map_metadata', '-1']
   const channels = target?.channels === undefined ? [] : ['-ac', String(target.channels)]
-  const output = ['-c:a', 'pcm_s16le', '-f', 'wav', '-bitexact', ...input.outputOptions, 'pipe:1']
-  return [...general, ...source, ...track, ...filterArguments(target, input.lastFilters), ...channels, ...output]
+  const times = ['-avoid_negative_ts', 'disabled', '-output_ts_offset', String(timeOffset)]
+  const output = ['-c:a', 'pcm_s16le', '-f', 'nut', ...times, ...input.outputOptions, 'pipe:1']
+  return [...general, ...source, ...track, ...filterArguments(target), ...channels, ...output]
 }
 
 /**
@@ -74,18 +81,13 @@ export function decodeArguments({ input, audioTrack, target }: DecodeRequest): s
  */
 const lowPass = 'filter_size=48:cutoff=0.95:kaiser_beta=8'
 
-/**
- * The filter turns gaps of the input's clock into silence, also at the start, so that a sample's place in the output is
- * its time in the input. A downmix is scaled so that channels in phase do not clip.
- */
-function filterArguments(target: RequestedFormat | undefined, last: readonly string[] = []): string[] {
-  const clock = 'async=1:first_pts=0'
-  const chain = (...filters: string[]): string[] => ['-af', [...filters, ...last].join(',')]
-  if (target === undefined) return chain(`aresample=${clock}`)
+/** A downmix is scaled so that channels in phase do not clip. */
+function filterArguments(target: RequestedFormat | undefined): string[] {
+  if (target === undefined) return []
   const resample = `aresample=${target.sampleRate}:${lowPass}`
-  if (target.channels !== 1) return chain(`${resample}:rematrix_maxval=1.0:${clock}`)
+  if (target.channels !== 1) return ['-af', `${resample}:rematrix_maxval=1.0`]
   // Left alone, FFmpeg resamples every channel and mixes afterwards, which is twice the work for stereo. That the mix comes
   // first is asked for by a format; FFmpeg adds what makes it where there is anything to mix, scaled as the output says.
   const mixed = 'aformat=sample_fmts=fltp:channel_layouts=mono'
-  return [...chain(mixed, `${resample}:${clock}`), '-rematrix_maxval', '1.0']
+  return ['-af', [mixed, resample].join(','), '-rematrix_maxval', '1.0']
 }

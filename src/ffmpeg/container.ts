@@ -95,9 +95,3 @@ function mp3Length(bytes: Buffer): number | undefined {
   // Some encoders count the index itself and some do not: one frame, at most this long.
   return size === undefined ? undefined : Math.max(0, start + size - longestMp3Frame)
 }
-
-/** Whether `bytes`, the first of a WAV, hold any audio after the header. */
-export function hasAudio(bytes: Buffer): boolean {
-  const data = bytes.indexOf('data', 12, 'latin1')
-  return data >= 0 && bytes.length > data + 8
-}

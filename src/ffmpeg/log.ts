@@ -7,19 +7,48 @@ const mostTroubles = 20
 /** Warnings of FFmpeg that mean lost audio; its others (a guessed channel layout, say) are noise. */
 const damage = /corrupt|truncat|mismatch|partial|prematurely|do(?:es)? not match|discontinu/i
 
+/** Printed at each jump in a spooled byte stream, and where times leap, which are placed as they are; means nothing. */
+const noise = /Inner protocol failed to seekback|^ *Last message repeated|DTS discontinuity in stream/
+
 /**
  * Containers of plain samples. FFmpeg calls their last, shorter packet corrupt where it does not know their length, as on a
  * pipe; what they lack is counted in bytes, by their own headers.
  */
 const plain = '(?:wav|w64|aiff|au|caf|voc)'
-const shortPacket = new RegExp(`^\\[${plain}\\] .*Packet corrupt|^\\[in#\\d+/${plain}\\] .*corrupt input packet`)
+const plainContainer = new RegExp(`^${plain}$`)
+const shortPacket = new RegExp(`^\\[(?:in#\\d+/)?${plain}\\] .*(?:Packet corrupt|corrupt input packet)`)
 
 /** Decoders of pictures, which FFmpeg runs only to learn what the streams are: a recording often begins in mid-picture. */
 const pictures =
   /^\[(?:vist#[^\]]*\] \[)?(?:dec:)?(?:h26[134]|hevc|vvc|av1|libdav1d|vp[6-9]f?|mpeg[124]video|mpeg4|msmpeg4v?\d?|mjpegb?|png|gif|bmp|webp|tiff|vc1|wmv[123]|flv|theora|prores|dnxhd|dvvideo|ffv1|rawvideo|svq[13]|cinepak|dvbsub|dvdsub|pgssub)\] /
 
-/** Printed at each jump in a spooled byte stream; means nothing. */
-const noise = /Inner protocol failed to seekback|^ *Last message repeated/
+/** One audio track of an input, as FFmpeg describes it. */
+export interface AudioTrack {
+  /** Its number among all tracks of the input. */
+  stream: number
+  /** ISO 639 code of three letters; absent where it does not say. */
+  language?: string
+  /** Whether the file marks it as the one to play. */
+  isDefault: boolean
+  /** Codec, rate and channels, in FFmpeg's words. */
+  about: string
+}
+
+/** What FFmpeg says of an input before it decodes it. */
+export interface InputFacts {
+  /** Names of the demuxer, e.g. `mov,mp4,m4a,3gp,3g2,mj2`. */
+  container: string
+  /** The earliest time of any of its tracks, in seconds; 0 where it has none. */
+  start: number
+  /** In the order in which they are numbered. */
+  tracks: readonly AudioTrack[]
+}
+
+/** Most audio tracks that are told of. */
+const mostTracks = 100
+
+/** What the parts of FFmpeg say beside warnings, where it is told to say what it knows of its input. */
+const isAside = /^(?:\[[^\]]*\] )+\[info\] /
 
 /**
  * Reads FFmpeg's stderr, written with `-loglevel level+…`: keeps the last lines for an error message, and tells lines
@@ -32,12 +61,19 @@ export class FfmpegLog {
   #lines: string[] = []
   #length = 0
   #unfinished = ''
+  readonly #onInput: ((facts: InputFacts) => void) | undefined
+  #input: { container: string; start: number; tracks: Map<number, AudioTrack> } | undefined
+  #inputTold = false
   /** Whether the input has a short last packet, of which FFmpeg speaks twice. */
   #hasShortPacket = false
 
-  /** `onTrouble` is called with each line that means trouble, alike lines once, and after twenty no more. */
-  constructor(onTrouble: (line: string) => void) {
+  /**
+   * `onTrouble` is called with each line that means trouble, alike lines once, and after twenty no more; `onInput` once,
+   * with what is said of the input where FFmpeg is told to say that (`-loglevel level+info`).
+   */
+  constructor(onTrouble: (line: string) => void, onInput?: (facts: InputFacts) => void) {
     this.#onTrouble = onTrouble
+    this.#onInput = onInput
   }
 
   /** Takes text as it comes from stderr. */
@@ -53,6 +89,15 @@ export class FfmpegLog {
     const last = this.#unfinished
     this.#unfinished = ''
     this.#take(last)
+    this.told()
+  }
+
+  /** Nothing more will be said of the input: what has been is all there is. */
+  told(): void {
+    if (this.#inputTold) return
+    this.#inputTold = true
+    const { container = '', start = 0, tracks = new Map<number, AudioTrack>() } = this.#input ?? {}
+    this.#onInput?.({ container, start, tracks: [...tracks.values()].toSorted((a, b) => a.stream - b.stream) })
   }
 
   /** The last lines, at most 4096 characters. */
@@ -63,12 +108,38 @@ export class FfmpegLog {
   #take(raw: string): void {
     const line = clean(raw)
     if (line === '' || noise.test(line)) return
+    const [, told] = /^\[info\] ?(.*)$/.exec(line) ?? []
+    if (told !== undefined) return this.#inform(told)
+    if (isAside.test(line)) return
     this.#lines.push(line)
     this.#length += line.length + 1
     while (this.#length > longestTail && this.#lines.length > 1) this.#length -= (this.#lines.shift() ?? '').length + 1
-    if (shortPacket.test(line)) this.#hasShortPacket = true
-    if (this.#hasShortPacket && line.includes('corrupt input packet in stream')) return
+    const isPlain = plainContainer.test(this.#input?.container ?? '')
+    if (shortPacket.test(line) || (isPlain && line.includes('Packet corrupt'))) this.#hasShortPacket = true
+    this.#hasShortPacket ||= isPlain && line.includes('corrupt input packet in stream')
+    if (this.#hasShortPacket && /Packet corrupt|corrupt input packet in stream/.test(line)) return
     if (isTrouble(line)) this.#report(line)
+  }
+
+  /** What a file calls itself may have lines of its own, but FFmpeg begins those with spaces and a colon. */
+  #inform(line: string): void {
+    if (this.#inputTold) return
+    const [, container] = /^Input #0, (\S+), from /.exec(line) ?? []
+    if (container !== undefined) this.#input ??= { container, start: 0, tracks: new Map() }
+    if (this.#input === undefined) return
+    const [, start] = /^ {2}Duration: \S+, start: (-?\d+\.\d+)/.exec(line) ?? []
+    if (start !== undefined) this.#input.start = Number(start)
+    const [, number, language, about] =
+      /^ {2,4}Stream #0:(\d+)(?:\[0x[\da-f]+\])?(?:\((\w+)\))?: Audio: (.*)$/.exec(line) ?? []
+    if (number !== undefined && about !== undefined && this.#input.tracks.size < mostTracks) {
+      this.#input.tracks.set(Number(number), {
+        stream: Number(number),
+        ...(language !== undefined && language !== 'und' && { language }),
+        isDefault: / \(default\)/.test(about),
+        about: about.replaceAll(/ ?\([^()]*\)|, \d+ kb\/s/g, ''),
+      })
+    }
+    if (/^(?:Stream mapping:|Output #0, )/.test(line)) this.told()
   }
 
   #report(line: string): void {

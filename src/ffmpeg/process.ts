@@ -1,13 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import type { ProcessEnd } from './failure.ts'
-import { FfmpegLog } from './log.ts'
+import { FfmpegLog, type InputFacts } from './log.ts'
 
 /** Time FFmpeg gets to end after SIGTERM before it is killed, in milliseconds. */
 const gracePeriod = 2000
 
 /** Time after SIGKILL until a process is given up that the system does not end, in milliseconds. */
 const lastWait = 3000
+
+/** Time from the first output until FFmpeg has said what its input is, in milliseconds; it says so before. */
+const saidWithin = 2000
 
 /** How a process is set up. */
 export interface FfmpegProcessOptions {
@@ -18,6 +21,8 @@ export interface FfmpegProcessOptions {
   readsBytes: boolean
   /** Called with lines of stderr that mean trouble. */
   onTrouble: (line: string) => void
+  /** Called once, before there is audio, with what FFmpeg says of its input. */
+  onInput?: (facts: InputFacts) => void
   /** Called once: when the process has ended and all of its output has been read, or when it could not be started. */
   onEnd: (end: ProcessEnd) => void
 }
@@ -29,8 +34,8 @@ export class FfmpegProcess {
   /** Whether there is no process any more, or never was. */
   #gone = false
 
-  constructor({ ffmpeg, args, readsBytes, onTrouble, onEnd }: FfmpegProcessOptions) {
-    this.log = new FfmpegLog(onTrouble)
+  constructor({ ffmpeg, args, readsBytes, onTrouble, onInput, onEnd }: FfmpegProcessOptions) {
+    this.log = new FfmpegLog(onTrouble, onInput)
     const child = start(ffmpeg, args, readsBytes)
     if (child instanceof Error) {
       this.#gone = true
@@ -42,7 +47,6 @@ export class FfmpegProcess {
     const tell = (end: ProcessEnd): void => {
       if (told) return
       told = true
-      this.log.end()
       onEnd(end)
     }
     child.on('error', (error) => {
@@ -54,6 +58,12 @@ export class FfmpegProcess {
     child.once('exit', () => (this.#gone = true))
     child.once('close', (code, signal) => tell({ code, signal }))
     child.stderr?.setEncoding('utf8').on('data', (text: string) => this.log.push(text))
+    child.stderr?.once('end', () => this.log.end())
+    // One that says less than others is not waited for.
+    child.stdout?.once('readable', () => {
+      const patience = setTimeout(() => this.log.told(), saidWithin)
+      child.once('exit', () => clearTimeout(patience))
+    })
     // Broken pipes are no news: that the process ended, and how, says its exit code.
     for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.on('error', () => {})
   }

@@ -1,5 +1,8 @@
 import { addAbortSignal, Duplex } from 'node:stream'
-import { type DiarizeStreamError, InputError } from '../errors.ts'
+import { AudioQueue } from '../audio/audio-queue.ts'
+import { bytesToMs } from '../audio/format.ts'
+import { writeWavHeader } from '../audio/wav.ts'
+import { type DiarizeStreamError, FfmpegError, InputError } from '../errors.ts'
 import {
   endEarly,
   liveSource,
@@ -10,24 +13,33 @@ import {
   streamStartedAt,
   type UpstreamStage,
 } from '../stage.ts'
-import { decodeArguments, type FfmpegInput, pipeInput } from './arguments.ts'
-import { declaredLength, hasAudio, headLimit, readingMode } from './container.ts'
+import { decodeArguments, type FfmpegInput, pipeInput, timeOffset } from './arguments.ts'
+import { declaredLength, headLimit, readingMode } from './container.ts'
 import { explainEnd, type ProcessEnd } from './failure.ts'
 import { findFfmpeg } from './find.ts'
+import type { InputFacts } from './log.ts'
+import { NutReader } from './nut.ts'
+import { Placer } from './placement.ts'
+import { type ClockCorrector, clockCorrector } from './program-clock.ts'
 import { FfmpegProcess } from './process.ts'
+import { chooseTrack, type TrackWish } from './tracks.ts'
 
 /** 100 ms of 16 kHz mono, in bytes; also the most that is handed on at once. */
 const outputHighWaterMark = 3200
 const inputHighWaterMark = 16_384
+/** Audio of a live input may come this much late, in ms. */
+const lateMs = 2000
+/** Bytes that are kept until it is known which tracks there are; FFmpeg looks at 5 MB at most. */
+const keptLimit = 8_388_608
+/** The most that is taken from FFmpeg at once, in bytes. */
+const mostAtOnce = 65_536
 
 /** What an {@link FfmpegStream} decodes, and how. */
-export interface FfmpegStreamOptions {
+export interface FfmpegStreamOptions extends TrackWish {
   /** What FFmpeg opens; absent if it decodes the bytes written to the stream. */
   input?: FfmpegInput
   /** The input as people know it, for messages. */
   inputName: string
-  /** Which audio track, from 0. */
-  audioTrack: number
   /** The binary; looked for by {@link findFfmpeg} if absent. */
   ffmpegPath: string | undefined
   signal: AbortSignal | undefined
@@ -37,6 +49,10 @@ export interface FfmpegStreamOptions {
   duration?: number | undefined
   /** Why there will be no audio: FFmpeg is not started, the stream fails with this. */
   refusal?: DiarizeStreamError | undefined
+  /** Whether the bytes written to the stream are all there, and need not be handed on as they come. */
+  isWhole?: boolean
+  /** Whether the input comes as it is recorded: times that leap further than that allows are not believed. */
+  isLive?: boolean
   /** Called once, when somebody first asks for audio. */
   onWanted?: () => void
 }
@@ -56,14 +72,30 @@ export class FfmpegStream extends Duplex {
   #hungry = false
   /** The bytes written before the process starts. */
   #head: Buffer = Buffer.alloc(0)
+  /** Mends the clock of what is written, where it is of a kind whose clock may leap. */
+  #clock: ClockCorrector | undefined
   /** Bytes the input will have, by its own header. */
   #declared: number | undefined
   #received = 0
   #inputEnded = false
   /** Whether it was told to end before its input does. */
   #endedEarly = false
-  /** Bytes of the WAV header, until the first audio follows them. */
-  #header: Buffer | undefined = Buffer.alloc(0)
+  /** What FFmpeg was given to read, until it is known that it is to decode the right track. */
+  #given: Buffer[] | undefined = []
+  #givenLength = 0
+  /** Which audio track is decoded, from 0. */
+  #track = 0
+  /** Settles when a process that decoded another track is gone. */
+  #replaced: Promise<void> = Promise.resolve()
+  /** What FFmpeg says of the input; nothing it writes is read before. */
+  #facts: InputFacts | undefined
+  readonly #nut = new NutReader()
+  #placer: Placer | undefined
+  /** What goes out next. */
+  readonly #queue = new AudioQueue()
+  /** When FFmpeg last gave audio, by `performance.now()`. */
+  #heardAt = 0
+  #finished = false
   #troubles: string[] = []
   #finishInput: ((error?: Error | null) => void) | undefined
 
@@ -149,14 +181,20 @@ export class FfmpegStream extends Duplex {
     }
     // Finished means understood: whoever only waits for the input side learns of a failure, too.
     this.#finishInput = callback
-    this.#startOnBytes(() => this.#process?.endInput())
-    if (this.#header === undefined) this.#releaseInput()
+    this.#startOnBytes(() => {
+      const rest = this.#clock?.end()
+      if (rest !== undefined && rest.length > 0) this.#give(rest, () => {})
+      this.#process?.endInput()
+    })
+    if (this.#produced) this.#releaseInput()
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#releaseInput()
-    if (this.#process === undefined) callback(error)
-    else this.#process.stop(() => callback(error))
+    this.#given = undefined
+    const gone = (): void => void this.#replaced.then(() => callback(error))
+    if (this.#process === undefined) gone()
+    else this.#process.stop(gone)
   }
 
   /** Starts the process on the head if that says how; calls `next` once the process has it, or more is needed. */
@@ -164,9 +202,10 @@ export class FfmpegStream extends Duplex {
     if (this.#process !== undefined) return next()
     const mode = readingMode(this.#head, this.#inputEnded)
     if (mode === undefined && this.#head.length < headLimit) return next()
-    this.#start(pipeInput(mode === 'spooled'))
+    this.#start(pipeInput(mode === 'spooled', this.#options.isWhole))
     const bytes = this.#head
     this.#declared = declaredLength(bytes)
+    this.#clock = clockCorrector(bytes)
     this.#head = Buffer.alloc(0)
     this.#write(bytes, next)
   }
@@ -174,7 +213,14 @@ export class FfmpegStream extends Duplex {
   #write(bytes: Buffer, taken: () => void): void {
     // Without a process the start has failed, and this stream with it.
     if (this.#process === undefined) taken()
-    else this.#process.write(bytes, taken)
+    else this.#give(this.#clock?.push(bytes) ?? bytes, taken)
+  }
+
+  #give(bytes: Buffer, taken: () => void): void {
+    this.#given?.push(bytes)
+    this.#givenLength += bytes.length
+    if (this.#givenLength > keptLimit) this.#given = undefined
+    this.#process?.write(bytes, taken)
   }
 
   #start(input: FfmpegInput): void {
@@ -185,53 +231,153 @@ export class FfmpegStream extends Duplex {
       this.destroy(error instanceof Error ? error : new Error(String(error)))
       return
     }
-    this.#process = new FfmpegProcess({
+    if (typeof this.#options.audioTrack === 'number') this.#track = this.#options.audioTrack
+    this.#run(input)
+  }
+
+  #run(input: FfmpegInput): void {
+    const current = new FfmpegProcess({
       ffmpeg: this.#ffmpeg,
-      args: decodeArguments({ input, audioTrack: this.#options.audioTrack, target: this.#target }),
+      args: decodeArguments({ input, audioTrack: this.#track, target: this.#target }),
       readsBytes: this.#options.input === undefined,
-      onTrouble: (line) => this.#trouble(line),
-      onEnd: (end) => this.#end(end),
+      onTrouble: (line) => {
+        if (this.#process === current) this.#trouble(line)
+      },
+      onInput: (facts) => {
+        if (this.#process === current) this.#learn(facts, input)
+      },
+      onEnd: (end) => {
+        if (this.#process === current) this.#end(end)
+      },
     })
-    this.#process.output?.on('readable', () => this.#pump())
+    this.#process = current
+    current.output?.on('readable', () => this.#pump())
+  }
+
+  /** It is known what the input is: decoding goes on, or begins anew with another track. */
+  #learn(facts: InputFacts, input: FfmpegInput): void {
+    if (this.destroyed || this.#facts !== undefined) return
+    const { inputName } = this.#options
+    try {
+      const { index, message } = chooseTrack(facts.tracks, this.#options, inputName)
+      const canBegin = this.#options.input === undefined ? this.#given !== undefined : this.#options.isLive !== true
+      if (index !== this.#track && canBegin) {
+        this.#track = index
+        return this.#decodeOther(input)
+      }
+      this.#given = undefined
+      this.#facts = facts
+      if (message !== undefined && index === this.#track)
+        this.emit('warning', { code: 'SEVERAL_AUDIO_TRACKS', message, tracks: facts.tracks })
+    } catch (error) {
+      this.destroy(error as Error)
+      return
+    }
+    this.#pump()
+  }
+
+  /** Begins anew with the track that is known by now. */
+  #decodeOther(input: FfmpegInput): void {
+    const other = this.#process
+    this.#run(input)
+    for (const bytes of this.#given ?? []) this.#process?.write(bytes, () => {})
+    if (this.#inputEnded && this.#head.length === 0) this.#process?.endInput()
+    this.#replaced = new Promise((resolve) => {
+      if (other === undefined) resolve()
+      else other.stop(resolve)
+    })
   }
 
   /** Hands on what FFmpeg has written, as long as somebody wants it. */
   #pump(): void {
     const output = this.#process?.output
-    if (output === undefined) return
     while (this.#hungry && !this.destroyed && !this.#endedEarly) {
-      const length = Math.min(output.readableLength, outputHighWaterMark)
+      const piece = this.#queue.shift(this.#nut.format)
+      if (piece !== undefined) {
+        this.#hungry = this.push(piece)
+        continue
+      }
+      if (this.#finished) {
+        this.#hungry = false
+        this.push(null)
+        return
+      }
+      if (output === undefined || this.#facts === undefined) return
+      const length = Math.min(output.readableLength, mostAtOnce)
       // With nothing buffered, read() without a length is what lets the pipe notice its end.
       const chunk: unknown = output.read(length === 0 ? undefined : length)
       if (!Buffer.isBuffer(chunk)) return
-      this.#take(chunk)
+      this.#take(chunk, this.#facts)
     }
   }
 
-  #take(chunk: Buffer): void {
-    if (this.#header === undefined) {
-      this.#hungry = this.push(chunk)
-      return
+  /** Whether there has been audio. */
+  get #produced(): boolean {
+    return this.#placer !== undefined
+  }
+
+  /** Puts what FFmpeg has written where it belongs in time. */
+  #take(chunk: Buffer, input: InputFacts): void {
+    let audio: Buffer[] = []
+    const flush = (): void => {
+      const all = audio.length === 1 ? audio[0]! : Buffer.concat(audio)
+      for (let at = 0; at < all.length; at += outputHighWaterMark) {
+        this.#queue.push(all.subarray(at, at + outputHighWaterMark))
+      }
+      audio = []
     }
-    // A header alone is no audio: it goes out together with the first sample.
-    this.#header = Buffer.concat([this.#header, chunk])
-    if (!hasAudio(this.#header) && this.#header.length < headLimit) return
-    const bytes = this.#header
-    this.#header = undefined
-    this.#hungry = this.push(bytes)
+    try {
+      for (const { at, samples } of this.#nut.push(chunk)) {
+        const format = this.#nut.format!
+        const block = 2 * format.channels
+        this.#placer ??= this.#begin(input)
+        const before = this.#placer.position
+        const count = Math.floor(samples.length / block)
+        const place = this.#placer.place(at - timeOffset * format.sampleRate, count, () => isQuiet(samples))
+        if (place.silence > 0) {
+          flush()
+          this.#queue.pushSilence(place.silence * block)
+          if (place.isGap) {
+            const toMs = (position: number): number => Math.round(bytesToMs(position * block, format))
+            const [start, end] = [toMs(before), toMs(before + place.silence)]
+            this.emit('gap', { start, end, missing: end - start })
+          }
+        }
+        audio.push(place.skip === 0 ? samples : samples.subarray(place.skip * block))
+      }
+      flush()
+    } catch (cause) {
+      const message = `FFmpeg wrote what cannot be read from ${this.#options.inputName}; report it, with its version`
+      this.destroy(new FfmpegError('FFMPEG_FAILED', message, { cause }))
+    }
+    if (this.#produced) this.#heardAt = performance.now()
+  }
+
+  /** The first audio has come. A header alone would be none: it goes out together with it. */
+  #begin(input: InputFacts): Placer {
+    const format = this.#nut.format!
+    this.#queue.push(writeWavHeader(format))
     this.#warnOfTroubles()
     this.#releaseInput()
+    return new Placer({
+      input,
+      sampleRate: format.sampleRate,
+      longest: this.#options.isLive ? this.#longest : undefined,
+    })
   }
+
+  /** The longest silence of a live input that is believed, in ms: what can have been missed since it was last heard. */
+  readonly #longest = (): number => performance.now() - this.#heardAt + lateMs
 
   #end(end: ProcessEnd): void {
     if (this.destroyed || this.#endedEarly) return
-    const { inputName, audioTrack } = this.#options
+    const { inputName } = this.#options
     const failure = explainEnd({
       end,
       ffmpeg: this.#ffmpeg,
       input: inputName,
-      audioTrack,
-      produced: this.#header === undefined,
+      audioTrack: this.#track,
+      produced: this.#produced,
       stderr: this.#process?.log.tail ?? '',
     })
     if (failure !== undefined) {
@@ -243,8 +389,9 @@ export class FfmpegStream extends Duplex {
       const message = `${inputName} lacks ${missing} bytes at its end, by its own header; only what is there was decoded`
       this.emit('warning', { code: 'INPUT_TRUNCATED', message, missing })
     }
-    this.push(null)
+    this.#finished = true
     this.#releaseInput()
+    this.#pump()
   }
 
   /** Before the first audio a line may belong to a failure, which carries it in its own message. */
@@ -252,13 +399,16 @@ export class FfmpegStream extends Duplex {
     // One that is being stopped complains of that.
     if (this.destroyed || this.#endedEarly) return
     this.#troubles.push(line)
-    if (this.#header === undefined) this.#warnOfTroubles()
+    if (this.#produced) this.#warnOfTroubles()
   }
 
   #warnOfTroubles(): void {
     const lines = this.#troubles
     this.#troubles = []
     for (const line of lines) {
+      // Damage to a picture, or to another track, takes nothing of what is heard.
+      const [, stream] = /\(stream = (\d+),/.exec(line) ?? []
+      if (stream !== undefined && Number(stream) !== this.#facts?.tracks[this.#track]?.stream) continue
       const message = `FFmpeg had trouble with ${this.#options.inputName}, part of its audio may be lost: ${line}`
       this.emit('warning', { code: 'FFMPEG_WARNING', message, line })
     }
@@ -269,4 +419,12 @@ export class FfmpegStream extends Duplex {
     this.#finishInput = undefined
     finish?.()
   }
+}
+
+/** Nobody hears samples below this. */
+const quiet = 64
+
+function isQuiet(samples: Buffer): boolean {
+  for (let at = 0; at + 1 < samples.length; at += 2) if (Math.abs(samples.readInt16LE(at)) >= quiet) return false
+  return true
 }

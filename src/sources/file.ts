@@ -9,6 +9,7 @@ import { declaredLength, headLimit } from '../ffmpeg/container.ts'
 import { mediaDuration, mp3Extent, type ReadAt, wavExtent } from '../ffmpeg/duration.ts'
 import { mpegFrame, tagHeadBytes, tagLength } from '../ffmpeg/mp3.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
+import { clockCorrector } from '../ffmpeg/program-clock.ts'
 import { FfmpegStream } from '../ffmpeg/stream.ts'
 import { invalidOption } from '../options.ts'
 
@@ -22,13 +23,15 @@ export interface FileSourceOptions extends FfmpegOptions {}
  * The file is looked at once, at this call. Whatever is wrong with it (`INPUT_NOT_FOUND`, `INPUT_UNREADABLE`,
  * `NO_AUDIO` if it is empty) is the stream's error, before any process is started. Later it may fail with `NO_AUDIO`,
  * `INPUT_NOT_MEDIA`, `FFMPEG_NOT_FOUND` or `FFMPEG_FAILED`. Emits `warning` (`FFMPEG_WARNING`, `INPUT_TRUNCATED`) where
- * part of the audio is damaged or missing, and `WAV_SIZE_WRONG` where a WAV is longer than its header says; all of it is
- * decoded. Its property `duration` is the length of the file in ms, where the file says so
+ * part of the audio is damaged or missing, `WAV_SIZE_WRONG` where a WAV is longer than its header says (all of it is decoded),
+ * `SEVERAL_AUDIO_TRACKS` where none was named, and `gap` (`{ start, end, missing }`, ms) where for a second or more there is no
+ * sound between others. A sample's place is its time in the file, as players have it. Its property `duration` is the length of the file in ms, where the file says so
  * itself in a way that costs no more than a few small reads.
  *
  * @param file - a path, taken literally whatever characters it has; a `file:` URL; or `-` for the standard input.
  * @throws ConfigurationError `INVALID_OPTION`, also for addresses other than `file:`.
- * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, or it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`
+ * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`; or it has several audio tracks: `SEVERAL_AUDIO_TRACKS`
+ * @event gap SourceGap - sound is missing in the middle; silence stands for it
  */
 export function fileSource(file: string | URL, options: FileSourceOptions = {}): Readable {
   const settings = resolveFfmpegOptions('fileSource', options)
@@ -40,14 +43,21 @@ export function fileSource(file: string | URL, options: FileSourceOptions = {}):
   const found = inspect(absolute)
   if (found instanceof InputError) return new FfmpegStream({ inputName: absolute, refusal: found, ...settings })
   const { whole, readable, ...known } = found
-  if (!readable) return fromBytes(absolute, () => createReadStream(absolute), settings, known.duration)
+  if (!readable) {
+    return fromBytes(absolute, () => createReadStream(absolute), { ...settings, isWhole: true }, known.duration)
+  }
   return new FfmpegStream({ input: fileInput(absolute, whole), inputName: absolute, ...known, ...settings })
 }
 
 type Settings = ReturnType<typeof resolveFfmpegOptions>
 
 /** A source on bytes of this process, which are touched only once somebody wants audio. */
-function fromBytes(inputName: string, open: () => Readable, settings: Settings, duration?: number): Readable {
+function fromBytes(
+  inputName: string,
+  open: () => Readable,
+  settings: Settings & { isWhole?: boolean },
+  duration?: number,
+): Readable {
   const stream = new FfmpegByteStream({
     inputName,
     duration,
@@ -98,7 +108,7 @@ function notAFile(address: string): ConfigurationError {
 interface FoundFile {
   /** Whether it is a regular file, and no pipe or device. */
   whole: boolean
-  /** Whether FFmpeg reads it to its end, and without complaint, when it opens it itself. */
+  /** Whether FFmpeg reads it to its end, at the right times and without complaint, when it opens it itself. */
   readable: boolean
   /** Bytes it lacks, by its own header. */
   missing: number
@@ -148,9 +158,11 @@ function look(path: string, size: number): Omit<FoundFile, 'whole'> {
   }
   try {
     const isWav = wavExtent(readAt, size)?.asSaid === true
+    const head = readAt(0, headLimit)
     // Of a WAV whose samples are all there nothing is missing, whatever its outer size says.
-    const missing = isWav ? 0 : (declaredLength(readAt(0, headLimit)) ?? 0) - size
-    return { readable: isWav || isReadable(readAt, size), missing, duration: mediaDuration(readAt, size) }
+    const missing = isWav ? 0 : (declaredLength(head) ?? 0) - size
+    const readable = isWav || (isReadable(readAt, size) && clockCorrector(head) === undefined)
+    return { readable, missing, duration: mediaDuration(readAt, size) }
   } finally {
     closeSync(descriptor)
   }

@@ -80,14 +80,15 @@ export interface HttpSettings extends ReconnectSettings {
   allowUrl: HttpSourceOptions['allowUrl'] | undefined
   ca: string | Buffer | undefined
   live: boolean | undefined
-  audioTrack: number
+  audioTrack: number | string | undefined
+  language?: string | undefined
   ffmpegPath: string | undefined
 }
 
 /** Attempts in a row, each without a byte, where the options do not say. */
 const FILE_RETRIES = 5
 
-const ffmpegNames = ['audioTrack', 'ffmpegPath', 'signal'] as const
+const ffmpegNames = ['audioTrack', 'language', 'ffmpegPath', 'signal'] as const
 
 /** Headers that this library sets itself, or that would change what the answer is. */
 const ownHeaders = new Set([

@@ -17,6 +17,7 @@ import {
   resolveHttpOptions,
   shownUrl,
 } from './http-options.ts'
+import type { SourceGap } from './live-timeline.ts'
 import { JoinedSource, type Part } from './joined-source.ts'
 import { ReconnectingSource } from './reconnect.ts'
 
@@ -43,7 +44,7 @@ const MOST_PICTURE_RETRIES = 2
  * Its property `duration` is the length in ms, where that is known by the time of the first audio.
  *
  * Emits `reconnecting` (`{ attempt, delay, error }`) before each further attempt, `gap` (`{ start, end, missing }`, ms)
- * where an endless stream lost audio, and `warning` as `fileSource()` does. Fails with `INPUT_NOT_FOUND`,
+ * where an endless stream lost audio or a file has none, and `warning` as `fileSource()` does. Fails with `INPUT_NOT_FOUND`,
  * `INPUT_UNREADABLE`, `INPUT_REFUSED`, `INPUT_UNREACHABLE`, `INPUT_STALLED`, `INPUT_TRUNCATED`, `ADDRESS_REFUSED`, `INPUT_TOO_LARGE`, and
  * with what `decode()` fails with.
  *
@@ -51,7 +52,7 @@ const MOST_PICTURE_RETRIES = 2
  * @throws ConfigurationError `INVALID_OPTION`
  * @event reconnecting SourceReconnecting - the input was lost; the next attempt follows
  * @event gap SourceGap - audio is missing; it is passed on to every stage below
- * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, or it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`
+ * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`; or it has several audio tracks: `SEVERAL_AUDIO_TRACKS`
  */
 export function httpSource(url: string | URL, options: HttpSourceOptions = {}): Readable {
   const settings = resolveHttpOptions(options)
@@ -140,10 +141,11 @@ class HttpOpening {
 
   /** The audio of bytes, decoded by an FFmpeg that reads its stdin only. */
   #decoded(bytes: Readable, url: URL): FfmpegByteStream {
-    const { audioTrack, ffmpegPath } = this.#settings
+    const { audioTrack, language, ffmpegPath } = this.#settings
     const stream = new FfmpegByteStream({
       inputName: shownUrl(url),
       audioTrack,
+      language,
       ffmpegPath,
       signal: undefined,
       onWanted: () => {
@@ -158,6 +160,7 @@ class HttpOpening {
 
   #file(body: HttpBody, head: Buffer, url: URL, format: AudioFormat | undefined): Readable {
     const stream = this.#decoded(body, url)
+    stream.on('gap', (gap: SourceGap) => void this.source.emit('gap', gap))
     if (format !== undefined) stream[requestFormat](format)
     this.source.duration = mediaDuration((offset, length) => head.subarray(offset, offset + length), body.total)
     stream.on('warning', (warning: Warning) => {
@@ -229,6 +232,11 @@ class HttpOpening {
         const wanted = format()
         if (wanted !== undefined) stream[requestFormat](wanted)
         stream.on('warning', (warning: Warning) => void this.source.emit('warning', warning))
+        let from = 0
+        stream.once('readable', () => (from = Math.round(this.source.position)))
+        stream.on('gap', ({ start, end, missing }: SourceGap) => {
+          this.source.emit('gap', { start: from + start, end: from + end, missing })
+        })
         return stream
       },
       onLost: (from, ms) => {

@@ -15,7 +15,7 @@ import { reconnectNames, type ReconnectOptions, resolveReconnectOptions } from '
 import { ReconnectingSource } from './reconnect.ts'
 
 /** Options of {@link microphoneSource}. */
-export interface MicrophoneSourceOptions extends Omit<FfmpegOptions, 'audioTrack'>, ReconnectOptions {
+export interface MicrophoneSourceOptions extends Omit<FfmpegOptions, 'audioTrack' | 'language'>, ReconnectOptions {
   /**
    * Which one: the `id` of one of `microphones()`. The name of an ALSA device or a DirectShow device can reach more than
    * microphones; take it from whoever runs the program, not from whoever uses it.
@@ -57,7 +57,7 @@ export function microphoneSource(options: MicrophoneSourceOptions = {}): Readabl
     inputName,
     open: async () => {
       const chosen = await choose(device, given)
-      return new FfmpegStream({ input: microphoneInput(chosen.backend, chosen.id), inputName, ...ffmpeg })
+      return new FfmpegStream({ input: microphoneInput(chosen.backend, chosen.id), inputName, ...ffmpeg, isLive: true })
     },
     explain: (error, heard) => explainMicrophone(inputName, error, heard),
   })

@@ -1,7 +1,7 @@
 import { addAbortSignal, Readable } from 'node:stream'
 import type { AudioFormat } from '../audio/format.ts'
 import { liveSource, requestFormat, type RequestedFormat, streamStartedAt, type UpstreamStage } from '../stage.ts'
-import { AudioQueue } from './audio-queue.ts'
+import { AudioQueue } from '../audio/audio-queue.ts'
 import { HeldAudio } from './held-audio.ts'
 import { LiveTimeline } from './live-timeline.ts'
 import type { ReconnectingSourceOptions, SourceReconnecting } from './reconnecting-source-options.ts'

@@ -54,10 +54,19 @@ const LONGER_MS = 2000
  * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`
  */
 export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): Readable {
-  const names = ['transport', 'allowUrl', 'ca', 'verifyCertificate', 'audioTrack', 'ffmpegPath', ...reconnectNames]
+  const names = [
+    'transport',
+    'allowUrl',
+    'ca',
+    'verifyCertificate',
+    'audioTrack',
+    'language',
+    'ffmpegPath',
+    ...reconnectNames,
+  ]
   checkKnown('rtspSource()', options, names)
   const address = parseRtspUrl(url)
-  const { audioTrack, ffmpegPath, signal, transport = 'tcp', allowUrl, ca, verifyCertificate } = options
+  const { audioTrack, language, ffmpegPath, signal, transport = 'tcp', allowUrl, ca, verifyCertificate } = options
   checkOneOf('transport', transport, ['tcp', 'udp', 'auto'])
   if (transport === 'udp' && address.secure) throw invalidOption('transport', "'tcp' for an rtsps: address", transport)
   if (ca !== undefined && typeof ca !== 'string' && !Buffer.isBuffer(ca)) throw invalidOption('ca', 'PEM text', ca)
@@ -65,6 +74,7 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
   if (allowUrl !== undefined && typeof allowUrl !== 'function') throw invalidOption('allowUrl', 'a function', allowUrl)
   const ffmpeg = resolveFfmpegOptions('rtspSource()', {
     ...(audioTrack !== undefined && { audioTrack }),
+    ...(language !== undefined && { language }),
     ...(ffmpegPath !== undefined && { ffmpegPath }),
   })
   const settings = resolveReconnectOptions(options)
@@ -78,7 +88,7 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
     open: async () => {
       relay = undefined
       const via = allowUrl && (await allowedAddress(new URL(url), address.host, address.shown, allowUrl))
-      const common = { inputName: address.shown, ...ffmpeg, signal: undefined }
+      const common = { inputName: address.shown, ...ffmpeg, signal: undefined, isLive: true }
       if (choice.next() === 'udp') {
         const limit = Math.max(settings.stallTimeout, settings.connectTimeout) + LONGER_MS
         return new FfmpegStream({

@@ -12,12 +12,14 @@ export interface DecodeOptions extends FfmpegOptions {}
  * An MP4 whose index follows its audio is spooled into a temporary file first, as large as the input. To decode a file
  * on disk, `fileSource()` does without.
  *
- * Emits `warning` (`FFMPEG_WARNING`, `INPUT_TRUNCATED`) where part of the audio is damaged or missing, and
- * `WAV_SIZE_WRONG` where a WAV is longer than its header says; all of it is decoded. Fails with
+ * Emits `warning` (`FFMPEG_WARNING`, `INPUT_TRUNCATED`) where part of the audio is damaged or missing, `WAV_SIZE_WRONG` where a
+ * WAV is longer than its header says (all of it is decoded), `SEVERAL_AUDIO_TRACKS` where no track was named, and `gap`
+ * (`{ start, end, missing }`, ms) where for a second or more there is no sound. Fails with
  * `NO_AUDIO`, `INPUT_NOT_MEDIA`, `FFMPEG_NOT_FOUND` or `FFMPEG_FAILED`.
  *
  * @throws ConfigurationError `INVALID_OPTION`
- * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, or it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`
+ * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`; or it has several audio tracks: `SEVERAL_AUDIO_TRACKS`
+ * @event gap SourceGap - sound is missing in the middle; silence stands for it
  */
 export function decode(options: DecodeOptions = {}): Duplex {
   return new FfmpegByteStream({ inputName: 'the piped input', ...resolveFfmpegOptions('decode', options) })

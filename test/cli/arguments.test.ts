@@ -25,6 +25,7 @@ describe('parseCommand', () => {
       serverNames: false,
       preset: 'netflix',
       language: undefined,
+      tracks: {},
       report: false,
       json: false,
       quiet: false,
@@ -35,7 +36,8 @@ describe('parseCommand', () => {
     const key = path.join(directory(), 'key')
     writeFileSync(key, 'secret\n')
     const engine = '--engine assemblyai --region eu --model m --keyterms a --url ws://localhost:1 --speakers 2'
-    const look = '--preset bbc --language de --report --json --quiet --server-names --mux a.mp4 --burn b.MKV'
+    const look =
+      '--preset bbc --language de --audio-track 2 --report --json --quiet --server-names --mux a.mp4 --burn b.MKV'
     const options = `${engine} ${look}`.split(' ')
     const names = ['--names', 'A=Alice Lee, B=Bob', '--channels', 'Agent, Customer', '--keyterms', 'two words,c']
     expect(parseCommand(['-', '-o', 'a.srt', '--output=b.vtt', ...options, ...names, '--api-key-file', key])).toEqual({
@@ -55,6 +57,7 @@ describe('parseCommand', () => {
       serverNames: true,
       preset: 'bbc',
       language: 'de',
+      tracks: { language: 'de', audioTrack: 2 },
       report: true,
       json: true,
       quiet: true,
@@ -74,6 +77,10 @@ describe('parseCommand', () => {
     [['a', 'b'], 'one input at a time; got also b'],
     [['a', '--wrong'], '--wrong'],
     [['a', '--speakers', 'two'], '--speakers, when given, must be an integer from 1 to 10; got NaN'],
+    [
+      ['a', '--audio-track', 'two!'],
+      '--audio-track: audioTrack, when given, must be an integer from 0 to 1000 or a language code',
+    ],
     [['a', '--preset', 'tv'], "--preset, when given, must be 'netflix'"],
     [['a', '--names', 'Alice'], "--names, when given, must be like A=Alice,B=Bob; got 'Alice'"],
     [['a', '--channels', 'Agent,'], "--channels, when given, must be like One,Two; got 'Agent,'"],

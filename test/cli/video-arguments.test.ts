@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { trackLanguage } from '../../src/cli/language-code.ts'
+import { trackLanguage } from '../../src/ffmpeg/language-code.ts'
 import { readFacts } from '../../src/cli/probe.ts'
 import { burnArguments, muxArguments } from '../../src/cli/video-arguments.ts'
 

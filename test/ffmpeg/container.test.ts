@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { declaredLength, hasAudio, headLimit, readingMode } from '../../src/ffmpeg/container.ts'
+import { declaredLength, headLimit, readingMode } from '../../src/ffmpeg/container.ts'
 import { createMedia, ffmpeg, type Media } from '../helpers/media.ts'
 
 function box(type: string, payload = 0): Buffer {
@@ -145,15 +145,5 @@ describe('declaredLength', () => {
         expect(length === undefined || length >= 0).toBe(true)
       }),
     )
-  })
-})
-
-describe('hasAudio', () => {
-  it('takes one byte after the header, wherever that ends', async () => {
-    const wav = await readFile(media.wav)
-    const data = wav.indexOf('data') + 8
-    expect(hasAudio(wav.subarray(0, data))).toBe(false)
-    expect(hasAudio(wav.subarray(0, data + 1))).toBe(true)
-    expect(hasAudio(Buffer.alloc(0))).toBe(false)
   })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
-import { FfmpegLog, isTrouble } from '../../src/ffmpeg/log.ts'
+import { describe, expect, it, vi } from 'vitest'
+import { FfmpegLog, type InputFacts, isTrouble } from '../../src/ffmpeg/log.ts'
 
 function logOf(...pieces: string[]): { log: FfmpegLog; troubles: string[] } {
   const troubles: string[] = []
@@ -83,9 +83,9 @@ describe('FfmpegLog', () => {
   })
 
   it('keeps the end of a flood, and little of it', () => {
-    const { log } = logOf(...Array.from({ length: 20_000 }, (_, i) => `[info] line ${i}\n`))
+    const { log } = logOf(...Array.from({ length: 20_000 }, (_, i) => `[warning] line ${i}\n`))
     expect(log.tail.length).toBeLessThanOrEqual(4096)
-    expect(log.tail.endsWith('[info] line 19999')).toBe(true)
+    expect(log.tail.endsWith('[warning] line 19999')).toBe(true)
   })
 
   it('keeps little of a line that never ends', () => {
@@ -105,5 +105,49 @@ describe('FfmpegLog', () => {
         expect(troubles.join('')).not.toMatch(/user|pass|word/)
       }
     }
+  })
+
+  it('tells what FFmpeg says of its input, once, and keeps that out of errors', () => {
+    const facts: InputFacts[] = []
+    const log = new FfmpegLog(
+      () => {},
+      (input) => void facts.push(input),
+    )
+    log.push(
+      [
+        "[info] Input #0, mpegts, from 'pipe:0':",
+        '[info]   Metadata:',
+        "[info]     title           : Input #0, wav, from 'x'",
+        '[info]                     : Stream #0:7: Audio: none',
+        '[info]   Duration: 00:00:08.03, start: 1.400000, bitrate: 114 kb/s',
+        '[info]   Program 1 ',
+        '[info]     Stream #0:2[0x102](deu): Audio: ac3 ([129][0][0][0] / 0x0081), 48000 Hz, 5.1(side), fltp, 448 kb/s (default)',
+        '[info]     Stream #0:0[0x100]: Video: h264 (High), 25 fps',
+        '[info]     Stream #0:1[0x101](und): Audio: aac (LC), 48000 Hz, stereo, fltp, 128 kb/s',
+        '[mpegts @ 0x5] [info] something',
+        '[info] Stream mapping:',
+        "[info] Input #0, wav, from 'late'",
+        '[info] Stream mapping:',
+        '',
+      ].join('\n'),
+    )
+    log.end()
+    expect(facts).toEqual([
+      {
+        container: 'mpegts',
+        start: 1.4,
+        tracks: [
+          { stream: 1, isDefault: false, about: 'aac, 48000 Hz, stereo, fltp' },
+          { stream: 2, language: 'deu', isDefault: true, about: 'ac3, 48000 Hz, 5.1, fltp' },
+        ],
+      },
+    ])
+    expect(log.tail).toBe('')
+  })
+
+  it('says at the end that nothing was said', () => {
+    const onInput = vi.fn<(input: InputFacts) => void>()
+    new FfmpegLog(() => {}, onInput).end()
+    expect(onInput.mock.calls).toEqual([[{ container: '', start: 0, tracks: [] }]])
   })
 })

@@ -31,7 +31,7 @@ describe('destroy and abort', () => {
     const ffmpegPath = await bench.fake(`
       process.on('SIGTERM', () => {})
       process.stdout.on('error', () => {})
-      write(1, wav(100))
+      write(1, nut(100))
       setInterval(() => {}, 1000)`)
     const stubborn = bench.source({ ffmpegPath })
     await once(stubborn, 'readable')
@@ -46,7 +46,7 @@ describe('destroy and abort', () => {
       const script = 'setTimeout(() => {}, 30000)'
       const { pid } = require('node:child_process').spawn(process.execPath, ['-e', script, '${marker}'], { stdio: 'inherit' })
       write(2, Buffer.from('[error] ' + pid + '\\n'))
-      write(1, wav(100))
+      write(1, nut(100))
       setInterval(() => {}, 1000)`)
     const from = bench.source({ ffmpegPath })
     const [warning] = (await Promise.all([once(from, 'warning'), once(from, 'readable')]))[0] as [Warning]

@@ -15,11 +15,11 @@ const bench = useWorkbench()
 describe('never a success for a failure', () => {
   it.each([
     ['exits with 0 and writes nothing', '', 'NO_AUDIO'],
-    ['exits with 0 after a bare header', 'write(1, wav(0))', 'NO_AUDIO'],
+    ['exits with 0 after a bare header', 'write(1, nut(0))', 'NO_AUDIO'],
     ['exits with 3 and writes nothing', 'process.exitCode = 3', 'FFMPEG_FAILED'],
-    ['exits with 3 after audio', 'write(1, wav(9000)); process.exitCode = 3', 'FFMPEG_FAILED'],
-    ['kills itself after audio', "write(1, wav(9000)); process.kill(process.pid, 'SIGKILL')", 'FFMPEG_FAILED'],
-    ['is stopped by another', "write(1, wav(9000)); process.kill(process.pid, 'SIGTERM')", 'FFMPEG_FAILED'],
+    ['exits with 3 after audio', 'write(1, nut(9000)); process.exitCode = 3', 'FFMPEG_FAILED'],
+    ['kills itself after audio', "write(1, nut(9000)); process.kill(process.pid, 'SIGKILL')", 'FFMPEG_FAILED'],
+    ['is stopped by another', "write(1, nut(9000)); process.kill(process.pid, 'SIGTERM')", 'FFMPEG_FAILED'],
   ])('FFmpeg that %s', async (_what, body, code) => {
     const ffmpegPath = await bench.fake(body)
     await expect(pipeline(bench.source({ ffmpegPath }), drain())).rejects.toMatchObject({ code })
@@ -28,7 +28,7 @@ describe('never a success for a failure', () => {
   })
 
   it('tells a reader with for await', async () => {
-    const ffmpegPath = await bench.fake('write(1, wav(9000)); process.exitCode = 3')
+    const ffmpegPath = await bench.fake('write(1, nut(9000)); process.exitCode = 3')
     const through = Readable.from([Buffer.alloc(1000)]).pipe(stream({ ffmpegPath }))
     let length = 0
     const read = async (): Promise<void> => {

@@ -19,13 +19,13 @@ const target: AudioFormat = { sampleRate: 16_000, channels: 1, encoding: 's16le'
 
 describe('success', () => {
   it('is exit code 0 and some audio; data ends before the stream does', async () => {
-    const ffmpegPath = await bench.fake('write(1, wav(100_000))')
+    const ffmpegPath = await bench.fake('write(1, nut(100_000))')
     const bytes = await buffer(bench.source({ ffmpegPath }))
     expect(bytes).toHaveLength(44 + 200_000)
   })
 
   it('keeps every byte, however slowly it is read and after FFmpeg is long gone', async () => {
-    const ffmpegPath = await bench.fake('write(1, wav(25_000))')
+    const ffmpegPath = await bench.fake('write(1, nut(25_000))')
     const slow = bench.source({ ffmpegPath })
     slow.read()
     await childStarted()
@@ -42,8 +42,8 @@ describe('success', () => {
 
   it('passes bytes in and audio out in order', async () => {
     const ffmpegPath = await bench.fake(`
-      write(1, wav(0))
-      process.stdin.on('data', (chunk) => write(1, chunk))`)
+      write(1, nut(0))
+      process.stdin.on('data', (chunk) => write(1, frame(chunk)))`)
     const sent = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251))
     const through = stream({ ffmpegPath })
     const [bytes] = await Promise.all([buffer(through), pipeline(Readable.from([...slices(sent, 7000)]), through)])
@@ -80,7 +80,7 @@ describe('stderr', () => {
     const ffmpegPath = await bench.fake(`
       const lines = Buffer.from('[info] nothing to see here\\n'.repeat(40_000))
       for (let i = 0; i < 28; i++) write(2, lines)
-      write(1, wav(16_000))`)
+      write(1, nut(16_000))`)
     const flooded = bench.source({ ffmpegPath })
     const warnings = warningsOf(flooded)
     expect(await buffer(flooded)).toHaveLength(32_044)
@@ -90,7 +90,7 @@ describe('stderr', () => {
   it('becomes warnings where it speaks of trouble, each kind once, before the end', async () => {
     const ffmpegPath = await bench.fake(`
       write(2, Buffer.from('[error] before the audio\\n'))
-      write(1, wav(16_000))
+      write(1, nut(16_000))
       for (let i = 0; i < 5; i++) write(2, Buffer.from('[aac @ 0x7f] [error] bad packet ' + i + '\\n'))`)
     const troubled = bench.source({ ffmpegPath })
     const warnings = warningsOf(troubled)
@@ -131,7 +131,7 @@ describe('back-pressure', () => {
   it('stops FFmpeg when nobody reads', async () => {
     const written = join(bench.directory, 'written')
     const ffmpegPath = await bench.fake(`
-      const bytes = wav(500_000)
+      const bytes = nut(500_000)
       for (let at = 0; at < bytes.length; at += 50_000) {
         write(1, bytes.subarray(at, at + 50_000))
         fs.writeFileSync(${JSON.stringify(written)}, String(at))
@@ -162,7 +162,7 @@ describe('back-pressure', () => {
     const ffmpegPath = await bench.fake(`
       fs.readSync(0, Buffer.alloc(10))
       fs.closeSync(0)
-      write(1, wav(1000))`)
+      write(1, nut(1000))`)
     const through = stream({ ffmpegPath })
     const sent = Readable.from(slices(Buffer.alloc(3_000_000), 10_000))
     const [bytes] = await Promise.all([buffer(through), pipeline(sent, through)])

@@ -1,4 +1,4 @@
-import { type AudioFormat, blockSize } from '../audio/format.ts'
+import { type AudioFormat, blockSize } from './format.ts'
 
 /** Most silence made at a time, in bytes: 100 ms of 16 kHz mono. */
 const SILENCE_BYTES = 3200

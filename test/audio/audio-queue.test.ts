@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { AudioQueue } from '../../src/sources/audio-queue.ts'
+import { AudioQueue } from '../../src/audio/audio-queue.ts'
 
 it('gives back all audio and silence in order, silence in small pieces of whole samples', () => {
   const pieces = fc.array(

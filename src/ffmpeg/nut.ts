@@ -1,0 +1,295 @@
+import type { AudioFormat } from '../audio/format.ts'
+
+/**
+ * Reads NUT, FFmpeg's own container, in which PCM keeps the time of every frame: WAV has none. Only what FFmpeg's muxer
+ * writes for one track of PCM is read (specification: ffmpeg.org/~michael/nut.txt, version 3). FFmpeg is trusted to write
+ * it whole; a stream that is none is an error.
+ */
+
+/** Samples that follow one another without a gap, of as many frames as that takes. */
+export interface NutRun {
+  /** Time of the first one, in samples; may be negative. */
+  at: number
+  /** Interleaved 16-bit samples, little endian. */
+  samples: Buffer
+}
+
+/** Times of frames are rounded: by so many samples they may differ from where the frames before end. */
+const rounding = 2
+/** A run is ended after so many samples, so that a drift of the clock shows. */
+const longestRun = 16_384
+
+/** What every NUT stream begins with. */
+const fileId = Buffer.from('nut/multimedia container\0', 'latin1')
+/** The first byte of every packet that is no frame; no frame begins with it. */
+const packetStart = 0x4e
+const mainHeader = '4e4d7a561f5f04ad'
+const streamHeader = '4e5311405bf2f9db'
+const syncpoint = '4e4be4adeeca4569'
+/** The longest packet or frame that FFmpeg makes of PCM is far below this, in bytes. */
+const longestPacket = 16_777_216
+
+/** Flags of a frame, with the names of the specification. */
+const flag = { codedPts: 8, streamId: 16, sizeMsb: 32, checksum: 64, reserved: 128, headerIndex: 1024 } as const
+const matchTime = 2048
+const coded = 4096
+
+/** How a frame that begins with one of 256 codes is written. */
+interface FrameCode {
+  flags: number
+  sizeMultiplier: number
+  sizeLsb: number
+  ptsDelta: number
+  reserved: number
+  headerIndex: number
+}
+
+interface TimeBase {
+  numerator: number
+  denominator: number
+}
+
+/** Thrown where there are too few bytes yet: one for all, since a stack would cost more than the reading. */
+const more = new Error('too few bytes')
+
+/** Reads numbers from the beginning of `bytes`; throws {@link more} behind their end. */
+class Cursor {
+  readonly bytes: Buffer
+  at = 0
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes
+  }
+
+  byte(): number {
+    const value = this.bytes[this.at]
+    if (value === undefined) throw more
+    this.at++
+    return value
+  }
+
+  /** An unsigned number of seven bits a byte. */
+  unsigned(): number {
+    for (let value = 0; ;) {
+      const byte = this.byte()
+      value = value * 128 + (byte & 127)
+      if (byte < 128) return value
+    }
+  }
+
+  signed(): number {
+    const value = this.unsigned() + 1
+    return value % 2 === 1 ? -(value - 1) / 2 : value / 2
+  }
+
+  /** Bytes that go with their length before them. */
+  counted(): Buffer {
+    return this.take(this.unsigned())
+  }
+
+  /** Goes on only where so many bytes are there. */
+  need(length: number): void {
+    if (!(length >= 0 && length <= longestPacket)) throw new Error('no NUT: a packet is too long')
+    if (this.at + length > this.bytes.length) throw more
+  }
+
+  take(length: number): Buffer {
+    this.need(length)
+    this.at += length
+    return this.bytes.subarray(this.at - length, this.at)
+  }
+}
+
+/** Puts frames together that follow one another: there are fifty in a second, and each on its own costs more than its samples. */
+class Runs {
+  readonly #samples: Buffer
+  readonly #runs: NutRun[] = []
+  #at = 0
+  #from = 0
+  #to = 0
+
+  /** @param most - bytes of all samples, at most. */
+  constructor(most: number) {
+    this.#samples = Buffer.allocUnsafe(2 * most)
+  }
+
+  /** A frame begins whose first sample was recorded at `at`. */
+  begin(at: number, block: number): void {
+    const count = (this.#to - this.#from) / block
+    if (Math.abs(at - this.#at - count) <= rounding && count > 0 && count < longestRun) return
+    this.#close()
+    this.#at = at
+  }
+
+  add(bytes: Buffer, from: number, length: number): void {
+    bytes.copy(this.#samples, this.#to, from, from + length)
+    this.#to += length
+  }
+
+  end(): NutRun[] {
+    this.#close()
+    return this.#runs
+  }
+
+  #close(): void {
+    if (this.#to > this.#from) {
+      this.#runs.push({ at: this.#at, samples: this.#samples.subarray(this.#from, this.#to) })
+    }
+    this.#from = this.#to
+  }
+}
+
+/** Reads a NUT stream with one track of 16-bit PCM, as its bytes come. */
+export class NutReader {
+  #bytes: Buffer = Buffer.alloc(0)
+  #begun = false
+  #codes: FrameCode[] = []
+  #elided: Buffer[] = []
+  #timeBases: TimeBase[] = []
+  #timeBase: TimeBase = { numerator: 1, denominator: 1 }
+  #msbShift = 0
+  #lastPts = 0
+  #format: AudioFormat | undefined
+
+  /** What the samples are; `undefined` until that has come. */
+  get format(): AudioFormat | undefined {
+    return this.#format
+  }
+
+  /** What `chunk` completes. */
+  push(chunk: Buffer): NutRun[] {
+    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk])
+    const cursor = new Cursor(this.#bytes)
+    const runs = new Runs(this.#bytes.length)
+    let done = 0
+    try {
+      for (;;) {
+        this.#next(cursor, runs)
+        done = cursor.at
+      }
+    } catch (error) {
+      if (error !== more) throw error
+    }
+    this.#bytes = this.#bytes.subarray(done)
+    return runs.end()
+  }
+
+  #next(cursor: Cursor, runs: Runs): void {
+    if (!this.#begun) {
+      if (!cursor.take(fileId.length).equals(fileId)) throw new Error('no NUT: it does not begin like one')
+      this.#begun = true
+      return
+    }
+    const code = cursor.byte()
+    if (code !== packetStart) return this.#frame(code, cursor, runs)
+    const kind = `4e${cursor.take(7).toString('hex')}`
+    const length = cursor.unsigned()
+    // A long packet has a checksum of its header.
+    if (length > 4096) cursor.take(4)
+    const content = new Cursor(cursor.take(length))
+    if (kind === mainHeader) this.#main(content)
+    else if (kind === streamHeader) this.#stream(content)
+    else if (kind === syncpoint) this.#sync(content)
+  }
+
+  #main(content: Cursor): void {
+    const version = content.unsigned()
+    if (version !== 3) throw new Error(`no NUT that is known here: version ${version}`)
+    const tracks = content.unsigned()
+    if (tracks !== 1) throw new Error(`no NUT that is known here: ${tracks} tracks`)
+    content.unsigned() // The longest distance of syncpoints.
+    this.#timeBases = Array.from({ length: content.unsigned() }, () => ({
+      numerator: content.unsigned(),
+      denominator: content.unsigned(),
+    }))
+    this.#codes = frameCodes(content)
+    const headers = content.unsigned()
+    this.#elided = [Buffer.alloc(0), ...Array.from({ length: headers }, () => content.counted())]
+  }
+
+  #stream(content: Cursor): void {
+    content.unsigned() // Its number,
+    content.unsigned() // its class,
+    content.counted() // and the name of its codec.
+    this.#timeBase = this.#timeBases[content.unsigned()] ?? this.#timeBase
+    this.#msbShift = content.unsigned()
+    content.unsigned() // The longest distance of times,
+    content.unsigned() // the delay of the decoder,
+    content.unsigned() // flags,
+    content.counted() // and what the codec has to say.
+    const rate = content.unsigned()
+    const sampleRate = rate / content.unsigned()
+    this.#format ??= { sampleRate, channels: content.unsigned(), encoding: 's16le' }
+  }
+
+  /** Times of frames are written short from here on, with regard to this one. */
+  #sync(content: Cursor): void {
+    const value = content.unsigned()
+    const count = this.#timeBases.length
+    const { numerator, denominator } = this.#timeBases[value % count] ?? this.#timeBase
+    const seconds = (Math.floor(value / count) * numerator) / denominator
+    this.#lastPts = Math.floor((seconds * this.#timeBase.denominator) / this.#timeBase.numerator + 1e-6)
+  }
+
+  #frame(first: number, cursor: Cursor, runs: Runs): void {
+    const code = this.#codes[first]
+    const format = this.#format
+    if (code === undefined || format === undefined) throw new Error('no NUT: a frame comes before its header')
+    let { flags, headerIndex, reserved } = code
+    if (flags & coded) flags ^= cursor.unsigned()
+    if (flags & flag.streamId) cursor.unsigned()
+    const pts = flags & flag.codedPts ? this.#fullPts(cursor.unsigned()) : this.#lastPts + code.ptsDelta
+    const msb = flags & flag.sizeMsb ? cursor.unsigned() : 0
+    const size = code.sizeMultiplier * msb + code.sizeLsb
+    if (flags & matchTime) cursor.signed()
+    if (flags & flag.headerIndex) headerIndex = cursor.unsigned()
+    if (flags & flag.reserved) reserved = cursor.unsigned()
+    for (let field = 0; field < reserved; field++) cursor.unsigned()
+    if (flags & flag.checksum) cursor.take(4)
+    const elided = size > 4096 ? undefined : this.#elided[headerIndex]
+    const rest = size - (elided?.length ?? 0)
+    cursor.need(rest)
+    const { numerator, denominator } = this.#timeBase
+    runs.begin(Math.round((pts * numerator * format.sampleRate) / denominator), 2 * format.channels)
+    if (elided !== undefined && elided.length > 0) runs.add(elided, 0, elided.length)
+    runs.add(cursor.bytes, cursor.at, rest)
+    cursor.at += rest
+    this.#lastPts = pts
+  }
+
+  /** Only the low bits of a time are written, where it is near the last one. */
+  #fullPts(value: number): number {
+    const span = 2 ** this.#msbShift
+    if (value >= span) return value - span
+    const least = this.#lastPts - Math.floor((span - 1) / 2)
+    return ((((value - least) % span) + span) % span) + least
+  }
+}
+
+/** The table that says how frames are written that begin with each byte. */
+function frameCodes(content: Cursor): FrameCode[] {
+  const codes: FrameCode[] = []
+  let ptsDelta = 0
+  let sizeMultiplier = 1
+  let headerIndex = 0
+  while (codes.length < 256) {
+    const flags = content.unsigned()
+    const fields = content.unsigned()
+    if (fields > 0) ptsDelta = content.signed()
+    if (fields > 1) sizeMultiplier = content.unsigned()
+    if (fields > 2) content.unsigned() // The number of the track.
+    const size = fields > 3 ? content.unsigned() : 0
+    const reserved = fields > 4 ? content.unsigned() : 0
+    const count = fields > 5 ? content.unsigned() : sizeMultiplier - size
+    if (fields > 6) content.signed()
+    if (fields > 7) headerIndex = content.unsigned()
+    for (let field = 8; field < fields; field++) content.unsigned()
+    for (let index = 0; index < count && codes.length < 256; index++) {
+      const code = { flags, sizeMultiplier, sizeLsb: size + index, ptsDelta, reserved, headerIndex }
+      // The byte that packets begin with is no code of a frame.
+      if (codes.length === packetStart) codes.push(code)
+      codes.push(code)
+    }
+  }
+  return codes
+}

@@ -1,0 +1,117 @@
+import type { InputFacts } from './log.ts'
+
+/**
+ * Where audio belongs in time. FFmpeg says of each run of samples when it was recorded, by the clock of the container;
+ * here they are put where that is, counted from the container's start: with silence before them where there was no sound,
+ * without those that would come twice. No filter of FFmpeg's can do it, since a change of format in the middle makes it
+ * build its filters anew, and those begin to count again.
+ */
+
+/** How much the clock of a container is believed. */
+type Trust =
+  /** Not at all: it has none, and FFmpeg counts bytes or frames as if the format never changed. */
+  | 'none'
+  /** Only where it leaps. */
+  | 'leaps'
+  | 'full'
+
+/** Demuxers of formats without a clock. */
+const withoutClock = new Set(
+  'aac,ac3,eac3,aiff,amr,amrnb,amrwb,ape,au,caf,dts,dtshd,flac,gsm,loas,mlp,mp3,tak,truehd,tta,voc,w64,wav,wv'.split(
+    ',',
+  ),
+)
+/**
+ * Demuxers of clocks that only roughly tell: each link of a chained Ogg has its own, and that of a device is when its
+ * samples were fetched.
+ */
+const withRoughClock = new Set('ogg,alsa,pulse,jack,oss,sndio,avfoundation,dshow,lavfi'.split(','))
+
+/** Samples may lie this far from their time, in ms. */
+const toleranceMs = 40
+/** From here on a rough clock has leapt, in ms; and what goes back by as much has begun anew. */
+const leapMs = 1000
+/** The longest silence that is believed, in ms: more than the clock of a broadcast has room for. */
+const longestMs = 27 * 3_600_000
+/** Silence in the middle that is told as a gap, in ms. */
+const gapMs = 1000
+
+/** What is to be done with a run of samples. All in samples. */
+export interface Placement {
+  /** Silence to put before them. */
+  silence: number
+  /** How many of them to leave out, from their beginning. */
+  skip: number
+  /** Whether the silence stands for sound that is missing in the middle. */
+  isGap: boolean
+}
+
+/** What a {@link Placer} goes by. */
+export interface PlacerOptions {
+  input: Pick<InputFacts, 'container' | 'start'>
+  sampleRate: number
+  /** The longest silence that is believed, in ms; asked for at each. */
+  longest?: (() => number) | undefined
+}
+
+/** Places the audio of one input. */
+export class Placer {
+  readonly #trust: Trust
+  readonly #rate: number
+  readonly #longest: (() => number) | undefined
+  /** What is to be added to a time to have the place in the output. */
+  #offset: number
+  #position = 0
+  #last: { at: number; count: number } | undefined
+
+  constructor({ input, sampleRate, longest }: PlacerOptions) {
+    this.#rate = sampleRate
+    this.#longest = longest
+    this.#trust = trustIn(input.container)
+    this.#offset = -Math.round(input.start * sampleRate)
+  }
+
+  /** Samples of the output so far. */
+  get position(): number {
+    return this.#position
+  }
+
+  /**
+   * Places `count` samples, the first of which was recorded at `at` (in samples, by the clock of the container). Of sound
+   * that comes twice, or too late, only what is quiet is left out.
+   */
+  place(at: number, count: number, isQuiet: () => boolean): Placement {
+    const last = this.#last
+    this.#last = { at, count }
+    // FFmpeg writes no time that is before the last: where a clock goes back, its times stand still until it has caught up.
+    if (last !== undefined && last.count > 8 && at - last.at <= 2) {
+      this.#position += count
+      return { silence: 0, skip: 0, isGap: false }
+    }
+    if (this.#trust === 'none' || (last !== undefined && this.#goesOn(last, at))) this.#offset = this.#position - at
+    let off = at + this.#offset - this.#position
+    const tolerance = last === undefined ? 0 : (toleranceMs * this.#rate) / 1000
+    // What has begun anew, or leaps further than can be, goes on where the output is.
+    const most = ((this.#longest?.() ?? longestMs) * this.#rate) / 1000
+    if (Math.abs(off) <= tolerance) off = 0
+    else if ((last !== undefined && off < (-leapMs * this.#rate) / 1000) || off > most) {
+      this.#offset = this.#position - at
+      off = 0
+    }
+    const silence = Math.max(0, off)
+    const skip = off < 0 && (last === undefined || isQuiet()) ? Math.min(count, -off) : 0
+    this.#position += silence + count - skip
+    return { silence, skip, isGap: last !== undefined && silence >= (gapMs * this.#rate) / 1000 }
+  }
+
+  /** Whether samples at `at` follow the `last` ones whatever the clock says. */
+  #goesOn(last: { at: number; count: number }, at: number): boolean {
+    return this.#trust === 'leaps' && Math.abs(at - last.at - last.count) < (leapMs * this.#rate) / 1000
+  }
+}
+
+function trustIn(container: string): Trust {
+  const names = container.split(',')
+  if (names.some((name) => withoutClock.has(name))) return 'none'
+  return names.some((name) => withRoughClock.has(name)) ? 'leaps' : 'full'
+}

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest'
+import { Placer } from '../../src/ffmpeg/placement.ts'
+
+const rate = 16_000
+const loud = (): boolean => false
+const quiet = (): boolean => true
+
+/** A placer of an input that starts at 10 s, and a function that places packets of 20 ms from `seconds` on. */
+function placing(container = 'matroska,webm', longest?: () => number) {
+  const placer = new Placer({ input: { container, start: 10 }, sampleRate: rate, longest })
+  const place = (seconds: number, isQuiet = loud, count = 320) =>
+    placer.place(Math.round(seconds * rate), count, isQuiet)
+  const run = (from: number, to: number, isQuiet = loud) => {
+    for (let at = Math.round(from * rate); at < to * rate; at += 320) placer.place(at, 320, isQuiet)
+  }
+  return { placer, place, run, end: () => placer.position / rate }
+}
+
+describe('Placer', () => {
+  it('puts the first samples where they are, counted from the start of the input', () => {
+    expect(placing().place(12.5)).toEqual({ silence: 2.5 * rate, skip: 0, isGap: false })
+    expect(placing().place(9.99)).toEqual({ silence: 0, skip: 160, isGap: false })
+  })
+
+  it('leaves packets whose times jitter as they are, without drifting', () => {
+    const { place, end } = placing()
+    for (let packet = 0; packet < 1000; packet++) {
+      expect(place(10 + packet * 0.02 + (packet % 3) * 0.012)).toMatchObject({ silence: 0, skip: 0 })
+    }
+    expect(end()).toBe(20)
+  })
+
+  it('follows a clock that is slower than the samples, by silence of 40 ms and a little', () => {
+    const { place, end } = placing()
+    for (let packet = 0; packet < 1000; packet++) place(10 + packet * 0.021)
+    expect(Math.abs(end() - 21)).toBeLessThan(0.05)
+  })
+
+  it('puts silence where nothing was recorded, and tells of a second and more', () => {
+    const { run, place, end } = placing()
+    run(10, 12)
+    expect(place(12.5)).toEqual({ silence: 0.5 * rate, skip: 0, isGap: false })
+    run(12.52, 14)
+    expect(place(3614)).toEqual({ silence: 3600 * rate, skip: 0, isGap: true })
+    expect(end()).toBeCloseTo(3604.02, 6)
+  })
+
+  it('leaves out what comes twice where it is quiet, and never what is loud', () => {
+    const { run, end } = placing()
+    run(10, 12)
+    run(11.5, 12.5)
+    expect(end()).toBe(3)
+    run(12.5, 14, quiet)
+    expect(Math.abs(end() - 4)).toBeLessThan(0.05)
+  })
+
+  it('goes on where a clock goes back, also where FFmpeg lets its times stand still', () => {
+    const { run, end } = placing()
+    run(10, 12)
+    run(0, 1)
+    expect(end()).toBe(3)
+    const still = placing()
+    still.run(10, 12)
+    for (let packet = 1; packet <= 100; packet++) still.placer.place(Math.round(11.98 * rate) + packet, 320, loud)
+    expect(still.end()).toBe(4)
+    still.run(12, 13)
+    expect(still.end()).toBe(5)
+  })
+
+  it('counts the samples of a container without a clock', () => {
+    const { place, end } = placing('aac')
+    for (let packet = 0; packet < 100; packet++)
+      expect(place(17 + packet * 0.0218)).toMatchObject({ silence: 0, skip: 0 })
+    expect(end()).toBe(2)
+  })
+
+  it('believes a rough clock only where it leaps', () => {
+    const { place, end } = placing('ogg')
+    for (let packet = 0; packet < 100; packet++) place(10 + packet * 0.022)
+    expect(end()).toBe(2)
+    expect(place(15)).toMatchObject({ isGap: true })
+  })
+
+  it('does not believe a leap beyond what can have been missed', () => {
+    const { run, place } = placing('rtsp', () => 5000)
+    run(10, 11)
+    expect(place(15)).toMatchObject({ silence: 4 * rate })
+    expect(place(1e9)).toMatchObject({ silence: 0, skip: 0 })
+    expect(place(1e9 + 1)).toMatchObject({ silence: 0.98 * rate })
+  })
+})
