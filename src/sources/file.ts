@@ -10,6 +10,7 @@ import { mediaDuration, mp3Extent, type ReadAt, wavExtent } from '../ffmpeg/dura
 import { mpegFrame, tagHeadBytes, tagLength } from '../ffmpeg/mp3.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
 import { clockCorrector } from '../ffmpeg/program-clock.ts'
+import { isSteady } from '../ffmpeg/steady.ts'
 import { FfmpegStream } from '../ffmpeg/stream.ts'
 import { invalidOption } from '../options.ts'
 
@@ -42,11 +43,11 @@ export function fileSource(file: string | URL, options: FileSourceOptions = {}):
   const absolute = resolve(path)
   const found = inspect(absolute)
   if (found instanceof InputError) return new FfmpegStream({ inputName: absolute, refusal: found, ...settings })
-  const { whole, readable, ...known } = found
+  const { whole, readable, steady, ...known } = found
   if (!readable) {
     return fromBytes(absolute, () => createReadStream(absolute), { ...settings, isWhole: true }, known.duration)
   }
-  return new FfmpegStream({ input: fileInput(absolute, whole), inputName: absolute, ...known, ...settings })
+  return new FfmpegStream({ input: fileInput(absolute, whole, steady), inputName: absolute, ...known, ...settings })
 }
 
 type Settings = ReturnType<typeof resolveFfmpegOptions>
@@ -110,6 +111,8 @@ interface FoundFile {
   whole: boolean
   /** Whether FFmpeg reads it to its end, at the right times and without complaint, when it opens it itself. */
   readable: boolean
+  /** Whether its sound has no gaps. */
+  steady: boolean
   /** Bytes it lacks, by its own header. */
   missing: number
   /** Length in ms, where it says. */
@@ -129,7 +132,7 @@ function inspect(path: string): InputError | FoundFile {
     return explain(path, cause)
   }
   // Only a regular file has a size, and can be read here without taking bytes from FFmpeg.
-  if (!stats.isFile()) return { whole: false, readable: true, missing: 0 }
+  if (!stats.isFile()) return { whole: false, readable: true, steady: false, missing: 0 }
   if (stats.size === 0) return new InputError('NO_AUDIO', `${path} is empty (0 bytes); check what wrote it`)
   try {
     return { whole: true, ...look(path, stats.size) }
@@ -162,7 +165,7 @@ function look(path: string, size: number): Omit<FoundFile, 'whole'> {
     // Of a WAV whose samples are all there nothing is missing, whatever its outer size says.
     const missing = isWav ? 0 : (declaredLength(head) ?? 0) - size
     const readable = isWav || (isReadable(readAt, size) && clockCorrector(head) === undefined)
-    return { readable, missing, duration: mediaDuration(readAt, size) }
+    return { readable, steady: isSteady(readAt, size), missing, duration: mediaDuration(readAt, size) }
   } finally {
     closeSync(descriptor)
   }

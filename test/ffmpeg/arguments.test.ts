@@ -62,9 +62,10 @@ describe('decodeArguments', () => {
     expect(args.indexOf('-read_ahead_limit')).toBeLessThan(args.indexOf('-i'))
   })
 
-  it('writes in large pieces only from a file that is all there', () => {
-    const args = (whole?: boolean): string[] =>
-      decodeArguments({ input: fileInput('/a.wav', whole), audioTrack: 0, target })
+  it('writes in large pieces only from a file that is all there, and works in such only where there are no gaps', () => {
+    const args = (whole?: boolean, steady?: boolean): string[] =>
+      decodeArguments({ input: fileInput('/a.wav', whole, steady), audioTrack: 0, target })
+    expect(value(args(true, true), '-af')).toBe(`${value(args(true), '-af')},asetnsamples=n=4096:p=0`)
     expect(value(args(true), '-flush_packets')).toBe('0')
     expect(value(args(), '-flush_packets')).toBeUndefined()
   })
