@@ -53,6 +53,7 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('a process that runs for l
     console.log(
       `resident memory, MB: ${[0, 1, 2, 3].map((at) => mostOf(memory.slice(at * quarter, (at + 1) * quarter))).join(', ')}`,
     )
-    expect(mostOf(memory.slice(-quarter))).toBeLessThan(mostOf(memory.slice(0, quarter)) * 1.1)
+    // In the first quarter the heap may still find its size.
+    expect(mostOf(memory.slice(-quarter))).toBeLessThan(mostOf(memory.slice(quarter, 2 * quarter)) * 1.1)
   }, 3_600_000)
 })
