@@ -46,18 +46,18 @@ try {
   rmSync(folder, { recursive: true, force: true })
 }
 
-/** Waits for the end of the command; gives the last screen with a turn that was still open above a bar. */
+/** Waits for the end of the command; gives the last screen with several turns above a bar. */
 async function lastLiveScreen(terminal: TmuxTerminal): Promise<string[]> {
   let live: string[] | undefined
   for (;;) {
     const screen = await terminal.screen(true)
     const plain = screen.map(stripVTControlCharacters)
-    const [open = '', progress = ''] = plain.slice(-2)
-    if (/^[█░]+ {2}[5-8]\d %/.test(progress) && /^(?!\d\d:|corrected:).{20}/.test(open)) live = screen
+    const turns = plain.filter((line) => /^\d\d:\d\d:\d\d/.test(line)).length
+    if (/^[█░]+ {2}\d+ %/.test(plain.at(-1) ?? '') && turns >= 4) live = screen
     if (plain.some((line) => line.startsWith('wrote '))) break
     if (plain.some((line) => line.startsWith('diarize-stream: '))) throw new Error(plain.join('\n'))
     await delay(50)
   }
-  if (live === undefined) throw new Error('no turn was open at any look at the screen; run it again')
+  if (live === undefined) throw new Error('there were no four turns at any look at the live screen; run it again')
   return live
 }
