@@ -62,7 +62,7 @@ export class FfmpegProcess {
     // One that says less than others is not waited for.
     child.stdout?.once('readable', () => {
       const patience = setTimeout(() => this.log.told(), saidWithin)
-      child.once('exit', () => clearTimeout(patience))
+      child.once('close', () => clearTimeout(patience))
     })
     // Broken pipes are no news: that the process ended, and how, says its exit code.
     for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.on('error', () => {})

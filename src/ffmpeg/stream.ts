@@ -259,7 +259,10 @@ export class FfmpegStream extends Duplex {
     if (this.destroyed || this.#facts !== undefined) return
     const { inputName } = this.#options
     try {
-      const { index, message } = chooseTrack(facts.tracks, this.#options, inputName)
+      // Of one that FFmpeg could not open nothing is known; how it ends says why.
+      const isKnown = facts.container !== ''
+      const choice = isKnown ? chooseTrack(facts.tracks, this.#options, inputName) : { index: this.#track }
+      const { index, message } = choice
       const canBegin = this.#options.input === undefined ? this.#given !== undefined : this.#options.isLive !== true
       if (index !== this.#track && canBegin) {
         this.#track = index
@@ -279,6 +282,7 @@ export class FfmpegStream extends Duplex {
   /** Begins anew with the track that is known by now. */
   #decodeOther(input: FfmpegInput): void {
     const other = this.#process
+    this.#troubles = []
     this.#run(input)
     for (const bytes of this.#given ?? []) this.#process?.write(bytes, () => {})
     if (this.#inputEnded && this.#head.length === 0) this.#process?.endInput()
