@@ -6,7 +6,7 @@ import { repetitions } from './loops.ts'
 import { measure } from './loudness.ts'
 import { spell } from './pieces.ts'
 import type { UtteranceAudio } from './times.ts'
-import { longestUnheard, unheardMs } from './unheard.ts'
+import { longestUnheard } from './unheard.ts'
 import { placeSpelled, type TokenHabits } from './words.ts'
 
 /**
@@ -34,6 +34,8 @@ export interface Judgement {
 const sure = 0.7
 /** The library ends a text at this many tokens for each second of audio. */
 const tokensPerSecond = 6
+/** Speech without a word from which on the whole is heard again, in ms; shorter stretches are heard alone. */
+const unheardMs = 1500
 /** Sure speech from which on there should be a word, in ms. */
 const wordMs = 300
 /** A word lies at least this near to speech, in ms: the detector notices its beginning late and loses its end early. */

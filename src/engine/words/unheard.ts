@@ -6,7 +6,7 @@ import { type RecognisedWord, speechFrameMs, type Stretch } from '../parts.ts'
  */
 
 /** Speech without a word from which on something was not heard, in ms. */
-export const unheardMs = 700
+const unheardMs = 700
 /** Audio before and behind the speech of a stretch that is heard with it, in ms. */
 const aroundMs = 200
 
