@@ -53,7 +53,7 @@ async function lastLiveScreen(terminal: TmuxTerminal): Promise<string[]> {
     const screen = await terminal.screen(true)
     const plain = screen.map(stripVTControlCharacters)
     const turns = plain.filter((line) => /^\d\d:\d\d:\d\d/.test(line)).length
-    if (/^[█░]+ {2}\d+ %/.test(plain.at(-1) ?? '') && turns >= 4) live = screen
+    if (/^[█░]+ {2}\d+ %.* speakers/.test(plain.at(-1) ?? '') && turns >= 4) live = screen
     if (plain.some((line) => line.startsWith('wrote '))) break
     if (plain.some((line) => line.startsWith('diarize-stream: '))) throw new Error(plain.join('\n'))
     await delay(50)

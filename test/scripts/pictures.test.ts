@@ -29,7 +29,7 @@ it('draws a screen in its colours, with every character in its column', () => {
 it('has made pictures that load fast, of what the command shows', () => {
   for (const name of ['terminal.svg', 'burnt.png']) expect(statSync(image(name)).size).toBeLessThan(150_000)
   const svg = readFileSync(image('terminal.svg'), 'utf8')
-  for (const shown of ['npx diarize-stream', 'Alice:', 'Bob:', ' left']) {
+  for (const shown of ['npx diarize-stream', 'Alice:', 'Bob:', 'speakers']) {
     expect(svg).toContain(shown.replaceAll(' ', '\u00A0'))
   }
   // Nothing of the machine it was made on.

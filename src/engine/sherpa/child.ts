@@ -11,6 +11,9 @@ import { SherpaWork } from './work.ts'
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 process.on('disconnect', () => process.exit())
 
+/** Bytes of audio after which what is left of them is thrown away: V8 would let tens of megabytes gather first. */
+const collectAfter = 8_388_608
+let received = 0
 let work: SherpaWork | undefined
 
 process.on('message', (request: SherpaRequest) => {
@@ -30,12 +33,21 @@ process.on('message', (request: SherpaRequest) => {
       },
     })
   }
+  collect(request)
 })
 
 // Whoever started this knows by it that a Node.js runs it.
 send({ id: -1, output: undefined, memory: process.memoryUsage.rss() })
 
 class PackageMissing extends Error {}
+
+/** Keeps the memory of a process level that hears audio for weeks. */
+function collect({ input }: SherpaRequest): void {
+  if ('samples' in input) received += input.samples.byteLength
+  if (received < collectAfter) return
+  received = 0
+  globalThis.gc?.()
+}
 
 function find(): SherpaPackage {
   try {

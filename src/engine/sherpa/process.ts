@@ -64,7 +64,7 @@ export class SherpaProcess {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       // Without the flags of this process, among them those of a debugger, whose port is taken.
-      execArgv: [],
+      execArgv: ['--expose-gc'],
       env: environment(),
     })
     this.#child = child
