@@ -1,14 +1,19 @@
 import type { Turn, Word } from '../model.ts'
 import { pack, unpack, type Packed } from '../packed.ts'
+import { plausibleLength } from './splice.ts'
+
+/** Audio before a word that it takes to hear it, ms. */
+const LEAD_MS = 800
 
 /**
- * How far the stream is final: the end of the last final word, and the words before it that a later session may hear
- * again.
+ * How far the stream is final: the end of the last final word, as far as it can be trusted, and the words before it that a
+ * later session may hear again.
  */
 export class FinalWords {
   readonly #keepMs: number
   #turns: { order: number; end: number; words: Packed<Word[]> }[] = []
   #end = 0
+  #lastStart = 0
 
   /** @param keepMs - how far back words are kept, ms. */
   constructor(keepMs: number) {
@@ -20,9 +25,17 @@ export class FinalWords {
     return this.#end
   }
 
-  /** The last final words, in order. */
-  get tail(): Word[] {
-    return this.#turns.flatMap(({ words }) => unpack(words))
+  /**
+   * Ms of the stream from which a later session must hear, to hear `overlap` ms of what is final again: from the last word
+   * at the latest, within whose end, as it is said, the next word may begin.
+   */
+  hearFrom(overlap: number): number {
+    return Math.min(this.#end - overlap, this.#lastStart - LEAD_MS)
+  }
+
+  /** The words of the last final turns, in order. */
+  get turns(): Word[][] {
+    return this.#turns.map(({ words }) => unpack(words))
   }
 
   /** Whether there is any final turn. */
@@ -45,8 +58,16 @@ export class FinalWords {
       return
     }
     this.#turns.push(kept)
-    this.#end = Math.max(this.#end, Math.min(turn.end, heard))
+    const start = turn.words.at(-1)?.start ?? end
+    this.#end = Math.max(this.#end, Math.min(plausibleEnd(turn), heard))
+    this.#lastStart = Math.max(this.#lastStart, Math.min(start, this.#end))
     const oldest = this.#end - this.#keepMs
     while (this.#turns.length > 1 && this.#turns[0]!.end < oldest) this.#turns.shift()
   }
+}
+
+/** Where the last word of a turn ends, which the service may say a second too late. */
+function plausibleEnd({ words, end }: Turn): number {
+  if (words.length === 0) return end
+  return words.reduce((most, word) => Math.max(most, Math.min(word.end, word.start + plausibleLength(word.text))), 0)
 }

@@ -49,7 +49,7 @@ export class KeptAudio {
 
   /** Number of the frame from which a new session must hear the stream. */
   get from(): number {
-    return Math.max(this.frames.first, this.frames.frameAt(this.#finals.end - this.#options.overlap))
+    return Math.max(this.frames.first, this.frames.frameAt(this.#finals.hearFrom(this.#options.overlap)))
   }
 
   /** Tells which feeds read the frames, and which of them must keep up with the source. */
@@ -84,7 +84,7 @@ export class KeptAudio {
     const { overlap, maxReplay, frameMs, live } = this.#options
     let sent = Infinity
     for (const { cursor } of this.#feeds) sent = Math.min(sent, cursor)
-    this.frames.dropBefore(Math.min(sent, this.frames.frameAt(this.#finals.end - overlap)))
+    this.frames.dropBefore(Math.min(sent, this.frames.frameAt(this.#finals.hearFrom(overlap))))
     const from = this.#unsettledFrom
     if (this.#lead) {
       const excess = this.#end - from - OPEN_TURN_MS

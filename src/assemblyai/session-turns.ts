@@ -2,7 +2,7 @@ import type { Turn, Word } from '../model.ts'
 import type { FinalWords } from './final-words.ts'
 import type { LabelMap } from './label-map.ts'
 import type { SpeakerRevisionMessage, TurnMessage } from './messages.ts'
-import { firstNewWord, sameTime } from './splice.ts'
+import { plausibleLength, splice, type Splice } from './splice.ts'
 import { TurnAssembler, type TurnAssemblerOptions } from './turn-assembler.ts'
 import { withSpeaker } from './with-speaker.ts'
 
@@ -23,15 +23,17 @@ export class SessionTurns {
   readonly #labels: LabelMap
   readonly #nextOrder: () => number
   readonly #placements = new Map<number, Placement>()
-  /** What was final when this session took over. */
-  readonly #before: { tail: Word[]; end: number }
+  /** What was final when this session took over, and where the session began to hear, ms of the stream. */
+  readonly #before: { turns: Word[][]; end: number; from: number }
+  /** The session's final turns so far, as long as they may lie in what was final before. */
+  #again: Word[][] = []
   #beyond: boolean
 
   constructor(options: TurnAssemblerOptions, labels: LabelMap, before: FinalWords, nextOrder: () => number) {
     this.#assembler = new TurnAssembler(options)
     this.#labels = labels
     this.#nextOrder = nextOrder
-    this.#before = { tail: before.tail, end: before.end }
+    this.#before = { turns: before.turns, end: before.end, from: options.toStream?.(0) ?? 0 }
     this.#beyond = !before.any
   }
 
@@ -73,7 +75,6 @@ export class SessionTurns {
     if (turn.revision > 0 && !this.#placements.has(turn.order)) return []
     const cut = this.#cut(turn)
     const words = turn.words.slice(cut)
-    if (turn.endOfTurn && turn.revision === 0) this.#vote(turn.words.slice(0, cut))
     if (words.length === 0 && (cut > 0 || this.#repeated(turn))) return []
     const placement = this.#placements.get(turn.order) ?? { order: this.#nextOrder(), cut }
     this.#placements.set(turn.order, { ...placement, cut })
@@ -86,7 +87,20 @@ export class SessionTurns {
     const placed = this.#placements.get(turn.order)
     // The words of a final do not change any more; those of a partial do.
     if (placed && turn.revision > 0) return Math.min(placed.cut, turn.words.length)
-    return this.#beyond ? 0 : firstNewWord(turn.words, this.#before.tail, this.#before.end)
+    if (this.#beyond) return 0
+    const { turns, from } = this.#before
+    const found = splice([...this.#again, turn.words], turns, from)
+    const cut = Math.max(0, found.first - this.#again.flat().length)
+    if (turn.endOfTurn) this.#settle(turn, found)
+    return cut
+  }
+
+  /** Takes in a final turn, as far as it may lie in what was final before. */
+  #settle({ words }: Turn, { complete, pairs }: Splice): void {
+    const present = new Set(words)
+    for (const { before, again } of pairs) if (present.has(again)) this.#vote(before, again)
+    if (complete) this.#beyond = true
+    else this.#again.push(words)
   }
 
   /** Whether a turn without words lies in what was final before. */
@@ -94,12 +108,9 @@ export class SessionTurns {
     return !this.#beyond && turn.start <= this.#before.end
   }
 
-  #vote(words: readonly Word[]): void {
-    for (const word of words) {
-      const earlier = sameTime(word, this.#before.tail)
-      if (word.speaker === undefined || earlier?.speaker === undefined) continue
-      this.#labels.vote(word.speaker, earlier.speaker, Math.max(1, word.end - word.start))
-    }
+  #vote(before: Word, { speaker, text, start, end }: Word): void {
+    if (speaker === undefined || before.speaker === undefined) return
+    this.#labels.vote(speaker, before.speaker, Math.max(1, Math.min(end - start, plausibleLength(text))))
   }
 
   #labelled(turn: Turn, words: readonly Word[], cut: number): Turn {

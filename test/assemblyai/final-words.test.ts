@@ -3,17 +3,20 @@ import { FinalWords } from '../../src/assemblyai/final-words.ts'
 import type { Turn } from '../../src/model.ts'
 
 function turn(order: number, start: number, end: number, more: Partial<Turn> = {}): Turn {
-  const words = [{ text: `word${order}`, start, end, confidence: 1, speaker: 'A', final: true }]
+  // One word, as long as a word may be.
+  const words = [
+    { text: `word${order}`, start: Math.max(start, end - 500), end, confidence: 1, speaker: 'A', final: true },
+  ]
   const text = { transcript: `word${order}`, formatted: true }
   return { sessionId: 's', order, revision: 0, endOfTurn: true, ...text, words, start, end, ...more }
 }
 
-const texts = (finals: FinalWords): string[] => finals.tail.map(({ text }) => text)
+const texts = (finals: FinalWords): string[] => finals.turns.flat().map(({ text }) => text)
 
 describe('FinalWords', () => {
   it('is empty at first', () => {
     const finals = new FinalWords(1000)
-    expect([finals.end, finals.tail, finals.any]).toEqual([0, [], false])
+    expect([finals.end, finals.turns.flat(), finals.any]).toEqual([0, [], false])
   })
 
   it('tells how far the stream is final, and gives the words in order', () => {
@@ -41,7 +44,7 @@ describe('FinalWords', () => {
     finals.add(first)
     finals.add(turn(1, 1000, 2500))
     finals.add({ ...first, revision: 1, words: first.words.map((word) => ({ ...word, speaker: 'B' })) })
-    expect(finals.tail.map(({ text, speaker }) => [text, speaker])).toEqual([
+    expect(finals.turns.flat().map(({ text, speaker }) => [text, speaker])).toEqual([
       ['word0', 'B'],
       ['word1', 'A'],
     ])
@@ -59,7 +62,7 @@ describe('FinalWords', () => {
   it('knows of a final turn that has no words', () => {
     const finals = new FinalWords(60_000)
     finals.add(turn(0, 0, 0, { words: [], transcript: '[Music]' }))
-    expect([finals.any, finals.end, finals.tail]).toEqual([true, 0, []])
+    expect([finals.any, finals.end, finals.turns.flat()]).toEqual([true, 0, []])
   })
 
   it('ignores a revision of a turn it has forgotten', () => {
@@ -76,5 +79,19 @@ describe('FinalWords', () => {
     finals.add(turn(0, 0, 3000))
     finals.add(turn(1, 2000, 2800))
     expect(finals.end).toBe(3000)
+  })
+
+  it('does not believe that a word lasts for seconds', () => {
+    const finals = new FinalWords(60_000)
+    const words = [{ text: 'two', start: 1400, end: 1700 + 1344, final: true }]
+    finals.add(turn(0, 1400, 1700 + 1344, { words }))
+    expect(finals.end).toBeLessThan(1400 + 1000)
+  })
+
+  it('has the last word heard again, with most of a second before it, whatever the overlap', () => {
+    const finals = new FinalWords(60_000)
+    finals.add(turn(0, 9000, 10_000))
+    expect(finals.hearFrom(5000)).toBe(5000)
+    expect(finals.hearFrom(0)).toBe(8700)
   })
 })

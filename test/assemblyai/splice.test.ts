@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { firstNewWord, sameTime } from '../../src/assemblyai/splice.ts'
+import { splice } from '../../src/assemblyai/splice.ts'
 import type { Word } from '../../src/model.ts'
+import { interrupted } from './interrupted.ts'
 
 const LENGTH = 200
 
@@ -15,13 +16,16 @@ function at(text: string, start: number, end = start + LENGTH): Word {
   return { text, start, end, confidence: 1, final: true }
 }
 
-/** What of `words` is new after `tail`. */
-function fresh(words: Word[], tail: Word[]): string {
-  const kept = words.slice(firstNewWord(words, tail, tail.at(-1)?.end ?? 0))
-  return kept.map(({ text }) => text).join(' ')
+/** What of `words` is new after `tail`, where the session hears from `from` on. */
+function fresh(words: Word[], tail: Word[], from = 0): string {
+  const { first } = splice([words], [tail], from)
+  return words
+    .slice(first)
+    .map(({ text }) => text)
+    .join(' ')
 }
 
-describe('firstNewWord()', () => {
+describe('splice()', () => {
   it('drops words that come again at the same time', () => {
     expect(fresh(say('one two three four five'), say('one two three'))).toBe('four five')
   })
@@ -32,23 +36,22 @@ describe('firstNewWord()', () => {
   })
 
   it('keeps everything of a turn after the last final word', () => {
-    expect(fresh(say('four five', 750), say('one two three'))).toBe('four five')
+    expect(fresh(say('four five', 750), say('one two three'), 700)).toBe('four five')
   })
 
   it('keeps everything where nothing was final before', () => {
     expect(fresh(say('one two'), [])).toBe('one two')
-    expect(firstNewWord([], [], 0)).toBe(0)
-    expect(firstNewWord([], say('one'), 200)).toBe(0)
+    expect(splice([], [], 0)).toEqual({ first: 0, complete: true, pairs: [] })
+    expect(splice([[]], [say('one')], 0)).toEqual({ first: 0, complete: false, pairs: [] })
   })
 
   it.each([-300, -200, -100, 100, 200, 300])('finds the last final word %i ms away', (shift) => {
     expect(fresh(say('one two three four five', shift), say('one two three'))).toBe('four five')
   })
 
-  it('goes by time alone where the last final word is too far away to be the same', () => {
-    // "three" is said again, 500 ms later.
+  it('keeps a last final word that is said again', () => {
     expect(fresh([...say('one two three'), at('three', 1000)], say('one two three'))).toBe('three')
-    expect(fresh([at('three', 1000)], say('one two three'))).toBe('three')
+    expect(fresh([at('three', 1000)], say('one two three'), 800)).toBe('three')
   })
 
   it('compares text without case, punctuation and accents of formatting', () => {
@@ -71,84 +74,70 @@ describe('firstNewWord()', () => {
   })
 
   it('takes the nearest of repeated words where a turn begins among them', () => {
-    expect(fresh(say('no no no', 250), say('no no no', 0))).toBe('no')
+    expect(fresh(say('no no no', 250), say('no no no', 0), 250)).toBe('no')
   })
 
-  it('goes by time where the sessions heard different words', () => {
+  it('goes by times where the sessions heard different words', () => {
     expect(fresh(say('won too free for five'), say('one two three'))).toBe('for five')
+    expect(fresh(say('one two tree four'), say('one two three'))).toBe('four')
   })
 
-  it('counts a word as new when most of it lies after the last final one', () => {
-    const tail = [at('x', 0, 1000)]
-    expect(fresh([at('a', 900, 1099)], tail)).toBe('')
-    expect(fresh([at('b', 900, 1101)], tail)).toBe('b')
+  it.each([240, 900, 1344])('keeps what begins within an end that is %i ms late', (late) => {
+    const tail = [at('one', 1000, 1300), at('two', 1400, 1700 + late)]
+    const next = [at('three', 1800, 2050), at('four', 2100, 2400)]
+    const again = [at('one', 1000, 1300), at('two', 1400, 1700 + late)]
+    const all = splice([again], [tail], 0)
+    expect(all).toMatchObject({ first: 2, complete: true })
+    expect(splice([[...tail, ...next]], [tail], 0)).toMatchObject({ first: 2, complete: true })
+    // Without having heard the word again, too.
+    expect(splice([next], [tail], 1750)).toMatchObject({ first: 0, complete: true })
   })
 
-  it('keeps words without length that lie at the end of the last final one or after it', () => {
-    const tail = [at('x', 0, 1000)]
-    expect(fresh([at('a', 999, 999)], tail)).toBe('')
-    expect(fresh([at('b', 1000, 1000)], tail)).toBe('b')
-    expect(fresh([at('x', 0, 1000), at('c', 1000, 1000), at('d', 1100)], tail)).toBe('c d')
+  it.each([-990, -500])('finds a word whose turn begins %i ms early in one of the sessions', (early) => {
+    const [first, again] = [say('no no yes', 2000), say('no no yes well', 2000)]
+    const began = (words: Word[]): Word[] => words.with(0, { ...words[0]!, start: words[0]!.start + early })
+    expect(fresh(began(again), first)).toBe('well')
+    expect(fresh(again, began(first))).toBe('well')
   })
 
-  it('recognises a last final word without length', () => {
-    expect(fresh([at('one', 0), at('uh', 200, 200), at('two', 210)], [at('one', 0), at('uh', 200, 200)])).toBe('two')
+  it('finds the words again where the turns are cut elsewhere', () => {
+    const words = say('one two three four five six seven')
+    const before = [words.slice(0, 2), words.slice(2, 5)]
+    expect(splice([words.slice(0, 4)], before, 0)).toMatchObject({ first: 4, complete: false })
+    expect(splice([words.slice(0, 4), words.slice(4, 6)], before, 0)).toMatchObject({ first: 5, complete: true })
+    expect(splice([words], before, 0)).toMatchObject({ first: 5, complete: true })
   })
 
-  it('splits any words at an index, and exactly where nothing is shifted', () => {
-    const timed = fc.array(
-      fc.record({
-        text: fc.constantFrom('no', 'yes', 'No,', 'well', '…'),
-        gap: fc.integer({ min: 0, max: 500 }),
-        length: fc.integer({ min: 0, max: 600 }),
-      }),
-      { maxLength: 12 },
-    )
-    const words = timed.map((list) => {
-      let time = 0
-      return list.map(({ text, gap, length }) => {
-        const start = time + gap
-        time = start + length
-        return at(text, start, time)
-      })
-    })
-    fc.assert(
-      fc.property(words, words, fc.integer({ min: 0, max: 10_000 }), (some, tail, end) => {
-        const index = firstNewWord(some, tail, end)
-        expect(Number.isInteger(index) && index >= 0 && index <= some.length).toBe(true)
-        expect([...some.slice(0, index), ...some.slice(index)]).toEqual(some)
-      }),
-    )
-    // Without words that lie at one and the same moment, a replay at the same times is split exactly.
-    const apart = words.map((list) =>
-      list.map((word, index) => ({ ...word, start: word.start + index, end: word.end + index })),
-    )
-    fc.assert(
-      fc.property(apart, fc.nat(12), (spoken, count) => {
-        const tail = spoken.slice(0, count)
-        expect(firstNewWord(spoken, tail, tail.at(-1)?.end ?? 0)).toBe(tail.length)
-      }),
-    )
+  it('goes on behind a word that only one of the sessions heard', () => {
+    expect(fresh(say('one two three four').toSpliced(1, 1), say('one two three'))).toBe('four')
+    expect(fresh(say('one two three four'), say('one two three').toSpliced(1, 1))).toBe('four')
+    expect(fresh(say('one two three four', 0, 400).toSpliced(2, 1), say('one two three', 0, 400))).toBe('four')
+  })
+
+  it('pairs the words that are the same', () => {
+    const { pairs } = splice([say('won two four', 20)], [say('one two three')], 0)
+    expect(pairs.map(({ before, again }) => [before.text, again.text])).toEqual([
+      ['one', 'won'],
+      ['two', 'two'],
+      ['three', 'four'],
+    ])
+  })
+
+  it('takes a second, not a minute, for more words than anybody says', () => {
+    const many = Array.from({ length: 20_000 }, (_, index) => at('no', index, index + 1))
+    const { first } = splice([many], [many], 0)
+    expect(first).toBeGreaterThanOrEqual(0)
   })
 })
 
-describe('sameTime()', () => {
-  it('finds the word that shares most time', () => {
-    const [one, two] = [at('one', 0, 200), at('two', 200, 500)]
-    expect(sameTime(at('x', 150, 400), [one, two])).toBe(two)
-    expect(sameTime(at('x', 10, 210), [one, two])).toBe(one)
-  })
-
-  it('asks for half of the shorter word', () => {
-    expect(sameTime(at('x', 100, 300), [at('one', 0, 200)])?.text).toBe('one')
-    expect(sameTime(at('x', 101, 301), [at('one', 0, 200)])).toBeUndefined()
-    // A short word within a long one shares all it has.
-    expect(sameTime(at('x', 400, 450), [at('one', 0, 2000)])?.text).toBe('one')
-  })
-
-  it('finds none among none, none apart, and none for a word without length', () => {
-    expect(sameTime(at('x', 0, 100), [])).toBeUndefined()
-    expect(sameTime(at('x', 0, 100), [at('one', 100, 200)])).toBeUndefined()
-    expect(sameTime(at('x', 50, 50), [at('one', 0, 100)])).toBeUndefined()
+describe('a stream whose sessions are lost anywhere', () => {
+  it('gives every word once, whatever the service makes of ends, onsets and words', () => {
+    fc.assert(
+      fc.property(fc.integer(), (seed) => {
+        const { heard, expected } = interrupted(seed)
+        expect(heard).toEqual(expected)
+      }),
+      { numRuns: 3000, seed: 1 },
+    )
   })
 })
