@@ -2,6 +2,7 @@ import type { Turn } from '../model.ts'
 import type { Feed } from './feed.ts'
 import type { BeginMessage, ServerMessage } from './messages.ts'
 import type { SessionClock } from './session-clock.ts'
+import type { RollOverTimes } from './session-life.ts'
 import type { SessionTurns } from './session-turns.ts'
 import type { Session, SessionEnd } from './session.ts'
 
@@ -31,8 +32,10 @@ export class PlacedSession {
   joins = false
   /** How many of its labels its last record named; -1 before the first. */
   announced = -1
-  /** When to open the session after it, and by when to change to that, as wall time in ms. */
-  readonly rollOver: { start: number; deadline: number }
+  /** When to open the session after it, and by when to change to that, in ms of `performance.now()`. */
+  readonly rollOver: RollOverTimes
+  /** Ms of the stream that some session had been sent, and that were final, when it took over. */
+  before = { sent: 0, final: 0 }
   readonly #listener: PlacedSessionListener
   #held: ServerMessage[] = []
   #turns: SessionTurns | undefined
@@ -40,13 +43,12 @@ export class PlacedSession {
   #closing = false
   #timer: NodeJS.Timeout | undefined
 
-  /** @param rollOverBefore - how long before its expiry the session after it is opened, ms. */
   constructor(
     session: Session,
     begin: BeginMessage,
     clock: SessionClock,
     feed: Feed,
-    rollOverBefore: number,
+    rollOver: RollOverTimes,
     listener: PlacedSessionListener,
   ) {
     this.session = session
@@ -54,7 +56,7 @@ export class PlacedSession {
     this.clock = clock
     this.feed = feed
     this.#listener = listener
-    this.rollOver = rollOverTimes(begin, rollOverBefore)
+    this.rollOver = rollOver
     session.on('message', (message) => {
       // When it comes: one that is held says nothing of audio sent since.
       if (message.type === 'Heartbeat') feed.heartbeat()
@@ -138,13 +140,4 @@ export class PlacedSession {
   #deliver(turns: Turn[]): void {
     if (turns.length > 0) this.#listener.turns(turns, this)
   }
-}
-
-/** A session that lives only a minute cannot spend five on its end: a quarter of its life is enough. */
-function rollOverTimes(begin: BeginMessage, before: number): { start: number; deadline: number } {
-  const expiry = begin.expires_at * 1000
-  const life = expiry - Date.now()
-  if (begin.expires_at <= 0) return { start: Infinity, deadline: Infinity }
-  const margin = Math.max(0, Math.min(before, life / 4))
-  return { start: expiry - margin, deadline: expiry - margin / 4 }
 }

@@ -1,7 +1,7 @@
 import { SessionError, type Warning } from '../errors.ts'
 import type { BeginMessage, ClientMessage } from './messages.ts'
 import type { PlacedSession } from './placed-session.ts'
-import type { RetryBudget } from './retry-budget.ts'
+import type { SessionBudget } from './session-budget.ts'
 import type { Session } from './session.ts'
 import type { StateWaiter } from './state-waiter.ts'
 import type { ReconnectingRecord, SupervisorOptions } from './supervisor-options.ts'
@@ -17,14 +17,14 @@ export interface SessionOpenerListener {
 /** Opens sessions, again and again where that can help, and knows those that are open. */
 export class SessionOpener {
   readonly #options: SupervisorOptions
-  readonly #budget: RetryBudget
+  readonly #budget: SessionBudget
   readonly #state: StateWaiter
   readonly #listener: SessionOpenerListener
   readonly #sessions = new Set<Session>()
   #destroyed = false
 
   /** @param state - by what the wait before an attempt ends early: its owner says so there after `destroy`. */
-  constructor(options: SupervisorOptions, budget: RetryBudget, state: StateWaiter, listener: SessionOpenerListener) {
+  constructor(options: SupervisorOptions, budget: SessionBudget, state: StateWaiter, listener: SessionOpenerListener) {
     this.#options = options
     this.#budget = budget
     this.#state = state

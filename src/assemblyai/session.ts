@@ -8,11 +8,12 @@ import type { BeginMessage, ClientMessage, ErrorMessage, ServerMessage, Terminat
 import { parseMessage } from './parse-message.ts'
 import { PeerPatience } from './peer-patience.ts'
 import { ReadingWindow } from './reading-window.ts'
+import { type ServerDate, sessionLife } from './session-life.ts'
 import { type SessionTarget, closeError, connectionError, sessionError } from './session-error.ts'
 
 /** A server that does not close after its last message is closed on. */
 const CLOSE_TIMEOUT_MS = 2000
-/** After Terminate, messages prolong the wait, up to this many times the timeout. */
+/** After Terminate, new words prolong the wait, up to this many times the timeout. */
 const TERMINATION_PATIENCE = 10
 const UNCONFIRMED = 'the server did not confirm the end of the session, so its last words may be missing'
 
@@ -20,7 +21,7 @@ const UNCONFIRMED = 'the server did not confirm the end of the session, so its l
 export interface SessionOptions {
   /** Longest time from the start of the connection to `Begin`. */
   connectTimeout: number
-  /** After Terminate: longest time without any message before the session is given up. */
+  /** After Terminate: longest time without new words before the session is given up; ten times that in all. */
   terminationTimeout: number
   /** Time between pings; the session is given up when two stay unanswered. */
   pingInterval: number
@@ -67,6 +68,11 @@ export class Session extends EventEmitter<SessionEvents> {
   #failure: SessionError | undefined
   #termination: TerminationMessage | undefined
   #begin: BeginMessage | undefined
+  #serverDate: ServerDate | undefined
+  /** When Begin came, Unix time in ms. */
+  #begunAt = 0
+  /** What the last Turn message said, after Terminate. */
+  #lastWords = ''
 
   constructor(target: SessionTarget, options: SessionOptions) {
     super()
@@ -82,6 +88,10 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#liveness = new Liveness(socket, options.pingInterval, () => {
       this.#fail(this.#error('SESSION_STALLED', 'the server answers no pings'))
     })
+    socket.on('upgrade', ({ headers }) => {
+      const date = Date.parse(headers.date ?? '')
+      if (!Number.isNaN(date)) this.#serverDate = { date, came: Date.now() }
+    })
     socket.on('message', (data, binary) => this.#receive(data as Buffer, binary))
     socket.on('error', (error) => this.#fail(connectionError(this.#target, error, this.#begin !== undefined)))
     socket.on('close', (code, reason) => this.#closed(code, reason.toString()))
@@ -93,6 +103,11 @@ export class Session extends EventEmitter<SessionEvents> {
   /** The server's Begin, once it has come. */
   get begin(): BeginMessage | undefined {
     return this.#begin
+  }
+
+  /** How long the session lasts from its Begin on, by the clock of the server, ms; `undefined` where that is not known. */
+  get life(): number | undefined {
+    return sessionLife((this.#begin?.expires_at ?? 0) * 1000, this.#serverDate, this.#begunAt)
   }
 
   /**
@@ -148,7 +163,7 @@ export class Session extends EventEmitter<SessionEvents> {
       this.#warn('INVALID_MESSAGE', `the server sent ${parsed.reason}; it was ignored`)
       return
     }
-    if (this.#state === 'terminating') this.#awaitTermination()
+    if (this.#state === 'terminating' && this.#saysMore(parsed.message)) this.#awaitTermination()
     this.#dispatch(parsed.message)
   }
 
@@ -182,6 +197,7 @@ export class Session extends EventEmitter<SessionEvents> {
     clearTimeout(this.#deadline)
     this.#state = 'begun'
     this.#begin = message
+    this.#begunAt = Date.now()
     // Our own server is known to send heartbeats; another is once it has sent one.
     if (message.configuration?.faster_than_real_time) this.#expectHeartbeats()
     this.emit('begin', message)
@@ -195,6 +211,15 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#heartbeat = setTimeout(() => {
       this.#fail(this.#error('SESSION_STALLED', `the server has sent nothing for ${heartbeatTimeout} ms`))
     }, heartbeatTimeout)
+  }
+
+  /** Whether a message brings words that the one before it did not: only these prolong the wait for the end. */
+  #saysMore(message: ServerMessage): boolean {
+    if (message.type !== 'Turn' || message.words.length === 0) return false
+    const words = `${message.turn_order} ${message.transcript}`
+    const more = words !== this.#lastWords
+    this.#lastWords = words
+    return more
   }
 
   #awaitTermination(): void {
@@ -234,7 +259,7 @@ export class Session extends EventEmitter<SessionEvents> {
     if (this.#termination && asked) return { termination: this.#termination }
     if (this.#failure) return { error: this.#failure }
     if (this.#termination) {
-      const expired = (this.#begin?.expires_at ?? Infinity) * 1000 <= Date.now() + 5000
+      const expired = (this.life ?? 0) <= Date.now() - this.#begunAt + 5000 && (this.#begin?.expires_at ?? 0) > 0
       return { error: closeError(this.#target, expired ? 3008 : 1000, '', begun) }
     }
     if (asked && code === 1000) return { error: this.#error('TERMINATION_MISSING', UNCONFIRMED) }

@@ -188,7 +188,7 @@ function align(heard: readonly Placed[], tail: readonly Placed[], from: number) 
         if (step !== BEFORE) row -= 1
         missing = isMissing(row * width + column)
       }
-      return pairs.reverse()
+      return pairs.toReversed()
     },
   }
 }

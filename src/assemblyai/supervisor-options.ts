@@ -25,7 +25,7 @@ export interface SupervisorOptions extends SessionOptions, BackOffOptions {
   overlap: number
   /** Most audio kept while no session is open. */
   maxReplay: number
-  /** Attempts in a row, without a new final turn between them, before the last error stands. */
+  /** Attempts in a row, without the stream coming further between them, before the last error stands. */
   retries: number
   /** The same before the first session. */
   firstRetries: number
@@ -65,7 +65,7 @@ export interface Gap {
 
 /** An attempt to open a session again. */
 export interface ReconnectingRecord {
-  /** From 1; back to 1 once a new final turn has come. */
+  /** From 1; back to 1 once the stream has come further. */
   attempt: number
   /** Ms until the attempt. */
   delay: number

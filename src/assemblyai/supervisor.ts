@@ -6,9 +6,10 @@ import { LabelMap, SpeakerLetters } from './label-map.ts'
 import type { BeginMessage, ClientMessage, ServerMessage, TerminationMessage } from './messages.ts'
 import { PlacedSession } from './placed-session.ts'
 import { KeptAudio } from './kept-audio.ts'
-import { RetryBudget } from './retry-budget.ts'
 import { RoomWaiter } from './room-waiter.ts'
+import { SessionBudget } from './session-budget.ts'
 import { SessionClock } from './session-clock.ts'
+import { rollOverTimes } from './session-life.ts'
 import { SessionTurns } from './session-turns.ts'
 import { SessionOpener } from './session-opener.ts'
 import type { Session, SessionEnd } from './session.ts'
@@ -32,7 +33,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   readonly #audio: KeptAudio
   readonly #finals: FinalWords
   readonly #letters = new SpeakerLetters()
-  readonly #budget: RetryBudget
+  readonly #budget: SessionBudget
   readonly #state = new StateWaiter()
   readonly #opener: SessionOpener
   readonly #configuration: Record<string, unknown> = {}
@@ -55,7 +56,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   constructor(options: SupervisorOptions) {
     super()
     this.#options = options
-    this.#budget = new RetryBudget(options)
+    this.#budget = new SessionBudget(options)
     this.#finals = new FinalWords(options.overlap + TAIL_MS)
     this.#audio = new KeptAudio(options, this.#finals)
     this.#opener = new SessionOpener(options, this.#budget, this.#state, {
@@ -125,13 +126,20 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   async #supervise(): Promise<TerminationMessage> {
     let current = this.#takeOver(await this.#opener.reopen())
     for (;;) {
-      const untilRollOver = current.rollOver.start - Date.now()
-      if (!(await this.#state.until(() => this.#over(current) || this.#sentAll(current), untilRollOver))) {
-        current = await this.#rollOver(current)
+      const done = (): boolean => this.#over(current) || this.#sentAll(current)
+      const untilRollOver = current.rollOver.start - performance.now()
+      if (!(await this.#state.until(done, untilRollOver))) {
+        const may = (): boolean => this.#budget.mayPlan(this.sentMs - current.before.sent, this.sentMs)
+        await this.#state.until(() => done() || may())
+        if (!done()) current = await this.#rollOver(current)
         continue
       }
       const end = await this.#finish(current)
       if (!end.error) return end.termination
+      if (end.error.code === 'SESSION_EXPIRED') {
+        const { sent, final } = current.before
+        this.#budget.expired(end.error, this.sentMs > sent || this.#finals.end > final)
+      }
       current = this.#takeOver(await this.#opener.reopen(this.#options.failure() ?? end.error))
     }
   }
@@ -147,6 +155,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   #place(session: Session, begin: BeginMessage): PlacedSession {
     const { frameMs, live, keepAlive, catchUp, silentFrame, pending, rollOverBefore } = this.#options
+    const rollOver = rollOverTimes(session.life, performance.now(), rollOverBefore)
     const { from, frames } = this.#audio
     const clock = new SessionClock(frames.msAt(from))
     const rate = this.#options.rate(begin)
@@ -158,7 +167,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#early = undefined
     this.#everBegun = true
     this.#budget.begun()
-    const placed = new PlacedSession(session, begin, clock, feed, rollOverBefore, {
+    const placed = new PlacedSession(session, begin, clock, feed, rollOver, {
       turns: (turns, from) => this.#deliver(turns, from),
       message: (message) => this.#pass(message),
       lost: (gap) => void this.emit('gap', gap),
@@ -172,7 +181,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     const gap = this.#audio.takeGap()
     if (gap) this.emit('gap', gap)
     this.#read(this.#feeds, next.feed)
-    this.#budget.tookOver()
+    next.before = { sent: this.sentMs, final: this.#finals.end }
     const { begin, clock } = next
     // Later sessions are told of once it is known who their speakers are.
     next.joins = this.#finals.any
@@ -196,6 +205,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   /** Opens the next session beside the present one, and changes over at the end of a turn, or at the deadline. */
   async #rollOver(current: PlacedSession): Promise<PlacedSession> {
     const done = (): boolean => this.#over(current) || this.#sentAll(current)
+    this.#budget.plan(this.sentMs)
     let next: PlacedSession
     try {
       next = await this.#opener.open()
@@ -207,7 +217,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       await this.#state.until(done)
       return current
     }
-    const left = (): number => current.rollOver.deadline - Date.now()
+    const left = (): number => current.rollOver.deadline - performance.now()
     const gone = (): boolean => done() || next.end !== undefined
     await this.#state.until(() => gone() || next.feed.cursor >= current.feed.cursor, left())
     const finals = this.#finalCount
@@ -228,14 +238,13 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   }
 
   #deliver(turns: Turn[], placed: PlacedSession): void {
-    const end = this.#finals.end
     for (const turn of turns) {
       if (!turn.endOfTurn) continue
       this.#finals.add(turn, placed.clock.heard)
       if (turn.revision === 0) this.#finalCount += 1
     }
     // A server that fails the same way each time may send the same final each time.
-    if (this.#finals.end > end) this.#budget.refill()
+    this.#budget.reached(this.#finals.end, this.sentMs)
     const known = Object.keys(placed.speakers).length
     if (placed.announced < 0 || (placed.joins && known > placed.announced)) this.#announce(placed)
     this.#warnOfLabels(placed)
@@ -279,6 +288,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   #moved(cursor: number): void {
     if (cursor > this.#sent) this.#sent = cursor
     const { next } = this.#audio.frames
+    if (cursor % FRAMES_AT_ONCE === 0) this.#budget.reached(this.#finals.end, this.sentMs)
     if (this.#audioEnded || this.#feeds.length > 1 || cursor % FRAMES_AT_ONCE === 0 || cursor === next) this.#changed()
   }
 
@@ -294,7 +304,6 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   }
 
   #leave(placed: PlacedSession): void {
-    this.#budget.ended()
     this.#read(
       this.#feeds.filter((feed) => feed !== placed.feed),
       this.#lead === placed.feed ? undefined : this.#lead,

@@ -40,6 +40,8 @@ export class StreamingServer extends EventEmitter<StreamingServerEvents> {
   /** @internal */
   constructor(options: ResolvedServerOptions) {
     super()
+    // By it a client whose own clock is wrong knows how long a session lasts.
+    this.#upgrader.on('headers', (headers) => headers.push(`Date: ${new Date().toUTCString()}`))
     this.#host = {
       options,
       authenticator: new Authenticator(options),

@@ -69,6 +69,7 @@ export class FaultServer extends EventEmitter<FaultServerEvents> {
   /** @internal */
   constructor(faultOf: (index: number) => Fault, options: FaultServerOptions) {
     super()
+    this.#upgrader.on('headers', (headers) => headers.push(`Date: ${new Date().toUTCString()}`))
     this.#faultOf = faultOf
     this.#engine = options.engine ?? scriptedEngine(options.turns ?? defaultTurns)
     const { host = '127.0.0.1', port = 0, tls } = options

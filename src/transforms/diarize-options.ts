@@ -64,7 +64,8 @@ export interface DiarizeOptions extends ConnectionParameters, AuthenticationOpti
   /** Most audio in ms that is kept while no session can be had, 1000 to 3600000. @defaultValue `60000` */
   maxReplay?: number
   /**
-   * Attempts in a row to open a session again, 0 to 1000000, before the last error stands.
+   * Attempts in a row to open a session again, 0 to 1000000, before the last error stands: without a second of new final
+   * words, or half a minute of new audio, between them.
    * @defaultValue `10`; `2` before the first session
    */
   retries?: number
@@ -79,7 +80,11 @@ export interface DiarizeOptions extends ConnectionParameters, AuthenticationOpti
   rollOverBefore?: number
   /** Longest time in ms from connecting to the server's Begin, 100 to 120000. @defaultValue `10000` */
   connectTimeout?: number
-  /** Longest silence of the server in ms after the last audio, 100 to 600000. @defaultValue `15000` */
+  /**
+   * Longest time in ms that the server may take after the last audio, or after the last new word since then, 100 to 600000;
+   * ten times that in all.
+   * @defaultValue `15000`; `150000` where the engine runs on this machine
+   */
   terminationTimeout?: number
   /** Time in ms between pings; two unanswered ones lose the session, 50 to 600000. @defaultValue `20000` */
   pingInterval?: number
@@ -110,7 +115,6 @@ const defaults = {
   maxRetryDelay: 30_000,
   rollOverBefore: 300_000,
   connectTimeout: 10_000,
-  terminationTimeout: 15_000,
   pingInterval: 20_000,
   stallTimeout: 30_000,
   heartbeatTimeout: 12_500,
@@ -132,6 +136,7 @@ const ownNames = [
   'retries',
   'serverLabels',
   'signal',
+  'terminationTimeout',
   ...channelOptionNames,
   ...Object.keys(defaults),
 ]

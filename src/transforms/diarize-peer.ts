@@ -26,14 +26,21 @@ export interface Peer {
   close(): Promise<void>
 }
 
+/** Which engine the options choose. */
+export function peerKind({ engine, url, apiKey, token }: ResolvedDiarizeOptions): Peer['kind'] {
+  if (typeof engine === 'object' || engine === 'embedded') return 'embedded'
+  if (url !== undefined) return 'server'
+  return (apiKey ?? token ?? environmentKey()) === undefined ? 'embedded' : 'assemblyai'
+}
+
 /** Chooses the engine, and starts it where it runs in this process. */
 export async function openPeer(options: ResolvedDiarizeOptions): Promise<Peer> {
   const { engine, url } = options
   if (typeof engine === 'object') return embeddedPeer(engine)
-  if (url !== undefined) return serverPeer(serverUrl(url), options)
-  const key = options.apiKey ?? (options.token === undefined ? environmentKey() : undefined)
-  if (engine !== 'embedded' && (key !== undefined || options.token !== undefined)) {
-    return servicePeer(options, key)
+  const kind = peerKind(options)
+  if (kind === 'server') return serverPeer(serverUrl(url!), options)
+  if (kind === 'assemblyai') {
+    return servicePeer(options, options.apiKey ?? (options.token === undefined ? environmentKey() : undefined))
   }
   const { embeddedEngine } = await import('../engine/embedded.ts')
   const peer = await embeddedPeer(embeddedEngine())

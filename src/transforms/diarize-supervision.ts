@@ -7,8 +7,13 @@ import { ChannelSupervisor } from './channels/channel-supervisor.ts'
 import type { OfChannel } from './diarize-events.ts'
 import type { DiarizeInput } from './diarize-input.ts'
 import { liveSettings, type ResolvedDiarizeOptions } from './diarize-options.ts'
+import { peerKind } from './diarize-peer.ts'
 
 const RETRIES = 10
+/** After the last audio: a service has the last words at once. */
+const TERMINATION_MS = 15_000
+/** The engine on this machine may have half a minute of speech to decode, on a machine that is slow. */
+const OWN_TERMINATION_MS = 150_000
 /** Before anything ever worked, a mistake is likelier than an outage. */
 const FIRST_RETRIES = 2
 
@@ -43,6 +48,8 @@ export function supervision(
     pending: () => input.pending,
     retries: options.retries ?? RETRIES,
     firstRetries: options.retries ?? FIRST_RETRIES,
+    terminationTimeout:
+      options.terminationTimeout ?? (peerKind(options) === 'embedded' ? OWN_TERMINATION_MS : TERMINATION_MS),
     ...liveSettings(options, input.live),
     awaitFormatted: options.formatTurns === true,
   }

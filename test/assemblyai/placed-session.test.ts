@@ -39,15 +39,10 @@ class StubFeed {
   }
 }
 
-function place(
-  expiresInMs = 3 * HOUR,
-  rollOverBefore = 300_000,
-  expiresAt = (NOW + expiresInMs) / 1000,
-  clock = new SessionClock(0),
-) {
+function place(clock = new SessionClock(0)) {
   const session = new StubSession()
   const feed = new StubFeed()
-  const begin: BeginMessage = { type: 'Begin', id: 's', expires_at: expiresAt }
+  const begin: BeginMessage = { type: 'Begin', id: 's', expires_at: (NOW + 3 * HOUR) / 1000 }
   const turns: Turn[] = []
   const messages: ServerMessage[] = []
   const gaps: { start: number; end: number }[] = []
@@ -56,7 +51,7 @@ function place(
     begin,
     clock,
     feed as unknown as Feed,
-    rollOverBefore,
+    { start: Infinity, deadline: Infinity },
     {
       turns: (given) => turns.push(...given),
       message: (message) => messages.push(message),
@@ -114,7 +109,7 @@ describe('before it takes over', () => {
     clock.audio(2000)
     clock.silence(500)
     clock.audio(10_000)
-    const { placed, session, messages, gaps } = place(undefined, undefined, undefined, clock)
+    const { placed, session, messages, gaps } = place(clock)
     session.emit('message', { type: 'Warning', warning_code: 0, warning: '', audio_lost: { start: 1000, end: 4000 } })
     expect(gaps).toEqual([])
     placed.takeOver(turnsOf())
@@ -227,24 +222,5 @@ describe('a final that waits for its formatted form', () => {
     placed.release()
     placed.release()
     expect(texts()).toEqual(['plain 0'])
-  })
-})
-
-describe('the time to change over', () => {
-  it('lies as long before the expiry as is asked, with the deadline in between', () => {
-    const { rollOver } = place().placed
-    expect(rollOver).toEqual({ start: NOW + 3 * HOUR - 300_000, deadline: NOW + 3 * HOUR - 75_000 })
-  })
-
-  it('takes a quarter of a short life', () => {
-    expect(place(60_000).placed.rollOver).toEqual({ start: NOW + 45_000, deadline: NOW + 56_250 })
-  })
-
-  it('is at once where the session has expired already', () => {
-    expect(place(-5000).placed.rollOver).toEqual({ start: NOW - 5000, deadline: NOW - 5000 })
-  })
-
-  it('never comes where the server names no expiry', () => {
-    expect(place(0, 300_000, 0).placed.rollOver).toEqual({ start: Infinity, deadline: Infinity })
   })
 })

@@ -14,6 +14,12 @@ const options: SessionOptions = {
 }
 const frame = Buffer.alloc(1600)
 
+/** A Turn message that says `text`. */
+function turn(order: number, text: string): string {
+  const word = { text, start: 0, end: 500, confidence: 1, word_is_final: true }
+  return JSON.stringify({ type: 'Turn', turn_order: order, end_of_turn: true, transcript: text, words: [word] })
+}
+
 let peer: SocketPeer | undefined
 let session: Session | undefined
 
@@ -336,17 +342,42 @@ describe('a session that fails', () => {
     expect((await end).error).toMatchObject({ code: 'TERMINATION_MISSING' })
   })
 
-  it('does not let messages prolong the wait for the Termination for ever', async () => {
+  it.each([
+    ['heartbeats', () => '{"type":"Heartbeat","total_audio_received_ms":1,"total_duration_ms":1}'],
+    ['other messages', () => '{"type":"SpeechStarted","timestamp":1}'],
+    ['the same words again', () => turn(1, 'hello')],
+  ])('does not let %s prolong the wait for the Termination', async (_name, chatter) => {
+    let sent = 0
     peer = await begins((socket) => {
       socket.on('message', () => {
-        const chatter = setInterval(() => socket.send('{"type":"SpeechStarted","timestamp":1}'), 20)
-        socket.on('close', () => clearInterval(chatter))
+        const timer = setInterval(() => {
+          sent += 1
+          socket.send(chatter())
+        }, 100)
+        socket.on('close', () => clearInterval(timer))
       })
     })
-    const end = connect(peer.url, { terminationTimeout: 100 })
+    const end = connect(peer.url, { terminationTimeout: 1000 })
     await once(session as Session, 'begin')
     session?.terminate()
     expect((await end).error).toMatchObject({ code: 'TERMINATION_MISSING' })
+    // Ten a second; what prolongs the wait may do so for ten seconds.
+    expect(sent).toBeLessThan(50)
+  })
+
+  it('lets new words prolong the wait for the Termination, but not for ever', async () => {
+    let words = 0
+    peer = await begins((socket) => {
+      socket.on('message', () => {
+        const timer = setInterval(() => socket.send(turn(1, `word ${(words += 1)}`)), 30)
+        socket.on('close', () => clearInterval(timer))
+      })
+    })
+    const end = connect(peer.url, { terminationTimeout: 150 })
+    await once(session as Session, 'begin')
+    session?.terminate()
+    expect((await end).error).toMatchObject({ code: 'TERMINATION_MISSING' })
+    expect(words).toBeGreaterThan(10)
   })
 
   it('notices a peer that no longer answers pings', async () => {

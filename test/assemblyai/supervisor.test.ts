@@ -449,7 +449,7 @@ describe('the budget of attempts', () => {
 
   it.each([
     ['goes on where a session was short and gave no turn', 0, 2],
-    ['is fresh after a session that lived long', 31_000, 1],
+    ['goes on where a session lived long and gave no turn', 31_000, 2],
   ])('%s', async (_, ms, attempt) => {
     await serve((index) => (index === 0 ? { fault: 'http-error', status: 503 } : { fault: 'none' }))
     const stream = new Stream(silence)
@@ -492,6 +492,16 @@ describe('roll-over', () => {
     expectHeard(stream, script)
     expect(stream.warnings.map(({ code }) => code)).toEqual(['ROLL_OVER_FAILED'])
     expect(stream.attempts.map(({ error }) => error.code)).toEqual(['SESSION_EXPIRED'])
+  })
+})
+
+describe('sessions that are too short', () => {
+  it('are an error where none comes further than the one before it', async () => {
+    await serve((index) => (index === 0 ? { fault: 'drop', afterMs: 3000 } : { fault: 'error', code: 3008 }))
+    const stream = new Stream(toneAudio(dialogue(3)), { retries: 100 })
+    await stream.play(4000)
+    await expect(stream.supervisor.end()).rejects.toMatchObject({ code: 'SESSION_TOO_SHORT', retryable: false })
+    expect(server?.attempts).toBeLessThan(8)
   })
 })
 

@@ -1,0 +1,106 @@
+import { SessionError } from '../errors.ts'
+import { type BackOffOptions, backOff } from './back-off.ts'
+import type { ReconnectingRecord } from './supervisor-options.ts'
+
+/** New final words, in ms of the stream, that earn a fresh budget of attempts. */
+const PROGRESS_MS = 1000
+/** The same in ms of audio that no session had been sent before: where nobody speaks there are no words. */
+const NEW_AUDIO_MS = 30_000
+/** A session must have been sent this much new audio before it is replaced as planned, ms. */
+const LEAST_PER_SESSION_MS = 3000
+/** As many planned changes as may follow each other fast; one more for each of these lengths of new audio, ms. */
+const MOST_PLANNED = 10
+const PER_PLANNED_MS = 10_000
+/** Sessions in a row that end before they have been sent again what was sent before. */
+const MOST_TOO_SHORT = 3
+
+/** How many attempts there are in a row. */
+export interface SessionBudgetOptions extends BackOffOptions {
+  retries: number
+  /** The same before the first session. */
+  firstRetries: number
+}
+
+/**
+ * Decides whether another session is worth opening, and when: after a loss, and as planned before an expiry. Only what
+ * brings the stream further earns more of them, since each costs money.
+ */
+export class SessionBudget {
+  readonly #options: SessionBudgetOptions
+  #spent = 0
+  #limit: number
+  /** Ms of the stream that were final, and that had been sent, when the attempts were last refilled. */
+  #finalAt = 0
+  #sentAt = 0
+  #planned = 0
+  #plannedAt = 0
+  #tooShort = 0
+
+  constructor(options: SessionBudgetOptions) {
+    this.#options = options
+    this.#limit = options.firstRetries
+  }
+
+  /** A session has begun. */
+  begun(): void {
+    this.#limit = this.#options.retries
+  }
+
+  /**
+   * The stream has come further.
+   *
+   * @param finalMs - ms of the stream that are final.
+   * @param sentMs - ms of the stream that some session has been sent.
+   */
+  reached(finalMs: number, sentMs: number): void {
+    if (finalMs - this.#finalAt < PROGRESS_MS && sentMs - this.#sentAt < NEW_AUDIO_MS) return
+    this.#finalAt = Math.max(this.#finalAt, finalMs)
+    this.#sentAt = Math.max(this.#sentAt, sentMs)
+    this.#spent = 0
+  }
+
+  /**
+   * Takes one attempt after `cause`.
+   *
+   * @throws `cause` where none is left, or none can help.
+   */
+  spend(cause: Error): ReconnectingRecord {
+    if (!(cause instanceof SessionError) || !cause.retryable || this.#spent >= this.#limit) throw cause
+    this.#spent += 1
+    const delay = Math.round(backOff(this.#spent, this.#options, cause.code === 'TOO_MANY_SESSIONS'))
+    return { attempt: this.#spent, delay, error: cause }
+  }
+
+  /**
+   * Whether a session may be replaced before it expires.
+   *
+   * @param newMs - ms of audio it was sent that no session had been sent before.
+   * @param sentMs - ms of the stream that some session has been sent.
+   */
+  mayPlan(newMs: number, sentMs: number): boolean {
+    const earned = Math.floor((sentMs - this.#plannedAt) / PER_PLANNED_MS)
+    return newMs >= LEAST_PER_SESSION_MS && this.#planned - earned < MOST_PLANNED
+  }
+
+  /** A session is replaced as planned. */
+  plan(sentMs: number): void {
+    const earned = Math.floor((sentMs - this.#plannedAt) / PER_PLANNED_MS)
+    this.#planned = Math.max(0, this.#planned - earned) + 1
+    this.#plannedAt += earned * PER_PLANNED_MS
+  }
+
+  /**
+   * A session has ended at its time limit.
+   *
+   * @param further - whether the stream came further by it: by audio that no session had been sent before, or by final words.
+   * @throws SessionError `SESSION_TOO_SHORT` where it was the third in a row by which it did not.
+   */
+  expired(error: SessionError, further: boolean): void {
+    this.#tooShort = further ? 0 : this.#tooShort + 1
+    if (this.#tooShort < MOST_TOO_SHORT) return
+    const message =
+      `${error.message}. That was the ${MOST_TOO_SHORT}rd session in a row that ended before it had heard again what was ` +
+      'not final yet: the sessions of this server are too short. Ask for longer ones, or make overlap smaller'
+    throw new SessionError('SESSION_TOO_SHORT', message, { cause: error })
+  }
+}
