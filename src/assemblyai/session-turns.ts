@@ -6,12 +6,21 @@ import { plausibleLength, splice, type Splice } from './splice.ts'
 import { TurnAssembler, type TurnAssemblerOptions } from './turn-assembler.ts'
 import { withSpeaker } from './with-speaker.ts'
 
-/** How one session's turn became a turn of the stream. */
+/** Turns of a session that may be open at once: one, and those whose finals are late. */
+const MOST_OPEN = 16
+
+/** How one session's final turn became a turn of the stream. */
 interface Placement {
   /** Order in the stream. */
   order: number
   /** Words at its start that were final before. */
   cut: number
+}
+
+/** The orders of a stream's turns; all sessions count on. */
+export interface Orders {
+  /** The order that the next final turn will have. */
+  next: number
 }
 
 /**
@@ -21,7 +30,9 @@ interface Placement {
 export class SessionTurns {
   readonly #assembler: TurnAssembler
   readonly #labels: LabelMap
-  readonly #nextOrder: () => number
+  readonly #orders: Orders
+  /** The last turn of the session whose final has come. */
+  #passed = -1
   readonly #placements = new Map<number, Placement>()
   /** What was final when this session took over, and where the session began to hear, ms of the stream. */
   readonly #before: { turns: Word[][]; end: number; from: number }
@@ -29,10 +40,10 @@ export class SessionTurns {
   #again: Word[][] = []
   #beyond: boolean
 
-  constructor(options: TurnAssemblerOptions, labels: LabelMap, before: FinalWords, nextOrder: () => number) {
+  constructor(options: TurnAssemblerOptions, labels: LabelMap, before: FinalWords, orders: Orders) {
     this.#assembler = new TurnAssembler(options)
     this.#labels = labels
-    this.#nextOrder = nextOrder
+    this.#orders = orders
     this.#before = { turns: before.turns, end: before.end, from: options.toStream?.(0) ?? 0 }
     this.#beyond = !before.any
   }
@@ -53,6 +64,7 @@ export class SessionTurns {
   }
 
   turn(message: TurnMessage): Turn[] {
+    if (message.end_of_turn) this.#passed = Math.max(this.#passed, message.turn_order)
     return this.#assembler.turn(message).flatMap((turn) => this.#place(turn))
   }
 
@@ -76,10 +88,24 @@ export class SessionTurns {
     const cut = this.#cut(turn)
     const words = turn.words.slice(cut)
     if (words.length === 0 && (cut > 0 || this.#repeated(turn))) return []
-    const placement = this.#placements.get(turn.order) ?? { order: this.#nextOrder(), cut }
-    this.#placements.set(turn.order, { ...placement, cut })
-    if (turn.endOfTurn) this.#beyond = true
-    return [{ ...this.#labelled(turn, words, cut), order: placement.order }]
+    return [{ ...this.#labelled(turn, words, cut), order: this.#order(turn, cut) }]
+  }
+
+  /** The order in the stream: finals have theirs as they come, and a partial the one that its final is expected to have. */
+  #order(turn: Turn, cut: number): number {
+    const placed = this.#placements.get(turn.order)
+    if (placed !== undefined) {
+      this.#placements.set(turn.order, { ...placed, cut })
+      return placed.order
+    }
+    // The final of an earlier turn may come after the first partial of this one.
+    const open = turn.order - this.#passed - 1
+    if (!turn.endOfTurn) return this.#orders.next + (open > 0 && open <= MOST_OPEN ? open : 0)
+    this.#beyond = true
+    const order = this.#orders.next
+    this.#orders.next += 1
+    this.#placements.set(turn.order, { order, cut })
+    return order
   }
 
   /** How many words at the start of `turn` were final before this session. */

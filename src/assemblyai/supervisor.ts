@@ -10,7 +10,7 @@ import { RoomWaiter } from './room-waiter.ts'
 import { SessionBudget } from './session-budget.ts'
 import { SessionClock } from './session-clock.ts'
 import { rollOverTimes } from './session-life.ts'
-import { SessionTurns } from './session-turns.ts'
+import { type Orders, SessionTurns } from './session-turns.ts'
 import { SessionOpener } from './session-opener.ts'
 import type { Session, SessionEnd } from './session.ts'
 import { StateWaiter } from './state-waiter.ts'
@@ -43,7 +43,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   /** The feed that must keep up with the source. */
   #lead: Feed | undefined
   #run: Promise<TerminationMessage> | undefined
-  #order = 0
+  readonly #orders: Orders = { next: 0 }
   /** Frames of the stream that some session has been sent. */
   #sent = 0
   #everBegun = false
@@ -196,7 +196,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
         },
         new LabelMap(this.#letters, !this.#letters.any, serverLabels),
         this.#finals,
-        () => this.#order++,
+        this.#orders,
       ),
     )
     return next

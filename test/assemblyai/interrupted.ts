@@ -29,13 +29,13 @@ export function interrupted(seed: number): { heard: number[]; expected: number[]
   const finals = new FinalWords(70_000)
   const letters = new SpeakerLetters()
   const heard: number[] = []
-  let order = 0
+  const orders = { next: 0 }
   for (let from = 0, session = 0; ; session += 1) {
     const turns = hear(said, from, random)
     const last = session === 3 || random(0, 3) === 0
     const until = last ? turns.length : random(0, turns.length)
     const options = { sessionId: String(session), toStream: (ms: number) => from + ms }
-    const placed = new SessionTurns(options, new LabelMap(letters, !letters.any), finals, () => order++)
+    const placed = new SessionTurns(options, new LabelMap(letters, !letters.any), finals, orders)
     for (const [number, words] of turns.slice(0, until).entries()) {
       for (const turn of placed.turn(message(number, words, from))) {
         finals.add(turn)

@@ -78,9 +78,8 @@ function turnMessage(order: number, text: string, more: Partial<TurnMessage>): T
 }
 
 function turnsOf(awaitFormatted = false): SessionTurns {
-  let order = 0
   const labels = new LabelMap(new SpeakerLetters(), true)
-  return new SessionTurns({ sessionId: 's', awaitFormatted }, labels, new FinalWords(1000), () => order++)
+  return new SessionTurns({ sessionId: 's', awaitFormatted }, labels, new FinalWords(1000), { next: 0 })
 }
 
 beforeEach(() => {

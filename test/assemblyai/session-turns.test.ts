@@ -40,7 +40,7 @@ function revision(order: number, text: string, start: number): TurnRevision {
 class Stream {
   readonly letters = new SpeakerLetters()
   readonly finals = new FinalWords(600_000)
-  order = 0
+  readonly orders = { next: 0 }
 
   session(offset: number, awaitFormatted = false): (what: TurnMessage | TurnRevision[]) => Turn[] {
     const turns = this.turns(offset, awaitFormatted)
@@ -53,7 +53,7 @@ class Stream {
 
   turns(offset: number, awaitFormatted = false): SessionTurns {
     const options = { sessionId: `at ${offset}`, toStream: (ms: number) => offset + ms, awaitFormatted }
-    return new SessionTurns(options, new LabelMap(this.letters, !this.letters.any), this.finals, () => this.order++)
+    return new SessionTurns(options, new LabelMap(this.letters, !this.letters.any), this.finals, this.orders)
   }
 }
 
@@ -97,6 +97,36 @@ describe('the first session', () => {
     ])
   })
 
+  it('gives finals rising orders where a partial of the next turn comes before the final of one', () => {
+    const hear = new Stream().session(0)
+    const out = [
+      hear(message(1, 'later', 2500, partial)),
+      hear(message(0, 'first/A turn/A', 1000)),
+      hear(message(1, 'later on', 2500, partial)),
+      hear(message(3, 'far', 4000, partial)),
+      hear(message(1, 'later/B turn/B', 2500)),
+      hear([revision(0, 'first/B turn/B', 1000)]),
+    ]
+    expect(out.flat().map(shown)).toEqual([
+      '1.0 later/-',
+      '0.0 first/A turn/A',
+      '1.0 later/- on/-',
+      '3.0 far/-',
+      '1.0 later/B turn/B',
+      '0.1 first/B turn/B',
+    ])
+  })
+
+  it('gives finals rising orders however the server numbers its turns', () => {
+    const hear = new Stream().session(0)
+    const numbers = [5, 4, 1_000_000_000, 7, 6, 0]
+    const orders = numbers.flatMap((number, index) => [
+      ...hear(message(number, 'open', index * 1000, partial)),
+      ...hear(message(number, `w${index}/A`, index * 1000)),
+    ])
+    expect(orders.filter(({ endOfTurn }) => endOfTurn).map(({ order }) => order)).toEqual([0, 1, 2, 3, 4, 5])
+  })
+
   it('keeps a turn that has text but no words', () => {
     const hear = new Stream().session(0)
     const [turn] = hear(message(0, '', 0, { transcript: '[Music]' }))
@@ -134,7 +164,7 @@ describe('what was final before', () => {
     expect(hear([revision(0, 'one/B two/B', 0), revision(1, 'three/B', 1000)])).toEqual([])
     expect(hear(message(2, 'four/A', 1500)).map(shown)).toEqual(['1.0 four/A'])
     expect(hear([revision(1, 'three/C', 1000)])).toEqual([])
-    expect(stream.order).toBe(2)
+    expect(stream.orders.next).toBe(2)
   })
 
   it('is cut from partials as well, each for itself', () => {
