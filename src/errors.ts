@@ -33,6 +33,7 @@ export type ErrorCode =
   | 'TOO_MANY_SESSIONS'
   | 'SESSION_EXPIRED'
   | 'SESSION_TOO_SHORT'
+  | 'SERVER_FLOOD'
   | 'SESSION_INACTIVE'
   | 'INVALID_REQUEST'
   | 'AUDIO_REJECTED'
@@ -47,6 +48,7 @@ export type ErrorCode =
   | 'MODEL_UNUSABLE'
   | 'DOWNLOAD_FAILED'
   // sinks
+  | 'OUTPUT_STALLED'
   | 'OUTPUT_UNWRITABLE'
 
 /** What every error of the library carries beside its message. */

@@ -2,6 +2,8 @@ import type { Turn, Word } from '../model.ts'
 import { pack, unpack, type Packed } from '../packed.ts'
 import { plausibleLength } from './splice.ts'
 
+/** As many characters of turns are kept at most, whatever times they have. */
+const MOST_SIZE = 4_000_000
 /** Audio before a word that it takes to hear it, ms. */
 const LEAD_MS = 800
 
@@ -12,6 +14,7 @@ const LEAD_MS = 800
 export class FinalWords {
   readonly #keepMs: number
   #turns: { order: number; end: number; words: Packed<Word[]> }[] = []
+  #size = 0
   #end = 0
   #lastStart = 0
 
@@ -54,15 +57,19 @@ export class FinalWords {
     if (index < 0 && turn.revision > 0) return
     const kept = { order, end, words: pack(turn.words) }
     if (index >= 0) {
+      this.#size += kept.words.length - this.#turns[index]!.words.length
       this.#turns[index] = kept
       return
     }
     this.#turns.push(kept)
+    this.#size += kept.words.length
     const start = turn.words.at(-1)?.start ?? end
     this.#end = Math.max(this.#end, Math.min(plausibleEnd(turn), heard))
     this.#lastStart = Math.max(this.#lastStart, Math.min(start, this.#end))
     const oldest = this.#end - this.#keepMs
-    while (this.#turns.length > 1 && this.#turns[0]!.end < oldest) this.#turns.shift()
+    while (this.#turns.length > 1 && (this.#turns[0]!.end < oldest || this.#size > MOST_SIZE)) {
+      this.#size -= this.#turns.shift()!.words.length
+    }
   }
 }
 

@@ -19,6 +19,8 @@ export function handshake(target: SessionTarget, refused: (error: SessionError) 
     perMessageDeflate: false,
     // Following a redirect would hand the key to another host.
     followRedirects: false,
+    // A peer that pings without end and reads nothing would have us pile up the answers.
+    autoPong: false,
     maxPayload: MAX_MESSAGE_BYTES,
   })
   socket.on('unexpected-response', (_request, response) => {

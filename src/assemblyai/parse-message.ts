@@ -61,7 +61,7 @@ function checked(type: ServerMessage['type'], value: Record<string, unknown>): P
         transcript: string(value['transcript']),
         words: words(value['words']),
         ...(value['speaker_label'] !== undefined && { speaker_label: speakerLabel(value['speaker_label']) ?? null }),
-        language_code: typeof value['language_code'] === 'string' ? value['language_code'] : null,
+        language_code: languageCode(value['language_code']),
       })
     case 'SpeakerRevision':
       return message({ type, revisions: list(value['revisions']).flatMap(revision) })
@@ -101,6 +101,11 @@ function checked(type: ServerMessage['type'], value: Record<string, unknown>): P
         data: value['data'],
       })
   }
+}
+
+/** A code of BCP 47, which is at most this long. */
+function languageCode(value: unknown): string | null {
+  return typeof value === 'string' && /^[\w-]{1,35}$/.test(value) ? value : null
 }
 
 function message(known: ServerMessage): ParsedMessage {

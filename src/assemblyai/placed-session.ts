@@ -6,7 +6,7 @@ import type { RollOverTimes } from './session-life.ts'
 import type { SessionTurns } from './session-turns.ts'
 import type { Session, SessionEnd } from './session.ts'
 
-/** What is kept of a session that has not taken over yet; the server sends about two messages a second. */
+/** As many messages are kept of a session that has not taken over yet; a server sends about two a second. */
 const MOST_HELD = 10_000
 /** How long an unformatted final waits for its formatted form. */
 const FORMATTED_WAIT_MS = 1500
@@ -107,7 +107,8 @@ export class PlacedSession {
 
   #receive(message: ServerMessage): void {
     if (!this.#turns) {
-      if (this.#held.length < MOST_HELD) this.#held.push(message)
+      this.#held.push(message)
+      if (this.#held.length > MOST_HELD) this.session.flooded()
       return
     }
     switch (message.type) {

@@ -1,4 +1,4 @@
-import { SessionError, type Warning } from '../errors.ts'
+import { type ErrorCode, SessionError, type Warning } from '../errors.ts'
 import type { BeginMessage, ClientMessage } from './messages.ts'
 import type { PlacedSession } from './placed-session.ts'
 import type { SessionBudget } from './session-budget.ts'
@@ -68,6 +68,11 @@ export class SessionOpener {
   /** Sends a message to all sessions that are open. */
   sendMessage(message: ClientMessage): void {
     for (const session of this.#sessions) session.sendMessage(message)
+  }
+
+  /** Drops all sessions that are open now. */
+  drop(code: ErrorCode, why: string): void {
+    for (const session of this.#sessions) void session.destroy(code, why)
   }
 
   /** Drops all sessions and opens no more; resolves when no socket is left. */

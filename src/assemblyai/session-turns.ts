@@ -8,6 +8,8 @@ import { withSpeaker } from './with-speaker.ts'
 
 /** Turns of a session that may be open at once: one, and those whose finals are late. */
 const MOST_OPEN = 16
+/** As many turns of a session keep their place, for revisions of them. */
+const MOST_PLACED = 20_000
 
 /** How one session's final turn became a turn of the stream. */
 interface Placement {
@@ -105,6 +107,7 @@ export class SessionTurns {
     const order = this.#orders.next
     this.#orders.next += 1
     this.#placements.set(turn.order, { order, cut })
+    if (this.#placements.size > MOST_PLACED) this.#placements.delete(this.#placements.keys().next().value!)
     return order
   }
 

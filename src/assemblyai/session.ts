@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { WebSocket } from 'ws'
-import type { SessionError, Warning } from '../errors.ts'
+import type { ErrorCode, SessionError, Warning } from '../errors.ts'
 import { redact } from '../redact.ts'
 import { handshake } from './handshake.ts'
 import { Liveness } from './liveness.ts'
@@ -11,6 +11,14 @@ import { ReadingWindow } from './reading-window.ts'
 import { type ServerDate, sessionLife } from './session-life.ts'
 import { type SessionTarget, closeError, connectionError, sessionError } from './session-error.ts'
 
+/** What a server may send at once, and for each ms of audio that it was sent: far more than anybody can say. Bytes. */
+const MOST_BYTES = 16 * 1024 * 1024
+const BYTES_PER_MS = 256
+/** What each message costs beside its own bytes. */
+const MESSAGE_BYTES = 64
+/** Answers to pings that may wait to be sent, bytes. */
+const MOST_UNSENT = 64 * 1024
+const FRAME_MS = 50
 /** A server that does not close after its last message is closed on. */
 const CLOSE_TIMEOUT_MS = 2000
 /** After Terminate, new words prolong the wait, up to this many times the timeout. */
@@ -68,6 +76,8 @@ export class Session extends EventEmitter<SessionEvents> {
   #failure: SessionError | undefined
   #termination: TerminationMessage | undefined
   #begin: BeginMessage | undefined
+  #receivedBytes = 0
+  #sentFrames = 0
   #serverDate: ServerDate | undefined
   /** When Begin came, Unix time in ms. */
   #begunAt = 0
@@ -93,6 +103,9 @@ export class Session extends EventEmitter<SessionEvents> {
       if (!Number.isNaN(date)) this.#serverDate = { date, came: Date.now() }
     })
     socket.on('message', (data, binary) => this.#receive(data as Buffer, binary))
+    socket.on('ping', (data) => {
+      if (!this.#tooMuch(data.length) && socket.bufferedAmount < MOST_UNSENT) socket.pong(data, undefined, () => {})
+    })
     socket.on('error', (error) => this.#fail(connectionError(this.#target, error, this.#begin !== undefined)))
     socket.on('close', (code, reason) => this.#closed(code, reason.toString()))
     this.#setDeadline(options.connectTimeout, () => {
@@ -122,6 +135,7 @@ export class Session extends EventEmitter<SessionEvents> {
       return
     }
     this.#taken = taken
+    this.#sentFrames += 1
     this.#patience.begin()
     if (this.#window.full) this.#blocked = audio
     else this.#window.send(audio, this.#written)
@@ -142,16 +156,27 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#awaitTermination()
   }
 
-  /** Drops the connection at once. Resolves when the socket is gone; `end` has been emitted by then. */
-  destroy(): Promise<void> {
+  /**
+   * Drops the connection at once. Resolves when the socket is gone; `end` has been emitted by then.
+   *
+   * @param why - the code and text of the error that it ends with.
+   */
+  destroy(code: ErrorCode = 'CONNECTION_LOST', why = 'the session was closed by its owner'): Promise<void> {
     if (this.#state === 'ended') return Promise.resolve()
     const ended = new Promise<void>((resolve) => this.once('end', () => resolve()))
-    this.#fail(this.#error('CONNECTION_LOST', 'the session was closed by its owner'))
+    this.#fail(this.#error(code, why))
     return ended
+  }
+
+  /** Ends the session of a server that sends more than anybody can say. */
+  flooded(): void {
+    const what = 'the server sends far more than anybody can say of the audio that it was sent'
+    this.#fail(sessionError(this.#target, 'SERVER_FLOOD', what, { retryable: false, bytes: this.#receivedBytes }))
   }
 
   #receive(data: Buffer, binary: boolean): void {
     if (this.#state === 'ended' || this.#failure) return
+    if (this.#tooMuch(data.length)) return
     this.#liveness.heard()
     this.#heartbeat?.refresh()
     const parsed = binary
@@ -165,6 +190,14 @@ export class Session extends EventEmitter<SessionEvents> {
     }
     if (this.#state === 'terminating' && this.#saysMore(parsed.message)) this.#awaitTermination()
     this.#dispatch(parsed.message)
+  }
+
+  /** Counts what has come. */
+  #tooMuch(bytes: number): boolean {
+    this.#receivedBytes += bytes + MESSAGE_BYTES
+    const most = MOST_BYTES + this.#sentFrames * FRAME_MS * BYTES_PER_MS
+    if (this.#receivedBytes > most) this.flooded()
+    return this.#receivedBytes > most
   }
 
   #dispatch(message: ServerMessage): void {

@@ -49,6 +49,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   #everBegun = false
   #audioEnded = false
   #destroyed = false
+  /** Whether no session is to be open, since nobody takes the turns. */
+  #onHold = false
   #finalCount = 0
   #warnedOfLabels = false
   readonly #room: RoomWaiter
@@ -113,6 +115,23 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#opener.sendMessage(message)
   }
 
+  /**
+   * Nobody takes the turns: drops the session, so that no more come, and opens none before {@link resume}. What it had not
+   * made final is heard again then; of a source that cannot be held back, as much as is kept, and the rest is a gap.
+   */
+  hold(): void {
+    if (this.#onHold || this.#run === undefined) return
+    this.#onHold = true
+    this.#opener.drop('OUTPUT_STALLED', 'nobody takes the turns, so no more are asked for')
+  }
+
+  /** Turns are taken again. */
+  resume(): void {
+    if (!this.#onHold) return
+    this.#onHold = false
+    this.#changed()
+  }
+
   /** Drops everything at once; resolves when no socket is left. */
   async destroy(): Promise<void> {
     this.#destroyed = true
@@ -140,6 +159,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
         const { sent, final } = current.before
         this.#budget.expired(end.error, this.sentMs > sent || this.#finals.end > final)
       }
+      await this.#state.until(() => !this.#onHold || this.#destroyed)
       current = this.#takeOver(await this.#opener.reopen(this.#options.failure() ?? end.error))
     }
   }

@@ -4,6 +4,10 @@ import type { SpeakerRevisionMessage, TurnMessage, TurnRevision, WordMessage } f
 import { speakerLabel } from './speaker-label.ts'
 import { withSpeaker } from './with-speaker.ts'
 
+/** Finals that can still be revised, and revisions whose finals have not come, are kept up to this size; characters. */
+const MOST_FINALS = 8_000_000
+const MOST_EARLY = 2_000_000
+
 /** What a session's turns are given beside the messages. */
 export interface TurnAssemblerOptions {
   sessionId: string
@@ -16,14 +20,17 @@ export interface TurnAssemblerOptions {
 
 /**
  * Makes {@link Turn}s of one session's messages: stream times, revisions, labels without placeholders; orders and labels
- * are still the session's own. Keeps the finals of the session, at most three hours of them, so that a revision can replace a whole
- * turn.
+ * are still the session's own. Keeps the last finals of the session, hours of them, so that a revision can replace a whole turn.
  */
 export class TurnAssembler {
   readonly #options: Required<Omit<TurnAssemblerOptions, 'channel'>> & { channel?: string }
   readonly #finals = new Map<number, Packed<Turn>>()
+  #finalsSize = 0
+  /** The last turn that is not kept any more. */
+  #forgotten = -1
   /** Revisions of turns whose final has not come yet. */
-  readonly #early = new Map<number, TurnRevision>()
+  readonly #early = new Map<number, Packed<TurnRevision>>()
+  #earlySize = 0
   #held: Turn | undefined
   /** The newest partial of the turn that is open. */
   #open: Turn | undefined
@@ -47,7 +54,7 @@ export class TurnAssembler {
     if (this.#open !== undefined && (turn.endOfTurn || isEmpty) && turn.order >= this.#open.order)
       this.#open = undefined
     // An empty final can follow Terminate; it says nothing.
-    if (isEmpty) return released
+    if (isEmpty || (turn.order <= this.#forgotten && !this.#finals.has(turn.order))) return released
     if (!turn.endOfTurn) {
       if (this.#finals.has(turn.order) || this.#held) return released
       this.#open = turn
@@ -90,8 +97,9 @@ export class TurnAssembler {
     const early = this.#early.get(turn.order)
     if (early) {
       this.#early.delete(turn.order)
+      this.#earlySize -= early.length
       const { speaker: _, ...rest } = final
-      final = { ...rest, ...labels(early, final, this.#options.toStream) }
+      final = { ...rest, ...labels(unpack(early), final, this.#options.toStream) }
     }
     this.#keep(final)
     this.#lastEnd = Math.max(this.#lastEnd, final.end)
@@ -102,7 +110,10 @@ export class TurnAssembler {
     const turn = this.#final(revision.turn_order)
     if (!turn) {
       // May name a turn whose final is still on its way; bounded against a server that names turns without end.
-      if (this.#early.size < 1000) this.#early.set(revision.turn_order, revision)
+      const early = pack(revision)
+      this.#earlySize += early.length - (this.#early.get(revision.turn_order)?.length ?? 0)
+      this.#early.set(revision.turn_order, early)
+      this.#earlySize -= dropOldest(this.#early, this.#earlySize - MOST_EARLY).size
       return []
     }
     const { speaker: _, ...rest } = turn
@@ -113,7 +124,12 @@ export class TurnAssembler {
   }
 
   #keep(turn: Turn): void {
-    this.#finals.set(turn.order, pack(turn))
+    const packed = pack(turn)
+    this.#finalsSize += packed.length - (this.#finals.get(turn.order)?.length ?? 0)
+    this.#finals.set(turn.order, packed)
+    const { size, last } = dropOldest(this.#finals, this.#finalsSize - MOST_FINALS)
+    this.#finalsSize -= size
+    this.#forgotten = Math.max(this.#forgotten, last)
   }
 
   /** The final of this order in its newest revision. */
@@ -194,4 +210,16 @@ function sameContent(a: Turn, b: Turn): boolean {
       )
     })
   )
+}
+
+/** Drops the first entries of a map, `excess` characters of them, but never the last one; tells how many went, and the highest key. */
+function dropOldest(map: Map<number, string>, excess: number): { size: number; last: number } {
+  let [size, last] = [0, -1]
+  for (const [key, { length }] of map) {
+    if (size >= excess || map.size === 1) break
+    map.delete(key)
+    size += length
+    last = Math.max(last, key)
+  }
+  return { size, last }
 }

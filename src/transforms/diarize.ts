@@ -20,8 +20,10 @@ import { type Peer, openPeer } from './diarize-peer.ts'
 import type { Supervision, SupervisionEnd, supervision } from './diarize-supervision.ts'
 
 const PROGRESS_MS = 1000
-/** Changes asked for before there is any audio; more than a few are a mistake. */
-const MAX_EARLY = 16
+/** Final turns that may wait for whoever reads them: a quarter of an hour of speech and more. */
+const MOST_QUEUED = 256
+/** Languages that are told of. */
+const MOST_LANGUAGES = 100
 
 /**
  * PCM16 mono in, speaker-labelled {@link Turn}s out, through streaming v3 sessions: one stream for as long as the audio
@@ -43,7 +45,9 @@ class DiarizeStream extends Duplex {
   readonly [givesRecords] = true
   readonly #options: ResolvedDiarizeOptions
   readonly #input: DiarizeInput
-  readonly #early: ((supervisor: Supervision) => void)[] = []
+  /** What was asked for before there was any audio. */
+  #configuration: Record<string, unknown> | undefined
+  #endpointForced = false
   #peer: Promise<Peer> | undefined
   #opened: Peer | undefined
   #supervisor: Supervision | undefined
@@ -74,11 +78,14 @@ class DiarizeStream extends Duplex {
   updateConfiguration(update: UpdatableParameters): void {
     checkKnown('updateConfiguration()', update, updatableNames)
     checkParameters(update)
-    this.#tell((supervisor) => supervisor.sendMessage({ type: 'UpdateConfiguration', ...toUpdate(update) }))
+    const configuration = { ...this.#configuration, ...toUpdate(update) }
+    if (this.#supervisor) this.#supervisor.sendMessage({ type: 'UpdateConfiguration', ...configuration })
+    else this.#configuration = configuration
   }
 
   forceEndpoint(): void {
-    this.#tell((supervisor) => supervisor.sendMessage({ type: 'ForceEndpoint' }))
+    if (this.#supervisor) this.#supervisor.sendMessage({ type: 'ForceEndpoint' })
+    else this.#endpointForced = true
   }
 
   // A fifth of the library, which who only decodes need not load.
@@ -106,6 +113,7 @@ class DiarizeStream extends Duplex {
 
   override _read(): void {
     this.#full = false
+    this.#supervisor?.resume()
     this.#goOn()
   }
 
@@ -178,7 +186,9 @@ class DiarizeStream extends Duplex {
         this.emit(event, record)
       })
     }
-    for (const tell of this.#early.splice(0)) tell(supervisor)
+    if (this.#configuration) supervisor.sendMessage({ type: 'UpdateConfiguration', ...this.#configuration })
+    this.#configuration = undefined
+    if (this.#endpointForced) supervisor.sendMessage({ type: 'ForceEndpoint' })
     // It begins with the first frame, and its failure must reach the stream also while nothing is written.
     setImmediate(() => {
       supervisor.done?.catch((error: Error) => this.destroy(error))
@@ -245,17 +255,31 @@ class DiarizeStream extends Duplex {
     if (this.destroyed) return
     if (!turn.endOfTurn) {
       this.emit('partial', turn)
-      if (!this.#options.partials) return
+      // A later one says the same and more.
+      if (!this.#options.partials || this.#full) return
     } else if (turn.revision > 0) {
       this.emit('revision', turn)
     } else {
       this.#turns += 1
-      if (turn.language !== undefined) {
+      if (
+        turn.language !== undefined &&
+        (this.#languages.has(turn.language) || this.#languages.size < MOST_LANGUAGES)
+      ) {
         this.#languages.set(turn.language, (this.#languages.get(turn.language) ?? 0) + 1)
       }
     }
     for (const { speaker = turn.channel } of turn.words) if (speaker) this.#speakers.add(speaker)
-    if (!this.push(turn)) this.#full = true
+    if (this.push(turn)) return
+    this.#full = true
+    // A revision may change hundreds at once.
+    if (turn.revision === 0 && this.readableLength >= MOST_QUEUED) this.#hold()
+  }
+
+  /** More turns than anybody says wait for a sink that is stuck: no more are asked for until it takes some. */
+  #hold(): void {
+    const message = `${this.readableLength} turns wait for whoever reads them, so the session is closed until they are taken`
+    this.#supervisor?.hold()
+    this.emit('warning', { code: 'OUTPUT_STALLED', message, turns: this.readableLength })
   }
 
   #report(): void {
@@ -281,11 +305,6 @@ class DiarizeStream extends Duplex {
       this.emit('termination', { ...seconds, ...(channel === undefined ? {} : { channel }) })
     }
     this.push(null)
-  }
-
-  #tell(tell: (supervisor: Supervision) => void): void {
-    if (this.#supervisor) tell(this.#supervisor)
-    else if (this.#early.length < MAX_EARLY) this.#early.push(tell)
   }
 
   #warn(code: string, message: string, channel: string | undefined): void {

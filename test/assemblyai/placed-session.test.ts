@@ -23,6 +23,10 @@ const ended = { termination: { type: 'Termination', audio_duration_seconds: 1, s
 
 class StubSession extends EventEmitter<SessionEvents> {
   terminated = 0
+  floods = 0
+  flooded(): void {
+    this.floods += 1
+  }
   terminate(): void {
     this.terminated += 1
   }
@@ -117,11 +121,14 @@ describe('before it takes over', () => {
     expect(messages).toEqual([])
   })
 
-  it('holds a bounded number of them', () => {
-    const { placed, texts, say } = place()
-    for (let order = 0; order < 10_001; order += 1) say(order, `t${order}`)
+  it('ends a session that says more than anybody can, rather than drop what it says', () => {
+    const { placed, session, texts, say } = place()
+    for (let order = 0; order < 10_000; order += 1) say(order, `t${order}`)
+    expect(session.floods).toBe(0)
+    say(10_000, 'one more')
+    expect(session.floods).toBe(1)
     placed.takeOver(turnsOf())
-    expect(texts()).toHaveLength(10_000)
+    expect(texts()).toHaveLength(10_001)
   })
 
   it('counts a heartbeat when it comes, not again when it is given out', () => {

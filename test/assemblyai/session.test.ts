@@ -343,6 +343,34 @@ describe('a session that fails', () => {
   })
 
   it.each([
+    ['turns', (socket: WebSocket) => socket.send(turn(1, 'x'.repeat(1_000_000)))],
+    ['messages that mean nothing', (socket: WebSocket) => socket.send(`"${'x'.repeat(1_000_000)}"`)],
+    ['pings', (socket: WebSocket) => Array.from({ length: 8000 }, () => socket.ping(Buffer.alloc(125)))],
+  ])('ends where a server floods it with %s', async (_name, flood) => {
+    let bytes = 0
+    peer = await begins((socket) => {
+      const timer = setInterval(() => {
+        flood(socket)
+        bytes += 1_000_000
+      }, 1)
+      socket.on('close', () => clearInterval(timer))
+    })
+    const { error } = await connect(peer.url)
+    expect(error).toMatchObject({ code: 'SERVER_FLOOD', retryable: false })
+    expect(bytes).toBeGreaterThan(8_000_000)
+  })
+
+  it('answers pings, but does not pile up answers that a peer does not read', async () => {
+    let answers = 0
+    peer = await begins((socket) => {
+      socket.on('pong', () => (answers += 1))
+      socket.ping('one')
+    })
+    void connect(peer.url)
+    await vi.waitFor(() => expect(answers).toBe(1))
+  })
+
+  it.each([
     ['heartbeats', () => '{"type":"Heartbeat","total_audio_received_ms":1,"total_duration_ms":1}'],
     ['other messages', () => '{"type":"SpeechStarted","timestamp":1}'],
     ['the same words again', () => turn(1, 'hello')],

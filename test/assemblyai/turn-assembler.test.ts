@@ -211,6 +211,21 @@ describe('TurnAssembler', () => {
       ])
     })
 
+    it('keeps a bounded size of finals, and takes none that is forgotten for a new one', () => {
+      const assembler = new TurnAssembler({ sessionId: 's' })
+      const long = 'x'.repeat(100_000)
+      for (let order = 0; order < 200; order += 1) assembler.turn(message(order, [word(long, order, order + 1)]))
+      const revise = (order: number) =>
+        assembler.revision({
+          type: 'SpeakerRevision',
+          revisions: [{ turn_order: order, speaker_label: 'B', words: [] }],
+        })
+      expect(revise(199)).toHaveLength(1)
+      expect(revise(0)).toEqual([])
+      expect(assembler.turn(message(0, [word('again', 0, 1)]))).toEqual([])
+      expect(assembler.turn(message(200, two))).toHaveLength(1)
+    })
+
     it('ignores turns without end', () => {
       const assembler = new TurnAssembler({ sessionId: 's' })
       for (let order = 0; order < 5000; order += 1) expect(assembler.revision(revision(order, two, 'A'))).toEqual([])

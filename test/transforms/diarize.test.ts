@@ -99,6 +99,60 @@ async function run(
   return turns
 }
 
+describe('before there is any audio', () => {
+  it('merges all updates, so that the newest hold', async () => {
+    const heard = await recorder()
+    await run([pcm(100)], {}, (stage) => {
+      for (let silence = 100; silence <= 140; silence += 1) stage.updateConfiguration({ maxTurnSilence: silence })
+      stage.updateConfiguration({ minTurnSilence: 90 })
+      stage.forceEndpoint()
+    })
+    expect(heard.messages.map((text) => JSON.parse(text) as object)).toEqual([
+      { type: 'UpdateConfiguration', max_turn_silence: 140, min_turn_silence: 90 },
+      { type: 'ForceEndpoint' },
+      { type: 'Terminate' },
+    ])
+  })
+})
+
+describe('a sink that is stuck', () => {
+  it('has a live source go on, and nothing of the server pile up, until it takes turns again', async () => {
+    let said = 0
+    let sessions = 0
+    peer = await socketPeer((socket) => {
+      sessions += 1
+      socket.send(begin())
+      socket.on('message', (data, binary) => {
+        if (!binary) return socket.send(termination, () => socket.close(1000))
+        // Far more turns than anybody says.
+        for (let count = 0; count < 40; count += 1, said += 1) {
+          socket.send(turn(said, [word(`w${said}`, said, said + 1)]))
+        }
+      })
+    })
+    const stage = diarize({ url: peer.url, live: true, retryDelay: 1 })
+    const warnings: Warning[] = []
+    stage.on('warning', (warning) => warnings.push(warning))
+    const source = setInterval(() => stage.write(pcm(50)), 5)
+    await once(stage, 'warning')
+    expect(stage.readableLength).toBeLessThan(2 * 256)
+    expect(warnings).toMatchObject([{ code: 'OUTPUT_STALLED' }])
+    await vi.waitFor(() => expect(peer!.connections()).toBe(0))
+    const before = stage.readableLength
+    // The source is not held back meanwhile.
+    for (let count = 0; count < 50; count += 1) await new Promise((resolve) => stage.write(pcm(50), resolve))
+    expect(stage.readableLength).toBe(before)
+    // It takes turns again: a new session goes on.
+    const next = once(stage, 'reconnecting')
+    stage.resume()
+    await next
+    await vi.waitFor(() => expect(sessions).toBeGreaterThan(1))
+    clearInterval(source)
+    stage.destroy()
+    await once(stage, 'close')
+  })
+})
+
 describe('a server of other makers', () => {
   it.each([
     ['speaker_0', 'speaker_1'],

@@ -110,6 +110,16 @@ export class ChannelLane extends EventEmitter<SupervisorEvents> {
     this.#supervisor.sendMessage(message)
   }
 
+  /** Nobody takes the turns. */
+  hold(): void {
+    this.#supervisor.hold()
+  }
+
+  /** Turns are taken again. */
+  resume(): void {
+    this.#supervisor.resume()
+  }
+
   /** Drops everything at once and takes nothing more; resolves when no socket is left. */
   stop(): Promise<void> {
     this.#stopped = true

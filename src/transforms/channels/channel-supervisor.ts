@@ -132,6 +132,16 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
     for (const lane of this.#lanes) lane.sendMessage(message)
   }
 
+  /** Nobody takes the turns: no session is open before {@link resume}. */
+  hold(): void {
+    for (const lane of this.#lanes) lane.hold()
+  }
+
+  /** Turns are taken again. */
+  resume(): void {
+    for (const lane of this.#lanes) lane.resume()
+  }
+
   /** Drops everything at once; resolves when no socket is left. */
   async destroy(): Promise<void> {
     this.#destroyed = true
