@@ -7,6 +7,11 @@ const SILENCE_BYTES = 3200
 export class AudioQueue {
   readonly #pieces: (Buffer | number)[] = []
 
+  /** Whether silence is next. */
+  get isSilent(): boolean {
+    return typeof this.#pieces[0] === 'number'
+  }
+
   push(audio: Buffer): void {
     this.#pieces.push(audio)
   }

@@ -33,6 +33,8 @@ const toleranceMs = 40
 const leapMs = 1000
 /** The longest silence that is believed, in ms: more than the clock of a broadcast has room for. */
 const longestMs = 27 * 3_600_000
+/** All silence that is believed of one input, in ms: a week. */
+const mostMs = 7 * 86_400_000
 /** Silence in the middle that is told as a gap, in ms. */
 const gapMs = 1000
 
@@ -44,6 +46,8 @@ export interface Placement {
   skip: number
   /** Whether the silence stands for sound that is missing in the middle. */
   isGap: boolean
+  /** By how much the clock leaps ahead here where that is not believed; absent elsewhere. */
+  leap?: number
 }
 
 /** What a {@link Placer} goes by. */
@@ -62,6 +66,7 @@ export class Placer {
   /** What is to be added to a time to have the place in the output. */
   #offset: number
   #position = 0
+  #silence = 0
   #last: { at: number; count: number } | undefined
 
   constructor({ input, sampleRate, longest }: PlacerOptions) {
@@ -92,16 +97,23 @@ export class Placer {
     let off = at + this.#offset - this.#position
     const tolerance = last === undefined ? 0 : (toleranceMs * this.#rate) / 1000
     // What has begun anew, or leaps further than can be, goes on where the output is.
-    const most = ((this.#longest?.() ?? longestMs) * this.#rate) / 1000
+    const most = Math.min(
+      ((this.#longest?.() ?? longestMs) * this.#rate) / 1000,
+      (mostMs * this.#rate) / 1000 - (this.#longest === undefined ? this.#silence : 0),
+    )
+    let leap: number | undefined
     if (Math.abs(off) <= tolerance) off = 0
     else if ((last !== undefined && off < (-leapMs * this.#rate) / 1000) || off > most) {
+      if (off > 0) leap = off
       this.#offset = this.#position - at
       off = 0
     }
     const silence = Math.max(0, off)
     const skip = off < 0 && (last === undefined || isQuiet()) ? Math.min(count, -off) : 0
+    this.#silence += silence
     this.#position += silence + count - skip
-    return { silence, skip, isGap: last !== undefined && silence >= (gapMs * this.#rate) / 1000 }
+    const isGap = last !== undefined && silence >= (gapMs * this.#rate) / 1000
+    return { silence, skip, isGap, ...(leap !== undefined && { leap }) }
   }
 
   /** Whether samples at `at` follow the `last` ones whatever the clock says. */

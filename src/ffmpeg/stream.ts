@@ -1,6 +1,7 @@
 import { addAbortSignal, Duplex } from 'node:stream'
 import { AudioQueue } from '../audio/audio-queue.ts'
 import { bytesToMs } from '../audio/format.ts'
+import type { LiveLimit } from '../audio/live-limit.ts'
 import { writeWavHeader } from '../audio/wav.ts'
 import { type DiarizeStreamError, FfmpegError, InputError } from '../errors.ts'
 import {
@@ -13,6 +14,7 @@ import {
   streamStartedAt,
   type UpstreamStage,
 } from '../stage.ts'
+import { Turns } from '../turns.ts'
 import { decodeArguments, type FfmpegInput, pipeInput, timeOffset } from './arguments.ts'
 import { declaredLength, headLimit, readingMode } from './container.ts'
 import { explainEnd, type ProcessEnd } from './failure.ts'
@@ -27,8 +29,6 @@ import { chooseTrack, type TrackWish } from './tracks.ts'
 /** 100 ms of 16 kHz mono, in bytes; also the most that is handed on at once. */
 const outputHighWaterMark = 3200
 const inputHighWaterMark = 16_384
-/** Audio of a live input may come this much late, in ms. */
-const lateMs = 2000
 /** Bytes that are kept until it is known which tracks there are; FFmpeg looks at 5 MB at most. */
 const keptLimit = 8_388_608
 /** The most that is taken from FFmpeg at once, in bytes. */
@@ -51,8 +51,8 @@ export interface FfmpegStreamOptions extends TrackWish {
   refusal?: DiarizeStreamError | undefined
   /** Whether the bytes written to the stream are all there, and need not be handed on as they come. */
   isWhole?: boolean
-  /** Whether the input comes as it is recorded: times that leap further than that allows are not believed. */
-  isLive?: boolean
+  /** Of an input that comes as it is recorded: times that leap further than this allows are not believed. */
+  limit?: LiveLimit | undefined
   /** Called once, when somebody first asks for audio. */
   onWanted?: () => void
 }
@@ -93,8 +93,8 @@ export class FfmpegStream extends Duplex {
   #placer: Placer | undefined
   /** What goes out next. */
   readonly #queue = new AudioQueue()
-  /** When FFmpeg last gave audio, by `performance.now()`. */
-  #heardAt = 0
+  readonly #turns = new Turns(() => this.#pump())
+  #leapTold = false
   #finished = false
   #troubles: string[] = []
   #finishInput: ((error?: Error | null) => void) | undefined
@@ -190,6 +190,7 @@ export class FfmpegStream extends Duplex {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#turns.stop()
     this.#releaseInput()
     this.#given = undefined
     const gone = (): void => void this.#replaced.then(() => callback(error))
@@ -263,7 +264,7 @@ export class FfmpegStream extends Duplex {
       const isKnown = facts.container !== ''
       const choice = isKnown ? chooseTrack(facts.tracks, this.#options, inputName) : { index: this.#track }
       const { index, message } = choice
-      const canBegin = this.#options.input === undefined ? this.#given !== undefined : this.#options.isLive !== true
+      const canBegin = this.#options.input === undefined ? this.#given !== undefined : this.#options.limit === undefined
       if (index !== this.#track && canBegin) {
         this.#track = index
         return this.#decodeOther(input)
@@ -296,6 +297,7 @@ export class FfmpegStream extends Duplex {
   #pump(): void {
     const output = this.#process?.output
     while (this.#hungry && !this.destroyed && !this.#endedEarly) {
+      if (this.#queue.isSilent && !this.#turns.take()) return
       const piece = this.#queue.shift(this.#nut.format)
       if (piece !== undefined) {
         this.#hungry = this.push(piece)
@@ -347,6 +349,10 @@ export class FfmpegStream extends Duplex {
             this.emit('gap', { start, end, missing: end - start })
           }
         }
+        if (place.leap !== undefined) this.#warnOfLeap(place.leap / format.sampleRate)
+        const { limit } = this.#options
+        limit?.silence((place.silence * 1000) / format.sampleRate)
+        limit?.audio((count * 1000) / format.sampleRate)
         audio.push(place.skip === 0 ? samples : samples.subarray(place.skip * block))
       }
       flush()
@@ -354,7 +360,13 @@ export class FfmpegStream extends Duplex {
       const message = `FFmpeg wrote what cannot be read from ${this.#options.inputName}; report it, with its version`
       this.destroy(new FfmpegError('FFMPEG_FAILED', message, { cause }))
     }
-    if (this.#produced) this.#heardAt = performance.now()
+  }
+
+  #warnOfLeap(seconds: number): void {
+    if (this.#leapTold) return
+    this.#leapTold = true
+    const message = `the times of ${this.#options.inputName} leap ahead by ${Math.round(seconds)} s, which is not believed: they go on as if nothing were missing there`
+    this.emit('warning', { code: 'TIMESTAMP_JUMP', message, seconds })
   }
 
   /** The first audio has come. A header alone would be none: it goes out together with it. */
@@ -363,15 +375,9 @@ export class FfmpegStream extends Duplex {
     this.#queue.push(writeWavHeader(format))
     this.#warnOfTroubles()
     this.#releaseInput()
-    return new Placer({
-      input,
-      sampleRate: format.sampleRate,
-      longest: this.#options.isLive ? this.#longest : undefined,
-    })
+    const { limit } = this.#options
+    return new Placer({ input, sampleRate: format.sampleRate, longest: limit && (() => limit.most) })
   }
-
-  /** The longest silence of a live input that is believed, in ms: what can have been missed since it was last heard. */
-  readonly #longest = (): number => performance.now() - this.#heardAt + lateMs
 
   #end(end: ProcessEnd): void {
     if (this.destroyed || this.#endedEarly) return

@@ -13,6 +13,9 @@ const LIVE_SEGMENTS = 3
 /** Shortest time between two readings of a playlist, in ms. */
 const LEAST_WAIT = 100
 
+/** Longest target duration that is believed, in ms: a playlist is read again after it, and given up after three of it. */
+const MOST_TARGET = 60_000
+
 /** What comes next: a segment, or time in ms for which there will be none. */
 export type FeedItem = HlsSegment | { lost: number }
 
@@ -56,7 +59,7 @@ export class HlsFeed {
     const { first } = options
     this.isLive = !first.ended
     this.#ended = first.ended
-    this.#targetDuration = first.targetDuration
+    this.#targetDuration = Math.min(first.targetDuration, MOST_TARGET)
     this.#sequence = this.isLive ? (first.segments.at(-LIVE_SEGMENTS)?.sequence ?? first.mediaSequence) : 0
     this.#wait = this.#targetDuration
     this.#take(first)
@@ -92,7 +95,7 @@ export class HlsFeed {
     try {
       const playlist = parsePlaylist(await this.#options.read(url), url)
       if (playlist.kind !== 'media') throw notPlaylist('it has become another kind of playlist')
-      this.#targetDuration = playlist.targetDuration
+      this.#targetDuration = Math.min(playlist.targetDuration, MOST_TARGET)
       this.#ended = playlist.ended
       const found = this.#take(playlist)
       this.#wait = found ? this.#targetDuration : this.#targetDuration / 2

@@ -1,5 +1,6 @@
 import { createDecipheriv } from 'node:crypto'
 import { pipeline, Readable } from 'node:stream'
+import type { LiveLimit } from '../audio/live-limit.ts'
 import { DiarizeStreamError, InputError } from '../errors.ts'
 import type { FeedItem, HlsFeed } from './hls-feed.ts'
 import type { HlsKey, HlsResource, HlsSegment, MediaPlaylist } from './hls-playlist.ts'
@@ -22,6 +23,8 @@ export interface HlsAccess {
   decode: (bytes: Readable) => Readable
   /** Says that `missing` ms of audio are missing from `start` on; gives the silence that stands for them, in ms. */
   onLost: (start: number, missing: number) => number
+  /** Bounds what a live playlist says is missing; absent where it is finished. */
+  limit?: LiveLimit | undefined
   /** The picture after so many discontinuities, where it is in a playlist of its own. */
   picture?: (discontinuities: number) => Promise<PictureStart | undefined>
 }
@@ -58,12 +61,15 @@ export async function* hlsParts(feed: HlsFeed, access: HlsAccess): AsyncGenerato
         const stream = access.decode(Readable.from(following(head.value, bytes), { objectMode: false }))
         yield { stream, at: () => run.place(), end: (reached, finished) => run.end(reached, finished) }
       }
-      at = run.at + run.length
+      const silence = boundedSilence(run.at + run.length - run.reached, access.limit)
+      at = Math.min(run.at + run.length, run.reached + silence)
       missing.push(...run.missing)
     } else {
       feed.take()
     }
-    for (const ms of missing) {
+    for (const claimed of missing) {
+      const ms = boundedSilence(claimed, access.limit)
+      if (ms <= 0) continue
       const silence = access.onLost(at, ms)
       at += silence
       yield { silence, end: at }
@@ -134,6 +140,13 @@ async function firstPicture(segment: HlsSegment, reader: ResourceReader): Promis
   return undefined
 }
 
+/** What of `ms` of silence can be believed; counted. */
+function boundedSilence(ms: number, limit: LiveLimit | undefined): number {
+  const most = limit === undefined ? ms : Math.min(ms, limit.most)
+  limit?.silence(Math.max(0, most))
+  return most
+}
+
 /** Milliseconds for which there is nothing; `undefined` where there is a segment. */
 function lostTime(item: FeedItem): number | undefined {
   if ('lost' in item) return item.lost
@@ -152,6 +165,7 @@ class Run {
   #segments = 0
   #length: number | undefined
   #isBroken = false
+  #reached: number | undefined
   /** What follows it: `undefined` while that is more of it, or not known. */
   #next: FeedItem | 'end' | undefined
 
@@ -169,6 +183,11 @@ class Run {
   /** How long it is, in ms; by the playlist alone while it is not decoded. */
   get length(): number {
     return this.#length ?? this.#declared
+  }
+
+  /** How far its audio goes, in ms; where there is none, its beginning. */
+  get reached(): number {
+    return this.#reached ?? this.#at
   }
 
   /** Counts a segment as part of it. */
@@ -204,6 +223,7 @@ class Run {
 
   /** Where its audio ends at the latest. The last of all ends by itself. */
   end(reached: number, finished: boolean): number | undefined {
+    this.#reached = reached
     if (finished && !this.#isBroken) {
       const { unit, isWhole } = this.first
       this.#length = runLength({

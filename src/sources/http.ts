@@ -1,5 +1,6 @@
 import { pipeline, type Readable } from 'node:stream'
 import type { AudioFormat } from '../audio/format.ts'
+import { LiveLimit } from '../audio/live-limit.ts'
 import { DiarizeStreamError, type Warning } from '../errors.ts'
 import { FfmpegByteStream } from '../ffmpeg/byte-stream.ts'
 import { mediaDuration } from '../ffmpeg/duration.ts'
@@ -23,6 +24,12 @@ import { ReconnectingSource } from './reconnect.ts'
 
 /** Bytes of a playlist: one of a day, with segments of two seconds, has about five million. */
 const MOST_PLAYLIST_BYTES = 16_777_216
+
+/** Longest finished playlist, in ms: what it says is long and has no sound is made of silence. */
+const MOST_PLAYLIST_MS = 7 * 86_400_000
+
+/** How much later than it is recorded the audio of a station may come, in ms, at least and at most. */
+const LATE_MS = { least: 2000, most: 10_000 }
 
 /** Playlists that lead to one another. */
 const MOST_PLAYLISTS = 4
@@ -52,7 +59,7 @@ const MOST_PICTURE_RETRIES = 2
  * @throws ConfigurationError `INVALID_OPTION`
  * @event reconnecting SourceReconnecting - the input was lost; the next attempt follows
  * @event gap SourceGap - audio is missing; it is passed on to every stage below
- * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`; or it has several audio tracks: `SEVERAL_AUDIO_TRACKS`
+ * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`; or it has several audio tracks: `SEVERAL_AUDIO_TRACKS`; or its times leap further than can be: `TIMESTAMP_JUMP`
  */
 export function httpSource(url: string | URL, options: HttpSourceOptions = {}): Readable {
   const settings = resolveHttpOptions(options)
@@ -140,13 +147,14 @@ class HttpOpening {
   }
 
   /** The audio of bytes, decoded by an FFmpeg that reads its stdin only. */
-  #decoded(bytes: Readable, url: URL): FfmpegByteStream {
+  #decoded(bytes: Readable, url: URL, limit?: LiveLimit): FfmpegByteStream {
     const { audioTrack, language, ffmpegPath } = this.#settings
     const stream = new FfmpegByteStream({
       inputName: shownUrl(url),
       audioTrack,
       language,
       ffmpegPath,
+      limit,
       signal: undefined,
       onWanted: () => {
         if (bytes.errored !== null) return void stream.destroy(bytes.errored)
@@ -187,10 +195,11 @@ class HttpOpening {
       stop: undefined,
       signal: undefined,
       open: (attempt) => {
-        if (attempt === 1) return this.#decoded(first, url)
+        const limit = new LiveLimit(LATE_MS.most)
+        if (attempt === 1) return this.#decoded(first, url, limit)
         const body = this.#body({ url, retries: 0 })
         body.neverResume()
-        return this.#decoded(body, url)
+        return this.#decoded(body, url, limit)
       },
       explain: (error, heard) => {
         if (error === undefined) return { error: lost(inputName), final: false }
@@ -220,15 +229,20 @@ class HttpOpening {
       onReconnecting: (record) => void this.source.emit('reconnecting', record),
     })
     this.#isLive = feed.isLive
+    // Segments come whole, and what says that there are new ones may be a copy that is as old as one.
+    const late = Math.min(LATE_MS.most, Math.max(LATE_MS.least, 3 * first.targetDuration))
+    const limit = feed.isLive ? new LiveLimit(late) : undefined
     if (feed.isLive) this.source[streamStartedAt] = new Date(Date.now() - feed.position)
+    else if (feed.position > MOST_PLAYLIST_MS) throw tooLarge(shownUrl(url), 'a playlist may be, 7 days')
     // Of a live playlist nobody knows which segment of the picture's belongs to its first.
     const pictures = feed.isLive || pictureUrl === undefined ? undefined : await this.#pictures(pictureUrl, first)
     if (!feed.isLive) this.source.duration = Math.round(Math.max(feed.position, pictures?.duration ?? 0))
     yield* hlsParts(feed, {
+      limit,
       ...(pictures !== undefined && { picture: (discontinuities) => pictures.find(discontinuities) }),
       fetch: ({ url: segment, range }) => this.#body({ url: segment, range }),
       decode: (bytes) => {
-        const stream = this.#decoded(bytes, url)
+        const stream = this.#decoded(bytes, url, limit)
         const wanted = format()
         if (wanted !== undefined) stream[requestFormat](wanted)
         stream.on('warning', (warning: Warning) => void this.source.emit('warning', warning))

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { LiveLimit } from '../audio/live-limit.ts'
 import { DiarizeStreamError, InputError } from '../errors.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
 import { FfmpegStream } from '../ffmpeg/stream.ts'
@@ -37,7 +38,7 @@ export interface MicrophoneSourceOptions extends Omit<FfmpegOptions, 'audioTrack
  * @throws ConfigurationError `INVALID_OPTION`
  * @event reconnecting SourceReconnecting - the input was lost; the next attempt follows
  * @event gap SourceGap - audio is missing; it is passed on to every stage below
- * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`
+ * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`; its times leap further than can be: `TIMESTAMP_JUMP`
  */
 export function microphoneSource(options: MicrophoneSourceOptions = {}): Readable {
   checkKnown('microphoneSource()', options, ['device', 'backend', 'ffmpegPath', ...reconnectNames])
@@ -57,7 +58,8 @@ export function microphoneSource(options: MicrophoneSourceOptions = {}): Readabl
     inputName,
     open: async () => {
       const chosen = await choose(device, given)
-      return new FfmpegStream({ input: microphoneInput(chosen.backend, chosen.id), inputName, ...ffmpeg, isLive: true })
+      const limit = new LiveLimit()
+      return new FfmpegStream({ input: microphoneInput(chosen.backend, chosen.id), inputName, ...ffmpeg, limit })
     },
     explain: (error, heard) => explainMicrophone(inputName, error, heard),
   })

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { LiveLimit } from '../audio/live-limit.ts'
 import type { FfmpegInput } from '../ffmpeg/arguments.ts'
 import { findFfmpeg } from '../ffmpeg/find.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
@@ -51,7 +52,7 @@ const LONGER_MS = 2000
  * @throws ConfigurationError `INVALID_OPTION`
  * @event reconnecting SourceReconnecting - the input was lost; the next attempt follows
  * @event gap SourceGap - audio is missing; it is passed on to every stage below
- * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`
+ * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`; its times leap further than can be: `TIMESTAMP_JUMP`
  */
 export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): Readable {
   const names = [
@@ -88,7 +89,7 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
     open: async () => {
       relay = undefined
       const via = allowUrl && (await allowedAddress(new URL(url), address.host, address.shown, allowUrl))
-      const common = { inputName: address.shown, ...ffmpeg, signal: undefined, isLive: true }
+      const common = { inputName: address.shown, ...ffmpeg, signal: undefined, limit: new LiveLimit() }
       if (choice.next() === 'udp') {
         const limit = Math.max(settings.stallTimeout, settings.connectTimeout) + LONGER_MS
         return new FfmpegStream({

@@ -88,4 +88,20 @@ describe('Placer', () => {
     expect(place(1e9)).toMatchObject({ silence: 0, skip: 0 })
     expect(place(1e9 + 1)).toMatchObject({ silence: 0.98 * rate })
   })
+
+  it('believes no more than 27 hours at once, and a week altogether, and says what it does not', () => {
+    const { place } = placing()
+    place(10)
+    let at = 10.02
+    expect(place((at += 28 * 3600))).toMatchObject({ silence: 0, leap: expect.any(Number) })
+    let silence = 0
+    let refused = 0
+    for (let day = 0; day < 20; day++) {
+      const placed = place((at += 86_400))
+      silence += placed.silence
+      if (placed.leap !== undefined) refused += 1
+    }
+    expect(silence / rate).toBeLessThanOrEqual(7 * 86_400)
+    expect(refused).toBe(13)
+  })
 })

@@ -6,6 +6,7 @@ import { PassThrough, Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { describe, expect, it } from 'vitest'
+import { LiveLimit } from '../../src/audio/live-limit.ts'
 import type { AudioFormat } from '../../src/audio/format.ts'
 import { fileInput } from '../../src/ffmpeg/arguments.ts'
 import type { FfmpegStream } from '../../src/ffmpeg/stream.ts'
@@ -213,5 +214,38 @@ describe('format negotiation', () => {
     from.read()
     expect(from[requestFormat](target)).toBe(false)
     expect((await buffer(from)).readUInt32LE(24)).toBe(44_100)
+  })
+})
+
+describe('silence where times leap', () => {
+  const leaping =
+    'write(1, nut(1000)); write(1, frame(Buffer.alloc(2000), LATE * 16000)); write(1, frame(Buffer.alloc(2000), LATE * 16000))'
+
+  it('lets everything else in the process go on, whoever takes it', async () => {
+    const ffmpegPath = await bench.fake(leaping.replaceAll('LATE', '36_000'))
+    const source = bench.source({ ffmpegPath })
+    source.on('data', () => {})
+    await once(source, 'gap')
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    expect(source.readableEnded).toBe(false)
+    source.destroy()
+    await once(source, 'close')
+  })
+
+  it('is bounded for a live input by the time that went by, and that is said once', async () => {
+    const ffmpegPath = await bench.fake(leaping.replaceAll('LATE', '36_000'))
+    const source = bench.source({ ffmpegPath, limit: new LiveLimit() })
+    const warnings = warningsOf(source)
+    expect(await buffer(source)).toHaveLength(44 + 6000)
+    expect(warnings).toMatchObject([{ code: 'TIMESTAMP_JUMP', seconds: 36_000 }])
+  })
+
+  it('adds up to no more than that where it comes in many small leaps', async () => {
+    const many = Array.from({ length: 200 }, () => 'write(1, frame(Buffer.alloc(640), 1.9 * 16000))').join(';')
+    const ffmpegPath = await bench.fake(`write(1, nut(1000)); ${many}`)
+    const began = performance.now()
+    const { length } = await buffer(bench.source({ ffmpegPath, limit: new LiveLimit() }))
+    const heard = 2000 + 200 * 640
+    expect(length).toBeLessThanOrEqual(44 + heard + 32 * (performance.now() - began + 2000))
   })
 })

@@ -547,3 +547,84 @@ describe('live playlists', () => {
     await expect.poll(() => server.open).toBe(0)
   })
 })
+
+describe('what a playlist says is missing', () => {
+  /** Reads a live playlist, told by a function of how often it was asked for, to its end; also how long that took, in ms. */
+  async function follow(text: (asked: number) => string) {
+    const began = performance.now()
+    let asked = 0
+    const server = await serve((path) => (path === '/live.m3u8' ? text(++asked) : media.files[path]))
+    const { bytes, gaps } = await read(server.url('/live.m3u8'), { target: mono16k })
+    return { ms: shapeOf(bytes).samples / 16, gaps, wall: performance.now() - began }
+  }
+
+  /** Ms by which a segment may come late, and by which its audio is longer than it says. */
+  const DELAY = 2000 + 200
+  const live = (first: number, names: readonly string[], more: { ended?: boolean; target?: number } = {}): string =>
+    playlist(names, { first, ended: false, target: 0.1, ...more })
+
+  it.each([
+    ['number', (asked: number) => live(asked < 2 ? 1 : 1e12, ['/ts0.ts', '/ts1.ts'], { ended: asked > 2 }), 4],
+    [
+      'number goes to and fro',
+      (asked: number) => live(asked % 2 === 0 ? 9e15 : 1, ['/ts0.ts'], { ended: asked === 6 }),
+      6,
+    ],
+    [
+      'length, before a discontinuity',
+      (asked: number) =>
+        live(1, ['#EXTINF:1000000000,', '/ts0.ts', '#EXT-X-DISCONTINUITY', '/ts1.ts'], { ended: asked > 1 }).replace(
+          /(#EXTINF:1000000000,)\n#EXTINF:1.0,/,
+          '$1',
+        ),
+      2,
+    ],
+    [
+      'gap',
+      (asked: number) => live(1, ['/ts0.ts', '#EXT-X-GAP\n#EXTINF:1e9,\nnone.ts', '/ts1.ts'], { ended: asked > 1 }),
+      2,
+    ],
+    [
+      'gap at its beginning',
+      (asked: number) => live(1, ['#EXT-X-GAP\n#EXTINF:1e9,\nnone.ts', '/ts1.ts'], { ended: asked > 1 }),
+      1,
+    ],
+    [
+      'date',
+      (asked: number) =>
+        live(asked, [`#EXT-X-PROGRAM-DATE-TIME:${2000 + 500 * asked}-01-01T00:00:00Z`, '/ts0.ts'], {
+          ended: asked > 3,
+        }),
+      4,
+    ],
+    [
+      'count of discontinuities',
+      (asked: number) =>
+        live(asked, [`#EXT-X-DISCONTINUITY-SEQUENCE:${asked * 1e9}`, '#EXT-X-DISCONTINUITY', '/ts0.ts'], {
+          ended: asked > 3,
+        }),
+      4,
+    ],
+  ])('is bounded by the time that went by, whatever its %s', async (_what, text, seconds) => {
+    const { ms, wall } = await follow(text)
+    expect(ms).toBeGreaterThanOrEqual(1000)
+    expect(ms).toBeLessThanOrEqual(1000 * seconds + wall + DELAY)
+  })
+
+  it('lets everything else in the process go on, and is no longer than a week', async () => {
+    const files = (count: number): string =>
+      playlist(
+        Array.from({ length: count }, () => '#EXT-X-GAP\n#EXTINF:86400,\nnone.ts').flatMap((gap) => ['/ts0.ts', gap]),
+      )
+    const server = await serve({ ...media.files, '/day.m3u8': files(1), '/weeks.m3u8': files(9) })
+    const source: Readable & UpstreamStage = httpSource(server.url('/day.m3u8'), quick)
+    source[requestFormat]?.(mono16k)
+    // Takes all at once: only a pause of the source lets this very timer fire.
+    source.on('data', () => {})
+    await once(source, 'gap')
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    source.destroy()
+    await closed(source)
+    await expect(read(server.url('/weeks.m3u8'))).rejects.toMatchObject({ code: 'INPUT_TOO_LARGE' })
+  })
+})

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { writeWavHeader } from '../../src/audio/wav.ts'
@@ -313,5 +314,33 @@ describe('resolveReconnectOptions', () => {
     [{ stop: true }, 'stop, when given, must be an AbortSignal; got true'],
   ])('refuses %o', (options, message) => {
     expect(() => resolveReconnectOptions(options as ReconnectOptions)).toThrow(message)
+  })
+})
+
+describe('a source that was away for hours', () => {
+  it('lets everything else in the process go on while it makes the silence', async () => {
+    let now = 0
+    let opened = 0
+    const source = new ReconnectingSource({
+      ...resolveReconnectOptions({ retryDelay: 1 }),
+      inputName: 'the input',
+      now: () => now,
+      open: () => {
+        opened += 1
+        // The process was stopped meanwhile.
+        if (opened === 2) now += 36_000_000
+        const input = new Input()
+        input.push(writeWavHeader(format))
+        input.push(Buffer.alloc(32))
+        if (opened === 1) input.push(null)
+        return input
+      },
+    })
+    source.on('data', () => {})
+    await once(source, 'gap')
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    expect(source.readableEnded).toBe(false)
+    source.destroy()
+    await once(source, 'close')
   })
 })
