@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { pipeline, type Readable } from 'node:stream'
+import { childEnvironment } from '../child-environment.ts'
 import { FfmpegLog } from '../ffmpeg/log.ts'
 
 /** Time FFmpeg gets to end after SIGTERM before it is killed, in milliseconds. */
@@ -38,7 +39,7 @@ export interface FfmpegResult {
 export function runFfmpeg({ ffmpeg, args, cwd, signal, stdin, onLine }: FfmpegTask): Promise<FfmpegResult> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) return reject(signal.reason as Error)
-    const env = { ...process.env, AV_LOG_FORCE_NOCOLOR: '1' }
+    const env = { ...childEnvironment(), AV_LOG_FORCE_NOCOLOR: '1' }
     const child = spawn(ffmpeg, args, {
       env,
       stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],

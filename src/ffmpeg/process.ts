@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
+import { childEnvironment } from '../child-environment.ts'
 import type { ProcessEnd } from './failure.ts'
 import { FfmpegLog, type InputFacts } from './log.ts'
 
@@ -121,7 +122,7 @@ export class FfmpegProcess {
 function start(ffmpeg: string, args: string[], readsBytes: boolean): ChildProcess | Error {
   try {
     // Colours, which the environment can ask for, would hide how severe a line of stderr is.
-    const env = { ...process.env, AV_LOG_FORCE_NOCOLOR: '1' }
+    const env = { ...childEnvironment(), AV_LOG_FORCE_NOCOLOR: '1' }
     return spawn(ffmpeg, args, { env, stdio: [readsBytes ? 'pipe' : 'ignore', 'pipe', 'pipe'], windowsHide: true })
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error))

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { childEnvironment } from '../child-environment.ts'
 import { findFfmpeg } from '../ffmpeg/find.ts'
 import { checkKnown, checkOneOf, checkSignal, checkString } from '../options.ts'
 import { backendsOf, type MicrophoneBackend, microphoneBackends } from './microphone-input.ts'
@@ -36,7 +37,13 @@ export async function microphones(options: MicrophonesOptions = {}): Promise<Mic
 }
 
 function ask(ffmpeg: string, args: string[], signal: AbortSignal | undefined): Promise<string> {
-  const options = { timeout: LONGEST_MS, killSignal: 'SIGKILL', windowsHide: true, ...(signal && { signal }) } as const
+  const options = {
+    timeout: LONGEST_MS,
+    killSignal: 'SIGKILL',
+    windowsHide: true,
+    env: childEnvironment(),
+    ...(signal && { signal }),
+  } as const
   return new Promise((resolve, reject) => {
     execFile(ffmpeg, args, options, (error, stdout, stderr) => {
       if (error?.name === 'AbortError') reject(error)

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { childEnvironment } from '../../child-environment.ts'
 import { EngineError } from '../../errors.ts'
 import type { SherpaAnswer, SherpaCalls } from './messages.ts'
 
@@ -181,6 +182,6 @@ function ownNode(): string {
 
 /** The environment without what the process has no use for, and with one arena, which keeps its memory level. */
 function environment(): NodeJS.ProcessEnv {
-  const { ASSEMBLYAI_API_KEY: _key, HF_TOKEN: _token, NODE_OPTIONS: _options, ...rest } = process.env
+  const { NODE_OPTIONS: _options, ...rest } = childEnvironment()
   return process.platform === 'linux' ? { ...rest, MALLOC_ARENA_MAX: '1' } : rest
 }
