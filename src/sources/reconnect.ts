@@ -173,6 +173,7 @@ export class ReconnectingSource extends Readable {
   #hold(attempt: SourceAttempt): void {
     for (let audio = attempt.read(); audio !== undefined; audio = attempt.read()) {
       this.#held.push(audio)
+      this.#options.onAudio?.()
       this.#watch.touch()
       if (this.#held.full) return this.#settle(attempt)
     }
@@ -291,6 +292,7 @@ export class ReconnectingSource extends Readable {
   #fromAttempt(): Buffer | undefined {
     try {
       for (let audio = this.#attempt?.read(); audio !== undefined; audio = this.#attempt?.read()) {
+        this.#options.onAudio?.()
         this.#watch.touch()
         const fresh = this.#fresh(audio)
         if (fresh.length > 0) return fresh

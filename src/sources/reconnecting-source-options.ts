@@ -20,7 +20,7 @@ export interface ReconnectingSourceOptions extends ReconnectSettings {
    * @param heard - whether the source has given audio, in this opening or before.
    */
   explain?: (error: Error | undefined, heard: boolean) => 'complete' | { error: Error; final: boolean }
-  /** Called when an opening gives its first audio. */
+  /** Called whenever an opening gives audio. */
   onAudio?: () => void
   /** A clock in ms that never goes back. @defaultValue `performance.now` */
   now?: () => number

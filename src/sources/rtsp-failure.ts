@@ -38,6 +38,7 @@ export function explainRtsp(failure: RtspFailure): { error: Error; final: boolea
   }
   if (error && (code === 'FFMPEG_NOT_FOUND' || code === 'ADDRESS_REFUSED' || (code === 'NO_AUDIO' && !heard)))
     return { error, final: true }
+  if (trouble instanceof DiarizeStreamError) return { error: trouble, final: !heard }
   const reason = trouble === undefined ? refusalIn(error) : 'code' in trouble ? String(trouble.code) : trouble.message
   if (reason !== undefined) {
     // A certificate is not better the next time.

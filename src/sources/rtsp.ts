@@ -1,9 +1,7 @@
 import type { Readable } from 'node:stream'
 import { LiveLimit } from '../audio/live-limit.ts'
 import type { FfmpegInput } from '../ffmpeg/arguments.ts'
-import { findFfmpeg } from '../ffmpeg/find.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
-import { rtspTimeout } from '../ffmpeg/rtsp-timeout.ts'
 import { FfmpegStream } from '../ffmpeg/stream.ts'
 import { checkBoolean, checkKnown, checkOneOf, invalidOption } from '../options.ts'
 import { allowedAddress, type AllowUrl } from './allow-url.ts'
@@ -11,7 +9,7 @@ import { reconnectNames, type ReconnectOptions, resolveReconnectOptions } from '
 import { ReconnectingSource } from './reconnect.ts'
 import { explainRtsp } from './rtsp-failure.ts'
 import { RtspRelay } from './rtsp-relay.ts'
-import { parseRtspUrl, type RtspAddress } from './rtsp-url.ts'
+import { parseRtspUrl } from './rtsp-url.ts'
 
 /** Options of {@link rtspSource}. */
 export interface RtspSourceOptions extends FfmpegOptions, ReconnectOptions {
@@ -24,7 +22,8 @@ export interface RtspSourceOptions extends FfmpegOptions, ReconnectOptions {
   /**
    * Decides whether the camera may be connected to: for programs that take addresses from users. Called before each
    * connection with the address and the IP addresses of its host, of which one is then used; only `true`, or a promise of
-   * it, allows it, anything else is `ADDRESS_REFUSED`. `publicOnly` lets through what is on the public internet.
+   * it, allows it, anything else is `ADDRESS_REFUSED`. `publicOnly` lets through what is on the public internet. Whatever the
+   * camera answers, nothing is sent to another address.
    * @defaultValue all are allowed
    */
   allowUrl?: AllowUrl
@@ -33,11 +32,6 @@ export interface RtspSourceOptions extends FfmpegOptions, ReconnectOptions {
   /** Whether an `rtsps:` camera must prove who it is. @defaultValue `true` */
   verifyCertificate?: boolean
 }
-
-/** What FFmpeg may open itself. */
-const PROTOCOLS = { tcp: 'rtsp,tcp', udp: 'rtsp,rtp,tcp,udp' } as const
-/** How much longer than this library FFmpeg waits before it ends by itself, in ms. */
-const LONGER_MS = 2000
 
 /**
  * Listens to an RTSP camera, for as long as it is wanted, as a WAV byte stream: 16-bit PCM in the sample rate and channels
@@ -89,17 +83,15 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
     open: async () => {
       relay = undefined
       const via = allowUrl && (await allowedAddress(new URL(url), address.host, address.shown, allowUrl))
-      const common = { inputName: address.shown, ...ffmpeg, signal: undefined, limit: new LiveLimit() }
-      if (choice.next() === 'udp') {
-        const limit = Math.max(settings.stallTimeout, settings.connectTimeout) + LONGER_MS
-        return new FfmpegStream({
-          ...common,
-          input: await direct({ ...address, host: via ?? address.host }, ffmpeg.ffmpegPath, limit),
-        })
-      }
-      const opened = await RtspRelay.open(address, tls, via)
+      const opened = await RtspRelay.open({ address, tls, via, transport: choice.next() })
       relay = opened
-      const stream = new FfmpegStream({ ...common, input: relayed(address, opened.port) })
+      const stream = new FfmpegStream({
+        inputName: address.shown,
+        ...ffmpeg,
+        input: relayed(opened.url),
+        limit: new LiveLimit(),
+        signal: undefined,
+      })
       stream.once('close', () => opened.close())
       return stream
     },
@@ -107,7 +99,10 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
       const { status, trouble, silent = false } = relay ?? {}
       return explainRtsp({ shown: address.shown, error, status, trouble, silent, heard })
     },
-    onAudio: () => choice.keep(),
+    onAudio: () => {
+      choice.keep()
+      relay?.heard()
+    },
   })
 }
 
@@ -133,26 +128,14 @@ class TransportChoice {
   }
 }
 
-/** What FFmpeg opens where it goes through this process. */
-export function relayed(address: RtspAddress, port: number): FfmpegInput {
-  return input(address, `127.0.0.1:${port}`, 'tcp', [])
-}
-
-/** What FFmpeg opens where it goes to the camera itself, and ends after `limit` ms of silence. */
-async function direct(address: RtspAddress, ffmpegPath: string | undefined, limit: number): Promise<FfmpegInput> {
-  const host = address.host.includes(':') ? `[${address.host}]` : address.host
-  const timeout = await rtspTimeout(findFfmpeg(ffmpegPath), limit)
-  return input(address, `${host}:${address.port}`, 'udp', timeout)
-}
-
-function input(address: RtspAddress, host: string, way: 'tcp' | 'udp', more: readonly string[]): FfmpegInput {
-  const credentials = address.credentials === '' ? '' : `${address.credentials}@`
+/** What FFmpeg opens: this process, which goes to the camera. */
+function relayed(url: string): FfmpegInput {
   return {
-    url: `rtsp://${credentials}${host}${address.path}`,
-    protocols: PROTOCOLS[way],
+    url,
+    protocols: 'rtsp,tcp',
     containers: 'rtsp',
     // Without the video, of which nothing is wanted, there is far less to receive.
-    inputOptions: ['-f', 'rtsp', '-rtsp_transport', way, '-allowed_media_types', 'audio', ...more],
+    inputOptions: ['-f', 'rtsp', '-rtsp_transport', 'tcp', '-allowed_media_types', 'audio'],
     // What is decoded leaves at once, not with the next 32 kB.
     outputOptions: ['-flush_packets', '1'],
   }
