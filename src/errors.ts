@@ -72,7 +72,8 @@ export class DiarizeStreamError extends Error {
 
   constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
     const { cause, retryable = false, ...rest } = facts
-    super(redact(message), cause === undefined ? undefined : { cause })
+    // What others wrote is cleaned where it comes in; no message moves the cursor all the same.
+    super(redact(message.replaceAll(/[^\P{Cc}\n]+/gu, ' ')), cause === undefined ? undefined : { cause })
     this.name = new.target.name
     this.code = code
     this.retryable = retryable

@@ -21,3 +21,26 @@ export function redact(text: string, secrets: readonly string[] = []): string {
       .replaceAll(/(authorization["']?\s*[:=]\s*["']?)(?:bearer\s+|basic\s+)?[^\s"',]+/gi, `$1${HIDDEN}`)
   )
 }
+
+/** Marks that nobody sees, or that turn the direction of what follows. */
+const UNSEEN = /[\p{Cf}\p{Noncharacter_Code_Point}]/gu
+/** What moves the cursor, ends a line, or has no form of its own. */
+const BREAKS = /[\p{Cc}\p{Zl}\p{Zp}\p{Surrogate}\s]+/gu
+
+/**
+ * Text that a server, a device, a file or a function of the user's wrote, as it may stand in an error or a warning: one
+ * line, of bounded length, that does nothing on a terminal and cannot pass for a line of this library's.
+ *
+ * @param most - characters; of a longer one the end is left out, with the word that it would cut.
+ */
+export function oneLine(text: string, most = 500): string {
+  const clean = text
+    .slice(0, 2 * most)
+    .replaceAll(UNSEEN, '')
+    .replaceAll(BREAKS, ' ')
+    .trim()
+  if (clean.length <= most && text.length <= 2 * most) return clean
+  const cut = clean.slice(0, most).replace(/\p{Surrogate}$/u, '')
+  // Half of a key would not be known as one.
+  return `${cut.replace(/ \S{0,99}$/, '')}…`
+}

@@ -1,5 +1,6 @@
 import { ConfigurationError, SessionError, isAbortError } from '../errors.ts'
 import { invalidOption } from '../options.ts'
+import { oneLine } from '../redact.ts'
 import { exclusive } from './parameters.ts'
 
 /** A secret, or a function asked for one at every connection. */
@@ -94,5 +95,5 @@ async function ask(name: string, source: () => string | Promise<string>): Promis
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  return oneLine(error instanceof Error ? error.message : String(error))
 }

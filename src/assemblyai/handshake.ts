@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { WebSocket } from 'ws'
+import { retryAfter } from './back-off.ts'
 import { type SessionTarget, refusalError } from './session-error.ts'
 import type { SessionError } from '../errors.ts'
 
@@ -24,13 +25,17 @@ export function handshake(target: SessionTarget, refused: (error: SessionError) 
     maxPayload: MAX_MESSAGE_BYTES,
   })
   socket.on('unexpected-response', (_request, response) => {
-    readBody(response, (body) => refused(refusalError(target, response.statusCode ?? 0, body)))
+    const finish = readBody(response, (body) => {
+      refused(refusalError(target, response.statusCode ?? 0, body, retryAfter(response.headers)))
+    })
+    // What is wrong with the rest of the answer makes no other answer of it. The caller's own listener comes later.
+    socket.prependListener('error', finish)
   })
   return socket
 }
 
-/** Calls `done` once with what came of the body, bounded in size and time. */
-function readBody(response: IncomingMessage, done: (body: string) => void): void {
+/** Calls `done` once with what came of the body, bounded in size and time; gives what ends it at once. */
+function readBody(response: IncomingMessage, done: (body: string) => void): () => void {
   let body = ''
   let finished = false
   const finish = (): void => {
@@ -47,4 +52,5 @@ function readBody(response: IncomingMessage, done: (body: string) => void): void
     if (!finished) body += chunk
     if (body.length >= MAX_BODY_BYTES) finish()
   })
+  return finish
 }

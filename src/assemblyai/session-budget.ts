@@ -1,5 +1,5 @@
 import { SessionError } from '../errors.ts'
-import { type BackOffOptions, backOff } from './back-off.ts'
+import { type BackOffOptions, backOff, delayAsked } from './back-off.ts'
 import type { ReconnectingRecord } from './supervisor-options.ts'
 
 /** New final words, in ms of the stream, that earn a fresh budget of attempts. */
@@ -67,7 +67,11 @@ export class SessionBudget {
   spend(cause: Error): ReconnectingRecord {
     if (!(cause instanceof SessionError) || !cause.retryable || this.#spent >= this.#limit) throw cause
     this.#spent += 1
-    const delay = Math.round(backOff(this.#spent, this.#options, cause.code === 'TOO_MANY_SESSIONS'))
+    const delay = delayAsked(
+      backOff(this.#spent, this.#options, cause.code === 'TOO_MANY_SESSIONS'),
+      cause,
+      this.#options,
+    )
     return { attempt: this.#spent, delay, error: cause }
   }
 

@@ -1,5 +1,5 @@
 import { type ErrorCode, SessionError } from '../errors.ts'
-import { redact } from '../redact.ts'
+import { oneLine, redact } from '../redact.ts'
 import { closeMeaning } from './close-codes.ts'
 
 /** Where a session connects, with everything that its handshake carries. */
@@ -24,7 +24,8 @@ export function sessionError(
 }
 
 /** The error that a close code stands for; `text` is that of the Error frame before it, else the close reason. */
-export function closeError(target: SessionTarget, closeCode: number, text: string, begun: boolean): SessionError {
+export function closeError(target: SessionTarget, closeCode: number, said: string, begun: boolean): SessionError {
+  const text = oneLine(said)
   const { code, retryable, what, advice } = closeMeaning(closeCode, text)
   const detail = text && text !== 'See Error message for details' ? `: ${text}` : ''
   return sessionError(
@@ -41,9 +42,14 @@ export function closeError(target: SessionTarget, closeCode: number, text: strin
 }
 
 /** The error for a server that answers the upgrade with a plain HTTP response. */
-export function refusalError(target: SessionTarget, httpStatus: number, body: string): SessionError {
+export function refusalError(
+  target: SessionTarget,
+  httpStatus: number,
+  body: string,
+  wait: { retryAfter?: number } = {},
+): SessionError {
   const unauthorized = httpStatus === 401 || httpStatus === 403
-  const text = body.replaceAll(/\s+/g, ' ').trim().slice(0, 300)
+  const text = oneLine(body, 300)
   const advice = unauthorized
     ? 'Check the API key or ask for a fresh token.'
     : httpStatus === 404
@@ -56,6 +62,7 @@ export function refusalError(target: SessionTarget, httpStatus: number, body: st
     {
       retryable: httpStatus === 429 || httpStatus >= 500,
       httpStatus,
+      ...wait,
       serverMessage: redact(text, target.secrets),
       ...(advice ? { advice } : {}),
     },
@@ -65,7 +72,7 @@ export function refusalError(target: SessionTarget, httpStatus: number, body: st
 /** The error for a connection that could not be made, or broke. */
 export function connectionError(target: SessionTarget, cause: Error, begun: boolean): SessionError {
   const reason = (cause as NodeJS.ErrnoException).code ?? ''
-  const why = cause.message || reason || 'no reason given'
+  const why = oneLine(cause.message) || reason || 'no reason given'
   const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(reason)
   return sessionError(
     target,

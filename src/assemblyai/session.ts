@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { WebSocket } from 'ws'
 import type { ErrorCode, SessionError, Warning } from '../errors.ts'
-import { redact } from '../redact.ts'
+import { oneLine, redact } from '../redact.ts'
 import { handshake } from './handshake.ts'
 import { Liveness } from './liveness.ts'
 import type { BeginMessage, ClientMessage, ErrorMessage, ServerMessage, TerminationMessage } from './messages.ts'
@@ -210,7 +210,9 @@ export class Session extends EventEmitter<SessionEvents> {
         this.#setDeadline(CLOSE_TIMEOUT_MS, () => this.#socket.terminate())
         return
       case 'Warning':
-        this.#warn(message.code ?? 'SERVER_WARNING', message.warning, { serverCode: message.warning_code })
+        this.#warn(/^[A-Z_]{1,40}$/.exec(message.code ?? '')?.[0] ?? 'SERVER_WARNING', message.warning, {
+          serverCode: message.warning_code,
+        })
         if (message.audio_lost !== undefined) this.emit('message', message)
         return
       case 'Termination':
@@ -305,7 +307,7 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   #warn(code: string, message: string, facts: Record<string, unknown> = {}): void {
-    this.emit('warning', { code, message: redact(message, this.#target.secrets), ...facts })
+    this.emit('warning', { code, message: redact(oneLine(message), this.#target.secrets), ...facts })
   }
 
   // One function for all frames: at a thousand streams, what is made for each frame is what sending costs.

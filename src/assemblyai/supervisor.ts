@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { Turn } from '../model.ts'
+import { oneLine } from '../redact.ts'
 import { Feed } from './feed.ts'
 import { FinalWords } from './final-words.ts'
 import { LabelMap, SpeakerLetters } from './label-map.ts'
@@ -280,7 +281,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     if (label === undefined || this.#warnedOfLabels) return
     this.#warnedOfLabels = true
     const message =
-      `the server calls its speakers by names of its own, such as '${label}'; here they are A, B, … in order of ` +
+      `the server calls its speakers by names of its own, such as '${oneLine(label, 100)}'; here they are A, B, … in order of ` +
       "appearance. serverLabels: 'asGiven', or --server-names, shows its names"
     this.emit('warning', { code: 'LABELS_RENAMED', message, label })
   }

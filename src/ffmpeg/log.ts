@@ -1,4 +1,4 @@
-import { redact } from '../redact.ts'
+import { oneLine, redact } from '../redact.ts'
 
 const longestLine = 2000
 const longestTail = 4096
@@ -108,11 +108,13 @@ export class FfmpegLog {
   #take(raw: string): void {
     const line = clean(raw)
     if (line === '' || noise.test(line)) return
-    const [, told] = /^\[info\] ?(.*)$/.exec(line) ?? []
-    if (told !== undefined) return this.#inform(told)
+    const [, info] = /^\[info\] ?(.*)$/.exec(line) ?? []
+    if (info !== undefined) return this.#inform(info)
     if (isAside.test(line)) return
-    this.#lines.push(line)
-    this.#length += line.length + 1
+    // FFmpeg begins its lines with what they are of; what does not is the rest of a text that it quotes.
+    const told = `${line.startsWith('[') ? '' : '… '}${oneLine(line, longestLine + 1)}`
+    this.#lines.push(told)
+    this.#length += told.length + 1
     while (this.#length > longestTail && this.#lines.length > 1) this.#length -= (this.#lines.shift() ?? '').length + 1
     const isPlain = plainContainer.test(this.#input?.container ?? '')
     if (shortPacket.test(line) || (isPlain && line.includes('Packet corrupt'))) this.#hasShortPacket = true
@@ -148,7 +150,9 @@ export class FfmpegLog {
     if (this.#seen.size >= mostTroubles || this.#seen.has(kind)) return
     this.#seen.add(kind)
     this.#onTrouble(
-      this.#seen.size === mostTroubles ? 'FFmpeg goes on reporting trouble; the rest is left out' : redact(line),
+      this.#seen.size === mostTroubles
+        ? 'FFmpeg goes on reporting trouble; the rest is left out'
+        : redact(oneLine(line, longestLine + 1)),
     )
   }
 }

@@ -13,6 +13,10 @@ import { clockCorrector } from '../ffmpeg/program-clock.ts'
 import { isSteady } from '../ffmpeg/steady.ts'
 import { FfmpegStream } from '../ffmpeg/stream.ts'
 import { invalidOption } from '../options.ts'
+import { oneLine } from '../redact.ts'
+
+/** Most characters of a path in a message. */
+const MOST_SHOWN = 4096
 
 /** Options of {@link fileSource}. */
 export interface FileSourceOptions extends FfmpegOptions {}
@@ -41,13 +45,14 @@ export function fileSource(file: string | URL, options: FileSourceOptions = {}):
   // Descriptors of this process, as a shell makes them for <(command), mean nothing to another process.
   if (/^\/(?:dev|proc\/self)\/fd\/\d+$/.test(path)) return fromBytes(path, () => createReadStream(path), settings)
   const absolute = resolve(path)
-  const found = inspect(absolute)
-  if (found instanceof InputError) return new FfmpegStream({ inputName: absolute, refusal: found, ...settings })
+  const shown = oneLine(absolute, MOST_SHOWN)
+  const found = inspect(absolute, shown)
+  if (found instanceof InputError) return new FfmpegStream({ inputName: shown, refusal: found, ...settings })
   const { whole, readable, steady, ...known } = found
   if (!readable) {
-    return fromBytes(absolute, () => createReadStream(absolute), { ...settings, isWhole: true }, known.duration)
+    return fromBytes(shown, () => createReadStream(absolute), { ...settings, isWhole: true }, known.duration)
   }
-  return new FfmpegStream({ input: fileInput(absolute, whole, steady), inputName: absolute, ...known, ...settings })
+  return new FfmpegStream({ input: fileInput(absolute, whole, steady), inputName: shown, ...known, ...settings })
 }
 
 type Settings = ReturnType<typeof resolveFfmpegOptions>
@@ -120,24 +125,24 @@ interface FoundFile {
 }
 
 /** What is wrong with a file before anybody decodes it; else what is known of it. */
-function inspect(path: string): InputError | FoundFile {
+function inspect(path: string, shown: string): InputError | FoundFile {
   let stats: Stats
   try {
     stats = statSync(path)
     if (stats.isDirectory()) {
-      return new InputError('INPUT_UNREADABLE', `${path} is a directory; give one file in it`)
+      return new InputError('INPUT_UNREADABLE', `${shown} is a directory; give one file in it`)
     }
     accessSync(path, constants.R_OK)
   } catch (cause) {
-    return explain(path, cause)
+    return explain(shown, cause)
   }
   // Only a regular file has a size, and can be read here without taking bytes from FFmpeg.
   if (!stats.isFile()) return { whole: false, readable: true, steady: false, missing: 0 }
-  if (stats.size === 0) return new InputError('NO_AUDIO', `${path} is empty (0 bytes); check what wrote it`)
+  if (stats.size === 0) return new InputError('NO_AUDIO', `${shown} is empty (0 bytes); check what wrote it`)
   try {
     return { whole: true, ...look(path, stats.size) }
   } catch (cause) {
-    return explain(path, cause)
+    return explain(shown, cause)
   }
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { backOff } from '../assemblyai/back-off.ts'
+import { backOff, delayAsked } from '../assemblyai/back-off.ts'
 import { DiarizeStreamError } from '../errors.ts'
 import { ArrivalClock } from './arrival-clock.ts'
 import { type HlsSegment, type MediaPlaylist, parsePlaylist } from './hls-playlist.ts'
@@ -106,7 +106,7 @@ export class HlsFeed {
       if (!(error instanceof DiarizeStreamError) || final.has(error.code)) throw error
       if (this.#failures >= settings.retries) throw error
       this.#failures += 1
-      this.#wait = Math.round(backOff(this.#failures, settings, false))
+      this.#wait = delayAsked(backOff(this.#failures, settings, false), error, settings)
       this.#options.onReconnecting({ attempt: this.#failures, delay: this.#wait, error })
     }
   }

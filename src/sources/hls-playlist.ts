@@ -1,4 +1,5 @@
 import { InputError } from '../errors.ts'
+import { oneLine } from '../redact.ts'
 import { notPlaylist } from './http-failure.ts'
 import { parseUrl } from './http-options.ts'
 import type { ByteRange } from './http-body.ts'
@@ -211,7 +212,7 @@ function keyOf(value: string, base: URL): HlsKey | undefined {
   const { METHOD: method, URI: uri, IV: iv, KEYFORMAT: format = 'identity' } = attributes(value)
   if (method === 'NONE') return undefined
   if (method !== 'AES-128' || uri === undefined || format !== 'identity') {
-    const message = `the playlist is protected by ${method ?? 'nothing known'}, which only its own players can read`
+    const message = `the playlist is protected by ${oneLine(method ?? 'nothing known', 40)}, which only its own players can read`
     throw new InputError('INPUT_UNREADABLE', message)
   }
   if (iv === undefined) return { url: entry(uri, base) }
@@ -230,7 +231,7 @@ function byteRange(value: string, next: number): ByteRange {
 function entry(uri: string, base: URL): URL {
   const url = parseUrl(uri, base)
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
-  const what = url === undefined ? 'what is no address' : `a ${url.protocol} address`
+  const what = url === undefined ? 'what is no address' : `a ${oneLine(url.protocol, 40)} address`
   throw new InputError('ADDRESS_REFUSED', `the playlist names ${what}, which is not opened`)
 }
 

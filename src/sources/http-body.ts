@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { backOff } from '../assemblyai/back-off.ts'
+import { backOff, delayAsked } from '../assemblyai/back-off.ts'
 import { DiarizeStreamError, InputError } from '../errors.ts'
 import type { HttpAnswer, HttpClient } from './http-client.ts'
 import { changed, noAnswer, stalled, truncated } from './http-failure.ts'
@@ -138,9 +138,8 @@ export class HttpBody extends Readable {
     const { settings, client, retries, onReconnecting } = this.#options
     if (this.#attempt >= retries) throw failure
     this.#attempt += 1
-    const { retryAfter = 0 } = failure as { retryAfter?: number }
-    const pause = Math.max(backOff(this.#attempt, settings, false), Math.min(retryAfter, settings.maxRetryDelay))
-    onReconnecting?.({ attempt: this.#attempt, delay: Math.round(pause), error: failure })
+    const pause = delayAsked(backOff(this.#attempt, settings, false), failure, settings)
+    onReconnecting?.({ attempt: this.#attempt, delay: pause, error: failure })
     await delay(pause, undefined, { signal: client.signal })
   }
 

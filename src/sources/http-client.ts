@@ -2,7 +2,9 @@ import { lookup as resolveHost } from 'node:dns/promises'
 import { Agent, type IncomingMessage, request as requestHttp, type RequestOptions } from 'node:http'
 import { Agent as SecureAgent, request as requestHttps } from 'node:https'
 import { connect, isIP, type LookupFunction } from 'node:net'
+import { retryAfter } from '../assemblyai/back-off.ts'
 import { DiarizeStreamError } from '../errors.ts'
+import { oneLine } from '../redact.ts'
 import { badStatus, noAnswer, refused, stalled, tooLarge, unreadable } from './http-failure.ts'
 import { type HttpSettings, isHttp, parseUrl, shownUrl } from './http-options.ts'
 import { IcySocket } from './icy-socket.ts'
@@ -75,7 +77,7 @@ export class HttpClient {
       response.destroy()
       const next = parseUrl(target, url)
       if (next === undefined) throw refused(shownUrl(url), 'it redirects to what is no address')
-      if (!isHttp(next)) throw refused(shownUrl(url), `it redirects to a ${next.protocol} address`)
+      if (!isHttp(next)) throw refused(shownUrl(url), `it redirects to a ${oneLine(next.protocol, 40)} address`)
       url = next
     }
     throw refused(shownUrl(first), `it redirects more than ${MOST_REDIRECTS} times`)
@@ -87,7 +89,7 @@ export class HttpClient {
     const coding = headers['content-encoding'] ?? 'identity'
     const failure =
       status !== 200 && status !== 206
-        ? Object.assign(badStatus(shown, status), retryAfter(headers['retry-after']))
+        ? Object.assign(badStatus(shown, status), retryAfter(headers))
         : coding !== 'identity'
           ? unreadable(shown, 'it comes compressed, which was not asked for')
           : undefined
@@ -218,12 +220,6 @@ export class HttpClient {
       request.end()
     })
   }
-}
-
-/** Milliseconds after which the server wants to be asked again. */
-function retryAfter(header: string | undefined): { retryAfter?: number } {
-  const seconds = Number(header)
-  return header !== undefined && Number.isFinite(seconds) && seconds >= 0 ? { retryAfter: seconds * 1000 } : {}
 }
 
 function basic(url: URL): string {

@@ -1,4 +1,5 @@
 import { InputError } from '../errors.ts'
+import { oneLine } from '../redact.ts'
 
 /** Codes of Node for a certificate that is not trusted, beside those of OpenSSL that name one. */
 const certificateCode = /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)|HOSTNAME_MISMATCH|ALTNAME/
@@ -31,7 +32,7 @@ export function unreadable(address: string, why: string, cause?: unknown): Input
 /** What a request failed with, before there was an answer. */
 export function noAnswer(address: string, cause: unknown): InputError {
   const { code = '', message = String(cause) } = cause as { code?: unknown; message?: string }
-  const reason = typeof code === 'string' && code !== '' ? code : message
+  const reason = oneLine(typeof code === 'string' && code !== '' ? code : message)
   if (certificateCode.test(reason)) {
     const text = `the certificate of ${address} is not trusted (${reason}); give the one to trust as ca`
     return new InputError('INPUT_UNREADABLE', text, { cause })

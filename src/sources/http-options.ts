@@ -3,6 +3,7 @@ import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { ConfigurationError } from '../errors.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
 import { checkBoolean, checkInteger, checkKnown, checkString, invalidOption } from '../options.ts'
+import { oneLine } from '../redact.ts'
 import {
   reconnectNames,
   type ReconnectOptions,
@@ -161,7 +162,7 @@ export function parseUrl(text: string, base?: URL): URL | undefined {
 
 /** An address as messages show it: without user, password and query, any of which may hold a secret. */
 export function shownUrl(url: URL): string {
-  return `${url.protocol}//${url.host}${url.pathname}${url.search === '' ? '' : '?…'}`
+  return oneLine(`${url.protocol}//${url.host}${url.pathname}${url.search === '' ? '' : '?…'}`, 2000)
 }
 
 function checkHeaders(headers: unknown): void {

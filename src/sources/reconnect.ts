@@ -224,7 +224,7 @@ export class ReconnectingSource extends Readable {
     this.#closeAttempt()
     this.#watch.stop()
     this.#phase = 'waiting'
-    const wait = final ? undefined : this.#reopening.wait(this.#timeline !== undefined, () => this.#openAgain())
+    const wait = final ? undefined : this.#reopening.wait(this.#timeline !== undefined, () => this.#openAgain(), error)
     if (wait === undefined) this.destroy(error)
     else this.emit('reconnecting', { ...wait, error } satisfies SourceReconnecting)
   }

@@ -1,4 +1,4 @@
-import { backOff } from '../assemblyai/back-off.ts'
+import { backOff, delayAsked } from '../assemblyai/back-off.ts'
 import type { ReconnectingSourceOptions } from './reconnecting-source-options.ts'
 
 /** Ms between portions of what stands for a source that is away. */
@@ -23,12 +23,13 @@ export class Reopening {
    *
    * @param filled - whether there is anything to fill.
    * @param open - called when the wait is over.
+   * @param error - what the last attempt failed with.
    * @returns which attempt comes next, from 1, and the wait in ms; `undefined` where there have been too many.
    */
-  wait(filled: boolean, open: () => void): { attempt: number; delay: number } | undefined {
+  wait(filled: boolean, open: () => void, error?: Error): { attempt: number; delay: number } | undefined {
     this.#failures += 1
     if (this.#failures > this.#options.retries) return undefined
-    const delay = Math.round(backOff(this.#failures, this.#options, false))
+    const delay = delayAsked(backOff(this.#failures, this.#options, false), error, this.#options)
     clearInterval(this.#fillTimer)
     if (filled) this.#fillTimer = setInterval(this.#fill, FILL_MS)
     this.#retryTimer = setTimeout(open, delay)

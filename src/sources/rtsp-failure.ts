@@ -1,4 +1,5 @@
 import { DiarizeStreamError, InputError } from '../errors.ts'
+import { oneLine } from '../redact.ts'
 
 /** What is known of an attempt to hear a camera that is over. */
 export interface RtspFailure {
@@ -39,7 +40,8 @@ export function explainRtsp(failure: RtspFailure): { error: Error; final: boolea
   if (error && (code === 'FFMPEG_NOT_FOUND' || code === 'ADDRESS_REFUSED' || (code === 'NO_AUDIO' && !heard)))
     return { error, final: true }
   if (trouble instanceof DiarizeStreamError) return { error: trouble, final: !heard }
-  const reason = trouble === undefined ? refusalIn(error) : 'code' in trouble ? String(trouble.code) : trouble.message
+  const reason =
+    trouble === undefined ? refusalIn(error) : 'code' in trouble ? String(trouble.code) : oneLine(trouble.message)
   if (reason !== undefined) {
     // A certificate is not better the next time.
     const final = !heard && /CERT|SIGNED|ALTNAME|ISSUER|SSL|PROTO/.test(reason)

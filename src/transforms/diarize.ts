@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream'
+import { oneLine } from '../redact.ts'
 import type { ServerMessage } from '../assemblyai/messages.ts'
 import { checkParameters, toQuery, toUpdate, updatableNames } from '../assemblyai/parameters.ts'
 import type { SessionTarget } from '../assemblyai/session-error.ts'
@@ -238,7 +239,11 @@ class DiarizeStream extends Duplex {
       ...(begin.expires_at > 0 ? { expiresAt: new Date(begin.expires_at * 1000).toISOString() } : {}),
     })
     if (model && model !== asked) {
-      this.#warn('CONFIGURATION_MISMATCH', `asked for the model ${asked}, but the server runs ${model}`, channel)
+      this.#warn(
+        'CONFIGURATION_MISMATCH',
+        `asked for the model ${asked}, but the server runs ${oneLine(model, 100)}`,
+        channel,
+      )
     }
     if (typeof labels === 'boolean' && labels !== this.#options.speakerLabels) {
       this.#warn('CONFIGURATION_MISMATCH', `the server says that speaker labels are ${labels ? 'on' : 'off'}`, channel)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { backOff } from '../../src/assemblyai/back-off.ts'
+import { backOff, delayAsked, retryAfter } from '../../src/assemblyai/back-off.ts'
 
 const options = { retryDelay: 500, maxRetryDelay: 15_000 }
 
@@ -56,4 +56,39 @@ describe('backOff()', () => {
       ),
     )
   })
+})
+
+describe('retryAfter()', () => {
+  const date = 'Sun, 06 Nov 1994 08:49:37 GMT'
+  it.each([
+    ['120', {}, { retryAfter: 120_000 }],
+    [' 0 ', {}, { retryAfter: 0 }],
+    ['Sun, 06 Nov 1994 08:50:07 GMT', { date }, { retryAfter: 30_000 }],
+    ['Sunday, 06-Nov-94 08:50:07 GMT', { date }, { retryAfter: 30_000 }],
+    ['Sun Nov  6 08:50:07 1994 GMT', { date }, { retryAfter: 30_000 }],
+    [date, { date: 'Sun, 06 Nov 1994 08:50:07 GMT' }, { retryAfter: 0 }],
+    [date, {}, { retryAfter: 0 }],
+    ['-5', {}, {}],
+    ['1e9', {}, {}],
+    ['soon', {}, {}],
+    ['', {}, {}],
+  ])('reads %j', (header, more, expected) => {
+    expect(retryAfter({ 'retry-after': header, ...more })).toEqual(expected)
+  })
+
+  it('goes by this clock where the server tells none', () => {
+    const later = new Date(Date.now() + 60_000).toUTCString()
+    expect(retryAfter({ 'retry-after': later }).retryAfter).toBeGreaterThan(50_000)
+  })
+})
+
+describe('delayAsked()', () => {
+  it.each([
+    [undefined, 1000],
+    [{}, 1000],
+    [{ retryAfter: 'x' }, 1000],
+    [{ retryAfter: 10 }, 1000],
+    [{ retryAfter: 5000 }, 5000],
+    [{ retryAfter: 1e12 }, 15_000],
+  ])('after %j waits %i ms', (error, ms) => expect(delayAsked(1000, error, options)).toBe(ms))
 })

@@ -47,4 +47,15 @@ describe('Reopening', () => {
     vi.advanceTimersByTime(reopening.wait(false, () => {})?.delay ?? 0)
     expect(fill).not.toHaveBeenCalled()
   })
+
+  it('waits as long as the server asked for, within its bound', () => {
+    const reopening = new Reopening(options, () => {})
+    for (const [retryAfter, delay] of [
+      [3500, 3500],
+      [86_400_000, 4000],
+    ]) {
+      expect(reopening.wait(false, () => {}, Object.assign(new Error('503'), { retryAfter }))?.delay).toBe(delay)
+    }
+    reopening.stop()
+  })
 })

@@ -1,5 +1,5 @@
 import { ConfigurationError, EngineError } from '../../errors.ts'
-import { redact } from '../../redact.ts'
+import { oneLine, redact } from '../../redact.ts'
 import type { Environment } from './places.ts'
 
 /** How the Hub is spoken to. */
@@ -159,7 +159,7 @@ export function hubFailure(
     reason = `the server answers with status ${status}${retryable ? '; try again later' : ''}`
   } else {
     retryable = true
-    reason = `${reasons}; check the network, or name a mirror in HF_ENDPOINT, and pull again to go on where it was`
+    reason = `${oneLine(reasons)}; check the network, or name a mirror in HF_ENDPOINT, and pull again to go on where it was`
   }
   const message = redact(`${what} cannot be downloaded from ${endpoint}: ${reason}`, token === undefined ? [] : [token])
   // The lower error names signed addresses, and is kept out.
