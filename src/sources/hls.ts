@@ -69,7 +69,7 @@ export async function* hlsParts(feed: HlsFeed, access: HlsAccess): AsyncGenerato
     }
     for (const claimed of missing) {
       const ms = boundedSilence(claimed, access.limit)
-      if (ms <= 0) continue
+      if (ms < 1) continue
       const silence = access.onLost(at, ms)
       at += silence
       yield { silence, end: at }

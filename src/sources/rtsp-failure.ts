@@ -65,13 +65,13 @@ function stderrOf(error: Error | undefined): string {
   return error instanceof DiarizeStreamError && typeof error['stderr'] === 'string' ? error['stderr'] : ''
 }
 
-/** The status that FFmpeg tells of, where it went to the camera itself. */
+/** The status that FFmpeg tells of. */
 function statusIn(error: Error | undefined): number | undefined {
   const status = /method [A-Z]+ failed: (\d{3})/.exec(stderrOf(error))?.[1]
   return status === undefined ? undefined : Number(status)
 }
 
-/** Why FFmpeg had no connection, where it went to the camera itself. */
+/** Why FFmpeg had no connection, in its words. */
 function refusalIn(error: Error | undefined): string | undefined {
   return /Connection refused|No route to host|Network is unreachable|Failed to resolve hostname/.exec(
     stderrOf(error),
