@@ -53,6 +53,9 @@ export class Feed implements Sleeper {
   #stopped = false
   /** The frame that is to be sent next, and what will send it where that is not at once. */
   #frame: Buffer | undefined
+  /** Whether that is a frame of the buffer, which has not been sent yet; and how many frames are left out behind it. */
+  #sending = false
+  #skipped = 0
   #tick = 0
   #immediate: NodeJS.Immediate | undefined
   /** Since when there is nothing to send, in ms of `performance.now()`, and what there was of the next frame then. */
@@ -99,6 +102,11 @@ export class Feed implements Sleeper {
     return this.#cursor
   }
 
+  /** Whether audio is sent at a pace of its own, rather than as fast as the server takes it. */
+  get paced(): boolean {
+    return this.#options.rate !== Infinity
+  }
+
   /** Whether every frame there is has been sent. */
   get drained(): boolean {
     return this.#cursor >= this.#buffer.next
@@ -126,6 +134,15 @@ export class Feed implements Sleeper {
     this.#next(true, performance.now())
   }
 
+  /** Leaves out the frames before number `to`: they are too many ever to be caught up with. */
+  skip(to: number): void {
+    // Of a frame that was sent in part, the rest comes first.
+    if (this.#stopped || this.#ahead > 0 || to <= this.#cursor + 1) return
+    if (this.#sending) this.#skipped += to - this.#cursor - (this.#skipped === 0 ? 1 : 0)
+    else this.#clock.skip((to - this.#cursor) * this.#options.frameMs)
+    this.#cursor = to
+  }
+
   /** Sends nothing more. */
   stop(): void {
     this.#stopped = true
@@ -147,6 +164,7 @@ export class Feed implements Sleeper {
       return
     }
     this.#silenceMs = 0
+    this.#sending = true
     const delay = this.#delay(now)
     this.#pacer.sent(this.#options.frameMs)
     if (delay > 0) this.#tick = sendClock.wake(this, delay, now)
@@ -162,7 +180,11 @@ export class Feed implements Sleeper {
     if (!sent) return
     this.#count(this.#frame!)
     this.#ahead = 0
-    this.#cursor += 1
+    this.#sending = false
+    // The cursor stands behind what was left out already.
+    if (this.#skipped > 0) this.#clock.skip(this.#skipped * this.#options.frameMs)
+    else this.#cursor += 1
+    this.#skipped = 0
     const now = performance.now()
     this.#mark(now)
     this.#moved(this.#cursor)

@@ -9,6 +9,8 @@ import type { Gap } from './supervisor-options.ts'
 const BACKLOG_MS = 1000
 /** Most audio kept for a session that is open: the longest turn, and what follows it until it is final. */
 const OPEN_TURN_MS = 75_000
+/** Most audio that a live source may be ahead of a server that takes it as fast as it can. */
+const MOST_UNPACED_MS = 1_800_000
 
 /** How much audio is kept. All values in ms. */
 export interface KeptAudioOptions {
@@ -20,6 +22,8 @@ export interface KeptAudioOptions {
   maxReplay: number
   /** Whether the source cannot be held back. */
   live: boolean
+  /** A frame of silence. */
+  silentFrame: Buffer
 }
 
 /**
@@ -82,6 +86,7 @@ export class KeptAudio {
   /** Forgets the audio that is not needed any more, and, where a live source goes on without a session, the oldest. */
   trim(): void {
     const { overlap, maxReplay, frameMs, live } = this.#options
+    if (live && this.#lead) this.#leaveOut(this.#lead)
     let sent = Infinity
     for (const { cursor } of this.#feeds) sent = Math.min(sent, cursor)
     this.frames.dropBefore(Math.min(sent, this.frames.frameAt(this.#finals.hearFrom(overlap))))
@@ -100,6 +105,25 @@ export class KeptAudio {
     const first = Math.ceil((from + excess) / frameMs)
     this.frames.dropBefore(first)
     this.#gap = { start: from, end: this.frames.msAt(first) }
+  }
+
+  /**
+   * A live source that was away for an hour gives an hour of silence in its place: what is behind by more than any replay is
+   * left out, or captions would stay behind.
+   */
+  #leaveOut(lead: Feed): void {
+    const { frameMs, maxReplay, overlap, silentFrame } = this.#options
+    const most = (lead.paced ? maxReplay + overlap + OPEN_TURN_MS : MOST_UNPACED_MS) / frameMs
+    const from = lead.cursor
+    if (this.frames.next - from <= most) return
+    lead.skip(Math.floor(this.frames.next - most / 2))
+    const to = lead.cursor
+    let silent = true
+    for (let number = from + 1; number < to && silent; number += 1)
+      silent = this.frames.get(number)!.equals(silentFrame)
+    if (to > from && !silent) this.#gap = { start: this.frames.msAt(from + 1), end: this.frames.msAt(to) }
+    this.#settled = Math.max(this.#settled, this.frames.msAt(to))
+    this.frames.dropBefore(Math.min(...this.#feeds.map(({ cursor }) => cursor)))
   }
 
   /** Ms of the stream at which the next frame begins. */

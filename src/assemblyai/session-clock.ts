@@ -1,6 +1,7 @@
 /**
  * Where a session's milliseconds lie in the stream. A session counts from its own first sample; it may begin anywhere in
- * the stream, and silence that was sent only to close an open turn is in its time but not in the stream's.
+ * the stream, and silence that was sent only to close an open turn is in its time but not in the stream's, and audio that was left out is
+ * in the stream's only.
  */
 export class SessionClock {
   readonly #offset: number
@@ -34,6 +35,11 @@ export class SessionClock {
     if (last && last.at + last.ms === this.#sent) last.ms += ms
     else this.#insertions.push({ at: this.#sent, ms })
     this.#sent += ms
+  }
+
+  /** Audio of the stream is never sent. */
+  skip(ms: number): void {
+    if (ms > 0) this.#insertions.push({ at: this.#sent, ms: -ms })
   }
 
   /** Ms of the stream for ms of the session. */

@@ -98,6 +98,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     }
     for (const feed of this.#feeds) feed.wake()
     this.#audio.trim()
+    if (this.#lead) this.#tellGap()
     return this.#room.wait()
   }
 
@@ -199,8 +200,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   #takeOver(next: PlacedSession): PlacedSession {
     const { awaitFormatted, channel, serverLabels } = this.#options
-    const gap = this.#audio.takeGap()
-    if (gap) this.emit('gap', gap)
+    this.#tellGap()
     this.#read(this.#feeds, next.feed)
     next.before = { sent: this.sentMs, final: this.#finals.end }
     const { begin, clock } = next
@@ -336,6 +336,11 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#lead = lead
     this.#audio.readBy(feeds, lead)
     this.#changed()
+  }
+
+  #tellGap(): void {
+    const gap = this.#audio.takeGap()
+    if (gap) this.emit('gap', gap)
   }
 
   #over(placed: PlacedSession): boolean {

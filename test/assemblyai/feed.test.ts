@@ -116,6 +116,26 @@ describe('the order of frames', () => {
     expect(clock.toStream(200)).toBe(500)
   })
 
+  it('leaves out what it is told to, keeps times true, and goes on with the rest', async () => {
+    const { session, feed, clock, push } = start({ rate: 1, frames: 100 })
+    await pass(120)
+    const next = feed.cursor
+    feed.skip(60)
+    feed.skip(62)
+    feed.skip(40)
+    expect(feed.cursor).toBe(62)
+    await pass(10_000)
+    expect(session.order).toEqual([...numbers(0, next + 1), ...numbers(62, 100)])
+    // The first frame behind the gap, and the last one.
+    expect(clock.toStream((next + 1) * FRAME_MS + 1)).toBe(62 * FRAME_MS + 1)
+    expect(clock.heard).toBe(100 * FRAME_MS)
+    feed.skip(100)
+    push(3)
+    await pass(10_000)
+    expect(session.order.slice(-3)).toEqual(numbers(100, 103))
+    expect(clock.heard).toBe(103 * FRAME_MS)
+  })
+
   it('lets two feeds read the same frames at different places', async () => {
     const one = start({ frames: 8 })
     const session = new RecordingSession()

@@ -4,7 +4,7 @@ import { FinalWords } from '../../src/assemblyai/final-words.ts'
 import { KeptAudio, type KeptAudioOptions } from '../../src/assemblyai/kept-audio.ts'
 import type { Turn } from '../../src/model.ts'
 
-const frame = Buffer.alloc(4)
+const silentFrame = Buffer.alloc(4)
 
 /** What is asked of a feed. */
 const feedAt = (cursor: number, heard = 0): Feed => ({ cursor, heard }) as unknown as Feed
@@ -22,9 +22,12 @@ const final = (end: number): Turn => ({
 })
 
 /** Kept audio of 50 ms frames, with `ms` of it there already. */
-function keep(ms: number, options: Partial<KeptAudioOptions> = {}) {
+function keep(ms: number, options: Partial<KeptAudioOptions> = {}, frame = Buffer.from('loud')) {
   const finals = new FinalWords(70_000)
-  const audio = new KeptAudio({ frameMs: 50, overlap: 10_000, maxReplay: 60_000, live: false, ...options }, finals)
+  const audio = new KeptAudio(
+    { frameMs: 50, overlap: 10_000, maxReplay: 60_000, live: false, silentFrame, ...options },
+    finals,
+  )
   const push = (more: number): void => {
     for (let at = 0; at < more; at += 50) audio.frames.push(frame)
     audio.trim()
@@ -100,6 +103,46 @@ describe('while a session is open', () => {
       expect(audio.room).toBe(true)
     }
     expect((audio.frames.next - audio.frames.first) * 50).toBeLessThanOrEqual(76_000)
+    expect(audio.takeGap()).toBeUndefined()
+  })
+})
+
+describe('a live source that gives far more than can be caught up with', () => {
+  /** A feed that can skip, and has not sent a frame yet. */
+  const behind = () => ({
+    cursor: 0,
+    heard: 0,
+    paced: true,
+    skip(to: number) {
+      this.cursor = to
+    },
+  })
+
+  it.each([
+    ['is told as a gap where it is sound', Buffer.from('loud'), true],
+    ['is not told where it is silence, which the source has told of', silentFrame, false],
+  ])('%s, and never piles up', (_name, frame, told) => {
+    const { audio, push } = keep(0, { live: true }, frame)
+    const feed = behind()
+    audio.readBy([feed as unknown as Feed], feed as unknown as Feed)
+    const gaps: { start: number; end: number }[] = []
+    for (let minute = 0; minute < 60; minute += 1) {
+      push(60_000)
+      const gap = audio.takeGap()
+      if (gap) gaps.push(gap)
+      expect((audio.frames.next - audio.frames.first) * 50).toBeLessThanOrEqual(146_000)
+    }
+    expect(gaps.length > 0).toBe(told)
+    const missing = gaps.reduce((sum, { start, end }) => sum + end - start, 0)
+    if (told) expect(missing).toBeGreaterThan(3_400_000)
+  })
+
+  it('is all kept where it is no more than a replay', () => {
+    const { audio, push } = keep(0, { live: true })
+    const feed = behind()
+    audio.readBy([feed as unknown as Feed], feed as unknown as Feed)
+    push(145_000)
+    expect(feed.cursor).toBe(0)
     expect(audio.takeGap()).toBeUndefined()
   })
 })

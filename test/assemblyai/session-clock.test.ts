@@ -46,6 +46,20 @@ describe('SessionClock', () => {
     expect([0, 200, 250, 300, 600, 650, 700].map((ms) => clock.toStream(ms))).toEqual([0, 0, 50, 100, 100, 150, 200])
   })
 
+  it('leaves audio of the stream out, once and again', () => {
+    const clock = new SessionClock(1000)
+    clock.audio(100)
+    clock.skip(60_000)
+    clock.silence(50)
+    clock.audio(100)
+    clock.skip(0)
+    clock.skip(5000)
+    clock.audio(100)
+    expect([50, 100, 110, 150, 200, 250, 300].map((ms) => clock.toStream(ms))).toEqual([
+      1050, 1100, 61_100, 61_100, 61_150, 61_200, 66_250,
+    ])
+  })
+
   it('maps every sample of the stream to its own time, and never runs backwards', () => {
     const piece = fc.record({ silent: fc.boolean(), ms: fc.integer({ min: 1, max: 500 }) })
     fc.assert(
