@@ -6,6 +6,7 @@ import { listening } from '../listening-engine.ts'
 import { ToneSource } from '../tone-source.ts'
 import { judge, type Stretch, type Verdict } from '../verdict.ts'
 import { checkAudio } from './audio-check.ts'
+import { imprecise, sharpened } from './imprecise.ts'
 import { hasStruck, type PlannedFault } from './plan.ts'
 import { drawScene, type Scene } from './scene.ts'
 
@@ -62,7 +63,7 @@ export async function runSeed(seed: number, log: (line: string) => void = () => 
       log(`${clock(started)} connection ${index}: ${JSON.stringify(planned)}`)
       return planned.fault
     },
-    { engine: relabelled(engine, seed) },
+    { engine: relabelled(scene.imprecise ? imprecise(engine, seed) : engine, seed) },
   )
   server.on('connection', (connection) => {
     const cuttable = connection as Cuttable
@@ -120,8 +121,10 @@ export async function runSeed(seed: number, log: (line: string) => void = () => 
   const uncertain = new Set(
     scene.strictSpeakers ? [] : engine.sessions.flatMap(({ words }) => words.slice(0, blindWords)),
   )
-  const turns = collector.turns()
-  const verdict = judge(script, { turns, sessions, gaps, uncertain, blindWords })
+  const turns = scene.imprecise ? sharpened(collector.turns(), script) : collector.turns()
+  // Where words are heard differently, or begin before the session does, fewer of them tell who speaks.
+  const evidence = scene.imprecise ? 4 : 2
+  const verdict = judge(script, { turns, sessions, gaps, uncertain, blindWords, evidence })
   violations.push(...collector.complaints, ...complaintsOf(verdict))
   violations.push(
     ...checkAudio({

@@ -45,6 +45,8 @@ export interface Scene {
   sinkDelay: number
   /** Milliseconds of the clock between two calls of `forceEndpoint()`; absent for none. */
   forceEvery?: number
+  /** Whether the engine errs as the service does: onsets early, ends late, words heard differently. */
+  imprecise: boolean
   /** Whether audio may be given up. */
   gapsAllowed: boolean
   /** Whether letters must be right even where a session first said otherwise. */
@@ -93,6 +95,8 @@ export function drawScene(seed: number): Scene {
   const pace = kind === 'paced' || kind === 'revised' ? random.integer(20, 60) : undefined
   const duration = random.spread(live ? 90 : 60, kind === 'calm' ? 120 : 420) * 1000
   const partials = random.chance(0.2)
+  // Where audio is given up, where it begins to be missing is told by the last word.
+  const imprecise = kind !== 'outage' && kind !== 'calm' && random.chance(0.7)
   const uncertain = kind === 'revised' || random.chance(0.3)
   const said = { seed, duration, speakers: random.integer(2, 5), longSilences: random.chance(0.5) }
   return {
@@ -122,6 +126,7 @@ export function drawScene(seed: number): Scene {
       ...(liveSpeed === undefined ? {} : { liveSpeed }),
       ...(kind === 'live' && random.chance(0.5) ? { pauses: drawPauses(random, duration) } : {}),
     },
+    imprecise,
     gapsAllowed: kind === 'outage',
     strictSpeakers: kind === 'revised' || kind === 'calm',
     ...(pace === undefined ? {} : { pace }),

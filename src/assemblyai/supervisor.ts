@@ -27,7 +27,7 @@ const FRAMES_AT_ONCE = 10
 /**
  * One stream of audio in, one stream of turns out, over as many sessions as it takes. Keeps the audio that no final word
  * covers, sends it again where a session was lost, opens the next session before the present one expires, and joins
- * their turns so that no word is lost or repeated and every speaker keeps the letter.
+ * their turns so that no word is lost or repeated and every speaker heard by both keeps the letter.
  */
 export class Supervisor extends EventEmitter<SupervisorEvents> {
   readonly #options: SupervisorOptions
