@@ -116,6 +116,7 @@ function closingLease(recogniser: Recogniser, lease: EngineLease): Recogniser {
     parallel: recogniser.parallel,
     begin: () => recogniser.begin(),
     expect: (keyterms) => recogniser.expect?.(keyterms),
+    hurry: () => recogniser.hurry?.(),
     async close() {
       await recogniser.close()
       await lease.release()

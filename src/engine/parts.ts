@@ -6,6 +6,18 @@
 /** Length of the frames that speech is known for, in ms. */
 export const speechFrameMs = 10
 
+/** Pieces of audio as one. */
+export function joinedSamples(pieces: readonly Int16Array[]): Int16Array {
+  if (pieces.length === 1) return pieces[0]!
+  const samples = new Int16Array(pieces.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    samples.set(piece, at)
+    at += piece.length
+  }
+  return samples
+}
+
 /** Says of each {@link speechFrameMs} of audio whether it is speech. Calls are made one at a time. */
 export interface VoiceActivityDetector {
   /**
@@ -47,6 +59,8 @@ export interface Utterance {
   partial(): Promise<Heard | undefined>
   /** The utterance is likely to end here: what is heard may be found already. */
   prepare(): void
+  /** The audio comes as it is said: what is long past may be heard by itself, so that the end need not wait for all of it. */
+  keepUp(): void
   /** Ends the utterance, at `untilMs` from its first sample where it is given; nothing behind that is heard. */
   finish(untilMs?: number): Promise<Heard>
 }
@@ -62,6 +76,8 @@ export interface Recogniser {
    * effect and why; `undefined` where all have.
    */
   expect?(keyterms: readonly string[]): string | undefined
+  /** The stream has ended, and its client waits: what is left of it goes before the utterances of others. */
+  hurry?(): void
   /** Frees everything; resolves when nothing is under way any more. */
   close(): Promise<void>
 }

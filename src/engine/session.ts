@@ -5,6 +5,7 @@ import type { EngineListener, EngineSession, EngineSettings, EngineSettingsUpdat
 import { FinalTurns } from './final-turns.ts'
 import { JobQueue } from './job-queue.ts'
 import {
+  joinedSamples,
   speechFrameMs,
   type Heard,
   type Recogniser,
@@ -156,6 +157,7 @@ export class EmbeddedSession implements EngineSession {
   }
 
   end(): Promise<void> {
+    this.#parts.recogniser.hurry?.()
     return this.#add(async () => {
       // The detector judges whole windows: silence completes the last one, and is not heard itself.
       this.#audioEndMs = this.#timeline.endMs
@@ -209,13 +211,12 @@ export class EmbeddedSession implements EngineSession {
   }
 
   async #hearAll(pieces: readonly Int16Array[]): Promise<void> {
-    for (const piece of pieces) {
-      for (let at = 0; at < piece.length && !this.#queue.closed; at += mostAtOnce) {
-        const block = piece.subarray(at, at + mostAtOnce)
-        await this.#hear(block)
-        this.#unheard -= block.length
-        this.#wake()
-      }
+    const samples = joinedSamples(pieces)
+    for (let at = 0; at < samples.length && !this.#queue.closed; at += mostAtOnce) {
+      const block = samples.subarray(at, at + mostAtOnce)
+      await this.#hear(block)
+      this.#unheard -= block.length
+      this.#wake()
     }
   }
 
@@ -338,6 +339,7 @@ export class EmbeddedSession implements EngineSession {
   #prepare(): void {
     const open = this.#open
     if (open === undefined || open.isPrepared || !this.#isLive) return
+    open.utterance.keepUp()
     if (open.fedMs < this.#detector.lastSpeech + postRollMs) return
     open.isPrepared = true
     open.utterance.prepare()

@@ -103,6 +103,7 @@ export class ScriptedRecogniser implements Recogniser {
   /** Most utterances that had ended and whose words had not come yet. */
   mostPending = 0
   pending = 0
+  hurried = false
   closed = false
   /** What holds every result up. */
   gate: Promise<void> | undefined
@@ -125,6 +126,10 @@ export class ScriptedRecogniser implements Recogniser {
 
   expect(keyterms: readonly string[]): undefined {
     this.keyterms.push(keyterms)
+  }
+
+  hurry(): void {
+    this.hurried = true
   }
 
   async close(): Promise<void> {
@@ -169,6 +174,7 @@ class ScriptedUtterance implements Utterance {
   partials = 0
   partialsInWork = 0
   prepared = 0
+  keptUp = 0
   /** Length of the audio when it was prepared last, in samples. */
   preparedAt = -1
   finishes = 0
@@ -200,6 +206,10 @@ class ScriptedUtterance implements Utterance {
   prepare(): void {
     this.prepared++
     this.preparedAt = this.heard.length
+  }
+
+  keepUp(): void {
+    this.keptUp++
   }
 
   finish(untilMs?: number): Promise<Heard> {

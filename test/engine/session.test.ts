@@ -373,6 +373,8 @@ describe('the words of an utterance', () => {
       // Nobody can tell the first two seconds of a file from a caller.
       const prepared = recogniser.utterances.slice(1).map((utterance) => utterance.prepared)
       expect(prepared).toEqual([1, 1, 1, 1, 1].map((count) => (live ? count : 0)))
+      expect(recogniser.utterances.slice(1).map(({ keptUp }) => keptUp > 0)).toEqual(prepared.map(() => live))
+      expect(recogniser.hurried).toBe(true)
       const whole = recogniser.utterances.slice(1).map((each) => each.preparedAt === each.heard.length)
       expect(whole).toEqual([live, live, live, live, live])
       found.push(heard.finals)

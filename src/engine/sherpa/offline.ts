@@ -1,7 +1,8 @@
-import { type Heard, type Recogniser, speechFrameMs, type Utterance } from '../parts.ts'
+import { quietestPlace } from '../cut.ts'
+import { type Heard, type RecognisedWord, type Recogniser, speechFrameMs, type Utterance } from '../parts.ts'
 import { better, judge, type Judgement, withSilence } from '../words/inventions.ts'
 import type { UtteranceAudio } from '../words/times.ts'
-import { unheardStretches, withFound } from '../words/unheard.ts'
+import { isSameWord, unheardStretches, withFound } from '../words/unheard.ts'
 import { noKeyterms, spellKeyterms, whyIgnored } from './keyterms.ts'
 import type { TokenResult } from './messages.ts'
 import type { RecogniserPool } from './pool.ts'
@@ -9,6 +10,15 @@ import type { RecogniserPool } from './pool.ts'
 const samplesPerMs = 16
 /** Stretches of an utterance that may be heard once more by themselves. */
 const mostStretches = 4
+/** Audio from which on what came before a pause is heard by itself where speech goes on behind it, in ms. */
+const partFromMs = 6000
+/** Silence at the end of what is given at a pause, which the next part hears as well: speech is noticed late, in ms. */
+const pauseMs = 200
+/** Audio without such a pause in which a shorter one is looked for, and how often, in ms. */
+const splitFromMs = 10_000
+const splitEveryMs = 1000
+/** The least audio before a shorter pause, in ms. */
+const splitAfterMs = 4000
 /** Silence after which the language is no longer asked for, in ms of speech. */
 const settledAfterMs = 8000
 
@@ -47,6 +57,15 @@ interface Guess {
   heard: Promise<Heard>
 }
 
+/** A stretch of an utterance that is heard by itself; places in samples. */
+interface Part {
+  from: number
+  to: number
+  /** Where the next one begins. */
+  next: number
+  guess?: Guess
+}
+
 /** A recogniser that is given whole utterances; the utterances of a stream go to the processes of a pool. */
 export class OfflineRecogniser implements Recogniser {
   readonly #pool: RecogniserPool
@@ -56,6 +75,7 @@ export class OfflineRecogniser implements Recogniser {
   /** The utterances before the language is settled, one after another: what each is taken for depends on those before. */
   #unsettled: Promise<unknown> = Promise.resolve()
   #closed = false
+  #isHurried = false
 
   constructor(pool: RecogniserPool, settings: RecogniserSettings) {
     this.#pool = pool
@@ -85,6 +105,10 @@ export class OfflineRecogniser implements Recogniser {
 
   begin(): Utterance {
     return new OfflineUtterance(this)
+  }
+
+  hurry(): void {
+    this.#isHurried = true
   }
 
   close(): Promise<void> {
@@ -163,7 +187,7 @@ export class OfflineRecogniser implements Recogniser {
   async #decodeTwice(audio: UtteranceAudio, language: string, wanted: () => boolean): Promise<Heard> {
     const { model } = this.#pool
     const decode = async (samples: Int16Array): Promise<TokenResult | undefined> =>
-      await this.#pool.decode({ samples, language, hotwords: this.#hotwords }, 'final', wanted)
+      await this.#pool.decode({ samples, language, hotwords: this.#hotwords }, 'final', wanted, () => this.#isHurried)
     const first = await decode(audio.samples)
     if (first === undefined || this.#closed) return { words: [] }
     const heard = this.#judge(first, audio)
@@ -188,21 +212,31 @@ export class OfflineRecogniser implements Recogniser {
   }
 }
 
-/** Gathers the audio of an utterance, and has all of it decoded when it ends. */
+/**
+ * Gathers the audio of an utterance, and has all of it decoded when it ends. Where it comes as it is said, what lies before
+ * a pause is decoded by itself as soon as it is long: whoever waits for the end of a long utterance waits for its last
+ * seconds only.
+ */
 class OfflineUtterance implements Utterance {
   readonly #recogniser: OfflineRecogniser
   #samples = new Int16Array(32_000)
   #length = 0
   #speech: number[] = []
-  /** The result of all so far, asked for where a pause made an end likely. */
-  #ahead: { length: number; guess?: Guess } | undefined
+  /** Those that are heard by themselves, in order. */
+  #parts: Part[] = []
+  /** What is not in them, asked for where a pause made an end likely. */
+  #ahead: Part | undefined
+  /** Length of the audio at which a place to split it is looked for again. */
+  #splitAt = 0
 
   constructor(recogniser: OfflineRecogniser) {
     this.#recogniser = recogniser
   }
 
   accept(samples: Int16Array, speech: readonly number[]): void {
+    const ahead = this.#ahead
     this.#ahead = undefined
+    if (ahead !== undefined && ahead.to - ahead.from >= partFromMs * samplesPerMs) this.#parts.push(ahead)
     if (this.#length + samples.length > this.#samples.length) {
       const larger = new Int16Array(Math.max(this.#samples.length * 2, this.#length + samples.length))
       larger.set(this.#samples.subarray(0, this.#length))
@@ -213,29 +247,92 @@ class OfflineUtterance implements Utterance {
     this.#speech.push(...speech)
   }
 
-  partial(): Promise<Heard | undefined> {
-    return this.#recogniser.glance(this.#heardSoFar(), [...this.#speech])
+  async partial(): Promise<Heard | undefined> {
+    const parts = [...this.#parts, this.#rest()]
+    const { samples, speech } = this.#audio(parts.at(-1)!)
+    const last = await this.#recogniser.glance(samples, speech)
+    if (last === undefined) return undefined
+    const before = await Promise.all(parts.slice(0, -1).map(({ guess }) => guess!.heard))
+    return joined(parts, [...before, last])
   }
 
   prepare(): void {
-    const length = this.#length
-    if (this.#ahead?.length === length) return
-    const ahead: { length: number; guess?: Guess } = { length }
-    this.#ahead = ahead
-    ahead.guess = this.#recogniser.guess(this.#heardSoFar(), [...this.#speech], () => this.#ahead === ahead)
+    const rest = this.#rest()
+    if (this.#ahead?.to === rest.to) return
+    this.#ahead = rest
+    this.#begin(rest)
+  }
+
+  keepUp(): void {
+    const { from, to } = this.#rest()
+    if (to - from < splitFromMs * samplesPerMs || to < this.#splitAt) return
+    this.#splitAt = to + splitEveryMs * samplesPerMs
+    const { samples, speech } = this.#audio({ from, to })
+    const quiet = quietestPlace(samples, speech, splitAfterMs, (to - from) / samplesPerMs)
+    if (!quiet.isPause) return
+    const at = from + Math.round(quiet.ms / speechFrameMs) * speechFrameMs * samplesPerMs
+    const part = { from, to: at, next: at }
+    this.#ahead = undefined
+    this.#parts.push(part)
+    this.#begin(part)
+  }
+
+  async finish(untilMs = Infinity): Promise<Heard> {
+    this.#length = Math.min(this.#length, untilMs * samplesPerMs)
+    this.#parts = this.#parts.filter(({ to }) => to <= this.#length)
+    const rest = this.#rest()
+    const isPrepared = this.#ahead?.to === rest.to && this.#ahead.from === rest.from
+    const last = isPrepared ? this.#ahead! : rest
+    const isSilent = !this.#audio(last).speech.some((level) => level > 0)
+    const parts = this.#parts.length > 0 && isSilent ? this.#parts : [...this.#parts, last]
+    const heard = parts.map((part) => {
+      const { samples, speech } = this.#audio(part)
+      return this.#recogniser.hear(samples, speech, part.guess)
+    })
+    return joined(parts, await Promise.all(heard))
+  }
+
+  /** What is in no part yet. */
+  #rest(): Part {
+    return {
+      from: this.#parts.at(-1)?.next ?? 0,
+      to: this.#length,
+      next: Math.max(0, this.#length - pauseMs * samplesPerMs),
+    }
+  }
+
+  #begin(part: Part): void {
+    const { samples, speech } = this.#audio(part)
+    part.guess = this.#recogniser.guess(samples, speech, () => this.#ahead === part || this.#parts.includes(part))
     // Who finishes the utterance is told of a failure.
-    ahead.guess.heard.catch(() => {})
+    part.guess.heard.catch(() => {})
   }
 
-  finish(untilMs?: number): Promise<Heard> {
-    if (untilMs !== undefined) this.#length = Math.min(this.#length, untilMs * samplesPerMs)
-    const guess = this.#ahead?.length === this.#length ? this.#ahead.guess : undefined
-    return this.#recogniser.hear(this.#heardSoFar(), this.#speech.slice(0, Math.ceil(this.#length / 160)), guess)
+  #audio({ from, to }: Pick<Part, 'from' | 'to'>): UtteranceAudio {
+    const perFrame = speechFrameMs * samplesPerMs
+    return {
+      samples: this.#samples.slice(from, to),
+      speech: this.#speech.slice(Math.floor(from / perFrame), Math.ceil(to / perFrame)),
+    }
   }
+}
 
-  #heardSoFar(): Int16Array {
-    return this.#samples.slice(0, this.#length)
+/** What is heard in all parts of an utterance. */
+function joined(parts: readonly Part[], heard: readonly Heard[]): Heard {
+  const words: RecognisedWord[] = []
+  for (const [index, { from }] of parts.entries()) {
+    const atMs = from / samplesPerMs
+    for (const word of heard[index]!.words) {
+      const before = words.at(-1)
+      const start = Math.max(atMs + word.start, before?.end ?? 0)
+      // Both heard the pause between them.
+      const isDouble = word === heard[index]!.words[0] && atMs + word.start < (before?.end ?? 0)
+      if (isDouble && isSameWord(word, before)) continue
+      words.push({ ...word, start, end: Math.max(start, atMs + word.end) })
+    }
   }
+  const language = heard.find((part) => part.language !== undefined)?.language
+  return { words, ...(language !== undefined && { language }) }
 }
 
 /** A result without token times with such as they would be if all letters took as long, in the frames that are speech. */

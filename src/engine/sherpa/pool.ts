@@ -21,6 +21,11 @@ const restartWaits = [0, 250, 1000, 4000]
 /** Deaths since the last success after which an utterance is no longer tried, whatever its process died of. */
 const mostDeaths = 8
 
+/** A partial that would take longer than this, by what the last decodes took, is left out, in ms: a final may wait for it. */
+const partialLimit = 1500
+/** What a decode costs beside its audio, as so much audio, in ms. */
+const decodeOverhead = 1500
+
 /** How urgent a decode is. */
 export type Urgency = 'final' | 'partial'
 
@@ -30,6 +35,8 @@ interface Job {
   reject(error: Error): void
   /** Whether anybody still waits for it. */
   isWanted(): boolean
+  /** Whether it goes before others. */
+  isUrgent(): boolean
   /** Whether a process has died of it. */
   deadly: boolean
 }
@@ -62,6 +69,8 @@ export class RecogniserPool {
   #starting: Promise<void> | undefined
   #jobs: Job[] = []
   #deaths = 0
+  /** Time that the last decode took for each ms of audio. */
+  #pace = 0
   #failure: Error | undefined
   #closed = false
   #close!: () => void
@@ -97,17 +106,23 @@ export class RecogniserPool {
 
   /**
    * Decodes an utterance. A partial resolves to `undefined` where no process is free for it, and so does one that is no
-   * longer wanted when its turn comes.
+   * longer wanted when its turn comes. What is urgent goes before all that waits and is not.
    *
    * @throws EngineError `ENGINE_FAILED`, {@link DeadlyUtterance}, or what {@link ready} throws.
    */
-  decode(input: Job['input'], urgency: Urgency, isWanted = (): boolean => true): Promise<TokenResult | undefined> {
+  decode(
+    input: Job['input'],
+    urgency: Urgency,
+    isWanted = (): boolean => true,
+    isUrgent = (): boolean => false,
+  ): Promise<TokenResult | undefined> {
     if (this.#closed) return Promise.resolve(undefined)
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     const isFree = this.#jobs.length === 0 && this.#workers.some(({ busy, process }) => !busy && !process.ended)
-    if (urgency === 'partial' && !isFree) return Promise.resolve(undefined)
+    if (urgency === 'partial' && (!isFree || this.#pace * weight(input) > partialLimit))
+      return Promise.resolve(undefined)
     return new Promise((resolve, reject) => {
-      this.#jobs.push({ input, resolve, reject, isWanted, deadly: false })
+      this.#jobs.push({ input, resolve, reject, isWanted, isUrgent, deadly: false })
       this.#work()
     })
   }
@@ -151,7 +166,9 @@ export class RecogniserPool {
     this.#jobs = this.#jobs.filter((job) => !unwanted.includes(job))
     for (const worker of this.#workers) {
       if (this.#jobs.length === 0) return
-      if (!worker.busy) void this.#run(worker, this.#jobs.shift()!)
+      if (worker.busy) continue
+      const urgent = this.#jobs.findIndex((job) => job.isUrgent())
+      void this.#run(worker, this.#jobs.splice(Math.max(urgent, 0), 1)[0]!)
     }
     const wanted = this.#workers.length === 0 ? 1 : 2
     if (this.#jobs.length >= wanted && this.#workers.length < this.most) this.#start().catch(() => {})
@@ -164,8 +181,10 @@ export class RecogniserPool {
 
   async #run(worker: Worker, job: Job): Promise<void> {
     worker.busy = true
+    const startedAt = performance.now()
     try {
       job.resolve(await worker.process.call('decode', job.input, decodeLimit))
+      this.#pace = (performance.now() - startedAt) / weight(job.input)
       this.#deaths = 0
     } catch (error) {
       if (this.#closed) job.resolve(undefined)
@@ -229,4 +248,9 @@ export class RecogniserPool {
       throw loadFailure(error, this.model)
     }
   }
+}
+
+/** What a decode costs, in ms of audio. */
+function weight({ samples }: Job['input']): number {
+  return samples.length / 16 + decodeOverhead
 }

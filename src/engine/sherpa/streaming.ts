@@ -1,4 +1,4 @@
-import type { Heard, Recogniser, Utterance } from '../parts.ts'
+import { type Heard, joinedSamples, type Recogniser, type Utterance } from '../parts.ts'
 import { wordsOf } from '../words/words.ts'
 import { callFailure } from './failure.ts'
 import { noKeyterms } from './keyterms.ts'
@@ -94,6 +94,10 @@ class StreamingUtterance implements Utterance {
     // What has been heard has been decoded.
   }
 
+  keepUp(): void {
+    // The same.
+  }
+
   async finish(untilMs = Infinity): Promise<Heard> {
     const result = await this.#recogniser.call('finish', { stream: this.#stream })
     if (this.#failure !== undefined) throw this.#failure
@@ -110,12 +114,7 @@ class StreamingUtterance implements Utterance {
   }
 
   #words(result: TokenResult): Heard {
-    const samples = new Int16Array(this.#heard.reduce((sum, { length }) => sum + length, 0))
-    let at = 0
-    for (const part of this.#heard) {
-      samples.set(part, at)
-      at += part.length
-    }
+    const samples = joinedSamples(this.#heard)
     const language = this.#model.languages.length === 1 ? this.#model.languages[0] : undefined
     const words = wordsOf(result, { samples, speech: this.#speech }, this.#model)
     return { words, ...(language !== undefined && { language }) }

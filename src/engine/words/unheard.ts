@@ -58,12 +58,13 @@ export function withFound(
     end: Math.min(from + end, to),
   }))
   // The end of the word before, or the beginning of the one behind, may have been heard once more.
-  if (between[0] !== undefined && isSame(between[0], before.at(-1))) between.shift()
-  if (between.length > 0 && isSame(between.at(-1)!, behind[0])) between.pop()
+  if (between[0] !== undefined && isSameWord(between[0], before.at(-1))) between.shift()
+  if (between.length > 0 && isSameWord(between.at(-1)!, behind[0])) between.pop()
   return [...before, ...between, ...behind]
 }
 
-function isSame(word: RecognisedWord, other: RecognisedWord | undefined): boolean {
+/** Whether two words are the same but for capitals and punctuation. */
+export function isSameWord(word: RecognisedWord, other: RecognisedWord | undefined): boolean {
   const letters = ({ text }: RecognisedWord): string => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '')
   return other !== undefined && letters(word) === letters(other)
 }

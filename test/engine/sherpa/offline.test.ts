@@ -1,5 +1,5 @@
 import { setImmediate as tick } from 'node:timers/promises'
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { RecogniserModel } from '../../../src/engine/models/model.ts'
 import type { Heard } from '../../../src/engine/parts.ts'
 import type { TokenResult } from '../../../src/engine/sherpa/messages.ts'
@@ -9,6 +9,9 @@ import { Vocabulary } from '../../../src/engine/sherpa/vocabulary.ts'
 import { judge } from '../../../src/engine/words/inventions.ts'
 import { unheardStretches } from '../../../src/engine/words/unheard.ts'
 import { wordsOf } from '../../../src/engine/words/words.ts'
+import { EmbeddedSession } from '../../../src/engine/session.ts'
+import { ordinarySettings } from '../../helpers/engine-run.ts'
+import { codedAudio, Listener, randomWords, readWords, ScriptedActivity } from '../coded-speech.ts'
 import { noise } from '../signals.ts'
 
 // What is an invention, and what was not heard, is tested elsewhere; here it is what a test says.
@@ -32,12 +35,17 @@ beforeEach(() => {
   vi.mocked(unheardStretches).mockReturnValue([])
 })
 
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
 interface Decoded {
   samples: Int16Array
   language: string
   hotwords: string
   urgency: Urgency
   isWanted(): boolean
+  isUrgent(): boolean
 }
 
 /** A pool that hears in each utterance the language that `spoken` says for its number, and one word. */
@@ -75,8 +83,9 @@ class FakePool {
     input: Pick<Decoded, 'samples' | 'language' | 'hotwords'>,
     urgency: Urgency,
     isWanted = (): boolean => true,
+    isUrgent = (): boolean => false,
   ): Promise<TokenResult | undefined> {
-    const decode = { ...input, urgency, isWanted }
+    const decode = { ...input, urgency, isWanted, isUrgent }
     const number = this.decoded.push(decode) - 1
     this.mostAtWork = Math.max(this.mostAtWork, ++this.atWork)
     await tick()
@@ -279,6 +288,109 @@ describe('an utterance', () => {
     expect(pool.decoded[0]!.isWanted()).toBe(false)
     await utterance.finish()
     expect(pool.decoded.map(({ samples }) => samples.length)).toEqual([16_000, 24_000])
+  })
+
+  describe('that is said while it is heard', () => {
+    const speech = (ms: number, level = 0.7): number[] => Array.from({ length: ms / 10 }, () => level)
+    const lengths = (pool: FakePool): number[] => pool.decoded.map(({ samples }) => samples.length / 16)
+
+    it('is heard up to a pause for good where it is long, and what follows by itself', async () => {
+      const pool = new FakePool()
+      const utterance = say(open(pool, { language: 'en' }), 7000)
+      utterance.prepare()
+      void utterance.accept(noise(3000, 3000), speech(3000))
+      expect(pool.decoded[0]!.isWanted()).toBe(true)
+      const partial = await utterance.partial()
+      const { words } = await utterance.finish()
+      // The pause, 200 ms, is heard by both.
+      expect(lengths(pool)).toEqual([7000, 3200, 3200])
+      expect(partial!.words).toHaveLength(2)
+      expect(words.map(({ start }) => start < 7000)).toEqual([true, true])
+      expect(words[1]!.start).toBeGreaterThanOrEqual(6800)
+    })
+
+    it('has a word that both parts heard in the pause once', async () => {
+      const words = [
+        { tokens: [' one', ' well'], timestamps: [0.1, 6.7] },
+        { tokens: [' Well,', ' two'], timestamps: [0, 1] },
+      ]
+      const pool = new FakePool({}, (_decode, number) => words[number])
+      const utterance = say(open(pool, { language: 'en' }), 7000)
+      utterance.prepare()
+      void utterance.accept(noise(3000, 3000), speech(3000))
+      const heard = await utterance.finish()
+      expect(heard.words.map(({ text }) => text)).toEqual(['one', 'well', 'two'])
+    })
+
+    it('is split in a short pause after 10 s without a longer one, and nowhere else', async () => {
+      for (const pauseAt of [5000, undefined]) {
+        const pool = new FakePool()
+        const utterance = open(pool, { language: 'en' }).begin()
+        for (let at = 0; at < 12_000; at += 100) {
+          void utterance.accept(noise(100, 3000), speech(100, at === pauseAt ? 0 : 0.7))
+          utterance.keepUp()
+        }
+        const { words } = await utterance.finish()
+        expect(lengths(pool)).toEqual(pauseAt === undefined ? [12_000] : [5050, 6950])
+        expect(words).toHaveLength(pool.decoded.length)
+      }
+    })
+
+    it('does not look in the silence behind its last part for words', async () => {
+      const pool = new FakePool()
+      const utterance = say(open(pool, { language: 'en' }), 7000)
+      void utterance.accept(noise(200, 1), speech(200, 0))
+      utterance.prepare()
+      void utterance.accept(noise(300, 1), speech(300, 0))
+      expect((await utterance.finish()).words).toHaveLength(1)
+      expect(lengths(pool)).toEqual([7200])
+    })
+
+    it('is cut before a part where it has to be', async () => {
+      const pool = new FakePool()
+      const utterance = say(open(pool, { language: 'en' }), 7000)
+      utterance.prepare()
+      void utterance.accept(noise(3000, 3000), speech(3000))
+      await utterance.finish(6500)
+      expect(lengths(pool)).toEqual([7000, 6500])
+    })
+
+    it('keeps every word, wherever the pauses are', async () => {
+      let now = 0
+      vi.spyOn(performance, 'now').mockImplementation(() => now)
+      for (let seed = 1; seed <= 30; seed++) {
+        const said = randomWords(seed, 60_000)
+        const pool = new FakePool({ hasWordTimes: true }, ({ samples }) => {
+          const words = readWords(samples)
+          return { tokens: words.map(({ text }) => ` ${text}`), timestamps: words.map(({ start }) => start / 1000) }
+        })
+        const listener = new Listener()
+        const parts = { activity: new ScriptedActivity(), recogniser: open(pool, { language: 'en' }) }
+        const session = new EmbeddedSession(parts, { ...ordinarySettings, maxTurnSilence: 600 + 40 * seed }, listener)
+        const audio = codedAudio(said, 61_000)
+        for (let at = 0; at < audio.length; at += 3200) {
+          now += 200
+          await session.write(audio.subarray(at, at + 3200))
+          await tick()
+        }
+        await session.end()
+        await session.destroy()
+        expect(listener.finals.flatMap(({ words }) => words.map(({ text }) => Number(text)))).toEqual(
+          said.map(({ id }) => id),
+        )
+        // Nothing of what was to come at the end was long.
+        expect(Math.max(...lengths(pool))).toBeLessThan(20_000)
+      }
+    })
+  })
+
+  it('goes before those of others once the stream has ended', async () => {
+    const pool = new FakePool()
+    const recogniser = open(pool, { language: 'en' })
+    await say(recogniser).finish()
+    expect(pool.decoded[0]!.isUrgent()).toBe(false)
+    recogniser.hurry()
+    expect(pool.decoded[0]!.isUrgent()).toBe(true)
   })
 
   it('has one say in the language, however often its end was likely', async () => {

@@ -89,6 +89,31 @@ describe.skipIf(process.platform === 'win32')('RecogniserPool', () => {
     expect(done('decode 4')).toEqual([])
   })
 
+  it('leaves out a partial that would hold a final up for long', async () => {
+    const pool = makePool()
+    await pool.ready()
+    let now = 0
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += 500))
+    await pool.decode(utterance(plain, 1), 'final')
+    vi.restoreAllMocks()
+    const long = { ...utterance(plain, 2), samples: new Int16Array(160_000).fill(plain, 0, 1).fill(2, 1, 2) }
+    expect(await pool.decode(long, 'partial')).toBeUndefined()
+    expect(await pool.decode(utterance(plain, 3), 'partial')).toEqual(said(3))
+  })
+
+  it('begins with what is urgent', async () => {
+    const pool = makePool()
+    let isHurried = false
+    const first = pool.decode(utterance(held, 1), 'final')
+    await begun('decode 1')
+    const others = [2, 3].map((text) => pool.decode(utterance(plain, text), 'final'))
+    const urgent = pool.decode(utterance(plain, 4), 'final', undefined, () => isHurried)
+    isHurried = true
+    release()
+    await Promise.all([first, ...others, urgent])
+    expect(done('decode').map((line) => line.split(' ').at(-1))).toEqual(['1', '4', '2', '3'])
+  })
+
   it('does not begin what nobody waits for any more', async () => {
     const pool = makePool()
     let isWanted = true
