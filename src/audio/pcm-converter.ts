@@ -1,73 +1,9 @@
 import { BlockAligner } from './block-aligner.ts'
 import { blockSize, type AudioFormat } from './format.ts'
 import { deinterleave, interleave } from './interleave.ts'
+import { MonoMixer } from './mono-mixer.ts'
 import { Resampler } from './polyphase.ts'
-import { decodeSamples, encodeS16, mixToMono } from './samples.ts'
-
-/** How long a stretch of sound is mixed in one way, in ms. */
-const blockMs = 20
-/** Share of what channels that have nothing in common would leave: with less, the channels cancel each other out. */
-const leastLeft = 0.1
-/** Mean square of the quietest sound that counts: -60 dB of full scale. */
-const quietest = 1e-6
-
-/**
- * Several interleaved channels as one: their mean, but the loudest of them wherever they cancel each other out in it, as
- * where one is inverted. What comes out does not depend on how the samples arrive.
- */
-class MonoMixer {
-  readonly #channels: number
-  readonly #blockSamples: number
-  #held = new Float32Array(0)
-  #cancelledBlocks = 0
-
-  constructor(channels: number, sampleRate: number) {
-    this.#channels = channels
-    this.#blockSamples = Math.max(1, Math.round((sampleRate * blockMs) / 1000)) * channels
-  }
-
-  /** Ms in which the channels cancelled each other out so far. */
-  get cancelledMs(): number {
-    return this.#cancelledBlocks * blockMs
-  }
-
-  process(samples: Float32Array): Float32Array {
-    const all = new Float32Array(this.#held.length + samples.length)
-    all.set(this.#held)
-    all.set(samples, this.#held.length)
-    const whole = all.length - (all.length % this.#blockSamples)
-    const mono = new Float32Array(whole / this.#channels)
-    for (let at = 0; at < whole; at += this.#blockSamples) {
-      mono.set(this.#mix(all.subarray(at, at + this.#blockSamples)), at / this.#channels)
-    }
-    this.#held = all.slice(whole)
-    return mono
-  }
-
-  flush(): Float32Array {
-    const held = this.#held
-    this.#held = new Float32Array(0)
-    return this.#mix(held)
-  }
-
-  #mix(block: Float32Array): Float32Array {
-    const mono = mixToMono(block, this.#channels)
-    const left = energy(mono, 0, 1)
-    const energies = Array.from({ length: this.#channels }, (_, channel) => energy(block, channel, this.#channels))
-    const expected = energies.reduce((sum, one) => sum + one, 0) / this.#channels ** 2
-    const most = Math.max(...energies)
-    if (left >= leastLeft * expected || most < quietest * mono.length) return mono
-    this.#cancelledBlocks += 1
-    const loudest = energies.indexOf(most)
-    return mono.map((_, index) => block[index * this.#channels + loudest]!)
-  }
-}
-
-function energy(samples: Float32Array, first: number, step: number): number {
-  let sum = 0
-  for (let at = first; at < samples.length; at += step) sum += samples[at]! ** 2
-  return sum
-}
+import { decodeSamples, encodeS16 } from './samples.ts'
 
 /**
  * PCM bytes of any {@link AudioFormat} in, PCM16 bytes of one sample rate out: mono, or with all channels kept. Where the
@@ -81,7 +17,7 @@ export class PcmConverter {
   /** One for each channel that goes out. */
   readonly #resamplers: Resampler[]
   /** Present where several channels become one. */
-  readonly #mixer: MonoMixer | undefined
+  readonly #mixer: MonoMixer<Float32Array> | undefined
 
   /**
    * @param from - What comes in.
@@ -94,7 +30,8 @@ export class PcmConverter {
     const sameChannels = !this.#mono || from.channels === 1
     this.#untouched = from.encoding === 's16le' && sameChannels && from.sampleRate === sampleRate
     this.#aligner = new BlockAligner(blockSize(from))
-    this.#mixer = this.#mono && from.channels > 1 ? new MonoMixer(from.channels, from.sampleRate) : undefined
+    this.#mixer =
+      this.#mono && from.channels > 1 ? new MonoMixer(from.channels, from.sampleRate, Float32Array) : undefined
     this.#resamplers = Array.from(
       { length: this.#mono ? 1 : from.channels },
       () => new Resampler(from.sampleRate, sampleRate),
@@ -106,9 +43,9 @@ export class PcmConverter {
     return this.#aligner.heldBytes
   }
 
-  /** Ms of the input so far in which its channels would have cancelled each other out in the mix. */
-  get cancelledMs(): number {
-    return this.#mixer?.cancelledMs ?? 0
+  /** `true` once: when its channels would have cancelled each other out in the mix for so long that the user is to be told. */
+  noticedCancelling(): boolean {
+    return this.#mixer?.noticed() ?? false
   }
 
   /** What can be told of the output so far; may be empty. `bytes` may end anywhere, also within a sample. */

@@ -31,18 +31,6 @@ export function decodeSamples(bytes: Uint8Array, encoding: SampleEncoding): Floa
   return samples
 }
 
-/** One channel from `channels` interleaved ones: their mean. A single channel is returned as it is, not copied. */
-export function mixToMono(interleaved: Float32Array, channels: number): Float32Array {
-  if (channels === 1) return interleaved
-  const mono = new Float32Array(Math.floor(interleaved.length / channels))
-  for (let i = 0, at = 0; i < mono.length; i++) {
-    let sum = 0
-    for (let channel = 0; channel < channels; channel++) sum += interleaved[at++]!
-    mono[i] = sum / channels
-  }
-  return mono
-}
-
 /** The nearest 16-bit value of a sample within [-1, 1]; beyond that it is clipped. */
 function toInt16(sample: number): number {
   const scaled = Math.floor(sample * 32_768 + 0.5)

@@ -73,7 +73,7 @@ export function decodeArguments({ input, audioTrack, target }: DecodeRequest): s
   const guards = ['-protocol_whitelist', input.protocols, '-format_whitelist', input.containers ?? allowedContainers]
   const source = [...guards, ...input.inputOptions, '-i', input.url]
   const track = ['-map', `0:a:${audioTrack}`, '-vn', '-sn', '-dn', '-map_metadata', '-1']
-  const channels = target?.channels === undefined ? [] : ['-ac', String(target.channels)]
+  const channels = (target?.channels ?? 1) === 1 ? [] : ['-ac', String(target?.channels)]
   const times = ['-avoid_negative_ts', 'disabled', '-output_ts_offset', String(timeOffset)]
   const output = ['-c:a', 'pcm_s16le', '-f', 'nut', ...times, ...input.outputOptions, 'pipe:1']
   return [...general, ...source, ...track, ...filterArguments(target, input.lastFilters), ...channels, ...output]
@@ -90,8 +90,8 @@ function filterArguments(target: RequestedFormat | undefined, last: readonly str
   if (target === undefined) return last.length === 0 ? [] : ['-af', last.join(',')]
   const resample = `aresample=${target.sampleRate}:${lowPass}`
   if (target.channels !== 1) return ['-af', [`${resample}:rematrix_maxval=1.0`, ...last].join(',')]
-  // Left alone, FFmpeg resamples every channel and mixes afterwards, which is twice the work for stereo. That the mix comes
-  // first is asked for by a format; FFmpeg adds what makes it where there is anything to mix, scaled as the output says.
-  const mixed = 'aformat=sample_fmts=fltp:channel_layouts=mono'
-  return ['-af', [mixed, resample, ...last].join(','), '-rematrix_maxval', '1.0']
+  // Two channels are mixed behind FFmpeg, which would not notice that one is the other inverted; of more it makes two first.
+  // In 16 bits to resample two takes it no longer than one in floats, and the noise of that stays 90 dB below the sound.
+  const few = 'aformat=channel_layouts=mono|stereo'
+  return ['-af', [`${resample}:internal_sample_fmt=s16p`, few, ...last].join(','), '-rematrix_maxval', '1.0']
 }

@@ -1,7 +1,8 @@
 import { addAbortSignal, Duplex } from 'node:stream'
 import { AudioQueue } from '../audio/audio-queue.ts'
-import { bytesToMs } from '../audio/format.ts'
+import { type AudioFormat, bytesToMs } from '../audio/format.ts'
 import type { LiveLimit } from '../audio/live-limit.ts'
+import { channelsCancel, MonoMixer } from '../audio/mono-mixer.ts'
 import { writeWavHeader } from '../audio/wav.ts'
 import { type DiarizeStreamError, FfmpegError, InputError } from '../errors.ts'
 import {
@@ -90,6 +91,8 @@ export class FfmpegStream extends Duplex {
   /** What FFmpeg says of the input; nothing it writes is read before. */
   #facts: InputFacts | undefined
   readonly #nut = new NutReader()
+  /** Where several channels are to become one. */
+  #mixer: MonoMixer<Int16Array> | undefined
   #placer: Placer | undefined
   /** What goes out next. */
   readonly #queue = new AudioQueue()
@@ -298,7 +301,7 @@ export class FfmpegStream extends Duplex {
     const output = this.#process?.output
     while (this.#hungry && !this.destroyed && !this.#endedEarly) {
       if (this.#queue.isSilent && !this.#turns.take()) return
-      const piece = this.#queue.shift(this.#nut.format)
+      const piece = this.#queue.shift(this.#format)
       if (piece !== undefined) {
         this.#hungry = this.push(piece)
         continue
@@ -315,6 +318,12 @@ export class FfmpegStream extends Duplex {
       if (!Buffer.isBuffer(chunk)) return
       this.#take(chunk, this.#facts)
     }
+  }
+
+  /** What goes out; `undefined` until that is known. */
+  get #format(): AudioFormat | undefined {
+    const format = this.#nut.format
+    return this.#mixer === undefined || format === undefined ? format : { ...format, channels: 1 }
   }
 
   /** Whether there has been audio. */
@@ -337,12 +346,14 @@ export class FfmpegStream extends Duplex {
         const format = this.#nut.format!
         const block = 2 * format.channels
         this.#placer ??= this.#begin(input)
+        const out = 2 * this.#format!.channels
         const before = this.#placer.position
         const count = Math.floor(samples.length / block)
         const place = this.#placer.place(at - timeOffset * format.sampleRate, count, () => isQuiet(samples))
         if (place.silence > 0) {
+          if (this.#mixer !== undefined) audio.push(bytesOf(this.#mixer.flush()))
           flush()
-          this.#queue.pushSilence(place.silence * block)
+          this.#queue.pushSilence(place.silence * out)
           if (place.isGap) {
             const toMs = (position: number): number => Math.round(bytesToMs(position * block, format))
             const [start, end] = [toMs(before), toMs(before + place.silence)]
@@ -353,13 +364,15 @@ export class FfmpegStream extends Duplex {
         const { limit } = this.#options
         limit?.silence((place.silence * 1000) / format.sampleRate)
         limit?.audio((count * 1000) / format.sampleRate)
-        audio.push(place.skip === 0 ? samples : samples.subarray(place.skip * block))
+        const rest = place.skip === 0 ? samples : samples.subarray(place.skip * block)
+        audio.push(this.#mixer === undefined ? rest : bytesOf(this.#mixer.process(samplesOf(rest))))
       }
       flush()
     } catch (cause) {
       const message = `FFmpeg wrote what cannot be read from ${this.#options.inputName}; report it, with its version`
       this.destroy(new FfmpegError('FFMPEG_FAILED', message, { cause }))
     }
+    if (this.#mixer?.noticed() === true) this.emit('warning', { ...channelsCancel })
   }
 
   #warnOfLeap(seconds: number): void {
@@ -371,12 +384,13 @@ export class FfmpegStream extends Duplex {
 
   /** The first audio has come. A header alone would be none: it goes out together with it. */
   #begin(input: InputFacts): Placer {
-    const format = this.#nut.format!
-    this.#queue.push(writeWavHeader(format))
+    const { channels, sampleRate } = this.#nut.format!
+    if (this.#target?.channels === 1 && channels > 1) this.#mixer = new MonoMixer(channels, sampleRate, Int16Array)
+    this.#queue.push(writeWavHeader(this.#format!))
     this.#warnOfTroubles()
     this.#releaseInput()
     const { limit } = this.#options
-    return new Placer({ input, sampleRate: format.sampleRate, longest: limit && (() => limit.most) })
+    return new Placer({ input, sampleRate, longest: limit && (() => limit.most) })
   }
 
   #end(end: ProcessEnd): void {
@@ -399,6 +413,8 @@ export class FfmpegStream extends Duplex {
       const message = `${inputName} lacks ${missing} bytes at its end, by its own header; only what is there was decoded`
       this.emit('warning', { code: 'INPUT_TRUNCATED', message, missing })
     }
+    const rest = this.#mixer?.flush()
+    if (rest !== undefined && rest.length > 0) this.#queue.push(bytesOf(rest))
     this.#finished = true
     this.#releaseInput()
     this.#pump()
@@ -437,4 +453,14 @@ const quiet = 64
 function isQuiet(samples: Buffer): boolean {
   for (let at = 0; at + 1 < samples.length; at += 2) if (Math.abs(samples.readInt16LE(at)) >= quiet) return false
   return true
+}
+
+/** 16-bit samples as numbers, copied only where the machine cannot read them where they are. */
+function samplesOf(bytes: Buffer): Int16Array {
+  const aligned = bytes.byteOffset % 2 === 0 ? bytes : Buffer.from(new Uint8Array(bytes).buffer)
+  return new Int16Array(aligned.buffer, aligned.byteOffset, aligned.length / 2)
+}
+
+function bytesOf(samples: Int16Array): Buffer {
+  return Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength)
 }

@@ -2,6 +2,7 @@ import type { Transform } from 'node:stream'
 import { checkFormat } from '../audio/check-format.ts'
 import { channelMismatch } from '../audio/channel-mismatch.ts'
 import { describeFormat, maxChannels, msToBytes, type AudioFormat } from '../audio/format.ts'
+import { channelsCancel } from '../audio/mono-mixer.ts'
 import { PcmConverter } from '../audio/pcm-converter.ts'
 import { pcmBytes } from '../audio/samples.ts'
 import { parseWavHeader } from '../audio/wav.ts'
@@ -44,8 +45,6 @@ export interface ResampleOptions {
 const defaults = { sampleRate: 16_000, channels: 1 } as const
 /** 100 ms of PCM16 at 16 kHz, on both sides. */
 const bufferedBytes = 3200
-/** Sound that is lost in the mix for so long is no chance, in ms. */
-const cancelledMs = 500
 
 /** What goes out. */
 interface Target {
@@ -66,7 +65,6 @@ class Resample extends PiecewiseTransform {
   #started = false
   #audioBytes = 0
   #warnedOfSize = false
-  #warnedOfCancelling = false
 
   constructor(target: Target, input: AudioFormat | undefined, signal: AbortSignal | undefined) {
     super({
@@ -158,15 +156,6 @@ class Resample extends PiecewiseTransform {
     return audio
   }
 
-  #warnOfCancelling(): void {
-    if (this.#warnedOfCancelling || (this.#converter?.cancelledMs ?? 0) < cancelledMs) return
-    this.#warnedOfCancelling = true
-    const message =
-      'The channels of the input cancel each other out when they are mixed, as where one is inverted; where they do, the ' +
-      "loudest alone is heard. channels: 'keep' keeps them apart"
-    this.emit('warning', { code: 'CHANNELS_CANCEL', message })
-  }
-
   #warnOfSize(): void {
     if (this.#warnedOfSize || this.#reader === undefined) return
     const warning = wavSizeWarning(this.#reader)
@@ -190,7 +179,7 @@ class Resample extends PiecewiseTransform {
     for (let at = 0; this.#converter !== undefined && at < audio.length; at += this.#sliceBytes) {
       yield this.#converter.push(audio.subarray(at, at + this.#sliceBytes))
     }
-    this.#warnOfCancelling()
+    if (this.#converter?.noticedCancelling()) this.emit('warning', { ...channelsCancel })
   }
 
   protected override *lastPieces(): Iterable<Buffer> {
@@ -254,7 +243,7 @@ function undeclared(container: string | undefined): InputError {
  *
  * Emits `warning` with code `PARTIAL_SAMPLE` or `INPUT_TRUNCATED` when the input ends too early, `WAV_SIZE_WRONG` when it
  * goes on after the end that its WAV header says (all of it is heard), `WAV_HEADER_IGNORED` when `input` is given for
- * what seems to be WAV, and `CHANNELS_CANCEL` when channels that it mixes itself cancel each other out. Fails with `NO_AUDIO` when no sample came in, with
+ * what seems to be WAV, and `CHANNELS_CANCEL` when channels that it mixes itself cancel each other out; the stage above says so of those that FFmpeg decodes. Fails with `NO_AUDIO` when no sample came in, with
  * `UNSUPPORTED_AUDIO` when the input is not known to be PCM, and with `CHANNEL_MISMATCH` when it has not the channels it was
  * told.
  *

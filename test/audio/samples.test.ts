@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { sampleEncodings } from '../../src/audio/format.ts'
-import { decodeSamples, encodeS16, floatToInt16, int16ToFloat, mixToMono, pcmBytes } from '../../src/audio/samples.ts'
+import { decodeSamples, encodeS16, floatToInt16, int16ToFloat, pcmBytes } from '../../src/audio/samples.ts'
 import { encodePcm, noise } from './signals.ts'
 
 function f32(...values: number[]): Buffer {
@@ -40,18 +40,6 @@ describe('decodeSamples', () => {
         for (const sample of decodeSamples(bytes, encoding)) expect(Math.abs(sample)).toBeLessThanOrEqual(1)
       }),
     )
-  })
-})
-
-describe('mixToMono', () => {
-  it('takes the mean of the channels', () => {
-    expect([...mixToMono(Float32Array.of(0.5, -0.5, 1, 0, 0.25, 0.75), 2)]).toEqual([0, 0.5, 0.5])
-    expect([...mixToMono(Float32Array.of(1, 0.5, 0, -1, -1, -1), 3)]).toEqual([0.5, -1])
-  })
-
-  it('returns a single channel as it is', () => {
-    const samples = noise(10)
-    expect(mixToMono(samples, 1)).toBe(samples)
   })
 })
 

@@ -72,6 +72,48 @@ describe('success', () => {
   })
 })
 
+describe('several channels as one', () => {
+  const tone = '0.5*sin(2*PI*300*t)'
+  it.each([
+    ['inverted', `${tone}|-${tone}`, [0, 1, 2, 3], true],
+    ['nearly inverted', `${tone}|-0.98*${tone}`, [0, 1, 2, 3], true],
+    ['inverted from the middle on', `${tone}|if(lt(t,2),1,-1)*${tone}`, [0, 1, 2, 3], true],
+    ['inverted for a second', `${tone}|if(between(t,1,2),-1,1)*${tone}`, [0, 1, 2, 3], true],
+    ['the same, with a pause', `gt(t,1)*${tone}|gt(t,1)*${tone}`, [1, 2, 3], false],
+    ['delayed', `${tone}|0.5*sin(2*PI*300*(t-0.0004))`, [0, 1, 2, 3], false],
+    ['in step, of four', `${tone}|${tone}|${tone}|${tone}`, [0, 1, 2, 3], false],
+    ['inverted, of four', `${tone}|-${tone}|${tone}|-${tone}`, [0, 1, 2, 3], true],
+  ])('are heard where they are %s', async (name, sound, seconds, cancel) => {
+    const file = join(bench.directory, `${name}.wav`)
+    const layout = sound.split('|').length === 4 ? 'quad' : 'stereo'
+    await ffmpeg('-f', 'lavfi', '-i', `aevalsrc='${sound}':s=48000:d=4:c=${layout}`, file)
+    const from = stream({ input: fileInput(file, true) })
+    const warnings = warningsOf(from)
+    expect(from[requestFormat](target)).toBe(true)
+    const bytes = (await buffer(from)).subarray(44)
+    expect(bytes.length).toBe(4 * 32_000)
+    // Not more than three decibels below what one channel has.
+    const heard = [0, 1, 2, 3].filter((second) => {
+      const samples = Array.from({ length: 16_000 }, (_, at) => bytes.readInt16LE(32_000 * second + 2 * at) / 32_768)
+      return Math.sqrt(samples.reduce((sum, one) => sum + one * one, 0) / samples.length) > 0.25
+    })
+    expect(heard).toEqual(seconds)
+    expect(warnings.map(({ code }) => code)).toEqual(cancel ? ['CHANNELS_CANCEL'] : [])
+  })
+
+  it('have the levels that FFmpeg gives them where there are six', async () => {
+    for (const [channel, level] of [0.207, 0.207, 0.293, 0, 0.146, 0.146].entries()) {
+      const file = join(bench.directory, `surround-${channel}.wav`)
+      const sound = Array.from({ length: 6 }, (_, at) => (at === channel ? '0.5' : '0')).join('|')
+      await ffmpeg('-f', 'lavfi', '-i', `aevalsrc='${sound}':s=48000:d=1:c=5.1`, file)
+      const from = stream({ input: fileInput(file, true) })
+      from[requestFormat](target)
+      const bytes = await buffer(from)
+      expect(bytes.readInt16LE(44 + 16_000) / 16_384).toBeCloseTo(level, 2)
+    }
+  })
+})
+
 function* slices(bytes: Buffer, length: number): Generator<Buffer> {
   for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length)
 }
