@@ -4,6 +4,7 @@ import { compareCuts, judgeCut, OURS, showComparison, STRONGEST } from './captio
 import { readHumanCaptions } from './captions/human.ts'
 import type { CutQuality } from './captions/quality.ts'
 import type { Finding } from './finding.ts'
+import { measureRewriting } from './captions/rewriting.ts'
 import { inventedSpeech } from './captions/speech.ts'
 import { measureLayout, type LayoutSpeed } from './captions/speed.ts'
 import { measureCaptioning, measureWriting } from './captions/writing.ts'
@@ -13,6 +14,7 @@ import { saveResults } from './results.ts'
 const LEAST_WORDS_PER_SECOND = 50_000
 /** Share of the best speed at fewer words that is left at the most. */
 const LEAST_LINEARITY = 0.5
+const MOST_STALL_MS = 15
 
 /**
  * `npm run bench -- captions [file.srt ...]`: how fast captions are laid out and written, and how well they are cut,
@@ -72,6 +74,19 @@ export async function benchCaptions(options: BenchOptions): Promise<Finding[]> {
     ratio: captioning.ratio,
   })
 
+  console.log('correcting a file of 10,000 turns:')
+  const rewriting = []
+  for (const revised of [1, 2000]) {
+    // The first round warms up.
+    await measureRewriting(10_000, revised)
+    const { stallMs, cpuMs, ...size } = await measureRewriting(10_000, revised)
+    rewriting.push({ ...size, stallMs, cpuMs })
+    const shown = `${stallMs.toFixed(1)} ms, ${cpuMs.toFixed(0)} ms of processor time`
+    const measure = `longest stall of the event loop, ${revised} of 10,000 turns revised`
+    check(stallMs <= MOST_STALL_MS, `${measure}: ${shown}, at most ${MOST_STALL_MS} ms are asked for`)
+    find({ measure, ours: shown, target: `at most ${MOST_STALL_MS} ms`, good: stallMs <= MOST_STALL_MS })
+  }
+
   const quality: Record<string, Record<string, CutQuality>> = {}
   for (const file of options.files ?? []) {
     const { words, ends } = readHumanCaptions(await readFile(file, 'utf8'))
@@ -101,7 +116,8 @@ export async function benchCaptions(options: BenchOptions): Promise<Finding[]> {
     console.log('  no figure of quality: nobody has captioned it. Give caption files that people made, as file.srt …')
   }
 
-  if (options.save) saveResults('captions', { seed, layout: speeds, linearity, writing, captioning, quality, faults })
+  if (options.save)
+    saveResults('captions', { seed, layout: speeds, linearity, writing, captioning, rewriting, quality, faults })
   if (faults.length > 0 && findings.every(({ good }) => good !== false)) {
     find({ measure: 'all as it must be', ours: faults.join('; '), target: 'yes', good: false })
   }

@@ -1,6 +1,7 @@
+import { cleanText } from './clean-text.ts'
 import { dashCues } from './dashes.ts'
 import { fitBefore, type SpokenSpan } from './cue-times.ts'
-import type { UnnumberedCue } from './layout.ts'
+import type { PreviousCue, UnnumberedCue } from './layout.ts'
 import type { LayoutSettings } from './layout-options.ts'
 import { PassageLayout } from './passage-layout.ts'
 import type { Passage } from './passages.ts'
@@ -8,6 +9,14 @@ import { textWidth } from './width.ts'
 
 /** Turns of all channels laid out together at most; a revision of one of them lays out all of them again. */
 const MAX_TOGETHER = 200
+
+/** How far a layout has come: while nothing waits, the next cue depends on this alone. */
+export interface LayoutState {
+  /** The last visible cue. */
+  previous?: PreviousCue & { start: number }
+  /** Cues that are on the screen, and how high. */
+  shown: readonly { lane: number; end: number }[]
+}
 
 /** A channel, and where its words end so far. */
 interface Lane {
@@ -24,20 +33,25 @@ interface Lane {
  */
 export class ChannelLayout {
   readonly #settings: LayoutSettings
-  #previous: UnnumberedCue | undefined
+  #previous: LayoutState['previous']
   #single: PassageLayout
   readonly #lanes = new Map<string, Lane>()
   #passages = 0
   /** Cues that an earlier one may still come before, by start. */
   #held: UnnumberedCue[] = []
-  /** Cues that are on the screen, and how high. */
-  #shown: { lane: number; end: number }[] = []
+  #shown: LayoutState['shown']
 
-  /** @param previous - the last cue before the first passage. */
-  constructor(settings: LayoutSettings, previous?: UnnumberedCue) {
+  /** @param state - where to go on from; absent for the beginning. */
+  constructor(settings: LayoutSettings, { previous, shown }: LayoutState = { shown: [] }) {
     this.#settings = settings
     this.#previous = previous
+    this.#shown = shown
     this.#single = new PassageLayout(settings, previous)
+  }
+
+  /** How far it has come, while nothing waits. */
+  get state(): LayoutState {
+    return { ...(this.#previous && { previous: this.#previous }), shown: this.#shown }
   }
 
   /** Whether words may wait for more. */
@@ -125,7 +139,7 @@ export class ChannelLayout {
       if (lane > 0) placed.lane = lane
       this.#shown = [...this.#shown.filter(({ end }) => end > placed.start), { lane, end: placed.end }]
     }
-    if (placed.lines.length > 0) this.#previous = placed
+    this.#keepLast([placed])
     return placed
   }
 
@@ -137,9 +151,15 @@ export class ChannelLayout {
   }
 
   #keepLast(cues: UnnumberedCue[]): UnnumberedCue[] {
-    this.#previous = cues.findLast(({ lines }) => lines.length > 0) ?? this.#previous
+    const last = cues.findLast(({ lines }) => lines.some((line) => cleanText(line) !== ''))
+    if (last !== undefined) this.#previous = shownCue(last)
     return cues
   }
+}
+
+/** What the next cue must know of one that is shown. */
+export function shownCue({ start, end, speaker }: UnnumberedCue): PreviousCue & { start: number } {
+  return { start, end, ...(speaker !== undefined && { speaker }) }
 }
 
 function channelOf(passage: Passage): string | undefined {

@@ -98,6 +98,10 @@ export class RttmRuns implements SegmentText {
     return copy
   }
 
+  get state(): unknown {
+    return [this.#latestStart, this.#held]
+  }
+
   #take(run: Run): void {
     const key = keyOf(run)
     const known = this.#newest.get(key)

@@ -12,6 +12,8 @@ export interface SegmentText {
   end(): string
   /** The same at the same point, to continue from here once more, e.g. after a revision. */
   copy(): SegmentText
+  /** Plain values on which all depends that comes next. */
+  readonly state: unknown
 }
 
 /** A text of segments that have nothing to do with each other: `format` writes each of them. */
@@ -22,6 +24,7 @@ export function segmentLines(format: (segment: Segment) => string): SegmentText 
     release: () => '',
     end: () => '',
     copy: () => lines,
+    state: undefined,
   }
   return lines
 }

@@ -94,6 +94,10 @@ export class Transcript implements SegmentText {
     return copy
   }
 
+  get state(): unknown {
+    return this.#open
+  }
+
   #opening(speaker: string | undefined, start: number): string {
     const { speakers, names = true, timestamps = true } = this.#options
     const name = names ? displayName(speaker, speakers) : undefined

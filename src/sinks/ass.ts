@@ -39,6 +39,7 @@ export function assSink(target?: SinkTarget, options: AssSinkOptions = {}): Writ
         ...(previous && { previousEnd: previous.end }),
       })
     },
+    isNumbered: false,
     layout,
   })
 }

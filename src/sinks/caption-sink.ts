@@ -10,7 +10,7 @@ import {
 import type { PresetName } from '../captions/presets.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../captions/names.ts'
 import { checkWordRunOptions, WORD_RUN_OPTIONS, type WordRunOptions } from '../captions/word-runs.ts'
-import { CaptionText, type CaptionFormat, type CaptionState } from './caption-text.ts'
+import { captionPassages, type CaptionFormat } from './caption-text.ts'
 import { PassageMaker } from './passage-maker.ts'
 import type { PassageFormat } from './passage-text.ts'
 import type { SinkTarget } from './target.ts'
@@ -84,11 +84,7 @@ export function captionSink(
   options: CaptionSinkOptions,
   format: CaptionFormat,
 ): Writable {
-  return passageSink<CaptionState>(stage, target, options, {
-    header: format.header,
-    maxDelay: format.layout.maxDelayMs,
-    text: (state) => new CaptionText(format, state),
-  })
+  return passageSink(stage, target, options, captionPassages(format))
 }
 
 /** A Writable of what a {@link PassageFormat} makes of turns, segments and cues. */

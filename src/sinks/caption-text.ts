@@ -1,44 +1,53 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Cue } from '../model.ts'
-import type { UnnumberedCue } from '../captions/layout.ts'
+import type { PreviousCue, UnnumberedCue } from '../captions/layout.ts'
 import type { LayoutSettings } from '../captions/layout-options.ts'
-import { ChannelLayout } from '../captions/channel-layout.ts'
+import { ChannelLayout, shownCue, type LayoutState } from '../captions/channel-layout.ts'
 import type { Passage } from '../captions/passages.ts'
-import type { Block, PassageText } from './passage-text.ts'
+import type { Block, PassageFormat, PassageText } from './passage-text.ts'
 
 /** A caption format. */
 export interface CaptionFormat {
   /** What a file of it begins with. */
   header: string
   /** One cue as a block of text; `''` where nothing of it is visible. */
-  cue: (cue: Cue, previous: UnnumberedCue | undefined) => string
+  cue: (cue: Cue, previous: PreviousCue | undefined) => string
+  /** Whether each block begins with the number of its cue, on a line of its own, and ends with an empty line. */
+  isNumbered: boolean
   layout: LayoutSettings
 }
 
-/** How far the text has come: what the next cue depends on. */
-export interface CaptionState {
-  /** Cues so far. */
-  count: number
-  previous?: UnnumberedCue
+/** How captions in `format` become a file. */
+export function captionPassages(format: CaptionFormat): PassageFormat<LayoutState> {
+  return {
+    header: format.header,
+    maxDelay: format.layout.maxDelayMs,
+    isNumbered: format.isNumbered,
+    text: (state, blocks) => new CaptionText(format, state, blocks),
+    isSame: isDeepStrictEqual,
+  }
 }
 
 /** Lays passages out as cues, and writes them in a caption format. */
-export class CaptionText implements PassageText<CaptionState> {
+class CaptionText implements PassageText<LayoutState> {
   readonly #format: CaptionFormat
   readonly #layout: ChannelLayout
-  readonly #state: CaptionState
+  #count: number
+  #previous: LayoutState['previous']
 
-  constructor(format: CaptionFormat, state: Readonly<CaptionState> = { count: 0 }) {
+  constructor(format: CaptionFormat, state: Readonly<LayoutState> = { shown: [] }, count = 0) {
     this.#format = format
-    this.#state = { ...state }
-    this.#layout = new ChannelLayout(format.layout, state.previous)
+    this.#layout = new ChannelLayout(format.layout, state)
+    this.#previous = state.previous
+    this.#count = count
   }
 
   get open(): boolean {
     return this.#layout.open
   }
 
-  get state(): CaptionState {
-    return { ...this.#state }
+  get state(): LayoutState {
+    return this.#layout.state
   }
 
   begins(passage: Passage): boolean {
@@ -56,11 +65,10 @@ export class CaptionText implements PassageText<CaptionState> {
   #write(cues: readonly UnnumberedCue[]): Block[] {
     const blocks: Block[] = []
     for (const cue of cues) {
-      const { count, previous } = this.#state
-      const text = this.#format.cue({ ...cue, index: count + 1 }, previous)
+      const text = this.#format.cue({ ...cue, index: this.#count + 1 }, this.#previous)
       if (text === '') continue
-      this.#state.count += 1
-      this.#state.previous = cue
+      this.#count += 1
+      this.#previous = shownCue(cue)
       blocks.push({ text, start: cue.start })
     }
     return blocks

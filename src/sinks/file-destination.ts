@@ -9,6 +9,17 @@ import { unwritable } from './unwritable.ts'
 /** How much of a file is copied at a time when it is rewritten. */
 const COPY_BYTES = 65_536
 
+/** Bytes of the file as it was, from `from` to before `to`. */
+export interface Copied {
+  from: number
+  to: number
+  /** Changes the bytes, which are whole cues: it is given some of them at a time, each with the empty line that ends it. */
+  edit?: (cues: string) => string
+}
+
+/** A piece of a file that is written anew: text, or what is copied. */
+export type Piece = string | Copied
+
 /** The files that sinks of this process are writing, links resolved: two writing one would spoil it. */
 const beingWritten = new Set<string>()
 
@@ -23,6 +34,7 @@ export class FileDestination implements Destination {
   #handle: FileHandle | undefined
   #bytes = 0
   #complete = false
+  #isInterrupted = false
 
   constructor(file: string, trouble?: OutputError) {
     this.#path = file
@@ -59,7 +71,8 @@ export class FileDestination implements Destination {
   }
 
   interrupt(): void {
-    // Work on a regular file ends by itself.
+    // A write on a regular file ends by itself; a long one is not begun any more.
+    this.#isInterrupted = true
   }
 
   async abandon(_error: Error | null, rest: string): Promise<void> {
@@ -72,12 +85,12 @@ export class FileDestination implements Destination {
   }
 
   /**
-   * Replaces everything from byte `from` on by `text`. Whoever opens the file meanwhile sees the whole old text or
-   * the whole new text. After a failure the old file stands, and can be appended to.
+   * Replaces everything by `pieces`. Whoever opens the file meanwhile sees the whole old text or the whole new text.
+   * After a failure the old file stands, and can be appended to.
    */
-  async rewrite(from: number, text: string): Promise<void> {
+  async rewrite(pieces: AsyncIterable<Piece>): Promise<void> {
     const old = this.#handle
-    if (old === undefined) return this.write(text)
+    if (old === undefined) throw new Error('nothing has been written yet')
     let next: FileHandle | undefined
     let beside: string | undefined
     try {
@@ -85,8 +98,7 @@ export class FileDestination implements Destination {
       beside = path.join(path.dirname(real), `.${path.basename(real)}.${randomUUID().slice(0, 8)}.tmp`)
       const { mode } = await old.stat()
       next = await open(beside, 'wx+', mode & 0o777)
-      await copy(old, next, from)
-      const bytes = await append(next, from, text)
+      const bytes = await this.#writePieces(pieces, old, next)
       await next.sync()
       await rename(beside, real)
       this.#handle = next
@@ -97,6 +109,23 @@ export class FileDestination implements Destination {
       throw unwritable(this.#path, error)
     }
     await old.close()
+  }
+
+  async #writePieces(pieces: AsyncIterable<Piece>, from: FileHandle, to: FileHandle): Promise<number> {
+    let bytes = 0
+    let text = ''
+    const flush = async () => {
+      bytes = await writeAll(to, Buffer.from(text), bytes)
+      text = ''
+    }
+    for await (const piece of pieces) {
+      if (this.#isInterrupted) throw new Error('the sink was destroyed')
+      if (typeof piece === 'string') text += piece
+      if (text.length >= COPY_BYTES || (typeof piece !== 'string' && text !== '')) await flush()
+      if (typeof piece !== 'string') bytes = await copy(from, to, piece, bytes)
+    }
+    await flush()
+    return bytes
   }
 
   /**
@@ -163,11 +192,25 @@ async function writeAll(handle: FileHandle, bytes: Buffer, at: number): Promise<
   return at + done
 }
 
-async function copy(from: FileHandle, to: FileHandle, length: number): Promise<void> {
-  const block = Buffer.allocUnsafe(Math.min(COPY_BYTES, length))
-  for (let at = 0; at < length;) {
-    const { bytesRead } = await from.read(block, 0, Math.min(block.length, length - at), at)
+/** Copies to byte `at`, and returns the byte after the copy. */
+async function copy(from: FileHandle, to: FileHandle, { edit, ...range }: Copied, at: number): Promise<number> {
+  let rest: Buffer = Buffer.alloc(0)
+  for (let next = range.from; next < range.to;) {
+    const block = Buffer.allocUnsafe(Math.min(COPY_BYTES, range.to - next))
+    const { bytesRead } = await from.read(block, 0, block.length, next)
     if (bytesRead === 0) throw new Error('the file has become shorter')
-    at = await writeAll(to, block.subarray(0, bytesRead), at)
+    next += bytesRead
+    const bytes = block.subarray(0, bytesRead)
+    if (edit === undefined) {
+      at = await writeAll(to, bytes, at)
+      continue
+    }
+    const all = Buffer.concat([rest, bytes])
+    const end = all.lastIndexOf('\n\n') + 1
+    const whole = all.subarray(0, end === 0 ? 0 : end + 1)
+    rest = all.subarray(whole.length)
+    at = await writeAll(to, Buffer.from(edit(whole.toString())), at)
   }
+  if (rest.length > 0) throw new Error('the file is not as it was written')
+  return at
 }

@@ -4,12 +4,13 @@ import type { Captionable } from '../model.ts'
 import { PassageCollector, type Passage } from '../captions/passages.ts'
 import type { WordRunOptions } from '../captions/word-runs.ts'
 import type { Destination } from './destination.ts'
-import { FileDestination } from './file-destination.ts'
+import { FileDestination, type Piece } from './file-destination.ts'
 import { PassageSequence } from './passage-sequence.ts'
 import type { PassageFormat } from './passage-text.ts'
+import { remake } from './remake.ts'
 import { Revisions } from './revisions.ts'
 import type { TextMaker } from './text-sink.ts'
-import type { WrittenPassage } from './written-passage.ts'
+import type { Checkpoint, WrittenPassage } from './written-passage.ts'
 
 /** A file is rewritten no more often than this, but for the end. */
 const CORRECT_EVERY_MS = 60_000
@@ -20,11 +21,13 @@ export class PassageMaker<State> implements TextMaker {
   readonly maxDelay: number
   readonly #format: PassageFormat<State>
   readonly #warn: (warning: Warning) => void
-  readonly #revisions = new Revisions()
+  readonly #revisions = new Revisions<State>()
   readonly #textOf: (item: Captionable | typeof none) => AsyncGenerator<string>
   #sequence: PassageSequence<State>
-  /** The state and the byte at which the kept passages begin in the file. */
-  #keptFrom: { state: State; bytes: number }
+  /** Where the kept passages begin. */
+  #keptFrom: Checkpoint<State>
+  #begun = false
+  #remade: PassageSequence<State> | undefined
   #ended = false
   #rewriteFailure: Error | undefined
   #correctedAt = performance.now()
@@ -34,8 +37,8 @@ export class PassageMaker<State> implements TextMaker {
     this.maxDelay = format.maxDelay
     this.#format = format
     this.#warn = warn
-    this.#sequence = new PassageSequence(format)
-    this.#keptFrom = { state: this.#sequence.state, bytes: 0 }
+    this.#keptFrom = { state: format.text().state, blocks: 0, bytes: Buffer.byteLength(format.header) }
+    this.#sequence = new PassageSequence(format, this.#keptFrom)
     const collector = new PassageCollector(options)
     // Called with `none` when nothing more comes.
     const collect = flushable((item: Captionable | typeof none) =>
@@ -48,26 +51,28 @@ export class PassageMaker<State> implements TextMaker {
     return this.#sequence.open
   }
 
-  next(item: Captionable): Promise<string> {
-    return this.#all(item)
+  async next(item: Captionable): Promise<string> {
+    return this.#headed(await this.#all(item))
   }
 
   release(): string {
     const last = this.#sequence.together.at(-1)
     if (last !== undefined) last.cut = true
-    return this.#sequence.close()
+    return this.#headed(this.#sequence.close())
   }
 
   async rest(): Promise<string> {
     const text = await this.#all(none)
     this.#ended = true
-    return text + this.#sequence.close(Infinity)
+    return this.#headed(text + this.#sequence.close(Infinity))
   }
 
   async written(destination: Destination): Promise<void> {
     const { hasOld } = this.#revisions
     if (hasOld || performance.now() - this.#correctedAt >= CORRECT_EVERY_MS) await this.#correct(destination)
-    if (hasOld) this.#forget()
+    if (!hasOld) return
+    this.#revisions.forget()
+    this.#keptFrom = this.#revisions.kept[0]?.checkpoint ?? this.#keptFrom
   }
 
   async complete(destination: Destination): Promise<void> {
@@ -85,6 +90,13 @@ export class PassageMaker<State> implements TextMaker {
     return text
   }
 
+  /** The header comes with the first block. */
+  #headed(text: string): string {
+    if (this.#begun || text === '') return text
+    this.#begun = true
+    return this.header + text
+  }
+
   #take(passage: Passage): string {
     const taken = this.#revisions.take(passage)
     if (taken === undefined) return ''
@@ -94,56 +106,53 @@ export class PassageMaker<State> implements TextMaker {
     return text
   }
 
-  #revise(passage: WrittenPassage, gone: readonly WrittenPassage[]): string {
+  #revise(passage: WrittenPassage<State>, gone: readonly WrittenPassage<State>[]): string {
     const together = this.#sequence.together.filter((one) => !gone.includes(one))
     const isLast = together.includes(passage)
     if (isLast && this.#sequence.open && together.every((one) => one.blocks === 0)) {
       // Nothing of it is written yet.
-      this.#sequence = new PassageSequence(this.#format, this.#sequence.stateBefore)
+      this.#sequence = new PassageSequence(this.#format, this.#sequence.from)
       return together.map((one) => this.#sequence.append(one)).join('')
     }
     if (passage.empty && passage === this.#sequence.together.at(-1)) return this.#sequence.append(passage)
+    if (passage.empty) {
+      // What was empty is written now, at the end, and moved to its place later.
+      this.#revisions.strayed(passage)
+      return this.#sequence.appendAlone(passage)
+    }
     this.#revisions.correctLater(passage)
-    // What was empty is written now, at the end, and moved to its place later.
-    if (passage.empty) return this.#sequence.appendAlone(passage)
     return isLast ? this.#sequence.close() : ''
   }
 
-  /** Writes the file anew from the oldest kept passage on, where any of them has been revised. */
+  /** Writes the file anew from the earliest change on, where any kept passage has been revised. */
   async #correct(destination: Destination): Promise<void> {
     if (!this.#revisions.pending || this.#rewriteFailure !== undefined) return
     if (!(destination instanceof FileDestination)) return
-    const { state, bytes } = this.#keptFrom
-    const sequence = new PassageSequence(this.#format, state)
-    let text = bytes === 0 ? this.header : ''
-    for (const passage of this.#revisions.kept) {
-      passage.blocks = 0
-      text += sequence.append(passage)
-    }
-    if (this.#ended) text += sequence.close(Infinity)
     try {
-      await destination.rewrite(bytes, text)
+      if (this.#begun) await destination.rewrite(this.#remake())
+      else await this.#writeFirst(destination)
     } catch (error) {
       // What is on disk is valid, only not the newest: losing the captions still to come would be worse.
       this.#rewriteFailure = error as Error
       return
     }
-    this.#sequence = sequence
+    this.#sequence = this.#remade ?? this.#sequence
     this.#revisions.corrected()
     this.#correctedAt = performance.now()
   }
 
-  #forget(): void {
-    const forgotten = this.#revisions.forget()
-    if (forgotten.length === 0) return
-    const sequence = new PassageSequence(this.#format, this.#keptFrom.state)
+  /** Nothing of what is kept was visible until it was revised. */
+  async #writeFirst(destination: FileDestination): Promise<void> {
     let text = ''
-    for (const passage of forgotten) text += sequence.append(passage)
-    const [next] = this.#revisions.kept
-    text += sequence.close(next?.cue?.start ?? next?.segments[0]?.start)
-    const { bytes } = this.#keptFrom
-    // The header comes with the first block.
-    const opening = bytes === 0 && text !== '' ? this.header : ''
-    this.#keptFrom = { state: sequence.state, bytes: bytes + Buffer.byteLength(opening + text) }
+    for await (const piece of this.#remake()) if (typeof piece === 'string') text += piece
+    if (text !== '') await destination.write(this.#headed(text))
+  }
+
+  async *#remake(): AsyncGenerator<Piece> {
+    const { kept, isChanged } = this.#revisions
+    const from = this.#keptFrom
+    const sequence = yield* remake({ format: this.#format, kept, from, isChanged, isEnded: this.#ended })
+    // Until the file has been replaced, the text goes on as it was.
+    this.#remade = sequence
   }
 }

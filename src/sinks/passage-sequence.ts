@@ -1,16 +1,22 @@
 import type { Block, PassageFormat, PassageText } from './passage-text.ts'
-import type { WrittenPassage } from './written-passage.ts'
+import type { Checkpoint, WrittenPassage } from './written-passage.ts'
 
 /** The text of passages that follow each other, and which of them share what waits. */
 export class PassageSequence<State> {
   readonly #text: PassageText<State>
-  #together: WrittenPassage[] = []
-  #stateBefore: State
+  #together: WrittenPassage<State>[] = []
+  #from: Checkpoint<State>
+  /** Whether nothing has been added since {@link from}. */
+  #isFresh = true
+  #blocks: number
+  #bytes: number
 
-  /** @param state - where to go on from; absent for the beginning. */
-  constructor(format: PassageFormat<State>, state?: Readonly<State>) {
-    this.#text = format.text(state)
-    this.#stateBefore = this.#text.state
+  /** @param from - where to go on from. */
+  constructor(format: PassageFormat<State>, from: Readonly<Checkpoint<State>>) {
+    this.#text = format.text(from.state, from.blocks)
+    this.#from = from
+    this.#blocks = from.blocks
+    this.#bytes = from.bytes
   }
 
   /** Whether something waits. */
@@ -19,45 +25,49 @@ export class PassageSequence<State> {
   }
 
   /** The last passages, which lie together in the text, oldest first. */
-  get together(): readonly WrittenPassage[] {
+  get together(): readonly WrittenPassage<State>[] {
     return this.#together
   }
 
-  /** The state before the first of the passages in {@link together}. */
-  get stateBefore(): State {
-    return this.#stateBefore
+  /** Where the first of the passages in {@link together} begins. */
+  get from(): Readonly<Checkpoint<State>> {
+    return this.#from
   }
 
-  /** The state, while nothing waits. */
-  get state(): State {
-    return this.#text.state
+  /** Where the text has come to, while nothing waits. */
+  get here(): Checkpoint<State> {
+    return { state: this.#text.state, blocks: this.#blocks, bytes: this.#bytes }
+  }
+
+  /** Whether `passage` shares nothing with those before it. */
+  begins(passage: WrittenPassage<State>): boolean {
+    return passage.start !== undefined && (this.#isFresh || !this.#text.open || this.#text.begins(passage))
   }
 
   /** Adds a passage; the last one may be added again where it was empty. */
-  append(passage: WrittenPassage): string {
+  append(passage: WrittenPassage<State>): string {
     if (this.#together.at(-1) === passage) this.#together.pop()
     let text = ''
-    const start = passage.cue?.start ?? passage.segments[0]?.start
-    passage.empty = start === undefined
-    passage.begins = start !== undefined && (!this.#text.open || this.#text.begins(passage))
+    passage.empty = passage.start === undefined
+    passage.begins = this.begins(passage)
+    passage.checkpoint = undefined
     if (passage.begins) {
-      text = this.close(start)
-      this.#together = []
-      this.#stateBefore = this.state
+      text = this.close(passage.start)
+      this.#goOn()
+      passage.checkpoint = this.#from
     }
     this.#together.push(passage)
-    if (!passage.empty) text += this.#count(this.#text.add(passage))
+    if (!passage.empty) text += this.#add(passage)
     return passage.cut ? text + this.close() : text
   }
 
   /** Adds a passage that lies elsewhere, in a later text of the same passages. */
-  appendAlone(passage: WrittenPassage): string {
+  appendAlone(passage: WrittenPassage<State>): string {
     const text = this.close()
     this.#together = [passage]
     passage.empty = false
-    const own = this.#count(this.#text.add(passage)) + this.close()
-    this.#together = []
-    this.#stateBefore = this.state
+    const own = this.#add(passage) + this.close()
+    this.#goOn()
     return text + own
   }
 
@@ -66,14 +76,27 @@ export class PassageSequence<State> {
     return this.#count(this.#text.close(next))
   }
 
+  #goOn(): void {
+    this.#together = []
+    this.#from = this.here
+    this.#isFresh = true
+  }
+
+  #add(passage: WrittenPassage<State>): string {
+    this.#isFresh = false
+    return this.#count(this.#text.add(passage))
+  }
+
   #count(blocks: readonly Block[]): string {
     let text = ''
     for (const block of blocks) {
-      const owner = this.#together.findLast((passage) => (passage.segments[0]?.start ?? 0) <= block.start)
+      const owner = this.#together.findLast((passage) => (passage.start ?? 0) <= block.start)
       const passage = owner ?? this.#together[0]
       if (passage !== undefined) passage.blocks += 1
       text += block.text
     }
+    this.#blocks += blocks.length
+    this.#bytes += Buffer.byteLength(text)
     return text
   }
 }

@@ -8,8 +8,9 @@ export interface Block {
 }
 
 /**
- * Makes the text of passages, one after the other. The last words of a passage may wait for the next one. While
- * nothing waits, what comes next depends on `state` alone, so that a text can be made again from there.
+ * Makes the text of passages, one after the other. The last words of a passage may wait for the next one. Where a
+ * passage begins, what comes next depends on `state` and the number of blocks so far alone, so that a text can be made
+ * again from there.
  */
 export interface PassageText<State> {
   /** Whether something waits. */
@@ -34,6 +35,10 @@ export interface PassageFormat<State> {
   header: string
   /** Ms for which words may wait for more. */
   maxDelay: number
-  /** A text from the beginning, or continued from a state. */
-  text: (state?: Readonly<State>) => PassageText<State>
+  /** Whether each block begins with its number, on a line of its own, and ends with an empty line. */
+  isNumbered: boolean
+  /** A text from the beginning, or continued from a state and after a number of blocks. */
+  text: (state?: Readonly<State>, blocks?: number) => PassageText<State>
+  /** Whether the same text follows two states. */
+  isSame: (one: State, other: State) => boolean
 }

@@ -8,29 +8,32 @@ const MAX_KEPT = 10_000
 const KEPT_SESSIONS = 2
 
 /** A passage that is to be written, or to be written anew. */
-export interface TakenPassage {
-  passage: WrittenPassage
+export interface TakenPassage<State> {
+  passage: WrittenPassage<State>
   /** Whether it is the last one; else it revises one that is kept. */
   isNew: boolean
   /** Passages that it has taken the place of. */
-  gone: readonly WrittenPassage[]
+  gone: readonly WrittenPassage<State>[]
 }
 
 /**
  * Remembers the passages that have been written, in order, for as long as a revision of them may come: those of the
  * last two sessions of each channel.
  */
-export class Revisions {
-  readonly #kept: WrittenPassage[] = []
+export class Revisions<State = unknown> {
+  readonly #kept: WrittenPassage<State>[] = []
   /** Several of one order where segments made by hand came interleaved with those of other turns. */
-  readonly #byOrder = new Map<number, WrittenPassage[]>()
-  readonly #revised = new Set<WrittenPassage>()
+  readonly #byOrder = new Map<number, WrittenPassage<State>[]>()
+  readonly #revised = new Set<WrittenPassage<State>>()
+  /** Passages before which there is something in the text that is kept no more, or not there. */
+  readonly #displaced = new Set<WrittenPassage<State>>()
+  #isNextDisplaced = false
   readonly #sessions = new Map<string, string[]>()
   #newestForgotten = -1
   #late = 0
 
   /** The passages that are kept, each in its newest revision. */
-  get kept(): readonly WrittenPassage[] {
+  get kept(): readonly WrittenPassage<State>[] {
     return this.#kept
   }
 
@@ -47,7 +50,7 @@ export class Revisions {
   }
 
   /** Takes a passage; `undefined` where it changes nothing. */
-  take(passage: Passage): TakenPassage | undefined {
+  take(passage: Passage): TakenPassage<State> | undefined {
     const { turn } = passage
     const known = turn && this.#byOrder.get(turn.order)
     const [earlier] = known ?? []
@@ -59,20 +62,33 @@ export class Revisions {
   }
 
   /** Makes the kept passages before `first` small, or all where there is none: no text of them is under way. */
-  settle(first: WrittenPassage | undefined): void {
+  settle(first: WrittenPassage<State> | undefined): void {
     let index = first === undefined ? this.#kept.length : this.#kept.lastIndexOf(first)
     while (index > 0 && this.#kept[index - 1]?.packed === false) this.#kept[--index]?.pack()
   }
 
   /** Notes that what is written of a kept passage is not its newest revision, or not in its place. */
-  correctLater(passage: WrittenPassage): void {
+  correctLater(passage: WrittenPassage<State>): void {
     this.#revised.add(passage)
+  }
+
+  /** Notes that the text of a kept passage has been written behind the last one. */
+  strayed(passage: WrittenPassage<State>): void {
+    this.#revised.add(passage)
+    this.#isNextDisplaced = true
+  }
+
+  /** Whether the text is not what it must be in the place of a kept passage, or just before it. */
+  readonly isChanged = (passage: WrittenPassage<State>): boolean => {
+    return this.#revised.has(passage) || this.#displaced.has(passage)
   }
 
   /** Notes that everything kept is written in its newest revision. */
   corrected(): void {
     for (const passage of this.#revised) passage.pack()
     this.#revised.clear()
+    this.#displaced.clear()
+    this.#isNextDisplaced = false
   }
 
   /** Whether {@link forget} has anything to forget. */
@@ -81,10 +97,10 @@ export class Revisions {
   }
 
   /**
-   * Forgets the oldest passages that no revision is expected for, and returns them. Where there are too many, half are
-   * forgotten, so that the work this makes for the file comes seldom.
+   * Forgets the oldest passages that no revision is expected for. Where there are too many, half are forgotten, so that
+   * this comes seldom.
    */
-  forget(): WrittenPassage[] {
+  forget(): void {
     let count = this.#kept.length > MAX_KEPT ? this.#kept.length - MAX_KEPT / 2 : 0
     while (this.#isOld(this.#kept[count])) count += 1
     // What lies together in the text can be made again only together.
@@ -92,6 +108,7 @@ export class Revisions {
     while (count > 0 && this.#kept[count]?.begins === false) count -= 1
     const forgotten = this.#kept.splice(0, count)
     for (const passage of forgotten) {
+      this.#displaced.delete(passage)
       const order = passage.turn?.order
       if (order === undefined) continue
       const others = this.#byOrder.get(order)?.filter((one) => one !== passage) ?? []
@@ -100,10 +117,9 @@ export class Revisions {
       if (this.#revised.delete(passage)) this.#late += Math.max(1, passage.blocks)
       this.#newestForgotten = Math.max(this.#newestForgotten, order)
     }
-    return forgotten
   }
 
-  #takeNew(passage: Passage): TakenPassage | undefined {
+  #takeNew(passage: Passage): TakenPassage<State> | undefined {
     const { turn } = passage
     if (turn !== undefined && turn.order <= this.#newestForgotten && turn.revision > 0) {
       this.#late += Math.max(1, passage.segments.length)
@@ -113,15 +129,21 @@ export class Revisions {
     return this.#keep(passage)
   }
 
-  #keep(passage: Passage): TakenPassage {
-    const kept = new WrittenPassage(passage)
+  #keep(passage: Passage): TakenPassage<State> {
+    const kept = new WrittenPassage<State>(passage)
     this.#kept.push(kept)
+    if (this.#isNextDisplaced) this.#displaced.add(kept)
+    this.#isNextDisplaced = false
     const order = passage.turn?.order
     if (order !== undefined) this.#byOrder.set(order, [...(this.#byOrder.get(order) ?? []), kept])
     return { passage: kept, isNew: true, gone: [] }
   }
 
-  #revise(earlier: WrittenPassage, all: WrittenPassage[], passage: Passage): TakenPassage | undefined {
+  #revise(
+    earlier: WrittenPassage<State>,
+    all: WrittenPassage<State>[],
+    passage: Passage,
+  ): TakenPassage<State> | undefined {
     const blocks = all.reduce((sum, kept) => sum + kept.blocks, 0)
     const empty = all.every((kept) => kept.empty)
     // What came interleaved is put together now, which changes the captions even where the words are the same.
@@ -130,13 +152,17 @@ export class Revisions {
     Object.assign(earlier, { turn: passage.turn, segments: passage.segments, blocks, empty })
     const gone = all.splice(1)
     for (const other of gone) {
-      this.#kept.splice(this.#kept.indexOf(other), 1)
+      const index = this.#kept.indexOf(other)
+      this.#kept.splice(index, 1)
+      const follower = this.#kept[index]
+      if (follower !== undefined) this.#displaced.add(follower)
       this.#revised.delete(other)
+      this.#displaced.delete(other)
     }
     return changed ? { passage: earlier, isNew: false, gone } : undefined
   }
 
-  #isOld(passage: WrittenPassage | undefined): boolean {
+  #isOld(passage: WrittenPassage<State> | undefined): boolean {
     if (passage === undefined) return false
     if (passage.turn === undefined) return true
     const { session, channel = '' } = passage.turn

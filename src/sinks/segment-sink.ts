@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream'
+import { isDeepStrictEqual } from 'node:util'
 import type { Cue, Segment } from '../model.ts'
 import type { Passage } from '../captions/passages.ts'
 import type { SegmentText } from '../captions/segment-text.ts'
@@ -30,6 +31,9 @@ export function checkSegmentSinkOptions(stage: string, options: SegmentSinkOptio
 /** Ms for which lines that may still grow are held back. */
 const MAX_DELAY_MS = 750
 
+/** Passages that lie together at most, while text is held back: what is held is kept with the first of them. */
+const MAX_TOGETHER = 16
+
 /** A Writable of what a {@link SegmentText} makes of turns, segments and cues. */
 export function segmentSink(
   stage: string,
@@ -40,13 +44,16 @@ export function segmentSink(
   return passageSink<SegmentText>(stage, target, options, {
     header: '',
     maxDelay: MAX_DELAY_MS,
+    isNumbered: false,
     text: (state) => new SegmentPassages(state?.copy() ?? begin()),
+    isSame: (one, other) => isDeepStrictEqual(one.state, other.state),
   })
 }
 
 /** Writes the segments of passages; what follows a passage never changes where its text ends. */
 class SegmentPassages implements PassageText<SegmentText> {
   readonly #text: SegmentText
+  #together = 0
 
   constructor(text: SegmentText) {
     this.#text = text
@@ -61,10 +68,11 @@ class SegmentPassages implements PassageText<SegmentText> {
   }
 
   begins(): boolean {
-    return true
+    return this.#together >= MAX_TOGETHER
   }
 
   add(passage: Passage): Block[] {
+    this.#together = this.#together >= MAX_TOGETHER ? 1 : this.#together + 1
     const segments = passage.cue === undefined ? passage.segments : [asSegment(passage.cue)]
     return segments.flatMap((segment) => this.#block(this.#text.add(segment), segment.start))
   }

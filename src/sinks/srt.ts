@@ -27,6 +27,7 @@ export function srtSink(target?: SinkTarget, options: SrtSinkOptions = {}): Writ
   return captionSink('srtSink()', target, options, {
     header: '',
     cue: (cue, previous) => formatSrtCue(cue, cueLabel(cue, previous, layout)),
+    isNumbered: true,
     layout,
   })
 }

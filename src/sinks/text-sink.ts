@@ -19,7 +19,7 @@ export interface SinkOptions {
 
 /** What turns objects into text for a {@link TextSink}; one call at a time. */
 export interface TextMaker {
-  /** What the output begins with; an output of nothing else is valid and empty. */
+  /** What the text begins with; an output of nothing else is valid and empty. */
   readonly header: string
   /** Text to be written for an object, of whole blocks; `''` for none. */
   next(item: Captionable): Promise<string>
@@ -132,7 +132,7 @@ export class TextSink extends Writable {
   async #put(text: string): Promise<void> {
     this.#assertOpen()
     if (text === '') return
-    const opening = this.#begun ? '' : this.#maker.header + this.#held
+    const opening = this.#begun ? '' : this.#held
     this.#begun = true
     this.#held = ''
     await this.#destination.write(opening + text)
@@ -141,7 +141,7 @@ export class TextSink extends Writable {
   /** What waits when the sink fails: it is final, and would be lost. */
   #rest(): string {
     const text = this.#maker.release?.() ?? ''
-    return text === '' || this.#begun ? text : this.#maker.header + this.#held + text
+    return text === '' || this.#begun ? text : this.#held + text
   }
 
   /** A sink that has been destroyed between two steps must not go on to make a file that looks complete. */

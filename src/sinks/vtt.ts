@@ -36,6 +36,7 @@ export function vttSink(target?: SinkTarget, options: VttSinkOptions = {}): Writ
       const label = cueLabel(cue, previous, layout)
       return formatVttCue(cue, { label, ...(voice !== undefined && { voice }), ...(voices && { voices }) })
     },
+    isNumbered: true,
     layout,
   })
 }

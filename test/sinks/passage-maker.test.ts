@@ -5,7 +5,8 @@ import { expect, it } from 'vitest'
 import { layoutSettings } from '../../src/captions/layout-options.ts'
 import { formatSrtCue } from '../../src/captions/srt.ts'
 import type { Cue, Turn } from '../../src/model.ts'
-import { CaptionText, type CaptionState } from '../../src/sinks/caption-text.ts'
+import type { LayoutState } from '../../src/captions/channel-layout.ts'
+import { captionPassages } from '../../src/sinks/caption-text.ts'
 import { FileDestination } from '../../src/sinks/file-destination.ts'
 import { PassageMaker } from '../../src/sinks/passage-maker.ts'
 import { makeTurn } from '../captions/example-turn.ts'
@@ -14,10 +15,10 @@ import { temporaryDirectories } from './temporary.ts'
 
 const directory = temporaryDirectories()
 
-function makeMaker(): PassageMaker<CaptionState> {
+function makeMaker(): PassageMaker<LayoutState> {
   const layout = layoutSettings({ labels: 'none' })
-  const format = { header: '', cue: (cue: Cue) => formatSrtCue(cue), layout }
-  return new PassageMaker({ header: '', maxDelay: 1, text: (state) => new CaptionText(format, state) }, {}, () => {})
+  const format = { header: '', cue: (cue: Cue) => formatSrtCue(cue), isNumbered: true, layout }
+  return new PassageMaker(captionPassages(format), {}, () => {})
 }
 
 const words = (turns: readonly Turn[]): string[] => turns.flatMap((turn) => turn.words.map((word) => word.text))
@@ -44,7 +45,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 
 /** Makes text of the steps; `write` takes each piece. Returns the newest revision of each turn. */
 async function play(
-  maker: PassageMaker<CaptionState>,
+  maker: PassageMaker<LayoutState>,
   list: Step[],
   write: (text: string) => Promise<void>,
 ): Promise<Turn[]> {
