@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto'
-import { realpathSync } from 'node:fs'
+import { realpathSync, type BigIntStats } from 'node:fs'
 import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
 import type { OutputError } from '../errors.ts'
 import type { Destination } from './destination.ts'
+import { beside, FileLock } from './file-lock.ts'
 import { unwritable } from './unwritable.ts'
 
 /** How much of a file is copied at a time when it is rewritten. */
@@ -20,17 +20,19 @@ export interface Copied {
 /** A piece of a file that is written anew: text, or what is copied. */
 export type Piece = string | Copied
 
-/** The files that sinks of this process are writing, links resolved: two writing one would spoil it. */
+/** The files that sinks of this process are writing, by name, links resolved, and by number: two would spoil it. */
 const beingWritten = new Set<string>()
 
 /**
  * A regular file that is valid at every instant: it is created (or emptied) with the first block, each block is
- * appended by one write, and what has to be replaced is written beside it and renamed over it.
+ * appended by one write, and what has to be replaced is written beside it and renamed over it. Before each of these and
+ * at the end it is looked whether somebody else has changed it, or put another in its place.
  */
 export class FileDestination implements Destination {
   readonly trouble: OutputError | undefined
   readonly #path: string
-  #reserved: string | undefined
+  readonly #reserved = new Set<string>()
+  #lock: FileLock | undefined
   #handle: FileHandle | undefined
   #bytes = 0
   #complete = false
@@ -50,9 +52,9 @@ export class FileDestination implements Destination {
     if (this.trouble !== undefined) throw this.trouble
     if (this.#complete) throw new Error('the file is complete already')
     try {
-      this.#reserve()
-      this.#handle ??= await open(this.#path, 'w+')
-      this.#bytes = await append(this.#handle, this.#bytes, text)
+      const handle = this.#handle ?? (await this.#open())
+      await this.#assertOurs(handle)
+      this.#bytes = await append(handle, this.#bytes, text)
     } catch (error) {
       throw unwritable(this.#path, error)
     }
@@ -62,8 +64,7 @@ export class FileDestination implements Destination {
     if (this.#handle === undefined) await this.write(empty)
     this.#complete = true
     try {
-      // A file without a name is lost with its handle; one that was only renamed is not.
-      if ((await this.#handle?.stat())?.nlink === 0) throw gone()
+      if (this.#handle !== undefined) await this.#assertOurs(this.#handle)
       await this.#close()
     } catch (error) {
       throw unwritable(this.#path, error)
@@ -92,20 +93,26 @@ export class FileDestination implements Destination {
     const old = this.#handle
     if (old === undefined) throw new Error('nothing has been written yet')
     let next: FileHandle | undefined
-    let beside: string | undefined
+    let temporary: string | undefined
     try {
+      await this.#assertOurs(old)
       const real = await this.#inPlace(old)
-      beside = path.join(path.dirname(real), `.${path.basename(real)}.${randomUUID().slice(0, 8)}.tmp`)
+      temporary = beside(real, 'tmp')
       const { mode } = await old.stat()
-      next = await open(beside, 'wx+', mode & 0o777)
+      // Whatever is left of an earlier run must neither be followed nor kept.
+      await rm(temporary, { force: true })
+      next = await open(temporary, 'wx+', mode & 0o777)
       const bytes = await this.#writePieces(pieces, old, next)
       await next.sync()
-      await rename(beside, real)
+      await this.#assertOurs(old)
+      const keys = [await old.stat({ bigint: true }), await next.stat({ bigint: true })].map(fileKey)
+      await rename(temporary, real)
       this.#handle = next
       this.#bytes = bytes
+      this.#exchange(keys)
     } catch (error) {
       await next?.close().catch(() => {})
-      if (beside !== undefined) await rm(beside, { force: true }).catch(() => {})
+      if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => {})
       throw unwritable(this.#path, error)
     }
     await old.close()
@@ -134,18 +141,53 @@ export class FileDestination implements Destination {
    * @throws where something else is there by now, which is not ours to replace.
    */
   async #inPlace(handle: FileHandle | undefined): Promise<string> {
-    const ours = await handle?.stat()
-    const there = await stat(this.#path).catch(() => undefined)
-    if (there === undefined || there.ino !== ours?.ino || there.dev !== ours.dev) throw gone()
+    const ours = await handle?.stat({ bigint: true })
+    const there = await this.#there()
+    if (there === undefined || ours === undefined || fileKey(there) !== fileKey(ours)) throw gone()
     return realpath(this.#path)
   }
 
-  #reserve(): void {
-    if (this.#reserved !== undefined) return
+  /**
+   * @throws where the file has been changed, or its captions could not be found under its name: it was removed, or
+   * another is there. One that was only renamed is completed under its new name.
+   */
+  async #assertOurs(handle: FileHandle): Promise<void> {
+    const [ours, there] = await Promise.all([handle.stat({ bigint: true }), this.#there()])
+    if (ours.nlink === 0n || (there !== undefined && fileKey(there) !== fileKey(ours))) throw gone()
+    if (ours.size !== BigInt(this.#bytes)) {
+      throw Object.assign(new Error('the file has been changed'), { code: 'FILE_CHANGED' })
+    }
+  }
+
+  #there(): Promise<BigIntStats | undefined> {
+    return stat(this.#path, { bigint: true }).catch(() => undefined)
+  }
+
+  async #open(): Promise<FileHandle> {
     const real = resolveLinks(this.#path)
-    if (beingWritten.has(real)) throw Object.assign(new Error('the file is in use'), { code: 'FILE_SHARED' })
-    beingWritten.add(real)
-    this.#reserved = real
+    this.#reserve(real)
+    const there = await this.#there()
+    if (there !== undefined) this.#reserve(fileKey(there))
+    this.#lock ??= await FileLock.take(real)
+    const handle = await open(this.#path, 'w+')
+    this.#handle = handle
+    this.#reserve(fileKey(await handle.stat({ bigint: true })))
+    return handle
+  }
+
+  /** The number of a file that is gone may soon be that of another. */
+  #exchange([before = '', after = '']: string[]): void {
+    beingWritten.delete(before)
+    this.#reserved.delete(before)
+    beingWritten.add(after)
+    this.#reserved.add(after)
+  }
+
+  #reserve(key: string): void {
+    if (this.#reserved.has(key)) return
+    if (beingWritten.has(key)) throw Object.assign(new Error('the file is in use'), { code: 'FILE_SHARED' })
+    beingWritten.add(key)
+    this.#reserved.add(key)
   }
 
   async #close(): Promise<void> {
@@ -154,10 +196,17 @@ export class FileDestination implements Destination {
     try {
       await handle?.close()
     } finally {
-      if (this.#reserved !== undefined) beingWritten.delete(this.#reserved)
-      this.#reserved = undefined
+      for (const key of this.#reserved) beingWritten.delete(key)
+      this.#reserved.clear()
+      await this.#lock?.release()
+      this.#lock = undefined
     }
   }
+}
+
+/** What is the same for all names of a file. */
+function fileKey({ dev, ino }: BigIntStats): string {
+  return `${dev}:${ino}`
 }
 
 function gone(): Error {

@@ -13,6 +13,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ERR_STREAM_PREMATURE_CLOSE: 'it was closed before the captions were complete',
   FILE_GONE: 'it was removed, renamed or replaced while it was being written',
   FILE_SHARED: 'another sink is writing to it',
+  FILE_CHANGED: 'something else has written to it or cut it short',
 }
 
 const KEEP_READER = 'keep its reader open until the sink has finished'
@@ -23,14 +24,21 @@ const ADVICE: Readonly<Record<string, string>> = {
   ERR_STREAM_PREMATURE_CLOSE: KEEP_READER,
   FILE_GONE: 'leave it in its place until the sink has finished',
   FILE_SHARED: 'give each sink a file of its own',
+  FILE_CHANGED: 'keep other programs away from it until the sink has finished; what was written so far is not whole',
 }
 
 /** The error for output that cannot be written to `where`, with the reason in words. */
 export function unwritable(where: string, cause: unknown): OutputError {
   if (cause instanceof OutputError) return cause
   const code = (cause as { code?: unknown } | null)?.code
+  const pid = (cause as { pid?: unknown } | null)?.pid
   const known = (table: Readonly<Record<string, string>>) => (typeof code === 'string' ? table[code] : undefined)
-  const reason = known(REASONS) ?? (cause instanceof Error ? cause.message : String(cause))
+  const reason =
+    (pid === undefined ? known(REASONS) : undefined) ?? (cause instanceof Error ? cause.message : String(cause))
   const next = known(ADVICE) ?? 'choose another target, or make this one writable'
-  return new OutputError('OUTPUT_UNWRITABLE', `cannot write to ${where}: ${reason}; ${next}`, { cause, target: where })
+  return new OutputError('OUTPUT_UNWRITABLE', `cannot write to ${where}: ${reason}; ${next}`, {
+    cause,
+    target: where,
+    ...(pid !== undefined && { pid, retryable: true }),
+  })
 }

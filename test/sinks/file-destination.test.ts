@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   existsSync,
   linkSync,
   readdirSync,
@@ -6,6 +7,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs'
 import path from 'node:path'
@@ -65,8 +67,9 @@ describe('a file that something else happens to', () => {
     await untilFileHolds(first, 'one')
     rmSync(link)
     symlinkSync(second, link)
+    const end = finished(sink)
     sink.end(makeTurn(0, 'A:One.', { revision: 1 }))
-    await finished(sink)
+    await expect(end).rejects.toMatchObject({ code: 'OUTPUT_UNWRITABLE' })
     expect(shown(first)).toEqual(['one'])
     expect(readFileSync(second, 'utf8')).toBe('of somebody else')
   })
@@ -81,12 +84,59 @@ describe('a file that something else happens to', () => {
   })
 })
 
+describe.each([
+  ['srtSink', (file: string) => srtSink(file, { names: false })],
+  ['jsonlSink', (file: string) => jsonlSink(file)],
+])('a file of %s that another program', (_name, make) => {
+  const changes: [string, RegExp, (file: string) => void][] = [
+    ['cuts short', /cut it short/, (file) => truncateSync(file, 3)],
+    ['empties, as logrotate does with copytruncate', /cut it short/, (file) => truncateSync(file)],
+    ['empties and begins anew', /cut it short/, (file) => writeFileSync(file, 'x')],
+    ['appends to', /written to it/, (file) => appendFileSync(file, 'x')],
+    ['replaces', /removed, renamed or replaced/, replace],
+    ['rotates, making another', /removed, renamed or replaced/, rotate],
+  ]
+
+  it.each(changes)('%s fails the sink before it writes more', async (_kind, reason, change) => {
+    for (const isAtEnd of [false, true]) {
+      const file = path.join(directory(), 'out')
+      const sink = make(file)
+      const end = finished(sink)
+      await new Promise((resolve) => sink.write(makeTurn(0, 'A:one'), resolve))
+      await untilFileHolds(file, 'one')
+      change(file)
+      const left = readFileSync(file, 'utf8')
+      if (isAtEnd) sink.end()
+      else sink.end(makeTurn(1, 'A:two'))
+      await expect(end).rejects.toMatchObject({
+        code: 'OUTPUT_UNWRITABLE',
+        target: file,
+        message: expect.stringMatching(reason) as string,
+      })
+      if (!sink.closed) await new Promise((resolve) => sink.once('close', resolve))
+      expect(readFileSync(file, 'utf8')).toBe(left)
+    }
+  })
+})
+
+function replace(file: string): void {
+  writeFileSync(`${file}.other`, readFileSync(file))
+  renameSync(`${file}.other`, file)
+}
+
+function rotate(file: string): void {
+  renameSync(file, `${file}.1`)
+  writeFileSync(file, '')
+}
+
 describe('two sinks on one file', () => {
   it('are refused, whatever name the second has for it', async () => {
     const { here, file, sink, end } = await begun()
     const link = path.join(here, 'link.vtt')
     symlinkSync(file, link)
-    for (const other of [file, path.join(here, '.', 'out.srt'), link]) {
+    const hard = path.join(directory(), 'hard.vtt')
+    linkSync(file, hard)
+    for (const other of [file, path.join(here, '.', 'out.srt'), link, hard]) {
       await expect(pipeline(Readable.from([makeTurn(0, 'A:other')]), vttSink(other))).rejects.toMatchObject({
         code: 'OUTPUT_UNWRITABLE',
         message: `cannot write to ${path.resolve(other)}: another sink is writing to it; give each sink a file of its own`,
