@@ -1,5 +1,5 @@
 import type { Cue } from '../model.ts'
-import { cleanText } from './clean-text.ts'
+import { cleanLine, cleanName, cleanText } from './clean-text.ts'
 
 /**
  * Colours of the styles `Speaker1` to `Speaker10`, as red, green and blue: light ones that stay readable inside a black
@@ -69,7 +69,7 @@ export class AssStyles {
  * into `\N`, `\n` and `\h`.
  */
 export function sanitizeAssLine(line: string): string {
-  return cleanText(line)
+  return cleanLine(line)
     .replaceAll(/-{2,}>/g, '->')
     .replaceAll('{', '(')
     .replaceAll('}', ')')
@@ -78,7 +78,7 @@ export function sanitizeAssLine(line: string): string {
 
 /** A name as a field of an ASS cue: fields end at commas. */
 export function sanitizeAssName(name: string): string {
-  return cleanText(name.replaceAll(/[,{}\\]/g, ' '))
+  return cleanName(name.replaceAll(/[,{}\\]/g, ' '))
 }
 
 /** Hundredths of a second as ASS writes them: `0:01:02.34`. */

@@ -6,6 +6,20 @@ const DELETED = /[\u0000-\u0008\u000E-\u001B\u007F-\u0084\u0086-\u009F\u00AD\uFE
 // oxlint-disable-next-line no-control-regex
 const SPACES = /[\t\n\v\f\r\u001C-\u001F \u0085\u2028\u2029]+/g
 
+/** What turns the direction of the text after it, until its counterpart comes: each with that. */
+const TURNS: Readonly<Record<string, string>> = {
+  '\u202A': '\u202C',
+  '\u202B': '\u202C',
+  '\u202D': '\u202C',
+  '\u202E': '\u202C',
+  '\u2066': '\u2069',
+  '\u2067': '\u2069',
+  '\u2068': '\u2069',
+}
+const TURN = /[\u202A-\u202E\u2066-\u206F]/
+/** The same with the marks that only count as a letter of their direction. */
+const DIRECTION = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u206F]/g
+
 /** Half of a surrogate pair has no UTF-8 form, and FFmpeg refuses text with what Unicode says is no character. */
 const LONE_SURROGATE = /\p{Surrogate}/gu
 const NO_CHARACTER = /\p{Noncharacter_Code_Point}/gu
@@ -48,16 +62,45 @@ export function cleanText(text: string): string {
   return VISIBLE.test(clean) ? clean : ''
 }
 
+/**
+ * The same for a line by itself: what turns the direction of writing, such as U+202E, stays where its end is in the same
+ * line, and would otherwise turn what a player shows beside it.
+ */
+export function cleanLine(text: string): string {
+  return cleanText(TURN.test(text) ? withinLine(text) : text)
+}
+
+/** The same for a name, which stands beside the text of others: it has no marks of direction at all. */
+export function cleanName(text: string): string {
+  return cleanText(text.replaceAll(DIRECTION, ''))
+}
+
+/** Leaves out marks of direction that are not nested in pairs. */
+function withinLine(text: string): string {
+  const characters = text.split('')
+  const open: { index: number; end: string }[] = []
+  const kept = new Set<number>()
+  for (const [index, character] of characters.entries()) {
+    const end = TURNS[character]
+    if (end !== undefined) open.push({ index, end })
+    const last = open.at(-1)
+    if (end !== undefined || last?.end !== character) continue
+    open.pop()
+    kept.add(last.index).add(index)
+  }
+  return characters.filter((character, index) => kept.has(index) || !TURN.test(character)).join('')
+}
+
 /** A clean line with a ready-made label such as `Alice: ` before it; a label without anything visible is left out. */
 function labelled(line: string, label: string): string {
-  return label === '' || cleanText(label) === '' ? line : cleanText(label + line)
+  return label === '' || cleanText(label) === '' ? line : cleanLine(label + line)
 }
 
 /** The lines that have anything visible, clean, with a ready-made label before the first of them. */
 export function visibleLines(lines: readonly string[], label = ''): string[] {
   const visible: string[] = []
   for (const raw of lines) {
-    const line = cleanText(raw)
+    const line = cleanLine(raw)
     if (line !== '') visible.push(visible.length === 0 ? labelled(line, label) : line)
   }
   return visible

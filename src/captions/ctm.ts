@@ -1,4 +1,5 @@
 import type { Segment } from '../model.ts'
+import { cleanLine } from './clean-text.ts'
 import { asSeconds, recordingFields, scoredWords, wholeTimes, type ScoringOptions } from './scoring-fields.ts'
 
 /** Options of CTM, the format in which scoring tools read timed words. It names no speakers. */
@@ -38,7 +39,8 @@ export function formatCtmSegment(segment: Segment, options: CtmOptions = {}): st
 
 /** `<ALT_BEGIN>` and its like are no words but marks of a choice of words. */
 function wordField(word: string): string {
-  return /^<ALT/i.test(word) ? `‹${word.slice(1)}` : word
+  const line = cleanLine(word)
+  return /^<ALT/i.test(line) ? `‹${line.slice(1)}` : line
 }
 
 function confidenceField(confidence: number): string {

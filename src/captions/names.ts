@@ -1,5 +1,5 @@
 import { invalidOption } from '../options.ts'
-import { cleanText } from './clean-text.ts'
+import { cleanName, cleanText } from './clean-text.ts'
 
 /** Display names by speaker label, e.g. `{ A: 'Alice' }`. */
 export type SpeakerNames = Readonly<Record<string, string>>
@@ -11,7 +11,7 @@ export type SpeakerNames = Readonly<Record<string, string>>
 export function displayName(speaker: string | undefined, names: SpeakerNames = {}): string | undefined {
   if (speaker === undefined) return undefined
   const given = Object.hasOwn(names, speaker) ? names[speaker] : undefined
-  const name = cleanText(given ?? (/^[A-Z]{1,2}$/.test(speaker) ? `Speaker ${speaker}` : speaker))
+  const name = cleanName(given ?? (/^[A-Z]{1,2}$/.test(speaker) ? `Speaker ${speaker}` : speaker))
   return name === '' ? undefined : name
 }
 

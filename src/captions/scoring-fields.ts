@@ -1,7 +1,7 @@
 import type { Segment } from '../model.ts'
 import { checkString, invalidOption } from '../options.ts'
 import { attributed } from './attributed.ts'
-import { cleanText } from './clean-text.ts'
+import { cleanLine, cleanName, cleanText } from './clean-text.ts'
 import { checkSpeakerNames, displayName, type SpeakerNames } from './names.ts'
 
 /** Options of the formats that scoring tools read: RTTM, CTM and STM. */
@@ -39,7 +39,7 @@ export function checkScoringOptions(options: ScoringOptions, where = ''): void {
  * semicolons, which begin a comment, become one.
  */
 export function asField(text: string): string {
-  return cleanText(text).replaceAll(/\s+/gu, '_').replaceAll(/;{2,}/g, ';')
+  return cleanName(text).replaceAll(/\s+/gu, '_').replaceAll(/;{2,}/g, ';')
 }
 
 /** The recording and the channel, as the first fields of a line; a channel without a name is `1`. */
@@ -75,7 +75,7 @@ export function wholeTimes(times: { start: number; end: number }, earliest = 0):
  * which begin a comment, become one.
  */
 export function scoredWords(text: string): string[] {
-  return cleanText(text)
+  return cleanLine(text)
     .split(/\s+/u)
     .filter((word) => cleanText(word) !== '')
     .map((word) => word.replaceAll('{', '[').replaceAll('}', ']').replaceAll(/;{2,}/g, ';'))

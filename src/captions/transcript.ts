@@ -1,7 +1,7 @@
 import type { Segment } from '../model.ts'
 import { checkBoolean, checkInteger } from '../options.ts'
 import { attributed } from './attributed.ts'
-import { cleanText } from './clean-text.ts'
+import { cleanLine } from './clean-text.ts'
 import { checkSpeakerNames, displayName, type SpeakerNames } from './names.ts'
 import type { SegmentText } from './segment-text.ts'
 import { vttTimestamp } from './timestamps.ts'
@@ -62,7 +62,7 @@ export class Transcript implements SegmentText {
   }
 
   add(segment: Segment): string {
-    const text = cleanText(segment.text)
+    const text = cleanLine(segment.text)
     if (text === '') return ''
     const { channel, start, end } = segment
     const speaker = attributed(segment.speaker) ?? channel

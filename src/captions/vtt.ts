@@ -1,5 +1,5 @@
 import type { Cue } from '../model.ts'
-import { cleanText, plainLine, plainText, visibleLines } from './clean-text.ts'
+import { cleanName, plainLine, plainText, visibleLines } from './clean-text.ts'
 import { captionTimes, vttTimestamp } from './timestamps.ts'
 
 /** What every WebVTT file begins with; a file of nothing else is valid and empty. */
@@ -48,7 +48,7 @@ function shield(text: string, isBare: boolean): string {
  */
 export function sanitizeVttName(name: string): string {
   if (name === '' || (PLAIN_NAME.test(name) && !name.includes('--'))) return name
-  return cleanText(name.replaceAll(/[<>&\\{}\s]+/g, ' ')).replaceAll(/-{2,}/g, '-')
+  return cleanName(name.replaceAll(/[<>&\\{}\s]+/g, ' ')).replaceAll(/-{2,}/g, '-')
 }
 
 /**

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { cleanText, plainLine, plainText, visibleLines } from '../../src/captions/clean-text.ts'
-import { nastyText } from './nasty-text.ts'
+import { cleanLine, cleanName, cleanText, plainLine, plainText, visibleLines } from '../../src/captions/clean-text.ts'
+import { nastyText, openMarks } from './nasty-text.ts'
 
 describe('cleanText', () => {
   it('turns every kind of line end into a space and collapses spaces', () => {
@@ -44,6 +44,41 @@ describe('cleanText', () => {
         expect(cleanText(clean)).toBe(clean)
       }),
     )
+  })
+})
+
+describe('cleanLine', () => {
+  it('keeps marks that turn the direction only where they end in the line, nested', () => {
+    for (const kept of [
+      '\u202Eabc\u202C d',
+      'a \u2067b \u202Ac\u202C\u2069',
+      '\u200Fa\u061C',
+      '\u2068a\u2069 \u202Bb\u202C',
+    ]) {
+      expect(cleanLine(kept)).toBe(kept)
+    }
+    expect(cleanLine('a\u202Eb')).toBe('ab')
+    expect(cleanLine('a\u202Cb\u2069')).toBe('ab')
+    expect(cleanLine('\u202Ea\u2066b\u202Cc')).toBe('abc')
+    expect(cleanLine('\u2066a\u202Bb\u2069c\u202Cd')).toBe('a\u202Bbc\u202Cd')
+    expect(cleanLine('e\u202E\u0301\u206A')).toBe('é')
+  })
+
+  it('leaves nothing open, and is the same when it is cleaned again', () => {
+    fc.assert(
+      fc.property(nastyText, (text) => {
+        const line = cleanLine(text)
+        expect(openMarks(line)).toEqual([])
+        expect(cleanLine(line)).toBe(line)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+})
+
+describe('cleanName', () => {
+  it('leaves out all marks of direction', () => {
+    expect(cleanName('\u200FAl\u061Ci\u202Ece\u2069')).toBe('Alice')
   })
 })
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { cleanLine } from '../../src/captions/clean-text.ts'
 import { formatCtmSegment } from '../../src/captions/ctm.ts'
 import { scoredWords } from '../../src/captions/scoring-fields.ts'
 import { makeSegment } from './example-turn.ts'
@@ -54,7 +55,9 @@ describe('formatCtmSegment', () => {
           const fields = lines.map((line) => line.split(' '))
           const starts = fields.map((field) => Number(field[2]))
           expect(starts).toEqual(starts.toSorted((a, b) => a - b))
-          expect(fields.map((field) => field[4])).toEqual(segment.words.flatMap(({ text }) => scoredWords(text)))
+          expect(fields.map((field) => field[4])).toEqual(
+            segment.words.flatMap(({ text }) => scoredWords(text).map(cleanLine)),
+          )
         }
       }),
       { numRuns: 300 },

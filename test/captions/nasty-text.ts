@@ -67,6 +67,13 @@ export const NASTY = [
   '\u0338',
   '\uFFFE',
   '\u2068\u2069',
+  '\u202Aa\u202C',
+  '\u202Dx',
+  '\u202C',
+  '\u2066b \u2067',
+  '\u2069',
+  '\u061Cc\u200E',
+  '\u206A',
 ]
 
 /** What markup is made of. */
@@ -83,3 +90,16 @@ export const nastyText = fc
     ),
   )
   .map((pieces) => pieces.join(''))
+
+/** The marks in a line that turn the direction of writing beyond it, or end what was not begun. */
+export function openMarks(line: string): string[] {
+  const open: string[] = []
+  const stray: string[] = []
+  for (const mark of line.match(/[\u202A-\u202E\u2066-\u206F]/g) ?? []) {
+    const isEnd = mark === '\u202C' || mark === '\u2069'
+    if (!isEnd) open.push(mark)
+    else if ((open.at(-1) ?? '') >= '\u2066' === (mark === '\u2069') && open.length > 0) open.pop()
+    else stray.push(mark)
+  }
+  return [...open, ...stray]
+}

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { cleanText } from '../../src/captions/clean-text.ts'
+import { cleanLine } from '../../src/captions/clean-text.ts'
 import { checkTranscriptOptions, Transcript, type TranscriptOptions } from '../../src/captions/transcript.ts'
 import type { Segment } from '../../src/model.ts'
 import { nastySegments, spoken } from './segments.ts'
@@ -58,7 +58,7 @@ describe('Transcript', () => {
           expect(said).toBeDefined()
           return said?.split(' ')
         })
-        const given = segments.flatMap((segment) => cleanText(segment.text).split(' ')).filter((word) => word !== '')
+        const given = segments.flatMap((segment) => cleanLine(segment.text).split(' ')).filter((word) => word !== '')
         expect(words).toEqual(given)
       }),
       { numRuns: 300 },

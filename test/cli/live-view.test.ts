@@ -84,6 +84,35 @@ describe('LiveView', () => {
     // 29 columns, whatever commands for colours are among them.
     expect(terminal.written.endsWith('\r\u001B[2A\u001B[J')).toBe(true)
   })
+
+  it.each([0, 1, 2, 19, -5, NaN, Infinity, 1e9, undefined])(
+    'erases nothing of what stands above it on a terminal that says it has %s columns',
+    async (columns) => {
+      // One that is made narrower breaks the lines that stand there, as the test above has it.
+      for (const isAtFirst of columns === 19 ? [true] : [true, false]) {
+        const terminal = new FakeTerminal(isAtFirst ? (columns as number) : 60)
+        terminal.write('of somebody else\n'.repeat(3))
+        const view = new LiveView(terminal, { names: {}, colours: false })
+        view.partial({
+          ...makeTurn(0, `A:${'long-word '.repeat(200).trim().replaceAll(' ', ' A:')}`),
+          endOfTurn: false,
+        })
+        view.print(['note'])
+        terminal.columns = columns as number
+        view.print(['another'])
+        await shown(view, makeTurn(0, 'A:hello'))
+        view.close()
+        expect(terminal.screen).toEqual([
+          ...Array.from({ length: 3 }, () => 'of somebody else'),
+          'note',
+          'another',
+          '00:00:00 Speaker A: hello',
+        ])
+        const longest = Math.max(...terminal.written.split(/[\r\n]/).map(textWidth))
+        expect(longest).toBeLessThanOrEqual(400)
+      }
+    },
+  )
 })
 
 describe('turns on a terminal', () => {

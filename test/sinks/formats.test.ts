@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Readable, type Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { assSink } from '../../src/sinks/ass.ts'
 import { ctmSink } from '../../src/sinks/ctm.ts'
@@ -13,6 +14,7 @@ import type { SinkTarget } from '../../src/sinks/target.ts'
 import { vttSink } from '../../src/sinks/vtt.ts'
 import { layout } from '../../src/transforms/layout.ts'
 import { makeTurn } from '../captions/example-turn.ts'
+import { nastyText, openMarks } from '../captions/nasty-text.ts'
 import { parseSubtitles, parseVtt } from '../captions/parsers.ts'
 import { temporaryDirectories, TextCollector, untilFileHolds } from './temporary.ts'
 
@@ -102,6 +104,41 @@ describe.each(sinks)('%s', (_name, sink, whole, revised) => {
   it('checks its options', () => {
     expect(() => sink(7 as never)).toThrow('target, when given')
   })
+})
+
+it('no format lets the direction of writing turn beyond a line, or by a name', async () => {
+  const makers: ((target: SinkTarget) => Writable)[] = [
+    ...sinks.map(([, sink]) => sink),
+    (target) => srtSink(target, { layout: { dashes: true }, speakers: { A: '\u202EAnn\u200F' } }),
+    (target) => vttSink(target, { speakers: { A: '\u202EAnn\u200F' } }),
+    (target) => vttSink(target, { layout: { labels: 'name' } }),
+    (target) => assSink(target, { layout: { labels: 'name' }, speakers: { A: '\u2067Ann' } }),
+    (target) => textSink(target, { speakers: { A: '\u2067Ann' } }),
+  ]
+  const turn = fc.record({ text: fc.array(nastyText, { minLength: 1, maxLength: 3 }), speaker: nastyText })
+  await fc.assert(
+    fc.asyncProperty(fc.array(turn, { minLength: 1, maxLength: 3 }), fc.boolean(), async (list, isWhole) => {
+      const hostile = list.map(({ text, speaker }, order) => {
+        const words = text.map((said, i) => {
+          const start = order * 5000 + i * 300
+          return { text: said, start, end: start + 200, confidence: 1, speaker, final: true }
+        })
+        const transcript = text.join(' ')
+        return makeTurn(order, '', {
+          words: isWhole ? [] : words,
+          transcript,
+          speaker: order % 2 === 0 ? 'A' : speaker,
+        })
+      })
+      for (const make of makers) {
+        const out = new TextCollector()
+        await pipeline(Readable.from(hostile), make(out))
+        for (const line of out.text.split(/\n|\\N/)) expect(openMarks(line)).toEqual([])
+        expect(out.text).not.toContain('Ann\u200F')
+      }
+    }),
+    { numRuns: 100 },
+  )
 })
 
 it('the new sinks refuse options they do not have', () => {
