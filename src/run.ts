@@ -3,6 +3,7 @@ import type { Duplex, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { ConfigurationError } from './errors.ts'
 import { endSource } from './end-source.ts'
+import { guard } from './guarded.ts'
 import { IterableSource } from './iterable-source.ts'
 import { checkKnown, checkSignal, invalidOption } from './options.ts'
 import { givesRecords } from './stage.ts'
@@ -60,6 +61,7 @@ export async function run(...stages: [Source, ...Stage[]] | [Source, ...Stage[],
     checkOptions(options)
     checkStages(parts)
     streams = parts.map((part) => (isStream(part) ? part : asStream(part)))
+    for (const stream of streams) if (!isStandard(stream)) guard(stream)
     const closed = streams.map(whenClosed)
     reporter = new ProgressReporter(options.onProgress, (error) => streams.at(-1)?.destroy(error))
     for (const stream of streams) reporter.follow(stream)

@@ -87,7 +87,9 @@ export function pcmBytes(
   const what = kindOf(chunk)
   const takes = `${stage} takes PCM as bytes, an Int16Array or a Float32Array`
   if (given === undefined) {
-    const advice = ArrayBuffer.isView(chunk) ? 'make it one of these' : 'put resample() between'
+    const before =
+      stage === 'resample()' ? 'put a source, e.g. fileSource(), or decode() before it' : 'put resample() between'
+    const advice = ArrayBuffer.isView(chunk) ? 'make it one of these' : before
     throw new ConfigurationError('INVALID_PIPELINE', `${takes}, but was given ${what}: ${advice}`)
   }
   if (encoding === undefined) {
@@ -101,6 +103,22 @@ export function pcmBytes(
   if (converts && chunk instanceof Float32Array && encoding === 's16le') return encodeS16(chunk)
   const problem = `${stage} expects ${encoding}, but was given ${what}, which is ${given}: give it ${encoding}, or say encoding: '${given}' above`
   throw new ConfigurationError('INVALID_PIPELINE', problem)
+}
+
+/**
+ * The bytes of a media file that a user means by `chunk`.
+ *
+ * @throws ConfigurationError `INVALID_PIPELINE` where it is something else
+ */
+export function mediaBytes(stage: string, chunk: unknown): Buffer {
+  if (Buffer.isBuffer(chunk)) return chunk
+  if (chunk instanceof ArrayBuffer) return Buffer.from(chunk)
+  if (ArrayBuffer.isView(chunk)) return bytesOf(chunk)
+  const problem = `${stage} takes the bytes of a recording, but was given ${kindOf(chunk)}`
+  throw new ConfigurationError(
+    'INVALID_PIPELINE',
+    `${problem}: put what gives bytes before it, e.g. createReadStream(file) without an encoding`,
+  )
 }
 
 function bytesOf(view: ArrayBufferView): Buffer {

@@ -37,9 +37,12 @@ export function assertCaptionable(stage: string, item: unknown): asserts item is
   const isBytes = typeof item === 'string' || item instanceof Uint8Array
   if (!isBytes && typeof item === 'object' && item !== null) {
     const object = item as Captionable
-    if (isTurn(object) || isSegment(object) || isCue(object)) return
+    if (
+      isTurn(object) || isSegment(object) ? Array.isArray(object.words) : isCue(object) && Array.isArray(object.lines)
+    )
+      return
   }
-  const given = isBytes ? 'bytes; put diarize() before it' : 'something else'
+  const given = isBytes ? 'bytes; put diarize() before it' : 'something else; put diarize() before it'
   throw new ConfigurationError('INVALID_PIPELINE', `${stage} takes turns, segments or cues, and was given ${given}`)
 }
 

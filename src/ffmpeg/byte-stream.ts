@@ -1,4 +1,6 @@
+import { mediaBytes } from '../audio/samples.ts'
 import { sizeWarning } from '../audio/wav-reader.ts'
+import { takesBytes } from '../guarded.ts'
 import { InputRepair } from './repair.ts'
 import { FfmpegStream, type FfmpegStreamOptions } from './stream.ts'
 
@@ -18,6 +20,7 @@ export class FfmpegByteStream extends FfmpegStream {
   constructor(options: FfmpegByteStreamOptions) {
     super(options)
     this.#inputName = options.inputName
+    takesBytes(this, (chunk) => mediaBytes('decode()', chunk))
   }
 
   override _write(chunk: Buffer, encoding: BufferEncoding, callback: () => void): void {

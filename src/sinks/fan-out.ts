@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream'
+import { guard } from '../guarded.ts'
 import { ConfigurationError, type Warning } from '../errors.ts'
 import { relayedEvents, relayEvents } from '../stage.ts'
 import { within } from '../within.ts'
@@ -44,6 +45,8 @@ class FanOut extends Writable {
   readonly #closed: Promise<unknown>
   /** Ends the waiting of a write or of the end. */
   #wake: () => void = () => {}
+  /** What failed first, which may be the closing of a target after all was written. */
+  #failure: Error | undefined
 
   constructor(targets: readonly Writable[]) {
     super({ objectMode: true, highWaterMark: 16 })
@@ -71,7 +74,7 @@ class FanOut extends Writable {
     for (const target of this.#targets) {
       if (!target.destroyed) target.destroy(error ?? undefined)
     }
-    void within(CLOSE_WAIT_MS, this.#closed).then(() => done(error))
+    void within(CLOSE_WAIT_MS, this.#closed).then(() => done(error ?? this.#failure))
   }
 
   /** Calls `done` once every target is `ready`; a target that fails destroys this stream, which ends the waiting. */
@@ -88,7 +91,11 @@ class FanOut extends Writable {
   #watch(target: Writable): Promise<void> {
     target.on('drain', () => this.#wake())
     target.on('finish', () => this.#wake())
-    target.on('error', (error) => this.destroy(error))
+    if (target !== process.stdout && target !== process.stderr) guard(target)
+    target.on('error', (error) => {
+      this.#failure ??= error
+      this.destroy(error)
+    })
     target.on('warning', (warning: Warning) => this.emit('warning', warning))
     return new Promise((resolve) => {
       const closed = () => {

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream'
 import type { OutputError } from '../errors.ts'
 import type { Destination } from './destination.ts'
+import { guard } from '../guarded.ts'
 import { within } from '../within.ts'
 import { unwritable } from './unwritable.ts'
 
@@ -64,9 +65,15 @@ export class WritableDestination implements Destination {
     if (!this.#wrote) await this.write(empty)
     const stream = this.#open()
     await this.#until((resolve) => {
-      if (this.#ends) stream.end(() => resolve())
+      if (this.#ends) stream.end((error?: Error | null) => (error ? this.#failed(error) : resolve()))
       else void this.#flushed.then(resolve)
     })
+    // What is closed right after it has finished may fail in that.
+    if (this.#ends && stream.destroyed) {
+      if (!stream.closed) await within(CLOSE_WAIT_MS, new Promise((resolve) => stream.once('close', resolve)))
+      if (stream.errored) this.#failed(stream.errored)
+      this.#check()
+    }
     this.#release(stream)
   }
 
@@ -95,6 +102,7 @@ export class WritableDestination implements Destination {
     const stream = typeof this.#source === 'function' ? this.#source() : this.#source
     stream.on('error', this.#failed)
     stream.on('close', this.#closed)
+    if (stream !== process.stdout && stream !== process.stderr) guard(stream)
     this.#stream = stream
     return stream
   }
@@ -131,6 +139,7 @@ export class WritableDestination implements Destination {
 
   readonly #closed = (): void => {
     if (this.#stream?.writableFinished === true && this.#ends) return
-    this.#failed(Object.assign(new Error('premature close'), { code: 'ERR_STREAM_PREMATURE_CLOSE' }))
+    const premature = () => Object.assign(new Error('premature close'), { code: 'ERR_STREAM_PREMATURE_CLOSE' })
+    this.#failed(this.#stream?.errored ?? premature())
   }
 }

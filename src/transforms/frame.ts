@@ -104,8 +104,8 @@ class Frame extends PiecewiseTransform {
     return framer.push(audio)
   }
 
-  protected override bytesOf(chunk: unknown): Buffer | string {
-    return typeof chunk === 'string' ? chunk : pcmBytes('frame()', chunk, this[pcmFormat].encoding, true)
+  protected override bytesOf(chunk: unknown): Buffer {
+    return pcmBytes('frame()', chunk, this[pcmFormat].encoding, true)
   }
 
   protected override *pieces(chunk: Buffer): Iterable<Buffer> {

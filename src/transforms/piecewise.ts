@@ -1,4 +1,5 @@
-import { Transform, type TransformCallback } from 'node:stream'
+import { Transform, type TransformCallback, type TransformOptions } from 'node:stream'
+import { takesBytes } from '../guarded.ts'
 
 /**
  * A transform that makes many small outputs of a large chunk and stops between two of them while whoever reads is full,
@@ -14,26 +15,13 @@ export abstract class PiecewiseTransform extends Transform {
   protected abstract lastPieces(): Iterable<Buffer>
 
   /** The bytes that a user means by what was written; what it throws ends the stream. */
-  protected bytesOf(chunk: unknown): Buffer | string {
+  protected bytesOf(chunk: unknown): Buffer {
     return chunk as Buffer
   }
 
-  // Node would take any typed array for bytes, or refuse it in words of its own, by version.
-  override write(chunk: unknown, ...rest: unknown[]): boolean {
-    try {
-      return super.write(this.bytesOf(chunk), ...(rest as []))
-    } catch (error) {
-      const callback = rest.at(-1)
-      if (typeof callback === 'function') process.nextTick(callback, error)
-      this.destroy(error instanceof Error ? error : new Error(String(error)))
-      return false
-    }
-  }
-
-  override end(chunk?: unknown, ...rest: unknown[]): this {
-    if (typeof chunk === 'function' || chunk === undefined || chunk === null) return super.end(chunk as () => void)
-    this.write(chunk)
-    return super.end(rest.at(-1) as () => void)
+  constructor(options: TransformOptions) {
+    super(options)
+    takesBytes(this, (chunk) => this.bytesOf(chunk))
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {

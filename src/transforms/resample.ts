@@ -169,8 +169,7 @@ class Resample extends PiecewiseTransform {
     yield* this.#converted(this.#audioOf(chunk))
   }
 
-  protected override bytesOf(chunk: unknown): Buffer | string {
-    if (typeof chunk === 'string') return chunk
+  protected override bytesOf(chunk: unknown): Buffer {
     return pcmBytes('resample()', chunk, (this.#input ?? this.#upstream?.[pcmFormat])?.encoding)
   }
 

@@ -1,0 +1,74 @@
+import type { Writable } from 'node:stream'
+
+type Method = (...args: unknown[]) => unknown
+
+/** Methods by which a stream is made, as its maker writes them, whose failures Node throws at nobody who could catch them. */
+const METHODS = ['_construct', '_read', '_write', '_writev', '_transform', '_flush', '_final', '_destroy'] as const
+
+const guarded = new WeakSet<object>()
+
+/**
+ * Makes a stream that others wrote fail with what its methods throw, or reject with where they are asynchronous. Node
+ * lets that through to whoever happens to be on the stack, or to nobody, and the stream then never ends.
+ */
+export function guard(stream: object): void {
+  if (guarded.has(stream)) return
+  guarded.add(stream)
+  const methods = stream as Partial<Record<(typeof METHODS)[number], Method>> & Writable
+  for (const name of METHODS) {
+    const method = methods[name] as Method | undefined
+    if (typeof method !== 'function') continue
+    Object.defineProperty(stream, name, {
+      configurable: true,
+      writable: true,
+      value(this: unknown, ...args: unknown[]) {
+        const done = args.at(-1)
+        let isDone = false
+        const fail = (error: unknown): void => {
+          const problem = error instanceof Error ? error : new Error(String(error))
+          if (typeof done === 'function' && !isDone) (done as Method)(problem)
+          else methods.destroy(problem)
+        }
+        if (typeof done === 'function') {
+          args[args.length - 1] = (...results: unknown[]) => {
+            isDone = true
+            ;(done as Method)(...results)
+          }
+        }
+        try {
+          const result = method.apply(this, args) as Partial<Promise<unknown>> | undefined
+          if (typeof result?.then === 'function') result.then(undefined, fail)
+        } catch (error) {
+          fail(error)
+        }
+      },
+    })
+  }
+}
+
+/**
+ * Makes a stream fail where it is written something that is not meant for it. Node throws at whoever writes, which is
+ * the stage above, where nothing can catch it.
+ *
+ * @param bytesOf - the bytes that a user means by a chunk; what it throws ends the stream.
+ */
+export function takesBytes(stream: Writable, bytesOf: (chunk: unknown) => Buffer): void {
+  const write = stream.write.bind(stream) as Method
+  const end = stream.end.bind(stream) as Method
+  const put = (chunk: unknown, ...rest: unknown[]): boolean => {
+    try {
+      return write(bytesOf(chunk), ...rest) as boolean
+    } catch (error) {
+      const callback = rest.at(-1)
+      if (typeof callback === 'function') process.nextTick(callback, error)
+      stream.destroy(error instanceof Error ? error : new Error(String(error)))
+      return false
+    }
+  }
+  stream.write = put
+  stream.end = ((chunk?: unknown, ...rest: unknown[]) => {
+    if (typeof chunk === 'function' || chunk === undefined || chunk === null) return end(chunk)
+    put(chunk)
+    return end(rest.at(-1))
+  }) as typeof stream.end
+}

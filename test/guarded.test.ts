@@ -1,0 +1,192 @@
+import { Duplex, Readable, Transform, Writable, type WritableOptions } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { describe, expect, it } from 'vitest'
+import { run, type Stage } from '../src/run.ts'
+import { assSink } from '../src/sinks/ass.ts'
+import { ctmSink } from '../src/sinks/ctm.ts'
+import { fanOut } from '../src/sinks/fan-out.ts'
+import { jsonlSink } from '../src/sinks/jsonl.ts'
+import { rttmSink } from '../src/sinks/rttm.ts'
+import { srtSink } from '../src/sinks/srt.ts'
+import { stmSink } from '../src/sinks/stm.ts'
+import { textSink } from '../src/sinks/text.ts'
+import { vttSink } from '../src/sinks/vtt.ts'
+import { serve } from '../src/server/index.ts'
+import { toneAudio, toneEngine, toneScript } from '../src/testing/index.ts'
+import { decode } from '../src/transforms/decode.ts'
+import { diarize } from '../src/transforms/diarize.ts'
+import { frame } from '../src/transforms/frame.ts'
+import { layout } from '../src/transforms/layout.ts'
+import { resample } from '../src/transforms/resample.ts'
+import { segment } from '../src/transforms/segment.ts'
+import { makeSegment, makeTurn } from './captions/example-turn.ts'
+import { TextCollector } from './sinks/temporary.ts'
+
+const turns = [0, 1, 2].map((order) => makeTurn(order, 'A:one'))
+const source = () => Readable.from(turns)
+const swallow = (_chunk: unknown, _encoding: string, done: () => void) => done()
+const boom = (): never => {
+  throw new Error('boom')
+}
+const asyncBoom = () => Promise.reject(new Error('boom'))
+const sinkThat = (options: WritableOptions) => new Writable({ objectMode: true, write: swallow, ...options })
+
+/** Fails with the second chunk, which is written while nobody is on the stack who wrote it. */
+function later(fail: () => unknown): WritableOptions {
+  let count = 0
+  return {
+    write(_chunk, _encoding, done) {
+      if (count++ === 0) setImmediate(done)
+      else return fail() as undefined
+    },
+  }
+}
+
+describe.each([
+  ['throws', boom],
+  ['rejects', asyncBoom as () => never],
+])("a stream of somebody else's that %s", (_how, fail) => {
+  const stages: [string, () => [Stage, ...Stage[]]][] = [
+    ['in write', () => [sinkThat({ write: fail })]],
+    ['in a later write', () => [sinkThat(later(fail))]],
+    ['in write, below a stage of ours', () => [segment(), sinkThat(later(fail))]],
+    ['in writev', () => [sinkThat({ ...later(() => undefined), writev: fail })]],
+    ['in final', () => [sinkThat({ final: fail })]],
+    ['in destroy', () => [sinkThat({ destroy: fail })]],
+    ['in construct', () => [sinkThat({ construct: fail })]],
+    ['in transform', () => [new Transform({ objectMode: true, transform: fail }), sinkThat({})]],
+    ['in flush', () => [new Transform({ objectMode: true, transform: swallow, flush: fail }), sinkThat({})]],
+    ['in read', () => [new Duplex({ objectMode: true, write: swallow, read: fail }), sinkThat({})]],
+    ['as a target of fanOut()', () => [fanOut(srtSink(new TextCollector()), sinkThat(later(fail)))]],
+    ['as a target of fanOut(), in destroy', () => [fanOut(sinkThat({ destroy: fail }))]],
+  ]
+
+  it.each(stages)('%s fails run()', async (_where, make) => {
+    await expect(run(source(), ...make())).rejects.toThrow('boom')
+  })
+
+  it('in read, as the source, fails run()', async () => {
+    await expect(run(new Readable({ objectMode: true, read: fail }), sinkThat({}))).rejects.toThrow('boom')
+  })
+
+  it.each([
+    ['write', { write: fail }],
+    ['a later write', later(fail)],
+    ['final', { write: swallow, final: fail }],
+    ['destroy', { write: swallow, destroy: fail }],
+    ['construct', { write: swallow, construct: fail }],
+  ])('in %s, as the target of a sink, fails pipeline() with the reason', async (_where, options: WritableOptions) => {
+    await expect(pipeline(source(), jsonlSink(new Writable(options)))).rejects.toMatchObject({
+      code: 'OUTPUT_UNWRITABLE',
+      message: expect.stringContaining('boom') as string,
+    })
+  })
+})
+
+it('a stream whose failure comes after its callback fails once, with that', async () => {
+  const write = (_chunk: unknown, _encoding: string, done: () => void) => {
+    done()
+    boom()
+  }
+  await expect(run(source(), sinkThat({ write }))).rejects.toThrow('boom')
+})
+
+describe('a stage that is given what is not for it', () => {
+  const address = { url: 'ws://127.0.0.1:9' }
+  const bytes = Buffer.from('RIFF')
+  const forAudio: [string, unknown][] = [
+    ['a turn', turns[0]],
+    ['a segment', makeSegment('one')],
+    ['an object', { not: 'audio' }],
+    ['a string', 'RIFF'],
+    ['a number', 7],
+    ['an array', [1]],
+  ]
+  const forText: [string, unknown][] = [
+    ['a Buffer', bytes],
+    ['a Uint8Array', new Uint8Array(bytes)],
+    ['a string', 'one'],
+    ['a number', 7],
+    ['an object', { not: 'a turn' }],
+    ['an array', [turns[0]]],
+    ['a part of a turn', { ...turns[0], words: undefined }],
+  ]
+  const audio: [string, () => Duplex, RegExp][] = [
+    ['decode()', () => decode(), /put what gives bytes before it/],
+    ['resample()', () => resample(), /put a source, e\.g\. fileSource\(\), or decode\(\) before it/],
+    ['frame()', () => frame(), /put resample\(\) between/],
+    ['diarize()', () => diarize(address), /put resample\(\) between/],
+  ]
+  const out = () => new TextCollector()
+  const text: [string, () => Writable][] = [
+    ['segment()', () => segment()],
+    ['layout()', () => layout()],
+    ['srtSink()', () => srtSink(out())],
+    ['vttSink()', () => vttSink(out())],
+    ['assSink()', () => assSink(out())],
+    ['jsonlSink()', () => jsonlSink(out())],
+    ['textSink()', () => textSink(out())],
+    ['stmSink()', () => stmSink(out())],
+    ['ctmSink()', () => ctmSink(out())],
+    ['rttmSink()', () => rttmSink(out())],
+  ]
+  const table = [
+    ...audio.flatMap(([name, make, before]) => forAudio.map((wrong) => [name, ...wrong, make, before] as const)),
+    ...text.flatMap(([name, make]) => {
+      return forText.map((wrong) => [name, ...wrong, make, /put diarize\(\) before it/] as const)
+    }),
+  ]
+
+  it.each(table)('%s fails on %s and says what belongs before it', async (_name, _kind, wrong, make, before) => {
+    const given: ((chunk: unknown) => Readable)[] = [
+      (chunk) => Readable.from([chunk]),
+      (chunk) => {
+        // Later, while nobody is on the stack who could catch anything, and again and again.
+        const readable = new Readable({ objectMode: true, read: () => setImmediate(() => readable.push(chunk)) })
+        return readable
+      },
+    ]
+    for (const by of ['pipeline', 'run'] as const) {
+      for (const give of given) {
+        const stage = make()
+        const stages = [give(wrong), stage, ...('read' in stage ? [sinkThat({})] : [])] as [Readable, Writable]
+        await expect(by === 'run' ? run(...stages) : pipeline(stages)).rejects.toMatchObject({
+          name: 'ConfigurationError',
+          code: 'INVALID_PIPELINE',
+          message: expect.stringMatching(before) as string,
+        })
+      }
+    }
+  })
+
+  it.each([
+    ['decode()', () => decode()],
+    ['resample()', () => resample()],
+    ['frame()', () => frame()],
+    ['a second diarize()', () => diarize(address)],
+  ])('behind diarize(), where %s does not belong, fails pipeline() by its first turn', async (_name, make) => {
+    const server = await serve({ engine: toneEngine() })
+    try {
+      const audio = toneAudio(toneScript({ seed: 1, duration: 3000, speakers: 2 }))
+      const heard = diarize({ url: server.url, apiKey: 'k', pace: 'unpaced' })
+      await expect(pipeline(Readable.from([audio]), heard, make(), srtSink(new TextCollector()))).rejects.toMatchObject(
+        {
+          name: 'ConfigurationError',
+          code: 'INVALID_PIPELINE',
+        },
+      )
+    } finally {
+      await server.close()
+    }
+  })
+
+  it.each(audio.map(([name, make]) => [name, make] as const))(
+    'fails where it ends with such a thing: %s',
+    async (_name, make) => {
+      const stage = make()
+      const failed = new Promise((resolve) => stage.once('error', resolve))
+      stage.end({ not: 'audio' })
+      expect(await failed).toMatchObject({ code: 'INVALID_PIPELINE' })
+    },
+  )
+})
