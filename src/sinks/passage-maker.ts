@@ -8,9 +8,9 @@ import { FileDestination, type Piece } from './file-destination.ts'
 import { PassageSequence } from './passage-sequence.ts'
 import type { PassageFormat } from './passage-text.ts'
 import { remake } from './remake.ts'
-import { Revisions } from './revisions.ts'
+import { Revisions, type TakenPassage } from './revisions.ts'
 import type { TextMaker } from './text-sink.ts'
-import type { Checkpoint, WrittenPassage } from './written-passage.ts'
+import type { Checkpoint } from './written-passage.ts'
 
 /** A file is rewritten no more often than this, but for the end. */
 const CORRECT_EVERY_MS = 60_000
@@ -100,17 +100,18 @@ export class PassageMaker<State> implements TextMaker {
   #take(passage: Passage): string {
     const taken = this.#revisions.take(passage)
     if (taken === undefined) return ''
-    if (!taken.isNew) return this.#revise(taken.passage, taken.gone)
+    if (!taken.isNew) return this.#revise(taken)
     const text = this.#sequence.append(taken.passage)
     this.#revisions.settle(this.#sequence.together[0])
     return text
   }
 
-  #revise(passage: WrittenPassage<State>, gone: readonly WrittenPassage<State>[]): string {
+  #revise({ passage, gone, isMoved }: TakenPassage<State>): string {
     const together = this.#sequence.together.filter((one) => !gone.includes(one))
     const isLast = together.includes(passage)
     if (isLast && this.#sequence.open && together.every((one) => one.blocks === 0)) {
-      // Nothing of it is written yet.
+      // Nothing of it is written yet, though the text before it may have been ended for it.
+      if (isMoved && passage === together[0]) this.#revisions.displaced(passage)
       this.#sequence = new PassageSequence(this.#format, this.#sequence.from)
       return together.map((one) => this.#sequence.append(one)).join('')
     }

@@ -14,6 +14,8 @@ export interface TakenPassage<State> {
   isNew: boolean
   /** Passages that it has taken the place of. */
   gone: readonly WrittenPassage<State>[]
+  /** Whether it begins otherwise than before, on which the end of the text before it depends. */
+  isMoved: boolean
 }
 
 /**
@@ -39,7 +41,7 @@ export class Revisions<State = unknown> {
 
   /** Whether a kept passage differs from what was written of it. */
   get pending(): boolean {
-    return this.#revised.size > 0
+    return this.#revised.size > 0 || this.#displaced.size > 0
   }
 
   /** How many cues would have to be other than they were written. */
@@ -70,6 +72,11 @@ export class Revisions<State = unknown> {
   /** Notes that what is written of a kept passage is not its newest revision, or not in its place. */
   correctLater(passage: WrittenPassage<State>): void {
     this.#revised.add(passage)
+  }
+
+  /** Notes that what is written before a kept passage is not what it must be. */
+  displaced(passage: WrittenPassage<State>): void {
+    this.#displaced.add(passage)
   }
 
   /** Notes that the text of a kept passage has been written behind the last one. */
@@ -136,7 +143,7 @@ export class Revisions<State = unknown> {
     this.#isNextDisplaced = false
     const order = passage.turn?.order
     if (order !== undefined) this.#byOrder.set(order, [...(this.#byOrder.get(order) ?? []), kept])
-    return { passage: kept, isNew: true, gone: [] }
+    return { passage: kept, isNew: true, gone: [], isMoved: false }
   }
 
   #revise(
@@ -149,6 +156,7 @@ export class Revisions<State = unknown> {
     // What came interleaved is put together now, which changes the captions even where the words are the same.
     const segments = all.flatMap((one) => one.segments)
     const changed = all.length > 1 || !sameWords(segments, passage.segments)
+    const isMoved = beginning(segments[0]) !== beginning(passage.segments[0])
     Object.assign(earlier, { turn: passage.turn, segments: passage.segments, blocks, empty })
     const gone = all.splice(1)
     for (const other of gone) {
@@ -159,7 +167,7 @@ export class Revisions<State = unknown> {
       this.#revised.delete(other)
       this.#displaced.delete(other)
     }
-    return changed ? { passage: earlier, isNew: false, gone } : undefined
+    return changed ? { passage: earlier, isNew: false, gone, isMoved } : undefined
   }
 
   #isOld(passage: WrittenPassage<State> | undefined): boolean {
@@ -174,6 +182,10 @@ export class Revisions<State = unknown> {
     if (sessions.includes(session)) return
     this.#sessions.set(channel, [...sessions, session].slice(-KEPT_SESSIONS))
   }
+}
+
+function beginning(segment: Segment | undefined): string {
+  return JSON.stringify([segment?.start, segment?.speaker, segment?.channel, segment?.language])
 }
 
 /** Whether two lists of segments make the same captions. */

@@ -287,7 +287,7 @@ describe('Revisions', () => {
       turn: { order: 0, revision: 1 },
       segments: [makeSegment('a'), makeSegment('c')],
     })
-    expect(taken).toEqual({ passage: a, isNew: false, gone: [c] })
+    expect(taken).toEqual({ passage: a, isNew: false, gone: [c], isMoved: false })
     if (taken !== undefined) revisions.correctLater(taken.passage)
     expect(revisions.kept.map((kept) => kept.segments.map(({ text }) => text))).toEqual([['a', 'c'], ['b']])
     expect([revisions.pending, revisions.uncorrected]).toEqual([true, 2])
