@@ -8,6 +8,36 @@ const GRACE_MS = 2000
 /** Most of what it prints that is kept, in characters. */
 const MOST_PRINTED = 65_536
 
+/**
+ * What stands between us and an FFmpeg that neither reads from us nor writes to us, and so would not notice that we have
+ * been killed: once the channel to us closes, however that comes, it kills FFmpeg and removes what is unfinished.
+ */
+const KEEPER = `
+const { spawn } = require('node:child_process')
+const [removed, command, ...args] = process.argv.slice(1)
+const child = spawn(command, args, { stdio: 'inherit', windowsHide: true })
+const end = (code) => {
+  for (const path of JSON.parse(removed)) {
+    try {
+      require('node:fs').rmSync(path, { recursive: true, force: true })
+    } catch {}
+  }
+  process.exit(code)
+}
+let isLost = false
+const lose = () => {
+  isLost = true
+  child.kill('SIGKILL')
+}
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {})
+child.on('error', () => process.exit(127))
+child.on('exit', (code) => (isLost ? end(1) : process.exit(code ?? 1)))
+process.on('disconnect', lose)
+process.on('message', lose)
+if (process.connected) process.send(child.pid ?? 0, () => {})
+else lose()
+`
+
 /** How FFmpeg is run. */
 export interface FfmpegTask {
   ffmpeg: string
@@ -17,6 +47,8 @@ export interface FfmpegTask {
   signal?: AbortSignal | undefined
   /** What it reads on its standard input. */
   stdin?: Readable | undefined
+  /** What is removed if we are killed, files and directories; FFmpeg then ends, too. */
+  unfinished?: readonly string[] | undefined
   /** Called with each line of its standard output. */
   onLine?: (line: string) => void
 }
@@ -36,16 +68,31 @@ export interface FfmpegResult {
  *
  * @throws (rejects with) the reason of `signal` once the process is gone, or the error of a process that cannot be started.
  */
-export function runFfmpeg({ ffmpeg, args, cwd, signal, stdin, onLine }: FfmpegTask): Promise<FfmpegResult> {
+export function runFfmpeg({
+  ffmpeg,
+  args,
+  cwd,
+  signal,
+  stdin,
+  unfinished: files,
+  onLine,
+}: FfmpegTask): Promise<FfmpegResult> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) return reject(signal.reason as Error)
     const env = { ...childEnvironment(), AV_LOG_FORCE_NOCOLOR: '1' }
-    const child = spawn(ffmpeg, args, {
-      env,
-      stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      windowsHide: true,
-      ...(cwd && { cwd }),
-    })
+    const input = stdin === undefined ? 'ignore' : 'pipe'
+    const options = { windowsHide: true, ...(cwd && { cwd }) }
+    const child =
+      files === undefined
+        ? spawn(ffmpeg, args, { ...options, env, stdio: [input, 'pipe', 'pipe'] })
+        : spawn(process.execPath, ['-e', KEEPER, '--', JSON.stringify(files), ffmpeg, ...args], {
+            ...options,
+            // Options that are meant for us, such as that of a debugger, are none of its business.
+            env: { ...env, NODE_OPTIONS: '' },
+            stdio: [input, 'pipe', 'pipe', 'ipc'],
+          })
+    let kept: number | undefined
+    child.once('message', (pid) => (kept = Number(pid)))
     // Why it read no more is told by its exit code.
     if (stdin !== undefined && child.stdin !== null) pipeline(stdin, child.stdin, () => {})
     const log = new FfmpegLog(() => {})
@@ -74,6 +121,10 @@ export function runFfmpeg({ ffmpeg, args, cwd, signal, stdin, onLine }: FfmpegTa
       tidy()
       reject(error)
     })
+    child.once('exit', (_code, cause) => {
+      // Whoever killed only what stands between must not leave FFmpeg behind.
+      if (cause !== null && kept !== undefined && kept > 0) killQuietly(kept)
+    })
     child.once('close', (code) => {
       tidy()
       log.end()
@@ -83,7 +134,17 @@ export function runFfmpeg({ ffmpeg, args, cwd, signal, stdin, onLine }: FfmpegTa
   })
 }
 
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended by itself.
+  }
+}
+
 function endChild(child: ChildProcess): NodeJS.Timeout {
-  child.kill('SIGTERM')
+  // Node gives no 'close' where the channel is closed by us.
+  if (child.connected) child.send('end', () => {})
+  else child.kill('SIGTERM')
   return setTimeout(() => child.kill('SIGKILL'), GRACE_MS)
 }

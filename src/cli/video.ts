@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto'
 import { accessSync, constants, realpathSync, rmSync } from 'node:fs'
-import { mkdtemp, rename, rm } from 'node:fs/promises'
+import { lstat, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Writable } from 'node:stream'
@@ -8,6 +7,7 @@ import { FfmpegError, InputError, OutputError } from '../errors.ts'
 import { findFfmpeg } from '../ffmpeg/find.ts'
 import { hasLeapingClock, mendedFile } from '../ffmpeg/program-clock.ts'
 import { assSink } from '../sinks/ass.ts'
+import { beside, FileLock, isRunning } from '../sinks/file-lock.ts'
 import { srtSink } from '../sinks/srt.ts'
 import { unwritable } from '../sinks/unwritable.ts'
 import { type Command, usage } from './arguments.ts'
@@ -17,6 +17,9 @@ import { trackLanguage } from '../ffmpeg/language-code.ts'
 import { captionOptions } from './outputs.ts'
 import type { FileFacts } from './probe.ts'
 import { burnArguments, muxArguments } from './video-arguments.ts'
+
+/** Temporary directories have the number of the process that made them in their name. */
+const DIRECTORY = /^diarize-stream-video-(\d+)-/
 
 /** Called as a video is made, with the seconds of it that are done. */
 export type VideoProgress = (target: string, seconds: number) => void
@@ -65,7 +68,8 @@ export class CaptionedVideos {
       }
       await checkFilter(ffmpeg)
     }
-    const directory = await mkdtemp(path.join(tmpdir(), 'diarize-stream-'))
+    await removeLeftovers()
+    const directory = await mkdtemp(path.join(tmpdir(), `diarize-stream-video-${process.pid}-`))
     return new CaptionedVideos(command, input, directory, ffmpeg)
   }
 
@@ -101,15 +105,19 @@ export class CaptionedVideos {
     signal: AbortSignal,
   ): Promise<void> {
     const absolute = path.resolve(target)
-    const beside = path.join(path.dirname(absolute), `.${path.basename(absolute)}.${randomUUID().slice(0, 8)}.tmp`)
+    const unfinished = beside(absolute, 'tmp')
+    const lock = await FileLock.take(absolute).catch((error: unknown) => {
+      throw unwritable(target, error)
+    })
     // A process that must end at once still leaves nothing behind.
-    const remove = (): void => rmSync(beside, { force: true })
+    const remove = (): void => rmSync(unfinished, { force: true })
     process.once('exit', remove)
     try {
       onProgress(target, 0)
       const { code, tail } = await runFfmpeg({
         ffmpeg: this.#ffmpeg,
-        args: args(beside),
+        args: args(unfinished),
+        unfinished: [unfinished, ...(lock === undefined ? [] : [beside(absolute, 'lock')]), this.#directory],
         stdin: this.#piped ? mendedFile(this.#input) : undefined,
         cwd: this.#directory,
         signal,
@@ -119,13 +127,26 @@ export class CaptionedVideos {
         },
       })
       if (code !== 0) throw notMade(target, tail)
-      await rename(beside, absolute).catch((error: unknown) => {
+      await rename(unfinished, absolute).catch((error: unknown) => {
         throw unwritable(target, error)
       })
     } finally {
       remove()
       process.off('exit', remove)
+      await lock?.release()
     }
+  }
+}
+
+/** Removes the temporary directories of commands that were killed. */
+async function removeLeftovers(): Promise<void> {
+  for (const name of await readdir(tmpdir()).catch(() => [])) {
+    const pid = Number(DIRECTORY.exec(name)?.[1])
+    if (!(pid > 0) || pid === process.pid || isRunning(pid)) continue
+    const directory = path.join(tmpdir(), name)
+    const stats = await lstat(directory).catch(() => undefined)
+    const isOurs = stats?.isDirectory() === true && (process.getuid === undefined || stats.uid === process.getuid())
+    if (isOurs) await rm(directory, { recursive: true, force: true }).catch(() => {})
   }
 }
 

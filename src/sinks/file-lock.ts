@@ -119,6 +119,11 @@ function isAlive({ pid, host, started }: Holder): boolean {
   if (host !== hostname()) return false
   // The number may be that of a process before this one, as in a container, where they are all the same.
   if (pid === process.pid) return Math.abs(Date.now() - process.uptime() * 1000 - started) < SAME_START_MS
+  return isRunning(pid)
+}
+
+/** Whether there is a process of this number. */
+export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true
