@@ -91,7 +91,6 @@ function filterArguments(target: RequestedFormat | undefined, last: readonly str
   const resample = `aresample=${target.sampleRate}:${lowPass}`
   if (target.channels !== 1) return ['-af', [`${resample}:rematrix_maxval=1.0`, ...last].join(',')]
   // Two channels are mixed behind FFmpeg, which would not notice that one is the other inverted; of more it makes two first.
-  // In 16 bits to resample two takes it no longer than one in floats, and the noise of that stays 90 dB below the sound.
   const few = 'aformat=channel_layouts=mono|stereo'
-  return ['-af', [`${resample}:internal_sample_fmt=s16p`, few, ...last].join(','), '-rematrix_maxval', '1.0']
+  return ['-af', [`${resample}:internal_sample_fmt=fltp`, few, ...last].join(','), '-rematrix_maxval', '1.0']
 }

@@ -15,7 +15,7 @@ import {
   streamStartedAt,
   type UpstreamStage,
 } from '../stage.ts'
-import { Turns } from '../turns.ts'
+import { LoopYield } from '../loop-yield.ts'
 import { decodeArguments, type FfmpegInput, pipeInput, timeOffset } from './arguments.ts'
 import { declaredLength, headLimit, readingMode } from './container.ts'
 import { explainEnd, type ProcessEnd } from './failure.ts'
@@ -96,7 +96,7 @@ export class FfmpegStream extends Duplex {
   #placer: Placer | undefined
   /** What goes out next. */
   readonly #queue = new AudioQueue()
-  readonly #turns = new Turns(() => this.#pump())
+  readonly #loop = new LoopYield(() => this.#pump())
   #leapTold = false
   #finished = false
   #troubles: string[] = []
@@ -193,7 +193,7 @@ export class FfmpegStream extends Duplex {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#turns.stop()
+    this.#loop.stop()
     this.#releaseInput()
     this.#given = undefined
     const gone = (): void => void this.#replaced.then(() => callback(error))
@@ -300,7 +300,7 @@ export class FfmpegStream extends Duplex {
   #pump(): void {
     const output = this.#process?.output
     while (this.#hungry && !this.destroyed && !this.#endedEarly) {
-      if (this.#queue.isSilent && !this.#turns.take()) return
+      if (this.#queue.isSilent && !this.#loop.take()) return
       const piece = this.#queue.shift(this.#format)
       if (piece !== undefined) {
         this.#hungry = this.push(piece)

@@ -135,7 +135,7 @@ export class StreamingServer extends EventEmitter<StreamingServerEvents> {
  *
  * @throws ConfigurationError (`INVALID_OPTION`) for a wrong option, or an address that cannot be listened on.
  */
-export async function serve(options: ServerOptions): Promise<StreamingServer> {
+export async function serve(options: ServerOptions = {}): Promise<StreamingServer> {
   const server = new StreamingServer(resolveServerOptions(options))
   await server.listen()
   return server

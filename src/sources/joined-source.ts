@@ -5,7 +5,7 @@ import { writeWavHeader } from '../audio/wav.ts'
 import { WavReader } from '../audio/wav-reader.ts'
 import { type DiarizeStreamError, InputError } from '../errors.ts'
 import { liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../stage.ts'
-import { Turns } from '../turns.ts'
+import { LoopYield } from '../loop-yield.ts'
 
 /** 100 ms of 16 kHz mono, in bytes; also the most that is handed on at once. */
 const outputHighWaterMark = 3200
@@ -80,7 +80,7 @@ export class JoinedSource extends Readable {
   #resume: (() => void) | undefined
   #startedAt: Date | undefined
   #goOn: (() => void) | undefined
-  readonly #turns = new Turns(() => this.#goOn?.())
+  readonly #loop = new LoopYield(() => this.#goOn?.())
   readonly #stop = (): void => {
     this.#part?.destroy()
     this.#options.close()
@@ -167,7 +167,7 @@ export class JoinedSource extends Readable {
   async #pushSilence(bytes: number, format: AudioFormat): Promise<boolean> {
     for (let left = bytes; left > 0; left -= outputHighWaterMark) {
       // Whoever reads may take all of it at once: then nothing else here is waited for.
-      if (!this.#turns.take()) await new Promise<void>((resolve) => (this.#goOn = resolve))
+      if (!this.#loop.take()) await new Promise<void>((resolve) => (this.#goOn = resolve))
       if (!(await this.#pushAudio(Buffer.alloc(Math.min(left, outputHighWaterMark)), format))) return false
     }
     return true

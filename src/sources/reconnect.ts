@@ -11,7 +11,7 @@ import { inputLost, inputStalled } from './source-loss.ts'
 import { StallWatch } from './stall-watch.ts'
 import { WavOutput } from './wav-output.ts'
 import { toError } from '../to-error.ts'
-import { Turns } from '../turns.ts'
+import { LoopYield } from '../loop-yield.ts'
 
 /** 100 ms of 16 kHz mono, in bytes. */
 const OUTPUT_BYTES = 3200
@@ -49,7 +49,7 @@ export class ReconnectingSource extends Readable {
   /** Bytes of audio that were there before. */
   #repeated = 0
   readonly #output = new WavOutput()
-  readonly #turns = new Turns(() => this.#pump())
+  readonly #loop = new LoopYield(() => this.#pump())
   #ended = false
   #hungry = false
   readonly #watch: StallWatch
@@ -258,7 +258,7 @@ export class ReconnectingSource extends Readable {
 
   #pump(): void {
     while (this.#hungry && !this.destroyed && !this.#ended) {
-      if (this.#queue.isSilent && !this.#turns.take()) break
+      if (this.#queue.isSilent && !this.#loop.take()) break
       const piece = this.#next()
       if (piece === undefined) break
       if (piece === null) {
@@ -318,7 +318,7 @@ export class ReconnectingSource extends Readable {
 
   #clearTimers(): void {
     this.#watch.stop()
-    this.#turns.stop()
+    this.#loop.stop()
     this.#reopening.stop()
     clearTimeout(this.#settleTimer)
   }

@@ -14,7 +14,7 @@ describe('decodeArguments', () => {
   it('asks for the converted format, of at most two channels, which are mixed behind it', () => {
     const args = decodeArguments({ input: fileInput('/a/b.mp3'), audioTrack: 0, target })
     expect(value(args, '-af')).toBe(
-      'aresample=16000:filter_size=48:cutoff=0.95:kaiser_beta=8:internal_sample_fmt=s16p,aformat=channel_layouts=mono|stereo',
+      'aresample=16000:filter_size=48:cutoff=0.95:kaiser_beta=8:internal_sample_fmt=fltp,aformat=channel_layouts=mono|stereo',
     )
     expect(value(args, '-rematrix_maxval')).toBe('1.0')
     expect(args.indexOf('-rematrix_maxval')).toBeGreaterThan(args.indexOf('-i'))

@@ -5,7 +5,7 @@ const STEPS = 64
  * Stops a loop now and then. One that makes silence for a reader that takes all it gets would else run through hours of it
  * while no timer, signal or socket of the process is served.
  */
-export class Turns {
+export class LoopYield {
   readonly #resume: () => void
   #steps = 0
   #waiting: NodeJS.Immediate | undefined
