@@ -117,18 +117,22 @@ export class Ears {
     if (this.#closed) throw callFailure(new Error('it is closed'))
     const process = new SherpaProcess(this.#nodePath)
     this.#latest = process
+    let loading: ActivityModelFile | SpeakerModelFile = this.#activityModel
     try {
-      // Any call finds out whether the package is there.
-      await process.call('openActivity', { stream: -1, file: this.#activityModel.file, thresholds: [] }, callLimit)
+      // A damaged model may show only once it is used.
+      const stream = -1
+      await process.call('openActivity', { stream, file: loading.file, thresholds: [speechThreshold] }, callLimit)
+      await process.call('activity', { stream, samples: new Int16Array(activityWindow) }, callLimit)
+      await process.call('close', { stream }, callLimit)
       if (this.#speakerModel !== undefined) {
-        const { file } = this.#speakerModel
-        await process.call('loadSpeakers', { file }, callLimit)
+        loading = this.#speakerModel
+        await process.call('loadSpeakers', { file: loading.file }, callLimit)
       }
       return process
     } catch (error) {
       await process.close()
       if (!isRetry && error instanceof ProcessEnded && error.wasKilled) return await this.#start(true)
-      throw loadFailure(error, this.#speakerModel ?? { name: 'silero', folder: this.#activityModel.folder })
+      throw loadFailure(error, loading)
     }
   }
 }

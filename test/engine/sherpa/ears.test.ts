@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -233,6 +233,27 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('Ears', () => {
       code: 'MODEL_UNUSABLE',
       message: expect.stringMatching(/cannot be loaded: .*(ended).*models list/s) as string,
     })
+    await noChildLeft(marker)
+  })
+
+  it.each<[string, (whole: Buffer) => Buffer]>([
+    ['an empty file', () => Buffer.alloc(0)],
+    ['no model at all', () => Buffer.from('no model at all')],
+    ['half of it', (whole) => whole.subarray(0, whole.length / 2)],
+    ['a model of another kind', () => tinySpeakerModel()],
+  ])('fail at opening where the file of voice activity is %s, and blame that one', async (_what, damage) => {
+    const own = join(folder, 'own')
+    mkdirSync(own, { recursive: true })
+    const file = join(own, 'silero_vad.onnx')
+    writeFileSync(file, damage(readFileSync(activityModel.file)))
+    for (const speakers of [undefined, speakerModel]) {
+      const ears = new Ears({ name: 'silero', folder: own, file, expected: [] }, speakers, Promise.resolve(), undefined)
+      all.push(ears)
+      const failure = { code: 'MODEL_UNUSABLE', retryable: false, folder: own }
+      const [ready, heard] = await Promise.allSettled([ears.ready(), ears.activity(undefined).accept(samples)])
+      expect(ready).toMatchObject({ status: 'rejected', reason: failure })
+      expect(heard).toMatchObject({ status: 'rejected', reason: failure })
+    }
     await noChildLeft(marker)
   })
 
