@@ -10,7 +10,7 @@ export interface Progress {
   totalSeconds?: number
   /** Final turns so far. */
   turns: number
-  /** Labels of the speakers heard so far, in order of appearance. */
+  /** Labels of the speakers of the final turns so far, as these were last revised, in order of appearance. */
   speakers: string[]
   /** Seconds of audio done in a second. */
   speed: number
@@ -24,7 +24,7 @@ export interface RunSummary {
   seconds: number
   /** Final turns. */
   turns: number
-  /** Labels of the speakers, in order of appearance. */
+  /** Labels of the speakers of the final turns, as these were last revised, in order of appearance. */
   speakers: string[]
   /** Languages of the turns, where the engine says so, that of most turns first. */
   languages: string[]

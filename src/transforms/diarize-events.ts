@@ -44,7 +44,10 @@ export interface DiarizeProgress {
   audioMs: number
   /** Final turns so far, revisions not counted. */
   turns: number
-  /** Speakers heard so far, in order of appearance; channels where nobody on them is told apart. */
+  /**
+   * Speakers of the final turns so far, as these were last revised, in order of appearance; channels where nobody on them
+   * is told apart. One whose turns have all become those of another is no longer there.
+   */
   speakers: string[]
   /** Languages of the final turns, where the engine says so, that of most turns first. */
   languages: string[]

@@ -19,12 +19,11 @@ import {
 } from './diarize-options.ts'
 import { type Peer, openPeer } from './diarize-peer.ts'
 import type { Supervision, SupervisionEnd, supervision } from './diarize-supervision.ts'
+import { TurnTotals } from './turn-totals.ts'
 
 const PROGRESS_MS = 1000
 /** Final turns that may wait for whoever reads them: a quarter of an hour of speech and more. */
 const MOST_QUEUED = 256
-/** Languages that are told of. */
-const MOST_LANGUAGES = 100
 
 /**
  * PCM16 mono in, speaker-labelled {@link Turn}s out, through streaming v3 sessions: one stream for as long as the audio
@@ -57,10 +56,7 @@ class DiarizeStream extends Duplex {
   #wanted: (() => void) | undefined
   #full = false
   #reportedMs = 0
-  #turns = 0
-  readonly #speakers = new Set<string>()
-  /** How many final turns are of each language. */
-  readonly #languages = new Map<string, number>()
+  readonly #totals = new TurnTotals()
 
   constructor(options: ResolvedDiarizeOptions) {
     super({
@@ -263,18 +259,10 @@ class DiarizeStream extends Duplex {
       this.emit('partial', turn)
       // A later one says the same and more.
       if (!this.#options.partials || this.#full) return
-    } else if (turn.revision > 0) {
-      this.emit('revision', turn)
     } else {
-      this.#turns += 1
-      if (
-        turn.language !== undefined &&
-        (this.#languages.has(turn.language) || this.#languages.size < MOST_LANGUAGES)
-      ) {
-        this.#languages.set(turn.language, (this.#languages.get(turn.language) ?? 0) + 1)
-      }
+      if (turn.revision > 0) this.emit('revision', turn)
+      this.#totals.add(turn)
     }
-    for (const { speaker = turn.channel } of turn.words) if (speaker) this.#speakers.add(speaker)
     if (this.push(turn)) return
     this.#full = true
     // A revision may change hundreds at once.
@@ -291,8 +279,8 @@ class DiarizeStream extends Duplex {
   #report(): void {
     const audioMs = this.#supervisor?.sentMs ?? 0
     this.#reportedMs = audioMs
-    const languages = [...this.#languages].toSorted((a, b) => b[1] - a[1]).map(([language]) => language)
-    this.emit('progress', { audioMs, turns: this.#turns, speakers: [...this.#speakers], languages })
+    const { turns, speakers, languages } = this.#totals
+    this.emit('progress', { audioMs, turns, speakers, languages })
   }
 
   async #finish(): Promise<void> {

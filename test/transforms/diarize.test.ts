@@ -339,6 +339,22 @@ describe('what comes out', () => {
     expect(turns.map(({ transcript }) => transcript)).toEqual(['hello'])
   })
 
+  it('tells at the end of the speakers that the turns have then', async () => {
+    const revisions = [{ turn_order: 1, speaker_label: 'A', words: [word('there', 30, 50, 'A')] }]
+    const partial = turn(2, [word('Oh', 50, 60, 'C')], { end_of_turn: false, speaker_label: 'C' })
+    await recorder([
+      turn(0, [word('Hello', 10, 30, 'A')]),
+      turn(1, [word('there', 30, 50, 'B')], { speaker_label: 'B' }),
+      partial,
+      turn(2, [word('Oh', 50, 60)], { speaker_label: 'D' }),
+      JSON.stringify({ type: 'SpeakerRevision', revisions }),
+    ])
+    const last: { turns: number; speakers: string[] }[] = []
+    const turns = await run([pcm(60)], {}, (stage) => stage.on('progress', (progress) => void (last[0] = progress)))
+    expect(turns.map(({ words }) => words[0]?.speaker)).toEqual(['A', 'B', undefined, 'A'])
+    expect(last).toMatchObject([{ turns: 3, speakers: ['A', 'D'] }])
+  })
+
   it('does not wait for the end of the session for it', async () => {
     const bare = turn(0, [word('hello', 10, 30)], { turn_is_formatted: false })
     await recorder([], (socket, frames) => {
