@@ -28,7 +28,10 @@ export interface RunSummary {
   speakers: string[]
   /** Languages of the turns, where the engine says so, that of most turns first. */
   languages: string[]
-  /** Audio that no session heard, each from `start` to `end` in ms of the stream; empty where nothing is missing. */
+  /**
+   * Audio that no session heard, each from `start` to `end` in ms of the stream, in order of `start`; what was lost more
+   * than once, on the same channel, is there once. Empty where nothing is missing.
+   */
   gaps: Gap[]
   /** Attempts to open a session again. */
   reconnects: number
@@ -106,7 +109,7 @@ export class ProgressReporter {
       turns,
       speakers: [...speakers],
       languages: [...languages],
-      gaps: [...this.#gaps],
+      gaps: joined([...this.#gaps]),
       reconnects: this.#reconnects,
       elapsedSeconds: (performance.now() - this.#began) / 1000,
     }
@@ -126,4 +129,24 @@ export class ProgressReporter {
     const total = typeof duration === 'number' ? { totalSeconds: duration / 1000 } : {}
     await this.#listener?.({ seconds, ...total, turns, speakers: [...speakers], speed, elapsedSeconds })
   }
+}
+
+/** Gaps in order, those of a channel as one where they overlap or touch: audio that is replayed may be lost again. */
+function joined(gaps: readonly Gap[]): Gap[] {
+  const all: Gap[] = []
+  /** Where in `all` the last gap of each channel is. */
+  const last = new Map<string | undefined, number>()
+  for (const gap of gaps.toSorted((a, b) => a.start - b.start)) {
+    const { start, end, channel } = gap
+    const index = last.get(channel)
+    const before = index === undefined ? undefined : all[index]
+    // What a source skipped takes up no time of the stream, and is a loss by itself.
+    if (index === undefined || before === undefined || start > before.end || start === end) {
+      if (start < end) last.set(channel, all.length)
+      all.push(gap)
+    } else if (end > before.end) {
+      all[index] = { start: before.start, end, ...(channel !== undefined && { channel }) }
+    }
+  }
+  return all
 }
