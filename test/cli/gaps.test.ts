@@ -82,6 +82,7 @@ describe('a label that is corrected after the text was final', () => {
     expect([code, out]).toEqual([0, '[00:00:00] Speaker A: Good morning\n\n[00:00:01] Bob: How are you\n'])
     expect(err).toMatch(/^corrected: 00:00:00 Bob: Good morning$/m)
     expect(err).toMatch(/^1 correction after a turn was final$/m)
+    expect(err).toMatch(/: 2 turns, 1 speaker \(Bob\)$/m)
   })
 
   it('is in the files, and counted', async () => {
@@ -94,6 +95,7 @@ describe('a label that is corrected after the text was final', () => {
     expect(readFileSync(file, 'utf8')).toContain('Speaker B: Good morning')
     expect(err).not.toContain('corrected:')
     expect(err).toMatch(/^1 correction after a turn was final; the files have them$/m)
+    expect(err).toMatch(/: 2 turns, 1 speaker \(Speaker B\)$/m)
     expect((await command(clip, '-o', file, '--quiet', ...asking(server.url, folder))).err).toBe('')
   })
 })
