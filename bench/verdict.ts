@@ -19,8 +19,6 @@ export interface Delivery {
   uncertain: ReadonlySet<string>
   /** Words at the start of a session that tell nothing about speakers. */
   blindWords: number
-  /** Words of a speaker that both sessions must hold before the same letter is asked for. */
-  evidence: number
 }
 
 /** How a delivery differs from the script. All zero but `words` and `newLetters` is perfect. */
@@ -45,6 +43,9 @@ export interface Verdict {
   /** The first few faults in words. */
   examples: string[]
 }
+
+/** Words of a speaker that both sessions must hold before the same letter is asked for. */
+const EVIDENCE = 2
 
 interface SpokenWord {
   script: ToneWord
@@ -181,7 +182,7 @@ function overlapHolds(spoken: readonly SpokenWord[], delivery: Delivery, speaker
     .filter(
       ({ script, letter, text }) => script.speaker === speaker && letter !== undefined && !delivery.uncertain.has(text),
     )
-  return telling.length >= delivery.evidence
+  return telling.length >= EVIDENCE
 }
 
 function complain(verdict: Verdict, what: string): void {

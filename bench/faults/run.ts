@@ -122,9 +122,7 @@ export async function runSeed(seed: number, log: (line: string) => void = () => 
     scene.strictSpeakers ? [] : engine.sessions.flatMap(({ words }) => words.slice(0, blindWords)),
   )
   const turns = scene.imprecise ? sharpened(collector.turns(), script) : collector.turns()
-  // Where words are heard differently, or begin before the session does, fewer of them tell who speaks.
-  const evidence = scene.imprecise ? 4 : 2
-  const verdict = judge(script, { turns, sessions, gaps, uncertain, blindWords, evidence })
+  const verdict = judge(script, { turns, sessions, gaps, uncertain, blindWords })
   violations.push(...collector.complaints, ...complaintsOf(verdict))
   violations.push(
     ...checkAudio({

@@ -22,7 +22,7 @@ function turn(order: number, numbers: number[], letters: string, sessionId = 'on
 
 function delivery(turns: Turn[], more: Partial<Delivery> = {}): Delivery {
   const sessions = [{ sessionId: 'one', offset: 0 }]
-  return { turns, sessions, gaps: [], uncertain: new Set(), blindWords: 0, evidence: 2, ...more }
+  return { turns, sessions, gaps: [], uncertain: new Set(), blindWords: 0, ...more }
 }
 
 const clean = {
