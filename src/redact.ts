@@ -44,3 +44,15 @@ export function oneLine(text: string, most = 500): string {
   // Half of a key would not be known as one.
   return `${cut.replace(/ \S{0,99}$/, '')}…`
 }
+
+/** Variables that hold a key of the user's, in upper case. */
+const secretVariables = new Set(['ASSEMBLYAI_API_KEY', 'HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN'])
+
+/**
+ * The environment for a process that this library starts: without keys, which none of them needs, and which whatever runs
+ * or reads there could give away.
+ */
+export function childEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  // Windows finds a variable in whatever case it is spelt.
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !secretVariables.has(name.toUpperCase())))
+}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { redact } from '../src/redact.ts'
+import { childEnvironment, redact } from '../src/redact.ts'
 
 describe('redact', () => {
   it.each([
@@ -30,4 +30,19 @@ describe('redact', () => {
 it('takes no longer for a long word than for a short one, letter for letter', () => {
   // A backtracking pattern would need minutes here.
   expect(redact('a'.repeat(1_000_000))).toHaveLength(1_000_000)
+})
+
+describe('childEnvironment()', () => {
+  it('leaves keys out, in whatever case they are spelt, and all else as it is', () => {
+    const kept = { PATH: '/bin', ASSEMBLYAI_API_KEY_FILE: 'a', TOKEN: 'b' }
+    const env = {
+      ...kept,
+      ASSEMBLYAI_API_KEY: 'c',
+      Assemblyai_Api_Key: 'd',
+      HF_TOKEN: 'e',
+      HUGGING_FACE_HUB_TOKEN: 'f',
+    }
+    expect(childEnvironment(env)).toEqual(kept)
+    expect(env.HF_TOKEN).toBe('e')
+  })
 })

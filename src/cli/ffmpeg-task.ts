@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { pipeline, type Readable } from 'node:stream'
-import { childEnvironment } from '../child-environment.ts'
+import { childEnvironment } from '../redact.ts'
 import { FfmpegLog } from '../ffmpeg/log.ts'
 
 /** Time FFmpeg gets to end after SIGTERM before it is killed, in milliseconds. */

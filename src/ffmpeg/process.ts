@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
-import { childEnvironment } from '../child-environment.ts'
+import { childEnvironment } from '../redact.ts'
 import type { ProcessEnd } from './failure.ts'
 import { FfmpegLog, type InputFacts } from './log.ts'
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { childEnvironment } from '../child-environment.ts'
+import { childEnvironment } from '../redact.ts'
 import { findFfmpeg } from '../ffmpeg/find.ts'
 import { checkKnown, checkOneOf, checkSignal, checkString } from '../options.ts'
 import { backendsOf, type MicrophoneBackend, microphoneBackends } from './microphone-input.ts'

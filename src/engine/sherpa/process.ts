@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { childEnvironment } from '../../child-environment.ts'
+import { childEnvironment } from '../../redact.ts'
 import { EngineError } from '../../errors.ts'
 import type { SherpaAnswer, SherpaCalls } from './messages.ts'
 

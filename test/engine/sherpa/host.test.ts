@@ -224,7 +224,6 @@ describe.skipIf(!built)('leaseModels without the package', () => {
       // What is built, where no package can be found from.
       for (const part of [
         'dist/engine',
-        'dist/child-environment.js',
         'dist/errors.js',
         'dist/redact.js',
         'dist/options.js',
