@@ -3,8 +3,9 @@ import { backOff, delayAsked } from '../assemblyai/back-off.ts'
 import { DiarizeStreamError } from '../errors.ts'
 import { ArrivalClock } from './arrival-clock.ts'
 import { type HlsSegment, type MediaPlaylist, parsePlaylist } from './hls-playlist.ts'
-import { notPlaylist, stalled } from './http-failure.ts'
-import { type HttpSettings, shownUrl } from './http-options.ts'
+import { notPlaylist, stalled } from './http/failures.ts'
+import type { HttpSettings } from './http/options.ts'
+import { shownUrl } from './http/address.ts'
 import type { SourceReconnecting } from './reconnecting-source-options.ts'
 
 /** Segments before the end of a playlist that still grows with which playing begins. */

@@ -1,8 +1,8 @@
 import { InputError } from '../errors.ts'
 import { oneLine } from '../redact.ts'
-import { notPlaylist } from './http-failure.ts'
-import { parseUrl } from './http-options.ts'
-import type { ByteRange } from './http-body.ts'
+import { notPlaylist } from './http/failures.ts'
+import { parseUrl } from './http/address.ts'
+import type { ByteRange } from './http/body.ts'
 
 /** A resource, or a part of one. */
 export interface HlsResource {

@@ -5,8 +5,8 @@ import { DiarizeStreamError, InputError } from '../errors.ts'
 import type { FeedItem, HlsFeed } from './hls-feed.ts'
 import type { HlsKey, HlsResource, HlsSegment, MediaPlaylist } from './hls-playlist.ts'
 import { MediaClock, type MediaTime, runLength, timeBetween } from './hls-timestamps.ts'
-import type { HttpBody } from './http-body.ts'
-import { shownUrl } from './http-options.ts'
+import type { HttpBody } from './http/body.ts'
+import { shownUrl } from './http/address.ts'
 import type { Part } from './joined-source.ts'
 
 /** Bytes of an AES-128 key. */

@@ -1,19 +1,15 @@
-import type { Readable } from 'node:stream'
 import { LiveLimit } from '../audio/live-limit.ts'
 import { DiarizeStreamError, InputError } from '../errors.ts'
+import type { FfmpegInput } from '../ffmpeg/arguments.ts'
+import { findFfmpeg } from '../ffmpeg/find.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
 import { FfmpegStream } from '../ffmpeg/stream.ts'
-import { checkKnown, checkOneOf, checkString, invalidOption } from '../options.ts'
-import {
-  backendsOf,
-  deviceRule,
-  type MicrophoneBackend,
-  microphoneBackends,
-  microphoneInput,
-} from './microphone-input.ts'
-import { microphones } from './microphones.ts'
+import { checkKnown, checkOneOf, checkSignal, checkString, invalidOption } from '../options.ts'
+import { childEnvironment } from '../redact.ts'
 import { reconnectNames, type ReconnectOptions, resolveReconnectOptions } from './reconnect-options.ts'
 import { ReconnectingSource } from './reconnect.ts'
+import { execFile } from 'node:child_process'
+import type { Readable } from 'node:stream'
 
 /** Options of {@link microphoneSource}. */
 export interface MicrophoneSourceOptions extends Omit<FfmpegOptions, 'audioTrack' | 'language'>, ReconnectOptions {
@@ -97,4 +93,172 @@ export function explainMicrophone(
   }
   const reason = 'attach one and allow this program to use it; microphones() lists what there is'
   return { error: new InputError('NO_MICROPHONE', `${inputName} cannot be opened: ${reason}`, facts), final: true }
+}
+
+/** The ways FFmpeg gets at microphones: two of Linux, one of macOS, one of Windows. */
+export const microphoneBackends = ['pulse', 'alsa', 'avfoundation', 'dshow'] as const
+
+/** One of {@link microphoneBackends}. */
+export type MicrophoneBackend = (typeof microphoneBackends)[number]
+
+/** Audio per packet in ms: little delay, few packets. */
+const PACKET_MS = 50
+/** Bytes of 50 ms of the usual 48 kHz stereo. */
+const PULSE_FRAGMENT = 9600
+
+/** The way of a platform; on Linux the second where the first has no devices. */
+export function backendsOf(platform: NodeJS.Platform): readonly MicrophoneBackend[] {
+  if (platform === 'darwin') return ['avfoundation']
+  if (platform === 'win32') return ['dshow']
+  return ['pulse', 'alsa']
+}
+
+/**
+ * Why a name can be that of no device, in words that follow "must be"; `undefined` where it can. Names of ALSA are little
+ * programs that could write files, and a colon in a name of DirectShow begins a second device.
+ */
+export function deviceRule(backend: MicrophoneBackend, device: string): string | undefined {
+  if (device === '' || /[\0\r\n]/.test(device)) return 'the name of a device, on one line'
+  if (backend === 'alsa' && !/^[\w.:,=-]+$/.test(device)) return "an ALSA device such as 'default' or 'plughw:1,0'"
+  if (backend === 'dshow' && device.includes(':')) return 'a DirectShow name without a colon, or the id of the device'
+  return undefined
+}
+
+/**
+ * What FFmpeg opens for a microphone.
+ *
+ * @param device - its id as `microphones()` gives it; `undefined` for the one the system prefers.
+ */
+export function microphoneInput(backend: MicrophoneBackend, device: string | undefined): FfmpegInput {
+  return {
+    url: urlOf(backend, device),
+    // A device is no protocol, and nothing else is to be opened.
+    protocols: 'pipe',
+    containers: backend,
+    inputOptions: ['-f', backend, ...bufferOf(backend)],
+    outputOptions: ['-flush_packets', '1'],
+  }
+}
+
+function urlOf(backend: MicrophoneBackend, device: string | undefined): string {
+  if (backend === 'avfoundation') return `:${device ?? 'default'}`
+  if (backend === 'dshow') return `audio=${device ?? ''}`
+  return device ?? 'default'
+}
+
+function bufferOf(backend: MicrophoneBackend): readonly string[] {
+  if (backend === 'pulse') return ['-fragment_size', String(PULSE_FRAGMENT)]
+  return backend === 'dshow' ? ['-audio_buffer_size', String(PACKET_MS)] : []
+}
+
+/** A microphone of this machine. */
+export interface Microphone {
+  /** What `microphoneSource({ device })` takes. */
+  id: string
+  /** Its name for people. */
+  name: string
+  backend: MicrophoneBackend
+  /** Whether the system prefers it. */
+  preferred: boolean
+}
+
+/** Plug-ins of ALSA that change sound; they stand in its list of devices, but hear nothing. */
+const plugIns = new Set(['null', 'lavrate', 'samplerate', 'speexrate', 'speex', 'upmix', 'vdownmix'])
+
+/** Arguments with which FFmpeg lists the devices of a backend. */
+export function listArguments(backend: MicrophoneBackend): string[] {
+  const general = ['-hide_banner', '-nostdin']
+  if (backend === 'pulse' || backend === 'alsa') return [...general, '-sources', backend]
+  // Both end with an error, since nothing is opened: the list is all that is wanted.
+  if (backend === 'dshow') return [...general, '-list_devices', 'true', '-f', 'dshow', '-i', 'dummy']
+  return [...general, '-f', 'avfoundation', '-list_devices', 'true', '-i', '']
+}
+
+/** The microphones in what FFmpeg said to {@link listArguments}, on stdout and stderr together. */
+export function parseMicrophones(backend: MicrophoneBackend, said: string): Microphone[] {
+  const lines = said.split(/\r?\n/)
+  if (backend === 'dshow') return fromDirectShow(lines)
+  if (backend === 'avfoundation') return fromAvFoundation(lines)
+  return lines.flatMap((line) => {
+    const [, star = ' ', id, name = ''] = /^([ *]) (\S+) \[(.*)\](?: \([\w, ]*\))?$/.exec(line) ?? []
+    // The sound that a machine plays can be recorded, too, but is no microphone.
+    if (id === undefined || id.endsWith('.monitor') || plugIns.has(id)) return []
+    return [{ id, name, backend, preferred: star === '*' || id === 'default' }]
+  })
+}
+
+function fromAvFoundation(lines: readonly string[]): Microphone[] {
+  const from = lines.findIndex((line) => line.includes('AVFoundation audio devices'))
+  if (from < 0) return []
+  return lines.slice(from + 1).flatMap((line) => {
+    const [, id, name] = /\] \[(\d+)\] (.+)$/.exec(line) ?? []
+    if (id === undefined || name === undefined) return []
+    return [{ id, name, backend: 'avfoundation' as const, preferred: id === '0' }]
+  })
+}
+
+function fromDirectShow(lines: readonly string[]): Microphone[] {
+  const found: Microphone[] = []
+  let audio = false
+  for (const line of lines) {
+    // FFmpeg 4 has headings, later ones say behind each name what it is.
+    const heading = /DirectShow (audio|video) devices/.exec(line)?.[1]
+    if (heading !== undefined) audio = heading === 'audio'
+    const alternative = /Alternative name "(.+)"/.exec(line)?.[1]
+    const last = found.at(-1)
+    // Two devices may have one name; the other name is one device's own.
+    if (alternative !== undefined && audio && last !== undefined) last.id = alternative
+    const [, name, kind] = /\]\s+"([^"]+)"(?:\s+\((.+)\))?$/.exec(line) ?? []
+    if (name === undefined || alternative !== undefined) continue
+    if (kind !== undefined) audio = kind.includes('audio')
+    if (audio) found.push({ id: name, name, backend: 'dshow', preferred: found.length === 0 })
+  }
+  return found
+}
+
+/** Options of {@link microphones}. */
+export interface MicrophonesOptions {
+  /** How to get at them. @defaultValue on Linux PulseAudio, else ALSA; what there is elsewhere */
+  backend?: MicrophoneBackend
+  /** FFmpeg to run. @defaultValue `FFMPEG_PATH`, `FFMPEG_BIN`, the package ffmpeg-static, then `PATH` */
+  ffmpegPath?: string
+  /** Gives up the search. @defaultValue none */
+  signal?: AbortSignal
+}
+
+/** A device that hangs must not hang the list. */
+const LONGEST_MS = 10_000
+
+/**
+ * The microphones of this machine, as FFmpeg sees them; empty where there are none, or FFmpeg cannot get at any.
+ *
+ * @throws ConfigurationError `INVALID_OPTION`; (rejects with) FfmpegError `FFMPEG_NOT_FOUND`
+ */
+export async function microphones(options: MicrophonesOptions = {}): Promise<Microphone[]> {
+  checkKnown('microphones()', options, ['backend', 'ffmpegPath', 'signal'])
+  checkOneOf('backend', options.backend, microphoneBackends)
+  checkString('ffmpegPath', options.ffmpegPath)
+  checkSignal('signal', options.signal)
+  const ffmpeg = findFfmpeg(options.ffmpegPath)
+  for (const backend of options.backend === undefined ? backendsOf(process.platform) : [options.backend]) {
+    const found = parseMicrophones(backend, await ask(ffmpeg, listArguments(backend), options.signal))
+    if (found.length > 0) return found
+  }
+  return []
+}
+
+function ask(ffmpeg: string, args: string[], signal: AbortSignal | undefined): Promise<string> {
+  const options = {
+    timeout: LONGEST_MS,
+    killSignal: 'SIGKILL',
+    windowsHide: true,
+    env: childEnvironment(),
+    ...(signal && { signal }),
+  } as const
+  return new Promise((resolve, reject) => {
+    execFile(ffmpeg, args, options, (error, stdout, stderr) => {
+      if (error?.name === 'AbortError') reject(error)
+      else resolve(`${stdout}\n${stderr}`)
+    })
+  })
 }

@@ -7,7 +7,7 @@ import { basename, join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { Readable } from 'node:stream'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { httpSource } from '../../src/sources/http.ts'
+import { httpSource } from '../../src/sources/http/source.ts'
 import { liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../../src/stage.ts'
 import { httpFaultServer, type HttpFaultServer, type HttpServed } from '../../src/testing/http-fault-server.ts'
 import type { HttpFaultPlan } from '../../src/testing/http-faults.ts'
@@ -25,7 +25,7 @@ import {
   type TimedHls,
   transportTag,
 } from './hls-media.ts'
-import { mono16k, quick, read } from './http-helpers.ts'
+import { mono16k, quick, read } from './http/helpers.ts'
 
 let media: HlsMedia
 const servers: HttpFaultServer[] = []

@@ -2,10 +2,18 @@ import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { FfmpegError } from '../../src/errors.ts'
 import { decodeArguments } from '../../src/ffmpeg/arguments.ts'
-import { backendsOf, deviceRule, type MicrophoneBackend, microphoneInput } from '../../src/sources/microphone-input.ts'
-import { listArguments, parseMicrophones } from '../../src/sources/microphone-list.ts'
-import { explainMicrophone, microphoneSource, type MicrophoneSourceOptions } from '../../src/sources/microphone.ts'
-import { microphones } from '../../src/sources/microphones.ts'
+import {
+  backendsOf,
+  deviceRule,
+  explainMicrophone,
+  listArguments,
+  type MicrophoneBackend,
+  microphoneInput,
+  microphones,
+  microphoneSource,
+  type MicrophoneSourceOptions,
+  parseMicrophones,
+} from '../../src/sources/microphone.ts'
 import { closed, noChildLeft } from '../helpers/processes.ts'
 
 describe('microphoneInput', () => {

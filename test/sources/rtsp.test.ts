@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { Readable, Writable } from 'node:stream'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { AllowUrl } from '../../src/sources/allow-url.ts'
+import type { AllowUrl } from '../../src/sources/http/address.ts'
 import { rtspSource, type RtspSourceOptions } from '../../src/sources/rtsp.ts'
 import { parseRtspUrl } from '../../src/sources/rtsp-url.ts'
 import {

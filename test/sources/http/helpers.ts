@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import type { AudioFormat } from '../../src/audio/format.ts'
-import type { Warning } from '../../src/errors.ts'
-import { httpSource } from '../../src/sources/http.ts'
-import type { HttpSourceOptions } from '../../src/sources/http-options.ts'
-import { requestFormat, type UpstreamStage } from '../../src/stage.ts'
+import type { AudioFormat } from '../../../src/audio/format.ts'
+import type { Warning } from '../../../src/errors.ts'
+import { httpSource } from '../../../src/sources/http/source.ts'
+import type { HttpSourceOptions } from '../../../src/sources/http/options.ts'
+import { requestFormat, type UpstreamStage } from '../../../src/stage.ts'
 
 /** Delays that keep a test short. */
 export const quick = { retryDelay: 5, maxRetryDelay: 20 } satisfies HttpSourceOptions

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, expect, it, vi } from 'vitest'
-import { httpFaultServer } from '../../src/testing/http-fault-server.ts'
-import { createMedia } from '../helpers/media.ts'
-import { shapeOf } from '../helpers/wav-shape.ts'
-import { read } from './http-helpers.ts'
+import { httpFaultServer } from '../../../src/testing/http-fault-server.ts'
+import { createMedia } from '../../helpers/media.ts'
+import { shapeOf } from '../../helpers/wav-shape.ts'
+import { read } from './helpers.ts'
 
 const asked: string[] = []
 

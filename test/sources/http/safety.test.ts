@@ -1,18 +1,18 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { HttpSourceOptions } from '../../src/sources/http-options.ts'
-import { publicOnly } from '../../src/sources/public-address.ts'
+import type { HttpSourceOptions } from '../../../src/sources/http/options.ts'
+import { publicOnly } from '../../../src/sources/http/address.ts'
 import {
   httpFaultServer,
   type HttpFaultServer,
   type HttpFaultServerOptions,
   type HttpServed,
-} from '../../src/testing/http-fault-server.ts'
-import type { HttpFaultPlan } from '../../src/testing/http-faults.ts'
-import { createMedia, type Media } from '../helpers/media.ts'
-import { noChildLeft } from '../helpers/processes.ts'
-import { shapeOf } from '../helpers/wav-shape.ts'
-import { quick, read } from './http-helpers.ts'
+} from '../../../src/testing/http-fault-server.ts'
+import type { HttpFaultPlan } from '../../../src/testing/http-faults.ts'
+import { createMedia, type Media } from '../../helpers/media.ts'
+import { noChildLeft } from '../../helpers/processes.ts'
+import { shapeOf } from '../../helpers/wav-shape.ts'
+import { quick, read } from './helpers.ts'
 
 let media: Media
 let wav: Buffer

@@ -1,12 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { backOff, delayAsked } from '../assemblyai/back-off.ts'
-import { DiarizeStreamError, InputError } from '../errors.ts'
-import type { HttpAnswer, HttpClient } from './http-client.ts'
-import { changed, noAnswer, stalled, truncated } from './http-failure.ts'
-import { type HttpSettings, shownUrl } from './http-options.ts'
-import type { SourceReconnecting } from './reconnecting-source-options.ts'
+import { backOff, delayAsked } from '../../assemblyai/back-off.ts'
+import { DiarizeStreamError, InputError } from '../../errors.ts'
+import type { HttpAnswer, HttpClient } from './client.ts'
+import { changed, noAnswer, stalled, truncated } from './failures.ts'
+import type { HttpSettings } from './options.ts'
+import { shownUrl } from './address.ts'
+import type { SourceReconnecting } from '../reconnecting-source-options.ts'
 
 /** Bytes by which content is known. */
 const HEAD_BYTES = 32

@@ -3,20 +3,20 @@ import { readFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { liveSource, requestFormat, type UpstreamStage } from '../../src/stage.ts'
-import { httpSource } from '../../src/sources/http.ts'
-import { decode } from '../../src/transforms/decode.ts'
+import { liveSource, requestFormat, type UpstreamStage } from '../../../src/stage.ts'
+import { httpSource } from '../../../src/sources/http/source.ts'
+import { decode } from '../../../src/transforms/decode.ts'
 import {
   httpFaultServer,
   type HttpFaultServer,
   type HttpFaultServerOptions,
-} from '../../src/testing/http-fault-server.ts'
-import type { HttpFaultPlan } from '../../src/testing/http-faults.ts'
-import { certificate } from '../helpers/certificate.ts'
-import { createMedia, type Media } from '../helpers/media.ts'
-import { childProcesses, childStarted, closed, noChildLeft } from '../helpers/processes.ts'
-import { shapeOf } from '../helpers/wav-shape.ts'
-import { mono16k, quick, read } from './http-helpers.ts'
+} from '../../../src/testing/http-fault-server.ts'
+import type { HttpFaultPlan } from '../../../src/testing/http-faults.ts'
+import { certificate } from '../../helpers/certificate.ts'
+import { createMedia, type Media } from '../../helpers/media.ts'
+import { childProcesses, childStarted, closed, noChildLeft } from '../../helpers/processes.ts'
+import { shapeOf } from '../../helpers/wav-shape.ts'
+import { mono16k, quick, read } from './helpers.ts'
 
 let media: Media
 let mp3: Buffer

@@ -1,5 +1,5 @@
-import { InputError } from '../errors.ts'
-import { oneLine } from '../redact.ts'
+import { InputError } from '../../errors.ts'
+import { oneLine } from '../../redact.ts'
 
 /** Codes of Node for a certificate that is not trusted, beside those of OpenSSL that name one. */
 const certificateCode = /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)|HOSTNAME_MISMATCH|ALTNAME/

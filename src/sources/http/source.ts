@@ -1,26 +1,21 @@
 import { pipeline, type Readable } from 'node:stream'
-import type { AudioFormat } from '../audio/format.ts'
-import { LiveLimit } from '../audio/live-limit.ts'
-import { DiarizeStreamError, type Warning } from '../errors.ts'
-import { FfmpegByteStream } from '../ffmpeg/byte-stream.ts'
-import { mediaDuration } from '../ffmpeg/duration.ts'
-import { requestFormat, streamStartedAt } from '../stage.ts'
-import { HlsFeed } from './hls-feed.ts'
-import { type HlsAccess, hlsParts, PictureStarts } from './hls.ts'
-import { chooseAudio, choosePicture, isPlaylist, type MediaPlaylist, parsePlaylist } from './hls-playlist.ts'
-import { HttpBody, type HttpBodyOptions } from './http-body.ts'
-import { type HttpAnswer, HttpClient } from './http-client.ts'
-import { lost, tooLarge, truncated } from './http-failure.ts'
-import {
-  checkAddress,
-  type HttpSettings,
-  type HttpSourceOptions,
-  resolveHttpOptions,
-  shownUrl,
-} from './http-options.ts'
-import type { SourceGap } from './live-timeline.ts'
-import { JoinedSource, type Part } from './joined-source.ts'
-import { ReconnectingSource } from './reconnect.ts'
+import type { AudioFormat } from '../../audio/format.ts'
+import { LiveLimit } from '../../audio/live-limit.ts'
+import { DiarizeStreamError, type Warning } from '../../errors.ts'
+import { FfmpegByteStream } from '../../ffmpeg/byte-stream.ts'
+import { mediaDuration } from '../../ffmpeg/duration.ts'
+import { requestFormat, streamStartedAt } from '../../stage.ts'
+import { HlsFeed } from '../hls-feed.ts'
+import { type HlsAccess, hlsParts, PictureStarts } from '../hls.ts'
+import { chooseAudio, choosePicture, isPlaylist, type MediaPlaylist, parsePlaylist } from '../hls-playlist.ts'
+import { HttpBody, type HttpBodyOptions } from './body.ts'
+import { type HttpAnswer, HttpClient } from './client.ts'
+import { lost, tooLarge, truncated } from './failures.ts'
+import { checkAddress, shownUrl } from './address.ts'
+import { type HttpSettings, type HttpSourceOptions, resolveHttpOptions } from './options.ts'
+import type { SourceGap } from '../live-timeline.ts'
+import { JoinedSource, type Part } from '../joined-source.ts'
+import { ReconnectingSource } from '../reconnect.ts'
 
 /** Bytes of a playlist: one of a day, with segments of two seconds, has about five million. */
 const MOST_PLAYLIST_BYTES = 16_777_216

@@ -1,13 +1,14 @@
+import { retryAfter } from '../../assemblyai/back-off.ts'
+import { DiarizeStreamError } from '../../errors.ts'
+import { oneLine } from '../../redact.ts'
+import { badStatus, noAnswer, refused, stalled, tooLarge, unreadable } from './failures.ts'
+import type { HttpSettings } from './options.ts'
+import { isHttp, parseUrl, shownUrl } from './address.ts'
 import { lookup as resolveHost } from 'node:dns/promises'
 import { Agent, type IncomingMessage, request as requestHttp, type RequestOptions } from 'node:http'
 import { Agent as SecureAgent, request as requestHttps } from 'node:https'
-import { connect, isIP, type LookupFunction } from 'node:net'
-import { retryAfter } from '../assemblyai/back-off.ts'
-import { DiarizeStreamError } from '../errors.ts'
-import { oneLine } from '../redact.ts'
-import { badStatus, noAnswer, refused, stalled, tooLarge, unreadable } from './http-failure.ts'
-import { type HttpSettings, isHttp, parseUrl, shownUrl } from './http-options.ts'
-import { IcySocket } from './icy-socket.ts'
+import { connect, isIP, type LookupFunction, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 
 /** Redirects in a row that are followed. */
 const MOST_REDIRECTS = 10
@@ -251,4 +252,53 @@ function expiry(limit: number, failure: () => Error): { promise: Promise<never>;
     timer = setTimeout(() => reject(failure()), limit)
   })
   return { promise, clear: () => clearTimeout(timer) }
+}
+
+const wrong = Buffer.from('ICY ')
+const right = Buffer.from('HTTP/1.0 ')
+
+/**
+ * A connection to an old radio server, whose status line is `ICY 200 OK`: makes `HTTP/1.0 200 OK` of it, which Node
+ * takes.
+ */
+export class IcySocket extends Duplex {
+  readonly #socket: Socket
+  #begin: Buffer | undefined = Buffer.alloc(0)
+
+  constructor(socket: Socket) {
+    super({ readableHighWaterMark: 16_384, writableHighWaterMark: 16_384 })
+    this.#socket = socket
+    socket.on('data', (chunk: Buffer) => this.#take(chunk))
+    socket.on('end', () => this.push(null))
+    socket.on('error', (error) => this.destroy(error))
+    socket.on('close', () => this.destroy())
+  }
+
+  #take(chunk: Buffer): void {
+    let bytes = chunk
+    if (this.#begin !== undefined) {
+      bytes = Buffer.concat([this.#begin, chunk])
+      this.#begin = bytes.length < wrong.length ? bytes : undefined
+      if (this.#begin !== undefined) return
+      if (bytes.subarray(0, wrong.length).equals(wrong)) bytes = Buffer.concat([right, bytes.subarray(wrong.length)])
+    }
+    if (!this.push(bytes)) this.#socket.pause()
+  }
+
+  override _read(): void {
+    this.#socket.resume()
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.#socket.write(chunk, callback)
+  }
+
+  override _final(callback: () => void): void {
+    this.#socket.end(callback)
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#socket.destroy()
+    callback(error)
+  }
 }

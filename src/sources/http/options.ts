@@ -1,15 +1,14 @@
-import type { AllowUrl } from './allow-url.ts'
+import type { AllowUrl } from './address.ts'
 import { validateHeaderName, validateHeaderValue } from 'node:http'
-import { ConfigurationError } from '../errors.ts'
-import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
-import { checkBoolean, checkInteger, checkKnown, checkString, invalidOption } from '../options.ts'
-import { oneLine } from '../redact.ts'
+import { ConfigurationError } from '../../errors.ts'
+import { type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/options.ts'
+import { checkBoolean, checkInteger, checkKnown, checkString, invalidOption } from '../../options.ts'
 import {
   reconnectNames,
   type ReconnectOptions,
   type ReconnectSettings,
   resolveReconnectOptions,
-} from './reconnect-options.ts'
+} from '../reconnect-options.ts'
 
 /** Options of {@link httpSource}. */
 export interface HttpSourceOptions extends FfmpegOptions, ReconnectOptions {
@@ -132,37 +131,6 @@ export function resolveHttpOptions(options: HttpSourceOptions): HttpSettings {
     ca,
     live,
   }
-}
-
-/**
- * The address as a URL that may be opened.
- *
- * @throws ConfigurationError `INVALID_OPTION`
- */
-export function checkAddress(url: unknown): URL {
-  const address = url instanceof URL ? new URL(url.href) : typeof url === 'string' ? parseUrl(url) : undefined
-  if (address !== undefined && isHttp(address)) return address
-  const shown = address === undefined ? url : `${address.protocol}…`
-  throw invalidOption('url', 'an http: or https: address', shown)
-}
-
-/** Whether an address has a scheme that is opened at all. */
-export function isHttp(url: URL): boolean {
-  return (url.protocol === 'http:' || url.protocol === 'https:') && url.hostname !== ''
-}
-
-/** `text` as a URL, taken relative to `base`; `undefined` where it is none. */
-export function parseUrl(text: string, base?: URL): URL | undefined {
-  try {
-    return new URL(text, base)
-  } catch {
-    return undefined
-  }
-}
-
-/** An address as messages show it: without user, password and query, any of which may hold a secret. */
-export function shownUrl(url: URL): string {
-  return oneLine(`${url.protocol}//${url.host}${url.pathname}${url.search === '' ? '' : '?…'}`, 2000)
 }
 
 function checkHeaders(headers: unknown): void {

@@ -1,0 +1,109 @@
+import { lookup } from 'node:dns/promises'
+import { BlockList, isIP, isIPv6 } from 'node:net'
+import { invalidOption } from '../../options.ts'
+import { oneLine } from '../../redact.ts'
+import { refused } from './failures.ts'
+
+/**
+ * Decides whether an address may be connected to. Called with it and with the IP addresses of its host; only `true`, or a
+ * promise of it, allows it.
+ */
+export type AllowUrl = (url: URL, addresses: readonly string[]) => boolean | Promise<boolean>
+
+/**
+ * An IP address of the host that may be connected to: what the host's name means may change, so it must be used.
+ *
+ * @param host - name or IP address.
+ * @param shown - the address for people, with no credentials in it.
+ * @throws InputError `ADDRESS_REFUSED`, or what the name server says.
+ */
+export async function allowedAddress(url: URL, host: string, shown: string, allowUrl: AllowUrl): Promise<string> {
+  const addresses = isIP(host) === 0 ? (await lookup(host, { all: true })).map(({ address }) => address) : [host]
+  let allowed: unknown
+  try {
+    // A copy, so that what the hook does to it changes nothing.
+    allowed = await allowUrl(new URL(url.href), addresses)
+  } catch (cause) {
+    throw refused(shown, 'allowUrl threw', cause)
+  }
+  const [first] = addresses
+  if (allowed !== true || first === undefined) throw refused(shown, 'allowUrl does not allow it')
+  return first
+}
+
+/** Addresses that are not reached over the public internet, by the registries of special-purpose addresses. */
+const special = new BlockList()
+for (const [network, prefix] of [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.0.2.0', 24],
+  ['192.88.99.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['198.51.100.0', 24],
+  ['203.0.113.0', 24],
+  ['224.0.0.0', 3],
+] as const) {
+  special.addSubnet(network, prefix, 'ipv4')
+}
+/** Only 2000::/3 is public; of that, tunnels that carry an IPv4 address, and documentation, are not. */
+const publicNetwork = new BlockList()
+publicNetwork.addSubnet('2000::', 3, 'ipv6')
+for (const [network, prefix] of [
+  ['2001::', 23],
+  ['2001:db8::', 32],
+  ['2002::', 16],
+  ['3fff::', 20],
+] as const) {
+  special.addSubnet(network, prefix, 'ipv6')
+}
+
+/** Whether an IP address is one of the public internet. */
+export function isPublicAddress(address: string): boolean {
+  if (!isIPv6(address)) return !special.check(address, 'ipv4')
+  return publicNetwork.check(address, 'ipv6') && !special.check(address, 'ipv6')
+}
+
+/**
+ * For the option `allowUrl` of {@link httpSource}, where addresses come from users: lets through only hosts all of whose
+ * IP addresses are public, so that nothing inside your own network is reached.
+ */
+export function publicOnly(_url: URL, addresses: readonly string[]): boolean {
+  return addresses.length > 0 && addresses.every(isPublicAddress)
+}
+
+/**
+ * The address as a URL that may be opened.
+ *
+ * @throws ConfigurationError `INVALID_OPTION`
+ */
+export function checkAddress(url: unknown): URL {
+  const address = url instanceof URL ? new URL(url.href) : typeof url === 'string' ? parseUrl(url) : undefined
+  if (address !== undefined && isHttp(address)) return address
+  const shown = address === undefined ? url : `${address.protocol}…`
+  throw invalidOption('url', 'an http: or https: address', shown)
+}
+
+/** Whether an address has a scheme that is opened at all. */
+export function isHttp(url: URL): boolean {
+  return (url.protocol === 'http:' || url.protocol === 'https:') && url.hostname !== ''
+}
+
+/** `text` as a URL, taken relative to `base`; `undefined` where it is none. */
+export function parseUrl(text: string, base?: URL): URL | undefined {
+  try {
+    return new URL(text, base)
+  } catch {
+    return undefined
+  }
+}
+
+/** An address as messages show it: without user, password and query, any of which may hold a secret. */
+export function shownUrl(url: URL): string {
+  return oneLine(`${url.protocol}//${url.host}${url.pathname}${url.search === '' ? '' : '?…'}`, 2000)
+}
