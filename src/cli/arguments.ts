@@ -1,15 +1,20 @@
-import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
-import { readFileSync } from 'node:fs'
-import path from 'node:path'
-import { parseArgs } from 'node:util'
 import { type Region, regions, serverUrl } from '../assemblyai/endpoint.ts'
+import { languageCodes } from '../assemblyai/parameter-table.ts'
 import { checkParameters } from '../assemblyai/parameters.ts'
 import { checkLayoutOptions, type PresetName } from '../captions/layout-options.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../captions/names.ts'
 import { PRESET_NAMES } from '../captions/presets.ts'
+import { embeddedEngine } from '../engine/embedded.ts'
 import { ConfigurationError } from '../errors.ts'
+import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
 import { checkInteger, checkOneOf } from '../options.ts'
-import { VIDEO_ENDINGS } from './video-arguments.ts'
+import type { DiarizeOptions } from '../transforms/diarize-options.ts'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+
+/** The endings of videos that can be made. */
+export const VIDEO_ENDINGS: readonly string[] = ['.mp4', '.m4v', '.mov', '.mkv', '.webm']
 
 /** What the command was asked to do. */
 export interface Command {
@@ -193,4 +198,123 @@ function readKey(file: string): string {
 /** The error for a wrong command line. */
 export function usage(message: string): ConfigurationError {
   return new ConfigurationError('INVALID_OPTION', `${message}; see diarize-stream --help`)
+}
+
+/** What `--help` prints. */
+export const USAGE = `diarize-stream <input> [options]
+diarize-stream models list | pull <name> | path
+
+Captions what is said in <input>, with the names of the speakers. With a key it asks AssemblyAI, without one the engine
+on this machine, with an English model that comes with it or any other that was pulled.
+
+  <input>                 a video or audio file; - for standard input; an address that begins with http:, https:, rtsp:
+                          or rtsps:; mic for the microphone (a file of that name is ./mic)
+
+Output
+  -o, --output <file>     where to write; again for more files. The ending says what: .srt .vtt .ass .jsonl .txt .rttm
+                          .ctm .stm. Without it, what is said goes to standard output
+  --mux <file>            a copy of the video with the captions as a text track: .mp4 .m4v .mov .mkv .webm
+  --burn <file>           a copy of the video with the captions in its picture: .mp4 .m4v .mov .mkv .webm
+  --json                  events as JSON lines on standard output, for programs
+  --report                say at the end how well the captions keep to the preset
+  --quiet                 nothing on standard error but errors
+
+Engine
+  --engine <name>         assemblyai, or local (also: embedded)
+  --api-key-file <file>   a file that holds the key; else it is taken from ASSEMBLYAI_API_KEY. There is no option for the
+                          key itself: every user of this machine could read it in the list of processes
+  --url <address>         a v3 server of your own, ws: or wss:; ASSEMBLYAI_API_KEY is never sent to it
+  --region <name>         where AssemblyAI works on it: us, eu, global
+  --model <name>          model of AssemblyAI; with --engine local, one that was pulled, or the folder of one: ./folder
+  --keyterms <list>       words and names to expect: Hanseatic,Buxtehude
+  --language <code>       language of what is said, e.g. de, or auto; the model on this machine must know it. It also says
+                          how lines are broken, and chooses among several audio tracks
+  --audio-track <which>   number of the audio track, from 0, or its language; else the one that the file marks as default
+
+Speakers
+  --speakers <number>     most speakers to tell apart, 1 to 10
+  --channels <list>       names of the channels of the audio, one speaker on each: Agent,Customer
+  --names <list>          what speakers are called: A=Alice,B=Bob
+  --server-names          speakers as the server of --url calls them, where these are no letters
+
+Captions
+  --preset <name>         how they look: ${PRESET_NAMES.join(', ')}
+
+  --help, --version
+
+Ctrl-C ends the input there: the last words come, and all files are complete. A second Ctrl-C stops at once.
+
+Exit codes: 0 complete, 1 output failed or cut off, 2 usage, 3 input, 4 engine or network, 5 written but with gaps,
+130 ended by Ctrl-C and complete until there
+`
+
+type EngineCommand = Pick<
+  Command,
+  | 'engine'
+  | 'apiKey'
+  | 'url'
+  | 'region'
+  | 'model'
+  | 'keyterms'
+  | 'maxSpeakers'
+  | 'channels'
+  | 'language'
+  | 'serverNames'
+>
+
+/**
+ * The options of `diarize()` that a command asks for.
+ *
+ * @param environmentKey - the key in the environment; it goes to AssemblyAI only.
+ * @throws {@link ConfigurationError} `INVALID_OPTION` where options exclude each other, `MISSING_API_KEY` where AssemblyAI
+ * is asked for without a key.
+ */
+export function engineOptions(command: EngineCommand, environmentKey: string | undefined): DiarizeOptions {
+  const { engine, url, region, model, keyterms, maxSpeakers, channels, language, serverNames } = command
+  const key = command.apiKey ?? (url === undefined && engine !== 'embedded' ? environmentKey : undefined)
+  const common = {
+    ...(maxSpeakers !== undefined && { maxSpeakers }),
+    ...(channels !== undefined && { channels }),
+    ...(serverNames && { serverLabels: 'asGiven' as const }),
+  }
+  if (url !== undefined && engine !== undefined) throw usage('--url and --engine exclude each other; give one of them')
+  if (url !== undefined && region !== undefined) throw usage('--url and --region exclude each other; give one of them')
+  if (isLocal(command, environmentKey)) {
+    refuse('--api-key-file', command.apiKey)
+    refuse('--region', region)
+    const terms = keyterms.length > 0 ? { keytermsPrompt: keyterms } : {}
+    if (model !== undefined || language !== undefined) {
+      const chosen = { ...(model !== undefined && { model }), ...(language !== undefined && { language }) }
+      return { ...common, ...terms, engine: embeddedEngine(chosen) }
+    }
+    // Where nobody chose it, a warning says that it runs.
+    return { ...common, ...terms, ...(engine !== undefined && { engine }) }
+  }
+  if (url === undefined && key === undefined) {
+    const message = 'AssemblyAI needs a key: set ASSEMBLYAI_API_KEY, or give --api-key-file; --engine local needs none'
+    throw new ConfigurationError('MISSING_API_KEY', message)
+  }
+  const code = language?.toLowerCase().split('-')[0]
+  return {
+    ...common,
+    ...(url === undefined ? { engine: 'assemblyai' } : { url }),
+    ...(key !== undefined && { apiKey: key }),
+    ...(region !== undefined && { region }),
+    ...(model !== undefined && { speechModel: model }),
+    ...(keyterms.length > 0 && { keytermsPrompt: keyterms }),
+    ...(code !== undefined && languageCodes.includes(code) && { languageCodes: [code] }),
+  }
+}
+
+/** Whether a command is for the engine on this machine. */
+export function isLocal(
+  { engine, apiKey, url, region, model }: Pick<Command, 'engine' | 'apiKey' | 'url' | 'region' | 'model'>,
+  environmentKey: string | undefined,
+): boolean {
+  if (engine !== undefined) return engine === 'embedded'
+  return [apiKey ?? environmentKey, url, region, model].every((item) => item === undefined)
+}
+
+function refuse(option: string, value: string | undefined): void {
+  if (value !== undefined) throw usage(`${option} is of no use with --engine local; leave one of them out`)
 }

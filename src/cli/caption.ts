@@ -7,29 +7,22 @@ import { fanOut } from '../sinks/fan-out.ts'
 import { textSink } from '../sinks/text.ts'
 import { diarize } from '../transforms/diarize.ts'
 import { resample } from '../transforms/resample.ts'
-import type { Command } from './arguments.ts'
-import { engineOptions, isLocal } from './engine-options.ts'
-import { exitCodeFor } from './exit-codes.ts'
-import { inputFile, openInput } from './input.ts'
-import type { Interrupts } from './interrupts.ts'
-import { modelOffer } from './models-offer.ts'
-import { openOutputs } from './outputs.ts'
-import { probe } from './probe.ts'
-import { ReportSink } from './report-sink.ts'
-import { summaryLines, unusedNames } from './summary.ts'
-import type { Teller } from './teller.ts'
-import { CaptionedVideos } from './video.ts'
+import { type Command, engineOptions, isLocal } from './arguments.ts'
+import { exitCodeFor, type Interrupts } from './exit-codes.ts'
+import { inputFile, openInput, openOutputs } from './files.ts'
+import { CaptionedVideos, probe } from './video.ts'
+import { ReportSink, summaryLines, type Reporter, unusedNames } from './reporter.ts'
 
 /**
  * Does what a command asks.
  *
- * @param teller - tells people, or programs, what happens.
+ * @param reporter - tells people, or programs, what happens.
  * @param environmentKey - the key in the environment.
  * @returns the exit code of a success: complete, with gaps, or interrupted.
  */
 export async function caption(
   command: Command,
-  teller: Teller,
+  reporter: Reporter,
   { stop, abort }: Interrupts,
   environmentKey: string | undefined,
 ): Promise<number> {
@@ -38,25 +31,28 @@ export async function caption(
   const source = openInput(command.input, command.tracks)
   const file = inputFile(command.input)
   const wantsVideo = command.mux !== undefined || command.burn !== undefined
-  const facts = file !== undefined && (wantsVideo || teller.isLive) ? await probe(file, abort) : undefined
+  const facts = file !== undefined && (wantsVideo || reporter.isLive) ? await probe(file, abort) : undefined
   const videos = await CaptionedVideos.open(command, facts)
   try {
-    const sinks: Writable[] = [...openOutputs(command), ...(videos?.sinks ?? []), ...teller.sinks]
+    const sinks: Writable[] = [...openOutputs(command), ...(videos?.sinks ?? []), ...reporter.sinks]
     if (sinks.length === 0) sinks.push(textSink(undefined, { speakers: command.names }))
     const output = fanOut(...sinks, ...(report === undefined ? [] : [report]))
-    for (const stage of [source, turns, output]) teller.follow(stage)
+    for (const stage of [source, turns, output]) reporter.follow(stage)
     const channels = command.channels === undefined ? {} : { channels: 'keep' as const }
     const onProgress = (progress: Progress): void => {
-      teller.length(durationOf(source) ?? facts?.duration)
-      teller.progress(progress)
+      reporter.length(durationOf(source) ?? facts?.duration)
+      reporter.progress(progress)
     }
     const summary = await run(source, resample(channels), turns, output, { signal: abort, stop, onProgress })
     const interrupted = stop.aborted
-    await videos?.make((target, seconds) => teller.video(target, seconds), interrupted ? abort : stop)
-    tellEnd(command, teller, summary, interrupted, report?.report)
+    await videos?.make((target, seconds) => reporter.video(target, seconds), interrupted ? abort : stop)
+    reportEnd(command, reporter, summary, interrupted, report?.report)
     const engine = isLocal(command, environmentKey) ? 'local' : 'other'
-    const offer = modelOffer(command, engine, { isTerminal: process.stderr.isTTY })
-    if (offer !== undefined) teller.say(`note: ${offer}`)
+    if (process.stderr.isTTY) {
+      const { modelOffer } = await import('./models.ts')
+      const offer = modelOffer(command, engine, { isTerminal: true })
+      if (offer !== undefined) reporter.say(`note: ${offer}`)
+    }
     return exitCodeFor(summary, interrupted)
   } finally {
     await videos?.close()
@@ -72,17 +68,17 @@ function makeReport({ preset, names, language }: Command): ReportSink {
   return new ReportSink({ preset, speakers: names, ...(language !== undefined && { language }) })
 }
 
-function tellEnd(
+function reportEnd(
   command: Command,
-  teller: Teller,
+  reporter: Reporter,
   summary: RunSummary,
   interrupted: boolean,
   report: CaptionReport | undefined,
 ): void {
   const { names, outputs, mux, burn } = command
   const unused = unusedNames(names, summary.speakers)
-  if (unused !== undefined) teller.warn(unused)
+  if (unused !== undefined) reporter.warn(unused)
   const files = [...outputs, ...[mux, burn].filter((video) => video !== undefined)]
-  teller.end(summaryLines(summary, { names, files, interrupted }), { ...summary, files, interrupted })
-  if (report !== undefined) teller.report(formatCaptionReport(report), report)
+  reporter.end(summaryLines(summary, { names, files, interrupted }), { ...summary, files, interrupted })
+  if (report !== undefined) reporter.report(formatCaptionReport(report), report)
 }

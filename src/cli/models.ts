@@ -2,12 +2,18 @@ import { catalogue, findEntry, isListed, isPinned, type ModelEntry, sizeOf } fro
 import { installedFolder } from '../engine/models/find.ts'
 import { isCached } from '../engine/models/hub-cache.ts'
 import { hubSettings } from '../engine/models/hub-client.ts'
+import { offerLine } from '../engine/models/offer.ts'
 import { boxPackage, findPackage, type ModelPackage } from '../engine/models/package.ts'
-import { hubCache, modelsFolder } from '../engine/models/places.ts'
-import { pullModel } from '../engine/models/pull.ts'
+import { type Environment, hubCache, modelsFolder, stateFolder } from '../engine/models/places.ts'
+import { pullModel, type PullProgress } from '../engine/models/pull.ts'
 import { ConfigurationError, EngineError } from '../errors.ts'
+import type { Command } from './arguments.ts'
 import { EXIT } from './exit-codes.ts'
-import { ModelProgress, megabytes } from './models-progress.ts'
+import { bar } from './view.ts'
+import { headToWidth } from './text.ts'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism, totalmem } from 'node:os'
+import path from 'node:path'
 
 /** What `diarize-stream models --help` prints. */
 export const MODELS_USAGE = `diarize-stream models list [--all]
@@ -40,7 +46,7 @@ export interface ModelsOutput {
  * @returns the exit code.
  * @throws ConfigurationError `INVALID_OPTION`, or EngineError `DOWNLOAD_FAILED`, `MODEL_MISSING`, `MODEL_UNUSABLE`.
  */
-export async function obeyModels(args: readonly string[], output: ModelsOutput, signal: AbortSignal): Promise<number> {
+export async function runModels(args: readonly string[], output: ModelsOutput, signal: AbortSignal): Promise<number> {
   const [action, name, ...more] = args
   const { stdout } = output
   if (args.includes('--help')) {
@@ -162,4 +168,99 @@ async function pull(entry: ModelEntry, { stderr }: ModelsOutput, signal: AbortSi
 
 function wrong(message: string): ConfigurationError {
   return new ConfigurationError('INVALID_OPTION', `${message}; see diarize-stream models --help`)
+}
+
+/** What decides whether anything is offered. */
+export interface OfferSurroundings {
+  /** Whether a person reads standard error. */
+  isTerminal: boolean
+  /** @defaultValue that of the process */
+  env?: Environment
+}
+
+/**
+ * The line that offers a better model than the one in the box, once for a user; `undefined` in pipes, where a model was
+ * chosen or AssemblyAI runs, where it is to be quiet, and from the second time on.
+ *
+ * @param engine - which engine runs.
+ */
+export function modelOffer(
+  { model, language, quiet, json }: Pick<Command, 'model' | 'language' | 'quiet' | 'json'>,
+  engine: 'local' | 'other',
+  { isTerminal, env = process.env }: OfferSurroundings,
+): string | undefined {
+  if (!isTerminal || quiet || json || engine !== 'local' || model !== undefined || wasOffered(env)) return undefined
+  const line = offerLine({
+    ...(language !== undefined && { language }),
+    memory: totalmem(),
+    processors: availableParallelism(),
+    isInstalled: (entry) => installedFolder(entry, env) !== undefined,
+  })
+  if (line !== undefined) remember(env)
+  return line
+}
+
+function stateFile(env: Environment): string {
+  return path.join(stateFolder(env), 'offers.json')
+}
+
+function wasOffered(env: Environment): boolean {
+  try {
+    readFileSync(stateFile(env))
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Where nothing can be remembered, it is offered again. */
+function remember(env: Environment): void {
+  try {
+    mkdirSync(path.dirname(stateFile(env)), { recursive: true })
+    writeFileSync(stateFile(env), '{ "better": true }\n')
+  } catch {
+    // The offer is no reason to fail.
+  }
+}
+
+const barWidth = 24
+/** Time between two updates of the line, in ms. */
+const pause = 100
+
+/** A number of bytes for people. */
+export function megabytes(bytes: number): string {
+  const value = bytes / 1_000_000
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} MB`
+}
+
+/** One line, of `width` columns at most, on how far a pull has come. */
+export function pullLine({ done, total }: PullProgress, width: number): string {
+  if (total <= 0) return headToWidth(`downloading  ${megabytes(done)}`, width)
+  const part = Math.min(1, done / total)
+  const text = `downloading  ${Math.floor(part * 100)} %  ${megabytes(done)} of ${megabytes(total)}`
+  const room = width - text.length - 2
+  return room < 4 ? headToWidth(text, width) : `${bar(part, Math.min(barWidth, room))}  ${text}`
+}
+
+/** Keeps that line up to date on a terminal; anywhere else nothing is shown. */
+export class ModelProgress {
+  readonly #stream: NodeJS.WriteStream
+  #shownAt = -Infinity
+  #isShown = false
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream
+  }
+
+  show(progress: PullProgress): void {
+    if (!this.#stream.isTTY || performance.now() - this.#shownAt < pause) return
+    this.#shownAt = performance.now()
+    this.#isShown = true
+    this.#stream.write(`\r\u001b[K${pullLine(progress, (this.#stream.columns || 80) - 1)}`)
+  }
+
+  clear(): void {
+    if (this.#isShown) this.#stream.write('\r\u001b[K')
+    this.#isShown = false
+  }
 }

@@ -1,15 +1,15 @@
-import { mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import path from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { obeyModels } from '../../src/cli/models.ts'
-import { pullLine } from '../../src/cli/models-progress.ts'
+import { modelOffer, pullLine, runModels } from '../../src/cli/models.ts'
 import { catalogue, findEntry, isListed, type ModelEntry } from '../../src/engine/models/catalogue.ts'
 import { boxPackage } from '../../src/engine/models/package.ts'
 import { writeModelPackage } from '../helpers/model-files.ts'
 import { type HubServer, hubServer, sha256 } from '../helpers/model-server.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
 import { startCommand } from './command.ts'
+import { mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { availableParallelism, totalmem } from 'node:os'
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 const directory = temporaryDirectories()
 const commit = '0123456789abcdef0123456789abcdef01234567'
@@ -55,7 +55,7 @@ async function models(...args: string[]): Promise<{ code: number; out: string; e
   const stream = (name: 'out' | 'err') =>
     ({ write: (text: string) => Boolean((written[name] += text)) }) as unknown as NodeJS.WriteStream
   const output = { stdout: stream('out'), stderr: stream('err') }
-  const code = await obeyModels(args, output, new AbortController().signal)
+  const code = await runModels(args, output, new AbortController().signal)
   return { code, ...written }
 }
 
@@ -216,5 +216,50 @@ describe('pullLine', () => {
     expect(pullLine(progress, 80)).toBe(`${'█'.repeat(6)}${'░'.repeat(18)}  downloading  25 %  15 MB of 60 MB`)
     expect(pullLine({ done: 1_500_000, total: 0 }, 80)).toBe('downloading  1.5 MB')
     for (let width = 0; width < 60; width++) expect(pullLine(progress, width).length).toBeLessThanOrEqual(width)
+  })
+})
+
+// How large a machine is decides what is offered.
+vi.mock('node:os', async (original) => ({
+  ...(await original<typeof import('node:os')>()),
+  totalmem: vi.fn<typeof totalmem>(),
+  availableParallelism: vi.fn<typeof availableParallelism>(),
+}))
+
+const command = { model: undefined, language: undefined, quiet: false, json: false }
+let env: Record<string, string>
+beforeEach(() => {
+  vi.mocked(totalmem).mockReturnValue(16e9)
+  vi.mocked(availableParallelism).mockReturnValue(8)
+  const home = directory()
+  env = { XDG_CACHE_HOME: home, HF_HOME: home }
+})
+
+const offer = (
+  change: Partial<typeof command> | { model: string } | { language: string } = {},
+  engine: 'local' | 'other' = 'local',
+) => modelOffer({ ...command, ...change }, engine, { isTerminal: true, env })
+
+describe('modelOffer', () => {
+  it('is made once', () => {
+    expect(offer()).toContain('a better model for this machine is parakeet-v2 (661 MB, published WER')
+    expect(offer()).toBeUndefined()
+  })
+
+  it('is made to people who use the model in the box', () => {
+    expect(modelOffer(command, 'local', { isTerminal: false, env })).toBeUndefined()
+    expect(offer({}, 'other')).toBeUndefined()
+    expect(offer({ quiet: true })).toBeUndefined()
+    expect(offer({ json: true })).toBeUndefined()
+    expect(offer({ model: './folder' })).toBeUndefined()
+    expect(offer({ language: 'xx' })).toBeUndefined()
+    expect(offer({ language: 'de' })).toContain('parakeet-v3')
+  })
+
+  it('is no reason to fail', () => {
+    const file = path.join(env['XDG_CACHE_HOME']!, 'file')
+    writeFileSync(file, '')
+    env = { XDG_CACHE_HOME: file, HF_HOME: file }
+    expect(offer()).toContain('parakeet-v2')
   })
 })

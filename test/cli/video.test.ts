@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest'
 import { trackLanguage } from '../../src/ffmpeg/language-code.ts'
-import { readFacts } from '../../src/cli/probe.ts'
-import { burnArguments, muxArguments } from '../../src/cli/video-arguments.ts'
+import { burnArguments, muxArguments, readFacts } from '../../src/cli/video.ts'
 
 const request = { input: '/in/-y.mp4', captions: '/tmp/x/captions.srt', output: '/out/.a.mp4.tmp', language: 'deu' }
 

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { expect, it } from 'vitest'
-import { inputFile, inputKind, openInput } from '../../src/cli/input.ts'
+import { inputFile, inputKind, openInput } from '../../src/cli/files.ts'
 
 it.each([
   ['talk.mp4', 'file'],

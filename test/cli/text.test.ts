@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { headToWidth, printable, printableLines, tailToWidth } from '../../src/cli/terminal-text.ts'
+import { headToWidth, printable, printableLines, tailToWidth } from '../../src/cli/text.ts'
 import { textWidth } from '../../src/captions/width.ts'
 
 describe('printable', () => {

@@ -1,0 +1,314 @@
+import type { Gap } from '../assemblyai/supervisor-options.ts'
+import { ChannelLayout } from '../captions/channel-layout.ts'
+import { formatJsonlItem } from '../captions/jsonl.ts'
+import { type CueLayoutOptions, layoutSettings } from '../captions/layout-options.ts'
+import type { UnnumberedCue } from '../captions/layout.ts'
+import { displayName, type SpeakerNames } from '../captions/names.ts'
+import { type Passage, PassageCollector } from '../captions/passages.ts'
+import { type CaptionReport, CaptionReporter } from '../captions/report.ts'
+import type { Warning } from '../errors.ts'
+import type { Turn } from '../model.ts'
+import type { Progress, RunSummary } from '../progress.ts'
+import type { Command } from './arguments.ts'
+import { clock, Corrections, count, LiveView } from './view.ts'
+import { printable, printableLines, SpeakerColours, wantsColours } from './text.ts'
+import type { EventEmitter } from 'node:events'
+import { Writable } from 'node:stream'
+import type { WriteStream } from 'node:tty'
+import picocolors from 'picocolors'
+
+/** Events that programs are told of, beside turns and what the reporter itself says. */
+const EVENTS = ['session', 'gap', 'warning', 'reconnecting', 'termination'] as const
+
+/** Time in which corrections that come together are gathered, in milliseconds. */
+const GATHER_MS = 50
+
+/** Where the command may write. */
+export interface Streams {
+  stdout: Writable & Partial<WriteStream>
+  stderr: Writable & Partial<WriteStream>
+  env: Readonly<Record<string, string | undefined>>
+}
+
+type ReporterCommand = Pick<Command, 'names' | 'json' | 'quiet' | 'outputs' | 'mux' | 'burn'>
+
+/**
+ * Tells what happens: on a terminal by a live view, to programs by JSON lines on standard output, else by plain lines on
+ * standard error.
+ */
+export class Reporter {
+  /** What else is to be given the turns. */
+  readonly sinks: readonly Writable[]
+  readonly #command: ReporterCommand
+  readonly #streams: Streams
+  readonly #view: LiveView | undefined
+  readonly #json: JsonEvents | undefined
+  readonly #hasFiles: boolean
+  /** Turns that were corrected, where no live view shows them. */
+  readonly #corrections: Corrections
+  #timer: NodeJS.Timeout | undefined
+  /** Events are passed on from stage to stage, and told once. */
+  readonly #reported = new WeakSet<object>()
+  #video: string | undefined
+
+  constructor(command: ReporterCommand, streams: Streams) {
+    this.#command = command
+    this.#streams = streams
+    const { json, quiet, names } = command
+    this.#hasFiles = command.outputs.length > 0 || command.mux !== undefined || command.burn !== undefined
+    const colours = picocolors.createColors(false)
+    this.#corrections = new Corrections({ names, colours, speakers: new SpeakerColours(colours) })
+    const isPlain = json || quiet || streams.env['TERM'] === 'dumb'
+    const terminal = [streams.stdout, streams.stderr].find((stream) => stream.isTTY === true)
+    if (!isPlain && terminal !== undefined && (this.#hasFiles || streams.stdout.isTTY === true)) {
+      this.#view = new LiveView(terminal, { names, colours: wantsColours(true, streams.env) })
+    }
+    this.#json = json ? new JsonEvents(streams.stdout, names) : undefined
+    this.sinks = [this.#view, this.#json].filter((sink) => sink !== undefined)
+  }
+
+  /** Whether somebody watches, to whom the length of the input is of use. */
+  get isLive(): boolean {
+    return this.#view !== undefined
+  }
+
+  /** Tells how long the input is, in seconds. */
+  length(seconds: number | undefined): void {
+    if (this.#view !== undefined) this.#view.duration = seconds
+  }
+
+  /** Listens to what a stage reports. */
+  follow(stage: EventEmitter): void {
+    stage.on('partial', (turn: Turn) => {
+      this.#view?.partial(turn)
+      this.#json?.partial(turn)
+    })
+    if (this.#view === undefined) {
+      stage.on('revision', (turn: Turn) => {
+        this.#corrections.add(turn)
+        this.#timer ??= setTimeout(() => this.#sayCorrections(), GATHER_MS).unref()
+      })
+    }
+    for (const event of EVENTS) {
+      stage.on(event, (record: object) => {
+        if (this.#reported.has(record)) return
+        this.#reported.add(record)
+        this.#json?.event(event, record)
+        const line = noteOf(event, record)
+        if (line !== undefined) this.say(line)
+      })
+    }
+  }
+
+  /** Tells of trouble that is not of a stage. */
+  warn(warning: Warning): void {
+    this.#json?.event('warning', warning)
+    this.say(`note: ${warning.message}`)
+  }
+
+  /** Tells how far the work has come. */
+  readonly progress = (progress: Progress): void => {
+    this.#view?.progress(progress)
+    this.#json?.event('progress', progress)
+  }
+
+  /** Tells that a captioned video is being made, and how many seconds of it are done. */
+  video(target: string, seconds: number): void {
+    if (this.#video !== target) this.#json?.event('video', { file: target })
+    this.#video = target
+    const [name = ''] = printableLines(target)
+    this.#view?.status(`writing ${name}  ${clock(seconds)} done`)
+  }
+
+  /** Prints lines for people on standard error; nothing where only programs listen, or it is to be quiet. */
+  say(text: string): void {
+    if (this.#command.quiet || this.#command.json) return
+    this.#print(printableLines(text))
+  }
+
+  /** Prints the summary. */
+  end(lines: readonly string[], summary: object): void {
+    this.close()
+    this.#json?.event('summary', summary)
+    for (const line of lines) this.say(line)
+    const corrections = this.#view?.corrections ?? this.#corrections.count
+    const where = this.#hasFiles ? '; the files have them' : ''
+    if (corrections > 0) this.say(`${count(corrections, 'correction')} after a turn was final${where}`)
+  }
+
+  /** Prints how well the captions keep to their preset. */
+  report(text: string, report: object): void {
+    if (this.#json === undefined) this.#print(text.split('\n'))
+    else this.#json.event('report', report)
+  }
+
+  /** Tells why the command failed. */
+  error(error: Error): void {
+    this.close()
+    this.#json?.event('error', { code: (error as { code?: unknown }).code, message: error.message })
+    this.#print(printableLines(`diarize-stream: ${error.message}`))
+  }
+
+  /** Ends the live view. */
+  close(): void {
+    this.#view?.close()
+    this.#sayCorrections()
+  }
+
+  /** Where the text goes into files, these have the corrections, and there is nothing to be put right for a reader. */
+  #sayCorrections(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const lines = this.#corrections.take()
+    if (!this.#hasFiles) for (const line of lines) this.say(line)
+  }
+
+  #print(lines: readonly string[]): void {
+    const { stderr } = this.#streams
+    if (this.#view !== undefined && stderr.isTTY === true) this.#view.print(lines)
+    else for (const line of lines) stderr.write(`${line}\n`)
+  }
+}
+
+function noteOf(event: string, record: object): string | undefined {
+  if (event === 'warning') return `note: ${(record as Warning).message}`
+  if (event === 'gap') return gapLine(record as Gap)
+  if (event !== 'reconnecting') return undefined
+  const { attempt, delay, error } = record as { attempt: number; delay: number; error: Error }
+  return `connection lost (${error.message}); attempt ${attempt} in ${(delay / 1000).toFixed(1)} s`
+}
+
+/** What a summary tells beside what the run itself knows. */
+export interface SummaryFacts {
+  names: SpeakerNames
+  /** Files written. */
+  files: readonly string[]
+  /** Whether the input was ended by Ctrl-C. */
+  interrupted: boolean
+}
+
+/** Lines for people on what was done. */
+export function summaryLines(summary: RunSummary, { names, files, interrupted }: SummaryFacts): string[] {
+  const { seconds, turns, speakers, languages, gaps, reconnects, elapsedSeconds } = summary
+  const known = speakers.map((speaker) => printable(displayName(speaker, names) ?? speaker))
+  const who = known.length === 0 ? '' : ` (${known.join(', ')})`
+  return [
+    `${seconds.toFixed(1)} s of audio in ${elapsedSeconds.toFixed(1)} s: ${count(turns, 'turn')}, ` +
+      `${count(speakers.length, 'speaker')}${who}`,
+    ...(languages.length > 0 ? [`heard: ${languages.map(languageName).join(', ')}`] : []),
+    ...(interrupted ? [`ended by a signal; complete for the first ${seconds.toFixed(1)} s`] : []),
+    ...(reconnects > 0 ? [`reconnected ${count(reconnects, 'time')}`] : []),
+    ...gaps.map(gapLine),
+    ...(files.length > 0 ? [`wrote ${files.map(printable).join(', ')}`] : []),
+  ]
+}
+
+/** The warning on names for speakers that were not heard, which may be misspelt; `undefined` where there are none. */
+export function unusedNames(names: SpeakerNames, speakers: readonly string[]): Warning | undefined {
+  const labels = Object.keys(names).filter((label) => !speakers.includes(label))
+  if (labels.length === 0) return undefined
+  const heard = speakers.length === 0 ? 'nobody was heard' : `heard were ${speakers.map(printable).join(', ')}`
+  const message = `--names has a name for ${labels.map(printable).join(', ')}, who never spoke; ${heard}`
+  return { code: 'NAME_UNUSED', message, labels }
+}
+
+/** A language in English, and its code. */
+function languageName(code: string): string {
+  return `${new Intl.DisplayNames(['en'], { type: 'language' }).of(code) ?? code} (${code})`
+}
+
+/** A line for people on audio that nobody heard. */
+export function gapLine({ start, end, channel }: Gap): string {
+  const where = channel === undefined ? '' : ` on ${printable(channel)}`
+  return `missing: ${(start / 1000).toFixed(3)} s to ${(end / 1000).toFixed(3)} s${where}`
+}
+
+/** A sink that lays turns out and measures the cues; revisions of turns are left out. */
+export class ReportSink extends Writable {
+  readonly #collector = new PassageCollector()
+  readonly #layout: ChannelLayout
+  readonly #reporter: CaptionReporter
+  #newest = -1
+
+  constructor(options: CueLayoutOptions) {
+    super({ objectMode: true, highWaterMark: 16 })
+    this.#layout = new ChannelLayout(layoutSettings(options))
+    this.#reporter = new CaptionReporter(options)
+  }
+
+  /** What was found so far. */
+  get report(): CaptionReport {
+    return this.#reporter.report()
+  }
+
+  override _write(turn: Turn, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    for (const passage of this.#collector.add(turn)) this.#add(passage)
+    done()
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    for (const passage of this.#collector.end()) this.#add(passage)
+    this.#measure(this.#layout.close(Infinity))
+    done()
+  }
+
+  #add(passage: Passage): void {
+    const { order = -1 } = passage.turn ?? {}
+    if (order <= this.#newest) return
+    this.#newest = order
+    if (this.#layout.begins(passage)) this.#measure(this.#layout.close(passage.segments[0]?.start))
+    this.#measure(this.#layout.add(passage))
+  }
+
+  #measure(cues: readonly UnnumberedCue[]): void {
+    for (const cue of cues) this.#reporter.add(cue)
+  }
+}
+
+/** Legal in JSON, but line ends to some readers, or commands to a terminal that the lines are shown on. */
+const SPECIAL = /[\u007F-\u009F\u2028\u2029]/g
+
+/** One line of JSON for an event. Errors become their code and message. */
+export function eventLine(type: string, record: object = {}): string {
+  return safe(
+    JSON.stringify({ type, ...record }, (_key, value: unknown) => (value instanceof Error ? facts(value) : value)),
+  )
+}
+
+function safe(json: string): string {
+  const line = json.replaceAll(SPECIAL, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return line.endsWith('\n') ? line : `${line}\n`
+}
+
+function facts(error: Error): object {
+  const { code, retryable } = error as { code?: unknown; retryable?: unknown }
+  return { code, message: error.message, ...(retryable !== undefined && { retryable }) }
+}
+
+/** A sink that writes turns, and events beside them, as JSON lines, in the order in which they come. */
+export class JsonEvents extends Writable {
+  readonly #target: Writable
+  readonly #names: SpeakerNames
+
+  constructor(target: Writable, names: SpeakerNames) {
+    super({ objectMode: true, highWaterMark: 16 })
+    this.#target = target
+    this.#names = names
+    target.once('error', (error) => this.destroy(error))
+  }
+
+  /** Writes an event. */
+  event(type: string, record?: object): void {
+    if (this.#target.writable) this.#target.write(eventLine(type, record))
+  }
+
+  /** Writes a turn that is still open: a record like that of a final one, with `endOfTurn: false`. */
+  partial(turn: Turn): void {
+    if (this.#target.writable) this.#target.write(safe(formatJsonlItem(turn, this.#names)))
+  }
+
+  override _write(turn: Turn, _encoding: BufferEncoding, done: () => void): void {
+    // Whatever goes wrong is told by the event.
+    this.#target.write(safe(formatJsonlItem(turn, this.#names)), () => done())
+  }
+}

@@ -1,0 +1,259 @@
+import type { SpeakerNames } from '../captions/names.ts'
+import { textWidth } from '../captions/width.ts'
+import type { Turn } from '../model.ts'
+import type { Progress } from '../progress.ts'
+import { finalLines, headToWidth, partialLine, SpeakerColours, type TurnStyle } from './text.ts'
+import { Writable } from 'node:stream'
+import { stripVTControlCharacters } from 'node:util'
+import picocolors from 'picocolors'
+
+/** Time between two drawings, in milliseconds; fast engines give hundreds of partials a second. */
+const DRAW_EVERY_MS = 50
+/** Open turns that are shown, of so many channels. */
+const MOST_PARTIALS = 4
+
+/** How a {@link LiveView} looks. */
+export interface LiveViewOptions {
+  names: SpeakerNames
+  colours: boolean
+}
+
+/**
+ * A sink of turns for people in front of a terminal: finals scroll, open turns change in place below them, and the last
+ * line says how far the work has come. A final that is revised is printed once more, as a correction.
+ */
+export class LiveView extends Writable {
+  /** Length of the input in seconds, once it is known. */
+  duration: number | undefined
+  readonly #screen: Screen
+  readonly #style: TurnStyle
+  readonly #corrections: Corrections
+  /** The open turn of each channel. */
+  readonly #partials = new Map<string, Turn>()
+  #progress: Progress = { seconds: 0, turns: 0, speakers: [], speed: 0, elapsedSeconds: 0 }
+  #status: string | undefined
+  #timer: NodeJS.Timeout | undefined
+  #isOver = false
+
+  constructor(terminal: Terminal, options: LiveViewOptions) {
+    super({ objectMode: true, highWaterMark: 16 })
+    const colours = picocolors.createColors(options.colours)
+    this.#style = { names: options.names, colours, speakers: new SpeakerColours(colours) }
+    this.#corrections = new Corrections(this.#style)
+    this.#screen = new Screen(terminal)
+  }
+
+  override _write(turn: Turn, _encoding: BufferEncoding, done: () => void): void {
+    if (turn.endOfTurn && turn.revision === 0) {
+      this.#partials.delete(turn.channel ?? '')
+      this.#draw(finalLines(turn, this.#style))
+    } else if (turn.endOfTurn) {
+      this.#corrections.add(turn)
+      this.#later()
+    }
+    done()
+  }
+
+  override _final(done: () => void): void {
+    this.#partials.clear()
+    this.#later()
+    done()
+  }
+
+  /** How often a turn was corrected after it had been shown. */
+  get corrections(): number {
+    return this.#corrections.count
+  }
+
+  /** Shows a turn that is still open. */
+  partial(turn: Turn): void {
+    this.#partials.set(turn.channel ?? '', turn)
+    this.#later()
+  }
+
+  /** Shows how far the work has come. */
+  progress(progress: Progress): void {
+    this.#progress = progress
+    this.#later()
+  }
+
+  /** Shows a line of its own in place of the progress. */
+  status(line: string): void {
+    this.#status = line
+    this.#later()
+  }
+
+  /** Prints lines above what changes in place. */
+  print(lines: readonly string[]): void {
+    this.#draw(lines)
+  }
+
+  /** Clears what changes in place, for good. */
+  close(): void {
+    this.#isOver = true
+    this.#draw([])
+  }
+
+  #later(): void {
+    this.#timer ??= setTimeout(() => this.#draw([]), DRAW_EVERY_MS).unref()
+  }
+
+  #draw(lines: readonly string[]): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const above = [...this.#corrections.take(), ...lines]
+    if (this.#isOver) return this.#screen.draw([], above)
+    const { width } = this.#screen
+    const open = [...this.#partials.values()].slice(-MOST_PARTIALS)
+    const changing = open.map((turn) => partialLine(turn, width, this.#style))
+    changing.push(this.#style.colours.dim(this.#status ?? progressLine(this.#progress, this.duration, width)))
+    this.#screen.draw(changing, above)
+  }
+}
+
+/** What a {@link Screen} draws on; a `tty.WriteStream` is one. */
+export interface Terminal {
+  readonly columns?: number
+  write(text: string): unknown
+}
+
+/** What a terminal is taken to have that does not say, or says what cannot be. */
+const USUAL_COLUMNS = 80
+/** On a narrower terminal, or one that says so without being it, nothing changes in place: that could erase other text. */
+const LEAST_COLUMNS = 20
+/** Nobody makes a terminal as narrow. */
+const IMPOSSIBLE_COLUMNS = 3
+/** Lines are never longer, whatever a terminal says. */
+const MOST_COLUMNS = 400
+
+/** A few lines at the bottom of a terminal that change in place, and text above them that scrolls. */
+export class Screen {
+  readonly #terminal: Terminal
+  #drawn: string[] = []
+  /** Columns that the terminal had then. */
+  #columns = USUAL_COLUMNS
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal
+  }
+
+  /**
+   * Columns that a line may take: less than there are, since a full line moves the cursor to the next, and so would the
+   * `^C` that a terminal shows where that is typed.
+   */
+  get width(): number {
+    return Math.min(Math.max(LEAST_COLUMNS, this.#reported), MOST_COLUMNS) - 3
+  }
+
+  /** Shows `wanted` in place of the lines before, which must fit into the width, and `above` over them for good. */
+  draw(wanted: readonly string[], above: readonly string[] = []): void {
+    const lines = this.#reported < LEAST_COLUMNS ? [] : wanted
+    const unchanged = lines.length === this.#drawn.length && lines.every((line, i) => line === this.#drawn[i])
+    if (unchanged && above.length === 0) return
+    // In one write, so that nothing flickers.
+    this.#terminal.write(this.#erasing() + above.map((line) => `${line}\n`).join('') + lines.join('\n'))
+    this.#drawn = [...lines]
+    this.#columns = this.#reported
+  }
+
+  get #reported(): number {
+    const { columns } = this.#terminal
+    return columns !== undefined && columns > 0 ? columns : USUAL_COLUMNS
+  }
+
+  /** Moves the cursor to the first of the lines, and clears from there. A terminal made narrower has broken them. */
+  #erasing(): string {
+    if (this.#drawn.length === 0) return ''
+    const columns = this.#reported > IMPOSSIBLE_COLUMNS ? this.#reported : this.#columns
+    const rows = this.#drawn.map((line) => Math.max(1, Math.ceil(textWidth(stripVTControlCharacters(line)) / columns)))
+    const up = rows.reduce((sum, n) => sum + n, 0) - 1
+    return `\r${up > 0 ? `\u001B[${up}A` : ''}\u001B[J`
+  }
+}
+
+/** Seconds as a clock shows them: `0:07`, `12:34`, `1:02:03`. */
+export function clock(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds))
+  const two = (n: number) => String(n).padStart(2, '0')
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
+}
+
+/** A length of time for people: `3 s`, `2 min 05 s`, `1 h 02 min`. */
+export function span(seconds: number): string {
+  const whole = Math.max(0, Math.ceil(seconds))
+  const two = (n: number) => String(n).padStart(2, '0')
+  if (whole < 60) return `${whole} s`
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`
+  return `${Math.floor(whole / 3600)} h ${two(Math.floor(whole / 60) % 60)} min`
+}
+
+/** A bar of `width` columns of which `part`, from 0 to 1, is filled. */
+export function bar(part: number, width: number): string {
+  const filled = Math.round(Math.min(1, Math.max(0, part)) * width)
+  return '█'.repeat(filled) + '░'.repeat(width - filled)
+}
+
+const BAR_WIDTH = 24
+/** Longer times left are those of a speed that nothing can be said of yet. */
+const LONGEST_GUESS_S = 100 * 3600
+
+/**
+ * One line, of `width` columns at most, on how far the work has come: with a bar and the time that is left where the
+ * length of the input is known, else with the time that has gone by.
+ *
+ * @param duration - length of the input in seconds, if known.
+ */
+export function progressLine(progress: Progress, duration: number | undefined, width: number): string {
+  const { seconds, speed, elapsedSeconds, speakers } = progress
+  const heard = speakers.length === 0 ? '' : `  ${count(speakers.length, 'speaker')}`
+  if (duration === undefined || duration <= 0) {
+    return headToWidth(`${clock(seconds)} heard  ${clock(elapsedSeconds)} elapsed${heard}`, width)
+  }
+  const part = Math.min(1, seconds / duration)
+  const toGo = (duration - seconds) / speed
+  const left = part < 1 && toGo < LONGEST_GUESS_S ? `  ${span(toGo)} left` : ''
+  const text = `${Math.floor(part * 100)} %  ${clock(Math.min(seconds, duration))} of ${clock(duration)}${left}${heard}`
+  const room = width - text.length - 2
+  return room < 4 ? headToWidth(text, width) : `${bar(part, Math.min(BAR_WIDTH, room))}  ${text}`
+}
+
+/** `1 turn`, `2 turns`. */
+export function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`
+}
+
+/** Turns of one burst that are shown; the end of a session may bring hundreds. */
+const MOST_SHOWN = 5
+
+/** Lines that say how turns that were shown have changed since: what has scrolled away cannot be changed itself. */
+export class Corrections {
+  /** How many have come so far. */
+  count = 0
+  readonly #style: TurnStyle
+  #waiting: Turn[] = []
+  #more = 0
+
+  constructor(style: TurnStyle) {
+    this.#style = style
+  }
+
+  /** Takes a turn that came again with a higher revision. */
+  add(turn: Turn): void {
+    this.count += 1
+    // Only the newest of a turn is of interest.
+    this.#waiting = this.#waiting.filter(({ order }) => order !== turn.order)
+    if (this.#waiting.length < MOST_SHOWN) this.#waiting.push(turn)
+    else this.#more += 1
+  }
+
+  /** The lines of those that have come since it was last asked: `corrected: 00:01:02 Alice: text`. */
+  take(): string[] {
+    const mark = this.#style.colours.dim('corrected:')
+    const lines = this.#waiting.flatMap((turn) => finalLines(turn, this.#style).map((line) => `${mark} ${line}`))
+    if (this.#more > 0) lines.push(`${mark} ${this.#more} more`)
+    this.#waiting = []
+    this.#more = 0
+    return lines
+  }
+}
