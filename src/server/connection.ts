@@ -1,13 +1,11 @@
-import type { IncomingMessage } from 'node:http'
-import type { WebSocket } from 'ws'
 import type { ServerMessage } from '../assemblyai/messages.ts'
 import type { Admission, Authenticator } from './authentication.ts'
-import type { ResolvedServerOptions } from './options.ts'
-import { parseQuery, type ConnectionParameters } from './parameters.ts'
-import type { SessionRate } from './session-rate.ts'
+import type { ResolvedServerOptions } from './server.ts'
+import { type ConnectionParameters, parseQuery } from './parameters.ts'
 import { CLOSE_REASON, Refusal, unauthorized } from './refusal.ts'
-import type { ReceivedMessage, ServerSession, SessionEnd } from './session-contract.ts'
-import { Session } from './session.ts'
+import { type ReceivedMessage, type ServerSession, Session, type SessionEnd } from './session.ts'
+import type { IncomingMessage } from 'node:http'
+import type { WebSocket } from 'ws'
 
 /** Milliseconds a client gets to answer a close before its socket is cut. */
 const CLOSE_TIMEOUT = 5000
@@ -177,5 +175,27 @@ export class Connection {
     if (this.#socket.readyState === this.#socket.CLOSED) return
     clearTimeout(this.#cut)
     this.#cut = setTimeout(() => this.#socket.terminate(), ms)
+  }
+}
+
+const MINUTE = 60_000
+
+/** Counts sessions begun within the last minute, against a limit. */
+export class SessionRate {
+  readonly #limit: number
+  #begun: number[] = []
+
+  /** @param limit - sessions that may begin within any 60 s; `Infinity` for no limit. */
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  /** Whether one more session may begin at `now` (ms of any steady clock); if so, it counts. */
+  admit(now: number): boolean {
+    if (this.#limit === Infinity) return true
+    this.#begun = this.#begun.filter((at) => at > now - MINUTE)
+    if (this.#begun.length >= this.#limit) return false
+    this.#begun.push(now)
+    return true
   }
 }

@@ -1,17 +1,20 @@
-import { randomUUID } from 'node:crypto'
-import type { EngineListener, EngineSession, EngineTurn } from '../engine/engine.ts'
+import type { ServerMessage } from '../assemblyai/messages.ts'
+import type { Engine, EngineListener, EngineSession, EngineTurn } from '../engine/engine.ts'
 import { EngineError } from '../errors.ts'
-import { AudioInput } from './audio-input.ts'
+import { AudioInput, FrameCheck, PacingCheck } from './audio-input.ts'
 import { parseClientMessage } from './client-message.ts'
-import { FrameCheck } from './frame-check.ts'
-import { beginConfiguration, revisionMessage, turnMessage, type MessageStyle } from './outgoing.ts'
-import { PacingCheck } from './pacing-check.ts'
-import { parseUpdate, type ConnectionParameters } from './parameters.ts'
+import {
+  beginConfiguration,
+  type MessageStyle,
+  revisionMessage,
+  turnMessage,
+  type UnattributedLabel,
+} from './outgoing.ts'
+import { type ConnectionParameters, parseUpdate } from './parameters.ts'
 import { Refusal } from './refusal.ts'
-import type { ServerSession, SessionContext, SessionEnd, SessionTransport } from './session-contract.ts'
-import { SessionTimers } from './session-timers.ts'
 import { engineUpdate, resolveSettings, type SessionSettings } from './settings.ts'
 import { WorkQueue } from './work-queue.ts'
+import { randomUUID } from 'node:crypto'
 
 /** Milliseconds of audio that wait for the engine before the socket is paused. */
 const QUEUE_LIMIT = 5000
@@ -288,5 +291,116 @@ export class Session implements ServerSession {
     }
     clearTimeout(timer)
     this.#settleEnded(end)
+  }
+}
+
+/** A frame as it came: audio, or the text of a JSON message. */
+export type ReceivedMessage = { binary: true; data: Buffer } | { binary: false; data: string }
+
+/** One client's stream of audio, as users of the server see it. */
+export interface ServerSession {
+  /** The `id` of `Begin`. */
+  readonly id: string
+  /** The connection parameters the client sent, with later updates. */
+  readonly parameters: Readonly<ConnectionParameters>
+  /** Milliseconds of audio received. */
+  readonly receivedMs: number
+}
+
+/** How a session ended. */
+export interface SessionEnd {
+  /** Close code sent; 1000 after `Termination`, 1005 or 1006 where the client left. */
+  code: number
+  /** Text of the `Error` message; empty where there was none. */
+  reason: string
+  /** Whether the client asked for the end and got its `Termination`. */
+  terminated: boolean
+  /** What the engine threw, where that ended the session. */
+  cause?: unknown
+}
+
+/** What a session needs of its server. */
+export interface SessionContext {
+  engine: Engine
+  parameters: ConnectionParameters
+  /** Echoed in `Begin`. */
+  apiVersion: string
+  /** Seconds the session may last. */
+  maxDuration: number
+  /** Milliseconds of audio ahead of the clock that are allowed; `Infinity` where pacing is not enforced. */
+  maxAheadMs: number
+  unattributedLabel: UnattributedLabel
+  /** Whether the text of an engine's error is sent to the client. */
+  explainEngineErrors: boolean
+}
+
+/** The socket, as a session needs it. */
+export interface SessionTransport {
+  send(message: ServerMessage): void
+  /** Sends an `Error` message and closes with its code. */
+  refuse(refusal: Refusal): void
+  /** Closes after `Termination`. */
+  finish(): void
+  pause(): void
+  resume(): void
+}
+
+/** Milliseconds between two `Heartbeat` messages. */
+const HEARTBEAT_INTERVAL = 5000
+
+/** What happens when time passes in a session. */
+export interface SessionTimersListener {
+  heartbeat(): void
+  /** No message came for as long as allowed. */
+  inactive(): void
+  /** The session has lasted as long as allowed. */
+  expired(): void
+}
+
+/** The clocks of one session. None of them keeps the process alive. */
+export class SessionTimers {
+  readonly #listener: SessionTimersListener
+  #heartbeat: NodeJS.Timeout | undefined
+  #inactivity: NodeJS.Timeout | undefined
+  #expiry: NodeJS.Timeout | undefined
+
+  constructor(listener: SessionTimersListener) {
+    this.#listener = listener
+  }
+
+  /** Ends the session at `time`, in Unix milliseconds, and never before it. */
+  expireAt(time: number): void {
+    const left = time - Date.now()
+    if (left <= 0) return this.#listener.expired()
+    // Timers may fire a little early by the clock of the day, and that clock may be set back.
+    this.#expiry = setTimeout(() => this.expireAt(time), left).unref()
+  }
+
+  /** Turns heartbeats on or off; on when they are on changes nothing. */
+  setHeartbeat(on: boolean): void {
+    if (on && this.#heartbeat === undefined) {
+      this.#heartbeat = setInterval(() => this.#listener.heartbeat(), HEARTBEAT_INTERVAL).unref()
+    } else if (!on) {
+      clearInterval(this.#heartbeat)
+      this.#heartbeat = undefined
+    }
+  }
+
+  /** Starts to count silence of the client from now; `undefined` stops counting. */
+  expectMessageWithin(ms: number | undefined): void {
+    clearTimeout(this.#inactivity)
+    this.#inactivity = ms === undefined ? undefined : setTimeout(() => this.#listener.inactive(), ms).unref()
+  }
+
+  /** A message came. */
+  touch(): void {
+    this.#inactivity?.refresh()
+  }
+
+  stop(): void {
+    clearTimeout(this.#expiry)
+    clearInterval(this.#heartbeat)
+    clearTimeout(this.#inactivity)
+    this.#expiry = this.#heartbeat = this.#inactivity = undefined
   }
 }

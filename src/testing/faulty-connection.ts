@@ -1,16 +1,13 @@
-import type { IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
-import type { WebSocket } from 'ws'
 import type { ServerMessage } from '../assemblyai/messages.ts'
 import type { Engine } from '../engine/engine.ts'
 import { parseQuery } from '../server/parameters.ts'
 import { CLOSE_REASON, Refusal } from '../server/refusal.ts'
 import { Session } from '../server/session.ts'
-import type { FaultConnection } from './fault-connection.ts'
-import type { FaultBehaviour, FaultySocket } from './fault-behaviour.ts'
-import { faults, resetConnection, type Fault } from './faults.ts'
-import { Outbox } from './outbox.ts'
-import { ReadGate } from './read-gate.ts'
+import type { FaultConnection } from './fault-server.ts'
+import { type Fault, type FaultBehaviour, faults, type FaultySocket, resetConnection } from './faults.ts'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
 
 /** Text messages of a client that are kept. */
 const KEPT_MESSAGES = 10_000
@@ -256,5 +253,109 @@ function parametersOf(query: URLSearchParams): ReturnType<typeof parseQuery> {
   } catch (error) {
     if (error instanceof Refusal) return {}
     throw error
+  }
+}
+
+/** What a faulty server is about to send: in order, at once, or late, or held back. */
+export class Outbox {
+  #waiting: { at: number; send: () => void }[] = []
+  #delay = 0
+  #state: 'open' | 'held' | 'closed' = 'open'
+  #timer: NodeJS.Timeout | undefined
+
+  /** From now on everything goes out `ms` late. */
+  delayBy(ms: number): void {
+    this.#delay = ms
+  }
+
+  /** Lines something up to be sent. */
+  add(send: () => void): void {
+    if (this.#state === 'closed') return
+    this.#waiting.push({ at: performance.now() + this.#delay, send })
+    this.#pump()
+  }
+
+  /** Holds everything back. */
+  hold(): void {
+    if (this.#state === 'open') this.#state = 'held'
+  }
+
+  /** Sends what was held back. */
+  release(): void {
+    if (this.#state === 'held') this.#state = 'open'
+    this.#pump()
+  }
+
+  /** Forgets what waits, and whatever is added. */
+  close(): void {
+    this.#state = 'closed'
+    this.#waiting = []
+    clearTimeout(this.#timer)
+  }
+
+  #pump(): void {
+    clearTimeout(this.#timer)
+    for (let [first] = this.#waiting; first !== undefined && this.#state === 'open'; [first] = this.#waiting) {
+      const left = first.at - performance.now()
+      if (left > 0) {
+        this.#timer = setTimeout(() => this.#pump(), left)
+        return
+      }
+      this.#waiting.shift()
+      first.send()
+    }
+  }
+}
+
+/** A socket that can be read or left alone. */
+interface Readable {
+  pause(): void
+  resume(): void
+}
+
+/** Why a socket is not read: its session is full, the fault says stop, or it is to be read slowly. */
+type Reason = 'session' | 'stopped' | 'slow'
+
+/** Decides whether a socket is read: only while there is no reason against it. */
+export class ReadGate {
+  readonly #socket: Readable
+  readonly #later: (ms: number, action: () => void) => void
+  readonly #reasons = new Set<Reason>()
+  #rate = Infinity
+  #readAgainAt = 0
+
+  /** @param later - does something after so many ms. */
+  constructor(socket: Readable, later: (ms: number, action: () => void) => void) {
+    this.#socket = socket
+    this.#later = later
+  }
+
+  close(reason: Reason): void {
+    this.#reasons.add(reason)
+    this.#socket.pause()
+  }
+
+  open(reason: Reason): void {
+    this.#reasons.delete(reason)
+    if (this.#reasons.size === 0) this.#socket.resume()
+  }
+
+  /** From now on lets `rate` seconds of audio through in a second. */
+  limit(rate: number): void {
+    this.#rate = rate
+  }
+
+  /** So many ms of audio were read: reads no further until they have been paid for in time. */
+  spend(ms: number): void {
+    if (this.#rate === Infinity || ms === 0) return
+    this.#readAgainAt = Math.max(this.#readAgainAt, performance.now()) + ms / this.#rate
+    if (!this.#reasons.has('slow')) this.#wait()
+  }
+
+  #wait(): void {
+    const left = this.#readAgainAt - performance.now()
+    if (left <= 0) return this.open('slow')
+    this.close('slow')
+    this.#later(left, () => this.#wait())
   }
 }

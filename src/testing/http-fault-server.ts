@@ -1,8 +1,7 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import { checkBoolean, checkInteger, checkKnown, checkString, invalidOption } from '../options.ts'
+import { checkBoolean, checkInteger, checkKnown, checkOneOf, checkString, invalidOption } from '../options.ts'
 import { Listener, type TlsOptions } from '../server/listener.ts'
-import { type HttpFault, type HttpFaultPlan, httpFaults, httpPlanOf } from './http-faults.ts'
-import type { HttpContent } from './http-sending.ts'
+import { resetConnection } from './faults.ts'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 
 /** Options of {@link httpFaultServer}. */
 export interface HttpFaultServerOptions {
@@ -177,4 +176,261 @@ export async function httpFaultServer(
   const server = new HttpFaultServer(content, plan, options)
   await server.listen()
   return server
+}
+
+/** What an {@link httpFaultServer} can do wrong; {@link httpFaults} says what each is. */
+export type HttpFaultName = keyof typeof httpFaults
+
+/** One fault of one request. */
+export interface HttpFault {
+  /** Which fault; see {@link HttpFaultName}. */
+  fault: HttpFaultName
+  /** Bytes of the answer's body before it strikes. @defaultValue half of the content */
+  afterBytes?: number
+  /** HTTP status of `status` and `redirect`. @defaultValue 503 and 302 */
+  status?: number
+  /** Address of `redirect`; the same address where absent, so that it never ends. */
+  location?: string
+  /** Bytes a second of `slow`. @defaultValue 1000 */
+  bytesPerSecond?: number
+}
+
+/** A request that is being answered, and what it asks for. */
+export interface HttpExchange {
+  request: IncomingMessage
+  response: ServerResponse
+  content: HttpContent
+  fault: HttpFault
+}
+
+type Behaviour = (exchange: HttpExchange) => void
+
+/** Cuts the body after so many bytes, and does `then`. */
+const cut =
+  (then: (exchange: HttpExchange) => void): Behaviour =>
+  (exchange) => {
+    const { fault, content } = exchange
+    sendBody(exchange, {
+      stopAfter: fault.afterBytes ?? Math.floor(content.body.length / 2),
+      stopped: () => then(exchange),
+    })
+  }
+
+const socketOf = ({ response }: HttpExchange) => response.socket
+
+/** All faults by name. To add one, add its behaviour here. */
+export const httpFaults = {
+  /** Does nothing wrong: a good server. */
+  none: (exchange) => sendBody(exchange),
+  /** Resets the connection within the body. */
+  drop: cut((exchange) => {
+    const socket = socketOf(exchange)
+    if (socket) resetConnection(socket)
+  }),
+  /** Closes the connection in good order within the body. */
+  truncate: cut((exchange) => socketOf(exchange)?.end()),
+  /** Sends no more within the body, and keeps the connection. */
+  stall: cut(() => {}),
+  /** Sends the body slowly, `bytesPerSecond`. */
+  slow: (exchange) => sendBody(exchange, { bytesPerSecond: exchange.fault.bytesPerSecond ?? 1000 }),
+  /** Takes the request and never answers. */
+  hang: () => {},
+  /** Resets the connection instead of an answer. */
+  refuse: (exchange) => {
+    const socket = socketOf(exchange)
+    if (socket) resetConnection(socket)
+  },
+  /** Answers with `status` and a short text. */
+  status: ({ response, fault: { status = 503 } }) => {
+    const login = status === 401 ? { 'www-authenticate': 'Basic realm="test"' } : {}
+    response.writeHead(status, { 'content-type': 'text/plain', ...login }).end(`status ${status}\n`)
+  },
+  /** Sends the client to `location`. */
+  redirect: ({ request, response, fault: { status = 302, location = request.url ?? '/' } }) => {
+    response.writeHead(status, { location }).end()
+  },
+  /** Knows no ranges: sends the whole, whatever part was asked for. */
+  ignoreRange: (exchange) => sendBody(exchange, { ignoreRange: true }),
+  /** Says no length, and marks the end of the body (chunked). */
+  chunked: (exchange) => sendBody(exchange, { length: 'chunked' }),
+  /** Says no length, and closes the connection at the end of the body, as HTTP 1.0 does. */
+  unsized: (exchange) => sendBody(exchange, { length: 'none' }),
+  /** Says no length, and resets the connection within a chunked body. */
+  dropChunked: (exchange) => {
+    const { fault, content } = exchange
+    const stopped = (): void => {
+      const socket = socketOf(exchange)
+      if (socket) resetConnection(socket)
+    }
+    const stopAfter = fault.afterBytes ?? Math.floor(content.body.length / 2)
+    sendBody(exchange, { length: 'chunked', stopAfter, stopped })
+  },
+  /** Has other content of the same length by now: another ETag. */
+  changed: (exchange) => sendBody(exchange, { etag: '"changed"', ignoreRange: true }),
+  /** Sends the body as if compressed, though nobody asked for it. */
+  compressed: (exchange) => {
+    exchange.response.setHeader('content-encoding', 'gzip')
+    sendBody(exchange)
+  },
+  /** An old radio server: its status line is `ICY 200 OK`. */
+  icy: (exchange) => {
+    const { response, content } = exchange
+    const head = ['ICY 200 OK', 'icy-name: Test', 'icy-br: 128', `content-type: ${content.type}`]
+    response.socket?.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), content.body]))
+  },
+  /** Sends headers that never end. */
+  endlessHeaders: ({ response }) => {
+    const { socket } = response
+    if (!socket) return
+    socket.write('HTTP/1.1 200 OK\r\n')
+    const more = (): void => {
+      while (!socket.destroyed && socket.write(`x-filler: ${'a'.repeat(1000)}\r\n`));
+    }
+    socket.on('drain', more)
+    more()
+  },
+  /** Sends a body that never ends and never says anything: zeros. */
+  endlessBody: ({ response, content }) => {
+    response.writeHead(200, { 'content-type': content.type })
+    const zeros = Buffer.alloc(65_536)
+    const more = (): void => {
+      while (!response.destroyed && response.write(zeros));
+    }
+    response.on('drain', more)
+    more()
+  },
+  /** Answers in no HTTP. */
+  garbage: ({ response }) => void response.socket?.end('this is no HTTP\r\n\r\n'),
+} as const satisfies Record<string, Behaviour>
+
+/** Which request gets which fault, by the number of the request from 0 and its path. */
+export type HttpFaultPlan = HttpFault | readonly HttpFault[] | ((index: number, path: string) => HttpFault)
+
+const healthy: HttpFault = { fault: 'none' }
+
+/** A plan as a function; faults that are known already are checked at once. */
+export function httpPlanOf(plan: HttpFaultPlan): (index: number, path: string) => HttpFault {
+  if (typeof plan === 'function') return (index, path) => checkHttpFault(plan(index, path))
+  if ('fault' in plan) {
+    checkHttpFault(plan)
+    return () => plan
+  }
+  plan.forEach(checkHttpFault)
+  return (index) => plan[index] ?? healthy
+}
+
+function checkHttpFault(fault: HttpFault): HttpFault {
+  checkKnown('a fault', fault, ['fault', 'afterBytes', 'status', 'location', 'bytesPerSecond'])
+  checkOneOf('fault', fault.fault ?? null, Object.keys(httpFaults))
+  checkInteger('afterBytes', fault.afterBytes, 0, undefined, 'bytes')
+  checkInteger('status', fault.status, 200, 599)
+  checkString('location', fault.location, 0)
+  checkInteger('bytesPerSecond', fault.bytesPerSecond, 1, undefined, 'bytes a second')
+  return fault
+}
+
+/** What is served at one path. */
+export interface HttpContent {
+  body: Buffer
+  /** Content-Type. */
+  type: string
+  /** Further headers. */
+  headers: Readonly<Record<string, string>>
+  /** Whether the body is sent again and again, with no length. */
+  endless: boolean
+  /** Bytes a second; as fast as the client takes it where absent. */
+  bytesPerSecond: number | undefined
+}
+
+/** How {@link sendBody} departs from what a good server does. */
+export interface SendingOptions {
+  stopAfter?: number
+  /** Called once the bytes before `stopAfter` have left. */
+  stopped?: () => void
+  bytesPerSecond?: number
+  ignoreRange?: boolean
+  length?: 'chunked' | 'none'
+  etag?: string
+}
+
+const PIECE_BYTES = 16_384
+
+/** Milliseconds between two pieces of a body that is sent slowly. */
+const SLOW_INTERVAL = 50
+
+/** Answers with the content, or the part of it that was asked for. */
+export function sendBody(
+  { request, response, content }: { request: IncomingMessage; response: ServerResponse; content: HttpContent },
+  options: SendingOptions = {},
+): void {
+  const { body, type, headers, endless } = content
+  const etag = options.etag ?? `"${body.length}"`
+  const part = options.ignoreRange === true || endless ? undefined : rangeOf(request, body.length, etag)
+  if (part === 'impossible') {
+    response.writeHead(416, { 'content-range': `bytes */${body.length}` }).end()
+    return
+  }
+  const { start, end } = part ?? { start: 0, end: body.length }
+  const sized = !endless && options.length === undefined
+  const closes = endless || options.length === 'none'
+  // Without a length, Node marks the end of a body by itself, unless it is told not to.
+  response.useChunkedEncodingByDefault = !closes
+  response.writeHead(part === undefined ? 200 : 206, {
+    'content-type': type,
+    ...(!endless && { etag, 'accept-ranges': 'bytes' }),
+    ...(sized && { 'content-length': String(end - start) }),
+    ...(closes && { connection: 'close' }),
+    ...(part !== undefined && { 'content-range': `bytes ${start}-${end - 1}/${body.length}` }),
+    ...headers,
+  })
+  response.flushHeaders()
+  send(response, body, { ...options, start, end, endless, rate: options.bytesPerSecond ?? content.bytesPerSecond })
+}
+
+interface Sending extends SendingOptions {
+  start: number
+  end: number
+  endless: boolean
+  rate: number | undefined
+}
+
+function send(response: ServerResponse, body: Buffer, sending: Sending): void {
+  const { start, end, endless, rate, stopAfter = Infinity, stopped } = sending
+  const piece = rate === undefined ? PIECE_BYTES : Math.max(1, Math.round((rate * SLOW_INTERVAL) / 1000))
+  let at = start
+  let sent = 0
+  const more = (): void => {
+    if (response.destroyed) return
+    if (sent >= stopAfter) {
+      stopped?.()
+      return
+    }
+    if (at >= end) {
+      if (!endless) return void response.end()
+      at = 0
+    }
+    const bytes = body.subarray(at, Math.min(end, at + piece, at + stopAfter - sent))
+    at += bytes.length
+    sent += bytes.length
+    response.write(bytes, (error) => {
+      if (error) return
+      if (rate === undefined) more()
+      else setTimeout(more, SLOW_INTERVAL)
+    })
+  }
+  more()
+}
+
+/** The part asked for; `undefined` for the whole. */
+function rangeOf(
+  { headers }: IncomingMessage,
+  length: number,
+  etag: string,
+): { start: number; end: number } | 'impossible' | undefined {
+  const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(headers.range ?? '') ?? []
+  if (from === undefined) return undefined
+  if (headers['if-range'] !== undefined && headers['if-range'] !== etag) return undefined
+  const start = Number(from)
+  const end = to === undefined || to === '' ? length : Math.min(length, Number(to) + 1)
+  return start < end ? { start, end } : 'impossible'
 }

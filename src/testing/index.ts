@@ -1,7 +1,7 @@
 export { faultServer, type FaultServer, type FaultServerEvents, type FaultServerOptions } from './fault-server.ts'
-export type { FaultPlan } from './fault-plan.ts'
-export type { FaultDetails } from './fault-behaviour.ts'
-export type { FaultConnection } from './fault-connection.ts'
+export type { FaultPlan } from './fault-server.ts'
+export type { FaultDetails } from './faults.ts'
+export type { FaultConnection } from './fault-server.ts'
 export type { Fault, FaultName } from './faults.ts'
 export {
   scriptedEngine,
@@ -10,13 +10,13 @@ export {
   type ScriptedEvent,
   type ScriptedSession,
 } from './scripted-engine.ts'
-export type { ScriptedTurn, ScriptedWord } from './script.ts'
+export type { ScriptedTurn, ScriptedWord } from './scripted-engine.ts'
 export { relabelled } from './relabelled.ts'
 export { seededRandom } from './random.ts'
 export { TONE_MIN_GAP_MS, toneAudio, toneNumber, toneSpeech, toneText, type ToneWord } from './tone-audio.ts'
-export { TONE_RATE, TONE_WORD_MS } from './tone-code.ts'
+export { TONE_RATE, TONE_WORD_MS } from './tone-audio.ts'
 export { toneEngine, type ToneEngine, type ToneEngineOptions } from './tone-engine.ts'
-export { toneScript, type ToneScriptOptions } from './tone-script.ts'
+export { toneScript, type ToneScriptOptions } from './tone-audio.ts'
 export {
   httpFaultServer,
   type HttpFaultServer,
@@ -24,13 +24,13 @@ export {
   type HttpRequestRecord,
   type HttpServed,
 } from './http-fault-server.ts'
-export type { HttpFault, HttpFaultName, HttpFaultPlan } from './http-faults.ts'
+export type { HttpFault, HttpFaultName, HttpFaultPlan } from './http-fault-server.ts'
 export {
   rtspFaultServer,
   type RtspFaultServer,
   type RtspFaultServerEvents,
   type RtspFaultServerOptions,
 } from './rtsp-fault-server.ts'
-export type { RtspFault, RtspFaultPlan } from './rtsp-fault.ts'
-export type { RtspConnection } from './rtsp-connection.ts'
-export type { RtspCodec } from './rtsp-audio.ts'
+export type { RtspFault, RtspFaultPlan } from './rtsp-fault-server.ts'
+export type { RtspConnection } from './rtsp-fault-server.ts'
+export type { RtspCodec } from './rtsp-fault-server.ts'

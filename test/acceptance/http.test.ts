@@ -7,7 +7,7 @@ import { serve } from 'diarize-stream/server'
 import { httpFaultServer, toneAudio, toneEngine, toneNumber } from 'diarize-stream/testing'
 import { writeWavHeader } from '../../src/audio/wav.ts'
 import { WavReader } from '../../src/audio/wav-reader.ts'
-import { ToneFinder } from '../../src/testing/tone-finder.ts'
+import { ToneFinder } from '../../src/testing/tone-engine.ts'
 import { noChildLeft } from '../helpers/processes.ts'
 
 /** What may lie between the clock and the captions, in ms. */

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Authenticator } from '../../src/server/authentication.ts'
-import { answerTokenRequest } from '../../src/server/token-endpoint.ts'
+import { answerTokenRequest, Authenticator } from '../../src/server/authentication.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ConfigurationError } from '../../src/errors.ts'
-import { resolveServerOptions, type ServerOptions } from '../../src/server/options.ts'
+import { resolveServerOptions, type ServerOptions } from '../../src/server/server.ts'
 import { scriptedEngine } from '../../src/testing/index.ts'
 
 const engine = scriptedEngine([])

@@ -9,8 +9,12 @@ import { Readable } from 'node:stream'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { httpSource } from '../../src/sources/http/source.ts'
 import { liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../../src/stage.ts'
-import { httpFaultServer, type HttpFaultServer, type HttpServed } from '../../src/testing/http-fault-server.ts'
-import type { HttpFaultPlan } from '../../src/testing/http-faults.ts'
+import {
+  type HttpFaultPlan,
+  httpFaultServer,
+  type HttpFaultServer,
+  type HttpServed,
+} from '../../src/testing/http-fault-server.ts'
 import { decode } from '../../src/transforms/decode.ts'
 import { ffmpeg } from '../helpers/media.ts'
 import { childProcesses, closed, noChildLeft } from '../helpers/processes.ts'

@@ -7,11 +7,11 @@ import type { AllowUrl } from '../../src/sources/http/address.ts'
 import { rtspSource, type RtspSourceOptions } from '../../src/sources/rtsp.ts'
 import { parseRtspUrl } from '../../src/sources/rtsp-url.ts'
 import {
+  type RtspFaultPlan,
   rtspFaultServer,
   type RtspFaultServer,
   type RtspFaultServerOptions,
 } from '../../src/testing/rtsp-fault-server.ts'
-import type { RtspFaultPlan } from '../../src/testing/rtsp-fault.ts'
 import { certificate } from '../helpers/certificate.ts'
 import { childProcesses, childStarted, closed, noChildLeft } from '../helpers/processes.ts'
 

@@ -1,7 +1,6 @@
 import { request } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
-import { httpFaultServer, type HttpFaultServer } from '../../src/testing/http-fault-server.ts'
-import type { HttpFault } from '../../src/testing/http-faults.ts'
+import { type HttpFault, httpFaultServer, type HttpFaultServer } from '../../src/testing/http-fault-server.ts'
 
 const body = Buffer.alloc(50_000, 'abcdefgh')
 const servers: HttpFaultServer[] = []

@@ -2,12 +2,13 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import {
+  type RtspFault,
+  type RtspFaultPlan,
   rtspFaultServer,
   type RtspFaultServer,
   type RtspFaultServerOptions,
+  RtspRequestReader,
 } from '../../src/testing/rtsp-fault-server.ts'
-import type { RtspFault, RtspFaultPlan } from '../../src/testing/rtsp-fault.ts'
-import { RtspRequestReader } from '../../src/testing/rtsp-request.ts'
 
 let server: RtspFaultServer | undefined
 const sockets: Socket[] = []

@@ -3,12 +3,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { HttpSourceOptions } from '../../../src/sources/http/options.ts'
 import { publicOnly } from '../../../src/sources/http/address.ts'
 import {
+  type HttpFaultPlan,
   httpFaultServer,
   type HttpFaultServer,
   type HttpFaultServerOptions,
   type HttpServed,
 } from '../../../src/testing/http-fault-server.ts'
-import type { HttpFaultPlan } from '../../../src/testing/http-faults.ts'
 import { createMedia, type Media } from '../../helpers/media.ts'
 import { noChildLeft } from '../../helpers/processes.ts'
 import { shapeOf } from '../../helpers/wav-shape.ts'

@@ -7,11 +7,11 @@ import { liveSource, requestFormat, type UpstreamStage } from '../../../src/stag
 import { httpSource } from '../../../src/sources/http/source.ts'
 import { decode } from '../../../src/transforms/decode.ts'
 import {
+  type HttpFaultPlan,
   httpFaultServer,
   type HttpFaultServer,
   type HttpFaultServerOptions,
 } from '../../../src/testing/http-fault-server.ts'
-import type { HttpFaultPlan } from '../../../src/testing/http-faults.ts'
 import { certificate } from '../../helpers/certificate.ts'
 import { createMedia, type Media } from '../../helpers/media.ts'
 import { childProcesses, childStarted, closed, noChildLeft } from '../../helpers/processes.ts'

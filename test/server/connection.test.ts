@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { SessionRate } from '../../src/server/session-rate.ts'
+import { SessionRate } from '../../src/server/connection.ts'
 
 describe('SessionRate', () => {
   it('lets so many begin within any minute', () => {

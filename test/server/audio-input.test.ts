@@ -1,9 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { AudioInput } from '../../src/server/audio-input.ts'
+import { AudioInput, FrameCheck, PacingCheck } from '../../src/server/audio-input.ts'
 import { parseClientMessage } from '../../src/server/client-message.ts'
-import { FrameCheck } from '../../src/server/frame-check.ts'
-import { PacingCheck } from '../../src/server/pacing-check.ts'
 import { Refusal } from '../../src/server/refusal.ts'
 
 /** What an action throws. */
