@@ -11,10 +11,10 @@ import { explainEnd } from '../src/ffmpeg/failure.ts'
 import { FfmpegLog } from '../src/ffmpeg/log.ts'
 import { oneLine } from '../src/redact.ts'
 import { fileSource } from '../src/sources/file.ts'
-import { parsePlaylist } from '../src/sources/hls-playlist.ts'
+import { parsePlaylist } from '../src/sources/hls/playlist.ts'
 import { noAnswer } from '../src/sources/http/failures.ts'
 import { httpSource } from '../src/sources/http/source.ts'
-import { explainRtsp } from '../src/sources/rtsp-failure.ts'
+import { explainRtsp } from '../src/sources/rtsp/source.ts'
 import { begin, socketPeer } from './helpers/socket-peer.ts'
 
 const undo: (() => unknown)[] = []

@@ -15,7 +15,7 @@ import { vttSink } from '../sinks/vtt.ts'
 import { fileSource } from '../sources/file.ts'
 import { httpSource } from '../sources/http/source.ts'
 import { microphoneSource } from '../sources/microphone.ts'
-import { rtspSource } from '../sources/rtsp.ts'
+import { rtspSource } from '../sources/rtsp/source.ts'
 import { type Command, usage } from './arguments.ts'
 
 /** What kind of input the command was given. */

@@ -1,7 +1,6 @@
 import { addAbortSignal, Duplex } from 'node:stream'
-import { AudioQueue } from '../audio/audio-queue.ts'
+import { AudioQueue, type LiveLimit } from '../audio/silence.ts'
 import { type AudioFormat, bytesToMs } from '../audio/format.ts'
-import type { LiveLimit } from '../audio/live-limit.ts'
 import { channelsCancel, MonoMixer } from '../audio/mono-mixer.ts'
 import { writeWavHeader } from '../audio/wav.ts'
 import { type DiarizeStreamError, FfmpegError, InputError } from '../errors.ts'

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { httpFaultServer, type HttpFaultServer } from 'diarize-stream/testing'
-import { createHls, type HlsMedia } from '../sources/hls-media.ts'
+import { createHls, type HlsMedia } from '../sources/hls/media.ts'
 import { createMedia, type Media } from '../helpers/media.ts'
 
 const reader = fileURLToPath(new URL('http-killed-reader.ts', import.meta.url))

@@ -8,7 +8,7 @@ import {
   type ReconnectOptions,
   type ReconnectSettings,
   resolveReconnectOptions,
-} from '../reconnect-options.ts'
+} from '../live/options.ts'
 
 /** Options of {@link httpSource}. */
 export interface HttpSourceOptions extends FfmpegOptions, ReconnectOptions {

@@ -1,0 +1,92 @@
+import { type AudioFormat, blockSize } from './format.ts'
+
+/** Most silence made at a time, in bytes: 100 ms of 16 kHz mono. */
+const SILENCE_BYTES = 3200
+
+/** Audio and silence in the order in which they go out. However long the silence, little of it is in memory. */
+export class AudioQueue {
+  readonly #pieces: (Buffer | number)[] = []
+
+  /** Whether silence is next. */
+  get isSilent(): boolean {
+    return typeof this.#pieces[0] === 'number'
+  }
+
+  push(audio: Buffer): void {
+    this.#pieces.push(audio)
+  }
+
+  pushSilence(bytes: number): void {
+    const last = this.#pieces.at(-1)
+    if (bytes === 0) return
+    if (typeof last === 'number') this.#pieces[this.#pieces.length - 1] = last + bytes
+    else this.#pieces.push(bytes)
+  }
+
+  /** The next bytes, whole samples of `format` where they are silence; `undefined` where there are none. */
+  shift(format: AudioFormat | undefined): Buffer | undefined {
+    for (;;) {
+      const first = this.#pieces.shift()
+      if (first === undefined) return undefined
+      if (typeof first !== 'number') {
+        if (first.length > 0) return first
+        continue
+      }
+      const block = format === undefined ? 1 : blockSize(format)
+      const bytes = Math.min(first, Math.max(block, SILENCE_BYTES - (SILENCE_BYTES % block)))
+      if (first > bytes) this.#pieces.unshift(first - bytes)
+      return Buffer.alloc(bytes)
+    }
+  }
+}
+
+/**
+ * How much silence a live stream can need. What a server or a camera says is missing (a number in a playlist, a time in a
+ * packet) may be anything; what was really missed is bounded by the time that went by, on a clock that nobody sets. All
+ * silence that is made for one stream is counted together, so that many small claims come to no more than a large one.
+ */
+export class LiveLimit {
+  readonly #late: number
+  readonly #now: () => number
+  /** When something was last heard; at first, when it was opened. */
+  #heardAt: number
+  /** When the first of the audio was recorded, at the latest; when it was opened until there is some. */
+  #origin: number
+  /** Ms of audio that have come, and of the silence before the first of them. */
+  #audio = 0
+  /** Ms of the stream: audio and silence. */
+  #position = 0
+
+  /**
+   * @param late - how much later than it is recorded audio may come, in ms.
+   * @param now - a clock in ms that never goes back.
+   */
+  constructor(late = 2000, now: () => number = () => performance.now()) {
+    this.#late = late
+    this.#now = now
+    this.#heardAt = now()
+    this.#origin = this.#heardAt
+  }
+
+  /** The most silence, in ms, that what comes now can have before it. */
+  get most(): number {
+    const now = this.#now()
+    return Math.max(0, this.#late + Math.min(now - this.#heardAt, now - this.#origin - this.#position))
+  }
+
+  /** Counts silence that is made. */
+  silence(ms: number): void {
+    this.#position += ms
+  }
+
+  /** Counts audio that has come. */
+  audio(ms: number): void {
+    const now = this.#now()
+    const isFirst = this.#audio === 0
+    this.#heardAt = now
+    this.#position += ms
+    this.#audio = isFirst ? this.#position : this.#audio + ms
+    // Audio that comes in a burst was recorded before; silence proves nothing.
+    this.#origin = isFirst ? now - this.#audio : Math.min(this.#origin, now - this.#audio)
+  }
+}

@@ -1,0 +1,154 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { backOff, delayAsked } from '../../assemblyai/back-off.ts'
+import { DiarizeStreamError } from '../../errors.ts'
+import { ArrivalClock } from '../live/timeline.ts'
+import { type HlsSegment, type MediaPlaylist, parsePlaylist } from './playlist.ts'
+import { notPlaylist, stalled } from '../http/failures.ts'
+import type { HttpSettings } from '../http/options.ts'
+import { shownUrl } from '../http/address.ts'
+import type { SourceReconnecting } from '../live/reconnecting.ts'
+
+/** Segments before the end of a playlist that still grows with which playing begins. */
+const LIVE_SEGMENTS = 3
+
+/** Shortest time between two readings of a playlist, in ms. */
+const LEAST_WAIT = 100
+
+/** Longest target duration that is believed, in ms: a playlist is read again after it, and given up after three of it. */
+const MOST_TARGET = 60_000
+
+/** What comes next: a segment, or time in ms for which there will be none. */
+export type FeedItem = HlsSegment | { lost: number }
+
+/** What a {@link HlsFeed} reads. */
+export interface HlsFeedOptions {
+  url: URL
+  settings: HttpSettings
+  signal: AbortSignal
+  /** The playlist as it was first read. */
+  first: MediaPlaylist
+  /** Reads the playlist again. */
+  read: (url: URL) => Promise<string>
+  onReconnecting: (record: SourceReconnecting) => void
+}
+
+/** Errors that no later attempt mends. */
+const final = new Set(['ADDRESS_REFUSED', 'INPUT_TOO_LARGE', 'INPUT_UNREADABLE', 'INVALID_OPTION'])
+
+/**
+ * The segments of a playlist, one after the other. One that has no end yet is read again and again; what fell out of it
+ * unseen, and the time for which its source was away, is told as lost.
+ */
+export class HlsFeed {
+  readonly #options: HlsFeedOptions
+  /** Whether segments are still added. */
+  readonly isLive: boolean
+  readonly #queue: FeedItem[] = []
+  /** Number of the segment to be queued next. */
+  #sequence: number
+  #ended: boolean
+  #wait: number
+  #targetDuration: number
+  readonly #clock = new ArrivalClock()
+  /** Ms of all segments so far, and of what was lost. */
+  #position = 0
+  #newestAt = performance.now()
+  #failures = 0
+
+  constructor(options: HlsFeedOptions) {
+    this.#options = options
+    const { first } = options
+    this.isLive = !first.ended
+    this.#ended = first.ended
+    this.#targetDuration = Math.min(first.targetDuration, MOST_TARGET)
+    this.#sequence = this.isLive ? (first.segments.at(-LIVE_SEGMENTS)?.sequence ?? first.mediaSequence) : 0
+    this.#wait = this.#targetDuration
+    this.#take(first)
+  }
+
+  /** Audio told of so far, in ms, and what was lost. */
+  get position(): number {
+    return this.#position
+  }
+
+  /** What comes next, without taking it; waits for it. `undefined` at the end. */
+  async peek(): Promise<FeedItem | undefined> {
+    while (this.#queue.length === 0) {
+      if (this.#ended) return undefined
+      await this.#reload()
+    }
+    return this.#queue[0]
+  }
+
+  /** What comes next where that is known by now, `undefined` where it is not; `'end'` at the end. */
+  get next(): FeedItem | 'end' | undefined {
+    return this.#queue[0] ?? (this.#ended ? 'end' : undefined)
+  }
+
+  /** Takes what {@link peek} gave. */
+  take(): void {
+    this.#queue.shift()
+  }
+
+  async #reload(): Promise<void> {
+    const { url, settings, signal } = this.#options
+    await delay(Math.max(LEAST_WAIT, this.#wait), undefined, { signal })
+    try {
+      const playlist = parsePlaylist(await this.#options.read(url), url)
+      if (playlist.kind !== 'media') throw notPlaylist('it has become another kind of playlist')
+      this.#targetDuration = Math.min(playlist.targetDuration, MOST_TARGET)
+      this.#ended = playlist.ended
+      const found = this.#take(playlist)
+      this.#wait = found ? this.#targetDuration : this.#targetDuration / 2
+      if (found || this.#ended) this.#failures = 0
+      else if (this.#isStalled()) throw stalled(shownUrl(url), this.#patience, 'segment')
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof DiarizeStreamError) || final.has(error.code)) throw error
+      if (this.#failures >= settings.retries) throw error
+      this.#failures += 1
+      this.#wait = delayAsked(backOff(this.#failures, settings, false), error, settings)
+      this.#options.onReconnecting({ attempt: this.#failures, delay: this.#wait, error })
+    }
+  }
+
+  /** How long no segment may come, in ms: segments come whole. */
+  get #patience(): number {
+    return Math.max(this.#options.settings.stallTimeout, 3 * this.#targetDuration)
+  }
+
+  #isStalled(): boolean {
+    return performance.now() - this.#newestAt > this.#patience
+  }
+
+  /** Queues what is new; says whether there was anything. */
+  #take({ segments, mediaSequence }: MediaPlaylist): boolean {
+    const last = segments.at(-1)
+    if (last === undefined) return false
+    // Numbers never go back, unless the source has begun anew.
+    if (last.sequence + 1 + segments.length < this.#sequence)
+      this.#sequence = segments.at(-LIVE_SEGMENTS)?.sequence ?? 0
+    const fresh = segments.filter(({ sequence }) => sequence >= this.#sequence)
+    const [first] = fresh
+    if (first === undefined) return false
+    const now = performance.now()
+    const length = sum(fresh)
+    const dropped = Math.max(0, mediaSequence - this.#sequence) * (sum(segments) / segments.length)
+    const away = this.#isStalled() ? now - length - (this.#clock.origin + this.#position) : 0
+    const lost = Math.round(Math.max(dropped, away))
+    if (this.isLive && lost > 0 && this.#position > 0) {
+      this.#queue.push({ lost })
+      this.#position += lost
+    }
+    for (const segment of fresh) this.#queue.push(segment)
+    this.#position += length
+    this.#sequence = last.sequence + 1
+    this.#newestAt = now
+    this.#clock.note(now, this.#position)
+    return true
+  }
+}
+
+function sum(segments: readonly HlsSegment[]): number {
+  return segments.reduce((total, { duration }) => total + duration, 0)
+}

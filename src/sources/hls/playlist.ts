@@ -1,0 +1,264 @@
+import { InputError } from '../../errors.ts'
+import { oneLine } from '../../redact.ts'
+import { notPlaylist } from '../http/failures.ts'
+import { parseUrl } from '../http/address.ts'
+import type { ByteRange } from '../http/body.ts'
+
+/** A resource, or a part of one. */
+export interface HlsResource {
+  url: URL
+  range?: ByteRange
+}
+
+/** How a segment is encrypted. */
+export interface HlsKey {
+  url: URL
+  /** Initialisation vector; the segment's number where absent. */
+  iv?: Buffer
+}
+
+/** One piece of the media. */
+export interface HlsSegment extends HlsResource {
+  /** Media sequence number. */
+  sequence: number
+  /** Length in ms, as the playlist says it. */
+  duration: number
+  /** Ms to which the playlist rounds lengths: that of the last digit it gives. */
+  unit: number
+  /** Whether lengths in whole seconds are meant so: the playlist is of a version that has fractions, and uses none. */
+  isWhole: boolean
+  /** Whether its clock or its format is not that of the segment before. */
+  discontinuity: boolean
+  /** Header that the segment needs in front. */
+  map?: HlsResource & { key?: HlsKey }
+  /** AES-128 key; absent where it is not encrypted. */
+  key?: HlsKey
+  /** Whether there is none: its time is empty. */
+  isGap?: boolean
+}
+
+/** A playlist of segments. */
+export interface MediaPlaylist {
+  kind: 'media'
+  /** Longest segment in ms. */
+  targetDuration: number
+  /** Number of the first segment. */
+  mediaSequence: number
+  /** Whether nothing will be added. */
+  ended: boolean
+  segments: HlsSegment[]
+}
+
+/** One of several forms of the same programme. */
+export interface HlsVariant {
+  url: URL
+  /** Bits a second. */
+  bandwidth: number
+  /** Formats of its tracks, e.g. `mp4a.40.2`; empty where it does not say. */
+  codecs: string[]
+  /** The audio rendition beside it, where that is another playlist. */
+  audio?: URL
+}
+
+/** A playlist of playlists. */
+export interface MultivariantPlaylist {
+  kind: 'multivariant'
+  variants: HlsVariant[]
+}
+
+/** A list of stations: not HLS, only an address to go on to. */
+export interface StationList {
+  kind: 'stations'
+  first: URL
+}
+
+/** Audio formats by the beginning of their name in CODECS. */
+const audioCodec = /^(?:mp4a|ac-3|ec-3|ac-4|opus|flac|alac|mp3|vorbis|dts|speex)/i
+
+/** Whether bytes begin like a playlist. */
+export function isPlaylist(head: Buffer): boolean {
+  return /^(?:\u{feff}|\s)*#EXTM3U(?:\s|$)/u.test(head.toString('utf8', 0, 64))
+}
+
+/**
+ * Reads a playlist; tags that do not matter for audio are ignored.
+ *
+ * @param base - where it came from.
+ * @throws InputError `INPUT_NOT_MEDIA` for what is no playlist, or one without entries; `INPUT_UNREADABLE` for
+ * encryption that is not known; `ADDRESS_REFUSED` for entries that are no http: or https: addresses.
+ */
+export function parsePlaylist(text: string, base: URL): MediaPlaylist | MultivariantPlaylist | StationList {
+  const lines = text
+    .replace(/^\u{feff}/u, '')
+    .split(/\r\n|\n|\r/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+  if (lines[0] !== '#EXTM3U') throw notPlaylist('it does not begin with #EXTM3U')
+  if (lines.some((line) => line.startsWith('#EXT-X-STREAM-INF'))) return parseMultivariant(lines, base)
+  if (lines.some((line) => line.startsWith('#EXT-X-'))) return parseMedia(lines, base)
+  const [first] = lines.filter((line) => !line.startsWith('#'))
+  if (first === undefined) throw notPlaylist('it is empty')
+  return { kind: 'stations', first: entry(first, base) }
+}
+
+/**
+ * The playlist of the picture that an audio rendition belongs to: of its variants the one with the lowest bandwidth.
+ * `undefined` where there is none, or where picture and sound are in one playlist.
+ */
+export function choosePicture({ variants }: MultivariantPlaylist, audio: URL): URL | undefined {
+  const [best] = variants
+    .filter((variant) => variant.audio?.href === audio.href && variant.url.href !== audio.href)
+    .filter(({ codecs }) => codecs.length === 0 || codecs.some((codec) => !audioCodec.test(codec)))
+    .toSorted((a, b) => a.bandwidth - b.bandwidth)
+  return best?.url
+}
+
+/** The playlist to take the audio from: the audio rendition of the variant with the lowest bandwidth that has audio. */
+export function chooseAudio({ variants }: MultivariantPlaylist): URL {
+  const [best] = variants
+    .filter(({ codecs, audio }) => audio !== undefined || codecs.length === 0 || codecs.some((c) => audioCodec.test(c)))
+    .toSorted((a, b) => a.bandwidth - b.bandwidth)
+  if (best === undefined) throw new InputError('NO_AUDIO', 'the playlist has no variant with audio')
+  return best.audio ?? best.url
+}
+
+function parseMultivariant(lines: readonly string[], base: URL): MultivariantPlaylist {
+  const renditions = new Map<string, { url: URL; isDefault: boolean }>()
+  for (const line of lines) {
+    const media = tagValue(line, 'EXT-X-MEDIA')
+    if (media === undefined) continue
+    const { TYPE: type, URI: uri, 'GROUP-ID': group = '', DEFAULT: isDefault } = attributes(media)
+    if (type !== 'AUDIO' || uri === undefined) continue
+    const known = renditions.get(group)
+    if (known === undefined || (!known.isDefault && isDefault === 'YES')) {
+      renditions.set(group, { url: entry(uri, base), isDefault: isDefault === 'YES' })
+    }
+  }
+  const variants: HlsVariant[] = []
+  for (const [at, line] of lines.entries()) {
+    const described = tagValue(line, 'EXT-X-STREAM-INF')
+    const uri = lines[at + 1]
+    if (described === undefined || uri === undefined || uri.startsWith('#')) continue
+    const { BANDWIDTH: bandwidth, CODECS: codecs = '', AUDIO: group = '' } = attributes(described)
+    const audio = renditions.get(group)?.url
+    variants.push({
+      url: entry(uri, base),
+      bandwidth: Number(bandwidth) || 0,
+      codecs: codecs.split(',').flatMap((codec) => (codec.trim() === '' ? [] : [codec.trim()])),
+      ...(audio !== undefined && { audio }),
+    })
+  }
+  return { kind: 'multivariant', variants }
+}
+
+function parseMedia(lines: readonly string[], base: URL): MediaPlaylist {
+  const playlist: MediaPlaylist = { kind: 'media', targetDuration: 0, mediaSequence: 0, ended: false, segments: [] }
+  const lengths: string[] = []
+  let version = 1
+  let duration = 0
+  let discontinuity = false
+  let isGap = false
+  let map: HlsSegment['map']
+  let key: HlsKey | undefined
+  let range: string | undefined
+  let rangeEnd = 0
+  for (const line of lines) {
+    const [, name = '', value = ''] = /^#(EXT[A-Z0-9-]*)(?::(.*))?$/.exec(line) ?? []
+    if (name === 'EXT-X-TARGETDURATION') playlist.targetDuration = milliseconds(value)
+    else if (name === 'EXT-X-MEDIA-SEQUENCE') playlist.mediaSequence = wholeNumber(value)
+    else if (name === 'EXT-X-ENDLIST') playlist.ended = true
+    else if (name === 'EXT-X-VERSION') version = wholeNumber(value)
+    else if (name === 'EXTINF') {
+      duration = milliseconds(value)
+      lengths.push(value)
+    } else if (name === 'EXT-X-DISCONTINUITY') discontinuity = true
+    else if (name === 'EXT-X-GAP') isGap = true
+    else if (name === 'EXT-X-BYTERANGE') range = value
+    else if (name === 'EXT-X-KEY') key = keyOf(value, base)
+    else if (name === 'EXT-X-MAP') {
+      const { URI: uri = '', BYTERANGE: part } = attributes(value)
+      const resource = { url: entry(uri, base), ...(part !== undefined && { range: byteRange(part, 0) }) }
+      map = key === undefined ? resource : { ...resource, key }
+    } else if (!line.startsWith('#')) {
+      const part = range === undefined ? undefined : byteRange(range, rangeEnd)
+      rangeEnd = part === undefined ? 0 : part.offset + part.length
+      const sequence = playlist.mediaSequence + playlist.segments.length
+      const url = entry(line, base)
+      playlist.segments.push({
+        url,
+        sequence,
+        duration,
+        unit: 1000,
+        isWhole: false,
+        discontinuity,
+        ...(part !== undefined && { range: part }),
+        ...(map !== undefined && { map }),
+        ...(key !== undefined && { key }),
+        ...(isGap && { isGap }),
+      })
+      duration = 0
+      discontinuity = false
+      isGap = false
+      range = undefined
+    }
+  }
+  const unit = unitOf(lengths)
+  for (const segment of playlist.segments) Object.assign(segment, { unit, isWhole: unit === 1000 && version >= 3 })
+  if (playlist.segments.length === 0 && playlist.ended) throw notPlaylist('it is empty')
+  return playlist
+}
+
+function keyOf(value: string, base: URL): HlsKey | undefined {
+  const { METHOD: method, URI: uri, IV: iv, KEYFORMAT: format = 'identity' } = attributes(value)
+  if (method === 'NONE') return undefined
+  if (method !== 'AES-128' || uri === undefined || format !== 'identity') {
+    const message = `the playlist is protected by ${oneLine(method ?? 'nothing known', 40)}, which only its own players can read`
+    throw new InputError('INPUT_UNREADABLE', message)
+  }
+  if (iv === undefined) return { url: entry(uri, base) }
+  const digits = /^0x([0-9a-f]{1,32})$/i.exec(iv)?.[1]
+  if (digits === undefined) throw notPlaylist('a key of it has an IV that is no number of 16 bytes')
+  return { url: entry(uri, base), iv: Buffer.from(digits.padStart(32, '0'), 'hex') }
+}
+
+/** `length[@offset]`; without an offset the part follows the one before. */
+function byteRange(value: string, next: number): ByteRange {
+  const [, length = '', offset] = /^(\d{1,15})(?:@(\d{1,15}))?$/.exec(value.trim()) ?? []
+  if (Number(length) === 0) throw notPlaylist('it has a byte range that is none')
+  return { offset: offset === undefined ? next : Number(offset), length: Number(length) }
+}
+
+function entry(uri: string, base: URL): URL {
+  const url = parseUrl(uri, base)
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
+  const what = url === undefined ? 'what is no address' : `a ${oneLine(url.protocol, 40)} address`
+  throw new InputError('ADDRESS_REFUSED', `the playlist names ${what}, which is not opened`)
+}
+
+/** A tag's value; `undefined` for any other line. */
+function tagValue(line: string, tag: string): string | undefined {
+  return line.startsWith(`#${tag}:`) ? line.slice(tag.length + 2) : undefined
+}
+
+/** The list of `NAME=value` or `NAME="value"`. Names are bounded, so that a long line of letters costs no more. */
+function attributes(value: string): Record<string, string | undefined> {
+  const found = value.matchAll(/([A-Z0-9-]{1,40})=(?:"([^"]*)"|([^",]*))/g)
+  return Object.fromEntries([...found].map(([, name = '', quoted, bare]) => [name, quoted ?? bare]))
+}
+
+/** Seconds, as the beginning of a tag's value, in ms, to the microsecond: of a day of segments the errors add up. */
+function milliseconds(value: string): number {
+  const seconds = Number.parseFloat(value)
+  return Number.isFinite(seconds) && seconds >= 0 ? Math.min(Math.round(seconds * 1e6) / 1000, 86_400_000) : 0
+}
+
+/** Ms of the last digit of the lengths of a playlist; by the one with the most, as zeros may be left out. */
+function unitOf(lengths: readonly string[]): number {
+  const digits = lengths.map((value) => /^\d+\.(\d+)/.exec(value.trim())?.[1]?.length ?? 0)
+  return 1000 / 10 ** digits.reduce((most, count) => Math.max(most, Math.min(count, 6)), 0)
+}
+
+function wholeNumber(value: string): number {
+  const number = Number(value)
+  return Number.isSafeInteger(number) && number >= 0 ? number : 0
+}

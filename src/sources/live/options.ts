@@ -1,0 +1,82 @@
+import type { BackOffOptions } from '../../assemblyai/back-off.ts'
+import { checkInteger, checkOneOf, checkSignal, invalidOption } from '../../options.ts'
+
+/** Options of every source that opens its input again when it was lost. */
+export interface ReconnectOptions {
+  /**
+   * What stands for the time the source was away: `'silence'` keeps the times of the stream true to the clock on the
+   * wall, `'skip'` goes on as if nothing were missing.
+   * @defaultValue `'silence'`
+   */
+  gaps?: 'silence' | 'skip'
+  /** Attempts in a row without audio before the last error stands, 0 or more. @defaultValue `Infinity` */
+  retries?: number
+  /** First delay in ms before an attempt; each further one is about twice as long, 1 to 60000. @defaultValue `500` */
+  retryDelay?: number
+  /** Longest such delay in ms, 1 to 600000. @defaultValue `10000` */
+  maxRetryDelay?: number
+  /** Longest time in ms from the start of an attempt to its first audio, 100 to 600000. @defaultValue `15000` */
+  connectTimeout?: number
+  /** Longest time in ms without audio after that, 100 to 600000. @defaultValue `5000` */
+  stallTimeout?: number
+  /** Ends the stream in good order after so many ms of it, 1 or more: all captions are written. @defaultValue none */
+  maxDuration?: number
+  /** Ends the stream in good order when it fires, where `signal` breaks it off. @defaultValue none */
+  stop?: AbortSignal
+  /** Destroys the stage when it fires. @defaultValue none */
+  signal?: AbortSignal
+}
+
+/** {@link ReconnectOptions} with the defaults filled in. */
+export interface ReconnectSettings extends BackOffOptions {
+  gaps: 'silence' | 'skip'
+  retries: number
+  connectTimeout: number
+  stallTimeout: number
+  maxDuration: number
+  stop: AbortSignal | undefined
+  signal: AbortSignal | undefined
+}
+
+const defaults = {
+  gaps: 'silence',
+  retries: Infinity,
+  retryDelay: 500,
+  maxRetryDelay: 10_000,
+  connectTimeout: 15_000,
+  stallTimeout: 5000,
+  maxDuration: Infinity,
+} as const satisfies ReconnectOptions
+
+/** The names of the options, for the list of those that a stage knows. */
+export const reconnectNames = [...Object.keys(defaults), 'stop', 'signal']
+
+/**
+ * Checks the options and fills in the defaults; names that are none of {@link reconnectNames} are left to the caller.
+ *
+ * @param own - defaults of the stage that differ.
+ * @throws ConfigurationError `INVALID_OPTION`
+ */
+export function resolveReconnectOptions(
+  options: ReconnectOptions,
+  own: Partial<ReconnectSettings> = {},
+): ReconnectSettings {
+  checkOneOf('gaps', options.gaps, ['silence', 'skip'])
+  const { retries } = options
+  if (retries !== undefined && retries !== Infinity && !(Number.isInteger(retries) && retries >= 0)) {
+    throw invalidOption('retries', 'an integer of at least 0, or Infinity', retries)
+  }
+  checkInteger('retryDelay', options.retryDelay, 1, 60_000, 'ms')
+  checkInteger('maxRetryDelay', options.maxRetryDelay, 1, 600_000, 'ms')
+  checkInteger('connectTimeout', options.connectTimeout, 100, 600_000, 'ms')
+  checkInteger('stallTimeout', options.stallTimeout, 100, 600_000, 'ms')
+  if (options.maxDuration !== Infinity) checkInteger('maxDuration', options.maxDuration, 1, undefined, 'ms')
+  checkSignal('stop', options.stop)
+  checkSignal('signal', options.signal)
+  const given = Object.fromEntries(
+    reconnectNames
+      .map((name) => [name, options[name as keyof ReconnectOptions]])
+      .filter(([, value]) => value !== undefined),
+  ) as Partial<ReconnectSettings>
+  return { stop: undefined, signal: undefined, ...defaults, ...own, ...given }
+}

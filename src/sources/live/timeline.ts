@@ -1,0 +1,139 @@
+import { type AudioFormat, blockSize, bytesToMs } from '../../audio/format.ts'
+
+/** Time left for audio to come late, in ms, before it is taken for missing. */
+const LEAST_MARGIN_MS = 1000
+
+/** What is to be done about the time between two attempts. All in bytes. */
+export interface Placement {
+  /** Silence to write before the audio. */
+  silence: number
+  /** Audio to leave out, since it was there before. */
+  repeated: number
+}
+
+/** Audio of a live source that is missing. */
+export interface SourceGap {
+  /** First ms of the stream that is missing. */
+  start: number
+  /** First ms of the stream that is there again; equal to `start` where `gaps` is `'skip'`. */
+  end: number
+  /** Ms for which the source was away. */
+  missing: number
+}
+
+/**
+ * Where in the stream the audio of each attempt belongs, by the clock: the stream's place in it is when the audio was
+ * recorded. Counts the bytes of the stream; says how much silence makes good for what is missing.
+ */
+export class LiveTimeline {
+  readonly #format: AudioFormat
+  readonly #fills: boolean
+  #position = 0
+  /** Bytes that were missing and not filled. */
+  #skipped = 0
+  #first: ArrivalClock
+  #firstAt: number
+  #lost: { position: number; lead: number } | undefined
+
+  /**
+   * @param first - the clock of the first attempt.
+   * @param firstAt - when its first audio came.
+   * @param fills - whether what is missing is made good for by silence.
+   */
+  constructor(format: AudioFormat, first: ArrivalClock, firstAt: number, fills: boolean) {
+    this.#format = format
+    this.#first = first
+    this.#firstAt = firstAt
+    this.#fills = fills
+  }
+
+  /** When the stream's first sample was recorded. */
+  get origin(): number {
+    return this.#first.origin
+  }
+
+  /** Bytes of the stream so far. */
+  get position(): number {
+    return this.#position
+  }
+
+  /** Counts audio. */
+  add(bytes: number): void {
+    this.#position += bytes
+  }
+
+  /**
+   * Says that an attempt was lost.
+   *
+   * @param lead - ms by which its audio ran ahead of the clock: a device whose clock is fast repeats nothing.
+   */
+  lose(lead: number): void {
+    // Two outages without audio between them are one.
+    this.#lost ??= { position: this.#position, lead }
+  }
+
+  /** Bytes of silence that are due at `now` while the source is away, less what may still come late. */
+  fill(now: number): number {
+    if (!this.#fills || this.#lost === undefined) return 0
+    const margin = Math.max(LEAST_MARGIN_MS, this.#firstAt - this.origin + LEAST_MARGIN_MS / 2)
+    const silence = Math.max(0, this.#toBytes(now - this.origin - margin) - this.#position)
+    this.#position += silence
+    return silence
+  }
+
+  /** Places audio whose first sample was recorded at `origin`, after a loss. */
+  resume(origin: number): Placement & { gap: SourceGap | undefined } {
+    const lost = this.#lost ?? { position: this.#position, lead: 0 }
+    this.#lost = undefined
+    const away = this.#toBytes(origin - this.origin) - this.#skipped - this.#position
+    const silence = this.#fills ? Math.max(0, away) : 0
+    const repeated = Math.max(0, -away - this.#toBytes(lost.lead))
+    this.#position += silence
+    const missing = this.#fills ? this.#position - lost.position : Math.max(0, away)
+    if (!this.#fills) this.#skipped += missing
+    return { silence, repeated, gap: this.#gap(lost.position, missing) }
+  }
+
+  /** What is missing where the stream ends while the source is away. */
+  end(): SourceGap | undefined {
+    return this.#lost === undefined ? undefined : this.#gap(this.#lost.position, this.#position - this.#lost.position)
+  }
+
+  #gap(position: number, missing: number): SourceGap | undefined {
+    const start = Math.round(bytesToMs(position, this.#format))
+    const end = Math.round(bytesToMs(this.#position, this.#format))
+    const ms = this.#fills ? end - start : Math.round(bytesToMs(missing, this.#format))
+    return ms > 0 ? { start, end, missing: ms } : undefined
+  }
+
+  #toBytes(ms: number): number {
+    return Math.round((ms * this.#format.sampleRate) / 1000) * blockSize(this.#format)
+  }
+}
+
+/**
+ * Tells when the first sample of a live stream was recorded, from when its later ones arrive. The audio may come late,
+ * in bursts, or with a start that was held back, but no sample comes before it was recorded: the earliest that any chunk
+ * allows is right to within the delay that never goes below.
+ *
+ * All times in ms, fractions included.
+ */
+export class ArrivalClock {
+  #origin = Infinity
+
+  /** When the first sample was recorded, as far as is known; `Infinity` before the first chunk. */
+  get origin(): number {
+    return this.#origin
+  }
+
+  /**
+   * Notes that audio up to `position`, in ms from the first sample, had arrived at `now`.
+   *
+   * @returns by how much the origin has moved to an earlier time.
+   */
+  note(now: number, position: number): number {
+    const before = this.#origin
+    this.#origin = Math.min(before, now - position)
+    return before === Infinity ? 0 : before - this.#origin
+  }
+}

@@ -1,0 +1,220 @@
+import type { Readable } from 'node:stream'
+import { LiveLimit } from '../../audio/silence.ts'
+import { DiarizeStreamError, InputError } from '../../errors.ts'
+import type { FfmpegInput } from '../../ffmpeg/arguments.ts'
+import { type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/options.ts'
+import { FfmpegStream } from '../../ffmpeg/stream.ts'
+import { checkBoolean, checkKnown, checkOneOf, invalidOption } from '../../options.ts'
+import { oneLine } from '../../redact.ts'
+import { allowedAddress, type AllowUrl } from '../http/address.ts'
+import { reconnectNames, type ReconnectOptions, resolveReconnectOptions } from '../live/options.ts'
+import { ReconnectingSource } from '../live/reconnecting.ts'
+import { parseRtspUrl } from './protocol.ts'
+import { RtspRelay } from './relay.ts'
+
+/** Options of {@link rtspSource}. */
+export interface RtspSourceOptions extends FfmpegOptions, ReconnectOptions {
+  /**
+   * How the audio travels: inside the connection; in packets of its own, which may be lost, and which `rtsps:` does not
+   * allow; or inside the connection first and, where that gives nothing, the other way at the next attempt.
+   * @defaultValue `'tcp'`
+   */
+  transport?: 'tcp' | 'udp' | 'auto'
+  /**
+   * Decides whether the camera may be connected to: for programs that take addresses from users. Called before each
+   * connection with the address and the IP addresses of its host, of which one is then used; only `true`, or a promise of
+   * it, allows it, anything else is `ADDRESS_REFUSED`. `publicOnly` lets through what is on the public internet. Whatever the
+   * camera answers, nothing is sent to another address.
+   * @defaultValue all are allowed
+   */
+  allowUrl?: AllowUrl
+  /** Certificate authorities, in PEM, to trust beside no others, for `rtsps:`. @defaultValue those of Node.js */
+  ca?: string | Buffer
+  /** Whether an `rtsps:` camera must prove who it is. @defaultValue `true` */
+  verifyCertificate?: boolean
+}
+
+/**
+ * Listens to an RTSP camera, for as long as it is wanted, as a WAV byte stream: 16-bit PCM in the sample rate and channels
+ * that `resample()` asks for when it comes next, else in those the camera has at first. A camera that is lost, or silent
+ * for `stallTimeout`, is connected to again; meanwhile the stream is silence, so that its times stay true.
+ *
+ * Emits `reconnecting` `{ attempt, delay, error }`; `gap` `{ start, end, missing }` when the camera is back; `warning`
+ * (`FFMPEG_WARNING`). Fails with `INPUT_REFUSED`, `INPUT_UNREACHABLE` or `NO_AUDIO` where the camera has never been heard
+ * and no further attempt can help, with `FFMPEG_NOT_FOUND`, and, where `retries` is given, with the last error.
+ *
+ * @param url - `rtsp:` or `rtsps:`, with user and password if need be; no message shows them.
+ * @throws ConfigurationError `INVALID_OPTION`
+ * @event reconnecting SourceReconnecting - the input was lost; the next attempt follows
+ * @event gap SourceGap - audio is missing; it is passed on to every stage below
+ * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`; its times leap further than can be: `TIMESTAMP_JUMP`
+ */
+export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): Readable {
+  const names = [
+    'transport',
+    'allowUrl',
+    'ca',
+    'verifyCertificate',
+    'audioTrack',
+    'language',
+    'ffmpegPath',
+    ...reconnectNames,
+  ]
+  checkKnown('rtspSource()', options, names)
+  const address = parseRtspUrl(url)
+  const { audioTrack, language, ffmpegPath, signal, transport = 'tcp', allowUrl, ca, verifyCertificate } = options
+  checkOneOf('transport', transport, ['tcp', 'udp', 'auto'])
+  if (transport === 'udp' && address.secure) throw invalidOption('transport', "'tcp' for an rtsps: address", transport)
+  if (ca !== undefined && typeof ca !== 'string' && !Buffer.isBuffer(ca)) throw invalidOption('ca', 'PEM text', ca)
+  checkBoolean('verifyCertificate', verifyCertificate)
+  if (allowUrl !== undefined && typeof allowUrl !== 'function') throw invalidOption('allowUrl', 'a function', allowUrl)
+  const ffmpeg = resolveFfmpegOptions('rtspSource()', {
+    ...(audioTrack !== undefined && { audioTrack }),
+    ...(language !== undefined && { language }),
+    ...(ffmpegPath !== undefined && { ffmpegPath }),
+  })
+  const settings = resolveReconnectOptions(options)
+  const tls = { ...(ca !== undefined && { ca }), rejectUnauthorized: verifyCertificate ?? true }
+  const choice = new TransportChoice(transport, address.secure)
+  let relay: RtspRelay | undefined
+  return new ReconnectingSource({
+    ...settings,
+    signal,
+    inputName: address.shown,
+    open: async () => {
+      relay = undefined
+      const via = allowUrl && (await allowedAddress(new URL(url), address.host, address.shown, allowUrl))
+      const opened = await RtspRelay.open({ address, tls, via, transport: choice.next() })
+      relay = opened
+      const stream = new FfmpegStream({
+        inputName: address.shown,
+        ...ffmpeg,
+        input: relayed(opened.url),
+        limit: new LiveLimit(),
+        signal: undefined,
+      })
+      stream.once('close', () => opened.close())
+      return stream
+    },
+    explain: (error, heard) => {
+      const { status, trouble, silent = false } = relay ?? {}
+      return explainRtsp({ shown: address.shown, error, status, trouble, silent, heard })
+    },
+    onAudio: () => {
+      choice.keep()
+      relay?.heard()
+    },
+  })
+}
+
+/** Which way the audio is asked for. */
+class TransportChoice {
+  readonly #ways: readonly ('tcp' | 'udp')[]
+  #at = -1
+  #kept = false
+
+  constructor(transport: 'tcp' | 'udp' | 'auto', secure: boolean) {
+    this.#ways = transport === 'auto' ? (secure ? ['tcp'] : ['tcp', 'udp']) : [transport]
+  }
+
+  next(): 'tcp' | 'udp' {
+    if (!this.#kept) this.#at += 1
+    this.#kept = false
+    return this.#ways[this.#at % this.#ways.length] ?? 'tcp'
+  }
+
+  /** The way was good: it is the next one, too. */
+  keep(): void {
+    this.#kept = true
+  }
+}
+
+/** What FFmpeg opens: this process, which goes to the camera. */
+function relayed(url: string): FfmpegInput {
+  return {
+    url,
+    protocols: 'rtsp,tcp',
+    containers: 'rtsp',
+    // Without the video, of which nothing is wanted, there is far less to receive.
+    inputOptions: ['-f', 'rtsp', '-rtsp_transport', 'tcp', '-allowed_media_types', 'audio'],
+    // What is decoded leaves at once, not with the next 32 kB.
+    outputOptions: ['-flush_packets', '1'],
+  }
+}
+
+/** What is known of an attempt to hear a camera that is over. */
+export interface RtspFailure {
+  /** Address without credentials. */
+  shown: string
+  /** The error of FFmpeg; absent where it ended in order. */
+  error: Error | undefined
+  /** Status of the camera's last answer. */
+  status: number | undefined
+  /** Why there was no connection. */
+  trouble: Error | undefined
+  /** Whether the camera has said that it has no audio. */
+  silent: boolean
+  /** Whether the camera has given audio, now or before. */
+  heard: boolean
+}
+
+/** Statuses that say that nothing is wrong but what was asked for, and what to do about each. */
+const refusals: Readonly<Record<number, string>> = {
+  401: 'it refused the user or the password; give them in the address, percent-encoded',
+  403: 'it forbids access; check the user and its rights',
+  404: 'it has no such stream; check the path of the address',
+  453: 'it has not enough bandwidth for one more client',
+}
+
+/** The error behind the end of an attempt, and whether a further one is in vain: before the camera has ever been heard. */
+export function explainRtsp(failure: RtspFailure): { error: Error; final: boolean } {
+  const { shown, error, trouble, heard } = failure
+  const status = failure.status ?? statusIn(error)
+  const facts = { ...(status !== undefined && { status }), ...(error && { cause: error }) }
+  const code = error instanceof DiarizeStreamError ? error.code : undefined
+  if (failure.silent && !heard) {
+    return {
+      error: new InputError('NO_AUDIO', `${shown} has no audio; give a camera with a microphone`, facts),
+      final: true,
+    }
+  }
+  if (error && (code === 'FFMPEG_NOT_FOUND' || code === 'ADDRESS_REFUSED' || (code === 'NO_AUDIO' && !heard)))
+    return { error, final: true }
+  if (trouble instanceof DiarizeStreamError) return { error: trouble, final: !heard }
+  const reason =
+    trouble === undefined ? refusalIn(error) : 'code' in trouble ? String(trouble.code) : oneLine(trouble.message)
+  if (reason !== undefined) {
+    // A certificate is not better the next time.
+    const final = !heard && /CERT|SIGNED|ALTNAME|ISSUER|SSL|PROTO/.test(reason)
+    const message = `${shown} could not be reached (${reason}); check the address and the network`
+    return {
+      error: new InputError('INPUT_UNREACHABLE', message, { retryable: !final, cause: trouble ?? error }),
+      final,
+    }
+  }
+  if (status !== undefined && status >= 300) {
+    const known = status < 400 ? 'it sends clients to another address; give that' : refusals[status]
+    const final = known !== undefined && status !== 453 && !heard
+    const message = `${shown} gives no stream (status ${status}): ${known ?? 'it cannot serve it now'}`
+    return { error: new InputError('INPUT_REFUSED', message, { ...facts, retryable: !final }), final }
+  }
+  const message = `${shown} broke off; check the network and the camera`
+  return { error: new InputError('INPUT_LOST', message, { ...facts, retryable: true }), final: false }
+}
+
+function stderrOf(error: Error | undefined): string {
+  return error instanceof DiarizeStreamError && typeof error['stderr'] === 'string' ? error['stderr'] : ''
+}
+
+/** The status that FFmpeg tells of. */
+function statusIn(error: Error | undefined): number | undefined {
+  const status = /method [A-Z]+ failed: (\d{3})/.exec(stderrOf(error))?.[1]
+  return status === undefined ? undefined : Number(status)
+}
+
+/** Why FFmpeg had no connection, in its words. */
+function refusalIn(error: Error | undefined): string | undefined {
+  return /Connection refused|No route to host|Network is unreachable|Failed to resolve hostname/.exec(
+    stderrOf(error),
+  )?.[0]
+}

@@ -1,0 +1,166 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { DiarizeStreamError } from '../../../src/errors.ts'
+import {
+  chooseAudio,
+  choosePicture,
+  isPlaylist,
+  type MediaPlaylist,
+  parsePlaylist,
+} from '../../../src/sources/hls/playlist.ts'
+
+const base = new URL('https://example.org/live/main.m3u8?session=1')
+
+function media(...lines: string[]): MediaPlaylist {
+  return parsePlaylist(['#EXTM3U', '#EXT-X-TARGETDURATION:6', ...lines].join('\n'), base) as MediaPlaylist
+}
+
+describe('isPlaylist', () => {
+  it.each(['#EXTM3U\n', '#EXTM3U', '\u{feff}#EXTM3U\r\n', '\n #EXTM3U\n'])('%j', (head) => {
+    expect(isPlaylist(Buffer.from(head))).toBe(true)
+  })
+  it.each(['', '#EXTM3', '#EXTM3U8', 'ID3', 'RIFF....WAVE', '#EXTINF'])('not %j', (head) => {
+    expect(isPlaylist(Buffer.from(head))).toBe(false)
+  })
+})
+
+describe('media playlists', () => {
+  it('are read with numbers, lengths and addresses', () => {
+    const { segments, ...rest } = media(
+      '#EXT-X-MEDIA-SEQUENCE:41',
+      '#EXTINF:5.96,title, with a comma',
+      'a.ts',
+      '#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00Z',
+      '#EXT-X-DISCONTINUITY',
+      '#EXTINF:6',
+      '/b.ts?x=1',
+      '#EXT-X-ENDLIST',
+    )
+    expect(rest).toEqual({ kind: 'media', targetDuration: 6000, mediaSequence: 41, ended: true })
+    const precision = { unit: 10, isWhole: false }
+    expect(segments).toEqual([
+      {
+        ...precision,
+        url: new URL('https://example.org/live/a.ts'),
+        sequence: 41,
+        duration: 5960,
+        discontinuity: false,
+      },
+      { ...precision, url: new URL('https://example.org/b.ts?x=1'), sequence: 42, duration: 6000, discontinuity: true },
+    ])
+  })
+
+  it.each([
+    ['1', '#EXTINF:10,', { duration: 10_000, unit: 1000, isWhole: false }],
+    ['3', '#EXTINF:10,', { duration: 10_000, unit: 1000, isWhole: true }],
+    ['1', '#EXTINF:10.0,', { duration: 10_000, unit: 100, isWhole: false }],
+    ['3', '#EXTINF:2.002083,', { duration: 2002.083, unit: 0.001, isWhole: false }],
+    ['3', '#EXTINF:1e9,', { duration: 86_400_000, unit: 1000 }],
+  ])('of version %s with %s are as exact as that', (version, length, expected) => {
+    expect(media(`#EXT-X-VERSION:${version}`, length, 'a.ts').segments).toMatchObject([expected])
+  })
+
+  it('have byte ranges that follow one another', () => {
+    const lines = ['10@100', '20', '5@0'].flatMap((range) => [`#EXT-X-BYTERANGE:${range}`, '#EXTINF:1', 'a.ts'])
+    expect(media(...lines).segments.map(({ range }) => range)).toEqual([
+      { offset: 100, length: 10 },
+      { offset: 110, length: 20 },
+      { offset: 0, length: 5 },
+    ])
+  })
+
+  it('have keys and headers that hold until the next', () => {
+    const { segments } = media(
+      '#EXT-X-MAP:URI="init.mp4",BYTERANGE="100@0"',
+      '#EXT-X-KEY:METHOD=AES-128,URI="k1",IV=0x0A',
+      'a.m4s',
+      '#EXT-X-KEY:METHOD=NONE',
+      'b.m4s',
+    )
+    const map = { url: new URL('https://example.org/live/init.mp4'), range: { offset: 0, length: 100 } }
+    const key = { url: new URL('https://example.org/live/k1'), iv: Buffer.from(`${'0'.repeat(30)}0a`, 'hex') }
+    expect(segments).toMatchObject([{ map, key }, { map }])
+    expect(segments[1]).not.toHaveProperty('key')
+  })
+})
+
+describe('playlists of playlists', () => {
+  it('give the cheapest with audio', () => {
+    const playlist = parsePlaylist(
+      [
+        '#EXTM3U',
+        '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="a",URI="s.m3u8"',
+        '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="x, y",URI="audio.m3u8"',
+        '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="muxed",NAME="z"',
+        '#EXT-X-STREAM-INF:BANDWIDTH=900,CODECS="avc1,mp4a.40.2",AUDIO="a"',
+        'dear.m3u8',
+        '#EXT-X-STREAM-INF:AVERAGE-BANDWIDTH=1,BANDWIDTH=800,CODECS="avc1,opus",AUDIO="muxed"',
+        'cheap.m3u8',
+        '#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,URI="iframes.m3u8"',
+      ].join('\r\n'),
+      base,
+    )
+    if (playlist.kind !== 'multivariant') throw new Error(playlist.kind)
+    expect(playlist.variants.map(({ bandwidth }) => bandwidth)).toEqual([900, 800])
+    expect(chooseAudio(playlist).href).toBe('https://example.org/live/cheap.m3u8')
+    const [dear] = playlist.variants
+    expect(chooseAudio({ kind: 'multivariant', variants: dear ? [dear] : [] }).pathname).toBe('/live/audio.m3u8')
+    expect(choosePicture(playlist, new URL('https://example.org/live/cheap.m3u8'))).toBeUndefined()
+  })
+
+  it('give the cheapest picture beside an audio rendition', () => {
+    const playlist = parsePlaylist(
+      [
+        '#EXTM3U',
+        '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="x",URI="audio.m3u8"',
+        ...['900,CODECS="avc1,mp4a"', '500,CODECS="avc1,mp4a"', '60,CODECS="mp4a"'].flatMap((form, at) => [
+          `#EXT-X-STREAM-INF:BANDWIDTH=${form},AUDIO="a"`,
+          `${at}.m3u8`,
+        ]),
+      ].join('\n'),
+      base,
+    )
+    if (playlist.kind !== 'multivariant') throw new Error(playlist.kind)
+    expect(choosePicture(playlist, chooseAudio(playlist))?.pathname).toBe('/live/1.m3u8')
+  })
+})
+
+/** A playlist, or the error of the library it is refused with. */
+function parsed(text: string): ReturnType<typeof parsePlaylist> | DiarizeStreamError {
+  try {
+    return parsePlaylist(text, base)
+  } catch (error) {
+    if (error instanceof DiarizeStreamError) return error
+    throw error
+  }
+}
+
+it('a line of any length is read in linear time', () => {
+  for (const value of ['A'.repeat(4_000_000), 'A='.repeat(2_000_000), 'A="'.repeat(1_000_000), ','.repeat(4_000_000)]) {
+    expect(parsed(`#EXTM3U\n#EXT-X-MEDIA:${value}\n#EXT-X-STREAM-INF:${value}\na\n`)).toHaveProperty('kind')
+    expect(parsed(`#EXTM3U\n#EXT-X-MAP:${value}\n#EXTINF:${value}\na\n`)).toHaveProperty('kind')
+  }
+})
+
+it('any text is read, or refused with an error of the library', () => {
+  const names = ['EXTINF:', 'EXT-X-KEY:', 'EXT-X-MAP:', 'EXT-X-BYTERANGE:', 'EXT-X-STREAM-INF:', 'EXT-X-MEDIA:']
+  const others = ['#EXT-X-TARGETDURATION:', '#EXT-X-MEDIA-SEQUENCE:', '#EXT-X-ENDLIST', '#EXT-X-GAP', '#', '', 'a.ts']
+  const tag = fc.constantFrom(...others, ...names.map((name) => `#${name}`))
+  const value = fc.oneof(
+    fc.string(),
+    fc.constantFrom('1', '-1', '1e99', 'METHOD=AES-128,URI="a",IV=0x1', 'URI="a"', '5@5', 'BANDWIDTH=1', 'file:///a'),
+  )
+  const line = fc.tuple(tag, value).map((parts) => parts.join(''))
+  const details = fc.check(
+    fc.property(fc.array(line, { maxLength: 20 }), (lines) => {
+      const playlist = parsed(['#EXTM3U', ...lines].join('\n'))
+      const known = playlist instanceof DiarizeStreamError || playlist.kind !== 'media' || playlist.segments
+      const segments = Array.isArray(known) ? known : []
+      return segments.every(
+        ({ url, duration, sequence }) => /^https?:$/.test(url.protocol) && duration >= 0 && sequence >= 0,
+      )
+    }),
+    { numRuns: 2000 },
+  )
+  expect(details).toMatchObject({ failed: false })
+})

@@ -1,0 +1,451 @@
+import { once } from 'node:events'
+import { Readable } from 'node:stream'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { writeWavHeader } from '../../../src/audio/wav.ts'
+import { InputError } from '../../../src/errors.ts'
+import { type ReconnectOptions, resolveReconnectOptions } from '../../../src/sources/live/options.ts'
+import {
+  ReconnectingSource,
+  type ReconnectingSourceOptions,
+  Reopening,
+  StallWatch,
+} from '../../../src/sources/live/reconnecting.ts'
+import { liveSource, requestFormat, streamStartedAt } from '../../../src/stage.ts'
+
+const format = { sampleRate: 16_000, channels: 1, encoding: 's16le' } as const
+
+/** An input whose audio the test gives. */
+class Input extends Readable {
+  closedByUs = false
+  asked: unknown
+  constructor() {
+    super({ highWaterMark: 3200 })
+  }
+
+  [requestFormat](asked: unknown): boolean {
+    this.asked = asked
+    return true
+  }
+
+  override _read(): void {}
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.closedByUs = true
+    setImmediate(() => done(error))
+  }
+}
+
+/** Lets everything happen that needs no time. */
+async function settleDown(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+async function pass(ms: number): Promise<void> {
+  for (let left = ms; left > 0; left -= 50) {
+    await vi.advanceTimersByTimeAsync(Math.min(50, left))
+    await settleDown()
+  }
+}
+
+function setup(options: ReconnectOptions = {}, more: Partial<ReconnectingSourceOptions> = {}) {
+  const inputs: Input[] = []
+  const events: [string, unknown][] = []
+  const source = new ReconnectingSource({
+    ...resolveReconnectOptions({ retryDelay: 100, ...options }),
+    inputName: 'the input',
+    open: () => {
+      const input = new Input()
+      inputs.push(input)
+      return input
+    },
+    ...more,
+  })
+  let bytes = Buffer.alloc(0)
+  for (const event of ['gap', 'reconnecting', 'warning', 'error', 'end', 'close']) {
+    source.on(event, (record?: unknown) => events.push([event, record]))
+  }
+  source.on('data', (chunk: Buffer) => (bytes = Buffer.concat([bytes, chunk])))
+  const last = (): Input => inputs.at(-1)!
+  return {
+    source,
+    inputs,
+    events,
+    last,
+    audio: () => bytes.subarray(44),
+    header: () => bytes.subarray(0, 44),
+    names: () => events.map(([name]) => name),
+    /** Speaks in real time: 50 ms of samples of one value, each as it is over. */
+    speak: async (ms: number, value: number): Promise<void> => {
+      for (let spoken = 0; spoken < ms; spoken += 50) {
+        await pass(50)
+        last().push(Buffer.alloc(1600, value))
+        await settleDown()
+      }
+    },
+    start: async (): Promise<void> => {
+      await settleDown()
+      last().push(writeWavHeader(format))
+    },
+  }
+}
+
+/** First and last ms of each run of bytes of one value. */
+function runs(audio: Buffer): string[] {
+  const found: { value: number; from: number; to: number }[] = []
+  for (let ms = 0; ms < audio.length / 32; ms++) {
+    const value = audio[ms * 32]!
+    const run = found.at(-1)
+    if (run?.value === value) run.to = ms + 1
+    else found.push({ value, from: ms, to: ms + 1 })
+  }
+  return found.map(({ value, from, to }) => `${value}: ${from}-${to}`)
+}
+
+describe('ReconnectingSource', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'] })
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it('gives WAV of the first format, and asks for it again', async () => {
+    const test = setup()
+    test.source[requestFormat](format)
+    await test.start()
+    await test.speak(200, 1)
+    expect(test.inputs[0]!.asked).toEqual(format)
+    expect(test.header().equals(writeWavHeader(format))).toBe(true)
+    expect(runs(test.audio())).toEqual(['1: 0-200'])
+    expect(test.source[liveSource]).toBe(true)
+    expect(test.source[streamStartedAt]?.getTime()).toBe(Date.now() - 200)
+    test.source.destroy()
+    await settleDown()
+    expect(test.inputs[0]!.closed).toBe(true)
+    expect(test.names()).toEqual(['close'])
+  })
+
+  it('keeps the time true over an outage', async () => {
+    const test = setup()
+    await test.start()
+    await test.speak(1000, 1)
+    test.last().push(null)
+    await pass(5000)
+    expect(test.inputs).toHaveLength(2)
+    expect(test.inputs[0]!.closed).toBe(true)
+    await test.start()
+    await test.speak(1000, 2)
+    expect(runs(test.audio())).toEqual(['1: 0-1000', '0: 1000-6000', '2: 6000-7000'])
+    expect(test.names()).toEqual(['reconnecting', 'gap'])
+    expect(test.events[1]![1]).toEqual({ start: 1000, end: 6000, missing: 5000 })
+    test.source.destroy()
+  })
+
+  it('gives silence while the source is away, not only when it is back', async () => {
+    const test = setup({ retryDelay: 60_000, maxRetryDelay: 60_000 })
+    await test.start()
+    await test.speak(1000, 1)
+    test.last().push(null)
+    await pass(20_000)
+    expect(test.audio().length / 32).toBeGreaterThan(19_000)
+    expect(test.audio().length / 32).toBeLessThanOrEqual(20_000)
+    test.source.destroy()
+  })
+
+  it('goes on without silence where told so', async () => {
+    const test = setup({ gaps: 'skip' })
+    await test.start()
+    await test.speak(1000, 1)
+    test.last().push(null)
+    await pass(3000)
+    await test.start()
+    await test.speak(1000, 2)
+    expect(runs(test.audio())).toEqual(['1: 0-1000', '2: 1000-2000'])
+    expect(test.events[1]).toEqual(['gap', { start: 1000, end: 1000, missing: 3000 }])
+    test.source.destroy()
+  })
+
+  it('notices a stall, and opens again only when the last one is gone', async () => {
+    const test = setup({ stallTimeout: 2000 })
+    await test.start()
+    await test.speak(500, 1)
+    await pass(1900)
+    expect(test.names()).toEqual([])
+    await pass(300)
+    expect(test.events[0]).toMatchObject(['reconnecting', { attempt: 1, error: { code: 'INPUT_STALLED' } }])
+    expect(test.inputs[0]!.closedByUs).toBe(true)
+    test.source.destroy()
+  })
+
+  it('holds nothing against a source whose reader pauses', async () => {
+    const test = setup({ stallTimeout: 1000 })
+    await test.start()
+    await test.speak(500, 1)
+    test.source.pause()
+    await test.speak(1000, 1)
+    await pass(5000)
+    expect(test.names()).toEqual([])
+    test.source.destroy()
+  })
+
+  it('keeps the order where its reader pauses through two outages', async () => {
+    const test = setup()
+    await test.start()
+    await test.speak(500, 1)
+    test.source.pause()
+    for (const value of [2, 3]) {
+      test.last().push(null)
+      // The end is seen only behind what was said.
+      test.last().read()
+      test.last().destroy(new Error('lost'))
+      await pass(2000)
+      await test.start()
+      await test.speak(1000, value)
+    }
+    test.source.resume()
+    await settleDown()
+    const [, ...after] = runs(test.audio())
+    expect(after.map((run) => run[0])).toEqual(['0', '2', '0', '3'])
+    const gaps = test.events.filter(([name]) => name === 'gap').map(([, gap]) => gap as { start: number; end: number })
+    expect(after.filter((run) => run.startsWith('0'))).toEqual(gaps.map(({ start, end }) => `0: ${start}-${end}`))
+    expect(after.at(-1)).toMatch(/-6500$/)
+    test.source.destroy()
+  })
+
+  it('waits for no opening that never comes', async () => {
+    const test = setup({}, { open: () => new Promise<Readable>(() => {}) })
+    await settleDown()
+    test.source.destroy()
+    await pass(2500)
+    expect(test.names()).toEqual(['close'])
+  })
+
+  it('closes an opening that comes too late', async () => {
+    const late = new Input()
+    let give = (_input: Readable): void => {}
+    const test = setup({}, { open: () => new Promise<Readable>((resolve) => (give = resolve)) })
+    await settleDown()
+    test.source.destroy()
+    give(late)
+    await settleDown()
+    expect(late.closed).toBe(true)
+  })
+
+  it('tries again where an opening fails', async () => {
+    let opened = 0
+    const test = setup({}, { open: () => Promise.reject(new Error(`no ${++opened}`)) })
+    await pass(500)
+    expect(opened).toBeGreaterThan(1)
+    expect(test.events[0]).toMatchObject(['reconnecting', { attempt: 1, error: { message: 'no 1' } }])
+    test.source.destroy()
+  })
+
+  it('gives up after so many attempts in a row, with the last error', async () => {
+    const test = setup({ retries: 2, connectTimeout: 1000 })
+    await pass(10_000)
+    expect(test.inputs).toHaveLength(3)
+    expect(test.names()).toEqual(['reconnecting', 'reconnecting', 'error', 'close'])
+    expect(test.events[2]![1]).toMatchObject({ code: 'INPUT_STALLED', retryable: true })
+  })
+
+  it('does not try again what no attempt can mend', async () => {
+    const refusal = new InputError('INPUT_REFUSED', 'no')
+    const test = setup({}, { explain: () => ({ error: refusal, final: true }) })
+    await settleDown()
+    test.last().destroy(new Error('401'))
+    await settleDown()
+    expect(test.events).toEqual([
+      ['error', refusal],
+      ['close', undefined],
+    ])
+  })
+
+  it('fails where the input comes back in another format', async () => {
+    const test = setup()
+    await test.start()
+    await test.speak(200, 1)
+    test.last().push(null)
+    await pass(1000)
+    test.last().push(Buffer.concat([writeWavHeader({ ...format, channels: 2 }), Buffer.alloc(3200)]))
+    await settleDown()
+    expect(test.names()).toEqual(['reconnecting', 'error', 'close'])
+  })
+
+  it('ends in order where it is stopped, also in an outage', async () => {
+    const stop = new AbortController()
+    const test = setup({ stop: stop.signal })
+    await test.start()
+    await test.speak(500, 1)
+    test.last().push(null)
+    await pass(50)
+    stop.abort()
+    await settleDown()
+    expect(test.names()).toEqual(['reconnecting', 'end', 'close'])
+    expect(runs(test.audio())).toEqual(['1: 0-500'])
+  })
+
+  it('ends after the time that was asked for', async () => {
+    const test = setup({ maxDuration: 320 })
+    await test.start()
+    await test.speak(500, 1)
+    expect(test.names()).toEqual(['end', 'close'])
+    expect(runs(test.audio())).toEqual(['1: 0-320'])
+    expect(test.inputs[0]!.closed).toBe(true)
+  })
+
+  it('places what came before the next drop, however short it was', async () => {
+    const test = setup()
+    await test.start()
+    await test.speak(500, 1)
+    test.last().push(null)
+    await pass(2000)
+    await test.start()
+    await test.speak(100, 2)
+    test.last().push(null)
+    await pass(2000)
+    await test.start()
+    await test.speak(700, 3)
+    expect(runs(test.audio())).toEqual(['1: 0-500', '0: 500-2500', '2: 2500-2600', '0: 2600-4600', '3: 4600-5300'])
+    test.source.destroy()
+  })
+})
+
+describe('resolveReconnectOptions', () => {
+  it.each([
+    [{ gaps: 'beep' }, "gaps, when given, must be 'silence' or 'skip'; got 'beep'"],
+    [{ retries: -1 }, 'retries, when given, must be an integer of at least 0, or Infinity; got -1'],
+    [{ stallTimeout: 5 }, 'stallTimeout, when given, must be an integer from 100 to 600000 ms; got 5'],
+    [{ stop: true }, 'stop, when given, must be an AbortSignal; got true'],
+  ])('refuses %o', (options, message) => {
+    expect(() => resolveReconnectOptions(options as ReconnectOptions)).toThrow(message)
+  })
+})
+
+describe('a source that was away for hours', () => {
+  it('lets everything else in the process go on while it makes the silence', async () => {
+    let now = 0
+    let opened = 0
+    const source = new ReconnectingSource({
+      ...resolveReconnectOptions({ retryDelay: 1 }),
+      inputName: 'the input',
+      now: () => now,
+      open: () => {
+        opened += 1
+        // The process was stopped meanwhile.
+        if (opened === 2) now += 36_000_000
+        const input = new Input()
+        input.push(writeWavHeader(format))
+        input.push(Buffer.alloc(32))
+        if (opened === 1) input.push(null)
+        return input
+      },
+    })
+    source.on('data', () => {})
+    await once(source, 'gap')
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    expect(source.readableEnded).toBe(false)
+    source.destroy()
+    await once(source, 'close')
+  })
+})
+
+const options = { retries: 3, retryDelay: 1000, maxRetryDelay: 4000 }
+
+describe('Reopening', () => {
+  beforeEach(() => {
+    vi.useFakeTimers()
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it('waits longer each time, fills meanwhile, and gives up after so many', () => {
+    const fill = vi.fn<() => void>()
+    const open = vi.fn<() => void>()
+    const reopening = new Reopening(options, fill)
+    for (const [attempt, longest] of [1000, 2000, 4000].entries()) {
+      const wait = reopening.wait(true, open)
+      expect(wait?.attempt).toBe(attempt + 1)
+      expect(wait?.delay).toBeGreaterThanOrEqual(longest / 2)
+      expect(wait?.delay).toBeLessThanOrEqual(longest)
+      const filled = fill.mock.calls.length
+      vi.advanceTimersByTime(wait?.delay ?? 0)
+      expect(open).toHaveBeenCalledTimes(attempt + 1)
+      expect(fill.mock.calls.length).toBeGreaterThan(filled)
+    }
+    expect(reopening.wait(true, open)).toBeUndefined()
+    reopening.stop()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('begins anew, and fills no longer, once there is audio', () => {
+    const fill = vi.fn<() => void>()
+    const reopening = new Reopening(options, fill)
+    for (let loss = 0; loss < 5; loss++) {
+      const wait = reopening.wait(true, () => reopening.succeeded())
+      expect(wait?.attempt).toBe(1)
+      vi.advanceTimersByTime(wait?.delay ?? 0)
+      expect(vi.getTimerCount()).toBe(0)
+    }
+  })
+
+  it('fills nothing before there ever was audio', () => {
+    const fill = vi.fn<() => void>()
+    const reopening = new Reopening(options, fill)
+    vi.advanceTimersByTime(reopening.wait(false, () => {})?.delay ?? 0)
+    expect(fill).not.toHaveBeenCalled()
+  })
+
+  it('waits as long as the server asked for, within its bound', () => {
+    const reopening = new Reopening(options, () => {})
+    for (const [retryAfter, delay] of [
+      [3500, 3500],
+      [86_400_000, 4000],
+    ]) {
+      expect(reopening.wait(false, () => {}, Object.assign(new Error('503'), { retryAfter }))?.delay).toBe(delay)
+    }
+    reopening.stop()
+  })
+})
+
+describe('StallWatch', () => {
+  beforeEach(() => {
+    vi.useFakeTimers()
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  function watch(awaited: () => boolean) {
+    const stalled: number[] = []
+    const now = () => Date.now()
+    const made = new StallWatch({ now, limit: () => 1000, awaited, stalled: (limit) => stalled.push(limit) })
+    made.touch()
+    made.start()
+    return { made, stalled }
+  }
+
+  it('tells once when nothing has come for the limit', async () => {
+    const { made, stalled } = watch(() => true)
+    await vi.advanceTimersByTimeAsync(900)
+    made.touch()
+    await vi.advanceTimersByTimeAsync(990)
+    expect(stalled).toEqual([])
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(stalled).toEqual([1000])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('waits as long as nothing is awaited, and leaves no timer when stopped', async () => {
+    let wanted = false
+    const { made, stalled } = watch(() => wanted)
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(stalled).toEqual([])
+    made.touch()
+    wanted = true
+    await vi.advanceTimersByTimeAsync(900)
+    made.stop()
+    await vi.advanceTimersByTimeAsync(5000)
+    expect([stalled, vi.getTimerCount()]).toEqual([[], 0])
+  })
+})
