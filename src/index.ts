@@ -29,20 +29,37 @@ export type {
 export { segment, type SegmentOptions } from './transforms/segment.ts'
 export { layout, type LayoutOptions } from './transforms/layout.ts'
 export { wordRuns, type WordRunOptions } from './captions/word-runs.ts'
-export { layoutCues, type PreviousCue, type UnnumberedCue } from './captions/layout.ts'
-export type { SpeakerNames } from './captions/names.ts'
-export type { CueLayoutOptions, LabelStyle, LayoutWeights, PresetName } from './captions/layout-options.ts'
-export { captionReport, CaptionReporter, type CaptionReport, type CaptionReportOptions } from './captions/report.ts'
-export { formatCaptionReport } from './captions/format-report.ts'
-export { srtSink, type SrtSinkOptions } from './sinks/srt.ts'
-export { vttSink, type VttSinkOptions } from './sinks/vtt.ts'
-export { assSink, type AssSinkOptions } from './sinks/ass.ts'
-export { textSink, type TextSinkOptions } from './sinks/text.ts'
-export { rttmSink, type RttmSinkOptions } from './sinks/rttm.ts'
-export { ctmSink, type CtmSinkOptions } from './sinks/ctm.ts'
-export { stmSink, type StmSinkOptions } from './sinks/stm.ts'
+export { layoutCues, type UnnumberedCue } from './captions/layout/layout.ts'
+export type { PreviousCue } from './captions/layout/labels.ts'
+export type { SpeakerNames } from './captions/speakers.ts'
+export type { CueLayoutOptions, LabelStyle, LayoutWeights, PresetName } from './captions/layout/options.ts'
+export {
+  captionReport,
+  CaptionReporter,
+  formatCaptionReport,
+  type CaptionReport,
+  type CaptionReportOptions,
+} from './captions/report.ts'
+export {
+  assSink,
+  srtSink,
+  vttSink,
+  type AssSinkOptions,
+  type SrtSinkOptions,
+  type VttSinkOptions,
+} from './sinks/caption-sinks.ts'
+export {
+  ctmSink,
+  rttmSink,
+  stmSink,
+  textSink,
+  type CtmSinkOptions,
+  type RttmSinkOptions,
+  type StmSinkOptions,
+  type TextSinkOptions,
+} from './sinks/segment-sinks.ts'
 export { jsonlSink, type JsonlSinkOptions } from './sinks/jsonl.ts'
-export type { SinkTarget } from './sinks/target.ts'
+export type { SinkTarget } from './sinks/destination.ts'
 export { fanOut } from './sinks/fan-out.ts'
 export { run, type Progress, type RunOptions, type RunSummary, type Source, type Stage } from './run.ts'
 export type * from './engine/engine.ts'

@@ -1,5 +1,5 @@
-import { CueLayout } from '../../src/captions/layout.ts'
-import { layoutSettings } from '../../src/captions/layout-options.ts'
+import { CueLayout } from '../../src/captions/layout/layout.ts'
+import { layoutSettings } from '../../src/captions/layout/options.ts'
 import type { Segment } from '../../src/index.ts'
 import { inventedSpeech } from './speech.ts'
 import { median } from './median.ts'

@@ -1,4 +1,4 @@
-import { RttmRuns } from '../../src/captions/rttm.ts'
+import { RttmRuns } from '../../src/captions/formats/scoring.ts'
 import { wordRuns } from '../../src/captions/word-runs.ts'
 import type { EngineWord } from '../../src/engine/engine.ts'
 import { parseRttm, type SpeakerSpan } from '../../test/helpers/scoring.ts'

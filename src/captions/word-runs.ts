@@ -1,7 +1,7 @@
 import type { Segment, Turn, Word } from '../model.ts'
 import { checkBoolean, checkInteger } from '../options.ts'
-import { attributed } from './attributed.ts'
-import { cleanText } from './clean-text.ts'
+import { attributed } from './speakers.ts'
+import { cleanText } from './text.ts'
 
 /** How a turn is cut into runs of one speaker. */
 export interface WordRunOptions {

@@ -1,4 +1,4 @@
-import type { SpeakerNames } from '../captions/names.ts'
+import type { SpeakerNames } from '../captions/speakers.ts'
 import { textWidth } from '../captions/width.ts'
 import type { Turn } from '../model.ts'
 import type { Progress } from '../progress.ts'

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Cue } from '../model.ts'
-import type { PreviousCue, UnnumberedCue } from '../captions/layout.ts'
-import type { LayoutSettings } from '../captions/layout-options.ts'
-import { ChannelLayout, shownCue, type LayoutState } from '../captions/channel-layout.ts'
+import type { PreviousCue } from '../captions/layout/labels.ts'
+import type { UnnumberedCue } from '../captions/layout/layout.ts'
+import type { LayoutSettings } from '../captions/layout/options.ts'
+import { ChannelLayout, shownCue, type LayoutState } from '../captions/layout/channels.ts'
 import type { Passage } from '../captions/passages.ts'
 import type { Block, PassageFormat, PassageText } from './passage-text.ts'
 

@@ -1,4 +1,13 @@
-import type { OutputError } from '../errors.ts'
+import { OutputError } from '../errors.ts'
+import { guard } from '../guarded.ts'
+import { invalidOption } from '../options.ts'
+import { within } from '../within.ts'
+import { beside, FileLock } from './file-lock.ts'
+import { accessSync, type BigIntStats, constants, createWriteStream, realpathSync, statSync } from 'node:fs'
+import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import type { Writable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
 
 /** What a sink writes to. The calls never overlap, except for `interrupt`, which comes at any time. */
 export interface Destination {
@@ -20,4 +29,497 @@ export interface Destination {
    * @param rest - whole blocks that are written yet, where that is possible without waiting for anybody.
    */
   abandon(error: Error | null, rest: string): Promise<void>
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EISDIR: 'it is a directory',
+  ENOENT: 'the directory does not exist',
+  ENOTDIR: 'part of the path is not a directory',
+  EACCES: 'permission is denied',
+  EPERM: 'the operation is not permitted',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space is left on the device',
+  EDQUOT: 'the disk quota is used up',
+  EPIPE: 'its reader has gone',
+  ERR_STREAM_PREMATURE_CLOSE: 'it was closed before the captions were complete',
+  FILE_GONE: 'it was removed, renamed or replaced while it was being written',
+  FILE_SHARED: 'another sink is writing to it',
+  FILE_CHANGED: 'something else has written to it or cut it short',
+}
+
+const KEEP_READER = 'keep its reader open until the sink has finished'
+
+/** What to do next, where that is not to choose another target. */
+const ADVICE: Readonly<Record<string, string>> = {
+  EPIPE: KEEP_READER,
+  ERR_STREAM_PREMATURE_CLOSE: KEEP_READER,
+  FILE_GONE: 'leave it in its place until the sink has finished',
+  FILE_SHARED: 'give each sink a file of its own',
+  FILE_CHANGED: 'keep other programs away from it until the sink has finished; what was written so far is not whole',
+}
+
+/** The error for output that cannot be written to `where`, with the reason in words. */
+export function unwritable(where: string, cause: unknown): OutputError {
+  if (cause instanceof OutputError) return cause
+  const code = (cause as { code?: unknown } | null)?.code
+  const pid = (cause as { pid?: unknown } | null)?.pid
+  const known = (table: Readonly<Record<string, string>>) => (typeof code === 'string' ? table[code] : undefined)
+  const reason =
+    (pid === undefined ? known(REASONS) : undefined) ?? (cause instanceof Error ? cause.message : String(cause))
+  const next = known(ADVICE) ?? 'choose another target, or make this one writable'
+  return new OutputError('OUTPUT_UNWRITABLE', `cannot write to ${where}: ${reason}; ${next}`, {
+    cause,
+    target: where,
+    ...(pid !== undefined && { pid, retryable: true }),
+  })
+}
+
+/** How long a destroyed stream may take to close before it is no longer waited for. */
+const CLOSE_WAIT_MS = 2000
+
+/** A Writable as a destination: written with its back-pressure, and ended where it is ours to end. */
+export class WritableDestination implements Destination {
+  readonly #source: Writable | (() => Writable)
+  readonly #ends: boolean
+  readonly #where: string
+  #stream: Writable | undefined
+  #wrote = false
+  #failure: OutputError | undefined
+  #onFailure: ((error: OutputError) => void) | undefined
+  #interruption: Error | undefined
+  #giveUp: ((error: Error) => void) | undefined
+  #flushed: Promise<void> = Promise.resolve()
+
+  /**
+   * @param source - the stream, or what opens it with the first write.
+   * @param ends - whether the stream is ended after success, and destroyed after failure.
+   * @param where - name of the stream in messages.
+   */
+  constructor(source: Writable | (() => Writable), ends: boolean, where: string) {
+    this.#source = source
+    this.#ends = ends
+    this.#where = where
+    // A stream that fails before anything is written to it must find a listener, too.
+    if (typeof source !== 'function') this.#open()
+  }
+
+  onFailure(listener: (error: OutputError) => void): void {
+    this.#onFailure = listener
+  }
+
+  async write(text: string): Promise<void> {
+    this.#check()
+    const stream = this.#open()
+    if (stream.destroyed || stream.writableEnded) this.#closed()
+    this.#check()
+    if (text === '') return
+    this.#wrote = true
+    let ready = true
+    this.#flushed = new Promise((resolve) => {
+      ready = stream.write(text, (error) => {
+        if (error) this.#failed(error)
+        resolve()
+      })
+    })
+    if (ready || !stream.writableNeedDrain) return
+    let drained = () => {}
+    try {
+      await this.#until((resolve) => stream.once('drain', (drained = resolve)))
+    } finally {
+      stream.off('drain', drained)
+    }
+  }
+
+  async finish(empty: string): Promise<void> {
+    if (!this.#wrote) await this.write(empty)
+    const stream = this.#open()
+    await this.#until((resolve) => {
+      if (this.#ends) stream.end((error?: Error | null) => (error ? this.#failed(error) : resolve()))
+      else void this.#flushed.then(resolve)
+    })
+    // What is closed right after it has finished may fail in that.
+    if (this.#ends && stream.destroyed) {
+      if (!stream.closed) await within(CLOSE_WAIT_MS, new Promise((resolve) => stream.once('close', resolve)))
+      if (stream.errored) this.#failed(stream.errored)
+      this.#check()
+    }
+    this.#release(stream)
+  }
+
+  interrupt(error: Error): void {
+    this.#interruption = error
+    this.#giveUp?.(error)
+  }
+
+  async abandon(error: Error | null, rest: string): Promise<void> {
+    const stream = rest === '' || this.#failure !== undefined ? this.#stream : this.#open()
+    if (stream === undefined) return
+    stream.off('close', this.#closed)
+    if (rest !== '' && stream.writable) stream.write(rest)
+    if (!this.#ends) {
+      if (this.#failure === undefined) this.#release(stream)
+      return
+    }
+    if (stream.closed) return
+    const closed = new Promise((resolve) => stream.once('close', resolve))
+    stream.destroy(error ?? undefined)
+    await within(CLOSE_WAIT_MS, closed)
+  }
+
+  #open(): Writable {
+    if (this.#stream !== undefined) return this.#stream
+    const stream = typeof this.#source === 'function' ? this.#source() : this.#source
+    stream.on('error', this.#failed)
+    stream.on('close', this.#closed)
+    if (stream !== process.stdout && stream !== process.stderr) guard(stream)
+    this.#stream = stream
+    return stream
+  }
+
+  #release(stream: Writable): void {
+    stream.off('close', this.#closed)
+    // A stream that has been ended may still fail; one that goes on being used is its owner's to listen to.
+    if (!this.#ends) stream.off('error', this.#failed)
+  }
+
+  /** Waits for what `start` resolves, for the failure of the stream, or for an interruption. */
+  async #until(start: (resolve: () => void) => void): Promise<void> {
+    this.#check()
+    await new Promise<void>((resolve, reject) => {
+      this.#giveUp = reject
+      start(resolve)
+    })
+    this.#giveUp = undefined
+    this.#check()
+  }
+
+  /** Throws what ended the work. An interruption stays: steps that were waiting for their turn must not wait again. */
+  #check(): void {
+    const end = this.#failure ?? this.#interruption
+    if (end !== undefined) throw end
+  }
+
+  readonly #failed = (error: Error): void => {
+    if (this.#failure !== undefined) return
+    this.#failure = unwritable(this.#where, error)
+    this.#giveUp?.(this.#failure)
+    this.#onFailure?.(this.#failure)
+  }
+
+  readonly #closed = (): void => {
+    if (this.#stream?.writableFinished === true && this.#ends) return
+    const premature = () => Object.assign(new Error('premature close'), { code: 'ERR_STREAM_PREMATURE_CLOSE' })
+    this.#failed(this.#stream?.errored ?? premature())
+  }
+}
+
+/** How much of a file is copied at a time when it is rewritten. */
+const COPY_BYTES = 65_536
+
+/** Bytes of the file as it was, from `from` to before `to`. */
+export interface Copied {
+  from: number
+  to: number
+  /** Changes the bytes, which are whole cues: it is given some of them at a time, each with the empty line that ends it. */
+  edit?: (cues: string) => string
+}
+
+/** A piece of a file that is written anew: text, or what is copied. */
+export type Piece = string | Copied
+
+/** The files that sinks of this process are writing, by name, links resolved, and by number: two would spoil it. */
+const beingWritten = new Set<string>()
+
+/**
+ * A regular file that is valid at every instant: it is created (or emptied) with the first block, each block is
+ * appended by one write, and what has to be replaced is written beside it and renamed over it. Before each of these and
+ * at the end it is looked whether somebody else has changed it, or put another in its place.
+ */
+export class FileDestination implements Destination {
+  readonly trouble: OutputError | undefined
+  readonly #path: string
+  readonly #reserved = new Set<string>()
+  #lock: FileLock | undefined
+  #handle: FileHandle | undefined
+  #bytes = 0
+  #complete = false
+  #isInterrupted = false
+
+  constructor(file: string, trouble?: OutputError) {
+    this.#path = file
+    this.trouble = trouble
+  }
+
+  /** Absolute path of the file. */
+  get path(): string {
+    return this.#path
+  }
+
+  async write(text: string): Promise<void> {
+    if (this.trouble !== undefined) throw this.trouble
+    if (this.#complete) throw new Error('the file is complete already')
+    try {
+      const handle = this.#handle ?? (await this.#open())
+      await this.#assertOurs(handle)
+      this.#bytes = await append(handle, this.#bytes, text)
+    } catch (error) {
+      throw unwritable(this.#path, error)
+    }
+  }
+
+  async finish(empty: string): Promise<void> {
+    if (this.#handle === undefined) await this.write(empty)
+    this.#complete = true
+    try {
+      if (this.#handle !== undefined) await this.#assertOurs(this.#handle)
+      await this.#close()
+    } catch (error) {
+      throw unwritable(this.#path, error)
+    }
+  }
+
+  interrupt(): void {
+    // A write on a regular file ends by itself; a long one is not begun any more.
+    this.#isInterrupted = true
+  }
+
+  async abandon(_error: Error | null, rest: string): Promise<void> {
+    // The failure that is known already matters more than one of these last words.
+    if (rest !== '') await this.write(rest).catch(() => {})
+    const isEmpty = this.#handle !== undefined && this.#bytes === 0
+    const real = isEmpty ? await this.#inPlace(this.#handle).catch(() => undefined) : undefined
+    await this.#close()
+    if (real !== undefined) await rm(real, { force: true })
+  }
+
+  /**
+   * Replaces everything by `pieces`. Whoever opens the file meanwhile sees the whole old text or the whole new text.
+   * After a failure the old file stands, and can be appended to.
+   */
+  async rewrite(pieces: AsyncIterable<Piece>): Promise<void> {
+    const old = this.#handle
+    if (old === undefined) throw new Error('nothing has been written yet')
+    let next: FileHandle | undefined
+    let temporary: string | undefined
+    try {
+      await this.#assertOurs(old)
+      const real = await this.#inPlace(old)
+      temporary = beside(real, 'tmp')
+      const { mode } = await old.stat()
+      // Whatever is left of an earlier run must neither be followed nor kept.
+      await rm(temporary, { force: true })
+      next = await open(temporary, 'wx+', mode & 0o777)
+      const bytes = await this.#writePieces(pieces, old, next)
+      await next.sync()
+      await this.#assertOurs(old)
+      const keys = [await old.stat({ bigint: true }), await next.stat({ bigint: true })].map(fileKey)
+      await rename(temporary, real)
+      this.#handle = next
+      this.#bytes = bytes
+      this.#exchange(keys)
+    } catch (error) {
+      await next?.close().catch(() => {})
+      if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => {})
+      throw unwritable(this.#path, error)
+    }
+    await old.close()
+  }
+
+  async #writePieces(pieces: AsyncIterable<Piece>, from: FileHandle, to: FileHandle): Promise<number> {
+    let bytes = 0
+    let text = ''
+    const flush = async () => {
+      bytes = await writeAll(to, Buffer.from(text), bytes)
+      text = ''
+    }
+    for await (const piece of pieces) {
+      if (this.#isInterrupted) throw new Error('the sink was destroyed')
+      if (typeof piece === 'string') text += piece
+      if (text.length >= COPY_BYTES || (typeof piece !== 'string' && text !== '')) await flush()
+      if (typeof piece !== 'string') bytes = await copy(from, to, piece, bytes)
+    }
+    await flush()
+    return bytes
+  }
+
+  /**
+   * Where the file is, links resolved: a link stays a link when what it points to is replaced.
+   *
+   * @throws where something else is there by now, which is not ours to replace.
+   */
+  async #inPlace(handle: FileHandle | undefined): Promise<string> {
+    const ours = await handle?.stat({ bigint: true })
+    const there = await this.#there()
+    if (there === undefined || ours === undefined || fileKey(there) !== fileKey(ours)) throw gone()
+    return realpath(this.#path)
+  }
+
+  /**
+   * @throws where the file has been changed, or its captions could not be found under its name: it was removed, or
+   * another is there. One that was only renamed is completed under its new name.
+   */
+  async #assertOurs(handle: FileHandle): Promise<void> {
+    const [ours, there] = await Promise.all([handle.stat({ bigint: true }), this.#there()])
+    if (ours.nlink === 0n || (there !== undefined && fileKey(there) !== fileKey(ours))) throw gone()
+    if (ours.size !== BigInt(this.#bytes)) {
+      throw Object.assign(new Error('the file has been changed'), { code: 'FILE_CHANGED' })
+    }
+  }
+
+  #there(): Promise<BigIntStats | undefined> {
+    return stat(this.#path, { bigint: true }).catch(() => undefined)
+  }
+
+  async #open(): Promise<FileHandle> {
+    const real = resolveLinks(this.#path)
+    this.#reserve(real)
+    const there = await this.#there()
+    if (there !== undefined) this.#reserve(fileKey(there))
+    this.#lock ??= await FileLock.take(real)
+    const handle = await open(this.#path, 'w+')
+    this.#handle = handle
+    this.#reserve(fileKey(await handle.stat({ bigint: true })))
+    return handle
+  }
+
+  /** The number of a file that is gone may soon be that of another. */
+  #exchange([before = '', after = '']: string[]): void {
+    beingWritten.delete(before)
+    this.#reserved.delete(before)
+    beingWritten.add(after)
+    this.#reserved.add(after)
+  }
+
+  #reserve(key: string): void {
+    if (this.#reserved.has(key)) return
+    if (beingWritten.has(key)) throw Object.assign(new Error('the file is in use'), { code: 'FILE_SHARED' })
+    beingWritten.add(key)
+    this.#reserved.add(key)
+  }
+
+  async #close(): Promise<void> {
+    const handle = this.#handle
+    this.#handle = undefined
+    try {
+      await handle?.close()
+    } finally {
+      for (const key of this.#reserved) beingWritten.delete(key)
+      this.#reserved.clear()
+      await this.#lock?.release()
+      this.#lock = undefined
+    }
+  }
+}
+
+/** What is the same for all names of a file. */
+function fileKey({ dev, ino }: BigIntStats): string {
+  return `${dev}:${ino}`
+}
+
+function gone(): Error {
+  return Object.assign(new Error('the file is gone'), { code: 'FILE_GONE' })
+}
+
+function resolveLinks(file: string): string {
+  try {
+    return realpathSync(file)
+  } catch {
+    // It does not exist yet; its directory does, or opening the file will tell.
+    return path.dirname(file) === file ? file : path.join(resolveLinks(path.dirname(file)), path.basename(file))
+  }
+}
+
+/** Appends `text` at byte `at`; takes back what was written of it where it does not fit whole. */
+async function append(handle: FileHandle, at: number, text: string): Promise<number> {
+  try {
+    return await writeAll(handle, Buffer.from(text), at)
+  } catch (error) {
+    await handle.truncate(at).catch(() => {})
+    throw error
+  }
+}
+
+/** Writes `bytes` at byte `at`, and returns the byte after them. A single write may take only part of what it is given. */
+async function writeAll(handle: FileHandle, bytes: Buffer, at: number): Promise<number> {
+  let done = 0
+  while (done < bytes.length) {
+    done += (await handle.write(bytes, done, bytes.length - done, at + done)).bytesWritten
+  }
+  return at + done
+}
+
+/** Copies to byte `at`, and returns the byte after the copy. */
+async function copy(from: FileHandle, to: FileHandle, { edit, ...range }: Copied, at: number): Promise<number> {
+  let rest: Buffer = Buffer.alloc(0)
+  for (let next = range.from; next < range.to;) {
+    const block = Buffer.allocUnsafe(Math.min(COPY_BYTES, range.to - next))
+    const { bytesRead } = await from.read(block, 0, block.length, next)
+    if (bytesRead === 0) throw new Error('the file has become shorter')
+    next += bytesRead
+    const bytes = block.subarray(0, bytesRead)
+    if (edit === undefined) {
+      at = await writeAll(to, bytes, at)
+      continue
+    }
+    const all = Buffer.concat([rest, bytes])
+    const end = all.lastIndexOf('\n\n') + 1
+    const whole = all.subarray(0, end === 0 ? 0 : end + 1)
+    rest = all.subarray(whole.length)
+    at = await writeAll(to, Buffer.from(edit(whole.toString())), at)
+  }
+  if (rest.length > 0) throw new Error('the file is not as it was written')
+  return at
+}
+
+/** Where a sink writes: a path, a `file:` URL, or any Writable. None means standard output, which is never ended. */
+export type SinkTarget = string | URL | NodeJS.WritableStream
+
+const RULE = 'a path, a file: URL or a Writable'
+
+/**
+ * The destination for a target. Nothing is created yet.
+ *
+ * @param end - whether a Writable is ended when the sink has finished.
+ * @throws {@link ConfigurationError} `INVALID_OPTION`
+ */
+export function openTarget(target: SinkTarget | undefined, end: boolean): Destination {
+  if (target === undefined) return new WritableDestination(() => process.stdout, false, 'standard output')
+  if (typeof target === 'string' || target instanceof URL) return openPath(toPath(target))
+  const stream = target as Partial<Writable> | null
+  const isWritable = typeof stream === 'object' && stream !== null && typeof stream.write === 'function'
+  if (!isWritable || typeof stream.end !== 'function' || typeof stream.on !== 'function') {
+    throw invalidOption('target', RULE, target)
+  }
+  const standard = target === process.stdout || target === process.stderr
+  return new WritableDestination(target as Writable, end && !standard, 'the given Writable')
+}
+
+function toPath(target: string | URL): string {
+  if (target === '') throw invalidOption('target', RULE, target)
+  if (typeof target === 'string' && !/^file:\/\//i.test(target)) return target
+  try {
+    return fileURLToPath(target)
+  } catch {
+    throw invalidOption('target', RULE, String(target))
+  }
+}
+
+function openPath(given: string): Destination {
+  const file = path.resolve(given)
+  try {
+    const stats = statSync(file, { throwIfNoEntry: false })
+    if (stats?.isDirectory() === true) throw Object.assign(new Error('is a directory'), { code: 'EISDIR' })
+    if (stats === undefined) assertDirectory(path.dirname(file))
+    accessSync(stats === undefined ? path.dirname(file) : file, constants.W_OK)
+    if (stats === undefined || stats.isFile()) return new FileDestination(file)
+    // A device or a named pipe is written like any stream, and is neither truncated nor replaced.
+    return new WritableDestination(() => createWriteStream(file), true, file)
+  } catch (error) {
+    return new FileDestination(file, unwritable(file, error))
+  }
+}
+
+/** From Node 22 on, a path below a plain file counts as absent for `throwIfNoEntry`; Node 20 throws. */
+function assertDirectory(folder: string): void {
+  if (!statSync(folder).isDirectory()) throw Object.assign(new Error('not a directory'), { code: 'ENOTDIR' })
 }

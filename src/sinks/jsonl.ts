@@ -1,8 +1,8 @@
 import type { Writable } from 'node:stream'
 import { checkBoolean, checkKnown, checkSignal } from '../options.ts'
-import { formatJsonlEvent, formatJsonlItem } from '../captions/jsonl.ts'
-import { checkSpeakerNames, type SpeakerNames } from '../captions/names.ts'
-import type { SinkTarget } from './target.ts'
+import { formatJsonlEvent, formatJsonlItem } from '../captions/formats/jsonl.ts'
+import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
+import type { SinkTarget } from './destination.ts'
 import { TextSink, type SinkOptions } from './text-sink.ts'
 
 /** Options of {@link jsonlSink}. */

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Piece } from './file-destination.ts'
+import type { Piece } from './destination.ts'
 import { PassageSequence } from './passage-sequence.ts'
 import type { PassageFormat } from './passage-text.ts'
 import type { Checkpoint, WrittenPassage } from './written-passage.ts'

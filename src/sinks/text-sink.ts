@@ -2,8 +2,7 @@ import { Writable } from 'node:stream'
 import { assertCaptionable } from '../captions/passages.ts'
 import type { Captionable } from '../model.ts'
 import { relayEvents } from '../stage.ts'
-import type { Destination } from './destination.ts'
-import { openTarget, type SinkTarget } from './target.ts'
+import { type Destination, openTarget, type SinkTarget } from './destination.ts'
 
 /** Options that every sink has. */
 export interface SinkOptions {

@@ -3,9 +3,9 @@ import type { Warning } from '../errors.ts'
 import type { Cue } from '../model.ts'
 import { checkSignal } from '../options.ts'
 import { givesRecords, relayEvents } from '../stage.ts'
-import type { UnnumberedCue } from '../captions/layout.ts'
-import { checkLayoutOptions, layoutSettings, type CueLayoutOptions } from '../captions/layout-options.ts'
-import { ChannelLayout } from '../captions/channel-layout.ts'
+import type { UnnumberedCue } from '../captions/layout/layout.ts'
+import { checkLayoutOptions, layoutSettings, type CueLayoutOptions } from '../captions/layout/options.ts'
+import { ChannelLayout } from '../captions/layout/channels.ts'
 import { assertCaptionable, PassageCollector, type Passage } from '../captions/passages.ts'
 
 /** Options of {@link layout}. */

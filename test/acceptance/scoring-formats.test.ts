@@ -4,10 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { formatCtmSegment } from '../../src/captions/ctm.ts'
-import { RttmRuns, type RttmOptions } from '../../src/captions/rttm.ts'
-import { scoredWords } from '../../src/captions/scoring-fields.ts'
-import { formatStmSegment } from '../../src/captions/stm.ts'
+import {
+  formatCtmSegment,
+  formatStmSegment,
+  type RttmOptions,
+  RttmRuns,
+  scoredWords,
+} from '../../src/captions/formats/scoring.ts'
 import type { Segment } from '../../src/model.ts'
 import { makeSegment, makeWords } from '../captions/example-turn.ts'
 import { NASTY, nastyText } from '../captions/nasty-text.ts'

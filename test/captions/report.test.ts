@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { formatCaptionReport } from '../../src/captions/format-report.ts'
-import { captionReport, CaptionReporter } from '../../src/captions/report.ts'
+import { captionReport, CaptionReporter, formatCaptionReport } from '../../src/captions/report.ts'
 import type { Cue, Word } from '../../src/index.ts'
 
 function words(text: string, speaker?: string): Word[] {

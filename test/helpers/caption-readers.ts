@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import * as mediaCaptions from 'media-captions'
 import * as subsrt from 'subsrt-ts'
-import { vttHeader } from '../../src/captions/vtt.ts'
+import { vttHeader } from '../../src/captions/formats/vtt.ts'
 import { parseSubtitles, parseVtt } from '../captions/parsers.ts'
 
 /** A cue as a reader gives it. */

@@ -15,7 +15,7 @@ import path from 'node:path'
 import { Readable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import { afterEach, describe, expect, it } from 'vitest'
-import { srtSink } from '../../src/sinks/srt.ts'
+import { srtSink } from '../../src/sinks/caption-sinks.ts'
 import { makeTurn } from '../captions/example-turn.ts'
 import { temporaryDirectories, untilFileHolds } from './temporary.ts'
 

@@ -1,0 +1,135 @@
+import type { Cue } from '../../model.ts'
+import { cleanLine, cleanName, cleanText } from '../text.ts'
+
+/**
+ * Colours of the styles `Speaker1` to `Speaker10`, as red, green and blue: light ones that stay readable inside a black
+ * outline, neighbours far apart.
+ */
+export const ASS_SPEAKER_COLOURS = [
+  'FFE14D',
+  '5CE1FF',
+  '8CF27C',
+  'FF9EC7',
+  'FFB05C',
+  'BFA8FF',
+  'E3FFB0',
+  'FF8F80',
+  '4FE8BE',
+  '8FB8FF',
+] as const
+
+/** The style of cues whose speaker is not known: white. */
+export const ASS_DEFAULT_STYLE = 'Default'
+
+const STYLE_FIELDS =
+  'Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, ' +
+  'StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding'
+
+function styleLine(name: string, colour: string): string {
+  const [, red, green, blue] = /^(..)(..)(..)$/.exec(colour) ?? []
+  const primary = `&H00${blue}${green}${red}`
+  return `Style: ${name},Arial,60,${primary},${primary},&H00000000,&H80000000,0,0,0,0,100,100,0,0,1,3,1,2,96,96,54,1\n`
+}
+
+/**
+ * What every ASS file begins with; a file of nothing else is valid and empty. It is laid out for a screen of 1920 by
+ * 1080, on which a line of 42 columns takes less than two thirds of the width; players scale it to the video. Lines are
+ * never broken by the player.
+ *
+ * Styles stand before the first cue, when no speaker is known yet: so there are ten for speakers, one colour each,
+ * which {@link AssStyles} hands out, and `Default`. Who speaks is said by the field `Name` of each cue.
+ */
+export const assHeader =
+  '[Script Info]\nScriptType: v4.00+\nWrapStyle: 2\nScaledBorderAndShadow: yes\nPlayResX: 1920\nPlayResY: 1080\n\n' +
+  `[V4+ Styles]\nFormat: ${STYLE_FIELDS}\n${styleLine(ASS_DEFAULT_STYLE, 'FFFFFF')}` +
+  `${ASS_SPEAKER_COLOURS.map((colour, i) => styleLine(`Speaker${i + 1}`, colour)).join('')}\n` +
+  '[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n'
+
+/**
+ * Hands out the styles: `Speaker1` to whom is seen first, and so on; the eleventh has that of the first again. A
+ * speaker keeps the style, also where captions are written anew after a revision.
+ */
+export class AssStyles {
+  readonly #styles = new Map<string, string>()
+
+  /** @param speaker - label or name; `undefined` for an unattributed cue. */
+  styleOf(speaker: string | undefined): string {
+    if (speaker === undefined) return ASS_DEFAULT_STYLE
+    const known = this.#styles.get(speaker)
+    if (known !== undefined) return known
+    const style = `Speaker${(this.#styles.size % ASS_SPEAKER_COLOURS.length) + 1}`
+    this.#styles.set(speaker, style)
+    return style
+  }
+}
+
+/**
+ * Text of an ASS cue. The format has no escapes that all readers know, so what some reader would take for a code is
+ * replaced: braces by parentheses, `-->` by `->` for programs that convert to other formats, and a space is put
+ * into `\N`, `\n` and `\h`.
+ */
+export function sanitizeAssLine(line: string): string {
+  return cleanLine(line)
+    .replaceAll(/-{2,}>/g, '->')
+    .replaceAll('{', '(')
+    .replaceAll('}', ')')
+    .replaceAll(/\\(?=[Nnh])/g, '\\ ')
+}
+
+/** A name as a field of an ASS cue: fields end at commas. */
+export function sanitizeAssName(name: string): string {
+  return cleanName(name.replaceAll(/[,{}\\]/g, ' '))
+}
+
+/** Hundredths of a second as ASS writes them: `0:01:02.34`. */
+export function assTimestamp(centiseconds: number): string {
+  const two = (value: number) => String(Math.floor(value)).padStart(2, '0')
+  const whole = Math.max(0, Math.floor(centiseconds))
+  return `${Math.floor(whole / 360_000)}:${two((whole / 6000) % 60)}:${two((whole / 100) % 60)}.${two(whole % 100)}`
+}
+
+/** How a cue is written in ASS. */
+export interface AssCueOptions {
+  /** Who speaks, for the field `Name`, which players do not display. */
+  name?: string
+  /**
+   * One of the styles of {@link assHeader}, as {@link AssStyles} gives them.
+   * @defaultValue `'Default'`
+   */
+  style?: string
+  /** Styles of single lines, in their order, for a cue of two speakers; `undefined` for that of the cue. */
+  lineStyles?: readonly (string | undefined)[]
+  /**
+   * Visible text before the first line, ready made, e.g. `'Alice: '`.
+   * @defaultValue `''`
+   */
+  label?: string
+  /** Millisecond at which the cue before this one ends. */
+  previousEnd?: number
+}
+
+/**
+ * One line of the section `[Events]`; `''` where the cue has no visible text.
+ *
+ * ASS counts in hundredths of a second: the start is rounded down and the end up, but where that would make the cue
+ * overlap the one before it, the start is rounded up. So cues that do not overlap still do not, and times are within
+ * 10 ms of the cue's; one that is shorter than 10 ms may get no length.
+ */
+export function formatAssCue(cue: Pick<Cue, 'start' | 'end' | 'lines'>, options: AssCueOptions = {}): string {
+  const { name = '', style = ASS_DEFAULT_STYLE, lineStyles = [], label = '', previousEnd = 0 } = options
+  const lines: string[] = []
+  let current = style
+  for (const [i, line] of cue.lines.entries()) {
+    if (cleanText(line) === '') continue
+    const text = sanitizeAssLine(lines.length === 0 ? label + line : line)
+    const own = lineStyles[i] ?? style
+    lines.push(own === current ? text : `{\\r${own}}${text}`)
+    current = own
+  }
+  if (lines.length === 0) return ''
+  const isAfter = previousEnd <= cue.start
+  const start = Math.max(Math.floor(cue.start / 10), isAfter ? Math.ceil(previousEnd / 10) : 0)
+  const end = Math.max(start, Math.ceil(cue.end / 10))
+  const fields = `0,${assTimestamp(start)},${assTimestamp(end)},${style},${sanitizeAssName(name)},0,0,0,`
+  return `Dialogue: ${fields},${lines.join(String.raw`\N`)}\n`
+}

@@ -1,0 +1,279 @@
+import type { Segment } from '../../model.ts'
+import { checkInteger, checkOneOf, checkString, invalidOption } from '../../options.ts'
+import { attributed, checkSpeakerNames, displayName, type SpeakerNames } from '../speakers.ts'
+import { cleanLine, cleanName, cleanText } from '../text.ts'
+import type { SegmentText } from './segment-text.ts'
+
+/** Options of the formats that scoring tools read: RTTM, CTM and STM. */
+export interface ScoringOptions {
+  /**
+   * Name of the recording, the same in all files that are compared. No white space.
+   * @defaultValue `'audio'`
+   */
+  file?: string
+  /**
+   * Display names by speaker label, e.g. `{ A: 'Alice' }`; white space in them becomes `_`.
+   * @defaultValue `{}`
+   */
+  speakers?: SpeakerNames
+}
+
+/** The names of {@link ScoringOptions}, for stages that pass them on. */
+export const SCORING_OPTIONS = ['file', 'speakers'] as const
+
+/** Name of a speaker nobody could name. Speaker labels cannot be this word. */
+export const UNKNOWN_SPEAKER = 'unknown'
+
+/** Refuses wrong values of {@link ScoringOptions}; `where` is put before the names, e.g. `rttm.`. */
+export function checkScoringOptions(options: ScoringOptions, where = ''): void {
+  const { file } = options
+  checkString(`${where}file`, file, 1, 1000)
+  if (file !== undefined && asField(file) !== file) {
+    throw invalidOption(`${where}file`, 'a name without white space, control characters or ;;', file)
+  }
+  checkSpeakerNames(`${where}speakers`, options.speakers)
+}
+
+/**
+ * Text as one field of a line whose fields are parted by white space of any kind; `''` where nothing is visible. Two
+ * semicolons, which begin a comment, become one.
+ */
+export function asField(text: string): string {
+  return cleanName(text).replaceAll(/\s+/gu, '_').replaceAll(/;{2,}/g, ';')
+}
+
+/** The recording and the channel, as the first fields of a line; a channel without a name is `1`. */
+export function recordingFields(segment: Segment, options: ScoringOptions): string {
+  const channel = segment.channel === undefined ? '' : asField(segment.channel)
+  return `${options.file ?? 'audio'} ${channel === '' ? '1' : channel}`
+}
+
+/** The speaker, else the channel, as a field; `undefined` where unattributed. */
+export function speakerField(segment: Segment, options: ScoringOptions): string | undefined {
+  const name = displayName(attributed(segment.speaker) ?? segment.channel, options.speakers)
+  return name === undefined ? undefined : asField(name)
+}
+
+/** Milliseconds as seconds with three decimals, by integer arithmetic. */
+export function asSeconds(ms: number): string {
+  return `${Math.floor(ms / 1000)}.${String(ms % 1000).padStart(3, '0')}`
+}
+
+/** Times beyond this cannot be meant, and would lose their milliseconds in sums. */
+const LATEST_MS = 1e15
+
+/** Times as whole milliseconds, none before `earliest`, the end not before the start. */
+export function wholeTimes(times: { start: number; end: number }, earliest = 0): { start: number; end: number } {
+  const whole = (ms: number, least: number) => (Math.abs(ms) <= LATEST_MS ? Math.max(least, Math.round(ms)) : least)
+  const start = whole(times.start, earliest)
+  return { start, end: whole(times.end, start) }
+}
+
+/**
+ * The words of a text as scoring tools count them: parted by white space of any kind. Braces become brackets, because
+ * these tools read `{ a / b }` as a choice of words, and an open brace would swallow what follows; two semicolons,
+ * which begin a comment, become one.
+ */
+export function scoredWords(text: string): string[] {
+  return cleanLine(text)
+    .split(/\s+/u)
+    .filter((word) => cleanText(word) !== '')
+    .map((word) => word.replaceAll('{', '[').replaceAll('}', ']').replaceAll(/;{2,}/g, ';'))
+}
+
+/** Options of STM, the format in which scoring tools read who said what. */
+export type StmOptions = ScoringOptions
+
+/**
+ * A segment as STM: one line, `<file> <channel> <speaker> <start> <end> <text>`, times in seconds. The text is as it
+ * was said, with case and punctuation, since each scoring tool has its own rules for these. The speaker of an
+ * unattributed segment is `unknown`.
+ *
+ * @returns a line with its line end; `''` where nothing of the segment is visible.
+ */
+export function formatStmSegment(segment: Segment, options: StmOptions = {}): string {
+  // What begins with `<` would be taken for a label of the line.
+  const text = scoredWords(segment.text).join(' ').replace(/^</, '‹')
+  if (text === '') return ''
+  const { start, end } = wholeTimes(segment)
+  const speaker = speakerField(segment, options) ?? UNKNOWN_SPEAKER
+  return `${recordingFields(segment, options)} ${speaker} ${asSeconds(start)} ${asSeconds(end)} ${text}\n`
+}
+
+/** Options of CTM, the format in which scoring tools read timed words. It names no speakers. */
+export type CtmOptions = Pick<ScoringOptions, 'file'>
+
+/**
+ * The words of a segment as CTM: one line for each, `<file> <channel> <start> <duration> <word> <confidence>`, times
+ * in seconds. A word with white space in it becomes several, which share its time by length; so does the text of a
+ * segment without words, and these have no confidence, and neither have words whose engine does not know it. Starts never fall inside a segment.
+ *
+ * Scoring tools want a file sorted by channel, then by start: where there are several channels, sort it, e.g. with
+ * `sort -k1,2 -k3,3n`.
+ *
+ * @returns lines, each with its line end; `''` where nothing of the segment is visible.
+ */
+export function formatCtmSegment(segment: Segment, options: CtmOptions = {}): string {
+  const recording = recordingFields(segment, options)
+  let lines = ''
+  let earliest = 0
+  for (const item of segment.words.length > 0 ? segment.words : [segment]) {
+    const { start, end } = wholeTimes(item, earliest)
+    earliest = start
+    const confidence = 'confidence' in item && item.confidence !== undefined ? confidenceField(item.confidence) : ''
+    const words = scoredWords(item.text)
+    const total = words.reduce((sum, word) => sum + word.length, 0)
+    let before = 0
+    for (const word of words) {
+      const from = start + Math.round(((end - start) * before) / total)
+      before += word.length
+      const to = start + Math.round(((end - start) * before) / total)
+      lines += `${recording} ${asSeconds(from)} ${asSeconds(to - from)} ${wordField(word)}${confidence}\n`
+      earliest = from
+    }
+  }
+  return lines
+}
+
+/** `<ALT_BEGIN>` and its like are no words but marks of a choice of words. */
+function wordField(word: string): string {
+  const line = cleanLine(word)
+  return /^<ALT/i.test(line) ? `‹${line.slice(1)}` : line
+}
+
+function confidenceField(confidence: number): string {
+  return Number.isFinite(confidence) ? ` ${Math.min(1, Math.max(0, confidence)).toFixed(3)}` : ''
+}
+
+/** Options of RTTM, the format in which scoring tools read who spoke when. */
+export interface RttmOptions extends ScoringOptions {
+  /**
+   * Runs of one speaker that are nearer than this become one, in milliseconds, also where another speaker spoke in
+   * between; 0 keeps every run.
+   * @defaultValue `250`
+   */
+  mergeBelow?: number
+  /**
+   * Whether runs of nobody in particular are left out (`'skip'`) or written as the speaker `unknown` (`'name'`).
+   * @defaultValue `'skip'`
+   */
+  unattributed?: 'skip' | 'name'
+}
+
+/** The names of {@link RttmOptions}, for stages that pass them on. */
+export const RTTM_OPTIONS = [...SCORING_OPTIONS, 'mergeBelow', 'unattributed'] as const
+
+/** Refuses wrong values of {@link RttmOptions}; `where` is put before the names, e.g. `rttm.`. */
+export function checkRttmOptions(options: RttmOptions, where = ''): void {
+  checkScoringOptions(options, where)
+  checkInteger(`${where}mergeBelow`, options.mergeBelow, 0, 3_600_000, 'milliseconds')
+  checkOneOf(`${where}unattributed`, options.unattributed, ['skip', 'name'])
+}
+
+/** A stretch of one speaker on one channel, in milliseconds. */
+interface Run {
+  recording: string
+  name: string
+  start: number
+  end: number
+}
+
+/** Runs that wait at most; a run behind which more would wait is written though it may go on. */
+const MAX_HELD = 1000
+
+/**
+ * Speaker runs as RTTM: one line for each run, `SPEAKER <file> <channel> <start> <duration> <NA> <NA> <name> <NA>
+ * <NA>`, times in seconds. Lines come in the order of their starts as far as the segments do. A line is written once
+ * its run can no longer grow, and all earlier ones are written: as a rule, with the first segment that begins
+ * `mergeBelow` or more after its end. Runs of no length are left out.
+ */
+export class RttmRuns implements SegmentText {
+  readonly #options: RttmOptions
+  readonly #mergeBelow: number
+  /** By start. */
+  #held: Run[] = []
+  /** The newest held run of each speaker. */
+  readonly #newest = new Map<string, Run>()
+  #latestStart = 0
+
+  constructor(options: RttmOptions = {}) {
+    this.#options = options
+    this.#mergeBelow = options.mergeBelow ?? 250
+  }
+
+  add(segment: Segment): string {
+    const { start, end } = wholeTimes(segment)
+    this.#latestStart = Math.max(this.#latestStart, start)
+    const isNamed = this.#options.unattributed === 'name'
+    const name = speakerField(segment, this.#options) ?? (isNamed ? UNKNOWN_SPEAKER : undefined)
+    if (name !== undefined) this.#take({ recording: recordingFields(segment, this.#options), name, start, end })
+    const growing = this.#held.findIndex((run) => !this.#isOver(run))
+    return this.#release(Math.max(growing === -1 ? this.#held.length : growing, this.#held.length - MAX_HELD))
+  }
+
+  get waiting(): boolean {
+    return this.#held.length > 0
+  }
+
+  release(): string {
+    return this.end()
+  }
+
+  end(): string {
+    return this.#release(this.#held.length)
+  }
+
+  copy(): RttmRuns {
+    const copy = new RttmRuns(this.#options)
+    copy.#latestStart = this.#latestStart
+    copy.#held = this.#held.map((run) => ({ ...run }))
+    for (const run of copy.#held) copy.#newest.set(keyOf(run), run)
+    return copy
+  }
+
+  get state(): unknown {
+    return [this.#latestStart, this.#held]
+  }
+
+  #take(run: Run): void {
+    const key = keyOf(run)
+    const known = this.#newest.get(key)
+    if (known !== undefined && gapBetween(known, run) < this.#mergeBelow && this.#mergeBelow > 0) {
+      known.start = Math.min(known.start, run.start)
+      known.end = Math.max(known.end, run.end)
+    } else {
+      this.#held.push(run)
+      this.#newest.set(key, run)
+    }
+    const before = this.#held.at(-2)
+    if (before !== undefined && run.start < before.start) this.#held.sort((one, other) => one.start - other.start)
+  }
+
+  /** Whether nothing that begins from now on can be merged into `run`. */
+  #isOver(run: Run): boolean {
+    return this.#mergeBelow === 0 || this.#latestStart - run.end >= this.#mergeBelow
+  }
+
+  #release(count: number): string {
+    let lines = ''
+    for (const run of this.#held.splice(0, count)) {
+      const key = keyOf(run)
+      if (this.#newest.get(key) === run) this.#newest.delete(key)
+      if (run.end > run.start) lines += toLine(run)
+    }
+    return lines
+  }
+}
+
+function keyOf(run: Run): string {
+  return `${run.recording} ${run.name}`
+}
+
+/** Milliseconds between two runs; negative where they overlap. */
+function gapBetween(one: Run, other: Run): number {
+  return Math.max(one.start, other.start) - Math.min(one.end, other.end)
+}
+
+function toLine({ recording, name, start, end }: Run): string {
+  return `SPEAKER ${recording} ${asSeconds(start)} ${asSeconds(end - start)} <NA> <NA> ${name} <NA> <NA>\n`
+}

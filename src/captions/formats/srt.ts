@@ -1,0 +1,46 @@
+import type { Cue } from '../../model.ts'
+import { plainLine, plainText, visibleLines } from '../text.ts'
+import { captionTimes, srtTimestamp } from './timestamps.ts'
+
+/** A line without anything that some reader of SubRip takes for more than text. */
+const PLAIN = plainLine('!-;=?-\\[\\]-z|-~')
+
+/**
+ * Text as every SubRip reader shows it. SubRip has no escapes, so what some reader would take for markup is replaced:
+ * `-->` by `->`, `<tag>` by `‹tag›`, any other `<` that a later `>` could close by `‹`, and a space is put into `{\`,
+ * `{y:` and `\N`, which are codes of other formats. A no-break space follows a `{` at the end of a line before another,
+ * where the line break would make a code of it, and moves in a later line that begins with `NOTE`, a comment in WebVTT.
+ *
+ * @param lines - lines as shown; empty ones are dropped.
+ */
+export function sanitizeSrtText(lines: readonly string[]): string {
+  return safeText(lines, '')
+}
+
+function safeText(lines: readonly string[], label: string): string {
+  return plainText(lines, label, PLAIN) ?? defuse(visibleLines(lines, label).join('\n'))
+}
+
+function defuse(text: string): string {
+  const safe = text
+    .replaceAll(/-{2,}>/g, '->')
+    .replaceAll(/<(?=\S)([^<>]*[^<>-])>/g, '‹$1›')
+    .replaceAll(/\{(?=\\|[CcFfoPSsYy]:)/g, '{ ')
+    .replaceAll(/\\(?=[Nnh])/g, '\\ ')
+    .replaceAll('{\n', '{\u00A0\n')
+    .replaceAll('\nNOTE', '\n\u00A0NOTE')
+  const lastClosing = safe.lastIndexOf('>')
+  return lastClosing < 0 ? safe : safe.slice(0, lastClosing).replaceAll('<', '‹') + safe.slice(lastClosing)
+}
+
+/**
+ * One SubRip block, with the blank line that ends it; `''` where the cue has no visible text.
+ *
+ * @param label - what is shown before the first line to say who speaks, ready made: `Alice: `.
+ */
+export function formatSrtCue(cue: Cue, label = ''): string {
+  const text = safeText(cue.lines, label)
+  if (text === '') return ''
+  const { start, end } = captionTimes(cue)
+  return `${cue.index}\n${srtTimestamp(start)} --> ${srtTimestamp(end)}\n${text}\n\n`
+}

@@ -1,0 +1,106 @@
+import type { Segment } from '../../model.ts'
+import { checkBoolean, checkInteger } from '../../options.ts'
+import { attributed, checkSpeakerNames, displayName, type SpeakerNames } from '../speakers.ts'
+import { cleanLine } from '../text.ts'
+import type { SegmentText } from './segment-text.ts'
+import { vttTimestamp } from './timestamps.ts'
+
+/** How a transcript is written. */
+export interface TranscriptOptions {
+  /**
+   * Display names by speaker label, e.g. `{ A: 'Alice' }`; a label that has none is shown as `Speaker A`.
+   * @defaultValue `{}`
+   */
+  speakers?: SpeakerNames
+  /**
+   * Whether paragraphs say who speaks.
+   * @defaultValue `true`
+   */
+  names?: boolean
+  /**
+   * Whether paragraphs begin with the time, `[00:01:02]`.
+   * @defaultValue `true`
+   */
+  timestamps?: boolean
+  /**
+   * A pause of a speaker that is as long as this or longer begins a new paragraph, in milliseconds.
+   * @defaultValue `2000`
+   */
+  paragraphPause?: number
+}
+
+/** The names of {@link TranscriptOptions}, for stages that pass them on. */
+export const TRANSCRIPT_OPTIONS = ['speakers', 'names', 'timestamps', 'paragraphPause'] as const
+
+/** Refuses wrong values of {@link TranscriptOptions}; `where` is put before the names, e.g. `transcript.`. */
+export function checkTranscriptOptions(options: TranscriptOptions, where = ''): void {
+  checkSpeakerNames(`${where}speakers`, options.speakers)
+  checkBoolean(`${where}names`, options.names)
+  checkBoolean(`${where}timestamps`, options.timestamps)
+  checkInteger(`${where}paragraphPause`, options.paragraphPause, 0, Number.MAX_SAFE_INTEGER, 'milliseconds')
+}
+
+/** What the next segment is joined to. */
+interface Paragraph {
+  speaker: string | undefined
+  channel: string | undefined
+  end: number
+}
+
+/**
+ * A transcript to read: a paragraph for each turn of a speaker, on one line, `[00:01:02] Alice: text`, with an empty
+ * line between paragraphs. Text is written as soon as it comes, so that a paragraph grows until the speaker changes;
+ * the line end of the last one comes with {@link end}.
+ */
+export class Transcript implements SegmentText {
+  readonly #options: TranscriptOptions
+  #open: Paragraph | undefined
+
+  constructor(options: TranscriptOptions = {}) {
+    this.#options = options
+  }
+
+  add(segment: Segment): string {
+    const text = cleanLine(segment.text)
+    if (text === '') return ''
+    const { channel, start, end } = segment
+    const speaker = attributed(segment.speaker) ?? channel
+    const open = this.#open
+    this.#open = { speaker, channel, end }
+    if (open === undefined) return this.#opening(speaker, start) + text
+    const { paragraphPause = 2000 } = this.#options
+    const goesOn = open.speaker === speaker && open.channel === channel && start - open.end < paragraphPause
+    return goesOn ? ` ${text}` : `\n\n${this.#opening(speaker, start)}${text}`
+  }
+
+  get waiting(): boolean {
+    return false
+  }
+
+  release(): string {
+    return ''
+  }
+
+  end(): string {
+    if (this.#open === undefined) return ''
+    this.#open = undefined
+    return '\n'
+  }
+
+  copy(): Transcript {
+    const copy = new Transcript(this.#options)
+    copy.#open = this.#open
+    return copy
+  }
+
+  get state(): unknown {
+    return this.#open
+  }
+
+  #opening(speaker: string | undefined, start: number): string {
+    const { speakers, names = true, timestamps = true } = this.#options
+    const name = names ? displayName(speaker, speakers) : undefined
+    const [time] = vttTimestamp(start).split('.')
+    return `${timestamps ? `[${time}] ` : ''}${name === undefined ? '' : `${name}: `}`
+  }
+}

@@ -1,0 +1,83 @@
+import type { Cue } from '../../model.ts'
+import { cleanName, plainLine, plainText, visibleLines } from '../text.ts'
+import { captionTimes, vttTimestamp } from './timestamps.ts'
+
+/** What every WebVTT file begins with; a file of nothing else is valid and empty. */
+export const vttHeader = 'WEBVTT\n\n'
+
+/** Who speaks in a cue of WebVTT, and how it is shown. */
+export interface VttSpeech {
+  /** Speaker of the cue, written as its voice (`<v Name>`), which players do not display. */
+  voice?: string | undefined
+  /** Speaker of each line, where they differ; used in place of `voice`. */
+  voices?: readonly (string | undefined)[] | undefined
+  /** What is shown before the first line to say who speaks, ready made: `Alice: `. */
+  label?: string | undefined
+}
+
+/** A line that needs no escapes. */
+const PLAIN = plainLine("!-%'-;=?-~")
+
+/** A name that can stand in a voice tag as it is, unless it has two dashes. */
+const PLAIN_NAME = plainLine("!-%'-;=?-\\[\\]-z|~")
+
+/** Escapes clean text. Programs that convert WebVTT write an arrow unescaped, where it reads as a timing. */
+function escapeText(text: string): string {
+  return text
+    .replaceAll(/-{2,}>/g, '->')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+}
+
+const SETTING = /^(?:region|vertical|line|position|size|align)[:=].*/
+
+/**
+ * Readers of WebVTT that go by the beginning of a line take a bare first line such as `line: 3` for settings of the
+ * cue, and a later one that begins with `NOTE` for a comment. Inside a tag that changes nothing they do not.
+ */
+function shield(text: string, isBare: boolean): string {
+  const first = isBare && SETTING.test(text) ? text.replace(SETTING, '<c>$&</c>') : text
+  return first.includes('\nNOTE') ? first.replaceAll(/(?<=\n)NOTE.*/g, '<c>$&</c>') : first
+}
+
+/**
+ * A name as the annotation of a voice tag. Readers disagree there on escapes, backslashes and braces, so these are left
+ * out, and on kinds of white space, so that a plain space stands for any; two dashes become one, since the end of the
+ * tag would make an arrow of them.
+ */
+export function sanitizeVttName(name: string): string {
+  if (name === '' || (PLAIN_NAME.test(name) && !name.includes('--'))) return name
+  return cleanName(name.replaceAll(/[<>&\\{}\s]+/g, ' ')).replaceAll(/-{2,}/g, '-')
+}
+
+/**
+ * One WebVTT cue, with the blank line that ends it; `''` where the cue has no visible text. Text is escaped, and lines
+ * without anything visible are left out.
+ */
+export function formatVttCue(cue: Cue, speech: VttSpeech = {}): string {
+  const payload = speech.voices === undefined ? inVoice(cue.lines, speech) : inVoices(cue.lines, speech)
+  if (payload === '') return ''
+  const { start, end } = captionTimes(cue)
+  // Two lines for each cue below it, counted from the bottom.
+  const place = cue.lane === undefined ? '' : ` line:${-2 - 2 * cue.lane}`
+  return `${cue.index}\n${vttTimestamp(start)} --> ${vttTimestamp(end)}${place}\n${payload}\n\n`
+}
+
+function inVoice(lines: readonly string[], { voice = '', label = '' }: VttSpeech): string {
+  const plain = plainText(lines, label, PLAIN)
+  const name = sanitizeVttName(voice)
+  if (plain !== undefined && name !== '') return `<v ${name}>${plain}</v>`
+  if (plain !== undefined && !SETTING.test(`${label}${lines[0]}`)) return plain
+  const text = plain ?? escapeText(visibleLines(lines, label).join('\n'))
+  return text === '' || name === '' ? shield(text, true) : `<v ${name}>${shield(text, false)}</v>`
+}
+
+function inVoices(lines: readonly string[], { voices = [], label = '' }: VttSpeech): string {
+  const spoken: string[] = []
+  for (const [i, line] of lines.entries()) {
+    const payload = inVoice([line], { voice: voices[i], label: spoken.length === 0 ? label : '' })
+    if (payload !== '') spoken.push(payload)
+  }
+  return shield(spoken.join('\n'), false)
+}

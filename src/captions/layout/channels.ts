@@ -1,0 +1,245 @@
+import type { Cue } from '../../model.ts'
+import type { Passage } from '../passages.ts'
+import { cleanText } from '../text.ts'
+import { textWidth } from '../width.ts'
+import { dashCues } from './labels.ts'
+import { CueLayout, joins, type UnnumberedCue } from './layout.ts'
+import type { PreviousCue } from './labels.ts'
+import type { LayoutSettings } from './options.ts'
+import { fitBefore, type SpokenSpan } from './times.ts'
+
+/** Turns laid out together at most; a revision of one of them lays out all of them again. */
+const MAX_TURNS_TOGETHER = 50
+
+/**
+ * Lays out passages as they come. Turns that follow each other closely may share a cue, so the last words of a passage
+ * wait for the next one, or for {@link close}. A passage that {@link begins} shares nothing with those before it:
+ * whoever adds it closes what is open first.
+ */
+export class PassageLayout {
+  readonly #settings: LayoutSettings
+  #previous: (PreviousCue & { start?: number }) | undefined
+  #open: { layout: CueLayout; last: Passage; passages: number } | undefined
+
+  /** @param previous - the last cue before the first passage. */
+  constructor(settings: LayoutSettings, previous?: PreviousCue) {
+    this.#settings = settings
+    this.#previous = previous
+  }
+
+  /** Whether words may wait for more. */
+  get open(): boolean {
+    return this.#open !== undefined
+  }
+
+  /** First millisecond of the oldest word that waits. */
+  get oldest(): number | undefined {
+    return this.#open?.layout.oldest
+  }
+
+  /** Whether `passage` cannot share a cue with what is open. */
+  begins(passage: Passage): boolean {
+    const open = this.#open
+    if (open === undefined || open.passages >= MAX_TURNS_TOGETHER) return true
+    const before = open.last.segments.at(-1)
+    const after = passage.segments[0]
+    return before === undefined || after === undefined || !joins(before, after, this.#settings)
+  }
+
+  /** The cues that are decided with `passage`. */
+  add(passage: Passage): UnnumberedCue[] {
+    if (passage.cue !== undefined) return this.#out([repairTimes(passage.cue, this.#previous)])
+    if (passage.segments.length === 0) return []
+    this.#open ??= { layout: new CueLayout(this.#settings, this.#previous), last: passage, passages: 0 }
+    this.#open.last = passage
+    this.#open.passages += 1
+    return this.#out(this.#open.layout.add(passage.segments))
+  }
+
+  /**
+   * The cues of all words that wait.
+   *
+   * @param next - ms at which what follows begins; `Infinity` where nothing does, absent where that is unknown.
+   */
+  close(next?: number): UnnumberedCue[] {
+    const cues = this.#open?.layout.close(next) ?? []
+    this.#open = undefined
+    return this.#out(cues)
+  }
+
+  #out(cues: UnnumberedCue[]): UnnumberedCue[] {
+    this.#previous = cues.findLast(({ lines }) => lines.some((line) => cleanText(line) !== '')) ?? this.#previous
+    return cues
+  }
+}
+
+/** A ready cue with times that a caption file may hold: integers, starts that never fall, an end after the start. */
+function repairTimes(cue: Cue, previous: { start?: number } | undefined): Cue {
+  const whole = (ms: number) => (Math.abs(ms) <= 1e15 ? Math.round(ms) : 0)
+  const start = Math.max(0, whole(cue.start), previous?.start ?? 0)
+  return { ...cue, start, end: Math.max(start + 1, whole(cue.end)) }
+}
+
+/** Turns of all channels laid out together at most; a revision of one of them lays out all of them again. */
+const MAX_TOGETHER = 200
+
+/** How far a layout has come: while nothing waits, the next cue depends on this alone. */
+export interface LayoutState {
+  /** The last visible cue. */
+  previous?: PreviousCue & { start: number }
+  /** Cues that are on the screen, and how high. */
+  shown: readonly { lane: number; end: number }[]
+}
+
+/** A channel, and where its words end so far. */
+interface Lane {
+  layout: PassageLayout
+  end: number
+}
+
+/**
+ * Lays out passages of several channels, on which people may speak at the same time: each channel by itself, its cues
+ * put in order of their starts. Where they overlap, they are stacked, or the earlier one gives way (`overlap`).
+ *
+ * Turns come in order of their starts, so a cue is certain once a turn begins after it, and no older words wait on any
+ * channel. Passages without a channel are laid out one after the other, as {@link PassageLayout} does.
+ */
+export class ChannelLayout {
+  readonly #settings: LayoutSettings
+  #previous: LayoutState['previous']
+  #single: PassageLayout
+  readonly #lanes = new Map<string, Lane>()
+  #passages = 0
+  /** Cues that an earlier one may still come before, by start. */
+  #held: UnnumberedCue[] = []
+  #shown: LayoutState['shown']
+
+  /** @param state - where to go on from; absent for the beginning. */
+  constructor(settings: LayoutSettings, { previous, shown }: LayoutState = { shown: [] }) {
+    this.#settings = settings
+    this.#previous = previous
+    this.#shown = shown
+    this.#single = new PassageLayout(settings, previous)
+  }
+
+  /** How far it has come, while nothing waits. */
+  get state(): LayoutState {
+    return { ...(this.#previous && { previous: this.#previous }), shown: this.#shown }
+  }
+
+  /** Whether words may wait for more. */
+  get open(): boolean {
+    return this.#lanes.size > 0 || this.#single.open
+  }
+
+  /** Whether `passage` has nothing to do with what is open; then {@link close} comes before {@link add}. */
+  begins(passage: Passage): boolean {
+    if (channelOf(passage) === undefined) return this.#lanes.size > 0 || this.#single.begins(passage)
+    if (this.#lanes.size === 0 || this.#passages >= MAX_TOGETHER) return true
+    const start = passage.segments[0]?.start ?? 0
+    return [...this.#lanes.values()].every(({ end }) => start - end >= this.#settings.turnPause)
+  }
+
+  /** The cues that are certain with `passage`. */
+  add(passage: Passage): UnnumberedCue[] {
+    const channel = channelOf(passage)
+    if (channel === undefined) return this.#keepLast(this.#single.add(passage))
+    const start = passage.segments[0]?.start ?? 0
+    this.#passages += 1
+    const lane = this.#laneOf(channel)
+    if (lane.layout.open && lane.layout.begins(passage)) this.#hold(lane.layout.close(start))
+    this.#hold(lane.layout.add(passage))
+    lane.end = Math.max(lane.end, ...passage.segments.map(({ end }) => end))
+    const oldest = [...this.#lanes.values()].map(({ layout }) => layout.oldest ?? Infinity)
+    return this.#release(Math.min(start, ...oldest))
+  }
+
+  /** The cues of all words that wait; see {@link PassageLayout.close}. */
+  close(next?: number): UnnumberedCue[] {
+    if (this.#lanes.size === 0) return this.#keepLast(this.#single.close(next))
+    for (const { layout } of this.#lanes.values()) this.#hold(layout.close(next))
+    const cues = this.#release(Infinity)
+    this.#lanes.clear()
+    this.#passages = 0
+    this.#single = new PassageLayout(this.#settings, this.#previous)
+    return cues
+  }
+
+  #laneOf(channel: string): Lane {
+    const known = this.#lanes.get(channel)
+    if (known !== undefined) return known
+    // Who comes before a cue is known only when all channels are put in order: room for a label is kept in each.
+    const layout = new PassageLayout({ ...this.#settings, labelAfter: 0 }, this.#previous)
+    const lane = { layout, end: 0 }
+    this.#lanes.set(channel, lane)
+    return lane
+  }
+
+  #hold(cues: readonly UnnumberedCue[]): void {
+    this.#held.push(...cues)
+    this.#held.sort((one, other) => one.start - other.start)
+  }
+
+  /** Lets go of the cues that begin before `until`, but for the last where the next one may shorten it. */
+  #release(until: number): UnnumberedCue[] {
+    const isClipped = this.#settings.overlap === 'clip'
+    const isPaired = isClipped && this.#settings.dashes
+    const released: UnnumberedCue[] = []
+    for (;;) {
+      const [cue, next] = this.#held
+      if (cue === undefined || cue.start >= until) break
+      if (isClipped && next === undefined && until !== Infinity) break
+      const isNextCertain = next !== undefined && next.start < until
+      const pair = isPaired && isNextCertain ? dashCues(cue, next, this.#settings) : undefined
+      if (pair !== undefined) {
+        this.#held.splice(0, 2, pair)
+        continue
+      }
+      this.#held.shift()
+      released.push(this.#placed(cue, isClipped, next))
+    }
+    return released
+  }
+
+  #placed(cue: UnnumberedCue, isClipped: boolean, next: UnnumberedCue | undefined): UnnumberedCue {
+    const previous = this.#previous
+    const placed = isClipped
+      ? { ...cue, ...fitBefore(spanOf(cue), next?.start, previous?.end, this.#settings) }
+      : { ...cue, start: Math.max(cue.start, previous?.start ?? 0) }
+    if (!isClipped) {
+      placed.end = Math.max(placed.end, placed.start + 1)
+      const lane = this.#freeLane(placed.start)
+      if (lane > 0) placed.lane = lane
+      this.#shown = [...this.#shown.filter(({ end }) => end > placed.start), { lane, end: placed.end }]
+    }
+    this.#keepLast([placed])
+    return placed
+  }
+
+  #freeLane(start: number): number {
+    const taken = new Set(this.#shown.filter(({ end }) => end > start).map(({ lane }) => lane))
+    let lane = 0
+    while (taken.has(lane)) lane += 1
+    return lane
+  }
+
+  #keepLast(cues: UnnumberedCue[]): UnnumberedCue[] {
+    const last = cues.findLast(({ lines }) => lines.some((line) => cleanText(line) !== ''))
+    if (last !== undefined) this.#previous = shownCue(last)
+    return cues
+  }
+}
+
+/** What the next cue must know of one that is shown. */
+export function shownCue({ start, end, speaker }: UnnumberedCue): PreviousCue & { start: number } {
+  return { start, end, ...(speaker !== undefined && { speaker }) }
+}
+
+function channelOf(passage: Passage): string | undefined {
+  return passage.cue === undefined ? passage.segments[0]?.channel : undefined
+}
+
+function spanOf(cue: UnnumberedCue): SpokenSpan {
+  const width = cue.lines.reduce((sum, line) => sum + textWidth(line), 0)
+  return { start: cue.start, end: cue.end, width, words: cue.words.length }
+}

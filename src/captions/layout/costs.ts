@@ -1,0 +1,137 @@
+import type { LayoutSettings } from './options.ts'
+import type { PlacedToken } from './tokens.ts'
+
+/** The room that lines have. */
+export type LineLimits = Pick<LayoutSettings, 'maxLineWidth' | 'maxLines'>
+
+/** Columns of `tokens[from]` to `tokens[to - 1]` in one line. */
+export function lineWidth(tokens: readonly PlacedToken[], from: number, to: number): number {
+  const first = tokens[from]
+  const last = tokens[to - 1]
+  return first === undefined || last === undefined ? 0 : last.column - first.column + first.width
+}
+
+/** Lines that do not fit. */
+export const TOO_WIDE = -1
+/** One line. */
+export const ONE_LINE = 0
+
+/**
+ * Where the second line of the tokens from `from` to `to` begins: the token that is best to break before, counted from
+ * the beginning of `tokens`; {@link ONE_LINE} where they fit in one, {@link TOO_WIDE} where they do not fit in two.
+ * Best is after punctuation or before a conjunction, in two lines of about the same width, the lower the longer.
+ *
+ * @param indent - columns that something else takes in the first line.
+ */
+export function secondLine(
+  tokens: readonly PlacedToken[],
+  from: number,
+  to: number,
+  indent: number,
+  { maxLineWidth, maxLines }: LineLimits,
+): number {
+  if (indent + lineWidth(tokens, from, to) <= maxLineWidth) return ONE_LINE
+  if (maxLines < 2) return TOO_WIDE
+  let best = TOO_WIDE
+  let least = Infinity
+  for (let at = to - 1; at > from; at--) {
+    const bottom = lineWidth(tokens, at, to)
+    if (bottom > maxLineWidth) break
+    const top = indent + lineWidth(tokens, from, at)
+    if (top > maxLineWidth) continue
+    const cost =
+      (tokens[at]?.breakBefore ?? 0) + (0.8 * Math.abs(top - bottom)) / maxLineWidth + (top > bottom ? 0.1 : 0)
+    if (cost < least) {
+      least = cost
+      best = at
+    }
+  }
+  return best
+}
+
+/** Whether the tokens from `from` to `to` fit in the lines of one cue. */
+export function fitsLines(
+  tokens: readonly PlacedToken[],
+  from: number,
+  to: number,
+  indent: number,
+  { maxLineWidth, maxLines }: LineLimits,
+): boolean {
+  if (indent + lineWidth(tokens, from, to) <= maxLineWidth) return true
+  if (maxLines < 2) return false
+  let at = from + 1
+  while (at < to && indent + lineWidth(tokens, from, at + 1) <= maxLineWidth) at += 1
+  return lineWidth(tokens, at, to) <= maxLineWidth
+}
+
+/** The tokens from `from` to `to` as one line of text. */
+export function lineText(tokens: readonly PlacedToken[], from: number, to: number): string {
+  let text = tokens[from]?.text ?? ''
+  for (let at = from + 1; at < to; at++) {
+    const token = tokens[at]
+    if (token !== undefined) text += token.space > 0 ? ` ${token.text}` : token.text
+  }
+  return text
+}
+
+/** For a cue that fits nowhere: a single word that is too wide. */
+const MISFIT_COST = 50
+/** Characters a second, and milliseconds, that a fault is measured in. */
+const SPEED_STEP = 5
+const FLASH_STEP_MS = 400
+/** A break between words that say nothing for or against it; what costs more tears words from each other. */
+const ORDINARY_BREAK = 0.8
+const TORN_LINES = 5
+/** Speech that no layout can make readable weighs no more than this many steps too fast. */
+const MAX_SPEED_STEPS = 6
+
+/**
+ * How bad a cue of the tokens from `from` to `to` is.
+ *
+ * @param second - the token that begins its second line; 0 for one line, negative where it does not fit.
+ * @param indent - columns of its label.
+ * @param next - first millisecond of the next cue's words; `Infinity` where nothing is known to follow.
+ * @param cut - how bad it is to end there.
+ */
+export function cueCost(
+  tokens: readonly PlacedToken[],
+  from: number,
+  to: number,
+  second: number,
+  indent: number,
+  next: number,
+  cut: number,
+  settings: LayoutSettings,
+): number {
+  const first = tokens[from]
+  const last = tokens[to - 1]
+  if (first === undefined || last === undefined) return Infinity
+  const { weights, maxLineWidth, maxLines, minGap, tail } = settings
+  const width = indent + last.column - first.column + first.width
+  const available = Math.min(next - minGap, last.end + tail) - first.start
+
+  let cost = weights.cue + weights.break * cut + hasteCost(width - indent, available, settings)
+  cost += weights.sentence * (last.sentences - first.sentences) + weights.pause * (last.pauses - first.pauses)
+  if (second > 0) {
+    const top = indent + lineWidth(tokens, from, second)
+    const difference = Math.abs(top - lineWidth(tokens, second, to)) / maxLineWidth
+    const lineBreak = tokens[second]?.breakBefore ?? 0
+    const torn = Math.max(0, lineBreak - ORDINARY_BREAK)
+    cost += weights.lines * (1 + 0.5 * lineBreak + 0.5 * difference + TORN_LINES * torn)
+  }
+  if (second < 0) cost += MISFIT_COST
+  return cost + weights.fill * square(1 - Math.min(1, width / (maxLineWidth * maxLines)))
+}
+
+/** How bad it is to show `width` columns for `available` milliseconds: too fast to read, or a mere flash. */
+export function hasteCost(width: number, available: number, settings: LayoutSettings): number {
+  const { weights, minDuration, targetReadingSpeed } = settings
+  const steps = ((1000 * width) / Math.max(1, available) - targetReadingSpeed) / SPEED_STEP
+  const speed = steps > 0 ? weights.speed * square(Math.min(steps, MAX_SPEED_STEPS)) : 0
+  const missing = Math.max(0, minDuration - Math.max(0, available))
+  return speed + (weights.flash * missing) / FLASH_STEP_MS
+}
+
+function square(value: number): number {
+  return value * value
+}

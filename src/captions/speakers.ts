@@ -1,0 +1,42 @@
+import { invalidOption } from '../options.ts'
+import { cleanName, cleanText } from './text.ts'
+
+/** Display names by speaker label, e.g. `{ A: 'Alice' }`. */
+export type SpeakerNames = Readonly<Record<string, string>>
+
+/**
+ * The name under which a speaker is shown: the one given in `names`; else `Speaker A` for a bare label such as `A`;
+ * else the label itself (`Agent/A`, `Customer`). `undefined` for an unattributed speaker.
+ */
+export function displayName(speaker: string | undefined, names: SpeakerNames = {}): string | undefined {
+  if (speaker === undefined) return undefined
+  const given = Object.hasOwn(names, speaker) ? names[speaker] : undefined
+  const name = cleanName(given ?? (/^[A-Z]{1,2}$/.test(speaker) ? `Speaker ${speaker}` : speaker))
+  return name === '' ? undefined : name
+}
+
+/** Refuses anything but an object of display names; `undefined` passes. */
+export function checkSpeakerNames(option: string, value: unknown): void {
+  if (value === undefined) return
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidOption(option, "an object of display names by label, e.g. { A: 'Alice' }", value)
+  }
+  for (const [label, name] of Object.entries(value)) {
+    if (typeof name !== 'string' || cleanText(name) === '') {
+      throw invalidOption(`${option}.${label}`, 'a name of at least one visible character', name)
+    }
+  }
+}
+
+/**
+ * The speaker a label of a {@link Turn} or {@link Word} names, or `undefined` where it names none. What comes from
+ * `diarize()` is clean already; turns made by hand may still carry the wire's placeholders `UNKNOWN` and `PENDING`,
+ * `null` or `''`, which all mean that nobody could be named.
+ *
+ * Unlike the wire's labels, these may be names of channels or composites such as `Agent/A`.
+ */
+export function attributed(label: unknown): string | undefined {
+  if (typeof label !== 'string') return undefined
+  const name = label.trim()
+  return name === '' || /^(?:unknown|pending)$/i.test(name) ? undefined : name
+}

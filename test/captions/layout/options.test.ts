@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest'
+import { checkLayoutOptions, LAYOUT_OPTIONS, layoutSettings } from '../../../src/captions/layout/options.ts'
+
+describe('layoutSettings', () => {
+  it('has the numbers of the preset, the first by default', () => {
+    expect(layoutSettings()).toMatchObject({ preset: 'netflix', maxLineWidth: 42, minGap: 83, lookAhead: 25 })
+    expect(layoutSettings({ preset: 'bbc' })).toMatchObject({ maxLineWidth: 37, minDurationPerWord: 300 })
+    expect(layoutSettings({ preset: 'web-short' })).toMatchObject({ maxLineWidth: 24, labels: 'none', tail: 300 })
+    expect(layoutSettings({ preset: '608' })).toMatchObject({ maxLineWidth: 32, labels: 'chevrons' })
+    expect(layoutSettings({ preset: 'live' })).toMatchObject({ lookAhead: 12, maxDelayMs: 750 })
+  })
+
+  it('lets an option replace a number of the preset, and a weight one weight', () => {
+    const settings = layoutSettings({
+      preset: 'bbc',
+      maxLineWidth: 40,
+      lookAhead: undefined as never,
+      weights: { flash: 9 },
+    })
+    expect(settings).toMatchObject({ maxLineWidth: 40, lookAhead: 25, maxDuration: 8000 })
+    expect(settings.weights).toEqual({ ...layoutSettings().weights, flash: 9 })
+  })
+
+  it('fills in all options', () => {
+    expect(Object.keys(layoutSettings()).toSorted()).toEqual(LAYOUT_OPTIONS.toSorted())
+  })
+})
+
+describe('checkLayoutOptions', () => {
+  it('takes what is right', () => {
+    expect(() => checkLayoutOptions({})).not.toThrow()
+    expect(() => checkLayoutOptions({ ...layoutSettings({ preset: '608' }), language: 'pt-BR' })).not.toThrow()
+  })
+
+  it.each([
+    [{ preset: 'hulu' }, "preset, when given, must be 'netflix', 'bbc', 'web-short', '608' or 'live'; got 'hulu'"],
+    [{ maxLineWidth: 7 }, 'maxLineWidth, when given, must be an integer'],
+    [{ maxLines: 3 }, 'maxLines'],
+    [{ language: 'German language' }, 'language, when given, must be a BCP-47 language tag'],
+    [{ lookAhead: 1 }, 'lookAhead'],
+    [{ labels: true }, 'labels'],
+    [{ targetReadingSpeed: 0 }, 'targetReadingSpeed'],
+    [{ weights: { flash: -1 } }, 'weights.flash'],
+    [{ weights: { lenght: 1 } }, 'weights has no option lenght'],
+    [{ weights: 3 }, 'weights'],
+    [{ maxChars: 3 }, 'has no option maxChars'],
+  ])('refuses %j', (options, message) => {
+    expect(() => checkLayoutOptions(options as object)).toThrow(message)
+    expect(() => checkLayoutOptions(options as object, 'layout.')).toThrow('layout')
+  })
+})
