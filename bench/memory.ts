@@ -18,8 +18,8 @@ setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 /** Share by which memory may have grown since the first hour. */
 const ALLOWED = 0.1
-/** Seconds of the clock that a session lasts: a day of audio takes many. */
-const SESSION_SECONDS = 8
+/** Milliseconds of the clock that a session lasts: a day of audio takes many. */
+const SESSION_MS = 8000
 
 interface Sample {
   hour: number
@@ -32,7 +32,7 @@ export async function benchMemory(options: BenchOptions): Promise<boolean> {
   const hours = options.hours ?? (options.quick ? 2 : 24)
   const seed = options.seed ?? 1
   const script = { seed, duration: hours * HOUR, speakers: 4 }
-  const server = fork(fileURLToPath(new URL('memory-server.ts', import.meta.url)), [String(SESSION_SECONDS)], {
+  const server = fork(fileURLToPath(new URL('memory-server.ts', import.meta.url)), [String(SESSION_MS)], {
     execArgv: process.execArgv,
   })
   const [url] = (await once(server, 'message')) as [string]

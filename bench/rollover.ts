@@ -8,12 +8,12 @@ import type { BenchOptions } from './options.ts'
 import { saveResults } from './results.ts'
 import { ToneSource } from './tone-source.ts'
 
-/** Seconds that a session may last. */
-const SESSION_SECONDS = 3
+/** Milliseconds that a session may last. */
+const SESSION_MS = 3000
 /** Times as fast as real time. */
 const PACE = 30
 /** Milliseconds of audio that one session takes at most, and so what a number of roll-overs takes. */
-const AUDIO_PER_SESSION = SESSION_SECONDS * PACE * 1000
+const AUDIO_PER_SESSION = SESSION_MS * PACE
 
 interface Outcome {
   words: Word[]
@@ -29,10 +29,10 @@ export async function benchRollover(options: BenchOptions): Promise<boolean> {
   const duration = Math.ceil(rollovers * AUDIO_PER_SESSION)
   const script = { seed, duration, speakers: 3, lively: true }
   const before = openResources()
-  const settings = { pace: PACE, rollOverBefore: (SESSION_SECONDS * 1000) / 4 }
+  const settings = { pace: PACE, rollOverBefore: SESSION_MS / 4 }
   const [whole, parts] = await Promise.all([
     transcribe(script, undefined, { pace: PACE }),
-    transcribe(script, SESSION_SECONDS, settings),
+    transcribe(script, SESSION_MS, settings),
   ])
   const differences = compare(whole.words, parts.words)
   const complaints = [...whole.complaints, ...parts.complaints, ...differences]

@@ -1,11 +1,13 @@
-import type { KeyCheck } from './server.ts'
-import { Refusal, unauthorized } from './refusal.ts'
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { Refusal, unauthorized } from './refusal.ts'
+
+/** Decides whether an API key may be used. */
+export type KeyCheck = (key: string) => boolean | Promise<boolean>
 
 /** What lets a client in, and for how long. */
 export interface Admission {
-  /** Seconds the token allows the session; absent for an API key. */
-  maxSessionSeconds?: number
+  /** Milliseconds the token allows the session; absent for an API key. */
+  maxSessionMs?: number
 }
 
 /** What a connection shows: the `Authorization` header and the `token` of the query. */
@@ -65,7 +67,7 @@ export class Authenticator {
     }
     const claims: TokenClaims = JSON.parse(Buffer.from(body, 'base64url').toString())
     if (claims.until <= Date.now()) throw unauthorized('Signature has expired')
-    return claims.max === undefined ? {} : { maxSessionSeconds: claims.max }
+    return claims.max === undefined ? {} : { maxSessionMs: claims.max * 1000 }
   }
 
   #sign(body: string): string {

@@ -1,11 +1,12 @@
+import type { EventEmitter } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import type { WebSocket } from 'ws'
 import type { ServerMessage } from '../assemblyai/messages.ts'
 import type { Admission, Authenticator } from './authentication.ts'
-import type { ResolvedServerOptions } from './server.ts'
+import type { ResolvedServerOptions } from './options.ts'
 import { type ConnectionParameters, parseQuery } from './parameters.ts'
 import { CLOSE_REASON, Refusal, unauthorized } from './refusal.ts'
 import { type ReceivedMessage, type ServerSession, Session, type SessionEnd } from './session.ts'
-import type { IncomingMessage } from 'node:http'
-import type { WebSocket } from 'ws'
 
 /** Milliseconds a client gets to answer a close before its socket is cut. */
 const CLOSE_TIMEOUT = 5000
@@ -16,7 +17,44 @@ const UNREAD_LIMIT = 8 * 1024 * 1024
 /** Version of the protocol, where the client names none. */
 const API_VERSION = '2025-05-12'
 
+/** Milliseconds in which begun sessions are counted. */
+const MINUTE = 60_000
+
 const TOO_MANY = 'Too many concurrent sessions'
+
+/** Events of a {@link StreamingServer}. */
+export interface StreamingServerEvents {
+  /** A client was let in; its `Begin` follows when the engine is open. */
+  session: [session: ServerSession]
+  /** A client sent a frame; reported before it is judged. */
+  message: [session: ServerSession, message: ReceivedMessage]
+  /** A message was sent to a client; the `Error` that ends a session is told by `sessionEnd` instead. */
+  sent: [session: ServerSession, message: ServerMessage]
+  /** A session has ended, and its engine is gone. */
+  sessionEnd: [session: ServerSession, end: SessionEnd]
+  /** A client was refused before it had a session. */
+  refused: [refusal: { code: number; reason: string }]
+}
+
+/** Counts sessions begun within the last minute, against a limit. */
+export class SessionRate {
+  readonly #limit: number
+  #begun: number[] = []
+
+  /** @param limit - sessions that may begin within any 60 s; `Infinity` for no limit. */
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  /** Whether one more session may begin at `now` (ms of any steady clock); if so, it counts. */
+  admit(now: number): boolean {
+    if (this.#limit === Infinity) return true
+    this.#begun = this.#begun.filter((at) => at > now - MINUTE)
+    if (this.#begun.length >= this.#limit) return false
+    this.#begun.push(now)
+    return true
+  }
+}
 
 /** What connections share and report to. */
 export interface ConnectionHost {
@@ -26,11 +64,7 @@ export interface ConnectionHost {
   readonly sessions: Set<ServerSession>
   /** Sessions that begin over time. */
   readonly rate: SessionRate
-  onSession(session: ServerSession): void
-  onMessage(session: ServerSession, message: ReceivedMessage): void
-  onSent(session: ServerSession, message: ServerMessage): void
-  onSessionEnd(session: ServerSession, end: SessionEnd): void
-  onRefused(refusal: Refusal): void
+  readonly events: EventEmitter<StreamingServerEvents>
 }
 
 /** One socket from the upgrade to its close: lets the client in, runs its {@link Session}, closes in good order. */
@@ -86,7 +120,7 @@ export class Connection {
     } catch (error) {
       const refusal =
         error instanceof Refusal ? error : new Refusal(1011, 'Internal error while establishing the session')
-      if (!this.#closing) this.#host.onRefused(refusal)
+      if (!this.#closing) this.#host.events.emit('refused', { code: refusal.code, reason: refusal.message })
       this.#refuse(refusal)
     }
   }
@@ -107,15 +141,15 @@ export class Connection {
         engine,
         parameters,
         apiVersion: request.headers['assemblyai-version']?.toString().slice(0, 20) ?? API_VERSION,
-        maxDuration: Math.min(maxSessionDuration, admission.maxSessionSeconds ?? Infinity),
-        maxAheadMs: pacing === 'enforce' ? maxAhead * 1000 : Infinity,
+        maxDurationMs: Math.min(maxSessionDuration, admission.maxSessionMs ?? Infinity),
+        maxAheadMs: pacing === 'enforce' ? maxAhead : Infinity,
         unattributedLabel,
         explainEngineErrors: loopback,
       },
       {
         send: (message) => {
           this.#send(message)
-          this.#host.onSent(session, message)
+          this.#host.events.emit('sent', session, message)
         },
         refuse: (refusal) => this.#refuse(refusal),
         finish: () => this.#close(1000, 'Session Ended'),
@@ -126,7 +160,7 @@ export class Connection {
     this.#session = session
     this.#host.sessions.add(session)
     void this.#reportEnd(session)
-    this.#host.onSession(session)
+    this.#host.events.emit('session', session)
     session.start()
     this.#socket.resume()
   }
@@ -134,13 +168,13 @@ export class Connection {
   async #reportEnd(session: Session): Promise<void> {
     const end = await session.ended
     this.#host.sessions.delete(session)
-    this.#host.onSessionEnd(session, end)
+    this.#host.events.emit('sessionEnd', session, end)
   }
 
   #onMessage(data: Buffer, binary: boolean): void {
     const session = this.#session
     if (session === undefined || this.#closing) return
-    this.#host.onMessage(session, binary ? { binary, data } : { binary, data: data.toString('utf8') })
+    this.#host.events.emit('message', session, binary ? { binary, data } : { binary, data: data.toString('utf8') })
     session.receive(data, binary)
   }
 
@@ -175,27 +209,5 @@ export class Connection {
     if (this.#socket.readyState === this.#socket.CLOSED) return
     clearTimeout(this.#cut)
     this.#cut = setTimeout(() => this.#socket.terminate(), ms)
-  }
-}
-
-const MINUTE = 60_000
-
-/** Counts sessions begun within the last minute, against a limit. */
-export class SessionRate {
-  readonly #limit: number
-  #begun: number[] = []
-
-  /** @param limit - sessions that may begin within any 60 s; `Infinity` for no limit. */
-  constructor(limit: number) {
-    this.#limit = limit
-  }
-
-  /** Whether one more session may begin at `now` (ms of any steady clock); if so, it counts. */
-  admit(now: number): boolean {
-    if (this.#limit === Infinity) return true
-    this.#begun = this.#begun.filter((at) => at > now - MINUTE)
-    if (this.#begun.length >= this.#limit) return false
-    this.#begun.push(now)
-    return true
   }
 }

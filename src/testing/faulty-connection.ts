@@ -166,7 +166,7 @@ export class FaultyConnection implements FaultConnection, FaultySocket {
         engine,
         parameters: parametersOf(this.query),
         apiVersion: '2025-05-12',
-        maxDuration: (this.#behaviour.lifetime?.(this.fault) ?? LIFETIME) / 1000,
+        maxDurationMs: this.#behaviour.lifetime?.(this.fault) ?? LIFETIME,
         maxAheadMs: Infinity,
         unattributedLabel: 'UNKNOWN',
         explainEngineErrors: true,

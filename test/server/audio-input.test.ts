@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { AudioInput, FrameCheck, PacingCheck } from '../../src/server/audio-input.ts'
+import { AudioInput } from '../../src/server/audio-input.ts'
 import { parseClientMessage } from '../../src/server/client-message.ts'
 import { Refusal } from '../../src/server/refusal.ts'
 
@@ -14,50 +14,59 @@ function attempt(action: () => unknown): Error | undefined {
   }
 }
 
-describe('FrameCheck', () => {
-  it('takes 50 to 1000 ms without end', () => {
-    const check = new FrameCheck()
+/** Audio of one byte a sample at 8 kHz: 8 bytes a millisecond. */
+const telephone = (maxAheadMs = Infinity) =>
+  new AudioInput({ encoding: 'pcm_mulaw', sampleRate: 8000 }, 8000, maxAheadMs)
+const audio = (ms: number) => Buffer.alloc(ms * 8)
+
+describe('the length of audio messages', () => {
+  it('may be 50 to 1000 ms without end', () => {
+    const taken = telephone()
     expect(() => {
-      for (let count = 0; count < 1000; count++) for (const ms of [50, 51.5, 1000]) check.accept(ms)
+      for (let count = 0; count < 1000; count++) for (const ms of [50, 51.5, 1000]) taken.push(audio(ms), 0)
     }).not.toThrow()
   })
 
-  it('refuses anything longer', () => {
-    expect(() => new FrameCheck().accept(1000.1)).toThrow(/Violation: 1000\.1 ms\. Expected between 50 and 1000 ms/)
+  it('may not be more', () => {
+    expect(() => telephone().push(audio(1000.125), 0)).toThrow(
+      /Violation: 1000\.1 ms\. Expected between 50 and 1000 ms/,
+    )
   })
 
-  it('loses patience when short messages add up to a second, whatever is between them', () => {
-    const check = new FrameCheck()
+  it('may be less until that adds up to a second, whatever is between', () => {
+    const taken = telephone()
     for (let count = 0; count < 24; count++) {
-      check.accept(40)
-      check.accept(100)
+      taken.push(audio(40), 0)
+      taken.push(audio(100), 0)
     }
-    expect(() => check.accept(40)).toThrow(Refusal)
+    expect(() => taken.push(audio(40), 0)).toThrow(Refusal)
   })
 
-  it('does not take empty messages without end', () => {
-    const check = new FrameCheck()
+  it('may not be nothing without end', () => {
+    const taken = telephone()
     expect(() => {
-      for (let count = 0; count < 2000; count++) check.accept(0)
+      for (let count = 0; count < 2000; count++) taken.push(audio(0), 0)
     }).toThrow(/Violation: 0\.0 ms/)
   })
 })
 
-describe('PacingCheck', () => {
-  it('lets audio be ahead as far as allowed, on a clock that starts with the first message', () => {
-    const check = new PacingCheck(300_000)
-    check.accept(300_000, 5000)
-    check.accept(1000, 6000)
-    expect(() => check.accept(13_900, 6312.326)).toThrow(
-      new Refusal(3007, 'Audio Transmission Rate Exceeded: Received 314.9 sec. audio in 1.312326 sec'),
+describe('the pace of audio messages', () => {
+  it('may be ahead as far as allowed, on a clock that starts with the first message', () => {
+    const taken = telephone(300_000)
+    for (let second = 0; second < 300; second++) taken.push(audio(1000), 5000)
+    taken.push(audio(1000), 6000)
+    taken.push(audio(312), 6312.326)
+    expect(() => taken.push(audio(588), 6312.326)).toThrow(
+      new Refusal(3007, 'Audio Transmission Rate Exceeded: Received 301.9 sec. audio in 1.312326 sec'),
     )
   })
 
-  it('never minds audio in real time, and nothing at all without a limit', () => {
-    const strict = new PacingCheck(0)
+  it('may always be that of time, and any without a limit', () => {
+    const strict = telephone(0)
+    const free = telephone()
     expect(() => {
-      for (let ms = 0; ms < 100_000; ms += 50) strict.accept(ms === 0 ? 0 : 50, ms)
-      new PacingCheck(Infinity).accept(1e9, 0)
+      for (let ms = 0; ms < 100_000; ms += 50) strict.push(audio(ms === 0 ? 0 : 50), ms)
+      for (let count = 0; count < 10_000; count++) free.push(audio(1000), 0)
     }).not.toThrow()
   })
 })
@@ -94,12 +103,12 @@ describe('parseClientMessage', () => {
 describe('AudioInput', () => {
   it('gives the same samples however the bytes are cut', () => {
     const bytes = Buffer.from(Array.from({ length: 999 }, (_, index) => (index * 37) % 256))
-    const whole = new AudioInput({ encoding: 'pcm_s16le', sampleRate: 16_000 }, 16_000).push(bytes)
+    const whole = new AudioInput({ encoding: 'pcm_s16le', sampleRate: 16_000 }, 16_000, Infinity).push(bytes, 0)
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 999 }), { maxLength: 10 }), (cuts) => {
-        const input = new AudioInput({ encoding: 'pcm_s16le', sampleRate: 16_000 }, 16_000)
+        const input = new AudioInput({ encoding: 'pcm_s16le', sampleRate: 16_000 }, 16_000, Infinity)
         const edges = [0, ...cuts.toSorted((a, b) => a - b), 999]
-        const parts = edges.slice(1).map((edge, index) => input.push(bytes.subarray(edges[index], edge)))
+        const parts = edges.slice(1).map((edge, index) => input.push(bytes.subarray(edges[index], edge), 0))
         expect(parts.flatMap((part) => [...part])).toEqual([...whole])
         expect(input.receivedMs).toBe(999 / 32)
       }),
@@ -108,14 +117,14 @@ describe('AudioInput', () => {
 
   it('passes samples at the engine’s rate through unchanged', () => {
     const samples = Int16Array.from([0, 1, -1, 32_767, -32_768, 12_345])
-    const input = new AudioInput({ encoding: 'pcm_s16le', sampleRate: 16_000 }, 16_000)
-    expect(input.push(Buffer.from(samples.buffer))).toEqual(samples)
+    const input = new AudioInput({ encoding: 'pcm_s16le', sampleRate: 16_000 }, 16_000, Infinity)
+    expect(input.push(Buffer.from(samples.buffer), 0)).toEqual(samples)
     expect(input.flush()).toHaveLength(0)
   })
 
   it('counts µ-law as one byte a sample', () => {
-    const input = new AudioInput({ encoding: 'pcm_mulaw', sampleRate: 8000 }, 8000)
+    const input = telephone()
     expect(input.duration(400)).toBe(50)
-    expect([...input.push(Buffer.from([0xff, 0x00, 0x80]))]).toEqual([0, -32_124, 32_124])
+    expect([...input.push(Buffer.from([0xff, 0x00, 0x80]), 0)]).toEqual([0, -32_124, 32_124])
   })
 })

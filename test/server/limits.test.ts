@@ -43,7 +43,7 @@ describe('maxSessionsPerMinute', () => {
 
 describe('expires_at', () => {
   it('is when the session ends, not sooner than its longest duration', async () => {
-    const { url } = await start({ maxSessionDuration: 0.3 })
+    const { url } = await start({ maxSessionDuration: 300 })
     const client = new RawClient(url)
     const asked = Date.now()
     const { expires_at: expiresAt } = await client.next('Begin')

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ConfigurationError } from '../../src/errors.ts'
-import { resolveServerOptions, type ServerOptions } from '../../src/server/server.ts'
+import { resolveServerOptions, type ServerOptions } from '../../src/server/options.ts'
 import { scriptedEngine } from '../../src/testing/index.ts'
 
 const engine = scriptedEngine([])
@@ -15,9 +15,9 @@ describe('resolveServerOptions', () => {
       authentication: true,
       maxSessions: 100,
       maxSessionsPerMinute: Infinity,
-      maxSessionDuration: 10_800,
+      maxSessionDuration: 10_800_000,
       pacing: 'off',
-      maxAhead: 300,
+      maxAhead: 300_000,
       unattributedLabel: 'UNKNOWN',
       loopback: true,
     })

@@ -174,7 +174,7 @@ describe('audio messages', () => {
 
   it('refuses audio that is too far ahead of the clock, where pacing is enforced', async () => {
     const engine = scriptedEngine([], { fasterThanRealTime: false, writeDelay: 1000 })
-    const client = await new RawClient(await start({ engine, maxAhead: 20 })).open()
+    const client = await new RawClient(await start({ engine, maxAhead: 20_000 })).open()
     client.sendAudio(30_000, 1000)
     expect(await client.refusal()).toEqual(
       refused(
@@ -185,7 +185,7 @@ describe('audio messages', () => {
   })
 
   it('lets a client be too fast by default where the engine does not mind', async () => {
-    const client = await new RawClient(await start({ maxAhead: 1 })).open()
+    const client = await new RawClient(await start({ maxAhead: 1000 })).open()
     client.sendAudio(30_000, 1000)
     expect((await client.terminate()).code).toBe(1000)
   })
@@ -238,7 +238,7 @@ describe('text messages', () => {
 
 describe('time', () => {
   it('ends a session at its longest duration', async () => {
-    const client = await new RawClient(await start({ maxSessionDuration: 0.2 })).open()
+    const client = await new RawClient(await start({ maxSessionDuration: 200 })).open()
     expect(await client.refusal()).toEqual(refused(3008, 'Session Expired: Maximum session duration exceeded'))
   })
 

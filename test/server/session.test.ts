@@ -23,7 +23,7 @@ async function open(query: string, engine: Engine = scriptedEngine([])) {
       engine,
       parameters: parseQuery(new URLSearchParams(query)),
       apiVersion: '2025-05-12',
-      maxDuration: 10_800,
+      maxDurationMs: 10_800_000,
       maxAheadMs: Infinity,
       unattributedLabel: 'UNKNOWN',
       explainEngineErrors: true,
@@ -125,6 +125,89 @@ describe('heartbeats', () => {
       },
       expect.objectContaining({ total_duration_ms: 10_000, realtime_factor: 0.1, max_speech_probability: 0 }),
     ])
+  })
+})
+
+/** An engine whose every job ends when `finish` is called; `begun` names the jobs so far. */
+function waitingEngine() {
+  const begun: string[] = []
+  const waiting: { resolve: () => void; reject: (error: Error) => void }[] = []
+  const job = (name: string) =>
+    new Promise<void>((resolve, reject) => {
+      begun.push(name)
+      waiting.push({ resolve, reject })
+    })
+  const engine: Engine = {
+    ...scriptedEngine([]),
+    open: async () => ({
+      write: (samples) => job(`write ${samples.length}`),
+      forceEndpoint: () => job('force'),
+      configure: ({ keyterms }) => void begun.push(`configure ${String(keyterms)}`),
+      end: () => job('end'),
+      destroy: () => Promise.resolve(),
+    }),
+  }
+  const next = async () => {
+    await vi.waitFor(() => expect(waiting).toHaveLength(1))
+    return waiting.pop()!
+  }
+  const finish = async (times: number) => {
+    for (let time = 0; time < times; time++) (await next()).resolve()
+  }
+  return { engine, begun, next, finish }
+}
+
+describe('what a client asks for', () => {
+  it('is done one after another, in its order', async () => {
+    const { engine, begun, finish } = waitingEngine()
+    const { session, say } = await open('', engine)
+    session.receive(Buffer.alloc(1600), true)
+    say({ type: 'ForceEndpoint' })
+    session.receive(Buffer.alloc(3200), true)
+    say({ type: 'UpdateConfiguration', keyterms_prompt: ['a'] })
+    say({ type: 'Terminate' })
+    await vi.waitFor(() => expect(begun).toEqual(['write 800']))
+    await finish(4)
+    expect(begun).toEqual(['write 800', 'force', 'write 1600', 'configure a', 'end'])
+    expect(await session.ended).toMatchObject({ code: 1000, terminated: true })
+  })
+
+  it('stops the reading once when 5 s wait, until half of it is left', async () => {
+    const { engine, finish, next } = waitingEngine()
+    const { session, calls } = await open('', engine)
+    for (let second = 1; second <= 8; second++) {
+      session.receive(Buffer.alloc(32_000), true)
+      expect(calls).toEqual(second <= 5 ? [] : ['pause'])
+    }
+    await finish(5)
+    const sixth = await next()
+    expect(calls).toEqual(['pause'])
+    sixth.resolve()
+    await next()
+    expect(calls).toEqual(['pause', 'resume'])
+    session.abandon(1006)
+  })
+
+  it('may not be commands without end', async () => {
+    const { engine } = waitingEngine()
+    const { session, calls, say } = await open('', engine)
+    for (let count = 0; count < 250; count++) say({ type: 'ForceEndpoint' })
+    expect(calls).toEqual([])
+    say({ type: 'ForceEndpoint' })
+    expect(calls).toEqual(['pause'])
+    session.abandon(1006)
+  })
+
+  it('is forgotten when the session ends, whatever the job in work does', async () => {
+    const { engine, begun, next } = waitingEngine()
+    const { session, refusals, calls } = await open('', engine)
+    for (let second = 0; second < 6; second++) session.receive(Buffer.alloc(32_000), true)
+    const job = await next()
+    session.abandon(1006)
+    job.reject(new Error('late'))
+    expect(await session.ended).toEqual({ code: 1006, reason: '', terminated: false })
+    await new Promise(setImmediate)
+    expect([begun.length, refusals, calls]).toEqual([1, [], ['pause']])
   })
 })
 

@@ -1,0 +1,165 @@
+import { embeddedEngine } from '../engine/embedded.ts'
+import type { Engine } from '../engine/engine.ts'
+import { ConfigurationError } from '../errors.ts'
+import {
+  checkBoolean,
+  checkInteger,
+  checkKnown,
+  checkNumber,
+  checkOneOf,
+  checkString,
+  invalidOption,
+} from '../options.ts'
+import type { KeyCheck } from './authentication.ts'
+import type { TlsOptions } from './listener.ts'
+import type { UnattributedLabel } from './outgoing.ts'
+
+/** Options of {@link serve}. */
+export interface ServerOptions {
+  /**
+   * What recognises speech; one engine session is opened for each client.
+   * @defaultValue the engine that runs on this machine, `embeddedEngine()`
+   */
+  engine?: Engine
+  /**
+   * TCP port to listen on; 0 takes a free one.
+   * @defaultValue 0
+   */
+  port?: number
+  /**
+   * Address to listen on. Any other than a loopback address needs `apiKeys` or `authentication: false`.
+   * @defaultValue '127.0.0.1'
+   */
+  host?: string
+  /**
+   * Serves `wss:` with this certificate instead of `ws:`; the official JavaScript SDK needs it.
+   * @defaultValue none: `ws:`
+   */
+  tls?: TlsOptions
+  /**
+   * API keys that are let in, or a function that decides about one within 10 s.
+   * @defaultValue any key that is not empty
+   */
+  apiKeys?: readonly string[] | KeyCheck
+  /**
+   * `false` lets everybody in, with or without a key; on a loopback address that includes the web pages that browsers of
+   * this machine show.
+   * @defaultValue true
+   */
+  authentication?: boolean
+  /**
+   * Sessions at one time; further ones are refused with 1008 "Too many concurrent sessions".
+   * @defaultValue 100
+   */
+  maxSessions?: number
+  /**
+   * Sessions that may begin within any 60 seconds; further ones are refused with 1008 "Too many concurrent sessions".
+   * @defaultValue Infinity: no limit
+   */
+  maxSessionsPerMinute?: number
+  /**
+   * Milliseconds after which a session is ended with 3008; a token may ask for less. `Begin` tells the end in whole
+   * seconds of the clock, so that it is moved to the next of these.
+   * @defaultValue 10_800_000: three hours
+   */
+  maxSessionDuration?: number
+  /**
+   * `enforce` ends a session with 3007 whose audio is more than `maxAhead` ahead of the clock; `off` lets audio come as
+   * fast as the engine takes it, and says so in `Begin` where the engine does not mind. To judge it, up to `maxAhead` of
+   * audio is taken in and kept for the engine.
+   * @defaultValue 'off' where the engine is faster than real time, else 'enforce'
+   */
+  pacing?: 'enforce' | 'off'
+  /**
+   * Milliseconds of audio that may come beyond the time passed, where pacing is enforced.
+   * @defaultValue 300_000
+   */
+  maxAhead?: number
+  /**
+   * What stands where a speaker could not be told.
+   * @defaultValue 'UNKNOWN'
+   */
+  unattributedLabel?: UnattributedLabel
+}
+
+/** {@link ServerOptions} with every default filled in. */
+export type ResolvedServerOptions = Required<Omit<ServerOptions, 'tls' | 'apiKeys'>> &
+  Pick<ServerOptions, 'tls' | 'apiKeys'> & {
+    /** Whether only programs of this machine can reach the server. */
+    loopback: boolean
+  }
+
+const defaults = {
+  port: 0,
+  host: '127.0.0.1',
+  authentication: true,
+  maxSessions: 100,
+  maxSessionsPerMinute: Infinity,
+  maxSessionDuration: 10_800_000,
+  maxAhead: 300_000,
+  unattributedLabel: 'UNKNOWN',
+} as const
+
+const known = ['engine', 'tls', 'apiKeys', 'pacing', ...Object.keys(defaults)]
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
+}
+
+/**
+ * Checks the options of {@link serve} and fills in the defaults.
+ *
+ * @throws ConfigurationError (`INVALID_OPTION`)
+ */
+export function resolveServerOptions(options: ServerOptions): ResolvedServerOptions {
+  checkKnown('serve()', options, known)
+  const engine = options.engine ?? embeddedEngine()
+  if (typeof engine?.open !== 'function') throw invalidOption('engine', 'an Engine', options.engine)
+  checkInteger('port', options.port, 0, 65_535)
+  checkString('host', options.host, 1, 255)
+  checkBoolean('authentication', options.authentication)
+  checkInteger('maxSessions', options.maxSessions, 1, 100_000)
+  if (options.maxSessionsPerMinute !== Infinity) {
+    checkInteger('maxSessionsPerMinute', options.maxSessionsPerMinute, 1, 1_000_000)
+  }
+  checkNumber('maxSessionDuration', options.maxSessionDuration, 1, 86_400_000, 'ms')
+  checkOneOf('pacing', options.pacing, ['enforce', 'off'])
+  checkNumber('maxAhead', options.maxAhead, 0, 86_400_000, 'ms')
+  checkOneOf('unattributedLabel', options.unattributedLabel, ['UNKNOWN', 'PENDING'])
+  checkKeys(options.apiKeys)
+  checkTls(options.tls)
+
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  const host = options.host ?? defaults.host
+  const loopback = isLoopback(host)
+  if (!loopback && options.apiKeys === undefined && options.authentication !== false) {
+    throw new ConfigurationError(
+      'INVALID_OPTION',
+      `host ${host} can be reached from other machines: give apiKeys, or authentication: false to let everybody in`,
+      { option: 'apiKeys' },
+    )
+  }
+  return {
+    ...defaults,
+    engine,
+    pacing: engine.fasterThanRealTime ? 'off' : 'enforce',
+    ...(given as Partial<ServerOptions>),
+    loopback,
+  }
+}
+
+function checkKeys(keys: ServerOptions['apiKeys']): void {
+  if (keys === undefined || typeof keys === 'function') return
+  const usable = Array.isArray(keys) && keys.length > 0 && keys.every((key) => typeof key === 'string' && key !== '')
+  // The value is not shown: it may be a key given without its brackets.
+  if (!usable) throw invalidOption('apiKeys', 'a list of at least one non-empty string, or a function', typeof keys)
+}
+
+function isPem(value: unknown): boolean {
+  return typeof value === 'string' || Buffer.isBuffer(value)
+}
+
+function checkTls(tls: ServerOptions['tls']): void {
+  if (tls === undefined) return
+  if (!isPem(tls?.key) || !isPem(tls.cert)) throw invalidOption('tls', '{ key, cert } in PEM', tls)
+}
