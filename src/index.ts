@@ -76,8 +76,8 @@ export {
   type Warning,
 } from './errors.ts'
 export type { AudioFormat, SampleEncoding } from './audio/format.ts'
-export type { AuthenticationOptions, Secret } from './assemblyai/authentication.ts'
-export type { ConnectionParameters } from './assemblyai/parameters.ts'
-export type { Gap, ReconnectingRecord } from './assemblyai/supervisor-options.ts'
-export type { HeartbeatMessage, SilenceMessage, SpeechStartedMessage } from './assemblyai/messages.ts'
-export type { Region } from './assemblyai/endpoint.ts'
+export type { AuthenticationOptions, Secret } from './protocol/endpoint.ts'
+export type { ConnectionParameters } from './protocol/parameters.ts'
+export type { Gap, ReconnectingRecord } from './stream/options.ts'
+export type { HeartbeatMessage, SilenceMessage, SpeechStartedMessage } from './protocol/messages.ts'
+export type { Region } from './protocol/endpoint.ts'

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import type { Gap } from './assemblyai/supervisor-options.ts'
+import type { Gap } from './stream/options.ts'
 import { toError } from './to-error.ts'
 
 /** How far a pipeline has come. */

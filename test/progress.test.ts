@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Gap } from '../src/assemblyai/supervisor-options.ts'
+import type { Gap } from '../src/stream/options.ts'
 import { ProgressReporter } from '../src/progress.ts'
 
 /** The gaps of the summary, where two stages tell of `gaps`: the second passes on what the first says. */

@@ -1,4 +1,4 @@
-import type { Gap } from '../assemblyai/supervisor-options.ts'
+import type { Gap } from '../stream/options.ts'
 import { ChannelLayout } from '../captions/layout/channels.ts'
 import { formatJsonlItem } from '../captions/formats/jsonl.ts'
 import { type CueLayoutOptions, layoutSettings } from '../captions/layout/options.ts'

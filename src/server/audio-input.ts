@@ -2,7 +2,7 @@ import { BlockAligner } from '../audio/block-aligner.ts'
 import { blockSize, bytesToMs, type AudioFormat } from '../audio/format.ts'
 import { Resampler } from '../audio/polyphase.ts'
 import { decodeSamples, floatToInt16 } from '../audio/samples.ts'
-import { Refusal } from './refusal.ts'
+import { Refusal } from '../protocol/close-codes.ts'
 import type { SessionSettings } from './settings.ts'
 
 /** Longest audio message in ms, inclusive. */

@@ -1,5 +1,5 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { Refusal, unauthorized } from './refusal.ts'
+import { Refusal, unauthorized } from '../protocol/close-codes.ts'
 
 /** Decides whether an API key may be used. */
 export type KeyCheck = (key: string) => boolean | Promise<boolean>

@@ -1,11 +1,11 @@
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { WebSocket } from 'ws'
-import type { ServerMessage } from '../assemblyai/messages.ts'
+import type { ServerMessage } from '../protocol/messages.ts'
 import type { Admission, Authenticator } from './authentication.ts'
 import type { ResolvedServerOptions } from './options.ts'
-import { type ConnectionParameters, parseQuery } from './parameters.ts'
-import { CLOSE_REASON, Refusal, unauthorized } from './refusal.ts'
+import { type ConnectionParameters, parseQuery } from '../protocol/parameters.ts'
+import { CLOSE_REASON, Refusal, unauthorized } from '../protocol/close-codes.ts'
 import { type ReceivedMessage, type ServerSession, Session, type SessionEnd } from './session.ts'
 
 /** Milliseconds a client gets to answer a close before its socket is cut. */

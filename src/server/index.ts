@@ -4,7 +4,7 @@ export type { KeyCheck } from './authentication.ts'
 export type { ServerOptions } from './options.ts'
 export type { TlsOptions } from './listener.ts'
 export type { ReceivedMessage, ServerSession, SessionEnd } from './session.ts'
-export type { ConnectionParameters } from './parameters.ts'
+export type { ConnectionParameters } from '../protocol/parameters.ts'
 export type { UnattributedLabel } from './outgoing.ts'
 export { embeddedEngine, type EmbeddedEngineOptions } from '../engine/embedded.ts'
 export type {

@@ -1,4 +1,4 @@
-import type { BeginConfiguration, SpeakerRevisionMessage, TurnMessage, WordMessage } from '../assemblyai/messages.ts'
+import type { BeginConfiguration, SpeakerRevisionMessage, TurnMessage, WordMessage } from '../protocol/messages.ts'
 import type { EngineRevision, EngineTurn, EngineWord } from '../engine/engine.ts'
 import type { SessionSettings } from './settings.ts'
 

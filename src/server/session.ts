@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTick } from 'node:timers/promises'
-import type { ServerMessage } from '../assemblyai/messages.ts'
+import type { ServerMessage } from '../protocol/messages.ts'
 import type { Engine, EngineListener, EngineSession } from '../engine/engine.ts'
 import { JobQueue } from '../engine/job-queue.ts'
 import { EngineError } from '../errors.ts'
 import { AudioInput } from './audio-input.ts'
-import { parseClientMessage } from './client-message.ts'
+import { parseClientMessage } from '../protocol/messages.ts'
 import {
   beginConfiguration,
   type MessageStyle,
@@ -13,8 +13,8 @@ import {
   turnMessage,
   type UnattributedLabel,
 } from './outgoing.ts'
-import { type ConnectionParameters, parseUpdate } from './parameters.ts'
-import { Refusal } from './refusal.ts'
+import { type ConnectionParameters, parseUpdate } from '../protocol/parameters.ts'
+import { Refusal } from '../protocol/close-codes.ts'
 import { engineUpdate, resolveSettings, type SessionSettings } from './settings.ts'
 
 /** Milliseconds of audio that wait for the engine before the socket is paused. */

@@ -1,5 +1,5 @@
 import type { EngineSettings, EngineSettingsUpdate } from '../engine/engine.ts'
-import type { ConnectionParameters } from './parameters.ts'
+import type { ConnectionParameters } from '../protocol/parameters.ts'
 
 /** Model a session gets that names none: the default of the service since the end of September 2026. */
 export const DEFAULT_MODEL = 'universal-3-6-pro'

@@ -1,4 +1,4 @@
-import type { ServerMessage, TurnMessage } from '../assemblyai/messages.ts'
+import type { ServerMessage, TurnMessage } from '../protocol/messages.ts'
 import { refuseUpgrade } from '../server/listener.ts'
 import { Socket } from 'node:net'
 import { Duplex } from 'node:stream'

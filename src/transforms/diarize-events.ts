@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
-import type { HeartbeatMessage, SilenceMessage, SpeechStartedMessage } from '../assemblyai/messages.ts'
-import type { ConnectionParameters } from '../assemblyai/parameters.ts'
-import type { Gap, ReconnectingRecord } from '../assemblyai/supervisor-options.ts'
+import type { HeartbeatMessage, SilenceMessage, SpeechStartedMessage } from '../protocol/messages.ts'
+import type { ConnectionParameters } from '../protocol/parameters.ts'
+import type { Gap, ReconnectingRecord } from '../stream/options.ts'
 import type { Warning } from '../errors.ts'
 import type { Turn } from '../model.ts'
 

@@ -1,7 +1,18 @@
-import { type AuthenticationOptions, checkAuthentication } from '../assemblyai/authentication.ts'
-import { type Region, regions, serverUrl } from '../assemblyai/endpoint.ts'
-import { type ConnectionParameters, checkParameters, exclusive, parameterNames } from '../assemblyai/parameters.ts'
-import { encodings, parameterTable } from '../assemblyai/parameter-table.ts'
+import {
+  type AuthenticationOptions,
+  checkAuthentication,
+  type Region,
+  regions,
+  serverUrl,
+} from '../protocol/endpoint.ts'
+import {
+  checkParameters,
+  type ConnectionParameters,
+  encodings,
+  exclusive,
+  parameterNames,
+  parameterTable,
+} from '../protocol/parameters.ts'
 import type { Engine } from '../engine/engine.ts'
 import { ConfigurationError } from '../errors.ts'
 import {

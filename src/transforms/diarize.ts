@@ -1,9 +1,9 @@
 import { Duplex } from 'node:stream'
 import { oneLine } from '../redact.ts'
-import type { ServerMessage } from '../assemblyai/messages.ts'
-import { checkParameters, toQuery, toUpdate, updatableNames } from '../assemblyai/parameters.ts'
-import type { SessionTarget } from '../assemblyai/session-error.ts'
-import type { SessionChange } from '../assemblyai/supervisor-options.ts'
+import type { ServerMessage } from '../protocol/messages.ts'
+import { checkParameters, toQuery, toUpdate, updatableNames } from '../protocol/parameters.ts'
+import type { SessionTarget } from '../protocol/close-codes.ts'
+import type { SessionChange } from '../stream/options.ts'
 import { InputError, SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import { checkKnown } from '../options.ts'
@@ -17,8 +17,7 @@ import {
   type ResolvedDiarizeOptions,
   resolveDiarizeOptions,
 } from './diarize-options.ts'
-import { type Peer, openPeer } from './diarize-peer.ts'
-import type { Supervision, SupervisionEnd, supervision } from './diarize-supervision.ts'
+import type { Peer, Supervision, SupervisionEnd } from './engine-choice.ts'
 import { TurnTotals } from './turn-totals.ts'
 
 const PROGRESS_MS = 1000
@@ -52,7 +51,7 @@ class DiarizeStream extends Duplex {
   #peer: Promise<Peer> | undefined
   #opened: Peer | undefined
   #supervisor: Supervision | undefined
-  #makeSupervision: typeof supervision | undefined
+  #engines: typeof import('./engine-choice.ts') | undefined
   #wanted: (() => void) | undefined
   #full = false
   #reportedMs = 0
@@ -88,8 +87,8 @@ class DiarizeStream extends Duplex {
 
   // A fifth of the library, which who only decodes need not load.
   override _construct(callback: (error?: Error | null) => void): void {
-    import('./diarize-supervision.ts').then((loaded) => {
-      this.#makeSupervision = loaded.supervision
+    import('./engine-choice.ts').then((loaded) => {
+      this.#engines = loaded
       callback()
     }, callback)
   }
@@ -172,7 +171,7 @@ class DiarizeStream extends Duplex {
   }
 
   #supervise(frameBytes: number): Supervision {
-    const supervisor = this.#makeSupervision!(this.#options, this.#input, frameBytes, {
+    const supervisor = this.#engines!.supervision(this.#options, this.#input, frameBytes, {
       connect: () => this.#connect(),
       failure: () => this.#opened?.failure(),
     })
@@ -196,7 +195,7 @@ class DiarizeStream extends Duplex {
 
   async #connect(): Promise<SessionTarget> {
     const options = this.#options
-    const peer = await (this.#peer ??= openPeer(options))
+    const peer = await (this.#peer ??= this.#engines!.openPeer(options))
     if (!this.#opened) for (const warning of peer.warnings) this.emit('warning', warning)
     this.#opened = peer
     const parameters = {

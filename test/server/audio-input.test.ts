@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { AudioInput } from '../../src/server/audio-input.ts'
-import { parseClientMessage } from '../../src/server/client-message.ts'
-import { Refusal } from '../../src/server/refusal.ts'
+import { parseClientMessage } from '../../src/protocol/messages.ts'
+import { Refusal } from '../../src/protocol/close-codes.ts'
 
 /** What an action throws. */
 function attempt(action: () => unknown): Error | undefined {

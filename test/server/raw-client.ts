@@ -1,5 +1,5 @@
 import { WebSocket, type ClientOptions } from 'ws'
-import type { ErrorMessage, ServerMessage } from '../../src/assemblyai/messages.ts'
+import type { ErrorMessage, ServerMessage } from '../../src/protocol/messages.ts'
 
 type MessageOf<Type extends ServerMessage['type']> = Extract<ServerMessage, { type: Type }>
 

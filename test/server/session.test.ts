@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { ServerMessage } from '../../src/assemblyai/messages.ts'
+import type { ServerMessage } from '../../src/protocol/messages.ts'
 import type { Engine, EngineListener } from '../../src/engine/engine.ts'
-import { parseQuery } from '../../src/server/parameters.ts'
-import type { Refusal } from '../../src/server/refusal.ts'
+import { parseQuery } from '../../src/protocol/parameters.ts'
+import type { Refusal } from '../../src/protocol/close-codes.ts'
 import { Session } from '../../src/server/session.ts'
 import { scriptedEngine } from '../../src/testing/index.ts'
 

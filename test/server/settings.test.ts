@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { speechModels } from '../../src/assemblyai/parameter-table.ts'
+import { speechModels } from '../../src/protocol/parameters.ts'
 import { engineUpdate, modelFamily, resolveSettings } from '../../src/server/settings.ts'
 
-const silences = (parameters: Parameters<typeof resolveSettings>[0]) => {
+type Asked = Parameters<typeof resolveSettings>[0]
+
+const silences = (parameters: Asked) => {
   const { minTurnSilence, maxTurnSilence } = resolveSettings(parameters).engine
   return [minTurnSilence, maxTurnSilence]
 }
 
 describe('resolveSettings', () => {
-  it.each([
+  it.each<[Asked, number[]]>([
     [{}, [128, 1280]],
     [{ mode: 'min_latency' }, [128, 640]],
     [{ mode: 'max_accuracy' }, [512, 2560]],

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import type { TurnMessage } from '../../src/assemblyai/messages.ts'
+import type { TurnMessage } from '../../src/protocol/messages.ts'
 import {
   faultServer,
   toneAudio,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { withSpeaker } from '../../src/assemblyai/with-speaker.ts'
+import { withSpeaker } from '../../src/stream/turn-assembler.ts'
 import type { Turn } from '../../src/model.ts'
 import { TurnTotals } from '../../src/transforms/turn-totals.ts'
 import { makeTurn } from '../captions/example-turn.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { backOff, delayAsked } from '../../assemblyai/back-off.ts'
+import { backOff, delayAsked } from '../../back-off.ts'
 import { DiarizeStreamError } from '../../errors.ts'
 import { ArrivalClock } from '../live/timeline.ts'
 import { type HlsSegment, type MediaPlaylist, parsePlaylist } from './playlist.ts'

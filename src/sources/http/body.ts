@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { backOff, delayAsked } from '../../assemblyai/back-off.ts'
+import { backOff, delayAsked } from '../../back-off.ts'
 import { DiarizeStreamError, InputError } from '../../errors.ts'
 import type { HttpAnswer, HttpClient } from './client.ts'
 import { changed, noAnswer, stalled, truncated } from './failures.ts'

@@ -1,4 +1,4 @@
-import { retryAfter } from '../../assemblyai/back-off.ts'
+import { retryAfter } from '../../back-off.ts'
 import { DiarizeStreamError } from '../../errors.ts'
 import { oneLine } from '../../redact.ts'
 import { badStatus, noAnswer, refused, stalled, tooLarge, unreadable } from './failures.ts'

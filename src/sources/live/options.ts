@@ -1,4 +1,4 @@
-import type { BackOffOptions } from '../../assemblyai/back-off.ts'
+import type { BackOffOptions } from '../../back-off.ts'
 import { checkInteger, checkOneOf, checkSignal, invalidOption } from '../../options.ts'
 
 /** Options of every source that opens its input again when it was lost. */

@@ -1,5 +1,5 @@
 import { addAbortSignal, Readable } from 'node:stream'
-import { backOff, delayAsked } from '../../assemblyai/back-off.ts'
+import { backOff, delayAsked } from '../../back-off.ts'
 import { AudioQueue } from '../../audio/silence.ts'
 import { BlockAligner } from '../../audio/block-aligner.ts'
 import { type AudioFormat, blockSize, bytesToMs, describeFormat, msToBytes, sameFormat } from '../../audio/format.ts'

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
-import type { TerminationMessage } from '../../assemblyai/messages.ts'
-import type { SupervisorEvents } from '../../assemblyai/supervisor-events.ts'
-import type { Supervisor } from '../../assemblyai/supervisor.ts'
+import type { TerminationMessage } from '../../protocol/messages.ts'
+import type { SupervisorEvents } from '../../stream/options.ts'
+import type { Supervisor } from '../../stream/supervisor.ts'
 import type { Turn } from '../../model.ts'
 import { isSilent } from './silence.ts'
 

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import type { SupervisorEvents } from '../../../src/assemblyai/supervisor-events.ts'
-import type { Supervisor } from '../../../src/assemblyai/supervisor.ts'
+import type { SupervisorEvents } from '../../../src/stream/options.ts'
+import type { Supervisor } from '../../../src/stream/supervisor.ts'
 import type { Turn } from '../../../src/model.ts'
 import { ChannelLane, type ChannelLaneOptions } from '../../../src/transforms/channels/channel-lane.ts'
 

@@ -1,0 +1,154 @@
+import { ConfigurationError, isAbortError, SessionError } from '../errors.ts'
+import { invalidOption } from '../options.ts'
+import { oneLine } from '../redact.ts'
+import { exclusive } from './parameters.ts'
+
+/** Data zones of the service; `global` routes to the nearest and may process in either. */
+export type Region = 'us' | 'eu' | 'global'
+
+const hosts: Readonly<Record<Region, string>> = {
+  global: 'wss://streaming.assemblyai.com',
+  us: 'wss://streaming.us.assemblyai.com',
+  eu: 'wss://streaming.eu.assemblyai.com',
+}
+
+/** All regions, for validation. */
+export const regions = Object.keys(hosts) as Region[]
+
+/** The service's socket address in `region`. */
+export function regionUrl(region: Region): string {
+  return `${hosts[region]}/v3/ws`
+}
+
+/**
+ * Reads a server address given by the user: `ws:` or `wss:`, the path defaulting to `/v3/ws`.
+ *
+ * @throws ConfigurationError `INVALID_OPTION` where it is no such address, or carries a query or credentials that would
+ * end up in logs.
+ */
+export function serverUrl(value: string | URL): URL {
+  let url: URL
+  try {
+    url = new URL(value)
+  } catch {
+    throw invalidOption('url', "a WebSocket address such as 'wss://localhost:8080'", value)
+  }
+  if (url.protocol !== 'ws:' && url.protocol !== 'wss:') {
+    throw new ConfigurationError(
+      'INVALID_OPTION',
+      `url, when given, must begin with ws:// or wss://; got ${url.protocol}//`,
+      {
+        option: 'url',
+      },
+    )
+  }
+  if (url.search || url.hash || url.username || url.password) {
+    throw new ConfigurationError(
+      'INVALID_OPTION',
+      'url, when given, must hold no query, fragment or credentials; use query, apiKey or token for those',
+      { option: 'url' },
+    )
+  }
+  if (url.pathname === '/') url.pathname = '/v3/ws'
+  return url
+}
+
+/** Whether `url` stays on this machine, so that plain `ws:` gives nothing away. */
+export function isLoopback(url: URL): boolean {
+  return ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
+}
+
+/** A secret, or a function asked for one at every connection. */
+export type Secret = string | (() => string | Promise<string>)
+
+/** How a session authenticates; at most one of the two. */
+export interface AuthenticationOptions {
+  /**
+   * API key, sent raw in the `Authorization` header; a function is asked anew for each connection.
+   * @defaultValue the environment's `ASSEMBLYAI_API_KEY`, for the service's own addresses only
+   */
+  apiKey?: Secret
+  /**
+   * Temporary token, sent as a query parameter; prefer a function, since a token opens sessions for minutes only.
+   * @defaultValue none
+   */
+  token?: Secret
+}
+
+/** What goes into the handshake, and what must never be printed. */
+export interface Credentials {
+  headers: Record<string, string>
+  query: Record<string, string>
+  secrets: string[]
+}
+
+/**
+ * Refuses credentials that cannot work.
+ *
+ * @throws ConfigurationError `INVALID_OPTION`; its text never shows the value.
+ */
+export function checkAuthentication(options: AuthenticationOptions): void {
+  exclusive('apiKey', options.apiKey, 'token', options.token)
+  for (const name of ['apiKey', 'token'] as const) {
+    const value = options[name]
+    if (value === undefined || typeof value === 'function') continue
+    if (typeof value !== 'string' || value.trim() === '') {
+      throw invalidOption(name, 'a non-empty string or a function', typeof value === 'string' ? '' : value)
+    }
+    checkSecret(name, value)
+  }
+}
+
+function checkSecret(name: string, value: string): void {
+  if (/^bearer\s/i.test(value)) {
+    throw new ConfigurationError('INVALID_OPTION', `${name} must be given raw, without "Bearer" before it`, {
+      option: name,
+    })
+  }
+  if (/[^\u0021-\u007e]/.test(value.trim())) {
+    throw new ConfigurationError(
+      'INVALID_OPTION',
+      `${name} holds characters that no key has, such as spaces or newlines`,
+      {
+        option: name,
+      },
+    )
+  }
+}
+
+/**
+ * Asks for the credentials of one connection.
+ *
+ * @throws SessionError `TOKEN_FAILED`, retryable, where a function rejects or gives nothing.
+ */
+export async function credentials(options: AuthenticationOptions): Promise<Credentials> {
+  const name = options.apiKey === undefined ? 'token' : 'apiKey'
+  const source = options.apiKey ?? options.token
+  if (source === undefined) return { headers: {}, query: {}, secrets: [] }
+  const value = (typeof source === 'function' ? await ask(name, source) : source).trim()
+  return name === 'apiKey'
+    ? { headers: { Authorization: value }, query: {}, secrets: [value] }
+    : { headers: {}, query: { token: value }, secrets: [value, encodeURIComponent(value)] }
+}
+
+async function ask(name: string, source: () => string | Promise<string>): Promise<string> {
+  let value: unknown
+  try {
+    value = await source()
+  } catch (error) {
+    if (isAbortError(error)) throw error
+    throw new SessionError('TOKEN_FAILED', `the ${name} function failed: ${messageOf(error)}`, {
+      retryable: true,
+      cause: error,
+    })
+  }
+  if (typeof value !== 'string' || value.trim() === '') {
+    throw new SessionError('TOKEN_FAILED', `the ${name} function gave no string; it must return or resolve to one`)
+  }
+  checkSecret(name, value)
+  return value
+}
+
+function messageOf(error: unknown): string {
+  return oneLine(error instanceof Error ? error.message : String(error))
+}

@@ -1,0 +1,466 @@
+import { ConfigurationError, type ErrorCode } from '../errors.ts'
+import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkString, invalidOption } from '../options.ts'
+import { invalidMessage, invalidParameter, quote } from './close-codes.ts'
+import { isRecord } from './messages.ts'
+
+/**
+ * Every connection parameter of `/v3/ws` in one place: the client builds its query from it, the strict server checks
+ * queries against it.
+ */
+
+/** How a parameter's value is written and bounded. */
+export type ParameterRule =
+  | { kind: 'boolean' }
+  | { kind: 'integer' | 'number'; min: number; max: number; unit?: string }
+  | { kind: 'string'; maxLength: number; values?: readonly string[] }
+  | { kind: 'list'; maxItems: number; maxItemLength?: number; values?: readonly string[] }
+  | { kind: 'object' }
+
+/** A parameter: its name on the wire, its rule, and whether `UpdateConfiguration` may carry it. */
+export type Parameter = ParameterRule & {
+  wire: string
+  /** May be changed in mid-session. */
+  updatable?: true
+}
+
+/** Model ids the service was seen to accept (September 2026); new ones come, so clients accept any. */
+export const speechModels = [
+  'universal-streaming-english',
+  'universal-streaming-multilingual',
+  'whisper-rt',
+  'u3-rt-pro',
+  'u3-rt-pro-beta-1',
+  'u3-rt-agent',
+  'universal-3-5-pro',
+  'universal-3-6-pro',
+  'universal-3-6',
+  'universal-3-7-preview',
+  '_universal-3-5-notetaker',
+] as const
+
+/** Audio encodings the service knows. */
+export const encodings = ['pcm_s16le', 'pcm_mulaw', 'opus', 'ogg_opus', 'aac'] as const
+
+/** Languages `language_codes` may name. */
+export const languageCodes =
+  'en es de fr it pt tr nl sv no da fi hi vi ar he ja ur zh ru ko ca gl ro et fa yue af mr zu xh nn multi'.split(' ')
+
+const DAY_MS = 86_400_000
+
+/** All parameters by their camelCase name. Ranges and limits are those measured on the service. */
+export const parameterTable = {
+  speechModel: { wire: 'speech_model', kind: 'string', maxLength: 100 },
+  sampleRate: { wire: 'sample_rate', kind: 'integer', min: 8000, max: 96_000, unit: 'Hz' },
+  encoding: { wire: 'encoding', kind: 'string', maxLength: 20, values: encodings },
+  speakerLabels: { wire: 'speaker_labels', kind: 'boolean' },
+  maxSpeakers: { wire: 'max_speakers', kind: 'integer', min: 1, max: 10 },
+  speakerLabelsRevisionIntervalMs: {
+    wire: 'speaker_labels_revision_interval_ms',
+    kind: 'integer',
+    min: 0,
+    max: DAY_MS,
+    unit: 'ms',
+  },
+  formatTurns: { wire: 'format_turns', kind: 'boolean', updatable: true },
+  mode: {
+    wire: 'mode',
+    kind: 'string',
+    maxLength: 20,
+    values: ['min_latency', 'balanced', 'max_accuracy'],
+    updatable: true,
+  },
+  minTurnSilence: { wire: 'min_turn_silence', kind: 'integer', min: 0, max: DAY_MS, unit: 'ms', updatable: true },
+  maxTurnSilence: { wire: 'max_turn_silence', kind: 'integer', min: 0, max: DAY_MS, unit: 'ms', updatable: true },
+  endOfTurnConfidenceThreshold: {
+    wire: 'end_of_turn_confidence_threshold',
+    kind: 'number',
+    min: 0,
+    max: 1,
+    updatable: true,
+  },
+  vadThreshold: { wire: 'vad_threshold', kind: 'number', min: 0, max: 1, updatable: true },
+  interruptionDelay: {
+    wire: 'interruption_delay',
+    kind: 'integer',
+    min: 0,
+    max: 1000,
+    unit: 'ms',
+    updatable: true,
+  },
+  continuousPartials: { wire: 'continuous_partials', kind: 'boolean', updatable: true },
+  turnLeftPadMs: { wire: 'turn_left_pad_ms', kind: 'integer', min: 0, max: DAY_MS, unit: 'ms', updatable: true },
+  includePartialTurns: { wire: 'include_partial_turns', kind: 'boolean' },
+  keytermsPrompt: { wire: 'keyterms_prompt', kind: 'list', maxItems: 100, maxItemLength: 50, updatable: true },
+  prompt: { wire: 'prompt', kind: 'string', maxLength: 1750, updatable: true },
+  agentContext: { wire: 'agent_context', kind: 'string', maxLength: 1750, updatable: true },
+  previousContextNTurns: { wire: 'previous_context_n_turns', kind: 'integer', min: 0, max: 100 },
+  languageDetection: { wire: 'language_detection', kind: 'boolean' },
+  languageCodes: { wire: 'language_codes', kind: 'list', maxItems: 10, values: languageCodes, updatable: true },
+  languageCode: { wire: 'language_code', kind: 'string', maxLength: 10, values: languageCodes },
+  inactivityTimeout: { wire: 'inactivity_timeout', kind: 'integer', min: 5, max: 3600, unit: 'seconds' },
+  sessionHeartbeat: { wire: 'session_heartbeat', kind: 'boolean', updatable: true },
+  acknowledgeSilence: { wire: 'acknowledge_silence', kind: 'boolean', updatable: true },
+  filterProfanity: { wire: 'filter_profanity', kind: 'boolean', updatable: true },
+  redactPii: { wire: 'redact_pii', kind: 'boolean' },
+  redactPiiPolicies: { wire: 'redact_pii_policies', kind: 'list', maxItems: 100 },
+  redactPiiSub: { wire: 'redact_pii_sub', kind: 'string', maxLength: 20, values: ['hash', 'entity_name'] },
+  domain: { wire: 'domain', kind: 'string', maxLength: 50 },
+  voiceFocus: { wire: 'voice_focus', kind: 'string', maxLength: 20, values: ['near-field', 'far-field'] },
+  voiceFocusThreshold: { wire: 'voice_focus_threshold', kind: 'number', min: 0, max: 1 },
+  llmGateway: { wire: 'llm_gateway', kind: 'object' },
+  webhookUrl: { wire: 'webhook_url', kind: 'string', maxLength: 2048 },
+  webhookAuthHeaderName: { wire: 'webhook_auth_header_name', kind: 'string', maxLength: 200 },
+  webhookAuthHeaderValue: { wire: 'webhook_auth_header_value', kind: 'string', maxLength: 2048 },
+  customerSupportAudioCapture: { wire: '_customer_support_audio_capture', kind: 'boolean' },
+} as const satisfies Record<string, Parameter>
+
+/** The camelCase name of a connection parameter. */
+export type ParameterName = keyof typeof parameterTable
+
+/**
+ * The connection parameters of the v3 protocol in camelCase, under the official SDK's names. Each is sent only where it
+ * is given, but for those that are always sent: `speechModel`,
+ * `sampleRate`, `encoding`, `speakerLabels`, `sessionHeartbeat`.
+ */
+export interface ConnectionParameters {
+  /** Model id. The service's own default moves with time, so one is always sent. @defaultValue `'universal-3-5-pro'` */
+  speechModel?: string
+  /** Rate of the audio in Hz, 8000 to 96000. @defaultValue that of the stage above, else `16000` */
+  sampleRate?: number
+  /** Encoding of the audio on the wire. @defaultValue `'pcm_s16le'` */
+  encoding?: 'pcm_s16le' | 'pcm_mulaw'
+  /** Whether words are labelled with speakers. @defaultValue `true` */
+  speakerLabels?: boolean
+  /** Cap on the number of speakers, 1 to 10; further voices join the nearest label. Leave headroom. */
+  maxSpeakers?: number
+  /** Milliseconds between revisions of labels in mid-session; 0 for only one at the end. */
+  speakerLabelsRevisionIntervalMs?: number
+  /** Whether finals carry punctuation and casing, on models that do not always do so. */
+  formatTurns?: boolean
+  /** Preset of turn detection; ignored by the service while `speakerLabels` is on. */
+  mode?: 'min_latency' | 'balanced' | 'max_accuracy'
+  /** Silence in ms after which a turn that seems finished ends. */
+  minTurnSilence?: number
+  /** Silence in ms after which any turn ends. */
+  maxTurnSilence?: number
+  /** Confidence from 0 to 1 at which a turn ends; Universal Streaming models only. */
+  endOfTurnConfidenceThreshold?: number
+  /** Speech probability from 0 to 1 above which audio counts as speech. */
+  vadThreshold?: number
+  /** Delay of the first partial in ms, 0 to 1000. */
+  interruptionDelay?: number
+  /** Whether partials come about every second. */
+  continuousPartials?: boolean
+  /** Audio in ms kept before the start of a turn. */
+  turnLeftPadMs?: number
+  /** Whether partial turns are sent at all. */
+  includePartialTurns?: boolean
+  /** Up to 100 terms of up to 50 characters to expect. */
+  keytermsPrompt?: string[]
+  /** Instructions to the model, up to 1750 characters. */
+  prompt?: string
+  /** What the other side of the conversation said, up to 1750 characters. */
+  agentContext?: string
+  /** Earlier turns the model may look back on, 0 to 100; 0 suits captions of unrelated speakers. */
+  previousContextNTurns?: number
+  /** Whether finals name their language. */
+  languageDetection?: boolean
+  /** Up to 10 languages to expect, most likely first. */
+  languageCodes?: string[]
+  /** One language to expect; older form of `languageCodes`. */
+  languageCode?: string
+  /** Seconds without a message after which the server ends the session, 5 to 3600. */
+  inactivityTimeout?: number
+  /** Whether the server sends a Heartbeat every 5 s, by which a dead one is noticed. @defaultValue `true` */
+  sessionHeartbeat?: boolean
+  /** Whether the server reports silence about every second. */
+  acknowledgeSilence?: boolean
+  /** Whether profanity is masked. */
+  filterProfanity?: boolean
+  /** Whether personal data is masked in finals; suppresses partials. */
+  redactPii?: boolean
+  /** Kinds of personal data to mask. */
+  redactPiiPolicies?: string[]
+  /** What masked data is replaced by. */
+  redactPiiSub?: 'hash' | 'entity_name'
+  /** Specialised vocabulary, e.g. `medical-v1`. */
+  domain?: string
+  /** Noise suppression. */
+  voiceFocus?: 'near-field' | 'far-field'
+  /** Strength of noise suppression, 0 to 1. */
+  voiceFocusThreshold?: number
+  /** Request that the service passes to a language model at each turn. */
+  llmGateway?: Record<string, unknown>
+  /** Address that receives the finals after the session. */
+  webhookUrl?: string
+  /** Header with which the webhook authenticates. */
+  webhookAuthHeaderName?: string
+  /** Value of that header. */
+  webhookAuthHeaderValue?: string
+  /** Whether the service records the audio for its support. */
+  customerSupportAudioCapture?: boolean
+}
+
+const table: Readonly<Record<string, Parameter>> = parameterTable
+
+/** Names of all connection parameters. */
+export const parameterNames = Object.keys(parameterTable) as ParameterName[]
+
+/** Names of the parameters that may change in mid-session. */
+export const updatableNames = parameterNames.filter((name) => 'updatable' in parameterTable[name])
+
+/**
+ * Refuses values outside the protocol's limits.
+ *
+ * @throws ConfigurationError `INVALID_OPTION` naming the first bad one.
+ */
+export function checkParameters(parameters: ConnectionParameters): void {
+  for (const name of parameterNames) checkParameter(name, table[name] as Parameter, parameters[name])
+  if (parameters.voiceFocusThreshold !== undefined && parameters.voiceFocus === undefined) {
+    throw new ConfigurationError('INVALID_OPTION', 'voiceFocusThreshold needs voiceFocus beside it', {
+      option: 'voiceFocusThreshold',
+    })
+  }
+  if (parameters.maxSpeakers !== undefined && parameters.speakerLabels === false) {
+    throw new ConfigurationError('INVALID_OPTION', 'maxSpeakers needs speakerLabels, which is false', {
+      option: 'maxSpeakers',
+    })
+  }
+  exclusive('languageCode', parameters.languageCode, 'languageCodes', parameters.languageCodes)
+  const { minTurnSilence, maxTurnSilence } = parameters
+  if (minTurnSilence !== undefined && maxTurnSilence !== undefined && minTurnSilence > maxTurnSilence) {
+    throw invalidOption('minTurnSilence', `at most maxTurnSilence (${maxTurnSilence} ms)`, minTurnSilence)
+  }
+}
+
+/** Refuses two options of which only one may be given. */
+export function exclusive(name: string, value: unknown, other: string, otherValue: unknown, code?: ErrorCode): void {
+  if (value === undefined || otherValue === undefined) return
+  throw new ConfigurationError(code ?? 'INVALID_OPTION', `${name} and ${other} exclude each other; give one of them`, {
+    option: name,
+  })
+}
+
+function checkParameter(name: string, rule: Parameter, value: unknown): void {
+  if (value === undefined) return
+  switch (rule.kind) {
+    case 'boolean':
+      return checkBoolean(name, value)
+    case 'integer':
+      return checkInteger(name, value, rule.min, rule.max, rule.unit)
+    case 'number':
+      return checkNumber(name, value, rule.min, rule.max, rule.unit)
+    case 'string':
+      // An empty prompt is how an earlier one is cleared.
+      if (rule.values) checkOneOf(name, value, rule.values)
+      return checkString(name, value, rule.updatable ? 0 : 1, rule.maxLength)
+    case 'list':
+      return checkList(name, rule, value)
+    case 'object':
+      if (!isRecord(value)) throw invalidOption(name, 'an object', value)
+  }
+}
+
+function checkList(name: string, rule: Parameter & { kind: 'list' }, value: unknown): void {
+  if (!Array.isArray(value) || value.length > rule.maxItems) {
+    throw invalidOption(name, `an array of at most ${rule.maxItems} strings`, value)
+  }
+  for (const [index, item] of value.entries()) {
+    const itemName = `${name}[${index}]`
+    if (typeof item !== 'string') throw invalidOption(itemName, 'a string', item)
+    if (rule.values) checkOneOf(itemName, item, rule.values)
+    checkString(itemName, item, 1, rule.maxItemLength)
+  }
+}
+
+/** The query of the connection URL: scalars as they are, lists and objects as JSON. Undefined values are left out. */
+export function toQuery(
+  parameters: ConnectionParameters,
+  extra: Readonly<Record<string, string>> = {},
+): URLSearchParams {
+  const query = new URLSearchParams()
+  for (const name of parameterNames) {
+    const value = parameters[name]
+    if (value === undefined) continue
+    query.set(parameterTable[name].wire, typeof value === 'object' ? JSON.stringify(value) : String(value))
+  }
+  for (const [name, value] of Object.entries(extra)) query.set(name, value)
+  return query
+}
+
+/** The fields of an UpdateConfiguration message: wire names, with lists as real JSON arrays. */
+export function toUpdate(parameters: ConnectionParameters): Record<string, unknown> {
+  const update: Record<string, unknown> = {}
+  for (const name of updatableNames) {
+    if (parameters[name] !== undefined) update[parameterTable[name].wire] = parameters[name]
+  }
+  return update
+}
+
+/** Encodings the server can decode, of those the protocol knows. */
+export const decodableEncodings = ['pcm_s16le', 'pcm_mulaw'] as const satisfies (typeof encodings)[number][]
+
+/**
+ * Reads the query of a connection. Unknown names are ignored, as the service does; of a name given twice the last value
+ * counts, except that lists must be one JSON array.
+ *
+ * @param ownModels - model ids accepted beside those of the service.
+ * @throws Refusal (3006) for a value that is not allowed.
+ */
+export function parseQuery(query: URLSearchParams, ownModels: readonly string[] = []): ConnectionParameters {
+  const parameters: Record<string, unknown> & ConnectionParameters = {}
+  for (const [name, parameter] of Object.entries(table)) {
+    const texts = query.getAll(parameter.wire)
+    if (texts.length > 0) parameters[name] = checkBounds(parameter, readQueryValue(parameter, texts))
+  }
+  checkModel(parameters.speechModel, [...speechModels, ...ownModels])
+  checkCombinations(parameters)
+  return parameters
+}
+
+/**
+ * Reads an `UpdateConfiguration` message. Names that are unknown or cannot change in mid-session are ignored, and so is
+ * `null`.
+ *
+ * @throws Refusal (3006) for a value of the wrong type or out of its bounds.
+ */
+export function parseUpdate(message: Record<string, unknown>): ConnectionParameters {
+  const values: Record<string, unknown> & ConnectionParameters = {}
+  for (const [name, parameter] of Object.entries(table)) {
+    if (!parameter.updatable || !Object.hasOwn(message, parameter.wire)) continue
+    const value = message[parameter.wire]
+    if (value === null) continue
+    if (!isOfKind[parameter.kind](value)) throw invalidMessage(`'${parameter.wire}' ${shouldBe[parameter.kind]}`)
+    values[name] = checkBounds(parameter, value)
+  }
+  return values
+}
+
+const shouldBe: Record<ParameterRule['kind'], string> = {
+  boolean: 'should be a valid boolean',
+  integer: 'should be a valid integer',
+  number: 'should be a valid number',
+  string: 'should be a valid string',
+  list: 'should be a list of strings',
+  object: 'should be a JSON object',
+}
+
+function isStringList(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+}
+
+const isOfKind: Record<ParameterRule['kind'], (value: unknown) => boolean> = {
+  boolean: (value) => typeof value === 'boolean',
+  integer: (value) => Number.isInteger(value),
+  number: (value) => Number.isFinite(value),
+  string: (value) => typeof value === 'string',
+  list: isStringList,
+  object: isRecord,
+}
+
+/** How the text of a query value becomes a value; `undefined` where it cannot. */
+const readText: Record<ParameterRule['kind'], (text: string) => unknown> = {
+  boolean: (text) => (/^(true|false)$/i.test(text) ? text.toLowerCase() === 'true' : undefined),
+  integer: (text) => (/^[+-]?\d{1,15}$/.test(text) ? Number(text) : undefined),
+  number: (text) => (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : undefined),
+  string: (text) => text,
+  list: readJson,
+  object: readJson,
+}
+
+const unreadable: Record<ParameterRule['kind'], string> = {
+  boolean: 'Input should be a valid boolean, unable to interpret input',
+  integer: 'Input should be a valid integer, unable to parse string as an integer',
+  number: 'Input should be a valid number, unable to parse string as a number',
+  string: 'Input should be a valid string',
+  list: 'Invalid JSON array',
+  object: 'Invalid JSON object',
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** The value of a parameter that the query names once or more. */
+function readQueryValue(parameter: Parameter, texts: readonly string[]): unknown {
+  const { kind, wire } = parameter
+  const text = texts.at(-1) ?? ''
+  // The service documents a list of comma-separated names for this one parameter, beside the JSON form.
+  if (wire === 'redact_pii_policies' && texts.length === 1 && !text.startsWith('[')) return text.split(',')
+  const repeatedList = kind === 'list' && texts.length > 1
+  const value = repeatedList ? undefined : readText[kind](text)
+  if (!isOfKind[kind](value)) throw invalidParameter(wire, unreadable[kind])
+  return value
+}
+
+/** Returns `value`, less list items that are silently ignored; throws where it is out of the rule's bounds. */
+function checkBounds(parameter: Parameter, value: unknown): unknown {
+  const { kind } = parameter
+  if ((kind === 'integer' || kind === 'number') && typeof value === 'number') checkRange(parameter, value)
+  if (kind === 'string' && typeof value === 'string') checkText(parameter, value)
+  return kind === 'list' && isStringList(value) ? boundList(parameter, value) : value
+}
+
+function checkRange(parameter: Parameter & { kind: 'integer' | 'number' }, value: number): void {
+  const { wire, min, max, unit } = parameter
+  if (value >= min && value <= max) return
+  const [least, bound] = value < min ? [true, min] : [false, max]
+  if (unit === undefined) {
+    throw invalidParameter(wire, `Input should be ${least ? 'greater' : 'less'} than or equal to ${bound}`)
+  }
+  const shown = `${bound.toLocaleString('en-US')} ${unit}`
+  throw invalidParameter(wire, `Value error, ${wire} must be at ${least ? 'least' : 'most'} ${shown}`)
+}
+
+function checkText(parameter: Parameter & { kind: 'string' }, value: string): void {
+  const { wire, maxLength, values } = parameter
+  if (wire === 'encoding') return checkEncoding(value)
+  if (values !== undefined) return checkChoice(wire, value, values)
+  if (value.length <= maxLength) return
+  throw invalidParameter(
+    wire,
+    `Value error, ${wire} exceeds maximum length of ${maxLength} characters (got ${value.length})`,
+  )
+}
+
+function boundList(parameter: Parameter & { kind: 'list' }, items: string[]): string[] {
+  const { wire, maxItems, maxItemLength, values } = parameter
+  if (items.length > maxItems) throw invalidParameter(wire, `Value error, Max ${maxItems} items`)
+  if (values !== undefined) for (const item of items) checkChoice(wire, item, values)
+  return maxItemLength === undefined ? items : items.filter((item) => item.length <= maxItemLength)
+}
+
+function checkChoice(wire: string, value: string, allowed: readonly string[]): void {
+  if (allowed.includes(value)) return
+  const shown = allowed.map((item) => `'${item}'`)
+  const list = shown.length > 1 ? `${shown.slice(0, -1).join(', ')} or ${shown.at(-1)}` : shown.join('')
+  throw invalidParameter(wire, `Input should be ${list}`)
+}
+
+function checkEncoding(value: string): void {
+  if ((decodableEncodings as readonly string[]).includes(value)) return
+  if (!(encodings as readonly string[]).includes(value)) {
+    throw invalidParameter('encoding', `'${quote(value)}' is not a valid Encoding`)
+  }
+  throw invalidParameter(
+    'encoding',
+    `Value error, this server decodes ${decodableEncodings.join(' and ')}, not ${value}`,
+  )
+}
+
+function checkModel(model: string | undefined, models: readonly string[]): void {
+  if (model !== undefined) checkChoice('speech_model', model, models)
+}
+
+function checkCombinations(parameters: ConnectionParameters): void {
+  if (parameters.voiceFocusThreshold !== undefined && parameters.voiceFocus === undefined) {
+    throw invalidParameter('voice_focus_threshold', 'Value error, voice_focus_threshold needs voice_focus')
+  }
+  if (parameters.prompt && parameters.speechModel?.startsWith('universal-streaming-')) {
+    throw invalidParameter('prompt', "Value error, prompt is only supported with the 'u3-rt-pro' speech_model")
+  }
+}

@@ -1,0 +1,428 @@
+import { PeerPatience, ReadingWindow } from './send-window.ts'
+import type { ErrorCode, SessionError, Warning } from '../errors.ts'
+import { closeError, connectionError, sessionError, type SessionTarget } from '../protocol/close-codes.ts'
+import {
+  type BeginMessage,
+  type ClientMessage,
+  type ErrorMessage,
+  parseMessage,
+  type ServerMessage,
+  type TerminationMessage,
+} from '../protocol/messages.ts'
+import { oneLine, redact } from '../redact.ts'
+import { handshake } from './transport.ts'
+import { EventEmitter } from 'node:events'
+import { WebSocket } from 'ws'
+
+/** What a server may send at once, and for each ms of audio that it was sent: far more than anybody can say. Bytes. */
+const MOST_BYTES = 16 * 1024 * 1024
+const BYTES_PER_MS = 256
+/** What each message costs beside its own bytes. */
+const MESSAGE_BYTES = 64
+/** Answers to pings that may wait to be sent, bytes. */
+const MOST_UNSENT = 64 * 1024
+const FRAME_MS = 50
+/** A server that does not close after its last message is closed on. */
+const CLOSE_TIMEOUT_MS = 2000
+/** After Terminate, new words prolong the wait, up to this many times the timeout. */
+const TERMINATION_PATIENCE = 10
+const UNCONFIRMED = 'the server did not confirm the end of the session, so its last words may be missing'
+
+/** How a session behaves in time. All values in ms. */
+export interface SessionOptions {
+  /** Longest time from the start of the connection to `Begin`. */
+  connectTimeout: number
+  /** After Terminate: longest time without new words before the session is given up; ten times that in all. */
+  terminationTimeout: number
+  /** Time between pings; the session is given up when two stay unanswered. */
+  pingInterval: number
+  /** Longest time that the server may leave a frame of audio unread before the session is given up. */
+  stallTimeout: number
+  /** Longest time without any message from a server that sends heartbeats before the session is given up. */
+  heartbeatTimeout: number
+}
+
+/** How a session ended: with an error, or completely, by the Termination that was asked for. */
+export type SessionEnd = { error: SessionError } | { error?: undefined; termination: TerminationMessage }
+
+/** Events of a {@link Session}. */
+export interface SessionEvents {
+  /** The server accepted the session; audio may be sent from here on. */
+  begin: [BeginMessage]
+  /** Any later message but Error and Termination. */
+  message: [ServerMessage]
+  warning: [Warning]
+  /** The last event, exactly once. Nothing is left open when it comes. */
+  end: [SessionEnd]
+}
+
+/**
+ * One socket from its opening to its end. Knows nothing of streams, retries, pace, or turns: what stands above it decides
+ * what is sent when, and what an end means.
+ */
+export class Session extends EventEmitter<SessionEvents> {
+  readonly #socket: WebSocket
+  readonly #target: SessionTarget
+  readonly #options: SessionOptions
+  readonly #liveness: Liveness
+  readonly #window: ReadingWindow
+  /** What is told of the frame on its way, and that frame while it waits for the peer to read. */
+  #taken: ((sent: boolean) => void) | undefined
+  #blocked: Buffer | undefined
+  readonly #patience: PeerPatience
+  #state: 'connecting' | 'begun' | 'terminating' | 'ended' = 'connecting'
+  #deadline: NodeJS.Timeout | undefined
+  #heartbeat: NodeJS.Timeout | undefined
+  #beats = false
+  #terminationLimit = 0
+  #serverError: ErrorMessage | undefined
+  #failure: SessionError | undefined
+  #termination: TerminationMessage | undefined
+  #begin: BeginMessage | undefined
+  #receivedBytes = 0
+  #sentFrames = 0
+  #serverDate: ServerDate | undefined
+  /** When Begin came, Unix time in ms. */
+  #begunAt = 0
+  /** What the last Turn message said, after Terminate. */
+  #lastWords = ''
+
+  constructor(target: SessionTarget, options: SessionOptions) {
+    super()
+    this.#target = target
+    this.#options = options
+    const socket = handshake(target, (error) => this.#fail(error))
+    this.#socket = socket
+    this.#window = new ReadingWindow(socket, () => this.#unblock())
+    this.#patience = new PeerPatience(options.stallTimeout, {
+      congested: () => this.#warnCongested(),
+      stalled: () => this.#stalled(),
+    })
+    this.#liveness = new Liveness(socket, options.pingInterval, () => {
+      this.#fail(this.#error('SESSION_STALLED', 'the server answers no pings'))
+    })
+    socket.on('upgrade', ({ headers }) => {
+      const date = Date.parse(headers.date ?? '')
+      if (!Number.isNaN(date)) this.#serverDate = { date, came: Date.now() }
+    })
+    socket.on('message', (data, binary) => this.#receive(data as Buffer, binary))
+    socket.on('ping', (data) => {
+      if (!this.#tooMuch(data.length) && socket.bufferedAmount < MOST_UNSENT) socket.pong(data, undefined, () => {})
+    })
+    socket.on('error', (error) => this.#fail(connectionError(this.#target, error, this.#begin !== undefined)))
+    socket.on('close', (code, reason) => this.#closed(code, reason.toString()))
+    this.#setDeadline(options.connectTimeout, () => {
+      this.#fail(this.#error('CONNECT_TIMEOUT', `the server sent no Begin within ${options.connectTimeout} ms`))
+    })
+  }
+
+  /** The server's Begin, once it has come. */
+  get begin(): BeginMessage | undefined {
+    return this.#begin
+  }
+
+  /** How long the session lasts from its Begin on, by the clock of the server, ms; `undefined` where that is not known. */
+  get life(): number | undefined {
+    return sessionLife((this.#begin?.expires_at ?? 0) * 1000, this.#serverDate, this.#begunAt)
+  }
+
+  /**
+   * Sends one frame of 50 ms of audio; one at a time.
+   *
+   * @param taken - called when the next may be given, which is the back-pressure, with whether it was sent; if not, the
+   * session has not begun or has ended, and its `end` event says why.
+   */
+  send(audio: Buffer, taken: (sent: boolean) => void): void {
+    if (this.#state !== 'begun') {
+      taken(false)
+      return
+    }
+    this.#taken = taken
+    this.#sentFrames += 1
+    this.#patience.begin()
+    if (this.#window.full) this.#blocked = audio
+    else this.#window.send(audio, this.#written)
+  }
+
+  /** Sends a JSON message; does nothing unless the session is open. */
+  sendMessage(message: ClientMessage): void {
+    // The callback keeps ws from throwing when the socket closes under it.
+    if (this.#state === 'begun') this.#socket.send(JSON.stringify(message), () => {})
+  }
+
+  /** Asks for the last turns and the end. The `end` event comes within a bounded time. */
+  terminate(): void {
+    if (this.#state !== 'begun') return
+    this.sendMessage({ type: 'Terminate' })
+    this.#state = 'terminating'
+    this.#terminationLimit = performance.now() + TERMINATION_PATIENCE * this.#options.terminationTimeout
+    this.#awaitTermination()
+  }
+
+  /**
+   * Drops the connection at once. Resolves when the socket is gone; `end` has been emitted by then.
+   *
+   * @param why - the code and text of the error that it ends with.
+   */
+  destroy(code: ErrorCode = 'CONNECTION_LOST', why = 'the session was closed by its owner'): Promise<void> {
+    if (this.#state === 'ended') return Promise.resolve()
+    const ended = new Promise<void>((resolve) => this.once('end', () => resolve()))
+    this.#fail(this.#error(code, why))
+    return ended
+  }
+
+  /** Ends the session of a server that sends more than anybody can say. */
+  flooded(): void {
+    const what = 'the server sends far more than anybody can say of the audio that it was sent'
+    this.#fail(sessionError(this.#target, 'SERVER_FLOOD', what, { retryable: false, bytes: this.#receivedBytes }))
+  }
+
+  #receive(data: Buffer, binary: boolean): void {
+    if (this.#state === 'ended' || this.#failure) return
+    if (this.#tooMuch(data.length)) return
+    this.#liveness.heard()
+    this.#heartbeat?.refresh()
+    const parsed = binary
+      ? ({ kind: 'malformed', reason: 'a binary frame, where only text is defined' } as const)
+      : parseMessage(data.toString('utf8'))
+    // New message types come with new versions of the service and must not break old clients.
+    if (parsed.kind === 'unknown') return
+    if (parsed.kind === 'malformed') {
+      this.#warn('INVALID_MESSAGE', `the server sent ${parsed.reason}; it was ignored`)
+      return
+    }
+    if (this.#state === 'terminating' && this.#saysMore(parsed.message)) this.#awaitTermination()
+    this.#dispatch(parsed.message)
+  }
+
+  /** Counts what has come. */
+  #tooMuch(bytes: number): boolean {
+    this.#receivedBytes += bytes + MESSAGE_BYTES
+    const most = MOST_BYTES + this.#sentFrames * FRAME_MS * BYTES_PER_MS
+    if (this.#receivedBytes > most) this.flooded()
+    return this.#receivedBytes > most
+  }
+
+  #dispatch(message: ServerMessage): void {
+    switch (message.type) {
+      case 'Begin':
+        return this.#begun(message)
+      case 'Error':
+        // The close that follows has the code but not the text.
+        this.#serverError = message
+        this.#setDeadline(CLOSE_TIMEOUT_MS, () => this.#socket.terminate())
+        return
+      case 'Warning':
+        this.#warn(/^[A-Z_]{1,40}$/.exec(message.code ?? '')?.[0] ?? 'SERVER_WARNING', message.warning, {
+          serverCode: message.warning_code,
+        })
+        if (message.audio_lost !== undefined) this.emit('message', message)
+        return
+      case 'Termination':
+        this.#termination = message
+        this.#setDeadline(CLOSE_TIMEOUT_MS, () => this.#socket.terminate())
+        this.#socket.close(1000)
+        return
+      default:
+        if (this.#state === 'connecting') return
+        if (message.type === 'Heartbeat') this.#expectHeartbeats()
+        this.emit('message', message)
+    }
+  }
+
+  #begun(message: BeginMessage): void {
+    if (this.#state !== 'connecting') return
+    clearTimeout(this.#deadline)
+    this.#state = 'begun'
+    this.#begin = message
+    this.#begunAt = Date.now()
+    // Our own server is known to send heartbeats; another is once it has sent one.
+    if (message.configuration?.faster_than_real_time) this.#expectHeartbeats()
+    this.emit('begin', message)
+  }
+
+  /** A peer can answer pings and be dead all the same. */
+  #expectHeartbeats(): void {
+    if (this.#beats || this.#state === 'ended') return
+    this.#beats = true
+    const { heartbeatTimeout } = this.#options
+    this.#heartbeat = setTimeout(() => {
+      this.#fail(this.#error('SESSION_STALLED', `the server has sent nothing for ${heartbeatTimeout} ms`))
+    }, heartbeatTimeout)
+  }
+
+  /** Whether a message brings words that the one before it did not: only these prolong the wait for the end. */
+  #saysMore(message: ServerMessage): boolean {
+    if (message.type !== 'Turn' || message.words.length === 0) return false
+    const words = `${message.turn_order} ${message.transcript}`
+    const more = words !== this.#lastWords
+    this.#lastWords = words
+    return more
+  }
+
+  #awaitTermination(): void {
+    if (this.#termination || this.#serverError) return
+    const left = this.#terminationLimit - performance.now()
+    this.#setDeadline(Math.max(0, Math.min(this.#options.terminationTimeout, left)), () => {
+      this.#fail(this.#error('TERMINATION_MISSING', UNCONFIRMED))
+    })
+  }
+
+  /** Records the first reason to end, and ends the socket; `#closed` tells the owner once it is gone. */
+  #fail(error: SessionError): void {
+    if (this.#state === 'ended') return
+    this.#failure ??= error
+    clearTimeout(this.#deadline)
+    this.#socket.terminate()
+    if (this.#socket.readyState === WebSocket.CLOSED) this.#closed(1006, '')
+  }
+
+  #closed(code: number, reason: string): void {
+    if (this.#state === 'ended') return
+    const asked = this.#state === 'terminating'
+    this.#state = 'ended'
+    clearTimeout(this.#deadline)
+    clearTimeout(this.#heartbeat)
+    this.#liveness.stop()
+    this.#patience.stop()
+    this.#blocked = undefined
+    this.#settle(false)
+    this.emit('end', this.#outcome(code, reason, asked))
+  }
+
+  #outcome(code: number, reason: string, asked: boolean): SessionEnd {
+    const begun = this.#begin !== undefined
+    const said = this.#serverError
+    if (said) return { error: closeError(this.#target, said.error_code || code, said.error, begun) }
+    if (this.#termination && asked) return { termination: this.#termination }
+    if (this.#failure) return { error: this.#failure }
+    if (this.#termination) {
+      const expired = (this.life ?? 0) <= Date.now() - this.#begunAt + 5000 && (this.#begin?.expires_at ?? 0) > 0
+      return { error: closeError(this.#target, expired ? 3008 : 1000, '', begun) }
+    }
+    if (asked && code === 1000) return { error: this.#error('TERMINATION_MISSING', UNCONFIRMED) }
+    return { error: closeError(this.#target, code, reason, begun) }
+  }
+
+  /** An error of the connection rather than of what was sent: a new session may do better. */
+  #error(code: Parameters<typeof sessionError>[1], what: string): SessionError {
+    return sessionError(this.#target, code, what, { retryable: true })
+  }
+
+  #warn(code: string, message: string, facts: Record<string, unknown> = {}): void {
+    this.emit('warning', { code, message: redact(oneLine(message), this.#target.secrets), ...facts })
+  }
+
+  // One function for all frames: at a thousand streams, what is made for each frame is what sending costs.
+  readonly #written = (error?: Error | null): void => {
+    // It comes when the kernel has taken the frame. On a socket that is closing it fails at once, over and over: then only
+    // the end of the session lets the sender go on.
+    if (error || this.#taken === undefined) return
+    this.#patience.end()
+    // A socket that is destroyed lets go of what it had no time to send without an error.
+    this.#settle(this.#state === 'begun' && this.#failure === undefined)
+  }
+
+  /** The peer has read more. */
+  #unblock(): void {
+    const audio = this.#blocked
+    if (audio === undefined || this.#window.full) return
+    this.#blocked = undefined
+    this.#patience.end()
+    if (this.#state !== 'begun') {
+      // Asked for the end meanwhile: no audio may follow that.
+      this.#settle(false)
+      return
+    }
+    // What the kernel takes its time for is another wait.
+    this.#patience.begin()
+    this.#window.send(audio, this.#written)
+  }
+
+  #settle(sent: boolean): void {
+    const taken = this.#taken
+    this.#taken = undefined
+    taken?.(sent)
+  }
+
+  #warnCongested(): void {
+    // A server that takes audio at a pace of its own holds it back all the time.
+    if (this.#begin?.configuration?.faster_than_real_time === true) return
+    this.#warn('CONGESTED', 'the server reads no audio; the source is held back')
+  }
+
+  #stalled(): void {
+    this.#fail(this.#error('SESSION_STALLED', `the server has read no audio for ${this.#options.stallTimeout} ms`))
+  }
+
+  #setDeadline(ms: number, expired: () => void): void {
+    clearTimeout(this.#deadline)
+    this.#deadline = setTimeout(expired, ms)
+  }
+}
+
+/**
+ * Notices a peer that is gone without having said so: pings at a fixed interval, and calls `lost` once two intervals
+ * have passed in which nothing came back. A half-open TCP connection shows nothing else for minutes.
+ */
+export class Liveness {
+  readonly #timer: NodeJS.Timeout
+  #silentIntervals = 0
+
+  constructor(socket: WebSocket, interval: number, lost: () => void) {
+    socket.on('pong', () => this.heard())
+    this.#timer = setInterval(() => {
+      if (socket.readyState !== socket.OPEN) return
+      if (this.#silentIntervals >= 2) {
+        this.stop()
+        lost()
+        return
+      }
+      this.#silentIntervals += 1
+      socket.ping(() => {})
+    }, interval)
+  }
+
+  /** Something came from the peer. */
+  heard(): void {
+    this.#silentIntervals = 0
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+}
+
+/** Longest session of the service, ms. */
+const LONGEST_MS = 3 * 3_600_000
+/** The shortest that it can be asked for, ms; what the clock of this machine says of a shorter one says more of the clock. */
+const SHORTEST_MS = 60_000
+/** A date in a header is cut to the second. */
+const DATE_STEP_MS = 1000
+
+/** What a server's handshake tells of its clock: the header's date, and when it came by the clock of this machine; both ms. */
+export interface ServerDate {
+  date: number
+  came: number
+}
+
+/**
+ * How long a session that has just begun will last, by the clock of the server; `undefined` where that cannot be known. A
+ * machine whose own clock is wrong would take a session of three hours for one that is over.
+ *
+ * @param expiresAt - what Begin says, as Unix time in ms; 0 or less for no expiry.
+ * @param server - what the handshake told of the server's clock, if anything.
+ * @param now - the time by the clock of this machine, Unix ms.
+ */
+export function sessionLife(expiresAt: number, server: ServerDate | undefined, now: number): number | undefined {
+  if (expiresAt <= 0) return undefined
+  if (server !== undefined) {
+    const ahead = server.came - server.date
+    const agree = ahead >= 0 && ahead < 2 * DATE_STEP_MS
+    // Where the two agree, the one of this machine is exact.
+    const life = agree ? expiresAt - now : expiresAt - (server.date + DATE_STEP_MS) - (now - server.came)
+    return life > 0 ? life : undefined
+  }
+  const life = expiresAt - now
+  return life >= SHORTEST_MS ? Math.min(life, LONGEST_MS) : undefined
+}

@@ -1,0 +1,482 @@
+import type { Turn, Word } from '../model.ts'
+import { pack, type Packed, unpack } from '../packed.ts'
+import type { SpeakerRevisionMessage, TurnMessage } from '../protocol/messages.ts'
+import type { LabelMap } from './speakers.ts'
+import { TurnAssembler, type TurnAssemblerOptions, withSpeaker } from './turn-assembler.ts'
+
+/** Turns of a session that may be open at once: one, and those whose finals are late. */
+const MOST_OPEN = 16
+/** As many turns of a session keep their place, for revisions of them. */
+const MOST_PLACED = 20_000
+
+/** How one session's final turn became a turn of the stream. */
+interface Placement {
+  /** Order in the stream. */
+  order: number
+  /** Words at its start that were final before. */
+  cut: number
+}
+
+/** The orders of a stream's turns; all sessions count on. */
+export interface Orders {
+  /** The order that the next final turn will have. */
+  next: number
+}
+
+/**
+ * One session's turns as turns of the stream: what earlier sessions had made final is cut away, orders go on rising, and
+ * labels become the letters the speakers already have.
+ */
+export class SessionTurns {
+  readonly #assembler: TurnAssembler
+  readonly #labels: LabelMap
+  readonly #orders: Orders
+  /** The last turn of the session whose final has come. */
+  #passed = -1
+  readonly #placements = new Map<number, Placement>()
+  /** What was final when this session took over, and where the session began to hear, ms of the stream. */
+  readonly #before: { turns: Word[][]; end: number; from: number }
+  /** The session's final turns so far, as long as they may lie in what was final before. */
+  #again: Word[][] = []
+  #beyond: boolean
+
+  constructor(options: TurnAssemblerOptions, labels: LabelMap, before: FinalWords, orders: Orders) {
+    this.#assembler = new TurnAssembler(options)
+    this.#labels = labels
+    this.#orders = orders
+    this.#before = { turns: before.turns, end: before.end, from: options.toStream?.(0) ?? 0 }
+    this.#beyond = !before.any
+  }
+
+  /** Whether a final waits for its formatted form. */
+  get holding(): boolean {
+    return this.#assembler.holding
+  }
+
+  /** Labels of the session and the letters they stand for, so far. */
+  get mapping(): Record<string, string> {
+    return this.#labels.mapping
+  }
+
+  /** A label of the server that is none of the protocol's letters and got one, if any did. */
+  get foreignLabel(): string | undefined {
+    return this.#labels.foreign
+  }
+
+  turn(message: TurnMessage): Turn[] {
+    if (message.end_of_turn) this.#passed = Math.max(this.#passed, message.turn_order)
+    return this.#assembler.turn(message).flatMap((turn) => this.#place(turn))
+  }
+
+  revision(message: SpeakerRevisionMessage): Turn[] {
+    return this.#assembler.revision(message).flatMap((turn) => this.#place(turn))
+  }
+
+  /** Gives up waiting for a formatted form. */
+  release(): Turn[] {
+    return this.#assembler.release().flatMap((turn) => this.#place(turn))
+  }
+
+  /** The session has confirmed its end: the turn that is still open, if any, as the last one. */
+  conclude(): Turn[] {
+    return [...this.release(), ...this.#assembler.conclude().flatMap((turn) => this.#place(turn))]
+  }
+
+  #place(turn: Turn): Turn[] {
+    // A revision of a turn that was cut away whole.
+    if (turn.revision > 0 && !this.#placements.has(turn.order)) return []
+    const cut = this.#cut(turn)
+    const words = turn.words.slice(cut)
+    if (words.length === 0 && (cut > 0 || this.#repeated(turn))) return []
+    return [{ ...this.#labelled(turn, words, cut), order: this.#order(turn, cut) }]
+  }
+
+  /** The order in the stream: finals have theirs as they come, and a partial the one that its final is expected to have. */
+  #order(turn: Turn, cut: number): number {
+    const placed = this.#placements.get(turn.order)
+    if (placed !== undefined) {
+      this.#placements.set(turn.order, { ...placed, cut })
+      return placed.order
+    }
+    // The final of an earlier turn may come after the first partial of this one.
+    const open = turn.order - this.#passed - 1
+    if (!turn.endOfTurn) return this.#orders.next + (open > 0 && open <= MOST_OPEN ? open : 0)
+    this.#beyond = true
+    const order = this.#orders.next
+    this.#orders.next += 1
+    this.#placements.set(turn.order, { order, cut })
+    if (this.#placements.size > MOST_PLACED) this.#placements.delete(this.#placements.keys().next().value!)
+    return order
+  }
+
+  /** How many words at the start of `turn` were final before this session. */
+  #cut(turn: Turn): number {
+    const placed = this.#placements.get(turn.order)
+    // The words of a final do not change any more; those of a partial do.
+    if (placed && turn.revision > 0) return Math.min(placed.cut, turn.words.length)
+    if (this.#beyond) return 0
+    const { turns, from } = this.#before
+    const found = splice([...this.#again, turn.words], turns, from)
+    const cut = Math.max(0, found.first - this.#again.flat().length)
+    if (turn.endOfTurn) this.#settle(turn, found)
+    return cut
+  }
+
+  /** Takes in a final turn, as far as it may lie in what was final before. */
+  #settle({ words }: Turn, { complete, pairs }: Splice): void {
+    const present = new Set(words)
+    for (const { before, again } of pairs) if (present.has(again)) this.#vote(before, again)
+    if (complete) this.#beyond = true
+    else this.#again.push(words)
+  }
+
+  /** Whether a turn without words lies in what was final before. */
+  #repeated(turn: Turn): boolean {
+    return !this.#beyond && turn.start <= this.#before.end
+  }
+
+  #vote(before: Word, { speaker, text, start, end }: Word): void {
+    if (speaker === undefined || before.speaker === undefined) return
+    this.#labels.vote(speaker, before.speaker, Math.max(1, Math.min(end - start, plausibleLength(text))))
+  }
+
+  #labelled(turn: Turn, words: readonly Word[], cut: number): Turn {
+    // A partial is too early to say who a new label is.
+    const letter = (label: string): string | undefined =>
+      turn.endOfTurn ? this.#labels.letter(label) : this.#labels.known(label)
+    const { speaker: label, ...rest } = turn
+    const named = words.map((word) => withSpeaker(word, word.speaker === undefined ? undefined : letter(word.speaker)))
+    const speaker = cut > 0 ? mostHeard(named) : label === undefined ? undefined : letter(label)
+    return {
+      ...rest,
+      words: named,
+      ...(cut > 0 && {
+        transcript: named.map(({ text }) => text).join(' '),
+        start: (named[0] as Word).start,
+        end: Math.max(...named.map(({ end }) => end)),
+      }),
+      ...(speaker === undefined ? {} : { speaker }),
+    }
+  }
+}
+
+/** The speaker of most of the words' time. */
+function mostHeard(words: readonly Word[]): string | undefined {
+  const heard = new Map<string, number>()
+  for (const { speaker, start, end } of words) {
+    if (speaker !== undefined) heard.set(speaker, (heard.get(speaker) ?? 0) + end - start + 1)
+  }
+  return [...heard].toSorted(([, a], [, b]) => b - a)[0]?.[0]
+}
+
+/** How far two sessions place the same word apart without that telling anything, ms. */
+const JITTER_MS = 180
+/** The service lets the first word of a turn begin up to this early, ms. */
+const EARLY_ONSET_MS = 990
+/** And lets the last word of a turn end up to this late, ms. */
+const LATE_END_MS = 1344
+/** A word of which a session's audio has less than this before it may be heard in part, ms. */
+const LEAD_MS = 400
+/** Few words last longer, ms. */
+const ORDINARY_WORD_MS = 500
+/** Words begin at least this far apart, ms. */
+const LEAST_WORD_MS = 60
+
+/** Logarithms of odds, roughly: what each kind of difference between two sessions costs. */
+const OTHER_TEXT = 2
+const RARITY = 0.5
+const UNHEARD = 4.5
+const UNHEARD_NEXT = 1
+const ADDED = 4
+const ADDED_AT_START = 2.5
+const NEW = 1
+
+/** As many words as are compared, against a server that sends them without end. */
+const MOST_TAIL = 400
+const MOST_WORDS = 1000
+
+/** Where a session's turns go beyond what was final before. */
+export interface Splice {
+  /** Index of the first new word, counted over all turns. */
+  first: number
+  /** Whether the last word that was final has been found or passed: every later turn is new. */
+  complete: boolean
+  /** Words that were final before and the same words as this session heard them, as far as it did. */
+  pairs: { before: Word; again: Word }[]
+}
+
+/** A word and where in its turn it stands, on which it depends how far its times can be trusted. */
+interface Placed {
+  word: Word
+  plain: string
+  first: boolean
+  last: boolean
+  /** What it tells that two words have this text: little where every second one has. */
+  rarity: number
+}
+
+/**
+ * Longest time in ms that a word can plausibly last. The service lets the last word of a turn end up to 1.3 s late, within
+ * which the next turn may begin.
+ */
+export function plausibleLength(text: string): number {
+  return 600 + 60 * Math.min(text.length, 20)
+}
+
+/**
+ * Finds where a session that hears a stretch again goes beyond what was final before. The words are aligned as a whole,
+ * text and times together: two sessions may place a word differently, hear another word in its place, add or miss one, and
+ * cut turns elsewhere. What stands behind the last word that was final is new, wherever its times lie.
+ *
+ * @param turns - words of the session's turns so far, the present one last, in stream time.
+ * @param before - the same of the turns that were final before.
+ * @param from - ms of the stream at which the session began to hear.
+ */
+export function splice(
+  turns: readonly (readonly Word[])[],
+  before: readonly (readonly Word[])[],
+  from: number,
+): Splice {
+  const heard = placed(turns).slice(0, MOST_WORDS)
+  const tail = placed(before)
+    .slice(-MOST_TAIL)
+    .filter(({ word }) => word.end > from - EARLY_ONSET_MS)
+  weigh(heard, tail)
+  const last = tail.at(-1)
+  if (last === undefined) return { first: 0, complete: true, pairs: [] }
+  const table = align(heard, tail, from)
+  const { first, reached } = table.best((index) => newCost(heard[index]!, last))
+  return { first, complete: reached === tail.length, pairs: table.pairs(first, reached) }
+}
+
+function placed(turns: readonly (readonly Word[])[]): Placed[] {
+  return turns.flatMap((words) =>
+    words.map((word, index) => ({
+      word,
+      plain: plain(word.text),
+      first: index === 0,
+      last: index === words.length - 1,
+      rarity: 0,
+    })),
+  )
+}
+
+/** Says of every text how rare it is among the words that are compared. */
+function weigh(heard: readonly Placed[], tail: readonly Placed[]): void {
+  const counts = new Map<string, number>()
+  for (const { plain } of [...heard, ...tail]) counts.set(plain, (counts.get(plain) ?? 0) + 1)
+  const total = heard.length + tail.length
+  for (const word of tail) word.rarity = Math.log(total / counts.get(word.plain)!) * RARITY
+}
+
+/** Text of a word without what formatting adds; of a mere sign, the sign. */
+function plain(text: string): string {
+  return text.toLowerCase().replaceAll(/[^\p{Letter}\p{Number}]/gu, '') || text
+}
+
+/** How a cell of an alignment was reached. */
+const PAIR = 1
+const ADDED_STEP = 2
+/** The session began to hear behind it. */
+const BEFORE = 3
+
+/**
+ * The cheapest alignments of every beginning of `heard` with every beginning of `tail`, with affine costs for words of
+ * `tail` that were not heard again: a session that misses one is likely to miss the next.
+ */
+function align(heard: readonly Placed[], tail: readonly Placed[], from: number) {
+  const width = tail.length + 1
+  const size = (heard.length + 1) * width
+  const last = tail.at(-1)!
+  /** Costs of the alignments that end with a word heard, and of those that end with one unheard. */
+  const costs = new Float64Array(size).fill(Infinity)
+  const unheard = new Float64Array(size).fill(Infinity)
+  const steps = new Uint8Array(size)
+  /** Whether the alignment before one that ends with a word unheard ends so, too. */
+  const goesOn = new Uint8Array(size)
+  costs[0] = 0
+  const least = (cell: number): number => Math.min(costs[cell]!, unheard[cell]!)
+  for (let row = 0; row <= heard.length; row += 1) {
+    for (let column = 0; column < width; column += 1) {
+      const cell = row * width + column
+      if (row > 0 && column > 0) {
+        const cost = least(cell - width - 1) + pairCost(heard[row - 1]!, tail[column - 1]!)
+        if (cost < costs[cell]!) [costs[cell], steps[cell]] = [cost, PAIR]
+      }
+      // Behind the last word that was final there are only new ones.
+      if (row > 0 && column < width - 1) {
+        const cost = least(cell - width) + addedCost(heard[row - 1]!, row === 1, last, from)
+        if (cost < costs[cell]!) [costs[cell], steps[cell]] = [cost, ADDED_STEP]
+      }
+      if (column > 0) {
+        const one = costs[cell - 1]! + UNHEARD
+        const next = unheard[cell - 1]! + UNHEARD_NEXT
+        unheard[cell] = Math.min(one, next)
+        goesOn[cell] = next < one ? 1 : 0
+        // What lies before the first word heard may lie before the session.
+        const missed = UNHEARD * likelyHeard(tail[column - 1]!, from)
+        if (row === 0 && missed < UNHEARD) [costs[cell], steps[cell]] = [costs[cell - 1]! + missed, BEFORE]
+      }
+    }
+  }
+  return {
+    /** The most likely split: how many words are not new, and how many of the tail they cover. */
+    best(newCostOf: (index: number) => number): { first: number; reached: number } {
+      let [first, reached, cheapest] = [0, 0, Infinity]
+      // The turn may end before the tail does: what lies behind it comes later.
+      const now = heard.at(-1)?.word.start ?? 0
+      const passed = tail.map(({ word, first }) => word.start + (first ? EARLY_ONSET_MS : 0) + JITTER_MS < now)
+      for (let column = 0; column < width; column += 1) {
+        const skipped = passed.slice(column).filter(Boolean).length
+        const missing = skipped > 0 ? UNHEARD + UNHEARD_NEXT * (skipped - 1) : 0
+        const cost = costs[heard.length * width + column]! + missing
+        if (cost <= cheapest) [first, reached, cheapest] = [heard.length, column, cost]
+      }
+      for (let row = 0; row < heard.length; row += 1) {
+        const cost = least(row * width + width - 1) + newCostOf(row) + NEW * (heard.length - row)
+        if (cost < cheapest) [first, reached, cheapest] = [row, width - 1, cost]
+      }
+      return { first, reached }
+    },
+
+    pairs(first: number, reached: number): { before: Word; again: Word }[] {
+      const pairs: { before: Word; again: Word }[] = []
+      let [row, column] = [first, reached]
+      const isMissing = (cell: number): boolean => unheard[cell]! < costs[cell]!
+      let missing = isMissing(row * width + column)
+      while (row > 0 || column > 0) {
+        const cell = row * width + column
+        if (missing) {
+          missing = goesOn[cell] === 1
+          column -= 1
+          continue
+        }
+        const step = steps[cell]
+        if (step === PAIR) pairs.push({ before: tail[column - 1]!.word, again: heard[row - 1]!.word })
+        if (step !== ADDED_STEP) column -= 1
+        if (step !== BEFORE) row -= 1
+        missing = isMissing(row * width + column)
+      }
+      return pairs.toReversed()
+    },
+  }
+}
+
+/** How likely a session that begins at `from` hears a word whole, from 0 to 1. */
+function likelyHeard({ word, first, last }: Placed, from: number): number {
+  const start = first && !last ? Math.max(word.start, word.end - ORDINARY_WORD_MS) : word.start
+  return Math.max(0, Math.min(1, (start - from) / (2 * JITTER_MS) + 0.5))
+}
+
+/** What it costs that two sessions heard the same word so. */
+function pairCost(again: Placed, before: Placed): number {
+  const start = timeCost(
+    again.word.start - before.word.start,
+    again.first ? EARLY_ONSET_MS : 0,
+    before.first ? EARLY_ONSET_MS : 0,
+  )
+  const end = timeCost(again.word.end - before.word.end, before.last ? LATE_END_MS : 0, again.last ? LATE_END_MS : 0)
+  return Math.max(start, end) + (again.plain === before.plain ? -before.rarity : OTHER_TEXT)
+}
+
+/** @param below - by how much `apart` may be below 0, and `above` above, beside the jitter, ms. */
+function timeCost(apart: number, below: number, above: number): number {
+  const slack = apart < 0 ? below : above
+  const beyond = Math.abs(apart) - slack
+  const within = Math.min(Math.abs(apart), slack) / 1400
+  return within + (beyond <= JITTER_MS ? Math.max(0, beyond) / JITTER_MS : 1 + (beyond - JITTER_MS) / 60)
+}
+
+/** What it costs that a session heard a word within what was final which the one before did not hear. */
+function addedCost({ word }: Placed, atStart: boolean, last: Placed, from: number): number {
+  const end = last.word.start + (last.first ? EARLY_ONSET_MS : 0) + plausibleLength(last.word.text)
+  const beyond = word.start - Math.min(end, last.word.end)
+  // A word may begin early in its turn, never late.
+  if (beyond > JITTER_MS) return Infinity
+  return (atStart && word.start < from + LEAD_MS ? ADDED_AT_START : ADDED) + Math.max(0, beyond) / JITTER_MS
+}
+
+/** What it costs that a word is the first one behind the last that was final. */
+function newCost({ word, first }: Placed, last: Placed): number {
+  const least = last.word.start + LEAST_WORD_MS
+  return first
+    ? timeCost(Math.min(0, word.end - least), 0, 0) + timeCost(Math.min(0, word.start - least), EARLY_ONSET_MS, 0)
+    : timeCost(Math.min(0, word.start - least), 0, 0)
+}
+
+/** As many characters of turns are kept at most, whatever times they have. */
+const MOST_SIZE = 4_000_000
+/** Audio before a word that it takes to hear it, ms. */
+const WORD_LEAD_MS = 800
+
+/**
+ * How far the stream is final: the end of the last final word, as far as it can be trusted, and the words before it that a
+ * later session may hear again.
+ */
+export class FinalWords {
+  readonly #keepMs: number
+  #turns: { order: number; end: number; words: Packed<Word[]> }[] = []
+  #size = 0
+  #end = 0
+  #lastStart = 0
+
+  /** @param keepMs - how far back words are kept, ms. */
+  constructor(keepMs: number) {
+    this.#keepMs = keepMs
+  }
+
+  /** End of the last final word in ms of the stream; 0 before the first. */
+  get end(): number {
+    return this.#end
+  }
+
+  /**
+   * Ms of the stream from which a later session must hear, to hear `overlap` ms of what is final again: from the last word
+   * at the latest, within whose end, as it is said, the next word may begin.
+   */
+  hearFrom(overlap: number): number {
+    return Math.min(this.#end - overlap, this.#lastStart - WORD_LEAD_MS)
+  }
+
+  /** The words of the last final turns, in order. */
+  get turns(): Word[][] {
+    return this.#turns.map(({ words }) => unpack(words))
+  }
+
+  /** Whether there is any final turn. */
+  get any(): boolean {
+    return this.#turns.length > 0
+  }
+
+  /**
+   * Takes in a final turn, or a revision of one.
+   *
+   * @param heard - ms of the stream up to which the session has heard; a turn cannot make more than that final.
+   */
+  add(turn: Turn, heard = Infinity): void {
+    const { order, end } = turn
+    const index = this.#turns.findIndex((one) => one.order === order)
+    if (index < 0 && turn.revision > 0) return
+    const kept = { order, end, words: pack(turn.words) }
+    if (index >= 0) {
+      this.#size += kept.words.length - this.#turns[index]!.words.length
+      this.#turns[index] = kept
+      return
+    }
+    this.#turns.push(kept)
+    this.#size += kept.words.length
+    const start = turn.words.at(-1)?.start ?? end
+    this.#end = Math.max(this.#end, Math.min(plausibleEnd(turn), heard))
+    this.#lastStart = Math.max(this.#lastStart, Math.min(start, this.#end))
+    const oldest = this.#end - this.#keepMs
+    while (this.#turns.length > 1 && (this.#turns[0]!.end < oldest || this.#size > MOST_SIZE)) {
+      this.#size -= this.#turns.shift()!.words.length
+    }
+  }
+}
+
+/** Where the last word of a turn ends, which the service may say a second too late. */
+function plausibleEnd({ words, end }: Turn): number {
+  if (words.length === 0) return end
+  return words.reduce((most, word) => Math.max(most, Math.min(word.end, word.start + plausibleLength(word.text))), 0)
+}

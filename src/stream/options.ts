@@ -1,0 +1,89 @@
+import type { BackOffOptions } from '../back-off.ts'
+import type { SessionError, Warning } from '../errors.ts'
+import type { Turn } from '../model.ts'
+import type { SessionTarget } from '../protocol/close-codes.ts'
+import type { BeginMessage, ServerMessage } from '../protocol/messages.ts'
+import type { SessionOptions } from '../session/session.ts'
+import type { ServerLabels } from './speakers.ts'
+
+/** What a {@link Supervisor} is told. All values in ms. */
+export interface SupervisorOptions extends SessionOptions, BackOffOptions {
+  /** Address and fresh credentials for one more session. */
+  connect: () => Promise<SessionTarget>
+  /** The error behind a session that the engine itself broke. */
+  failure: () => Error | undefined
+  /** Ms of audio per ms that a server with this Begin is to be sent; `Infinity` for no pace. */
+  rate: (begin: BeginMessage) => number
+  /** Length of a frame; may be fractional. */
+  frameMs: number
+  /** A frame of silence. */
+  silentFrame: Buffer
+  /** The beginning of the next frame, as far as there is one. */
+  pending: () => Buffer
+  /** Longest burst of audio after a stall. */
+  catchUp: number
+  /** Audio before the last final word that a new session hears again, to know the speakers by. */
+  overlap: number
+  /** Most audio kept while no session is open. */
+  maxReplay: number
+  /** Attempts in a row, without the stream coming further between them, before the last error stands. */
+  retries: number
+  /** The same before the first session. */
+  firstRetries: number
+  /** How long before its expiry the session after it is opened. */
+  rollOverBefore: number
+  /** Whether the source cannot be held back. */
+  live: boolean
+  /** Whether silence is sent while the source pauses. */
+  keepAlive: boolean
+  /** Whether an unformatted final waits for the formatted one. */
+  awaitFormatted: boolean
+  /** What becomes of labels that are not the protocol's letters; `letters` if absent. */
+  serverLabels?: ServerLabels
+  channel?: string
+}
+
+/** A session that has taken over. */
+export interface SessionChange {
+  begin: BeginMessage
+  /** Ms of the stream at which the session's audio begins. */
+  offset: number
+  /** Speaker labels of the session and the letters they stand for in the stream, so far. */
+  speakers: Record<string, string>
+  /** Name of the channel it hears, where channels are kept apart. */
+  channel?: string
+}
+
+/** Audio that no session has heard. */
+export interface Gap {
+  /** First ms of the stream that is missing. */
+  start: number
+  /** First ms of the stream that is there again. */
+  end: number
+  /** Name of the channel it is on, where channels are kept apart. */
+  channel?: string
+}
+
+/** An attempt to open a session again. */
+export interface ReconnectingRecord {
+  /** From 1; back to 1 once the stream has come further. */
+  attempt: number
+  /** Ms until the attempt. */
+  delay: number
+  /** Why the last session, or the last attempt, ended. */
+  error: SessionError
+  /** Name of the channel whose session it is, where channels are kept apart. */
+  channel?: string
+}
+
+/** Events of a `Supervisor`. */
+export interface SupervisorEvents {
+  turn: [Turn]
+  /** A session has taken over, or one more of its labels has been matched. */
+  session: [SessionChange]
+  reconnecting: [ReconnectingRecord]
+  gap: [Gap]
+  warning: [Warning]
+  /** Any message that is no turn. */
+  message: [ServerMessage & { channel?: string }]
+}

@@ -1,0 +1,215 @@
+import { backOff, type BackOffOptions, delayAsked } from '../back-off.ts'
+import { type ErrorCode, SessionError, type Warning } from '../errors.ts'
+import type { BeginMessage, ClientMessage } from '../protocol/messages.ts'
+import type { Session } from '../session/session.ts'
+import type { ReconnectingRecord, SupervisorOptions } from './options.ts'
+import type { PlacedSession, StateWaiter } from './supervisor.ts'
+
+/** New final words, in ms of the stream, that earn a fresh budget of attempts. */
+const PROGRESS_MS = 1000
+/** The same in ms of audio that no session had been sent before: where nobody speaks there are no words. */
+const NEW_AUDIO_MS = 30_000
+/** A session must have been sent this much new audio before it is replaced as planned, ms. */
+const LEAST_PER_SESSION_MS = 3000
+/** As many planned changes as may follow each other fast; one more for each of these lengths of new audio, ms. */
+const MOST_PLANNED = 10
+const PER_PLANNED_MS = 10_000
+/** Sessions in a row that end before they have been sent again what was sent before. */
+const MOST_TOO_SHORT = 3
+
+/** How many attempts there are in a row. */
+export interface SessionBudgetOptions extends BackOffOptions {
+  retries: number
+  /** The same before the first session. */
+  firstRetries: number
+}
+
+/**
+ * Decides whether another session is worth opening, and when: after a loss, and as planned before an expiry. Only what
+ * brings the stream further earns more of them, since each costs money.
+ */
+export class SessionBudget {
+  readonly #options: SessionBudgetOptions
+  #spent = 0
+  #limit: number
+  /** Ms of the stream that were final, and that had been sent, when the attempts were last refilled. */
+  #finalAt = 0
+  #sentAt = 0
+  #planned = 0
+  #plannedAt = 0
+  #tooShort = 0
+
+  constructor(options: SessionBudgetOptions) {
+    this.#options = options
+    this.#limit = options.firstRetries
+  }
+
+  /** A session has begun. */
+  begun(): void {
+    this.#limit = this.#options.retries
+  }
+
+  /**
+   * The stream has come further.
+   *
+   * @param finalMs - ms of the stream that are final.
+   * @param sentMs - ms of the stream that some session has been sent.
+   */
+  reached(finalMs: number, sentMs: number): void {
+    if (finalMs - this.#finalAt < PROGRESS_MS && sentMs - this.#sentAt < NEW_AUDIO_MS) return
+    this.#finalAt = Math.max(this.#finalAt, finalMs)
+    this.#sentAt = Math.max(this.#sentAt, sentMs)
+    this.#spent = 0
+  }
+
+  /**
+   * Takes one attempt after `cause`.
+   *
+   * @throws `cause` where none is left, or none can help.
+   */
+  spend(cause: Error): ReconnectingRecord {
+    if (!(cause instanceof SessionError) || !cause.retryable || this.#spent >= this.#limit) throw cause
+    this.#spent += 1
+    const delay = delayAsked(
+      backOff(this.#spent, this.#options, cause.code === 'TOO_MANY_SESSIONS'),
+      cause,
+      this.#options,
+    )
+    return { attempt: this.#spent, delay, error: cause }
+  }
+
+  /**
+   * Whether a session may be replaced before it expires.
+   *
+   * @param newMs - ms of audio it was sent that no session had been sent before.
+   * @param sentMs - ms of the stream that some session has been sent.
+   */
+  mayPlan(newMs: number, sentMs: number): boolean {
+    const earned = Math.floor((sentMs - this.#plannedAt) / PER_PLANNED_MS)
+    return newMs >= LEAST_PER_SESSION_MS && this.#planned - earned < MOST_PLANNED
+  }
+
+  /** A session is replaced as planned. */
+  plan(sentMs: number): void {
+    const earned = Math.floor((sentMs - this.#plannedAt) / PER_PLANNED_MS)
+    this.#planned = Math.max(0, this.#planned - earned) + 1
+    this.#plannedAt += earned * PER_PLANNED_MS
+  }
+
+  /**
+   * A session has ended at its time limit.
+   *
+   * @param further - whether the stream came further by it: by audio that no session had been sent before, or by final words.
+   * @throws SessionError `SESSION_TOO_SHORT` where it was the third in a row by which it did not.
+   */
+  expired(error: SessionError, further: boolean): void {
+    this.#tooShort = further ? 0 : this.#tooShort + 1
+    if (this.#tooShort < MOST_TOO_SHORT) return
+    const message =
+      `${error.message}. That was the ${MOST_TOO_SHORT}rd session in a row that ended before it had heard again what was ` +
+      'not final yet: the sessions of this server are too short. Ask for longer ones, or make overlap smaller'
+    throw new SessionError('SESSION_TOO_SHORT', message, { cause: error })
+  }
+}
+
+/** What a {@link SessionOpener} calls. */
+export interface SessionOpenerListener {
+  /** A session has begun; at once, since the first turn may come in the same packet. */
+  begun(session: Session, begin: BeginMessage): PlacedSession
+  reconnecting(record: ReconnectingRecord): void
+  warning(warning: Warning): void
+}
+
+/** Opens sessions, again and again where that can help, and knows those that are open. */
+export class SessionOpener {
+  readonly #options: SupervisorOptions
+  readonly #budget: SessionBudget
+  readonly #state: StateWaiter
+  readonly #listener: SessionOpenerListener
+  readonly #sessions = new Set<Session>()
+  #destroyed = false
+
+  /** @param state - by what the wait before an attempt ends early: its owner says so there after `destroy`. */
+  constructor(options: SupervisorOptions, budget: SessionBudget, state: StateWaiter, listener: SessionOpenerListener) {
+    this.#options = options
+    this.#budget = budget
+    this.#state = state
+    this.#listener = listener
+  }
+
+  /** Opens one session. Rejects where that fails. */
+  async open(): Promise<PlacedSession> {
+    const options = this.#options
+    // With the socket's library, which takes a quarter of the time that all of this takes to load, and is not needed by
+    // who only decodes or writes captions.
+    const [sessions, target] = await Promise.all([import('../session/session.ts'), options.connect()])
+    if (this.#destroyed) throw new SessionError('CONNECTION_LOST', 'the stream was closed before the session began')
+    const session = new sessions.Session(target, options)
+    this.#sessions.add(session)
+    session.on('warning', (warning) => this.#listener.warning(warning))
+    session.once('end', () => this.#sessions.delete(session))
+    return new Promise((resolve, reject) => {
+      session.once('begin', (begin) => resolve(this.#listener.begun(session, begin)))
+      session.once('end', (end) => reject(options.failure() ?? end.error ?? new Error('the session ended')))
+    })
+  }
+
+  /**
+   * Opens a session, and tries again within the budget.
+   *
+   * @param lost - why the one before it was lost.
+   */
+  async reopen(lost?: Error): Promise<PlacedSession> {
+    let cause = lost
+    for (;;) {
+      if (cause) await this.#backOff(cause)
+      try {
+        return await this.open()
+      } catch (error) {
+        cause = error as Error
+      }
+    }
+  }
+
+  /** Sends a message to all sessions that are open. */
+  sendMessage(message: ClientMessage): void {
+    for (const session of this.#sessions) session.sendMessage(message)
+  }
+
+  /** Drops all sessions that are open now. */
+  drop(code: ErrorCode, why: string): void {
+    for (const session of this.#sessions) void session.destroy(code, why)
+  }
+
+  /** Drops all sessions and opens no more; resolves when no socket is left. */
+  async destroy(): Promise<void> {
+    this.#destroyed = true
+    await Promise.all([...this.#sessions].map((session) => session.destroy()))
+  }
+
+  /** Waits before the next attempt; throws `cause` where none is left, or none can help. */
+  async #backOff(cause: Error): Promise<void> {
+    if (this.#destroyed) throw cause
+    const record = this.#budget.spend(cause)
+    this.#listener.reconnecting(record)
+    if (await this.#state.until(() => this.#destroyed, record.delay)) throw cause
+  }
+}
+
+/** When to open the session after one, and by when to change over to it. */
+export interface RollOverTimes {
+  start: number
+  deadline: number
+}
+
+/**
+ * The times for a session that lasts `life` ms from `now` on, on the clock of `now`.
+ *
+ * @param before - how long before its expiry the session after it is to be opened, ms.
+ */
+export function rollOverTimes(life: number | undefined, now: number, before: number): RollOverTimes {
+  if (life === undefined) return { start: Infinity, deadline: Infinity }
+  // A session that lives only a minute cannot spend five on its end: a quarter of its life is enough.
+  const margin = Math.max(0, Math.min(before, life / 4))
+  return { start: now + life - margin, deadline: now + life - margin / 4 }
+}

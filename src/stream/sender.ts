@@ -1,0 +1,403 @@
+import type { Session } from '../session/session.ts'
+import type { ReplayBuffer } from './replay-buffer.ts'
+import type { SessionClock } from './session-clock.ts'
+
+/** Rate at which what has piled up is sent: the most the service was seen to take for long. */
+const CATCH_UP_RATE = 1.25
+/** Audio that may be sent at once to a new session: measured safe. */
+const BURST_MS = 7000
+/** Audio that piles up in a stream that is held back anyway; beyond it there is something to catch up. */
+const ORDINARY_BACKLOG_MS = 1000
+/** The same where the source cannot be held back: there, every delay stays until it is caught up. */
+const LIVE_BACKLOG_MS = 150
+/** A source that gives nothing for this long pauses. */
+const PAUSE_MS = 500
+/** Silence that closes any open turn. */
+const MOST_SILENCE_MS = 3000
+
+/** Audio sent this long ago has been heard, whatever the server says of itself. */
+const HEARD_MS = 30_000
+const MARK_MS = 1000
+
+/** How a feed sends. */
+export interface FeedOptions {
+  /** Ms of audio per ms where nothing piles up; `Infinity` sends as fast as the server takes it. */
+  rate: number
+  /** Longest burst after a stall, ms. */
+  catchUp: number
+  /** Whether the source cannot be held back. */
+  live: boolean
+  /** Whether silence is sent while the source pauses. */
+  silence: boolean
+  frameMs: number
+  /** A frame of silence. */
+  silentFrame: Buffer
+  /** The beginning of the next frame, as far as there is one. */
+  pending: () => Buffer
+}
+
+/**
+ * Sends the frames of a replay buffer into one session, in order and at the right pace, from one frame on and for as long
+ * as it is told: several feeds may read the same buffer at different places.
+ */
+export class Feed implements Sleeper {
+  readonly #session: Session
+  readonly #buffer: ReplayBuffer
+  readonly #clock: SessionClock
+  readonly #options: FeedOptions
+  readonly #pacer: Pacer
+  readonly #moved: (cursor: number) => void
+  #cursor: number
+  #stopped = false
+  /** The frame that is to be sent next, and what will send it where that is not at once. */
+  #frame: Buffer | undefined
+  /** Whether that is a frame of the buffer, which has not been sent yet; and how many frames are left out behind it. */
+  #sending = false
+  #skipped = 0
+  #tick = 0
+  #immediate: NodeJS.Immediate | undefined
+  /** Since when there is nothing to send, in ms of `performance.now()`, and what there was of the next frame then. */
+  #idleSince: number | undefined
+  #idlePending = 0
+  #idleTimer: NodeJS.Timeout | undefined
+  #silenceMs = 0
+  /** Bytes of the frame at the cursor that were sent ahead of the rest, because the source paused behind them. */
+  #ahead = 0
+  /** How far the cursor was at some times, oldest first. */
+  #marks: { at: number; cursor: number }[] = []
+  #markedAt = Number.NEGATIVE_INFINITY
+  #atHeartbeat = 0
+  #heard = 0
+
+  /**
+   * @param from - number of the first frame to send.
+   * @param replay - whether what is kept goes first, as a burst.
+   * @param moved - called with the cursor whenever it has moved.
+   */
+  constructor(
+    session: Session,
+    buffer: ReplayBuffer,
+    clock: SessionClock,
+    from: number,
+    replay: boolean,
+    options: FeedOptions,
+    moved: (cursor: number) => void,
+  ) {
+    this.#session = session
+    this.#buffer = buffer
+    this.#clock = clock
+    this.#cursor = from
+    this.#options = options
+    // What a live source gave while the session was opened would stay behind for ever at the source's own pace.
+    const burst = replay ? BURST_MS : options.live ? options.catchUp : 0
+    this.#pacer = new Pacer(options.rate, burst, options.catchUp)
+    this.#moved = moved
+    this.#next(false, performance.now())
+  }
+
+  /** Number of the next frame to send. */
+  get cursor(): number {
+    return this.#cursor
+  }
+
+  /** Whether audio is sent at a pace of its own, rather than as fast as the server takes it. */
+  get paced(): boolean {
+    return this.#options.rate !== Infinity
+  }
+
+  /** Whether every frame there is has been sent. */
+  get drained(): boolean {
+    return this.#cursor >= this.#buffer.next
+  }
+
+  /**
+   * Number of the first frame that the server may not have heard yet: where no final word came of the audio before it,
+   * there was none. A server does not acknowledge audio; a heartbeat after the one that followed it says as much.
+   */
+  get heard(): number {
+    this.#passMarks()
+    return this.#heard
+  }
+
+  /** The server has sent a heartbeat. */
+  heartbeat(): void {
+    this.#heard = Math.max(this.#heard, this.#atHeartbeat)
+    this.#atHeartbeat = this.#cursor
+  }
+
+  /** Tells that there are new frames. */
+  wake(): void {
+    if (this.#idleSince === undefined || this.#stopped || this.drained) return
+    this.#idleSince = undefined
+    this.#next(true, performance.now())
+  }
+
+  /** Leaves out the frames before number `to`: they are too many ever to be caught up with. */
+  skip(to: number): void {
+    // Of a frame that was sent in part, the rest comes first.
+    if (this.#stopped || this.#ahead > 0 || to <= this.#cursor + 1) return
+    if (this.#sending) this.#skipped += to - this.#cursor - (this.#skipped === 0 ? 1 : 0)
+    else this.#clock.skip((to - this.#cursor) * this.#options.frameMs)
+    this.#cursor = to
+  }
+
+  /** Sends nothing more. */
+  stop(): void {
+    this.#stopped = true
+    sendClock.cancel(this, this.#tick)
+    clearImmediate(this.#immediate)
+    clearTimeout(this.#idleTimer)
+  }
+
+  /** Sends the next frame: its time has come. */
+  due(): void {
+    this.#session.send(this.#padded(this.#frame!), this.#sent)
+  }
+
+  /** @param awaited - whether the frame has only just come, and nothing stood before it. */
+  #next(awaited: boolean, now: number): void {
+    this.#frame = this.#buffer.get(this.#cursor)
+    if (this.#frame === undefined) {
+      this.#idle(now)
+      return
+    }
+    this.#silenceMs = 0
+    this.#sending = true
+    const delay = this.#delay(now)
+    this.#pacer.sent(this.#options.frameMs)
+    if (delay > 0) this.#tick = sendClock.wake(this, delay, now)
+    else if (awaited && this.#options.rate !== Infinity) this.due()
+    // A willing kernel would take minutes of audio before one message of the server is read: each frame gives the event
+    // loop a turn.
+    else this.#immediate = setImmediate(sendAtOnce, this)
+  }
+
+  // One function for all frames: at a thousand streams, what is made for each is what sending costs.
+  readonly #sent = (sent: boolean): void => {
+    // The session has ended.
+    if (!sent) return
+    this.#count(this.#frame!)
+    this.#ahead = 0
+    this.#sending = false
+    // The cursor stands behind what was left out already.
+    if (this.#skipped > 0) this.#clock.skip(this.#skipped * this.#options.frameMs)
+    else this.#cursor += 1
+    this.#skipped = 0
+    const now = performance.now()
+    this.#mark(now)
+    this.#moved(this.#cursor)
+    if (!this.#stopped) this.#next(false, now)
+  }
+
+  #mark(now: number): void {
+    if (now - this.#markedAt < MARK_MS) return
+    this.#markedAt = now
+    this.#marks.push({ at: now, cursor: this.#cursor })
+    this.#passMarks()
+  }
+
+  #passMarks(): void {
+    const before = performance.now() - HEARD_MS
+    while ((this.#marks[0]?.at ?? Infinity) < before) {
+      this.#heard = Math.max(this.#heard, this.#marks.shift()?.cursor ?? 0)
+    }
+  }
+
+  #delay(now: number): number {
+    const { rate, live, frameMs } = this.#options
+    if (rate === Infinity) return 0
+    const backlog = (this.#buffer.next - this.#cursor) * frameMs
+    const behind = backlog > (live ? LIVE_BACKLOG_MS : ORDINARY_BACKLOG_MS)
+    this.#pacer.setRate(behind ? Math.max(rate, CATCH_UP_RATE) : rate, now)
+    return this.#pacer.delay(now)
+  }
+
+  /** Waits for a frame, or for the time at which silence is due. */
+  #idle(now: number): void {
+    this.#idleSince = now
+    if (!this.#options.silence || this.#silenceMs >= MOST_SILENCE_MS) return
+    this.#idlePending = this.#options.pending().length
+    // One timer, not one for each frame: it looks how long the present wait has lasted.
+    this.#idleTimer ??= setTimeout(this.#lookAtIdle, this.#patience)
+  }
+
+  /** Ms without audio after which a frame of silence is sent. */
+  get #patience(): number {
+    return this.#silenceMs > 0 ? this.#options.frameMs : PAUSE_MS
+  }
+
+  readonly #lookAtIdle = (): void => {
+    this.#idleTimer = undefined
+    if (this.#idleSince === undefined) return
+    const now = performance.now()
+    const left = this.#idleSince + this.#patience - now
+    if (left > 0) {
+      this.#idleTimer = setTimeout(this.#lookAtIdle, left)
+      return
+    }
+    const audio = this.#options.pending()
+    if (audio.length !== this.#idlePending) {
+      // A few bytes more: the source goes on.
+      this.#silenceMs = 0
+      this.#idle(now)
+      return
+    }
+    // The first frame of silence stands behind the beginning of the next frame, where the source paused within one.
+    this.#idleSince = undefined
+    this.#silenceMs += this.#options.frameMs
+    this.#frame = audio
+    this.#session.send(this.#padded(audio), this.#silenceSent)
+  }
+
+  readonly #silenceSent = (sent: boolean): void => {
+    if (!sent) return
+    this.#count(this.#frame!)
+    if (!this.#stopped) this.#next(true, performance.now())
+  }
+
+  /** A frame, or its beginning, with silence in place of what is missing and of what was sent ahead. */
+  #padded(audio: Buffer): Buffer {
+    const { silentFrame } = this.#options
+    if (this.#ahead === 0 && audio.length === silentFrame.length) return audio
+    const frame = Buffer.from(silentFrame)
+    audio.copy(frame, this.#ahead, this.#ahead)
+    return frame
+  }
+
+  /** Tells the clock what has been sent. */
+  #count(audio: Buffer): void {
+    const { frameMs, silentFrame } = this.#options
+    if (this.#ahead === 0 && audio.length === silentFrame.length) {
+      this.#clock.audio(frameMs)
+      return
+    }
+    const msPerByte = frameMs / silentFrame.length
+    this.#clock.silence(this.#ahead * msPerByte)
+    this.#clock.audio((audio.length - this.#ahead) * msPerByte)
+    this.#clock.silence((silentFrame.length - audio.length) * msPerByte)
+    this.#ahead = audio.length
+  }
+}
+
+const sendAtOnce = (feed: Feed): void => feed.due()
+
+/**
+ * When audio may be sent: an allowance in ms of audio that grows by the clock, so that late timers do not add up. The
+ * caller gives the time, so this is a pure function of what it was told.
+ */
+export class Pacer {
+  readonly #most: number
+  #allowance: number
+  #rate: number
+  #at: number | undefined
+
+  /**
+   * @param rate - ms of audio per ms; 1 is real time.
+   * @param allowance - ms of audio that may be sent at once at the start, beside the first frame.
+   * @param most - ms of audio that may be sent at once after a stall.
+   */
+  constructor(rate: number, allowance: number, most: number) {
+    this.#rate = rate
+    this.#allowance = allowance
+    this.#most = Math.max(most, allowance)
+  }
+
+  /** Changes the rate from `now` on. */
+  setRate(rate: number, now: number): void {
+    if (rate === this.#rate) return
+    this.#grow(now)
+    this.#rate = rate
+  }
+
+  /** Milliseconds to wait, from `now`, before the next audio may be sent; 0 when it is due or late. */
+  delay(now: number): number {
+    this.#grow(now)
+    return Math.max(0, -this.#allowance / this.#rate)
+  }
+
+  /** Tells that audio of `ms` milliseconds has been sent. */
+  sent(ms: number): void {
+    this.#allowance -= ms
+  }
+
+  #grow(now: number): void {
+    this.#at ??= now
+    this.#allowance = Math.min(this.#most, this.#allowance + (now - this.#at) * this.#rate)
+    this.#at = now
+  }
+}
+
+/** Sends fall on multiples of this, ms: at a thousand streams one timer then serves a hundred of them. */
+const TICK_MS = 5
+
+/** What waits for its time. */
+export interface Sleeper {
+  /** It is time. */
+  due(): void
+}
+
+/**
+ * Wakes many sleepers at given times, never before them and at most a tick after. All streams of a process share one: to
+ * wake the process costs as much as what is done then, so that what is due at about the same time is done together.
+ */
+export class SendClock {
+  readonly #ticks = new Map<number, Sleeper[]>()
+  #armed = Infinity
+  #timer: NodeJS.Timeout | undefined
+
+  /**
+   * Wakes `sleeper` at the first tick that is not before `delay` ms from `now`, once.
+   *
+   * @param now - what `performance.now()` says.
+   * @returns the number of the tick, for `cancel`.
+   */
+  wake(sleeper: Sleeper, delay: number, now: number): number {
+    const tick = Math.ceil((now + delay) / TICK_MS)
+    const sharing = this.#ticks.get(tick)
+    if (sharing === undefined) this.#ticks.set(tick, [sleeper])
+    else sharing.push(sleeper)
+    if (tick < this.#armed) this.#arm(tick, now)
+    return tick
+  }
+
+  /** Does not wake `sleeper` at this tick, where that has not happened yet. */
+  cancel(sleeper: Sleeper, tick: number): void {
+    const sharing = this.#ticks.get(tick)
+    const index = sharing?.indexOf(sleeper) ?? -1
+    if (sharing === undefined || index < 0) return
+    sharing.splice(index, 1)
+    if (sharing.length > 0) return
+    this.#ticks.delete(tick)
+    if (this.#ticks.size > 0) return
+    clearTimeout(this.#timer)
+    this.#armed = Infinity
+  }
+
+  #arm(tick: number, now: number): void {
+    clearTimeout(this.#timer)
+    this.#armed = tick
+    this.#timer = setTimeout(this.#strike, Math.max(1, Math.ceil(tick * TICK_MS - now)))
+  }
+
+  readonly #strike = (): void => {
+    this.#armed = Infinity
+    // A timer may come a little before its time.
+    const current = Math.floor((performance.now() + 0.1) / TICK_MS)
+    const due = [...this.#ticks.keys()].filter((tick) => tick <= current).toSorted((a, b) => a - b)
+    try {
+      for (const tick of due) {
+        const sleepers = this.#ticks.get(tick) ?? []
+        // One at a time: what one does may cancel another.
+        for (let sleeper = sleepers.shift(); sleeper !== undefined; sleeper = sleepers.shift()) sleeper.due()
+        this.#ticks.delete(tick)
+      }
+    } finally {
+      // Also where one has thrown: the streams of others go on.
+      if (this.#ticks.size > 0 && this.#armed === Infinity)
+        this.#arm(Math.min(...this.#ticks.keys()), performance.now())
+    }
+  }
+}
+
+/** The clock of this process. */
+export const sendClock = new SendClock()

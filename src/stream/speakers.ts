@@ -1,0 +1,186 @@
+import { isLetter } from '../protocol/messages.ts'
+
+/** The speaker letters of one stream: `A` to `Z`, then `AA`, …, each given once. */
+export class SpeakerLetters {
+  readonly #used = new Set<string>()
+  #next = 0
+
+  /** Whether any letter has been given. */
+  get any(): boolean {
+    return this.#used.size > 0
+  }
+
+  /** Whether a letter has been given. */
+  has(letter: string): boolean {
+    return this.#used.has(letter)
+  }
+
+  /** Marks a letter as given. */
+  claim(letter: string): string {
+    this.#used.add(letter)
+    return letter
+  }
+
+  /** The next letter that nobody has. */
+  unused(): string {
+    let letter: string
+    do {
+      letter = letterAt(this.#next)
+      this.#next += 1
+    } while (this.#used.has(letter))
+    return this.claim(letter)
+  }
+}
+
+function letterAt(index: number): string {
+  const last = String.fromCodePoint(65 + (index % 26))
+  return index < 26 ? last : letterAt(Math.floor(index / 26) - 1) + last
+}
+
+/** One word is too little to know a voice by, unless it is long; ms. */
+const LONG_WORD_MS = 400
+/** Share of a label's votes that its letter must have. */
+const MAJORITY = 0.6
+/** As many labels and letters as the assignment can weigh; the protocol allows ten speakers. */
+const MOST = 12
+
+/** As many labels of a session as are told apart, against a server that makes them up without end. */
+const MOST_LABELS = 1000
+
+/**
+ * What becomes of labels that are not the protocol's letters: `letters` gives them letters in order of appearance, `asGiven`
+ * shows them as they are.
+ */
+export type ServerLabels = 'letters' | 'asGiven'
+
+interface Votes {
+  ms: number
+  words: number
+}
+
+/**
+ * Whom a session's labels mean. Labels start at `A` in every session; words that this session and the ones before it
+ * both heard vote for which is which. Once a label has a letter it keeps it: a later vote must not rename somebody.
+ */
+export class LabelMap {
+  readonly #letters: SpeakerLetters
+  readonly #first: boolean
+  readonly #others: ServerLabels
+  #foreign: string | undefined
+  readonly #votes = new Map<string, Map<string, Votes>>()
+  readonly #fixed = new Map<string, string>()
+
+  /**
+   * @param first - whether this is the first session of the stream, whose labels are the letters.
+   * @param others - what becomes of labels that are no letters.
+   */
+  constructor(letters: SpeakerLetters, first: boolean, others: ServerLabels = 'letters') {
+    this.#letters = letters
+    this.#first = first
+    this.#others = others
+  }
+
+  /** Labels and their letters so far. */
+  get mapping(): Record<string, string> {
+    return Object.fromEntries(this.#fixed)
+  }
+
+  /** The first label that is none of the protocol's and got a letter, if any did. */
+  get foreign(): string | undefined {
+    return this.#foreign
+  }
+
+  /** A word of `ms` milliseconds that had `letter` before has `label` in this session. */
+  vote(label: string, letter: string, ms: number): void {
+    const letters = this.#votes.get(label) ?? new Map<string, Votes>()
+    this.#votes.set(label, letters)
+    const votes = letters.get(letter) ?? { ms: 0, words: 0 }
+    letters.set(letter, { ms: votes.ms + ms, words: votes.words + 1 })
+  }
+
+  /** The letter of `label`, if it has one already. */
+  known(label: string): string | undefined {
+    return this.#fixed.get(label)
+  }
+
+  /** The letter of `label`; the first call for a label fixes it. `undefined` where there are more labels than anybody has. */
+  letter(label: string): string | undefined {
+    const known = this.#fixed.get(label)
+    if (known !== undefined || this.#fixed.size === MOST_LABELS) return known
+    const letter = this.#chosen(label)
+    this.#fixed.set(label, letter)
+    return letter
+  }
+
+  #chosen(label: string): string {
+    if (!isLetter(label)) {
+      // A name that is shown means the same in every session.
+      if (this.#others === 'asGiven') return this.#letters.claim(label)
+      this.#foreign ??= label
+    } else if (this.#first && !this.#letters.has(label)) {
+      return this.#letters.claim(label)
+    }
+    return this.#elected(label) ?? this.#letters.unused()
+  }
+
+  #elected(label: string): string | undefined {
+    const taken = new Set(this.#fixed.values())
+    const labels = [...this.#votes.keys()].filter((name) => !this.#fixed.has(name)).slice(0, MOST)
+    const candidates = new Set(labels.flatMap((name) => [...(this.#votes.get(name)?.keys() ?? [])]))
+    const letters = [...candidates].filter((letter) => !taken.has(letter)).slice(0, MOST)
+    const row = labels.indexOf(label)
+    if (row < 0 || letters.length === 0) return undefined
+    const weights = labels.map((name) => letters.map((letter) => this.#votes.get(name)?.get(letter)?.ms ?? 0))
+    const letter = letters[bestAssignment(weights)[row] ?? -1]
+    return letter !== undefined && this.#convincing(label, letter) ? letter : undefined
+  }
+
+  /** With too little evidence a label is better new than wrong. */
+  #convincing(label: string, letter: string): boolean {
+    const all = [...(this.#votes.get(label)?.values() ?? [])]
+    const votes = this.#votes.get(label)?.get(letter) ?? { ms: 0, words: 0 }
+    const total = all.reduce((sum, { ms }) => sum + ms, 0)
+    return votes.ms >= MAJORITY * total && (votes.words >= 2 || votes.ms >= LONG_WORD_MS)
+  }
+}
+
+/**
+ * The one-to-one assignment of rows to columns with the greatest sum of weights, exactly, by dynamic programming over
+ * sets of columns: at most ten by ten here, so a thousand sets. Weights of 0 or less are never assigned.
+ *
+ * @param weights - `weights[row][column]`; at most 16 columns.
+ * @returns for each row its column, or -1.
+ */
+export function bestAssignment(weights: readonly (readonly number[])[]): number[] {
+  const columns = Math.max(0, ...weights.map((row) => row.length))
+  const sets = 1 << columns
+  /** For each set of columns in use, the best sum so far, and which column each row took to reach it. */
+  let best = new Float64Array(sets).fill(Number.NEGATIVE_INFINITY)
+  best[0] = 0
+  const choices: Int8Array[] = []
+  for (const row of weights) {
+    const next = Float64Array.from(best)
+    const choice = new Int8Array(sets).fill(-1)
+    for (let set = 0; set < sets; set += 1) {
+      const sum = best[set] as number
+      if (sum === Number.NEGATIVE_INFINITY) continue
+      for (let column = 0; column < row.length; column += 1) {
+        const weight = row[column] as number
+        const bit = 1 << column
+        if (weight <= 0 || set & bit || sum + weight <= (next[set | bit] as number)) continue
+        next[set | bit] = sum + weight
+        choice[set | bit] = column
+      }
+    }
+    best = next
+    choices.push(choice)
+  }
+  let set = best.indexOf(Math.max(...best))
+  const assigned = weights.map(() => -1)
+  for (let row = weights.length - 1; row >= 0; row -= 1) {
+    const column = choices[row]?.[set] ?? -1
+    assigned[row] = column
+    if (column >= 0) set &= ~(1 << column)
+  }
+  return assigned
+}

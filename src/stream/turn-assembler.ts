@@ -1,0 +1,242 @@
+import type { Turn, Word } from '../model.ts'
+import { pack, type Packed, unpack } from '../packed.ts'
+import {
+  speakerLabel,
+  type SpeakerRevisionMessage,
+  type TurnMessage,
+  type TurnRevision,
+  type WordMessage,
+} from '../protocol/messages.ts'
+
+/** Finals that can still be revised, and revisions whose finals have not come, are kept up to this size; characters. */
+const MOST_FINALS = 8_000_000
+const MOST_EARLY = 2_000_000
+
+/** What a session's turns are given beside the messages. */
+export interface TurnAssemblerOptions {
+  sessionId: string
+  /** Ms of the stream for ms of the session. */
+  toStream?: (ms: number) => number
+  channel?: string
+  /** Whether an unformatted final is held back for the formatted one that follows it. */
+  awaitFormatted?: boolean
+}
+
+/**
+ * Makes {@link Turn}s of one session's messages: stream times, revisions, labels without placeholders; orders and labels
+ * are still the session's own. Keeps the last finals of the session, hours of them, so that a revision can replace a whole turn.
+ */
+export class TurnAssembler {
+  readonly #options: Required<Omit<TurnAssemblerOptions, 'channel'>> & { channel?: string }
+  readonly #finals = new Map<number, Packed<Turn>>()
+  #finalsSize = 0
+  /** The last turn that is not kept any more. */
+  #forgotten = -1
+  /** Revisions of turns whose final has not come yet. */
+  readonly #early = new Map<number, Packed<TurnRevision>>()
+  #earlySize = 0
+  #held: Turn | undefined
+  /** The newest partial of the turn that is open. */
+  #open: Turn | undefined
+  #lastEnd: number
+
+  constructor(options: TurnAssemblerOptions) {
+    this.#options = { toStream: (ms) => ms, awaitFormatted: false, ...options }
+    this.#lastEnd = this.#options.toStream(0)
+  }
+
+  /** Whether a final waits for its formatted form; the caller bounds the wait and then calls {@link release}. */
+  get holding(): boolean {
+    return this.#held !== undefined
+  }
+
+  /** What a Turn message adds: a partial, a final, a replacement, or nothing. In order of the stream. */
+  turn(message: TurnMessage): Turn[] {
+    const turn = this.#toTurn(message)
+    const released = this.#held && this.#held.order !== turn.order ? this.release() : []
+    const isEmpty = turn.words.length === 0 && turn.transcript.trim() === ''
+    if (this.#open !== undefined && (turn.endOfTurn || isEmpty) && turn.order >= this.#open.order)
+      this.#open = undefined
+    // An empty final can follow Terminate; it says nothing.
+    if (isEmpty || (turn.order <= this.#forgotten && !this.#finals.has(turn.order))) return released
+    if (!turn.endOfTurn) {
+      if (this.#finals.has(turn.order) || this.#held) return released
+      this.#open = turn
+      return [...released, turn]
+    }
+    const earlier = this.#final(turn.order)
+    if (this.#options.awaitFormatted && !turn.formatted && !earlier) {
+      this.#held = turn
+      return released
+    }
+    this.#held = undefined
+    return [...released, ...this.#finish(turn, earlier)]
+  }
+
+  /** The turns that a SpeakerRevision changes, each with a higher revision. Turns it leaves as they were are left out. */
+  revision(message: SpeakerRevisionMessage): Turn[] {
+    const released = this.release()
+    return [...released, ...message.revisions.flatMap((revision) => this.#revise(revision))]
+  }
+
+  /** The final that was held back, if any: no formatted one will come. */
+  release(): Turn[] {
+    const held = this.#held
+    this.#held = undefined
+    return held ? this.#finish(held, undefined) : []
+  }
+
+  /** The turn that is still open where the server has confirmed the end, if any: no final of it will come. */
+  conclude(): Turn[] {
+    const open = this.#open
+    this.#open = undefined
+    if (open === undefined) return []
+    const words = open.words.map((word) => withSpeaker({ ...word, final: true }, word.speaker))
+    return this.#finish({ ...open, words, endOfTurn: true, unconfirmed: true }, undefined)
+  }
+
+  #finish(turn: Turn, earlier: Turn | undefined): Turn[] {
+    if (earlier && sameContent(earlier, turn)) return []
+    let final: Turn = earlier ? { ...turn, revision: earlier.revision + 1 } : turn
+    const early = this.#early.get(turn.order)
+    if (early) {
+      this.#early.delete(turn.order)
+      this.#earlySize -= early.length
+      const { speaker: _, ...rest } = final
+      final = { ...rest, ...labels(unpack(early), final, this.#options.toStream) }
+    }
+    this.#keep(final)
+    this.#lastEnd = Math.max(this.#lastEnd, final.end)
+    return [final]
+  }
+
+  #revise(revision: TurnRevision): Turn[] {
+    const turn = this.#final(revision.turn_order)
+    if (!turn) {
+      // May name a turn whose final is still on its way; bounded against a server that names turns without end.
+      const early = pack(revision)
+      this.#earlySize += early.length - (this.#early.get(revision.turn_order)?.length ?? 0)
+      this.#early.set(revision.turn_order, early)
+      this.#earlySize -= dropOldest(this.#early, this.#earlySize - MOST_EARLY).size
+      return []
+    }
+    const { speaker: _, ...rest } = turn
+    const revised: Turn = { ...rest, ...labels(revision, turn, this.#options.toStream), revision: turn.revision + 1 }
+    if (sameContent(turn, revised)) return []
+    this.#keep(revised)
+    return [revised]
+  }
+
+  #keep(turn: Turn): void {
+    const packed = pack(turn)
+    this.#finalsSize += packed.length - (this.#finals.get(turn.order)?.length ?? 0)
+    this.#finals.set(turn.order, packed)
+    const { size, last } = dropOldest(this.#finals, this.#finalsSize - MOST_FINALS)
+    this.#finalsSize -= size
+    this.#forgotten = Math.max(this.#forgotten, last)
+  }
+
+  /** The final of this order in its newest revision. */
+  #final(order: number): Turn | undefined {
+    const kept = this.#finals.get(order)
+    return kept === undefined ? undefined : unpack(kept)
+  }
+
+  #toTurn(message: TurnMessage): Turn {
+    const { sessionId, toStream, channel } = this.#options
+    const words = message.words.map((word) => toWord(word, toStream, message.end_of_turn))
+    const speaker = speakerLabel(message.speaker_label)
+    return {
+      sessionId,
+      order: message.turn_order,
+      revision: 0,
+      endOfTurn: message.end_of_turn,
+      formatted: message.turn_is_formatted,
+      // Some models leave the transcript empty while a word is still open.
+      transcript: message.transcript || words.map((word) => word.text).join(' '),
+      ...(speaker === undefined ? {} : { speaker }),
+      ...(channel === undefined ? {} : { channel }),
+      words,
+      start: words[0]?.start ?? this.#lastEnd,
+      end: words.reduce((end, word) => Math.max(end, word.end), words[0]?.end ?? this.#lastEnd),
+      ...(message.language_code ? { language: message.language_code } : {}),
+    }
+  }
+}
+
+function toWord(word: WordMessage, toStream: (ms: number) => number, final: boolean): Word {
+  const { text, start, end, confidence, speaker, word_is_final: isFinal } = word
+  const placed = { text, start: toStream(start), end: toStream(end), final: final || isFinal }
+  return withSpeaker(confidence === undefined ? placed : { ...placed, confidence }, speakerLabel(speaker))
+}
+
+/** The labels a revision gives to `turn`; its words are taken only where they are the same words. */
+function labels(revision: TurnRevision, turn: Turn, toStream: (ms: number) => number): Pick<Turn, 'speaker' | 'words'> {
+  const speaker = speakerLabel(revision.speaker_label)
+  const sameWords = revision.words.length === turn.words.length
+  return {
+    ...(speaker === undefined ? {} : { speaker }),
+    words: sameWords
+      ? turn.words.map((word, index) => withSpeaker(word, speakerLabel(revision.words[index]?.speaker)))
+      : revision.words.length > 0
+        ? relabelByTime(revision.words, turn.words, toStream)
+        : turn.words,
+  }
+}
+
+/** Where a revision lists other words than the final, each word takes the label of the listed word it overlaps most. */
+function relabelByTime(revised: WordMessage[], words: Word[], toStream: (ms: number) => number): Word[] {
+  return words.map((word) => {
+    let best: WordMessage | undefined
+    let bestOverlap = 0
+    for (const candidate of revised) {
+      const overlap = Math.min(word.end, toStream(candidate.end)) - Math.max(word.start, toStream(candidate.start))
+      if (overlap > bestOverlap) [best, bestOverlap] = [candidate, overlap]
+    }
+    const speaker = best && speakerLabel(best.speaker)
+    return speaker === undefined ? word : withSpeaker(word, speaker)
+  })
+}
+
+function sameContent(a: Turn, b: Turn): boolean {
+  return (
+    a.transcript === b.transcript &&
+    a.speaker === b.speaker &&
+    a.formatted === b.formatted &&
+    a.words.length === b.words.length &&
+    a.words.every((word, index) => {
+      const other = b.words[index] as Word
+      return (
+        word.text === other.text &&
+        word.start === other.start &&
+        word.end === other.end &&
+        word.speaker === other.speaker
+      )
+    })
+  )
+}
+
+/** Drops the first entries of a map, `excess` characters of them, but never the last one; tells how many went, and the highest key. */
+function dropOldest(map: Map<number, string>, excess: number): { size: number; last: number } {
+  let [size, last] = [0, -1]
+  for (const [key, { length }] of map) {
+    if (size >= excess || map.size === 1) break
+    map.delete(key)
+    size += length
+    last = Math.max(last, key)
+  }
+  return { size, last }
+}
+
+/**
+ * A word with this speaker, or with none. Field by field: V8 gives each object that is made of the rest of another a hidden
+ * class of its own, which takes more memory than the word.
+ */
+export function withSpeaker(word: Omit<Word, 'speaker'>, speaker: string | undefined): Word {
+  const { text, start, end, confidence, final } = word
+  if (confidence === undefined) {
+    return speaker === undefined ? { text, start, end, final } : { text, start, end, final, speaker }
+  }
+  if (speaker === undefined) return { text, start, end, confidence, final }
+  return { text, start, end, confidence, final, speaker }
+}

@@ -1,0 +1,208 @@
+import { bytesToMs } from '../audio/format.ts'
+import type { Engine } from '../engine/engine.ts'
+import { DiarizeStreamError, EngineError, type Warning } from '../errors.ts'
+import type { SessionTarget } from '../protocol/close-codes.ts'
+import { type AuthenticationOptions, credentials, isLoopback, regionUrl, serverUrl } from '../protocol/endpoint.ts'
+import type { BeginMessage, TerminationMessage } from '../protocol/messages.ts'
+import { Supervisor } from '../stream/supervisor.ts'
+import { channelSettings } from './channels/channel-options.ts'
+import { ChannelSupervisor } from './channels/channel-supervisor.ts'
+import type { OfChannel } from './diarize-events.ts'
+import type { DiarizeInput } from './diarize-input.ts'
+import { environmentKey, liveSettings, type ResolvedDiarizeOptions } from './diarize-options.ts'
+import { randomUUID } from 'node:crypto'
+
+/** The server a stream talks to, wherever it runs. */
+export interface Peer {
+  /** `server` is one given by `url`. */
+  kind: 'assemblyai' | 'server' | 'embedded'
+  /** Name of the engine, for people. */
+  name: string
+  /** Address without query. */
+  url: string
+  /** Model to ask for where the user named none. */
+  model?: string
+  /** What the user should know about the choice. */
+  warnings: Warning[]
+  /** Address and credentials of one connection with the given query. */
+  target(query: URLSearchParams): Promise<SessionTarget>
+  /** The error behind a session that the engine itself broke. */
+  failure(): DiarizeStreamError | undefined
+  /** Frees whatever was started for the peer. */
+  close(): Promise<void>
+}
+
+/** Which engine the options choose. */
+export function peerKind({ engine, url, apiKey, token }: ResolvedDiarizeOptions): Peer['kind'] {
+  if (typeof engine === 'object' || engine === 'embedded') return 'embedded'
+  if (url !== undefined) return 'server'
+  return (apiKey ?? token ?? environmentKey()) === undefined ? 'embedded' : 'assemblyai'
+}
+
+/** Chooses the engine, and starts it where it runs in this process. */
+export async function openPeer(options: ResolvedDiarizeOptions): Promise<Peer> {
+  const { engine, url } = options
+  if (typeof engine === 'object') return embeddedPeer(engine)
+  const kind = peerKind(options)
+  if (kind === 'server') return serverPeer(serverUrl(url!), options)
+  if (kind === 'assemblyai') {
+    return servicePeer(options, options.apiKey ?? (options.token === undefined ? environmentKey() : undefined))
+  }
+  const { embeddedEngine } = await import('../engine/embedded.ts')
+  const peer = await embeddedPeer(embeddedEngine())
+  if (engine === undefined) {
+    peer.warnings.push({
+      code: 'EMBEDDED_ENGINE',
+      message: `no API key is set, so the engine on this machine runs (${peer.model}); set ASSEMBLYAI_API_KEY to use AssemblyAI`,
+    })
+  }
+  return peer
+}
+
+function servicePeer(options: ResolvedDiarizeOptions, key: AuthenticationOptions['apiKey']): Peer {
+  const authentication: AuthenticationOptions = key === undefined ? { token: options.token as string } : { apiKey: key }
+  return remotePeer('assemblyai', 'AssemblyAI', new URL(regionUrl(options.region ?? 'global')), authentication)
+}
+
+function serverPeer(url: URL, options: ResolvedDiarizeOptions): Peer {
+  const { apiKey, token } = options
+  const peer = remotePeer('server', url.host, url, {
+    ...(apiKey === undefined ? {} : { apiKey }),
+    ...(token === undefined ? {} : { token }),
+  })
+  if (url.protocol === 'ws:' && !isLoopback(url)) {
+    peer.warnings.push({
+      code: 'UNENCRYPTED',
+      message: `audio${(apiKey ?? token) ? ' and credentials' : ''} go to ${url.host} unencrypted; use wss:// where the network is not yours`,
+    })
+  }
+  return peer
+}
+
+function remotePeer(kind: Peer['kind'], name: string, url: URL, authentication: AuthenticationOptions): Peer {
+  return {
+    kind,
+    name,
+    url: url.href,
+    warnings: [],
+    async target(query) {
+      const { headers, query: secretQuery, secrets } = await credentials(authentication)
+      const address = new URL(url)
+      address.search = new URLSearchParams([...query, ...Object.entries(secretQuery)]).toString()
+      return { url: address.href, headers, secrets }
+    },
+    failure: () => undefined,
+    close: () => Promise.resolve(),
+  }
+}
+
+/** Runs `engine` behind the strict server on a loopback port, under a key that nobody else knows. */
+async function embeddedPeer(engine: Engine): Promise<Peer> {
+  const { serve } = await import('../server/server.ts')
+  let failure: DiarizeStreamError | undefined
+  // The wire carries only a close code and a text; this keeps the engine's own error for the user.
+  const remember = (error: unknown): void => {
+    failure ??=
+      error instanceof DiarizeStreamError
+        ? error
+        : new EngineError('ENGINE_FAILED', `the ${engine.name} engine failed: ${String(error)}`, { cause: error })
+  }
+  const key = randomUUID()
+  const server = await serve({
+    engine: {
+      name: engine.name,
+      sampleRate: engine.sampleRate,
+      fasterThanRealTime: engine.fasterThanRealTime,
+      ...(engine.model === undefined ? {} : { model: engine.model }),
+      async open(settings, listener) {
+        try {
+          return await engine.open(settings, {
+            speechStarted: (atMs, confidence) => listener.speechStarted(atMs, confidence),
+            turn: (turn) => listener.turn(turn),
+            revision: (revisions) => listener.revision(revisions),
+            warning: (warning) => listener.warning?.(warning),
+            failed(error) {
+              remember(error)
+              listener.failed(error)
+            },
+          })
+        } catch (error) {
+          remember(error)
+          throw error
+        }
+      },
+    },
+    apiKeys: [key],
+  })
+  const peer = remotePeer('embedded', engine.name, new URL(server.url), { apiKey: key })
+  return {
+    ...peer,
+    ...(engine.model === undefined ? {} : { model: engine.model }),
+    failure: () => failure,
+    close: () => server.close(),
+  }
+}
+
+const RETRIES = 10
+/** After the last audio: a service has the last words at once. */
+const TERMINATION_MS = 15_000
+/** The engine on this machine may have half a minute of speech to decode, on a machine that is slow. */
+const OWN_TERMINATION_MS = 150_000
+/** Before anything ever worked, a mistake is likelier than an outage. */
+const FIRST_RETRIES = 2
+
+/** What looks after the sessions: those of the stream, or those of each of its channels. */
+export type Supervision = Supervisor | ChannelSupervisor
+
+/** How the last session ended, or that of one channel. */
+export type SupervisionEnd = TerminationMessage & OfChannel
+
+/** How sessions are reached. */
+export interface SupervisionPeer {
+  /** Address and fresh credentials for one more session. */
+  connect: () => Promise<SessionTarget>
+  /** The error behind a session that the engine itself broke. */
+  failure: () => Error | undefined
+}
+
+/** Makes what looks after the sessions, for frames of `frameBytes` bytes. */
+export function supervision(
+  options: ResolvedDiarizeOptions,
+  input: DiarizeInput,
+  frameBytes: number,
+  peer: SupervisionPeer,
+): Supervision {
+  const { format } = input
+  const one = {
+    ...options,
+    ...peer,
+    rate: (begin: BeginMessage) => paceOf(options.pace, begin),
+    frameMs: bytesToMs(frameBytes, format),
+    silentFrame: input.silence(frameBytes / format.channels),
+    pending: () => input.pending,
+    retries: options.retries ?? RETRIES,
+    firstRetries: options.retries ?? FIRST_RETRIES,
+    terminationTimeout:
+      options.terminationTimeout ?? (peerKind(options) === 'embedded' ? OWN_TERMINATION_MS : TERMINATION_MS),
+    ...liveSettings(options, input.live),
+    awaitFormatted: options.formatTurns === true,
+  }
+  const settings = channelSettings(options)
+  if (settings === undefined) return new Supervisor(one)
+  return new ChannelSupervisor({
+    settings,
+    format,
+    frameBytes,
+    speakerLabels: options.speakerLabels,
+    maxReplay: options.maxReplay,
+    partials: options.includePartialTurns !== false && options.redactPii !== true,
+    supervise: (name, channel) => new Supervisor({ ...one, channel: name, pending: () => input.pendingOf(channel) }),
+  })
+}
+
+/** Ms of audio per ms; `Infinity` for no pace. */
+function paceOf(pace: ResolvedDiarizeOptions['pace'], begin: BeginMessage): number {
+  if (typeof pace === 'number') return pace
+  if (pace === 'auto') return begin.configuration?.faster_than_real_time === true ? Infinity : 1
+  return pace === 'realtime' ? 1 : Infinity
+}

@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest'
+import { closeMeaning } from '../../src/protocol/close-codes.ts'
+
+describe('closeMeaning', () => {
+  it.each([
+    [1000, '', 'CONNECTION_LOST', true],
+    [1001, '', 'CONNECTION_LOST', true],
+    [1005, '', 'CONNECTION_LOST', true],
+    [1006, '', 'CONNECTION_LOST', true],
+    [1008, 'Unauthorized Connection: Missing Authorization header', 'UNAUTHORIZED', false],
+    [1008, 'Unauthorized Connection: Signature has expired', 'UNAUTHORIZED', false],
+    [1008, 'Too many concurrent sessions', 'TOO_MANY_SESSIONS', true],
+    [1009, '', 'MESSAGE_TOO_BIG', false],
+    [1011, '', 'SERVER_ERROR', true],
+    [1012, '', 'SERVER_ERROR', true],
+    [1013, '', 'SERVER_ERROR', true],
+    [3005, 'Session Cancelled: An error occurred', 'SERVER_ERROR', true],
+    [3006, "Invalid 'sample_rate': Value error", 'INVALID_REQUEST', false],
+    [3006, 'Session terminated due to inactivity: No messages received for 5 seconds', 'SESSION_INACTIVE', true],
+    [3007, 'Audio Transmission Rate Exceeded: Received 314.9 sec. audio in 1.312326 sec', 'AUDIO_REJECTED', false],
+    [3008, 'Session Expired: Maximum session duration exceeded', 'SESSION_EXPIRED', true],
+    [3009, 'Unauthorized Connection: Too many concurrent sessions', 'TOO_MANY_SESSIONS', true],
+    [4242, '', 'CONNECTION_LOST', true],
+  ])('%i "%s" is %s, retryable: %s', (closeCode, text, code, retryable) => {
+    expect(closeMeaning(closeCode, text)).toMatchObject({ code, retryable })
+  })
+})

@@ -1,0 +1,537 @@
+import type { Turn, Word } from '../../src/model.ts'
+import type { TurnMessage, TurnRevision, WordMessage } from '../../src/protocol/messages.ts'
+import { FinalWords, SessionTurns, splice } from '../../src/stream/joiner.ts'
+import { LabelMap, SpeakerLetters } from '../../src/stream/speakers.ts'
+import { interrupted } from './interrupted.ts'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+
+/** Words of 400 ms every 500 ms, written as `text` or `text/label`. */
+function words(text: string, start: number): WordMessage[] {
+  return (text === '' ? [] : text.split(' ')).map((part, index) => {
+    const [word = '', speaker] = part.split('/')
+    const from = start + index * 500
+    const label = speaker === undefined ? {} : { speaker }
+    return { text: word, start: from, end: from + 400, confidence: 0.9, word_is_final: true, ...label }
+  })
+}
+
+function message(order: number, text: string, start: number, more: Partial<TurnMessage> = {}): TurnMessage {
+  const spoken = words(text, start)
+  const label = spoken[0]?.speaker
+  return {
+    type: 'Turn',
+    turn_order: order,
+    turn_is_formatted: true,
+    end_of_turn: true,
+    transcript: spoken.map((word) => word.text).join(' '),
+    end_of_turn_confidence: 1,
+    words: spoken,
+    ...(label === undefined ? {} : { speaker_label: label }),
+    ...more,
+  }
+}
+
+function revision(order: number, text: string, start: number): TurnRevision {
+  const spoken = words(text, start)
+  return { turn_order: order, speaker_label: spoken[0]?.speaker ?? null, words: spoken }
+}
+
+/** A stream whose sessions are played one after the other; what comes out of one is what the next finds. */
+class Stream {
+  readonly letters = new SpeakerLetters()
+  readonly finals = new FinalWords(600_000)
+  readonly orders = { next: 0 }
+
+  session(offset: number, awaitFormatted = false): (what: TurnMessage | TurnRevision[]) => Turn[] {
+    const turns = this.turns(offset, awaitFormatted)
+    return (what) => {
+      const out = Array.isArray(what) ? turns.revision({ type: 'SpeakerRevision', revisions: what }) : turns.turn(what)
+      for (const turn of out) if (turn.endOfTurn) this.finals.add(turn)
+      return out
+    }
+  }
+
+  turns(offset: number, awaitFormatted = false): SessionTurns {
+    const options = { sessionId: `at ${offset}`, toStream: (ms: number) => offset + ms, awaitFormatted }
+    return new SessionTurns(options, new LabelMap(this.letters, !this.letters.any), this.finals, this.orders)
+  }
+}
+
+const partial = { end_of_turn: false }
+
+/** A turn as text: order.revision and words with their letters. */
+function shown({ order, revision: number, words: spoken }: Turn): string {
+  return `${order}.${number} ${spoken.map(({ text, speaker }) => `${text}/${speaker ?? '-'}`).join(' ')}`
+}
+
+describe('the first session', () => {
+  it('gives its turns as they are', () => {
+    const hear = new Stream().session(0)
+    const [turn] = hear(message(0, 'good/B morning/B', 1000))
+    expect(turn).toMatchObject({
+      sessionId: 'at 0',
+      order: 0,
+      revision: 0,
+      endOfTurn: true,
+      transcript: 'good morning',
+      speaker: 'B',
+      start: 1000,
+      end: 1900,
+    })
+    expect(hear(message(1, 'hello/A', 3000)).map(shown)).toEqual(['1.0 hello/A'])
+  })
+
+  it('gives a turn one order from its first partial to its last revision', () => {
+    const hear = new Stream().session(0)
+    const out = [
+      hear(message(0, 'good', 1000, partial)),
+      hear(message(0, 'good morning', 1000, partial)),
+      hear(message(0, 'good/A morning/A', 1000)),
+      hear([revision(0, 'good/A morning/B', 1000)]),
+    ]
+    expect(out.flat().map(shown)).toEqual([
+      '0.0 good/-',
+      '0.0 good/- morning/-',
+      '0.0 good/A morning/A',
+      '0.1 good/A morning/B',
+    ])
+  })
+
+  it('gives finals rising orders where a partial of the next turn comes before the final of one', () => {
+    const hear = new Stream().session(0)
+    const out = [
+      hear(message(1, 'later', 2500, partial)),
+      hear(message(0, 'first/A turn/A', 1000)),
+      hear(message(1, 'later on', 2500, partial)),
+      hear(message(3, 'far', 4000, partial)),
+      hear(message(1, 'later/B turn/B', 2500)),
+      hear([revision(0, 'first/B turn/B', 1000)]),
+    ]
+    expect(out.flat().map(shown)).toEqual([
+      '1.0 later/-',
+      '0.0 first/A turn/A',
+      '1.0 later/- on/-',
+      '3.0 far/-',
+      '1.0 later/B turn/B',
+      '0.1 first/B turn/B',
+    ])
+  })
+
+  it('gives finals rising orders however the server numbers its turns', () => {
+    const hear = new Stream().session(0)
+    const numbers = [5, 4, 1_000_000_000, 7, 6, 0]
+    const orders = numbers.flatMap((number, index) => [
+      ...hear(message(number, 'open', index * 1000, partial)),
+      ...hear(message(number, `w${index}/A`, index * 1000)),
+    ])
+    expect(orders.filter(({ endOfTurn }) => endOfTurn).map(({ order }) => order)).toEqual([0, 1, 2, 3, 4, 5])
+  })
+
+  it('keeps a turn that has text but no words', () => {
+    const hear = new Stream().session(0)
+    const [turn] = hear(message(0, '', 0, { transcript: '[Music]' }))
+    expect(turn).toMatchObject({ order: 0, transcript: '[Music]', words: [], start: 0, end: 0 })
+  })
+})
+
+describe('what was final before', () => {
+  /** A stream whose first session had made `one two three` of A final, 1000 to 2400 ms. */
+  function after(text = 'one/A two/A three/A'): Stream {
+    const stream = new Stream()
+    stream.session(0)(message(0, text, 1000))
+    return stream
+  }
+
+  it('is cut from the first turn that goes beyond it, whose text, times and speaker are made anew', () => {
+    const hear = after('one/A two/A three/B').session(1000)
+    const [turn] = hear(message(0, 'one/A two/A three/B four/B five/B six/A', 0))
+    expect(turn).toMatchObject({ order: 1, transcript: 'four five six', start: 2500, end: 3900, speaker: 'B' })
+    expect(shown(turn as Turn)).toBe('1.0 four/B five/B six/A')
+  })
+
+  it('makes no speaker for a cut turn whose words have none', () => {
+    const [turn] = after().session(1000)(message(0, 'one/A two/A three/A four five', 0))
+    expect(turn).not.toHaveProperty('speaker')
+    expect(turn?.transcript).toBe('four five')
+  })
+
+  it('is dropped where a turn repeats it whole, and its revisions and orders with it', () => {
+    const stream = after()
+    const hear = stream.session(1000)
+    expect(hear(message(0, 'one/A two/A', 0, partial))).toEqual([])
+    expect(hear(message(0, 'one/A two/A', 0))).toEqual([])
+    expect(hear(message(1, 'three/A', 1000))).toEqual([])
+    expect(hear([revision(0, 'one/B two/B', 0), revision(1, 'three/B', 1000)])).toEqual([])
+    expect(hear(message(2, 'four/A', 1500)).map(shown)).toEqual(['1.0 four/A'])
+    expect(hear([revision(1, 'three/C', 1000)])).toEqual([])
+    expect(stream.orders.next).toBe(2)
+  })
+
+  it('is cut from partials as well, each for itself', () => {
+    const hear = after().session(1000)
+    const out = [
+      hear(message(0, 'one two', 0, partial)),
+      hear(message(0, 'one two three', 0, partial)),
+      hear(message(0, 'one two three for', 0, partial)),
+      hear(message(0, 'one/A two/A three/A four/A five/A', 0)),
+    ]
+    expect(out.map((turns) => turns.map(shown))).toEqual([[], [], ['1.0 for/-'], ['1.0 four/A five/A']])
+  })
+
+  it('stays cut by the same words in revisions', () => {
+    const hear = after().session(1000)
+    hear(message(0, 'one/A two/A three/A four/A five/A', 0))
+    const [turn] = hear([revision(0, 'one/A two/A three/A four/A five/C', 0)])
+    expect(shown(turn as Turn)).toBe('1.1 four/A five/B')
+    expect(turn).toMatchObject({ transcript: 'four five', start: 2500, end: 3400 })
+  })
+
+  it('stays cut by the same words in the formatted form, whatever that looks like', () => {
+    const hear = after().session(1000)
+    const plain = hear(message(0, 'one/A two/A three/A four/A', 0, { turn_is_formatted: false }))
+    expect(plain.map(shown)).toEqual(['1.0 four/A'])
+    const formatted = hear(message(0, 'One,/A two,/A 3,/A four./A', 0))
+    expect(formatted.map(shown)).toEqual(['1.1 four./A'])
+    expect(formatted[0]?.transcript).toBe('four.')
+  })
+
+  it('no longer matters once a turn went beyond it', () => {
+    const hear = after().session(1000)
+    hear(message(0, 'one/A two/A three/A four/A', 0))
+    // Says the last final word again, 300 ms after it by a wrong time.
+    expect(hear(message(1, 'three/A again/A', 1300)).map(shown)).toEqual(['2.0 three/A again/A'])
+  })
+
+  it('drops a turn without words that lies before its end, and keeps a later one', () => {
+    const stream = after()
+    const hear = stream.session(1000)
+    expect(hear(message(0, '', 0, { transcript: '[Music]' }))).toEqual([])
+    expect(hear(message(1, 'four/A', 1500)).map(shown)).toEqual(['1.0 four/B'])
+    expect(hear(message(2, '', 0, { transcript: '[Music]' }))).toMatchObject([
+      { order: 2, transcript: '[Music]', words: [], start: 2900 },
+    ])
+  })
+
+  it('lets orders rise over sessions', () => {
+    const stream = after()
+    const orders = [1000, 3000, 5000].flatMap((offset, index) => {
+      const hear = stream.session(offset)
+      return [0, 1].flatMap((order) => hear(message(order, `w${index}${order}/A`, 1600 + order * 500)))
+    })
+    expect(orders.map(({ order }) => order)).toEqual([1, 2, 3, 4, 5, 6])
+    expect(new Set(orders.map(({ sessionId }) => sessionId)).size).toBe(3)
+  })
+})
+
+describe('speakers', () => {
+  const dialogue = 'a1/A a2/A b1/B b2/B'
+
+  it('keep their letters where the new session has the labels the other way round', () => {
+    const stream = new Stream()
+    stream.session(0)(message(0, dialogue, 1000))
+    const turns = stream.turns(1000)
+    const [turn] = turns.turn(message(0, 'a1/B a2/B b1/A b2/A b3/A a3/B', 0))
+    expect(shown(turn as Turn)).toBe('1.0 b3/B a3/A')
+    expect(turns.mapping).toEqual({ A: 'B', B: 'A' })
+  })
+
+  it('get a new letter where nobody can tell who they are', () => {
+    const stream = new Stream()
+    stream.session(0)(message(0, dialogue, 1000))
+    const hear = stream.session(3000)
+    expect(hear(message(0, 'x1/A x2/B', 500)).map(shown)).toEqual(['1.0 x1/C x2/D'])
+  })
+
+  it('are voted for by finals, not by partials and not by revisions', () => {
+    const stream = new Stream()
+    stream.session(0)(message(0, dialogue, 1000))
+    const turns = stream.turns(1000)
+    // Partials have the labels wrong, and so has the revision.
+    for (let time = 0; time < 5; time += 1) turns.turn(message(0, 'a1/B a2/B b1/A b2/A', 0, partial))
+    turns.turn(message(0, dialogue, 0))
+    turns.revision({ type: 'SpeakerRevision', revisions: [revision(0, 'a1/B a2/B b1/A b2/A', 0)] })
+    expect(turns.turn(message(1, 'a3/A b3/B', 2000)).map(shown)).toEqual(['1.0 a3/A b3/B'])
+  })
+
+  it('are not fixed by partials', () => {
+    const stream = new Stream()
+    stream.session(0)(message(0, dialogue, 1000))
+    const turns = stream.turns(1000)
+    expect(turns.turn(message(0, 'a1/B a2/B b1/A b2/A b3/A', 0, partial)).map(shown)).toEqual(['1.0 b3/-'])
+    expect(turns.mapping).toEqual({})
+    expect(turns.turn(message(0, 'a1/B a2/B b1/A b2/A b3/A', 0)).map(shown)).toEqual(['1.0 b3/B'])
+    // From here on the label is known, and a partial may show it.
+    expect(turns.turn(message(1, 'b4/A', 2500, partial)).map(shown)).toEqual(['2.0 b4/B'])
+  })
+
+  it('are mapped in revisions too, with a new letter for a new label', () => {
+    const stream = new Stream()
+    stream.session(0)(message(0, dialogue, 1000))
+    const hear = stream.session(1000)
+    hear(message(0, 'a1/B a2/B b1/A b2/A b3/A a3/B', 0))
+    const [turn] = hear([revision(0, 'a1/B a2/B b1/A b2/A b3/B a3/C', 0)])
+    expect(shown(turn as Turn)).toBe('1.1 b3/A a3/C')
+  })
+
+  it('of earlier sessions are those of their revisions', () => {
+    const stream = new Stream()
+    const first = stream.session(0)
+    first(message(0, 'a1/A a2/A b1/A b2/A', 1000))
+    first([revision(0, dialogue, 1000)])
+    const hear = stream.session(1000)
+    expect(hear(message(0, 'a1/B a2/B b1/A b2/A b3/A', 0)).map(shown)).toEqual(['1.0 b3/B'])
+  })
+
+  it('need words that both sessions have labelled', () => {
+    const stream = new Stream()
+    stream.session(0)(message(0, 'a1 a2 b1/B b2/B', 1000))
+    const hear = stream.session(1000)
+    expect(hear(message(0, 'a1/A a2/A b1 b2 x/A y/B', 0)).map(shown)).toEqual(['1.0 x/A y/C'])
+  })
+})
+
+describe('a final that waits for its formatted form', () => {
+  it('is placed when it is released', () => {
+    const stream = new Stream()
+    stream.session(0)(message(0, 'one/A two/A', 1000))
+    const turns = stream.turns(1000, true)
+    expect(turns.turn(message(0, 'one/A two/A three/A', 0, { turn_is_formatted: false }))).toEqual([])
+    expect(turns.holding).toBe(true)
+    expect(turns.release().map(shown)).toEqual(['1.0 three/A'])
+    expect(turns.holding).toBe(false)
+    expect(turns.release()).toEqual([])
+  })
+})
+
+const LENGTH = 200
+
+/** Words of 200 ms, one every `spacing` ms from `start` on. */
+function say(text: string, start = 0, spacing = 250): Word[] {
+  const words = text === '' ? [] : text.split(' ')
+  return words.map((word, index) => at(word, start + index * spacing))
+}
+
+function at(text: string, start: number, end = start + LENGTH): Word {
+  return { text, start, end, confidence: 1, final: true }
+}
+
+/** What of `words` is new after `tail`, where the session hears from `from` on. */
+function fresh(words: Word[], tail: Word[], from = 0): string {
+  const { first } = splice([words], [tail], from)
+  return words
+    .slice(first)
+    .map(({ text }) => text)
+    .join(' ')
+}
+
+describe('splice()', () => {
+  it('drops words that come again at the same time', () => {
+    expect(fresh(say('one two three four five'), say('one two three'))).toBe('four five')
+  })
+
+  it('keeps nothing of a turn that was final whole', () => {
+    expect(fresh(say('one two three'), say('one two three'))).toBe('')
+    expect(fresh(say('one two'), say('one two three'))).toBe('')
+  })
+
+  it('keeps everything of a turn after the last final word', () => {
+    expect(fresh(say('four five', 750), say('one two three'), 700)).toBe('four five')
+  })
+
+  it('keeps everything where nothing was final before', () => {
+    expect(fresh(say('one two'), [])).toBe('one two')
+    expect(splice([], [], 0)).toEqual({ first: 0, complete: true, pairs: [] })
+    expect(splice([[]], [say('one')], 0)).toEqual({ first: 0, complete: false, pairs: [] })
+  })
+
+  it.each([-300, -200, -100, 100, 200, 300])('finds the last final word %i ms away', (shift) => {
+    expect(fresh(say('one two three four five', shift), say('one two three'))).toBe('four five')
+  })
+
+  it('keeps a last final word that is said again', () => {
+    expect(fresh([...say('one two three'), at('three', 1000)], say('one two three'))).toBe('three')
+    expect(fresh([at('three', 1000)], say('one two three'), 800)).toBe('three')
+  })
+
+  it('compares text without case, punctuation and accents of formatting', () => {
+    expect(fresh(say('One, two — "Three." Four'), [...say('one two'), at('three', 750)])).toBe('Four')
+    expect(fresh(say("It's ça Über."), say('its ça über'))).toBe('')
+  })
+
+  it('takes the right one of repeated words', () => {
+    expect(fresh(say('no no no'), say('no no no'))).toBe('')
+    expect(fresh(say('no no no'), say('no no'))).toBe('no')
+    expect(fresh(say('no no no no'), say('no'))).toBe('no no no')
+    expect(fresh(say('no no no', 40), say('no no', 0))).toBe('no')
+  })
+
+  it('takes the right one of repeated words by the words before them, where times are shifted', () => {
+    // The second "no" of the new session lies nearer to the last final one than the third does.
+    expect(fresh(say('I said no no no never', 200), say('I said no no no'))).toBe('never')
+    expect(fresh(say('I said no no no never', -200), say('I said no no no'))).toBe('never')
+    expect(fresh(say('I said no no no', -200), say('I said no no'))).toBe('no')
+  })
+
+  it('takes the nearest of repeated words where a turn begins among them', () => {
+    expect(fresh(say('no no no', 250), say('no no no', 0), 250)).toBe('no')
+  })
+
+  it('goes by times where the sessions heard different words', () => {
+    expect(fresh(say('won too free for five'), say('one two three'))).toBe('for five')
+    expect(fresh(say('one two tree four'), say('one two three'))).toBe('four')
+  })
+
+  it.each([240, 900, 1344])('keeps what begins within an end that is %i ms late', (late) => {
+    const tail = [at('one', 1000, 1300), at('two', 1400, 1700 + late)]
+    const next = [at('three', 1800, 2050), at('four', 2100, 2400)]
+    const again = [at('one', 1000, 1300), at('two', 1400, 1700 + late)]
+    const all = splice([again], [tail], 0)
+    expect(all).toMatchObject({ first: 2, complete: true })
+    expect(splice([[...tail, ...next]], [tail], 0)).toMatchObject({ first: 2, complete: true })
+    // Without having heard the word again, too.
+    expect(splice([next], [tail], 1750)).toMatchObject({ first: 0, complete: true })
+  })
+
+  it.each([-990, -500])('finds a word whose turn begins %i ms early in one of the sessions', (early) => {
+    const [first, again] = [say('no no yes', 2000), say('no no yes well', 2000)]
+    const began = (words: Word[]): Word[] => words.with(0, { ...words[0]!, start: words[0]!.start + early })
+    expect(fresh(began(again), first)).toBe('well')
+    expect(fresh(again, began(first))).toBe('well')
+  })
+
+  it('finds the words again where the turns are cut elsewhere', () => {
+    const words = say('one two three four five six seven')
+    const before = [words.slice(0, 2), words.slice(2, 5)]
+    expect(splice([words.slice(0, 4)], before, 0)).toMatchObject({ first: 4, complete: false })
+    expect(splice([words.slice(0, 4), words.slice(4, 6)], before, 0)).toMatchObject({ first: 5, complete: true })
+    expect(splice([words], before, 0)).toMatchObject({ first: 5, complete: true })
+  })
+
+  it('goes on behind a word that only one of the sessions heard', () => {
+    expect(fresh(say('one two three four').toSpliced(1, 1), say('one two three'))).toBe('four')
+    expect(fresh(say('one two three four'), say('one two three').toSpliced(1, 1))).toBe('four')
+    expect(fresh(say('one two three four', 0, 400).toSpliced(2, 1), say('one two three', 0, 400))).toBe('four')
+  })
+
+  it('pairs the words that are the same', () => {
+    const { pairs } = splice([say('won two four', 20)], [say('one two three')], 0)
+    expect(pairs.map(({ before, again }) => [before.text, again.text])).toEqual([
+      ['one', 'won'],
+      ['two', 'two'],
+      ['three', 'four'],
+    ])
+  })
+
+  it('takes a second, not a minute, for more words than anybody says', () => {
+    const many = Array.from({ length: 20_000 }, (_, index) => at('no', index, index + 1))
+    const { first } = splice([many], [many], 0)
+    expect(first).toBeGreaterThanOrEqual(0)
+  })
+})
+
+describe('a stream whose sessions are lost anywhere', () => {
+  it('gives every word once, whatever the service makes of ends, onsets and words', () => {
+    fc.assert(
+      fc.property(fc.integer(), (seed) => {
+        const { heard, expected } = interrupted(seed)
+        expect(heard).toEqual(expected)
+      }),
+      { numRuns: 3000, seed: 1 },
+    )
+  })
+})
+
+function turn(order: number, start: number, end: number, more: Partial<Turn> = {}): Turn {
+  // One word, as long as a word may be.
+  const words = [
+    { text: `word${order}`, start: Math.max(start, end - 500), end, confidence: 1, speaker: 'A', final: true },
+  ]
+  const text = { transcript: `word${order}`, formatted: true }
+  return { sessionId: 's', order, revision: 0, endOfTurn: true, ...text, words, start, end, ...more }
+}
+
+const texts = (finals: FinalWords): string[] => finals.turns.flat().map(({ text }) => text)
+
+describe('FinalWords', () => {
+  it('is empty at first', () => {
+    const finals = new FinalWords(1000)
+    expect([finals.end, finals.turns.flat(), finals.any]).toEqual([0, [], false])
+  })
+
+  it('tells how far the stream is final, and gives the words in order', () => {
+    const finals = new FinalWords(60_000)
+    finals.add(turn(0, 100, 900))
+    finals.add(turn(1, 1000, 2500))
+    expect(finals.end).toBe(2500)
+    expect(texts(finals)).toEqual(['word0', 'word1'])
+  })
+
+  it('forgets turns that ended too long ago, but never the last one', () => {
+    const finals = new FinalWords(1000)
+    finals.add(turn(0, 0, 500))
+    finals.add(turn(1, 600, 1000))
+    finals.add(turn(2, 1500, 2000))
+    // Word 1 ends exactly as far back as words are kept.
+    expect(texts(finals)).toEqual(['word1', 'word2'])
+    finals.add(turn(3, 90_000, 99_000))
+    expect(texts(finals)).toEqual(['word3'])
+  })
+
+  it('takes the labels of a revision, and does not move the end', () => {
+    const finals = new FinalWords(60_000)
+    const first = turn(0, 100, 900)
+    finals.add(first)
+    finals.add(turn(1, 1000, 2500))
+    finals.add({ ...first, revision: 1, words: first.words.map((word) => ({ ...word, speaker: 'B' })) })
+    expect(finals.turns.flat().map(({ text, speaker }) => [text, speaker])).toEqual([
+      ['word0', 'B'],
+      ['word1', 'A'],
+    ])
+    expect(finals.end).toBe(2500)
+  })
+
+  it('goes no further than the session has heard, whatever times it gives', () => {
+    const finals = new FinalWords(60_000)
+    finals.add(turn(0, 100, 900), 5000)
+    finals.add(turn(1, 1000, 90_000), 5000)
+    expect(finals.end).toBe(5000)
+    expect(texts(finals)).toEqual(['word0', 'word1'])
+  })
+
+  it('knows of a final turn that has no words', () => {
+    const finals = new FinalWords(60_000)
+    finals.add(turn(0, 0, 0, { words: [], transcript: '[Music]' }))
+    expect([finals.any, finals.end, finals.turns.flat()]).toEqual([true, 0, []])
+  })
+
+  it('ignores a revision of a turn it has forgotten', () => {
+    const finals = new FinalWords(1000)
+    finals.add(turn(0, 0, 500))
+    finals.add(turn(1, 5000, 6000))
+    finals.add(turn(0, 0, 500, { revision: 1 }))
+    expect(texts(finals)).toEqual(['word1'])
+    expect(finals.end).toBe(6000)
+  })
+
+  it('never moves the end back', () => {
+    const finals = new FinalWords(60_000)
+    finals.add(turn(0, 0, 3000))
+    finals.add(turn(1, 2000, 2800))
+    expect(finals.end).toBe(3000)
+  })
+
+  it('does not believe that a word lasts for seconds', () => {
+    const finals = new FinalWords(60_000)
+    const words = [{ text: 'two', start: 1400, end: 1700 + 1344, final: true }]
+    finals.add(turn(0, 1400, 1700 + 1344, { words }))
+    expect(finals.end).toBeLessThan(1400 + 1000)
+  })
+
+  it('has the last word heard again, with most of a second before it, whatever the overlap', () => {
+    const finals = new FinalWords(60_000)
+    finals.add(turn(0, 9000, 10_000))
+    expect(finals.hearFrom(5000)).toBe(5000)
+    expect(finals.hearFrom(0)).toBe(8700)
+  })
+})

@@ -1,0 +1,231 @@
+import { EventEmitter } from 'node:events'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Feed } from '../../src/stream/sender.ts'
+import { FinalWords, SessionTurns } from '../../src/stream/joiner.ts'
+import { LabelMap, SpeakerLetters } from '../../src/stream/speakers.ts'
+import type { BeginMessage, HeartbeatMessage, ServerMessage, TurnMessage } from '../../src/protocol/messages.ts'
+import { PlacedSession } from '../../src/stream/supervisor.ts'
+import { SessionClock } from '../../src/stream/session-clock.ts'
+import type { Session, SessionEvents } from '../../src/session/session.ts'
+import type { Turn } from '../../src/model.ts'
+
+const NOW = 1_800_000_000_000
+const HOUR = 3_600_000
+const heartbeat: HeartbeatMessage = {
+  type: 'Heartbeat',
+  total_audio_received_ms: 0,
+  total_duration_ms: 0,
+  realtime_factor: 1,
+  max_speech_probability: 0,
+}
+const ended = { termination: { type: 'Termination', audio_duration_seconds: 1, session_duration_seconds: 1 } } as const
+
+class StubSession extends EventEmitter<SessionEvents> {
+  terminated = 0
+  floods = 0
+  flooded(): void {
+    this.floods += 1
+  }
+  terminate(): void {
+    this.terminated += 1
+  }
+}
+
+class StubFeed {
+  heartbeats = 0
+  stopped = 0
+  heartbeat(): void {
+    this.heartbeats += 1
+  }
+  stop(): void {
+    this.stopped += 1
+  }
+}
+
+function place(clock = new SessionClock(0)) {
+  const session = new StubSession()
+  const feed = new StubFeed()
+  const begin: BeginMessage = { type: 'Begin', id: 's', expires_at: (NOW + 3 * HOUR) / 1000 }
+  const turns: Turn[] = []
+  const messages: ServerMessage[] = []
+  const gaps: { start: number; end: number }[] = []
+  const placed = new PlacedSession(
+    session as unknown as Session,
+    begin,
+    clock,
+    feed as unknown as Feed,
+    { start: Infinity, deadline: Infinity },
+    {
+      turns: (given) => turns.push(...given),
+      message: (message) => messages.push(message),
+      lost: (gap) => gaps.push(gap),
+    },
+  )
+  return {
+    session,
+    feed,
+    placed,
+    messages,
+    gaps,
+    texts: () =>
+      turns.map(({ transcript, endOfTurn, revision }) => `${transcript} ${endOfTurn ? revision : 'partial'}`),
+    say: (order: number, text: string, more: Partial<TurnMessage> = {}) =>
+      session.emit('message', turnMessage(order, text, more)),
+  }
+}
+
+function turnMessage(order: number, text: string, more: Partial<TurnMessage>): TurnMessage {
+  const word = { start: order * 1000, end: order * 1000 + 500, text, confidence: 1, word_is_final: true, speaker: 'A' }
+  const flags = { turn_is_formatted: true, end_of_turn: true, end_of_turn_confidence: 1, speaker_label: 'A' }
+  return { type: 'Turn', turn_order: order, transcript: text, words: [word], ...flags, ...more }
+}
+
+function turnsOf(awaitFormatted = false): SessionTurns {
+  const labels = new LabelMap(new SpeakerLetters(), true)
+  return new SessionTurns({ sessionId: 's', awaitFormatted }, labels, new FinalWords(1000), { next: 0 })
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: NOW })
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+describe('before it takes over', () => {
+  it('holds its messages and then gives them out in order, before later ones', () => {
+    const { placed, session, messages, texts, say } = place()
+    say(0, 'early')
+    session.emit('message', { type: 'SpeechStarted', timestamp: 5 })
+    say(1, 'next')
+    expect([texts(), messages]).toEqual([[], []])
+    placed.takeOver(turnsOf())
+    say(2, 'late')
+    expect(texts()).toEqual(['early 0', 'next 0', 'late 0'])
+    expect(messages).toEqual([{ type: 'SpeechStarted', timestamp: 5 }])
+    expect(placed.speakers).toEqual({ A: 'A' })
+  })
+
+  it('tells what the server could not hear at its place in the stream, and not as a message', () => {
+    const clock = new SessionClock(60_000)
+    clock.audio(2000)
+    clock.silence(500)
+    clock.audio(10_000)
+    const { placed, session, messages, gaps } = place(clock)
+    session.emit('message', { type: 'Warning', warning_code: 0, warning: '', audio_lost: { start: 1000, end: 4000 } })
+    expect(gaps).toEqual([])
+    placed.takeOver(turnsOf())
+    session.emit('message', { type: 'Warning', warning_code: 0, warning: '' })
+    expect(gaps).toEqual([{ start: 61_000, end: 63_500 }])
+    expect(messages).toEqual([])
+  })
+
+  it('ends a session that says more than anybody can, rather than drop what it says', () => {
+    const { placed, session, texts, say } = place()
+    for (let order = 0; order < 10_000; order += 1) say(order, `t${order}`)
+    expect(session.floods).toBe(0)
+    say(10_000, 'one more')
+    expect(session.floods).toBe(1)
+    placed.takeOver(turnsOf())
+    expect(texts()).toHaveLength(10_001)
+  })
+
+  it('counts a heartbeat when it comes, not again when it is given out', () => {
+    const { placed, feed, session, messages } = place()
+    session.emit('message', heartbeat)
+    expect(feed.heartbeats).toBe(1)
+    placed.takeOver(turnsOf())
+    // Counted again, audio sent after it would pass for heard.
+    expect(feed.heartbeats).toBe(1)
+    session.emit('message', heartbeat)
+    expect(feed.heartbeats).toBe(2)
+    expect(messages).toEqual([heartbeat, heartbeat])
+  })
+
+  it('gives out what it held also when it has ended by then', () => {
+    const { placed, session, texts, say } = place()
+    say(0, 'early')
+    session.emit('end', ended)
+    placed.takeOver(turnsOf())
+    expect(placed.end).toBe(ended)
+    expect(texts()).toEqual(['early 0'])
+  })
+
+  it('knows no speakers', () => {
+    expect(place().placed.speakers).toEqual({})
+  })
+})
+
+describe('while it closes', () => {
+  it('asks for the end, feeds no more, and leaves the open turn to the next session', () => {
+    const { placed, session, feed, texts, say } = place()
+    placed.takeOver(turnsOf())
+    say(0, 'final')
+    say(1, 'open', { end_of_turn: false })
+    placed.close()
+    expect([session.terminated, feed.stopped]).toEqual([1, 1])
+    say(1, 'open')
+    say(2, 'later')
+    expect(texts()).toEqual(['final 0', 'open partial'])
+  })
+
+  it('still takes what changes the turns that were final', () => {
+    const { placed, session, texts, say } = place()
+    placed.takeOver(turnsOf())
+    say(0, 'plain', { turn_is_formatted: false })
+    placed.close()
+    say(0, 'Plain.')
+    const { words } = turnMessage(0, 'Plain.', {})
+    const revised = words.map((word) => ({ ...word, speaker: 'B' }))
+    session.emit('message', {
+      type: 'SpeakerRevision',
+      revisions: [{ turn_order: 0, speaker_label: 'B', words: revised }],
+    })
+    expect(texts()).toEqual(['plain 0', 'Plain. 1', 'Plain. 2'])
+    expect(placed.speakers).toEqual({ A: 'A', B: 'B' })
+  })
+})
+
+describe('a final that waits for its formatted form', () => {
+  it('comes out after a second and a half where none comes', () => {
+    const { placed, texts, say } = place()
+    placed.takeOver(turnsOf(true))
+    say(0, 'plain', { turn_is_formatted: false })
+    vi.advanceTimersByTime(1499)
+    expect(texts()).toEqual([])
+    vi.advanceTimersByTime(1)
+    expect(texts()).toEqual(['plain 0'])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('comes out formatted, and leaves no timer', () => {
+    const { placed, texts, say } = place()
+    placed.takeOver(turnsOf(true))
+    say(0, 'plain', { turn_is_formatted: false })
+    say(0, 'Plain.')
+    expect(texts()).toEqual(['Plain. 0'])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('is waited for no more where the session had ended before it took over', () => {
+    const { placed, session, texts, say } = place()
+    say(0, 'plain', { turn_is_formatted: false })
+    session.emit('end', ended)
+    placed.takeOver(turnsOf(true))
+    expect(vi.getTimerCount()).toBe(0)
+    placed.release()
+    expect(texts()).toEqual(['plain 0'])
+  })
+
+  it('leaves no timer when the session ends, and can be had then', () => {
+    const { placed, session, feed, texts, say } = place()
+    placed.takeOver(turnsOf(true))
+    say(0, 'plain', { turn_is_formatted: false })
+    session.emit('end', ended)
+    expect(vi.getTimerCount()).toBe(0)
+    expect(feed.stopped).toBe(1)
+    placed.release()
+    placed.release()
+    expect(texts()).toEqual(['plain 0'])
+  })
+})

@@ -1,0 +1,96 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Engine } from '../../src/engine/engine.ts'
+import { EngineError } from '../../src/errors.ts'
+import { type DiarizeOptions, resolveDiarizeOptions } from '../../src/transforms/diarize-options.ts'
+import { type Peer, openPeer } from '../../src/transforms/engine-choice.ts'
+
+let peer: Peer | undefined
+
+beforeEach(() => {
+  vi.stubEnv('ASSEMBLYAI_API_KEY', '')
+})
+
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  await peer?.close()
+  peer = undefined
+})
+
+async function open(options: DiarizeOptions): Promise<Peer> {
+  peer = await openPeer(resolveDiarizeOptions(options))
+  return peer
+}
+
+const query = new URLSearchParams({ sample_rate: '16000' })
+
+describe('openPeer', () => {
+  it('goes to AssemblyAI with the key of the environment', async () => {
+    vi.stubEnv('ASSEMBLYAI_API_KEY', ' env-key\n')
+    expect((await open({})).kind).toBe('assemblyai')
+    expect(await peer?.target(query)).toEqual({
+      url: 'wss://streaming.assemblyai.com/v3/ws?sample_rate=16000',
+      headers: { Authorization: 'env-key' },
+      secrets: ['env-key'],
+    })
+  })
+
+  it('goes to the region asked for', async () => {
+    await open({ region: 'eu', apiKey: 'k' })
+    expect((await peer?.target(query))?.url).toMatch(/^wss:\/\/streaming\.eu\.assemblyai\.com\/v3\/ws/)
+  })
+
+  it('prefers a given token to the key of the environment', async () => {
+    vi.stubEnv('ASSEMBLYAI_API_KEY', 'env-key')
+    await open({ token: async () => 'a+b' })
+    expect(await peer?.target(query)).toMatchObject({
+      url: 'wss://streaming.assemblyai.com/v3/ws?sample_rate=16000&token=a%2Bb',
+      headers: {},
+    })
+  })
+
+  it('never gives the key of the environment to a server of the user', async () => {
+    vi.stubEnv('ASSEMBLYAI_API_KEY', 'env-key')
+    await open({ url: 'wss://example.org' })
+    const target = await peer?.target(query)
+    expect(target).toMatchObject({ url: 'wss://example.org/v3/ws?sample_rate=16000', headers: {} })
+    expect(JSON.stringify(target)).not.toContain('env-key')
+  })
+
+  it('warns of audio and keys that cross a network in the open', async () => {
+    expect((await open({ url: 'ws://example.org', apiKey: 'k' })).warnings).toMatchObject([
+      { code: 'UNENCRYPTED', message: expect.stringContaining('audio and credentials') },
+    ])
+    expect((await open({ url: 'ws://localhost:1', apiKey: 'k' })).warnings).toEqual([])
+  })
+
+  it('runs the embedded engine where nothing is configured, and says so', async () => {
+    const opened = await open({})
+    expect(opened.kind).toBe('embedded')
+    expect(opened.warnings).toMatchObject([
+      { code: 'EMBEDDED_ENGINE', message: expect.stringContaining('ASSEMBLYAI_API_KEY') },
+    ])
+    expect((await opened.target(query)).url).toMatch(/^ws:\/\/127\.0\.0\.1:\d+\/v3\/ws\?/)
+  })
+
+  it('runs the embedded engine beside a key, where asked to, without a warning', async () => {
+    vi.stubEnv('ASSEMBLYAI_API_KEY', 'env-key')
+    expect(await open({ engine: 'embedded' })).toMatchObject({ kind: 'embedded', warnings: [] })
+    expect(JSON.stringify(await peer?.target(query))).not.toContain('env-key')
+  })
+
+  it('keeps the own error of an engine, which the wire cannot carry', async () => {
+    const broken: Engine = {
+      name: 'broken',
+      sampleRate: 16_000,
+      fasterThanRealTime: true,
+      open: () => Promise.reject(new EngineError('ENGINE_UNAVAILABLE', 'install it')),
+    }
+    const opened = await open({ engine: broken })
+    expect(opened.failure()).toBeUndefined()
+    const { url, headers } = await opened.target(query)
+    const { WebSocket } = await import('ws')
+    const socket = new WebSocket(url, { headers })
+    await new Promise((resolve) => socket.on('close', resolve))
+    expect(opened.failure()).toMatchObject({ code: 'ENGINE_UNAVAILABLE', message: 'install it' })
+  })
+})
