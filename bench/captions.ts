@@ -1,27 +1,37 @@
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { compareCuts, judgeCut, OURS, showComparison, STRONGEST } from './captions/compare.ts'
-import { readHumanCaptions } from './captions/human.ts'
-import type { CutQuality } from './captions/quality.ts'
-import type { Finding } from './finding.ts'
-import { measureRewriting } from './captions/rewriting.ts'
+import {
+  compareCuts,
+  type CutQuality,
+  judgeCut,
+  OURS,
+  readHumanCaptions,
+  showComparison,
+  STRONGEST,
+} from './captions/cuts.ts'
+import { allAsItMust, type BenchOptions, type Finding } from './report.ts'
+import {
+  type LayoutSpeed,
+  measureCaptioning,
+  measureLayout,
+  measureRewriting,
+  measureWriting,
+} from './captions/measure.ts'
 import { inventedSpeech } from './captions/speech.ts'
-import { measureLayout, type LayoutSpeed } from './captions/speed.ts'
-import { measureCaptioning, measureWriting } from './captions/writing.ts'
-import type { BenchOptions } from './options.ts'
-import { saveResults } from './results.ts'
 
 const LEAST_WORDS_PER_SECOND = 50_000
 /** Share of the best speed at fewer words that is left at the most. */
 const LEAST_LINEARITY = 0.5
 const MOST_STALL_MS = 15
 
+/** What speech is invented by. */
+const seed = 1
+
 /**
  * `npm run bench -- captions [file.srt ...]`: how fast captions are laid out and written, and how well they are cut,
  * compared with the files, which people made.
  */
 export async function benchCaptions(options: BenchOptions): Promise<Finding[]> {
-  const seed = options.seed ?? 1
   const faults: string[] = []
   const findings: Finding[] = []
   const check = (good: boolean, what: string): void => {
@@ -75,24 +85,20 @@ export async function benchCaptions(options: BenchOptions): Promise<Finding[]> {
   })
 
   console.log('correcting a file of 10,000 turns:')
-  const rewriting = []
   for (const revised of [1, 2000]) {
     // The first round warms up.
     await measureRewriting(10_000, revised)
-    const { stallMs, cpuMs, ...size } = await measureRewriting(10_000, revised)
-    rewriting.push({ ...size, stallMs, cpuMs })
+    const { stallMs, cpuMs } = await measureRewriting(10_000, revised)
     const shown = `${stallMs.toFixed(1)} ms, ${cpuMs.toFixed(0)} ms of processor time`
     const measure = `longest stall of the event loop, ${revised} of 10,000 turns revised`
     check(stallMs <= MOST_STALL_MS, `${measure}: ${shown}, at most ${MOST_STALL_MS} ms are asked for`)
     find({ measure, ours: shown, target: `at most ${MOST_STALL_MS} ms`, good: stallMs <= MOST_STALL_MS })
   }
 
-  const quality: Record<string, Record<string, CutQuality>> = {}
-  for (const file of options.files ?? []) {
+  for (const file of options.files) {
     const { words, ends } = readHumanCaptions(await readFile(file, 'utf8'))
     if (ends.length === 0) throw new Error(`${file} holds no captions`)
     const results = compareCuts(words, ends)
-    quality[basename(file)] = results
     console.log(`cuts of ${basename(file)}, ${words.length} words:\n${indent(showComparison(results))}`)
     for (const name of OURS) {
       const wrong = judgeCut(name, results) ?? []
@@ -106,20 +112,17 @@ export async function benchCaptions(options: BenchOptions): Promise<Finding[]> {
       })
     }
   }
-  if (Object.keys(quality).length === 0) {
+  if (options.files.length === 0) {
     const words = [...inventedSpeech({ seed, words: 10_000 })].flatMap((turn) =>
       turn.flatMap((segment) => segment.words),
     )
     const results = compareCuts(words)
-    quality['invented speech'] = results
     console.log(`cuts of invented speech, ${words.length} words:\n${indent(showComparison(results))}`)
     console.log('  no figure of quality: nobody has captioned it. Give caption files that people made, as file.srt …')
   }
 
-  if (options.save)
-    saveResults('captions', { seed, layout: speeds, linearity, writing, captioning, rewriting, quality, faults })
   if (faults.length > 0 && findings.every(({ good }) => good !== false)) {
-    find({ measure: 'all as it must be', ours: faults.join('; '), target: 'yes', good: false })
+    find(allAsItMust(faults))
   }
   return findings
 }

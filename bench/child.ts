@@ -1,6 +1,9 @@
-import { type ChildProcess, execFileSync, fork } from 'node:child_process'
+import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { compiled } from './compiled.ts'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 /** How a script is run in a process of its own. */
 export interface ChildOptions {
@@ -74,4 +77,59 @@ function pin(pid: number, core: number): void {
   } catch {
     // Not Linux: the results say so, since they name the machine.
   }
+}
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+let done = false
+
+/**
+ * Path of a script of this folder as plain JavaScript, beside the library as it is published. What is measured in a
+ * process of its own runs like that: the loader for TypeScript has a cost at run time.
+ *
+ * @param name - of the script within bench, such as `sockets/client.ts`.
+ */
+export function compiled(name: string): string {
+  if (!done) {
+    const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc')
+    execFileSync(process.execPath, [compiler, '-p', join(root, 'bench/tsconfig.json')], { stdio: 'inherit' })
+    done = true
+  }
+  return join(root, 'dist-bench/bench', name.replace(/\.ts$/, '.js'))
+}
+
+/** Ticks of the clock of Linux in a second, in which it counts processor time. */
+const TICKS = 100
+
+/**
+ * Runs a command to its end, and measures the processor time of it and all of its descendants that it waited for. No
+ * other child of this process may end meanwhile.
+ *
+ * @param output - where its standard output goes.
+ * @returns seconds, user and system together.
+ * @throws Error where the command fails.
+ */
+export async function cpuSecondsOf(
+  command: string,
+  args: readonly string[],
+  output: 'ignore' | 'pipe',
+): Promise<number> {
+  const before = childrenSeconds()
+  const child: ChildProcess = spawn(command, args, { stdio: ['ignore', output, 'inherit'] })
+  child.stdout?.resume()
+  const [code] = (await once(child, 'close')) as [number | null]
+  if (code !== 0) throw new Error(`${command} ended with code ${code}`)
+  return childrenSeconds() - before
+}
+
+/** Processor time of all descendants of this process that have ended and been waited for. */
+function childrenSeconds(): number {
+  const stat = readFileSync('/proc/self/stat', 'utf8')
+  // The name of the program, in brackets, may hold blanks.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[13]) + Number(fields[14])) / TICKS
+}
+
+/** Milliseconds of the clock that all processes of a machine share. */
+export function now(): number {
+  return Number(process.hrtime.bigint()) / 1e6
 }

@@ -3,16 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decodeArguments, fileInput } from '../src/ffmpeg/arguments.ts'
-import { runChild } from './child.ts'
-import { compiled } from './compiled.ts'
-import { cpuSecondsOf } from './cpu.ts'
-import { bareFfmpegQuality, ourFfmpegQuality } from './decode/ffmpeg-quality.ts'
-import type { ResamplerQuality } from './decode/quality.ts'
+import { compiled, cpuSecondsOf, runChild } from './child.ts'
+import { bareFfmpegQuality, ourFfmpegQuality, type ResamplerQuality } from '../test/helpers/tone-quality.ts'
 import type { ResamplerSample } from './decode/resample-run.ts'
-import { costRatio, type Finding } from './finding.ts'
-import { describeMachine } from './machine.ts'
-import type { BenchOptions } from './options.ts'
-import { saveResults } from './results.ts'
+import { type BenchOptions, costRatio, type Finding } from './report.ts'
 import { percentile } from './statistics.ts'
 
 const MOST_RATIO = 1.15
@@ -28,7 +22,6 @@ export async function benchDecode(options: BenchOptions): Promise<Finding[]> {
     const decoded = await measureDecoding(makeFile(folder, minutes), minutes, options.quick ? 2 : 7)
     const resampled = await runChild<ResamplerSample[]>('decode/resample-run.ts', options.quick ? [1, 10] : [5, 120])
     const quality = { ours: await ourFfmpegQuality(), bare: await bareFfmpegQuality() }
-    if (options.save) saveResults('decode', { machine: describeMachine(), minutes, decoded, quality, resampled })
     return [...decodingFindings(decoded, quality, minutes), ...resamplerFindings(resampled)]
   } finally {
     rmSync(folder, { recursive: true })

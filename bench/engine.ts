@@ -1,11 +1,17 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import type { Clip } from './engine/clip.ts'
-import { judgeClip, quantile, summarise, type ClipResult, type Summary } from './engine/judge.ts'
-import { endure, keepLoaded, listen, type Delays } from './engine/listen.ts'
+import {
+  type ClipResult,
+  type Delays,
+  endure,
+  judgeClip,
+  keepLoaded,
+  listen,
+  quantile,
+  summarise,
+  type Summary,
+} from './engine/listen.ts'
 import {
   baseModel,
+  type Clip,
   gluedByOthers,
   katieAndSteve,
   languages,
@@ -17,9 +23,10 @@ import {
   synthesisedConversations,
   telephoned,
 } from './engine/recordings.ts'
-import { holdAgainstTargets, verdict, type Verdict } from './engine/targets.ts'
-import type { BenchOptions } from './options.ts'
-import { saveResults } from './results.ts'
+import type { BenchOptions, Finding } from './report.ts'
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 
 const percent = (share: number | undefined): string => (share === undefined ? '' : (100 * share).toFixed(1))
 const whole = (value: number | undefined): string => (value === undefined ? '' : String(Math.round(value)))
@@ -44,7 +51,7 @@ const row = (name: string, summary: Summary): string =>
   name.padEnd(nameWidth) + columns.map(([, of]) => of(summary).padStart(7)).join('')
 
 /** All material, or one clip of it for a look, or that by which settings were chosen. */
-function material({ quick, tuning = false }: BenchOptions): Clip[] {
+function material({ quick, tuning }: BenchOptions): Clip[] {
   if (tuning) {
     const libri = libriConversations(6, true)
     return [...libri, ...telephoned(firstOfEach(libri)), ...synthesisedConversations(4)]
@@ -129,13 +136,13 @@ function yardstick(): number {
 /**
  * The engine on labelled speech: words wrong (WER), diarization error rate (DER) as labels come and after the revision,
  * clips with the right number of speakers, errors of word starts, seconds of work per second of audio (RTF) and the most
- * memory of a process. Resolves to whether all targets are met by the clips that no setting was chosen by.
+ * memory of a process. The targets are for the clips that no setting was chosen by.
  */
-export async function benchEngine(options: BenchOptions): Promise<boolean> {
-  const { quick, save, tuning = false } = options
+export async function benchEngine(options: BenchOptions): Promise<Finding[]> {
+  const { quick, tuning } = options
   if (!existsSync(speechFolder)) {
     console.log(`skipped: there is no labelled speech in ${speechFolder}; set DIARIZE_SPEECH to its folder`)
-    return true
+    return []
   }
   console.log(heading)
   const clips = material(options)
@@ -151,7 +158,6 @@ export async function benchEngine(options: BenchOptions): Promise<boolean> {
   const verdicts: Verdict[] = [...groups]
     .filter(([name]) => !name.endsWith('(tuned)'))
     .flatMap(([name, members]) => holdAgainstTargets(name, summarise(members)))
-  const facts: Record<string, unknown> = {}
   const all = summarise(results)
   if (!quick && !tuning) {
     const { startError } = summarise(results.filter(({ clip }) => clip.group.startsWith('flite')))
@@ -171,7 +177,6 @@ export async function benchEngine(options: BenchOptions): Promise<boolean> {
     const lateness = finals.map(({ late }) => late)
     const ours = summarise(results.filter(({ clip }) => /^(?:libri|flite|glued)/.test(clip.group))).realTimeFactor
     const ratio = ours / yardstick()
-    Object.assign(facts, { finals, firstPartials, ratio })
     console.log(`\nin real time: finals ${whole(quantile(lateness, 0.5))} ms after their last word (median), `)
     console.log(`first partials ${whole(quantile(firstPartials, 0.5))} ms after the start of their first word (median)`)
     console.log(`work per second of audio: ${ratio.toFixed(2)} of what FFmpeg takes to decode it a hundred times`)
@@ -190,6 +195,81 @@ export async function benchEngine(options: BenchOptions): Promise<boolean> {
       `${met ? 'met   ' : 'MISSED'} ${what}: ${value}${shown ? ' %' : ''}, at most ${limit}${shown ? ' %' : ''}`,
     )
   }
-  if (save) saveResults('engine', { results, verdicts, ...facts })
-  return verdicts.every(({ met }) => met)
+  return verdicts.map(({ what, measured, most, met }) => ({
+    measure: what,
+    ours: String(+measured.toFixed(3)),
+    target: `at most ${most}`,
+    good: met,
+  }))
+}
+
+interface Target {
+  /** What the name of a group begins with. */
+  group: string
+  what: string
+  /** Upper bound. */
+  most: number
+  of: (summary: Summary) => number | undefined
+}
+
+const words = (group: string, most: number): Target => ({
+  group,
+  what: 'words wrong',
+  most,
+  of: ({ wordErrorRate }) => wordErrorRate,
+})
+const speakers = (group: string, most: number): Target => ({
+  group,
+  what: 'DER, revised, collar 0.25 s',
+  most,
+  of: ({ revised }) => revised?.collared,
+})
+const counted = (group: string): Target => ({
+  group,
+  what: 'clips with a wrong number of speakers',
+  most: 0,
+  of: ({ revised }) => revised && 1 - revised.counted,
+})
+
+/** What is asked for, as shares of 1. The languages are held against what was measured by hand with the same model. */
+const targets: readonly Target[] = [
+  words('readings', 0.05),
+  words('katiesteve', 0.05),
+  words('flite', 0.085),
+  speakers('katiesteve', 0),
+  speakers('flite', 0),
+  speakers('libri 2', 0.015),
+  speakers('libri 3', 0.02),
+  speakers('libri 4', 0.02),
+  speakers('libri-equalised', 0.03),
+  speakers('telephone', 0.08),
+  ...['katiesteve', 'flite', 'libri', 'telephone', 'glued'].map(counted),
+  { group: 'AMI', what: 'DER, revised, collar 0', most: 0.4, of: ({ revised }) => revised?.strict },
+  ...Object.entries({ en: 0.03, es: 0.14, de: 0.27, fr: 0.18, it: 0.24, pt: 0.33, ko: 0.21, ja: 0.3, zh: 0.48 }).map(
+    ([language, most]) => words(`language ${language}`, most),
+  ),
+]
+
+/** A target and what was measured. */
+export interface Verdict {
+  what: string
+  measured: number
+  most: number
+  met: boolean
+}
+
+/** A figure held against its upper bound. */
+export function verdict(what: string, measured: number, most: number): Verdict {
+  // As it is printed: a tenth of a percent less than half over is none.
+  return { what, measured, most, met: Math.round(measured * 1000) / 1000 <= most }
+}
+
+/** Holds `summary` of `group` against the targets for it. */
+export function holdAgainstTargets(group: string, summary: Summary): Verdict[] {
+  return targets
+    .filter((one) => group.startsWith(one.group))
+    .flatMap(({ what, most, of }) => {
+      const measured = of(summary)
+      return measured === undefined ? [] : [verdict(`${group}: ${what}`, measured, most)]
+    })
 }

@@ -2,13 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { nextMessage, startChild, stopChild } from './child.ts'
-import { type Finding, withUnit } from './finding.ts'
-import { now } from './latency/clock.ts'
+import { nextMessage, now, startChild, stopChild } from './child.ts'
+import { type BenchOptions, type Finding, withUnit } from './report.ts'
 import type { ServerSample } from './latency/server.ts'
 import type { SeenTurn } from './latency/watcher.ts'
-import type { BenchOptions } from './options.ts'
-import { saveResults } from './results.ts'
 import { spread, type Spread } from './statistics.ts'
 
 /** Highest p99, ms. */
@@ -32,8 +29,6 @@ interface LatencySample {
  * file: one stream alone, and 500 in one process; beside bare sockets and files.
  */
 export async function benchLatency(options: BenchOptions): Promise<Finding[]> {
-  const results: Record<string, { samples: number[] } & Record<'ours' | 'bare', Record<keyof LatencySample, Spread>>> =
-    {}
   const findings: Finding[] = []
   // The turns of one stream come as fast as they may be told apart; those of many as people speak.
   for (const [streams, turnMs] of [
@@ -50,14 +45,12 @@ export async function benchLatency(options: BenchOptions): Promise<Finding[]> {
     })) as [Record<keyof LatencySample, Spread>, Record<keyof LatencySample, Spread>]
     const label = streams === 1 ? 'one stream' : `${streams} streams`
     const counts = [samples.ours.audio.length, samples.ours.captions.length]
-    results[label] = { samples: counts, ours, bare }
     findings.push(
       finding(`audio in to frame on the wire, ${label}`, LIMITS.audio, ours.audio, bare.audio),
       finding(`turn on the wire to cue in the file, ${label}`, LIMITS.captions, ours.captions, bare.captions),
     )
     console.log(`  ${label}: ${counts[0]} frames, ${counts[1]} cues`)
   }
-  if (options.save) saveResults('latency', results)
   return findings
 }
 

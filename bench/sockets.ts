@@ -1,8 +1,6 @@
 import { makeCertificate } from './certificate.ts'
 import { runChild, startChild, stopChild } from './child.ts'
-import { atMost, costRatio, type Finding } from './finding.ts'
-import type { BenchOptions } from './options.ts'
-import { saveResults } from './results.ts'
+import { atMost, type BenchOptions, costRatio, type Finding } from './report.ts'
 import type { SocketSample } from './sockets/client.ts'
 import type { SenderName } from './sockets/senders.ts'
 import { percentile } from './statistics.ts'
@@ -83,7 +81,6 @@ export async function benchSockets(options: BenchOptions): Promise<Finding[]> {
       findings.push({ measure: 'memory per stream at 1,000 streams, TLS', ours: `${(perStream * 1024).toFixed(0)} kB` })
       findings.push(atMost('p99 of lateness at 1,000 streams, TLS', full.p99, MOST_LATE_MS, 'ms'))
     }
-    if (options.save) saveResults('sockets', samples)
     return findings
   } finally {
     await stopChild(sink)

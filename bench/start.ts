@@ -9,9 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { WebSocketServer } from 'ws'
 import { type CertificateFiles, makeCertificate } from './certificate.ts'
 import { startChild, stopChild } from './child.ts'
-import { costRatio, type Finding, withUnit } from './finding.ts'
-import type { BenchOptions } from './options.ts'
-import { saveResults } from './results.ts'
+import { type BenchOptions, costRatio, type Finding, withUnit } from './report.ts'
 import { percentile } from './statistics.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -62,7 +60,6 @@ export async function benchStart(options: BenchOptions): Promise<Finding[]> {
     rmSync(folder, { recursive: true })
   }
   const sizes = { ours: publishedSize(), sdk: folderSize(join(root, 'node_modules/assemblyai')) }
-  if (options.save) saveResults('start', { times, sizes })
   return findings(times, sizes)
 }
 

@@ -1,5 +1,5 @@
 import type { Segment, Word } from '../../src/index.ts'
-import { Random } from '../random.ts'
+import { Random } from '../../test/trials/random.ts'
 
 /** What {@link inventedSpeech} is drawn from. */
 export interface InventedSpeechOptions {

@@ -3,8 +3,8 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { diarize, run } from '../../src/index.ts'
 import { toneAudio } from '../../src/testing/index.ts'
-import { dialogue } from '../dialogue.ts'
-import { interleaved } from './channel-source.ts'
+import { dialogue } from '../../test/trials/dialogue.ts'
+import { interleaved } from '../../test/trials/channels/channel-source.ts'
 
 /*
  * One client of the scaling benchmark, in a process of its own: hears a minute of so many channels over and over, and

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { WebSocket } from 'ws'
 import { diarize, run, srtSink } from '../../src/index.ts'
-import { now } from './clock.ts'
+import { now } from '../child.ts'
 
 /*
  * So many live streams, each with a file of captions, in a process of its own. Every chunk of audio begins with the time

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { acceptSession } from '../light-server/accept.ts'
+import { acceptSession } from '../sockets/light-server.ts'
 import { finalTurn } from '../final-turn.ts'
-import { now } from './clock.ts'
+import { now } from '../child.ts'
 
 /*
  * A v3 server that sends turns by the clock, and looks at the age of the audio that it gets: in a process of its own. The

@@ -1,6 +1,6 @@
 import { openSync, readSync, watch } from 'node:fs'
 import { join } from 'node:path'
-import { now } from './clock.ts'
+import { now } from '../child.ts'
 
 /*
  * Looks at the files of captions in a folder as they grow, as the system tells of it: in a process of its own. Says so when

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { acceptSession } from '../light-server/accept.ts'
+import { acceptSession } from './light-server.ts'
 
 /*
  * A v3 server that takes audio and throws it away, and counts frames. In a process of its own; tells its parent both

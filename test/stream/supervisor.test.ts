@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { leftovers, openResources } from '../../bench/leftovers.ts'
+import { leftovers, openResources } from '../trials/leftovers.ts'
 import type { SessionTarget } from '../../src/protocol/close-codes.ts'
 import { Supervisor } from '../../src/stream/supervisor.ts'
 import type { Gap, ReconnectingRecord, SessionChange, SupervisorOptions } from '../../src/stream/options.ts'

@@ -1,0 +1,12 @@
+import { serve } from '../../src/server/index.ts'
+import { relabelled, toneEngine } from '../../src/testing/index.ts'
+
+/*
+ * The server of the memory benchmark, in a process of its own so that the memory measured is the client's. It tells its
+ * parent the address, and ends with it.
+ */
+
+const maxSessionDuration = Number(process.argv[2])
+const server = await serve({ engine: relabelled(toneEngine(), 1), maxSessionDuration })
+process.send?.(server.url)
+process.on('disconnect', () => void server.close().then(() => process.exit(0)))
