@@ -51,15 +51,10 @@ export type ErrorCode =
   | 'OUTPUT_STALLED'
   | 'OUTPUT_UNWRITABLE'
 
-/** What every error of the library carries beside its message. */
-export interface ErrorFacts {
-  /** Whether trying the same again, unchanged, can succeed. */
-  retryable?: boolean
-  /** The lower error. */
-  cause?: unknown
-  /** Any further facts; they become fields of the error. */
-  [fact: string]: unknown
-}
+/** What a constructor takes beside code and message: any of the fields of its class, and `cause`, the lower error. */
+export type ErrorFields<Class extends DiarizeStreamError> = Partial<
+  Omit<Class, 'code' | 'message' | 'name' | 'stack' | 'cause'>
+> & { readonly cause?: unknown }
 
 /**
  * Base of every error the library reports. Match on `code`; the message is for people, holds no secret, and ends with
@@ -67,11 +62,13 @@ export interface ErrorFacts {
  */
 export class DiarizeStreamError extends Error {
   readonly code: ErrorCode
+  /** Whether trying the same again, unchanged, can succeed. */
   readonly retryable: boolean
-  readonly [fact: string]: unknown
+  /** Name of the channel that failed, where channels are kept apart. */
+  declare readonly channel?: string
 
-  constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
-    const { cause, retryable = false, ...rest } = facts
+  constructor(code: ErrorCode, message: string, fields: ErrorFields<DiarizeStreamError> = {}) {
+    const { cause, retryable = false, ...rest } = fields
     // What others wrote is cleaned where it comes in; no message moves the cursor all the same.
     super(redact(message.replaceAll(/[^\P{Cc}\n]+/gu, ' ')), cause === undefined ? undefined : { cause })
     this.name = new.target.name
@@ -82,22 +79,106 @@ export class DiarizeStreamError extends Error {
 }
 
 /** An option is wrong, or stages do not fit together: nothing has been started. */
-export class ConfigurationError extends DiarizeStreamError {}
+export class ConfigurationError extends DiarizeStreamError {
+  /** Path of the option that was refused, such as `reconnect.attempts`. */
+  declare readonly option?: string
+
+  constructor(code: ErrorCode, message: string, fields: ErrorFields<ConfigurationError> = {}) {
+    super(code, message, fields)
+  }
+}
 
 /** The input is missing, unreadable, not media, or holds no audio. */
-export class InputError extends DiarizeStreamError {}
+export class InputError extends DiarizeStreamError {
+  /** Exit code of FFmpeg where it read the input; `null` where it was killed. */
+  declare readonly exitCode?: number | null
+  /** Signal that ended FFmpeg; `null` where none did. */
+  declare readonly signal?: NodeJS.Signals | null
+  /** The last lines that FFmpeg wrote. */
+  declare readonly stderr?: string
+  /** HTTP or RTSP status with which the input was refused. */
+  declare readonly status?: number
+  /** Bytes that came of an input that broke off. */
+  declare readonly received?: number
+  /** Bytes that should have come. */
+  declare readonly total?: number
+  /** Channels the audio was said to have. */
+  declare readonly expected?: number
+  /** Channels it has. */
+  declare readonly channels?: number
 
-/** FFmpeg is missing or failed; `exitCode`, `signal` and `stderr` say how. */
-export class FfmpegError extends DiarizeStreamError {}
+  constructor(code: ErrorCode, message: string, fields: ErrorFields<InputError> = {}) {
+    super(code, message, fields)
+  }
+}
 
-/** The socket session failed; `closeCode` and `serverMessage` say how. */
-export class SessionError extends DiarizeStreamError {}
+/** FFmpeg is missing or failed. */
+export class FfmpegError extends DiarizeStreamError {
+  /** Its exit code; `null` where it was killed. */
+  declare readonly exitCode?: number | null
+  /** Signal that ended it; `null` where none did. */
+  declare readonly signal?: NodeJS.Signals | null
+  /** The last lines that it wrote. */
+  declare readonly stderr?: string
+  /** Where it was looked for. */
+  declare readonly tried?: readonly string[]
 
-/** The embedded engine cannot start or failed. */
-export class EngineError extends DiarizeStreamError {}
+  constructor(code: ErrorCode, message: string, fields: ErrorFields<FfmpegError> = {}) {
+    super(code, message, fields)
+  }
+}
+
+/** A session with the server failed. */
+export class SessionError extends DiarizeStreamError {
+  /** Close code of the WebSocket. */
+  declare readonly closeCode?: number
+  /** HTTP status with which the server refused the connection. */
+  declare readonly httpStatus?: number
+  /** What the server said of it. */
+  declare readonly serverMessage?: string
+  /** Id of the session, where it had begun. */
+  declare readonly sessionId?: string
+  /** Bytes that a server had sent which sent too many. */
+  declare readonly bytes?: number
+  /** Time in ms that the server asks to be left alone for. */
+  declare readonly retryAfter?: number
+
+  constructor(code: ErrorCode, message: string, fields: ErrorFields<SessionError> = {}) {
+    super(code, message, fields)
+  }
+}
+
+/** The engine on this machine cannot start or failed. */
+export class EngineError extends DiarizeStreamError {
+  /** Name of the model. */
+  declare readonly model?: string
+  /** Folder of the model. */
+  declare readonly folder?: string
+  /** The file of it that is wrong. */
+  declare readonly file?: string
+  /** npm package that is missing. */
+  declare readonly package?: string
+  /** HTTP status with which a download was refused. */
+  declare readonly status?: number
+  /** The last lines that the engine's process wrote. */
+  declare readonly stderr?: string
+
+  constructor(code: ErrorCode, message: string, fields: ErrorFields<EngineError> = {}) {
+    super(code, message, fields)
+  }
+}
 
 /** Captions could not be written. */
-export class OutputError extends DiarizeStreamError {}
+export class OutputError extends DiarizeStreamError {
+  /** Path of the file, or what else was to be written to. */
+  declare readonly target?: string
+  /** Process that writes the file already. */
+  declare readonly pid?: number
+
+  constructor(code: ErrorCode, message: string, fields: ErrorFields<OutputError> = {}) {
+    super(code, message, fields)
+  }
+}
 
 /** Recoverable trouble, given to listeners of the `warning` event of any stage. */
 export interface Warning {

@@ -73,8 +73,10 @@ export {
   OutputError,
   SessionError,
   type ErrorCode,
+  type ErrorFields,
   type Warning,
 } from './errors.ts'
+export type { Listen, ReadableEvents, TypedDuplex, TypedReadable, TypedWritable, WritableEvents } from './events.ts'
 export type { AudioFormat, SampleEncoding } from './audio/format.ts'
 export type { AuthenticationOptions, Secret } from './protocol/endpoint.ts'
 export type { ConnectionParameters } from './protocol/parameters.ts'

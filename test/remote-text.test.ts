@@ -6,7 +6,7 @@ import { credentials } from '../src/protocol/endpoint.ts'
 import { closeError, connectionError, refusalError } from '../src/protocol/close-codes.ts'
 import { Session, type SessionEnd } from '../src/session/session.ts'
 import { hubFailure } from '../src/engine/models/hub-client.ts'
-import { DiarizeStreamError, type Warning } from '../src/errors.ts'
+import { DiarizeStreamError, type SessionError, type Warning } from '../src/errors.ts'
 import { explainEnd } from '../src/ffmpeg/failure.ts'
 import { FfmpegLog } from '../src/ffmpeg/log.ts'
 import { oneLine } from '../src/redact.ts'
@@ -153,8 +153,8 @@ describe('what others wrote, in errors and warnings', () => {
   it.each(entrances)('is one line that does nothing but show: %s', async (_where, make) => {
     const told = [await make()].flat()
     expect(told.length).toBeGreaterThan(0)
-    for (const one of told as (DiarizeStreamError | Warning)[]) {
-      for (const text of [one.message, (one['serverMessage'] ?? '') as string, one.code]) {
+    for (const one of told as (SessionError | Warning)[]) {
+      for (const text of [one.message, (one.serverMessage ?? '') as string, one.code]) {
         expect(text).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\p{Surrogate}\u202A-\u202E\u2066-\u2069]/u)
         expect(text.length).toBeLessThan(5000)
       }

@@ -1,4 +1,4 @@
-import { type ErrorCode, SessionError } from '../errors.ts'
+import { type ErrorCode, type ErrorFields, SessionError } from '../errors.ts'
 import { oneLine, redact } from '../redact.ts'
 
 /** What a close or an Error frame means to a client. */
@@ -83,7 +83,7 @@ export function sessionError(
   target: SessionTarget,
   code: ErrorCode,
   what: string,
-  facts: { retryable: boolean; advice?: string; [fact: string]: unknown },
+  facts: ErrorFields<SessionError> & { retryable: boolean; advice?: string },
 ): SessionError {
   const { advice, ...rest } = facts
   const place = target.url.split('?')[0] ?? ''

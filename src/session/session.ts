@@ -287,7 +287,9 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#patience.stop()
     this.#blocked = undefined
     this.#settle(false)
-    this.emit('end', this.#outcome(code, reason, asked))
+    const outcome = this.#outcome(code, reason, asked)
+    if (outcome.error && this.#begin) Object.assign(outcome.error, { sessionId: this.#begin.id })
+    this.emit('end', outcome)
   }
 
   #outcome(code: number, reason: string, asked: boolean): SessionEnd {

@@ -70,7 +70,7 @@ export function unwritable(where: string, cause: unknown): OutputError {
   return new OutputError('OUTPUT_UNWRITABLE', `cannot write to ${where}: ${reason}; ${next}`, {
     cause,
     target: where,
-    ...(pid !== undefined && { pid, retryable: true }),
+    ...(typeof pid === 'number' && { pid, retryable: true }),
   })
 }
 

@@ -1,8 +1,8 @@
-import type { Duplex } from 'node:stream'
 import type { HeartbeatMessage, SilenceMessage, SpeechStartedMessage } from '../protocol/messages.ts'
 import type { ConnectionParameters } from '../protocol/parameters.ts'
 import type { Gap, ReconnectingRecord } from '../stream/options.ts'
 import type { Warning } from '../errors.ts'
+import type { TypedDuplex } from '../events.ts'
 import type { Turn } from '../model.ts'
 
 /** What tells events of several channels apart. */
@@ -111,22 +111,15 @@ export type UpdatableParameters = Pick<
   | 'filterProfanity'
 >
 
-interface TypedListeners {
-  on<Name extends keyof DiarizeEvents>(event: Name, listener: (...args: DiarizeEvents[Name]) => void): Diarize
-  once<Name extends keyof DiarizeEvents>(event: Name, listener: (...args: DiarizeEvents[Name]) => void): Diarize
-  off<Name extends keyof DiarizeEvents>(event: Name, listener: (...args: DiarizeEvents[Name]) => void): Diarize
-}
-
 /** A Duplex: PCM in, {@link Turn}s out. */
-export type Diarize = TypedListeners &
-  Duplex & {
-    /**
-     * Changes parameters of the running session; the server does not acknowledge it. Before the session has begun, the
-     * change is sent right after Begin.
-     *
-     * @throws ConfigurationError `INVALID_OPTION` where a value is out of range or the parameter is fixed at connection.
-     */
-    updateConfiguration(update: UpdatableParameters): void
-    /** Ends the open turn now; its final follows within about 300 ms. May cut a word. */
-    forceEndpoint(): void
-  }
+export interface Diarize extends TypedDuplex<DiarizeEvents, Turn> {
+  /**
+   * Changes parameters of the running session; the server does not acknowledge it. Before the session has begun, the
+   * change is sent right after Begin.
+   *
+   * @throws ConfigurationError `INVALID_OPTION` where a value is out of range or the parameter is fixed at connection.
+   */
+  updateConfiguration(update: UpdatableParameters): void
+  /** Ends the open turn now; its final follows within about 300 ms. May cut a word. */
+  forceEndpoint(): void
+}

@@ -43,7 +43,7 @@ describe('explainEnd', () => {
     expect(error?.message).toContain('talk.mp4')
     expect(error?.message).toContain(words)
     expect(error?.message.endsWith(stderr)).toBe(true)
-    expect(error?.['stderr']).toBe(stderr)
+    expect(error).toMatchObject({ stderr })
     expect(error?.retryable).toBe(false)
   })
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { PassThrough, Readable, Writable } from 'node:stream'
+import { type Duplex, PassThrough, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { WebSocket } from 'ws'
@@ -377,7 +377,8 @@ describe('what comes out', () => {
     const events: [string, unknown][] = []
     const warnings: Warning[] = []
     await run([pcm(1500)], { speechModel: 'm-1' }, (stage) => {
-      for (const name of ['session', 'progress', 'termination']) stage.on(name, (fact) => events.push([name, fact]))
+      for (const name of ['session', 'progress', 'termination'] as const)
+        stage.on(name, (fact) => events.push([name, fact]))
       stage.on('warning', (warning) => warnings.push(warning))
     })
     const names = events.map(([name]) => name)
@@ -598,7 +599,7 @@ describe('abort', () => {
       async () => {
         peer = await socketPeer((socket) => socket.send(begin(fast)))
       },
-      (stage, abort) => stage.once('prefinish', abort),
+      (stage, abort) => (stage as Duplex).once('prefinish', abort),
     ],
   ]
 

@@ -91,5 +91,5 @@ function codeOfName(name: string): string | undefined {
 }
 
 function invalid(language: string, message: string): ConfigurationError {
-  return new ConfigurationError('INVALID_OPTION', message, { option: 'language', language: language.slice(0, 40) })
+  return new ConfigurationError('INVALID_OPTION', message, { option: 'language' })
 }

@@ -2,7 +2,7 @@ import { mkdir, open, readFile, rename, rm, stat, statfs, writeFile } from 'node
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { EngineError, isAbortError } from '../../errors.ts'
-import { isPinned, type ModelEntry, type ModelFile } from './catalogue.ts'
+import { type ModelEntry, type ModelFile } from './catalogue.ts'
 import { type FirstHash, firstHashesFile, readFirstHashes, rememberFirstHashes } from './first-hashes.ts'
 import {
   cachedCommit,
@@ -417,7 +417,6 @@ function failed(entry: ModelEntry, reason: string, retryable: boolean): EngineEr
   return new EngineError('DOWNLOAD_FAILED', `the model ${entry.name} cannot be pulled: ${reason}`, {
     retryable,
     model: entry.name,
-    pinned: isPinned(entry),
   })
 }
 

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { LiveLimit } from '../../audio/silence.ts'
-import { DiarizeStreamError, InputError } from '../../errors.ts'
+import { DiarizeStreamError, FfmpegError, InputError } from '../../errors.ts'
 import type { FfmpegInput } from '../../ffmpeg/arguments.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/options.ts'
 import { FfmpegStream } from '../../ffmpeg/stream.ts'
@@ -203,7 +203,7 @@ export function explainRtsp(failure: RtspFailure): { error: Error; final: boolea
 }
 
 function stderrOf(error: Error | undefined): string {
-  return error instanceof DiarizeStreamError && typeof error['stderr'] === 'string' ? error['stderr'] : ''
+  return (error instanceof FfmpegError || error instanceof InputError ? error.stderr : undefined) ?? ''
 }
 
 /** The status that FFmpeg tells of. */
