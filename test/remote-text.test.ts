@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { WebSocket } from 'ws'
 import { credentials } from '../src/protocol/endpoint.ts'
 import { closeError, connectionError, refusalError } from '../src/protocol/close-codes.ts'
+import { WebSocketTransport } from '../src/session/web-socket.ts'
 import { Session, type SessionEnd } from '../src/session/session.ts'
 import { hubFailure } from '../src/engine/models/hub-client.ts'
 import { DiarizeStreamError, type SessionError, type Warning } from '../src/errors.ts'
@@ -33,12 +34,18 @@ const sessionOptions = {
   heartbeatTimeout: 12_500,
 }
 
+/** A session with a server on a socket. */
+function open(url: string): Session {
+  const target = { ...session, url }
+  return new Session(target, sessionOptions, (listener) => new WebSocketTransport(target, 20_000, listener))
+}
+
 /** What a session says, and how it ends, where the server does as `talk` says. */
 async function heard(talk: (socket: WebSocket) => void): Promise<unknown[]> {
   const peer = await socketPeer(talk)
   undo.push(() => peer.close())
   const told: unknown[] = []
-  const one = new Session({ ...session, url: peer.url }, sessionOptions)
+  const one = open(peer.url)
   one.on('warning', (warning: Warning) => told.push(warning))
   const [{ error }] = (await once(one, 'end')) as [SessionEnd]
   return [...told, error]
@@ -205,7 +212,7 @@ describe('a refusal with more body than it says', () => {
     ['an odd chunk', 'HTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nno'],
   ])('is one to a session: %s', async (_what, bytes) => {
     const { host, connections } = await answering(bytes)
-    const one = new Session({ ...session, url: `ws://${host}/` }, sessionOptions)
+    const one = open(`ws://${host}/`)
     const [{ error }] = (await once(one, 'end')) as [SessionEnd]
     expect(error).toMatchObject({ code: 'UNAUTHORIZED', retryable: false, httpStatus: 401 })
     expect(connections()).toBe(1)

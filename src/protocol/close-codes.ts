@@ -69,18 +69,17 @@ export function closeMeaning(code: number, text = ''): CloseMeaning {
   return byCode[code] ?? LOST
 }
 
-/** Where a session connects, with everything that its handshake carries. */
-export interface SessionTarget {
-  /** Full address with its query. */
+/** A server, as errors may name it. */
+export interface NamedServer {
+  /** Address; its query is not shown. */
   url: string
-  headers: Record<string, string>
   /** Values that no message may show. */
   secrets: string[]
 }
 
 /** An error that names the server without its query, and shows none of its secrets. */
 export function sessionError(
-  target: SessionTarget,
+  target: NamedServer,
   code: ErrorCode,
   what: string,
   facts: ErrorFields<SessionError> & { retryable: boolean; advice?: string },
@@ -91,7 +90,7 @@ export function sessionError(
 }
 
 /** The error that a close code stands for; `text` is that of the Error frame before it, else the close reason. */
-export function closeError(target: SessionTarget, closeCode: number, said: string, begun: boolean): SessionError {
+export function closeError(target: NamedServer, closeCode: number, said: string, begun: boolean): SessionError {
   const text = oneLine(said)
   const { code, retryable, what, advice } = closeMeaning(closeCode, text)
   const detail = text && text !== 'See Error message for details' ? `: ${text}` : ''
@@ -110,7 +109,7 @@ export function closeError(target: SessionTarget, closeCode: number, said: strin
 
 /** The error for a server that answers the upgrade with a plain HTTP response. */
 export function refusalError(
-  target: SessionTarget,
+  target: NamedServer,
   httpStatus: number,
   body: string,
   wait: { retryAfter?: number } = {},
@@ -137,7 +136,7 @@ export function refusalError(
 }
 
 /** The error for a connection that could not be made, or broke. */
-export function connectionError(target: SessionTarget, cause: Error, begun: boolean): SessionError {
+export function connectionError(target: NamedServer, cause: Error, begun: boolean): SessionError {
   const reason = (cause as NodeJS.ErrnoException).code ?? ''
   const why = oneLine(cause.message) || reason || 'no reason given'
   const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(reason)

@@ -3,14 +3,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { answerTokenRequest, Authenticator, type JsonAnswer } from './authentication.ts'
-import { Connection, type ConnectionHost, SessionRate, type StreamingServerEvents } from './connection.ts'
+import { MAX_MESSAGE, Connection, type ConnectionHost, SessionRate, type StreamingServerEvents } from './connection.ts'
 import { Listener, refuseUpgrade, requestUrl, SOCKET_PATH } from './listener.ts'
 import { resolveServerOptions, type ResolvedServerOptions, type ServerOptions } from './options.ts'
 import type { ServerSession } from './session.ts'
 
 const TOKEN_PATH = '/v3/token'
-/** Largest WebSocket message in bytes. */
-const MAX_MESSAGE = 131_072
 
 /** A running server; made by {@link serve}. */
 export class StreamingServer extends EventEmitter<StreamingServerEvents> {

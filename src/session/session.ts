@@ -1,6 +1,7 @@
-import { PeerPatience, ReadingWindow } from './send-window.ts'
-import type { ErrorCode, SessionError, Warning } from '../errors.ts'
-import { closeError, connectionError, sessionError, type SessionTarget } from '../protocol/close-codes.ts'
+import { StallTimer } from './stall-timer.ts'
+import type { Connect, ServerDate, SessionTarget, Transport, TransportListener } from './transport.ts'
+import { type ErrorCode, SessionError, type Warning } from '../errors.ts'
+import { closeError, connectionError, sessionError } from '../protocol/close-codes.ts'
 import {
   type BeginMessage,
   type ClientMessage,
@@ -10,17 +11,13 @@ import {
   type TerminationMessage,
 } from '../protocol/messages.ts'
 import { oneLine, redact } from '../redact.ts'
-import { handshake } from './transport.ts'
 import { EventEmitter } from 'node:events'
-import { WebSocket } from 'ws'
 
 /** What a server may send at once, and for each ms of audio that it was sent: far more than anybody can say. Bytes. */
 const MOST_BYTES = 16 * 1024 * 1024
 const BYTES_PER_MS = 256
 /** What each message costs beside its own bytes. */
 const MESSAGE_BYTES = 64
-/** Answers to pings that may wait to be sent, bytes. */
-const MOST_UNSENT = 64 * 1024
 const FRAME_MS = 50
 /** A server that does not close after its last message is closed on. */
 const CLOSE_TIMEOUT_MS = 2000
@@ -57,19 +54,17 @@ export interface SessionEvents {
 }
 
 /**
- * One socket from its opening to its end. Knows nothing of streams, retries, pace, or turns: what stands above it decides
+ * One connection from its opening to its end. Knows nothing of streams, retries, pace, or turns: what stands above it decides
  * what is sent when, and what an end means.
  */
-export class Session extends EventEmitter<SessionEvents> {
-  readonly #socket: WebSocket
+export class Session extends EventEmitter<SessionEvents> implements TransportListener {
+  readonly #transport: Transport
   readonly #target: SessionTarget
   readonly #options: SessionOptions
-  readonly #liveness: Liveness
-  readonly #window: ReadingWindow
   /** What is told of the frame on its way, and that frame while it waits for the peer to read. */
   #taken: ((sent: boolean) => void) | undefined
   #blocked: Buffer | undefined
-  readonly #patience: PeerPatience
+  readonly #stall: StallTimer
   #state: 'connecting' | 'begun' | 'terminating' | 'ended' = 'connecting'
   #deadline: NodeJS.Timeout | undefined
   #heartbeat: NodeJS.Timeout | undefined
@@ -81,36 +76,22 @@ export class Session extends EventEmitter<SessionEvents> {
   #begin: BeginMessage | undefined
   #receivedBytes = 0
   #sentFrames = 0
-  #serverDate: ServerDate | undefined
   /** When Begin came, Unix time in ms. */
   #begunAt = 0
   /** What the last Turn message said, after Terminate. */
   #lastWords = ''
 
-  constructor(target: SessionTarget, options: SessionOptions) {
+  /** @param connect - opens the connection to the target. */
+  constructor(target: SessionTarget, options: SessionOptions, connect: Connect) {
     super()
     this.#target = target
     this.#options = options
-    const socket = handshake(target, (error) => this.#fail(error))
-    this.#socket = socket
-    this.#window = new ReadingWindow(socket, () => this.#unblock())
-    this.#patience = new PeerPatience(options.stallTimeout, {
-      congested: () => this.#warnCongested(),
-      stalled: () => this.#stalled(),
-    })
-    this.#liveness = new Liveness(socket, options.pingInterval, () => {
-      this.#fail(this.#error('SESSION_STALLED', 'the server answers no pings'))
-    })
-    socket.on('upgrade', ({ headers }) => {
-      const date = Date.parse(headers.date ?? '')
-      if (!Number.isNaN(date)) this.#serverDate = { date, came: Date.now() }
-    })
-    socket.on('message', (data, binary) => this.#receive(data as Buffer, binary))
-    socket.on('ping', (data) => {
-      if (!this.#tooMuch(data.length) && socket.bufferedAmount < MOST_UNSENT) socket.pong(data, undefined, () => {})
-    })
-    socket.on('error', (error) => this.#fail(connectionError(this.#target, error, this.#begin !== undefined)))
-    socket.on('close', (code, reason) => this.#closed(code, reason.toString()))
+    this.#stall = new StallTimer(
+      options.stallTimeout,
+      () => this.#warnCongested(),
+      () => this.#fail(this.#error('SESSION_STALLED', `the server has read no audio for ${options.stallTimeout} ms`)),
+    )
+    this.#transport = connect(this)
     this.#setDeadline(options.connectTimeout, () => {
       this.#fail(this.#error('CONNECT_TIMEOUT', `the server sent no Begin within ${options.connectTimeout} ms`))
     })
@@ -123,7 +104,7 @@ export class Session extends EventEmitter<SessionEvents> {
 
   /** How long the session lasts from its Begin on, by the clock of the server, ms; `undefined` where that is not known. */
   get life(): number | undefined {
-    return sessionLife((this.#begin?.expires_at ?? 0) * 1000, this.#serverDate, this.#begunAt)
+    return sessionLife((this.#begin?.expires_at ?? 0) * 1000, this.#transport.serverDate, this.#begunAt)
   }
 
   /**
@@ -139,15 +120,14 @@ export class Session extends EventEmitter<SessionEvents> {
     }
     this.#taken = taken
     this.#sentFrames += 1
-    this.#patience.begin()
-    if (this.#window.full) this.#blocked = audio
-    else this.#window.send(audio, this.#written)
+    this.#stall.begin()
+    if (this.#transport.full) this.#blocked = audio
+    else this.#transport.send(audio, this.#written)
   }
 
   /** Sends a JSON message; does nothing unless the session is open. */
   sendMessage(message: ClientMessage): void {
-    // The callback keeps ws from throwing when the socket closes under it.
-    if (this.#state === 'begun') this.#socket.send(JSON.stringify(message), () => {})
+    if (this.#state === 'begun') this.#transport.sendText(JSON.stringify(message))
   }
 
   /** Asks for the last turns and the end. The `end` event comes within a bounded time. */
@@ -177,10 +157,16 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#fail(sessionError(this.#target, 'SERVER_FLOOD', what, { retryable: false, bytes: this.#receivedBytes }))
   }
 
-  #receive(data: Buffer, binary: boolean): void {
+  /** @internal The connection cannot be made, or broke. */
+  failed(error: Error): void {
+    const known = error instanceof SessionError
+    this.#fail(known ? error : connectionError(this.#target, error, this.#begin !== undefined))
+  }
+
+  /** @internal */
+  message(data: Buffer, binary: boolean): void {
     if (this.#state === 'ended' || this.#failure) return
-    if (this.#tooMuch(data.length)) return
-    this.#liveness.heard()
+    if (!this.counts(data.length)) return
     this.#heartbeat?.refresh()
     const parsed = binary
       ? ({ kind: 'malformed', reason: 'a binary frame, where only text is defined' } as const)
@@ -195,12 +181,12 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#dispatch(parsed.message)
   }
 
-  /** Counts what has come. */
-  #tooMuch(bytes: number): boolean {
+  /** @internal Counts what has come; returns whether more may. */
+  counts(bytes: number): boolean {
     this.#receivedBytes += bytes + MESSAGE_BYTES
     const most = MOST_BYTES + this.#sentFrames * FRAME_MS * BYTES_PER_MS
     if (this.#receivedBytes > most) this.flooded()
-    return this.#receivedBytes > most
+    return this.#receivedBytes <= most
   }
 
   #dispatch(message: ServerMessage): void {
@@ -210,7 +196,7 @@ export class Session extends EventEmitter<SessionEvents> {
       case 'Error':
         // The close that follows has the code but not the text.
         this.#serverError = message
-        this.#setDeadline(CLOSE_TIMEOUT_MS, () => this.#socket.terminate())
+        this.#setDeadline(CLOSE_TIMEOUT_MS, () => this.#transport.destroy())
         return
       case 'Warning':
         this.#warn(/^[A-Z_]{1,40}$/.exec(message.code ?? '')?.[0] ?? 'SERVER_WARNING', message.warning, {
@@ -220,8 +206,8 @@ export class Session extends EventEmitter<SessionEvents> {
         return
       case 'Termination':
         this.#termination = message
-        this.#setDeadline(CLOSE_TIMEOUT_MS, () => this.#socket.terminate())
-        this.#socket.close(1000)
+        this.#setDeadline(CLOSE_TIMEOUT_MS, () => this.#transport.destroy())
+        this.#transport.close()
         return
       default:
         if (this.#state === 'connecting') return
@@ -268,23 +254,22 @@ export class Session extends EventEmitter<SessionEvents> {
     })
   }
 
-  /** Records the first reason to end, and ends the socket; `#closed` tells the owner once it is gone. */
+  /** Records the first reason to end, and cuts the connection; `closed` tells the owner once it is gone. */
   #fail(error: SessionError): void {
     if (this.#state === 'ended') return
     this.#failure ??= error
     clearTimeout(this.#deadline)
-    this.#socket.terminate()
-    if (this.#socket.readyState === WebSocket.CLOSED) this.#closed(1006, '')
+    this.#transport.destroy()
   }
 
-  #closed(code: number, reason: string): void {
+  /** @internal */
+  closed(code: number, reason: string): void {
     if (this.#state === 'ended') return
     const asked = this.#state === 'terminating'
     this.#state = 'ended'
     clearTimeout(this.#deadline)
     clearTimeout(this.#heartbeat)
-    this.#liveness.stop()
-    this.#patience.stop()
+    this.#stall.stop()
     this.#blocked = undefined
     this.#settle(false)
     const outcome = this.#outcome(code, reason, asked)
@@ -316,29 +301,27 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   // One function for all frames: at a thousand streams, what is made for each frame is what sending costs.
-  readonly #written = (error?: Error | null): void => {
-    // It comes when the kernel has taken the frame. On a socket that is closing it fails at once, over and over: then only
-    // the end of the session lets the sender go on.
-    if (error || this.#taken === undefined) return
-    this.#patience.end()
+  readonly #written = (): void => {
+    if (this.#taken === undefined) return
+    this.#stall.end()
     // A socket that is destroyed lets go of what it had no time to send without an error.
     this.#settle(this.#state === 'begun' && this.#failure === undefined)
   }
 
-  /** The peer has read more. */
-  #unblock(): void {
+  /** @internal The server has read more. */
+  drained(): void {
     const audio = this.#blocked
-    if (audio === undefined || this.#window.full) return
+    if (audio === undefined || this.#transport.full) return
     this.#blocked = undefined
-    this.#patience.end()
+    this.#stall.end()
     if (this.#state !== 'begun') {
       // Asked for the end meanwhile: no audio may follow that.
       this.#settle(false)
       return
     }
     // What the kernel takes its time for is another wait.
-    this.#patience.begin()
-    this.#window.send(audio, this.#written)
+    this.#stall.begin()
+    this.#transport.send(audio, this.#written)
   }
 
   #settle(sent: boolean): void {
@@ -353,45 +336,9 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#warn('CONGESTED', 'the server reads no audio; the source is held back')
   }
 
-  #stalled(): void {
-    this.#fail(this.#error('SESSION_STALLED', `the server has read no audio for ${this.#options.stallTimeout} ms`))
-  }
-
   #setDeadline(ms: number, expired: () => void): void {
     clearTimeout(this.#deadline)
     this.#deadline = setTimeout(expired, ms)
-  }
-}
-
-/**
- * Notices a peer that is gone without having said so: pings at a fixed interval, and calls `lost` once two intervals
- * have passed in which nothing came back. A half-open TCP connection shows nothing else for minutes.
- */
-export class Liveness {
-  readonly #timer: NodeJS.Timeout
-  #silentIntervals = 0
-
-  constructor(socket: WebSocket, interval: number, lost: () => void) {
-    socket.on('pong', () => this.heard())
-    this.#timer = setInterval(() => {
-      if (socket.readyState !== socket.OPEN) return
-      if (this.#silentIntervals >= 2) {
-        this.stop()
-        lost()
-        return
-      }
-      this.#silentIntervals += 1
-      socket.ping(() => {})
-    }, interval)
-  }
-
-  /** Something came from the peer. */
-  heard(): void {
-    this.#silentIntervals = 0
-  }
-
-  stop(): void {
-    clearInterval(this.#timer)
   }
 }
 
@@ -401,12 +348,6 @@ const LONGEST_MS = 3 * 3_600_000
 const SHORTEST_MS = 60_000
 /** A date in a header is cut to the second. */
 const DATE_STEP_MS = 1000
-
-/** What a server's handshake tells of its clock: the header's date, and when it came by the clock of this machine; both ms. */
-export interface ServerDate {
-  date: number
-  came: number
-}
 
 /**
  * How long a session that has just begun will last, by the clock of the server; `undefined` where that cannot be known. A

@@ -1,56 +1,162 @@
-import type { IncomingMessage } from 'node:http'
-import { WebSocket } from 'ws'
-import { retryAfter } from '../back-off.ts'
-import { type SessionTarget, refusalError } from '../protocol/close-codes.ts'
-import type { SessionError } from '../errors.ts'
+import type { NamedServer } from '../protocol/close-codes.ts'
 
-/** A server can make us hold this much: a turn of three hours of speech stays far below. */
-const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-const MAX_BODY_BYTES = 4096
-const BODY_TIMEOUT_MS = 1000
-
-/**
- * Opens the socket. `refused` is called where the server answers the upgrade with a plain HTTP response, whose body says
- * more than the socket's own error; the caller then terminates the socket.
- */
-export function handshake(target: SessionTarget, refused: (error: SessionError) => void): WebSocket {
-  const socket = new WebSocket(target.url, {
-    headers: target.headers,
-    // PCM does not compress; a deflate context would cost memory per stream for nothing.
-    perMessageDeflate: false,
-    // Following a redirect would hand the key to another host.
-    followRedirects: false,
-    // A peer that pings without end and reads nothing would have us pile up the answers.
-    autoPong: false,
-    maxPayload: MAX_MESSAGE_BYTES,
-  })
-  socket.on('unexpected-response', (_request, response) => {
-    const finish = readBody(response, (body) => {
-      refused(refusalError(target, response.statusCode ?? 0, body, retryAfter(response.headers)))
-    })
-    // What is wrong with the rest of the answer makes no other answer of it. The caller's own listener comes later.
-    socket.prependListener('error', finish)
-  })
-  return socket
+/** What a server's handshake tells of its clock: the header's date, and when it came by the clock of this machine; both ms. */
+export interface ServerDate {
+  date: number
+  came: number
 }
 
-/** Calls `done` once with what came of the body, bounded in size and time; gives what ends it at once. */
-function readBody(response: IncomingMessage, done: (body: string) => void): () => void {
-  let body = ''
-  let finished = false
-  const finish = (): void => {
-    if (finished) return
-    finished = true
-    clearTimeout(limit)
-    done(body.slice(0, MAX_BODY_BYTES))
+/** A session's connection to its server, whatever carries it. */
+export interface Transport {
+  /** What the server told of its clock, if anything. */
+  readonly serverDate: ServerDate | undefined
+  /** Whether the server leaves so much audio unread that the next frame must wait for `drained`. */
+  readonly full: boolean
+  /**
+   * Sends a frame of 50 ms of audio, one at a time, and only where the transport is not `full`.
+   *
+   * @param taken - called when the next may be given; never on a connection that is closing.
+   */
+  send(audio: Buffer, taken: () => void): void
+  sendText(text: string): void
+  /** Closes in good order; `closed` follows. */
+  close(): void
+  /** Cuts the connection; `closed` follows. */
+  destroy(): void
+}
+
+/** Whom a {@link Transport} tells what comes. */
+export interface TransportListener {
+  message(data: Buffer, binary: boolean): void
+  /** Bytes came that are no message. Returns whether the server may go on. */
+  counts(bytes: number): boolean
+  /** The server has read more. */
+  drained(): void
+  /** The connection cannot be made, or broke: a SessionError where more is known than what the network says. */
+  failed(error: Error): void
+  /** The connection is gone. */
+  closed(code: number, reason: string): void
+}
+
+/** Opens a connection. */
+export type Connect = (listener: TransportListener) => Transport
+
+/** What a server in this process does to its client. */
+export interface MemoryClient {
+  send(text: string): void
+  close(code: number, reason: string): void
+  /** Takes no audio until `resume`. */
+  pause(): void
+  resume(): void
+}
+
+/** What a client does to a server in this process. */
+export interface MemoryServer {
+  receive(data: Buffer, binary: boolean): void
+  /** The client is gone. */
+  abandon(code: number, reason: string): void
+}
+
+/** Where a session connects, with everything that its handshake carries. */
+export interface SessionTarget extends NamedServer {
+  /** Full address with its query. */
+  url: string
+  headers: Record<string, string>
+  /** Takes the client, where the server is in this process. */
+  accept?: (client: MemoryClient) => MemoryServer
+}
+
+/** A server can make us hold this much at once: a turn of three hours of speech stays far below. Bytes. */
+export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/**
+ * Two ends in memory, for an engine in this process: no port, no key, no socket. What the client sends is taken at once,
+ * and what the server sends comes in a later turn of the event loop, as from a socket, so that neither end is called while
+ * it calls. At most one frame waits for a server that is paused.
+ */
+export class MemoryTransport implements Transport {
+  readonly #listener: TransportListener
+  readonly #server: MemoryServer
+  /** What the server has sent and the client has not been given. */
+  #inbox: Buffer[] = []
+  #delivery: NodeJS.Immediate | undefined
+  #paused = false
+  /** How the connection was closed; the client is told once all else has come. */
+  #close: { code: number; reason: string } | undefined
+  /** Keeps the process alive as a socket does. */
+  readonly #alive = setInterval(() => {}, LONGEST_TIMER_MS)
+
+  constructor(accept: (client: MemoryClient) => MemoryServer, listener: TransportListener) {
+    this.#listener = listener
+    this.#server = accept({
+      send: (text) => {
+        if (this.#close) return
+        this.#inbox.push(Buffer.from(text))
+        this.#deliverSoon()
+      },
+      close: (code, reason) => this.#end(code, reason),
+      pause: () => (this.#paused = true),
+      resume: () => {
+        this.#paused = false
+        setImmediate(() => this.#close ?? this.#listener.drained())
+      },
+    })
   }
-  const limit = setTimeout(finish, BODY_TIMEOUT_MS)
-  response.setEncoding('utf8')
-  response.on('error', finish)
-  response.on('end', finish)
-  response.on('data', (chunk: string) => {
-    if (!finished) body += chunk
-    if (body.length >= MAX_BODY_BYTES) finish()
-  })
-  return finish
+
+  /** Both ends go by one clock. */
+  get serverDate(): ServerDate {
+    const now = Date.now()
+    return { date: now, came: now }
+  }
+
+  get full(): boolean {
+    return this.#paused
+  }
+
+  send(audio: Buffer, taken: () => void): void {
+    if (this.#close) return
+    this.#server.receive(audio, true)
+    setImmediate(() => this.#close ?? taken())
+  }
+
+  sendText(text: string): void {
+    if (!this.#close) this.#server.receive(Buffer.from(text), false)
+  }
+
+  close(): void {
+    if (this.#close) return
+    this.#end(1000, '')
+    this.#server.abandon(1000, '')
+  }
+
+  destroy(): void {
+    this.#inbox = []
+    if (this.#close) return
+    this.#end(1006, '')
+    this.#server.abandon(1006, '')
+  }
+
+  #end(code: number, reason: string): void {
+    this.#close ??= { code, reason }
+    this.#deliverSoon()
+  }
+
+  #deliverSoon(): void {
+    this.#delivery ??= setImmediate(this.#deliver)
+  }
+
+  readonly #deliver = (): void => {
+    this.#delivery = undefined
+    for (let data = this.#inbox.shift(); data !== undefined; data = this.#inbox.shift()) {
+      if (data.length > MAX_MESSAGE_BYTES) {
+        this.#listener.failed(new RangeError('Max payload size exceeded'))
+        return
+      }
+      this.#listener.message(data, false)
+    }
+    if (this.#close === undefined || this.#delivery !== undefined) return
+    clearInterval(this.#alive)
+    this.#listener.closed(this.#close.code, this.#close.reason)
+  }
 }

@@ -1,7 +1,7 @@
 import type { BackOffOptions } from '../back-off.ts'
 import type { SessionError, Warning } from '../errors.ts'
 import type { Turn } from '../model.ts'
-import type { SessionTarget } from '../protocol/close-codes.ts'
+import type { SessionTarget } from '../session/transport.ts'
 import type { BeginMessage, ServerMessage } from '../protocol/messages.ts'
 import type { SessionOptions } from '../session/session.ts'
 import type { ServerLabels } from './speakers.ts'

@@ -1,7 +1,8 @@
 import { backOff, type BackOffOptions, delayAsked } from '../back-off.ts'
 import { type ErrorCode, SessionError, type Warning } from '../errors.ts'
 import type { BeginMessage, ClientMessage } from '../protocol/messages.ts'
-import type { Session } from '../session/session.ts'
+import { Session } from '../session/session.ts'
+import { type Connect, MemoryTransport, type SessionTarget } from '../session/transport.ts'
 import type { ReconnectingRecord, SupervisorOptions } from './options.ts'
 import type { PlacedSession, StateWaiter } from './supervisor.ts'
 
@@ -120,6 +121,15 @@ export interface SessionOpenerListener {
   warning(warning: Warning): void
 }
 
+/** How the server of `target` is reached. */
+async function connector(target: SessionTarget, pingInterval: number): Promise<Connect> {
+  const { accept } = target
+  if (accept !== undefined) return (listener) => new MemoryTransport(accept, listener)
+  // The socket's library takes a quarter of the time that all of this takes to load.
+  const { WebSocketTransport } = await import('../session/web-socket.ts')
+  return (listener) => new WebSocketTransport(target, pingInterval, listener)
+}
+
 /** Opens sessions, again and again where that can help, and knows those that are open. */
 export class SessionOpener {
   readonly #options: SupervisorOptions
@@ -140,11 +150,10 @@ export class SessionOpener {
   /** Opens one session. Rejects where that fails. */
   async open(): Promise<PlacedSession> {
     const options = this.#options
-    // With the socket's library, which takes a quarter of the time that all of this takes to load, and is not needed by
-    // who only decodes or writes captions.
-    const [sessions, target] = await Promise.all([import('../session/session.ts'), options.connect()])
+    const target = await options.connect()
+    const connect = await connector(target, options.pingInterval)
     if (this.#destroyed) throw new SessionError('CONNECTION_LOST', 'the stream was closed before the session began')
-    const session = new sessions.Session(target, options)
+    const session = new Session(target, options, connect)
     this.#sessions.add(session)
     session.on('warning', (warning) => this.#listener.warning(warning))
     session.once('end', () => this.#sessions.delete(session))

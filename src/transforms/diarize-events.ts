@@ -21,7 +21,7 @@ export interface SessionRecord extends OfChannel {
   name: string
   /** Model the server says it runs, else the one asked for. */
   model: string
-  /** Address without its query. */
+  /** Address without its query; `embedded:` and the engine's name where it runs in this process. */
   url: string
   /** Millisecond of the stream at which the session's audio begins. */
   offset: number

@@ -1,7 +1,7 @@
 import { bytesToMs } from '../audio/format.ts'
 import type { Engine } from '../engine/engine.ts'
 import { DiarizeStreamError, EngineError, type Warning } from '../errors.ts'
-import type { SessionTarget } from '../protocol/close-codes.ts'
+import type { SessionTarget } from '../session/transport.ts'
 import { type AuthenticationOptions, credentials, isLoopback, regionUrl, serverUrl } from '../protocol/endpoint.ts'
 import type { BeginMessage, TerminationMessage } from '../protocol/messages.ts'
 import { Supervisor } from '../stream/supervisor.ts'
@@ -10,7 +10,6 @@ import { ChannelSupervisor } from './channels/channel-supervisor.ts'
 import type { OfChannel } from './diarize-events.ts'
 import type { DiarizeInput } from './diarize-input.ts'
 import { environmentKey, liveSettings, type ResolvedDiarizeOptions } from './diarize-options.ts'
-import { randomUUID } from 'node:crypto'
 
 /** The server a stream talks to, wherever it runs. */
 export interface Peer {
@@ -96,9 +95,9 @@ function remotePeer(kind: Peer['kind'], name: string, url: URL, authentication: 
   }
 }
 
-/** Runs `engine` behind the strict server on a loopback port, under a key that nobody else knows. */
+/** Runs `engine` behind the strict server, in the memory of this process. */
 async function embeddedPeer(engine: Engine): Promise<Peer> {
-  const { serve } = await import('../server/server.ts')
+  const { serveInMemory } = await import('../server/in-memory.ts')
   let failure: DiarizeStreamError | undefined
   // The wire carries only a close code and a text; this keeps the engine's own error for the user.
   const remember = (error: unknown): void => {
@@ -107,36 +106,42 @@ async function embeddedPeer(engine: Engine): Promise<Peer> {
         ? error
         : new EngineError('ENGINE_FAILED', `the ${engine.name} engine failed: ${String(error)}`, { cause: error })
   }
-  const key = randomUUID()
-  const server = await serve({
-    engine: {
-      name: engine.name,
-      sampleRate: engine.sampleRate,
-      fasterThanRealTime: engine.fasterThanRealTime,
-      ...(engine.model === undefined ? {} : { model: engine.model }),
-      async open(settings, listener) {
-        try {
-          return await engine.open(settings, {
-            speechStarted: (atMs, confidence) => listener.speechStarted(atMs, confidence),
-            turn: (turn) => listener.turn(turn),
-            revision: (revisions) => listener.revision(revisions),
-            warning: (warning) => listener.warning?.(warning),
-            failed(error) {
-              remember(error)
-              listener.failed(error)
-            },
-          })
-        } catch (error) {
-          remember(error)
-          throw error
-        }
-      },
+  const server = serveInMemory({
+    name: engine.name,
+    sampleRate: engine.sampleRate,
+    fasterThanRealTime: engine.fasterThanRealTime,
+    ...(engine.model === undefined ? {} : { model: engine.model }),
+    async open(settings, listener) {
+      try {
+        return await engine.open(settings, {
+          speechStarted: (atMs, confidence) => listener.speechStarted(atMs, confidence),
+          turn: (turn) => listener.turn(turn),
+          revision: (revisions) => listener.revision(revisions),
+          warning: (warning) => listener.warning?.(warning),
+          failed(error) {
+            remember(error)
+            listener.failed(error)
+          },
+        })
+      } catch (error) {
+        remember(error)
+        throw error
+      }
     },
-    apiKeys: [key],
   })
-  const peer = remotePeer('embedded', engine.name, new URL(server.url), { apiKey: key })
+  const url = `embedded:${encodeURIComponent(engine.name)}`
   return {
-    ...peer,
+    kind: 'embedded',
+    name: engine.name,
+    url,
+    warnings: [],
+    target: (query) =>
+      Promise.resolve({
+        url: `${url}?${query.toString()}`,
+        headers: {},
+        secrets: [],
+        accept: (client) => server.accept(query, client),
+      }),
     ...(engine.model === undefined ? {} : { model: engine.model }),
     failure: () => failure,
     close: () => server.close(),

@@ -1,5 +1,6 @@
 import type { Warning } from '../../src/errors.ts'
 import { Session, type SessionEnd, sessionLife, type SessionOptions } from '../../src/session/session.ts'
+import { WebSocketTransport } from '../../src/session/web-socket.ts'
 import { begin, fast, type SocketPeer, socketPeer, termination } from '../helpers/socket-peer.ts'
 import { once } from 'node:events'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -32,7 +33,9 @@ afterEach(async () => {
 })
 
 function connect(url: string, more: Partial<SessionOptions> = {}): Promise<SessionEnd> {
-  session = new Session({ url, headers: { Authorization: 'k-secret' }, secrets: ['k-secret'] }, { ...options, ...more })
+  const target = { url, headers: { Authorization: 'k-secret' }, secrets: ['k-secret'] }
+  const asked = { ...options, ...more }
+  session = new Session(target, asked, (listener) => new WebSocketTransport(target, asked.pingInterval, listener))
   return new Promise((resolve) => session?.once('end', resolve))
 }
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { leftovers, openResources } from '../trials/leftovers.ts'
-import type { SessionTarget } from '../../src/protocol/close-codes.ts'
+import type { SessionTarget } from '../../src/session/transport.ts'
 import { Supervisor } from '../../src/stream/supervisor.ts'
 import type { Gap, ReconnectingRecord, SessionChange, SupervisorOptions } from '../../src/stream/options.ts'
 import type { Engine } from '../../src/engine/engine.ts'

@@ -69,7 +69,7 @@ describe('openPeer', () => {
     expect(opened.warnings).toMatchObject([
       { code: 'EMBEDDED_ENGINE', message: expect.stringContaining('ASSEMBLYAI_API_KEY') },
     ])
-    expect((await opened.target(query)).url).toMatch(/^ws:\/\/127\.0\.0\.1:\d+\/v3\/ws\?/)
+    expect(await opened.target(query)).toMatchObject({ url: 'embedded:sherpa-onnx?sample_rate=16000', headers: {} })
   })
 
   it('runs the embedded engine beside a key, where asked to, without a warning', async () => {
@@ -87,10 +87,10 @@ describe('openPeer', () => {
     }
     const opened = await open({ engine: broken })
     expect(opened.failure()).toBeUndefined()
-    const { url, headers } = await opened.target(query)
-    const { WebSocket } = await import('ws')
-    const socket = new WebSocket(url, { headers })
-    await new Promise((resolve) => socket.on('close', resolve))
+    const { accept } = await opened.target(query)
+    const closed = vi.fn<() => void>()
+    accept!({ send: () => {}, close: closed, pause: () => {}, resume: () => {} })
+    await vi.waitFor(() => expect(closed).toHaveBeenCalledOnce())
     expect(opened.failure()).toMatchObject({ code: 'ENGINE_UNAVAILABLE', message: 'install it' })
   })
 })

@@ -1,16 +1,17 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { PeerPatience } from '../../src/session/send-window.ts'
+import { StallTimer } from '../../src/session/stall-timer.ts'
 
-let patience: PeerPatience
+let timer: StallTimer
 let told: string[]
 
 beforeEach(() => {
   vi.useFakeTimers()
   told = []
-  patience = new PeerPatience(10_000, {
-    congested: () => told.push(`congested at ${Date.now()}`),
-    stalled: () => told.push(`stalled at ${Date.now()}`),
-  })
+  timer = new StallTimer(
+    10_000,
+    () => told.push(`congested at ${Date.now()}`),
+    () => told.push(`stalled at ${Date.now()}`),
+  )
   vi.setSystemTime(0)
 })
 
@@ -21,40 +22,40 @@ afterEach(() => {
 
 it('says nothing of many short waits, however long they are together', () => {
   for (let count = 0; count < 100; count++) {
-    patience.begin()
+    timer.begin()
     vi.advanceTimersByTime(2000)
-    patience.end()
+    timer.end()
   }
-  patience.stop()
+  timer.stop()
   expect(told).toEqual([])
 })
 
 it('tells of one long wait twice, counted from its own beginning', () => {
-  patience.begin()
-  patience.end()
+  timer.begin()
+  timer.end()
   vi.advanceTimersByTime(20_000)
   expect(told).toEqual([])
-  patience.begin()
+  timer.begin()
   vi.advanceTimersByTime(30_000)
   expect(told).toEqual(['congested at 23000', 'stalled at 30000'])
-  patience.stop()
+  timer.stop()
 })
 
 it('begins anew after a wait that ended in time', () => {
-  patience.begin()
+  timer.begin()
   vi.advanceTimersByTime(9000)
-  patience.end()
-  patience.begin()
+  timer.end()
+  timer.begin()
   vi.advanceTimersByTime(9000)
   expect(told).toEqual(['congested at 3000', 'congested at 12000'])
-  patience.end()
-  patience.stop()
+  timer.end()
+  timer.stop()
 })
 
 it('tells nothing once it is stopped', () => {
-  patience.begin()
-  patience.stop()
-  patience.begin()
+  timer.begin()
+  timer.stop()
+  timer.begin()
   vi.advanceTimersByTime(60_000)
   expect(told).toEqual([])
 })

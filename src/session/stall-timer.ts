@@ -1,0 +1,63 @@
+/** A frame that the server has not taken for this long is worth a warning. */
+const CONGESTED_MS = 3000
+
+/**
+ * Watches the wait for a server that reads. Such a wait begins with every frame and nearly always ends at once, so none
+ * sets a timer of its own: one looks, now and then, how old the present wait is.
+ */
+export class StallTimer {
+  readonly #stallTimeout: number
+  readonly #congestedAfter: number
+  readonly #congested: () => void
+  readonly #stalled: () => void
+  /** When the present wait began, in ms of `performance.now()`. */
+  #since: number | undefined
+  #look: NodeJS.Timeout | undefined
+  #stall: NodeJS.Timeout | undefined
+  #stopped = false
+
+  /**
+   * @param stallTimeout - longest wait in ms.
+   * @param congested - called where a wait is long enough to say so.
+   * @param stalled - called where it is too long.
+   */
+  constructor(stallTimeout: number, congested: () => void, stalled: () => void) {
+    this.#stallTimeout = stallTimeout
+    this.#congestedAfter = Math.min(CONGESTED_MS, stallTimeout / 2)
+    this.#congested = congested
+    this.#stalled = stalled
+  }
+
+  /** A wait begins. */
+  begin(): void {
+    if (this.#stopped) return
+    this.#since = performance.now()
+    this.#look ??= setTimeout(this.#lookAtWait, this.#congestedAfter)
+  }
+
+  /** The wait is over. */
+  end(): void {
+    this.#since = undefined
+    clearTimeout(this.#stall)
+    this.#stall = undefined
+  }
+
+  /** No wait matters any more. */
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#look)
+    this.end()
+  }
+
+  readonly #lookAtWait = (): void => {
+    this.#look = undefined
+    if (this.#since === undefined) return
+    const left = this.#congestedAfter - (performance.now() - this.#since)
+    if (left > 0) {
+      this.#look = setTimeout(this.#lookAtWait, left)
+      return
+    }
+    this.#stall = setTimeout(this.#stalled, this.#stallTimeout - this.#congestedAfter)
+    this.#congested()
+  }
+}

@@ -1,0 +1,176 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { WebSocket } from 'ws'
+import { retryAfter } from '../back-off.ts'
+import { refusalError, sessionError } from '../protocol/close-codes.ts'
+import {
+  MAX_MESSAGE_BYTES,
+  type ServerDate,
+  type SessionTarget,
+  type Transport,
+  type TransportListener,
+} from './transport.ts'
+
+const MAX_BODY_BYTES = 4096
+const BODY_TIMEOUT_MS = 1000
+/** Answers to the server's pings that may wait to be sent, bytes. */
+const MOST_UNSENT = 64 * 1024
+/** Frames between two pings behind audio: a second of it. A ping and its answer cost as much as two frames. */
+const PING_EVERY = 20
+/** Frames that the server may leave unread beside those between two pings: half a second of audio. */
+const UNREAD = 10
+/** Answers waited for; a server that never gives one must not fill the memory. */
+const MOST_PINGS = 64
+/** Longest round trip that counts, ms. */
+const MOST_ROUND_TRIP_MS = 5000
+const FRAME_MS = 50
+
+/**
+ * A WebSocket to a server. Knows how much of the audio the server has read: a socket takes minutes of audio for a server
+ * that reads none of it, since the kernels on both sides hold it; but pings are answered in their order among the frames,
+ * so the answer to a ping says that every frame before it has been read. A server that has never answered one is not judged
+ * by this. Two intervals in which nothing came back end the connection: a half-open one shows nothing else for minutes.
+ */
+export class WebSocketTransport implements Transport {
+  serverDate: ServerDate | undefined
+  readonly #target: SessionTarget
+  readonly #listener: TransportListener
+  readonly #socket: WebSocket
+  /** The connection beneath it. */
+  #connection: Socket | undefined
+  readonly #liveness: NodeJS.Timeout
+  #silentIntervals = 0
+  /** When the frame with this number was followed by a ping that is not answered yet. */
+  readonly #pings = new Map<number, number>()
+  #sent = 0
+  #read: number | undefined
+  #roundTrip = MOST_ROUND_TRIP_MS
+
+  /** @param pingInterval - time in ms between the pings that tell whether the server is there. */
+  constructor(target: SessionTarget, pingInterval: number, listener: TransportListener) {
+    this.#target = target
+    this.#listener = listener
+    const socket = new WebSocket(target.url, {
+      headers: target.headers,
+      // PCM does not compress; a deflate context would cost memory per stream for nothing.
+      perMessageDeflate: false,
+      // Following a redirect would hand the key to another host.
+      followRedirects: false,
+      // A server that pings without end and reads nothing would have us pile up the answers.
+      autoPong: false,
+      maxPayload: MAX_MESSAGE_BYTES,
+    })
+    this.#socket = socket
+    this.#liveness = setInterval(() => this.#checkLiveness(), pingInterval)
+    socket.once('upgrade', (response: IncomingMessage) => {
+      this.#connection = response.socket
+      const date = Date.parse(response.headers.date ?? '')
+      if (!Number.isNaN(date)) this.serverDate = { date, came: Date.now() }
+    })
+    socket.on('unexpected-response', (_request, response) => this.#refused(response))
+    socket.on('message', (data, binary) => {
+      this.#silentIntervals = 0
+      listener.message(data as Buffer, binary)
+    })
+    socket.on('ping', (data) => {
+      if (listener.counts(data.length) && socket.bufferedAmount < MOST_UNSENT) socket.pong(data, undefined, () => {})
+    })
+    socket.on('pong', (data) => this.#answered(Number(data.toString())))
+    socket.on('error', (error) => listener.failed(error))
+    socket.on('close', (code, reason) => {
+      clearInterval(this.#liveness)
+      listener.closed(code, reason.toString())
+    })
+  }
+
+  /** Whether the server leaves more than a second and a half of audio unread, beside what is on its way. */
+  get full(): boolean {
+    if (this.#read === undefined) return false
+    const onItsWay = PING_EVERY + Math.ceil(this.#roundTrip / FRAME_MS)
+    return this.#sent - this.#read >= UNREAD + onItsWay
+  }
+
+  send(audio: Buffer, taken: () => void): void {
+    const socket = this.#socket
+    if (socket.readyState !== WebSocket.OPEN) return
+    this.#sent += 1
+    const ping = this.#sent % PING_EVERY === 1 && this.#pings.size < MOST_PINGS
+    // The ping behind it goes in the same piece: a second call of the kernel costs more than all the rest of a ping.
+    if (ping) this.#connection?.cork()
+    // Called when the kernel has taken the frame. On a socket that is closing it fails at once, over and over.
+    socket.send(audio, (error) => error ?? taken())
+    if (!ping) return
+    this.#pings.set(this.#sent, performance.now())
+    socket.ping(String(this.#sent), undefined, () => {})
+    this.#connection?.uncork()
+  }
+
+  sendText(text: string): void {
+    // The callback keeps ws from throwing when the socket closes under it.
+    this.#socket.send(text, () => {})
+  }
+
+  close(): void {
+    this.#socket.close(1000)
+  }
+
+  destroy(): void {
+    this.#socket.terminate()
+    if (this.#socket.readyState !== WebSocket.CLOSED) return
+    clearInterval(this.#liveness)
+    this.#listener.closed(1006, '')
+  }
+
+  #answered(frame: number): void {
+    this.#silentIntervals = 0
+    const at = this.#pings.get(frame)
+    if (at === undefined) return
+    this.#pings.delete(frame)
+    this.#roundTrip = Math.min(this.#roundTrip, performance.now() - at)
+    this.#read = Math.max(this.#read ?? 0, frame)
+    this.#listener.drained()
+  }
+
+  #checkLiveness(): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return
+    if (this.#silentIntervals < 2) {
+      this.#silentIntervals += 1
+      this.#socket.ping(() => {})
+      return
+    }
+    clearInterval(this.#liveness)
+    const facts = { retryable: true }
+    this.#listener.failed(sessionError(this.#target, 'SESSION_STALLED', 'the server answers no pings', facts))
+  }
+
+  /** The server answers the upgrade with a plain HTTP response, whose body says more than the socket's own error. */
+  #refused(response: IncomingMessage): void {
+    const finish = readBody(response, (body) => {
+      const wait = retryAfter(response.headers)
+      this.#listener.failed(refusalError(this.#target, response.statusCode ?? 0, body, wait))
+    })
+    // What is wrong with the rest of the answer makes no other answer of it.
+    this.#socket.prependListener('error', finish)
+  }
+}
+
+/** Calls `done` once with what came of the body, bounded in size and time; gives what ends it at once. */
+function readBody(response: IncomingMessage, done: (body: string) => void): () => void {
+  let body = ''
+  let finished = false
+  const finish = (): void => {
+    if (finished) return
+    finished = true
+    clearTimeout(limit)
+    done(body.slice(0, MAX_BODY_BYTES))
+  }
+  const limit = setTimeout(finish, BODY_TIMEOUT_MS)
+  response.setEncoding('utf8')
+  response.on('error', finish)
+  response.on('end', finish)
+  response.on('data', (chunk: string) => {
+    if (!finished) body += chunk
+    if (body.length >= MAX_BODY_BYTES) finish()
+  })
+  return finish
+}
