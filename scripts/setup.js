@@ -20,8 +20,8 @@ const forTests = process.argv.includes('--test')
 
 class SetupError extends Error {}
 
-if (Number.parseInt(process.versions.node, 10) < 20) {
-  fail(`Node.js 20 or newer is needed; this is ${process.version}. Install a newer one: https://nodejs.org`)
+if (process.versions.node.localeCompare('20.18.1', undefined, { numeric: true }) < 0) {
+  fail(`Node.js 20.18.1 or newer is needed; this is ${process.version}. Install a newer one: https://nodejs.org`)
 }
 try {
   await installNpmPackages()

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { generate } from 'selfsigned'
 import { afterAll } from 'vitest'
 
-/** A certificate for `localhost`, `127.0.0.1` and `::1` that nothing trusts unless it is told to. */
+/** A certificate for `localhost`, `127.0.0.1`, `::1` and `media.invalid` that nothing trusts unless it is told to. */
 export interface Certificate {
   /** Private key in PEM. */
   key: string
@@ -37,6 +37,8 @@ async function make(): Promise<Certificate> {
         name: 'subjectAltName',
         altNames: [
           { type: 2, value: 'localhost' },
+          // A host that only a proxy leads to.
+          { type: 2, value: 'media.invalid' },
           { type: 7, ip: '127.0.0.1' },
           { type: 7, ip: '::1' },
         ],

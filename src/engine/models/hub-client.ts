@@ -1,4 +1,5 @@
 import { ConfigurationError, EngineError } from '../../errors.ts'
+import { proxiedFetch } from '../../network.ts'
 import { oneLine, redact } from '../../redact.ts'
 import type { Environment } from './places.ts'
 
@@ -72,7 +73,7 @@ export function boundedFetch(
     const timer = setTimeout(() => late.abort(new Error(`no answer within ${answerTimeout / 1000} s`)), answerTimeout)
     try {
       const range = headers.get('range')
-      const response = await fetch(input, { ...init, headers, signal: AbortSignal.any([signal, late.signal]) })
+      const response = await proxiedFetch(input, { ...init, headers, signal: AbortSignal.any([signal, late.signal]) })
       const { status } = response
       // What the library asks for to learn of a file: it does not read the body, which would keep the connection.
       if (response.ok && range === 'bytes=0-0') {

@@ -10,25 +10,38 @@ import { refused } from './failures.ts'
  */
 export type AllowUrl = (url: URL, addresses: readonly string[]) => boolean | Promise<boolean>
 
+/** The IP addresses of a host, which may be one itself. Rejects with what the name server says. */
+export async function addressesOf(host: string): Promise<string[]> {
+  return isIP(host) === 0 ? (await lookup(host, { all: true })).map(({ address }) => address) : [host]
+}
+
 /**
- * An IP address of the host that may be connected to: what the host's name means may change, so it must be used.
+ * Asks whether an address may be connected to. What the host's name means may change, so one of `addresses` must be used.
  *
- * @param host - name or IP address.
  * @param shown - the address for people, with no credentials in it.
- * @throws InputError `ADDRESS_REFUSED`, or what the name server says.
+ * @throws InputError `ADDRESS_REFUSED`
  */
-export async function allowedAddress(url: URL, host: string, shown: string, allowUrl: AllowUrl): Promise<string> {
-  const addresses = isIP(host) === 0 ? (await lookup(host, { all: true })).map(({ address }) => address) : [host]
+export async function checkAllowed(
+  url: URL,
+  addresses: readonly string[],
+  allowUrl: AllowUrl,
+  shown = shownUrl(url),
+): Promise<void> {
   let allowed: unknown
   try {
     // A copy, so that what the hook does to it changes nothing.
-    allowed = await allowUrl(new URL(url.href), addresses)
+    allowed = await allowUrl(new URL(url.href), [...addresses])
   } catch (cause) {
     throw refused(shown, 'allowUrl threw', cause)
   }
-  const [first] = addresses
-  if (allowed !== true || first === undefined) throw refused(shown, 'allowUrl does not allow it')
-  return first
+  if (allowed !== true || addresses.length === 0) throw refused(shown, 'allowUrl does not allow it')
+}
+
+/** An IP address that may be connected to, by {@link checkAllowed}. */
+export async function allowedAddress(url: URL, host: string, shown: string, allowUrl: AllowUrl): Promise<string> {
+  const addresses = await addressesOf(host)
+  await checkAllowed(url, addresses, allowUrl, shown)
+  return addresses[0] ?? host
 }
 
 /** Addresses that are not reached over the public internet, by the registries of special-purpose addresses. */
@@ -106,4 +119,9 @@ export function parseUrl(text: string, base?: URL): URL | undefined {
 /** An address as messages show it: without user, password and query, any of which may hold a secret. */
 export function shownUrl(url: URL): string {
   return oneLine(`${url.protocol}//${url.host}${url.pathname}${url.search === '' ? '' : '?…'}`, 2000)
+}
+
+/** The host of an address as name servers and sockets take it: an IPv6 address without brackets. */
+export function bareHost(url: URL): string {
+  return url.hostname.replace(/^\[(.*)\]$/, '$1')
 }

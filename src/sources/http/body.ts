@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { backOff, delayAsked } from '../../back-off.ts'
@@ -41,7 +40,9 @@ export class HttpBody extends Readable {
   readonly #options: HttpBodyOptions
   readonly #shown: string
   #opening: Promise<HttpAnswer> | undefined
-  #response: IncomingMessage | undefined
+  #answer: HttpAnswer | undefined
+  readonly #closing = new AbortController()
+  readonly #stop: () => void
   /** Bytes handed on. */
   #received = 0
   /** Bytes of this answer that were handed on before. */
@@ -62,6 +63,9 @@ export class HttpBody extends Readable {
     this.#options = options
     this.#shown = shownUrl(options.url)
     this.#total = options.range?.length
+    const { signal } = options.client
+    this.#stop = () => this.#closing.abort(signal.reason)
+    signal.addEventListener('abort', this.#stop, { once: true })
     // Whoever reads hears of it; until then it is nobody's.
     this.on('error', () => {})
   }
@@ -105,13 +109,15 @@ export class HttpBody extends Readable {
   override _read(): void {
     this.#hungry = true
     if (this.#opening === undefined) this.open().catch((error: Error) => this.destroy(error))
-    if (this.#response === undefined) return
-    this.#response.resume()
+    if (this.#answer === undefined) return
+    this.#answer.body.resume()
     this.#watch()
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#letGo()
+    this.#closeConnection()
+    this.#closing.abort()
+    this.#options.client.signal.removeEventListener('abort', this.#stop)
     callback(error)
   }
 
@@ -121,7 +127,7 @@ export class HttpBody extends Readable {
     for (;;) {
       if (failure !== undefined) await this.#wait(failure)
       try {
-        const answer = await this.#options.client.get(this.#options.url, this.#wanted())
+        const answer = await this.#options.client.get(this.#options.url, this.#wanted(), this.#closing.signal)
         this.#accept(answer)
         return answer
       } catch (error) {
@@ -136,12 +142,13 @@ export class HttpBody extends Readable {
 
   /** Waits before the next attempt; throws `failure` where there is none. */
   async #wait(failure: Error): Promise<void> {
-    const { settings, client, retries, onReconnecting } = this.#options
+    const { settings, retries, onReconnecting } = this.#options
+    this.#closing.signal.throwIfAborted()
     if (this.#attempt >= retries) throw failure
     this.#attempt += 1
     const pause = delayAsked(backOff(this.#attempt, settings, false), failure, settings)
     onReconnecting?.({ attempt: this.#attempt, delay: pause, error: failure })
-    await delay(pause, undefined, { signal: client.signal })
+    await delay(pause, undefined, { signal: this.#closing.signal })
   }
 
   #wanted(): Record<string, string> {
@@ -155,40 +162,43 @@ export class HttpBody extends Readable {
 
   /** Takes an answer in hand: checks that it goes on where the last one broke off. */
   #accept(answer: HttpAnswer): void {
-    const { response, url } = answer
+    const { body } = answer
     try {
-      const whole = this.#place(response)
+      const whole = this.#place(answer)
       if (this.#received === 0) {
         this.#total = this.#options.range?.length ?? whole
-        this.#validator = validatorOf(response)
+        this.#validator = validatorOf(answer)
       }
-      this.#options.client.expect(url, (this.#total ?? this.#received) - this.#received)
+      this.#options.client.expect(answer.url, (this.#total ?? this.#received) - this.#received)
     } catch (error) {
-      response.destroy()
+      body.destroy()
       throw error
     }
-    this.#response = response
-    response.on('data', (chunk: Buffer) => this.#take(response, chunk))
-    response.on('end', () => this.#ended(response))
-    response.on('error', (error) => this.#lost(response, error))
-    response.on('close', () => this.#lost(response))
+    this.#answer = answer
+    body.on('data', (chunk: Buffer) => this.#take(answer, chunk))
+    body.on('end', () => this.#ended(answer))
+    body.on('error', (error) => {
+      // Of an endless stream, all that has come is to be heard, however it ended.
+      if (this.#resumable || this.#received === 0) this.#lost(answer, error)
+      else this.#ended(answer)
+    })
     if (this.#hungry) this.#watch()
-    else response.pause()
+    else body.pause()
   }
 
   /** How many bytes the whole content has, by this answer, and how many of the answer to skip. */
-  #place(response: IncomingMessage): number | undefined {
+  #place(answer: HttpAnswer): number | undefined {
     const { range } = this.#options
     const from = (range?.offset ?? 0) + this.#received
-    const length = lengthOf(response)
-    if (response.statusCode !== 206) {
+    const length = lengthOf(answer)
+    if (answer.status !== 206) {
       // The whole again: the server knows no ranges, or the content is another one by now.
-      if (this.#received > 0 && this.#validator !== validatorOf(response)) throw changed(this.#shown)
+      if (this.#received > 0 && this.#validator !== validatorOf(answer)) throw changed(this.#shown)
       if (range === undefined && this.#received > 0 && length !== this.#total) throw changed(this.#shown)
       this.#skip = from
       return length
     }
-    const [, start = '', total = ''] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers['content-range'] ?? '') ?? []
+    const [, start = '', total = ''] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(answer.headers['content-range'] ?? '') ?? []
     const skip = from - Number(start)
     const whole = total === '*' || total === '' ? undefined : Number(total)
     if (start === '' || skip < 0) {
@@ -201,8 +211,8 @@ export class HttpBody extends Readable {
     return whole
   }
 
-  #take(response: IncomingMessage, chunk: Buffer): void {
-    if (response !== this.#response) return
+  #take(answer: HttpAnswer, chunk: Buffer): void {
+    if (answer !== this.#answer) return
     try {
       this.#options.client.count(this.#options.url, chunk.length)
     } catch (error) {
@@ -225,28 +235,28 @@ export class HttpBody extends Readable {
     if (this.#received === this.#total) {
       this.#finish()
     } else if (!this.#hungry) {
-      response.pause()
+      answer.body.pause()
       clearTimeout(this.#watchdog)
       this.#watchdog = undefined
     }
   }
 
-  #ended(response: IncomingMessage): void {
-    if (response !== this.#response) return
-    if (response.complete && (this.#total === undefined || this.#received === this.#total)) this.#finish()
-    else this.#lost(response)
+  #ended(answer: HttpAnswer): void {
+    if (answer !== this.#answer) return
+    if (this.#total === undefined || this.#received === this.#total) this.#finish()
+    else this.#lost(answer)
   }
 
   #finish(): void {
-    this.#letGo()
+    this.#closeConnection()
     this.#complete = true
     this.#onHead?.()
     this.push(null)
   }
 
-  #lost(response: IncomingMessage, cause?: Error): void {
-    if (response !== this.#response || this.destroyed) return
-    this.#letGo()
+  #lost(answer: HttpAnswer, cause?: Error): void {
+    if (answer !== this.#answer || this.destroyed) return
+    this.#closeConnection()
     const failure = this.#broken(cause)
     if (this.#received > 0 && (!this.#resumable || this.#total === undefined)) {
       this.destroy(failure)
@@ -262,31 +272,31 @@ export class HttpBody extends Readable {
   }
 
   #watch(): void {
-    const response = this.#response
-    if (response === undefined || this.#watchdog !== undefined) return
+    const answer = this.#answer
+    if (answer === undefined || this.#watchdog !== undefined) return
     const { stallTimeout } = this.#options.settings
     this.#watchdog = setTimeout(() => {
-      this.#lost(response, stalled(this.#shown, stallTimeout, 'byte'))
+      this.#lost(answer, stalled(this.#shown, stallTimeout, 'byte'))
     }, stallTimeout)
   }
 
-  #letGo(): void {
+  #closeConnection(): void {
     clearTimeout(this.#watchdog)
     this.#watchdog = undefined
-    const response = this.#response
-    this.#response = undefined
-    response?.destroy()
+    const answer = this.#answer
+    this.#answer = undefined
+    answer?.body.destroy()
   }
 }
 
 /** Content-Length, where there is one that counts. */
-function lengthOf({ headers }: IncomingMessage): number | undefined {
+function lengthOf({ headers }: HttpAnswer): number | undefined {
   const length = headers['content-length']
   return length === undefined || headers['transfer-encoding'] !== undefined ? undefined : Number(length)
 }
 
 /** What proves that content is still the same: a strong ETag, or when it was changed last. */
-function validatorOf({ headers }: IncomingMessage): string | undefined {
+function validatorOf({ headers }: HttpAnswer): string | undefined {
   const { etag } = headers
   return etag !== undefined && !etag.startsWith('W/') ? etag : headers['last-modified']
 }

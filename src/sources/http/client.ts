@@ -1,14 +1,12 @@
+import type { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
 import { retryAfter } from '../../back-off.ts'
 import { DiarizeStreamError } from '../../errors.ts'
+import { basicLogin, type Connect, createConnect, proxyFor, proxyHeaders, toUndici } from '../../network.ts'
 import { oneLine } from '../../redact.ts'
+import { addressesOf, bareHost, checkAllowed, isHttp, parseUrl, shownUrl } from './address.ts'
 import { badStatus, noAnswer, refused, stalled, tooLarge, unreadable } from './failures.ts'
 import type { HttpSettings } from './options.ts'
-import { isHttp, parseUrl, shownUrl } from './address.ts'
-import { lookup as resolveHost } from 'node:dns/promises'
-import { Agent, type IncomingMessage, request as requestHttp, type RequestOptions } from 'node:http'
-import { Agent as SecureAgent, request as requestHttps } from 'node:https'
-import { connect, isIP, type LookupFunction, type Socket } from 'node:net'
-import { Duplex } from 'node:stream'
 
 /** Redirects in a row that are followed. */
 const MOST_REDIRECTS = 10
@@ -16,11 +14,15 @@ const MOST_REDIRECTS = 10
 /** Bytes of all headers of an answer together. */
 const MOST_HEADER_BYTES = 32_768
 
-/** An answer with content, status 200 or 206; its body is not yet read. */
+/** An answer with content, status 200 or 206. */
 export interface HttpAnswer {
-  response: IncomingMessage
+  status: number
+  /** By name in lower case. */
+  headers: Readonly<Record<string, string>>
   /** Where it came from in the end. */
   url: URL
+  /** What is not yet read; destroy it to close the connection. */
+  body: Readable
 }
 
 /** Makes the requests of one source, under its limits and its `allowUrl`, and closes all of its sockets. */
@@ -29,8 +31,9 @@ export class HttpClient {
   /** Only this origin gets the user's headers. */
   readonly #origin: string
   readonly #closing = new AbortController()
-  readonly #plainAgent = new Agent()
-  readonly #secureAgent = new SecureAgent()
+  /** IP addresses that `allowUrl` has seen, by host; a connection goes to these only. */
+  readonly #addresses = new Map<string, readonly string[]>()
+  #connect: Connect | undefined
   #bytes = 0
 
   constructor(first: URL, settings: HttpSettings) {
@@ -46,8 +49,6 @@ export class HttpClient {
   /** Ends every request. */
   close(): void {
     this.#closing.abort()
-    this.#plainAgent.destroy()
-    this.#secureAgent.destroy()
   }
 
   /** Counts bytes of a body against `maxBytes`. @throws InputError `INPUT_TOO_LARGE` */
@@ -66,16 +67,16 @@ export class HttpClient {
    * Asks for `first`, following redirects.
    *
    * @param headers - further headers, for whatever host answers in the end.
+   * @param signal - ends the request, and its answer.
    * @throws InputError for anything but an answer with content.
    */
-  async get(first: URL, headers: Readonly<Record<string, string>> = {}): Promise<HttpAnswer> {
+  async get(first: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<HttpAnswer> {
     let url = first
     for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
-      const response = await this.#request(url, headers)
-      const { statusCode: status = 0 } = response
-      const target = status >= 300 && status < 400 ? response.headers.location : undefined
-      if (target === undefined) return this.#check(response, url)
-      response.destroy()
+      const answer = await this.#request(url, headers, signal)
+      const target = answer.status >= 300 && answer.status < 400 ? answer.headers['location'] : undefined
+      if (target === undefined) return checked(answer)
+      answer.body.destroy()
       const next = parseUrl(target, url)
       if (next === undefined) throw refused(shownUrl(url), 'it redirects to what is no address')
       if (!isHttp(next)) throw refused(shownUrl(url), `it redirects to a ${oneLine(next.protocol, 40)} address`)
@@ -84,221 +85,138 @@ export class HttpClient {
     throw refused(shownUrl(first), `it redirects more than ${MOST_REDIRECTS} times`)
   }
 
-  #check(response: IncomingMessage, url: URL): HttpAnswer {
-    const { statusCode: status = 0, headers } = response
-    const shown = shownUrl(url)
-    const coding = headers['content-encoding'] ?? 'identity'
-    const failure =
-      status !== 200 && status !== 206
-        ? Object.assign(badStatus(shown, status), retryAfter(headers))
-        : coding !== 'identity'
-          ? unreadable(shown, 'it comes compressed, which was not asked for')
-          : undefined
-    if (failure === undefined) return { response, url }
-    response.destroy()
-    throw failure
-  }
-
-  async #request(url: URL, headers: Readonly<Record<string, string>>): Promise<IncomingMessage> {
-    const addresses = await this.#allow(url)
-    const shown = shownUrl(url)
-    const options = this.#requestOptions(url, headers, addresses)
-    try {
-      return await this.#answer(url, options)
-    } catch (error) {
-      if (this.signal.aborted || error instanceof DiarizeStreamError) throw error
-      const { rawPacket } = error as { rawPacket?: unknown }
-      if (!Buffer.isBuffer(rawPacket) || !rawPacket.toString('latin1', 0, 4).startsWith('ICY')) {
-        throw noAnswer(shown, error)
-      }
-    }
-    const icy: RequestOptions = { ...options, agent: undefined }
-    icy.createConnection = () =>
-      new IcySocket(connect({ host: bareHost(url), port: Number(url.port || 80), ...lookupOption(addresses) }))
-    try {
-      return await this.#answer(url, icy)
-    } catch (error) {
-      throw this.signal.aborted || error instanceof DiarizeStreamError ? error : noAnswer(shown, error)
-    }
-  }
-
-  /** The IP addresses the connection may go to; `undefined` where nobody restricts them. */
-  async #allow(url: URL): Promise<readonly string[] | undefined> {
+  async #request(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<HttpAnswer> {
     if (!isHttp(url)) throw refused(shownUrl(url), 'only http: and https: addresses are')
-    const { allowUrl, connectTimeout } = this.#settings
-    if (allowUrl === undefined) return undefined
-    const shown = shownUrl(url)
-    const addresses = await this.#resolve(url, connectTimeout)
-    let allowed: unknown
-    try {
-      // A copy, so that what the hook does to it changes nothing.
-      allowed = await this.#unlessClosed(Promise.resolve(allowUrl(new URL(url.href), addresses)))
-    } catch (cause) {
-      this.signal.throwIfAborted()
-      throw refused(shown, 'allowUrl threw', cause)
+    const { allowUrl } = this.#settings
+    if (allowUrl !== undefined) {
+      const host = bareHost(url)
+      const addresses = await this.#inTime(url, signal, 'address', (late) => unlessAborted(addressesOf(host), late))
+      await unlessAborted(checkAllowed(url, addresses, allowUrl), signal)
+      this.#addresses.set(host, addresses)
     }
-    if (allowed !== true) throw refused(shown, 'allowUrl does not allow it')
-    return addresses
+    return this.#inTime(url, signal, 'answer', (late) => this.#send(url, headers, late))
   }
 
-  async #resolve(url: URL, limit: number): Promise<string[]> {
-    const host = bareHost(url)
-    if (isIP(host) !== 0) return [host]
-    const { promise, clear } = expiry(limit, () => stalled(shownUrl(url), limit, 'address'))
-    try {
-      const found = await this.#unlessClosed(Promise.race([resolveHost(host, { all: true }), promise]))
-      return found.map(({ address }) => address)
-    } catch (cause) {
-      this.signal.throwIfAborted()
-      throw cause instanceof DiarizeStreamError ? cause : noAnswer(shownUrl(url), cause)
-    } finally {
-      clear()
-    }
-  }
-
-  /** What `work` gives; rejects at once when the source is closed, though the work cannot be stopped. */
-  async #unlessClosed<T>(work: Promise<T>): Promise<T> {
-    this.signal.throwIfAborted()
-    let stop = (): void => {}
-    const closed = new Promise<never>((_resolve, reject) => {
-      stop = () => reject(this.signal.reason as Error)
-    })
-    this.signal.addEventListener('abort', stop, { once: true })
-    try {
-      return await Promise.race([work, closed])
-    } finally {
-      this.signal.removeEventListener('abort', stop)
-    }
-  }
-
-  #requestOptions(
-    url: URL,
-    headers: Readonly<Record<string, string>>,
-    addresses: readonly string[] | undefined,
-  ): RequestOptions & { ca?: string | Buffer | undefined; rejectUnauthorized: boolean } {
-    const { userAgent, headers: own, ca, verifyCertificate } = this.#settings
-    const login = url.username === '' && url.password === '' ? {} : { authorization: basic(url) }
-    return {
-      headers: {
-        'user-agent': userAgent,
-        accept: '*/*',
-        'accept-encoding': 'identity',
-        ...login,
-        ...(url.origin === this.#origin && own),
-        ...headers,
-      },
-      agent: url.protocol === 'https:' ? this.#secureAgent : this.#plainAgent,
-      signal: this.signal,
-      maxHeaderSize: MOST_HEADER_BYTES,
-      rejectUnauthorized: verifyCertificate,
-      ...(ca !== undefined && { ca }),
-      ...lookupOption(addresses),
-    }
-  }
-
-  /** The answer of one server to one request, once its headers are there. */
-  #answer(url: URL, options: RequestOptions): Promise<IncomingMessage> {
+  /** What `work` gives within `connectTimeout`; anything but an answer is this library's error. */
+  async #inTime<T>(url: URL, signal: AbortSignal, what: string, work: (late: AbortSignal) => Promise<T>): Promise<T> {
     const { connectTimeout } = this.#settings
-    return new Promise((resolve, reject) => {
-      // User and password go into a header of ours, so that no error of Node's shows them.
-      const bare = new URL(url.href)
-      bare.username = ''
-      bare.password = ''
-      const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(bare, options)
-      const timer = setTimeout(() => {
-        request.destroy(stalled(shownUrl(url), connectTimeout, 'answer'))
-      }, connectTimeout)
-      request.once('response', (response) => {
-        clearTimeout(timer)
-        // Until somebody reads the body, a failure of it is nobody's.
-        response.on('error', () => {})
-        resolve(response)
-      })
-      request.on('error', (error) => {
-        clearTimeout(timer)
-        reject(error)
-      })
-      request.end()
-    })
-  }
-}
-
-function basic(url: URL): string {
-  const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
-  return `Basic ${Buffer.from(login).toString('base64')}`
-}
-
-function bareHost(url: URL): string {
-  return url.hostname.replace(/^\[(.*)\]$/, '$1')
-}
-
-/** Makes a connection go to addresses that are known, whatever the name server says by now. */
-function lookupOption(addresses: readonly string[] | undefined): { lookup?: LookupFunction } {
-  if (addresses === undefined) return {}
-  const all = addresses.map((address) => ({ address, family: isIP(address) }))
-  return {
-    lookup: (_host, options, callback) => {
-      const [first] = all
-      if (first === undefined) callback(Object.assign(new Error('no address'), { code: 'ENOTFOUND' }), '', 0)
-      else if (options.all) callback(null, all)
-      else callback(null, first.address, first.family)
-    },
-  }
-}
-
-function expiry(limit: number, failure: () => Error): { promise: Promise<never>; clear: () => void } {
-  let timer: NodeJS.Timeout | undefined
-  const promise = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(failure()), limit)
-  })
-  return { promise, clear: () => clearTimeout(timer) }
-}
-
-const wrong = Buffer.from('ICY ')
-const right = Buffer.from('HTTP/1.0 ')
-
-/**
- * A connection to an old radio server, whose status line is `ICY 200 OK`: makes `HTTP/1.0 200 OK` of it, which Node
- * takes.
- */
-export class IcySocket extends Duplex {
-  readonly #socket: Socket
-  #begin: Buffer | undefined = Buffer.alloc(0)
-
-  constructor(socket: Socket) {
-    super({ readableHighWaterMark: 16_384, writableHighWaterMark: 16_384 })
-    this.#socket = socket
-    socket.on('data', (chunk: Buffer) => this.#take(chunk))
-    socket.on('end', () => this.push(null))
-    socket.on('error', (error) => this.destroy(error))
-    socket.on('close', () => this.destroy())
-  }
-
-  #take(chunk: Buffer): void {
-    let bytes = chunk
-    if (this.#begin !== undefined) {
-      bytes = Buffer.concat([this.#begin, chunk])
-      this.#begin = bytes.length < wrong.length ? bytes : undefined
-      if (this.#begin !== undefined) return
-      if (bytes.subarray(0, wrong.length).equals(wrong)) bytes = Buffer.concat([right, bytes.subarray(wrong.length)])
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(stalled(shownUrl(url), connectTimeout, what)), connectTimeout)
+    try {
+      return await work(AbortSignal.any([signal, late.signal]))
+    } catch (error) {
+      throw signal.aborted || error instanceof DiarizeStreamError ? error : noAnswer(shownUrl(url), error)
+    } finally {
+      clearTimeout(timer)
     }
-    if (!this.push(bytes)) this.#socket.pause()
   }
 
-  override _read(): void {
-    this.#socket.resume()
+  /** One request on a connection of its own, so that none fails because a server has closed one that was kept. */
+  async #send(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<HttpAnswer> {
+    const undici = await import('undici')
+    const { ca, verifyCertificate, allowUrl, proxy } = this.#settings
+    const proxyOf = proxy === undefined ? proxyFor : () => proxy || undefined
+    this.#connect ??= createConnect(undici, {
+      ca,
+      verifyCertificate,
+      proxyFor: proxyOf,
+      ...(allowUrl && { addressesOf: (host) => this.#addresses.get(host) }),
+    })
+    // A proxy asks for plain HTTP itself, unless it is to go to an IP address that is known here.
+    const forwarding = url.protocol === 'http:' && allowUrl === undefined ? proxyOf(url) : undefined
+    const connect = forwarding === undefined ? this.#connect : createConnect(undici, { proxyFor: () => undefined })
+    const client = new undici.Client(forwarding?.origin ?? url.origin, {
+      pipelining: 0,
+      maxHeaderSize: MOST_HEADER_BYTES,
+      // The limits of time are ours.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: toUndici(async (target) => {
+        const socket = await connect(target, signal)
+        if (url.protocol === 'http:') translateIcy(socket)
+        return socket
+      }),
+    })
+    try {
+      const {
+        statusCode,
+        headers: given,
+        body,
+      } = await client.request({
+        method: 'GET',
+        path: forwarding === undefined ? url.pathname + url.search : `${url.origin}${url.pathname}${url.search}`,
+        headers: { ...this.#headers(url, headers), ...(forwarding && { host: url.host, ...proxyHeaders(forwarding) }) },
+        signal,
+      })
+      // Until somebody reads the body, a failure of it is nobody's.
+      body.on('error', () => {}).once('close', () => void client.destroy())
+      return { status: statusCode, headers: flat(given), url, body }
+    } catch (error) {
+      void client.destroy()
+      throw error
+    }
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    this.#socket.write(chunk, callback)
+  #headers(url: URL, headers: Readonly<Record<string, string>>): Record<string, string> {
+    const { userAgent, headers: own } = this.#settings
+    const { username, password } = url
+    return {
+      'user-agent': userAgent,
+      accept: '*/*',
+      'accept-encoding': 'identity',
+      // In a header of ours, so that no other error shows them.
+      ...((username !== '' || password !== '') && { authorization: basicLogin(username, password) }),
+      ...(url.origin === this.#origin && own),
+      ...headers,
+    }
   }
+}
 
-  override _final(callback: () => void): void {
-    this.#socket.end(callback)
-  }
+/** An answer with content. @throws InputError for any other. */
+function checked(answer: HttpAnswer): HttpAnswer {
+  const { status, headers, url, body } = answer
+  const coding = headers['content-encoding'] ?? 'identity'
+  if ((status === 200 || status === 206) && coding === 'identity') return answer
+  body.destroy()
+  const shown = shownUrl(url)
+  if (status === 200 || status === 206) throw unreadable(shown, 'it comes compressed, which was not asked for')
+  throw Object.assign(badStatus(shown, status), retryAfter(headers))
+}
 
-  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#socket.destroy()
-    callback(error)
+/** Headers that came more than once: together where they add up, else the first. */
+function flat(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
+  const entries = Object.entries(headers).map(([name, value = '']) => {
+    if (!Array.isArray(value)) return [name, value] as const
+    return [name, name === 'content-encoding' ? value.join(', ') : (value[0] ?? '')] as const
+  })
+  return Object.fromEntries(entries)
+}
+
+/** What `work` gives; rejects at once when `signal` fires, though the work cannot be stopped. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason as Error)
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+  })
+}
+
+const ICY = Buffer.from('ICY ')
+
+/** Makes `HTTP/1.0 200 OK` of `ICY 200 OK`, the status line of old radio servers, which undici's parser refuses. */
+function translateIcy(socket: Socket): void {
+  let begin = Buffer.alloc(0)
+  const look = (): void => {
+    const chunk = socket.read() as Buffer | null
+    if (chunk === null) return
+    begin = Buffer.concat([begin, chunk])
+    // More of it follows, and comes with this again.
+    if (begin.length < ICY.length && ICY.subarray(0, begin.length).equals(begin)) return
+    socket.off('readable', look)
+    const isIcy = begin.subarray(0, ICY.length).equals(ICY)
+    socket.unshift(isIcy ? Buffer.concat([Buffer.from('HTTP/1.0 '), begin.subarray(ICY.length)]) : begin)
   }
+  // Before undici's own listener.
+  socket.on('readable', look)
 }

@@ -1,4 +1,5 @@
 import { InputError } from '../../errors.ts'
+import { ProxyError } from '../../network.ts'
 import { oneLine } from '../../redact.ts'
 
 /** Codes of Node for a certificate that is not trusted, beside those of OpenSSL that name one. */
@@ -31,13 +32,18 @@ export function unreadable(address: string, why: string, cause?: unknown): Input
 
 /** What a request failed with, before there was an answer. */
 export function noAnswer(address: string, cause: unknown): InputError {
-  const { code = '', message = String(cause) } = cause as { code?: unknown; message?: string }
-  const reason = oneLine(typeof code === 'string' && code !== '' ? code : message)
+  const { name, code, message = String(cause) } = cause as { name?: string; code?: unknown; message?: string }
+  // What undici calls a socket that failed says nothing.
+  const reason = oneLine(typeof code === 'string' && code !== '' && code !== 'UND_ERR_SOCKET' ? code : message)
+  if (cause instanceof ProxyError && cause.status < 500) {
+    const text = `${address} is not given: ${reason}; check the proxy's address, its user and password, and its rules`
+    return new InputError('INPUT_REFUSED', text, { cause, status: cause.status })
+  }
   if (certificateCode.test(reason)) {
     const text = `the certificate of ${address} is not trusted (${reason}); give the one to trust as ca`
     return new InputError('INPUT_UNREADABLE', text, { cause })
   }
-  if (reason.startsWith('HPE_')) {
+  if (name === 'HTTPParserError' || name === 'HeadersOverflowError') {
     const text = `the server of ${address} does not answer in HTTP (${reason}); check the address`
     return new InputError('INPUT_UNREADABLE', text, { cause })
   }

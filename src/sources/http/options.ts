@@ -2,6 +2,7 @@ import type { AllowUrl } from './address.ts'
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { ConfigurationError } from '../../errors.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/options.ts'
+import { checkProxy } from '../../network.ts'
 import { checkBoolean, checkInteger, checkKnown, checkString, invalidOption } from '../../options.ts'
 import {
   reconnectNames,
@@ -53,6 +54,12 @@ export interface HttpSourceOptions extends FfmpegOptions, ReconnectOptions {
    * `cause`. {@link publicOnly} is one that lets only public addresses through. @defaultValue every address may
    */
   allowUrl?: AllowUrl
+  /**
+   * The proxy to go through, `http:` or `https:`, with user and password if need be; `false` for none. With `allowUrl` it is
+   * asked to connect to the IP address that `allowUrl` has seen, and never for a name.
+   * @defaultValue what `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say
+   */
+  proxy?: string | false
   /** Certificates in PEM to trust instead of those that Node trusts. @defaultValue Node's */
   ca?: string | Buffer
   /** Whether the certificate of an `https:` server is checked. @defaultValue `true` */
@@ -78,6 +85,8 @@ export interface HttpSettings extends ReconnectSettings {
   /** Attempts in a row for what has an end. */
   fileRetries: number
   allowUrl: HttpSourceOptions['allowUrl'] | undefined
+  /** `undefined` for what the environment says. */
+  proxy: URL | false | undefined
   ca: string | Buffer | undefined
   live: boolean | undefined
   audioTrack: number | string | undefined
@@ -107,15 +116,16 @@ const ownHeaders = new Set([
 
 /** Checks the options and fills in the defaults. @throws ConfigurationError `INVALID_OPTION` */
 export function resolveHttpOptions(options: HttpSourceOptions): HttpSettings {
-  const own = [...Object.keys(defaults), 'allowUrl', 'ca', 'live', ...ffmpegNames]
+  const own = [...Object.keys(defaults), 'allowUrl', 'proxy', 'ca', 'live', ...ffmpegNames]
   checkKnown('httpSource()', options, [...new Set([...own, ...reconnectNames])])
-  const { headers, userAgent, maxBytes, verifyCertificate, allowUrl, ca, live, retries } = options
+  const { headers, userAgent, maxBytes, verifyCertificate, allowUrl, proxy, ca, live, retries } = options
   checkHeaders(headers)
   checkString('userAgent', userAgent, 1, 1000)
   if (userAgent !== undefined) checkHeader('userAgent', 'user-agent', userAgent)
   checkBoolean('live', live)
   if (maxBytes !== Infinity) checkInteger('maxBytes', maxBytes, 1, undefined, 'bytes')
   if (allowUrl !== undefined && typeof allowUrl !== 'function') throw invalidOption('allowUrl', 'a function', allowUrl)
+  if (proxy !== false) checkString('proxy', proxy, 1, 1000)
   if (!Buffer.isBuffer(ca)) checkString('ca', ca, 1, 10_000_000)
   checkBoolean('verifyCertificate', verifyCertificate)
   const ffmpegOptions = Object.fromEntries(ffmpegNames.map((name) => [name, options[name]])) as FfmpegOptions
@@ -128,6 +138,7 @@ export function resolveHttpOptions(options: HttpSourceOptions): HttpSettings {
     verifyCertificate: verifyCertificate ?? defaults.verifyCertificate,
     fileRetries: retries ?? FILE_RETRIES,
     allowUrl,
+    proxy: typeof proxy === 'string' ? checkProxy('proxy', proxy) : proxy,
     ca,
     live,
   }

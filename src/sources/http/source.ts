@@ -112,7 +112,7 @@ class HttpOpening {
   }
 
   /** Whether what comes has no end, and is to be opened again when it ends. */
-  #isEndless({ response: { headers } }: HttpAnswer): boolean {
+  #isEndless({ headers }: HttpAnswer): boolean {
     const isStation = Object.keys(headers).some((name) => name.startsWith('icy-') || name.startsWith('ice-'))
     this.#isLive = this.#settings.live ?? (isStation && headers['content-length'] === undefined)
     return this.#isLive

@@ -166,6 +166,11 @@ describe('lost connections', () => {
     await expect(read(server.url())).rejects.toMatchObject({ code: 'INPUT_TRUNCATED' })
   })
 
+  it('are known where they are reset, though the server says no length', async () => {
+    const server = await serve({ fault: 'drop', afterBytes: 5000 }, mp3, { endless: true })
+    await expect(read(server.url(), { retries: 0 })).rejects.toMatchObject({ code: 'INPUT_TRUNCATED' })
+  })
+
   it('give up after so many attempts without a byte', async () => {
     const server = await serve((index) => (index === 0 ? { fault: 'drop', afterBytes: 3000 } : { fault: 'refuse' }))
     await expect(read(server.url(), { retries: 3 })).rejects.toMatchObject({ code: 'INPUT_TRUNCATED' })

@@ -1,0 +1,62 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { proxiedFetch, proxyFor } from '../src/network.ts'
+import { TestProxy } from './helpers/proxy.ts'
+
+afterEach(() => vi.unstubAllEnvs())
+
+const proxies = { HTTP_PROXY: 'http://plain:1', HTTPS_PROXY: 'secure:2' }
+
+describe('the proxy for an address', () => {
+  it.each([
+    ['http://a.example/', proxies, 'http://plain:1/'],
+    ['ws://a.example/', proxies, 'http://plain:1/'],
+    ['https://a.example/', proxies, 'http://secure:2/'],
+    ['wss://a.example/', proxies, 'http://secure:2/'],
+    ['http://a.example/', { ...proxies, http_proxy: 'http://lower' }, 'http://lower/'],
+    ['http://a.example/', { ...proxies, http_proxy: '' }, undefined],
+    ['https://a.example/', { HTTP_PROXY: 'http://plain:1' }, undefined],
+    ['http://a.example/', { ...proxies, NO_PROXY: 'a.example' }, undefined],
+    ['http://a.example/', { ...proxies, NO_PROXY: 'A.EXAMPLE' }, undefined],
+    ['http://a.example/', { ...proxies, NO_PROXY: 'b.example .example' }, undefined],
+    ['http://a.example/', { ...proxies, NO_PROXY: 'example' }, undefined],
+    ['http://a.example/', { ...proxies, NO_PROXY: '*' }, undefined],
+    ['http://a.example/', { ...proxies, NO_PROXY: 'a.example:80' }, undefined],
+    ['http://a.example/', { ...proxies, NO_PROXY: 'a.example:443' }, 'http://plain:1/'],
+    ['http://a.example/', { ...proxies, NO_PROXY: 'ample,*.b.a.example,' }, 'http://plain:1/'],
+    ['http://a.example/', { ...proxies, NO_PROXY: 'a.example', no_proxy: 'b.example' }, 'http://plain:1/'],
+    ['http://10.0.0.1/', { ...proxies, NO_PROXY: '10.0.0.1' }, undefined],
+    ['http://[2001:db8::1]/', { ...proxies, NO_PROXY: '2001:db8::1' }, undefined],
+    ['http://[2001:db8::1]:8080/', { ...proxies, NO_PROXY: '[2001:db8::1]:8080' }, undefined],
+    ['http://[2001:db8::1]:8080/', { ...proxies, NO_PROXY: '[2001:db8::1]:80' }, 'http://plain:1/'],
+    ['http://localhost/', proxies, undefined],
+    ['http://a.localhost/', proxies, undefined],
+    ['http://127.1/', proxies, undefined],
+    ['http://[::1]/', proxies, undefined],
+    ['http://a.example/', {}, undefined],
+  ])('%s, %j: %s', (address, env, proxy) => {
+    expect(proxyFor(new URL(address), env)?.href).toBe(proxy)
+  })
+
+  it.each(['socks5://alice:geheim@h', 'http://', 'ftp://alice:geheim@h'])('cannot be %s', (address) => {
+    expect(() => proxyFor(new URL('http://a.example'), { HTTP_PROXY: address })).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTION', message: expect.not.stringMatching(/geheim|alice/) }),
+    )
+  })
+})
+
+it('is what downloads go through', async () => {
+  const server = createServer((request, response) => response.end(request.headers.host))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const proxy = await new TestProxy(() => (server.address() as AddressInfo).port).listen()
+  vi.stubEnv('HTTP_PROXY', proxy.url)
+  const answer = await proxiedFetch('http://hub.invalid/a', { headers: { connection: 'close' } })
+  expect(await answer.text()).toBe('hub.invalid')
+  expect(proxy.asked).toEqual(['CONNECT hub.invalid:80'])
+  proxy.status = 403
+  await expect(proxiedFetch('http://other.invalid/a')).rejects.toMatchObject({
+    cause: { message: expect.stringContaining('refuses with HTTP 403') },
+  })
+  await Promise.all([proxy.close(), new Promise((resolve) => server.close(resolve))])
+})
