@@ -6,7 +6,7 @@ import { type HlsSegment, type MediaPlaylist, parsePlaylist } from './playlist.t
 import { notPlaylist, stalled } from '../http/failures.ts'
 import type { HttpSettings } from '../http/options.ts'
 import { shownUrl } from '../http/address.ts'
-import type { SourceReconnecting } from '../live/reconnecting.ts'
+import type { SourceReconnecting } from '../live/options.ts'
 
 /** Segments before the end of a playlist that still grows with which playing begins. */
 const LIVE_SEGMENTS = 3

@@ -27,6 +27,16 @@ export interface ReconnectOptions {
   signal?: AbortSignal
 }
 
+/** An attempt to open a live source again, given to listeners of its `reconnecting` event. */
+export interface SourceReconnecting {
+  /** From 1; back to 1 once there was audio again. */
+  attempt: number
+  /** Ms until the attempt. */
+  delay: number
+  /** Why the last attempt ended. */
+  error: Error
+}
+
 /** {@link ReconnectOptions} with the defaults filled in. */
 export interface ReconnectSettings extends BackOffOptions {
   gaps: 'silence' | 'skip'

@@ -292,8 +292,8 @@ class PartCut {
   }
 }
 
-/** Resolves when a stream has closed. */
-async function destroyed(stream: Readable): Promise<void> {
+/** Destroys a stream; resolves when it has closed. What it may still say about its end concerns nobody. */
+export async function destroyed(stream: Readable): Promise<void> {
   if (stream.closed) return
   await new Promise<void>((resolve) => {
     stream.once('close', () => resolve())

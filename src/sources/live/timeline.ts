@@ -3,14 +3,6 @@ import { type AudioFormat, blockSize, bytesToMs } from '../../audio/format.ts'
 /** Time left for audio to come late, in ms, before it is taken for missing. */
 const LEAST_MARGIN_MS = 1000
 
-/** What is to be done about the time between two attempts. All in bytes. */
-export interface Placement {
-  /** Silence to write before the audio. */
-  silence: number
-  /** Audio to leave out, since it was there before. */
-  repeated: number
-}
-
 /** Audio of a live source that is missing. */
 export interface SourceGap {
   /** First ms of the stream that is missing. */
@@ -81,8 +73,12 @@ export class LiveTimeline {
     return silence
   }
 
-  /** Places audio whose first sample was recorded at `origin`, after a loss. */
-  resume(origin: number): Placement & { gap: SourceGap | undefined } {
+  /**
+   * Places audio whose first sample was recorded at `origin`, after a loss.
+   *
+   * @returns bytes of silence to write before it; bytes of it to leave out, since they were there before; and what is missing.
+   */
+  resume(origin: number): { silence: number; repeated: number; gap: SourceGap | undefined } {
     const lost = this.#lost ?? { position: this.#position, lead: 0 }
     this.#lost = undefined
     const away = this.#toBytes(origin - this.origin) - this.#skipped - this.#position
@@ -126,14 +122,8 @@ export class ArrivalClock {
     return this.#origin
   }
 
-  /**
-   * Notes that audio up to `position`, in ms from the first sample, had arrived at `now`.
-   *
-   * @returns by how much the origin has moved to an earlier time.
-   */
-  note(now: number, position: number): number {
-    const before = this.#origin
-    this.#origin = Math.min(before, now - position)
-    return before === Infinity ? 0 : before - this.#origin
+  /** Notes that audio up to `position`, in ms from the first sample, had arrived at `now`. */
+  note(now: number, position: number): void {
+    this.#origin = Math.min(this.#origin, now - position)
   }
 }

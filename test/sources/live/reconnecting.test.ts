@@ -3,13 +3,12 @@ import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { writeWavHeader } from '../../../src/audio/wav.ts'
 import { InputError } from '../../../src/errors.ts'
-import { type ReconnectOptions, resolveReconnectOptions } from '../../../src/sources/live/options.ts'
 import {
-  ReconnectingSource,
-  type ReconnectingSourceOptions,
-  Reopening,
-  StallWatch,
-} from '../../../src/sources/live/reconnecting.ts'
+  type ReconnectOptions,
+  resolveReconnectOptions,
+  type SourceReconnecting,
+} from '../../../src/sources/live/options.ts'
+import { ReconnectingSource, type ReconnectingSourceOptions } from '../../../src/sources/live/reconnecting.ts'
 import { liveSource, requestFormat, streamStartedAt } from '../../../src/stage.ts'
 
 const format = { sampleRate: 16_000, channels: 1, encoding: 's16le' } as const
@@ -248,6 +247,51 @@ describe('ReconnectingSource', () => {
     expect(test.events[2]![1]).toMatchObject({ code: 'INPUT_STALLED', retryable: true })
   })
 
+  it('waits longer each time, gives nothing before the first audio, and leaves no timer', async () => {
+    const test = setup(
+      { retries: 3, retryDelay: 1000, maxRetryDelay: 3000 },
+      { open: () => Promise.reject(new Error('no')) },
+    )
+    await pass(10_000)
+    const waits = test.events.flatMap(([name, record]) =>
+      name === 'reconnecting' ? [record as SourceReconnecting] : [],
+    )
+    expect(waits.map(({ attempt }) => attempt)).toEqual([1, 2, 3])
+    for (const [at, longest] of [1000, 2000, 3000].entries()) {
+      expect(waits[at]!.delay).toBeGreaterThanOrEqual(longest / 2)
+      expect(waits[at]!.delay).toBeLessThanOrEqual(longest)
+    }
+    expect(test.names().slice(3)).toEqual(['error', 'close'])
+    expect(test.header()).toHaveLength(0)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('counts attempts anew once there was audio', async () => {
+    const test = setup({ retries: 1 })
+    for (const value of [1, 2, 3]) {
+      await test.start()
+      await test.speak(1000, value)
+      test.last().push(null)
+      await pass(1000)
+    }
+    const waits = test.events.filter(([name]) => name === 'reconnecting').map(([, record]) => record)
+    expect(waits).toMatchObject([{ attempt: 1 }, { attempt: 1 }, { attempt: 1 }])
+    test.source.destroy()
+    await settleDown()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it.each([
+    [3500, 3500],
+    [86_400_000, 4000],
+  ])('waits as long as the server asked for, %d ms, within its bound', async (retryAfter, delay) => {
+    const refusal = Object.assign(new Error('503'), { retryAfter })
+    const test = setup({ retryDelay: 1000, maxRetryDelay: 4000 }, { open: () => Promise.reject(refusal) })
+    await settleDown()
+    expect(test.events[0]).toMatchObject(['reconnecting', { attempt: 1, delay }])
+    test.source.destroy()
+  })
+
   it('does not try again what no attempt can mend', async () => {
     const refusal = new InputError('INPUT_REFUSED', 'no')
     const test = setup({}, { explain: () => ({ error: refusal, final: true }) })
@@ -346,106 +390,5 @@ describe('a source that was away for hours', () => {
     expect(source.readableEnded).toBe(false)
     source.destroy()
     await once(source, 'close')
-  })
-})
-
-const options = { retries: 3, retryDelay: 1000, maxRetryDelay: 4000 }
-
-describe('Reopening', () => {
-  beforeEach(() => {
-    vi.useFakeTimers()
-  })
-  afterEach(() => {
-    vi.useRealTimers()
-  })
-
-  it('waits longer each time, fills meanwhile, and gives up after so many', () => {
-    const fill = vi.fn<() => void>()
-    const open = vi.fn<() => void>()
-    const reopening = new Reopening(options, fill)
-    for (const [attempt, longest] of [1000, 2000, 4000].entries()) {
-      const wait = reopening.wait(true, open)
-      expect(wait?.attempt).toBe(attempt + 1)
-      expect(wait?.delay).toBeGreaterThanOrEqual(longest / 2)
-      expect(wait?.delay).toBeLessThanOrEqual(longest)
-      const filled = fill.mock.calls.length
-      vi.advanceTimersByTime(wait?.delay ?? 0)
-      expect(open).toHaveBeenCalledTimes(attempt + 1)
-      expect(fill.mock.calls.length).toBeGreaterThan(filled)
-    }
-    expect(reopening.wait(true, open)).toBeUndefined()
-    reopening.stop()
-    expect(vi.getTimerCount()).toBe(0)
-  })
-
-  it('begins anew, and fills no longer, once there is audio', () => {
-    const fill = vi.fn<() => void>()
-    const reopening = new Reopening(options, fill)
-    for (let loss = 0; loss < 5; loss++) {
-      const wait = reopening.wait(true, () => reopening.succeeded())
-      expect(wait?.attempt).toBe(1)
-      vi.advanceTimersByTime(wait?.delay ?? 0)
-      expect(vi.getTimerCount()).toBe(0)
-    }
-  })
-
-  it('fills nothing before there ever was audio', () => {
-    const fill = vi.fn<() => void>()
-    const reopening = new Reopening(options, fill)
-    vi.advanceTimersByTime(reopening.wait(false, () => {})?.delay ?? 0)
-    expect(fill).not.toHaveBeenCalled()
-  })
-
-  it('waits as long as the server asked for, within its bound', () => {
-    const reopening = new Reopening(options, () => {})
-    for (const [retryAfter, delay] of [
-      [3500, 3500],
-      [86_400_000, 4000],
-    ]) {
-      expect(reopening.wait(false, () => {}, Object.assign(new Error('503'), { retryAfter }))?.delay).toBe(delay)
-    }
-    reopening.stop()
-  })
-})
-
-describe('StallWatch', () => {
-  beforeEach(() => {
-    vi.useFakeTimers()
-  })
-  afterEach(() => {
-    vi.useRealTimers()
-  })
-
-  function watch(awaited: () => boolean) {
-    const stalled: number[] = []
-    const now = () => Date.now()
-    const made = new StallWatch({ now, limit: () => 1000, awaited, stalled: (limit) => stalled.push(limit) })
-    made.touch()
-    made.start()
-    return { made, stalled }
-  }
-
-  it('tells once when nothing has come for the limit', async () => {
-    const { made, stalled } = watch(() => true)
-    await vi.advanceTimersByTimeAsync(900)
-    made.touch()
-    await vi.advanceTimersByTimeAsync(990)
-    expect(stalled).toEqual([])
-    await vi.advanceTimersByTimeAsync(5000)
-    expect(stalled).toEqual([1000])
-    expect(vi.getTimerCount()).toBe(0)
-  })
-
-  it('waits as long as nothing is awaited, and leaves no timer when stopped', async () => {
-    let wanted = false
-    const { made, stalled } = watch(() => wanted)
-    await vi.advanceTimersByTimeAsync(10_000)
-    expect(stalled).toEqual([])
-    made.touch()
-    wanted = true
-    await vi.advanceTimersByTimeAsync(900)
-    made.stop()
-    await vi.advanceTimersByTimeAsync(5000)
-    expect([stalled, vi.getTimerCount()]).toEqual([[], 0])
   })
 })
