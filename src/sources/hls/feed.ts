@@ -1,12 +1,16 @@
+import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { backOff, delayAsked } from '../../back-off.ts'
+import type { LiveLimit } from '../../audio/silence.ts'
 import { DiarizeStreamError } from '../../errors.ts'
-import { ArrivalClock } from '../live/timeline.ts'
-import { type HlsSegment, type MediaPlaylist, parsePlaylist } from './playlist.ts'
+import { shownUrl } from '../http/address.ts'
+import type { HttpBody } from '../http/body.ts'
 import { notPlaylist, stalled } from '../http/failures.ts'
 import type { HttpSettings } from '../http/options.ts'
-import { shownUrl } from '../http/address.ts'
 import type { SourceReconnecting } from '../live/options.ts'
+import type { JoinedSource } from '../live/parts.ts'
+import { ArrivalClock } from '../live/timeline.ts'
+import { type HlsResource, type HlsSegment, type MediaPlaylist, readPlaylist } from './playlist.ts'
 
 /** Segments before the end of a playlist that still grows with which playing begins. */
 const LIVE_SEGMENTS = 3
@@ -20,27 +24,28 @@ const MOST_TARGET = 60_000
 /** What comes next: a segment, or time in ms for which there will be none. */
 export type FeedItem = HlsSegment | { lost: number }
 
-/** What a {@link HlsFeed} reads. */
-export interface HlsFeedOptions {
-  url: URL
+/** What reading a playlist takes from the source that has found it. */
+export interface HlsAccess {
+  source: JoinedSource
   settings: HttpSettings
+  /** Fires when nobody wants anything any longer. */
   signal: AbortSignal
-  /** The playlist as it was first read. */
-  first: MediaPlaylist
-  /** Reads the playlist again. */
-  read: (url: URL) => Promise<string>
-  onReconnecting: (record: SourceReconnecting) => void
+  /** Opens one resource. */
+  open: (resource: HlsResource, retries?: number) => HttpBody
+  /** Turns bytes into WAV; silence in it is bounded by `limit`. */
+  decode: (bytes: Readable, url: URL, limit: LiveLimit | undefined) => Readable
 }
 
-/** Errors that no later attempt mends. */
-const final = new Set(['ADDRESS_REFUSED', 'INPUT_TOO_LARGE', 'INPUT_UNREADABLE', 'INVALID_OPTION'])
+/** Codes of errors that no later attempt mends. */
+const permanentErrors = new Set(['ADDRESS_REFUSED', 'INPUT_TOO_LARGE', 'INPUT_UNREADABLE', 'INVALID_OPTION'])
 
 /**
  * The segments of a playlist, one after the other. One that has no end yet is read again and again; what fell out of it
  * unseen, and the time for which its source was away, is told as lost.
  */
 export class HlsFeed {
-  readonly #options: HlsFeedOptions
+  readonly #access: HlsAccess
+  readonly #url: URL
   /** Whether segments are still added. */
   readonly isLive: boolean
   readonly #queue: FeedItem[] = []
@@ -55,9 +60,13 @@ export class HlsFeed {
   #newestAt = performance.now()
   #failures = 0
 
-  constructor(options: HlsFeedOptions) {
-    this.#options = options
-    const { first } = options
+  /**
+   * @param url - where the playlist is to be read again.
+   * @param first - the playlist as it was first read.
+   */
+  constructor(access: HlsAccess, url: URL, first: MediaPlaylist) {
+    this.#access = access
+    this.#url = url
     this.isLive = !first.ended
     this.#ended = first.ended
     this.#targetDuration = Math.min(first.targetDuration, MOST_TARGET)
@@ -91,30 +100,30 @@ export class HlsFeed {
   }
 
   async #reload(): Promise<void> {
-    const { url, settings, signal } = this.#options
+    const { settings, signal, open, source } = this.#access
     await delay(Math.max(LEAST_WAIT, this.#wait), undefined, { signal })
     try {
-      const playlist = parsePlaylist(await this.#options.read(url), url)
+      const playlist = await readPlaylist(open({ url: this.#url }, 0), this.#url)
       if (playlist.kind !== 'media') throw notPlaylist('it has become another kind of playlist')
       this.#targetDuration = Math.min(playlist.targetDuration, MOST_TARGET)
       this.#ended = playlist.ended
       const found = this.#take(playlist)
       this.#wait = found ? this.#targetDuration : this.#targetDuration / 2
       if (found || this.#ended) this.#failures = 0
-      else if (this.#isStalled()) throw stalled(shownUrl(url), this.#patience, 'segment')
+      else if (this.#isStalled()) throw stalled(shownUrl(this.#url), this.#patience, 'segment')
     } catch (error) {
       signal.throwIfAborted()
-      if (!(error instanceof DiarizeStreamError) || final.has(error.code)) throw error
+      if (!(error instanceof DiarizeStreamError) || permanentErrors.has(error.code)) throw error
       if (this.#failures >= settings.retries) throw error
       this.#failures += 1
       this.#wait = delayAsked(backOff(this.#failures, settings, false), error, settings)
-      this.#options.onReconnecting({ attempt: this.#failures, delay: this.#wait, error })
+      source.emit('reconnecting', { attempt: this.#failures, delay: this.#wait, error } satisfies SourceReconnecting)
     }
   }
 
   /** How long no segment may come, in ms: segments come whole. */
   get #patience(): number {
-    return Math.max(this.#options.settings.stallTimeout, 3 * this.#targetDuration)
+    return Math.max(this.#access.settings.stallTimeout, 3 * this.#targetDuration)
   }
 
   #isStalled(): boolean {

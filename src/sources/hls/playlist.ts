@@ -1,8 +1,8 @@
 import { InputError } from '../../errors.ts'
 import { oneLine } from '../../redact.ts'
-import { notPlaylist } from '../http/failures.ts'
-import { parseUrl } from '../http/address.ts'
+import { parseUrl, shownUrl } from '../http/address.ts'
 import type { ByteRange } from '../http/body.ts'
+import { notPlaylist, tooLarge } from '../http/failures.ts'
 
 /** A resource, or a part of one. */
 export interface HlsResource {
@@ -80,8 +80,33 @@ export function isPlaylist(head: Buffer): boolean {
   return /^(?:\u{feff}|\s)*#EXTM3U(?:\s|$)/u.test(head.toString('utf8', 0, 64))
 }
 
+/** Most bytes of a playlist: one of a day, with segments of two seconds, has about five million. */
+const MOST_BYTES = 16_777_216
+
 /**
- * Reads a playlist; tags that do not matter for audio are ignored.
+ * Reads all of a playlist.
+ *
+ * @param url - its address, for messages.
+ * @param base - where it came from, to which its entries are relative.
+ * @throws what {@link parsePlaylist} throws, and `INPUT_TOO_LARGE`.
+ */
+export async function readPlaylist(
+  bytes: AsyncIterable<Buffer>,
+  url: URL,
+  base = url,
+): Promise<ReturnType<typeof parsePlaylist>> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of bytes) {
+    length += chunk.length
+    if (length > MOST_BYTES) throw tooLarge(shownUrl(url), `a playlist may be, ${MOST_BYTES} bytes`)
+    chunks.push(chunk)
+  }
+  return parsePlaylist(Buffer.concat(chunks).toString('utf8'), base)
+}
+
+/**
+ * Parses a playlist; tags that do not matter for audio are ignored.
  *
  * @param base - where it came from.
  * @throws InputError `INPUT_NOT_MEDIA` for what is no playlist, or one without entries; `INPUT_UNREADABLE` for

@@ -1,36 +1,34 @@
 import { createDecipheriv } from 'node:crypto'
 import { pipeline, Readable } from 'node:stream'
-import type { LiveLimit } from '../../audio/silence.ts'
+import { LiveLimit } from '../../audio/silence.ts'
 import { DiarizeStreamError, InputError } from '../../errors.ts'
-import type { FeedItem, HlsFeed } from './feed.ts'
-import type { HlsKey, HlsResource, HlsSegment, MediaPlaylist } from './playlist.ts'
-import { MediaClock, type MediaTime, runLength, timeBetween } from './clock.ts'
-import type { HttpBody } from '../http/body.ts'
+import { streamStartedAt } from '../../stage.ts'
 import { shownUrl } from '../http/address.ts'
+import type { HttpBody } from '../http/body.ts'
+import { tooLarge } from '../http/failures.ts'
 import type { Part } from '../live/parts.ts'
+import type { SourceGap } from '../live/timeline.ts'
+import { MediaClock, type MediaTime, runLength, timeBetween } from './clock.ts'
+import { type FeedItem, type HlsAccess, HlsFeed } from './feed.ts'
+import { type HlsKey, type HlsResource, type HlsSegment, type MediaPlaylist, readPlaylist } from './playlist.ts'
 
 /** Bytes of an AES-128 key. */
 const KEY_BYTES = 16
 
+/** Longest finished playlist, in ms: what it says is long and has no sound is made of silence. */
+const MOST_PLAYLIST_MS = 7 * 86_400_000
+
+/** How much later than it is recorded the audio of a live playlist may come, in ms, at least and at most. */
+const LATE_MS = { least: 2000, most: 10_000 }
+
+/** Attempts in a row to read a picture beside an audio rendition: it is not worth a long wait. */
+const MOST_PICTURE_RETRIES = 2
+
 /** Most bytes of a segment that are read to find its first picture. */
 const MOST_PROBED_BYTES = 524_288
 
-/** How {@link hlsParts} gets at bytes and audio. */
-export interface HlsAccess {
-  /** Opens one resource. */
-  fetch: (resource: HlsResource) => HttpBody
-  /** Turns the bytes of segments that belong together into WAV. */
-  decode: (bytes: Readable) => Readable
-  /** Says that `missing` ms of audio are missing from `start` on; gives the silence that stands for them, in ms. */
-  onLost: (start: number, missing: number) => number
-  /** Bounds what a live playlist says is missing; absent where it is finished. */
-  limit?: LiveLimit | undefined
-  /** The picture after so many discontinuities, where it is in a playlist of its own. */
-  picture?: (discontinuities: number) => Promise<PictureStart | undefined>
-}
-
 /** Where the picture begins that a run of an audio rendition belongs to. */
-export interface PictureStart {
+interface PictureStart {
   /** Ms from the beginning of the playlist. */
   at: number
   /** The same moment by the clock of the media. */
@@ -43,114 +41,133 @@ export interface PictureStart {
  * The audio of an HLS playlist. Segments that belong together are decoded as one run; where clock or format change, a new
  * one begins, at the time that the playlist gives it: what its audio lacks or has too much is no matter of the next. A live
  * playlist may lose a segment, of which silence is left; in any other that is an error.
+ *
+ * @param url - where the playlist is to be read again.
+ * @param first - the playlist as it was first read.
+ * @param pictureUrl - the playlist of the picture, where it has one of its own.
  */
-export async function* hlsParts(feed: HlsFeed, access: HlsAccess): AsyncGenerator<Part> {
-  const reader = new SegmentReader(feed, access)
+export async function* hlsParts(
+  access: HlsAccess,
+  url: URL,
+  first: MediaPlaylist,
+  pictureUrl: URL | undefined,
+): AsyncGenerator<Part> {
+  const { source, settings } = access
+  const feed = new HlsFeed(access, url, first)
+  // Segments come whole, and what says that there are new ones may be a copy that is as old as one.
+  const late = Math.min(LATE_MS.most, Math.max(LATE_MS.least, 3 * first.targetDuration))
+  const limit = feed.isLive ? new LiveLimit(late) : undefined
+  if (feed.isLive) source[streamStartedAt] = new Date(Date.now() - feed.position)
+  else if (feed.position > MOST_PLAYLIST_MS) throw tooLarge(shownUrl(url), 'a playlist may be, 7 days')
+  // Of a live playlist nobody knows which segment of the picture's belongs to its first.
+  const pictures = feed.isLive || pictureUrl === undefined ? undefined : await readPictures(access, pictureUrl, first)
+  if (!feed.isLive) source.duration = Math.round(Math.max(feed.position, pictures?.duration ?? 0))
+  const reader = new SegmentReader(access.open)
+  /** What of `ms` of silence can be believed; counted. */
+  const bounded = (ms: number): number => {
+    const most = limit === undefined ? ms : Math.min(ms, limit.most)
+    limit?.silence(Math.max(0, most))
+    return most
+  }
   let at = 0
   let discontinuities = -1
   for (let item = await feed.peek(); item !== undefined; item = await feed.peek()) {
     if (!('lost' in item) && (item.discontinuity || discontinuities < 0)) discontinuities += 1
-    const lost = lostTime(item)
-    const missing = lost === undefined ? [] : [lost]
-    if (lost === undefined) {
-      const run = new Run(item as HlsSegment, at, await access.picture?.(discontinuities))
-      const bytes = reader.read(run)
+    const missing: number[] = []
+    if (isSegment(item)) {
+      const run = new Run(item, at, await pictures?.find(discontinuities))
+      const bytes = reader.readRun(run, feed)
       const head = await bytes.next()
       // Of a run whose first segment is gone there is nothing to decode.
       if (head.done !== true) {
-        const stream = access.decode(Readable.from(following(head.value, bytes), { objectMode: false }))
+        const stream = access.decode(Readable.from(following(head.value, bytes), { objectMode: false }), url, limit)
         yield { stream, at: () => run.place(), end: (reached, finished) => run.end(reached, finished) }
       }
-      const silence = boundedSilence(run.at + run.length - run.reached, access.limit)
+      const silence = bounded(run.at + run.length - run.reached)
       at = Math.min(run.at + run.length, run.reached + silence)
       missing.push(...run.missing)
     } else {
       feed.take()
+      missing.push('lost' in item ? item.lost : item.duration)
     }
     for (const claimed of missing) {
-      const ms = boundedSilence(claimed, access.limit)
+      const ms = bounded(claimed)
       if (ms < 1) continue
-      const silence = access.onLost(at, ms)
+      const silence = settings.gaps === 'silence' ? ms : 0
+      source.emit('gap', lossAt(at, ms, silence > 0))
       at += silence
       yield { silence, end: at }
     }
   }
 }
 
-/**
- * Where the pictures of a finished playlist begin, one after each discontinuity. What cannot be read is not known; no
- * failure of it is one of the audio.
- */
-export class PictureStarts {
-  readonly #reader: ResourceReader
-  readonly #signal: AbortSignal
-  readonly #runs: { at: number; segment?: HlsSegment }[] = []
-  /** Whether the audio has as many discontinuities. */
-  readonly #isParallel: boolean
+function lossAt(from: number, ms: number, isFilled: boolean): SourceGap {
+  const [start, missing] = [Math.round(from), Math.round(ms)]
+  return { start, end: isFilled ? start + missing : start, missing }
+}
+
+/** Where the pictures of a playlist begin. */
+interface Pictures {
   /** Ms of all segments. */
-  readonly duration: number
+  duration: number
+  /** The picture after so many discontinuities; what cannot be read is not known. */
+  find: (discontinuities: number) => Promise<PictureStart | undefined>
+}
 
-  /**
-   * @param audio - the playlist of the audio.
-   * @param fetch - opens one resource.
-   * @param signal - fires when nobody wants to know any longer.
-   */
-  constructor({ segments }: MediaPlaylist, audio: MediaPlaylist, fetch: HlsAccess['fetch'], signal: AbortSignal) {
-    this.#reader = new ResourceReader(fetch)
-    this.#signal = signal
-    let at = 0
-    for (const segment of segments) {
-      if (segment.discontinuity || this.#runs.length === 0) this.#runs.push({ at })
-      const run = this.#runs.at(-1)
-      if (run !== undefined && run.segment === undefined && segment.isGap !== true) Object.assign(run, { at, segment })
-      at += segment.duration
-    }
-    this.duration = at
-    const discontinuities = audio.segments.slice(1).filter(({ discontinuity }) => discontinuity)
-    this.#isParallel = discontinuities.length + 1 === this.#runs.length
+/**
+ * The pictures beside an audio rendition; `undefined` where their playlist cannot be read, or has no end yet. No failure
+ * of a picture is one of the audio.
+ */
+async function readPictures(
+  { settings, signal, open }: HlsAccess,
+  url: URL,
+  audio: MediaPlaylist,
+): Promise<Pictures | undefined> {
+  const retries = Math.min(MOST_PICTURE_RETRIES, settings.fileRetries)
+  const unlessAborted = (): undefined => {
+    signal.throwIfAborted()
+    return undefined
   }
-
-  /** The picture after so many discontinuities. */
-  async find(discontinuities: number): Promise<PictureStart | undefined> {
-    const run = this.#runs[discontinuities]
-    if (run?.segment === undefined || (discontinuities > 0 && !this.#isParallel)) return undefined
-    try {
-      const clock = await firstPicture(run.segment, this.#reader)
-      return clock && { at: run.at, clock, limit: this.duration }
-    } catch {
-      this.#signal.throwIfAborted()
-      return undefined
-    }
+  const read = async (): Promise<Awaited<ReturnType<typeof readPlaylist>>> => {
+    const body = open({ url }, retries)
+    const answer = await body.open()
+    return readPlaylist(body, url, answer.url)
   }
+  const playlist = await read().catch(unlessAborted)
+  if (playlist?.kind !== 'media' || !playlist.ended) return undefined
+  const reader = new SegmentReader((resource) => open(resource, retries))
+  const runs: { at: number; segment?: HlsSegment }[] = []
+  let duration = 0
+  for (const segment of playlist.segments) {
+    if (segment.discontinuity || runs.length === 0) runs.push({ at: duration })
+    const run = runs.at(-1)
+    if (run !== undefined && run.segment === undefined && segment.isGap !== true) {
+      Object.assign(run, { at: duration, segment })
+    }
+    duration += segment.duration
+  }
+  const isParallel = audio.segments.slice(1).filter(({ discontinuity }) => discontinuity).length + 1 === runs.length
+  const find = async (discontinuities: number): Promise<PictureStart | undefined> => {
+    const run = runs[discontinuities]
+    if (run?.segment === undefined || (discontinuities > 0 && !isParallel)) return undefined
+    const clock = await firstPicture(run.segment, reader).catch(unlessAborted)
+    return clock && { at: run.at, clock, limit: duration }
+  }
+  return { duration, find }
 }
 
 /** When the first picture of a segment is shown; reads no more of it than that takes. */
-async function firstPicture(segment: HlsSegment, reader: ResourceReader): Promise<MediaTime | undefined> {
+async function firstPicture(segment: HlsSegment, reader: SegmentReader): Promise<MediaTime | undefined> {
   const clock = new MediaClock()
-  const { map, key, sequence } = segment
-  const resources = [...(map === undefined ? [] : [{ resource: map, key: map.key }]), { resource: segment, key }]
   let bytes = 0
-  for (const { resource, key: itsKey } of resources) {
-    for await (const chunk of reader.read(resource, itsKey, sequence)) {
+  for (const resource of segment.map === undefined ? [segment] : [segment.map, segment]) {
+    for await (const chunk of reader.read(resource, segment.sequence)) {
       clock.push(chunk)
       bytes += chunk.length
       if (clock.firstPicture !== undefined || bytes >= MOST_PROBED_BYTES) return clock.firstPicture
     }
   }
   return undefined
-}
-
-/** What of `ms` of silence can be believed; counted. */
-function boundedSilence(ms: number, limit: LiveLimit | undefined): number {
-  const most = limit === undefined ? ms : Math.min(ms, limit.most)
-  limit?.silence(Math.max(0, most))
-  return most
-}
-
-/** Milliseconds for which there is nothing; `undefined` where there is a segment. */
-function lostTime(item: FeedItem): number | undefined {
-  if ('lost' in item) return item.lost
-  return item.isGap === true ? item.duration : undefined
 }
 
 /** Segments that are decoded as one, and where they stand in the audio as a whole. */
@@ -206,7 +223,7 @@ class Run {
 
   /** Says what comes next; gives it if that is a segment of this run. */
   follow(next: FeedItem | 'end' | undefined): HlsSegment | undefined {
-    if (next !== undefined && next !== 'end' && goesOn(this.first, next)) return next
+    if (next !== undefined && next !== 'end' && belongsTo(this.first, next)) return next
     this.#next = next
     return undefined
   }
@@ -239,84 +256,60 @@ class Run {
   }
 }
 
+/** Reads resources of a playlist, decrypted. */
 class SegmentReader {
-  readonly #feed: HlsFeed
-  readonly #reader: ResourceReader
+  readonly #open: HlsAccess['open']
+  #keyUrl = ''
+  #key: Buffer | undefined
 
-  constructor(feed: HlsFeed, { fetch }: HlsAccess) {
-    this.#feed = feed
-    this.#reader = new ResourceReader(fetch)
+  constructor(open: HlsAccess['open']) {
+    this.#open = open
   }
 
   /** The bytes of a run: those of its first segment, and of all that go on from it. */
-  async *read(run: Run): AsyncGenerator<Buffer> {
+  async *readRun(run: Run, feed: HlsFeed): AsyncGenerator<Buffer> {
     const { first, clock } = run
     let segment: HlsSegment | undefined = first
     let isBegun = false
     while (segment !== undefined) {
-      this.#feed.take()
+      feed.take()
       run.add(segment)
-      run.follow(this.#feed.next)
-      const body: ReadCount = { received: 0, total: undefined }
+      run.follow(feed.next)
+      const count: ReadCount = { received: 0, total: undefined }
       try {
-        for await (const chunk of this.#reader.read(segment, segment.key, segment.sequence, body)) {
+        for await (const chunk of this.read(segment, segment.sequence, count)) {
           // A header alone is nothing: it follows when its segment is there.
-          if (!isBegun && first.map !== undefined) {
-            yield* clocked(this.#reader.read(first.map, first.map.key, first.sequence), clock)
-          }
+          const header = isBegun || first.map === undefined ? [] : this.read(first.map, first.sequence)
           isBegun = true
+          for await (const piece of header) {
+            clock.push(piece)
+            yield piece
+          }
           clock.push(chunk)
           yield chunk
         }
       } catch (error) {
-        if (!this.#feed.isLive || !isPassing(error)) throw error
-        const { received, total } = body
+        if (!feed.isLive || !isTransient(error)) throw error
+        const { received, total } = count
         run.breakOff(segment.duration * (total === undefined ? 1 : 1 - received / total))
         return
       }
-      segment = run.follow((await this.#feed.peek()) ?? 'end')
+      segment = run.follow((await feed.peek()) ?? 'end')
     }
   }
-}
 
-/** Bytes as they are; a clock hears of them. */
-async function* clocked(bytes: AsyncIterable<Buffer>, clock: MediaClock): AsyncGenerator<Buffer> {
-  for await (const chunk of bytes) {
-    clock.push(chunk)
-    yield chunk
-  }
-}
-
-async function* following(head: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  yield head
-  yield* rest
-}
-
-interface ReadCount {
-  received: number
-  /** `undefined` where the server does not say. */
-  total: number | undefined
-}
-
-/** Reads resources of a playlist, decrypted. */
-class ResourceReader {
-  readonly #fetch: HlsAccess['fetch']
-  #keyUrl = ''
-  #key: Buffer | undefined
-
-  constructor(fetch: HlsAccess['fetch']) {
-    this.#fetch = fetch
-  }
-
-  /** @param count - kept up to date with what has come. */
+  /**
+   * @param sequence - number of the segment, which is the initialisation vector where the playlist gives none.
+   * @param count - kept up to date with what has come.
+   */
   async *read(
-    resource: HlsResource,
-    key: HlsKey | undefined,
+    resource: HlsResource & { key?: HlsKey },
     sequence: number,
     count: ReadCount = { received: 0, total: undefined },
   ): AsyncGenerator<Buffer> {
-    const secret = key === undefined ? undefined : await this.#keyOf(key)
-    const body = this.#fetch(resource)
+    const { key } = resource
+    const secret = key && (await this.#keyOf(key))
+    const body = this.#open(resource)
     const bytes = key === undefined || secret === undefined ? body : decrypted(body, secret, key.iv ?? ivOf(sequence))
     try {
       for await (const chunk of bytes as AsyncIterable<Buffer>) {
@@ -336,7 +329,7 @@ class ResourceReader {
     if (this.#key !== undefined && this.#keyUrl === url.href) return this.#key
     const chunks: Buffer[] = []
     let length = 0
-    for await (const chunk of this.#fetch({ url }) as AsyncIterable<Buffer>) {
+    for await (const chunk of this.#open({ url }) as AsyncIterable<Buffer>) {
       chunks.push(chunk)
       length += chunk.length
       if (length > KEY_BYTES) break
@@ -350,15 +343,30 @@ class ResourceReader {
   }
 }
 
+interface ReadCount {
+  received: number
+  /** `undefined` where the server does not say. */
+  total: number | undefined
+}
+
+async function* following(head: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  yield head
+  yield* rest
+}
+
+/** Whether there is media, and not only time for which there is none. */
+function isSegment(item: FeedItem): item is HlsSegment & { isGap?: false } {
+  return !('lost' in item) && item.isGap !== true
+}
+
 /** Whether `next` can be decoded together with the segments since `first`. */
-function goesOn(first: HlsSegment, next: FeedItem): next is HlsSegment {
-  if (lostTime(next) !== undefined || (next as HlsSegment).discontinuity) return false
-  const { map } = next as HlsSegment
-  return map?.url.href === first.map?.url.href && map?.range?.offset === first.map?.range?.offset
+function belongsTo(first: HlsSegment, next: FeedItem): next is HlsSegment {
+  if (!isSegment(next) || next.discontinuity) return false
+  return next.map?.url.href === first.map?.url.href && next.map?.range?.offset === first.map?.range?.offset
 }
 
 /** Whether an error costs a live playlist one segment only. */
-function isPassing(error: unknown): boolean {
+function isTransient(error: unknown): boolean {
   return error instanceof DiarizeStreamError && (error.retryable || error.code === 'INPUT_NOT_FOUND')
 }
 

@@ -1,36 +1,24 @@
 import { pipeline, type Readable } from 'node:stream'
-import type { AudioFormat } from '../../audio/format.ts'
 import { LiveLimit } from '../../audio/silence.ts'
 import { DiarizeStreamError, type Warning } from '../../errors.ts'
 import { FfmpegByteStream } from '../../ffmpeg/byte-stream.ts'
 import { mediaDuration } from '../../ffmpeg/duration.ts'
-import { requestFormat, streamStartedAt } from '../../stage.ts'
-import { HlsFeed } from '../hls/feed.ts'
-import { type HlsAccess, hlsParts, PictureStarts } from '../hls/source.ts'
-import { chooseAudio, choosePicture, isPlaylist, type MediaPlaylist, parsePlaylist } from '../hls/playlist.ts'
-import { HttpBody, type HttpBodyOptions } from './body.ts'
+import type { HlsAccess } from '../hls/feed.ts'
+import { chooseAudio, choosePicture, type HlsResource, isPlaylist, readPlaylist } from '../hls/playlist.ts'
+import { hlsParts } from '../hls/source.ts'
+import { HttpBody } from './body.ts'
 import { type HttpAnswer, HttpClient } from './client.ts'
 import { lost, tooLarge, truncated } from './failures.ts'
 import { checkAddress, shownUrl } from './address.ts'
 import { type HttpSettings, type HttpSourceOptions, resolveHttpOptions } from './options.ts'
-import type { SourceGap } from '../live/timeline.ts'
 import { JoinedSource, type Part } from '../live/parts.ts'
 import { ReconnectingSource } from '../live/reconnecting.ts'
 
-/** Bytes of a playlist: one of a day, with segments of two seconds, has about five million. */
-const MOST_PLAYLIST_BYTES = 16_777_216
-
-/** Longest finished playlist, in ms: what it says is long and has no sound is made of silence. */
-const MOST_PLAYLIST_MS = 7 * 86_400_000
-
-/** How much later than it is recorded the audio of a station may come, in ms, at least and at most. */
-const LATE_MS = { least: 2000, most: 10_000 }
+/** How much later than it is recorded the audio of a station may come, in ms. */
+const LATE_MS = 10_000
 
 /** Playlists that lead to one another. */
 const MOST_PLAYLISTS = 4
-
-/** Attempts in a row to read a picture beside an audio rendition. */
-const MOST_PICTURE_RETRIES = 2
 
 /**
  * Reads audio or video from an `http:` or `https:` address as a WAV byte stream: 16-bit PCM in its own sample rate and
@@ -76,7 +64,7 @@ class HttpOpening {
     this.#client = new HttpClient(address, settings)
     const { maxDuration, stop, signal } = settings
     this.source = new JoinedSource({
-      parts: (format) => this.#parts(address, format),
+      parts: () => this.#parts(address),
       close: () => this.#client.close(),
       maxDuration,
       tooLong: () => (this.#isLive ? undefined : tooLarge(shownUrl(address), `maxDuration, ${maxDuration} ms`)),
@@ -86,7 +74,7 @@ class HttpOpening {
     })
   }
 
-  async *#parts(address: URL, format: () => AudioFormat | undefined): AsyncGenerator<Part> {
+  async *#parts(address: URL): AsyncGenerator<Part> {
     let url = address
     let picture: URL | undefined
     for (let playlists = 0; ; playlists++) {
@@ -94,16 +82,15 @@ class HttpOpening {
       const answer = await body.open()
       const head = await body.head()
       if (!isPlaylist(head)) {
-        yield {
-          stream: this.#isEndless(answer) ? this.#radio(body, url, format()) : this.#file(body, head, url, format()),
-        }
+        yield { stream: this.#isEndless(answer) ? this.#radio(body, url) : this.#file(body, head, url) }
         return
       }
       if (playlists === MOST_PLAYLISTS) throw tooLarge(shownUrl(address), `${MOST_PLAYLISTS} playlists in a row`)
-      const playlist = parsePlaylist(await this.#text(body, url), answer.url)
+      const playlist = await readPlaylist(body, url, answer.url)
       if (playlist.kind === 'media') {
+        this.#isLive = !playlist.ended
         // A redirect may lead to a session of its own, which the playlist must be read from again.
-        yield* this.#hls(answer.url, playlist, format, picture)
+        yield* hlsParts(this.#hlsAccess(), answer.url, playlist, picture)
         return
       }
       url = playlist.kind === 'stations' ? playlist.first : chooseAudio(playlist)
@@ -118,27 +105,26 @@ class HttpOpening {
     return this.#isLive
   }
 
-  #body(options: Pick<HttpBodyOptions, 'url' | 'range'> & { retries?: number }): HttpBody {
-    const { fileRetries } = this.#settings
+  #body({ url, range, retries }: HlsResource & { retries?: number }): HttpBody {
     return new HttpBody({
+      url,
+      ...(range !== undefined && { range }),
       client: this.#client,
       settings: this.#settings,
-      retries: fileRetries,
+      retries: retries ?? this.#settings.fileRetries,
       onReconnecting: (record) => void this.source.emit('reconnecting', record),
-      ...options,
     })
   }
 
-  /** The content of a playlist, which is never large. */
-  async #text(body: HttpBody, url: URL): Promise<string> {
-    const chunks: Buffer[] = []
-    let length = 0
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      length += chunk.length
-      if (length > MOST_PLAYLIST_BYTES) throw tooLarge(shownUrl(url), `a playlist may be, ${MOST_PLAYLIST_BYTES} bytes`)
-      chunks.push(chunk)
+  #hlsAccess(): HlsAccess {
+    const { source } = this
+    return {
+      source,
+      settings: this.#settings,
+      signal: this.#client.signal,
+      open: (resource, retries = this.#settings.fileRetries) => this.#body({ ...resource, retries }),
+      decode: (bytes, url, limit) => this.#decoded(bytes, url, limit),
     }
-    return Buffer.concat(chunks).toString('utf8')
   }
 
   /** The audio of bytes, decoded by an FFmpeg that reads its stdin only. */
@@ -161,27 +147,23 @@ class HttpOpening {
     return stream
   }
 
-  #file(body: HttpBody, head: Buffer, url: URL, format: AudioFormat | undefined): Readable {
+  #file(body: HttpBody, head: Buffer, url: URL): Readable {
     const stream = this.#decoded(body, url)
-    stream.on('gap', (gap: SourceGap) => void this.source.emit('gap', gap))
-    if (format !== undefined) stream[requestFormat](format)
     this.source.duration = mediaDuration((offset, length) => head.subarray(offset, offset + length), body.total)
     stream.on('warning', (warning: Warning) => {
       // Without a length from the server, what the file says of itself is all there is to know it by.
       if (warning.code === 'INPUT_TRUNCATED' && body.total === undefined) {
         stream.destroy(truncated(shownUrl(url), body.received, body.received + Number(warning['missing'])))
-      } else {
-        this.source.emit('warning', warning)
       }
     })
     return stream
   }
 
-  #radio(first: HttpBody, url: URL, format: AudioFormat | undefined): Readable {
+  #radio(first: HttpBody, url: URL): Readable {
     const { connectTimeout, stallTimeout } = this.#settings
     first.neverResume()
     const inputName = shownUrl(url)
-    const station = new ReconnectingSource({
+    return new ReconnectingSource({
       ...this.#settings,
       inputName,
       // Each attempt has to connect, and to send as much as FFmpeg wants before it begins.
@@ -190,7 +172,7 @@ class HttpOpening {
       stop: undefined,
       signal: undefined,
       open: (attempt) => {
-        const limit = new LiveLimit(LATE_MS.most)
+        const limit = new LiveLimit(LATE_MS)
         if (attempt === 1) return this.#decoded(first, url, limit)
         const body = this.#body({ url, retries: 0 })
         body.neverResume()
@@ -202,76 +184,6 @@ class HttpOpening {
         return { error, final: hopeless.has(error.code) || (!heard && !error.retryable) }
       },
     })
-    if (format !== undefined) station[requestFormat](format)
-    for (const event of ['gap', 'reconnecting', 'warning']) {
-      station.on(event, (record) => void this.source.emit(event, record))
-    }
-    return station
-  }
-
-  async *#hls(
-    url: URL,
-    first: MediaPlaylist,
-    format: () => AudioFormat | undefined,
-    pictureUrl: URL | undefined,
-  ): AsyncGenerator<Part> {
-    const feed = new HlsFeed({
-      url,
-      settings: this.#settings,
-      signal: this.#client.signal,
-      first,
-      read: (playlist) => this.#text(this.#body({ url: playlist, retries: 0 }), playlist),
-      onReconnecting: (record) => void this.source.emit('reconnecting', record),
-    })
-    this.#isLive = feed.isLive
-    // Segments come whole, and what says that there are new ones may be a copy that is as old as one.
-    const late = Math.min(LATE_MS.most, Math.max(LATE_MS.least, 3 * first.targetDuration))
-    const limit = feed.isLive ? new LiveLimit(late) : undefined
-    if (feed.isLive) this.source[streamStartedAt] = new Date(Date.now() - feed.position)
-    else if (feed.position > MOST_PLAYLIST_MS) throw tooLarge(shownUrl(url), 'a playlist may be, 7 days')
-    // Of a live playlist nobody knows which segment of the picture's belongs to its first.
-    const pictures = feed.isLive || pictureUrl === undefined ? undefined : await this.#pictures(pictureUrl, first)
-    if (!feed.isLive) this.source.duration = Math.round(Math.max(feed.position, pictures?.duration ?? 0))
-    yield* hlsParts(feed, {
-      limit,
-      ...(pictures !== undefined && { picture: (discontinuities) => pictures.find(discontinuities) }),
-      fetch: ({ url: segment, range }) => this.#body({ url: segment, range }),
-      decode: (bytes) => {
-        const stream = this.#decoded(bytes, url, limit)
-        const wanted = format()
-        if (wanted !== undefined) stream[requestFormat](wanted)
-        stream.on('warning', (warning: Warning) => void this.source.emit('warning', warning))
-        let from = 0
-        stream.once('readable', () => (from = Math.round(this.source.position)))
-        stream.on('gap', ({ start, end, missing }: SourceGap) => {
-          this.source.emit('gap', { start: from + start, end: from + end, missing })
-        })
-        return stream
-      },
-      onLost: (from, ms) => {
-        const [start, missing] = [Math.round(from), Math.round(ms)]
-        const isFilled = this.#settings.gaps === 'silence'
-        this.source.emit('gap', { start, end: isFilled ? start + missing : start, missing })
-        return isFilled ? ms : 0
-      },
-    })
-  }
-
-  /** The pictures beside an audio rendition; `undefined` where their playlist cannot be read, or has no end yet. */
-  async #pictures(url: URL, audio: MediaPlaylist): Promise<PictureStarts | undefined> {
-    // It only says where the audio begins, which is not worth a long wait.
-    const retries = Math.min(MOST_PICTURE_RETRIES, this.#settings.fileRetries)
-    try {
-      const body = this.#body({ url, retries })
-      const answer = await body.open()
-      const playlist = parsePlaylist(await this.#text(body, url), answer.url)
-      if (playlist.kind !== 'media' || !playlist.ended) return undefined
-      const fetch: HlsAccess['fetch'] = ({ url: segment, range }) => this.#body({ url: segment, range, retries })
-      return new PictureStarts(playlist, audio, fetch, this.#client.signal)
-    } catch {
-      this.#client.signal.throwIfAborted()
-      return undefined
-    }
   }
 }
 

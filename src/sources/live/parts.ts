@@ -1,14 +1,19 @@
 import { addAbortSignal, Readable } from 'node:stream'
+import { setImmediate as immediate } from 'node:timers/promises'
 import { BlockAligner } from '../../audio/block-aligner.ts'
 import { type AudioFormat, blockSize, bytesToMs, msToBytes, sameFormat } from '../../audio/format.ts'
 import { writeWavHeader } from '../../audio/wav.ts'
 import { WavReader } from '../../audio/wav-reader.ts'
-import { type DiarizeStreamError, InputError } from '../../errors.ts'
+import { type DiarizeStreamError, InputError, type Warning } from '../../errors.ts'
 import { liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../../stage.ts'
-import { LoopYield } from '../../loop-yield.ts'
+import type { SourceReconnecting } from './options.ts'
+import type { SourceGap } from './timeline.ts'
 
 /** 100 ms of 16 kHz mono, in bytes; also the most that is handed on at once. */
-const outputHighWaterMark = 3200
+const OUTPUT_BYTES = 3200
+
+/** Pieces of silence that are made before everything else in the process gets its turn. */
+const PIECES_PER_TURN = 64
 
 /** Ms by which a part may stand beside its place: less than anybody hears, and than is worth a cut. */
 const TOLERANCE = 10
@@ -21,8 +26,8 @@ export type Part = AudioPart | SilentPart
 
 /** Audio. */
 export interface AudioPart {
-  /** A WAV byte stream, its format that of the parts before. */
-  stream: Readable
+  /** A WAV byte stream; asked for the format of the parts before, or the one that is wanted, it must come in that. */
+  stream: UpstreamStage
   /**
    * Where its first sample stands, in ms of the joined stream; after the part before if absent. Where that has not come so
    * far there is silence, where it is past it the beginning is left out. Asked when the first sample is there.
@@ -46,12 +51,8 @@ export interface SilentPart {
 
 /** What a {@link JoinedSource} is made of, and how. */
 export interface JoinedSourceOptions {
-  /**
-   * Gives the parts, each when the one before is done. Called when somebody first asks for audio.
-   *
-   * @param format - the format of the parts before; of the first part the one that was asked for, if any.
-   */
-  parts: (format: () => AudioFormat | undefined) => AsyncIterable<Part>
+  /** Gives the parts, each when the one before is done. Called when somebody first asks for audio. */
+  parts: () => AsyncIterable<Part>
   /** Makes everything that {@link parts} waits for fail at once. */
   close: () => void
   /** Most audio in ms. */
@@ -68,6 +69,8 @@ export interface JoinedSourceOptions {
 /**
  * WAV streams, and silence between them, as one WAV stream. It ends only after its last part has, fails with what a part
  * fails with, and closes only after everything of its parts is gone.
+ *
+ * Emits what its parts emit as `warning`, `reconnecting`, and, at its place in the joined stream, as `gap`.
  */
 export class JoinedSource extends Readable {
   readonly #options: JoinedSourceOptions
@@ -79,8 +82,7 @@ export class JoinedSource extends Readable {
   #full = false
   #resume: (() => void) | undefined
   #startedAt: Date | undefined
-  #goOn: (() => void) | undefined
-  readonly #loop = new LoopYield(() => this.#goOn?.())
+  #silentPieces = 0
   readonly #stop = (): void => {
     this.#part?.destroy()
     this.#options.close()
@@ -88,7 +90,7 @@ export class JoinedSource extends Readable {
   }
 
   constructor(options: JoinedSourceOptions) {
-    super({ highWaterMark: outputHighWaterMark })
+    super({ highWaterMark: OUTPUT_BYTES })
     this.#options = options
     options.stop?.addEventListener('abort', this.#stop)
     if (options.signal !== undefined) addAbortSignal(options.signal, this)
@@ -142,7 +144,7 @@ export class JoinedSource extends Readable {
   async #run(): Promise<void> {
     if (this.#options.stop?.aborted === true) this.#options.close()
     try {
-      for await (const part of this.#options.parts(() => this.#format ?? this.#target)) {
+      for await (const part of this.#options.parts()) {
         const more = 'silence' in part ? await this.#pushGap(part) : await this.#pushAll(part)
         if (!more) break
       }
@@ -165,10 +167,11 @@ export class JoinedSource extends Readable {
   }
 
   async #pushSilence(bytes: number, format: AudioFormat): Promise<boolean> {
-    for (let left = bytes; left > 0; left -= outputHighWaterMark) {
+    for (let left = bytes; left > 0; left -= OUTPUT_BYTES) {
       // Whoever reads may take all of it at once: then nothing else here is waited for.
-      if (!this.#loop.take()) await new Promise<void>((resolve) => (this.#goOn = resolve))
-      if (!(await this.#pushAudio(Buffer.alloc(Math.min(left, outputHighWaterMark)), format))) return false
+      this.#silentPieces += 1
+      if (this.#silentPieces % PIECES_PER_TURN === 0) await immediate()
+      if (!(await this.#pushAudio(Buffer.alloc(Math.min(left, OUTPUT_BYTES)), format))) return false
     }
     return true
   }
@@ -185,6 +188,9 @@ export class JoinedSource extends Readable {
     let cut: PartCut | undefined
     this.#part = stream
     if (this.destroyed) stream.destroy()
+    const wanted = this.#format ?? this.#target
+    if (wanted !== undefined) stream[requestFormat]?.(wanted)
+    this.#relayEvents(part)
     try {
       for await (const chunk of stream as AsyncIterable<Buffer>) {
         const audio = reader.push(chunk)
@@ -209,6 +215,19 @@ export class JoinedSource extends Readable {
     }
   }
 
+  #relayEvents({ stream, at }: AudioPart): void {
+    const start = this.position
+    stream.on('gap', (gap: SourceGap) => {
+      const from = Math.round(at?.() ?? start)
+      this.emit('gap', { ...gap, start: from + gap.start, end: from + gap.end })
+    })
+    stream.on('reconnecting', (record: SourceReconnecting) => void this.emit('reconnecting', record))
+    stream.on('warning', (warning: Warning) => {
+      // Some warnings are reason enough for whoever made the part to end it by an error.
+      if (!stream.destroyed) this.emit('warning', warning)
+    })
+  }
+
   #begin(format: AudioFormat): void {
     if (this.#format === undefined) {
       this.#format = format
@@ -222,9 +241,9 @@ export class JoinedSource extends Readable {
   async #pushAudio(audio: Buffer, format: AudioFormat): Promise<boolean> {
     const room = msToBytes(this.#options.maxDuration, format) - this.#bytes
     const allowed = audio.length > room ? audio.subarray(0, room) : audio
-    for (let at = 0; at < allowed.length; at += outputHighWaterMark) {
+    for (let at = 0; at < allowed.length; at += OUTPUT_BYTES) {
       if (this.destroyed || this.#options.stop?.aborted === true) return false
-      const piece = allowed.subarray(at, at + outputHighWaterMark)
+      const piece = allowed.subarray(at, at + OUTPUT_BYTES)
       this.#bytes += piece.length
       this.#full = !this.push(piece)
       if (this.#full) await this.#wanted()
