@@ -13,7 +13,7 @@ import { Readable } from 'node:stream'
 
 /** Ticks of a second, and those after which the clock begins again. */
 const second = 90_000
-const lap = 2 ** 33
+export const lap = 2 ** 33
 
 /** A time may lie this far before the last of its track, in ticks: pictures come in the order of decoding. */
 const mostBack = second
@@ -290,17 +290,41 @@ const isPictureCode = (code: number): boolean => code >= 0xe0 && code <= 0xef
  * @returns whether it is one and has any.
  */
 function correctHeader(bytes: Buffer, from: number, to: number, id: number, clock: ProgramClock): boolean {
-  if (bytes[from] !== 0 || bytes[from + 1] !== 0 || bytes[from + 2] !== 1) return false
-  const kind = bytes[from + 3]!
-  // Sound, picture, and private data, in which AC-3 and DTS come.
-  if (!((kind >= 0xc0 && kind <= 0xef) || kind === 0xbd || kind === 0xfd)) return false
-  const [at, both] = timesOf(bytes, from + 6, to)
-  if (at < 0 || at + (both ? 10 : 5) > to) return false
-  const shown = readTime(bytes, at)
-  const offset = clock.correct(id, both ? readTime(bytes, at + 5) : shown, isPictureCode(kind))
+  const times = packetTimes(bytes, from, to)
+  if (times === undefined) return false
+  const { at, both, shown } = times
+  const offset = clock.correct(id, both ? readTime(bytes, at + 5) : shown, times.kind === 'picture')
   writeTime(bytes, at, shown + offset)
   if (both) writeTime(bytes, at + 5, readTime(bytes, at + 5) + offset)
   return true
+}
+
+/** The times in the header of an elementary packet. */
+export interface PacketTimes {
+  /** AC-3 and DTS come as private data, but so do subtitles. */
+  kind: 'picture' | 'sound' | 'private'
+  /** When it is presented, in ticks. */
+  shown: number
+  /** Where the times begin. */
+  at: number
+  /** Whether there is one for its decoding as well. */
+  both: boolean
+}
+
+/** The times of the elementary packet at `from`; `undefined` where it is none of sound or picture, or has none. */
+export function packetTimes(bytes: Buffer, from: number, to: number): PacketTimes | undefined {
+  if (bytes[from] !== 0 || bytes[from + 1] !== 0 || bytes[from + 2] !== 1) return undefined
+  const kind = kindOf(bytes[from + 3]!)
+  if (kind === undefined) return undefined
+  const [at, both] = timesOf(bytes, from + 6, to)
+  if (at < 0 || at + (both ? 10 : 5) > to) return undefined
+  return { kind, shown: readTime(bytes, at), at, both }
+}
+
+function kindOf(code: number): PacketTimes['kind'] | undefined {
+  if (isPictureCode(code)) return 'picture'
+  if (code >= 0xc0 && code <= 0xdf) return 'sound'
+  return code === 0xbd || code === 0xfd ? 'private' : undefined
 }
 
 /** Where the times begin, -1 where there are none, and whether there are two. */

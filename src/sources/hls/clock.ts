@@ -1,5 +1,8 @@
-/** Ms after which the clock of MPEG-TS, 33 bits at 90 kHz, begins again. */
-const WRAP = 2 ** 33 / 90
+import { lap, packetTimes, type PacketTimes } from '../../ffmpeg/program-clock.ts'
+
+/** Ticks of the clock of MPEG-TS in a ms, and ms after which it begins again. */
+const TICKS = 90
+const WRAP = lap / TICKS
 
 /** Bytes of a packet of MPEG-TS, and what each begins with. */
 const PACKET_BYTES = 188
@@ -160,16 +163,16 @@ export class MediaClock {
     const startsUnit = (flags & 0x4000) !== 0
     const control = packet.readUInt8(3)
     if (!startsUnit || (control & 0x10) === 0 || (control & 0xc0) !== 0) return
-    const payload = packet.subarray((control & 0x20) === 0 ? 4 : 5 + packet.readUInt8(4))
-    const found = presentationTime(payload)
+    const found = packetTimes(packet, (control & 0x20) === 0 ? 4 : 5 + packet.readUInt8(4), PACKET_BYTES)
     if (found === undefined) return
+    const ms = found.shown / TICKS
     const number = flags & 0x1fff
     const stream = this.#streams.get(number)
     if (stream === undefined) {
-      this.#streams.set(number, { kind: found.kind, first: found.ms, last: found.ms, count: 1, broken: false })
+      this.#streams.set(number, { kind: found.kind, first: ms, last: ms, count: 1, broken: false })
       return
     }
-    const step = timeBetween(ticking(found.ms), ticking(stream.last))
+    const step = timeBetween(ticking(ms), ticking(stream.last))
     stream.broken ||= Math.abs(step) > MOST_STEP
     stream.count += 1
     // Pictures come in the order in which they are decoded, not in that in which they are shown.
@@ -206,12 +209,9 @@ export class MediaClock {
   }
 }
 
-type Kind = 'picture' | 'sound'
-
 /** One stream of MPEG-TS. */
 interface TransportStream {
-  /** AC-3 is sent as private data, but so are subtitles and metadata. */
-  kind: Kind | 'private'
+  kind: PacketTimes['kind']
   /** Earliest and latest presentation time so far, in ms; they go on where the clock begins again. */
   first: number
   last: number
@@ -223,7 +223,7 @@ interface TransportStream {
 
 /** A track of fragmented MP4. */
 interface Track {
-  kind: Kind
+  kind: 'picture' | 'sound'
   /** Units in a second. */
   timescale: number
   /** The time of the media that is presented first, in its units. */
@@ -259,19 +259,6 @@ function kindOf(bytes: Buffer): 'unknown' | 'ts' | 'id3' | 'mp4' | 'done' {
   return /^(?:ftyp|styp|moov|moof|sidx|emsg|prft|free|skip)$/.test(bytes.toString('latin1', 4, 8)) ? 'mp4' : 'done'
 }
 
-/** The presentation time at the beginning of a packetised elementary stream's packet. */
-function presentationTime(payload: Buffer): { kind: TransportStream['kind']; ms: number } | undefined {
-  if (payload.length < 14 || payload.readUIntBE(0, 3) !== 1 || (payload.readUInt8(7) & 0x80) === 0) return undefined
-  const id = payload.readUInt8(3)
-  const isPrivate = id === 0xbd || id === 0xfd
-  const kind = (id & 0xf0) === 0xe0 ? 'picture' : (id & 0xe0) === 0xc0 ? 'sound' : isPrivate ? 'private' : undefined
-  if (kind === undefined) return undefined
-  const high = (payload.readUInt8(9) >> 1) & 0x07
-  const middle = payload.readUInt16BE(10) >> 1
-  const low = payload.readUInt16BE(12) >> 1
-  return { kind, ms: (high * 2 ** 30 + middle * 2 ** 15 + low) / 90 }
-}
-
 /** Four bytes of seven bits. */
 function synchsafe(bytes: Buffer, at: number): number {
   return [0, 1, 2, 3].reduce((sum, byte) => sum * 128 + (bytes.readUInt8(at + byte) & 0x7f), 0)
@@ -289,7 +276,7 @@ function transportTimestamp(tag: Buffer): MediaTime | undefined {
   const owner = Buffer.from('com.apple.streaming.transportStreamTimestamp\0', 'latin1')
   const at = tag.indexOf(owner)
   if (at < 0 || at + owner.length + 8 > tag.length) return undefined
-  return ticking(Number(tag.readBigUInt64BE(at + owner.length) & 0x1_ffff_ffffn) / 90)
+  return ticking(Number(tag.readBigUInt64BE(at + owner.length) & 0x1_ffff_ffffn) / TICKS)
 }
 
 /** A box of MP4: its type, where its content begins, and where the box ends. */
