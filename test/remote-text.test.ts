@@ -114,11 +114,11 @@ const entrances: [string, () => unknown][] = [
     () =>
       explainRtsp({
         shown: 'rtsp://a',
-        error: undefined,
+        ffmpegError: undefined,
         status: undefined,
-        trouble: new Error(nasty),
-        silent: false,
-        heard: false,
+        relayError: new Error(nasty),
+        lacksAudio: false,
+        hadAudio: false,
       }).error,
   ],
   [

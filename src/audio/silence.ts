@@ -48,8 +48,8 @@ export class AudioQueue {
 export class LiveLimit {
   readonly #late: number
   readonly #now: () => number
-  /** When something was last heard; at first, when it was opened. */
-  #heardAt: number
+  /** When something last came; at first, when it was opened. */
+  #lastAudioAt: number
   /** When the first of the audio was recorded, at the latest; when it was opened until there is some. */
   #origin: number
   /** Ms of audio that have come, and of the silence before the first of them. */
@@ -64,14 +64,14 @@ export class LiveLimit {
   constructor(late = 2000, now: () => number = () => performance.now()) {
     this.#late = late
     this.#now = now
-    this.#heardAt = now()
-    this.#origin = this.#heardAt
+    this.#lastAudioAt = now()
+    this.#origin = this.#lastAudioAt
   }
 
   /** The most silence, in ms, that what comes now can have before it. */
   get most(): number {
     const now = this.#now()
-    return Math.max(0, this.#late + Math.min(now - this.#heardAt, now - this.#origin - this.#position))
+    return Math.max(0, this.#late + Math.min(now - this.#lastAudioAt, now - this.#origin - this.#position))
   }
 
   /** Counts silence that is made. */
@@ -83,7 +83,7 @@ export class LiveLimit {
   audio(ms: number): void {
     const now = this.#now()
     const isFirst = this.#audio === 0
-    this.#heardAt = now
+    this.#lastAudioAt = now
     this.#position += ms
     this.#audio = isFirst ? this.#position : this.#audio + ms
     // Audio that comes in a burst was recorded before; silence proves nothing.

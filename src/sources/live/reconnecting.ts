@@ -40,9 +40,9 @@ export interface ReconnectingSourceOptions extends ReconnectSettings {
    * What an opening that ended with `error`, or in order, means: the error that is tried again, or said where no retry is
    * left; or, in `final`, one that no retry mends; or `'complete'`, if that was all. By default an end is a loss.
    *
-   * @param heard - whether the source has given audio, in this opening or before.
+   * @param hadAudio - whether the source has given audio, in this opening or before.
    */
-  explain?: (error: Error | undefined, heard: boolean) => 'complete' | { error: Error; final: boolean }
+  explain?: (error: Error | undefined, hadAudio: boolean) => 'complete' | { error: Error; final: boolean }
   /** Called whenever an opening gives audio. */
   onAudio?: () => void
   /** A clock in ms that never goes back. @defaultValue `performance.now` */
@@ -87,7 +87,7 @@ export class ReconnectingSource extends Readable {
   #ended = false
   #hungry = false
   /** When audio came last, or began to be awaited. */
-  #heardAt = 0
+  #lastAudioAt = 0
   #stallTimer: NodeJS.Timeout | undefined
   #stallCheck: NodeJS.Immediate | undefined
   #retryTimer: NodeJS.Timeout | undefined
@@ -116,7 +116,7 @@ export class ReconnectingSource extends Readable {
   }
 
   override _read(): void {
-    if (!this.#hungry) this.#heardAt = this.#now()
+    if (!this.#hungry) this.#lastAudioAt = this.#now()
     this.#hungry = true
     if (this.#phase === 'idle') {
       if (this.#options.stop?.aborted === true) this.#phase = 'ending'
@@ -132,7 +132,7 @@ export class ReconnectingSource extends Readable {
     this.#closeAttempt()
     Promise.all(this.#closing).then(
       () => callback(error),
-      (trouble: Error) => callback(error ?? trouble),
+      (closeError: Error) => callback(error ?? closeError),
     )
   }
 
@@ -165,7 +165,7 @@ export class ReconnectingSource extends Readable {
         if (attempt === this.#attempt) this.#arrive(attempt)
       })
     }, over)
-    this.#heardAt = this.#now()
+    this.#lastAudioAt = this.#now()
     this.#watch()
   }
 
@@ -186,7 +186,7 @@ export class ReconnectingSource extends Readable {
     const { format, firstAt } = attempt
     if (audio === undefined || format === undefined || firstAt === undefined) return
     this.#format ??= format
-    this.#hear()
+    this.#countAudio()
     this.#watch()
     if (this.#timeline !== undefined) {
       this.#held.push(audio)
@@ -209,7 +209,7 @@ export class ReconnectingSource extends Readable {
     for (let audio = attempt.read(); audio !== undefined; audio = attempt.read()) {
       this.#held.push(audio)
       this.#heldBytes += audio.length
-      this.#hear()
+      this.#countAudio()
       if (this.#heldBytes >= MOST_HELD_BYTES) return this.#settle(attempt)
     }
   }
@@ -256,7 +256,7 @@ export class ReconnectingSource extends Readable {
     const attempt = this.#attempt
     if (attempt === undefined || this.destroyed) return
     if (this.#phase === 'settling') this.#settle(attempt)
-    // Whoever heard of the gap may have ended it all.
+    // A listener to the gap may have ended it all.
     if (this.destroyed) return
     this.#timeline?.lose(attempt.lead)
     this.#closeAttempt()
@@ -320,7 +320,7 @@ export class ReconnectingSource extends Readable {
     if (queued !== undefined || this.#phase !== 'flowing') return queued
     try {
       for (let audio = this.#attempt?.read(); audio !== undefined; audio = this.#attempt?.read()) {
-        this.#hear()
+        this.#countAudio()
         const fresh = this.#fresh(audio)
         if (fresh.length > 0) return fresh
       }
@@ -346,9 +346,9 @@ export class ReconnectingSource extends Readable {
     void Promise.all(this.#closing).then(() => this.push(null))
   }
 
-  #hear(): void {
+  #countAudio(): void {
     this.#options.onAudio?.()
-    this.#heardAt = this.#now()
+    this.#lastAudioAt = this.#now()
   }
 
   /** Longest time in ms for which nothing may come. */
@@ -360,7 +360,7 @@ export class ReconnectingSource extends Readable {
   /** Ms until nothing has come for too long; nothing is held against a source whose reader pauses. */
   get #timeLeft(): number {
     const isAwaited = this.#hungry || this.#phase !== 'flowing'
-    return isAwaited ? this.#heardAt + this.#patience - this.#now() : this.#patience / 4
+    return isAwaited ? this.#lastAudioAt + this.#patience - this.#now() : this.#patience / 4
   }
 
   /** Gives a source up that gives nothing though somebody wants it. */

@@ -46,7 +46,7 @@ export class RtspAuthentication {
    * @param proof - what the request was sent with.
    * @returns whether to send the request again: not with a password that was refused, unless that was for its age.
    */
-  learn(offers: readonly string[], tries: number, proof: string | undefined): boolean {
+  accept(offers: readonly string[], tries: number, proof: string | undefined): boolean {
     const [best] = offers.flatMap(parseChallenges).toSorted((a, b) => rankOf(b) - rankOf(a))
     if (!this.#isGiven || best === undefined || rankOf(best) === 0) return false
     const isStale = best.parameters['stale']?.toLowerCase() === 'true'
@@ -59,7 +59,7 @@ export class RtspAuthentication {
   }
 
   /** The header `Authorization` of a request; `undefined` while the camera has not asked for one. */
-  proof(method: string, uri: string): string | undefined {
+  authorize(method: string, uri: string): string | undefined {
     if (this.#challenge === undefined) return undefined
     const { scheme, parameters } = this.#challenge
     if (scheme === 'basic') {

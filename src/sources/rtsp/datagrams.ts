@@ -18,7 +18,7 @@ export type RtpChannel = 'rtp' | 'rtcp'
 export class RtpDatagrams {
   readonly #camera: string
   readonly #sockets: Readonly<Record<RtpChannel, Socket>>
-  readonly #order: RtpOrder
+  readonly #order: RtpReorderBuffer
   readonly #ports: Partial<Record<RtpChannel, number>> = {}
   /** The first of the two. */
   readonly port: number
@@ -26,7 +26,7 @@ export class RtpDatagrams {
   private constructor(camera: string, rtp: Socket, rtcp: Socket, take: (channel: RtpChannel, packet: Buffer) => void) {
     this.#camera = camera
     this.#sockets = { rtp, rtcp }
-    this.#order = new RtpOrder((packet) => take('rtp', packet))
+    this.#order = new RtpReorderBuffer((packet) => take('rtp', packet))
     this.port = rtp.address().port
     for (const [channel, socket] of Object.entries({ rtp, rtcp })) {
       socket.on('error', () => {})
@@ -85,7 +85,7 @@ async function bound(camera: string, port: number): Promise<Socket> {
 }
 
 /** Gives packets on in the order of their numbers: waits a little for one that is late, and leaves out one that is too late. */
-export class RtpOrder {
+export class RtpReorderBuffer {
   readonly #give: (packet: Buffer) => void
   /** Number of the packet that is next. */
   #next: number | undefined

@@ -10,7 +10,7 @@ import { headerOf, type RtspAddress, type RtspMessage, RtspReader, RtspTooLarge,
 /** Most bytes that a camera may send before it plays. */
 const MOST_BEFORE_PLAY = 1_048_576
 /** Most bytes of packets that may come without any sound out of them: more than the buffers on the way hold. */
-const MOST_UNHEARD = 33_554_432
+const MOST_WITHOUT_AUDIO = 33_554_432
 /** Most bytes that wait for a camera that does not read, or of packets for an FFmpeg that does not. */
 const MOST_WAITING = 1_048_576
 /** Most tracks whose packets are taken here. */
@@ -19,14 +19,14 @@ const MOST_TRACKS = 16
 const MOST_PENDING = 100
 
 /** Headers of answers that FFmpeg needs. It is told nothing else of them: no other address, and no other way to prove who one is. */
-const passed = new Set(['session', 'content-type', 'content-base', 'public'])
+const forwarded = new Set(['session', 'content-type', 'content-base', 'public'])
 
 /** How a {@link RtspRelay} goes to a camera. */
 export interface RtspRelayOptions {
   address: RtspAddress
   tls: ConnectionOptions
   /** IP address of the camera, where it must be that one. */
-  via?: string | undefined
+  ip?: string | undefined
   /** How the audio travels from the camera; on to FFmpeg it is always within the connection. */
   transport: 'tcp' | 'udp'
 }
@@ -65,11 +65,11 @@ export class RtspRelay {
   #client: Socket | undefined
   #sent = 0
   #received = 0
-  #unheard = 0
+  #bytesSinceAudio = 0
   #playing = false
   #closed = false
   #status: number | undefined
-  #trouble: Error | undefined
+  #error: Error | undefined
   /** What the camera says that it has. */
   #description = ''
 
@@ -99,18 +99,18 @@ export class RtspRelay {
   }
 
   /** Whether the camera has described what it has, and that is no audio. */
-  get silent(): boolean {
+  get lacksAudio(): boolean {
     return /^m=/m.test(this.#description) && !/^m=audio /m.test(this.#description)
   }
 
   /** Why there was no connection to the camera, or why it was given up. */
-  get trouble(): Error | undefined {
-    return this.#trouble
+  get error(): Error | undefined {
+    return this.#error
   }
 
   /** Says that FFmpeg has made sound of what it got. */
-  heard(): void {
-    this.#unheard = 0
+  countAudio(): void {
+    this.#bytesSinceAudio = 0
   }
 
   close(): void {
@@ -167,15 +167,15 @@ export class RtspRelay {
       proof: undefined,
     }
     if (method === 'SETUP' && this.#options.transport === 'udp') void this.#setUpDatagrams(pending)
-    else this.#ask(pending, headerOf(message, 'transport'))
+    else this.#sendRequest(pending, headerOf(message, 'transport'))
     return true
   }
 
   /** Sends a request to the camera. */
-  #ask(pending: Pending, transport: string | undefined): void {
+  #sendRequest(pending: Pending, transport: string | undefined): void {
     const { method, url, message } = pending
     this.#sent += 1
-    pending.proof = this.#authentication.proof(method, url)
+    pending.proof = this.#authentication.authorize(method, url)
     this.#pending.set(String(this.#sent), pending)
     const [oldest] = this.#pending.keys()
     if (this.#pending.size > MOST_PENDING && oldest !== undefined) this.#pending.delete(oldest)
@@ -198,21 +198,21 @@ export class RtspRelay {
       const channels = pending.channels.split('-')
       if (this.#datagrams.length === MOST_TRACKS) throw this.#tooLarge('in tracks')
       const datagrams = await RtpDatagrams.open(from, (channel, packet) => {
-        this.#giveFrame(framed(Number(channels[channel === 'rtp' ? 0 : 1]), packet))
+        this.#forwardFrame(framed(Number(channels[channel === 'rtp' ? 0 : 1]), packet))
       })
       if (this.#closed) return datagrams.close()
       this.#datagrams.push(datagrams)
-      this.#ask(pending, `RTP/AVP;unicast;client_port=${datagrams.port}-${datagrams.port + 1}`)
+      this.#sendRequest(pending, `RTP/AVP;unicast;client_port=${datagrams.port}-${datagrams.port + 1}`)
     } catch (error) {
       this.#giveUp(error as Error)
     }
   }
 
   #connect(client: Socket): Socket {
-    const { address, tls, via = address.host } = this.#options
+    const { address, tls, ip = address.host } = this.#options
     const { secure, host, port } = address
     const servername = /^[\d.]+$|:/.test(host) ? '' : host
-    const camera = secure ? connectTls({ servername, ...tls, host: via, port }) : connect({ host: via, port })
+    const camera = secure ? connectTls({ servername, ...tls, host: ip, port }) : connect({ host: ip, port })
     const reader = new RtspReader()
     let connected = false
     this.#sockets.add(camera)
@@ -220,7 +220,7 @@ export class RtspRelay {
     camera.once(secure ? 'secureConnect' : 'connect', () => (connected = true))
     camera.on('error', (error) => {
       // Later, a reset is a loss like any other.
-      if (!connected) this.#trouble ??= error
+      if (!connected) this.#error ??= error
     })
     camera.once('end', () => client.end())
     camera.once('close', () => {
@@ -232,10 +232,10 @@ export class RtspRelay {
       try {
         if (!this.#playing && this.#received > MOST_BEFORE_PLAY) throw this.#tooLarge('before its audio')
         for (const piece of reader.push(chunk)) {
-          if (this.#trouble !== undefined || client.destroyed) return
-          if ('message' in piece) this.#take(piece.message)
+          if (this.#error !== undefined || client.destroyed) return
+          if ('message' in piece) this.#receive(piece.message)
           // What comes before the camera plays is nothing that was asked for.
-          else if (this.#playing && this.#options.transport === 'tcp') this.#giveFrame(piece.frame)
+          else if (this.#playing && this.#options.transport === 'tcp') this.#forwardFrame(piece.frame)
         }
       } catch (error) {
         this.#giveUp(error instanceof RtspTooLarge ? this.#tooLarge('in one message') : (error as Error))
@@ -250,9 +250,9 @@ export class RtspRelay {
   }
 
   /** Takes what the camera says. */
-  #take(message: RtspMessage): void {
+  #receive(message: RtspMessage): void {
     const status = Number(/^RTSP\/\d+\.\d+\s+(\d{3})(?:\s|$)/i.exec(message.start)?.[1] ?? 0)
-    if (status === 0) return this.#refuse(message)
+    if (status === 0) return this.#answerCamera(message)
     if (status < 200) return
     // FFmpeg would follow it past this relay, whatever it answers.
     if (status >= 300 && status < 400) return this.#redirected(status)
@@ -261,20 +261,20 @@ export class RtspRelay {
     const pending = key === undefined ? undefined : this.#pending.get(key)
     if (key === undefined || pending === undefined) return
     this.#pending.delete(key)
-    if (status === 401 && this.#proves(pending, message)) return
+    if (status === 401 && this.#retryWithProof(pending, message)) return
     if (!this.#playing) this.#status = status
     this.#answer(pending, message, status)
   }
 
   /** Whether a request that was refused for want of a proof is sent again with one. */
-  #proves(pending: Pending, { headers }: RtspMessage): boolean {
+  #retryWithProof(pending: Pending, { headers }: RtspMessage): boolean {
     const offers = headers.flatMap(([name, value]) => (name === 'www-authenticate' ? [value] : []))
-    if (!this.#authentication.learn(offers, pending.refusals, pending.proof)) return false
+    if (!this.#authentication.accept(offers, pending.refusals, pending.proof)) return false
     pending.refusals += 1
     const port = this.#datagrams.at(-1)?.port
     const isDatagrams = pending.method === 'SETUP' && this.#options.transport === 'udp' && port !== undefined
     const asked = headerOf(pending.message, 'transport')
-    this.#ask(pending, isDatagrams ? `RTP/AVP;unicast;client_port=${port}-${port + 1}` : asked)
+    this.#sendRequest(pending, isDatagrams ? `RTP/AVP;unicast;client_port=${port}-${port + 1}` : asked)
     return true
   }
 
@@ -282,12 +282,12 @@ export class RtspRelay {
   #answer({ method, number, channels }: Pending, message: RtspMessage, status: number): void {
     const isGood = status < 300
     const transport = headerOf(message, 'transport')
-    const headers: RtspMessage['headers'] = message.headers.filter(([name]) => passed.has(name))
+    const headers: RtspMessage['headers'] = message.headers.filter(([name]) => forwarded.has(name))
     let told = status
     if (method === 'SETUP' && isGood) {
-      const way = this.#wayOf(transport ?? '', channels)
-      if (way === undefined) this.#status = told = 461
-      else headers.push(['Transport', `RTP/AVP/TCP;unicast;interleaved=${way}`])
+      const granted = this.#channelsOf(transport ?? '', channels)
+      if (granted === undefined) this.#status = told = 461
+      else headers.push(['Transport', `RTP/AVP/TCP;unicast;interleaved=${granted}`])
     }
     const body = method === 'DESCRIBE' && isGood ? message.body : Buffer.alloc(0)
     if (body.length > 0) this.#description = body.toString('latin1')
@@ -297,7 +297,7 @@ export class RtspRelay {
   }
 
   /** The channels on which FFmpeg gets the packets; `undefined` where the camera sends them otherwise than was asked. */
-  #wayOf(transport: string, channels: string): string | undefined {
+  #channelsOf(transport: string, channels: string): string | undefined {
     const [first = ''] = transport.split(',')
     if (/multicast/i.test(first)) return undefined
     const isTcp = /^\s*RTP\/AVP\/TCP/i.test(first)
@@ -310,7 +310,7 @@ export class RtspRelay {
   }
 
   /** What the camera asks for. It may send FFmpeg elsewhere also so. */
-  #refuse(message: RtspMessage): void {
+  #answerCamera(message: RtspMessage): void {
     const [, method] = /^([A-Z_]+)\s+\S+\s+RTSP\//.exec(message.start) ?? []
     if (method === undefined) return
     if (method === 'REDIRECT') return this.#redirected(302)
@@ -325,11 +325,11 @@ export class RtspRelay {
   }
 
   /** Gives FFmpeg a packet. */
-  #giveFrame(frame: Buffer): void {
+  #forwardFrame(frame: Buffer): void {
     const client = this.#client
     if (client === undefined || client.destroyed) return
-    this.#unheard += frame.length
-    if (this.#unheard > MOST_UNHEARD) return this.#giveUp(this.#tooLarge('without any sound in it'))
+    this.#bytesSinceAudio += frame.length
+    if (this.#bytesSinceAudio > MOST_WITHOUT_AUDIO) return this.#giveUp(this.#tooLarge('without any sound in it'))
     const isTcp = this.#options.transport === 'tcp'
     // Packets of their own cannot be held back.
     if (!isTcp && client.writableLength > MOST_WAITING) return
@@ -350,8 +350,8 @@ export class RtspRelay {
     else camera.write(bytes)
   }
 
-  #giveUp(trouble: Error): void {
-    this.#trouble ??= trouble
+  #giveUp(error: Error): void {
+    this.#error ??= error
     this.#client?.destroy()
     this.#camera?.destroy()
   }

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { LiveLimit } from '../../audio/silence.ts'
-import { DiarizeStreamError, FfmpegError, InputError } from '../../errors.ts'
+import { DiarizeStreamError, InputError } from '../../errors.ts'
 import type { FfmpegInput } from '../../ffmpeg/arguments.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/options.ts'
 import { FfmpegStream } from '../../ffmpeg/stream.ts'
@@ -75,7 +75,11 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
   })
   const settings = resolveReconnectOptions(options)
   const tls = { ...(ca !== undefined && { ca }), rejectUnauthorized: verifyCertificate ?? true }
-  const choice = new TransportChoice(transport, address.secure)
+  const transports =
+    transport !== 'auto' ? [transport] : address.secure ? ['tcp' as const] : ['tcp' as const, 'udp' as const]
+  let chosen = -1
+  /** Whether the last attempt gave audio: then the next one asks for it in the same way. */
+  let hasWorked = false
   let relay: RtspRelay | undefined
   return new ReconnectingSource({
     ...settings,
@@ -83,8 +87,15 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
     inputName: address.shown,
     open: async () => {
       relay = undefined
-      const via = allowUrl && (await allowedAddress(new URL(url), address.host, address.shown, allowUrl))
-      const opened = await RtspRelay.open({ address, tls, via, transport: choice.next() })
+      const ip = allowUrl && (await allowedAddress(new URL(url), address.host, address.shown, allowUrl))
+      if (!hasWorked) chosen += 1
+      hasWorked = false
+      const opened = await RtspRelay.open({
+        address,
+        tls,
+        ip,
+        transport: transports[chosen % transports.length] ?? 'tcp',
+      })
       relay = opened
       const stream = new FfmpegStream({
         inputName: address.shown,
@@ -96,37 +107,15 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
       stream.once('close', () => opened.close())
       return stream
     },
-    explain: (error, heard) => {
-      const { status, trouble, silent = false } = relay ?? {}
-      return explainRtsp({ shown: address.shown, error, status, trouble, silent, heard })
+    explain: (error, hadAudio) => {
+      const { status, error: relayError, lacksAudio = false } = relay ?? {}
+      return explainRtsp({ shown: address.shown, ffmpegError: error, status, relayError, lacksAudio, hadAudio })
     },
     onAudio: () => {
-      choice.keep()
-      relay?.heard()
+      hasWorked = true
+      relay?.countAudio()
     },
   })
-}
-
-/** Which way the audio is asked for. */
-class TransportChoice {
-  readonly #ways: readonly ('tcp' | 'udp')[]
-  #at = -1
-  #kept = false
-
-  constructor(transport: 'tcp' | 'udp' | 'auto', secure: boolean) {
-    this.#ways = transport === 'auto' ? (secure ? ['tcp'] : ['tcp', 'udp']) : [transport]
-  }
-
-  next(): 'tcp' | 'udp' {
-    if (!this.#kept) this.#at += 1
-    this.#kept = false
-    return this.#ways[this.#at % this.#ways.length] ?? 'tcp'
-  }
-
-  /** The way was good: it is the next one, too. */
-  keep(): void {
-    this.#kept = true
-  }
 }
 
 /** What FFmpeg opens: this process, which goes to the camera. */
@@ -142,20 +131,20 @@ function relayed(url: string): FfmpegInput {
   }
 }
 
-/** What is known of an attempt to hear a camera that is over. */
+/** What is known of an attempt that is over. */
 export interface RtspFailure {
   /** Address without credentials. */
   shown: string
-  /** The error of FFmpeg; absent where it ended in order. */
-  error: Error | undefined
+  /** The error of FFmpeg, or of what went before it; absent where it ended in order. */
+  ffmpegError: Error | undefined
   /** Status of the camera's last answer. */
   status: number | undefined
   /** Why there was no connection. */
-  trouble: Error | undefined
+  relayError: Error | undefined
   /** Whether the camera has said that it has no audio. */
-  silent: boolean
+  lacksAudio: boolean
   /** Whether the camera has given audio, now or before. */
-  heard: boolean
+  hadAudio: boolean
 }
 
 /** Statuses that say that nothing is wrong but what was asked for, and what to do about each. */
@@ -166,55 +155,34 @@ const refusals: Readonly<Record<number, string>> = {
   453: 'it has not enough bandwidth for one more client',
 }
 
-/** The error behind the end of an attempt, and whether a further one is in vain: before the camera has ever been heard. */
+/**
+ * The error behind the end of an attempt, and whether a further one is in vain: only before the camera has ever given
+ * audio, as it may say anything while it starts again.
+ */
 export function explainRtsp(failure: RtspFailure): { error: Error; final: boolean } {
-  const { shown, error, trouble, heard } = failure
-  const status = failure.status ?? statusIn(error)
-  const facts = { ...(status !== undefined && { status }), ...(error && { cause: error }) }
-  const code = error instanceof DiarizeStreamError ? error.code : undefined
-  if (failure.silent && !heard) {
-    return {
-      error: new InputError('NO_AUDIO', `${shown} has no audio; give a camera with a microphone`, facts),
-      final: true,
-    }
+  const { shown, ffmpegError, status, relayError, lacksAudio, hadAudio } = failure
+  const facts = { ...(status !== undefined && { status }), ...(ffmpegError && { cause: ffmpegError }) }
+  const code = ffmpegError instanceof DiarizeStreamError ? ffmpegError.code : undefined
+  if (lacksAudio && !hadAudio) {
+    const message = `${shown} has no audio; give a camera with a microphone`
+    return { error: new InputError('NO_AUDIO', message, facts), final: true }
   }
-  if (error && (code === 'FFMPEG_NOT_FOUND' || code === 'ADDRESS_REFUSED' || (code === 'NO_AUDIO' && !heard)))
-    return { error, final: true }
-  if (trouble instanceof DiarizeStreamError) return { error: trouble, final: !heard }
-  const reason =
-    trouble === undefined ? refusalIn(error) : 'code' in trouble ? String(trouble.code) : oneLine(trouble.message)
-  if (reason !== undefined) {
+  const isFinal = code === 'FFMPEG_NOT_FOUND' || code === 'ADDRESS_REFUSED' || (code === 'NO_AUDIO' && !hadAudio)
+  if (ffmpegError && isFinal) return { error: ffmpegError, final: true }
+  if (relayError instanceof DiarizeStreamError) return { error: relayError, final: !hadAudio }
+  if (relayError !== undefined) {
+    const reason = 'code' in relayError ? String(relayError.code) : oneLine(relayError.message)
     // A certificate is not better the next time.
-    const final = !heard && /CERT|SIGNED|ALTNAME|ISSUER|SSL|PROTO/.test(reason)
+    const final = !hadAudio && /CERT|SIGNED|ALTNAME|ISSUER|SSL|PROTO/.test(reason)
     const message = `${shown} could not be reached (${reason}); check the address and the network`
-    return {
-      error: new InputError('INPUT_UNREACHABLE', message, { retryable: !final, cause: trouble ?? error }),
-      final,
-    }
+    return { error: new InputError('INPUT_UNREACHABLE', message, { retryable: !final, cause: relayError }), final }
   }
   if (status !== undefined && status >= 300) {
     const known = status < 400 ? 'it sends clients to another address; give that' : refusals[status]
-    const final = known !== undefined && status !== 453 && !heard
+    const final = known !== undefined && status !== 453 && !hadAudio
     const message = `${shown} gives no stream (status ${status}): ${known ?? 'it cannot serve it now'}`
     return { error: new InputError('INPUT_REFUSED', message, { ...facts, retryable: !final }), final }
   }
   const message = `${shown} broke off; check the network and the camera`
   return { error: new InputError('INPUT_LOST', message, { ...facts, retryable: true }), final: false }
-}
-
-function stderrOf(error: Error | undefined): string {
-  return (error instanceof FfmpegError || error instanceof InputError ? error.stderr : undefined) ?? ''
-}
-
-/** The status that FFmpeg tells of. */
-function statusIn(error: Error | undefined): number | undefined {
-  const status = /method [A-Z]+ failed: (\d{3})/.exec(stderrOf(error))?.[1]
-  return status === undefined ? undefined : Number(status)
-}
-
-/** Why FFmpeg had no connection, in its words. */
-function refusalIn(error: Error | undefined): string | undefined {
-  return /Connection refused|No route to host|Network is unreachable|Failed to resolve hostname/.exec(
-    stderrOf(error),
-  )?.[0]
 }

@@ -7,8 +7,8 @@ const mufasa = (password: string, own = '0a4f113b'): RtspAuthentication =>
 
 describe('RtspAuthentication', () => {
   it('proves nothing before it is asked, nor where there is nothing to prove', () => {
-    expect(mufasa('x').proof('DESCRIBE', 'rtsp://a')).toBeUndefined()
-    expect(new RtspAuthentication('').learn(['Basic realm="a"'], 0, undefined)).toBe(false)
+    expect(mufasa('x').authorize('DESCRIBE', 'rtsp://a')).toBeUndefined()
+    expect(new RtspAuthentication('').accept(['Basic realm="a"'], 0, undefined)).toBe(false)
   })
 
   // The examples of RFC 2617 and RFC 7616.
@@ -26,18 +26,18 @@ describe('RtspAuthentication', () => {
       '753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1',
     ],
   ])('answers a challenge by %s', (_name, authentication, offer, response) => {
-    expect(authentication.learn([offer], 0, undefined)).toBe(true)
-    const proof = authentication.proof('GET', '/dir/index.html')
+    expect(authentication.accept([offer], 0, undefined)).toBe(true)
+    const proof = authentication.authorize('GET', '/dir/index.html')
     expect(proof).toContain(`response="${response}"`)
     expect(proof).toContain('qop=auth, nc=00000001, cnonce="')
     expect(proof).toMatch(/opaque="(5ccc|FQ)"/)
-    expect(authentication.proof('GET', '/dir/index.html')).toContain('nc=00000002')
+    expect(authentication.authorize('GET', '/dir/index.html')).toContain('nc=00000002')
   })
 
   it('answers as RFC 2069 does where no quality is asked for', () => {
     const authentication = mufasa('CircleOfLife')
-    authentication.learn([`Digest realm="testrealm@host.com", nonce="${nonce}"`], 0, undefined)
-    const proof = authentication.proof('GET', '/dir/index.html')
+    authentication.accept([`Digest realm="testrealm@host.com", nonce="${nonce}"`], 0, undefined)
+    const proof = authentication.authorize('GET', '/dir/index.html')
     expect(proof).toContain('response="1949323746fe6a43ef61f9606e7febea"')
     expect(proof).not.toMatch(/qop|cnonce|algorithm/)
   })
@@ -50,8 +50,8 @@ describe('RtspAuthentication', () => {
       [`${sha}, Basic realm="a"`],
     ]) {
       const authentication = mufasa('x')
-      expect(authentication.learn(offers, 0, undefined)).toBe(true)
-      expect(authentication.proof('GET', '/')).toMatch(/^Digest .*algorithm=SHA-256/)
+      expect(authentication.accept(offers, 0, undefined)).toBe(true)
+      expect(authentication.authorize('GET', '/')).toMatch(/^Digest .*algorithm=SHA-256/)
     }
   })
 
@@ -61,28 +61,28 @@ describe('RtspAuthentication', () => {
     'Negotiate',
     '',
     '=,="',
-  ])('does not answer %j', (offer) => expect(mufasa('x').learn([offer], 0, undefined)).toBe(false))
+  ])('does not answer %j', (offer) => expect(mufasa('x').accept([offer], 0, undefined)).toBe(false))
 
   it('gives user and password of any characters', () => {
     const authentication = new RtspAuthentication('us%22er:p%40%C3%A4:x%')
-    authentication.learn(['Basic realm="a"'], 0, undefined)
-    const [, base64 = ''] = /^Basic (.*)$/.exec(authentication.proof('GET', '/') ?? '') ?? []
+    authentication.accept(['Basic realm="a"'], 0, undefined)
+    const [, base64 = ''] = /^Basic (.*)$/.exec(authentication.authorize('GET', '/') ?? '') ?? []
     // What is not percent-encoded throughout is taken as it is.
     expect(Buffer.from(base64, 'base64').toString()).toBe('us"er:p%40%C3%A4:x%')
-    authentication.learn([String.raw`Digest realm="a \"b\"", nonce="n"`], 0, undefined)
-    expect(authentication.proof('GET', '/')).toContain(String.raw`username="us\"er", realm="a \"b\""`)
+    authentication.accept([String.raw`Digest realm="a \"b\"", nonce="n"`], 0, undefined)
+    expect(authentication.authorize('GET', '/')).toContain(String.raw`username="us\"er", realm="a \"b\""`)
   })
 
   it('tries a refused password no second time, but a nonce that is too old', () => {
     const authentication = mufasa('x')
     const offer = (name: string, more = ''): string[] => [`Digest realm="a", nonce="${name}"${more}`]
-    expect(authentication.learn(offer('1'), 0, undefined)).toBe(true)
-    expect(authentication.learn(offer('2'), 1, 'proof')).toBe(false)
-    expect(authentication.learn(offer('3', ', stale=TRUE'), 1, 'proof')).toBe(true)
-    expect(authentication.learn(offer('4', ', stale=true'), 3, 'proof')).toBe(false)
+    expect(authentication.accept(offer('1'), 0, undefined)).toBe(true)
+    expect(authentication.accept(offer('2'), 1, 'proof')).toBe(false)
+    expect(authentication.accept(offer('3', ', stale=TRUE'), 1, 'proof')).toBe(true)
+    expect(authentication.accept(offer('4', ', stale=true'), 3, 'proof')).toBe(false)
     // The proof of a later request was for the nonce of an earlier one.
-    expect(authentication.learn(offer('5'), 0, 'proof')).toBe(true)
-    expect(authentication.learn(offer('5'), 0, 'proof')).toBe(false)
-    expect(authentication.learn(['Basic realm="a"'], 1, 'proof')).toBe(false)
+    expect(authentication.accept(offer('5'), 0, 'proof')).toBe(true)
+    expect(authentication.accept(offer('5'), 0, 'proof')).toBe(false)
+    expect(authentication.accept(['Basic realm="a"'], 1, 'proof')).toBe(false)
   })
 })

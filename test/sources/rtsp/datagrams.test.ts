@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { RtpDatagrams, RtpOrder } from '../../../src/sources/rtsp/datagrams.ts'
+import { RtpDatagrams, RtpReorderBuffer } from '../../../src/sources/rtsp/datagrams.ts'
 
 function packet(number: number): Buffer {
   const bytes = Buffer.alloc(12)
@@ -13,11 +13,11 @@ function packet(number: number): Buffer {
 /** An order of packets, and the numbers that it gave. */
 function ordered() {
   const given: number[] = []
-  const order = new RtpOrder((bytes) => given.push(bytes.readUInt16BE(2)))
+  const order = new RtpReorderBuffer((bytes) => given.push(bytes.readUInt16BE(2)))
   return { order, given, push: (...numbers: number[]) => numbers.forEach((number) => order.push(packet(number))) }
 }
 
-describe('RtpOrder', () => {
+describe('RtpReorderBuffer', () => {
   beforeEach(() => void vi.useFakeTimers())
   afterEach(() => void vi.useRealTimers())
 

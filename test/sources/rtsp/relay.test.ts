@@ -95,7 +95,7 @@ describe('a relay', () => {
     expect(text()).toBe(
       `RTSP/1.0 200 OK\r\nCSeq: 41\r\nsession: 7 ;timeout=9\r\ncontent-type: application/sdp\r\nContent-Length: ${sdp.length}\r\n\r\n${sdp}`,
     )
-    expect([relay.status, relay.silent]).toEqual([200, false])
+    expect([relay.status, relay.lacksAudio]).toEqual([200, false])
   })
 
   it.each([
@@ -239,7 +239,7 @@ describe('a relay', () => {
     const { ask, gone, relay, text } = await client(url)
     ask('DESCRIBE')
     await gone
-    expect(relay.trouble).toMatchObject({ code: 'INPUT_TOO_LARGE' })
+    expect(relay.error).toMatchObject({ code: 'INPUT_TOO_LARGE' })
     expect(text()).toBe('')
   })
 
@@ -257,7 +257,7 @@ describe('a relay', () => {
     const { ask, gone, relay } = await client(url)
     ask('PLAY')
     await gone
-    expect(relay.trouble).toMatchObject({
+    expect(relay.error).toMatchObject({
       code: 'INPUT_TOO_LARGE',
       message: expect.stringContaining('without any sound'),
     })
