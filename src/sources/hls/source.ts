@@ -176,35 +176,28 @@ class Run {
   readonly clock = new MediaClock()
   /** Ms that were lost within it; they follow it. */
   readonly missing: number[] = []
+  /** Where it begins, in ms. */
+  at: number
+  /** How far its audio goes, in ms; where there is none, its beginning. */
+  reached: number
   readonly #picture: PictureStart | undefined
-  #at: number
   #declared = 0
   #segments = 0
   #length: number | undefined
   #isBroken = false
-  #reached: number | undefined
   /** What follows it: `undefined` while that is more of it, or not known. */
   #next: FeedItem | 'end' | undefined
 
   constructor(first: HlsSegment, at: number, picture: PictureStart | undefined) {
     this.first = first
-    this.#at = at
+    this.at = at
+    this.reached = at
     this.#picture = picture
-  }
-
-  /** Where it begins, in ms. */
-  get at(): number {
-    return this.#at
   }
 
   /** How long it is, in ms; by the playlist alone while it is not decoded. */
   get length(): number {
     return this.#length ?? this.#declared
-  }
-
-  /** How far its audio goes, in ms; where there is none, its beginning. */
-  get reached(): number {
-    return this.#reached ?? this.#at
   }
 
   /** Counts a segment as part of it. */
@@ -231,16 +224,16 @@ class Run {
   /** Where it begins, now that its clock is known: beside its picture, where that is in a playlist of its own. */
   place(): number {
     const { beginning } = this.clock
-    if (this.#picture === undefined || beginning === undefined) return this.#at
+    if (this.#picture === undefined || beginning === undefined) return this.at
     const { at, clock, limit } = this.#picture
     const late = timeBetween(beginning, clock)
-    if (Math.abs(late) < limit) this.#at = at + late
-    return this.#at
+    if (Math.abs(late) < limit) this.at = at + late
+    return this.at
   }
 
   /** Where its audio ends at the latest. The last of all ends by itself. */
   end(reached: number, finished: boolean): number | undefined {
-    this.#reached = reached
+    this.reached = reached
     if (finished && !this.#isBroken) {
       const { unit, isWhole } = this.first
       this.#length = runLength({
@@ -248,11 +241,11 @@ class Run {
         unit: unit * this.#segments,
         isWhole,
         clock: this.clock.lengths,
-        decoded: reached - this.#at,
+        decoded: reached - this.at,
         hasPicture: this.#picture !== undefined || this.clock.firstPicture !== undefined,
       })
     }
-    return this.#next === undefined || this.#next === 'end' ? undefined : this.#at + this.length
+    return this.#next === undefined || this.#next === 'end' ? undefined : this.at + this.length
   }
 }
 

@@ -43,18 +43,18 @@ export class RtspAuthentication {
    *
    * @param offers - its headers `WWW-Authenticate`.
    * @param tries - how often that request was answered by such a refusal before.
-   * @param proof - what the request was sent with.
+   * @param authorization - what the request was sent with.
    * @returns whether to send the request again: not with a password that was refused, unless that was for its age.
    */
-  accept(offers: readonly string[], tries: number, proof: string | undefined): boolean {
+  accept(offers: readonly string[], tries: number, authorization: string | undefined): boolean {
     const [best] = offers.flatMap(parseChallenges).toSorted((a, b) => rankOf(b) - rankOf(a))
     if (!this.#isGiven || best === undefined || rankOf(best) === 0) return false
     const isStale = best.parameters['stale']?.toLowerCase() === 'true'
     const isKnown = best.parameters['nonce'] === this.#challenge?.parameters['nonce']
     this.#challenge = best
     if (!isKnown) this.#count = 0
-    if (proof === undefined) return tries === 0
-    // Before, it was right, or the proof was for a nonce of an earlier request.
+    if (authorization === undefined) return tries === 0
+    // Before, it was right, or the authorization was for a nonce of an earlier request.
     return tries === 0 ? isStale || !isKnown : isStale && tries < 3
   }
 

@@ -63,7 +63,8 @@ export class RtpDatagrams {
 
   send(channel: RtpChannel, packet: Buffer): void {
     const port = this.#ports[channel]
-    if (port !== undefined && port > 0) this.#sockets[channel].send(packet, port, this.#camera, () => {})
+    if (port !== undefined && port > 0 && port < 65_536)
+      this.#sockets[channel].send(packet, port, this.#camera, () => {})
   }
 
   close(): void {

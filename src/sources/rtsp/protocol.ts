@@ -107,7 +107,11 @@ export function headerOf({ headers }: Pick<RtspMessage, 'headers'>, name: string
 }
 
 /** A message as bytes. What it is made of can begin no line of its own. */
-export function writeMessage({ start, headers, body }: RtspMessage): Buffer {
+export function writeMessage({
+  start,
+  headers,
+  body = Buffer.alloc(0),
+}: Pick<RtspMessage, 'start' | 'headers'> & { body?: Buffer }): Buffer {
   const lines = [start, ...headers.map(([name, value]) => `${name}: ${value}`)]
   const length = body.length === 0 ? [] : [`Content-Length: ${body.length}`]
   const text = [...lines, ...length].map((line) => line.replaceAll(/\p{Cc}+/gu, ' ')).join('\r\n')

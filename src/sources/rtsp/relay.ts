@@ -37,12 +37,13 @@ interface Pending {
   url: string
   message: RtspMessage
   /** FFmpeg's number of it. */
-  number: string
+  cseq: string
   /** The packets it asks for, where it sets up some. */
   channels: string
-  /** How often it was refused for want of a proof. */
+  /** How often it was refused for want of authorization. */
   refusals: number
-  proof: string | undefined
+  /** The header of that name it was last sent with. */
+  authorization: string | undefined
 }
 
 /**
@@ -53,6 +54,10 @@ interface Pending {
  * without any other address in them that it would go to.
  */
 export class RtspRelay {
+  /** Status of the camera's last answer before it plays. */
+  status: number | undefined
+  /** Why there was no connection to the camera, or why it was given up. */
+  error: Error | undefined
   readonly #options: RtspRelayOptions
   readonly #authentication: RtspAuthentication
   readonly #sockets = new Set<Socket>()
@@ -68,8 +73,6 @@ export class RtspRelay {
   #bytesSinceAudio = 0
   #playing = false
   #closed = false
-  #status: number | undefined
-  #error: Error | undefined
   /** What the camera says that it has. */
   #description = ''
 
@@ -93,19 +96,9 @@ export class RtspRelay {
     return `rtsp://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}/${this.#key}`
   }
 
-  /** Status of the camera's last answer before it plays. */
-  get status(): number | undefined {
-    return this.#status
-  }
-
   /** Whether the camera has described what it has, and that is no audio. */
   get lacksAudio(): boolean {
     return /^m=/m.test(this.#description) && !/^m=audio /m.test(this.#description)
-  }
-
-  /** Why there was no connection to the camera, or why it was given up. */
-  get error(): Error | undefined {
-    return this.#error
   }
 
   /** Says that FFmpeg has made sound of what it got. */
@@ -161,10 +154,10 @@ export class RtspRelay {
       method,
       url: url.startsWith(own) ? camera + url.slice(own.length) : url,
       message,
-      number: headerOf(message, 'cseq') ?? '',
+      cseq: headerOf(message, 'cseq') ?? '',
       channels: /interleaved=(\d+-\d+)/.exec(headerOf(message, 'transport') ?? '')?.[1] ?? '',
       refusals: 0,
-      proof: undefined,
+      authorization: undefined,
     }
     if (method === 'SETUP' && this.#options.transport === 'udp') void this.#setUpDatagrams(pending)
     else this.#sendRequest(pending, headerOf(message, 'transport'))
@@ -175,7 +168,7 @@ export class RtspRelay {
   #sendRequest(pending: Pending, transport: string | undefined): void {
     const { method, url, message } = pending
     this.#sent += 1
-    pending.proof = this.#authentication.authorize(method, url)
+    pending.authorization = this.#authentication.authorize(method, url)
     this.#pending.set(String(this.#sent), pending)
     const [oldest] = this.#pending.keys()
     if (this.#pending.size > MOST_PENDING && oldest !== undefined) this.#pending.delete(oldest)
@@ -184,9 +177,9 @@ export class RtspRelay {
       ['CSeq', String(this.#sent)] as const,
       ...kept,
       ...(transport === undefined ? [] : [['Transport', transport] as const]),
-      ...(pending.proof === undefined ? [] : [['Authorization', pending.proof] as const]),
+      ...(pending.authorization === undefined ? [] : [['Authorization', pending.authorization] as const]),
     ]
-    this.#send(writeMessage({ start: `${method} ${url} RTSP/1.0`, headers, body: Buffer.alloc(0) }))
+    this.#send(writeMessage({ start: `${method} ${url} RTSP/1.0`, headers }))
   }
 
   /** Asks for packets of their own, which are taken here. */
@@ -220,7 +213,7 @@ export class RtspRelay {
     camera.once(secure ? 'secureConnect' : 'connect', () => (connected = true))
     camera.on('error', (error) => {
       // Later, a reset is a loss like any other.
-      if (!connected) this.#error ??= error
+      if (!connected) this.error ??= error
     })
     camera.once('end', () => client.end())
     camera.once('close', () => {
@@ -232,7 +225,7 @@ export class RtspRelay {
       try {
         if (!this.#playing && this.#received > MOST_BEFORE_PLAY) throw this.#tooLarge('before its audio')
         for (const piece of reader.push(chunk)) {
-          if (this.#error !== undefined || client.destroyed) return
+          if (this.error !== undefined || client.destroyed) return
           if ('message' in piece) this.#receive(piece.message)
           // What comes before the camera plays is nothing that was asked for.
           else if (this.#playing && this.#options.transport === 'tcp') this.#forwardFrame(piece.frame)
@@ -261,15 +254,15 @@ export class RtspRelay {
     const pending = key === undefined ? undefined : this.#pending.get(key)
     if (key === undefined || pending === undefined) return
     this.#pending.delete(key)
-    if (status === 401 && this.#retryWithProof(pending, message)) return
-    if (!this.#playing) this.#status = status
+    if (status === 401 && this.#retryAuthorized(pending, message)) return
+    if (!this.#playing) this.status = status
     this.#answer(pending, message, status)
   }
 
-  /** Whether a request that was refused for want of a proof is sent again with one. */
-  #retryWithProof(pending: Pending, { headers }: RtspMessage): boolean {
+  /** Whether a request that was refused for want of authorization is sent again with it. */
+  #retryAuthorized(pending: Pending, { headers }: RtspMessage): boolean {
     const offers = headers.flatMap(([name, value]) => (name === 'www-authenticate' ? [value] : []))
-    if (!this.#authentication.accept(offers, pending.refusals, pending.proof)) return false
+    if (!this.#authentication.accept(offers, pending.refusals, pending.authorization)) return false
     pending.refusals += 1
     const port = this.#datagrams.at(-1)?.port
     const isDatagrams = pending.method === 'SETUP' && this.#options.transport === 'udp' && port !== undefined
@@ -279,21 +272,21 @@ export class RtspRelay {
   }
 
   /** Tells FFmpeg what of an answer it needs. */
-  #answer({ method, number, channels }: Pending, message: RtspMessage, status: number): void {
+  #answer({ method, cseq, channels }: Pending, message: RtspMessage, status: number): void {
     const isGood = status < 300
     const transport = headerOf(message, 'transport')
     const headers: RtspMessage['headers'] = message.headers.filter(([name]) => forwarded.has(name))
     let told = status
     if (method === 'SETUP' && isGood) {
       const granted = this.#channelsOf(transport ?? '', channels)
-      if (granted === undefined) this.#status = told = 461
+      if (granted === undefined) this.status = told = 461
       else headers.push(['Transport', `RTP/AVP/TCP;unicast;interleaved=${granted}`])
     }
-    const body = method === 'DESCRIBE' && isGood ? message.body : Buffer.alloc(0)
-    if (body.length > 0) this.#description = body.toString('latin1')
+    const body = method === 'DESCRIBE' && isGood ? message.body : undefined
+    if (body !== undefined && body.length > 0) this.#description = body.toString('latin1')
     if (method === 'PLAY' && isGood) this.#playing = true
     const start = `RTSP/1.0 ${told} ${isGood && told === status ? 'OK' : 'No'}`
-    this.#client?.write(writeMessage({ start, headers: [['CSeq', number], ...headers], body }))
+    this.#client?.write(writeMessage({ start, headers: [['CSeq', cseq], ...headers], ...(body && { body }) }))
   }
 
   /** The channels on which FFmpeg gets the packets; `undefined` where the camera sends them otherwise than was asked. */
@@ -305,7 +298,7 @@ export class RtspRelay {
       return isTcp ? (/interleaved=(\d+-\d+)/i.exec(first)?.[1] ?? channels) : undefined
     if (isTcp) return undefined
     const [, rtp, rtcp] = /server_port=(\d{1,5})(?:-(\d{1,5}))?/i.exec(first) ?? []
-    if (rtp !== undefined) this.#datagrams.at(-1)?.begin(...ports(Number(rtp), Number(rtcp ?? Number(rtp) + 1)))
+    if (rtp !== undefined) this.#datagrams.at(-1)?.begin(Number(rtp), Number(rtcp ?? Number(rtp) + 1))
     return channels
   }
 
@@ -315,12 +308,12 @@ export class RtspRelay {
     if (method === undefined) return
     if (method === 'REDIRECT') return this.#redirected(302)
     const status = method === 'OPTIONS' || method === 'GET_PARAMETER' ? '200 OK' : '501 Not Implemented'
-    const headers = [['CSeq', headerOf(message, 'cseq') ?? '0']] as const
-    this.#send(writeMessage({ start: `RTSP/1.0 ${status}`, headers: [...headers], body: Buffer.alloc(0) }))
+    const cseq = headerOf(message, 'cseq') ?? '0'
+    this.#send(writeMessage({ start: `RTSP/1.0 ${status}`, headers: [['CSeq', cseq]] }))
   }
 
   #redirected(status: number): void {
-    this.#status = status
+    this.status = status
     this.#client?.destroy()
   }
 
@@ -351,7 +344,7 @@ export class RtspRelay {
   }
 
   #giveUp(error: Error): void {
-    this.#error ??= error
+    this.error ??= error
     this.#client?.destroy()
     this.#camera?.destroy()
   }
@@ -360,10 +353,4 @@ export class RtspRelay {
 /** A packet as it goes on an RTSP connection. */
 function framed(channel: number, packet: Buffer): Buffer {
   return Buffer.concat([Buffer.from([0x24, channel, packet.length >> 8, packet.length & 0xff]), packet])
-}
-
-/** Ports that are some. */
-function ports(...numbers: [number, number]): [number, number] {
-  const [rtp, rtcp] = numbers.map((port) => (port > 0 && port < 65_536 ? port : 0))
-  return [rtp ?? 0, rtcp ?? 0]
 }
