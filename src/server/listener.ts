@@ -1,7 +1,8 @@
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import { ConfigurationError } from '../errors.ts'
 
 /** Path of the socket. */
@@ -108,4 +109,10 @@ export function requestUrl(request: IncomingMessage): URL | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Cuts a connection by a TCP reset; one under TLS can only be cut. */
+export function resetConnection(socket: Duplex | null): void {
+  if (socket instanceof Socket && !(socket instanceof TLSSocket)) socket.resetAndDestroy()
+  else socket?.destroy()
 }

@@ -1,18 +1,19 @@
-import type { Engine } from '../engine/engine.ts'
-import { checkBoolean, checkInteger, checkKnown, checkNumber, checkOneOf, checkString } from '../options.ts'
-import { Listener, refuseUpgrade, requestUrl, SOCKET_PATH, type TlsOptions } from '../server/listener.ts'
-import { type Fault, type FaultBehaviour, faults } from './faults.ts'
-import { FaultyConnection } from './faulty-connection.ts'
-import { scriptedEngine, type ScriptedTurn } from './scripted-engine.ts'
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
+import type { Engine } from '../engine/engine.ts'
+import { checkInteger, checkKnown, checkString } from '../options.ts'
+import { Listener, refuseUpgrade, requestUrl, SOCKET_PATH, type TlsOptions } from '../server/listener.ts'
+import { planOf } from './fault-plan.ts'
+import { checkFault, type Fault, type FaultPlan, faults } from './faults.ts'
+import { type FaultBehaviour, type FaultConnection, FaultyConnection } from './faulty-connection.ts'
+import { scriptedEngine, type ScriptedTurn } from './scripted-engine.ts'
 
 /** Options of {@link faultServer}. */
 export interface FaultServerOptions {
   /**
-   * What is recognised in every session, until the fault strikes.
+   * What is recognised in every session, until the fault happens.
    * @defaultValue two turns of two speakers within the first four seconds
    */
   turns?: readonly ScriptedTurn[]
@@ -107,6 +108,11 @@ export class FaultServer extends EventEmitter<FaultServerEvents> {
     return this.#closing
   }
 
+  /** The same as {@link close}: `await using server = await faultServer(plan)`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
   /** @internal */
   listen(): Promise<void> {
     return this.#listener.listen()
@@ -143,7 +149,8 @@ export class FaultServer extends EventEmitter<FaultServerEvents> {
     this.#upgrader.handleUpgrade(request, socket, head, (webSocket) => {
       const facts = { query: requestUrl(request)?.searchParams ?? new URLSearchParams(), headers: request.headers }
       const index = this.#connections.length
-      const connection = new FaultyConnection(index, webSocket, socket, facts, this.#engine, fault)
+      const behaviour = faults[fault.fault]
+      const connection = new FaultyConnection(index, webSocket, socket, facts, this.#engine, fault, behaviour)
       this.#connections.push(connection)
       this.emit('connection', connection)
       void connection.closed.finally(() => this.emit('disconnect', connection))
@@ -165,81 +172,7 @@ export async function faultServer(plan: FaultPlan, options: FaultServerOptions =
   checkKnown('faultServer()', options, ['turns', 'engine', 'port', 'host', 'tls'])
   checkInteger('port', options.port, 0, 65_535)
   checkString('host', options.host, 1, 255)
-  const server = new FaultServer(planOf(plan), options)
+  const server = new FaultServer(planOf(plan, { fault: 'none' }, checkFault), options)
   await server.listen()
   return server
-}
-
-/**
- * Which connection gets which fault: one for every connection; or a list, whose first fault the first connection gets,
- * and so on, and those after the last get a good server; or a function of the number of the connection, from 0. Upgrades
- * that are never answered count as well.
- */
-export type FaultPlan = Fault | readonly Fault[] | ((index: number) => Fault)
-
-const healthy: Fault = { fault: 'none' }
-
-/** A plan as a function; faults that are known already are checked at once. */
-export function planOf(plan: FaultPlan): (index: number) => Fault {
-  if (typeof plan === 'function') return (index) => checkFault(plan(index))
-  if ('fault' in plan) {
-    checkFault(plan)
-    return () => plan
-  }
-  plan.forEach(checkFault)
-  return (index) => plan[index] ?? healthy
-}
-
-const fields = [
-  'fault',
-  'afterMs',
-  'afterWallMs',
-  'afterFinals',
-  'afterTerminate',
-  'forMs',
-  'delayMs',
-  'lifetimeMs',
-  'rate',
-  'code',
-  'text',
-  'status',
-  'body',
-  'bytes',
-]
-
-const DAY = 86_400_000
-
-function checkFault(fault: Fault): Fault {
-  checkKnown('a fault', fault, fields)
-  checkOneOf('fault', fault.fault ?? null, Object.keys(faults))
-  checkNumber('afterMs', fault.afterMs, 0, Infinity, 'ms')
-  checkNumber('afterWallMs', fault.afterWallMs, 0, DAY, 'ms')
-  checkInteger('afterFinals', fault.afterFinals, 0)
-  checkBoolean('afterTerminate', fault.afterTerminate)
-  checkNumber('forMs', fault.forMs, 0, DAY, 'ms')
-  checkInteger('delayMs', fault.delayMs, 0, 3_600_000, 'ms')
-  checkNumber('lifetimeMs', fault.lifetimeMs, 0, DAY, 'ms')
-  checkNumber('rate', fault.rate, 0.001, 1000)
-  checkInteger('code', fault.code, 1000, 4999)
-  checkString('text', fault.text, 0)
-  checkInteger('status', fault.status, 200, 599)
-  checkString('body', fault.body, 0)
-  checkInteger('bytes', fault.bytes, fault.fault === 'oversized' ? 0 : 1, 268_435_456, 'bytes')
-  return fault
-}
-
-/** What a client did on one connection to a {@link faultServer}. */
-export interface FaultConnection {
-  /** From 0, in order of connecting. */
-  readonly index: number
-  /** Query of the URL. */
-  readonly query: URLSearchParams
-  /** Headers of the upgrade. */
-  readonly headers: IncomingMessage['headers']
-  /** Text messages received, the first 10,000 of them. */
-  readonly messages: readonly string[]
-  /** Milliseconds of audio received. */
-  readonly receivedMs: number
-  /** Code the client closed with; absent while open, 1006 after a cut. */
-  readonly closeCode: number | undefined
 }

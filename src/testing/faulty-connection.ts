@@ -1,13 +1,12 @@
-import type { ServerMessage } from '../protocol/messages.ts'
-import type { Engine } from '../engine/engine.ts'
-import { parseQuery } from '../protocol/parameters.ts'
-import { CLOSE_REASON, Refusal } from '../protocol/close-codes.ts'
-import { Session } from '../server/session.ts'
-import type { FaultConnection } from './fault-server.ts'
-import { type Fault, type FaultBehaviour, faults, type FaultySocket, resetConnection } from './faults.ts'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
+import type { ServerMessage } from '../protocol/messages.ts'
+import type { Engine } from '../engine/engine.ts'
+import { resetConnection } from '../server/listener.ts'
+import { parseQuery } from '../protocol/parameters.ts'
+import { CLOSE_REASON, Refusal } from '../protocol/close-codes.ts'
+import { Session } from '../server/session.ts'
 
 /** Text messages of a client that are kept. */
 const KEPT_MESSAGES = 10_000
@@ -16,13 +15,92 @@ const LIFETIME = 10_800_000
 /** Milliseconds a client gets to answer a close before its socket is cut. */
 const CLOSE_TIMEOUT = 1000
 
+/** When a fault happens, and its details; which of them count depends on the fault. */
+export interface FaultDetails {
+  /** Milliseconds of audio received at which it happens, where it happens in mid-session. @defaultValue 0, after `Begin` */
+  afterMs?: number
+  /** Milliseconds of the clock after `Begin` at which it happens. @defaultValue none: `afterMs` counts */
+  afterWallMs?: number
+  /** Final turns sent at which it happens. @defaultValue none: `afterMs` counts */
+  afterFinals?: number
+  /** Whether it happens when the client's `Terminate` has come, before it is answered. @defaultValue false */
+  afterTerminate?: boolean
+  /** Milliseconds that `stall` and `silence` last; what was held back is sent then. @defaultValue none: for ever */
+  forMs?: number
+  /**
+   * Milliseconds that `late-begin` and `late-upgrade` wait, by which `delay` is late, and between two `small-writes`.
+   * @defaultValue 1500; 500 for `delay`, 1 for `small-writes`
+   */
+  delayMs?: number
+  /**
+   * Milliseconds that the session of `expire` and `bare-expire` may last; moved to the next whole second of the clock.
+   * @defaultValue 2000
+   */
+  lifetimeMs?: number
+  /** Seconds of audio that `slow-reader` reads in a second. @defaultValue 0.5 */
+  rate?: number
+  /**
+   * Code of the `Error` message and of the close (`refuse`, `error`, `error-without-close`, `close`). With `close`, 1005
+   * is a close without a code, and 1006 a cut.
+   * @defaultValue 1008 for `refuse`, 3005 for `error` and `error-without-close`, 1011 for `close`
+   */
+  code?: number
+  /** Text of the `Error` message, of `garbage`, or of the close reason. @defaultValue the service's own, if there is one */
+  text?: string
+  /** HTTP status of `http-error`. @defaultValue 401 */
+  status?: number
+  /** Body of `http-error`. @defaultValue '{"error":"Unauthorized"}' */
+  body?: string
+  /**
+   * Bytes of the text frame of `oversized`, or of each frame of `fragment` and each of the `small-writes`.
+   * @defaultValue 33554432 for `oversized`, 16 for `fragment`, 7 for `small-writes`
+   */
+  bytes?: number
+}
+
+/** How a fault misbehaves: every member that is there replaces what a good server does at that point. */
+export interface FaultBehaviour {
+  /** Instead of answering the HTTP upgrade, which `answer` does. */
+  upgrade?(socket: Duplex, fault: FaultDetails, answer: () => void): void
+  /** The connection the server is to use instead of the real one. */
+  wrap?(socket: Duplex, fault: FaultDetails): Duplex
+  /** Instead of `Begin`. */
+  begin?(connection: FaultyConnection): void
+  /** Once, when {@link FaultDetails} say. */
+  inject?(connection: FaultyConnection): void
+  /** The messages to be sent instead of one. */
+  replace?(message: ServerMessage): readonly ServerMessage[]
+  /** Milliseconds the session may last, instead of three hours. */
+  lifetime?(fault: FaultDetails): number
+  /** Whether the session closes without an `Error` where there should be one. */
+  withoutError?: true
+  /** Whether the socket stays open after the session instead of closing with 1000. */
+  staysOpen?: true
+}
+
+/** What a client did on one connection to a {@link faultServer}. */
+export interface FaultConnection {
+  /** From 0, in order of connecting. */
+  readonly index: number
+  /** Query of the URL. */
+  readonly query: URLSearchParams
+  /** Headers of the upgrade. */
+  readonly headers: IncomingMessage['headers']
+  /** Text messages received, the first 10,000 of them. */
+  readonly messages: readonly string[]
+  /** Milliseconds of audio received. */
+  readonly receivedMs: number
+  /** Code the client closed with; absent while open, 1006 after a cut. */
+  readonly closeCode: number | undefined
+}
+
 /** A good session on a socket that misbehaves. */
-export class FaultyConnection implements FaultConnection, FaultySocket {
+export class FaultyConnection implements FaultConnection {
   readonly index: number
   readonly query: URLSearchParams
   readonly headers: IncomingMessage['headers']
   readonly messages: string[] = []
-  readonly fault: Fault
+  readonly fault: FaultDetails
   /** Settles when the socket is closed and its engine gone. */
   readonly closed: Promise<void>
   closeCode: number | undefined
@@ -34,7 +112,7 @@ export class FaultyConnection implements FaultConnection, FaultySocket {
   readonly #outbox = new Outbox()
   readonly #gate: ReadGate
   #begun = false
-  #struck = false
+  #injected = false
   #silent = false
   #finals = 0
   #pieceBytes: number | undefined
@@ -45,7 +123,8 @@ export class FaultyConnection implements FaultConnection, FaultySocket {
     connection: Duplex,
     request: { query: URLSearchParams; headers: IncomingMessage['headers'] },
     engine: Engine,
-    fault: Fault,
+    fault: FaultDetails,
+    behaviour: FaultBehaviour,
   ) {
     this.index = index
     this.query = request.query
@@ -54,7 +133,7 @@ export class FaultyConnection implements FaultConnection, FaultySocket {
     this.#socket = socket
     this.#connection = connection
     this.#gate = new ReadGate(socket, (ms, action) => this.later(ms, action))
-    this.#behaviour = faults[fault.fault]
+    this.#behaviour = behaviour
     this.#session = this.#openSession(engine)
     this.closed = this.#run()
     socket.on('error', () => {})
@@ -69,14 +148,17 @@ export class FaultyConnection implements FaultConnection, FaultySocket {
     return this.#session.receivedMs
   }
 
+  /** Begins the session; without it there is none. */
   begin(): void {
     this.#session.start()
   }
 
+  /** Sends the message as it is, past {@link FaultBehaviour.replace}. */
   send(message: ServerMessage): void {
     this.sendRaw(JSON.stringify(message))
   }
 
+  /** Sends a frame that need not be a message. */
   sendRaw(data: string | Buffer): void {
     this.#outbox.add(() => {
       if (this.#socket.readyState !== this.#socket.OPEN) return
@@ -85,15 +167,18 @@ export class FaultyConnection implements FaultConnection, FaultySocket {
     })
   }
 
+  /** Writes to the connection what need not be a frame. */
   sendBytes(data: Buffer): void {
     this.#outbox.add(() => this.#connection.write(data, () => {}))
   }
 
+  /** Sends an `Error` message, then closes with its code. */
   refuse(code: number, text: string): void {
     this.send({ type: 'Error', error_code: code, error: text })
     this.close(code, CLOSE_REASON)
   }
 
+  /** Closes with a close frame only, with any code from 1000 to 4999. */
   close(code: number, reason: string): void {
     this.#session.abandon(code, reason)
     this.#outbox.add(() => {
@@ -104,21 +189,25 @@ export class FaultyConnection implements FaultConnection, FaultySocket {
     })
   }
 
+  /** Cuts the TCP connection without a close frame. */
   drop(): void {
     this.#session.abandon(1006)
     this.#socket.terminate()
   }
 
+  /** Cuts the TCP connection by a reset. */
   reset(): void {
     this.#session.abandon(1006)
     resetConnection(this.#connection)
   }
 
+  /** Stops reading what the client sends, for so many ms or for ever. */
   stopReading(ms?: number): void {
     this.#gate.close('stopped')
     if (ms !== undefined) this.later(ms, () => this.#gate.open('stopped'))
   }
 
+  /** Sends nothing for so many ms, and then what it held back; or nothing more for ever. */
   fallSilent(ms?: number): void {
     if (ms === undefined) {
       this.#silent = true
@@ -129,18 +218,22 @@ export class FaultyConnection implements FaultConnection, FaultySocket {
     }
   }
 
+  /** From now on reads no more than `rate` seconds of audio in a second. */
   readSlowly(rate: number): void {
     this.#gate.limit(rate)
   }
 
+  /** From now on sends everything so late. */
   delayBy(ms: number): void {
     this.#outbox.delayBy(ms)
   }
 
+  /** From now on sends each text in frames of so many bytes. */
   fragmentBy(bytes: number): void {
     this.#pieceBytes = bytes
   }
 
+  /** Does something later, unless the socket is gone by then. */
   later(ms: number, action: () => void): void {
     if (this.closeCode !== undefined) return
     const timer = setTimeout(() => {
@@ -206,43 +299,43 @@ export class FaultyConnection implements FaultConnection, FaultySocket {
     this.#connection.write(Buffer.from([0x88, text.length + 2, code >> 8, code & 255, ...text]))
   }
 
-  /** Sends what the session says, as the fault would have it, and strikes when it is time. */
+  /** Sends what the session says, as the fault would have it, and injects it when it is time. */
   #sendInOrder(message: ServerMessage): void {
     for (const sent of this.#behaviour.replace?.(message) ?? [message]) this.send(sent)
     if (message.type === 'Turn' && message.end_of_turn) this.#finals++
     if (message.type === 'Begin') {
       this.#begun = true
       const { afterWallMs } = this.fault
-      if (afterWallMs !== undefined) this.later(afterWallMs, () => this.#strike())
+      if (afterWallMs !== undefined) this.later(afterWallMs, () => this.#inject())
     }
-    this.#strikeIfDue(false)
+    this.#injectIfDue(false)
   }
 
   #receive(data: Buffer, binary: boolean): void {
     const text = binary ? '' : data.toString('utf8')
     if (!binary && this.messages.length < KEPT_MESSAGES) this.messages.push(text)
-    if (text.includes('"Terminate"')) this.#strikeIfDue(true)
+    if (text.includes('"Terminate"')) this.#injectIfDue(true)
     const before = this.receivedMs
     this.#session.receive(data, binary)
-    this.#strikeIfDue(false)
+    this.#injectIfDue(false)
     this.#gate.spend(this.receivedMs - before)
   }
 
-  #strikeIfDue(terminating: boolean): void {
+  #injectIfDue(terminating: boolean): void {
     const { afterMs = 0, afterWallMs, afterFinals, afterTerminate } = this.fault
     if (afterTerminate) {
-      if (terminating) this.#strike()
+      if (terminating) this.#inject()
     } else if (afterFinals !== undefined) {
-      if (this.#finals >= afterFinals) this.#strike()
+      if (this.#finals >= afterFinals) this.#inject()
     } else if (afterWallMs === undefined && this.receivedMs >= afterMs) {
-      this.#strike()
+      this.#inject()
     }
   }
 
-  #strike(): void {
-    if (!this.#begun || this.#struck) return
-    this.#struck = true
-    this.#behaviour.strike?.(this)
+  #inject(): void {
+    if (!this.#begun || this.#injected) return
+    this.#injected = true
+    this.#behaviour.inject?.(this)
   }
 }
 

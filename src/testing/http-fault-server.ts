@@ -1,7 +1,8 @@
-import { checkBoolean, checkInteger, checkKnown, checkOneOf, checkString, invalidOption } from '../options.ts'
-import { Listener, type TlsOptions } from '../server/listener.ts'
-import { resetConnection } from './faults.ts'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { checkBoolean, checkInteger, checkKnown, checkOneOf, checkString, invalidOption } from '../options.ts'
+import { Listener, resetConnection, type TlsOptions } from '../server/listener.ts'
+import { planOf } from './fault-plan.ts'
 
 /** Options of {@link httpFaultServer}. */
 export interface HttpFaultServerOptions {
@@ -59,7 +60,7 @@ export class HttpFaultServer {
   /** @internal */
   constructor(served: HttpServed, plan: HttpFaultPlan, options: HttpFaultServerOptions) {
     this.#served = servedBy(served)
-    this.#faultOf = httpPlanOf(plan)
+    this.#faultOf = planOf<HttpFault, HttpFault, [index: number, path: string]>(plan, { fault: 'none' }, checkHttpFault)
     this.#options = options
     const { host = '127.0.0.1', port = 0, tls } = options
     this.#listener = new Listener(
@@ -105,6 +106,11 @@ export class HttpFaultServer {
       if (this.#planError !== undefined) throw this.#planError
     })
     return this.#closing
+  }
+
+  /** The same as {@link close}: `await using server = await httpFaultServer(content)`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   /** @internal */
@@ -185,7 +191,7 @@ export type HttpFaultName = keyof typeof httpFaults
 export interface HttpFault {
   /** Which fault; see {@link HttpFaultName}. */
   fault: HttpFaultName
-  /** Bytes of the answer's body before it strikes. @defaultValue half of the content */
+  /** Bytes of the answer's body before it happens. @defaultValue half of the content */
   afterBytes?: number
   /** HTTP status of `status` and `redirect`. @defaultValue 503 and 302 */
   status?: number
@@ -205,30 +211,22 @@ export interface HttpExchange {
 
 type Behaviour = (exchange: HttpExchange) => void
 
-/** Cuts the body after so many bytes, and does `then`. */
+/** Cuts the body after so many bytes, and does `then` with the connection. */
 const cut =
-  (then: (exchange: HttpExchange) => void): Behaviour =>
+  (then: (socket: Socket | null) => void, options: SendingOptions = {}): Behaviour =>
   (exchange) => {
-    const { fault, content } = exchange
-    sendBody(exchange, {
-      stopAfter: fault.afterBytes ?? Math.floor(content.body.length / 2),
-      stopped: () => then(exchange),
-    })
+    const stopAfter = exchange.fault.afterBytes ?? Math.floor(exchange.content.body.length / 2)
+    sendBody(exchange, { ...options, stopAfter, stopped: () => then(exchange.response.socket) })
   }
-
-const socketOf = ({ response }: HttpExchange) => response.socket
 
 /** All faults by name. To add one, add its behaviour here. */
 export const httpFaults = {
   /** Does nothing wrong: a good server. */
   none: (exchange) => sendBody(exchange),
   /** Resets the connection within the body. */
-  drop: cut((exchange) => {
-    const socket = socketOf(exchange)
-    if (socket) resetConnection(socket)
-  }),
+  drop: cut(resetConnection),
   /** Closes the connection in good order within the body. */
-  truncate: cut((exchange) => socketOf(exchange)?.end()),
+  truncate: cut((socket) => socket?.end()),
   /** Sends no more within the body, and keeps the connection. */
   stall: cut(() => {}),
   /** Sends the body slowly, `bytesPerSecond`. */
@@ -236,10 +234,7 @@ export const httpFaults = {
   /** Takes the request and never answers. */
   hang: () => {},
   /** Resets the connection instead of an answer. */
-  refuse: (exchange) => {
-    const socket = socketOf(exchange)
-    if (socket) resetConnection(socket)
-  },
+  refuse: ({ response }) => resetConnection(response.socket),
   /** Answers with `status` and a short text. */
   status: ({ response, fault: { status = 503 } }) => {
     const login = status === 401 ? { 'www-authenticate': 'Basic realm="test"' } : {}
@@ -256,15 +251,7 @@ export const httpFaults = {
   /** Says no length, and closes the connection at the end of the body, as HTTP 1.0 does. */
   unsized: (exchange) => sendBody(exchange, { length: 'none' }),
   /** Says no length, and resets the connection within a chunked body. */
-  dropChunked: (exchange) => {
-    const { fault, content } = exchange
-    const stopped = (): void => {
-      const socket = socketOf(exchange)
-      if (socket) resetConnection(socket)
-    }
-    const stopAfter = fault.afterBytes ?? Math.floor(content.body.length / 2)
-    sendBody(exchange, { length: 'chunked', stopAfter, stopped })
-  },
+  dropChunked: cut(resetConnection, { length: 'chunked' }),
   /** Has other content of the same length by now: another ETag. */
   changed: (exchange) => sendBody(exchange, { etag: '"changed"', ignoreRange: true }),
   /** Sends the body as if compressed, though nobody asked for it. */
@@ -306,19 +293,6 @@ export const httpFaults = {
 /** Which request gets which fault, by the number of the request from 0 and its path. */
 export type HttpFaultPlan = HttpFault | readonly HttpFault[] | ((index: number, path: string) => HttpFault)
 
-const healthy: HttpFault = { fault: 'none' }
-
-/** A plan as a function; faults that are known already are checked at once. */
-export function httpPlanOf(plan: HttpFaultPlan): (index: number, path: string) => HttpFault {
-  if (typeof plan === 'function') return (index, path) => checkHttpFault(plan(index, path))
-  if ('fault' in plan) {
-    checkHttpFault(plan)
-    return () => plan
-  }
-  plan.forEach(checkHttpFault)
-  return (index) => plan[index] ?? healthy
-}
-
 function checkHttpFault(fault: HttpFault): HttpFault {
   checkKnown('a fault', fault, ['fault', 'afterBytes', 'status', 'location', 'bytesPerSecond'])
   checkOneOf('fault', fault.fault ?? null, Object.keys(httpFaults))
@@ -343,7 +317,7 @@ export interface HttpContent {
 }
 
 /** How {@link sendBody} departs from what a good server does. */
-export interface SendingOptions {
+interface SendingOptions {
   stopAfter?: number
   /** Called once the bytes before `stopAfter` have left. */
   stopped?: () => void
@@ -359,7 +333,7 @@ const PIECE_BYTES = 16_384
 const SLOW_INTERVAL = 50
 
 /** Answers with the content, or the part of it that was asked for. */
-export function sendBody(
+function sendBody(
   { request, response, content }: { request: IncomingMessage; response: ServerResponse; content: HttpContent },
   options: SendingOptions = {},
 ): void {
@@ -384,31 +358,15 @@ export function sendBody(
     ...headers,
   })
   response.flushHeaders()
-  send(response, body, { ...options, start, end, endless, rate: options.bytesPerSecond ?? content.bytesPerSecond })
-}
-
-interface Sending extends SendingOptions {
-  start: number
-  end: number
-  endless: boolean
-  rate: number | undefined
-}
-
-function send(response: ServerResponse, body: Buffer, sending: Sending): void {
-  const { start, end, endless, rate, stopAfter = Infinity, stopped } = sending
+  const { stopAfter = Infinity, stopped, bytesPerSecond: rate = content.bytesPerSecond } = options
   const piece = rate === undefined ? PIECE_BYTES : Math.max(1, Math.round((rate * SLOW_INTERVAL) / 1000))
   let at = start
   let sent = 0
   const more = (): void => {
     if (response.destroyed) return
-    if (sent >= stopAfter) {
-      stopped?.()
-      return
-    }
-    if (at >= end) {
-      if (!endless) return void response.end()
-      at = 0
-    }
+    if (sent >= stopAfter) return stopped?.()
+    if (at >= end && !endless) return void response.end()
+    if (at >= end) at = 0
     const bytes = body.subarray(at, Math.min(end, at + piece, at + stopAfter - sent))
     at += bytes.length
     sent += bytes.length

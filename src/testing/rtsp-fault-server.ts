@@ -1,18 +1,13 @@
-import { int16ToMulaw } from '../audio/mulaw.ts'
-import {
-  checkBoolean,
-  checkInteger,
-  checkKnown,
-  checkNumber,
-  checkOneOf,
-  checkString,
-  invalidOption,
-} from '../options.ts'
-import type { TlsOptions } from '../server/listener.ts'
-import { createSocket, type Socket as Datagrams } from 'node:dgram'
 import { EventEmitter, once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
+import { checkBoolean, checkInteger, checkKnown, checkOneOf, checkString, invalidOption } from '../options.ts'
+import type { TlsOptions } from '../server/listener.ts'
+import { planOf } from './fault-plan.ts'
+import { checkRtspFault, RtspAudio, type RtspCodec, RtspConnection, type RtspFault } from './rtsp-connection.ts'
+
+/** Which connection gets which fault: all the same; or a list, after which all is well; or a function of its number, from 0. */
+export type RtspFaultPlan = RtspFault | readonly RtspFault[] | ((index: number) => RtspFault)
 
 /** Options of {@link rtspFaultServer}. */
 export interface RtspFaultServerOptions {
@@ -58,7 +53,7 @@ export class RtspFaultServer extends EventEmitter<RtspFaultServerEvents> {
   constructor(plan: RtspFaultPlan, options: RtspFaultServerOptions) {
     super()
     this.#options = options
-    this.#faultOf = rtspPlanOf(plan)
+    this.#faultOf = planOf<RtspFault, Required<RtspFault>, [index: number]>(plan, { fault: 'none' }, checkRtspFault)
     this.#port = options.port ?? 0
     const { pcm = Buffer.alloc(0), sampleRate = 16_000, codec = 'l16', loop = false } = options
     this.#audio = new RtspAudio(pcm, sampleRate, codec, loop)
@@ -88,8 +83,8 @@ export class RtspFaultServer extends EventEmitter<RtspFaultServerEvents> {
     return performance.now() - this.#started
   }
 
-  /** Listens; again after {@link goDown}, on the same port. */
-  async goUp(): Promise<void> {
+  /** Listens; again after {@link close}, on the same port. */
+  async listen(): Promise<void> {
     if (this.#server !== undefined) return
     const { host = '127.0.0.1', tls } = this.#options
     const accept = (socket: Socket): void => this.#accept(socket)
@@ -102,8 +97,8 @@ export class RtspFaultServer extends EventEmitter<RtspFaultServerEvents> {
     if (typeof address === 'object' && address !== null) this.#port = address.port
   }
 
-  /** As when the camera loses its power: cuts every connection and refuses new ones until {@link goUp}. */
-  async goDown(): Promise<void> {
+  /** As when the camera loses its power: cuts every connection and refuses new ones until {@link listen}. */
+  async close(): Promise<void> {
     const server = this.#server
     this.#server = undefined
     for (const connection of this.#connections) connection.drop()
@@ -111,9 +106,9 @@ export class RtspFaultServer extends EventEmitter<RtspFaultServerEvents> {
     await Promise.all(this.#connections.map((connection) => connection.closed))
   }
 
-  /** The same as {@link goDown}. */
-  close(): Promise<void> {
-    return this.goDown()
+  /** The same as {@link close}: `await using camera = await rtspFaultServer()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   #accept(socket: Socket): void {
@@ -156,344 +151,6 @@ export async function rtspFaultServer(
   checkInteger('port', options.port, 0, 65_535)
   checkString('host', options.host, 1, 255)
   const server = new RtspFaultServer(plan, options)
-  await server.goUp()
+  await server.listen()
   return server
-}
-
-const names = ['none', 'refuse', 'mute', 'status', 'unauthorized', 'drop', 'stall'] as const
-
-/** How a connection to an {@link rtspFaultServer} goes wrong. */
-export interface RtspFault {
-  /**
-   * `none`; `refuse`: closed as soon as it is made; `mute`: never an answer; `status`: the stream is asked for and
-   * answered by `status`; `unauthorized`: no password is right; `drop`: closed after `afterMs` of audio; `stall`: silent
-   * after `afterMs` of audio, and still open.
-   */
-  fault: (typeof names)[number]
-  /** Ms of audio before it strikes. @defaultValue `1000` */
-  afterMs?: number
-  /** Status of the answer, e.g. 503 or 404. @defaultValue `503` */
-  status?: number
-}
-
-/** Which connection gets which fault: all the same; or a list, after which all is well; or a function of its number, from 0. */
-export type RtspFaultPlan = RtspFault | readonly RtspFault[] | ((index: number) => RtspFault)
-
-/**
- * A plan as a function; faults that are known already are checked at once.
- *
- * @throws ConfigurationError `INVALID_OPTION`
- */
-export function rtspPlanOf(plan: RtspFaultPlan): (index: number) => Required<RtspFault> {
-  if (typeof plan === 'function') return (index) => check(plan(index))
-  if ('fault' in plan) {
-    const only = check(plan)
-    return () => only
-  }
-  const list = plan.map(check)
-  return (index) => list[index] ?? check({ fault: 'none' })
-}
-
-function check(fault: RtspFault): Required<RtspFault> {
-  checkKnown('a fault', fault, ['fault', 'afterMs', 'status'])
-  checkOneOf('fault', fault.fault ?? null, names)
-  checkNumber('afterMs', fault.afterMs, 0, 86_400_000, 'ms')
-  checkNumber('status', fault.status, 300, 599)
-  return { afterMs: 1000, status: 503, ...fault }
-}
-
-const TICK_MS = 10
-
-/** What a connection needs of its server. */
-export interface RtspSurroundings {
-  audio: RtspAudio
-  /** Ms of the clip that are over now. */
-  now: () => number
-  transports: readonly string[]
-  /** `user:password`; none is asked for where empty. */
-  credentials: string
-  onPlay: () => void
-}
-
-/** One client of an {@link rtspFaultServer}. */
-export class RtspConnection {
-  readonly index: number
-  readonly closed: Promise<void>
-  readonly #socket: Socket
-  readonly #fault: Required<RtspFault>
-  readonly #around: RtspSurroundings
-  readonly #reader = new RtspRequestReader()
-  readonly #methods: string[] = []
-  #datagrams: Datagrams | undefined
-  #clientPort = 0
-  #transport: 'tcp' | 'udp' | undefined
-  #timer: NodeJS.Timeout | undefined
-  #playedFrom: number | undefined
-  #stalled = false
-  #packets = 0
-
-  /** @internal */
-  constructor(index: number, socket: Socket, fault: Required<RtspFault>, around: RtspSurroundings) {
-    this.index = index
-    this.#socket = socket
-    this.#fault = fault
-    this.#around = around
-    this.closed = new Promise((resolve) => {
-      socket.once('close', () => {
-        clearInterval(this.#timer)
-        this.#datagrams?.close()
-        resolve()
-      })
-    })
-    socket.on('error', () => {})
-    if (fault.fault === 'refuse') socket.destroy()
-    socket.on('data', (chunk: Buffer) => {
-      for (const request of this.#reader.push(chunk)) this.#answer(request)
-    })
-  }
-
-  /** The methods the client has used, in order. */
-  get methods(): readonly string[] {
-    return this.#methods
-  }
-
-  /** How the audio goes; `undefined` before the client has said. */
-  get transport(): 'tcp' | 'udp' | undefined {
-    return this.#transport
-  }
-
-  /** Ms of the clip at which the audio of this client begins; `undefined` before it plays. */
-  get playedFrom(): number | undefined {
-    return this.#playedFrom
-  }
-
-  /** Ms of the clip up to which this client was sent the audio; `undefined` before it plays. */
-  get playedTo(): number | undefined {
-    const { audio } = this.#around
-    return this.#playedFrom === undefined
-      ? undefined
-      : this.#playedFrom + audio.msAt(this.#packets * audio.packetSamples)
-  }
-
-  /** Whether it is over. */
-  get over(): boolean {
-    return this.#socket.destroyed
-  }
-
-  /** Breaks it off. */
-  drop(): void {
-    this.#socket.destroy()
-  }
-
-  /** Sends no more, and stays open. */
-  stall(): void {
-    this.#stalled = true
-  }
-
-  #answer(request: RtspRequest): void {
-    const { method, headers } = request
-    this.#methods.push(method)
-    const { fault, status } = this.#fault
-    if (fault === 'mute' || this.#stalled) return
-    const reply = (code: number, more: readonly string[] = [], body = ''): void => {
-      const length = body === '' ? [] : [`Content-Length: ${body.length}`]
-      const lines = [
-        `RTSP/1.0 ${code} ${code === 200 ? 'OK' : 'No'}`,
-        `CSeq: ${headers['cseq'] ?? '0'}`,
-        ...more,
-        ...length,
-      ]
-      this.#socket.write(`${lines.join('\r\n')}\r\n\r\n${body}`)
-    }
-    if (method === 'OPTIONS') return reply(200, ['Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER'])
-    if (method === 'GET_PARAMETER') return reply(200)
-    if (fault === 'status') return reply(status)
-    if (!this.#admits(headers['authorization'])) return reply(401, ['WWW-Authenticate: Basic realm="camera"'])
-    if (method === 'DESCRIBE') return reply(200, ['Content-Type: application/sdp'], this.#around.audio.description)
-    if (method === 'SETUP') return this.#setUp(headers['transport'] ?? '', reply)
-    if (method === 'PLAY') {
-      reply(200, ['Session: 1'])
-      return this.#play()
-    }
-    if (method !== 'TEARDOWN') return reply(501)
-    reply(200)
-    this.#socket.end()
-  }
-
-  #admits(authorization: string | undefined): boolean {
-    const { credentials } = this.#around
-    if (this.#fault.fault === 'unauthorized') return false
-    return credentials === '' || authorization === `Basic ${Buffer.from(credentials).toString('base64')}`
-  }
-
-  #setUp(transport: string, reply: (code: number, more?: readonly string[]) => void): void {
-    const kind = transport.includes('TCP') ? 'tcp' : 'udp'
-    if (!this.#around.transports.includes(kind)) return reply(461)
-    this.#transport = kind
-    if (kind === 'tcp') return reply(200, ['Transport: RTP/AVP/TCP;unicast;interleaved=0-1', 'Session: 1'])
-    this.#clientPort = Number(/client_port=(\d+)/.exec(transport)?.[1] ?? 0)
-    const datagrams = createSocket('udp4')
-    this.#datagrams = datagrams
-    datagrams.on('error', () => {})
-    datagrams.bind(0, () => {
-      const { port } = datagrams.address()
-      const ports = `client_port=${this.#clientPort}-${this.#clientPort + 1};server_port=${port}-${port + 1}`
-      reply(200, [`Transport: RTP/AVP;unicast;${ports}`, 'Session: 1'])
-    })
-  }
-
-  #play(): void {
-    const { audio, now } = this.#around
-    if (this.#playedFrom !== undefined) return
-    const first = audio.sampleAt(now())
-    this.#playedFrom = audio.msAt(first)
-    this.#around.onPlay()
-    this.#timer = setInterval(() => {
-      for (;;) {
-        const sample = first + this.#packets * audio.packetSamples
-        // A packet can be sent when its last sample is over.
-        if (audio.msAt(sample + audio.packetSamples) > now() || this.#stalled || this.over) return
-        const { fault, afterMs } = this.#fault
-        if ((fault === 'drop' || fault === 'stall') && audio.msAt(sample - first) >= afterMs) {
-          if (fault === 'drop') this.drop()
-          else this.stall()
-          return
-        }
-        this.#send(audio.packet(this.#packets, sample))
-        this.#packets += 1
-      }
-    }, TICK_MS)
-  }
-
-  #send(packet: Buffer): void {
-    if (this.#datagrams !== undefined) {
-      this.#datagrams.send(packet, this.#clientPort, this.#socket.remoteAddress ?? '127.0.0.1')
-      return
-    }
-    const frame = Buffer.alloc(4)
-    frame[0] = 0x24
-    frame.writeUInt16BE(packet.length, 2)
-    this.#socket.write(Buffer.concat([frame, packet]))
-  }
-}
-
-/** A request of an RTSP client. */
-export interface RtspRequest {
-  method: string
-  url: string
-  /** By lower-case name. */
-  headers: Readonly<Record<string, string>>
-}
-
-/** Longest request that is read; a longer one is no request. */
-const LONGEST = 65_536
-
-/** Cuts what an RTSP client sends into requests; its interleaved packets are passed over. */
-export class RtspRequestReader {
-  #bytes: Buffer = Buffer.alloc(0)
-
-  /** The requests that `chunk` completes. */
-  push(chunk: Buffer): RtspRequest[] {
-    this.#bytes = Buffer.concat([this.#bytes, chunk])
-    const requests: RtspRequest[] = []
-    for (;;) {
-      if (this.#bytes[0] === 0x24) {
-        if (this.#bytes.length < 4) return requests
-        const end = 4 + this.#bytes.readUInt16BE(2)
-        if (this.#bytes.length < end) return requests
-        this.#bytes = this.#bytes.subarray(end)
-        continue
-      }
-      const end = this.#bytes.indexOf('\r\n\r\n')
-      if (end < 0) {
-        if (this.#bytes.length > LONGEST) this.#bytes = Buffer.alloc(0)
-        return requests
-      }
-      const request = parse(this.#bytes.toString('latin1', 0, end))
-      const whole = end + 4 + Number(request.headers['content-length'] ?? 0)
-      if (this.#bytes.length < whole) return requests
-      this.#bytes = this.#bytes.subarray(whole)
-      requests.push(request)
-    }
-  }
-}
-
-function parse(text: string): RtspRequest {
-  const [first = '', ...lines] = text.split('\r\n')
-  const [method = '', url = ''] = first.trim().split(' ')
-  const headers = lines.map((line) => {
-    const colon = line.indexOf(':')
-    return [line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim()]
-  })
-  return { method, url, headers: Object.fromEntries(headers) as Record<string, string> }
-}
-
-/** How an {@link rtspFaultServer} sends its audio: plain samples, or 8-bit µ-law. */
-export type RtspCodec = 'l16' | 'pcmu'
-
-const PACKET_MS = 20
-/** Payload type, of those that are free. */
-const PAYLOAD_TYPE = 97
-
-/** A live microphone that plays a clip: what it says when does not depend on who listens. */
-export class RtspAudio {
-  readonly #pcm: Buffer
-  readonly #sampleRate: number
-  readonly #codec: RtspCodec
-  readonly #loop: boolean
-
-  /** @param pcm - mono PCM16LE. After its end there is silence, or the clip again where `loop`. */
-  constructor(pcm: Buffer, sampleRate: number, codec: RtspCodec, loop: boolean) {
-    this.#pcm = pcm
-    this.#sampleRate = sampleRate
-    this.#codec = codec
-    this.#loop = loop
-  }
-
-  /** The session's description. */
-  get description(): string {
-    const name = this.#codec === 'l16' ? 'L16' : 'PCMU'
-    const lines = ['v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=Camera', 'c=IN IP4 0.0.0.0', 't=0 0', 'a=control:*']
-    const media = [`m=audio 0 RTP/AVP ${PAYLOAD_TYPE}`, `a=rtpmap:${PAYLOAD_TYPE} ${name}/${this.#sampleRate}/1`]
-    return [...lines, ...media, 'a=control:audio', ''].join('\r\n')
-  }
-
-  /** Samples in a packet. */
-  get packetSamples(): number {
-    return (this.#sampleRate * PACKET_MS) / 1000
-  }
-
-  /** Sample of the clip at millisecond `ms`. */
-  sampleAt(ms: number): number {
-    return Math.floor((ms * this.#sampleRate) / 1000)
-  }
-
-  /** Millisecond of the clip at sample `sample`. */
-  msAt(sample: number): number {
-    return (sample * 1000) / this.#sampleRate
-  }
-
-  /** An RTP packet with the samples of the clip from `sample` on; the client's first packet is number 0. */
-  packet(number: number, sample: number): Buffer {
-    const count = this.packetSamples
-    const header = Buffer.alloc(12)
-    header[0] = 0x80
-    header[1] = PAYLOAD_TYPE | (number === 0 ? 0x80 : 0)
-    header.writeUInt16BE(number % 0x1_0000, 2)
-    header.writeUInt32BE((number * count) % 0x1_0000_0000, 4)
-    header.writeUInt32BE(0x0ca3_e4a1, 8)
-    const payload = Buffer.alloc(this.#codec === 'l16' ? count * 2 : count)
-    for (let index = 0; index < count; index++) {
-      const value = this.#at(sample + index)
-      if (this.#codec === 'l16') payload.writeInt16BE(value, index * 2)
-      else payload[index] = int16ToMulaw(value)
-    }
-    return Buffer.concat([header, payload])
-  }
-
-  #at(sample: number): number {
-    const length = this.#pcm.length / 2
-    const place = this.#loop && length > 0 ? sample % length : sample
-    return place < length ? this.#pcm.readInt16LE(place * 2) : 0
-  }
 }

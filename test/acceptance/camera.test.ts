@@ -33,9 +33,9 @@ const spokenAt = (word: number): number => words[word]!.start
 
 async function outages(server: RtspFaultServer): Promise<void> {
   await delay(2500)
-  await server.goDown()
+  await server.close()
   await delay(1300)
-  await server.goUp()
+  await server.listen()
   await delay(3500)
   for (const connection of server.connections) connection.stall()
 }

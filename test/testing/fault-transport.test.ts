@@ -51,7 +51,7 @@ describe('before Begin', () => {
   })
 })
 
-describe('when a fault strikes', () => {
+describe('when a fault happens', () => {
   it('can be a time of the clock', async () => {
     const client = await (await connect({ fault: 'drop', afterWallMs: 250 })).open()
     const began = performance.now()
@@ -136,7 +136,7 @@ describe('junk on the wire', () => {
 
 describe('slowness', () => {
   it.each([
-    { fault: 'dribble' },
+    { fault: 'small-writes' },
     { fault: 'fragment' },
     { fault: 'fragment', bytes: 1 },
     { fault: 'delay', delayMs: 50 },

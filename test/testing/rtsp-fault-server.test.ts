@@ -1,14 +1,9 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import {
-  type RtspFault,
-  type RtspFaultPlan,
-  rtspFaultServer,
-  type RtspFaultServer,
-  type RtspFaultServerOptions,
-  RtspRequestReader,
-} from '../../src/testing/rtsp-fault-server.ts'
+import type { RtspFault } from '../../src/testing/rtsp-connection.ts'
+import { type RtspFaultPlan, rtspFaultServer, type RtspFaultServer, type RtspFaultServerOptions } from '../../src/testing/rtsp-fault-server.ts'
+import { RtspRequestReader } from '../../src/testing/rtsp-connection.ts'
 
 let server: RtspFaultServer | undefined
 const sockets: Socket[] = []
@@ -69,11 +64,11 @@ describe('rtspFaultServer', () => {
     const socket = await open({ fault: 'none' })
     const { port, clipMs } = server!
     const gone = once(socket, 'close')
-    await server!.goDown()
+    await server!.close()
     await gone
     const refused = connect(port, '127.0.0.1')
     expect(((await once(refused, 'error')) as [{ code: string }])[0].code).toBe('ECONNREFUSED')
-    await server!.goUp()
+    await server!.listen()
     expect(server!.port).toBe(port)
     expect(server!.clipMs).toBeGreaterThan(clipMs)
   })

@@ -67,9 +67,9 @@ async function makeTrouble(camera: RtspFaultServer, duration: number, outages: n
       for (const connection of camera.connections) connection.stall()
       continue
     }
-    await camera.goDown()
+    await camera.close()
     await delay(200 + random() * 5000)
-    await camera.goUp()
+    await camera.listen()
   }
 }
 

@@ -24,9 +24,9 @@ export interface PlannedFault {
 
 type Draw = (random: Random) => Fault
 
-/** Where in a session a fault strikes: by audio, by finals, or by the clock. */
-function strikes(random: Random): Pick<Fault, 'afterMs' | 'afterFinals' | 'afterWallMs'> {
-  return random.weighted<() => ReturnType<typeof strikes>>([
+/** When in a session a fault happens: by audio, by finals, or by the clock. */
+function when(random: Random): Pick<Fault, 'afterMs' | 'afterFinals' | 'afterWallMs'> {
+  return random.weighted<() => ReturnType<typeof when>>([
     [7, () => ({ afterMs: random.chance(0.1) ? 0 : random.spread(100, 40_000) })],
     [2, () => ({ afterFinals: random.integer(1, 6) })],
     [1, () => ({ afterWallMs: random.integer(1, 120) })],
@@ -48,43 +48,43 @@ const connecting: readonly (readonly [number, Draw])[] = [
 
 /** Faults that end a session. */
 const breaking: readonly (readonly [number, Draw])[] = [
-  [8, (random) => ({ fault: 'drop', ...strikes(random) })],
-  [6, (random) => ({ fault: 'reset', ...strikes(random) })],
+  [8, (random) => ({ fault: 'drop', ...when(random) })],
+  [6, (random) => ({ fault: 'reset', ...when(random) })],
   [
     5,
     (random) => ({
       fault: 'close',
       code: random.pick([1000, 1001, 1006, 1011, 1012, 1013, 3005, 3008, 3009, 4000]),
-      ...strikes(random),
+      ...when(random),
       ...(random.chance(0.2) ? { text: 'going away' } : {}),
     }),
   ],
-  [5, (random) => ({ fault: 'error', code: random.pick([1011, 1012, 1013, 3005, 3008]), ...strikes(random) })],
-  [1, (random) => ({ fault: 'error', code: 3006, text: INACTIVE, ...strikes(random) })],
-  [2, (random) => ({ fault: 'unasked-termination', ...strikes(random) })],
-  [2, (random) => ({ fault: 'stall', ...strikes(random) })],
-  [2, (random) => ({ fault: 'silence', ...strikes(random) })],
-  [2, (random) => ({ fault: 'bad-frame', ...strikes(random) })],
-  [2, (random) => ({ fault: 'bad-utf8', ...strikes(random) })],
-  [1, (random) => ({ fault: 'oversized', bytes: 5_000_000, ...strikes(random) })],
-  [2, (random) => ({ fault: 'error-without-close', ...strikes(random) })],
+  [5, (random) => ({ fault: 'error', code: random.pick([1011, 1012, 1013, 3005, 3008]), ...when(random) })],
+  [1, (random) => ({ fault: 'error', code: 3006, text: INACTIVE, ...when(random) })],
+  [2, (random) => ({ fault: 'unasked-termination', ...when(random) })],
+  [2, (random) => ({ fault: 'stall', ...when(random) })],
+  [2, (random) => ({ fault: 'silence', ...when(random) })],
+  [2, (random) => ({ fault: 'bad-frame', ...when(random) })],
+  [2, (random) => ({ fault: 'bad-utf8', ...when(random) })],
+  [1, (random) => ({ fault: 'oversized', bytes: 5_000_000, ...when(random) })],
+  [2, (random) => ({ fault: 'error-without-close', ...when(random) })],
 ]
 
 /** Faults that a session must outlive. */
 const nuisances: readonly (readonly [number, Draw])[] = [
-  [3, (random) => ({ fault: 'garbage', ...strikes(random) })],
-  [3, (random) => ({ fault: 'unknown-message', ...strikes(random) })],
-  [2, (random) => ({ fault: 'binary', ...strikes(random) })],
-  [2, (random) => ({ fault: 'stall', forMs: random.integer(20, 200), ...strikes(random) })],
+  [3, (random) => ({ fault: 'garbage', ...when(random) })],
+  [3, (random) => ({ fault: 'unknown-message', ...when(random) })],
+  [2, (random) => ({ fault: 'binary', ...when(random) })],
+  [2, (random) => ({ fault: 'stall', forMs: random.integer(20, 200), ...when(random) })],
   [2, (random) => ({ fault: 'fragment', bytes: random.spread(1, 200) })],
-  [2, (random) => ({ fault: 'dribble', bytes: random.integer(20, 400), delayMs: 1 })],
+  [2, (random) => ({ fault: 'small-writes', bytes: random.integer(20, 400), delayMs: 1 })],
   [2, (random) => ({ fault: 'delay', delayMs: random.integer(1, 60) })],
   [2, () => ({ fault: 'double-final' })],
   [2, () => ({ fault: 'early-revision' })],
   [1, (random) => ({ fault: 'slow-reader', rate: random.integer(100, 400) })],
 ]
 
-/** Faults that strike when the client has sent Terminate. */
+/** Faults that happen when the client has sent Terminate. */
 const ending: readonly (readonly [number, Draw])[] = [
   [1, () => ({ fault: 'empty-final' })],
   [2, () => ({ fault: 'no-termination' })],
@@ -106,7 +106,7 @@ const expiring: readonly (readonly [number, Draw])[] = [
 /** Faults after which a client must wait two seconds before it tries again: rare, or the benchmark would only wait. */
 const tooMany: readonly Draw[] = [
   (random) => ({ fault: 'refuse', code: random.pick([1008, 3009]) }),
-  (random) => ({ fault: 'error', code: 3009, ...strikes(random) }),
+  (random) => ({ fault: 'error', code: 3009, ...when(random) }),
 ]
 
 /** What a plan is drawn for. */
