@@ -21,10 +21,7 @@ export interface ServerOptions {
    * @defaultValue the engine that runs on this machine, `embeddedEngine()`
    */
   engine?: Engine
-  /**
-   * TCP port to listen on; 0 takes a free one.
-   * @defaultValue 0
-   */
+  /** TCP port to listen on; 0 takes a free one. @defaultValue 0 */
   port?: number
   /**
    * Address to listen on. Any other than a loopback address needs `apiKeys` or `authentication: false`.
@@ -47,10 +44,7 @@ export interface ServerOptions {
    * @defaultValue true
    */
   authentication?: boolean
-  /**
-   * Sessions at one time; further ones are refused with 1008 "Too many concurrent sessions".
-   * @defaultValue 100
-   */
+  /** Sessions at one time; further ones are refused with 1008 "Too many concurrent sessions". @defaultValue 100 */
   maxSessions?: number
   /**
    * Sessions that may begin within any 60 seconds; further ones are refused with 1008 "Too many concurrent sessions".
@@ -70,15 +64,9 @@ export interface ServerOptions {
    * @defaultValue 'off' where the engine is faster than real time, else 'enforce'
    */
   pacing?: 'enforce' | 'off'
-  /**
-   * Milliseconds of audio that may come beyond the time passed, where pacing is enforced.
-   * @defaultValue 300_000
-   */
+  /** Milliseconds of audio that may come beyond the time passed, where pacing is enforced. @defaultValue 300_000 */
   maxAhead?: number
-  /**
-   * What stands where a speaker could not be told.
-   * @defaultValue 'UNKNOWN'
-   */
+  /** What stands where a speaker could not be told. @defaultValue 'UNKNOWN' */
   unattributedLabel?: UnattributedLabel
 }
 

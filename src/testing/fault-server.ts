@@ -17,25 +17,13 @@ export interface FaultServerOptions {
    * @defaultValue two turns of two speakers within the first four seconds
    */
   turns?: readonly ScriptedTurn[]
-  /**
-   * What recognises, instead of a script.
-   * @defaultValue a scripted engine over `turns`
-   */
+  /** What recognises, instead of a script. @defaultValue a scripted engine over `turns` */
   engine?: Engine
-  /**
-   * TCP port to listen on; 0 takes a free one.
-   * @defaultValue 0
-   */
+  /** TCP port to listen on; 0 takes a free one. @defaultValue 0 */
   port?: number
-  /**
-   * Address to listen on.
-   * @defaultValue '127.0.0.1'
-   */
+  /** Address to listen on. @defaultValue '127.0.0.1' */
   host?: string
-  /**
-   * Serves `wss:` with this certificate.
-   * @defaultValue none: `ws:`
-   */
+  /** Serves `wss:` with this certificate. @defaultValue none: `ws:` */
   tls?: TlsOptions
 }
 

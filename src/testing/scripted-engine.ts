@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type {
   Engine,
   EngineListener,
@@ -8,7 +9,44 @@ import type {
   EngineTurn,
   EngineWord,
 } from '../engine/engine.ts'
-import { setTimeout as delay } from 'node:timers/promises'
+
+/** A word of a {@link ScriptedTurn}; times in ms from the first audio sample. */
+export interface ScriptedWord {
+  text: string
+  start: number
+  end: number
+  /** From 0 to 1. @defaultValue 0.9 */
+  confidence?: number
+  /** Speaker label; `null` for a word that cannot be attributed. @defaultValue the turn's */
+  speaker?: string | null
+  /**
+   * The label a revision gives the word later.
+   * @defaultValue the turn's `revisedSpeaker`; without one the word is not revised
+   */
+  revisedSpeaker?: string
+}
+
+/** A turn that a scripted engine hears, whatever the audio holds. */
+export interface ScriptedTurn {
+  /** Words with their times; or a text, whose words are spread evenly from `start` to `end`. */
+  words: string | readonly ScriptedWord[]
+  /** Milliseconds at which a text begins; needed with a text only. */
+  start?: number
+  /** Milliseconds at which a text ends; needed with a text only. */
+  end?: number
+  /** Speaker label of the turn and of its words. @defaultValue the label of most of its words' time */
+  speaker?: string
+  /** The label a revision gives the turn later. @defaultValue none: the turn is not revised */
+  revisedSpeaker?: string
+  /** Milliseconds of audio at which the revision is reported. @defaultValue at the end of the session */
+  revisionAt?: number
+  /** Milliseconds of audio at which partials are reported. @defaultValue at the end of each word but the last */
+  partialsAt?: readonly number[]
+  /** Milliseconds of audio at which the final is reported. @defaultValue 640 after the last word */
+  finalAt?: number
+  /** Language code of the final. */
+  language?: string
+}
 
 /** Something a scripted engine reports beside its turns. */
 export interface ScriptedEvent {
@@ -20,45 +58,21 @@ export interface ScriptedEvent {
 
 /** Options of {@link scriptedEngine}. */
 export interface ScriptedEngineOptions {
-  /**
-   * Name of the engine.
-   * @defaultValue 'scripted'
-   */
+  /** Name of the engine. @defaultValue 'scripted' */
   name?: string
-  /**
-   * Model id that `Begin` echoes.
-   * @defaultValue none: the one that was asked for
-   */
+  /** Model id that `Begin` echoes. @defaultValue none: the one that was asked for */
   model?: string
-  /**
-   * Samples per second the engine wants, in Hz.
-   * @defaultValue 16000
-   */
+  /** Samples per second the engine wants, in Hz. @defaultValue 16000 */
   sampleRate?: number
-  /**
-   * Whether audio may come faster than it plays.
-   * @defaultValue true
-   */
+  /** Whether audio may come faster than it plays. @defaultValue true */
   fasterThanRealTime?: boolean
-  /**
-   * Milliseconds that opening a session takes.
-   * @defaultValue 0
-   */
+  /** Milliseconds that opening a session takes. @defaultValue 0 */
   openDelay?: number
-  /**
-   * What opening a session fails with.
-   * @defaultValue none
-   */
+  /** What opening a session fails with. @defaultValue none */
   openError?: Error
-  /**
-   * Milliseconds that each write takes, to stand for a slow engine.
-   * @defaultValue 0
-   */
+  /** Milliseconds that each write takes, to stand for a slow engine. @defaultValue 0 */
   writeDelay?: number
-  /**
-   * What is reported beside the turns.
-   * @defaultValue none
-   */
+  /** What is reported beside the turns. @defaultValue none */
   events?: readonly ScriptedEvent[]
 }
 
@@ -118,7 +132,8 @@ class Script implements EngineSession, ScriptedSession {
   readonly #options: ScriptedEngineOptions
   readonly #turns: PlannedTurn[]
   readonly #events: ScriptedEvent[]
-  readonly #revisions: { at: number; revision: EngineRevision }[] = []
+  /** New labels in the order of time; `Infinity` stands for the end. */
+  #revisions: { at: number; revision: EngineRevision }[] = []
   readonly #stop = new AbortController()
   #samples = 0
   #order = 0
@@ -184,24 +199,15 @@ class Script implements EngineSession, ScriptedSession {
   /** The earliest of what can happen next; turns come one after another, so only the first one counts. */
   #next(): Step | undefined {
     const [turn] = this.#turns
-    const steps: Step[] = []
-    if (turn !== undefined) steps.push(this.#nextOfTurn(turn))
+    const steps: Step[] = turn === undefined ? [] : [this.#nextOfTurn(turn)]
     const [event] = this.#events
-    if (event !== undefined) {
-      steps.push({
-        at: event.at,
-        run: () => {
-          this.#events.shift()
-          event.report(this.#listener)
-        },
-      })
-    }
-    for (const due of this.#revisions) {
-      if (!Number.isFinite(due.at)) continue
+    if (event !== undefined) steps.push({ at: event.at, run: () => this.#events.shift()?.report(this.#listener) })
+    const [due] = this.#revisions
+    if (due !== undefined) {
       steps.push({
         at: due.at,
         run: () => {
-          this.#revisions.splice(this.#revisions.indexOf(due), 1)
+          this.#revisions.shift()
           this.#listener.revision([due.revision])
         },
       })
@@ -254,69 +260,13 @@ class Script implements EngineSession, ScriptedSession {
     const final = this.#report(turn, turn.words.slice(0, count), true)
     this.#order++
     const revision = this.settings.speakerLabels ? engineRevision(turn, final) : undefined
-    if (revision !== undefined) this.#revisions.push({ at: turn.source.revisionAt ?? Infinity, revision })
+    if (revision !== undefined) {
+      const due = { at: turn.source.revisionAt ?? Infinity, revision }
+      this.#revisions = [...this.#revisions, due].toSorted((a, b) => a.at - b.at)
+    }
     const rest = turn.words.slice(count)
     if (keepRest && rest.length > 0) this.#turns.unshift({ ...turn, words: rest })
   }
-}
-
-/** A word of a {@link ScriptedTurn}; times in ms from the first audio sample. */
-export interface ScriptedWord {
-  text: string
-  start: number
-  end: number
-  /**
-   * From 0 to 1.
-   * @defaultValue 0.9
-   */
-  confidence?: number
-  /**
-   * Speaker label; `null` for a word that cannot be attributed.
-   * @defaultValue the turn's
-   */
-  speaker?: string | null
-  /**
-   * The label a revision gives the word later.
-   * @defaultValue the turn's `revisedSpeaker`; without one the word is not revised
-   */
-  revisedSpeaker?: string
-}
-
-/** A turn that a scripted engine hears, whatever the audio holds. */
-export interface ScriptedTurn {
-  /** Words with their times; or a text, whose words are spread evenly from `start` to `end`. */
-  words: string | readonly ScriptedWord[]
-  /** Milliseconds at which a text begins; needed with a text only. */
-  start?: number
-  /** Milliseconds at which a text ends; needed with a text only. */
-  end?: number
-  /**
-   * Speaker label of the turn and of its words.
-   * @defaultValue the label of most of its words' time
-   */
-  speaker?: string
-  /**
-   * The label a revision gives the turn later.
-   * @defaultValue none: the turn is not revised
-   */
-  revisedSpeaker?: string
-  /**
-   * Milliseconds of audio at which the revision is reported.
-   * @defaultValue at the end of the session
-   */
-  revisionAt?: number
-  /**
-   * Milliseconds of audio at which partials are reported.
-   * @defaultValue at the end of each word but the last
-   */
-  partialsAt?: readonly number[]
-  /**
-   * Milliseconds of audio at which the final is reported.
-   * @defaultValue 640 after the last word
-   */
-  finalAt?: number
-  /** Language code of the final. */
-  language?: string
 }
 
 /** A scripted turn with its words and times worked out. */

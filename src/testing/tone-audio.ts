@@ -219,30 +219,15 @@ export interface ToneScriptOptions {
   seed: number
   /** Milliseconds by which the last word has ended. */
   duration: number
-  /**
-   * Number of speakers, 1 to 10.
-   * @defaultValue 3
-   */
+  /** Number of speakers, 1 to 10. @defaultValue 3 */
   speakers?: number
-  /**
-   * Number of the first word; the others count on from it.
-   * @defaultValue 0
-   */
+  /** Number of the first word; the others count on from it. @defaultValue 0 */
   firstWord?: number
-  /**
-   * Milliseconds of silence between two words of a turn, 20 at least.
-   * @defaultValue [30, 300]
-   */
+  /** Milliseconds of silence between two words of a turn, 20 at least. @defaultValue [30, 300] */
   wordGap?: Range
-  /**
-   * Milliseconds of silence between two turns, 20 at least.
-   * @defaultValue [700, 2500]
-   */
+  /** Milliseconds of silence between two turns, 20 at least. @defaultValue [700, 2500] */
   turnGap?: Range
-  /**
-   * Words of a turn.
-   * @defaultValue [1, 30]
-   */
+  /** Words of a turn. @defaultValue [1, 30] */
   turnWords?: Range
 }
 

@@ -13,20 +13,11 @@ import { readToneWord, TONE_RATE, TONE_WORD_MS, type ToneSign, toneText, WORD_SA
 
 /** Options of {@link toneEngine}. */
 export interface ToneEngineOptions {
-  /**
-   * Name of the engine.
-   * @defaultValue 'tone'
-   */
+  /** Name of the engine. @defaultValue 'tone' */
   name?: string
-  /**
-   * Model id that `Begin` echoes.
-   * @defaultValue none: the one that was asked for
-   */
+  /** Model id that `Begin` echoes. @defaultValue none: the one that was asked for */
   model?: string
-  /**
-   * Whether audio may come faster than it plays.
-   * @defaultValue true
-   */
+  /** Whether audio may come faster than it plays. @defaultValue true */
   fasterThanRealTime?: boolean
   /**
    * Milliseconds of the longest turn; one is cut between two words so as not to be longer.
@@ -38,10 +29,7 @@ export interface ToneEngineOptions {
    * @defaultValue 0
    */
   finalDelay?: number
-  /**
-   * Words at the start of each session that carry no label until they are revised.
-   * @defaultValue 0
-   */
+  /** Words at the start of each session that carry no label until they are revised. @defaultValue 0 */
   unattributedWords?: number
   /**
    * Words after those that carry the label of another speaker, where one is known, until they are revised.
@@ -140,7 +128,9 @@ export interface ToneBehaviour {
   /** Longest turn; one is cut between words so as not to be longer. */
   longestTurn: number
   finalDelay: number
+  /** Words at the start that have no letter until they are revised. */
   unattributedWords: number
+  /** Words after those that have the letter of another speaker until they are revised. */
   mistakenWords: number
   /** Time between revisions in mid-session; 0 for one at the end only. */
   reviseEvery: number
@@ -177,11 +167,7 @@ export class ToneSession implements EngineSession {
     this.#behaviour = behaviour
     this.#onGone = onGone
     this.#reviseAt = behaviour.reviseEvery || Infinity
-    this.#speakers = new ToneSpeakers({
-      maxSpeakers: settings.maxSpeakers ?? MOST_SPEAKERS,
-      unattributedWords: behaviour.unattributedWords,
-      mistakenWords: behaviour.mistakenWords,
-    })
+    this.#speakers = new ToneSpeakers(settings.maxSpeakers ?? MOST_SPEAKERS, behaviour)
   }
 
   write(samples: Int16Array): Promise<void> {
@@ -390,16 +376,6 @@ export class ToneFinder {
   }
 }
 
-/** How a {@link ToneSpeakers} names the speakers of a session. */
-export interface ToneSpeakersSettings {
-  /** Speakers that get a letter; further ones get none. */
-  maxSpeakers: number
-  /** Words at the start that have no letter until they are revised. */
-  unattributedWords: number
-  /** Words after those that have the letter of another speaker until they are revised. */
-  mistakenWords: number
-}
-
 const FIRST_LETTER = 65
 
 /** Letter of the speaker of most words; absent where none has one. */
@@ -411,20 +387,23 @@ export function mostFrequent(words: readonly EngineWord[]): string | undefined {
 
 /** Gives the speakers of one session their letters in order of appearance, at first wrongly where it is told to. */
 export class ToneSpeakers {
-  readonly #settings: ToneSpeakersSettings
+  readonly #maxSpeakers: number
+  readonly #behaviour: ToneBehaviour
   readonly #letters = new Map<number, string>()
   /** Finals with words whose right letter is still to be told, by their order. */
   readonly #wrong = new Map<number, EngineTurn>()
   #words = 0
 
-  constructor(settings: ToneSpeakersSettings) {
-    this.#settings = settings
+  /** @param maxSpeakers - speakers that get a letter; further ones get none. */
+  constructor(maxSpeakers: number, behaviour: ToneBehaviour) {
+    this.#maxSpeakers = maxSpeakers
+    this.#behaviour = behaviour
   }
 
   /** The letter with which the next word is reported, and the right one; absent where there is none. */
   label(speaker: number): { given: string | undefined; right: string | undefined } {
-    const { maxSpeakers, unattributedWords, mistakenWords } = this.#settings
-    if (!this.#letters.has(speaker) && this.#letters.size < maxSpeakers) {
+    const { unattributedWords, mistakenWords } = this.#behaviour
+    if (!this.#letters.has(speaker) && this.#letters.size < this.#maxSpeakers) {
       this.#letters.set(speaker, String.fromCharCode(FIRST_LETTER + this.#letters.size))
     }
     const right = this.#letters.get(speaker)

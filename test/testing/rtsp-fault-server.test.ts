@@ -2,7 +2,12 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { RtspFault } from '../../src/testing/rtsp-connection.ts'
-import { type RtspFaultPlan, rtspFaultServer, type RtspFaultServer, type RtspFaultServerOptions } from '../../src/testing/rtsp-fault-server.ts'
+import {
+  type RtspFaultPlan,
+  rtspFaultServer,
+  type RtspFaultServer,
+  type RtspFaultServerOptions,
+} from '../../src/testing/rtsp-fault-server.ts'
 import { RtspRequestReader } from '../../src/testing/rtsp-connection.ts'
 
 let server: RtspFaultServer | undefined
