@@ -16,7 +16,7 @@ export { resample, type ResampleOptions } from './transforms/resample.ts'
 export { frame, type FrameOptions } from './transforms/frame.ts'
 export { diarize } from './transforms/diarize.ts'
 export type { DiarizeOptions } from './transforms/diarize-options.ts'
-export type { ChannelOptions } from './transforms/channels/channel-options.ts'
+export type { ChannelOptions } from './transforms/channels/options.ts'
 export type {
   Diarize,
   DiarizeEvents,

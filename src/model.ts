@@ -108,3 +108,22 @@ export function isSegment(value: Captionable): value is Segment {
 export function isCue(value: Captionable): value is Cue {
   return 'lines' in value
 }
+
+declare const plain: unique symbol
+
+/** A plain value as one string; see {@link serialize}. */
+export type Serialized<T> = string & { readonly [plain]: T }
+
+/**
+ * Makes a value that may be represented as JSON small, to be kept for long: thousands of turns, each of dozens of objects,
+ * are what keeps a garbage collector busy.
+ */
+export function serialize<T>(value: T): Serialized<T> {
+  // What V8 makes is a tree of pieces; read out of bytes it is a string in one piece.
+  return Buffer.from(JSON.stringify(value)).toString() as Serialized<T>
+}
+
+/** A copy of the value that was packed. */
+export function deserialize<T>(packed: Serialized<T>): T {
+  return JSON.parse(packed) as T
+}

@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { Gap } from './stream/options.ts'
-import { toError } from './to-error.ts'
+import { toError } from './stream-helpers.ts'
 
 /** How far a pipeline has come. */
 export interface Progress {

@@ -1,14 +1,11 @@
-import { Socket } from 'node:net'
-import type { Duplex, Readable, Writable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { ConfigurationError } from './errors.ts'
-import { endSource } from './end-source.ts'
-import { guard } from './guarded.ts'
-import { IterableSource } from './iterable-source.ts'
 import { checkKnown, checkSignal, invalidOption } from './options.ts'
-import { givesRecords } from './stage.ts'
-import { ProgressReporter, type Progress, type RunSummary } from './progress.ts'
-import { within } from './within.ts'
+import { type Progress, ProgressReporter, type RunSummary } from './progress.ts'
+import { endEarly, givesRecords } from './stage.ts'
+import { guard, waitAtMost } from './stream-helpers.ts'
+import { Socket } from 'node:net'
+import { type Duplex, Readable, type Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 
 export type { Progress, RunSummary } from './progress.ts'
 
@@ -74,7 +71,7 @@ export async function run(...stages: [Source, ...Stage[]] | [Source, ...Stage[],
       destroyAll(streams)
       throw error
     } finally {
-      await within(CLOSE_WAIT_MS, Promise.all(closed))
+      await waitAtMost(CLOSE_WAIT_MS, Promise.all(closed))
     }
     return await reporter.finish()
   } finally {
@@ -189,4 +186,74 @@ function whenClosed(stream: AnyStream): Promise<void> {
     if (stream.closed) resolve()
     else stream.once('close', () => resolve())
   })
+}
+
+/** How long an iterator may take to tidy up before it is no longer waited for. */
+const RETURN_WAIT_MS = 1000
+
+/**
+ * An iterable as a stream that can be destroyed at any moment. A generator that waits for something else can be
+ * neither stopped nor left by `pipeline()` itself, which then never settles.
+ */
+export class IterableSource extends Readable {
+  readonly #iterator: AsyncIterator<unknown> | Iterator<unknown>
+  #done = false
+
+  constructor(iterable: AsyncIterable<unknown> | Iterable<unknown>) {
+    super({ objectMode: true, highWaterMark: 1 })
+    const { [Symbol.asyncIterator]: asynchronous } = iterable as Partial<AsyncIterable<unknown>>
+    this.#iterator = asynchronous ? asynchronous.call(iterable) : (iterable as Iterable<unknown>)[Symbol.iterator]()
+  }
+
+  override _read(): void {
+    this.#next().then(
+      (value) => this.push(value),
+      (error: unknown) => this.destroy(error instanceof Error ? error : new Error(String(error))),
+    )
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#return().then(
+      () => done(error),
+      (trouble: Error) => done(error ?? trouble),
+    )
+  }
+
+  /** The next value; `null` at the end. */
+  async #next(): Promise<unknown> {
+    const { done, value } = await this.#iterator.next()
+    this.#done = done === true
+    if (this.#done) return null
+    const item: unknown = await value
+    if (item === null || item === undefined) {
+      const problem = `the source of run() gave ${String(item)}; it must give bytes or objects, and return at its end`
+      throw new ConfigurationError('INVALID_PIPELINE', problem)
+    }
+    return item
+  }
+
+  async #return(): Promise<void> {
+    if (this.#done) return
+    this.#done = true
+    await waitAtMost(RETURN_WAIT_MS, Promise.resolve(this.#iterator.return?.()))
+  }
+}
+
+/**
+ * Ends a source before its input does. A stage with the method `[endEarly]` does that itself; any other Readable gives
+ * out what it holds, ends, and is destroyed. What it reads after that is dropped. Does nothing to one that has ended.
+ */
+export function endSource(source: Readable & { [endEarly]?: () => void }): void {
+  if (source.destroyed || source.readableEnded) return
+  if (typeof source[endEarly] === 'function') source[endEarly]()
+  else endReadable(source)
+}
+
+function endReadable(source: Readable): void {
+  // Streams of an older kind have no push() of this kind, and can only be cut off.
+  if (typeof source.push !== 'function') return void source.emit('end')
+  // Half of a Duplex may stay open, and a read that is under way may wait for ever.
+  source.once('end', () => source.destroy())
+  source.push(null)
+  source.push = () => false
 }

@@ -1,6 +1,6 @@
 import { mediaBytes } from '../audio/samples.ts'
 import { sizeWarning } from '../audio/wav-reader.ts'
-import { takesBytes } from '../guarded.ts'
+import { takesBytes } from '../stream-helpers.ts'
 import { InputRepair } from './repair.ts'
 import { FfmpegStream, type FfmpegStreamOptions } from './stream.ts'
 

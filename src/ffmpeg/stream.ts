@@ -14,7 +14,7 @@ import {
   streamStartedAt,
   type UpstreamStage,
 } from '../stage.ts'
-import { LoopYield } from '../loop-yield.ts'
+import { LoopYield } from '../stream-helpers.ts'
 import { decodeArguments, type FfmpegInput, pipeInput, timeOffset } from './arguments.ts'
 import { declaredLength, headLimit, readingMode } from './container.ts'
 import { explainEnd, type ProcessEnd } from './failure.ts'

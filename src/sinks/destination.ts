@@ -1,7 +1,6 @@
 import { OutputError } from '../errors.ts'
-import { guard } from '../guarded.ts'
+import { guard, waitAtMost } from '../stream-helpers.ts'
 import { invalidOption } from '../options.ts'
-import { within } from '../within.ts'
 import { beside, FileLock } from './file-lock.ts'
 import { accessSync, type BigIntStats, constants, createWriteStream, realpathSync, statSync } from 'node:fs'
 import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises'
@@ -139,7 +138,7 @@ export class WritableDestination implements Destination {
     })
     // What is closed right after it has finished may fail in that.
     if (this.#ends && stream.destroyed) {
-      if (!stream.closed) await within(CLOSE_WAIT_MS, new Promise((resolve) => stream.once('close', resolve)))
+      if (!stream.closed) await waitAtMost(CLOSE_WAIT_MS, new Promise((resolve) => stream.once('close', resolve)))
       if (stream.errored) this.#failed(stream.errored)
       this.#check()
     }
@@ -163,7 +162,7 @@ export class WritableDestination implements Destination {
     if (stream.closed) return
     const closed = new Promise((resolve) => stream.once('close', resolve))
     stream.destroy(error ?? undefined)
-    await within(CLOSE_WAIT_MS, closed)
+    await waitAtMost(CLOSE_WAIT_MS, closed)
   }
 
   #open(): Writable {

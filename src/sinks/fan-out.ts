@@ -1,8 +1,7 @@
 import { Writable } from 'node:stream'
-import { guard } from '../guarded.ts'
+import { guard, waitAtMost } from '../stream-helpers.ts'
 import { ConfigurationError, type Warning } from '../errors.ts'
 import { relayedEvents, relayEvents } from '../stage.ts'
-import { within } from '../within.ts'
 
 /** How long the targets may take to close before they are no longer waited for. */
 const CLOSE_WAIT_MS = 10_000
@@ -74,7 +73,7 @@ class FanOut extends Writable {
     for (const target of this.#targets) {
       if (!target.destroyed) target.destroy(error ?? undefined)
     }
-    void within(CLOSE_WAIT_MS, this.#closed).then(() => done(error ?? this.#failure))
+    void waitAtMost(CLOSE_WAIT_MS, this.#closed).then(() => done(error ?? this.#failure))
   }
 
   /** Calls `done` once every target is `ready`; a target that fails destroys this stream, which ends the waiting. */

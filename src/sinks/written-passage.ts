@@ -1,6 +1,5 @@
 import type { Passage } from '../captions/passages.ts'
-import type { Cue, Segment } from '../model.ts'
-import { pack, unpack, type Packed } from '../packed.ts'
+import { type Cue, serialize, type Serialized, type Segment, deserialize } from '../model.ts'
 
 /** A place in a text from which it can be made again. */
 export interface Checkpoint<State> {
@@ -28,7 +27,7 @@ export class WrittenPassage<State = unknown> implements Passage {
   /** Whether its end was written without waiting any longer for what follows. */
   cut = false
   #segments: Segment[] | undefined
-  #packed: Packed<Segment[]> | undefined
+  #packed: Serialized<Segment[]> | undefined
 
   /** A passage of which nothing is written yet. */
   constructor({ turn, cue, segments }: Passage) {
@@ -39,7 +38,7 @@ export class WrittenPassage<State = unknown> implements Passage {
   }
 
   get segments(): Segment[] {
-    return this.#segments ?? (this.#packed === undefined ? [] : unpack(this.#packed))
+    return this.#segments ?? (this.#packed === undefined ? [] : deserialize(this.#packed))
   }
 
   set segments(segments: Segment[]) {
@@ -56,7 +55,7 @@ export class WrittenPassage<State = unknown> implements Passage {
   /** Makes it small, at the price of slower segments. */
   pack(): void {
     if (this.#segments === undefined) return
-    this.#packed ??= pack(this.#segments)
+    this.#packed ??= serialize(this.#segments)
     this.#segments = undefined
   }
 

@@ -1,5 +1,4 @@
-import type { Turn, Word } from '../model.ts'
-import { pack, type Packed, unpack } from '../packed.ts'
+import { serialize, type Serialized, type Turn, deserialize, type Word } from '../model.ts'
 import type { SpeakerRevisionMessage, TurnMessage } from '../protocol/messages.ts'
 import type { LabelMap } from './speakers.ts'
 import { TurnAssembler, type TurnAssemblerOptions, withSpeaker } from './turn-assembler.ts'
@@ -415,7 +414,7 @@ const WORD_LEAD_MS = 800
  */
 export class FinalWords {
   readonly #keepMs: number
-  #turns: { order: number; end: number; words: Packed<Word[]> }[] = []
+  #turns: { order: number; end: number; words: Serialized<Word[]> }[] = []
   #size = 0
   #end = 0
   #lastStart = 0
@@ -440,7 +439,7 @@ export class FinalWords {
 
   /** The words of the last final turns, in order. */
   get turns(): Word[][] {
-    return this.#turns.map(({ words }) => unpack(words))
+    return this.#turns.map(({ words }) => deserialize(words))
   }
 
   /** Whether there is any final turn. */
@@ -457,7 +456,7 @@ export class FinalWords {
     const { order, end } = turn
     const index = this.#turns.findIndex((one) => one.order === order)
     if (index < 0 && turn.revision > 0) return
-    const kept = { order, end, words: pack(turn.words) }
+    const kept = { order, end, words: serialize(turn.words) }
     if (index >= 0) {
       this.#size += kept.words.length - this.#turns[index]!.words.length
       this.#turns[index] = kept

@@ -1,5 +1,4 @@
-import type { Turn, Word } from '../model.ts'
-import { pack, type Packed, unpack } from '../packed.ts'
+import { serialize, type Serialized, type Turn, deserialize, type Word } from '../model.ts'
 import {
   speakerLabel,
   type SpeakerRevisionMessage,
@@ -28,12 +27,12 @@ export interface TurnAssemblerOptions {
  */
 export class TurnAssembler {
   readonly #options: Required<Omit<TurnAssemblerOptions, 'channel'>> & { channel?: string }
-  readonly #finals = new Map<number, Packed<Turn>>()
+  readonly #finals = new Map<number, Serialized<Turn>>()
   #finalsSize = 0
   /** The last turn that is not kept any more. */
   #forgotten = -1
   /** Revisions of turns whose final has not come yet. */
-  readonly #early = new Map<number, Packed<TurnRevision>>()
+  readonly #early = new Map<number, Serialized<TurnRevision>>()
   #earlySize = 0
   #held: Turn | undefined
   /** The newest partial of the turn that is open. */
@@ -103,7 +102,7 @@ export class TurnAssembler {
       this.#early.delete(turn.order)
       this.#earlySize -= early.length
       const { speaker: _, ...rest } = final
-      final = { ...rest, ...labels(unpack(early), final, this.#options.toStream) }
+      final = { ...rest, ...labels(deserialize(early), final, this.#options.toStream) }
     }
     this.#keep(final)
     this.#lastEnd = Math.max(this.#lastEnd, final.end)
@@ -114,7 +113,7 @@ export class TurnAssembler {
     const turn = this.#final(revision.turn_order)
     if (!turn) {
       // May name a turn whose final is still on its way; bounded against a server that names turns without end.
-      const early = pack(revision)
+      const early = serialize(revision)
       this.#earlySize += early.length - (this.#early.get(revision.turn_order)?.length ?? 0)
       this.#early.set(revision.turn_order, early)
       this.#earlySize -= dropOldest(this.#early, this.#earlySize - MOST_EARLY).size
@@ -128,7 +127,7 @@ export class TurnAssembler {
   }
 
   #keep(turn: Turn): void {
-    const packed = pack(turn)
+    const packed = serialize(turn)
     this.#finalsSize += packed.length - (this.#finals.get(turn.order)?.length ?? 0)
     this.#finals.set(turn.order, packed)
     const { size, last } = dropOldest(this.#finals, this.#finalsSize - MOST_FINALS)
@@ -139,7 +138,7 @@ export class TurnAssembler {
   /** The final of this order in its newest revision. */
   #final(order: number): Turn | undefined {
     const kept = this.#finals.get(order)
-    return kept === undefined ? undefined : unpack(kept)
+    return kept === undefined ? undefined : deserialize(kept)
   }
 
   #toTurn(message: TurnMessage): Turn {

@@ -24,7 +24,7 @@ import {
   checkSignal,
   invalidOption,
 } from '../options.ts'
-import { type ChannelOptions, channelOptionNames, checkChannelOptions } from './channels/channel-options.ts'
+import { type ChannelOptions, channelOptionNames, checkChannelOptions } from './channels/options.ts'
 
 /** Options of {@link diarize}: which engine, how to reach it, and every connection parameter of the protocol. */
 export interface DiarizeOptions extends ConnectionParameters, AuthenticationOptions, ChannelOptions {

@@ -1,5 +1,5 @@
 import { Transform, type TransformCallback, type TransformOptions } from 'node:stream'
-import { takesBytes } from '../guarded.ts'
+import { takesBytes } from '../stream-helpers.ts'
 
 /**
  * A transform that makes many small outputs of a large chunk and stops between two of them while whoever reads is full,

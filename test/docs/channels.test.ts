@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
-import { channelOptionNames } from '../../src/transforms/channels/channel-options.ts'
+import { channelOptionNames } from '../../src/transforms/channels/options.ts'
 
 const read = (path: string): string => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8')
 const guide = read('docs/channels.md')

@@ -6,10 +6,8 @@ import { AudioQueue } from '../../audio/silence.ts'
 import { WavReader } from '../../audio/wav-reader.ts'
 import { writeWavHeader } from '../../audio/wav.ts'
 import { InputError } from '../../errors.ts'
-import { LoopYield } from '../../loop-yield.ts'
+import { LoopYield, toError, waitAtMost } from '../../stream-helpers.ts'
 import { liveSource, type RequestedFormat, requestFormat, streamStartedAt, type UpstreamStage } from '../../stage.ts'
-import { toError } from '../../to-error.ts'
-import { within } from '../../within.ts'
 import type { ReconnectSettings, SourceReconnecting } from './options.ts'
 import { destroyed } from './parts.ts'
 import { ArrivalClock, LiveTimeline } from './timeline.ts'
@@ -449,7 +447,7 @@ class Attempt {
   async close(): Promise<void> {
     const gone = this.opened.then(destroyed, () => {})
     // One that is open is waited for. What opens it may be a function of the user, which need not come to an end.
-    await (this.#stream === undefined ? within(OPENING_WAIT_MS, gone) : gone)
+    await (this.#stream === undefined ? waitAtMost(OPENING_WAIT_MS, gone) : gone)
   }
 
   #take(chunk: Buffer): Buffer {

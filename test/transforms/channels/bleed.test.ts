@@ -1,7 +1,15 @@
+import { int16ToMulaw } from '../../../src/audio/mulaw.ts'
+import type { Turn, Word } from '../../../src/model.ts'
+import {
+  BleedFilter,
+  isBleed,
+  isSameWord,
+  type Level,
+  LevelHistory,
+  withoutWords,
+} from '../../../src/transforms/channels/bleed.ts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Turn, Word } from '../../../src/model.ts'
-import { BleedFilter, isBleed, isSameWord, type Level, withoutWords } from '../../../src/transforms/channels/bleed.ts'
 
 const word = (text: string, start: number, end = start + 240): Word => ({
   text,
@@ -111,5 +119,37 @@ describe('BleedFilter', () => {
       filter.hear(0, turn(order, word('yes', order * 900)))
       expect(filter.filter(1, turn(order, word('yes', order * 900 + 50)))).toBeUndefined()
     }
+  })
+})
+
+/** 50 ms of one value at 8 kHz. */
+const frame = (value: number): Buffer => Buffer.from(new Int16Array(400).fill(value).buffer)
+
+describe('LevelHistory', () => {
+  it('tells how loud each channel was at a time, parts of frames weighed', () => {
+    const levels = new LevelHistory(2, 50, 1000, 's16le')
+    levels.add([frame(0), frame(16_384)])
+    levels.add([frame(8192), frame(0)])
+    expect(levels.level(0, 50, 100)).toBeCloseTo(0.25)
+    expect(levels.level(1, 0, 50)).toBeCloseTo(0.5)
+    expect(levels.level(1, 0, 100)).toBeCloseTo(0.5 / Math.SQRT2)
+    expect(levels.level(1, 40, 60)).toBeCloseTo(0.5 / Math.SQRT2)
+    expect(levels.level(0, 60, 60)).toBeCloseTo(0.25)
+  })
+
+  it('knows mu-law', () => {
+    const levels = new LevelHistory(1, 50, 1000, 'mulaw')
+    levels.add([Buffer.alloc(400, int16ToMulaw(-16_384))])
+    expect(levels.level(0, 0, 50)).toBeCloseTo(0.5, 1)
+  })
+
+  it('forgets what is long past, and does not know what has not come', () => {
+    const levels = new LevelHistory(1, 50, 200, 's16le')
+    for (let count = 0; count < 10; count++) levels.add([frame(count * 1000)])
+    expect(levels.level(0, 0, 50)).toBeUndefined()
+    expect(levels.level(0, 200, 260)).toBeUndefined()
+    expect(levels.level(0, 300, 350)).toBeCloseTo(6000 / 32_768)
+    expect(levels.level(0, 450, 500)).toBeCloseTo(9000 / 32_768)
+    expect(levels.level(0, 450, 501)).toBeUndefined()
   })
 })

@@ -1,9 +1,16 @@
-import { EventEmitter } from 'node:events'
-import { describe, expect, it } from 'vitest'
+import { int16ToMulaw } from '../../../src/audio/mulaw.ts'
+import { SessionError } from '../../../src/errors.ts'
+import type { Turn } from '../../../src/model.ts'
 import type { SupervisorEvents } from '../../../src/stream/options.ts'
 import type { Supervisor } from '../../../src/stream/supervisor.ts'
-import type { Turn } from '../../../src/model.ts'
-import { ChannelLane, type ChannelLaneOptions } from '../../../src/transforms/channels/channel-lane.ts'
+import {
+  channelError,
+  ChannelLane,
+  type ChannelLaneOptions,
+  isSilent,
+} from '../../../src/transforms/channels/supervisor.ts'
+import { EventEmitter } from 'node:events'
+import { describe, expect, it } from 'vitest'
 
 const silent = Buffer.alloc(1600)
 const sound = Buffer.alloc(1600, 7)
@@ -124,4 +131,48 @@ describe('ChannelLane', () => {
     expect(made.answeredMs(1499)).toBe(300)
     expect(made.answeredMs(2100)).toBe(2000)
   })
+})
+
+it('names the channel and keeps every fact', () => {
+  const cause = new Error('lower')
+  const error = new SessionError('SERVER_ERROR', 'it broke', { retryable: true, closeCode: 3005, cause })
+  const named = channelError('Agent', error)
+  expect(named).toBeInstanceOf(SessionError)
+  expect(named).toMatchObject({
+    name: 'SessionError',
+    code: 'SERVER_ERROR',
+    retryable: true,
+    message: 'channel Agent: it broke',
+    closeCode: 3005,
+    channel: 'Agent',
+    cause,
+  })
+})
+
+it('leaves the error of an abort as it is', () => {
+  const abort = new DOMException('stop', 'AbortError')
+  expect(channelError('Agent', abort)).toBe(abort)
+})
+
+const pcm = (...samples: number[]): Buffer => Buffer.from(Int16Array.from(samples).buffer)
+
+it.each([
+  [pcm(), true],
+  [pcm(0, 0, 0), true],
+  [pcm(0, 1, -1, 0), true],
+  [pcm(0, 0, 2), false],
+  [pcm(-2, 0, 0), false],
+  [pcm(-256), false],
+])('PCM16 %# is silence: %s', (bytes, silent) => {
+  expect(isSilent(bytes, 's16le')).toBe(silent)
+})
+
+it.each([
+  [Buffer.alloc(400, 0xff), true],
+  [Buffer.alloc(400, 0x7f), true],
+  [Buffer.from([int16ToMulaw(8), int16ToMulaw(-8), int16ToMulaw(0)]), true],
+  [Buffer.from([int16ToMulaw(0), int16ToMulaw(60)]), false],
+  [Buffer.alloc(400, 0), false],
+])('mu-law %# is silence: %s', (bytes, silent) => {
+  expect(isSilent(bytes, 'mulaw')).toBe(silent)
 })

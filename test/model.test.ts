@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { pack, unpack } from '../src/packed.ts'
+import { serialize, deserialize } from '../src/model.ts'
 import { makeTurn } from './captions/example-turn.ts'
 
 describe('a packed value', () => {
@@ -9,15 +9,15 @@ describe('a packed value', () => {
     const text = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('\uD83D', '\uDE00 \0', '😀'))
     fc.assert(
       fc.property(fc.array(fc.record({ text, start: fc.nat() })), (words) => {
-        expect(unpack(pack(words))).toEqual(words)
+        expect(deserialize(serialize(words))).toEqual(words)
       }),
     )
   })
 
   it('is another copy each time', () => {
-    const packed = pack(makeTurn(0, 'A:one two'))
-    const one = unpack(packed)
+    const packed = serialize(makeTurn(0, 'A:one two'))
+    const one = deserialize(packed)
     one.words[0]!.text = 'changed'
-    expect(unpack(packed)).toEqual(makeTurn(0, 'A:one two'))
+    expect(deserialize(packed)).toEqual(makeTurn(0, 'A:one two'))
   })
 })

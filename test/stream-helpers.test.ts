@@ -1,12 +1,10 @@
-import { Duplex, Readable, Transform, Writable, type WritableOptions } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { describe, expect, it } from 'vitest'
 import { run, type Stage } from '../src/run.ts'
+import { serve } from '../src/server/index.ts'
 import { assSink, srtSink, vttSink } from '../src/sinks/caption-sinks.ts'
-import { ctmSink, rttmSink, stmSink, textSink } from '../src/sinks/segment-sinks.ts'
 import { fanOut } from '../src/sinks/fan-out.ts'
 import { jsonlSink } from '../src/sinks/jsonl.ts'
-import { serve } from '../src/server/index.ts'
+import { ctmSink, rttmSink, stmSink, textSink } from '../src/sinks/segment-sinks.ts'
+import { waitAtMost } from '../src/stream-helpers.ts'
 import { toneAudio, toneEngine, toneScript } from '../src/testing/index.ts'
 import { decode } from '../src/transforms/decode.ts'
 import { diarize } from '../src/transforms/diarize.ts'
@@ -16,6 +14,9 @@ import { resample } from '../src/transforms/resample.ts'
 import { segment } from '../src/transforms/segment.ts'
 import { makeSegment, makeTurn } from './captions/example-turn.ts'
 import { TextCollector } from './sinks/temporary.ts'
+import { Duplex, Readable, Transform, Writable, type WritableOptions } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { describe, expect, it } from 'vitest'
 
 const turns = [0, 1, 2].map((order) => makeTurn(order, 'A:one'))
 const source = () => Readable.from(turns)
@@ -184,4 +185,20 @@ describe('a stage that is given what is not for it', () => {
       expect(await failed).toMatchObject({ code: 'INVALID_PIPELINE' })
     },
   )
+})
+
+describe('within', () => {
+  it('waits for the work, and passes its failure on', async () => {
+    let done = false
+    const work = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+      done = true
+    })
+    await waitAtMost(60_000, work)
+    expect(done).toBe(true)
+    await expect(waitAtMost(60_000, Promise.reject(new Error('failed')))).rejects.toThrow('failed')
+  })
+
+  it('gives up after the limit', async () => {
+    expect(await waitAtMost(1, new Promise(() => {}))).toBeUndefined()
+  })
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Turn } from '../../../src/model.ts'
-import { TurnMerger } from '../../../src/transforms/channels/turn-merger.ts'
+import { TurnMerger } from '../../../src/transforms/channels/merger.ts'
 
 const turn = (order: number, start: number, end: number, more: Partial<Turn> = {}): Turn => ({
   sessionId: 's',
