@@ -26,7 +26,7 @@ export interface Orders {
  * One session's turns as turns of the stream: what earlier sessions had made final is cut away, orders go on rising, and
  * labels become the letters the speakers already have.
  */
-export class SessionTurns {
+export class TurnJoiner {
   readonly #assembler: TurnAssembler
   readonly #labels: LabelMap
   readonly #orders: Orders

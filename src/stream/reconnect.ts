@@ -4,7 +4,8 @@ import type { BeginMessage, ClientMessage } from '../protocol/messages.ts'
 import { Session } from '../session/session.ts'
 import { type Connect, MemoryTransport, type SessionTarget } from '../session/transport.ts'
 import type { ReconnectingRecord, SupervisorOptions } from './options.ts'
-import type { PlacedSession, StateWaiter } from './supervisor.ts'
+import type { StreamSession } from './stream-session.ts'
+import type { Waiter } from './waiter.ts'
 
 /** New final words, in ms of the stream, that earn a fresh budget of attempts. */
 const PROGRESS_MS = 1000
@@ -116,7 +117,7 @@ export class SessionBudget {
 /** What a {@link SessionOpener} calls. */
 export interface SessionOpenerListener {
   /** A session has begun; at once, since the first turn may come in the same packet. */
-  begun(session: Session, begin: BeginMessage): PlacedSession
+  begun(session: Session, begin: BeginMessage): StreamSession
   reconnecting(record: ReconnectingRecord): void
   warning(warning: Warning): void
 }
@@ -134,13 +135,13 @@ async function connector(target: SessionTarget, pingInterval: number): Promise<C
 export class SessionOpener {
   readonly #options: SupervisorOptions
   readonly #budget: SessionBudget
-  readonly #state: StateWaiter
+  readonly #state: Waiter
   readonly #listener: SessionOpenerListener
   readonly #sessions = new Set<Session>()
   #destroyed = false
 
   /** @param state - by what the wait before an attempt ends early: its owner says so there after `destroy`. */
-  constructor(options: SupervisorOptions, budget: SessionBudget, state: StateWaiter, listener: SessionOpenerListener) {
+  constructor(options: SupervisorOptions, budget: SessionBudget, state: Waiter, listener: SessionOpenerListener) {
     this.#options = options
     this.#budget = budget
     this.#state = state
@@ -148,7 +149,7 @@ export class SessionOpener {
   }
 
   /** Opens one session. Rejects where that fails. */
-  async open(): Promise<PlacedSession> {
+  async open(): Promise<StreamSession> {
     const options = this.#options
     const target = await options.connect()
     const connect = await connector(target, options.pingInterval)
@@ -168,7 +169,7 @@ export class SessionOpener {
    *
    * @param lost - why the one before it was lost.
    */
-  async reopen(lost?: Error): Promise<PlacedSession> {
+  async reopen(lost?: Error): Promise<StreamSession> {
     let cause = lost
     for (;;) {
       if (cause) await this.#backOff(cause)

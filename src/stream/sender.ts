@@ -1,5 +1,5 @@
 import type { Session } from '../session/session.ts'
-import type { ReplayBuffer } from './replay-buffer.ts'
+import type { FrameReader, ReplayBuffer } from './replay-buffer.ts'
 import type { SessionClock } from './session-clock.ts'
 
 /** Rate at which what has piled up is sent: the most the service was seen to take for long. */
@@ -19,8 +19,8 @@ const MOST_SILENCE_MS = 3000
 const HEARD_MS = 30_000
 const MARK_MS = 1000
 
-/** How a feed sends. */
-export interface FeedOptions {
+/** How a sender sends. */
+export interface SenderOptions {
   /** Ms of audio per ms where nothing piles up; `Infinity` sends as fast as the server takes it. */
   rate: number
   /** Longest burst after a stall, ms. */
@@ -38,13 +38,13 @@ export interface FeedOptions {
 
 /**
  * Sends the frames of a replay buffer into one session, in order and at the right pace, from one frame on and for as long
- * as it is told: several feeds may read the same buffer at different places.
+ * as it is told: several senders may read the same buffer at different places.
  */
-export class Feed implements Sleeper {
+export class Sender implements Scheduled, FrameReader {
   readonly #session: Session
   readonly #buffer: ReplayBuffer
   readonly #clock: SessionClock
-  readonly #options: FeedOptions
+  readonly #options: SenderOptions
   readonly #pacer: Pacer
   readonly #moved: (cursor: number) => void
   #cursor: number
@@ -80,7 +80,7 @@ export class Feed implements Sleeper {
     clock: SessionClock,
     from: number,
     replay: boolean,
-    options: FeedOptions,
+    options: SenderOptions,
     moved: (cursor: number) => void,
   ) {
     this.#session = session
@@ -165,7 +165,7 @@ export class Feed implements Sleeper {
     this.#sending = true
     const delay = this.#delay(now)
     this.#pacer.sent(this.#options.frameMs)
-    if (delay > 0) this.#tick = sendClock.wake(this, delay, now)
+    if (delay > 0) this.#tick = sendClock.schedule(this, delay, now)
     else if (awaited && this.#options.rate !== Infinity) this.due()
     // A willing kernel would take minutes of audio before one message of the server is read: each frame gives the event
     // loop a turn.
@@ -279,7 +279,7 @@ export class Feed implements Sleeper {
   }
 }
 
-const sendAtOnce = (feed: Feed): void => feed.due()
+const sendAtOnce = (sender: Sender): void => sender.due()
 
 /**
  * When audio may be sent: an allowance in ms of audio that grows by the clock, so that late timers do not add up. The
@@ -331,39 +331,39 @@ export class Pacer {
 const TICK_MS = 5
 
 /** What waits for its time. */
-export interface Sleeper {
+export interface Scheduled {
   /** It is time. */
   due(): void
 }
 
 /**
- * Wakes many sleepers at given times, never before them and at most a tick after. All streams of a process share one: to
+ * Calls many at given times, never before them and at most a tick after. All streams of a process share one: to
  * wake the process costs as much as what is done then, so that what is due at about the same time is done together.
  */
 export class SendClock {
-  readonly #ticks = new Map<number, Sleeper[]>()
+  readonly #ticks = new Map<number, Scheduled[]>()
   #armed = Infinity
   #timer: NodeJS.Timeout | undefined
 
   /**
-   * Wakes `sleeper` at the first tick that is not before `delay` ms from `now`, once.
+   * Calls `one` at the first tick that is not before `delay` ms from `now`, once.
    *
    * @param now - what `performance.now()` says.
    * @returns the number of the tick, for `cancel`.
    */
-  wake(sleeper: Sleeper, delay: number, now: number): number {
+  schedule(one: Scheduled, delay: number, now: number): number {
     const tick = Math.ceil((now + delay) / TICK_MS)
     const sharing = this.#ticks.get(tick)
-    if (sharing === undefined) this.#ticks.set(tick, [sleeper])
-    else sharing.push(sleeper)
+    if (sharing === undefined) this.#ticks.set(tick, [one])
+    else sharing.push(one)
     if (tick < this.#armed) this.#arm(tick, now)
     return tick
   }
 
-  /** Does not wake `sleeper` at this tick, where that has not happened yet. */
-  cancel(sleeper: Sleeper, tick: number): void {
+  /** Does not call `one` at this tick, where that has not happened yet. */
+  cancel(one: Scheduled, tick: number): void {
     const sharing = this.#ticks.get(tick)
-    const index = sharing?.indexOf(sleeper) ?? -1
+    const index = sharing?.indexOf(one) ?? -1
     if (sharing === undefined || index < 0) return
     sharing.splice(index, 1)
     if (sharing.length > 0) return
@@ -376,19 +376,19 @@ export class SendClock {
   #arm(tick: number, now: number): void {
     clearTimeout(this.#timer)
     this.#armed = tick
-    this.#timer = setTimeout(this.#strike, Math.max(1, Math.ceil(tick * TICK_MS - now)))
+    this.#timer = setTimeout(this.#fire, Math.max(1, Math.ceil(tick * TICK_MS - now)))
   }
 
-  readonly #strike = (): void => {
+  readonly #fire = (): void => {
     this.#armed = Infinity
     // A timer may come a little before its time.
     const current = Math.floor((performance.now() + 0.1) / TICK_MS)
     const due = [...this.#ticks.keys()].filter((tick) => tick <= current).toSorted((a, b) => a - b)
     try {
       for (const tick of due) {
-        const sleepers = this.#ticks.get(tick) ?? []
+        const sharing = this.#ticks.get(tick) ?? []
         // One at a time: what one does may cancel another.
-        for (let sleeper = sleepers.shift(); sleeper !== undefined; sleeper = sleepers.shift()) sleeper.due()
+        for (let one = sharing.shift(); one !== undefined; one = sharing.shift()) one.due()
         this.#ticks.delete(tick)
       }
     } finally {

@@ -1,4 +1,4 @@
-import { FinalWords, SessionTurns } from '../../src/stream/joiner.ts'
+import { FinalWords, TurnJoiner } from '../../src/stream/joiner.ts'
 import { LabelMap, SpeakerLetters } from '../../src/stream/speakers.ts'
 import type { TurnMessage } from '../../src/protocol/messages.ts'
 
@@ -34,7 +34,7 @@ export function interrupted(seed: number): { heard: number[]; expected: number[]
     const last = session === 3 || random(0, 3) === 0
     const until = last ? turns.length : random(0, turns.length)
     const options = { sessionId: String(session), toStream: (ms: number) => from + ms }
-    const placed = new SessionTurns(options, new LabelMap(letters, !letters.any), finals, orders)
+    const placed = new TurnJoiner(options, new LabelMap(letters, !letters.any), finals, orders)
     for (const [number, words] of turns.slice(0, until).entries()) {
       for (const turn of placed.turn(message(number, words, from))) {
         finals.add(turn)

@@ -1,6 +1,6 @@
 import type { Turn, Word } from '../../src/model.ts'
 import type { TurnMessage, TurnRevision, WordMessage } from '../../src/protocol/messages.ts'
-import { FinalWords, SessionTurns, splice } from '../../src/stream/joiner.ts'
+import { FinalWords, TurnJoiner, splice } from '../../src/stream/joiner.ts'
 import { LabelMap, SpeakerLetters } from '../../src/stream/speakers.ts'
 import { interrupted } from './interrupted.ts'
 import fc from 'fast-check'
@@ -52,9 +52,9 @@ class Stream {
     }
   }
 
-  turns(offset: number, awaitFormatted = false): SessionTurns {
+  turns(offset: number, awaitFormatted = false): TurnJoiner {
     const options = { sessionId: `at ${offset}`, toStream: (ms: number) => offset + ms, awaitFormatted }
-    return new SessionTurns(options, new LabelMap(this.letters, !this.letters.any), this.finals, this.orders)
+    return new TurnJoiner(options, new LabelMap(this.letters, !this.letters.any), this.finals, this.orders)
   }
 }
 

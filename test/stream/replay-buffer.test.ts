@@ -1,6 +1,39 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { FrameList, type Frames, FrameSlabs, ReplayBuffer } from '../../src/stream/replay-buffer.ts'
+import { FinalWords } from '../../src/stream/joiner.ts'
+import { type FrameReader, ReplayBuffer, type ReplayOptions } from '../../src/stream/replay-buffer.ts'
+import type { Turn } from '../../src/model.ts'
+
+const silentFrame = Buffer.alloc(4)
+
+const readerAt = (cursor: number, heard = 0): FrameReader => ({ cursor, heard, paced: true, skip: () => {} })
+
+const final = (end: number): Turn => ({
+  sessionId: 's',
+  order: end,
+  revision: 0,
+  endOfTurn: true,
+  formatted: true,
+  transcript: 'w',
+  words: [{ text: 'w', start: end - 100, end, confidence: 1, final: true }],
+  start: end - 100,
+  end,
+})
+
+/** Kept audio of 50 ms frames, with `ms` of it there already. */
+function keep(ms: number, options: Partial<ReplayOptions> = {}, frame = Buffer.from('loud')) {
+  const finals = new FinalWords(70_000)
+  const audio = new ReplayBuffer(
+    { frameMs: 50, overlap: 10_000, maxReplay: 60_000, live: false, silentFrame, ...options },
+    finals,
+  )
+  const push = (more: number): void => {
+    for (let at = 0; at < more; at += 50) audio.push(frame)
+    audio.trim()
+  }
+  push(ms)
+  return { audio, finals, push }
+}
 
 function frame(number: number): Buffer {
   const bytes = Buffer.alloc(4)
@@ -8,25 +41,22 @@ function frame(number: number): Buffer {
   return bytes
 }
 
-function filled(store: Frames, frames: number): ReplayBuffer {
-  const buffer = new ReplayBuffer(50, store)
-  for (let number = 0; number < frames; number += 1) buffer.push(frame(number))
-  return buffer
+function filled(frames: number): ReplayBuffer {
+  const { audio } = keep(0)
+  for (let number = 0; number < frames; number += 1) audio.push(frame(number))
+  return audio
 }
 
-describe.each([
-  ['the frames themselves', () => new FrameList()],
-  ['copies of them', () => new FrameSlabs()],
-])('a buffer that keeps %s', (_name, store) => {
+describe('frames', () => {
   it('numbers frames from the first of the stream', () => {
-    const buffer = new ReplayBuffer(50, store())
+    const buffer = keep(0).audio
     expect([buffer.first, buffer.next, buffer.get(0)]).toEqual([0, 0, undefined])
     buffer.push(frame(7))
     expect([buffer.first, buffer.next, buffer.get(0)?.readUInt32LE()]).toEqual([0, 1, 7])
   })
 
   it('keeps the numbers when frames are forgotten', () => {
-    const buffer = filled(store(), 10)
+    const buffer = filled(10)
     buffer.dropBefore(4)
     expect([buffer.first, buffer.next]).toEqual([4, 10])
     expect(buffer.get(3)).toBeUndefined()
@@ -36,7 +66,7 @@ describe.each([
   })
 
   it('forgets no frame twice, and none that has not come', () => {
-    const buffer = filled(store(), 10)
+    const buffer = filled(10)
     buffer.dropBefore(6)
     buffer.dropBefore(2)
     expect(buffer.first).toBe(6)
@@ -47,10 +77,10 @@ describe.each([
   })
 
   it('converts between frames and milliseconds', () => {
-    const buffer = new ReplayBuffer(50)
+    const buffer = keep(0).audio
     expect([-10, 0, 49, 50, 1234].map((ms) => buffer.frameAt(ms))).toEqual([0, 0, 0, 1, 24])
     expect([0, 1, 24].map((number) => buffer.msAt(number))).toEqual([0, 50, 1200])
-    const fractional = new ReplayBuffer(100 / 3)
+    const fractional = keep(0, { frameMs: 100 / 3 }).audio
     expect([1, 2, 3].map((number) => fractional.msAt(number))).toEqual([33, 67, 100])
   })
 
@@ -62,7 +92,7 @@ describe.each([
     )
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-        const buffer = new ReplayBuffer(20, store())
+        const buffer = keep(0).audio
         let pushed = 0
         let first = 0
         for (const each of steps) {
@@ -87,9 +117,164 @@ describe.each([
 
 it('copies what may be written to again', () => {
   const chunk = Buffer.from('a')
-  const buffer = new ReplayBuffer(50, new FrameSlabs())
+  const buffer = keep(0).audio
   buffer.push(chunk)
   chunk.write('b')
   buffer.push(chunk)
   expect([buffer.get(0)?.toString(), buffer.get(1)?.toString()]).toEqual(['a', 'b'])
+})
+
+describe('while a session is open', () => {
+  it('keeps what no final word covers, and the overlap before it', () => {
+    const { audio, finals, push } = keep(0)
+    const reader = readerAt(800)
+    audio.readBy([reader], reader)
+    push(40_000)
+    expect(audio.first).toBe(0)
+    finals.add(final(30_000))
+    audio.trim()
+    expect(audio.first).toBe(400)
+    expect(audio.replayFrom).toBe(400)
+  })
+
+  it('never drops what a reader has still to send', () => {
+    const { audio, finals, push } = keep(0)
+    const behind = readerAt(100)
+    const ahead = readerAt(800)
+    audio.readBy([ahead, behind], ahead)
+    push(40_000)
+    finals.add(final(39_000))
+    audio.trim()
+    expect(audio.first).toBe(100)
+  })
+
+  it('takes no more before the first session leads than while none is open', () => {
+    const { audio, push } = keep(950)
+    audio.readBy([readerAt(0)], undefined)
+    expect(audio.hasRoom).toBe(true)
+    push(50)
+    expect(audio.hasRoom).toBe(false)
+  })
+
+  it('holds the source at a second of unsent audio', () => {
+    const { audio, push } = keep(0)
+    const reader = readerAt(0)
+    audio.readBy([reader], reader)
+    push(950)
+    expect(audio.hasRoom).toBe(true)
+    push(50)
+    expect(audio.hasRoom).toBe(false)
+  })
+
+  it('holds it too where nothing becomes final, until the server has shown that it hears', () => {
+    const { audio, push } = keep(0)
+    const deaf = readerAt(1500)
+    audio.readBy([deaf], deaf)
+    push(75_000)
+    expect(audio.hasRoom).toBe(false)
+    expect(audio.first).toBe(0)
+    const hearing = readerAt(1500, 1400)
+    audio.readBy([hearing], hearing)
+    expect(audio.hasRoom).toBe(true)
+    expect(audio.first).toBeGreaterThan(0)
+    expect(audio.first).toBeLessThanOrEqual(1400)
+  })
+
+  it('goes on through silence of any length', () => {
+    const { audio, push } = keep(0)
+    let sent = 0
+    for (let second = 0; second < 600; second += 1) {
+      sent += 20
+      const reader = readerAt(sent, sent - 100)
+      audio.readBy([reader], reader)
+      push(1000)
+      expect(audio.hasRoom).toBe(true)
+    }
+    expect((audio.next - audio.first) * 50).toBeLessThanOrEqual(76_000)
+    expect(audio.takeGap()).toBeUndefined()
+  })
+})
+
+describe('a live source that gives far more than can be caught up with', () => {
+  /** A reader that can skip, and has not sent a frame yet. */
+  const behind = () => ({
+    cursor: 0,
+    heard: 0,
+    paced: true,
+    skip(to: number) {
+      this.cursor = to
+    },
+  })
+
+  it.each([
+    ['is told as a gap where it is sound', Buffer.from('loud'), true],
+    ['is not told where it is silence, which the source has told of', silentFrame, false],
+  ])('%s, and never piles up', (_name, frame, told) => {
+    const { audio, push } = keep(0, { live: true }, frame)
+    const reader = behind()
+    audio.readBy([reader], reader)
+    const gaps: { start: number; end: number }[] = []
+    for (let minute = 0; minute < 60; minute += 1) {
+      push(60_000)
+      const gap = audio.takeGap()
+      if (gap) gaps.push(gap)
+      expect((audio.next - audio.first) * 50).toBeLessThanOrEqual(146_000)
+    }
+    const missing = gaps.reduce((sum, { start, end }) => sum + end - start, 0)
+    expect(missing > 3_400_000).toBe(told)
+  })
+
+  it('is all kept where it is no more than a replay', () => {
+    const { audio, push } = keep(0, { live: true })
+    const reader = behind()
+    audio.readBy([reader], reader)
+    push(145_000)
+    expect(reader.cursor).toBe(0)
+    expect(audio.takeGap()).toBeUndefined()
+  })
+})
+
+describe('while none is open', () => {
+  it('takes a second before the first session, and as much as is told after it', () => {
+    const { audio, push } = keep(950)
+    expect(audio.hasRoom).toBe(true)
+    push(50)
+    expect(audio.hasRoom).toBe(false)
+    const reader = readerAt(20)
+    audio.readBy([reader], reader)
+    audio.readBy([], undefined)
+    push(59_950)
+    expect(audio.hasRoom).toBe(true)
+    push(50)
+    expect(audio.hasRoom).toBe(false)
+    expect(audio.takeGap()).toBeUndefined()
+  })
+
+  it('drops the oldest of a live source beyond that, and says to the millisecond what', () => {
+    const { audio, finals, push } = keep(0, { live: true, maxReplay: 5000 })
+    const reader = readerAt(400)
+    audio.readBy([reader], reader)
+    push(20_000)
+    finals.add(final(17_000))
+    audio.readBy([], undefined)
+    push(5000)
+    expect(audio.hasRoom).toBe(true)
+    expect(audio.takeGap()).toBeUndefined()
+    push(2000)
+    // What came beyond 5 s is missing from where the last final word ends.
+    expect(audio.takeGap()).toEqual({ start: 17_000, end: 19_000 })
+    expect(audio.replayFrom).toBe(380)
+    expect(audio.takeGap()).toBeUndefined()
+  })
+
+  it('tells of no gap where only the overlap had to go', () => {
+    const { audio, finals, push } = keep(0, { live: true, maxReplay: 5000 })
+    const reader = readerAt(400)
+    audio.readBy([reader], reader)
+    push(20_000)
+    finals.add(final(20_000))
+    audio.readBy([], undefined)
+    push(5000)
+    expect(audio.takeGap()).toBeUndefined()
+  })
 })

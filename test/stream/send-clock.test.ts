@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import fc from 'fast-check'
-import { SendClock, type Sleeper } from '../../src/stream/sender.ts'
+import { SendClock, type Scheduled } from '../../src/stream/sender.ts'
 
 const TICK_MS = 5
 
@@ -17,7 +17,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-function sleeper(name: string, then: () => void = () => {}): Sleeper {
+function sleeper(name: string, then: () => void = () => {}): Scheduled {
   return {
     due() {
       woken.push([name, performance.now()])
@@ -26,7 +26,7 @@ function sleeper(name: string, then: () => void = () => {}): Sleeper {
   }
 }
 
-const wake = (one: Sleeper, delay: number): number => clock.wake(one, delay, performance.now())
+const wake = (one: Scheduled, delay: number): number => clock.schedule(one, delay, performance.now())
 
 describe('a clock of sends', () => {
   it('wakes each once, in time and in order, with one timer', () => {

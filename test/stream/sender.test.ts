@@ -1,6 +1,7 @@
 import type { Session } from '../../src/session/session.ts'
+import { FinalWords } from '../../src/stream/joiner.ts'
 import { ReplayBuffer } from '../../src/stream/replay-buffer.ts'
-import { Feed, type FeedOptions, Pacer } from '../../src/stream/sender.ts'
+import { Sender, type SenderOptions, Pacer } from '../../src/stream/sender.ts'
 import { SessionClock } from '../../src/stream/session-clock.ts'
 import { EventEmitter } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -32,44 +33,47 @@ interface Fed {
   session: RecordingSession
   buffer: ReplayBuffer
   clock: SessionClock
-  feed: Feed
+  sender: Sender
   moves: number[]
-  /** Puts frames into the buffer and wakes the feed. */
+  /** Puts frames into the buffer and wakes the sender. */
   push: (count: number) => void
 }
 
 const faked: Parameters<typeof vi.useFakeTimers>[0] = { toFake: ['setTimeout', 'clearTimeout', 'performance'] }
-const feeds: Feed[] = []
+const senders: Sender[] = []
 
-function start(more: Partial<FeedOptions> & { frames?: number; from?: number; replay?: boolean } = {}): Fed {
+function start(more: Partial<SenderOptions> & { frames?: number; from?: number; replay?: boolean } = {}): Fed {
   const { frames = 0, from = 0, replay = false, ...options } = more
   const session = new RecordingSession()
-  const buffer = new ReplayBuffer(FRAME_MS)
+  const buffer = new ReplayBuffer(
+    { frameMs: FRAME_MS, overlap: 0, maxReplay: 60_000, live: false, silentFrame },
+    new FinalWords(60_000),
+  )
   const add = (count: number): void => {
     for (let left = count; left > 0; left -= 1) buffer.push(frameOf(String(buffer.next)))
   }
   add(frames)
   const clock = new SessionClock(from * FRAME_MS)
   const moves: number[] = []
-  const feed = new Feed(
+  const sender = new Sender(
     session as unknown as Session,
     buffer,
     clock,
     from,
     replay,
     { rate: Infinity, catchUp: 5000, live: false, silence: false, frameMs: FRAME_MS, silentFrame, pending, ...options },
-    () => moves.push(feed.cursor),
+    () => moves.push(sender.cursor),
   )
-  feeds.push(feed)
+  senders.push(sender)
   return {
     session,
     buffer,
     clock,
-    feed,
+    sender,
     moves,
     push(count) {
       add(count)
-      feed.wake()
+      sender.wake()
     },
   }
 }
@@ -90,20 +94,20 @@ beforeEach(() => {
   vi.useFakeTimers(faked)
 })
 afterEach(async () => {
-  for (const feed of feeds.splice(0)) feed.stop()
+  for (const sender of senders.splice(0)) sender.stop()
   await pass(10_000)
-  // Whatever a test did, a feed that was stopped leaves no timer.
+  // Whatever a test did, a sender that was stopped leaves no timer.
   expect(vi.getTimerCount()).toBe(0)
   vi.useRealTimers()
 })
 
 describe('the order of frames', () => {
   it('sends what there is and then what comes, each frame once, and tells how far it is', async () => {
-    const { session, feed, moves, push } = start({ frames: 3 })
+    const { session, sender, moves, push } = start({ frames: 3 })
     await pass(10)
-    expect([feed.cursor, feed.drained]).toEqual([3, true])
+    expect([sender.cursor, sender.drained]).toEqual([3, true])
     push(2)
-    expect(feed.drained).toBe(false)
+    expect(sender.drained).toBe(false)
     await pass(10)
     expect(session.order).toEqual(numbers(0, 5))
     expect(moves).toEqual([1, 2, 3, 4, 5])
@@ -117,31 +121,31 @@ describe('the order of frames', () => {
   })
 
   it('leaves out what it is told to, keeps times true, and goes on with the rest', async () => {
-    const { session, feed, clock, push } = start({ rate: 1, frames: 100 })
+    const { session, sender, clock, push } = start({ rate: 1, frames: 100 })
     await pass(120)
-    const next = feed.cursor
-    feed.skip(60)
-    feed.skip(62)
-    feed.skip(40)
-    expect(feed.cursor).toBe(62)
+    const next = sender.cursor
+    sender.skip(60)
+    sender.skip(62)
+    sender.skip(40)
+    expect(sender.cursor).toBe(62)
     await pass(10_000)
     expect(session.order).toEqual([...numbers(0, next + 1), ...numbers(62, 100)])
     // The first frame behind the gap, and the last one.
     expect(clock.toStream((next + 1) * FRAME_MS + 1)).toBe(62 * FRAME_MS + 1)
     expect(clock.heard).toBe(100 * FRAME_MS)
-    feed.skip(100)
+    sender.skip(100)
     push(3)
     await pass(10_000)
     expect(session.order.slice(-3)).toEqual(numbers(100, 103))
     expect(clock.heard).toBe(103 * FRAME_MS)
   })
 
-  it('lets two feeds read the same frames at different places', async () => {
+  it('lets two senders read the same frames at different places', async () => {
     const one = start({ frames: 8 })
     const session = new RecordingSession()
     const options = { rate: Infinity, catchUp: 0, live: false, silence: false, frameMs: FRAME_MS, silentFrame, pending }
     const clock = new SessionClock(200)
-    feeds.push(new Feed(session as unknown as Session, one.buffer, clock, 4, true, options, () => {}))
+    senders.push(new Sender(session as unknown as Session, one.buffer, clock, 4, true, options, () => {}))
     await pass(10)
     expect(one.session.order).toEqual(numbers(0, 8))
     expect(session.order).toEqual(numbers(4, 8))
@@ -150,7 +154,7 @@ describe('the order of frames', () => {
   it('sends nothing more once it is stopped, while it sends or while it waits', async () => {
     const paced = start({ frames: 5, rate: 1 })
     await pass(60)
-    paced.feed.stop()
+    paced.sender.stop()
     const sent = paced.session.sent.length
     await pass(1000)
     // The frame that was on its way at most.
@@ -160,7 +164,7 @@ describe('the order of frames', () => {
     const idle = start({ silence: true })
     await pass(10)
     expect(vi.getTimerCount()).toBe(1)
-    idle.feed.stop()
+    idle.sender.stop()
     expect(vi.getTimerCount()).toBe(0)
     idle.push(1)
     await pass(5000)
@@ -168,12 +172,12 @@ describe('the order of frames', () => {
   })
 
   it('does not count a frame that the session did not take', async () => {
-    const { session, feed, push } = start({ frames: 2 })
+    const { session, sender, push } = start({ frames: 2 })
     await pass(10)
     session.ended = true
     push(3)
     await pass(1000)
-    expect([feed.cursor, feed.drained]).toEqual([2, false])
+    expect([sender.cursor, sender.drained]).toEqual([2, false])
   })
 })
 
@@ -293,7 +297,7 @@ describe('a source that pauses', () => {
   it('sends what there is of a frame first, and that part no second time', async () => {
     let part = 'abc'
     const partial = (): Buffer => Buffer.from(part)
-    const { session, buffer, clock, feed } = start({ frames: 1, silence: true, pending: partial })
+    const { session, buffer, clock, sender } = start({ frames: 1, silence: true, pending: partial })
     await pass(600)
     expect(session.order.slice(0, 3)).toEqual(['0', 'abcence', 'silence'])
     const before = session.order.length
@@ -305,7 +309,7 @@ describe('a source that pauses', () => {
     expect(session.order[before]).toBe('sildece')
     part = ''
     buffer.push(Buffer.from('abcdefg'))
-    feed.wake()
+    sender.wake()
     await pass(10)
     expect(session.order.at(-1)).toBe('silenfg')
     // In the time of the stream, nothing of this has happened.
@@ -315,43 +319,43 @@ describe('a source that pauses', () => {
   })
 
   it('gets none any more once the session has ended', async () => {
-    const { session, clock, feed } = start({ frames: 1, silence: true })
+    const { session, clock, sender } = start({ frames: 1, silence: true })
     await pass(10)
     session.ended = true
     await pass(10_000)
     expect(session.order).toEqual(['0'])
     expect(clock.toStream(5000)).toBe(5000)
-    expect(feed.cursor).toBe(1)
+    expect(sender.cursor).toBe(1)
   })
 })
 
 describe('what the server has heard', () => {
   it('is nothing for certain before its second heartbeat after the audio', async () => {
-    const { feed, push } = start({ frames: 10 })
+    const { sender, push } = start({ frames: 10 })
     await pass(10)
-    expect(feed.heard).toBe(0)
-    feed.heartbeat()
+    expect(sender.heard).toBe(0)
+    sender.heartbeat()
     push(10)
     await pass(10)
-    expect(feed.heard).toBe(0)
-    feed.heartbeat()
-    expect(feed.heard).toBe(10)
-    feed.heartbeat()
-    expect(feed.heard).toBe(20)
+    expect(sender.heard).toBe(0)
+    sender.heartbeat()
+    expect(sender.heard).toBe(10)
+    sender.heartbeat()
+    expect(sender.heard).toBe(20)
   })
 
   it('is what was sent half a minute ago, where there are no heartbeats', async () => {
-    const { feed, push } = start({ frames: 10 })
+    const { sender, push } = start({ frames: 10 })
     await pass(5000)
     push(10)
     await pass(24_000)
-    expect(feed.heard).toBe(0)
+    expect(sender.heard).toBe(0)
     await pass(1500)
-    expect(feed.heard).toBeGreaterThan(0)
-    expect(feed.heard).toBeLessThanOrEqual(10)
+    expect(sender.heard).toBeGreaterThan(0)
+    expect(sender.heard).toBeLessThanOrEqual(10)
     await pass(5000)
-    expect(feed.heard).toBeGreaterThan(10)
-    expect(feed.heard).toBeLessThanOrEqual(20)
+    expect(sender.heard).toBeGreaterThan(10)
+    expect(sender.heard).toBeLessThanOrEqual(20)
   })
 })
 
@@ -359,8 +363,8 @@ describe('in real time', () => {
   it('never sends early', async () => {
     vi.useRealTimers()
     const began = performance.now()
-    const { session, feed } = start({ frames: 6, rate: 2 })
-    while (!feed.drained) await delay(5)
+    const { session, sender } = start({ frames: 6, rate: 2 })
+    while (!sender.drained) await delay(5)
     vi.useFakeTimers(faked)
     // A timer may fire up to a millisecond before its time.
     const early = session.sent.filter(({ at }, index) => at - began < (index * FRAME_MS) / 2 - 2)

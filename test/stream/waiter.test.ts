@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { StateWaiter } from '../../src/stream/supervisor.ts'
+import { Waiter } from '../../src/stream/waiter.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -8,9 +8,9 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-describe('StateWaiter', () => {
+describe('Waiter', () => {
   it('resolves at once where the condition holds already, and leaves nothing behind', async () => {
-    const state = new StateWaiter()
+    const state = new Waiter()
     const condition = vi.fn<() => boolean>(() => true)
     expect(await state.until(condition, 1000)).toBe(true)
     state.changed()
@@ -19,7 +19,7 @@ describe('StateWaiter', () => {
   })
 
   it('looks again only when something has changed', async () => {
-    const state = new StateWaiter()
+    const state = new Waiter()
     let ready = false
     const waiting = state.until(() => ready)
     const settled = vi.fn<() => void>()
@@ -32,7 +32,7 @@ describe('StateWaiter', () => {
   })
 
   it('clears its timer and forgets the condition once that holds', async () => {
-    const state = new StateWaiter()
+    const state = new Waiter()
     let ready = false
     const condition = vi.fn<() => boolean>(() => ready)
     const waiting = state.until(condition, 5000)
@@ -48,7 +48,7 @@ describe('StateWaiter', () => {
   })
 
   it('gives up after its time and then looks no more', async () => {
-    const state = new StateWaiter()
+    const state = new Waiter()
     const condition = vi.fn<() => boolean>(() => false)
     const waiting = state.until(condition, 5000)
     await vi.advanceTimersByTimeAsync(4999)
@@ -65,7 +65,7 @@ describe('StateWaiter', () => {
   })
 
   it('takes a time that has passed, and one longer than a timer can be', async () => {
-    const state = new StateWaiter()
+    const state = new Waiter()
     const past = state.until(() => false, -1000)
     await vi.advanceTimersByTimeAsync(1)
     expect(await past).toBe(false)
@@ -82,7 +82,7 @@ describe('StateWaiter', () => {
   })
 
   it('serves many that wait, each by its own condition', async () => {
-    const state = new StateWaiter()
+    const state = new Waiter()
     let level = 0
     const results: string[] = []
     const waits = [1, 2, 3].map((wanted) =>
@@ -97,7 +97,7 @@ describe('StateWaiter', () => {
   })
 
   it('allows a condition that changes the state itself', async () => {
-    const state = new StateWaiter()
+    const state = new Waiter()
     let first = false
     let second = false
     const one = state.until(() => first)
@@ -109,5 +109,37 @@ describe('StateWaiter', () => {
     first = true
     state.changed()
     expect(await Promise.all([one, two])).toEqual([true, true])
+  })
+})
+
+describe('poll()', () => {
+  it('looks every so often until the condition holds, and not after it', async () => {
+    const state = new Waiter()
+    let [holds, looks] = [false, 0]
+    const waiting = state.poll(
+      () => holds,
+      1000,
+      () => (looks += 1),
+    )
+    await vi.advanceTimersByTimeAsync(2500)
+    expect(looks).toBe(2)
+    holds = true
+    state.changed()
+    await waiting
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(looks).toBe(2)
+  })
+
+  it('sees what a look has made true', async () => {
+    const state = new Waiter()
+    let looks = 0
+    const waiting = state.poll(
+      () => looks === 3,
+      1000,
+      () => (looks += 1),
+    )
+    await vi.advanceTimersByTimeAsync(3000)
+    await waiting
+    expect(vi.getTimerCount()).toBe(0)
   })
 })

@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Feed } from '../../src/stream/sender.ts'
-import { FinalWords, SessionTurns } from '../../src/stream/joiner.ts'
+import type { Sender } from '../../src/stream/sender.ts'
+import { FinalWords, TurnJoiner } from '../../src/stream/joiner.ts'
 import { LabelMap, SpeakerLetters } from '../../src/stream/speakers.ts'
 import type { BeginMessage, HeartbeatMessage, ServerMessage, TurnMessage } from '../../src/protocol/messages.ts'
-import { PlacedSession } from '../../src/stream/supervisor.ts'
+import { StreamSession } from '../../src/stream/stream-session.ts'
 import { SessionClock } from '../../src/stream/session-clock.ts'
 import type { Session, SessionEvents } from '../../src/session/session.ts'
 import type { Turn } from '../../src/model.ts'
@@ -44,16 +44,16 @@ class StubFeed {
 
 function place(clock = new SessionClock(0)) {
   const session = new StubSession()
-  const feed = new StubFeed()
+  const sender = new StubFeed()
   const begin: BeginMessage = { type: 'Begin', id: 's', expires_at: (NOW + 3 * HOUR) / 1000 }
   const turns: Turn[] = []
   const messages: ServerMessage[] = []
   const gaps: { start: number; end: number }[] = []
-  const placed = new PlacedSession(
+  const placed = new StreamSession(
     session as unknown as Session,
     begin,
     clock,
-    feed as unknown as Feed,
+    sender as unknown as Sender,
     { start: Infinity, deadline: Infinity },
     {
       turns: (given) => turns.push(...given),
@@ -63,7 +63,7 @@ function place(clock = new SessionClock(0)) {
   )
   return {
     session,
-    feed,
+    sender,
     placed,
     messages,
     gaps,
@@ -80,9 +80,9 @@ function turnMessage(order: number, text: string, more: Partial<TurnMessage>): T
   return { type: 'Turn', turn_order: order, transcript: text, words: [word], ...flags, ...more }
 }
 
-function turnsOf(awaitFormatted = false): SessionTurns {
+function turnsOf(awaitFormatted = false): TurnJoiner {
   const labels = new LabelMap(new SpeakerLetters(), true)
-  return new SessionTurns({ sessionId: 's', awaitFormatted }, labels, new FinalWords(1000), { next: 0 })
+  return new TurnJoiner({ sessionId: 's', awaitFormatted }, labels, new FinalWords(1000), { next: 0 })
 }
 
 beforeEach(() => {
@@ -131,14 +131,14 @@ describe('before it takes over', () => {
   })
 
   it('counts a heartbeat when it comes, not again when it is given out', () => {
-    const { placed, feed, session, messages } = place()
+    const { placed, sender, session, messages } = place()
     session.emit('message', heartbeat)
-    expect(feed.heartbeats).toBe(1)
+    expect(sender.heartbeats).toBe(1)
     placed.takeOver(turnsOf())
     // Counted again, audio sent after it would pass for heard.
-    expect(feed.heartbeats).toBe(1)
+    expect(sender.heartbeats).toBe(1)
     session.emit('message', heartbeat)
-    expect(feed.heartbeats).toBe(2)
+    expect(sender.heartbeats).toBe(2)
     expect(messages).toEqual([heartbeat, heartbeat])
   })
 
@@ -158,12 +158,12 @@ describe('before it takes over', () => {
 
 describe('while it closes', () => {
   it('asks for the end, feeds no more, and leaves the open turn to the next session', () => {
-    const { placed, session, feed, texts, say } = place()
+    const { placed, session, sender, texts, say } = place()
     placed.takeOver(turnsOf())
     say(0, 'final')
     say(1, 'open', { end_of_turn: false })
     placed.close()
-    expect([session.terminated, feed.stopped]).toEqual([1, 1])
+    expect([session.terminated, sender.stopped]).toEqual([1, 1])
     say(1, 'open')
     say(2, 'later')
     expect(texts()).toEqual(['final 0', 'open partial'])
@@ -218,12 +218,12 @@ describe('a final that waits for its formatted form', () => {
   })
 
   it('leaves no timer when the session ends, and can be had then', () => {
-    const { placed, session, feed, texts, say } = place()
+    const { placed, session, sender, texts, say } = place()
     placed.takeOver(turnsOf(true))
     say(0, 'plain', { turn_is_formatted: false })
     session.emit('end', ended)
     expect(vi.getTimerCount()).toBe(0)
-    expect(feed.stopped).toBe(1)
+    expect(sender.stopped).toBe(1)
     placed.release()
     placed.release()
     expect(texts()).toEqual(['plain 0'])

@@ -1,0 +1,144 @@
+import type { Turn } from '../model.ts'
+import type { BeginMessage, ServerMessage } from '../protocol/messages.ts'
+import type { Session, SessionEnd } from '../session/session.ts'
+import type { TurnJoiner } from './joiner.ts'
+import type { RollOverTimes } from './reconnect.ts'
+import type { Sender } from './sender.ts'
+import type { SessionClock } from './session-clock.ts'
+
+/** As many messages are kept of a session that has not taken over yet; a server sends about two a second. */
+const MOST_HELD = 10_000
+/** How long an unformatted final waits for its formatted form. */
+const FORMATTED_WAIT_MS = 1500
+
+/** Where a {@link StreamSession} delivers. */
+export interface StreamSessionListener {
+  turns(turns: Turn[], session: StreamSession): void
+  /** Any message that is no turn. */
+  message(message: ServerMessage): void
+  /** Audio that the server could not hear, in ms of the stream. */
+  lost(gap: { start: number; end: number }): void
+}
+
+/** A session that has begun, at its place in the stream. Holds its messages until it takes over. */
+export class StreamSession {
+  readonly session: Session
+  readonly begin: BeginMessage
+  readonly clock: SessionClock
+  readonly sender: Sender
+  /** How it ended; absent while it is open. */
+  end: SessionEnd | undefined
+  /** Whether it goes on where another left off, so that its labels are not the letters. */
+  joins = false
+  /** How many of its labels its last record named; -1 before the first. */
+  announced = -1
+  /** When to open the session after it, and by when to change to that, in ms of `performance.now()`. */
+  readonly rollOver: RollOverTimes
+  /** Ms of the stream that some session had been sent, and that were final, when it took over. */
+  before = { sent: 0, final: 0 }
+  readonly #listener: StreamSessionListener
+  #held: ServerMessage[] = []
+  #turns: TurnJoiner | undefined
+  #lastFinal = -1
+  #closing = false
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(
+    session: Session,
+    begin: BeginMessage,
+    clock: SessionClock,
+    sender: Sender,
+    rollOver: RollOverTimes,
+    listener: StreamSessionListener,
+  ) {
+    this.session = session
+    this.begin = begin
+    this.clock = clock
+    this.sender = sender
+    this.#listener = listener
+    this.rollOver = rollOver
+    session.on('message', (message) => {
+      // When it comes: one that is held says nothing of audio sent since.
+      if (message.type === 'Heartbeat') sender.heartbeat()
+      this.#receive(message)
+    })
+    session.once('end', (end) => {
+      this.end = end
+      sender.stop()
+      clearTimeout(this.#timer)
+    })
+  }
+
+  /** Speaker labels of the session and the letters they stand for. */
+  get speakers(): Record<string, string> {
+    return this.#turns?.mapping ?? {}
+  }
+
+  /** A label of the server that is none of the protocol's letters and got one, if any did. */
+  get foreignLabel(): string | undefined {
+    return this.#turns?.foreignLabel
+  }
+
+  /** From here on its turns are the stream's; what was held comes first. */
+  takeOver(turns: TurnJoiner): void {
+    this.#turns = turns
+    for (const message of this.#held.splice(0)) this.#receive(message)
+  }
+
+  /** Another session goes on from here: it hears the open turn whole, and what this one still makes of it is not wanted. */
+  close(): void {
+    this.#closing = true
+    this.sender.stop()
+    this.session.terminate()
+  }
+
+  /** Gives out a final that waits for its formatted form. */
+  release(): void {
+    clearTimeout(this.#timer)
+    this.#deliver(this.#turns?.release() ?? [])
+  }
+
+  /** Gives out all that it still holds, once it has ended and no session goes on from it. */
+  conclude(): void {
+    clearTimeout(this.#timer)
+    // What was lost with the session is heard again by the next one.
+    this.#deliver((this.end?.error ? this.#turns?.release() : this.#turns?.conclude()) ?? [])
+  }
+
+  #receive(message: ServerMessage): void {
+    if (!this.#turns) {
+      this.#held.push(message)
+      if (this.#held.length > MOST_HELD) this.session.flooded()
+      return
+    }
+    switch (message.type) {
+      case 'Turn':
+        if (this.#closing && message.turn_order > this.#lastFinal) return
+        if (message.end_of_turn) this.#lastFinal = Math.max(this.#lastFinal, message.turn_order)
+        this.#deliver(this.#turns.turn(message))
+        this.#boundWait()
+        return
+      case 'SpeakerRevision':
+        this.#deliver(this.#turns.revision(message))
+        return
+      case 'Warning': {
+        const lost = message.audio_lost
+        if (lost === undefined) return
+        this.#listener.lost({ start: this.clock.toStream(lost.start), end: this.clock.toStream(lost.end) })
+        return
+      }
+      default:
+        this.#listener.message(message)
+    }
+  }
+
+  /** The formatted form of a final may never come. */
+  #boundWait(): void {
+    clearTimeout(this.#timer)
+    if (this.#turns?.holding && !this.end) this.#timer = setTimeout(() => this.release(), FORMATTED_WAIT_MS)
+  }
+
+  #deliver(turns: Turn[]): void {
+    if (turns.length > 0) this.#listener.turns(turns, this)
+  }
+}
