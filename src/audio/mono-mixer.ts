@@ -32,21 +32,24 @@ export class MonoMixer<S extends Samples> {
   readonly #blockSamples: number
   /** Mean square of the quietest sound that counts. */
   readonly #quietest: number
+  /** Of each channel in the block at hand, and behind them that of their sum. */
   readonly #energies: Float64Array
-  #held: S
+  /** The beginning of a block. */
+  readonly #held: S
+  #heldLength = 0
   #cancelledBlocks = 0
   /** The channel that was heard alone in the last stretch. */
   #alone: number | undefined
   #told = false
 
-  /** @param make - the kind of the samples. */
+  /** @param make - the kind of the samples. Of 16-bit ones there are two channels. */
   constructor(channels: number, sampleRate: number, make: new (length: number) => S) {
     this.#channels = channels
     this.#make = make
     this.#blockSamples = Math.max(1, Math.round((sampleRate * blockMs) / 1000)) * channels
-    this.#held = new make(0)
-    this.#quietest = this.#isWhole ? quietest * 32_768 ** 2 : quietest
-    this.#energies = new Float64Array(channels)
+    this.#held = new make(this.#blockSamples)
+    this.#quietest = this.#held instanceof Int16Array ? quietest * 32_768 ** 2 : quietest
+    this.#energies = new Float64Array(channels + 1)
   }
 
   /** `true` once: the first time that so much sound would have been lost that the user is to be told. */
@@ -58,114 +61,111 @@ export class MonoMixer<S extends Samples> {
 
   process(samples: S): S {
     const block = this.#blockSamples
-    const held = this.#held
-    const count = Math.floor((held.length + samples.length) / block)
-    const mono = new this.#make((count * block) / this.#channels)
-    let at = Math.min(held.length === 0 ? 0 : block - held.length, samples.length)
-    const first = new this.#make(held.length + at)
-    first.set(held)
-    first.set(samples.subarray(0, at), held.length)
-    this.#held = first
-    if (count === 0 && held.length > 0) return mono
-    let out = 0
-    if (held.length > 0) {
-      this.#mix(first, 0, block, mono, out)
-      out += block / this.#channels
+    const mono = new this.#make((Math.floor((this.#heldLength + samples.length) / block) * block) / this.#channels)
+    let [at, out] = [0, 0]
+    if (this.#heldLength > 0) {
+      at = Math.min(block - this.#heldLength, samples.length)
+      this.#hold(samples.subarray(0, at))
+      if (this.#heldLength < block) return mono
+      out = this.#mix(this.#held, 0, block, mono, out)
+      this.#heldLength = 0
     }
-    const end = at + Math.floor((samples.length - at) / block) * block
-    this.#mix(samples, at, end, mono, out)
-    this.#held = samples.slice(end) as S
+    for (; at + block <= samples.length; at += block) out = this.#mix(samples, at, at + block, mono, out)
+    this.#hold(samples.subarray(at))
     return mono
   }
 
   /** The rest; what follows is mixed as if nothing had been before. */
   flush(): S {
-    const held = this.#held
-    this.#held = new this.#make(0)
-    const mono = new this.#make(held.length / this.#channels)
-    this.#mix(held, 0, held.length, mono, 0)
+    const mono = new this.#make(this.#heldLength / this.#channels)
+    this.#mix(this.#held, 0, this.#heldLength, mono, 0)
+    this.#heldLength = 0
     return mono
   }
 
-  get #isWhole(): boolean {
-    return this.#held instanceof Int16Array
+  #hold(samples: Samples): void {
+    this.#held.set(samples, this.#heldLength)
+    this.#heldLength += samples.length
   }
 
-  /** Mixes whole blocks, and in the end what is less than one. */
-  #mix(samples: S, from: number, to: number, mono: S, start: number): void {
-    const channels = this.#channels
-    if (channels === 2 && samples instanceof Int16Array) meanOfTwo(samples, from, to, mono as Int16Array, start)
-    else meanOf(samples, from, to, mono, start, channels, this.#isWhole ? 0.5 : 0)
-    for (let at = from, out = start; at < to; at += this.#blockSamples, out += this.#blockSamples / channels) {
-      this.#mend(samples, at, Math.min(to, at + this.#blockSamples), mono, out)
-    }
-  }
-
-  /** Puts one channel in place of the mean where they cancel each other out in a block. */
-  #mend(samples: S, from: number, to: number, mono: S, start: number): void {
+  /** Mixes one block, to `mono` from `start` on; returns where the next one goes. */
+  #mix(samples: S, from: number, to: number, mono: S, start: number): number {
     const channels = this.#channels
     const energies = this.#energies.fill(0)
-    let [left, count] = [0, 0]
-    for (let at = from; at < to; at += everyFrame * channels, count++) {
-      let sum = 0
-      for (let channel = 0; channel < channels; channel++) {
-        const sample = samples[at + channel]!
-        sum += sample
-        energies[channel]! += sample * sample
-      }
-      left += (sum / channels) ** 2
-    }
-    let [most, expected] = [0, 0]
-    for (const energy of energies) {
-      most = Math.max(most, energy)
-      expected += energy / channels ** 2
+    if (samples instanceof Int16Array) meanOfTwo(samples, from, to, mono as Int16Array, start, energies)
+    else meanOf(samples, from, to, mono as Float32Array, start, energies)
+    const alone = this.#loudest((to - from) / channels / everyFrame)
+    if (alone !== undefined) for (let at = from + alone, out = start; at < to; at += channels) mono[out++] = samples[at]!
+    return start + (to - from) / channels
+  }
+
+  /** The channel to be heard alone, where the channels cancel each other out in a block. */
+  #loudest(count: number): number | undefined {
+    const energies = this.#energies
+    const channels = this.#channels
+    let [most, expected, loudest] = [0, 0, 0]
+    for (let channel = 0; channel < channels; channel++) {
+      const energy = energies[channel]!
+      expected += energy
+      if (energy <= most) continue
+      most = energy
+      loudest = channel
     }
     const before = this.#alone
     const least = before === undefined ? leastLeft : leastLeftAgain
     this.#alone = undefined
-    if (left >= least * expected || most < this.#quietest * count) return
+    if (energies[channels]! >= least * expected || most < this.#quietest * count) return undefined
     this.#cancelledBlocks++
     // Of an inverted copy it is the other channel that is as loud: changing between the two would break every wave.
-    const alone = before !== undefined && energies[before]! >= most / 2 ? before : energies.indexOf(most)
-    this.#alone = alone
-    for (let at = from + alone, out = start; at < to; at += channels) mono[out++] = samples[at]!
+    this.#alone = before !== undefined && energies[before]! >= most / 2 ? before : loudest
+    return this.#alone
   }
 }
 
 /**
- * Writes the mean of the channels of `samples`, from `from` to before `to`, to `mono` from `start` on.
- *
- * @param rounding - 0.5 for whole numbers, 0 for others.
+ * Writes the mean of the channels of `samples`, from `from` to before `to`, to `mono` from `start` on, and adds to
+ * `energies` those of each channel and of their sum.
  */
 function meanOf(
-  samples: Samples,
+  samples: Float32Array,
   from: number,
   to: number,
-  mono: Samples,
+  mono: Float32Array,
   start: number,
-  channels: number,
-  rounding: number,
+  energies: Float64Array,
 ): void {
-  for (let at = from, out = start; at < to; out++) {
+  const channels = energies.length - 1
+  for (let at = from, frame = 0; at < to; frame++) {
     let sum = 0
     for (let channel = 0; channel < channels; channel++) sum += samples[at++]!
-    mono[out] = rounding === 0 ? sum / channels : Math.floor(sum / channels + rounding)
+    mono[start + frame] = sum / channels
+    if (frame % everyFrame !== 0) continue
+    energies[channels]! += sum * sum
+    for (let channel = 0; channel < channels; channel++) energies[channel]! += samples[at - channels + channel]! ** 2
   }
 }
 
-/**
- * The same for two channels of whole numbers, as FFmpeg gives of almost all recordings. Both are read at once, which halves
- * the time that an hour of sound takes.
- */
-function meanOfTwo(samples: Int16Array, from: number, to: number, mono: Int16Array, start: number): void {
-  const source = samples.byteOffset + 2 * from
-  if (source % 4 !== 0) {
-    for (let at = from, out = start; at < to; at += 2, out++) mono[out] = (samples[at]! + samples[at + 1]! + 1) >> 1
-    return
+/** The same for two channels of whole numbers, as FFmpeg gives of almost all recordings: written out, it takes an eighth. */
+function meanOfTwo(
+  samples: Int16Array,
+  from: number,
+  to: number,
+  mono: Int16Array,
+  start: number,
+  energies: Float64Array,
+): void {
+  for (let at = from, out = start; at < to; at += 2, out++) mono[out] = (samples[at]! + samples[at + 1]! + 1) >> 1
+  let left = 0
+  let right = 0
+  let both = 0
+  for (let at = from; at < to; at += 2 * everyFrame) {
+    const first = samples[at]!
+    const second = samples[at + 1]!
+    left += first * first
+    right += second * second
+    both += (first + second) * (first + second)
   }
-  const pairs = new Int32Array(samples.buffer, source, (to - from) / 2)
-  for (let at = 0, out = start; at < pairs.length; at++, out++) {
-    const pair = pairs[at]!
-    mono[out] = (((pair << 16) >> 16) + (pair >> 16) + 1) >> 1
-  }
+  energies[0] = left
+  energies[1] = right
+  energies[2] = both
 }

@@ -10,7 +10,7 @@ import type { AudioFormat } from '../audio/format.ts'
 export interface NutRun {
   /** Time of the first one, in samples; may be negative. */
   at: number
-  /** Interleaved 16-bit samples, little endian. */
+  /** Interleaved 16-bit samples, little endian, in memory that is used again for what comes next. */
   samples: Buffer
 }
 
@@ -102,15 +102,17 @@ class Cursor {
 
 /** Puts frames together that follow one another: there are fifty in a second, and each on its own costs more than its samples. */
 class Runs {
-  readonly #samples: Buffer
-  readonly #runs: NutRun[] = []
+  #samples: Buffer = Buffer.alloc(0)
+  #runs: NutRun[] = []
   #at = 0
   #from = 0
   #to = 0
 
   /** @param most - bytes of all samples, at most. */
-  constructor(most: number) {
-    this.#samples = Buffer.allocUnsafe(2 * most)
+  clear(most: number): void {
+    if (most > this.#samples.length) this.#samples = Buffer.allocUnsafeSlow(most)
+    this.#runs = []
+    this.#from = this.#to = 0
   }
 
   /** A frame begins whose first sample was recorded at `at`. */
@@ -141,7 +143,10 @@ class Runs {
 
 /** Reads a NUT stream with one track of 16-bit PCM, as its bytes come. */
 export class NutReader {
+  /** What is not read yet stands at its beginning. New memory for every piece would cost as much as reading it. */
   #bytes: Buffer = Buffer.alloc(0)
+  #length = 0
+  readonly #runs = new Runs()
   #begun = false
   #codes: FrameCode[] = []
   #elided: Buffer[] = []
@@ -156,22 +161,35 @@ export class NutReader {
     return this.#format
   }
 
-  /** What `chunk` completes. */
+  /** What `chunk` completes; to be used before the next one is pushed. */
   push(chunk: Buffer): NutRun[] {
-    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk])
-    const cursor = new Cursor(this.#bytes)
-    const runs = new Runs(this.#bytes.length)
+    this.#append(chunk)
+    const cursor = new Cursor(this.#bytes.subarray(0, this.#length))
+    // A frame may hold more samples than bytes: its first ones can stand in the header of the stream.
+    this.#runs.clear(2 * this.#length)
     let done = 0
     try {
       for (;;) {
-        this.#next(cursor, runs)
+        this.#next(cursor, this.#runs)
         done = cursor.at
       }
     } catch (error) {
       if (error !== more) throw error
     }
-    this.#bytes = this.#bytes.subarray(done)
-    return runs.end()
+    this.#bytes.copyWithin(0, done, this.#length)
+    this.#length -= done
+    return this.#runs.end()
+  }
+
+  #append(chunk: Buffer): void {
+    const length = this.#length + chunk.length
+    if (length > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(2 * length)
+      this.#bytes.copy(larger, 0, 0, this.#length)
+      this.#bytes = larger
+    }
+    chunk.copy(this.#bytes, this.#length)
+    this.#length = length
   }
 
   #next(cursor: Cursor, runs: Runs): void {
@@ -204,7 +222,7 @@ export class NutReader {
     }))
     this.#codes = frameCodes(content)
     const headers = content.unsigned()
-    this.#elided = [Buffer.alloc(0), ...Array.from({ length: headers }, () => content.counted())]
+    this.#elided = [Buffer.alloc(0), ...Array.from({ length: headers }, () => Buffer.from(content.counted()))]
   }
 
   #stream(content: Cursor): void {

@@ -364,7 +364,7 @@ export class FfmpegStream extends Duplex {
         limit?.silence((place.silence * 1000) / format.sampleRate)
         limit?.audio((count * 1000) / format.sampleRate)
         const rest = place.skip === 0 ? samples : samples.subarray(place.skip * block)
-        audio.push(this.#mixer === undefined ? rest : bytesOf(this.#mixer.process(samplesOf(rest))))
+        audio.push(this.#mixer === undefined ? Buffer.from(rest) : bytesOf(this.#mixer.process(samplesOf(rest))))
       }
       flush()
     } catch (cause) {
@@ -454,10 +454,8 @@ function isQuiet(samples: Buffer): boolean {
   return true
 }
 
-/** 16-bit samples as numbers, copied only where the machine cannot read them where they are. */
 function samplesOf(bytes: Buffer): Int16Array {
-  const aligned = bytes.byteOffset % 2 === 0 ? bytes : Buffer.from(new Uint8Array(bytes).buffer)
-  return new Int16Array(aligned.buffer, aligned.byteOffset, aligned.length / 2)
+  return new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)
 }
 
 function bytesOf(samples: Int16Array): Buffer {

@@ -10,7 +10,10 @@ const make = (...args: string[]): Buffer =>
 function read(bytes: Buffer, size = bytes.length): { frames: NutRun[]; reader: NutReader } {
   const reader = new NutReader()
   const frames: NutRun[] = []
-  for (let at = 0; at < bytes.length; at += size) frames.push(...reader.push(bytes.subarray(at, at + size)))
+  for (let from = 0; from < bytes.length; from += size) {
+    const runs = reader.push(bytes.subarray(from, from + size))
+    frames.push(...runs.map(({ at, samples }) => ({ at, samples: Buffer.from(samples) })))
+  }
   return { frames, reader }
 }
 
