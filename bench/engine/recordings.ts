@@ -1,4 +1,4 @@
-import { int16ToMulaw, mulawToInt16 } from '../../src/audio/mulaw.ts'
+import { int16ToMulaw, mulawToInt16 } from '../../src/audio/pcm.ts'
 import { speak, wavSamples } from '../../test/helpers/flite.ts'
 import { parseRttm, type ScoredWord, type SpeakerSpan } from '../../test/helpers/scoring.ts'
 import { conversation, onOneMicrophone, type RecordedSpeaker, stretchesOf } from './conversations.ts'

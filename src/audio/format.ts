@@ -1,3 +1,6 @@
+import { InputError } from '../errors.ts'
+import { checkInteger, checkKnown, checkOneOf, invalidOption } from '../options.ts'
+
 /** Sample encodings of PCM the library reads; all little endian. `mulaw` is 8-bit G.711 µ-law. */
 export type SampleEncoding = 's16le' | 's24le' | 's32le' | 'f32le' | 'u8' | 'mulaw'
 
@@ -62,4 +65,35 @@ export function sameFormat(a: AudioFormat, b: AudioFormat): boolean {
 /** A format in words for messages: `48000 Hz, 2 channels, s16le`. */
 export function describeFormat(format: AudioFormat): string {
   return `${format.sampleRate} Hz, ${format.channels === 1 ? 'mono' : `${format.channels} channels`}, ${format.encoding}`
+}
+
+const fields = ['sampleRate', 'channels', 'encoding'] as const satisfies (keyof AudioFormat)[]
+
+function hasFields(value: unknown): value is Record<keyof AudioFormat, unknown> {
+  return typeof value === 'object' && value !== null && fields.every((field) => field in value)
+}
+
+/**
+ * Refuses an option `name` that is not a whole {@link AudioFormat} within what the library reads; `undefined` passes.
+ *
+ * @throws ConfigurationError `INVALID_OPTION`
+ */
+export function checkFormat(name: string, value: unknown): asserts value is AudioFormat | undefined {
+  if (value === undefined) return
+  if (!hasFields(value)) throw invalidOption(name, 'an object with sampleRate, channels and encoding', value)
+  checkKnown(name, value, fields)
+  checkInteger(`${name}.sampleRate`, value.sampleRate ?? null, sampleRateRange.min, sampleRateRange.max, 'Hz')
+  checkInteger(`${name}.channels`, value.channels ?? null, 1, maxChannels)
+  checkOneOf(`${name}.encoding`, value.encoding ?? null, sampleEncodings)
+}
+
+/**
+ * The error for audio that has another number of channels than a stage was told.
+ *
+ * @param stage - Name of the stage for the message, e.g. `resample()`.
+ * @param advice - What to do, as the end of a sentence.
+ */
+export function channelMismatch(stage: string, expected: number, channels: number, advice: string): InputError {
+  const told = `${stage} was told to expect ${expected} ${expected === 1 ? 'channel' : 'channels'}`
+  return new InputError('CHANNEL_MISMATCH', `${told}, but the audio has ${channels}: ${advice}`, { expected, channels })
 }

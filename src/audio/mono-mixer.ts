@@ -95,7 +95,8 @@ export class MonoMixer<S extends Samples> {
     if (samples instanceof Int16Array) meanOfTwo(samples, from, to, mono as Int16Array, start, energies)
     else meanOf(samples, from, to, mono as Float32Array, start, energies)
     const alone = this.#loudest((to - from) / channels / everyFrame)
-    if (alone !== undefined) for (let at = from + alone, out = start; at < to; at += channels) mono[out++] = samples[at]!
+    if (alone !== undefined)
+      for (let at = from + alone, out = start; at < to; at += channels) mono[out++] = samples[at]!
     return start + (to - from) / channels
   }
 

@@ -1,7 +1,7 @@
 import { FfmpegError, InputError, OutputError } from '../errors.ts'
 import { allowedContainers, fileInput, pipeInput } from '../ffmpeg/arguments.ts'
 import { findFfmpeg } from '../ffmpeg/find.ts'
-import { trackLanguage } from '../ffmpeg/language-code.ts'
+import { trackLanguage } from '../ffmpeg/tracks.ts'
 import { hasLeapingClock, mendedFile } from '../ffmpeg/program-clock.ts'
 import { assSink, srtSink } from '../sinks/caption-sinks.ts'
 import { beside, FileLock, isRunning } from '../sinks/file-lock.ts'

@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { childEnvironment } from '../redact.ts'
-import type { ProcessEnd } from './failure.ts'
-import { FfmpegLog, type InputFacts } from './log.ts'
+import { FfmpegLog, type InputFacts, type ProcessEnd } from './log.ts'
 
 /** Time FFmpeg gets to end after SIGTERM before it is killed, in milliseconds. */
 const gracePeriod = 2000

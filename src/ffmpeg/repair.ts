@@ -1,7 +1,6 @@
-import { BlockAligner } from '../audio/block-aligner.ts'
-import { findWavData, sampleFormats, type WavLayout } from '../audio/wav.ts'
-import { WavSamples } from '../audio/wav-reader.ts'
-import { mp3Index, mp3IndexBytes, mpegFrame, tagLength } from './mp3.ts'
+import { BlockAligner } from '../audio/framer.ts'
+import { findWavData, sampleFormats, type WavLayout, WavSamples } from '../audio/wav.ts'
+import { mp3Index, mp3IndexBytes, mpegFrame, tagLength } from './probe.ts'
 
 const nothing = Buffer.alloc(0)
 

@@ -1,7 +1,7 @@
-import { BlockAligner } from '../audio/block-aligner.ts'
+import { BlockAligner } from '../audio/framer.ts'
 import { blockSize, bytesToMs, type AudioFormat } from '../audio/format.ts'
-import { Resampler } from '../audio/polyphase.ts'
-import { decodeSamples, floatToInt16 } from '../audio/samples.ts'
+import { Resampler } from '../audio/resampler.ts'
+import { decodeSamples, floatToInt16 } from '../audio/pcm.ts'
 import { Refusal } from '../protocol/close-codes.ts'
 import type { SessionSettings } from './settings.ts'
 

@@ -3,15 +3,21 @@ import { resolve } from 'node:path'
 import { pipeline, type Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { ConfigurationError, InputError } from '../errors.ts'
-import { fileInput } from '../ffmpeg/arguments.ts'
-import { FfmpegByteStream } from '../ffmpeg/byte-stream.ts'
-import { declaredLength, headLimit } from '../ffmpeg/container.ts'
-import { mediaDuration, mp3Extent, type ReadAt, wavExtent } from '../ffmpeg/duration.ts'
-import { mpegFrame, tagHeadBytes, tagLength } from '../ffmpeg/mp3.ts'
-import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
+import { type FfmpegOptions, fileInput, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
+import { FfmpegByteStream, FfmpegStream } from '../ffmpeg/decoder.ts'
+import {
+  declaredLength,
+  headLimit,
+  isSteady,
+  mediaDuration,
+  mp3Extent,
+  mpegFrame,
+  type ReadAt,
+  tagHeadBytes,
+  tagLength,
+  wavExtent,
+} from '../ffmpeg/probe.ts'
 import { clockCorrector } from '../ffmpeg/program-clock.ts'
-import { isSteady } from '../ffmpeg/steady.ts'
-import { FfmpegStream } from '../ffmpeg/stream.ts'
 import { invalidOption } from '../options.ts'
 import { oneLine } from '../redact.ts'
 

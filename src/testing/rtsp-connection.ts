@@ -1,6 +1,6 @@
 import { createSocket, type Socket as Datagrams } from 'node:dgram'
 import type { Socket } from 'node:net'
-import { int16ToMulaw } from '../audio/mulaw.ts'
+import { int16ToMulaw } from '../audio/pcm.ts'
 import { checkKnown, checkNumber, checkOneOf } from '../options.ts'
 
 const faultNames = ['none', 'refuse', 'mute', 'status', 'unauthorized', 'drop', 'stall'] as const

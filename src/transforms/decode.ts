@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
-import { FfmpegByteStream } from '../ffmpeg/byte-stream.ts'
-import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/options.ts'
+import { FfmpegByteStream } from '../ffmpeg/decoder.ts'
+import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 
 /** Options of {@link decode}. */
 export interface DecodeOptions extends FfmpegOptions {}

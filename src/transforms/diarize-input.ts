@@ -1,9 +1,13 @@
-import { channelMismatch } from '../audio/channel-mismatch.ts'
-import { type AudioFormat, describeFormat, msToBytes, sameFormat, silenceByte } from '../audio/format.ts'
+import {
+  type AudioFormat,
+  channelMismatch,
+  describeFormat,
+  msToBytes,
+  sameFormat,
+  silenceByte,
+} from '../audio/format.ts'
 import { Framer } from '../audio/framer.ts'
-import { splitChannels } from '../audio/interleave.ts'
-import { PcmInput } from '../audio/pcm-input.ts'
-import { pcmBytes } from '../audio/samples.ts'
+import { pcmBytes, PcmInput, splitChannels } from '../audio/pcm.ts'
 import { ConfigurationError, type Warning } from '../errors.ts'
 import { liveSource, pcmFormat, requestFormat, streamStartedAt, type UpstreamStage } from '../stage.ts'
 

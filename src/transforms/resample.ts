@@ -1,12 +1,15 @@
 import type { Transform } from 'node:stream'
-import { checkFormat } from '../audio/check-format.ts'
-import { channelMismatch } from '../audio/channel-mismatch.ts'
-import { describeFormat, maxChannels, msToBytes, type AudioFormat } from '../audio/format.ts'
+import {
+  type AudioFormat,
+  channelMismatch,
+  checkFormat,
+  describeFormat,
+  maxChannels,
+  msToBytes,
+} from '../audio/format.ts'
 import { channelsCancel } from '../audio/mono-mixer.ts'
-import { PcmConverter } from '../audio/pcm-converter.ts'
-import { pcmBytes } from '../audio/samples.ts'
-import { parseWavHeader } from '../audio/wav.ts'
-import { WavReader, wavSizeWarning } from '../audio/wav-reader.ts'
+import { pcmBytes, PcmConverter } from '../audio/pcm.ts'
+import { parseWavHeader, WavReader, wavSizeWarning } from '../audio/wav.ts'
 import { ConfigurationError, InputError } from '../errors.ts'
 import { checkInteger, checkKnown, checkSignal, invalidOption } from '../options.ts'
 import {

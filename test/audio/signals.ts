@@ -1,5 +1,5 @@
 import { bytesPerSample, type AudioFormat, type SampleEncoding } from '../../src/audio/format.ts'
-import { int16ToMulaw } from '../../src/audio/mulaw.ts'
+import { int16ToMulaw } from '../../src/audio/pcm.ts'
 
 /** `count` samples of a sine of `frequency` Hz. */
 export function sine(frequency: number, sampleRate: number, count: number, amplitude = 0.5): Float32Array {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { trackLanguage } from '../../src/ffmpeg/language-code.ts'
+import { trackLanguage } from '../../src/ffmpeg/tracks.ts'
 import { burnArguments, muxArguments, readFacts } from '../../src/cli/video.ts'
 
 const request = { input: '/in/-y.mp4', captions: '/tmp/x/captions.srt', output: '/out/.a.mp4.tmp', language: 'deu' }

@@ -1,7 +1,7 @@
 import type { AllowUrl } from './address.ts'
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { ConfigurationError } from '../../errors.ts'
-import { type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/options.ts'
+import { type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/arguments.ts'
 import { checkProxy } from '../../network.ts'
 import { checkBoolean, checkInteger, checkKnown, checkString, invalidOption } from '../../options.ts'
 import {

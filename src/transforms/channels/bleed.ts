@@ -1,4 +1,4 @@
-import { mulawToInt16 } from '../../audio/mulaw.ts'
+import { mulawToInt16 } from '../../audio/pcm.ts'
 import type { Turn, Word } from '../../model.ts'
 
 /** Two channels place the same word at most so far apart, ms. */

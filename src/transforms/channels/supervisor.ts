@@ -1,5 +1,5 @@
 import { type AudioFormat, bytesToMs, silenceByte } from '../../audio/format.ts'
-import { splitChannels } from '../../audio/interleave.ts'
+import { splitChannels } from '../../audio/pcm.ts'
 import { DiarizeStreamError, type Warning } from '../../errors.ts'
 import type { Turn } from '../../model.ts'
 import type { ClientMessage, TerminationMessage } from '../../protocol/messages.ts'

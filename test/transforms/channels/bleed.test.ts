@@ -1,4 +1,4 @@
-import { int16ToMulaw } from '../../../src/audio/mulaw.ts'
+import { int16ToMulaw } from '../../../src/audio/pcm.ts'
 import type { Turn, Word } from '../../../src/model.ts'
 import {
   BleedFilter,

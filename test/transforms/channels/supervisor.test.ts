@@ -1,4 +1,4 @@
-import { int16ToMulaw } from '../../../src/audio/mulaw.ts'
+import { int16ToMulaw } from '../../../src/audio/pcm.ts'
 import { SessionError } from '../../../src/errors.ts'
 import type { Turn } from '../../../src/model.ts'
 import type { SupervisorEvents } from '../../../src/stream/options.ts'

@@ -1,30 +1,31 @@
-import { addAbortSignal, Duplex } from 'node:stream'
-import { AudioQueue, type LiveLimit } from '../audio/silence.ts'
 import { type AudioFormat, bytesToMs } from '../audio/format.ts'
 import { channelsCancel, MonoMixer } from '../audio/mono-mixer.ts'
-import { writeWavHeader } from '../audio/wav.ts'
+import { mediaBytes } from '../audio/pcm.ts'
+import { AudioQueue, type LiveLimit } from '../audio/silence.ts'
+import { sizeWarning, writeWavHeader } from '../audio/wav.ts'
 import { type DiarizeStreamError, FfmpegError, InputError } from '../errors.ts'
+import { LoopYield, takesBytes } from '../stream-helpers.ts'
 import {
   endEarly,
   liveSource,
   onUpstream,
   relayEvents,
-  requestFormat,
   type RequestedFormat,
+  requestFormat,
   streamStartedAt,
   type UpstreamStage,
 } from '../stage.ts'
-import { LoopYield } from '../stream-helpers.ts'
 import { decodeArguments, type FfmpegInput, pipeInput, timeOffset } from './arguments.ts'
-import { declaredLength, headLimit, readingMode } from './container.ts'
-import { explainEnd, type ProcessEnd } from './failure.ts'
 import { findFfmpeg } from './find.ts'
-import type { InputFacts } from './log.ts'
+import { explainEnd, type InputFacts, type ProcessEnd } from './log.ts'
 import { NutReader } from './nut.ts'
 import { Placer } from './placement.ts'
-import { type ClockCorrector, clockCorrector } from './program-clock.ts'
+import { declaredLength, headLimit, readingMode } from './probe.ts'
 import { FfmpegProcess } from './process.ts'
+import { type ClockCorrector, clockCorrector } from './program-clock.ts'
+import { InputRepair } from './repair.ts'
 import { chooseTrack, type TrackWish } from './tracks.ts'
+import { addAbortSignal, Duplex } from 'node:stream'
 
 /** 100 ms of 16 kHz mono, in bytes; also the most that is handed on at once. */
 const outputHighWaterMark = 3200
@@ -460,4 +461,54 @@ function samplesOf(bytes: Buffer): Int16Array {
 
 function bytesOf(samples: Int16Array): Buffer {
   return Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength)
+}
+
+/** What an {@link FfmpegByteStream} decodes. */
+export type FfmpegByteStreamOptions = Omit<FfmpegStreamOptions, 'input' | 'missing'>
+
+/**
+ * WAV out of the bytes of any media that are written to it. What FFmpeg reads wrong in a WAV or in joined MP3s is put right
+ * on the way to it, and said: `WAV_SIZE_WRONG` where a WAV is longer than its header says, `INPUT_TRUNCATED` where it is
+ * shorter.
+ */
+export class FfmpegByteStream extends FfmpegStream {
+  readonly #repair = new InputRepair()
+  readonly #inputName: string
+  #warned = false
+
+  constructor(options: FfmpegByteStreamOptions) {
+    super(options)
+    this.#inputName = options.inputName
+    takesBytes(this, (chunk) => mediaBytes('decode()', chunk))
+  }
+
+  override _write(chunk: Buffer, encoding: BufferEncoding, callback: () => void): void {
+    const bytes = this.#repair.push(chunk)
+    this.#warnOfSize()
+    if (bytes.length === 0) callback()
+    else super._write(bytes, encoding, callback)
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    const rest = this.#repair.flush()
+    this.#warnOfSize()
+    this.#warnOfMissing()
+    if (rest.length === 0) super._final(callback)
+    else super._write(rest, 'binary', () => super._final(callback))
+  }
+
+  #warnOfSize(): void {
+    const { wav } = this.#repair
+    if (this.#warned || wav?.declared === undefined || !wav.goesOn) return
+    this.#warned = true
+    this.emit('warning', sizeWarning(this.#inputName, wav.declared))
+  }
+
+  #warnOfMissing(): void {
+    const { missingBytes: missing = 0, missingMs } = this.#repair.wav ?? {}
+    if (missing === 0) return
+    const time = missingMs === undefined ? '' : `, ${(missingMs / 1000).toFixed(1)} s,`
+    const message = `${this.#inputName} lacks ${missing} bytes${time} at its end, by its own header; only what is there was decoded`
+    this.emit('warning', { code: 'INPUT_TRUNCATED', message, missing, ...(missingMs !== undefined && { missingMs }) })
+  }
 }

@@ -1,0 +1,369 @@
+import { ConfigurationError, type Warning } from '../errors.ts'
+import { BlockAligner } from './framer.ts'
+import {
+  type AudioFormat,
+  blockSize,
+  bytesPerSample,
+  describeFormat,
+  sameFormat,
+  type SampleEncoding,
+} from './format.ts'
+import { MonoMixer } from './mono-mixer.ts'
+import { Resampler } from './resampler.ts'
+import { WavReader, wavSizeWarning } from './wav.ts'
+import { endianness } from 'node:os'
+
+/** What one sample of an encoding is worth, read from `view` at byte `at`, within [-1, 1]. */
+type ReadSample = (view: DataView, at: number) => number
+
+const readers: Readonly<Record<SampleEncoding, ReadSample>> = {
+  s16le: (view, at) => view.getInt16(at, true) / 32_768,
+  s24le: (view, at) => (view.getUint16(at, true) + view.getInt8(at + 2) * 65_536) / 8_388_608,
+  s32le: (view, at) => view.getInt32(at, true) / 2_147_483_648,
+  f32le: (view, at) => {
+    const value = view.getFloat32(at, true)
+    return Number.isFinite(value) ? Math.min(1, Math.max(-1, value)) : 0
+  },
+  u8: (view, at) => (view.getUint8(at) - 128) / 128,
+  mulaw: (view, at) => (mulawToInt16[view.getUint8(at)] ?? 0) / 32_768,
+}
+
+/**
+ * Samples of PCM bytes as numbers within [-1, 1], channels still interleaved. `bytes` may start at any address and must
+ * hold whole samples. Floats beyond ±1 are clipped; NaN and infinities, which some recorders leave in gaps, are 0.
+ */
+export function decodeSamples(bytes: Uint8Array, encoding: SampleEncoding): Float32Array {
+  const step = bytesPerSample[encoding]
+  const read = readers[encoding]
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const samples = new Float32Array(Math.floor(bytes.byteLength / step))
+  for (let i = 0, at = 0; i < samples.length; i++, at += step) samples[i] = read(view, at)
+  return samples
+}
+
+/** The nearest 16-bit value of a sample within [-1, 1]; beyond that it is clipped. */
+function toInt16(sample: number): number {
+  const scaled = Math.floor(sample * 32_768 + 0.5)
+  return scaled > 32_767 ? 32_767 : scaled < -32_768 ? -32_768 : scaled
+}
+
+/** PCM16 little-endian bytes of samples within [-1, 1], rounded to nearest and clipped. */
+export function encodeS16(samples: Float32Array): Buffer {
+  const bytes = Buffer.allocUnsafe(samples.length * 2)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  for (let i = 0; i < samples.length; i++) view.setInt16(i * 2, toInt16(samples[i]!), true)
+  return bytes
+}
+
+/** 16-bit samples as numbers within [-1, 1). Exact: {@link floatToInt16} gives the same samples back. */
+export function int16ToFloat(samples: Int16Array): Float32Array {
+  const floats = new Float32Array(samples.length)
+  for (let i = 0; i < samples.length; i++) floats[i] = samples[i]! / 32_768
+  return floats
+}
+
+/** Samples within [-1, 1] as 16-bit ones, rounded to nearest and clipped. */
+export function floatToInt16(samples: Float32Array): Int16Array {
+  const integers = new Int16Array(samples.length)
+  for (let i = 0; i < samples.length; i++) integers[i] = toInt16(samples[i]!)
+  return integers
+}
+
+/** What a typed array holds, where that is plain: 16-bit or 32-bit samples, or floats within [-1, 1]. */
+function encodingOf(chunk: unknown): SampleEncoding | undefined {
+  if (chunk instanceof Int16Array) return 's16le'
+  if (chunk instanceof Int32Array) return 's32le'
+  return chunk instanceof Float32Array ? 'f32le' : undefined
+}
+
+/**
+ * The bytes that a user means by `chunk`: bytes as they are, and samples in a typed array as PCM of `encoding`.
+ *
+ * @param stage - for messages, e.g. `resample()`.
+ * @param encoding - what the stage takes; `undefined` where it was not told.
+ * @param converts - whether it takes floats for 16-bit samples, since nobody declared the encoding.
+ * @throws ConfigurationError `INVALID_PIPELINE` where it is not plain what is meant
+ */
+export function pcmBytes(
+  stage: string,
+  chunk: unknown,
+  encoding: SampleEncoding | undefined,
+  converts = false,
+): Buffer {
+  if (Buffer.isBuffer(chunk)) return chunk
+  if (chunk instanceof ArrayBuffer) return Buffer.from(chunk)
+  if (chunk instanceof Uint8Array || chunk instanceof DataView) return bytesOf(chunk)
+  const given = encodingOf(chunk)
+  const what = kindOf(chunk)
+  const takes = `${stage} takes PCM as bytes, an Int16Array or a Float32Array`
+  if (given === undefined) {
+    const before =
+      stage === 'resample()' ? 'put a source, e.g. fileSource(), or decode() before it' : 'put resample() between'
+    const advice = ArrayBuffer.isView(chunk) ? 'make it one of these' : before
+    throw new ConfigurationError('INVALID_PIPELINE', `${takes}, but was given ${what}: ${advice}`)
+  }
+  if (encoding === undefined) {
+    const advice = `say what it is by input: { sampleRate, channels, encoding: '${given}' }`
+    throw new ConfigurationError(
+      'INVALID_PIPELINE',
+      `${takes}, and was given ${what} without its sample rate: ${advice}`,
+    )
+  }
+  if (given === encoding) return littleEndian(chunk as ArrayBufferView, bytesPerSample[given])
+  if (converts && chunk instanceof Float32Array && encoding === 's16le') return encodeS16(chunk)
+  const problem = `${stage} expects ${encoding}, but was given ${what}, which is ${given}: give it ${encoding}, or say encoding: '${given}' above`
+  throw new ConfigurationError('INVALID_PIPELINE', problem)
+}
+
+/**
+ * The bytes of a media file that a user means by `chunk`.
+ *
+ * @throws ConfigurationError `INVALID_PIPELINE` where it is something else
+ */
+export function mediaBytes(stage: string, chunk: unknown): Buffer {
+  if (Buffer.isBuffer(chunk)) return chunk
+  if (chunk instanceof ArrayBuffer) return Buffer.from(chunk)
+  if (ArrayBuffer.isView(chunk)) return bytesOf(chunk)
+  const problem = `${stage} takes the bytes of a recording, but was given ${kindOf(chunk)}`
+  throw new ConfigurationError(
+    'INVALID_PIPELINE',
+    `${problem}: put what gives bytes before it, e.g. createReadStream(file) without an encoding`,
+  )
+}
+
+function bytesOf(view: ArrayBufferView): Buffer {
+  return Buffer.from(view.buffer, view.byteOffset, view.byteLength)
+}
+
+function littleEndian(view: ArrayBufferView, sampleBytes: number): Buffer {
+  if (endianness() === 'LE') return bytesOf(view)
+  const bytes = Buffer.from(bytesOf(view))
+  return sampleBytes === 2 ? bytes.swap16() : bytes.swap32()
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  const name = typeof value === 'object' ? (value.constructor?.name ?? 'object') : typeof value
+  return `${/^[AEIOU]/i.test(name) ? 'an' : 'a'} ${name}`
+}
+
+/**
+ * G.711 µ-law: 8 bits for 14, with segments that double in width. A code holds, inverted, a sign bit, a 3-bit segment
+ * and a 4-bit step within the segment; 33 is the offset that makes the segments line up, on the 14-bit scale.
+ */
+const bias = 33 << 2
+const largest = 32_767 - bias
+
+function decode(code: number): number {
+  const bits = ~code & 0xff
+  const segment = (bits >> 4) & 0x07
+  const magnitude = ((((bits & 0x0f) << 3) + bias) << segment) - bias
+  return bits & 0x80 ? -magnitude : magnitude
+}
+
+/** The 16-bit sample of each of the 256 µ-law codes. */
+export const mulawToInt16: Int16Array = Int16Array.from({ length: 256 }, (_, code) => decode(code))
+
+/** The µ-law code of a 16-bit sample; louder than the code can tell is clipped. Silence is 0xFF. */
+export function int16ToMulaw(sample: number): number {
+  const sign = sample < 0 ? 0x80 : 0
+  const magnitude = Math.min(Math.abs(sample), largest) + bias
+  const segment = 24 - Math.clz32(magnitude)
+  return ~(sign | (segment << 4) | ((magnitude >> (segment + 3)) & 0x0f)) & 0xff
+}
+
+/** The channels of interleaved samples, each on its own; one channel is returned as it is, not copied. */
+export function deinterleave(interleaved: Float32Array, channels: number): Float32Array[] {
+  if (channels === 1) return [interleaved]
+  const length = Math.floor(interleaved.length / channels)
+  return Array.from({ length: channels }, (_, channel) => {
+    const samples = new Float32Array(length)
+    for (let i = 0, at = channel; i < length; i++, at += channels) samples[i] = interleaved[at]!
+    return samples
+  })
+}
+
+/** Channels of one length as interleaved samples; one channel is returned as it is, not copied. */
+export function interleave(channels: readonly Float32Array[]): Float32Array {
+  const [first = new Float32Array(0)] = channels
+  if (channels.length === 1) return first
+  const samples = new Float32Array(first.length * channels.length)
+  for (const [channel, one] of channels.entries()) {
+    for (let i = 0, at = channel; i < one.length; i++, at += channels.length) samples[at] = one[i]!
+  }
+  return samples
+}
+
+/**
+ * Interleaved PCM bytes as those of each channel, without decoding them; one channel is returned as it is, not copied.
+ * `bytes` may start at any address and must hold whole blocks.
+ *
+ * @param sampleBytes - Bytes of one sample of one channel.
+ */
+export function splitChannels(bytes: Buffer, channels: number, sampleBytes: 1 | 2): Buffer[] {
+  if (channels === 1) return [bytes]
+  const blocks = Math.floor(bytes.length / (channels * sampleBytes))
+  const split = Array.from({ length: channels }, () => Buffer.alloc(blocks * sampleBytes))
+  if (sampleBytes === 1) {
+    for (const [channel, one] of split.entries()) copyEvery(bytes, one, channel, channels)
+    return split
+  }
+  // 16 bits cannot be read at once from an odd address.
+  const { buffer, byteOffset } = bytes.byteOffset % 2 === 0 ? bytes : new Uint8Array(bytes)
+  const from = new Uint16Array(buffer, byteOffset, blocks * channels)
+  for (const [channel, one] of split.entries()) {
+    copyEvery(from, new Uint16Array(one.buffer, one.byteOffset, blocks), channel, channels)
+  }
+  return split
+}
+
+type Codes = Uint8Array | Uint16Array
+
+function copyEvery(from: Codes, to: Codes, first: number, step: number): void {
+  for (let i = 0, at = first; i < to.length; i++, at += step) to[i] = from[at]!
+}
+
+/**
+ * PCM bytes of any {@link AudioFormat} in, PCM16 bytes of one sample rate out: mono, or with all channels kept. Where the
+ * input already is that, the bytes pass through untouched.
+ */
+export class PcmConverter {
+  readonly #from: AudioFormat
+  readonly #mono: boolean
+  readonly #untouched: boolean
+  readonly #aligner: BlockAligner
+  /** One for each channel that goes out. */
+  readonly #resamplers: Resampler[]
+  /** Present where several channels become one. */
+  readonly #mixer: MonoMixer<Float32Array> | undefined
+
+  /**
+   * @param from - What comes in.
+   * @param sampleRate - Samples per second that go out.
+   * @param channels - What becomes of several channels: `mix` makes one of them, their mean where they do not cancel out.
+   */
+  constructor(from: AudioFormat, sampleRate: number, channels: 'mix' | 'keep' = 'mix') {
+    this.#from = from
+    this.#mono = channels === 'mix' || from.channels === 1
+    const sameChannels = !this.#mono || from.channels === 1
+    this.#untouched = from.encoding === 's16le' && sameChannels && from.sampleRate === sampleRate
+    this.#aligner = new BlockAligner(blockSize(from))
+    this.#mixer =
+      this.#mono && from.channels > 1 ? new MonoMixer(from.channels, from.sampleRate, Float32Array) : undefined
+    this.#resamplers = Array.from(
+      { length: this.#mono ? 1 : from.channels },
+      () => new Resampler(from.sampleRate, sampleRate),
+    )
+  }
+
+  /** Bytes of an unfinished block that are held; at the end of the stream these are lost. */
+  get heldBytes(): number {
+    return this.#aligner.heldBytes
+  }
+
+  /** `true` once: when its channels would have cancelled each other out in the mix for so long that the user is to be told. */
+  noticedCancelling(): boolean {
+    return this.#mixer?.noticed() ?? false
+  }
+
+  /** What can be told of the output so far; may be empty. `bytes` may end anywhere, also within a sample. */
+  push(bytes: Buffer): Buffer {
+    const blocks = this.#aligner.push(bytes)
+    if (this.#untouched) return blocks
+    const samples = decodeSamples(blocks, this.#from.encoding)
+    const split = this.#mono ? [this.#mixer?.process(samples) ?? samples] : deinterleave(samples, this.#from.channels)
+    return this.#encode(split.map((one, channel) => this.#resamplers[channel]!.process(one)))
+  }
+
+  /** The rest of the output. */
+  flush(): Buffer {
+    const mixed = this.#mixer?.flush()
+    const last = mixed === undefined ? undefined : this.#encode([this.#resamplers[0]!.process(mixed)])
+    const rest = this.#encode(this.#resamplers.map((resampler) => resampler.flush()))
+    return last === undefined ? rest : Buffer.concat([last, rest])
+  }
+
+  #encode(channels: Float32Array[]): Buffer {
+    return encodeS16(interleave(channels))
+  }
+}
+
+/**
+ * Guards a stage that takes headerless PCM of one format: a WAV header of exactly that format is taken off, and what
+ * cannot be such PCM (WAV of another format, a media file) is refused, instead of being sent on as noise. Whole blocks
+ * come out.
+ */
+export class PcmInput {
+  readonly #stage: string
+  readonly #expected: AudioFormat
+  readonly #reader = new WavReader()
+  readonly #aligner: BlockAligner
+  readonly #otherChannels: ((expected: number, channels: number) => Error) | undefined
+  #checked = false
+
+  /**
+   * @param stage - Name of the stage for messages, e.g. `frame()`.
+   * @param expected - What the stage takes.
+   * @param otherChannels - The error for WAV that differs from it in its channels.
+   */
+  constructor(stage: string, expected: AudioFormat, otherChannels?: (expected: number, channels: number) => Error) {
+    this.#stage = stage
+    this.#expected = expected
+    this.#otherChannels = otherChannels
+    this.#aligner = new BlockAligner(blockSize(expected))
+  }
+
+  /** Bytes of an unfinished block that are held; at the end of the stream these are lost. */
+  get heldBytes(): number {
+    return this.#aligner.heldBytes
+  }
+
+  /** Bytes of audio that a WAV header promised and that have not come. */
+  get missingBytes(): number {
+    return this.#reader.missingBytes
+  }
+
+  /** The warning on a WAV header that says too little, once it is known to. */
+  get sizeWarning(): Warning | undefined {
+    return wavSizeWarning(this.#reader)
+  }
+
+  /**
+   * The PCM in `chunk` and what was held before it; may be empty.
+   *
+   * @throws ConfigurationError `INVALID_PIPELINE` when the input is something else
+   * @throws InputError `UNSUPPORTED_AUDIO` when it is a WAV file the library does not read
+   */
+  push(chunk: Buffer): Buffer {
+    const audio = this.#reader.push(chunk)
+    this.#check()
+    return this.#aligner.push(audio)
+  }
+
+  /** To be called at the end of the stream: the rest of the PCM. */
+  flush(): Buffer {
+    return this.#aligner.push(this.#reader.flush())
+  }
+
+  #check(): void {
+    const { kind, header, container } = this.#reader
+    if (this.#checked || kind === undefined || (kind === 'wav' && header === undefined)) return
+    this.#checked = true
+    const takes = `${this.#stage} takes PCM of ${describeFormat(this.#expected)}`
+    if (header !== undefined && header.format.channels !== this.#expected.channels && this.#otherChannels) {
+      throw this.#otherChannels(this.#expected.channels, header.format.channels)
+    }
+    if (header !== undefined && !sameFormat(header.format, this.#expected)) {
+      throw new ConfigurationError(
+        'INVALID_PIPELINE',
+        `${takes}, but was given WAV of ${describeFormat(header.format)}: put resample() between`,
+      )
+    }
+    if (container !== undefined) {
+      throw new ConfigurationError(
+        'INVALID_PIPELINE',
+        `${takes}, but was given what looks like ${container}: put decode() and resample() between`,
+      )
+    }
+  }
+}

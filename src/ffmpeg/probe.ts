@@ -1,0 +1,474 @@
+import { findWavData, maxWavHeaderBytes, sampleFormats, samplesGoOn } from '../audio/wav.ts'
+
+/** What a file or a stream says of itself in its bytes, before any process is started. */
+
+/** Bytes of a file from `offset` on: `length` of them, or as many as can be had cheaply. */
+export type ReadAt = (offset: number, length: number) => Buffer
+
+const headBytes = 4096
+/** The most boxes or elements that are looked at for the length of a file. */
+const mostElements = 64
+
+/**
+ * How long the audio of a file is, in ms, by what the file says of itself: WAV, FLAC, MP4, Matroska and WebM, MP3 with an
+ * index. `undefined` where it does not say, or what it says cannot be had by a few small reads.
+ *
+ * @param size - bytes of the file; `undefined` if nobody knows.
+ */
+export function mediaDuration(readAt: ReadAt, size?: number): number | undefined {
+  const head = readAt(0, headBytes)
+  const seconds = secondsOf(head, readAt, size ?? Infinity)
+  return seconds !== undefined && seconds > 0 && seconds < 1e9 ? Math.round(seconds * 1000) : undefined
+}
+
+function secondsOf(head: Buffer, readAt: ReadAt, size: number): number | undefined {
+  const begin = head.toString('latin1', 0, 4)
+  if (head.toString('latin1', 8, 12) === 'WAVE') return wavSeconds(readAt, size)
+  if (begin === 'fLaC') return flacSeconds(head)
+  if (begin === '\x1aE\xdf\xa3') return matroskaSeconds(head, readAt)
+  if (head.toString('latin1', 4, 8) === 'ftyp') return mp4Seconds(readAt, size)
+  return mp3Extent(readAt, size)?.seconds
+}
+
+/** How much of a WAV is there. */
+export interface WavExtent {
+  /** The content of the format chunk. */
+  format: Buffer
+  /** Bytes of samples that are there; NaN where that cannot be told. */
+  bytes: number
+  /** Whether the header says the same. */
+  asSaid: boolean
+}
+
+/** Bytes behind the samples by which it is told whether these go on. */
+const afterBytes = 65_600
+/** More than this is behind the samples of no file but one whose header is wrong. */
+const mostAfter = 1_048_576
+
+/** How much of a WAV is there, whatever its header says; `undefined` where it is none that can be read. */
+export function wavExtent(readAt: ReadAt, size = Infinity): WavExtent | undefined {
+  const found = wavLayout(readAt(0, headBytes)) ?? wavLayout(readAt(0, maxWavHeaderBytes))
+  const { format } = found ?? {}
+  if (found === undefined || format === undefined || format.length < 16) return undefined
+  const { dataOffset, dataBytes } = found
+  const there = size - dataOffset
+  if (dataBytes === undefined || dataBytes > there) return { format, bytes: there, asSaid: false }
+  const after = readAt(dataOffset + dataBytes, afterBytes)
+  if (samplesGoOn(found, after)) return { format, bytes: there, asSaid: false }
+  const isUnseen = after.length === 0 && Number.isFinite(there) && there - dataBytes > Math.min(mostAfter, dataBytes)
+  return { format, bytes: isUnseen ? Number.NaN : dataBytes, asSaid: !isUnseen }
+}
+
+function wavLayout(bytes: Buffer) {
+  try {
+    const found = findWavData(bytes)
+    return found.kind === 'wav' ? found : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function wavSeconds(readAt: ReadAt, size: number): number | undefined {
+  const extent = wavExtent(readAt, size)
+  if (extent === undefined) return undefined
+  const { format, bytes } = extent
+  const tag = format.readUInt16LE(0)
+  const sampleRate = format.readUInt32LE(4)
+  const blockBytes = format.readUInt16LE(12)
+  if (sampleFormats.has(tag)) return bytes / (sampleRate * blockBytes)
+  // The rate of bytes that ADPCM and GSM have in their headers is what some encoder guessed.
+  const blockSamples = [2, 17, 49].includes(tag) && format.length >= 20 ? format.readUInt16LE(18) : 0
+  if (blockSamples > 0) return (Math.ceil(bytes / blockBytes) * blockSamples) / sampleRate
+  return bytes / format.readUInt32LE(8)
+}
+
+function flacSeconds(head: Buffer): number | undefined {
+  if (head.length < 26) return undefined
+  const rate = head.readUIntBE(18, 3) >> 4
+  const samples = (head.readUInt8(21) & 0x0f) * 2 ** 32 + head.readUInt32BE(22)
+  return samples / rate
+}
+
+/** The box `mvhd` is the first in `moov`, wherever that is. */
+function mp4Seconds(readAt: ReadAt, size: number): number | undefined {
+  const movie = boxes(readAt, 0, size, { boxes: mostElements }).find(({ type }) => type === 'moov')
+  if (movie === undefined) return undefined
+  const header = readAt(movie.from, 40)
+  return header.length === 40 && header.toString('latin1', 4, 8) === 'mvhd' ? mvhdSeconds(header) : undefined
+}
+
+function mvhdSeconds(box: Buffer): number {
+  const isLong = box.readUInt8(8) === 1
+  if (isLong) return Number(box.readBigUInt64BE(32)) / box.readUInt32BE(28)
+  return box.readUInt32BE(24) / box.readUInt32BE(20)
+}
+
+/** Looks for the element Info, and in it for the scale and the length, which counts from 0 and not from the first cluster. */
+function matroskaSeconds(head: Buffer, readAt: ReadAt): number | undefined {
+  const info = head.indexOf('1549a966', 0, 'hex')
+  if (info < 0) return undefined
+  const part = head.subarray(info, info + 512)
+  const scaleAt = part.indexOf('2ad7b183', 0, 'hex')
+  const scale = scaleAt < 0 || scaleAt + 7 > part.length ? 1_000_000 : part.readUIntBE(scaleAt + 4, 3)
+  for (const [id, read] of [
+    ['448988', (at: number) => part.readDoubleBE(at)],
+    ['448984', (at: number) => part.readFloatBE(at)],
+  ] as const) {
+    const at = part.indexOf(id, 0, 'hex')
+    if (at < 0 || at + 11 > part.length) continue
+    const end = read(at + 3)
+    const start = firstCluster(readAt) ?? 0
+    // Some writers count from the first cluster all the same.
+    return ((start < end ? end - start : end) * scale) / 1e9
+  }
+  return undefined
+}
+
+const matroska = { segment: 0x1853_8067, cluster: 0x1f43_b675, timestamp: 0xe7 }
+
+/** The time of the first cluster, in the file's own unit; `undefined` where it is not found by a few small reads. */
+function firstCluster(readAt: ReadAt): number | undefined {
+  let isInCluster = false
+  let at = 0
+  for (let elements = 0; elements < mostElements; elements++) {
+    const head = readAt(at, 20)
+    const id = vint(head, 0, true)
+    const size = id === undefined ? undefined : vint(head, id.length, false)
+    if (id === undefined || size === undefined) return undefined
+    const content = id.length + size.length
+    if (isInCluster && id.value === matroska.timestamp) {
+      return size.value <= 6 && content + size.value <= head.length && size.value > 0
+        ? head.readUIntBE(content, size.value)
+        : undefined
+    }
+    isInCluster ||= id.value === matroska.cluster
+    at += id.value === matroska.segment || id.value === matroska.cluster ? content : content + size.value
+  }
+  return undefined
+}
+
+/** A number of EBML, whose first byte says how long it is; of an identifier the mark of the length stays. */
+function vint(bytes: Buffer, at: number, isId: boolean): { value: number; length: number } | undefined {
+  const first = bytes[at]
+  if (first === undefined || first === 0) return undefined
+  const length = Math.clz32(first) - 23
+  if (at + length > bytes.length) return undefined
+  let value = isId ? first : first & (0xff >> length)
+  for (const byte of bytes.subarray(at + 1, at + length)) value = value * 256 + byte
+  return { value, length }
+}
+
+/** What is known of an MP3 by its indexes. */
+export interface Mp3Extent {
+  seconds: number
+  /** Whether it is one by itself, and not several that were joined, nor with tags behind it other than the shortest. */
+  isSingle: boolean
+}
+
+const mostParts = 64
+/** How long an MP3 is, by the index at its beginning and those of others that were joined to it; `undefined` where one has none. */
+export function mp3Extent(readAt: ReadAt, size: number): Mp3Extent | undefined {
+  let seconds = 0
+  let at = 0
+  for (let part = 0; part < mostParts; part++) {
+    at = afterTags(readAt, at)
+    if (part > 0 && at + longestMp3Frame >= size) return { seconds, isSingle: false }
+    const head = readAt(at, 64)
+    const frame = mpegFrame(head)
+    const index = frame && mp3Index(head, 0, frame)
+    if (frame === undefined || index?.frames === undefined) return undefined
+    seconds += (index.frames * frame.samples) / frame.sampleRate
+    if (index.bytes === undefined) return { seconds, isSingle: false }
+    if (at + index.bytes + longestMp3Frame >= size || size === Infinity) return { seconds, isSingle: part === 0 }
+    const next = nextPart(readAt, at + index.bytes)
+    if (next === undefined) return undefined
+    at = next
+  }
+  return undefined
+}
+
+function afterTags(readAt: ReadAt, from: number): number {
+  let at = from
+  for (let tags = 0; tags < mostParts; tags++) {
+    const length = tagLength(readAt(at, tagHeadBytes)) ?? 0
+    if (length === 0) break
+    at += length
+  }
+  return at
+}
+
+/** Where the next of several joined MP3s begins, near the end of one: with a tag, or with a frame that is an index. */
+function nextPart(readAt: ReadAt, end: number): number | undefined {
+  const from = Math.max(0, end - longestMp3Frame)
+  const window = readAt(from, 2 * longestMp3Frame + 64)
+  for (let at = 0; at < window.length; at++) {
+    if ((tagLength(window, at) ?? 0) > 0) return from + at
+    const frame = mpegFrame(window, at)
+    if (frame !== undefined && mp3Index(window, at, frame) !== undefined) return from + at
+  }
+  return undefined
+}
+
+/**
+ * Whether the sound of a file runs on from its first sample to its last, by what the file says of itself. Then FFmpeg may
+ * work in large pieces, which takes a fifth less; where there can be gaps, a piece would hold what lies on both sides of one.
+ */
+
+/** The most boxes that are looked at; a file with few tracks has some dozens. */
+const mostBoxes = 400
+const boxHead = 16
+/** Content of a box that is looked at, in bytes. */
+const looked = 48
+
+interface Box {
+  type: string
+  /** Where its content begins, and where it ends. */
+  from: number
+  to: number
+}
+
+/** `false` also where that cannot be told by a few small reads. */
+export function isSteady(readAt: ReadAt, size: number): boolean {
+  const head = readAt(0, boxHead)
+  const begins = head.toString('latin1', 0, 4)
+  // These have no clock: their samples are counted.
+  if (begins === 'RIFF' || begins === 'fLaC' || begins.startsWith('ID3') || mpegFrame(head) !== undefined) return true
+  if (head.toString('latin1', 4, 8) !== 'ftyp') return false
+  const left = { boxes: mostBoxes }
+  const inside = (box: Box | undefined): Box[] => (box === undefined ? [] : boxes(readAt, box.from, box.to, left))
+  const find = (all: readonly Box[], type: string): Box | undefined => all.find((box) => box.type === type)
+  const movie = boxes(readAt, 0, size, left)
+  // A fragment has a time of its own.
+  if (find(movie, 'moof') !== undefined) return false
+  const tracks = inside(find(movie, 'moov')).filter(({ type }) => type === 'trak')
+  const sounds = tracks.flatMap((track) => {
+    const parts = inside(track)
+    const media = inside(find(parts, 'mdia'))
+    const handler = find(media, 'hdlr')
+    if (handler === undefined || readAt(handler.from + 8, 4).toString('latin1') !== 'soun') return []
+    const times = find(inside(find(inside(find(media, 'minf')), 'stbl')), 'stts')
+    const edits = find(inside(find(parts, 'edts')), 'elst')
+    return [times !== undefined && isEven(readAt(times.from, looked)) && isPlain(edits && readAt(edits.from, looked))]
+  })
+  return left.boxes > 0 && sounds.length > 0 && sounds.every(Boolean)
+}
+
+/** Whether all packets last as long, but the last one. */
+function isEven(table: Buffer): boolean {
+  if (table.length < 16) return false
+  const count = table.readUInt32BE(4)
+  return count === 1 || (count === 2 && table.length >= 24 && table.readUInt32BE(16) === 1)
+}
+
+/** Whether a list of edits only says when the sound begins: silence first, then all of it. */
+function isPlain(list: Buffer | undefined): boolean {
+  return list === undefined || (list.length >= 8 && list.readUInt32BE(4) <= 2)
+}
+
+function boxes(readAt: ReadAt, from: number, to: number, left: { boxes: number }): Box[] {
+  const found: Box[] = []
+  for (let at = from; at + 8 <= to && left.boxes > 0; left.boxes--) {
+    const head = readAt(at, boxHead)
+    if (head.length < 8) break
+    const short = head.readUInt32BE(0)
+    if (short === 1 && head.length < boxHead) break
+    const length = short === 1 ? Number(head.readBigUInt64BE(8)) : short === 0 ? to - at : short
+    if (length < 8) break
+    found.push({
+      type: head.toString('latin1', 4, 8),
+      from: at + (short === 1 ? 16 : 8),
+      to: Math.min(to, at + length),
+    })
+    at += length
+  }
+  return found
+}
+
+/** How much of a byte stream is looked at before FFmpeg is started. */
+export const headLimit = 65_536
+
+/** Boxes an MP4 or QuickTime file may begin with. */
+const firstBoxes = new Set(['ftyp', 'wide', 'free', 'skip', 'pnot', 'moov', 'mdat', 'styp'])
+
+/**
+ * How FFmpeg must read a byte stream that begins with `head`: `inOrder` as it comes, `spooled` where the index of an MP4
+ * follows its audio and FFmpeg has to jump back. `undefined` means that more bytes are needed to tell.
+ *
+ * @param complete - whether `head` is all there will be.
+ */
+export function readingMode(head: Uint8Array, complete: boolean): 'inOrder' | 'spooled' | undefined {
+  const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
+  if (bytes.length < 8) return complete ? 'inOrder' : undefined
+  if (!firstBoxes.has(bytes.toString('latin1', 4, 8))) return 'inOrder'
+  let at = 0
+  while (at + 8 <= bytes.length) {
+    const type = bytes.toString('latin1', at + 4, at + 8)
+    if (type === 'moov' || type === 'moof' || type === 'styp') return 'inOrder'
+    if (type === 'mdat') return 'spooled'
+    let size = bytes.readUInt32BE(at)
+    if (size === 1) {
+      if (at + 16 > bytes.length) break
+      size = Number(bytes.readBigUInt64BE(at + 8))
+    }
+    // 0 means "to the end of the file"; below 8 is no box at all.
+    if (size < 8) return 'spooled'
+    at += size
+  }
+  return complete || bytes.length >= headLimit ? 'spooled' : undefined
+}
+
+/**
+ * How many bytes an input has that begins with `head`, by its own header; `undefined` where that does not say. WAV and
+ * AVI do, AIFF, AU, CAF, Wave64, and MP3 with an index. FFmpeg takes a cut one of these for a shorter one, without a word if
+ * it comes by pipe.
+ */
+export function declaredLength(head: Uint8Array): number | undefined {
+  const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
+  switch (bytes.length < 12 ? '' : bytes.toString('latin1', 0, 4)) {
+    case 'RIFF':
+      return riffLength(bytes)
+    case 'FORM':
+      return isUnknown(bytes.readUInt32BE(4)) ? undefined : bytes.readUInt32BE(4) + 8
+    case '.snd':
+      return isUnknown(bytes.readUInt32BE(8)) ? undefined : bytes.readUInt32BE(4) + bytes.readUInt32BE(8)
+    case 'caff':
+      return cafLength(bytes)
+    case 'riff':
+      return wave64Length(bytes)
+    default:
+      return mp3Length(bytes)
+  }
+}
+
+/** Programs that write to a pipe put 0 or a number near 2 or 4 GiB for a size. */
+function isUnknown(size: number): boolean {
+  return size === 0 || size >= 0x7fff_0000
+}
+
+function cafLength(bytes: Buffer): number | undefined {
+  for (let at = 8; at + 12 <= bytes.length;) {
+    const size = bytes.readBigInt64BE(at + 4)
+    const isData = bytes.toString('latin1', at, at + 4) === 'data'
+    // -1 stands for samples to the end.
+    if (size < 0 || size > Number.MAX_SAFE_INTEGER || (isData && size === 0n)) return undefined
+    at += 12 + Number(size)
+    if (isData) return at
+  }
+  return undefined
+}
+
+function wave64Length(bytes: Buffer): number | undefined {
+  if (bytes.length < 24) return undefined
+  const size = bytes.readBigUInt64LE(16)
+  return size === 0n || size > 1n << 50n ? undefined : Number(size)
+}
+
+function riffLength(bytes: Buffer): number | undefined {
+  const size = bytes.readUInt32LE(4)
+  return isUnknown(size) ? undefined : size + 8
+}
+
+function mp3Length(bytes: Buffer): number | undefined {
+  const start = tagLength(bytes)
+  const frame = start === undefined ? undefined : mpegFrame(bytes, start)
+  if (start === undefined || frame === undefined) return undefined
+  const { bytes: size } = mp3Index(bytes, start, frame) ?? {}
+  return size === undefined ? undefined : Math.max(0, start + size - longestMp3Frame)
+}
+
+/** What the header of a frame of MPEG audio, layers 1 to 3, says. */
+export interface MpegFrame {
+  /** Bytes of the frame, its header included. */
+  bytes: number
+  /** Samples a channel. */
+  samples: number
+  sampleRate: number
+  /** Bytes before the place where an index stands, in the first frame. */
+  indexOffset: number
+}
+
+/** What the first frame of an MP3 may hold instead of sound: an index (Xing, or Info where the bit rate is constant). */
+export interface Mp3Index {
+  /** Frames behind it. */
+  frames?: number
+  /** Bytes from its frame on; some encoders leave out the frame itself. */
+  bytes?: number
+}
+
+/** In bytes; some encoders count the frame that is the index, and some do not. */
+const longestMp3Frame = 1441
+/** Bytes of an index that are read. */
+export const mp3IndexBytes = 16
+/** Bytes by which {@link tagLength} knows a tag. */
+export const tagHeadBytes = 32
+const rates = [44_100, 48_000, 32_000]
+/** In kbit/s, for the values 1 to 14. */
+const bitRates = {
+  layer1: [32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
+  layer2: [32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
+  layer3: [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
+  lowLayer1: [32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256],
+  low: [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
+}
+
+/** The frame that begins `at` in `bytes`; `undefined` where none does, or its length is not said, or four bytes are not there. */
+export function mpegFrame(bytes: Buffer, at = 0): MpegFrame | undefined {
+  if (at + 4 > bytes.length || bytes[at] !== 0xff || bytes[at + 1]! < 0xe0) return undefined
+  const version = (bytes[at + 1]! >> 3) & 3
+  const layer = 4 - ((bytes[at + 1]! >> 1) & 3)
+  const rate = rates[(bytes[at + 2]! >> 2) & 3]
+  if (version === 1 || layer === 4 || rate === undefined) return undefined
+  const full = version === 3
+  const table = full
+    ? [bitRates.layer1, bitRates.layer2, bitRates.layer3][layer - 1]
+    : layer === 1
+      ? bitRates.lowLayer1
+      : bitRates.low
+  const bitRate = table?.[(bytes[at + 2]! >> 4) - 1]
+  if (bitRate === undefined) return undefined
+  const sampleRate = rate / (full ? 1 : version === 2 ? 2 : 4)
+  const samples = layer === 1 ? 384 : layer === 3 && !full ? 576 : 1152
+  const slot = layer === 1 ? 4 : 1
+  const padding = (bytes[at + 2]! >> 1) & 1
+  const slots = Math.floor((samples / 8 / slot) * ((bitRate * 1000) / sampleRate)) + padding
+  const mono = bytes[at + 3]! >= 0xc0
+  return { bytes: slots * slot, samples, sampleRate, indexOffset: 4 + (full ? (mono ? 17 : 32) : mono ? 9 : 17) }
+}
+
+/** The index in the frame that begins `at` in `bytes`, where it has one. */
+export function mp3Index(bytes: Buffer, at: number, { indexOffset }: MpegFrame): Mp3Index | undefined {
+  const index = at + indexOffset
+  if (index + mp3IndexBytes > bytes.length) return undefined
+  if (!['Xing', 'Info'].includes(bytes.toString('latin1', index, index + 4))) return undefined
+  const flags = bytes.readUInt32BE(index + 4)
+  const hasFrames = (flags & 1) !== 0
+  return {
+    ...(hasFrames && { frames: bytes.readUInt32BE(index + 8) }),
+    ...((flags & 2) !== 0 && { bytes: bytes.readUInt32BE(index + (hasFrames ? 12 : 8)) }),
+  }
+}
+
+/**
+ * Bytes of the tag that begins `at` in `bytes`: ID3 of any version, or APE. 0 where none does; `undefined` where more bytes
+ * must come to tell.
+ */
+export function tagLength(bytes: Buffer, at = 0): number | undefined {
+  const text = bytes.toString('latin1', at, at + 8)
+  if (text.startsWith('ID3')) {
+    if (at + 10 > bytes.length) return undefined
+    const parts = bytes.subarray(at + 6, at + 10)
+    // The size has seven bits in each byte.
+    if (bytes[at + 3] === 0xff || parts.some((byte) => byte > 0x7f)) return 0
+    const hasFooter = (bytes[at + 5]! & 0x10) !== 0
+    return parts.reduce((size, byte) => size * 128 + byte, 0) + (hasFooter ? 20 : 10)
+  }
+  if (text.startsWith('TAG')) return text.startsWith('TAG+') ? 227 : 128
+  if (text === 'APETAGEX') {
+    if (at + tagHeadBytes > bytes.length) return undefined
+    // At the front stands a head, and behind it as much as it says; what is left without one is its foot.
+    const isHead = (bytes.readUInt32LE(at + 20) & 0x2000_0000) !== 0
+    return tagHeadBytes + (isHead ? bytes.readUInt32LE(at + 12) : 0)
+  }
+  const unfinished = text.length < 8 && ['ID3', 'TAG', 'APETAGEX'].some((name) => name.startsWith(text))
+  return unfinished ? undefined : 0
+}
