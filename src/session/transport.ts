@@ -1,3 +1,4 @@
+import type { Agent } from 'node:http'
 import type { NamedServer } from '../protocol/close-codes.ts'
 
 /** What a server's handshake tells of its clock: the header's date, and when it came by the clock of this machine; both ms. */
@@ -62,6 +63,12 @@ export interface SessionTarget extends NamedServer {
   /** Full address with its query. */
   url: string
   headers: Record<string, string>
+  /** Makes the connection instead of Node's own agent. */
+  agent?: Agent
+  /** Certificates in PEM to trust instead of those that Node trusts. */
+  ca?: string | Buffer
+  /** The proxy to go through. */
+  proxy?: URL
   /** Takes the client, where the server is in this process. */
   accept?: (client: MemoryClient) => MemoryServer
 }

@@ -1,7 +1,9 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, RequestOptions } from 'node:http'
 import type { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
 import { retryAfter } from '../back-off.ts'
+import { createConnect } from '../network.ts'
 import { refusalError, sessionError } from '../protocol/close-codes.ts'
 import {
   MAX_MESSAGE_BYTES,
@@ -38,6 +40,7 @@ export class WebSocketTransport implements Transport {
   readonly #socket: WebSocket
   /** The connection beneath it. */
   #connection: Socket | undefined
+  readonly #closing = new AbortController()
   readonly #liveness: NodeJS.Timeout
   #silentIntervals = 0
   /** When the frame with this number was followed by a ping that is not answered yet. */
@@ -59,6 +62,9 @@ export class WebSocketTransport implements Transport {
       // A server that pings without end and reads nothing would have us pile up the answers.
       autoPong: false,
       maxPayload: MAX_MESSAGE_BYTES,
+      ...(target.agent && { agent: target.agent }),
+      ...(target.ca !== undefined && { ca: target.ca }),
+      ...(target.proxy && { createConnection: this.#throughProxy(target.proxy) }),
     })
     this.#socket = socket
     this.#liveness = setInterval(() => this.#checkLiveness(), pingInterval)
@@ -78,6 +84,7 @@ export class WebSocketTransport implements Transport {
     socket.on('pong', (data) => this.#answered(Number(data.toString())))
     socket.on('error', (error) => listener.failed(error))
     socket.on('close', (code, reason) => {
+      this.#closing.abort()
       clearInterval(this.#liveness)
       listener.closed(code, reason.toString())
     })
@@ -119,6 +126,28 @@ export class WebSocketTransport implements Transport {
     if (this.#socket.readyState !== WebSocket.CLOSED) return
     clearInterval(this.#liveness)
     this.#listener.closed(1006, '')
+  }
+
+  /** Opens the connection as `http.request()` wants it. */
+  #throughProxy(proxy: URL): NonNullable<RequestOptions['createConnection']> {
+    const { protocol, hostname, host, port } = new URL(this.#target.url)
+    const to = {
+      protocol: protocol === 'wss:' ? 'https:' : 'http:',
+      hostname: hostname.replace(/^\[(.*)\]$/, '$1'),
+      host,
+      port,
+    }
+    return (_options, opened) => {
+      import('undici')
+        .then((undici) =>
+          createConnect(undici, { ca: this.#target.ca, proxyFor: () => proxy })(to, this.#closing.signal),
+        )
+        .then(
+          (socket) => opened(null, socket),
+          (error: Error) => opened(error, new Duplex().destroy()),
+        )
+      return undefined
+    }
   }
 
   #answered(frame: number): void {

@@ -1,3 +1,4 @@
+import type { Agent } from 'node:http'
 import {
   type AuthenticationOptions,
   checkAuthentication,
@@ -22,6 +23,7 @@ import {
   checkNumber,
   checkOneOf,
   checkSignal,
+  checkString,
   invalidOption,
 } from '../options.ts'
 import { type ChannelOptions, channelOptionNames, checkChannelOptions } from './channels/options.ts'
@@ -43,6 +45,13 @@ export interface DiarizeOptions extends ConnectionParameters, AuthenticationOpti
   engine?: 'assemblyai' | 'embedded' | Engine
   /** A v3 server of your own, `ws:` or `wss:`; the environment's key is never sent to it. @defaultValue none */
   url?: string | URL
+  /**
+   * What makes the connections, e.g. for a proxy of another kind.
+   * @defaultValue Node's own, through the proxies that `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` name
+   */
+  agent?: Agent
+  /** Certificates in PEM to trust instead of those that Node trusts. @defaultValue Node's */
+  ca?: string | Buffer
   /** Data zone of AssemblyAI. @defaultValue `'global'` */
   region?: Region
   /** Further query parameters, for what is newer than this library; wire names. @defaultValue none */
@@ -139,6 +148,8 @@ const ownNames = [
   'engine',
   'url',
   'region',
+  'agent',
+  'ca',
   'apiKey',
   'token',
   'query',
@@ -194,6 +205,9 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
   }
   checkInteger('retries', given.retries, 0, 1_000_000)
   checkSignal('signal', given.signal)
+  if (given.agent !== undefined && typeof given.agent !== 'object')
+    throw invalidOption('agent', 'an http.Agent', given.agent)
+  if (!Buffer.isBuffer(given.ca)) checkString('ca', given.ca, 1, 10_000_000)
   return { ...defaults, ...given, speakerLabels }
 }
 
@@ -223,7 +237,8 @@ function checkEngine(options: DiarizeOptions): void {
   }
   if (engine !== undefined && engine !== 'assemblyai') {
     const name = typeof engine === 'object' ? 'engine' : "engine 'embedded'"
-    for (const other of ['apiKey', 'token', 'region'] as const) exclusive(name, engine, other, options[other])
+    for (const other of ['apiKey', 'token', 'region', 'agent', 'ca'] as const)
+      exclusive(name, engine, other, options[other])
   }
   const wantsService = engine === 'assemblyai' || region !== undefined
   if (wantsService && options.apiKey === undefined && options.token === undefined && !environmentKey()) {

@@ -1,6 +1,7 @@
 import { bytesToMs } from '../audio/format.ts'
 import type { Engine } from '../engine/engine.ts'
 import { DiarizeStreamError, EngineError, type Warning } from '../errors.ts'
+import { proxyFor } from '../network.ts'
 import type { SessionTarget } from '../session/transport.ts'
 import { type AuthenticationOptions, credentials, isLoopback, regionUrl, serverUrl } from '../protocol/endpoint.ts'
 import type { BeginMessage, TerminationMessage } from '../protocol/messages.ts'
@@ -60,15 +61,13 @@ export async function openPeer(options: ResolvedDiarizeOptions): Promise<Peer> {
 
 function servicePeer(options: ResolvedDiarizeOptions, key: AuthenticationOptions['apiKey']): Peer {
   const authentication: AuthenticationOptions = key === undefined ? { token: options.token as string } : { apiKey: key }
-  return remotePeer('assemblyai', 'AssemblyAI', new URL(regionUrl(options.region ?? 'global')), authentication)
+  return remotePeer('assemblyai', 'AssemblyAI', new URL(regionUrl(options.region ?? 'global')), authentication, options)
 }
 
 function serverPeer(url: URL, options: ResolvedDiarizeOptions): Peer {
   const { apiKey, token } = options
-  const peer = remotePeer('server', url.host, url, {
-    ...(apiKey === undefined ? {} : { apiKey }),
-    ...(token === undefined ? {} : { token }),
-  })
+  const authentication = { ...(apiKey !== undefined && { apiKey }), ...(token !== undefined && { token }) }
+  const peer = remotePeer('server', url.host, url, authentication, options)
   if (url.protocol === 'ws:' && !isLoopback(url)) {
     peer.warnings.push({
       code: 'UNENCRYPTED',
@@ -78,7 +77,13 @@ function serverPeer(url: URL, options: ResolvedDiarizeOptions): Peer {
   return peer
 }
 
-function remotePeer(kind: Peer['kind'], name: string, url: URL, authentication: AuthenticationOptions): Peer {
+function remotePeer(
+  kind: Peer['kind'],
+  name: string,
+  url: URL,
+  authentication: AuthenticationOptions,
+  { agent, ca }: ResolvedDiarizeOptions,
+): Peer {
   return {
     kind,
     name,
@@ -88,7 +93,16 @@ function remotePeer(kind: Peer['kind'], name: string, url: URL, authentication: 
       const { headers, query: secretQuery, secrets } = await credentials(authentication)
       const address = new URL(url)
       address.search = new URLSearchParams([...query, ...Object.entries(secretQuery)]).toString()
-      return { url: address.href, headers, secrets }
+      // An agent makes connections as it likes.
+      const proxy = agent === undefined ? proxyFor(url) : undefined
+      return {
+        url: address.href,
+        headers,
+        secrets,
+        ...(agent && { agent }),
+        ...(ca && { ca }),
+        ...(proxy && { proxy }),
+      }
     },
     failure: () => undefined,
     close: () => Promise.resolve(),

@@ -1,3 +1,4 @@
+import { Agent } from 'node:http'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Engine } from '../../src/engine/engine.ts'
 import { EngineError } from '../../src/errors.ts'
@@ -54,6 +55,17 @@ describe('openPeer', () => {
     const target = await peer?.target(query)
     expect(target).toMatchObject({ url: 'wss://example.org/v3/ws?sample_rate=16000', headers: {} })
     expect(JSON.stringify(target)).not.toContain('env-key')
+  })
+
+  it('goes through the proxy of the environment, unless an agent makes the connections', async () => {
+    vi.stubEnv('HTTPS_PROXY', 'http://proxy.example:3128')
+    await open({ url: 'wss://example.org', ca: 'PEM' })
+    expect(await peer?.target(query)).toMatchObject({ proxy: new URL('http://proxy.example:3128'), ca: 'PEM' })
+    const agent = new Agent()
+    await open({ url: 'wss://example.org', agent })
+    const target = await peer?.target(query)
+    expect(target?.agent).toBe(agent)
+    expect(target?.proxy).toBeUndefined()
   })
 
   it('warns of audio and keys that cross a network in the open', async () => {
