@@ -42,23 +42,22 @@ export {
 } from './captions/report.ts'
 export {
   assSink,
-  srtSink,
-  vttSink,
-  type AssSinkOptions,
-  type SrtSinkOptions,
-  type VttSinkOptions,
-} from './sinks/caption-sinks.ts'
-export {
   ctmSink,
   rttmSink,
+  srtSink,
   stmSink,
   textSink,
+  vttSink,
+  type AssSinkOptions,
   type CtmSinkOptions,
   type RttmSinkOptions,
+  type SrtSinkOptions,
   type StmSinkOptions,
   type TextSinkOptions,
-} from './sinks/segment-sinks.ts'
+  type VttSinkOptions,
+} from './sinks/caption-sinks.ts'
 export { jsonlSink, type JsonlSinkOptions } from './sinks/jsonl.ts'
+export type { Sink } from './sinks/text-sink.ts'
 export type { SinkTarget } from './sinks/destination.ts'
 export { fanOut } from './sinks/fan-out.ts'
 export { run, type Progress, type RunOptions, type RunSummary, type Source, type Stage } from './run.ts'

@@ -4,7 +4,7 @@ import { formatJsonlItem } from '../captions/formats/jsonl.ts'
 import { type CueLayoutOptions, layoutSettings } from '../captions/layout/options.ts'
 import type { UnnumberedCue } from '../captions/layout/layout.ts'
 import { displayName, type SpeakerNames } from '../captions/speakers.ts'
-import { type Passage, PassageCollector } from '../captions/passages.ts'
+import { type Utterance, UtteranceCollector } from '../captions/utterances.ts'
 import { type CaptionReport, CaptionReporter } from '../captions/report.ts'
 import type { Warning } from '../errors.ts'
 import type { Turn } from '../model.ts'
@@ -225,7 +225,7 @@ export function gapLine({ start, end, channel }: Gap): string {
 
 /** A sink that lays turns out and measures the cues; revisions of turns are left out. */
 export class ReportSink extends Writable {
-  readonly #collector = new PassageCollector()
+  readonly #collector = new UtteranceCollector()
   readonly #layout: ChannelLayout
   readonly #reporter: CaptionReporter
   #newest = -1
@@ -242,22 +242,21 @@ export class ReportSink extends Writable {
   }
 
   override _write(turn: Turn, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    for (const passage of this.#collector.add(turn)) this.#add(passage)
+    for (const utterance of this.#collector.add(turn)) this.#add(utterance)
     done()
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    for (const passage of this.#collector.end()) this.#add(passage)
+    for (const utterance of this.#collector.end()) this.#add(utterance)
     this.#measure(this.#layout.close(Infinity))
     done()
   }
 
-  #add(passage: Passage): void {
-    const { order = -1 } = passage.turn ?? {}
+  #add(utterance: Utterance): void {
+    const { order = -1 } = utterance.turn ?? {}
     if (order <= this.#newest) return
     this.#newest = order
-    if (this.#layout.begins(passage)) this.#measure(this.#layout.close(passage.segments[0]?.start))
-    this.#measure(this.#layout.add(passage))
+    this.#measure(this.#layout.add(utterance))
   }
 
   #measure(cues: readonly UnnumberedCue[]): void {

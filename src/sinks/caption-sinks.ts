@@ -1,27 +1,54 @@
+import { Composer } from '../captions/composer/composer.ts'
+import { captionFormat, segmentFormat, type CaptionFormat, type SegmentText } from '../captions/composer/format.ts'
 import { assHeader, AssStyles, formatAssCue } from '../captions/formats/ass.ts'
+import {
+  checkRttmOptions,
+  checkScoringOptions,
+  formatCtmSegment,
+  formatStmSegment,
+  RTTM_OPTIONS,
+  RttmRuns,
+  SCORING_OPTIONS,
+  type CtmOptions,
+  type RttmOptions,
+  type RttmState,
+  type StmOptions,
+} from '../captions/formats/scoring.ts'
 import { formatSrtCue } from '../captions/formats/srt.ts'
+import {
+  checkTranscriptOptions,
+  Transcript,
+  TRANSCRIPT_OPTIONS,
+  type Paragraph,
+  type TranscriptOptions,
+} from '../captions/formats/transcript.ts'
 import { formatVttCue, vttHeader } from '../captions/formats/vtt.ts'
 import { cueLabel } from '../captions/layout/labels.ts'
 import {
   checkLayoutOptions,
-  type CueLayoutOptions,
   LAYOUT_OPTIONS,
   layoutSettings,
+  type CueLayoutOptions,
   type LayoutSettings,
   type PresetName,
 } from '../captions/layout/options.ts'
 import { checkSpeakerNames, displayName, type SpeakerNames } from '../captions/speakers.ts'
 import { checkWordRunOptions, WORD_RUN_OPTIONS, type WordRunOptions } from '../captions/word-runs.ts'
 import { checkBoolean, checkKnown, checkSignal } from '../options.ts'
-import { type CaptionFormat, captionPassages } from './caption-text.ts'
 import type { SinkTarget } from './destination.ts'
-import { PassageMaker } from './passage-maker.ts'
-import type { PassageFormat } from './passage-text.ts'
-import { type SinkOptions, TextSink } from './text-sink.ts'
-import type { Writable } from 'node:stream'
+import { TextSink, type Sink, type SinkOptions } from './text-sink.ts'
+
+/** Options of the sinks that write segments. */
+export interface SegmentSinkOptions extends SinkOptions {
+  /**
+   * How turns are cut into segments.
+   * @defaultValue `{}`
+   */
+  segment?: WordRunOptions
+}
 
 /** Options of the sinks that make caption files. */
-export interface CaptionSinkOptions extends SinkOptions {
+export interface CaptionSinkOptions extends SegmentSinkOptions {
   /**
    * Display names by speaker label, e.g. `{ A: 'Alice' }`; a label that has none is shown as `Speaker A`.
    * @defaultValue `{}`
@@ -33,74 +60,63 @@ export interface CaptionSinkOptions extends SinkOptions {
    */
   names?: boolean
   /**
-   * How turns are cut into segments.
-   * @defaultValue `{}`
-   */
-  segment?: WordRunOptions
-  /**
    * How segments are laid out: a preset, or options of `layout()`.
    * @defaultValue `'netflix'`
    */
   layout?: PresetName | Omit<CueLayoutOptions, 'speakers'>
 }
 
-/** Refuses wrong options of a caption sink called `stage`. */
-export function checkCaptionSinkOptions(stage: string, options: CaptionSinkOptions): void {
-  checkKnown(stage, options, ['speakers', 'names', 'segment', 'layout', 'end', 'signal'])
-  checkSpeakerNames('speakers', options.speakers)
-  checkBoolean('names', options.names)
+/** Refuses wrong options of a sink called `stage`, but for those in `own`, which are only known. */
+function checkOptions(stage: string, options: SegmentSinkOptions, own: readonly string[]): void {
+  checkKnown(stage, options, [...own, 'segment', 'end', 'signal'])
   checkBoolean('end', options.end)
   checkSignal('signal', options.signal)
   checkKnown('segment', options.segment ?? {}, WORD_RUN_OPTIONS)
   checkWordRunOptions(options.segment ?? {}, 'segment.')
-  if (typeof options.layout === 'string') {
-    checkLayoutOptions({ preset: options.layout }, 'layout.')
+}
+
+function checkLayout(layout: CaptionSinkOptions['layout'] = {}): void {
+  if (typeof layout === 'string') {
+    checkLayoutOptions({ preset: layout }, 'layout.')
     return
   }
-  const layout = options.layout ?? {}
-  checkKnown(
-    'layout',
-    layout,
-    LAYOUT_OPTIONS.filter((name) => name !== 'speakers'),
-  )
+  const known = LAYOUT_OPTIONS.filter((name) => name !== 'speakers')
+  checkKnown('layout', layout, known)
   checkLayoutOptions(layout, 'layout.')
 }
 
 /**
- * The layout that the options of a sink ask for.
+ * A sink that lays out cues, and writes them in a format.
  *
- * @param own - what the sink wants where the options do not say.
+ * @param own - what its layout is where the options do not say.
  */
-export function sinkLayout(
+function captionSink(
+  stage: string,
+  target: SinkTarget | undefined,
   options: CaptionSinkOptions,
-  own: Pick<CueLayoutOptions, 'labels' | 'overlap'> = {},
-): LayoutSettings {
+  own: Pick<CueLayoutOptions, 'labels' | 'overlap'>,
+  formatOf: (layout: LayoutSettings, nameOf: (speaker?: string) => string | undefined) => Omit<CaptionFormat, 'layout'>,
+): Sink {
+  checkOptions(stage, options, ['speakers', 'names', 'layout'])
   const { speakers = {}, names = true } = options
-  const layout = typeof options.layout === 'string' ? { preset: options.layout } : (options.layout ?? {})
-  const shown = Object.fromEntries(Object.entries(layout).filter(([, value]) => value !== undefined))
-  return layoutSettings({ ...own, ...shown, speakers, ...(!names && { labels: 'none' }) })
+  checkSpeakerNames('speakers', options.speakers)
+  checkBoolean('names', options.names)
+  checkLayout(options.layout)
+  const given = typeof options.layout === 'string' ? { preset: options.layout } : (options.layout ?? {})
+  const shown = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  const layout = layoutSettings({ ...own, ...shown, speakers, ...(!names && { labels: 'none' }) })
+  const format = formatOf(layout, (speaker) => (names ? displayName(speaker, speakers) : undefined))
+  return new TextSink(stage, target, options, new Composer(captionFormat({ ...format, layout }), options.segment))
 }
 
-/** A Writable that captions what it is given in `format`: segment, layout, format, write. */
-export function captionSink(
+/** A sink of the text that `begin` begins, or goes on from a state of it. */
+function segmentSink<State>(
   stage: string,
   target: SinkTarget | undefined,
-  options: CaptionSinkOptions,
-  format: CaptionFormat,
-): Writable {
-  return passageSink(stage, target, options, captionPassages(format))
-}
-
-/** A Writable of what a {@link PassageFormat} makes of turns, segments and cues. */
-export function passageSink<State>(
-  stage: string,
-  target: SinkTarget | undefined,
-  options: SinkOptions & { segment?: WordRunOptions },
-  format: PassageFormat<State>,
-): Writable {
-  const maker = new PassageMaker(format, options.segment ?? {}, (warning) => sink.emit('warning', warning))
-  const sink: TextSink = new TextSink(stage, target, options, maker)
-  return sink
+  options: SegmentSinkOptions,
+  begin: (state?: State) => SegmentText<State>,
+): Sink {
+  return new TextSink(stage, target, options, new Composer(segmentFormat(begin), options.segment))
 }
 
 /** Options of {@link srtSink}. */
@@ -109,26 +125,19 @@ export type SrtSinkOptions = CaptionSinkOptions
 /**
  * Writes SubRip captions. Where the speaker changes, the first line begins with `Name: `.
  *
- * Cues are appended as they become final, and the file is valid at every instant. It is created with the first cue,
- * or empty at the end; where the pipeline fails before that, none is made. A turn that comes again with a higher
- * `revision` replaces the earlier one in a file, within about a minute and at the end; elsewhere a `warning` with the
- * code `REVISION_NOT_APPLIED` says at the end how many cues could not be corrected.
+ * Cues are appended as they become final, and revised in a file: see {@link Sink}.
  *
  * @param target - a path, a `file:` URL, or any Writable; none means standard output.
- * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode. It fails with
- * {@link OutputError} `OUTPUT_UNWRITABLE` where the target cannot be written.
+ * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode.
  * @throws {@link ConfigurationError} `INVALID_OPTION`
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
-export function srtSink(target?: SinkTarget, options: SrtSinkOptions = {}): Writable {
-  checkCaptionSinkOptions('srtSink()', options)
-  const layout = sinkLayout(options)
-  return captionSink('srtSink()', target, options, {
+export function srtSink(target?: SinkTarget, options: SrtSinkOptions = {}): Sink {
+  return captionSink('srtSink()', target, options, {}, (layout) => ({
     header: '',
-    cue: (cue, previous) => formatSrtCue(cue, cueLabel(cue, previous, layout)),
     isNumbered: true,
-    layout,
-  })
+    cue: (cue, previous) => formatSrtCue(cue, cueLabel(cue, previous, layout)),
+  }))
 }
 
 /** Options of {@link vttSink}. */
@@ -138,33 +147,24 @@ export type VttSinkOptions = CaptionSinkOptions
  * Writes WebVTT captions. Each cue carries its speaker as its voice, `<v Name>`, which players do not display but
  * style sheets and scripts can see.
  *
- * Cues are appended as they become final, and the file is valid at every instant. It is created with the first cue,
- * or with nothing but the header at the end; where the pipeline fails before that, none is made. A turn that comes again with a higher
- * `revision` replaces the earlier one in a file, within about a minute and at the end; elsewhere a `warning` with the
- * code `REVISION_NOT_APPLIED` says at the end how many cues could not be corrected.
+ * Cues are appended as they become final, and revised in a file: see {@link Sink}.
  *
  * @param target - a path, a `file:` URL, or any Writable; none means standard output.
- * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode. It fails with
- * {@link OutputError} `OUTPUT_UNWRITABLE` where the target cannot be written.
+ * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode.
  * @throws {@link ConfigurationError} `INVALID_OPTION`
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
-export function vttSink(target?: SinkTarget, options: VttSinkOptions = {}): Writable {
-  checkCaptionSinkOptions('vttSink()', options)
-  const { speakers = {}, names = true } = options
-  const layout = sinkLayout(options, { labels: 'none', overlap: 'stack' })
-  const nameOf = (speaker?: string) => (names ? displayName(speaker, speakers) : undefined)
-  return captionSink('vttSink()', target, options, {
+export function vttSink(target?: SinkTarget, options: VttSinkOptions = {}): Sink {
+  return captionSink('vttSink()', target, options, { labels: 'none', overlap: 'stack' }, (layout, nameOf) => ({
     header: vttHeader,
-    cue: (cue, previous) => {
-      const voice = nameOf(cue.speaker)
-      const voices = cue.lineSpeakers?.map(nameOf)
-      const label = cueLabel(cue, previous, layout)
-      return formatVttCue(cue, { label, ...(voice !== undefined && { voice }), ...(voices && { voices }) })
-    },
     isNumbered: true,
-    layout,
-  })
+    cue: (cue, previous) =>
+      formatVttCue(cue, {
+        voice: nameOf(cue.speaker),
+        voices: cue.lineSpeakers?.map(nameOf),
+        label: cueLabel(cue, previous, layout),
+      }),
+  }))
 }
 
 /** Options of {@link assSink}. */
@@ -174,34 +174,104 @@ export type AssSinkOptions = CaptionSinkOptions
  * Writes ASS captions: a colour of its own for each of ten speakers, whose names stand in the field `Name`, which
  * players do not display. For visible names, say which: `layout: { labels: 'name' }`.
  *
- * Cues are appended as they become final, and the file is valid at every instant. A turn that comes again with a
- * higher `revision` replaces the earlier one in a file, within about a minute and at the end; elsewhere a `warning`
- * with the code `REVISION_NOT_APPLIED` says at the end how many cues could not be corrected.
+ * Cues are appended as they become final, and revised in a file: see {@link Sink}.
  *
  * @param target - a path, a `file:` URL, or any Writable; none means standard output.
- * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode. It fails with
- * {@link OutputError} `OUTPUT_UNWRITABLE` where the target cannot be written.
+ * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode.
  * @throws {@link ConfigurationError} `INVALID_OPTION`
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
-export function assSink(target?: SinkTarget, options: AssSinkOptions = {}): Writable {
-  checkCaptionSinkOptions('assSink()', options)
-  const { speakers = {}, names = true } = options
-  const layout = sinkLayout(options, { labels: 'none', overlap: 'stack' })
+export function assSink(target?: SinkTarget, options: AssSinkOptions = {}): Sink {
   const styles = new AssStyles()
-  return captionSink('assSink()', target, options, {
+  return captionSink('assSink()', target, options, { labels: 'none', overlap: 'stack' }, (layout, nameOf) => ({
     header: assHeader,
-    cue: (cue, previous) => {
-      const name = names ? displayName(cue.speaker, speakers) : undefined
-      return formatAssCue(cue, {
-        ...(name !== undefined && { name }),
-        style: styles.styleOf(cue.speaker),
-        ...(cue.lineSpeakers && { lineStyles: cue.lineSpeakers.map((speaker) => styles.styleOf(speaker)) }),
-        label: cueLabel(cue, previous, layout),
-        ...(previous && { previousEnd: previous.end }),
-      })
-    },
     isNumbered: false,
-    layout,
-  })
+    cue: (cue, previous) =>
+      formatAssCue(cue, {
+        name: nameOf(cue.speaker),
+        style: styles.styleOf(cue.speaker),
+        lineStyles: cue.lineSpeakers?.map((speaker) => styles.styleOf(speaker)),
+        label: cueLabel(cue, previous, layout),
+        previousEnd: previous?.end,
+      }),
+  }))
+}
+
+/** Options of {@link textSink}. */
+export interface TextSinkOptions extends SegmentSinkOptions, TranscriptOptions {}
+
+/**
+ * Writes a transcript to read: a paragraph for each turn of a speaker, `[00:01:02] Alice: text`, with an empty line
+ * between paragraphs.
+ *
+ * Lines are appended as they become final, and revised in a file: see {@link Sink}.
+ *
+ * @param target - a path, a `file:` URL, or any Writable; none means standard output.
+ * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode.
+ * @throws {@link ConfigurationError} `INVALID_OPTION`
+ * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
+ */
+export function textSink(target?: SinkTarget, options: TextSinkOptions = {}): Sink {
+  checkOptions('textSink()', options, TRANSCRIPT_OPTIONS)
+  checkTranscriptOptions(options)
+  return segmentSink('textSink()', target, options, (state?: Paragraph) => new Transcript(options, state))
+}
+
+/** Options of {@link rttmSink}. */
+export interface RttmSinkOptions extends SegmentSinkOptions, RttmOptions {}
+
+/**
+ * Writes speaker runs as RTTM, the format in which scoring tools read who spoke when: one line for each run, in order
+ * of their starts.
+ *
+ * Lines are appended as they become final, and revised in a file: see {@link Sink}.
+ *
+ * @param target - a path, a `file:` URL, or any Writable; none means standard output.
+ * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode.
+ * @throws {@link ConfigurationError} `INVALID_OPTION`
+ * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
+ */
+export function rttmSink(target?: SinkTarget, options: RttmSinkOptions = {}): Sink {
+  checkOptions('rttmSink()', options, RTTM_OPTIONS)
+  checkRttmOptions(options)
+  return segmentSink('rttmSink()', target, options, (state?: RttmState) => new RttmRuns(options, state))
+}
+
+/** Options of {@link ctmSink}. */
+export interface CtmSinkOptions extends SegmentSinkOptions, CtmOptions {}
+
+/**
+ * Writes timed words as CTM, one line for each. The format names no speakers. Scoring tools want a file of several
+ * channels sorted: `sort -k1,2 -k3,3n`.
+ *
+ * Lines are appended as they become final, and revised in a file: see {@link Sink}.
+ *
+ * @param target - a path, a `file:` URL, or any Writable; none means standard output.
+ * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode.
+ * @throws {@link ConfigurationError} `INVALID_OPTION`
+ * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
+ */
+export function ctmSink(target?: SinkTarget, options: CtmSinkOptions = {}): Sink {
+  checkOptions('ctmSink()', options, ['file'])
+  checkScoringOptions(options)
+  return segmentSink('ctmSink()', target, options, () => ({ add: (segment) => formatCtmSegment(segment, options) }))
+}
+
+/** Options of {@link stmSink}. */
+export interface StmSinkOptions extends SegmentSinkOptions, StmOptions {}
+
+/**
+ * Writes segments as STM, the format in which scoring tools read who said what: one line for each.
+ *
+ * Lines are appended as they become final, and revised in a file: see {@link Sink}.
+ *
+ * @param target - a path, a `file:` URL, or any Writable; none means standard output.
+ * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode.
+ * @throws {@link ConfigurationError} `INVALID_OPTION`
+ * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
+ */
+export function stmSink(target?: SinkTarget, options: StmSinkOptions = {}): Sink {
+  checkOptions('stmSink()', options, SCORING_OPTIONS)
+  checkScoringOptions(options)
+  return segmentSink('stmSink()', target, options, () => ({ add: (segment) => formatStmSegment(segment, options) }))
 }

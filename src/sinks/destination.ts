@@ -1,3 +1,4 @@
+import type { Copied, Piece } from '../captions/composer/rewrite.ts'
 import { OutputError } from '../errors.ts'
 import { guard, waitAtMost } from '../stream-helpers.ts'
 import { invalidOption } from '../options.ts'
@@ -20,6 +21,8 @@ export interface Destination {
   write(text: string): Promise<void>
   /** Completes the output after a success. Where nothing has been written, it is made now and holds `empty`. */
   finish(empty: string): Promise<void>
+  /** Replaces everything by `pieces`, where that is possible. After a failure the old text stands, and may go on. */
+  rewrite?(pieces: AsyncIterable<Piece>): Promise<void>
   /** Makes a write that waits give up, and every later one. */
   interrupt(error: Error): void
   /**
@@ -214,17 +217,6 @@ export class WritableDestination implements Destination {
 
 /** How much of a file is copied at a time when it is rewritten. */
 const COPY_BYTES = 65_536
-
-/** Bytes of the file as it was, from `from` to before `to`. */
-export interface Copied {
-  from: number
-  to: number
-  /** Changes the bytes, which are whole cues: it is given some of them at a time, each with the empty line that ends it. */
-  edit?: (cues: string) => string
-}
-
-/** A piece of a file that is written anew: text, or what is copied. */
-export type Piece = string | Copied
 
 /** The files that sinks of this process are writing, by name, links resolved, and by number: two would spoil it. */
 const beingWritten = new Set<string>()

@@ -1,9 +1,8 @@
-import type { Writable } from 'node:stream'
 import { checkBoolean, checkKnown, checkSignal } from '../options.ts'
 import { formatJsonlEvent, formatJsonlItem } from '../captions/formats/jsonl.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
 import type { SinkTarget } from './destination.ts'
-import { TextSink, type SinkOptions } from './text-sink.ts'
+import { TextSink, type Sink, type SinkOptions } from './text-sink.ts'
 
 /** Options of {@link jsonlSink}. */
 export interface JsonlSinkOptions extends SinkOptions {
@@ -24,20 +23,15 @@ export interface JsonlSinkOptions extends SinkOptions {
  * where there is something to hold, or at the end.
  *
  * @param target - a path, a `file:` URL, or any Writable; none means standard output.
- * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode. It fails with
- * {@link OutputError} `OUTPUT_UNWRITABLE` where the target cannot be written.
+ * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode.
  * @throws {@link ConfigurationError} `INVALID_OPTION`
  */
-export function jsonlSink(target?: SinkTarget, options: JsonlSinkOptions = {}): Writable {
+export function jsonlSink(target?: SinkTarget, options: JsonlSinkOptions = {}): Sink {
   checkKnown('jsonlSink()', options, ['speakers', 'end', 'signal'])
   checkSpeakerNames('speakers', options.speakers)
   checkBoolean('end', options.end)
   checkSignal('signal', options.signal)
-  const sink = new TextSink('jsonlSink()', target, options, {
-    header: '',
-    next: (item) => Promise.resolve(formatJsonlItem(item, options.speakers)),
-    rest: () => Promise.resolve(''),
-  })
+  const sink = new TextSink('jsonlSink()', target, options, (item) => formatJsonlItem(item, options.speakers))
   sink.on('session', (record: unknown) => sink.writeAside(formatJsonlEvent('session', record)))
   sink.on('gap', (record: unknown) => sink.writeAside(formatJsonlEvent('gap', record)))
   return sink

@@ -1,8 +1,11 @@
 import { Writable } from 'node:stream'
-import { assertCaptionable } from '../captions/passages.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { Composer } from '../captions/composer/composer.ts'
+import { assertCaptionable } from '../captions/utterances.ts'
+import type { Warning } from '../errors.ts'
 import type { Captionable } from '../model.ts'
 import { relayEvents } from '../stage.ts'
-import { type Destination, openTarget, type SinkTarget } from './destination.ts'
+import { openTarget, type Destination, type SinkTarget } from './destination.ts'
 
 /** Options that every sink has. */
 export interface SinkOptions {
@@ -16,30 +19,33 @@ export interface SinkOptions {
   signal?: AbortSignal
 }
 
-/** What turns objects into text for a {@link TextSink}; one call at a time. */
-export interface TextMaker {
-  /** What the text begins with; an output of nothing else is valid and empty. */
-  readonly header: string
-  /** Text to be written for an object, of whole blocks; `''` for none. */
-  next(item: Captionable): Promise<string>
-  /** Text still to be written at the end. */
-  rest(): Promise<string>
-  /** Whether text waits for more. */
-  readonly waiting?: boolean
-  /** Ms after which it waits no longer. */
-  readonly maxDelay?: number
-  /** The text that waits. */
-  release?(): string
-  /** Called after each write of text made by {@link next}. */
-  written?(destination: Destination): Promise<void>
-  /** Called when everything is written, before the output is completed. */
-  complete?(destination: Destination): Promise<void>
+/**
+ * What the sinks return: a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode.
+ *
+ * What is certain is appended, whole cues or lines at a time, so that a file is valid at every instant. It is created
+ * with the first of them, or at the end, then empty but for the header of its format; where the pipeline fails before
+ * that, none is made. It fails with {@link OutputError} `OUTPUT_UNWRITABLE` where the target cannot be written.
+ *
+ * A turn that comes again with a higher `revision` replaces the earlier one in a file, within about a minute and at the
+ * end. Elsewhere a `warning` with the code `REVISION_NOT_APPLIED` says at the end how much could not be corrected.
+ * {@link jsonlSink} writes each revision as a record of its own.
+ */
+export interface Sink extends Writable {
+  /** Absolute path of the file it writes; `undefined` where the target is a stream. */
+  readonly path: string | undefined
 }
 
-/** Writes the text that a {@link TextMaker} makes of turns, segments or cues to a target. */
-export class TextSink extends Writable {
+/** A file is rewritten no more often than this, but for the end. */
+const REWRITE_EVERY_MS = 60_000
+
+/** How long a text is made at a stretch: whatever else the process does has its turn in between. */
+const SLICE_MS = 4
+
+/** Writes the text of turns, segments or cues to a target, and rewrites a file where revisions change it. */
+export class TextSink extends Writable implements Sink {
   readonly #stage: string
-  readonly #maker: TextMaker
+  readonly #textOf: (item: Captionable) => string | Promise<string>
+  readonly #composer: Composer | undefined
   readonly #destination: Destination
   #work: Promise<void> = Promise.resolve()
   #begun = false
@@ -47,17 +53,26 @@ export class TextSink extends Writable {
   #finished = false
   /** Text that waits for the first block. */
   #held = ''
-  /** Runs while the maker's text waits. */
-  #patience: NodeJS.Timeout | undefined
+  /** Runs while words wait. */
+  #releaseTimer: NodeJS.Timeout | undefined
+  #rewriteFailure: Error | undefined
+  #rewrittenAt = performance.now()
 
-  constructor(stage: string, target: SinkTarget | undefined, options: SinkOptions, maker: TextMaker) {
+  /** @param text - makes the text of each object, which stands by itself where it is a function. */
+  constructor(
+    stage: string,
+    target: SinkTarget | undefined,
+    options: SinkOptions,
+    text: Composer | ((item: Captionable) => string),
+  ) {
     super({
       objectMode: true,
       highWaterMark: 16,
       ...(options.signal !== undefined && { signal: options.signal }),
     })
     this.#stage = stage
-    this.#maker = maker
+    this.#composer = text instanceof Composer ? text : undefined
+    this.#textOf = text instanceof Composer ? (item) => text.add(item) : text
     this.#destination = openTarget(target, options.end ?? true)
     this.#destination.onFailure?.((error) => this.destroy(error))
     relayEvents(this)
@@ -65,7 +80,6 @@ export class TextSink extends Writable {
     if (trouble !== undefined) process.nextTick(() => this.destroy(trouble))
   }
 
-  /** Absolute path of the file it writes; `undefined` where the target is a stream. */
   get path(): string | undefined {
     return this.#destination.path
   }
@@ -83,27 +97,30 @@ export class TextSink extends Writable {
   override _write(item: unknown, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     this.#enqueue(async () => {
       assertCaptionable(this.#stage, item)
-      const text = await this.#maker.next(item)
+      const text = await this.#textOf(item)
       await this.#put(text)
-      await this.#maker.written?.(this.#destination)
-      this.#wait(text !== '')
+      if (this.#composer !== undefined) await this.#rewriteIfDue(this.#composer)
+      this.#startTimer(text !== '')
     }).then(() => done(), done)
   }
 
   override _final(done: (error?: Error | null) => void): void {
     this.#ending = true
-    clearTimeout(this.#patience)
+    clearTimeout(this.#releaseTimer)
     this.#enqueue(async () => {
-      await this.#put(await this.#maker.rest())
-      await this.#maker.complete?.(this.#destination)
+      if (this.#composer !== undefined) {
+        await this.#put(await this.#composer.end())
+        await this.#rewrite(this.#composer)
+        this.#warnOfRest(this.#composer)
+      }
       this.#assertOpen()
-      await this.#destination.finish(this.#maker.header + this.#held)
+      await this.#destination.finish((this.#composer?.header ?? '') + this.#held)
       this.#finished = true
     }).then(() => done(), done)
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    clearTimeout(this.#patience)
+    clearTimeout(this.#releaseTimer)
     this.#destination.interrupt(error ?? new Error('the sink was destroyed'))
     this.#work
       .then(() => (this.#finished ? undefined : this.#destination.abandon(error, this.#rest())))
@@ -113,19 +130,20 @@ export class TextSink extends Writable {
       )
   }
 
-  /** Lets the maker's text wait, from now on where it is `new`, but not for ever. */
-  #wait(isNew: boolean): void {
-    const { waiting = false, maxDelay = 0 } = this.#maker
-    if (waiting && !isNew && this.#patience !== undefined) return
-    clearTimeout(this.#patience)
-    this.#patience = undefined
-    if (!waiting || this.#ending || this.destroyed) return
-    this.#patience = setTimeout(() => {
-      this.#patience = undefined
+  /** Lets words wait, from now on where there is new text, but not for ever. */
+  #startTimer(isNew: boolean): void {
+    const composer = this.#composer
+    const isOpen = composer?.open ?? false
+    if (isOpen && !isNew && this.#releaseTimer !== undefined) return
+    clearTimeout(this.#releaseTimer)
+    this.#releaseTimer = undefined
+    if (composer === undefined || !isOpen || this.#ending || this.destroyed) return
+    this.#releaseTimer = setTimeout(() => {
+      this.#releaseTimer = undefined
       this.#enqueue(async () => {
-        if (!this.#ending && !this.destroyed) await this.#put(this.#maker.release?.() ?? '')
+        if (!this.#ending && !this.destroyed) await this.#put(composer.release())
       }).catch((error: Error) => this.destroy(error))
-    }, maxDelay)
+    }, composer.maxDelay)
   }
 
   async #put(text: string): Promise<void> {
@@ -139,8 +157,41 @@ export class TextSink extends Writable {
 
   /** What waits when the sink fails: it is final, and would be lost. */
   #rest(): string {
-    const text = this.#maker.release?.() ?? ''
+    const text = this.#composer?.release() ?? ''
     return text === '' || this.#begun ? text : this.#held + text
+  }
+
+  async #rewriteIfDue(composer: Composer): Promise<void> {
+    const { hasOld } = composer
+    if (hasOld || performance.now() - this.#rewrittenAt >= REWRITE_EVERY_MS) await this.#rewrite(composer)
+    if (hasOld) composer.forget()
+  }
+
+  /** Writes the file anew from the earliest change on, where anything that was written has been revised. */
+  async #rewrite(composer: Composer): Promise<void> {
+    if (!composer.isStale || this.#rewriteFailure !== undefined || this.#destination.rewrite === undefined) return
+    const pieces = inSlices(composer.rewrite())
+    try {
+      if (this.#begun) await this.#destination.rewrite(pieces)
+      else {
+        let text = ''
+        for await (const piece of pieces) if (typeof piece === 'string') text += piece
+        await this.#put(text)
+      }
+    } catch (error) {
+      // What is on disk is valid, only not the newest: losing the captions still to come would be worse.
+      this.#rewriteFailure = error as Error
+      return
+    }
+    composer.rewritten()
+    this.#rewrittenAt = performance.now()
+  }
+
+  #warnOfRest({ staleBlocks: count }: Composer): void {
+    if (count === 0) return
+    const reason = this.#rewriteFailure?.message ?? 'give the sink a path to have revisions applied'
+    const message = `${count} cue(s) changed after they had been written, and could not be corrected; ${reason}`
+    this.emit('warning', { code: 'REVISION_NOT_APPLIED', message, count } satisfies Warning)
   }
 
   /** A sink that has been destroyed between two steps must not go on to make a file that looks complete. */
@@ -152,5 +203,16 @@ export class TextSink extends Writable {
     const result = this.#work.then(step)
     this.#work = result.catch(() => {})
     return result
+  }
+}
+
+/** The items as they are made, a few milliseconds at a time. */
+async function* inSlices<T>(items: Iterable<T>): AsyncGenerator<T> {
+  let paused = performance.now()
+  for (const item of items) {
+    yield item
+    if (performance.now() - paused < SLICE_MS) continue
+    await nextTurn()
+    paused = performance.now()
   }
 }

@@ -6,7 +6,7 @@ import { givesRecords, relayEvents } from '../stage.ts'
 import type { UnnumberedCue } from '../captions/layout/layout.ts'
 import { checkLayoutOptions, layoutSettings, type CueLayoutOptions } from '../captions/layout/options.ts'
 import { ChannelLayout } from '../captions/layout/channels.ts'
-import { assertCaptionable, PassageCollector, type Passage } from '../captions/passages.ts'
+import { assertCaptionable, UtteranceCollector, type Utterance } from '../captions/utterances.ts'
 
 /** Options of {@link layout}. */
 export interface LayoutOptions extends CueLayoutOptions {
@@ -34,14 +34,14 @@ export function layout(options: LayoutOptions = {}): Transform {
   checkLayoutOptions(layoutOptions)
   checkSignal('signal', signal)
   const settings = layoutSettings(layoutOptions)
-  const collector = new PassageCollector()
-  const passageLayout = new ChannelLayout(settings)
+  const collector = new UtteranceCollector()
+  const cueLayout = new ChannelLayout(settings)
   const known = new Map<number, number>()
-  let patience: NodeJS.Timeout | undefined
+  let releaseTimer: NodeJS.Timeout | undefined
   let count = 0
   let revised = 0
 
-  const isRevision = ({ turn }: Passage): boolean => {
+  const isRevision = ({ turn }: Utterance): boolean => {
     if (turn === undefined) return false
     const earlier = known.get(turn.order)
     known.set(turn.order, Math.max(turn.revision, earlier ?? 0))
@@ -51,21 +51,17 @@ export function layout(options: LayoutOptions = {}): Transform {
     }
     return earlier !== undefined && earlier !== turn.revision
   }
-  const lay = (passages: Passage[]) => {
-    for (const passage of passages) {
-      if (isRevision(passage)) {
-        revised += 1
-        continue
-      }
-      if (passageLayout.begins(passage)) give(passageLayout.close(passage.cue?.start ?? passage.segments[0]?.start))
-      give(passageLayout.add(passage))
+  const lay = (utterances: Utterance[]) => {
+    for (const utterance of utterances) {
+      if (isRevision(utterance)) revised += 1
+      else give(cueLayout.add(utterance))
     }
   }
   const give = (cues: UnnumberedCue[]) => {
-    clearTimeout(patience)
+    clearTimeout(releaseTimer)
     for (const cue of cues) stage.push({ ...cue, index: ++count } satisfies Cue)
     // The last words wait for what follows, but not for ever.
-    if (passageLayout.open) patience = setTimeout(() => give(passageLayout.close()), settings.maxDelayMs)
+    if (cueLayout.open) releaseTimer = setTimeout(() => give(cueLayout.close()), settings.maxDelayMs)
   }
   const stage = new Transform({
     objectMode: true,
@@ -83,7 +79,7 @@ export function layout(options: LayoutOptions = {}): Transform {
     flush(done) {
       try {
         lay(collector.end())
-        give(passageLayout.close(Infinity))
+        give(cueLayout.close(Infinity))
         if (revised > 0) this.emit('warning', notApplied(revised))
         done()
       } catch (error) {
@@ -91,7 +87,7 @@ export function layout(options: LayoutOptions = {}): Transform {
       }
     },
     destroy(error, done) {
-      clearTimeout(patience)
+      clearTimeout(releaseTimer)
       done(error)
     },
   })

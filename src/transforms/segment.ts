@@ -2,7 +2,7 @@ import { Transform } from 'node:stream'
 import { isTurn } from '../model.ts'
 import { checkKnown, checkSignal } from '../options.ts'
 import { givesRecords, relayEvents } from '../stage.ts'
-import { assertCaptionable, turnSegments } from '../captions/passages.ts'
+import { assertCaptionable, turnSegments } from '../captions/utterances.ts'
 import { checkWordRunOptions, WORD_RUN_OPTIONS, type WordRunOptions } from '../captions/word-runs.ts'
 
 /** Options of {@link segment}. */

@@ -5,10 +5,9 @@ import { finished, pipeline } from 'node:stream/promises'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Turn } from '../../src/model.ts'
-import { Revisions } from '../../src/sinks/revisions.ts'
 import { srtSink } from '../../src/sinks/caption-sinks.ts'
 import { segment } from '../../src/transforms/segment.ts'
-import { makeSegment, makeTurn } from '../captions/example-turn.ts'
+import { makeTurn } from '../captions/example-turn.ts'
 import { parseSubtitles } from '../captions/parsers.ts'
 import { temporaryDirectories, TextCollector, untilFileHolds } from './temporary.ts'
 
@@ -226,70 +225,5 @@ describe('revisions', () => {
     expect(warnings[0]?.message).toContain(`cannot write to ${file}`)
     expect(readdirSync(here)).toEqual(['moved.srt'])
     expect(shown(readFileSync(path.join(here, 'moved.srt'), 'utf8'))).toEqual(['one'])
-  })
-})
-
-describe('Revisions', () => {
-  const passage = (order: number, revision = 0) => ({
-    turn: { order, revision, session: 'session-1' },
-    segments: [makeSegment(`word ${order}.${revision}`)],
-  })
-
-  it('keeps a bounded number of turns of a session that never ends, and forgets seldom', () => {
-    const revisions = new Revisions()
-    let most = 0
-    let times = 0
-    for (let order = 0; order < 50_000; order++) {
-      Object.assign(revisions.take(passage(order))?.passage ?? {}, { blocks: 1 })
-      most = Math.max(most, revisions.kept.length)
-      if (!revisions.hasOld) continue
-      revisions.forget()
-      times += 1
-    }
-    expect(most).toBeLessThanOrEqual(10_001)
-    expect(times).toBeLessThan(20)
-    // The newest can still be revised, the oldest not.
-    const again = revisions.take(passage(49_999, 1))
-    expect(again).toMatchObject({ isNew: false, passage: { blocks: 1 } })
-    expect(revisions.take(passage(0, 1))).toBeUndefined()
-    expect([revisions.pending, revisions.uncorrected]).toEqual([false, 1])
-  })
-
-  it('packs what is no longer under way, which can be revised all the same', () => {
-    const revisions = new Revisions()
-    const [, , third] = [0, 1, 2, 3].map((order) => revisions.take(passage(order))?.passage)
-    revisions.settle(third)
-    const packed = (): boolean[] => revisions.kept.map((kept) => kept.packed)
-    expect(packed()).toEqual([true, true, false, false])
-    expect(revisions.kept.map((kept) => kept.segments)).toEqual([0, 1, 2, 3].map((order) => passage(order).segments))
-    // The same words again change nothing; others do.
-    expect(revisions.take({ ...passage(0, 0), turn: { order: 0, revision: 1 } })).toBeUndefined()
-    const revised = revisions.take(passage(0, 2))?.passage
-    expect(revised?.segments).toEqual(passage(0, 2).segments)
-    revisions.correctLater(revised!)
-    revisions.corrected()
-    revisions.settle(undefined)
-    expect(packed()).toEqual([true, true, true, true])
-    expect(revisions.kept[0]?.segments).toEqual(passage(0, 2).segments)
-  })
-
-  it('puts interleaved segments of one turn together when the turn is revised', () => {
-    const revisions = new Revisions()
-    const part = (text: string, order: number, revision = 0) => ({
-      turn: { order, revision },
-      segments: [makeSegment(text)],
-    })
-    for (const one of [part('a', 0), part('b', 1), part('c', 0)]) expect(revisions.take(one)).toBeDefined()
-    for (const again of [part('a', 0), part('c', 0)]) expect(revisions.take(again)).toBeUndefined()
-    const [a, , c] = revisions.kept
-    for (const kept of revisions.kept) Object.assign(kept, { blocks: 1 })
-    const taken = revisions.take({
-      turn: { order: 0, revision: 1 },
-      segments: [makeSegment('a'), makeSegment('c')],
-    })
-    expect(taken).toEqual({ passage: a, isNew: false, gone: [c], isMoved: false })
-    if (taken !== undefined) revisions.correctLater(taken.passage)
-    expect(revisions.kept.map((kept) => kept.segments.map(({ text }) => text))).toEqual([['a', 'c'], ['b']])
-    expect([revisions.pending, revisions.uncorrected]).toEqual([true, 2])
   })
 })

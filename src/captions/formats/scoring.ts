@@ -2,7 +2,6 @@ import type { Segment } from '../../model.ts'
 import { checkInteger, checkOneOf, checkString, invalidOption } from '../../options.ts'
 import { attributed, checkSpeakerNames, displayName, type SpeakerNames } from '../speakers.ts'
 import { cleanLine, cleanName, cleanText } from '../text.ts'
-import type { SegmentText } from './segment-text.ts'
 
 /** Options of the formats that scoring tools read: RTTM, CTM and STM. */
 export interface ScoringOptions {
@@ -178,6 +177,12 @@ interface Run {
   end: number
 }
 
+/** How far {@link RttmRuns} has come. */
+export interface RttmState {
+  latestStart: number
+  held: readonly Run[]
+}
+
 /** Runs that wait at most; a run behind which more would wait is written though it may go on. */
 const MAX_HELD = 1000
 
@@ -187,18 +192,22 @@ const MAX_HELD = 1000
  * its run can no longer grow, and all earlier ones are written: as a rule, with the first segment that begins
  * `mergeBelow` or more after its end. Runs of no length are left out.
  */
-export class RttmRuns implements SegmentText {
+export class RttmRuns {
   readonly #options: RttmOptions
   readonly #mergeBelow: number
   /** By start. */
-  #held: Run[] = []
+  readonly #held: Run[]
   /** The newest held run of each speaker. */
   readonly #newest = new Map<string, Run>()
-  #latestStart = 0
+  #latestStart: number
 
-  constructor(options: RttmOptions = {}) {
+  /** @param state - where to go on from; absent for the beginning. */
+  constructor(options: RttmOptions = {}, { latestStart, held }: RttmState = { latestStart: 0, held: [] }) {
     this.#options = options
     this.#mergeBelow = options.mergeBelow ?? 250
+    this.#latestStart = latestStart
+    this.#held = held.map((run) => ({ ...run }))
+    for (const run of this.#held) this.#newest.set(keyOf(run), run)
   }
 
   add(segment: Segment): string {
@@ -223,16 +232,9 @@ export class RttmRuns implements SegmentText {
     return this.#release(this.#held.length)
   }
 
-  copy(): RttmRuns {
-    const copy = new RttmRuns(this.#options)
-    copy.#latestStart = this.#latestStart
-    copy.#held = this.#held.map((run) => ({ ...run }))
-    for (const run of copy.#held) copy.#newest.set(keyOf(run), run)
-    return copy
-  }
-
-  get state(): unknown {
-    return [this.#latestStart, this.#held]
+  /** All on which depends what comes next. */
+  get state(): RttmState {
+    return { latestStart: this.#latestStart, held: this.#held.map((run) => ({ ...run })) }
   }
 
   #take(run: Run): void {

@@ -2,7 +2,6 @@ import type { Segment } from '../../model.ts'
 import { checkBoolean, checkInteger } from '../../options.ts'
 import { attributed, checkSpeakerNames, displayName, type SpeakerNames } from '../speakers.ts'
 import { cleanLine } from '../text.ts'
-import type { SegmentText } from './segment-text.ts'
 import { vttTimestamp } from './timestamps.ts'
 
 /** How a transcript is written. */
@@ -41,7 +40,7 @@ export function checkTranscriptOptions(options: TranscriptOptions, where = ''): 
 }
 
 /** What the next segment is joined to. */
-interface Paragraph {
+export interface Paragraph {
   speaker: string | undefined
   channel: string | undefined
   end: number
@@ -52,12 +51,14 @@ interface Paragraph {
  * line between paragraphs. Text is written as soon as it comes, so that a paragraph grows until the speaker changes;
  * the line end of the last one comes with {@link end}.
  */
-export class Transcript implements SegmentText {
+export class Transcript {
   readonly #options: TranscriptOptions
   #open: Paragraph | undefined
 
-  constructor(options: TranscriptOptions = {}) {
+  /** @param state - where to go on from; absent for the beginning. */
+  constructor(options: TranscriptOptions = {}, state?: Paragraph) {
     this.#options = options
+    this.#open = state
   }
 
   add(segment: Segment): string {
@@ -73,27 +74,14 @@ export class Transcript implements SegmentText {
     return goesOn ? ` ${text}` : `\n\n${this.#opening(speaker, start)}${text}`
   }
 
-  get waiting(): boolean {
-    return false
-  }
-
-  release(): string {
-    return ''
-  }
-
   end(): string {
     if (this.#open === undefined) return ''
     this.#open = undefined
     return '\n'
   }
 
-  copy(): Transcript {
-    const copy = new Transcript(this.#options)
-    copy.#open = this.#open
-    return copy
-  }
-
-  get state(): unknown {
+  /** All on which depends what comes next. */
+  get state(): Paragraph | undefined {
     return this.#open
   }
 

@@ -1,10 +1,9 @@
 import type { Cue } from '../../model.ts'
-import type { Passage } from '../passages.ts'
+import type { Utterance } from '../utterances.ts'
 import { cleanText } from '../text.ts'
 import { textWidth } from '../width.ts'
-import { dashCues } from './labels.ts'
+import { dashCues, type PreviousCue } from './labels.ts'
 import { CueLayout, joins, type UnnumberedCue } from './layout.ts'
-import type { PreviousCue } from './labels.ts'
 import type { LayoutSettings } from './options.ts'
 import { fitBefore, type SpokenSpan } from './times.ts'
 
@@ -12,16 +11,15 @@ import { fitBefore, type SpokenSpan } from './times.ts'
 const MAX_TURNS_TOGETHER = 50
 
 /**
- * Lays out passages as they come. Turns that follow each other closely may share a cue, so the last words of a passage
- * wait for the next one, or for {@link close}. A passage that {@link begins} shares nothing with those before it:
- * whoever adds it closes what is open first.
+ * Lays out utterances as they come. Turns that follow each other closely may share a cue, so the last words of one wait
+ * for the next, or for {@link close}. One that {@link begins} shares nothing with those before it.
  */
-export class PassageLayout {
+class TurnLayout {
   readonly #settings: LayoutSettings
   #previous: (PreviousCue & { start?: number }) | undefined
-  #open: { layout: CueLayout; last: Passage; passages: number } | undefined
+  #open: { layout: CueLayout; last: Utterance; utterances: number } | undefined
 
-  /** @param previous - the last cue before the first passage. */
+  /** @param previous - the last cue before the first utterance. */
   constructor(settings: LayoutSettings, previous?: PreviousCue) {
     this.#settings = settings
     this.#previous = previous
@@ -37,23 +35,28 @@ export class PassageLayout {
     return this.#open?.layout.oldest
   }
 
-  /** Whether `passage` cannot share a cue with what is open. */
-  begins(passage: Passage): boolean {
+  /** Whether `utterance` cannot share a cue with what is open. */
+  begins(utterance: Utterance): boolean {
     const open = this.#open
-    if (open === undefined || open.passages >= MAX_TURNS_TOGETHER) return true
+    if (open === undefined || open.utterances >= MAX_TURNS_TOGETHER) return true
     const before = open.last.segments.at(-1)
-    const after = passage.segments[0]
+    const after = utterance.segments[0]
     return before === undefined || after === undefined || !joins(before, after, this.#settings)
   }
 
-  /** The cues that are decided with `passage`. */
-  add(passage: Passage): UnnumberedCue[] {
-    if (passage.cue !== undefined) return this.#out([repairTimes(passage.cue, this.#previous)])
-    if (passage.segments.length === 0) return []
-    this.#open ??= { layout: new CueLayout(this.#settings, this.#previous), last: passage, passages: 0 }
-    this.#open.last = passage
-    this.#open.passages += 1
-    return this.#out(this.#open.layout.add(passage.segments))
+  /** The cues that are decided with `utterance`. */
+  add(utterance: Utterance): UnnumberedCue[] {
+    const before = this.begins(utterance) ? this.close(startOf(utterance)) : []
+    return [...before, ...this.#add(utterance)]
+  }
+
+  #add(utterance: Utterance): UnnumberedCue[] {
+    if (utterance.cue !== undefined) return this.#out([repairTimes(utterance.cue, this.#previous)])
+    if (utterance.segments.length === 0) return []
+    this.#open ??= { layout: new CueLayout(this.#settings, this.#previous), last: utterance, utterances: 0 }
+    this.#open.last = utterance
+    this.#open.utterances += 1
+    return this.#out(this.#open.layout.add(utterance.segments))
   }
 
   /**
@@ -93,23 +96,23 @@ export interface LayoutState {
 
 /** A channel, and where its words end so far. */
 interface Lane {
-  layout: PassageLayout
+  layout: TurnLayout
   end: number
 }
 
 /**
- * Lays out passages of several channels, on which people may speak at the same time: each channel by itself, its cues
+ * Lays out utterances of several channels, on which people may speak at the same time: each channel by itself, its cues
  * put in order of their starts. Where they overlap, they are stacked, or the earlier one gives way (`overlap`).
  *
  * Turns come in order of their starts, so a cue is certain once a turn begins after it, and no older words wait on any
- * channel. Passages without a channel are laid out one after the other, as {@link PassageLayout} does.
+ * channel. Utterances without a channel are laid out one after the other, as {@link TurnLayout} does.
  */
 export class ChannelLayout {
   readonly #settings: LayoutSettings
   #previous: LayoutState['previous']
-  #single: PassageLayout
+  #single: TurnLayout
   readonly #lanes = new Map<string, Lane>()
-  #passages = 0
+  #utterances = 0
   /** Cues that an earlier one may still come before, by start. */
   #held: UnnumberedCue[] = []
   #shown: LayoutState['shown']
@@ -119,7 +122,7 @@ export class ChannelLayout {
     this.#settings = settings
     this.#previous = previous
     this.#shown = shown
-    this.#single = new PassageLayout(settings, previous)
+    this.#single = new TurnLayout(settings, previous)
   }
 
   /** How far it has come, while nothing waits. */
@@ -132,36 +135,40 @@ export class ChannelLayout {
     return this.#lanes.size > 0 || this.#single.open
   }
 
-  /** Whether `passage` has nothing to do with what is open; then {@link close} comes before {@link add}. */
-  begins(passage: Passage): boolean {
-    if (channelOf(passage) === undefined) return this.#lanes.size > 0 || this.#single.begins(passage)
-    if (this.#lanes.size === 0 || this.#passages >= MAX_TOGETHER) return true
-    const start = passage.segments[0]?.start ?? 0
+  /** Whether `utterance` has nothing to do with what is open, which {@link add} then closes. */
+  begins(utterance: Utterance): boolean {
+    if (channelOf(utterance) === undefined) return this.#lanes.size > 0 || this.#single.begins(utterance)
+    if (this.#lanes.size === 0 || this.#utterances >= MAX_TOGETHER) return true
+    const start = utterance.segments[0]?.start ?? 0
     return [...this.#lanes.values()].every(({ end }) => start - end >= this.#settings.turnPause)
   }
 
-  /** The cues that are certain with `passage`. */
-  add(passage: Passage): UnnumberedCue[] {
-    const channel = channelOf(passage)
-    if (channel === undefined) return this.#keepLast(this.#single.add(passage))
-    const start = passage.segments[0]?.start ?? 0
-    this.#passages += 1
+  /** The cues that are certain with `utterance`. */
+  add(utterance: Utterance): UnnumberedCue[] {
+    const before = this.begins(utterance) ? this.close(startOf(utterance)) : []
+    return [...before, ...this.#add(utterance)]
+  }
+
+  #add(utterance: Utterance): UnnumberedCue[] {
+    const channel = channelOf(utterance)
+    if (channel === undefined) return this.#keepLast(this.#single.add(utterance))
+    const start = utterance.segments[0]?.start ?? 0
+    this.#utterances += 1
     const lane = this.#laneOf(channel)
-    if (lane.layout.open && lane.layout.begins(passage)) this.#hold(lane.layout.close(start))
-    this.#hold(lane.layout.add(passage))
-    lane.end = Math.max(lane.end, ...passage.segments.map(({ end }) => end))
+    this.#hold(lane.layout.add(utterance))
+    lane.end = Math.max(lane.end, ...utterance.segments.map(({ end }) => end))
     const oldest = [...this.#lanes.values()].map(({ layout }) => layout.oldest ?? Infinity)
     return this.#release(Math.min(start, ...oldest))
   }
 
-  /** The cues of all words that wait; see {@link PassageLayout.close}. */
+  /** The cues of all words that wait; see {@link TurnLayout.close}. */
   close(next?: number): UnnumberedCue[] {
     if (this.#lanes.size === 0) return this.#keepLast(this.#single.close(next))
     for (const { layout } of this.#lanes.values()) this.#hold(layout.close(next))
     const cues = this.#release(Infinity)
     this.#lanes.clear()
-    this.#passages = 0
-    this.#single = new PassageLayout(this.#settings, this.#previous)
+    this.#utterances = 0
+    this.#single = new TurnLayout(this.#settings, this.#previous)
     return cues
   }
 
@@ -169,7 +176,7 @@ export class ChannelLayout {
     const known = this.#lanes.get(channel)
     if (known !== undefined) return known
     // Who comes before a cue is known only when all channels are put in order: room for a label is kept in each.
-    const layout = new PassageLayout({ ...this.#settings, labelAfter: 0 }, this.#previous)
+    const layout = new TurnLayout({ ...this.#settings, labelAfter: 0 }, this.#previous)
     const lane = { layout, end: 0 }
     this.#lanes.set(channel, lane)
     return lane
@@ -235,8 +242,12 @@ export function shownCue({ start, end, speaker }: UnnumberedCue): PreviousCue & 
   return { start, end, ...(speaker !== undefined && { speaker }) }
 }
 
-function channelOf(passage: Passage): string | undefined {
-  return passage.cue === undefined ? passage.segments[0]?.channel : undefined
+function startOf({ cue, segments }: Utterance): number | undefined {
+  return cue?.start ?? segments[0]?.start
+}
+
+function channelOf(utterance: Utterance): string | undefined {
+  return utterance.cue === undefined ? utterance.segments[0]?.channel : undefined
 }
 
 function spanOf(cue: UnnumberedCue): SpokenSpan {

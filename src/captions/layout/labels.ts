@@ -3,7 +3,7 @@ import { startsRightToLeft } from '../../scripts.ts'
 import { displayName } from '../speakers.ts'
 import { textWidth } from '../width.ts'
 import { hasteCost, lineText } from './costs.ts'
-import type { Draft } from './cue-choice.ts'
+import type { Draft } from './chooser.ts'
 import type { LayoutSettings } from './options.ts'
 
 /** What must be known of the cue before another. */

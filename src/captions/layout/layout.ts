@@ -1,7 +1,7 @@
 import type { Cue, Segment } from '../../model.ts'
 import { cueTimes } from './times.ts'
 import { canTakeDash, cueLabel, DASH_GAP_MS, dashPair, type PreviousCue } from './labels.ts'
-import { type Draft, draftOf, draftWords, Horizon } from './cue-choice.ts'
+import { type Draft, draftOf, draftWords, CueChooser } from './chooser.ts'
 import { lexiconFor } from '../languages/lexicon-for.ts'
 import type { Lexicon } from '../languages/lexicon.ts'
 import { layoutSettings, type CueLayoutOptions, type LayoutSettings } from './options.ts'
@@ -29,7 +29,7 @@ interface RunKey {
 
 interface Run extends RunKey {
   lexicon: Lexicon
-  horizon: Horizon
+  chooser: CueChooser
   /** Whether cues of it have been chosen. */
   isBegun: boolean
 }
@@ -67,7 +67,7 @@ export class CueLayout {
 
   /** First millisecond of the oldest word that is in no cue yet; `undefined` where there is none. */
   get oldest(): number | undefined {
-    return this.#held?.start ?? this.#run?.horizon.first?.start
+    return this.#held?.start ?? this.#run?.chooser.first?.start
   }
 
   /** Takes the segments of one turn, whole, and returns the cues that are certain with it. */
@@ -80,12 +80,6 @@ export class CueLayout {
         opensTurn = false
       }
     }
-    return this.#takeReady()
-  }
-
-  /** Chooses the next cue from the words that are known, though fewer than wished, and returns what is certain then. */
-  hurry(): UnnumberedCue[] {
-    this.#choose()
     return this.#takeReady()
   }
 
@@ -120,11 +114,11 @@ export class CueLayout {
   }
 
   #earliest(key: RunKey): number {
-    return this.#run !== undefined && isSameKey(this.#run, key) ? (this.#run.horizon.last?.start ?? 0) : 0
+    return this.#run !== undefined && isSameKey(this.#run, key) ? (this.#run.chooser.last?.start ?? 0) : 0
   }
 
   #push(token: Token, key: RunKey, opensTurn: boolean): void {
-    const last = this.#run?.horizon.last
+    const last = this.#run?.chooser.last
     if (
       this.#run !== undefined &&
       last !== undefined &&
@@ -133,10 +127,10 @@ export class CueLayout {
       this.#closeRun(token.start)
     }
     const run = this.#run ?? this.#open(key, token.start)
-    const { horizon, lexicon } = run
-    const before = horizon.last
+    const { chooser, lexicon } = run
+    const before = chooser.last
     if (before === undefined) {
-      for (const part of this.#beside(token, key)) horizon.push(placeToken(part, horizon.last, lexicon, opensTurn))
+      for (const part of this.#beside(token, key)) chooser.push(placeToken(part, chooser.last, lexicon, opensTurn))
       return
     }
     before.end = Math.max(before.start, Math.min(before.end, token.start))
@@ -146,18 +140,18 @@ export class CueLayout {
     }
     if (before.text === '') {
       for (const word of token.words) before.words.push(word)
-      horizon.replaceLast(placeToken({ ...token, words: before.words }, undefined, lexicon, opensTurn))
+      chooser.replaceLast(placeToken({ ...token, words: before.words }, undefined, lexicon, opensTurn))
       return
     }
     const extended = isClosing(token.text)
       ? extendToken(before, token, lexicon, this.#settings.maxLineWidth)
       : undefined
     if (extended !== undefined) {
-      horizon.replaceLast(extended)
+      chooser.replaceLast(extended)
       return
     }
-    horizon.push(placeToken(token, before, lexicon, opensTurn))
-    while (horizon.isFull) this.#choose()
+    chooser.push(placeToken(token, before, lexicon, opensTurn))
+    while (chooser.isFull) this.#choose()
   }
 
   #open(key: RunKey, start: number): Run {
@@ -169,11 +163,11 @@ export class CueLayout {
       start - held.end < DASH_GAP_MS &&
       canTakeDash(held, this.#settings)
     if (!isPairing) this.#settle(start)
-    const horizon = new Horizon(this.#settings, (before, token) => {
+    const chooser = new CueChooser(this.#settings, (before, token) => {
       if (token.start - before.end < this.#settings.labelAfter) return 0
       return this.#labelWidth(key.speaker, token.start, undefined)
     })
-    this.#run = { ...key, lexicon: lexiconFor(key.language), horizon, isBegun: false }
+    this.#run = { ...key, lexicon: lexiconFor(key.language), chooser, isBegun: false }
     return this.#run
   }
 
@@ -192,22 +186,22 @@ export class CueLayout {
   /** Chooses the first cue of the words that are known. */
   #choose(next?: number): void {
     const run = this.#run
-    const first = run?.horizon.first
+    const first = run?.chooser.first
     if (run === undefined || first === undefined) return
-    const { horizon, speaker } = run
-    const chosen = horizon.take(this.#labelBefore(speaker, first.start), next)
+    const { chooser, speaker } = run
+    const chosen = chooser.take(this.#labelBefore(speaker, first.start), next)
     if (chosen === undefined) return
-    this.#hold(draftOf(chosen, speaker, !run.isBegun && horizon.first === undefined))
+    this.#hold(draftOf(chosen, speaker, !run.isBegun && chooser.first === undefined))
     run.isBegun = true
-    if (horizon.first !== undefined) this.#settle(horizon.first.start)
+    if (chooser.first !== undefined) this.#settle(chooser.first.start)
   }
 
   #closeRun(next: number | undefined): void {
     const run = this.#run
-    const last = run?.horizon.last
+    const last = run?.chooser.last
     if (run === undefined || last === undefined) return
     this.#runEnd = shownAs(run.speaker, last.end)
-    while (run.horizon.first !== undefined) this.#choose(next ?? Infinity)
+    while (run.chooser.first !== undefined) this.#choose(next ?? Infinity)
     this.#run = undefined
   }
 

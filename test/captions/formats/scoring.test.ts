@@ -159,10 +159,10 @@ describe('RttmRuns', () => {
     expect(linesOf(text + runs.end())).toHaveLength(1101)
   })
 
-  it('goes on from a copy as from itself', () => {
+  it('goes on from its state as from itself', () => {
     const runs = new RttmRuns()
     runs.add(spoken('A', 0, 1000))
-    const copy = runs.copy()
+    const copy = new RttmRuns({}, runs.state)
     const rest = (one: RttmRuns) => one.add(spoken('A', 1100, 2000)) + one.end()
     expect(rest(copy)).toBe(rest(runs))
   })

@@ -40,10 +40,10 @@ describe('Transcript', () => {
     expect(transcript(channels, { timestamps: false })).toBe('Speaker A: Yes.\n\nSpeaker A: Yes.\n')
   })
 
-  it('writes each segment at once, and goes on from a copy as from itself', () => {
+  it('writes each segment at once, and goes on from its state as from itself', () => {
     const text = new Transcript({ timestamps: false })
     expect(text.add(spoken('A', 0, 1000))).toBe('Speaker A: Yes.')
-    const copy = text.copy()
+    const copy = new Transcript({ timestamps: false }, text.state)
     for (const one of [text, copy]) expect(one.add(spoken('A', 1000, 2000)) + one.end()).toBe(' Yes.\n')
     expect(new Transcript().end()).toBe('')
   })

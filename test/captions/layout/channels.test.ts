@@ -4,24 +4,20 @@ import { ChannelLayout } from '../../../src/captions/layout/channels.ts'
 import { cueLabel } from '../../../src/captions/layout/labels.ts'
 import type { UnnumberedCue } from '../../../src/captions/layout/layout.ts'
 import { layoutSettings, type CueLayoutOptions } from '../../../src/captions/layout/options.ts'
-import type { Passage } from '../../../src/captions/passages.ts'
+import type { Utterance } from '../../../src/captions/utterances.ts'
 import { textWidth } from '../../../src/captions/width.ts'
 import { makeSegment, makeWords } from '../example-turn.ts'
 
-function turn(channel: string, text: string, start: number): Passage {
+function turn(channel: string, text: string, start: number): Utterance {
   const words = makeWords(text, start)
   const end = words.at(-1)?.end ?? start
   return { segments: [makeSegment('', start, { channel, words, text, end })] }
 }
 
-/** All cues of passages, given one after the other. */
-function lay(passages: readonly Passage[], options: CueLayoutOptions = {}): UnnumberedCue[] {
+/** All cues of utterances, given one after the other. */
+function lay(utterances: readonly Utterance[], options: CueLayoutOptions = {}): UnnumberedCue[] {
   const layout = new ChannelLayout(layoutSettings(options))
-  const cues: UnnumberedCue[] = []
-  for (const passage of passages) {
-    if (layout.open && layout.begins(passage)) cues.push(...layout.close(passage.segments[0]?.start))
-    cues.push(...layout.add(passage))
-  }
+  const cues = utterances.flatMap((utterance) => layout.add(utterance))
   return [...cues, ...layout.close(Infinity)]
 }
 

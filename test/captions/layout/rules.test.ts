@@ -79,16 +79,6 @@ describe('CueLayout', () => {
     expect(layout.add([makeSegment('three', 1000, { speaker: 'B' })])).toMatchObject([{ start: 0, end: 917 }])
     expect(layout.close()).toMatchObject([{ start: 1000, end: 1833 }])
   })
-
-  it('chooses sooner where it is hurried', () => {
-    const layout = new CueLayout(layoutSettings(plain))
-    expect(layout.add([makeSegment('It is late, and we must go')])).toEqual([])
-    expect(layout.oldest).toBe(0)
-    const [cue] = layout.hurry()
-    expect(cue?.words.length).toBeGreaterThan(0)
-    const rest = layout.close()
-    expect([cue, ...rest].flatMap((one) => one?.words ?? [])).toHaveLength(7)
-  })
 })
 
 describe('words without visible text', () => {

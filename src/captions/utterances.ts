@@ -4,8 +4,8 @@ import { isCue, isSegment, isTurn } from '../model.ts'
 import { wordRuns, type WordRunOptions } from './word-runs.ts'
 
 /** What is laid out together: the segments of one final turn, or one cue that is laid out already. */
-export interface Passage {
-  /** The turn, where the passage is one: a later passage of the same order and a higher revision replaces it. */
+export interface Utterance {
+  /** The turn, where it is one: a later one of the same order and a higher revision replaces it. */
   turn?: { order: number; revision: number; session?: string; channel?: string }
   segments: Segment[]
   cue?: Cue
@@ -17,7 +17,7 @@ const MAX_PENDING = 1000
 const lastOfTurn = new WeakSet<Segment>()
 
 /**
- * The segments of a final turn, the last of them known as such to {@link PassageCollector}: whoever collects segments
+ * The segments of a final turn, the last of them known as such to {@link UtteranceCollector}: whoever collects segments
  * again need not wait for the next turn to know that this one is complete.
  */
 export function turnSegments(...[turn, options]: Parameters<typeof wordRuns>): Segment[] {
@@ -46,8 +46,8 @@ export function assertCaptionable(stage: string, item: unknown): asserts item is
   throw new ConfigurationError('INVALID_PIPELINE', `${stage} takes turns, segments or cues, and was given ${given}`)
 }
 
-/** Gathers turns, segments and cues, as they come, into {@link Passage}s. */
-export class PassageCollector {
+/** Gathers turns, segments and cues, as they come, into {@link Utterance}s. */
+export class UtteranceCollector {
   readonly #options: WordRunOptions
   #pending: Segment[] = []
 
@@ -55,8 +55,8 @@ export class PassageCollector {
     this.#options = options
   }
 
-  /** Takes one item and returns the passages that are complete with it. Partial turns give none. */
-  add(item: Captionable): Passage[] {
+  /** Takes one item and returns the utterances that are complete with it. Partial turns give none. */
+  add(item: Captionable): Utterance[] {
     if (isTurn(item)) {
       if (!item.endOfTurn) return []
       const { order, revision, sessionId: session, channel } = item
@@ -74,8 +74,8 @@ export class PassageCollector {
     return [...complete, { segments: this.#pending.splice(0) }]
   }
 
-  /** The passage still open, when nothing more comes. */
-  end(): Passage[] {
+  /** The utterance still open, when nothing more comes. */
+  end(): Utterance[] {
     const segments = this.#pending
     const first = segments[0]
     if (first === undefined) return []

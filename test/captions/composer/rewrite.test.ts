@@ -4,17 +4,16 @@ import { Readable, type Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { layoutSettings } from '../../src/captions/layout/options.ts'
-import { formatSrtCue } from '../../src/captions/formats/srt.ts'
-import type { Turn } from '../../src/model.ts'
-import { assSink, srtSink, vttSink } from '../../src/sinks/caption-sinks.ts'
-import { captionPassages } from '../../src/sinks/caption-text.ts'
-import { ctmSink, rttmSink, stmSink, textSink } from '../../src/sinks/segment-sinks.ts'
-import { FileDestination } from '../../src/sinks/destination.ts'
-import { PassageMaker } from '../../src/sinks/passage-maker.ts'
-import { makeTurn } from '../captions/example-turn.ts'
-import { parseSubtitles } from '../captions/parsers.ts'
-import { temporaryDirectories } from './temporary.ts'
+import { Composer } from '../../../src/captions/composer/composer.ts'
+import { captionFormat } from '../../../src/captions/composer/format.ts'
+import { layoutSettings } from '../../../src/captions/layout/options.ts'
+import { formatSrtCue } from '../../../src/captions/formats/srt.ts'
+import type { Turn } from '../../../src/model.ts'
+import { assSink, ctmSink, rttmSink, srtSink, stmSink, textSink, vttSink } from '../../../src/sinks/caption-sinks.ts'
+import { TextSink } from '../../../src/sinks/text-sink.ts'
+import { makeTurn } from '../example-turn.ts'
+import { parseSubtitles } from '../parsers.ts'
+import { temporaryDirectories } from '../../sinks/temporary.ts'
 
 const directory = temporaryDirectories()
 
@@ -111,33 +110,28 @@ describe('a revision', () => {
   async function written(count: number) {
     const file = path.join(directory(), 'out.srt')
     const layout = layoutSettings({ labels: 'none' })
-    const format = captionPassages({ header: '', cue: (cue) => formatSrtCue(cue), isNumbered: true, layout })
+    const format = captionFormat({ header: '', cue: (cue) => formatSrtCue(cue), isNumbered: true, layout })
     const counted = { turns: 0, onTurn: () => {} }
-    const text: typeof format.text = (state, blocks) => {
-      const made = format.text(state, blocks)
+    const writer: typeof format.writer = (state, blocks) => {
+      const made = format.writer(state, blocks)
       const add = made.add.bind(made)
-      made.add = (passage) => {
+      made.add = (utterance) => {
         counted.turns += 1
         counted.onTurn()
-        return add(passage)
+        return add(utterance)
       }
       return made
     }
-    const maker = new PassageMaker({ ...format, text }, {}, () => {})
-    const destination = new FileDestination(file)
-    const put = async (turn: Turn) => {
-      const more = await maker.next(turn)
-      if (more !== '') await destination.write(more)
-    }
+    const sink = new TextSink('sink', file, {}, new Composer({ ...format, writer }))
+    const put = (turn: Turn) => new Promise((resolve) => sink.write(turn, resolve))
     const newest = Array.from({ length: count }, (_, order) => makeTurn(order, `A:word${order}`))
     for (const turn of newest) await put(turn)
     const revise = (order: number, words: string) =>
       put((newest[order] = makeTurn(order, words, { revision: (newest[order]?.revision ?? 0) + 1 })))
     const end = async () => {
-      await destination.write(await maker.rest())
       counted.turns = 0
-      await maker.complete(destination)
-      await destination.finish('')
+      sink.end()
+      await finished(sink)
       const cues = readFileSync(file, 'utf8')
       expect(cues.match(/^\d+$/gm)).toEqual(parseSubtitles(cues).map((_, i) => String(i + 1)))
       expect(parseSubtitles(cues).flatMap((cue) => cue.text.split(/\s/))).toEqual(

@@ -28,7 +28,7 @@ export interface ChosenCue {
  * more are known. The last words, as many as fit in one cue, cost nothing, so that no cue ends where merely the
  * knowledge does.
  */
-export class Horizon {
+export class CueChooser {
   readonly #settings: LayoutSettings
   readonly #silentIndent: (before: PlacedToken, token: PlacedToken) => number
   #tokens: PlacedToken[] = []

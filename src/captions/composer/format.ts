@@ -1,0 +1,182 @@
+import type { Cue, Segment } from '../../model.ts'
+import { ChannelLayout, shownCue, type LayoutState } from '../layout/channels.ts'
+import type { UnnumberedCue } from '../layout/layout.ts'
+import type { PreviousCue } from '../layout/labels.ts'
+import type { LayoutSettings } from '../layout/options.ts'
+import type { Utterance } from '../utterances.ts'
+
+/** A whole piece of a file: one cue, or the lines of one segment. */
+export interface Block {
+  text: string
+  /** Ms of the stream at which what it shows begins. */
+  start: number
+}
+
+/**
+ * Makes blocks of utterances, one after the other. The last words of an utterance may wait for the next one. Where one
+ * begins, what comes next depends on `state` and the number of blocks so far alone, so that a text can be made again
+ * from there.
+ */
+export interface Writer {
+  /** Whether something waits. */
+  readonly open: boolean
+  /** A plain value that is never changed. */
+  readonly state: unknown
+  /** Whether `utterance` has nothing to do with what waits, which is then closed before it. */
+  begins(utterance: Utterance): boolean
+  /** The blocks that are complete with `utterance`. */
+  add(utterance: Utterance): Block[]
+  /**
+   * What waits.
+   *
+   * @param next - ms at which what follows begins; `Infinity` where nothing does, absent where that is unknown.
+   */
+  close(next?: number): Block[]
+}
+
+/** How utterances become a file. */
+export interface Format {
+  /** What every file begins with. */
+  header: string
+  /** Ms for which words may wait for more. */
+  maxDelay: number
+  /** Whether each block begins with its number, on a line of its own, and ends with an empty line. */
+  isNumbered: boolean
+  /** Makes blocks from the beginning, or from a state of another writer and a number of blocks on. */
+  writer(state?: unknown, blocks?: number): Writer
+}
+
+/** A format of captions. */
+export interface CaptionFormat {
+  header: string
+  isNumbered: boolean
+  layout: LayoutSettings
+  /** One cue as a block of text; `''` where nothing of it is visible. */
+  cue: (cue: Cue, previous: PreviousCue | undefined) => string
+}
+
+/** A {@link Format} of captions: utterances are laid out as cues, and these written. */
+export function captionFormat(format: CaptionFormat): Format {
+  const { header, isNumbered, layout } = format
+  const writer = (state?: unknown, blocks?: number) => new CaptionWriter(format, state as LayoutState, blocks)
+  return { header, isNumbered, maxDelay: layout.maxDelayMs, writer }
+}
+
+class CaptionWriter implements Writer {
+  readonly #format: CaptionFormat
+  readonly #layout: ChannelLayout
+  #count: number
+  #previous: LayoutState['previous']
+
+  constructor(format: CaptionFormat, state: LayoutState = { shown: [] }, count = 0) {
+    this.#format = format
+    this.#layout = new ChannelLayout(format.layout, state)
+    this.#previous = state.previous
+    this.#count = count
+  }
+
+  get open(): boolean {
+    return this.#layout.open
+  }
+
+  get state(): LayoutState {
+    return this.#layout.state
+  }
+
+  begins(utterance: Utterance): boolean {
+    return this.#layout.begins(utterance)
+  }
+
+  add(utterance: Utterance): Block[] {
+    return this.#write(this.#layout.add(utterance))
+  }
+
+  close(next?: number): Block[] {
+    return this.#write(this.#layout.close(next))
+  }
+
+  #write(cues: readonly UnnumberedCue[]): Block[] {
+    const blocks: Block[] = []
+    for (const cue of cues) {
+      const text = this.#format.cue({ ...cue, index: this.#count + 1 }, this.#previous)
+      if (text === '') continue
+      this.#count += 1
+      this.#previous = shownCue(cue)
+      blocks.push({ text, start: cue.start })
+    }
+    return blocks
+  }
+}
+
+/** A text that grows with each segment; what is written never changes. */
+export interface SegmentText<State = unknown> {
+  /** Takes the next segment, and returns the text that can be written with it; `''` for none. */
+  add(segment: Segment): string
+  /** The text that is held back because it may still grow; absent where none ever is. */
+  release?(): string
+  /** Whether any is held back. */
+  readonly waiting?: boolean
+  /** The rest, when nothing more comes; absent where there is none. */
+  end?(): string
+  /** A plain copy of all on which depends what comes next; absent where nothing does. */
+  readonly state?: State | undefined
+}
+
+/** Ms for which lines that may still grow are held back. */
+const MAX_DELAY_MS = 750
+
+/** Utterances that lie together at most, while text is held back: what is held is kept with the first of them. */
+const MAX_TOGETHER = 16
+
+/**
+ * A {@link Format} of segments, which are written one after the other.
+ *
+ * @param begin - begins the text, or goes on from a state of it.
+ */
+export function segmentFormat<State>(begin: (state?: State) => SegmentText<State>): Format {
+  const writer = (state?: unknown) => new SegmentWriter(begin(state as State))
+  return { header: '', maxDelay: MAX_DELAY_MS, isNumbered: false, writer }
+}
+
+/** What follows an utterance never changes where its text ends. */
+class SegmentWriter implements Writer {
+  readonly #text: SegmentText
+  #together = 0
+
+  constructor(text: SegmentText) {
+    this.#text = text
+  }
+
+  get open(): boolean {
+    return this.#text.waiting ?? false
+  }
+
+  get state(): unknown {
+    return this.#text.state
+  }
+
+  begins(): boolean {
+    return this.#together >= MAX_TOGETHER
+  }
+
+  add({ cue, segments }: Utterance): Block[] {
+    this.#together = this.#together >= MAX_TOGETHER ? 1 : this.#together + 1
+    const all = cue === undefined ? segments : [asSegment(cue)]
+    return all.flatMap((segment) => blockOf(this.#text.add(segment), segment.start))
+  }
+
+  close(next?: number): Block[] {
+    if (next === Infinity) return blockOf(this.#text.end?.() ?? '', Infinity)
+    return next === undefined ? blockOf(this.#text.release?.() ?? '', Infinity) : []
+  }
+}
+
+function blockOf(text: string, start: number): Block[] {
+  return text === '' ? [] : [{ text, start }]
+}
+
+function asSegment(cue: Cue): Segment {
+  const { speaker, start, end, lines, words } = cue
+  const turn = { order: cue.index, revision: 0 }
+  return { ...(speaker !== undefined && { speaker }), start, end, text: lines.join(' '), words, turn }
+}

@@ -1,0 +1,258 @@
+import { deserialize, serialize, type Cue, type Segment, type Serialized } from '../../model.ts'
+import type { Utterance } from '../utterances.ts'
+
+/** Utterances kept at most, so that a stream without end needs bounded memory. */
+const MAX_KEPT = 10_000
+/** Sessions of each channel whose turns are kept: a revision may still come for the one before the present one. */
+const KEPT_SESSIONS = 2
+
+/** A place in a text from which it can be made again. */
+export interface Checkpoint {
+  /** That of the writer there. */
+  state: unknown
+  /** Blocks before it. */
+  blocks: number
+  /** Bytes before it. */
+  bytes: number
+}
+
+/** An utterance of which a text is made, and may be made again. A stream keeps thousands, so they can be packed. */
+export class Entry implements Utterance {
+  turn?: NonNullable<Utterance['turn']>
+  readonly cue?: Cue
+  /** First millisecond of it; `undefined` where there is nothing in it to write. */
+  start: number | undefined
+  /** Blocks that begin in it. */
+  blocks = 0
+  /** Whether there was nothing in it to write. */
+  empty = false
+  /** Whether it shares nothing with the utterances before it. */
+  begins = true
+  /** Where it begins in the text, if it shares nothing with those before it. */
+  checkpoint: Checkpoint | undefined
+  /** Whether its end was written without waiting any longer for what follows. */
+  cut = false
+  #segments: Segment[] | undefined
+  #packed: Serialized<Segment[]> | undefined
+
+  /** An utterance of which nothing is written yet. */
+  constructor({ turn, cue, segments }: Utterance) {
+    if (turn !== undefined) this.turn = turn
+    if (cue !== undefined) this.cue = cue
+    this.#segments = segments
+    this.start = cue?.start ?? segments[0]?.start
+  }
+
+  get segments(): Segment[] {
+    return this.#segments ?? (this.#packed === undefined ? [] : deserialize(this.#packed))
+  }
+
+  set segments(segments: Segment[]) {
+    this.#segments = segments
+    this.#packed = undefined
+    this.start = this.cue?.start ?? segments[0]?.start
+  }
+
+  /** Whether it is packed. */
+  get packed(): boolean {
+    return this.#segments === undefined
+  }
+
+  /** Makes it small, at the price of slower segments. */
+  pack(): void {
+    if (this.#segments === undefined) return
+    this.#packed ??= serialize(this.#segments)
+    this.#segments = undefined
+  }
+
+  /** Makes its segments fast until it is packed again. */
+  unpack(): void {
+    this.#segments = this.segments
+  }
+}
+
+/** An utterance that is to be written, or to be written anew. */
+export interface Recorded {
+  entry: Entry
+  /** Whether it is the last one; else it revises one that is kept. */
+  isNew: boolean
+  /** Those that it has taken the place of. */
+  gone: readonly Entry[]
+  /** Whether it begins otherwise than before, on which the end of the text before it depends. */
+  isMoved: boolean
+}
+
+/**
+ * The utterances that have been written, in order, for as long as a revision of them may come: those of the last two
+ * sessions of each channel.
+ */
+export class History {
+  readonly #kept: Entry[] = []
+  /** Several of one order where segments made by hand came interleaved with those of other turns. */
+  readonly #byOrder = new Map<number, Entry[]>()
+  /** Those of which something else is written than their newest revision, or elsewhere. */
+  readonly #stale = new Set<Entry>()
+  /** Those before which there is something in the text that is kept no more, or not there. */
+  readonly #displaced = new Set<Entry>()
+  #isNextDisplaced = false
+  readonly #sessions = new Map<string, string[]>()
+  #newestForgotten = -1
+  #late = 0
+
+  /** What is kept, each in its newest revision. */
+  get kept(): readonly Entry[] {
+    return this.#kept
+  }
+
+  /** Whether anything kept differs from what was written of it. */
+  get isStale(): boolean {
+    return this.#stale.size > 0 || this.#displaced.size > 0
+  }
+
+  /** How many blocks would have to be other than they were written. */
+  get staleBlocks(): number {
+    let blocks = this.#late
+    for (const entry of this.#stale) blocks += Math.max(1, entry.blocks)
+    return blocks
+  }
+
+  /** Records an utterance; `undefined` where it changes nothing. */
+  record(utterance: Utterance): Recorded | undefined {
+    const { turn } = utterance
+    const known = turn && this.#byOrder.get(turn.order)
+    const [earlier] = known ?? []
+    if (known === undefined || earlier?.turn === undefined || turn === undefined) return this.#recordNew(utterance)
+    if (turn.revision < earlier.turn.revision) return undefined
+    if (turn.revision > earlier.turn.revision) return this.#revise(earlier, known, utterance)
+    const isKnown = known.some((one) => sameWords(one.segments, utterance.segments))
+    return isKnown ? undefined : this.#keep(utterance)
+  }
+
+  /** Makes what is kept before `first` small, or all where there is none: no text of it is under way. */
+  packBefore(first: Entry | undefined): void {
+    let index = first === undefined ? this.#kept.length : this.#kept.lastIndexOf(first)
+    while (index > 0 && this.#kept[index - 1]?.packed === false) this.#kept[--index]?.pack()
+  }
+
+  /** Notes that what is written of an entry is not its newest revision, or not in its place. */
+  markStale(entry: Entry): void {
+    this.#stale.add(entry)
+  }
+
+  /** Notes that what is written before an entry is not what it must be. */
+  markDisplaced(entry: Entry): void {
+    this.#displaced.add(entry)
+  }
+
+  /** Notes that the text of an entry has been written behind the last one. */
+  markMisplaced(entry: Entry): void {
+    this.#stale.add(entry)
+    this.#isNextDisplaced = true
+  }
+
+  /** Whether the text is not what it must be in the place of an entry, or just before it. */
+  readonly isChanged = (entry: Entry): boolean => this.#stale.has(entry) || this.#displaced.has(entry)
+
+  /** Notes that everything kept is written in its newest revision. */
+  markWritten(): void {
+    for (const entry of this.#stale) entry.pack()
+    this.#stale.clear()
+    this.#displaced.clear()
+    this.#isNextDisplaced = false
+  }
+
+  /** Whether {@link forget} has anything to forget. */
+  get hasOld(): boolean {
+    return this.#kept.length > MAX_KEPT || this.#isOld(this.#kept[0])
+  }
+
+  /**
+   * Forgets the oldest entries that no revision is expected for. Where there are too many, half are forgotten, so that
+   * this comes seldom.
+   */
+  forget(): void {
+    let count = this.#kept.length > MAX_KEPT ? this.#kept.length - MAX_KEPT / 2 : 0
+    while (this.#isOld(this.#kept[count])) count += 1
+    // What lies together in the text can be made again only together.
+    count = Math.min(count, this.#kept.length - 1)
+    while (count > 0 && this.#kept[count]?.begins === false) count -= 1
+    for (const entry of this.#kept.splice(0, count)) {
+      this.#displaced.delete(entry)
+      const order = entry.turn?.order
+      if (order === undefined) continue
+      const others = this.#byOrder.get(order)?.filter((one) => one !== entry) ?? []
+      if (others.length === 0) this.#byOrder.delete(order)
+      else this.#byOrder.set(order, others)
+      if (this.#stale.delete(entry)) this.#late += Math.max(1, entry.blocks)
+      this.#newestForgotten = Math.max(this.#newestForgotten, order)
+    }
+  }
+
+  #recordNew(utterance: Utterance): Recorded | undefined {
+    const { turn } = utterance
+    if (turn !== undefined && turn.order <= this.#newestForgotten && turn.revision > 0) {
+      this.#late += Math.max(1, utterance.segments.length)
+      return undefined
+    }
+    if (turn?.session !== undefined) this.#noteSession(turn.channel ?? '', turn.session)
+    return this.#keep(utterance)
+  }
+
+  #keep(utterance: Utterance): Recorded {
+    const entry = new Entry(utterance)
+    this.#kept.push(entry)
+    if (this.#isNextDisplaced) this.#displaced.add(entry)
+    this.#isNextDisplaced = false
+    const order = utterance.turn?.order
+    if (order !== undefined) this.#byOrder.set(order, [...(this.#byOrder.get(order) ?? []), entry])
+    return { entry, isNew: true, gone: [], isMoved: false }
+  }
+
+  #revise(earlier: Entry, all: Entry[], utterance: Utterance): Recorded | undefined {
+    const blocks = all.reduce((sum, entry) => sum + entry.blocks, 0)
+    const empty = all.every((entry) => entry.empty)
+    // What came interleaved is put together now, which changes the captions even where the words are the same.
+    const segments = all.flatMap((entry) => entry.segments)
+    const changed = all.length > 1 || !sameWords(segments, utterance.segments)
+    const isMoved = beginning(segments[0]) !== beginning(utterance.segments[0])
+    Object.assign(earlier, { turn: utterance.turn, segments: utterance.segments, blocks, empty })
+    const gone = all.splice(1)
+    for (const other of gone) {
+      const index = this.#kept.indexOf(other)
+      this.#kept.splice(index, 1)
+      const follower = this.#kept[index]
+      if (follower !== undefined) this.#displaced.add(follower)
+      this.#stale.delete(other)
+      this.#displaced.delete(other)
+    }
+    return changed ? { entry: earlier, isNew: false, gone, isMoved } : undefined
+  }
+
+  #isOld(entry: Entry | undefined): boolean {
+    if (entry === undefined) return false
+    if (entry.turn === undefined) return true
+    const { session, channel = '' } = entry.turn
+    return session !== undefined && !this.#sessions.get(channel)?.includes(session)
+  }
+
+  #noteSession(channel: string, session: string): void {
+    const sessions = this.#sessions.get(channel) ?? []
+    if (sessions.includes(session)) return
+    this.#sessions.set(channel, [...sessions, session].slice(-KEPT_SESSIONS))
+  }
+}
+
+function beginning(segment: Segment | undefined): string {
+  return JSON.stringify([segment?.start, segment?.speaker, segment?.channel, segment?.language])
+}
+
+/** Whether two lists of segments make the same captions. */
+function sameWords(one: readonly Segment[], other: readonly Segment[]): boolean {
+  return one.length === other.length && one.every((segment, i) => captioned(segment) === captioned(other[i]))
+}
+
+function captioned(segment: Segment | undefined): string {
+  if (segment === undefined) return ''
+  const { speaker, channel, start, end, text, words } = segment
+  return JSON.stringify([speaker, channel, start, end, text, words.map((word) => [word.text, word.start, word.end])])
+}

@@ -1,0 +1,108 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Format } from './format.ts'
+import type { Checkpoint, Entry } from './history.ts'
+import { Tail } from './tail.ts'
+
+/** Bytes of the text as it was written, from `from` to before `to`. */
+export interface Copied {
+  from: number
+  to: number
+  /** Changes the bytes, which are whole cues: it is given some of them at a time, each with the empty line that ends it. */
+  edit?: (cues: string) => string
+}
+
+/** A piece of a text that is written anew: new text, or what is copied. */
+export type Piece = string | Copied
+
+/** What {@link rewrite} makes again. */
+export interface Rewritten {
+  format: Format
+  /** All utterances that can be made again. */
+  kept: readonly Entry[]
+  /** Where the first of them begins. */
+  from: Readonly<Checkpoint>
+  /** Whether an utterance is not, or not only, what was written in its place. */
+  isChanged: (entry: Entry) => boolean
+  /** Whether nothing follows the last of them. */
+  isEnded: boolean
+}
+
+/**
+ * The text of kept utterances after some of them have changed, in small pieces: first everything before the earliest
+ * change, as it is. A text is made again from there until it goes on as it did before, up to the next change, and so
+ * forth. The last utterances are always made again.
+ *
+ * @returns what goes on where the new text ends.
+ */
+export function* rewrite({ format, kept, from, isChanged, isEnded }: Rewritten): Generator<Piece, Tail> {
+  /** Where to make text again: what comes before a change depends on how it begins, too. */
+  const stops = kept.flatMap((entry, i) => (isChanged(entry) ? [beginning(kept, i - 1)] : []))
+  stops.push(beginning(kept, kept.length - 1))
+  let index = stops[0] ?? 0
+  let tail = new Tail(format, kept[index]?.checkpoint ?? from)
+  yield { from: 0, to: tail.from.bytes }
+  let begun = index
+  for (let stop = 0; index < kept.length;) {
+    const entry = kept[index]
+    if (entry === undefined) break
+    entry.unpack()
+    while (stop < stops.length - 1 && (stops[stop] ?? 0) < index) stop += 1
+    const next = stops[stop] ?? 0
+    const old = entry.checkpoint
+    if (next > index && old !== undefined && !isChanged(entry) && tail.begins(entry)) {
+      yield tail.close(entry.start)
+      const { here } = tail
+      if (isDeepStrictEqual(here.state, old.state)) {
+        packAll(kept, begun, index + 1)
+        const by = format.isNumbered ? here.blocks - old.blocks : 0
+        const to = kept[next]?.checkpoint?.bytes ?? old.bytes
+        yield { from: old.bytes, to, ...(by !== 0 && { edit: (text) => renumber(text, by) }) }
+        for (const moved of kept.slice(index, next + 1)) {
+          if (moved.checkpoint !== undefined) moved.checkpoint = moveAlong(moved.checkpoint, old, here, by)
+        }
+        tail = new Tail(format, kept[next]?.checkpoint ?? here)
+        index = next
+        begun = next
+        continue
+      }
+    }
+    entry.blocks = 0
+    yield tail.append(entry)
+    if (entry.begins) {
+      packAll(kept, begun, index)
+      begun = index
+    }
+    index += 1
+  }
+  if (isEnded) yield tail.close(Infinity)
+  return tail
+}
+
+/** Index of the utterance with which those begin that lie together with the one at `index`. */
+function beginning(kept: readonly Entry[], index: number): number {
+  while (index > 0 && kept[index]?.checkpoint === undefined) index -= 1
+  return Math.max(0, index)
+}
+
+function packAll(kept: readonly Entry[], from: number, to: number): void {
+  for (let i = from; i < to; i++) kept[i]?.pack()
+}
+
+/** Where `checkpoint` is once the text that follows `old` follows `here`, its numbers raised by `by`. */
+function moveAlong(checkpoint: Checkpoint, old: Checkpoint, here: Checkpoint, by: number): Checkpoint {
+  const { state, blocks } = checkpoint
+  const longer = by === 0 ? 0 : digits(old.blocks + by, blocks + by) - digits(old.blocks, blocks)
+  return { state, blocks: blocks + here.blocks - old.blocks, bytes: checkpoint.bytes + here.bytes - old.bytes + longer }
+}
+
+/** Digits of all numbers after `from` up to `to`. */
+function digits(from: number, to: number): number {
+  let count = 0
+  for (let least = 1; least <= to; least *= 10) count += to - Math.max(least - 1, from, 0)
+  return count
+}
+
+/** Whole cues, each with its number on a line of its own, with the numbers raised by `by`. */
+function renumber(cues: string, by: number): string {
+  return cues.replaceAll(/(?<=^|\n\n)\d+(?=\n)/g, (number) => String(Number(number) + by))
+}
