@@ -1,4 +1,4 @@
-import { fft, fftSize, reversed } from '../../src/engine/speakers/fft.ts'
+import { fft, fftSize, reversed } from '../../src/engine/voices/bandwidth.ts'
 import { join16, silence } from '../../test/helpers/flite.ts'
 import type { SpeakerSpan } from '../../test/helpers/scoring.ts'
 import { Random } from '../../test/trials/random.ts'

@@ -1,8 +1,15 @@
-import { catalogue, findEntry, isListed, isPinned, type ModelEntry, sizeOf } from '../engine/models/catalogue.ts'
+import {
+  catalogue,
+  findEntry,
+  isListed,
+  isPinned,
+  type ModelEntry,
+  offerLine,
+  sizeOf,
+} from '../engine/models/catalogue.ts'
 import { installedFolder } from '../engine/models/find.ts'
 import { isCached } from '../engine/models/hub-cache.ts'
 import { hubSettings } from '../engine/models/hub-client.ts'
-import { offerLine } from '../engine/models/offer.ts'
 import { boxPackage, findPackage, type ModelPackage } from '../engine/models/package.ts'
 import { type Environment, hubCache, modelsFolder, stateFolder } from '../engine/models/places.ts'
 import { pullModel, type PullProgress } from '../engine/models/pull.ts'

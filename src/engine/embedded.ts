@@ -5,9 +5,9 @@ import { findActivityModel, findRecogniser, findSpeakerModel } from './models/fi
 import { checkLanguage } from './models/languages.ts'
 import { boxPackage, findPackage } from './models/package.ts'
 import type { Recogniser } from './parts.ts'
-import { EmbeddedSession } from './session.ts'
-import { type EngineLease, leaseModels } from './sherpa/host.ts'
-import { trackSpeakers } from './speakers/tracker.ts'
+import { EmbeddedSession } from './turns/session.ts'
+import { type EngineLease, leaseModels } from './process/shared-models.ts'
+import { trackSpeakers } from './voices/tracker.ts'
 
 /** Options of {@link embeddedEngine}. */
 export interface EmbeddedEngineOptions {

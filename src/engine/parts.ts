@@ -65,6 +65,9 @@ export interface Utterance {
   finish(untilMs?: number): Promise<Heard>
 }
 
+/** What `finish()` rejects with where two processes died of the utterance; others can still be heard. */
+export class DeadlyUtterance extends Error {}
+
 /** Turns utterances into words. Several may be under way at a time. */
 export interface Recogniser {
   /** Begins an utterance. */

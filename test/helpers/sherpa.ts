@@ -1,5 +1,5 @@
 import { boxPackage, findPackage } from '../../src/engine/models/package.ts'
-import { loadSherpa } from '../../src/engine/sherpa/package.ts'
+import { loadSherpa } from '../../src/engine/process/sherpa.ts'
 
 /** Why tests with sherpa-onnx cannot run here; `undefined` where they can. */
 export const whyNoSherpa: string | undefined = why(() => loadSherpa())

@@ -4,7 +4,7 @@ import { catalogue, findEntry, isPinned, type ModelEntry } from './catalogue.ts'
 import { cachedModel, expectedFile } from './hub-cache.ts'
 import { fromEntry, fromPackage, identifyRecogniser, listFolder } from './identify.ts'
 import type { ActivityModelFile, ExpectedFile, RecogniserModel, SpeakerModelFile } from './model.ts'
-import { readOnnxMetadata } from './onnx-metadata.ts'
+import { readOnnxMetadata } from './verify.ts'
 import { boxPackage, expectedFiles, findPackage, isPackageName, type ModelPackage, readPackage } from './package.ts'
 import { type Environment, isFile, isFolder, modelsFolder, sizeOfFile } from './places.ts'
 

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { EngineError } from '../../errors.ts'
 import { catalogue, type ModelFile, type RecogniserEntry } from './catalogue.ts'
 import type { ExpectedFile, RecogniserKind, RecogniserMode, RecogniserModel } from './model.ts'
-import { readOnnxMetadata } from './onnx-metadata.ts'
+import { readOnnxMetadata } from './verify.ts'
 import { expectedFiles, type ModelPackage, readPackage } from './package.ts'
 import { isFile, sizeOfFile } from './places.ts'
 

@@ -2,14 +2,17 @@ import { mkdir, open, readFile, rename, rm, stat, statfs, writeFile } from 'node
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { EngineError, isAbortError } from '../../errors.ts'
-import { type ModelEntry, type ModelFile } from './catalogue.ts'
-import { type FirstHash, firstHashesFile, readFirstHashes, rememberFirstHashes } from './first-hashes.ts'
+import type { ModelEntry, ModelFile } from './catalogue.ts'
 import {
   cachedCommit,
   cachedModel,
   expectedFile,
+  type FirstHash,
+  firstHashesFile,
   firstHashKey,
   isCommit,
+  readFirstHashes,
+  rememberFirstHashes,
   repoFolder,
   snapshotFolder,
 } from './hub-cache.ts'

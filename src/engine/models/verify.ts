@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
 import { EngineError } from '../../errors.ts'
 import type { ActivityModelFile, RecogniserModel, SpeakerModelFile } from './model.ts'
-import { readOnnxMetadata } from './onnx-metadata.ts'
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { type FileHandle, open, readFile, stat } from 'node:fs/promises'
 
 /** Files that were found to be right, with what would change if they did. */
 const known = new Map<string, string>()
@@ -71,4 +70,99 @@ function unusable(model: string, file: string, reason: string, cause?: unknown):
       'get the model again: diarize-stream models list',
     { file, ...(cause !== undefined && { cause }) },
   )
+}
+
+/** Why a file is no whole ONNX model. */
+export class NoOnnxFile extends Error {
+  constructor(reason = 'it is no ONNX file') {
+    super(reason)
+  }
+}
+
+/** Fields of the message `ModelProto` of ONNX: the graph, and the pairs of metadata. */
+const graphField = 7
+const metadataField = 14
+/** The highest field that ONNX has given out (functions). */
+const lastField = 25
+/** Fields at the top, of which a model has a few dozen. */
+const mostFields = 2000
+/** Bytes of one pair of metadata, and of all: those of Whisper have 3 kB. */
+const limits = { pair: 1 << 20, all: 4 << 20 }
+/** Most bytes of a number, which is less than 2 to the power of 49, and of the two before the content of a field. */
+const varintBytes = 7
+const headBytes = 2 * varintBytes
+
+/**
+ * The metadata that an ONNX file carries, e.g. `model_type`. Only the lengths of the fields at the top are read, so that a
+ * file of gigabytes takes no longer than a small one; a file that was cut off is found out by them.
+ *
+ * @throws {@link NoOnnxFile} where it is not one, or not whole; errors of the file system as they are.
+ */
+export async function readOnnxMetadata(file: string): Promise<Map<string, string>> {
+  const handle = await open(file, 'r')
+  try {
+    return await readFields(handle, (await handle.stat()).size)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Reads the fields at the top of a file, `size` bytes long. */
+async function readFields(handle: FileHandle, size: number): Promise<Map<string, string>> {
+  const metadata = new Map<string, string>()
+  let hasGraph = false
+  let bytes = 0
+  for (let at = 0, count = 0; at < size; count++) {
+    const head = await bytesAt(handle, at, Math.min(size - at, headBytes))
+    const [tag, behindTag] = readVarint(head, 0)
+    const field = Math.floor(tag / 8)
+    const wire = tag % 8
+    if (count === mostFields || field < 1 || field > lastField || (wire !== 0 && wire !== 2)) throw new NoOnnxFile()
+    const [length, behindHead] = readVarint(head, behindTag)
+    at += behindHead
+    if (wire === 0) continue
+    if (length > size - at) throw new NoOnnxFile(`it ends ${length - (size - at)} bytes too early`)
+    if (field === graphField) hasGraph = true
+    if (field === metadataField) {
+      bytes += length
+      if (length > limits.pair || bytes > limits.all) throw new NoOnnxFile('its metadata are too long')
+      const [key, value] = parsePair(await bytesAt(handle, at, length))
+      metadata.set(key, value)
+    }
+    at += length
+  }
+  if (!hasGraph) throw new NoOnnxFile()
+  return metadata
+}
+
+/** A message of two strings. */
+function parsePair(bytes: Buffer): [key: string, value: string] {
+  const texts: [string, string] = ['', '']
+  for (let at = 0; at < bytes.length;) {
+    const [tag, behindTag] = readVarint(bytes, at)
+    const [length, start] = readVarint(bytes, behindTag)
+    if (tag % 8 !== 2 || length > bytes.length - start) throw new NoOnnxFile('its metadata are damaged')
+    const field = Math.floor(tag / 8)
+    at = start + length
+    if (field === 1 || field === 2) texts[field - 1] = bytes.toString('utf8', start, at)
+  }
+  return texts
+}
+
+/** A number of 7 bits a byte, and the place behind it. */
+function readVarint(bytes: Buffer, at: number): [value: number, behind: number] {
+  let value = 0
+  for (let index = 0; index < varintBytes; index++) {
+    const byte = bytes[at + index]
+    if (byte === undefined) throw new NoOnnxFile('it ends too early')
+    value += (byte % 128) * 128 ** index
+    if (byte < 128) return [value, at + index + 1]
+  }
+  throw new NoOnnxFile()
+}
+
+async function bytesAt(handle: FileHandle, at: number, length: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, at)
+  if (bytesRead < length) throw new NoOnnxFile('it ends too early')
+  return buffer
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { betterModel, offerLine } from '../../../src/engine/models/offer.ts'
+import { betterModel, offerLine } from '../../../src/engine/models/catalogue.ts'
 
 const large = { memory: 16e9, processors: 8, isInstalled: () => false }
 

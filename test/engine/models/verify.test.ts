@@ -1,11 +1,13 @@
+import { findActivityModel, findRecogniser, findSpeakerModel } from '../../../src/engine/models/find.ts'
+import { boxPackage } from '../../../src/engine/models/package.ts'
+import { NoOnnxFile, readOnnxMetadata, verifyModel } from '../../../src/engine/models/verify.ts'
+import { namedOnnx, whisperMetadata, whisperTokens, writeFiles, writeModelPackage } from '../../helpers/model-files.ts'
+import { tinySpeakerModel } from '../../helpers/tiny-models.ts'
+import { temporaryDirectories } from '../../sinks/temporary.ts'
+import fc from 'fast-check'
 import { rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { findActivityModel, findRecogniser, findSpeakerModel } from '../../../src/engine/models/find.ts'
-import { boxPackage } from '../../../src/engine/models/package.ts'
-import { verifyModel } from '../../../src/engine/models/verify.ts'
-import { namedOnnx, whisperMetadata, whisperTokens, writeFiles, writeModelPackage } from '../../helpers/model-files.ts'
-import { temporaryDirectories } from '../../sinks/temporary.ts'
 
 const directory = temporaryDirectories()
 let box: string
@@ -81,3 +83,71 @@ describe('verifyModel', () => {
     await expect(verifyModel(model)).rejects.toThrow('it is no vocabulary')
   })
 })
+
+function fileOf(data: Buffer): string {
+  const file = path.join(directory(), 'model.onnx')
+  writeFileSync(file, data)
+  return file
+}
+
+describe('readOnnxMetadata', () => {
+  it('reads what a model says of itself', async () => {
+    const metadata = await readOnnxMetadata(fileOf(tinySpeakerModel({ comment: 'Grüße 模型', empty: '' })))
+    expect(Object.fromEntries(metadata)).toMatchObject({ framework: 'wespeaker', comment: 'Grüße 模型', empty: '' })
+  })
+
+  it('jumps over a graph of any length', async () => {
+    // The graph, field 7, of 3 GB, which the file has as a hole; behind it a pair of metadata.
+    const graph = 3_000_000_000
+    const head = Buffer.from([0x08, 0x07, 0x3a, ...varint(graph)])
+    const tail = namedOnnx({ model_type: 'whisper-large' })
+    const file = fileOf(head)
+    truncateSync(file, head.length + graph)
+    writeFileSync(file, tail, { flag: 'a' })
+    expect((await readOnnxMetadata(file)).get('model_type')).toBe('whisper-large')
+  })
+
+  it('finds out a file that was cut off, at any place', async () => {
+    const whole = namedOnnx({ model_type: 'whisper-base', url: 'https://example.org' })
+    const results: unknown[] = []
+    for (let length = 0; length < whole.length; length++) {
+      results.push(await readOnnxMetadata(fileOf(whole.subarray(0, length))).catch((error: unknown) => error))
+    }
+    // Between two fields a file may end: what is left is whole, though not what it was.
+    const others = results.filter((result) => !(result instanceof NoOnnxFile))
+    expect(others.length).toBeLessThanOrEqual(3)
+    expect(others.every((result) => result instanceof Map)).toBe(true)
+  })
+
+  it.each([
+    ['nothing', Buffer.alloc(0)],
+    ['text', Buffer.from('version https://git-lfs.github.com/spec/v1\noid sha256:…\n')],
+    ['a page', Buffer.from('<!doctype html><title>Sign in</title>')],
+    ['zeros', Buffer.alloc(100_000)],
+  ])('refuses %s', async (_, data) => {
+    await expect(readOnnxMetadata(fileOf(data))).rejects.toBeInstanceOf(NoOnnxFile)
+  })
+
+  it('refuses metadata without end', async () => {
+    await expect(readOnnxMetadata(fileOf(namedOnnx({ long: 'x'.repeat(2 << 20) })))).rejects.toThrow('too long')
+    const many = Object.fromEntries(Array.from({ length: 2100 }, (_, at) => [`key${at}`, 1]))
+    await expect(readOnnxMetadata(fileOf(namedOnnx(many)))).rejects.toBeInstanceOf(NoOnnxFile)
+  })
+
+  it('comes to an end with any bytes', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (bytes) => {
+        const result: unknown = await readOnnxMetadata(fileOf(Buffer.from(bytes))).catch((error: unknown) => error)
+        expect(result instanceof Map || result instanceof NoOnnxFile).toBe(true)
+      }),
+      { numRuns: 200 },
+    )
+  })
+})
+
+function varint(value: number): number[] {
+  const bytes: number[] = []
+  let rest = value
+  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128)
+  return [...bytes, rest]
+}

@@ -1,0 +1,62 @@
+import { loadSherpa, type SherpaAnswer, type SherpaPackage, type SherpaRequest } from './sherpa.ts'
+import { SherpaWork } from './worker.ts'
+
+/**
+ * The process that holds the models. It does the calls of its parent one after another, in the order they come, and
+ * ends when its parent does.
+ */
+
+// Ctrl-C reaches every process of a terminal; it is the parent that decides what becomes of the last words.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+process.on('disconnect', () => process.exit())
+
+/** Bytes of audio after which what is left of them is thrown away: V8 would let tens of megabytes gather first. */
+const collectAfter = 8_388_608
+let received = 0
+let work: SherpaWork | undefined
+
+process.on('message', (request: SherpaRequest) => {
+  const { id } = request
+  // What ends the process was the call that it had begun with.
+  send({ id, begun: true, memory: process.memoryUsage.rss() })
+  try {
+    work ??= new SherpaWork(find())
+    send({ id, output: work.do(request), memory: process.memoryUsage.rss() })
+  } catch (error) {
+    send({
+      id,
+      memory: process.memoryUsage.rss(),
+      error: {
+        message: error instanceof Error ? error.message : String(error),
+        missing: error instanceof PackageMissing,
+      },
+    })
+  }
+  collect(request)
+})
+
+// Whoever started this knows by it that a Node.js runs it.
+send({ id: -1, output: undefined, memory: process.memoryUsage.rss() })
+
+class PackageMissing extends Error {}
+
+/** Keeps the memory of a process level that hears audio for weeks. */
+function collect({ input }: SherpaRequest): void {
+  if ('samples' in input) received += input.samples.byteLength
+  if (received < collectAfter) return
+  received = 0
+  globalThis.gc?.()
+}
+
+function find(): SherpaPackage {
+  try {
+    return loadSherpa()
+  } catch (error) {
+    throw new PackageMissing((error as Error).message.split('\n', 1)[0], { cause: error })
+  }
+}
+
+function send(answer: SherpaAnswer): void {
+  // A parent that has gone is told of by `disconnect`.
+  process.send?.(answer, undefined, {}, () => {})
+}

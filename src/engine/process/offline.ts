@@ -1,0 +1,349 @@
+import { quietestPlace } from '../turns/cut.ts'
+import { type Heard, type RecognisedWord, type Recogniser, speechFrameMs, type Utterance } from '../parts.ts'
+import { better, judge, type Judgement, withSilence } from '../words/hallucinations.ts'
+import type { UtteranceAudio } from '../words/word-times.ts'
+import { isSameWord, unheardStretches, withFound } from '../words/missed-speech.ts'
+import { noKeyterms, spellKeyterms, whyIgnored } from '../words/hotwords.ts'
+import type { TokenResult } from './sherpa.ts'
+import type { RecogniserPool } from './pool.ts'
+
+const samplesPerMs = 16
+/** Stretches of an utterance that may be heard once more by themselves. */
+const mostStretches = 4
+/** Audio from which on what came before a pause is heard by itself where speech goes on behind it, in ms. */
+const partFromMs = 6000
+/** Silence at the end of what is given at a pause, which the next part hears as well: speech is noticed late, in ms. */
+const pauseMs = 200
+/** Audio without such a pause in which a shorter one is looked for, and how often, in ms. */
+const splitFromMs = 10_000
+const splitEveryMs = 1000
+/** The least audio before a shorter pause, in ms. */
+const splitAfterMs = 4000
+/** Silence after which the language is no longer asked for, in ms of speech. */
+const settledAfterMs = 8000
+
+/** What a session asks of the recogniser. */
+export interface RecogniserSettings {
+  /** ISO 639-1 code; `''` where the model is to find out. */
+  language: string
+  /** Whether the language may change in the middle. */
+  mayChangeLanguage: boolean
+}
+
+/** Decides on the language of a talk by what its first utterances are taken for. */
+export class LanguageVote {
+  readonly #speech = new Map<string, number>()
+  #total = 0
+
+  /** The language that is kept from now on; absent while it is open. */
+  get settled(): string | undefined {
+    return this.#total >= settledAfterMs ? this.leader : undefined
+  }
+
+  /** The language of most of the speech so far. */
+  get leader(): string | undefined {
+    return [...this.#speech].toSorted((a, b) => b[1] - a[1])[0]?.[0]
+  }
+
+  add(language: string, speechMs: number): void {
+    this.#speech.set(language, (this.#speech.get(language) ?? 0) + speechMs)
+    this.#total += speechMs
+  }
+}
+
+/** What is heard in an utterance, and the language that was listened for. */
+interface Guess {
+  language: string
+  heard: Promise<Heard>
+}
+
+/** A stretch of an utterance that is heard by itself; places in samples. */
+interface Part {
+  from: number
+  to: number
+  /** Where the next one begins. */
+  next: number
+  guess?: Guess
+}
+
+/** A recogniser that is given whole utterances; the utterances of a stream go to the processes of a pool. */
+export class OfflineRecogniser implements Recogniser {
+  readonly #pool: RecogniserPool
+  readonly #settings: RecogniserSettings
+  readonly #vote = new LanguageVote()
+  #hotwords = ''
+  /** The utterances before the language is settled, one after another: what each is taken for depends on those before. */
+  #unsettled: Promise<unknown> = Promise.resolve()
+  #closed = false
+  #isHurried = false
+
+  constructor(pool: RecogniserPool, settings: RecogniserSettings) {
+    this.#pool = pool
+    this.#settings = settings
+  }
+
+  get parallel(): number {
+    return this.#pool.most
+  }
+
+  expect(keyterms: readonly string[]): string | undefined {
+    this.#hotwords = ''
+    const { model } = this.#pool
+    if (keyterms.length === 0) return undefined
+    if (!model.takesHotwords) return noKeyterms(model)
+    if (!this.#pool.hotwords) {
+      return `the model ${model.name} was loaded without keyterms, since the session began without any; they have no effect`
+    }
+    try {
+      const { hotwords, ignored } = spellKeyterms(keyterms, this.#pool.vocabulary)
+      this.#hotwords = hotwords
+      return ignored.length > 0 ? whyIgnored(model.name, ignored) : undefined
+    } catch (error) {
+      return `keyterms have no effect: ${(error as Error).message}`
+    }
+  }
+
+  begin(): Utterance {
+    return new OfflineUtterance(this)
+  }
+
+  hurry(): void {
+    this.#isHurried = true
+  }
+
+  close(): Promise<void> {
+    this.#closed = true
+    return Promise.resolve()
+  }
+
+  /** What is heard in an utterance that may go on; absent where no process is free. */
+  async glance(samples: Int16Array, speech: readonly number[]): Promise<Heard | undefined> {
+    const language = this.#settings.language || (this.#vote.settled ?? this.#vote.leader ?? '')
+    const result = await this.#pool.decode({ samples, language, hotwords: this.#hotwords }, 'partial')
+    if (result === undefined) return undefined
+    return this.#heard(this.#judge(result, { samples, speech }), result)
+  }
+
+  /** Begins to find what is heard in an utterance that is likely to end here; it has no say in the language yet. */
+  guess(samples: Int16Array, speech: readonly number[], isWanted: () => boolean): Guess {
+    const language = this.#language ?? ''
+    return { language, heard: this.#decode(samples, speech, language, isWanted) }
+  }
+
+  /**
+   * What is heard in a whole utterance.
+   *
+   * @param guess - what {@link guess} gave for the same audio.
+   */
+  async hear(samples: Int16Array, speech: readonly number[], guess?: Guess): Promise<Heard> {
+    const decode = (language: string): Promise<Heard> =>
+      guess?.language === language ? guess.heard : this.#decode(samples, speech, language)
+    const language = this.#language
+    if (language !== undefined) return await decode(language)
+    const heard = this.#unsettled.then(() => this.#find(decode, speech))
+    this.#unsettled = heard.catch(() => {})
+    return await heard
+  }
+
+  /** The language to listen for, `''` for the model to find out each time; absent while it is open. */
+  get #language(): string | undefined {
+    const { language, mayChangeLanguage } = this.#settings
+    if (language !== '' || mayChangeLanguage || !this.#pool.model.detectsLanguage) return language
+    return this.#vote.settled
+  }
+
+  async #find(decode: (language: string) => Promise<Heard>, speech: readonly number[]): Promise<Heard> {
+    const settled = this.#vote.settled
+    if (settled !== undefined) return await decode(settled)
+    const heard = await decode('')
+    if (heard.language === undefined || heard.words.length === 0) return heard
+    this.#vote.add(heard.language, speech.filter((level) => level > 0).length * 10)
+    const leader = this.#vote.leader!
+    return leader === heard.language ? heard : await decode(leader)
+  }
+
+  async #decode(
+    samples: Int16Array,
+    speech: readonly number[],
+    language: string,
+    isWanted = (): boolean => true,
+  ): Promise<Heard> {
+    const wanted = (): boolean => !this.#closed && isWanted()
+    const heard = await this.#decodeTwice({ samples, speech }, language, wanted)
+    let { words } = heard
+    if (this.#pool.model.kind !== 'whisper') return heard
+    for (const stretch of unheardStretches(words, speech).slice(0, mostStretches)) {
+      const part = {
+        samples: samples.slice(stretch.start * samplesPerMs, stretch.end * samplesPerMs),
+        speech: speech.slice(stretch.start / speechFrameMs, stretch.end / speechFrameMs),
+      }
+      const found = await this.#decodeTwice(part, heard.language ?? language, wanted)
+      words = withFound(words, stretch, found.words)
+    }
+    return { ...heard, words }
+  }
+
+  /** Decodes audio, and again with silence behind it where the first result is doubtful. */
+  async #decodeTwice(audio: UtteranceAudio, language: string, wanted: () => boolean): Promise<Heard> {
+    const { model } = this.#pool
+    const decode = async (samples: Int16Array): Promise<TokenResult | undefined> =>
+      await this.#pool.decode({ samples, language, hotwords: this.#hotwords }, 'final', wanted, () => this.#isHurried)
+    const first = await decode(audio.samples)
+    if (first === undefined || this.#closed) return { words: [] }
+    const heard = this.#judge(first, audio)
+    if (model.kind !== 'whisper' || !heard.suspicious) return this.#heard(heard, first)
+    const filled = withSilence(audio.samples)
+    const second = await decode(filled)
+    if (second === undefined || this.#closed) return this.#heard(heard, first)
+    const again = this.#judge(second, audio, filled.length)
+    return better(heard, again) === again ? this.#heard(again, second) : this.#heard(heard, first)
+  }
+
+  /** @param decoded - samples that were decoded, where silence was put behind the audio. */
+  #judge(result: TokenResult, audio: UtteranceAudio, decoded = audio.samples.length): Judgement {
+    const { model } = this.#pool
+    return judge(model.hasWordTimes ? result : withTimes(result, audio.speech), audio, model, decoded)
+  }
+
+  #heard({ words }: Judgement, result: TokenResult): Heard {
+    const { languages } = this.#pool.model
+    const language = result.language ?? (languages.length === 1 ? languages[0] : undefined)
+    return { words, ...(language !== undefined && { language }) }
+  }
+}
+
+/**
+ * Gathers the audio of an utterance, and has all of it decoded when it ends. Where it comes as it is said, what lies before
+ * a pause is decoded by itself as soon as it is long: whoever waits for the end of a long utterance waits for its last
+ * seconds only.
+ */
+class OfflineUtterance implements Utterance {
+  readonly #recogniser: OfflineRecogniser
+  #samples = new Int16Array(32_000)
+  #length = 0
+  #speech: number[] = []
+  /** Those that are heard by themselves, in order. */
+  #parts: Part[] = []
+  /** What is not in them, asked for where a pause made an end likely. */
+  #ahead: Part | undefined
+  /** Length of the audio at which a place to split it is looked for again. */
+  #splitAt = 0
+
+  constructor(recogniser: OfflineRecogniser) {
+    this.#recogniser = recogniser
+  }
+
+  accept(samples: Int16Array, speech: readonly number[]): void {
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    if (ahead !== undefined && ahead.to - ahead.from >= partFromMs * samplesPerMs) this.#parts.push(ahead)
+    if (this.#length + samples.length > this.#samples.length) {
+      const larger = new Int16Array(Math.max(this.#samples.length * 2, this.#length + samples.length))
+      larger.set(this.#samples.subarray(0, this.#length))
+      this.#samples = larger
+    }
+    this.#samples.set(samples, this.#length)
+    this.#length += samples.length
+    this.#speech.push(...speech)
+  }
+
+  async partial(): Promise<Heard | undefined> {
+    const parts = [...this.#parts, this.#rest()]
+    const { samples, speech } = this.#audio(parts.at(-1)!)
+    const last = await this.#recogniser.glance(samples, speech)
+    if (last === undefined) return undefined
+    const before = await Promise.all(parts.slice(0, -1).map(({ guess }) => guess!.heard))
+    return joined(parts, [...before, last])
+  }
+
+  prepare(): void {
+    const rest = this.#rest()
+    if (this.#ahead?.to === rest.to) return
+    this.#ahead = rest
+    this.#begin(rest)
+  }
+
+  keepUp(): void {
+    const { from, to } = this.#rest()
+    if (to - from < splitFromMs * samplesPerMs || to < this.#splitAt) return
+    this.#splitAt = to + splitEveryMs * samplesPerMs
+    const { samples, speech } = this.#audio({ from, to })
+    const quiet = quietestPlace(samples, speech, splitAfterMs, (to - from) / samplesPerMs)
+    if (!quiet.isPause) return
+    const at = from + Math.round(quiet.ms / speechFrameMs) * speechFrameMs * samplesPerMs
+    const part = { from, to: at, next: at }
+    this.#ahead = undefined
+    this.#parts.push(part)
+    this.#begin(part)
+  }
+
+  async finish(untilMs = Infinity): Promise<Heard> {
+    this.#length = Math.min(this.#length, untilMs * samplesPerMs)
+    this.#parts = this.#parts.filter(({ to }) => to <= this.#length)
+    const rest = this.#rest()
+    const isPrepared = this.#ahead?.to === rest.to && this.#ahead.from === rest.from
+    const last = isPrepared ? this.#ahead! : rest
+    const isSilent = !this.#audio(last).speech.some((level) => level > 0)
+    const parts = this.#parts.length > 0 && isSilent ? this.#parts : [...this.#parts, last]
+    const heard = parts.map((part) => {
+      const { samples, speech } = this.#audio(part)
+      return this.#recogniser.hear(samples, speech, part.guess)
+    })
+    return joined(parts, await Promise.all(heard))
+  }
+
+  /** What is in no part yet. */
+  #rest(): Part {
+    return {
+      from: this.#parts.at(-1)?.next ?? 0,
+      to: this.#length,
+      next: Math.max(0, this.#length - pauseMs * samplesPerMs),
+    }
+  }
+
+  #begin(part: Part): void {
+    const { samples, speech } = this.#audio(part)
+    part.guess = this.#recogniser.guess(samples, speech, () => this.#ahead === part || this.#parts.includes(part))
+    // Who finishes the utterance is told of a failure.
+    part.guess.heard.catch(() => {})
+  }
+
+  #audio({ from, to }: Pick<Part, 'from' | 'to'>): UtteranceAudio {
+    const perFrame = speechFrameMs * samplesPerMs
+    return {
+      samples: this.#samples.slice(from, to),
+      speech: this.#speech.slice(Math.floor(from / perFrame), Math.ceil(to / perFrame)),
+    }
+  }
+}
+
+/** What is heard in all parts of an utterance. */
+function joined(parts: readonly Part[], heard: readonly Heard[]): Heard {
+  const words: RecognisedWord[] = []
+  for (const [index, { from }] of parts.entries()) {
+    const atMs = from / samplesPerMs
+    for (const word of heard[index]!.words) {
+      const before = words.at(-1)
+      const start = Math.max(atMs + word.start, before?.end ?? 0)
+      // Both heard the pause between them.
+      const isDouble = word === heard[index]!.words[0] && atMs + word.start < (before?.end ?? 0)
+      if (isDouble && isSameWord(word, before)) continue
+      words.push({ ...word, start, end: Math.max(start, atMs + word.end) })
+    }
+  }
+  const language = heard.find((part) => part.language !== undefined)?.language
+  return { words, ...(language !== undefined && { language }) }
+}
+
+/** A result without token times with such as they would be if all letters took as long, in the frames that are speech. */
+export function withTimes(result: TokenResult, speech: readonly number[]): TokenResult {
+  const frames = speech.flatMap((level, frame) => (level > 0 ? [frame] : []))
+  const letters = result.tokens.reduce((sum, token) => sum + token.length, 0)
+  let before = 0
+  const timestamps = result.tokens.map((token) => {
+    const frame = frames[Math.floor((before / letters) * frames.length)] ?? 0
+    before += token.length
+    return (frame * speechFrameMs) / 1000
+  })
+  return { ...result, timestamps }
+}

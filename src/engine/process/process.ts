@@ -1,0 +1,187 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { childEnvironment } from '../../redact.ts'
+import { EngineError } from '../../errors.ts'
+import type { SherpaAnswer, SherpaCalls } from './sherpa.ts'
+
+const entry = fileURLToPath(new URL('../../../bin/engine-process.js', import.meta.url))
+
+/** How much of what the process wrote to its standard error is kept, in characters from the end. */
+const logLength = 4000
+
+/** The process ended, or did not answer in time. */
+export class ProcessEnded extends Error {
+  /** What it wrote last. */
+  readonly log: string
+  /** Whether it had begun to listen. */
+  readonly hadStarted: boolean
+  /** Whether something from outside ended it, as a system does that is short of memory: no model can. */
+  readonly wasKilled: boolean
+  /** Whether it ended in the call that failed, not before it. */
+  readonly inCall: boolean
+
+  constructor(message: string, facts: Partial<Pick<ProcessEnded, 'log' | 'hadStarted' | 'wasKilled' | 'inCall'>> = {}) {
+    super(message)
+    const { log = '', hadStarted = true, wasKilled = false, inCall = false } = facts
+    this.inCall = inCall
+    this.log = log
+    this.hadStarted = hadStarted
+    this.wasKilled = wasKilled
+  }
+}
+
+/** The npm package is not there, or has no binary that runs here. */
+export class PackageMissing extends Error {}
+
+interface Waiting {
+  resolve(output: unknown): void
+  reject(error: Error): void
+  timer: NodeJS.Timeout
+  /** Whether the process has begun with it. */
+  begun: boolean
+}
+
+/**
+ * A process of its own for sherpa-onnx, since a model file that it cannot read ends the process that loads it. Calls are
+ * answered in order.
+ */
+export class SherpaProcess {
+  readonly #child: ChildProcess
+  readonly #exited: Promise<void>
+  readonly #waiting = new Map<number, Waiting>()
+  #id = 0
+  #log = ''
+  #end: ProcessEnded | undefined
+  #memory = 0
+
+  /**
+   * @param nodePath - the Node.js that runs it; that which runs this process where absent.
+   * @throws EngineError `ENGINE_UNAVAILABLE` where this process is run by something else and no Node.js is named.
+   */
+  constructor(nodePath: string | undefined = process.env['DIARIZE_STREAM_NODE']) {
+    const child = fork(entry, [], {
+      execPath: nodePath ?? ownNode(),
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      // Without the flags of this process, among them those of a debugger, whose port is taken.
+      execArgv: ['--expose-gc'],
+      env: environment(),
+    })
+    this.#child = child
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#log = (this.#log + text).slice(-logLength)
+    })
+    child.stderr?.on('error', () => {})
+    child.on('message', (answer: SherpaAnswer) => this.#answered(answer))
+    this.#exited = new Promise((resolve) => {
+      child.once('error', (error) => {
+        // One with an id runs; what failed then is a message or a signal to it.
+        if (child.pid !== undefined) return
+        this.#ended(`could not be started: ${error.message}`)
+        resolve()
+      })
+      // Its last words are read by the time of `close`.
+      child.once('close', (code, signal) => {
+        this.#ended(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`, signal === 'SIGKILL')
+        resolve()
+      })
+    })
+  }
+
+  /** Whether it can no longer be asked anything. */
+  get ended(): boolean {
+    // Between its exit and `close` the process is gone, and its last words are still being read.
+    const { exitCode, signalCode } = this.#child
+    return this.#end !== undefined || exitCode !== null || signalCode !== null
+  }
+
+  /** Resident memory at the last answer, in bytes. */
+  get memory(): number {
+    return this.#memory
+  }
+
+  /**
+   * Has the process do something.
+   *
+   * @param limit - longest time in ms; the process is ended where it takes longer.
+   * @throws {@link ProcessEnded}, {@link PackageMissing}, or an Error with what the process said.
+   */
+  call<Name extends keyof SherpaCalls>(
+    name: Name,
+    input: SherpaCalls[Name]['input'],
+    limit: number,
+  ): Promise<SherpaCalls[Name]['output']> {
+    if (this.#end !== undefined) return Promise.reject(this.#end)
+    const id = this.#id++
+    return new Promise<unknown>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#ended(`did not answer within ${limit / 1000} s`)
+        this.#child.kill('SIGKILL')
+      }, limit)
+      this.#waiting.set(id, { resolve, reject, timer, begun: false })
+      // A message that cannot be sent means that the process has ended, which `close` tells.
+      this.#child.send({ id, name, input }, () => {})
+    }) as Promise<SherpaCalls[Name]['output']>
+  }
+
+  /** Ends the process, whatever it is doing; resolves when it is gone. It holds nothing that could be lost. */
+  async close(): Promise<void> {
+    this.#ended('is closed')
+    this.#child.kill('SIGKILL')
+    await this.#exited
+  }
+
+  #answered(answer: SherpaAnswer): void {
+    this.#memory = answer.memory
+    const waiting = this.#waiting.get(answer.id)
+    if (waiting === undefined) return
+    if ('begun' in answer) return void (waiting.begun = true)
+    this.#waiting.delete(answer.id)
+    clearTimeout(waiting.timer)
+    if ('output' in answer) waiting.resolve(answer.output)
+    else waiting.reject(new (answer.error.missing ? PackageMissing : Error)(answer.error.message))
+  }
+
+  #ended(how: string, wasKilled = false): void {
+    if (this.#end !== undefined) return
+    // The first that it says is how much memory it has.
+    const message = `the process that runs the model ${how}`
+    const facts = { log: this.#log.trim(), hadStarted: this.#memory > 0, wasKilled }
+    this.#end = new ProcessEnded(message, facts)
+    for (const waiting of this.#waiting.values()) {
+      clearTimeout(waiting.timer)
+      waiting.reject(new ProcessEnded(message, { ...facts, inCall: waiting.begun }))
+    }
+    this.#waiting.clear()
+  }
+}
+
+/** What runs this process instead of a plain Node.js, which alone can run a script as it is. */
+function otherRuntime(): string | undefined {
+  if (process.versions['electron'] !== undefined) return 'Electron'
+  if (process.versions['bun'] !== undefined) return 'Bun'
+  try {
+    const sea = createRequire(import.meta.url)('node:sea') as { isSea(): boolean }
+    return sea.isSea() ? 'a single executable' : undefined
+  } catch {
+    // The first versions of Node 20 have no such module.
+    return undefined
+  }
+}
+
+function ownNode(): string {
+  const other = otherRuntime()
+  if (other === undefined) return process.execPath
+  throw new EngineError(
+    'ENGINE_UNAVAILABLE',
+    `the engine needs a Node.js of its own, and this process is run by ${other}: name one by the option nodePath of ` +
+      'embeddedEngine, or in DIARIZE_STREAM_NODE',
+  )
+}
+
+/** The environment without what the process has no use for, and with one arena, which keeps its memory level. */
+function environment(): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: _options, ...rest } = childEnvironment()
+  return process.platform === 'linux' ? { ...rest, MALLOC_ARENA_MAX: '1' } : rest
+}

@@ -1,0 +1,122 @@
+import { type Heard, joinedSamples, type Recogniser, type Utterance } from '../parts.ts'
+import { wordsOf } from '../words/word-times.ts'
+import { callFailure } from './failure.ts'
+import { noKeyterms } from '../words/hotwords.ts'
+import type { SherpaCalls, TokenResult } from './sherpa.ts'
+import type { RecogniserPool } from './pool.ts'
+import type { SherpaProcess } from './process.ts'
+
+/** Longest time of one call, in ms; each is about 100 ms of audio, or the end of an utterance. */
+const callLimit = 60_000
+
+let nextStream = 0
+
+/** A recogniser that hears as the audio comes, in the process that it has leased. */
+export class StreamingRecogniser implements Recogniser {
+  readonly parallel = 1
+  readonly #pool: RecogniserPool
+  #lease: Promise<{ process: SherpaProcess; release: () => void }>
+  /** Utterances that have begun and not ended. */
+  readonly #open = new Set<number>()
+  #closed: Promise<void> | undefined
+
+  constructor(pool: RecogniserPool) {
+    this.#pool = pool
+    this.#lease = pool.lease()
+    this.#lease.catch(() => {})
+  }
+
+  expect(keyterms: readonly string[]): string | undefined {
+    // The library's package takes none for a single stream.
+    return keyterms.length > 0 ? noKeyterms(this.#pool.model) : undefined
+  }
+
+  begin(): Utterance {
+    const stream = nextStream++
+    this.#open.add(stream)
+    return new StreamingUtterance(this, stream, this.#pool.model)
+  }
+
+  async call<Name extends 'start' | 'accept' | 'partial' | 'finish'>(
+    name: Name,
+    input: SherpaCalls[Name]['input'],
+  ): Promise<SherpaCalls[Name]['output']> {
+    try {
+      const { process } = await this.#lease
+      if (this.#closed !== undefined) throw new Error('it is closed')
+      if (name === 'finish') this.#open.delete(input.stream)
+      return await process.call(name, input, callLimit)
+    } catch (error) {
+      throw callFailure(error)
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#release()
+    return this.#closed
+  }
+
+  async #release(): Promise<void> {
+    const lease = await this.#lease.catch(() => undefined)
+    // The process goes on for others.
+    for (const stream of this.#open) lease?.process.call('close', { stream }, callLimit).catch(() => {})
+    lease?.release()
+  }
+}
+
+class StreamingUtterance implements Utterance {
+  readonly #recogniser: StreamingRecogniser
+  readonly #stream: number
+  readonly #model: RecogniserPool['model']
+  readonly #heard: Int16Array[] = []
+  readonly #speech: number[] = []
+  /** The first failure; all calls are made in order, and answered so. */
+  #failure: Error | undefined
+
+  constructor(recogniser: StreamingRecogniser, stream: number, model: RecogniserPool['model']) {
+    this.#recogniser = recogniser
+    this.#stream = stream
+    this.#model = model
+    void this.#call('start', { stream })
+  }
+
+  accept(samples: Int16Array, speech: readonly number[]): Promise<void> {
+    this.#heard.push(samples)
+    this.#speech.push(...speech)
+    return this.#call('accept', { stream: this.#stream, samples })
+  }
+
+  async partial(): Promise<Heard> {
+    return this.#words(await this.#recogniser.call('partial', { stream: this.#stream }))
+  }
+
+  prepare(): void {
+    // What has been heard has been decoded.
+  }
+
+  keepUp(): void {
+    // The same.
+  }
+
+  async finish(untilMs = Infinity): Promise<Heard> {
+    const result = await this.#recogniser.call('finish', { stream: this.#stream })
+    if (this.#failure !== undefined) throw this.#failure
+    const heard = this.#words(result)
+    return { ...heard, words: heard.words.filter(({ start, end }) => (start + end) / 2 < untilMs) }
+  }
+
+  async #call<Name extends 'start' | 'accept'>(name: Name, input: SherpaCalls[Name]['input']): Promise<void> {
+    try {
+      await this.#recogniser.call(name, input)
+    } catch (error) {
+      this.#failure ??= error as Error
+    }
+  }
+
+  #words(result: TokenResult): Heard {
+    const samples = joinedSamples(this.#heard)
+    const language = this.#model.languages.length === 1 ? this.#model.languages[0] : undefined
+    const words = wordsOf(result, { samples, speech: this.#speech }, this.#model)
+    return { words, ...(language !== undefined && { language }) }
+  }
+}

@@ -1,0 +1,95 @@
+import { speechFrameMs } from '../parts.ts'
+
+/** The settings that say where turns begin and end; see {@link TurnDetector}. */
+export interface TurnDetectorSettings {
+  /** Silence in ms after which a turn that seems finished ends. */
+  minTurnSilence: number
+  /** Silence in ms after which any turn ends. */
+  maxTurnSilence: number
+}
+
+/** What a frame meant for the turn; times in ms from the first frame. */
+export type TurnEvent =
+  /** Speech began at `at`, which lies a few frames back. */
+  | { type: 'start'; at: number }
+  /** The turn is over; its last speech ended at `at`. */
+  | { type: 'end'; at: number }
+
+/** A turn starts where this many frames ... */
+const startFrames = 6
+/** ... of this many last ones are speech. */
+const startWindow = 10
+/** In a turn, a lone speech frame does not break the silence; this many of the last four do. */
+const resumeFrames = 2
+const resumeWindow = 4
+/** Speech in ms a turn must hold before it can seem finished. */
+const finishedSpeechMs = 500
+
+/**
+ * Finds turns in what is speech, one 10 ms frame at a time.
+ *
+ * The rule for the end: there is no punctuation to go by, so a turn *seems finished* once it holds half a second of
+ * speech, and then ends after `minTurnSilence`; a shorter one (a cough, a "well ...") is given until `maxTurnSilence`.
+ */
+export class TurnDetector {
+  settings: TurnDetectorSettings
+  #frame = 0
+  #inTurn = false
+  #recent: boolean[] = []
+  #speechFrames = 0
+  #lastSpeech = 0
+
+  constructor(settings: TurnDetectorSettings) {
+    this.settings = settings
+  }
+
+  /** Whether a turn is open. */
+  get inTurn(): boolean {
+    return this.#inTurn
+  }
+
+  /** Where the last speech ended, in ms. */
+  get lastSpeech(): number {
+    return this.#lastSpeech * speechFrameMs
+  }
+
+  /** Takes the next frame: whether it is speech. */
+  accept(speech: boolean): TurnEvent | undefined {
+    this.#frame++
+    this.#recent.push(speech)
+    if (this.#recent.length > startWindow) this.#recent.shift()
+    return this.#inTurn ? this.#continue(speech) : this.#begin()
+  }
+
+  /** Closes the open turn from outside: the next speech starts another. */
+  close(): void {
+    this.#inTurn = false
+    this.#recent = []
+  }
+
+  #begin(): TurnEvent | undefined {
+    const count = this.#recent.filter(Boolean).length
+    if (count < startFrames) return undefined
+    this.#inTurn = true
+    this.#speechFrames = count
+    this.#lastSpeech = this.#frame
+    const first = this.#recent.indexOf(true)
+    return { type: 'start', at: (this.#frame - this.#recent.length + first) * speechFrameMs }
+  }
+
+  #continue(speech: boolean): TurnEvent | undefined {
+    if (speech) this.#speechFrames++
+    if (this.#recent.slice(-resumeWindow).filter(Boolean).length >= resumeFrames && speech) {
+      this.#lastSpeech = this.#frame
+      return undefined
+    }
+    const silence = (this.#frame - this.#lastSpeech) * speechFrameMs
+    const { minTurnSilence, maxTurnSilence } = this.settings
+    const finished = this.#speechFrames * speechFrameMs >= finishedSpeechMs
+    // Zero silence cannot end a turn between two frames of one word.
+    const needed = Math.max(2 * speechFrameMs, finished ? Math.min(minTurnSilence, maxTurnSilence) : maxTurnSilence)
+    if (silence < needed) return undefined
+    this.close()
+    return { type: 'end', at: this.#lastSpeech * speechFrameMs }
+  }
+}

@@ -1,0 +1,177 @@
+import type { Stretch } from '../parts.ts'
+
+/** A voice as it was heard in some speech: the vectors of a speaker model, added up. */
+export interface Voice {
+  /** Frames of speech of 10 ms behind it. */
+  readonly frames: number
+  /** Sum of the vectors, each times the frames behind it; and how long that is. */
+  readonly sum: Float32Array
+  readonly length: number
+  /** Whether that speech came by telephone. */
+  readonly narrowband: boolean
+}
+
+function voice(frames: number, sum: Float32Array, narrowband: boolean): Voice {
+  return { frames, sum, length: Math.sqrt(product(sum, sum)), narrowband }
+}
+
+function product(a: Float32Array, b: Float32Array): number {
+  let result = 0
+  for (let i = 0; i < a.length; i++) result += a[i]! * b[i]!
+  return result
+}
+
+/** The voice in `frames` of speech that a model made `vector` of. */
+export function voiceOf(vector: ArrayLike<number>, frames: number, narrowband: boolean): Voice {
+  return voice(
+    frames,
+    Float32Array.from(vector, (value) => value * frames),
+    narrowband,
+  )
+}
+
+/** The voice of the speech behind all of `voices`, of which there is at least one. */
+export function joinedVoice(voices: readonly Voice[]): Voice {
+  const frames = voices.reduce((total, one) => total + one.frames, 0)
+  const narrow = voices.reduce((total, one) => total + (one.narrowband ? one.frames : 0), 0)
+  const sum = new Float32Array(voices[0]!.sum.length)
+  for (const one of voices) for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + one.sum[i]!
+  return voice(frames, sum, 2 * narrow > frames)
+}
+
+/** `whole` without the speech of `part`, which is part of it. */
+export function withoutVoice(whole: Voice, part: Voice): Voice {
+  const sum = whole.sum.map((value, index) => value - part.sum[index]!)
+  return voice(Math.max(0, whole.frames - part.frames), sum, whole.narrowband)
+}
+
+/** Cosine of the angle between two voices; undefined where one of them is nothing but zeros. */
+export function cosine(a: Voice, b: Voice): number | undefined {
+  const lengths = a.length * b.length
+  return lengths > 0 ? product(a.sum, b.sum) / lengths : undefined
+}
+
+/**
+ * Natural logarithm of the odds that two voices are one: above 0 one is likelier than two. `scatter` is how much the vectors
+ * of one voice scatter, as a multiple of what is usual.
+ */
+export function logOdds(a: Voice, b: Voice, scatter: number): number {
+  const angle = cosine(a, b)
+  return angle === undefined ? 0 : oddsOfOneVoice(angle, a.frames, b.frames, a.narrowband || b.narrowband, scatter)
+}
+
+/**
+ * How the cosines between vectors of the speaker model lie, for stretches of one voice and of two, by how long both are.
+ * A long stretch shows its voice more exactly, so the cosines of one voice rise with the length and scatter less; those of
+ * two rise too, since all voices have something in common. Fitted to 5 readers of LibriSpeech and checked with 5 others and
+ * 63 more, stretches of 0.4 to 40 s, as recorded and through a telephone filter with mu-law.
+ */
+
+/** Mean and deviation of cosines. */
+interface Cosines {
+  mean: number
+  deviation: number
+}
+
+/** How far the cosine of two stretches of one voice lies below 1, on the whole. */
+export function usualDistance(frames: number, narrowband: boolean): number {
+  return (narrowband ? 7.4 : 8.3) * (frames + 30) ** -0.68
+}
+
+/** The length that counts for stretches of two lengths: the harmonic mean. */
+export function jointLength(framesA: number, framesB: number): number {
+  return (2 * framesA * framesB) / (framesA + framesB)
+}
+
+/** Of stretches of one voice, which scatter `scatter` times as much as usual. */
+function ofOne(frames: number, narrowband: boolean, scatter: number): Cosines {
+  const apart = scatter * usualDistance(frames, narrowband)
+  return { mean: 1 - apart, deviation: Math.min(0.085, Math.hypot(0.27 * apart, 0.025)) }
+}
+
+/** Of stretches of two voices. A telephone takes away much of what tells them apart. */
+function ofTwo(frames: number, narrowband: boolean): Cosines {
+  const [least, rise, deviation] = narrowband ? [0.5, 0.26, 0.09] : [0.42, 0.2, 0.078]
+  return { mean: least + (rise * frames) / (frames + 200), deviation }
+}
+
+const logDensity = ({ mean, deviation }: Cosines, cosine: number): number =>
+  -0.5 * ((cosine - mean) / deviation) ** 2 - Math.log(deviation)
+
+/**
+ * Natural logarithm of the odds that two stretches of speech are of one voice, by the `cosine` of their vectors and the
+ * frames of 10 ms behind each; `narrowband` says that they came by telephone, `scatter` how much the vectors of one voice
+ * scatter, as a multiple of what is usual.
+ */
+export function oddsOfOneVoice(
+  cosine: number,
+  framesA: number,
+  framesB: number,
+  narrowband: boolean,
+  scatter: number,
+): number {
+  const frames = jointLength(framesA, framesB)
+  const one = ofOne(frames, narrowband, scatter)
+  // Beyond its mean a cosine speaks no more against one voice.
+  const heard = Math.min(cosine, one.mean)
+  return logDensity(one, heard) - logDensity(ofTwo(frames, narrowband), heard)
+}
+
+/** Beyond so many frames a voice changes by itself as much as it becomes more exact. */
+const mostExact = 2500
+
+/**
+ * Natural logarithm of the odds that the sums of many stretches each are of one voice, by telephone: what is by chance in one stretch is evened out by the others,
+ * so the cosines of one voice rise faster with the length and scatter less. Measured on halves of what 5 readers said, of
+ * 4 to 30 s; for two voices on all pairs of 83 others, whose cosines are 0.74 in the mean with a deviation of 0.09.
+ */
+export function oddsOfWholes(cosine: number, framesA: number, framesB: number): number {
+  const frames = Math.min(mostExact, jointLength(framesA, framesB))
+  const apart = 24.5 * (frames + 30) ** -0.9
+  const one = { mean: 1 - apart, deviation: Math.hypot(0.3 * apart, 0.01) }
+  const heard = Math.min(cosine, one.mean)
+  return logDensity(one, heard) - logDensity(ofTwo(frames, true), heard)
+}
+
+/** Neighbouring pieces with a shorter pause between them (frames of 10 ms) are of one voice, almost always. */
+const samePause = 6
+/** Pairs that are remembered. */
+const kept = 200
+/** How many pairs it takes to believe the session as much as what is usual. */
+const trustFrom = 12
+const limits = { least: 0.6, most: 1.3 }
+/** It is believed in steps, so that not every utterance makes all odds anew. */
+const step = 0.05
+
+/**
+ * How much the vectors of one voice scatter in this session, as a multiple of what is usual: a good line or a steady way of
+ * speaking makes less of it, noise more. What is said in one breath is said by one person, so it shows that without anybody
+ * knowing who speaks.
+ */
+export class SessionScatter {
+  #ratios: number[] = []
+  #now = 1
+
+  /** The multiple as believed now. */
+  get now(): number {
+    return this.#now
+  }
+
+  /** Learns from the pieces of an utterance, of which `voices` are the voices. */
+  learn(pieces: readonly Stretch[], voices: readonly Voice[]): void {
+    for (let index = 1; index < pieces.length; index++) {
+      if (pieces[index]!.start - pieces[index - 1]!.end >= samePause) continue
+      const [one, other] = [voices[index - 1]!, voices[index]!]
+      const angle = cosine(one, other)
+      if (angle === undefined) continue
+      this.#ratios.push((1 - angle) / usualDistance(jointLength(one.frames, other.frames), one.narrowband))
+    }
+    this.#ratios = this.#ratios.slice(-kept)
+    const count = this.#ratios.length
+    // A change of voice among them is rare, and moves the median little.
+    const median = this.#ratios.toSorted((a, b) => a - b)[Math.floor(count / 2)] ?? 1
+    const mean = (count * median + trustFrom) / (count + trustFrom)
+    const rounded = Math.round(mean / step) * step
+    this.#now = Math.min(limits.most, Math.max(limits.least, rounded))
+  }
+}

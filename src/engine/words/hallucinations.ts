@@ -1,0 +1,251 @@
+import { type RecognisedWord, speechFrameMs } from '../parts.ts'
+import type { TokenResult } from '../process/sherpa.ts'
+import { annotated, spell } from './detokenise.ts'
+import { placeSpelled, spokenLetters, type TokenHabits, type UtteranceAudio } from './word-times.ts'
+import { bursts, type Loudness, measure } from './loudness.ts'
+import { longestUnheard } from './missed-speech.ts'
+
+/**
+ * What a model made up: where nobody speaks, models write sounds in brackets, polite phrases of films, or the same words
+ * over and over. Words stay where the audio speaks for them: the speech the detector heard, the time it takes to say
+ * them, their syllables. What is doubtful is best heard again with silence behind it ({@link withSilence}), since with
+ * little behind it a model loops most; of the two, {@link better} is taken.
+ */
+
+/** What was made of an utterance, and what speaks against it. */
+export interface Judgement {
+  /** The words that the audio speaks for. */
+  words: RecognisedWord[]
+  /** Where the audio as a whole speaks for none: the words that it would have been. */
+  unsure: RecognisedWord[]
+  /** Whether it is worth another try with silence behind the utterance. */
+  suspicious: boolean
+  /** Whether the model reached its limit, so that words may be missing at the end. */
+  cutOff: boolean
+  /** How much is wrong with it: words cut, and half seconds of speech without any. */
+  doubt: number
+}
+
+/** Level of speech from which on the detector is sure. */
+const sure = 0.7
+/** The library ends a text at this many tokens for each second of audio. */
+const tokensPerSecond = 6
+/** Speech without a word from which on the whole is heard again, in ms; shorter stretches are heard alone. */
+const unheardMs = 1500
+/** Sure speech from which on there should be a word, in ms. */
+const wordMs = 300
+/** A word lies at least this near to speech, in ms: the detector notices its beginning late and loses its end early. */
+const nearMs = 300
+/**
+ * Speech of which less than this is sure may be a sound that only resembles it, in ms. Of 165 utterances of meetings,
+ * reading and calls two had less and a word in them, and of the corpus of noises none had more.
+ */
+const leastSureMs = 100
+/** The same for what models write most where nobody speaks. */
+const leastSurePoliteMs = 200
+/** Less speech than this is none, in ms. */
+const leastSpeechMs = 100
+/** Letters a second that nobody says, over a whole utterance. */
+const hastyLetters = 30
+
+/** Phrases of films that models have learnt to write in noise and silence. */
+const polite =
+  /^(?:(?:okay|ok|so|oh|you|bye|thank you|thanks|thank you (?:so|very) much|thank you for watching|thanks for watching|please subscribe|see you(?: next time)?|in the end|the end|what|i'?m sorry|i don'?t know|um|uh|hmm|mm)[ ]?){1,2}$/
+
+/**
+ * Judges what a recogniser gave for an utterance.
+ *
+ * @param decoded - number of samples that it was given: more than `audio` has where there was silence behind it.
+ */
+export function judge(
+  result: TokenResult,
+  audio: UtteranceAudio,
+  habits: TokenHabits,
+  decoded = audio.samples.length,
+): Judgement {
+  const spelled = spell(result)
+  const { speech } = audio
+  const loudness = measure(audio.samples)
+  const speechEnd = (speech.findLastIndex((level) => level > 0) + 1) * speechFrameMs
+  const loops = repetitions(
+    spelled.map(({ text, said }) => ({ text, said: Math.max(0, said - habits.lateMs) })),
+    loudness,
+    speechEnd,
+  )
+  const cut = new Set<number>()
+  for (const { first, length, credible, end, copies } of loops) {
+    if (credible < copies) for (let index = first + credible * length; index < end; index++) cut.add(index)
+  }
+  const placed = placeSpelled(
+    spelled.filter((_, index) => !cut.has(index)),
+    audio,
+    habits,
+  )
+  const near = nearSpeech(placed, speech)
+  const words = isSpeech(near, speech) ? near : []
+  const unsure = words.length === 0 ? near : []
+  const sureMs = count(speech, sure)
+  const speechMs = count(speech, Number.MIN_VALUE)
+  const letters = spelled.reduce((sum, { text }) => sum + spokenLetters(text), 0)
+  const cutOff = result.tokens.length >= Math.max(2, Math.floor((decoded / 16_000) * tokensPerSecond))
+  const missing = longestUnheard(words, speech)
+  const longLoop = loops.some(({ length, copies }) => copies >= (length === 1 ? 4 : length === 2 ? 3 : 2))
+  const unlikely = speechMs < leastSpeechMs || (sureMs < leastSureMs && unsure.length === 0)
+  const suspicious =
+    !unlikely &&
+    (cutOff ||
+      longLoop ||
+      cut.size > 0 ||
+      unsure.length > 0 ||
+      (sureMs >= wordMs && (words.length === 0 || annotated(result.tokens.join('')).includes(true))) ||
+      missing >= unheardMs ||
+      letters > hastyLetters * (speechMs / 1000 + 0.5))
+  const doubt = cut.size + (placed.length - words.length) + Math.floor(missing / 500) + (cutOff ? 1 : 0)
+  return { words, unsure, suspicious, cutOff, doubt }
+}
+
+/** Whether there is as much speech that the detector is sure of as it takes to believe in `words`. */
+function isSpeech(words: readonly RecognisedWord[], speech: readonly number[]): boolean {
+  return count(speech, sure) >= (isPolite(words) ? leastSurePoliteMs : leastSureMs)
+}
+
+function nearSpeech(words: readonly RecognisedWord[], speech: readonly number[]): RecognisedWord[] {
+  const near = nearMs / speechFrameMs
+  return words.filter(({ start, end }) =>
+    speech
+      .slice(Math.max(0, Math.floor(start / speechFrameMs) - near), Math.ceil(end / speechFrameMs) + near)
+      .some((level) => level > 0),
+  )
+}
+
+/** The samples of an utterance with as much silence behind them as makes 29 s, the most that is heard at a time. */
+export function withSilence(samples: Int16Array): Int16Array {
+  const padded = new Int16Array(Math.max(samples.length, 29 * 16_000))
+  padded.set(samples)
+  return padded
+}
+
+/**
+ * Of two judgements of the same utterance the better one; `second` was heard with silence behind it. What the audio
+ * alone does not speak for counts where something was heard both times.
+ */
+export function better(first: Judgement, second: Judgement): Judgement {
+  if (first.words.length === 0 && second.words.length === 0) {
+    return first.unsure.length > 0 && second.unsure.length > 0
+      ? { ...second, words: second.unsure, unsure: [] }
+      : second
+  }
+  if (second.words.length === 0) return isPolite(first.words) ? second : first
+  if (first.words.length === 0) return second
+  return first.doubt < second.doubt ? first : second
+}
+
+function isPolite(words: readonly RecognisedWord[]): boolean {
+  const text = words.map((word) => word.text.toLowerCase().replace(/[^\p{L}\p{N}']/gu, '')).join(' ')
+  return polite.test(text)
+}
+
+/** Length of the frames of at least `level`, in ms. */
+function count(speech: readonly number[], level: number): number {
+  return speech.reduce((sum, here) => sum + (here >= level ? speechFrameMs : 0), 0)
+}
+
+/**
+ * Repetitions: "no, no, no" is said, "and so, and so, and so" may be a model that has lost its place and writes the same
+ * until its limit. Then there are more copies than syllables in the sound or time to say them, or the copies all lie at
+ * one place, where the model has put what it found nowhere.
+ */
+
+/** Words in the longest phrase that is looked for. */
+const longestPhrase = 12
+/** Nobody repeats a word faster than this, in ms for each: seven a second. */
+const leastMsEach = 140
+/** Words that follow faster than this, in ms for each, need a syllable each that can be heard. */
+const hastyMsEach = 200
+/** Letters a second of hasty speech. */
+const lettersPerSecond = 30
+/** A whole phrase that takes less than this by the model's times has no place of its own, in ms a word. */
+const bunchedMs = 25
+
+/** The detector of speech may lose its end by this much, in ms. */
+const unnoticedMs = 150
+
+/** A phrase and its copies behind one another. */
+export interface Repetition {
+  /** Index of the first word. */
+  first: number
+  /** Words in the phrase. */
+  length: number
+  /** How many times it stands there in whole, from 2 on. */
+  copies: number
+  /** Index after the last word, with a beginning of one more copy at the end of the text. */
+  end: number
+  /** How many copies the audio has room for, from 1 to `copies`. */
+  credible: number
+}
+
+interface TimedWord {
+  text: string
+  /** In ms from the start of the utterance, as the model says. */
+  said: number
+}
+
+/** Finds all repetitions in `words`, and how many copies of each can have been said before `speechEndMs`. */
+export function repetitions(words: readonly TimedWord[], loudness: Loudness, speechEndMs: number): Repetition[] {
+  const keys = words.map(({ text }) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, ''))
+  const found: Repetition[] = []
+  let first = 0
+  while (first < keys.length) {
+    const best = longestRun(keys, first)
+    if (best === undefined) {
+      first++
+      continue
+    }
+    found.push({ ...best, credible: credibleCopies(words, best, loudness, speechEndMs) })
+    first = best.end
+  }
+  return found
+}
+
+/** The repetition that begins with word `first` and covers most words; of equals the one with the shortest phrase. */
+function longestRun(keys: readonly string[], first: number): Omit<Repetition, 'credible'> | undefined {
+  let best: Omit<Repetition, 'credible'> | undefined
+  for (let length = 1; length <= Math.min(longestPhrase, (keys.length - first) / 2); length++) {
+    let end = first + length
+    while (end < keys.length && keys[end] === keys[end - length]) end++
+    const copies = Math.floor((end - first) / length)
+    // What follows a whole copy may only look like the beginning of another.
+    if (end < keys.length) end = first + copies * length
+    if (copies >= 2 && end - first > (best === undefined ? 0 : best.end - best.first))
+      best = { first, length, copies, end }
+  }
+  return best
+}
+
+function credibleCopies(
+  words: readonly TimedWord[],
+  { first, length, copies, end }: Omit<Repetition, 'credible'>,
+  loudness: Loudness,
+  speechEndMs: number,
+): number {
+  const from = words[first]!.said
+  const to = Math.max(from, words[end]?.said ?? speechEndMs)
+  const letters = words.slice(first, first + length).reduce((sum, { text }) => sum + spokenLetters(text), 0)
+  let credible = Math.min(copies, (to - from) / Math.max(leastMsEach * length, (letters / lettersPerSecond) * 1000))
+  if ((to - from) / copies < hastyMsEach * length) {
+    // A copy has a syllable for each word at least; a fifth of the syllables may run together.
+    const around = hastyMsEach / 2
+    const syllables = bursts(loudness, (from - around) / speechFrameMs, (to + around) / speechFrameMs)
+    credible = Math.min(credible, (syllables * 1.25) / length)
+  }
+  let placed = copies
+  const at = (copy: number): number => words[first + copy * length]!.said
+  const lasts = (copy: number): number => words[first + copy * length + length - 1]!.said - at(copy)
+  const isLong = length >= 3 || letters >= 10
+  while (
+    placed > 1 &&
+    (at(placed - 1) > speechEndMs + unnoticedMs || (isLong && lasts(placed - 1) < bunchedMs * (length - 1)))
+  )
+    placed--
+  return Math.max(1, Math.min(placed, Math.round(credible)))
+}

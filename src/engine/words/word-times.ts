@@ -1,0 +1,214 @@
+import { type RecognisedWord, speechFrameMs } from '../parts.ts'
+import type { TokenResult } from '../process/sherpa.ts'
+import { spell, type SpelledWord } from './detokenise.ts'
+import { measure, pauses } from './loudness.ts'
+
+/**
+ * Where the words of an utterance lie. A model says where its tokens begin, give or take 100 ms; where the speech begins
+ * and pauses is in the audio, and how long a word takes is in its letters. Each word gets the start that fits all three
+ * best, over the whole utterance (dynamic programming). The weights were chosen by trial on speech with known times.
+ */
+
+/** A start may lie this far from where the model has it, in frames. */
+const reach = 25
+/** The distance from the model's time that costs 1, in ms. */
+const distanceMs = 60
+/** What it costs to begin within a pause, and what it gains to begin at the end of one. */
+const pauseCost = 1
+const pauseGain = 1
+/** Weight of the square of the logarithm of how much longer or shorter than usual a word is. */
+const lengthCost = 2
+/** No start follows another by fewer frames. */
+const leastFrames = 3
+/** The detector of speech notices its beginning this much late at most, in frames: it judges windows of 32 ms. */
+const noticedLate = 20
+
+/** What is known of the audio of an utterance. */
+export interface UtteranceAudio {
+  /** Mono, 16 kHz. */
+  samples: Int16Array
+  /** Level of speech of each 10 ms: 0 where there is none. */
+  speech: readonly number[]
+}
+
+/** A place in an utterance, in ms from its first sample. */
+export interface Place {
+  start: number
+  end: number
+}
+
+/** Places words, given where the model has them begin (in ms, its usual delay taken off), in `audio`. */
+export function placeWords(words: readonly { text: string; said: number }[], audio: UtteranceAudio): Place[] {
+  const inPause = pauses(measure(audio.samples))
+  if (words.length === 0) return []
+  if (inPause.length === 0) return words.map(() => ({ start: 0, end: 0 }))
+  const letters = words.map(({ text }) => spokenLetters(text))
+  const starts = bestStarts(words, letters, inPause, firstSpeech(audio.speech, inPause))
+  return starts.map((start, index) => {
+    const next = starts[index + 1] ?? inPause.length
+    return { start: start * speechFrameMs, end: endOf(start, next, letters[index]!, inPause) * speechFrameMs }
+  })
+}
+
+/** The frame with which speech begins: where the detector has it begin, pulled to where the sound does. */
+function firstSpeech(speech: readonly number[], inPause: readonly boolean[]): number {
+  const noticed = Math.min(
+    Math.max(
+      0,
+      speech.findIndex((level) => level > 0),
+    ),
+    inPause.length - 1,
+  )
+  let frame = noticed
+  if (inPause[noticed]!) {
+    while (frame < inPause.length && inPause[frame]!) frame++
+    return frame === inPause.length ? noticed : frame
+  }
+  while (frame > 0 && frame > noticed - noticedLate && !inPause[frame - 1]!) frame--
+  return frame
+}
+
+/** The frame in which each word begins, in order. */
+function bestStarts(
+  words: readonly { said: number }[],
+  letters: readonly number[],
+  inPause: readonly boolean[],
+  first: number,
+): number[] {
+  const frames = inPause.length
+  const quietBefore = new Uint32Array(frames + 1)
+  inPause.forEach((quiet, frame) => (quietBefore[frame + 1] = quietBefore[frame]! + (quiet ? 1 : 0)))
+  const columns = words.map(({ said }, index) => {
+    if (index === 0) return { from: first, costs: [0], back: [0] }
+    const near = Math.min(Math.max(Math.round(said / speechFrameMs), 0), frames - 1)
+    const from = Math.max(0, near - reach)
+    const costs = Array.from({ length: Math.min(frames - 1, near + reach) - from + 1 }, (_, at) => {
+      const frame = from + at
+      const away = Math.abs(frame * speechFrameMs - said) / distanceMs
+      const onset = frame > 0 && !inPause[frame]! && inPause[frame - 1]!
+      return (away < 1 ? away ** 2 / 2 : away - 0.5) + (inPause[frame]! ? pauseCost : 0) - (onset ? pauseGain : 0)
+    })
+    return { from, costs, back: costs.map(() => 0) }
+  })
+  for (let index = 1; index < columns.length; index++) {
+    const before = columns[index - 1]!
+    const here = columns[index]!
+    const usual = usualMs(letters[index - 1]!)
+    here.costs.forEach((local, at) => {
+      const frame = here.from + at
+      // Out of order costs more than anything else, but must remain possible.
+      let best = { cost: Infinity, at: 0 }
+      before.costs.forEach((soFar, previous) => {
+        const start = before.from + previous
+        const spoken = (frame - start - (quietBefore[Math.max(frame, start)]! - quietBefore[start]!)) * speechFrameMs
+        const misfit = Math.log(Math.max(speechFrameMs, spoken) / usual)
+        const cost = soFar + lengthCost * misfit ** 2 + (frame - start < leastFrames ? 1000 : 0)
+        if (cost < best.cost) best = { cost, at: previous }
+      })
+      here.costs[at] = local + best.cost
+      here.back[at] = best.at
+    })
+  }
+  let at = columns.at(-1)!.costs.reduce((best, cost, index, all) => (cost < all[best]! ? index : best), 0)
+  const starts = words.map(() => 0)
+  for (let index = columns.length - 1; index >= 0; index--) {
+    starts[index] = columns[index]!.from + at
+    at = columns[index]!.back[at]!
+  }
+  // The first word may have been heard in something long before the others.
+  const second = starts[1]
+  if (second !== undefined) {
+    const earliest = second - Math.ceil(longestMs(letters[0]!) / speechFrameMs)
+    if (starts[0]! < earliest) {
+      let onset = earliest
+      while (onset < second - leastFrames && (inPause[onset]! || !(inPause[onset - 1] ?? true))) onset++
+      starts[0] = onset < second - leastFrames ? onset : second - Math.ceil(usualMs(letters[0]!) / speechFrameMs)
+    }
+  }
+  return starts
+}
+
+/** The frame after a word: where the next begins, or where a pause does before that, or where no word can go on. */
+function endOf(start: number, next: number, letters: number, inPause: readonly boolean[]): number {
+  const latest = Math.min(next, start + Math.floor(longestMs(letters) / speechFrameMs))
+  let end = Math.min(latest, start + Math.ceil(shortestMs(letters) / speechFrameMs))
+  while (end < latest && !inPause[end]!) end++
+  return end
+}
+
+/** How long it takes to say a word, from how it is written: a rule of thumb that holds in any language. */
+
+/** Letters that a character stands for: a digit is said as a word, an ideograph or syllable as two or three letters. */
+const weights: [RegExp, number][] = [
+  [/[\p{Script=Han}]/u, 3],
+  [/[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u, 2],
+  [/\p{N}/u, 4],
+  [/\p{L}/u, 1],
+]
+
+/** Number of letters of a word as it is said; at least 1. */
+export function spokenLetters(text: string): number {
+  let letters = 0
+  for (const character of text) letters += weights.find(([kind]) => kind.test(character))?.[1] ?? 0
+  return Math.max(1, letters)
+}
+
+/** Length of a word of so many letters in calm speech, in ms. */
+export const usualMs = (letters: number): number => 30 + 50 * letters
+/** No word of so many letters is shorter, in ms: even hasty speech has no more than 30 letters a second. */
+export const shortestMs = (letters: number): number => 30 + 15 * letters
+/** Nobody draws a word of so many letters out for longer, in ms. */
+export const longestMs = (letters: number): number => 400 + 150 * letters
+
+/** The least length of a word in ms, where the utterance has room. */
+const leastMs = 20
+
+/** What must be known of a model to read its tokens; see `RecogniserModel`. */
+export interface TokenHabits {
+  /** By how many ms its token times come late, on the whole; below 0 early. */
+  lateMs: number
+  /** Whether its vocabulary has no small letters, so that its capitals mean nothing. */
+  onlyCapitals: boolean
+}
+
+/**
+ * The words of an utterance, from the tokens that a recogniser gave for it. They lie inside the utterance, in order and
+ * without overlaps, and each has a length. Where more words came than it has milliseconds, the last are left out.
+ */
+export function wordsOf(result: TokenResult, audio: UtteranceAudio, habits: TokenHabits): RecognisedWord[] {
+  return placeSpelled(spell(result), audio, habits)
+}
+
+/** The same, from words that are spelled already. */
+export function placeSpelled(
+  spelled: readonly SpelledWord[],
+  audio: UtteranceAudio,
+  { lateMs, onlyCapitals }: TokenHabits,
+): RecognisedWord[] {
+  const lengthMs = Math.floor(audio.samples.length / 16)
+  const words = spelled.map((word) => ({ ...word, said: Math.max(0, word.said - lateMs) }))
+  return inOrder(placeWords(words, audio), lengthMs).map((place, index) => {
+    const { text, confidence } = words[index]!
+    return {
+      text: onlyCapitals ? text.toLowerCase() : text,
+      ...place,
+      ...(confidence !== undefined && { confidence }),
+    }
+  })
+}
+
+/** Moves places as little as it takes for each to have a length, after the one before it and inside the utterance. */
+function inOrder(places: readonly Place[], lengthMs: number): Place[] {
+  const count = Math.min(places.length, lengthMs)
+  const least = Math.min(leastMs, Math.floor(lengthMs / Math.max(1, count)))
+  const starts: number[] = []
+  for (let index = 0; index < count; index++) {
+    const earliest = index === 0 ? 0 : starts[index - 1]! + least
+    const latest = lengthMs - least * (count - index)
+    starts.push(Math.min(Math.max(places[index]!.start, earliest), latest))
+  }
+  return starts.map((start, index) => {
+    const next = starts[index + 1] ?? lengthMs
+    return { start, end: Math.min(Math.max(places[index]!.end, start + least), next) }
+  })
+}
