@@ -6,18 +6,6 @@
 /** Length of the frames that speech is known for, in ms. */
 export const speechFrameMs = 10
 
-/** Pieces of audio as one. */
-export function joinedSamples(pieces: readonly Int16Array[]): Int16Array {
-  if (pieces.length === 1) return pieces[0]!
-  const samples = new Int16Array(pieces.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const piece of pieces) {
-    samples.set(piece, at)
-    at += piece.length
-  }
-  return samples
-}
-
 /** Says of each {@link speechFrameMs} of audio whether it is speech. Calls are made one at a time. */
 export interface VoiceActivityDetector {
   /**

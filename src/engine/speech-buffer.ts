@@ -2,8 +2,8 @@ import { speechFrameMs } from './parts.ts'
 
 const samplesPerMs = 16
 
-/** The last stretch of a stream of 16 kHz samples with the speech probability of each 10 ms; addressed in ms. */
-export class Timeline {
+/** Samples at 16 kHz with the level of speech of each 10 ms, addressed in ms of their stream. */
+export class SpeechBuffer {
   #samples = new Int16Array(32_000)
   /** Place in the stream of the first sample kept. */
   #firstMs = 0
@@ -20,12 +20,14 @@ export class Timeline {
     return this.#firstMs + Math.floor(this.#length / samplesPerMs)
   }
 
-  /** Place in the stream up to which speech probabilities are known. */
+  /** Place in the stream up to which levels of speech are known. */
   get speechEndMs(): number {
     return this.#firstMs + this.#speech.length * speechFrameMs
   }
 
-  push(samples: Int16Array): void {
+  /** Adds samples, and the levels of the next frames. */
+  push(samples: Int16Array, speech: readonly number[] = []): void {
+    for (const level of speech) this.#speech.push(level)
     const needed = this.#length + samples.length
     if (needed > this.#samples.length) {
       const larger = new Int16Array(Math.max(needed, this.#samples.length * 2))
@@ -36,9 +38,9 @@ export class Timeline {
     this.#length = needed
   }
 
-  /** Adds the probability of the next 10 ms. */
-  pushSpeech(probability: number): void {
-    this.#speech.push(probability)
+  /** Adds the level of the next 10 ms. */
+  pushSpeech(level: number): void {
+    this.#speech.push(level)
   }
 
   /** A copy of the samples from `fromMs` to before `toMs`. */
@@ -46,7 +48,7 @@ export class Timeline {
     return this.#samples.slice(this.#index(fromMs), this.#index(toMs))
   }
 
-  /** The probabilities from `fromMs` to before `toMs`. */
+  /** The levels of speech from `fromMs` to before `toMs`. */
   speech(fromMs: number, toMs: number): number[] {
     const frame = (ms: number): number => Math.max(0, Math.floor((ms - this.#firstMs) / speechFrameMs))
     return this.#speech.slice(frame(fromMs), frame(toMs))

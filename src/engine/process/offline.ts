@@ -1,3 +1,4 @@
+import { SpeechBuffer } from '../speech-buffer.ts'
 import { quietestPlace } from '../turns/cut.ts'
 import { type Heard, type RecognisedWord, type Recogniser, speechFrameMs, type Utterance } from '../parts.ts'
 import { better, judge, type Judgement, withSilence } from '../words/hallucinations.ts'
@@ -7,7 +8,6 @@ import { noKeyterms, spellKeyterms, whyIgnored } from '../words/hotwords.ts'
 import type { TokenResult } from './sherpa.ts'
 import type { RecogniserPool } from './pool.ts'
 
-const samplesPerMs = 16
 /** Stretches of an utterance that may be heard once more by themselves. */
 const mostStretches = 4
 /** Audio from which on what came before a pause is heard by itself where speech goes on behind it, in ms. */
@@ -57,7 +57,7 @@ interface Guess {
   heard: Promise<Heard>
 }
 
-/** A stretch of an utterance that is heard by itself; places in samples. */
+/** A stretch of an utterance that is heard by itself; places in ms. */
 interface Part {
   from: number
   to: number
@@ -174,7 +174,7 @@ export class OfflineRecogniser implements Recogniser {
     if (this.#pool.model.kind !== 'whisper') return heard
     for (const stretch of unheardStretches(words, speech).slice(0, mostStretches)) {
       const part = {
-        samples: samples.slice(stretch.start * samplesPerMs, stretch.end * samplesPerMs),
+        samples: samples.slice(stretch.start * 16, stretch.end * 16),
         speech: speech.slice(stretch.start / speechFrameMs, stretch.end / speechFrameMs),
       }
       const found = await this.#decodeTwice(part, heard.language ?? language, wanted)
@@ -219,14 +219,13 @@ export class OfflineRecogniser implements Recogniser {
  */
 class OfflineUtterance implements Utterance {
   readonly #recogniser: OfflineRecogniser
-  #samples = new Int16Array(32_000)
-  #length = 0
-  #speech: number[] = []
+  readonly #audio = new SpeechBuffer()
+  #lengthMs = 0
   /** Those that are heard by themselves, in order. */
   #parts: Part[] = []
   /** What is not in them, asked for where a pause made an end likely. */
   #ahead: Part | undefined
-  /** Length of the audio at which a place to split it is looked for again. */
+  /** Length of the audio, in ms, at which a place to split it is looked for again. */
   #splitAt = 0
 
   constructor(recogniser: OfflineRecogniser) {
@@ -236,20 +235,14 @@ class OfflineUtterance implements Utterance {
   accept(samples: Int16Array, speech: readonly number[]): void {
     const ahead = this.#ahead
     this.#ahead = undefined
-    if (ahead !== undefined && ahead.to - ahead.from >= partFromMs * samplesPerMs) this.#parts.push(ahead)
-    if (this.#length + samples.length > this.#samples.length) {
-      const larger = new Int16Array(Math.max(this.#samples.length * 2, this.#length + samples.length))
-      larger.set(this.#samples.subarray(0, this.#length))
-      this.#samples = larger
-    }
-    this.#samples.set(samples, this.#length)
-    this.#length += samples.length
-    this.#speech.push(...speech)
+    if (ahead !== undefined && ahead.to - ahead.from >= partFromMs) this.#parts.push(ahead)
+    this.#audio.push(samples, speech)
+    this.#lengthMs = this.#audio.endMs
   }
 
   async partial(): Promise<Heard | undefined> {
     const parts = [...this.#parts, this.#rest()]
-    const { samples, speech } = this.#audio(parts.at(-1)!)
+    const { samples, speech } = this.#cut(parts.at(-1)!)
     const last = await this.#recogniser.glance(samples, speech)
     if (last === undefined) return undefined
     const before = await Promise.all(parts.slice(0, -1).map(({ guess }) => guess!.heard))
@@ -265,12 +258,12 @@ class OfflineUtterance implements Utterance {
 
   keepUp(): void {
     const { from, to } = this.#rest()
-    if (to - from < splitFromMs * samplesPerMs || to < this.#splitAt) return
-    this.#splitAt = to + splitEveryMs * samplesPerMs
-    const { samples, speech } = this.#audio({ from, to })
-    const quiet = quietestPlace(samples, speech, splitAfterMs, (to - from) / samplesPerMs)
+    if (to - from < splitFromMs || to < this.#splitAt) return
+    this.#splitAt = to + splitEveryMs
+    const { samples, speech } = this.#cut({ from, to })
+    const quiet = quietestPlace(samples, speech, splitAfterMs, to - from)
     if (!quiet.isPause) return
-    const at = from + Math.round(quiet.ms / speechFrameMs) * speechFrameMs * samplesPerMs
+    const at = from + Math.round(quiet.ms / speechFrameMs) * speechFrameMs
     const part = { from, to: at, next: at }
     this.#ahead = undefined
     this.#parts.push(part)
@@ -278,15 +271,15 @@ class OfflineUtterance implements Utterance {
   }
 
   async finish(untilMs = Infinity): Promise<Heard> {
-    this.#length = Math.min(this.#length, untilMs * samplesPerMs)
-    this.#parts = this.#parts.filter(({ to }) => to <= this.#length)
+    this.#lengthMs = Math.min(this.#lengthMs, untilMs)
+    this.#parts = this.#parts.filter(({ to }) => to <= this.#lengthMs)
     const rest = this.#rest()
     const isPrepared = this.#ahead?.to === rest.to && this.#ahead.from === rest.from
     const last = isPrepared ? this.#ahead! : rest
-    const isSilent = !this.#audio(last).speech.some((level) => level > 0)
+    const isSilent = !this.#cut(last).speech.some((level) => level > 0)
     const parts = this.#parts.length > 0 && isSilent ? this.#parts : [...this.#parts, last]
     const heard = parts.map((part) => {
-      const { samples, speech } = this.#audio(part)
+      const { samples, speech } = this.#cut(part)
       return this.#recogniser.hear(samples, speech, part.guess)
     })
     return joined(parts, await Promise.all(heard))
@@ -296,32 +289,27 @@ class OfflineUtterance implements Utterance {
   #rest(): Part {
     return {
       from: this.#parts.at(-1)?.next ?? 0,
-      to: this.#length,
-      next: Math.max(0, this.#length - pauseMs * samplesPerMs),
+      to: this.#lengthMs,
+      next: Math.max(0, this.#lengthMs - pauseMs),
     }
   }
 
   #begin(part: Part): void {
-    const { samples, speech } = this.#audio(part)
+    const { samples, speech } = this.#cut(part)
     part.guess = this.#recogniser.guess(samples, speech, () => this.#ahead === part || this.#parts.includes(part))
     // Who finishes the utterance is told of a failure.
     part.guess.heard.catch(() => {})
   }
 
-  #audio({ from, to }: Pick<Part, 'from' | 'to'>): UtteranceAudio {
-    const perFrame = speechFrameMs * samplesPerMs
-    return {
-      samples: this.#samples.slice(from, to),
-      speech: this.#speech.slice(Math.floor(from / perFrame), Math.ceil(to / perFrame)),
-    }
+  #cut({ from, to }: Pick<Part, 'from' | 'to'>): UtteranceAudio {
+    return { samples: this.#audio.samples(from, to), speech: this.#audio.speech(from, to) }
   }
 }
 
 /** What is heard in all parts of an utterance. */
 function joined(parts: readonly Part[], heard: readonly Heard[]): Heard {
   const words: RecognisedWord[] = []
-  for (const [index, { from }] of parts.entries()) {
-    const atMs = from / samplesPerMs
+  for (const [index, { from: atMs }] of parts.entries()) {
     for (const word of heard[index]!.words) {
       const before = words.at(-1)
       const start = Math.max(atMs + word.start, before?.end ?? 0)

@@ -1,4 +1,5 @@
-import { type Heard, joinedSamples, type Recogniser, type Utterance } from '../parts.ts'
+import type { Heard, Recogniser, Utterance } from '../parts.ts'
+import { SpeechBuffer } from '../speech-buffer.ts'
 import { wordsOf } from '../words/word-times.ts'
 import { callFailure } from './failure.ts'
 import { noKeyterms } from '../words/hotwords.ts'
@@ -68,8 +69,7 @@ class StreamingUtterance implements Utterance {
   readonly #recogniser: StreamingRecogniser
   readonly #stream: number
   readonly #model: RecogniserPool['model']
-  readonly #heard: Int16Array[] = []
-  readonly #speech: number[] = []
+  readonly #audio = new SpeechBuffer()
   /** The first failure; all calls are made in order, and answered so. */
   #failure: Error | undefined
 
@@ -81,8 +81,7 @@ class StreamingUtterance implements Utterance {
   }
 
   accept(samples: Int16Array, speech: readonly number[]): Promise<void> {
-    this.#heard.push(samples)
-    this.#speech.push(...speech)
+    this.#audio.push(samples, speech)
     return this.#call('accept', { stream: this.#stream, samples })
   }
 
@@ -114,9 +113,10 @@ class StreamingUtterance implements Utterance {
   }
 
   #words(result: TokenResult): Heard {
-    const samples = joinedSamples(this.#heard)
+    const { startMs, endMs } = this.#audio
+    const audio = { samples: this.#audio.samples(startMs, endMs), speech: this.#audio.speech(startMs, endMs) }
     const language = this.#model.languages.length === 1 ? this.#model.languages[0] : undefined
-    const words = wordsOf(result, { samples, speech: this.#speech }, this.#model)
+    const words = wordsOf(result, audio, this.#model)
     return { words, ...(language !== undefined && { language }) }
   }
 }

@@ -1,19 +1,19 @@
 import { EngineError } from '../../errors.ts'
+import { cutAfter, quietestPlace } from './cut.ts'
+import { TurnDetector } from './turn-detector.ts'
 import type { EngineListener, EngineSession, EngineSettings, EngineSettingsUpdate, EngineWarning } from '../engine.ts'
+import { FinalTurns } from './final-turns.ts'
+import { JobQueue } from '../job-queue.ts'
 import {
   DeadlyUtterance,
+  speechFrameMs,
   type Heard,
-  joinedSamples,
   type Recogniser,
   type SpeakerTracker,
-  speechFrameMs,
   type Utterance,
   type VoiceActivityDetector,
 } from '../parts.ts'
-import { Timeline } from '../speech-buffer.ts'
-import { cutAfter, quietestPlace } from './cut.ts'
-import { FinalTurns } from './final-turns.ts'
-import { TurnDetector } from './turn-detector.ts'
+import { SpeechBuffer } from '../speech-buffer.ts'
 
 /** The replaceable parts of a session. */
 export interface SessionParts {
@@ -77,11 +77,8 @@ export class EmbeddedSession implements EngineSession {
   readonly #parts: SessionParts
   readonly #listener: EngineListener
   readonly #detector: TurnDetector
-  readonly #timeline = new Timeline()
-  /** The work on what was written and asked for, in order; never rejects. */
-  #jobs: Promise<void> = Promise.resolve()
-  /** Whether it has failed or is destroyed: no job begins any more, and nothing is reported. */
-  #isOver = false
+  readonly #audio = new SpeechBuffer()
+  readonly #queue = new JobQueue((error) => this.fail(error))
   readonly #turns: FinalTurns
   readonly #startedAt = performance.now()
   #settings: EngineSettings
@@ -94,6 +91,7 @@ export class EmbeddedSession implements EngineSession {
   /** The work on ended utterances, in order. */
   #finishing: Promise<void> = Promise.resolve()
   #partialInWork = false
+  #failed = false
   /** Where the audio ends, once that is known, in ms. */
   #audioEndMs = Infinity
   readonly #warnings: EngineWarning[] = []
@@ -125,18 +123,18 @@ export class EmbeddedSession implements EngineSession {
   }
 
   async write(samples: Int16Array): Promise<void> {
-    if (this.#isOver) return
+    if (this.#queue.closed) return
     for (const warning of this.#warnings.splice(0)) this.#listener.warning?.(warning)
     this.#unheard += samples.length
     if (this.#waiting === undefined) {
       const piece = { samples: [samples.slice()] }
       this.#waiting = piece
-      void this.#enqueue(() => {
+      void this.#queue.add(() => {
         if (this.#waiting === piece) this.#waiting = undefined
         return this.#hearAll(piece.samples)
       })
     } else this.#waiting.samples.push(samples.slice())
-    while (!this.#hasRoom && !this.#isOver) {
+    while (!this.#hasRoom && !this.#queue.closed) {
       await new Promise<void>((resolve) => this.#roomWaiters.push(resolve))
     }
   }
@@ -161,7 +159,7 @@ export class EmbeddedSession implements EngineSession {
     this.#parts.recogniser.hurry?.()
     return this.#add(async () => {
       // The detector judges whole windows: silence completes the last one, and is not heard itself.
-      this.#audioEndMs = this.#timeline.endMs
+      this.#audioEndMs = this.#audio.endMs
       await this.#hear(completing)
       await this.#finish()
       await Promise.race([this.#finishing, this.#stopped])
@@ -176,30 +174,17 @@ export class EmbeddedSession implements EngineSession {
 
   async #close(): Promise<void> {
     const { activity, recogniser, speakers } = this.#parts
-    this.#isOver = true
+    const idle = this.#queue.close()
     this.#wake()
     this.#stop()
     await Promise.all([activity.close(), recogniser.close(), speakers?.close?.()])
-    await this.#jobs
+    await idle
   }
 
-  /** Does a job when all audio before it has been heard; resolves when it is done, or the session over. */
-  async #add(job: () => Promise<void>): Promise<void> {
+  /** Does a job when all audio before it has been heard. */
+  #add(job: () => Promise<void>): Promise<void> {
     this.#waiting = undefined
-    await Promise.race([this.#enqueue(job), this.#stopped])
-  }
-
-  /** Does a job after those before it, unless the session is over. Its error is the end of the session. */
-  #enqueue(job: () => Promise<void>): Promise<void> {
-    this.#jobs = this.#jobs.then(async () => {
-      if (this.#isOver) return
-      try {
-        await job()
-      } catch (error) {
-        this.fail(error)
-      }
-    })
-    return this.#jobs
+    return this.#queue.add(job)
   }
 
   get #hasRoom(): boolean {
@@ -207,17 +192,18 @@ export class EmbeddedSession implements EngineSession {
   }
 
   #wake(): void {
-    if (this.#hasRoom || this.#isOver) for (const resolve of this.#roomWaiters.splice(0)) resolve()
+    if (this.#hasRoom || this.#queue.closed) for (const resolve of this.#roomWaiters.splice(0)) resolve()
   }
 
   /** Ends the session with an error, unless it has ended. */
   fail(error: unknown): void {
-    if (this.#isOver) return
-    this.#isOver = true
+    if (this.#failed || this.#destroyed !== undefined) return
+    this.#failed = true
     const failure =
       error instanceof EngineError
         ? error
         : new EngineError('ENGINE_FAILED', `the embedded engine failed: ${String(error)}; report it`, { cause: error })
+    void this.#queue.close()
     this.#wake()
     this.#stop()
     this.#listener.failed(failure)
@@ -225,7 +211,7 @@ export class EmbeddedSession implements EngineSession {
 
   async #hearAll(pieces: readonly Int16Array[]): Promise<void> {
     const samples = joinedSamples(pieces)
-    for (let at = 0; at < samples.length && !this.#isOver; at += mostAtOnce) {
+    for (let at = 0; at < samples.length && !this.#queue.closed; at += mostAtOnce) {
       const block = samples.subarray(at, at + mostAtOnce)
       await this.#hear(block)
       this.#unheard -= block.length
@@ -234,10 +220,10 @@ export class EmbeddedSession implements EngineSession {
   }
 
   async #hear(block: Int16Array): Promise<void> {
-    const timeline = this.#timeline
-    timeline.push(block)
+    const audio = this.#audio
+    audio.push(block)
     for (const level of await this.#parts.activity.accept(block)) {
-      timeline.pushSpeech(level)
+      audio.pushSpeech(level)
       const event = this.#detector.accept(level > 0)
       if (event?.type === 'start') this.#start(event.at, level)
       else if (event?.type === 'end') await this.#finish()
@@ -246,13 +232,13 @@ export class EmbeddedSession implements EngineSession {
     await this.#cutIfTooLong()
     this.#prepare()
     this.#askForPartial()
-    const needed = this.#open === undefined ? timeline.speechEndMs - preRollMs - 200 : this.#open.startMs
-    timeline.forget(Math.min(needed, timeline.speechEndMs))
+    const needed = this.#open === undefined ? audio.speechEndMs - preRollMs - 200 : this.#open.startMs
+    audio.forget(Math.min(needed, audio.speechEndMs))
   }
 
   #start(speechMs: number, confidence: number): void {
-    if (this.#isOver) return
-    const startMs = Math.max(this.#timeline.startMs, this.#heardUntil, speechMs - preRollMs)
+    if (this.#queue.closed) return
+    const startMs = Math.max(this.#audio.startMs, this.#heardUntil, speechMs - preRollMs)
     this.#listener.speechStarted(Math.max(startMs, speechMs), confidence)
     this.#begin(startMs)
   }
@@ -268,14 +254,14 @@ export class EmbeddedSession implements EngineSession {
   /** Gives the recogniser what it has not heard of the open utterance; it need not hear long silence. */
   async #feed(): Promise<void> {
     const open = this.#open
-    if (open === undefined || this.#isOver) return
-    const known = Math.min(this.#timeline.speechEndMs, this.#audioEndMs)
+    if (open === undefined || this.#queue.closed) return
+    const known = Math.min(this.#audio.speechEndMs, this.#audioEndMs)
     const until = Math.min(known, this.#detector.lastSpeech + postRollMs)
     if (until <= open.fedMs) return
     const from = open.fedMs
     open.fedMs = until
     open.isPrepared = false
-    await open.utterance.accept(this.#timeline.samples(from, until), this.#timeline.speech(from, until))
+    await open.utterance.accept(this.#audio.samples(from, until), this.#audio.speech(from, until))
   }
 
   /** Ends the open utterance at the end of its speech. */
@@ -295,8 +281,8 @@ export class EmbeddedSession implements EngineSession {
     const ended: EndedUtterance = {
       startMs,
       endMs,
-      samples: this.#timeline.samples(startMs, endMs),
-      speech: this.#timeline.speech(startMs, endMs).map((level) => level > 0),
+      samples: this.#audio.samples(startMs, endMs),
+      speech: this.#audio.speech(startMs, endMs).map((level) => level > 0),
       heard,
       isCut,
     }
@@ -304,9 +290,9 @@ export class EmbeddedSession implements EngineSession {
     this.#ended.push(ended)
     this.#finishing = this.#finishing.then(async () => {
       try {
-        if (!this.#isOver) await this.#report(ended)
+        if (!this.#queue.closed) await this.#report(ended)
       } catch (error) {
-        this.fail(error)
+        if (!this.#queue.closed) this.fail(error)
       }
       this.#ended.shift()
       this.#wake()
@@ -316,18 +302,18 @@ export class EmbeddedSession implements EngineSession {
   /** Ends an utterance that has become too long where it is quietest, and begins the next one right there. */
   async #cutIfTooLong(): Promise<void> {
     const open = this.#open
-    if (open === undefined || open.fedMs - open.startMs < longestMs || this.#isOver) return
+    if (open === undefined || open.fedMs - open.startMs < longestMs || this.#queue.closed) return
     const { startMs, utterance } = open
     const lengthMs = longestMs
-    const samples = this.#timeline.samples(startMs, startMs + lengthMs)
-    const speech = this.#timeline.speech(startMs, startMs + lengthMs)
+    const samples = this.#audio.samples(startMs, startMs + lengthMs)
+    const speech = this.#audio.speech(startMs, startMs + lengthMs)
     const quiet = quietestPlace(samples, speech, lengthMs - cutWithinMs, lengthMs)
     const quietMs = Math.round(quiet.ms / speechFrameMs) * speechFrameMs
     let cutMs = startMs + (quiet.isPause ? quietMs : lengthMs)
     const finished = utterance.finish(cutMs - startMs)
     // What becomes of a failure is decided where the utterance is reported.
     const heard = quiet.isPause ? undefined : await finished.catch(() => undefined)
-    if (this.#isOver) return
+    if (this.#queue.closed) return
     if (heard === undefined) this.#end(open, cutMs, finished, true)
     else {
       const count = cutAfter(heard.words, lengthMs)
@@ -345,7 +331,7 @@ export class EmbeddedSession implements EngineSession {
 
   /** Whether audio comes as it is said, not out of a file. */
   get #isLive(): boolean {
-    return this.#timeline.endMs < performance.now() - this.#startedAt + liveWithinMs
+    return this.#audio.endMs < performance.now() - this.#startedAt + liveWithinMs
   }
 
   /** Has the words found where a pause makes an end likely, so that a final need not wait for them. */
@@ -369,7 +355,7 @@ export class EmbeddedSession implements EngineSession {
     const done = open.utterance.partial().then(
       (heard) => {
         // What has ended meanwhile has its final, or will have, under an order that is not known yet.
-        if (heard === undefined || this.#open !== open || this.#ended.length > 0 || this.#isOver) return
+        if (heard === undefined || this.#open !== open || this.#ended.length > 0 || this.#queue.closed) return
         const text = heard.words.map((word) => word.text).join(' ')
         if (text === '' || text === open.partialText) return
         open.partialText = text
@@ -397,11 +383,11 @@ export class EmbeddedSession implements EngineSession {
       })
       return
     }
-    if (heard.words.length === 0 || this.#isOver) return
+    if (heard.words.length === 0 || this.#queue.closed) return
     const words = this.#turns.place(heard, startMs, endMs)
     const id = this.#turns.utterances
     const attribution = await this.#parts.speakers?.attribute({ id, offset: startMs, samples, speech, words })
-    if (this.#isOver) return
+    if (this.#queue.closed) return
     for (const turn of this.#turns.finals(words, attribution?.words ?? [], isCut, heard.language)) {
       this.#listener.turn(turn)
     }
@@ -409,10 +395,22 @@ export class EmbeddedSession implements EngineSession {
   }
 
   async #revise(): Promise<void> {
-    if (this.#parts.speakers === undefined || this.#isOver) return
+    if (this.#parts.speakers === undefined || this.#queue.closed) return
     const revised = await this.#parts.speakers.revise()
-    if (this.#isOver) return
+    if (this.#queue.closed) return
     const revisions = this.#turns.revise(revised)
     if (revisions.length > 0) this.#listener.revision(revisions)
   }
+}
+
+/** Pieces of audio as one. */
+function joinedSamples(pieces: readonly Int16Array[]): Int16Array {
+  if (pieces.length === 1) return pieces[0]!
+  const samples = new Int16Array(pieces.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    samples.set(piece, at)
+    at += piece.length
+  }
+  return samples
 }

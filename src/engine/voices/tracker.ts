@@ -6,9 +6,9 @@ import {
   speechFrameMs,
   type Stretch,
 } from '../parts.ts'
+import { bestAssignment } from '../../assemblyai/assignment.ts'
 import { isNarrowband } from './bandwidth.ts'
 import { joinNeighbours, mergeGroups, nearestGroup, splitGroup, type VoiceGroup } from './clustering.ts'
-import { matchLabels } from './match-labels.ts'
 import { audibleSpeech, cutAtDips, levelsOf, piecesOf, windowsOf } from './segmentation.ts'
 import { joinedVoice, logOdds, SessionScatter, type Voice, voiceOf, withoutVoice } from './voice.ts'
 
@@ -51,18 +51,18 @@ const changeCost = (pause: number): number => (pause < 15 ? 3 : pause < 40 ? 2 :
 const clearFrom = 1
 
 /** Speech taken to be of one speaker: a stretch of one utterance, or several old ones joined. */
-interface Heard {
+interface SpeechSegment {
   voice: Voice
   /** Number of the speaker as it was first reported. */
   live: number | undefined
   /** Number of the speaker as believed now. */
   now: number | undefined
   /** What it has been joined to, which stands for it from then on. */
-  into?: Heard
+  into?: SpeechSegment
 }
 
 /** What stands for `one` now. */
-function current(one: Heard): Heard {
+function current(one: SpeechSegment): SpeechSegment {
   let last = one
   while (last.into !== undefined) last = last.into
   if (last !== one) one.into = last
@@ -73,7 +73,7 @@ function current(one: Heard): Heard {
 interface Piece extends Stretch {
   voice: Voice
   /** The stretch it is a part of. */
-  part: Heard
+  part: SpeechSegment
   /** Number of the speaker as believed now, with regard to the pieces around it. */
   now: number | undefined
 }
@@ -83,7 +83,7 @@ interface PastUtterance {
   /** None where the utterance is too old for a look at each of them. */
   pieces: Piece[]
   /** For each word, the piece and the stretch it lies in. */
-  words: { piece?: Piece; part?: Heard }[]
+  words: { piece?: Piece; part?: SpeechSegment }[]
   /** The labels as reported last. */
   labels: (string | undefined)[]
 }
@@ -134,7 +134,7 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
     if (odds === undefined) row.set(b, (odds = oddsOf(a, b)))
     return odds
   }
-  const heard: Heard[] = []
+  const heard: SpeechSegment[] = []
   let piecesKept = 0
 
   /** The group of each stretch; absent for those too short to tell. `atLast` something is better than nothing. */
@@ -154,16 +154,22 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
     return result
   }
 
+  /** The number of each group: that under which most of its speech was reported, else the lowest that is free. */
   const match = (groups: readonly (VoiceGroup | undefined)[]): Map<VoiceGroup, number> => {
-    const numbers = new Map([...new Set(groups)].map((each, number) => [each, number]))
-    const labels = matchLabels(
-      groups.map((each) => (each === undefined ? undefined : numbers.get(each))),
-      heard.map(({ live }) => live),
-      heard.map(({ voice }) => voice.frames),
-    )
-    return new Map(
-      [...numbers].flatMap(([each, number]) => (each === undefined ? [] : [[each, labels.get(number)!] as const])),
-    )
+    const all = [...new Set(groups)].filter((each) => each !== undefined)
+    const shared = all.map(() => Array<number>(mostSpeakers).fill(0))
+    groups.forEach((each, index) => {
+      const { live, voice } = heard[index]!
+      if (each !== undefined && live !== undefined) shared[all.indexOf(each)]![live]! += voice.frames
+    })
+    const numbers = bestAssignment(shared)
+    all.forEach((_, index) => {
+      if (numbers[index]! >= 0) return
+      let free = 0
+      while (numbers.includes(free)) free++
+      numbers[index] = free
+    })
+    return new Map(all.map((each, index) => [each, numbers[index]!]))
   }
 
   /** Whether what is in a small group may well be of one of the others. */
@@ -245,9 +251,9 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
   /** Joins the two oldest stretches that agree on their speaker, or drops the oldest, while there are too many. */
   function join(): void {
     while (heard.length > keptVoices) {
-      const alike = (a: Heard, b: Heard): boolean => a.live === b.live && a.now === b.now
+      const alike = (a: SpeechSegment, b: SpeechSegment): boolean => a.live === b.live && a.now === b.now
       const gone = heard.findIndex((one, index) => heard.slice(0, index).some((older) => alike(older, one)))
-      const [one] = heard.splice(Math.max(0, gone), 1) as [Heard]
+      const [one] = heard.splice(Math.max(0, gone), 1) as [SpeechSegment]
       const older = gone < 0 ? undefined : heard.find((other) => alike(other, one))
       if (older === undefined) continue
       older.voice = joinedVoice([older.voice, one.voice])
@@ -282,7 +288,7 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
       const least = cut.slice(1).map(({ start }, index) => joinedFrom(start - cut[index]!.end))
       scatter.learn(cut, voices)
       const pieces = joinNeighbours(voices, least, oddsOf).flatMap(({ voice, members }) => {
-        const part: Heard = { voice, live: undefined, now: undefined }
+        const part: SpeechSegment = { voice, live: undefined, now: undefined }
         heard.push(part)
         return members.map((index): Piece => ({ ...cut[index]!, voice: voices[index]!, part, now: undefined }))
       })
