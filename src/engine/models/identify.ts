@@ -53,20 +53,8 @@ export function fromPackage(described: ModelPackage, name: string = described.na
   const { mode, kind, languages, detectsLanguage, lateMs } = recogniser
   const files = mapFiles(recogniser.files, (file) => path.join(folder, file))
   requireFiles(folder, Object.values(recogniser.files))
-  return {
-    name,
-    folder,
-    expected: expectedFiles(described),
-    mode,
-    kind,
-    files,
-    languages,
-    detectsLanguage,
-    lateMs,
-    ...whatKindsDo(mode, kind),
-    onlyCapitals: hasOnlyCapitals(kind, files),
-    hasWordTimes: true,
-  }
+  const expected = expectedFiles(described)
+  return completed({ name, folder, expected, mode, kind, files, languages, detectsLanguage, lateMs, hasWordTimes: true })
 }
 
 /** The recogniser of an entry whose files are on this machine. */
@@ -75,18 +63,14 @@ export function fromEntry(
   place: Pick<RecogniserModel, 'name' | 'folder' | 'files' | 'expected'>,
 ): RecogniserModel {
   const { mode, kind, languages, detectsLanguage, lateMs, hasWordTimes } = entry
-  const onlyCapitals = hasOnlyCapitals(kind, place.files)
-  return {
-    ...place,
-    mode,
-    kind,
-    languages,
-    detectsLanguage,
-    lateMs,
-    hasWordTimes,
-    onlyCapitals,
-    ...whatKindsDo(mode, kind),
-  }
+  return completed({ ...place, mode, kind, languages, detectsLanguage, lateMs, hasWordTimes })
+}
+
+/** A recogniser with what follows from its kind and its vocabulary. */
+function completed(model: Omit<RecogniserModel, 'takesHotwords' | 'onlyCapitals'>): RecogniserModel {
+  const { mode, kind, files } = model
+  const takesHotwords = mode === 'offline' && (kind === 'transducer' || kind === 'nemoTransducer')
+  return { ...model, takesHotwords, onlyCapitals: hasOnlyCapitals(kind, files) }
 }
 
 /** Whether a vocabulary, the text of a `tokens.txt`, has capitals and no small letters. */
@@ -103,10 +87,6 @@ function hasOnlyCapitals(kind: RecogniserKind, { tokens }: Readonly<Record<strin
   } catch {
     return false
   }
-}
-
-function whatKindsDo(mode: RecogniserMode, kind: RecogniserKind): Pick<RecogniserModel, 'takesHotwords'> {
-  return { takesHotwords: mode === 'offline' && (kind === 'transducer' || kind === 'nemoTransducer') }
 }
 
 /** A model of an encoder and others. */
@@ -149,7 +129,7 @@ async function identifyParts(
       ? listOf(metadata.get('all_language_codes'))
       : ['en']
     : (alike?.languages ?? [])
-  return {
+  return completed({
     name,
     folder,
     expected: [],
@@ -159,10 +139,8 @@ async function identifyParts(
     languages,
     detectsLanguage: isWhisper ? isMultilingual : (alike?.detectsLanguage ?? false),
     lateMs: whisperLateMs[type] ?? 0,
-    onlyCapitals: hasOnlyCapitals(kind, files),
     hasWordTimes: !isWhisper || listOf(metadata.get('alignment_heads')).length > 0,
-    ...whatKindsDo(mode, kind),
-  }
+  })
 }
 
 /** A model that is one file. */
@@ -183,7 +161,7 @@ async function identifySingle(
   if (tokens === undefined) throw missing(folder, `it has ${model}, but no tokens.txt`, 'copy the whole model')
   const files = mapFiles({ model, tokens }, (file) => path.join(folder, file))
   const languages = [...metadata.keys()].flatMap((key) => /^lang_([a-z]{2,3})$/.exec(key)?.[1] ?? [])
-  return {
+  return completed({
     name,
     folder,
     expected: [],
@@ -193,10 +171,8 @@ async function identifySingle(
     languages: languages.toSorted(),
     detectsLanguage: metadata.has('lang_auto'),
     lateMs: 0,
-    onlyCapitals: hasOnlyCapitals('senseVoice', files),
     hasWordTimes: true,
-    ...whatKindsDo('offline', 'senseVoice'),
-  }
+  })
 }
 
 /**
