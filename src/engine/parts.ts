@@ -29,7 +29,7 @@ export interface RecognisedWord {
 }
 
 /** What was heard in an utterance. */
-export interface Heard {
+export interface Recognition {
   /** In order of time, without overlaps. */
   words: RecognisedWord[]
   /** ISO 639-1 code of the language that the model took it for; absent where it does not say. */
@@ -44,17 +44,17 @@ export interface Utterance {
    */
   accept(samples: Int16Array, speech: readonly number[]): void | Promise<void>
   /** What is heard so far, which may still change; absent where the machine has no time for it. */
-  partial(): Promise<Heard | undefined>
+  partial(): Promise<Recognition | undefined>
   /** The utterance is likely to end here: what is heard may be found already. */
   prepare(): void
   /** The audio comes as it is said: what is long past may be heard by itself, so that the end need not wait for all of it. */
-  keepUp(): void
+  splitAtPause(): void
   /** Ends the utterance, at `untilMs` from its first sample where it is given; nothing behind that is heard. */
-  finish(untilMs?: number): Promise<Heard>
+  finish(untilMs?: number): Promise<Recognition>
 }
 
 /** What `finish()` rejects with where two processes died of the utterance; others can still be heard. */
-export class DeadlyUtterance extends Error {}
+export class CrashingUtterance extends Error {}
 
 /** Turns utterances into words. Several may be under way at a time. */
 export interface Recogniser {
@@ -66,15 +66,15 @@ export interface Recogniser {
    * Words to listen for, from the next utterance on, instead of those so far. Returns, for people, which of them have no
    * effect and why; `undefined` where all have.
    */
-  expect?(keyterms: readonly string[]): string | undefined
+  setKeyterms?(keyterms: readonly string[]): string | undefined
   /** The stream has ended, and its client waits: what is left of it goes before the utterances of others. */
-  hurry?(): void
+  prioritise?(): void
   /** Frees everything; resolves when nothing is under way any more. */
   close(): Promise<void>
 }
 
 /** What a speaker tracker gets to know of an utterance. */
-export interface HeardUtterance {
+export interface TrackedUtterance {
   /** Number of the utterance, from 0. */
   id: number
   /** Place of `samples[0]` in the stream, in ms. */
@@ -95,7 +95,7 @@ export interface Attribution {
 /** Tells the speakers of a session apart, utterance by utterance. Calls are made one at a time, in order. */
 export interface SpeakerTracker {
   /** Attributes the words of the next utterance. */
-  attribute(utterance: HeardUtterance): Promise<Attribution>
+  attribute(utterance: TrackedUtterance): Promise<Attribution>
   /** Looks at all utterances again and returns those whose attribution changes. */
   revise(): Promise<Attribution[]>
   /** Frees what the tracker holds outside of this process; resolves when nothing is left. */

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { writeWavHeader } from '../../src/audio/wav.ts'
-import { boxPackage, findPackage } from '../../src/engine/models/package.ts'
+import { bundledPackage, findPackage } from '../../src/engine/models/package.ts'
 import { join16 } from '../helpers/flite.ts'
 import { whyNoSherpa } from '../helpers/sherpa.ts'
 import { tokenTone, writeTinyRecogniser } from '../helpers/tiny-models.ts'
@@ -15,7 +15,7 @@ const directory = temporaryDirectories()
 /** The detector of speech and the speaker model come from the box, whatever the recogniser. */
 function hasBox(): boolean {
   try {
-    findPackage(boxPackage, {})
+    findPackage(bundledPackage, {})
     return true
   } catch {
     return false

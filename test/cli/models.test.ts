@@ -1,6 +1,6 @@
 import { modelOffer, pullLine, runModels } from '../../src/cli/models.ts'
 import { catalogue, findEntry, isListed, type ModelEntry } from '../../src/engine/models/catalogue.ts'
-import { boxPackage } from '../../src/engine/models/package.ts'
+import { bundledPackage } from '../../src/engine/models/package.ts'
 import { writeModelPackage } from '../helpers/model-files.ts'
 import { type HubServer, hubServer, sha256 } from '../helpers/model-server.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
@@ -77,7 +77,7 @@ describe('models list', () => {
   })
 
   it('says what is on this machine', async () => {
-    writeModelPackage(path.join(home, 'models', boxPackage))
+    writeModelPackage(path.join(home, 'models', bundledPackage))
     mkdirSync(path.join(home, 'models', 'sense-voice'))
     const { out } = await models('list')
     expect(out).toMatch(/whisper-tiny\.en .*in the box.*\[here\]$/m)

@@ -2,8 +2,8 @@ import { setImmediate as tick } from 'node:timers/promises'
 import type { EngineListener, EngineRevision, EngineTurn, EngineWarning } from '../../src/engine/engine.ts'
 import type {
   Attribution,
-  Heard,
-  HeardUtterance,
+  Recognition,
+  TrackedUtterance,
   RecognisedWord,
   Recogniser,
   SpeakerTracker,
@@ -124,11 +124,11 @@ export class ScriptedRecogniser implements Recogniser {
     return utterance
   }
 
-  expect(keyterms: readonly string[]): undefined {
+  setKeyterms(keyterms: readonly string[]): undefined {
     this.keyterms.push(keyterms)
   }
 
-  hurry(): void {
+  prioritise(): void {
     this.hurried = true
   }
 
@@ -149,7 +149,7 @@ export class ScriptedRecogniser implements Recogniser {
   }
 
   /** Finds the words, when there is a place for that. */
-  async hear(number: number, samples: Int16Array): Promise<Heard> {
+  async hear(number: number, samples: Int16Array): Promise<Recognition> {
     this.pending++
     this.mostPending = Math.max(this.mostPending, this.pending)
     while (this.#busy >= this.parallel) await new Promise<void>((resolve) => this.#release.push(resolve))
@@ -193,7 +193,7 @@ class ScriptedUtterance implements Utterance {
     this.frames += speech.length
   }
 
-  async partial(): Promise<Heard | undefined> {
+  async partial(): Promise<Recognition | undefined> {
     this.partials++
     this.partialsInWork++
     const samples = Int16Array.from(this.heard)
@@ -208,11 +208,11 @@ class ScriptedUtterance implements Utterance {
     this.preparedAt = this.heard.length
   }
 
-  keepUp(): void {
+  splitAtPause(): void {
     this.keptUp++
   }
 
-  finish(untilMs?: number): Promise<Heard> {
+  finish(untilMs?: number): Promise<Recognition> {
     this.finishes++
     return this.#recogniser.hear(this.#number, Int16Array.from(this.heard).subarray(0, (untilMs ?? Infinity) * 16))
   }
@@ -220,7 +220,7 @@ class ScriptedUtterance implements Utterance {
 
 /** Gives every word the letter that `letterOf` says. */
 export class ScriptedTracker implements SpeakerTracker {
-  readonly heard: HeardUtterance[] = []
+  readonly heard: TrackedUtterance[] = []
   revisions: Attribution[][] = []
   revised = 0
   closed = false
@@ -231,7 +231,7 @@ export class ScriptedTracker implements SpeakerTracker {
     this.#letterOf = letterOf
   }
 
-  async attribute(utterance: HeardUtterance): Promise<Attribution> {
+  async attribute(utterance: TrackedUtterance): Promise<Attribution> {
     this.heard.push(utterance)
     await tick()
     if (this.fail.attribute !== undefined) throw this.fail.attribute

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { embeddedEngine } from '../../src/engine/embedded.ts'
 import type { EngineSession, EngineSettings, EngineTurn } from '../../src/engine/engine.ts'
-import { boxPackage, findPackage } from '../../src/engine/models/package.ts'
+import { bundledPackage, findPackage } from '../../src/engine/models/package.ts'
 import { type EngineRun, ordinarySettings, runEngine } from '../helpers/engine-run.ts'
 import { haveFlite, join16, silence, speak, speakDialogue } from '../helpers/flite.ts'
 import { childProcesses, noChildLeft } from '../helpers/processes.ts'
@@ -193,7 +193,7 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('embeddedEngine', () => {
     ['cut off', 'silero_vad.onnx', (file) => truncateSync(file, 1_000_000)],
   ])('opens at once, then fails where a file of the model is %s: %s', async (_how, name, damage) => {
     const copy = mkdtempSync(join(folder, 'model-'))
-    cpSync(findPackage(boxPackage).folder, copy, { recursive: true })
+    cpSync(findPackage(bundledPackage).folder, copy, { recursive: true })
     damage(join(copy, name))
     const heard = new Listener()
     const failed = new Promise<void>((resolve) => {

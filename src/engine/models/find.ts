@@ -4,9 +4,9 @@ import { catalogue, findEntry, isPinned, type ModelEntry } from './catalogue.ts'
 import { cachedModel, expectedFile } from './hub-cache.ts'
 import { fromEntry, fromPackage, identifyRecogniser, listFolder } from './identify.ts'
 import type { ActivityModelFile, ExpectedFile, RecogniserModel, SpeakerModelFile } from './model.ts'
-import { readOnnxMetadata } from './verify.ts'
-import { boxPackage, expectedFiles, findPackage, isPackageName, type ModelPackage, readPackage } from './package.ts'
+import { bundledPackage, expectedFiles, findPackage, isPackageName, type ModelPackage, readPackage } from './package.ts'
 import { type Environment, isFile, isFolder, modelsFolder, sizeOfFile } from './places.ts'
+import { readOnnxMetadata } from './verify.ts'
 
 /**
  * The recogniser that `model` names: the one in the box, without a name; a folder, for anything with a `/` in it; a folder
@@ -20,7 +20,7 @@ export async function findRecogniser(
   model: string | undefined,
   env: Environment = process.env,
 ): Promise<RecogniserModel> {
-  if (model === undefined) return fromPackage(findPackage(boxPackage, env))
+  if (model === undefined) return fromPackage(findPackage(bundledPackage, env))
   if (isPath(model)) return await identifyRecogniser(path.resolve(model), model)
   if (isPackageName(model)) return fromPackage(findPackage(model, env))
   const own = ownFolder(model, env)
@@ -32,7 +32,7 @@ export async function findRecogniser(
     if (!isPinned(entry)) return { ...(await identifyRecogniser(folder, model)), expected }
     return fromEntry(entry, { name: model, folder, files, expected })
   }
-  const box = tryBox(env)
+  const box = tryBundled(env)
   if (box?.name === model) return fromPackage(box)
   if (entry !== undefined) {
     throw new EngineError(
@@ -84,7 +84,7 @@ export async function findActivityModel(
       return { name: 'silero', folder, file, expected: expectedBeside(folder) }
     }
   }
-  const box = findPackage(boxPackage, env)
+  const box = findPackage(bundledPackage, env)
   if (box.vad === undefined) throw lacks(box, 'model of voice activity')
   return { name: 'silero', folder: box.folder, file: path.join(box.folder, box.vad.file), expected: expectedFiles(box) }
 }
@@ -130,7 +130,7 @@ async function defaultVoices(recogniserFolder: string | undefined, env: Environm
       return await checkVoices(found)
     }
   }
-  return packagedVoices(findPackage(boxPackage, env))
+  return packagedVoices(findPackage(bundledPackage, env))
 }
 
 function packagedVoices(box: ModelPackage): SpeakerModelFile {
@@ -200,9 +200,9 @@ function ownFolder(model: string, env: Environment): string | undefined {
   return folder !== undefined && isFolder(folder) ? folder : undefined
 }
 
-function tryBox(env: Environment): ModelPackage | undefined {
+function tryBundled(env: Environment): ModelPackage | undefined {
   try {
-    return findPackage(boxPackage, env)
+    return findPackage(bundledPackage, env)
   } catch {
     return undefined
   }

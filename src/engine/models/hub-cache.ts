@@ -1,9 +1,9 @@
+import { mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { EngineError } from '../../errors.ts'
 import type { ModelEntry, ModelFile } from './catalogue.ts'
 import type { ExpectedFile } from './model.ts'
 import { type Environment, hubCache, isFile, sizeOfFile, stateFolder } from './places.ts'
-import { mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs'
-import path from 'node:path'
 
 /** Whether a revision is a commit, and not a branch that moves. */
 export function isCommit(revision: string): boolean {

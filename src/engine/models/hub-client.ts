@@ -24,7 +24,7 @@ export interface HubTimeouts {
 }
 
 /** Most bytes of an answer that is no file, and of one that tells of an error. */
-const mostBytes = { answer: 4 << 20, error: 64 << 10 }
+const maxBytes = { answer: 4 << 20, error: 64 << 10 }
 
 /**
  * What the environment says of the Hub.
@@ -81,7 +81,7 @@ export function boundedFetch(
         return new Response(undefined, { status, headers: response.headers })
       }
       if (!response.ok || !isFile) {
-        const body = await readBounded(response, response.ok ? mostBytes.answer : mostBytes.error)
+        const body = await readBounded(response, response.ok ? maxBytes.answer : maxBytes.error)
         return new Response(body, { status, headers: withoutEncoding(response.headers) })
       }
       if (range !== null && status !== 206) {

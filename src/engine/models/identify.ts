@@ -3,12 +3,12 @@ import path from 'node:path'
 import { EngineError } from '../../errors.ts'
 import { catalogue, type ModelFile, type RecogniserEntry } from './catalogue.ts'
 import type { ExpectedFile, RecogniserKind, RecogniserMode, RecogniserModel } from './model.ts'
-import { readOnnxMetadata } from './verify.ts'
 import { expectedFiles, type ModelPackage, readPackage } from './package.ts'
 import { isFile, sizeOfFile } from './places.ts'
+import { readOnnxMetadata } from './verify.ts'
 
 /** Names of at most so many files are looked at; a folder of models has a few dozen. */
-const mostFiles = 10_000
+const maxFiles = 10_000
 
 /** The parts of a model that are several files. */
 type Part = 'encoder' | 'decoder' | 'joiner'
@@ -54,7 +54,18 @@ export function fromPackage(described: ModelPackage, name: string = described.na
   const files = mapFiles(recogniser.files, (file) => path.join(folder, file))
   requireFiles(folder, Object.values(recogniser.files))
   const expected = expectedFiles(described)
-  return completed({ name, folder, expected, mode, kind, files, languages, detectsLanguage, lateMs, hasWordTimes: true })
+  return completed({
+    name,
+    folder,
+    expected,
+    mode,
+    kind,
+    files,
+    languages,
+    detectsLanguage,
+    lateMs,
+    hasWordTimes: true,
+  })
 }
 
 /** The recogniser of an entry whose files are on this machine. */
@@ -218,7 +229,7 @@ function mapFiles<T>(files: Readonly<Record<string, T>>, map: (file: T) => strin
 /** Names in a folder, in order. */
 export function listFolder(folder: string): string[] {
   try {
-    return readdirSync(folder).slice(0, mostFiles).toSorted()
+    return readdirSync(folder).slice(0, maxFiles).toSorted()
   } catch (error) {
     const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT'
     const reason = isGone

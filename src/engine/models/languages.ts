@@ -3,7 +3,7 @@ import { catalogue, isListed } from './catalogue.ts'
 import type { RecogniserModel } from './model.ts'
 
 /** Languages are named in a message while there are not more of them. */
-const mostNamed = 30
+const maxNamed = 30
 
 /** Names of languages in English, by code; a code that it has no name for stays. */
 const english = new Intl.DisplayNames(['en'], { type: 'language' })
@@ -70,7 +70,7 @@ function describe(code: string): string {
 
 function list(codes: readonly string[]): string {
   const sorted = codes.toSorted()
-  if (sorted.length > mostNamed) return `${sorted.length} languages: ${sorted.join(' ')}`
+  if (sorted.length > maxNamed) return `${sorted.length} languages: ${sorted.join(' ')}`
   return sorted.map(describe).join(', ')
 }
 

@@ -6,7 +6,7 @@ import type { ExpectedFile, RecogniserKind, RecogniserMode } from './model.ts'
 import { type Environment, modelsFolder } from './places.ts'
 
 /** The npm package of the model that comes in the box. */
-export const boxPackage = 'diarize-stream-model-en-tiny'
+export const bundledPackage = 'diarize-stream-model-en-tiny'
 
 /** Names of packages that hold models. */
 const packageName = /^(?:@[a-z0-9][\w.-]*\/)?diarize-stream-model-[a-z0-9][\w.-]*$/
@@ -36,7 +36,7 @@ export function isPackageName(model: string): boolean {
 /** The versions of `model.json` that are understood. */
 const format = 1
 /** Most bytes of it. */
-const mostBytes = 1 << 20
+const maxBytes = 1 << 20
 const kinds: readonly string[] = ['whisper', 'transducer', 'nemoTransducer', 'senseVoice'] satisfies RecogniserKind[]
 
 /**
@@ -79,7 +79,7 @@ export function readPackage(folder: string): ModelPackage | undefined {
     return undefined
   }
   const unusable = (reason: string): EngineError => new EngineError('MODEL_UNUSABLE', `${file} ${reason}`, { folder })
-  if (text.length > mostBytes) throw unusable('is too long; install the package again')
+  if (text.length > maxBytes) throw unusable('is too long; install the package again')
   let value: { format?: unknown } & ModelPackage
   try {
     value = JSON.parse(text) as typeof value

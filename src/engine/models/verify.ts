@@ -1,8 +1,8 @@
-import { EngineError } from '../../errors.ts'
-import type { ActivityModelFile, RecogniserModel, SpeakerModelFile } from './model.ts'
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises'
+import { EngineError } from '../../errors.ts'
+import type { ActivityModelFile, RecogniserModel, SpeakerModelFile } from './model.ts'
 
 /** Files that were found to be right, with what would change if they did. */
 const known = new Map<string, string>()
@@ -85,7 +85,7 @@ const metadataField = 14
 /** The highest field that ONNX has given out (functions). */
 const lastField = 25
 /** Fields at the top, of which a model has a few dozen. */
-const mostFields = 2000
+const maxFields = 2000
 /** Bytes of one pair of metadata, and of all: those of Whisper have 3 kB. */
 const limits = { pair: 1 << 20, all: 4 << 20 }
 /** Most bytes of a number, which is less than 2 to the power of 49, and of the two before the content of a field. */
@@ -117,7 +117,7 @@ async function readFields(handle: FileHandle, size: number): Promise<Map<string,
     const [tag, behindTag] = readVarint(head, 0)
     const field = Math.floor(tag / 8)
     const wire = tag % 8
-    if (count === mostFields || field < 1 || field > lastField || (wire !== 0 && wire !== 2)) throw new NoOnnxFile()
+    if (count === maxFields || field < 1 || field > lastField || (wire !== 0 && wire !== 2)) throw new NoOnnxFile()
     const [length, behindHead] = readVarint(head, behindTag)
     at += behindHead
     if (wire === 0) continue

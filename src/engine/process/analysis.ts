@@ -1,8 +1,8 @@
 import type { ActivityModelFile, SpeakerModelFile } from '../models/model.ts'
 import { speechFrameMs, type SpeakerModel, type Stretch, type VoiceActivityDetector } from '../parts.ts'
 import { callFailure, loadFailure } from './failure.ts'
-import { activityWindow, type SherpaCalls } from './sherpa.ts'
 import { ProcessEnded, SherpaProcess } from './process.ts'
+import { activityWindow, type SherpaCalls } from './sherpa.ts'
 
 /** Longest time of one call, in ms. */
 const callLimit = 60_000
@@ -21,7 +21,7 @@ export const clearThreshold = 0.7
  * nobody waits for the words of others. One that dies is replaced once for each call: it holds nothing that could be lost
  * but how a detector felt about the last second.
  */
-export class Ears {
+export class AnalysisProcess {
   readonly #activityModel: ActivityModelFile
   readonly #speakerModel: SpeakerModelFile | undefined
   readonly #checked: Promise<void>
@@ -57,7 +57,7 @@ export class Ears {
 
   /** A detector for one stream. */
   activity(threshold: number | undefined): VoiceActivityDetector {
-    return new SileroActivity(this, this.#activityModel.file, this.#streams++, threshold)
+    return new SileroDetector(this, this.#activityModel.file, this.#streams++, threshold)
   }
 
   /** Vectors of voices; only where there is a speaker model. */
@@ -136,8 +136,8 @@ export class Ears {
   }
 }
 
-class SileroActivity implements VoiceActivityDetector {
-  readonly #ears: Ears
+class SileroDetector implements VoiceActivityDetector {
+  readonly #ears: AnalysisProcess
   readonly #file: string
   readonly #stream: number
   #thresholds: number[]
@@ -153,7 +153,7 @@ class SileroActivity implements VoiceActivityDetector {
   #underWay: Promise<unknown> = Promise.resolve()
   #isClosed = false
 
-  constructor(ears: Ears, file: string, stream: number, threshold: number | undefined) {
+  constructor(ears: AnalysisProcess, file: string, stream: number, threshold: number | undefined) {
     this.#ears = ears
     this.#file = file
     this.#stream = stream

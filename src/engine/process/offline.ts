@@ -1,15 +1,15 @@
+import { type Recognition, type RecognisedWord, type Recogniser, speechFrameMs, type Utterance } from '../parts.ts'
 import { SpeechBuffer } from '../speech-buffer.ts'
 import { quietestPlace } from '../turns/cut.ts'
-import { type Heard, type RecognisedWord, type Recogniser, speechFrameMs, type Utterance } from '../parts.ts'
-import { better, judge, type Judgement, withSilence } from '../words/hallucinations.ts'
-import type { UtteranceAudio } from '../words/word-times.ts'
-import { isSameWord, unheardStretches, withFound } from '../words/missed-speech.ts'
+import { chooseBetter, judge, type Judgement, withSilence } from '../words/hallucinations.ts'
 import { noKeyterms, spellKeyterms, whyIgnored } from '../words/hotwords.ts'
-import type { TokenResult } from './sherpa.ts'
+import { isSameWord, missedStretches, withRecovered } from '../words/missed-speech.ts'
+import type { UtteranceAudio } from '../words/word-times.ts'
 import type { RecogniserPool } from './pool.ts'
+import type { TokenResult } from './sherpa.ts'
 
 /** Stretches of an utterance that may be heard once more by themselves. */
-const mostStretches = 4
+const maxStretches = 4
 /** Audio from which on what came before a pause is heard by itself where speech goes on behind it, in ms. */
 const partFromMs = 6000
 /** Silence at the end of what is given at a pause, which the next part hears as well: speech is noticed late, in ms. */
@@ -52,9 +52,9 @@ export class LanguageVote {
 }
 
 /** What is heard in an utterance, and the language that was listened for. */
-interface Guess {
+interface EarlyDecode {
   language: string
-  heard: Promise<Heard>
+  heard: Promise<Recognition>
 }
 
 /** A stretch of an utterance that is heard by itself; places in ms. */
@@ -63,7 +63,7 @@ interface Part {
   to: number
   /** Where the next one begins. */
   next: number
-  guess?: Guess
+  early?: EarlyDecode
 }
 
 /** A recogniser that is given whole utterances; the utterances of a stream go to the processes of a pool. */
@@ -74,8 +74,8 @@ export class OfflineRecogniser implements Recogniser {
   #hotwords = ''
   /** The utterances before the language is settled, one after another: what each is taken for depends on those before. */
   #unsettled: Promise<unknown> = Promise.resolve()
-  #closed = false
-  #isHurried = false
+  #isClosed = false
+  #isPrioritised = false
 
   constructor(pool: RecogniserPool, settings: RecogniserSettings) {
     this.#pool = pool
@@ -83,10 +83,10 @@ export class OfflineRecogniser implements Recogniser {
   }
 
   get parallel(): number {
-    return this.#pool.most
+    return this.#pool.maxProcesses
   }
 
-  expect(keyterms: readonly string[]): string | undefined {
+  setKeyterms(keyterms: readonly string[]): string | undefined {
     this.#hotwords = ''
     const { model } = this.#pool
     if (keyterms.length === 0) return undefined
@@ -107,17 +107,17 @@ export class OfflineRecogniser implements Recogniser {
     return new OfflineUtterance(this)
   }
 
-  hurry(): void {
-    this.#isHurried = true
+  prioritise(): void {
+    this.#isPrioritised = true
   }
 
   close(): Promise<void> {
-    this.#closed = true
+    this.#isClosed = true
     return Promise.resolve()
   }
 
   /** What is heard in an utterance that may go on; absent where no process is free. */
-  async glance(samples: Int16Array, speech: readonly number[]): Promise<Heard | undefined> {
+  async decodePartial(samples: Int16Array, speech: readonly number[]): Promise<Recognition | undefined> {
     const language = this.#settings.language || (this.#vote.settled ?? this.#vote.leader ?? '')
     const result = await this.#pool.decode({ samples, language, hotwords: this.#hotwords }, 'partial')
     if (result === undefined) return undefined
@@ -125,7 +125,7 @@ export class OfflineRecogniser implements Recogniser {
   }
 
   /** Begins to find what is heard in an utterance that is likely to end here; it has no say in the language yet. */
-  guess(samples: Int16Array, speech: readonly number[], isWanted: () => boolean): Guess {
+  decodeAhead(samples: Int16Array, speech: readonly number[], isWanted: () => boolean): EarlyDecode {
     const language = this.#language ?? ''
     return { language, heard: this.#decode(samples, speech, language, isWanted) }
   }
@@ -133,11 +133,11 @@ export class OfflineRecogniser implements Recogniser {
   /**
    * What is heard in a whole utterance.
    *
-   * @param guess - what {@link guess} gave for the same audio.
+   * @param early - what {@link early} gave for the same audio.
    */
-  async hear(samples: Int16Array, speech: readonly number[], guess?: Guess): Promise<Heard> {
-    const decode = (language: string): Promise<Heard> =>
-      guess?.language === language ? guess.heard : this.#decode(samples, speech, language)
+  async decode(samples: Int16Array, speech: readonly number[], early?: EarlyDecode): Promise<Recognition> {
+    const decode = (language: string): Promise<Recognition> =>
+      early?.language === language ? early.heard : this.#decode(samples, speech, language)
     const language = this.#language
     if (language !== undefined) return await decode(language)
     const heard = this.#unsettled.then(() => this.#find(decode, speech))
@@ -152,7 +152,7 @@ export class OfflineRecogniser implements Recogniser {
     return this.#vote.settled
   }
 
-  async #find(decode: (language: string) => Promise<Heard>, speech: readonly number[]): Promise<Heard> {
+  async #find(decode: (language: string) => Promise<Recognition>, speech: readonly number[]): Promise<Recognition> {
     const settled = this.#vote.settled
     if (settled !== undefined) return await decode(settled)
     const heard = await decode('')
@@ -167,36 +167,41 @@ export class OfflineRecogniser implements Recogniser {
     speech: readonly number[],
     language: string,
     isWanted = (): boolean => true,
-  ): Promise<Heard> {
-    const wanted = (): boolean => !this.#closed && isWanted()
+  ): Promise<Recognition> {
+    const wanted = (): boolean => !this.#isClosed && isWanted()
     const heard = await this.#decodeTwice({ samples, speech }, language, wanted)
     let { words } = heard
     if (this.#pool.model.kind !== 'whisper') return heard
-    for (const stretch of unheardStretches(words, speech).slice(0, mostStretches)) {
+    for (const stretch of missedStretches(words, speech).slice(0, maxStretches)) {
       const part = {
         samples: samples.slice(stretch.start * 16, stretch.end * 16),
         speech: speech.slice(stretch.start / speechFrameMs, stretch.end / speechFrameMs),
       }
       const found = await this.#decodeTwice(part, heard.language ?? language, wanted)
-      words = withFound(words, stretch, found.words)
+      words = withRecovered(words, stretch, found.words)
     }
     return { ...heard, words }
   }
 
   /** Decodes audio, and again with silence behind it where the first result is doubtful. */
-  async #decodeTwice(audio: UtteranceAudio, language: string, wanted: () => boolean): Promise<Heard> {
+  async #decodeTwice(audio: UtteranceAudio, language: string, wanted: () => boolean): Promise<Recognition> {
     const { model } = this.#pool
     const decode = async (samples: Int16Array): Promise<TokenResult | undefined> =>
-      await this.#pool.decode({ samples, language, hotwords: this.#hotwords }, 'final', wanted, () => this.#isHurried)
+      await this.#pool.decode(
+        { samples, language, hotwords: this.#hotwords },
+        'final',
+        wanted,
+        () => this.#isPrioritised,
+      )
     const first = await decode(audio.samples)
-    if (first === undefined || this.#closed) return { words: [] }
+    if (first === undefined || this.#isClosed) return { words: [] }
     const heard = this.#judge(first, audio)
     if (model.kind !== 'whisper' || !heard.suspicious) return this.#heard(heard, first)
     const filled = withSilence(audio.samples)
     const second = await decode(filled)
-    if (second === undefined || this.#closed) return this.#heard(heard, first)
+    if (second === undefined || this.#isClosed) return this.#heard(heard, first)
     const again = this.#judge(second, audio, filled.length)
-    return better(heard, again) === again ? this.#heard(again, second) : this.#heard(heard, first)
+    return chooseBetter(heard, again) === again ? this.#heard(again, second) : this.#heard(heard, first)
   }
 
   /** @param decoded - samples that were decoded, where silence was put behind the audio. */
@@ -205,7 +210,7 @@ export class OfflineRecogniser implements Recogniser {
     return judge(model.hasWordTimes ? result : withTimes(result, audio.speech), audio, model, decoded)
   }
 
-  #heard({ words }: Judgement, result: TokenResult): Heard {
+  #heard({ words }: Judgement, result: TokenResult): Recognition {
     const { languages } = this.#pool.model
     const language = result.language ?? (languages.length === 1 ? languages[0] : undefined)
     return { words, ...(language !== undefined && { language }) }
@@ -240,12 +245,12 @@ class OfflineUtterance implements Utterance {
     this.#lengthMs = this.#audio.endMs
   }
 
-  async partial(): Promise<Heard | undefined> {
+  async partial(): Promise<Recognition | undefined> {
     const parts = [...this.#parts, this.#rest()]
     const { samples, speech } = this.#cut(parts.at(-1)!)
-    const last = await this.#recogniser.glance(samples, speech)
+    const last = await this.#recogniser.decodePartial(samples, speech)
     if (last === undefined) return undefined
-    const before = await Promise.all(parts.slice(0, -1).map(({ guess }) => guess!.heard))
+    const before = await Promise.all(parts.slice(0, -1).map(({ early }) => early!.heard))
     return joined(parts, [...before, last])
   }
 
@@ -256,7 +261,7 @@ class OfflineUtterance implements Utterance {
     this.#begin(rest)
   }
 
-  keepUp(): void {
+  splitAtPause(): void {
     const { from, to } = this.#rest()
     if (to - from < splitFromMs || to < this.#splitAt) return
     this.#splitAt = to + splitEveryMs
@@ -270,7 +275,7 @@ class OfflineUtterance implements Utterance {
     this.#begin(part)
   }
 
-  async finish(untilMs = Infinity): Promise<Heard> {
+  async finish(untilMs = Infinity): Promise<Recognition> {
     this.#lengthMs = Math.min(this.#lengthMs, untilMs)
     this.#parts = this.#parts.filter(({ to }) => to <= this.#lengthMs)
     const rest = this.#rest()
@@ -280,7 +285,7 @@ class OfflineUtterance implements Utterance {
     const parts = this.#parts.length > 0 && isSilent ? this.#parts : [...this.#parts, last]
     const heard = parts.map((part) => {
       const { samples, speech } = this.#cut(part)
-      return this.#recogniser.hear(samples, speech, part.guess)
+      return this.#recogniser.decode(samples, speech, part.early)
     })
     return joined(parts, await Promise.all(heard))
   }
@@ -296,9 +301,9 @@ class OfflineUtterance implements Utterance {
 
   #begin(part: Part): void {
     const { samples, speech } = this.#cut(part)
-    part.guess = this.#recogniser.guess(samples, speech, () => this.#ahead === part || this.#parts.includes(part))
+    part.early = this.#recogniser.decodeAhead(samples, speech, () => this.#ahead === part || this.#parts.includes(part))
     // Who finishes the utterance is told of a failure.
-    part.guess.heard.catch(() => {})
+    part.early.heard.catch(() => {})
   }
 
   #cut({ from, to }: Pick<Part, 'from' | 'to'>): UtteranceAudio {
@@ -307,7 +312,7 @@ class OfflineUtterance implements Utterance {
 }
 
 /** What is heard in all parts of an utterance. */
-function joined(parts: readonly Part[], heard: readonly Heard[]): Heard {
+function joined(parts: readonly Part[], heard: readonly Recognition[]): Recognition {
   const words: RecognisedWord[] = []
   for (const [index, { from: atMs }] of parts.entries()) {
     for (const word of heard[index]!.words) {

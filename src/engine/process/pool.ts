@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { RecogniserModel } from '../models/model.ts'
-import { DeadlyUtterance } from '../parts.ts'
-import { callFailure, loadFailure } from './failure.ts'
-import type { SherpaCalls, TokenResult } from './sherpa.ts'
-import { ProcessEnded, SherpaProcess } from './process.ts'
+import { CrashingUtterance } from '../parts.ts'
 import { Vocabulary } from '../words/hotwords.ts'
+import { callFailure, loadFailure } from './failure.ts'
+import { ProcessEnded, SherpaProcess } from './process.ts'
+import type { SherpaCalls, TokenResult } from './sherpa.ts'
 
 /** Longest time to load a model, in ms; the largest take some seconds. */
 const loadLimit = 120_000
@@ -17,10 +17,10 @@ const decodeLimit = 120_000
  */
 export const memoryLimit = { bytes: 700_000_000 }
 /** Waits before a process is started again after one has died, in ms, by how many have died since the last success. */
-const restartWaits = [0, 250, 1000, 4000]
+const restartDelays = [0, 250, 1000, 4000]
 
 /** Deaths since the last success after which an utterance is no longer tried, whatever its process died of. */
-const mostDeaths = 8
+const maxDeaths = 8
 
 /** A partial that would take longer than this, by what the last decodes took, is left out, in ms: a final may wait for it. */
 const partialLimit = 1500
@@ -39,7 +39,7 @@ interface Job {
   /** Whether it goes before others. */
   isUrgent(): boolean
   /** Whether a process has died of it. */
-  deadly: boolean
+  hasCrashed: boolean
 }
 
 interface Worker {
@@ -53,12 +53,12 @@ interface Worker {
 
 /**
  * The processes that recognise words with one model. They are started as they are wanted, each with one thread, and no
- * more than `most`: processes with one thread each do almost twice as much as one with as many threads. A process that
+ * more than `maxProcesses`: processes with one thread each do almost twice as much as one with as many threads. A process that
  * dies is started again; what it died of is tried once more.
  */
 export class RecogniserPool {
   readonly model: RecogniserModel
-  readonly most: number
+  readonly maxProcesses: number
   /** Whether it is loaded to listen for hotwords. */
   readonly hotwords: boolean
   readonly #nodePath: string | undefined
@@ -80,13 +80,13 @@ export class RecogniserPool {
   constructor(
     model: RecogniserModel,
     checked: Promise<void>,
-    most: number | undefined,
+    maxProcesses: number | undefined,
     nodePath: string | undefined,
     hotwords = false,
   ) {
     this.model = model
     this.hotwords = hotwords
-    this.most = most ?? availableParallelism()
+    this.maxProcesses = maxProcesses ?? availableParallelism()
     this.#checked = checked
     this.#nodePath = nodePath
   }
@@ -106,7 +106,7 @@ export class RecogniserPool {
    * Decodes an utterance. A partial resolves to `undefined` where no process is free for it, and so does one that is no
    * longer wanted when its turn comes. What is urgent goes before all that waits and is not.
    *
-   * @throws EngineError `ENGINE_FAILED`, {@link DeadlyUtterance}, or what {@link ready} throws.
+   * @throws EngineError `ENGINE_FAILED`, {@link CrashingUtterance}, or what {@link ready} throws.
    */
   decode(
     input: Job['input'],
@@ -117,10 +117,10 @@ export class RecogniserPool {
     if (this.#closed) return Promise.resolve(undefined)
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     const isFree = this.#jobs.length === 0 && this.#workers.some(({ busy, process }) => !busy && !process.ended)
-    if (urgency === 'partial' && (!isFree || this.#pace * weight(input) > partialLimit))
+    if (urgency === 'partial' && (!isFree || this.#pace * decodeMs(input) > partialLimit))
       return Promise.resolve(undefined)
     return new Promise((resolve, reject) => {
-      this.#jobs.push({ input, resolve, reject, isWanted, isUrgent, deadly: false })
+      this.#jobs.push({ input, resolve, reject, isWanted, isUrgent, hasCrashed: false })
       this.#work()
     })
   }
@@ -132,7 +132,8 @@ export class RecogniserPool {
       return this.#workers.toSorted((a, b) => a.streams - b.streams)[0]
     }
     await this.#starting
-    while (!this.#closed && (fewest()?.streams ?? 1) > 0 && this.#workers.length < this.most) await this.#start()
+    while (!this.#closed && (fewest()?.streams ?? 1) > 0 && this.#workers.length < this.maxProcesses)
+      await this.#start()
     const worker = fewest()
     if (worker === undefined) throw callFailure(new Error('it has no process'))
     worker.streams++
@@ -169,7 +170,7 @@ export class RecogniserPool {
       void this.#run(worker, this.#jobs.splice(Math.max(urgent, 0), 1)[0]!)
     }
     const wanted = this.#workers.length === 0 ? 1 : 2
-    if (this.#jobs.length >= wanted && this.#workers.length < this.most) this.#start().catch(() => {})
+    if (this.#jobs.length >= wanted && this.#workers.length < this.maxProcesses) this.#start().catch(() => {})
   }
 
   /** One that died while it had nothing to do, or only streams, died of no utterance. */
@@ -182,14 +183,14 @@ export class RecogniserPool {
     const startedAt = performance.now()
     try {
       job.resolve(await worker.process.call('decode', job.input, decodeLimit))
-      this.#pace = (performance.now() - startedAt) / weight(job.input)
+      this.#pace = (performance.now() - startedAt) / decodeMs(job.input)
       this.#deaths = 0
     } catch (error) {
       if (this.#closed) job.resolve(undefined)
       else if (!(error instanceof ProcessEnded)) job.reject(callFailure(error))
-      else if (job.deadly && error.inCall) job.reject(new DeadlyUtterance(error.message, { cause: error }))
-      else if (this.#deaths >= mostDeaths) job.reject(callFailure(error))
-      else this.#jobs.unshift({ ...job, deadly: job.deadly || error.inCall })
+      else if (job.hasCrashed && error.inCall) job.reject(new CrashingUtterance(error.message, { cause: error }))
+      else if (this.#deaths >= maxDeaths) job.reject(callFailure(error))
+      else this.#jobs.unshift({ ...job, hasCrashed: job.hasCrashed || error.inCall })
     }
     worker.busy = false
     const { process } = worker
@@ -225,7 +226,7 @@ export class RecogniserPool {
   /** What is killed from outside while it loads is started once more. */
   async #startNow(isRetry = false): Promise<void> {
     await Promise.race([this.#checked, this.#closing])
-    const wait = restartWaits[Math.min(this.#deaths, restartWaits.length - 1)]!
+    const wait = restartDelays[Math.min(this.#deaths, restartDelays.length - 1)]!
     if (wait > 0) {
       let timer: NodeJS.Timeout | undefined
       await Promise.race([new Promise((resolve) => (timer = setTimeout(resolve, wait))), this.#closing])
@@ -249,6 +250,6 @@ export class RecogniserPool {
 }
 
 /** What a decode costs, in ms of audio. */
-function weight({ samples }: Job['input']): number {
+function decodeMs({ samples }: Job['input']): number {
   return samples.length / 16 + decodeOverhead
 }

@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { childEnvironment } from '../../redact.ts'
 import { EngineError } from '../../errors.ts'
+import { childEnvironment } from '../../redact.ts'
 import type { SherpaAnswer, SherpaCalls } from './sherpa.ts'
 
 const entry = fileURLToPath(new URL('../../../bin/engine-process.js', import.meta.url))

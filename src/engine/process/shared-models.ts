@@ -1,7 +1,7 @@
 import type { ActivityModelFile, RecogniserModel, SpeakerModelFile } from '../models/model.ts'
 import { verifyModel } from '../models/verify.ts'
 import type { Recogniser, SpeakerModel, VoiceActivityDetector } from '../parts.ts'
-import { Ears } from './analysis.ts'
+import { AnalysisProcess } from './analysis.ts'
 import { OfflineRecogniser, type RecogniserSettings } from './offline.ts'
 import { RecogniserPool } from './pool.ts'
 import { StreamingRecogniser } from './streaming.ts'
@@ -26,7 +26,7 @@ export interface ProcessOptions {
 
 interface Loaded {
   pool: RecogniserPool
-  ears: Ears
+  analysis: AnalysisProcess
   users: number
 }
 
@@ -54,22 +54,22 @@ export function leaseModels(models: EngineModels, wanted: ProcessOptions): Engin
   const present = loaded.get(key) ?? load(models, options)
   loaded.set(key, present)
   present.users++
-  const { pool, ears } = present
+  const { pool, analysis } = present
   const end = async (): Promise<void> => {
     present.users--
     if (present.users > 0) return
     if (loaded.get(key) === present) loaded.delete(key)
-    await Promise.all([pool.close(), ears.close()])
+    await Promise.all([pool.close(), analysis.close()])
   }
   let released: Promise<void> | undefined
   return {
     async ready() {
-      await Promise.all([pool.ready(), ears.ready()])
+      await Promise.all([pool.ready(), analysis.ready()])
     },
     recogniser: (settings) =>
       models.recogniser.mode === 'offline' ? new OfflineRecogniser(pool, settings) : new StreamingRecogniser(pool),
-    activity: (threshold) => ears.activity(threshold),
-    speakers: () => ears.speakers(),
+    activity: (threshold) => analysis.activity(threshold),
+    speakers: () => analysis.speakers(),
     release: () => (released ??= end()),
   }
 }
@@ -85,7 +85,7 @@ function load(
   checked.catch(() => {})
   return {
     pool: new RecogniserPool(recogniser, checked, processes, nodePath, hotwords),
-    ears: new Ears(activity, speakers, checked, nodePath),
+    analysis: new AnalysisProcess(activity, speakers, checked, nodePath),
     users: 0,
   }
 }

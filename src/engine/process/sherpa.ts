@@ -1,7 +1,7 @@
-import type { RecogniserModel } from '../models/model.ts'
-import type { Stretch } from '../parts.ts'
 import { createRequire } from 'node:module'
 import path from 'node:path'
+import type { RecogniserModel } from '../models/model.ts'
+import type { Stretch } from '../parts.ts'
 
 /** A stream of audio into a recogniser or a speaker model. */
 export interface SherpaStream {

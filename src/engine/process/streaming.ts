@@ -1,11 +1,11 @@
-import type { Heard, Recogniser, Utterance } from '../parts.ts'
+import type { Recognition, Recogniser, Utterance } from '../parts.ts'
 import { SpeechBuffer } from '../speech-buffer.ts'
+import { noKeyterms } from '../words/hotwords.ts'
 import { wordsOf } from '../words/word-times.ts'
 import { callFailure } from './failure.ts'
-import { noKeyterms } from '../words/hotwords.ts'
-import type { SherpaCalls, TokenResult } from './sherpa.ts'
 import type { RecogniserPool } from './pool.ts'
 import type { SherpaProcess } from './process.ts'
+import type { SherpaCalls, TokenResult } from './sherpa.ts'
 
 /** Longest time of one call, in ms; each is about 100 ms of audio, or the end of an utterance. */
 const callLimit = 60_000
@@ -27,7 +27,7 @@ export class StreamingRecogniser implements Recogniser {
     this.#lease.catch(() => {})
   }
 
-  expect(keyterms: readonly string[]): string | undefined {
+  setKeyterms(keyterms: readonly string[]): string | undefined {
     // The library's package takes none for a single stream.
     return keyterms.length > 0 ? noKeyterms(this.#pool.model) : undefined
   }
@@ -85,7 +85,7 @@ class StreamingUtterance implements Utterance {
     return this.#call('accept', { stream: this.#stream, samples })
   }
 
-  async partial(): Promise<Heard> {
+  async partial(): Promise<Recognition> {
     return this.#words(await this.#recogniser.call('partial', { stream: this.#stream }))
   }
 
@@ -93,11 +93,11 @@ class StreamingUtterance implements Utterance {
     // What has been heard has been decoded.
   }
 
-  keepUp(): void {
+  splitAtPause(): void {
     // The same.
   }
 
-  async finish(untilMs = Infinity): Promise<Heard> {
+  async finish(untilMs = Infinity): Promise<Recognition> {
     const result = await this.#recogniser.call('finish', { stream: this.#stream })
     if (this.#failure !== undefined) throw this.#failure
     const heard = this.#words(result)
@@ -112,7 +112,7 @@ class StreamingUtterance implements Utterance {
     }
   }
 
-  #words(result: TokenResult): Heard {
+  #words(result: TokenResult): Recognition {
     const { startMs, endMs } = this.#audio
     const audio = { samples: this.#audio.samples(startMs, endMs), speech: this.#audio.speech(startMs, endMs) }
     const language = this.#model.languages.length === 1 ? this.#model.languages[0] : undefined

@@ -1,3 +1,8 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import type { RecogniserModel } from '../models/model.ts'
 import { speechFrameMs, type Stretch } from '../parts.ts'
 import { boostedTokens, isSpelled, Vocabulary } from '../words/hotwords.ts'
@@ -18,11 +23,6 @@ import {
   type SherpaStream,
   type TokenResult,
 } from './sherpa.ts'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 
 const sampleRate = 16_000
 /**
@@ -31,9 +31,9 @@ const sampleRate = 16_000
  */
 const tail = new Float32Array(12_800)
 /** The least audio a speaker model is given, in samples (0.5 s): on less, some of them fail, and end the process. */
-const leastForSpeaker = 8000
+const minForSpeaker = 8000
 /** The least and most audio a recogniser is given at a time, in samples: less ends the process, more is not heard. */
-const utteranceLimits = { least: 1600, most: 29 * sampleRate }
+const utteranceLimits = { min: 1600, max: 29 * sampleRate }
 /**
  * Samples after which a detector begins anew: of one speech, all of which it copies again with each window; of all, in the
  * next silence and at the latest. Its counters end at 2 to the power of 31, and the process with them.
@@ -223,7 +223,7 @@ export class SherpaWork {
     const perFrame = (speechFrameMs * sampleRate) / 1000
     const extractor = this.#loaded(this.#extractor)
     const stream = extractor.createStream()
-    const stretch = atLeast(samples.subarray(start * perFrame, end * perFrame), leastForSpeaker)
+    const stretch = atLeast(samples.subarray(start * perFrame, end * perFrame), minForSpeaker)
     stream.acceptWaveform({ samples: toFloat(stretch), sampleRate })
     stream.inputFinished()
     if (!extractor.isReady(stream)) return new Float32Array(extractor.dim)
@@ -274,9 +274,9 @@ function toTokens({ tokens, timestamps, ys_log_probs = [], ys_probs = [], lang =
 
 /** Not too short and not too long for a recogniser, all of it numbers from -1 to 1. */
 function withinLimits(samples: Float32Array): Float32Array {
-  const { least, most } = utteranceLimits
-  if (samples.length >= least) return samples.subarray(0, most)
-  const padded = new Float32Array(least)
+  const { min, max } = utteranceLimits
+  if (samples.length >= min) return samples.subarray(0, max)
+  const padded = new Float32Array(min)
   padded.set(samples)
   return padded
 }

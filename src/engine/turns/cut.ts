@@ -11,7 +11,7 @@ const lookBackMs = 8000
 /** A sentence that ends counts as this much pause, in ms: what follows is heard best from its own beginning. */
 const sentenceMs = 200
 /** The least silence that is a pause, by the detector of speech, in frames (60 ms): it judges windows of 32 ms. */
-const leastSilence = 6
+const minSilence = 6
 /** The length of a dip in the sound that can be a pause, in frames (120 ms). */
 const dipFrames = 12
 /** How far such a dip lies below the speech around it, at least, in dB: within the words of flite it is 19 at most. */
@@ -42,7 +42,7 @@ export function quietestPlace(
   const from = Math.min(Math.max(0, Math.floor(fromMs / speechFrameMs)), frames)
   const to = Math.min(Math.max(from, Math.floor(toMs / speechFrameMs)), frames)
   const silence = longestSilence(speech, from, Math.min(to, speech.length))
-  if (silence.length >= leastSilence) return { ms: (silence.start + silence.length / 2) * speechFrameMs, isPause: true }
+  if (silence.length >= minSilence) return { ms: (silence.start + silence.length / 2) * speechFrameMs, isPause: true }
   if (to - from < dipFrames) return { ms: to * speechFrameMs, isPause: false }
   const { levels } = measure(samples.subarray(from * speechFrameMs * 16, to * speechFrameMs * 16))
   // The loudest of each dip counts: a click in it is the beginning of something.

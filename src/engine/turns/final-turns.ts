@@ -1,5 +1,5 @@
 import type { EngineRevision, EngineSettings, EngineTurn, EngineWord } from '../engine.ts'
-import type { Attribution, Heard } from '../parts.ts'
+import type { Attribution, Recognition } from '../parts.ts'
 import { asSentences, formatWords, joinedTexts, SENTENCE_PAUSE_MS, withoutFormat } from './formatting.ts'
 
 /** The number of utterances whose turns a revision can still name. */
@@ -45,7 +45,7 @@ export class FinalTurns {
   }
 
   /** Places words in the stream: in order, not before the last final word, not after what was heard. */
-  place({ words }: Heard, startMs: number, endMs: number): EngineWord[] {
+  place({ words }: Recognition, startMs: number, endMs: number): EngineWord[] {
     let from = this.#wordsUntil
     return words.map(({ text, start, end, confidence }) => {
       const first = Math.min(Math.max(startMs + start, from), Math.max(endMs, from))
@@ -55,7 +55,7 @@ export class FinalTurns {
   }
 
   /** The turn of words that may still change. */
-  partial(heard: Heard, startMs: number, endMs: number): EngineTurn {
+  partial(heard: Recognition, startMs: number, endMs: number): EngineTurn {
     const words = this.place(heard, startMs, endMs)
     const shown = this.settings.formatTurns ? words : words.map((word) => ({ ...word, text: withoutFormat(word.text) }))
     return this.#turn(shown, { endOfTurn: false, formatted: false, language: heard.language })

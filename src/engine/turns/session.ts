@@ -1,19 +1,19 @@
 import { EngineError } from '../../errors.ts'
-import { cutAfter, quietestPlace } from './cut.ts'
-import { TurnDetector } from './turn-detector.ts'
 import type { EngineListener, EngineSession, EngineSettings, EngineSettingsUpdate, EngineWarning } from '../engine.ts'
-import { FinalTurns } from './final-turns.ts'
 import { JobQueue } from '../job-queue.ts'
 import {
-  DeadlyUtterance,
+  CrashingUtterance,
   speechFrameMs,
-  type Heard,
+  type Recognition,
   type Recogniser,
   type SpeakerTracker,
   type Utterance,
   type VoiceActivityDetector,
 } from '../parts.ts'
 import { SpeechBuffer } from '../speech-buffer.ts'
+import { cutAfter, quietestPlace } from './cut.ts'
+import { FinalTurns } from './final-turns.ts'
+import { TurnDetector } from './turn-detector.ts'
 
 /** The replaceable parts of a session. */
 export interface SessionParts {
@@ -26,7 +26,7 @@ export interface SessionParts {
 /** Audio that may wait to be heard before `write()` makes its caller wait, in samples (1 s). */
 const queueLimit = 16_000
 /** Audio looked at in one go, in samples (0.5 s). */
-const mostAtOnce = 8000
+const maxAtOnce = 8000
 /** Audio before the detected start of speech, and behind its end, that the recogniser hears as well, in ms. */
 const preRollMs = 200
 const postRollMs = 200
@@ -43,7 +43,7 @@ const rehearMs = 500
 /** By how much audio may run ahead of the clock and still count as live, in ms. */
 const liveWithinMs = 2000
 /** Utterances in a row that may end the process of the recogniser before the session gives up. */
-const mostDeadly = 3
+const maxCrashes = 3
 
 interface OpenUtterance {
   /** Place in the stream of the first sample the recogniser heard. */
@@ -64,7 +64,7 @@ interface EndedUtterance {
   endMs: number
   samples: Int16Array
   speech: boolean[]
-  heard: Promise<Heard>
+  heard: Promise<Recognition>
   /** Whether it was cut in the middle of speech. */
   isCut: boolean
 }
@@ -85,7 +85,7 @@ export class EmbeddedSession implements EngineSession {
   /** The piece of audio that is waiting, while nothing else waits behind it. */
   #waiting: { samples: Int16Array[] } | undefined
   /** Samples that wait or are being heard. */
-  #unheard = 0
+  #pendingSamples = 0
   #open: OpenUtterance | undefined
   #ended: EndedUtterance[] = []
   /** The work on ended utterances, in order. */
@@ -95,7 +95,7 @@ export class EmbeddedSession implements EngineSession {
   /** Where the audio ends, once that is known, in ms. */
   #audioEndMs = Infinity
   readonly #warnings: EngineWarning[] = []
-  #deadly = 0
+  #crashes = 0
   #roomWaiters: (() => void)[] = []
   /** Settles when the session is destroyed or has failed. */
   readonly #stopped: Promise<void>
@@ -117,15 +117,15 @@ export class EmbeddedSession implements EngineSession {
   }
 
   /** Has the recogniser listen for words; the client is told of those that have no effect. */
-  expect(keyterms: readonly string[]): void {
-    const message = this.#parts.recogniser.expect?.(keyterms)
+  setKeyterms(keyterms: readonly string[]): void {
+    const message = this.#parts.recogniser.setKeyterms?.(keyterms)
     if (message !== undefined) this.warn({ code: 'KEYTERMS_IGNORED', message })
   }
 
   async write(samples: Int16Array): Promise<void> {
     if (this.#queue.closed) return
     for (const warning of this.#warnings.splice(0)) this.#listener.warning?.(warning)
-    this.#unheard += samples.length
+    this.#pendingSamples += samples.length
     if (this.#waiting === undefined) {
       const piece = { samples: [samples.slice()] }
       this.#waiting = piece
@@ -151,12 +151,12 @@ export class EmbeddedSession implements EngineSession {
     this.#settings = { ...this.#settings, ...given }
     this.#detector.settings = this.#settings
     this.#turns.settings = this.#settings
-    if (update.keyterms !== undefined) this.expect(update.keyterms)
+    if (update.keyterms !== undefined) this.setKeyterms(update.keyterms)
     if ('vadThreshold' in update) this.#parts.activity.setThreshold(update.vadThreshold)
   }
 
   end(): Promise<void> {
-    this.#parts.recogniser.hurry?.()
+    this.#parts.recogniser.prioritise?.()
     return this.#add(async () => {
       // The detector judges whole windows: silence completes the last one, and is not heard itself.
       this.#audioEndMs = this.#audio.endMs
@@ -188,7 +188,7 @@ export class EmbeddedSession implements EngineSession {
   }
 
   get #hasRoom(): boolean {
-    return this.#unheard <= queueLimit && this.#ended.length <= this.#parts.recogniser.parallel
+    return this.#pendingSamples <= queueLimit && this.#ended.length <= this.#parts.recogniser.parallel
   }
 
   #wake(): void {
@@ -211,10 +211,10 @@ export class EmbeddedSession implements EngineSession {
 
   async #hearAll(pieces: readonly Int16Array[]): Promise<void> {
     const samples = joinedSamples(pieces)
-    for (let at = 0; at < samples.length && !this.#queue.closed; at += mostAtOnce) {
-      const block = samples.subarray(at, at + mostAtOnce)
+    for (let at = 0; at < samples.length && !this.#queue.closed; at += maxAtOnce) {
+      const block = samples.subarray(at, at + maxAtOnce)
       await this.#hear(block)
-      this.#unheard -= block.length
+      this.#pendingSamples -= block.length
       this.#wake()
     }
   }
@@ -238,7 +238,7 @@ export class EmbeddedSession implements EngineSession {
 
   #start(speechMs: number, confidence: number): void {
     if (this.#queue.closed) return
-    const startMs = Math.max(this.#audio.startMs, this.#heardUntil, speechMs - preRollMs)
+    const startMs = Math.max(this.#audio.startMs, this.#lastEndMs, speechMs - preRollMs)
     this.#listener.speechStarted(Math.max(startMs, speechMs), confidence)
     this.#begin(startMs)
   }
@@ -249,7 +249,7 @@ export class EmbeddedSession implements EngineSession {
   }
 
   /** End of the last utterance: no later one begins before it. */
-  #heardUntil = 0
+  #lastEndMs = 0
 
   /** Gives the recogniser what it has not heard of the open utterance; it need not hear long silence. */
   async #feed(): Promise<void> {
@@ -274,10 +274,10 @@ export class EmbeddedSession implements EngineSession {
   }
 
   /** Puts an utterance that has ended in line. */
-  #end(open: OpenUtterance, endMs: number, heard: Promise<Heard>, isCut = false): void {
+  #end(open: OpenUtterance, endMs: number, heard: Promise<Recognition>, isCut = false): void {
     const { startMs } = open
     this.#open = undefined
-    this.#heardUntil = endMs
+    this.#lastEndMs = endMs
     const ended: EndedUtterance = {
       startMs,
       endMs,
@@ -338,7 +338,7 @@ export class EmbeddedSession implements EngineSession {
   #prepare(): void {
     const open = this.#open
     if (open === undefined || open.isPrepared || !this.#isLive) return
-    open.utterance.keepUp()
+    open.utterance.splitAtPause()
     if (open.fedMs < this.#detector.lastSpeech + postRollMs) return
     open.isPrepared = true
     open.utterance.prepare()
@@ -370,12 +370,12 @@ export class EmbeddedSession implements EngineSession {
   /** Makes turns of what was heard in an utterance. */
   async #report(ended: EndedUtterance): Promise<void> {
     const { startMs, endMs, samples, speech, isCut } = ended
-    let heard: Heard
+    let heard: Recognition
     try {
       heard = await ended.heard
-      this.#deadly = 0
+      this.#crashes = 0
     } catch (error) {
-      if (!(error instanceof DeadlyUtterance) || ++this.#deadly >= mostDeadly) throw error
+      if (!(error instanceof CrashingUtterance) || ++this.#crashes >= maxCrashes) throw error
       this.#listener.warning?.({
         code: 'AUDIO_LOST',
         message: `${((endMs - startMs) / 1000).toFixed(1)} s of speech could not be heard: the recogniser ended twice on it (${error.message})`,

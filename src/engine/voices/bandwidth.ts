@@ -48,7 +48,7 @@ const stopped = [4500, 7500] as const
  * Speech is 16 to 36 dB weaker above 4.5 kHz than below 3.4 kHz in 200 recordings, 46 in one of 1961; by telephone 54 to
  * 80 dB, less where the noise of 16 bits hides that.
  */
-const leastRatio = 10 ** (-50 / 10)
+const minRatio = 10 ** (-50 / 10)
 
 const window = Float64Array.from({ length: fftSize }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / fftSize))
 
@@ -71,5 +71,5 @@ export function isNarrowband(samples: Int16Array): boolean {
     low += mean(passed)
     high += mean(stopped)
   }
-  return high < low * leastRatio
+  return high < low * minRatio
 }

@@ -99,17 +99,17 @@ export function nearestGroup(groups: readonly VoiceGroup[], voice: Voice, oddsOf
  */
 
 /** Each half needs so many frames and stretches, or its sum says too little. */
-const leastFrames = 600
-const leastStretches = 3
+const minFrames = 600
+const minStretches = 3
 /** Halves grow around pairs of so many of the longest stretches; the pair that makes the clearest halves counts. */
 const tried = 8
-const mostRounds = 10
+const maxRounds = 10
 /**
  * How much nearer stretches must be to the rest of their half than to the other, as a share of what lies between both. In
  * conversations of 5 readers by telephone it is about 0.5 at most for one of them, and above 0.6 for two who said 10 s each.
  * With the odds it parts 3 of 100 samples of what one of them reads, up to 30 stretches, and more of longer ones.
  */
-const keptTo = 0.55
+const separation = 0.55
 /** Log odds that both halves are one voice from which on they stay together: even odds. */
 const together = 0
 
@@ -133,10 +133,10 @@ function growFrom(voices: readonly Voice[], a: Voice, b: Voice): Split | undefin
   let halves = nearer(voices, a, b)
   for (let round = 0; ; round++) {
     const [first, second] = [half(voices, halves, false), half(voices, halves, true)]
-    if (Math.min(first.length, second.length) < leastStretches) return undefined
+    if (Math.min(first.length, second.length) < minStretches) return undefined
     const wholes = [joinedVoice(first), joinedVoice(second)] as const
     const next = nearer(voices, ...wholes)
-    if (round === mostRounds || next.every((is, index) => is === halves[index])) return { halves, wholes }
+    if (round === maxRounds || next.every((is, index) => is === halves[index])) return { halves, wholes }
     halves = next
   }
 }
@@ -148,7 +148,7 @@ function clearestSplit(voices: readonly Voice[]): Split | undefined {
   longest.forEach((a, index) => {
     for (const b of longest.slice(index + 1)) {
       const split = growFrom(voices, a, b)
-      if (split === undefined || split.wholes.some(({ frames }) => frames < leastFrames)) continue
+      if (split === undefined || split.wholes.some(({ frames }) => frames < minFrames)) continue
       const length = split.wholes[0].length + split.wholes[1].length
       if (length > best.length) best = { split, length }
     }
@@ -180,7 +180,7 @@ export function splitGroup(group: VoiceGroup, voices: readonly Voice[]): VoiceGr
     nearness(half(own, split.halves, false), first, second),
     nearness(half(own, split.halves, true), second, first),
   )
-  if (least <= keptTo * (1 - alike) || oddsOfWholes(alike, first.frames, second.frames) >= together) return [group]
+  if (least <= separation * (1 - alike) || oddsOfWholes(alike, first.frames, second.frames) >= together) return [group]
   return split.wholes.map((voice, second) => ({
     voice,
     members: group.members.filter((_, index) => split.halves[index] === (second === 1)),

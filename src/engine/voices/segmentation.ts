@@ -11,7 +11,7 @@ const samplesPerFrame = 16 * speechFrameMs
 const belowLoud = 32
 const aboveNoise = 5
 /** Speech and noise are never taken to be nearer than this, dB. */
-const leastRange = 12
+const minRange = 12
 
 /** Level of each frame, in dB. */
 export function levelsOf(samples: Int16Array, count: number): number[] {
@@ -27,14 +27,14 @@ export function audibleSpeech(levels: readonly number[], speech: readonly boolea
   const sorted = levels.toSorted((a, b) => a - b)
   const at = (share: number): number => sorted[Math.floor((sorted.length - 1) * share)] ?? 0
   const loud = at(0.9)
-  const least = Math.max(loud - belowLoud, Math.min(at(0.05) + aboveNoise, loud - leastRange))
+  const least = Math.max(loud - belowLoud, Math.min(at(0.05) + aboveNoise, loud - minRange))
   return speech.map((is, frame) => is && levels[frame]! >= least)
 }
 
 /** A run of speech may be cut at a pause of this many frames ... */
 const pauseFrames = 6
 /** ... if as many are left on each side, or fewer where the pause is long. */
-const leastFrames = { short: 60, long: 30 }
+const minFrames = { short: 60, long: 30 }
 const longPause = 15
 
 interface Run extends Stretch {
@@ -68,7 +68,7 @@ function split(runs: readonly Run[]): Stretch[] {
   let best = { at: 0, pause: 0 }
   for (let at = 1; at < runs.length; at++) {
     const pause = runs[at]!.start - runs[at - 1]!.end
-    const least = pause >= longPause ? leastFrames.long : leastFrames.short
+    const least = pause >= longPause ? minFrames.long : minFrames.short
     const sides = Math.min(runs[at - 1]!.until - first.before, last.until - runs[at]!.before)
     if (sides >= least && pause > best.pause) best = { at, pause }
   }
@@ -77,7 +77,7 @@ function split(runs: readonly Run[]): Stretch[] {
 }
 
 /** A piece longer than this is cut where it is softest, ... */
-const mostFrames = 200
+const maxFrames = 200
 /** ... at least this far from its ends, ... */
 const marginFrames = 70
 /** ... as a mean over so many frames on each side. */
@@ -86,7 +86,7 @@ const smoothing = 3
 /** Cuts `piece` until it is short enough to be of one voice as a rule, where its `levels` are lowest. */
 export function cutAtDips(piece: Stretch, levels: readonly number[]): Stretch[] {
   const { start, end } = piece
-  if (end - start <= mostFrames) return [piece]
+  if (end - start <= maxFrames) return [piece]
   let best = { at: 0, level: Infinity }
   for (let at = start + marginFrames; at <= end - marginFrames; at++) {
     let level = 0

@@ -1,12 +1,12 @@
+import { bestAssignment } from '../../assemblyai/assignment.ts'
 import {
   type Attribution,
-  type HeardUtterance,
+  type TrackedUtterance,
   type SpeakerModel,
   type SpeakerTracker,
   speechFrameMs,
   type Stretch,
 } from '../parts.ts'
-import { bestAssignment } from '../../assemblyai/assignment.ts'
 import { isNarrowband } from './bandwidth.ts'
 import { joinNeighbours, mergeGroups, nearestGroup, splitGroup, type VoiceGroup } from './clustering.ts'
 import { audibleSpeech, cutAtDips, levelsOf, piecesOf, windowsOf } from './segmentation.ts'
@@ -18,13 +18,13 @@ export interface SpeakerTrackerOptions {
   maxSpeakers?: number | undefined
 }
 
-const mostSpeakers = 10
+const speakerLimit = 10
 /** Speech frames (10 ms each) a group needs to be a speaker of its own. */
 const openFrames = 150
 /** From so many frames on a run of one speaker gets a label at once; shorter ones if it is clear whose they are. */
 const labelFrames = 75
 /** Shorter runs get none before a revision, in frames. */
-const leastFrames = 30
+const minFrames = 30
 /** Stretches of fewer frames found no groups, but join one. */
 const seedFrames = 100
 /** Stretches of fewer frames join none. */
@@ -120,7 +120,7 @@ function pieceAt(pieces: readonly Piece[], frame: number): Piece | undefined {
  * everything kept. Speakers are lettered in order of appearance. Labels already reported change only by `revise()`.
  */
 export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerModel): SpeakerTracker {
-  const most = options.maxSpeakers ?? mostSpeakers
+  const most = options.maxSpeakers ?? speakerLimit
   const past: PastUtterance[] = []
   const scatter = new SessionScatter()
   const oddsOf = (a: Voice, b: Voice): number => logOdds(a, b, scatter.now)
@@ -134,20 +134,20 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
     if (odds === undefined) row.set(b, (odds = oddsOf(a, b)))
     return odds
   }
-  const heard: SpeechSegment[] = []
+  const segments: SpeechSegment[] = []
   let piecesKept = 0
 
   /** The group of each stretch; absent for those too short to tell. `atLast` something is better than nothing. */
   function group(atLast: boolean): (VoiceGroup | undefined)[] {
-    const longest = heard.reduce((frames, { voice }) => Math.max(frames, voice.frames), 0)
-    const voices = heard.map(({ voice }) => voice)
+    const longest = segments.reduce((frames, { voice }) => Math.max(frames, voice.frames), 0)
+    const voices = segments.map(({ voice }) => voice)
     // The first words of a session would have no speaker, however sure it is that they are of the first one.
     const enough = longest >= seedFrames ? seedFrames : atLast ? Math.min(longest, labelFrames) : labelFrames
-    const seeds = heard.flatMap(({ voice }, index) => (voice.frames >= enough ? [{ voice, members: [index] }] : []))
+    const seeds = segments.flatMap(({ voice }, index) => (voice.frames >= enough ? [{ voice, members: [index] }] : []))
     const merged = mergeGroups(seeds, most, keptApart, rememberedOdds)
     const parted = merged.flatMap((each) => splitGroup(each, voices))
     const groups = parted.length <= most ? parted : merged
-    const result = heard.map(({ voice }) =>
+    const result = segments.map(({ voice }) =>
       voice.frames < joinFrames ? undefined : nearestGroup(groups, voice, oddsOf),
     )
     for (const each of groups) for (const member of each.members) result[member] = each
@@ -157,9 +157,9 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
   /** The number of each group: that under which most of its speech was reported, else the lowest that is free. */
   const match = (groups: readonly (VoiceGroup | undefined)[]): Map<VoiceGroup, number> => {
     const all = [...new Set(groups)].filter((each) => each !== undefined)
-    const shared = all.map(() => Array<number>(mostSpeakers).fill(0))
+    const shared = all.map(() => Array<number>(speakerLimit).fill(0))
     groups.forEach((each, index) => {
-      const { live, voice } = heard[index]!
+      const { live, voice } = segments[index]!
       if (each !== undefined && live !== undefined) shared[all.indexOf(each)]![live]! += voice.frames
     })
     const numbers = bestAssignment(shared)
@@ -180,7 +180,7 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
   /** Groups all stretches anew and says whose each is; `atLast` at a revision. */
   function lookAgain(atLast: boolean): void {
     const groups = group(atLast)
-    const reported = new Set(heard.map(({ live }) => live))
+    const reported = new Set(segments.map(({ live }) => live))
     const first = match(groups)
     const all = [...first.keys()]
     const speakers = all.filter(
@@ -193,7 +193,7 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
       each === undefined || speakers.includes(each) ? each : nearestGroup(speakers, each.voice, oddsOf),
     )
     const labels = match(settled)
-    heard.forEach((one, index) => {
+    segments.forEach((one, index) => {
       const its = settled[index]
       one.now = its === undefined ? undefined : labels.get(its)
     })
@@ -202,7 +202,7 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
   /** The speakers as believed now, by number. */
   function speakersNow(): Speaker[] {
     const voices = new Map<number, Voice[]>()
-    for (const { now, voice } of heard) {
+    for (const { now, voice } of segments) {
       if (now !== undefined) voices.set(now, [...(voices.get(now) ?? []), voice])
     }
     return [...voices]
@@ -241,7 +241,7 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
       const frames = run.reduce((sum, { voice }) => sum + voice.frames, 0)
       const sums = speakers.map((_, speaker) => odds.slice(from, to).reduce((sum, of) => sum + of[speaker]!, 0))
       const other = Math.max(0, ...sums.filter((_, speaker) => speaker !== its))
-      if (frames >= labelFrames || (frames >= leastFrames && sums[its]! - other >= clearFrom)) {
+      if (frames >= labelFrames || (frames >= minFrames && sums[its]! - other >= clearFrom)) {
         for (const piece of run) sure.set(piece, now)
       }
     }
@@ -250,11 +250,11 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
 
   /** Joins the two oldest stretches that agree on their speaker, or drops the oldest, while there are too many. */
   function join(): void {
-    while (heard.length > keptVoices) {
+    while (segments.length > keptVoices) {
       const alike = (a: SpeechSegment, b: SpeechSegment): boolean => a.live === b.live && a.now === b.now
-      const gone = heard.findIndex((one, index) => heard.slice(0, index).some((older) => alike(older, one)))
-      const [one] = heard.splice(Math.max(0, gone), 1) as [SpeechSegment]
-      const older = gone < 0 ? undefined : heard.find((other) => alike(other, one))
+      const gone = segments.findIndex((one, index) => segments.slice(0, index).some((older) => alike(older, one)))
+      const [one] = segments.splice(Math.max(0, gone), 1) as [SpeechSegment]
+      const older = gone < 0 ? undefined : segments.find((other) => alike(other, one))
       if (older === undefined) continue
       older.voice = joinedVoice([older.voice, one.voice])
       one.voice = older.voice
@@ -273,7 +273,7 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
       for (const word of utterance.words) {
         const speaker = word.piece?.now
         // From now on a word has the speaker of a stretch that had its speaker so far.
-        const part = heard.find(({ now }) => now === speaker) ?? word.part
+        const part = segments.find(({ now }) => now === speaker) ?? word.part
         if (part !== undefined && (word.part === undefined || current(word.part).now !== speaker)) word.part = part
         delete word.piece
       }
@@ -281,7 +281,7 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
   }
 
   return {
-    async attribute({ id, offset, samples, speech, words: said }: HeardUtterance): Promise<Attribution> {
+    async attribute({ id, offset, samples, speech, words: said }: TrackedUtterance): Promise<Attribution> {
       const levels = levelsOf(samples, speech.length)
       const cut = piecesOf(audibleSpeech(levels, speech)).flatMap((piece) => cutAtDips(piece, levels))
       const voices = await voicesOf(samples, cut)
@@ -289,7 +289,7 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
       scatter.learn(cut, voices)
       const pieces = joinNeighbours(voices, least, oddsOf).flatMap(({ voice, members }) => {
         const part: SpeechSegment = { voice, live: undefined, now: undefined }
-        heard.push(part)
+        segments.push(part)
         return members.map((index): Piece => ({ ...cut[index]!, voice: voices[index]!, part, now: undefined }))
       })
       lookAgain(false)

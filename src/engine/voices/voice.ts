@@ -118,7 +118,7 @@ export function oddsOfOneVoice(
 }
 
 /** Beyond so many frames a voice changes by itself as much as it becomes more exact. */
-const mostExact = 2500
+const maxExact = 2500
 
 /**
  * Natural logarithm of the odds that the sums of many stretches each are of one voice, by telephone: what is by chance in one stretch is evened out by the others,
@@ -126,7 +126,7 @@ const mostExact = 2500
  * 4 to 30 s; for two voices on all pairs of 83 others, whose cosines are 0.74 in the mean with a deviation of 0.09.
  */
 export function oddsOfWholes(cosine: number, framesA: number, framesB: number): number {
-  const frames = Math.min(mostExact, jointLength(framesA, framesB))
+  const frames = Math.min(maxExact, jointLength(framesA, framesB))
   const apart = 24.5 * (frames + 30) ** -0.9
   const one = { mean: 1 - apart, deviation: Math.hypot(0.3 * apart, 0.01) }
   const heard = Math.min(cosine, one.mean)
@@ -139,7 +139,7 @@ const samePause = 6
 const kept = 200
 /** How many pairs it takes to believe the session as much as what is usual. */
 const trustFrom = 12
-const limits = { least: 0.6, most: 1.3 }
+const limits = { min: 0.6, max: 1.3 }
 /** It is believed in steps, so that not every utterance makes all odds anew. */
 const step = 0.05
 
@@ -172,6 +172,6 @@ export class SessionScatter {
     const median = this.#ratios.toSorted((a, b) => a - b)[Math.floor(count / 2)] ?? 1
     const mean = (count * median + trustFrom) / (count + trustFrom)
     const rounded = Math.round(mean / step) * step
-    this.#now = Math.min(limits.most, Math.max(limits.least, rounded))
+    this.#now = Math.min(limits.max, Math.max(limits.min, rounded))
   }
 }

@@ -1,10 +1,10 @@
 import type { TokenResult } from '../process/sherpa.ts'
 
 /** A word as its tokens give it, before it has its place in the audio. */
-export interface SpelledWord {
+export interface TokenWord {
   text: string
   /** Where its first token begins, in ms from the start of the utterance, as the model says. */
-  said: number
+  tokenMs: number
   /** Confidence from 0 to 1; absent where the model gives no probabilities. */
   confidence?: number
 }
@@ -15,7 +15,7 @@ const speakable = /[\p{L}\p{N}]/u
 
 interface OpenWord {
   text: string
-  said: number
+  tokenMs: number
   logProbabilities: number[]
 }
 
@@ -23,7 +23,7 @@ interface OpenWord {
  * Joins tokens to words. A token that begins with a space or `▁` begins a word; punctuation stays with its word; the
  * model's own signs like `<unk>`, punctuation that stands alone, and what the model writes of sounds are no words.
  */
-export function spell({ tokens, timestamps, logProbabilities }: TokenResult): SpelledWord[] {
+export function detokenise({ tokens, timestamps, logProbabilities }: TokenResult): TokenWord[] {
   const words: OpenWord[] = []
   const left = withoutAnnotations(tokens.map((token) => (/^<[^<>]+>$/.test(token) ? '' : token)))
   left.forEach((token, index) => {
@@ -33,8 +33,9 @@ export function spell({ tokens, timestamps, logProbabilities }: TokenResult): Sp
     const begins = text.length < token.length || ownWord.test(text)
     if (open === undefined || begins) {
       const seconds = timestamps[index]
-      const said = seconds !== undefined && Number.isFinite(seconds) ? Math.max(0, seconds * 1000) : (open?.said ?? 0)
-      open = { text: '', said, logProbabilities: [] }
+      const tokenMs =
+        seconds !== undefined && Number.isFinite(seconds) ? Math.max(0, seconds * 1000) : (open?.tokenMs ?? 0)
+      open = { text: '', tokenMs, logProbabilities: [] }
       words.push(open)
     }
     open.text += text
@@ -43,7 +44,7 @@ export function spell({ tokens, timestamps, logProbabilities }: TokenResult): Sp
   })
   return words
     .filter(({ text }) => speakable.test(text))
-    .map((word) => ({ text: word.text, said: word.said, ...confidenceOf(word.logProbabilities) }))
+    .map((word) => ({ text: word.text, tokenMs: word.tokenMs, ...confidenceOf(word.logProbabilities) }))
 }
 
 function confidenceOf(logProbabilities: readonly number[]): { confidence?: number } {
@@ -54,7 +55,7 @@ function confidenceOf(logProbabilities: readonly number[]): { confidence?: numbe
 
 /** What is left of tokens without the annotations in the text that they make up. */
 function withoutAnnotations(tokens: readonly string[]): string[] {
-  const dropped = annotated(tokens.join(''))
+  const dropped = annotationMask(tokens.join(''))
   if (!dropped.includes(true)) return [...tokens]
   let at = 0
   return tokens.map((token) => {
@@ -77,7 +78,7 @@ const marks = /[*♪♫♬🎵🎶]/u
 const longestOpen = 40
 
 /** Which characters of a text belong to annotations, by UTF-16 code unit. */
-export function annotated(text: string): boolean[] {
+export function annotationMask(text: string): boolean[] {
   const inside = Array.from({ length: text.length }, () => false)
   let at = 0
   while (at < text.length) {

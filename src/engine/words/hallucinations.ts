@@ -1,15 +1,15 @@
 import { type RecognisedWord, speechFrameMs } from '../parts.ts'
 import type { TokenResult } from '../process/sherpa.ts'
-import { annotated, spell } from './detokenise.ts'
-import { placeSpelled, spokenLetters, type TokenHabits, type UtteranceAudio } from './word-times.ts'
+import { annotationMask, detokenise } from './detokenise.ts'
 import { bursts, type Loudness, measure } from './loudness.ts'
-import { longestUnheard } from './missed-speech.ts'
+import { longestMissed } from './missed-speech.ts'
+import { placeTokenWords, spokenLetters, type TokenTraits, type UtteranceAudio } from './word-times.ts'
 
 /**
  * What a model made up: where nobody speaks, models write sounds in brackets, polite phrases of films, or the same words
  * over and over. Words stay where the audio speaks for them: the speech the detector heard, the time it takes to say
  * them, their syllables. What is doubtful is best heard again with silence behind it ({@link withSilence}), since with
- * little behind it a model loops most; of the two, {@link better} is taken.
+ * little behind it a model loops most; of the two, {@link chooseBetter} is taken.
  */
 
 /** What was made of an utterance, and what speaks against it. */
@@ -31,7 +31,7 @@ const sure = 0.7
 /** The library ends a text at this many tokens for each second of audio. */
 const tokensPerSecond = 6
 /** Speech without a word from which on the whole is heard again, in ms; shorter stretches are heard alone. */
-const unheardMs = 1500
+const missedMs = 1500
 /** Sure speech from which on there should be a word, in ms. */
 const wordMs = 300
 /** A word lies at least this near to speech, in ms: the detector notices its beginning late and loses its end early. */
@@ -40,16 +40,16 @@ const nearMs = 300
  * Speech of which less than this is sure may be a sound that only resembles it, in ms. Of 165 utterances of meetings,
  * reading and calls two had less and a word in them, and of the corpus of noises none had more.
  */
-const leastSureMs = 100
+const minSureMs = 100
 /** The same for what models write most where nobody speaks. */
-const leastSurePoliteMs = 200
+const minSureStockPhraseMs = 200
 /** Less speech than this is none, in ms. */
-const leastSpeechMs = 100
+const minSpeechMs = 100
 /** Letters a second that nobody says, over a whole utterance. */
 const hastyLetters = 30
 
 /** Phrases of films that models have learnt to write in noise and silence. */
-const polite =
+const stockPhrase =
   /^(?:(?:okay|ok|so|oh|you|bye|thank you|thanks|thank you (?:so|very) much|thank you for watching|thanks for watching|please subscribe|see you(?: next time)?|in the end|the end|what|i'?m sorry|i don'?t know|um|uh|hmm|mm)[ ]?){1,2}$/
 
 /**
@@ -60,15 +60,15 @@ const polite =
 export function judge(
   result: TokenResult,
   audio: UtteranceAudio,
-  habits: TokenHabits,
+  traits: TokenTraits,
   decoded = audio.samples.length,
 ): Judgement {
-  const spelled = spell(result)
+  const tokenWords = detokenise(result)
   const { speech } = audio
   const loudness = measure(audio.samples)
   const speechEnd = (speech.findLastIndex((level) => level > 0) + 1) * speechFrameMs
   const loops = repetitions(
-    spelled.map(({ text, said }) => ({ text, said: Math.max(0, said - habits.lateMs) })),
+    tokenWords.map(({ text, tokenMs }) => ({ text, tokenMs: Math.max(0, tokenMs - traits.lateMs) })),
     loudness,
     speechEnd,
   )
@@ -76,29 +76,29 @@ export function judge(
   for (const { first, length, credible, end, copies } of loops) {
     if (credible < copies) for (let index = first + credible * length; index < end; index++) cut.add(index)
   }
-  const placed = placeSpelled(
-    spelled.filter((_, index) => !cut.has(index)),
+  const placed = placeTokenWords(
+    tokenWords.filter((_, index) => !cut.has(index)),
     audio,
-    habits,
+    traits,
   )
   const near = nearSpeech(placed, speech)
   const words = isSpeech(near, speech) ? near : []
   const unsure = words.length === 0 ? near : []
   const sureMs = count(speech, sure)
   const speechMs = count(speech, Number.MIN_VALUE)
-  const letters = spelled.reduce((sum, { text }) => sum + spokenLetters(text), 0)
+  const letters = tokenWords.reduce((sum, { text }) => sum + spokenLetters(text), 0)
   const cutOff = result.tokens.length >= Math.max(2, Math.floor((decoded / 16_000) * tokensPerSecond))
-  const missing = longestUnheard(words, speech)
+  const missing = longestMissed(words, speech)
   const longLoop = loops.some(({ length, copies }) => copies >= (length === 1 ? 4 : length === 2 ? 3 : 2))
-  const unlikely = speechMs < leastSpeechMs || (sureMs < leastSureMs && unsure.length === 0)
+  const unlikely = speechMs < minSpeechMs || (sureMs < minSureMs && unsure.length === 0)
   const suspicious =
     !unlikely &&
     (cutOff ||
       longLoop ||
       cut.size > 0 ||
       unsure.length > 0 ||
-      (sureMs >= wordMs && (words.length === 0 || annotated(result.tokens.join('')).includes(true))) ||
-      missing >= unheardMs ||
+      (sureMs >= wordMs && (words.length === 0 || annotationMask(result.tokens.join('')).includes(true))) ||
+      missing >= missedMs ||
       letters > hastyLetters * (speechMs / 1000 + 0.5))
   const doubt = cut.size + (placed.length - words.length) + Math.floor(missing / 500) + (cutOff ? 1 : 0)
   return { words, unsure, suspicious, cutOff, doubt }
@@ -106,7 +106,7 @@ export function judge(
 
 /** Whether there is as much speech that the detector is sure of as it takes to believe in `words`. */
 function isSpeech(words: readonly RecognisedWord[], speech: readonly number[]): boolean {
-  return count(speech, sure) >= (isPolite(words) ? leastSurePoliteMs : leastSureMs)
+  return count(speech, sure) >= (isStockPhrase(words) ? minSureStockPhraseMs : minSureMs)
 }
 
 function nearSpeech(words: readonly RecognisedWord[], speech: readonly number[]): RecognisedWord[] {
@@ -129,20 +129,20 @@ export function withSilence(samples: Int16Array): Int16Array {
  * Of two judgements of the same utterance the better one; `second` was heard with silence behind it. What the audio
  * alone does not speak for counts where something was heard both times.
  */
-export function better(first: Judgement, second: Judgement): Judgement {
+export function chooseBetter(first: Judgement, second: Judgement): Judgement {
   if (first.words.length === 0 && second.words.length === 0) {
     return first.unsure.length > 0 && second.unsure.length > 0
       ? { ...second, words: second.unsure, unsure: [] }
       : second
   }
-  if (second.words.length === 0) return isPolite(first.words) ? second : first
+  if (second.words.length === 0) return isStockPhrase(first.words) ? second : first
   if (first.words.length === 0) return second
   return first.doubt < second.doubt ? first : second
 }
 
-function isPolite(words: readonly RecognisedWord[]): boolean {
+function isStockPhrase(words: readonly RecognisedWord[]): boolean {
   const text = words.map((word) => word.text.toLowerCase().replace(/[^\p{L}\p{N}']/gu, '')).join(' ')
-  return polite.test(text)
+  return stockPhrase.test(text)
 }
 
 /** Length of the frames of at least `level`, in ms. */
@@ -159,7 +159,7 @@ function count(speech: readonly number[], level: number): number {
 /** Words in the longest phrase that is looked for. */
 const longestPhrase = 12
 /** Nobody repeats a word faster than this, in ms for each: seven a second. */
-const leastMsEach = 140
+const minMsEach = 140
 /** Words that follow faster than this, in ms for each, need a syllable each that can be heard. */
 const hastyMsEach = 200
 /** Letters a second of hasty speech. */
@@ -187,7 +187,7 @@ export interface Repetition {
 interface TimedWord {
   text: string
   /** In ms from the start of the utterance, as the model says. */
-  said: number
+  tokenMs: number
 }
 
 /** Finds all repetitions in `words`, and how many copies of each can have been said before `speechEndMs`. */
@@ -228,10 +228,10 @@ function credibleCopies(
   loudness: Loudness,
   speechEndMs: number,
 ): number {
-  const from = words[first]!.said
-  const to = Math.max(from, words[end]?.said ?? speechEndMs)
+  const from = words[first]!.tokenMs
+  const to = Math.max(from, words[end]?.tokenMs ?? speechEndMs)
   const letters = words.slice(first, first + length).reduce((sum, { text }) => sum + spokenLetters(text), 0)
-  let credible = Math.min(copies, (to - from) / Math.max(leastMsEach * length, (letters / lettersPerSecond) * 1000))
+  let credible = Math.min(copies, (to - from) / Math.max(minMsEach * length, (letters / lettersPerSecond) * 1000))
   if ((to - from) / copies < hastyMsEach * length) {
     // A copy has a syllable for each word at least; a fifth of the syllables may run together.
     const around = hastyMsEach / 2
@@ -239,8 +239,8 @@ function credibleCopies(
     credible = Math.min(credible, (syllables * 1.25) / length)
   }
   let placed = copies
-  const at = (copy: number): number => words[first + copy * length]!.said
-  const lasts = (copy: number): number => words[first + copy * length + length - 1]!.said - at(copy)
+  const at = (copy: number): number => words[first + copy * length]!.tokenMs
+  const lasts = (copy: number): number => words[first + copy * length + length - 1]!.tokenMs - at(copy)
   const isLong = length >= 3 || letters >= 10
   while (
     placed > 1 &&

@@ -3,7 +3,7 @@ import { speechFrameMs } from '../parts.ts'
 /** Samples in a frame of {@link speechFrameMs} at 16 kHz. */
 export const frameSamples = 160
 /** The least number of quiet frames that make a pause (80 ms): the closure of a "t" is shorter. */
-const leastPause = 80 / speechFrameMs
+const minPause = 80 / speechFrameMs
 
 /** How loud an utterance is, frame by frame. */
 export interface Loudness {
@@ -41,7 +41,7 @@ export function pauses({ levels, quietBelow }: Loudness): boolean[] {
   let from = 0
   for (let frame = 0; frame <= levels.length; frame++) {
     if (frame < levels.length && levels[frame]! < quietBelow) continue
-    if (frame - from >= leastPause || (from === 0 && frame > 0) || frame === levels.length)
+    if (frame - from >= minPause || (from === 0 && frame > 0) || frame === levels.length)
       inPause.fill(true, from, frame)
     from = frame + 1
   }

@@ -6,7 +6,7 @@ import { type RecognisedWord, speechFrameMs, type Stretch } from '../parts.ts'
  */
 
 /** Speech without a word from which on something was not heard, in ms. */
-const unheardMs = 700
+const missedMs = 700
 /** Audio before and behind the speech of a stretch that is heard with it, in ms. */
 const aroundMs = 200
 
@@ -21,15 +21,15 @@ function gaps(words: readonly RecognisedWord[], speech: readonly number[]): (Str
 }
 
 /** Most speech without a word, in ms. */
-export function longestUnheard(words: readonly RecognisedWord[], speech: readonly number[]): number {
+export function longestMissed(words: readonly RecognisedWord[], speech: readonly number[]): number {
   return Math.max(...gaps(words, speech).map(({ speechMs }) => speechMs))
 }
 
 /** The stretches of an utterance in which there is speech and no word, where there are words around them. */
-export function unheardStretches(words: readonly RecognisedWord[], speech: readonly number[]): Stretch[] {
+export function missedStretches(words: readonly RecognisedWord[], speech: readonly number[]): Stretch[] {
   if (words.length === 0) return []
   return gaps(words, speech)
-    .filter(({ speechMs }) => speechMs >= unheardMs)
+    .filter(({ speechMs }) => speechMs >= missedMs)
     .map(({ start, end }) => {
       const first = speech.findIndex((level, frame) => level > 0 && frame * speechFrameMs >= start)
       const last = speech.findLastIndex((level, frame) => level > 0 && (frame + 1) * speechFrameMs <= end)
@@ -45,7 +45,7 @@ export function unheardStretches(words: readonly RecognisedWord[], speech: reado
  *
  * @param found - with times in ms from the start of the stretch.
  */
-export function withFound(
+export function withRecovered(
   words: readonly RecognisedWord[],
   { start: from, end: to }: Stretch,
   found: readonly RecognisedWord[],

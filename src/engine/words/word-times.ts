@@ -1,6 +1,6 @@
 import { type RecognisedWord, speechFrameMs } from '../parts.ts'
 import type { TokenResult } from '../process/sherpa.ts'
-import { spell, type SpelledWord } from './detokenise.ts'
+import { detokenise, type TokenWord } from './detokenise.ts'
 import { measure, pauses } from './loudness.ts'
 
 /**
@@ -19,7 +19,7 @@ const pauseGain = 1
 /** Weight of the square of the logarithm of how much longer or shorter than usual a word is. */
 const lengthCost = 2
 /** No start follows another by fewer frames. */
-const leastFrames = 3
+const minFrames = 3
 /** The detector of speech notices its beginning this much late at most, in frames: it judges windows of 32 ms. */
 const noticedLate = 20
 
@@ -38,7 +38,7 @@ export interface Place {
 }
 
 /** Places words, given where the model has them begin (in ms, its usual delay taken off), in `audio`. */
-export function placeWords(words: readonly { text: string; said: number }[], audio: UtteranceAudio): Place[] {
+export function placeWords(words: readonly { text: string; tokenMs: number }[], audio: UtteranceAudio): Place[] {
   const inPause = pauses(measure(audio.samples))
   if (words.length === 0) return []
   if (inPause.length === 0) return words.map(() => ({ start: 0, end: 0 }))
@@ -70,7 +70,7 @@ function firstSpeech(speech: readonly number[], inPause: readonly boolean[]): nu
 
 /** The frame in which each word begins, in order. */
 function bestStarts(
-  words: readonly { said: number }[],
+  words: readonly { tokenMs: number }[],
   letters: readonly number[],
   inPause: readonly boolean[],
   first: number,
@@ -78,13 +78,13 @@ function bestStarts(
   const frames = inPause.length
   const quietBefore = new Uint32Array(frames + 1)
   inPause.forEach((quiet, frame) => (quietBefore[frame + 1] = quietBefore[frame]! + (quiet ? 1 : 0)))
-  const columns = words.map(({ said }, index) => {
+  const columns = words.map(({ tokenMs }, index) => {
     if (index === 0) return { from: first, costs: [0], back: [0] }
-    const near = Math.min(Math.max(Math.round(said / speechFrameMs), 0), frames - 1)
+    const near = Math.min(Math.max(Math.round(tokenMs / speechFrameMs), 0), frames - 1)
     const from = Math.max(0, near - reach)
     const costs = Array.from({ length: Math.min(frames - 1, near + reach) - from + 1 }, (_, at) => {
       const frame = from + at
-      const away = Math.abs(frame * speechFrameMs - said) / distanceMs
+      const away = Math.abs(frame * speechFrameMs - tokenMs) / distanceMs
       const onset = frame > 0 && !inPause[frame]! && inPause[frame - 1]!
       return (away < 1 ? away ** 2 / 2 : away - 0.5) + (inPause[frame]! ? pauseCost : 0) - (onset ? pauseGain : 0)
     })
@@ -102,7 +102,7 @@ function bestStarts(
         const start = before.from + previous
         const spoken = (frame - start - (quietBefore[Math.max(frame, start)]! - quietBefore[start]!)) * speechFrameMs
         const misfit = Math.log(Math.max(speechFrameMs, spoken) / usual)
-        const cost = soFar + lengthCost * misfit ** 2 + (frame - start < leastFrames ? 1000 : 0)
+        const cost = soFar + lengthCost * misfit ** 2 + (frame - start < minFrames ? 1000 : 0)
         if (cost < best.cost) best = { cost, at: previous }
       })
       here.costs[at] = local + best.cost
@@ -121,8 +121,8 @@ function bestStarts(
     const earliest = second - Math.ceil(longestMs(letters[0]!) / speechFrameMs)
     if (starts[0]! < earliest) {
       let onset = earliest
-      while (onset < second - leastFrames && (inPause[onset]! || !(inPause[onset - 1] ?? true))) onset++
-      starts[0] = onset < second - leastFrames ? onset : second - Math.ceil(usualMs(letters[0]!) / speechFrameMs)
+      while (onset < second - minFrames && (inPause[onset]! || !(inPause[onset - 1] ?? true))) onset++
+      starts[0] = onset < second - minFrames ? onset : second - Math.ceil(usualMs(letters[0]!) / speechFrameMs)
     }
   }
   return starts
@@ -161,10 +161,10 @@ export const shortestMs = (letters: number): number => 30 + 15 * letters
 export const longestMs = (letters: number): number => 400 + 150 * letters
 
 /** The least length of a word in ms, where the utterance has room. */
-const leastMs = 20
+const minMs = 20
 
 /** What must be known of a model to read its tokens; see `RecogniserModel`. */
-export interface TokenHabits {
+export interface TokenTraits {
   /** By how many ms its token times come late, on the whole; below 0 early. */
   lateMs: number
   /** Whether its vocabulary has no small letters, so that its capitals mean nothing. */
@@ -175,18 +175,18 @@ export interface TokenHabits {
  * The words of an utterance, from the tokens that a recogniser gave for it. They lie inside the utterance, in order and
  * without overlaps, and each has a length. Where more words came than it has milliseconds, the last are left out.
  */
-export function wordsOf(result: TokenResult, audio: UtteranceAudio, habits: TokenHabits): RecognisedWord[] {
-  return placeSpelled(spell(result), audio, habits)
+export function wordsOf(result: TokenResult, audio: UtteranceAudio, traits: TokenTraits): RecognisedWord[] {
+  return placeTokenWords(detokenise(result), audio, traits)
 }
 
 /** The same, from words that are spelled already. */
-export function placeSpelled(
-  spelled: readonly SpelledWord[],
+export function placeTokenWords(
+  tokenWords: readonly TokenWord[],
   audio: UtteranceAudio,
-  { lateMs, onlyCapitals }: TokenHabits,
+  { lateMs, onlyCapitals }: TokenTraits,
 ): RecognisedWord[] {
   const lengthMs = Math.floor(audio.samples.length / 16)
-  const words = spelled.map((word) => ({ ...word, said: Math.max(0, word.said - lateMs) }))
+  const words = tokenWords.map((word) => ({ ...word, tokenMs: Math.max(0, word.tokenMs - lateMs) }))
   return inOrder(placeWords(words, audio), lengthMs).map((place, index) => {
     const { text, confidence } = words[index]!
     return {
@@ -200,7 +200,7 @@ export function placeSpelled(
 /** Moves places as little as it takes for each to have a length, after the one before it and inside the utterance. */
 function inOrder(places: readonly Place[], lengthMs: number): Place[] {
   const count = Math.min(places.length, lengthMs)
-  const least = Math.min(leastMs, Math.floor(lengthMs / Math.max(1, count)))
+  const least = Math.min(minMs, Math.floor(lengthMs / Math.max(1, count)))
   const starts: number[] = []
   for (let index = 0; index < count; index++) {
     const earliest = index === 0 ? 0 : starts[index - 1]! + least

@@ -8,7 +8,7 @@ import {
   findSpeakerModel,
   installedFolder,
 } from '../../../src/engine/models/find.ts'
-import { boxPackage } from '../../../src/engine/models/package.ts'
+import { bundledPackage } from '../../../src/engine/models/package.ts'
 import { namedOnnx, whisperMetadata, whisperTokens, writeFiles, writeModelPackage } from '../../helpers/model-files.ts'
 import { sha256 } from '../../helpers/model-server.ts'
 import { tinySpeakerModel } from '../../helpers/tiny-models.ts'
@@ -45,9 +45,9 @@ function cache(entry: ModelEntry, contents: Readonly<Record<string, Buffer | str
 
 describe('findRecogniser', () => {
   it('finds the model in the box', async () => {
-    const folder = path.join(models, boxPackage)
+    const folder = path.join(models, bundledPackage)
     writeModelPackage(folder)
-    for (const name of [undefined, boxPackage, 'whisper-tiny.en']) {
+    for (const name of [undefined, bundledPackage, 'whisper-tiny.en']) {
       expect(await findRecogniser(name, env)).toMatchObject({ name: 'whisper-tiny.en', folder, kind: 'whisper' })
     }
   })
@@ -134,10 +134,10 @@ describe('findRecogniser', () => {
 
 describe('findSpeakerModel', () => {
   it('takes the one beside the recogniser, else the one in the box', async () => {
-    writeModelPackage(path.join(models, boxPackage))
+    writeModelPackage(path.join(models, bundledPackage))
     expect(await findSpeakerModel(undefined, undefined, env)).toMatchObject({
       name: 'voices',
-      file: path.join(models, boxPackage, 'voices.onnx'),
+      file: path.join(models, bundledPackage, 'voices.onnx'),
     })
     writeFiles(path.join(home, 'mine'), { 'voices-large.onnx': tinySpeakerModel() })
     expect(await findSpeakerModel(undefined, path.join(home, 'mine'), env)).toMatchObject({
@@ -179,7 +179,7 @@ describe('findSpeakerModel', () => {
 
 describe('findActivityModel', () => {
   it('takes the one beside the recogniser, else in the folder of models, else in the box', async () => {
-    const box = path.join(models, boxPackage)
+    const box = path.join(models, bundledPackage)
     writeModelPackage(box)
     const found = await findActivityModel(undefined, env)
     expect(found.file).toBe(path.join(box, 'silero_vad.onnx'))

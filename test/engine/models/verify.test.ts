@@ -1,13 +1,13 @@
+import { rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import fc from 'fast-check'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { findActivityModel, findRecogniser, findSpeakerModel } from '../../../src/engine/models/find.ts'
-import { boxPackage } from '../../../src/engine/models/package.ts'
+import { bundledPackage } from '../../../src/engine/models/package.ts'
 import { NoOnnxFile, readOnnxMetadata, verifyModel } from '../../../src/engine/models/verify.ts'
 import { namedOnnx, whisperMetadata, whisperTokens, writeFiles, writeModelPackage } from '../../helpers/model-files.ts'
 import { tinySpeakerModel } from '../../helpers/tiny-models.ts'
 import { temporaryDirectories } from '../../sinks/temporary.ts'
-import fc from 'fast-check'
-import { rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
-import path from 'node:path'
-import { beforeEach, describe, expect, it } from 'vitest'
 
 const directory = temporaryDirectories()
 let box: string
@@ -15,7 +15,7 @@ let env: Record<string, string>
 beforeEach(() => {
   const models = directory()
   env = { DIARIZE_STREAM_MODELS: models, HF_HOME: models }
-  box = path.join(models, boxPackage)
+  box = path.join(models, bundledPackage)
   writeModelPackage(box)
 })
 

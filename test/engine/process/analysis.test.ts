@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { findActivityModel } from '../../../src/engine/models/find.ts'
 import type { ActivityModelFile, SpeakerModelFile } from '../../../src/engine/models/model.ts'
-import { boxPackage, findPackage } from '../../../src/engine/models/package.ts'
+import { bundledPackage, findPackage } from '../../../src/engine/models/package.ts'
 import type { VoiceActivityDetector } from '../../../src/engine/parts.ts'
-import { Ears, toUnitLength } from '../../../src/engine/process/analysis.ts'
+import { AnalysisProcess, toUnitLength } from '../../../src/engine/process/analysis.ts'
 import { loadSherpa } from '../../../src/engine/process/sherpa.ts'
 import { activityLimits, SherpaWork } from '../../../src/engine/process/worker.ts'
 import { haveFlite, join16, silence, speak } from '../../helpers/flite.ts'
@@ -17,12 +17,12 @@ import { tinySpeakerModel, tokenTone } from '../../helpers/tiny-models.ts'
 let folder: string
 let activityModel: ActivityModelFile
 let speakerModel: SpeakerModelFile
-const all: Ears[] = []
+const all: AnalysisProcess[] = []
 
-function open(speakers?: SpeakerModelFile, checked = Promise.resolve(), nodePath?: string): Ears {
-  const ears = new Ears(activityModel, speakers, checked, nodePath)
-  all.push(ears)
-  return ears
+function open(speakers?: SpeakerModelFile, checked = Promise.resolve(), nodePath?: string): AnalysisProcess {
+  const analysis = new AnalysisProcess(activityModel, speakers, checked, nodePath)
+  all.push(analysis)
+  return analysis
 }
 
 async function levelsOf(detector: VoiceActivityDetector, samples: Int16Array, block = 800): Promise<number[]> {
@@ -45,26 +45,26 @@ const bounds = (levels: readonly number[]): number[] => [
   levels.findLastIndex((level) => level > 0) * 10,
 ]
 
-describe.skipIf(whyNoBox !== undefined || !haveFlite)('Ears', () => {
+describe.skipIf(whyNoBox !== undefined || !haveFlite)('AnalysisProcess', () => {
   let speech: Int16Array
   /** 500 ms of silence, speech, 500 ms of silence. */
   let samples: Int16Array
   let expected: number[]
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'ears-'))
-    activityModel = await findActivityModel(findPackage(boxPackage).folder)
+    folder = mkdtempSync(join(tmpdir(), 'analysis-'))
+    activityModel = await findActivityModel(findPackage(bundledPackage).folder)
     const file = join(folder, 'voices.onnx')
     writeFileSync(file, tinySpeakerModel())
     speakerModel = { name: 'tiny', folder, file, expected: [] }
     speech = speak('rms', 'that is very good news')
     samples = join16([silence(500), speech, silence(500)])
-    const ears = open()
-    expected = await levelsOf(ears.activity(undefined), samples)
-    await ears.close()
+    const analysis = open()
+    expected = await levelsOf(analysis.activity(undefined), samples)
+    await analysis.close()
   })
   afterEach(async () => {
-    await Promise.all(all.splice(0).map((ears) => ears.close()))
+    await Promise.all(all.splice(0).map((analysis) => analysis.close()))
     await noChildLeft(marker)
   })
   afterAll(() => rmSync(folder, { recursive: true }))
@@ -82,17 +82,17 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('Ears', () => {
 
   it.each([1, 100, 513, 16_000])('hear the same in blocks of %i samples', async (block) => {
     const short = samples.subarray(6000, block === 1 ? 9000 : samples.length)
-    const ears = open()
-    const whole = await levelsOf(ears.activity(undefined), short, short.length)
-    expect(await levelsOf(ears.activity(undefined), short, block)).toEqual(whole)
+    const analysis = open()
+    const whole = await levelsOf(analysis.activity(undefined), short, short.length)
+    expect(await levelsOf(analysis.activity(undefined), short, block)).toEqual(whole)
   })
 
   it('hear several streams in one process, which do not mix', async () => {
-    const ears = open()
+    const analysis = open()
     const [first, quiet, second] = await Promise.all([
-      levelsOf(ears.activity(undefined), samples),
-      levelsOf(ears.activity(undefined), silence(2000)),
-      levelsOf(ears.activity(undefined), samples, 5000),
+      levelsOf(analysis.activity(undefined), samples),
+      levelsOf(analysis.activity(undefined), silence(2000)),
+      levelsOf(analysis.activity(undefined), samples, 5000),
     ])
     expect([first, second]).toEqual([expected, expected])
     expect(quiet.every((level) => level === 0)).toBe(true)
@@ -100,8 +100,8 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('Ears', () => {
   })
 
   it('go on at the same place in a new process where theirs is killed', async () => {
-    const ears = open()
-    const detector = ears.activity(undefined)
+    const analysis = open()
+    const detector = analysis.activity(undefined)
     // No whole number of windows.
     const middle = 1100 * 16 + 100
     const before = await levelsOf(detector, samples.subarray(0, middle))
@@ -115,8 +115,8 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('Ears', () => {
   })
 
   it('take another threshold in the middle, and keep their place', async () => {
-    const ears = open()
-    const detector = ears.activity(undefined)
+    const analysis = open()
+    const detector = analysis.activity(undefined)
     const levels: number[] = []
     for (let at = 0; at < samples.length; at += 1100) {
       if (at % 5500 === 0) detector.setThreshold(at % 11_000 === 0 ? 0.9 : undefined)
@@ -129,9 +129,9 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('Ears', () => {
   })
 
   it('take another threshold while they are opened', async () => {
-    const ears = open()
-    await ears.ready()
-    const detector = ears.activity(0.98)
+    const analysis = open()
+    await analysis.ready()
+    const detector = analysis.activity(0.98)
     const first = detector.accept(samples.subarray(0, 512))
     detector.setThreshold(undefined)
     await first
@@ -139,9 +139,9 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('Ears', () => {
   })
 
   it('hear less with a higher threshold', async () => {
-    const ears = open()
+    const analysis = open()
     const frames = async (threshold: number | undefined): Promise<number> =>
-      (await levelsOf(ears.activity(threshold), samples)).filter((level) => level > 0).length
+      (await levelsOf(analysis.activity(threshold), samples)).filter((level) => level > 0).length
     const [all1, usual, strict] = [await frames(0), await frames(undefined), await frames(0.95)]
     expect(all1).toBeGreaterThan(usual)
     expect(usual).toBeGreaterThan(strict)
@@ -149,14 +149,14 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('Ears', () => {
   })
 
   it('fail a call that their process dies of twice, and start anew for the next', async () => {
-    const ears = open(speakerModel)
-    await ears.ready()
-    const call = ears.call('activity', { stream: 99, samples: silence(100) }, async () => {
+    const analysis = open(speakerModel)
+    await analysis.ready()
+    const call = analysis.call('activity', { stream: 99, samples: silence(100) }, async () => {
       kill()
       await noChildLeft(marker)
     })
     await expect(call).rejects.toMatchObject({ code: 'ENGINE_FAILED', retryable: true })
-    expect(await levelsOf(ears.activity(undefined), samples)).toEqual(expected)
+    expect(await levelsOf(analysis.activity(undefined), samples)).toEqual(expected)
   })
 
   it('close in every state, and leave nothing', async () => {
@@ -187,17 +187,17 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('Ears', () => {
   })
 
   it('forget a stream that is closed, also while it is opened', async () => {
-    const ears = open()
-    const closed = ears.activity(undefined)
+    const analysis = open()
+    const closed = analysis.activity(undefined)
     await closed.accept(silence(100))
     await closed.close()
-    await expect(ears.call('activity', { stream: 0, samples: silence(100) })).rejects.toThrow(
+    await expect(analysis.call('activity', { stream: 0, samples: silence(100) })).rejects.toThrow(
       'no stream of that number',
     )
-    const early = ears.activity(undefined)
+    const early = analysis.activity(undefined)
     const heard = early.accept(silence(100))
     await Promise.all([early.close(), heard.catch(() => {})])
-    await expect(ears.call('activity', { stream: 1, samples: silence(100) })).rejects.toThrow(
+    await expect(analysis.call('activity', { stream: 1, samples: silence(100) })).rejects.toThrow(
       'no stream of that number',
     )
   })
@@ -228,8 +228,8 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('Ears', () => {
   ])('say what to do about %s, which ends the process', async (_what, data) => {
     const file = join(folder, 'broken.onnx')
     writeFileSync(file, data)
-    const ears = open({ ...speakerModel, file })
-    await expect(ears.ready()).rejects.toMatchObject({
+    const analysis = open({ ...speakerModel, file })
+    await expect(analysis.ready()).rejects.toMatchObject({
       code: 'MODEL_UNUSABLE',
       message: expect.stringMatching(/cannot be loaded: .*(ended).*models list/s) as string,
     })
@@ -247,10 +247,15 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('Ears', () => {
     const file = join(own, 'silero_vad.onnx')
     writeFileSync(file, damage(readFileSync(activityModel.file)))
     for (const speakers of [undefined, speakerModel]) {
-      const ears = new Ears({ name: 'silero', folder: own, file, expected: [] }, speakers, Promise.resolve(), undefined)
-      all.push(ears)
+      const analysis = new AnalysisProcess(
+        { name: 'silero', folder: own, file, expected: [] },
+        speakers,
+        Promise.resolve(),
+        undefined,
+      )
+      all.push(analysis)
       const failure = { code: 'MODEL_UNUSABLE', retryable: false, folder: own }
-      const [ready, heard] = await Promise.allSettled([ears.ready(), ears.activity(undefined).accept(samples)])
+      const [ready, heard] = await Promise.allSettled([analysis.ready(), analysis.activity(undefined).accept(samples)])
       expect(ready).toMatchObject({ status: 'rejected', reason: failure })
       expect(heard).toMatchObject({ status: 'rejected', reason: failure })
     }
@@ -258,8 +263,8 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('Ears', () => {
   })
 
   it('say that no Node.js runs their process, where that is so', async () => {
-    const ears = open(undefined, Promise.resolve(), join(folder, 'no-node'))
-    await expect(ears.ready()).rejects.toMatchObject({ code: 'ENGINE_UNAVAILABLE' })
+    const analysis = open(undefined, Promise.resolve(), join(folder, 'no-node'))
+    await expect(analysis.ready()).rejects.toMatchObject({ code: 'ENGINE_UNAVAILABLE' })
   })
 
   describe('past the limits of a detector', () => {

@@ -1,16 +1,16 @@
 import { setImmediate as tick } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { RecogniserModel } from '../../../src/engine/models/model.ts'
-import type { Heard } from '../../../src/engine/parts.ts'
-import type { TokenResult } from '../../../src/engine/process/sherpa.ts'
+import type { Recognition } from '../../../src/engine/parts.ts'
+import { CrashingUtterance } from '../../../src/engine/parts.ts'
 import { LanguageVote, OfflineRecogniser, type RecogniserSettings } from '../../../src/engine/process/offline.ts'
-import { DeadlyUtterance } from '../../../src/engine/parts.ts'
 import type { RecogniserPool, Urgency } from '../../../src/engine/process/pool.ts'
-import { Vocabulary } from '../../../src/engine/words/hotwords.ts'
-import { judge } from '../../../src/engine/words/hallucinations.ts'
-import { unheardStretches } from '../../../src/engine/words/missed-speech.ts'
-import { wordsOf } from '../../../src/engine/words/word-times.ts'
+import type { TokenResult } from '../../../src/engine/process/sherpa.ts'
 import { EmbeddedSession } from '../../../src/engine/turns/session.ts'
+import { judge } from '../../../src/engine/words/hallucinations.ts'
+import { Vocabulary } from '../../../src/engine/words/hotwords.ts'
+import { missedStretches } from '../../../src/engine/words/missed-speech.ts'
+import { wordsOf } from '../../../src/engine/words/word-times.ts'
 import { ordinarySettings } from '../../helpers/engine-run.ts'
 import { codedAudio, Listener, randomWords, readWords, ScriptedActivity } from '../coded-speech.ts'
 import { noise } from '../signals.ts'
@@ -29,11 +29,11 @@ const judged = (suspicious: (text: string) => boolean): void => {
 }
 vi.mock('../../../src/engine/words/missed-speech.ts', async (original) => ({
   ...(await original<object>()),
-  unheardStretches: vi.fn<typeof unheardStretches>(),
+  missedStretches: vi.fn<typeof missedStretches>(),
 }))
 beforeEach(() => {
   judged(() => false)
-  vi.mocked(unheardStretches).mockReturnValue([])
+  vi.mocked(missedStretches).mockReturnValue([])
 })
 
 afterEach(() => {
@@ -153,7 +153,7 @@ describe('the language', () => {
   it('is found out at first, then kept; one wrong guess does not change it', async () => {
     const pool = new FakePool({}, mostlyGerman(1))
     const recogniser = open(pool)
-    const heard: Heard[] = []
+    const heard: Recognition[] = []
     for (let number = 0; number < 4; number++) heard.push(await say(recogniser, 3000, number).finish())
     // The second was taken for French, and heard again as German.
     expect(languages(pool)).toEqual(['', '', 'de', '', 'de'])
@@ -201,11 +201,13 @@ describe('the language', () => {
   })
 
   it('goes on to be asked for after a failure', async () => {
-    const pool = new FakePool({}, ({ samples }) => (samples[0] === 0 ? new DeadlyUtterance('no') : { language: 'de' }))
+    const pool = new FakePool({}, ({ samples }) =>
+      samples[0] === 0 ? new CrashingUtterance('no') : { language: 'de' },
+    )
     const recogniser = open(pool)
     const first = say(recogniser, 1000, 0).finish()
     const second = say(recogniser, 1000, 1).finish()
-    await expect(first).rejects.toThrow(DeadlyUtterance)
+    await expect(first).rejects.toThrow(CrashingUtterance)
     expect((await second).language).toBe('de')
   })
 
@@ -329,7 +331,7 @@ describe('an utterance', () => {
         const utterance = open(pool, { language: 'en' }).begin()
         for (let at = 0; at < 12_000; at += 100) {
           void utterance.accept(noise(100, 3000), speech(100, at === pauseAt ? 0 : 0.7))
-          utterance.keepUp()
+          utterance.splitAtPause()
         }
         const { words } = await utterance.finish()
         expect(lengths(pool)).toEqual(pauseAt === undefined ? [12_000] : [5050, 6950])
@@ -390,7 +392,7 @@ describe('an utterance', () => {
     const recogniser = open(pool, { language: 'en' })
     await say(recogniser).finish()
     expect(pool.decoded[0]!.isUrgent()).toBe(false)
-    recogniser.hurry()
+    recogniser.prioritise()
     expect(pool.decoded[0]!.isUrgent()).toBe(true)
   })
 
@@ -425,11 +427,11 @@ describe('an utterance', () => {
   })
 
   it('tells of a failure where it ends, not where an end was likely', async () => {
-    const pool = new FakePool({}, () => new DeadlyUtterance('ended by SIGSEGV'))
+    const pool = new FakePool({}, () => new CrashingUtterance('ended by SIGSEGV'))
     const utterance = say(open(pool, { language: 'en' }))
     utterance.prepare()
     await new Promise((resolve) => setTimeout(resolve, 0))
-    await expect(utterance.finish()).rejects.toThrow(DeadlyUtterance)
+    await expect(utterance.finish()).rejects.toThrow(CrashingUtterance)
     expect(pool.decoded).toHaveLength(1)
   })
 
@@ -477,7 +479,7 @@ describe('an utterance', () => {
     ['whisper', 3],
     ['transducer', 1],
   ] as const)('of which a part was passed over has that heard alone: %s', async (kind, count) => {
-    vi.mocked(unheardStretches).mockReturnValue([
+    vi.mocked(missedStretches).mockReturnValue([
       { start: 600, end: 1400 },
       { start: 1500, end: 2000 },
     ])
@@ -513,7 +515,7 @@ describe('keyterms', () => {
     const pool = new FakePool({ kind: 'nemoTransducer' })
     const recogniser = open(pool, { language: 'en' })
     for (const keyterms of [[], ['one'], ['two', 'three one'], ['two', 'four'], []]) {
-      const why = recogniser.expect(keyterms)
+      const why = recogniser.setKeyterms(keyterms)
       expect(why === undefined).toBe(!keyterms.includes('four'))
       await say(recogniser).finish()
     }
@@ -524,8 +526,8 @@ describe('keyterms', () => {
   it('have no effect where the model takes none', async () => {
     const pool = new FakePool({ takesHotwords: false })
     const recogniser = open(pool, { language: 'en' })
-    expect(recogniser.expect(['one'])).toBe('the model fake cannot listen for keyterms; they have no effect')
-    expect(recogniser.expect([])).toBeUndefined()
+    expect(recogniser.setKeyterms(['one'])).toBe('the model fake cannot listen for keyterms; they have no effect')
+    expect(recogniser.setKeyterms([])).toBeUndefined()
     await say(recogniser).finish()
     expect(pool.decoded[0]!.hotwords).toBe('')
   })

@@ -5,9 +5,9 @@ import { setImmediate as tick } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { RecogniserModel } from '../../../src/engine/models/model.ts'
-import type { TokenResult } from '../../../src/engine/process/sherpa.ts'
-import { DeadlyUtterance } from '../../../src/engine/parts.ts'
+import { CrashingUtterance } from '../../../src/engine/parts.ts'
 import { memoryLimit, RecogniserPool } from '../../../src/engine/process/pool.ts'
+import type { TokenResult } from '../../../src/engine/process/sherpa.ts'
 import { childProcesses, noChildLeft } from '../../helpers/processes.ts'
 import { engineProcess as marker } from '../../helpers/sherpa.ts'
 
@@ -143,7 +143,7 @@ describe.skipIf(process.platform === 'win32')('RecogniserPool', () => {
     const pool = makePool()
     const dying = pool.decode(utterance(deadly, 1), 'final')
     const next = pool.decode(utterance(plain, 2), 'final')
-    await expect(dying).rejects.toThrow(DeadlyUtterance)
+    await expect(dying).rejects.toThrow(CrashingUtterance)
     await expect(dying).rejects.toMatchObject({
       message: expect.stringContaining('SIGABRT') as string,
       cause: { log: 'it was too much' },
@@ -328,7 +328,7 @@ describe.skipIf(process.platform === 'win32')('RecogniserPool', () => {
       const before = timers()
       const pool = makePool()
       for (const text of [1, 2]) {
-        await expect(pool.decode(utterance(deadly, text), 'final')).rejects.toThrow(DeadlyUtterance)
+        await expect(pool.decode(utterance(deadly, text), 'final')).rejects.toThrow(CrashingUtterance)
       }
       const result = pool.decode(utterance(plain, 3), 'final')
       await noChildLeft(marker)

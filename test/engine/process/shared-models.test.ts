@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { findActivityModel } from '../../../src/engine/models/find.ts'
 import { identifyRecogniser } from '../../../src/engine/models/identify.ts'
 import type { ActivityModelFile, RecogniserModel, SpeakerModelFile } from '../../../src/engine/models/model.ts'
-import { boxPackage, findPackage } from '../../../src/engine/models/package.ts'
+import { bundledPackage, findPackage } from '../../../src/engine/models/package.ts'
 import type { RecognisedWord, Recogniser } from '../../../src/engine/parts.ts'
 import { type EngineLease, leaseModels } from '../../../src/engine/process/shared-models.ts'
 import { join16, silence } from '../../helpers/flite.ts'
@@ -49,7 +49,7 @@ describe.skipIf(whyNoBox !== undefined)('leaseModels', () => {
     folder = mkdtempSync(join(tmpdir(), 'sherpa-'))
     writeTinyRecogniser(join(folder, 'recogniser'))
     recogniser = await identifyRecogniser(join(folder, 'recogniser'), 'tiny')
-    activity = await findActivityModel(findPackage(boxPackage).folder)
+    activity = await findActivityModel(findPackage(bundledPackage).folder)
     const file = join(folder, 'voices.onnx')
     writeFileSync(file, tinySpeakerModel())
     speakers = { name: 'tiny voices', folder, file, expected: [] }

@@ -5,10 +5,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { embeddedEngine } from '../../../src/engine/embedded.ts'
 import type { EngineSettings, EngineWarning } from '../../../src/engine/engine.ts'
 import { identifyRecogniser } from '../../../src/engine/models/identify.ts'
-import type { Heard, Recogniser } from '../../../src/engine/parts.ts'
+import type { Recognition, Recogniser } from '../../../src/engine/parts.ts'
+import { SherpaProcess } from '../../../src/engine/process/process.ts'
 import { type EngineLease, leaseModels } from '../../../src/engine/process/shared-models.ts'
 import { spellKeyterms, Vocabulary } from '../../../src/engine/words/hotwords.ts'
-import { SherpaProcess } from '../../../src/engine/process/process.ts'
 import { ordinarySettings } from '../../helpers/engine-run.ts'
 import { join16 } from '../../helpers/flite.ts'
 import { namedOnnx } from '../../helpers/model-files.ts'
@@ -55,7 +55,7 @@ async function lease(name: string, hotwords: boolean, processes = 1): Promise<En
 const open = (models: EngineLease, language = ''): Recogniser =>
   models.recogniser({ language, mayChangeLanguage: false })
 
-function hear(recogniser: Recogniser, samples: Int16Array): Promise<Heard> {
+function hear(recogniser: Recogniser, samples: Int16Array): Promise<Recognition> {
   const utterance = recogniser.begin()
   void utterance.accept(
     samples,
@@ -64,13 +64,17 @@ function hear(recogniser: Recogniser, samples: Int16Array): Promise<Heard> {
   return utterance.finish()
 }
 
-const text = ({ words }: Heard): string => words.map((word) => word.text).join(' ')
+const text = ({ words }: Recognition): string => words.map((word) => word.text).join(' ')
 
 /** What is said, and confidences, with keyterms or without. */
-async function hearWith(name: string, keyterms: readonly string[] | undefined, samples: Int16Array): Promise<Heard> {
+async function hearWith(
+  name: string,
+  keyterms: readonly string[] | undefined,
+  samples: Int16Array,
+): Promise<Recognition> {
   const models = await lease(name, keyterms !== undefined)
   const recogniser = open(models)
-  expect(recogniser.expect?.(keyterms ?? [])).toBeUndefined()
+  expect(recogniser.setKeyterms?.(keyterms ?? [])).toBeUndefined()
   try {
     return await hear(recogniser, samples)
   } finally {
@@ -158,7 +162,7 @@ describe.skipIf(whyNoSherpa !== undefined)('a tiny offline transducer', () => {
       hostile,
       Array.from({ length: 300 }, () => hostile).flat(),
     ]) {
-      recogniser.expect?.([...terms, 'world'])
+      recogniser.setKeyterms?.([...terms, 'world'])
       expect(text(await hear(recogniser, unclear()))).toMatch(/^(?:world|good)$/)
       expect(childProcesses(marker)).toEqual([child])
     }
@@ -187,7 +191,7 @@ describe.skipIf(whyNoSherpa !== undefined)('a tiny offline transducer', () => {
     vi.stubEnv('TMPDIR', temporary)
     const all = await Promise.all([true, false, true].map((hotwords) => lease('transducer', hotwords)))
     const recognisers = all.map((models) => open(models))
-    for (const recogniser of recognisers) recogniser.expect?.(['world'])
+    for (const recogniser of recognisers) recogniser.setKeyterms?.(['world'])
     const heard = await Promise.all(recognisers.map((recogniser) => hear(recogniser, unclear())))
     expect(heard.map(text)).toEqual(['world', 'good', 'world'])
     expect(childProcesses(marker)).toHaveLength(2)
@@ -198,20 +202,20 @@ describe.skipIf(whyNoSherpa !== undefined)('a tiny offline transducer', () => {
   it('says which keyterms have no effect', async () => {
     const [withThem, without] = await Promise.all([lease('transducer', true), lease('transducer', false)])
     const recogniser = open(withThem)
-    expect(recogniser.expect?.(['good', 'Ωmega'])).toMatch(/transducer cannot listen for "Ωmega": its vocabulary/)
-    expect(recogniser.expect?.(['good'])).toBeUndefined()
+    expect(recogniser.setKeyterms?.(['good', 'Ωmega'])).toMatch(/transducer cannot listen for "Ωmega": its vocabulary/)
+    expect(recogniser.setKeyterms?.(['good'])).toBeUndefined()
     expect(text(await hear(recogniser, unclear()))).toBe('good')
-    recogniser.expect?.(['world'])
+    recogniser.setKeyterms?.(['world'])
     expect(text(await hear(recogniser, unclear()))).toBe('world')
-    recogniser.expect?.([])
+    recogniser.setKeyterms?.([])
     expect(text(await hear(recogniser, unclear()))).toBe('good')
-    expect(open(without).expect?.(['good'])).toContain('the session began without any')
+    expect(open(without).setKeyterms?.(['good'])).toContain('the session began without any')
     await Promise.all([withThem.release(), without.release()])
     for (const name of ['sense-voice', 'streaming']) {
       const models = await lease(name, true)
       const other = open(models)
-      expect(other.expect?.(['good'])).toBe(`the model ${name} cannot listen for keyterms; they have no effect`)
-      expect(other.expect?.([])).toBeUndefined()
+      expect(other.setKeyterms?.(['good'])).toBe(`the model ${name} cannot listen for keyterms; they have no effect`)
+      expect(other.setKeyterms?.([])).toBeUndefined()
       await other.close()
       await models.release()
     }

@@ -1,6 +1,9 @@
+import { setImmediate as tick } from 'node:timers/promises'
+import fc from 'fast-check'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { EngineSettings } from '../../../src/engine/engine.ts'
 import type { SpeakerTracker } from '../../../src/engine/parts.ts'
-import { DeadlyUtterance } from '../../../src/engine/parts.ts'
+import { CrashingUtterance } from '../../../src/engine/parts.ts'
 import { EmbeddedSession } from '../../../src/engine/turns/session.ts'
 import { EngineError } from '../../../src/errors.ts'
 import { ordinarySettings } from '../../helpers/engine-run.ts'
@@ -16,9 +19,6 @@ import {
   ScriptedTracker,
 } from '../coded-speech.ts'
 import { randoms } from '../signals.ts'
-import fc from 'fast-check'
-import { setImmediate as tick } from 'node:timers/promises'
-import { afterEach, describe, expect, it, vi } from 'vitest'
 
 interface Opened {
   session: EmbeddedSession
@@ -659,7 +659,7 @@ describe('trouble', () => {
 
   it('with one utterance is a warning with what is lost, and the others are heard', async () => {
     const { session, recogniser, heard } = open({}, { parallel: 3 })
-    for (const number of [1, 2, 4, 5]) recogniser.failures.set(number, new DeadlyUtterance('ended by SIGSEGV'))
+    for (const number of [1, 2, 4, 5]) recogniser.failures.set(number, new CrashingUtterance('ended by SIGSEGV'))
     await send(session, codedAudio(turnsOfOne(7), 15_000))
     await session.end()
     await session.destroy()
@@ -679,7 +679,7 @@ describe('trouble', () => {
 
   it('with three utterances in a row ends the session', async () => {
     const { session, recogniser, heard } = open()
-    for (const number of [1, 2, 3]) recogniser.failures.set(number, new DeadlyUtterance('ended by SIGSEGV'))
+    for (const number of [1, 2, 3]) recogniser.failures.set(number, new CrashingUtterance('ended by SIGSEGV'))
     await send(session, codedAudio(turnsOfOne(7), 15_000))
     await session.end()
     await session.destroy()
@@ -693,7 +693,7 @@ describe('trouble', () => {
   it('with an utterance that had to be cut is a warning, too', async () => {
     const words = Array.from({ length: 90 }, (_, i) => ({ id: i + 1, start: 500 + i * 400, end: 900 + i * 400 }))
     const { session, recogniser, heard } = open()
-    recogniser.failures.set(0, new DeadlyUtterance('ended by SIGSEGV'))
+    recogniser.failures.set(0, new CrashingUtterance('ended by SIGSEGV'))
     await send(session, codedAudio(words, 38_000))
     await session.end()
     await session.destroy()

@@ -1,3 +1,5 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
 import {
   joinNeighbours,
   mergeGroups,
@@ -9,8 +11,6 @@ import { trackSpeakers } from '../../../src/engine/voices/tracker.ts'
 import { joinedVoice, type Voice, voiceOf } from '../../../src/engine/voices/voice.ts'
 import { randoms } from '../signals.ts'
 import { utterance } from './made-up-voices.ts'
-import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
 
 /** A voice that is a number: the nearer two are, the likelier they are one. */
 const pitch = (hertz: number): Voice => voiceOf([hertz], 100, false)

@@ -1,4 +1,4 @@
-import type { HeardUtterance, SpeakerModel, Stretch } from '../../../src/engine/parts.ts'
+import type { TrackedUtterance, SpeakerModel, Stretch } from '../../../src/engine/parts.ts'
 import { join16, silence } from '../../helpers/flite.ts'
 
 /** Audio in which a voice is a loudness, and a speaker model that hears it. */
@@ -42,7 +42,7 @@ function vectorOf(samples: Int16Array): Float32Array {
 }
 
 /** An utterance of `parts`, with a word in every 300 ms of speech and 200 ms of silence around it. */
-export function utterance(id: number, ...parts: readonly Int16Array[]): HeardUtterance {
+export function utterance(id: number, ...parts: readonly Int16Array[]): TrackedUtterance {
   const samples = join16([silence(200), ...parts, silence(200)])
   const offset = id * 40_000
   const speech = Array.from({ length: samples.length / 160 }, (_, frame) => samples[frame * 160] !== 0)

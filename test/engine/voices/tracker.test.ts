@@ -1,3 +1,7 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import fc from 'fast-check'
+import { afterAll, describe, expect, it } from 'vitest'
 import type { SpeakerModel, SpeakerTracker } from '../../../src/engine/parts.ts'
 import { loadSherpa } from '../../../src/engine/process/sherpa.ts'
 import { SherpaWork } from '../../../src/engine/process/worker.ts'
@@ -6,10 +10,6 @@ import { silence, wavSamples } from '../../helpers/flite.ts'
 import { parseRttm, type ScoredWord, speakerAccuracy, type SpeakerSpan } from '../../helpers/scoring.ts'
 import { randoms } from '../signals.ts'
 import { LoudnessModel, said, utterance } from './made-up-voices.ts'
-import fc from 'fast-check'
-import { existsSync, readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, it } from 'vitest'
 
 const tracking = (maxSpeakers?: number): SpeakerTracker => trackSpeakers({ maxSpeakers }, new LoudnessModel())
 

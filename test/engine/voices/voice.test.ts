@@ -1,3 +1,5 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
 import {
   cosine,
   joinedVoice,
@@ -10,8 +12,6 @@ import {
   voiceOf,
   withoutVoice,
 } from '../../../src/engine/voices/voice.ts'
-import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
 
 describe('voices', () => {
   const [one, other] = [voiceOf([1, 0], 100, false), voiceOf([0, 1], 300, true)]

@@ -1,16 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { annotated } from '../../../src/engine/words/detokenise.ts'
+import { annotationMask } from '../../../src/engine/words/detokenise.ts'
 
 const left = (text: string): string => {
-  const inside = annotated(text)
+  const inside = annotationMask(text)
   return [...Array(text.length).keys()]
     .filter((at) => !inside[at]!)
     .map((at) => text[at])
     .join('')
 }
 
-describe('annotated', () => {
+describe('annotationMask', () => {
   it.each([
     ['(wind howling)', ''],
     ['[BLANK_AUDIO]', ''],
@@ -36,7 +36,7 @@ describe('annotated', () => {
   })
 
   it('says so of each unit of any text', () => {
-    fc.assert(fc.property(fc.string({ unit: 'grapheme' }), (text) => annotated(text).length === text.length))
+    fc.assert(fc.property(fc.string({ unit: 'grapheme' }), (text) => annotationMask(text).length === text.length))
     fc.assert(
       fc.property(fc.array(fc.constantFrom('(', ')', '[', ']', '*', '♪', 'a', ' ')), (signs) => {
         expect(left(signs.join(''))).not.toMatch(/[([*♪]/)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { better, judge, withSilence } from '../../../src/engine/words/hallucinations.ts'
+import { chooseBetter, judge, withSilence } from '../../../src/engine/words/hallucinations.ts'
 
 /** What tiny.en gave for recordings; `said` as token and seconds. */
 const result = (...said: [token: string, seconds: number][]) => ({
@@ -123,19 +123,19 @@ describe('better', () => {
   })
 
   it('takes the second try, unless more speaks against it', () => {
-    expect(texts(better(judgement(['a']), judgement(['b'])).words)).toBe('b')
-    expect(texts(better(judgement(['a'], [], 1), judgement(['b'], [], 3)).words)).toBe('a')
-    expect(texts(better(judgement([]), judgement(['b'], [], 3)).words)).toBe('b')
+    expect(texts(chooseBetter(judgement(['a']), judgement(['b'])).words)).toBe('b')
+    expect(texts(chooseBetter(judgement(['a'], [], 1), judgement(['b'], [], 3)).words)).toBe('a')
+    expect(texts(chooseBetter(judgement([]), judgement(['b'], [], 3)).words)).toBe('b')
   })
 
   it('keeps what only the first heard, but no polite phrase', () => {
-    expect(texts(better(judgement(['hahaha']), judgement([])).words)).toBe('hahaha')
-    expect(better(judgement(['Thank', 'you.']), judgement([])).words).toEqual([])
+    expect(texts(chooseBetter(judgement(['hahaha']), judgement([])).words)).toBe('hahaha')
+    expect(chooseBetter(judgement(['Thank', 'you.']), judgement([])).words).toEqual([])
   })
 
   it('takes what is unsure where something was heard both times', () => {
-    expect(texts(better(judgement([], ['Nope.']), judgement([], ['Yep.'])).words)).toBe('Yep.')
-    expect(better(judgement([], ['What?']), judgement([])).words).toEqual([])
+    expect(texts(chooseBetter(judgement([], ['Nope.']), judgement([], ['Yep.'])).words)).toBe('Yep.')
+    expect(chooseBetter(judgement([], ['What?']), judgement([])).words).toEqual([])
   })
 })
 
