@@ -4,8 +4,7 @@ import type { Engine, EngineListener, EngineSettings } from './engine.ts'
 import { findActivityModel, findRecogniser, findSpeakerModel } from './models/find.ts'
 import { checkLanguage } from './models/languages.ts'
 import { bundledPackage, findPackage } from './models/package.ts'
-import type { Recogniser } from './parts.ts'
-import { type EngineLease, leaseModels } from './process/shared-models.ts'
+import { leaseModels } from './process/shared-models.ts'
 import { EmbeddedSession } from './turns/session.ts'
 import { trackSpeakers } from './voices/tracker.ts'
 
@@ -94,32 +93,15 @@ async function openSession(
   const speakers = settings.speakerLabels ? await findSpeakerModel(speakerModel, recogniser.folder) : undefined
   const models = { recogniser, activity, ...(speakers && { speakers }) }
   const lease = leaseModels(models, { processes, nodePath, hotwords: settings.keyterms.length > 0 })
-  const words = lease.recogniser({
-    language,
-    mayChangeLanguage: options.languageMayChange ?? false,
-  })
   const parts = {
     activity: lease.activity(settings.vadThreshold),
-    recogniser: closingLease(words, lease),
-    ...(speakers && { speakers: trackSpeakers(settings, lease.speakers()) }),
+    recogniser: lease.recogniser({ language, mayChangeLanguage: options.languageMayChange ?? false }),
+    ...(speakers && { speakers: trackSpeakers(settings, lease.speakers) }),
+    release: () => lease.release(),
   }
   const session = new EmbeddedSession(parts, settings, listener)
   session.setKeyterms(settings.keyterms)
   // The client is not kept waiting: what it sends meanwhile waits for the models.
   lease.ready().catch((error: unknown) => session.fail(error))
   return session
-}
-
-/** A recogniser that gives the session's share in the processes back when it closes. */
-function closingLease(recogniser: Recogniser, lease: EngineLease): Recogniser {
-  return {
-    parallel: recogniser.parallel,
-    begin: () => recogniser.begin(),
-    setKeyterms: (keyterms) => recogniser.setKeyterms?.(keyterms),
-    prioritise: () => recogniser.prioritise?.(),
-    async close() {
-      await recogniser.close()
-      await lease.release()
-    },
-  }
 }

@@ -98,8 +98,6 @@ export interface SpeakerTracker {
   attribute(utterance: TrackedUtterance): Promise<Attribution>
   /** Looks at all utterances again and returns those whose attribution changes. */
   revise(): Promise<Attribution[]>
-  /** Frees what the tracker holds outside of this process; resolves when nothing is left. */
-  close?(): Promise<void>
 }
 
 /** A stretch of an utterance, in frames of {@link speechFrameMs}; `end` is not part of it. */
@@ -115,6 +113,4 @@ export interface SpeakerModel {
    * shorter than 0.5 s is repeated.
    */
   embed(samples: Int16Array, stretches: readonly Stretch[]): Promise<Float32Array[]>
-  /** Frees what the model holds outside of this process; resolves when nothing is left. */
-  close(): Promise<void>
 }

@@ -223,7 +223,6 @@ export class ScriptedTracker implements SpeakerTracker {
   readonly heard: TrackedUtterance[] = []
   revisions: Attribution[][] = []
   revised = 0
-  closed = false
   fail: { attribute?: Error; revise?: Error } = {}
   readonly #letterOf: (utterance: number, word: number) => string | undefined
 
@@ -244,10 +243,6 @@ export class ScriptedTracker implements SpeakerTracker {
     await tick()
     if (this.fail.revise !== undefined) throw this.fail.revise
     return this.revisions.shift() ?? []
-  }
-
-  async close(): Promise<void> {
-    this.closed = true
   }
 }
 

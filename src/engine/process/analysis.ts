@@ -21,7 +21,7 @@ export const clearThreshold = 0.7
  * nobody waits for the words of others. One that dies is replaced once for each call: it holds nothing that could be lost
  * but how a detector felt about the last second.
  */
-export class AnalysisProcess {
+export class AnalysisProcess implements SpeakerModel {
   readonly #activityModel: ActivityModelFile
   readonly #speakerModel: SpeakerModelFile | undefined
   readonly #checked: Promise<void>
@@ -60,14 +60,6 @@ export class AnalysisProcess {
     return new SileroDetector(this, this.#activityModel.file, this.#streams++, threshold)
   }
 
-  /** Vectors of voices; only where there is a speaker model. */
-  speakers(): SpeakerModel {
-    return {
-      embed: (samples, stretches) => this.#embed(samples, stretches),
-      close: () => Promise.resolve(),
-    }
-  }
-
   /** Has the process do something, and a new one where it dies. */
   async call<Name extends keyof SherpaCalls>(
     name: Name,
@@ -85,17 +77,18 @@ export class AnalysisProcess {
     }
   }
 
+  /** Vectors of voices; only where there is a speaker model. */
+  async embed(samples: Int16Array, stretches: readonly Stretch[]): Promise<Float32Array[]> {
+    if (stretches.length === 0) return []
+    const plain = stretches.map(({ start, end }) => ({ start, end }))
+    return (await this.call('embed', { samples, stretches: plain })).map(toUnitLength)
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     this.#close()
     await this.#latest?.close()
     await this.#process?.catch(() => {})
-  }
-
-  async #embed(samples: Int16Array, stretches: readonly Stretch[]): Promise<Float32Array[]> {
-    if (stretches.length === 0) return []
-    const plain = stretches.map(({ start, end }) => ({ start, end }))
-    return (await this.call('embed', { samples, stretches: plain })).map(toUnitLength)
   }
 
   #running(): Promise<SherpaProcess> {

@@ -39,7 +39,8 @@ export interface EngineLease {
   ready(): Promise<void>
   recogniser(settings: RecogniserSettings): Recogniser
   activity(threshold: number | undefined): VoiceActivityDetector
-  speakers(): SpeakerModel
+  /** Where there is a speaker model. */
+  speakers: SpeakerModel
   /** Gives the share back; the processes end with the last one. Resolves when they have, or at once. */
   release(): Promise<void>
 }
@@ -69,7 +70,7 @@ export function leaseModels(models: EngineModels, wanted: ProcessOptions): Engin
     recogniser: (settings) =>
       models.recogniser.mode === 'offline' ? new OfflineRecogniser(pool, settings) : new StreamingRecogniser(pool),
     activity: (threshold) => analysis.activity(threshold),
-    speakers: () => analysis.speakers(),
+    speakers: analysis,
     release: () => (released ??= end()),
   }
 }

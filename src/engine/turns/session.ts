@@ -21,6 +21,8 @@ export interface SessionParts {
   recogniser: Recogniser
   /** Absent where nobody asked for speaker labels. */
   speakers?: SpeakerTracker
+  /** Gives back what the parts share with other sessions, once the recogniser is closed. */
+  release?(): Promise<void>
 }
 
 /** Audio that may wait to be heard before `write()` makes its caller wait, in samples (1 s). */
@@ -173,11 +175,11 @@ export class EmbeddedSession implements EngineSession {
   }
 
   async #close(): Promise<void> {
-    const { activity, recogniser, speakers } = this.#parts
+    const { activity, recogniser, release } = this.#parts
     const idle = this.#queue.close()
     this.#wake()
     this.#stop()
-    await Promise.all([activity.close(), recogniser.close(), speakers?.close?.()])
+    await Promise.all([activity.close(), recogniser.close().then(release)])
     await idle
   }
 

@@ -157,7 +157,8 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
   /** The number of each group: that under which most of its speech was reported, else the lowest that is free. */
   const match = (groups: readonly (VoiceGroup | undefined)[]): Map<VoiceGroup, number> => {
     const all = [...new Set(groups)].filter((each) => each !== undefined)
-    const shared = all.map(() => Array<number>(speakerLimit).fill(0))
+    const known = segments.reduce((count, { live = -1 }) => Math.max(count, live + 1), 0)
+    const shared = all.map(() => Array<number>(known).fill(0))
     groups.forEach((each, index) => {
       const { live, voice } = segments[index]!
       if (each !== undefined && live !== undefined) shared[all.indexOf(each)]![live]! += voice.frames

@@ -203,7 +203,7 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('AnalysisProcess', () => {
   })
 
   it('make vectors of length 1 that tell tones apart, also of very short stretches', async () => {
-    const speakers = open(speakerModel).speakers()
+    const speakers = open(speakerModel)
     const tones = join16([tokenTone('▁HEL', 1000), tokenTone('E', 1000), tokenTone('▁HEL', 1000)])
     const stretches = [
       [0, 100],

@@ -110,7 +110,7 @@ describe.skipIf(whyNoBox !== undefined)('leaseModels', () => {
     await one.release()
     expect(texts(await hear(second))).toEqual(['hello', 'world', 'bye'])
     expect(await two.activity(undefined).accept(silence(1000))).toHaveLength(99)
-    const vectors = await two.speakers().embed(helloWorldBye(), [{ start: 50, end: 90 }])
+    const vectors = await two.speakers.embed(helloWorldBye(), [{ start: 50, end: 90 }])
     expect(vectors[0]).toHaveLength(80)
     expect(childProcesses(marker)).toHaveLength(2)
     await two.release()

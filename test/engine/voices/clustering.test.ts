@@ -155,10 +155,7 @@ describe('trackSpeakers by telephone', () => {
   it('finds both of two voices whose single stretches pass for one', async () => {
     const next = vectors(2)
     let second = false
-    const tracker = trackSpeakers(
-      {},
-      { embed: (_, wanted) => Promise.resolve(wanted.map(() => next(second))), close: () => Promise.resolve() },
-    )
+    const tracker = trackSpeakers({}, { embed: (_, wanted) => Promise.resolve(wanted.map(() => next(second))) })
     const tone = Int16Array.from({ length: 32_000 }, (_, at) => 8000 * Math.cos(at / 6))
     const labels: (string | undefined)[] = []
     for (const [id, who] of turns.entries()) {

@@ -23,10 +23,6 @@ export class LoudnessModel implements SpeakerModel {
     this.calls.push([...stretches])
     return Promise.resolve(stretches.map(({ start, end }) => vectorOf(samples.subarray(start * 160, end * 160))))
   }
-
-  close(): Promise<void> {
-    return Promise.resolve()
-  }
 }
 
 function vectorOf(samples: Int16Array): Float32Array {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { SpeakerModel, SpeakerTracker } from '../../../src/engine/parts.ts'
 import { loadSherpa } from '../../../src/engine/process/sherpa.ts'
 import { SherpaWork } from '../../../src/engine/process/worker.ts'
@@ -204,7 +204,6 @@ function openModel(): SpeakerModel {
   return {
     embed: (samples, stretches) =>
       Promise.resolve(work.do({ id: 0, name: 'embed', input: { samples, stretches } }) as Float32Array[]),
-    close: () => Promise.resolve(),
   }
 }
 
@@ -221,7 +220,6 @@ function utterancesOf(spans: readonly SpeakerSpan[]): SpeakerSpan[][] {
 
 describe.skipIf(missing.length > 0)('trackSpeakers with real speech', () => {
   const model = missing.length > 0 ? undefined : openModel()
-  afterAll(() => model?.close())
 
   it.each(['synthetic/flite3a', 'azure/katiesteve', 'synthetic/libri2_0'])(
     'tells the voices of %s apart',

@@ -94,8 +94,8 @@ describe('judge', () => {
   })
 
   it('leaves out words where nobody speaks', () => {
-    const said = result([' hello', 0.3], [' you', 1.9])
-    expect(texts(judge(said, audio(2100, [[250, 800]]), habits).words)).toBe('hello')
+    const said = result([' hello', 0.3], [' there', 0.5], [' you', 1.9])
+    expect(texts(judge(said, audio(2100, [[250, 800]]), habits).words)).toBe('hello there')
   })
 
   it('asks again where much speech has no word', () => {
