@@ -175,11 +175,11 @@ export class EmbeddedSession implements EngineSession {
   }
 
   async #close(): Promise<void> {
-    const { activity, recogniser, release } = this.#parts
+    const { activity, recogniser } = this.#parts
     const idle = this.#queue.close()
     this.#wake()
     this.#stop()
-    await Promise.all([activity.close(), recogniser.close().then(release)])
+    await Promise.all([activity.close(), recogniser.close().then(() => this.#parts.release?.())])
     await idle
   }
 

@@ -1,4 +1,4 @@
-import { bestAssignment } from '../../assemblyai/assignment.ts'
+import { bestAssignment } from '../../stream/speakers.ts'
 import {
   type Attribution,
   type TrackedUtterance,
