@@ -52,7 +52,7 @@ interface Decoded {
 /** A pool that hears in each utterance the language that `spoken` says for its number, and one word. */
 class FakePool {
   readonly model: RecogniserModel
-  readonly most = 3
+  readonly maxProcesses = 3
   readonly hotwords = true
   readonly vocabulary = new Vocabulary('▁one 1\n▁two 2\n▁three 3\n')
   readonly decoded: Decoded[] = []
