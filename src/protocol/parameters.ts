@@ -1,4 +1,4 @@
-import { ConfigurationError, type ErrorCode } from '../errors.ts'
+import { ConfigurationError } from '../errors.ts'
 import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkString, invalidOption } from '../options.ts'
 import { invalidMessage, invalidParameter, quote } from './close-codes.ts'
 import { isRecord } from './messages.ts'
@@ -234,9 +234,9 @@ export function checkParameters(parameters: ConnectionParameters): void {
 }
 
 /** Refuses two options of which only one may be given. */
-export function exclusive(name: string, value: unknown, other: string, otherValue: unknown, code?: ErrorCode): void {
+export function exclusive(name: string, value: unknown, other: string, otherValue: unknown): void {
   if (value === undefined || otherValue === undefined) return
-  throw new ConfigurationError(code ?? 'INVALID_OPTION', `${name} and ${other} exclude each other; give one of them`, {
+  throw new ConfigurationError('INVALID_OPTION', `${name} and ${other} exclude each other; give one of them`, {
     option: name,
   })
 }

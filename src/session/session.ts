@@ -1,5 +1,4 @@
-import { StallTimer } from './stall-timer.ts'
-import type { Connect, ServerDate, SessionTarget, Transport, TransportListener } from './transport.ts'
+import { EventEmitter } from 'node:events'
 import { type ErrorCode, SessionError, type Warning } from '../errors.ts'
 import { closeError, connectionError, sessionError } from '../protocol/close-codes.ts'
 import {
@@ -11,7 +10,8 @@ import {
   type TerminationMessage,
 } from '../protocol/messages.ts'
 import { oneLine, redact } from '../redact.ts'
-import { EventEmitter } from 'node:events'
+import { StallTimer } from './stall-timer.ts'
+import type { Connect, ServerDate, SessionTarget, Transport, TransportListener } from './transport.ts'
 
 /** What a server may send at once, and for each ms of audio that it was sent: far more than anybody can say. Bytes. */
 const MOST_BYTES = 16 * 1024 * 1024

@@ -292,7 +292,7 @@ function align(heard: readonly Placed[], tail: readonly Placed[], from: number) 
   const unheard = new Float64Array(size).fill(Infinity)
   const steps = new Uint8Array(size)
   /** Whether the alignment before one that ends with a word unheard ends so, too. */
-  const goesOn = new Uint8Array(size)
+  const extendsGap = new Uint8Array(size)
   costs[0] = 0
   const least = (cell: number): number => Math.min(costs[cell]!, unheard[cell]!)
   for (let row = 0; row <= heard.length; row += 1) {
@@ -311,7 +311,7 @@ function align(heard: readonly Placed[], tail: readonly Placed[], from: number) 
         const one = costs[cell - 1]! + UNHEARD
         const next = unheard[cell - 1]! + UNHEARD_NEXT
         unheard[cell] = Math.min(one, next)
-        goesOn[cell] = next < one ? 1 : 0
+        extendsGap[cell] = next < one ? 1 : 0
         // What lies before the first word heard may lie before the session.
         const missed = UNHEARD * likelyHeard(tail[column - 1]!, from)
         if (row === 0 && missed < UNHEARD) [costs[cell], steps[cell]] = [costs[cell - 1]! + missed, BEFORE]
@@ -346,7 +346,7 @@ function align(heard: readonly Placed[], tail: readonly Placed[], from: number) 
       while (row > 0 || column > 0) {
         const cell = row * width + column
         if (missing) {
-          missing = goesOn[cell] === 1
+          missing = extendsGap[cell] === 1
           column -= 1
           continue
         }
@@ -382,8 +382,8 @@ function pairCost(again: Placed, before: Placed): number {
 function timeCost(apart: number, below: number, above: number): number {
   const slack = apart < 0 ? below : above
   const beyond = Math.abs(apart) - slack
-  const within = Math.min(Math.abs(apart), slack) / 1400
-  return within + (beyond <= JITTER_MS ? Math.max(0, beyond) / JITTER_MS : 1 + (beyond - JITTER_MS) / 60)
+  const tolerated = Math.min(Math.abs(apart), slack) / 1400
+  return tolerated + (beyond <= JITTER_MS ? Math.max(0, beyond) / JITTER_MS : 1 + (beyond - JITTER_MS) / 60)
 }
 
 /** What it costs that a session heard a word within what was final which the one before did not hear. */

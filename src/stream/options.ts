@@ -1,9 +1,9 @@
 import type { BackOffOptions } from '../back-off.ts'
 import type { SessionError, Warning } from '../errors.ts'
 import type { Turn } from '../model.ts'
-import type { SessionTarget } from '../session/transport.ts'
 import type { BeginMessage, ServerMessage } from '../protocol/messages.ts'
 import type { SessionOptions } from '../session/session.ts'
+import type { SessionTarget } from '../session/transport.ts'
 import type { ServerLabels } from './speakers.ts'
 
 /** What a {@link Supervisor} is told. All values in ms. */

@@ -1,11 +1,7 @@
 import { backOff, type BackOffOptions, delayAsked } from '../back-off.ts'
-import { type ErrorCode, SessionError, type Warning } from '../errors.ts'
-import type { BeginMessage, ClientMessage } from '../protocol/messages.ts'
-import { Session } from '../session/session.ts'
+import { SessionError } from '../errors.ts'
 import { type Connect, MemoryTransport, type SessionTarget } from '../session/transport.ts'
-import type { ReconnectingRecord, SupervisorOptions } from './options.ts'
-import type { StreamSession } from './stream-session.ts'
-import type { Waiter } from './waiter.ts'
+import type { ReconnectingRecord } from './options.ts'
 
 /** New final words, in ms of the stream, that earn a fresh budget of attempts. */
 const PROGRESS_MS = 1000
@@ -114,96 +110,13 @@ export class SessionBudget {
   }
 }
 
-/** What a {@link SessionOpener} calls. */
-export interface SessionOpenerListener {
-  /** A session has begun; at once, since the first turn may come in the same packet. */
-  begun(session: Session, begin: BeginMessage): StreamSession
-  reconnecting(record: ReconnectingRecord): void
-  warning(warning: Warning): void
-}
-
 /** How the server of `target` is reached. */
-async function connector(target: SessionTarget, pingInterval: number): Promise<Connect> {
+export async function connector(target: SessionTarget, pingInterval: number): Promise<Connect> {
   const { accept } = target
   if (accept !== undefined) return (listener) => new MemoryTransport(accept, listener)
   // The socket's library takes a quarter of the time that all of this takes to load.
   const { WebSocketTransport } = await import('../session/web-socket.ts')
   return (listener) => new WebSocketTransport(target, pingInterval, listener)
-}
-
-/** Opens sessions, again and again where that can help, and knows those that are open. */
-export class SessionOpener {
-  readonly #options: SupervisorOptions
-  readonly #budget: SessionBudget
-  readonly #state: Waiter
-  readonly #listener: SessionOpenerListener
-  readonly #sessions = new Set<Session>()
-  #destroyed = false
-
-  /** @param state - by what the wait before an attempt ends early: its owner says so there after `destroy`. */
-  constructor(options: SupervisorOptions, budget: SessionBudget, state: Waiter, listener: SessionOpenerListener) {
-    this.#options = options
-    this.#budget = budget
-    this.#state = state
-    this.#listener = listener
-  }
-
-  /** Opens one session. Rejects where that fails. */
-  async open(): Promise<StreamSession> {
-    const options = this.#options
-    const target = await options.connect()
-    const connect = await connector(target, options.pingInterval)
-    if (this.#destroyed) throw new SessionError('CONNECTION_LOST', 'the stream was closed before the session began')
-    const session = new Session(target, options, connect)
-    this.#sessions.add(session)
-    session.on('warning', (warning) => this.#listener.warning(warning))
-    session.once('end', () => this.#sessions.delete(session))
-    return new Promise((resolve, reject) => {
-      session.once('begin', (begin) => resolve(this.#listener.begun(session, begin)))
-      session.once('end', (end) => reject(options.failure() ?? end.error ?? new Error('the session ended')))
-    })
-  }
-
-  /**
-   * Opens a session, and tries again within the budget.
-   *
-   * @param lost - why the one before it was lost.
-   */
-  async reopen(lost?: Error): Promise<StreamSession> {
-    let cause = lost
-    for (;;) {
-      if (cause) await this.#backOff(cause)
-      try {
-        return await this.open()
-      } catch (error) {
-        cause = error as Error
-      }
-    }
-  }
-
-  /** Sends a message to all sessions that are open. */
-  sendMessage(message: ClientMessage): void {
-    for (const session of this.#sessions) session.sendMessage(message)
-  }
-
-  /** Drops all sessions that are open now. */
-  drop(code: ErrorCode, why: string): void {
-    for (const session of this.#sessions) void session.destroy(code, why)
-  }
-
-  /** Drops all sessions and opens no more; resolves when no socket is left. */
-  async destroy(): Promise<void> {
-    this.#destroyed = true
-    await Promise.all([...this.#sessions].map((session) => session.destroy()))
-  }
-
-  /** Waits before the next attempt; throws `cause` where none is left, or none can help. */
-  async #backOff(cause: Error): Promise<void> {
-    if (this.#destroyed) throw cause
-    const record = this.#budget.spend(cause)
-    this.#listener.reconnecting(record)
-    if (await this.#state.until(() => this.#destroyed, record.delay)) throw cause
-  }
 }
 
 /** When to open the session after one, and by when to change over to it. */

@@ -1,17 +1,18 @@
-import { FinalWords, type Orders, TurnJoiner } from './joiner.ts'
-import { ReplayBuffer } from './replay-buffer.ts'
-import { rollOverTimes, SessionBudget, SessionOpener } from './reconnect.ts'
-import type { SupervisorEvents, SupervisorOptions } from './options.ts'
+import { EventEmitter } from 'node:events'
+import { SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import type { BeginMessage, ClientMessage, ServerMessage, TerminationMessage } from '../protocol/messages.ts'
 import { oneLine } from '../redact.ts'
-import type { Session, SessionEnd } from '../session/session.ts'
+import { Session, type SessionEnd } from '../session/session.ts'
+import { FinalWords, type Orders, TurnJoiner } from './joiner.ts'
+import type { SupervisorEvents, SupervisorOptions } from './options.ts'
+import { connector, rollOverTimes, SessionBudget } from './reconnect.ts'
+import { ReplayBuffer } from './replay-buffer.ts'
 import { Sender } from './sender.ts'
 import { SessionClock } from './session-clock.ts'
+import { LabelMap, SpeakerLetters } from './speakers.ts'
 import { StreamSession } from './stream-session.ts'
 import { Waiter } from './waiter.ts'
-import { LabelMap, SpeakerLetters } from './speakers.ts'
-import { EventEmitter } from 'node:events'
 
 /** Words are kept this much longer than the overlap: a turn that a new session hears again may have begun before it. */
 const TAIL_MS = 60_000
@@ -34,7 +35,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   readonly #letters = new SpeakerLetters()
   readonly #budget: SessionBudget
   readonly #state = new Waiter()
-  readonly #opener: SessionOpener
+  /** The sessions that are open, or being opened. */
+  readonly #sessions = new Set<Session>()
   readonly #configuration: Record<string, unknown> = {}
   /** Asked for before there was a session. */
   #early: ClientMessage | undefined
@@ -59,11 +61,6 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#budget = new SessionBudget(options)
     this.#finals = new FinalWords(options.overlap + TAIL_MS)
     this.#audio = new ReplayBuffer(options, this.#finals)
-    this.#opener = new SessionOpener(options, this.#budget, this.#state, {
-      begun: (session, begin) => this.#place(session, begin),
-      reconnecting: (record) => this.emit('reconnecting', record),
-      warning: (warning) => this.emit('warning', warning),
-    })
   }
 
   /** Resolves or rejects when all is done; absent before the first audio. */
@@ -108,7 +105,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   sendMessage(message: ClientMessage): void {
     if (message.type === 'UpdateConfiguration') Object.assign(this.#configuration, message)
     else if (!this.#everBegun) this.#early = message
-    this.#opener.sendMessage(message)
+    for (const session of this.#sessions) session.sendMessage(message)
   }
 
   /**
@@ -118,7 +115,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   hold(): void {
     if (this.#onHold || this.#run === undefined) return
     this.#onHold = true
-    this.#opener.drop('OUTPUT_STALLED', 'nobody takes the turns, so no more are asked for')
+    const why = 'nobody takes the turns, so no more are asked for'
+    for (const session of this.#sessions) void session.destroy('OUTPUT_STALLED', why)
   }
 
   /** Turns are taken again. */
@@ -132,13 +130,13 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   async destroy(): Promise<void> {
     this.#destroyed = true
     for (const sender of this.#senders) sender.stop()
-    const gone = this.#opener.destroy()
+    const gone = [...this.#sessions].map((session) => session.destroy())
     this.#state.changed()
-    await gone
+    await Promise.all(gone)
   }
 
   async #supervise(): Promise<TerminationMessage> {
-    let current = this.#takeOver(await this.#opener.reopen())
+    let current = this.#takeOver(await this.#reopen())
     for (;;) {
       const done = (): boolean => this.#over(current) || this.#sentAll(current)
       const untilRollOver = current.rollOver.start - performance.now()
@@ -155,7 +153,47 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
         this.#budget.expired(end.error, this.sentMs > sent || this.#finals.end > final)
       }
       await this.#state.until(() => !this.#onHold || this.#destroyed)
-      current = this.#takeOver(await this.#opener.reopen(this.#options.failure() ?? end.error))
+      current = this.#takeOver(await this.#reopen(this.#options.failure() ?? end.error))
+    }
+  }
+
+  /** Opens one session. Rejects where that fails. */
+  async #open(): Promise<StreamSession> {
+    const options = this.#options
+    const target = await options.connect()
+    const connect = await connector(target, options.pingInterval)
+    if (this.#destroyed) throw new SessionError('CONNECTION_LOST', 'the stream was closed before the session began')
+    const session = new Session(target, options, connect)
+    this.#sessions.add(session)
+    session.on('warning', (warning) => this.emit('warning', warning))
+    session.once('end', () => this.#sessions.delete(session))
+    return new Promise((resolve, reject) => {
+      // At once, since the first turn may come in the same packet.
+      session.once('begin', (begin) => resolve(this.#place(session, begin)))
+      session.once('end', (end) => reject(options.failure() ?? end.error ?? new Error('the session ended')))
+    })
+  }
+
+  /**
+   * Opens a session, and tries again within the budget.
+   *
+   * @param lost - why the one before it was lost.
+   * @throws (rejects with) the last cause where no attempt is left, or none can help.
+   */
+  async #reopen(lost?: Error): Promise<StreamSession> {
+    let cause = lost
+    for (;;) {
+      if (cause) {
+        if (this.#destroyed) throw cause
+        const record = this.#budget.spend(cause)
+        this.emit('reconnecting', record)
+        if (await this.#state.until(() => this.#destroyed, record.delay)) throw cause
+      }
+      try {
+        return await this.#open()
+      } catch (error) {
+        cause = error as Error
+      }
     }
   }
 
@@ -224,7 +262,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#budget.plan(this.sentMs)
     let next: StreamSession
     try {
-      next = await this.#opener.open()
+      next = await this.#open()
     } catch (error) {
       if (this.#destroyed) throw error
       const message = `the next session could not be opened in time: ${(error as Error).message}`

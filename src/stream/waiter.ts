@@ -20,10 +20,10 @@ export class Waiter {
   until(condition: () => boolean, ms = Infinity): Promise<boolean> {
     if (condition()) return Promise.resolve(true)
     return new Promise((resolve) => {
-      const finish = (holds: boolean): void => {
+      const finish = (met: boolean): void => {
         clearTimeout(timer)
         this.#waiting.delete(look)
-        resolve(holds)
+        resolve(met)
       }
       const look = (): void => {
         if (condition()) finish(true)

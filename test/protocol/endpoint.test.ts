@@ -1,5 +1,5 @@
-import { checkAuthentication, credentials, isLoopback, regionUrl, serverUrl } from '../../src/protocol/endpoint.ts'
 import { describe, expect, it } from 'vitest'
+import { checkAuthentication, credentials, isLoopback, regionUrl, serverUrl } from '../../src/protocol/endpoint.ts'
 
 describe('regionUrl', () => {
   it('knows the three data zones', () => {

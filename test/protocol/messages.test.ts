@@ -1,6 +1,6 @@
-import { isLetter, parseMessage, speakerLabel } from '../../src/protocol/messages.ts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { isLetter, parseMessage, speakerLabel } from '../../src/protocol/messages.ts'
 
 const parse = (value: unknown) => parseMessage(JSON.stringify(value))
 

@@ -1,3 +1,5 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
 import { Refusal } from '../../src/protocol/close-codes.ts'
 import {
   checkParameters,
@@ -11,8 +13,6 @@ import {
   toUpdate,
   updatableNames,
 } from '../../src/protocol/parameters.ts'
-import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
 
 describe('checkParameters', () => {
   it.each([

@@ -1,10 +1,10 @@
+import { once } from 'node:events'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { WebSocket } from 'ws'
 import type { Warning } from '../../src/errors.ts'
 import { Session, type SessionEnd, sessionLife, type SessionOptions } from '../../src/session/session.ts'
 import { WebSocketTransport } from '../../src/session/web-socket.ts'
 import { begin, fast, type SocketPeer, socketPeer, termination } from '../helpers/socket-peer.ts'
-import { once } from 'node:events'
-import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { WebSocket } from 'ws'
 
 const options: SessionOptions = {
   connectTimeout: 5000,

@@ -1,10 +1,10 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
 import type { Turn, Word } from '../../src/model.ts'
 import type { TurnMessage, TurnRevision, WordMessage } from '../../src/protocol/messages.ts'
 import { FinalWords, TurnJoiner, splice } from '../../src/stream/joiner.ts'
 import { LabelMap, SpeakerLetters } from '../../src/stream/speakers.ts'
 import { interrupted } from './interrupted.ts'
-import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
 
 /** Words of 400 ms every 500 ms, written as `text` or `text/label`. */
 function words(text: string, start: number): WordMessage[] {

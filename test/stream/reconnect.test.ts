@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { rollOverTimes, SessionBudget } from '../../src/stream/reconnect.ts'
 import { EngineError, SessionError } from '../../src/errors.ts'
+import { rollOverTimes, SessionBudget } from '../../src/stream/reconnect.ts'
 
 const lost = new SessionError('CONNECTION_LOST', 'gone', { retryable: true })
 const crowded = new SessionError('TOO_MANY_SESSIONS', 'full', { retryable: true })

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { Turn } from '../../src/model.ts'
 import { FinalWords } from '../../src/stream/joiner.ts'
 import { type FrameReader, ReplayBuffer, type ReplayOptions } from '../../src/stream/replay-buffer.ts'
-import type { Turn } from '../../src/model.ts'
 
 const silentFrame = Buffer.alloc(4)
 

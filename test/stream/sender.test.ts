@@ -1,11 +1,11 @@
+import { EventEmitter } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Session } from '../../src/session/session.ts'
 import { FinalWords } from '../../src/stream/joiner.ts'
 import { ReplayBuffer } from '../../src/stream/replay-buffer.ts'
 import { Sender, type SenderOptions, Pacer } from '../../src/stream/sender.ts'
 import { SessionClock } from '../../src/stream/session-clock.ts'
-import { EventEmitter } from 'node:events'
-import { setTimeout as delay } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 const FRAME_MS = 50
 const silentFrame = Buffer.from('silence')

@@ -1,6 +1,6 @@
-import { bestAssignment, LabelMap, SpeakerLetters } from '../../src/stream/speakers.ts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { bestAssignment, LabelMap, SpeakerLetters } from '../../src/stream/speakers.ts'
 
 /** Letters of a stream in whose first session these were heard. */
 function lettersAfter(...labels: string[]): SpeakerLetters {

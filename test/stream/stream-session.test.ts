@@ -1,13 +1,13 @@
 import { EventEmitter } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Sender } from '../../src/stream/sender.ts'
-import { FinalWords, TurnJoiner } from '../../src/stream/joiner.ts'
-import { LabelMap, SpeakerLetters } from '../../src/stream/speakers.ts'
-import type { BeginMessage, HeartbeatMessage, ServerMessage, TurnMessage } from '../../src/protocol/messages.ts'
-import { StreamSession } from '../../src/stream/stream-session.ts'
-import { SessionClock } from '../../src/stream/session-clock.ts'
-import type { Session, SessionEvents } from '../../src/session/session.ts'
 import type { Turn } from '../../src/model.ts'
+import type { BeginMessage, HeartbeatMessage, ServerMessage, TurnMessage } from '../../src/protocol/messages.ts'
+import type { Session, SessionEvents } from '../../src/session/session.ts'
+import { FinalWords, TurnJoiner } from '../../src/stream/joiner.ts'
+import type { Sender } from '../../src/stream/sender.ts'
+import { SessionClock } from '../../src/stream/session-clock.ts'
+import { LabelMap, SpeakerLetters } from '../../src/stream/speakers.ts'
+import { StreamSession } from '../../src/stream/stream-session.ts'
 
 const NOW = 1_800_000_000_000
 const HOUR = 3_600_000

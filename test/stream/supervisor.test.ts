@@ -1,12 +1,11 @@
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { leftovers, openResources } from '../trials/leftovers.ts'
-import type { SessionTarget } from '../../src/session/transport.ts'
-import { Supervisor } from '../../src/stream/supervisor.ts'
-import type { Gap, ReconnectingRecord, SessionChange, SupervisorOptions } from '../../src/stream/options.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { EngineError, type Warning } from '../../src/errors.ts'
 import type { Turn, Word } from '../../src/model.ts'
+import type { SessionTarget } from '../../src/session/transport.ts'
+import type { Gap, ReconnectingRecord, SessionChange, SupervisorOptions } from '../../src/stream/options.ts'
+import { Supervisor } from '../../src/stream/supervisor.ts'
 import {
   type FaultPlan,
   type FaultServer,
@@ -18,6 +17,7 @@ import {
   toneEngine,
   toneText,
 } from '../../src/testing/index.ts'
+import { leftovers, openResources } from '../trials/leftovers.ts'
 
 const FRAME_MS = 50
 const FRAME_BYTES = FRAME_MS * 32
