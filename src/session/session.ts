@@ -61,7 +61,7 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
   readonly #transport: Transport
   readonly #target: SessionTarget
   readonly #options: SessionOptions
-  /** What is told of the frame on its way, and that frame while it waits for the peer to read. */
+  /** What is told of the frame on its way, and that frame while it waits for the server to read. */
   #taken: ((sent: boolean) => void) | undefined
   #blocked: Buffer | undefined
   readonly #stall: StallTimer
@@ -227,7 +227,7 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
     this.emit('begin', message)
   }
 
-  /** A peer can answer pings and be dead all the same. */
+  /** A server can answer pings and be dead all the same. */
   #expectHeartbeats(): void {
     if (this.#beats || this.#state === 'ended') return
     this.#beats = true

@@ -222,13 +222,13 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#early = undefined
     this.#everBegun = true
     this.#budget.begun()
-    const placed = new StreamSession(session, begin, clock, sender, rollOver, {
+    const streamSession = new StreamSession(session, begin, clock, sender, rollOver, {
       turns: (turns, from) => this.#deliver(turns, from),
       message: (message) => this.#pass(message),
       lost: (gap) => void this.emit('gap', gap),
     })
     session.once('end', () => this.#state.changed())
-    return placed
+    return streamSession
   }
 
   #takeOver(next: StreamSession): StreamSession {
@@ -291,17 +291,18 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     return this.#takeOver(next)
   }
 
-  #deliver(turns: Turn[], placed: StreamSession): void {
+  #deliver(turns: Turn[], streamSession: StreamSession): void {
     for (const turn of turns) {
       if (!turn.endOfTurn) continue
-      this.#finals.add(turn, placed.clock.heard)
+      this.#finals.add(turn, streamSession.clock.heard)
       if (turn.revision === 0) this.#finalCount += 1
     }
     // A server that fails the same way each time may send the same final each time.
     this.#budget.reached(this.#finals.end, this.sentMs)
-    const known = Object.keys(placed.speakers).length
-    if (placed.announced < 0 || (placed.joins && known > placed.announced)) this.#announce(placed)
-    this.#warnOfLabels(placed)
+    const known = Object.keys(streamSession.speakers).length
+    if (streamSession.announced < 0 || (streamSession.joins && known > streamSession.announced))
+      this.#announce(streamSession)
+    this.#warnOfLabels(streamSession)
     for (const turn of turns) {
       if (turn.unconfirmed) this.#warnOfUnconfirmed(turn)
       this.emit('turn', turn)
@@ -349,16 +350,16 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   readonly #hasRoom = (): boolean => this.#destroyed || this.#audio.hasRoom
 
-  #announce(placed: StreamSession): void {
-    const { begin, clock, speakers } = placed
-    placed.announced = Object.keys(speakers).length
+  #announce(streamSession: StreamSession): void {
+    const { begin, clock, speakers } = streamSession
+    streamSession.announced = Object.keys(speakers).length
     this.emit('session', { begin, offset: clock.offset, speakers })
   }
 
-  #leave(placed: StreamSession): void {
+  #leave(streamSession: StreamSession): void {
     this.#read(
-      this.#senders.filter((sender) => sender !== placed.sender),
-      this.#lead === placed.sender ? undefined : this.#lead,
+      this.#senders.filter((sender) => sender !== streamSession.sender),
+      this.#lead === streamSession.sender ? undefined : this.#lead,
     )
   }
 
@@ -374,11 +375,11 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     if (gap) this.emit('gap', gap)
   }
 
-  #over(placed: StreamSession): boolean {
-    return placed.end !== undefined || this.#destroyed
+  #over(streamSession: StreamSession): boolean {
+    return streamSession.end !== undefined || this.#destroyed
   }
 
-  #sentAll(placed: StreamSession): boolean {
-    return this.#audioEnded && placed.sender.drained
+  #sentAll(streamSession: StreamSession): boolean {
+    return this.#audioEnded && streamSession.sender.drained
   }
 }

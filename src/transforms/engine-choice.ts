@@ -12,6 +12,14 @@ import type { OfChannel } from './diarize-events.ts'
 import type { DiarizeInput } from './diarize-input.ts'
 import { environmentKey, liveSettings, type ResolvedDiarizeOptions } from './diarize-options.ts'
 
+const RETRIES = 10
+/** After the last audio: a service has the last words at once. */
+const TERMINATION_MS = 15_000
+/** The engine on this machine may have half a minute of speech to decode, on a machine that is slow. */
+const OWN_TERMINATION_MS = 150_000
+/** Before anything ever worked, a mistake is likelier than an outage. */
+const FIRST_RETRIES = 2
+
 /** The server a stream talks to, wherever it runs. */
 export interface Peer {
   /** `server` is one given by `url`. */
@@ -161,14 +169,6 @@ async function embeddedPeer(engine: Engine): Promise<Peer> {
     close: () => server.close(),
   }
 }
-
-const RETRIES = 10
-/** After the last audio: a service has the last words at once. */
-const TERMINATION_MS = 15_000
-/** The engine on this machine may have half a minute of speech to decode, on a machine that is slow. */
-const OWN_TERMINATION_MS = 150_000
-/** Before anything ever worked, a mistake is likelier than an outage. */
-const FIRST_RETRIES = 2
 
 /** What looks after the sessions: those of the stream, or those of each of its channels. */
 export type Supervision = Supervisor | ChannelSupervisor
