@@ -1,5 +1,5 @@
+import { endianness } from 'node:os'
 import { ConfigurationError, type Warning } from '../errors.ts'
-import { BlockAligner } from './framer.ts'
 import {
   type AudioFormat,
   blockSize,
@@ -8,10 +8,10 @@ import {
   sameFormat,
   type SampleEncoding,
 } from './format.ts'
+import { BlockAligner } from './framer.ts'
 import { MonoMixer } from './mono-mixer.ts'
 import { Resampler } from './resampler.ts'
 import { WavReader, wavSizeWarning } from './wav.ts'
-import { endianness } from 'node:os'
 
 /** What one sample of an encoding is worth, read from `view` at byte `at`, within [-1, 1]. */
 type ReadSample = (view: DataView, at: number) => number

@@ -1,9 +1,10 @@
 import { InputError, type Warning } from '../errors.ts'
 import { type AudioFormat, bytesPerSample, maxChannels, type SampleEncoding, sampleRateRange } from './format.ts'
 
-/** What a WAV header says. */
-export interface WavHeader {
-  format: AudioFormat
+/** Where the samples of a WAV stand, whatever kind they are of. */
+export interface WavLayout {
+  /** The content of the format chunk; absent where none comes before the samples. */
+  formatChunk?: Buffer
   /** Bytes before the first sample. */
   dataOffset: number
   /** Bytes of samples, by the header. Absent where the writer could not know, as on a pipe. */
@@ -12,12 +13,18 @@ export interface WavHeader {
   fileBytes?: number
 }
 
-/** The answer of {@link parseWavHeader}: the header, or that more bytes are needed, or that it is no WAV file at all. */
-export type WavProbe = { kind: 'more' } | { kind: 'other' } | { kind: 'wav'; header: WavHeader }
+/** What the header of a WAV says whose samples the library reads. */
+export interface WavHeader extends Omit<WavLayout, 'formatChunk'> {
+  format: AudioFormat
+}
+
+/** The header, or that more bytes are needed, or that it is no WAV file at all. */
+export type WavProbe<Header = WavHeader> = { kind: 'more' } | { kind: 'other' } | { kind: 'wav'; header: Header }
 
 /** Longest header that is read. What comes before the samples in real files, pictures included, is far less. */
 export const maxWavHeaderBytes = 1_048_576
 
+const nothing = Buffer.alloc(0)
 const unknownSize = 0xffff_ffff
 /** Bytes 2 to 15 of the identifiers of sub-formats that stand for a plain format tag. */
 const plainSubformat = Buffer.from('000000001000800000aa00389b71', 'hex')
@@ -33,31 +40,19 @@ function unsupported(what: string): InputError {
 /** Formats of WAV whose blocks are single samples: PCM, float, A-law and µ-law, and the one that may stand for each. */
 export const sampleFormats = new Set([1, 3, 6, 7, 0xfffe])
 
-/** Where the samples of a WAV stand, whatever kind they are of. */
-export interface WavLayout {
-  /** The content of the format chunk; absent where none comes before the samples. */
-  format?: Buffer
-  /** Bytes before the first sample. */
-  dataOffset: number
-  /** Bytes of samples, by the header. Absent where the writer could not know, as on a pipe. */
-  dataBytes?: number
-  /** Bytes of the whole file, by its header. Absent where the writer could not know. */
-  fileBytes?: number
-}
-
 /**
  * Finds the samples in `bytes`, the start of a file, of which there may be too few yet: call again with more until the
  * answer is not `more`. RIFF, RF64 and BW64.
  *
  * @throws InputError `UNSUPPORTED_AUDIO` when its header is damaged
  */
-export function findWavData(bytes: Buffer): { kind: 'more' } | { kind: 'other' } | ({ kind: 'wav' } & WavLayout) {
+export function findWavData(bytes: Buffer): WavProbe<WavLayout> {
   const text = (at: number) => bytes.toString('latin1', at, at + 4)
   const outer = text(0)
   if (!['RIFF', 'RF64', 'BW64'].some((name) => name.startsWith(outer))) return { kind: 'other' }
   if (!'WAVE'.startsWith(text(8))) return { kind: 'other' }
 
-  let format: Buffer | undefined
+  let formatChunk: Buffer | undefined
   let long: { dataBytes: number | undefined; fileBytes: number | undefined } | undefined
   for (let at = 12; ;) {
     if (at + 8 > maxWavHeaderBytes) throw unsupported(`is longer than ${maxWavHeaderBytes} bytes or damaged`)
@@ -73,18 +68,18 @@ export function findWavData(bytes: Buffer): { kind: 'more' } | { kind: 'other' }
         : isUnknown(bytes.readUInt32LE(4))
           ? undefined
           : bytes.readUInt32LE(4) + 8
-      return {
-        kind: 'wav',
+      const header = {
         dataOffset: content,
-        ...(format !== undefined && { format }),
+        ...(formatChunk !== undefined && { formatChunk }),
         ...(dataBytes !== undefined && { dataBytes }),
         ...(fileBytes !== undefined && { fileBytes }),
       }
+      return { kind: 'wav', header }
     }
     const end = content + size
     if (end > maxWavHeaderBytes) throw unsupported(`is longer than ${maxWavHeaderBytes} bytes or damaged`)
     if (end > bytes.length) return { kind: 'more' }
-    if (id === 'fmt ') format = bytes.subarray(content, end)
+    if (id === 'fmt ') formatChunk = bytes.subarray(content, end)
     if (id === 'ds64' && size >= 16) {
       const fileBytes = readLongSize(bytes, content)
       long = { dataBytes: readLongSize(bytes, content + 8), fileBytes: fileBytes && fileBytes + 8 }
@@ -101,10 +96,12 @@ export function findWavData(bytes: Buffer): { kind: 'more' } | { kind: 'other' }
  */
 export function parseWavHeader(bytes: Buffer): WavProbe {
   const found = findWavData(bytes)
-  if (found.kind !== 'wav') return found
-  if (found.format === undefined) throw unsupported('does not say what the samples are before they start')
-  const { kind, ...layout } = found
-  return { kind, header: { ...layout, format: readFormat(found.format) } }
+  return found.kind === 'wav' ? { kind: 'wav', header: readHeader(found.header) } : found
+}
+
+function readHeader({ formatChunk, ...layout }: WavLayout): WavHeader {
+  if (formatChunk === undefined) throw unsupported('does not say what the samples are before they start')
+  return { ...layout, format: readFormat(formatChunk) }
 }
 
 /** The largest sizes of 32 and 31 bits, whole or less a header; only recordings that long could be meant instead. */
@@ -288,16 +285,10 @@ export function containerName(head: Buffer): string | undefined {
   return signatures.find(({ offset, bytes }) => text.startsWith(bytes, offset))?.name
 }
 
-const nothing = Buffer.alloc(0)
-
-/** The warning on a WAV whose header says too little, once `reader` knows that it does. */
-export function wavSizeWarning(reader: WavReader): Warning | undefined {
-  const declared = reader.header?.dataBytes
-  return reader.goesOn && declared !== undefined ? sizeWarning('the input', declared) : undefined
-}
-
-/** The warning on the WAV `input`, whose header says `declared` bytes of samples, where there are more. */
-export function sizeWarning(input: string, declared: number): Warning {
+/** The warning on a WAV, `input` for people, whose header says too little, once that is known of its `samples`. */
+export function wavSizeWarning(samples: WavReader | undefined, input = 'the input'): Warning | undefined {
+  const declared = samples?.layout?.dataBytes
+  if (samples?.exceedsHeader !== true || declared === undefined) return undefined
   const message =
     `The audio of ${input} goes on after the ${declared} bytes that its WAV header says, as where a recording broke off or ` +
     'went past 4 GiB; all of it is heard'
@@ -320,12 +311,12 @@ export class WavSamples {
   readonly #mostFilling: number
   #left: number
   #state: 'declared' | 'deciding' | 'beyond' | 'after'
-  #goesOn = false
+  #exceedsHeader = false
   #held: Buffer = nothing
   #zeros = 0
 
   /** @param taken - bytes of the samples that are not pushed. */
-  constructor({ dataOffset, dataBytes, fileBytes }: Omit<WavLayout, 'format'>, taken = 0) {
+  constructor({ dataOffset, dataBytes, fileBytes }: WavLayout, taken = 0) {
     this.#declared = dataBytes
     this.#left = (dataBytes ?? Number.POSITIVE_INFINITY) - taken
     this.#state = dataBytes === undefined ? 'beyond' : this.#left === 0 ? 'deciding' : 'declared'
@@ -340,8 +331,8 @@ export class WavSamples {
   }
 
   /** Whether there are more samples than the header says. */
-  get goesOn(): boolean {
-    return this.#goesOn
+  get exceedsHeader(): boolean {
+    return this.#exceedsHeader
   }
 
   /** The samples in `bytes`; may be empty. */
@@ -367,7 +358,7 @@ export class WavSamples {
     if (this.#state === 'beyond') return held
     // What is too short for a chunk is too short for a sound.
     if (this.#state !== 'deciding' || held.length < afterAudioBytes || this.#isChunk(held)) return nothing
-    return this.#goOn(held)
+    return this.#continue(held)
   }
 
   /** Tells samples that the header does not know of from chunks. */
@@ -387,7 +378,7 @@ export class WavSamples {
       this.#state = 'after'
       return nothing
     }
-    return this.#goOn(bytes)
+    return this.#continue(bytes)
   }
 
   /** Whether a chunk begins here, or behind the byte that fills an odd length. */
@@ -396,9 +387,9 @@ export class WavSamples {
     return isAfterAudio(bytes, room) || (this.#isOdd && this.#zeros === 0 && isAfterAudio(bytes.subarray(1), room - 1))
   }
 
-  #goOn(bytes: Buffer): Buffer {
+  #continue(bytes: Buffer): Buffer {
     this.#state = 'beyond'
-    this.#goesOn = true
+    this.#exceedsHeader = true
     const silence = Buffer.alloc(this.#zeros)
     this.#zeros = 0
     return Buffer.concat([silence, this.#untilTitles(bytes)])
@@ -420,11 +411,11 @@ export class WavSamples {
  *
  * @param after - what follows these: all of the file, or 65,600 bytes of it.
  */
-export function samplesGoOn(layout: WavLayout, after: Buffer): boolean {
+export function samplesExceedHeader(layout: WavLayout, after: Buffer): boolean {
   const samples = new WavSamples(layout, layout.dataBytes)
   samples.push(after)
   samples.flush()
-  return samples.goesOn
+  return samples.exceedsHeader
 }
 
 /**
@@ -434,18 +425,39 @@ export function samplesGoOn(layout: WavLayout, after: Buffer): boolean {
 export class WavReader {
   /** The first bytes, until it is known what they are; grown by doubling, so that tiny chunks cost no more. */
   #head: Buffer | undefined = Buffer.alloc(64)
-  #headBytes = 0
+  #heldBytes = 0
   #samples: WavSamples | undefined
+  readonly #takesAll: boolean
+  #layout: WavLayout | undefined
   #header: WavHeader | undefined
+  #headerBytes: Buffer = nothing
   #kind: 'wav' | 'other' | undefined
   #container: string | undefined
+
+  /**
+   * @param takesAll - whether to take WAV of any kind, also such as the library does not read; its header comes from
+   *   {@link headerBytes}, and one that is damaged is `other`.
+   */
+  constructor(takesAll = false) {
+    this.#takesAll = takesAll
+  }
 
   /** What the stream is; `undefined` until 12 bytes have come, or the end. */
   get kind(): 'wav' | 'other' | undefined {
     return this.#kind
   }
 
-  /** The header, once it is complete. */
+  /** Where the samples stand, once the header is complete. */
+  get layout(): WavLayout | undefined {
+    return this.#layout
+  }
+
+  /** All that stands before the samples, where WAV of any kind is taken. */
+  get headerBytes(): Buffer {
+    return this.#headerBytes
+  }
+
+  /** The header, once it is complete, of WAV that the library reads. */
   get header(): WavHeader | undefined {
     return this.#header
   }
@@ -461,8 +473,8 @@ export class WavReader {
   }
 
   /** Whether there is more audio than the header says; all of it comes out. */
-  get goesOn(): boolean {
-    return this.#samples?.goesOn ?? false
+  get exceedsHeader(): boolean {
+    return this.#samples?.exceedsHeader ?? false
   }
 
   /**
@@ -472,16 +484,16 @@ export class WavReader {
    */
   push(chunk: Buffer): Buffer {
     if (this.#head === undefined) return this.#samples?.push(chunk) ?? chunk
-    if (this.#headBytes === 0 && chunk.length >= containerProbeBytes) return this.#probe(chunk) ?? nothing
+    if (this.#heldBytes === 0 && chunk.length >= containerProbeBytes) return this.#probe(chunk) ?? nothing
     return this.#probe(this.#hold(chunk)) ?? nothing
   }
 
   /** To be called at the end of the stream: what was held of the audio, or of a stream too short to be WAV. */
   flush(): Buffer {
     if (this.#samples !== undefined) return this.#samples.flush()
-    if (this.#head === undefined || this.#kind === 'wav') return nothing
+    if (this.#head === undefined || (this.#kind === 'wav' && !this.#takesAll)) return nothing
     this.#kind = 'other'
-    const held = this.#head.subarray(0, this.#headBytes)
+    const held = this.#head.subarray(0, this.#heldBytes)
     this.#head = undefined
     return held
   }
@@ -489,34 +501,45 @@ export class WavReader {
   /** The audio after the header in `bytes`, the stream from its start; `undefined` when they are held for later. */
   #probe(bytes: Buffer): Buffer | undefined {
     if (bytes.length < containerProbeBytes) return undefined
-    const probe = parseWavHeader(bytes)
-    this.#kind = probe.kind === 'other' ? 'other' : 'wav'
-    if (probe.kind === 'more') {
-      if (this.#headBytes === 0) this.#hold(bytes)
+    const found = this.#find(bytes)
+    this.#kind = found.kind === 'other' ? 'other' : 'wav'
+    if (found.kind === 'more') {
+      if (this.#heldBytes === 0) this.#hold(bytes)
       return undefined
     }
     this.#head = undefined
-    if (probe.kind === 'other') {
+    if (found.kind === 'other') {
       this.#container = containerName(bytes)
       return bytes
     }
-    this.#header = probe.header
-    this.#samples = new WavSamples(probe.header)
-    return this.#samples.push(bytes.subarray(probe.header.dataOffset))
+    const { dataOffset } = (this.#layout = found.header)
+    if (this.#takesAll) this.#headerBytes = Buffer.from(bytes.subarray(0, dataOffset))
+    else this.#header = readHeader(found.header)
+    this.#samples = new WavSamples(found.header)
+    return this.#samples.push(bytes.subarray(dataOffset))
+  }
+
+  #find(bytes: Buffer): WavProbe<WavLayout> {
+    try {
+      return findWavData(bytes)
+    } catch (error) {
+      if (this.#takesAll) return { kind: 'other' }
+      throw error
+    }
   }
 
   /** Everything held so far, `chunk` included. */
   #hold(chunk: Buffer): Buffer {
     let head = this.#head ?? nothing
-    const total = this.#headBytes + chunk.length
+    const total = this.#heldBytes + chunk.length
     if (total > head.length) {
       const larger = Buffer.alloc(Math.max(total, head.length * 2))
-      head.copy(larger, 0, 0, this.#headBytes)
+      head.copy(larger, 0, 0, this.#heldBytes)
       head = larger
     }
-    chunk.copy(head, this.#headBytes)
+    chunk.copy(head, this.#heldBytes)
     this.#head = head
-    this.#headBytes = total
+    this.#heldBytes = total
     return head.subarray(0, total)
   }
 }

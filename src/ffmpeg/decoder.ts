@@ -1,8 +1,9 @@
+import { addAbortSignal, Duplex } from 'node:stream'
 import { type AudioFormat, bytesToMs } from '../audio/format.ts'
 import { channelsCancel, MonoMixer } from '../audio/mono-mixer.ts'
 import { mediaBytes } from '../audio/pcm.ts'
 import { AudioQueue, type LiveLimit } from '../audio/silence.ts'
-import { sizeWarning, writeWavHeader } from '../audio/wav.ts'
+import { writeWavHeader } from '../audio/wav.ts'
 import { type DiarizeStreamError, FfmpegError, InputError } from '../errors.ts'
 import { LoopYield, takesBytes } from '../stream-helpers.ts'
 import {
@@ -25,7 +26,6 @@ import { FfmpegProcess } from './process.ts'
 import { type ClockCorrector, clockCorrector } from './program-clock.ts'
 import { InputRepair } from './repair.ts'
 import { chooseTrack, type TrackWish } from './tracks.ts'
-import { addAbortSignal, Duplex } from 'node:stream'
 
 /** 100 ms of 16 kHz mono, in bytes; also the most that is handed on at once. */
 const outputHighWaterMark = 3200
@@ -498,10 +498,10 @@ export class FfmpegByteStream extends FfmpegStream {
   }
 
   #warnOfSize(): void {
-    const { wav } = this.#repair
-    if (this.#warned || wav?.declared === undefined || !wav.goesOn) return
+    const warning = this.#warned ? undefined : this.#repair.sizeWarning(this.#inputName)
+    if (warning === undefined) return
     this.#warned = true
-    this.emit('warning', sizeWarning(this.#inputName, wav.declared))
+    this.emit('warning', warning)
   }
 
   #warnOfMissing(): void {

@@ -1,4 +1,4 @@
-import { findWavData, maxWavHeaderBytes, sampleFormats, samplesGoOn } from '../audio/wav.ts'
+import { findWavData, maxWavHeaderBytes, sampleFormats, samplesExceedHeader } from '../audio/wav.ts'
 
 /** What a file or a stream says of itself in its bytes, before any process is started. */
 
@@ -48,13 +48,13 @@ const mostAfter = 1_048_576
 /** How much of a WAV is there, whatever its header says; `undefined` where it is none that can be read. */
 export function wavExtent(readAt: ReadAt, size = Infinity): WavExtent | undefined {
   const found = wavLayout(readAt(0, headBytes)) ?? wavLayout(readAt(0, maxWavHeaderBytes))
-  const { format } = found ?? {}
+  const format = found?.formatChunk
   if (found === undefined || format === undefined || format.length < 16) return undefined
   const { dataOffset, dataBytes } = found
   const there = size - dataOffset
   if (dataBytes === undefined || dataBytes > there) return { format, bytes: there, asSaid: false }
   const after = readAt(dataOffset + dataBytes, afterBytes)
-  if (samplesGoOn(found, after)) return { format, bytes: there, asSaid: false }
+  if (samplesExceedHeader(found, after)) return { format, bytes: there, asSaid: false }
   const isUnseen = after.length === 0 && Number.isFinite(there) && there - dataBytes > Math.min(mostAfter, dataBytes)
   return { format, bytes: isUnseen ? Number.NaN : dataBytes, asSaid: !isUnseen }
 }
@@ -62,7 +62,7 @@ export function wavExtent(readAt: ReadAt, size = Infinity): WavExtent | undefine
 function wavLayout(bytes: Buffer) {
   try {
     const found = findWavData(bytes)
-    return found.kind === 'wav' ? found : undefined
+    return found.kind === 'wav' ? found.header : undefined
   } catch {
     return undefined
   }

@@ -1,13 +1,16 @@
 import { BlockAligner } from '../audio/framer.ts'
-import { findWavData, sampleFormats, type WavLayout, WavSamples } from '../audio/wav.ts'
+import { sampleFormats, type WavLayout, WavReader, wavSizeWarning } from '../audio/wav.ts'
+import type { Warning } from '../errors.ts'
 import { mp3Index, mp3IndexBytes, mpegFrame, tagLength } from './probe.ts'
 
 const nothing = Buffer.alloc(0)
 
-/** Bytes, in pieces, as FFmpeg is to be given them. */
-interface Repair {
-  push: (bytes: Buffer) => Buffer
-  flush: () => Buffer
+/** What is known of a WAV once its header has come. */
+export interface WavFacts {
+  /** Bytes of samples the header promised that have not come. */
+  missingBytes: number
+  /** The same in ms, where the header says how many bytes a second has. */
+  missingMs?: number
 }
 
 /**
@@ -16,109 +19,63 @@ interface Repair {
  * lose the tags and pictures between them, which FFmpeg takes for damaged sound. All else stays as it is.
  */
 export class InputRepair {
-  #held: Buffer[] | undefined = []
-  #heldBytes = 0
-  /** Bytes to wait for before the next look; doubled each time, so that tiny chunks cost no more. */
-  #enough = 12
-  #repair: Repair | undefined
-  #wav: WavRepair | undefined
+  readonly #reader = new WavReader(true)
+  #begun = false
+  #mp3: Mp3Repair | undefined
+  #aligner: BlockAligner | undefined
 
   /** What is known of the WAV, once its header has come; `undefined` for all else. */
-  get wav(): WavRepair | undefined {
-    return this.#wav
+  get wav(): WavFacts | undefined {
+    const { layout, missingBytes } = this.#reader
+    if (layout === undefined) return undefined
+    const byteRate = formatOf(layout)?.readUInt32LE(8) ?? 0
+    return { missingBytes, ...(byteRate > 0 && { missingMs: Math.round((missingBytes / byteRate) * 1000) }) }
+  }
+
+  /** The warning on a WAV, `input` for people, that is longer than its header says, once it is known to be. */
+  sizeWarning(input: string): Warning | undefined {
+    return wavSizeWarning(this.#reader, input)
   }
 
   /** What FFmpeg is to be given of `bytes`; may be empty, or more than came. */
   push(bytes: Buffer): Buffer {
-    if (this.#held === undefined) return this.#repair?.push(bytes) ?? bytes
-    this.#held.push(bytes)
-    this.#heldBytes += bytes.length
-    return this.#heldBytes < this.#enough ? nothing : this.#look(Buffer.concat(this.#held), false)
+    return this.#repair(this.#reader.push(bytes))
   }
 
   /** To be called at the end of the input: the rest. */
   flush(): Buffer {
-    const held = this.#held === undefined ? nothing : this.#look(Buffer.concat(this.#held), true)
-    return Buffer.concat([held, this.#repair?.flush() ?? nothing])
+    const rest = this.#repair(this.#reader.flush())
+    return this.#mp3 === undefined ? rest : Buffer.concat([rest, this.#mp3.flush()])
   }
 
-  /** Tells what begins with `bytes`; `complete` where no more will come. */
-  #look(bytes: Buffer, complete: boolean): Buffer {
-    const layout = wavLayout(bytes)
-    if (layout === 'more' && !complete) {
-      this.#held = [bytes]
-      this.#enough = bytes.length * 2
-      return nothing
+  /** Makes of what the reader has let out what FFmpeg is to be given. */
+  #repair(bytes: Buffer): Buffer {
+    const { kind, layout } = this.#reader
+    const isFirst = !this.#begun && (layout !== undefined || kind === 'other')
+    this.#begun ||= isFirst
+    if (layout === undefined) {
+      if (isFirst && isMp3(bytes)) this.#mp3 = new Mp3Repair()
+      return this.#mp3?.push(bytes) ?? bytes
     }
-    this.#held = undefined
-    if (typeof layout === 'object') this.#wav = new WavRepair(layout)
-    this.#repair = this.#wav ?? (mpegFrame(bytes) !== undefined || isTagged(bytes) ? new Mp3Repair() : undefined)
-    return this.#repair?.push(bytes) ?? bytes
+    this.#aligner ??= new BlockAligner(blockBytesOf(layout))
+    const samples = this.#aligner.push(bytes)
+    return isFirst ? Buffer.concat([withoutSizes(this.#reader.headerBytes), samples]) : samples
   }
 }
 
-function isTagged(bytes: Buffer): boolean {
-  return bytes.toString('latin1', 0, 3) === 'ID3'
+function isMp3(bytes: Buffer): boolean {
+  return mpegFrame(bytes) !== undefined || bytes.toString('latin1', 0, 3) === 'ID3'
 }
 
-/** Where the samples of a WAV are; `undefined` where it is none, or one whose header is beyond repair. */
-function wavLayout(bytes: Buffer): WavLayout | 'more' | undefined {
-  try {
-    const found = findWavData(bytes)
-    return found.kind === 'wav' ? found : found.kind === 'more' ? 'more' : undefined
-  } catch {
-    // FFmpeg may read it all the same, or has better words for what is wrong.
-    return undefined
-  }
+function formatOf({ formatChunk }: WavLayout): Buffer | undefined {
+  return formatChunk !== undefined && formatChunk.length >= 16 ? formatChunk : undefined
 }
 
-/** A WAV as FFmpeg is to be given it: without sizes, and without what follows its samples. */
-export class WavRepair {
-  /** Bytes of samples, by the header; absent where it does not say. */
-  readonly declared: number | undefined
-  readonly #samples: WavSamples
-  readonly #byteRate: number
-  readonly #aligner: BlockAligner
-  #headerBytes: number
-
-  constructor(layout: WavLayout) {
-    const { format, dataBytes, dataOffset } = layout
-    this.declared = dataBytes
-    this.#headerBytes = dataOffset
-    this.#samples = new WavSamples(layout)
-    const known = format !== undefined && format.length >= 16 ? format : undefined
-    this.#byteRate = known?.readUInt32LE(8) ?? 0
-    const blockBytes = known !== undefined && sampleFormats.has(known.readUInt16LE(0)) ? known.readUInt16LE(12) : 1
-    this.#aligner = new BlockAligner(Math.max(1, blockBytes))
-  }
-
-  /** Whether there are more samples than the header says. */
-  get goesOn(): boolean {
-    return this.#samples.goesOn
-  }
-
-  /** Bytes of samples the header promised that have not come. */
-  get missingBytes(): number {
-    return this.#samples.missingBytes
-  }
-
-  /** The same in ms, where the header says how many bytes a second has. */
-  get missingMs(): number | undefined {
-    return this.#byteRate === 0 ? undefined : Math.round((this.missingBytes / this.#byteRate) * 1000)
-  }
-
-  /** Takes the whole header first, and then anything. */
-  push(bytes: Buffer): Buffer {
-    if (this.#headerBytes === 0) return this.#aligner.push(this.#samples.push(bytes))
-    const header = withoutSizes(bytes.subarray(0, this.#headerBytes))
-    const samples = this.#samples.push(bytes.subarray(this.#headerBytes))
-    this.#headerBytes = 0
-    return Buffer.concat([header, this.#aligner.push(samples)])
-  }
-
-  flush(): Buffer {
-    return this.#aligner.push(this.#samples.flush())
-  }
+/** Bytes of a sample of all channels; 1 where blocks are of another kind. */
+function blockBytesOf(layout: WavLayout): number {
+  const format = formatOf(layout)
+  const isPlain = format !== undefined && sampleFormats.has(format.readUInt16LE(0))
+  return Math.max(1, isPlain ? format.readUInt16LE(12) : 1)
 }
 
 /** A WAV header, up to its samples, that says of no length what it is. */
@@ -136,7 +93,7 @@ function withoutSizes(header: Buffer): Buffer {
  * MP3 without the tags between its frames, and without indexes there, which would be played as a frame of silence. What
  * stands at its very start stays: it tells FFmpeg what the bytes are.
  */
-class Mp3Repair implements Repair {
+class Mp3Repair {
   #held: Buffer = nothing
   /** Bytes that pass, and then bytes that are left out. */
   #pass = 0

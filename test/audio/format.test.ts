@@ -1,3 +1,4 @@
+import { describe, expect, it } from 'vitest'
 import {
   type AudioFormat,
   blockSize,
@@ -10,7 +11,6 @@ import {
   silenceByte,
 } from '../../src/audio/format.ts'
 import { decodeSamples } from '../../src/audio/pcm.ts'
-import { describe, expect, it } from 'vitest'
 
 const mono16: AudioFormat = { sampleRate: 16_000, channels: 1, encoding: 's16le' }
 

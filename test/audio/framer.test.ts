@@ -1,7 +1,7 @@
-import { BlockAligner, Framer } from '../../src/audio/framer.ts'
-import { cut } from './signals.ts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { BlockAligner, Framer } from '../../src/audio/framer.ts'
+import { cut } from './signals.ts'
 
 describe('Framer', () => {
   it('gives frames of one length and every byte once, however the input is cut', () => {

@@ -1,3 +1,5 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
 import { type AudioFormat, maxChannels, sampleEncodings } from '../../src/audio/format.ts'
 import {
   decodeSamples,
@@ -15,8 +17,6 @@ import {
 } from '../../src/audio/pcm.ts'
 import { writeWavHeader } from '../../src/audio/wav.ts'
 import { cut, encodePcm, noise, rms, sine } from './signals.ts'
-import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
 
 function f32(...values: number[]): Buffer {
   return encodePcm(Float32Array.from(values), { sampleRate: 16_000, channels: 1, encoding: 'f32le' })

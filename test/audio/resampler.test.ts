@@ -1,7 +1,7 @@
-import { kaiserSinc, Resampler } from '../../src/audio/resampler.ts'
-import { amplitudeAt, cut, decibels, noise, rms, sine } from './signals.ts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { kaiserSinc, Resampler } from '../../src/audio/resampler.ts'
+import { amplitudeAt, cut, decibels, noise, rms, sine } from './signals.ts'
 
 const ratePairs = [
   [48_000, 16_000],

@@ -1,3 +1,5 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
 import { type AudioFormat, maxChannels, sampleEncodings, sampleRateRange } from '../../src/audio/format.ts'
 import {
   containerName,
@@ -10,8 +12,6 @@ import {
 } from '../../src/audio/wav.ts'
 import { DiarizeStreamError } from '../../src/errors.ts'
 import { cut } from './signals.ts'
-import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
 
 const mono16: AudioFormat = { sampleRate: 16_000, channels: 1, encoding: 's16le' }
 
@@ -296,7 +296,7 @@ describe('WavReader', () => {
           expect(reader.kind).toBe('wav')
           expect(reader.header?.format).toEqual(stereo)
           expect(reader.missingBytes).toBe(0)
-          expect(reader.goesOn).toBe(false)
+          expect(reader.exceedsHeader).toBe(false)
           expect(wavSizeWarning(reader)).toBeUndefined()
         },
       ),
@@ -314,7 +314,7 @@ describe('WavReader', () => {
           lengths,
         )
         expect(got.equals(audio)).toBe(true)
-        expect(reader.goesOn).toBe(true)
+        expect(reader.exceedsHeader).toBe(true)
         expect(wavSizeWarning(reader)?.['declared']).toBe(declared)
         expect(reader.missingBytes).toBe(0)
       }),
@@ -336,7 +336,7 @@ describe('WavReader', () => {
 
   it('goes by the data where the outer size alone is stale', () => {
     const { reader, audio } = read(Buffer.concat([withSizes(200, 36), Buffer.alloc(200, 0x42), titles]), [300])
-    expect([audio.length, reader.goesOn, reader.missingBytes]).toEqual([200, false, 0])
+    expect([audio.length, reader.exceedsHeader, reader.missingBytes]).toEqual([200, false, 0])
   })
 
   it('reads on in an RF64 whose sizes of 64 bits are stale', () => {
@@ -348,7 +348,7 @@ describe('WavReader', () => {
     const audio = Buffer.alloc(200, 0x42)
     const { reader, audio: got } = read(Buffer.concat([header, audio]), [5])
     expect(got.equals(audio)).toBe(true)
-    expect(reader.goesOn).toBe(true)
+    expect(reader.exceedsHeader).toBe(true)
   })
 
   it('takes a chunk that nobody knows for one where the outer size has room for it', () => {

@@ -1,6 +1,6 @@
-import { explainEnd, FfmpegLog, type FfmpegRun, type InputFacts, isTrouble } from '../../src/ffmpeg/log.ts'
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
+import { explainEnd, FfmpegLog, type FfmpegRun, type InputFacts, isTrouble } from '../../src/ffmpeg/log.ts'
 
 function logOf(...pieces: string[]): { log: FfmpegLog; troubles: string[] } {
   const troubles: string[] = []
