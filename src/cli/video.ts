@@ -2,7 +2,7 @@ import { FfmpegError, InputError, OutputError } from '../errors.ts'
 import { allowedContainers, fileInput, pipeInput } from '../ffmpeg/arguments.ts'
 import { findFfmpeg } from '../ffmpeg/find.ts'
 import { trackLanguage } from '../ffmpeg/tracks.ts'
-import { hasLeapingClock, mendedFile } from '../ffmpeg/program-clock.ts'
+import { correctedFile, hasLeapingClock } from '../ffmpeg/program-clock.ts'
 import { assSink, srtSink } from '../sinks/caption-sinks.ts'
 import { beside, FileLock, isRunning } from '../sinks/file-lock.ts'
 import { unwritable } from '../sinks/destination.ts'
@@ -115,7 +115,7 @@ export class CaptionedVideos {
         ffmpeg: this.#ffmpeg,
         args: args(unfinished),
         unfinished: [unfinished, ...(lock === undefined ? [] : [beside(absolute, 'lock')]), this.#directory],
-        stdin: this.#piped ? mendedFile(this.#input) : undefined,
+        stdin: this.#piped ? correctedFile(this.#input) : undefined,
         cwd: this.#directory,
         signal,
         onLine: (line) => {

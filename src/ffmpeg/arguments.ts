@@ -30,15 +30,15 @@ export const allowedContainers = [
 
 /**
  * A file on disk, given to FFmpeg by name so that it can seek. `path` is absolute and taken literally; `whole` tells that
- * it is all there, and not a pipe that fills as somebody speaks; `steady`, that its sound has no gaps.
+ * it is all there, and not a pipe that fills as somebody speaks; `gapless`, that its sound has no gaps.
  */
-export function fileInput(path: string, whole = false, steady = false): FfmpegInput {
+export function fileInput(path: string, whole = false, gapless = false): FfmpegInput {
   const file = { url: `file:${path}`, protocols: 'file', inputOptions: [], outputOptions: [] }
   if (!whole) return file
   // By default FFmpeg hands on each packet, less than a kilobyte, and to take so many costs as much as half the decoding.
   // To make each of them costs it a fifth of its time.
   const large = { lastFilters: ['asetnsamples=n=4096:p=0'] }
-  return { ...file, ...(steady && large), outputOptions: ['-flush_packets', '0'] }
+  return { ...file, ...(gapless && large), outputOptions: ['-flush_packets', '0'] }
 }
 
 /**

@@ -35,8 +35,8 @@ const keptLimit = 8_388_608
 /** The most that is taken from FFmpeg at once, in bytes. */
 const mostAtOnce = 65_536
 
-/** What an {@link FfmpegStream} decodes, and how. */
-export interface FfmpegStreamOptions extends TrackWish {
+/** What an {@link FfmpegDecoder} decodes, and how. */
+export interface FfmpegDecoderOptions extends TrackWish {
   /** What FFmpeg opens; absent if it decodes the bytes written to the stream. */
   input?: FfmpegInput
   /** The input as people know it, for messages. */
@@ -63,8 +63,8 @@ export interface FfmpegStreamOptions extends TrackWish {
  * that until then a stage below can ask for its format with `[requestFormat]`. The stream ends only after FFmpeg has
  * succeeded, and closes only after the process is gone.
  */
-export class FfmpegStream extends Duplex {
-  readonly #options: FfmpegStreamOptions
+export class FfmpegDecoder extends Duplex {
+  readonly #options: FfmpegDecoderOptions
   #target: RequestedFormat | undefined
   #upstream: UpstreamStage | undefined
   #process: FfmpegProcess | undefined
@@ -102,7 +102,7 @@ export class FfmpegStream extends Duplex {
   #troubles: string[] = []
   #finishInput: ((error?: Error | null) => void) | undefined
 
-  constructor(options: FfmpegStreamOptions) {
+  constructor(options: FfmpegDecoderOptions) {
     const duplexOptions = {
       readableHighWaterMark: outputHighWaterMark,
       writableHighWaterMark: inputHighWaterMark,
@@ -463,20 +463,20 @@ function bytesOf(samples: Int16Array): Buffer {
   return Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength)
 }
 
-/** What an {@link FfmpegByteStream} decodes. */
-export type FfmpegByteStreamOptions = Omit<FfmpegStreamOptions, 'input' | 'missing'>
+/** What an {@link FfmpegByteDecoder} decodes. */
+export type FfmpegByteDecoderOptions = Omit<FfmpegDecoderOptions, 'input' | 'missing'>
 
 /**
  * WAV out of the bytes of any media that are written to it. What FFmpeg reads wrong in a WAV or in joined MP3s is put right
  * on the way to it, and said: `WAV_SIZE_WRONG` where a WAV is longer than its header says, `INPUT_TRUNCATED` where it is
  * shorter.
  */
-export class FfmpegByteStream extends FfmpegStream {
+export class FfmpegByteDecoder extends FfmpegDecoder {
   readonly #repair = new InputRepair()
   readonly #inputName: string
   #warned = false
 
-  constructor(options: FfmpegByteStreamOptions) {
+  constructor(options: FfmpegByteDecoderOptions) {
     super(options)
     this.#inputName = options.inputName
     takesBytes(this, (chunk) => mediaBytes('decode()', chunk))

@@ -93,7 +93,8 @@ export class Placer {
       this.#position += count
       return { silence: 0, skip: 0, isGap: false }
     }
-    if (this.#trust === 'none' || (last !== undefined && this.#goesOn(last, at))) this.#offset = this.#position - at
+    if (this.#trust === 'none' || (last !== undefined && this.#isContinuous(last, at)))
+      this.#offset = this.#position - at
     let off = at + this.#offset - this.#position
     const tolerance = last === undefined ? 0 : (toleranceMs * this.#rate) / 1000
     // What has begun anew, or leaps further than can be, goes on where the output is.
@@ -117,7 +118,7 @@ export class Placer {
   }
 
   /** Whether samples at `at` follow the `last` ones whatever the clock says. */
-  #goesOn(last: { at: number; count: number }, at: number): boolean {
+  #isContinuous(last: { at: number; count: number }, at: number): boolean {
     return this.#trust === 'leaps' && Math.abs(at - last.at - last.count) < (leapMs * this.#rate) / 1000
   }
 }

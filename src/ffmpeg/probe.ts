@@ -228,7 +228,7 @@ interface Box {
 }
 
 /** `false` also where that cannot be told by a few small reads. */
-export function isSteady(readAt: ReadAt, size: number): boolean {
+export function isGapless(readAt: ReadAt, size: number): boolean {
   const head = readAt(0, boxHead)
   const begins = head.toString('latin1', 0, 4)
   // These have no clock: their samples are counted.

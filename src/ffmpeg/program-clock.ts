@@ -154,7 +154,7 @@ export function hasLeapingClock(path: string): boolean {
 }
 
 /** The bytes of such a file, its clock mended. */
-export function mendedFile(path: string): Readable {
+export function correctedFile(path: string): Readable {
   return Readable.from(mended(createReadStream(path, { highWaterMark: 65_536 })), { objectMode: false })
 }
 

@@ -4,11 +4,11 @@ import { pipeline, type Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { ConfigurationError, InputError } from '../errors.ts'
 import { type FfmpegOptions, fileInput, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
-import { FfmpegByteStream, FfmpegStream } from '../ffmpeg/decoder.ts'
+import { FfmpegByteDecoder, FfmpegDecoder } from '../ffmpeg/decoder.ts'
 import {
   declaredLength,
   headLimit,
-  isSteady,
+  isGapless,
   mediaDuration,
   mp3Extent,
   mpegFrame,
@@ -53,12 +53,12 @@ export function fileSource(file: string | URL, options: FileSourceOptions = {}):
   const absolute = resolve(path)
   const shown = oneLine(absolute, MOST_SHOWN)
   const found = inspect(absolute, shown)
-  if (found instanceof InputError) return new FfmpegStream({ inputName: shown, refusal: found, ...settings })
-  const { whole, readable, steady, ...known } = found
+  if (found instanceof InputError) return new FfmpegDecoder({ inputName: shown, refusal: found, ...settings })
+  const { whole, readable, gapless, ...known } = found
   if (!readable) {
     return fromBytes(shown, () => createReadStream(absolute), { ...settings, isWhole: true }, known.duration)
   }
-  return new FfmpegStream({ input: fileInput(absolute, whole, steady), inputName: shown, ...known, ...settings })
+  return new FfmpegDecoder({ input: fileInput(absolute, whole, gapless), inputName: shown, ...known, ...settings })
 }
 
 type Settings = ReturnType<typeof resolveFfmpegOptions>
@@ -70,7 +70,7 @@ function fromBytes(
   settings: Settings & { isWhole?: boolean },
   duration?: number,
 ): Readable {
-  const stream = new FfmpegByteStream({
+  const stream = new FfmpegByteDecoder({
     inputName,
     duration,
     ...settings,
@@ -123,7 +123,7 @@ interface FoundFile {
   /** Whether FFmpeg reads it to its end, at the right times and without complaint, when it opens it itself. */
   readable: boolean
   /** Whether its sound has no gaps. */
-  steady: boolean
+  gapless: boolean
   /** Bytes it lacks, by its own header. */
   missing: number
   /** Length in ms, where it says. */
@@ -143,7 +143,7 @@ function inspect(path: string, shown: string): InputError | FoundFile {
     return explain(shown, cause)
   }
   // Only a regular file has a size, and can be read here without taking bytes from FFmpeg.
-  if (!stats.isFile()) return { whole: false, readable: true, steady: false, missing: 0 }
+  if (!stats.isFile()) return { whole: false, readable: true, gapless: false, missing: 0 }
   if (stats.size === 0) return new InputError('NO_AUDIO', `${shown} is empty (0 bytes); check what wrote it`)
   try {
     return { whole: true, ...look(path, stats.size) }
@@ -176,7 +176,7 @@ function look(path: string, size: number): Omit<FoundFile, 'whole'> {
     // Of a WAV whose samples are all there nothing is missing, whatever its outer size says.
     const missing = isWav ? 0 : (declaredLength(head) ?? 0) - size
     const readable = isWav || (isReadable(readAt, size) && clockCorrector(head) === undefined)
-    return { readable, steady: isSteady(readAt, size), missing, duration: mediaDuration(readAt, size) }
+    return { readable, gapless: isGapless(readAt, size), missing, duration: mediaDuration(readAt, size) }
   } finally {
     closeSync(descriptor)
   }

@@ -2,7 +2,7 @@ import { LiveLimit } from '../audio/silence.ts'
 import { DiarizeStreamError, InputError } from '../errors.ts'
 import { type FfmpegInput, type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import { findFfmpeg } from '../ffmpeg/find.ts'
-import { FfmpegStream } from '../ffmpeg/decoder.ts'
+import { FfmpegDecoder } from '../ffmpeg/decoder.ts'
 import { checkKnown, checkOneOf, checkSignal, checkString, invalidOption } from '../options.ts'
 import { childEnvironment } from '../redact.ts'
 import { reconnectNames, type ReconnectOptions, resolveReconnectOptions } from './live/options.ts'
@@ -54,7 +54,7 @@ export function microphoneSource(options: MicrophoneSourceOptions = {}): Readabl
     open: async () => {
       const chosen = await choose(device, given)
       const limit = new LiveLimit()
-      return new FfmpegStream({ input: microphoneInput(chosen.backend, chosen.id), inputName, ...ffmpeg, limit })
+      return new FfmpegDecoder({ input: microphoneInput(chosen.backend, chosen.id), inputName, ...ffmpeg, limit })
     },
     explain: (error, heard) => explainMicrophone(inputName, error, heard),
   })

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import { FfmpegByteStream } from '../ffmpeg/decoder.ts'
+import { FfmpegByteDecoder } from '../ffmpeg/decoder.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 
 /** Options of {@link decode}. */
@@ -22,5 +22,5 @@ export interface DecodeOptions extends FfmpegOptions {}
  * @event gap SourceGap - sound is missing in the middle; silence stands for it
  */
 export function decode(options: DecodeOptions = {}): Duplex {
-  return new FfmpegByteStream({ inputName: 'the piped input', ...resolveFfmpegOptions('decode', options) })
+  return new FfmpegByteDecoder({ inputName: 'the piped input', ...resolveFfmpegOptions('decode', options) })
 }

@@ -63,8 +63,8 @@ describe('decodeArguments', () => {
   })
 
   it('writes in large pieces only from a file that is all there, and works in such only where there are no gaps', () => {
-    const args = (whole?: boolean, steady?: boolean): string[] =>
-      decodeArguments({ input: fileInput('/a.wav', whole, steady), audioTrack: 0, target })
+    const args = (whole?: boolean, gapless?: boolean): string[] =>
+      decodeArguments({ input: fileInput('/a.wav', whole, gapless), audioTrack: 0, target })
     expect(value(args(true, true), '-af')).toBe(`${value(args(true), '-af')},asetnsamples=n=4096:p=0`)
     expect(value(args(true), '-flush_packets')).toBe('0')
     expect(value(args(), '-flush_packets')).toBeUndefined()

@@ -9,7 +9,7 @@ import { describe, expect, it } from 'vitest'
 import { LiveLimit } from '../../src/audio/silence.ts'
 import type { AudioFormat } from '../../src/audio/format.ts'
 import { fileInput } from '../../src/ffmpeg/arguments.ts'
-import type { FfmpegStream } from '../../src/ffmpeg/decoder.ts'
+import type { FfmpegDecoder } from '../../src/ffmpeg/decoder.ts'
 import { requestFormat } from '../../src/stage.ts'
 import { ffmpeg } from '../helpers/media.ts'
 import { childStarted, closed, noChildLeft } from '../helpers/processes.ts'
@@ -234,7 +234,7 @@ describe('format negotiation', () => {
   it('reaches stages that are piped from it in the same turn', async () => {
     const below = new PassThrough()
     const answers: boolean[] = []
-    below.on('pipe', (upstream: FfmpegStream) => answers.push(upstream[requestFormat](target)))
+    below.on('pipe', (upstream: FfmpegDecoder) => answers.push(upstream[requestFormat](target)))
     const through = stream()
     const [bytes] = await Promise.all([buffer(below), pipeline(createReadStream(bench.media.wav), through, below)])
     expect(answers).toEqual([true])

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   declaredLength,
   headLimit,
-  isSteady,
+  isGapless,
   mediaDuration,
   mp3Index,
   mpegFrame,
@@ -262,7 +262,7 @@ describe('declaredLength', () => {
 
 let folder: string
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'diarize-stream-steady-'))
+  folder = await mkdtemp(join(tmpdir(), 'diarize-stream-gapless-'))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -279,16 +279,16 @@ it.each([
   [false, 'sound.mkv', '', []],
   [false, 'sound.ts', '', []],
   [false, 'sound.ogg', '', []],
-] as const)('is %s of %s', async (steady, name, filters, more) => {
+] as const)('is %s of %s', async (gapless, name, filters, more) => {
   const file = join(folder, name)
   await ffmpeg(...tones(3, [1], filters), ...more, file)
   const bytes = await readFile(file)
   const readAt = (offset: number, length: number): Buffer => bytes.subarray(offset, offset + length)
-  expect(isSteady(readAt, bytes.length)).toBe(steady)
+  expect(isGapless(readAt, bytes.length)).toBe(gapless)
   // A piece of it, or damage, is no reason to fail.
   for (let size = 0; size < bytes.length; size += Math.ceil(bytes.length / 50)) {
     const part = bytes.subarray(0, size)
-    expect(typeof isSteady((offset, length) => part.subarray(offset, offset + length), size)).toBe('boolean')
+    expect(typeof isGapless((offset, length) => part.subarray(offset, offset + length), size)).toBe('boolean')
   }
 })
 

@@ -5,12 +5,12 @@ import { Writable } from 'node:stream'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import type { Warning } from '../../src/errors.ts'
 import { fileInput } from '../../src/ffmpeg/arguments.ts'
-import { FfmpegStream, type FfmpegStreamOptions } from '../../src/ffmpeg/decoder.ts'
+import { FfmpegDecoder, type FfmpegDecoderOptions } from '../../src/ffmpeg/decoder.ts'
 import { createMedia, ffmpeg, type Media } from '../helpers/media.ts'
 import { noChildLeft } from '../helpers/processes.ts'
 import { fakeFfmpeg } from './fake-ffmpeg.ts'
 
-/** What tests of FfmpegStream work with. */
+/** What tests of FfmpegDecoder work with. */
 export interface Workbench {
   directory: string
   media: Media
@@ -19,7 +19,7 @@ export interface Workbench {
   /** Makes a program that stands in for FFmpeg. */
   fake: (body: string) => Promise<string>
   /** A stream on a file, which it does not look at if FFmpeg is a fake. */
-  source: (options?: Partial<FfmpegStreamOptions>) => FfmpegStream
+  source: (options?: Partial<FfmpegDecoderOptions>) => FfmpegDecoder
 }
 
 /** Sets up a workbench for the tests of a file; after each of them no child process may be left. */
@@ -28,7 +28,7 @@ export function useWorkbench(): Workbench {
     directory: '',
     long: '',
     fake: (body: string) => fakeFfmpeg(bench.directory, body),
-    source: (options?: Partial<FfmpegStreamOptions>) => stream({ input: fileInput(bench.long), ...options }),
+    source: (options?: Partial<FfmpegDecoderOptions>) => stream({ input: fileInput(bench.long), ...options }),
   } as Workbench
   beforeAll(async () => {
     bench.directory = await mkdtemp(join(tmpdir(), 'diarize-stream-ffmpeg-'))
@@ -45,8 +45,8 @@ export function useWorkbench(): Workbench {
 }
 
 /** A stream that decodes the bytes written to it, unless an input is given. */
-export function stream(options: Partial<FfmpegStreamOptions> = {}): FfmpegStream {
-  return new FfmpegStream({
+export function stream(options: Partial<FfmpegDecoderOptions> = {}): FfmpegDecoder {
+  return new FfmpegDecoder({
     inputName: 'the input',
     audioTrack: 0,
     ffmpegPath: undefined,
@@ -56,7 +56,7 @@ export function stream(options: Partial<FfmpegStreamOptions> = {}): FfmpegStream
 }
 
 /** Everything a stream emits as `warning`, as it comes. */
-export function warningsOf(from: FfmpegStream): Warning[] {
+export function warningsOf(from: FfmpegDecoder): Warning[] {
   const warnings: Warning[] = []
   from.on('warning', (warning: Warning) => warnings.push(warning))
   return warnings

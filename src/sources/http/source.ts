@@ -1,7 +1,7 @@
 import { pipeline, type Readable } from 'node:stream'
 import { LiveLimit } from '../../audio/silence.ts'
 import { DiarizeStreamError, type Warning } from '../../errors.ts'
-import { FfmpegByteStream } from '../../ffmpeg/decoder.ts'
+import { FfmpegByteDecoder } from '../../ffmpeg/decoder.ts'
 import { mediaDuration } from '../../ffmpeg/probe.ts'
 import type { HlsAccess } from '../hls/feed.ts'
 import { chooseAudio, choosePicture, type HlsResource, isPlaylist, readPlaylist } from '../hls/playlist.ts'
@@ -128,9 +128,9 @@ class HttpOpening {
   }
 
   /** The audio of bytes, decoded by an FFmpeg that reads its stdin only. */
-  #decoded(bytes: Readable, url: URL, limit?: LiveLimit): FfmpegByteStream {
+  #decoded(bytes: Readable, url: URL, limit?: LiveLimit): FfmpegByteDecoder {
     const { audioTrack, language, ffmpegPath } = this.#settings
-    const stream = new FfmpegByteStream({
+    const stream = new FfmpegByteDecoder({
       inputName: shownUrl(url),
       audioTrack,
       language,

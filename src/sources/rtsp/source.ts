@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import { LiveLimit } from '../../audio/silence.ts'
 import { DiarizeStreamError, InputError } from '../../errors.ts'
 import { type FfmpegInput, type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/arguments.ts'
-import { FfmpegStream } from '../../ffmpeg/decoder.ts'
+import { FfmpegDecoder } from '../../ffmpeg/decoder.ts'
 import { checkBoolean, checkKnown, checkOneOf, invalidOption } from '../../options.ts'
 import { oneLine } from '../../redact.ts'
 import { allowedAddress, type AllowUrl } from '../http/address.ts'
@@ -96,7 +96,7 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
         transport: transports[chosen % transports.length] ?? 'tcp',
       })
       relay = opened
-      const stream = new FfmpegStream({
+      const stream = new FfmpegDecoder({
         inputName: address.shown,
         ...ffmpeg,
         input: relayed(opened.url),
