@@ -49,17 +49,7 @@ function toInt16(sample: number): number {
 
 /** PCM16 little-endian bytes of samples within [-1, 1], rounded to nearest and clipped. */
 export function encodeS16(samples: Float32Array): Buffer {
-  const bytes = Buffer.allocUnsafe(samples.length * 2)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  for (let i = 0; i < samples.length; i++) view.setInt16(i * 2, toInt16(samples[i]!), true)
-  return bytes
-}
-
-/** 16-bit samples as numbers within [-1, 1). Exact: {@link floatToInt16} gives the same samples back. */
-export function int16ToFloat(samples: Int16Array): Float32Array {
-  const floats = new Float32Array(samples.length)
-  for (let i = 0; i < samples.length; i++) floats[i] = samples[i]! / 32_768
-  return floats
+  return littleEndian(floatToInt16(samples), 2)
 }
 
 /** Samples within [-1, 1] as 16-bit ones, rounded to nearest and clipped. */

@@ -127,7 +127,7 @@ const chunksAfter = new Set(
 )
 
 /** Bytes by which {@link isAfterAudio} tells. */
-export const afterAudioBytes = 8
+const afterAudioBytes = 8
 
 /**
  * Whether `bytes`, which stand where the samples end by the header, begin a chunk or a tag, and are no samples that the
@@ -135,7 +135,7 @@ export const afterAudioBytes = 8
  *
  * @param room - bytes from here to the end of the file, by its header.
  */
-export function isAfterAudio(bytes: Buffer, room = 0): boolean {
+function isAfterAudio(bytes: Buffer, room = 0): boolean {
   const id = bytes.toString('latin1', 0, 4)
   if (chunksAfter.has(id) || bytes.toString('latin1', 0, 8) === 'APETAGEX' || id.startsWith('TAG') || id3Heads.has(id))
     return true
@@ -154,7 +154,7 @@ const markBytes = 12
  * Where in `bytes`, samples of unknown length, a chunk with titles or tags begins: `at`, with `sure` where it is one, and
  * without where more bytes must come to tell. `undefined` where there is none.
  */
-export function findTitles(bytes: Buffer): { at: number; sure: boolean } | undefined {
+function findTitles(bytes: Buffer): { at: number; sure: boolean } | undefined {
   let first: { at: number; sure: boolean } | undefined
   for (const { id, kinds } of marks) {
     for (let at = bytes.indexOf(id, 0, 'latin1'); at >= 0; at = bytes.indexOf(id, at + 1, 'latin1')) {
@@ -261,7 +261,7 @@ export function writeWavHeader(format: AudioFormat, dataBytes?: number): Buffer 
 }
 
 /** How many first bytes {@link containerName} needs to tell. */
-export const containerProbeBytes = 12
+const containerProbeBytes = 12
 
 const signatures: readonly { name: string; offset: number; bytes: string }[] = [
   { name: 'AVI', offset: 8, bytes: 'AVI ' },
@@ -302,7 +302,7 @@ const mostFilling = 65_536
  * Takes the samples of a WAV out of what follows its header, in chunks of any length, also where the header says too
  * little, as that of a recorder that died, or of a file above 4 GiB: they go on where what follows is no chunk.
  */
-export class WavSamples {
+class WavSamples {
   readonly #declared: number | undefined
   /** Bytes of the file after its samples, by the header. */
   readonly #room: number
