@@ -22,12 +22,13 @@ export type {
   DiarizeEvents,
   DiarizeProgress,
   OfChannel,
+  PassedOnEvents,
   SessionRecord,
   TerminationRecord,
   UpdatableParameters,
 } from './transforms/diarize-events.ts'
-export { segment, type SegmentOptions } from './transforms/segment.ts'
-export { layout, type LayoutOptions } from './transforms/layout.ts'
+export { segment, type SegmentOptions, type SegmentStage } from './transforms/segment.ts'
+export { layout, type LayoutOptions, type LayoutStage } from './transforms/layout.ts'
 export { wordRuns, type WordRunOptions } from './captions/word-runs.ts'
 export { layoutCues, type UnnumberedCue } from './captions/layout/layout.ts'
 export type { PreviousCue } from './captions/layout/labels.ts'
@@ -59,7 +60,7 @@ export {
 export { jsonlSink, type JsonlSinkOptions } from './sinks/jsonl.ts'
 export type { Sink } from './sinks/text-sink.ts'
 export type { SinkTarget } from './sinks/destination.ts'
-export { fanOut } from './sinks/fan-out.ts'
+export { fanOut, type FanOut } from './sinks/fan-out.ts'
 export { run, type Progress, type RunOptions, type RunSummary, type Source, type Stage } from './run.ts'
 export type * from './engine/engine.ts'
 export { isCue, isSegment, isTurn, type Captionable, type Cue, type Segment, type Turn, type Word } from './model.ts'

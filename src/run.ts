@@ -1,7 +1,7 @@
 import { ConfigurationError } from './errors.ts'
 import { checkKnown, checkSignal, invalidOption } from './options.ts'
 import { type Progress, ProgressReporter, type RunSummary } from './progress.ts'
-import { endEarly, givesRecords } from './stage.ts'
+import { endEarly, recordStage } from './stage.ts'
 import { guard, waitAtMost } from './stream-helpers.ts'
 import { Socket } from 'node:net'
 import { type Duplex, Readable, type Writable } from 'node:stream'
@@ -160,7 +160,7 @@ function checkStages(parts: readonly unknown[]): void {
     if (
       !isFirst &&
       (part as Partial<Writable>).writableObjectMode === false &&
-      givesRecords in (parts[i - 1] as object)
+      recordStage in (parts[i - 1] as object)
     ) {
       throw invalid(`${stage} takes bytes, not turns; give it to a sink, e.g. srtSink(target)`)
     }

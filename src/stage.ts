@@ -31,7 +31,7 @@ export const liveSource = Symbol.for('diarize-stream.liveSource')
 export const streamStartedAt = Symbol.for('diarize-stream.streamStartedAt')
 
 /** A field, `true`, of stages that give out turns, segments or cues, which only a sink for them can take. */
-export const givesRecords = Symbol.for('diarize-stream.givesRecords')
+export const recordStage = Symbol.for('diarize-stream.recordStage')
 
 /** A stage as its downstream neighbour sees it. */
 export interface UpstreamStage extends Readable {

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import { Composer } from '../captions/composer/composer.ts'
 import { captionFormat, segmentFormat, type CaptionFormat, type SegmentText } from '../captions/composer/format.ts'
 import { assHeader, AssStyles, formatAssCue } from '../captions/formats/ass.ts'
@@ -106,7 +107,12 @@ function captionSink(
   const shown = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
   const layout = layoutSettings({ ...own, ...shown, speakers, ...(!names && { labels: 'none' }) })
   const format = formatOf(layout, (speaker) => (names ? displayName(speaker, speakers) : undefined))
-  return new TextSink(stage, target, options, new Composer(captionFormat({ ...format, layout }), options.segment))
+  return new TextSink(
+    stage,
+    target,
+    options,
+    new Composer(captionFormat({ ...format, layout }), options.segment),
+  ) as Writable as Sink
 }
 
 /** A sink of the text that `begin` begins, or goes on from a state of it. */
@@ -116,7 +122,7 @@ function segmentSink<State>(
   options: SegmentSinkOptions,
   begin: (state?: State) => SegmentText<State>,
 ): Sink {
-  return new TextSink(stage, target, options, new Composer(segmentFormat(begin), options.segment))
+  return new TextSink(stage, target, options, new Composer(segmentFormat(begin), options.segment)) as Writable as Sink
 }
 
 /** Options of {@link srtSink}. */

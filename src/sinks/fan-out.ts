@@ -1,10 +1,15 @@
 import { Writable } from 'node:stream'
 import { guard, waitAtMost } from '../stream-helpers.ts'
 import { ConfigurationError, type Warning } from '../errors.ts'
+import type { TypedWritable } from '../events.ts'
+import type { PassedOnEvents } from '../transforms/diarize-events.ts'
 import { relayedEvents, relayEvents } from '../stage.ts'
 
 /** How long the targets may take to close before they are no longer waited for. */
 const CLOSE_WAIT_MS = 10_000
+
+/** A Writable of turns, segments or cues that writes each to several sinks; see {@link fanOut}. */
+export type FanOut = TypedWritable<PassedOnEvents>
 
 /**
  * Writes every object to several sinks, at the pace of the slowest. It ends when all of them have finished; where one
@@ -16,7 +21,7 @@ const CLOSE_WAIT_MS = 10_000
  * objects, is given twice, or writes to the file of another.
  * @event warning Warning - a target has warned
  */
-export function fanOut(...targets: NodeJS.WritableStream[]): Writable {
+export function fanOut(...targets: NodeJS.WritableStream[]): FanOut {
   if (targets.length === 0) throw invalid('fanOut() needs at least one target, e.g. fanOut(srtSink(), vttSink())')
   for (const [i, target] of targets.entries()) {
     const stream = target as Partial<Writable> | null | undefined
@@ -32,14 +37,14 @@ export function fanOut(...targets: NodeJS.WritableStream[]): Writable {
       throw invalid(`target ${i + 1} of fanOut() writes to ${path} like another one; give each a file of its own`)
     }
   }
-  return new FanOut(targets as Writable[])
+  return new FanOutStream(targets as Writable[]) as Writable as FanOut
 }
 
 function invalid(message: string): ConfigurationError {
   return new ConfigurationError('INVALID_PIPELINE', message)
 }
 
-class FanOut extends Writable {
+class FanOutStream extends Writable {
   readonly #targets: readonly Writable[]
   readonly #closed: Promise<unknown>
   /** Ends the waiting of a write or of the end. */

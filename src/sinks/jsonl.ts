@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import { checkBoolean, checkKnown, checkSignal } from '../options.ts'
 import { formatJsonlEvent, formatJsonlItem } from '../captions/formats/jsonl.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
@@ -34,5 +35,5 @@ export function jsonlSink(target?: SinkTarget, options: JsonlSinkOptions = {}): 
   const sink = new TextSink('jsonlSink()', target, options, (item) => formatJsonlItem(item, options.speakers))
   sink.on('session', (record: unknown) => sink.writeAside(formatJsonlEvent('session', record)))
   sink.on('gap', (record: unknown) => sink.writeAside(formatJsonlEvent('gap', record)))
-  return sink
+  return sink as Writable as Sink
 }

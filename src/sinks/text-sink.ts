@@ -5,6 +5,8 @@ import { assertCaptionable } from '../captions/utterances.ts'
 import type { Warning } from '../errors.ts'
 import type { Captionable } from '../model.ts'
 import { relayEvents } from '../stage.ts'
+import type { TypedWritable } from '../events.ts'
+import type { PassedOnEvents } from '../transforms/diarize-events.ts'
 import { openTarget, type Destination, type SinkTarget } from './destination.ts'
 
 /** Options that every sink has. */
@@ -30,7 +32,7 @@ export interface SinkOptions {
  * end. Elsewhere a `warning` with the code `REVISION_NOT_APPLIED` says at the end how much could not be corrected.
  * {@link jsonlSink} writes each revision as a record of its own.
  */
-export interface Sink extends Writable {
+export interface Sink extends TypedWritable<PassedOnEvents> {
   /** Absolute path of the file it writes; `undefined` where the target is a stream. */
   readonly path: string | undefined
 }
@@ -42,7 +44,7 @@ const REWRITE_EVERY_MS = 60_000
 const SLICE_MS = 4
 
 /** Writes the text of turns, segments or cues to a target, and rewrites a file where revisions change it. */
-export class TextSink extends Writable implements Sink {
+export class TextSink extends Writable {
   readonly #stage: string
   readonly #textOf: (item: Captionable) => string | Promise<string>
   readonly #composer: Composer | undefined

@@ -90,6 +90,9 @@ export interface DiarizeEvents {
   termination: [TerminationRecord]
 }
 
+/** Events that every stage below passes on. */
+export type PassedOnEvents = Pick<DiarizeEvents, 'session' | 'gap'>
+
 /** Parameters that may change while the session runs. */
 export type UpdatableParameters = Pick<
   ConnectionParameters,

@@ -7,7 +7,7 @@ import type { SessionChange } from '../stream/options.ts'
 import { InputError, SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import { checkKnown } from '../options.ts'
-import { givesRecords, onUpstream, relayEvents } from '../stage.ts'
+import { recordStage, onUpstream, relayEvents } from '../stage.ts'
 import { channelSettings } from './channels/options.ts'
 import type { Diarize, OfChannel, UpdatableParameters } from './diarize-events.ts'
 import { DiarizeInput } from './diarize-input.ts'
@@ -41,7 +41,7 @@ export function diarize(options: DiarizeOptions = {}): Diarize {
 }
 
 class DiarizeStream extends Duplex {
-  readonly [givesRecords] = true
+  readonly [recordStage] = true
   readonly #options: ResolvedDiarizeOptions
   readonly #input: DiarizeInput
   /** What was asked for before there was any audio. */

@@ -1,8 +1,10 @@
 import { Transform } from 'node:stream'
 import type { Warning } from '../errors.ts'
+import type { TypedDuplex } from '../events.ts'
 import type { Cue } from '../model.ts'
+import type { PassedOnEvents } from './diarize-events.ts'
 import { checkSignal } from '../options.ts'
-import { givesRecords, relayEvents } from '../stage.ts'
+import { recordStage, relayEvents } from '../stage.ts'
 import type { UnnumberedCue } from '../captions/layout/layout.ts'
 import { checkLayoutOptions, layoutSettings, type CueLayoutOptions } from '../captions/layout/options.ts'
 import { ChannelLayout } from '../captions/layout/channels.ts'
@@ -13,6 +15,9 @@ export interface LayoutOptions extends CueLayoutOptions {
   /** Aborts the stage. */
   signal?: AbortSignal
 }
+
+/** A Transform of turns and segments to {@link Cue}s; see {@link layout}. */
+export type LayoutStage = TypedDuplex<PassedOnEvents, Cue>
 
 /** How many turns {@link layout} remembers, to know a revision of one from a new one. */
 const REMEMBERED_TURNS = 10_000
@@ -29,7 +34,7 @@ const REMEMBERED_TURNS = 10_000
  * @throws {@link ConfigurationError} `INVALID_OPTION`
  * @event warning Warning - `REVISION_NOT_APPLIED`: cues that were out could not be corrected
  */
-export function layout(options: LayoutOptions = {}): Transform {
+export function layout(options: LayoutOptions = {}): LayoutStage {
   const { signal, ...layoutOptions } = options
   checkLayoutOptions(layoutOptions)
   checkSignal('signal', signal)
@@ -92,7 +97,7 @@ export function layout(options: LayoutOptions = {}): Transform {
     },
   })
   relayEvents(stage)
-  return Object.assign(stage, { [givesRecords]: true })
+  return Object.assign(stage, { [recordStage]: true }) as Transform as LayoutStage
 }
 
 function notApplied(count: number): Warning {

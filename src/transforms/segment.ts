@@ -1,7 +1,9 @@
 import { Transform } from 'node:stream'
-import { isTurn } from '../model.ts'
+import type { TypedDuplex } from '../events.ts'
+import { isTurn, type Segment } from '../model.ts'
+import type { PassedOnEvents } from './diarize-events.ts'
 import { checkKnown, checkSignal } from '../options.ts'
-import { givesRecords, relayEvents } from '../stage.ts'
+import { recordStage, relayEvents } from '../stage.ts'
 import { assertCaptionable, turnSegments } from '../captions/utterances.ts'
 import { checkWordRunOptions, WORD_RUN_OPTIONS, type WordRunOptions } from '../captions/word-runs.ts'
 
@@ -11,6 +13,9 @@ export interface SegmentOptions extends WordRunOptions {
   signal?: AbortSignal
 }
 
+/** A Transform of turns to {@link Segment}s; see {@link segment}. */
+export type SegmentStage = TypedDuplex<PassedOnEvents, Segment>
+
 /**
  * Cuts final turns into segments, one for each run of words of one speaker. Partial turns and final turns without
  * text give none. A turn that comes again with a higher revision gives its segments again, with that revision. What
@@ -19,7 +24,7 @@ export interface SegmentOptions extends WordRunOptions {
  * @returns a Transform of {@link Turn} to {@link Segment}, in object mode.
  * @throws {@link ConfigurationError} `INVALID_OPTION`
  */
-export function segment(options: SegmentOptions = {}): Transform {
+export function segment(options: SegmentOptions = {}): SegmentStage {
   checkKnown('segment()', options, [...WORD_RUN_OPTIONS, 'signal'])
   checkWordRunOptions(options)
   checkSignal('signal', options.signal)
@@ -39,5 +44,5 @@ export function segment(options: SegmentOptions = {}): Transform {
     },
   })
   relayEvents(stage)
-  return Object.assign(stage, { [givesRecords]: true })
+  return Object.assign(stage, { [recordStage]: true }) as Transform as SegmentStage
 }
