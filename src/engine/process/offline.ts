@@ -54,7 +54,7 @@ export class LanguageVote {
 /** What is heard in an utterance, and the language that was listened for. */
 interface EarlyDecode {
   language: string
-  heard: Promise<Recognition>
+  recognition: Promise<Recognition>
 }
 
 /** A stretch of an utterance that is heard by itself; places in ms. */
@@ -121,28 +121,28 @@ export class OfflineRecogniser implements Recogniser {
     const language = this.#settings.language || (this.#vote.settled ?? this.#vote.leader ?? '')
     const result = await this.#pool.decode({ samples, language, hotwords: this.#hotwords }, 'partial')
     if (result === undefined) return undefined
-    return this.#heard(this.#judge(result, { samples, speech }), result)
+    return this.#recognition(this.#judge(result, { samples, speech }), result)
   }
 
   /** Begins to find what is heard in an utterance that is likely to end here; it has no say in the language yet. */
   decodeAhead(samples: Int16Array, speech: readonly number[], isWanted: () => boolean): EarlyDecode {
     const language = this.#language ?? ''
-    return { language, heard: this.#decode(samples, speech, language, isWanted) }
+    return { language, recognition: this.#decode(samples, speech, language, isWanted) }
   }
 
   /**
    * What is heard in a whole utterance.
    *
-   * @param early - what {@link early} gave for the same audio.
+   * @param early - what {@link decodeAhead} gave for the same audio.
    */
   async decode(samples: Int16Array, speech: readonly number[], early?: EarlyDecode): Promise<Recognition> {
     const decode = (language: string): Promise<Recognition> =>
-      early?.language === language ? early.heard : this.#decode(samples, speech, language)
+      early?.language === language ? early.recognition : this.#decode(samples, speech, language)
     const language = this.#language
     if (language !== undefined) return await decode(language)
-    const heard = this.#unsettled.then(() => this.#find(decode, speech))
-    this.#unsettled = heard.catch(() => {})
-    return await heard
+    const recognition = this.#unsettled.then(() => this.#find(decode, speech))
+    this.#unsettled = recognition.catch(() => {})
+    return await recognition
   }
 
   /** The language to listen for, `''` for the model to find out each time; absent while it is open. */
@@ -155,11 +155,11 @@ export class OfflineRecogniser implements Recogniser {
   async #find(decode: (language: string) => Promise<Recognition>, speech: readonly number[]): Promise<Recognition> {
     const settled = this.#vote.settled
     if (settled !== undefined) return await decode(settled)
-    const heard = await decode('')
-    if (heard.language === undefined || heard.words.length === 0) return heard
-    this.#vote.add(heard.language, speech.filter((level) => level > 0).length * 10)
+    const recognition = await decode('')
+    if (recognition.language === undefined || recognition.words.length === 0) return recognition
+    this.#vote.add(recognition.language, speech.filter((level) => level > 0).length * 10)
     const leader = this.#vote.leader!
-    return leader === heard.language ? heard : await decode(leader)
+    return leader === recognition.language ? recognition : await decode(leader)
   }
 
   async #decode(
@@ -169,18 +169,18 @@ export class OfflineRecogniser implements Recogniser {
     isWanted = (): boolean => true,
   ): Promise<Recognition> {
     const wanted = (): boolean => !this.#isClosed && isWanted()
-    const heard = await this.#decodeTwice({ samples, speech }, language, wanted)
-    let { words } = heard
-    if (this.#pool.model.kind !== 'whisper') return heard
+    const recognition = await this.#decodeTwice({ samples, speech }, language, wanted)
+    let { words } = recognition
+    if (this.#pool.model.kind !== 'whisper') return recognition
     for (const stretch of missedStretches(words, speech).slice(0, maxStretches)) {
       const part = {
         samples: samples.slice(stretch.start * 16, stretch.end * 16),
         speech: speech.slice(stretch.start / speechFrameMs, stretch.end / speechFrameMs),
       }
-      const found = await this.#decodeTwice(part, heard.language ?? language, wanted)
+      const found = await this.#decodeTwice(part, recognition.language ?? language, wanted)
       words = withRecovered(words, stretch, found.words)
     }
-    return { ...heard, words }
+    return { ...recognition, words }
   }
 
   /** Decodes audio, and again with silence behind it where the first result is doubtful. */
@@ -195,13 +195,15 @@ export class OfflineRecogniser implements Recogniser {
       )
     const first = await decode(audio.samples)
     if (first === undefined || this.#isClosed) return { words: [] }
-    const heard = this.#judge(first, audio)
-    if (model.kind !== 'whisper' || !heard.suspicious) return this.#heard(heard, first)
+    const judgement = this.#judge(first, audio)
+    if (model.kind !== 'whisper' || !judgement.suspicious) return this.#recognition(judgement, first)
     const filled = withSilence(audio.samples)
     const second = await decode(filled)
-    if (second === undefined || this.#isClosed) return this.#heard(heard, first)
+    if (second === undefined || this.#isClosed) return this.#recognition(judgement, first)
     const again = this.#judge(second, audio, filled.length)
-    return chooseBetter(heard, again) === again ? this.#heard(again, second) : this.#heard(heard, first)
+    return chooseBetter(judgement, again) === again
+      ? this.#recognition(again, second)
+      : this.#recognition(judgement, first)
   }
 
   /** @param decoded - samples that were decoded, where silence was put behind the audio. */
@@ -210,7 +212,7 @@ export class OfflineRecogniser implements Recogniser {
     return judge(model.hasWordTimes ? result : withTimes(result, audio.speech), audio, model, decoded)
   }
 
-  #heard({ words }: Judgement, result: TokenResult): Recognition {
+  #recognition({ words }: Judgement, result: TokenResult): Recognition {
     const { languages } = this.#pool.model
     const language = result.language ?? (languages.length === 1 ? languages[0] : undefined)
     return { words, ...(language !== undefined && { language }) }
@@ -250,7 +252,7 @@ class OfflineUtterance implements Utterance {
     const { samples, speech } = this.#cut(parts.at(-1)!)
     const last = await this.#recogniser.decodePartial(samples, speech)
     if (last === undefined) return undefined
-    const before = await Promise.all(parts.slice(0, -1).map(({ early }) => early!.heard))
+    const before = await Promise.all(parts.slice(0, -1).map(({ early }) => early!.recognition))
     return joined(parts, [...before, last])
   }
 
@@ -283,11 +285,11 @@ class OfflineUtterance implements Utterance {
     const last = isPrepared ? this.#ahead! : rest
     const isSilent = !this.#cut(last).speech.some((level) => level > 0)
     const parts = this.#parts.length > 0 && isSilent ? this.#parts : [...this.#parts, last]
-    const heard = parts.map((part) => {
+    const recognitions = parts.map((part) => {
       const { samples, speech } = this.#cut(part)
       return this.#recogniser.decode(samples, speech, part.early)
     })
-    return joined(parts, await Promise.all(heard))
+    return joined(parts, await Promise.all(recognitions))
   }
 
   /** What is in no part yet. */
@@ -303,7 +305,7 @@ class OfflineUtterance implements Utterance {
     const { samples, speech } = this.#cut(part)
     part.early = this.#recogniser.decodeAhead(samples, speech, () => this.#ahead === part || this.#parts.includes(part))
     // Who finishes the utterance is told of a failure.
-    part.early.heard.catch(() => {})
+    part.early.recognition.catch(() => {})
   }
 
   #cut({ from, to }: Pick<Part, 'from' | 'to'>): UtteranceAudio {
@@ -312,19 +314,19 @@ class OfflineUtterance implements Utterance {
 }
 
 /** What is heard in all parts of an utterance. */
-function joined(parts: readonly Part[], heard: readonly Recognition[]): Recognition {
+function joined(parts: readonly Part[], recognitions: readonly Recognition[]): Recognition {
   const words: RecognisedWord[] = []
   for (const [index, { from: atMs }] of parts.entries()) {
-    for (const word of heard[index]!.words) {
+    for (const word of recognitions[index]!.words) {
       const before = words.at(-1)
       const start = Math.max(atMs + word.start, before?.end ?? 0)
       // Both heard the pause between them.
-      const isDouble = word === heard[index]!.words[0] && atMs + word.start < (before?.end ?? 0)
+      const isDouble = word === recognitions[index]!.words[0] && atMs + word.start < (before?.end ?? 0)
       if (isDouble && isSameWord(word, before)) continue
       words.push({ ...word, start, end: Math.max(start, atMs + word.end) })
     }
   }
-  const language = heard.find((part) => part.language !== undefined)?.language
+  const language = recognitions.find((part) => part.language !== undefined)?.language
   return { words, ...(language !== undefined && { language }) }
 }
 

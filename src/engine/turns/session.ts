@@ -66,7 +66,7 @@ interface EndedUtterance {
   endMs: number
   samples: Int16Array
   speech: boolean[]
-  heard: Promise<Recognition>
+  recognition: Promise<Recognition>
   /** Whether it was cut in the middle of speech. */
   isCut: boolean
 }
@@ -276,7 +276,7 @@ export class EmbeddedSession implements EngineSession {
   }
 
   /** Puts an utterance that has ended in line. */
-  #end(open: OpenUtterance, endMs: number, heard: Promise<Recognition>, isCut = false): void {
+  #end(open: OpenUtterance, endMs: number, recognition: Promise<Recognition>, isCut = false): void {
     const { startMs } = open
     this.#open = undefined
     this.#lastEndMs = endMs
@@ -285,10 +285,10 @@ export class EmbeddedSession implements EngineSession {
       endMs,
       samples: this.#audio.samples(startMs, endMs),
       speech: this.#audio.speech(startMs, endMs).map((level) => level > 0),
-      heard,
+      recognition,
       isCut,
     }
-    heard.catch(() => {})
+    recognition.catch(() => {})
     this.#ended.push(ended)
     this.#finishing = this.#finishing.then(async () => {
       try {
@@ -314,18 +314,18 @@ export class EmbeddedSession implements EngineSession {
     let cutMs = startMs + (quiet.isPause ? quietMs : lengthMs)
     const finished = utterance.finish(cutMs - startMs)
     // What becomes of a failure is decided where the utterance is reported.
-    const heard = quiet.isPause ? undefined : await finished.catch(() => undefined)
+    const recognition = quiet.isPause ? undefined : await finished.catch(() => undefined)
     if (this.#queue.closed) return
-    if (heard === undefined) this.#end(open, cutMs, finished, true)
+    if (recognition === undefined) this.#end(open, cutMs, finished, true)
     else {
-      const count = cutAfter(heard.words, lengthMs)
-      const last = heard.words[count - 1]?.end ?? 0
+      const count = cutAfter(recognition.words, lengthMs)
+      const last = recognition.words[count - 1]?.end ?? 0
       // What follows the last word of all was heard to hold none; only its end may be the beginning of one. Hearing more of
       // it again could go on for ever, with a word at the start of a long noise each time.
-      const next = heard.words[count]
+      const next = recognition.words[count]
       cutMs = startMs + (next === undefined ? Math.max(last, lengthMs - rehearMs) : (last + next.start) / 2)
       cutMs = Math.floor(cutMs / speechFrameMs) * speechFrameMs
-      this.#end(open, cutMs, Promise.resolve({ ...heard, words: heard.words.slice(0, count) }), true)
+      this.#end(open, cutMs, Promise.resolve({ ...recognition, words: recognition.words.slice(0, count) }), true)
     }
     this.#begin(cutMs)
     await this.#feed()
@@ -355,13 +355,13 @@ export class EmbeddedSession implements EngineSession {
     open.partialMs = endMs
     this.#partialInWork = true
     const done = open.utterance.partial().then(
-      (heard) => {
+      (recognition) => {
         // What has ended meanwhile has its final, or will have, under an order that is not known yet.
-        if (heard === undefined || this.#open !== open || this.#ended.length > 0 || this.#queue.closed) return
-        const text = heard.words.map((word) => word.text).join(' ')
+        if (recognition === undefined || this.#open !== open || this.#ended.length > 0 || this.#queue.closed) return
+        const text = recognition.words.map((word) => word.text).join(' ')
         if (text === '' || text === open.partialText) return
         open.partialText = text
-        this.#listener.turn(this.#turns.partial(heard, open.startMs, endMs))
+        this.#listener.turn(this.#turns.partial(recognition, open.startMs, endMs))
       },
       // A partial may fail; if the recogniser has, the final says so.
       () => {},
@@ -372,9 +372,9 @@ export class EmbeddedSession implements EngineSession {
   /** Makes turns of what was heard in an utterance. */
   async #report(ended: EndedUtterance): Promise<void> {
     const { startMs, endMs, samples, speech, isCut } = ended
-    let heard: Recognition
+    let recognition: Recognition
     try {
-      heard = await ended.heard
+      recognition = await ended.recognition
       this.#crashes = 0
     } catch (error) {
       if (!(error instanceof CrashingUtterance) || ++this.#crashes >= maxCrashes) throw error
@@ -385,12 +385,12 @@ export class EmbeddedSession implements EngineSession {
       })
       return
     }
-    if (heard.words.length === 0 || this.#queue.closed) return
-    const words = this.#turns.place(heard, startMs, endMs)
+    if (recognition.words.length === 0 || this.#queue.closed) return
+    const words = this.#turns.place(recognition, startMs, endMs)
     const id = this.#turns.utterances
     const attribution = await this.#parts.speakers?.attribute({ id, offset: startMs, samples, speech, words })
     if (this.#queue.closed) return
-    for (const turn of this.#turns.finals(words, attribution?.words ?? [], isCut, heard.language)) {
+    for (const turn of this.#turns.finals(words, attribution?.words ?? [], isCut, recognition.language)) {
       this.#listener.turn(turn)
     }
     if (this.#turns.revisionIsDue(endMs)) await this.#revise()
