@@ -15,7 +15,7 @@ const transcriber = new AssemblyAI({ apiKey: 'key' }).streaming.transcriber({
 })
 const pcm = ['-f', 's16le', '-ac', '1', '-ar', '16000', '-']
 const ffmpeg = spawn('ffmpeg', ['-nostdin', '-v', 'error', '-i', file, ...pcm], {
-  stdio: ['ignore', 'pipe', 'inherit'],
+  stdio: ['ignore', 'pipe', 'ignore'],
 })
 await transcriber.connect()
 for await (const chunk of ffmpeg.stdout) {

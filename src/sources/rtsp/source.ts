@@ -9,7 +9,7 @@ import { allowedAddress, type AllowUrl } from '../http/address.ts'
 import { reconnectNames, type ReconnectOptions, resolveReconnectOptions } from '../live/options.ts'
 import { ReconnectingSource } from '../live/reconnecting.ts'
 import { parseRtspUrl } from './protocol.ts'
-import { RtspRelay } from './relay.ts'
+import type { RtspRelay } from './relay.ts'
 
 /** Options of {@link rtspSource}. */
 export interface RtspSourceOptions extends FfmpegOptions, ReconnectOptions {
@@ -89,7 +89,8 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
       const ip = allowUrl && (await allowedAddress(new URL(url), address.host, address.shown, allowUrl))
       if (!hasWorked) chosen += 1
       hasWorked = false
-      const opened = await RtspRelay.open({
+      const { RtspRelay: Relay } = await import('./relay.ts')
+      const opened = await Relay.open({
         address,
         tls,
         ip,

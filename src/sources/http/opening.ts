@@ -1,0 +1,165 @@
+import { pipeline, type Readable } from 'node:stream'
+import { LiveLimit } from '../../audio/silence.ts'
+import { DiarizeStreamError, type Warning } from '../../errors.ts'
+import { FfmpegByteDecoder } from '../../ffmpeg/decoder.ts'
+import { mediaDuration } from '../../ffmpeg/probe.ts'
+import type { HlsAccess } from '../hls/feed.ts'
+import { chooseAudio, choosePicture, type HlsResource, isPlaylist, readPlaylist } from '../hls/playlist.ts'
+import { hlsParts } from '../hls/source.ts'
+import { HttpBody } from './body.ts'
+import { type HttpAnswer, HttpClient } from './client.ts'
+import { lost, tooLarge, truncated } from './failures.ts'
+import { shownUrl } from './address.ts'
+import type { HttpSettings } from './options.ts'
+import type { JoinedSource, Part } from '../live/parts.ts'
+import { ReconnectingSource } from '../live/reconnecting.ts'
+
+/** How much later than it is recorded the audio of a station may come, in ms. */
+const LATE_MS = 10_000
+
+/** Playlists that lead to one another. */
+const MOST_PLAYLISTS = 4
+
+/** All that one source opens: a file, a station, or the playlists of HLS and what they name. */
+export class HttpOpening {
+  readonly #source: JoinedSource
+  readonly #address: URL
+  readonly #client: HttpClient
+  readonly #settings: HttpSettings
+  #isLive: boolean
+
+  constructor(address: URL, settings: HttpSettings, source: JoinedSource) {
+    this.#address = address
+    this.#settings = settings
+    this.#source = source
+    this.#isLive = settings.live === true
+    this.#client = new HttpClient(address, settings)
+  }
+
+  /** Whether what is read cannot be held back, as far as is known. */
+  get isLive(): boolean {
+    return this.#isLive
+  }
+
+  /** Makes everything that is waited for fail at once. */
+  close(): void {
+    this.#client.close()
+  }
+
+  /** What the source is made of, one after the other. */
+  async *parts(): AsyncGenerator<Part> {
+    const address = this.#address
+    let url = address
+    let picture: URL | undefined
+    for (let playlists = 0; ; playlists++) {
+      const body = this.#body({ url })
+      const answer = await body.open()
+      const head = await body.head()
+      if (!isPlaylist(head)) {
+        yield { stream: this.#isEndless(answer) ? this.#radio(body, url) : this.#file(body, head, url) }
+        return
+      }
+      if (playlists === MOST_PLAYLISTS) throw tooLarge(shownUrl(address), `${MOST_PLAYLISTS} playlists in a row`)
+      const playlist = await readPlaylist(body, url, answer.url)
+      if (playlist.kind === 'media') {
+        this.#isLive = !playlist.ended
+        // A redirect may lead to a session of its own, which the playlist must be read from again.
+        yield* hlsParts(this.#hlsAccess(), answer.url, playlist, picture)
+        return
+      }
+      url = playlist.kind === 'stations' ? playlist.first : chooseAudio(playlist)
+      picture = playlist.kind === 'stations' ? undefined : choosePicture(playlist, url)
+    }
+  }
+
+  /** Whether what comes has no end, and is to be opened again when it ends. */
+  #isEndless({ headers }: HttpAnswer): boolean {
+    const isStation = Object.keys(headers).some((name) => name.startsWith('icy-') || name.startsWith('ice-'))
+    this.#isLive = this.#settings.live ?? (isStation && headers['content-length'] === undefined)
+    return this.#isLive
+  }
+
+  #body({ url, range, retries }: HlsResource & { retries?: number }): HttpBody {
+    return new HttpBody({
+      url,
+      ...(range !== undefined && { range }),
+      client: this.#client,
+      settings: this.#settings,
+      retries: retries ?? this.#settings.fileRetries,
+      onReconnecting: (record) => void this.#source.emit('reconnecting', record),
+    })
+  }
+
+  #hlsAccess(): HlsAccess {
+    const source = this.#source
+    return {
+      source,
+      settings: this.#settings,
+      signal: this.#client.signal,
+      open: (resource, retries = this.#settings.fileRetries) => this.#body({ ...resource, retries }),
+      decode: (bytes, url, limit) => this.#decoded(bytes, url, limit),
+    }
+  }
+
+  /** The audio of bytes, decoded by an FFmpeg that reads its stdin only. */
+  #decoded(bytes: Readable, url: URL, limit?: LiveLimit): FfmpegByteDecoder {
+    const { audioTrack, language, ffmpegPath } = this.#settings
+    const stream = new FfmpegByteDecoder({
+      inputName: shownUrl(url),
+      audioTrack,
+      language,
+      ffmpegPath,
+      limit,
+      signal: undefined,
+      onWanted: () => {
+        if (bytes.errored !== null) return void stream.destroy(bytes.errored)
+        bytes.once('error', (error) => stream.destroy(error))
+        // An end of either ends the other; errors reach the user as the error of the source.
+        pipeline(bytes, stream, () => {})
+      },
+    })
+    return stream
+  }
+
+  #file(body: HttpBody, head: Buffer, url: URL): Readable {
+    const stream = this.#decoded(body, url)
+    this.#source.duration = mediaDuration((offset, length) => head.subarray(offset, offset + length), body.total)
+    stream.on('warning', (warning: Warning) => {
+      // Without a length from the server, what the file says of itself is all there is to know it by.
+      if (warning.code === 'INPUT_TRUNCATED' && body.total === undefined) {
+        stream.destroy(truncated(shownUrl(url), body.received, body.received + Number(warning['missing'])))
+      }
+    })
+    return stream
+  }
+
+  #radio(first: HttpBody, url: URL): Readable {
+    const { connectTimeout, stallTimeout } = this.#settings
+    first.neverResume()
+    const inputName = shownUrl(url)
+    return new ReconnectingSource({
+      ...this.#settings,
+      inputName,
+      // Each attempt has to connect, and to send as much as FFmpeg wants before it begins.
+      connectTimeout: connectTimeout + stallTimeout,
+      maxDuration: Infinity,
+      stop: undefined,
+      signal: undefined,
+      open: (attempt) => {
+        const limit = new LiveLimit(LATE_MS)
+        if (attempt === 1) return this.#decoded(first, url, limit)
+        const body = this.#body({ url, retries: 0 })
+        body.neverResume()
+        return this.#decoded(body, url, limit)
+      },
+      explain: (error, heard) => {
+        if (error === undefined) return { error: lost(inputName), final: false }
+        if (!(error instanceof DiarizeStreamError)) return { error, final: true }
+        return { error, final: hopeless.has(error.code) || (!heard && !error.retryable) }
+      },
+    })
+  }
+}
+
+/** Errors of an endless stream that no later attempt mends. */
+const hopeless = new Set(['ADDRESS_REFUSED', 'INPUT_TOO_LARGE', 'FFMPEG_NOT_FOUND'])
