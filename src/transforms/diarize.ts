@@ -88,6 +88,7 @@ class DiarizeStream extends Duplex {
   override _construct(callback: (error?: Error | null) => void): void {
     import('./engine-choice.ts').then((loaded) => {
       this.#engines = loaded
+      loaded.preload(this.#options)
       callback()
     }, callback)
   }

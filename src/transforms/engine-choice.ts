@@ -47,6 +47,12 @@ export function peerKind({ engine, url, apiKey, token }: ResolvedDiarizeOptions)
   return (apiKey ?? token ?? environmentKey()) === undefined ? 'embedded' : 'assemblyai'
 }
 
+/** Loads what a session over a socket needs, while the first audio is on its way. */
+export function preload(options: ResolvedDiarizeOptions): void {
+  // What goes wrong is told where it is needed.
+  if (peerKind(options) !== 'embedded') import('../session/web-socket.ts').catch(() => {})
+}
+
 /** Chooses the engine, and starts it where it runs in this process. */
 export async function openPeer(options: ResolvedDiarizeOptions): Promise<Peer> {
   const { engine, url } = options
