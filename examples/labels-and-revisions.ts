@@ -18,5 +18,5 @@ const print = new Writable({
   },
 })
 
-const turns = diarize({ maxSpeakers: Number(maxSpeakers) })
+const turns = diarize({ parameters: { maxSpeakers: Number(maxSpeakers) } })
 await run(fileSource(input), resample(), turns, print)

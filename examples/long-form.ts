@@ -4,7 +4,7 @@ import { decode, diarize, frame, resample, run, segment, vttSink } from 'diarize
 
 const [input = 'demo/dialogue.mp4', output = 'demo/output/long-form.vtt'] = process.argv.slice(2)
 
-const turns = diarize({ maxSpeakers: 2 })
+const turns = diarize({ parameters: { maxSpeakers: 2 } })
 turns.on('session', (session) => console.log(`session on ${session.name}, model ${session.model}`))
 turns.on('warning', (warning) => console.warn(`warning: ${warning.message}`))
 

@@ -21,7 +21,7 @@ const collect = new Writable({
     done()
   },
 })
-const chain = diarize({ url: server.url, apiKey: 'key-of-the-test', maxSpeakers: 2 })
+const chain = diarize({ url: server.url, apiKey: 'key-of-the-test', parameters: { maxSpeakers: 2 } })
 await run(silence(), chain, srtSink(collect))
 console.log(captions.join('').trimEnd())
 console.log(`the engine was asked for at most ${engine.sessions[0]?.settings.maxSpeakers} speakers`)
@@ -33,7 +33,7 @@ await server.close()
 
 // 2. A server that fails on purpose: it cuts the first connection after one second of audio.
 const faults = await faultServer([{ fault: 'drop', afterMs: 1000 }], { turns: said })
-const turns = diarize({ url: faults.url, apiKey: 'any', retryDelay: 50 })
+const turns = diarize({ url: faults.url, apiKey: 'any', reconnect: { delay: 50 } })
 turns.on('reconnecting', ({ attempt, error }) => console.log(`attempt ${attempt} after ${error.code}`))
 const summary = await run(silence(), turns, srtSink('after-a-fault.srt'))
 console.log(`${summary.turns} turns, ${summary.gaps.length} gaps, ${faults.connections.length} connections`)

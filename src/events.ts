@@ -66,12 +66,19 @@ type Values<Event> = Event extends [] ? [nothing?: undefined] : Event extends un
 
 /** Events of every readable stage. */
 export interface ReadableEvents<Item> {
+  /** Nothing is open any more; the last event. */
   close: []
+  /** The stage gives something. */
   data: [Item]
+  /** Everything has been given. */
   end: []
+  /** The stage has failed. */
   error: [Error]
+  /** Nobody reads for now. */
   pause: []
+  /** Something can be read, or the end has come. */
   readable: []
+  /** It is read again. */
   resume: []
   /** Recoverable trouble. */
   warning: [Warning]
@@ -79,11 +86,17 @@ export interface ReadableEvents<Item> {
 
 /** Events of every writable stage. */
 export interface WritableEvents {
+  /** Nothing is open any more; the last event. */
   close: []
+  /** More may be written. */
   drain: []
+  /** The stage has failed. */
   error: [Error]
+  /** Everything has been taken. */
   finish: []
+  /** A stream is piped into it. */
   pipe: [Readable]
+  /** A stream is piped into it no longer. */
   unpipe: [Readable]
   /** Recoverable trouble. */
   warning: [Warning]

@@ -15,7 +15,13 @@ export { decode, type DecodeOptions } from './transforms/decode.ts'
 export { resample, type ResampleOptions } from './transforms/resample.ts'
 export { frame, type FrameOptions } from './transforms/frame.ts'
 export { diarize } from './transforms/diarize.ts'
-export type { DiarizeOptions } from './transforms/diarize-options.ts'
+export type {
+  DiarizeOptions,
+  ReplayOptions,
+  SessionParameters,
+  SessionReconnectOptions,
+  SessionTimeouts,
+} from './transforms/diarize-options.ts'
 export type { ChannelOptions } from './transforms/channels/options.ts'
 export type {
   Diarize,

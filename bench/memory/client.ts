@@ -47,7 +47,7 @@ const counter = new Transform({
 })
 await run(
   Readable.from(audio()),
-  diarize({ url, apiKey: 'key', pace: 'unpaced', rollOverBefore: 1000 }),
+  diarize({ url, apiKey: 'key', pace: 'unpaced', reconnect: { beforeExpiry: 1000 } }),
   counter,
   fanOut(srtSink(join(folder, 'a.srt')), jsonlSink(join(folder, 'a.jsonl'))),
 )

@@ -6,7 +6,7 @@ import { embeddedEngine } from '../engine/embedded.ts'
 import { ConfigurationError } from '../errors.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import { checkInteger, checkOneOf } from '../options.ts'
-import type { DiarizeOptions } from '../transforms/diarize-options.ts'
+import type { DiarizeOptions, SessionParameters } from '../transforms/diarize-options.ts'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -270,23 +270,26 @@ type EngineCommand = Pick<
 export function engineOptions(command: EngineCommand, environmentKey: string | undefined): DiarizeOptions {
   const { engine, url, region, model, keyterms, maxSpeakers, channels, language, serverNames } = command
   const key = command.apiKey ?? (url === undefined && engine !== 'embedded' ? environmentKey : undefined)
-  const common = {
-    ...(maxSpeakers !== undefined && { maxSpeakers }),
+  const withParameters = (all: SessionParameters): DiarizeOptions => ({
+    ...(Object.keys(all).length > 0 && { parameters: all }),
     ...(channels !== undefined && { channels }),
     ...(serverNames && { serverLabels: 'asGiven' as const }),
+  })
+  const parameters: SessionParameters = {
+    ...(maxSpeakers !== undefined && { maxSpeakers }),
+    ...(keyterms.length > 0 && { keytermsPrompt: keyterms }),
   }
   if (url !== undefined && engine !== undefined) throw usage('--url and --engine exclude each other; give one of them')
   if (url !== undefined && region !== undefined) throw usage('--url and --region exclude each other; give one of them')
   if (isLocal(command, environmentKey)) {
     refuse('--api-key-file', command.apiKey)
     refuse('--region', region)
-    const terms = keyterms.length > 0 ? { keytermsPrompt: keyterms } : {}
     if (model !== undefined || language !== undefined) {
       const chosen = { ...(model !== undefined && { model }), ...(language !== undefined && { language }) }
-      return { ...common, ...terms, engine: embeddedEngine(chosen) }
+      return { ...withParameters(parameters), engine: embeddedEngine(chosen) }
     }
     // Where nobody chose it, a warning says that it runs.
-    return { ...common, ...terms, ...(engine !== undefined && { engine }) }
+    return { ...withParameters(parameters), ...(engine !== undefined && { engine }) }
   }
   if (url === undefined && key === undefined) {
     const message = 'AssemblyAI needs a key: set ASSEMBLYAI_API_KEY, or give --api-key-file; --engine local needs none'
@@ -294,13 +297,14 @@ export function engineOptions(command: EngineCommand, environmentKey: string | u
   }
   const code = language?.toLowerCase().split('-')[0]
   return {
-    ...common,
+    ...withParameters({
+      ...parameters,
+      ...(model !== undefined && { speechModel: model }),
+      ...(code !== undefined && languageCodes.includes(code) && { languageCodes: [code] }),
+    }),
     ...(url === undefined ? { engine: 'assemblyai' } : { url }),
     ...(key !== undefined && { apiKey: key }),
     ...(region !== undefined && { region }),
-    ...(model !== undefined && { speechModel: model }),
-    ...(keyterms.length > 0 && { keytermsPrompt: keyterms }),
-    ...(code !== undefined && languageCodes.includes(code) && { languageCodes: [code] }),
   }
 }
 

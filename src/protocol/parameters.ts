@@ -214,22 +214,27 @@ export const updatableNames = parameterNames.filter((name) => 'updatable' in par
  *
  * @throws ConfigurationError `INVALID_OPTION` naming the first bad one.
  */
-export function checkParameters(parameters: ConnectionParameters): void {
-  for (const name of parameterNames) checkParameter(name, table[name] as Parameter, parameters[name])
+export function checkParameters(
+  parameters: ConnectionParameters,
+  path: (name: ParameterName) => string = (name) => name,
+): void {
+  for (const name of parameterNames) checkParameter(path(name), table[name] as Parameter, parameters[name])
+  const needs = (name: ParameterName, what: string): ConfigurationError =>
+    new ConfigurationError('INVALID_OPTION', `${path(name)} needs ${what}`, { option: path(name) })
   if (parameters.voiceFocusThreshold !== undefined && parameters.voiceFocus === undefined) {
-    throw new ConfigurationError('INVALID_OPTION', 'voiceFocusThreshold needs voiceFocus beside it', {
-      option: 'voiceFocusThreshold',
-    })
+    throw needs('voiceFocusThreshold', `${path('voiceFocus')} beside it`)
   }
   if (parameters.maxSpeakers !== undefined && parameters.speakerLabels === false) {
-    throw new ConfigurationError('INVALID_OPTION', 'maxSpeakers needs speakerLabels, which is false', {
-      option: 'maxSpeakers',
-    })
+    throw needs('maxSpeakers', `${path('speakerLabels')}, which is false`)
   }
-  exclusive('languageCode', parameters.languageCode, 'languageCodes', parameters.languageCodes)
+  exclusive(path('languageCode'), parameters.languageCode, path('languageCodes'), parameters.languageCodes)
   const { minTurnSilence, maxTurnSilence } = parameters
   if (minTurnSilence !== undefined && maxTurnSilence !== undefined && minTurnSilence > maxTurnSilence) {
-    throw invalidOption('minTurnSilence', `at most maxTurnSilence (${maxTurnSilence} ms)`, minTurnSilence)
+    throw invalidOption(
+      path('minTurnSilence'),
+      `at most ${path('maxTurnSilence')} (${maxTurnSilence} ms)`,
+      minTurnSilence,
+    )
   }
 }
 

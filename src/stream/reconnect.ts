@@ -105,7 +105,7 @@ export class SessionBudget {
     if (this.#tooShort < MOST_TOO_SHORT) return
     const message =
       `${error.message}. That was the ${MOST_TOO_SHORT}rd session in a row that ended before it had heard again what was ` +
-      'not final yet: the sessions of this server are too short. Ask for longer ones, or make overlap smaller'
+      'not final yet: the sessions of this server are too short. Ask for longer ones, or make replay.context smaller'
     throw new SessionError('SESSION_TOO_SHORT', message, { cause: error })
   }
 }

@@ -28,8 +28,66 @@ import {
 } from '../options.ts'
 import { type ChannelOptions, channelOptionNames, checkChannelOptions } from './channels/options.ts'
 
-/** Options of {@link diarize}: which engine, how to reach it, and every connection parameter of the protocol. */
-export interface DiarizeOptions extends ConnectionParameters, AuthenticationOptions, ChannelOptions {
+/** What a server is told of how it is to hear: every connection parameter of the protocol but those of the audio. */
+export type SessionParameters = Omit<ConnectionParameters, (typeof audioNames)[number]>
+
+/** When a session that is lost, or will end, is replaced by another. */
+export interface SessionReconnectOptions {
+  /**
+   * Attempts in a row to open a session again, 0 to 1000000, before the last error stands: without a second of new final
+   * words, or half a minute of new audio, between them.
+   * @defaultValue `10`; `2` before the first session
+   */
+  attempts?: number
+  /** First delay in ms before such an attempt; each further one is about twice as long, 1 to 60000. @defaultValue `500` */
+  delay?: number
+  /** Longest such delay in ms, 1 to 600000. @defaultValue `30000` */
+  maxDelay?: number
+  /**
+   * How long before a session expires the next one is opened, in ms, 0 to 3600000; a quarter of its length at most.
+   * @defaultValue `300000`
+   */
+  beforeExpiry?: number
+}
+
+/** How long a server may take, each in ms. */
+export interface SessionTimeouts {
+  /** Longest time in ms from connecting to the server's Begin, 100 to 120000. @defaultValue `10000` */
+  connect?: number
+  /**
+   * Longest time in ms that the server may take after the last audio, or after the last new word since then, 100 to 600000;
+   * ten times that in all.
+   * @defaultValue `15000`; `150000` where the engine runs on this machine
+   */
+  termination?: number
+  /** Time in ms between pings; two unanswered ones lose the session, 50 to 600000. @defaultValue `20000` */
+  ping?: number
+  /** Longest time in ms that the server may read no audio, 50 to 600000. @defaultValue `30000` */
+  stall?: number
+  /**
+   * Longest time in ms without any message from a server that sends heartbeats, 100 to 600000; they come every 5 s.
+   * @defaultValue `12500`
+   */
+  heartbeat?: number
+}
+
+/** What audio a new session hears again. */
+export interface ReplayOptions {
+  /**
+   * Audio in ms before the last final word that a new session hears again, to know the speakers by, 0 to 60000.
+   * @defaultValue `10000`
+   */
+  context?: number
+  /** Most audio in ms that is kept while no session can be had, 1000 to 3600000. @defaultValue `60000` */
+  max?: number
+}
+
+/** Options of {@link diarize}: which engine, how to reach it, and what it is to do. */
+export interface DiarizeOptions extends AuthenticationOptions, ChannelOptions {
+  /** Samples per second of the input, in Hz. @defaultValue what the stage above gives, else `16000` */
+  sampleRate?: number
+  /** Encoding of the input. @defaultValue `'pcm_s16le'` */
+  encoding?: 'pcm_s16le' | 'pcm_mulaw'
   /** Whether words are labelled with speakers. @defaultValue `true`; `false` where `channels` tell them apart */
   speakerLabels?: boolean
   /**
@@ -66,7 +124,7 @@ export interface DiarizeOptions extends ConnectionParameters, AuthenticationOpti
   /** Longest burst of audio in ms after a stall, 0 to 7000. @defaultValue `5000` */
   catchUp?: number
   /**
-   * Whether the source cannot wait: it is never held back, and where no session can be had for longer than `maxReplay`,
+   * Whether the source cannot wait: it is never held back, and where no session can be had for longer than `replay.max`,
    * its oldest audio is dropped and reported as a `gap`. @defaultValue what the source says: `true` for cameras,
    * microphones and endless streams of this library, else `false`
    */
@@ -76,54 +134,23 @@ export interface DiarizeOptions extends ConnectionParameters, AuthenticationOpti
    * @defaultValue `'silence'` where `live`, else `'off'`
    */
   keepAlive?: 'silence' | 'off'
-  /**
-   * Audio in ms before the last final word that a new session hears again, to know the speakers by, 0 to 60000.
-   * @defaultValue `10000`
-   */
-  overlap?: number
-  /** Most audio in ms that is kept while no session can be had, 1000 to 3600000. @defaultValue `60000` */
-  maxReplay?: number
-  /**
-   * Attempts in a row to open a session again, 0 to 1000000, before the last error stands: without a second of new final
-   * words, or half a minute of new audio, between them.
-   * @defaultValue `10`; `2` before the first session
-   */
-  retries?: number
-  /** First delay in ms before such an attempt; each further one is about twice as long, 1 to 60000. @defaultValue `500` */
-  retryDelay?: number
-  /** Longest such delay in ms, 1 to 600000. @defaultValue `30000` */
-  maxRetryDelay?: number
-  /**
-   * How long before a session expires the next one is opened, in ms, 0 to 3600000; a quarter of its length at most.
-   * @defaultValue `300000`
-   */
-  rollOverBefore?: number
-  /** Longest time in ms from connecting to the server's Begin, 100 to 120000. @defaultValue `10000` */
-  connectTimeout?: number
-  /**
-   * Longest time in ms that the server may take after the last audio, or after the last new word since then, 100 to 600000;
-   * ten times that in all.
-   * @defaultValue `15000`; `150000` where the engine runs on this machine
-   */
-  terminationTimeout?: number
-  /** Time in ms between pings; two unanswered ones lose the session, 50 to 600000. @defaultValue `20000` */
-  pingInterval?: number
-  /** Longest time in ms that the server may read no audio, 50 to 600000. @defaultValue `30000` */
-  stallTimeout?: number
-  /**
-   * Longest time in ms without any message from a server that sends heartbeats, 100 to 600000; they come every 5 s.
-   * @defaultValue `12500`
-   */
-  heartbeatTimeout?: number
+  /** What the server is told of how it is to hear: model, language, ends of turns, and more. @defaultValue none */
+  parameters?: SessionParameters
+  /** When a session is replaced by another. @defaultValue see there */
+  reconnect?: SessionReconnectOptions
+  /** How long a server may take. @defaultValue see there */
+  timeouts?: SessionTimeouts
+  /** What audio a new session hears again. @defaultValue see there */
+  replay?: ReplayOptions
   /** Ends the stream with an AbortError. @defaultValue none */
   signal?: AbortSignal
 }
 
-/** Model sent where none is given. */
-const DEFAULT_MODEL = 'universal-3-5-pro'
+/** Parameters of the protocol that say what comes in, and so stand beside the groups. */
+const audioNames = ['sampleRate', 'encoding', 'speakerLabels'] as const
 
 const defaults = {
-  speechModel: DEFAULT_MODEL,
+  speechModel: 'universal-3-5-pro',
   encoding: 'pcm_s16le',
   speakerLabels: true,
   partials: false,
@@ -139,12 +166,41 @@ const defaults = {
   stallTimeout: 30_000,
   heartbeatTimeout: 12_500,
   sessionHeartbeat: true,
-} as const satisfies DiarizeOptions
+} as const satisfies FlatOptions
+
+/** Where each option of a group goes inside: the names that sessions know, with the least and the most that make sense. */
+const groups = {
+  reconnect: {
+    attempts: ['retries', 0, 1_000_000],
+    delay: ['retryDelay', 1, 60_000],
+    maxDelay: ['maxRetryDelay', 1, 600_000],
+    beforeExpiry: ['rollOverBefore', 0, 3_600_000],
+  },
+  timeouts: {
+    connect: ['connectTimeout', 100, 120_000],
+    termination: ['terminationTimeout', 100, 600_000],
+    ping: ['pingInterval', 50, 600_000],
+    stall: ['stallTimeout', 50, 600_000],
+    heartbeat: ['heartbeatTimeout', 100, 600_000],
+  },
+  replay: { context: ['overlap', 0, 60_000], max: ['maxReplay', 1000, 3_600_000] },
+} as const satisfies Record<string, Record<string, readonly [flat: string, least: number, most: number]>>
+
+type GroupedName = { [Group in keyof typeof groups]: (typeof groups)[Group][keyof (typeof groups)[Group]] }
+type FlatName = GroupedName[keyof typeof groups] extends infer Rule
+  ? Rule extends readonly [infer Name extends string, ...unknown[]]
+    ? Name
+    : never
+  : never
+
+/** All options side by side, as sessions take them. */
+export type FlatOptions = Omit<DiarizeOptions, 'parameters' | keyof typeof groups> &
+  SessionParameters & { [Name in FlatName]?: number }
 
 /** Options with the defaults filled in. `sampleRate` stays open: the stage above may know it. */
-export type ResolvedDiarizeOptions = DiarizeOptions & Required<Pick<DiarizeOptions, keyof typeof defaults>>
+export type ResolvedDiarizeOptions = FlatOptions & Required<Pick<FlatOptions, keyof typeof defaults>>
 
-const ownNames = [
+const topNames: readonly string[] = [
   'engine',
   'url',
   'region',
@@ -153,30 +209,22 @@ const ownNames = [
   'apiKey',
   'token',
   'query',
+  'partials',
+  'pace',
+  'catchUp',
   'live',
   'keepAlive',
-  'retries',
   'serverLabels',
   'signal',
-  'terminationTimeout',
+  ...audioNames,
   ...channelOptionNames,
-  ...Object.keys(defaults),
+  'parameters',
+  ...Object.keys(groups),
 ]
 
-/** Whole ms of the options that are times, with the least and the most that make sense. */
-const times = {
-  catchUp: [0, 7000],
-  overlap: [0, 60_000],
-  maxReplay: [1000, 3_600_000],
-  retryDelay: [1, 60_000],
-  maxRetryDelay: [1, 600_000],
-  rollOverBefore: [0, 3_600_000],
-  connectTimeout: [100, 120_000],
-  terminationTimeout: [100, 600_000],
-  pingInterval: [50, 600_000],
-  stallTimeout: [50, 600_000],
-  heartbeatTimeout: [100, 600_000],
-} as const satisfies Partial<Record<keyof DiarizeOptions, readonly [number, number]>>
+const isAudioName = (name: string): boolean => (audioNames as readonly string[]).includes(name)
+const sessionParameterNames: readonly string[] = parameterNames.filter((name) => !isAudioName(name))
+const pathOf = (parameter: string): string => (isAudioName(parameter) ? parameter : `parameters.${parameter}`)
 
 /**
  * Checks the options and fills in the defaults.
@@ -185,11 +233,12 @@ const times = {
  * another; `MISSING_API_KEY` where AssemblyAI is asked for without a key.
  */
 export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeOptions {
-  checkKnown('diarize()', options, [...ownNames, ...parameterNames])
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as DiarizeOptions
+  refuseMoved(options)
+  checkKnown('diarize()', options, topNames)
+  const given = flattened(options)
   checkChannelOptions(given)
   const speakerLabels = given.speakerLabels ?? given.channels === undefined
-  checkParameters({ ...given, speakerLabels })
+  checkParameters({ ...given, speakerLabels }, pathOf)
   checkAuthentication(given)
   checkEngine(given)
   checkQuery(given.query)
@@ -200,15 +249,58 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
   if (typeof given.pace === 'number') checkNumber('pace', given.pace, 0.1, 1000)
   else checkOneOf('pace', given.pace, ['auto', 'realtime', 'unpaced'])
   checkOneOf('encoding', given.encoding, encodings.slice(0, 2))
-  for (const [name, [least, most]] of Object.entries(times)) {
-    checkInteger(name, given[name as keyof typeof times], least, most, 'ms')
-  }
-  checkInteger('retries', given.retries, 0, 1_000_000)
+  checkInteger('catchUp', given.catchUp, 0, 7000, 'ms')
   checkSignal('signal', given.signal)
   if (given.agent !== undefined && typeof given.agent !== 'object')
     throw invalidOption('agent', 'an http.Agent', given.agent)
   if (!Buffer.isBuffer(given.ca)) checkString('ca', given.ca, 1, 10_000_000)
   return { ...defaults, ...given, speakerLabels }
+}
+
+/** The options of all groups side by side, without those that are `undefined`; those of groups are checked. */
+function flattened(options: DiarizeOptions): FlatOptions {
+  const { parameters, reconnect, timeouts, replay, ...rest } = options
+  const flat: Record<string, unknown> = { ...rest }
+  checkGroup('parameters', parameters, sessionParameterNames)
+  Object.assign(flat, parameters)
+  for (const [group, values] of Object.entries({ reconnect, timeouts, replay })) {
+    const rules: Record<string, readonly [string, number, number]> = groups[group as keyof typeof groups]
+    checkGroup(group, values, Object.keys(rules))
+    for (const [name, value] of Object.entries(values ?? {})) {
+      const [inside, least, most] = rules[name]!
+      checkInteger(`${group}.${name}`, value, least, most, name === 'attempts' ? '' : 'ms')
+      flat[inside] = value
+    }
+  }
+  return Object.fromEntries(Object.entries(flat).filter(([, value]) => value !== undefined))
+}
+
+function checkGroup(name: string, group: unknown, known: readonly string[]): void {
+  if (group === undefined) return
+  if (typeof group !== 'object' || group === null || Array.isArray(group)) {
+    throw invalidOption(name, 'an object of options', group)
+  }
+  checkKnown(`${name} of diarize()`, group, known)
+}
+
+/** Says where an option went that stood at the top before version 0.2. */
+function refuseMoved(options: object): void {
+  for (const name of Object.keys(options)) {
+    const path = movedTo(name)
+    if (path === undefined) continue
+    const message = `diarize() has no option ${name} any more; give it as ${path}`
+    throw new ConfigurationError('INVALID_OPTION', message, { option: name })
+  }
+}
+
+function movedTo(name: string): string | undefined {
+  if (sessionParameterNames.includes(name)) return `parameters.${name}`
+  for (const [group, rules] of Object.entries(groups)) {
+    for (const [grouped, [flat]] of Object.entries<readonly [string, number, number]>(rules)) {
+      if (flat === name) return `${group}.${grouped}`
+    }
+  }
+  return undefined
 }
 
 /**
@@ -224,7 +316,7 @@ export function liveSettings(
   return { live, keepAlive: (options.keepAlive ?? (live ? 'silence' : 'off')) === 'silence' }
 }
 
-function checkEngine(options: DiarizeOptions): void {
+function checkEngine(options: FlatOptions): void {
   const { engine, url, region } = options
   exclusive('url', url, 'region', region)
   exclusive('url', url, 'engine', engine)
@@ -257,9 +349,13 @@ function checkQuery(query: unknown): void {
     if (typeof value !== 'string') throw invalidOption(`query.${name}`, 'a string', value)
     const known = parameterNames.find((parameter) => parameterTable[parameter].wire === name)
     if (known || name === 'token') {
-      throw new ConfigurationError('INVALID_OPTION', `query.${name} has an option of its own: ${known ?? 'token'}`, {
-        option: `query.${name}`,
-      })
+      throw new ConfigurationError(
+        'INVALID_OPTION',
+        `query.${name} has an option of its own: ${known === undefined ? 'token' : pathOf(known)}`,
+        {
+          option: `query.${name}`,
+        },
+      )
     }
   }
 }

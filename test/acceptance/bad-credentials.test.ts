@@ -35,7 +35,7 @@ describe('one typed error with the text of the server, at once and without a sec
     ['a wrong key', { apiKey: 'wrong' }, 'UNAUTHORIZED', /Invalid API key/],
     ['no key', {}, 'UNAUTHORIZED', /Missing Authorization header/],
     ['a wrong token', { token: 'nonsense' }, 'UNAUTHORIZED', /Unauthorized Connection/],
-    ['an unknown model', { apiKey: 'right', speechModel: 'u9' }, 'INVALID_REQUEST', /speech_model/],
+    ['an unknown model', { apiKey: 'right', parameters: { speechModel: 'u9' } }, 'INVALID_REQUEST', /speech_model/],
   ])('%s', async (_name, options, code, text) => {
     const result = await outcome({ ...options }).catch((error: unknown) => ({ error, reconnecting: [] }))
     expect(result.error).toMatchObject({ code, retryable: false, message: expect.stringMatching(text) })

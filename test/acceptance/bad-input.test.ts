@@ -66,7 +66,7 @@ describe('bad output', () => {
 
 describe('bad options', () => {
   it.each([
-    ['a value out of range', () => diarize({ maxSpeakers: 12 }), 'INVALID_OPTION'],
+    ['a value out of range', () => diarize({ parameters: { maxSpeakers: 12 } }), 'INVALID_OPTION'],
     ['an option that does not exist', () => resample({ samplerate: 8000 } as object), 'INVALID_OPTION'],
     ['two of an exclusive pair', () => diarize({ apiKey: 'a', token: 'b' }), 'INVALID_OPTION'],
     ['an address where a file is wanted', () => fileSource('https://example.org/talk.mp4'), 'INVALID_OPTION'],

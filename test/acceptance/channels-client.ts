@@ -6,11 +6,13 @@ const turns = diarize({
   url,
   apiKey: 'test-key',
   channels: ['Agent', 'Customer'],
-  speechModel: 'universal-streaming-english',
-  formatTurns: true,
-  endOfTurnConfidenceThreshold: 0.4,
-  minTurnSilence: 160,
-  maxTurnSilence: 400,
+  parameters: {
+    speechModel: 'universal-streaming-english',
+    formatTurns: true,
+    endOfTurnConfidenceThreshold: 0.4,
+    minTurnSilence: 160,
+    maxTurnSilence: 400,
+  },
 })
 const summary = await run(fileSource(input), resample({ sampleRate: 8000, channels: 'keep' }), turns, jsonlSink(jsonl))
 console.log(JSON.stringify(summary))

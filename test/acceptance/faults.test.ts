@@ -55,9 +55,8 @@ async function caption(fault: Fault, options: DiarizeOptions = {}, signal?: Abor
   const turns = diarize({
     url: server.url,
     apiKey: 'k-secret',
-    connectTimeout: 2000,
-    terminationTimeout: 500,
-    retries: 0,
+    timeouts: { connect: 2000, termination: 500 },
+    reconnect: { attempts: 0 },
     ...options,
   })
   const sinks = fanOut(srtSink(files.srt), vttSink(files.vtt), jsonlSink(files.jsonl))
@@ -139,7 +138,7 @@ describe('a server that fails', () => {
   })
 
   it('by no longer reading: noticed by unanswered pings', async () => {
-    const { error } = await caption({ fault: 'stall', afterMs: 100 }, { pingInterval: 100, terminationTimeout: 60_000 })
+    const { error } = await caption({ fault: 'stall', afterMs: 100 }, { timeouts: { ping: 100, termination: 60_000 } })
     expect(error).toMatchObject({ code: 'SESSION_STALLED' })
   })
 })
@@ -149,7 +148,7 @@ describe('abort', () => {
     'ends at once against $fault',
     async (fault) => {
       const controller = new AbortController()
-      const waiting = caption(fault, { connectTimeout: 60_000, terminationTimeout: 60_000 }, controller.signal)
+      const waiting = caption(fault, { timeouts: { connect: 60_000, termination: 60_000 } }, controller.signal)
       await vi.waitFor(() => expect(server.attempts).toBe(1), { timeout: 10_000 })
       setImmediate(() => controller.abort(new Error('enough')))
       expect((await waiting).error).toMatchObject({ name: 'AbortError' })
@@ -166,7 +165,12 @@ it('says that nothing listens there', async () => {
   await new Promise((resolve) => closed.close(resolve))
   const output = join(folder, 'nobody.srt')
   await expect(
-    run(fileSource(video), resample(), diarize({ url: `ws://127.0.0.1:${port}`, retryDelay: 10 }), srtSink(output)),
+    run(
+      fileSource(video),
+      resample(),
+      diarize({ url: `ws://127.0.0.1:${port}`, reconnect: { delay: 10 } }),
+      srtSink(output),
+    ),
   ).rejects.toMatchObject({ code: 'CONNECT_FAILED', retryable: true })
   expect(existsSync(output)).toBe(false)
 })
@@ -179,7 +183,7 @@ it('says in the event, the JSONL file and the summary which milliseconds no sess
   )
   const output = join(folder, 'gap.jsonl')
   const live = Readable.from(Array.from({ length: 400 }, () => Buffer.alloc(1600)))
-  const turns = diarize({ url: server.url, live: true, maxReplay: 1000, retryDelay: 10 })
+  const turns = diarize({ url: server.url, live: true, replay: { max: 1000 }, reconnect: { delay: 10 } })
   const gaps: Gap[] = []
   turns.on('gap', (gap) => gaps.push(gap))
   const summary = await run(live, turns, jsonlSink(output))

@@ -150,13 +150,10 @@ describe('engineOptions', () => {
       engine: 'assemblyai',
       apiKey: 'key',
       region: 'eu',
-      speechModel: 'm',
-      keytermsPrompt: ['a', 'b'],
-      languageCodes: ['de'],
-      maxSpeakers: 3,
+      parameters: { speechModel: 'm', keytermsPrompt: ['a', 'b'], languageCodes: ['de'], maxSpeakers: 3 },
       channels: ['X', 'Y'],
     })
-    expect(options('--language cy', 'key')).not.toHaveProperty('languageCodes')
+    expect(options('--language cy', 'key')).not.toHaveProperty('parameters')
   })
 
   it("shows the names that a server of one's own gives, where asked to", () => {
@@ -173,9 +170,9 @@ describe('engineOptions', () => {
     expect(options('--language pt-BR')).toEqual({ engine: { made: { language: 'pt-BR' } } })
     expect(options('--engine local --model whisper-base --language auto --keyterms a')).toEqual({
       engine: { made: { model: 'whisper-base', language: 'auto' } },
-      keytermsPrompt: ['a'],
+      parameters: { keytermsPrompt: ['a'] },
     })
-    expect(options('--language auto', 'key')).not.toHaveProperty('languageCodes')
+    expect(options('--language auto', 'key')).not.toHaveProperty('parameters')
   })
 
   it('never sends the key of the environment to another server', () => {
@@ -186,9 +183,9 @@ describe('engineOptions', () => {
   it('gives keyterms to the engine on this machine', () => {
     expect(options('--engine local --keyterms Buxtehude')).toEqual({
       engine: 'embedded',
-      keytermsPrompt: ['Buxtehude'],
+      parameters: { keytermsPrompt: ['Buxtehude'] },
     })
-    expect(options('--keyterms Buxtehude')).toEqual({ keytermsPrompt: ['Buxtehude'] })
+    expect(options('--keyterms Buxtehude')).toEqual({ parameters: { keytermsPrompt: ['Buxtehude'] } })
   })
 
   it.each([

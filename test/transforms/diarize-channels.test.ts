@@ -34,7 +34,7 @@ interface Outcome {
 }
 
 async function transcribe(source: Iterable<Buffer> | AsyncIterable<Buffer>, options: DiarizeOptions): Promise<Outcome> {
-  const stage = diarize({ url: server!.url, apiKey: 'k', pace: 'unpaced', retryDelay: 5, ...options })
+  const stage = diarize({ url: server!.url, apiKey: 'k', pace: 'unpaced', reconnect: { delay: 5 }, ...options })
   const outcome: Outcome = {
     turns: [],
     sessions: [],
@@ -51,7 +51,7 @@ async function transcribe(source: Iterable<Buffer> | AsyncIterable<Buffer>, opti
   stage.on('termination', (record) => outcome.terminations.push(record))
   stage.on('progress', (progress) => (outcome.progress = progress))
   try {
-    for await (const turn of Readable.from(source).pipe(stage)) outcome.turns.push(turn as Turn)
+    for await (const turn of Readable.from(source).pipe(stage)) outcome.turns.push(turn)
   } catch (error) {
     outcome.error = error
   }
@@ -207,7 +207,7 @@ describe('diarize() with channels', () => {
 
     it('gives out what was final by then', async () => {
       server = await failing()
-      const options = { channels: 2, mergeDelay: 600_000, includePartialTurns: false } as const
+      const options = { channels: 2, mergeDelay: 600_000, parameters: { includePartialTurns: false } } as const
       const turns: Turn[] = []
       const sink = new Writable({
         objectMode: true,
@@ -318,7 +318,7 @@ describe('diarize() with channels', () => {
       await vi.waitFor(() => expect(faults.attempts).toBeGreaterThan(2), { timeout: 10_000 })
       for (let second = 1; second < 20; second++) yield Buffer.alloc(64_000)
     }
-    const options = { channels: ['Agent', 'Customer'], live: true, maxReplay: 1000, retryDelay: 50 }
+    const options = { channels: ['Agent', 'Customer'], live: true, replay: { max: 1000 }, reconnect: { delay: 50 } }
     const { gaps, error, progress } = await transcribe(live(), options)
     expect(error).toBeUndefined()
     expect(gaps).toEqual([
@@ -383,7 +383,7 @@ describe('diarize() with channels', () => {
     [{ channels: 2, channelFailure: 'ignore' as never }, /^channelFailure, .* 'end' or 'continue'; got 'ignore'$/],
     [{ channels: 2, bleed: true as never }, /^bleed, when given, must be 'keep' or 'drop'; got true$/],
     [{ bleed: 'drop' }, /^bleed needs channels beside it$/],
-    [{ channels: 2, maxSpeakers: 2 }, /^maxSpeakers needs speakerLabels/],
+    [{ channels: 2, parameters: { maxSpeakers: 2 } }, /^parameters.maxSpeakers needs speakerLabels/],
   ])('refuses %j', (options, message) => {
     expect(() => diarize(options)).toThrow(message)
     expect(() => diarize(options)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))

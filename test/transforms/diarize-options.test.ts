@@ -33,7 +33,10 @@ describe('resolveDiarizeOptions', () => {
 
   it.each([
     [{ maxSpeaker: 2 }, 'diarize() has no option maxSpeaker'],
-    [{ maxSpeakers: 12 }, 'maxSpeakers, when given, must be an integer from 1 to 10; got 12'],
+    [
+      { parameters: { maxSpeakers: 12 } },
+      'parameters.maxSpeakers, when given, must be an integer from 1 to 10; got 12',
+    ],
     [{ encoding: 'opus' }, "encoding, when given, must be 'pcm_s16le' or 'pcm_mulaw'; got 'opus'"],
     [{ url: 'ws://localhost', region: 'eu' }, 'url and region exclude each other'],
     [{ url: 'ws://localhost', engine: 'embedded' }, 'url and engine exclude each other'],
@@ -52,11 +55,17 @@ describe('resolveDiarizeOptions', () => {
     [{ query: { a: 1 } }, 'query.a, when given, must be a string; got 1'],
     [{ pace: 'fast' }, "pace, when given, must be 'auto', 'realtime' or 'unpaced'; got 'fast'"],
     [{ pace: 0 }, 'pace, when given, must be a number from 0.1 to 1000; got 0'],
-    [{ overlap: 60_001 }, 'overlap, when given, must be an integer from 0 to 60000 ms; got 60001'],
-    [{ retries: -1 }, 'retries, when given, must be an integer from 0 to 1000000; got -1'],
+    [{ replay: { context: 60_001 } }, 'replay.context, when given, must be an integer from 0 to 60000 ms; got 60001'],
+    [{ reconnect: { attempts: -1 } }, 'reconnect.attempts, when given, must be an integer from 0 to 1000000; got -1'],
     [{ live: 'yes' }, "live, when given, must be true or false; got 'yes'"],
     [{ catchUp: 7001 }, 'catchUp, when given, must be an integer from 0 to 7000 ms; got 7001'],
-    [{ connectTimeout: 0 }, 'connectTimeout, when given, must be an integer from 100 to 120000 ms; got 0'],
+    [{ timeouts: { connect: 0 } }, 'timeouts.connect, when given, must be an integer from 100 to 120000 ms; got 0'],
+    [{ timeouts: 5 }, 'timeouts, when given, must be an object of options; got 5'],
+    [{ reconnect: { tries: 5 } }, 'reconnect of diarize() has no option tries; it has attempts, delay'],
+    [{ parameters: { sampleRate: 8000 } }, 'parameters of diarize() has no option sampleRate'],
+    [{ retries: 3 }, 'diarize() has no option retries any more; give it as reconnect.attempts'],
+    [{ overlap: 3 }, 'diarize() has no option overlap any more; give it as replay.context'],
+    [{ formatTurns: true }, 'diarize() has no option formatTurns any more; give it as parameters.formatTurns'],
     [{ signal: 'now' }, 'signal, when given, must be an AbortSignal'],
   ])('refuses %j', (options, message) => {
     expect(() => resolveDiarizeOptions(options as object)).toThrow(message)

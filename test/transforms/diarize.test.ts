@@ -92,7 +92,7 @@ async function run(
   options: DiarizeOptions = {},
   watch: (stage: ReturnType<typeof diarize>) => void = () => {},
 ): Promise<Turn[]> {
-  const stage = diarize({ url: peer?.url ?? 'ws://127.0.0.1:9', apiKey: 'k', retries: 0, ...options })
+  const stage = diarize({ url: peer?.url ?? 'ws://127.0.0.1:9', apiKey: 'k', reconnect: { attempts: 0 }, ...options })
   watch(stage)
   const turns: Turn[] = []
   const readable = source instanceof Readable ? source : Readable.from(source)
@@ -133,7 +133,7 @@ describe('a sink that is stuck', () => {
         }
       })
     })
-    const stage = diarize({ url: peer.url, live: true, retryDelay: 1 })
+    const stage = diarize({ url: peer.url, live: true, reconnect: { delay: 1 } })
     const warnings: Warning[] = []
     stage.on('warning', (warning) => warnings.push(warning))
     const source = setInterval(() => stage.write(pcm(50)), 5)
@@ -212,7 +212,10 @@ describe('a server of other makers', () => {
 describe('on the wire', () => {
   it('sends the parameters, frames of exactly 50 ms, a padded tail, and Terminate', async () => {
     const heard = await recorder()
-    await run([pcm(120), pcm(7), pcm(1)], { maxSpeakers: 2, keytermsPrompt: ['a', 'b'], query: { newest: '1' } })
+    await run([pcm(120), pcm(7), pcm(1)], {
+      parameters: { maxSpeakers: 2, keytermsPrompt: ['a', 'b'] },
+      query: { newest: '1' },
+    })
     expect(heard.url.pathname).toBe('/v3/ws')
     expect(heard.url.search).toBe(
       '?speech_model=universal-3-5-pro&sample_rate=16000&encoding=pcm_s16le&speaker_labels=true&max_speakers=2&keyterms_prompt=%5B%22a%22%2C%22b%22%5D&session_heartbeat=true&newest=1',
@@ -332,13 +335,13 @@ describe('what comes out', () => {
   it('gives one final where the formatted one follows the unformatted', async () => {
     const bare = turn(0, [word('hello', 10, 30)], { turn_is_formatted: false })
     await recorder([bare, turn(0, [word('Hello.', 10, 30)])])
-    const turns = await run([pcm(50)], { formatTurns: true })
+    const turns = await run([pcm(50)], { parameters: { formatTurns: true } })
     expect(turns.map(({ transcript }) => transcript)).toEqual(['Hello.'])
   })
 
   it('does not lose an unformatted final whose formatted form never comes', async () => {
     await recorder([turn(0, [word('hello', 10, 30)], { turn_is_formatted: false })])
-    const turns = await run([pcm(50)], { formatTurns: true })
+    const turns = await run([pcm(50)], { parameters: { formatTurns: true } })
     expect(turns.map(({ transcript }) => transcript)).toEqual(['hello'])
   })
 
@@ -364,7 +367,7 @@ describe('what comes out', () => {
       if (frames === 1) socket.send(bare)
     })
     const source = new PassThrough()
-    const stage = diarize({ url: peer?.url as string, formatTurns: true })
+    const stage = diarize({ url: peer?.url as string, parameters: { formatTurns: true } })
     const sink = new Writable({ objectMode: true, write: (_item, _encoding, next) => next() })
     const done = pipeline(source, stage, sink)
     source.write(pcm(50))
@@ -379,7 +382,7 @@ describe('what comes out', () => {
     })
     const events: [string, unknown][] = []
     const warnings: Warning[] = []
-    await run([pcm(1500)], { speechModel: 'm-1' }, (stage) => {
+    await run([pcm(1500)], { parameters: { speechModel: 'm-1' } }, (stage) => {
       for (const name of ['session', 'progress', 'termination'] as const)
         stage.on(name, (fact) => events.push([name, fact]))
       stage.on('warning', (warning) => warnings.push(warning))
@@ -406,7 +409,9 @@ describe('what comes out', () => {
       configuration: { model: 'm-2', speaker_labels: false, faster_than_real_time: true },
     })
     const warnings: Warning[] = []
-    await run([pcm(50)], { speechModel: 'm-1' }, (stage) => stage.on('warning', (warning) => warnings.push(warning)))
+    await run([pcm(50)], { parameters: { speechModel: 'm-1' } }, (stage) =>
+      stage.on('warning', (warning) => warnings.push(warning)),
+    )
     expect(warnings).toMatchObject([
       { code: 'CONFIGURATION_MISMATCH', message: 'asked for the model m-1, but the server runs m-2' },
       { code: 'CONFIGURATION_MISMATCH', message: 'the server says that speaker labels are off' },
@@ -539,7 +544,7 @@ describe('failure', () => {
     ['never answers', () => new Promise<string>(() => {}), 'no key or token came within 150 ms'],
   ])('of a token function that %s is typed', async (_name, token, message) => {
     await recorder()
-    const options = { apiKey: undefined as unknown as string, token, connectTimeout: 150 }
+    const options = { apiKey: undefined as unknown as string, token, timeouts: { connect: 150 } }
     await expect(run([pcm(50)], options)).rejects.toMatchObject({
       code: 'TOKEN_FAILED',
       message: expect.stringContaining(message),

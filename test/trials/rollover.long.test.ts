@@ -26,7 +26,7 @@ it('the words of a run through 30 planned changes of session are those of one se
   const duration = rollovers * AUDIO_PER_SESSION
   const script = { seed: 1, duration, speakers: 3, lively: true }
   const before = openResources()
-  const settings = { pace: PACE, rollOverBefore: (SESSION_SECONDS * 1000) / 4 }
+  const settings = { pace: PACE, reconnect: { beforeExpiry: (SESSION_SECONDS * 1000) / 4 } }
   const [whole, parts] = await Promise.all([
     transcribe(script, undefined, { pace: PACE }),
     transcribe(script, SESSION_SECONDS, settings),

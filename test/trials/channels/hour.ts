@@ -36,15 +36,8 @@ const NUMBERS = 1_000_000
 
 /** Times in ms, short enough that a fault costs tenths of a second. */
 const hasty = {
-  connectTimeout: 400,
-  terminationTimeout: 600,
-  pingInterval: 200,
-  stallTimeout: 600,
-  heartbeatTimeout: 6000,
-  retryDelay: 5,
-  maxRetryDelay: 100,
-  retries: 1000,
-  rollOverBefore: 400,
+  timeouts: { connect: 400, termination: 600, ping: 200, stall: 600, heartbeat: 6000 },
+  reconnect: { delay: 5, maxDelay: 100, attempts: 1000, beforeExpiry: 400 },
 } as const
 
 /** Says known words on every channel, and sees that each comes out on its channel, in order, once. */

@@ -75,15 +75,9 @@ const none = (): PlannedFault => ({ fault: { fault: 'none' }, phase: 'nuisance' 
 
 /** Times in ms, short enough that a fault costs tenths of a second. */
 const hasty = {
-  connectTimeout: 250,
-  terminationTimeout: 300,
-  pingInterval: 150,
-  stallTimeout: 400,
-  // The server sends one every five seconds.
-  heartbeatTimeout: 6000,
-  retryDelay: 5,
-  maxRetryDelay: 100,
-  retries: 1000,
+  // The server sends a heartbeat every five seconds.
+  timeouts: { connect: 250, termination: 300, ping: 150, stall: 400, heartbeat: 6000 },
+  reconnect: { delay: 5, maxDelay: 100, attempts: 1000 },
 }
 
 /** Draws the run of a seed. */
@@ -113,11 +107,13 @@ export function drawScene(seed: number): Scene {
       ...hasty,
       ...(live ? { live: true, pace: 'unpaced' } : { pace: pace ?? 'unpaced' }),
       ...(partials ? { partials } : {}),
-      ...(random.chance(0.2) ? { formatTurns: true } : {}),
-      ...(!live && random.chance(0.3) ? { overlap: random.pick([0, 2000, 5000, 30_000]) } : {}),
-      ...(!live && random.chance(0.2) ? { maxReplay: random.integer(1, 10) * 1000 } : {}),
-      ...(kind === 'outage' ? { maxReplay: random.integer(4, 12) * 1000, overlap: random.integer(2, 4) * 1000 } : {}),
-      ...(kind === 'live' ? { maxReplay: 240_000 } : {}),
+      ...(random.chance(0.2) ? { parameters: { formatTurns: true } } : {}),
+      replay: {
+        ...(!live && random.chance(0.3) ? { context: random.pick([0, 2000, 5000, 30_000]) } : {}),
+        ...(!live && random.chance(0.2) ? { max: random.integer(1, 10) * 1000 } : {}),
+        ...(kind === 'outage' ? { max: random.integer(4, 12) * 1000, context: random.integer(2, 4) * 1000 } : {}),
+        ...(kind === 'live' ? { max: 240_000 } : {}),
+      },
     },
     sinkDelay: !live && !partials && random.chance(0.2) ? random.integer(1, 40) : 0,
     ...(random.chance(0.15) ? { forceEvery: random.integer(20, 400) } : {}),

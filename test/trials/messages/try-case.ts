@@ -6,14 +6,7 @@ import type { ScriptedPeer } from './peer.ts'
 /** Longest time in ms in which a case must come to its end. */
 const PATIENCE_MS = 30_000
 
-const hasty = {
-  connectTimeout: 300,
-  terminationTimeout: 100,
-  pingInterval: 200,
-  stallTimeout: 300,
-  retryDelay: 1,
-  maxRetryDelay: 20,
-}
+const timeouts = { connect: 300, termination: 100, ping: 200, stall: 300 }
 
 /** How a case ended. */
 export interface Outcome {
@@ -33,7 +26,15 @@ export async function tryCase(peer: ScriptedPeer, scripted: Case): Promise<Outco
   let wrong: string | undefined
   const limit = AbortSignal.timeout(PATIENCE_MS)
   try {
-    const options = { url: peer.url, query: { case: peer.add(scripted) }, ...hasty, ...scripted.options }
+    const { retries, formatTurns, ...rest } = scripted.options
+    const options = {
+      ...rest,
+      url: peer.url,
+      query: { case: peer.add(scripted) },
+      timeouts,
+      reconnect: { attempts: retries, delay: 1, maxDelay: 20 },
+      parameters: { formatTurns },
+    }
     await run(Readable.from([audio]), diarize(options), sink, { signal: limit })
   } catch (error) {
     end = error instanceof DiarizeStreamError ? error.code : 'OTHER'
