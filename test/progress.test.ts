@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Gap } from '../src/stream/options.ts'
 import { ProgressReporter } from '../src/progress.ts'
+import { runs } from './helpers/runs.ts'
 
 /** The gaps of the summary, where two stages tell of `gaps`: the second passes on what the first says. */
 async function summed(...gaps: Gap[]): Promise<Gap[]> {
@@ -71,7 +72,7 @@ describe('the gaps of a summary', () => {
         expect(merged).toEqual(merged.toSorted((a, b) => a.start - b.start))
         expect(gaps).toEqual(given)
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 })

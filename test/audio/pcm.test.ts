@@ -16,6 +16,7 @@ import {
 } from '../../src/audio/pcm.ts'
 import { writeWavHeader } from '../../src/audio/wav.ts'
 import { cut, encodePcm, noise, rms, sine } from './signals.ts'
+import { runs } from '../helpers/runs.ts'
 
 function f32(...values: number[]): Buffer {
   return encodePcm(Float32Array.from(values), { sampleRate: 16_000, channels: 1, encoding: 'f32le' })
@@ -222,7 +223,7 @@ describe('PcmConverter', () => {
           expect(rms(middle)).toBeLessThan(0.5 / Math.SQRT2 + 0.01)
         },
       ),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     )
   })
 

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { kaiserSinc, Resampler } from '../../src/audio/resampler.ts'
 import { amplitudeAt, cut, decibels, noise, rms, sine } from './signals.ts'
+import { runs } from '../helpers/runs.ts'
 
 const ratePairs = [
   [48_000, 16_000],
@@ -49,7 +50,7 @@ describe('Resampler, length and time', () => {
           expect(join([...pieces, resampler.flush()])).toEqual(whole)
         },
       ),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     )
   })
 

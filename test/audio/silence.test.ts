@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { AudioQueue, LiveLimit } from '../../src/audio/silence.ts'
+import { runs } from '../helpers/runs.ts'
 
 it('gives back all audio and silence in order, silence in small pieces of whole samples', () => {
   const pieces = fc.array(
@@ -84,7 +85,7 @@ describe('LiveLimit', () => {
           limit.audio(heard)
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 
@@ -104,7 +105,7 @@ describe('LiveLimit', () => {
         }
         expect(position).toBeLessThanOrEqual(clock.now - start + 2 * LATE + 20 * list.length + 1)
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 })

@@ -12,6 +12,7 @@ import {
 } from '../../src/audio/wav.ts'
 import { DiarizeStreamError } from '../../src/errors.ts'
 import { cut } from './signals.ts'
+import { runs } from '../helpers/runs.ts'
 
 const mono16: AudioFormat = { sampleRate: 16_000, channels: 1, encoding: 's16le' }
 
@@ -219,7 +220,7 @@ describe('parseWavHeader', () => {
           expect(['more', 'other', 'wav', 'UNSUPPORTED_AUDIO']).toContain(outcome(bytes.subarray(0, length)))
         },
       ),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     )
   })
 })

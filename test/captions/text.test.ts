@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { cleanLine, cleanName, cleanText, plainLine, plainText, visibleLines } from '../../src/captions/text.ts'
 import { nastyText, openMarks } from './nasty-text.ts'
+import { runs } from '../helpers/runs.ts'
 
 describe('cleanText', () => {
   it('turns every kind of line end into a space and collapses spaces', () => {
@@ -71,7 +72,7 @@ describe('cleanLine', () => {
         expect(openMarks(line)).toEqual([])
         expect(cleanLine(line)).toBe(line)
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     )
   })
 })
@@ -108,7 +109,7 @@ describe('plain lines', () => {
         const careful = visibleLines(lines, label).join('\n')
         expect(plainText(lines, label, plain) ?? careful).toBe(careful)
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     )
     expect(plainText(['Hello there,', 'world.'], 'Al: ', plain)).toBe('Al: Hello there,\nworld.')
     for (const lines of [[], [''], ['a  b'], ['a', ''], ['a\nb'], ['a', 'NOTE b'], [' a']]) {

@@ -16,6 +16,7 @@ import {
 } from '../../src/ffmpeg/probe.ts'
 import { createMedia, ffmpeg, type Media } from '../helpers/media.ts'
 import { tones } from '../helpers/onsets.ts'
+import { runs } from '../helpers/runs.ts'
 
 let media: Media
 beforeAll(async () => {
@@ -118,7 +119,7 @@ it('is a number above 0, or unknown, for any bytes', () => {
       const duration = mediaDuration(reading(input), size)
       return duration === undefined || (Number.isInteger(duration) && duration >= 0)
     }),
-    { numRuns: 3000 },
+    { numRuns: runs(3000) },
   )
   expect(details).toMatchObject({ failed: false })
 })

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { InputRepair } from '../../src/ffmpeg/repair.ts'
 import { cut } from '../audio/signals.ts'
 import { createMedia, type Media } from '../helpers/media.ts'
+import { runs } from '../helpers/runs.ts'
 
 let media: Media
 let wav: Buffer
@@ -61,7 +62,7 @@ describe('WAV', () => {
           expect(repair.wav?.missingBytes).toBe(size === samples.length + 4 ? 4 : 0)
         },
       ),
-      { numRuns: 30 },
+      { numRuns: runs(30) },
     )
   })
 
@@ -96,7 +97,7 @@ describe('MP3', () => {
         const joined = Buffer.concat([mp3, old, id3(length), mp3])
         expect(repaired(joined, lengths).out.equals(frames)).toBe(true)
       }),
-      { numRuns: 30 },
+      { numRuns: runs(30) },
     )
   })
 

@@ -13,6 +13,7 @@ import {
   toUpdate,
   updatableNames,
 } from '../../src/protocol/parameters.ts'
+import { runs } from '../helpers/runs.ts'
 
 describe('checkParameters', () => {
   it.each([
@@ -246,7 +247,7 @@ describe('parseQuery', () => {
         expect(parameters.sampleRate ?? 16_000).toBeGreaterThanOrEqual(8000)
         expect(parameters.keytermsPrompt?.length ?? 0).toBeLessThanOrEqual(100)
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 })

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { serve, type SessionEnd, type StreamingServer } from '../../src/server/index.ts'
 import { scriptedEngine } from '../../src/testing/index.ts'
 import { RawClient } from './raw-client.ts'
+import { runs } from '../helpers/runs.ts'
 
 let server: StreamingServer
 const engine = scriptedEngine([{ words: 'one two three', start: 0, end: 3000, speaker: 'A' }])
@@ -51,7 +52,7 @@ describe('whatever a client sends', () => {
             : [code === 1000 ? 'Session Ended' : '', code === 1000 ? 'Termination' : last],
         )
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     )
     expect(engine.sessions.length).toBeGreaterThanOrEqual(150)
   })
@@ -66,7 +67,7 @@ describe('whatever a client sends', () => {
         const { code } = await client.closed
         expect([1000, 1008, 3006]).toContain(code)
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     )
   })
 
@@ -83,7 +84,7 @@ describe('whatever a client sends', () => {
         expect((await ended).code).toBeGreaterThanOrEqual(1000)
         await client.closed
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     )
     const after = await new RawClient(server.url).open()
     expect((await after.terminate()).code).toBe(1000)

@@ -11,6 +11,7 @@ import { makeTurn } from '../captions/example-turn.ts'
 import { nastyText, openMarks } from '../captions/nasty-text.ts'
 import { parseSubtitles, parseVtt } from '../captions/parsers.ts'
 import { temporaryDirectories, TextCollector, untilFileHolds } from './temporary.ts'
+import { runs } from '../helpers/runs.ts'
 
 const directory = temporaryDirectories()
 
@@ -131,7 +132,7 @@ it('no format lets the direction of writing turn beyond a line, or by a name', a
         expect(out.text).not.toContain('Ann\u200F')
       }
     }),
-    { numRuns: 100 },
+    { numRuns: runs(100) },
   )
 })
 

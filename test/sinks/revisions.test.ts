@@ -10,6 +10,7 @@ import { segment } from '../../src/transforms/segment.ts'
 import { makeTurn } from '../captions/example-turn.ts'
 import { parseSubtitles } from '../captions/parsers.ts'
 import { temporaryDirectories, TextCollector, untilFileHolds } from './temporary.ts'
+import { runs } from '../helpers/runs.ts'
 
 const directory = temporaryDirectories()
 
@@ -205,7 +206,7 @@ describe('revisions', () => {
         await pipeline(Readable.from(newest), srtSink(expected))
         expect(readFileSync(file, 'utf8')).toBe(readFileSync(expected, 'utf8'))
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     )
   })
 

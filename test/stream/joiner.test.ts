@@ -5,6 +5,7 @@ import type { TurnMessage, TurnRevision, WordMessage } from '../../src/protocol/
 import { FinalWords, TurnJoiner, splice } from '../../src/stream/joiner.ts'
 import { LabelMap, SpeakerLetters } from '../../src/stream/speakers.ts'
 import { interrupted } from './interrupted.ts'
+import { runs } from '../helpers/runs.ts'
 
 /** Words of 400 ms every 500 ms, written as `text` or `text/label`. */
 function words(text: string, start: number): WordMessage[] {
@@ -437,7 +438,7 @@ describe('a stream whose sessions are lost anywhere', () => {
         const { heard, expected } = interrupted(seed)
         expect(heard).toEqual(expected)
       }),
-      { numRuns: 3000, seed: 1 },
+      { numRuns: runs(3000), seed: 1 },
     )
   })
 })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bestAssignment, LabelMap, SpeakerLetters } from '../../src/stream/speakers.ts'
+import { runs } from '../helpers/runs.ts'
 
 /** Letters of a stream in whose first session these were heard. */
 function lettersAfter(...labels: string[]): SpeakerLetters {
@@ -264,7 +265,7 @@ describe('bestAssignment()', () => {
         expect(taken.every((weight) => weight > 0)).toBe(true)
         expect(sumOf(weights, assigned)).toBe(greatestSum(weights))
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 })

@@ -11,6 +11,7 @@ import {
 import { LARGEST_WORD, readToneWord, type ToneSign, WORD_SAMPLES, writeToneWord } from '../../src/testing/tone-audio.ts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { runs } from '../helpers/runs.ts'
 
 describe('toneAudio', () => {
   const script = toneScript({ seed: 5, duration: 20_000 })
@@ -122,7 +123,7 @@ describe('a tone word', () => {
       fc.property(sign, (said) => {
         expect(readToneWord(writeToneWord(said))).toEqual(said)
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
     expect(readToneWord(writeToneWord({ word: LARGEST_WORD, speaker: 9 }))).toEqual({ word: LARGEST_WORD, speaker: 9 })
   })
@@ -150,7 +151,7 @@ describe('a tone word', () => {
         const half = Int16Array.from([...start.subarray(cut), ...new Int16Array(cut)])
         expect(readToneWord(half)).toBeUndefined()
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 

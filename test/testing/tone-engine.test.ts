@@ -11,6 +11,7 @@ import {
 import { type FoundWord, ToneFinder } from '../../src/testing/tone-engine.ts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { runs } from '../helpers/runs.ts'
 
 /** The samples of PCM16 bytes. */
 function samplesOf(pcm: Buffer): Int16Array {
@@ -104,7 +105,7 @@ describe('toneEngine', () => {
           expect(heard.revisions).toEqual([])
         },
       ),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     )
   })
 
@@ -117,7 +118,7 @@ describe('toneEngine', () => {
       fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 20_000 }), { maxLength: 40 }), async (chunks) => {
         expect((await hear(samples, { settings, options, chunks })).said).toEqual(said)
       }),
-      { numRuns: 30 },
+      { numRuns: runs(30) },
     )
   })
 
@@ -268,7 +269,7 @@ describe('ToneFinder', () => {
           whole.map(({ word, speaker, start: ms }) => ({ word, speaker, onset: ms * 16 - from })),
         )
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 

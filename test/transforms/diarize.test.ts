@@ -14,6 +14,7 @@ import { type Duplex, PassThrough, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { WebSocket } from 'ws'
+import { runs } from '../helpers/runs.ts'
 
 let peer: SocketPeer | undefined
 
@@ -687,7 +688,7 @@ describe('TurnTotals', () => {
           expect(totals).toMatchObject({ turns: last.size, speakers: [...new Set(all)] })
         }
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 

@@ -10,6 +10,7 @@ import { frame } from '../../src/transforms/frame.ts'
 import { resample } from '../../src/transforms/resample.ts'
 import { cut, encodePcm, noise, sine } from '../audio/signals.ts'
 import { Endless, settled, stuckSink, through } from './support.ts'
+import { runs } from '../helpers/runs.ts'
 
 const mono16: AudioFormat = { sampleRate: 16_000, channels: 1, encoding: 's16le' }
 
@@ -47,7 +48,7 @@ describe('frame()', () => {
           expect(bytes.subarray(pcm.length).every((byte) => byte === 0)).toBe(true)
         },
       ),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     )
   })
 

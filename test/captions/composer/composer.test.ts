@@ -8,6 +8,7 @@ import { layoutSettings } from '../../../src/captions/layout/options.ts'
 import type { Turn } from '../../../src/model.ts'
 import { makeTurn } from '../example-turn.ts'
 import { parseSubtitles } from '../parsers.ts'
+import { runs } from '../../helpers/runs.ts'
 
 function makeComposer(): Composer {
   const layout = layoutSettings({ labels: 'none' })
@@ -84,7 +85,7 @@ describe('Composer', () => {
         expect(cues.flatMap((cue) => cue.text.split(/\s/))).toEqual(words(newest))
         for (const [i, cue] of cues.entries()) expect(cue.start).toBeGreaterThanOrEqual(cues[i - 1]?.end ?? 0)
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     )
   })
 
@@ -94,7 +95,7 @@ describe('Composer', () => {
         const { text, newest } = await play(makeComposer(), list)
         expect(parseSubtitles(text).flatMap((cue) => cue.text.split(/\s/))).toEqual(words(newest))
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     )
   })
 

@@ -14,6 +14,7 @@ import { TextSink } from '../../../src/sinks/text-sink.ts'
 import { makeTurn } from '../example-turn.ts'
 import { parseSubtitles } from '../parsers.ts'
 import { temporaryDirectories } from '../../sinks/temporary.ts'
+import { runs } from '../../helpers/runs.ts'
 
 const directory = temporaryDirectories()
 
@@ -100,7 +101,7 @@ describe.each(sinks)('%s', (_name, sink) => {
         await pipeline(Readable.from(newest), sink(expected))
         expect(read(file)).toBe(read(expected))
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     )
   })
 })

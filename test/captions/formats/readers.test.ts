@@ -8,6 +8,7 @@ import type { Cue } from '../../../src/model.ts'
 import { srtReaders, vttReaders, type CaptionReader, type ReadCue } from '../../helpers/caption-readers.ts'
 import { nastyText } from '../nasty-text.ts'
 import { throughFfmpeg } from '../parsers.ts'
+import { runs } from '../../helpers/runs.ts'
 
 const HOUR = 3_600_000
 
@@ -88,7 +89,7 @@ describe('SRT with any text, labels and times', () => {
       fc.asyncProperty(cues(within(reader)), async (told) => {
         expect(await reader.read(srtFile(told))).toEqual(srtCues(told))
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     )
   })
 })
@@ -99,7 +100,7 @@ describe('WebVTT with any text, voices, labels and times', () => {
       fc.asyncProperty(cues(within(reader)), async (told) => {
         expect(await reader.read(vttFile(told))).toEqual(vttCues(told))
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     )
   })
 })
@@ -117,7 +118,7 @@ describe.skipIf(noFfmpeg)('FFmpeg', () => {
         expect(throughFfmpeg('srt', srtFile(told))).toEqual(expected)
       }),
       // Nothing smaller is looked for: each run starts a process.
-      { numRuns: 40, endOnFailure: true },
+      { numRuns: runs(40), endOnFailure: true },
     )
   })
 
@@ -137,7 +138,7 @@ describe.skipIf(noFfmpeg)('FFmpeg', () => {
         expect(said.filter((_, i) => isPlain(i))).toEqual(expected.map(({ text }) => text).filter((_, i) => isPlain(i)))
       }),
       // Nothing smaller is looked for: each run starts a process.
-      { numRuns: 40, endOnFailure: true },
+      { numRuns: runs(40), endOnFailure: true },
     )
   })
 })

@@ -18,6 +18,7 @@ import { makeSegment } from '../example-turn.ts'
 import { linesOf, nastySegments, spoken } from '../segments.ts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { runs } from '../../helpers/runs.ts'
 
 describe('asField', () => {
   it('has no white space of any kind, and no comment', () => {
@@ -184,7 +185,7 @@ describe('RttmRuns', () => {
           expect(isCovered).toBe(true)
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 
@@ -277,7 +278,7 @@ describe('formatCtmSegment', () => {
           )
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 })
@@ -314,7 +315,7 @@ describe('formatStmSegment', () => {
           }
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 })

@@ -4,6 +4,7 @@ import { cleanText, visibleLines } from '../../../src/captions/text.ts'
 import { formatSrtCue, sanitizeSrtText } from '../../../src/captions/formats/srt.ts'
 import type { Cue } from '../../../src/model.ts'
 import { nastyText } from '../nasty-text.ts'
+import { runs } from '../../helpers/runs.ts'
 
 const cue = (index: number, ...lines: string[]): Cue => ({
   index,
@@ -68,7 +69,7 @@ describe('any SRT block', () => {
       fc.property(fc.array(nastyText, { maxLength: 3 }), (lines) => {
         expect(said(sanitizeSrtText(lines))).toEqual(said(visibleLines(lines).join(' ')))
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     )
   })
 

@@ -4,6 +4,7 @@ import { cleanLine } from '../../../src/captions/text.ts'
 import { checkTranscriptOptions, Transcript, type TranscriptOptions } from '../../../src/captions/formats/transcript.ts'
 import type { Segment } from '../../../src/model.ts'
 import { nastySegments, spoken } from '../segments.ts'
+import { runs } from '../../helpers/runs.ts'
 
 function transcript(segments: readonly Segment[], options?: TranscriptOptions): string {
   const text = new Transcript(options)
@@ -61,7 +62,7 @@ describe('Transcript', () => {
         const given = segments.flatMap((segment) => cleanLine(segment.text).split(' ')).filter((word) => word !== '')
         expect(words).toEqual(given)
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 })

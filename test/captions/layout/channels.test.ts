@@ -7,6 +7,7 @@ import { layoutSettings, type CueLayoutOptions } from '../../../src/captions/lay
 import type { Utterance } from '../../../src/captions/utterances.ts'
 import { textWidth } from '../../../src/captions/width.ts'
 import { makeSegment, makeWords } from '../example-turn.ts'
+import { runs } from '../../helpers/runs.ts'
 
 function turn(channel: string, text: string, start: number): Utterance {
   const words = makeWords(text, start)
@@ -106,7 +107,7 @@ describe('any turns of any channels', () => {
           previous = cue
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     )
   })
 })

@@ -9,6 +9,7 @@ import { wordRuns } from '../../../src/captions/word-runs.ts'
 import type { Segment } from '../../../src/model.ts'
 import { exampleTurn, makeSegment, makeTurn, makeWords } from '../example-turn.ts'
 import { nastyText } from '../nasty-text.ts'
+import { runs } from '../../helpers/runs.ts'
 
 const lines = (cues: readonly UnnumberedCue[]) => cues.map((cue) => cue.lines)
 
@@ -294,7 +295,7 @@ describe('layoutCues on anything', () => {
         )
         expect(bare(shownText.join(''))).toBe(bare(texts.flat().join('')))
       }),
-      { numRuns: 1500 },
+      { numRuns: runs(1500) },
     )
   })
 
@@ -312,7 +313,7 @@ describe('layoutCues on anything', () => {
         }
         expect([...cues, ...layout.close(after)]).toEqual(layoutCues(given, asked, { next: after }))
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { cueTimes } from '../../../src/captions/layout/times.ts'
 import { layoutSettings } from '../../../src/captions/layout/options.ts'
+import { runs } from '../../helpers/runs.ts'
 
 const netflix = layoutSettings()
 const bbc = layoutSettings({ preset: 'bbc' })
@@ -71,7 +72,7 @@ describe('cueTimes', () => {
           expect(end - start).toBeLessThanOrEqual(d.maxDuration)
         },
       ),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     )
   })
 })

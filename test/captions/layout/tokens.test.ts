@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { midWords, wordTokens } from '../../../src/captions/layout/tokens.ts'
 import { nastyText } from '../nasty-text.ts'
+import { runs } from '../../helpers/runs.ts'
 
 const word = (text: string, start = 0, end = 900) => ({ text, start, end, confidence: 1, final: true })
 const texts = (text: string, language = 'en', maxWidth = 42) =>
@@ -61,7 +62,7 @@ describe('wordTokens', () => {
         const again = wordTokens(repaired, 20, earliest, 'en')
         expect(again.map((token) => [token.start, token.end])).toEqual(tokens.map((token) => [token.start, token.end]))
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     )
   })
 })

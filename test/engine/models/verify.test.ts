@@ -8,6 +8,7 @@ import { NoOnnxFile, readOnnxMetadata, verifyModel } from '../../../src/engine/m
 import { namedOnnx, whisperMetadata, whisperTokens, writeFiles, writeModelPackage } from '../../helpers/model-files.ts'
 import { tinySpeakerModel } from '../../helpers/tiny-models.ts'
 import { temporaryDirectories } from '../../sinks/temporary.ts'
+import { runs } from '../../helpers/runs.ts'
 
 const directory = temporaryDirectories()
 let box: string
@@ -140,7 +141,7 @@ describe('readOnnxMetadata', () => {
         const result: unknown = await readOnnxMetadata(fileOf(Buffer.from(bytes))).catch((error: unknown) => error)
         expect(result instanceof Map || result instanceof NoOnnxFile).toBe(true)
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 })

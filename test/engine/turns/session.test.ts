@@ -19,6 +19,7 @@ import {
   ScriptedTracker,
 } from '../coded-speech.ts'
 import { randoms } from '../signals.ts'
+import { runs } from '../../helpers/runs.ts'
 
 interface Opened {
   session: EmbeddedSession
@@ -597,7 +598,7 @@ describe('an end', () => {
         expect(heard.errors).toEqual([])
         expect(heard.finals.map(({ order }) => order)).toEqual(heard.finals.map((_, index) => index))
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     )
   })
 

@@ -10,6 +10,7 @@ import { silence, wavSamples } from '../../helpers/flite.ts'
 import { parseRttm, type ScoredWord, speakerAccuracy, type SpeakerSpan } from '../../helpers/scoring.ts'
 import { randoms } from '../signals.ts'
 import { LoudnessModel, said, utterance } from './made-up-voices.ts'
+import { runs } from '../../helpers/runs.ts'
 
 const tracking = (maxSpeakers?: number): SpeakerTracker => trackSpeakers({ maxSpeakers }, new LoudnessModel())
 
@@ -92,7 +93,7 @@ describe('trackSpeakers', () => {
           for (const label of used) expect('ABCD'.slice(0, most)).toContain(label)
         },
       ),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     )
   })
 
@@ -123,7 +124,7 @@ describe('trackSpeakers', () => {
         }
         expect(await one.revise()).toEqual([])
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     )
   })
 

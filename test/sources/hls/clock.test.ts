@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MediaClock, type MediaTime, runLength, timeBetween } from '../../../src/sources/hls/clock.ts'
 import { createTimedHls, type TimedHls, transportTag } from './media.ts'
+import { runs } from '../../helpers/runs.ts'
 
 let media: TimedHls
 beforeAll(async () => {
@@ -91,7 +92,7 @@ describe('MediaClock', () => {
         const times = [clock.firstPicture, clock.firstSound].flatMap((time) => time?.ms ?? [])
         return [...times, ...clock.lengths].every(Number.isFinite)
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     )
     expect(details).toMatchObject({ failed: false })
   })

@@ -8,6 +8,7 @@ import {
   type MediaPlaylist,
   parsePlaylist,
 } from '../../../src/sources/hls/playlist.ts'
+import { runs } from '../../helpers/runs.ts'
 
 const base = new URL('https://example.org/live/main.m3u8?session=1')
 
@@ -160,7 +161,7 @@ it('any text is read, or refused with an error of the library', () => {
         ({ url, duration, sequence }) => /^https?:$/.test(url.protocol) && duration >= 0 && sequence >= 0,
       )
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   )
   expect(details).toMatchObject({ failed: false })
 })

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { RtpDatagrams, RtpReorderBuffer } from '../../../src/sources/rtsp/datagrams.ts'
+import { runs } from '../../helpers/runs.ts'
 
 function packet(number: number): Buffer {
   const bytes = Buffer.alloc(12)
@@ -31,7 +32,7 @@ describe('RtpReorderBuffer', () => {
         push(...[0, ...late].map((number) => first + number))
         expect(given).toEqual(numbers.map((number) => (first + number) % 65_536))
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 

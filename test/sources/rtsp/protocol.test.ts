@@ -8,6 +8,7 @@ import {
   RtspTooLarge,
   writeMessage,
 } from '../../../src/sources/rtsp/protocol.ts'
+import { runs } from '../../helpers/runs.ts'
 
 /** What a reader makes of bytes that come in pieces. */
 function read(...chunks: (Buffer | string)[]): RtspPiece[] {
@@ -80,7 +81,7 @@ describe('RtspReader', () => {
           )
         },
       ),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 

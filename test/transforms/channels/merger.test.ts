@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Turn } from '../../../src/model.ts'
 import { TurnMerger } from '../../../src/transforms/channels/merger.ts'
+import { runs } from '../../helpers/runs.ts'
 
 const turn = (order: number, start: number, end: number, more: Partial<Turn> = {}): Turn => ({
   sessionId: 's',
@@ -227,7 +228,7 @@ describe('whatever the channels do', () => {
           expect(came.map((item) => item.turn.start)).toEqual(said.map(({ start }) => start))
         }
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 
@@ -250,7 +251,7 @@ describe('whatever the channels do', () => {
         out.push(...merge.take().map((item) => item.turn.start))
         expect(out).toEqual(out.toSorted((a, b) => a - b))
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 })
