@@ -91,8 +91,8 @@ export type StmOptions = ScoringOptions
  * @returns a line with its line end; `''` where nothing of the segment is visible.
  */
 export function formatStmSegment(segment: Segment, options: StmOptions = {}): string {
-  // What begins with `<` would be taken for a label of the line.
-  const text = scoredWords(segment.text).join(' ').replace(/^</, '‹')
+  // A word that is dropped may have been one of a pair of marks. What begins with `<` would be taken for a label.
+  const text = cleanLine(scoredWords(segment.text).join(' ')).replace(/^</, '‹')
   if (text === '') return ''
   const { start, end } = wholeTimes(segment)
   const speaker = speakerField(segment, options) ?? UNKNOWN_SPEAKER

@@ -284,6 +284,10 @@ describe('formatCtmSegment', () => {
 })
 
 describe('formatStmSegment', () => {
+  it('drops the end of a direction of writing with its beginning', () => {
+    expect(formatStmSegment(makeSegment('b \u2067 word\u2069'))).toMatch(/ b word\n$/)
+  })
+
   it('writes a line a segment', () => {
     const segment = makeSegment('Hello, Bob.', 61_040, { speaker: 'A' })
     expect(formatStmSegment(segment)).toBe('audio 1 Speaker_A 61.040 61.490 Hello, Bob.\n')
