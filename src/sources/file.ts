@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { pipeline, type Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { ConfigurationError, InputError } from '../errors.ts'
+import type { TypedReadable } from '../events.ts'
 import { type FfmpegOptions, fileInput, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import { FfmpegByteDecoder, FfmpegDecoder } from '../ffmpeg/decoder.ts'
 import {
@@ -20,12 +21,25 @@ import {
 import { clockCorrector } from '../ffmpeg/program-clock.ts'
 import { invalidOption } from '../options.ts'
 import { oneLine } from '../redact.ts'
+import type { SourceGap } from './live/timeline.ts'
 
 /** Most characters of a path in a message. */
 const MOST_SHOWN = 4096
 
 /** Options of {@link fileSource}. */
 export interface FileSourceOptions extends FfmpegOptions {}
+
+/** Events of a file, beside those of every readable stage. */
+export interface FileSourceEvents {
+  /** Sound is missing in the middle; silence stands for it. */
+  gap: [SourceGap]
+}
+
+/** A file: a WAV byte stream. */
+export interface FileSource extends TypedReadable<FileSourceEvents> {
+  /** Length in ms, where the file says so itself in a way that costs no more than a few small reads. */
+  readonly duration: number | undefined
+}
 
 /**
  * Reads an audio or video file as a WAV byte stream: 16-bit PCM in the file's own sample rate and channels, or in those
@@ -36,16 +50,21 @@ export interface FileSourceOptions extends FfmpegOptions {}
  * `INPUT_NOT_MEDIA`, `FFMPEG_NOT_FOUND` or `FFMPEG_FAILED`. Emits `warning` (`FFMPEG_WARNING`, `INPUT_TRUNCATED`) where
  * part of the audio is damaged or missing, `WAV_SIZE_WRONG` where a WAV is longer than its header says (all of it is decoded),
  * `SEVERAL_AUDIO_TRACKS` where none was named, and `gap` (`{ start, end, missing }`, ms) where for a second or more there is no
- * sound between others. A sample's place is its time in the file, as players have it. Its property `duration` is the length of the file in ms, where the file says so
- * itself in a way that costs no more than a few small reads.
+ * sound between others. A sample's place is its time in the file, as players have it.
  *
  * @param file - a path, taken literally whatever characters it has; a `file:` URL; or `-` for the standard input.
  * @throws ConfigurationError `INVALID_OPTION`, also for addresses other than `file:`.
  * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`; or it has several audio tracks: `SEVERAL_AUDIO_TRACKS`; or its times leap further than can be: `TIMESTAMP_JUMP`; or channels that cancel each other out: `CHANNELS_CANCEL`
  * @event gap SourceGap - sound is missing in the middle; silence stands for it
  */
-export function fileSource(file: string | URL, options: FileSourceOptions = {}): Readable {
-  const settings = resolveFfmpegOptions('fileSource', options)
+export function fileSource(file: string | URL, options: FileSourceOptions = {}): FileSource {
+  const source: Readable = openFile(file, resolveFfmpegOptions('fileSource', options))
+  return source as FileSource
+}
+
+type Settings = ReturnType<typeof resolveFfmpegOptions>
+
+function openFile(file: unknown, settings: Settings): Readable {
   const path = toPath(file)
   if (path === '-' || path === '/dev/stdin') return fromBytes('the standard input', () => process.stdin, settings)
   // Descriptors of this process, as a shell makes them for <(command), mean nothing to another process.
@@ -60,8 +79,6 @@ export function fileSource(file: string | URL, options: FileSourceOptions = {}):
   }
   return new FfmpegDecoder({ input: fileInput(absolute, whole, gapless), inputName: shown, ...known, ...settings })
 }
-
-type Settings = ReturnType<typeof resolveFfmpegOptions>
 
 /** A source on bytes of this process, which are touched only once somebody wants audio. */
 function fromBytes(

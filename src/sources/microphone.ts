@@ -5,7 +5,7 @@ import { findFfmpeg } from '../ffmpeg/find.ts'
 import { FfmpegDecoder } from '../ffmpeg/decoder.ts'
 import { checkKnown, checkOneOf, checkSignal, checkString, invalidOption } from '../options.ts'
 import { childEnvironment } from '../redact.ts'
-import { reconnectNames, type ReconnectOptions, resolveReconnectOptions } from './live/options.ts'
+import { type LiveSource, reconnectNames, type ReconnectOptions, resolveReconnectOptions } from './live/options.ts'
 import { ReconnectingSource } from './live/reconnecting.ts'
 import { execFile } from 'node:child_process'
 import type { Readable } from 'node:stream'
@@ -35,7 +35,7 @@ export interface MicrophoneSourceOptions extends Omit<FfmpegOptions, 'audioTrack
  * @event gap SourceGap - audio is missing; it is passed on to every stage below
  * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`; its times leap further than can be: `TIMESTAMP_JUMP`
  */
-export function microphoneSource(options: MicrophoneSourceOptions = {}): Readable {
+export function microphoneSource(options: MicrophoneSourceOptions = {}): LiveSource {
   checkKnown('microphoneSource()', options, ['device', 'backend', 'ffmpegPath', ...reconnectNames])
   const { device, backend, ffmpegPath } = options
   checkString('device', device, 1, 1000)
@@ -48,7 +48,7 @@ export function microphoneSource(options: MicrophoneSourceOptions = {}): Readabl
   const ffmpeg = resolveFfmpegOptions('microphoneSource()', ffmpegPath === undefined ? {} : { ffmpegPath })
   const inputName = device === undefined ? 'the microphone' : `the microphone '${device}'`
   const given = { ...(backend && { backend }), ...(ffmpegPath !== undefined && { ffmpegPath }) }
-  return new ReconnectingSource({
+  const source: Readable = new ReconnectingSource({
     ...resolveReconnectOptions(options),
     inputName,
     open: async () => {
@@ -56,8 +56,9 @@ export function microphoneSource(options: MicrophoneSourceOptions = {}): Readabl
       const limit = new LiveLimit()
       return new FfmpegDecoder({ input: microphoneInput(chosen.backend, chosen.id), inputName, ...ffmpeg, limit })
     },
-    explain: (error, heard) => explainMicrophone(inputName, error, heard),
+    explain: (error, hadAudio) => explainMicrophone(inputName, error, hadAudio),
   })
+  return source as LiveSource
 }
 
 /** The device to open: found in the list, or, where it is not there, as it was named. */
@@ -82,11 +83,11 @@ async function choose(
 export function explainMicrophone(
   inputName: string,
   error: Error | undefined,
-  heard: boolean,
+  hadAudio: boolean,
 ): { error: Error; final: boolean } {
   if (error instanceof DiarizeStreamError && error.code === 'FFMPEG_NOT_FOUND') return { error, final: true }
   const facts = error === undefined ? {} : { cause: error }
-  if (heard) {
+  if (hadAudio) {
     const message = `${inputName} gives no more audio; check that it is still attached`
     return { error: new InputError('INPUT_LOST', message, { ...facts, retryable: true }), final: false }
   }

@@ -107,7 +107,7 @@ describe('good files', () => {
 
   it('say how long they are, where that is cheap to know', async () => {
     for (const kind of ['wav', 'mp3', 'm4a', 'fastM4a', 'flac', 'webm', 'video'] as const) {
-      const source: Readable & { duration?: number } = fileSource(media[kind])
+      const source = fileSource(media[kind])
       expect(Math.abs((source.duration ?? 0) - 2000)).toBeLessThanOrEqual(100)
       source.destroy()
     }

@@ -1,9 +1,17 @@
 import type { Readable } from 'node:stream'
+import type { TypedReadable } from '../../events.ts'
+import type { LiveSourceEvents } from '../live/options.ts'
 import { JoinedSource } from '../live/parts.ts'
 import { checkAddress, shownUrl } from './address.ts'
 import { tooLarge } from './failures.ts'
 import type { HttpOpening } from './opening.ts'
 import { type HttpSourceOptions, resolveHttpOptions } from './options.ts'
+
+/** A file, a station or a playlist on a server: a WAV byte stream. */
+export interface HttpSource extends TypedReadable<LiveSourceEvents> {
+  /** Length in ms, where that is known by the time of the first audio. */
+  readonly duration: number | undefined
+}
 
 /**
  * Reads audio or video from an `http:` or `https:` address as a WAV byte stream: 16-bit PCM in its own sample rate and
@@ -16,8 +24,6 @@ import { type HttpSourceOptions, resolveHttpOptions } from './options.ts'
  *
  * Only Node opens connections: FFmpeg gets the bytes. Nothing is opened before somebody wants audio.
  *
- * Its property `duration` is the length in ms, where that is known by the time of the first audio.
- *
  * Emits `reconnecting` (`{ attempt, delay, error }`) before each further attempt, `gap` (`{ start, end, missing }`, ms)
  * where an endless stream lost audio or a file has none, and `warning` as `fileSource()` does. Fails with `INPUT_NOT_FOUND`,
  * `INPUT_UNREADABLE`, `INPUT_REFUSED`, `INPUT_UNREACHABLE`, `INPUT_STALLED`, `INPUT_TRUNCATED`, `ADDRESS_REFUSED`, `INPUT_TOO_LARGE`, and
@@ -29,7 +35,7 @@ import { type HttpSourceOptions, resolveHttpOptions } from './options.ts'
  * @event gap SourceGap - audio is missing; it is passed on to every stage below
  * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`; or it has several audio tracks: `SEVERAL_AUDIO_TRACKS`; or its times leap further than can be: `TIMESTAMP_JUMP`; or channels that cancel each other out: `CHANNELS_CANCEL`
  */
-export function httpSource(url: string | URL, options: HttpSourceOptions = {}): Readable {
+export function httpSource(url: string | URL, options: HttpSourceOptions = {}): HttpSource {
   const settings = resolveHttpOptions(options)
   const address = checkAddress(url)
   const { live, maxDuration, stop, signal } = settings
@@ -53,5 +59,5 @@ export function httpSource(url: string | URL, options: HttpSourceOptions = {}): 
     stop,
     signal,
   })
-  return source
+  return source as Readable as HttpSource
 }

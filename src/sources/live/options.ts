@@ -1,5 +1,7 @@
 import type { BackOffOptions } from '../../back-off.ts'
+import type { TypedReadable } from '../../events.ts'
 import { checkInteger, checkOneOf, checkSignal, invalidOption } from '../../options.ts'
+import type { SourceGap } from './timeline.ts'
 
 /** Options of every source that opens its input again when it was lost. */
 export interface ReconnectOptions {
@@ -36,6 +38,17 @@ export interface SourceReconnecting {
   /** Why the last attempt ended. */
   error: Error
 }
+
+/** Events of a source of audio that may be lost on its way, beside those of every readable stage. */
+export interface LiveSourceEvents {
+  /** The input was lost; the next attempt follows after `delay` ms. */
+  reconnecting: [SourceReconnecting]
+  /** Audio is missing; it is passed on to every stage below. */
+  gap: [SourceGap]
+}
+
+/** A camera or a microphone: a WAV byte stream that ends only when it is told to. */
+export interface LiveSource extends TypedReadable<LiveSourceEvents> {}
 
 /** {@link ReconnectOptions} with the defaults filled in. */
 export interface ReconnectSettings extends BackOffOptions {

@@ -6,7 +6,7 @@ import { FfmpegDecoder } from '../../ffmpeg/decoder.ts'
 import { checkBoolean, checkKnown, checkOneOf, invalidOption } from '../../options.ts'
 import { oneLine } from '../../redact.ts'
 import { allowedAddress, type AllowUrl } from '../http/address.ts'
-import { reconnectNames, type ReconnectOptions, resolveReconnectOptions } from '../live/options.ts'
+import { type LiveSource, reconnectNames, type ReconnectOptions, resolveReconnectOptions } from '../live/options.ts'
 import { ReconnectingSource } from '../live/reconnecting.ts'
 import { parseRtspUrl } from './protocol.ts'
 import type { RtspRelay } from './relay.ts'
@@ -48,7 +48,7 @@ export interface RtspSourceOptions extends FfmpegOptions, ReconnectOptions {
  * @event gap SourceGap - audio is missing; it is passed on to every stage below
  * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`; its times leap further than can be: `TIMESTAMP_JUMP`
  */
-export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): Readable {
+export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): LiveSource {
   const names = [
     'transport',
     'allowUrl',
@@ -80,7 +80,7 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
   /** Whether the last attempt gave audio: then the next one asks for it in the same way. */
   let hasWorked = false
   let relay: RtspRelay | undefined
-  return new ReconnectingSource({
+  const source: Readable = new ReconnectingSource({
     ...settings,
     signal,
     inputName: address.shown,
@@ -116,6 +116,7 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
       relay?.countAudio()
     },
   })
+  return source as LiveSource
 }
 
 /** What FFmpeg opens: this process, which goes to the camera. */

@@ -94,7 +94,7 @@ describe('finished playlists', () => {
 
   it('say how long they are', async () => {
     const server = await serve(media.files)
-    const source: Readable & { duration?: number } = httpSource(server.url('/ts.m3u8'))
+    const source = httpSource(server.url('/ts.m3u8'))
     await buffer(source)
     expect(Math.abs((source.duration ?? 0) - SECONDS * 1000)).toBeLessThanOrEqual(150)
   })
@@ -293,7 +293,7 @@ describe('what follows a discontinuity', () => {
 
     it('says how long all is', async () => {
       const server = await serve(rendition('ts'))
-      const source: Readable & { duration?: number } = httpSource(server.url('/main.m3u8'))
+      const source = httpSource(server.url('/main.m3u8'))
       await buffer(source)
       expect(source.duration).toBe(2000)
     })

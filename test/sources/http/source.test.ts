@@ -99,7 +99,7 @@ describe('files', () => {
   it('say how long they are, once they have begun', async () => {
     for (const kind of ['wav', 'mp3', 'fastM4a', 'flac', 'webm'] as const) {
       const server = await serve([], await readFile(media[kind]))
-      const source: Readable & { duration?: number } = httpSource(server.url())
+      const source = httpSource(server.url())
       await buffer(source)
       expect(Math.abs((source.duration ?? 0) - 2000)).toBeLessThanOrEqual(100)
     }

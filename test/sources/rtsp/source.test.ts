@@ -347,6 +347,15 @@ const nothing: RtspFailure = {
   hadAudio: false,
 }
 
+it('has events that are known by name', () => {
+  const source = rtspSource('rtsp://camera')
+  source.on('reconnecting', ({ delay }) => delay.toFixed())
+  // @ts-expect-error -- there is no such event
+  source.on('reconecting', () => {})
+  expect(source.listenerCount('reconnecting')).toBe(1)
+  source.destroy()
+})
+
 describe('explainRtsp', () => {
   it.each([
     ['an end', {}, 'INPUT_LOST', false],
