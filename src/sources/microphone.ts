@@ -84,7 +84,7 @@ export function explainMicrophone(
   inputName: string,
   error: Error | undefined,
   hadAudio: boolean,
-): { error: Error; final: boolean } {
+): { error: DiarizeStreamError; final: boolean } {
   if (error instanceof DiarizeStreamError && error.code === 'FFMPEG_NOT_FOUND') return { error, final: true }
   const facts = error === undefined ? {} : { cause: error }
   if (hadAudio) {

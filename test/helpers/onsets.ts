@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { Writable } from 'node:stream'
+import { type Readable, Writable } from 'node:stream'
 import { decode, fileSource, resample, run } from 'diarize-stream'
 
 /** Sound of `seconds` with tones of 200 ms at `tones`, as a source of FFmpeg's. */
@@ -15,7 +15,7 @@ export async function onsets(
   const warnings: string[] = []
   const gaps: number[][] = []
   const parts: Buffer[] = []
-  const source = piped ? decode() : fileSource(file)
+  const source: Readable = piped ? decode() : fileSource(file)
   source.on('warning', ({ code }: { code: string }) => warnings.push(code))
   source.on('gap', ({ start, end }: { start: number; end: number }) => gaps.push([start, end]))
   const sink = new Writable({

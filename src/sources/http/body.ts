@@ -122,7 +122,7 @@ export class HttpBody extends Readable {
   }
 
   /** Asks until there is an answer, or no attempt is left. */
-  async #connect(reason?: Error): Promise<HttpAnswer> {
+  async #connect(reason?: DiarizeStreamError): Promise<HttpAnswer> {
     let failure = reason
     for (;;) {
       if (failure !== undefined) await this.#wait(failure)
@@ -141,7 +141,7 @@ export class HttpBody extends Readable {
   }
 
   /** Waits before the next attempt; throws `failure` where there is none. */
-  async #wait(failure: Error): Promise<void> {
+  async #wait(failure: DiarizeStreamError): Promise<void> {
     const { settings, retries, onReconnecting } = this.#options
     this.#closing.signal.throwIfAborted()
     if (this.#attempt >= retries) throw failure

@@ -1,4 +1,5 @@
 import type { BackOffOptions } from '../../back-off.ts'
+import type { DiarizeStreamError } from '../../errors.ts'
 import type { TypedReadable } from '../../events.ts'
 import { checkInteger, checkOneOf, checkSignal, invalidOption } from '../../options.ts'
 import type { SourceGap } from './timeline.ts'
@@ -36,7 +37,7 @@ export interface SourceReconnecting {
   /** Ms until the attempt. */
   delay: number
   /** Why the last attempt ended. */
-  error: Error
+  error: DiarizeStreamError
 }
 
 /** Events of a source of audio that may be lost on its way, beside those of every readable stage. */

@@ -4,7 +4,7 @@ import { BlockAligner } from '../../audio/framer.ts'
 import { type AudioFormat, blockSize, bytesToMs, describeFormat, msToBytes, sameFormat } from '../../audio/format.ts'
 import { AudioQueue } from '../../audio/silence.ts'
 import { WavReader, writeWavHeader } from '../../audio/wav.ts'
-import { InputError } from '../../errors.ts'
+import { type DiarizeStreamError, InputError } from '../../errors.ts'
 import { LoopYield, toError, waitAtMost } from '../../stream-helpers.ts'
 import { liveSource, type RequestedFormat, requestFormat, streamStartedAt, type UpstreamStage } from '../../stage.ts'
 import type { ReconnectSettings, SourceReconnecting } from './options.ts'
@@ -21,6 +21,9 @@ const FILL_MS = 200
 /** How long an opening that is no longer wanted is waited for, in ms. */
 const OPENING_WAIT_MS = 2000
 
+/** Why an opening ended, and whether a further one is in vain. */
+export type SourceLoss = { error: DiarizeStreamError; final: boolean } | { error: Error; final: true }
+
 /** What a {@link ReconnectingSource} opens, and how it goes on. */
 export interface ReconnectingSourceOptions extends ReconnectSettings {
   /** The input as people know it, for messages; free of credentials. */
@@ -35,11 +38,11 @@ export interface ReconnectingSourceOptions extends ReconnectSettings {
   open: (attempt: number) => Readable | Promise<Readable>
   /**
    * What an opening that ended with `error`, or in order, means: the error that is tried again, or said where no retry is
-   * left; or, in `final`, one that no retry mends; or `'complete'`, if that was all. By default an end is a loss.
+   * left; or, `final`, one that no retry mends.
    *
    * @param hadAudio - whether the source has given audio, in this opening or before.
    */
-  explain?: (error: Error | undefined, hadAudio: boolean) => 'complete' | { error: Error; final: boolean }
+  explain: (error: Error | undefined, hadAudio: boolean) => SourceLoss
   /** Called whenever an opening gives audio. */
   onAudio?: () => void
   /** A clock in ms that never goes back. @defaultValue `performance.now` */
@@ -240,16 +243,10 @@ export class ReconnectingSource extends Readable {
 
   #over(attempt: Attempt, error: Error | undefined): void {
     if (this.#phase === 'settling') this.#settle(attempt)
-    const { explain, inputName } = this.#options
-    const meaning = explain?.(error, this.#timeline !== undefined) ?? {
-      error: error ?? lost(inputName, 'broke off'),
-      final: false,
-    }
-    if (meaning === 'complete') this.#finish()
-    else this.#lose(meaning.error, meaning.final)
+    this.#lose(this.#options.explain(error, this.#timeline !== undefined))
   }
 
-  #lose(error: Error, final: boolean): void {
+  #lose({ error, final }: SourceLoss): void {
     const attempt = this.#attempt
     if (attempt === undefined || this.destroyed) return
     if (this.#phase === 'settling') this.#settle(attempt)
@@ -374,7 +371,8 @@ export class ReconnectingSource extends Readable {
     const limit = `${this.#patience} ms`
     const what =
       this.#attempt?.firstAt === undefined ? `gave no audio within ${limit}` : `has given no audio for ${limit}`
-    this.#lose(lost(this.#options.inputName, what, 'INPUT_STALLED'), false)
+    const message = `${this.#options.inputName} ${what}; check the network and the device`
+    this.#lose({ error: new InputError('INPUT_STALLED', message, { retryable: true }), final: false })
   }
 
   #closeAttempt(): void {
@@ -470,8 +468,4 @@ class Attempt {
     this.clock.note(now, bytesToMs(this.#bytes, found))
     return whole
   }
-}
-
-function lost(inputName: string, what: string, code: 'INPUT_LOST' | 'INPUT_STALLED' = 'INPUT_LOST'): InputError {
-  return new InputError(code, `${inputName} ${what}; check the network and the device`, { retryable: true })
 }

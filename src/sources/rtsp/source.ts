@@ -160,16 +160,17 @@ const refusals: Readonly<Record<number, string>> = {
  * The error behind the end of an attempt, and whether a further one is in vain: only before the camera has ever given
  * audio, as it may say anything while it starts again.
  */
-export function explainRtsp(failure: RtspFailure): { error: Error; final: boolean } {
+export function explainRtsp(failure: RtspFailure): { error: DiarizeStreamError; final: boolean } {
   const { shown, ffmpegError, status, relayError, lacksAudio, hadAudio } = failure
   const facts = { ...(status !== undefined && { status }), ...(ffmpegError && { cause: ffmpegError }) }
-  const code = ffmpegError instanceof DiarizeStreamError ? ffmpegError.code : undefined
+  const known = ffmpegError instanceof DiarizeStreamError ? ffmpegError : undefined
   if (lacksAudio && !hadAudio) {
     const message = `${shown} has no audio; give a camera with a microphone`
     return { error: new InputError('NO_AUDIO', message, facts), final: true }
   }
-  const isFinal = code === 'FFMPEG_NOT_FOUND' || code === 'ADDRESS_REFUSED' || (code === 'NO_AUDIO' && !hadAudio)
-  if (ffmpegError && isFinal) return { error: ffmpegError, final: true }
+  const isFinal = (code: string): boolean =>
+    code === 'FFMPEG_NOT_FOUND' || code === 'ADDRESS_REFUSED' || (code === 'NO_AUDIO' && !hadAudio)
+  if (known !== undefined && isFinal(known.code)) return { error: known, final: true }
   if (relayError instanceof DiarizeStreamError) return { error: relayError, final: !hadAudio }
   if (relayError !== undefined) {
     const reason = 'code' in relayError ? String(relayError.code) : oneLine(relayError.message)
@@ -179,9 +180,9 @@ export function explainRtsp(failure: RtspFailure): { error: Error; final: boolea
     return { error: new InputError('INPUT_UNREACHABLE', message, { retryable: !final, cause: relayError }), final }
   }
   if (status !== undefined && status >= 300) {
-    const known = status < 400 ? 'it sends clients to another address; give that' : refusals[status]
-    const final = known !== undefined && status !== 453 && !hadAudio
-    const message = `${shown} gives no stream (status ${status}): ${known ?? 'it cannot serve it now'}`
+    const reason = status < 400 ? 'it sends clients to another address; give that' : refusals[status]
+    const final = reason !== undefined && status !== 453 && !hadAudio
+    const message = `${shown} gives no stream (status ${status}): ${reason ?? 'it cannot serve it now'}`
     return { error: new InputError('INPUT_REFUSED', message, { ...facts, retryable: !final }), final }
   }
   const message = `${shown} broke off; check the network and the camera`

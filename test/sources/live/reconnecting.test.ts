@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { writeWavHeader } from '../../../src/audio/wav.ts'
-import { InputError } from '../../../src/errors.ts'
+import { type DiarizeStreamError, InputError } from '../../../src/errors.ts'
 import {
   type ReconnectOptions,
   resolveReconnectOptions,
@@ -46,6 +46,12 @@ async function pass(ms: number): Promise<void> {
   }
 }
 
+/** Whatever happens is tried again. */
+const explain = (error: Error | undefined) => ({
+  error: (error ?? new InputError('INPUT_LOST', 'gone')) as DiarizeStreamError,
+  final: false,
+})
+
 function setup(options: ReconnectOptions = {}, more: Partial<ReconnectingSourceOptions> = {}) {
   const inputs: Input[] = []
   const events: [string, unknown][] = []
@@ -57,6 +63,7 @@ function setup(options: ReconnectOptions = {}, more: Partial<ReconnectingSourceO
       inputs.push(input)
       return input
     },
+    explain,
     ...more,
   })
   let bytes = Buffer.alloc(0)
@@ -373,6 +380,7 @@ describe('a source that was away for hours', () => {
       ...resolveReconnectOptions({ retryDelay: 1 }),
       inputName: 'the input',
       now: () => now,
+      explain,
       open: () => {
         opened += 1
         // The process was stopped meanwhile.
