@@ -1,4 +1,4 @@
-import type { Readable, Writable } from 'node:stream'
+import { PassThrough, type Readable, type Writable } from 'node:stream'
 import type { AudioFormat } from './audio/format.ts'
 
 /**
@@ -41,9 +41,60 @@ export interface UpstreamStage extends Readable {
   readonly [streamStartedAt]?: Date | undefined
 }
 
-/** Calls `listener` with each stage that is piped into `stage`, before any of its data. */
+/** Stages of this library. */
+const stages = new WeakSet<object>()
+/** Streams of the user, which say nothing of the stage above them, and what is piped into each. */
+const feeders = new WeakMap<object, UpstreamStage>()
+
+/** Makes what `stage` says of itself known below streams of the user that it is piped into. Each stage calls it. */
+export function announce(stage: Readable | Writable): void {
+  if (stages.has(stage)) return
+  stages.add(stage)
+  if ('pipe' in stage) noteWhatFeeds(stage as Readable)
+}
+
+/** Notes which streams of the user `stage` is piped into, and those that these are piped into. */
+function noteWhatFeeds(stage: Readable): void {
+  const { pipe } = stage
+  const noting: Readable['pipe'] = (destination, options) => {
+    if (!stages.has(destination)) {
+      const isNew = !feeders.has(destination)
+      feeders.set(destination, stage)
+      if (isNew && 'pipe' in destination) noteWhatFeeds(destination as unknown as Readable)
+    }
+    return pipe.call(stage, destination, options) as typeof destination
+  }
+  Object.defineProperty(stage, 'pipe', { value: noting, configurable: true, writable: true })
+}
+
+/** Calls `listener` with each stage that is piped into `stage`, before any of its data, also through streams of the user. */
 export function onUpstream(stage: Writable, listener: (upstream: UpstreamStage) => void): void {
-  stage.on('pipe', (upstream) => listener(upstream))
+  announce(stage)
+  stage.on('pipe', (upstream) => listener(behind(upstream)))
+}
+
+/**
+ * The stage of ours behind streams of the user. Other streams than a plain PassThrough may make another format of what
+ * they are given; when that was is what they leave alone.
+ */
+function behind(upstream: UpstreamStage): UpstreamStage {
+  let stage = upstream
+  let keepsBytes = true
+  for (let feeder = feeders.get(stage); feeder !== undefined; feeder = feeders.get(stage)) {
+    keepsBytes &&= Object.getPrototypeOf(stage) === PassThrough.prototype
+    stage = feeder
+  }
+  if (keepsBytes) return stage
+  const times = {
+    on: (event: string, listener: (...args: unknown[]) => void) => stage.on(event, listener),
+    get [liveSource]() {
+      return stage[liveSource]
+    },
+    get [streamStartedAt]() {
+      return stage[streamStartedAt]
+    },
+  }
+  return times as unknown as UpstreamStage
 }
 
 /**

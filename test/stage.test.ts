@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events'
-import { PassThrough, type Transform } from 'node:stream'
+import { PassThrough, Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { describe, expect, it } from 'vitest'
-import { liveSource, streamStartedAt, type UpstreamStage } from '../src/stage.ts'
+import { announce, liveSource, pcmFormat, requestFormat, streamStartedAt, type UpstreamStage } from '../src/stage.ts'
 import { decode } from '../src/transforms/decode.ts'
 import { frame } from '../src/transforms/frame.ts'
 import { resample } from '../src/transforms/resample.ts'
@@ -26,5 +27,68 @@ describe('liveSource', () => {
     expect(gaps).toEqual([{ start: 1, end: 2 }])
     stage.destroy()
     source.destroy()
+  })
+})
+
+describe('streams of the user between stages', () => {
+  const began = new Date(1_800_000_000_000)
+  const format = { sampleRate: 8000, channels: 1, encoding: 's16le' } as const
+  const makeSource = () => {
+    const asked: object[] = []
+    const source = Object.assign(new PassThrough(), {
+      [liveSource]: true,
+      [streamStartedAt]: began,
+      [pcmFormat]: format,
+      [requestFormat]: (wanted: object) => asked.push(wanted) > 0,
+    })
+    announce(source)
+    return { source, asked }
+  }
+  const shouting = () => new Transform({ transform: (chunk, _encoding, done) => done(null, chunk) })
+
+  it.each([1, 2, 3])('pass on everything where they are %i PassThroughs', (count) => {
+    const { source, asked } = makeSource()
+    const stage = resample()
+    const between = Array.from({ length: count }, () => new PassThrough())
+    void pipeline([source, ...between, stage]).catch(() => {})
+    expect((stage as UpstreamStage)[liveSource]).toBe(true)
+    expect((stage as UpstreamStage)[streamStartedAt]).toBe(began)
+    expect(asked).toEqual([{ sampleRate: 16_000, encoding: 's16le', channels: 1 }])
+    const gaps: unknown[] = []
+    ;(stage as EventEmitter).on('gap', (gap) => gaps.push(gap))
+    source.emit('gap', { start: 1, end: 2 })
+    expect(gaps).toEqual([{ start: 1, end: 2 }])
+    source.destroy()
+  })
+
+  it('pass on the format of headerless audio', async () => {
+    const { source } = makeSource()
+    const stage = source.pipe(new PassThrough()).pipe(resample())
+    source.end(Buffer.alloc(16_000))
+    let bytes = 0
+    for await (const chunk of stage) bytes += (chunk as Buffer).length
+    // A second at 8 kHz.
+    expect(bytes).toBe(32_000)
+  })
+
+  it('pass on times, but no format, where they may change what they are given', () => {
+    const { source, asked } = makeSource()
+    const stage = frame()
+    source.pipe(shouting()).pipe(new PassThrough()).pipe(stage)
+    expect((stage as UpstreamStage)[liveSource]).toBe(true)
+    expect((stage as UpstreamStage)[streamStartedAt]).toBe(began)
+    expect(asked).toEqual([])
+    const gaps: unknown[] = []
+    ;(stage as EventEmitter).on('gap', (gap) => gaps.push(gap))
+    source.emit('gap', { start: 1, end: 2 })
+    expect(gaps).toEqual([{ start: 1, end: 2 }])
+    source.destroy()
+  })
+
+  it('are left as they are where no stage of ours is above them', () => {
+    const own = new PassThrough()
+    const stage = own.pipe(new PassThrough()).pipe(resample())
+    expect((stage as UpstreamStage)[liveSource]).toBeUndefined()
+    expect(Object.hasOwn(own, 'pipe')).toBe(false)
   })
 })

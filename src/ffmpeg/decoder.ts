@@ -9,6 +9,7 @@ import { LoopYield, takesBytes } from '../stream-helpers.ts'
 import {
   endEarly,
   liveSource,
+  announce,
   onUpstream,
   relayEvents,
   type RequestedFormat,
@@ -110,6 +111,7 @@ export class FfmpegDecoder extends Duplex {
       writable: options.input === undefined && options.refusal === undefined,
     }
     super(duplexOptions)
+    announce(this)
     this.#options = options
     if (this.writable) {
       relayEvents(this)
@@ -478,6 +480,7 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
 
   constructor(options: FfmpegByteDecoderOptions) {
     super(options)
+    announce(this)
     this.#inputName = options.inputName
     takesBytes(this, (chunk) => mediaBytes('decode()', chunk))
   }

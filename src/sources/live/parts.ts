@@ -4,7 +4,7 @@ import { BlockAligner } from '../../audio/framer.ts'
 import { type AudioFormat, blockSize, bytesToMs, msToBytes, sameFormat } from '../../audio/format.ts'
 import { WavReader, writeWavHeader } from '../../audio/wav.ts'
 import { type DiarizeStreamError, InputError, type Warning } from '../../errors.ts'
-import { liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../../stage.ts'
+import { announce, liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../../stage.ts'
 import type { SourceReconnecting } from './options.ts'
 import type { SourceGap } from './timeline.ts'
 
@@ -90,6 +90,7 @@ export class JoinedSource extends Readable {
 
   constructor(options: JoinedSourceOptions) {
     super({ highWaterMark: OUTPUT_BYTES })
+    announce(this)
     this.#options = options
     options.stop?.addEventListener('abort', this.#stop)
     if (options.signal !== undefined) addAbortSignal(options.signal, this)

@@ -6,7 +6,14 @@ import { AudioQueue } from '../../audio/silence.ts'
 import { WavReader, writeWavHeader } from '../../audio/wav.ts'
 import { type DiarizeStreamError, InputError } from '../../errors.ts'
 import { LoopYield, toError, waitAtMost } from '../../stream-helpers.ts'
-import { liveSource, type RequestedFormat, requestFormat, streamStartedAt, type UpstreamStage } from '../../stage.ts'
+import {
+  announce,
+  liveSource,
+  type RequestedFormat,
+  requestFormat,
+  streamStartedAt,
+  type UpstreamStage,
+} from '../../stage.ts'
 import type { ReconnectSettings, SourceReconnecting } from './options.ts'
 import { destroyed } from './parts.ts'
 import { ArrivalClock, LiveTimeline } from './timeline.ts'
@@ -96,6 +103,7 @@ export class ReconnectingSource extends Readable {
 
   constructor(options: ReconnectingSourceOptions) {
     super({ highWaterMark: OUTPUT_BYTES })
+    announce(this)
     this.#options = options
     this.#now = options.now ?? (() => performance.now())
     // By option the signal would act inside super(), before the fields above exist.
