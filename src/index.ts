@@ -66,7 +66,15 @@ export { jsonlSink, type JsonlSinkOptions } from './sinks/jsonl.ts'
 export type { Sink } from './sinks/text-sink.ts'
 export type { SinkTarget } from './sinks/destination.ts'
 export { fanOut, type FanOut } from './sinks/fan-out.ts'
-export { run, type Progress, type RunOptions, type RunSummary, type Source, type Stage } from './run.ts'
+export {
+  run,
+  type Progress,
+  type RunOptions,
+  type RunSummary,
+  type Source,
+  type Stage,
+  type StageFunction,
+} from './run.ts'
 export type * from './engine/engine.ts'
 export { isCue, isSegment, isTurn, type Captionable, type Cue, type Segment, type Turn, type Word } from './model.ts'
 export {

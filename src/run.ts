@@ -4,7 +4,7 @@ import { type Progress, ProgressReporter, type RunSummary } from './progress.ts'
 import { endEarly, recordStage } from './stage.ts'
 import { guard, waitAtMost } from './stream-helpers.ts'
 import { Socket } from 'node:net'
-import { type Duplex, Readable, type Writable } from 'node:stream'
+import { Duplex, Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 
 export type { Progress, RunSummary } from './progress.ts'
@@ -25,11 +25,25 @@ export interface RunOptions {
   onProgress?: (progress: Progress) => unknown
 }
 
-/** A stage of a pipeline: any Node stream. */
-export type Stage = NodeJS.ReadableStream | NodeJS.WritableStream | NodeJS.ReadWriteStream
+/**
+ * A stage as a function, as `pipeline()` of Node takes them: of what comes in, an async generator makes what goes out; an
+ * async function at the end takes it all. `signal` fires when the pipeline ends before its time.
+ */
+export type StageFunction = (
+  // oxlint-disable-next-line no-explicit-any -- what comes in is known to the user, not to us
+  source: AsyncIterable<any>,
+  options: { signal: AbortSignal },
+) => AsyncIterable<unknown> | Promise<unknown>
 
-/** What a pipeline begins with: a stream, or anything that can be iterated. */
-export type Source = NodeJS.ReadableStream | AsyncIterable<unknown> | Iterable<unknown>
+/** A stage of a pipeline: any Node stream, or a function. */
+export type Stage = NodeJS.ReadableStream | NodeJS.WritableStream | NodeJS.ReadWriteStream | StageFunction
+
+/** What a pipeline begins with: a stream, anything that can be iterated, or a function that gives such. */
+export type Source =
+  | NodeJS.ReadableStream
+  | AsyncIterable<unknown>
+  | Iterable<unknown>
+  | (() => AsyncIterable<unknown> | Iterable<unknown>)
 
 /** How long a stage may take to close, once the pipeline is done, before it is no longer waited for. */
 const CLOSE_WAIT_MS = 10_000
@@ -44,12 +58,16 @@ const CLOSE_WAIT_MS = 10_000
  * await run(fileSource('talk.mp4'), resample(), diarize(), srtSink('talk.srt'), { signal })
  * ```
  *
+ * The stages may also be given as an array, with the options after it. Functions stand for stages as in `pipeline()`.
+ *
  * @param stages - a source, any number of Transforms, and a Writable; then, where needed, the {@link RunOptions}.
  * @returns what was done, and which milliseconds are missing.
  * @throws (rejects with) {@link ConfigurationError} `INVALID_PIPELINE` where the stages do not fit together; else with
  * the error of the stage that failed.
  */
-export async function run(...stages: [Source, ...Stage[]] | [Source, ...Stage[], RunOptions]): Promise<RunSummary> {
+export async function run(...stages: [Source, ...Stage[]] | [Source, ...Stage[], RunOptions]): Promise<RunSummary>
+export async function run(stages: readonly (Source | Stage)[], options?: RunOptions): Promise<RunSummary>
+export async function run(...stages: readonly unknown[]): Promise<RunSummary> {
   const { parts, options } = separate(stages)
   let streams = parts.filter(isStream)
   let reporter: ProgressReporter | undefined
@@ -57,7 +75,7 @@ export async function run(...stages: [Source, ...Stage[]] | [Source, ...Stage[],
   try {
     checkOptions(options)
     checkStages(parts)
-    streams = parts.map((part) => (isStream(part) ? part : asStream(part)))
+    streams = parts.map((part, index) => (isStream(part) ? part : asStream(part as object, index === 0)))
     for (const stream of streams) if (!isStandard(stream)) guard(stream)
     const closed = streams.map(whenClosed)
     reporter = new ProgressReporter(options.onProgress, (error) => streams.at(-1)?.destroy(error))
@@ -101,8 +119,11 @@ function isStream(value: unknown): value is AnyStream {
     : isWritable(value)
 }
 
-/** The first stage, where that is no stream. */
-function asStream(iterable: unknown): AnyStream {
+/** A stage that is no stream. */
+function asStream(part: object, isFirst: boolean): AnyStream {
+  if (!isFirst) return Duplex.from(part) as AnyStream
+  const iterable: unknown = typeof part === 'function' ? part() : part
+  if (!isIterable(iterable)) throw invalid('the function that is the first stage gives nothing to iterate')
   return new IterableSource(iterable as AsyncIterable<unknown> | Iterable<unknown>) as unknown as AnyStream
 }
 
@@ -125,11 +146,14 @@ function isStandard(stream: unknown): boolean {
   return stream === process.stdout || stream === process.stderr
 }
 
-/** The options are the last argument where that is neither a stream nor anything to iterate. */
+/** The options are the last argument where that is neither a stream nor anything to iterate; an array alone holds the stages. */
 function separate(all: readonly unknown[]): { parts: readonly unknown[]; options: RunOptions } {
   const last = all.at(-1)
   const isOptions = typeof last === 'object' && last !== null && !isStream(last) && !isIterable(last)
-  return isOptions ? { parts: all.slice(0, -1), options: last } : { parts: all, options: {} }
+  const [first, second] = all
+  const isList = Array.isArray(first) && (all.length === 1 || (all.length === 2 && (isOptions || second === undefined)))
+  const parts = isList ? (first as readonly unknown[]) : isOptions ? all.slice(0, -1) : all
+  return { parts, options: isOptions ? last : {} }
 }
 
 function checkOptions(options: RunOptions): void {
@@ -147,6 +171,7 @@ function checkStages(parts: readonly unknown[]): void {
     const stage = `stage ${i + 1} of ${parts.length}`
     const isFirst = i === 0
     const isLast = i === parts.length - 1
+    if (typeof part === 'function') continue
     if (isFirst ? !isReadable(part) && (isStream(part) || !isIterable(part)) : !isStream(part)) {
       throw invalid(`${stage} is no ${isFirst ? 'Readable or iterable' : 'stream'}`)
     }

@@ -55,14 +55,14 @@ export function announce(stage: Readable | Writable): void {
 
 /** Notes which streams of the user `stage` is piped into, and those that these are piped into. */
 function noteWhatFeeds(stage: Readable): void {
-  const { pipe } = stage
+  const pipe = stage.pipe.bind(stage)
   const noting: Readable['pipe'] = (destination, options) => {
     if (!stages.has(destination)) {
       const isNew = !feeders.has(destination)
       feeders.set(destination, stage)
       if (isNew && 'pipe' in destination) noteWhatFeeds(destination as unknown as Readable)
     }
-    return pipe.call(stage, destination, options) as typeof destination
+    return pipe(destination, options)
   }
   Object.defineProperty(stage, 'pipe', { value: noting, configurable: true, writable: true })
 }

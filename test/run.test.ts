@@ -1,4 +1,5 @@
 import { IterableSource, type Progress, run, type Stage } from '../src/run.ts'
+import type { Turn } from '../src/model.ts'
 import { srtSink } from '../src/sinks/caption-sinks.ts'
 import { fanOut } from '../src/sinks/fan-out.ts'
 import { fileSource } from '../src/sources/file.ts'
@@ -63,6 +64,49 @@ describe('run', () => {
       srtSink(new TextCollector()),
     )
     expect(out.text).toContain('one')
+  })
+
+  it('takes the stages as an array, with options after it', async () => {
+    const out = new TextCollector()
+    const stages = [Readable.from([makeTurn(0, 'A:one')]), segment(), srtSink(out)]
+    await run(stages, { signal: new AbortController().signal })
+    expect(out.text).toContain('one')
+    const reason = AbortSignal.abort()
+    await expect(run([endless(), srtSink(new TextCollector())], { signal: reason })).rejects.toThrow(/aborted/)
+    await expect(run([endless()])).rejects.toThrow('at least two stages')
+  })
+
+  it('takes functions as pipeline() does', async () => {
+    const seen: string[] = []
+    await run(
+      () => [makeTurn(0, 'A:one'), makeTurn(1, 'B:two')],
+      async function* (turns: AsyncIterable<Turn>) {
+        for await (const turn of turns) if (turn.words[0]?.speaker === 'B') yield turn.transcript
+      },
+      async (texts: AsyncIterable<string>) => {
+        for await (const text of texts) seen.push(text)
+      },
+    )
+    expect(seen).toEqual(['two'])
+  })
+
+  it('fails with what a function throws, and settles where one waits for something else', async () => {
+    const fails = async function* (items: AsyncIterable<unknown>) {
+      for await (const item of items) if (item !== undefined) throw new Error('mine')
+      yield 1
+    }
+    await expect(run([1, 2], fails, new SlowToClose())).rejects.toThrow('mine')
+    const waits = async function* (items: AsyncIterable<unknown>) {
+      for await (const item of items) {
+        await new Promise(() => {})
+        yield item
+      }
+    }
+    const controller = new AbortController()
+    const running = run([1, 2], waits, new SlowToClose(), { signal: controller.signal })
+    controller.abort()
+    await expect(running).rejects.toThrow(/aborted/)
+    await expect(run(() => 1 as never, new SlowToClose())).rejects.toThrow('gives nothing to iterate')
   })
 
   it('waits for slow tidying after success, failure and abort', async () => {

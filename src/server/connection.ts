@@ -79,6 +79,7 @@ export class Connection {
   #closing = false
   #cut: NodeJS.Timeout | undefined
 
+  /** @internal So that users need no types of ws. */
   constructor(socket: WebSocket, request: IncomingMessage, query: URLSearchParams, host: ConnectionHost) {
     this.#socket = socket
     this.#host = host

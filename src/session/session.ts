@@ -157,13 +157,12 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
     this.#fail(sessionError(this.#target, 'SERVER_FLOOD', what, { retryable: false, bytes: this.#receivedBytes }))
   }
 
-  /** @internal The connection cannot be made, or broke. */
+  /** The connection cannot be made, or broke. */
   failed(error: Error): void {
     const known = error instanceof SessionError
     this.#fail(known ? error : connectionError(this.#target, error, this.#begin !== undefined))
   }
 
-  /** @internal */
   message(data: Buffer, binary: boolean): void {
     if (this.#state === 'ended' || this.#failure) return
     if (!this.counts(data.length)) return
@@ -181,7 +180,7 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
     this.#dispatch(parsed.message)
   }
 
-  /** @internal Counts what has come; returns whether more may. */
+  /** Counts what has come; returns whether more may. */
   counts(bytes: number): boolean {
     this.#receivedBytes += bytes + MESSAGE_BYTES
     const most = MOST_BYTES + this.#sentFrames * FRAME_MS * BYTES_PER_MS
@@ -262,7 +261,6 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
     this.#transport.destroy()
   }
 
-  /** @internal */
   closed(code: number, reason: string): void {
     if (this.#state === 'ended') return
     const asked = this.#state === 'terminating'
@@ -308,7 +306,7 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
     this.#settle(this.#state === 'begun' && this.#failure === undefined)
   }
 
-  /** @internal The server has read more. */
+  /** The server has read more. */
   drained(): void {
     const audio = this.#blocked
     if (audio === undefined || this.#transport.full) return

@@ -117,6 +117,7 @@ export class FaultyConnection implements FaultConnection {
   #finals = 0
   #pieceBytes: number | undefined
 
+  /** @internal So that users need no types of ws. */
   constructor(
     index: number,
     socket: WebSocket,
