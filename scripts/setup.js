@@ -108,7 +108,7 @@ function missingSystemPackages() {
   return Object.keys(provided).filter((name) => !provided[name])
 }
 
-/** What test/acceptance/gstreamer-camera.test.ts needs, by package, and whether it is there. */
+/** What test/acceptance/gstreamer-camera.long.test.ts needs, by package, and whether it is there. */
 function gstreamerParts() {
   const has = (file) => entries('/usr/lib').some((folder) => existsSync(join('/usr/lib', folder, file)))
   return {

@@ -121,7 +121,7 @@ function isStream(value: unknown): value is AnyStream {
 
 /** A stage that is no stream. */
 function asStream(part: object, isFirst: boolean): AnyStream {
-  if (!isFirst) return Duplex.from(part) as AnyStream
+  if (!isFirst) return Duplex.from(part)
   const iterable: unknown = typeof part === 'function' ? part() : part
   if (!isIterable(iterable)) throw invalid('the function that is the first stage gives nothing to iterate')
   return new IterableSource(iterable as AsyncIterable<unknown> | Iterable<unknown>) as unknown as AnyStream

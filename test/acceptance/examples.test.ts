@@ -1,9 +1,8 @@
-import { copyFile, mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { httpFaultServer, rtspFaultServer } from 'diarize-stream/testing'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { example, startExample } from '../helpers/example.ts'
 import { ffmpeg } from '../helpers/media.ts'
 
@@ -20,7 +19,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-describe('every example runs', { timeout: 300_000 }, () => {
+describe('examples run', { timeout: 300_000 }, () => {
   it('caption-a-video', async () => {
     const output = join(folder, 'video.srt')
     expect(await example('caption-a-video.ts', [clip, output])).toContain(output)
@@ -37,73 +36,6 @@ describe('every example runs', { timeout: 300_000 }, () => {
     expect(await example('your-own-readable.ts')).toMatch(/^\[A\] good morning/im)
   })
 
-  it('call-recording', async () => {
-    const call = join(folder, 'call.wav')
-    const output = join(folder, 'call.vtt')
-    // The clip as a telephone call of its first three turns: the second is of the other speaker, on the other channel.
-    const second = "enable='between(t,4.6,7.4)'"
-    const others = "enable='lt(t,4.6)+gt(t,7.4)'"
-    const split = `[0:a]asplit[a][b];[a]volume=0:${second}[l];[b]volume=0:${others}[r];[l][r]join=inputs=2[call]`
-    const source = ['-i', join(root, 'demo', 'dialogue.mp4'), '-t', '10', '-filter_complex', split, '-map', '[call]']
-    await ffmpeg(...source, '-ar', '8000', '-c:a', 'pcm_mulaw', call)
-    const printed = await example('call-recording.ts', [call, output])
-    expect(printed).toMatch(/^Agent is heard by sherpa-onnx\nCustomer is heard by sherpa-onnx\n/)
-    expect(printed).toMatch(/ turns of Agent and Customer are in /)
-    const voices = [...(await readFile(output, 'utf8')).matchAll(/^<v (\w+)>/gm)].map(([, name]) => name)
-    expect(voices.filter((name, index) => name !== voices[index - 1])).toEqual(['Agent', 'Customer', 'Agent'])
-  })
-
-  it('demo', async () => {
-    const workplace = join(folder, 'workplace')
-    await mkdir(join(workplace, 'demo'), { recursive: true })
-    await copyFile(clip, join(workplace, 'demo', 'dialogue.mp4'))
-    const printed = await example('demo.ts', [], workplace)
-    expect(printed).toMatch(/Engine: sherpa-onnx/)
-    expect(printed).toMatch(/Speaker A: /)
-    expect(printed).toMatch(/demo\/output\/dialogue\.srt/)
-  })
-
-  it('camera', async () => {
-    const workplace = await mkdtemp(join(folder, 'camera-'))
-    const sound = join(workplace, 'sound.pcm')
-    await ffmpeg('-i', clip, '-ar', '16000', '-ac', '1', '-f', 's16le', sound)
-    const pcm = await readFile(sound)
-    // Eight seconds of the clip in turn with four of silence, so that there is something to hear at any time.
-    const camera = await rtspFaultServer([{ fault: 'drop', afterMs: 2000 }], {
-      pcm: Buffer.concat([pcm, Buffer.alloc(4 * 32_000)]),
-      loop: true,
-    })
-    const running = startExample('camera.ts', [camera.url, '8'], workplace)
-    // The second connection is that after the fault, the third that of the second file.
-    await running.wrote(/^camera-\S+: 8 s, \d+ turns, 1 gaps$/m)
-    await vi.waitFor(
-      () => {
-        const { playedFrom = 0, playedTo = 0 } = camera.connections[2] ?? {}
-        expect(playedTo - playedFrom).toBeGreaterThan(3000)
-      },
-      { timeout: 60_000 },
-    )
-    running.child.kill('SIGINT')
-    expect(await running.ended).toBe(0)
-    expect(running.printed).toMatch(/^INPUT_LOST: .*; attempt 1 in \d+ ms$/m)
-    expect(running.printed).toMatch(/^no audio from \d+ to \d+ ms$/m)
-    const files = await readdir(workplace)
-    expect(files.filter((name) => name.endsWith('.vtt'))).toHaveLength(2)
-    expect(files.filter((name) => name.endsWith('.jsonl'))).toHaveLength(2)
-    await camera.close()
-  })
-
-  it('radio', async () => {
-    const song = join(folder, 'radio.mp3')
-    await ffmpeg('-i', clip, '-b:a', '64k', song)
-    const station = { endless: true, bytesPerSecond: 16_000, headers: { 'icy-name': 'Test' }, type: 'audio/mpeg' }
-    const server = await httpFaultServer(await readFile(song), [], station)
-    const printed = await example('radio.ts', [server.url('/radio'), '8'], folder)
-    expect(printed).toMatch(/^\[00:00:00\] Speaker A: Good morning/)
-    expect(await readFile(join(folder, 'radio.vtt'), 'utf8')).toMatch(/<v Speaker A>Good morning/)
-    await server.close()
-  })
-
   it('microphone', async () => {
     const running = startExample('microphone.ts', ['2'], folder)
     const code = await running.ended
@@ -117,24 +49,5 @@ describe('every example runs', { timeout: 300_000 }, () => {
     const printed = await example('test-your-pipeline.ts', [], workplace)
     expect(printed).toMatch(/^Speaker B: Very well, thank you\.$/m)
     expect(printed).toMatch(/^refused: UNAUTHORIZED\nattempt 1 after CONNECTION_LOST\n2 turns, 0 gaps, 2 connections$/m)
-  })
-
-  it('without-cloud', async () => {
-    const output = join(folder, 'own-server.srt')
-    const printed = await example('without-cloud.ts', [clip, output])
-    expect(printed).toMatch(/^client: heard by a server, model whisper-tiny\.en$/m)
-    expect(await readFile(output, 'utf8')).toMatch(/Speaker A: /)
-  })
-
-  it('your-own-sink', async () => {
-    const table = join(folder, 'speakers.csv')
-    await example('your-own-sink.ts', [clip, join(folder, 'own.srt'), table])
-    expect(await readFile(table, 'utf8')).toMatch(/^speaker,seconds\nA,\d\.\d\n/)
-  })
-
-  it('labels-and-revisions', async () => {
-    const printed = await example('labels-and-revisions.ts', [clip, '2'])
-    const latest = new Map([...printed.matchAll(/^(\d+)\.\d+ (.*)$/gm)].map(([, order, text]) => [order, text]))
-    expect(latest.get('0')).toMatch(/^\[A\] good morning/i)
   })
 })
