@@ -233,9 +233,9 @@ const pathOf = (parameter: string): string => (isAudioName(parameter) ? paramete
  * another; `MISSING_API_KEY` where AssemblyAI is asked for without a key.
  */
 export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeOptions {
-  refuseMoved(options)
-  checkKnown('diarize()', options, topNames)
-  const given = flattened(options)
+  const grouped = regrouped(options)
+  checkKnown('diarize()', grouped, topNames)
+  const given = flattened(grouped)
   checkChannelOptions(given)
   const speakerLabels = given.speakerLabels ?? given.channels === undefined
   checkParameters({ ...given, speakerLabels }, pathOf)
@@ -283,14 +283,29 @@ function checkGroup(name: string, group: unknown, known: readonly string[]): voi
   checkKnown(`${name} of diarize()`, group, known)
 }
 
-/** Says where an option went that stood at the top before version 0.2. */
-function refuseMoved(options: object): void {
-  for (const name of Object.keys(options)) {
+/** Old names that have been warned of. */
+const warned = new Set<string>()
+
+/** The options with those in their groups that stood at the top before groups came; Node warns of each such name once. */
+function regrouped(options: DiarizeOptions): DiarizeOptions {
+  const rest: Record<string, unknown> = {}
+  const moved: Record<string, Record<string, unknown>> = {}
+  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
     const path = movedTo(name)
-    if (path === undefined) continue
-    const message = `diarize() has no option ${name} any more; give it as ${path}`
-    throw new ConfigurationError('INVALID_OPTION', message, { option: name })
+    if (path === undefined) rest[name] = value
+    if (path === undefined || value === undefined) continue
+    const [group = '', key = ''] = path.split('.')
+    const given = options[group as 'reconnect'] as Record<string, unknown> | undefined
+    if (given?.[key] !== undefined) {
+      const message = `diarize() is given ${path} and, by its old name, ${name}; leave ${name} out`
+      throw new ConfigurationError('INVALID_OPTION', message, { option: name })
+    }
+    moved[group] = { ...given, ...moved[group], [key]: value }
+    if (warned.has(name)) continue
+    warned.add(name)
+    process.emitWarning(`the option ${name} of diarize() is now ${path}`, 'DeprecationWarning')
   }
+  return { ...rest, ...moved }
 }
 
 function movedTo(name: string): string | undefined {

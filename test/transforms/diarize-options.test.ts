@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { liveSettings, resolveDiarizeOptions } from '../../src/transforms/diarize-options.ts'
+import { type DiarizeOptions, liveSettings, resolveDiarizeOptions } from '../../src/transforms/diarize-options.ts'
 
 afterEach(() => {
   vi.unstubAllEnvs()
@@ -63,13 +63,32 @@ describe('resolveDiarizeOptions', () => {
     [{ timeouts: 5 }, 'timeouts, when given, must be an object of options; got 5'],
     [{ reconnect: { tries: 5 } }, 'reconnect of diarize() has no option tries; it has attempts, delay'],
     [{ parameters: { sampleRate: 8000 } }, 'parameters of diarize() has no option sampleRate'],
-    [{ retries: 3 }, 'diarize() has no option retries any more; give it as reconnect.attempts'],
-    [{ overlap: 3 }, 'diarize() has no option overlap any more; give it as replay.context'],
-    [{ formatTurns: true }, 'diarize() has no option formatTurns any more; give it as parameters.formatTurns'],
+    [{ retries: -3 }, 'reconnect.attempts, when given, must be an integer from 0 to 1000000; got -3'],
+    [
+      { retries: 3, reconnect: { attempts: 4 } },
+      'is given reconnect.attempts and, by its old name, retries; leave retries out',
+    ],
     [{ signal: 'now' }, 'signal, when given, must be an AbortSignal'],
   ])('refuses %j', (options, message) => {
     expect(() => resolveDiarizeOptions(options as object)).toThrow(message)
     expect(() => resolveDiarizeOptions(options as object)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
+  })
+
+  it('takes old names, and has Node warn of them', () => {
+    const emitWarning = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const old = { retries: 7, retryDelay: 10, overlap: 3000, formatTurns: true, reconnect: { maxDelay: 500 } }
+    const options = { engine: 'embedded', ...old } as DiarizeOptions
+    expect(resolveDiarizeOptions(options)).toEqual(
+      resolveDiarizeOptions({
+        engine: 'embedded',
+        reconnect: { attempts: 7, delay: 10, maxDelay: 500 },
+        replay: { context: 3000 },
+        parameters: { formatTurns: true },
+      }),
+    )
+    const [message, type] = emitWarning.mock.calls.find(([text]) => String(text).includes('retryDelay')) ?? []
+    expect([message, type]).toEqual(['the option retryDelay of diarize() is now reconnect.delay', 'DeprecationWarning'])
+    emitWarning.mockRestore()
   })
 
   it.each([{ engine: 'assemblyai' } as const, { region: 'eu' } as const])('needs a key for %j', (options) => {
