@@ -23,7 +23,7 @@ export interface Scaling {
 
 /** Runs each number of channels in a process of its own, against a server in another. */
 export async function measureScaling(minutes: number): Promise<{ rows: Scaling[]; violations: string[] }> {
-  const server = fork(path('../memory-server.ts'), ['10800'], { execArgv: process.execArgv })
+  const server = fork(path('server.ts'), ['10800000'], { execArgv: process.execArgv })
   const [url] = (await once(server, 'message')) as [string]
   const samples: (ScalingSample & { channels: number })[] = []
   for (const channels of COUNTS) {

@@ -2,7 +2,7 @@ import { serve } from '../../src/server/index.ts'
 import { relabelled, toneEngine } from '../../src/testing/index.ts'
 
 /*
- * The server of the memory benchmark, in a process of its own so that the memory measured is the client's. It tells its
+ * The server of the benchmark of channels, in a process of its own so that the memory measured is the client's. It tells its
  * parent the address, and ends with it.
  */
 

@@ -29,7 +29,7 @@ it('the words of a run through 30 planned changes of session are those of one se
   const settings = { pace: PACE, reconnect: { beforeExpiry: (SESSION_SECONDS * 1000) / 4 } }
   const [whole, parts] = await Promise.all([
     transcribe(script, undefined, { pace: PACE }),
-    transcribe(script, SESSION_SECONDS, settings),
+    transcribe(script, SESSION_SECONDS * 1000, settings),
   ])
   expect([...whole.complaints, ...parts.complaints]).toEqual([])
   expect(parts.words.map(show)).toEqual(whole.words.map(show))
