@@ -224,7 +224,13 @@ function checked(type: ServerMessage['type'], value: Record<string, unknown>): P
   switch (type) {
     case 'Begin':
       if (typeof value['id'] !== 'string') return { kind: 'malformed', reason: 'Begin has no id' }
-      return message({ ...value, type, id: value['id'], expires_at: unixSeconds(value['expires_at']) })
+      return message({
+        ...value,
+        type,
+        id: value['id'],
+        expires_at: unixSeconds(value['expires_at']),
+        configuration: beginConfiguration(value['configuration']),
+      })
     case 'Turn':
       if (!isCount(value['turn_order'])) return { kind: 'malformed', reason: 'Turn has no turn_order' }
       return message({
@@ -279,6 +285,15 @@ function checked(type: ServerMessage['type'], value: Record<string, unknown>): P
   }
 }
 
+/** What of a configuration can be read: its texts where they are texts, the rest where it is true or false. */
+function beginConfiguration(value: unknown): BeginConfiguration {
+  const texts = ['model', 'mode', 'api_version', 'domain', 'voice_focus']
+  const entries = Object.entries(isRecord(value) ? value : {})
+  return Object.fromEntries(
+    entries.filter(([name, item]) => item === null || typeof item === (texts.includes(name) ? 'string' : 'boolean')),
+  )
+}
+
 /** A code of BCP 47, which is at most this long. */
 function languageCode(value: unknown): string | null {
   return typeof value === 'string' && /^[\w-]{1,35}$/.test(value) ? value : null
@@ -329,7 +344,6 @@ function audioLost(value: unknown): Pick<WarningMessage, 'audio_lost'> {
   const start = Math.max(0, integer(value['start']))
   return { audio_lost: { start, end: Math.max(start, integer(value['end'])) } }
 }
-
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,29 +1,18 @@
-import { copyFile, mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { copyFile, mkdir, mkdtemp, readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { httpFaultServer, rtspFaultServer } from 'diarize-stream/testing'
-import { example, startExample } from '../helpers/example.ts'
+import { clipFolder, example, startExample } from '../helpers/example.ts'
 import { ffmpeg } from '../helpers/media.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-let folder: string
-let clip: string
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'diarize-stream-examples-'))
-  clip = join(folder, 'clip.mp4')
-  // The first turns are enough.
-  await ffmpeg('-i', join(root, 'demo', 'dialogue.mp4'), '-t', '8', '-c', 'copy', clip)
-})
-
-afterAll(() => rm(folder, { recursive: true, force: true }))
+const made = clipFolder()
 
 describe('every other example runs', { timeout: 300_000 }, () => {
   it('call-recording', async () => {
-    const call = join(folder, 'call.wav')
-    const output = join(folder, 'call.vtt')
+    const call = join(made.folder, 'call.wav')
+    const output = join(made.folder, 'call.vtt')
     // The clip as a telephone call of its first three turns: the second is of the other speaker, on the other channel.
     const second = "enable='between(t,4.6,7.4)'"
     const others = "enable='lt(t,4.6)+gt(t,7.4)'"
@@ -38,9 +27,9 @@ describe('every other example runs', { timeout: 300_000 }, () => {
   })
 
   it('demo', async () => {
-    const workplace = join(folder, 'workplace')
+    const workplace = join(made.folder, 'workplace')
     await mkdir(join(workplace, 'demo'), { recursive: true })
-    await copyFile(clip, join(workplace, 'demo', 'dialogue.mp4'))
+    await copyFile(made.clip, join(workplace, 'demo', 'dialogue.mp4'))
     const printed = await example('demo.ts', [], workplace)
     expect(printed).toMatch(/Engine: sherpa-onnx/)
     expect(printed).toMatch(/Speaker A: /)
@@ -48,9 +37,9 @@ describe('every other example runs', { timeout: 300_000 }, () => {
   })
 
   it('camera', async () => {
-    const workplace = await mkdtemp(join(folder, 'camera-'))
+    const workplace = await mkdtemp(join(made.folder, 'camera-'))
     const sound = join(workplace, 'sound.pcm')
-    await ffmpeg('-i', clip, '-ar', '16000', '-ac', '1', '-f', 's16le', sound)
+    await ffmpeg('-i', made.clip, '-ar', '16000', '-ac', '1', '-f', 's16le', sound)
     const pcm = await readFile(sound)
     // Eight seconds of the clip in turn with four of silence, so that there is something to hear at any time.
     const camera = await rtspFaultServer([{ fault: 'drop', afterMs: 2000 }], {
@@ -78,31 +67,31 @@ describe('every other example runs', { timeout: 300_000 }, () => {
   })
 
   it('radio', async () => {
-    const song = join(folder, 'radio.mp3')
-    await ffmpeg('-i', clip, '-b:a', '64k', song)
+    const song = join(made.folder, 'radio.mp3')
+    await ffmpeg('-i', made.clip, '-b:a', '64k', song)
     const station = { endless: true, bytesPerSecond: 16_000, headers: { 'icy-name': 'Test' }, type: 'audio/mpeg' }
     const server = await httpFaultServer(await readFile(song), [], station)
-    const printed = await example('radio.ts', [server.url('/radio'), '8'], folder)
+    const printed = await example('radio.ts', [server.url('/radio'), '8'], made.folder)
     expect(printed).toMatch(/^\[00:00:00\] Speaker A: Good morning/)
-    expect(await readFile(join(folder, 'radio.vtt'), 'utf8')).toMatch(/<v Speaker A>Good morning/)
+    expect(await readFile(join(made.folder, 'radio.vtt'), 'utf8')).toMatch(/<v Speaker A>Good morning/)
     await server.close()
   })
 
   it('without-cloud', async () => {
-    const output = join(folder, 'own-server.srt')
-    const printed = await example('without-cloud.ts', [clip, output])
+    const output = join(made.folder, 'own-server.srt')
+    const printed = await example('without-cloud.ts', [made.clip, output])
     expect(printed).toMatch(/^client: heard by a server, model whisper-tiny\.en$/m)
     expect(await readFile(output, 'utf8')).toMatch(/Speaker A: /)
   })
 
   it('your-own-sink', async () => {
-    const table = join(folder, 'speakers.csv')
-    await example('your-own-sink.ts', [clip, join(folder, 'own.srt'), table])
+    const table = join(made.folder, 'speakers.csv')
+    await example('your-own-sink.ts', [made.clip, join(made.folder, 'own.srt'), table])
     expect(await readFile(table, 'utf8')).toMatch(/^speaker,seconds\nA,\d\.\d\n/)
   })
 
   it('labels-and-revisions', async () => {
-    const printed = await example('labels-and-revisions.ts', [clip, '2'])
+    const printed = await example('labels-and-revisions.ts', [made.clip, '2'])
     const latest = new Map([...printed.matchAll(/^(\d+)\.\d+ (.*)$/gm)].map(([, order, text]) => [order, text]))
     expect(latest.get('0')).toMatch(/^\[A\] good morning/i)
   })

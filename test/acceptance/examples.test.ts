@@ -1,34 +1,20 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdtemp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { example, startExample } from '../helpers/example.ts'
-import { ffmpeg } from '../helpers/media.ts'
+import { describe, expect, it } from 'vitest'
+import { clipFolder, example, startExample } from '../helpers/example.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-let folder: string
-let clip: string
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'diarize-stream-examples-'))
-  clip = join(folder, 'clip.mp4')
-  // The first turns are enough.
-  await ffmpeg('-i', join(root, 'demo', 'dialogue.mp4'), '-t', '8', '-c', 'copy', clip)
-})
-
-afterAll(() => rm(folder, { recursive: true, force: true }))
+const made = clipFolder()
 
 describe('examples run', { timeout: 300_000 }, () => {
   it('caption-a-video', async () => {
-    const output = join(folder, 'video.srt')
-    expect(await example('caption-a-video.ts', [clip, output])).toContain(output)
+    const output = join(made.folder, 'video.srt')
+    expect(await example('caption-a-video.ts', [made.clip, output])).toContain(output)
     expect(await readFile(output, 'utf8')).toMatch(/^1\n00:00:0\d,\d{3} --> 00:00:0\d,\d{3}\nSpeaker A: /)
   })
 
   it('long-form', async () => {
-    const output = join(folder, 'video.vtt')
-    expect(await example('long-form.ts', [clip, output])).toMatch(/session on sherpa-onnx/)
+    const output = join(made.folder, 'video.vtt')
+    expect(await example('long-form.ts', [made.clip, output])).toMatch(/session on sherpa-onnx/)
     expect(await readFile(output, 'utf8')).toMatch(/^WEBVTT\n\n1\n00:00:0\d\.\d{3} --> 00:00:0\d\.\d{3}\n<v Alan>/)
   })
 
@@ -37,7 +23,7 @@ describe('examples run', { timeout: 300_000 }, () => {
   })
 
   it('microphone', async () => {
-    const running = startExample('microphone.ts', ['2'], folder)
+    const running = startExample('microphone.ts', ['2'], made.folder)
     const code = await running.ended
     // Most machines that run tests have none, and are told so.
     if (code !== 0) console.warn('the example of the microphone has met no microphone')
@@ -45,7 +31,7 @@ describe('examples run', { timeout: 300_000 }, () => {
   })
 
   it('test-your-pipeline', async () => {
-    const workplace = await mkdtemp(join(folder, 'test-'))
+    const workplace = await mkdtemp(join(made.folder, 'test-'))
     const printed = await example('test-your-pipeline.ts', [], workplace)
     expect(printed).toMatch(/^Speaker B: Very well, thank you\.$/m)
     expect(printed).toMatch(/^refused: UNAUTHORIZED\nattempt 1 after CONNECTION_LOST\n2 turns, 0 gaps, 2 connections$/m)

@@ -1,7 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { afterAll, beforeAll } from 'vitest'
+import { ffmpeg } from './media.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
@@ -70,4 +74,16 @@ export async function example(name: string, args: readonly string[] = [], cwd = 
   const code = await running.ended
   if (code !== 0) throw new Error(`${name} ended with ${code}:\n${running.printed}`)
   return running.out
+}
+
+/** A folder with the first turns of the demo as a clip, made before the tests of a file and removed after them. */
+export function clipFolder(): { folder: string; clip: string } {
+  const made = { folder: '', clip: '' }
+  beforeAll(async () => {
+    made.folder = await mkdtemp(join(tmpdir(), 'diarize-stream-examples-'))
+    made.clip = join(made.folder, 'clip.mp4')
+    await ffmpeg('-i', join(root, 'demo', 'dialogue.mp4'), '-t', '8', '-c', 'copy', made.clip)
+  })
+  afterAll(() => rm(made.folder, { recursive: true, force: true }))
+  return made
 }

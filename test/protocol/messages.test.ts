@@ -24,6 +24,16 @@ describe('parseMessage', () => {
     })
   })
 
+  it('leaves out what of a configuration cannot be read', () => {
+    const configuration = { model: 7, mode: 'balanced', speaker_labels: 'yes', domain: null, redact_pii: false }
+    expect(parse({ type: 'Begin', id: 'a', expires_at: 1, configuration })).toMatchObject({
+      message: { configuration: { mode: 'balanced', domain: null, redact_pii: false } },
+    })
+    const message = parse({ type: 'Begin', id: 'a', expires_at: 1, configuration })
+    expect(message).not.toHaveProperty('message.configuration.model')
+    expect(message).not.toHaveProperty('message.configuration.speaker_labels')
+  })
+
   it.each([1e15, -1, Number.MAX_VALUE, 'soon', null])('takes %j for no time of expiry', (expiry) => {
     expect(parse({ type: 'Begin', id: 'a', expires_at: expiry })).toMatchObject({ message: { expires_at: 0 } })
   })
