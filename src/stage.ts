@@ -74,13 +74,16 @@ export function onUpstream(stage: Writable, listener: (upstream: UpstreamStage) 
 }
 
 /**
- * The stage of ours behind streams of the user. Other streams than a plain PassThrough may make another format of what
- * they are given; when that was is what they leave alone.
+ * The stage of ours behind streams of the user. What is no plain PassThrough may change the format of what it is given, but
+ * not when that was.
  */
 function behind(upstream: UpstreamStage): UpstreamStage {
   let stage = upstream
   let keepsBytes = true
-  for (let feeder = feeders.get(stage); feeder !== undefined; feeder = feeders.get(stage)) {
+  // Streams may be piped in a circle.
+  const seen = new Set<object>()
+  for (let feeder = feeders.get(stage); feeder !== undefined && !seen.has(stage); feeder = feeders.get(stage)) {
+    seen.add(stage)
     keepsBytes &&= Object.getPrototypeOf(stage) === PassThrough.prototype
     stage = feeder
   }

@@ -85,6 +85,16 @@ describe('streams of the user between stages', () => {
     source.destroy()
   })
 
+  it('may be piped in a circle', () => {
+    const { source } = makeSource()
+    const [one, other] = [new PassThrough(), new PassThrough()]
+    source.pipe(one).pipe(other).pipe(one)
+    const stage = resample()
+    other.pipe(stage)
+    expect(stage.destroyed).toBe(false)
+    for (const stream of [source, one, other, stage]) stream.destroy()
+  })
+
   it('are left as they are where no stage of ours is above them', () => {
     const own = new PassThrough()
     const stage = own.pipe(new PassThrough()).pipe(resample())

@@ -4,7 +4,7 @@ import { runSeed } from './faults/run.ts'
 /** `FAULT_SEEDS=17,18 npm run test:long -- trials/faults` runs these only, and says what happens. */
 const asked = process.env['FAULT_SEEDS']?.split(',').map(Number)
 
-it.each(asked ?? Array.from({ length: 24 }, (_, index) => index + 1))(
+it.each(asked ?? Array.from({ length: 12 }, (_, index) => index + 1))(
   'random faults cost no word, and change none: seed %i',
   async (seed) => {
     const report = await runSeed(seed, asked === undefined ? undefined : console.log)
