@@ -28,11 +28,13 @@ const CHECK_TIMEOUT = 10_000
 /** Judges API keys, and issues and judges temporary tokens. Tokens are signed, not stored; they end with the server. */
 export class Authenticator {
   readonly #required: boolean
+  readonly #hasKeys: boolean
   readonly #mayUse: KeyCheck
   readonly #secret = randomBytes(32)
 
   constructor(options: { authentication: boolean; apiKeys?: readonly string[] | KeyCheck | undefined }) {
     this.#required = options.authentication
+    this.#hasKeys = options.apiKeys !== undefined
     this.#mayUse = keyCheck(options.apiKeys)
   }
 
@@ -50,6 +52,11 @@ export class Authenticator {
     if (!this.#required) return true
     if (!authorization) return undefined
     return this.#ask(authorization.replace(/^Bearer +/i, ''))
+  }
+
+  /** Whether a header may see the metrics: everybody where no keys were given, for then any would do. */
+  async mayObserve(authorization: string | undefined): Promise<boolean> {
+    return !this.#hasKeys || (await this.mayIssue(authorization)) === true
   }
 
   /** Makes a token that opens sessions for `expiresIn` seconds, each of at most `maxSessionSeconds`. */
@@ -105,7 +112,7 @@ function isSame(left: string, right: string): boolean {
   return timingSafeEqual(digest(left), digest(right))
 }
 
-/** An HTTP answer: its status and its JSON body. */
+/** An HTTP answer: its status and its body, as JSON unless it is text. */
 export interface JsonAnswer {
   status: number
   body: unknown

@@ -16,8 +16,6 @@ const SHUTDOWN_TIMEOUT = 1000
 const UNREAD_LIMIT = 8 * 1024 * 1024
 /** Version of the protocol, where the client names none. */
 export const API_VERSION = '2025-05-12'
-/** Largest message of a client in bytes. */
-export const MAX_MESSAGE = 131_072
 
 /** Milliseconds in which begun sessions are counted. */
 const MINUTE = 60_000

@@ -2,8 +2,8 @@ import type { Engine } from '../engine/engine.ts'
 import { CLOSE_REASON, Refusal } from '../protocol/close-codes.ts'
 import { parseQuery } from '../protocol/parameters.ts'
 import type { MemoryClient, MemoryServer } from '../session/transport.ts'
-import { API_VERSION, MAX_MESSAGE } from './connection.ts'
-import { resolveServerOptions } from './options.ts'
+import { API_VERSION } from './connection.ts'
+import { MAX_MESSAGE, resolveServerOptions } from './options.ts'
 import { Session } from './session.ts'
 
 /** A server that only this process can reach. */

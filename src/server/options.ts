@@ -14,6 +14,9 @@ import type { KeyCheck } from './authentication.ts'
 import type { TlsOptions } from './listener.ts'
 import type { UnattributedLabel } from './outgoing.ts'
 
+/** Largest message of a client in bytes, where nobody says otherwise. */
+export const MAX_MESSAGE = 131_072
+
 /** Options of {@link serve}. */
 export interface ServerOptions {
   /**
@@ -66,6 +69,14 @@ export interface ServerOptions {
   pacing?: 'enforce' | 'off'
   /** Milliseconds of audio that may come beyond the time passed, where pacing is enforced. @defaultValue 300_000 */
   maxAhead?: number
+  /** Largest message of a client in bytes, 1024 to 16777216; a larger one ends the session with 1009. @defaultValue 131072 */
+  maxPayload?: number
+  /**
+   * Whether `GET /metrics` tells sessions, audio, words and lag in Prometheus' text format, to those with one of the
+   * `apiKeys` where these are given.
+   * @defaultValue false
+   */
+  metrics?: boolean
   /** What stands where a speaker could not be told. @defaultValue 'UNKNOWN' */
   unattributedLabel?: UnattributedLabel
 }
@@ -85,6 +96,8 @@ const defaults = {
   maxSessionsPerMinute: Infinity,
   maxSessionDuration: 10_800_000,
   maxAhead: 300_000,
+  maxPayload: MAX_MESSAGE,
+  metrics: false,
   unattributedLabel: 'UNKNOWN',
 } as const
 
@@ -113,6 +126,8 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   checkNumber('maxSessionDuration', options.maxSessionDuration, 1, 86_400_000, 'ms')
   checkOneOf('pacing', options.pacing, ['enforce', 'off'])
   checkNumber('maxAhead', options.maxAhead, 0, 86_400_000, 'ms')
+  checkInteger('maxPayload', options.maxPayload, 1024, 16_777_216, 'bytes')
+  checkBoolean('metrics', options.metrics)
   checkOneOf('unattributedLabel', options.unattributedLabel, ['UNKNOWN', 'PENDING'])
   checkKeys(options.apiKeys)
   checkTls(options.tls)

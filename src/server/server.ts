@@ -3,24 +3,31 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { answerTokenRequest, Authenticator, type JsonAnswer } from './authentication.ts'
-import { MAX_MESSAGE, Connection, type ConnectionHost, SessionRate, type StreamingServerEvents } from './connection.ts'
+import { Connection, type ConnectionHost, SessionRate, type StreamingServerEvents } from './connection.ts'
 import { Listener, refuseUpgrade, requestUrl, SOCKET_PATH } from './listener.ts'
+import { METRICS_TYPE, ServerMetrics } from './metrics.ts'
+import { checkNumber } from '../options.ts'
 import { resolveServerOptions, type ResolvedServerOptions, type ServerOptions } from './options.ts'
 import type { ServerSession } from './session.ts'
 
 const TOKEN_PATH = '/v3/token'
+const METRICS_PATH = '/metrics'
 
 /** A running server; made by {@link serve}. */
 export class StreamingServer extends EventEmitter<StreamingServerEvents> {
   readonly #host: ConnectionHost
   readonly #listener: Listener
-  readonly #upgrader = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE, perMessageDeflate: false })
+  readonly #upgrader: WebSocketServer
+  readonly #metrics: ServerMetrics | undefined
   readonly #connections = new Set<Connection>()
+  #draining = false
   #closing: Promise<void> | undefined
 
   /** @internal */
   constructor(options: ResolvedServerOptions) {
     super()
+    const { maxPayload } = options
+    this.#upgrader = new WebSocketServer({ noServer: true, maxPayload, perMessageDeflate: false })
     // By it a client whose own clock is wrong knows how long a session lasts.
     this.#upgrader.on('headers', (headers) => headers.push(`Date: ${new Date().toUTCString()}`))
     this.#host = {
@@ -30,6 +37,7 @@ export class StreamingServer extends EventEmitter<StreamingServerEvents> {
       rate: new SessionRate(options.maxSessionsPerMinute),
       events: this,
     }
+    this.#metrics = options.metrics ? new ServerMetrics(this, this.sessions) : undefined
     this.#listener = new Listener(options, {
       request: (request, response) => void this.#answer(request, response),
       upgrade: (request, socket, head) => this.#upgrade(request, socket, head),
@@ -51,9 +59,34 @@ export class StreamingServer extends EventEmitter<StreamingServerEvents> {
     return this.#listener.url('http', TOKEN_PATH)
   }
 
+  /** Address of the metrics, where {@link ServerOptions.metrics} is on, e.g. `http://127.0.0.1:8080/metrics`. */
+  get metricsUrl(): string | undefined {
+    return this.#metrics && this.#listener.url('http', METRICS_PATH)
+  }
+
   /** Sessions that have begun and are not yet gone. */
   get sessions(): ReadonlySet<ServerSession> {
     return this.#host.sessions
+  }
+
+  /**
+   * Takes no more sessions, which clients learn by a 503, and waits for those that are open to end. Whoever wants to go
+   * calls {@link close} then.
+   *
+   * @param ms - longest wait, in ms.
+   * @returns whether all sessions have ended.
+   */
+  async drain(ms: number): Promise<boolean> {
+    checkNumber('ms', ms, 0, 2 ** 31 - 1, 'ms')
+    this.#draining = true
+    const ended = Promise.all([...this.#connections].map((connection) => connection.closed))
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms)
+    })
+    await Promise.race([ended, late])
+    clearTimeout(timer)
+    return this.#connections.size === 0
   }
 
   /** Ends all sessions with close code 1001 and stops listening; resolves when no socket, timer or engine is left. */
@@ -84,25 +117,34 @@ export class StreamingServer extends EventEmitter<StreamingServerEvents> {
     } catch {
       answer = { status: 500, body: { detail: 'Internal Server Error' } }
     }
-    response.writeHead(answer.status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
-    response.end(JSON.stringify(answer.body))
+    const { status, body } = answer
+    const [type, text] = typeof body === 'string' ? [METRICS_TYPE, body] : ['application/json', JSON.stringify(body)]
+    response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' })
+    response.end(text)
   }
 
   async #route(request: IncomingMessage): Promise<JsonAnswer> {
     const url = requestUrl(request)
     if (url?.pathname === SOCKET_PATH) return { status: 426, body: { detail: 'Upgrade Required' } }
+    if (url?.pathname === METRICS_PATH && this.#metrics) return this.#tellMetrics(request, this.#metrics)
     if (url?.pathname !== TOKEN_PATH) return { status: 404, body: { detail: 'Not Found' } }
     if (request.method !== 'GET') return { status: 405, body: { detail: 'Method Not Allowed' } }
     return answerTokenRequest(url.searchParams, request.headers.authorization, this.#host.authenticator)
   }
 
+  async #tellMetrics(request: IncomingMessage, metrics: ServerMetrics): Promise<JsonAnswer> {
+    if (request.method !== 'GET') return { status: 405, body: { detail: 'Method Not Allowed' } }
+    if (!(await this.#host.authenticator.mayObserve(request.headers.authorization))) {
+      return { status: 401, body: { error: 'Invalid API key', code: 401 } }
+    }
+    return { status: 200, body: metrics.text() }
+  }
+
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const url = requestUrl(request)
     socket.on('error', () => {})
-    if (url?.pathname !== SOCKET_PATH || this.#closing !== undefined) {
-      const status = this.#closing === undefined ? '404 Not Found' : '503 Service Unavailable'
-      return refuseUpgrade(socket, status)
-    }
+    if (url?.pathname !== SOCKET_PATH) return refuseUpgrade(socket, '404 Not Found')
+    if (this.#draining || this.#closing !== undefined) return refuseUpgrade(socket, '503 Service Unavailable')
     this.#upgrader.handleUpgrade(request, socket, head, (webSocket) => {
       const connection = new Connection(webSocket, request, url.searchParams, this.#host)
       this.#connections.add(connection)

@@ -37,6 +37,8 @@ export interface ServerSession {
   readonly parameters: Readonly<ConnectionParameters>
   /** Milliseconds of audio received. */
   readonly receivedMs: number
+  /** Milliseconds of it that wait for the engine. */
+  readonly waitingMs: number
 }
 
 /** How a session ended. */
@@ -131,6 +133,10 @@ export class Session implements ServerSession {
 
   get receivedMs(): number {
     return this.#input.receivedMs
+  }
+
+  get waitingMs(): number {
+    return this.#waitingMs
   }
 
   /** Opens the engine, then sends `Begin`. What the client sends before that is kept. */

@@ -83,6 +83,43 @@ describe('a client that does not read', () => {
   })
 })
 
+describe('drain()', () => {
+  it('lets open sessions come to their end, and no more in', async () => {
+    const running = await start()
+    const client = await new RawClient(running.url).open()
+    const drained = running.drain(60_000)
+    const late = new RawClient(running.url)
+    await late.closed
+    expect(late.error?.message).toBe('Unexpected server response: 503')
+    client.sendAudio(500)
+    expect((await client.terminate()).code).toBe(1000)
+    expect(await drained).toBe(true)
+  })
+
+  it('says that some are left when its time is over', async () => {
+    const running = await start()
+    await new RawClient(running.url).open()
+    expect(await running.drain(1)).toBe(false)
+    expect(running.sessions.size).toBe(1)
+  })
+
+  it('has at once that nobody is there', async () => {
+    expect(await (await start()).drain(60_000)).toBe(true)
+  })
+
+  it('ends with close()', async () => {
+    const running = await start()
+    await new RawClient(running.url).open()
+    const drained = running.drain(60_000)
+    await running.close()
+    expect(await drained).toBe(true)
+  })
+
+  it('refuses a wait that is none', async () => {
+    await expect((await start()).drain(Number.NaN)).rejects.toThrow(/^ms, when given, must be a number from 0/)
+  })
+})
+
 describe('close()', () => {
   it('ends live sessions with 1001 and leaves nothing', async () => {
     const engine = scriptedEngine([], { writeDelay: 20 })

@@ -41,6 +41,16 @@ describe('maxSessionsPerMinute', () => {
   })
 })
 
+describe('maxPayload', () => {
+  it('ends a session with 1009 at a larger message, whatever the default is', async () => {
+    const { url } = await start({ maxPayload: 2048 })
+    const client = await new RawClient(url).open()
+    client.socket.send(Buffer.alloc(2048))
+    client.socket.send(Buffer.alloc(2049))
+    expect((await client.closed).code).toBe(1009)
+  })
+})
+
 describe('expires_at', () => {
   it('is when the session ends, not sooner than its longest duration', async () => {
     const { url } = await start({ maxSessionDuration: 300 })

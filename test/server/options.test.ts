@@ -18,6 +18,8 @@ describe('resolveServerOptions', () => {
       maxSessionDuration: 10_800_000,
       pacing: 'off',
       maxAhead: 300_000,
+      maxPayload: 131_072,
+      metrics: false,
       unattributedLabel: 'UNKNOWN',
       loopback: true,
     })
@@ -40,6 +42,8 @@ describe('resolveServerOptions', () => {
     [{ maxSessionDuration: -1 }, /^maxSessionDuration/],
     [{ pacing: 'sometimes' }, /^pacing, when given, must be 'enforce' or 'off'/],
     [{ maxAhead: Number.NaN }, /^maxAhead/],
+    [{ maxPayload: 1000 }, /^maxPayload, when given, must be an integer from 1024 to 16777216 bytes/],
+    [{ metrics: 'yes' }, /^metrics/],
     [{ unattributedLabel: 'NOBODY' }, /^unattributedLabel/],
     [{ authentication: 'no' }, /^authentication, when given, must be true or false/],
     [{ apiKeys: [] }, /^apiKeys/],
