@@ -16,6 +16,6 @@ for (let file = 0; file < Number(files) && !stop.signal.aborted; file += 1) {
   )
   camera.on('gap', ({ start, end }) => console.error(`no audio from ${start} to ${end} ms`))
   const sinks = fanOut(vttSink(`${name}.vtt`, { layout: 'live' }), jsonlSink(`${name}.jsonl`))
-  const { seconds, turns, gaps } = await run(camera, resample(), diarize(), sinks)
-  console.log(`${name}: ${seconds.toFixed(0)} s, ${turns} turns, ${gaps.length} gaps`)
+  const { audioMs, turns, gaps } = await run(camera, resample(), diarize(), sinks)
+  console.log(`${name}: ${Math.round(audioMs / 1000)} s, ${turns} turns, ${gaps.length} gaps`)
 }

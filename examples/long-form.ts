@@ -17,6 +17,6 @@ await run(
   turns,
   segment(),
   vttSink(output, { speakers: { A: 'Alan', B: 'Beth' } }),
-  { onProgress: ({ seconds, turns: count }) => console.log(`${seconds.toFixed(0)} s, ${count} turns`) },
+  { onProgress: ({ audioMs, turns: count }) => console.log(`${Math.round(audioMs / 1000)} s, ${count} turns`) },
 )
 console.log(`captions of ${input} are in ${output}`)

@@ -10,6 +10,6 @@ server.on('session', ({ id }) => console.log(`server: session ${id} has begun`))
 
 const turns = diarize({ url: server.url, apiKey: 'a-key-of-your-own' })
 turns.on('session', ({ engine, model }) => console.log(`client: heard by a ${engine}, model ${model}`))
-const { seconds, speakers } = await run(fileSource(input), resample(), turns, srtSink(output))
-console.log(`${seconds.toFixed(0)} s of speakers ${speakers.join(' and ')} are in ${output}`)
+const { audioMs, speakers } = await run(fileSource(input), resample(), turns, srtSink(output))
+console.log(`${Math.round(audioMs / 1000)} s of speakers ${speakers.join(' and ')} are in ${output}`)
 await server.close()

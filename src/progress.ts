@@ -4,24 +4,24 @@ import { toError } from './stream-helpers.ts'
 
 /** How far a pipeline has come. */
 export interface Progress {
-  /** Seconds of audio done. */
-  seconds: number
-  /** Seconds of audio in all; absent where the source does not know, as a live one. */
-  totalSeconds?: number
+  /** Audio done, in ms. */
+  audioMs: number
+  /** Length of the audio in all, in ms; absent where the source does not know, as a live one. */
+  totalMs?: number
   /** Final turns so far. */
   turns: number
   /** Labels of the speakers of the final turns so far, as these were last revised, in order of appearance. */
   speakers: string[]
-  /** Seconds of audio done in a second. */
+  /** How much faster than the audio plays it is done: 2 for twice as fast. */
   speed: number
-  /** Seconds since the pipeline began. */
-  elapsedSeconds: number
+  /** Time since the pipeline began, in ms. */
+  elapsedMs: number
 }
 
 /** What a pipeline has done, said once it is complete. */
 export interface RunSummary {
-  /** Seconds of audio done. */
-  seconds: number
+  /** Audio done, in ms. */
+  audioMs: number
   /** Final turns. */
   turns: number
   /** Labels of the speakers of the final turns, as these were last revised, in order of appearance. */
@@ -35,8 +35,8 @@ export interface RunSummary {
   gaps: Gap[]
   /** Attempts to open a session again. */
   reconnects: number
-  /** Seconds the pipeline took. */
-  elapsedSeconds: number
+  /** Time the pipeline took, in ms. */
+  elapsedMs: number
 }
 
 /** What stages say in their `progress` events; `audioMs` is the audio done in ms. */
@@ -105,13 +105,13 @@ export class ProgressReporter {
     await this.#report()
     const { audioMs, turns, speakers, languages } = this.#latest
     return {
-      seconds: audioMs / 1000,
+      audioMs,
       turns,
       speakers: [...speakers],
       languages: [...languages],
       gaps: joined([...this.#gaps]),
       reconnects: this.#reconnects,
-      elapsedSeconds: (performance.now() - this.#began) / 1000,
+      elapsedMs: Math.ceil(performance.now() - this.#began),
     }
   }
 
@@ -121,13 +121,12 @@ export class ProgressReporter {
   }
 
   async #report(): Promise<void> {
-    const elapsedSeconds = (performance.now() - this.#began) / 1000
-    const seconds = this.#latest.audioMs / 1000
-    const { turns, speakers } = this.#latest
-    const speed = elapsedSeconds > 0 ? seconds / elapsedSeconds : 0
+    const elapsedMs = Math.ceil(performance.now() - this.#began)
+    const { audioMs, turns, speakers } = this.#latest
+    const speed = elapsedMs > 0 ? audioMs / elapsedMs : 0
     const { duration } = this.#source ?? {}
-    const total = typeof duration === 'number' ? { totalSeconds: duration / 1000 } : {}
-    await this.#listener?.({ seconds, ...total, turns, speakers: [...speakers], speed, elapsedSeconds })
+    const total = typeof duration === 'number' ? { totalMs: duration } : {}
+    await this.#listener?.({ audioMs, ...total, turns, speakers: [...speakers], speed, elapsedMs })
   }
 }
 

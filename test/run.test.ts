@@ -282,11 +282,11 @@ describe('progress of run()', () => {
     const reports: Progress[] = []
     await run(Readable.from([1, 2, 3]), counting(), new SlowToClose(), { onProgress: (report) => reports.push(report) })
     expect(reports.length).toBeGreaterThanOrEqual(2)
-    expect(reports[0]).toMatchObject({ seconds: 0.5, turns: 1, speakers: ['A', 'B'] })
+    expect(reports[0]).toMatchObject({ audioMs: 500, turns: 1, speakers: ['A', 'B'] })
     const last = reports.at(-1)
-    expect(last).toMatchObject({ seconds: 1.5, turns: 3, speakers: ['A', 'B'] })
-    expect(last?.elapsedSeconds).toBeGreaterThan(0)
-    expect(last?.speed).toBeCloseTo(1.5 / (last?.elapsedSeconds ?? 1), 6)
+    expect(last).toMatchObject({ audioMs: 1500, turns: 3, speakers: ['A', 'B'] })
+    expect(last?.elapsedMs).toBeGreaterThan(0)
+    expect(last?.speed).toBeCloseTo(1500 / (last?.elapsedMs ?? 1), 6)
   })
 
   it('says how much there is in all, where the source knows', async () => {
@@ -294,14 +294,14 @@ describe('progress of run()', () => {
     const onProgress = (report: Progress): unknown => reports.push(report)
     await run(Object.assign(Readable.from([1]), { duration: 2500 }), new SlowToClose(), { onProgress })
     await run(Readable.from([1]), new SlowToClose(), { onProgress })
-    expect(reports[0]?.totalSeconds).toBe(2.5)
-    expect(reports.at(-1)).not.toHaveProperty('totalSeconds')
+    expect(reports[0]?.totalMs).toBe(2500)
+    expect(reports.at(-1)).not.toHaveProperty('totalMs')
   })
 
   it('is reported at the end even where no stage said anything', async () => {
     const reports: Progress[] = []
     await run(Readable.from([1]), new SlowToClose(), { onProgress: (report) => reports.push(report) })
-    expect(reports).toMatchObject([{ seconds: 0, turns: 0, speakers: [], speed: 0 }])
+    expect(reports).toMatchObject([{ audioMs: 0, turns: 0, speakers: [], speed: 0 }])
   })
 
   it('waits for a slow listener, and fails with what it rejects with in the end', async () => {

@@ -44,7 +44,7 @@ export async function caption(
     }
     const summary = await run(source, resample(channels), turns, output, { signal: abort, stop, onProgress })
     const interrupted = stop.aborted
-    await videos?.make((target, seconds) => reporter.video(target, seconds), interrupted ? abort : stop)
+    await videos?.make((target, doneMs) => reporter.video(target, doneMs), interrupted ? abort : stop)
     reportEnd(command, reporter, summary, interrupted, report?.report)
     const engine = isLocal(command, environmentKey) ? 'local' : 'other'
     if (process.stderr.isTTY) {
@@ -58,9 +58,9 @@ export async function caption(
   }
 }
 
-/** Length of the input in seconds, where the source knows it; that of one on the network may come later. */
+/** Length of the input in ms, where the source knows it; that of one on the network may come later. */
 function durationOf(source: Readable & { duration?: number | undefined }): number | undefined {
-  return source.duration === undefined ? undefined : source.duration / 1000
+  return source.duration
 }
 
 function makeReport({ preset, names, language }: Command): ReportSink {

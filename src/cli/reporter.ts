@@ -72,9 +72,9 @@ export class Reporter {
     return this.#view !== undefined
   }
 
-  /** Tells how long the input is, in seconds. */
-  length(seconds: number | undefined): void {
-    if (this.#view !== undefined) this.#view.duration = seconds
+  /** Tells how long the input is, in ms. */
+  length(duration: number | undefined): void {
+    if (this.#view !== undefined) this.#view.duration = duration
   }
 
   /** Listens to what a stage reports. */
@@ -112,12 +112,12 @@ export class Reporter {
     this.#json?.event('progress', progress)
   }
 
-  /** Tells that a captioned video is being made, and how many seconds of it are done. */
-  video(target: string, seconds: number): void {
+  /** Tells that a captioned video is being made, and how many ms of it are done. */
+  video(target: string, doneMs: number): void {
     if (this.#video !== target) this.#json?.event('video', { file: target })
     this.#video = target
     const [name = ''] = printableLines(target)
-    this.#view?.status(`writing ${name}  ${clock(seconds)} done`)
+    this.#view?.status(`writing ${name}  ${clock(doneMs)} done`)
   }
 
   /** Prints lines for people on standard error; nothing where only programs listen, or it is to be quiet. */
@@ -189,14 +189,15 @@ export interface SummaryFacts {
 
 /** Lines for people on what was done. */
 export function summaryLines(summary: RunSummary, { names, files, interrupted }: SummaryFacts): string[] {
-  const { seconds, turns, speakers, languages, gaps, reconnects, elapsedSeconds } = summary
+  const { audioMs, turns, speakers, languages, gaps, reconnects, elapsedMs } = summary
+  const length = `${(audioMs / 1000).toFixed(1)} s`
   const known = speakers.map((speaker) => printable(displayName(speaker, names) ?? speaker))
   const who = known.length === 0 ? '' : ` (${known.join(', ')})`
   return [
-    `${seconds.toFixed(1)} s of audio in ${elapsedSeconds.toFixed(1)} s: ${count(turns, 'turn')}, ` +
+    `${length} of audio in ${(elapsedMs / 1000).toFixed(1)} s: ${count(turns, 'turn')}, ` +
       `${count(speakers.length, 'speaker')}${who}`,
     ...(languages.length > 0 ? [`heard: ${languages.map(languageName).join(', ')}`] : []),
-    ...(interrupted ? [`ended by a signal; complete for the first ${seconds.toFixed(1)} s`] : []),
+    ...(interrupted ? [`ended by a signal; complete for the first ${length}`] : []),
     ...(reconnects > 0 ? [`reconnected ${count(reconnects, 'time')}`] : []),
     ...gaps.map(gapLine),
     ...(files.length > 0 ? [`wrote ${files.map(printable).join(', ')}`] : []),

@@ -18,8 +18,8 @@ import type { Writable } from 'node:stream'
 /** Temporary directories have the number of the process that made them in their name. */
 const DIRECTORY = /^diarize-stream-video-(\d+)-/
 
-/** Called as a video is made, with the seconds of it that are done. */
-export type VideoProgress = (target: string, seconds: number) => void
+/** Called as a video is made, with the milliseconds of it that are done. */
+export type VideoProgress = (target: string, doneMs: number) => void
 
 /** The captioned copies of a video that a command asks for. */
 export class CaptionedVideos {
@@ -120,7 +120,7 @@ export class CaptionedVideos {
         signal,
         onLine: (line) => {
           const [, microseconds] = /^out_time_us=(\d+)/.exec(line) ?? []
-          if (microseconds !== undefined) onProgress(target, Number(microseconds) / 1e6)
+          if (microseconds !== undefined) onProgress(target, Number(microseconds) / 1000)
         },
       })
       if (code !== 0) throw notMade(target, tail)
@@ -260,7 +260,7 @@ function write(muxer: string, output: string): string[] {
 
 /** What is known of a file before it is decoded. */
 export interface FileFacts {
-  /** Length in seconds, if FFmpeg can tell. */
+  /** Length in ms, if FFmpeg can tell. */
   duration: number | undefined
   /** Whether there is a picture that moves. */
   hasVideo: boolean
@@ -269,7 +269,8 @@ export interface FileFacts {
 /** The facts in what FFmpeg prints about a file. */
 export function readFacts(printed: string): FileFacts {
   const [, hours, minutes, seconds] = /^ *Duration: (\d+):(\d+):(\d+(?:\.\d+)?)/m.exec(printed) ?? []
-  const duration = hours === undefined ? undefined : Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)
+  const whole = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)
+  const duration = hours === undefined ? undefined : Math.round(whole * 1000)
   const hasVideo = /^ *Stream #\d+:\d+.*: Video: (?!.*\(attached pic\))/m.test(printed)
   return { duration: duration === 0 ? undefined : duration, hasVideo }
 }

@@ -23,14 +23,14 @@ export interface LiveViewOptions {
  * line says how far the work has come. A final that is revised is printed once more, as a correction.
  */
 export class LiveView extends Writable {
-  /** Length of the input in seconds, once it is known. */
+  /** Length of the input in ms, once it is known. */
   duration: number | undefined
   readonly #screen: Screen
   readonly #style: TurnStyle
   readonly #corrections: Corrections
   /** The open turn of each channel. */
   readonly #partials = new Map<string, Turn>()
-  #progress: Progress = { seconds: 0, turns: 0, speakers: [], speed: 0, elapsedSeconds: 0 }
+  #progress: Progress = { audioMs: 0, turns: 0, speakers: [], speed: 0, elapsedMs: 0 }
   #status: string | undefined
   #timer: NodeJS.Timeout | undefined
   #isOver = false
@@ -171,17 +171,17 @@ export class Screen {
   }
 }
 
-/** Seconds as a clock shows them: `0:07`, `12:34`, `1:02:03`. */
-export function clock(seconds: number): string {
-  const whole = Math.max(0, Math.floor(seconds))
+/** Milliseconds as a clock shows them: `0:07`, `12:34`, `1:02:03`. */
+export function clock(ms: number): string {
+  const whole = Math.max(0, Math.floor(ms / 1000))
   const two = (n: number) => String(n).padStart(2, '0')
   const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
 }
 
-/** A length of time for people: `3 s`, `2 min 05 s`, `1 h 02 min`. */
-export function span(seconds: number): string {
-  const whole = Math.max(0, Math.ceil(seconds))
+/** A length of time in ms for people: `3 s`, `2 min 05 s`, `1 h 02 min`. */
+export function span(ms: number): string {
+  const whole = Math.max(0, Math.ceil(ms / 1000))
   const two = (n: number) => String(n).padStart(2, '0')
   if (whole < 60) return `${whole} s`
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`
@@ -196,24 +196,24 @@ export function bar(part: number, width: number): string {
 
 const BAR_WIDTH = 24
 /** Longer times left are those of a speed that nothing can be said of yet. */
-const LONGEST_GUESS_S = 100 * 3600
+const LONGEST_GUESS_MS = 100 * 3_600_000
 
 /**
  * One line, of `width` columns at most, on how far the work has come: with a bar and the time that is left where the
  * length of the input is known, else with the time that has gone by.
  *
- * @param duration - length of the input in seconds, if known.
+ * @param duration - length of the input in ms, if known.
  */
 export function progressLine(progress: Progress, duration: number | undefined, width: number): string {
-  const { seconds, speed, elapsedSeconds, speakers } = progress
+  const { audioMs, speed, elapsedMs, speakers } = progress
   const heard = speakers.length === 0 ? '' : `  ${count(speakers.length, 'speaker')}`
   if (duration === undefined || duration <= 0) {
-    return headToWidth(`${clock(seconds)} heard  ${clock(elapsedSeconds)} elapsed${heard}`, width)
+    return headToWidth(`${clock(audioMs)} heard  ${clock(elapsedMs)} elapsed${heard}`, width)
   }
-  const part = Math.min(1, seconds / duration)
-  const toGo = (duration - seconds) / speed
-  const left = part < 1 && toGo < LONGEST_GUESS_S ? `  ${span(toGo)} left` : ''
-  const text = `${Math.floor(part * 100)} %  ${clock(Math.min(seconds, duration))} of ${clock(duration)}${left}${heard}`
+  const part = Math.min(1, audioMs / duration)
+  const toGo = (duration - audioMs) / speed
+  const left = part < 1 && toGo < LONGEST_GUESS_MS ? `  ${span(toGo)} left` : ''
+  const text = `${Math.floor(part * 100)} %  ${clock(Math.min(audioMs, duration))} of ${clock(duration)}${left}${heard}`
   const room = width - text.length - 2
   return room < 4 ? headToWidth(text, width) : `${bar(part, Math.min(BAR_WIDTH, room))}  ${text}`
 }

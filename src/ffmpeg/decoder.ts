@@ -381,7 +381,7 @@ export class FfmpegDecoder extends Duplex {
     if (this.#leapTold) return
     this.#leapTold = true
     const message = `the times of ${this.#options.inputName} leap ahead by ${Math.round(seconds)} s, which is not believed: they go on as if nothing were missing there`
-    this.emit('warning', { code: 'TIMESTAMP_JUMP', message, seconds })
+    this.emit('warning', { code: 'TIMESTAMP_JUMP', message, leap: Math.round(seconds * 1000) })
   }
 
   /** The first audio has come. A header alone would be none: it goes out together with it. */

@@ -8,10 +8,10 @@ import { isRecord } from './messages.ts'
  * queries against it.
  */
 
-/** How a parameter's value is written and bounded. */
+/** How a parameter's value is written and bounded; times are in ms, those marked `inSeconds` in whole seconds on the wire. */
 export type ParameterRule =
   | { kind: 'boolean' }
-  | { kind: 'integer' | 'number'; min: number; max: number; unit?: string }
+  | { kind: 'integer' | 'number'; min: number; max: number; unit?: string; inSeconds?: true }
   | { kind: 'string'; maxLength: number; values?: readonly string[] }
   | { kind: 'list'; maxItems: number; maxItemLength?: number; values?: readonly string[] }
   | { kind: 'object' }
@@ -97,7 +97,14 @@ export const parameterTable = {
   languageDetection: { wire: 'language_detection', kind: 'boolean' },
   languageCodes: { wire: 'language_codes', kind: 'list', maxItems: 10, values: languageCodes, updatable: true },
   languageCode: { wire: 'language_code', kind: 'string', maxLength: 10, values: languageCodes },
-  inactivityTimeout: { wire: 'inactivity_timeout', kind: 'integer', min: 5, max: 3600, unit: 'seconds' },
+  inactivityTimeout: {
+    wire: 'inactivity_timeout',
+    kind: 'integer',
+    min: 5000,
+    max: 3_600_000,
+    unit: 'ms',
+    inSeconds: true,
+  },
   sessionHeartbeat: { wire: 'session_heartbeat', kind: 'boolean', updatable: true },
   acknowledgeSilence: { wire: 'acknowledge_silence', kind: 'boolean', updatable: true },
   filterProfanity: { wire: 'filter_profanity', kind: 'boolean', updatable: true },
@@ -169,7 +176,7 @@ export interface ConnectionParameters {
   languageCodes?: string[]
   /** One language to expect; older form of `languageCodes`. */
   languageCode?: string
-  /** Seconds without a message after which the server ends the session, 5 to 3600. */
+  /** Time in ms without a message after which the server ends the session, 5000 to 3600000; rounded up to whole seconds. */
   inactivityTimeout?: number
   /** Whether the server sends a Heartbeat every 5 s, by which a dead one is noticed. @defaultValue `true` */
   sessionHeartbeat?: boolean
@@ -287,10 +294,16 @@ export function toQuery(
   for (const name of parameterNames) {
     const value = parameters[name]
     if (value === undefined) continue
-    query.set(parameterTable[name].wire, typeof value === 'object' ? JSON.stringify(value) : String(value))
+    const { wire } = parameterTable[name]
+    if (typeof value === 'number' && isInSeconds(table[name])) query.set(wire, String(Math.ceil(value / 1000)))
+    else query.set(wire, typeof value === 'object' ? JSON.stringify(value) : String(value))
   }
   for (const [name, value] of Object.entries(extra)) query.set(name, value)
   return query
+}
+
+function isInSeconds(parameter: Parameter | undefined): boolean {
+  return parameter !== undefined && 'inSeconds' in parameter
 }
 
 /** The fields of an UpdateConfiguration message: wire names, with lists as real JSON arrays. */
@@ -399,7 +412,7 @@ function readQueryValue(parameter: Parameter, texts: readonly string[]): unknown
   const repeatedList = kind === 'list' && texts.length > 1
   const value = repeatedList ? undefined : readText[kind](text)
   if (!isOfKind[kind](value)) throw invalidParameter(wire, unreadable[kind])
-  return value
+  return isInSeconds(parameter) ? Number(value) * 1000 : value
 }
 
 /** Returns `value`, less list items that are silently ignored; throws where it is out of the rule's bounds. */
@@ -413,11 +426,12 @@ function checkBounds(parameter: Parameter, value: unknown): unknown {
 function checkRange(parameter: Parameter & { kind: 'integer' | 'number' }, value: number): void {
   const { wire, min, max, unit } = parameter
   if (value >= min && value <= max) return
-  const [least, bound] = value < min ? [true, min] : [false, max]
+  const [least, limit] = value < min ? [true, min] : [false, max]
+  const bound = isInSeconds(parameter) ? limit / 1000 : limit
   if (unit === undefined) {
     throw invalidParameter(wire, `Input should be ${least ? 'greater' : 'less'} than or equal to ${bound}`)
   }
-  const shown = `${bound.toLocaleString('en-US')} ${unit}`
+  const shown = `${bound.toLocaleString('en-US')} ${isInSeconds(parameter) ? 'seconds' : unit}`
   throw invalidParameter(wire, `Value error, ${wire} must be at ${least ? 'least' : 'most'} ${shown}`)
 }
 

@@ -92,7 +92,7 @@ export function resolveSettings(parameters: ConnectionParameters, defaultModel =
     encoding: parameters.encoding === 'pcm_mulaw' ? 'pcm_mulaw' : 'pcm_s16le',
     languageDetection: parameters.languageDetection ?? false,
     heartbeat: parameters.sessionHeartbeat ?? false,
-    ...(parameters.inactivityTimeout === undefined ? {} : { inactivityMs: parameters.inactivityTimeout * 1000 }),
+    ...(parameters.inactivityTimeout === undefined ? {} : { inactivityMs: parameters.inactivityTimeout }),
   }
 }
 

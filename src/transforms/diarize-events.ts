@@ -55,10 +55,10 @@ export interface DiarizeProgress {
 
 /** How the last session ended; where channels are kept apart, that of each. */
 export interface TerminationRecord extends OfChannel {
-  /** Audio the server counted, in seconds. */
-  audioSeconds: number
-  /** Wall time of the session, in seconds. */
-  sessionSeconds: number
+  /** Audio the server counted, in ms; servers say it in whole seconds. */
+  audioMs: number
+  /** Wall time of the session, in ms; servers say it in whole seconds. */
+  sessionMs: number
 }
 
 /** Events of the stream that {@link diarize} returns, beside those of every Duplex. */

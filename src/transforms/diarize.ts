@@ -294,8 +294,8 @@ class DiarizeStream extends Duplex {
     }
     this.#report()
     for (const { audio_duration_seconds, session_duration_seconds, channel } of [ended].flat() as SupervisionEnd[]) {
-      const seconds = { audioSeconds: audio_duration_seconds, sessionSeconds: session_duration_seconds }
-      this.emit('termination', { ...seconds, ...(channel === undefined ? {} : { channel }) })
+      const times = { audioMs: audio_duration_seconds * 1000, sessionMs: session_duration_seconds * 1000 }
+      this.emit('termination', { ...times, ...(channel === undefined ? {} : { channel }) })
     }
     this.push(null)
   }

@@ -192,7 +192,7 @@ it('says in the event, the JSONL file and the summary which milliseconds no sess
   expect(gap.start).toBe(0)
   expect(gap.end).toBeGreaterThan(1000)
   expect(gap.end % 50).toBe(0)
-  expect(summary).toMatchObject({ seconds: 20, gaps, reconnects: 4 })
+  expect(summary).toMatchObject({ audioMs: 20_000, gaps, reconnects: 4 })
   const records = (await readFile(output, 'utf8')).split('\n')
   expect(records).toContainEqual(expect.stringMatching(/"type":"gap"/))
   expect(JSON.parse(records.find((line) => line.includes('"gap"')) ?? '{}')).toMatchObject({ type: 'gap', ...gap })

@@ -6,13 +6,13 @@ import { text } from 'node:stream/consumers'
 import { expect, it } from 'vitest'
 
 const summary = {
-  seconds: 46.14,
+  audioMs: 46_140,
   turns: 2,
   speakers: ['A', 'B'],
   languages: [],
   gaps: [],
   reconnects: 0,
-  elapsedSeconds: 5,
+  elapsedMs: 5000,
 }
 
 it('sums up a plain success in one line', () => {

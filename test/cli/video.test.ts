@@ -38,7 +38,7 @@ it.each([
 it('reads what FFmpeg says of a file', () => {
   const video = '  Stream #0:0[0x1](und): Video: h264 (High), yuv420p, 640x360 (default)'
   const cover = '  Stream #0:1: Video: mjpeg (Baseline), yuvj420p, 500x500 (attached pic)'
-  expect(readFacts(`  Duration: 01:02:03.50, start: 0.0\n${video}`)).toEqual({ duration: 3723.5, hasVideo: true })
+  expect(readFacts(`  Duration: 01:02:03.50, start: 0.0\n${video}`)).toEqual({ duration: 3_723_500, hasVideo: true })
   expect(readFacts(`  Duration: N/A, start: 0.0\n${cover}`)).toEqual({ duration: undefined, hasVideo: false })
   expect(readFacts('')).toEqual({ duration: undefined, hasVideo: false })
 })

@@ -72,6 +72,12 @@ describe('toQuery', () => {
     expect(JSON.parse(query.get('llm_gateway') as string)).toEqual({ model: 'm', messages: [] })
   })
 
+  it('writes seconds where the protocol counts them, and reads them as milliseconds', () => {
+    expect(toQuery({ inactivityTimeout: 5000 }).toString()).toBe('inactivity_timeout=5')
+    expect(toQuery({ inactivityTimeout: 59_001 }).toString()).toBe('inactivity_timeout=60')
+    expect(parseQuery(new URLSearchParams('inactivity_timeout=3600'))).toEqual({ inactivityTimeout: 3_600_000 })
+  })
+
   it('leaves out what is not given, and adds what is newer than the table', () => {
     expect(toQuery({}, { brand_new: 'yes' }).toString()).toBe('brand_new=yes')
   })
@@ -159,7 +165,8 @@ describe('parseQuery', () => {
     }
     for (const [name, parameter] of Object.entries<Parameter>(parameterTable)) {
       const first = 'values' in parameter && parameter.values ? parameter.values[0] : undefined
-      const limited = 'max' in parameter ? String(Math.min(parameter.max, 10_000)) : samples[parameter.kind]
+      const scale = 'inSeconds' in parameter ? 1000 : 1
+      const limited = 'max' in parameter ? String(Math.min(parameter.max / scale, 10_000)) : samples[parameter.kind]
       const value = first === undefined ? limited : parameter.kind === 'list' ? JSON.stringify([first]) : first
       const search = new URLSearchParams({ [parameter.wire]: value })
       if (name === 'speechModel') search.set('speech_model', 'whisper-rt')

@@ -101,7 +101,7 @@ describe('diarize() with channels', () => {
     expect(new Set(sessions.map(({ channel }) => channel))).toEqual(new Set(names))
     expect(sessions).toHaveLength(3)
     expect(terminations).toEqual(
-      names.map((channel) => ({ channel, audioSeconds: 61, sessionSeconds: expect.any(Number) as number })),
+      names.map((channel) => ({ channel, audioMs: 61_000, sessionMs: expect.any(Number) as number })),
     )
     expect(progress).toEqual({
       audioMs: 61_000,

@@ -401,7 +401,7 @@ describe('what comes out', () => {
       expiresAt: expect.stringMatching(/^\d{4}-.*Z$/),
     })
     expect(events.at(-2)?.[1]).toEqual({ audioMs: 1500, turns: 1, speakers: ['A', 'B'], languages: [] })
-    expect(events.at(-1)?.[1]).toEqual({ audioSeconds: 1, sessionSeconds: 2 })
+    expect(events.at(-1)?.[1]).toEqual({ audioMs: 1000, sessionMs: 2000 })
     expect(warnings).toEqual([])
   })
 
