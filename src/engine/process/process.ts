@@ -64,8 +64,9 @@ export class SherpaProcess {
       execPath: nodePath ?? ownNode(),
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      // Without the flags of this process, among them those of a debugger, whose port is taken.
-      execArgv: ['--expose-gc'],
+      // Without the flags of this process, among them those of a debugger, whose port is taken. Where all processors are
+      // busy, V8 would let a young generation of tens of megabytes gather.
+      execArgv: ['--expose-gc', '--max-semi-space-size=1'],
       env: environment(),
     })
     this.#child = child

@@ -97,7 +97,7 @@ export class SherpaWork {
         })
         return undefined
       case 'activity':
-        return this.#detect(input.stream, toFloat(input.samples))
+        return this.#detect(input.stream, input.samples)
       case 'decode':
         return this.#decode(toFloat(input.samples), input.language, input.hotwords)
       case 'start':
@@ -203,14 +203,15 @@ export class SherpaWork {
     while (recogniser.isReady(audio)) recogniser.decode(audio)
   }
 
-  #detect(stream: number, samples: Float32Array): Uint8Array {
+  #detect(stream: number, samples: Int16Array): Uint8Array {
     const activity = this.#activities.get(stream)
     if (activity === undefined) throw new Error('no stream of that number listens')
-    const levels: number[] = []
-    for (let at = 0; at + activityWindow <= samples.length; at += activityWindow) {
-      levels.push(judge(activity, samples.slice(at, at + activityWindow)))
+    const levels = new Uint8Array(Math.floor(samples.length / activityWindow))
+    for (let at = 0; at < levels.length; at++) {
+      for (let n = 0; n < activityWindow; n++) window[n] = samples[at * activityWindow + n]! / 32_768
+      levels[at] = judge(activity)
     }
-    return Uint8Array.from(levels)
+    return levels
   }
 
   #drop(stream: number): void {
@@ -243,8 +244,11 @@ export class SherpaWork {
   }
 }
 
-/** Level of one window: how many detectors take it for speech. */
-function judge(activity: Activity, window: Float32Array): number {
+/** What the detectors are given, who copy it: a new one for each 32 ms of weeks would be much to collect. */
+const window = new Float32Array(activityWindow)
+
+/** Level of the window: how many detectors take it for speech. */
+function judge(activity: Activity): number {
   let level = 0
   for (const detector of activity.detectors) {
     detector.acceptWaveform(window)
