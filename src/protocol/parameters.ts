@@ -2,6 +2,7 @@ import { ConfigurationError } from '../errors.ts'
 import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkString, invalidOption } from '../options.ts'
 import { invalidMessage, invalidParameter, quote } from './close-codes.ts'
 import { isRecord } from './messages.ts'
+import { knownNames, modes, speechModels, type UnknownModels } from './models.ts'
 
 /**
  * Every connection parameter of `/v3/ws` in one place: the client builds its query from it, the strict server checks
@@ -12,7 +13,7 @@ import { isRecord } from './messages.ts'
 export type ParameterRule =
   | { kind: 'boolean' }
   | { kind: 'integer' | 'number'; min: number; max: number; unit?: string; inSeconds?: true }
-  | { kind: 'string'; maxLength: number; values?: readonly string[] }
+  | { kind: 'string'; minLength?: 0; maxLength: number; values?: readonly string[] }
   | { kind: 'list'; maxItems: number; maxItemLength?: number; values?: readonly string[] }
   | { kind: 'object' }
 
@@ -22,21 +23,6 @@ export type Parameter = ParameterRule & {
   /** May be changed in mid-session. */
   updatable?: true
 }
-
-/** Model ids the service was seen to accept (September 2026); new ones come, so clients accept any. */
-export const speechModels = [
-  'universal-streaming-english',
-  'universal-streaming-multilingual',
-  'whisper-rt',
-  'u3-rt-pro',
-  'u3-rt-pro-beta-1',
-  'u3-rt-agent',
-  'universal-3-5-pro',
-  'universal-3-6-pro',
-  'universal-3-6',
-  'universal-3-7-preview',
-  '_universal-3-5-notetaker',
-] as const
 
 /** Audio encodings the service knows. */
 export const encodings = ['pcm_s16le', 'pcm_mulaw', 'opus', 'ogg_opus', 'aac'] as const
@@ -62,13 +48,7 @@ export const parameterTable = {
     unit: 'ms',
   },
   formatTurns: { wire: 'format_turns', kind: 'boolean', updatable: true },
-  mode: {
-    wire: 'mode',
-    kind: 'string',
-    maxLength: 20,
-    values: ['min_latency', 'balanced', 'max_accuracy'],
-    updatable: true,
-  },
+  mode: { wire: 'mode', kind: 'string', maxLength: 100, updatable: true },
   minTurnSilence: { wire: 'min_turn_silence', kind: 'integer', min: 0, max: DAY_MS, unit: 'ms', updatable: true },
   maxTurnSilence: { wire: 'max_turn_silence', kind: 'integer', min: 0, max: DAY_MS, unit: 'ms', updatable: true },
   endOfTurnConfidenceThreshold: {
@@ -91,8 +71,8 @@ export const parameterTable = {
   turnLeftPadMs: { wire: 'turn_left_pad_ms', kind: 'integer', min: 0, max: DAY_MS, unit: 'ms', updatable: true },
   includePartialTurns: { wire: 'include_partial_turns', kind: 'boolean' },
   keytermsPrompt: { wire: 'keyterms_prompt', kind: 'list', maxItems: 100, maxItemLength: 50, updatable: true },
-  prompt: { wire: 'prompt', kind: 'string', maxLength: 1750, updatable: true },
-  agentContext: { wire: 'agent_context', kind: 'string', maxLength: 1750, updatable: true },
+  prompt: { wire: 'prompt', kind: 'string', minLength: 0, maxLength: 1750, updatable: true },
+  agentContext: { wire: 'agent_context', kind: 'string', minLength: 0, maxLength: 1750, updatable: true },
   previousContextNTurns: { wire: 'previous_context_n_turns', kind: 'integer', min: 0, max: 100 },
   languageDetection: { wire: 'language_detection', kind: 'boolean' },
   languageCodes: { wire: 'language_codes', kind: 'list', maxItems: 10, values: languageCodes, updatable: true },
@@ -130,7 +110,10 @@ export type ParameterName = keyof typeof parameterTable
  * `sampleRate`, `encoding`, `speakerLabels`, `sessionHeartbeat`.
  */
 export interface ConnectionParameters {
-  /** Model id. The service's own default moves with time, so one is always sent. @defaultValue `'universal-3-5-pro'` */
+  /**
+   * Model id; one that is not known is passed on with a warning, or refused where `models` is `strict`. The service's own
+   * default moves with time, so one is always sent. @defaultValue `'universal-3-6-pro'`
+   */
   speechModel?: string
   /** Rate of the audio in Hz, 8000 to 96000. @defaultValue that of the stage above, else `16000` */
   sampleRate?: number
@@ -140,15 +123,21 @@ export interface ConnectionParameters {
   speakerLabels?: boolean
   /** Cap on the number of speakers, 1 to 10; further voices join the nearest label. Leave headroom. */
   maxSpeakers?: number
-  /** Milliseconds between revisions of labels in mid-session; 0 for only one at the end. */
+  /**
+   * Milliseconds between revisions of labels in mid-session, 120000 to 300000; 0 for only one at the end. Less is refused or
+   * moved, depending on which of the service's documents one reads, so that there is a warning.
+   */
   speakerLabelsRevisionIntervalMs?: number
   /** Whether finals carry punctuation and casing, on models that do not always do so. */
   formatTurns?: boolean
-  /** Preset of turn detection; ignored by the service while `speakerLabels` is on. */
-  mode?: 'min_latency' | 'balanced' | 'max_accuracy'
-  /** Silence in ms after which a turn that seems finished ends. */
+  /**
+   * Preset of turn detection; ignored by the service while `speakerLabels` is on. One that is not known is passed on with a
+   * warning, or refused where `models` is `strict`.
+   */
+  mode?: 'min_latency' | 'balanced' | 'max_accuracy' | (string & {})
+  /** Silence in ms after which a turn that seems finished ends, 50 to 10000: the service moves others, and there is a warning. */
   minTurnSilence?: number
-  /** Silence in ms after which any turn ends. */
+  /** Silence in ms after which any turn ends, 50 to 10000: the service moves others, and there is a warning. */
   maxTurnSilence?: number
   /** Confidence from 0 to 1 at which a turn ends; Universal Streaming models only. */
   endOfTurnConfidenceThreshold?: number
@@ -245,6 +234,17 @@ export function checkParameters(
   }
 }
 
+/**
+ * Refuses models and modes that are not known.
+ *
+ * @throws ConfigurationError `INVALID_OPTION` naming the first.
+ */
+export function checkKnownNames(parameters: ConnectionParameters, path: (name: ParameterName) => string): void {
+  for (const [name, known] of Object.entries(knownNames) as [keyof typeof knownNames, readonly string[]][]) {
+    checkOneOf(path(name), parameters[name], known)
+  }
+}
+
 /** Refuses two options of which only one may be given. */
 export function exclusive(name: string, value: unknown, other: string, otherValue: unknown): void {
   if (value === undefined || otherValue === undefined) return
@@ -263,9 +263,9 @@ function checkParameter(name: string, rule: Parameter, value: unknown): void {
     case 'number':
       return checkNumber(name, value, rule.min, rule.max, rule.unit)
     case 'string':
-      // An empty prompt is how an earlier one is cleared.
       if (rule.values) checkOneOf(name, value, rule.values)
-      return checkString(name, value, rule.updatable ? 0 : 1, rule.maxLength)
+      // An empty prompt is how an earlier one is cleared.
+      return checkString(name, value, rule.minLength ?? 1, rule.maxLength)
     case 'list':
       return checkList(name, rule, value)
     case 'object':
@@ -318,20 +318,27 @@ export function toUpdate(parameters: ConnectionParameters): Record<string, unkno
 /** Encodings the server can decode, of those the protocol knows. */
 export const decodableEncodings = ['pcm_s16le', 'pcm_mulaw'] as const satisfies (typeof encodings)[number][]
 
+/** What a server knows, and what it makes of what it does not know. */
+export interface QueryRules {
+  /** Model ids known beside those of the service. */
+  ownModels?: readonly string[]
+  /** What becomes of models and modes that are not known; `open` if absent. */
+  models?: UnknownModels
+}
+
 /**
  * Reads the query of a connection. Unknown names are ignored, as the service does; of a name given twice the last value
  * counts, except that lists must be one JSON array.
  *
- * @param ownModels - model ids accepted beside those of the service.
  * @throws Refusal (3006) for a value that is not allowed.
  */
-export function parseQuery(query: URLSearchParams, ownModels: readonly string[] = []): ConnectionParameters {
+export function parseQuery(query: URLSearchParams, rules: QueryRules = {}): ConnectionParameters {
   const parameters: Record<string, unknown> & ConnectionParameters = {}
   for (const [name, parameter] of Object.entries(table)) {
     const texts = query.getAll(parameter.wire)
     if (texts.length > 0) parameters[name] = checkBounds(parameter, readQueryValue(parameter, texts))
   }
-  checkModel(parameters.speechModel, [...speechModels, ...ownModels])
+  judgeNames(parameters, rules)
   checkCombinations(parameters)
   return parameters
 }
@@ -342,7 +349,7 @@ export function parseQuery(query: URLSearchParams, ownModels: readonly string[] 
  *
  * @throws Refusal (3006) for a value of the wrong type or out of its bounds.
  */
-export function parseUpdate(message: Record<string, unknown>): ConnectionParameters {
+export function parseUpdate(message: Record<string, unknown>, rules: QueryRules = {}): ConnectionParameters {
   const values: Record<string, unknown> & ConnectionParameters = {}
   for (const [name, parameter] of Object.entries(table)) {
     if (!parameter.updatable || !Object.hasOwn(message, parameter.wire)) continue
@@ -351,6 +358,7 @@ export function parseUpdate(message: Record<string, unknown>): ConnectionParamet
     if (!isOfKind[parameter.kind](value)) throw invalidMessage(`'${parameter.wire}' ${shouldBe[parameter.kind]}`)
     values[name] = checkBounds(parameter, value)
   }
+  judgeNames(values, rules)
   return values
 }
 
@@ -471,8 +479,15 @@ function checkEncoding(value: string): void {
   )
 }
 
-function checkModel(model: string | undefined, models: readonly string[]): void {
-  if (model !== undefined) checkChoice('speech_model', model, models)
+/** No name is empty, and where the server is strict, each is one that is known. */
+function judgeNames(
+  { speechModel, mode }: ConnectionParameters,
+  { ownModels = [], models = 'open' }: QueryRules,
+): void {
+  const refused = (value: string | undefined): value is string =>
+    value === '' || (models === 'strict' && value !== undefined)
+  if (refused(speechModel)) checkChoice('speech_model', speechModel, [...speechModels, ...ownModels])
+  if (refused(mode)) checkChoice('mode', mode, modes)
 }
 
 function checkCombinations(parameters: ConnectionParameters): void {

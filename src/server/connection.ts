@@ -6,7 +6,7 @@ import type { Admission, Authenticator } from './authentication.ts'
 import type { ResolvedServerOptions } from './options.ts'
 import { type ConnectionParameters, parseQuery } from '../protocol/parameters.ts'
 import { CLOSE_REASON, Refusal, unauthorized } from '../protocol/close-codes.ts'
-import { type ReceivedMessage, type ServerSession, Session, type SessionEnd } from './session.ts'
+import { ownModels, type ReceivedMessage, type ServerSession, Session, type SessionEnd } from './session.ts'
 
 /** Milliseconds a client gets to answer a close before its socket is cut. */
 const CLOSE_TIMEOUT = 5000
@@ -127,16 +127,16 @@ export class Connection {
   }
 
   #readParameters(query: URLSearchParams): ConnectionParameters {
-    const { engine, maxSessions } = this.#host.options
+    const { engine, maxSessions, models } = this.#host.options
     if (this.#host.sessions.size >= maxSessions) throw unauthorized(TOO_MANY)
-    const parameters = parseQuery(query, engine.model === undefined ? [engine.name] : [engine.name, engine.model])
+    const parameters = parseQuery(query, { ownModels: ownModels(engine), models })
     // Asked last, for a session that is not refused for anything else.
     if (!this.#host.rate.admit(performance.now())) throw unauthorized(TOO_MANY)
     return parameters
   }
 
   #begin(request: IncomingMessage, parameters: ConnectionParameters, admission: Admission): void {
-    const { engine, maxSessionDuration, pacing, maxAhead, unattributedLabel, loopback } = this.#host.options
+    const { engine, maxSessionDuration, pacing, maxAhead, models, unattributedLabel, loopback } = this.#host.options
     const session: Session = new Session(
       {
         engine,
@@ -144,6 +144,7 @@ export class Connection {
         apiVersion: request.headers['assemblyai-version']?.toString().slice(0, 20) ?? API_VERSION,
         maxDurationMs: Math.min(maxSessionDuration, admission.maxSessionMs ?? Infinity),
         maxAheadMs: pacing === 'enforce' ? maxAhead : Infinity,
+        models,
         unattributedLabel,
         explainEngineErrors: loopback,
       },

@@ -4,7 +4,7 @@ import { parseQuery } from '../protocol/parameters.ts'
 import type { MemoryClient, MemoryServer } from '../session/transport.ts'
 import { API_VERSION } from './connection.ts'
 import { MAX_MESSAGE, resolveServerOptions } from './options.ts'
-import { Session } from './session.ts'
+import { ownModels, Session } from './session.ts'
 
 /** A server that only this process can reach. */
 export interface InMemoryServer {
@@ -16,18 +16,18 @@ export interface InMemoryServer {
 
 /** What `serve()` is to other processes: the same sessions, with the same checks and limits, over `engine`. */
 export function serveInMemory(engine: Engine): InMemoryServer {
-  const { maxSessionDuration, pacing, maxAhead, unattributedLabel, loopback } = resolveServerOptions({ engine })
+  const { maxSessionDuration, pacing, maxAhead, models, unattributedLabel, loopback } = resolveServerOptions({ engine })
   const sessions = new Map<Session, MemoryClient>()
-  const own = engine.model === undefined ? [engine.name] : [engine.name, engine.model]
 
   const begin = (query: URLSearchParams, client: MemoryClient): Session => {
     const session = new Session(
       {
         engine,
-        parameters: parseQuery(query, own),
+        parameters: parseQuery(query, { ownModels: ownModels(engine), models }),
         apiVersion: API_VERSION,
         maxDurationMs: maxSessionDuration,
         maxAheadMs: pacing === 'enforce' ? maxAhead : Infinity,
+        models,
         unattributedLabel,
         explainEngineErrors: loopback,
       },

@@ -10,6 +10,7 @@ import {
   checkString,
   invalidOption,
 } from '../options.ts'
+import type { UnknownModels } from '../protocol/models.ts'
 import type { KeyCheck } from './authentication.ts'
 import type { TlsOptions } from './listener.ts'
 import type { UnattributedLabel } from './outgoing.ts'
@@ -77,6 +78,11 @@ export interface ServerOptions {
    * @defaultValue false
    */
   metrics?: boolean
+  /**
+   * What becomes of a `speech_model` or `mode` that is not known here: `open` takes it for the newest and sends a Warning, so
+   * that a client on a default of tomorrow is served; `strict` refuses it with 3006, as the service does. @defaultValue 'open'
+   */
+  models?: UnknownModels
   /** What stands where a speaker could not be told. @defaultValue 'UNKNOWN' */
   unattributedLabel?: UnattributedLabel
 }
@@ -98,6 +104,7 @@ const defaults = {
   maxAhead: 300_000,
   maxPayload: MAX_MESSAGE,
   metrics: false,
+  models: 'open',
   unattributedLabel: 'UNKNOWN',
 } as const
 
@@ -128,6 +135,7 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   checkNumber('maxAhead', options.maxAhead, 0, 86_400_000, 'ms')
   checkInteger('maxPayload', options.maxPayload, 1024, 16_777_216, 'bytes')
   checkBoolean('metrics', options.metrics)
+  checkOneOf('models', options.models, ['open', 'strict'])
   checkOneOf('unattributedLabel', options.unattributedLabel, ['UNKNOWN', 'PENDING'])
   checkKeys(options.apiKeys)
   checkTls(options.tls)

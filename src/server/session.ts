@@ -13,7 +13,9 @@ import {
   turnMessage,
   type UnattributedLabel,
 } from './outgoing.ts'
-import { type ConnectionParameters, parseUpdate } from '../protocol/parameters.ts'
+import type { UnknownModels } from '../protocol/models.ts'
+import { unknownNames } from '../protocol/parameter-warnings.ts'
+import { type ConnectionParameters, type ParameterName, parameterTable, parseUpdate } from '../protocol/parameters.ts'
 import { Refusal } from '../protocol/close-codes.ts'
 import { engineUpdate, resolveSettings, type SessionSettings } from './settings.ts'
 
@@ -63,9 +65,16 @@ export interface SessionContext {
   maxDurationMs: number
   /** Milliseconds of audio ahead of the clock that are allowed; `Infinity` where pacing is not enforced. */
   maxAheadMs: number
+  /** What becomes of modes that are not known, in updates. */
+  models: UnknownModels
   unattributedLabel: UnattributedLabel
   /** Whether the text of an engine's error is sent to the client. */
   explainEngineErrors: boolean
+}
+
+/** The models that an engine knows beside those of the service. */
+export function ownModels({ name, model }: Engine): string[] {
+  return model === undefined ? [name] : [name, model]
 }
 
 /** The socket, as a session needs it. */
@@ -188,6 +197,7 @@ export class Session implements ServerSession {
         fasterThanRealTime: engine.fasterThanRealTime && maxAheadMs === Infinity,
       }),
     })
+    this.#warnOfNames(this.#parameters)
     this.#expireAt(expiresAt * 1000)
     this.#setHeartbeat(this.#settings.heartbeat)
     this.#watchInactivity()
@@ -206,7 +216,7 @@ export class Session implements ServerSession {
       case 'ForceEndpoint':
         return this.#enqueue(0, (engine) => engine.forceEndpoint())
       case 'UpdateConfiguration':
-        return this.#configure(parseUpdate(message))
+        return this.#configure(parseUpdate(message, { models: this.#context.models }))
       case 'Terminate':
         this.#terminating = true
         this.#watchInactivity()
@@ -214,7 +224,17 @@ export class Session implements ServerSession {
     }
   }
 
+  /** The service may know names that are not known here. */
+  #warnOfNames(parameters: ConnectionParameters): void {
+    const wire = (name: ParameterName): string => parameterTable[name].wire
+    for (const { code, message } of unknownNames(parameters, wire, ownModels(this.#context.engine))) {
+      const warning = `${message}; the session goes by the defaults of the newest`
+      this.#transport.send({ type: 'Warning', warning_code: 0, warning, code })
+    }
+  }
+
   #configure(update: ConnectionParameters): void {
+    if (this.#state === 'open') this.#warnOfNames(update)
     const before = this.#settings
     this.#parameters = { ...this.#parameters, ...update }
     this.#settings = resolveSettings(this.#parameters, this.#context.engine.model)

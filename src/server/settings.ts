@@ -1,11 +1,7 @@
 import type { EngineSettings, EngineSettingsUpdate } from '../engine/engine.ts'
+import { DEFAULT_MODEL, knownMode, type ModelFamily, modelFamily, type modes } from '../protocol/models.ts'
+import { moved } from '../protocol/parameter-warnings.ts'
 import type { ConnectionParameters } from '../protocol/parameters.ts'
-
-/** Model a session gets that names none: the default of the service since the end of September 2026. */
-export const DEFAULT_MODEL = 'universal-3-6-pro'
-
-/** Kinds of models, which differ in defaults and messages. */
-export type ModelFamily = 'universal-streaming' | 'whisper' | 'u3' | 'u3.5'
 
 /** Everything a session follows: what the client asked for, and the server's defaults for the rest. */
 export interface SessionSettings {
@@ -30,7 +26,7 @@ interface Preset {
   maxTurnSilence: number
 }
 
-const modePresets: Readonly<Record<string, Preset>> = {
+const modePresets: Readonly<Record<(typeof modes)[number], Preset>> = {
   min_latency: { minTurnSilence: 128, maxTurnSilence: 640 },
   balanced: { minTurnSilence: 128, maxTurnSilence: 1280 },
   max_accuracy: { minTurnSilence: 512, maxTurnSilence: 2560 },
@@ -40,27 +36,10 @@ const u3: Preset = { minTurnSilence: 100, maxTurnSilence: 1000 }
 /** Replaces every other preset while speakers are told apart. */
 const diarized: Preset = { minTurnSilence: 640, maxTurnSilence: 768 }
 
-/** The family of a model id; ids that are not the service's count as the newest. */
-export function modelFamily(model: string): ModelFamily {
-  if (model.startsWith('universal-streaming-')) return 'universal-streaming'
-  if (model === 'whisper-rt') return 'whisper'
-  return model.startsWith('u3-') ? 'u3' : 'u3.5'
-}
-
-function presetFor(family: ModelFamily, mode: string, speakerLabels: boolean): Preset {
+function presetFor(family: ModelFamily, mode: (typeof modes)[number], speakerLabels: boolean): Preset {
   if (speakerLabels) return diarized
   if (family === 'u3') return u3
-  return (family === 'u3.5' ? modePresets[mode] : undefined) ?? universalStreaming
-}
-
-/** Silences beyond these bounds are moved to them without a word, as the service does. */
-function clampSilence(ms: number): number {
-  return Math.min(Math.max(ms, 50), 10_000)
-}
-
-/** Revisions come at the end only (0), or every two to five minutes. */
-function clampRevisionInterval(ms: number): number {
-  return ms === 0 ? 0 : Math.min(Math.max(ms, 120_000), 300_000)
+  return family === 'u3.5' ? modePresets[mode] : universalStreaming
 }
 
 /** Fills in the defaults: those of the model's family and mode, or those for telling speakers apart. */
@@ -68,19 +47,22 @@ export function resolveSettings(parameters: ConnectionParameters, defaultModel =
   const model = parameters.speechModel ?? defaultModel
   const family = modelFamily(model)
   const hasModes = family === 'u3' || family === 'u3.5'
-  const mode = parameters.mode ?? 'balanced'
+  const mode = knownMode(parameters.mode)
   const speakerLabels = parameters.speakerLabels ?? false
   const preset = presetFor(family, mode, speakerLabels)
-  const minTurnSilence = clampSilence(parameters.minTurnSilence ?? preset.minTurnSilence)
+  const minTurnSilence = moved('minTurnSilence', parameters.minTurnSilence ?? preset.minTurnSilence)
   return {
     engine: {
       speakerLabels,
       ...(parameters.maxSpeakers === undefined ? {} : { maxSpeakers: parameters.maxSpeakers }),
-      revisionInterval: clampRevisionInterval(parameters.speakerLabelsRevisionIntervalMs ?? 0),
+      revisionInterval: moved('speakerLabelsRevisionIntervalMs', parameters.speakerLabelsRevisionIntervalMs ?? 0),
       formatTurns: hasModes || (parameters.formatTurns ?? false),
       partials: parameters.includePartialTurns ?? !(parameters.redactPii ?? false),
       minTurnSilence,
-      maxTurnSilence: Math.max(clampSilence(parameters.maxTurnSilence ?? preset.maxTurnSilence), minTurnSilence),
+      maxTurnSilence: Math.max(
+        moved('maxTurnSilence', parameters.maxTurnSilence ?? preset.maxTurnSilence),
+        minTurnSilence,
+      ),
       ...(parameters.vadThreshold !== undefined && { vadThreshold: parameters.vadThreshold }),
       keyterms: parameters.keytermsPrompt ?? [],
       languages: parameters.languageCodes ?? (parameters.languageCode === undefined ? [] : [parameters.languageCode]),

@@ -262,6 +262,7 @@ export class FaultyConnection implements FaultConnection {
         apiVersion: '2025-05-12',
         maxDurationMs: this.#behaviour.lifetime?.(this.fault) ?? LIFETIME,
         maxAheadMs: Infinity,
+        models: 'open',
         unattributedLabel: 'UNKNOWN',
         explainEngineErrors: true,
       },

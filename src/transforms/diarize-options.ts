@@ -6,7 +6,9 @@ import {
   regions,
   serverUrl,
 } from '../protocol/endpoint.ts'
+import { DEFAULT_MODEL } from '../protocol/models.ts'
 import {
+  checkKnownNames,
   checkParameters,
   type ConnectionParameters,
   encodings,
@@ -136,6 +138,11 @@ export interface DiarizeOptions extends AuthenticationOptions, ChannelOptions {
   keepAlive?: 'silence' | 'off'
   /** What the server is told of how it is to hear: model, language, ends of turns, and more. @defaultValue none */
   parameters?: SessionParameters
+  /**
+   * What becomes of a `speechModel` or `mode` that this library does not know: `open` passes it on, with a warning where it
+   * goes to AssemblyAI; `strict` refuses it. @defaultValue `'open'`
+   */
+  models?: 'open' | 'strict'
   /** When a session is replaced by another. @defaultValue see there */
   reconnect?: SessionReconnectOptions
   /** How long a server may take. @defaultValue see there */
@@ -150,7 +157,7 @@ export interface DiarizeOptions extends AuthenticationOptions, ChannelOptions {
 const audioNames = ['sampleRate', 'encoding', 'speakerLabels'] as const
 
 const defaults = {
-  speechModel: 'universal-3-5-pro',
+  speechModel: DEFAULT_MODEL,
   encoding: 'pcm_s16le',
   speakerLabels: true,
   partials: false,
@@ -215,6 +222,7 @@ const topNames: readonly string[] = [
   'live',
   'keepAlive',
   'serverLabels',
+  'models',
   'signal',
   ...audioNames,
   ...channelOptionNames,
@@ -224,7 +232,8 @@ const topNames: readonly string[] = [
 
 const isAudioName = (name: string): boolean => (audioNames as readonly string[]).includes(name)
 const sessionParameterNames: readonly string[] = parameterNames.filter((name) => !isAudioName(name))
-const pathOf = (parameter: string): string => (isAudioName(parameter) ? parameter : `parameters.${parameter}`)
+/** Where a parameter of the protocol stands among the options. */
+export const pathOf = (parameter: string): string => (isAudioName(parameter) ? parameter : `parameters.${parameter}`)
 
 /**
  * Checks the options and fills in the defaults.
@@ -239,6 +248,8 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
   checkChannelOptions(given)
   const speakerLabels = given.speakerLabels ?? given.channels === undefined
   checkParameters({ ...given, speakerLabels }, pathOf)
+  checkOneOf('models', given.models, ['open', 'strict'])
+  if (given.models === 'strict') checkKnownNames(given, pathOf)
   checkAuthentication(given)
   checkEngine(given)
   checkQuery(given.query)
@@ -378,4 +389,14 @@ function checkQuery(query: unknown): void {
 /** The key of the environment, if one is set. */
 export function environmentKey(): string | undefined {
   return process.env['ASSEMBLYAI_API_KEY']?.trim() || undefined
+}
+
+/** What kind of server a stream talks to; `server` is one given by `url`. */
+export type PeerKind = 'assemblyai' | 'server' | 'embedded'
+
+/** Which engine the options choose. */
+export function peerKind({ engine, url, apiKey, token }: ResolvedDiarizeOptions): PeerKind {
+  if (typeof engine === 'object' || engine === 'embedded') return 'embedded'
+  if (url !== undefined) return 'server'
+  return (apiKey ?? token ?? environmentKey()) === undefined ? 'embedded' : 'assemblyai'
 }

@@ -1,7 +1,16 @@
 import { Duplex } from 'node:stream'
 import { oneLine } from '../redact.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
-import { checkParameters, toQuery, toUpdate, updatableNames } from '../protocol/parameters.ts'
+import { movedValues, unknownNames } from '../protocol/parameter-warnings.ts'
+import {
+  checkKnownNames,
+  checkParameters,
+  type ConnectionParameters,
+  type ParameterName,
+  toQuery,
+  toUpdate,
+  updatableNames,
+} from '../protocol/parameters.ts'
 import type { SessionTarget } from '../session/transport.ts'
 import type { SessionChange } from '../stream/options.ts'
 import { InputError, SessionError } from '../errors.ts'
@@ -14,6 +23,8 @@ import { DiarizeInput } from './diarize-input.ts'
 import {
   type DiarizeOptions,
   liveSettings,
+  pathOf,
+  peerKind,
   type ResolvedDiarizeOptions,
   resolveDiarizeOptions,
 } from './diarize-options.ts'
@@ -74,6 +85,8 @@ class DiarizeStream extends Duplex {
   updateConfiguration(update: UpdatableParameters): void {
     checkKnown('updateConfiguration()', update, updatableNames)
     checkParameters(update)
+    if (this.#options.models === 'strict') checkKnownNames(update, (name) => name)
+    this.#warnOfParameters(update, (name) => name)
     const configuration = { ...this.#configuration, ...toUpdate(update) }
     if (this.#supervisor) this.#supervisor.sendMessage({ type: 'UpdateConfiguration', ...configuration })
     else this.#configuration = configuration
@@ -196,7 +209,10 @@ class DiarizeStream extends Duplex {
   async #connect(): Promise<SessionTarget> {
     const options = this.#options
     const peer = await (this.#peer ??= this.#engines!.openPeer(options))
-    if (!this.#opened) for (const warning of peer.warnings) this.emit('warning', warning)
+    if (!this.#opened) {
+      for (const warning of peer.warnings) this.emit('warning', warning)
+      this.#warnOfParameters(options, pathOf)
+    }
     this.#opened = peer
     const parameters = {
       ...options,
@@ -298,6 +314,12 @@ class DiarizeStream extends Duplex {
       this.emit('termination', { ...times, ...(channel === undefined ? {} : { channel }) })
     }
     this.push(null)
+  }
+
+  /** Warns of what the server may not take as it is. A server of your own may have models of its own. */
+  #warnOfParameters(parameters: ConnectionParameters, path: (name: ParameterName) => string): void {
+    const names = peerKind(this.#options) === 'assemblyai' ? unknownNames(parameters, path) : []
+    for (const warning of [...movedValues(parameters, path), ...names]) this.emit('warning', warning)
   }
 
   #warn(code: string, message: string, channel: string | undefined): void {

@@ -10,7 +10,13 @@ import { channelSettings } from './channels/options.ts'
 import { ChannelSupervisor } from './channels/supervisor.ts'
 import type { OfChannel } from './diarize-events.ts'
 import type { DiarizeInput } from './diarize-input.ts'
-import { environmentKey, liveSettings, type ResolvedDiarizeOptions } from './diarize-options.ts'
+import {
+  environmentKey,
+  liveSettings,
+  peerKind,
+  type PeerKind,
+  type ResolvedDiarizeOptions,
+} from './diarize-options.ts'
 
 const RETRIES = 10
 /** After the last audio: a service has the last words at once. */
@@ -22,8 +28,7 @@ const FIRST_RETRIES = 2
 
 /** The server a stream talks to, wherever it runs. */
 export interface Peer {
-  /** `server` is one given by `url`. */
-  kind: 'assemblyai' | 'server' | 'embedded'
+  kind: PeerKind
   /** Name of the engine, for people. */
   name: string
   /** Address without query. */
@@ -38,13 +43,6 @@ export interface Peer {
   failure(): DiarizeStreamError | undefined
   /** Frees whatever was started for the peer. */
   close(): Promise<void>
-}
-
-/** Which engine the options choose. */
-export function peerKind({ engine, url, apiKey, token }: ResolvedDiarizeOptions): Peer['kind'] {
-  if (typeof engine === 'object' || engine === 'embedded') return 'embedded'
-  if (url !== undefined) return 'server'
-  return (apiKey ?? token ?? environmentKey()) === undefined ? 'embedded' : 'assemblyai'
 }
 
 /** Loads what a session over a socket needs, while the first audio is on its way. */
@@ -92,7 +90,7 @@ function serverPeer(url: URL, options: ResolvedDiarizeOptions): Peer {
 }
 
 function remotePeer(
-  kind: Peer['kind'],
+  kind: PeerKind,
   name: string,
   url: URL,
   authentication: AuthenticationOptions,

@@ -8,11 +8,11 @@ import {
   parameterTable,
   parseQuery,
   parseUpdate,
-  speechModels,
   toQuery,
   toUpdate,
   updatableNames,
 } from '../../src/protocol/parameters.ts'
+import { speechModels } from '../../src/protocol/models.ts'
 import { runs } from '../helpers/runs.ts'
 
 describe('checkParameters', () => {
@@ -200,7 +200,7 @@ describe('parseQuery', () => {
       'inactivity_timeout=4',
       "Invalid 'inactivity_timeout': Value error, inactivity_timeout must be at least 5 seconds",
     ],
-    ['mode=fast', "Invalid 'mode': Input should be 'min_latency', 'balanced' or 'max_accuracy'"],
+    ['mode=', "Invalid 'mode': Input should be 'min_latency', 'balanced' or 'max_accuracy'"],
     ['keyterms_prompt={}', "Invalid 'keyterms_prompt': Invalid JSON array"],
     ['keyterms_prompt=[1]', "Invalid 'keyterms_prompt': Invalid JSON array"],
     ['llm_gateway=[]', "Invalid 'llm_gateway': Invalid JSON object"],
@@ -221,10 +221,20 @@ describe('parseQuery', () => {
     expect(refusalOf(() => query(text))).toBe(expected)
   })
 
-  it('lists the models there are when it does not know one, and takes the engine’s own', () => {
-    const text = refusalOf(() => query('speech_model=u3-pro'))
-    for (const model of speechModels) expect(text).toContain(`'${model}'`)
-    expect(parseQuery(new URLSearchParams('speech_model=mine'), ['mine'])).toEqual({ speechModel: 'mine' })
+  it('takes models and modes that it does not know', () => {
+    expect(query('speech_model=universal-9&mode=manual')).toEqual({ speechModel: 'universal-9', mode: 'manual' })
+    expect(refusalOf(() => query('speech_model='))).toMatch(/^Invalid 'speech_model': Input should be 'universal-/)
+    expect(refusalOf(() => query(`speech_model=${'x'.repeat(101)}`))).toContain('exceeds maximum length of 100')
+  })
+
+  it('refuses them where it is strict, listing those there are, and takes the engine’s own', () => {
+    const strict = (text: string) => parseQuery(new URLSearchParams(text), { ownModels: ['mine'], models: 'strict' })
+    const text = refusalOf(() => strict('speech_model=u3-pro'))
+    for (const model of [...speechModels, 'mine']) expect(text).toContain(`'${model}'`)
+    expect(refusalOf(() => strict('mode=fast'))).toBe(
+      "Invalid 'mode': Input should be 'min_latency', 'balanced' or 'max_accuracy'",
+    )
+    expect(strict('speech_model=mine&mode=balanced')).toEqual({ speechModel: 'mine', mode: 'balanced' })
   })
 
   it('drops key terms that are too long without a word', () => {
@@ -273,6 +283,11 @@ describe('parseUpdate', () => {
         __proto__: { format_turns: 'inherited' },
       }),
     ).toEqual({ keytermsPrompt: [], prompt: '', minTurnSilence: 300 })
+  })
+
+  it('takes a mode that it does not know, unless it is strict', () => {
+    expect(parseUpdate({ mode: 'manual' })).toEqual({ mode: 'manual' })
+    expect(refusalOf(() => parseUpdate({ mode: 'manual' }, { models: 'strict' }))).toContain("Invalid 'mode'")
   })
 
   it.each([

@@ -25,6 +25,47 @@ function refused(code: number, error: unknown): unknown {
   }
 }
 
+describe('a model or mode of tomorrow', () => {
+  it('is let in, and told that it is not known', async () => {
+    const url = await start()
+    const client = await new RawClient(url, { speech_model: 'universal-9-pro', mode: 'manual' }).open()
+    expect((await client.next('Begin')).configuration).toMatchObject({ model: 'universal-9-pro', mode: 'balanced' })
+    expect((await client.terminate()).code).toBe(1000)
+    expect(client.all('Warning')).toMatchObject([
+      { warning_code: 0, code: 'UNKNOWN_MODEL', warning: expect.stringContaining("speech_model 'universal-9-pro'") },
+      { warning_code: 0, code: 'UNKNOWN_MODE', warning: expect.stringContaining("mode 'manual'") },
+    ])
+  })
+
+  it('may come by an update', async () => {
+    const client = await new RawClient(await start()).open()
+    client.send({ type: 'UpdateConfiguration', mode: 'manual' })
+    expect((await client.terminate()).code).toBe(1000)
+    expect(client.all('Warning')).toMatchObject([{ code: 'UNKNOWN_MODE' }])
+  })
+
+  it('is not told of the engine’s own', async () => {
+    const url = await start({ engine: scriptedEngine([], { model: 'house' }) })
+    for (const speechModel of ['house', 'scripted', 'universal-3-6-pro']) {
+      const client = await new RawClient(url, { speech_model: speechModel }).open()
+      await client.terminate()
+      expect(client.all('Warning')).toEqual([])
+    }
+  })
+
+  it('is refused where the server is strict, as the service does', async () => {
+    const url = await start({ models: 'strict' })
+    const invalid = (name: string, first: string) =>
+      expect.stringContaining(`User Input Validation Error: Invalid '${name}': Input should be '${first}'`)
+    expect(await new RawClient(url, { speech_model: 'universal-9' }).refusal()).toEqual(
+      refused(3006, invalid('speech_model', 'universal-streaming-english')),
+    )
+    const client = await new RawClient(url).open()
+    client.send({ type: 'UpdateConfiguration', mode: 'manual' })
+    expect((await client.refusal()).error?.error).toEqual(invalid('mode', 'min_latency'))
+  })
+})
+
 describe('who is let in, judged after the upgrade', () => {
   it('refuses a socket without a key', async () => {
     const client = new RawClient(await start(), {}, { headers: {} })

@@ -10,12 +10,12 @@ const client = new AssemblyAI({
 const token = await client.streaming.createTemporaryToken({ expires_in_seconds: 60, max_session_duration_seconds: 60 })
 
 /** Says three seconds of silence and reports what comes back. */
-async function talk(credentials) {
+async function talk(credentials, speechModel = 'universal-3-6-pro') {
   const transcriber = client.streaming.transcriber({
     ...credentials,
     websocketBaseUrl: url,
     sampleRate: 16_000,
-    speechModel: 'universal-3-5-pro',
+    speechModel,
     speakerLabels: true,
     maxSpeakers: 2,
     keytermsPrompt: ['Zürich'],
@@ -41,10 +41,15 @@ const withToken = await talk({ token })
 const cappedBegin = await withToken.transcriber.connect()
 await withToken.transcriber.close()
 
+// What an SDK to come may ask for by default.
+const tomorrow = await talk({}, 'universal-9-pro')
+const beginTomorrow = await tomorrow.transcriber.connect()
+await tomorrow.transcriber.close()
+
 const bad = await talk({})
 await bad.transcriber.connect()
 bad.transcriber.sendAudio(new ArrayBuffer(38_400))
 const badClose = await bad.closed
 
-const report = { begin, cappedBegin, heard: good.heard, bad: { ...bad.heard, close: badClose } }
+const report = { begin, cappedBegin, beginTomorrow, heard: good.heard, bad: { ...bad.heard, close: badClose } }
 process.stdout.write(`${JSON.stringify(report)}\n`)

@@ -10,6 +10,7 @@ import { certificate } from '../helpers/certificate.ts'
 interface Report {
   begin: BeginMessage
   cappedBegin: BeginMessage
+  beginTomorrow: BeginMessage
   heard: { turns: TurnMessage[]; revisions: SpeakerRevisionMessage[]; errors: unknown[] }
   bad: { errors: unknown[]; close: unknown }
 }
@@ -35,7 +36,8 @@ describe('the official SDK, unchanged, over wss', () => {
     })
     const report: Report = JSON.parse(stdout)
 
-    expect(report.begin.configuration).toMatchObject({ model: 'universal-3-5-pro', speaker_labels: true })
+    expect(report.begin.configuration).toMatchObject({ model: 'universal-3-6-pro', speaker_labels: true })
+    expect(report.beginTomorrow.configuration).toMatchObject({ model: 'universal-9-pro' })
     expect(report.cappedBegin.expires_at - report.begin.expires_at).toBeLessThan(-10_000)
     const finals = report.heard.turns.filter((turn) => turn.end_of_turn)
     expect(finals.map((turn) => [turn.transcript, turn.speaker_label])).toEqual([
@@ -51,6 +53,6 @@ describe('the official SDK, unchanged, over wss', () => {
       close: { code: 3007, reason: 'See Error message for details' },
     })
     expect(engine.sessions[0]?.settings).toMatchObject({ speakerLabels: true, maxSpeakers: 2, keyterms: ['Zürich'] })
-    expect(engine.sessions.map((session) => session.state)).toEqual(['destroyed', 'destroyed', 'destroyed'])
+    expect(engine.sessions.map((session) => session.state)).toEqual(Array(4).fill('destroyed'))
   })
 })

@@ -25,6 +25,7 @@ async function open(query: string, engine: Engine = scriptedEngine([])) {
       apiVersion: '2025-05-12',
       maxDurationMs: 10_800_000,
       maxAheadMs: Infinity,
+      models: 'open',
       unattributedLabel: 'UNKNOWN',
       explainEngineErrors: true,
     },

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { speechModels } from '../../src/protocol/parameters.ts'
-import { engineUpdate, modelFamily, resolveSettings } from '../../src/server/settings.ts'
+import { engineUpdate, resolveSettings } from '../../src/server/settings.ts'
 
 type Asked = Parameters<typeof resolveSettings>[0]
 
@@ -14,6 +13,7 @@ describe('resolveSettings', () => {
     [{}, [128, 1280]],
     [{ mode: 'min_latency' }, [128, 640]],
     [{ mode: 'max_accuracy' }, [512, 2560]],
+    [{ mode: 'manual' }, [128, 1280]],
     [{ speechModel: 'u3-rt-pro' }, [100, 1000]],
     [{ speechModel: 'u3-rt-pro', mode: 'max_accuracy' }, [100, 1000]],
     [{ speechModel: 'universal-streaming-english' }, [400, 1280]],
@@ -53,6 +53,11 @@ describe('resolveSettings', () => {
     expect(resolveSettings({ languageCode: 'de', languageCodes: ['fr'] }).engine.languages).toEqual(['fr'])
   })
 
+  it('echoes a mode that it follows', () => {
+    expect(resolveSettings({ mode: 'max_accuracy' }).mode).toBe('max_accuracy')
+    expect(resolveSettings({ mode: 'manual' }).mode).toBe('balanced')
+  })
+
   it.each([
     [0, 0],
     [1, 120_000],
@@ -72,23 +77,6 @@ describe('resolveSettings', () => {
     expect(resolveSettings({ redactPii: true }).engine.partials).toBe(false)
     expect(resolveSettings({ redactPii: true, includePartialTurns: true }).engine.partials).toBe(true)
     expect(resolveSettings({ includePartialTurns: false }).engine.partials).toBe(false)
-  })
-
-  it('knows what kind every model is, and takes new ones for the newest', () => {
-    expect(Object.fromEntries(speechModels.map((model) => [model, modelFamily(model)]))).toEqual({
-      'universal-streaming-english': 'universal-streaming',
-      'universal-streaming-multilingual': 'universal-streaming',
-      'whisper-rt': 'whisper',
-      'u3-rt-pro': 'u3',
-      'u3-rt-pro-beta-1': 'u3',
-      'u3-rt-agent': 'u3',
-      'universal-3-5-pro': 'u3.5',
-      'universal-3-6-pro': 'u3.5',
-      'universal-3-6': 'u3.5',
-      'universal-3-7-preview': 'u3.5',
-      '_universal-3-5-notetaker': 'u3.5',
-    })
-    expect(modelFamily('house-model')).toBe('u3.5')
   })
 })
 

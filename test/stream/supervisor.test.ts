@@ -22,7 +22,7 @@ import { leftovers, openResources } from '../trials/leftovers.ts'
 const FRAME_MS = 50
 const FRAME_BYTES = FRAME_MS * 32
 const QUERY =
-  'speech_model=universal-3-5-pro&sample_rate=16000&encoding=pcm_s16le&speaker_labels=true&session_heartbeat=true'
+  'speech_model=universal-3-6-pro&sample_rate=16000&encoding=pcm_s16le&speaker_labels=true&session_heartbeat=true'
 
 /** Turns of six words, three of each of two speakers, one turn every 2.6 s. */
 function dialogue(turns: number): ToneWord[] {

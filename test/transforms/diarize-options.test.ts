@@ -8,7 +8,7 @@ afterEach(() => {
 describe('resolveDiarizeOptions', () => {
   it('always sends a model, an encoding and speaker labels', () => {
     expect(resolveDiarizeOptions({})).toMatchObject({
-      speechModel: 'universal-3-5-pro',
+      speechModel: 'universal-3-6-pro',
       encoding: 'pcm_s16le',
       speakerLabels: true,
       sessionHeartbeat: true,
@@ -68,6 +68,16 @@ describe('resolveDiarizeOptions', () => {
       { retries: 3, reconnect: { attempts: 4 } },
       'is given reconnect.attempts and, by its old name, retries; leave retries out',
     ],
+    [{ models: 'any' }, "models, when given, must be 'open' or 'strict'; got 'any'"],
+    [
+      { models: 'strict', parameters: { speechModel: 'universal-9' } },
+      "parameters.speechModel, when given, must be 'universal-streaming-english'",
+    ],
+    [
+      { models: 'strict', parameters: { mode: 'manual' } },
+      "parameters.mode, when given, must be 'min_latency', 'balanced' or 'max_accuracy'; got 'manual'",
+    ],
+    [{ parameters: { mode: '' } }, "parameters.mode, when given, must be a string of 1 to 100 characters; got ''"],
     [{ signal: 'now' }, 'signal, when given, must be an AbortSignal'],
   ])('refuses %j', (options, message) => {
     expect(() => resolveDiarizeOptions(options as object)).toThrow(message)

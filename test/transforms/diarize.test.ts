@@ -10,6 +10,8 @@ import { makeTurn } from '../captions/example-turn.ts'
 import { begin, fast, type SocketPeer, socketPeer, termination } from '../helpers/socket-peer.ts'
 import fc from 'fast-check'
 import { once } from 'node:events'
+import { Agent } from 'node:https'
+import { connect } from 'node:net'
 import { type Duplex, PassThrough, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -210,6 +212,74 @@ describe('a server of other makers', () => {
   })
 })
 
+describe('what a server may not take as it is', () => {
+  const parameters = {
+    speechModel: 'universal-9-pro',
+    mode: 'manual',
+    minTurnSilence: 20,
+    maxTurnSilence: 10_001,
+    speakerLabelsRevisionIntervalMs: 60_000,
+  }
+
+  /** Runs against the peer at hand as if it were AssemblyAI. */
+  async function atService(options: DiarizeOptions, watch: Parameters<typeof run>[2] = () => {}): Promise<Warning[]> {
+    const agent = new Agent()
+    agent.createConnection = () => connect(Number(new URL(peer!.url).port), '127.0.0.1')
+    const warnings: Warning[] = []
+    await run([pcm(100)], { url: undefined as unknown as string, agent, ...options }, (stage) => {
+      stage.on('warning', (warning) => warnings.push(warning))
+      watch(stage)
+    })
+    return warnings
+  }
+
+  it('is sent all the same, and warned of', async () => {
+    const heard = await recorder()
+    expect(await atService({ parameters })).toMatchObject([
+      { code: 'PARAMETER_OUT_OF_RANGE', option: 'parameters.minTurnSilence', value: 20, least: 50, most: 10_000 },
+      { code: 'PARAMETER_OUT_OF_RANGE', option: 'parameters.maxTurnSilence', value: 10_001 },
+      { code: 'PARAMETER_OUT_OF_RANGE', option: 'parameters.speakerLabelsRevisionIntervalMs', least: 120_000 },
+      { code: 'UNKNOWN_MODEL', option: 'parameters.speechModel', value: 'universal-9-pro' },
+      { code: 'UNKNOWN_MODE', option: 'parameters.mode', value: 'manual' },
+    ])
+    expect(Object.fromEntries(heard.url.searchParams)).toMatchObject({
+      speech_model: 'universal-9-pro',
+      mode: 'manual',
+      min_turn_silence: '20',
+      max_turn_silence: '10001',
+      speaker_labels_revision_interval_ms: '60000',
+    })
+  })
+
+  it('is not there by default, nor at the bounds', async () => {
+    await recorder()
+    const atBounds = { minTurnSilence: 50, maxTurnSilence: 10_000, speakerLabelsRevisionIntervalMs: 0 }
+    expect(await atService({ parameters: atBounds, models: 'strict' })).toEqual([])
+  })
+
+  it('is warned of in updates as well, which strict refuses', async () => {
+    await recorder()
+    const update = { mode: 'manual', minTurnSilence: 10 }
+    const warnings = await atService({}, (stage) => stage.updateConfiguration(update))
+    expect(warnings.map(({ code, option }) => [code, option])).toEqual([
+      ['PARAMETER_OUT_OF_RANGE', 'minTurnSilence'],
+      ['UNKNOWN_MODE', 'mode'],
+    ])
+    const stage = diarize({ url: 'ws://127.0.0.1:9', models: 'strict' })
+    expect(() => stage.updateConfiguration({ mode: 'manual' })).toThrow(/^mode, when given, must be 'min_latency'/)
+    stage.destroy()
+  })
+
+  it('may be a model of a server of your own', async () => {
+    await recorder()
+    const warnings: Warning[] = []
+    await run([pcm(100)], { parameters: { speechModel: 'mine' } }, (stage) =>
+      stage.on('warning', (warning) => warnings.push(warning)),
+    )
+    expect(warnings).toEqual([])
+  })
+})
+
 describe('on the wire', () => {
   it('sends the parameters, frames of exactly 50 ms, a padded tail, and Terminate', async () => {
     const heard = await recorder()
@@ -219,7 +289,7 @@ describe('on the wire', () => {
     })
     expect(heard.url.pathname).toBe('/v3/ws')
     expect(heard.url.search).toBe(
-      '?speech_model=universal-3-5-pro&sample_rate=16000&encoding=pcm_s16le&speaker_labels=true&max_speakers=2&keyterms_prompt=%5B%22a%22%2C%22b%22%5D&session_heartbeat=true&newest=1',
+      '?speech_model=universal-3-6-pro&sample_rate=16000&encoding=pcm_s16le&speaker_labels=true&max_speakers=2&keyterms_prompt=%5B%22a%22%2C%22b%22%5D&session_heartbeat=true&newest=1',
     )
     expect(heard.authorization).toBe('k')
     expect(heard.frames.map(({ length }) => length)).toEqual([1600, 1600, 1600])
