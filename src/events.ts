@@ -58,11 +58,15 @@ export interface ItemIterator<Item> extends NodeJS.AsyncIterator<never, any> {
 export interface Listen<Events, Stream> {
   // A signature beside the generic one is what lets the compiler take these streams for Node's.
   (event: 'close', listener: (nothing?: undefined) => void): Stream
-  <Name extends keyof Events>(event: Name, listener: (...values: Values<Events[Name]>) => void): Stream
+  <Name extends keyof Events>(event: Name, listener: (...values: ListenerArguments<Events[Name]>) => void): Stream
 }
 
 /** What a listener is handed; one of an event that hands over nothing may be a Promise's `resolve`. */
-type Values<Event> = Event extends [] ? [nothing?: undefined] : Event extends unknown[] ? Event : never
+export type ListenerArguments<Event> = Event extends []
+  ? [nothing?: undefined]
+  : Event extends unknown[]
+    ? Event
+    : never
 
 /** Events of every readable stage. */
 export interface ReadableEvents<Item> {

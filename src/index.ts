@@ -10,9 +10,9 @@ export type { Microphone } from './sources/microphone.ts'
 export type { MicrophoneBackend } from './sources/microphone.ts'
 export type { LiveSource, LiveSourceEvents, ReconnectOptions, SourceReconnecting } from './sources/live/options.ts'
 export type { SourceGap } from './sources/live/timeline.ts'
-export { decode, type DecodeOptions } from './transforms/decode.ts'
-export { resample, type ResampleOptions } from './transforms/resample.ts'
-export { frame, type FrameOptions } from './transforms/frame.ts'
+export { decode, type DecodeOptions, type DecodeStage } from './transforms/decode.ts'
+export { resample, type ResampleOptions, type ResampleStage } from './transforms/resample.ts'
+export { frame, type FrameOptions, type FrameStage } from './transforms/frame.ts'
 export { diarize } from './transforms/diarize.ts'
 export type {
   DiarizeOptions,
@@ -45,6 +45,7 @@ export {
   formatCaptionReport,
   type CaptionReport,
   type CaptionReportOptions,
+  type ReportLimits,
 } from './captions/report.ts'
 export {
   assSink,
@@ -55,15 +56,17 @@ export {
   textSink,
   vttSink,
   type AssSinkOptions,
+  type CaptionSinkOptions,
   type CtmSinkOptions,
   type RttmSinkOptions,
+  type SegmentSinkOptions,
   type SrtSinkOptions,
   type StmSinkOptions,
   type TextSinkOptions,
   type VttSinkOptions,
 } from './sinks/caption-sinks.ts'
 export { jsonlSink, type JsonlSinkOptions } from './sinks/jsonl.ts'
-export type { Sink } from './sinks/text-sink.ts'
+export type { Sink, SinkOptions } from './sinks/text-sink.ts'
 export type { SinkTarget } from './sinks/destination.ts'
 export { fanOut, type FanOut } from './sinks/fan-out.ts'
 export {
@@ -89,7 +92,19 @@ export {
   type ErrorFields,
   type Warning,
 } from './errors.ts'
-export type { Listen, ReadableEvents, TypedDuplex, TypedReadable, TypedWritable, WritableEvents } from './events.ts'
+export type {
+  ItemIterator,
+  Listen,
+  ListenerArguments,
+  ReadableEvents,
+  TypedDuplex,
+  TypedReadable,
+  TypedWritable,
+  WritableEvents,
+} from './events.ts'
+export type { RttmOptions, ScoringOptions } from './captions/formats/scoring.ts'
+export type { TranscriptOptions } from './captions/formats/transcript.ts'
+export type { FfmpegOptions } from './ffmpeg/arguments.ts'
 export type { AudioFormat, SampleEncoding } from './audio/format.ts'
 export type { AuthenticationOptions, Secret } from './protocol/endpoint.ts'
 export type { ConnectionParameters } from './protocol/parameters.ts'

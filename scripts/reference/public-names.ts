@@ -78,7 +78,7 @@ const kinds = [
   [SymbolFlags.TypeAlias, 'alias'],
 ] as const
 
-const ofEveryEmitter = ['on', 'once', 'off']
+const ofEveryEmitter = ['on', 'once', 'off', 'addListener', 'removeListener', 'prependListener', 'prependOnceListener']
 
 class Reader {
   readonly #project: Project

@@ -16,18 +16,20 @@ export interface CaptionReportOptions extends CueLayoutOptions {
 }
 
 /** The limits that a {@link CaptionReport} was made with; speeds in characters a second, times in milliseconds. */
-export type ReportLimits = Pick<
-  LayoutSettings,
-  | 'preset'
-  | 'maxLineWidth'
-  | 'maxLines'
-  | 'targetReadingSpeed'
-  | 'maxReadingSpeed'
-  | 'minDuration'
-  | 'minDurationPerWord'
-  | 'maxDuration'
-  | 'minGap'
-  | 'chainBelow'
+export type ReportLimits = Required<
+  Pick<
+    CueLayoutOptions,
+    | 'preset'
+    | 'maxLineWidth'
+    | 'maxLines'
+    | 'targetReadingSpeed'
+    | 'maxReadingSpeed'
+    | 'minDuration'
+    | 'minDurationPerWord'
+    | 'maxDuration'
+    | 'minGap'
+    | 'chainBelow'
+  >
 >
 
 /**

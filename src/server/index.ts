@@ -7,14 +7,20 @@ export type { ReceivedMessage, ServerSession, SessionEnd } from './session.ts'
 export type { ConnectionParameters } from '../protocol/parameters.ts'
 export type { UnattributedLabel } from './outgoing.ts'
 export { embeddedEngine, type EmbeddedEngineOptions } from '../engine/embedded.ts'
+export type * from '../engine/engine.ts'
 export type {
-  Engine,
-  EngineListener,
-  EngineRevision,
-  EngineSession,
-  EngineSettings,
-  EngineSettingsUpdate,
-  EngineTurn,
-  EngineWarning,
-  EngineWord,
-} from '../engine/engine.ts'
+  BeginConfiguration,
+  BeginMessage,
+  ErrorMessage,
+  HeartbeatMessage,
+  LlmGatewayResponseMessage,
+  ServerMessage,
+  SilenceMessage,
+  SpeakerRevisionMessage,
+  SpeechStartedMessage,
+  TerminationMessage,
+  TurnMessage,
+  TurnRevision,
+  WarningMessage,
+  WordMessage,
+} from '../protocol/messages.ts'

@@ -10,10 +10,9 @@ import {
   RTTM_OPTIONS,
   RttmRuns,
   SCORING_OPTIONS,
-  type CtmOptions,
   type RttmOptions,
   type RttmState,
-  type StmOptions,
+  type ScoringOptions,
 } from '../captions/formats/scoring.ts'
 import { formatSrtCue } from '../captions/formats/srt.ts'
 import {
@@ -244,7 +243,7 @@ export function rttmSink(target?: SinkTarget, options: RttmSinkOptions = {}): Si
 }
 
 /** Options of {@link ctmSink}. */
-export interface CtmSinkOptions extends SegmentSinkOptions, CtmOptions {}
+export interface CtmSinkOptions extends SegmentSinkOptions, Pick<ScoringOptions, 'file'> {}
 
 /**
  * Writes timed words as CTM, one line for each. The format names no speakers. Scoring tools want a file of several
@@ -264,7 +263,7 @@ export function ctmSink(target?: SinkTarget, options: CtmSinkOptions = {}): Sink
 }
 
 /** Options of {@link stmSink}. */
-export interface StmSinkOptions extends SegmentSinkOptions, StmOptions {}
+export interface StmSinkOptions extends SegmentSinkOptions, ScoringOptions {}
 
 /**
  * Writes segments as STM, the format in which scoring tools read who said what: one line for each.

@@ -96,10 +96,10 @@ export function explainMicrophone(
 }
 
 /** The ways FFmpeg gets at microphones: two of Linux, one of macOS, one of Windows. */
-export const microphoneBackends = ['pulse', 'alsa', 'avfoundation', 'dshow'] as const
+export const microphoneBackends: readonly MicrophoneBackend[] = ['pulse', 'alsa', 'avfoundation', 'dshow']
 
-/** One of {@link microphoneBackends}. */
-export type MicrophoneBackend = (typeof microphoneBackends)[number]
+/** What a microphone is read through: PulseAudio or ALSA of Linux, AVFoundation of macOS, DirectShow of Windows. */
+export type MicrophoneBackend = 'pulse' | 'alsa' | 'avfoundation' | 'dshow'
 
 /** Audio per packet in ms: little delay, few packets. */
 const PACKET_MS = 50

@@ -4,8 +4,78 @@ import { checkBoolean, checkInteger, checkKnown, checkNumber, checkOneOf, checkS
 import { refuseUpgrade, resetConnection } from '../server/listener.ts'
 import type { FaultBehaviour, FaultDetails } from './faulty-connection.ts'
 
-/** What a {@link faultServer} can do wrong; {@link faults} says what each is. */
-export type FaultName = keyof typeof faults
+/**
+ * What a {@link faultServer} can do wrong.
+ *
+ * - `none`: does nothing wrong: a good server.
+ * - `no-upgrade`: takes the TCP connection and never answers the upgrade.
+ * - `late-upgrade`: answers the upgrade late.
+ * - `http-error`: answers the upgrade with an HTTP status and a body.
+ * - `reset-upgrade`: answers the upgrade with a TCP reset.
+ * - `no-begin`: never sends `Begin`.
+ * - `late-begin`: sends `Begin` late; until then audio is taken in and kept.
+ * - `refuse`: sends an `Error` and closes instead of `Begin`.
+ * - `drop`: cuts the TCP connection.
+ * - `reset`: cuts the TCP connection by a reset.
+ * - `error`: sends an `Error` and closes with its code.
+ * - `error-without-close`: sends an `Error` and then nothing more, with the connection open.
+ * - `close`: closes without an `Error`.
+ * - `expire`: says in `Begin` that the session is short, and ends it at that time with an `Error` and a close with
+ *   3008.
+ * - `bare-expire`: the same without the `Error`.
+ * - `unasked-termination`: sends a `Termination` nobody asked for and closes with 1000.
+ * - `garbage`: sends a text frame that is not JSON, and goes on.
+ * - `unknown-message`: sends messages of types and shapes that nobody knows, and goes on.
+ * - `binary`: sends a binary frame, and goes on.
+ * - `oversized`: sends a text frame of many megabytes, and goes on.
+ * - `bad-frame`: sends a frame of a kind that WebSocket does not have.
+ * - `bad-utf8`: sends a text frame that is not UTF-8.
+ * - `stall`: stops reading and says nothing, with the connection open: for a while, or for ever.
+ * - `silence`: goes on reading, and says nothing: for a while, or for ever.
+ * - `slow-reader`: reads more slowly than the audio comes.
+ * - `delay`: sends everything late from here on.
+ * - `fragment`: sends each message as many small WebSocket frames from here on, with a ping between the first two.
+ * - `small-writes`: sends everything a few bytes at a time, the answer to the upgrade as well.
+ * - `double-final`: sends two finals of each turn: unformatted, then formatted.
+ * - `early-revision`: sends a revision of each turn right before its final; both have the same labels.
+ * - `empty-final`: sends a final without words before `Termination`.
+ * - `no-termination`: answers `Terminate` with everything but `Termination`, and stays open.
+ * - `close-without-termination`: answers `Terminate` with everything but `Termination`, and closes with 1000.
+ */
+export type FaultName =
+  | 'none'
+  | 'no-upgrade'
+  | 'late-upgrade'
+  | 'http-error'
+  | 'reset-upgrade'
+  | 'no-begin'
+  | 'late-begin'
+  | 'refuse'
+  | 'drop'
+  | 'reset'
+  | 'error'
+  | 'error-without-close'
+  | 'close'
+  | 'expire'
+  | 'bare-expire'
+  | 'unasked-termination'
+  | 'garbage'
+  | 'unknown-message'
+  | 'binary'
+  | 'oversized'
+  | 'bad-frame'
+  | 'bad-utf8'
+  | 'stall'
+  | 'silence'
+  | 'slow-reader'
+  | 'delay'
+  | 'fragment'
+  | 'small-writes'
+  | 'double-final'
+  | 'early-revision'
+  | 'empty-final'
+  | 'no-termination'
+  | 'close-without-termination'
 
 /** One fault, and when it happens. */
 export interface Fault extends FaultDetails {
@@ -52,53 +122,41 @@ function withoutTermination(message: ServerMessage): readonly ServerMessage[] {
 
 const lifetime = ({ lifetimeMs = 2000 }: FaultDetails): number => lifetimeMs
 
-/** All faults by name. To add one, add its behaviour here. */
-export const faults = {
-  /** Does nothing wrong: a good server. */
+/** How each fault behaves. */
+export const faults: Readonly<Record<FaultName, FaultBehaviour>> = {
   none: {},
-  /** Takes the TCP connection and never answers the upgrade. */
   'no-upgrade': {
     upgrade: (socket) => {
       socket.resume()
     },
   },
-  /** Answers the upgrade late. */
   'late-upgrade': {
     upgrade: (socket, { delayMs = 1500 }, answer) => {
       const timer = setTimeout(answer, delayMs)
       socket.once('close', () => clearTimeout(timer))
     },
   },
-  /** Answers the upgrade with an HTTP status and a body. */
   'http-error': {
     upgrade: (socket, { status = 401, body = '{"error":"Unauthorized"}' }) =>
       refuseUpgrade(socket, `${status} Refused`, body),
   },
-  /** Answers the upgrade with a TCP reset. */
   'reset-upgrade': { upgrade: resetConnection },
-  /** Never sends `Begin`. */
   'no-begin': { begin: () => {} },
-  /** Sends `Begin` late; until then audio is taken in and kept. */
   'late-begin': { begin: (socket) => socket.later(socket.fault.delayMs ?? 1500, () => socket.begin()) },
-  /** Sends an `Error` and closes instead of `Begin`. */
   refuse: {
     begin: (socket) => {
       const code = socket.fault.code ?? 1008
       socket.refuse(code, textOf(socket.fault, code))
     },
   },
-  /** Cuts the TCP connection. */
   drop: { inject: (socket) => socket.drop() },
-  /** Cuts the TCP connection by a reset. */
   reset: { inject: (socket) => socket.reset() },
-  /** Sends an `Error` and closes with its code. */
   error: {
     inject: (socket) => {
       const code = socket.fault.code ?? 3005
       socket.refuse(code, textOf(socket.fault, code))
     },
   },
-  /** Sends an `Error` and then nothing more, with the connection open. */
   'error-without-close': {
     inject: (socket) => {
       const code = socket.fault.code ?? 3005
@@ -106,22 +164,16 @@ export const faults = {
       socket.fallSilent()
     },
   },
-  /** Closes without an `Error`. */
   close: { inject: (socket) => socket.close(socket.fault.code ?? 1011, socket.fault.text ?? '') },
-  /** Says in `Begin` that the session is short, and ends it at that time with an `Error` and a close with 3008. */
   expire: { lifetime },
-  /** The same without the `Error`. */
   'bare-expire': { lifetime, withoutError: true },
-  /** Sends a `Termination` nobody asked for and closes with 1000. */
   'unasked-termination': {
     inject: (socket) => {
       socket.send({ type: 'Termination', audio_duration_seconds: 0, session_duration_seconds: 0 })
       socket.close(1000, 'Session Ended')
     },
   },
-  /** Sends a text frame that is not JSON, and goes on. */
   garbage: { inject: (socket) => socket.sendRaw(socket.fault.text ?? 'this is {not JSON') },
-  /** Sends messages of types and shapes that nobody knows, and goes on. */
   'unknown-message': {
     inject: (socket) => {
       for (const text of ['{"type":"Novelty","value":1}', '{"kind":"Turn"}', 'null', '[]', '"Begin"']) {
@@ -129,37 +181,26 @@ export const faults = {
       }
     },
   },
-  /** Sends a binary frame, and goes on. */
   binary: { inject: (socket) => socket.sendRaw(Buffer.from([0, 1, 2, 3, 255])) },
-  /** Sends a text frame of many megabytes, and goes on. */
   oversized: {
     inject: (socket) => {
       const filler = 'x'.repeat(Math.max((socket.fault.bytes ?? 33_554_432) - 30, 0))
       socket.sendRaw(`{"type":"Novelty","filler":"${filler}"}`)
     },
   },
-  /** Sends a frame of a kind that WebSocket does not have. */
   'bad-frame': { inject: (socket) => socket.sendBytes(Buffer.from([0x83, 0x00])) },
-  /** Sends a text frame that is not UTF-8. */
   'bad-utf8': { inject: (socket) => socket.sendBytes(Buffer.from([0x81, 0x02, 0xc3, 0x28])) },
-  /** Stops reading and says nothing, with the connection open: for a while, or for ever. */
   stall: {
     inject: (socket) => {
       socket.stopReading(socket.fault.forMs)
       socket.fallSilent(socket.fault.forMs)
     },
   },
-  /** Goes on reading, and says nothing: for a while, or for ever. */
   silence: { inject: (socket) => socket.fallSilent(socket.fault.forMs) },
-  /** Reads more slowly than the audio comes. */
   'slow-reader': { inject: (socket) => socket.readSlowly(socket.fault.rate ?? 0.5) },
-  /** Sends everything late from here on. */
   delay: { inject: (socket) => socket.delayBy(socket.fault.delayMs ?? 500) },
-  /** Sends each message as many small WebSocket frames from here on, with a ping between the first two. */
   fragment: { inject: (socket) => socket.fragmentBy(socket.fault.bytes ?? 16) },
-  /** Sends everything a few bytes at a time, the answer to the upgrade as well. */
   'small-writes': { wrap: (socket, { bytes = 7, delayMs = 1 }) => splitWrites(socket, bytes, delayMs) },
-  /** Sends two finals of each turn: unformatted, then formatted. */
   'double-final': {
     replace: (message) => {
       if (!isFinal(message)) return [message]
@@ -170,7 +211,6 @@ export const faults = {
       ]
     },
   },
-  /** Sends a revision of each turn right before its final; both have the same labels. */
   'early-revision': {
     replace: (message) => {
       if (!isFinal(message) || message.speaker_label === undefined) return [message]
@@ -178,13 +218,10 @@ export const faults = {
       return [{ type: 'SpeakerRevision', revisions: [{ turn_order, speaker_label, words }] }, message]
     },
   },
-  /** Sends a final without words before `Termination`. */
   'empty-final': { replace: (message) => (message.type === 'Termination' ? [emptyFinal, message] : [message]) },
-  /** Answers `Terminate` with everything but `Termination`, and stays open. */
   'no-termination': { replace: withoutTermination, staysOpen: true },
-  /** Answers `Terminate` with everything but `Termination`, and closes with 1000. */
   'close-without-termination': { replace: withoutTermination },
-} as const satisfies Record<string, FaultBehaviour>
+}
 
 const fields = [
   'fault',

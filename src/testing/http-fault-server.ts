@@ -184,8 +184,49 @@ export async function httpFaultServer(
   return server
 }
 
-/** What an {@link httpFaultServer} can do wrong; {@link httpFaults} says what each is. */
-export type HttpFaultName = keyof typeof httpFaults
+/**
+ * What an {@link httpFaultServer} can do wrong.
+ *
+ * - `none`: does nothing wrong: a good server.
+ * - `drop`: resets the connection within the body.
+ * - `truncate`: closes the connection in good order within the body.
+ * - `stall`: sends no more within the body, and keeps the connection.
+ * - `slow`: sends the body slowly, `bytesPerSecond`.
+ * - `hang`: takes the request and never answers.
+ * - `refuse`: resets the connection instead of an answer.
+ * - `status`: answers with `status` and a short text.
+ * - `redirect`: sends the client to `location`.
+ * - `ignoreRange`: knows no ranges: sends the whole, whatever part was asked for.
+ * - `chunked`: says no length, and marks the end of the body (chunked).
+ * - `unsized`: says no length, and closes the connection at the end of the body, as HTTP 1.0 does.
+ * - `dropChunked`: says no length, and resets the connection within a chunked body.
+ * - `changed`: has other content of the same length by now: another ETag.
+ * - `compressed`: sends the body as if compressed, though nobody asked for it.
+ * - `icy`: an old radio server: its status line is `ICY 200 OK`.
+ * - `endlessHeaders`: sends headers that never end.
+ * - `endlessBody`: sends a body that never ends and never says anything: zeros.
+ * - `garbage`: answers in no HTTP.
+ */
+export type HttpFaultName =
+  | 'none'
+  | 'drop'
+  | 'truncate'
+  | 'stall'
+  | 'slow'
+  | 'hang'
+  | 'refuse'
+  | 'status'
+  | 'redirect'
+  | 'ignoreRange'
+  | 'chunked'
+  | 'unsized'
+  | 'dropChunked'
+  | 'changed'
+  | 'compressed'
+  | 'icy'
+  | 'endlessHeaders'
+  | 'endlessBody'
+  | 'garbage'
 
 /** One fault of one request. */
 export interface HttpFault {
@@ -219,53 +260,36 @@ const cut =
     sendBody(exchange, { ...options, stopAfter, stopped: () => then(exchange.response.socket) })
   }
 
-/** All faults by name. To add one, add its behaviour here. */
-export const httpFaults = {
-  /** Does nothing wrong: a good server. */
+/** How each fault behaves. */
+export const httpFaults: Readonly<Record<HttpFaultName, Behaviour>> = {
   none: (exchange) => sendBody(exchange),
-  /** Resets the connection within the body. */
   drop: cut(resetConnection),
-  /** Closes the connection in good order within the body. */
   truncate: cut((socket) => socket?.end()),
-  /** Sends no more within the body, and keeps the connection. */
   stall: cut(() => {}),
-  /** Sends the body slowly, `bytesPerSecond`. */
   slow: (exchange) => sendBody(exchange, { bytesPerSecond: exchange.fault.bytesPerSecond ?? 1000 }),
-  /** Takes the request and never answers. */
   hang: () => {},
-  /** Resets the connection instead of an answer. */
   refuse: ({ response }) => resetConnection(response.socket),
-  /** Answers with `status` and a short text. */
   status: ({ response, fault: { status = 503 } }) => {
     const login = status === 401 ? { 'www-authenticate': 'Basic realm="test"' } : {}
     response.writeHead(status, { 'content-type': 'text/plain', ...login }).end(`status ${status}\n`)
   },
-  /** Sends the client to `location`. */
   redirect: ({ request, response, fault: { status = 302, location = request.url ?? '/' } }) => {
     response.writeHead(status, { location }).end()
   },
-  /** Knows no ranges: sends the whole, whatever part was asked for. */
   ignoreRange: (exchange) => sendBody(exchange, { ignoreRange: true }),
-  /** Says no length, and marks the end of the body (chunked). */
   chunked: (exchange) => sendBody(exchange, { length: 'chunked' }),
-  /** Says no length, and closes the connection at the end of the body, as HTTP 1.0 does. */
   unsized: (exchange) => sendBody(exchange, { length: 'none' }),
-  /** Says no length, and resets the connection within a chunked body. */
   dropChunked: cut(resetConnection, { length: 'chunked' }),
-  /** Has other content of the same length by now: another ETag. */
   changed: (exchange) => sendBody(exchange, { etag: '"changed"', ignoreRange: true }),
-  /** Sends the body as if compressed, though nobody asked for it. */
   compressed: (exchange) => {
     exchange.response.setHeader('content-encoding', 'gzip')
     sendBody(exchange)
   },
-  /** An old radio server: its status line is `ICY 200 OK`. */
   icy: (exchange) => {
     const { response, content } = exchange
     const head = ['ICY 200 OK', 'icy-name: Test', 'icy-br: 128', `content-type: ${content.type}`]
     response.socket?.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), content.body]))
   },
-  /** Sends headers that never end. */
   endlessHeaders: ({ response }) => {
     const { socket } = response
     if (!socket) return
@@ -276,7 +300,6 @@ export const httpFaults = {
     socket.on('drain', more)
     more()
   },
-  /** Sends a body that never ends and never says anything: zeros. */
   endlessBody: ({ response, content }) => {
     response.writeHead(200, { 'content-type': content.type })
     const zeros = Buffer.alloc(65_536)
@@ -286,9 +309,8 @@ export const httpFaults = {
     response.on('drain', more)
     more()
   },
-  /** Answers in no HTTP. */
   garbage: ({ response }) => void response.socket?.end('this is no HTTP\r\n\r\n'),
-} as const satisfies Record<string, Behaviour>
+}
 
 /** Which request gets which fault, by the number of the request from 0 and its path. */
 export type HttpFaultPlan = HttpFault | readonly HttpFault[] | ((index: number, path: string) => HttpFault)

@@ -1,6 +1,9 @@
 export { faultServer, type FaultServer, type FaultServerEvents, type FaultServerOptions } from './fault-server.ts'
 export type { Fault, FaultName, FaultPlan } from './faults.ts'
 export type { FaultConnection, FaultDetails } from './faulty-connection.ts'
+export type * from '../engine/engine.ts'
+export type { TlsOptions } from '../server/listener.ts'
+export type { UnattributedLabel } from '../server/outgoing.ts'
 export {
   scriptedEngine,
   type ScriptedEngine,
@@ -20,6 +23,7 @@ export {
   toneNumber,
   toneScript,
   type ToneScriptOptions,
+  type ToneSign,
   toneSpeech,
   toneText,
   type ToneWord,

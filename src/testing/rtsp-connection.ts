@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { int16ToMulaw } from '../audio/pcm.ts'
 import { checkKnown, checkNumber, checkOneOf } from '../options.ts'
 
-const faultNames = ['none', 'refuse', 'mute', 'status', 'unauthorized', 'drop', 'stall'] as const
+const faultNames: readonly RtspFault['fault'][] = ['none', 'refuse', 'mute', 'status', 'unauthorized', 'drop', 'stall']
 
 /** How a connection to an {@link rtspFaultServer} goes wrong. */
 export interface RtspFault {
@@ -12,7 +12,7 @@ export interface RtspFault {
    * answered by `status`; `unauthorized`: no password is right; `drop`: closed after `afterMs` of audio; `stall`: silent
    * after `afterMs` of audio, and still open.
    */
-  fault: (typeof faultNames)[number]
+  fault: 'none' | 'refuse' | 'mute' | 'status' | 'unauthorized' | 'drop' | 'stall'
   /** Milliseconds of audio before it happens. @defaultValue `1000` */
   afterMs?: number
   /** Status of the answer, e.g. 503 or 404. @defaultValue `503` */

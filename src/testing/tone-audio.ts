@@ -224,11 +224,11 @@ export interface ToneScriptOptions {
   /** Number of the first word; the others count on from it. @defaultValue 0 */
   firstWord?: number
   /** Milliseconds of silence between two words of a turn, 20 at least. @defaultValue [30, 300] */
-  wordGap?: Range
+  wordGap?: readonly [min: number, max: number]
   /** Milliseconds of silence between two turns, 20 at least. @defaultValue [700, 2500] */
-  turnGap?: Range
+  turnGap?: readonly [min: number, max: number]
   /** Words of a turn. @defaultValue [1, 30] */
-  turnWords?: Range
+  turnWords?: readonly [min: number, max: number]
 }
 
 const defaults = {

@@ -1,9 +1,14 @@
 import type { Duplex } from 'node:stream'
+import type { TypedDuplex } from '../events.ts'
 import { FfmpegByteDecoder } from '../ffmpeg/decoder.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
+import type { FileSourceEvents } from '../sources/file.ts'
 
 /** Options of {@link decode}. */
 export interface DecodeOptions extends FfmpegOptions {}
+
+/** A Duplex of the bytes of a container to a WAV byte stream; see {@link decode}. */
+export type DecodeStage = TypedDuplex<FileSourceEvents>
 
 /**
  * Turns the bytes of any audio or video container into a WAV byte stream: 16-bit PCM in the input's own sample rate and
@@ -21,6 +26,8 @@ export interface DecodeOptions extends FfmpegOptions {}
  * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`; or it has several audio tracks: `SEVERAL_AUDIO_TRACKS`; or its times leap further than can be: `TIMESTAMP_JUMP`; or channels that cancel each other out: `CHANNELS_CANCEL`
  * @event gap SourceGap - sound is missing in the middle; silence stands for it
  */
-export function decode(options: DecodeOptions = {}): Duplex {
-  return new FfmpegByteDecoder({ inputName: 'the piped input', ...resolveFfmpegOptions('decode', options) })
+export function decode(options: DecodeOptions = {}): DecodeStage {
+  const settings = resolveFfmpegOptions('decode', options)
+  const stage: Duplex = new FfmpegByteDecoder({ inputName: 'the piped input', ...settings })
+  return stage as DecodeStage
 }

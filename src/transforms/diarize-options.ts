@@ -31,7 +31,7 @@ import {
 import { type ChannelOptions, channelOptionNames, checkChannelOptions } from './channels/options.ts'
 
 /** What a server is told of how it is to hear: every connection parameter of the protocol but those of the audio. */
-export type SessionParameters = Omit<ConnectionParameters, (typeof audioNames)[number]>
+export type SessionParameters = Omit<ConnectionParameters, 'sampleRate' | 'encoding' | 'speakerLabels'>
 
 /** When a session that is lost, or will end, is replaced by another. */
 export interface SessionReconnectOptions {

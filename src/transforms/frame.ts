@@ -3,8 +3,10 @@ import { maxChannels, msToBytes, sampleRateRange, silenceByte, type AudioFormat 
 import { Framer } from '../audio/framer.ts'
 import { pcmBytes, PcmInput } from '../audio/pcm.ts'
 import { ConfigurationError, InputError } from '../errors.ts'
+import type { TypedDuplex } from '../events.ts'
 import { checkInteger, checkKnown, checkOneOf, checkSignal } from '../options.ts'
 import { liveSource, onUpstream, pcmFormat, relayEvents, streamStartedAt, type UpstreamStage } from '../stage.ts'
+import type { PassedOnEvents } from './diarize-events.ts'
 import { PiecewiseTransform } from './piecewise.ts'
 
 /** Options of {@link frame}. */
@@ -32,6 +34,9 @@ export interface FrameOptions {
   /** Ends the stage with an `AbortError`. */
   signal?: AbortSignal
 }
+
+/** A Transform of PCM to frames, each a Buffer; see {@link frame}. */
+export type FrameStage = TypedDuplex<PassedOnEvents>
 
 const defaults = { duration: 50, format: { sampleRate: 16_000, channels: 1, encoding: 's16le' } } as const
 const encodings: readonly string[] = ['s16le', 'mulaw'] satisfies FrameOptions['encoding'][]
@@ -156,12 +161,13 @@ function invalidPipeline(what: string): ConfigurationError {
  * @throws ConfigurationError `INVALID_OPTION`
  * @event warning Warning - `PARTIAL_SAMPLE`: the input ended within a sample; `WAV_SIZE_WRONG`: it is longer than its WAV header says
  */
-export function frame(options: FrameOptions = {}): Transform {
+export function frame(options: FrameOptions = {}): FrameStage {
   checkKnown('frame()', options, ['duration', 'sampleRate', 'encoding', 'channels', 'signal'])
   checkInteger('duration', options.duration, 50, 1000, 'milliseconds')
   checkInteger('sampleRate', options.sampleRate, sampleRateRange.min, sampleRateRange.max, 'Hz')
   checkOneOf('encoding', options.encoding, encodings)
   checkInteger('channels', options.channels, 1, maxChannels)
   checkSignal('signal', options.signal)
-  return new Frame({ ...options })
+  const stage: Transform = new Frame({ ...options })
+  return stage as FrameStage
 }

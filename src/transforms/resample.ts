@@ -11,6 +11,7 @@ import { channelsCancel } from '../audio/mono-mixer.ts'
 import { pcmBytes, PcmConverter } from '../audio/pcm.ts'
 import { parseWavHeader, WavReader, wavSizeWarning } from '../audio/wav.ts'
 import { ConfigurationError, InputError } from '../errors.ts'
+import type { TypedDuplex } from '../events.ts'
 import { checkInteger, checkKnown, checkSignal, invalidOption } from '../options.ts'
 import {
   liveSource,
@@ -21,6 +22,7 @@ import {
   streamStartedAt,
   type UpstreamStage,
 } from '../stage.ts'
+import type { PassedOnEvents } from './diarize-events.ts'
 import { PiecewiseTransform } from './piecewise.ts'
 
 /** Options of {@link resample}. */
@@ -44,6 +46,9 @@ export interface ResampleOptions {
   /** Ends the stage with an `AbortError`. */
   signal?: AbortSignal
 }
+
+/** A Transform of audio to headerless PCM16; see {@link resample}. */
+export type ResampleStage = TypedDuplex<PassedOnEvents>
 
 const defaults = { sampleRate: 16_000, channels: 1 } as const
 /** 100 ms of PCM16 at 16 kHz, on both sides. */
@@ -252,7 +257,7 @@ function undeclared(container: string | undefined): InputError {
  * @throws ConfigurationError `INVALID_OPTION`
  * @event warning Warning - `PARTIAL_SAMPLE`, `INPUT_TRUNCATED`, `WAV_SIZE_WRONG`, `WAV_HEADER_IGNORED` or `CHANNELS_CANCEL`
  */
-export function resample(options: ResampleOptions = {}): Transform {
+export function resample(options: ResampleOptions = {}): ResampleStage {
   checkKnown('resample()', options, ['sampleRate', 'channels', 'input', 'signal'])
   checkInteger('sampleRate', options.sampleRate, 8000, 96_000, 'Hz')
   checkChannels(options.channels)
@@ -260,7 +265,8 @@ export function resample(options: ResampleOptions = {}): Transform {
   checkSignal('signal', options.signal)
   const sampleRate = options.sampleRate ?? defaults.sampleRate
   const channels = options.channels ?? defaults.channels
-  return new Resample({ sampleRate, channels }, options.input, options.signal)
+  const stage: Transform = new Resample({ sampleRate, channels }, options.input, options.signal)
+  return stage as ResampleStage
 }
 
 function checkChannels(value: unknown): void {

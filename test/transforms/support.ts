@@ -1,10 +1,10 @@
-import { Readable, Transform, Writable } from 'node:stream'
+import { type Duplex, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Warning } from '../../src/errors.ts'
 
 /** Sends `chunks` through `stage` and gives what comes out, and the warnings. */
 export async function through(
-  stage: Transform,
+  stage: Duplex,
   chunks: Iterable<unknown>,
 ): Promise<{ out: Buffer[]; bytes: Buffer; warnings: Warning[] }> {
   const out: Buffer[] = []

@@ -80,9 +80,6 @@ export function scoredWords(text: string): string[] {
     .map((word) => word.replaceAll('{', '[').replaceAll('}', ']').replaceAll(/;{2,}/g, ';'))
 }
 
-/** Options of STM, the format in which scoring tools read who said what. */
-export type StmOptions = ScoringOptions
-
 /**
  * A segment as STM: one line, `<file> <channel> <speaker> <start> <end> <text>`, times in seconds. The text is as it
  * was said, with case and punctuation, since each scoring tool has its own rules for these. The speaker of an
@@ -90,7 +87,7 @@ export type StmOptions = ScoringOptions
  *
  * @returns a line with its line end; `''` where nothing of the segment is visible.
  */
-export function formatStmSegment(segment: Segment, options: StmOptions = {}): string {
+export function formatStmSegment(segment: Segment, options: ScoringOptions = {}): string {
   // A word that is dropped may have been one of a pair of marks. What begins with `<` would be taken for a label.
   const text = cleanLine(scoredWords(segment.text).join(' ')).replace(/^</, '‹')
   if (text === '') return ''
@@ -98,9 +95,6 @@ export function formatStmSegment(segment: Segment, options: StmOptions = {}): st
   const speaker = speakerField(segment, options) ?? UNKNOWN_SPEAKER
   return `${recordingFields(segment, options)} ${speaker} ${asSeconds(start)} ${asSeconds(end)} ${text}\n`
 }
-
-/** Options of CTM, the format in which scoring tools read timed words. It names no speakers. */
-export type CtmOptions = Pick<ScoringOptions, 'file'>
 
 /**
  * The words of a segment as CTM: one line for each, `<file> <channel> <start> <duration> <word> <confidence>`, times
@@ -112,7 +106,7 @@ export type CtmOptions = Pick<ScoringOptions, 'file'>
  *
  * @returns lines, each with its line end; `''` where nothing of the segment is visible.
  */
-export function formatCtmSegment(segment: Segment, options: CtmOptions = {}): string {
+export function formatCtmSegment(segment: Segment, options: Pick<ScoringOptions, 'file'> = {}): string {
   const recording = recordingFields(segment, options)
   let lines = ''
   let earliest = 0

@@ -1,6 +1,9 @@
 import { checkBoolean, checkInteger, checkKnown, checkNumber, checkOneOf, invalidOption } from '../../options.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../speakers.ts'
 
+/** Names of the presets. */
+export type PresetName = 'netflix' | 'bbc' | 'web-short' | '608' | 'live'
+
 /** The numbers of a preset; see `CueLayoutOptions` for what each means. */
 const PRESETS = {
   netflix: {
@@ -78,10 +81,7 @@ const PRESETS = {
     maxDelayMs: 750,
     labels: 'name',
   },
-} as const
-
-/** Names of the presets. */
-export type PresetName = keyof typeof PRESETS
+} as const satisfies Record<PresetName, CueLayoutOptions>
 
 /** Names of the presets, the default first. */
 export const PRESET_NAMES: readonly PresetName[] = ['netflix', 'bbc', 'web-short', '608', 'live']
