@@ -74,3 +74,32 @@ export function checkKnown(where: string, options: object, known: readonly strin
 export function checkSignal(name: string, value: unknown): void {
   if (value !== undefined && !(value instanceof AbortSignal)) throw invalidOption(name, 'an AbortSignal', value)
 }
+
+/** What refuses a wrong value of the option `name`. */
+export type Check = (name: string, value: unknown) => void
+
+/** Refuses options that are not in the table, and values that their checks refuse. */
+export function checkOptions(where: string, options: object, checks: Readonly<Record<string, Check>>): void {
+  checkKnown(where, options, Object.keys(checks))
+  for (const [name, check] of Object.entries(checks)) check(name, (options as Record<string, unknown>)[name])
+}
+
+export const integer =
+  (min: number, max?: number, unit?: string): Check =>
+  (name, value) =>
+    checkInteger(name, value, min, max, unit)
+
+export const number =
+  (min: number, max: number, unit?: string): Check =>
+  (name, value) =>
+    checkNumber(name, value, min, max, unit)
+
+export const string =
+  (min?: number, max?: number): Check =>
+  (name, value) =>
+    checkString(name, value, min, max)
+
+export const oneOf =
+  (...allowed: readonly (string | number)[]): Check =>
+  (name, value) =>
+    checkOneOf(name, value, allowed)

@@ -1,6 +1,6 @@
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import { Socket } from 'node:net'
+import { type Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import { ConfigurationError } from '../errors.ts'
@@ -32,32 +32,36 @@ export interface Handlers {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
 }
 
-/** An HTTP or HTTPS server that knows its address and, when closed, leaves no socket behind. */
+/** A server of HTTP, or of HTTPS where there is a certificate. */
+export function httpServer(tls: TlsOptions | undefined, handlers: Handlers): Server {
+  const limits = { maxHeaderSize: MAX_HEADER }
+  return (tls ? createHttpsServer({ ...tls, ...limits }) : createHttpServer(limits))
+    .on('request', (request, response) => handlers.request(request, response))
+    .on('upgrade', (request, socket, head) => handlers.upgrade(request, socket, head))
+}
+
+/** A server that knows its address, keeps its port, and leaves no socket behind when it is closed. */
 export class Listener {
   readonly #address: Address
-  readonly #http: Server
+  readonly #server: Server
   readonly #sockets = new Set<Socket>()
 
-  constructor(address: Address, handlers: Handlers) {
-    this.#address = address
-    const limits = { maxHeaderSize: MAX_HEADER }
-    this.#http = address.tls ? createHttpsServer({ ...address.tls, ...limits }) : createHttpServer(limits)
-    this.#http.on('connection', (socket: Socket) => {
+  constructor({ host, port, tls }: Address, server: Server) {
+    this.#address = { host, port, tls }
+    this.#server = server
+    server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket)
       socket.once('close', () => this.#sockets.delete(socket))
     })
-    this.#http.on('request', (request, response) => handlers.request(request, response))
-    this.#http.on('upgrade', (request, socket, head) => handlers.upgrade(request, socket, head))
   }
 
   /** Port listened on. */
   get port(): number {
-    const address = this.#http.address()
-    return typeof address === 'object' && address !== null ? address.port : this.#address.port
+    return this.#address.port
   }
 
-  /** The URL of `path` here; `scheme` is `ws` or `http`, made secure where there is TLS. */
-  url(scheme: 'ws' | 'http', path: string): string {
+  /** The URL of `path` here; the scheme is made secure where there is TLS. */
+  url(scheme: 'ws' | 'http' | 'rtsp', path: string): string {
     const { host, tls } = this.#address
     const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
     return `${scheme}${tls ? 's' : ''}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${this.port}${path}`
@@ -68,20 +72,22 @@ export class Listener {
     const { host, port } = this.#address
     try {
       await new Promise<void>((resolve, reject) => {
-        this.#http.once('error', reject)
-        this.#http.listen(port, host, resolve)
+        this.#server.once('error', reject)
+        this.#server.listen(port, host, resolve)
       })
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause)
       throw new ConfigurationError('INVALID_OPTION', `cannot listen on ${host}, port ${port}: ${reason}`, { cause })
     }
-    this.#http.removeAllListeners('error').on('error', () => {})
+    this.#server.removeAllListeners('error').on('error', () => {})
+    const address = this.#server.address()
+    if (typeof address === 'object' && address !== null) this.#address.port = address.port
   }
 
   /** Takes no more connections, waits for `drained`, then cuts what is left. */
   async close(drained: Promise<unknown>): Promise<void> {
     const closed = new Promise<void>((resolve) => {
-      this.#http.close(() => resolve())
+      this.#server.close(() => resolve())
     })
     await drained
     for (const socket of this.#sockets) socket.destroy()

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { answerTokenRequest, Authenticator, type JsonAnswer } from './authentication.ts'
 import { Connection, type ConnectionHost, SessionRate, type StreamingServerEvents } from './connection.ts'
-import { Listener, refuseUpgrade, requestUrl, SOCKET_PATH } from './listener.ts'
+import { type Handlers, httpServer, Listener, refuseUpgrade, requestUrl, SOCKET_PATH } from './listener.ts'
 import { METRICS_TYPE, ServerMetrics } from './metrics.ts'
 import { checkNumber } from '../options.ts'
 import { resolveServerOptions, type ResolvedServerOptions, type ServerOptions } from './options.ts'
@@ -38,10 +38,11 @@ export class StreamingServer extends EventEmitter<StreamingServerEvents> {
       events: this,
     }
     this.#metrics = options.metrics ? new ServerMetrics(this, this.sessions) : undefined
-    this.#listener = new Listener(options, {
+    const handlers: Handlers = {
       request: (request, response) => void this.#answer(request, response),
       upgrade: (request, socket, head) => this.#upgrade(request, socket, head),
-    })
+    }
+    this.#listener = new Listener(options, httpServer(options.tls, handlers))
   }
 
   /** Port the server listens on. */

@@ -1,17 +1,17 @@
-import { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
+import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import type { Engine } from '../engine/engine.ts'
-import { checkInteger, checkKnown, checkString } from '../options.ts'
-import { Listener, refuseUpgrade, requestUrl, SOCKET_PATH, type TlsOptions } from '../server/listener.ts'
-import { planOf } from './fault-plan.ts'
-import { checkFault, type Fault, type FaultPlan, faults } from './faults.ts'
+import { checkOptions } from '../options.ts'
+import { httpServer, refuseUpgrade, requestUrl, SOCKET_PATH } from '../server/listener.ts'
+import { type Fault, faultChecks, type FaultPlan, faults } from './faults.ts'
 import { type FaultBehaviour, type FaultConnection, FaultyConnection } from './faulty-connection.ts'
+import { addressChecks, type FaultServerAddress, PlannedServer } from './planned-server.ts'
 import { scriptedEngine, type ScriptedTurn } from './scripted-engine.ts'
 
 /** Options of {@link faultServer}. */
-export interface FaultServerOptions {
+export interface FaultServerOptions extends FaultServerAddress {
   /**
    * What is recognised in every session, until the fault happens.
    * @defaultValue two turns of two speakers within the first four seconds
@@ -19,12 +19,6 @@ export interface FaultServerOptions {
   turns?: readonly ScriptedTurn[]
   /** What recognises, instead of a script. @defaultValue a scripted engine over `turns` */
   engine?: Engine
-  /** TCP port to listen on; 0 takes a free one. @defaultValue 0 */
-  port?: number
-  /** Address to listen on. @defaultValue '127.0.0.1' */
-  host?: string
-  /** Serves `wss:` with this certificate. @defaultValue none: `ws:` */
-  tls?: TlsOptions
 }
 
 /** Events of a {@link FaultServer}. */
@@ -41,80 +35,44 @@ const defaultTurns: readonly ScriptedTurn[] = [
 ]
 
 /** A running {@link faultServer}. */
-export class FaultServer extends EventEmitter<FaultServerEvents> {
-  readonly #faultOf: (index: number) => Fault
-  readonly #engine: Engine
-  readonly #listener: Listener
-  readonly #upgrader = new WebSocketServer({ noServer: true, perMessageDeflate: false })
+export class FaultServer extends PlannedServer<FaultServerEvents, Fault, [index: number]> {
+  /** Upgrades that clients have asked for, with those never answered. */
+  attempts = 0
   readonly #connections: FaultyConnection[] = []
-  #attempts = 0
-  #planError: unknown
-  #closing: Promise<void> | undefined
+  /** Every connection so far that came as far as the WebSocket, in order. */
+  readonly connections: readonly FaultConnection[] = this.#connections
+  readonly #engine: Engine
+  readonly #upgrader = new WebSocketServer({ noServer: true, perMessageDeflate: false })
 
   /** @internal */
-  constructor(faultOf: (index: number) => Fault, options: FaultServerOptions) {
-    super()
+  constructor(plan: FaultPlan, options: FaultServerOptions) {
+    super(plan, faultChecks, options)
     this.#upgrader.on('headers', (headers) => headers.push(`Date: ${new Date().toUTCString()}`))
-    this.#faultOf = faultOf
     this.#engine = options.engine ?? scriptedEngine(options.turns ?? defaultTurns)
-    const { host = '127.0.0.1', port = 0, tls } = options
-    this.#listener = new Listener(
-      { host, port, tls },
-      {
-        request: (_request, response) => response.writeHead(404).end(),
-        upgrade: (request, socket, head) => this.#upgrade(request, socket, head),
-      },
-    )
   }
 
   /** Address for clients, e.g. `ws://127.0.0.1:8080/v3/ws`. */
   get url(): string {
-    return this.#listener.url('ws', SOCKET_PATH)
-  }
-
-  /** Port the server listens on. */
-  get port(): number {
-    return this.#listener.port
-  }
-
-  /** Upgrades that clients have asked for, with those never answered. */
-  get attempts(): number {
-    return this.#attempts
-  }
-
-  /** Every connection so far that came as far as the WebSocket, in order. */
-  get connections(): readonly FaultConnection[] {
-    return this.#connections
-  }
-
-  /**
-   * Cuts every connection and stops listening. Rejects with what the function that gives the faults has thrown, if it
-   * has, or with what is wrong with a fault it gave.
-   */
-  close(): Promise<void> {
-    this.#closing ??= this.#shutDown()
-    return this.#closing
-  }
-
-  /** The same as {@link close}: `await using server = await faultServer(plan)`. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
+    return this.listener.url('ws', SOCKET_PATH)
   }
 
   /** @internal */
-  listen(): Promise<void> {
-    return this.#listener.listen()
+  protected override serverOf(tls: FaultServerAddress['tls']): Server {
+    return httpServer(tls, {
+      request: (_request, response) => response.writeHead(404).end(),
+      upgrade: (request, socket, head) => this.#upgrade(request, socket, head),
+    })
   }
 
-  async #shutDown(): Promise<void> {
+  /** @internal */
+  protected override dropAll(): Promise<unknown> {
     for (const connection of this.#connections) connection.drop()
-    await this.#listener.close(Promise.all(this.#connections.map((connection) => connection.closed)))
-    if (this.#planError !== undefined) throw this.#planError
+    return Promise.all(this.#connections.map((connection) => connection.closed))
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => {})
-    const fault = this.#nextFault()
+    const fault = this.faultOf(this.attempts++)
     if (fault === undefined) return refuseUpgrade(socket, '500 Wrong Fault')
     const behaviour: FaultBehaviour = faults[fault.fault]
     const connection = behaviour.wrap?.(socket, fault) ?? socket
@@ -124,21 +82,14 @@ export class FaultServer extends EventEmitter<FaultServerEvents> {
     else answer()
   }
 
-  #nextFault(): Fault | undefined {
-    try {
-      return this.#faultOf(this.#attempts++)
-    } catch (error) {
-      this.#planError ??= error
-      return undefined
-    }
-  }
-
   #answer(request: IncomingMessage, socket: Duplex, head: Buffer, fault: Fault): void {
     this.#upgrader.handleUpgrade(request, socket, head, (webSocket) => {
-      const facts = { query: requestUrl(request)?.searchParams ?? new URLSearchParams(), headers: request.headers }
-      const index = this.#connections.length
-      const behaviour = faults[fault.fault]
-      const connection = new FaultyConnection(index, webSocket, socket, facts, this.#engine, fault, behaviour)
+      const facts = {
+        index: this.#connections.length,
+        query: requestUrl(request)?.searchParams ?? new URLSearchParams(),
+        headers: request.headers,
+      }
+      const connection = new FaultyConnection(facts, webSocket, socket, this.#engine, fault, faults[fault.fault])
       this.#connections.push(connection)
       this.emit('connection', connection)
       void connection.closed.finally(() => this.emit('disconnect', connection))
@@ -157,10 +108,8 @@ export class FaultServer extends EventEmitter<FaultServerEvents> {
  * @throws ConfigurationError (`INVALID_OPTION`) for a fault that does not exist, or a wrong option.
  */
 export async function faultServer(plan: FaultPlan, options: FaultServerOptions = {}): Promise<FaultServer> {
-  checkKnown('faultServer()', options, ['turns', 'engine', 'port', 'host', 'tls'])
-  checkInteger('port', options.port, 0, 65_535)
-  checkString('host', options.host, 1, 255)
-  const server = new FaultServer(planOf(plan, { fault: 'none' }, checkFault), options)
+  checkOptions('faultServer()', options, { turns: () => {}, engine: () => {}, ...addressChecks })
+  const server = new FaultServer(plan, options)
   await server.listen()
   return server
 }

@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream'
 import type { ServerMessage, TurnMessage } from '../protocol/messages.ts'
-import { checkBoolean, checkInteger, checkKnown, checkNumber, checkOneOf, checkString } from '../options.ts'
+import { type Check, checkBoolean, checkOneOf, integer, number, string } from '../options.ts'
 import { refuseUpgrade, resetConnection } from '../server/listener.ts'
 import type { FaultBehaviour, FaultDetails } from './faulty-connection.ts'
 
@@ -99,8 +99,10 @@ const texts: Readonly<Record<number, string>> = {
   3009: 'Unauthorized Connection: Too many concurrent sessions',
 }
 
-function textOf(fault: FaultDetails, code: number): string {
-  return fault.text ?? texts[code] ?? 'An error occurred'
+/** The code of an `Error` and its text, where `usual` is the code unless the fault names one. */
+function errorOf({ code = 0, text }: FaultDetails, usual: number): [code: number, text: string] {
+  const sent = code || usual
+  return [sent, text ?? texts[sent] ?? 'An error occurred']
 }
 
 const isFinal = (message: ServerMessage): message is TurnMessage => message.type === 'Turn' && message.end_of_turn
@@ -144,23 +146,17 @@ export const faults: Readonly<Record<FaultName, FaultBehaviour>> = {
   'no-begin': { begin: () => {} },
   'late-begin': { begin: (socket) => socket.later(socket.fault.delayMs ?? 1500, () => socket.begin()) },
   refuse: {
-    begin: (socket) => {
-      const code = socket.fault.code ?? 1008
-      socket.refuse(code, textOf(socket.fault, code))
-    },
+    begin: (socket) => socket.refuse(...errorOf(socket.fault, 1008)),
   },
   drop: { inject: (socket) => socket.drop() },
   reset: { inject: (socket) => socket.reset() },
   error: {
-    inject: (socket) => {
-      const code = socket.fault.code ?? 3005
-      socket.refuse(code, textOf(socket.fault, code))
-    },
+    inject: (socket) => socket.refuse(...errorOf(socket.fault, 3005)),
   },
   'error-without-close': {
     inject: (socket) => {
-      const code = socket.fault.code ?? 3005
-      socket.send({ type: 'Error', error_code: code, error: textOf(socket.fault, code) })
+      const [error_code, error] = errorOf(socket.fault, 3005)
+      socket.send({ type: 'Error', error_code, error })
       socket.fallSilent()
     },
   },
@@ -223,43 +219,30 @@ export const faults: Readonly<Record<FaultName, FaultBehaviour>> = {
   'close-without-termination': { replace: withoutTermination },
 }
 
-const fields = [
-  'fault',
-  'afterMs',
-  'afterWallMs',
-  'afterFinals',
-  'afterTerminate',
-  'forMs',
-  'delayMs',
-  'lifetimeMs',
-  'rate',
-  'code',
-  'text',
-  'status',
-  'body',
-  'bytes',
-]
-
 const DAY = 86_400_000
 
-/** Throws a ConfigurationError for a fault that does not exist, or with details that cannot be. */
-export function checkFault(fault: Fault): Fault {
-  checkKnown('a fault', fault, fields)
-  checkOneOf('fault', fault.fault ?? null, Object.keys(faults))
-  checkNumber('afterMs', fault.afterMs, 0, Infinity, 'ms')
-  checkNumber('afterWallMs', fault.afterWallMs, 0, DAY, 'ms')
-  checkInteger('afterFinals', fault.afterFinals, 0)
-  checkBoolean('afterTerminate', fault.afterTerminate)
-  checkNumber('forMs', fault.forMs, 0, DAY, 'ms')
-  checkInteger('delayMs', fault.delayMs, 0, 3_600_000, 'ms')
-  checkNumber('lifetimeMs', fault.lifetimeMs, 0, DAY, 'ms')
-  checkNumber('rate', fault.rate, 0.001, 1000)
-  checkInteger('code', fault.code, 1000, 4999)
-  checkString('text', fault.text, 0)
-  checkInteger('status', fault.status, 200, 599)
-  checkString('body', fault.body, 0)
-  checkInteger('bytes', fault.bytes, fault.fault === 'oversized' ? 0 : 1, 268_435_456, 'bytes')
-  return fault
+/** The check of which fault it is: there is one of that name. */
+export const faultName =
+  (names: readonly string[]): Check =>
+  (name, value) =>
+    checkOneOf(name, value ?? null, names)
+
+/** The checks of a {@link Fault}. */
+export const faultChecks: Readonly<Record<string, Check>> = {
+  fault: faultName(Object.keys(faults)),
+  afterMs: number(0, Infinity, 'ms'),
+  afterWallMs: number(0, DAY, 'ms'),
+  afterFinals: integer(0),
+  afterTerminate: checkBoolean,
+  forMs: number(0, DAY, 'ms'),
+  delayMs: integer(0, 3_600_000, 'ms'),
+  lifetimeMs: number(0, DAY, 'ms'),
+  rate: number(0.001, 1000),
+  code: integer(1000, 4999),
+  text: string(0),
+  status: integer(200, 599),
+  body: string(0),
+  bytes: integer(1, 268_435_456, 'bytes'),
 }
 
 /**

@@ -109,31 +109,37 @@ export class FaultyConnection implements FaultConnection {
   readonly #behaviour: FaultBehaviour
   readonly #session: Session
   readonly #timers = new Set<NodeJS.Timeout>()
-  readonly #outbox = new Outbox()
-  readonly #gate: ReadGate
   #begun = false
   #injected = false
-  #silent = false
   #finals = 0
   #pieceBytes: number | undefined
+  /** What is to be sent, in order, and from when on it may be. */
+  #outbox: { at: number; send: () => void }[] = []
+  #delayMs = 0
+  /** Until when nothing is sent, by `performance.now()`; `Infinity` for good. */
+  #silentUntil = 0
+  #sending: NodeJS.Timeout | undefined
+  /** Until when nothing is read: it was told to stop, or has to wait for audio that was read too early. */
+  #unreadUntil = 0
+  #reading: NodeJS.Timeout | undefined
+  #rate = Infinity
+  #sessionIsFull = false
 
   /** @internal So that users need no types of ws. */
   constructor(
-    index: number,
+    facts: Pick<FaultConnection, 'index' | 'query' | 'headers'>,
     socket: WebSocket,
     connection: Duplex,
-    request: { query: URLSearchParams; headers: IncomingMessage['headers'] },
     engine: Engine,
     fault: FaultDetails,
     behaviour: FaultBehaviour,
   ) {
-    this.index = index
-    this.query = request.query
-    this.headers = request.headers
+    this.index = facts.index
+    this.query = facts.query
+    this.headers = facts.headers
     this.fault = fault
     this.#socket = socket
     this.#connection = connection
-    this.#gate = new ReadGate(socket, (ms, action) => this.later(ms, action))
     this.#behaviour = behaviour
     this.#session = this.#openSession(engine)
     this.closed = this.#run()
@@ -161,7 +167,7 @@ export class FaultyConnection implements FaultConnection {
 
   /** Sends a frame that need not be a message. */
   sendRaw(data: string | Buffer): void {
-    this.#outbox.add(() => {
+    this.#send(() => {
       if (this.#socket.readyState !== this.#socket.OPEN) return
       if (this.#pieceBytes === undefined || typeof data !== 'string') this.#socket.send(data, () => {})
       else this.#sendInPieces(Buffer.from(data), this.#pieceBytes)
@@ -170,7 +176,7 @@ export class FaultyConnection implements FaultConnection {
 
   /** Writes to the connection what need not be a frame. */
   sendBytes(data: Buffer): void {
-    this.#outbox.add(() => this.#connection.write(data, () => {}))
+    this.#send(() => this.#connection.write(data, () => {}))
   }
 
   /** Sends an `Error` message, then closes with its code. */
@@ -182,7 +188,7 @@ export class FaultyConnection implements FaultConnection {
   /** Closes with a close frame only, with any code from 1000 to 4999. */
   close(code: number, reason: string): void {
     this.#session.abandon(code, reason)
-    this.#outbox.add(() => {
+    this.#send(() => {
       this.#closeSocket(code, reason)
       // A paused socket would never see the client's half of the close.
       this.#socket.resume()
@@ -203,30 +209,24 @@ export class FaultyConnection implements FaultConnection {
   }
 
   /** Stops reading what the client sends, for so many ms or for ever. */
-  stopReading(ms?: number): void {
-    this.#gate.close('stopped')
-    if (ms !== undefined) this.later(ms, () => this.#gate.open('stopped'))
+  stopReading(ms = Infinity): void {
+    this.#unreadUntil = performance.now() + ms
+    this.#readOn()
   }
 
   /** Sends nothing for so many ms, and then what it held back; or nothing more for ever. */
-  fallSilent(ms?: number): void {
-    if (ms === undefined) {
-      this.#silent = true
-      this.#outbox.close()
-    } else {
-      this.#outbox.hold()
-      this.later(ms, () => this.#outbox.release())
-    }
+  fallSilent(ms = Infinity): void {
+    this.#silentUntil = performance.now() + ms
   }
 
   /** From now on reads no more than `rate` seconds of audio in a second. */
   readSlowly(rate: number): void {
-    this.#gate.limit(rate)
+    this.#rate = rate
   }
 
   /** From now on sends everything so late. */
   delayBy(ms: number): void {
-    this.#outbox.delayBy(ms)
+    this.#delayMs = ms
   }
 
   /** From now on sends each text in frames of so many bytes. */
@@ -248,8 +248,9 @@ export class FaultyConnection implements FaultConnection {
     this.closeCode = await new Promise<number>((resolve) => {
       this.#socket.once('close', resolve)
     })
-    for (const timer of this.#timers) clearTimeout(timer)
-    this.#outbox.close()
+    for (const timer of [...this.#timers, this.#sending, this.#reading]) clearTimeout(timer)
+    this.#silentUntil = Infinity
+    this.#unreadUntil = Infinity
     this.#session.abandon(this.closeCode)
     await this.#session.ended
   }
@@ -273,12 +274,42 @@ export class FaultyConnection implements FaultConnection {
           else this.refuse(code, message)
         },
         finish: () => {
-          if (!this.#behaviour.staysOpen && !this.#silent) this.close(1000, 'Session Ended')
+          if (!this.#behaviour.staysOpen && this.#silentUntil !== Infinity) this.close(1000, 'Session Ended')
         },
-        pause: () => this.#gate.close('session'),
-        resume: () => this.#gate.open('session'),
+        pause: () => this.#readOn(true),
+        resume: () => this.#readOn(false),
       },
     )
+  }
+
+  /** Does what sends something, when all before it is sent and it is time. */
+  #send(send: () => void): void {
+    if (this.#silentUntil === Infinity) return
+    this.#outbox.push({ at: performance.now() + this.#delayMs, send })
+    this.#sendOn()
+  }
+
+  #sendOn(): void {
+    clearTimeout(this.#sending)
+    for (let [first] = this.#outbox; first !== undefined; [first] = this.#outbox) {
+      const left = Math.max(first.at, this.#silentUntil) - performance.now()
+      if (left > 0) {
+        if (left < Infinity) this.#sending = setTimeout(() => this.#sendOn(), left)
+        return
+      }
+      this.#outbox.shift()
+      first.send()
+    }
+  }
+
+  /** Reads on where the session has room and it is time to. */
+  #readOn(sessionIsFull = this.#sessionIsFull): void {
+    this.#sessionIsFull = sessionIsFull
+    clearTimeout(this.#reading)
+    const left = this.#unreadUntil - performance.now()
+    if (left <= 0 && !sessionIsFull) return this.#socket.resume()
+    this.#socket.pause()
+    if (left > 0 && left < Infinity) this.#reading = setTimeout(() => this.#readOn(), left)
   }
 
   #sendInPieces(data: Buffer, bytes: number): void {
@@ -320,7 +351,10 @@ export class FaultyConnection implements FaultConnection {
     const before = this.receivedMs
     this.#session.receive(data, binary)
     this.#injectIfDue(false)
-    this.#gate.spend(this.receivedMs - before)
+    if (this.#rate === Infinity || this.receivedMs === before) return
+    // Time that went by unused is not saved up.
+    this.#unreadUntil = Math.max(this.#unreadUntil, performance.now()) + (this.receivedMs - before) / this.#rate
+    this.#readOn()
   }
 
   #injectIfDue(terminating: boolean): void {
@@ -348,109 +382,5 @@ function parametersOf(query: URLSearchParams): ReturnType<typeof parseQuery> {
   } catch (error) {
     if (error instanceof Refusal) return {}
     throw error
-  }
-}
-
-/** What a faulty server is about to send: in order, at once, or late, or held back. */
-export class Outbox {
-  #waiting: { at: number; send: () => void }[] = []
-  #delay = 0
-  #state: 'open' | 'held' | 'closed' = 'open'
-  #timer: NodeJS.Timeout | undefined
-
-  /** From now on everything goes out `ms` late. */
-  delayBy(ms: number): void {
-    this.#delay = ms
-  }
-
-  /** Lines something up to be sent. */
-  add(send: () => void): void {
-    if (this.#state === 'closed') return
-    this.#waiting.push({ at: performance.now() + this.#delay, send })
-    this.#pump()
-  }
-
-  /** Holds everything back. */
-  hold(): void {
-    if (this.#state === 'open') this.#state = 'held'
-  }
-
-  /** Sends what was held back. */
-  release(): void {
-    if (this.#state === 'held') this.#state = 'open'
-    this.#pump()
-  }
-
-  /** Forgets what waits, and whatever is added. */
-  close(): void {
-    this.#state = 'closed'
-    this.#waiting = []
-    clearTimeout(this.#timer)
-  }
-
-  #pump(): void {
-    clearTimeout(this.#timer)
-    for (let [first] = this.#waiting; first !== undefined && this.#state === 'open'; [first] = this.#waiting) {
-      const left = first.at - performance.now()
-      if (left > 0) {
-        this.#timer = setTimeout(() => this.#pump(), left)
-        return
-      }
-      this.#waiting.shift()
-      first.send()
-    }
-  }
-}
-
-/** A socket that can be read or left alone. */
-interface Readable {
-  pause(): void
-  resume(): void
-}
-
-/** Why a socket is not read: its session is full, the fault says stop, or it is to be read slowly. */
-type Reason = 'session' | 'stopped' | 'slow'
-
-/** Decides whether a socket is read: only while there is no reason against it. */
-export class ReadGate {
-  readonly #socket: Readable
-  readonly #later: (ms: number, action: () => void) => void
-  readonly #reasons = new Set<Reason>()
-  #rate = Infinity
-  #readAgainAt = 0
-
-  /** @param later - does something after so many ms. */
-  constructor(socket: Readable, later: (ms: number, action: () => void) => void) {
-    this.#socket = socket
-    this.#later = later
-  }
-
-  close(reason: Reason): void {
-    this.#reasons.add(reason)
-    this.#socket.pause()
-  }
-
-  open(reason: Reason): void {
-    this.#reasons.delete(reason)
-    if (this.#reasons.size === 0) this.#socket.resume()
-  }
-
-  /** From now on lets `rate` seconds of audio through in a second. */
-  limit(rate: number): void {
-    this.#rate = rate
-  }
-
-  /** So many ms of audio were read: reads no further until they have been paid for in time. */
-  spend(ms: number): void {
-    if (this.#rate === Infinity || ms === 0) return
-    this.#readAgainAt = Math.max(this.#readAgainAt, performance.now()) + ms / this.#rate
-    if (!this.#reasons.has('slow')) this.#wait()
-  }
-
-  #wait(): void {
-    const left = this.#readAgainAt - performance.now()
-    if (left <= 0) return this.open('slow')
-    this.close('slow')
-    this.#later(left, () => this.#wait())
   }
 }

@@ -1,11 +1,12 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
-import { checkBoolean, checkInteger, checkKnown, checkOneOf, checkString, invalidOption } from '../options.ts'
-import { Listener, resetConnection, type TlsOptions } from '../server/listener.ts'
-import { planOf } from './fault-plan.ts'
+import type { Server, Socket } from 'node:net'
+import { type Check, checkBoolean, checkOptions, integer, invalidOption, string } from '../options.ts'
+import { httpServer, resetConnection } from '../server/listener.ts'
+import { faultName } from './faults.ts'
+import { addressChecks, type FaultServerAddress, type Plan, PlannedServer } from './planned-server.ts'
 
 /** Options of {@link httpFaultServer}. */
-export interface HttpFaultServerOptions {
+export interface HttpFaultServerOptions extends FaultServerAddress {
   /** Content-Type of everything whose path does not tell. @defaultValue `'application/octet-stream'` */
   type?: string
   /** Further headers of every good answer, e.g. `{ 'icy-name': 'Test' }`. @defaultValue none */
@@ -14,12 +15,6 @@ export interface HttpFaultServerOptions {
   endless?: boolean
   /** Bytes a second, 1 or more. @defaultValue as fast as the client takes them */
   bytesPerSecond?: number
-  /** TCP port to listen on; 0 takes a free one. @defaultValue 0 */
-  port?: number
-  /** Address to listen on. @defaultValue `'127.0.0.1'` */
-  host?: string
-  /** Serves `https:` with this certificate. @defaultValue none: `http:` */
-  tls?: TlsOptions
 }
 
 /** What a client asked for. */
@@ -35,8 +30,6 @@ export interface HttpRequestRecord {
 export type HttpServed =
   Buffer | Readonly<Record<string, Buffer | string>> | ((path: string) => Buffer | string | undefined)
 
-const optionNames = ['type', 'headers', 'endless', 'bytesPerSecond', 'port', 'host', 'tls']
-
 const typesByEnding: Readonly<Record<string, string>> = {
   m3u8: 'application/vnd.apple.mpegurl',
   ts: 'video/mp2t',
@@ -47,44 +40,24 @@ const typesByEnding: Readonly<Record<string, string>> = {
 }
 
 /** A running {@link httpFaultServer}. */
-export class HttpFaultServer {
-  readonly #listener: Listener
+export class HttpFaultServer extends PlannedServer<Record<string, never>, HttpFault, [index: number, path: string]> {
   readonly #served: (path: string) => Buffer | string | undefined
-  readonly #faultOf: (index: number, path: string) => HttpFault
   readonly #options: HttpFaultServerOptions
   readonly #requests: HttpRequestRecord[] = []
+  /** Every request so far, in order. */
+  readonly requests: readonly HttpRequestRecord[] = this.#requests
   readonly #open = new Set<ServerResponse>()
-  #planError: unknown
-  #closing: Promise<void> | undefined
 
   /** @internal */
   constructor(served: HttpServed, plan: HttpFaultPlan, options: HttpFaultServerOptions) {
+    super(plan, httpFaultChecks, options)
     this.#served = servedBy(served)
-    this.#faultOf = planOf<HttpFault, HttpFault, [index: number, path: string]>(plan, { fault: 'none' }, checkHttpFault)
     this.#options = options
-    const { host = '127.0.0.1', port = 0, tls } = options
-    this.#listener = new Listener(
-      { host, port, tls },
-      {
-        request: (request, response) => this.#answer(request, response),
-        upgrade: (_request, socket) => socket.destroy(),
-      },
-    )
   }
 
   /** Address of a path, e.g. `http://127.0.0.1:8080/talk.mp3`. */
   url(path = '/'): string {
-    return this.#listener.url('http', path)
-  }
-
-  /** Port the server listens on. */
-  get port(): number {
-    return this.#listener.port
-  }
-
-  /** Every request so far, in order. */
-  get requests(): readonly HttpRequestRecord[] {
-    return this.#requests
+    return this.listener.url('http', path)
   }
 
   /** Requests whose answer is neither complete nor cut off. */
@@ -97,25 +70,17 @@ export class HttpFaultServer {
     for (const response of this.#open) response.socket?.resetAndDestroy()
   }
 
-  /**
-   * Cuts every connection and stops listening. Rejects with what the function that gives the faults or the content has
-   * thrown, if it has.
-   */
-  close(): Promise<void> {
-    this.#closing ??= this.#listener.close(Promise.resolve()).then(() => {
-      if (this.#planError !== undefined) throw this.#planError
+  /** @internal */
+  protected override serverOf(tls: FaultServerAddress['tls']): Server {
+    return httpServer(tls, {
+      request: (request, response) => this.#answer(request, response),
+      upgrade: (_request, socket) => socket.destroy(),
     })
-    return this.#closing
-  }
-
-  /** The same as {@link close}: `await using server = await httpFaultServer(content)`. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
   }
 
   /** @internal */
-  listen(): Promise<void> {
-    return this.#listener.listen()
+  protected override dropAll(): Promise<unknown> {
+    return Promise.resolve()
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
@@ -123,16 +88,16 @@ export class HttpFaultServer {
     this.#open.add(response)
     response.once('close', () => this.#open.delete(response))
     response.on('error', () => {})
-    try {
-      const fault = this.#faultOf(this.#requests.length, path)
+    const answered = this.attempt(() => {
+      const fault = this.faultOf(this.#requests.length, path)
+      if (fault === undefined) return false
       this.#requests.push({ path, headers: request.headers, fault })
       const content = this.#contentOf(path)
       if (content === undefined && fault.fault === 'none') response.writeHead(404).end()
       else httpFaults[fault.fault]({ request, response, fault, content: content ?? this.#content(path, '') })
-    } catch (error) {
-      this.#planError ??= error
-      response.destroy()
-    }
+      return true
+    })
+    if (!answered) response.destroy()
   }
 
   #contentOf(path: string): HttpContent | undefined {
@@ -155,6 +120,14 @@ function servedBy(served: HttpServed): (path: string) => Buffer | string | undef
   return (path) => (Object.hasOwn(served, path) ? served[path] : undefined)
 }
 
+const optionChecks: Readonly<Record<string, Check>> = {
+  type: string(),
+  headers: () => {},
+  endless: checkBoolean,
+  bytesPerSecond: integer(1, undefined, 'bytes a second'),
+  ...addressChecks,
+}
+
 /**
  * Starts an HTTP server that misbehaves on purpose, for tests of what a pipeline does then. It knows ranges and ETags.
  *
@@ -173,12 +146,7 @@ export async function httpFaultServer(
   plan: HttpFaultPlan = [],
   options: HttpFaultServerOptions = {},
 ): Promise<HttpFaultServer> {
-  checkKnown('httpFaultServer()', options, optionNames)
-  checkString('type', options.type)
-  checkBoolean('endless', options.endless)
-  checkInteger('bytesPerSecond', options.bytesPerSecond, 1, undefined, 'bytes a second')
-  checkInteger('port', options.port, 0, 65_535)
-  checkString('host', options.host, 1, 255)
+  checkOptions('httpFaultServer()', options, optionChecks)
   const server = new HttpFaultServer(content, plan, options)
   await server.listen()
   return server
@@ -313,16 +281,14 @@ export const httpFaults: Readonly<Record<HttpFaultName, Behaviour>> = {
 }
 
 /** Which request gets which fault, by the number of the request from 0 and its path. */
-export type HttpFaultPlan = HttpFault | readonly HttpFault[] | ((index: number, path: string) => HttpFault)
+export type HttpFaultPlan = Plan<HttpFault, [index: number, path: string]>
 
-function checkHttpFault(fault: HttpFault): HttpFault {
-  checkKnown('a fault', fault, ['fault', 'afterBytes', 'status', 'location', 'bytesPerSecond'])
-  checkOneOf('fault', fault.fault ?? null, Object.keys(httpFaults))
-  checkInteger('afterBytes', fault.afterBytes, 0, undefined, 'bytes')
-  checkInteger('status', fault.status, 200, 599)
-  checkString('location', fault.location, 0)
-  checkInteger('bytesPerSecond', fault.bytesPerSecond, 1, undefined, 'bytes a second')
-  return fault
+const httpFaultChecks: Readonly<Record<string, Check>> = {
+  fault: faultName(Object.keys(httpFaults)),
+  afterBytes: integer(0, undefined, 'bytes'),
+  status: integer(200, 599),
+  location: string(0),
+  bytesPerSecond: integer(1, undefined, 'bytes a second'),
 }
 
 /** What is served at one path. */

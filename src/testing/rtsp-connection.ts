@@ -1,9 +1,9 @@
 import { createSocket, type Socket as Datagrams } from 'node:dgram'
 import type { Socket } from 'node:net'
 import { int16ToMulaw } from '../audio/pcm.ts'
-import { checkKnown, checkNumber, checkOneOf } from '../options.ts'
-
-const faultNames: readonly RtspFault['fault'][] = ['none', 'refuse', 'mute', 'status', 'unauthorized', 'drop', 'stall']
+import { type Check, number } from '../options.ts'
+import { headerOf, RtspReader, type RtspMessage, writeMessage } from '../sources/rtsp/protocol.ts'
+import { faultName } from './faults.ts'
 
 /** How a connection to an {@link rtspFaultServer} goes wrong. */
 export interface RtspFault {
@@ -19,13 +19,11 @@ export interface RtspFault {
   status?: number
 }
 
-/** A fault with its defaults; throws a ConfigurationError (`INVALID_OPTION`) for one that does not exist. */
-export function checkRtspFault(fault: RtspFault): Required<RtspFault> {
-  checkKnown('a fault', fault, ['fault', 'afterMs', 'status'])
-  checkOneOf('fault', fault.fault ?? null, faultNames)
-  checkNumber('afterMs', fault.afterMs, 0, 86_400_000, 'ms')
-  checkNumber('status', fault.status, 300, 599)
-  return { afterMs: 1000, status: 503, ...fault }
+/** The checks of an {@link RtspFault}. */
+export const rtspFaultChecks: Readonly<Record<string, Check>> = {
+  fault: faultName(['none', 'refuse', 'mute', 'status', 'unauthorized', 'drop', 'stall']),
+  afterMs: number(0, 86_400_000, 'ms'),
+  status: number(300, 599),
 }
 
 const TICK_MS = 10
@@ -45,24 +43,27 @@ export interface RtspCamera {
 export class RtspConnection {
   readonly index: number
   readonly closed: Promise<void>
+  /** The methods the client has used, in order. */
+  readonly methods: string[] = []
+  /** How the audio goes; `undefined` before the client has said. */
+  transport: 'tcp' | 'udp' | undefined
+  /** Ms of the clip at which the audio of this client begins; `undefined` before it plays. */
+  playedFrom: number | undefined
   readonly #socket: Socket
   readonly #fault: Required<RtspFault>
   readonly #camera: RtspCamera
-  readonly #reader = new RtspRequestReader()
-  readonly #methods: string[] = []
+  readonly #reader = new RtspReader()
   #datagrams: Datagrams | undefined
   #clientPort = 0
-  #transport: 'tcp' | 'udp' | undefined
   #timer: NodeJS.Timeout | undefined
-  #playedFrom: number | undefined
   #stalled = false
   #packets = 0
 
   /** @internal */
-  constructor(index: number, socket: Socket, fault: Required<RtspFault>, camera: RtspCamera) {
+  constructor(index: number, socket: Socket, fault: RtspFault, camera: RtspCamera) {
     this.index = index
     this.#socket = socket
-    this.#fault = fault
+    this.#fault = { afterMs: 1000, status: 503, ...fault }
     this.#camera = camera
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
@@ -74,31 +75,14 @@ export class RtspConnection {
     socket.on('error', () => {})
     if (fault.fault === 'refuse') socket.destroy()
     socket.on('data', (chunk: Buffer) => {
-      for (const request of this.#reader.push(chunk)) this.#answer(request)
+      for (const piece of this.#reader.push(chunk)) if ('message' in piece) this.#answer(piece.message)
     })
-  }
-
-  /** The methods the client has used, in order. */
-  get methods(): readonly string[] {
-    return this.#methods
-  }
-
-  /** How the audio goes; `undefined` before the client has said. */
-  get transport(): 'tcp' | 'udp' | undefined {
-    return this.#transport
-  }
-
-  /** Ms of the clip at which the audio of this client begins; `undefined` before it plays. */
-  get playedFrom(): number | undefined {
-    return this.#playedFrom
   }
 
   /** Ms of the clip up to which this client was sent the audio; `undefined` before it plays. */
   get playedTo(): number | undefined {
     const { audio } = this.#camera
-    return this.#playedFrom === undefined
-      ? undefined
-      : this.#playedFrom + audio.msAt(this.#packets * audio.packetSamples)
+    return this.playedFrom === undefined ? undefined : this.playedFrom + audio.msAt(this.#packets * audio.packetSamples)
   }
 
   /** Whether it is over. */
@@ -116,29 +100,26 @@ export class RtspConnection {
     this.#stalled = true
   }
 
-  #answer(request: RtspRequest): void {
-    const { method, headers } = request
-    this.#methods.push(method)
+  #answer(request: RtspMessage): void {
+    const [method = ''] = request.start.split(' ')
+    this.methods.push(method)
     const { fault, status } = this.#fault
     if (fault === 'mute' || this.#stalled) return
-    const reply = (code: number, more: readonly string[] = [], body = ''): void => {
-      const length = body === '' ? [] : [`Content-Length: ${body.length}`]
-      const lines = [
-        `RTSP/1.0 ${code} ${code === 200 ? 'OK' : 'No'}`,
-        `CSeq: ${headers['cseq'] ?? '0'}`,
-        ...more,
-        ...length,
-      ]
-      this.#socket.write(`${lines.join('\r\n')}\r\n\r\n${body}`)
+    const reply = (code: number, more: Readonly<Record<string, string>> = {}, body = ''): void => {
+      const headers = Object.entries({ CSeq: headerOf(request, 'cseq') ?? '0', ...more })
+      const start = `RTSP/1.0 ${code} ${code === 200 ? 'OK' : 'No'}`
+      this.#socket.write(writeMessage({ start, headers, body: Buffer.from(body) }))
     }
-    if (method === 'OPTIONS') return reply(200, ['Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER'])
+    if (method === 'OPTIONS') return reply(200, { Public: 'OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER' })
     if (method === 'GET_PARAMETER') return reply(200)
     if (fault === 'status') return reply(status)
-    if (!this.#admits(headers['authorization'])) return reply(401, ['WWW-Authenticate: Basic realm="camera"'])
-    if (method === 'DESCRIBE') return reply(200, ['Content-Type: application/sdp'], this.#camera.audio.description)
-    if (method === 'SETUP') return this.#setUp(headers['transport'] ?? '', reply)
+    if (!this.#admits(headerOf(request, 'authorization'))) {
+      return reply(401, { 'WWW-Authenticate': 'Basic realm="camera"' })
+    }
+    if (method === 'DESCRIBE') return reply(200, { 'Content-Type': 'application/sdp' }, this.#camera.audio.description)
+    if (method === 'SETUP') return this.#setUp(headerOf(request, 'transport') ?? '', reply)
     if (method === 'PLAY') {
-      reply(200, ['Session: 1'])
+      reply(200, { Session: '1' })
       return this.#play()
     }
     if (method !== 'TEARDOWN') return reply(501)
@@ -152,11 +133,11 @@ export class RtspConnection {
     return credentials === '' || authorization === `Basic ${Buffer.from(credentials).toString('base64')}`
   }
 
-  #setUp(transport: string, reply: (code: number, more?: readonly string[]) => void): void {
+  #setUp(transport: string, reply: (code: number, more?: Readonly<Record<string, string>>) => void): void {
     const kind = transport.includes('TCP') ? 'tcp' : 'udp'
     if (!this.#camera.transports.includes(kind)) return reply(461)
-    this.#transport = kind
-    if (kind === 'tcp') return reply(200, ['Transport: RTP/AVP/TCP;unicast;interleaved=0-1', 'Session: 1'])
+    this.transport = kind
+    if (kind === 'tcp') return reply(200, { Transport: 'RTP/AVP/TCP;unicast;interleaved=0-1', Session: '1' })
     this.#clientPort = Number(/client_port=(\d+)/.exec(transport)?.[1] ?? 0)
     const datagrams = createSocket('udp4')
     this.#datagrams = datagrams
@@ -164,15 +145,15 @@ export class RtspConnection {
     datagrams.bind(0, () => {
       const { port } = datagrams.address()
       const ports = `client_port=${this.#clientPort}-${this.#clientPort + 1};server_port=${port}-${port + 1}`
-      reply(200, [`Transport: RTP/AVP;unicast;${ports}`, 'Session: 1'])
+      reply(200, { Transport: `RTP/AVP;unicast;${ports}`, Session: '1' })
     })
   }
 
   #play(): void {
     const { audio, now } = this.#camera
-    if (this.#playedFrom !== undefined) return
+    if (this.playedFrom !== undefined) return
     const first = audio.sampleAt(now())
-    this.#playedFrom = audio.msAt(first)
+    this.playedFrom = audio.msAt(first)
     this.#camera.onPlay()
     this.#timer = setInterval(() => {
       for (;;) {
@@ -201,57 +182,6 @@ export class RtspConnection {
     frame.writeUInt16BE(packet.length, 2)
     this.#socket.write(Buffer.concat([frame, packet]))
   }
-}
-
-/** A request of an RTSP client. */
-export interface RtspRequest {
-  method: string
-  url: string
-  /** By lower-case name. */
-  headers: Readonly<Record<string, string>>
-}
-
-/** Longest request that is read; a longer one is no request. */
-const LONGEST = 65_536
-
-/** Cuts what an RTSP client sends into requests; its interleaved packets are passed over. */
-export class RtspRequestReader {
-  #bytes: Buffer = Buffer.alloc(0)
-
-  /** The requests that `chunk` completes. */
-  push(chunk: Buffer): RtspRequest[] {
-    this.#bytes = Buffer.concat([this.#bytes, chunk])
-    const requests: RtspRequest[] = []
-    for (;;) {
-      if (this.#bytes[0] === 0x24) {
-        if (this.#bytes.length < 4) return requests
-        const end = 4 + this.#bytes.readUInt16BE(2)
-        if (this.#bytes.length < end) return requests
-        this.#bytes = this.#bytes.subarray(end)
-        continue
-      }
-      const end = this.#bytes.indexOf('\r\n\r\n')
-      if (end < 0) {
-        if (this.#bytes.length > LONGEST) this.#bytes = Buffer.alloc(0)
-        return requests
-      }
-      const request = parse(this.#bytes.toString('latin1', 0, end))
-      const whole = end + 4 + Number(request.headers['content-length'] ?? 0)
-      if (this.#bytes.length < whole) return requests
-      this.#bytes = this.#bytes.subarray(whole)
-      requests.push(request)
-    }
-  }
-}
-
-function parse(text: string): RtspRequest {
-  const [first = '', ...lines] = text.split('\r\n')
-  const [method = '', url = ''] = first.trim().split(' ')
-  const headers = lines.map((line) => {
-    const colon = line.indexOf(':')
-    return [line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim()]
-  })
-  return { method, url, headers: Object.fromEntries(headers) as Record<string, string> }
 }
 
 /** How an {@link rtspFaultServer} sends its audio: plain samples, or 8-bit µ-law. */

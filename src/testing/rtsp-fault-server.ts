@@ -1,16 +1,24 @@
-import { EventEmitter, once } from 'node:events'
-import { createServer, type Server, type Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
+import { createServer } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
-import { checkBoolean, checkInteger, checkKnown, checkOneOf, checkString, invalidOption } from '../options.ts'
-import type { TlsOptions } from '../server/listener.ts'
-import { planOf } from './fault-plan.ts'
-import { checkRtspFault, RtspAudio, type RtspCodec, RtspConnection, type RtspFault } from './rtsp-connection.ts'
+import {
+  type Check,
+  checkBoolean,
+  checkOneOf,
+  checkOptions,
+  integer,
+  invalidOption,
+  oneOf,
+  string,
+} from '../options.ts'
+import { addressChecks, type FaultServerAddress, type Plan, PlannedServer } from './planned-server.ts'
+import { RtspAudio, type RtspCodec, RtspConnection, type RtspFault, rtspFaultChecks } from './rtsp-connection.ts'
 
 /** Which connection gets which fault: all the same; or a list, after which all is well; or a function of its number, from 0. */
-export type RtspFaultPlan = RtspFault | readonly RtspFault[] | ((index: number) => RtspFault)
+export type RtspFaultPlan = Plan<RtspFault, [index: number]>
 
 /** Options of {@link rtspFaultServer}. */
-export interface RtspFaultServerOptions {
+export interface RtspFaultServerOptions extends FaultServerAddress {
   /** What the camera hears from the start of the server on: mono PCM16LE. @defaultValue silence */
   pcm?: Buffer
   /** Samples per second of `pcm`, in Hz. @defaultValue `16000` */
@@ -23,12 +31,6 @@ export interface RtspFaultServerOptions {
   transports?: readonly ('tcp' | 'udp')[]
   /** `user:password` that clients must give. @defaultValue none is asked for */
   credentials?: string
-  /** Serves `rtsps:` with this certificate. @defaultValue none: `rtsp:` */
-  tls?: TlsOptions
-  /** TCP port; 0 takes a free one. @defaultValue `0` */
-  port?: number
-  /** Address to listen on. @defaultValue `'127.0.0.1'` */
-  host?: string
 }
 
 /** Events of an {@link RtspFaultServer}. */
@@ -40,37 +42,25 @@ export interface RtspFaultServerEvents {
 }
 
 /** A running {@link rtspFaultServer}. */
-export class RtspFaultServer extends EventEmitter<RtspFaultServerEvents> {
+export class RtspFaultServer extends PlannedServer<RtspFaultServerEvents, RtspFault, [index: number]> {
+  readonly #connections: RtspConnection[] = []
+  /** Every connection so far, in order. */
+  readonly connections: readonly RtspConnection[] = this.#connections
   readonly #options: RtspFaultServerOptions
   readonly #audio: RtspAudio
-  readonly #faultOf: (index: number) => Required<RtspFault>
-  readonly #connections: RtspConnection[] = []
   readonly #started = performance.now()
-  #server: Server | undefined
-  #port: number
 
   /** @internal */
   constructor(plan: RtspFaultPlan, options: RtspFaultServerOptions) {
-    super()
+    super(plan, rtspFaultChecks, options)
     this.#options = options
-    this.#faultOf = planOf<RtspFault, Required<RtspFault>, [index: number]>(plan, { fault: 'none' }, checkRtspFault)
-    this.#port = options.port ?? 0
     const { pcm = Buffer.alloc(0), sampleRate = 16_000, codec = 'l16', loop = false } = options
     this.#audio = new RtspAudio(pcm, sampleRate, codec, loop)
   }
 
   /** Address for clients, with no credentials in it. */
   get url(): string {
-    return `${this.#options.tls ? 'rtsps' : 'rtsp'}://${this.#options.host ?? '127.0.0.1'}:${this.#port}/live`
-  }
-
-  get port(): number {
-    return this.#port
-  }
-
-  /** Every connection so far, in order. */
-  get connections(): readonly RtspConnection[] {
-    return this.#connections
+    return this.listener.url('rtsp', '/live')
   }
 
   /** Connections that are open. */
@@ -83,37 +73,23 @@ export class RtspFaultServer extends EventEmitter<RtspFaultServerEvents> {
     return performance.now() - this.#started
   }
 
-  /** Listens; again after {@link close}, on the same port. */
-  async listen(): Promise<void> {
-    if (this.#server !== undefined) return
-    const { host = '127.0.0.1', tls } = this.#options
+  /** @internal */
+  protected override serverOf(tls: FaultServerAddress['tls']): Server {
     const accept = (socket: Socket): void => this.#accept(socket)
-    const server = tls === undefined ? createServer(accept) : createTlsServer({ ...tls }, accept)
-    server.on('tlsClientError', () => {})
-    server.listen(this.#port, host)
-    await once(server, 'listening')
-    this.#server = server
-    const address = server.address()
-    if (typeof address === 'object' && address !== null) this.#port = address.port
+    return tls === undefined ? createServer(accept) : createTlsServer({ ...tls }, accept).on('tlsClientError', () => {})
   }
 
-  /** As when the camera loses its power: cuts every connection and refuses new ones until {@link listen}. */
-  async close(): Promise<void> {
-    const server = this.#server
-    this.#server = undefined
+  /** @internal */
+  protected override dropAll(): Promise<unknown> {
     for (const connection of this.#connections) connection.drop()
-    if (server !== undefined) await new Promise<void>((resolve) => server.close(() => resolve()))
-    await Promise.all(this.#connections.map((connection) => connection.closed))
-  }
-
-  /** The same as {@link close}: `await using camera = await rtspFaultServer()`. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
+    return Promise.all(this.#connections.map((connection) => connection.closed))
   }
 
   #accept(socket: Socket): void {
     const index = this.#connections.length
-    const connection: RtspConnection = new RtspConnection(index, socket, this.#faultOf(index), {
+    const fault = this.faultOf(index)
+    if (fault === undefined) return void socket.destroy()
+    const connection: RtspConnection = new RtspConnection(index, socket, fault, {
       audio: this.#audio,
       now: () => this.clipMs,
       transports: this.#options.transports ?? ['tcp', 'udp'],
@@ -123,6 +99,20 @@ export class RtspFaultServer extends EventEmitter<RtspFaultServerEvents> {
     this.#connections.push(connection)
     this.emit('connection', connection)
   }
+}
+
+const optionChecks: Readonly<Record<string, Check>> = {
+  pcm: (name, value) => {
+    if (value !== undefined && !Buffer.isBuffer(value)) throw invalidOption(name, 'a Buffer', value)
+  },
+  sampleRate: integer(8000, 48_000, 'Hz'),
+  loop: checkBoolean,
+  codec: oneOf('l16', 'pcmu'),
+  transports: (name, value) => {
+    for (const transport of (value ?? []) as unknown[]) checkOneOf(name, transport, ['tcp', 'udp'])
+  },
+  credentials: string(),
+  ...addressChecks,
 }
 
 /**
@@ -140,16 +130,7 @@ export async function rtspFaultServer(
   plan: RtspFaultPlan = { fault: 'none' },
   options: RtspFaultServerOptions = {},
 ): Promise<RtspFaultServer> {
-  const names = ['pcm', 'sampleRate', 'loop', 'codec', 'transports', 'credentials', 'tls', 'port', 'host']
-  checkKnown('rtspFaultServer()', options, names)
-  if (options.pcm !== undefined && !Buffer.isBuffer(options.pcm)) throw invalidOption('pcm', 'a Buffer', options.pcm)
-  checkInteger('sampleRate', options.sampleRate, 8000, 48_000, 'Hz')
-  checkBoolean('loop', options.loop)
-  checkOneOf('codec', options.codec, ['l16', 'pcmu'])
-  for (const transport of options.transports ?? []) checkOneOf('transports', transport, ['tcp', 'udp'])
-  checkString('credentials', options.credentials)
-  checkInteger('port', options.port, 0, 65_535)
-  checkString('host', options.host, 1, 255)
+  checkOptions('rtspFaultServer()', options, optionChecks)
   const server = new RtspFaultServer(plan, options)
   await server.listen()
   return server

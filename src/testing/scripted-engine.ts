@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { dominantSpeaker } from '../engine/turns/final-turns.ts'
 import type {
   Engine,
   EngineListener,
@@ -117,12 +118,6 @@ export function scriptedEngine(turns: readonly ScriptedTurn[], options: Scripted
   }
 }
 
-/** What happens next in a script, and when. */
-interface Step {
-  at: number
-  run(): void
-}
-
 class Script implements EngineSession, ScriptedSession {
   readonly settings: EngineSettings
   readonly updates: EngineSettingsUpdate[] = []
@@ -131,9 +126,8 @@ class Script implements EngineSession, ScriptedSession {
   readonly #listener: EngineListener
   readonly #options: ScriptedEngineOptions
   readonly #turns: PlannedTurn[]
-  readonly #events: ScriptedEvent[]
-  /** New labels in the order of time; `Infinity` stands for the end. */
-  #revisions: { at: number; revision: EngineRevision }[] = []
+  /** What happens beside the turns, in the order of time; revisions at `Infinity` wait for the end. */
+  #events: (ScriptedEvent & { revision?: EngineRevision })[]
   readonly #stop = new AbortController()
   #samples = 0
   #order = 0
@@ -159,10 +153,7 @@ class Script implements EngineSession, ScriptedSession {
 
   async write(samples: Int16Array): Promise<void> {
     this.#samples += samples.length
-    for (let step = this.#next(); step !== undefined && step.at <= this.receivedMs; step = this.#next()) {
-      if (this.state !== 'open') return
-      step.run()
-    }
+    while (this.state === 'open' && this.#step());
     const { writeDelay } = this.#options
     // Being destroyed in mid-write is no failure of the write.
     if (writeDelay) await delay(writeDelay, undefined, { signal: this.#stop.signal }).catch(() => {})
@@ -171,7 +162,7 @@ class Script implements EngineSession, ScriptedSession {
   forceEndpoint(): Promise<void> {
     this.forcedEndpoints++
     const [turn] = this.#turns
-    if (turn !== undefined && this.#heard(turn).length > 0) this.#finish(turn, true)
+    if (turn !== undefined && this.#heard(turn) > 0) this.#finish(turn, this.#heard(turn), true)
     return Promise.resolve()
   }
 
@@ -181,10 +172,10 @@ class Script implements EngineSession, ScriptedSession {
   }
 
   end(): Promise<void> {
-    for (let [turn] = this.#turns; turn !== undefined && this.#heard(turn).length > 0; [turn] = this.#turns) {
-      this.#finish(turn, false)
+    for (let [turn] = this.#turns; turn !== undefined && this.#heard(turn) > 0; [turn] = this.#turns) {
+      this.#finish(turn, this.#heard(turn), false)
     }
-    const revisions = this.#revisions.splice(0).map(({ revision }) => revision)
+    const revisions = this.#events.flatMap(({ revision }) => revision ?? [])
     if (revisions.length > 0) this.#listener.revision(revisions)
     this.state = 'ended'
     return Promise.resolve()
@@ -196,55 +187,44 @@ class Script implements EngineSession, ScriptedSession {
     return Promise.resolve()
   }
 
-  /** The earliest of what can happen next; turns come one after another, so only the first one counts. */
-  #next(): Step | undefined {
+  /** Does what comes next, if the audio has reached its time; turns come one after another. */
+  #step(): boolean {
     const [turn] = this.#turns
-    const steps: Step[] = turn === undefined ? [] : [this.#nextOfTurn(turn)]
     const [event] = this.#events
-    if (event !== undefined) steps.push({ at: event.at, run: () => this.#events.shift()?.report(this.#listener) })
-    const [due] = this.#revisions
-    if (due !== undefined) {
-      steps.push({
-        at: due.at,
-        run: () => {
-          this.#revisions.shift()
-          this.#listener.revision([due.revision])
-        },
-      })
+    const now = this.receivedMs
+    const turnAt = turn === undefined ? Infinity : this.#nextAt(turn)
+    if (event !== undefined && event.at < turnAt && event.at <= now) {
+      this.#events.shift()
+      event.report(this.#listener)
+      return true
     }
-    return steps.toSorted((a, b) => a.at - b.at)[0]
-  }
-
-  #nextOfTurn(turn: PlannedTurn): Step {
-    const start = turn.words[0]?.start ?? 0
+    if (turn === undefined || turnAt > now) return false
     if (!this.#speechReported) {
-      return {
-        at: start,
-        run: () => {
-          this.#speechReported = true
-          this.#listener.speechStarted(start, 0.99)
-        },
-      }
+      this.#speechReported = true
+      this.#listener.speechStarted(turnAt, 0.99)
+    } else if (turnAt < turn.finalAt) {
+      this.#partials++
+      const heard = turn.words.filter((word) => word.start < turnAt)
+      if (heard.length > 0) this.#report(turn, heard, false)
+    } else {
+      this.#finish(turn, turn.words.length, false)
     }
+    return true
+  }
+
+  /** When the turn begins, then when its next partial is due, at last its final. */
+  #nextAt(turn: PlannedTurn): number {
+    if (!this.#speechReported) return turn.words[0]?.start ?? 0
     const partialAt = this.settings.partials ? turn.partialsAt[this.#partials] : undefined
-    if (partialAt !== undefined && partialAt < turn.finalAt) {
-      return {
-        at: partialAt,
-        run: () => {
-          this.#partials++
-          const words = turn.words.filter((word) => word.start < partialAt)
-          if (words.length > 0) this.#report(turn, words, false)
-        },
-      }
-    }
-    return { at: turn.finalAt, run: () => this.#finish(turn, false, turn.words.length) }
+    return Math.min(partialAt ?? Infinity, turn.finalAt)
   }
 
-  #heard(turn: PlannedTurn): PlannedTurn['words'] {
-    return turn.words.filter((word) => word.start < this.receivedMs)
+  /** How many of its words have begun. */
+  #heard(turn: PlannedTurn): number {
+    return turn.words.filter((word) => word.start < this.receivedMs).length
   }
 
-  #report(turn: PlannedTurn, words: PlannedTurn['words'], final: boolean): ReturnType<typeof engineTurn> {
+  #report(turn: PlannedTurn, words: PlannedTurn['words'], final: boolean): EngineTurn {
     const { formatTurns, speakerLabels } = this.settings
     const facts = { order: this.#order, final, formatted: final && formatTurns, speakerLabels }
     const reported = engineTurn(turn, words, facts)
@@ -252,8 +232,8 @@ class Script implements EngineSession, ScriptedSession {
     return reported
   }
 
-  /** Reports the final of the first turn; `keepRest` makes a new turn of the words not yet heard. */
-  #finish(turn: PlannedTurn, keepRest: boolean, count = this.#heard(turn).length): void {
+  /** Reports the final of the first turn, with `count` words; `keepRest` makes a new turn of the others. */
+  #finish(turn: PlannedTurn, count: number, keepRest: boolean): void {
     this.#turns.shift()
     this.#speechReported = false
     this.#partials = 0
@@ -261,8 +241,9 @@ class Script implements EngineSession, ScriptedSession {
     this.#order++
     const revision = this.settings.speakerLabels ? engineRevision(turn, final) : undefined
     if (revision !== undefined) {
-      const due = { at: turn.source.revisionAt ?? Infinity, revision }
-      this.#revisions = [...this.#revisions, due].toSorted((a, b) => a.at - b.at)
+      const report = (listener: EngineListener): void => listener.revision([revision])
+      this.#events.push({ at: turn.source.revisionAt ?? Infinity, report, revision })
+      this.#events.sort((a, b) => a.at - b.at)
     }
     const rest = turn.words.slice(count)
     if (keepRest && rest.length > 0) this.#turns.unshift({ ...turn, words: rest })
@@ -342,14 +323,4 @@ function engineWord(word: ScriptedWord, final: boolean, speaker: string | undefi
 
 function speakerOf(word: ScriptedWord, plan: PlannedTurn): string | undefined {
   return word.speaker === null ? undefined : (word.speaker ?? plan.source.speaker)
-}
-
-function dominantSpeaker(words: readonly EngineWord[]): string | undefined {
-  const spoken = new Map<string, number>()
-  for (const { speaker, start, end } of words) {
-    if (speaker !== undefined) spoken.set(speaker, (spoken.get(speaker) ?? 0) + end - start)
-  }
-  let most: string | undefined
-  for (const [speaker, ms] of spoken) if (most === undefined || ms > (spoken.get(most) ?? 0)) most = speaker
-  return most
 }

@@ -8,7 +8,8 @@ import type {
   EngineTurn,
   EngineWord,
 } from '../engine/engine.ts'
-import { checkBoolean, checkInteger, checkKnown, checkString } from '../options.ts'
+import { dominantSpeaker } from '../engine/turns/final-turns.ts'
+import { type Check, checkBoolean, checkOptions, integer, string } from '../options.ts'
 import { readToneWord, TONE_RATE, TONE_WORD_MS, type ToneSign, toneText, WORD_SAMPLES } from './tone-audio.ts'
 
 /** Options of {@link toneEngine}. */
@@ -54,16 +55,16 @@ export interface ToneEngine extends Engine {
 const LONGEST_LABELLED = 10_000
 const LONGEST_UNLABELLED = 60_000
 
-const known = [
-  'name',
-  'model',
-  'fasterThanRealTime',
-  'longestTurn',
-  'finalDelay',
-  'unattributedWords',
-  'mistakenWords',
-  'reviseEvery',
-]
+const checks: Readonly<Record<string, Check>> = {
+  name: string(),
+  model: string(),
+  fasterThanRealTime: checkBoolean,
+  longestTurn: integer(1, undefined, 'ms'),
+  finalDelay: integer(0, undefined, 'ms'),
+  unattributedWords: integer(0),
+  mistakenWords: integer(0),
+  reviseEvery: integer(0, undefined, 'ms'),
+}
 
 /**
  * An engine for tests that truly hears: words, speakers and times are decoded from the tones in the audio it is given,
@@ -78,7 +79,7 @@ const known = [
  * @throws ConfigurationError (`INVALID_OPTION`)
  */
 export function toneEngine(options: ToneEngineOptions = {}): ToneEngine {
-  checkOptions(options)
+  checkOptions('toneEngine()', options, checks)
   let opened = 0
   let live = 0
   return {
@@ -101,17 +102,8 @@ export function toneEngine(options: ToneEngineOptions = {}): ToneEngine {
   }
 }
 
-function checkOptions(options: ToneEngineOptions): void {
-  checkKnown('toneEngine()', options, known)
-  checkString('name', options.name)
-  checkString('model', options.model)
-  checkBoolean('fasterThanRealTime', options.fasterThanRealTime)
-  checkInteger('longestTurn', options.longestTurn, 1, undefined, 'ms')
-  checkInteger('finalDelay', options.finalDelay, 0, undefined, 'ms')
-  checkInteger('unattributedWords', options.unattributedWords, 0)
-  checkInteger('mistakenWords', options.mistakenWords, 0)
-  checkInteger('reviseEvery', options.reviseEvery, 0, undefined, 'ms')
-}
+/** What a session does beside what its client asks for. */
+type ToneBehaviour = Required<Omit<ToneEngineOptions, 'name' | 'model' | 'fasterThanRealTime'>>
 
 function behaviourFor(settings: EngineSettings, options: ToneEngineOptions): ToneBehaviour {
   return {
@@ -123,20 +115,8 @@ function behaviourFor(settings: EngineSettings, options: ToneEngineOptions): Ton
   }
 }
 
-/** What a tone session does beside what its client asks for; times in ms of audio. */
-export interface ToneBehaviour {
-  /** Longest turn; one is cut between words so as not to be longer. */
-  longestTurn: number
-  finalDelay: number
-  /** Words at the start that have no letter until they are revised. */
-  unattributedWords: number
-  /** Words after those that have the letter of another speaker until they are revised. */
-  mistakenWords: number
-  /** Time between revisions in mid-session; 0 for one at the end only. */
-  reviseEvery: number
-}
-
 const MOST_SPEAKERS = 10
+const FIRST_LETTER = 65
 const CONFIDENCE = 0.99
 
 interface HeardWord {
@@ -147,13 +127,17 @@ interface HeardWord {
 }
 
 /** A session of a tone engine: the words of the audio, gathered to turns. Reports follow from the audio alone. */
-export class ToneSession implements EngineSession {
+class ToneSession implements EngineSession {
   readonly #settings: EngineSettings
   readonly #listener: EngineListener
   readonly #behaviour: ToneBehaviour
   readonly #onGone: () => void
   readonly #finder = new ToneFinder()
-  readonly #speakers: ToneSpeakers
+  /** Letters of the speakers, in order of appearance. */
+  readonly #letters = new Map<number, string>()
+  #labelled = 0
+  /** The right letters of finals that had others. */
+  #revisions: EngineRevision[] = []
   /** Reports in their order, and when they are due. */
   #reports: { due: number; report: () => void }[] = []
   #turn: HeardWord[] = []
@@ -167,7 +151,6 @@ export class ToneSession implements EngineSession {
     this.#behaviour = behaviour
     this.#onGone = onGone
     this.#reviseAt = behaviour.reviseEvery || Infinity
-    this.#speakers = new ToneSpeakers(settings.maxSpeakers ?? MOST_SPEAKERS, behaviour)
   }
 
   write(samples: Int16Array): Promise<void> {
@@ -209,11 +192,9 @@ export class ToneSession implements EngineSession {
     const opened = this.#turn[0]?.word.start
     if (opened !== undefined && end - opened > this.#behaviour.longestTurn) this.#endTurn(end)
     if (this.#turn.length === 0) this.#later(end, () => this.#listener.speechStarted(start, CONFIDENCE))
-    const { given, right } = this.#settings.speakerLabels
-      ? this.#speakers.label(found.speaker)
-      : { given: undefined, right: undefined }
+    const right = this.#settings.speakerLabels ? this.#letterOf(found.speaker) : undefined
     const word: EngineWord = { text: toneText(found.word), start, end, confidence: CONFIDENCE, final: true }
-    this.#turn.push({ word: given === undefined ? word : { ...word, speaker: given }, right })
+    this.#turn.push({ word: withLetter(word, this.#settings.speakerLabels ? this.#asGiven(right) : right), right })
     if (this.#settings.partials) {
       const partial = this.#assemble(false)
       this.#later(end, () => this.#listener.turn(partial))
@@ -236,26 +217,44 @@ export class ToneSession implements EngineSession {
     }
   }
 
+  #letterOf(speaker: number): string | undefined {
+    const { size } = this.#letters
+    if (!this.#letters.has(speaker) && size < (this.#settings.maxSpeakers ?? MOST_SPEAKERS)) {
+      this.#letters.set(speaker, String.fromCharCode(FIRST_LETTER + size))
+    }
+    return this.#letters.get(speaker)
+  }
+
+  /** The letter with which the next word is reported, whose right one is `right`. */
+  #asGiven(right: string | undefined): string | undefined {
+    const { unattributedWords, mistakenWords } = this.#behaviour
+    const place = this.#labelled++
+    if (place < unattributedWords) return undefined
+    if (place >= unattributedWords + mistakenWords) return right
+    return [...this.#letters.values()].find((other) => other !== right) ?? right
+  }
+
   #endTurn(at: number): void {
     if (this.#turn.length === 0) return
     const final = this.#assemble(true)
-    this.#speakers.note(
-      final,
-      this.#turn.map(({ right }) => right),
-    )
+    if (this.#turn.some(({ word, right }) => word.speaker !== right)) {
+      const words = this.#turn.map(({ word, right }) => withLetter(word, right))
+      const speaker = dominantSpeaker(words)
+      this.#revisions.push({ order: final.order, words, ...(speaker === undefined ? {} : { speaker }) })
+    }
     this.#turn = []
     this.#order++
     this.#later(at + this.#behaviour.finalDelay, () => this.#listener.turn(final))
   }
 
   #revise(at: number): void {
-    const revisions = this.#speakers.revise()
+    const revisions = this.#revisions.splice(0)
     if (revisions.length > 0) this.#later(at, () => this.#listener.revision(revisions))
   }
 
   #assemble(endOfTurn: boolean): EngineTurn {
-    const words = this.#turn.map(({ word }) => (endOfTurn ? word : asPartial(word)))
-    const speaker = endOfTurn ? mostFrequent(words) : undefined
+    const words = this.#turn.map(({ word }) => (endOfTurn ? word : { ...withLetter(word, undefined), final: false }))
+    const speaker = dominantSpeaker(words)
     return {
       order: this.#order,
       words,
@@ -284,8 +283,8 @@ function toMs(sample: number): number {
   return (sample * 1000) / TONE_RATE
 }
 
-function asPartial({ speaker: _speaker, ...word }: EngineWord): EngineWord {
-  return { ...word, final: false }
+function withLetter({ speaker: _before, ...word }: EngineWord, speaker: string | undefined): EngineWord {
+  return speaker === undefined ? word : { ...word, speaker }
 }
 
 /** A word as found in a stream of samples. */
@@ -374,67 +373,4 @@ export class ToneFinder {
     // What was no word may hold the onset of one: a half word at the start of a session, then a whole one.
     else this.#scan(this.#burst.slice(1), this.#onset + 1, found)
   }
-}
-
-const FIRST_LETTER = 65
-
-/** Letter of the speaker of most words; absent where none has one. */
-export function mostFrequent(words: readonly EngineWord[]): string | undefined {
-  const counts = new Map<string, number>()
-  for (const { speaker } of words) if (speaker !== undefined) counts.set(speaker, (counts.get(speaker) ?? 0) + 1)
-  return [...counts].toSorted((a, b) => b[1] - a[1])[0]?.[0]
-}
-
-/** Gives the speakers of one session their letters in order of appearance, at first wrongly where it is told to. */
-export class ToneSpeakers {
-  readonly #maxSpeakers: number
-  readonly #behaviour: ToneBehaviour
-  readonly #letters = new Map<number, string>()
-  /** Finals with words whose right letter is still to be told, by their order. */
-  readonly #wrong = new Map<number, EngineTurn>()
-  #words = 0
-
-  /** @param maxSpeakers - speakers that get a letter; further ones get none. */
-  constructor(maxSpeakers: number, behaviour: ToneBehaviour) {
-    this.#maxSpeakers = maxSpeakers
-    this.#behaviour = behaviour
-  }
-
-  /** The letter with which the next word is reported, and the right one; absent where there is none. */
-  label(speaker: number): { given: string | undefined; right: string | undefined } {
-    const { unattributedWords, mistakenWords } = this.#behaviour
-    if (!this.#letters.has(speaker) && this.#letters.size < this.#maxSpeakers) {
-      this.#letters.set(speaker, String.fromCharCode(FIRST_LETTER + this.#letters.size))
-    }
-    const right = this.#letters.get(speaker)
-    const place = this.#words++
-    if (place < unattributedWords) return { given: undefined, right }
-    return { given: place < unattributedWords + mistakenWords ? this.#otherThan(right) : right, right }
-  }
-
-  /** Notes a final whose words' right letters are `right`, in case some were reported otherwise. */
-  note(final: EngineTurn, right: readonly (string | undefined)[]): void {
-    if (final.words.every((word, index) => word.speaker === right[index])) return
-    const words = final.words.map((word, index) => withLetter(word, right[index]))
-    this.#wrong.set(final.order, { ...final, words })
-  }
-
-  /** The right letters of all finals noted since the last time. */
-  revise(): EngineRevision[] {
-    const revisions = [...this.#wrong.values()].map(({ order, words }): EngineRevision => {
-      const speaker = mostFrequent(words)
-      return { order, words, ...(speaker === undefined ? {} : { speaker }) }
-    })
-    this.#wrong.clear()
-    return revisions
-  }
-
-  #otherThan(letter: string | undefined): string | undefined {
-    return [...this.#letters.values()].find((other) => other !== letter) ?? letter
-  }
-}
-
-function withLetter(word: EngineWord, speaker: string | undefined): EngineWord {
-  const { speaker: _before, ...rest } = word
-  return { ...rest, ...(speaker === undefined ? {} : { speaker }) }
 }

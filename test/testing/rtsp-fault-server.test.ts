@@ -8,7 +8,6 @@ import {
   type RtspFaultServer,
   type RtspFaultServerOptions,
 } from '../../src/testing/rtsp-fault-server.ts'
-import { RtspRequestReader } from '../../src/testing/rtsp-connection.ts'
 
 let server: RtspFaultServer | undefined
 const sockets: Socket[] = []
@@ -92,16 +91,18 @@ describe('rtspFaultServer', () => {
   ])('refuses %o with %o', async (fault, options, message) => {
     await expect(rtspFaultServer(fault as RtspFault, options as RtspFaultServerOptions)).rejects.toThrow(message)
   })
-})
 
-describe('RtspRequestReader', () => {
-  it('finds requests between packets, however the bytes are cut', () => {
+  it('finds requests between packets, however the bytes are cut', async () => {
     const packet = Buffer.from([0x24, 1, 0, 4, 0x0d, 0x0a, 0x0d, 0x0a])
-    const request = Buffer.from('PLAY rtsp://a/b RTSP/1.0\r\nCSeq: 3\r\nContent-Length: 2\r\n\r\nxy')
-    const bytes = Buffer.concat([packet, request, packet, request])
-    const reader = new RtspRequestReader()
-    const found = [...bytes].flatMap((byte) => reader.push(Buffer.from([byte])))
-    expect(found).toHaveLength(2)
-    expect(found[1]).toMatchObject({ method: 'PLAY', url: 'rtsp://a/b', headers: { cseq: '3' } })
+    const request = Buffer.from('GET_PARAMETER rtsp://a/b RTSP/1.0\r\nCSeq: 3\r\nContent-Length: 2\r\n\r\nxy')
+    const socket = await open({ fault: 'none' })
+    socket.setNoDelay(true)
+    for (const byte of Buffer.concat([packet, request, packet, request])) socket.write(Buffer.from([byte]))
+    let answers = ''
+    for await (const chunk of socket) {
+      answers += String(chunk)
+      if (answers.split('CSeq: 3').length === 3) break
+    }
+    expect(server!.connections[0]?.methods).toEqual(['GET_PARAMETER', 'GET_PARAMETER'])
   })
 })
