@@ -6,8 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { rtspFaultServer } from 'diarize-stream/testing'
 
-const listener = fileURLToPath(new URL('camera-listener.ts', import.meta.url))
-const loader = import.meta.resolve('tsx')
+const listener = fileURLToPath(new URL('camera-listener.mjs', import.meta.url))
 
 /** Every FFmpeg that listens to a camera, with the process that started it. */
 function listening(): { id: string; parent: string }[] {
@@ -28,7 +27,7 @@ it.skipIf(process.platform !== 'linux').each(['tcp', 'udp'] as const)(
   async (transport) => {
     const camera = await rtspFaultServer({ fault: 'none' }, { credentials: 'orphan:x' })
     const url = camera.url.replace('//', '//orphan:x@')
-    const child = spawn(process.execPath, ['--import', loader, listener, url, transport, '1000'], {
+    const child = spawn(process.execPath, [listener, url, transport, '1000'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     await once(child.stdout, 'data')

@@ -23,7 +23,7 @@ afterEach(async () => {
 })
 
 function start(script: string, args: string[]) {
-  const child = spawn(process.execPath, ['--import', 'tsx', here(script), ...args], {
+  const child = spawn(process.execPath, [here(script), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   children.push(child)
@@ -49,10 +49,10 @@ it.each(['pcm_s16le', 'pcm_mulaw', 'pcm_u8'])(
   'sends a call of %s on two channels as two sessions, with what the protocol demands and nothing else',
   async (codec) => {
     const call = await makeCall(codec)
-    const server = start('./channels-server.ts', ['2'])
+    const server = start('./channels-server.mjs', ['2'])
     const { url } = JSON.parse((await server.lines.next()).value as string) as { url: string }
     const jsonl = join(folder, 'call.jsonl')
-    const client = start('./channels-client.ts', [call, url, jsonl])
+    const client = start('./channels-client.mjs', [call, url, jsonl])
     const printed = client.lines.next()
     const [exitCode] = (await once(client.child, 'exit')) as [number]
     expect(exitCode).toBe(0)

@@ -8,7 +8,7 @@ import { parseSubtitles, parseVtt } from '../captions/parsers.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
 
 const directory = temporaryDirectories()
-const writer = path.join(import.meta.dirname, 'crash-writer.ts')
+const writer = path.join(import.meta.dirname, 'crash-writer.mjs')
 
 interface Given {
   order: number
@@ -17,7 +17,7 @@ interface Given {
 
 /** Kills the writer as soon as it has given `turns` turns, and returns what it had said by then, and when. */
 async function crash(folder: string, seed: number, turns: number): Promise<{ given: Given[]; at: number }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', writer, folder, String(seed)], {
+  const child = spawn(process.execPath, [writer, folder, String(seed)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const given: Given[] = []

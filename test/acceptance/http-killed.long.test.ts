@@ -8,7 +8,7 @@ import { httpFaultServer, type HttpFaultServer } from 'diarize-stream/testing'
 import { createHls, type HlsMedia } from '../sources/hls/media.ts'
 import { createMedia, type Media } from '../helpers/media.ts'
 
-const reader = fileURLToPath(new URL('http-killed-reader.ts', import.meta.url))
+const reader = fileURLToPath(new URL('http-killed-reader.mjs', import.meta.url))
 
 let media: Media
 let hls: HlsMedia
@@ -16,10 +16,7 @@ beforeAll(async () => {
   media = await createMedia()
   hls = await createHls()
 })
-afterAll(async () => {
-  await media.remove()
-  await hls.remove()
-})
+afterAll(() => media.remove())
 
 /** The FFmpeg that a process has started. */
 function childOf(parent: number): number {
@@ -55,7 +52,7 @@ describe.skipIf(notLinux)('after kill -9 of Node', () => {
       kind === 'radio'
         ? await httpFaultServer(radio, [], { headers: { 'icy-name': 'x' }, endless: true, bytesPerSecond: 64_000 })
         : await httpFaultServer(live)
-    const node: ChildProcess = spawn(process.execPath, ['--import', 'tsx', reader, server.url('/live.m3u8')], {
+    const node: ChildProcess = spawn(process.execPath, [reader, server.url('/live.m3u8')], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     await once(node.stdout ?? node, 'data')

@@ -24,7 +24,7 @@ afterEach(async () => {
 })
 
 function start(script: string, args: string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
-  const child = spawn(process.execPath, ['--import', 'tsx', here(script), ...args], {
+  const child = spawn(process.execPath, [here(script), ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -35,14 +35,14 @@ function start(script: string, args: string[], env: NodeJS.ProcessEnv = {}): Chi
 it('sends over wss, to a server in another process, what the protocol demands and nothing else', async () => {
   const video = await makeMedia(folder)
   const { key, cert, caFile } = await certificate()
-  const server = start('./recording-server.ts', [], { TLS_KEY: key, TLS_CERT: cert })
+  const server = start('./recording-server.mjs', [], { TLS_KEY: key, TLS_CERT: cert })
   const lines = createInterface({ input: server.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]()
   const { url } = JSON.parse((await lines.next()).value) as { url: string }
   expect(url).toMatch(/^wss:\/\/localhost:\d+\/v3\/ws$/)
 
   const srt = join(folder, 'talk.srt')
   const jsonl = join(folder, 'talk.jsonl')
-  const client = start('./wire-client.ts', [video, url, srt, jsonl], { NODE_EXTRA_CA_CERTS: caFile })
+  const client = start('./wire-client.mjs', [video, url, srt, jsonl], { NODE_EXTRA_CA_CERTS: caFile })
   const [exitCode] = (await once(client, 'exit')) as [number]
   expect(exitCode).toBe(0)
 

@@ -21,22 +21,26 @@ import { createServer } from 'node:net'
 import path from 'node:path'
 import { Readable, Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
-import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
 const root = path.resolve(import.meta.dirname, '../..')
-const moduleUrl = (file: string) => JSON.stringify(pathToFileURL(path.join(root, file)).href)
 
-/** Runs a script that may import `vttSink`, `makeTurn`, `Readable` and `pipeline`. */
+/** Runs a script that has `vttSink`, `Readable`, `pipeline`, and `turn()`, which makes one that begins at `order` seconds. */
 function runScript(body: string) {
   const script = `
     import { Readable } from 'node:stream'
     import { pipeline } from 'node:stream/promises'
-    import { vttSink } from ${moduleUrl('src/sinks/caption-sinks.ts')}
-    import { makeTurn } from ${moduleUrl('test/captions/example-turn.ts')}
+    import { vttSink } from 'diarize-stream'
+    const first = ${JSON.stringify(makeTurn(0, 'A:word'))}
+    const moved = (timed, ms) => ({ ...timed, start: timed.start + ms, end: timed.end + ms })
+    const turn = (order) => ({
+      ...moved(first, order * 1000),
+      order,
+      words: first.words.map((word) => moved(word, order * 1000)),
+    })
     ${body}
   `
-  return spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+  return spawn(process.execPath, ['--input-type=module', '-e', script], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -49,7 +53,7 @@ async function text(stream: Readable): Promise<string> {
 describe('standard output as a target', () => {
   it('gets everything through a pipe and is not ended', async () => {
     const child = runScript(`
-      const turns = Array.from({ length: 3000 }, (_, order) => makeTurn(order, 'A:word', { start: order * 1000 }))
+      const turns = Array.from({ length: 3000 }, (_, order) => turn(order))
       await pipeline(Readable.from(turns), vttSink())
       await pipeline(Readable.from([]), vttSink(process.stdout))
       process.stdout.write('NOTE still open\\n')
@@ -69,7 +73,7 @@ describe('standard output as a target', () => {
     const child = runScript(`
       async function* turns() {
         for (let order = 0; ; order++) {
-          yield makeTurn(order, 'A:word', { start: order * 1000 })
+          yield turn(order)
           await new Promise((resolve) => setImmediate(resolve))
         }
       }

@@ -17,7 +17,7 @@ afterAll(() => media.remove())
 
 describe('bytes that this process is given', () => {
   const program = `
-    import { fileSource } from ${JSON.stringify(new URL('../../src/sources/file.ts', import.meta.url).href)}
+    import { fileSource } from 'diarize-stream'
     const source = fileSource(process.argv[1])
     if (process.argv[2] === 'once') source.once('data', () => source.destroy())
     else source.pipe(process.stdout)
@@ -25,8 +25,7 @@ describe('bytes that this process is given', () => {
       console.error(error.code)
       process.exitCode = 1
     })`
-  const tsx = import.meta.resolve('tsx')
-  const node = ['--import', tsx, '--input-type=module', '-e', program]
+  const node = ['--input-type=module', '-e', program]
   const cwd = fileURLToPath(new URL('../..', import.meta.url))
 
   async function run(input: Buffer, ...words: string[]): Promise<{ output: Buffer; errors: string; code: unknown }> {

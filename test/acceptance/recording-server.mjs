@@ -5,16 +5,16 @@ import { scriptedEngine } from 'diarize-stream/testing'
 
 const { TLS_KEY: key = '', TLS_CERT: cert = '' } = process.env
 const record = {
-  keys: [] as string[],
-  parameters: {} as object,
-  frameBytes: [] as number[],
+  keys: [],
+  parameters: {},
+  frameBytes: [],
   audio: '',
-  messages: [] as string[],
+  messages: [],
   /** Most ms of audio that were ever here before they could have been spoken. */
   lead: 0,
-  end: {} as object,
+  end: {},
 }
-const audio: Buffer[] = []
+const audio = []
 let begun = 0
 
 const server = await serve({

@@ -3,17 +3,9 @@
 import { serve } from 'diarize-stream/server'
 import { scriptedEngine } from 'diarize-stream/testing'
 
-interface Record {
-  parameters: object
-  frameBytes: number[]
-  audio: string
-  messages: string[]
-  end: object
-}
-
 const wanted = Number(process.argv[2])
-const records = new Map<string, Record & { pcm: Buffer[] }>()
-const ended: Record[] = []
+const records = new Map()
+const ended = []
 
 const server = await serve({
   engine: scriptedEngine(
@@ -39,7 +31,7 @@ server.on('message', ({ id }, { binary, data }) => {
 })
 server.on('sessionEnd', ({ id }, { code, reason, terminated }) => {
   const { pcm, ...record } = records.get(id) ?? { pcm: [] }
-  ended.push({ ...(record as Record), end: { code, reason, terminated }, audio: Buffer.concat(pcm).toString('base64') })
+  ended.push({ ...record, end: { code, reason, terminated }, audio: Buffer.concat(pcm).toString('base64') })
   if (ended.length < wanted) return
   console.log(JSON.stringify(ended))
   void server.close()

@@ -2,18 +2,18 @@
 import { once } from 'node:events'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { fanOut, jsonlSink, srtSink, vttSink, type Turn } from 'diarize-stream'
+import { fanOut, jsonlSink, srtSink, vttSink } from 'diarize-stream'
 
 const [directory = '', seed = ''] = process.argv.slice(2)
 const sink = fanOut(
-  ...(['live', 'netflix'] as const).flatMap((layout) => [
+  ...['live', 'netflix'].flatMap((layout) => [
     srtSink(path.join(directory, `${layout}.srt`), { layout }),
     vttSink(path.join(directory, `${layout}.vtt`), { layout }),
   ]),
   jsonlSink(path.join(directory, 'all.jsonl')),
 )
 
-function turn(order: number, revision = 0): Turn {
+function turn(order, revision = 0) {
   const start = order * 1000
   const speaker = order % 3 === 0 ? 'B' : 'A'
   const words = ['turn', `number${order}.`].map((text, i) => ({
