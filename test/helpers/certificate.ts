@@ -1,8 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { generate } from 'selfsigned'
-import { afterAll } from 'vitest'
+import { madeOnce } from './made-once.ts'
 
 /** A certificate for `localhost`, `127.0.0.1`, `::1` and `media.invalid` that nothing trusts unless it is told to. */
 export interface Certificate {
@@ -10,24 +8,19 @@ export interface Certificate {
   key: string
   /** Certificate in PEM. */
   cert: string
-  /** File holding the certificate, for `NODE_EXTRA_CA_CERTS`; removed after the test file that uses it. */
+  /** File holding the certificate, for `NODE_EXTRA_CA_CERTS`. */
   caFile: string
 }
 
-let folder: string | undefined
-let cached: Promise<Certificate> | undefined
-
-afterAll(() => {
-  if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
-})
-
-/** The test certificate, made once for each test file. */
-export function certificate(): Promise<Certificate> {
-  cached ??= make()
-  return cached
+/** The test certificate, made once for all test files. */
+export async function certificate(): Promise<Certificate> {
+  const folder = await madeOnce('certificate', make)
+  const caFile = join(folder, 'cert.pem')
+  return { key: readFileSync(join(folder, 'key.pem'), 'utf8'), cert: readFileSync(caFile, 'utf8'), caFile }
 }
 
-async function make(): Promise<Certificate> {
+async function make(folder: string): Promise<void> {
+  const { generate } = await import('selfsigned')
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',
     algorithm: 'sha256',
@@ -45,8 +38,6 @@ async function make(): Promise<Certificate> {
       },
     ],
   })
-  folder = mkdtempSync(join(tmpdir(), 'diarize-stream-certificate-'))
-  const caFile = join(folder, 'ca.pem')
-  writeFileSync(caFile, cert)
-  return { key, cert, caFile }
+  writeFileSync(join(folder, 'key.pem'), key)
+  writeFileSync(join(folder, 'cert.pem'), cert)
 }

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { findFfmpeg } from '../../src/ffmpeg/find.ts'
+import { madeOnce } from './made-once.ts'
 
-/** Paths of small files of every kind, made afresh by FFmpeg; all lie in `directory`. */
+/** Paths of small files of every kind, made by FFmpeg; all lie in `directory`. */
 export interface Media {
   directory: string
   /** Two seconds of 44.1 kHz stereo, PCM: 88,200 blocks. Every other file holds the same tone. */
@@ -46,11 +47,17 @@ export interface Media {
   remove: () => Promise<void>
 }
 
-/** Makes {@link Media} in a new temporary directory. */
+/** Copies {@link Media} to a new temporary directory. */
 export async function createMedia(): Promise<Media> {
+  const made = await madeOnce('media', fill)
   const directory = await mkdtemp(join(tmpdir(), 'diarize-stream-media-'))
+  for (const name of await readdir(made)) await copyFile(join(made, name), join(directory, name))
+  return mediaIn(directory)
+}
+
+function mediaIn(directory: string): Media {
   const at = (name: string): string => join(directory, name)
-  const media: Media = {
+  return {
     directory,
     wav: at('tone.wav'),
     mp3: at('tone.mp3'),
@@ -73,6 +80,10 @@ export async function createMedia(): Promise<Media> {
     empty: at('empty.wav'),
     remove: () => rm(directory, { recursive: true, force: true }),
   }
+}
+
+async function fill(directory: string): Promise<void> {
+  const media = mediaIn(directory)
   const tone = ['-f', 'lavfi', '-i', 'sine=f=440:r=44100:d=2']
   const picture = ['-f', 'lavfi', '-i', 'testsrc=s=64x64:r=5:d=2']
   await ffmpeg(...tone, '-ac', '2', media.wav)
@@ -98,7 +109,6 @@ export async function createMedia(): Promise<Media> {
   await writeFile(media.damagedMp3, Buffer.concat([mp3.subarray(0, middle), noise(20_000), mp3.subarray(middle)]))
   await writeFile(media.corrupt, noise(20_000))
   await writeFile(media.empty, '')
-  return media
 }
 
 /** Runs FFmpeg quietly; the last argument is the output. */

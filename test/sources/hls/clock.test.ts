@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { MediaClock, type MediaTime, runLength, timeBetween } from '../../../src/sources/hls/clock.ts'
 import { createTimedHls, type TimedHls, transportTag } from './media.ts'
 import { runs } from '../../helpers/runs.ts'
@@ -8,7 +8,6 @@ let media: TimedHls
 beforeAll(async () => {
   media = await createTimedHls()
 })
-afterAll(() => media.remove())
 
 function clockOf(names: readonly string[], piece = Infinity): MediaClock {
   const clock = new MediaClock()

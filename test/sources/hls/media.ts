@@ -1,21 +1,22 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { madeOnce } from '../../helpers/made-once.ts'
 import { ffmpeg } from '../../helpers/media.ts'
 
 /** Playlists of 6 s of a tone that rises with time, made by FFmpeg; by path. */
 export interface HlsMedia {
   files: Record<string, Buffer>
-  directory: string
-  remove: () => Promise<void>
 }
 
 /** Seconds of every playlist. */
 export const SECONDS = 6
 
-/** Makes playlists of every kind in a temporary directory. */
+/** Makes playlists of every kind. */
 export async function createHls(): Promise<HlsMedia> {
-  const directory = await mkdtemp(join(tmpdir(), 'diarize-stream-hls-'))
+  return { files: await filesIn(await madeOnce('hls', fillHls)) }
+}
+
+async function fillHls(directory: string): Promise<void> {
   const at = (name: string): string => join(directory, name)
   // 200 Hz and 100 Hz more each second: what is missing, or twice there, shows.
   const tone = `aevalsrc=0.5*sin(2*PI*(200+50*t)*t):s=16000:d=${SECONDS}`
@@ -29,27 +30,34 @@ export async function createHls(): Promise<HlsMedia> {
   await writeFile(at('key.info'), `key.bin\n${at('key.bin')}\n`)
   const encrypted = ['-hls_key_info_file', at('key.info')]
   await ffmpeg(...input, ...hls, ...encrypted, '-hls_segment_filename', at('aes%d.ts'), at('aes.m3u8'))
+}
+
+async function filesIn(directory: string): Promise<Record<string, Buffer>> {
   const files: Record<string, Buffer> = {}
-  for (const name of await readdir(directory)) files[`/${name}`] = await readFile(at(name))
-  return { files, directory, remove: () => rm(directory, { recursive: true, force: true }) }
+  for (const name of await readdir(directory, { recursive: true })) {
+    if (/\.\w+$/.test(name)) files[`/${name}`] = await readFile(join(directory, name))
+  }
+  return files
 }
 
 /** Short segments with a picture, each with a tone from {@link ONSET} ms on; by path. */
 export interface TimedHls {
   files: Record<string, Buffer>
-  remove: () => Promise<void>
 }
 
 /** Ms of a segment after which its tone begins. */
 export const ONSET = 400
 
 /**
- * Makes segments in a temporary directory: `even.ts` of 1 s; `short.ts`, 2 s of picture but 0.8 s of sound; `long.ts`, 1 s of
+ * Makes segments: `even.ts` of 1 s; `short.ts`, 2 s of picture but 0.8 s of sound; `long.ts`, 1 s of
  * picture but 2 s of sound, with a second tone in what is too much; `even.mp4`, `even0.m4s`, 1 s as fragmented MP4;
  * `cut0.ts` … of one picture of 3.2 s; and 2 s of picture and sound as renditions, the sound a second late: `ts/`, `mp4/`.
  */
 export async function createTimedHls(): Promise<TimedHls> {
-  const directory = await mkdtemp(join(tmpdir(), 'diarize-stream-hls-'))
+  return { files: await filesIn(await madeOnce('hls-timed', fillTimedHls)) }
+}
+
+async function fillTimedHls(directory: string): Promise<void> {
   const at = (name: string): string => join(directory, name)
   const picture = (seconds: number): string[] => ['-f', 'lavfi', '-i', `testsrc=d=${seconds}:s=64x48:r=25`]
   const sound = (seconds: number): string[] => {
@@ -79,11 +87,6 @@ export async function createTimedHls(): Promise<TimedHls> {
     const picked = ['-c:v', 'libx264', '-c:a', 'aac', ...groups]
     await ffmpeg(...inputs, ...picked, ...hls, '1', ...options, ...names, at(`${type}/%v.m3u8`))
   }
-  const files: Record<string, Buffer> = {}
-  for (const name of await readdir(directory, { recursive: true })) {
-    if (/\.\w+$/.test(name)) files[`/${name}`] = await readFile(at(name))
-  }
-  return { files, remove: () => rm(directory, { recursive: true, force: true }) }
 }
 
 /** Where sound begins in WAV of 16 kHz mono, in ms, to 5 ms. */

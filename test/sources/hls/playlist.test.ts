@@ -137,7 +137,9 @@ function parsed(text: string): ReturnType<typeof parsePlaylist> | DiarizeStreamE
 }
 
 it('a line of any length is read in linear time', () => {
-  for (const value of ['A'.repeat(4_000_000), 'A='.repeat(2_000_000), 'A="'.repeat(1_000_000), ','.repeat(4_000_000)]) {
+  const length = runs(4_000_000)
+  for (const part of ['A', 'A=', 'A="', ',']) {
+    const value = part.repeat(length / part.length)
     expect(parsed(`#EXTM3U\n#EXT-X-MEDIA:${value}\n#EXT-X-STREAM-INF:${value}\na\n`)).toHaveProperty('kind')
     expect(parsed(`#EXTM3U\n#EXT-X-MAP:${value}\n#EXTINF:${value}\na\n`)).toHaveProperty('kind')
   }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { Readable } from 'node:stream'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { httpSource } from '../../../src/sources/http/source.ts'
 import { liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../../../src/stage.ts'
 import {
@@ -37,7 +37,6 @@ const servers: HttpFaultServer[] = []
 beforeAll(async () => {
   media = await createHls()
 })
-afterAll(() => media.remove())
 afterEach(async () => {
   await noChildLeft()
   await Promise.all(servers.splice(0).map((server) => server.close()))
@@ -201,7 +200,6 @@ describe('what follows a discontinuity', () => {
   beforeAll(async () => {
     timed = await createTimedHls()
   })
-  afterAll(() => timed.remove())
 
   /** Where the tones of a playlist are; each entry is a discontinuity, then lines as they are. */
   async function heard(runs: readonly string[], { head = '', live = false } = {}): Promise<number[]> {

@@ -8,6 +8,7 @@ import {
   LevelHistory,
   withoutWords,
 } from '../../../src/transforms/channels/bleed.ts'
+import { runs } from '../../helpers/runs.ts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
@@ -115,7 +116,7 @@ describe('BleedFilter', () => {
 
   it('compares a day of words in little time and memory', () => {
     const filter = new BleedFilter(2, 60_000, falling)
-    for (let order = 0; order < 100_000; order++) {
+    for (let order = 0; order < runs(100_000); order++) {
       filter.hear(0, turn(order, word('yes', order * 900)))
       expect(filter.filter(1, turn(order, word('yes', order * 900 + 50)))).toBeUndefined()
     }
