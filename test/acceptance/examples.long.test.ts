@@ -77,6 +77,16 @@ describe('every other example runs', { timeout: 300_000 }, () => {
     await server.close()
   })
 
+  it('long-form', async () => {
+    const output = join(made.folder, 'video.vtt')
+    expect(await example('long-form.ts', [made.clip, output])).toMatch(/session on sherpa-onnx/)
+    expect(await readFile(output, 'utf8')).toMatch(/^WEBVTT\n\n1\n00:00:0\d\.\d{3} --> 00:00:0\d\.\d{3}\n<v Alan>/)
+  })
+
+  it('your-own-readable', async () => {
+    expect(await example('your-own-readable.ts')).toMatch(/^\[A\] good morning/im)
+  })
+
   it('without-cloud', async () => {
     const output = join(made.folder, 'own-server.srt')
     const printed = await example('without-cloud.ts', [made.clip, output])

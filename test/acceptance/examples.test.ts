@@ -12,16 +12,6 @@ describe('examples run', { timeout: 300_000 }, () => {
     expect(await readFile(output, 'utf8')).toMatch(/^1\n00:00:0\d,\d{3} --> 00:00:0\d,\d{3}\nSpeaker A: /)
   })
 
-  it('long-form', async () => {
-    const output = join(made.folder, 'video.vtt')
-    expect(await example('long-form.ts', [made.clip, output])).toMatch(/session on sherpa-onnx/)
-    expect(await readFile(output, 'utf8')).toMatch(/^WEBVTT\n\n1\n00:00:0\d\.\d{3} --> 00:00:0\d\.\d{3}\n<v Alan>/)
-  })
-
-  it('your-own-readable', async () => {
-    expect(await example('your-own-readable.ts')).toMatch(/^\[A\] good morning/im)
-  })
-
   it('microphone', async () => {
     const running = startExample('microphone.ts', ['2'], made.folder)
     const code = await running.ended

@@ -52,7 +52,7 @@ export async function pack(folder: string, from = root): Promise<Packed> {
 }
 
 /**
- * An empty project into which the packed packages were installed, without a network: what they depend on comes out of the
+ * An empty project into which the packed packages were installed, without a network: what they depend on are links to the
  * `node_modules` of the checkout. FFmpeg is that of the system.
  */
 export async function userProject(folder: string, packages: readonly Packed[]): Promise<string> {
@@ -64,19 +64,11 @@ export async function userProject(folder: string, packages: readonly Packed[]): 
     (name) => name.startsWith('sherpa-onnx-') && existsSync(path.join(modules, name)),
   )
   const names = [...Object.keys(dependencies), ...engine, '@types/node']
-  const needed = closure(names).map((name) => path.join(modules, name))
-  const how = ['--offline', '--install-links', '--omit=optional', '--ignore-scripts', '--no-audit', '--no-fund']
+  // Links: what they depend on lies beside what they lead to.
+  const needed = names.map((name) => path.join(modules, name))
+  const how = ['--offline', '--omit=optional', '--ignore-scripts', '--no-audit', '--no-fund']
   await execute('npm', ['install', ...how, ...packages.map(({ tarball }) => tarball), ...needed], project)
   return project
-}
-
-function closure(names: readonly string[], seen = new Set<string>()): string[] {
-  for (const name of names) {
-    if (seen.has(name)) continue
-    seen.add(name)
-    closure(Object.keys(manifestOf(path.join(modules, name)).dependencies ?? {}), seen)
-  }
-  return [...seen]
 }
 
 function manifestOf(folder: string): Manifest {
