@@ -41,6 +41,10 @@ export type ErrorCode =
   | 'SERVER_ERROR'
   | 'TERMINATION_MISSING'
   | 'TOKEN_FAILED'
+  // transcripts of finished files
+  | 'TOO_MANY_REQUESTS'
+  | 'TRANSCRIPT_FAILED'
+  | 'TRANSCRIPT_TIMEOUT'
   // the embedded engine
   | 'ENGINE_UNAVAILABLE'
   | 'ENGINE_FAILED'

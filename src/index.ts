@@ -32,6 +32,19 @@ export type {
   TerminationRecord,
   UpdatableParameters,
 } from './transforms/diarize-events.ts'
+export {
+  transcribe,
+  type Transcribe,
+  type TranscribeEvents,
+  type TranscribeProgress,
+} from './transforms/transcribe/transcribe.ts'
+export type {
+  PollingOptions,
+  TranscribeOptions,
+  TranscribeReconnectOptions,
+  TranscribeTimeouts,
+  TranscriptParameters,
+} from './transforms/transcribe/options.ts'
 export { segment, type SegmentOptions, type SegmentStage } from './transforms/segment.ts'
 export { layout, type LayoutOptions, type LayoutStage } from './transforms/layout.ts'
 export { wordRuns, type WordRunOptions } from './captions/word-runs.ts'

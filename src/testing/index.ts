@@ -41,6 +41,17 @@ export {
   type HttpServed,
 } from './http-fault-server.ts'
 export {
+  type PrerecordedFault,
+  type PrerecordedFaultName,
+  type PrerecordedFaultPlan,
+  type PrerecordedOperation,
+  type PrerecordedRequest,
+  prerecordedServer,
+  type PrerecordedServer,
+  type PrerecordedServerOptions,
+  type PrerecordedTranscript,
+} from './prerecorded/server.ts'
+export {
   type RtspFaultPlan,
   rtspFaultServer,
   type RtspFaultServer,

@@ -19,6 +19,8 @@ const EMPTY = Buffer.alloc(0)
 
 /** What is wanted of the audio, where the user said. */
 export interface DiarizeInputOptions {
+  /** Name of the stage, for messages; `diarize()` if absent. */
+  stage?: 'transcribe()'
   /** Hz; what the stage above gives where it is not said. */
   sampleRate?: number
   encoding: 'pcm_s16le' | 'pcm_mulaw'
@@ -37,6 +39,10 @@ export class DiarizeInput {
 
   constructor(options: DiarizeInputOptions) {
     this.#options = options
+  }
+
+  get #stage(): string {
+    return this.#options.stage ?? 'diarize()'
   }
 
   /** Tells which stage stands above, before its first byte. */
@@ -90,7 +96,7 @@ export class DiarizeInput {
    * @throws ConfigurationError `INVALID_PIPELINE` where it is not PCM, or not the PCM that was announced.
    */
   push(chunk: unknown): Buffer[] {
-    const bytes = pcmBytes('diarize()', chunk, this.format.encoding, true)
+    const bytes = pcmBytes(this.#stage, chunk, this.format.encoding, true)
     const { pcm, framer } = this.#start()
     return framer.push(pcm.push(bytes))
   }
@@ -108,16 +114,20 @@ export class DiarizeInput {
     if (this.#started) return this.#started
     const format = this.#wanted()
     const above = this.#upstream?.[pcmFormat]
-    if (above && above.channels !== format.channels) throw mismatch(format.channels, above.channels)
+    if (above && above.channels !== format.channels) throw this.#mismatch(format.channels, above.channels)
     if (above && !sameFormat(above, format)) {
       throw new ConfigurationError(
         'INVALID_PIPELINE',
-        `diarize() was told to expect ${describeFormat(format)}, but the stage above gives ${describeFormat(above)}: give both the same sampleRate and encoding`,
+        `${this.#stage} was told to expect ${describeFormat(format)}, but the stage above gives ${describeFormat(above)}: give both the same sampleRate and encoding`,
       )
     }
     this.#started = {
       format,
-      pcm: new PcmInput('diarize()', format, format.channels === 1 ? undefined : mismatch),
+      pcm: new PcmInput(
+        this.#stage,
+        format,
+        format.channels === 1 ? undefined : (expected, channels) => this.#mismatch(expected, channels),
+      ),
       framer: new Framer(msToBytes(FRAME_MS, format), silenceByte[format.encoding]),
     }
     return this.#started
@@ -131,14 +141,16 @@ export class DiarizeInput {
       encoding: encoding === 'pcm_mulaw' ? 'mulaw' : 's16le',
     }
   }
-}
 
-function mismatch(expected: number, channels: number): Error {
-  const advice =
-    channels < expected
-      ? "put resample({ channels: 'keep' }) above it if the recording has more, else leave channels out"
-      : expected === 1
-        ? `give diarize() the names of its channels, or put resample() above it with channels: 1`
-        : `give diarize() channels: one name for each of the ${channels}`
-  return channelMismatch('diarize()', expected, channels, advice)
+  #mismatch(expected: number, channels: number): Error {
+    const advice =
+      channels < expected
+        ? "put resample({ channels: 'keep' }) above it if the recording has more, else leave channels out"
+        : this.#options.stage === 'transcribe()'
+          ? 'put resample() above it with channels: 1'
+          : expected === 1
+            ? `give diarize() the names of its channels, or put resample() above it with channels: 1`
+            : `give diarize() channels: one name for each of the ${channels}`
+    return channelMismatch(this.#stage, expected, channels, advice)
+  }
 }

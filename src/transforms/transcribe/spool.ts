@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto'
+import { type FileHandle, open, unlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { OutputError } from '../../errors.ts'
+
+/** Bytes that are gathered before they are written, 8 s of 16 kHz mono. */
+const WRITE_BYTES = 262_144
+const READ_BYTES = 65_536
+
+/**
+ * Audio on its way to an upload, in a temporary file, so that an upload that broke off can be made again. Nobody else can
+ * read the file; it has no name where the system allows that, and so is gone with the process, however that ends.
+ */
+export class Spool {
+  readonly #file: FileHandle
+  /** Where the file has a name. */
+  #name: string | undefined
+  readonly #buffer = Buffer.allocUnsafe(WRITE_BYTES)
+  #buffered = 0
+  #bytes = 0
+  #written = 0
+
+  private constructor(file: FileHandle, name: string) {
+    this.#file = file
+    this.#name = name
+  }
+
+  /** @throws OutputError `OUTPUT_UNWRITABLE` where there can be no such file. */
+  static async create(folder = tmpdir()): Promise<Spool> {
+    const name = path.join(folder, `diarize-stream-${randomUUID()}.pcm`)
+    const file = await open(name, 'wx+', 0o600).catch((error: unknown) => {
+      throw unwritable(folder, error)
+    })
+    const spool = new Spool(file, name)
+    await spool.#removeName()
+    return spool
+  }
+
+  /** Bytes so far. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Appends bytes; a promise where there is something to wait for. @throws OutputError `OUTPUT_UNWRITABLE` */
+  write(bytes: Buffer): Promise<void> | undefined {
+    const fits = Math.min(bytes.length, WRITE_BYTES - this.#buffered)
+    bytes.copy(this.#buffer, this.#buffered, 0, fits)
+    this.#buffered += fits
+    this.#bytes += fits
+    return this.#buffered < WRITE_BYTES ? undefined : this.#writeRest(bytes.subarray(fits))
+  }
+
+  /** All bytes from the first one on, once no more are written. */
+  async *read(): AsyncGenerator<Buffer> {
+    await this.#flush()
+    for (let at = 0; at < this.#written;) {
+      const piece = Buffer.allocUnsafe(Math.min(READ_BYTES, this.#written - at))
+      const { bytesRead } = await this.#file.read(piece, 0, piece.length, at)
+      if (bytesRead === 0) throw unwritable('the temporary file', new Error('it was cut short'))
+      at += bytesRead
+      yield piece.subarray(0, bytesRead)
+    }
+  }
+
+  /** Removes the file. */
+  async close(): Promise<void> {
+    await this.#file.close()
+    await this.#removeName()
+  }
+
+  async #writeRest(rest: Buffer): Promise<void> {
+    await this.#flush()
+    await this.write(rest)
+  }
+
+  async #flush(): Promise<void> {
+    try {
+      for (let from = 0; from < this.#buffered;) {
+        const { bytesWritten } = await this.#file.write(this.#buffer, from, this.#buffered - from, this.#written)
+        from += bytesWritten
+        this.#written += bytesWritten
+      }
+      this.#buffered = 0
+    } catch (error) {
+      throw unwritable('the temporary file', error)
+    }
+  }
+
+  async #removeName(): Promise<void> {
+    if (this.#name === undefined) return
+    try {
+      await unlink(this.#name)
+      this.#name = undefined
+    } catch {
+      // A system that keeps names of open files: it goes when the file is closed.
+    }
+  }
+}
+
+function unwritable(target: string, cause: unknown): OutputError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  const message = `the audio cannot be kept for its upload in ${target}: ${reason}; choose another folder by temporaryFolder`
+  return new OutputError('OUTPUT_UNWRITABLE', message, { target, cause })
+}

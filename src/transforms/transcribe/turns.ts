@@ -1,0 +1,128 @@
+import type { Turn, Word } from '../../model.ts'
+import { speakerLabel } from '../../protocol/messages.ts'
+import { LabelMap, SpeakerLetters } from '../../stream/speakers.ts'
+
+/** A transcript as far as it is read here. What a server sends may be anything. */
+export interface TranscriptAnswer {
+  id: string
+  status: string
+  text?: unknown
+  words?: unknown
+  utterances?: unknown
+  language_code?: unknown
+  /** Length of the audio that was heard, in seconds. */
+  audio_duration?: unknown
+  speech_model_used?: unknown
+  metadata?: unknown
+  error?: unknown
+}
+
+/** A silence in ms that ends a turn. */
+const PAUSE_MS = 1000
+/** From here on a turn ends with its sentence, so that one who talks for an hour is not one turn. */
+const LONG_MS = 30_000
+const SENTENCE_END = /[.!?…。！？؟।]["'”’»)\]]*$/u
+
+/** The turns of a transcript, and the letters that the labels of its speakers have become. */
+export interface TranscriptTurns {
+  turns: Turn[]
+  speakers: Record<string, string>
+}
+
+/**
+ * The turns of a transcript that is complete: runs of words of one speaker, in order of their beginning. Every word of it is
+ * in one of them, however sure the service was of it.
+ *
+ * @param withSpeakers - whether speakers were asked for.
+ */
+export function turnsOf(transcript: TranscriptAnswer, withSpeakers: boolean): TranscriptTurns {
+  const labels = new LabelMap(new SpeakerLetters(), true)
+  const words = (value: unknown, speaker?: unknown): SpokenWord[] => {
+    const list = wordsOf(value, speaker)
+    return withSpeakers ? list : list.map((item) => ({ ...item, label: undefined }))
+  }
+  const spoken = objects(transcript.utterances).map((utterance) => words(utterance['words'], utterance['speaker']))
+  const all = words(transcript.words)
+  const inUtterances = spoken.reduce((sum, list) => sum + list.length, 0)
+  const language = languageOf(transcript.language_code)
+  const turns = (inUtterances >= all.length ? spoken : [all])
+    .flatMap((list) => cut(list))
+    .toSorted((a, b) => a[0]!.start - b[0]!.start)
+    .map((run, order): Turn => {
+      const { label } = run[0]!
+      const speaker = label === undefined ? undefined : labels.letter(label)
+      const said = run.map(({ word }) => (speaker === undefined ? word : { ...word, speaker }))
+      return {
+        sessionId: transcript.id,
+        order,
+        revision: 0,
+        endOfTurn: true,
+        formatted: true,
+        transcript: said.map((word) => word.text).join(' '),
+        ...(speaker !== undefined && { speaker }),
+        words: said,
+        start: said[0]!.start,
+        end: said.reduce((end, word) => Math.max(end, word.end), 0),
+        ...(language !== undefined && { language }),
+      }
+    })
+  return { turns, speakers: labels.mapping }
+}
+
+interface SpokenWord {
+  word: Word
+  start: number
+  /** The service's name for who says it. */
+  label: string | undefined
+}
+
+/** Cuts words into runs: at another speaker, at a pause, and at the end of a sentence where a run is long. */
+function cut(words: readonly SpokenWord[]): SpokenWord[][] {
+  const runs: SpokenWord[][] = []
+  let run: SpokenWord[] = []
+  let end = 0
+  for (const item of words) {
+    const last = run.at(-1)
+    const isNext =
+      last === undefined ||
+      last.label !== item.label ||
+      item.start - end >= PAUSE_MS ||
+      (end - run[0]!.start >= LONG_MS && SENTENCE_END.test(last.word.text))
+    if (isNext) runs.push((run = []))
+    run.push(item)
+    end = isNext ? item.word.end : Math.max(end, item.word.end)
+  }
+  return runs
+}
+
+/** The words in what a server sent; one without a time of its own has that of the word before it. */
+function wordsOf(value: unknown, speaker: unknown): SpokenWord[] {
+  let before = 0
+  return objects(value).flatMap((item) => {
+    const { text, confidence } = item
+    if (typeof text !== 'string' || text.trim() === '') return []
+    const start = milliseconds(item['start'], before)
+    const end = Math.max(start, milliseconds(item['end'], start))
+    before = end
+    const isSure = typeof confidence === 'number' && confidence >= 0 && confidence <= 1
+    const word: Word = { text: text.trim(), start, end, ...(isSure && { confidence }), final: true }
+    return [{ word, start, label: speakerLabel(item['speaker'] ?? speaker) }]
+  })
+}
+
+function milliseconds(value: unknown, otherwise: number): number {
+  const isTime = typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER
+  return isTime ? Math.round(value) : otherwise
+}
+
+function objects(value: unknown): Record<string, unknown>[] {
+  if (!Array.isArray(value)) return []
+  return value.filter((item): item is Record<string, unknown> => typeof item === 'object' && item !== null)
+}
+
+/** `en_us` of the service is `en-US` elsewhere. */
+function languageOf(code: unknown): string | undefined {
+  const [, language, , region] = /^([a-z]{2,3})([_-]([a-z]{2}))?$/i.exec(typeof code === 'string' ? code : '') ?? []
+  if (language === undefined) return undefined
+  return region === undefined ? language.toLowerCase() : `${language.toLowerCase()}-${region.toUpperCase()}`
+}

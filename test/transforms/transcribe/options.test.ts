@@ -1,0 +1,96 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { transcribe, type TranscribeOptions } from '../../../src/index.ts'
+import { resolveTranscribeOptions } from '../../../src/transforms/transcribe/options.ts'
+
+beforeEach(() => void vi.stubEnv('ASSEMBLYAI_API_KEY', undefined))
+afterEach(() => void vi.unstubAllEnvs())
+
+const request = (options: TranscribeOptions) => resolveTranscribeOptions({ apiKey: 'k', ...options }).request
+
+describe('options of transcribe()', () => {
+  it.each<[TranscribeOptions, string]>([
+    [{ other: 1 } as TranscribeOptions, 'transcribe() has no option other'],
+    [{ parameters: { speechModel: 'x' } as object }, 'parameters of transcribe() has no option speechModel'],
+    [
+      { parameters: { keytermsPrompt: [] } },
+      'parameters.keytermsPrompt, when given, must be a list of 1 to 1000 strings',
+    ],
+    [
+      { parameters: { keytermsPrompt: ['a', 3 as never] } },
+      'parameters.keytermsPrompt[1], when given, must be a string',
+    ],
+    [
+      { parameters: { speakersExpected: 0 } },
+      'parameters.speakersExpected, when given, must be an integer from 1 to 100; got 0',
+    ],
+    [{ parameters: { speakersExpected: 2, maxSpeakers: 3 } }, 'exclude each other'],
+    [{ parameters: { minSpeakers: 4, maxSpeakers: 3 } }, 'parameters.minSpeakers, when given, must be at most'],
+    [
+      { parameters: { redactPiiSub: 'x' as 'hash' } },
+      "parameters.redactPiiSub, when given, must be 'hash' or 'entity_name'",
+    ],
+    [{ request: { speaker_labels: true } }, 'request.speaker_labels has an option of its own: speakerLabels'],
+    [{ request: { speaker_options: {} } }, 'its own: parameters.minSpeakers, parameters.maxSpeakers'.slice(5)],
+    [{ request: { audio_url: 'x' } }, 'request.audio_url'],
+    [{ reconnect: { attempts: -1 } }, 'reconnect.attempts, when given, must be an integer from 0 to 1000000; got -1'],
+    [{ polling: { delay: 1 } }, 'polling.delay, when given, must be an integer from 10 to 60000 ms; got 1'],
+    [{ timeouts: { answers: 1 } as object }, 'timeouts of transcribe() has no option answers'],
+    [{ timeouts: 5 as never }, 'timeouts, when given, must be an object; got 5'],
+    [{ region: 'global' as 'us' }, "region, when given, must be 'us' or 'eu'"],
+    [{ region: 'eu', url: 'https://x' }, 'exclude each other'],
+    [{ url: 'wss://x' }, "url, when given, must be an address such as 'https://localhost:8080'; got 'wss://x'"],
+    [{ url: 'https://user:secret@x' }, 'url, when given, must hold no query, fragment or credentials'],
+    [{ maxDuration: 5 }, 'maxDuration, when given, must be an integer from 1000 to 172800000 ms; got 5'],
+    [{ signal: {} as AbortSignal }, 'signal, when given, must be an AbortSignal'],
+    [{ apiKey: 'Bearer secret-key' }, 'apiKey must be given raw'],
+    [{ deleteTranscript: 'yes' as never }, "deleteTranscript, when given, must be true or false; got 'yes'"],
+  ])('%o are refused', (options, message) => {
+    const error = (() => {
+      try {
+        transcribe({ apiKey: 'k', ...options }).destroy()
+        return undefined
+      } catch (thrown) {
+        return thrown as Error & { code: string }
+      }
+    })()
+    expect(error).toMatchObject({ code: 'INVALID_OPTION', message: expect.stringContaining(message) })
+    expect(error?.message).not.toContain('secret')
+  })
+
+  it('become the request of the API', () => {
+    expect(request({})).toEqual({
+      speech_models: ['assemblyai-stt-3-7', 'universal-2'],
+      speaker_labels: true,
+      language_detection: true,
+    })
+    const parameters = {
+      speechModels: ['m'],
+      languageCode: 'de',
+      minSpeakers: 2,
+      maxSpeakers: 4,
+      keytermsPrompt: ['Hanse'],
+      redactPii: true,
+    }
+    expect(request({ speakerLabels: false, parameters, request: { punctuate: false } })).toEqual({
+      punctuate: false,
+      speech_models: ['m'],
+      speaker_labels: false,
+      language_code: 'de',
+      speaker_options: { min_speakers_expected: 2, max_speakers_expected: 4 },
+      keyterms_prompt: ['Hanse'],
+      redact_pii: true,
+    })
+    expect(request({ parameters: { speakersExpected: 3, languageDetection: false } })).toMatchObject({
+      speakers_expected: 3,
+      language_detection: false,
+    })
+  })
+
+  it('need a key for the service, which no other server gets from the environment', () => {
+    expect(() => transcribe()).toThrow(expect.objectContaining({ code: 'MISSING_API_KEY' }))
+    vi.stubEnv('ASSEMBLYAI_API_KEY', 'of-the-environment')
+    expect(resolveTranscribeOptions({})).toMatchObject({ apiKey: 'of-the-environment', isService: true })
+    expect(resolveTranscribeOptions({ region: 'eu' }).url.href).toBe('https://api.eu.assemblyai.com/')
+    expect(resolveTranscribeOptions({ url: 'http://localhost:1' })).not.toHaveProperty('apiKey')
+  })
+})
