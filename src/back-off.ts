@@ -1,10 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** How attempts to connect again are spaced. */
 export interface BackOffOptions {
   /** First delay in ms; each further one is twice as long. */
   retryDelay: number
-  /** Longest delay in ms. */
   maxRetryDelay: number
 }
 

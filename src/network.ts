@@ -8,7 +8,6 @@ export interface Undici {
   Client: typeof Client
 }
 
-/** How connections are made. */
 export interface ConnectorOptions {
   /** Certificates in PEM to trust instead of those that Node trusts. */
   ca?: string | Buffer | undefined
@@ -30,7 +29,6 @@ export type Connect = (target: ConnectionTarget, signal?: AbortSignal) => Promis
 
 /** A proxy that does not connect to where it is asked to. */
 export class ProxyError extends Error {
-  /** What it answered, an HTTP status. */
   readonly status: number
 
   /** @param proxy - its host and port, without user and password. */

@@ -60,7 +60,6 @@ export class ProgressReporter {
   /** Stages pass gaps on downstream, so one gap is heard several times. */
   readonly #gaps = new Set<Gap>()
   #reconnects = 0
-  /** The first stage. */
   #source: (EventEmitter & { duration?: unknown }) | undefined
   #reported = -Infinity
   /** The report that the listener is busy with. */
@@ -115,7 +114,6 @@ export class ProgressReporter {
     }
   }
 
-  /** Listens no longer. */
   stop(): void {
     for (const off of this.#tidy.splice(0)) off()
   }
@@ -133,7 +131,6 @@ export class ProgressReporter {
 /** Gaps in order, those of a channel as one where they overlap or touch: audio that is replayed may be lost again. */
 function joined(gaps: readonly Gap[]): Gap[] {
   const all: Gap[] = []
-  /** Where in `all` the last gap of each channel is. */
   const last = new Map<string | undefined, number>()
   for (const gap of gaps.toSorted((a, b) => a.start - b.start)) {
     const { start, end, channel } = gap

@@ -119,7 +119,6 @@ function isStream(value: unknown): value is AnyStream {
     : isWritable(value)
 }
 
-/** A stage that is no stream. */
 function asStream(part: object, isFirst: boolean): AnyStream {
   if (!isFirst) return Duplex.from(part)
   const iterable: unknown = typeof part === 'function' ? part() : part
@@ -244,7 +243,6 @@ export class IterableSource extends Readable {
     )
   }
 
-  /** The next value; `null` at the end. */
   async #next(): Promise<unknown> {
     const { done, value } = await this.#iterator.next()
     this.#done = done === true

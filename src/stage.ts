@@ -33,7 +33,6 @@ export const streamStartedAt = Symbol.for('diarize-stream.streamStartedAt')
 /** A field, `true`, of stages that give out turns, segments or cues, which only a sink for them can take. */
 export const recordStage = Symbol.for('diarize-stream.recordStage')
 
-/** A stage as its downstream neighbour sees it. */
 export interface UpstreamStage extends Readable {
   [requestFormat]?: (format: RequestedFormat) => boolean
   [pcmFormat]?: AudioFormat | undefined
@@ -41,7 +40,6 @@ export interface UpstreamStage extends Readable {
   readonly [streamStartedAt]?: Date | undefined
 }
 
-/** Stages of this library. */
 const stages = new WeakSet<object>()
 /** Streams of the user, which say nothing of the stage above them, and what is piped into each. */
 const feeders = new WeakMap<object, UpstreamStage>()

@@ -102,7 +102,6 @@ export class LoopYield {
   #steps = 0
   #waiting: NodeJS.Immediate | undefined
 
-  /** @param resume - called when the loop is to go on. */
   constructor(resume: () => void) {
     this.#resume = resume
   }
@@ -119,7 +118,6 @@ export class LoopYield {
     return false
   }
 
-  /** The loop is not resumed. */
   stop(): void {
     clearImmediate(this.#waiting)
     this.#waiting = undefined
@@ -127,7 +125,6 @@ export class LoopYield {
   }
 }
 
-/** What was thrown, as an error. */
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown))
 }

@@ -13,10 +13,8 @@ export interface AudioFormat {
   encoding: SampleEncoding
 }
 
-/** All encodings, for validation and tests. */
 export const sampleEncodings = ['s16le', 's24le', 's32le', 'f32le', 'u8', 'mulaw'] as const satisfies SampleEncoding[]
 
-/** Bytes of one sample of one channel. */
 export const bytesPerSample: Readonly<Record<SampleEncoding, number>> = {
   s16le: 2,
   s24le: 3,
@@ -26,7 +24,6 @@ export const bytesPerSample: Readonly<Record<SampleEncoding, number>> = {
   mulaw: 1,
 }
 
-/** Bytes of one sample of every channel. */
 export function blockSize(format: AudioFormat): number {
   return bytesPerSample[format.encoding] * format.channels
 }
@@ -57,7 +54,6 @@ export const silenceByte: Readonly<Record<SampleEncoding, number>> = {
   mulaw: 0xff,
 }
 
-/** Whether two formats are the same in every field. */
 export function sameFormat(a: AudioFormat, b: AudioFormat): boolean {
   return a.sampleRate === b.sampleRate && a.channels === b.channels && a.encoding === b.encoding
 }

@@ -41,7 +41,6 @@ export class Framer {
     return frames
   }
 
-  /** What there is of the unfinished frame. */
   get pending(): Buffer {
     return this.#partial?.subarray(0, this.#filled) ?? EMPTY
   }
@@ -62,7 +61,6 @@ export class BlockAligner {
   readonly #blockBytes: number
   #carry: Buffer = Buffer.alloc(0)
 
-  /** @param blockBytes - Bytes of one sample of every channel. */
   constructor(blockBytes: number) {
     this.#blockBytes = blockBytes
   }

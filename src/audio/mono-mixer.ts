@@ -30,11 +30,9 @@ export class MonoMixer<S extends Samples> {
   readonly #channels: number
   readonly #make: new (length: number) => S
   readonly #blockSamples: number
-  /** Mean square of the quietest sound that counts. */
   readonly #quietest: number
   /** Of each channel in the block at hand, and behind them that of their sum. */
   readonly #energies: Float64Array
-  /** The beginning of a block. */
   readonly #held: S
   #heldLength = 0
   #cancelledBlocks = 0

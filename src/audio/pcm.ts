@@ -222,9 +222,7 @@ export class PcmConverter {
   readonly #mono: boolean
   readonly #untouched: boolean
   readonly #aligner: BlockAligner
-  /** One for each channel that goes out. */
   readonly #resamplers: Resampler[]
-  /** Present where several channels become one. */
   readonly #mixer: MonoMixer<Float32Array> | undefined
 
   /**
@@ -265,7 +263,6 @@ export class PcmConverter {
     return this.#encode(split.map((one, channel) => this.#resamplers[channel]!.process(one)))
   }
 
-  /** The rest of the output. */
   flush(): Buffer {
     const mixed = this.#mixer?.flush()
     const last = mixed === undefined ? undefined : this.#encode([this.#resamplers[0]!.process(mixed)])

@@ -85,7 +85,6 @@ export class Resampler {
     this.#phase = 0
   }
 
-  /** Room for `count` more samples at the end of the history. */
   #append(count: number): Float32Array {
     const start = this.#length
     this.#length += count
@@ -150,11 +149,9 @@ const interpolatedPhases = 512
 /** Largest table with one row for every phase, in entries; beyond it rows are interpolated. */
 const largestExactTable = 262_144
 
-/** A tabulated kernel. */
 export interface Kernel {
   /** Input samples on each side of an output sample; even. */
   half: number
-  /** Weights in a row: `2 * half`. */
   taps: number
   /** Steps into which the distance between two input samples is divided; row `r` is for the fraction `r / phases`. */
   phases: number

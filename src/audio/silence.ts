@@ -7,7 +7,6 @@ const SILENCE_BYTES = 3200
 export class AudioQueue {
   readonly #pieces: (Buffer | number)[] = []
 
-  /** Whether silence is next. */
   get isSilent(): boolean {
     return typeof this.#pieces[0] === 'number'
   }
@@ -74,12 +73,10 @@ export class LiveLimit {
     return Math.max(0, this.#late + Math.min(now - this.#lastAudioAt, now - this.#origin - this.#position))
   }
 
-  /** Counts silence that is made. */
   silence(ms: number): void {
     this.#position += ms
   }
 
-  /** Counts audio that has come. */
   audio(ms: number): void {
     const now = this.#now()
     const isFirst = this.#audio === 0

@@ -330,12 +330,10 @@ class WavSamples {
     return this.#declared === undefined ? 0 : this.#left
   }
 
-  /** Whether there are more samples than the header says. */
   get exceedsHeader(): boolean {
     return this.#exceedsHeader
   }
 
-  /** The samples in `bytes`; may be empty. */
   push(bytes: Buffer): Buffer {
     if (this.#state === 'after') return nothing
     if (this.#state === 'beyond') return this.#untilTitles(bytes)
@@ -528,7 +526,6 @@ export class WavReader {
     }
   }
 
-  /** Everything held so far, `chunk` included. */
   #hold(chunk: Buffer): Buffer {
     let head = this.#head ?? nothing
     const total = this.#heldBytes + chunk.length

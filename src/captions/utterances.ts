@@ -74,7 +74,6 @@ export class UtteranceCollector {
     return [...complete, { segments: this.#pending.splice(0) }]
   }
 
-  /** The utterance still open, when nothing more comes. */
   end(): Utterance[] {
     const segments = this.#pending
     const first = segments[0]

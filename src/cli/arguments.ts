@@ -11,10 +11,8 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 
-/** The endings of videos that can be made. */
 export const VIDEO_ENDINGS: readonly string[] = ['.mp4', '.m4v', '.mov', '.mkv', '.webm']
 
-/** What the command was asked to do. */
 export interface Command {
   input: string
   outputs: string[]
@@ -34,7 +32,6 @@ export interface Command {
   serverNames: boolean
   preset: PresetName
   language: string | undefined
-  /** Which audio track is wanted. */
   tracks: Pick<FfmpegOptions, 'audioTrack' | 'language'>
   report: boolean
   json: boolean
@@ -193,12 +190,10 @@ function readKey(file: string): string {
   return key
 }
 
-/** The error for a wrong command line. */
 export function usage(message: string): ConfigurationError {
   return new ConfigurationError('INVALID_OPTION', `${message}; see diarize-stream --help`)
 }
 
-/** What `--help` prints. */
 export const USAGE = `diarize-stream <input> [options]
 diarize-stream models list | pull <name> | path
 
@@ -308,7 +303,6 @@ export function engineOptions(command: EngineCommand, environmentKey: string | u
   }
 }
 
-/** Whether a command is for the engine on this machine. */
 export function isLocal(
   { engine, apiKey, url, region, model }: Pick<Command, 'engine' | 'apiKey' | 'url' | 'region' | 'model'>,
   environmentKey: string | undefined,

@@ -25,7 +25,6 @@ export function exitCodeFor({ gaps }: Pick<RunSummary, 'gaps'>, interrupted: boo
   return interrupted ? EXIT.interrupted : EXIT.complete
 }
 
-/** The exit code for an error. */
 export function exitCodeOf(error: unknown): number {
   if (isAbortError(error) || error instanceof OutputError) return EXIT.output
   if (error instanceof ConfigurationError) return EXIT.usage

@@ -38,24 +38,19 @@ if (process.connected) process.send(child.pid ?? 0, () => {})
 else lose()
 `
 
-/** How FFmpeg is run. */
 export interface FfmpegTask {
   ffmpeg: string
   args: readonly string[]
-  /** The directory it runs in. */
   cwd?: string
   signal?: AbortSignal | undefined
   /** What it reads on its standard input. */
   stdin?: Readable | undefined
   /** What is removed if we are killed, files and directories; FFmpeg then ends, too. */
   unfinished?: readonly string[] | undefined
-  /** Called with each line of its standard output. */
   onLine?: (line: string) => void
 }
 
-/** How a run of FFmpeg ended. */
 export interface FfmpegResult {
-  /** Exit code; `null` if it was killed. */
   code: number | null
   /** The beginning of what it printed on standard error. */
   printed: string

@@ -12,7 +12,6 @@ import { microphoneSource } from '../sources/microphone.ts'
 import { rtspSource } from '../sources/rtsp/source.ts'
 import { type Command, usage } from './arguments.ts'
 
-/** What kind of input the command was given. */
 export type InputKind = 'file' | 'standard input' | 'http' | 'rtsp' | 'microphone'
 
 /**
@@ -69,7 +68,6 @@ type CaptionCommand = Pick<Command, 'names' | 'preset' | 'language'>
 
 type MakeSink = (target: string, options: CaptionCommand) => Writable
 
-/** The options of the sinks that make captions. */
 export function captionOptions({ names, preset, language }: CaptionCommand) {
   return { speakers: names, layout: { preset, ...(language !== undefined && { language }) } }
 }
@@ -98,7 +96,6 @@ export function openOutputs(command: CaptionCommand & Pick<Command, 'outputs'>):
   })
 }
 
-/** The name of the recording in files for scoring tools. */
 function recording(target: string): string {
   const name = path.parse(target).name.replaceAll(/\s+/gu, '_').replaceAll(/;{2,}/g, ';')
   return name === '' ? 'audio' : name

@@ -22,7 +22,6 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import path from 'node:path'
 
-/** What `diarize-stream models --help` prints. */
 export const MODELS_USAGE = `diarize-stream models list [--all]
 diarize-stream models pull <name>
 diarize-stream models path [<name>]
@@ -40,7 +39,6 @@ HF_HOME names another folder for the cache, HF_ENDPOINT a mirror, HF_TOKEN a tok
 DIARIZE_STREAM_MODELS names a folder of folders of models, each called by its name, which are looked for first.
 `
 
-/** Where the command writes. */
 export interface ModelsOutput {
   stdout: NodeJS.WriteStream
   stderr: NodeJS.WriteStream
@@ -114,7 +112,6 @@ function list(all: boolean): string {
   return `For words\n  ${box.name.padEnd(widest)}  ${box.text}\n${of('recogniser')}\nFor telling voices apart\n${of('speakers')}${folder}`
 }
 
-/** The model in the box. */
 function boxLine(): { name: string; text: string } {
   let box: ModelPackage
   try {
@@ -181,7 +178,6 @@ function wrong(message: string): ConfigurationError {
 export interface OfferSurroundings {
   /** Whether a person reads standard error. */
   isTerminal: boolean
-  /** @defaultValue that of the process */
   env?: Environment
 }
 
@@ -234,7 +230,6 @@ const barWidth = 24
 /** Time between two updates of the line, in ms. */
 const pause = 100
 
-/** A number of bytes for people. */
 export function megabytes(bytes: number): string {
   const value = bytes / 1_000_000
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} MB`

@@ -23,7 +23,6 @@ const EVENTS = ['session', 'gap', 'warning', 'reconnecting', 'termination'] as c
 /** Time in which corrections that come together are gathered, in milliseconds. */
 const GATHER_MS = 50
 
-/** Where the command may write. */
 export interface Streams {
   stdout: Writable & Partial<WriteStream>
   stderr: Writable & Partial<WriteStream>
@@ -37,7 +36,6 @@ type ReporterCommand = Pick<Command, 'names' | 'json' | 'quiet' | 'outputs' | 'm
  * standard error.
  */
 export class Reporter {
-  /** What else is to be given the turns. */
   readonly sinks: readonly Writable[]
   readonly #command: ReporterCommand
   readonly #streams: Streams
@@ -72,12 +70,10 @@ export class Reporter {
     return this.#view !== undefined
   }
 
-  /** Tells how long the input is, in ms. */
   length(duration: number | undefined): void {
     if (this.#view !== undefined) this.#view.duration = duration
   }
 
-  /** Listens to what a stage reports. */
   follow(stage: EventEmitter): void {
     stage.on('partial', (turn: Turn) => {
       this.#view?.partial(turn)
@@ -100,13 +96,11 @@ export class Reporter {
     }
   }
 
-  /** Tells of trouble that is not of a stage. */
   warn(warning: Warning): void {
     this.#json?.event('warning', warning)
     this.say(`note: ${warning.message}`)
   }
 
-  /** Tells how far the work has come. */
   readonly progress = (progress: Progress): void => {
     this.#view?.progress(progress)
     this.#json?.event('progress', progress)
@@ -126,7 +120,6 @@ export class Reporter {
     this.#print(printableLines(text))
   }
 
-  /** Prints the summary. */
   end(lines: readonly string[], summary: object): void {
     this.close()
     this.#json?.event('summary', summary)
@@ -136,20 +129,17 @@ export class Reporter {
     if (corrections > 0) this.say(`${count(corrections, 'correction')} after a turn was final${where}`)
   }
 
-  /** Prints how well the captions keep to their preset. */
   report(text: string, report: object): void {
     if (this.#json === undefined) this.#print(text.split('\n'))
     else this.#json.event('report', report)
   }
 
-  /** Tells why the command failed. */
   error(error: Error): void {
     this.close()
     this.#json?.event('error', { code: (error as { code?: unknown }).code, message: error.message })
     this.#print(printableLines(`diarize-stream: ${error.message}`))
   }
 
-  /** Ends the live view. */
   close(): void {
     this.#view?.close()
     this.#sayCorrections()
@@ -178,16 +168,13 @@ function noteOf(event: string, record: object): string | undefined {
   return `connection lost (${error.message}); attempt ${attempt} in ${(delay / 1000).toFixed(1)} s`
 }
 
-/** What a summary tells beside what the run itself knows. */
 export interface SummaryFacts {
   names: SpeakerNames
-  /** Files written. */
   files: readonly string[]
   /** Whether the input was ended by Ctrl-C. */
   interrupted: boolean
 }
 
-/** Lines for people on what was done. */
 export function summaryLines(summary: RunSummary, { names, files, interrupted }: SummaryFacts): string[] {
   const { audioMs, turns, speakers, languages, gaps, reconnects, elapsedMs } = summary
   const length = `${(audioMs / 1000).toFixed(1)} s`
@@ -213,7 +200,6 @@ export function unusedNames(names: SpeakerNames, speakers: readonly string[]): W
   return { code: 'NAME_UNUSED', message, labels }
 }
 
-/** A language in English, and its code. */
 function languageName(code: string): string {
   return `${new Intl.DisplayNames(['en'], { type: 'language' }).of(code) ?? code} (${code})`
 }
@@ -237,7 +223,6 @@ export class ReportSink extends Writable {
     this.#reporter = new CaptionReporter(options)
   }
 
-  /** What was found so far. */
   get report(): CaptionReport {
     return this.#reporter.report()
   }
@@ -297,7 +282,6 @@ export class JsonEvents extends Writable {
     target.once('error', (error) => this.destroy(error))
   }
 
-  /** Writes an event. */
   event(type: string, record?: object): void {
     if (this.#target.writable) this.#target.write(eventLine(type, record))
   }

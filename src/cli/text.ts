@@ -7,7 +7,6 @@ import { wordRuns } from '../captions/word-runs.ts'
 import type { Turn } from '../model.ts'
 import type { createColors } from 'picocolors'
 
-/** How turns are shown on a terminal. */
 export interface TurnStyle {
   names: SpeakerNames
   colours: Colours
@@ -78,7 +77,6 @@ export function tailToWidth(text: string, width: number): string {
   return kept.length > 0 ? `… ${kept.join(' ')}` : headToWidth(words.at(-1) ?? '', width)
 }
 
-/** The functions of picocolors, with colours on or off. */
 export type Colours = ReturnType<typeof createColors>
 
 const PALETTE = ['cyan', 'yellow', 'green', 'magenta', 'blue', 'red'] as const
@@ -97,7 +95,6 @@ export class SpeakerColours {
     this.#colours = colours
   }
 
-  /** `text` in the colour of `speaker`; as it is where the speaker is not known. */
   paint(speaker: string | undefined, text: string): string {
     if (speaker === undefined) return text
     let place = this.#seen.get(speaker)

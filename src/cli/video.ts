@@ -89,7 +89,6 @@ export class CaptionedVideos {
     }
   }
 
-  /** Removes the temporary files. */
   async close(): Promise<void> {
     await rm(this.#directory, { recursive: true, force: true })
   }
@@ -194,7 +193,6 @@ const CONTAINERS: Readonly<Record<string, { muxer: string; text: string }>> = {
   '.webm': { muxer: 'webm', text: 'webvtt' },
 }
 
-/** What FFmpeg is to make. */
 export interface VideoRequest {
   /** Absolute path of the video, taken literally; absent where it comes on the standard input, its clock mended. */
   input: string | undefined
@@ -202,7 +200,6 @@ export interface VideoRequest {
   captions: string
   /** Name of what is made, by whose ending the container is chosen. */
   target: string
-  /** Absolute path that FFmpeg writes to. */
   output: string
   /** Code of three letters. */
   language: string
@@ -258,15 +255,12 @@ function write(muxer: string, output: string): string[] {
   return [...index, '-f', muxer, `file:${output}`]
 }
 
-/** What is known of a file before it is decoded. */
 export interface FileFacts {
   /** Length in ms, if FFmpeg can tell. */
   duration: number | undefined
-  /** Whether there is a picture that moves. */
   hasVideo: boolean
 }
 
-/** The facts in what FFmpeg prints about a file. */
 export function readFacts(printed: string): FileFacts {
   const [, hours, minutes, seconds] = /^ *Duration: (\d+):(\d+):(\d+(?:\.\d+)?)/m.exec(printed) ?? []
   const whole = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)

@@ -12,7 +12,6 @@ const DRAW_EVERY_MS = 50
 /** Open turns that are shown, of so many channels. */
 const MOST_PARTIALS = 4
 
-/** How a {@link LiveView} looks. */
 export interface LiveViewOptions {
   names: SpeakerNames
   colours: boolean
@@ -28,7 +27,6 @@ export class LiveView extends Writable {
   readonly #screen: Screen
   readonly #style: TurnStyle
   readonly #corrections: Corrections
-  /** The open turn of each channel. */
   readonly #partials = new Map<string, Turn>()
   #progress: Progress = { audioMs: 0, turns: 0, speakers: [], speed: 0, elapsedMs: 0 }
   #status: string | undefined
@@ -60,24 +58,20 @@ export class LiveView extends Writable {
     done()
   }
 
-  /** How often a turn was corrected after it had been shown. */
   get corrections(): number {
     return this.#corrections.count
   }
 
-  /** Shows a turn that is still open. */
   partial(turn: Turn): void {
     this.#partials.set(turn.channel ?? '', turn)
     this.#later()
   }
 
-  /** Shows how far the work has come. */
   progress(progress: Progress): void {
     this.#progress = progress
     this.#later()
   }
 
-  /** Shows a line of its own in place of the progress. */
   status(line: string): void {
     this.#status = line
     this.#later()
@@ -218,7 +212,6 @@ export function progressLine(progress: Progress, duration: number | undefined, w
   return room < 4 ? headToWidth(text, width) : `${bar(part, Math.min(BAR_WIDTH, room))}  ${text}`
 }
 
-/** `1 turn`, `2 turns`. */
 export function count(number: number, what: string): string {
   return `${number} ${what}${number === 1 ? '' : 's'}`
 }
@@ -228,7 +221,6 @@ const MOST_SHOWN = 5
 
 /** Lines that say how turns that were shown have changed since: what has scrolled away cannot be changed itself. */
 export class Corrections {
-  /** How many have come so far. */
   count = 0
   readonly #style: TurnStyle
   #waiting: Turn[] = []
@@ -238,7 +230,6 @@ export class Corrections {
     this.#style = style
   }
 
-  /** Takes a turn that came again with a higher revision. */
   add(turn: Turn): void {
     this.count += 1
     // Only the newest of a turn is of interest.

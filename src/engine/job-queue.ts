@@ -11,7 +11,6 @@ export class JobQueue {
     this.#onError = onError
   }
 
-  /** Whether no job runs any more. */
   get closed(): boolean {
     return this.#closed
   }

@@ -30,7 +30,6 @@ export interface RecognisedWord {
 
 /** What was heard in an utterance. */
 export interface Recognition {
-  /** In order of time, without overlaps. */
   words: RecognisedWord[]
   /** ISO 639-1 code of the language that the model took it for; absent where it does not say. */
   language?: string
@@ -58,7 +57,6 @@ export class CrashingUtterance extends Error {}
 
 /** Turns utterances into words. Several may be under way at a time. */
 export interface Recogniser {
-  /** Begins an utterance. */
   begin(): Utterance
   /** How many utterances it can work on at the same time. */
   readonly parallel: number
@@ -75,7 +73,6 @@ export interface Recogniser {
 
 /** What a speaker tracker gets to know of an utterance. */
 export interface TrackedUtterance {
-  /** Number of the utterance, from 0. */
   id: number
   /** Place of `samples[0]` in the stream, in ms. */
   offset: number

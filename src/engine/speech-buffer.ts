@@ -10,7 +10,6 @@ export class SpeechBuffer {
   #length = 0
   #speech: number[] = []
 
-  /** Place in the stream of the first millisecond kept. */
   get startMs(): number {
     return this.#firstMs
   }
@@ -38,17 +37,14 @@ export class SpeechBuffer {
     this.#length = needed
   }
 
-  /** Adds the level of the next 10 ms. */
   pushSpeech(level: number): void {
     this.#speech.push(level)
   }
 
-  /** A copy of the samples from `fromMs` to before `toMs`. */
   samples(fromMs: number, toMs: number): Int16Array {
     return this.#samples.slice(this.#index(fromMs), this.#index(toMs))
   }
 
-  /** The levels of speech from `fromMs` to before `toMs`. */
   speech(fromMs: number, toMs: number): number[] {
     const frame = (ms: number): number => Math.max(0, Math.floor((ms - this.#firstMs) / speechFrameMs))
     return this.#speech.slice(frame(fromMs), frame(toMs))

@@ -1,7 +1,6 @@
 import { type ErrorCode, type ErrorFields, SessionError } from '../errors.ts'
 import { oneLine, redact } from '../redact.ts'
 
-/** What a close or an Error frame means to a client. */
 export interface CloseMeaning {
   code: ErrorCode
   /** Whether a new session, opened with the same parameters, can succeed. */
@@ -158,7 +157,6 @@ export function connectionError(target: NamedServer, cause: Error, begun: boolea
  * same code. Checks throw it; the connection catches it.
  */
 export class Refusal extends Error {
-  /** Code of the `Error` message and of the close. */
   readonly code: number
 
   constructor(code: number, text: string) {

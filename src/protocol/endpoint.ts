@@ -12,10 +12,8 @@ const hosts: Readonly<Record<Region, string>> = {
   eu: 'wss://streaming.eu.assemblyai.com',
 }
 
-/** All regions, for validation. */
 export const regions = Object.keys(hosts) as Region[]
 
-/** The service's socket address in `region`. */
 export function regionUrl(region: Region): string {
   return `${hosts[region]}/v3/ws`
 }

@@ -40,12 +40,10 @@ export class AudioInput {
     this.#maxAheadMs = maxAheadMs
   }
 
-  /** Milliseconds of audio taken so far. */
   get receivedMs(): number {
     return bytesToMs(this.#bytes, this.#format)
   }
 
-  /** Milliseconds that a message of `bytes` bytes lasts. */
   duration(bytes: number): number {
     return bytesToMs(bytes, this.#format)
   }

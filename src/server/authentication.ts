@@ -4,7 +4,6 @@ import { Refusal, unauthorized } from '../protocol/close-codes.ts'
 /** Decides whether an API key may be used. */
 export type KeyCheck = (key: string) => boolean | Promise<boolean>
 
-/** What lets a client in, and for how long. */
 export interface Admission {
   /** Milliseconds the token allows the session; absent for an API key. */
   maxSessionMs?: number

@@ -10,7 +10,6 @@ import { ownModels, type ReceivedMessage, type ServerSession, Session, type Sess
 
 /** Milliseconds a client gets to answer a close before its socket is cut. */
 const CLOSE_TIMEOUT = 5000
-/** The same while the server closes. */
 const SHUTDOWN_TIMEOUT = 1000
 /** Bytes that may wait for a client that does not read. */
 const UNREAD_LIMIT = 8 * 1024 * 1024
@@ -56,13 +55,10 @@ export class SessionRate {
   }
 }
 
-/** What connections share and report to. */
 export interface ConnectionHost {
   readonly options: ResolvedServerOptions
   readonly authenticator: Authenticator
-  /** Sessions that have begun and are not yet gone. */
   readonly sessions: Set<ServerSession>
-  /** Sessions that begin over time. */
   readonly rate: SessionRate
   readonly events: EventEmitter<StreamingServerEvents>
 }

@@ -6,7 +6,6 @@ import { API_VERSION } from './connection.ts'
 import { MAX_MESSAGE, resolveServerOptions } from './options.ts'
 import { ownModels, Session } from './session.ts'
 
-/** A server that only this process can reach. */
 export interface InMemoryServer {
   /** Takes a client that asks for a session by this query. */
   accept(query: URLSearchParams, client: MemoryClient): MemoryServer

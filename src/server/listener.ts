@@ -5,7 +5,6 @@ import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import { ConfigurationError } from '../errors.ts'
 
-/** Path of the socket. */
 export const SOCKET_PATH = '/v3/ws'
 
 /** Bytes of a request's head: 100 key terms of 50 letters beyond ASCII take 45,000 in a URL. */
@@ -19,20 +18,17 @@ export interface TlsOptions {
   cert: string | Buffer
 }
 
-/** Where to listen. */
 export interface Address {
   host: string
   port: number
   tls?: TlsOptions | undefined
 }
 
-/** Who handles what comes in. */
 export interface Handlers {
   request(request: IncomingMessage, response: ServerResponse): void
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
 }
 
-/** A server of HTTP, or of HTTPS where there is a certificate. */
 export function httpServer(tls: TlsOptions | undefined, handlers: Handlers): Server {
   const limits = { maxHeaderSize: MAX_HEADER }
   return (tls ? createHttpsServer({ ...tls, ...limits }) : createHttpServer(limits))
@@ -55,7 +51,6 @@ export class Listener {
     })
   }
 
-  /** Port listened on. */
   get port(): number {
     return this.#address.port
   }

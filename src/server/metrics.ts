@@ -2,7 +2,6 @@ import type { EventEmitter } from 'node:events'
 import type { StreamingServerEvents } from './connection.ts'
 import type { ServerSession } from './session.ts'
 
-/** The content type of Prometheus' text format. */
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 /** Close codes that are counted by themselves: those of the protocol. A client may close with any other. */
@@ -37,7 +36,6 @@ export class ServerMetrics {
     events.on('refused', ({ code }) => count(this.#refused, code))
   }
 
-  /** The metrics, in Prometheus' text format. */
   text(): string {
     const open = [...this.#sessions]
     const audioMs = open.reduce((sum, { receivedMs }) => sum + receivedMs, this.#endedAudioMs)

@@ -87,7 +87,6 @@ export interface ServerOptions {
   unattributedLabel?: UnattributedLabel
 }
 
-/** {@link ServerOptions} with every default filled in. */
 export type ResolvedServerOptions = Required<Omit<ServerOptions, 'tls' | 'apiKeys'>> &
   Pick<ServerOptions, 'tls' | 'apiKeys'> & {
     /** Whether only programs of this machine can reach the server. */

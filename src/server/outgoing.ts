@@ -5,7 +5,6 @@ import type { SessionSettings } from './settings.ts'
 /** What stands where a speaker could not be told: `UNKNOWN` as documented, `PENDING` as seen since June 2026. */
 export type UnattributedLabel = 'UNKNOWN' | 'PENDING'
 
-/** How the messages of one session are written. */
 export interface MessageStyle {
   speakerLabels: boolean
   languageDetection: boolean

@@ -25,7 +25,6 @@ const QUEUE_LIMIT = 5000
 const LEAST_WEIGHT = 20
 /** Milliseconds an engine gets to free itself before the session counts as ended all the same. */
 const DESTROY_TIMEOUT = 5000
-/** Milliseconds between two `Heartbeat` messages. */
 const HEARTBEAT_INTERVAL = 5000
 
 /** A frame as it came: audio, or the text of a JSON message. */
@@ -55,13 +54,10 @@ export interface SessionEnd {
   cause?: unknown
 }
 
-/** What a session needs of its server. */
 export interface SessionContext {
   engine: Engine
   parameters: ConnectionParameters
-  /** Echoed in `Begin`. */
   apiVersion: string
-  /** Milliseconds the session may last. */
   maxDurationMs: number
   /** Milliseconds of audio ahead of the clock that are allowed; `Infinity` where pacing is not enforced. */
   maxAheadMs: number
@@ -77,7 +73,6 @@ export function ownModels({ name, model }: Engine): string[] {
   return model === undefined ? [name] : [name, model]
 }
 
-/** The socket, as a session needs it. */
 export interface SessionTransport {
   send(message: ServerMessage): void
   /** Sends an `Error` message and closes with its code. */
@@ -153,7 +148,6 @@ export class Session implements ServerSession {
     if (this.#state === 'opening') this.#setEngine(this.#open())
   }
 
-  /** Takes a message of the client. */
   receive(data: Buffer, binary: boolean): void {
     if (this.#state === 'ended' || this.#terminating) return
     this.#inactivity?.refresh()

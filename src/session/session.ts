@@ -42,7 +42,6 @@ export interface SessionOptions {
 /** How a session ended: with an error, or completely, by the Termination that was asked for. */
 export type SessionEnd = { error: SessionError } | { error?: undefined; termination: TerminationMessage }
 
-/** Events of a {@link Session}. */
 export interface SessionEvents {
   /** The server accepted the session; audio may be sent from here on. */
   begin: [BeginMessage]
@@ -97,7 +96,6 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
     })
   }
 
-  /** The server's Begin, once it has come. */
   get begin(): BeginMessage | undefined {
     return this.#begin
   }
@@ -157,7 +155,6 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
     this.#fail(sessionError(this.#target, 'SERVER_FLOOD', what, { retryable: false, bytes: this.#receivedBytes }))
   }
 
-  /** The connection cannot be made, or broke. */
   failed(error: Error): void {
     const known = error instanceof SessionError
     this.#fail(known ? error : connectionError(this.#target, error, this.#begin !== undefined))
@@ -306,7 +303,6 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
     this.#settle(this.#state === 'begun' && this.#failure === undefined)
   }
 
-  /** The server has read more. */
   drained(): void {
     const audio = this.#blocked
     if (audio === undefined || this.#transport.full) return

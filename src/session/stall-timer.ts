@@ -28,21 +28,18 @@ export class StallTimer {
     this.#stalled = stalled
   }
 
-  /** A wait begins. */
   begin(): void {
     if (this.#stopped) return
     this.#since = performance.now()
     this.#look ??= setTimeout(this.#lookAtWait, this.#congestedAfter)
   }
 
-  /** The wait is over. */
   end(): void {
     this.#since = undefined
     clearTimeout(this.#stall)
     this.#stall = undefined
   }
 
-  /** No wait matters any more. */
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#look)

@@ -35,11 +35,9 @@ export interface TransportListener {
   drained(): void
   /** The connection cannot be made, or broke: a SessionError where more is known than what the network says. */
   failed(error: Error): void
-  /** The connection is gone. */
   closed(code: number, reason: string): void
 }
 
-/** Opens a connection. */
 export type Connect = (listener: TransportListener) => Transport
 
 /** What a server in this process does to its client. */
@@ -54,20 +52,17 @@ export interface MemoryClient {
 /** What a client does to a server in this process. */
 export interface MemoryServer {
   receive(data: Buffer, binary: boolean): void
-  /** The client is gone. */
   abandon(code: number, reason: string): void
 }
 
 /** Where a session connects, with everything that its handshake carries. */
 export interface SessionTarget extends NamedServer {
-  /** Full address with its query. */
   url: string
   headers: Record<string, string>
   /** Makes the connection instead of Node's own agent. */
   agent?: Agent
   /** Certificates in PEM to trust instead of those that Node trusts. */
   ca?: string | Buffer
-  /** The proxy to go through. */
   proxy?: URL
   /** Takes the client, where the server is in this process. */
   accept?: (client: MemoryClient) => MemoryServer

@@ -38,7 +38,6 @@ export class WebSocketTransport implements Transport {
   readonly #target: SessionTarget
   readonly #listener: TransportListener
   readonly #socket: WebSocket
-  /** The connection beneath it. */
   #connection: Socket | undefined
   readonly #closing = new AbortController()
   readonly #liveness: NodeJS.Timeout

@@ -241,7 +241,6 @@ export class FileDestination implements Destination {
     this.trouble = trouble
   }
 
-  /** Absolute path of the file. */
   get path(): string {
     return this.#path
   }
@@ -402,7 +401,6 @@ export class FileDestination implements Destination {
   }
 }
 
-/** What is the same for all names of a file. */
 function fileKey({ dev, ino }: BigIntStats): string {
   return `${dev}:${ino}`
 }
@@ -439,7 +437,6 @@ async function writeAll(handle: FileHandle, bytes: Buffer, at: number): Promise<
   return at + done
 }
 
-/** Copies to byte `at`, and returns the byte after the copy. */
 async function copy(from: FileHandle, to: FileHandle, { edit, ...range }: Copied, at: number): Promise<number> {
   let rest: Buffer = Buffer.alloc(0)
   for (let next = range.from; next < range.to;) {

@@ -5,7 +5,6 @@ import { hostname } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** How often a lock is renewed. */
 const RENEW_MS = 10_000
 /** After this a lock that nobody renews counts for nothing: its number may be that of another process by now. */
 const STALE_MS = 60_000
@@ -19,7 +18,6 @@ const SAME_START_MS = 2000
 /** Longest name of a file that still has room for an ending. */
 const MAX_NAME_BYTES = 200
 
-/** Who holds a lock. */
 interface Holder {
   pid: number
   host: string
@@ -29,7 +27,6 @@ interface Holder {
   token: string
 }
 
-/** Locks that this process holds. */
 const held = new Set<string>()
 
 /** A file of ours beside `file`, with a name that is always the same. */
@@ -122,7 +119,6 @@ function isAlive({ pid, host, started }: Holder): boolean {
   return isRunning(pid)
 }
 
-/** Whether there is a process of this number. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)

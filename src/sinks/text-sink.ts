@@ -53,7 +53,6 @@ export class TextSink extends Writable {
   #begun = false
   #ending = false
   #finished = false
-  /** Text that waits for the first block. */
   #held = ''
   /** Runs while words wait. */
   #releaseTimer: NodeJS.Timeout | undefined

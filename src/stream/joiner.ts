@@ -10,7 +10,6 @@ const MOST_PLACED = 20_000
 
 /** How one session's final turn became a turn of the stream. */
 interface Placement {
-  /** Order in the stream. */
   order: number
   /** Words at its start that were final before. */
   cut: number
@@ -18,7 +17,6 @@ interface Placement {
 
 /** The orders of a stream's turns; all sessions count on. */
 export interface Orders {
-  /** The order that the next final turn will have. */
   next: number
 }
 
@@ -47,7 +45,6 @@ export class TurnJoiner {
     this.#beyond = !before.any
   }
 
-  /** Whether a final waits for its formatted form. */
   get holding(): boolean {
     return this.#assembler.holding
   }
@@ -71,7 +68,6 @@ export class TurnJoiner {
     return this.#assembler.revision(message).flatMap((turn) => this.#place(turn))
   }
 
-  /** Gives up waiting for a formatted form. */
   release(): Turn[] {
     return this.#assembler.release().flatMap((turn) => this.#place(turn))
   }
@@ -159,7 +155,6 @@ export class TurnJoiner {
   }
 }
 
-/** The speaker of most of the words' time. */
 function mostHeard(words: readonly Word[]): string | undefined {
   const heard = new Map<string, number>()
   for (const { speaker, start, end } of words) {
@@ -196,7 +191,6 @@ const MOST_WORDS = 1000
 
 /** Where a session's turns go beyond what was final before. */
 export interface Splice {
-  /** Index of the first new word, counted over all turns. */
   first: number
   /** Whether the last word that was final has been found or passed: every later turn is new. */
   complete: boolean
@@ -419,7 +413,6 @@ export class FinalWords {
   #end = 0
   #lastStart = 0
 
-  /** @param keepMs - how far back words are kept, ms. */
   constructor(keepMs: number) {
     this.#keepMs = keepMs
   }
@@ -437,12 +430,10 @@ export class FinalWords {
     return Math.min(this.#end - overlap, this.#lastStart - WORD_LEAD_MS)
   }
 
-  /** The words of the last final turns, in order. */
   get turns(): Word[][] {
     return this.#turns.map(({ words }) => deserialize(words))
   }
 
-  /** Whether there is any final turn. */
   get any(): boolean {
     return this.#turns.length > 0
   }

@@ -6,7 +6,6 @@ import type { SessionOptions } from '../session/session.ts'
 import type { SessionTarget } from '../session/transport.ts'
 import type { ServerLabels } from './speakers.ts'
 
-/** What a {@link Supervisor} is told. All values in ms. */
 export interface SupervisorOptions extends SessionOptions, BackOffOptions {
   /** Address and fresh credentials for one more session. */
   connect: () => Promise<SessionTarget>
@@ -16,7 +15,6 @@ export interface SupervisorOptions extends SessionOptions, BackOffOptions {
   rate: (begin: BeginMessage) => number
   /** Length of a frame; may be fractional. */
   frameMs: number
-  /** A frame of silence. */
   silentFrame: Buffer
   /** The beginning of the next frame, as far as there is one. */
   pending: () => Buffer
@@ -32,7 +30,6 @@ export interface SupervisorOptions extends SessionOptions, BackOffOptions {
   firstRetries: number
   /** How long before its expiry the session after it is opened. */
   rollOverBefore: number
-  /** Whether the source cannot be held back. */
   live: boolean
   /** Whether silence is sent while the source pauses. */
   keepAlive: boolean
@@ -43,14 +40,12 @@ export interface SupervisorOptions extends SessionOptions, BackOffOptions {
   channel?: string
 }
 
-/** A session that has taken over. */
 export interface SessionChange {
   begin: BeginMessage
   /** Ms of the stream at which the session's audio begins. */
   offset: number
   /** Speaker labels of the session and the letters they stand for in the stream, so far. */
   speakers: Record<string, string>
-  /** Name of the channel it hears, where channels are kept apart. */
   channel?: string
 }
 
@@ -76,7 +71,6 @@ export interface ReconnectingRecord {
   channel?: string
 }
 
-/** Events of a `Supervisor`. */
 export interface SupervisorEvents {
   turn: [Turn]
   /** A session has taken over, or one more of its labels has been matched. */
@@ -84,6 +78,5 @@ export interface SupervisorEvents {
   reconnecting: [ReconnectingRecord]
   gap: [Gap]
   warning: [Warning]
-  /** Any message that is no turn. */
   message: [ServerMessage & { channel?: string }]
 }

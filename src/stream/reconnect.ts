@@ -15,10 +15,8 @@ const PER_PLANNED_MS = 10_000
 /** Sessions in a row that end before they have been sent again what was sent before. */
 const MOST_TOO_SHORT = 3
 
-/** How many attempts there are in a row. */
 export interface SessionBudgetOptions extends BackOffOptions {
   retries: number
-  /** The same before the first session. */
   firstRetries: number
 }
 
@@ -42,7 +40,6 @@ export class SessionBudget {
     this.#limit = options.firstRetries
   }
 
-  /** A session has begun. */
   begun(): void {
     this.#limit = this.#options.retries
   }
@@ -87,7 +84,6 @@ export class SessionBudget {
     return newMs >= LEAST_PER_SESSION_MS && this.#planned - earned < MOST_PLANNED
   }
 
-  /** A session is replaced as planned. */
   plan(sentMs: number): void {
     const earned = Math.floor((sentMs - this.#plannedAt) / PER_PLANNED_MS)
     this.#planned = Math.max(0, this.#planned - earned) + 1
@@ -119,7 +115,6 @@ export async function connector(target: SessionTarget, pingInterval: number): Pr
   return (listener) => new WebSocketTransport(target, pingInterval, listener)
 }
 
-/** When to open the session after one, and by when to change over to it. */
 export interface RollOverTimes {
   start: number
   deadline: number

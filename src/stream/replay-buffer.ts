@@ -26,7 +26,6 @@ export interface ReplayOptions {
 
 /** What sends the frames of a {@link ReplayBuffer} into a session. */
 export interface FrameReader {
-  /** Number of the next frame to send. */
   readonly cursor: number
   /** Number of the first frame that the server may not have heard yet. */
   readonly heard: number
@@ -58,7 +57,6 @@ export class ReplayBuffer {
   /** The reader that must keep up with the source; absent while no session is open. */
   #lead: FrameReader | undefined
   #readers: readonly FrameReader[] = []
-  /** Whether a session ever took the lead. */
   #begun = false
   /** Ms of the stream at which the last session was lost. */
   #awayFrom = 0
@@ -76,7 +74,6 @@ export class ReplayBuffer {
     return this.#first
   }
 
-  /** Number that the next frame will have. */
   get next(): number {
     return this.#next
   }
@@ -109,12 +106,10 @@ export class ReplayBuffer {
     }
   }
 
-  /** Number of the frame that holds millisecond `ms`. */
   frameAt(ms: number): number {
     return Math.max(0, Math.floor(ms / this.#options.frameMs))
   }
 
-  /** Ms at which the frame with this number begins. */
   msAt(number: number): number {
     return Math.round(number * this.#options.frameMs)
   }
@@ -141,7 +136,6 @@ export class ReplayBuffer {
     return gap
   }
 
-  /** Whether the source may go on. */
   get hasRoom(): boolean {
     const { frameMs, maxReplay, live } = this.#options
     if (live) return true
@@ -201,7 +195,6 @@ export class ReplayBuffer {
     return sent
   }
 
-  /** Ms of the stream at which the next frame begins. */
   get #end(): number {
     return this.msAt(this.#next)
   }

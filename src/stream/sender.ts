@@ -19,18 +19,14 @@ const MOST_SILENCE_MS = 3000
 const HEARD_MS = 30_000
 const MARK_MS = 1000
 
-/** How a sender sends. */
 export interface SenderOptions {
   /** Ms of audio per ms where nothing piles up; `Infinity` sends as fast as the server takes it. */
   rate: number
-  /** Longest burst after a stall, ms. */
   catchUp: number
-  /** Whether the source cannot be held back. */
   live: boolean
   /** Whether silence is sent while the source pauses. */
   silence: boolean
   frameMs: number
-  /** A frame of silence. */
   silentFrame: Buffer
   /** The beginning of the next frame, as far as there is one. */
   pending: () => Buffer
@@ -95,7 +91,6 @@ export class Sender implements Scheduled, FrameReader {
     this.#next(false, performance.now())
   }
 
-  /** Number of the next frame to send. */
   get cursor(): number {
     return this.#cursor
   }
@@ -105,7 +100,6 @@ export class Sender implements Scheduled, FrameReader {
     return this.#options.rate !== Infinity
   }
 
-  /** Whether every frame there is has been sent. */
   get drained(): boolean {
     return this.#cursor >= this.#buffer.next
   }
@@ -119,13 +113,11 @@ export class Sender implements Scheduled, FrameReader {
     return this.#heard
   }
 
-  /** The server has sent a heartbeat. */
   heartbeat(): void {
     this.#heard = Math.max(this.#heard, this.#atHeartbeat)
     this.#atHeartbeat = this.#cursor
   }
 
-  /** Tells that there are new frames. */
   wake(): void {
     if (this.#idleSince === undefined || this.#stopped || this.drained) return
     this.#idleSince = undefined
@@ -141,7 +133,6 @@ export class Sender implements Scheduled, FrameReader {
     this.#cursor = to
   }
 
-  /** Sends nothing more. */
   stop(): void {
     this.#stopped = true
     sendClock.cancel(this, this.#tick)
@@ -264,7 +255,6 @@ export class Sender implements Scheduled, FrameReader {
     return frame
   }
 
-  /** Tells the clock what has been sent. */
   #count(audio: Buffer): void {
     const { frameMs, silentFrame } = this.#options
     if (this.#ahead === 0 && audio.length === silentFrame.length) {
@@ -330,9 +320,7 @@ export class Pacer {
 /** Sends fall on multiples of this, ms: at a thousand streams one timer then serves a hundred of them. */
 const TICK_MS = 5
 
-/** What waits for its time. */
 export interface Scheduled {
-  /** It is time. */
   due(): void
 }
 
@@ -399,5 +387,4 @@ export class SendClock {
   }
 }
 
-/** The clock of this process. */
 export const sendClock = new SendClock()

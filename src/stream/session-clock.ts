@@ -8,12 +8,10 @@ export class SessionClock {
   readonly #insertions: { at: number; ms: number }[] = []
   #sent = 0
 
-  /** @param offset - ms of the stream at which the session's first sample lies. */
   constructor(offset: number) {
     this.#offset = offset
   }
 
-  /** Ms of the stream at which the session began. */
   get offset(): number {
     return this.#offset
   }
@@ -42,7 +40,6 @@ export class SessionClock {
     if (ms > 0) this.#insertions.push({ at: this.#sent, ms: -ms })
   }
 
-  /** Ms of the stream for ms of the session. */
   toStream(ms: number): number {
     let inserted = 0
     for (const insertion of this.#insertions) {

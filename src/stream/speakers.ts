@@ -5,17 +5,14 @@ export class SpeakerLetters {
   readonly #used = new Set<string>()
   #next = 0
 
-  /** Whether any letter has been given. */
   get any(): boolean {
     return this.#used.size > 0
   }
 
-  /** Whether a letter has been given. */
   has(letter: string): boolean {
     return this.#used.has(letter)
   }
 
-  /** Marks a letter as given. */
   claim(letter: string): string {
     this.#used.add(letter)
     return letter
@@ -80,7 +77,6 @@ export class LabelMap {
     this.#others = others
   }
 
-  /** Labels and their letters so far. */
   get mapping(): Record<string, string> {
     return Object.fromEntries(this.#fixed)
   }

@@ -11,10 +11,8 @@ const MOST_HELD = 10_000
 /** How long an unformatted final waits for its formatted form. */
 const FORMATTED_WAIT_MS = 1500
 
-/** Where a {@link StreamSession} delivers. */
 export interface StreamSessionListener {
   turns(turns: Turn[], session: StreamSession): void
-  /** Any message that is no turn. */
   message(message: ServerMessage): void
   /** Audio that the server could not hear, in ms of the stream. */
   lost(gap: { start: number; end: number }): void
@@ -69,7 +67,6 @@ export class StreamSession {
     })
   }
 
-  /** Speaker labels of the session and the letters they stand for. */
   get speakers(): Record<string, string> {
     return this.#turns?.mapping ?? {}
   }

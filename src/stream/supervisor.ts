@@ -35,7 +35,6 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   readonly #letters = new SpeakerLetters()
   readonly #budget: SessionBudget
   readonly #state = new Waiter()
-  /** The sessions that are open, or being opened. */
   readonly #sessions = new Set<Session>()
   readonly #configuration: Record<string, unknown> = {}
   /** Asked for before there was a session. */
@@ -119,7 +118,6 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     for (const session of this.#sessions) void session.destroy('OUTPUT_STALLED', why)
   }
 
-  /** Turns are taken again. */
   resume(): void {
     if (!this.#onHold) return
     this.#onHold = false
@@ -157,7 +155,6 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     }
   }
 
-  /** Opens one session. Rejects where that fails. */
   async #open(): Promise<StreamSession> {
     const options = this.#options
     const target = await options.connect()

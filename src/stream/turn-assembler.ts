@@ -11,10 +11,8 @@ import {
 const MOST_FINALS = 8_000_000
 const MOST_EARLY = 2_000_000
 
-/** What a session's turns are given beside the messages. */
 export interface TurnAssemblerOptions {
   sessionId: string
-  /** Ms of the stream for ms of the session. */
   toStream?: (ms: number) => number
   channel?: string
   /** Whether an unformatted final is held back for the formatted one that follows it. */
@@ -29,7 +27,6 @@ export class TurnAssembler {
   readonly #options: Required<Omit<TurnAssemblerOptions, 'channel'>> & { channel?: string }
   readonly #finals = new Map<number, Serialized<Turn>>()
   #finalsSize = 0
-  /** The last turn that is not kept any more. */
   #forgotten = -1
   /** Revisions of turns whose final has not come yet. */
   readonly #early = new Map<number, Serialized<TurnRevision>>()
@@ -135,7 +132,6 @@ export class TurnAssembler {
     this.#forgotten = Math.max(this.#forgotten, last)
   }
 
-  /** The final of this order in its newest revision. */
   #final(order: number): Turn | undefined {
     const kept = this.#finals.get(order)
     return kept === undefined ? undefined : deserialize(kept)

@@ -1,4 +1,3 @@
-/** Longest delay a Node timer takes. */
 const MOST_MS = 2 ** 31 - 1
 
 /**

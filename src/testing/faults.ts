@@ -124,7 +124,6 @@ function withoutTermination(message: ServerMessage): readonly ServerMessage[] {
 
 const lifetime = ({ lifetimeMs = 2000 }: FaultDetails): number => lifetimeMs
 
-/** How each fault behaves. */
 export const faults: Readonly<Record<FaultName, FaultBehaviour>> = {
   none: {},
   'no-upgrade': {
@@ -227,7 +226,6 @@ export const faultName =
   (name, value) =>
     checkOneOf(name, value ?? null, names)
 
-/** The checks of a {@link Fault}. */
 export const faultChecks: Readonly<Record<string, Check>> = {
   fault: faultName(Object.keys(faults)),
   afterMs: number(0, Infinity, 'ms'),

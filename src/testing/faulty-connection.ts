@@ -64,7 +64,6 @@ export interface FaultBehaviour {
   upgrade?(socket: Duplex, fault: FaultDetails, answer: () => void): void
   /** The connection the server is to use instead of the real one. */
   wrap?(socket: Duplex, fault: FaultDetails): Duplex
-  /** Instead of `Begin`. */
   begin?(connection: FaultyConnection): void
   /** Once, when {@link FaultDetails} say. */
   inject?(connection: FaultyConnection): void
@@ -179,7 +178,6 @@ export class FaultyConnection implements FaultConnection {
     this.#send(() => this.#connection.write(data, () => {}))
   }
 
-  /** Sends an `Error` message, then closes with its code. */
   refuse(code: number, text: string): void {
     this.send({ type: 'Error', error_code: code, error: text })
     this.close(code, CLOSE_REASON)
@@ -202,7 +200,6 @@ export class FaultyConnection implements FaultConnection {
     this.#socket.terminate()
   }
 
-  /** Cuts the TCP connection by a reset. */
   reset(): void {
     this.#session.abandon(1006)
     resetConnection(this.#connection)
@@ -224,7 +221,6 @@ export class FaultyConnection implements FaultConnection {
     this.#rate = rate
   }
 
-  /** From now on sends everything so late. */
   delayBy(ms: number): void {
     this.#delayMs = ms
   }

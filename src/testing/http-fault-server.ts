@@ -228,7 +228,6 @@ const cut =
     sendBody(exchange, { ...options, stopAfter, stopped: () => then(exchange.response.socket) })
   }
 
-/** How each fault behaves. */
 export const httpFaults: Readonly<Record<HttpFaultName, Behaviour>> = {
   none: (exchange) => sendBody(exchange),
   drop: cut(resetConnection),
@@ -291,12 +290,9 @@ const httpFaultChecks: Readonly<Record<string, Check>> = {
   bytesPerSecond: integer(1, undefined, 'bytes a second'),
 }
 
-/** What is served at one path. */
 export interface HttpContent {
   body: Buffer
-  /** Content-Type. */
   type: string
-  /** Further headers. */
   headers: Readonly<Record<string, string>>
   /** Whether the body is sent again and again, with no length. */
   endless: boolean

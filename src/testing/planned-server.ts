@@ -13,7 +13,6 @@ export interface FaultServerAddress {
   tls?: TlsOptions
 }
 
-/** The checks of a {@link FaultServerAddress}. */
 export const addressChecks: Readonly<Record<string, Check>> = {
   port: integer(0, 65_535),
   host: string(1, 255),

@@ -19,7 +19,6 @@ export interface RtspFault {
   status?: number
 }
 
-/** The checks of an {@link RtspFault}. */
 export const rtspFaultChecks: Readonly<Record<string, Check>> = {
   fault: faultName(['none', 'refuse', 'mute', 'status', 'unauthorized', 'drop', 'stall']),
   afterMs: number(0, 86_400_000, 'ms'),
@@ -206,7 +205,6 @@ export class RtspAudio {
     this.#loop = loop
   }
 
-  /** The session's description. */
   get description(): string {
     const name = this.#codec === 'l16' ? 'L16' : 'PCMU'
     const lines = ['v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=Camera', 'c=IN IP4 0.0.0.0', 't=0 0', 'a=control:*']
@@ -214,17 +212,14 @@ export class RtspAudio {
     return [...lines, ...media, 'a=control:audio', ''].join('\r\n')
   }
 
-  /** Samples in a packet. */
   get packetSamples(): number {
     return (this.#sampleRate * PACKET_MS) / 1000
   }
 
-  /** Sample of the clip at millisecond `ms`. */
   sampleAt(ms: number): number {
     return Math.floor((ms * this.#sampleRate) / 1000)
   }
 
-  /** Millisecond of the clip at sample `sample`. */
   msAt(sample: number): number {
     return (sample * 1000) / this.#sampleRate
   }

@@ -219,7 +219,6 @@ class Script implements EngineSession, ScriptedSession {
     return Math.min(partialAt ?? Infinity, turn.finalAt)
   }
 
-  /** How many of its words have begun. */
   #heard(turn: PlannedTurn): number {
     return turn.words.filter((word) => word.start < this.receivedMs).length
   }
@@ -250,7 +249,6 @@ class Script implements EngineSession, ScriptedSession {
   }
 }
 
-/** A scripted turn with its words and times worked out. */
 export interface PlannedTurn {
   words: readonly ScriptedWord[]
   partialsAt: readonly number[]

@@ -12,11 +12,8 @@ import { mix32, randomInteger, seededRandom } from './random.ts'
 export const TONE_RATE = 16_000
 /** Milliseconds that every word lasts. */
 export const TONE_WORD_MS = 240
-/** Largest word number. */
 export const LARGEST_WORD = 0xff_ffff
-/** Largest speaker number. */
 export const LARGEST_SPEAKER = 9
-/** Samples of a word. */
 export const WORD_SAMPLES = (TONE_WORD_MS * TONE_RATE) / 1000
 
 const SYMBOLS = 16

@@ -120,9 +120,7 @@ const FIRST_LETTER = 65
 const CONFIDENCE = 0.99
 
 interface HeardWord {
-  /** As reported in a final. */
   word: EngineWord
-  /** The right letter. */
   right: string | undefined
 }
 
@@ -287,7 +285,6 @@ function withLetter({ speaker: _before, ...word }: EngineWord, speaker: string |
   return speaker === undefined ? word : { ...word, speaker }
 }
 
-/** A word as found in a stream of samples. */
 export interface FoundWord extends ToneSign {
   /** Place of its first sample in the stream. */
   onset: number
@@ -311,7 +308,6 @@ export class ToneFinder {
   #quiet = QUIET_SAMPLES
   #position = 0
 
-  /** Samples taken so far. */
   get position(): number {
     return this.#position
   }

@@ -17,7 +17,6 @@ const DEFAULT_SAMPLE_RATE = 16_000
 
 const EMPTY = Buffer.alloc(0)
 
-/** What is wanted of the audio, where the user said. */
 export interface DiarizeInputOptions {
   /** Name of the stage, for messages; `diarize()` if absent. */
   stage?: 'transcribe()'
@@ -69,7 +68,6 @@ export class DiarizeInput {
     return this.#started?.format ?? this.#wanted()
   }
 
-  /** So many bytes of silence. */
   silence(frameBytes: number): Buffer {
     return Buffer.alloc(frameBytes, silenceByte[this.format.encoding])
   }

@@ -294,7 +294,6 @@ function checkGroup(name: string, group: unknown, known: readonly string[]): voi
   checkKnown(`${name} of diarize()`, group, known)
 }
 
-/** Old names that have been warned of. */
 const warned = new Set<string>()
 
 /** The options with those in their groups that stood at the top before groups came; Node warns of each such name once. */
@@ -386,7 +385,6 @@ function checkQuery(query: unknown): void {
   }
 }
 
-/** The key of the environment, if one is set. */
 export function environmentKey(): string | undefined {
   return process.env['ASSEMBLYAI_API_KEY']?.trim() || undefined
 }
@@ -394,7 +392,6 @@ export function environmentKey(): string | undefined {
 /** What kind of server a stream talks to; `server` is one given by `url`. */
 export type PeerKind = 'assemblyai' | 'server' | 'embedded'
 
-/** Which engine the options choose. */
 export function peerKind({ engine, url, apiKey, token }: ResolvedDiarizeOptions): PeerKind {
   if (typeof engine === 'object' || engine === 'embedded') return 'embedded'
   if (url !== undefined) return 'server'

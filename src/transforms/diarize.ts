@@ -362,7 +362,6 @@ export class TurnTotals {
     this.#mostRevisable = mostRevisable
   }
 
-  /** Final turns, revisions not counted. */
   get turns(): number {
     return this.#turns
   }
@@ -376,12 +375,10 @@ export class TurnTotals {
     return [...this.#speakers]
   }
 
-  /** Languages, that of most turns first. */
   get languages(): string[] {
     return [...this.#languages].toSorted((a, b) => b[1] - a[1]).map(([language]) => language)
   }
 
-  /** Takes a final turn, or a revision of one. */
   add(turn: Turn): void {
     const labels = speakersOf(turn)
     if (turn.revision === 0) {

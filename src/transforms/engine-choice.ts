@@ -26,12 +26,9 @@ const OWN_TERMINATION_MS = 150_000
 /** Before anything ever worked, a mistake is likelier than an outage. */
 const FIRST_RETRIES = 2
 
-/** The server a stream talks to, wherever it runs. */
 export interface Peer {
   kind: PeerKind
-  /** Name of the engine, for people. */
   name: string
-  /** Address without query. */
   url: string
   /** Model to ask for where the user named none. */
   model?: string
@@ -177,10 +174,8 @@ async function embeddedPeer(engine: Engine): Promise<Peer> {
 /** What looks after the sessions: those of the stream, or those of each of its channels. */
 export type Supervision = Supervisor | ChannelSupervisor
 
-/** How the last session ended, or that of one channel. */
 export type SupervisionEnd = TerminationMessage & OfChannel
 
-/** How sessions are reached. */
 export interface SupervisionPeer {
   /** Address and fresh credentials for one more session. */
   connect: () => Promise<SessionTarget>

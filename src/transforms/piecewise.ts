@@ -11,7 +11,6 @@ export abstract class PiecewiseTransform extends Transform {
   /** The outputs for `chunk`, made one at a time as they are wanted; empty ones are dropped. What it throws ends the stream. */
   protected abstract pieces(chunk: Buffer): Iterable<Buffer>
 
-  /** The outputs at the end of the input. */
   protected abstract lastPieces(): Iterable<Buffer>
 
   /** The bytes that a user means by what was written; what it throws ends the stream. */

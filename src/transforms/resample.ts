@@ -54,7 +54,6 @@ const defaults = { sampleRate: 16_000, channels: 1 } as const
 /** 100 ms of PCM16 at 16 kHz, on both sides. */
 const bufferedBytes = 3200
 
-/** What goes out. */
 interface Target {
   sampleRate: number
   channels: 'keep' | number
@@ -62,7 +61,6 @@ interface Target {
 
 class Resample extends PiecewiseTransform {
   readonly #target: Target
-  /** What goes out, once that is known. */
   #output: AudioFormat | undefined
   readonly #input: AudioFormat | undefined
   #upstream: UpstreamStage | undefined

@@ -21,7 +21,6 @@ export class Composer {
   readonly #history = new History()
   readonly #compose: (item: Captionable | typeof none) => AsyncGenerator<string>
   #tail: Tail
-  /** Where what is kept begins. */
   #keptFrom: Checkpoint
   #begun = false
   #ended = false
@@ -41,7 +40,6 @@ export class Composer {
     this.#compose = gen(cut, (utterance: Utterance) => this.#write(utterance))
   }
 
-  /** Whether words wait for more. */
   get open(): boolean {
     return this.#tail.open
   }
@@ -51,7 +49,6 @@ export class Composer {
     return this.#headed(await this.#all(item))
   }
 
-  /** The text that waits, without waiting any longer. */
   release(): string {
     const last = this.#tail.together.at(-1)
     if (last !== undefined) last.cut = true
@@ -96,7 +93,6 @@ export class Composer {
     this.#history.markWritten()
   }
 
-  /** Whether {@link forget} has anything to forget. */
   get hasOld(): boolean {
     return this.#history.hasOld
   }

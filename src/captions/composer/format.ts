@@ -18,13 +18,11 @@ export interface Block {
  * from there.
  */
 export interface Writer {
-  /** Whether something waits. */
   readonly open: boolean
   /** A plain value that is never changed. */
   readonly state: unknown
   /** Whether `utterance` has nothing to do with what waits, which is then closed before it. */
   begins(utterance: Utterance): boolean
-  /** The blocks that are complete with `utterance`. */
   add(utterance: Utterance): Block[]
   /**
    * What waits.
@@ -34,9 +32,7 @@ export interface Writer {
   close(next?: number): Block[]
 }
 
-/** How utterances become a file. */
 export interface Format {
-  /** What every file begins with. */
   header: string
   /** Ms for which words may wait for more. */
   maxDelay: number
@@ -46,7 +42,6 @@ export interface Format {
   writer(state?: unknown, blocks?: number): Writer
 }
 
-/** A format of captions. */
 export interface CaptionFormat {
   header: string
   isNumbered: boolean
@@ -114,7 +109,6 @@ export interface SegmentText<State = unknown> {
   add(segment: Segment): string
   /** The text that is held back because it may still grow; absent where none ever is. */
   release?(): string
-  /** Whether any is held back. */
   readonly waiting?: boolean
   /** The rest, when nothing more comes; absent where there is none. */
   end?(): string

@@ -8,11 +8,8 @@ const KEPT_SESSIONS = 2
 
 /** A place in a text from which it can be made again. */
 export interface Checkpoint {
-  /** That of the writer there. */
   state: unknown
-  /** Blocks before it. */
   blocks: number
-  /** Bytes before it. */
   bytes: number
 }
 
@@ -22,9 +19,7 @@ export class Entry implements Utterance {
   readonly cue?: Cue
   /** First millisecond of it; `undefined` where there is nothing in it to write. */
   start: number | undefined
-  /** Blocks that begin in it. */
   blocks = 0
-  /** Whether there was nothing in it to write. */
   empty = false
   /** Whether it shares nothing with the utterances before it. */
   begins = true
@@ -35,7 +30,6 @@ export class Entry implements Utterance {
   #segments: Segment[] | undefined
   #packed: Serialized<Segment[]> | undefined
 
-  /** An utterance of which nothing is written yet. */
   constructor({ turn, cue, segments }: Utterance) {
     if (turn !== undefined) this.turn = turn
     if (cue !== undefined) this.cue = cue
@@ -53,7 +47,6 @@ export class Entry implements Utterance {
     this.start = this.cue?.start ?? segments[0]?.start
   }
 
-  /** Whether it is packed. */
   get packed(): boolean {
     return this.#segments === undefined
   }
@@ -71,12 +64,10 @@ export class Entry implements Utterance {
   }
 }
 
-/** An utterance that is to be written, or to be written anew. */
 export interface Recorded {
   entry: Entry
   /** Whether it is the last one; else it revises one that is kept. */
   isNew: boolean
-  /** Those that it has taken the place of. */
   gone: readonly Entry[]
   /** Whether it begins otherwise than before, on which the end of the text before it depends. */
   isMoved: boolean
@@ -99,7 +90,6 @@ export class History {
   #newestForgotten = -1
   #late = 0
 
-  /** What is kept, each in its newest revision. */
   get kept(): readonly Entry[] {
     return this.#kept
   }
@@ -116,7 +106,6 @@ export class History {
     return blocks
   }
 
-  /** Records an utterance; `undefined` where it changes nothing. */
   record(utterance: Utterance): Recorded | undefined {
     const { turn } = utterance
     const known = turn && this.#byOrder.get(turn.order)
@@ -139,7 +128,6 @@ export class History {
     this.#stale.add(entry)
   }
 
-  /** Notes that what is written before an entry is not what it must be. */
   markDisplaced(entry: Entry): void {
     this.#displaced.add(entry)
   }
@@ -161,7 +149,6 @@ export class History {
     this.#isNextDisplaced = false
   }
 
-  /** Whether {@link forget} has anything to forget. */
   get hasOld(): boolean {
     return this.#kept.length > MAX_KEPT || this.#isOld(this.#kept[0])
   }

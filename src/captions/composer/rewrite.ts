@@ -14,16 +14,12 @@ export interface Copied {
 /** A piece of a text that is written anew: new text, or what is copied. */
 export type Piece = string | Copied
 
-/** What {@link rewrite} makes again. */
 export interface Rewritten {
   format: Format
-  /** All utterances that can be made again. */
   kept: readonly Entry[]
-  /** Where the first of them begins. */
   from: Readonly<Checkpoint>
   /** Whether an utterance is not, or not only, what was written in its place. */
   isChanged: (entry: Entry) => boolean
-  /** Whether nothing follows the last of them. */
   isEnded: boolean
 }
 
@@ -95,7 +91,6 @@ function moveAlong(checkpoint: Checkpoint, old: Checkpoint, here: Checkpoint, by
   return { state, blocks: blocks + here.blocks - old.blocks, bytes: checkpoint.bytes + here.bytes - old.bytes + longer }
 }
 
-/** Digits of all numbers after `from` up to `to`. */
 function digits(from: number, to: number): number {
   let count = 0
   for (let least = 1; least <= to; least *= 10) count += to - Math.max(least - 1, from, 0)

@@ -6,12 +6,10 @@ export class Tail {
   readonly #writer: Writer
   #together: Entry[] = []
   #from: Checkpoint
-  /** Whether nothing has been added since {@link from}. */
   #isFresh = true
   #blocks: number
   #bytes: number
 
-  /** @param from - where to go on from. */
   constructor(format: Format, from: Readonly<Checkpoint>) {
     this.#writer = format.writer(from.state, from.blocks)
     this.#from = from
@@ -19,7 +17,6 @@ export class Tail {
     this.#bytes = from.bytes
   }
 
-  /** Whether something waits. */
   get open(): boolean {
     return this.#writer.open
   }
@@ -29,7 +26,6 @@ export class Tail {
     return this.#together
   }
 
-  /** Where the first of those in {@link together} begins. */
   get from(): Readonly<Checkpoint> {
     return this.#from
   }
@@ -39,7 +35,6 @@ export class Tail {
     return { state: this.#writer.state, blocks: this.#blocks, bytes: this.#bytes }
   }
 
-  /** Whether `entry` shares nothing with those before it. */
   begins(entry: Entry): boolean {
     return entry.start !== undefined && (this.#isFresh || !this.#writer.open || this.#writer.begins(entry))
   }
@@ -71,7 +66,6 @@ export class Tail {
     return text + own
   }
 
-  /** What waits; see {@link Writer.close}. */
   close(next?: number): string {
     return this.#count(this.#writer.close(next))
   }

@@ -189,7 +189,6 @@ const MAX_HELD = 1000
 export class RttmRuns {
   readonly #options: RttmOptions
   readonly #mergeBelow: number
-  /** By start. */
   readonly #held: Run[]
   /** The newest held run of each speaker. */
   readonly #newest = new Map<string, Run>()

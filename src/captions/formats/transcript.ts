@@ -55,7 +55,6 @@ export class Transcript {
   readonly #options: TranscriptOptions
   #open: Paragraph | undefined
 
-  /** @param state - where to go on from; absent for the beginning. */
   constructor(options: TranscriptOptions = {}, state?: Paragraph) {
     this.#options = options
     this.#open = state

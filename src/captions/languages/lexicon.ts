@@ -11,7 +11,6 @@ export interface Lexicon {
   finalAbbreviations: ReadonlySet<string>
   /** Words that belong to the number before them. */
   units: ReadonlySet<string>
-  /** Number words. */
   numbers: ReadonlySet<string>
   /** Shortened words before an apostrophe, without it (`l` for `l'homme`). */
   elisions: ReadonlySet<string>
@@ -23,7 +22,6 @@ export interface Lexicon {
   spacedMarks: boolean
 }
 
-/** The words of a list. */
 export function words(list: string): ReadonlySet<string> {
   return new Set(list.split(/\s+/).filter((word) => word !== ''))
 }

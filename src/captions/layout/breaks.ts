@@ -1,7 +1,6 @@
 import { lexiconFor } from '../languages/lexicon-for.ts'
 import type { Lexicon } from '../languages/lexicon.ts'
 
-/** What the end of a word says of the sentence. */
 export type EndMark =
   | 'none'
   /** A comma, a colon, a dash. */
@@ -62,7 +61,6 @@ const known = new WeakMap<Lexicon, Map<string, WordFacts>>()
 /** More of a text is no word, and would only take time. */
 const MAX_LENGTH = 100
 
-/** The facts of a word in a language. */
 export function wordFacts(word: string, lexicon: Lexicon): WordFacts {
   const text = word.length > MAX_LENGTH ? word.slice(-MAX_LENGTH) : word
   let facts = known.get(lexicon)

@@ -19,7 +19,6 @@ class TurnLayout {
   #previous: (PreviousCue & { start?: number }) | undefined
   #open: { layout: CueLayout; last: Utterance; utterances: number } | undefined
 
-  /** @param previous - the last cue before the first utterance. */
   constructor(settings: LayoutSettings, previous?: PreviousCue) {
     this.#settings = settings
     this.#previous = previous
@@ -30,7 +29,6 @@ class TurnLayout {
     return this.#open !== undefined
   }
 
-  /** First millisecond of the oldest word that waits. */
   get oldest(): number | undefined {
     return this.#open?.layout.oldest
   }
@@ -44,7 +42,6 @@ class TurnLayout {
     return before === undefined || after === undefined || !joins(before, after, this.#settings)
   }
 
-  /** The cues that are decided with `utterance`. */
   add(utterance: Utterance): UnnumberedCue[] {
     const before = this.begins(utterance) ? this.close(startOf(utterance)) : []
     return [...before, ...this.#add(utterance)]
@@ -88,7 +85,6 @@ const MAX_TOGETHER = 200
 
 /** How far a layout has come: while nothing waits, the next cue depends on this alone. */
 export interface LayoutState {
-  /** The last visible cue. */
   previous?: PreviousCue & { start: number }
   /** Cues that are on the screen, and how high. */
   shown: readonly { lane: number; end: number }[]
@@ -117,7 +113,6 @@ export class ChannelLayout {
   #held: UnnumberedCue[] = []
   #shown: LayoutState['shown']
 
-  /** @param state - where to go on from; absent for the beginning. */
   constructor(settings: LayoutSettings, { previous, shown }: LayoutState = { shown: [] }) {
     this.#settings = settings
     this.#previous = previous
@@ -143,7 +138,6 @@ export class ChannelLayout {
     return [...this.#lanes.values()].every(({ end }) => start - end >= this.#settings.turnPause)
   }
 
-  /** The cues that are certain with `utterance`. */
   add(utterance: Utterance): UnnumberedCue[] {
     const before = this.begins(utterance) ? this.close(startOf(utterance)) : []
     return [...before, ...this.#add(utterance)]

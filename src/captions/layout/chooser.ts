@@ -9,16 +9,13 @@ interface Row {
   indent: number
   /** `costs[k]` is that of the cue of `k + 1` tokens. */
   costs: number[]
-  /** No longer cue fits. */
   isComplete: boolean
 }
 
-/** A cue that has been chosen, without times. */
 export interface ChosenCue {
   tokens: PlacedToken[]
   lines: string[]
   cost: number
-  /** Columns of its lines together. */
   width: number
 }
 
@@ -67,7 +64,6 @@ export class CueChooser {
     this.#rows.push({ indent: 0, costs: [], isComplete: false })
   }
 
-  /** Puts `token` in the place of the last one. */
   replaceLast(token: PlacedToken): void {
     this.#tokens[this.#tokens.length - 1] = token
   }
@@ -184,13 +180,10 @@ export interface Draft extends SpokenSpan {
   lines: string[]
   tokens: readonly PlacedToken[]
   cost: number
-  /** Whether it holds all words of its run. */
   isWhole: boolean
-  /** The speaker of each line, where there are two. */
   lineSpeakers?: string[]
 }
 
-/** A chosen cue of `speaker` as a draft. */
 export function draftOf(chosen: ChosenCue, speaker: string | undefined, isWhole: boolean): Draft {
   const { tokens, cost, width } = chosen
   const lines = chosen.lines.filter((line) => line !== '')
@@ -201,7 +194,6 @@ export function draftOf(chosen: ChosenCue, speaker: string | undefined, isWhole:
   return { speaker, lines, tokens, cost, width, start, end, words, isWhole }
 }
 
-/** The words that begin in a draft. */
 export function draftWords(draft: Draft): Word[] {
   const words: Word[] = []
   for (const token of draft.tokens) for (const word of token.words) words.push(word)

@@ -11,9 +11,7 @@ export function lineWidth(tokens: readonly PlacedToken[], from: number, to: numb
   return first === undefined || last === undefined ? 0 : last.column - first.column + first.width
 }
 
-/** Lines that do not fit. */
 export const TOO_WIDE = -1
-/** One line. */
 export const ONE_LINE = 0
 
 /**
@@ -49,7 +47,6 @@ export function secondLine(
   return best
 }
 
-/** Whether the tokens from `from` to `to` fit in the lines of one cue. */
 export function fitsLines(
   tokens: readonly PlacedToken[],
   from: number,

@@ -20,7 +20,6 @@ import { textWidth } from '../width.ts'
 /** A cue that has not been given its number. */
 export type UnnumberedCue = Omit<Cue, 'index'>
 
-/** What the words of a run have in common. */
 interface RunKey {
   speaker: string | undefined
   channel: string | undefined
@@ -30,7 +29,6 @@ interface RunKey {
 interface Run extends RunKey {
   lexicon: Lexicon
   chooser: CueChooser
-  /** Whether cues of it have been chosen. */
   isBegun: boolean
 }
 
@@ -50,14 +48,12 @@ export class CueLayout {
   #run: Run | undefined
   /** The cue that has been chosen last, where what follows it is not known yet. */
   #held: Draft | undefined
-  /** The last visible cue. */
   #shown: PreviousCue | undefined
   #end: number | undefined
   /** Where the last run ended, and whose it was. */
   #runEnd: PreviousCue | undefined
   #ready: UnnumberedCue[] = []
 
-  /** @param previous - the cue before the first; it is not overlapped. */
   constructor(settings: LayoutSettings, previous?: PreviousCue) {
     this.#settings = settings
     this.#shown = previous
@@ -183,7 +179,6 @@ export class CueLayout {
     return textWidth(cueLabel({ ...(speaker !== undefined && { speaker }), start }, previous, this.#settings))
   }
 
-  /** Chooses the first cue of the words that are known. */
   #choose(next?: number): void {
     const run = this.#run
     const first = run?.chooser.first

@@ -83,10 +83,8 @@ const PRESETS = {
   },
 } as const satisfies Record<PresetName, CueLayoutOptions>
 
-/** Names of the presets, the default first. */
 export const PRESET_NAMES: readonly PresetName[] = ['netflix', 'bbc', 'web-short', '608', 'live']
 
-/** The numbers of a preset. */
 export function presetSettings(name: PresetName) {
   return PRESETS[name]
 }
@@ -271,7 +269,6 @@ const WEIGHTS: LayoutWeights = {
   fill: 0.8,
 }
 
-/** What is the same in all presets. */
 const COMMON = {
   preset: 'netflix',
   language: 'en',

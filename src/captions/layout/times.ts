@@ -1,18 +1,12 @@
 import type { LayoutSettings } from './options.ts'
 
-/** What is known of a cue before its times on the screen are. */
 export interface SpokenSpan {
-  /** First millisecond of its first word. */
   start: number
-  /** Last millisecond of its words. */
   end: number
-  /** Columns of its lines together. */
   width: number
-  /** Words in it. */
   words: number
 }
 
-/** The numbers that times depend on. */
 export type TimingSettings = Pick<
   LayoutSettings,
   | 'minDuration'

@@ -8,7 +8,6 @@ import { breakCost, sentenceEnds, wordFacts, type WordFacts } from './breaks.ts'
 /** What layout moves about: a word, or a piece of one that is too long for a line or written without spaces. */
 export interface Token {
   text: string
-  /** Columns of `text`. */
   width: number
   /** Columns of the space before it within a line: 1 or 0. */
   space: number
@@ -200,7 +199,6 @@ const PAUSE_BONUS_MS = 1500
 const LEAST_BREAK_COST = -0.3
 /** The end of a turn is as good as a comma. */
 const TURN_END_COST = 0.25
-/** In the middle of a word. */
 const INSIDE_WORD_COST = 1.4
 
 /** A token in its run, with all that the choice of cues asks of it, found once. */

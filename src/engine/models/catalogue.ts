@@ -2,7 +2,6 @@ import type { RecogniserKind, RecogniserMode } from './model.ts'
 
 /** A file of a repository of the Hugging Face Hub. */
 export interface ModelFile {
-  /** Path in the repository. */
   path: string
   /** Bytes; exact where `sha256` is there, else the most that is accepted. */
   size: number
@@ -14,19 +13,15 @@ export interface ModelFile {
 
 /** A word error rate that others publish. */
 export interface PublishedErrors {
-  /** Percent. */
   wer: number
-  /** What was recognised. */
   material: string
 }
 
-/** What all models of the catalogue have. */
 interface EntryBase {
   /** Short name, as the command takes it. */
   name: string
   /** One line for people. */
   about: string
-  /** Name of the repository. */
   repo: string
   /** Commit, or a branch where no commit is known. */
   revision: string
@@ -37,7 +32,6 @@ interface EntryBase {
   origin: string
 }
 
-/** A recogniser of the catalogue. */
 export interface RecogniserEntry extends EntryBase {
   role: 'recogniser'
   mode: RecogniserMode
@@ -71,9 +65,9 @@ const mit = { licence: 'MIT', licenceUrl: 'https://github.com/openai/whisper/blo
 const apache = { licence: 'Apache-2.0', licenceUrl: 'https://www.apache.org/licenses/LICENSE-2.0' }
 const attribution = { licence: 'CC BY 4.0', licenceUrl: 'https://creativecommons.org/licenses/by/4.0/' }
 
-/** The vocabulary of all multilingual Whispers, which is the same file everywhere. */
-const whisperTokens = { size: 816_730, sha256: 'b34b360dbb493e781e479794586d661700670d65564001f23024971d1f2fa126' }
-const whisper = { ...mit, role: 'recogniser', mode: 'offline', kind: 'whisper', detectsLanguage: true } as const
+/** What most recognisers have in common. */
+const recogniser = { role: 'recogniser', detectsLanguage: false, lateMs: 0, hasWordTimes: true } as const
+const whisper = { ...mit, ...recogniser, mode: 'offline', kind: 'whisper', detectsLanguage: true } as const
 
 /** The repository of all speaker models that sherpa-onnx exports. */
 const speakerRepo = {
@@ -81,6 +75,18 @@ const speakerRepo = {
   repo: 'csukuangfj/speaker-embedding-models',
   revision: '0743f301363dec56491a490f6d6cbc9d67f9a3bf',
 } as const
+
+/** Files of a model, one a line: part, path, bytes, and SHA-256 where it is known. */
+function filesOf<Part extends string = string>(rows: string): Record<Part, ModelFile> {
+  const files = rows
+    .trim()
+    .split('\n')
+    .map((row): [string, ModelFile] => {
+      const [part = '', path = '', size = '', sha256] = row.trim().split(' ')
+      return [part, { path, size: Number(size), ...(sha256 !== undefined && { sha256 }) }]
+    })
+  return Object.fromEntries(files) as Record<Part, ModelFile>
+}
 
 /**
  * The models that are known by name. Revisions, sizes and hashes are those that other projects pin for the same files
@@ -97,14 +103,13 @@ export const catalogue: readonly ModelEntry[] = [
     repo: 'clairemcw/sherpa-onnx-whisper-base-attention',
     revision: 'main',
     origin: 'https://huggingface.co/openai/whisper-base',
-    files: {
-      encoder: { path: 'base-encoder.int8.onnx', size: 40_000_000 },
-      decoder: { path: 'base-decoder.int8.onnx', size: 160_000_000 },
-      tokens: { path: 'base-tokens.txt', ...whisperTokens },
-    },
+    files: filesOf(`
+      encoder base-encoder.int8.onnx 40000000
+      decoder base-decoder.int8.onnx 160000000
+      tokens base-tokens.txt 816730 b34b360dbb493e781e479794586d661700670d65564001f23024971d1f2fa126
+    `),
     languages: whisperLanguages.split(' '),
     lateMs: -64,
-    hasWordTimes: true,
     published: { wer: 5, material: 'LibriSpeech test-clean' },
     measured: 'a conversion of our own: 3.3-3.6 % of 360 clear English words, 0.10-0.11 s a second of audio',
   },
@@ -115,27 +120,17 @@ export const catalogue: readonly ModelEntry[] = [
     repo: 'clairemcw/sherpa-onnx-whisper-small-attention',
     revision: '9a896a02c311676d366ebfda3797753df4153fe2',
     origin: 'https://huggingface.co/openai/whisper-small',
-    files: {
-      encoder: {
-        path: 'small-encoder.int8.onnx',
-        size: 112_445_386,
-        sha256: '570e2b92cce6a8be62dc37934057b82dd601298ecb3a2a25161542e2b59862aa',
-      },
-      decoder: {
-        path: 'small-decoder.int8.onnx',
-        size: 262_482_583,
-        sha256: '63233cc33d6c11ae514467a69132de87cc61e6b28d3dab40cdf8b0e3060a3439',
-      },
-      tokens: { path: 'small-tokens.txt', ...whisperTokens },
-    },
+    files: filesOf(`
+      encoder small-encoder.int8.onnx 112445386 570e2b92cce6a8be62dc37934057b82dd601298ecb3a2a25161542e2b59862aa
+      decoder small-decoder.int8.onnx 262482583 63233cc33d6c11ae514467a69132de87cc61e6b28d3dab40cdf8b0e3060a3439
+      tokens small-tokens.txt 816730 b34b360dbb493e781e479794586d661700670d65564001f23024971d1f2fa126
+    `),
     languages: whisperLanguages.split(' '),
-    lateMs: 0,
-    hasWordTimes: true,
     published: { wer: 3.4, material: 'LibriSpeech test-clean' },
   },
   {
     ...attribution,
-    role: 'recogniser',
+    ...recogniser,
     name: 'parakeet-v2',
     about: 'English with punctuation, 600 million parameters',
     repo: 'csukuangfj/sherpa-onnx-nemo-parakeet-tdt-0.6b-v2-int8',
@@ -143,37 +138,18 @@ export const catalogue: readonly ModelEntry[] = [
     origin: 'https://huggingface.co/nvidia/parakeet-tdt-0.6b-v2',
     mode: 'offline',
     kind: 'nemoTransducer',
-    files: {
-      encoder: {
-        path: 'encoder.int8.onnx',
-        size: 652_184_296,
-        sha256: 'a32b12d17bbbc309d0686fbbcc2987b5e9b8333a7da83fa6b089f0a2acd651ab',
-      },
-      decoder: {
-        path: 'decoder.int8.onnx',
-        size: 7_257_753,
-        sha256: 'b6bb64963457237b900e496ee9994b59294526439fbcc1fecf705b31a15c6b4e',
-      },
-      joiner: {
-        path: 'joiner.int8.onnx',
-        size: 1_739_080,
-        sha256: '7946164367946e7f9f29a122407c3252b680dbae9a51343eb2488d057c3c43d2',
-      },
-      tokens: {
-        path: 'tokens.txt',
-        size: 9384,
-        sha256: 'ec182b70dd42113aff6c5372c75cac58c952443eb22322f57bbd7f53977d497d',
-      },
-    },
+    files: filesOf(`
+      encoder encoder.int8.onnx 652184296 a32b12d17bbbc309d0686fbbcc2987b5e9b8333a7da83fa6b089f0a2acd651ab
+      decoder decoder.int8.onnx 7257753 b6bb64963457237b900e496ee9994b59294526439fbcc1fecf705b31a15c6b4e
+      joiner joiner.int8.onnx 1739080 7946164367946e7f9f29a122407c3252b680dbae9a51343eb2488d057c3c43d2
+      tokens tokens.txt 9384 ec182b70dd42113aff6c5372c75cac58c952443eb22322f57bbd7f53977d497d
+    `),
     languages: ['en'],
-    detectsLanguage: false,
-    lateMs: 0,
-    hasWordTimes: true,
     published: { wer: 6.1, material: 'the Open ASR Leaderboard' },
   },
   {
     ...attribution,
-    role: 'recogniser',
+    ...recogniser,
     name: 'parakeet-v3',
     about: '25 European languages with punctuation, 600 million parameters',
     repo: 'csukuangfj/sherpa-onnx-nemo-parakeet-tdt-0.6b-v3-int8',
@@ -181,37 +157,19 @@ export const catalogue: readonly ModelEntry[] = [
     origin: 'https://huggingface.co/nvidia/parakeet-tdt-0.6b-v3',
     mode: 'offline',
     kind: 'nemoTransducer',
-    files: {
-      encoder: {
-        path: 'encoder.int8.onnx',
-        size: 652_184_281,
-        sha256: 'acfc2b4456377e15d04f0243af540b7fe7c992f8d898d751cf134c3a55fd2247',
-      },
-      decoder: {
-        path: 'decoder.int8.onnx',
-        size: 11_845_275,
-        sha256: '179e50c43d1a9de79c8a24149a2f9bac6eb5981823f2a2ed88d655b24248db4e',
-      },
-      joiner: {
-        path: 'joiner.int8.onnx',
-        size: 6_355_277,
-        sha256: '3164c13fc2821009440d20fcb5fdc78bff28b4db2f8d0f0b329101719c0948b3',
-      },
-      tokens: {
-        path: 'tokens.txt',
-        size: 93_939,
-        sha256: 'd58544679ea4bc6ac563d1f545eb7d474bd6cfa467f0a6e2c1dc1c7d37e3c35d',
-      },
-    },
+    files: filesOf(`
+      encoder encoder.int8.onnx 652184281 acfc2b4456377e15d04f0243af540b7fe7c992f8d898d751cf134c3a55fd2247
+      decoder decoder.int8.onnx 11845275 179e50c43d1a9de79c8a24149a2f9bac6eb5981823f2a2ed88d655b24248db4e
+      joiner joiner.int8.onnx 6355277 3164c13fc2821009440d20fcb5fdc78bff28b4db2f8d0f0b329101719c0948b3
+      tokens tokens.txt 93939 d58544679ea4bc6ac563d1f545eb7d474bd6cfa467f0a6e2c1dc1c7d37e3c35d
+    `),
     languages: parakeetLanguages.split(' '),
     detectsLanguage: true,
-    lateMs: 0,
-    hasWordTimes: true,
     published: { wer: 6.3, material: '7 English sets of the Open ASR Leaderboard' },
   },
   {
     ...apache,
-    role: 'recogniser',
+    ...recogniser,
     name: 'zipformer-en',
     about: 'English in capitals, words as they are said',
     repo: 'csukuangfj/sherpa-onnx-streaming-zipformer-en-2023-06-26',
@@ -219,36 +177,17 @@ export const catalogue: readonly ModelEntry[] = [
     origin: 'https://github.com/k2-fsa/icefall',
     mode: 'streaming',
     kind: 'transducer',
-    files: {
-      encoder: {
-        path: 'encoder-epoch-99-avg-1-chunk-16-left-128.int8.onnx',
-        size: 71_083_163,
-        sha256: '563fde436d16cf7607cf408cd6b30909819d03162652ef389c2450ced3f45ac1',
-      },
-      decoder: {
-        path: 'decoder-epoch-99-avg-1-chunk-16-left-128.int8.onnx',
-        size: 1_307_236,
-        sha256: '98da299f471e38bb4e1a8df579b8cc9122d6039576a77e357b3c60f17dd83b02',
-      },
-      joiner: {
-        path: 'joiner-epoch-99-avg-1-chunk-16-left-128.int8.onnx',
-        size: 259_335,
-        sha256: 'd944208d660d67c8d72cd2acaeac971fa5ceb8c80e76c1968148846fedd6e297',
-      },
-      tokens: {
-        path: 'tokens.txt',
-        size: 5048,
-        sha256: '49e3c2646595fd907228b3c6787069658f67b17377c60aeb8619c4551b2316fb',
-      },
-    },
+    files: filesOf(`
+      encoder encoder-epoch-99-avg-1-chunk-16-left-128.int8.onnx 71083163 563fde436d16cf7607cf408cd6b30909819d03162652ef389c2450ced3f45ac1
+      decoder decoder-epoch-99-avg-1-chunk-16-left-128.int8.onnx 1307236 98da299f471e38bb4e1a8df579b8cc9122d6039576a77e357b3c60f17dd83b02
+      joiner joiner-epoch-99-avg-1-chunk-16-left-128.int8.onnx 259335 d944208d660d67c8d72cd2acaeac971fa5ceb8c80e76c1968148846fedd6e297
+      tokens tokens.txt 5048 49e3c2646595fd907228b3c6787069658f67b17377c60aeb8619c4551b2316fb
+    `),
     languages: ['en'],
-    detectsLanguage: false,
-    lateMs: 0,
-    hasWordTimes: true,
     published: { wer: 3.1, material: 'LibriSpeech test-clean' },
   },
   {
-    role: 'recogniser',
+    ...recogniser,
     name: 'nemotron-en',
     about: 'English with punctuation, words as they are said, 600 million parameters',
     repo: 'csukuangfj2/sherpa-onnx-nemotron-speech-streaming-en-0.6b-560ms-int8-2026-04-25',
@@ -258,36 +197,17 @@ export const catalogue: readonly ModelEntry[] = [
     origin: 'https://huggingface.co/nvidia/nemotron-speech-streaming-en-0.6b',
     mode: 'streaming',
     kind: 'nemoTransducer',
-    files: {
-      encoder: {
-        path: 'encoder.int8.onnx',
-        size: 652_916_849,
-        sha256: '7d932213491ad355c6e5576705dc3494731a52af87d7a1b954559340147909d8',
-      },
-      decoder: {
-        path: 'decoder.int8.onnx',
-        size: 7_257_753,
-        sha256: '0be9702c2f427a2b6bb241d298e0d3836a558de1f5b9fd3018f1cce6e2b3fa98',
-      },
-      joiner: {
-        path: 'joiner.int8.onnx',
-        size: 1_735_862,
-        sha256: 'a35eac38a22ebceb04d230ed7afe0d68f446ba6914a036b97f14fece95967e23',
-      },
-      tokens: {
-        path: 'tokens.txt',
-        size: 8952,
-        sha256: 'dc0b4584ab2e4ddbf888425c076c61b736e7356a015250db7d307e6f1a8188ff',
-      },
-    },
+    files: filesOf(`
+      encoder encoder.int8.onnx 652916849 7d932213491ad355c6e5576705dc3494731a52af87d7a1b954559340147909d8
+      decoder decoder.int8.onnx 7257753 0be9702c2f427a2b6bb241d298e0d3836a558de1f5b9fd3018f1cce6e2b3fa98
+      joiner joiner.int8.onnx 1735862 a35eac38a22ebceb04d230ed7afe0d68f446ba6914a036b97f14fece95967e23
+      tokens tokens.txt 8952 dc0b4584ab2e4ddbf888425c076c61b736e7356a015250db7d307e6f1a8188ff
+    `),
     languages: ['en'],
-    detectsLanguage: false,
-    lateMs: 0,
-    hasWordTimes: true,
     published: { wer: 8.2, material: '8 open sets (arXiv 2604.14493)' },
   },
   {
-    role: 'recogniser',
+    ...recogniser,
     name: 'sense-voice',
     about: 'Chinese, Cantonese, English, Japanese and Korean, 234 million parameters',
     repo: 'csukuangfj/sherpa-onnx-sense-voice-zh-en-ja-ko-yue-2024-07-17',
@@ -297,22 +217,12 @@ export const catalogue: readonly ModelEntry[] = [
     origin: 'https://huggingface.co/FunAudioLLM/SenseVoiceSmall',
     mode: 'offline',
     kind: 'senseVoice',
-    files: {
-      model: {
-        path: 'model.int8.onnx',
-        size: 239_233_841,
-        sha256: 'c71f0ce00bec95b07744e116345e33d8cbbe08cef896382cf907bf4b51a2cd51',
-      },
-      tokens: {
-        path: 'tokens.txt',
-        size: 315_894,
-        sha256: 'f449eb28dc567533d7fa59be34e2abca8784f771850c78a47fb731a31429a1dc',
-      },
-    },
+    files: filesOf(`
+      model model.int8.onnx 239233841 c71f0ce00bec95b07744e116345e33d8cbbe08cef896382cf907bf4b51a2cd51
+      tokens tokens.txt 315894 f449eb28dc567533d7fa59be34e2abca8784f771850c78a47fb731a31429a1dc
+    `),
     languages: ['en', 'ja', 'ko', 'yue', 'zh'],
     detectsLanguage: true,
-    lateMs: 0,
-    hasWordTimes: true,
     published: { wer: 3.2, material: 'LibriSpeech test-clean' },
   },
   {
@@ -323,21 +233,12 @@ export const catalogue: readonly ModelEntry[] = [
     repo: 'csukuangfj/sherpa-onnx-whisper-turbo',
     revision: '2ca6ff69fc878651b770880507669577ac41c2ff',
     origin: 'https://huggingface.co/openai/whisper-large-v3-turbo',
-    files: {
-      encoder: {
-        path: 'turbo-encoder.int8.onnx',
-        size: 674_716_297,
-        sha256: 'b02dcdf54f348741e93fe732b67d933c8dcb6735655f710640143081db38878b',
-      },
-      decoder: {
-        path: 'turbo-decoder.int8.onnx',
-        size: 361_080_764,
-        sha256: '20accd02388482eb3a46bd615631adfdc85e1eb2c7db9ea3f02a40ffe6b81547',
-      },
-      tokens: { path: 'turbo-tokens.txt', ...whisperTokens },
-    },
+    files: filesOf(`
+      encoder turbo-encoder.int8.onnx 674716297 b02dcdf54f348741e93fe732b67d933c8dcb6735655f710640143081db38878b
+      decoder turbo-decoder.int8.onnx 361080764 20accd02388482eb3a46bd615631adfdc85e1eb2c7db9ea3f02a40ffe6b81547
+      tokens turbo-tokens.txt 816730 b34b360dbb493e781e479794586d661700670d65564001f23024971d1f2fa126
+    `),
     languages: [...whisperLanguages.split(' '), 'yue'],
-    lateMs: 0,
     hasWordTimes: false,
     published: { wer: 7.8, material: 'the Open ASR Leaderboard' },
   },
@@ -347,13 +248,9 @@ export const catalogue: readonly ModelEntry[] = [
     name: 'resnet34-en',
     about: 'WeSpeaker ResNet34-LM, trained on VoxCeleb; published equal error rate 0.7 % on VoxCeleb1-O',
     origin: 'https://github.com/wenet-e2e/wespeaker',
-    files: {
-      model: {
-        path: 'wespeaker_en_voxceleb_resnet34_LM.onnx',
-        size: 26_530_550,
-        sha256: 'e9848563da86f263117134dfd7ad63c92355b37de492b55e325400c9d9c39012',
-      },
-    },
+    files: filesOf<'model'>(`
+      model wespeaker_en_voxceleb_resnet34_LM.onnx 26530550 e9848563da86f263117134dfd7ad63c92355b37de492b55e325400c9d9c39012
+    `),
   },
   {
     ...apache,
@@ -361,13 +258,9 @@ export const catalogue: readonly ModelEntry[] = [
     name: 'campplus-en',
     about: '3D-Speaker CAM++, trained on VoxCeleb',
     origin: 'https://github.com/modelscope/3D-Speaker',
-    files: {
-      model: {
-        path: '3dspeaker_speech_campplus_sv_en_voxceleb_16k.onnx',
-        size: 29_596_978,
-        sha256: '357a834f702b80161e5b981182c038e18553c1f2ca752ed6cec2052365d4129b',
-      },
-    },
+    files: filesOf<'model'>(`
+      model 3dspeaker_speech_campplus_sv_en_voxceleb_16k.onnx 29596978 357a834f702b80161e5b981182c038e18553c1f2ca752ed6cec2052365d4129b
+    `),
   },
   {
     ...attribution,
@@ -375,17 +268,12 @@ export const catalogue: readonly ModelEntry[] = [
     name: 'titanet-en',
     about: 'NVIDIA TitaNet-S',
     origin: 'https://catalog.ngc.nvidia.com/orgs/nvidia/teams/nemo/models/titanet_small',
-    files: {
-      model: {
-        path: 'nemo_en_titanet_small.onnx',
-        size: 40_257_283,
-        sha256: 'ad4a1802485d8b34c722d2a9d04249662f2ece5d28a7a039063ca22f515a789e',
-      },
-    },
+    files: filesOf<'model'>(`
+      model nemo_en_titanet_small.onnx 40257283 ad4a1802485d8b34c722d2a9d04249662f2ece5d28a7a039063ca22f515a789e
+    `),
   },
 ]
 
-/** The entry of that name. */
 export function findEntry(name: string): ModelEntry | undefined {
   return catalogue.find((entry) => entry.name === name)
 }
@@ -405,7 +293,6 @@ export function sizeOf(entry: ModelEntry): number {
   return Object.values(entry.files).reduce((sum, { size }) => sum + size, 0)
 }
 
-/** What an offer depends on. */
 export interface OfferFacts {
   /** The language that is asked for, as a code; absent where none is. */
   language?: string

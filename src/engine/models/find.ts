@@ -139,7 +139,6 @@ function packagedVoices(box: ModelPackage): SpeakerModelFile {
   return { name, folder: box.folder, file: path.join(box.folder, file), expected: expectedFiles(box) }
 }
 
-/** The one ONNX file that is meant. */
 function namedFile(place: string, name: string): SpeakerModelFile {
   if (isFile(place)) return { name, folder: path.dirname(place), file: place, expected: knownVoices(place) }
   if (!isFolder(place)) {
@@ -187,13 +186,11 @@ async function checkVoices(found: SpeakerModelFile): Promise<SpeakerModelFile> {
   throw new EngineError('MODEL_UNUSABLE', message, { file: found.file, ...(cause !== undefined && { cause }) })
 }
 
-/** What the files of a folder must be, if it says so. */
 function expectedBeside(folder: string): ExpectedFile[] {
   const described = readPackage(folder)
   return described === undefined ? [] : expectedFiles(described)
 }
 
-/** The folder of that name in the folder of models. */
 function ownFolder(model: string, env: Environment): string | undefined {
   const models = modelsFolder(env)
   const folder = models === undefined ? undefined : path.join(models, model)

@@ -29,17 +29,14 @@ export function cachedCommit(
   }
 }
 
-/** The folder of the files of a commit. */
 export function snapshotFolder(repo: string, commit: string, env?: Environment): string {
   return path.join(repoFolder(repo, env), 'snapshots', commit)
 }
 
-/** A model in the cache of the Hub. */
 export interface CachedModel {
   folder: string
   /** Full path of each file that is there, by its part. */
   files: Record<string, string>
-  /** Parts that are not there. */
   missing: string[]
 }
 
@@ -58,7 +55,6 @@ export function cachedModel(entry: ModelEntry, env?: Environment): CachedModel |
   return { folder, files, missing }
 }
 
-/** Whether the cache of the Hub has all files of an entry. */
 export function isCached(entry: ModelEntry, env?: Environment): boolean {
   return cachedModel(entry, env)?.missing.length === 0
 }
@@ -93,7 +89,6 @@ export interface FirstHash {
   sha256: string
 }
 
-/** The file that remembers them. */
 export function firstHashesFile(env?: Environment): string {
   return path.join(stateFolder(env), 'hashes.json')
 }

@@ -3,19 +3,15 @@ import { proxiedFetch } from '../../network.ts'
 import { oneLine, redact } from '../../redact.ts'
 import type { Environment } from './places.ts'
 
-/** How the Hub is spoken to. */
 export interface HubSettings {
   /** Address without a `/` at its end: that of the Hub, or what `HF_ENDPOINT` names. */
   endpoint: string
-  /** The token of `HF_TOKEN`. */
   token: string | undefined
   /** Whether there is one that is not sent, since everybody on the way could read it: over plain http. */
   isTokenWithheld: boolean
-  /** Whether `HF_HUB_OFFLINE` forbids the network. */
   offline: boolean
 }
 
-/** Limits of time, in ms. */
 export interface HubTimeouts {
   /** Longest wait for an answer to a request. */
   answerTimeout: number
@@ -174,7 +170,6 @@ function statusOf(error: unknown, text: string): number | undefined {
   return status === undefined ? undefined : Number(status)
 }
 
-/** What an error says, with the reason below it: `fetch failed` alone says nothing. */
 function describe(error: unknown): { message: string; reasons: string } {
   // The library passes on the text of some errors only.
   const message = error instanceof Error ? error.message : String(error)

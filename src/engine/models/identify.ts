@@ -10,7 +10,6 @@ import { readOnnxMetadata } from './verify.ts'
 /** Names of at most so many files are looked at; a folder of models has a few dozen. */
 const maxFiles = 10_000
 
-/** The parts of a model that are several files. */
 type Part = 'encoder' | 'decoder' | 'joiner'
 
 /** By how many ms the token times of Whisper come late, as measured by `docs/engines.md`. */
@@ -46,7 +45,6 @@ export async function identifyRecogniser(folder: string, name: string): Promise<
   )
 }
 
-/** The recogniser that a package describes. */
 export function fromPackage(described: ModelPackage, name: string = described.name): RecogniserModel {
   const { folder, recogniser } = described
   if (recogniser === undefined) throw missing(folder, 'its model.json names no recogniser', 'give another folder')
@@ -68,7 +66,6 @@ export function fromPackage(described: ModelPackage, name: string = described.na
   })
 }
 
-/** The recogniser of an entry whose files are on this machine. */
 export function fromEntry(
   entry: RecogniserEntry,
   place: Pick<RecogniserModel, 'name' | 'folder' | 'files' | 'expected'>,
@@ -100,7 +97,6 @@ function hasOnlyCapitals(kind: RecogniserKind, { tokens }: Readonly<Record<strin
   }
 }
 
-/** A model of an encoder and others. */
 async function identifyParts(
   folder: string,
   name: string,
@@ -154,7 +150,6 @@ async function identifyParts(
   })
 }
 
-/** A model that is one file. */
 async function identifySingle(
   folder: string,
   name: string,
@@ -226,7 +221,6 @@ function mapFiles<T>(files: Readonly<Record<string, T>>, map: (file: T) => strin
   return Object.fromEntries(Object.entries(files).map(([part, file]) => [part, map(file)]))
 }
 
-/** Names in a folder, in order. */
 export function listFolder(folder: string): string[] {
   try {
     return readdirSync(folder).slice(0, maxFiles).toSorted()

@@ -4,17 +4,13 @@ export type RecogniserMode = 'offline' | 'streaming'
 /** The part of sherpa-onnx's `modelConfig` that a recogniser is. */
 export type RecogniserKind = 'whisper' | 'transducer' | 'nemoTransducer' | 'senseVoice'
 
-/** What a file of a model must be. */
 export interface ExpectedFile {
-  /** Full path. */
   file: string
-  /** Bytes. */
   size: number
   /** In hex, small letters. */
   sha256: string
 }
 
-/** A model on this machine. */
 interface LocalModel {
   /** Name in the catalogue or of the package, or the folder as it was given. */
   name: string

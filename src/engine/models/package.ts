@@ -8,7 +8,6 @@ import { type Environment, modelsFolder } from './places.ts'
 /** The npm package of the model that comes in the box. */
 export const bundledPackage = 'diarize-stream-model-en-tiny'
 
-/** Names of packages that hold models. */
 const packageName = /^(?:@[a-z0-9][\w.-]*\/)?diarize-stream-model-[a-z0-9][\w.-]*$/
 
 /** What `model.json` in a folder of models says. */
@@ -28,7 +27,6 @@ export interface ModelPackage {
   files: { path: string; size: number; sha256: string }[]
 }
 
-/** Whether a name is that of a package of models. */
 export function isPackageName(model: string): boolean {
   return packageName.test(model)
 }
@@ -93,7 +91,6 @@ export function readPackage(folder: string): ModelPackage | undefined {
   return { ...value, folder }
 }
 
-/** What the files of a package must be. */
 export function expectedFiles({ folder, files }: ModelPackage): ExpectedFile[] {
   return files.map(({ path: name, size, sha256 }) => ({ file: path.join(folder, name), size, sha256 }))
 }

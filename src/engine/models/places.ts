@@ -2,7 +2,6 @@ import { type Stats, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
 
-/** The environment, or what stands for it. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** The folder of models that `DIARIZE_STREAM_MODELS` names, if it names one. */
@@ -42,12 +41,10 @@ function given(env: Environment, name: string): string | undefined {
   return value === undefined || value === '' ? undefined : value
 }
 
-/** Whether there is a file of that name. */
 export function isFile(file: string): boolean {
   return lookAt(file)?.isFile() === true
 }
 
-/** Whether there is a folder of that name. */
 export function isFolder(folder: string): boolean {
   return lookAt(folder)?.isDirectory() === true
 }

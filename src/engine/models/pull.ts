@@ -48,9 +48,7 @@ export interface PullOptions extends Partial<HubTimeouts> {
   retryDelay?: number
 }
 
-/** What was pulled. */
 export interface PulledModel {
-  /** Folder of the files in the cache of the Hub. */
   folder: string
   /** Names of the files that were downloaded, and of those that had been there. */
   fetched: string[]
@@ -59,7 +57,6 @@ export interface PulledModel {
   firstHashes: Record<string, string>
 }
 
-/** A file on its way. */
 interface Wanted {
   part: string
   file: ModelFile
@@ -69,7 +66,6 @@ interface Wanted {
   sha256: string | undefined
 }
 
-/** What all files of a pull share. */
 interface Pull {
   hub: Hub
   entry: ModelEntry
@@ -171,12 +167,10 @@ async function loadHub(): Promise<Hub> {
   }
 }
 
-/** Parameters of every call of the client. */
 function parameters({ entry, settings, options }: Omit<Pull, 'commit'>, signal: AbortSignal = options.signal) {
   return { repo: entry.repo, hubUrl: settings.endpoint, fetch: boundedFetch(settings, options, signal) }
 }
 
-/** The commit that a branch stands at. */
 async function findCommit(pull: Omit<Pull, 'commit'>): Promise<string> {
   const { hub, entry, settings } = pull
   if (isCommit(entry.revision)) return entry.revision

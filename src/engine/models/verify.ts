@@ -36,7 +36,6 @@ export async function verifyModel(model: RecogniserModel | SpeakerModelFile | Ac
   }
 }
 
-/** SHA-256 of a file in hex. */
 export async function hashFile(file: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
   for await (const chunk of createReadStream(file, { signal, highWaterMark: 1 << 20 })) hash.update(chunk as Buffer)
@@ -107,7 +106,6 @@ export async function readOnnxMetadata(file: string): Promise<Map<string, string
   }
 }
 
-/** Reads the fields at the top of a file, `size` bytes long. */
 async function readFields(handle: FileHandle, size: number): Promise<Map<string, string>> {
   const metadata = new Map<string, string>()
   let hasGraph = false
@@ -135,7 +133,6 @@ async function readFields(handle: FileHandle, size: number): Promise<Map<string,
   return metadata
 }
 
-/** A message of two strings. */
 function parsePair(bytes: Buffer): [key: string, value: string] {
   const texts: [string, string] = ['', '']
   for (let at = 0; at < bytes.length;) {

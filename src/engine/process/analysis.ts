@@ -27,13 +27,11 @@ export class AnalysisProcess implements SpeakerModel {
   readonly #checked: Promise<void>
   readonly #nodePath: string | undefined
   #process: Promise<SherpaProcess> | undefined
-  /** The process once it has started. */
   #started: SherpaProcess | undefined
   /** The last that was started, also while it loads. */
   #latest: SherpaProcess | undefined
   #closed = false
   #close!: () => void
-  /** Settles when this closes. */
   readonly #closing = new Promise<void>((resolve) => (this.#close = resolve))
   #streams = 0
 
@@ -55,7 +53,6 @@ export class AnalysisProcess implements SpeakerModel {
     await this.#running()
   }
 
-  /** A detector for one stream. */
   activity(threshold: number | undefined): VoiceActivityDetector {
     return new SileroDetector(this, this.#activityModel.file, this.#streams++, threshold)
   }
@@ -140,7 +137,6 @@ class SileroDetector implements VoiceActivityDetector {
   #rest = new Int16Array(0)
   #samples = 0
   #frames = 0
-  /** Level of the last window. */
   #last = 0
   /** The call under way; never rejects. */
   #underWay: Promise<unknown> = Promise.resolve()

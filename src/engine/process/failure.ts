@@ -2,7 +2,6 @@ import path from 'node:path'
 import { EngineError } from '../../errors.ts'
 import { PackageMissing, ProcessEnded } from './process.ts'
 
-/** The error for a call that failed after the model had been loaded. */
 export function callFailure(error: unknown): EngineError {
   if (error instanceof EngineError) return error
   const log = error instanceof ProcessEnded ? error.log : ''
@@ -17,7 +16,6 @@ export function callFailure(error: unknown): EngineError {
   })
 }
 
-/** The error for a model that could not be loaded. */
 export function loadFailure(error: unknown, { name, folder }: { name: string; folder: string }): EngineError {
   if (error instanceof EngineError) return error
   if (error instanceof PackageMissing) return packageFailure(error)

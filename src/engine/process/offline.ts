@@ -22,7 +22,6 @@ const splitAfterMs = 4000
 /** Silence after which the language is no longer asked for, in ms of speech. */
 const settledAfterMs = 8000
 
-/** What a session asks of the recogniser. */
 export interface RecogniserSettings {
   /** ISO 639-1 code; `''` where the model is to find out. */
   language: string
@@ -40,7 +39,6 @@ export class LanguageVote {
     return this.#total >= settledAfterMs ? this.leader : undefined
   }
 
-  /** The language of most of the speech so far. */
   get leader(): string | undefined {
     return [...this.#speech].toSorted((a, b) => b[1] - a[1])[0]?.[0]
   }
@@ -61,7 +59,6 @@ interface EarlyDecode {
 interface Part {
   from: number
   to: number
-  /** Where the next one begins. */
   next: number
   early?: EarlyDecode
 }
@@ -292,7 +289,6 @@ class OfflineUtterance implements Utterance {
     return joined(parts, await Promise.all(recognitions))
   }
 
-  /** What is in no part yet. */
   #rest(): Part {
     return {
       from: this.#parts.at(-1)?.next ?? 0,
@@ -313,7 +309,6 @@ class OfflineUtterance implements Utterance {
   }
 }
 
-/** What is heard in all parts of an utterance. */
 function joined(parts: readonly Part[], recognitions: readonly Recognition[]): Recognition {
   const words: RecognisedWord[] = []
   for (const [index, { from: atMs }] of parts.entries()) {

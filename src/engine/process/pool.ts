@@ -27,7 +27,6 @@ const partialLimit = 1500
 /** What a decode costs beside its audio, as so much audio, in ms. */
 const decodeOverhead = 1500
 
-/** How urgent a decode is. */
 export type Urgency = 'final' | 'partial'
 
 interface Job {
@@ -36,9 +35,7 @@ interface Job {
   reject(error: Error): void
   /** Whether anybody still waits for it. */
   isWanted(): boolean
-  /** Whether it goes before others. */
   isUrgent(): boolean
-  /** Whether a process has died of it. */
   hasCrashed: boolean
 }
 
@@ -47,7 +44,6 @@ interface Worker {
   busy: boolean
   /** Resident memory with the model loaded, in bytes. */
   loaded: number
-  /** Streams of a streaming recogniser that live in it. */
   streams: number
 }
 
@@ -72,7 +68,6 @@ export class RecogniserPool {
   #failure: Error | undefined
   #closed = false
   #close!: () => void
-  /** Settles when the pool closes. */
   readonly #closing = new Promise<void>((resolve) => (this.#close = resolve))
   #vocabulary: Vocabulary | undefined
 
@@ -249,7 +244,6 @@ export class RecogniserPool {
   }
 }
 
-/** What a decode costs, in ms of audio. */
 function decodeMs({ samples }: Job['input']): number {
   return samples.length / 16 + decodeOverhead
 }

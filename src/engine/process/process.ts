@@ -12,7 +12,6 @@ const logLength = 4000
 
 /** The process ended, or did not answer in time. */
 export class ProcessEnded extends Error {
-  /** What it wrote last. */
   readonly log: string
   /** Whether it had begun to listen. */
   readonly hadStarted: boolean
@@ -38,7 +37,6 @@ interface Waiting {
   resolve(output: unknown): void
   reject(error: Error): void
   timer: NodeJS.Timeout
-  /** Whether the process has begun with it. */
   begun: boolean
 }
 
@@ -90,7 +88,6 @@ export class SherpaProcess {
     })
   }
 
-  /** Whether it can no longer be asked anything. */
   get ended(): boolean {
     // Between its exit and `close` the process is gone, and its last words are still being read.
     const { exitCode, signalCode } = this.#child

@@ -6,7 +6,6 @@ import { OfflineRecogniser, type RecogniserSettings } from './offline.ts'
 import { RecogniserPool } from './pool.ts'
 import { StreamingRecogniser } from './streaming.ts'
 
-/** The models of an engine. */
 export interface EngineModels {
   recogniser: RecogniserModel
   activity: ActivityModelFile
@@ -14,7 +13,6 @@ export interface EngineModels {
   speakers?: SpeakerModelFile
 }
 
-/** How the processes run. */
 export interface ProcessOptions {
   /** Most processes that recognise words at a time. */
   processes?: number | undefined
@@ -39,7 +37,6 @@ export interface EngineLease {
   ready(): Promise<void>
   recogniser(settings: RecogniserSettings): Recogniser
   activity(threshold: number | undefined): VoiceActivityDetector
-  /** Where there is a speaker model. */
   speakers: SpeakerModel
   /** Gives the share back; the processes end with the last one. Resolves when they have, or at once. */
   release(): Promise<void>

@@ -3,7 +3,6 @@ import path from 'node:path'
 import type { RecogniserModel } from '../models/model.ts'
 import type { Stretch } from '../parts.ts'
 
-/** A stream of audio into a recogniser or a speaker model. */
 export interface SherpaStream {
   acceptWaveform(audio: { samples: Float32Array; sampleRate: number }): void
   inputFinished(): void
@@ -18,7 +17,6 @@ export interface SherpaResult {
   lang?: string
 }
 
-/** The streaming recogniser. */
 export interface SherpaOnlineRecogniser {
   createStream(): SherpaStream
   isReady(stream: SherpaStream): boolean
@@ -26,7 +24,6 @@ export interface SherpaOnlineRecogniser {
   getResult(stream: SherpaStream): SherpaResult
 }
 
-/** The recogniser of whole utterances. */
 export interface SherpaOfflineRecogniser {
   createStream(hotwords?: string): SherpaStream
   decode(stream: SherpaStream): void
@@ -34,7 +31,6 @@ export interface SherpaOfflineRecogniser {
   setConfig(config: object): void
 }
 
-/** The speaker model. */
 export interface SherpaExtractor {
   readonly dim: number
   createStream(): SherpaStream
@@ -42,7 +38,6 @@ export interface SherpaExtractor {
   compute(stream: SherpaStream, enableExternalBuffer: boolean): Float32Array
 }
 
-/** The detector of voice activity. */
 export interface SherpaActivity {
   acceptWaveform(samples: Float32Array): void
   isDetected(): boolean
@@ -111,7 +106,6 @@ export function recogniserConfig(
   }
 }
 
-/** The settings of a speaker model. */
 export function extractorConfig(file: string): object {
   return { model: file, ...computing }
 }

@@ -42,10 +42,8 @@ export const activityLimits = { speech: 60 * sampleRate, quiet: 3600 * sampleRat
 /** Windows after that in which it says nothing that counts. */
 const activityWarmUp = 4
 
-/** Speech levels of one stream. */
 interface Activity {
   detectors: SherpaActivity[]
-  /** Level of the last window. */
   level: number
   /** Samples since the detectors began anew, and since the last silence. */
   heard: number
@@ -54,7 +52,6 @@ interface Activity {
   kept: number
 }
 
-/** A recogniser of whole utterances. */
 interface Offline {
   recogniser: SherpaOfflineRecogniser
   model: RecogniserModel
@@ -76,7 +73,6 @@ export class SherpaWork {
     this.#sherpa = sherpa
   }
 
-  /** Does one call. */
   do({ name, input }: SherpaRequest): SherpaCalls[keyof SherpaCalls]['output'] {
     switch (name) {
       case 'loadRecogniser':
@@ -177,7 +173,6 @@ export class SherpaWork {
     return model.kind === 'whisper' ? { ...result, tokens: textOfHex(result.tokens) } : result
   }
 
-  /** Has the recogniser expect a language. */
   #speak(language: string): void {
     const { model, language: before } = this.#loaded(this.#offline)
     if (language === before) return

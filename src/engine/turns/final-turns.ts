@@ -54,7 +54,6 @@ export class FinalTurns {
     })
   }
 
-  /** The turn of words that may still change. */
   partial(heard: Recognition, startMs: number, endMs: number): EngineTurn {
     const words = this.place(heard, startMs, endMs)
     const shown = this.settings.formatTurns ? words : words.map((word) => ({ ...word, text: withoutFormat(word.text) }))
@@ -167,7 +166,6 @@ export function speakerRuns(
   return runs
 }
 
-/** The speaker of most of the time of `words`. */
 export function dominantSpeaker(words: readonly EngineWord[]): string | undefined {
   const sums = new Map<string, number>()
   for (const { speaker, start, end } of words) {

@@ -1,9 +1,7 @@
 import { areGlued, isSpaceless } from '../../scripts.ts'
 
-/** A word as {@link formatWords} sees it. */
 export interface PlainWord {
   text: string
-  /** Who said it; absent where unknown. */
   speaker?: string
   /** First ms of the word; with `end` it shows the pauses. */
   start?: number

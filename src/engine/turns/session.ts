@@ -15,7 +15,6 @@ import { cutAfter, quietestPlace } from './cut.ts'
 import { FinalTurns } from './final-turns.ts'
 import { TurnDetector } from './turn-detector.ts'
 
-/** The replaceable parts of a session. */
 export interface SessionParts {
   activity: VoiceActivityDetector
   recogniser: Recogniser
@@ -56,7 +55,6 @@ interface OpenUtterance {
   /** Where the last partial was asked for, and what the last one said. */
   partialMs: number
   partialText: string
-  /** Whether the end of it has been prepared since the last speech. */
   isPrepared: boolean
 }
 
@@ -86,7 +84,6 @@ export class EmbeddedSession implements EngineSession {
   #settings: EngineSettings
   /** The piece of audio that is waiting, while nothing else waits behind it. */
   #waiting: { samples: Int16Array[] } | undefined
-  /** Samples that wait or are being heard. */
   #pendingSamples = 0
   #open: OpenUtterance | undefined
   #ended: EndedUtterance[] = []
@@ -197,7 +194,6 @@ export class EmbeddedSession implements EngineSession {
     if (this.#hasRoom || this.#queue.closed) for (const resolve of this.#roomWaiters.splice(0)) resolve()
   }
 
-  /** Ends the session with an error, unless it has ended. */
   fail(error: unknown): void {
     if (this.#failed || this.#destroyed !== undefined) return
     this.#failed = true
@@ -266,7 +262,6 @@ export class EmbeddedSession implements EngineSession {
     await open.utterance.accept(this.#audio.samples(from, until), this.#audio.speech(from, until))
   }
 
-  /** Ends the open utterance at the end of its speech. */
   async #finish(): Promise<void> {
     const open = this.#open
     if (open === undefined) return
@@ -369,7 +364,6 @@ export class EmbeddedSession implements EngineSession {
     void done.then(() => (this.#partialInWork = false))
   }
 
-  /** Makes turns of what was heard in an utterance. */
   async #report(ended: EndedUtterance): Promise<void> {
     const { startMs, endMs, samples, speech, isCut } = ended
     let recognition: Recognition
@@ -405,7 +399,6 @@ export class EmbeddedSession implements EngineSession {
   }
 }
 
-/** Pieces of audio as one. */
 function joinedSamples(pieces: readonly Int16Array[]): Int16Array {
   if (pieces.length === 1) return pieces[0]!
   const samples = new Int16Array(pieces.reduce((sum, { length }) => sum + length, 0))

@@ -10,7 +10,6 @@ export interface TurnDetectorSettings {
 
 /** What a frame meant for the turn; times in ms from the first frame. */
 export type TurnEvent =
-  /** Speech began at `at`, which lies a few frames back. */
   | { type: 'start'; at: number }
   /** The turn is over; its last speech ended at `at`. */
   | { type: 'end'; at: number }
@@ -43,12 +42,10 @@ export class TurnDetector {
     this.settings = settings
   }
 
-  /** Whether a turn is open. */
   get inTurn(): boolean {
     return this.#inTurn
   }
 
-  /** Where the last speech ended, in ms. */
   get lastSpeech(): number {
     return this.#lastSpeech * speechFrameMs
   }

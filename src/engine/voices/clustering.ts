@@ -3,7 +3,6 @@ import { cosine, joinedVoice, oddsOfWholes, type Voice, withoutVoice } from './v
 /** Voices taken for one. */
 export interface VoiceGroup {
   voice: Voice
-  /** Indexes of the voices in it. */
   members: number[]
 }
 
@@ -113,13 +112,11 @@ const separation = 0.55
 /** Log odds that both halves are one voice from which on they stay together: even odds. */
 const together = 0
 
-/** For each of some voices, whether it is in the second half. */
 type Halves = readonly boolean[]
 
 const half = (voices: readonly Voice[], halves: Halves, second: boolean): Voice[] =>
   voices.filter((_, index) => halves[index] === second)
 
-/** Voices nearer to `b` than to `a`. */
 const nearer = (voices: readonly Voice[], a: Voice, b: Voice): boolean[] =>
   voices.map((voice) => (cosine(voice, b) ?? 0) > (cosine(voice, a) ?? 0))
 

@@ -13,7 +13,6 @@ const aboveNoise = 5
 /** Speech and noise are never taken to be nearer than this, dB. */
 const minRange = 12
 
-/** Level of each frame, in dB. */
 export function levelsOf(samples: Int16Array, count: number): number[] {
   return Array.from({ length: count }, (_, frame) => {
     let sum = 0
@@ -61,7 +60,6 @@ export function piecesOf(audible: readonly boolean[]): Stretch[] {
   return split(runs)
 }
 
-/** Splits the runs at pauses. */
 function split(runs: readonly Run[]): Stretch[] {
   const [first, last] = [runs[0], runs.at(-1)]
   if (first === undefined || last === undefined) return []

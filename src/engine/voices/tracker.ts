@@ -12,7 +12,6 @@ import { joinNeighbours, mergeGroups, nearestGroup, splitGroup, type VoiceGroup 
 import { audibleSpeech, cutAtDips, levelsOf, piecesOf, windowsOf } from './segmentation.ts'
 import { joinedVoice, logOdds, SessionScatter, type Voice, voiceOf, withoutVoice } from './voice.ts'
 
-/** Settings of {@link trackSpeakers}. */
 export interface SpeakerTrackerOptions {
   /** Cap on the number of speakers, 1 to 10; 10 when absent. */
   maxSpeakers?: number | undefined
@@ -61,7 +60,6 @@ interface SpeechSegment {
   into?: SpeechSegment
 }
 
-/** What stands for `one` now. */
 function current(one: SpeechSegment): SpeechSegment {
   let last = one
   while (last.into !== undefined) last = last.into
@@ -84,11 +82,9 @@ interface PastUtterance {
   pieces: Piece[]
   /** For each word, the piece and the stretch it lies in. */
   words: { piece?: Piece; part?: SpeechSegment }[]
-  /** The labels as reported last. */
   labels: (string | undefined)[]
 }
 
-/** A speaker as believed now. */
 interface Speaker {
   number: number
   voice: Voice
@@ -200,7 +196,6 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
     })
   }
 
-  /** The speakers as believed now, by number. */
   function speakersNow(): Speaker[] {
     const voices = new Map<number, Voice[]>()
     for (const { now, voice } of segments) {
@@ -325,7 +320,6 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
     },
   }
 
-  /** The voices in `pieces` of an utterance. */
   async function voicesOf(samples: Int16Array, pieces: readonly Stretch[]): Promise<Voice[]> {
     const windows = pieces.map(windowsOf)
     const narrowband = isNarrowband(samples)
@@ -338,7 +332,6 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
   }
 }
 
-/** A stretch of speech that is to get a speaker. */
 export interface Step {
   /** For each speaker, log odds that the stretch is of its voice. */
   odds: readonly number[]

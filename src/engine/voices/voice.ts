@@ -7,7 +7,6 @@ export interface Voice {
   /** Sum of the vectors, each times the frames behind it; and how long that is. */
   readonly sum: Float32Array
   readonly length: number
-  /** Whether that speech came by telephone. */
   readonly narrowband: boolean
 }
 
@@ -67,7 +66,6 @@ export function logOdds(a: Voice, b: Voice, scatter: number): number {
  * 63 more, stretches of 0.4 to 40 s, as recorded and through a telephone filter with mu-law.
  */
 
-/** Mean and deviation of cosines. */
 interface Cosines {
   mean: number
   deviation: number
@@ -135,7 +133,6 @@ export function oddsOfWholes(cosine: number, framesA: number, framesB: number): 
 
 /** Neighbouring pieces with a shorter pause between them (frames of 10 ms) are of one voice, almost always. */
 const samePause = 6
-/** Pairs that are remembered. */
 const kept = 200
 /** How many pairs it takes to believe the session as much as what is usual. */
 const trustFrom = 12
@@ -152,7 +149,6 @@ export class SessionScatter {
   #ratios: number[] = []
   #now = 1
 
-  /** The multiple as believed now. */
   get now(): number {
     return this.#now
   }

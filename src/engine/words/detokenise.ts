@@ -118,7 +118,6 @@ function closes(text: string, from: number, open: string, close: string): number
   return undefined
 }
 
-/** Whether a text is one sign or word over and over. */
 function isMonotonous(text: string): boolean {
   return new Set(text.slice(1).trim().toLowerCase().split(/\s+/)).size <= 2
 }

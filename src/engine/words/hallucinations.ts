@@ -104,7 +104,6 @@ export function judge(
   return { words, unsure, suspicious, cutOff, doubt }
 }
 
-/** Whether there is as much speech that the detector is sure of as it takes to believe in `words`. */
 function isSpeech(words: readonly RecognisedWord[], speech: readonly number[]): boolean {
   return count(speech, sure) >= (isStockPhrase(words) ? minSureStockPhraseMs : minSureMs)
 }
@@ -162,7 +161,6 @@ const longestPhrase = 12
 const minMsEach = 140
 /** Words that follow faster than this, in ms for each, need a syllable each that can be heard. */
 const hastyMsEach = 200
-/** Letters a second of hasty speech. */
 const lettersPerSecond = 30
 /** A whole phrase that takes less than this by the model's times has no place of its own, in ms a word. */
 const bunchedMs = 25
@@ -172,9 +170,7 @@ const unnoticedMs = 150
 
 /** A phrase and its copies behind one another. */
 export interface Repetition {
-  /** Index of the first word. */
   first: number
-  /** Words in the phrase. */
   length: number
   /** How many times it stands there in whole, from 2 on. */
   copies: number

@@ -22,7 +22,6 @@ const ownSign = /^<[^<>]+>$/
 /** Scripts that are written without spaces: their words do not begin with `▁`. */
 const noSpaces = /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]/u
 
-/** The tokens of a model by their numbers. */
 export class Vocabulary {
   readonly #symbols = new Map<number, string>()
   /** Numbers and places of the pieces of words, in the order of the file. */
@@ -166,7 +165,6 @@ export function spellKeyterms(terms: readonly string[], vocabulary: Vocabulary):
   return { hotwords: [...spelled].join('/'), ignored }
 }
 
-/** Whether a text is what {@link spellKeyterms} makes. */
 export function isSpelled(hotwords: string): boolean {
   return /^[\u{f0000}-\u{ffffd}]+(?:\/[\u{f0000}-\u{ffffd}]+)*$/u.test(hotwords)
 }
@@ -200,7 +198,6 @@ export function whyIgnored(model: string, ignored: readonly string[]): string {
   )
 }
 
-/** Says that a model takes no keyterms at all. */
 export function noKeyterms({ name }: RecogniserModel): string {
   return `the model ${name} cannot listen for keyterms; they have no effect`
 }

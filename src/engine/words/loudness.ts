@@ -5,7 +5,6 @@ export const frameSamples = 160
 /** The least number of quiet frames that make a pause (80 ms): the closure of a "t" is shorter. */
 const minPause = 80 / speechFrameMs
 
-/** How loud an utterance is, frame by frame. */
 export interface Loudness {
   /** Level of each frame of 10 ms, in dB; 0 is a mean amplitude of one step of 16 bits. */
   levels: Float64Array
@@ -13,7 +12,6 @@ export interface Loudness {
   floor: number
   /** Level of the speech: what 10 % of the frames exceed. */
   peak: number
-  /** Below this level, a frame is quiet. */
   quietBelow: number
 }
 

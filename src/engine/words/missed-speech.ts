@@ -20,7 +20,6 @@ function gaps(words: readonly RecognisedWord[], speech: readonly number[]): (Str
   })
 }
 
-/** Most speech without a word, in ms. */
 export function longestMissed(words: readonly RecognisedWord[], speech: readonly number[]): number {
   return Math.max(...gaps(words, speech).map(({ speechMs }) => speechMs))
 }

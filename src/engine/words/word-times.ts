@@ -23,15 +23,12 @@ const minFrames = 3
 /** The detector of speech notices its beginning this much late at most, in frames: it judges windows of 32 ms. */
 const noticedLate = 20
 
-/** What is known of the audio of an utterance. */
 export interface UtteranceAudio {
-  /** Mono, 16 kHz. */
   samples: Int16Array
   /** Level of speech of each 10 ms: 0 where there is none. */
   speech: readonly number[]
 }
 
-/** A place in an utterance, in ms from its first sample. */
 export interface Place {
   start: number
   end: number
@@ -68,7 +65,6 @@ function firstSpeech(speech: readonly number[], inPause: readonly boolean[]): nu
   return frame
 }
 
-/** The frame in which each word begins, in order. */
 function bestStarts(
   words: readonly { tokenMs: number }[],
   letters: readonly number[],
@@ -146,7 +142,6 @@ const weights: [RegExp, number][] = [
   [/\p{L}/u, 1],
 ]
 
-/** Number of letters of a word as it is said; at least 1. */
 export function spokenLetters(text: string): number {
   let letters = 0
   for (const character of text) letters += weights.find(([kind]) => kind.test(character))?.[1] ?? 0
@@ -179,7 +174,6 @@ export function wordsOf(result: TokenResult, audio: UtteranceAudio, traits: Toke
   return placeTokenWords(detokenise(result), audio, traits)
 }
 
-/** The same, from words that are spelled already. */
 export function placeTokenWords(
   tokenWords: readonly TokenWord[],
   audio: UtteranceAudio,

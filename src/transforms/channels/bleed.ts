@@ -9,7 +9,6 @@ const MOST_TURNS = 20_000
 /** How loud a channel was from `start` to `end` in ms; `undefined` where that is not known. */
 export type Level = (channel: number, start: number, end: number) => number | undefined
 
-/** A final word as another channel heard it. */
 type HeardWord = Pick<Word, 'text' | 'start' | 'end'>
 
 /** Whether two channels heard the same word: the same text, but for case and punctuation, at the same time. */
@@ -100,7 +99,6 @@ export class BleedFilter {
   }
 }
 
-/** Index of the first word that starts at `ms` or later. */
 function firstAfter(words: readonly HeardWord[], ms: number): number {
   let low = 0
   let high = words.length
@@ -142,7 +140,6 @@ export class LevelHistory {
     this.#encoding = encoding
   }
 
-  /** Takes the next frame of every channel. */
   add(frames: readonly Buffer[]): void {
     for (const [channel, squares] of this.#squares.entries()) {
       squares[this.#frames % this.#size] = meanSquare(frames[channel]!, this.#encoding)

@@ -5,9 +5,7 @@ const SIGN_MS = 1000
 /** Turns of a channel whose orders are known: more than a session of three hours has. */
 const MOST_ORDERS = 20_000
 
-/** How a {@link TurnMerger} waits. */
 export interface TurnMergerOptions {
-  /** Number of channels. */
   channels: number
   /**
    * Longest time that a turn is held back: ms of the stream after its end, and of the clock since it is known, since the
@@ -20,15 +18,12 @@ export interface TurnMergerOptions {
   beyondEnd?: number
 }
 
-/** A final that waits, and since when. */
 interface HeldTurn {
   turn: Turn
   at: number
 }
 
-/** What is known of one channel. */
 interface Channel {
-  /** Finals that wait, in order. */
   held: HeldTurn[]
   /** The turn that is open: its order on the channel, and its start in ms. */
   open: { order: number; start: number } | undefined
@@ -66,7 +61,6 @@ export class TurnMerger {
     }))
   }
 
-  /** Whether turns are held back. */
   get holding(): boolean {
     return this.#channels.some(({ held }) => held.length > 0)
   }
@@ -109,7 +103,6 @@ export class TurnMerger {
     this.#channels[number]!.answered = ms
   }
 
-  /** Nothing more comes of a channel. */
   end(number: number): void {
     const channel = this.#channels[number]!
     channel.ended = true

@@ -34,14 +34,12 @@ export interface ChannelOptions {
   bleed?: 'keep' | 'drop'
 }
 
-/** {@link ChannelOptions} with every default filled in. */
 export type ChannelSettings = Required<Omit<ChannelOptions, 'channels'>> & { channels: readonly string[] }
 
 const defaults = { mergeDelay: 5000, skipSilent: false, channelFailure: 'end', bleed: 'keep' } as const
 
 const dependent = Object.keys(defaults) as (keyof typeof defaults)[]
 
-/** Names of all {@link ChannelOptions}. */
 export const channelOptionNames = ['channels', ...dependent]
 
 const LONGEST_NAME = 100

@@ -15,17 +15,13 @@ const LOOK_MS = 250
 /** How far back words of two channels are compared, beside what may be replayed or held back. */
 const COMPARED_MS = 300_000
 
-/** What a {@link ChannelSupervisor} is told. */
 export interface ChannelSupervisorOptions {
   settings: ChannelSettings
-  /** Format of the frames that come in. */
   format: AudioFormat
   frameBytes: number
-  /** Makes the supervisor of a channel. */
   supervise(this: void, name: string, channel: number): Supervisor
   /** Whether speakers within a channel are told apart. */
   speakerLabels: boolean
-  /** Whether servers send partials. */
   partials: boolean
   /** Most audio in ms that a channel may hear again. */
   maxReplay: number
@@ -91,7 +87,6 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
     })
   }
 
-  /** Resolves or rejects when all is done. */
   get done(): Promise<TerminationMessage[]> {
     return this.#outcome
   }
@@ -150,7 +145,6 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
     return Math.round(this.#frames * this.#frameMs)
   }
 
-  /** The channels that are not done with. */
   get #living(): ChannelLane[] {
     return this.#lanes.filter((lane) => !this.#ends.has(lane))
   }
@@ -282,11 +276,8 @@ const MARK_MS = 50
 /** Silent frames before the first sound that a late session hears: its server must know how quiet it was before. */
 const LEAD_IN_FRAMES = 10
 
-/** How a {@link ChannelLane} behaves. */
 export interface ChannelLaneOptions {
-  /** Name of the channel. */
   name: string
-  /** Length of a frame in ms; may be fractional. */
   frameMs: number
   silentFrame: Buffer
   encoding: 's16le' | 'mulaw'
@@ -303,7 +294,6 @@ export interface ChannelLaneOptions {
 export class ChannelLane extends EventEmitter<SupervisorEvents> {
   readonly #options: ChannelLaneOptions
   readonly #supervisor: Supervisor
-  /** Frames that have come. */
   #frames = 0
   /** Number of the first frame that the supervisor was given; absent while all is silence. */
   #first: number | undefined
@@ -323,7 +313,6 @@ export class ChannelLane extends EventEmitter<SupervisorEvents> {
     return this.#options.name
   }
 
-  /** Whether a session has been wanted. */
   get opened(): boolean {
     return this.#first !== undefined
   }
@@ -381,7 +370,6 @@ export class ChannelLane extends EventEmitter<SupervisorEvents> {
     this.#supervisor.sendMessage(message)
   }
 
-  /** Nobody takes the turns. */
   hold(): void {
     this.#supervisor.hold()
   }
