@@ -65,10 +65,7 @@ export class ProgressReporter {
   /** The report that the listener is busy with. */
   #busy: Promise<void> | undefined
 
-  /**
-   * @param listener - called with each report.
-   * @param fail - called with what the listener throws or rejects with.
-   */
+  /** @param listener - called with each report. @param fail - called with what the listener throws or rejects with. */
   constructor(listener: ((progress: Progress) => unknown) | undefined, fail: (error: Error) => void) {
     this.#listener = listener
     this.#fail = fail

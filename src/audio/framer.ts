@@ -1,8 +1,6 @@
 const EMPTY = Buffer.alloc(0)
 
-/**
- * Cuts a byte stream into frames of one length. Frames that lie whole within a chunk are views of it, not copies.
- */
+/** Cuts a byte stream into frames of one length. Frames that lie whole within a chunk are views of it, not copies. */
 export class Framer {
   readonly #frameBytes: number
   readonly #silence: number

@@ -8,10 +8,7 @@ import { textWidth } from './width.ts'
 
 /** What captions are held against: the options they were laid out with. */
 export interface CaptionReportOptions extends CueLayoutOptions {
-  /**
-   * Words that went in, to be compared with those that came out.
-   * @defaultValue not compared
-   */
+  /** Words that went in, to be compared with those that came out. @defaultValue not compared */
   words?: number
 }
 

@@ -5,10 +5,7 @@ import { cleanText } from './text.ts'
 
 /** How a turn is cut into runs of one speaker. */
 export interface WordRunOptions {
-  /**
-   * Whether a run without a speaker between two runs of one speaker joins them.
-   * @defaultValue `false`
-   */
+  /** Whether a run without a speaker between two runs of one speaker joins them. @defaultValue `false` */
   absorbUnknown?: boolean
   /**
    * Runs of fewer words than this join the run before them (the first run of a turn: the one after it). 0 keeps every

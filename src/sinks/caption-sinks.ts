@@ -40,10 +40,7 @@ import { TextSink, type Sink, type SinkOptions } from './text-sink.ts'
 
 /** Options of the sinks that write segments. */
 export interface SegmentSinkOptions extends SinkOptions {
-  /**
-   * How turns are cut into segments.
-   * @defaultValue `{}`
-   */
+  /** How turns are cut into segments. @defaultValue `{}` */
   segment?: WordRunOptions
 }
 
@@ -54,15 +51,9 @@ export interface CaptionSinkOptions extends SegmentSinkOptions {
    * @defaultValue `{}`
    */
   speakers?: SpeakerNames
-  /**
-   * Whether the captions say who speaks.
-   * @defaultValue `true`
-   */
+  /** Whether the captions say who speaks. @defaultValue `true` */
   names?: boolean
-  /**
-   * How segments are laid out: a preset, or options of `layout()`.
-   * @defaultValue `'netflix'`
-   */
+  /** How segments are laid out: a preset, or options of `layout()`. @defaultValue `'netflix'` */
   layout?: PresetName | Omit<CueLayoutOptions, 'speakers'>
 }
 

@@ -7,10 +7,7 @@ import { TextSink, type Sink, type SinkOptions } from './text-sink.ts'
 
 /** Options of {@link jsonlSink}. */
 export interface JsonlSinkOptions extends SinkOptions {
-  /**
-   * Display names by speaker label; they become the field `name` of the records.
-   * @defaultValue `{}`
-   */
+  /** Display names by speaker label; they become the field `name` of the records. @defaultValue `{}` */
   speakers?: SpeakerNames
 }
 

@@ -11,25 +11,13 @@ import { PiecewiseTransform } from './piecewise.ts'
 
 /** Options of {@link frame}. */
 export interface FrameOptions {
-  /**
-   * Length of a frame in milliseconds, an integer from 50 to 1000.
-   * @defaultValue 50
-   */
+  /** Length of a frame in milliseconds, an integer from 50 to 1000. @defaultValue 50 */
   duration?: number
-  /**
-   * Samples per second of the input, in Hz.
-   * @defaultValue what the stage above gives, else 16000
-   */
+  /** Samples per second of the input, in Hz. @defaultValue what the stage above gives, else 16000 */
   sampleRate?: number
-  /**
-   * Encoding of the input: `s16le` or `mulaw`.
-   * @defaultValue what the stage above gives, else `s16le`
-   */
+  /** Encoding of the input: `s16le` or `mulaw`. @defaultValue what the stage above gives, else `s16le` */
   encoding?: 's16le' | 'mulaw'
-  /**
-   * Interleaved channels of the input, 1 to 8.
-   * @defaultValue what the stage above gives, else 1
-   */
+  /** Interleaved channels of the input, 1 to 8. @defaultValue what the stage above gives, else 1 */
   channels?: number
   /** Ends the stage with an `AbortError`. */
   signal?: AbortSignal

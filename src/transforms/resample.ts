@@ -27,10 +27,7 @@ import { PiecewiseTransform } from './piecewise.ts'
 
 /** Options of {@link resample}. */
 export interface ResampleOptions {
-  /**
-   * Samples per second that go out, in Hz, from 8000 to 96000.
-   * @defaultValue 16000
-   */
+  /** Samples per second that go out, in Hz, from 8000 to 96000. @defaultValue 16000 */
   sampleRate?: number
   /**
    * Channels that go out: 1 mixes several that come in into their mean, or takes the loudest where they cancel out in it; `'keep'` lets all through, interleaved; another

@@ -92,17 +92,11 @@ export function assTimestamp(centiseconds: number): string {
 export interface AssCueOptions {
   /** Who speaks, for the field `Name`, which players do not display. */
   name?: string | undefined
-  /**
-   * One of the styles of {@link assHeader}, as {@link AssStyles} gives them.
-   * @defaultValue `'Default'`
-   */
+  /** One of the styles of {@link assHeader}, as {@link AssStyles} gives them. @defaultValue `'Default'` */
   style?: string
   /** Styles of single lines, in their order, for a cue of two speakers; `undefined` for that of the cue. */
   lineStyles?: readonly (string | undefined)[] | undefined
-  /**
-   * Visible text before the first line, ready made, e.g. `'Alice: '`.
-   * @defaultValue `''`
-   */
+  /** Visible text before the first line, ready made, e.g. `'Alice: '`. @defaultValue `''` */
   label?: string
   /** Millisecond at which the cue before this one ends. */
   previousEnd?: number | undefined

@@ -5,15 +5,9 @@ import { cleanLine, cleanName, cleanText } from '../text.ts'
 
 /** Options of the formats that scoring tools read: RTTM, CTM and STM. */
 export interface ScoringOptions {
-  /**
-   * Name of the recording, the same in all files that are compared. No white space.
-   * @defaultValue `'audio'`
-   */
+  /** Name of the recording, the same in all files that are compared. No white space. @defaultValue `'audio'` */
   file?: string
-  /**
-   * Display names by speaker label, e.g. `{ A: 'Alice' }`; white space in them becomes `_`.
-   * @defaultValue `{}`
-   */
+  /** Display names by speaker label, e.g. `{ A: 'Alice' }`; white space in them becomes `_`. @defaultValue `{}` */
   speakers?: SpeakerNames
 }
 

@@ -11,15 +11,9 @@ export interface TranscriptOptions {
    * @defaultValue `{}`
    */
   speakers?: SpeakerNames
-  /**
-   * Whether paragraphs say who speaks.
-   * @defaultValue `true`
-   */
+  /** Whether paragraphs say who speaks. @defaultValue `true` */
   names?: boolean
-  /**
-   * Whether paragraphs begin with the time, `[00:01:02]`.
-   * @defaultValue `true`
-   */
+  /** Whether paragraphs begin with the time, `[00:01:02]`. @defaultValue `true` */
   timestamps?: boolean
   /**
    * A pause of a speaker that is as long as this or longer begins a new paragraph, in milliseconds.

@@ -94,45 +94,27 @@ export type LabelStyle = 'name' | 'capitals' | 'chevrons' | 'none'
 
 /** How much each fault of a cue weighs against the others. */
 export interface LayoutWeights {
-  /**
-   * For each cue.
-   * @defaultValue `0.9`
-   */
+  /** For each cue. @defaultValue `0.9` */
   cue: number
-  /**
-   * For the place where a cue ends: times 0 after a sentence, up to 1.3 after an article.
-   * @defaultValue `3.2`
-   */
+  /** For the place where a cue ends: times 0 after a sentence, up to 1.3 after an article. @defaultValue `3.2` */
   break: number
-  /**
-   * For more characters a second than the target: times the square of the excess over 5.
-   * @defaultValue `0.5`
-   */
+  /** For more characters a second than the target: times the square of the excess over 5. @defaultValue `0.5` */
   speed: number
   /**
    * For less than the least duration: times what is missing over 400 ms. More makes fewer cues that only flash.
    * @defaultValue `4.5`
    */
   flash: number
-  /**
-   * For each sentence that ends inside a cue. Less merges more short sentences.
-   * @defaultValue `2.2`
-   */
+  /** For each sentence that ends inside a cue. Less merges more short sentences. @defaultValue `2.2` */
   sentence: number
-  /**
-   * For each silence of more than 1500 ms inside a cue.
-   * @defaultValue `3`
-   */
+  /** For each silence of more than 1500 ms inside a cue. @defaultValue `3` */
   pause: number
   /**
    * For a second line, times 1 to 4.7 by the place of its break and the difference of the lines.
    * @defaultValue `0.35`
    */
   lines: number
-  /**
-   * For room left in a cue: times the square of the empty part.
-   * @defaultValue `0.8`
-   */
+  /** For room left in a cue: times the square of the empty part. @defaultValue `0.8` */
   fill: number
 }
 
@@ -155,10 +137,7 @@ export interface CueLayoutOptions {
    * @defaultValue `42`; bbc and live 37, 608 32, web-short 24
    */
   maxLineWidth?: number
-  /**
-   * Lines of a cue, 1 or 2.
-   * @defaultValue `2`
-   */
+  /** Lines of a cue, 1 or 2. @defaultValue `2` */
   maxLines?: number
   /**
    * Columns a second that a reader can follow at most: a cue that somebody talks over stays long enough for it.
@@ -175,40 +154,25 @@ export interface CueLayoutOptions {
    * @defaultValue `833`; web-short 700, others 1000
    */
   minDuration?: number
-  /**
-   * Milliseconds for each word for which a cue is held, where the next one leaves room.
-   * @defaultValue `0`; bbc 300
-   */
+  /** Milliseconds for each word for which a cue is held, where the next one leaves room. @defaultValue `0`; bbc 300 */
   minDurationPerWord?: number
   /**
    * Milliseconds for which a cue is shown at most.
    * @defaultValue `7000`; bbc 8000, web-short 5000, 608 and live 6000
    */
   maxDuration?: number
-  /**
-   * Milliseconds between two cues at least.
-   * @defaultValue `83`; others 0
-   */
+  /** Milliseconds between two cues at least. @defaultValue `83`; others 0 */
   minGap?: number
-  /**
-   * Milliseconds: shorter gaps between two cues are closed to `minGap`.
-   * @defaultValue `500`; bbc and live 1000
-   */
+  /** Milliseconds: shorter gaps between two cues are closed to `minGap`. @defaultValue `500`; bbc and live 1000 */
   chainBelow?: number
   /**
    * Milliseconds for which a cue stays after its last word at most, unless it needs more to be read.
    * @defaultValue `500`; bbc 1000, web-short 300
    */
   tail?: number
-  /**
-   * Milliseconds of silence that always begin a new cue.
-   * @defaultValue `1500`
-   */
+  /** Milliseconds of silence that always begin a new cue. @defaultValue `1500` */
   pause?: number
-  /**
-   * Milliseconds of silence that begin a new cue at the end of a turn.
-   * @defaultValue `700`
-   */
+  /** Milliseconds of silence that begin a new cue at the end of a turn. @defaultValue `700` */
   turnPause?: number
   /**
    * Words that are known beyond the beginning of a cue before its end is chosen.
@@ -238,20 +202,11 @@ export interface CueLayoutOptions {
    * @defaultValue `'name'`; bbc `'capitals'`, web-short `'none'`, 608 `'chevrons'`
    */
   labels?: LabelStyle
-  /**
-   * Milliseconds without a cue after which the speaker is shown again.
-   * @defaultValue `10000`
-   */
+  /** Milliseconds without a cue after which the speaker is shown again. @defaultValue `10000` */
   labelAfter?: number
-  /**
-   * Display names by speaker label; a label that has none is shown as `Speaker A`.
-   * @defaultValue `{}`
-   */
+  /** Display names by speaker label; a label that has none is shown as `Speaker A`. @defaultValue `{}` */
   speakers?: SpeakerNames
-  /**
-   * What is given replaces single weights of the choice of cues.
-   * @defaultValue `{}`
-   */
+  /** What is given replaces single weights of the choice of cues. @defaultValue `{}` */
   weights?: Partial<LayoutWeights>
 }
 

@@ -267,9 +267,7 @@ function textualCost(before: PlacedToken, facts: WordFacts, isRest: boolean, ope
 
 const SPACED_MARK = /^[!?:;»]/
 
-/**
- * `token` with the marks and words of `more` written to its end; `undefined` where that is wider than `maxWidth`.
- */
+/** `token` with the marks and words of `more` written to its end; `undefined` where that is wider than `maxWidth`. */
 export function extendToken(
   token: PlacedToken,
   more: Token,

@@ -10,15 +10,9 @@ export interface PlainWord {
 
 /** What is known of a turn beside its words, for one how it hangs together with its neighbours. */
 export interface TurnContext {
-  /**
-   * Whether the turn goes on in the middle of the sentence that the one before it left open.
-   * @defaultValue false
-   */
+  /** Whether the turn goes on in the middle of the sentence that the one before it left open. @defaultValue false */
   continues?: boolean
-  /**
-   * Whether the turn was cut in the middle of a sentence.
-   * @defaultValue false
-   */
+  /** Whether the turn was cut in the middle of a sentence. @defaultValue false */
   open?: boolean
 }
 

@@ -118,9 +118,7 @@ function plain(text: string): string {
     .replaceAll(/[^\p{Letter}\p{Mark}\p{Number}]/gu, '')
 }
 
-/**
- * How loud each channel was, frame by frame, for a bounded time back. A frame of 50 ms takes four bytes a channel.
- */
+/** How loud each channel was, frame by frame, for a bounded time back. A frame of 50 ms takes four bytes a channel. */
 export class LevelHistory {
   readonly #frameMs: number
   readonly #size: number
@@ -129,10 +127,7 @@ export class LevelHistory {
   readonly #encoding: 's16le' | 'mulaw'
   #frames = 0
 
-  /**
-   * @param frameMs - length of a frame; may be fractional.
-   * @param keepMs - how far back levels are known.
-   */
+  /** @param frameMs - length of a frame; may be fractional. @param keepMs - how far back levels are known. */
   constructor(channels: number, frameMs: number, keepMs: number, encoding: 's16le' | 'mulaw') {
     this.#frameMs = frameMs
     this.#size = Math.ceil(keepMs / frameMs) + 1

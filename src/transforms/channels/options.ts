@@ -16,10 +16,7 @@ export interface ChannelOptions {
    * @defaultValue `5000`
    */
   mergeDelay?: number
-  /**
-   * Whether a channel gets a session only once it is not digital silence any more.
-   * @defaultValue `false`
-   */
+  /** Whether a channel gets a session only once it is not digital silence any more. @defaultValue `false` */
   skipSilent?: boolean
   /**
    * What an error does that no further attempt on its channel can help: `end` fails the stream, `continue` goes on with
