@@ -7,6 +7,7 @@ import { ConfigurationError } from '../errors.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import { checkInteger, checkOneOf } from '../options.ts'
 import type { DiarizeOptions, SessionParameters } from '../transforms/diarize-options.ts'
+import { resolveTranscribeOptions } from '../transforms/transcribe/options.ts'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -19,6 +20,8 @@ export interface Command {
   mux: string | undefined
   burn: string | undefined
   engine: 'assemblyai' | 'embedded' | undefined
+  /** Whether AssemblyAI's service for finished files is to hear it. */
+  finished: boolean
   /** The key in the file that was named. */
   apiKey: string | undefined
   url: string | undefined
@@ -43,6 +46,7 @@ const OPTIONS = {
   mux: { type: 'string' },
   burn: { type: 'string' },
   engine: { type: 'string' },
+  finished: { type: 'boolean' },
   'api-key': { type: 'string' },
   'api-key-file': { type: 'string' },
   url: { type: 'string' },
@@ -85,23 +89,25 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
   if (more.length > 0) throw usage(`one input at a time; got also ${more.join(', ')}`)
   const maxSpeakers = values.speakers === undefined ? undefined : Number(values.speakers)
   checkInteger('--speakers', maxSpeakers, 1, 10)
-  checkOneOf('--engine', values.engine, ['assemblyai', 'local', 'embedded'])
+  checkOneOf('--engine', values.engine, ['assemblyai', 'assemblyai-batch', 'local', 'embedded'])
   checkOneOf('--region', values.region, regions)
   checkOneOf('--preset', values.preset, PRESET_NAMES)
   if (values.language !== undefined) checkLayoutOptions({ language: values.language }, '--')
-  if (values.url !== undefined) check('--url', () => serverUrl(values.url as string))
+  const { engine, finished } = engineOf(values)
+  const { url } = values
+  if (url !== undefined) check('--url', () => (finished ? resolveTranscribeOptions({ url }) : serverUrl(url)))
   for (const name of ['mux', 'burn'] as const) checkVideo(`--${name}`, values[name])
   const keyterms = (values.keyterms ?? []).flatMap((terms) => list('--keyterms', terms))
   if (keyterms.length > 0) check('--keyterms', () => checkParameters({ keytermsPrompt: keyterms }))
-  const engine = values.engine === 'local' ? 'embedded' : values.engine
   return {
     input,
     outputs: values.output ?? [],
     mux: values.mux,
     burn: values.burn,
-    engine: engine as Command['engine'],
+    engine,
+    finished,
     apiKey: values['api-key-file'] === undefined ? undefined : readKey(values['api-key-file']),
-    url: values.url,
+    url,
     region: values.region as Region | undefined,
     model: values.model,
     keyterms,
@@ -116,6 +122,21 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
     json: values.json ?? false,
     quiet: values.quiet ?? false,
   }
+}
+
+/** `assemblyai-batch` is another name for `--finished`. */
+function engineOf({
+  engine,
+  finished = false,
+}: {
+  engine?: string | undefined
+  finished?: boolean | undefined
+}): Pick<Command, 'engine' | 'finished'> {
+  if (engine === 'assemblyai-batch' || (finished && engine === 'assemblyai'))
+    return { engine: undefined, finished: true }
+  if (finished && engine !== undefined)
+    throw usage(`--finished is of no use with --engine ${engine}; leave one of them out`)
+  return { engine: (engine === 'local' ? 'embedded' : engine) as Command['engine'], finished }
 }
 
 function parse(argv: readonly string[]) {
@@ -214,9 +235,12 @@ Output
 
 Engine
   --engine <name>         assemblyai, or local (also: embedded)
+  --finished              for files that have an end: AssemblyAI hears all of it at once, an hour in minutes, and the
+                          captions come then (also: --engine assemblyai-batch). Needs npm install assemblyai
   --api-key-file <file>   a file that holds the key; else it is taken from ASSEMBLYAI_API_KEY. There is no option for the
                           key itself: every user of this machine could read it in the list of processes
-  --url <address>         a v3 server of your own, ws: or wss:; ASSEMBLYAI_API_KEY is never sent to it
+  --url <address>         a v3 server of your own, ws: or wss:, with --finished one of that API, http: or https:;
+                          ASSEMBLYAI_API_KEY is never sent to it
   --region <name>         where AssemblyAI works on it: us, eu, global
   --model <name>          model of AssemblyAI; with --engine local, one that was pulled, or the folder of one: ./folder
   --keyterms <list>       words and names to expect: Hanseatic,Buxtehude
@@ -244,6 +268,7 @@ Exit codes: 0 complete, 1 output failed or cut off, 2 usage, 3 input, 4 engine o
 type EngineCommand = Pick<
   Command,
   | 'engine'
+  | 'finished'
   | 'apiKey'
   | 'url'
   | 'region'
@@ -304,9 +329,11 @@ export function engineOptions(command: EngineCommand, environmentKey: string | u
 }
 
 export function isLocal(
-  { engine, apiKey, url, region, model }: Pick<Command, 'engine' | 'apiKey' | 'url' | 'region' | 'model'>,
+  command: Pick<Command, 'engine' | 'finished' | 'apiKey' | 'url' | 'region' | 'model'>,
   environmentKey: string | undefined,
 ): boolean {
+  const { engine, finished, apiKey, url, region, model } = command
+  if (finished) return false
   if (engine !== undefined) return engine === 'embedded'
   return [apiKey ?? environmentKey, url, region, model].every((item) => item === undefined)
 }

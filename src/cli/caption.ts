@@ -6,8 +6,10 @@ import { fanOut } from '../sinks/fan-out.ts'
 import { textSink } from '../sinks/caption-sinks.ts'
 import { diarize } from '../transforms/diarize.ts'
 import { resample } from '../transforms/resample.ts'
+import { transcribe } from '../transforms/transcribe/transcribe.ts'
 import { type Command, engineOptions, isLocal } from './arguments.ts'
 import { exitCodeFor, type Interrupts } from './exit-codes.ts'
+import { finishedOffer, finishedOptions } from './finished.ts'
 import { inputFile, openInput, openOutputs } from './files.ts'
 import { CaptionedVideos, probe } from './video.ts'
 import { ReportSink, summaryLines, type Reporter, unusedNames } from './reporter.ts'
@@ -25,7 +27,9 @@ export async function caption(
   { stop, abort }: Interrupts,
   environmentKey: string | undefined,
 ): Promise<number> {
-  const turns = diarize(engineOptions(command, environmentKey))
+  const turns = command.finished
+    ? transcribe(finishedOptions(command, environmentKey))
+    : diarize(engineOptions(command, environmentKey))
   const report = command.report ? makeReport(command) : undefined
   const source = openInput(command.input, command.tracks)
   const file = inputFile(command.input)
@@ -37,6 +41,9 @@ export async function caption(
     if (sinks.length === 0) sinks.push(textSink(undefined, { speakers: command.names }))
     const output = fanOut(...sinks, ...(report === undefined ? [] : [report]))
     for (const stage of [source, turns, output]) reporter.follow(stage)
+    const surroundings = { environmentKey, duration: facts?.duration, isTerminal: process.stderr.isTTY }
+    const faster = finishedOffer(command, surroundings)
+    if (faster !== undefined) reporter.say(`note: ${faster}`)
     const channels = command.channels === undefined ? {} : { channels: 'keep' as const }
     const onProgress = (progress: Progress): void => {
       reporter.length(durationOf(source) ?? facts?.duration)

@@ -11,16 +11,15 @@ import { installedFolder } from '../engine/models/find.ts'
 import { isCached } from '../engine/models/hub-cache.ts'
 import { hubSettings } from '../engine/models/hub-client.ts'
 import { bundledPackage, findPackage, type ModelPackage } from '../engine/models/package.ts'
-import { type Environment, hubCache, modelsFolder, stateFolder } from '../engine/models/places.ts'
+import { type Environment, hubCache, modelsFolder } from '../engine/models/places.ts'
 import { pullModel, type PullProgress } from '../engine/models/pull.ts'
 import { ConfigurationError, EngineError } from '../errors.ts'
 import type { Command } from './arguments.ts'
 import { EXIT } from './exit-codes.ts'
+import { rememberOffer, wasOffered } from './offers.ts'
 import { bar } from './view.ts'
 import { headToWidth } from './text.ts'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
-import path from 'node:path'
 
 export const MODELS_USAGE = `diarize-stream models list [--all]
 diarize-stream models pull <name>
@@ -192,38 +191,16 @@ export function modelOffer(
   engine: 'local' | 'other',
   { isTerminal, env = process.env }: OfferSurroundings,
 ): string | undefined {
-  if (!isTerminal || quiet || json || engine !== 'local' || model !== undefined || wasOffered(env)) return undefined
+  if (!isTerminal || quiet || json || engine !== 'local' || model !== undefined || wasOffered('better', env))
+    return undefined
   const line = offerLine({
     ...(language !== undefined && { language }),
     memory: totalmem(),
     processors: availableParallelism(),
     isInstalled: (entry) => installedFolder(entry, env) !== undefined,
   })
-  if (line !== undefined) remember(env)
+  if (line !== undefined) rememberOffer('better', env)
   return line
-}
-
-function stateFile(env: Environment): string {
-  return path.join(stateFolder(env), 'offers.json')
-}
-
-function wasOffered(env: Environment): boolean {
-  try {
-    readFileSync(stateFile(env))
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** Where nothing can be remembered, it is offered again. */
-function remember(env: Environment): void {
-  try {
-    mkdirSync(path.dirname(stateFile(env)), { recursive: true })
-    writeFileSync(stateFile(env), '{ "better": true }\n')
-  } catch {
-    // The offer is no reason to fail.
-  }
 }
 
 const barWidth = 24

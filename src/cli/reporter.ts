@@ -9,7 +9,9 @@ import { type CaptionReport, CaptionReporter } from '../captions/report.ts'
 import type { Warning } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import type { Progress, RunSummary } from '../progress.ts'
+import type { TranscribeProgress } from '../transforms/transcribe/transcribe.ts'
 import type { Command } from './arguments.ts'
+import { phaseLine } from './finished.ts'
 import { clock, Corrections, count, LiveView } from './view.ts'
 import { printable, printableLines, SpeakerColours, wantsColours } from './text.ts'
 import type { EventEmitter } from 'node:events'
@@ -48,6 +50,8 @@ export class Reporter {
   /** Events are passed on from stage to stage, and told once. */
   readonly #reported = new WeakSet<object>()
   #video: string | undefined
+  #phase: TranscribeProgress['phase'] | undefined
+  #phaseBegan = 0
 
   constructor(command: ReporterCommand, streams: Streams) {
     this.#command = command
@@ -85,6 +89,9 @@ export class Reporter {
         this.#timer ??= setTimeout(() => this.#sayCorrections(), GATHER_MS).unref()
       })
     }
+    stage.on('progress', (progress: Partial<TranscribeProgress>) => {
+      if (progress.phase !== undefined) this.#phaseOf(progress as TranscribeProgress)
+    })
     for (const event of EVENTS) {
       stage.on(event, (record: object) => {
         if (this.#reported.has(record)) return
@@ -104,6 +111,17 @@ export class Reporter {
   readonly progress = (progress: Progress): void => {
     this.#view?.progress(progress)
     this.#json?.event('progress', progress)
+  }
+
+  /** Tells how far a finished file has come, of which nothing is heard for minutes. */
+  #phaseOf(progress: TranscribeProgress): void {
+    if (progress.phase !== this.#phase) {
+      this.#phase = progress.phase
+      this.#phaseBegan = performance.now()
+      this.#json?.event('phase', { phase: progress.phase })
+    }
+    if (this.#view === undefined) return
+    this.#view.status(phaseLine(progress, this.#view.duration, performance.now() - this.#phaseBegan))
   }
 
   /** Tells that a captioned video is being made, and how many ms of it are done. */

@@ -14,6 +14,7 @@ describe('parseCommand', () => {
       mux: undefined,
       burn: undefined,
       engine: undefined,
+      finished: false,
       apiKey: undefined,
       url: undefined,
       region: undefined,
@@ -46,6 +47,7 @@ describe('parseCommand', () => {
       mux: 'a.mp4',
       burn: 'b.MKV',
       engine: 'assemblyai',
+      finished: false,
       apiKey: 'secret',
       url: 'ws://localhost:1',
       region: 'eu',
@@ -84,7 +86,10 @@ describe('parseCommand', () => {
     [['a', '--preset', 'tv'], "--preset, when given, must be 'netflix'"],
     [['a', '--names', 'Alice'], "--names, when given, must be like A=Alice,B=Bob; got 'Alice'"],
     [['a', '--channels', 'Agent,'], "--channels, when given, must be like One,Two; got 'Agent,'"],
-    [['a', '--engine', 'other'], "--engine, when given, must be 'assemblyai', 'local' or 'embedded'"],
+    [
+      ['a', '--engine', 'other'],
+      "--engine, when given, must be 'assemblyai', 'assemblyai-batch', 'local' or 'embedded'",
+    ],
     [['a', '--region', 'mars'], "--region, when given, must be 'global'"],
     [['a', '--url', 'http://x'], '--url: url, when given, must begin with ws:// or wss://'],
     [['a', '--mux', 'a.avi'], "--mux must end in one of .mp4 .m4v .mov .mkv .webm; got 'a.avi'"],
@@ -201,7 +206,14 @@ describe('engineOptions', () => {
 })
 
 describe('isLocal', () => {
-  const none = { engine: undefined, apiKey: undefined, url: undefined, region: undefined, model: undefined }
+  const none = {
+    engine: undefined,
+    finished: false,
+    apiKey: undefined,
+    url: undefined,
+    region: undefined,
+    model: undefined,
+  }
   it.each([
     [{}, undefined, true],
     [{}, 'key', false],
@@ -209,6 +221,7 @@ describe('isLocal', () => {
     [{ engine: 'assemblyai' } as const, undefined, false],
     [{ url: 'ws://localhost:1' }, undefined, false],
     [{ model: 'm' }, undefined, false],
+    [{ finished: true }, undefined, false],
   ])('of %j with the key %s is %s', (change, key, expected) => {
     expect(isLocal({ ...none, ...change }, key)).toBe(expected)
   })
