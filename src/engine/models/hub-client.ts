@@ -57,7 +57,7 @@ export class RangeIgnored extends Error {}
  */
 export function boundedFetch(
   { endpoint, token }: HubSettings,
-  { answerTimeout }: HubTimeouts,
+  answerTimeout: number,
   signal: AbortSignal,
 ): typeof fetch {
   return async (input, init = {}) => {

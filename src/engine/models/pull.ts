@@ -58,22 +58,11 @@ export interface PulledModel {
 }
 
 interface Wanted {
-  part: string
   file: ModelFile
   size: number
   /** Its name among the blobs of the cache. */
   etag: string
   sha256: string | undefined
-}
-
-interface Pull {
-  hub: Hub
-  entry: ModelEntry
-  commit: string
-  settings: HubSettings
-  options: Required<Pick<PullOptions, 'attempts' | 'retryDelay' | 'signal'>> & HubTimeouts
-  env: Environment | undefined
-  received(bytes: number): void
 }
 
 /**
@@ -84,55 +73,224 @@ interface Pull {
  * ConfigurationError `INVALID_OPTION` for an environment that cannot be; the reason of `signal`.
  */
 export async function pullModel(entry: ModelEntry, options: PullOptions = {}): Promise<PulledModel> {
-  const { env, onProgress, signal = new AbortController().signal } = options
+  const { env, signal = new AbortController().signal } = options
   const settings = hubSettings(env)
   signal.throwIfAborted()
   const before = cachedModel(entry, env)
   if (before?.missing.length === 0) {
     await checkThere(entry, before.files, env, signal)
-    return { folder: before.folder, fetched: [], there: namesOf(entry, Object.keys(before.files)), firstHashes: {} }
+    return { folder: before.folder, fetched: [], there: namesOf(entry), firstHashes: {} }
   }
   if (settings.offline) {
-    throw failed(entry, 'HF_HUB_OFFLINE forbids it; unset it, or copy the model and name its folder', false)
+    throw failed(entry, 'HF_HUB_OFFLINE forbids it; unset it, or copy the model and name its folder')
   }
   const hub = await loadHub()
   const unlock = await lock(entry.name, env)
   try {
-    let done = 0
-    const pull: Omit<Pull, 'commit'> = {
-      hub,
-      entry,
-      settings,
-      env,
-      options: { answerTimeout: 30_000, stallTimeout: 60_000, attempts: 5, retryDelay: 1000, ...options, signal },
-      received: () => {},
-    }
-    const commit = await findCommit(pull)
-    const wanted = await findFiles({ ...pull, commit })
-    const total = wanted.reduce((sum, { size }) => sum + size, 0)
-    const received = (bytes: number): void => onProgress?.({ done: (done += bytes), total })
-    await requireSpace(entry, total, env)
-    const hashes: Record<string, FirstHash> = {}
-    for (const item of wanted) {
-      const sha256 = await fetchFile(item, { ...pull, commit, received })
-      if (item.file.sha256 === undefined) hashes[firstHashKey(entry, item.file)] = { size: item.size, sha256 }
-    }
-    if (!isCommit(entry.revision)) await writeRef(entry, commit, env)
-    rememberFirstHashes(hashes, env)
-    const folder = snapshotFolder(entry.repo, commit, env)
-    const fetched = wanted.map(({ file }) => file.path)
-    const there = namesOf(entry, Object.keys(entry.files)).filter((name) => !fetched.includes(name))
-    const after = cachedModel(entry, env)
-    if (after !== undefined) await checkThere(entry, after.files, env, signal, fetched)
-    const firstHashes = Object.fromEntries(
-      wanted.flatMap(({ file }) =>
-        file.sha256 === undefined ? [[file.path, hashes[firstHashKey(entry, file)]!.sha256]] : [],
-      ),
-    )
-    return { folder, fetched, there, firstHashes }
+    return await pullMissing(entry, hub, settings, { ...options, signal })
   } finally {
     await unlock()
   }
+}
+
+async function pullMissing(
+  entry: ModelEntry,
+  hub: Hub,
+  settings: HubSettings,
+  options: PullOptions & { signal: AbortSignal },
+): Promise<PulledModel> {
+  const { env, signal, onProgress, attempts = 5, retryDelay = 1000, answerTimeout = 30_000 } = options
+  const { stallTimeout = 60_000 } = options
+  const parameters = (until = signal) => ({
+    repo: entry.repo,
+    hubUrl: settings.endpoint,
+    fetch: boundedFetch(settings, answerTimeout, until),
+  })
+  let done = 0
+  let total = 0
+  const received = (bytes: number): void => onProgress?.({ done: (done += bytes), total })
+
+  /** Tries again while the failure may pass; `what` is asked for. */
+  async function retried<T>(what: string, attempt: () => Promise<T>): Promise<T> {
+    for (let count = 1; ; count++) {
+      try {
+        return await attempt()
+      } catch (error) {
+        signal.throwIfAborted()
+        const failure = isFileError(error) ? error : hubFailure(error, what, settings)
+        if (count >= attempts || !(failure instanceof EngineError) || !failure.retryable) throw failure
+        await delay(retryDelay * 2 ** (count - 1), undefined, { signal })
+      }
+    }
+  }
+
+  async function findCommit(): Promise<string> {
+    const { repo: name, revision } = entry
+    if (isCommit(revision)) return revision
+    const { sha } = await retried(name, () =>
+      hub.modelInfo({ ...parameters(), name, revision, additionalFields: ['sha'] }),
+    )
+    if (!isCommit(sha)) throw failed(entry, `${settings.endpoint} names no commit of ${name}`)
+    return sha
+  }
+
+  /** The files that are to be downloaded, as the Hub describes them, and not before their sizes are right. */
+  async function findFiles(commit: string): Promise<Wanted[]> {
+    const files = filesOf(entry, cachedModel({ ...entry, revision: commit }, env)?.missing)
+    const paths = files.map((file) => file.path)
+    const infos = await retried(entry.repo, () =>
+      hub.pathsInfo({ ...parameters(), paths, revision: commit, expand: true }),
+    )
+    const first = readFirstHashes(env)
+    return files.map((file) => {
+      const info = infos.find((item) => item.path === file.path)
+      if (info === undefined) throw failed(entry, `${entry.repo} has no file ${file.path}`)
+      const size = info.lfs?.size ?? info.size
+      const isRight = file.sha256 === undefined ? size > 0 && size <= file.size : size === file.size
+      if (!isRight) {
+        const wanted = file.sha256 === undefined ? `at most ${file.size}` : String(file.size)
+        throw failed(entry, `${file.path} has ${size} bytes there instead of ${wanted}: it is another file`)
+      }
+      const etag = info.lfs?.oid ?? info.xetHash ?? info.oid
+      // It becomes the name of a file.
+      if (etag === undefined || !/^[0-9a-f]{40,64}$/.test(etag)) {
+        throw failed(entry, `${file.path} has no hash there`)
+      }
+      // What the Hub says of a file of which nothing else is known shows at least whether it arrived whole.
+      const sha256 = file.sha256 ?? first[firstHashKey(entry, file)]?.sha256 ?? info.lfs?.oid
+      return { file, size, etag, sha256 }
+    })
+  }
+
+  /** Downloads a file into the blobs of the cache, checks it there, and links it into the snapshot. Returns its hash. */
+  async function fetchFile(item: Wanted, commit: string): Promise<string> {
+    const blob = path.join(repoFolder(entry.repo, env), 'blobs', item.etag)
+    const incomplete = `${blob}.incomplete`
+    try {
+      let sha256: string
+      await mkdir(path.dirname(blob), { recursive: true })
+      // Another revision may have the same file.
+      if (sizeOfFile(blob) === item.size) {
+        received(item.size)
+        sha256 = await hashFile(blob, signal)
+        requireHash(item, sha256, `${blob}, which was there before,`)
+      } else {
+        await download(item, commit, incomplete)
+        sha256 = await hashFile(incomplete, signal)
+        try {
+          requireHash(item, sha256, `${item.file.path} from ${settings.endpoint}`)
+        } catch (error) {
+          await rm(incomplete, { force: true })
+          throw error
+        }
+        await rename(incomplete, blob)
+      }
+      const file = { path: item.file.path, revision: commit, cacheDir: hubCache(env) }
+      await retried(file.path, () => quietly(() => hub.downloadFileToCacheDir({ ...parameters(), ...file })))
+      return sha256
+    } catch (error) {
+      throw localFailure(error, entry, env)
+    }
+  }
+
+  function requireHash({ file, sha256: expected }: Wanted, sha256: string, what: string): void {
+    if (expected === undefined || sha256 === expected) return
+    const advice =
+      file.sha256 === undefined
+        ? `it is not what it was when it was first downloaded here. If you know why, delete its line in ${firstHashesFile(env)}`
+        : 'it is not the file that this version of diarize-stream knows, and was not kept'
+    throw failed(entry, `the SHA-256 of ${what} is ${sha256} instead of ${expected}: ${advice}`)
+  }
+
+  /** Downloads what is missing of a file, in several attempts. */
+  async function download(item: Wanted, commit: string, incomplete: string): Promise<void> {
+    let counted = 0
+    const count = (have: number): void => {
+      received(have - counted)
+      counted = have
+    }
+    await retried(item.file.path, async () => {
+      const there = sizeOfFile(incomplete) ?? 0
+      const have = there > item.size ? 0 : there
+      count(have)
+      try {
+        await receive(item, commit, incomplete, have, count)
+      } catch (error) {
+        // Begins anew, in the next attempt.
+        if (error instanceof RangeIgnored) await rm(incomplete, { force: true })
+        throw error
+      }
+    })
+  }
+
+  /** Appends to what is there, in one attempt. */
+  async function receive(
+    { file, size }: Wanted,
+    commit: string,
+    incomplete: string,
+    start: number,
+    count: (have: number) => void,
+  ): Promise<void> {
+    const stalled = new AbortController()
+    let watch: NodeJS.Timeout | undefined
+    // Of an error in the middle the library passes on the text only.
+    let reason: unknown
+    const handle = await open(incomplete, start === 0 ? 'w' : 'a')
+    try {
+      if (start === size) return
+      const client = parameters(AbortSignal.any([signal, stalled.signal]))
+      const noting: typeof fetch = async (...request) => {
+        try {
+          return await client.fetch(...request)
+        } catch (error) {
+          reason = error
+          throw error
+        }
+      }
+      // By plain requests, which go through proxies and mirrors that the other protocol of the Hub does not know.
+      const wanted = { ...client, fetch: noting, path: file.path, revision: commit, xet: false }
+      const whole = await hub.downloadFile(wanted)
+      if (whole === null) throw failed(entry, `${entry.repo} has no file ${file.path}`)
+      if (whole.size !== size) throw failed(entry, `${file.path} has ${whole.size} bytes instead of ${size}`)
+      let have = start
+      const onStall = (): void => stalled.abort(new Error(`nothing came for ${stallTimeout / 1000} s`))
+      watch = setTimeout(onStall, stallTimeout)
+      const stream = start === 0 ? whole.stream() : whole.slice(start).stream()
+      for await (const chunk of stream as unknown as AsyncIterable<Uint8Array>) {
+        have += chunk.length
+        if (have > size) throw failed(entry, `more than the ${size} bytes of ${file.path} come`)
+        await handle.appendFile(chunk)
+        watch.refresh()
+        count(have)
+      }
+      if (have < size) throw new Error(`it broke off after ${have} of ${size} bytes`)
+    } catch (error) {
+      throw stalled.signal.aborted ? stalled.signal.reason : (reason ?? error)
+    } finally {
+      clearTimeout(watch)
+      await handle.close()
+    }
+  }
+
+  const commit = await findCommit()
+  const wanted = await findFiles(commit)
+  total = wanted.reduce((sum, { size }) => sum + size, 0)
+  await requireSpace(entry, total, env)
+  const hashes: Record<string, FirstHash> = {}
+  const firstHashes: Record<string, string> = {}
+  for (const item of wanted) {
+    const sha256 = await fetchFile(item, commit)
+    if (item.file.sha256 !== undefined) continue
+    hashes[firstHashKey(entry, item.file)] = { size: item.size, sha256 }
+    firstHashes[item.file.path] = sha256
+  }
+  if (!isCommit(entry.revision)) await writeRef(entry, commit, env)
+  rememberFirstHashes(hashes, env)
+  const fetched = wanted.map(({ file }) => file.path)
+  const there = namesOf(entry).filter((name) => !fetched.includes(name))
+  const after = cachedModel(entry, env)
+  if (after !== undefined) await checkThere(entry, after.files, env, signal, fetched)
+  return { folder: snapshotFolder(entry.repo, commit, env), fetched, there, firstHashes }
 }
 
 /** Files that were in the cache may be anybody's. */
@@ -145,16 +303,19 @@ async function checkThere(
 ): Promise<void> {
   for (const [part, file] of Object.entries(files)) {
     const expected = expectedFile(entry, part, file, env)
-    const name = (entry.files as Readonly<Record<string, ModelFile>>)[part]?.path ?? ''
-    if (expected === undefined || except.includes(name)) continue
+    if (expected === undefined || namesOf(entry, [part]).some((name) => except.includes(name))) continue
     const { size } = await stat(file)
     if (size === expected.size && (await hashFile(file, signal)) === expected.sha256) continue
-    throw failed(entry, `${file}, which was there before, is damaged or another file; delete it and pull again`, false)
+    throw failed(entry, `${file}, which was there before, is damaged or another file; delete it and pull again`)
   }
 }
 
-function namesOf(entry: ModelEntry, parts: readonly string[]): string[] {
-  return parts.map((part) => (entry.files as Readonly<Record<string, ModelFile>>)[part]!.path)
+function filesOf({ files }: ModelEntry, parts: readonly string[] = Object.keys(files)): ModelFile[] {
+  return parts.map((part) => (files as Readonly<Record<string, ModelFile>>)[part]!)
+}
+
+function namesOf(entry: ModelEntry, parts?: readonly string[]): string[] {
+  return filesOf(entry, parts).map((file) => file.path)
 }
 
 async function loadHub(): Promise<Hub> {
@@ -164,212 +325,6 @@ async function loadHub(): Promise<Hub> {
     const message =
       'models are downloaded by the npm package @huggingface/hub, which is not installed; npm install @huggingface/hub'
     throw new EngineError('ENGINE_UNAVAILABLE', message, { cause: error })
-  }
-}
-
-function parameters({ entry, settings, options }: Omit<Pull, 'commit'>, signal: AbortSignal = options.signal) {
-  return { repo: entry.repo, hubUrl: settings.endpoint, fetch: boundedFetch(settings, options, signal) }
-}
-
-async function findCommit(pull: Omit<Pull, 'commit'>): Promise<string> {
-  const { hub, entry, settings } = pull
-  if (isCommit(entry.revision)) return entry.revision
-  const { sha } = await retried(pull, async () => {
-    try {
-      return await hub.modelInfo({
-        ...parameters(pull),
-        name: entry.repo,
-        revision: entry.revision,
-        additionalFields: ['sha'],
-      })
-    } catch (error) {
-      throw hubFailure(error, entry.repo, settings)
-    }
-  })
-  if (!isCommit(sha)) throw failed(entry, `${settings.endpoint} names no commit of ${entry.repo}`, false)
-  return sha
-}
-
-/** The files that are to be downloaded, as the Hub describes them, and not before their sizes are right. */
-async function findFiles(pull: Pull): Promise<Wanted[]> {
-  const { hub, entry, commit, settings, env } = pull
-  const cached = cachedModel({ ...entry, revision: commit }, env)
-  const parts = cached?.missing ?? Object.keys(entry.files)
-  const files = parts.map((part) => [part, (entry.files as Readonly<Record<string, ModelFile>>)[part]!] as const)
-  const infos = await retried(pull, async () => {
-    try {
-      const paths = files.map(([, file]) => file.path)
-      return await hub.pathsInfo({ ...parameters(pull), paths, revision: commit, expand: true })
-    } catch (error) {
-      throw hubFailure(error, entry.repo, settings)
-    }
-  })
-  const first = readFirstHashes(env)
-  return files.map(([part, file]) => {
-    const info = infos.find((item) => item.path === file.path)
-    if (info === undefined) throw failed(entry, `${entry.repo} has no file ${file.path}`, false)
-    const size = info.lfs?.size ?? info.size
-    const isRight = file.sha256 === undefined ? size > 0 && size <= file.size : size === file.size
-    if (!isRight) {
-      const wanted = file.sha256 === undefined ? `at most ${file.size}` : String(file.size)
-      throw failed(entry, `${file.path} has ${size} bytes there instead of ${wanted}: it is another file`, false)
-    }
-    const etag = info.lfs?.oid ?? info.xetHash ?? info.oid
-    // It becomes the name of a file.
-    if (etag === undefined || !/^[0-9a-f]{40,64}$/.test(etag))
-      throw failed(entry, `${file.path} has no hash there`, false)
-    // What the Hub says of a file of which nothing else is known shows at least whether it arrived whole.
-    const sha256 = file.sha256 ?? first[firstHashKey(entry, file)]?.sha256 ?? info.lfs?.oid
-    return { part, file, size, etag, sha256 }
-  })
-}
-
-/** Downloads a file into the blobs of the cache, checks it there, and links it into the snapshot. Returns its hash. */
-async function fetchFile(item: Wanted, pull: Pull): Promise<string> {
-  const { hub, entry, commit, settings, env, options } = pull
-  const blob = path.join(repoFolder(entry.repo, env), 'blobs', item.etag)
-  const incomplete = `${blob}.incomplete`
-  let sha256: string
-  try {
-    await mkdir(path.dirname(blob), { recursive: true })
-    // Another revision may have the same file.
-    if (sizeOfFile(blob) === item.size) {
-      pull.received(item.size)
-      sha256 = await hashFile(blob, options.signal)
-      requireHash(item, sha256, entry, env, `${blob}, which was there before,`)
-    } else {
-      await download(item, incomplete, pull)
-      sha256 = await hashFile(incomplete, options.signal)
-      try {
-        requireHash(item, sha256, entry, env, `${item.file.path} from ${settings.endpoint}`)
-      } catch (error) {
-        await rm(incomplete, { force: true })
-        throw error
-      }
-      await rename(incomplete, blob)
-    }
-  } catch (error) {
-    throw localFailure(error, entry, env)
-  }
-  await retried(pull, async () => {
-    try {
-      await quietly(() =>
-        hub.downloadFileToCacheDir({
-          ...parameters(pull),
-          path: item.file.path,
-          revision: commit,
-          cacheDir: hubCache(env),
-        }),
-      )
-    } catch (error) {
-      throw hubFailure(error, item.file.path, settings)
-    }
-  })
-  return sha256
-}
-
-function requireHash(
-  { file, sha256: expected }: Wanted,
-  sha256: string,
-  entry: ModelEntry,
-  env: Environment | undefined,
-  what: string,
-): void {
-  if (expected === undefined || sha256 === expected) return
-  const advice =
-    file.sha256 === undefined
-      ? `it is not what it was when it was first downloaded here. If you know why, delete its line in ${firstHashesFile(env)}`
-      : 'it is not the file that this version of diarize-stream knows, and was not kept'
-  throw failed(entry, `the SHA-256 of ${what} is ${sha256} instead of ${expected}: ${advice}`, false)
-}
-
-/** Downloads what is missing of a file, in several attempts. */
-async function download(item: Wanted, incomplete: string, pull: Pull): Promise<void> {
-  const { settings } = pull
-  let counted = 0
-  const count = (have: number): void => {
-    pull.received(have - counted)
-    counted = have
-  }
-  await retried(pull, async () => {
-    let have = Math.min(sizeOfFile(incomplete) ?? 0, item.size + 1)
-    if (have > item.size) have = 0
-    count(have)
-    try {
-      await receive(item, incomplete, have, pull, count)
-    } catch (error) {
-      pull.options.signal.throwIfAborted()
-      if (isFileError(error)) throw error
-      // Begins anew, in the next attempt.
-      if (error instanceof RangeIgnored) await rm(incomplete, { force: true })
-      throw hubFailure(error, item.file.path, settings)
-    }
-  })
-}
-
-/** Appends to what is there, in one attempt. */
-async function receive(
-  { file, size }: Wanted,
-  incomplete: string,
-  start: number,
-  pull: Pull,
-  count: (have: number) => void,
-): Promise<void> {
-  const { hub, commit, entry, settings, options } = pull
-  const stalled = new AbortController()
-  let watch: NodeJS.Timeout | undefined
-  // Of an error in the middle the library passes on the text only.
-  let reason: unknown
-  const noting =
-    (inner: typeof fetch): typeof fetch =>
-    async (...request) => {
-      try {
-        return await inner(...request)
-      } catch (error) {
-        reason = error
-        throw error
-      }
-    }
-  const handle = await open(incomplete, start === 0 ? 'w' : 'a')
-  try {
-    if (start === size) return
-    const signal = AbortSignal.any([options.signal, stalled.signal])
-    const client = { ...parameters(pull, signal), fetch: noting(boundedFetch(settings, options, signal)) }
-    // By plain requests, which go through proxies and mirrors that the other protocol of the Hub does not know.
-    const whole = await hub.downloadFile({ ...client, path: file.path, revision: commit, xet: false })
-    if (whole === null) throw failed(entry, `${entry.repo} has no file ${file.path}`, false)
-    if (whole.size !== size) throw failed(entry, `${file.path} has ${whole.size} bytes instead of ${size}`, false)
-    let have = start
-    const onStall = (): void => stalled.abort(new Error(`nothing came for ${options.stallTimeout / 1000} s`))
-    watch = setTimeout(onStall, options.stallTimeout)
-    const stream = start === 0 ? whole.stream() : whole.slice(start).stream()
-    for await (const chunk of stream as unknown as AsyncIterable<Uint8Array>) {
-      have += chunk.length
-      if (have > size) throw failed(entry, `more than the ${size} bytes of ${file.path} come`, false)
-      await handle.appendFile(chunk)
-      watch.refresh()
-      count(have)
-    }
-    if (have < size) throw new Error(`it broke off after ${have} of ${size} bytes`)
-  } catch (error) {
-    throw stalled.signal.aborted ? stalled.signal.reason : (reason ?? error)
-  } finally {
-    clearTimeout(watch)
-    await handle.close()
-  }
-}
-
-/** Tries again while the failure may pass. */
-async function retried<T>({ options }: Omit<Pull, 'commit'>, attempt: () => Promise<T>): Promise<T> {
-  const { attempts, retryDelay, signal } = options
-  for (let count = 1; ; count++) {
-    try {
-      return await attempt()
-    } catch (error) {
-      signal.throwIfAborted()
-      if (count >= attempts || !(error instanceof EngineError) || !error.retryable) throw error
-      await delay(retryDelay * 2 ** (count - 1), undefined, { signal })
-    }
   }
 }
 
@@ -394,7 +349,7 @@ async function requireSpace(entry: ModelEntry, bytes: number, env: Environment |
   }
   if (free >= bytes) return
   const need = `${Math.ceil(bytes / 1e6)} MB are needed, and ${Math.floor(free / 1e6)} MB are free in ${cache}`
-  throw failed(entry, `${need}; make room, or name another folder in HF_HOME`, false)
+  throw failed(entry, `${need}; make room, or name another folder in HF_HOME`)
 }
 
 function isFileError(error: unknown): boolean {
@@ -410,11 +365,8 @@ function localFailure(error: unknown, entry: ModelEntry, env: Environment | unde
   return new EngineError('DOWNLOAD_FAILED', message, { cause: error, model: entry.name })
 }
 
-function failed(entry: ModelEntry, reason: string, retryable: boolean): EngineError {
-  return new EngineError('DOWNLOAD_FAILED', `the model ${entry.name} cannot be pulled: ${reason}`, {
-    retryable,
-    model: entry.name,
-  })
+function failed({ name }: ModelEntry, reason: string): EngineError {
+  return new EngineError('DOWNLOAD_FAILED', `the model ${name} cannot be pulled: ${reason}`, { model: name })
 }
 
 /** Keeps two processes from pulling one model into the same files. */
