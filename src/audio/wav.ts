@@ -311,7 +311,7 @@ class WavSamples {
   readonly #mostFilling: number
   #left: number
   #state: 'declared' | 'deciding' | 'beyond' | 'after'
-  #exceedsHeader = false
+  exceedsHeader = false
   #held: Buffer = nothing
   #zeros = 0
 
@@ -328,10 +328,6 @@ class WavSamples {
   /** Bytes the header promised that have not come; 0 where it promised none. */
   get missingBytes(): number {
     return this.#declared === undefined ? 0 : this.#left
-  }
-
-  get exceedsHeader(): boolean {
-    return this.#exceedsHeader
   }
 
   push(bytes: Buffer): Buffer {
@@ -387,7 +383,7 @@ class WavSamples {
 
   #continue(bytes: Buffer): Buffer {
     this.#state = 'beyond'
-    this.#exceedsHeader = true
+    this.exceedsHeader = true
     const silence = Buffer.alloc(this.#zeros)
     this.#zeros = 0
     return Buffer.concat([silence, this.#untilTitles(bytes)])

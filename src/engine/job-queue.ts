@@ -4,20 +4,16 @@ export class JobQueue {
   #jobs: { run: () => void | Promise<void>; done: () => void }[] = []
   #working = false
   #running: Promise<void> | undefined
-  #closed = false
+  closed = false
 
   /** `onError` is told the first error of a job; the queue is closed by then. */
   constructor(onError: (error: unknown) => void) {
     this.#onError = onError
   }
 
-  get closed(): boolean {
-    return this.#closed
-  }
-
   /** Resolves when `run` has ended, or at once where the queue is or becomes closed. */
   add(run: () => void | Promise<void>): Promise<void> {
-    if (this.#closed) return Promise.resolve()
+    if (this.closed) return Promise.resolve()
     return new Promise((done) => {
       this.#jobs.push({ run, done })
       // Asked by a flag, which falls together with the last job: whoever waited for that job may add one at once, and a
@@ -28,7 +24,7 @@ export class JobQueue {
 
   /** Drops the jobs that have not begun; resolves when the one under way has ended. */
   async close(): Promise<void> {
-    this.#closed = true
+    this.closed = true
     for (const job of this.#jobs.splice(0)) job.done()
     await this.#running
   }
@@ -39,7 +35,7 @@ export class JobQueue {
       try {
         await job.run()
       } catch (error) {
-        if (!this.#closed) {
+        if (!this.closed) {
           void this.close()
           this.#onError(error)
         }

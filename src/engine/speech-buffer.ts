@@ -6,22 +6,18 @@ const samplesPerMs = 16
 export class SpeechBuffer {
   #samples = new Int16Array(32_000)
   /** Place in the stream of the first sample kept. */
-  #firstMs = 0
+  startMs = 0
   #length = 0
   #speech: number[] = []
 
-  get startMs(): number {
-    return this.#firstMs
-  }
-
   /** Place in the stream of the end of the audio, in whole ms. */
   get endMs(): number {
-    return this.#firstMs + Math.floor(this.#length / samplesPerMs)
+    return this.startMs + Math.floor(this.#length / samplesPerMs)
   }
 
   /** Place in the stream up to which levels of speech are known. */
   get speechEndMs(): number {
-    return this.#firstMs + this.#speech.length * speechFrameMs
+    return this.startMs + this.#speech.length * speechFrameMs
   }
 
   /** Adds samples, and the levels of the next frames. */
@@ -46,21 +42,21 @@ export class SpeechBuffer {
   }
 
   speech(fromMs: number, toMs: number): number[] {
-    const frame = (ms: number): number => Math.max(0, Math.floor((ms - this.#firstMs) / speechFrameMs))
+    const frame = (ms: number): number => Math.max(0, Math.floor((ms - this.startMs) / speechFrameMs))
     return this.#speech.slice(frame(fromMs), frame(toMs))
   }
 
   /** Drops what lies before `ms`; does so in strides of a second, so that it costs little. */
   forget(ms: number): void {
-    const surplus = Math.floor((ms - this.#firstMs) / 1000) * 1000
+    const surplus = Math.floor((ms - this.startMs) / 1000) * 1000
     if (surplus <= 0) return
     this.#samples.copyWithin(0, surplus * samplesPerMs, this.#length)
     this.#length -= surplus * samplesPerMs
     this.#speech.splice(0, surplus / speechFrameMs)
-    this.#firstMs += surplus
+    this.startMs += surplus
   }
 
   #index(ms: number): number {
-    return Math.min(this.#length, Math.max(0, (ms - this.#firstMs) * samplesPerMs))
+    return Math.min(this.#length, Math.max(0, (ms - this.startMs) * samplesPerMs))
   }
 }

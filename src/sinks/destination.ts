@@ -228,7 +228,7 @@ const beingWritten = new Set<string>()
  */
 export class FileDestination implements Destination {
   readonly trouble: OutputError | undefined
-  readonly #path: string
+  readonly path: string
   readonly #reserved = new Set<string>()
   #lock: FileLock | undefined
   #handle: FileHandle | undefined
@@ -237,12 +237,8 @@ export class FileDestination implements Destination {
   #isInterrupted = false
 
   constructor(file: string, trouble?: OutputError) {
-    this.#path = file
+    this.path = file
     this.trouble = trouble
-  }
-
-  get path(): string {
-    return this.#path
   }
 
   async write(text: string): Promise<void> {
@@ -253,7 +249,7 @@ export class FileDestination implements Destination {
       await this.#assertOurs(handle)
       this.#bytes = await append(handle, this.#bytes, text)
     } catch (error) {
-      throw unwritable(this.#path, error)
+      throw unwritable(this.path, error)
     }
   }
 
@@ -264,7 +260,7 @@ export class FileDestination implements Destination {
       if (this.#handle !== undefined) await this.#assertOurs(this.#handle)
       await this.#close()
     } catch (error) {
-      throw unwritable(this.#path, error)
+      throw unwritable(this.path, error)
     }
   }
 
@@ -310,7 +306,7 @@ export class FileDestination implements Destination {
     } catch (error) {
       await next?.close().catch(() => {})
       if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => {})
-      throw unwritable(this.#path, error)
+      throw unwritable(this.path, error)
     }
     await old.close()
   }
@@ -341,7 +337,7 @@ export class FileDestination implements Destination {
     const ours = await handle?.stat({ bigint: true })
     const there = await this.#there()
     if (there === undefined || ours === undefined || fileKey(there) !== fileKey(ours)) throw gone()
-    return realpath(this.#path)
+    return realpath(this.path)
   }
 
   /**
@@ -357,16 +353,16 @@ export class FileDestination implements Destination {
   }
 
   #there(): Promise<BigIntStats | undefined> {
-    return stat(this.#path, { bigint: true }).catch(() => undefined)
+    return stat(this.path, { bigint: true }).catch(() => undefined)
   }
 
   async #open(): Promise<FileHandle> {
-    const real = resolveLinks(this.#path)
+    const real = resolveLinks(this.path)
     this.#reserve(real)
     const there = await this.#there()
     if (there !== undefined) this.#reserve(fileKey(there))
     this.#lock ??= await FileLock.take(real)
-    const handle = await open(this.#path, 'w+')
+    const handle = await open(this.path, 'w+')
     this.#handle = handle
     this.#reserve(fileKey(await handle.stat({ bigint: true })))
     return handle

@@ -410,16 +410,12 @@ export class FinalWords {
   readonly #keepMs: number
   #turns: { order: number; end: number; words: Serialized<Word[]> }[] = []
   #size = 0
-  #end = 0
+  /** End of the last final word in ms of the stream; 0 before the first. */
+  end = 0
   #lastStart = 0
 
   constructor(keepMs: number) {
     this.#keepMs = keepMs
-  }
-
-  /** End of the last final word in ms of the stream; 0 before the first. */
-  get end(): number {
-    return this.#end
   }
 
   /**
@@ -427,7 +423,7 @@ export class FinalWords {
    * at the latest, within whose end, as it is said, the next word may begin.
    */
   hearFrom(overlap: number): number {
-    return Math.min(this.#end - overlap, this.#lastStart - WORD_LEAD_MS)
+    return Math.min(this.end - overlap, this.#lastStart - WORD_LEAD_MS)
   }
 
   get turns(): Word[][] {
@@ -456,9 +452,9 @@ export class FinalWords {
     this.#turns.push(kept)
     this.#size += kept.words.length
     const start = turn.words.at(-1)?.start ?? end
-    this.#end = Math.max(this.#end, Math.min(plausibleEnd(turn), heard))
-    this.#lastStart = Math.max(this.#lastStart, Math.min(start, this.#end))
-    const oldest = this.#end - this.#keepMs
+    this.end = Math.max(this.end, Math.min(plausibleEnd(turn), heard))
+    this.#lastStart = Math.max(this.#lastStart, Math.min(start, this.end))
+    const oldest = this.end - this.#keepMs
     while (this.#turns.length > 1 && (this.#turns[0]!.end < oldest || this.#size > MOST_SIZE)) {
       this.#size -= this.#turns.shift()!.words.length
     }

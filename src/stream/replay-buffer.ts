@@ -52,8 +52,9 @@ export class ReplayBuffer {
   #frameBytes = 0
   /** Number of the first frame that fits in the first slab, of the first that is kept, and of the next. */
   #base = 0
-  #first = 0
-  #next = 0
+  /** Number of the first frame that is kept. */
+  first = 0
+  next = 0
   /** The reader that must keep up with the source; absent while no session is open. */
   #lead: FrameReader | undefined
   #readers: readonly FrameReader[] = []
@@ -69,29 +70,20 @@ export class ReplayBuffer {
     this.#finals = finals
   }
 
-  /** Number of the first frame that is kept. */
-  get first(): number {
-    return this.#first
-  }
-
-  get next(): number {
-    return this.#next
-  }
-
   push(frame: Buffer): void {
     this.#frameBytes ||= frame.length
-    const place = this.#next - this.#base
+    const place = this.next - this.#base
     if (place === this.#slabs.length * SLAB_FRAMES) {
       this.#slabs.push(this.#spare ?? Buffer.allocUnsafeSlow(SLAB_FRAMES * this.#frameBytes))
       this.#spare = undefined
     }
     frame.copy(this.#slabs.at(-1)!, (place % SLAB_FRAMES) * this.#frameBytes)
-    this.#next += 1
+    this.next += 1
   }
 
   /** The frame with this number, if it is kept; good for as long as it is. */
   get(number: number): Buffer | undefined {
-    if (number < this.#first || number >= this.#next) return undefined
+    if (number < this.first || number >= this.next) return undefined
     const place = number - this.#base
     const start = (place % SLAB_FRAMES) * this.#frameBytes
     return this.#slabs[Math.floor(place / SLAB_FRAMES)]?.subarray(start, start + this.#frameBytes)
@@ -99,8 +91,8 @@ export class ReplayBuffer {
 
   /** Forgets all frames before number `number`. */
   dropBefore(number: number): void {
-    this.#first = Math.max(this.#first, Math.min(number, this.#next))
-    while (this.#first - this.#base >= SLAB_FRAMES) {
+    this.first = Math.max(this.first, Math.min(number, this.next))
+    while (this.first - this.#base >= SLAB_FRAMES) {
       this.#spare = this.#slabs.shift()
       this.#base += SLAB_FRAMES
     }
@@ -116,7 +108,7 @@ export class ReplayBuffer {
 
   /** Number of the frame from which a new session must hear the stream. */
   get replayFrom(): number {
-    return Math.max(this.#first, this.frameAt(this.#finals.hearFrom(this.#options.overlap)))
+    return Math.max(this.first, this.frameAt(this.#finals.hearFrom(this.#options.overlap)))
   }
 
   /** Tells who reads the frames, and who of them must keep up with the source. */
@@ -142,7 +134,7 @@ export class ReplayBuffer {
     if (!this.#lead) return this.#end - this.#awayFrom < (this.#begun ? maxReplay : Math.min(maxReplay, BACKLOG_MS))
     // The session may be dead: what it has not made final must still be there then.
     const unsettled = this.#end - this.#unsettledFrom
-    return unsettled < OPEN_TURN_MS && (this.#next - this.#lead.cursor) * frameMs < BACKLOG_MS
+    return unsettled < OPEN_TURN_MS && (this.next - this.#lead.cursor) * frameMs < BACKLOG_MS
   }
 
   /** Forgets the audio that is not needed any more, and, where a live source goes on without a session, the oldest. */
@@ -176,8 +168,8 @@ export class ReplayBuffer {
     const { frameMs, maxReplay, overlap, silentFrame } = this.#options
     const most = (lead.paced ? maxReplay + overlap + OPEN_TURN_MS : MOST_UNPACED_MS) / frameMs
     const from = lead.cursor
-    if (this.#next - from <= most) return
-    lead.skip(Math.floor(this.#next - most / 2))
+    if (this.next - from <= most) return
+    lead.skip(Math.floor(this.next - most / 2))
     const to = lead.cursor
     let silent = true
     for (let number = from + 1; number < to && silent; number += 1) silent = this.get(number)!.equals(silentFrame)
@@ -196,7 +188,7 @@ export class ReplayBuffer {
   }
 
   get #end(): number {
-    return this.msAt(this.#next)
+    return this.msAt(this.next)
   }
 
   /** First ms of the stream that would be lost if it were dropped now. */

@@ -43,7 +43,7 @@ export class Sender implements Scheduled, FrameReader {
   readonly #options: SenderOptions
   readonly #pacer: Pacer
   readonly #moved: (cursor: number) => void
-  #cursor: number
+  cursor: number
   #stopped = false
   /** The frame that is to be sent next, and what will send it where that is not at once. */
   #frame: Buffer | undefined
@@ -82,7 +82,7 @@ export class Sender implements Scheduled, FrameReader {
     this.#session = session
     this.#buffer = buffer
     this.#clock = clock
-    this.#cursor = from
+    this.cursor = from
     this.#options = options
     // What a live source gave while the session was opened would stay behind for ever at the source's own pace.
     const burst = replay ? BURST_MS : options.live ? options.catchUp : 0
@@ -91,17 +91,13 @@ export class Sender implements Scheduled, FrameReader {
     this.#next(false, performance.now())
   }
 
-  get cursor(): number {
-    return this.#cursor
-  }
-
   /** Whether audio is sent at a pace of its own, rather than as fast as the server takes it. */
   get paced(): boolean {
     return this.#options.rate !== Infinity
   }
 
   get drained(): boolean {
-    return this.#cursor >= this.#buffer.next
+    return this.cursor >= this.#buffer.next
   }
 
   /**
@@ -115,7 +111,7 @@ export class Sender implements Scheduled, FrameReader {
 
   heartbeat(): void {
     this.#heard = Math.max(this.#heard, this.#atHeartbeat)
-    this.#atHeartbeat = this.#cursor
+    this.#atHeartbeat = this.cursor
   }
 
   wake(): void {
@@ -127,10 +123,10 @@ export class Sender implements Scheduled, FrameReader {
   /** Leaves out the frames before number `to`: they are too many ever to be caught up with. */
   skip(to: number): void {
     // Of a frame that was sent in part, the rest comes first.
-    if (this.#stopped || this.#ahead > 0 || to <= this.#cursor + 1) return
-    if (this.#sending) this.#skipped += to - this.#cursor - (this.#skipped === 0 ? 1 : 0)
-    else this.#clock.skip((to - this.#cursor) * this.#options.frameMs)
-    this.#cursor = to
+    if (this.#stopped || this.#ahead > 0 || to <= this.cursor + 1) return
+    if (this.#sending) this.#skipped += to - this.cursor - (this.#skipped === 0 ? 1 : 0)
+    else this.#clock.skip((to - this.cursor) * this.#options.frameMs)
+    this.cursor = to
   }
 
   stop(): void {
@@ -147,7 +143,7 @@ export class Sender implements Scheduled, FrameReader {
 
   /** @param awaited - whether the frame has only just come, and nothing stood before it. */
   #next(awaited: boolean, now: number): void {
-    this.#frame = this.#buffer.get(this.#cursor)
+    this.#frame = this.#buffer.get(this.cursor)
     if (this.#frame === undefined) {
       this.#idle(now)
       return
@@ -172,18 +168,18 @@ export class Sender implements Scheduled, FrameReader {
     this.#sending = false
     // The cursor stands behind what was left out already.
     if (this.#skipped > 0) this.#clock.skip(this.#skipped * this.#options.frameMs)
-    else this.#cursor += 1
+    else this.cursor += 1
     this.#skipped = 0
     const now = performance.now()
     this.#mark(now)
-    this.#moved(this.#cursor)
+    this.#moved(this.cursor)
     if (!this.#stopped) this.#next(false, now)
   }
 
   #mark(now: number): void {
     if (now - this.#markedAt < MARK_MS) return
     this.#markedAt = now
-    this.#marks.push({ at: now, cursor: this.#cursor })
+    this.#marks.push({ at: now, cursor: this.cursor })
     this.#passMarks()
   }
 
@@ -197,7 +193,7 @@ export class Sender implements Scheduled, FrameReader {
   #delay(now: number): number {
     const { rate, live, frameMs } = this.#options
     if (rate === Infinity) return 0
-    const backlog = (this.#buffer.next - this.#cursor) * frameMs
+    const backlog = (this.#buffer.next - this.cursor) * frameMs
     const behind = backlog > (live ? LIVE_BACKLOG_MS : ORDINARY_BACKLOG_MS)
     this.#pacer.setRate(behind ? Math.max(rate, CATCH_UP_RATE) : rate, now)
     return this.#pacer.delay(now)

@@ -4,16 +4,12 @@
  * in the stream's only.
  */
 export class SessionClock {
-  readonly #offset: number
+  readonly offset: number
   readonly #insertions: { at: number; ms: number }[] = []
   #sent = 0
 
   constructor(offset: number) {
-    this.#offset = offset
-  }
-
-  get offset(): number {
-    return this.#offset
+    this.offset = offset
   }
 
   /** Ms of the stream up to which the session has heard. */
@@ -46,6 +42,6 @@ export class SessionClock {
       if (ms <= insertion.at) break
       inserted += Math.min(insertion.ms, ms - insertion.at)
     }
-    return Math.round(this.#offset + ms - inserted)
+    return Math.round(this.offset + ms - inserted)
   }
 }

@@ -63,7 +63,8 @@ export class LabelMap {
   readonly #letters: SpeakerLetters
   readonly #first: boolean
   readonly #others: ServerLabels
-  #foreign: string | undefined
+  /** The first label that is none of the protocol's and got a letter, if any did. */
+  foreign: string | undefined
   readonly #votes = new Map<string, Map<string, Votes>>()
   readonly #fixed = new Map<string, string>()
 
@@ -79,11 +80,6 @@ export class LabelMap {
 
   get mapping(): Record<string, string> {
     return Object.fromEntries(this.#fixed)
-  }
-
-  /** The first label that is none of the protocol's and got a letter, if any did. */
-  get foreign(): string | undefined {
-    return this.#foreign
   }
 
   /** A word of `ms` milliseconds that had `letter` before has `label` in this session. */
@@ -112,7 +108,7 @@ export class LabelMap {
     if (!isLetter(label)) {
       // A name that is shown means the same in every session.
       if (this.#others === 'asGiven') return this.#letters.claim(label)
-      this.#foreign ??= label
+      this.foreign ??= label
     } else if (this.#first && !this.#letters.has(label)) {
       return this.#letters.claim(label)
     }

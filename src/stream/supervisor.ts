@@ -42,7 +42,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   #senders: Sender[] = []
   /** The sender that must keep up with the source. */
   #lead: Sender | undefined
-  #run: Promise<TerminationMessage> | undefined
+  /** Resolves or rejects when all is done; absent before the first audio. */
+  done: Promise<TerminationMessage> | undefined
   readonly #orders: Orders = { next: 0 }
   /** Frames of the stream that some session has been sent. */
   #sent = 0
@@ -62,11 +63,6 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#audio = new ReplayBuffer(options, this.#finals)
   }
 
-  /** Resolves or rejects when all is done; absent before the first audio. */
-  get done(): Promise<TerminationMessage> | undefined {
-    return this.#run
-  }
-
   /** Ms of the stream that some session has been sent. */
   get sentMs(): number {
     return this.#audio.msAt(this.#sent)
@@ -80,10 +76,10 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   /** Takes one frame of audio; resolves when the next may come, `undefined` where that is at once. */
   push(frame: Buffer): Promise<void> | undefined {
     this.#audio.push(frame)
-    if (!this.#run) {
-      this.#run = this.#supervise()
+    if (!this.done) {
+      this.done = this.#supervise()
       // Whoever asks for the outcome gets it; until then it must not count as unhandled.
-      this.#run.catch(() => {})
+      this.done.catch(() => {})
     }
     for (const sender of this.#senders) sender.wake()
     this.#audio.trim()
@@ -97,7 +93,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   end(): Promise<TerminationMessage> | undefined {
     this.#audioEnded = true
     this.#state.changed()
-    return this.#run
+    return this.done
   }
 
   /** Sends a message to the sessions that are open; an update goes to all later ones as well. */
@@ -112,7 +108,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
    * made final is heard again then; of a source that cannot be held back, as much as is kept, and the rest is a gap.
    */
   hold(): void {
-    if (this.#onHold || this.#run === undefined) return
+    if (this.#onHold || this.done === undefined) return
     this.#onHold = true
     const why = 'nobody takes the turns, so no more are asked for'
     for (const session of this.#sessions) void session.destroy('OUTPUT_STALLED', why)

@@ -306,22 +306,18 @@ export class ToneFinder {
   #onset = 0
   // The beginning of the stream counts as silence: a session may begin exactly with a word.
   #quiet = QUIET_SAMPLES
-  #position = 0
-
-  get position(): number {
-    return this.#position
-  }
+  position = 0
 
   /** Place in the stream up to which no word can be found any more: the onset of what may become one, or the end. */
   get settled(): number {
-    return this.#collecting ? this.#onset : this.#position
+    return this.#collecting ? this.#onset : this.position
   }
 
   /** Takes the next samples and returns the words they complete. */
   push(samples: Int16Array): FoundWord[] {
     const found: FoundWord[] = []
-    this.#scan(samples, this.#position, found)
-    this.#position += samples.length
+    this.#scan(samples, this.position, found)
+    this.position += samples.length
     return found
   }
 

@@ -347,7 +347,7 @@ const MOST_LANGUAGES = 100
 
 /** What the final turns of a stream add up to, each as it was last revised. */
 export class TurnTotals {
-  #turns = 0
+  turns = 0
   /** Speakers of the turns that are not revised any more. */
   readonly #settled = new Set<string>()
   /** Speakers of each later turn, by its order. */
@@ -360,10 +360,6 @@ export class TurnTotals {
 
   constructor(mostRevisable = MOST_REVISABLE) {
     this.#mostRevisable = mostRevisable
-  }
-
-  get turns(): number {
-    return this.#turns
   }
 
   /** Labels in order of appearance; channels where nobody on them is told apart. */
@@ -382,7 +378,7 @@ export class TurnTotals {
   add(turn: Turn): void {
     const labels = speakersOf(turn)
     if (turn.revision === 0) {
-      this.#turns += 1
+      this.turns += 1
       this.#countLanguage(turn.language)
     } else if (!isSame(labels, this.#revisable.get(turn.order))) {
       this.#speakers = undefined

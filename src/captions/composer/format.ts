@@ -1,6 +1,5 @@
 import type { Cue, Segment } from '../../model.ts'
 import { ChannelLayout, shownCue, type LayoutState } from '../layout/channels.ts'
-import type { UnnumberedCue } from '../layout/layout.ts'
 import type { PreviousCue } from '../layout/labels.ts'
 import type { LayoutSettings } from '../layout/options.ts'
 import type { Utterance } from '../utterances.ts'
@@ -51,56 +50,20 @@ export interface CaptionFormat {
 }
 
 /** A {@link Format} of captions: utterances are laid out as cues, and these written. */
-export function captionFormat(format: CaptionFormat): Format {
-  const { header, isNumbered, layout } = format
-  const writer = (state?: unknown, blocks?: number) => new CaptionWriter(format, state as LayoutState, blocks)
+export function captionFormat({ header, isNumbered, layout, cue: write }: CaptionFormat): Format {
+  const writer = (state?: unknown, blocks = 0): Writer => {
+    const before = state as LayoutState | undefined
+    let count = blocks
+    let previous = before?.previous
+    return new ChannelLayout(layout, before, (cue): Block[] => {
+      const text = write({ ...cue, index: count + 1 }, previous)
+      if (text === '') return []
+      count += 1
+      previous = shownCue(cue)
+      return [{ text, start: cue.start }]
+    })
+  }
   return { header, isNumbered, maxDelay: layout.maxDelayMs, writer }
-}
-
-class CaptionWriter implements Writer {
-  readonly #format: CaptionFormat
-  readonly #layout: ChannelLayout
-  #count: number
-  #previous: LayoutState['previous']
-
-  constructor(format: CaptionFormat, state: LayoutState = { shown: [] }, count = 0) {
-    this.#format = format
-    this.#layout = new ChannelLayout(format.layout, state)
-    this.#previous = state.previous
-    this.#count = count
-  }
-
-  get open(): boolean {
-    return this.#layout.open
-  }
-
-  get state(): LayoutState {
-    return this.#layout.state
-  }
-
-  begins(utterance: Utterance): boolean {
-    return this.#layout.begins(utterance)
-  }
-
-  add(utterance: Utterance): Block[] {
-    return this.#write(this.#layout.add(utterance))
-  }
-
-  close(next?: number): Block[] {
-    return this.#write(this.#layout.close(next))
-  }
-
-  #write(cues: readonly UnnumberedCue[]): Block[] {
-    const blocks: Block[] = []
-    for (const cue of cues) {
-      const text = this.#format.cue({ ...cue, index: this.#count + 1 }, this.#previous)
-      if (text === '') continue
-      this.#count += 1
-      this.#previous = shownCue(cue)
-      blocks.push({ text, start: cue.start })
-    }
-    return blocks
-  }
 }
 
 /** A text that grows with each segment; what is written never changes. */
@@ -128,41 +91,31 @@ const MAX_TOGETHER = 16
  * @param begin - begins the text, or goes on from a state of it.
  */
 export function segmentFormat<State>(begin: (state?: State) => SegmentText<State>): Format {
-  const writer = (state?: unknown) => new SegmentWriter(begin(state as State))
+  const writer = (state?: unknown): Writer => {
+    const text = begin(state as State)
+    let together = 0
+    // What follows an utterance never changes where its text ends.
+    const begins = (): boolean => together >= MAX_TOGETHER
+    return {
+      get open() {
+        return text.waiting ?? false
+      },
+      get state() {
+        return text.state
+      },
+      begins,
+      add({ cue, segments }) {
+        together = begins() ? 1 : together + 1
+        const all = cue === undefined ? segments : [asSegment(cue)]
+        return all.flatMap((segment) => blockOf(text.add(segment), segment.start))
+      },
+      close(next) {
+        if (next === Infinity) return blockOf(text.end?.() ?? '', Infinity)
+        return next === undefined ? blockOf(text.release?.() ?? '', Infinity) : []
+      },
+    }
+  }
   return { header: '', maxDelay: MAX_DELAY_MS, isNumbered: false, writer }
-}
-
-/** What follows an utterance never changes where its text ends. */
-class SegmentWriter implements Writer {
-  readonly #text: SegmentText
-  #together = 0
-
-  constructor(text: SegmentText) {
-    this.#text = text
-  }
-
-  get open(): boolean {
-    return this.#text.waiting ?? false
-  }
-
-  get state(): unknown {
-    return this.#text.state
-  }
-
-  begins(): boolean {
-    return this.#together >= MAX_TOGETHER
-  }
-
-  add({ cue, segments }: Utterance): Block[] {
-    this.#together = this.#together >= MAX_TOGETHER ? 1 : this.#together + 1
-    const all = cue === undefined ? segments : [asSegment(cue)]
-    return all.flatMap((segment) => blockOf(this.#text.add(segment), segment.start))
-  }
-
-  close(next?: number): Block[] {
-    if (next === Infinity) return blockOf(this.#text.end?.() ?? '', Infinity)
-    return next === undefined ? blockOf(this.#text.release?.() ?? '', Infinity) : []
-  }
 }
 
 function blockOf(text: string, start: number): Block[] {

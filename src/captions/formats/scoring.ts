@@ -2,6 +2,7 @@ import type { Segment } from '../../model.ts'
 import { checkInteger, checkOneOf, checkString, invalidOption } from '../../options.ts'
 import { attributed, checkSpeakerNames, displayName, type SpeakerNames } from '../speakers.ts'
 import { cleanLine, cleanName, cleanText } from '../text.ts'
+import { wholeTimes } from './timestamps.ts'
 
 /** Options of the formats that scoring tools read: RTTM, CTM and STM. */
 export interface ScoringOptions {
@@ -50,16 +51,6 @@ export function speakerField(segment: Segment, options: ScoringOptions): string 
 /** Milliseconds as seconds with three decimals, by integer arithmetic. */
 export function asSeconds(ms: number): string {
   return `${Math.floor(ms / 1000)}.${String(ms % 1000).padStart(3, '0')}`
-}
-
-/** Times beyond this cannot be meant, and would lose their milliseconds in sums. */
-const LATEST_MS = 1e15
-
-/** Times as whole milliseconds, none before `earliest`, the end not before the start. */
-export function wholeTimes(times: { start: number; end: number }, earliest = 0): { start: number; end: number } {
-  const whole = (ms: number, least: number) => (Math.abs(ms) <= LATEST_MS ? Math.max(least, Math.round(ms)) : least)
-  const start = whole(times.start, earliest)
-  return { start, end: whole(times.end, start) }
 }
 
 /**

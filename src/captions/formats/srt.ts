@@ -12,12 +12,9 @@ const PLAIN = plainLine('!-;=?-\\[\\]-z|-~')
  * where the line break would make a code of it, and moves in a later line that begins with `NOTE`, a comment in WebVTT.
  *
  * @param lines - lines as shown; empty ones are dropped.
+ * @param label - stands before the first.
  */
-export function sanitizeSrtText(lines: readonly string[]): string {
-  return safeText(lines, '')
-}
-
-function safeText(lines: readonly string[], label: string): string {
+export function sanitizeSrtText(lines: readonly string[], label = ''): string {
   return plainText(lines, label, PLAIN) ?? defuse(visibleLines(lines, label).join('\n'))
 }
 
@@ -39,7 +36,7 @@ function defuse(text: string): string {
  * @param label - what is shown before the first line to say who speaks, ready made: `Alice: `.
  */
 export function formatSrtCue(cue: Cue, label = ''): string {
-  const text = safeText(cue.lines, label)
+  const text = sanitizeSrtText(cue.lines, label)
   if (text === '') return ''
   const { start, end } = captionTimes(cue)
   return `${cue.index}\n${srtTimestamp(start)} --> ${srtTimestamp(end)}\n${text}\n\n`

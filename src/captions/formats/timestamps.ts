@@ -39,3 +39,10 @@ export function srtTimestamp(ms: number): string {
 export function vttTimestamp(ms: number): string {
   return clock(ms, '.')
 }
+
+/** Times as whole milliseconds; those beyond the last cannot be meant. None is before `earliest`, the end not before the start. */
+export function wholeTimes(times: { start: number; end: number }, earliest = 0): { start: number; end: number } {
+  const whole = (ms: number, least: number) => (Math.abs(ms) <= LAST_MS ? Math.max(least, Math.round(ms)) : least)
+  const start = whole(times.start, earliest)
+  return { start, end: whole(times.end, start) }
+}

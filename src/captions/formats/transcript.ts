@@ -47,11 +47,12 @@ export interface Paragraph {
  */
 export class Transcript {
   readonly #options: TranscriptOptions
-  #open: Paragraph | undefined
+  /** All on which depends what comes next. */
+  state: Paragraph | undefined
 
   constructor(options: TranscriptOptions = {}, state?: Paragraph) {
     this.#options = options
-    this.#open = state
+    this.state = state
   }
 
   add(segment: Segment): string {
@@ -59,8 +60,8 @@ export class Transcript {
     if (text === '') return ''
     const { channel, start, end } = segment
     const speaker = attributed(segment.speaker) ?? channel
-    const open = this.#open
-    this.#open = { speaker, channel, end }
+    const open = this.state
+    this.state = { speaker, channel, end }
     if (open === undefined) return this.#opening(speaker, start) + text
     const { paragraphPause = 2000 } = this.#options
     const goesOn = open.speaker === speaker && open.channel === channel && start - open.end < paragraphPause
@@ -68,14 +69,9 @@ export class Transcript {
   }
 
   end(): string {
-    if (this.#open === undefined) return ''
-    this.#open = undefined
+    if (this.state === undefined) return ''
+    this.state = undefined
     return '\n'
-  }
-
-  /** All on which depends what comes next. */
-  get state(): Paragraph | undefined {
-    return this.#open
   }
 
   #opening(speaker: string | undefined, start: number): string {

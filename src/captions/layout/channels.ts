@@ -103,7 +103,7 @@ interface Lane {
  * Turns come in order of their starts, so a cue is certain once a turn begins after it, and no older words wait on any
  * channel. Utterances without a channel are laid out one after the other, as {@link TurnLayout} does.
  */
-export class ChannelLayout {
+export class ChannelLayout<Out = UnnumberedCue> {
   readonly #settings: LayoutSettings
   #previous: LayoutState['previous']
   #single: TurnLayout
@@ -112,9 +112,16 @@ export class ChannelLayout {
   /** Cues that an earlier one may still come before, by start. */
   #held: UnnumberedCue[] = []
   #shown: LayoutState['shown']
+  readonly #out: (cue: UnnumberedCue) => Out[]
 
-  constructor(settings: LayoutSettings, { previous, shown }: LayoutState = { shown: [] }) {
+  /** @param out - what comes out for a cue. */
+  constructor(
+    settings: LayoutSettings,
+    { previous, shown }: LayoutState = { shown: [] },
+    out: (cue: UnnumberedCue) => Out[] = (cue) => [cue as Out],
+  ) {
     this.#settings = settings
+    this.#out = out
     this.#previous = previous
     this.#shown = shown
     this.#single = new TurnLayout(settings, previous)
@@ -138,9 +145,9 @@ export class ChannelLayout {
     return [...this.#lanes.values()].every(({ end }) => start - end >= this.#settings.turnPause)
   }
 
-  add(utterance: Utterance): UnnumberedCue[] {
+  add(utterance: Utterance): Out[] {
     const before = this.begins(utterance) ? this.close(startOf(utterance)) : []
-    return [...before, ...this.#add(utterance)]
+    return [...before, ...this.#add(utterance).flatMap((cue) => this.#out(cue))]
   }
 
   #add(utterance: Utterance): UnnumberedCue[] {
@@ -156,7 +163,11 @@ export class ChannelLayout {
   }
 
   /** The cues of all words that wait; see {@link TurnLayout.close}. */
-  close(next?: number): UnnumberedCue[] {
+  close(next?: number): Out[] {
+    return this.#close(next).flatMap((cue) => this.#out(cue))
+  }
+
+  #close(next: number | undefined): UnnumberedCue[] {
     if (this.#lanes.size === 0) return this.#keepLast(this.#single.close(next))
     for (const { layout } of this.#lanes.values()) this.#hold(layout.close(next))
     const cues = this.#release(Infinity)

@@ -41,10 +41,6 @@ export class CueChooser {
     this.#silentIndent = silentIndent
   }
 
-  get tokens(): readonly PlacedToken[] {
-    return this.#tokens
-  }
-
   get first(): PlacedToken | undefined {
     return this.#tokens[0]
   }

@@ -1,5 +1,6 @@
 import type { Segment, Word } from '../../model.ts'
 import { areGlued, isSpaceless } from '../../scripts.ts'
+import { wholeTimes } from '../formats/timestamps.ts'
 import type { Lexicon } from '../languages/lexicon.ts'
 import { cleanText } from '../text.ts'
 import { pieceOf, splitByWidth, textWidth } from '../width.ts'
@@ -53,7 +54,7 @@ export function wordTokens(word: Word, maxWidth: number, earliest: number, langu
     first.words.push(word)
     return tokens
   }
-  const { start, end } = repaired(word, earliest)
+  const { start, end } = wholeTimes(word, earliest)
   return [{ text: '', width: 0, space: 0, start, end, words: [word], isRest: false }]
 }
 
@@ -63,7 +64,7 @@ export function textTokens(segment: Segment, maxWidth: number, earliest: number,
 }
 
 function spokenTokens(spoken: Spoken, maxWidth: number, earliest: number, language: string): Token[] {
-  const { start, end } = repaired(spoken, earliest)
+  const { start, end } = wholeTimes(spoken, earliest)
   const { text } = spoken
   if (PLAIN.test(text) && text.length <= maxWidth) {
     return [{ text, width: text.length, space: 1, start, end, words: [], isRest: false }]
@@ -176,18 +177,6 @@ function shareTime(pieces: Token[], start: number, end: number): Token[] {
     piece.end = start + Math.round(((end - start) * before) / total)
   }
   return pieces
-}
-
-/** Times beyond this cannot be meant, and would lose their milliseconds in sums. */
-const LATEST_MS = 1e15
-
-function wholeMs(ms: number, otherwise: number): number {
-  return Math.abs(ms) <= LATEST_MS ? Math.max(0, Math.round(ms)) : otherwise
-}
-
-function repaired(spoken: Spoken, earliest: number): { start: number; end: number } {
-  const start = Math.max(earliest, wholeMs(spoken.start, earliest))
-  return { start, end: Math.max(start, wholeMs(spoken.end, start)) }
 }
 
 /** Silence inside a cue that counts against it. */

@@ -10,11 +10,6 @@ export function modelsFolder(env: Environment = process.env): string | undefined
   return folder === undefined ? undefined : path.resolve(folder)
 }
 
-/** The environment with that folder of models in it; for an option that names one. */
-export function withModelsFolder(folder: string | undefined, env: Environment = process.env): Environment {
-  return folder === undefined ? env : { ...env, DIARIZE_STREAM_MODELS: folder }
-}
-
 /**
  * The cache of the Hugging Face Hub, which all programs of this user share: `HF_HUB_CACHE`, else `hub` in `HF_HOME`, else
  * `huggingface/hub` in `XDG_CACHE_HOME`, else in `~/.cache`.

@@ -51,7 +51,8 @@ export class SherpaProcess {
   #id = 0
   #log = ''
   #end: ProcessEnded | undefined
-  #memory = 0
+  /** Resident memory at the last answer, in bytes. */
+  memory = 0
 
   /**
    * @param nodePath - the Node.js that runs it; that which runs this process where absent.
@@ -94,11 +95,6 @@ export class SherpaProcess {
     return this.#end !== undefined || exitCode !== null || signalCode !== null
   }
 
-  /** Resident memory at the last answer, in bytes. */
-  get memory(): number {
-    return this.#memory
-  }
-
   /**
    * Has the process do something.
    *
@@ -131,7 +127,7 @@ export class SherpaProcess {
   }
 
   #answered(answer: SherpaAnswer): void {
-    this.#memory = answer.memory
+    this.memory = answer.memory
     const waiting = this.#waiting.get(answer.id)
     if (waiting === undefined) return
     if ('begun' in answer) return void (waiting.begun = true)
@@ -145,7 +141,7 @@ export class SherpaProcess {
     if (this.#end !== undefined) return
     // The first that it says is how much memory it has.
     const message = `the process that runs the model ${how}`
-    const facts = { log: this.#log.trim(), hadStarted: this.#memory > 0, wasKilled }
+    const facts = { log: this.#log.trim(), hadStarted: this.memory > 0, wasKilled }
     this.#end = new ProcessEnded(message, facts)
     for (const waiting of this.#waiting.values()) {
       clearTimeout(waiting.timer)

@@ -27,7 +27,8 @@ export type TurnSettings = Pick<EngineSettings, 'formatTurns' | 'revisionInterva
 export class FinalTurns {
   settings: TurnSettings
   readonly #past = new Map<number, PastUtterance>()
-  #utterances = 0
+  /** How many utterances have become final; the number of the next one. */
+  utterances = 0
   #order = 0
   /** End of the last final word: no later word begins before it. */
   #wordsUntil = 0
@@ -37,11 +38,6 @@ export class FinalTurns {
 
   constructor(settings: TurnSettings) {
     this.settings = settings
-  }
-
-  /** How many utterances have become final; the number of the next one. */
-  get utterances(): number {
-    return this.#utterances
   }
 
   /** Places words in the stream: in order, not before the last final word, not after what was heard. */
@@ -95,9 +91,9 @@ export class FinalTurns {
     })
     this.#isOpen = isCut
     this.#wordsUntil = words.at(-1)?.end ?? this.#wordsUntil
-    this.#past.set(this.#utterances, past)
-    this.#past.delete(this.#utterances - revisable)
-    this.#utterances++
+    this.#past.set(this.utterances, past)
+    this.#past.delete(this.utterances - revisable)
+    this.utterances++
     return turns
   }
 

@@ -33,17 +33,13 @@ const finishedSpeechMs = 500
 export class TurnDetector {
   settings: TurnDetectorSettings
   #frame = 0
-  #inTurn = false
+  inTurn = false
   #recent: boolean[] = []
   #speechFrames = 0
   #lastSpeech = 0
 
   constructor(settings: TurnDetectorSettings) {
     this.settings = settings
-  }
-
-  get inTurn(): boolean {
-    return this.#inTurn
   }
 
   get lastSpeech(): number {
@@ -55,19 +51,19 @@ export class TurnDetector {
     this.#frame++
     this.#recent.push(speech)
     if (this.#recent.length > startWindow) this.#recent.shift()
-    return this.#inTurn ? this.#continue(speech) : this.#begin()
+    return this.inTurn ? this.#continue(speech) : this.#begin()
   }
 
   /** Closes the open turn from outside: the next speech starts another. */
   close(): void {
-    this.#inTurn = false
+    this.inTurn = false
     this.#recent = []
   }
 
   #begin(): TurnEvent | undefined {
     const count = this.#recent.filter(Boolean).length
     if (count < startFrames) return undefined
-    this.#inTurn = true
+    this.inTurn = true
     this.#speechFrames = count
     this.#lastSpeech = this.#frame
     const first = this.#recent.indexOf(true)

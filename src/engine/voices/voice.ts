@@ -147,11 +147,7 @@ const step = 0.05
  */
 export class SessionScatter {
   #ratios: number[] = []
-  #now = 1
-
-  get now(): number {
-    return this.#now
-  }
+  now = 1
 
   /** Learns from the pieces of an utterance, of which `voices` are the voices. */
   learn(pieces: readonly Stretch[], voices: readonly Voice[]): void {
@@ -168,6 +164,6 @@ export class SessionScatter {
     const median = this.#ratios.toSorted((a, b) => a - b)[Math.floor(count / 2)] ?? 1
     const mean = (count * median + trustFrom) / (count + trustFrom)
     const rounded = Math.round(mean / step) * step
-    this.#now = Math.min(limits.max, Math.max(limits.min, rounded))
+    this.now = Math.min(limits.max, Math.max(limits.min, rounded))
   }
 }

@@ -43,7 +43,7 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
   /** How each channel that is done with ended. */
   readonly #ends = new Map<ChannelLane, { termination?: TerminationMessage; failure?: Error }>()
   readonly #watched = new Set<ChannelLane>()
-  readonly #outcome: Promise<TerminationMessage[]>
+  readonly done: Promise<TerminationMessage[]>
   #resolve: (terminations: TerminationMessage[]) => void = () => {}
   #reject: (error: Error) => void = () => {}
   #frames = 0
@@ -59,12 +59,12 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
     this.#options = options
     this.#frameMs = bytesToMs(frameBytes, format)
     this.#sampleBytes = encoding === 'mulaw' ? 1 : 2
-    this.#outcome = new Promise((resolve, reject) => {
+    this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
     // Whoever asks for the outcome gets it; until then it must not count as unhandled.
-    this.#outcome.catch(() => {})
+    this.done.catch(() => {})
     const drop = settings.bleed === 'drop'
     this.#merger = new TurnMerger({
       channels: names.length,
@@ -85,10 +85,6 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
       const laneOptions = { name, frameMs: this.#frameMs, silentFrame, encoding, speakerLabels, skipSilent } as const
       return this.#relay(new ChannelLane(options.supervise(name, channel), laneOptions), channel)
     })
-  }
-
-  get done(): Promise<TerminationMessage[]> {
-    return this.#outcome
   }
 
   /** Ms of the stream that every channel has been sent. */
@@ -116,7 +112,7 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
       if (!lane.opened) this.#merger.end(channel)
     }
     this.#finish()
-    return this.#outcome
+    return this.done
   }
 
   /** Sends a message to the sessions of all channels. */

@@ -10,8 +10,8 @@ import {
   RttmRuns,
   scoredWords,
   speakerField,
-  wholeTimes,
 } from '../../../src/captions/formats/scoring.ts'
+import { wholeTimes } from '../../../src/captions/formats/timestamps.ts'
 import { cleanLine } from '../../../src/captions/text.ts'
 import type { Segment } from '../../../src/model.ts'
 import { makeSegment } from '../example-turn.ts'

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { hubCache, modelsFolder, stateFolder, withModelsFolder } from '../../../src/engine/models/places.ts'
+import { hubCache, modelsFolder, stateFolder } from '../../../src/engine/models/places.ts'
 
 const home = path.join(homedir(), '.cache')
 
@@ -20,11 +20,9 @@ describe('hubCache', () => {
 })
 
 describe('the folders of models and of what is remembered', () => {
-  it('are named by the environment, or by an option', () => {
+  it('are named by the environment', () => {
     expect(modelsFolder({})).toBeUndefined()
     expect(modelsFolder({ DIARIZE_STREAM_MODELS: '/models' })).toBe('/models')
-    expect(modelsFolder(withModelsFolder('/option', { DIARIZE_STREAM_MODELS: '/models' }))).toBe('/option')
-    expect(modelsFolder(withModelsFolder(undefined, { DIARIZE_STREAM_MODELS: '/models' }))).toBe('/models')
     expect(stateFolder({ XDG_CACHE_HOME: '/cache' })).toBe('/cache/diarize-stream')
   })
 })
