@@ -5,8 +5,7 @@ import { cleanName, cleanText } from './text.ts'
 export type SpeakerNames = Readonly<Record<string, string>>
 
 /**
- * The name under which a speaker is shown: the one given in `names`; else `Speaker A` for a bare label such as `A`;
- * else the label itself (`Agent/A`, `Customer`). `undefined` for an unattributed speaker.
+ * The name that is shown: that in `names`, else `Speaker A` for a bare label, else the label; `undefined` for nobody.
  */
 export function displayName(speaker: string | undefined, names: SpeakerNames = {}): string | undefined {
   if (speaker === undefined) return undefined
@@ -28,13 +27,7 @@ export function checkSpeakerNames(option: string, value: unknown): void {
   }
 }
 
-/**
- * The speaker a label of a {@link Turn} or {@link Word} names, or `undefined` where it names none. What comes from
- * `diarize()` is clean already; turns made by hand may still carry the wire's placeholders `UNKNOWN` and `PENDING`,
- * `null` or `''`, which all mean that nobody could be named.
- *
- * Unlike the wire's labels, these may be names of channels or composites such as `Agent/A`.
- */
+/** The speaker a label names, `undefined` for the wire's placeholders. It may also be a channel's, or `Agent/A`. */
 export function attributed(label: unknown): string | undefined {
   if (typeof label !== 'string') return undefined
   const name = label.trim()

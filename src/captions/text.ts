@@ -33,10 +33,8 @@ const LETTERS =
   '\u3001-\u3029\u3041-\u3096\u30A1-\u30FE\u4E00-\u9FFF\uAC00-\uD7A3\uFF01-\uFF5E'
 
 /**
- * What recognises a line that {@link cleanText} leaves as it is: words with single spaces between them, of the given
- * marks of ASCII and of letters. Nearly all lines are such, and need no further look.
- *
- * @param ascii - the marks, as they stand between the brackets of a regular expression.
+ * What recognises a line that {@link cleanText} leaves as it is, as nearly all are: letters, and the marks `ascii` in a
+ * bracket of a regular expression.
  */
 export function plainLine(ascii: string): RegExp {
   const word = `[${ascii}${LETTERS}]+`
@@ -62,10 +60,7 @@ export function cleanText(text: string): string {
   return VISIBLE.test(clean) ? clean : ''
 }
 
-/**
- * The same for a line by itself: what turns the direction of writing, such as U+202E, stays where its end is in the same
- * line, and would otherwise turn what a player shows beside it.
- */
+/** The same for a line by itself: marks that turn the direction of writing stay only in pairs. */
 export function cleanLine(text: string): string {
   return cleanText(TURN.test(text) ? withinLine(text) : text)
 }
@@ -106,10 +101,7 @@ export function visibleLines(lines: readonly string[], label = ''): string[] {
   return visible
 }
 
-/**
- * The lines as one text with a ready-made label before it, where every line is plain; `undefined` where any needs more
- * care. A later line that begins with `NOTE` does.
- */
+/** The lines as one text behind a label where all are plain; `undefined` where any needs more care. */
 export function plainText(lines: readonly string[], label: string, plain: RegExp): string | undefined {
   let text: string | undefined
   for (const line of lines) {

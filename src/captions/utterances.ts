@@ -16,10 +16,7 @@ const MAX_PENDING = 1000
 
 const lastOfTurn = new WeakSet<Segment>()
 
-/**
- * The segments of a final turn, the last of them known as such to {@link UtteranceCollector}: whoever collects segments
- * again need not wait for the next turn to know that this one is complete.
- */
+/** The segments of a final turn, the last known as such to {@link UtteranceCollector}, which then need not wait. */
 export function turnSegments(...[turn, options]: Parameters<typeof wordRuns>): Segment[] {
   const segments = wordRuns(turn, options)
   const last = segments.at(-1)
@@ -27,12 +24,7 @@ export function turnSegments(...[turn, options]: Parameters<typeof wordRuns>): S
   return segments
 }
 
-/**
- * Refuses what is no turn, segment or cue.
- *
- * @param stage - the stage that was given `item`, for the message.
- * @throws {@link ConfigurationError} `INVALID_PIPELINE`
- */
+/** Refuses what is no turn, segment or cue. @throws {@link ConfigurationError} `INVALID_PIPELINE` */
 export function assertCaptionable(stage: string, item: unknown): asserts item is Captionable {
   const isBytes = typeof item === 'string' || item instanceof Uint8Array
   if (!isBytes && typeof item === 'object' && item !== null) {

@@ -71,11 +71,7 @@ const KEY_REFUSED =
   'a key is not taken as an argument, because every user of this machine can read it in the list of processes; set ' +
   'ASSEMBLYAI_API_KEY, or put it in a file and give --api-key-file. Treat the one just given as known to others'
 
-/**
- * The command that `argv` asks for, or which text is to be printed instead.
- *
- * @throws {@link ConfigurationError} `INVALID_OPTION`; the message holds no key.
- */
+/** What `argv` asks for. @throws {@link ConfigurationError} `INVALID_OPTION`; the message holds no key. */
 export function parseCommand(argv: readonly string[]): Command | 'help' | 'version' {
   // Before anything else is said: a message must not repeat the value.
   if (argv.some((argument) => /^--api[-_]?key(?:=|$)/i.test(argument))) throw usage(KEY_REFUSED)
@@ -158,10 +154,7 @@ function parseTracks(track: string | undefined, language: string | undefined): C
   return tracks
 }
 
-/**
- * One speaker and the name. A comma belongs to the name unless another speaker follows it: `A=Smith, John,B=Bob`. What
- * follows may also be quoted, `A="x, B=y"`, or have a backslash before the comma.
- */
+/** One speaker and the name. A comma belongs to the name unless a speaker follows, and may be quoted or escaped. */
 const NAME = /\s*([^=,]+?)\s*=\s*(?:"([^"]*)"|((?:\\,|(?!,[^,=]*=).)*?))\s*(?:,(?=[^,=]*=)|$)/suy
 
 function parseNames(text: string | undefined): SpeakerNames {

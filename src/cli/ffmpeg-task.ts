@@ -9,8 +9,8 @@ const GRACE_MS = 2000
 const MOST_PRINTED = 65_536
 
 /**
- * What stands between us and an FFmpeg that neither reads from us nor writes to us, and so would not notice that we have
- * been killed: once the channel to us closes, however that comes, it kills FFmpeg and removes what is unfinished.
+ * Stands between us and an FFmpeg that would not notice our death: once our channel closes, it kills FFmpeg and removes
+ * what is unfinished.
  */
 const KEEPER = `
 const { spawn } = require('node:child_process')
@@ -58,11 +58,7 @@ export interface FfmpegResult {
   tail: string
 }
 
-/**
- * Runs FFmpeg to its end.
- *
- * @throws (rejects with) the reason of `signal` once the process is gone, or the error of a process that cannot be started.
- */
+/** Runs FFmpeg to its end. Rejects with the reason of `signal`, or where it cannot be started. */
 export function runFfmpeg({
   ffmpeg,
   args,

@@ -14,11 +14,7 @@ import { type Command, usage } from './arguments.ts'
 
 export type InputKind = 'file' | 'standard input' | 'http' | 'rtsp' | 'microphone'
 
-/**
- * What kind of input `input` is.
- *
- * @throws ConfigurationError `INVALID_OPTION` for an address of another kind.
- */
+/** What kind of input it is. @throws ConfigurationError `INVALID_OPTION` for an address of another kind. */
 export function inputKind(input: string): InputKind {
   if (input === '-' || input === '/dev/stdin') return 'standard input'
   if (input === 'mic') return 'microphone'
@@ -29,11 +25,7 @@ export function inputKind(input: string): InputKind {
   throw usage(`addresses begin with http:, https:, rtsp: or rtsps:; got ${redact(input)}`)
 }
 
-/**
- * The source for an input; `tracks` says which of several audio tracks is wanted.
- *
- * @throws ConfigurationError `INVALID_OPTION`
- */
+/** The source for an input. @throws ConfigurationError `INVALID_OPTION` */
 export function openInput(input: string, tracks: Pick<FfmpegOptions, 'audioTrack' | 'language'> = {}): Readable {
   const kind = inputKind(input)
   switch (kind) {
@@ -49,10 +41,7 @@ export function openInput(input: string, tracks: Pick<FfmpegOptions, 'audioTrack
   }
 }
 
-/**
- * The absolute path of an input that FFmpeg can open a second time, whether or not there is such a file; `undefined` for
- * pipes, devices, addresses and what is no file.
- */
+/** The absolute path of an input that FFmpeg can open again; `undefined` for pipes, devices and addresses. */
 export function inputFile(input: string): string | undefined {
   if (inputKind(input) !== 'file') return undefined
   try {
@@ -83,11 +72,7 @@ const SINKS: Readonly<Record<string, MakeSink>> = {
   '.stm': (target, { names }) => stmSink(target, { speakers: names, file: recording(target) }),
 }
 
-/**
- * A sink for each of the files that a command names.
- *
- * @throws ConfigurationError `INVALID_OPTION` for an ending that says nothing.
- */
+/** A sink for each of the files. @throws ConfigurationError `INVALID_OPTION` for an ending that says nothing. */
 export function openOutputs(command: CaptionCommand & Pick<Command, 'outputs'>): Writable[] {
   return command.outputs.map((output) => {
     const make = SINKS[path.extname(output).toLowerCase()]

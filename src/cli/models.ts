@@ -180,12 +180,7 @@ export interface OfferSurroundings {
   env?: Environment
 }
 
-/**
- * The line that offers a better model than the one in the box, once for a user; `undefined` in pipes, where a model was
- * chosen or AssemblyAI runs, where it is to be quiet, and from the second time on.
- *
- * @param engine - which engine runs.
- */
+/** The line that offers a better model, once for a user, in a terminal, where the model in the box runs. */
 export function modelOffer(
   { model, language, quiet, json }: Pick<Command, 'model' | 'language' | 'quiet' | 'json'>,
   engine: 'local' | 'other',

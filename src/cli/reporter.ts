@@ -33,10 +33,7 @@ export interface Streams {
 
 type ReporterCommand = Pick<Command, 'names' | 'json' | 'quiet' | 'outputs' | 'mux' | 'burn'>
 
-/**
- * Tells what happens: on a terminal by a live view, to programs by JSON lines on standard output, else by plain lines on
- * standard error.
- */
+/** Tells what happens: by a live view, by JSON lines on standard output, or by plain lines on standard error. */
 export class Reporter {
   readonly sinks: readonly Writable[]
   readonly #command: ReporterCommand

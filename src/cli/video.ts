@@ -48,10 +48,7 @@ export class CaptionedVideos {
     this.sinks = sinks
   }
 
-  /**
-   * Makes ready for the copies, or for nothing where none is asked for. What cannot succeed is refused here, before hours
-   * are spent on captions.
-   */
+  /** Makes ready for the copies; what cannot succeed is refused before hours are spent on captions. */
   static async open(command: Command, facts: FileFacts | undefined): Promise<CaptionedVideos | undefined> {
     const { mux, burn } = command
     if (mux === undefined && burn === undefined) return undefined
@@ -212,10 +209,7 @@ export function probeArguments(input: string): string[] {
   return ['-nostdin', '-hide_banner', ...openVideo(input)]
 }
 
-/**
- * Arguments with which FFmpeg copies picture and sound of a video as they are, and puts captions (SRT) beside them as a
- * text track that players show by default.
- */
+/** Copies picture and sound as they are, and puts captions (SRT) beside them as a default text track. */
 export function muxArguments({ input, captions, target, output, language }: VideoRequest): string[] {
   const { muxer, text } = container(target)
   const captionFile = ['-protocol_whitelist', 'file', '-f', 'srt', '-i', `file:${captions}`]
@@ -224,11 +218,7 @@ export function muxArguments({ input, captions, target, output, language }: Vide
   return [...GENERAL, ...openVideo(input), ...captionFile, ...tracks, ...about, ...write(muxer, output)]
 }
 
-/**
- * Arguments with which FFmpeg draws captions (ASS) into the picture of a video. The name of the captions becomes part of
- * a filter, whose own grammar is why it may be no more than letters, digits and a dot. Sound is copied where the
- * container takes anything.
- */
+/** Draws captions (ASS) into the picture. Their name becomes part of a filter, and so is letters, digits and a dot. */
 export function burnArguments({ input, captions, target, output }: Omit<VideoRequest, 'language'>): string[] {
   const { muxer } = container(target)
   if (!/^[a-z0-9]+\.ass$/.test(captions)) throw new Error('the captions to burn in must have a plain name')

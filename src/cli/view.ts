@@ -18,8 +18,7 @@ export interface LiveViewOptions {
 }
 
 /**
- * A sink of turns for people in front of a terminal: finals scroll, open turns change in place below them, and the last
- * line says how far the work has come. A final that is revised is printed once more, as a correction.
+ * A sink of turns for people: finals scroll, open turns and progress change in place, revisions are printed once more.
  */
 export class LiveView extends Writable {
   /** Length of the input in ms, once it is known. */
@@ -131,10 +130,7 @@ export class Screen {
     this.#terminal = terminal
   }
 
-  /**
-   * Columns that a line may take: less than there are, since a full line moves the cursor to the next, and so would the
-   * `^C` that a terminal shows where that is typed.
-   */
+  /** Columns that a line may take: a full one would move the cursor to the next, as would the `^C` of a terminal. */
   get width(): number {
     return Math.min(Math.max(LEAST_COLUMNS, this.#reported), MOST_COLUMNS) - 3
   }
@@ -192,12 +188,7 @@ const BAR_WIDTH = 24
 /** Longer times left are those of a speed that nothing can be said of yet. */
 const LONGEST_GUESS_MS = 100 * 3_600_000
 
-/**
- * One line, of `width` columns at most, on how far the work has come: with a bar and the time that is left where the
- * length of the input is known, else with the time that has gone by.
- *
- * @param duration - length of the input in ms, if known.
- */
+/** One line on how far the work has come, with a bar and the time left where the length of the input is known. */
 export function progressLine(progress: Progress, duration: number | undefined, width: number): string {
   const { audioMs, speed, elapsedMs, speakers } = progress
   const heard = speakers.length === 0 ? '' : `  ${count(speakers.length, 'speaker')}`

@@ -1,17 +1,11 @@
-/**
- * The roles of the embedded engine: what is speech, what was said, and who said it. Turns, their order and their ends are
- * the business of the session above them. All audio is mono PCM16 at 16 kHz.
- */
+/** Roles of the embedded engine: what is speech, what was said, who said it. All audio is mono PCM16 at 16 kHz. */
 
 /** Length of the frames that speech is known for, in ms. */
 export const speechFrameMs = 10
 
 /** Says of each {@link speechFrameMs} of audio whether it is speech. Calls are made one at a time. */
 export interface VoiceActivityDetector {
-  /**
-   * Takes the next samples, any number. Resolves to the levels of the frames that have become known by them: 0 is no
-   * speech, else the highest of the detector's thresholds that the speech passed, above 0 to 1.
-   */
+  /** Resolves to the levels of the frames now known: 0, or the highest threshold that the speech passed. */
   accept(samples: Int16Array): Promise<number[]>
   /** From which probability on audio counts as speech, 0 to 1; from the next samples on. */
   setThreshold(threshold: number | undefined): void
@@ -37,10 +31,7 @@ export interface Recognition {
 
 /** A stretch of speech between two silences, on its way through a recogniser. */
 export interface Utterance {
-  /**
-   * Takes the next samples, with the speech levels of their frames; resolves when it can take more. Not more than 29 s in
-   * all are heard.
-   */
+  /** Takes samples with the speech levels of their frames, 29 s at most; resolves when it can take more. */
   accept(samples: Int16Array, speech: readonly number[]): void | Promise<void>
   /** What is heard so far, which may still change; absent where the machine has no time for it. */
   partial(): Promise<Recognition | undefined>
@@ -60,10 +51,7 @@ export interface Recogniser {
   begin(): Utterance
   /** How many utterances it can work on at the same time. */
   readonly parallel: number
-  /**
-   * Words to listen for, from the next utterance on, instead of those so far. Returns, for people, which of them have no
-   * effect and why; `undefined` where all have.
-   */
+  /** Words to listen for, from the next utterance on; returns, for people, which have no effect and why. */
   setKeyterms?(keyterms: readonly string[]): string | undefined
   /** The stream has ended, and its client waits: what is left of it goes before the utterances of others. */
   prioritise?(): void
@@ -105,9 +93,6 @@ export interface Stretch {
 
 /** Turns stretches of speech into vectors that point the same way where the voice is the same. */
 export interface SpeakerModel {
-  /**
-   * Vectors of length 1, one for each stretch of `samples`; of zeros for one of which the model makes nothing. What is
-   * shorter than 0.5 s is repeated.
-   */
+  /** Vectors of length 1, one a stretch; zeros where the model makes nothing of it. */
   embed(samples: Int16Array, stretches: readonly Stretch[]): Promise<Float32Array[]>
 }

@@ -56,10 +56,7 @@ const TOO_MANY: CloseMeaning = {
   advice: 'Wait at least 2 s before the next attempt, or open fewer sessions a minute.',
 }
 
-/**
- * What close code `code`, or an Error frame with it, means. Two meanings hide in the text: rate limits come as 1008 as
- * well as 3009, and an inactivity timeout comes as 3006, the code of bad parameters.
- */
+/** What a close code means. Two meanings hide in the text: rate limits under 1008, inactivity under 3006. */
 export function closeMeaning(code: number, text = ''): CloseMeaning {
   if ((code === 1008 || code === 3009) && /concurrent|too many/i.test(text)) return TOO_MANY
   if (code === 3006 && /inactivity/i.test(text)) {
@@ -152,10 +149,7 @@ export function connectionError(target: NamedServer, cause: Error, begun: boolea
   )
 }
 
-/**
- * Why the server ends a connection. It is sent as an `Error` message with this text, then the socket is closed with the
- * same code. Checks throw it; the connection catches it.
- */
+/** Why the server ends a connection, sent as an `Error` and then as the close code. */
 export class Refusal extends Error {
   readonly code: number
 

@@ -80,11 +80,7 @@ export interface Credentials {
   secrets: string[]
 }
 
-/**
- * Refuses credentials that cannot work.
- *
- * @throws ConfigurationError `INVALID_OPTION`; its text never shows the value.
- */
+/** Refuses credentials that cannot work. @throws ConfigurationError `INVALID_OPTION`, without the value */
 export function checkAuthentication(options: AuthenticationOptions): void {
   exclusive('apiKey', options.apiKey, 'token', options.token)
   for (const name of ['apiKey', 'token'] as const) {
@@ -114,11 +110,7 @@ function checkSecret(name: string, value: string): void {
   }
 }
 
-/**
- * Asks for the credentials of one connection.
- *
- * @throws SessionError `TOKEN_FAILED`, retryable, where a function rejects or gives nothing.
- */
+/** The credentials of one connection. @throws SessionError `TOKEN_FAILED` where a function gives none. */
 export async function credentials(options: AuthenticationOptions): Promise<Credentials> {
   const name = options.apiKey === undefined ? 'token' : 'apiKey'
   const source = options.apiKey ?? options.token

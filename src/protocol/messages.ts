@@ -160,11 +160,7 @@ export function isLetter(label: string): boolean {
   return /^[A-Z]{1,2}$/.test(label)
 }
 
-/**
- * The speaker a wire label names, or `undefined` where it names none. The labels of the protocol are consecutive capital
- * letters; servers of other makers say `speaker_0`, `1` or `Agent`. `null`, `""`, a missing field, `UNKNOWN`, `PENDING` and
- * the like all say that the server could not attribute the speech.
- */
+/** The speaker a wire label names: capital letters, or what other makers say; `undefined` for placeholders. */
 export function speakerLabel(value: unknown): string | undefined {
   if (typeof value === 'number') return Number.isInteger(value) && value >= 0 ? String(value) : undefined
   if (typeof value !== 'string') return undefined
@@ -196,10 +192,7 @@ export type ParsedMessage =
   | { kind: 'unknown'; type: string }
   | { kind: 'malformed'; reason: string }
 
-/**
- * Reads one text frame. Never throws: what comes over the network may be anything. Fields that later code computes with
- * are forced to their types, so that a missing list or a text in place of a number cannot travel further.
- */
+/** Reads one text frame, which may be anything: never throws, and forces fields to their types. */
 export function parseMessage(text: string): ParsedMessage {
   let value: unknown
   try {

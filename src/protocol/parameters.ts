@@ -4,10 +4,7 @@ import { invalidMessage, invalidParameter, quote } from './close-codes.ts'
 import { isRecord } from './messages.ts'
 import { knownNames, modes, speechModels, type UnknownModels } from './models.ts'
 
-/**
- * Every connection parameter of `/v3/ws` in one place: the client builds its query from it, the strict server checks
- * queries against it.
- */
+/** Every parameter of `/v3/ws`: the client builds its query from it, the strict server checks queries. */
 
 /** How a parameter's value is written and bounded; times are in ms, those marked `inSeconds` in whole seconds on the wire. */
 export type ParameterRule =

@@ -8,9 +8,8 @@ import { rewrite, type Piece } from './rewrite.ts'
 import { Tail } from './tail.ts'
 
 /**
- * Turns, segments and cues as a text: cut, laid out and formatted, each step as soon as it is certain. What it returns
- * is to be appended. Where a revision changes what was returned before, the text {@link isStale}, and {@link rewrite}
- * says how it goes on from the first place that changed.
+ * Turns, segments and cues as a text that is appended to. Where a revision changes it, it {@link isStale}, and {@link
+ * rewrite} goes on from there.
  */
 export class Composer {
   /** What the text begins with; it is returned with the first block. */

@@ -12,9 +12,8 @@ export interface Block {
 }
 
 /**
- * Makes blocks of utterances, one after the other. The last words of an utterance may wait for the next one. Where one
- * begins, what comes next depends on `state` and the number of blocks so far alone, so that a text can be made again
- * from there.
+ * Makes blocks of utterances. Where one begins, what follows depends on `state` and the number of blocks alone, so that
+ * a text can be made again.
  */
 export interface Writer {
   readonly open: boolean
@@ -23,11 +22,7 @@ export interface Writer {
   /** Whether `utterance` has nothing to do with what waits, which is then closed before it. */
   begins(utterance: Utterance): boolean
   add(utterance: Utterance): Block[]
-  /**
-   * What waits.
-   *
-   * @param next - ms at which what follows begins; `Infinity` where nothing does, absent where that is unknown.
-   */
+  /** What waits; `next` is when what follows begins: `Infinity` where nothing does, absent where unknown. */
   close(next?: number): Block[]
 }
 
@@ -85,11 +80,7 @@ const MAX_DELAY_MS = 750
 /** Utterances that lie together at most, while text is held back: what is held is kept with the first of them. */
 const MAX_TOGETHER = 16
 
-/**
- * A {@link Format} of segments, which are written one after the other.
- *
- * @param begin - begins the text, or goes on from a state of it.
- */
+/** A {@link Format} of segments; `begin` begins the text, or goes on from a state of it. */
 export function segmentFormat<State>(begin: (state?: State) => SegmentText<State>): Format {
   const writer = (state?: unknown): Writer => {
     const text = begin(state as State)

@@ -73,10 +73,7 @@ export interface Recorded {
   isMoved: boolean
 }
 
-/**
- * The utterances that have been written, in order, for as long as a revision of them may come: those of the last two
- * sessions of each channel.
- */
+/** The utterances that were written, in order, while a revision may come: those of each channel's last two sessions. */
 export class History {
   readonly #kept: Entry[] = []
   /** Several of one order where segments made by hand came interleaved with those of other turns. */
@@ -153,10 +150,7 @@ export class History {
     return this.#kept.length > MAX_KEPT || this.#isOld(this.#kept[0])
   }
 
-  /**
-   * Forgets the oldest entries that no revision is expected for. Where there are too many, half are forgotten, so that
-   * this comes seldom.
-   */
+  /** Forgets the oldest entries that no revision is expected for; of too many, half at once. */
   forget(): void {
     let count = this.#kept.length > MAX_KEPT ? this.#kept.length - MAX_KEPT / 2 : 0
     while (this.#isOld(this.#kept[count])) count += 1

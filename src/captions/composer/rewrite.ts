@@ -24,11 +24,8 @@ export interface Rewritten {
 }
 
 /**
- * The text of kept utterances after some of them have changed, in small pieces: first everything before the earliest
- * change, as it is. A text is made again from there until it goes on as it did before, up to the next change, and so
- * forth. The last utterances are always made again.
- *
- * @returns what goes on where the new text ends.
+ * The text after some utterances have changed, in small pieces: as it was up to the first change, made again until it
+ * goes on as before, and so forth. Returns what goes on at its end.
  */
 export function* rewrite({ format, kept, from, isChanged, isEnded }: Rewritten): Generator<Piece, Tail> {
   /** Where to make text again: what comes before a change depends on how it begins, too. */

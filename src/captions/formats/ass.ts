@@ -1,10 +1,7 @@
 import type { Cue } from '../../model.ts'
 import { cleanLine, cleanName, cleanText } from '../text.ts'
 
-/**
- * Colours of the styles `Speaker1` to `Speaker10`, as red, green and blue: light ones that stay readable inside a black
- * outline, neighbours far apart.
- */
+/** Colours of the styles, as red, green and blue: light on a black outline, neighbours far apart. */
 export const ASS_SPEAKER_COLOURS = [
   'FFE14D',
   '5CE1FF',
@@ -45,10 +42,7 @@ export const assHeader =
   `${ASS_SPEAKER_COLOURS.map((colour, i) => styleLine(`Speaker${i + 1}`, colour)).join('')}\n` +
   '[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n'
 
-/**
- * Hands out the styles: `Speaker1` to whom is seen first, and so on; the eleventh has that of the first again. A
- * speaker keeps the style, also where captions are written anew after a revision.
- */
+/** Hands out the styles in order of appearance, from the first again after ten; a speaker keeps his. */
 export class AssStyles {
   readonly #styles = new Map<string, string>()
 

@@ -28,10 +28,7 @@ export function checkScoringOptions(options: ScoringOptions, where = ''): void {
   checkSpeakerNames(`${where}speakers`, options.speakers)
 }
 
-/**
- * Text as one field of a line whose fields are parted by white space of any kind; `''` where nothing is visible. Two
- * semicolons, which begin a comment, become one.
- */
+/** Text as one field between white space; `''` where nothing is visible. `;;` begins a comment, and becomes `;`. */
 export function asField(text: string): string {
   return cleanName(text).replaceAll(/\s+/gu, '_').replaceAll(/;{2,}/g, ';')
 }
@@ -53,11 +50,7 @@ export function asSeconds(ms: number): string {
   return `${Math.floor(ms / 1000)}.${String(ms % 1000).padStart(3, '0')}`
 }
 
-/**
- * The words of a text as scoring tools count them: parted by white space of any kind. Braces become brackets, because
- * these tools read `{ a / b }` as a choice of words, and an open brace would swallow what follows; two semicolons,
- * which begin a comment, become one.
- */
+/** The words of a text as scoring tools count them. They read `{ a / b }` as a choice, and `;;` as a comment. */
 export function scoredWords(text: string): string[] {
   return cleanLine(text)
     .split(/\s+/u)

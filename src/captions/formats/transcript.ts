@@ -41,9 +41,8 @@ export interface Paragraph {
 }
 
 /**
- * A transcript to read: a paragraph for each turn of a speaker, on one line, `[00:01:02] Alice: text`, with an empty
- * line between paragraphs. Text is written as soon as it comes, so that a paragraph grows until the speaker changes;
- * the line end of the last one comes with {@link end}.
+ * A transcript to read, a line for each turn of a speaker; it grows until the speaker changes, and {@link end} ends the
+ * last.
  */
 export class Transcript {
   readonly #options: TranscriptOptions

@@ -32,29 +32,19 @@ function escapeText(text: string): string {
 
 const SETTING = /^(?:region|vertical|line|position|size|align)[:=].*/
 
-/**
- * Readers of WebVTT that go by the beginning of a line take a bare first line such as `line: 3` for settings of the
- * cue, and a later one that begins with `NOTE` for a comment. Inside a tag that changes nothing they do not.
- */
+/** A first line such as `line: 3` reads as settings, a later `NOTE` as a comment; inside a tag neither does. */
 function shield(text: string, isBare: boolean): string {
   const first = isBare && SETTING.test(text) ? text.replace(SETTING, '<c>$&</c>') : text
   return first.includes('\nNOTE') ? first.replaceAll(/(?<=\n)NOTE.*/g, '<c>$&</c>') : first
 }
 
-/**
- * A name as the annotation of a voice tag. Readers disagree there on escapes, backslashes and braces, so these are left
- * out, and on kinds of white space, so that a plain space stands for any; two dashes become one, since the end of the
- * tag would make an arrow of them.
- */
+/** A name as annotation of a voice tag, without what readers disagree on: escapes, backslashes, braces, two dashes. */
 export function sanitizeVttName(name: string): string {
   if (name === '' || (PLAIN_NAME.test(name) && !name.includes('--'))) return name
   return cleanName(name.replaceAll(/[<>&\\{}\s]+/g, ' ')).replaceAll(/-{2,}/g, '-')
 }
 
-/**
- * One WebVTT cue, with the blank line that ends it; `''` where the cue has no visible text. Text is escaped, and lines
- * without anything visible are left out.
- */
+/** One WebVTT cue with its blank line, escaped; `''` where nothing is visible. */
 export function formatVttCue(cue: Cue, speech: VttSpeech = {}): string {
   const payload = speech.voices === undefined ? inVoice(cue.lines, speech) : inVoices(cue.lines, speech)
   if (payload === '') return ''

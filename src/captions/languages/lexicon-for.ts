@@ -21,12 +21,7 @@ const ORDINAL_DOT = new Set('bs cs da de et eu fi fo hr hu is lb lv me nb nn no 
 const UNKNOWN = lexicon({})
 const UNKNOWN_ORDINAL_DOT = lexicon({}, { ordinalDot: true })
 
-/**
- * What is known of the words of a language. A language without lists gives an empty lexicon, so that only punctuation
- * and pauses count.
- *
- * @param language - BCP-47 tag, of which the first part counts; English where absent.
- */
+/** What is known of a language's words, by BCP-47 tag; nothing where there are no lists, so that punctuation counts. */
 export function lexiconFor(language = 'en'): Lexicon {
   const primary = language.trim().toLowerCase().split(/[-_]/, 1)[0] ?? ''
   if (primary === '' || primary === 'und') return english

@@ -118,12 +118,7 @@ export function sentenceEnds(before: WordFacts, after: WordFacts | undefined): b
   return before.mark === 'sentence' || (before.mark === 'open' && (after === undefined || after.isOpener))
 }
 
-/**
- * How bad it is to break between two words by their text, from 0 (a sentence ends) to 1.3 (an article is torn from its
- * noun).
- *
- * @param isFirst - whether `before` begins a sentence, so that its capital says nothing.
- */
+/** How bad it is to break between two words, from 0 (a sentence ends) to 1.3 (an article is torn from its noun). */
 export function breakCost(before: WordFacts, after: WordFacts, isFirst = false): number {
   if (sentenceEnds(before, after)) return 0
   if (after.first === 'enclitic') return 1.2
@@ -135,12 +130,7 @@ export function breakCost(before: WordFacts, after: WordFacts, isFirst = false):
   return after.first === 'preposition' ? 0.6 : 0.8
 }
 
-/**
- * Whether `text` ends on a word that belongs to the one after it, such as an article or a preposition, and no mark
- * of punctuation follows it.
- *
- * @param language - BCP-47 tag; English where absent.
- */
+/** Whether `text` ends, without punctuation, on a word that belongs to the next, such as an article. */
 export function endsOnFunctionWord(text: string, language?: string): boolean {
   const word = text.trimEnd().split(/\s/u).at(-1) ?? ''
   const facts = wordFacts(word, lexiconFor(language))

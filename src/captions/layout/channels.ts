@@ -10,10 +10,7 @@ import { fitBefore, type SpokenSpan } from './times.ts'
 /** Turns laid out together at most; a revision of one of them lays out all of them again. */
 const MAX_TURNS_TOGETHER = 50
 
-/**
- * Lays out utterances as they come. Turns that follow each other closely may share a cue, so the last words of one wait
- * for the next, or for {@link close}. One that {@link begins} shares nothing with those before it.
- */
+/** Lays out utterances as they come; the last words wait for the next, which may share a cue, or for {@link close}. */
 class TurnLayout {
   readonly #settings: LayoutSettings
   #previous: (PreviousCue & { start?: number }) | undefined
@@ -56,11 +53,7 @@ class TurnLayout {
     return this.#out(this.#open.layout.add(utterance.segments))
   }
 
-  /**
-   * The cues of all words that wait.
-   *
-   * @param next - ms at which what follows begins; `Infinity` where nothing does, absent where that is unknown.
-   */
+  /** The cues of all words that wait; `next` is when what follows begins (`Infinity`: nothing; absent: unknown). */
   close(next?: number): UnnumberedCue[] {
     const cues = this.#open?.layout.close(next) ?? []
     this.#open = undefined

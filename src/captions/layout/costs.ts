@@ -15,11 +15,8 @@ export const TOO_WIDE = -1
 export const ONE_LINE = 0
 
 /**
- * Where the second line of the tokens from `from` to `to` begins: the token that is best to break before, counted from
- * the beginning of `tokens`; {@link ONE_LINE} where they fit in one, {@link TOO_WIDE} where they do not fit in two.
- * Best is after punctuation or before a conjunction, in two lines of about the same width, the lower the longer.
- *
- * @param indent - columns that something else takes in the first line.
+ * Where the second line best begins: after punctuation or before a conjunction, both lines about as wide, the lower the
+ * longer. {@link ONE_LINE} or {@link TOO_WIDE} where none does; `indent` columns are taken in the first.
  */
 export function secondLine(
   tokens: readonly PlacedToken[],
@@ -83,12 +80,8 @@ const TORN_LINES = 5
 const MAX_SPEED_STEPS = 6
 
 /**
- * How bad a cue of the tokens from `from` to `to` is.
- *
- * @param second - the token that begins its second line; 0 for one line, negative where it does not fit.
- * @param indent - columns of its label.
- * @param next - first millisecond of the next cue's words; `Infinity` where nothing is known to follow.
- * @param cut - how bad it is to end there.
+ * How bad a cue of the tokens `from` to `to` is: `second` begins its second line, `next` is when the next cue's words
+ * begin, `cut` how bad it is to end there.
  */
 export function cueCost(
   tokens: readonly PlacedToken[],

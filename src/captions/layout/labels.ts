@@ -54,10 +54,7 @@ export function canTakeDash(draft: Draft, settings: LayoutSettings): boolean {
   )
 }
 
-/**
- * The two short turns of two speakers as one cue with a dash before each line; `undefined` where they may not be put
- * together, or are better apart.
- */
+/** Two short turns as one cue with a dash before each line; `undefined` where they may not be joined, or better not. */
 export function dashPair(first: Draft, second: Draft, settings: LayoutSettings): Draft | undefined {
   if (!canTakeDash(first, settings) || !canTakeDash(second, settings)) return undefined
   if (first.speaker === second.speaker || second.start - first.end >= DASH_GAP_MS) return undefined
@@ -88,10 +85,7 @@ export function dashPair(first: Draft, second: Draft, settings: LayoutSettings):
   }
 }
 
-/**
- * Two cues of one line each, whose speakers talk at the same time on two channels, as one cue with a dash before each
- * line; `undefined` where they do not, or may not be put together.
- */
+/** Two overlapping cues of one line as one cue with dashes; `undefined` where they may not be joined. */
 export function dashCues(
   first: Omit<Cue, 'index'>,
   second: Omit<Cue, 'index'>,

@@ -80,10 +80,8 @@ export class CueLayout {
   }
 
   /**
-   * Ends the run and returns the rest of the cues. More may be added after it.
-   *
-   * @param next - first millisecond of what follows; `Infinity` at the end of the stream; `undefined` where it is not
-   * known: the last cue then gets no time beyond its words and its least duration.
+   * Ends the run and returns its cues. `next` is when what follows begins: `Infinity` for nothing, absent where
+   * unknown.
    */
   close(next?: number): UnnumberedCue[] {
     this.#closeRun(next)
@@ -250,10 +248,7 @@ export function layoutCues(
   return parts.flat()
 }
 
-/**
- * Whether words of `before`, the end of a turn, and of `after`, the beginning of the next turn, may share a cue, so
- * that the turns must be laid out together.
- */
+/** Whether the end of a turn and the beginning of the next may share a cue, so that both are laid out together. */
 export function joins(before: Segment, after: Segment, settings: LayoutSettings): boolean {
   const silence = (after.words[0] ?? after).start - (before.words.at(-1) ?? before).end
   const one = keyOf(before, settings)

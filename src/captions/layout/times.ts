@@ -63,12 +63,7 @@ function talkedOver(span: SpokenSpan, start: number, settings: TimingSettings): 
   return Math.min(span.end, start + readable)
 }
 
-/**
- * Times of a cue whose own are known, where another overlaps it: it begins `minGap` after the one before, and ends
- * `minGap` before the next one, but not before it can be read at `maxReadingSpeed`; the next one then has to wait.
- *
- * @param span - its times on the screen, and what is to be read.
- */
+/** Times of a cue that another overlaps: `minGap` between both, but not before it can be read at `maxReadingSpeed`. */
 export function fitBefore(
   span: SpokenSpan,
   next: number | undefined,

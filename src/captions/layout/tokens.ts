@@ -40,12 +40,8 @@ export function isClosing(text: string): boolean {
 }
 
 /**
- * A word as tokens with repaired times: whole milliseconds, not negative, no end before the start. It is cut at the
- * spaces in it, between words where its script has no spaces, and between graphemes where it is wider than `maxWidth`.
- * A word without visible text is one token without text, so that it is not lost.
- *
- * @param earliest - no token starts before this millisecond.
- * @param language - BCP-47 tag.
+ * A word as tokens with repaired times, cut at its spaces, between words of spaceless scripts, and where it is wider
+ * than `maxWidth`; one without text is one token.
  */
 export function wordTokens(word: Word, maxWidth: number, earliest: number, language: string): Token[] {
   const tokens = spokenTokens(word, maxWidth, earliest, language)
@@ -101,12 +97,7 @@ export function spaceBetween(before: Token, after: Token): number {
   return after.space === 0 || after.text === '' || areGlued(before.text, after.text) ? 0 : 1
 }
 
-/**
- * Which of `words` begin in the middle of a word: some recognisers give each character of a script without spaces as a
- * word of its own. `undefined` where none does.
- *
- * @param language - BCP-47 tag.
- */
+/** Which of `words` begin inside a word: some recognisers give each character of a spaceless script as a word. */
 export function midWords(words: readonly Word[], language: string): Set<number> | undefined {
   let found: Set<number> | undefined
   let from = 0
@@ -212,11 +203,7 @@ export interface PlacedToken extends Token {
 /** Columns of text without spaces that count as one word of the look-ahead. */
 const COLUMNS_PER_WORD = 5
 
-/**
- * Puts `token` behind `before` in a run.
- *
- * @param opensTurn - whether a turn begins with it.
- */
+/** Puts `token` behind `before` in a run; `opensTurn` where a turn begins with it. */
 export function placeToken(
   token: Token,
   before: PlacedToken | undefined,

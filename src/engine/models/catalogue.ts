@@ -5,9 +5,7 @@ export interface ModelFile {
   path: string
   /** Bytes; exact where `sha256` is there, else the most that is accepted. */
   size: number
-  /**
-   * SHA-256 in hex. Where it is not known, that of the first download on a machine is kept, and later ones must equal it.
-   */
+  /** SHA-256 in hex; where it is not known, that of the first download counts from then on. */
   sha256?: string
 }
 
@@ -89,10 +87,8 @@ function filesOf<Part extends string = string>(rows: string): Record<Part, Model
 }
 
 /**
- * The models that are known by name. Revisions, sizes and hashes are those that other projects pin for the same files
- * (looked up in November 2026: several unrelated projects, but one alone for `whisper-small`); none of them was downloaded
- * here. What nobody pins comes from `main`, with the hash of the first download. `docs/models.md` says what the published
- * figures are from.
+ * The models that are known by name, with the hashes that other projects pin for the same files (November 2026); what
+ * nobody pins comes from `main`, with the hash of the first download. See `docs/models.md`.
  */
 export const catalogue: readonly ModelEntry[] = [
   {
@@ -303,11 +299,7 @@ export interface OfferFacts {
   isInstalled: (entry: RecogniserEntry) => boolean
 }
 
-/**
- * Which models are better than the one in the box, the best first, and what a machine needs for them to keep up: memory as
- * a multiple of the weights, of which a copy is unpacked while they load. How fast they are was not measured here, but for
- * whisper-base (0.11 s a second of audio on one of two slow processors).
- */
+/** Models better than the one in the box, the best first, and the processors they need to keep up. */
 const ranking: readonly { name: string; processors: number }[] = [
   { name: 'parakeet-v2', processors: 4 },
   { name: 'parakeet-v3', processors: 4 },

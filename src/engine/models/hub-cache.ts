@@ -59,10 +59,7 @@ export function isCached(entry: ModelEntry, env?: Environment): boolean {
   return cachedModel(entry, env)?.missing.length === 0
 }
 
-/**
- * What a file of an entry must be: as the catalogue says, else as at its first download here, else as the Hub named it
- * when another program fetched it.
- */
+/** What a file must be: by the catalogue, else by its first download here, else by its name in the cache. */
 export function expectedFile(
   entry: ModelEntry,
   part: string,
@@ -93,11 +90,7 @@ export function firstHashesFile(env?: Environment): string {
   return path.join(stateFolder(env), 'hashes.json')
 }
 
-/**
- * What files of which no hash was known were at their first download, by repository and path.
- *
- * @throws EngineError `MODEL_UNUSABLE` where the file that remembers them is damaged.
- */
+/** Files of which no hash was known, as first downloaded. @throws EngineError `MODEL_UNUSABLE` */
 export function readFirstHashes(env?: Environment): Record<string, FirstHash> {
   const file = firstHashesFile(env)
   let text: string

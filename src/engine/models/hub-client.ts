@@ -22,11 +22,7 @@ export interface HubTimeouts {
 /** Most bytes of an answer that is no file, and of one that tells of an error. */
 const maxBytes = { answer: 4 << 20, error: 64 << 10 }
 
-/**
- * What the environment says of the Hub.
- *
- * @throws ConfigurationError `INVALID_OPTION` where an address or a token cannot be one; the message holds no secret.
- */
+/** What the environment says of the Hub. @throws ConfigurationError `INVALID_OPTION`, without any secret */
 export function hubSettings(env: Environment = process.env): HubSettings {
   const wrong = (option: string, rule: string): ConfigurationError =>
     new ConfigurationError('INVALID_OPTION', `${option}, when set, must be ${rule}`, { option })
@@ -51,10 +47,7 @@ export function hubSettings(env: Environment = process.env): HubSettings {
 /** The answer to a request for the rest of a file was the whole file. */
 export class RangeIgnored extends Error {}
 
-/**
- * A `fetch` for the client of the Hub, which has no limits of its own: bounded in time, and in size for all answers but
- * the files themselves. It adds the token, which a redirect to another host does not get.
- */
+/** A `fetch` bounded in time, and in size for all but files. The token does not follow a redirect to another host. */
 export function boundedFetch(
   { endpoint, token }: HubSettings,
   answerTimeout: number,

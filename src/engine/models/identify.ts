@@ -181,10 +181,7 @@ async function identifySingle(
   })
 }
 
-/**
- * The file of one part: of the same set as the encoder where there are several, since the parts are trained together, and
- * the one with small weights, except for the small decoder of a transducer.
- */
+/** One part, of the encoder's set, and with small weights, except for the small decoder of a transducer. */
 function choosePart(
   names: readonly string[],
   part: Part,

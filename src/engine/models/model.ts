@@ -25,10 +25,7 @@ export interface RecogniserModel extends LocalModel {
   kind: RecogniserKind
   /** Full paths, by sherpa-onnx's names: `encoder`, `decoder`, `joiner` or `model`, and `tokens`. */
   files: Readonly<Record<string, string>>
-  /**
-   * ISO 639-1 codes of the languages that it knows (`yue` and others of three letters where there is none of two); empty
-   * where its files do not say.
-   */
+  /** Codes of the languages it knows (ISO 639-1, else of three letters); empty where its files do not say. */
   languages: readonly string[]
   /** Whether it can tell which of them is spoken. */
   detectsLanguage: boolean

@@ -37,11 +37,7 @@ const format = 1
 const maxBytes = 1 << 20
 const kinds: readonly string[] = ['whisper', 'transducer', 'nemoTransducer', 'senseVoice'] satisfies RecogniserKind[]
 
-/**
- * The package of models of that name: in `DIARIZE_STREAM_MODELS`, else where npm put it.
- *
- * @throws EngineError `ENGINE_UNAVAILABLE` where it is not installed, `MODEL_UNUSABLE` where it is damaged.
- */
+/** That package in `DIARIZE_STREAM_MODELS`, else where npm put it. @throws EngineError */
 export function findPackage(name: string, env?: Environment): ModelPackage {
   const own = modelsFolder(env)
   const copied = own === undefined ? undefined : readPackage(path.join(own, name))
@@ -63,11 +59,7 @@ export function findPackage(name: string, env?: Environment): ModelPackage {
   })
 }
 
-/**
- * What `model.json` in `folder` says; `undefined` where there is none.
- *
- * @throws EngineError `MODEL_UNUSABLE` where it is damaged, or newer than this version of the library.
- */
+/** What `model.json` in `folder` says; `undefined` without one. @throws EngineError `MODEL_UNUSABLE` */
 export function readPackage(folder: string): ModelPackage | undefined {
   const file = path.join(folder, 'model.json')
   let text: string

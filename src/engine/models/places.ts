@@ -10,10 +10,7 @@ export function modelsFolder(env: Environment = process.env): string | undefined
   return folder === undefined ? undefined : path.resolve(folder)
 }
 
-/**
- * The cache of the Hugging Face Hub, which all programs of this user share: `HF_HUB_CACHE`, else `hub` in `HF_HOME`, else
- * `huggingface/hub` in `XDG_CACHE_HOME`, else in `~/.cache`.
- */
+/** The cache that all programs of the Hub share, by the rules that they share. */
 export function hubCache(env: Environment = process.env): string {
   const cache = given(env, 'HF_HUB_CACHE') ?? given(env, 'HUGGINGFACE_HUB_CACHE')
   if (cache !== undefined) return path.resolve(cache)

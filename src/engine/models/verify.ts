@@ -91,12 +91,7 @@ const limits = { pair: 1 << 20, all: 4 << 20 }
 const varintBytes = 7
 const headBytes = 2 * varintBytes
 
-/**
- * The metadata that an ONNX file carries, e.g. `model_type`. Only the lengths of the fields at the top are read, so that a
- * file of gigabytes takes no longer than a small one; a file that was cut off is found out by them.
- *
- * @throws {@link NoOnnxFile} where it is not one, or not whole; errors of the file system as they are.
- */
+/** The metadata of an ONNX file. Reads only the lengths of its top fields, by which a file that was cut off shows. */
 export async function readOnnxMetadata(file: string): Promise<Map<string, string>> {
   const handle = await open(file, 'r')
   try {

@@ -8,19 +8,12 @@ import { activityWindow, type SherpaCalls } from './sherpa.ts'
 const callLimit = 60_000
 const samplesPerFrame = 16 * speechFrameMs
 
-/**
- * From which probability of Silero on audio is speech: at 0.5 it misses 16 % of far speech in meetings, at 0.3 12 % with
- * 1.4 % of false alarms.
- */
+/** From which probability of Silero on audio is speech: 0.5 misses 16 % of far speech, 0.3 misses 12 %. */
 export const speechThreshold = 0.3
 /** What is above this is clear speech. */
 export const clearThreshold = 0.7
 
-/**
- * The process that hears when somebody speaks, and whose voice it is, for all sessions. It has no recogniser, so that
- * nobody waits for the words of others. One that dies is replaced once for each call: it holds nothing that could be lost
- * but how a detector felt about the last second.
- */
+/** The process that hears when somebody speaks, and whose voice it is; one that dies is replaced once for each call. */
 export class AnalysisProcess implements SpeakerModel {
   readonly #activityModel: ActivityModelFile
   readonly #speakerModel: SpeakerModelFile | undefined

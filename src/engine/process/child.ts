@@ -1,10 +1,7 @@
 import { loadSherpa, type SherpaAnswer, type SherpaPackage, type SherpaRequest } from './sherpa.ts'
 import { SherpaWork } from './worker.ts'
 
-/**
- * The process that holds the models. It does the calls of its parent one after another, in the order they come, and
- * ends when its parent does.
- */
+/** The process that holds the models: calls are done in order, and it ends with its parent. */
 
 // Ctrl-C reaches every process of a terminal; it is the parent that decides what becomes of the last words.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})

@@ -127,11 +127,7 @@ export class OfflineRecogniser implements Recogniser {
     return { language, recognition: this.#decode(samples, speech, language, isWanted) }
   }
 
-  /**
-   * What is heard in a whole utterance.
-   *
-   * @param early - what {@link decodeAhead} gave for the same audio.
-   */
+  /** What is heard in a whole utterance; `early` is what {@link decodeAhead} gave for the same audio. */
   async decode(samples: Int16Array, speech: readonly number[], early?: EarlyDecode): Promise<Recognition> {
     const decode = (language: string): Promise<Recognition> =>
       early?.language === language ? early.recognition : this.#decode(samples, speech, language)
@@ -216,11 +212,7 @@ export class OfflineRecogniser implements Recogniser {
   }
 }
 
-/**
- * Gathers the audio of an utterance, and has all of it decoded when it ends. Where it comes as it is said, what lies before
- * a pause is decoded by itself as soon as it is long: whoever waits for the end of a long utterance waits for its last
- * seconds only.
- */
+/** Gathers an utterance and decodes it at its end; live, what lies before a pause is decoded ahead of that. */
 class OfflineUtterance implements Utterance {
   readonly #recogniser: OfflineRecogniser
   readonly #audio = new SpeechBuffer()

@@ -11,10 +11,7 @@ import type { SherpaCalls, TokenResult } from './sherpa.ts'
 const loadLimit = 120_000
 /** Longest time for one utterance, in ms. */
 const decodeLimit = 120_000
-/**
- * A process that has grown above `bytes`, and to twice what it was with the model loaded, is replaced when it has nothing
- * to do: memory does not shrink.
- */
+/** An idle process above `bytes`, and twice what it was with the model loaded, is replaced: memory never shrinks. */
 export const memoryLimit = { bytes: 700_000_000 }
 /** Waits before a process is started again after one has died, in ms, by how many have died since the last success. */
 const restartDelays = [0, 250, 1000, 4000]
@@ -48,9 +45,8 @@ interface Worker {
 }
 
 /**
- * The processes that recognise words with one model. They are started as they are wanted, each with one thread, and no
- * more than `maxProcesses`: processes with one thread each do almost twice as much as one with as many threads. A process that
- * dies is started again; what it died of is tried once more.
+ * The processes that recognise words with one model, of one thread each, which do more than one with many threads. What
+ * a process dies of is tried once more.
  */
 export class RecogniserPool {
   readonly model: RecogniserModel
@@ -98,10 +94,8 @@ export class RecogniserPool {
   }
 
   /**
-   * Decodes an utterance. A partial resolves to `undefined` where no process is free for it, and so does one that is no
-   * longer wanted when its turn comes. What is urgent goes before all that waits and is not.
-   *
-   * @throws EngineError `ENGINE_FAILED`, {@link CrashingUtterance}, or what {@link ready} throws.
+   * Decodes an utterance; `undefined` for a partial that finds no free process. @throws EngineError `ENGINE_FAILED`,
+   * {@link CrashingUtterance}
    */
   decode(
     input: Job['input'],

@@ -40,10 +40,7 @@ interface Waiting {
   begun: boolean
 }
 
-/**
- * A process of its own for sherpa-onnx, since a model file that it cannot read ends the process that loads it. Calls are
- * answered in order.
- */
+/** sherpa-onnx in a process of its own, since it ends the process that loads a file it cannot read. */
 export class SherpaProcess {
   readonly #child: ChildProcess
   readonly #exited: Promise<void>
@@ -55,8 +52,8 @@ export class SherpaProcess {
   memory = 0
 
   /**
-   * @param nodePath - the Node.js that runs it; that which runs this process where absent.
-   * @throws EngineError `ENGINE_UNAVAILABLE` where this process is run by something else and no Node.js is named.
+   * @param nodePath - the Node.js that runs it. @throws EngineError where this runs in something else and none is
+   * named.
    */
   constructor(nodePath: string | undefined = process.env['DIARIZE_STREAM_NODE']) {
     const child = fork(entry, [], {
@@ -95,12 +92,7 @@ export class SherpaProcess {
     return this.#end !== undefined || exitCode !== null || signalCode !== null
   }
 
-  /**
-   * Has the process do something.
-   *
-   * @param limit - longest time in ms; the process is ended where it takes longer.
-   * @throws {@link ProcessEnded}, {@link PackageMissing}, or an Error with what the process said.
-   */
+  /** Has the process do something, in `limit` ms at most. @throws {@link ProcessEnded}, {@link PackageMissing} */
   call<Name extends keyof SherpaCalls>(
     name: Name,
     input: SherpaCalls[Name]['input'],

@@ -42,10 +42,7 @@ export interface EngineLease {
   release(): Promise<void>
 }
 
-/**
- * Shares the processes of the models with all sessions of this process that use the same ones: the weights are most of
- * their memory. They start with the first session and end with the last.
- */
+/** Shares the processes of the models with all sessions that use the same ones, from the first to the last. */
 export function leaseModels(models: EngineModels, wanted: ProcessOptions): EngineLease {
   const options = { ...wanted, hotwords: wanted.hotwords === true && models.recogniser.takesHotwords }
   const key = JSON.stringify([models, options])

@@ -53,10 +53,7 @@ export interface SherpaPackage {
   Vad: new (config: object, bufferSeconds: number) => SherpaActivity
 }
 
-/**
- * Loads the package; throws where it is missing or has no binary that runs here. Its own loader swallows why a binary
- * cannot be loaded, so the binary is loaded first, from where the package would find it.
- */
+/** Loads the package. Its own loader swallows why a binary cannot be loaded, so the binary is loaded first. */
 export function loadSherpa(): SherpaPackage {
   const require = createRequire(import.meta.url)
   const wrapper = require.resolve('sherpa-onnx-node')
@@ -151,8 +148,7 @@ export interface SherpaCalls {
   /** For each whole 512 of the samples: how many of the thresholds they pass. */
   activity: { input: { stream: number; samples: Int16Array }; output: Uint8Array }
   /**
-   * A whole utterance of 0.1 to 29 s. `language` is `''` where the model is to find out; `hotwords` are as `spellKeyterms`
-   * makes them, and `''` where the recogniser was loaded without.
+   * A whole utterance of 0.1 to 29 s; `language` may be `''`, and `hotwords` come from `spellKeyterms`, or are `''`.
    */
   decode: { input: { samples: Int16Array; language: string; hotwords: string }; output: TokenResult }
   start: { input: { stream: number }; output: undefined }
@@ -168,10 +164,7 @@ export type SherpaRequest = {
   [Name in keyof SherpaCalls]: { id: number; name: Name; input: SherpaCalls[Name]['input'] }
 }[keyof SherpaCalls]
 
-/**
- * What the process says of a call, with its resident memory in bytes: that it begins with it, then the answer; `missing`
- * says that the package cannot be loaded.
- */
+/** What the process says of a call, with its memory in bytes: that it begins, then the answer. */
 export type SherpaAnswer = { id: number; memory: number } & (
   { begun: true } | { output: unknown } | { error: { message: string; missing: boolean } }
 )

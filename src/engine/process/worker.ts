@@ -26,18 +26,14 @@ import {
 
 const sampleRate = 16_000
 /**
- * Silence after an utterance of a streaming recogniser, in samples (0.8 s): it works on whole blocks of up to 0.6 s and
- * looks a little ahead, so that its last words come only with what follows them.
+ * Silence after an utterance (0.8 s): a streaming recogniser looks ahead, and its last words come with what follows.
  */
 const tail = new Float32Array(12_800)
 /** The least audio a speaker model is given, in samples (0.5 s): on less, some of them fail, and end the process. */
 const minForSpeaker = 8000
 /** The least and most audio a recogniser is given at a time, in samples: less ends the process, more is not heard. */
 const utteranceLimits = { min: 1600, max: 29 * sampleRate }
-/**
- * Samples after which a detector begins anew: of one speech, all of which it copies again with each window; of all, in the
- * next silence and at the latest. Its counters end at 2 to the power of 31, and the process with them.
- */
+/** Samples after which a detector begins anew: it copies a speech with each window, and its counters end at 2^31. */
 export const activityLimits = { speech: 60 * sampleRate, quiet: 3600 * sampleRate, all: 24 * 3600 * sampleRate }
 /** Windows after that in which it says nothing that counts. */
 const activityWarmUp = 4
@@ -295,10 +291,7 @@ export function atLeast(samples: Int16Array, least: number): Int16Array {
   return Int16Array.from({ length: least }, (_, at) => samples[at % samples.length]!)
 }
 
-/**
- * The vocabulary of Whisper with each token's bytes in hexadecimal: a `tokens.txt` has the bytes in base64 and the token's
- * number, and sherpa-onnx gives back what it decodes. So the bytes arrive whole even where they are part of a character.
- */
+/** Whisper's vocabulary with each token's bytes in hexadecimal, so that parts of characters arrive whole. */
 export function bytesInHex(tokens: string): string {
   return tokens
     .split('\n')

@@ -1,10 +1,7 @@
 import { type RecognisedWord, speechFrameMs } from '../parts.ts'
 import { measure } from '../words/loudness.ts'
 
-/**
- * Where to end an utterance that has become too long. A recogniser hears at most 29 s at a time, so it must end before
- * that, but not inside a word.
- */
+/** Where to end an utterance before the 29 s that a recogniser hears, and not inside a word. */
 
 /** How far back from the end of a turn that has become too long a cut may lie, in ms. */
 const lookBackMs = 8000

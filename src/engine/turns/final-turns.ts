@@ -21,8 +21,7 @@ interface PastUtterance {
 export type TurnSettings = Pick<EngineSettings, 'formatTurns' | 'revisionInterval'>
 
 /**
- * Makes turns of the words of utterances: places them in the stream, ends a turn where the speaker changes, numbers turns,
- * and names those that a revision changes.
+ * Makes turns of the words of utterances, ends them where the speaker changes, and names those that a revision changes.
  */
 export class FinalTurns {
   settings: TurnSettings
@@ -56,13 +55,7 @@ export class FinalTurns {
     return this.#turn(shown, { endOfTurn: false, formatted: false, language: heard.language })
   }
 
-  /**
-   * The turns of an utterance, one for each run of words of one speaker.
-   *
-   * @param words - as {@link place} gave them.
-   * @param labels - the speaker of each word; a word without one stays with those around it.
-   * @param isCut - whether speech goes on behind the utterance.
-   */
+  /** The turns of an utterance, one for each run of words of one speaker; `isCut` where speech goes on behind it. */
   finals(
     words: readonly EngineWord[],
     labels: readonly (string | undefined)[],

@@ -85,10 +85,7 @@ export function joinedTexts(texts: readonly string[]): string {
   return texts.reduce((text, next) => (text === '' || areGlued(text, next) ? text + next : `${text} ${next}`), '')
 }
 
-/**
- * The texts of a turn between two others of its utterance, whose speakers the recogniser knew nothing of: it begins with a
- * capital where `begins`, and ends a sentence where `ends`.
- */
+/** The texts of a turn with a capital where it `begins` an utterance, and a full stop where it `ends` one. */
 export function asSentences(texts: readonly string[], { begins, ends }: { begins: boolean; ends: boolean }): string[] {
   const result = [...texts]
   const first = result[0]

@@ -69,10 +69,7 @@ interface EndedUtterance {
   isCut: boolean
 }
 
-/**
- * Drives the parts: audio goes in, turns come out at the listener. What is heard in utterances that have ended is found
- * while the next one is listened to, several at a time where the recogniser can; their turns come in order.
- */
+/** Drives the parts: audio in, turns out, in order, also where several utterances are decoded at a time. */
 export class EmbeddedSession implements EngineSession {
   readonly #parts: SessionParts
   readonly #listener: EngineListener

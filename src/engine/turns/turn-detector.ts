@@ -25,10 +25,8 @@ const resumeWindow = 4
 const finishedSpeechMs = 500
 
 /**
- * Finds turns in what is speech, one 10 ms frame at a time.
- *
- * The rule for the end: there is no punctuation to go by, so a turn *seems finished* once it holds half a second of
- * speech, and then ends after `minTurnSilence`; a shorter one (a cough, a "well ...") is given until `maxTurnSilence`.
+ * Finds turns, one 10 ms frame at a time. A turn seems finished after half a second of speech, and then ends after
+ * `minTurnSilence`; a shorter one is given until `maxTurnSilence`.
  */
 export class TurnDetector {
   settings: TurnDetectorSettings

@@ -14,10 +14,7 @@ const join = (one: VoiceGroup, other: VoiceGroup): VoiceGroup => ({
   members: [...one.members, ...other.members],
 })
 
-/**
- * Joins neighbours that are likely of one voice, the likeliest first, until none are: those whose log odds are at least
- * what is asked for in `least` between them, where a change of voice is more or less to be expected.
- */
+/** Joins neighbours, the likeliest first, whose log odds are at least what `least` asks for between them. */
 export function joinNeighbours(voices: readonly Voice[], least: readonly number[], oddsOf: Odds): VoiceGroup[] {
   const result = voices.map((voice, index): VoiceGroup => ({ voice, members: [index] }))
   const margin = (at: number): number =>
@@ -33,10 +30,7 @@ export function joinNeighbours(voices: readonly Voice[], least: readonly number[
   }
 }
 
-/**
- * Merges the two groups most likely of one voice, again and again, until the log odds of all are at most `keptApart` and
- * there are no more than `most`.
- */
+/** Merges the likeliest two groups until all odds are at most `keptApart` and there are no more than `most`. */
 export function mergeGroups(
   groups: readonly VoiceGroup[],
   most: number,
@@ -104,9 +98,8 @@ const minStretches = 3
 const tried = 8
 const maxRounds = 10
 /**
- * How much nearer stretches must be to the rest of their half than to the other, as a share of what lies between both. In
- * conversations of 5 readers by telephone it is about 0.5 at most for one of them, and above 0.6 for two who said 10 s each.
- * With the odds it parts 3 of 100 samples of what one of them reads, up to 30 stretches, and more of longer ones.
+ * How much nearer stretches must be to their half than to the other: at most about 0.5 for one voice, above 0.6 for
+ * two.
  */
 const separation = 0.55
 /** Log odds that both halves are one voice from which on they stay together: even odds. */
@@ -162,10 +155,7 @@ function nearness(voices: readonly Voice[], whole: Voice, other: Voice): number 
   return sum / whole.frames
 }
 
-/**
- * The two groups that `group` is made of, or itself where it is likelier one voice; `voices` are those that its members are
- * indexes of. Only for what came by telephone: without one, voices are not that much alike.
- */
+/** The two groups that `group` is made of, or itself; only for the telephone, where voices are that much alike. */
 export function splitGroup(group: VoiceGroup, voices: readonly Voice[]): VoiceGroup[] {
   if (!group.voice.narrowband) return [group]
   const own = group.members.map((member) => voices[member]!)

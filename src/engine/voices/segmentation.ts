@@ -1,9 +1,6 @@
 import { speechFrameMs, type Stretch } from '../parts.ts'
 
-/**
- * Where an utterance may be cut: everything here is in frames of 10 ms. Voices change at pauses, most of them longer than
- * those within words; which of the cuts are changes is for the voices to say.
- */
+/** Where an utterance may be cut, in frames of 10 ms; which cuts are changes of voice is for the voices to say. */
 
 const samplesPerFrame = 16 * speechFrameMs
 
@@ -42,10 +39,7 @@ interface Run extends Stretch {
   until: number
 }
 
-/**
- * Pieces of speech as short as a voice can be told by, cut at the longest pauses first. They begin and end with speech,
- * and hold all of it.
- */
+/** Pieces as short as a voice can be told by, cut at the longest pauses first; they hold all speech. */
 export function piecesOf(audible: readonly boolean[]): Stretch[] {
   const runs: Run[] = []
   let count = 0

@@ -30,10 +30,7 @@ const seedFrames = 100
 const joinFrames = 50
 /** Log odds below which two groups stay apart: even odds. */
 const keptApart = 0
-/**
- * At a revision a group with less speech (frames) is no speaker of its own if the log odds with one that has more are above
- * this: a voice that is new at last counts for less than one that is new now.
- */
+/** At a revision, a small group (frames) is no speaker of its own above these log odds with a larger one. */
 const doubtfulFrames = 300
 const doubtfulFrom = -2
 /** Stretches kept for another look; beyond it the oldest of one speaker are joined. */

@@ -51,8 +51,7 @@ export function cosine(a: Voice, b: Voice): number | undefined {
 }
 
 /**
- * Natural logarithm of the odds that two voices are one: above 0 one is likelier than two. `scatter` is how much the vectors
- * of one voice scatter, as a multiple of what is usual.
+ * Natural logarithm of the odds that two voices are one; `scatter` is that of one voice, as a multiple of the usual.
  */
 export function logOdds(a: Voice, b: Voice, scatter: number): number {
   const angle = cosine(a, b)

@@ -19,10 +19,7 @@ interface OpenWord {
   logProbabilities: number[]
 }
 
-/**
- * Joins tokens to words. A token that begins with a space or `▁` begins a word; punctuation stays with its word; the
- * model's own signs like `<unk>`, punctuation that stands alone, and what the model writes of sounds are no words.
- */
+/** Joins tokens to words: a space or `▁` begins one; the model's own signs and what it writes of sounds are none. */
 export function detokenise({ tokens, timestamps, logProbabilities }: TokenResult): TokenWord[] {
   const words: OpenWord[] = []
   const left = withoutAnnotations(tokens.map((token) => (/^<[^<>]+>$/.test(token) ? '' : token)))
@@ -66,10 +63,7 @@ function withoutAnnotations(tokens: readonly string[]): string[] {
   })
 }
 
-/**
- * What a model writes of sounds that are no speech: `(wind howling)`, `[Silence]`, `*sighs*`, `♪ music ♪`. None of it was
- * said.
- */
+/** What a model writes of sounds that nobody said: `(wind howling)`, `[Silence]`, `*sighs*`, `♪ music ♪`. */
 
 const closing: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}', '（': '）', '［': '］', '【': '】' }
 /** Signs that open and close alike. */

@@ -37,8 +37,7 @@ const wordMs = 300
 /** A word lies at least this near to speech, in ms: the detector notices its beginning late and loses its end early. */
 const nearMs = 300
 /**
- * Speech of which less than this is sure may be a sound that only resembles it, in ms. Of 165 utterances of meetings,
- * reading and calls two had less and a word in them, and of the corpus of noises none had more.
+ * Speech of which less than this is sure may be a mere sound, in ms: of 165 utterances two had less and a word in them.
  */
 const minSureMs = 100
 /** The same for what models write most where nobody speaks. */
@@ -52,11 +51,7 @@ const hastyLetters = 30
 const stockPhrase =
   /^(?:(?:okay|ok|so|oh|you|bye|thank you|thanks|thank you (?:so|very) much|thank you for watching|thanks for watching|please subscribe|see you(?: next time)?|in the end|the end|what|i'?m sorry|i don'?t know|um|uh|hmm|mm)[ ]?){1,2}$/
 
-/**
- * Judges what a recogniser gave for an utterance.
- *
- * @param decoded - number of samples that it was given: more than `audio` has where there was silence behind it.
- */
+/** Judges what a recogniser gave for an utterance; `decoded` is more than `audio` where silence was put behind it. */
 export function judge(
   result: TokenResult,
   audio: UtteranceAudio,
@@ -124,10 +119,7 @@ export function withSilence(samples: Int16Array): Int16Array {
   return padded
 }
 
-/**
- * Of two judgements of the same utterance the better one; `second` was heard with silence behind it. What the audio
- * alone does not speak for counts where something was heard both times.
- */
+/** The better of two judgements, the second heard with silence behind it; what was heard both times counts. */
 export function chooseBetter(first: Judgement, second: Judgement): Judgement {
   if (first.words.length === 0 && second.words.length === 0) {
     return first.unsure.length > 0 && second.unsure.length > 0
@@ -150,9 +142,8 @@ function count(speech: readonly number[], level: number): number {
 }
 
 /**
- * Repetitions: "no, no, no" is said, "and so, and so, and so" may be a model that has lost its place and writes the same
- * until its limit. Then there are more copies than syllables in the sound or time to say them, or the copies all lie at
- * one place, where the model has put what it found nowhere.
+ * Repetitions: "no, no, no" is said, endless copies are a model that has lost its place. Then there are more copies
+ * than syllables or time.
  */
 
 /** Words in the longest phrase that is looked for. */

@@ -1,9 +1,6 @@
 import type { RecogniserModel } from '../models/model.ts'
 
-/**
- * The vocabulary of a transducer, as its `tokens.txt` has it, and how it spells words: the pieces that the model itself
- * would write them with. `tokens.txt` has the order of the pieces only, not the numbers that SentencePiece chose them by.
- */
+/** A transducer's vocabulary, and how it spells words; `tokens.txt` has the order of the pieces, not their weights. */
 
 /** Signs of tokens lie in a plane of Unicode that nobody writes in; the tokens behind its end have none. */
 const firstSign = 0xf0000
@@ -11,10 +8,7 @@ const signs = 0xfffe
 
 /** A vocabulary is one of merges where so many of its pieces are made of two others. */
 const mergedShare = 0.95
-/**
- * What is added to the place of a piece, from 0, for its frequency by Zipf's law, and the cost of a piece more: with these
- * 98 to 99 % of English words are spelled as by the true probabilities of four vocabularies of 500 to 5000 pieces.
- */
+/** Zipf's law for pieces: with these, 98 to 99 % of English words are spelled as by the true probabilities. */
 const zipf = { offset: 10, cost: 1 }
 
 const space = /[ \t\r\n\f\v]+/
@@ -148,10 +142,7 @@ export interface SpelledKeyterms {
   ignored: string[]
 }
 
-/**
- * Spells keyterms for the library, which reads a language of its own: `:` begins a score, `#` and `@` other things, `/` ends
- * a term, and what it cannot read ends the process. So it is given signs of tokens only, whatever a term consists of.
- */
+/** Spells keyterms by signs of tokens only: what the library cannot read ends the process. */
 export function spellKeyterms(terms: readonly string[], vocabulary: Vocabulary): SpelledKeyterms {
   const spelled = new Set<string>()
   const ignored: string[] = []
@@ -169,10 +160,7 @@ export function isSpelled(hotwords: string): boolean {
   return /^[\u{f0000}-\u{ffffd}]+(?:\/[\u{f0000}-\u{ffffd}]+)*$/u.test(hotwords)
 }
 
-/**
- * Which of the tokens of a result were made likelier by the hotwords: those that go on with, or begin, one of them, from
- * where the library's search stood. What it says of the probabilities of NeMo's tokens includes what was added.
- */
+/** Which tokens the hotwords made likelier: those that go on with, or begin, one. NeMo's probabilities include that. */
 export function boostedTokens(hotwords: string, signs: readonly string[]): boolean[] {
   const terms = hotwords.split('/').map((term) => Array.from(term))
   const beginnings = new Set(terms.flatMap((term) => term.map((_, at) => term.slice(0, at + 1).join(''))))

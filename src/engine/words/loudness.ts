@@ -16,8 +16,7 @@ export interface Loudness {
 }
 
 /**
- * Measures each whole 10 ms of `samples`, over the 20 ms around its middle, with the high frequencies raised: hum and a
- * constant offset then count for little, the weak "s" and "f" at the edges of words for more.
+ * Measures each 10 ms over the 20 ms around it, high frequencies raised: hum counts for little, "s" and "f" for more.
  */
 export function measure(samples: Int16Array): Loudness {
   const levels = Float64Array.from({ length: Math.floor(samples.length / frameSamples) }, (_, frame) => {

@@ -1,9 +1,6 @@
 import { type RecognisedWord, speechFrameMs, type Stretch } from '../parts.ts'
 
-/**
- * Speech that a model passed over. Whisper ends a text early, or begins it late, where a pause or another voice comes in
- * the middle; the same speech is heard when it is given alone.
- */
+/** Speech that a model passed over, as Whisper does around pauses and voices; it is heard when given alone. */
 
 /** Speech without a word from which on something was not heard, in ms. */
 const missedMs = 700
@@ -39,11 +36,7 @@ export function missedStretches(words: readonly RecognisedWord[], speech: readon
     })
 }
 
-/**
- * Puts what was heard in a stretch to the words around it.
- *
- * @param found - with times in ms from the start of the stretch.
- */
+/** Puts what was heard in a stretch, timed from its start, to the words around it. */
 export function withRecovered(
   words: readonly RecognisedWord[],
   { start: from, end: to }: Stretch,

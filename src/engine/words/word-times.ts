@@ -4,9 +4,8 @@ import { detokenise, type TokenWord } from './detokenise.ts'
 import { measure, pauses } from './loudness.ts'
 
 /**
- * Where the words of an utterance lie. A model says where its tokens begin, give or take 100 ms; where the speech begins
- * and pauses is in the audio, and how long a word takes is in its letters. Each word gets the start that fits all three
- * best, over the whole utterance (dynamic programming). The weights were chosen by trial on speech with known times.
+ * Places words by dynamic programming over the model's times (± 100 ms), the sound, and how long a word takes; weights
+ * by trial.
  */
 
 /** A start may lie this far from where the model has it, in frames. */
@@ -166,10 +165,7 @@ export interface TokenTraits {
   onlyCapitals: boolean
 }
 
-/**
- * The words of an utterance, from the tokens that a recogniser gave for it. They lie inside the utterance, in order and
- * without overlaps, and each has a length. Where more words came than it has milliseconds, the last are left out.
- */
+/** The words of tokens, in order, inside the utterance, each with a length; of too many, the last are left out. */
 export function wordsOf(result: TokenResult, audio: UtteranceAudio, traits: TokenTraits): RecognisedWord[] {
   return placeTokenWords(detokenise(result), audio, traits)
 }
