@@ -221,10 +221,12 @@ export class PrerecordedServer extends PlannedServer<
     return httpServer(tls, {
       request: (request, response) => {
         this.#answer(request, response).catch((error: unknown) => {
+          response.destroy()
+          // A client may go away at any moment.
+          if (error === request.errored) return
           this.attempt(() => {
             throw error
           })
-          response.destroy()
         })
       },
       upgrade: (_request, socket) => socket.destroy(),
@@ -271,7 +273,6 @@ export class PrerecordedServer extends PlannedServer<
         return endless(response)
       default: {
         const reply = await this.#reply(record, request)
-        if (request.destroyed && !request.complete) return
         if (fault.fault === 'loseAnswer') resetConnection(response.socket)
         else send(response, reply)
       }
@@ -317,8 +318,7 @@ export class PrerecordedServer extends PlannedServer<
       }
     } catch (error) {
       await hearing.destroy()
-      if (request.complete) throw error
-      return undefined
+      throw error
     }
     const address = `${this.url}/uploads/${randomUUID()}`
     this.#uploads.set(address, await hearing.end())

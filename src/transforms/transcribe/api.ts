@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { Readable } from 'node:stream'
 import { retryAfter } from '../../back-off.ts'
 import { DiarizeStreamError, EngineError, type ErrorCode, isAbortError, SessionError } from '../../errors.ts'
 import { createConnect, ProxyError, toUndici } from '../../network.ts'
@@ -35,6 +37,9 @@ interface Call {
   /** What it is for, to follow "to". */
   purpose: string
   signal: AbortSignal
+  /** Bytes of its body, where that is a stream. */
+  length?: number
+  /** Bytes that its answer may have. */
   mostBytes?: number
 }
 
@@ -61,14 +66,12 @@ async function loadSdk(): Promise<Sdk> {
 export class PrerecordedApi {
   readonly #settings: ApiSettings
   readonly #sdk: Sdk
-  readonly #undici: Undici
   readonly #agent: InstanceType<Undici['Agent']>
   readonly #base: string
 
   private constructor(settings: ApiSettings, sdk: Sdk, undici: Undici) {
     this.#settings = settings
     this.#sdk = sdk
-    this.#undici = undici
     this.#base = settings.url.href.replace(/\/+$/, '')
     const connect = createConnect(undici, { ca: settings.ca, connectTimeout: settings.timeouts.connect })
     this.#agent = new undici.Agent({ connect: toUndici(connect), headersTimeout: 0, bodyTimeout: 0 })
@@ -92,15 +95,20 @@ export class PrerecordedApi {
   }
 
   /**
-   * Uploads a file.
+   * Uploads a file of `length` bytes.
    *
    * @param sent - called with the number of bytes, whenever some are on their way.
    * @returns the address by which the service knows it.
    */
-  upload(pieces: AsyncIterable<Buffer>, sent: (bytes: number) => void, signal: AbortSignal): Promise<string> {
-    const call = { purpose: 'take the audio', signal }
+  upload(
+    pieces: AsyncIterable<Buffer>,
+    length: number,
+    sent: (bytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const call = { purpose: 'take the audio', signal, length }
     return this.#do(call, async ({ files }) => {
-      const address: unknown = await files.upload(ReadableStream.from(counted(pieces, sent)) as ReadableStream)
+      const address: unknown = await files.upload(Readable.from(counted(pieces, sent), { objectMode: false }))
       if (typeof address !== 'string' || address === '') throw new Error('it says no upload_url')
       return address
     })
@@ -154,8 +162,6 @@ export class PrerecordedApi {
       return await use(clientsOf(this.#sdk, secrets[0] ?? '', send))
     } catch (error) {
       if (error instanceof DiarizeStreamError || call.signal.aborted || isAbortError(error)) throw error
-      // The audio could not be read.
-      if ((error as Error).cause instanceof DiarizeStreamError) throw (error as Error).cause
       throw this.#failure(call, error, secrets)
     }
   }
@@ -173,21 +179,27 @@ export class PrerecordedApi {
       timer = setTimeout(() => late.abort(this.#error('CONNECTION_LOST', call, `${what} within ${ms} ms`, true)), ms)
     }
     const signal = AbortSignal.any([call.signal, late.signal])
-    const { body } = init
+    const { origin, pathname } = new URL(this.#base)
+    const { method = 'GET', headers } = init as { method?: 'GET'; headers: Record<string, string> }
+    const given: unknown = init.body
+    let body: AsyncIterable<Uint8Array> | string | undefined
     try {
-      if (body instanceof ReadableStream) {
+      if (given instanceof Readable) {
         within(connect + stall, 'it took nothing of it')
-        const watched = watch(body as AsyncIterable<Uint8Array>, {
+        headers['Content-Length'] = String(call.length)
+        body = watch(given as AsyncIterable<Uint8Array>, {
           more: () => within(stall, 'it took no more of it'),
           end: () => within(answer, 'it gave no answer'),
         })
-        init = { ...init, body: ReadableStream.from(watched) as ReadableStream }
       } else {
         within(connect + answer, 'it gave no answer')
+        if (typeof given === 'string') body = given
       }
-      const all = { ...init, signal, dispatcher: this.#agent, redirect: 'manual' } as unknown
-      const response = await this.#undici.fetch(this.#base + path, all as Parameters<Undici['fetch']>[1])
-      const { status, ok } = response
+      // Not by fetch(), which keeps all of a body that is a stream, for the case that it must be sent again.
+      const options = { origin, path: pathname.replace(/\/$/, '') + path, method, headers, signal }
+      const response = await this.#agent.request({ ...options, ...(body !== undefined && { body: body as Readable }) })
+      const { statusCode: status } = response
+      const ok = status >= 200 && status < 300
       const bytes = await readBounded(response.body, ok ? (call.mostBytes ?? MOST_BYTES) : MOST_REFUSAL_BYTES, () =>
         within(answer, 'it gave no more of its answer'),
       )
@@ -205,19 +217,24 @@ export class PrerecordedApi {
     }
   }
 
-  #refusal(call: Call, httpStatus: number, body: string, headers: Headers | object, secrets: string[]): SessionError {
+  #refusal(
+    call: Call,
+    httpStatus: number,
+    body: string,
+    headers: IncomingHttpHeaders,
+    secrets: string[],
+  ): SessionError {
     const said = redact(oneLine(errorText(body), 300), secrets)
     const { code, retryable, advice } = refusalMeaning(httpStatus, said)
-    const get = (name: string): string | undefined => (headers as Headers).get(name) ?? undefined
-    const wait = retryAfter({ 'retry-after': get('retry-after'), date: get('date') })
+    const wait = retryAfter(headers)
     const what = `it does not ${call.purpose}: HTTP ${httpStatus}${said === '' ? '' : `: ${said}`}`
     const facts = { retryable, httpStatus, serverMessage: said, ...wait, ...(advice !== undefined && { advice }) }
     return sessionError({ url: this.#base, secrets }, code, what, facts)
   }
 
   #failure(call: Call, error: unknown, secrets: string[]): SessionError {
-    const { cause = error } = error as { cause?: unknown }
-    const { code, message } = cause as { code?: unknown; message?: unknown }
+    const cause = error
+    const { code, message } = error as { code?: unknown; message?: unknown }
     const reason = oneLine(
       typeof code === 'string' && code !== '' && code !== 'UND_ERR_SOCKET' ? code : String(message),
     )
@@ -240,7 +257,8 @@ export class PrerecordedApi {
     if (unconnected.has(reason) || cause instanceof ProxyError) {
       return named('CONNECT_FAILED', `it cannot be reached (${reason})`, true, 'Check the address and the network.')
     }
-    if (cause instanceof SyntaxError || (error instanceof Error && !('cause' in error) && code === undefined)) {
+    // The client, or what reads its answers here, has met something else than was asked for.
+    if (code === undefined) {
       return named('SERVER_ERROR', `it was asked to ${call.purpose} and gave an answer that cannot be read`, true)
     }
     return named('CONNECTION_LOST', `the connection was lost while it was asked to ${call.purpose} (${reason})`, true)
@@ -295,14 +313,14 @@ async function* watch<Piece>(
 
 /** Reads a body; `undefined` where it is longer than `most`. */
 async function readBounded(
-  body: AsyncIterable<Uint8Array> | null,
+  body: AsyncIterable<Uint8Array>,
   most: number,
   renewed: () => void,
 ): Promise<Buffer | undefined> {
   const chunks: Uint8Array[] = []
   let size = 0
   let renewing = 0
-  for await (const chunk of body ?? []) {
+  for await (const chunk of body) {
     size += chunk.length
     renewing += chunk.length
     if (size > most) return undefined

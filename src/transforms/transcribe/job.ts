@@ -35,6 +35,8 @@ export interface JobListener {
 export interface JobAudio {
   /** Its length in ms. */
   duration: number
+  /** Its length in bytes. */
+  bytes: number
   /** All of its bytes, from the first one on; as often as they are wanted. */
   pieces(): AsyncIterable<Buffer>
 }
@@ -76,7 +78,7 @@ export class TranscriptJob {
     const { signal } = this.#stop
     this.#audioUrl = await this.#persist(() => {
       let sent = 0
-      return this.#api.upload(audio.pieces(), (bytes) => this.#listener.uploaded((sent += bytes)), signal)
+      return this.#api.upload(audio.pieces(), audio.bytes, (bytes) => this.#listener.uploaded((sent += bytes)), signal)
     })
     for (let isLast = false; ; isLast = true) {
       const id = await this.#create(this.#audioUrl)

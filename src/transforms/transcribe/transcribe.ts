@@ -210,6 +210,7 @@ class TranscribeStream extends Duplex {
     const began = performance.now()
     const transcript = await this.#job!.run({
       duration: this.#readMs,
+      bytes: header.length + bytes,
       async *pieces() {
         yield header
         yield* spool.read()
