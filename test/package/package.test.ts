@@ -114,6 +114,17 @@ describe('an empty project that it was installed into', () => {
     expect(await execute(process.execPath, ['built/program.js'], project)).toBe(SAID)
   })
 
+  it('is told what to install for transcribe(), before any audio is read', async () => {
+    const code = `
+      import { run, textSink, transcribe } from 'diarize-stream'
+      const silence = (function* () { for (;;) yield Buffer.alloc(3200) })()
+      const { name, code, package: missing, message } = await run(silence, transcribe({ url: 'http://localhost:9' }), textSink()).catch((error) => error)
+      console.log([name, code, missing, message].join())`
+    writeFileSync(path.join(project, 'transcribe.js'), code)
+    const said = await execute(process.execPath, ['transcribe.js'], project)
+    expect(said).toMatch(/^EngineError,ENGINE_UNAVAILABLE,assemblyai,.*npm install assemblyai\n$/)
+  })
+
   it('runs plain JavaScript', async () => {
     expect(PLAIN).not.toMatch(/\btype \w/)
     writeFileSync(path.join(project, 'plain.js'), PLAIN)

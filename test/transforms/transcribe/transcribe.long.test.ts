@@ -83,16 +83,23 @@ describe('an abort at any moment', () => {
       const kept = server.transcripts.filter(({ deleted }) => !deleted).length
       const sockets = await clientSockets(server.port)
       await server.close()
-      const left = { kept, sockets, files: temporary.files(), resources: await leftovers(before) }
+      const isComplete = outcome === 'complete'
+      const left = {
+        words: isComplete ? wordsOf(turns) : [],
+        kept,
+        sockets,
+        files: temporary.files(),
+        resources: await leftovers(before),
+      }
       expect({ afterMs, outcome, ...left }).toEqual({
         afterMs,
         outcome: expect.stringMatching(/^complete$|^AbortError$/),
-        kept: outcome === 'complete' ? 1 : 0,
+        words: isComplete ? expected(script) : [],
+        kept: isComplete ? 1 : 0,
         sockets: [],
         files: [],
         resources: [],
       })
-      if (outcome === 'complete') expect(wordsOf(turns)).toEqual(expected(script))
       return { elapsed, outcome }
     }
     await trial(60_000)
