@@ -114,10 +114,7 @@ declare const plain: unique symbol
 /** A plain value as one string; see {@link serialize}. */
 export type Serialized<T> = string & { readonly [plain]: T }
 
-/**
- * Makes a value that may be represented as JSON small, to be kept for long: thousands of turns, each of dozens of objects,
- * are what keeps a garbage collector busy.
- */
+/** Makes a value small, to be kept for long: thousands of objects are what keeps a garbage collector busy. */
 export function serialize<T>(value: T): Serialized<T> {
   // What V8 makes is a tree of pieces; read out of bytes it is a string in one piece.
   return Buffer.from(JSON.stringify(value)).toString() as Serialized<T>

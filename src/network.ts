@@ -96,9 +96,8 @@ export const proxiedFetch: typeof fetch = async (input, init) => {
 }
 
 /**
- * Where a connection ends, or is reset, while undici 7 waits for somebody to read, an assertion of its fails, which nobody
- * can catch (nodejs/undici#5360, mended in 8, which does not run on Node 20). So it hears of an end only when it reads on,
- * and of a reset by another code; that of Node it also takes for the good end of a body without a length.
+ * An assertion of undici 7 fails, which nobody can catch, where a connection ends while nobody reads
+ * (nodejs/undici#5360): so it hears of an end only when it reads on, and of a reset by another code.
  */
 function shielded(socket: Socket): Socket {
   const push = socket.push.bind(socket)

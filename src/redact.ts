@@ -1,11 +1,6 @@
 const HIDDEN = '***'
 
-/**
- * Removes credentials from text that people will read: user and password of URLs, and the values of query parameters
- * and headers that carry keys. FFmpeg prints URLs with their passwords in stderr, so stderr tails pass here too.
- *
- * @param secrets - strings known to be secret (an API key, a token); each is hidden wherever it stands.
- */
+/** Removes credentials of URLs, queries and headers, and the `secrets`, from text that people will read. */
 export function redact(text: string, secrets: readonly string[] = []): string {
   let clean = text
   for (const secret of secrets) if (secret !== '') clean = clean.replaceAll(secret, HIDDEN)
@@ -48,10 +43,7 @@ export function oneLine(text: string, most = 500): string {
 /** Variables that hold a key of the user's, in upper case. */
 const secretVariables = new Set(['ASSEMBLYAI_API_KEY', 'HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN'])
 
-/**
- * The environment for a process that this library starts: without keys, which none of them needs, and which whatever runs
- * or reads there could give away.
- */
+/** The environment for a process of ours, without keys. */
 export function childEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
   // Windows finds a variable in whatever case it is spelt.
   return Object.fromEntries(Object.entries(env).filter(([name]) => !secretVariables.has(name.toUpperCase())))

@@ -215,10 +215,7 @@ function whenClosed(stream: AnyStream): Promise<void> {
 /** How long an iterator may take to tidy up before it is no longer waited for. */
 const RETURN_WAIT_MS = 1000
 
-/**
- * An iterable as a stream that can be destroyed at any moment. A generator that waits for something else can be
- * neither stopped nor left by `pipeline()` itself, which then never settles.
- */
+/** An iterable as a stream that can be destroyed at any moment: `pipeline()` cannot leave a generator that waits. */
 export class IterableSource extends Readable {
   readonly #iterator: AsyncIterator<unknown> | Iterator<unknown>
   #done = false

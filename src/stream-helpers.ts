@@ -7,10 +7,7 @@ const METHODS = ['_construct', '_read', '_write', '_writev', '_transform', '_flu
 
 const guarded = new WeakSet<object>()
 
-/**
- * Makes a stream that others wrote fail with what its methods throw, or reject with where they are asynchronous. Node
- * lets that through to whoever happens to be on the stack, or to nobody, and the stream then never ends.
- */
+/** Makes a stream of others fail with what its methods throw: Node throws that at nobody, and the stream never ends. */
 export function guard(stream: object): void {
   if (guarded.has(stream)) return
   guarded.add(stream)
@@ -46,12 +43,7 @@ export function guard(stream: object): void {
   }
 }
 
-/**
- * Makes a stream fail where it is written something that is not meant for it. Node throws at whoever writes, which is
- * the stage above, where nothing can catch it.
- *
- * @param bytesOf - the bytes that a user means by a chunk; what it throws ends the stream.
- */
+/** Makes a stream fail for what is not meant for it: Node throws at the stage above, where nothing can catch it. */
 export function takesBytes(stream: Writable, bytesOf: (chunk: unknown) => Buffer): void {
   const write = stream.write.bind(stream) as Method
   const end = stream.end.bind(stream) as Method
@@ -73,11 +65,7 @@ export function takesBytes(stream: Writable, bytesOf: (chunk: unknown) => Buffer
   }) as typeof stream.end
 }
 
-/**
- * Waits for `work`, but no longer than `limit` milliseconds; resolves either way.
- *
- * @throws (rejects with) what `work` rejects with inside the limit.
- */
+/** Waits for `work`, `limit` ms at most; rejects only with what it rejects with in that time. */
 export async function waitAtMost(limit: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const tooLong = new Promise((resolve) => {
@@ -93,10 +81,7 @@ export async function waitAtMost(limit: number, work: Promise<unknown>): Promise
 /** Steps that are taken before everything else in the process gets its turn: 6.4 s of 16 kHz mono in pieces of 3200 bytes. */
 const STEPS = 64
 
-/**
- * Stops a loop now and then. One that makes silence for a reader that takes all it gets would else run through hours of it
- * while no timer, signal or socket of the process is served.
- */
+/** Stops a loop now and then: one that makes hours of silence would else keep timers and sockets waiting. */
 export class LoopYield {
   readonly #resume: () => void
   #steps = 0

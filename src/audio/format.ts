@@ -69,11 +69,7 @@ function hasFields(value: unknown): value is Record<keyof AudioFormat, unknown> 
   return typeof value === 'object' && value !== null && fields.every((field) => field in value)
 }
 
-/**
- * Refuses an option `name` that is not a whole {@link AudioFormat} within what the library reads; `undefined` passes.
- *
- * @throws ConfigurationError `INVALID_OPTION`
- */
+/** Refuses what is no whole {@link AudioFormat}. @throws ConfigurationError `INVALID_OPTION` */
 export function checkFormat(name: string, value: unknown): asserts value is AudioFormat | undefined {
   if (value === undefined) return
   if (!hasFields(value)) throw invalidOption(name, 'an object with sampleRate, channels and encoding', value)
@@ -83,12 +79,7 @@ export function checkFormat(name: string, value: unknown): asserts value is Audi
   checkOneOf(`${name}.encoding`, value.encoding ?? null, sampleEncodings)
 }
 
-/**
- * The error for audio that has another number of channels than a stage was told.
- *
- * @param stage - Name of the stage for the message, e.g. `resample()`.
- * @param advice - What to do, as the end of a sentence.
- */
+/** The error for audio of another number of channels; `advice` ends its sentence. */
 export function channelMismatch(stage: string, expected: number, channels: number, advice: string): InputError {
   const told = `${stage} was told to expect ${expected} ${expected === 1 ? 'channel' : 'channels'}`
   return new InputError('CHANNEL_MISMATCH', `${told}, but the audio has ${channels}: ${advice}`, { expected, channels })

@@ -8,10 +8,7 @@ export class Framer {
   #partial: Buffer | undefined
   #filled = 0
 
-  /**
-   * @param frameBytes - Length of every frame, in bytes.
-   * @param silence - Byte that pads the last frame: `silenceByte` of the encoding.
-   */
+  /** @param silence - pads the last frame: `silenceByte` of the encoding. */
   constructor(frameBytes: number, silence = 0) {
     this.#frameBytes = frameBytes
     this.#silence = silence
@@ -51,10 +48,7 @@ export class Framer {
   }
 }
 
-/**
- * Cuts a byte stream at block boundaries: chunks come in at any length, whole blocks go out, and what is left of a
- * block waits for the next chunk.
- */
+/** Cuts a byte stream at block boundaries; the rest of a block waits for the next chunk. */
 export class BlockAligner {
   readonly #blockBytes: number
   #carry: Buffer = Buffer.alloc(0)

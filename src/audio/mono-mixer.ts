@@ -22,10 +22,7 @@ export const channelsCancel = {
 /** Samples within [-1, 1], or 16-bit ones. */
 type Samples = Float32Array | Int16Array
 
-/**
- * Several interleaved channels as one: their mean, but the loudest of them wherever they cancel each other out in it, as
- * where one is inverted. What comes out does not depend on how the samples arrive.
- */
+/** Several channels as one: their mean, or the loudest where they cancel each other out, however the samples arrive. */
 export class MonoMixer<S extends Samples> {
   readonly #channels: number
   readonly #make: new (length: number) => S
@@ -121,10 +118,7 @@ export class MonoMixer<S extends Samples> {
   }
 }
 
-/**
- * Writes the mean of the channels of `samples`, from `from` to before `to`, to `mono` from `start` on, and adds to
- * `energies` those of each channel and of their sum.
- */
+/** Writes the mean of the channels to `mono` from `start` on, and adds up the energies of each and of their sum. */
 function meanOf(
   samples: Float32Array,
   from: number,

@@ -29,8 +29,7 @@ const readers: Readonly<Record<SampleEncoding, ReadSample>> = {
 }
 
 /**
- * Samples of PCM bytes as numbers within [-1, 1], channels still interleaved. `bytes` may start at any address and must
- * hold whole samples. Floats beyond ±1 are clipped; NaN and infinities, which some recorders leave in gaps, are 0.
+ * Samples within [-1, 1], interleaved. Floats are clipped; NaN and infinities, which recorders leave in gaps, are 0.
  */
 export function decodeSamples(bytes: Uint8Array, encoding: SampleEncoding): Float32Array {
   const step = bytesPerSample[encoding]
@@ -105,11 +104,7 @@ export function pcmBytes(
   throw new ConfigurationError('INVALID_PIPELINE', problem)
 }
 
-/**
- * The bytes of a media file that a user means by `chunk`.
- *
- * @throws ConfigurationError `INVALID_PIPELINE` where it is something else
- */
+/** The bytes that a user means by `chunk`. @throws ConfigurationError `INVALID_PIPELINE` */
 export function mediaBytes(stage: string, chunk: unknown): Buffer {
   if (Buffer.isBuffer(chunk)) return chunk
   if (chunk instanceof ArrayBuffer) return Buffer.from(chunk)
@@ -137,10 +132,7 @@ function kindOf(value: unknown): string {
   return `${/^[AEIOU]/i.test(name) ? 'an' : 'a'} ${name}`
 }
 
-/**
- * G.711 µ-law: 8 bits for 14, with segments that double in width. A code holds, inverted, a sign bit, a 3-bit segment
- * and a 4-bit step within the segment; 33 is the offset that makes the segments line up, on the 14-bit scale.
- */
+/** G.711 µ-law: inverted, a sign bit, a 3-bit segment and a 4-bit step; 33 makes the segments line up. */
 const bias = 33 << 2
 const largest = 32_767 - bias
 
@@ -184,12 +176,7 @@ export function interleave(channels: readonly Float32Array[]): Float32Array {
   return samples
 }
 
-/**
- * Interleaved PCM bytes as those of each channel, without decoding them; one channel is returned as it is, not copied.
- * `bytes` may start at any address and must hold whole blocks.
- *
- * @param sampleBytes - Bytes of one sample of one channel.
- */
+/** The bytes of each channel, undecoded; one is returned as it is. `bytes` hold whole blocks. */
 export function splitChannels(bytes: Buffer, channels: number, sampleBytes: 1 | 2): Buffer[] {
   if (channels === 1) return [bytes]
   const blocks = Math.floor(bytes.length / (channels * sampleBytes))
@@ -213,10 +200,7 @@ function copyEvery(from: Codes, to: Codes, first: number, step: number): void {
   for (let i = 0, at = first; i < to.length; i++, at += step) to[i] = from[at]!
 }
 
-/**
- * PCM bytes of any {@link AudioFormat} in, PCM16 bytes of one sample rate out: mono, or with all channels kept. Where the
- * input already is that, the bytes pass through untouched.
- */
+/** Any PCM in, PCM16 of one rate out, mono or with all channels; what is that already passes untouched. */
 export class PcmConverter {
   readonly #from: AudioFormat
   readonly #mono: boolean
@@ -225,11 +209,7 @@ export class PcmConverter {
   readonly #resamplers: Resampler[]
   readonly #mixer: MonoMixer<Float32Array> | undefined
 
-  /**
-   * @param from - What comes in.
-   * @param sampleRate - Samples per second that go out.
-   * @param channels - What becomes of several channels: `mix` makes one of them, their mean where they do not cancel out.
-   */
+  /** @param channels - `mix` makes one, their mean where they do not cancel out. */
   constructor(from: AudioFormat, sampleRate: number, channels: 'mix' | 'keep' = 'mix') {
     this.#from = from
     this.#mono = channels === 'mix' || from.channels === 1
@@ -276,9 +256,7 @@ export class PcmConverter {
 }
 
 /**
- * Guards a stage that takes headerless PCM of one format: a WAV header of exactly that format is taken off, and what
- * cannot be such PCM (WAV of another format, a media file) is refused, instead of being sent on as noise. Whole blocks
- * come out.
+ * Guards a stage of headerless PCM: takes off a WAV header of its format, and refuses what would be sent on as noise.
  */
 export class PcmInput {
   readonly #stage: string
@@ -316,10 +294,7 @@ export class PcmInput {
   }
 
   /**
-   * The PCM in `chunk` and what was held before it; may be empty.
-   *
-   * @throws ConfigurationError `INVALID_PIPELINE` when the input is something else
-   * @throws InputError `UNSUPPORTED_AUDIO` when it is a WAV file the library does not read
+   * The PCM in `chunk` and what was held. @throws ConfigurationError `INVALID_PIPELINE`, InputError `UNSUPPORTED_AUDIO`
    */
   push(chunk: Buffer): Buffer {
     const audio = this.#reader.push(chunk)

@@ -40,11 +40,7 @@ export class Resampler {
   #index = 0
   #phase = 0
 
-  /**
-   * @param inRate - Samples per second that come in, an integer from 1000 to 768000.
-   * @param outRate - Samples per second that go out, within the same range.
-   * @throws RangeError when a rate is outside of it
-   */
+  /** @throws RangeError for rates that are no integers from 1000 to 768000. */
   constructor(inRate: number, outRate: number) {
     for (const rate of [inRate, outRate]) {
       if (!Number.isInteger(rate) || rate < sampleRateRange.min || rate > sampleRateRange.max) {
@@ -133,10 +129,7 @@ export class Resampler {
   }
 }
 
-/**
- * Low-pass kernels for {@link Resampler}: a sinc under a Kaiser window, tabulated for the fractional positions at which
- * output samples fall between input samples.
- */
+/** Low-pass kernels: a sinc under a Kaiser window, tabulated for the positions between input samples. */
 
 /** Zero crossings of the sinc on each side: how long, and so how sharp, the filter is. */
 const zeroCrossings = 32

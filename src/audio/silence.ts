@@ -40,9 +40,8 @@ export class AudioQueue {
 }
 
 /**
- * How much silence a live stream can need. What a server or a camera says is missing (a number in a playlist, a time in a
- * packet) may be anything; what was really missed is bounded by the time that went by, on a clock that nobody sets. All
- * silence that is made for one stream is counted together, so that many small claims come to no more than a large one.
+ * How much silence a live stream can need: what a server says is missing may be anything, what was missed is bounded by
+ * the time that went by, all claims together.
  */
 export class LiveLimit {
   readonly #late: number
@@ -56,10 +55,7 @@ export class LiveLimit {
   /** Ms of the stream: audio and silence. */
   #position = 0
 
-  /**
-   * @param late - how much later than it is recorded audio may come, in ms.
-   * @param now - a clock in ms that never goes back.
-   */
+  /** @param late - how much later than recorded audio may come, in ms; `now` is a clock that never goes back. */
   constructor(late = 2000, now: () => number = () => performance.now()) {
     this.#late = late
     this.#now = now

@@ -41,10 +41,8 @@ function unsupported(what: string): InputError {
 export const sampleFormats = new Set([1, 3, 6, 7, 0xfffe])
 
 /**
- * Finds the samples in `bytes`, the start of a file, of which there may be too few yet: call again with more until the
- * answer is not `more`. RIFF, RF64 and BW64.
- *
- * @throws InputError `UNSUPPORTED_AUDIO` when its header is damaged
+ * Finds the samples in the start of a RIFF, RF64 or BW64 file; `more` asks for more. @throws InputError
+ * `UNSUPPORTED_AUDIO`
  */
 export function findWavData(bytes: Buffer): WavProbe<WavLayout> {
   const text = (at: number) => bytes.toString('latin1', at, at + 4)
@@ -88,12 +86,7 @@ export function findWavData(bytes: Buffer): WavProbe<WavLayout> {
   }
 }
 
-/**
- * Reads the header at the start of `bytes`, as {@link findWavData} does. PCM of 8 to 32 bits, 32-bit float and µ-law, plain
- * or extensible.
- *
- * @throws InputError `UNSUPPORTED_AUDIO` when it is a WAV file of a kind the library does not read, or is damaged
- */
+/** Reads a header as {@link findWavData} does: PCM, float, µ-law. @throws InputError `UNSUPPORTED_AUDIO` */
 export function parseWavHeader(bytes: Buffer): WavProbe {
   const found = findWavData(bytes)
   return found.kind === 'wav' ? { kind: 'wav', header: readHeader(found.header) } : found
@@ -129,12 +122,7 @@ const chunksAfter = new Set(
 /** Bytes by which {@link isAfterAudio} tells. */
 const afterAudioBytes = 8
 
-/**
- * Whether `bytes`, which stand where the samples end by the header, begin a chunk or a tag, and are no samples that the
- * header does not know of. A name that nobody knows counts only where the size behind it fits into the file by its header.
- *
- * @param room - bytes from here to the end of the file, by its header.
- */
+/** Whether a chunk or a tag begins where the samples end by the header; an unknown name must fit into the file. */
 function isAfterAudio(bytes: Buffer, room = 0): boolean {
   const id = bytes.toString('latin1', 0, 4)
   if (chunksAfter.has(id) || bytes.toString('latin1', 0, 8) === 'APETAGEX' || id.startsWith('TAG') || id3Heads.has(id))
@@ -150,10 +138,7 @@ const marks = [
 ]
 const markBytes = 12
 
-/**
- * Where in `bytes`, samples of unknown length, a chunk with titles or tags begins: `at`, with `sure` where it is one, and
- * without where more bytes must come to tell. `undefined` where there is none.
- */
+/** Where a chunk with titles or tags begins, `sure` or with more to come. */
 function findTitles(bytes: Buffer): { at: number; sure: boolean } | undefined {
   let first: { at: number; sure: boolean } | undefined
   for (const { id, kinds } of marks) {
@@ -276,10 +261,7 @@ const signatures: readonly { name: string; offset: number; bytes: string }[] = [
   { name: 'MP3', offset: 0, bytes: 'ID3\x04\x00' },
 ]
 
-/**
- * The name of the media container that begins with `head`, if it is one that four or more fixed bytes give away. Weaker
- * signs, such as the 11 bits that start an MP3 frame, are left out on purpose: PCM samples may look like them.
- */
+/** The container that begins so, by four fixed bytes or more: PCM may look like weaker signs. */
 export function containerName(head: Buffer): string | undefined {
   const text = head.toString('latin1', 0, containerProbeBytes)
   return signatures.find(({ offset, bytes }) => text.startsWith(bytes, offset))?.name
@@ -298,10 +280,7 @@ export function wavSizeWarning(samples: WavReader | undefined, input = 'the inpu
 /** Zeros behind the samples, as fill a block of a disk: so many are no sound that the header does not know of. */
 const mostFilling = 65_536
 
-/**
- * Takes the samples of a WAV out of what follows its header, in chunks of any length, also where the header says too
- * little, as that of a recorder that died, or of a file above 4 GiB: they go on where what follows is no chunk.
- */
+/** Takes the samples out, also where the header says too little: they go on where no chunk follows. */
 class WavSamples {
   readonly #declared: number | undefined
   /** Bytes of the file after its samples, by the header. */
@@ -400,11 +379,7 @@ class WavSamples {
   }
 }
 
-/**
- * Whether the samples of a WAV go on behind those that its header says.
- *
- * @param after - what follows these: all of the file, or 65,600 bytes of it.
- */
+/** Whether the samples go on behind what the header says; `after` are 65,600 bytes from there, or all. */
 export function samplesExceedHeader(layout: WavLayout, after: Buffer): boolean {
   const samples = new WavSamples(layout, layout.dataBytes)
   samples.push(after)
@@ -413,8 +388,7 @@ export function samplesExceedHeader(layout: WavLayout, after: Buffer): boolean {
 }
 
 /**
- * Tells a WAV stream from any other and takes the audio out of it, in chunks of any length: the header and all that
- * follows the audio, such as a list of titles, are left out. Of a stream that is not WAV every byte comes out.
+ * Tells a WAV stream from any other, of which every byte comes out, and takes its audio out without header and titles.
  */
 export class WavReader {
   /** The first bytes, until it is known what they are; grown by doubling, so that tiny chunks cost no more. */
@@ -428,10 +402,7 @@ export class WavReader {
   #kind: 'wav' | 'other' | undefined
   #container: string | undefined
 
-  /**
-   * @param takesAll - whether to take WAV of any kind, also such as the library does not read; its header comes from
-   *   {@link headerBytes}, and one that is damaged is `other`.
-   */
+  /** @param takesAll - whether to take WAV that the library cannot read, too; see {@link headerBytes}. */
   constructor(takesAll = false) {
     this.#takesAll = takesAll
   }
@@ -471,11 +442,7 @@ export class WavReader {
     return this.#samples?.exceedsHeader ?? false
   }
 
-  /**
-   * The audio in `chunk`, and what was held before it; may be empty.
-   *
-   * @throws InputError `UNSUPPORTED_AUDIO` when it is a WAV file the library does not read
-   */
+  /** The audio in `chunk`, and what was held. @throws InputError `UNSUPPORTED_AUDIO` */
   push(chunk: Buffer): Buffer {
     if (this.#head === undefined) return this.#samples?.push(chunk) ?? chunk
     if (this.#heldBytes === 0 && chunk.length >= containerProbeBytes) return this.#probe(chunk) ?? nothing

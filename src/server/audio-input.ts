@@ -13,8 +13,7 @@ const SHORTEST = 50
 const SHORT_ALLOWANCE = 1000
 
 /**
- * The audio messages of one client: judges how long they are and how fast they come, and turns them into the samples an
- * engine takes. Messages may end in the middle of a sample.
+ * The audio messages of one client, judged by length and pace, as samples for an engine. They may end inside a sample.
  */
 export class AudioInput {
   readonly #format: AudioFormat
@@ -25,10 +24,7 @@ export class AudioInput {
   #shortMs = 0
   #startedAt: number | undefined
 
-  /**
-   * @param engineRate - samples per second the engine wants, in Hz.
-   * @param maxAheadMs - audio in ms that may have come beyond the time since the first message; `Infinity` for any.
-   */
+  /** @param maxAheadMs - audio that may have come beyond the time since the first message. */
   constructor(settings: Pick<SessionSettings, 'encoding' | 'sampleRate'>, engineRate: number, maxAheadMs: number) {
     this.#format = {
       sampleRate: settings.sampleRate,
@@ -48,11 +44,7 @@ export class AudioInput {
     return bytesToMs(bytes, this.#format)
   }
 
-  /**
-   * The samples that a message completes; may be none. Throws a {@link Refusal} (3007) where it ends the session.
-   *
-   * @param now - when it came, in ms of any steady clock.
-   */
+  /** The samples that a message completes at `now`. @throws Refusal (3007) where it ends the session. */
   push(message: Buffer, now: number): Int16Array {
     const ms = this.duration(message.length)
     this.#checkLength(ms)

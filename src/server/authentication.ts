@@ -125,10 +125,7 @@ interface Detail {
   ctx?: Record<string, number>
 }
 
-/**
- * Answers `GET /v3/token`: `{ token, expires_in_seconds }`, 422 with a `detail` list for parameters that are missing or
- * out of their bounds, 401 for a key that is not let in.
- */
+/** Answers `GET /v3/token`: the token, 422 with a `detail` list for wrong parameters, 401 for a wrong key. */
 export async function answerTokenRequest(
   query: URLSearchParams,
   authorization: string | undefined,

@@ -7,10 +7,7 @@ export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 /** Close codes that are counted by themselves: those of the protocol. A client may close with any other. */
 const CODES = new Set([1000, 1001, 1005, 1006, 1007, 1008, 1009, 1011, 3005, 3006, 3007, 3008])
 
-/**
- * Counts what a server does, by its events, and writes it as Prometheus reads it. Seven numbers in a format of lines do
- * not need a library.
- */
+/** Counts what a server does, by its events, and writes it as Prometheus reads it. */
 export class ServerMetrics {
   readonly #sessions: ReadonlySet<ServerSession>
   #opened = 0

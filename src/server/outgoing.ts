@@ -59,10 +59,7 @@ export function revisionMessage(
   }
 }
 
-/**
- * What `Begin` says took effect. Redaction, profanity filter, domain and voice focus are accepted as parameters, but no
- * engine here applies them, so they are echoed as off.
- */
+/** What `Begin` says took effect: what no engine here applies is echoed as off. */
 export function beginConfiguration(
   settings: SessionSettings,
   facts: { engineModel?: string | undefined; apiVersion: string; fasterThanRealTime: boolean },

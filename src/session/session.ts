@@ -52,10 +52,7 @@ export interface SessionEvents {
   end: [SessionEnd]
 }
 
-/**
- * One connection from its opening to its end. Knows nothing of streams, retries, pace, or turns: what stands above it decides
- * what is sent when, and what an end means.
- */
+/** One connection from its opening to its end. Knows nothing of streams, retries, pace, or turns. */
 export class Session extends EventEmitter<SessionEvents> implements TransportListener {
   readonly #transport: Transport
   readonly #target: SessionTarget
@@ -105,12 +102,7 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
     return sessionLife((this.#begin?.expires_at ?? 0) * 1000, this.#transport.serverDate, this.#begunAt)
   }
 
-  /**
-   * Sends one frame of 50 ms of audio; one at a time.
-   *
-   * @param taken - called when the next may be given, which is the back-pressure, with whether it was sent; if not, the
-   * session has not begun or has ended, and its `end` event says why.
-   */
+  /** Sends one frame; `taken` is called when the next may be given, with whether this one was sent. */
   send(audio: Buffer, taken: (sent: boolean) => void): void {
     if (this.#state !== 'begun') {
       taken(false)
@@ -137,11 +129,7 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
     this.#awaitTermination()
   }
 
-  /**
-   * Drops the connection at once. Resolves when the socket is gone; `end` has been emitted by then.
-   *
-   * @param why - the code and text of the error that it ends with.
-   */
+  /** Drops the connection at once, with this error; resolves when the socket is gone, after `end`. */
   destroy(code: ErrorCode = 'CONNECTION_LOST', why = 'the session was closed by its owner'): Promise<void> {
     if (this.#state === 'ended') return Promise.resolve()
     const ended = new Promise<void>((resolve) => this.once('end', () => resolve()))
@@ -344,12 +332,8 @@ const SHORTEST_MS = 60_000
 const DATE_STEP_MS = 1000
 
 /**
- * How long a session that has just begun will last, by the clock of the server; `undefined` where that cannot be known. A
- * machine whose own clock is wrong would take a session of three hours for one that is over.
- *
- * @param expiresAt - what Begin says, as Unix time in ms; 0 or less for no expiry.
- * @param server - what the handshake told of the server's clock, if anything.
- * @param now - the time by the clock of this machine, Unix ms.
+ * How long a session lasts from now, by the server's clock: a machine whose own clock is wrong would take it for over.
+ * `undefined` where nobody knows.
  */
 export function sessionLife(expiresAt: number, server: ServerDate | undefined, now: number): number | undefined {
   if (expiresAt <= 0) return undefined

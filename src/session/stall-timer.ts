@@ -2,8 +2,7 @@
 const CONGESTED_MS = 3000
 
 /**
- * Watches the wait for a server that reads. Such a wait begins with every frame and nearly always ends at once, so none
- * sets a timer of its own: one looks, now and then, how old the present wait is.
+ * Watches waits for a server to read. Nearly all end at once, so one timer looks now and then how old the present is.
  */
 export class StallTimer {
   readonly #stallTimeout: number
@@ -16,11 +15,7 @@ export class StallTimer {
   #stall: NodeJS.Timeout | undefined
   #stopped = false
 
-  /**
-   * @param stallTimeout - longest wait in ms.
-   * @param congested - called where a wait is long enough to say so.
-   * @param stalled - called where it is too long.
-   */
+  /** @param congested - called where a wait is worth a warning, `stalled` where it is longer than `stallTimeout` ms. */
   constructor(stallTimeout: number, congested: () => void, stalled: () => void) {
     this.#stallTimeout = stallTimeout
     this.#congestedAfter = Math.min(CONGESTED_MS, stallTimeout / 2)

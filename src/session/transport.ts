@@ -13,11 +13,7 @@ export interface Transport {
   readonly serverDate: ServerDate | undefined
   /** Whether the server leaves so much audio unread that the next frame must wait for `drained`. */
   readonly full: boolean
-  /**
-   * Sends a frame of 50 ms of audio, one at a time, and only where the transport is not `full`.
-   *
-   * @param taken - called when the next may be given; never on a connection that is closing.
-   */
+  /** Sends a frame, where the transport is not `full`; `taken` when the next may be given, never while it closes. */
   send(audio: Buffer, taken: () => void): void
   sendText(text: string): void
   /** Closes in good order; `closed` follows. */
@@ -73,9 +69,8 @@ export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /**
- * Two ends in memory, for an engine in this process: no port, no key, no socket. What the client sends is taken at once,
- * and what the server sends comes in a later turn of the event loop, as from a socket, so that neither end is called while
- * it calls. At most one frame waits for a server that is paused.
+ * Two ends in memory, for an engine in this process. What the server sends comes in a later turn of the event loop, as
+ * from a socket; at most one frame waits for a paused server.
  */
 export class MemoryTransport implements Transport {
   readonly #listener: TransportListener

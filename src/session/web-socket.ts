@@ -28,10 +28,9 @@ const MOST_ROUND_TRIP_MS = 5000
 const FRAME_MS = 50
 
 /**
- * A WebSocket to a server. Knows how much of the audio the server has read: a socket takes minutes of audio for a server
- * that reads none of it, since the kernels on both sides hold it; but pings are answered in their order among the frames,
- * so the answer to a ping says that every frame before it has been read. A server that has never answered one is not judged
- * by this. Two intervals in which nothing came back end the connection: a half-open one shows nothing else for minutes.
+ * A WebSocket to a server. A socket takes minutes of audio for a server that reads none of it; but a ping is answered
+ * in its order among the frames, so its answer says that all before it was read. Two intervals without anything end a
+ * half-open connection.
  */
 export class WebSocketTransport implements Transport {
   serverDate: ServerDate | undefined

@@ -76,11 +76,7 @@ function checkLayout(layout: CaptionSinkOptions['layout'] = {}): void {
   checkLayoutOptions(layout, 'layout.')
 }
 
-/**
- * A sink that lays out cues, and writes them in a format.
- *
- * @param own - what its layout is where the options do not say.
- */
+/** A sink of cues in a format; `own` is its layout where the options do not say. */
 function captionSink(
   stage: string,
   target: SinkTarget | undefined,

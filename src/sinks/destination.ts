@@ -25,11 +25,7 @@ export interface Destination {
   rewrite?(pieces: AsyncIterable<Piece>): Promise<void>
   /** Makes a write that waits give up, and every later one. */
   interrupt(error: Error): void
-  /**
-   * Lets go of everything after a failure. What was written stays; where nothing was, nothing is left.
-   *
-   * @param rest - whole blocks that are written yet, where that is possible without waiting for anybody.
-   */
+  /** Lets go of everything after a failure; what was written stays, and `rest` is added where nobody is waited for. */
   abandon(error: Error | null, rest: string): Promise<void>
 }
 
@@ -92,11 +88,7 @@ export class WritableDestination implements Destination {
   #giveUp: ((error: Error) => void) | undefined
   #flushed: Promise<void> = Promise.resolve()
 
-  /**
-   * @param source - the stream, or what opens it with the first write.
-   * @param ends - whether the stream is ended after success, and destroyed after failure.
-   * @param where - name of the stream in messages.
-   */
+  /** @param ends - whether the stream is ended after success, and destroyed after failure. */
   constructor(source: Writable | (() => Writable), ends: boolean, where: string) {
     this.#source = source
     this.#ends = ends
@@ -222,9 +214,8 @@ const COPY_BYTES = 65_536
 const beingWritten = new Set<string>()
 
 /**
- * A regular file that is valid at every instant: it is created (or emptied) with the first block, each block is
- * appended by one write, and what has to be replaced is written beside it and renamed over it. Before each of these and
- * at the end it is looked whether somebody else has changed it, or put another in its place.
+ * A file that is valid at every instant: blocks are appended by one write each, rewrites renamed over it. Before each
+ * it is looked whether somebody else has changed it.
  */
 export class FileDestination implements Destination {
   readonly trouble: OutputError | undefined
@@ -279,8 +270,8 @@ export class FileDestination implements Destination {
   }
 
   /**
-   * Replaces everything by `pieces`. Whoever opens the file meanwhile sees the whole old text or the whole new text.
-   * After a failure the old file stands, and can be appended to.
+   * Replaces everything by `pieces`. Whoever opens the file sees all of the old or the new text; after a failure, the
+   * old.
    */
   async rewrite(pieces: AsyncIterable<Piece>): Promise<void> {
     const old = this.#handle
@@ -328,11 +319,7 @@ export class FileDestination implements Destination {
     return bytes
   }
 
-  /**
-   * Where the file is, links resolved: a link stays a link when what it points to is replaced.
-   *
-   * @throws where something else is there by now, which is not ours to replace.
-   */
+  /** Where the file is, links resolved. @throws where something else is there by now. */
   async #inPlace(handle: FileHandle | undefined): Promise<string> {
     const ours = await handle?.stat({ bigint: true })
     const there = await this.#there()
@@ -341,8 +328,8 @@ export class FileDestination implements Destination {
   }
 
   /**
-   * @throws where the file has been changed, or its captions could not be found under its name: it was removed, or
-   * another is there. One that was only renamed is completed under its new name.
+   * @throws where the file was changed, removed or exchanged; one that was only renamed is completed under its new
+   * name.
    */
   async #assertOurs(handle: FileHandle): Promise<void> {
     const [ours, there] = await Promise.all([handle.stat({ bigint: true }), this.#there()])
@@ -460,12 +447,7 @@ export type SinkTarget = string | URL | NodeJS.WritableStream
 
 const RULE = 'a path, a file: URL or a Writable'
 
-/**
- * The destination for a target. Nothing is created yet.
- *
- * @param end - whether a Writable is ended when the sink has finished.
- * @throws {@link ConfigurationError} `INVALID_OPTION`
- */
+/** The destination for a target; nothing is created yet. @throws {@link ConfigurationError} `INVALID_OPTION` */
 export function openTarget(target: SinkTarget | undefined, end: boolean): Destination {
   if (target === undefined) return new WritableDestination(() => process.stdout, false, 'standard output')
   if (typeof target === 'string' || target instanceof URL) return openPath(toPath(target))

@@ -37,10 +37,7 @@ export function beside(file: string, ending: 'lock' | 'tmp'): string {
   return path.join(dir, `.${name}.diarize-stream.${ending}`)
 }
 
-/**
- * Keeps other processes of this library away from a file, by a small file beside it. A lock whose process is dead, or
- * that comes from another machine, counts for nothing: so it never outlives its owner.
- */
+/** Keeps other processes of this library away from a file, by a small file beside it that never outlives its owner. */
 export class FileLock {
   readonly #lock: string
   readonly #holder: Holder
@@ -58,10 +55,8 @@ export class FileLock {
   }
 
   /**
-   * Locks `file`, links resolved; `undefined` where no file can be made beside it. What another run has left behind
-   * there, which was killed, is removed.
-   *
-   * @throws (rejects with) an error of the code `FILE_SHARED` where another process, whose number is its `pid`, has it.
+   * Locks `file` and removes what a killed run left; `undefined` where no file can be made beside it. Rejects with the
+   * code `FILE_SHARED` and a `pid` where another has it.
    */
   static async take(file: string): Promise<FileLock | undefined> {
     const lock = beside(file, 'lock')

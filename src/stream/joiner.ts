@@ -21,8 +21,7 @@ export interface Orders {
 }
 
 /**
- * One session's turns as turns of the stream: what earlier sessions had made final is cut away, orders go on rising, and
- * labels become the letters the speakers already have.
+ * One session's turns as turns of the stream: less what was final before, in rising order, with the stream's letters.
  */
 export class TurnJoiner {
   readonly #assembler: TurnAssembler
@@ -208,22 +207,14 @@ interface Placed {
   rarity: number
 }
 
-/**
- * Longest time in ms that a word can plausibly last. The service lets the last word of a turn end up to 1.3 s late, within
- * which the next turn may begin.
- */
+/** Longest plausible word in ms. The service lets the last word of a turn end up to 1.3 s late. */
 export function plausibleLength(text: string): number {
   return 600 + 60 * Math.min(text.length, 20)
 }
 
 /**
- * Finds where a session that hears a stretch again goes beyond what was final before. The words are aligned as a whole,
- * text and times together: two sessions may place a word differently, hear another word in its place, add or miss one, and
- * cut turns elsewhere. What stands behind the last word that was final is new, wherever its times lie.
- *
- * @param turns - words of the session's turns so far, the present one last, in stream time.
- * @param before - the same of the turns that were final before.
- * @param from - ms of the stream at which the session began to hear.
+ * Finds where a session that hears a stretch again goes beyond what was final. All words are aligned, text and times
+ * together: two sessions may place a word differently, hear another, add or miss one, and cut turns elsewhere.
  */
 export function splice(
   turns: readonly (readonly Word[])[],
@@ -274,8 +265,8 @@ const ADDED_STEP = 2
 const BEFORE = 3
 
 /**
- * The cheapest alignments of every beginning of `heard` with every beginning of `tail`, with affine costs for words of
- * `tail` that were not heard again: a session that misses one is likely to miss the next.
+ * The cheapest alignments of all beginnings, with affine costs: a session that misses a word is likely to miss the
+ * next.
  */
 function align(heard: readonly Placed[], tail: readonly Placed[], from: number) {
   const width = tail.length + 1
@@ -402,10 +393,7 @@ const MOST_SIZE = 4_000_000
 /** Audio before a word that it takes to hear it, ms. */
 const WORD_LEAD_MS = 800
 
-/**
- * How far the stream is final: the end of the last final word, as far as it can be trusted, and the words before it that a
- * later session may hear again.
- */
+/** How far the stream is final, as far as that can be trusted, and the words before it that may be heard again. */
 export class FinalWords {
   readonly #keepMs: number
   #turns: { order: number; end: number; words: Serialized<Word[]> }[] = []
@@ -418,10 +406,7 @@ export class FinalWords {
     this.#keepMs = keepMs
   }
 
-  /**
-   * Ms of the stream from which a later session must hear, to hear `overlap` ms of what is final again: from the last word
-   * at the latest, within whose end, as it is said, the next word may begin.
-   */
+  /** From where a later session must hear, with `overlap` ms of what is final: from the last word at the latest. */
   hearFrom(overlap: number): number {
     return Math.min(this.end - overlap, this.#lastStart - WORD_LEAD_MS)
   }
@@ -434,11 +419,7 @@ export class FinalWords {
     return this.#turns.length > 0
   }
 
-  /**
-   * Takes in a final turn, or a revision of one.
-   *
-   * @param heard - ms of the stream up to which the session has heard; a turn cannot make more than that final.
-   */
+  /** Takes in a final turn, or its revision, which makes nothing final beyond what was `heard`. */
   add(turn: Turn, heard = Infinity): void {
     const { order, end } = turn
     const index = this.#turns.findIndex((one) => one.order === order)

@@ -20,10 +20,7 @@ export interface SessionBudgetOptions extends BackOffOptions {
   firstRetries: number
 }
 
-/**
- * Decides whether another session is worth opening, and when: after a loss, and as planned before an expiry. Only what
- * brings the stream further earns more of them, since each costs money.
- */
+/** Decides whether another session is worth opening, and when: each costs money, so only progress earns more. */
 export class SessionBudget {
   readonly #options: SessionBudgetOptions
   #spent = 0
@@ -44,12 +41,7 @@ export class SessionBudget {
     this.#limit = this.#options.retries
   }
 
-  /**
-   * The stream has come further.
-   *
-   * @param finalMs - ms of the stream that are final.
-   * @param sentMs - ms of the stream that some session has been sent.
-   */
+  /** The stream has come further: final up to `finalMs`, sent up to `sentMs`. */
   reached(finalMs: number, sentMs: number): void {
     if (finalMs - this.#finalAt < PROGRESS_MS && sentMs - this.#sentAt < NEW_AUDIO_MS) return
     this.#finalAt = Math.max(this.#finalAt, finalMs)
@@ -57,11 +49,7 @@ export class SessionBudget {
     this.#spent = 0
   }
 
-  /**
-   * Takes one attempt after `cause`.
-   *
-   * @throws `cause` where none is left, or none can help.
-   */
+  /** Takes one attempt after `cause`, which it throws where none is left, or none can help. */
   spend(cause: Error): ReconnectingRecord {
     if (!(cause instanceof SessionError) || !cause.retryable || this.#spent >= this.#limit) throw cause
     this.#spent += 1
@@ -73,12 +61,7 @@ export class SessionBudget {
     return { attempt: this.#spent, delay, error: cause }
   }
 
-  /**
-   * Whether a session may be replaced before it expires.
-   *
-   * @param newMs - ms of audio it was sent that no session had been sent before.
-   * @param sentMs - ms of the stream that some session has been sent.
-   */
+  /** Whether a session may be replaced before it expires, after `newMs` of audio that was new. */
   mayPlan(newMs: number, sentMs: number): boolean {
     const earned = Math.floor((sentMs - this.#plannedAt) / PER_PLANNED_MS)
     return newMs >= LEAST_PER_SESSION_MS && this.#planned - earned < MOST_PLANNED
@@ -91,10 +74,8 @@ export class SessionBudget {
   }
 
   /**
-   * A session has ended at its time limit.
-   *
-   * @param further - whether the stream came further by it: by audio that no session had been sent before, or by final words.
-   * @throws SessionError `SESSION_TOO_SHORT` where it was the third in a row by which it did not.
+   * A session has ended at its limit. @throws SessionError `SESSION_TOO_SHORT` where the third in a row brought
+   * nothing.
    */
   expired(error: SessionError, further: boolean): void {
     this.#tooShort = further ? 0 : this.#tooShort + 1
@@ -120,11 +101,7 @@ export interface RollOverTimes {
   deadline: number
 }
 
-/**
- * The times for a session that lasts `life` ms from `now` on, on the clock of `now`.
- *
- * @param before - how long before its expiry the session after it is to be opened, ms.
- */
+/** The times for a session of `life` ms from `now` on; the next is opened `before` ms before its expiry. */
 export function rollOverTimes(life: number | undefined, now: number, before: number): RollOverTimes {
   if (life === undefined) return { start: Infinity, deadline: Infinity }
   // A session that lives only a minute cannot spend five on its end: a quarter of its life is enough.

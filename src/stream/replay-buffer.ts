@@ -36,12 +36,8 @@ export interface FrameReader {
 }
 
 /**
- * The audio that may be needed again, from the last final word, and the overlap before it, on: frames of one length,
- * numbered from the first of the stream. Says when the source must wait, and what is missing where it could not. All times
- * in ms of the stream.
- *
- * Keeps copies, many in one piece of memory: a live source makes each chunk anew, and thousands of small objects that live
- * for seconds are what a garbage collector is slowest at.
+ * The audio that may be needed again, from the last final word and the overlap before it on: copies of frames, many in
+ * one piece of memory, since a garbage collector is slowest at small objects that live for seconds.
  */
 export class ReplayBuffer {
   readonly #options: ReplayOptions
@@ -161,8 +157,8 @@ export class ReplayBuffer {
   }
 
   /**
-   * A live source that was away for an hour gives an hour of silence in its place: what is behind by more than any replay is
-   * left out, or captions would stay behind.
+   * A live source that was away gives silence for that time: what no replay could reach is left out, or captions stay
+   * behind.
    */
   #leaveOut(lead: FrameReader): void {
     const { frameMs, maxReplay, overlap, silentFrame } = this.#options

@@ -32,10 +32,7 @@ export interface SenderOptions {
   pending: () => Buffer
 }
 
-/**
- * Sends the frames of a replay buffer into one session, in order and at the right pace, from one frame on and for as long
- * as it is told: several senders may read the same buffer at different places.
- */
+/** Sends the frames of a replay buffer into one session at the right pace; several may read one buffer. */
 export class Sender implements Scheduled, FrameReader {
   readonly #session: Session
   readonly #buffer: ReplayBuffer
@@ -65,11 +62,7 @@ export class Sender implements Scheduled, FrameReader {
   #atHeartbeat = 0
   #heard = 0
 
-  /**
-   * @param from - number of the first frame to send.
-   * @param replay - whether what is kept goes first, as a burst.
-   * @param moved - called with the cursor whenever it has moved.
-   */
+  /** @param replay - whether what is kept goes first, as a burst. `moved` is told the cursor. */
   constructor(
     session: Session,
     buffer: ReplayBuffer,
@@ -100,10 +93,7 @@ export class Sender implements Scheduled, FrameReader {
     return this.cursor >= this.#buffer.next
   }
 
-  /**
-   * Number of the first frame that the server may not have heard yet: where no final word came of the audio before it,
-   * there was none. A server does not acknowledge audio; a heartbeat after the one that followed it says as much.
-   */
+  /** The first frame that the server may not have heard: it acknowledges none, but a later heartbeat says as much. */
   get heard(): number {
     this.#passMarks()
     return this.#heard
@@ -267,21 +257,14 @@ export class Sender implements Scheduled, FrameReader {
 
 const sendAtOnce = (sender: Sender): void => sender.due()
 
-/**
- * When audio may be sent: an allowance in ms of audio that grows by the clock, so that late timers do not add up. The
- * caller gives the time, so this is a pure function of what it was told.
- */
+/** When audio may be sent: an allowance that grows by the clock, so that late timers do not add up. Pure. */
 export class Pacer {
   readonly #most: number
   #allowance: number
   #rate: number
   #at: number | undefined
 
-  /**
-   * @param rate - ms of audio per ms; 1 is real time.
-   * @param allowance - ms of audio that may be sent at once at the start, beside the first frame.
-   * @param most - ms of audio that may be sent at once after a stall.
-   */
+  /** @param allowance - ms of audio that may be sent at once at the start, `most` after a stall. */
   constructor(rate: number, allowance: number, most: number) {
     this.#rate = rate
     this.#allowance = allowance
@@ -320,21 +303,13 @@ export interface Scheduled {
   due(): void
 }
 
-/**
- * Calls many at given times, never before them and at most a tick after. All streams of a process share one: to
- * wake the process costs as much as what is done then, so that what is due at about the same time is done together.
- */
+/** Calls many at given times, at most a tick late: one timer for all streams, since waking the process costs most. */
 export class SendClock {
   readonly #ticks = new Map<number, Scheduled[]>()
   #armed = Infinity
   #timer: NodeJS.Timeout | undefined
 
-  /**
-   * Calls `one` at the first tick that is not before `delay` ms from `now`, once.
-   *
-   * @param now - what `performance.now()` says.
-   * @returns the number of the tick, for `cancel`.
-   */
+  /** Calls `one` once, at the first tick after `delay` ms. @returns the tick, for `cancel`. */
   schedule(one: Scheduled, delay: number, now: number): number {
     const tick = Math.ceil((now + delay) / TICK_MS)
     const sharing = this.#ticks.get(tick)

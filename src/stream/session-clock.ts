@@ -1,7 +1,6 @@
 /**
- * Where a session's milliseconds lie in the stream. A session counts from its own first sample; it may begin anywhere in
- * the stream, and silence that was sent only to close an open turn is in its time but not in the stream's, and audio that was left out is
- * in the stream's only.
+ * Where a session's milliseconds lie in the stream: silence that only closed a turn is in its time, what was left out
+ * is not.
  */
 export class SessionClock {
   readonly offset: number

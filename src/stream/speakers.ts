@@ -44,10 +44,7 @@ const MOST = 12
 /** As many labels of a session as are told apart, against a server that makes them up without end. */
 const MOST_LABELS = 1000
 
-/**
- * What becomes of labels that are not the protocol's letters: `letters` gives them letters in order of appearance, `asGiven`
- * shows them as they are.
- */
+/** Labels that are not the protocol's get `letters` in order of appearance, or are shown `asGiven`. */
 export type ServerLabels = 'letters' | 'asGiven'
 
 interface Votes {
@@ -56,8 +53,8 @@ interface Votes {
 }
 
 /**
- * Whom a session's labels mean. Labels start at `A` in every session; words that this session and the ones before it
- * both heard vote for which is which. Once a label has a letter it keeps it: a later vote must not rename somebody.
+ * Whom a session's labels mean: words that two sessions heard vote for which is which. A label keeps its letter: a
+ * later vote must not rename somebody.
  */
 export class LabelMap {
   readonly #letters: SpeakerLetters
@@ -68,10 +65,7 @@ export class LabelMap {
   readonly #votes = new Map<string, Map<string, Votes>>()
   readonly #fixed = new Map<string, string>()
 
-  /**
-   * @param first - whether this is the first session of the stream, whose labels are the letters.
-   * @param others - what becomes of labels that are no letters.
-   */
+  /** @param first - whether this is the stream's first session, whose labels are the letters. */
   constructor(letters: SpeakerLetters, first: boolean, others: ServerLabels = 'letters') {
     this.#letters = letters
     this.#first = first
@@ -137,11 +131,8 @@ export class LabelMap {
 }
 
 /**
- * The one-to-one assignment of rows to columns with the greatest sum of weights, exactly, by dynamic programming over
- * sets of columns: at most ten by ten here, so a thousand sets. Weights of 0 or less are never assigned.
- *
- * @param weights - `weights[row][column]`; at most 16 columns.
- * @returns for each row its column, or -1.
+ * The one-to-one assignment with the greatest sum, exactly, over sets of columns (16 at most); weights of 0 or less are
+ * never assigned. For each row its column, or -1.
  */
 export function bestAssignment(weights: readonly (readonly number[])[]): number[] {
   const columns = Math.max(0, ...weights.map((row) => row.length))

@@ -24,9 +24,8 @@ const RECHECK_MS = 1000
 const FRAMES_AT_ONCE = 10
 
 /**
- * One stream of audio in, one stream of turns out, over as many sessions as it takes. Keeps the audio that no final word
- * covers, sends it again where a session was lost, opens the next session before the present one expires, and joins
- * their turns so that no word is lost or repeated and every speaker heard by both keeps the letter.
+ * One stream of audio in, turns out, over as many sessions as it takes: audio without a final word is kept and sent
+ * again, and their turns are joined so that no word is lost or repeated and speakers keep their letters.
  */
 export class Supervisor extends EventEmitter<SupervisorEvents> {
   readonly #options: SupervisorOptions
@@ -103,10 +102,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     for (const session of this.#sessions) session.sendMessage(message)
   }
 
-  /**
-   * Nobody takes the turns: drops the session, so that no more come, and opens none before {@link resume}. What it had not
-   * made final is heard again then; of a source that cannot be held back, as much as is kept, and the rest is a gap.
-   */
+  /** Nobody takes the turns: drops the session until {@link resume}, when what was not final is heard again. */
   hold(): void {
     if (this.#onHold || this.done === undefined) return
     this.#onHold = true
@@ -167,12 +163,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     })
   }
 
-  /**
-   * Opens a session, and tries again within the budget.
-   *
-   * @param lost - why the one before it was lost.
-   * @throws (rejects with) the last cause where no attempt is left, or none can help.
-   */
+  /** Opens a session after `lost`, and tries again within the budget. Rejects with the last cause. */
   async #reopen(lost?: Error): Promise<StreamSession> {
     let cause = lost
     for (;;) {
@@ -329,10 +320,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.emit('message', message)
   }
 
-  /**
-   * A sender has sent a frame. Who waits for that is looked at only where it matters at once, at the end and while sessions
-   * change; a source that is held back gives as many frames as there is room for, a few times a second.
-   */
+  /** A sender has sent a frame. Who waits is told at once only where that matters, else a few times a second. */
   #moved(cursor: number): void {
     if (cursor > this.#sent) this.#sent = cursor
     const { next } = this.#audio

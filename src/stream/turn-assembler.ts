@@ -19,10 +19,7 @@ export interface TurnAssemblerOptions {
   awaitFormatted?: boolean
 }
 
-/**
- * Makes {@link Turn}s of one session's messages: stream times, revisions, labels without placeholders; orders and labels
- * are still the session's own. Keeps the last finals of the session, hours of them, so that a revision can replace a whole turn.
- */
+/** Makes {@link Turn}s of one session's messages, in stream time. Keeps hours of finals for revisions of them. */
 export class TurnAssembler {
   readonly #options: Required<Omit<TurnAssemblerOptions, 'channel'>> & { channel?: string }
   readonly #finals = new Map<number, Serialized<Turn>>()
@@ -224,8 +221,7 @@ function dropOldest(map: Map<number, string>, excess: number): { size: number; l
 }
 
 /**
- * A word with this speaker, or with none. Field by field: V8 gives each object that is made of the rest of another a hidden
- * class of its own, which takes more memory than the word.
+ * A word with this speaker, or none; field by field, since V8 gives the rest of an object a hidden class of its own.
  */
 export function withSpeaker(word: Omit<Word, 'speaker'>, speaker: string | undefined): Word {
   const { text, start, end, confidence, final } = word

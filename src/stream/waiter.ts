@@ -1,9 +1,6 @@
 const MOST_MS = 2 ** 31 - 1
 
-/**
- * Waits for conditions on a state that many things change: each of them says that something has changed, and whoever
- * waits looks again. Conditions must be cheap.
- */
+/** Waits for conditions on a state: whoever changes it says so, and whoever waits looks again. */
 export class Waiter {
   readonly #waiting = new Set<() => void>()
 
@@ -12,10 +9,7 @@ export class Waiter {
     for (const look of this.#waiting) look()
   }
 
-  /**
-   * Resolves with `true` as soon as `condition` holds, at once where it already does; with `false` where it does not
-   * hold within `ms` milliseconds.
-   */
+  /** Resolves with whether `condition` came to hold within `ms`. */
   until(condition: () => boolean, ms = Infinity): Promise<boolean> {
     if (condition()) return Promise.resolve(true)
     return new Promise((resolve) => {

@@ -243,13 +243,7 @@ export const faultChecks: Readonly<Record<string, Check>> = {
   bytes: integer(1, 268_435_456, 'bytes'),
 }
 
-/**
- * A connection that writes to another one in small pieces with pauses between, so that what arrives is cut anywhere.
- * Reading is passed on as it is.
- *
- * @param bytes - size of the pieces.
- * @param pauseMs - milliseconds between two pieces.
- */
+/** Writes in pieces of so many bytes with pauses between, so that what arrives is cut anywhere. */
 function splitWrites(socket: Duplex, bytes: number, pauseMs: number): Duplex {
   let timer: NodeJS.Timeout | undefined
   const slow = new Duplex({

@@ -70,10 +70,7 @@ export function writeToneWord(sign: ToneSign): Int16Array {
   return samples
 }
 
-/**
- * Reads the samples of a whole word; `undefined` unless every tone is clear, the checksum agrees, and the samples are
- * those of the word from the first to the last: a shift by one sample is too much.
- */
+/** Reads a whole word; `undefined` unless every tone is clear, the checksum right, and no sample shifted. */
 export function readToneWord(samples: Int16Array): ToneSign | undefined {
   if (samples.length !== WORD_SAMPLES || readSync(samples) === undefined) return undefined
   const tones: number[] = []

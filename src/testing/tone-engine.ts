@@ -295,10 +295,7 @@ const LOUD = 400
 /** Quiet samples (1 ms) that must come before a word; within a word there are never more than two in a row. */
 const QUIET_SAMPLES = 16
 
-/**
- * Finds tone words in a stream of samples, exact to the sample, however the stream is cut into pieces. Anything else,
- * half words included, is passed over. A word is found when its last sample has come.
- */
+/** Finds tone words, exact to the sample, however the stream is cut; half words are passed over. */
 export class ToneFinder {
   readonly #burst = new Int16Array(WORD_SAMPLES)
   #filled = 0

@@ -27,10 +27,7 @@ export interface DiarizeInputOptions {
   channels?: readonly string[] | undefined
 }
 
-/**
- * The way in of a diarization stage: learns the format from the stage above, refuses what is not such PCM, and cuts the
- * rest into frames for the wire. Frames that already have the right length pass as they are.
- */
+/** The way in: learns the format, refuses what is no such PCM, and cuts frames for the wire. */
 export class DiarizeInput {
   readonly #options: DiarizeInputOptions
   #upstream: UpstreamStage | undefined
@@ -89,9 +86,8 @@ export class DiarizeInput {
   }
 
   /**
-   * The frames that `chunk` completes.
-   *
-   * @throws ConfigurationError `INVALID_PIPELINE` where it is not PCM, or not the PCM that was announced.
+   * The frames that `chunk` completes. @throws ConfigurationError `INVALID_PIPELINE` where it is not the PCM it should
+   * be.
    */
   push(chunk: unknown): Buffer[] {
     const bytes = pcmBytes(this.#stage, chunk, this.format.encoding, true)

@@ -328,11 +328,7 @@ function movedTo(name: string): string | undefined {
   return undefined
 }
 
-/**
- * What becomes of a source that may be live.
- *
- * @param isLive - what the stage above says.
- */
+/** What becomes of a source of which the stage above says whether it `isLive`. */
 export function liveSettings(
   options: Pick<DiarizeOptions, 'live' | 'keepAlive'>,
   isLive: boolean,

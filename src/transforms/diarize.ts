@@ -166,10 +166,7 @@ class DiarizeStream extends Duplex {
     done()
   }
 
-  /**
-   * Turns that nobody takes hold the audio back, so that a stuck sink stops the source. A live source goes on; and a hold
-   * of ours must not look like a pause of the source, which would be filled with silence in the middle of a word.
-   */
+  /** Turns that nobody takes hold the audio back, unless it is live; nor may that look like a pause of the source. */
   get #holds(): boolean {
     if (!this.#full) return false
     const { live, keepAlive } = liveSettings(this.#options, this.#input.live)

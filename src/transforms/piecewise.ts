@@ -1,10 +1,7 @@
 import { Transform, type TransformCallback, type TransformOptions } from 'node:stream'
 import { takesBytes } from '../stream-helpers.ts'
 
-/**
- * A transform that makes many small outputs of a large chunk and stops between two of them while whoever reads is full,
- * so that a chunk of any size never puts more than one output beyond the high-water mark.
- */
+/** A transform that stops between outputs while whoever reads is full, so that no chunk overfills it. */
 export abstract class PiecewiseTransform extends Transform {
   #resume: (() => void) | undefined
 

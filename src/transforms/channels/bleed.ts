@@ -19,10 +19,7 @@ export function isSameWord(one: HeardWord, other: HeardWord): boolean {
   return text !== '' && text === plain(other.text)
 }
 
-/**
- * Whether `word` of `channel` came there from `other`, which heard it louder: each channel measured over the whole time
- * that one or the other gives the word. Of two equally loud ones the first is right.
- */
+/** Whether `word` came from a channel that heard it louder; of two equal ones the first is right. */
 export function isBleed(word: HeardWord, channel: number, heard: HeardWord, other: number, level: Level): boolean {
   if (!isSameWord(word, heard)) return false
   const start = Math.min(word.start, heard.start)

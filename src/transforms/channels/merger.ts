@@ -7,10 +7,7 @@ const MOST_ORDERS = 20_000
 
 export interface TurnMergerOptions {
   channels: number
-  /**
-   * Longest time that a turn is held back: ms of the stream after its end, and of the clock since it is known, since the
-   * one passes faster than the other where audio need not be sent in real time. 0 holds none back.
-   */
+  /** Longest time a turn is held back, in ms of the stream and of the clock; 0 holds none back. */
   mergeDelay: number
   /** Whether servers show by partials that somebody speaks. Where not, only finals tell how far a channel is known. */
   partials: boolean
@@ -37,9 +34,8 @@ interface Channel {
 }
 
 /**
- * Brings the turns of several channels into one order, by their starts. A turn is held until no other channel can bring
- * an earlier one any more, but no longer than `mergeDelay`: then it goes, and what is earlier comes late. A pure function
- * of what it is told: it has no clock of its own.
+ * Brings turns of several channels into one order by their starts, each held until none can come before it, or for
+ * `mergeDelay`. Pure: it has no clock.
  */
 export class TurnMerger {
   readonly #options: TurnMergerOptions
@@ -65,12 +61,7 @@ export class TurnMerger {
     return this.#channels.some(({ held }) => held.length > 0)
   }
 
-  /**
-   * Takes a turn of a channel, whose orders rise on it. Returns it where it goes on at once: a partial, or a revision of
-   * a turn that is out. Its order is then that of the stream. A revision of one that is held takes its place.
-   *
-   * @param now - ms of a steady clock.
-   */
+  /** Takes a turn; returns it where it goes on at once: a partial, or a revision of one that is out. */
   add(number: number, turn: Turn, now = 0): Turn | undefined {
     const channel = this.#channels[number]!
     if (!turn.endOfTurn) {
@@ -109,11 +100,7 @@ export class TurnMerger {
     channel.open = undefined
   }
 
-  /**
-   * The turns that need not be held any longer, with their channels, in order.
-   *
-   * @param now - ms of the same clock.
-   */
+  /** The turns that need not be held any longer at `now`, in order. */
   take(now = Infinity): { channel: number; turn: Turn }[] {
     const taken: { channel: number; turn: Turn }[] = []
     for (let number = this.#earliest(); number >= 0; number = this.#earliest()) {

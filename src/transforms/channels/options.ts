@@ -41,11 +41,7 @@ export const channelOptionNames = ['channels', ...dependent]
 
 const LONGEST_NAME = 100
 
-/**
- * Checks the options.
- *
- * @throws ConfigurationError `INVALID_OPTION`
- */
+/** Checks the options. @throws ConfigurationError `INVALID_OPTION` */
 export function checkChannelOptions(options: ChannelOptions): void {
   checkNames(options.channels)
   checkInteger('mergeDelay', options.mergeDelay, 0, 600_000, 'ms')

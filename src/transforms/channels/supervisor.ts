@@ -27,10 +27,7 @@ export interface ChannelSupervisorOptions {
   maxReplay: number
 }
 
-/**
- * Several channels in step, each with a supervisor of its own, as if they were one: interleaved frames in, one stream of
- * turns out. A frame goes to all channels, and the next one comes when all have taken it.
- */
+/** Several channels in step, as if they were one: a frame goes to all, and the next comes when all have taken it. */
 export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
   readonly #options: ChannelSupervisorOptions
   readonly #lanes: ChannelLane[]
@@ -284,8 +281,7 @@ export interface ChannelLaneOptions {
 }
 
 /**
- * One channel of several: its supervisor, whose events come out with the name of the channel, in the time of the whole
- * stream, and whose speakers are named within the channel.
+ * One channel of several: its supervisor, with events in the time of the stream and speakers named within the channel.
  */
 export class ChannelLane extends EventEmitter<SupervisorEvents> {
   readonly #options: ChannelLaneOptions
@@ -328,11 +324,7 @@ export class ChannelLane extends EventEmitter<SupervisorEvents> {
     return this.#offset + this.#supervisor.reachedMs
   }
 
-  /**
-   * Ms of the stream that the present session has been sent long enough ago to have answered.
-   *
-   * @param now - ms of a steady clock.
-   */
+  /** Ms of the stream that the session was sent long enough ago to have answered. */
   answeredMs(now: number): number {
     const ms = this.reachedMs
     if (ms < (this.#marks.at(-1)?.ms ?? this.#answered)) {
