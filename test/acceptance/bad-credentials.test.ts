@@ -8,7 +8,7 @@ let server: StreamingServer
 let attempts: number
 
 beforeAll(async () => {
-  server = await serve({ engine: scriptedEngine([]), apiKeys: ['right'], maxSessions: 1 })
+  server = await serve({ engine: scriptedEngine([]), apiKeys: ['right'], maxSessions: 1, models: 'strict' })
   server.on('session', () => (attempts += 1))
   server.on('refused', () => (attempts += 1))
 })

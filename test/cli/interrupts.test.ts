@@ -73,7 +73,7 @@ describe.runIf(process.platform === 'linux')('Ctrl-C', () => {
     expect(await ended).toMatchObject({ code: 1000, terminated: true })
     const last = JSON.parse(run.out.trim().split('\n').at(-1) ?? '') as Record<string, unknown>
     expect(last).toMatchObject({ type: 'summary', interrupted: true })
-    expect(last['seconds']).toBeLessThan(30)
+    expect(last['audioMs']).toBeLessThan(30_000)
     expect(
       parseSubtitles(readFileSync(file, 'utf8'))
         .map(({ text }) => text)
