@@ -1,4 +1,4 @@
-import { Duplex } from 'node:stream'
+import { addAbortSignal, Duplex } from 'node:stream'
 import { oneLine } from '../redact.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
 import { movedValues, unknownNames } from '../protocol/parameter-warnings.ts'
@@ -74,12 +74,13 @@ class DiarizeStream extends Duplex {
       readableObjectMode: true,
       writableHighWaterMark: 2,
       readableHighWaterMark: 16,
-      ...(options.signal ? { signal: options.signal } : {}),
     })
     this.#options = options
     this.#input = new DiarizeInput({ ...options, channels: channelSettings(options)?.channels })
     relayEvents(this)
     onUpstream(this, (upstream) => this.#input.attach(upstream))
+    // At the end: where it has fired already, the stage is destroyed here.
+    if (options.signal) addAbortSignal(options.signal, this)
   }
 
   updateConfiguration(update: UpdatableParameters): void {

@@ -697,6 +697,11 @@ describe('abort', () => {
     await closed
     expect(source.destroyed).toBe(true)
   })
+
+  it('is an AbortError, too, where it came before the stage was made', async () => {
+    const stage = diarize({ url: peer?.url as string, signal: AbortSignal.abort() })
+    await expect(once(stage, 'close')).rejects.toMatchObject({ name: 'AbortError' })
+  })
 })
 
 const saying = (order: number, speakers: string, revision = 0): Turn => ({
