@@ -1,15 +1,10 @@
 // Captions a finished file in minutes: node finished-file.js film.mp4 film.srt
+// Needs a key in ASSEMBLYAI_API_KEY, and the package assemblyai.
 import { fileSource, resample, run, srtSink, transcribe } from 'diarize-stream'
 
 const [input = 'demo/dialogue.mp4', output = 'demo/output/finished-file.srt'] = process.argv.slice(2)
 
-// The key is that of ASSEMBLYAI_API_KEY; ASSEMBLYAI_URL may name another server of the same API.
-const { ASSEMBLYAI_URL: url, ASSEMBLYAI_API_KEY: apiKey } = process.env
-const turns = transcribe({
-  deleteTranscript: true,
-  ...(url !== undefined && { url }),
-  ...(apiKey !== undefined && { apiKey }),
-})
+const turns = transcribe({ parameters: { keytermsPrompt: ['Hanseatic'] }, deleteTranscript: true })
 let phase = ''
 turns.on('progress', (progress) => {
   if (progress.phase !== phase) console.log((phase = progress.phase))

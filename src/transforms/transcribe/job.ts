@@ -133,20 +133,16 @@ export class TranscriptJob {
       if (this.#creating !== undefined) this.#id = await this.#api.find(audioUrl, signal)
       if (this.#id === undefined) {
         // Not stopped in its middle: nobody would know which transcript it began.
-        const creating = this.#api.create(request, this.#cleanUp.signal)
-        this.#creating = creating
-        this.#id = await creating.then(
-          (transcript) => transcript.id,
-          (error: unknown) => {
-            const isRefused = error instanceof SessionError && (error.httpStatus ?? 500) < 500
-            if (isRefused) this.#creating = undefined
-            throw error
-          },
-        )
+        this.#creating = this.#api.create(request, this.#cleanUp.signal).then(({ id }) => (this.#id = id))
+        await this.#creating.catch((error: unknown) => {
+          const isRefused = error instanceof SessionError && (error.httpStatus ?? 500) < 500
+          if (isRefused) this.#creating = undefined
+          throw error
+        })
       }
       this.#creating = undefined
       signal.throwIfAborted()
-      return this.#id
+      return this.#id!
     })
   }
 

@@ -13,7 +13,7 @@ import type { PrerecordedApi } from './api.ts'
 import type { TranscriptJob } from './job.ts'
 import { type ResolvedTranscribeOptions, resolveTranscribeOptions, type TranscribeOptions } from './options.ts'
 import type { Spool } from './spool.ts'
-import { type TranscriptAnswer, turnsOf } from './turns.ts'
+import type { TranscriptAnswer, turnsOf } from './turns.ts'
 
 /** Wall time in ms between two reports. */
 const PROGRESS_MS = 250
@@ -69,6 +69,7 @@ class TranscribeStream extends Duplex {
   #api: PrerecordedApi | undefined
   #job: TranscriptJob | undefined
   #spools: typeof Spool | undefined
+  #turnsOf: typeof turnsOf | undefined
   #spool: Promise<Spool> | undefined
   #opened: Spool | undefined
   #checked: Promise<void> | undefined
@@ -135,12 +136,14 @@ class TranscribeStream extends Duplex {
   }
 
   async #open(): Promise<void> {
-    const [{ PrerecordedApi: Api }, { TranscriptJob: Job }, { Spool: Spools }] = await Promise.all([
+    const [{ PrerecordedApi: Api }, { TranscriptJob: Job }, { Spool: Spools }, { turnsOf: turns }] = await Promise.all([
       import('./api.ts'),
       import('./job.ts'),
       import('./spool.ts'),
+      import('./turns.ts'),
     ])
     this.#spools = Spools
+    this.#turnsOf = turns
     this.#api = await Api.open(this.#options)
     this.#job = new Job(this.#api, this.#options, {
       reconnecting: (record) => this.emit('reconnecting', record),
@@ -220,7 +223,7 @@ class TranscribeStream extends Duplex {
   }
 
   async #deliver(transcript: TranscriptAnswer, sessionMs: number): Promise<void> {
-    const { turns, speakers } = turnsOf(transcript, this.#options.speakerLabels ?? true)
+    const { turns, speakers } = this.#turnsOf!(transcript, this.#options.speakerLabels ?? true)
     if (turns.length === 0 && typeof transcript.text === 'string' && transcript.text.trim() !== '') {
       const message = `${this.#api!.url}: transcript ${transcript.id} has a text, but no words with times`
       throw new SessionError('SERVER_ERROR', message, { sessionId: transcript.id })
