@@ -266,11 +266,7 @@ export class PcmInput {
   readonly #otherChannels: ((expected: number, channels: number) => Error) | undefined
   #checked = false
 
-  /**
-   * @param stage - Name of the stage for messages, e.g. `frame()`.
-   * @param expected - What the stage takes.
-   * @param otherChannels - The error for WAV that differs from it in its channels.
-   */
+  /** @param otherChannels - the error for WAV of another number of channels. */
   constructor(stage: string, expected: AudioFormat, otherChannels?: (expected: number, channels: number) => Error) {
     this.#stage = stage
     this.#expected = expected

@@ -39,10 +39,7 @@ export class AudioQueue {
   }
 }
 
-/**
- * How much silence a live stream can need: what a server says is missing may be anything, what was missed is bounded by
- * the time that went by, all claims together.
- */
+/** How much silence a live stream can need: what is said to be missing is bounded by the time that went by, in all. */
 export class LiveLimit {
   readonly #late: number
   readonly #now: () => number

@@ -40,10 +40,7 @@ function unsupported(what: string): InputError {
 /** Formats of WAV whose blocks are single samples: PCM, float, A-law and µ-law, and the one that may stand for each. */
 export const sampleFormats = new Set([1, 3, 6, 7, 0xfffe])
 
-/**
- * Finds the samples in the start of a RIFF, RF64 or BW64 file; `more` asks for more. @throws InputError
- * `UNSUPPORTED_AUDIO`
- */
+/** Finds the samples in the start of RIFF, RF64 or BW64, which may be too short. @throws InputError */
 export function findWavData(bytes: Buffer): WavProbe<WavLayout> {
   const text = (at: number) => bytes.toString('latin1', at, at + 4)
   const outer = text(0)
@@ -202,8 +199,7 @@ function encodingOf(tag: number, bits: number): SampleEncoding | undefined {
 }
 
 /**
- * A WAV header for samples of `format`. Without `dataBytes`, or where they are too many for 32 bits, it says that the
- * length is unknown, in the way FFmpeg does on a pipe. An odd number of data bytes is to be followed by one zero byte.
+ * A WAV header; without `dataBytes`, or for too many, of unknown length. After an odd number a zero byte must follow.
  */
 export function writeWavHeader(format: AudioFormat, dataBytes?: number): Buffer {
   const { channels, sampleRate, encoding } = format

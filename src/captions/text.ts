@@ -32,10 +32,7 @@ const LETTERS =
   '\u00A1-\u00AC\u00AE-\u02FF\u0391-\u03A1\u03A3-\u03CE\u0400-\u0482\u048A-\u052F\u05D0-\u05EA\u2010-\u2027' +
   '\u3001-\u3029\u3041-\u3096\u30A1-\u30FE\u4E00-\u9FFF\uAC00-\uD7A3\uFF01-\uFF5E'
 
-/**
- * What recognises a line that {@link cleanText} leaves as it is, as nearly all are: letters, and the marks `ascii` in a
- * bracket of a regular expression.
- */
+/** What recognises a clean line, as nearly all are; `ascii` are marks in a bracket of a regular expression. */
 export function plainLine(ascii: string): RegExp {
   const word = `[${ascii}${LETTERS}]+`
   return new RegExp(`^${word}(?: ${word})*$`)

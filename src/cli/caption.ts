@@ -14,13 +14,7 @@ import { inputFile, openInput, openOutputs } from './files.ts'
 import { CaptionedVideos, probe } from './video.ts'
 import { ReportSink, summaryLines, type Reporter, unusedNames } from './reporter.ts'
 
-/**
- * Does what a command asks.
- *
- * @param reporter - tells people, or programs, what happens.
- * @param environmentKey - the key in the environment.
- * @returns the exit code of a success: complete, with gaps, or interrupted.
- */
+/** Does what a command asks; the exit code of a success is complete, with gaps, or interrupted. */
 export async function caption(
   command: Command,
   reporter: Reporter,

@@ -49,11 +49,7 @@ export interface Interrupts {
   abort: AbortSignal
 }
 
-/**
- * Takes Ctrl-C and its like: the first fires `stop`, the second `abort`; the third ends the process on the spot.
- *
- * @param say - is told what a first signal does.
- */
+/** Takes Ctrl-C and its like: first `stop`, which `say` tells of, then `abort`, then the end on the spot. */
 export function interrupts(say: (line: string) => void): Interrupts {
   const stop = new AbortController()
   const abort = new AbortController()

@@ -8,10 +8,7 @@ const GRACE_MS = 2000
 /** Most of what it prints that is kept, in characters. */
 const MOST_PRINTED = 65_536
 
-/**
- * Stands between us and an FFmpeg that would not notice our death: once our channel closes, it kills FFmpeg and removes
- * what is unfinished.
- */
+/** Stands between us and an FFmpeg that would not notice our death: kills it then, and removes what is unfinished. */
 const KEEPER = `
 const { spawn } = require('node:child_process')
 const [removed, command, ...args] = process.argv.slice(1)

@@ -43,13 +43,7 @@ export interface ModelsOutput {
   stderr: NodeJS.WriteStream
 }
 
-/**
- * Obeys `diarize-stream models …`.
- *
- * @param args - what follows `models`.
- * @returns the exit code.
- * @throws ConfigurationError `INVALID_OPTION`, or EngineError `DOWNLOAD_FAILED`, `MODEL_MISSING`, `MODEL_UNUSABLE`.
- */
+/** Obeys `diarize-stream models …`, and gives the exit code. @throws ConfigurationError, EngineError */
 export async function runModels(args: readonly string[], output: ModelsOutput, signal: AbortSignal): Promise<number> {
   const [action, name, ...more] = args
   const { stdout } = output

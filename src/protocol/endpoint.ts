@@ -18,12 +18,7 @@ export function regionUrl(region: Region): string {
   return `${hosts[region]}/v3/ws`
 }
 
-/**
- * Reads a server address given by the user: `ws:` or `wss:`, the path defaulting to `/v3/ws`.
- *
- * @throws ConfigurationError `INVALID_OPTION` where it is no such address, or carries a query or credentials that would
- * end up in logs.
- */
+/** Reads a `ws:` or `wss:` address of the user's, without query or credentials. @throws ConfigurationError */
 export function serverUrl(value: string | URL): URL {
   let url: URL
   try {

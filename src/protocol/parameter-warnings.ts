@@ -20,11 +20,7 @@ export function moved(name: keyof typeof bounds, ms: number): number {
   return Math.min(Math.max(ms, least), most)
 }
 
-/**
- * A warning for each value that a server may not take as it is.
- *
- * @param path - how a parameter is called where the user gave it.
- */
+/** A warning for each value that a server may not take; `path` is how a parameter is called where it was given. */
 export function movedValues(parameters: ConnectionParameters, path: (name: ParameterName) => string): Warning[] {
   const warnings: Warning[] = []
   for (const name of Object.keys(bounds) as (keyof typeof bounds)[]) {
@@ -37,12 +33,7 @@ export function movedValues(parameters: ConnectionParameters, path: (name: Param
   return warnings
 }
 
-/**
- * A warning for each model or mode that is not known; it is passed on all the same.
- *
- * @param path - how a parameter is called where the user gave it.
- * @param ownModels - models known beside those of the service.
- */
+/** A warning for each model or mode that is not known, and is passed on all the same. */
 export function unknownNames(
   parameters: ConnectionParameters,
   path: (name: ParameterName) => string,

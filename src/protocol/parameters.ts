@@ -202,11 +202,7 @@ export const parameterNames = Object.keys(parameterTable) as ParameterName[]
 /** Names of the parameters that may change in mid-session. */
 export const updatableNames = parameterNames.filter((name) => 'updatable' in parameterTable[name])
 
-/**
- * Refuses values outside the protocol's limits.
- *
- * @throws ConfigurationError `INVALID_OPTION` naming the first bad one.
- */
+/** Refuses values outside the protocol's limits. @throws ConfigurationError `INVALID_OPTION` naming the first. */
 export function checkParameters(
   parameters: ConnectionParameters,
   path: (name: ParameterName) => string = (name) => name,
@@ -231,11 +227,7 @@ export function checkParameters(
   }
 }
 
-/**
- * Refuses models and modes that are not known.
- *
- * @throws ConfigurationError `INVALID_OPTION` naming the first.
- */
+/** Refuses models and modes that are not known. @throws ConfigurationError `INVALID_OPTION` naming the first. */
 export function checkKnownNames(parameters: ConnectionParameters, path: (name: ParameterName) => string): void {
   for (const [name, known] of Object.entries(knownNames) as [keyof typeof knownNames, readonly string[]][]) {
     checkOneOf(path(name), parameters[name], known)

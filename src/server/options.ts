@@ -113,11 +113,7 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
 }
 
-/**
- * Checks the options of {@link serve} and fills in the defaults.
- *
- * @throws ConfigurationError (`INVALID_OPTION`)
- */
+/** Checks the options of {@link serve} and fills in the defaults. @throws ConfigurationError (`INVALID_OPTION`) */
 export function resolveServerOptions(options: ServerOptions): ResolvedServerOptions {
   checkKnown('serve()', options, known)
   const engine = options.engine ?? embeddedEngine()

@@ -331,10 +331,7 @@ const SHORTEST_MS = 60_000
 /** A date in a header is cut to the second. */
 const DATE_STEP_MS = 1000
 
-/**
- * How long a session lasts from now, by the server's clock: a machine whose own clock is wrong would take it for over.
- * `undefined` where nobody knows.
- */
+/** How long a session lasts by the server's clock, since that of this machine may be wrong; `undefined`: unknown. */
 export function sessionLife(expiresAt: number, server: ServerDate | undefined, now: number): number | undefined {
   if (expiresAt <= 0) return undefined
   if (server !== undefined) {

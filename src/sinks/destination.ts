@@ -213,10 +213,7 @@ const COPY_BYTES = 65_536
 /** The files that sinks of this process are writing, by name, links resolved, and by number: two would spoil it. */
 const beingWritten = new Set<string>()
 
-/**
- * A file that is valid at every instant: blocks are appended by one write each, rewrites renamed over it. Before each
- * it is looked whether somebody else has changed it.
- */
+/** A file that is valid at every instant, and looked at for changes by others before each block and rewrite. */
 export class FileDestination implements Destination {
   readonly trouble: OutputError | undefined
   readonly path: string
@@ -270,8 +267,7 @@ export class FileDestination implements Destination {
   }
 
   /**
-   * Replaces everything by `pieces`. Whoever opens the file sees all of the old or the new text; after a failure, the
-   * old.
+   * Replaces everything by `pieces`; the file is the whole old or new text at any time, and the old after a failure.
    */
   async rewrite(pieces: AsyncIterable<Piece>): Promise<void> {
     const old = this.#handle
@@ -327,10 +323,7 @@ export class FileDestination implements Destination {
     return realpath(this.path)
   }
 
-  /**
-   * @throws where the file was changed, removed or exchanged; one that was only renamed is completed under its new
-   * name.
-   */
+  /** @throws where the file was changed, removed or exchanged; one that was renamed is completed there. */
   async #assertOurs(handle: FileHandle): Promise<void> {
     const [ours, there] = await Promise.all([handle.stat({ bigint: true }), this.#there()])
     if (ours.nlink === 0n || (there !== undefined && fileKey(there) !== fileKey(ours))) throw gone()

@@ -264,10 +264,7 @@ const ADDED_STEP = 2
 /** The session began to hear behind it. */
 const BEFORE = 3
 
-/**
- * The cheapest alignments of all beginnings, with affine costs: a session that misses a word is likely to miss the
- * next.
- */
+/** The cheapest alignments of all beginnings; costs are affine: who misses one word is likely to miss the next. */
 function align(heard: readonly Placed[], tail: readonly Placed[], from: number) {
   const width = tail.length + 1
   const size = (heard.length + 1) * width

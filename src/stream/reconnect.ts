@@ -74,8 +74,7 @@ export class SessionBudget {
   }
 
   /**
-   * A session has ended at its limit. @throws SessionError `SESSION_TOO_SHORT` where the third in a row brought
-   * nothing.
+   * A session ended at its limit. @throws SessionError `SESSION_TOO_SHORT` for the third in a row that brought nothing.
    */
   expired(error: SessionError, further: boolean): void {
     this.#tooShort = further ? 0 : this.#tooShort + 1

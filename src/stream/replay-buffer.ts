@@ -156,10 +156,7 @@ export class ReplayBuffer {
     this.#gap = { start: from, end: this.msAt(first) }
   }
 
-  /**
-   * A live source that was away gives silence for that time: what no replay could reach is left out, or captions stay
-   * behind.
-   */
+  /** What no replay could reach of the silence of a source that was away is left out, or captions stay behind. */
   #leaveOut(lead: FrameReader): void {
     const { frameMs, maxReplay, overlap, silentFrame } = this.#options
     const most = (lead.paced ? maxReplay + overlap + OPEN_TURN_MS : MOST_UNPACED_MS) / frameMs

@@ -1,7 +1,4 @@
-/**
- * Where a session's milliseconds lie in the stream: silence that only closed a turn is in its time, what was left out
- * is not.
- */
+/** A session's time in the stream's: silence that only closed a turn is in it, audio that was left out is not. */
 export class SessionClock {
   readonly offset: number
   readonly #insertions: { at: number; ms: number }[] = []

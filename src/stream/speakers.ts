@@ -52,10 +52,7 @@ interface Votes {
   words: number
 }
 
-/**
- * Whom a session's labels mean: words that two sessions heard vote for which is which. A label keeps its letter: a
- * later vote must not rename somebody.
- */
+/** Whom a session's labels mean, by votes of words that two sessions heard. A label keeps its letter. */
 export class LabelMap {
   readonly #letters: SpeakerLetters
   readonly #first: boolean
@@ -131,8 +128,7 @@ export class LabelMap {
 }
 
 /**
- * The one-to-one assignment with the greatest sum, exactly, over sets of columns (16 at most); weights of 0 or less are
- * never assigned. For each row its column, or -1.
+ * The one-to-one assignment of greatest sum, exactly, for at most 16 columns; weights of 0 or less are left out (-1).
  */
 export function bestAssignment(weights: readonly (readonly number[])[]): number[] {
   const columns = Math.max(0, ...weights.map((row) => row.length))

@@ -85,10 +85,7 @@ export class DiarizeInput {
     return this.#started?.pcm.sizeWarning
   }
 
-  /**
-   * The frames that `chunk` completes. @throws ConfigurationError `INVALID_PIPELINE` where it is not the PCM it should
-   * be.
-   */
+  /** The frames that `chunk` completes. @throws ConfigurationError `INVALID_PIPELINE` for what is no such PCM. */
   push(chunk: unknown): Buffer[] {
     const bytes = pcmBytes(this.#stage, chunk, this.format.encoding, true)
     const { pcm, framer } = this.#start()

@@ -8,8 +8,7 @@ import { rewrite, type Piece } from './rewrite.ts'
 import { Tail } from './tail.ts'
 
 /**
- * Turns, segments and cues as a text that is appended to. Where a revision changes it, it {@link isStale}, and {@link
- * rewrite} goes on from there.
+ * A text that is appended to; where a revision changes it, it {@link isStale}, and {@link rewrite} goes on from there.
  */
 export class Composer {
   /** What the text begins with; it is returned with the first block. */

@@ -11,10 +11,7 @@ export interface Block {
   start: number
 }
 
-/**
- * Makes blocks of utterances. Where one begins, what follows depends on `state` and the number of blocks alone, so that
- * a text can be made again.
- */
+/** Makes blocks of utterances, which can be made again from where one begins, by `state` and the number of blocks. */
 export interface Writer {
   readonly open: boolean
   /** A plain value that is never changed. */

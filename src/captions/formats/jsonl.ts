@@ -39,12 +39,7 @@ function cueRecord(cue: Cue, names: SpeakerNames): object {
   return { type: 'cue', index, speaker, name: nameOf(speaker, names), start, end, lines, words }
 }
 
-/**
- * One line of JSON for a turn (`type: 'turn'`), a segment (`'segment'`) or a cue (`'cue'`). Turns and segments are
- * keyed by `order` and `revision`: a later line with the same `order` and a higher `revision` replaces the earlier.
- *
- * @param names - display names, added as `name` where the label has one.
- */
+/** One line of JSON, its `type` `turn`, `segment` or `cue`; a higher `revision` of one `order` replaces the earlier. */
 export function formatJsonlItem(item: Captionable, names: SpeakerNames = {}): string {
   if (isTurn(item)) return toLine(turnRecord(item, names))
   return toLine(isCue(item) ? cueRecord(item, names) : segmentRecord(item, names))

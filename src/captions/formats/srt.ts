@@ -30,11 +30,7 @@ function defuse(text: string): string {
   return lastClosing < 0 ? safe : safe.slice(0, lastClosing).replaceAll('<', '‹') + safe.slice(lastClosing)
 }
 
-/**
- * One SubRip block, with the blank line that ends it; `''` where the cue has no visible text.
- *
- * @param label - what is shown before the first line to say who speaks, ready made: `Alice: `.
- */
+/** One SubRip block with its blank line, behind a ready-made label; `''` where nothing is visible. */
 export function formatSrtCue(cue: Cue, label = ''): string {
   const text = sanitizeSrtText(cue.lines, label)
   if (text === '') return ''

@@ -41,8 +41,7 @@ export interface Paragraph {
 }
 
 /**
- * A transcript to read, a line for each turn of a speaker; it grows until the speaker changes, and {@link end} ends the
- * last.
+ * A transcript to read, a line for each turn of a speaker; the last grows until the speaker changes, or {@link end}.
  */
 export class Transcript {
   readonly #options: TranscriptOptions

@@ -79,10 +79,7 @@ export class CueLayout {
     return this.#takeReady()
   }
 
-  /**
-   * Ends the run and returns its cues. `next` is when what follows begins: `Infinity` for nothing, absent where
-   * unknown.
-   */
+  /** Ends the run and returns its cues; `next` is when what follows begins (`Infinity`: nothing; absent: unknown). */
   close(next?: number): UnnumberedCue[] {
     this.#closeRun(next)
     this.#settle(next)

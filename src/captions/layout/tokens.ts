@@ -40,8 +40,7 @@ export function isClosing(text: string): boolean {
 }
 
 /**
- * A word as tokens with repaired times, cut at its spaces, between words of spaceless scripts, and where it is wider
- * than `maxWidth`; one without text is one token.
+ * A word as tokens with repaired times, cut at spaces, between words of spaceless scripts, and where it is too wide.
  */
 export function wordTokens(word: Word, maxWidth: number, earliest: number, language: string): Token[] {
   const tokens = spokenTokens(word, maxWidth, earliest, language)

@@ -44,10 +44,8 @@ export async function findRecogniser(
 }
 
 /**
- * The speaker model that `model` names: an `.onnx` file, a folder with one, or a model of the catalogue that is in the
- * cache of the Hub. Without a name, `voices*.onnx` beside the recogniser, else the one in the box.
- *
- * @throws EngineError as {@link findRecogniser} does.
+ * The speaker model by path, folder or catalogue; without a name, `voices*.onnx` beside the recogniser, or the one in
+ * the box. @throws EngineError
  */
 export async function findSpeakerModel(
   model: string | undefined,
@@ -69,10 +67,7 @@ export async function findSpeakerModel(
 }
 
 /**
- * The model of voice activity: `silero_vad.onnx` beside the recogniser, else in `DIARIZE_STREAM_MODELS`, else the one in
- * the box.
- *
- * @throws EngineError `ENGINE_UNAVAILABLE` where there is none.
+ * The model of voice activity: beside the recogniser, in `DIARIZE_STREAM_MODELS`, or in the box. @throws EngineError
  */
 export async function findActivityModel(
   recogniserFolder?: string,

@@ -9,12 +9,8 @@ const maxNamed = 30
 const english = new Intl.DisplayNames(['en'], { type: 'language' })
 
 /**
- * The code under which a model knows a language.
- *
- * @param language - a BCP 47 tag, of which only the language counts; `auto`, or nothing, leaves it to the model.
- * @returns one of `model.languages`, or `''` where the model is to find out, or cannot be told.
- * @throws ConfigurationError `INVALID_OPTION` where it is no tag, or the model does not know the language; the message says
- * which it knows, and which models of the catalogue know the other.
+ * The code under which a model knows a language; `''` where it is to find out. @throws ConfigurationError, which says
+ * what the model knows, and which models know the other.
  */
 export function checkLanguage(
   language: string | undefined,

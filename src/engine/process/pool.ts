@@ -44,10 +44,7 @@ interface Worker {
   streams: number
 }
 
-/**
- * The processes that recognise words with one model, of one thread each, which do more than one with many threads. What
- * a process dies of is tried once more.
- */
+/** The processes, of one thread each, that recognise with one model. What one dies of is tried once more. */
 export class RecogniserPool {
   readonly model: RecogniserModel
   readonly maxProcesses: number
@@ -94,8 +91,8 @@ export class RecogniserPool {
   }
 
   /**
-   * Decodes an utterance; `undefined` for a partial that finds no free process. @throws EngineError `ENGINE_FAILED`,
-   * {@link CrashingUtterance}
+   * Decodes an utterance; `undefined` for a partial without a free process. Rejects with {@link CrashingUtterance},
+   * too.
    */
   decode(
     input: Job['input'],

@@ -51,10 +51,7 @@ export class SherpaProcess {
   /** Resident memory at the last answer, in bytes. */
   memory = 0
 
-  /**
-   * @param nodePath - the Node.js that runs it. @throws EngineError where this runs in something else and none is
-   * named.
-   */
+  /** @param nodePath - the Node.js that runs it. @throws EngineError where this process runs in none. */
   constructor(nodePath: string | undefined = process.env['DIARIZE_STREAM_NODE']) {
     const child = fork(entry, [], {
       execPath: nodePath ?? ownNode(),

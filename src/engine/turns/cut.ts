@@ -23,11 +23,8 @@ export interface QuietPlace {
 }
 
 /**
- * The quietest place from `fromMs` to `toMs` of an utterance: the middle of the longest silence that the detector of
- * speech heard (the later of two), else of the quietest 120 ms.
- *
- * @param samples - mono, 16 kHz.
- * @param speech - level of speech of each 10 ms; 0 where there is none.
+ * The quietest place of a stretch: in the middle of the longest silence (the later of two), else of the quietest 120
+ * ms.
  */
 export function quietestPlace(
   samples: Int16Array,

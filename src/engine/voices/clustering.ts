@@ -97,10 +97,7 @@ const minStretches = 3
 /** Halves grow around pairs of so many of the longest stretches; the pair that makes the clearest halves counts. */
 const tried = 8
 const maxRounds = 10
-/**
- * How much nearer stretches must be to their half than to the other: at most about 0.5 for one voice, above 0.6 for
- * two.
- */
+/** How much nearer stretches must be to their own half: at most about 0.5 for one voice, above 0.6 for two. */
 const separation = 0.55
 /** Log odds that both halves are one voice from which on they stay together: even odds. */
 const together = 0

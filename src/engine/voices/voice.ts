@@ -95,11 +95,7 @@ function ofTwo(frames: number, narrowband: boolean): Cosines {
 const logDensity = ({ mean, deviation }: Cosines, cosine: number): number =>
   -0.5 * ((cosine - mean) / deviation) ** 2 - Math.log(deviation)
 
-/**
- * Natural logarithm of the odds that two stretches of speech are of one voice, by the `cosine` of their vectors and the
- * frames of 10 ms behind each; `narrowband` says that they came by telephone, `scatter` how much the vectors of one voice
- * scatter, as a multiple of what is usual.
- */
+/** Log odds that two stretches are of one voice, by the `cosine` of their vectors and the frames behind each. */
 export function oddsOfOneVoice(
   cosine: number,
   framesA: number,
@@ -117,11 +113,7 @@ export function oddsOfOneVoice(
 /** Beyond so many frames a voice changes by itself as much as it becomes more exact. */
 const maxExact = 2500
 
-/**
- * Natural logarithm of the odds that the sums of many stretches each are of one voice, by telephone: what is by chance in one stretch is evened out by the others,
- * so the cosines of one voice rise faster with the length and scatter less. Measured on halves of what 5 readers said, of
- * 4 to 30 s; for two voices on all pairs of 83 others, whose cosines are 0.74 in the mean with a deviation of 0.09.
- */
+/** The same for sums of many stretches, by telephone, where chance is evened out; measured on halves of 4 to 30 s. */
 export function oddsOfWholes(cosine: number, framesA: number, framesB: number): number {
   const frames = Math.min(maxExact, jointLength(framesA, framesB))
   const apart = 24.5 * (frames + 30) ** -0.9
@@ -139,11 +131,7 @@ const limits = { min: 0.6, max: 1.3 }
 /** It is believed in steps, so that not every utterance makes all odds anew. */
 const step = 0.05
 
-/**
- * How much the vectors of one voice scatter in this session, as a multiple of what is usual: a good line or a steady way of
- * speaking makes less of it, noise more. What is said in one breath is said by one person, so it shows that without anybody
- * knowing who speaks.
- */
+/** How much vectors of one voice scatter in this session: what is said in one breath is said by one person. */
 export class SessionScatter {
   #ratios: number[] = []
   now = 1

@@ -141,10 +141,7 @@ function count(speech: readonly number[], level: number): number {
   return speech.reduce((sum, here) => sum + (here >= level ? speechFrameMs : 0), 0)
 }
 
-/**
- * Repetitions: "no, no, no" is said, endless copies are a model that has lost its place. Then there are more copies
- * than syllables or time.
- */
+/** "No, no, no" is said; endless copies are a model that has lost its place: more than there are syllables, or time. */
 
 /** Words in the longest phrase that is looked for. */
 const longestPhrase = 12

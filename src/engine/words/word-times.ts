@@ -4,8 +4,7 @@ import { detokenise, type TokenWord } from './detokenise.ts'
 import { measure, pauses } from './loudness.ts'
 
 /**
- * Places words by dynamic programming over the model's times (± 100 ms), the sound, and how long a word takes; weights
- * by trial.
+ * Places words by the model's times (± 100 ms), the sound, and their letters, by dynamic programming; weights by trial.
  */
 
 /** A start may lie this far from where the model has it, in frames. */
