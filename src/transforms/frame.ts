@@ -2,10 +2,10 @@ import type { Transform } from 'node:stream'
 import { maxChannels, msToBytes, sampleRateRange, silenceByte, type AudioFormat } from '../audio/format.ts'
 import { Framer } from '../audio/framer.ts'
 import { pcmBytes, PcmInput } from '../audio/pcm.ts'
-import { ConfigurationError, InputError } from '../errors.ts'
+import { ConfigurationError } from '../errors.ts'
 import type { TypedDuplex } from '../events.ts'
 import { checkInteger, checkKnown, checkOneOf, checkSignal } from '../options.ts'
-import { liveSource, onUpstream, pcmFormat, relayEvents, streamStartedAt, type UpstreamStage } from '../stage.ts'
+import { pcmFormat } from '../stage.ts'
 import type { PassedOnEvents } from './diarize-events.ts'
 import { PiecewiseTransform } from './piecewise.ts'
 
@@ -34,7 +34,6 @@ const bufferedFrames = 4
 
 class Frame extends PiecewiseTransform {
   readonly #options: FrameOptions
-  #upstream: UpstreamStage | undefined
   #input: PcmInput | undefined
   #framer: Framer | undefined
   #format: AudioFormat | undefined
@@ -48,16 +47,12 @@ class Frame extends PiecewiseTransform {
       ...(options.signal !== undefined && { signal: options.signal }),
     })
     this.#options = options
-    relayEvents(this)
-    onUpstream(this, (upstream) => {
-      this.#upstream ??= upstream
-    })
   }
 
   /** What the frames hold; may still change until something is piped in, and not after the first byte. */
   get [pcmFormat](): AudioFormat {
     if (this.#format !== undefined) return this.#format
-    const above = this.#upstream?.[pcmFormat] ?? defaults.format
+    const above = this.upstream?.[pcmFormat] ?? defaults.format
     return {
       sampleRate: this.#options.sampleRate ?? above.sampleRate,
       channels: this.#options.channels ?? above.channels,
@@ -65,18 +60,9 @@ class Frame extends PiecewiseTransform {
     }
   }
 
-  /** Whether the audio cannot be held back, as the stage above says. */
-  get [liveSource](): boolean | undefined {
-    return this.#upstream?.[liveSource]
-  }
-
-  get [streamStartedAt](): Date | undefined {
-    return this.#upstream?.[streamStartedAt]
-  }
-
   #start(): { input: PcmInput; framer: Framer } {
     const format = this[pcmFormat]
-    const above = this.#upstream?.[pcmFormat]
+    const above = this.upstream?.[pcmFormat]
     for (const fact of ['sampleRate', 'channels', 'encoding'] as const) {
       if (above === undefined || format[fact] === above[fact]) continue
       throw invalidPipeline(`frame() was told ${fact} ${format[fact]}, but the stage above gives ${above[fact]}`)
@@ -112,20 +98,9 @@ class Frame extends PiecewiseTransform {
     const input = this.#input
     const framer = this.#framer
     if (input !== undefined && framer !== undefined) yield* this.#frames(input.flush(), framer)
-    if (input === undefined || framer === undefined || this.#empty) {
-      throw new InputError(
-        'NO_AUDIO',
-        'The input of frame() ended without audio: nothing to caption; check what is piped in',
-      )
-    }
+    if (input === undefined || framer === undefined || this.#empty) throw this.noAudio('frame()')
     if (input.sizeWarning !== undefined) this.emit('warning', input.sizeWarning)
-    if (input.heldBytes > 0) {
-      this.emit('warning', {
-        code: 'PARTIAL_SAMPLE',
-        message: `The input ended within a sample; its last ${input.heldBytes} bytes were dropped`,
-        bytes: input.heldBytes,
-      })
-    }
+    this.warnOfPartialSample(input.heldBytes)
     const last = framer.flush()
     if (last !== undefined) yield last
   }

@@ -1,8 +1,12 @@
 import { Transform, type TransformCallback, type TransformOptions } from 'node:stream'
+import { InputError } from '../errors.ts'
+import { liveSource, onUpstream, relayEvents, streamStartedAt, type UpstreamStage } from '../stage.ts'
 import { takesBytes } from '../stream-helpers.ts'
 
 /** A transform that stops between outputs while whoever reads is full, so that no chunk overfills it. */
 export abstract class PiecewiseTransform extends Transform {
+  /** What is piped in, whose facts count below as well. */
+  protected upstream: UpstreamStage | undefined
   #resume: (() => void) | undefined
 
   /** The outputs for `chunk`, made one at a time as they are wanted; empty ones are dropped. What it throws ends the stream. */
@@ -18,6 +22,34 @@ export abstract class PiecewiseTransform extends Transform {
   constructor(options: TransformOptions) {
     super(options)
     takesBytes(this, (chunk) => this.bytesOf(chunk))
+    relayEvents(this)
+    onUpstream(this, (upstream) => this.adopt(upstream))
+  }
+
+  protected adopt(upstream: UpstreamStage): void {
+    this.upstream ??= upstream
+  }
+
+  /** Whether the audio cannot be held back, as the stage above says. */
+  get [liveSource](): boolean | undefined {
+    return this.upstream?.[liveSource]
+  }
+
+  get [streamStartedAt](): Date | undefined {
+    return this.upstream?.[streamStartedAt]
+  }
+
+  /** The error for an input that ended without a sample. */
+  protected noAudio(stage: string, where = 'without audio'): InputError {
+    const message = `The input of ${stage} ended ${where}: nothing to caption; check what is piped in`
+    return new InputError('NO_AUDIO', message)
+  }
+
+  /** Warns of `bytes` at the end that are no whole sample. */
+  protected warnOfPartialSample(bytes: number): void {
+    if (bytes === 0) return
+    const message = `The input ended within a sample; its last ${bytes} bytes were dropped`
+    this.emit('warning', { code: 'PARTIAL_SAMPLE', message, bytes })
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {

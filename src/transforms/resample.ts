@@ -13,15 +13,7 @@ import { parseWavHeader, WavReader, wavSizeWarning } from '../audio/wav.ts'
 import { ConfigurationError, InputError } from '../errors.ts'
 import type { TypedDuplex } from '../events.ts'
 import { checkInteger, checkKnown, checkSignal, invalidOption } from '../options.ts'
-import {
-  liveSource,
-  onUpstream,
-  pcmFormat,
-  relayEvents,
-  requestFormat,
-  streamStartedAt,
-  type UpstreamStage,
-} from '../stage.ts'
+import { pcmFormat, requestFormat, type UpstreamStage } from '../stage.ts'
 import type { PassedOnEvents } from './diarize-events.ts'
 import { PiecewiseTransform } from './piecewise.ts'
 
@@ -60,7 +52,6 @@ class Resample extends PiecewiseTransform {
   readonly #target: Target
   #output: AudioFormat | undefined
   readonly #input: AudioFormat | undefined
-  #upstream: UpstreamStage | undefined
   /** Looks for a WAV header; `undefined` where the input is known to have none. */
   #reader: WavReader | undefined
   #converter: PcmConverter | undefined
@@ -79,8 +70,6 @@ class Resample extends PiecewiseTransform {
     this.#input = input
     const channels = target.channels === 'keep' ? input?.channels : target.channels
     if (channels !== undefined) this.#output = this.#format(channels)
-    relayEvents(this)
-    onUpstream(this, (upstream) => this.#adopt(upstream))
   }
 
   /** What goes out; unknown until the first byte where the channels are kept. */
@@ -92,18 +81,9 @@ class Resample extends PiecewiseTransform {
     return { sampleRate: this.#target.sampleRate, channels, encoding: 's16le' }
   }
 
-  /** Whether the audio cannot be held back, as the stage above says. */
-  get [liveSource](): boolean | undefined {
-    return this.#upstream?.[liveSource]
-  }
-
-  get [streamStartedAt](): Date | undefined {
-    return this.#upstream?.[streamStartedAt]
-  }
-
-  #adopt(upstream: UpstreamStage): void {
+  protected override adopt(upstream: UpstreamStage): void {
     if (this.#started) return
-    this.#upstream = upstream
+    this.upstream = upstream
     const request = upstream[requestFormat]
     if (request === undefined) return
     if (this.#input === undefined) {
@@ -122,7 +102,7 @@ class Resample extends PiecewiseTransform {
 
   #start(first: Buffer): void {
     this.#started = true
-    const declared = this.#input ?? this.#upstream?.[pcmFormat]
+    const declared = this.#input ?? this.upstream?.[pcmFormat]
     if (declared === undefined) {
       this.#reader = new WavReader()
       return
@@ -173,7 +153,7 @@ class Resample extends PiecewiseTransform {
   }
 
   protected override bytesOf(chunk: unknown): Buffer {
-    return pcmBytes('resample()', chunk, (this.#input ?? this.#upstream?.[pcmFormat])?.encoding)
+    return pcmBytes('resample()', chunk, (this.#input ?? this.upstream?.[pcmFormat])?.encoding)
   }
 
   *#converted(audio: Buffer): Iterable<Buffer> {
@@ -193,18 +173,9 @@ class Resample extends PiecewiseTransform {
     if (this.#converter === undefined || this.#audioBytes === lost) {
       const where =
         this.#reader?.kind === 'wav' && this.#converter === undefined ? 'within its WAV header' : 'without audio'
-      throw new InputError(
-        'NO_AUDIO',
-        `The input of resample() ended ${where}: nothing to caption; check what is piped in`,
-      )
+      throw this.noAudio('resample()', where)
     }
-    if (lost > 0) {
-      this.emit('warning', {
-        code: 'PARTIAL_SAMPLE',
-        message: `The input ended within a sample; its last ${lost} bytes were dropped`,
-        bytes: lost,
-      })
-    }
+    this.warnOfPartialSample(lost)
     const missing = this.#reader?.missingBytes ?? 0
     if (missing > 0) {
       this.emit('warning', {

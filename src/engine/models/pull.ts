@@ -2,6 +2,7 @@ import { mkdir, open, readFile, rename, rm, stat, statfs, writeFile } from 'node
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { EngineError, isAbortError } from '../../errors.ts'
+import { isRunning } from '../../sinks/file-lock.ts'
 import type { ModelEntry, ModelFile } from './catalogue.ts'
 import {
   cachedCommit,
@@ -385,7 +386,8 @@ async function lock(name: string, env: Environment | undefined): Promise<() => P
         throw new EngineError('DOWNLOAD_FAILED', message, { cause: error })
       }
     }
-    if (isAlive(Number(await readFile(file, 'utf8').catch(() => '')))) break
+    const pid = Number(await readFile(file, 'utf8').catch(() => ''))
+    if (Number.isInteger(pid) && pid > 0 && isRunning(pid)) break
     await rm(file, { force: true })
   }
   throw new EngineError(
@@ -393,14 +395,4 @@ async function lock(name: string, env: Environment | undefined): Promise<() => P
     `${name} is being pulled by another process; wait for it, or delete ${file} if there is none`,
     { retryable: true },
   )
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }
