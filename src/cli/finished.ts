@@ -34,12 +34,19 @@ export function finishedOptions(command: Command, environmentKey: string | undef
       ...(model !== undefined && { speechModels: [model] }),
       ...(keyterms.length > 0 && { keytermsPrompt: keyterms }),
       ...(maxSpeakers !== undefined && { maxSpeakers }),
-      ...(language !== undefined && language !== 'auto' && { languageCode: language.toLowerCase().replace('-', '_') }),
+      ...(language !== undefined && language !== 'auto' && { languageCode: serviceLanguage(language) }),
     },
     ...(key !== undefined && { apiKey: key }),
     ...(url !== undefined && { url }),
     ...(region !== undefined && { region }),
   }
+}
+
+/** The service knows languages, and places for English only. */
+function serviceLanguage(language: string): string {
+  const [code = '', place = ''] = language.toLowerCase().split('-')
+  const places: Readonly<Record<string, string>> = { us: 'en_us', gb: 'en_uk', au: 'en_au' }
+  return code === 'en' ? (places[place] ?? code) : code
 }
 
 function refuse(option: string, value: unknown): void {

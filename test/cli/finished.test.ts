@@ -153,12 +153,22 @@ describe('the options of the command for transcribe()', () => {
     expect(finishedOptions(command, key)).toEqual({
       apiKey: key,
       region: 'eu',
-      parameters: { speechModels: ['m'], keytermsPrompt: ['Hanse', 'Elbe'], maxSpeakers: 3, languageCode: 'pt_br' },
+      parameters: { speechModels: ['m'], keytermsPrompt: ['Hanse', 'Elbe'], maxSpeakers: 3, languageCode: 'pt' },
     })
     expect(finishedOptions(parsed('a.mp4 --finished --language auto --url http://localhost:1'), key)).toEqual({
       url: 'http://localhost:1',
       parameters: {},
     })
+  })
+
+  it.each([
+    ['de', 'de'],
+    ['en', 'en'],
+    ['en-GB', 'en_uk'],
+    ['en-NZ', 'en'],
+  ])('say %s as the service does: %s', (language, languageCode) => {
+    const { parameters } = finishedOptions(parsed(`a.mp4 --finished --language ${language}`), key)
+    expect(parameters).toEqual({ languageCode })
   })
 
   it.each([

@@ -48,15 +48,23 @@ type Send = (path: string, init?: RequestInit) => Promise<Response>
 /**
  * Loads the official client, which only `transcribe()` needs.
  *
- * @throws EngineError `ENGINE_UNAVAILABLE` where it is not installed.
+ * @throws EngineError `ENGINE_UNAVAILABLE` where it is not installed, or is one whose requests cannot be made here.
  */
 async function loadSdk(): Promise<Sdk> {
+  const facts = { package: 'assemblyai' }
+  let sdk: Sdk
   try {
-    return await import('assemblyai')
+    sdk = await import('assemblyai')
   } catch (cause) {
     const message = 'transcribe() needs the npm package assemblyai, which cannot be loaded: run npm install assemblyai'
-    throw new EngineError('ENGINE_UNAVAILABLE', message, { package: 'assemblyai', cause })
+    throw new EngineError('ENGINE_UNAVAILABLE', message, { ...facts, cause })
   }
+  // Another one would make its requests itself, without any limit.
+  if (!('fetchResponse' in sdk.FileService.prototype && 'fetchResponse' in sdk.TranscriptService.prototype)) {
+    const message = 'transcribe() does not know the assemblyai that is installed: run npm install assemblyai@^4.41.5'
+    throw new EngineError('ENGINE_UNAVAILABLE', message, facts)
+  }
+  return sdk
 }
 
 /**

@@ -120,9 +120,10 @@ function objects(value: unknown): Record<string, unknown>[] {
   return value.filter((item): item is Record<string, unknown> => typeof item === 'object' && item !== null)
 }
 
-/** `en_us` of the service is `en-US` elsewhere. */
+/** `en_us` of the service is `en-US` elsewhere, and its `en_uk` is `en-GB`. */
 function languageOf(code: unknown): string | undefined {
   const [, language, , region] = /^([a-z]{2,3})([_-]([a-z]{2}))?$/i.exec(typeof code === 'string' ? code : '') ?? []
   if (language === undefined) return undefined
-  return region === undefined ? language.toLowerCase() : `${language.toLowerCase()}-${region.toUpperCase()}`
+  const place = region?.toUpperCase().replace('UK', 'GB')
+  return place === undefined ? language.toLowerCase() : `${language.toLowerCase()}-${place}`
 }

@@ -192,6 +192,21 @@ describe('transcribe()', () => {
     expect(summary.gaps).toEqual(gaps)
   })
 
+  it('hears what there was until the source was told to stop', async () => {
+    await using server = await prerecordedServer()
+    const { turns, sink } = collector()
+    const stage = transcribe({ ...quick, url: server.url })
+    const long = conversation({ duration: 3_600_000 })
+    const stop = new AbortController()
+    stage.on('progress', ({ readMs }) => {
+      if (readMs > 0) stop.abort()
+    })
+    const { audioMs } = await run(long.source(), stage, sink, { stop: stop.signal })
+    expect(audioMs).toBeLessThan(3_600_000)
+    const heard = long.script.filter(({ start }) => start + 240 <= audioMs)
+    expect(wordsOf(turns)).toEqual(expected(heard))
+  })
+
   it('ends well where nobody speaks', async () => {
     const { error, turns, summary } = await attempt({ engine: scriptedEngine([]) })
     expect([error, turns, summary?.turns]).toEqual([undefined, [], 0])
@@ -420,6 +435,14 @@ describe('errors are typed, and leave nothing behind', () => {
     })
     expect(existsSync('/nowhere')).toBe(false)
     expect(server.transcripts).toEqual([])
+  })
+
+  it('an official client that is not the one it was written for', async () => {
+    vi.doMock('assemblyai', () => ({ FileService: Map, TranscriptService: Map }))
+    const stage = transcribe({ ...quick, url: 'http://localhost:9' })
+    const failure = await new Promise((resolve) => stage.once('error', resolve))
+    vi.doUnmock('assemblyai')
+    expect(failure).toMatchObject({ name: 'EngineError', code: 'ENGINE_UNAVAILABLE', package: 'assemblyai' })
   })
 
   it('a function for the key that fails', async () => {

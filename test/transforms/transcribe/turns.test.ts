@@ -99,6 +99,7 @@ describe('turns of a transcript', () => {
   it.each([
     ['de', 'de'],
     ['pt_br', 'pt-BR'],
+    ['en_uk', 'en-GB'],
     ['en-GB', 'en-GB'],
     ['gsw', 'gsw'],
     ['nonsense here', undefined],
