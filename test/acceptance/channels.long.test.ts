@@ -57,7 +57,7 @@ it.each(['pcm_s16le', 'pcm_mulaw', 'pcm_u8'])(
     const [exitCode] = (await once(client.child, 'exit')) as [number]
     expect(exitCode).toBe(0)
     expect(JSON.parse((await printed).value as string)).toMatchObject({
-      seconds: 3.55,
+      audioMs: 3550,
       turns: 4,
       speakers: ['Agent', 'Customer'],
       gaps: [],
