@@ -65,14 +65,16 @@ export function takesBytes(stream: Writable, bytesOf: (chunk: unknown) => Buffer
   }) as typeof stream.end
 }
 
-/** Waits for `work`, `limit` ms at most; rejects only with what it rejects with in that time. */
-export async function waitAtMost(limit: number, work: Promise<unknown>): Promise<void> {
+/** Waits for `work`, `limit` ms at most: then it rejects with what `late` gives, or resolves where that is absent. */
+export async function waitAtMost<T>(limit: number, work: Promise<T>, late: () => Error): Promise<T>
+export async function waitAtMost(limit: number, work: Promise<unknown>): Promise<unknown>
+export async function waitAtMost(limit: number, work: Promise<unknown>, late?: () => Error): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined
-  const tooLong = new Promise((resolve) => {
-    timer = setTimeout(resolve, limit)
+  const tooLong = new Promise<void>((resolve, reject) => {
+    timer = setTimeout(() => (late === undefined ? resolve() : reject(late())), limit)
   })
   try {
-    await Promise.race([work, tooLong])
+    return await Promise.race([work, tooLong])
   } finally {
     clearTimeout(timer)
   }

@@ -8,6 +8,7 @@ import { type Handlers, httpServer, Listener, refuseUpgrade, requestUrl, SOCKET_
 import { METRICS_TYPE, ServerMetrics } from './metrics.ts'
 import { checkNumber } from '../options.ts'
 import { resolveServerOptions, type ResolvedServerOptions, type ServerOptions } from './options.ts'
+import { waitAtMost } from '../stream-helpers.ts'
 import type { ServerSession } from './session.ts'
 
 const TOKEN_PATH = '/v3/token'
@@ -80,13 +81,7 @@ export class StreamingServer extends EventEmitter<StreamingServerEvents> {
   async drain(ms: number): Promise<boolean> {
     checkNumber('ms', ms, 0, 2 ** 31 - 1, 'ms')
     this.#draining = true
-    const ended = Promise.all([...this.#connections].map((connection) => connection.closed))
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ms)
-    })
-    await Promise.race([ended, late])
-    clearTimeout(timer)
+    await waitAtMost(ms, Promise.all([...this.#connections].map((connection) => connection.closed)))
     return this.#connections.size === 0
   }
 

@@ -12,7 +12,14 @@ import {
   string,
 } from '../options.ts'
 import { addressChecks, type FaultServerAddress, type Plan, PlannedServer } from './planned-server.ts'
-import { RtspAudio, type RtspCodec, RtspConnection, type RtspFault, rtspFaultChecks } from './rtsp-connection.ts'
+import {
+  rtspAudio,
+  type RtspAudio,
+  type RtspCodec,
+  RtspConnection,
+  type RtspFault,
+  rtspFaultChecks,
+} from './rtsp-connection.ts'
 
 /** Which connection gets which fault: all the same; or a list, after which all is well; or a function of its number, from 0. */
 export type RtspFaultPlan = Plan<RtspFault, [index: number]>
@@ -55,7 +62,7 @@ export class RtspFaultServer extends PlannedServer<RtspFaultServerEvents, RtspFa
     super(plan, rtspFaultChecks, options)
     this.#options = options
     const { pcm = Buffer.alloc(0), sampleRate = 16_000, codec = 'l16', loop = false } = options
-    this.#audio = new RtspAudio(pcm, sampleRate, codec, loop)
+    this.#audio = rtspAudio(pcm, sampleRate, codec, loop)
   }
 
   /** Address for clients, with no credentials in it. */

@@ -96,7 +96,7 @@ export function toneEngine(options: ToneEngineOptions = {}): ToneEngine {
     open(settings, listener) {
       opened++
       live++
-      const session = new ToneSession(settings, listener, behaviourFor(settings, options), () => live--)
+      const session = toneSession(settings, listener, behaviourFor(settings, options), () => live--)
       return Promise.resolve(session)
     },
   }
@@ -125,156 +125,152 @@ interface HeardWord {
 }
 
 /** A session of a tone engine: the words of the audio, gathered to turns. Reports follow from the audio alone. */
-class ToneSession implements EngineSession {
-  readonly #settings: EngineSettings
-  readonly #listener: EngineListener
-  readonly #behaviour: ToneBehaviour
-  readonly #onGone: () => void
-  readonly #finder = new ToneFinder()
+function toneSession(
+  given: EngineSettings,
+  listener: EngineListener,
+  behaviour: ToneBehaviour,
+  onGone: () => void,
+): EngineSession {
+  const settings = { ...given }
+  const finder = new ToneFinder()
   /** Letters of the speakers, in order of appearance. */
-  readonly #letters = new Map<number, string>()
-  #labelled = 0
+  const letters = new Map<number, string>()
+  let labelled = 0
   /** The right letters of finals that had others. */
-  #revisions: EngineRevision[] = []
+  const revisions: EngineRevision[] = []
   /** Reports in their order, and when they are due. */
-  #reports: { due: number; report: () => void }[] = []
-  #turn: HeardWord[] = []
-  #order = 0
-  #reviseAt: number
-  #gone = false
+  let reports: { due: number; report: () => void }[] = []
+  let heard: HeardWord[] = []
+  let order = 0
+  let reviseAt = behaviour.reviseEvery || Infinity
+  let gone = false
 
-  constructor(settings: EngineSettings, listener: EngineListener, behaviour: ToneBehaviour, onGone: () => void) {
-    this.#settings = { ...settings }
-    this.#listener = listener
-    this.#behaviour = behaviour
-    this.#onGone = onGone
-    this.#reviseAt = behaviour.reviseEvery || Infinity
-  }
-
-  write(samples: Int16Array): Promise<void> {
-    for (const found of this.#finder.push(samples)) this.#hear(found)
-    this.#passTime(toMs(this.#finder.settled))
-    this.#deliver(toMs(this.#finder.position))
+  function write(samples: Int16Array): Promise<void> {
+    for (const found of finder.push(samples)) hear(found)
+    passTime(toMs(finder.settled))
+    deliver(toMs(finder.position))
     return Promise.resolve()
   }
 
-  forceEndpoint(): Promise<void> {
-    this.#endTurn(toMs(this.#finder.position))
-    this.#deliver(Infinity)
+  function forceEndpoint(): Promise<void> {
+    endTurn(toMs(finder.position))
+    deliver(Infinity)
     return Promise.resolve()
   }
 
-  configure(update: EngineSettingsUpdate): void {
-    Object.assign(this.#settings, update)
+  function configure(update: EngineSettingsUpdate): void {
+    Object.assign(settings, update)
   }
 
-  end(): Promise<void> {
-    const now = toMs(this.#finder.position)
-    this.#endTurn(now)
-    this.#revise(now)
-    this.#deliver(Infinity)
+  function end(): Promise<void> {
+    const now = toMs(finder.position)
+    endTurn(now)
+    revise(now)
+    deliver(Infinity)
     return Promise.resolve()
   }
 
-  destroy(): Promise<void> {
-    if (!this.#gone) this.#onGone()
-    this.#gone = true
-    this.#reports = []
+  function destroy(): Promise<void> {
+    if (!gone) onGone()
+    gone = true
+    reports = []
     return Promise.resolve()
   }
 
-  #hear(found: FoundWord): void {
+  function hear(found: FoundWord): void {
     const start = Math.round(toMs(found.onset))
     const end = start + TONE_WORD_MS
-    this.#passTime(start)
-    const opened = this.#turn[0]?.word.start
-    if (opened !== undefined && end - opened > this.#behaviour.longestTurn) this.#endTurn(end)
-    if (this.#turn.length === 0) this.#later(end, () => this.#listener.speechStarted(start, CONFIDENCE))
-    const right = this.#settings.speakerLabels ? this.#letterOf(found.speaker) : undefined
+    passTime(start)
+    const opened = heard[0]?.word.start
+    if (opened !== undefined && end - opened > behaviour.longestTurn) endTurn(end)
+    if (heard.length === 0) later(end, () => listener.speechStarted(start, CONFIDENCE))
+    const right = settings.speakerLabels ? letterOf(found.speaker) : undefined
     const word: EngineWord = { text: toneText(found.word), start, end, confidence: CONFIDENCE, final: true }
-    this.#turn.push({ word: withLetter(word, this.#settings.speakerLabels ? this.#asGiven(right) : right), right })
-    if (this.#settings.partials) {
-      const partial = this.#assemble(false)
-      this.#later(end, () => this.#listener.turn(partial))
+    heard.push({ word: withLetter(word, settings.speakerLabels ? asGiven(right) : right), right })
+    if (settings.partials) {
+      const partial = assemble(false)
+      later(end, () => listener.turn(partial))
     }
   }
 
   /** Does what is due by `now` in the order of time: turns end in silence, labels are revised. */
-  #passTime(now: number): void {
+  function passTime(now: number): void {
     for (;;) {
-      const lastEnd = this.#turn.at(-1)?.word.end
-      const { minTurnSilence, maxTurnSilence } = this.#settings
+      const lastEnd = heard.at(-1)?.word.end
+      const { minTurnSilence, maxTurnSilence } = settings
       const endAt = lastEnd === undefined ? Infinity : lastEnd + Math.min(minTurnSilence, maxTurnSilence)
-      if (Math.min(endAt, this.#reviseAt) > now) return
-      if (endAt <= this.#reviseAt) {
-        this.#endTurn(endAt)
+      if (Math.min(endAt, reviseAt) > now) return
+      if (endAt <= reviseAt) {
+        endTurn(endAt)
       } else {
-        this.#revise(this.#reviseAt)
-        this.#reviseAt += this.#behaviour.reviseEvery
+        revise(reviseAt)
+        reviseAt += behaviour.reviseEvery
       }
     }
   }
 
-  #letterOf(speaker: number): string | undefined {
-    const { size } = this.#letters
-    if (!this.#letters.has(speaker) && size < (this.#settings.maxSpeakers ?? MOST_SPEAKERS)) {
-      this.#letters.set(speaker, String.fromCharCode(FIRST_LETTER + size))
+  function letterOf(speaker: number): string | undefined {
+    const { size } = letters
+    if (!letters.has(speaker) && size < (settings.maxSpeakers ?? MOST_SPEAKERS)) {
+      letters.set(speaker, String.fromCharCode(FIRST_LETTER + size))
     }
-    return this.#letters.get(speaker)
+    return letters.get(speaker)
   }
 
   /** The letter with which the next word is reported, whose right one is `right`. */
-  #asGiven(right: string | undefined): string | undefined {
-    const { unattributedWords, mistakenWords } = this.#behaviour
-    const place = this.#labelled++
+  function asGiven(right: string | undefined): string | undefined {
+    const { unattributedWords, mistakenWords } = behaviour
+    const place = labelled++
     if (place < unattributedWords) return undefined
     if (place >= unattributedWords + mistakenWords) return right
-    return [...this.#letters.values()].find((other) => other !== right) ?? right
+    return [...letters.values()].find((other) => other !== right) ?? right
   }
 
-  #endTurn(at: number): void {
-    if (this.#turn.length === 0) return
-    const final = this.#assemble(true)
-    if (this.#turn.some(({ word, right }) => word.speaker !== right)) {
-      const words = this.#turn.map(({ word, right }) => withLetter(word, right))
+  function endTurn(at: number): void {
+    if (heard.length === 0) return
+    const final = assemble(true)
+    if (heard.some(({ word, right }) => word.speaker !== right)) {
+      const words = heard.map(({ word, right }) => withLetter(word, right))
       const speaker = dominantSpeaker(words)
-      this.#revisions.push({ order: final.order, words, ...(speaker === undefined ? {} : { speaker }) })
+      revisions.push({ order: final.order, words, ...(speaker === undefined ? {} : { speaker }) })
     }
-    this.#turn = []
-    this.#order++
-    this.#later(at + this.#behaviour.finalDelay, () => this.#listener.turn(final))
+    heard = []
+    order++
+    later(at + behaviour.finalDelay, () => listener.turn(final))
   }
 
-  #revise(at: number): void {
-    const revisions = this.#revisions.splice(0)
-    if (revisions.length > 0) this.#later(at, () => this.#listener.revision(revisions))
+  function revise(at: number): void {
+    const due = revisions.splice(0)
+    if (due.length > 0) later(at, () => listener.revision(due))
   }
 
-  #assemble(endOfTurn: boolean): EngineTurn {
-    const words = this.#turn.map(({ word }) => (endOfTurn ? word : { ...withLetter(word, undefined), final: false }))
+  function assemble(endOfTurn: boolean): EngineTurn {
+    const words = heard.map(({ word }) => (endOfTurn ? word : { ...withLetter(word, undefined), final: false }))
     const speaker = dominantSpeaker(words)
     return {
-      order: this.#order,
+      order,
       words,
       transcript: words.map((word) => word.text).join(' '),
       ...(speaker === undefined ? {} : { speaker }),
       endOfTurn,
-      formatted: endOfTurn && this.#settings.formatTurns,
+      formatted: endOfTurn && settings.formatTurns,
       endOfTurnConfidence: endOfTurn ? 1 : 0,
     }
   }
 
   /** Lines a report up; none overtakes another, so that what follows a delayed final waits with it. */
-  #later(due: number, report: () => void): void {
-    this.#reports.push({ due: Math.max(due, this.#reports.at(-1)?.due ?? 0), report })
+  function later(due: number, report: () => void): void {
+    reports.push({ due: Math.max(due, reports.at(-1)?.due ?? 0), report })
   }
 
-  #deliver(now: number): void {
-    for (let [first] = this.#reports; first !== undefined && first.due <= now; [first] = this.#reports) {
-      this.#reports.shift()
+  function deliver(now: number): void {
+    for (let [first] = reports; first !== undefined && first.due <= now; [first] = reports) {
+      reports.shift()
       first.report()
     }
   }
+
+  return { write, forceEndpoint, configure, end, destroy }
 }
 
 function toMs(sample: number): number {

@@ -17,6 +17,7 @@ import { InputError, SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import { checkKnown } from '../options.ts'
 import { recordStage, onUpstream, relayEvents } from '../stage.ts'
+import { waitAtMost } from '../stream-helpers.ts'
 import { channelSettings } from './channels/options.ts'
 import type { Diarize, OfChannel, UpdatableParameters } from './diarize-events.ts'
 import { DiarizeInput } from './diarize-input.ts'
@@ -219,7 +220,7 @@ class DiarizeStream extends Duplex {
       speechModel: this.#model(),
       sampleRate: this.#input.format.sampleRate,
     }
-    return bounded(peer.target(toQuery(parameters, options.query)), options.connectTimeout, () => {
+    return waitAtMost(options.connectTimeout, peer.target(toQuery(parameters, options.query)), () => {
       const message = `no key or token came within ${options.connectTimeout} ms`
       return new SessionError('TOKEN_FAILED', message, { retryable: true })
     })
@@ -322,18 +323,6 @@ class DiarizeStream extends Duplex {
 
   #warn(code: string, message: string, channel: string | undefined): void {
     this.emit('warning', { code, message, ...(channel === undefined ? {} : { channel }) })
-  }
-}
-
-async function bounded<T>(work: Promise<T>, ms: number, late: () => Error): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const limit = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(late()), ms)
-  })
-  try {
-    return await Promise.race([work, limit])
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -47,7 +47,7 @@ export class AnalysisProcess implements SpeakerModel {
   }
 
   activity(threshold: number | undefined): VoiceActivityDetector {
-    return new SileroDetector(this, this.#activityModel.file, this.#streams++, threshold)
+    return sileroDetector(this, this.#activityModel.file, this.#streams++, threshold)
   }
 
   /** Has the process do something, and a new one where it dies. */
@@ -119,78 +119,73 @@ export class AnalysisProcess implements SpeakerModel {
   }
 }
 
-class SileroDetector implements VoiceActivityDetector {
-  readonly #ears: AnalysisProcess
-  readonly #file: string
-  readonly #stream: number
-  #thresholds: number[]
+function sileroDetector(
+  ears: AnalysisProcess,
+  file: string,
+  stream: number,
+  threshold: number | undefined,
+): VoiceActivityDetector {
+  let thresholds = thresholdsFor(threshold)
   /** The process that has the stream, as it is now. */
-  #openIn: SherpaProcess | undefined
+  let openIn: SherpaProcess | undefined
   /** Samples that are no whole window yet. */
-  #rest = new Int16Array(0)
-  #samples = 0
-  #frames = 0
-  #last = 0
+  let rest = new Int16Array(0)
+  let judged = 0
+  let frames = 0
+  let last = 0
   /** The call under way; never rejects. */
-  #underWay: Promise<unknown> = Promise.resolve()
-  #isClosed = false
+  let underWay: Promise<unknown> = Promise.resolve()
+  let isClosed = false
 
-  constructor(ears: AnalysisProcess, file: string, stream: number, threshold: number | undefined) {
-    this.#ears = ears
-    this.#file = file
-    this.#stream = stream
-    this.#thresholds = thresholdsFor(threshold)
+  function setThreshold(wanted: number | undefined): void {
+    thresholds = thresholdsFor(wanted)
+    openIn = undefined
   }
 
-  setThreshold(threshold: number | undefined): void {
-    this.#thresholds = thresholdsFor(threshold)
-    this.#openIn = undefined
-  }
-
-  accept(samples: Int16Array): Promise<number[]> {
-    const levels = this.#judge(samples)
-    this.#underWay = levels.catch(() => {})
+  function accept(samples: Int16Array): Promise<number[]> {
+    const levels = judge(samples)
+    underWay = levels.catch(() => {})
     return levels
   }
 
-  async #judge(samples: Int16Array): Promise<number[]> {
+  async function judge(samples: Int16Array): Promise<number[]> {
     // Whole windows only: another detector, in another process or with another threshold, can go on at any of them.
-    const all = new Int16Array(this.#rest.length + samples.length)
-    all.set(this.#rest)
-    all.set(samples, this.#rest.length)
+    const all = new Int16Array(rest.length + samples.length)
+    all.set(rest)
+    all.set(samples, rest.length)
     const whole = all.subarray(0, all.length - (all.length % activityWindow))
-    this.#rest = all.slice(whole.length)
+    rest = all.slice(whole.length)
     if (whole.length === 0) return []
-    const windows = await this.#ears.call('activity', { stream: this.#stream, samples: whole }, (process) =>
-      this.#open(process),
-    )
+    const windows = await ears.call('activity', { stream, samples: whole }, open)
     // A frame may have its middle in the window before these.
-    const known = [this.#last, ...Array.from(windows, (passed) => this.#thresholds[passed - 1] ?? 0)]
-    const first = this.#samples - activityWindow
-    this.#samples += windows.length * activityWindow
-    this.#last = known.at(-1)!
+    const known = [last, ...Array.from(windows, (passed) => thresholds[passed - 1] ?? 0)]
+    const first = judged - activityWindow
+    judged += windows.length * activityWindow
+    last = known.at(-1)!
     const levels: number[] = []
-    for (; (this.#frames + 1) * samplesPerFrame <= this.#samples; this.#frames++) {
-      const middle = (this.#frames + 0.5) * samplesPerFrame
+    for (; (frames + 1) * samplesPerFrame <= judged; frames++) {
+      const middle = (frames + 0.5) * samplesPerFrame
       levels.push(known[Math.floor((middle - first) / activityWindow)]!)
     }
     return levels
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true
-    await this.#underWay
-    if (this.#openIn?.ended !== false) return
-    await this.#openIn.call('close', { stream: this.#stream }, callLimit).catch(() => {})
+  async function close(): Promise<void> {
+    isClosed = true
+    await underWay
+    if (openIn?.ended !== false) return
+    await openIn.call('close', { stream }, callLimit).catch(() => {})
   }
 
-  async #open(process: SherpaProcess): Promise<void> {
-    if (this.#openIn === process || this.#isClosed) return
-    const thresholds = this.#thresholds
-    await process.call('openActivity', { stream: this.#stream, file: this.#file, thresholds }, callLimit)
+  async function open(process: SherpaProcess): Promise<void> {
+    if (openIn === process || isClosed) return
+    const asked = thresholds
+    await process.call('openActivity', { stream, file, thresholds: asked }, callLimit)
     // They may have changed meanwhile.
-    if (thresholds === this.#thresholds) this.#openIn = process
+    if (asked === thresholds) openIn = process
   }
+
+  return { setThreshold, accept, close }
 }
 
 /** That which is asked for, and one for what is clearly above it. */

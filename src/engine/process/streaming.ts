@@ -35,7 +35,7 @@ export class StreamingRecogniser implements Recogniser {
   begin(): Utterance {
     const stream = nextStream++
     this.#open.add(stream)
-    return new StreamingUtterance(this, stream, this.#pool.model)
+    return streamingUtterance(this, stream, this.#pool.model)
   }
 
   async call<Name extends 'start' | 'accept' | 'partial' | 'finish'>(
@@ -65,58 +65,54 @@ export class StreamingRecogniser implements Recogniser {
   }
 }
 
-class StreamingUtterance implements Utterance {
-  readonly #recogniser: StreamingRecogniser
-  readonly #stream: number
-  readonly #model: RecogniserPool['model']
-  readonly #audio = new SpeechBuffer()
+function streamingUtterance(
+  recogniser: StreamingRecogniser,
+  stream: number,
+  model: RecogniserPool['model'],
+): Utterance {
+  const audio = new SpeechBuffer()
   /** The first failure; all calls are made in order, and answered so. */
-  #failure: Error | undefined
+  let failure: Error | undefined
+  void call('start', { stream })
 
-  constructor(recogniser: StreamingRecogniser, stream: number, model: RecogniserPool['model']) {
-    this.#recogniser = recogniser
-    this.#stream = stream
-    this.#model = model
-    void this.#call('start', { stream })
+  function accept(samples: Int16Array, speech: readonly number[]): Promise<void> {
+    audio.push(samples, speech)
+    return call('accept', { stream, samples })
   }
 
-  accept(samples: Int16Array, speech: readonly number[]): Promise<void> {
-    this.#audio.push(samples, speech)
-    return this.#call('accept', { stream: this.#stream, samples })
+  async function partial(): Promise<Recognition> {
+    return words(await recogniser.call('partial', { stream }))
   }
 
-  async partial(): Promise<Recognition> {
-    return this.#words(await this.#recogniser.call('partial', { stream: this.#stream }))
-  }
-
-  prepare(): void {
+  function prepare(): void {
     // What has been heard has been decoded.
   }
 
-  splitAtPause(): void {
+  function splitAtPause(): void {
     // The same.
   }
 
-  async finish(untilMs = Infinity): Promise<Recognition> {
-    const result = await this.#recogniser.call('finish', { stream: this.#stream })
-    if (this.#failure !== undefined) throw this.#failure
-    const heard = this.#words(result)
+  async function finish(untilMs = Infinity): Promise<Recognition> {
+    const result = await recogniser.call('finish', { stream })
+    if (failure !== undefined) throw failure
+    const heard = words(result)
     return { ...heard, words: heard.words.filter(({ start, end }) => (start + end) / 2 < untilMs) }
   }
 
-  async #call<Name extends 'start' | 'accept'>(name: Name, input: SherpaCalls[Name]['input']): Promise<void> {
+  async function call<Name extends 'start' | 'accept'>(name: Name, input: SherpaCalls[Name]['input']): Promise<void> {
     try {
-      await this.#recogniser.call(name, input)
+      await recogniser.call(name, input)
     } catch (error) {
-      this.#failure ??= error as Error
+      failure ??= error as Error
     }
   }
 
-  #words(result: TokenResult): Recognition {
-    const { startMs, endMs } = this.#audio
-    const audio = { samples: this.#audio.samples(startMs, endMs), speech: this.#audio.speech(startMs, endMs) }
-    const language = this.#model.languages.length === 1 ? this.#model.languages[0] : undefined
-    const words = wordsOf(result, audio, this.#model)
-    return { words, ...(language !== undefined && { language }) }
+  function words(result: TokenResult): Recognition {
+    const { startMs, endMs } = audio
+    const heard = { samples: audio.samples(startMs, endMs), speech: audio.speech(startMs, endMs) }
+    const language = model.languages.length === 1 ? model.languages[0] : undefined
+    return { words: wordsOf(result, heard, model), ...(language !== undefined && { language }) }
   }
+
+  return { accept, partial, prepare, splitAtPause, finish }
 }
