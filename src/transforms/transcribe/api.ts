@@ -163,8 +163,11 @@ export class PrerecordedApi {
   }
 
   async #do<T>(call: Call, use: (clients: Clients) => Promise<T>): Promise<T> {
-    const { apiKey } = this.#settings
-    const { headers, secrets } = await credentials(apiKey === undefined ? {} : { apiKey })
+    const { apiKey, timeouts } = this.#settings
+    const asked = credentials(apiKey === undefined ? {} : { apiKey })
+    const { headers, secrets } = await bounded(asked, timeouts.connect, call.signal, () => {
+      return new SessionError('TOKEN_FAILED', `no key came within ${timeouts.connect} ms`, { retryable: true })
+    })
     try {
       const send: Send = (path, init) => this.#send(call, path, { ...init, headers: headersOf(init, headers) }, secrets)
       return await use(clientsOf(this.#sdk, secrets[0] ?? '', send))
@@ -240,9 +243,8 @@ export class PrerecordedApi {
     return sessionError({ url: this.#base, secrets }, code, what, facts)
   }
 
-  #failure(call: Call, error: unknown, secrets: string[]): SessionError {
-    const cause = error
-    const { code, message } = error as { code?: unknown; message?: unknown }
+  #failure(call: Call, cause: unknown, secrets: string[]): SessionError {
+    const { code, message } = cause as { code?: unknown; message?: unknown }
     const reason = oneLine(
       typeof code === 'string' && code !== '' && code !== 'UND_ERR_SOCKET' ? code : String(message),
     )
@@ -299,6 +301,23 @@ type Clients = ReturnType<typeof clientsOf>
 function headersOf(init: RequestInit | undefined, credential: Record<string, string>): Record<string, string> {
   const given = (init?.headers ?? {}) as Record<string, string>
   return { 'Content-Type': 'application/json', ...given, ...credential, 'User-Agent': 'diarize-stream' }
+}
+
+/** Waits for `work`, but no longer than `ms` milliseconds, and not when `signal` has fired. */
+async function bounded<T>(work: Promise<T>, ms: number, signal: AbortSignal, late: () => Error): Promise<T> {
+  let stop = (): void => {}
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(late()), ms)
+    stop = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([work, limit])
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', stop)
+  }
 }
 
 async function* counted(pieces: AsyncIterable<Buffer>, sent: (bytes: number) => void): AsyncGenerator<Buffer> {

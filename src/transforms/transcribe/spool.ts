@@ -20,6 +20,7 @@ export class Spool {
   #buffered = 0
   #bytes = 0
   #written = 0
+  #flushing: Promise<void> | undefined
 
   private constructor(file: FileHandle, name: string) {
     this.#file = file
@@ -74,7 +75,13 @@ export class Spool {
     await this.write(rest)
   }
 
-  async #flush(): Promise<void> {
+  /** Two readers may begin at once: one of an upload that was refused, and that of the next. */
+  #flush(): Promise<void> {
+    this.#flushing ??= this.#writeOut().finally(() => (this.#flushing = undefined))
+    return this.#flushing
+  }
+
+  async #writeOut(): Promise<void> {
     try {
       for (let from = 0; from < this.#buffered;) {
         const { bytesWritten } = await this.#file.write(this.#buffer, from, this.#buffered - from, this.#written)

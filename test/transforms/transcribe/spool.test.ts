@@ -42,6 +42,15 @@ describe('a spool', () => {
     await spool.close()
   })
 
+  it('has two readers at once', async () => {
+    const spool = await Spool.create(folder())
+    const written = Buffer.from(Array.from({ length: 200_000 }, (_item, at) => at % 251))
+    await spool.write(written)
+    const copies = await Promise.all([all(spool), all(spool)])
+    expect(copies.map((copy) => copy.equals(written))).toEqual([true, true])
+    await spool.close()
+  })
+
   it('has nothing to wait for where it only gathers', async () => {
     const spool = await Spool.create(folder())
     expect(spool.write(Buffer.alloc(1600))).toBeUndefined()

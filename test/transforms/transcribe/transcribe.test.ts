@@ -281,6 +281,13 @@ describe('a request that fails is made again', () => {
     expect(wordsOf(turns)).toEqual(expected(script))
   })
 
+  it('but not an upload that is taken slowly', async () => {
+    const slow = { fault: 'slow', bytesPerSecond: 600_000 } as const
+    const { error, reconnecting, turns } = await attempt({ faults: { upload: slow } }, { timeouts: { stall: 400 } })
+    expect([error, reconnecting]).toEqual([undefined, []])
+    expect(wordsOf(turns)).toEqual(expected(script))
+  })
+
   it('when the server says, and not before', async () => {
     const waiting = { ...limited, retryAfter: 1 }
     const { reconnecting } = await attempt(
@@ -445,10 +452,13 @@ describe('errors are typed, and leave nothing behind', () => {
     expect(failure).toMatchObject({ name: 'EngineError', code: 'ENGINE_UNAVAILABLE', package: 'assemblyai' })
   })
 
-  it('a function for the key that fails', async () => {
-    const apiKey = () => Promise.reject(new Error('the vault is shut'))
-    const { error, remains } = await attempt({}, { apiKey, reconnect: { attempts: 1, delay: 1 } })
-    expect(error).toMatchObject({ code: 'TOKEN_FAILED', message: expect.stringContaining('the vault is shut') })
+  it.each<[string, () => Promise<string>, string]>([
+    ['fails', () => Promise.reject(new Error('the vault is shut')), 'the vault is shut'],
+    ['gives none', () => new Promise<string>(() => {}), 'no key came within 150 ms'],
+  ])('a function for the key that %s', async (_what, apiKey, message) => {
+    const options = { apiKey, reconnect: { attempts: 1, delay: 1 }, timeouts: { connect: 150 } }
+    const { error, remains } = await attempt({}, options)
+    expect(error).toMatchObject({ code: 'TOKEN_FAILED', message: expect.stringContaining(message) })
     expect(remains).toEqual(nothing)
   })
 })
