@@ -210,6 +210,7 @@ export function usage(message: string): ConfigurationError {
 
 export const USAGE = `diarize-stream <input> [options]
 diarize-stream models list | pull <name> | path
+diarize-stream serve [options]
 
 Captions what is said in <input>, with the names of the speakers. With a key it asks AssemblyAI, without one the engine
 on this machine, with an English model that comes with it or any other that was pulled.

@@ -11,8 +11,9 @@ import { printableLines } from './text.ts'
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 const args = process.argv.slice(2)
-const command = args[0] === 'models' ? undefined : readCommand()
+const command = args[0] === 'models' || args[0] === 'serve' ? undefined : readCommand()
 if (args[0] === 'models') process.exitCode = await manageModels()
+else if (args[0] === 'serve') process.exitCode = await serveClients()
 else if (command === 'help') process.stdout.write(USAGE)
 else if (command === 'version') process.stdout.write(`${version()}\n`)
 else if (command !== undefined) process.exitCode = await execute(command)
@@ -34,6 +35,16 @@ async function manageModels(): Promise<number> {
     return await runModels(args.slice(1), { stdout: process.stdout, stderr: process.stderr }, controller.signal)
   } catch (error) {
     return fail(isAbortError(error) ? new Error('stopped; pull it again to go on where it was') : error, error)
+  }
+}
+
+async function serveClients(): Promise<number> {
+  delete process.env['ASSEMBLYAI_API_KEY']
+  try {
+    const { runServe } = await import('./serve.ts')
+    return await runServe(args.slice(1), { stdout: process.stdout, stderr: process.stderr })
+  } catch (error) {
+    return fail(error)
   }
 }
 

@@ -81,11 +81,26 @@ function bundledModelName(): string {
   }
 }
 
-async function openSession(
+/**
+ * Loads the models that sessions which tell speakers apart will use, and holds them until they are released.
+ *
+ * @throws (rejects with) what `open()` of such a session would reject or fail with.
+ */
+export async function holdModels(options: EmbeddedEngineOptions): Promise<{ release(): Promise<void> }> {
+  const { lease } = await leaseFor(options, { speakerLabels: true, languages: [], keyterms: [] })
+  try {
+    await lease.ready()
+    return lease
+  } catch (error) {
+    await lease.release()
+    throw error
+  }
+}
+
+async function leaseFor(
   options: EmbeddedEngineOptions,
-  settings: EngineSettings,
-  listener: EngineListener,
-): Promise<EmbeddedSession> {
+  settings: Pick<EngineSettings, 'speakerLabels' | 'languages' | 'keyterms'>,
+) {
   const { speakerModel, nodePath, processes } = options
   const recogniser = await findRecogniser(options.model)
   const language = checkLanguage(settings.languages[0] ?? options.language, recogniser)
@@ -93,6 +108,15 @@ async function openSession(
   const speakers = settings.speakerLabels ? await findSpeakerModel(speakerModel, recogniser.folder) : undefined
   const models = { recogniser, activity, ...(speakers && { speakers }) }
   const lease = leaseModels(models, { processes, nodePath, hotwords: settings.keyterms.length > 0 })
+  return { lease, language, speakers }
+}
+
+async function openSession(
+  options: EmbeddedEngineOptions,
+  settings: EngineSettings,
+  listener: EngineListener,
+): Promise<EmbeddedSession> {
+  const { lease, language, speakers } = await leaseFor(options, settings)
   const parts = {
     activity: lease.activity(settings.vadThreshold),
     recogniser: lease.recogniser({ language, mayChangeLanguage: options.languageMayChange ?? false }),
