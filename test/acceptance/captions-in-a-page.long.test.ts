@@ -27,6 +27,12 @@ function texts(selector: string): string[] {
   return [...document.querySelectorAll(selector)].map(({ textContent }) => textContent)
 }
 
+/** Notes in the page that it has shown a turn that was open, for however short a time. */
+const watch = `
+  new MutationObserver(() => {
+    globalThis.hasShownPartial ||= document.querySelector('p.open') !== null
+  }).observe(document, { subtree: true, childList: true, attributes: true })`
+
 it.skipIf(executablePath === undefined)(
   'a browser shows partials and finals of the example as they come, and late ones get what has been',
   { timeout: 180_000 },
@@ -39,6 +45,7 @@ it.skipIf(executablePath === undefined)(
     const browser = await chromium.launch({ executablePath: executablePath ?? '', args: ['--no-sandbox'] })
     // A browser may take longer to start than the clip takes to play.
     const page = await browser.newPage()
+    await page.addInitScript({ content: watch })
     const running = startExample('captions-in-a-page.ts', [clip, '0'])
     try {
       await running.wrote(/^http:\/\/\S+$/m)
@@ -46,7 +53,7 @@ it.skipIf(executablePath === undefined)(
       const problems: string[] = []
       page.on('pageerror', (error) => problems.push(error.message))
       await page.goto(address)
-      await page.waitForSelector('p.open', { timeout: 60_000 })
+      await page.waitForFunction('globalThis.hasShownPartial', undefined, { timeout: 60_000, polling: 100 })
       await page.waitForSelector('p.final', { timeout: 60_000 })
       const late = await browser.newPage()
       await late.goto(address)
