@@ -392,40 +392,20 @@ export class WavReader {
   #heldBytes = 0
   #samples: WavSamples | undefined
   readonly #takesAll: boolean
-  #layout: WavLayout | undefined
-  #header: WavHeader | undefined
-  #headerBytes: Buffer = nothing
-  #kind: 'wav' | 'other' | undefined
-  #container: string | undefined
+  /** Where the samples stand, once the header is complete. */
+  layout: WavLayout | undefined
+  /** The header, once it is complete, of WAV that the library reads. */
+  header: WavHeader | undefined
+  /** All that stands before the samples, where WAV of any kind is taken. */
+  headerBytes: Buffer = nothing
+  /** What the stream is; `undefined` until 12 bytes have come, or the end. */
+  kind: 'wav' | 'other' | undefined
+  /** What media container other than WAV the first bytes look like, if any. */
+  container: string | undefined
 
   /** @param takesAll - whether to take WAV that the library cannot read, too; see {@link headerBytes}. */
   constructor(takesAll = false) {
     this.#takesAll = takesAll
-  }
-
-  /** What the stream is; `undefined` until 12 bytes have come, or the end. */
-  get kind(): 'wav' | 'other' | undefined {
-    return this.#kind
-  }
-
-  /** Where the samples stand, once the header is complete. */
-  get layout(): WavLayout | undefined {
-    return this.#layout
-  }
-
-  /** All that stands before the samples, where WAV of any kind is taken. */
-  get headerBytes(): Buffer {
-    return this.#headerBytes
-  }
-
-  /** The header, once it is complete, of WAV that the library reads. */
-  get header(): WavHeader | undefined {
-    return this.#header
-  }
-
-  /** What media container other than WAV the first bytes look like, if any. */
-  get container(): string | undefined {
-    return this.#container
   }
 
   /** Bytes of audio the header promised that have not come; 0 where it promised none. */
@@ -448,8 +428,8 @@ export class WavReader {
   /** To be called at the end of the stream: what was held of the audio, or of a stream too short to be WAV. */
   flush(): Buffer {
     if (this.#samples !== undefined) return this.#samples.flush()
-    if (this.#head === undefined || (this.#kind === 'wav' && !this.#takesAll)) return nothing
-    this.#kind = 'other'
+    if (this.#head === undefined || (this.kind === 'wav' && !this.#takesAll)) return nothing
+    this.kind = 'other'
     const held = this.#head.subarray(0, this.#heldBytes)
     this.#head = undefined
     return held
@@ -459,19 +439,19 @@ export class WavReader {
   #probe(bytes: Buffer): Buffer | undefined {
     if (bytes.length < containerProbeBytes) return undefined
     const found = this.#find(bytes)
-    this.#kind = found.kind === 'other' ? 'other' : 'wav'
+    this.kind = found.kind === 'other' ? 'other' : 'wav'
     if (found.kind === 'more') {
       if (this.#heldBytes === 0) this.#hold(bytes)
       return undefined
     }
     this.#head = undefined
     if (found.kind === 'other') {
-      this.#container = containerName(bytes)
+      this.container = containerName(bytes)
       return bytes
     }
-    const { dataOffset } = (this.#layout = found.header)
-    if (this.#takesAll) this.#headerBytes = Buffer.from(bytes.subarray(0, dataOffset))
-    else this.#header = readHeader(found.header)
+    const { dataOffset } = (this.layout = found.header)
+    if (this.#takesAll) this.headerBytes = Buffer.from(bytes.subarray(0, dataOffset))
+    else this.header = readHeader(found.header)
     this.#samples = new WavSamples(found.header)
     return this.#samples.push(bytes.subarray(dataOffset))
   }
