@@ -40,7 +40,6 @@ export interface FfmpegTask {
   args: readonly string[]
   cwd?: string
   signal?: AbortSignal | undefined
-  /** What it reads on its standard input. */
   stdin?: Readable | undefined
   /** What is removed if we are killed, files and directories; FFmpeg then ends, too. */
   unfinished?: readonly string[] | undefined

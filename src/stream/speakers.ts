@@ -18,7 +18,6 @@ export class SpeakerLetters {
     return letter
   }
 
-  /** The next letter that nobody has. */
   unused(): string {
     let letter: string
     do {

@@ -69,7 +69,6 @@ export class DiarizeInput {
     return Buffer.alloc(frameBytes, silenceByte[this.format.encoding])
   }
 
-  /** Audio that no whole frame holds yet. */
   get pending(): Buffer {
     return this.#started?.framer.pending ?? EMPTY
   }
