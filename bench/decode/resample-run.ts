@@ -36,7 +36,7 @@ const ours: ResampleAll = async (pcm) => {
   const input = { sampleRate: IN_RATE, channels: 1, encoding: 's16le' } as const
   const parts: Buffer[] = []
   const stage = Readable.from(chunks(pcm), { objectMode: false, highWaterMark: CHUNK_BYTES }).pipe(resample({ input }))
-  for await (const part of stage) parts.push(part as Buffer)
+  for await (const part of stage) parts.push(part)
   return Buffer.concat(parts)
 }
 
