@@ -62,6 +62,7 @@ export default defineConfig(({ mode }) => {
     resolve: {
       alias: [
         { find: /^diarize-stream$/, replacement: source('./src/index.ts') },
+        { find: /^diarize-stream\/captions$/, replacement: source('./src/captions/index.ts') },
         { find: /^diarize-stream\/server$/, replacement: source('./src/server/index.ts') },
         { find: /^diarize-stream\/testing$/, replacement: source('./src/testing/index.ts') },
       ],

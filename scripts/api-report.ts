@@ -14,6 +14,7 @@ const root = path.dirname(import.meta.dirname)
 /** The entries of the package, by the name of the report on each. */
 export const ENTRIES: Readonly<Record<string, string>> = {
   'diarize-stream': 'index.d.ts',
+  captions: 'captions/index.d.ts',
   server: 'server/index.d.ts',
   testing: 'testing/index.d.ts',
 }

@@ -48,18 +48,8 @@ export type {
 export { segment, type SegmentOptions, type SegmentStage } from './transforms/segment.ts'
 export { layout, type LayoutOptions, type LayoutStage } from './transforms/layout.ts'
 export { wordRuns, type WordRunOptions } from './captions/word-runs.ts'
-export { layoutCues, type UnnumberedCue } from './captions/layout/layout.ts'
-export type { PreviousCue } from './captions/layout/labels.ts'
 export type { SpeakerNames } from './captions/speakers.ts'
 export type { CueLayoutOptions, LabelStyle, LayoutWeights, PresetName } from './captions/layout/options.ts'
-export {
-  captionReport,
-  CaptionReporter,
-  formatCaptionReport,
-  type CaptionReport,
-  type CaptionReportOptions,
-  type ReportLimits,
-} from './captions/report.ts'
 export {
   assSink,
   ctmSink,

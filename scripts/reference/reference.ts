@@ -4,6 +4,7 @@ import { type PublicName, readPublicNames } from './public-names.ts'
 /** What can be imported, and the heading under which it stands. */
 const entries = [
   ['index.ts', 'diarize-stream'],
+  ['captions/index.ts', 'diarize-stream/captions'],
   ['server/index.ts', 'diarize-stream/server'],
   ['testing/index.ts', 'diarize-stream/testing'],
 ] as const

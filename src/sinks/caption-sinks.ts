@@ -1,38 +1,23 @@
 import type { Writable } from 'node:stream'
-import { Composer } from '../captions/composer/composer.ts'
-import { captionFormat, segmentFormat, type CaptionFormat, type SegmentText } from '../captions/composer/format.ts'
-import { assHeader, AssStyles, formatAssCue } from '../captions/formats/ass.ts'
+import type { Composer } from '../captions/composer/composer.ts'
+import type { CaptionSettings } from '../captions/composer/composers.ts'
 import {
   checkRttmOptions,
   checkScoringOptions,
-  formatCtmSegment,
-  formatStmSegment,
   RTTM_OPTIONS,
-  RttmRuns,
   SCORING_OPTIONS,
   type RttmOptions,
-  type RttmState,
   type ScoringOptions,
 } from '../captions/formats/scoring.ts'
-import { formatSrtCue } from '../captions/formats/srt.ts'
-import {
-  checkTranscriptOptions,
-  Transcript,
-  TRANSCRIPT_OPTIONS,
-  type Paragraph,
-  type TranscriptOptions,
-} from '../captions/formats/transcript.ts'
-import { formatVttCue, vttHeader } from '../captions/formats/vtt.ts'
-import { cueLabel } from '../captions/layout/labels.ts'
+import { checkTranscriptOptions, TRANSCRIPT_OPTIONS, type TranscriptOptions } from '../captions/formats/transcript.ts'
 import {
   checkLayoutOptions,
   LAYOUT_OPTIONS,
   layoutSettings,
   type CueLayoutOptions,
-  type LayoutSettings,
   type PresetName,
 } from '../captions/layout/options.ts'
-import { checkSpeakerNames, displayName, type SpeakerNames } from '../captions/speakers.ts'
+import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
 import { checkWordRunOptions, WORD_RUN_OPTIONS, type WordRunOptions } from '../captions/word-runs.ts'
 import { checkBoolean, checkKnown, checkSignal } from '../options.ts'
 import type { SinkTarget } from './destination.ts'
@@ -76,39 +61,37 @@ function checkLayout(layout: CaptionSinkOptions['layout'] = {}): void {
   checkLayoutOptions(layout, 'layout.')
 }
 
+/** What makes the text of a sink; loaded when there may be words. */
+type Composers = typeof import('../captions/composer/composers.ts')
+
 /** A sink of cues in a format; `own` is its layout where the options do not say. */
 function captionSink(
   stage: string,
   target: SinkTarget | undefined,
   options: CaptionSinkOptions,
   own: Pick<CueLayoutOptions, 'labels' | 'overlap'>,
-  formatOf: (layout: LayoutSettings, nameOf: (speaker?: string) => string | undefined) => Omit<CaptionFormat, 'layout'>,
+  composerOf: (composers: Composers, settings: CaptionSettings) => Composer,
 ): Sink {
   checkOptions(stage, options, ['speakers', 'names', 'layout'])
-  const { speakers = {}, names = true } = options
+  const { speakers = {}, names = true, segment } = options
   checkSpeakerNames('speakers', options.speakers)
   checkBoolean('names', options.names)
   checkLayout(options.layout)
   const given = typeof options.layout === 'string' ? { preset: options.layout } : (options.layout ?? {})
   const shown = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
   const layout = layoutSettings({ ...own, ...shown, speakers, ...(!names && { labels: 'none' }) })
-  const format = formatOf(layout, (speaker) => (names ? displayName(speaker, speakers) : undefined))
-  return new TextSink(
-    stage,
-    target,
-    options,
-    new Composer(captionFormat({ ...format, layout }), options.segment),
-  ) as Writable as Sink
+  return composedSink(stage, target, options, (composers) => composerOf(composers, { layout, names, segment }))
 }
 
-/** A sink of the text that `begin` begins, or goes on from a state of it. */
-function segmentSink<State>(
+/** A sink of what a composer makes. */
+function composedSink(
   stage: string,
   target: SinkTarget | undefined,
   options: SegmentSinkOptions,
-  begin: (state?: State) => SegmentText<State>,
+  composerOf: (composers: Composers) => Composer,
 ): Sink {
-  return new TextSink(stage, target, options, new Composer(segmentFormat(begin), options.segment)) as Writable as Sink
+  const load = async (): Promise<Composer> => composerOf(await import('../captions/composer/composers.ts'))
+  return new TextSink(stage, target, options, { composer: load }) as Writable as Sink
 }
 
 /** Options of {@link srtSink}. */
@@ -125,11 +108,7 @@ export type SrtSinkOptions = CaptionSinkOptions
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function srtSink(target?: SinkTarget, options: SrtSinkOptions = {}): Sink {
-  return captionSink('srtSink()', target, options, {}, (layout) => ({
-    header: '',
-    isNumbered: true,
-    cue: (cue, previous) => formatSrtCue(cue, cueLabel(cue, previous, layout)),
-  }))
+  return captionSink('srtSink()', target, options, {}, ({ srtComposer }, settings) => srtComposer(settings))
 }
 
 /** Options of {@link vttSink}. */
@@ -147,16 +126,8 @@ export type VttSinkOptions = CaptionSinkOptions
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function vttSink(target?: SinkTarget, options: VttSinkOptions = {}): Sink {
-  return captionSink('vttSink()', target, options, { labels: 'none', overlap: 'stack' }, (layout, nameOf) => ({
-    header: vttHeader,
-    isNumbered: true,
-    cue: (cue, previous) =>
-      formatVttCue(cue, {
-        voice: nameOf(cue.speaker),
-        voices: cue.lineSpeakers?.map(nameOf),
-        label: cueLabel(cue, previous, layout),
-      }),
-  }))
+  const own = { labels: 'none', overlap: 'stack' } as const
+  return captionSink('vttSink()', target, options, own, ({ vttComposer }, settings) => vttComposer(settings))
 }
 
 /** Options of {@link assSink}. */
@@ -174,19 +145,8 @@ export type AssSinkOptions = CaptionSinkOptions
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function assSink(target?: SinkTarget, options: AssSinkOptions = {}): Sink {
-  const styles = new AssStyles()
-  return captionSink('assSink()', target, options, { labels: 'none', overlap: 'stack' }, (layout, nameOf) => ({
-    header: assHeader,
-    isNumbered: false,
-    cue: (cue, previous) =>
-      formatAssCue(cue, {
-        name: nameOf(cue.speaker),
-        style: styles.styleOf(cue.speaker),
-        lineStyles: cue.lineSpeakers?.map((speaker) => styles.styleOf(speaker)),
-        label: cueLabel(cue, previous, layout),
-        previousEnd: previous?.end,
-      }),
-  }))
+  const own = { labels: 'none', overlap: 'stack' } as const
+  return captionSink('assSink()', target, options, own, ({ assComposer }, settings) => assComposer(settings))
 }
 
 /** Options of {@link textSink}. */
@@ -206,7 +166,8 @@ export interface TextSinkOptions extends SegmentSinkOptions, TranscriptOptions {
 export function textSink(target?: SinkTarget, options: TextSinkOptions = {}): Sink {
   checkOptions('textSink()', options, TRANSCRIPT_OPTIONS)
   checkTranscriptOptions(options)
-  return segmentSink('textSink()', target, options, (state?: Paragraph) => new Transcript(options, state))
+  const { segment } = options
+  return composedSink('textSink()', target, options, ({ transcriptComposer }) => transcriptComposer(options, segment))
 }
 
 /** Options of {@link rttmSink}. */
@@ -226,7 +187,8 @@ export interface RttmSinkOptions extends SegmentSinkOptions, RttmOptions {}
 export function rttmSink(target?: SinkTarget, options: RttmSinkOptions = {}): Sink {
   checkOptions('rttmSink()', options, RTTM_OPTIONS)
   checkRttmOptions(options)
-  return segmentSink('rttmSink()', target, options, (state?: RttmState) => new RttmRuns(options, state))
+  const { segment } = options
+  return composedSink('rttmSink()', target, options, ({ rttmComposer }) => rttmComposer(options, segment))
 }
 
 /** Options of {@link ctmSink}. */
@@ -246,7 +208,8 @@ export interface CtmSinkOptions extends SegmentSinkOptions, Pick<ScoringOptions,
 export function ctmSink(target?: SinkTarget, options: CtmSinkOptions = {}): Sink {
   checkOptions('ctmSink()', options, ['file'])
   checkScoringOptions(options)
-  return segmentSink('ctmSink()', target, options, () => ({ add: (segment) => formatCtmSegment(segment, options) }))
+  const { segment } = options
+  return composedSink('ctmSink()', target, options, ({ ctmComposer }) => ctmComposer(options, segment))
 }
 
 /** Options of {@link stmSink}. */
@@ -265,5 +228,6 @@ export interface StmSinkOptions extends SegmentSinkOptions, ScoringOptions {}
 export function stmSink(target?: SinkTarget, options: StmSinkOptions = {}): Sink {
   checkOptions('stmSink()', options, SCORING_OPTIONS)
   checkScoringOptions(options)
-  return segmentSink('stmSink()', target, options, () => ({ add: (segment) => formatStmSegment(segment, options) }))
+  const { segment } = options
+  return composedSink('stmSink()', target, options, ({ stmComposer }) => stmComposer(options, segment))
 }

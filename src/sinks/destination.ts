@@ -2,7 +2,7 @@ import type { Copied, Piece } from '../captions/composer/rewrite.ts'
 import { OutputError } from '../errors.ts'
 import { guard, waitAtMost } from '../stream-helpers.ts'
 import { invalidOption } from '../options.ts'
-import { beside, FileLock } from './file-lock.ts'
+import type { FileLock } from './file-lock.ts'
 import { accessSync, type BigIntStats, constants, createWriteStream, realpathSync, statSync } from 'node:fs'
 import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
@@ -277,6 +277,7 @@ export class FileDestination implements Destination {
     try {
       await this.#assertOurs(old)
       const real = await this.#inPlace(old)
+      const { beside } = await import('./file-lock.ts')
       temporary = beside(real, 'tmp')
       const { mode } = await old.stat()
       // Whatever is left of an earlier run must neither be followed nor kept.
@@ -341,7 +342,8 @@ export class FileDestination implements Destination {
     this.#reserve(real)
     const there = await this.#there()
     if (there !== undefined) this.#reserve(fileKey(there))
-    this.#lock ??= await FileLock.take(real)
+    const { FileLock: Lock } = await import('./file-lock.ts')
+    this.#lock ??= await Lock.take(real)
     const handle = await open(this.path, 'w+')
     this.#handle = handle
     this.#reserve(fileKey(await handle.stat({ bigint: true })))

@@ -29,7 +29,9 @@ export function jsonlSink(target?: SinkTarget, options: JsonlSinkOptions = {}): 
   checkSpeakerNames('speakers', options.speakers)
   checkBoolean('end', options.end)
   checkSignal('signal', options.signal)
-  const sink = new TextSink('jsonlSink()', target, options, (item) => formatJsonlItem(item, options.speakers))
+  const sink = new TextSink('jsonlSink()', target, options, {
+    textOf: (item) => formatJsonlItem(item, options.speakers),
+  })
   sink.on('session', (record: unknown) => sink.writeAside(formatJsonlEvent('session', record)))
   sink.on('gap', (record: unknown) => sink.writeAside(formatJsonlEvent('gap', record)))
   return sink as Writable as Sink

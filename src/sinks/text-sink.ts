@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { Composer } from '../captions/composer/composer.ts'
+import type { Composer } from '../captions/composer/composer.ts'
 import { assertCaptionable } from '../captions/utterances.ts'
 import type { Warning } from '../errors.ts'
 import type { Captionable } from '../model.ts'
@@ -43,37 +43,38 @@ const REWRITE_EVERY_MS = 60_000
 /** How long a text is made at a stretch: whatever else the process does has its turn in between. */
 const SLICE_MS = 4
 
+/** How a sink makes its text: of each object by itself, or by a composer, loaded when there may be words. */
+export type SinkText = { textOf: (item: Captionable) => string } | { composer: () => Promise<Composer> }
+
 /** Writes the text of turns, segments or cues to a target, and rewrites a file where revisions change it. */
 export class TextSink extends Writable {
   readonly #stage: string
-  readonly #textOf: (item: Captionable) => string | Promise<string>
-  readonly #composer: Composer | undefined
+  readonly #text: SinkText
+  #composer: Composer | undefined
   readonly #destination: Destination
+  #loading: Promise<Composer> | undefined
   #work: Promise<void> = Promise.resolve()
   #begun = false
   #ending = false
   #finished = false
   #held = ''
+  /** Text that was made when the sink had been destroyed. */
+  #unwritten = ''
   /** Runs while words wait. */
   #releaseTimer: NodeJS.Timeout | undefined
   #rewriteFailure: Error | undefined
   #rewrittenAt = performance.now()
 
-  /** @param text - makes the text of each object, which stands by itself where it is a function. */
-  constructor(
-    stage: string,
-    target: SinkTarget | undefined,
-    options: SinkOptions,
-    text: Composer | ((item: Captionable) => string),
-  ) {
+  constructor(stage: string, target: SinkTarget | undefined, options: SinkOptions, text: SinkText) {
     super({
       objectMode: true,
       highWaterMark: 16,
       ...(options.signal !== undefined && { signal: options.signal }),
     })
     this.#stage = stage
-    this.#composer = text instanceof Composer ? text : undefined
-    this.#textOf = text instanceof Composer ? (item) => text.add(item) : text
+    this.#text = text
+    // By then the first audio is on its way, and there will be words.
+    this.once('session', () => void this.#load().catch(() => {}))
     this.#destination = openTarget(target, options.end ?? true)
     this.#destination.onFailure?.((error) => this.destroy(error))
     relayEvents(this)
@@ -98,9 +99,10 @@ export class TextSink extends Writable {
   override _write(item: unknown, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     this.#enqueue(async () => {
       assertCaptionable(this.#stage, item)
-      const text = await this.#textOf(item)
+      const composer = await this.#load()
+      const text = 'textOf' in this.#text ? this.#text.textOf(item) : ((await composer?.add(item)) ?? '')
       await this.#put(text)
-      if (this.#composer !== undefined) await this.#rewriteIfDue(this.#composer)
+      if (composer !== undefined) await this.#rewriteIfDue(composer)
       this.#startTimer(text !== '')
     }).then(() => done(), done)
   }
@@ -109,13 +111,14 @@ export class TextSink extends Writable {
     this.#ending = true
     clearTimeout(this.#releaseTimer)
     this.#enqueue(async () => {
-      if (this.#composer !== undefined) {
-        await this.#put(await this.#composer.end())
-        await this.#rewrite(this.#composer)
-        this.#warnOfRest(this.#composer)
+      const composer = await this.#load()
+      if (composer !== undefined) {
+        await this.#put(await composer.end())
+        await this.#rewrite(composer)
+        this.#warnOfRest(composer)
       }
       this.#assertOpen()
-      await this.#destination.finish((this.#composer?.header ?? '') + this.#held)
+      await this.#destination.finish((composer?.header ?? '') + this.#held)
       this.#finished = true
     }).then(() => done(), done)
   }
@@ -129,6 +132,15 @@ export class TextSink extends Writable {
         () => done(error),
         (trouble: Error) => done(error ?? trouble),
       )
+  }
+
+  /** What composes the text, where not each object stands by itself. */
+  async #load(): Promise<Composer | undefined> {
+    if ('composer' in this.#text) {
+      this.#loading ??= this.#text.composer()
+      this.#composer ??= await this.#loading
+    }
+    return this.#composer
   }
 
   /** Lets words wait, from now on where there is new text, but not for ever. */
@@ -148,6 +160,7 @@ export class TextSink extends Writable {
   }
 
   async #put(text: string): Promise<void> {
+    if (this.destroyed) this.#unwritten += text
     this.#assertOpen()
     if (text === '') return
     const opening = this.#begun ? '' : this.#held
@@ -158,7 +171,7 @@ export class TextSink extends Writable {
 
   /** What waits when the sink fails: it is final, and would be lost. */
   #rest(): string {
-    const text = this.#composer?.release() ?? ''
+    const text = this.#unwritten + (this.#composer?.release() ?? '')
     return text === '' || this.#begun ? text : this.#held + text
   }
 

@@ -7,7 +7,7 @@ import { checkSignal } from '../options.ts'
 import { recordStage, relayEvents } from '../stage.ts'
 import type { UnnumberedCue } from '../captions/layout/layout.ts'
 import { checkLayoutOptions, layoutSettings, type CueLayoutOptions } from '../captions/layout/options.ts'
-import { ChannelLayout } from '../captions/layout/channels.ts'
+import type { ChannelLayout } from '../captions/layout/channels.ts'
 import { assertCaptionable, UtteranceCollector, type Utterance } from '../captions/utterances.ts'
 
 /** Options of {@link layout}. */
@@ -40,7 +40,7 @@ export function layout(options: LayoutOptions = {}): LayoutStage {
   checkSignal('signal', signal)
   const settings = layoutSettings(layoutOptions)
   const collector = new UtteranceCollector()
-  const cueLayout = new ChannelLayout(settings)
+  let cueLayout: ChannelLayout
   const known = new Map<number, number>()
   let releaseTimer: NodeJS.Timeout | undefined
   let count = 0
@@ -72,6 +72,13 @@ export function layout(options: LayoutOptions = {}): LayoutStage {
     objectMode: true,
     highWaterMark: 16,
     ...(signal !== undefined && { signal }),
+    construct(done) {
+      // Much, of which a chain with other stages has no use.
+      import('../captions/layout/channels.ts').then(({ ChannelLayout: Layout }) => {
+        cueLayout = new Layout(settings)
+        done()
+      }, done)
+    },
     transform(item: unknown, _encoding, done) {
       try {
         assertCaptionable('layout()', item)

@@ -30,7 +30,7 @@ it('holds everything that can be imported', () => {
 })
 
 it('has a sentence for every option and every event', () => {
-  const names = readPublicNames(root, ['index.ts', 'server/index.ts', 'testing/index.ts']).flat()
+  const names = readPublicNames(root, ['index.ts', 'captions/index.ts', 'server/index.ts', 'testing/index.ts']).flat()
   const tables = names.filter(({ name }) => /(?:Options|Parameters|Events)$/.test(name))
   const silent = tables.flatMap(({ name, members }) =>
     members.filter(({ text }) => text === '').map((member) => `${name}.${member.name}`),

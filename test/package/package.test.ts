@@ -31,7 +31,7 @@ describe('what npm pack makes', () => {
     const others = files.filter((file) => !kinds.some((kind) => kind.test(file)))
     expect(others.toSorted()).toEqual(single)
     expect(files.filter((file) => /test\.|fixtures|secret|\.env|\.key/i.test(file))).toEqual([])
-    for (const entry of ['index', 'server/index', 'testing/index', 'cli/main'])
+    for (const entry of ['index', 'captions/index', 'server/index', 'testing/index', 'cli/main'])
       expect(files).toContain(`dist/${entry}.js`)
   })
 

@@ -54,6 +54,16 @@ describe('srtSink', () => {
     expect(readFileSync(file, 'utf8')).toBe(EXAMPLE)
   })
 
+  it('writes the words it had when it failed before anything was loaded to write them', async () => {
+    const file = path.join(directory(), 'out.srt')
+    const sink = srtSink(file)
+    sink.write(exampleTurn())
+    await new Promise(setImmediate)
+    sink.destroy(new Error('the chain failed'))
+    await expect(finished(sink)).rejects.toThrow('the chain failed')
+    expect(readFileSync(file, 'utf8')).toBe(UNFOLLOWED)
+  })
+
   it('takes a file: URL, as an object or as text', async () => {
     const file = path.join(directory(), 'with space.srt')
     await pipeline(Readable.from([makeTurn(0, 'A:one')]), srtSink(pathToFileURL(file)))

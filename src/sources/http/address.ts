@@ -1,4 +1,3 @@
-import { lookup } from 'node:dns/promises'
 import { BlockList, isIP, isIPv6 } from 'node:net'
 import { invalidOption } from '../../options.ts'
 import { oneLine } from '../../redact.ts'
@@ -12,7 +11,9 @@ export type AllowUrl = (url: URL, addresses: readonly string[]) => boolean | Pro
 
 /** The IP addresses of a host, which may be one itself. Rejects with what the name server says. */
 export async function addressesOf(host: string): Promise<string[]> {
-  return isIP(host) === 0 ? (await lookup(host, { all: true })).map(({ address }) => address) : [host]
+  if (isIP(host) !== 0) return [host]
+  const { lookup } = await import('node:dns/promises')
+  return (await lookup(host, { all: true })).map(({ address }) => address)
 }
 
 /**

@@ -123,7 +123,7 @@ describe('a revision', () => {
       }
       return made
     }
-    const sink = new TextSink('sink', file, {}, new Composer({ ...format, writer }))
+    const sink = new TextSink('sink', file, {}, { composer: async () => new Composer({ ...format, writer }) })
     const put = (turn: Turn) => new Promise((resolve) => sink.write(turn, resolve))
     const newest = Array.from({ length: count }, (_, order) => makeTurn(order, `A:word${order}`))
     for (const turn of newest) await put(turn)

@@ -1,0 +1,117 @@
+import { AssStyles, assHeader, formatAssCue } from '../formats/ass.ts'
+import {
+  formatCtmSegment,
+  formatStmSegment,
+  type RttmOptions,
+  RttmRuns,
+  type RttmState,
+  type ScoringOptions,
+} from '../formats/scoring.ts'
+import { formatSrtCue } from '../formats/srt.ts'
+import { type Paragraph, Transcript, type TranscriptOptions } from '../formats/transcript.ts'
+import { formatVttCue, vttHeader } from '../formats/vtt.ts'
+import { cueLabel } from '../layout/labels.ts'
+import type { LayoutSettings } from '../layout/options.ts'
+import { displayName } from '../speakers.ts'
+import type { WordRunOptions } from '../word-runs.ts'
+import { Composer } from './composer.ts'
+import { captionFormat, segmentFormat } from './format.ts'
+
+/*
+ * The composer of each format. Sinks load this file once there may be words: much is behind it that nobody needs before.
+ */
+
+/** How captions are laid out and cut. */
+export interface CaptionSettings {
+  layout: LayoutSettings
+  /** Whether the captions say who speaks. */
+  names: boolean
+  segment: WordRunOptions | undefined
+}
+
+/** Names as they are shown; none where names are not wanted. */
+const namesOf = ({ names, layout }: CaptionSettings) => {
+  return (speaker?: string): string | undefined => (names ? displayName(speaker, layout.speakers) : undefined)
+}
+
+/** SubRip. */
+export function srtComposer({ layout, segment }: CaptionSettings): Composer {
+  const format = captionFormat({
+    header: '',
+    isNumbered: true,
+    layout,
+    cue: (cue, previous) => formatSrtCue(cue, cueLabel(cue, previous, layout)),
+  })
+  return new Composer(format, segment)
+}
+
+/** WebVTT. */
+export function vttComposer(settings: CaptionSettings): Composer {
+  const { layout, segment } = settings
+  const nameOf = namesOf(settings)
+  const format = captionFormat({
+    header: vttHeader,
+    isNumbered: true,
+    layout,
+    cue: (cue, previous) =>
+      formatVttCue(cue, {
+        voice: nameOf(cue.speaker),
+        voices: cue.lineSpeakers?.map(nameOf),
+        label: cueLabel(cue, previous, layout),
+      }),
+  })
+  return new Composer(format, segment)
+}
+
+/** ASS. */
+export function assComposer(settings: CaptionSettings): Composer {
+  const { layout, segment } = settings
+  const nameOf = namesOf(settings)
+  const styles = new AssStyles()
+  const format = captionFormat({
+    header: assHeader,
+    isNumbered: false,
+    layout,
+    cue: (cue, previous) =>
+      formatAssCue(cue, {
+        name: nameOf(cue.speaker),
+        style: styles.styleOf(cue.speaker),
+        lineStyles: cue.lineSpeakers?.map((speaker) => styles.styleOf(speaker)),
+        label: cueLabel(cue, previous, layout),
+        previousEnd: previous?.end,
+      }),
+  })
+  return new Composer(format, segment)
+}
+
+/** A transcript to read. */
+export function transcriptComposer(options: TranscriptOptions, segment: WordRunOptions | undefined): Composer {
+  return new Composer(
+    segmentFormat((state?: Paragraph) => new Transcript(options, state)),
+    segment,
+  )
+}
+
+/** RTTM. */
+export function rttmComposer(options: RttmOptions, segment: WordRunOptions | undefined): Composer {
+  return new Composer(
+    segmentFormat((state?: RttmState) => new RttmRuns(options, state)),
+    segment,
+  )
+}
+
+/** CTM. */
+export function ctmComposer(options: ScoringOptions, segment: WordRunOptions | undefined): Composer {
+  return new Composer(
+    segmentFormat(() => ({ add: (item) => formatCtmSegment(item, options) })),
+    segment,
+  )
+}
+
+/** STM. */
+export function stmComposer(options: ScoringOptions, segment: WordRunOptions | undefined): Composer {
+  return new Composer(
+    segmentFormat(() => ({ add: (item) => formatStmSegment(item, options) })),
+    segment,
+  )
+}
