@@ -1,6 +1,7 @@
 import { ConfigurationError, EngineError, isAbortError, OutputError, SessionError } from '../errors.ts'
 import type { RunSummary } from '../progress.ts'
 
+/** How the command ended, as its exit code. */
 export const EXIT = {
   /** Everything was heard and written. */
   complete: 0,
@@ -18,6 +19,7 @@ export const EXIT = {
   interrupted: 130,
 } as const
 
+/** The exit code for a run that succeeded. */
 export function exitCodeFor({ gaps }: Pick<RunSummary, 'gaps'>, interrupted: boolean): number {
   if (gaps.length > 0) return EXIT.gaps
   return interrupted ? EXIT.interrupted : EXIT.complete

@@ -40,6 +40,7 @@ export interface FfmpegTask {
   args: readonly string[]
   cwd?: string
   signal?: AbortSignal | undefined
+  /** What it reads on its standard input. */
   stdin?: Readable | undefined
   /** What is removed if we are killed, files and directories; FFmpeg then ends, too. */
   unfinished?: readonly string[] | undefined

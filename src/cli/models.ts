@@ -167,7 +167,9 @@ function wrong(message: string): ConfigurationError {
   return new ConfigurationError('INVALID_OPTION', `${message}; see diarize-stream models --help`)
 }
 
+/** What decides whether anything is offered. */
 export interface OfferSurroundings {
+  /** Whether a person reads standard error. */
   isTerminal: boolean
   env?: Environment
 }
@@ -191,6 +193,7 @@ export function modelOffer(
 }
 
 const barWidth = 24
+/** Time between two updates of the line, in ms. */
 const pause = 100
 
 export function megabytes(bytes: number): string {

@@ -186,6 +186,7 @@ function noteOf(event: string, record: object): string | undefined {
 export interface SummaryFacts {
   names: SpeakerNames
   files: readonly string[]
+  /** Whether the input was ended by Ctrl-C. */
   interrupted: boolean
 }
 

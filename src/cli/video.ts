@@ -23,6 +23,7 @@ export type VideoProgress = (target: string, doneMs: number) => void
 
 /** The captioned copies of a video that a command asks for. */
 export class CaptionedVideos {
+  /** Sinks that write what goes into the copies. */
   readonly sinks: readonly Writable[]
   readonly #command: Command
   readonly #input: string
@@ -245,6 +246,7 @@ function write(muxer: string, output: string): string[] {
 }
 
 export interface FileFacts {
+  /** Length in ms, if FFmpeg can tell. */
   duration: number | undefined
   hasVideo: boolean
 }

@@ -21,6 +21,7 @@ export interface LiveViewOptions {
  * A sink of turns for people: finals scroll, open turns and progress change in place, revisions are printed once more.
  */
 export class LiveView extends Writable {
+  /** Length of the input in ms, once it is known. */
   duration: number | undefined
   readonly #screen: Screen
   readonly #style: TurnStyle
@@ -75,6 +76,7 @@ export class LiveView extends Writable {
     this.#later()
   }
 
+  /** Prints lines above what changes in place. */
   print(lines: readonly string[]): void {
     this.#draw(lines)
   }

@@ -22,6 +22,7 @@ export interface RecognisedWord {
   confidence?: number
 }
 
+/** What was heard in an utterance. */
 export interface Recognition {
   words: RecognisedWord[]
   /** ISO 639-1 code of the language that the model took it for; absent where it does not say. */
@@ -78,6 +79,7 @@ export interface Attribution {
 
 /** Tells the speakers of a session apart, utterance by utterance. Calls are made one at a time, in order. */
 export interface SpeakerTracker {
+  /** Attributes the words of the next utterance. */
   attribute(utterance: TrackedUtterance): Promise<Attribution>
   /** Looks at all utterances again and returns those whose attribution changes. */
   revise(): Promise<Attribution[]>

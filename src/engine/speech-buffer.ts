@@ -5,6 +5,7 @@ const samplesPerMs = 16
 /** Samples at 16 kHz with the level of speech of each 10 ms, addressed in ms of their stream. */
 export class SpeechBuffer {
   #samples = new Int16Array(32_000)
+  /** Place in the stream of the first sample kept. */
   startMs = 0
   #length = 0
   #speech: number[] = []

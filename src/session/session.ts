@@ -72,6 +72,7 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
   #begin: BeginMessage | undefined
   #receivedBytes = 0
   #sentFrames = 0
+  /** When Begin came, Unix time in ms. */
   #begunAt = 0
   /** What the last Turn message said, after Terminate. */
   #lastWords = ''
@@ -323,6 +324,7 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
   }
 }
 
+/** Longest session of the service, ms. */
 const LONGEST_MS = 3 * 3_600_000
 /** The shortest that it can be asked for, ms; what the clock of this machine says of a shorter one says more of the clock. */
 const SHORTEST_MS = 60_000

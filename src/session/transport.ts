@@ -16,6 +16,7 @@ export interface Transport {
   /** Sends a frame, where the transport is not `full`; `taken` when the next may be given, never while it closes. */
   send(audio: Buffer, taken: () => void): void
   sendText(text: string): void
+  /** Closes in good order; `closed` follows. */
   close(): void
   /** Cuts the connection; `closed` follows. */
   destroy(): void
@@ -26,6 +27,7 @@ export interface TransportListener {
   message(data: Buffer, binary: boolean): void
   /** Bytes came that are no message. Returns whether the server may go on. */
   counts(bytes: number): boolean
+  /** The server has read more. */
   drained(): void
   /** The connection cannot be made, or broke: a SessionError where more is known than what the network says. */
   failed(error: Error): void

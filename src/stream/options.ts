@@ -18,6 +18,7 @@ export interface SupervisorOptions extends SessionOptions, BackOffOptions {
   silentFrame: Buffer
   /** The beginning of the next frame, as far as there is one. */
   pending: () => Buffer
+  /** Longest burst of audio after a stall. */
   catchUp: number
   /** Audio before the last final word that a new session hears again, to know the speakers by. */
   overlap: number

@@ -86,6 +86,7 @@ export class SessionBudget {
   }
 }
 
+/** How the server of `target` is reached. */
 export async function connector(target: SessionTarget, pingInterval: number): Promise<Connect> {
   const { accept } = target
   if (accept !== undefined) return (listener) => new MemoryTransport(accept, listener)

@@ -1,6 +1,7 @@
 import type { FinalWords } from './joiner.ts'
 import type { Gap } from './options.ts'
 
+/** Frames in one piece of memory. */
 const SLAB_FRAMES = 32
 /** Unsent audio that a source that can be held back may pile up. */
 const BACKLOG_MS = 1000
@@ -47,6 +48,7 @@ export class ReplayBuffer {
   #frameBytes = 0
   /** Number of the first frame that fits in the first slab, of the first that is kept, and of the next. */
   #base = 0
+  /** Number of the first frame that is kept. */
   first = 0
   next = 0
   /** The reader that must keep up with the source; absent while no session is open. */
@@ -83,6 +85,7 @@ export class ReplayBuffer {
     return this.#slabs[Math.floor(place / SLAB_FRAMES)]?.subarray(start, start + this.#frameBytes)
   }
 
+  /** Forgets all frames before number `number`. */
   dropBefore(number: number): void {
     this.first = Math.max(this.first, Math.min(number, this.next))
     while (this.first - this.#base >= SLAB_FRAMES) {

@@ -126,6 +126,7 @@ export class Sender implements Scheduled, FrameReader {
     clearTimeout(this.#idleTimer)
   }
 
+  /** Sends the next frame: its time has come. */
   due(): void {
     this.#session.send(this.#padded(this.#frame!), this.#sent)
   }
@@ -150,6 +151,7 @@ export class Sender implements Scheduled, FrameReader {
 
   // One function for all frames: at a thousand streams, what is made for each is what sending costs.
   readonly #sent = (sent: boolean): void => {
+    // The session has ended.
     if (!sent) return
     this.#count(this.#frame!)
     this.#ahead = 0
@@ -269,6 +271,7 @@ export class Pacer {
     this.#most = Math.max(most, allowance)
   }
 
+  /** Changes the rate from `now` on. */
   setRate(rate: number, now: number): void {
     if (rate === this.#rate) return
     this.#grow(now)

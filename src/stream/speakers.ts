@@ -18,6 +18,7 @@ export class SpeakerLetters {
     return letter
   }
 
+  /** The next letter that nobody has. */
   unused(): string {
     let letter: string
     do {

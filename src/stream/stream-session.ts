@@ -24,6 +24,7 @@ export class StreamSession {
   readonly begin: BeginMessage
   readonly clock: SessionClock
   readonly sender: Sender
+  /** How it ended; absent while it is open. */
   end: SessionEnd | undefined
   /** Whether it goes on where another left off, so that its labels are not the letters. */
   joins = false

@@ -29,6 +29,7 @@ export class TurnAssembler {
   readonly #early = new Map<number, Serialized<TurnRevision>>()
   #earlySize = 0
   #held: Turn | undefined
+  /** The newest partial of the turn that is open. */
   #open: Turn | undefined
   #lastEnd: number
 

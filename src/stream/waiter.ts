@@ -4,6 +4,7 @@ const MOST_MS = 2 ** 31 - 1
 export class Waiter {
   readonly #waiting = new Set<() => void>()
 
+  /** Something may have become true. */
   changed(): void {
     for (const look of this.#waiting) look()
   }

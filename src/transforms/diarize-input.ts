@@ -69,6 +69,7 @@ export class DiarizeInput {
     return Buffer.alloc(frameBytes, silenceByte[this.format.encoding])
   }
 
+  /** Audio that no whole frame holds yet. */
   get pending(): Buffer {
     return this.#started?.framer.pending ?? EMPTY
   }

@@ -175,6 +175,7 @@ class DiarizeStream extends Duplex {
     return !live && !keepAlive
   }
 
+  /** Goes on with frames that waited for a reader. */
   #goOn(): void {
     const wanted = this.#wanted
     this.#wanted = undefined
@@ -340,6 +341,7 @@ export class TurnTotals {
   readonly #revisable = new Map<number, readonly string[]>()
   /** All speakers, until a turn changes that. */
   #speakers: Set<string> | undefined = new Set()
+  /** How many final turns are of each language. */
   readonly #languages = new Map<string, number>()
   readonly #mostRevisable: number
 

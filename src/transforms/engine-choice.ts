@@ -30,6 +30,7 @@ export interface Peer {
   kind: PeerKind
   name: string
   url: string
+  /** Model to ask for where the user named none. */
   model?: string
   /** What the user should know about the choice. */
   warnings: Warning[]
@@ -37,6 +38,7 @@ export interface Peer {
   target(query: URLSearchParams): Promise<SessionTarget>
   /** The error behind a session that the engine itself broke. */
   failure(): DiarizeStreamError | undefined
+  /** Frees whatever was started for the peer. */
   close(): Promise<void>
 }
 

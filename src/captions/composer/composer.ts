@@ -42,6 +42,7 @@ export class Composer {
     return this.#tail.open
   }
 
+  /** The text that is certain with `item`. */
   async add(item: Captionable): Promise<string> {
     return this.#headed(await this.#all(item))
   }
@@ -52,6 +53,7 @@ export class Composer {
     return this.#headed(this.#tail.close())
   }
 
+  /** The rest, when nothing more comes. */
   async end(): Promise<string> {
     const text = await this.#all(none)
     this.#ended = true
@@ -93,6 +95,7 @@ export class Composer {
     return this.#history.hasOld
   }
 
+  /** Forgets what no revision is expected for. */
   forget(): void {
     this.#history.forget()
     this.#keptFrom = this.#history.kept[0]?.checkpoint ?? this.#keptFrom

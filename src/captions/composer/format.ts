@@ -25,6 +25,7 @@ export interface Writer {
 
 export interface Format {
   header: string
+  /** Ms for which words may wait for more. */
   maxDelay: number
   /** Whether each block begins with its number, on a line of its own, and ends with an empty line. */
   isNumbered: boolean

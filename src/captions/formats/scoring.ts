@@ -168,6 +168,7 @@ export class RttmRuns {
   readonly #options: RttmOptions
   readonly #mergeBelow: number
   readonly #held: Run[]
+  /** The newest held run of each speaker. */
   readonly #newest = new Map<string, Run>()
   #latestStart: number
 

@@ -30,10 +30,12 @@ export function captionTimes(cue: { start: number; end: number }): { start: numb
   return { start, end: Math.max(start + 1, wholeTime(cue.end)) }
 }
 
+/** A time as SubRip writes it: `00:01:02,345`. */
 export function srtTimestamp(ms: number): string {
   return clock(ms, ',')
 }
 
+/** A time as WebVTT writes it: `00:01:02.345`. */
 export function vttTimestamp(ms: number): string {
   return clock(ms, '.')
 }

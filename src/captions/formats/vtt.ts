@@ -15,6 +15,7 @@ export interface VttSpeech {
   label?: string | undefined
 }
 
+/** A line that needs no escapes. */
 const PLAIN = plainLine("!-%'-;=?-~")
 
 /** A name that can stand in a voice tag as it is, unless it has two dashes. */

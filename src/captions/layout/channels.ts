@@ -83,6 +83,7 @@ export interface LayoutState {
   shown: readonly { lane: number; end: number }[]
 }
 
+/** A channel, and where its words end so far. */
 interface Lane {
   layout: TurnLayout
   end: number
@@ -106,6 +107,7 @@ export class ChannelLayout<Out = UnnumberedCue> {
   #shown: LayoutState['shown']
   readonly #out: (cue: UnnumberedCue) => Out[]
 
+  /** @param out - what comes out for a cue. */
   constructor(
     settings: LayoutSettings,
     { previous, shown }: LayoutState = { shown: [] },

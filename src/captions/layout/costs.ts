@@ -1,6 +1,7 @@
 import type { LayoutSettings } from './options.ts'
 import type { PlacedToken } from './tokens.ts'
 
+/** The room that lines have. */
 export type LineLimits = Pick<LayoutSettings, 'maxLineWidth' | 'maxLines'>
 
 /** Columns of `tokens[from]` to `tokens[to - 1]` in one line. */

@@ -185,10 +185,13 @@ export interface PlacedToken extends Token {
   facts: WordFacts
   /** Columns up to its end if the whole run were one line. */
   column: number
+  /** Sentences that end before it, in the run. */
   sentences: number
+  /** Long silences before it, in the run. */
   pauses: number
   /** Look-ahead words up to and including it, in the run. */
   units: number
+  /** Whether a sentence begins with it. */
   opensSentence: boolean
   /** How bad a break before it is by the text. */
   breakBefore: number

@@ -1,5 +1,6 @@
 import type { RecogniserKind, RecogniserMode } from './model.ts'
 
+/** A file of a repository of the Hugging Face Hub. */
 export interface ModelFile {
   path: string
   /** Bytes; exact where `sha256` is there, else the most that is accepted. */
@@ -8,12 +9,14 @@ export interface ModelFile {
   sha256?: string
 }
 
+/** A word error rate that others publish. */
 export interface PublishedErrors {
   wer: number
   material: string
 }
 
 interface EntryBase {
+  /** Short name, as the command takes it. */
   name: string
   /** One line for people. */
   about: string
@@ -42,6 +45,7 @@ export interface RecogniserEntry extends EntryBase {
   measured?: string
 }
 
+/** A speaker model of the catalogue: one file. */
 export interface SpeakerEntry extends EntryBase {
   role: 'speakers'
   files: Readonly<Record<'model', ModelFile>>
@@ -59,6 +63,7 @@ const mit = { licence: 'MIT', licenceUrl: 'https://github.com/openai/whisper/blo
 const apache = { licence: 'Apache-2.0', licenceUrl: 'https://www.apache.org/licenses/LICENSE-2.0' }
 const attribution = { licence: 'CC BY 4.0', licenceUrl: 'https://creativecommons.org/licenses/by/4.0/' }
 
+/** What most recognisers have in common. */
 const recogniser = { role: 'recogniser', detectsLanguage: false, lateMs: 0, hasWordTimes: true } as const
 const whisper = { ...mit, ...recogniser, mode: 'offline', kind: 'whisper', detectsLanguage: true } as const
 
@@ -290,6 +295,7 @@ export interface OfferFacts {
   /** Memory of the machine in bytes, and its processors. */
   memory: number
   processors: number
+  /** Whether that model is on this machine already. */
   isInstalled: (entry: RecogniserEntry) => boolean
 }
 

@@ -13,7 +13,9 @@ export interface HubSettings {
 }
 
 export interface HubTimeouts {
+  /** Longest wait for an answer to a request. */
   answerTimeout: number
+  /** Longest wait for the next bytes of an answer. */
   stallTimeout: number
 }
 

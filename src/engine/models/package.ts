@@ -10,6 +10,7 @@ export const bundledPackage = 'diarize-stream-model-en-tiny'
 
 const packageName = /^(?:@[a-z0-9][\w.-]*\/)?diarize-stream-model-[a-z0-9][\w.-]*$/
 
+/** What `model.json` in a folder of models says. */
 export interface ModelPackage {
   name: string
   folder: string
@@ -32,6 +33,7 @@ export function isPackageName(model: string): boolean {
 
 /** The versions of `model.json` that are understood. */
 const format = 1
+/** Most bytes of it. */
 const maxBytes = 1 << 20
 const kinds: readonly string[] = ['whisper', 'transducer', 'nemoTransducer', 'senseVoice'] satisfies RecogniserKind[]
 

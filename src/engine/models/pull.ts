@@ -37,9 +37,11 @@ export interface PullProgress {
   total: number
 }
 
+/** Options of {@link pullModel}. */
 export interface PullOptions extends Partial<HubTimeouts> {
   signal?: AbortSignal
   onProgress?: (progress: PullProgress) => void
+  /** @defaultValue that of the process */
   env?: Environment
   /** How often a file is tried, from where it was. @defaultValue 5 */
   attempts?: number
@@ -335,6 +337,7 @@ async function writeRef(entry: ModelEntry, commit: string, env: Environment | un
   await writeFile(ref, commit)
 }
 
+/** Fails before the disk is full. */
 async function requireSpace(entry: ModelEntry, bytes: number, env: Environment | undefined): Promise<void> {
   const cache = hubCache(env)
   let free: number

@@ -30,6 +30,7 @@ interface Job {
   input: SherpaCalls['decode']['input']
   resolve(result: TokenResult | undefined): void
   reject(error: Error): void
+  /** Whether anybody still waits for it. */
   isWanted(): boolean
   isUrgent(): boolean
   hasCrashed: boolean

@@ -9,12 +9,14 @@ import { StreamingRecogniser } from './streaming.ts'
 export interface EngineModels {
   recogniser: RecogniserModel
   activity: ActivityModelFile
+  /** Absent where nobody tells speakers apart. */
   speakers?: SpeakerModelFile
 }
 
 export interface ProcessOptions {
   /** Most processes that recognise words at a time. */
   processes?: number | undefined
+  /** The Node.js that runs them. */
   nodePath?: string | undefined
   /** Whether the session wants keyterms, which takes a recogniser that is loaded for it, and is slower. */
   hotwords?: boolean | undefined
@@ -29,6 +31,7 @@ interface Loaded {
 /** Models that are loaded in this process's children, by what they are. */
 const loaded = new Map<string, Loaded>()
 
+/** The share of one session in the models. */
 export interface EngineLease {
   /** Resolves once all are loaded; rejects with an EngineError where one cannot be. */
   ready(): Promise<void>

@@ -159,6 +159,7 @@ export interface SherpaCalls {
   embed: { input: { samples: Int16Array; stretches: readonly Stretch[] }; output: Float32Array[] }
 }
 
+/** A call on its way to the process. */
 export type SherpaRequest = {
   [Name in keyof SherpaCalls]: { id: number; name: Name; input: SherpaCalls[Name]['input'] }
 }[keyof SherpaCalls]

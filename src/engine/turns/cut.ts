@@ -14,6 +14,7 @@ const dipFrames = 12
 /** How far such a dip lies below the speech around it, at least, in dB: within the words of flite it is 19 at most. */
 const dipDepth = 20
 
+/** A place to end an utterance at. */
 export interface QuietPlace {
   /** In ms from the first sample. */
   ms: number

@@ -18,6 +18,7 @@ import { TurnDetector } from './turn-detector.ts'
 export interface SessionParts {
   activity: VoiceActivityDetector
   recogniser: Recogniser
+  /** Absent where nobody asked for speaker labels. */
   speakers?: SpeakerTracker
   /** Gives back what the parts share with other sessions, once the recogniser is closed. */
   release?(): Promise<void>
@@ -32,6 +33,7 @@ const preRollMs = 200
 const postRollMs = 200
 /** Silence behind the audio that completes the detector's last window (32 ms) and the last frame of it (10 ms). */
 const completing = new Int16Array(672)
+/** Audio between two partials, in ms. */
 const partialEveryMs = 1000
 /** The longest utterance, in ms; Whisper does not hear what is behind 29.5 s. */
 const longestMs = 28_000
@@ -63,6 +65,7 @@ interface EndedUtterance {
   samples: Int16Array
   speech: boolean[]
   recognition: Promise<Recognition>
+  /** Whether it was cut in the middle of speech. */
   isCut: boolean
 }
 
@@ -81,6 +84,7 @@ export class EmbeddedSession implements EngineSession {
   #pendingSamples = 0
   #open: OpenUtterance | undefined
   #ended: EndedUtterance[] = []
+  /** The work on ended utterances, in order. */
   #finishing: Promise<void> = Promise.resolve()
   #partialInWork = false
   #failed = false
@@ -263,6 +267,7 @@ export class EmbeddedSession implements EngineSession {
     this.#end(open, open.fedMs, open.utterance.finish())
   }
 
+  /** Puts an utterance that has ended in line. */
   #end(open: OpenUtterance, endMs: number, recognition: Promise<Recognition>, isCut = false): void {
     const { startMs } = open
     this.#open = undefined

@@ -1,10 +1,12 @@
 import { cosine, joinedVoice, oddsOfWholes, type Voice, withoutVoice } from './voice.ts'
 
+/** Voices taken for one. */
 export interface VoiceGroup {
   voice: Voice
   members: number[]
 }
 
+/** Log odds that two voices are one. */
 export type Odds = (a: Voice, b: Voice) => number
 
 const join = (one: VoiceGroup, other: VoiceGroup): VoiceGroup => ({

@@ -67,6 +67,7 @@ function current(one: SpeechSegment): SpeechSegment {
 /** A piece of an utterance, as short as a voice can be told by. */
 interface Piece extends Stretch {
   voice: Voice
+  /** The stretch it is a part of. */
   part: SpeechSegment
   /** Number of the speaker as believed now, with regard to the pieces around it. */
   now: number | undefined

@@ -143,6 +143,7 @@ function count(speech: readonly number[], level: number): number {
 
 /** "No, no, no" is said; endless copies are a model that has lost its place: more than there are syllables, or time. */
 
+/** Words in the longest phrase that is looked for. */
 const longestPhrase = 12
 /** Nobody repeats a word faster than this, in ms for each: seven a second. */
 const minMsEach = 140
@@ -155,6 +156,7 @@ const bunchedMs = 25
 /** The detector of speech may lose its end by this much, in ms. */
 const unnoticedMs = 150
 
+/** A phrase and its copies behind one another. */
 export interface Repetition {
   first: number
   length: number

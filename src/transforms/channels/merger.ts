@@ -29,6 +29,7 @@ interface Channel {
   /** Ms up to which the server has had the audio long enough to answer. */
   answered: number
   ended: boolean
+  /** Orders in the stream by those on the channel. */
   orders: Map<number, number>
 }
 
