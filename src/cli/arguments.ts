@@ -2,7 +2,6 @@ import { type Region, regions, serverUrl } from '../protocol/endpoint.ts'
 import { checkParameters, languageCodes } from '../protocol/parameters.ts'
 import { checkLayoutOptions, PRESET_NAMES, type PresetName } from '../captions/layout/options.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
-import { embeddedEngine } from '../engine/embedded.ts'
 import { ConfigurationError } from '../errors.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import { checkInteger, checkOneOf } from '../options.ts'
@@ -281,7 +280,10 @@ type EngineCommand = Pick<
  * @throws {@link ConfigurationError} `INVALID_OPTION` where options exclude each other, `MISSING_API_KEY` where AssemblyAI
  * is asked for without a key.
  */
-export function engineOptions(command: EngineCommand, environmentKey: string | undefined): DiarizeOptions {
+export async function engineOptions(
+  command: EngineCommand,
+  environmentKey: string | undefined,
+): Promise<DiarizeOptions> {
   const { engine, url, region, model, keyterms, maxSpeakers, channels, language, serverNames } = command
   const key = command.apiKey ?? (url === undefined && engine !== 'embedded' ? environmentKey : undefined)
   const withParameters = (all: SessionParameters): DiarizeOptions => ({
@@ -300,6 +302,8 @@ export function engineOptions(command: EngineCommand, environmentKey: string | u
     refuse('--region', region)
     if (model !== undefined || language !== undefined) {
       const chosen = { ...(model !== undefined && { model }), ...(language !== undefined && { language }) }
+      // Much, of which a session elsewhere has no use.
+      const { embeddedEngine } = await import('../engine/embedded.ts')
       return { ...withParameters(parameters), engine: embeddedEngine(chosen) }
     }
     // Where nobody chose it, a warning says that it runs.

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
-import { type CaptionReport, formatCaptionReport } from '../captions/report.ts'
+import type { CaptionReport } from '../captions/report.ts'
 import type { Progress, RunSummary } from '../progress.ts'
 import { run } from '../run.ts'
 import { fanOut } from '../sinks/fan-out.ts'
@@ -11,8 +11,8 @@ import { type Command, engineOptions, isLocal } from './arguments.ts'
 import { exitCodeFor, type Interrupts } from './exit-codes.ts'
 import { finishedOffer, finishedOptions } from './finished.ts'
 import { inputFile, openInput, openOutputs } from './files.ts'
-import { CaptionedVideos, probe } from './video.ts'
-import { ReportSink, summaryLines, type Reporter, unusedNames } from './reporter.ts'
+import type { ReportSink } from './report-sink.ts'
+import { summaryLines, type Reporter, unusedNames } from './reporter.ts'
 
 /** Does what a command asks; the exit code of a success is complete, with gaps, or interrupted. */
 export async function caption(
@@ -23,13 +23,14 @@ export async function caption(
 ): Promise<number> {
   const turns = command.finished
     ? transcribe(finishedOptions(command, environmentKey))
-    : diarize(engineOptions(command, environmentKey))
-  const report = command.report ? makeReport(command) : undefined
+    : diarize(await engineOptions(command, environmentKey))
+  const report = command.report ? await makeReport(command) : undefined
   const source = openInput(command.input, command.tracks)
   const file = inputFile(command.input)
   const wantsVideo = command.mux !== undefined || command.burn !== undefined
-  const facts = file !== undefined && (wantsVideo || reporter.isLive) ? await probe(file, abort) : undefined
-  const videos = await CaptionedVideos.open(command, facts)
+  const video = wantsVideo || reporter.isLive ? await import('./video.ts') : undefined
+  const facts = file === undefined ? undefined : await video?.probe(file, abort)
+  const videos = await video?.CaptionedVideos.open(command, facts)
   try {
     const sinks: Writable[] = [...openOutputs(command), ...(videos?.sinks ?? []), ...reporter.sinks]
     if (sinks.length === 0) sinks.push(textSink(undefined, { speakers: command.names }))
@@ -46,7 +47,7 @@ export async function caption(
     const summary = await run(source, resample(channels), turns, output, { signal: abort, stop, onProgress })
     const interrupted = stop.aborted
     await videos?.make((target, doneMs) => reporter.video(target, doneMs), interrupted ? abort : stop)
-    reportEnd(command, reporter, summary, interrupted, report?.report)
+    await reportEnd(command, reporter, summary, interrupted, report?.report)
     const engine = isLocal(command, environmentKey) ? 'local' : 'other'
     if (process.stderr.isTTY) {
       const { modelOffer } = await import('./models.ts')
@@ -64,21 +65,24 @@ function durationOf(source: Readable & { duration?: number | undefined }): numbe
   return source.duration
 }
 
-function makeReport({ preset, names, language }: Command): ReportSink {
-  return new ReportSink({ preset, speakers: names, ...(language !== undefined && { language }) })
+async function makeReport({ preset, names, language }: Command): Promise<ReportSink> {
+  const { ReportSink: Report } = await import('./report-sink.ts')
+  return new Report({ preset, speakers: names, ...(language !== undefined && { language }) })
 }
 
-function reportEnd(
+async function reportEnd(
   command: Command,
   reporter: Reporter,
   summary: RunSummary,
   interrupted: boolean,
   report: CaptionReport | undefined,
-): void {
+): Promise<void> {
   const { names, outputs, mux, burn } = command
   const unused = unusedNames(names, summary.speakers)
   if (unused !== undefined) reporter.warn(unused)
   const files = [...outputs, ...[mux, burn].filter((video) => video !== undefined)]
   reporter.end(summaryLines(summary, { names, files, interrupted }), { ...summary, files, interrupted })
-  if (report !== undefined) reporter.report(formatCaptionReport(report), report)
+  if (report === undefined) return
+  const { formatCaptionReport } = await import('../captions/report.ts')
+  reporter.report(formatCaptionReport(report), report)
 }

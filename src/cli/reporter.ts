@@ -1,11 +1,6 @@
 import type { Gap } from '../stream/options.ts'
-import { ChannelLayout } from '../captions/layout/channels.ts'
 import { formatJsonlItem } from '../captions/formats/jsonl.ts'
-import { type CueLayoutOptions, layoutSettings } from '../captions/layout/options.ts'
-import type { UnnumberedCue } from '../captions/layout/layout.ts'
 import { displayName, type SpeakerNames } from '../captions/speakers.ts'
-import { type Utterance, UtteranceCollector } from '../captions/utterances.ts'
-import { type CaptionReport, CaptionReporter } from '../captions/report.ts'
 import type { Warning } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import type { Progress, RunSummary } from '../progress.ts'
@@ -223,46 +218,6 @@ function languageName(code: string): string {
 export function gapLine({ start, end, channel }: Gap): string {
   const where = channel === undefined ? '' : ` on ${printable(channel)}`
   return `missing: ${(start / 1000).toFixed(3)} s to ${(end / 1000).toFixed(3)} s${where}`
-}
-
-/** A sink that lays turns out and measures the cues; revisions of turns are left out. */
-export class ReportSink extends Writable {
-  readonly #collector = new UtteranceCollector()
-  readonly #layout: ChannelLayout
-  readonly #reporter: CaptionReporter
-  #newest = -1
-
-  constructor(options: CueLayoutOptions) {
-    super({ objectMode: true, highWaterMark: 16 })
-    this.#layout = new ChannelLayout(layoutSettings(options))
-    this.#reporter = new CaptionReporter(options)
-  }
-
-  get report(): CaptionReport {
-    return this.#reporter.report()
-  }
-
-  override _write(turn: Turn, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    for (const utterance of this.#collector.add(turn)) this.#add(utterance)
-    done()
-  }
-
-  override _final(done: (error?: Error | null) => void): void {
-    for (const utterance of this.#collector.end()) this.#add(utterance)
-    this.#measure(this.#layout.close(Infinity))
-    done()
-  }
-
-  #add(utterance: Utterance): void {
-    const { order = -1 } = utterance.turn ?? {}
-    if (order <= this.#newest) return
-    this.#newest = order
-    this.#measure(this.#layout.add(utterance))
-  }
-
-  #measure(cues: readonly UnnumberedCue[]): void {
-    for (const cue of cues) this.#reporter.add(cue)
-  }
 }
 
 /** Legal in JSON, but line ends to some readers, or commands to a terminal that the lines are shown on. */

@@ -135,62 +135,62 @@ it.each(['', ',', 'A', 'A,B=Bob', 'A=Alice,', '=Alice', 'A=', 'A=""', 'A=Alice,=
 // What the engine makes of its options is tested with it.
 vi.mock('../../src/engine/embedded.ts', () => ({ embeddedEngine: (options: object) => ({ made: options }) }))
 
-function options(line: string, environmentKey?: string, apiKey?: string) {
+async function options(line: string, environmentKey?: string, apiKey?: string) {
   const command = parseCommand(['a.mp4', ...line.split(' ').filter((word) => word !== '')])
   if (typeof command === 'string') throw new Error(command)
   return engineOptions({ ...command, apiKey: apiKey ?? command.apiKey }, environmentKey)
 }
 
 describe('engineOptions', () => {
-  it('chooses AssemblyAI where there is a key, else the engine of this machine', () => {
-    expect(options('')).toEqual({})
-    expect(options('--engine local', 'key')).toEqual({ engine: 'embedded' })
-    expect(options('', 'key')).toEqual({ engine: 'assemblyai', apiKey: 'key' })
-    expect(options('', 'environment', 'file')).toEqual({ engine: 'assemblyai', apiKey: 'file' })
+  it('chooses AssemblyAI where there is a key, else the engine of this machine', async () => {
+    expect(await options('')).toEqual({})
+    expect(await options('--engine local', 'key')).toEqual({ engine: 'embedded' })
+    expect(await options('', 'key')).toEqual({ engine: 'assemblyai', apiKey: 'key' })
+    expect(await options('', 'environment', 'file')).toEqual({ engine: 'assemblyai', apiKey: 'file' })
   })
 
-  it('passes on what AssemblyAI is told', () => {
+  it('passes on what AssemblyAI is told', async () => {
     const line = '--region eu --model m --keyterms a,b --language de-AT --speakers 3 --channels X,Y'
-    expect(options(line, 'key')).toEqual({
+    expect(await options(line, 'key')).toEqual({
       engine: 'assemblyai',
       apiKey: 'key',
       region: 'eu',
       parameters: { speechModel: 'm', keytermsPrompt: ['a', 'b'], languageCodes: ['de'], maxSpeakers: 3 },
       channels: ['X', 'Y'],
     })
-    expect(options('--language cy', 'key')).not.toHaveProperty('parameters')
+    expect(await options('--language cy', 'key')).not.toHaveProperty('parameters')
   })
 
-  it("shows the names that a server of one's own gives, where asked to", () => {
-    expect(options('--url ws://localhost:1 --server-names')).toEqual({
+  it("shows the names that a server of one's own gives, where asked to", async () => {
+    expect(await options('--url ws://localhost:1 --server-names')).toEqual({
       url: 'ws://localhost:1',
       serverLabels: 'asGiven',
     })
   })
 
-  it('gives model and language to the engine on this machine', () => {
-    expect(options('--engine local --model ./some/model', 'key')).toEqual({
+  it('gives model and language to the engine on this machine', async () => {
+    expect(await options('--engine local --model ./some/model', 'key')).toEqual({
       engine: { made: { model: './some/model' } },
     })
-    expect(options('--language pt-BR')).toEqual({ engine: { made: { language: 'pt-BR' } } })
-    expect(options('--engine local --model whisper-base --language auto --keyterms a')).toEqual({
+    expect(await options('--language pt-BR')).toEqual({ engine: { made: { language: 'pt-BR' } } })
+    expect(await options('--engine local --model whisper-base --language auto --keyterms a')).toEqual({
       engine: { made: { model: 'whisper-base', language: 'auto' } },
       parameters: { keytermsPrompt: ['a'] },
     })
-    expect(options('--language auto', 'key')).not.toHaveProperty('parameters')
+    expect(await options('--language auto', 'key')).not.toHaveProperty('parameters')
   })
 
-  it('never sends the key of the environment to another server', () => {
-    expect(options('--url ws://localhost:1', 'key')).toEqual({ url: 'ws://localhost:1' })
-    expect(options('--url ws://localhost:1', 'key', 'file')).toEqual({ url: 'ws://localhost:1', apiKey: 'file' })
+  it('never sends the key of the environment to another server', async () => {
+    expect(await options('--url ws://localhost:1', 'key')).toEqual({ url: 'ws://localhost:1' })
+    expect(await options('--url ws://localhost:1', 'key', 'file')).toEqual({ url: 'ws://localhost:1', apiKey: 'file' })
   })
 
-  it('gives keyterms to the engine on this machine', () => {
-    expect(options('--engine local --keyterms Buxtehude')).toEqual({
+  it('gives keyterms to the engine on this machine', async () => {
+    expect(await options('--engine local --keyterms Buxtehude')).toEqual({
       engine: 'embedded',
       parameters: { keytermsPrompt: ['Buxtehude'] },
     })
-    expect(options('--keyterms Buxtehude')).toEqual({ parameters: { keytermsPrompt: ['Buxtehude'] } })
+    expect(await options('--keyterms Buxtehude')).toEqual({ parameters: { keytermsPrompt: ['Buxtehude'] } })
   })
 
   it.each([
@@ -200,8 +200,8 @@ describe('engineOptions', () => {
     ['--engine local --region eu', '--region is of no use'],
     ['--engine local --url ws://localhost:1', '--url and --engine exclude each other'],
     ['--region us --url ws://localhost:1', '--url and --region exclude each other'],
-  ])('refuses %s', (line, message) => {
-    expect(() => options(line)).toThrow(message)
+  ])('refuses %s', async (line, message) => {
+    await expect(options(line)).rejects.toThrow(message)
   })
 })
 
