@@ -10,6 +10,8 @@ export interface FfmpegInput {
   protocols: string
   /** The only formats FFmpeg may take it for; {@link allowedContainers} where absent. */
   containers?: string
+  /** Whether its sound has as many channels at its end as at its beginning. */
+  keepsChannels?: boolean
   /** Filters for the audio as it goes out. */
   lastFilters?: readonly string[]
   /** Further options that belong to the input. */
@@ -37,7 +39,7 @@ export function fileInput(path: string, whole = false, gapless = false): FfmpegI
   if (!whole) return file
   // By default FFmpeg hands on each packet, less than a kilobyte, and to take so many costs as much as half the decoding.
   // To make each of them costs it a fifth of its time.
-  const large = { lastFilters: ['asetnsamples=n=4096:p=0'] }
+  const large = { keepsChannels: true, lastFilters: ['asetnsamples=n=4096:p=0'] }
   return { ...file, ...(gapless && large), outputOptions: ['-flush_packets', '0'] }
 }
 
@@ -78,7 +80,7 @@ export function decodeArguments({ input, audioTrack, target }: DecodeRequest): s
   const channels = (target?.channels ?? 1) === 1 ? [] : ['-ac', String(target?.channels)]
   const times = ['-avoid_negative_ts', 'disabled', '-output_ts_offset', String(timeOffset)]
   const output = ['-c:a', 'pcm_s16le', '-f', 'nut', ...times, ...input.outputOptions, 'pipe:1']
-  return [...general, ...source, ...track, ...filterArguments(target, input.lastFilters), ...channels, ...output]
+  return [...general, ...source, ...track, ...filterArguments(target, input), ...channels, ...output]
 }
 
 /**
@@ -88,13 +90,18 @@ export function decodeArguments({ input, audioTrack, target }: DecodeRequest): s
 const lowPass = 'filter_size=48:cutoff=0.95:kaiser_beta=8'
 
 /** A downmix is scaled so that channels in phase do not clip. */
-function filterArguments(target: RequestedFormat | undefined, last: readonly string[] = []): string[] {
+function filterArguments(
+  target: RequestedFormat | undefined,
+  { keepsChannels, lastFilters: last = [] }: FfmpegInput,
+): string[] {
   if (target === undefined) return last.length === 0 ? [] : ['-af', last.join(',')]
   const resample = `aresample=${target.sampleRate}:${lowPass}`
   if (target.channels !== 1) return ['-af', [`${resample}:rematrix_maxval=1.0`, ...last].join(',')]
   // Two channels are mixed behind FFmpeg, which would not notice that one is the other inverted; of more it makes two first.
   const few = 'aformat=channel_layouts=mono|stereo'
-  return ['-af', [`${resample}:internal_sample_fmt=fltp`, few, ...last].join(','), '-rematrix_maxval', '1.0']
+  // What comes out first says of how many channels all is: behind sound of one, FFmpeg would mix two by itself.
+  const two = keepsChannels === true ? [] : ['pan=stereo|FL=FL+FC|FR=FR+FC']
+  return ['-af', [`${resample}:internal_sample_fmt=fltp`, few, ...two, ...last].join(','), '-rematrix_maxval', '1.0']
 }
 
 /** Options of every stage that decodes with FFmpeg. */

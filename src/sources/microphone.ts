@@ -135,6 +135,7 @@ export function microphoneInput(backend: MicrophoneBackend, device: string | und
     // A device is no protocol, and nothing else is to be opened.
     protocols: 'pipe',
     containers: backend,
+    keepsChannels: true,
     inputOptions: ['-f', backend, ...bufferOf(backend)],
     outputOptions: ['-flush_packets', '1'],
   }
