@@ -11,7 +11,7 @@ import {
 import { BlockAligner } from './framer.ts'
 import { MonoMixer } from './mono-mixer.ts'
 import { Resampler } from './resampler.ts'
-import { WavReader, wavSizeWarning } from './wav.ts'
+import { type SampleConversion, WavReader, wavSizeWarning } from './wav.ts'
 
 /** What one sample of an encoding is worth, read from `view` at byte `at`, within [-1, 1]. */
 type ReadSample = (view: DataView, at: number) => number
@@ -255,13 +255,45 @@ export class PcmConverter {
   }
 }
 
+/** A 16-bit sample, written as one of an encoding to `view` at byte `at`. */
+const writers: Readonly<Record<SampleEncoding, (view: DataView, at: number, sample: number) => void>> = {
+  s16le: (view, at, sample) => view.setInt16(at, sample, true),
+  s24le: (view, at, sample) => {
+    view.setUint8(at, 0)
+    view.setInt16(at + 1, sample, true)
+  },
+  s32le: (view, at, sample) => view.setInt32(at, sample * 65_536, true),
+  f32le: (view, at, sample) => view.setFloat32(at, sample / 32_768, true),
+  u8: (view, at, sample) => view.setUint8(at, (sample >> 8) + 128),
+  mulaw: (view, at, sample) => view.setUint8(at, int16ToMulaw(sample)),
+}
+
+/** Makes PCM of one format into that of any other, 16 bits of each sample; of other channels it takes the mix. */
+export function convertSamples(from: AudioFormat, to: AudioFormat): SampleConversion {
+  const isSpread = from.channels !== to.channels
+  const converter = new PcmConverter(from, to.sampleRate, isSpread ? 'mix' : 'keep')
+  const encode = (pcm: Buffer): Buffer => {
+    const copies = isSpread ? to.channels : 1
+    const step = bytesPerSample[to.encoding]
+    const bytes = Buffer.alloc((pcm.length / 2) * copies * step)
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    const write = writers[to.encoding]
+    for (let at = 0, out = 0; at + 1 < pcm.length; at += 2) {
+      const sample = pcm.readInt16LE(at)
+      for (let copy = 0; copy < copies; copy++, out += step) write(view, out, sample)
+    }
+    return bytes
+  }
+  return { push: (bytes) => encode(converter.push(bytes)), flush: () => encode(converter.flush()) }
+}
+
 /**
  * Guards a stage of headerless PCM: takes off a WAV header of its format, and refuses what would be sent on as noise.
  */
 export class PcmInput {
   readonly #stage: string
   readonly #expected: AudioFormat
-  readonly #reader = new WavReader()
+  readonly #reader = new WavReader(false, convertSamples)
   readonly #aligner: BlockAligner
   readonly #otherChannels: ((expected: number, channels: number) => Error) | undefined
   #checked = false

@@ -1,5 +1,12 @@
 import { InputError, type Warning } from '../errors.ts'
-import { type AudioFormat, bytesPerSample, maxChannels, type SampleEncoding, sampleRateRange } from './format.ts'
+import {
+  type AudioFormat,
+  bytesPerSample,
+  maxChannels,
+  sameFormat,
+  type SampleEncoding,
+  sampleRateRange,
+} from './format.ts'
 
 /** Where the samples of a WAV stand, whatever kind they are of. */
 export interface WavLayout {
@@ -23,6 +30,9 @@ export type WavProbe<Header = WavHeader> = { kind: 'more' } | { kind: 'other' } 
 
 /** Longest header that is read. What comes before the samples in real files, pictures included, is far less. */
 export const maxWavHeaderBytes = 1_048_576
+
+/** Longest header that is read of a WAV that was joined to another. */
+const longestNextHead = 65_536
 
 const nothing = Buffer.alloc(0)
 const unknownSize = 0xffff_ffff
@@ -127,30 +137,47 @@ function isAfterAudio(bytes: Buffer, room = 0): boolean {
   return bytes.length >= 8 && /^[\x20-\x7e]{4}$/.test(id) && bytes.readUInt32LE(4) + 8 <= room
 }
 
-/** What begins a list of titles or an ID3 tag, looked for in samples whose end the header does not know. */
-const marks = [
+/** How a chunk or a file begins: its name, and what stands eight bytes behind that. */
+interface Mark {
+  id: string
+  kinds: readonly string[]
+}
+
+/** What begins another WAV that was joined to one. */
+const wavMarks: readonly Mark[] = ['RIFF', 'RF64', 'BW64'].map((id) => ({ id, kinds: ['WAVE'] }))
+/** What ends samples whose end the header does not know: a list of titles, an ID3 tag, another WAV. */
+const endMarks: readonly Mark[] = [
   { id: 'LIST', kinds: ['INFO', 'adtl'] },
   { id: 'id3 ', kinds: [...id3Heads] },
   { id: 'ID3 ', kinds: [...id3Heads] },
+  ...wavMarks,
 ]
 const markBytes = 12
 
-/** Where a chunk with titles or tags begins, `sure` or with more to come. */
-function findTitles(bytes: Buffer): { at: number; sure: boolean } | undefined {
-  let first: { at: number; sure: boolean } | undefined
+interface FoundMark {
+  at: number
+  id: string
+  /** Whether it is one; else more bytes must come to tell. */
+  sure: boolean
+}
+
+/** The first of `marks` in `bytes`; `undefined` where there is none. */
+function findMark(bytes: Buffer, marks: readonly Mark[]): FoundMark | undefined {
+  let first: FoundMark | undefined
   for (const { id, kinds } of marks) {
     for (let at = bytes.indexOf(id, 0, 'latin1'); at >= 0; at = bytes.indexOf(id, at + 1, 'latin1')) {
       const kind = bytes.toString('latin1', at + 8, at + markBytes)
       const sure = at + markBytes <= bytes.length
       if (!kinds.some((one) => one.startsWith(kind))) continue
-      if (first === undefined || at < first.at) first = { at, sure }
+      if (first === undefined || at < first.at) first = { at, id, sure }
       break
     }
   }
   if (first !== undefined) return first
   for (let at = Math.max(0, bytes.length - 3); at < bytes.length; at++) {
     const begun = bytes.toString('latin1', at)
-    if (marks.some(({ id }) => id.startsWith(begun))) return { at, sure: false }
+    const mark = marks.find(({ id }) => id.startsWith(begun))
+    if (mark !== undefined) return { at, id: mark.id, sure: false }
   }
   return undefined
 }
@@ -184,6 +211,15 @@ function readFormat(chunk: Buffer): AudioFormat {
     throw unsupported(`says ${blockBytes} bytes for ${channels} samples of ${bits} bits, which is not read`)
   }
   return { sampleRate, channels, encoding }
+}
+
+/** What samples are that the library reads; `undefined` of others. */
+function formatOf(layout: WavLayout | undefined): AudioFormat | undefined {
+  try {
+    return layout?.formatChunk && readFormat(layout.formatChunk)
+  } catch {
+    return undefined
+  }
 }
 
 function encodingOf(tag: number, bits: number): SampleEncoding | undefined {
@@ -263,8 +299,19 @@ export function containerName(head: Buffer): string | undefined {
   return signatures.find(({ offset, bytes }) => text.startsWith(bytes, offset))?.name
 }
 
-/** The warning on a WAV, `input` for people, whose header says too little, once that is known of its `samples`. */
+/**
+ * The warning on a WAV, `input` for people, whose header says too little, or to which others were joined, once that is known
+ * of its `samples`.
+ */
 export function wavSizeWarning(samples: WavReader | undefined, input = 'the input'): Warning | undefined {
+  if (samples?.joined !== undefined) {
+    const what = `${input} is several WAV files, one behind the other, as where they were joined by cat`
+    const message =
+      samples.joined === 'heard'
+        ? `${what}; all of them are heard`
+        : `${what}, and what follows the first is of another kind and is not heard: give each by itself`
+    return { code: 'WAV_JOINED', message }
+  }
   const declared = samples?.layout?.dataBytes
   if (samples?.exceedsHeader !== true || declared === undefined) return undefined
   const message =
@@ -285,7 +332,9 @@ class WavSamples {
   /** Where no samples are declared at all, zeros are the first of them. */
   readonly #mostFilling: number
   #left: number
-  #state: 'declared' | 'deciding' | 'beyond' | 'after'
+  #state: 'declared' | 'deciding' | 'beyond' | 'after' | 'joined'
+  /** The bytes of another WAV that was joined to this one, as far as they have been pushed. */
+  next: Buffer | undefined
   exceedsHeader = false
   #held: Buffer = nothing
   #zeros = 0
@@ -306,8 +355,9 @@ class WavSamples {
   }
 
   push(bytes: Buffer): Buffer {
-    if (this.#state === 'after') return nothing
-    if (this.#state === 'beyond') return this.#untilTitles(bytes)
+    if (this.#state === 'joined') return nothing
+    if (this.#state === 'after') return this.#untilWav(bytes)
+    if (this.#state === 'beyond') return this.#untilEnd(bytes)
     if (bytes.length < this.#left && this.#state === 'declared') {
       this.#left -= bytes.length
       return bytes
@@ -342,12 +392,24 @@ class WavSamples {
       this.#held = bytes
       return nothing
     }
-    this.#held = nothing
-    if (this.#isChunk(bytes)) {
-      this.#state = 'after'
+    const joined = findMark(bytes.subarray(0, markBytes), wavMarks)
+    if (joined?.at === 0 && !joined.sure) {
+      this.#held = bytes
       return nothing
     }
+    this.#held = nothing
+    if (joined?.at === 0) return this.#join(bytes)
+    if (this.#isChunk(bytes)) {
+      this.#state = 'after'
+      return this.#untilWav(bytes)
+    }
     return this.#continue(bytes)
+  }
+
+  #join(bytes: Buffer): Buffer {
+    this.#state = 'joined'
+    this.next = bytes
+    return nothing
   }
 
   /** Whether a chunk begins here, or behind the byte that fills an odd length. */
@@ -361,17 +423,29 @@ class WavSamples {
     this.exceedsHeader = true
     const silence = Buffer.alloc(this.#zeros)
     this.#zeros = 0
-    return Buffer.concat([silence, this.#untilTitles(bytes)])
+    return Buffer.concat([silence, this.#untilEnd(bytes)])
   }
 
   /** Without a length, what is written behind the samples is only known by how it looks. */
-  #untilTitles(more: Buffer): Buffer {
+  #untilEnd(more: Buffer): Buffer {
     const bytes = this.#held.length === 0 ? more : Buffer.concat([this.#held, more])
-    const titles = findTitles(bytes)
-    this.#held = titles === undefined || titles.sure ? nothing : bytes.subarray(titles.at)
-    if (titles === undefined) return bytes
-    if (titles.sure) this.#state = 'after'
-    return bytes.subarray(0, titles.at)
+    const mark = findMark(bytes, endMarks)
+    this.#held = mark === undefined || mark.sure ? nothing : bytes.subarray(mark.at)
+    if (mark === undefined) return bytes
+    if (mark.sure) {
+      this.#state = 'after'
+      this.#untilWav(bytes.subarray(mark.at))
+    }
+    return bytes.subarray(0, mark.at)
+  }
+
+  /** Behind the samples nothing is heard, until another WAV begins. */
+  #untilWav(more: Buffer): Buffer {
+    const bytes = this.#held.length === 0 ? more : Buffer.concat([this.#held, more])
+    const mark = findMark(bytes, wavMarks)
+    // What is held is copied: it would keep a large chunk in memory.
+    this.#held = mark === undefined || mark.sure ? nothing : Buffer.from(bytes.subarray(mark.at))
+    return mark?.sure === true ? this.#join(bytes.subarray(mark.at)) : nothing
   }
 }
 
@@ -380,18 +454,35 @@ export function samplesExceedHeader(layout: WavLayout, after: Buffer): boolean {
   const samples = new WavSamples(layout, layout.dataBytes)
   samples.push(after)
   samples.flush()
-  return samples.exceedsHeader
+  return samples.exceedsHeader || samples.next !== undefined
 }
+
+/** Makes samples of one format into those of another, as their bytes come. */
+export interface SampleConversion {
+  push: (bytes: Buffer) => Buffer
+  /** The rest, once all has come. */
+  flush: () => Buffer
+}
+
+/** Makes a {@link SampleConversion}. */
+export type MakeConversion = (from: AudioFormat, to: AudioFormat) => SampleConversion
 
 /**
  * Tells a WAV stream from any other, of which every byte comes out, and takes its audio out without header and titles.
+ * Where another WAV was joined to it, its audio follows, made into the format of the first.
  */
 export class WavReader {
   /** The first bytes, until it is known what they are; grown by doubling, so that tiny chunks cost no more. */
   #head: Buffer | undefined = Buffer.alloc(64)
   #heldBytes = 0
   #samples: WavSamples | undefined
+  /** Bytes of the samples at hand that have come, and what becomes of them where they are of another format than the first. */
+  #partBytes = 0
+  #conversion: SampleConversion | undefined
+  /** The beginning of a WAV that was joined, until its header is complete. */
+  #nextHead: Buffer | undefined
   readonly #takesAll: boolean
+  readonly #convert: MakeConversion | undefined
   /** Where the samples stand, once the header is complete. */
   layout: WavLayout | undefined
   /** The header, once it is complete, of WAV that the library reads. */
@@ -402,10 +493,16 @@ export class WavReader {
   kind: 'wav' | 'other' | undefined
   /** What media container other than WAV the first bytes look like, if any. */
   container: string | undefined
+  /** Whether other WAVs were joined to it, and all of them are heard; `undefined` where there are none. */
+  joined: 'heard' | 'unheard' | undefined
 
-  /** @param takesAll - whether to take WAV that the library cannot read, too; see {@link headerBytes}. */
-  constructor(takesAll = false) {
+  /**
+   * @param takesAll - whether to take WAV that the library cannot read, too; see {@link headerBytes}.
+   * @param convert - makes what was joined into the format of the first; without, that of another is left out.
+   */
+  constructor(takesAll = false, convert?: MakeConversion) {
     this.#takesAll = takesAll
+    this.#convert = convert
   }
 
   /** Bytes of audio the header promised that have not come; 0 where it promised none. */
@@ -420,14 +517,14 @@ export class WavReader {
 
   /** The audio in `chunk`, and what was held. @throws InputError `UNSUPPORTED_AUDIO` */
   push(chunk: Buffer): Buffer {
-    if (this.#head === undefined) return this.#samples?.push(chunk) ?? chunk
+    if (this.#head === undefined) return this.#samples === undefined ? chunk : this.#take(chunk, this.#samples)
     if (this.#heldBytes === 0 && chunk.length >= containerProbeBytes) return this.#probe(chunk) ?? nothing
     return this.#probe(this.#hold(chunk)) ?? nothing
   }
 
   /** To be called at the end of the stream: what was held of the audio, or of a stream too short to be WAV. */
   flush(): Buffer {
-    if (this.#samples !== undefined) return this.#samples.flush()
+    if (this.#samples !== undefined) return this.#endPart(this.#samples)
     if (this.#head === undefined || (this.kind === 'wav' && !this.#takesAll)) return nothing
     this.kind = 'other'
     const held = this.#head.subarray(0, this.#heldBytes)
@@ -453,7 +550,62 @@ export class WavReader {
     if (this.#takesAll) this.headerBytes = Buffer.from(bytes.subarray(0, dataOffset))
     else this.header = readHeader(found.header)
     this.#samples = new WavSamples(found.header)
-    return this.#samples.push(bytes.subarray(dataOffset))
+    return this.#take(bytes.subarray(dataOffset), this.#samples)
+  }
+
+  /** The audio in `bytes`, of as many WAVs as they hold. */
+  #take(bytes: Buffer, current: WavSamples): Buffer {
+    let [samples, rest] = [current, bytes]
+    const out: Buffer[] = []
+    for (;;) {
+      if (this.#nextHead === undefined) {
+        out.push(this.#ofPart(samples.push(rest)))
+        if (samples.next === undefined) break
+        out.push(this.#endPart(samples))
+        rest = samples.next
+      } else rest = Buffer.concat([this.#nextHead, rest])
+      const found = this.#find(rest)
+      this.#nextHead = found.kind === 'more' && rest.length <= longestNextHead ? Buffer.from(rest) : undefined
+      if (found.kind !== 'wav') {
+        if (this.#nextHead === undefined) this.joined = 'unheard'
+        break
+      }
+      this.#samples = samples = this.#join(found.header)
+      rest = rest.subarray(found.header.dataOffset)
+    }
+    return out.length === 1 ? out[0]! : Buffer.concat(out)
+  }
+
+  #join(next: WavLayout): WavSamples {
+    const [first, second] = [formatOf(this.layout), formatOf(next)]
+    this.#partBytes = 0
+    this.#conversion = undefined
+    const isSame =
+      first === undefined || second === undefined
+        ? next.formatChunk?.equals(this.layout?.formatChunk ?? nothing) === true
+        : sameFormat(first, second)
+    if (!isSame) {
+      if (first !== undefined && second !== undefined) this.#conversion = this.#convert?.(second, first)
+      this.#conversion ??= { push: () => nothing, flush: () => nothing }
+    }
+    const isHeard = isSame || (first !== undefined && second !== undefined && this.#convert !== undefined)
+    this.joined = isHeard && this.joined !== 'unheard' ? 'heard' : 'unheard'
+    return new WavSamples(next)
+  }
+
+  #ofPart(audio: Buffer): Buffer {
+    this.#partBytes += audio.length
+    return this.#conversion?.push(audio) ?? audio
+  }
+
+  /** The last of a part. What another follows ends with a whole block. */
+  #endPart(samples: WavSamples): Buffer {
+    const last = this.#ofPart(samples.flush())
+    if (this.#conversion !== undefined) return Buffer.concat([last, this.#conversion.flush()])
+    const chunk = this.layout?.formatChunk
+    const block = chunk !== undefined && chunk.length >= 14 ? chunk.readUInt16LE(12) : 1
+    const missing = samples.next === undefined || block === 0 ? 0 : (block - (this.#partBytes % block)) % block
+    return missing === 0 ? last : Buffer.concat([last, Buffer.alloc(missing)])
   }
 
   #find(bytes: Buffer): WavProbe<WavLayout> {

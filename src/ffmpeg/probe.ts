@@ -36,8 +36,10 @@ export interface WavExtent {
   format: Buffer
   /** Bytes of samples that are there; NaN where that cannot be told. */
   bytes: number
-  /** Whether the header says the same. */
+  /** Whether the header says the same, and no other WAV was joined to it. */
   asSaid: boolean
+  /** Where another one begins that was joined to it; absent where there is none. */
+  next?: number
 }
 
 /** Bytes behind the samples by which it is told whether these go on. */
@@ -50,13 +52,20 @@ export function wavExtent(readAt: ReadAt, size = Infinity): WavExtent | undefine
   const found = wavLayout(readAt(0, headBytes)) ?? wavLayout(readAt(0, maxWavHeaderBytes))
   const format = found?.formatChunk
   if (found === undefined || format === undefined || format.length < 16) return undefined
-  const { dataOffset, dataBytes } = found
+  const { dataOffset, dataBytes, fileBytes } = found
   const there = size - dataOffset
   if (dataBytes === undefined || dataBytes > there) return { format, bytes: there, asSaid: false }
+  const ends = [dataOffset + dataBytes, ...(fileBytes === undefined ? [] : [fileBytes])]
+  const next = ends.flatMap((end) => [end, end + 1]).find((end) => end > 0 && isWav(readAt(end, 12)))
+  if (next !== undefined) return { format, bytes: dataBytes, asSaid: false, next }
   const after = readAt(dataOffset + dataBytes, afterBytes)
   if (samplesExceedHeader(found, after)) return { format, bytes: there, asSaid: false }
   const isUnseen = after.length === 0 && Number.isFinite(there) && there - dataBytes > Math.min(mostAfter, dataBytes)
   return { format, bytes: isUnseen ? Number.NaN : dataBytes, asSaid: !isUnseen }
+}
+
+function isWav(head: Buffer): boolean {
+  return ['RIFF', 'RF64', 'BW64'].includes(head.toString('latin1', 0, 4)) && head.toString('latin1', 8, 12) === 'WAVE'
 }
 
 function wavLayout(bytes: Buffer) {
@@ -68,10 +77,23 @@ function wavLayout(bytes: Buffer) {
   }
 }
 
+/** The length of a WAV and of those that were joined to it. */
 function wavSeconds(readAt: ReadAt, size: number): number | undefined {
-  const extent = wavExtent(readAt, size)
-  if (extent === undefined) return undefined
-  const { format, bytes } = extent
+  let seconds = 0
+  let at = 0
+  for (let part = 0; part < mostParts; part++) {
+    const from = at
+    const extent = wavExtent((offset, length) => readAt(from + offset, length), size - from)
+    const length = extent && secondsOfWav(extent)
+    if (extent === undefined || length === undefined) return undefined
+    seconds += length
+    if (extent.next === undefined) return seconds
+    at += extent.next
+  }
+  return undefined
+}
+
+function secondsOfWav({ format, bytes }: WavExtent): number {
   const tag = format.readUInt16LE(0)
   const sampleRate = format.readUInt32LE(4)
   const blockBytes = format.readUInt16LE(12)
@@ -231,8 +253,9 @@ interface Box {
 export function isGapless(readAt: ReadAt, size: number): boolean {
   const head = readAt(0, boxHead)
   const begins = head.toString('latin1', 0, 4)
-  // These have no clock: their samples are counted.
-  if (begins === 'RIFF' || begins === 'fLaC' || begins.startsWith('ID3') || mpegFrame(head) !== undefined) return true
+  // These have no clock: their samples are counted. A tag may also be before ADTS, whose sound may change in the middle,
+  // where FFmpeg forgets what it has of a large piece.
+  if (begins === 'RIFF' || begins === 'fLaC' || mpegFrame(readAt(afterTags(readAt, 0), 4)) !== undefined) return true
   if (head.toString('latin1', 4, 8) !== 'ftyp') return false
   const left = { boxes: mostBoxes }
   const inside = (box: Box | undefined): Box[] => (box === undefined ? [] : boxes(readAt, box.from, box.to, left))

@@ -1,4 +1,5 @@
 import { BlockAligner } from '../audio/framer.ts'
+import { convertSamples } from '../audio/pcm.ts'
 import { sampleFormats, type WavLayout, WavReader, wavSizeWarning } from '../audio/wav.ts'
 import type { Warning } from '../errors.ts'
 import { mp3Index, mp3IndexBytes, mpegFrame, tagLength } from './probe.ts'
@@ -19,7 +20,7 @@ export interface WavFacts {
  * lose the tags and pictures between them, which FFmpeg takes for damaged sound. All else stays as it is.
  */
 export class InputRepair {
-  readonly #reader = new WavReader(true)
+  readonly #reader = new WavReader(true, convertSamples)
   #begun = false
   #mp3: Mp3Repair | undefined
   #aligner: BlockAligner | undefined

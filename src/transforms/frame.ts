@@ -122,7 +122,7 @@ function invalidPipeline(what: string): ConfigurationError {
  * came in, and with `INVALID_PIPELINE` when the input is not the PCM it should be.
  *
  * @throws ConfigurationError `INVALID_OPTION`
- * @event warning Warning - `PARTIAL_SAMPLE`: the input ended within a sample; `WAV_SIZE_WRONG`: it is longer than its WAV header says
+ * @event warning Warning - `PARTIAL_SAMPLE`: the input ended within a sample; `WAV_SIZE_WRONG`: it is longer than its WAV header says; `WAV_JOINED`: it is several WAV files
  */
 export function frame(options: FrameOptions = {}): FrameStage {
   checkKnown('frame()', options, ['duration', 'sampleRate', 'encoding', 'channels', 'signal'])

@@ -8,7 +8,7 @@ import {
   msToBytes,
 } from '../audio/format.ts'
 import { channelsCancel } from '../audio/mono-mixer.ts'
-import { pcmBytes, PcmConverter } from '../audio/pcm.ts'
+import { convertSamples, pcmBytes, PcmConverter } from '../audio/pcm.ts'
 import { parseWavHeader, WavReader, wavSizeWarning } from '../audio/wav.ts'
 import { ConfigurationError, InputError } from '../errors.ts'
 import type { TypedDuplex } from '../events.ts'
@@ -104,7 +104,7 @@ class Resample extends PiecewiseTransform {
     this.#started = true
     const declared = this.#input ?? this.upstream?.[pcmFormat]
     if (declared === undefined) {
-      this.#reader = new WavReader()
+      this.#reader = new WavReader(false, convertSamples)
       return
     }
     this.#convertFrom(declared)
@@ -221,7 +221,7 @@ function undeclared(container: string | undefined): InputError {
  * told.
  *
  * @throws ConfigurationError `INVALID_OPTION`
- * @event warning Warning - `PARTIAL_SAMPLE`, `INPUT_TRUNCATED`, `WAV_SIZE_WRONG`, `WAV_HEADER_IGNORED` or `CHANNELS_CANCEL`
+ * @event warning Warning - `PARTIAL_SAMPLE`, `INPUT_TRUNCATED`, `WAV_SIZE_WRONG`, `WAV_JOINED`, `WAV_HEADER_IGNORED` or `CHANNELS_CANCEL`
  */
 export function resample(options: ResampleOptions = {}): ResampleStage {
   checkKnown('resample()', options, ['sampleRate', 'channels', 'input', 'signal'])

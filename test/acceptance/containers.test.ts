@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises'
+import { fileSource } from 'diarize-stream'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ffmpeg } from '../helpers/media.ts'
 import { tones } from '../helpers/onsets.ts'
@@ -45,6 +46,34 @@ describe('a change in the middle moves nothing', () => {
     // The first is 2.04 s long, by what its codec makes of 2 s.
     const file = await joined(`both ${what}.${ending}`, [first, second])
     expect(await heardIn(file, [1000, 3030])).toEqual(right(2))
+  })
+
+  it.each(['mp3', 'aac', 'ac3'])('from mono to stereo of which one channel is inverted: %s', async (ending) => {
+    const mono = await part(`mono.${ending}`, '-ac', '1')
+    const inverted = await part(`inverted.${ending}`, '-af', 'pan=stereo|c0=c0|c1=-1*c0', '-ac', '2')
+    const file = await joined(`inverted later.${ending}`, [mono, inverted])
+    expect(await heardIn(file, [1000, 3030])).toEqual(right(2))
+  })
+
+  it('adts with tags between, from mono to stereo', async () => {
+    const [mono, stereo] = [await part('mono tagged.aac', '-ac', '1'), await part('stereo tagged.aac', '-ac', '2')]
+    const tag = at('tag')
+    await writeFile(tag, Buffer.from(`ID3\x04\0\0\0\0\0\x3f${'\0'.repeat(63)}`, 'latin1'))
+    expect(await heardIn(await joined('tagged.aac', [tag, mono, tag, stereo]), [1000, 3030])).toEqual(right(2))
+  })
+
+  it.each([
+    ['of one kind', ['-ac', '1'], ['-ac', '1']],
+    ['of other rate, channels and bits', ['-ac', '1', '-ar', '44100'], ['-ac', '2', '-c:a', 'pcm_s24le']],
+    ['of 8 bits, then of 16', ['-c:a', 'pcm_mulaw', '-ar', '8000'], ['-ac', '2']],
+    ['of ADPCM', ['-c:a', 'adpcm_ms'], ['-c:a', 'adpcm_ms']],
+  ])('wav files that were joined, %s: all are heard, and it is said', async (what, one, other) => {
+    const [first, second] = [await part(`one ${what}.wav`, ...one), await part(`other ${what}.wav`, ...other)]
+    const file = await joined(`both ${what}.wav`, [first, second, first])
+    expect(await heardIn(file, [1000, 3030, 5030])).toEqual(
+      right(3).map((way) => ({ ...way, warnings: ['WAV_JOINED'] })),
+    )
+    expect(fileSource(file).duration).toBeGreaterThan(5990)
   })
 
   it('ogg, of the sample rate, or it is said', async () => {

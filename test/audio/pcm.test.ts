@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type AudioFormat, maxChannels, sampleEncodings } from '../../src/audio/format.ts'
 import {
+  convertSamples,
   decodeSamples,
   deinterleave,
   encodeS16,
@@ -250,6 +251,24 @@ describe('PcmConverter', () => {
 })
 
 const mono16: AudioFormat = { sampleRate: 16_000, channels: 1, encoding: 's16le' }
+
+describe('convertSamples', () => {
+  it('keeps length and energy between any two formats', () => {
+    fc.assert(
+      fc.property(anyFormat, anyFormat, (from, to) => {
+        const count = 2 * from.sampleRate
+        const one = sine(200, from.sampleRate, count)
+        const bytes = encodePcm(one, from)
+        const conversion = convertSamples(from, to)
+        const out = Buffer.concat([...cut(bytes, [50_000]).map((piece) => conversion.push(piece)), conversion.flush()])
+        const samples = decodeSamples(out, to.encoding)
+        expect(samples.length).toBe(2 * to.sampleRate * to.channels)
+        expect(rms(samples) / rms(one)).toBeCloseTo(1, 1)
+      }),
+      { numRuns: runs(20) },
+    )
+  })
+})
 
 describe('PcmInput', () => {
   it('gives the whole blocks of PCM, with or without a header, however the input is cut', () => {

@@ -410,6 +410,42 @@ describe('WavReader', () => {
     expect([reader.kind, reader.header, audio.length]).toEqual(['wav', undefined, 0])
   })
 
+  it('goes on with the WAVs that were joined to it, however they are cut', () => {
+    const part = fc.tuple(
+      fc.uint8Array({ minLength: 4, maxLength: 100 }).map((bytes) => bytes.subarray(0, bytes.length & ~3)),
+      fc.constantFrom(titles, Buffer.alloc(0)),
+      fc.boolean(),
+    )
+    fc.assert(
+      fc.property(fc.array(part, { minLength: 2, maxLength: 4 }), cuts, (parts, lengths) => {
+        const files = parts.map(([audio, last, isKnown]) =>
+          Buffer.concat([writeWavHeader(stereo, isKnown ? audio.length : undefined), audio, last]),
+        )
+        const { reader, audio: got } = read(Buffer.concat(files), lengths)
+        expect(got.equals(Buffer.concat(parts.map(([audio]) => audio)))).toBe(true)
+        expect(reader.joined).toBe('heard')
+        expect(wavSizeWarning(reader)?.code).toBe('WAV_JOINED')
+        expect(reader.missingBytes).toBe(0)
+      }),
+    )
+  })
+
+  it('ends one that others follow with a whole sample of all channels', () => {
+    const odd = Buffer.concat([writeWavHeader(stereo, 5), Buffer.from('abcde'), Buffer.alloc(1)])
+    const { audio } = read(Buffer.concat([odd, writeWavHeader(stereo, 4), Buffer.from('wxyz')]), [7])
+    expect(audio.toString('latin1')).toBe('abcde\0\0\0wxyz')
+  })
+
+  it('leaves out what was joined and cannot be made into the first, and says so', () => {
+    const first = Buffer.concat([writeWavHeader(stereo, 4), Buffer.from('abcd')])
+    const other = Buffer.concat([writeWavHeader(mono16, 4), Buffer.from('wxyz')])
+    for (const next of [other, Buffer.concat([other.subarray(0, 40), Buffer.alloc(70_000, 1)])]) {
+      const { reader, audio } = read(Buffer.concat([first, next, next]), [9])
+      expect(audio.toString()).toBe('abcd')
+      expect(wavSizeWarning(reader)?.message).toContain('is not heard')
+    }
+  })
+
   it('reads a long header in tiny chunks without growing slow', () => {
     const filler = Buffer.alloc(8 + 200_000)
     filler.write('LIST', 'latin1')

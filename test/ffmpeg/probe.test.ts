@@ -274,6 +274,7 @@ it.each([
   [true, 'first.m4a', '', ['-movflags', '+faststart']],
   [true, 'sound.mp3', '', []],
   [true, 'sound.flac', '', []],
+  [false, 'sound.aac', '', []],
   [true, 'sound.wav', '', []],
   [false, 'hole.m4a', hole, []],
   [false, 'parts.mp4', '', ['-movflags', '+frag_keyframe+empty_moov']],
