@@ -5,6 +5,8 @@ import { Refusal, unauthorized } from '../protocol/close-codes.ts'
 export type KeyCheck = (key: string) => boolean | Promise<boolean>
 
 export interface Admission {
+  /** What stands for the key that was shown, or that the token was made with; the same for all who show none. */
+  account: string
   /** Milliseconds the token allows the session; absent for an API key. */
   maxSessionMs?: number
 }
@@ -18,6 +20,7 @@ export interface Credentials {
 /** What a token says; `until` in Unix milliseconds, `max` in seconds. */
 interface TokenClaims {
   until: number
+  account: string
   max?: number | undefined
 }
 
@@ -40,17 +43,18 @@ export class Authenticator {
   /** Lets a socket in, or throws a {@link Refusal} (1008). The header takes the raw key: no `Bearer`. */
   async admit(credentials: Credentials): Promise<Admission> {
     if (!credentials.authorization && credentials.token) return this.#admitToken(credentials.token)
-    if (!this.#required) return {}
+    const admission = { account: this.#accountOf(credentials.authorization) }
+    if (!this.#required) return admission
     if (!credentials.authorization) throw unauthorized('Missing Authorization header')
     if (!(await this.#ask(credentials.authorization))) throw unauthorized('Invalid API key')
-    return {}
+    return admission
   }
 
   /** Whether a header may have a token; here `Bearer` is accepted. `undefined` stands for a missing header. */
   async mayIssue(authorization: string | undefined): Promise<boolean | undefined> {
     if (!this.#required) return true
     if (!authorization) return undefined
-    return this.#ask(authorization.replace(/^Bearer +/i, ''))
+    return this.#ask(rawKey(authorization))
   }
 
   /** Whether a header may see the metrics: everybody where no keys were given, for then any would do. */
@@ -58,9 +62,10 @@ export class Authenticator {
     return !this.#hasKeys || (await this.mayIssue(authorization)) === true
   }
 
-  /** Makes a token that opens sessions for `expiresIn` seconds, each of at most `maxSessionSeconds`. */
-  issue(expiresIn: number, maxSessionSeconds: number | undefined): string {
-    const claims: TokenClaims = { until: Date.now() + expiresIn * 1000, max: maxSessionSeconds }
+  /** Makes a token that opens sessions for `expiresIn` seconds, each of at most `maxSessionSeconds`, for who shows this header. */
+  issue(expiresIn: number, maxSessionSeconds: number | undefined, authorization?: string): string {
+    const account = this.#accountOf(authorization && rawKey(authorization))
+    const claims: TokenClaims = { until: Date.now() + expiresIn * 1000, account, max: maxSessionSeconds }
     const body = Buffer.from(JSON.stringify(claims)).toString('base64url')
     return `${body}.${this.#sign(body)}`
   }
@@ -68,12 +73,17 @@ export class Authenticator {
   #admitToken(token: string): Admission {
     const [body = '', signature = ''] = token.split('.')
     if (!isSame(signature, this.#sign(body))) {
-      if (!this.#required) return {}
+      if (!this.#required) return { account: '' }
       throw unauthorized('Invalid API key')
     }
     const claims: TokenClaims = JSON.parse(Buffer.from(body, 'base64url').toString())
     if (claims.until <= Date.now()) throw unauthorized('Signature has expired')
-    return claims.max === undefined ? {} : { maxSessionMs: claims.max * 1000 }
+    return { account: claims.account, ...(claims.max !== undefined && { maxSessionMs: claims.max * 1000 }) }
+  }
+
+  /** Stands for a key where its sessions are counted; it also stands in tokens, so it must tell nothing of the key. */
+  #accountOf(key: string | undefined): string {
+    return key ? this.#sign(`account ${key}`) : ''
   }
 
   #sign(body: string): string {
@@ -100,6 +110,11 @@ function keyCheck(keys: readonly string[] | KeyCheck | undefined): KeyCheck {
   if (typeof keys === 'function') return keys
   if (keys === undefined) return (key) => key !== '' && !/^Bearer /i.test(key)
   return (key) => keys.filter((allowed) => isSame(key, allowed)).length > 0
+}
+
+/** The key of a header; where tokens are issued it may stand behind `Bearer`. */
+function rawKey(authorization: string): string {
+  return authorization.replace(/^Bearer +/i, '')
 }
 
 function digest(text: string): Buffer {
@@ -140,7 +155,7 @@ export async function answerTokenRequest(
   if (allowed === undefined) details.push(missing('header', 'Authorization'))
   if (details.length > 0 || expiresIn === undefined) return { status: 422, body: { detail: details } }
   if (!allowed) return { status: 401, body: { error: 'Invalid API key', code: 401 } }
-  const token = authenticator.issue(expiresIn, maxDuration)
+  const token = authenticator.issue(expiresIn, maxDuration, authorization)
   return { status: 200, body: { token, expires_in_seconds: expiresIn } }
 }
 

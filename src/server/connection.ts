@@ -18,6 +18,8 @@ export const API_VERSION = '2025-05-12'
 
 /** Milliseconds in which begun sessions are counted. */
 const MINUTE = 60_000
+/** Keys whose sessions are counted at most; a function may let in any key. */
+const MOST_KEYS = 100_000
 
 const TOO_MANY = 'Too many concurrent sessions'
 
@@ -35,23 +37,45 @@ export interface StreamingServerEvents {
   refused: [refusal: { code: number; reason: string }]
 }
 
-/** Counts sessions begun within the last minute, against a limit. */
+/** Counts sessions begun within the last minute, against a limit for all and one for each key. */
 export class SessionRate {
   readonly #limit: number
+  readonly #limitOfKey: number
+  readonly #minute: number
   #begun: number[] = []
+  /** The same of each key, that of the oldest session first. */
+  readonly #ofKeys = new Map<string, number[]>()
 
-  /** @param limit - sessions that may begin within any 60 s; `Infinity` for no limit. */
-  constructor(limit: number) {
+  /**
+   * @param limit - sessions that may begin within any 60 s; `Infinity` for no limit.
+   * @param limitOfKey - the same of one key.
+   * @param minute - what counts as 60 s, in ms.
+   */
+  constructor(limit: number, limitOfKey = Infinity, minute = MINUTE) {
     this.#limit = limit
+    this.#limitOfKey = limitOfKey
+    this.#minute = minute
   }
 
-  /** Whether one more session may begin at `now` (ms of any steady clock); if so, it counts. */
-  admit(now: number): boolean {
-    if (this.#limit === Infinity) return true
-    this.#begun = this.#begun.filter((at) => at > now - MINUTE)
-    if (this.#begun.length >= this.#limit) return false
-    this.#begun.push(now)
+  /** Whether one more session of `key` may begin at `now` (ms of any steady clock); if so, it counts. */
+  admit(now: number, key = ''): boolean {
+    const recent = (at: number): boolean => at > now - this.#minute
+    if (this.#limit !== Infinity) this.#begun = this.#begun.filter(recent)
+    const ofKey = this.#limitOfKey === Infinity ? [] : (this.#ofKeys.get(key) ?? []).filter(recent)
+    if (this.#begun.length >= this.#limit || ofKey.length >= this.#limitOfKey) return false
+    if (this.#limit !== Infinity) this.#begun.push(now)
+    if (this.#limitOfKey !== Infinity) this.#count(key, [...ofKey, now])
     return true
+  }
+
+  #count(key: string, begun: number[]): void {
+    // Behind all others, so that the first are those to be forgotten.
+    this.#ofKeys.delete(key)
+    this.#ofKeys.set(key, begun)
+    for (const [oldest, times] of this.#ofKeys) {
+      if (times.at(-1)! > begun.at(-1)! - this.#minute && this.#ofKeys.size <= MOST_KEYS) break
+      this.#ofKeys.delete(oldest)
+    }
   }
 }
 
@@ -113,7 +137,7 @@ export class Connection {
       const token = query.get('token') ?? undefined
       const admission = await this.#host.authenticator.admit({ authorization, token })
       if (this.#closing) return
-      this.#begin(request, this.#readParameters(query), admission)
+      this.#begin(request, this.#readParameters(query, admission), admission)
     } catch (error) {
       const refusal =
         error instanceof Refusal ? error : new Refusal(1011, 'Internal error while establishing the session')
@@ -122,12 +146,12 @@ export class Connection {
     }
   }
 
-  #readParameters(query: URLSearchParams): ConnectionParameters {
+  #readParameters(query: URLSearchParams, { account }: Admission): ConnectionParameters {
     const { engine, maxSessions, models } = this.#host.options
     if (this.#host.sessions.size >= maxSessions) throw unauthorized(TOO_MANY)
     const parameters = parseQuery(query, { ownModels: ownModels(engine), models })
     // Asked last, for a session that is not refused for anything else.
-    if (!this.#host.rate.admit(performance.now())) throw unauthorized(TOO_MANY)
+    if (!this.#host.rate.admit(performance.now(), account)) throw unauthorized(TOO_MANY)
     return parameters
   }
 

@@ -56,6 +56,11 @@ export interface ServerOptions {
    */
   maxSessionsPerMinute?: number
   /**
+   * The same for the sessions of each API key, those by its tokens among them: the service lets 5 or 100 begin, depending on
+   * the account. @defaultValue Infinity: no limit
+   */
+  maxSessionsPerMinutePerKey?: number
+  /**
    * Milliseconds after which a session is ended with 3008; a token may ask for less. `Begin` tells the end in whole
    * seconds of the clock, so that it is moved to the next of these.
    * @defaultValue 10_800_000: three hours
@@ -91,6 +96,8 @@ export type ResolvedServerOptions = Required<Omit<ServerOptions, 'tls' | 'apiKey
   Pick<ServerOptions, 'tls' | 'apiKeys'> & {
     /** Whether only programs of this machine can reach the server. */
     loopback: boolean
+    /** What counts as a minute where beginning sessions are counted, in ms; tests have no time. */
+    minute?: number
   }
 
 const defaults = {
@@ -99,6 +106,7 @@ const defaults = {
   authentication: true,
   maxSessions: 100,
   maxSessionsPerMinute: Infinity,
+  maxSessionsPerMinutePerKey: Infinity,
   maxSessionDuration: 10_800_000,
   maxAhead: 300_000,
   maxPayload: MAX_MESSAGE,
@@ -122,8 +130,8 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   checkString('host', options.host, 1, 255)
   checkBoolean('authentication', options.authentication)
   checkInteger('maxSessions', options.maxSessions, 1, 100_000)
-  if (options.maxSessionsPerMinute !== Infinity) {
-    checkInteger('maxSessionsPerMinute', options.maxSessionsPerMinute, 1, 1_000_000)
+  for (const name of ['maxSessionsPerMinute', 'maxSessionsPerMinutePerKey'] as const) {
+    if (options[name] !== Infinity) checkInteger(name, options[name], 1, 1_000_000)
   }
   checkNumber('maxSessionDuration', options.maxSessionDuration, 1, 86_400_000, 'ms')
   checkOneOf('pacing', options.pacing, ['enforce', 'off'])

@@ -35,7 +35,7 @@ export class StreamingServer extends EventEmitter<StreamingServerEvents> {
       options,
       authenticator: new Authenticator(options),
       sessions: new Set(),
-      rate: new SessionRate(options.maxSessionsPerMinute),
+      rate: new SessionRate(options.maxSessionsPerMinute, options.maxSessionsPerMinutePerKey, options.minute),
       events: this,
     }
     this.#metrics = options.metrics ? new ServerMetrics(this, this.sessions) : undefined

@@ -4,11 +4,14 @@ import type { Turn } from '../model.ts'
 import type { BeginMessage, ServerMessage } from '../protocol/messages.ts'
 import type { SessionOptions } from '../session/session.ts'
 import type { SessionTarget } from '../session/transport.ts'
+import type { MeterUse } from './session-meter.ts'
 import type { ServerLabels } from './speakers.ts'
 
 export interface SupervisorOptions extends SessionOptions, BackOffOptions {
   /** Address and fresh credentials for one more session. */
   connect: () => Promise<SessionTarget>
+  /** What sessions at this server are counted by; absent where it takes any number. */
+  meter?: () => MeterUse
   /** The error behind a session that the engine itself broke. */
   failure: () => Error | undefined
   /** Ms of audio per ms that a server with this Begin is to be sent; `Infinity` for no pace. */

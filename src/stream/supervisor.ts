@@ -10,6 +10,7 @@ import { connector, rollOverTimes, SessionBudget } from './reconnect.ts'
 import { ReplayBuffer } from './replay-buffer.ts'
 import { Sender } from './sender.ts'
 import { SessionClock } from './session-clock.ts'
+import type { MeterUse, Ticket } from './session-meter.ts'
 import { LabelMap, SpeakerLetters } from './speakers.ts'
 import { StreamSession } from './stream-session.ts'
 import { Waiter } from './waiter.ts'
@@ -19,6 +20,9 @@ const TAIL_MS = 60_000
 
 /** How often a source that is held back is looked at again. */
 const RECHECK_MS = 1000
+
+/** A stream that waits for its turn to open a session says so after this long. */
+const LONG_WAIT_MS = 5000
 
 /** Frames that are sent between two looks at a source that is held back: half of what piles up, or less. */
 const FRAMES_AT_ONCE = 10
@@ -33,6 +37,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   readonly #finals: FinalWords
   readonly #letters = new SpeakerLetters()
   readonly #budget: SessionBudget
+  readonly #meter: MeterUse | undefined
   readonly #state = new Waiter()
   readonly #sessions = new Set<Session>()
   readonly #configuration: Record<string, unknown> = {}
@@ -58,6 +63,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     super()
     this.#options = options
     this.#budget = new SessionBudget(options)
+    this.#meter = options.meter?.()
     this.#finals = new FinalWords(options.overlap + TAIL_MS)
     this.#audio = new ReplayBuffer(options, this.#finals)
   }
@@ -76,7 +82,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   push(frame: Buffer): Promise<void> | undefined {
     this.#audio.push(frame)
     if (!this.done) {
-      this.done = this.#supervise()
+      this.done = this.#supervise().finally(() => this.#meter?.release())
       // Whoever asks for the outcome gets it; until then it must not count as unhandled.
       this.done.catch(() => {})
     }
@@ -120,6 +126,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   async destroy(): Promise<void> {
     this.#destroyed = true
     for (const sender of this.#senders) sender.stop()
+    this.#meter?.release()
     const gone = [...this.#sessions].map((session) => session.destroy())
     this.#state.changed()
     await Promise.all(gone)
@@ -147,7 +154,49 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     }
   }
 
-  async #open(): Promise<StreamSession> {
+  /**
+   * Waits for the turn of this stream to open a session, and at least for `delay` ms.
+   *
+   * @param since - since when it has none, in ms of `performance.now()`.
+   * @param unwanted - whether none is wanted any more, which ends the wait.
+   * @throws (rejects with) SessionError where that is so, or where no stream gets any.
+   */
+  async #turn(since: number, delay = 0, unwanted = () => false): Promise<Ticket | undefined> {
+    const request = { since, again: this.#everBegun, delay, settled: () => this.#state.changed() }
+    const ticket = this.#meter?.request(request)
+    if (delay > 0) await this.#state.until(() => this.#destroyed, delay)
+    if (ticket === undefined) return undefined
+    const over = (): boolean => this.#destroyed || unwanted()
+    const settled = (): boolean => ticket.admitted || ticket.error !== undefined || over()
+    if (!(await this.#state.until(settled, LONG_WAIT_MS))) {
+      this.#warnOfWait(ticket)
+      await this.#state.until(settled)
+    }
+    if (ticket.error) throw ticket.error
+    if (!over()) return ticket
+    ticket.leave()
+    throw new SessionError('CONNECTION_LOST', 'no session is wanted any more')
+  }
+
+  #warnOfWait({ ahead, perMinute }: Ticket): void {
+    const known = perMinute === Infinity ? {} : { perMinute }
+    const rate = perMinute === Infinity ? '' : `; the server takes ${perMinute} a minute`
+    const message = `${ahead} other streams of this process get a session before this one${rate}`
+    this.emit('warning', { code: 'SESSION_QUEUED', message, ahead, ...known })
+  }
+
+  /** Opens one session. Rejects where that fails. */
+  async #open(ticket: Ticket | undefined): Promise<StreamSession> {
+    try {
+      return await this.#begin(() => ticket?.begun())
+    } catch (error) {
+      ticket?.leave(error as Error)
+      throw error
+    }
+  }
+
+  /** @param begun - called as soon as the server has let the session in. */
+  async #begin(begun: () => void): Promise<StreamSession> {
     const options = this.#options
     const target = await options.connect()
     const connect = await connector(target, options.pingInterval)
@@ -158,23 +207,30 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     session.once('end', () => this.#sessions.delete(session))
     return new Promise((resolve, reject) => {
       // At once, since the first turn may come in the same packet.
-      session.once('begin', (begin) => resolve(this.#place(session, begin)))
+      session.once('begin', (begin) => {
+        begun()
+        resolve(this.#place(session, begin))
+      })
       session.once('end', (end) => reject(options.failure() ?? end.error ?? new Error('the session ended')))
     })
   }
 
   /** Opens a session after `lost`, and tries again within the budget. Rejects with the last cause. */
   async #reopen(lost?: Error): Promise<StreamSession> {
+    const since = performance.now()
     let cause = lost
     for (;;) {
+      let delay = 0
       if (cause) {
         if (this.#destroyed) throw cause
         const record = this.#budget.spend(cause)
         this.emit('reconnecting', record)
-        if (await this.#state.until(() => this.#destroyed, record.delay)) throw cause
+        delay = record.delay
       }
+      const ticket = await this.#turn(since, delay)
+      if (this.#destroyed && cause) throw cause
       try {
-        return await this.#open()
+        return await this.#open(ticket)
       } catch (error) {
         cause = error as Error
       }
@@ -246,7 +302,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#budget.plan(this.sentMs)
     let next: StreamSession
     try {
-      next = await this.#open()
+      next = await this.#open(await this.#turn(performance.now(), 0, done))
     } catch (error) {
       if (this.#destroyed) throw error
       const message = `the next session could not be opened in time: ${(error as Error).message}`

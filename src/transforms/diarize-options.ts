@@ -143,6 +143,12 @@ export interface DiarizeOptions extends AuthenticationOptions, ChannelOptions {
    * goes to AssemblyAI; `strict` refuses it. @defaultValue `'open'`
    */
   models?: 'open' | 'strict'
+  /**
+   * Most sessions that all streams of this process with the same key, or the same function for it, open within a minute, 1 to
+   * 1000000. The others wait for their turn, live ones first. Where a server refuses sessions as too many, they wait as well.
+   * @defaultValue as many as the server takes, which its refusals tell
+   */
+  sessionRate?: number
   /** When a session is replaced by another. @defaultValue see there */
   reconnect?: SessionReconnectOptions
   /** How long a server may take. @defaultValue see there */
@@ -223,6 +229,7 @@ const topNames: readonly string[] = [
   'keepAlive',
   'serverLabels',
   'models',
+  'sessionRate',
   'signal',
   ...audioNames,
   ...channelOptionNames,
@@ -260,6 +267,7 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
   if (typeof given.pace === 'number') checkNumber('pace', given.pace, 0.1, 1000)
   else checkOneOf('pace', given.pace, ['auto', 'realtime', 'unpaced'])
   checkOneOf('encoding', given.encoding, encodings.slice(0, 2))
+  checkInteger('sessionRate', given.sessionRate, 1, 1_000_000)
   checkInteger('catchUp', given.catchUp, 0, 7000, 'ms')
   checkSignal('signal', given.signal)
   if (given.agent !== undefined && typeof given.agent !== 'object')

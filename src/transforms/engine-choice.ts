@@ -5,6 +5,8 @@ import { proxyFor } from '../network.ts'
 import { type AuthenticationOptions, credentials, isLoopback, regionUrl, serverUrl } from '../protocol/endpoint.ts'
 import type { BeginMessage, TerminationMessage } from '../protocol/messages.ts'
 import type { SessionTarget } from '../session/transport.ts'
+import type { SupervisorOptions } from '../stream/options.ts'
+import { useMeter } from '../stream/session-meter.ts'
 import { Supervisor } from '../stream/supervisor.ts'
 import { channelSettings } from './channels/options.ts'
 import { ChannelSupervisor } from './channels/supervisor.ts'
@@ -191,6 +193,7 @@ export function supervision(
   peer: SupervisionPeer,
 ): Supervision {
   const { format } = input
+  const ofLive = liveSettings(options, input.live)
   const one = {
     ...options,
     ...peer,
@@ -202,7 +205,8 @@ export function supervision(
     firstRetries: options.retries ?? FIRST_RETRIES,
     terminationTimeout:
       options.terminationTimeout ?? (peerKind(options) === 'embedded' ? OWN_TERMINATION_MS : TERMINATION_MS),
-    ...liveSettings(options, input.live),
+    ...ofLive,
+    ...meterOf(options, ofLive.live),
     awaitFormatted: options.formatTurns === true,
   }
   const settings = channelSettings(options)
@@ -216,6 +220,16 @@ export function supervision(
     partials: options.includePartialTurns !== false && options.redactPii !== true,
     supervise: (name, channel) => new Supervisor({ ...one, channel: name, pending: () => input.pendingOf(channel) }),
   })
+}
+
+/** What sessions are counted by: an engine in this process takes any number. */
+function meterOf(options: ResolvedDiarizeOptions, live: boolean): Pick<SupervisorOptions, 'meter'> {
+  const kind = peerKind(options)
+  if (kind === 'embedded') return {}
+  // An account is the same in all data zones.
+  const place = kind === 'server' ? serverUrl(options.url!).host : kind
+  const key = options.apiKey ?? options.token ?? (kind === 'server' ? undefined : environmentKey())
+  return { meter: () => useMeter(place, key, { live, perMinute: options.sessionRate }) }
 }
 
 /** Ms of audio per ms; `Infinity` for no pace. */

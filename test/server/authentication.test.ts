@@ -17,9 +17,9 @@ describe('tokens', () => {
   it('let in until they expire, more than once, with their cap', async () => {
     const authenticator = keyed()
     const token = authenticator.issue(60, 120)
-    expect(await authenticator.admit(withToken(token))).toEqual({ maxSessionMs: 120_000 })
+    expect(await authenticator.admit(withToken(token))).toEqual({ account: '', maxSessionMs: 120_000 })
     vi.advanceTimersByTime(59_999)
-    expect(await authenticator.admit(withToken(token))).toEqual({ maxSessionMs: 120_000 })
+    expect(await authenticator.admit(withToken(token))).toEqual({ account: '', maxSessionMs: 120_000 })
     vi.advanceTimersByTime(1)
     await expect(authenticator.admit(withToken(token))).rejects.toMatchObject({
       code: 1008,
@@ -29,7 +29,7 @@ describe('tokens', () => {
 
   it('without a cap leave the session its full length', async () => {
     const authenticator = keyed()
-    expect(await authenticator.admit(withToken(authenticator.issue(60, undefined)))).toEqual({})
+    expect(await authenticator.admit(withToken(authenticator.issue(60, undefined)))).toEqual({ account: '' })
   })
 
   it('of another server, or changed, are worth nothing', async () => {
@@ -43,8 +43,16 @@ describe('tokens', () => {
     }
   })
 
+  it('count as the key that they were made with', async () => {
+    const authenticator = new Authenticator({ authentication: true })
+    const byKey = await authenticator.admit({ authorization: 'right', token: undefined })
+    const byToken = await authenticator.admit(withToken(authenticator.issue(60, undefined, 'Bearer right')))
+    expect(byToken.account).toBe(byKey.account)
+    expect((await authenticator.admit({ authorization: 'other', token: undefined })).account).not.toBe(byKey.account)
+  })
+
   it('do not hold the key', () => {
-    const token = new Authenticator({ authentication: true, apiKeys: ['right'] }).issue(60, 60)
+    const token = keyed().issue(60, 60, 'right')
     expect(Buffer.from(token, 'base64url').toString()).not.toContain('right')
   })
 })
@@ -65,7 +73,7 @@ describe('GET /v3/token', () => {
     const answer = await ask('expires_in_seconds=60&max_session_duration_seconds=90', 'right', authenticator)
     expect(answer).toEqual({ status: 200, body: { token: expect.any(String), expires_in_seconds: 60 } })
     const { token } = answer.body as { token: string }
-    expect(await authenticator.admit(withToken(token))).toEqual({ maxSessionMs: 90_000 })
+    expect(await authenticator.admit(withToken(token))).toEqual({ account: expect.any(String), maxSessionMs: 90_000 })
   })
 
   it('accepts Bearer here', async () => {

@@ -51,6 +51,26 @@ describe('maxPayload', () => {
   })
 })
 
+describe('maxSessionsPerMinutePerKey', () => {
+  it('counts the sessions of each key, by its tokens as well', async () => {
+    const { url, tokenUrl } = await start({ maxSessionsPerMinutePerKey: 2 })
+    const withKey = (key: string) => new RawClient(url, {}, { headers: { Authorization: key } })
+    await withKey('one').open()
+    const answer = await fetch(`${tokenUrl}?expires_in_seconds=60`, { headers: { Authorization: 'one' } })
+    const { token } = (await answer.json()) as { token: string }
+    await new RawClient(url, { token }, { headers: {} }).open()
+    expect((await withKey('one').refusal()).error?.error).toBe('Unauthorized Connection: Too many concurrent sessions')
+    expect((await new RawClient(url, { token }, { headers: {} }).refusal()).code).toBe(1008)
+    await withKey('two').open()
+  })
+
+  it('must be a whole number', async () => {
+    await expect(start({ maxSessionsPerMinutePerKey: 0.5 })).rejects.toThrow(
+      /^maxSessionsPerMinutePerKey, when given, must be an int/,
+    )
+  })
+})
+
 describe('expires_at', () => {
   it('is when the session ends, not sooner than its longest duration', async () => {
     const { url } = await start({ maxSessionDuration: 300 })

@@ -15,6 +15,7 @@ describe('resolveServerOptions', () => {
       authentication: true,
       maxSessions: 100,
       maxSessionsPerMinute: Infinity,
+      maxSessionsPerMinutePerKey: Infinity,
       models: 'open',
       maxSessionDuration: 10_800_000,
       pacing: 'off',

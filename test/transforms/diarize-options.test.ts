@@ -68,6 +68,7 @@ describe('resolveDiarizeOptions', () => {
       { retries: 3, reconnect: { attempts: 4 } },
       'is given reconnect.attempts and, by its old name, retries; leave retries out',
     ],
+    [{ sessionRate: 0 }, 'sessionRate, when given, must be an integer from 1 to 1000000; got 0'],
     [{ models: 'any' }, "models, when given, must be 'open' or 'strict'; got 'any'"],
     [
       { models: 'strict', parameters: { speechModel: 'universal-9' } },

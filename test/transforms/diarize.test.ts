@@ -280,6 +280,34 @@ describe('what a server may not take as it is', () => {
   })
 })
 
+describe('a stream that waits for its turn', () => {
+  it('says so, and can be ended meanwhile; another key does not wait', async () => {
+    await recorder()
+    const open = (apiKey: string): ReturnType<typeof diarize> => {
+      const stage = diarize({ url: peer!.url, apiKey, sessionRate: 1 })
+      stage.write(pcm(100))
+      return stage
+    }
+    const first = open('one')
+    await once(first, 'session')
+    const second = open('one')
+    const other = open('other')
+    await once(other, 'session')
+    const [warning] = (await once(second, 'warning')) as [Warning]
+    expect(warning).toMatchObject({ code: 'SESSION_QUEUED', ahead: 0, perMinute: 1 })
+    expect(peer!.connections()).toBe(2)
+    for (const stage of [second, first, other]) {
+      stage.destroy()
+      await once(stage, 'close')
+    }
+    // Nothing of it is left: the next stream has a meter of its own.
+    const next = open('one')
+    await once(next, 'session')
+    next.destroy()
+    await once(next, 'close')
+  })
+})
+
 describe('on the wire', () => {
   it('sends the parameters, frames of exactly 50 ms, a padded tail, and Terminate', async () => {
     const heard = await recorder()

@@ -27,10 +27,13 @@ export async function tryCase(peer: ScriptedPeer, scripted: Case): Promise<Outco
   const limit = AbortSignal.timeout(PATIENCE_MS)
   try {
     const { retries, formatTurns, ...rest } = scripted.options
+    const name = peer.add(scripted)
     const options = {
       ...rest,
       url: peer.url,
-      query: { case: peer.add(scripted) },
+      query: { case: name },
+      // Each case is a server of its own: that one refuses sessions must not hold up the others.
+      apiKey: `key-${name}`,
       timeouts,
       reconnect: { attempts: retries, delay: 1, maxDelay: 20 },
       parameters: { formatTurns },
