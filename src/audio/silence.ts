@@ -40,7 +40,7 @@ export class AudioQueue {
 }
 
 /** How much silence a live stream can need: what is said to be missing is bounded by the time that went by, in all. */
-export class LiveLimit {
+export class SilenceLimit {
   readonly #late: number
   readonly #now: () => number
   /** When something last came; at first, when it was opened. */

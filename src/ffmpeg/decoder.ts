@@ -2,7 +2,7 @@ import { addAbortSignal, Duplex } from 'node:stream'
 import { type AudioFormat, bytesToMs } from '../audio/format.ts'
 import { channelsCancel, MonoMixer } from '../audio/mono-mixer.ts'
 import { mediaBytes } from '../audio/pcm.ts'
-import { AudioQueue, type LiveLimit } from '../audio/silence.ts'
+import { AudioQueue, type SilenceLimit } from '../audio/silence.ts'
 import { writeWavHeader } from '../audio/wav.ts'
 import { type DiarizeStreamError, FfmpegError, InputError } from '../errors.ts'
 import { LoopYield, takesBytes } from '../stream-helpers.ts'
@@ -29,12 +29,12 @@ import { InputRepair } from './repair.ts'
 import { chooseTrack, type TrackWish } from './tracks.ts'
 
 /** 100 ms of 16 kHz mono, in bytes; also the most that is handed on at once. */
-const outputHighWaterMark = 3200
-const inputHighWaterMark = 16_384
+const OUTPUT_BYTES = 3200
+const INPUT_BYTES = 16_384
 /** Bytes that are kept until it is known which tracks there are; FFmpeg looks at 5 MB at most. */
-const keptLimit = 8_388_608
+const MOST_KEPT_BYTES = 8_388_608
 /** The most that is taken from FFmpeg at once, in bytes. */
-const mostAtOnce = 65_536
+const MOST_AT_ONCE_BYTES = 65_536
 
 /** What an {@link FfmpegDecoder} decodes, and how. */
 export interface FfmpegDecoderOptions extends TrackWish {
@@ -54,7 +54,7 @@ export interface FfmpegDecoderOptions extends TrackWish {
   /** Whether the bytes written to the stream are all there, and need not be handed on as they come. */
   isWhole?: boolean
   /** Of an input that comes as it is recorded: times that leap further than this allows are not believed. */
-  limit?: LiveLimit | undefined
+  limit?: SilenceLimit | undefined
   /** Called once, when somebody first asks for audio. */
   onWanted?: () => void
 }
@@ -105,8 +105,8 @@ export class FfmpegDecoder extends Duplex {
 
   constructor(options: FfmpegDecoderOptions) {
     const duplexOptions = {
-      readableHighWaterMark: outputHighWaterMark,
-      writableHighWaterMark: inputHighWaterMark,
+      readableHighWaterMark: OUTPUT_BYTES,
+      writableHighWaterMark: INPUT_BYTES,
       // Missing in the typings: `false` makes a stream that is only read.
       writable: options.input === undefined && options.refusal === undefined,
     }
@@ -225,7 +225,7 @@ export class FfmpegDecoder extends Duplex {
   #give(bytes: Buffer, taken: () => void): void {
     this.#given?.push(bytes)
     this.#givenLength += bytes.length
-    if (this.#givenLength > keptLimit) this.#given = undefined
+    if (this.#givenLength > MOST_KEPT_BYTES) this.#given = undefined
     this.#process?.write(bytes, taken)
   }
 
@@ -314,7 +314,7 @@ export class FfmpegDecoder extends Duplex {
         return
       }
       if (output === undefined || this.#facts === undefined) return
-      const length = Math.min(output.readableLength, mostAtOnce)
+      const length = Math.min(output.readableLength, MOST_AT_ONCE_BYTES)
       // With nothing buffered, read() without a length is what lets the pipe notice its end.
       const chunk: unknown = output.read(length === 0 ? undefined : length)
       if (!Buffer.isBuffer(chunk)) return
@@ -338,8 +338,8 @@ export class FfmpegDecoder extends Duplex {
     let audio: Buffer[] = []
     const flush = (): void => {
       const all = audio.length === 1 ? audio[0]! : Buffer.concat(audio)
-      for (let at = 0; at < all.length; at += outputHighWaterMark) {
-        this.#queue.push(all.subarray(at, at + outputHighWaterMark))
+      for (let at = 0; at < all.length; at += OUTPUT_BYTES) {
+        this.#queue.push(all.subarray(at, at + OUTPUT_BYTES))
       }
       audio = []
     }

@@ -1,9 +1,9 @@
 import { type DiarizeStreamError, FfmpegError, InputError } from '../errors.ts'
 import { oneLine, redact } from '../redact.ts'
 
-const longestLine = 2000
-const longestTail = 4096
-const mostTroubles = 20
+const LONGEST_LINE = 2000
+const LONGEST_TAIL = 4096
+const MOST_TROUBLES = 20
 
 /** Warnings of FFmpeg that mean lost audio; its others (a guessed channel layout, say) are noise. */
 const damage = /corrupt|truncat|mismatch|partial|prematurely|do(?:es)? not match|discontinu/i
@@ -46,7 +46,7 @@ export interface InputFacts {
 }
 
 /** Most audio tracks that are told of. */
-const mostTracks = 100
+const MOST_TRACKS = 100
 
 /** What the parts of FFmpeg say beside warnings, where it is told to say what it knows of its input. */
 const isAside = /^(?:\[[^\]]*\] )+\[info\] /
@@ -81,7 +81,7 @@ export class FfmpegLog {
   push(text: string): void {
     const lines = (this.#unfinished + text).split(/\r?\n|\r/)
     // A line without end is kept a little beyond the limit, so that it is still known to be too long.
-    this.#unfinished = (lines.pop() ?? '').slice(0, longestLine + 1)
+    this.#unfinished = (lines.pop() ?? '').slice(0, LONGEST_LINE + 1)
     for (const line of lines) this.#take(line)
   }
 
@@ -113,10 +113,10 @@ export class FfmpegLog {
     if (info !== undefined) return this.#inform(info)
     if (isAside.test(line)) return
     // FFmpeg begins its lines with what they are of; what does not is the rest of a text that it quotes.
-    const told = `${line.startsWith('[') ? '' : '… '}${oneLine(line, longestLine + 1)}`
+    const told = `${line.startsWith('[') ? '' : '… '}${oneLine(line, LONGEST_LINE + 1)}`
     this.#lines.push(told)
     this.#length += told.length + 1
-    while (this.#length > longestTail && this.#lines.length > 1) this.#length -= (this.#lines.shift() ?? '').length + 1
+    while (this.#length > LONGEST_TAIL && this.#lines.length > 1) this.#length -= (this.#lines.shift() ?? '').length + 1
     const isPlain = plainContainer.test(this.#input?.container ?? '')
     if (shortPacket.test(line) || (isPlain && line.includes('Packet corrupt'))) this.#hasShortPacket = true
     this.#hasShortPacket ||= isPlain && line.includes('corrupt input packet in stream')
@@ -134,7 +134,7 @@ export class FfmpegLog {
     if (start !== undefined) this.#input.start = Number(start)
     const [, number, language, about] =
       /^ {2,4}Stream #0:(\d+)(?:\[0x[\da-f]+\])?(?:\((\w+)\))?: Audio: (.*)$/.exec(line) ?? []
-    if (number !== undefined && about !== undefined && this.#input.tracks.size < mostTracks) {
+    if (number !== undefined && about !== undefined && this.#input.tracks.size < MOST_TRACKS) {
       this.#input.tracks.set(Number(number), {
         stream: Number(number),
         ...(language !== undefined && language !== 'und' && { language }),
@@ -148,12 +148,12 @@ export class FfmpegLog {
   #report(line: string): void {
     // "dts = 429056" and "dts = 429057" are the same trouble.
     const kind = line.replaceAll(/\d+/g, '#')
-    if (this.#seen.size >= mostTroubles || this.#seen.has(kind)) return
+    if (this.#seen.size >= MOST_TROUBLES || this.#seen.has(kind)) return
     this.#seen.add(kind)
     this.#onTrouble(
-      this.#seen.size === mostTroubles
+      this.#seen.size === MOST_TROUBLES
         ? 'FFmpeg goes on reporting trouble; the rest is left out'
-        : redact(oneLine(line, longestLine + 1)),
+        : redact(oneLine(line, LONGEST_LINE + 1)),
     )
   }
 }
@@ -169,7 +169,7 @@ export function isTrouble(line: string): boolean {
 /** Cuts a line that is too long, and takes out memory addresses. */
 function clean(raw: string): string {
   // What is cut off could be the part of a URL by which its password is known: the word at the cut goes, too.
-  const cut = raw.length > longestLine ? `${raw.slice(0, longestLine).replace(/(?<!\S)\S*$/, '')}…` : raw
+  const cut = raw.length > LONGEST_LINE ? `${raw.slice(0, LONGEST_LINE).replace(/(?<!\S)\S*$/, '')}…` : raw
   return cut.replaceAll(/ @ 0x[0-9a-f]+(?=\])/gi, '').trim()
 }
 

@@ -4,13 +4,13 @@ import { childEnvironment } from '../redact.ts'
 import { FfmpegLog, type InputFacts, type ProcessEnd } from './log.ts'
 
 /** Time FFmpeg gets to end after SIGTERM before it is killed, in milliseconds. */
-const gracePeriod = 2000
+const GRACE_MS = 2000
 
 /** Time after SIGKILL until a process is given up that the system does not end, in milliseconds. */
-const lastWait = 3000
+const LAST_WAIT_MS = 3000
 
 /** Time from the first output until FFmpeg has said what its input is, in milliseconds; it says so before. */
-const saidWithin = 2000
+const FACTS_WAIT_MS = 2000
 
 /** How a process is set up. */
 export interface FfmpegProcessOptions {
@@ -61,7 +61,7 @@ export class FfmpegProcess {
     child.stderr?.once('end', () => this.log.end())
     // One that says less than others is not waited for.
     child.stdout?.once('readable', () => {
-      const patience = setTimeout(() => this.log.told(), saidWithin)
+      const patience = setTimeout(() => this.log.told(), FACTS_WAIT_MS)
       child.once('close', () => clearTimeout(patience))
     })
     // Broken pipes are no news: that the process ended, and how, says its exit code.
@@ -102,8 +102,8 @@ export class FfmpegProcess {
       this.#closePipes()
       stopped()
     }
-    const force = setTimeout(() => child.kill('SIGKILL'), gracePeriod)
-    const giveUp = setTimeout(finish, gracePeriod + lastWait)
+    const force = setTimeout(() => child.kill('SIGKILL'), GRACE_MS)
+    const giveUp = setTimeout(finish, GRACE_MS + LAST_WAIT_MS)
     child.once('exit', finish)
     // One that could not be started has no exit.
     if (child.pid === undefined) child.once('error', finish)

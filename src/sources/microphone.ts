@@ -1,4 +1,4 @@
-import { LiveLimit } from '../audio/silence.ts'
+import { SilenceLimit } from '../audio/silence.ts'
 import { DiarizeStreamError, InputError } from '../errors.ts'
 import { type FfmpegInput, type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import { findFfmpeg } from '../ffmpeg/find.ts'
@@ -53,7 +53,7 @@ export function microphoneSource(options: MicrophoneSourceOptions = {}): LiveSou
     inputName,
     open: async () => {
       const chosen = await choose(device, given)
-      const limit = new LiveLimit()
+      const limit = new SilenceLimit()
       return new FfmpegDecoder({ input: microphoneInput(chosen.backend, chosen.id), inputName, ...ffmpeg, limit })
     },
     explain: (error, hadAudio) => explainMicrophone(inputName, error, hadAudio),

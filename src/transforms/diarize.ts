@@ -63,7 +63,7 @@ class DiarizeStream extends Duplex {
   #opened: Peer | undefined
   #supervisor: Supervision | undefined
   #engines: typeof import('./engine-choice.ts') | undefined
-  #wanted: (() => void) | undefined
+  #waitingSend: (() => void) | undefined
   #full = false
   #reportedMs = 0
   readonly #totals = new TurnTotals()
@@ -126,11 +126,11 @@ class DiarizeStream extends Duplex {
   override _read(): void {
     this.#full = false
     this.#supervisor?.resume()
-    this.#goOn()
+    this.#resumeSending()
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#goOn()
+    this.#resumeSending()
     this.#free().then(
       () => callback(error),
       (cleanUpError: Error) => callback(error ?? cleanUpError),
@@ -148,8 +148,8 @@ class DiarizeStream extends Duplex {
     try {
       for (let index = next; index < frames.length; index++) {
         if (this.destroyed) break
-        if (this.#holds) {
-          this.#wanted = () => this.#send(frames, index, done)
+        if (this.#isHeldBack) {
+          this.#waitingSend = () => this.#send(frames, index, done)
           return
         }
         const frame = frames[index]!
@@ -169,17 +169,17 @@ class DiarizeStream extends Duplex {
   }
 
   /** Turns that nobody takes hold the audio back, unless it is live; nor may that look like a pause of the source. */
-  get #holds(): boolean {
+  get #isHeldBack(): boolean {
     if (!this.#full) return false
     const { live, keepAlive } = liveSettings(this.#options, this.#input.live)
     return !live && !keepAlive
   }
 
   /** Goes on with frames that waited for a reader. */
-  #goOn(): void {
-    const wanted = this.#wanted
-    this.#wanted = undefined
-    wanted?.()
+  #resumeSending(): void {
+    const waiting = this.#waitingSend
+    this.#waitingSend = undefined
+    waiting?.()
   }
 
   #supervise(frameBytes: number): Supervision {

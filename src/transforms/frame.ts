@@ -29,8 +29,8 @@ export type FrameStage = TypedDuplex<PassedOnEvents>
 const defaults = { duration: 50, format: { sampleRate: 16_000, channels: 1, encoding: 's16le' } } as const
 const encodings: readonly string[] = ['s16le', 'mulaw'] satisfies FrameOptions['encoding'][]
 /** 100 ms of PCM16 at 16 kHz on the way in, 200 ms of shortest frames on the way out. */
-const bufferedBytes = 3200
-const bufferedFrames = 4
+const BUFFERED_BYTES = 3200
+const BUFFERED_FRAMES = 4
 
 class Frame extends PiecewiseTransform {
   readonly #options: FrameOptions
@@ -42,8 +42,8 @@ class Frame extends PiecewiseTransform {
   constructor(options: FrameOptions) {
     super({
       readableObjectMode: true,
-      readableHighWaterMark: bufferedFrames,
-      writableHighWaterMark: bufferedBytes,
+      readableHighWaterMark: BUFFERED_FRAMES,
+      writableHighWaterMark: BUFFERED_BYTES,
       ...(options.signal !== undefined && { signal: options.signal }),
     })
     this.#options = options

@@ -41,7 +41,7 @@ export type ResampleStage = TypedDuplex<PassedOnEvents>
 
 const defaults = { sampleRate: 16_000, channels: 1 } as const
 /** 100 ms of PCM16 at 16 kHz, on both sides. */
-const bufferedBytes = 3200
+const BUFFERED_BYTES = 3200
 
 interface Target {
   sampleRate: number
@@ -55,15 +55,15 @@ class Resample extends PiecewiseTransform {
   /** Looks for a WAV header; `undefined` where the input is known to have none. */
   #reader: WavReader | undefined
   #converter: PcmConverter | undefined
-  #sliceBytes = bufferedBytes
+  #sliceBytes = BUFFERED_BYTES
   #started = false
   #audioBytes = 0
   #warnedOfSize = false
 
   constructor(target: Target, input: AudioFormat | undefined, signal: AbortSignal | undefined) {
     super({
-      readableHighWaterMark: bufferedBytes,
-      writableHighWaterMark: bufferedBytes,
+      readableHighWaterMark: BUFFERED_BYTES,
+      writableHighWaterMark: BUFFERED_BYTES,
       ...(signal !== undefined && { signal }),
     })
     this.#target = target

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { AudioQueue, LiveLimit } from '../../src/audio/silence.ts'
+import { AudioQueue, SilenceLimit } from '../../src/audio/silence.ts'
 import { runs } from '../helpers/runs.ts'
 
 it('gives back all audio and silence in order, silence in small pieces of whole samples', () => {
@@ -35,10 +35,10 @@ const LATE = 2000
 /** A limit on a clock that the test sets. */
 function limited() {
   const clock = { now: 1e6 }
-  return { clock, limit: new LiveLimit(LATE, () => clock.now) }
+  return { clock, limit: new SilenceLimit(LATE, () => clock.now) }
 }
 
-describe('LiveLimit', () => {
+describe('SilenceLimit', () => {
   it('allows what went by since something was last heard, and that it comes late', () => {
     const { clock, limit } = limited()
     expect(limit.most).toBe(LATE)

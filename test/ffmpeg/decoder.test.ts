@@ -6,7 +6,7 @@ import { PassThrough, Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { describe, expect, it } from 'vitest'
-import { LiveLimit } from '../../src/audio/silence.ts'
+import { SilenceLimit } from '../../src/audio/silence.ts'
 import type { AudioFormat } from '../../src/audio/format.ts'
 import { fileInput } from '../../src/ffmpeg/arguments.ts'
 import type { FfmpegDecoder } from '../../src/ffmpeg/decoder.ts'
@@ -276,7 +276,7 @@ describe('silence where times leap', () => {
 
   it('is bounded for a live input by the time that went by, and that is said once', async () => {
     const ffmpegPath = await bench.fake(leaping.replaceAll('LATE', '36_000'))
-    const source = bench.source({ ffmpegPath, limit: new LiveLimit() })
+    const source = bench.source({ ffmpegPath, limit: new SilenceLimit() })
     const warnings = warningsOf(source)
     expect(await buffer(source)).toHaveLength(44 + 6000)
     expect(warnings).toMatchObject([{ code: 'TIMESTAMP_JUMP', leap: 36_000_000 }])
@@ -286,7 +286,7 @@ describe('silence where times leap', () => {
     const many = Array.from({ length: 200 }, () => 'write(1, frame(Buffer.alloc(640), 1.9 * 16000))').join(';')
     const ffmpegPath = await bench.fake(`write(1, nut(1000)); ${many}`)
     const began = performance.now()
-    const { length } = await buffer(bench.source({ ffmpegPath, limit: new LiveLimit() }))
+    const { length } = await buffer(bench.source({ ffmpegPath, limit: new SilenceLimit() }))
     const heard = 2000 + 200 * 640
     expect(length).toBeLessThanOrEqual(44 + heard + 32 * (performance.now() - began + 2000))
   })

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { backOff, delayAsked } from '../../back-off.ts'
-import type { LiveLimit } from '../../audio/silence.ts'
+import type { SilenceLimit } from '../../audio/silence.ts'
 import { DiarizeStreamError } from '../../errors.ts'
 import { shownUrl } from '../http/address.ts'
 import type { HttpBody } from '../http/body.ts'
@@ -33,7 +33,7 @@ export interface HlsAccess {
   /** Opens one resource. */
   open: (resource: HlsResource, retries?: number) => HttpBody
   /** Turns bytes into WAV; silence in it is bounded by `limit`. */
-  decode: (bytes: Readable, url: URL, limit: LiveLimit | undefined) => Readable
+  decode: (bytes: Readable, url: URL, limit: SilenceLimit | undefined) => Readable
 }
 
 /** Codes of errors that no later attempt mends. */

@@ -1,6 +1,6 @@
 import { createDecipheriv } from 'node:crypto'
 import { pipeline, Readable } from 'node:stream'
-import { LiveLimit } from '../../audio/silence.ts'
+import { SilenceLimit } from '../../audio/silence.ts'
 import { DiarizeStreamError, InputError } from '../../errors.ts'
 import { streamStartedAt } from '../../stage.ts'
 import { shownUrl } from '../http/address.ts'
@@ -56,7 +56,7 @@ export async function* hlsParts(
   const feed = new HlsFeed(access, url, first)
   // Segments come whole, and what says that there are new ones may be a copy that is as old as one.
   const late = Math.min(LATE_MS.most, Math.max(LATE_MS.least, 3 * first.targetDuration))
-  const limit = feed.isLive ? new LiveLimit(late) : undefined
+  const limit = feed.isLive ? new SilenceLimit(late) : undefined
   if (feed.isLive) source[streamStartedAt] = new Date(Date.now() - feed.position)
   else if (feed.position > MOST_PLAYLIST_MS) throw tooLarge(shownUrl(url), 'a playlist may be, 7 days')
   // Of a live playlist nobody knows which segment of the picture's belongs to its first.

@@ -1,5 +1,5 @@
 import { pipeline, type Readable } from 'node:stream'
-import { LiveLimit } from '../../audio/silence.ts'
+import { SilenceLimit } from '../../audio/silence.ts'
 import { DiarizeStreamError, type Warning } from '../../errors.ts'
 import { FfmpegByteDecoder } from '../../ffmpeg/decoder.ts'
 import { mediaDuration } from '../../ffmpeg/probe.ts'
@@ -102,7 +102,7 @@ export class HttpOpening {
   }
 
   /** The audio of bytes, decoded by an FFmpeg that reads its stdin only. */
-  #decoded(bytes: Readable, url: URL, limit?: LiveLimit): FfmpegByteDecoder {
+  #decoded(bytes: Readable, url: URL, limit?: SilenceLimit): FfmpegByteDecoder {
     const { audioTrack, language, ffmpegPath } = this.#settings
     const stream = new FfmpegByteDecoder({
       inputName: shownUrl(url),
@@ -146,7 +146,7 @@ export class HttpOpening {
       stop: undefined,
       signal: undefined,
       open: (attempt) => {
-        const limit = new LiveLimit(LATE_MS)
+        const limit = new SilenceLimit(LATE_MS)
         if (attempt === 1) return this.#decoded(first, url, limit)
         const body = this.#body({ url, retries: 0 })
         body.neverResume()

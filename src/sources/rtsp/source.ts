@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { LiveLimit } from '../../audio/silence.ts'
+import { SilenceLimit } from '../../audio/silence.ts'
 import { DiarizeStreamError, InputError } from '../../errors.ts'
 import { type FfmpegInput, type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/arguments.ts'
 import { FfmpegDecoder } from '../../ffmpeg/decoder.ts'
@@ -101,7 +101,7 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
         inputName: address.shown,
         ...ffmpeg,
         input: relayed(opened.url),
-        limit: new LiveLimit(),
+        limit: new SilenceLimit(),
         signal: undefined,
       })
       stream.once('close', () => opened.close())

@@ -216,8 +216,8 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
 
   #failed(lane: ChannelLane, channel: number, cause: Error): void {
     const failure = channelError(lane.name, cause)
-    const goOn = this.#options.settings.channelFailure === 'continue' && !this.#destroyed
-    if (!goOn || this.#lanes.every((other) => other === lane || this.#ends.get(other)?.failure)) {
+    const continues = this.#options.settings.channelFailure === 'continue' && !this.#destroyed
+    if (!continues || this.#lanes.every((other) => other === lane || this.#ends.get(other)?.failure)) {
       // What is final is not lost with the rest.
       for (const [every] of this.#lanes.entries()) this.#merger.end(every)
       this.#give()
