@@ -16,14 +16,14 @@ const crowded = new SessionError('TOO_MANY_SESSIONS', 'full', { retryable: true 
 const lost = new SessionError('CONNECT_FAILED', 'refused', { retryable: true })
 const none = (): void => {}
 
-/** Openings of streams that are live, named by when they lost their sessions. */
+/** So many openings; the first has waited longest. */
 function ask(use: MeterUse, count: number, again = true): Ticket[] {
   return Array.from({ length: count }, (_, index) => use.request({ since: index, again, delay: 0, settled: none }))
 }
 
 const admitted = (tickets: readonly Ticket[]): number => tickets.filter((ticket) => ticket.admitted).length
 
-/** Opens sessions until the server refuses `refused` of them, and gives back those that wait. */
+/** Has the server take `limit` sessions and refuse the next one. */
 function learn(use: MeterUse, limit: number): void {
   const tickets = ask(use, limit + 1)
   for (let index = 0; index < limit; index += 1) tickets[index]!.begun()

