@@ -163,8 +163,14 @@ function ownNode(): string {
   )
 }
 
-/** The environment without what the process has no use for, and with one arena, which keeps its memory level. */
+/** Bytes from which on memory goes back to the system when it is freed: the heap would keep the holes of long utterances. */
+const largeAllocation = 131_072
+
+/** The environment without what the process has no use for, and with an allocator that keeps its memory level. */
 function environment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _options, ...rest } = childEnvironment()
-  return process.platform === 'linux' ? { ...rest, MALLOC_ARENA_MAX: '1' } : rest
+  if (process.platform !== 'linux') return rest
+  const bytes = String(largeAllocation)
+  // glibc raises both limits by itself, up to 32 MB, where they are not set.
+  return { ...rest, MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: bytes, MALLOC_TRIM_THRESHOLD_: bytes }
 }
