@@ -33,7 +33,7 @@ export interface EmbeddedEngineOptions {
    */
   languageMayChange?: boolean
   /**
-   * Most processes that recognise words at a time, 1 to 64; each takes about 0.5 GB with the model of the package.
+   * Most processes that recognise words at a time, 1 to 64; each takes up to 0.35 GB with the model of the package.
    * @defaultValue one for each core
    */
   processes?: number
