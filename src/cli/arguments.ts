@@ -27,6 +27,8 @@ export interface Command {
   region: Region | undefined
   model: string | undefined
   keyterms: string[]
+  /** Into how many parts a recording is cut, to be heard at the same time. */
+  parallel: number | undefined
   maxSpeakers: number | undefined
   channels: string[] | undefined
   names: SpeakerNames
@@ -52,6 +54,7 @@ const OPTIONS = {
   region: { type: 'string' },
   model: { type: 'string' },
   keyterms: { type: 'string', multiple: true },
+  parallel: { type: 'string' },
   speakers: { type: 'string' },
   channels: { type: 'string' },
   names: { type: 'string' },
@@ -84,11 +87,18 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
   if (more.length > 0) throw usage(`one input at a time; got also ${more.join(', ')}`)
   const maxSpeakers = values.speakers === undefined ? undefined : Number(values.speakers)
   checkInteger('--speakers', maxSpeakers, 1, 10)
+  const parallel = values.parallel === undefined ? undefined : Number(values.parallel)
+  checkInteger('--parallel', parallel, 1, 100)
   checkOneOf('--engine', values.engine, ['assemblyai', 'assemblyai-batch', 'local', 'embedded'])
   checkOneOf('--region', values.region, regions)
   checkOneOf('--preset', values.preset, PRESET_NAMES)
   if (values.language !== undefined) checkLayoutOptions({ language: values.language }, '--')
   const { engine, finished } = engineOf(values)
+  if (parallel !== undefined) {
+    if (finished) throw usage('--parallel is of no use with --finished; leave one of them out')
+    if (values.channels !== undefined) throw usage('--parallel and --channels exclude each other; give one of them')
+    if (/^(?:mic$|rtsps?:)/i.test(input)) throw usage(`--parallel is for what has an end; got ${input}`)
+  }
   const { url } = values
   if (url !== undefined) check('--url', () => (finished ? resolveTranscribeOptions({ url }) : serverUrl(url)))
   for (const name of ['mux', 'burn'] as const) checkVideo(`--${name}`, values[name])
@@ -106,6 +116,7 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
     region: values.region as Region | undefined,
     model: values.model,
     keyterms,
+    parallel,
     maxSpeakers,
     channels: values.channels === undefined ? undefined : list('--channels', values.channels),
     names: parseNames(values.names),
@@ -230,6 +241,8 @@ Engine
   --engine <name>         assemblyai, or local (also: embedded)
   --finished              for files that have an end: AssemblyAI hears all of it at once, an hour in minutes, and the
                           captions come then (also: --engine assemblyai-batch). Needs npm install assemblyai
+  --parallel <number>     cut a recording into so many parts that are heard at the same time, each by a session of its own:
+                          with 8 an hour takes 8 minutes, and the captions come at the end
   --api-key-file <file>   a file that holds the key; else it is taken from ASSEMBLYAI_API_KEY. There is no option for the
                           key itself: every user of this machine could read it in the list of processes
   --url <address>         a v3 server of your own, ws: or wss:, with --finished one of that API, http: or https:;
@@ -267,6 +280,7 @@ type EngineCommand = Pick<
   | 'region'
   | 'model'
   | 'keyterms'
+  | 'parallel'
   | 'maxSpeakers'
   | 'channels'
   | 'language'
@@ -284,11 +298,12 @@ export async function engineOptions(
   command: EngineCommand,
   environmentKey: string | undefined,
 ): Promise<DiarizeOptions> {
-  const { engine, url, region, model, keyterms, maxSpeakers, channels, language, serverNames } = command
+  const { engine, url, region, model, keyterms, parallel, maxSpeakers, channels, language, serverNames } = command
   const key = command.apiKey ?? (url === undefined && engine !== 'embedded' ? environmentKey : undefined)
   const withParameters = (all: SessionParameters): DiarizeOptions => ({
     ...(Object.keys(all).length > 0 && { parameters: all }),
     ...(channels !== undefined && { channels }),
+    ...(parallel !== undefined && { parallel }),
     ...(serverNames && { serverLabels: 'asGiven' as const }),
   })
   const parameters: SessionParameters = {

@@ -211,6 +211,10 @@ class DiarizeStream extends Duplex {
     if (!this.#opened) {
       for (const warning of peer.warnings) this.emit('warning', warning)
       this.#warnOfParameters(options, pathOf)
+      if (peer.kind === 'embedded' && (options.parallel ?? 1) > 1) {
+        const message = 'the engine on this machine takes audio as fast as it can, so parallel is of no use with it'
+        this.emit('warning', { code: 'PARALLEL_UNUSED', message })
+      }
     }
     this.#opened = peer
     const parameters = {
@@ -279,6 +283,11 @@ class DiarizeStream extends Duplex {
     }
     if (this.push(turn)) return
     this.#full = true
+    if (this.#engines!.hearsInParallel(this.#options)) {
+      // What comes at once is a part of the recording; it waits where it is.
+      this.#supervisor?.hold()
+      return
+    }
     // A revision may change hundreds at once.
     if (turn.revision === 0 && this.readableLength >= MOST_QUEUED) this.#hold()
   }
@@ -302,7 +311,7 @@ class DiarizeStream extends Duplex {
       this.#send(this.#input.flush(), 0, (error) => (error ? reject(error) : resolve()))
     })
     if (this.#input.sizeWarning !== undefined) this.emit('warning', this.#input.sizeWarning)
-    const ended = await this.#supervisor?.end()
+    const ended = await this.#reporting(this.#supervisor?.end())
     if (!ended) {
       const message = 'the input ended without a single sample of audio, so there is nothing to caption'
       throw new InputError('NO_AUDIO', message)
@@ -313,6 +322,18 @@ class DiarizeStream extends Duplex {
       this.emit('termination', { ...times, ...(channel === undefined ? {} : { channel }) })
     }
     this.push(null)
+  }
+
+  /** Tells of progress while `work` is done: what is heard in parallel is heard after the last audio has come. */
+  async #reporting<T>(work: T): Promise<Awaited<T>> {
+    const timer = setInterval(() => {
+      if ((this.#supervisor?.sentMs ?? 0) - this.#reportedMs >= PROGRESS_MS) this.#report()
+    }, PROGRESS_MS)
+    try {
+      return await work
+    } finally {
+      clearInterval(timer)
+    }
   }
 
   /** Warns of what the server may not take as it is. A server of your own may have models of its own. */

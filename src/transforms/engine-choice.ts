@@ -1,12 +1,13 @@
 import { bytesToMs } from '../audio/format.ts'
 import type { Engine } from '../engine/engine.ts'
-import { DiarizeStreamError, EngineError, type Warning } from '../errors.ts'
+import { ConfigurationError, DiarizeStreamError, EngineError, type Warning } from '../errors.ts'
 import { proxyFor } from '../network.ts'
 import { type AuthenticationOptions, credentials, isLoopback, regionUrl, serverUrl } from '../protocol/endpoint.ts'
 import type { BeginMessage, TerminationMessage } from '../protocol/messages.ts'
 import type { SessionTarget } from '../session/transport.ts'
 import type { SupervisorOptions } from '../stream/options.ts'
 import { useMeter } from '../stream/session-meter.ts'
+import { ParallelSupervisor } from './parallel.ts'
 import { Supervisor } from '../stream/supervisor.ts'
 import { channelSettings } from './channels/options.ts'
 import { ChannelSupervisor } from './channels/supervisor.ts'
@@ -174,7 +175,7 @@ async function embeddedPeer(engine: Engine): Promise<Peer> {
 }
 
 /** What looks after the sessions: those of the stream, or those of each of its channels. */
-export type Supervision = Supervisor | ChannelSupervisor
+export type Supervision = Supervisor | ChannelSupervisor | ParallelSupervisor
 
 export type SupervisionEnd = TerminationMessage & OfChannel
 
@@ -210,6 +211,23 @@ export function supervision(
     awaitFormatted: options.formatTurns === true,
   }
   const settings = channelSettings(options)
+  if (settings === undefined && hearsInParallel(options)) {
+    if (one.live) throw invalidPipeline()
+    return new ParallelSupervisor({
+      parallel: options.parallel!,
+      format,
+      frameBytes,
+      overlap: options.overlap,
+      serverLabels: options.serverLabels,
+      supervise: (isFirst) =>
+        new Supervisor({
+          ...one,
+          keepAlive: false,
+          pending: () => Buffer.alloc(0),
+          firstRetries: isFirst ? one.firstRetries : one.retries,
+        }),
+    })
+  }
   if (settings === undefined) return new Supervisor(one)
   return new ChannelSupervisor({
     settings,
@@ -230,6 +248,16 @@ function meterOf(options: ResolvedDiarizeOptions, live: boolean): Pick<Superviso
   const place = kind === 'server' ? serverUrl(options.url!).host : kind
   const key = options.apiKey ?? options.token ?? (kind === 'server' ? undefined : environmentKey())
   return { meter: () => useMeter(place, key, { live, perMinute: options.sessionRate }) }
+}
+
+/** Whether parts of the audio are heard at the same time; the engine on this machine has no more than its processors. */
+export function hearsInParallel(options: ResolvedDiarizeOptions): boolean {
+  return (options.parallel ?? 1) > 1 && peerKind(options) !== 'embedded'
+}
+
+function invalidPipeline(): ConfigurationError {
+  const message = 'parallel is for finished recordings, and the source is live: leave parallel out'
+  return new ConfigurationError('INVALID_PIPELINE', message)
 }
 
 /** Ms of audio per ms; `Infinity` for no pace. */

@@ -9,7 +9,7 @@ const WRITE_BYTES = 262_144
 const READ_BYTES = 65_536
 
 /**
- * Audio on its way to an upload, in a temporary file, so that an upload that broke off can be made again. Nobody else can
+ * Audio in a temporary file, so that an upload that broke off can be made again, and parts of it be heard at the same time. Nobody else can
  * read the file; it has no name where the system allows that, and so is gone with the process, however that ends.
  */
 export class Spool {
@@ -52,11 +52,12 @@ export class Spool {
     return this.#buffered < WRITE_BYTES ? undefined : this.#writeRest(bytes.subarray(fits))
   }
 
-  /** All bytes from the first one on, once no more are written. */
-  async *read(): AsyncGenerator<Buffer> {
+  /** The bytes of a range, all without one, once no more are written. */
+  async *read(from = 0, to = Infinity): AsyncGenerator<Buffer> {
     await this.#flush()
-    for (let at = 0; at < this.#written;) {
-      const piece = Buffer.allocUnsafe(Math.min(READ_BYTES, this.#written - at))
+    const end = Math.min(to, this.#written)
+    for (let at = from; at < end;) {
+      const piece = Buffer.allocUnsafe(Math.min(READ_BYTES, end - at))
       const { bytesRead } = await this.#file.read(piece, 0, piece.length, at)
       if (bytesRead === 0) throw unwritable('the temporary file', new Error('it was cut short'))
       at += bytesRead
@@ -107,6 +108,6 @@ export class Spool {
 
 function unwritable(target: string, cause: unknown): OutputError {
   const reason = cause instanceof Error ? cause.message : String(cause)
-  const message = `the audio cannot be kept for its upload in ${target}: ${reason}; choose another folder by temporaryFolder`
+  const message = `the audio cannot be kept in ${target}: ${reason}; choose another folder, by temporaryFolder of transcribe() or by TMPDIR`
   return new OutputError('OUTPUT_UNWRITABLE', message, { target, cause })
 }

@@ -1,0 +1,375 @@
+import { EventEmitter } from 'node:events'
+import { bytesToMs, type AudioFormat } from '../audio/format.ts'
+import { decodeSamples } from '../audio/pcm.ts'
+import { SessionError } from '../errors.ts'
+import type { Turn } from '../model.ts'
+import type { ClientMessage, TerminationMessage, TurnMessage } from '../protocol/messages.ts'
+import { FinalWords, type Orders, TurnJoiner } from '../stream/joiner.ts'
+import type { SupervisorEvents } from '../stream/options.ts'
+import { LabelMap, type ServerLabels, SpeakerLetters } from '../stream/speakers.ts'
+import type { Supervisor } from '../stream/supervisor.ts'
+import { Waiter } from '../stream/waiter.ts'
+import { Spool } from './transcribe/spool.ts'
+
+/** A part is at least this long, ms: what is heard twice costs as much as the rest. */
+const LEAST_PART_MS = 10_000
+/** A part hears this much beyond its end, ms, so that the word at the end is whole for it. */
+const TAIL_MS = 2000
+/** A pause is looked for this far from where a part would end, ms, and a fifth of the part at most. */
+const PAUSE_WITHIN_MS = 20_000
+/** How long a pause is that is looked for, ms. */
+const PAUSE_MS = 400
+const KEPT_MS = 60_000
+
+/** What a {@link ParallelSupervisor} is told. */
+export interface ParallelSupervisorOptions {
+  /** Most sessions at a time. */
+  parallel: number
+  format: AudioFormat
+  frameBytes: number
+  /** Audio before a part that its session hears, to know the speakers by, ms. */
+  overlap: number
+  serverLabels?: ServerLabels | undefined
+  /** Makes the supervisor of a part; of the first one, a mistake is likelier than an outage. */
+  supervise(this: void, isFirst: boolean): Supervisor
+}
+
+/** A stretch of the audio that a session of its own hears. Frames, the last not included. */
+interface Part {
+  number: number
+  /** What is its own. */
+  from: number
+  to: number
+  /** What it hears. */
+  hearFrom: number
+  hearTo: number
+  supervisor: Supervisor | undefined
+  hasBegun: boolean
+  termination: TerminationMessage | undefined
+  /** Turns that are not out yet, each as it was last revised. */
+  waiting: Turn[]
+  joiner: TurnJoiner | undefined
+}
+
+/**
+ * A finished recording, cut at pauses into parts that are heard at the same time, each by sessions of its own, as if it
+ * were one stream. The audio is kept in a temporary file until it has ended, since only then it is known where to cut. The
+ * parts are joined in their order, as sessions are that take over from each other: the words that both heard are found,
+ * and say whom the labels of the later one mean.
+ */
+export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
+  readonly #options: ParallelSupervisorOptions
+  readonly #frameMs: number
+  readonly #spool = Spool.create()
+  #opened: Spool | undefined
+  /** The loudness of each frame, for pauses. */
+  #levels: number[] = []
+  #parts: Part[] = []
+  /** The part whose turns come out. */
+  #current = 0
+  readonly #letters = new SpeakerLetters()
+  readonly #finals: FinalWords
+  readonly #orders: Orders = { next: 0 }
+  readonly #configuration: Record<string, unknown> = {}
+  #held = false
+  #destroyed = false
+  readonly #state = new Waiter()
+  readonly #outcome: Promise<TerminationMessage[]>
+  #resolve: (terminations: TerminationMessage[]) => void = () => {}
+  #reject: (error: Error) => void = () => {}
+
+  constructor(options: ParallelSupervisorOptions) {
+    super()
+    this.#options = options
+    this.#frameMs = bytesToMs(options.frameBytes, options.format)
+    this.#finals = new FinalWords(options.overlap + KEPT_MS)
+    this.#outcome = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    this.#outcome.catch(() => {})
+    this.#spool.catch((error: Error) => this.#reject(error))
+  }
+
+  get done(): Promise<TerminationMessage[]> {
+    return this.#outcome
+  }
+
+  /** Ms of audio that has been heard for the first time, in all parts. */
+  get sentMs(): number {
+    return this.#parts.reduce((sum, { supervisor, from, to, hearFrom }) => {
+      const sent = (supervisor?.sentMs ?? 0) - this.#ms(from - hearFrom)
+      return sum + Math.max(0, Math.min(sent, this.#ms(to - from)))
+    }, 0)
+  }
+
+  /** Takes one frame; resolves when the next may come, `undefined` where that is at once. */
+  push(frame: Buffer): Promise<void> | undefined {
+    this.#levels.push(loudness(frame, this.#options.format))
+    return this.#opened === undefined ? this.#open(frame) : this.#opened.write(frame)
+  }
+
+  async #open(frame: Buffer): Promise<void> {
+    this.#opened = await this.#spool
+    await this.#opened.write(frame)
+  }
+
+  /** No more audio: resolves when every turn is out and all sessions have confirmed their end. */
+  end(): Promise<TerminationMessage[]> {
+    const { parallel, overlap } = this.#options
+    const cuts = cutAtPauses(this.#levels, this.#frameMs, parallel)
+    const lead = Math.ceil(overlap / this.#frameMs)
+    const tail = Math.ceil(TAIL_MS / this.#frameMs)
+    const total = this.#levels.length
+    this.#levels = []
+    this.#parts = cuts.map((from, number) => {
+      const to = cuts[number + 1] ?? total
+      return {
+        number,
+        from,
+        to,
+        hearFrom: Math.max(0, from - lead),
+        hearTo: Math.min(total, to + tail),
+        supervisor: undefined,
+        hasBegun: false,
+        termination: undefined,
+        waiting: [],
+        joiner: undefined,
+      }
+    })
+    const [first, ...others] = this.#parts
+    this.#work(first!)
+    // Where the first fails, the others would fail the same way.
+    first!.supervisor!.once('session', () => {
+      for (const part of others) this.#work(part)
+    })
+    return this.#outcome
+  }
+
+  /** Sends a message to all sessions, also to those that are still to come. */
+  sendMessage(message: ClientMessage): void {
+    if (message.type === 'UpdateConfiguration') Object.assign(this.#configuration, message)
+    for (const { supervisor } of this.#parts) supervisor?.sendMessage(message)
+  }
+
+  /** Nobody takes the turns: they wait here, while the sessions go on. */
+  hold(): void {
+    this.#held = true
+  }
+
+  resume(): void {
+    if (!this.#held) return
+    this.#held = false
+    this.#release()
+  }
+
+  /** Drops everything at once; resolves when no socket and no file is left. */
+  async destroy(): Promise<void> {
+    this.#destroyed = true
+    await Promise.all(this.#parts.map(async ({ supervisor }) => supervisor?.destroy()))
+    this.#state.changed()
+    const spool = await this.#spool.catch(() => undefined)
+    await spool?.close()
+  }
+
+  #ms(frames: number): number {
+    return Math.round(frames * this.#frameMs)
+  }
+
+  /** How many parts are done. */
+  get #done(): number {
+    return this.#parts.filter(({ termination }) => termination !== undefined).length
+  }
+
+  /** Hears a part, and fails the stream where that cannot be. */
+  #work(part: Part): void {
+    this.#hear(part).then(
+      (termination) => {
+        part.termination = termination
+        this.#state.changed()
+        this.#release()
+      },
+      (error: Error) => {
+        this.#reject(error)
+        this.#state.changed()
+      },
+    )
+  }
+
+  /** Hears a part; one that there is no session for waits until another part is done. */
+  async #hear(part: Part): Promise<TerminationMessage> {
+    for (;;) {
+      const done = this.#done
+      try {
+        return await this.#hearOnce(part)
+      } catch (error) {
+        const mayWait = error instanceof SessionError && error.code === 'TOO_MANY_SESSIONS' && !part.hasBegun
+        if (!mayWait || this.#destroyed) throw error
+        const isHeard = (): boolean => this.#parts.some((one) => one.hasBegun && one.termination === undefined)
+        await this.#state.until(() => this.#done > done || !isHeard() || this.#destroyed)
+        if (this.#done === done) throw error
+      }
+    }
+  }
+
+  async #hearOnce(part: Part): Promise<TerminationMessage> {
+    const supervisor = this.#options.supervise(part.number === 0)
+    part.supervisor = supervisor
+    if (Object.keys(this.#configuration).length > 0) supervisor.sendMessage(this.#configuration as ClientMessage)
+    this.#relay(part, supervisor)
+    const { frameBytes } = this.#options
+    let stopped = false
+    const stop = (): void => {
+      stopped = true
+      // What waits for room goes on.
+      void supervisor.destroy()
+    }
+    let rest: Buffer = Buffer.alloc(0)
+    for await (const bytes of (await this.#spool).read(part.hearFrom * frameBytes, part.hearTo * frameBytes)) {
+      rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes])
+      let at = 0
+      for (; at + frameBytes <= rest.length && !stopped && !this.#destroyed; at += frameBytes) {
+        const isFirst = supervisor.done === undefined
+        const wait = supervisor.push(rest.subarray(at, at + frameBytes))
+        if (isFirst) supervisor.done!.catch(stop)
+        if (wait !== undefined) await wait
+      }
+      rest = rest.subarray(at)
+      if (stopped || this.#destroyed) break
+    }
+    return supervisor.end()!
+  }
+
+  #relay(part: Part, supervisor: Supervisor): void {
+    const offset = this.#ms(part.hearFrom)
+    supervisor.on('turn', (turn) => {
+      if (!turn.endOfTurn) return
+      const earlier = part.waiting.findIndex(({ order }) => order === turn.order)
+      if (earlier < 0) part.waiting.push(turn)
+      else part.waiting[earlier] = turn
+      this.#release()
+    })
+    supervisor.on('session', (change) => {
+      part.hasBegun = true
+      this.emit('session', {
+        ...change,
+        offset: change.offset + offset,
+        speakers: this.#letterOf(part, change.speakers),
+      })
+    })
+    supervisor.on('reconnecting', (record) => this.emit('reconnecting', record))
+    supervisor.on('warning', (warning) => this.emit('warning', warning))
+    supervisor.on('message', (message) => this.emit('message', message))
+    supervisor.on('gap', (gap) => {
+      // What another part hears is not missing.
+      const start = Math.max(gap.start + offset, this.#ms(part.from))
+      const end = Math.min(gap.end + offset, this.#ms(part.to))
+      if (end > start) this.emit('gap', { ...gap, start, end })
+    })
+  }
+
+  /** The letters of the stream for the letters of a part, as far as they are known. */
+  #letterOf(part: Part, speakers: Record<string, string>): Record<string, string> {
+    const known = part.joiner?.mapping ?? {}
+    return Object.fromEntries(
+      Object.entries(speakers).flatMap(([label, letter]) =>
+        known[letter] === undefined ? [] : [[label, known[letter]]],
+      ),
+    )
+  }
+
+  /** Gives out the turns whose time has come: those of the first part at once, of the others when all up to it are done. */
+  #release(): void {
+    for (;;) {
+      const part = this.#parts[this.#current]
+      if (part === undefined || this.#destroyed) return
+      // Whole, with the labels as they are at its end: by them it is found out whom they mean.
+      if (part.number > 0 && part.termination === undefined) return
+      for (let turn = part.waiting[0]; turn !== undefined && !this.#held; turn = part.waiting[0]) {
+        part.waiting.shift()
+        this.#join(part, turn)
+      }
+      if (this.#held || part.termination === undefined) return
+      this.#current += 1
+      if (this.#current === this.#parts.length) this.#resolve(this.#parts.map(({ termination }) => termination!))
+    }
+  }
+
+  #join(part: Part, turn: Turn): void {
+    const { serverLabels } = this.#options
+    const offset = this.#ms(part.hearFrom)
+    part.joiner ??= new TurnJoiner(
+      { sessionId: turn.sessionId, toStream: (ms) => ms + offset },
+      new LabelMap(this.#letters, !this.#letters.any, serverLabels),
+      this.#finals,
+      this.#orders,
+    )
+    const isLast = part.number === this.#parts.length - 1
+    const message = toMessage(turn, isLast ? Infinity : this.#ms(part.to - part.hearFrom))
+    if (message === undefined) return
+    for (const joined of part.joiner.turn(message)) {
+      this.#finals.add(joined)
+      const { sessionId, unconfirmed } = turn
+      this.emit('turn', { ...joined, sessionId, ...(unconfirmed === true && { unconfirmed }) })
+    }
+  }
+}
+
+/** The message of which a turn of a part would have been made; `undefined` where all of it belongs to the next part. */
+function toMessage(turn: Turn, untilMs: number): TurnMessage | undefined {
+  const words = turn.words.filter(({ start }) => start < untilMs)
+  if (words.length === 0 && (turn.words.length > 0 || turn.start >= untilMs)) return undefined
+  const { order, formatted, transcript, language, speaker } = turn
+  return {
+    type: 'Turn',
+    turn_order: order,
+    turn_is_formatted: formatted,
+    end_of_turn: true,
+    transcript: words.length === turn.words.length ? transcript : words.map(({ text }) => text).join(' '),
+    end_of_turn_confidence: 1,
+    words: words.map((word) => ({
+      text: word.text,
+      start: word.start,
+      end: word.end,
+      word_is_final: true,
+      ...(word.confidence !== undefined && { confidence: word.confidence }),
+      ...(word.speaker !== undefined && { speaker: word.speaker }),
+    })),
+    ...(language !== undefined && { language_code: language }),
+    ...(speaker !== undefined && { speaker_label: speaker }),
+  }
+}
+
+/** The mean square of a frame. */
+function loudness(frame: Buffer, { encoding }: AudioFormat): number {
+  const samples = decodeSamples(frame, encoding)
+  let sum = 0
+  for (const sample of samples) sum += sample * sample
+  return sum / samples.length
+}
+
+/**
+ * Where parts begin, in frames: at most `parallel` of about the same length, each cut in the middle of the quietest
+ * pause near to where it would be cut else.
+ */
+export function cutAtPauses(levels: readonly number[], frameMs: number, parallel: number): number[] {
+  const total = levels.length
+  const count = Math.max(1, Math.min(parallel, Math.floor((total * frameMs) / LEAST_PART_MS)))
+  const length = total / count
+  const within = Math.floor(Math.min(PAUSE_WITHIN_MS / frameMs, length / 5))
+  const pause = Math.max(1, Math.round(PAUSE_MS / frameMs))
+  const cuts = [0]
+  for (let number = 1; number < count; number += 1) {
+    const target = Math.round(number * length)
+    let [best, quietest] = [target, Infinity]
+    // From the target outwards, so that of two pauses the nearer one is taken.
+    for (let step = 0; step <= 2 * within; step += 1) {
+      const at = target + (step % 2 === 0 ? step / 2 : -(step + 1) / 2)
+      const from = at - Math.floor(pause / 2)
+      const loudest = Math.max(...levels.slice(Math.max(0, from), from + pause))
+      if (loudest < quietest) [best, quietest] = [at, loudest]
+    }
+    cuts.push(best)
+  }
+  return cuts
+}
