@@ -1,4 +1,4 @@
-import { cosine, joinedVoice, oddsOfWholes, type Voice, withoutVoice } from './voice.ts'
+import { cosine, joinedVoice, oddsOfWholes, type Voice, withoutVoice } from '../../voices/voice.ts'
 
 /** Voices taken for one. */
 export interface VoiceGroup {

@@ -1,4 +1,5 @@
 import { bestAssignment } from '../../stream/speakers.ts'
+import { joinedVoice, logOdds, type Voice, voiceOf, withoutVoice } from '../../voices/voice.ts'
 import {
   type Attribution,
   type TrackedUtterance,
@@ -9,8 +10,8 @@ import {
 } from '../parts.ts'
 import { isNarrowband } from './bandwidth.ts'
 import { joinNeighbours, mergeGroups, nearestGroup, splitGroup, type VoiceGroup } from './clustering.ts'
+import { SessionScatter } from './scatter.ts'
 import { audibleSpeech, cutAtDips, levelsOf, piecesOf, windowsOf } from './segmentation.ts'
-import { joinedVoice, logOdds, SessionScatter, type Voice, voiceOf, withoutVoice } from './voice.ts'
 
 export interface SpeakerTrackerOptions {
   /** Cap on the number of speakers, 1 to 10; 10 when absent. */

@@ -8,7 +8,7 @@ import {
   type VoiceGroup,
 } from '../../../src/engine/voices/clustering.ts'
 import { trackSpeakers } from '../../../src/engine/voices/tracker.ts'
-import { joinedVoice, type Voice, voiceOf } from '../../../src/engine/voices/voice.ts'
+import { joinedVoice, type Voice, voiceOf } from '../../../src/voices/voice.ts'
 import { randoms } from '../signals.ts'
 import { utterance } from './made-up-voices.ts'
 

@@ -3,15 +3,12 @@ import { describe, expect, it } from 'vitest'
 import {
   cosine,
   joinedVoice,
-  jointLength,
   logOdds,
   oddsOfOneVoice,
   oddsOfWholes,
-  SessionScatter,
-  usualDistance,
   voiceOf,
   withoutVoice,
-} from '../../../src/engine/voices/voice.ts'
+} from '../../src/voices/voice.ts'
 
 describe('voices', () => {
   const [one, other] = [voiceOf([1, 0], 100, false), voiceOf([0, 1], 300, true)]
@@ -92,39 +89,5 @@ describe('oddsOfWholes', () => {
   it('is stricter than for stretches, and no stricter the longer a voice is heard', () => {
     expect(oddsOfWholes(0.92, 1750, 1750)).toBeLessThan(oddsOfOneVoice(0.92, 1750, 1750, true, 1))
     expect(oddsOfWholes(0.95, 60_000, 60_000)).toBe(oddsOfWholes(0.95, 3000, 3000))
-  })
-})
-
-/** An utterance of two pieces, `pause` frames apart, whose distance is `times` what is usual. */
-function learn(scatter: SessionScatter, times: number, pause = 0): void {
-  const angle = Math.acos(1 - times * usualDistance(jointLength(100, 100), false))
-  const voices = [voiceOf([1, 0], 100, false), voiceOf([Math.cos(angle), Math.sin(angle)], 100, false)]
-  scatter.learn(
-    [
-      { start: 0, end: 100 },
-      { start: 100 + pause, end: 200 + pause },
-    ],
-    voices,
-  )
-}
-
-describe('SessionScatter', () => {
-  it('is what is usual at first, and comes to be that of the session', () => {
-    const scatter = new SessionScatter()
-    expect(scatter.now).toBe(1)
-    learn(scatter, 0.7)
-    expect(scatter.now).toBe(1)
-    for (let count = 1; count < 200; count++) learn(scatter, 0.7)
-    expect(scatter.now).toBeCloseTo(0.7, 5)
-  })
-
-  it('does not go by pieces with a pause between them, nor by a rare change of voice, nor to extremes', () => {
-    const scatter = new SessionScatter()
-    for (let count = 0; count < 100; count++) learn(scatter, 2.5, 10)
-    expect(scatter.now).toBe(1)
-    for (let count = 0; count < 100; count++) learn(scatter, count % 10 === 0 ? 2.5 : 1)
-    expect(scatter.now).toBeCloseTo(1, 5)
-    for (let count = 0; count < 1000; count++) learn(scatter, 0.1)
-    expect(scatter.now).toBe(0.6)
   })
 })
