@@ -1,0 +1,65 @@
+import { cosine, joinedVoice, logOdds, type Voice } from './voice.ts'
+
+/**
+ * A person's voice as heard so far: one as recorded, one by telephone, since a telephone takes away much of what a voice is
+ * known by. At least one of them is there.
+ */
+export interface VoiceProfile {
+  readonly wideband?: Voice
+  readonly narrowband?: Voice
+}
+
+/** Frames of 10 ms that count at most: a voice changes, so what was heard long ago is to fade (a minute). */
+const MOST_FRAMES = 6000
+/** A voice of fewer frames (1.5 s) is compared with one of the other band, where that is longer. */
+const FEW_FRAMES = 150
+
+/** `profile` and what was heard in `voice`; what is older fades. */
+export function withVoice(profile: VoiceProfile, voice: Voice): VoiceProfile {
+  const band = voice.narrowband ? 'narrowband' : 'wideband'
+  const before = profile[band]
+  return { ...profile, [band]: before === undefined ? bounded(voice) : bounded(joinedVoice([before, voice])) }
+}
+
+/** What both profiles hold, as one person's. */
+export function joinedProfile(one: VoiceProfile, other: VoiceProfile): VoiceProfile {
+  return voicesOf(other).reduce(withVoice, one)
+}
+
+/** Frames of speech of 10 ms behind a profile, as far as they count. */
+export function framesOf(profile: VoiceProfile): number {
+  return voicesOf(profile).reduce((sum, { frames }) => sum + frames, 0)
+}
+
+/**
+ * Natural logarithm of the odds that two profiles are of one person, by the band in which both were heard longest; 0
+ * where nothing can be said.
+ */
+export function oddsOfOnePerson(one: VoiceProfile, other: VoiceProfile): number {
+  let best: { a: Voice; b: Voice; length: number } | undefined
+  for (const a of voicesOf(one)) {
+    for (const b of voicesOf(other)) {
+      if (cosine(a, b) === undefined) continue
+      const shorter = Math.min(a.frames, b.frames)
+      // Between bands little can be told, so that is only for where there is next to nothing else.
+      const length = a.narrowband === b.narrowband ? shorter : Math.min(shorter, FEW_FRAMES)
+      if (best === undefined || length > best.length) best = { a, b, length }
+    }
+  }
+  return best === undefined ? 0 : logOdds(best.a, best.b, 1)
+}
+
+function voicesOf({ wideband, narrowband }: VoiceProfile): Voice[] {
+  return [wideband, narrowband].filter((voice) => voice !== undefined)
+}
+
+function bounded(voice: Voice): Voice {
+  if (voice.frames <= MOST_FRAMES) return voice
+  const share = MOST_FRAMES / voice.frames
+  return {
+    frames: MOST_FRAMES,
+    sum: voice.sum.map((value) => value * share),
+    length: voice.length * share,
+    narrowband: voice.narrowband,
+  }
+}
