@@ -22,14 +22,14 @@ export interface ProcessOptions {
   hotwords?: boolean | undefined
 }
 
-interface Loaded {
-  pool: RecogniserPool
-  analysis: AnalysisProcess
+interface Shared<T> {
+  value: T
   users: number
 }
 
-/** Models that are loaded in this process's children, by what they are. */
-const loaded = new Map<string, Loaded>()
+/** What runs in this process's children, by the models it was made of. */
+const pools = new Map<string, Shared<RecogniserPool>>()
+const analyses = new Map<string, Shared<AnalysisProcess>>()
 
 /** The share of one session in the models. */
 export interface EngineLease {
@@ -44,43 +44,68 @@ export interface EngineLease {
 
 /** Shares the processes of the models with all sessions that use the same ones, from the first to the last. */
 export function leaseModels(models: EngineModels, wanted: ProcessOptions): EngineLease {
-  const options = { ...wanted, hotwords: wanted.hotwords === true && models.recogniser.takesHotwords }
-  const key = JSON.stringify([models, options])
-  const present = loaded.get(key) ?? load(models, options)
-  loaded.set(key, present)
-  present.users++
-  const { pool, analysis } = present
-  const end = async (): Promise<void> => {
-    present.users--
-    if (present.users > 0) return
-    if (loaded.get(key) === present) loaded.delete(key)
-    await Promise.all([pool.close(), analysis.close()])
-  }
+  const { recogniser, activity, speakers } = models
+  const { processes, nodePath } = wanted
+  const hotwords = wanted.hotwords === true && recogniser.takesHotwords
+  const pool = share(pools, [recogniser, processes, nodePath, hotwords], () => {
+    return new RecogniserPool(recogniser, whole(recogniser), processes, nodePath, hotwords)
+  })
+  const analysis = leaseAnalysis(activity, speakers, nodePath)
   let released: Promise<void> | undefined
   return {
     async ready() {
-      await Promise.all([pool.ready(), analysis.ready()])
+      await Promise.all([pool.value.ready(), analysis.value.ready()])
     },
     recogniser: (settings) =>
-      models.recogniser.mode === 'offline' ? new OfflineRecogniser(pool, settings) : new StreamingRecogniser(pool),
-    activity: (threshold) => analysis.activity(threshold),
-    speakers: analysis,
-    release: () => (released ??= end()),
+      recogniser.mode === 'offline' ? new OfflineRecogniser(pool.value, settings) : new StreamingRecogniser(pool.value),
+    activity: (threshold) => analysis.value.activity(threshold),
+    speakers: analysis.value,
+    release: () => (released ??= Promise.all([pool.release(), analysis.release()]).then(() => {})),
   }
 }
 
-function load(
-  { recogniser, activity, speakers }: EngineModels,
-  { processes, nodePath, hotwords }: ProcessOptions,
-): Loaded {
-  const checked = Promise.all([verifyModel(recogniser), verifyModel(activity), speakers && verifyModel(speakers)]).then(
-    () => {},
-  )
+/** A share in what the process of other models does, without a recogniser; it is to be given back once. */
+export function leaseAnalysis(
+  activity: ActivityModelFile,
+  speakers: SpeakerModelFile | undefined,
+  nodePath?: string,
+): Share<AnalysisProcess> {
+  return share(analyses, [activity, speakers, nodePath], () => {
+    return new AnalysisProcess(activity, speakers, whole(activity, ...(speakers ? [speakers] : [])), nodePath)
+  })
+}
+
+/** A share in something that is closed with the last of its users. */
+interface Share<T> {
+  readonly value: T
+  /** Resolves when it is closed, where this was the last share, or at once. */
+  release(): Promise<void>
+}
+
+function share<T extends { close(): Promise<void> }>(
+  all: Map<string, Shared<T>>,
+  parts: readonly unknown[],
+  make: () => T,
+): Share<T> {
+  const key = JSON.stringify(parts)
+  const present = all.get(key) ?? { value: make(), users: 0 }
+  all.set(key, present)
+  present.users++
+  return {
+    value: present.value,
+    async release() {
+      present.users--
+      if (present.users > 0) return
+      if (all.get(key) === present) all.delete(key)
+      await present.value.close()
+    },
+  }
+}
+
+/** Resolves once the files of the models have been found to be whole. */
+function whole(...models: (RecogniserModel | SpeakerModelFile | ActivityModelFile)[]): Promise<void> {
+  const checked = Promise.all(models.map(verifyModel)).then(() => {})
   // Those who start a process are told.
   checked.catch(() => {})
-  return {
-    pool: new RecogniserPool(recogniser, checked, processes, nodePath, hotwords),
-    analysis: new AnalysisProcess(activity, speakers, checked, nodePath),
-    users: 0,
-  }
+  return checked
 }

@@ -8,8 +8,8 @@ import {
   speechFrameMs,
   type Stretch,
 } from '../parts.ts'
-import { isNarrowband } from './bandwidth.ts'
 import { joinNeighbours, mergeGroups, nearestGroup, splitGroup, type VoiceGroup } from './clustering.ts'
+import { isNarrowband } from './bandwidth.ts'
 import { SessionScatter } from './scatter.ts'
 import { audibleSpeech, cutAtDips, levelsOf, piecesOf, windowsOf } from './segmentation.ts'
 
@@ -278,7 +278,7 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
     async attribute({ id, offset, samples, speech, words: said }: TrackedUtterance): Promise<Attribution> {
       const levels = levelsOf(samples, speech.length)
       const cut = piecesOf(audibleSpeech(levels, speech)).flatMap((piece) => cutAtDips(piece, levels))
-      const voices = await voicesOf(samples, cut)
+      const voices = await voicesOf(model, samples, cut)
       const least = cut.slice(1).map(({ start }, index) => joinedFrom(start - cut[index]!.end))
       scatter.learn(cut, voices)
       const pieces = joinNeighbours(voices, least, oddsOf).flatMap(({ voice, members }) => {
@@ -317,17 +317,18 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
       return Promise.resolve(changed)
     },
   }
+}
 
-  async function voicesOf(samples: Int16Array, pieces: readonly Stretch[]): Promise<Voice[]> {
-    const windows = pieces.map(windowsOf)
-    const narrowband = isNarrowband(samples)
-    const vectors = await model.embed(samples, windows.flat())
-    let next = 0
-    return windows.map((of, index) => {
-      const frames = pieces[index]!.end - pieces[index]!.start
-      return joinedVoice(of.map(() => voiceOf(vectors[next++]!, frames / of.length, narrowband)))
-    })
-  }
+/** The voices in `pieces` of `samples`, one each. */
+export async function voicesOf(model: SpeakerModel, samples: Int16Array, pieces: readonly Stretch[]): Promise<Voice[]> {
+  const windows = pieces.map(windowsOf)
+  const narrowband = isNarrowband(samples)
+  const vectors = await model.embed(samples, windows.flat())
+  let next = 0
+  return windows.map((of, index) => {
+    const frames = pieces[index]!.end - pieces[index]!.start
+    return joinedVoice(of.map(() => voiceOf(vectors[next++]!, frames / of.length, narrowband)))
+  })
 }
 
 export interface Step {

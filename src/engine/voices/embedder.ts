@@ -1,0 +1,95 @@
+import { checkKnown, checkSignal, checkString } from '../../options.ts'
+import { joinedVoice, type Voice } from '../../voices/voice.ts'
+import { findActivityModel, findSpeakerModel } from '../models/find.ts'
+import { hashFile } from '../models/verify.ts'
+import { speechFrameMs, type Stretch } from '../parts.ts'
+import { leaseAnalysis } from '../process/shared-models.ts'
+import { audibleSpeech, cutAtDips, levelsOf, piecesOf } from './segmentation.ts'
+import { voicesOf } from './tracker.ts'
+
+/** Options of {@link openEmbedder}. */
+export interface EmbedderOptions {
+  /**
+   * The model that tells voices apart: a name that `diarize-stream models list` shows, or an `.onnx` file.
+   * @defaultValue that of the package `diarize-stream-model-en-tiny`
+   */
+  model?: string | undefined
+  /** Path of the Node.js that runs its process. @defaultValue `DIARIZE_STREAM_NODE`, else that which runs this process */
+  nodePath?: string | undefined
+  /** Gives up, and closes it. @defaultValue none */
+  signal?: AbortSignal | undefined
+}
+
+/** Makes voices of speech, in a process that all who use the same model share. */
+export interface Embedder {
+  /** By which model: voices of two models have nothing to do with each other. `sha256` in hex, of its file. */
+  readonly model: { readonly name: string; readonly sha256: string }
+  /** The voices in `stretches` (frames of 10 ms) of mono PCM16 at 16 kHz, one each, whatever is heard there. */
+  embed(samples: Int16Array, stretches: readonly Stretch[]): Promise<Voice[]>
+  /** The voice of all that is audible in mono PCM16 at 16 kHz of one speaker; absent where too little is. */
+  voiceIn(samples: Int16Array): Promise<Voice | undefined>
+  /** Gives the process back; resolves when it has ended, where nobody else uses it. */
+  close(): Promise<void>
+}
+
+const samplesPerFrame = 16 * speechFrameMs
+/** Less speech (frames of 10 ms) says nothing of a voice. */
+const leastFrames = 30
+
+/**
+ * Loads a speaker model, without a recogniser.
+ *
+ * @throws (rejects with) EngineError: `MODEL_MISSING`, `MODEL_UNUSABLE`, or `ENGINE_UNAVAILABLE` where a package is
+ * missing; ConfigurationError on wrong options; the reason of `signal`.
+ */
+export async function openEmbedder(options: EmbedderOptions = {}): Promise<Embedder> {
+  checkKnown('openEmbedder', options, ['model', 'nodePath', 'signal'])
+  const { model, nodePath, signal } = options
+  checkString('model', model)
+  checkString('nodePath', nodePath)
+  checkSignal('signal', signal)
+  signal?.throwIfAborted()
+  const speakers = await findSpeakerModel(model)
+  const activity = await findActivityModel(speakers.folder)
+  const sha256 = speakers.expected.find(({ file }) => file === speakers.file)?.sha256 ?? (await hashFile(speakers.file))
+  signal?.throwIfAborted()
+  const lease = leaseAnalysis(activity, speakers, nodePath)
+  const analysis = lease.value
+  let closed: Promise<void> | undefined
+  const close = (): Promise<void> => {
+    signal?.removeEventListener('abort', abort)
+    return (closed ??= lease.release())
+  }
+  const abort = (): void => void close()
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    await analysis.ready()
+    signal?.throwIfAborted()
+  } catch (error) {
+    await close()
+    throw signal?.aborted === true ? signal.reason : error
+  }
+  return {
+    model: { name: speakers.name, sha256 },
+    embed: (samples, stretches) => voicesOf(analysis, samples, stretches),
+    async voiceIn(samples) {
+      const pieces = speechIn(samples)
+      if (pieces.reduce((sum, { start, end }) => sum + end - start, 0) < leastFrames) return undefined
+      return joinedVoice(await voicesOf(analysis, samples, pieces))
+    },
+    close,
+  }
+}
+
+/** The audible pieces of `samples`, in frames of 10 ms; each is short enough to be of one voice. */
+export function speechIn(samples: Int16Array): Stretch[] {
+  const levels = levelsOf(samples, Math.floor(samples.length / samplesPerFrame))
+  const audible = audibleSpeech(
+    levels,
+    levels.map((level) => level > quiet),
+  )
+  return piecesOf(audible).flatMap((piece) => cutAtDips(piece, levels))
+}
+
+/** What is softer than this is nobody's speech, dB: 1000 of 32768 are 60. */
+const quiet = 26
