@@ -11,8 +11,8 @@ import { type Command, engineOptions, isLocal } from './arguments.ts'
 import { exitCodeFor, type Interrupts } from './exit-codes.ts'
 import { finishedOffer, finishedOptions } from './finished.ts'
 import { inputFile, openInput, openOutputs } from './files.ts'
-import type { ReportSink } from './report-sink.ts'
-import { summaryLines, type Reporter, unusedNames } from './reporter.ts'
+import type { ReportSink } from './view/report-sink.ts'
+import { summaryLines, type Reporter, unusedNames } from './view/reporter.ts'
 
 /** Does what a command asks; the exit code of a success is complete, with gaps, or interrupted. */
 export async function caption(
@@ -50,7 +50,7 @@ export async function caption(
     await reportEnd(command, reporter, summary, interrupted, report?.report)
     const engine = isLocal(command, environmentKey) ? 'local' : 'other'
     if (process.stderr.isTTY) {
-      const { modelOffer } = await import('./models.ts')
+      const { modelOffer } = await import('./commands/models.ts')
       const offer = modelOffer(command, engine, { isTerminal: true })
       if (offer !== undefined) reporter.say(`note: ${offer}`)
     }
@@ -66,7 +66,7 @@ function durationOf(source: Readable & { duration?: number | undefined }): numbe
 }
 
 async function makeReport({ preset, names, language }: Command): Promise<ReportSink> {
-  const { ReportSink: Report } = await import('./report-sink.ts')
+  const { ReportSink: Report } = await import('./view/report-sink.ts')
   return new Report({ preset, speakers: names, ...(language !== undefined && { language }) })
 }
 

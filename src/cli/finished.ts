@@ -5,7 +5,7 @@ import type { TranscribeProgress } from '../transforms/transcribe/transcribe.ts'
 import { type Command, isLocal, usage } from './arguments.ts'
 import { inputKind } from './files.ts'
 import { rememberOffer, wasOffered } from './offers.ts'
-import { clock } from './view.ts'
+import { clock } from './view/live-view.ts'
 
 /** Shorter ones are done before anybody has read what would be faster. */
 const WORTH_MS = 120_000

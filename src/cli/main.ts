@@ -4,8 +4,8 @@ import { isAbortError } from '../errors.ts'
 import { type Command, parseCommand, USAGE } from './arguments.ts'
 import { caption } from './caption.ts'
 import { EXIT, exitCodeOf, interrupts, isReaderGone } from './exit-codes.ts'
-import { Reporter } from './reporter.ts'
-import { printableLines } from './text.ts'
+import { Reporter } from './view/reporter.ts'
+import { printableLines } from './view/text.ts'
 
 // A reader that goes away is no reason for a stack trace; what it means for the work is found out where it matters.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
@@ -31,7 +31,7 @@ async function manageModels(): Promise<number> {
   const controller = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => controller.abort())
   try {
-    const { runModels } = await import('./models.ts')
+    const { runModels } = await import('./commands/models.ts')
     return await runModels(args.slice(1), { stdout: process.stdout, stderr: process.stderr }, controller.signal)
   } catch (error) {
     return fail(isAbortError(error) ? new Error('stopped; pull it again to go on where it was') : error, error)
@@ -41,7 +41,7 @@ async function manageModels(): Promise<number> {
 async function serveClients(): Promise<number> {
   delete process.env['ASSEMBLYAI_API_KEY']
   try {
-    const { runServe } = await import('./serve.ts')
+    const { runServe } = await import('./commands/serve.ts')
     return await runServe(args.slice(1), { stdout: process.stdout, stderr: process.stderr })
   } catch (error) {
     return fail(error)

@@ -1,9 +1,9 @@
-import { ChannelLayout } from '../captions/layout/channels.ts'
-import type { UnnumberedCue } from '../captions/layout/layout.ts'
-import { type CueLayoutOptions, layoutSettings } from '../captions/layout/options.ts'
-import { type CaptionReport, CaptionReporter } from '../captions/report.ts'
-import { type Utterance, UtteranceCollector } from '../captions/utterances.ts'
-import type { Turn } from '../model.ts'
+import { ChannelLayout } from '../../captions/layout/channels.ts'
+import type { UnnumberedCue } from '../../captions/layout/layout.ts'
+import { type CueLayoutOptions, layoutSettings } from '../../captions/layout/options.ts'
+import { type CaptionReport, CaptionReporter } from '../../captions/report.ts'
+import { type Utterance, UtteranceCollector } from '../../captions/utterances.ts'
+import type { Turn } from '../../model.ts'
 import { Writable } from 'node:stream'
 
 /** A sink that lays turns out and measures the cues; revisions of turns are left out. */

@@ -3,11 +3,11 @@ import { request } from 'node:https'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
-import { ConfigurationError } from '../../src/errors.ts'
-import { parseServe } from '../../src/cli/serve.ts'
-import { RawClient } from '../server/raw-client.ts'
-import { temporaryDirectories } from '../sinks/temporary.ts'
-import { command, type CommandRun, startCommand } from './command.ts'
+import { ConfigurationError } from '../../../src/errors.ts'
+import { parseServe } from '../../../src/cli/commands/serve.ts'
+import { RawClient } from '../../server/raw-client.ts'
+import { temporaryDirectories } from '../../sinks/temporary.ts'
+import { command, type CommandRun, startCommand } from '../command.ts'
 
 const directory = temporaryDirectories()
 const running: CommandRun[] = []
@@ -18,7 +18,7 @@ afterEach(() => {
 /** A module with an engine that says four words. */
 function engineModule(): string {
   const file = path.join(directory(), 'engine.mjs')
-  const testing = pathToFileURL(path.resolve(import.meta.dirname, '../../dist/testing/index.js')).href
+  const testing = pathToFileURL(path.resolve(import.meta.dirname, '../../../dist/testing/index.js')).href
   const said = [{ words: 'Good morning to you', start: 100, end: 900, speaker: 'A' }]
   writeFileSync(
     file,

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { headToWidth, printable, printableLines, tailToWidth } from '../../src/cli/text.ts'
-import { textWidth } from '../../src/captions/width.ts'
+import { headToWidth, printable, printableLines, tailToWidth } from '../../../src/cli/view/text.ts'
+import { textWidth } from '../../../src/captions/width.ts'
 
 describe('printable', () => {
   it('leaves nothing that moves the cursor, rings, colours, or turns the direction of what follows', () => {

@@ -1,10 +1,10 @@
-import { attributed } from '../captions/speakers.ts'
-import { cleanText } from '../captions/text.ts'
-import { displayName, type SpeakerNames } from '../captions/speakers.ts'
-import { vttTimestamp } from '../captions/formats/timestamps.ts'
-import { splitByWidth, textWidth } from '../captions/width.ts'
-import { wordRuns } from '../captions/word-runs.ts'
-import type { Turn } from '../model.ts'
+import { attributed } from '../../captions/speakers.ts'
+import { cleanText } from '../../captions/text.ts'
+import { displayName, type SpeakerNames } from '../../captions/speakers.ts'
+import { vttTimestamp } from '../../captions/formats/timestamps.ts'
+import { splitByWidth, textWidth } from '../../captions/width.ts'
+import { wordRuns } from '../../captions/word-runs.ts'
+import type { Turn } from '../../model.ts'
 import type { createColors } from 'picocolors'
 
 export interface TurnStyle {

@@ -6,19 +6,19 @@ import {
   type ModelEntry,
   offerLine,
   sizeOf,
-} from '../engine/models/catalogue.ts'
-import { installedFolder } from '../engine/models/find.ts'
-import { isCached } from '../engine/models/hub-cache.ts'
-import { hubSettings } from '../engine/models/hub-client.ts'
-import { bundledPackage, findPackage, type ModelPackage } from '../engine/models/package.ts'
-import { type Environment, hubCache, modelsFolder } from '../engine/models/places.ts'
-import { pullModel, type PullProgress } from '../engine/models/pull.ts'
-import { ConfigurationError, EngineError } from '../errors.ts'
-import type { Command } from './arguments.ts'
-import { EXIT } from './exit-codes.ts'
-import { rememberOffer, wasOffered } from './offers.ts'
-import { bar } from './view.ts'
-import { headToWidth } from './text.ts'
+} from '../../engine/models/catalogue.ts'
+import { installedFolder } from '../../engine/models/find.ts'
+import { isCached } from '../../engine/models/hub-cache.ts'
+import { hubSettings } from '../../engine/models/hub-client.ts'
+import { bundledPackage, findPackage, type ModelPackage } from '../../engine/models/package.ts'
+import { type Environment, hubCache, modelsFolder } from '../../engine/models/places.ts'
+import { pullModel, type PullProgress } from '../../engine/models/pull.ts'
+import { ConfigurationError, EngineError } from '../../errors.ts'
+import type { Command } from '../arguments.ts'
+import { EXIT } from '../exit-codes.ts'
+import { rememberOffer, wasOffered } from '../offers.ts'
+import { bar } from '../view/live-view.ts'
+import { headToWidth } from '../view/text.ts'
 import { availableParallelism, totalmem } from 'node:os'
 
 export const MODELS_USAGE = `diarize-stream models list [--all]
