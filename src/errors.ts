@@ -51,6 +51,12 @@ export type ErrorCode =
   | 'MODEL_MISSING'
   | 'MODEL_UNUSABLE'
   | 'DOWNLOAD_FAILED'
+  // voices
+  | 'VOICES_UNREADABLE'
+  | 'VOICES_MODEL_MISMATCH'
+  | 'VOICES_FULL'
+  | 'VOICE_UNKNOWN'
+  | 'VOICE_UNCLEAR'
   // sinks
   | 'OUTPUT_STALLED'
   | 'OUTPUT_UNWRITABLE'
@@ -180,6 +186,24 @@ export class OutputError extends DiarizeStreamError {
   declare readonly pid?: number
 
   constructor(code: ErrorCode, message: string, fields: ErrorFields<OutputError> = {}) {
+    super(code, message, fields)
+  }
+}
+
+/** A voice book cannot be used, or a clip does not show a voice. */
+export class VoiceBookError extends DiarizeStreamError {
+  /** Path of the voice book. */
+  declare readonly file?: string
+  /** Name of the voice. */
+  declare readonly voice?: string
+  /** The speaker model that made the voices of the book. */
+  declare readonly bookModel?: { readonly name: string; readonly sha256: string }
+  /** The speaker model that was to be used. */
+  declare readonly model?: { readonly name: string; readonly sha256: string }
+  /** Speech that was found in a clip, in ms. */
+  declare readonly speechMs?: number
+
+  constructor(code: ErrorCode, message: string, fields: ErrorFields<VoiceBookError> = {}) {
     super(code, message, fields)
   }
 }

@@ -81,6 +81,10 @@ export {
   type Stage,
   type StageFunction,
 } from './run.ts'
+export { voiceBook, type VoiceBook, type VoiceBookOptions } from './voices/book.ts'
+export type { KnownVoice, SpeakerModelIdentity } from './voices/book-file.ts'
+export type { VoiceProfile } from './voices/profile.ts'
+export type { Voice } from './voices/voice.ts'
 export type * from './engine/engine.ts'
 export { isCue, isSegment, isTurn, type Captionable, type Cue, type Segment, type Turn, type Word } from './model.ts'
 export {
@@ -91,6 +95,7 @@ export {
   InputError,
   OutputError,
   SessionError,
+  VoiceBookError,
   type ErrorCode,
   type ErrorFields,
   type Warning,

@@ -15,6 +15,10 @@ export interface Word {
   confidence?: number
   /** Speaker label (`A`, `B`, …; a name where `serverLabels` is `'asGiven'`); absent where the engine could not attribute the word. */
   speaker?: string
+  /** Name of who said it, where a voice book knows the voice; see the option `voices` of `diarize()`. */
+  speakerName?: string
+  /** How sure it is that the name is right, from 0 to 1; there wherever `speakerName` is. */
+  speakerConfidence?: number
   /** Whether the word can still change: `true` means it cannot, except by a revision. */
   final: boolean
 }
@@ -40,6 +44,10 @@ export interface Turn {
   transcript: string
   /** Dominant speaker of the turn; absent where it could not be attributed. */
   speaker?: string
+  /** Name of the dominant speaker, where a voice book knows the voice. */
+  speakerName?: string
+  /** How sure it is that the name is right, from 0 to 1; there wherever `speakerName` is. */
+  speakerConfidence?: number
   /** Name of the channel the turn was heard on, when channels are kept apart. */
   channel?: string
   words: Word[]
@@ -55,6 +63,8 @@ export interface Turn {
 export interface Segment {
   /** Speaker of all words of the run; absent where unattributed. */
   speaker?: string
+  /** Name of the speaker, where a voice book knows the voice. */
+  speakerName?: string
   channel?: string
   /** First millisecond of the first word. */
   start: number

@@ -1,3 +1,4 @@
+import type { Word } from '../model.ts'
 import { invalidOption } from '../options.ts'
 import { cleanName, cleanText } from './text.ts'
 
@@ -5,13 +6,30 @@ import { cleanName, cleanText } from './text.ts'
 export type SpeakerNames = Readonly<Record<string, string>>
 
 /**
- * The name that is shown: that in `names`, else `Speaker A` for a bare label, else the label; `undefined` for nobody.
+ * The name that is shown: that in `names`, else the one that a voice book has for the voice of `words`, else `Speaker A`
+ * for a bare label, else the label; `undefined` for nobody.
  */
-export function displayName(speaker: string | undefined, names: SpeakerNames = {}): string | undefined {
+export function displayName(
+  speaker: string | undefined,
+  names: SpeakerNames = {},
+  words: readonly Word[] = [],
+): string | undefined {
   if (speaker === undefined) return undefined
-  const given = Object.hasOwn(names, speaker) ? names[speaker] : undefined
+  const given = Object.hasOwn(names, speaker) ? names[speaker] : knownName(speaker, words)
   const name = cleanName(given ?? (/^[A-Z]{1,2}$/.test(speaker) ? `Speaker ${speaker}` : speaker))
   return name === '' ? undefined : name
+}
+
+/** The name that a voice book has for the voice of a speaker of `words`; `undefined` where it has none. */
+export function knownName(speaker: string | undefined, words: readonly Word[]): string | undefined {
+  let unlabelled: string | undefined
+  for (const word of words) {
+    if (word.speakerName === undefined) continue
+    if (word.speaker === speaker) return word.speakerName
+    // It counts as one of the turn's speaker, or of its channel.
+    if (word.speaker === undefined) unlabelled ??= word.speakerName
+  }
+  return unlabelled
 }
 
 /** Refuses anything but an object of display names; `undefined` passes. */

@@ -1,6 +1,6 @@
 import type { Segment, Turn, Word } from '../model.ts'
 import { checkBoolean, checkInteger } from '../options.ts'
-import { attributed } from './speakers.ts'
+import { attributed, knownName } from './speakers.ts'
 import { cleanText } from './text.ts'
 
 /** How a turn is cut into runs of one speaker. */
@@ -65,8 +65,10 @@ function toSegment(
   words: Word[],
   shown: Pick<Segment, 'start' | 'end' | 'text'>,
 ): Segment {
+  const name = words.length === 0 ? turn.speakerName : knownName(speaker, words)
   return {
     ...(speaker !== undefined && { speaker }),
+    ...(name !== undefined && { speakerName: name }),
     ...(turn.channel !== undefined && { channel: turn.channel }),
     ...(turn.language !== undefined && { language: turn.language }),
     ...shown,

@@ -12,6 +12,7 @@ import { type Paragraph, Transcript, type TranscriptOptions } from '../formats/t
 import { formatVttCue, vttHeader } from '../formats/vtt.ts'
 import { cueLabel } from '../layout/labels.ts'
 import type { LayoutSettings } from '../layout/options.ts'
+import type { Cue } from '../../model.ts'
 import { displayName } from '../speakers.ts'
 import type { WordRunOptions } from '../word-runs.ts'
 import { Composer } from './composer.ts'
@@ -31,7 +32,8 @@ export interface CaptionSettings {
 
 /** Names as they are shown; none where names are not wanted. */
 const namesOf = ({ names, layout }: CaptionSettings) => {
-  return (speaker?: string): string | undefined => (names ? displayName(speaker, layout.speakers) : undefined)
+  return ({ words }: Cue, speaker: string | undefined): string | undefined =>
+    names ? displayName(speaker, layout.speakers, words) : undefined
 }
 
 /** SubRip. */
@@ -55,8 +57,8 @@ export function vttComposer(settings: CaptionSettings): Composer {
     layout,
     cue: (cue, previous) =>
       formatVttCue(cue, {
-        voice: nameOf(cue.speaker),
-        voices: cue.lineSpeakers?.map(nameOf),
+        voice: nameOf(cue, cue.speaker),
+        voices: cue.lineSpeakers?.map((speaker) => nameOf(cue, speaker)),
         label: cueLabel(cue, previous, layout),
       }),
   })
@@ -74,7 +76,7 @@ export function assComposer(settings: CaptionSettings): Composer {
     layout,
     cue: (cue, previous) =>
       formatAssCue(cue, {
-        name: nameOf(cue.speaker),
+        name: nameOf(cue, cue.speaker),
         style: styles.styleOf(cue.speaker),
         lineStyles: cue.lineSpeakers?.map((speaker) => styles.styleOf(speaker)),
         label: cueLabel(cue, previous, layout),

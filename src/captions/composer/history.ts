@@ -234,6 +234,7 @@ function sameWords(one: readonly Segment[], other: readonly Segment[]): boolean 
 
 function captioned(segment: Segment | undefined): string {
   if (segment === undefined) return ''
-  const { speaker, channel, start, end, text, words } = segment
-  return JSON.stringify([speaker, channel, start, end, text, words.map((word) => [word.text, word.start, word.end])])
+  const { speaker, speakerName, channel, start, end, text, words } = segment
+  const said = words.map((word) => [word.text, word.start, word.end])
+  return JSON.stringify([speaker, speakerName, channel, start, end, text, said])
 }

@@ -1,6 +1,6 @@
 import type { Captionable, Cue, Segment, Turn, Word } from '../../model.ts'
 import { isCue, isTurn } from '../../model.ts'
-import type { SpeakerNames } from '../speakers.ts'
+import { knownName, type SpeakerNames } from '../speakers.ts'
 
 function toLine(record: object): string {
   // Legal in JSON, but some readers of lines take them for line ends.
@@ -9,34 +9,37 @@ function toLine(record: object): string {
 }
 
 function wordRecord(word: Word): object {
-  const { text, start, end, confidence, speaker, final } = word
-  return { text, start, end, confidence, speaker, final }
+  const { text, start, end, confidence, speaker, speakerName, speakerConfidence, final } = word
+  return { text, start, end, confidence, speaker, speakerName, speakerConfidence, final }
 }
 
-function nameOf(speaker: string | undefined, names: SpeakerNames): string | undefined {
-  return speaker !== undefined && Object.hasOwn(names, speaker) ? names[speaker] : undefined
+function nameOf(speaker: string | undefined, names: SpeakerNames, words: readonly Word[]): string | undefined {
+  return speaker !== undefined && Object.hasOwn(names, speaker) ? names[speaker] : knownName(speaker, words)
 }
 
 function turnRecord(turn: Turn, names: SpeakerNames): object {
   const { order, revision, sessionId, endOfTurn, formatted, speaker, channel, language, start, end, transcript } = turn
-  const name = nameOf(speaker, names)
+  const name = nameOf(speaker, names, turn.words)
   const words = turn.words.map(wordRecord)
-  const { unconfirmed } = turn
+  const { unconfirmed, speakerName, speakerConfidence } = turn
   const what = { type: 'turn', order, revision, sessionId, endOfTurn, unconfirmed, formatted }
-  return { ...what, speaker, name, channel, language, start, end, transcript, words }
+  const who = { speaker, name, speakerName, speakerConfidence }
+  return { ...what, ...who, channel, language, start, end, transcript, words }
 }
 
 function segmentRecord(segment: Segment, names: SpeakerNames): object {
   const { speaker, channel, start, end, text } = segment
   const { order, revision } = segment.turn
   const words = segment.words.map(wordRecord)
-  return { type: 'segment', order, revision, speaker, name: nameOf(speaker, names), channel, start, end, text, words }
+  const name = nameOf(speaker, names, segment.words)
+  return { type: 'segment', order, revision, speaker, name, channel, start, end, text, words }
 }
 
 function cueRecord(cue: Cue, names: SpeakerNames): object {
   const { index, speaker, start, end, lines } = cue
   const words = cue.words.map(wordRecord)
-  return { type: 'cue', index, speaker, name: nameOf(speaker, names), start, end, lines, words }
+  const name = nameOf(speaker, names, cue.words)
+  return { type: 'cue', index, speaker, name, start, end, lines, words }
 }
 
 /** One line of JSON, its `type` `turn`, `segment` or `cue`; a higher `revision` of one `order` replaces the earlier. */

@@ -41,7 +41,7 @@ export function recordingFields(segment: Segment, options: ScoringOptions): stri
 
 /** The speaker, else the channel, as a field; `undefined` where unattributed. */
 export function speakerField(segment: Segment, options: ScoringOptions): string | undefined {
-  const name = displayName(attributed(segment.speaker) ?? segment.channel, options.speakers)
+  const name = displayName(attributed(segment.speaker) ?? segment.channel, options.speakers, segment.words)
   return name === undefined ? undefined : asField(name)
 }
 

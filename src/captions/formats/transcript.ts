@@ -60,10 +60,10 @@ export class Transcript {
     const speaker = attributed(segment.speaker) ?? channel
     const open = this.state
     this.state = { speaker, channel, end }
-    if (open === undefined) return this.#opening(speaker, start) + text
+    if (open === undefined) return this.#opening(speaker, segment) + text
     const { paragraphPause = 2000 } = this.#options
     const goesOn = open.speaker === speaker && open.channel === channel && start - open.end < paragraphPause
-    return goesOn ? ` ${text}` : `\n\n${this.#opening(speaker, start)}${text}`
+    return goesOn ? ` ${text}` : `\n\n${this.#opening(speaker, segment)}${text}`
   }
 
   end(): string {
@@ -72,9 +72,9 @@ export class Transcript {
     return '\n'
   }
 
-  #opening(speaker: string | undefined, start: number): string {
+  #opening(speaker: string | undefined, { start, words }: Segment): string {
     const { speakers, names = true, timestamps = true } = this.#options
-    const name = names ? displayName(speaker, speakers) : undefined
+    const name = names ? displayName(speaker, speakers, words) : undefined
     const [time] = vttTimestamp(start).split('.')
     return `${timestamps ? `[${time}] ` : ''}${name === undefined ? '' : `${name}: `}`
   }

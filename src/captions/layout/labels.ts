@@ -18,20 +18,24 @@ export type PreviousCue = Pick<Cue, 'end' | 'speaker'>
  * @param previous - the visible cue before; absent at the beginning.
  */
 export function cueLabel(
-  cue: Pick<Cue, 'speaker' | 'start'> & Partial<Pick<Cue, 'lines'>>,
+  cue: Pick<Cue, 'speaker' | 'start'> & Partial<Pick<Cue, 'lines' | 'words'>>,
   previous: PreviousCue | undefined,
   settings: Pick<LayoutSettings, 'labels' | 'labelAfter' | 'speakers'>,
 ): string {
   if (settings.labels === 'none' || cue.speaker === undefined) return ''
   const isSame = previous !== undefined && previous.speaker === cue.speaker
   if (isSame && cue.start - previous.end < settings.labelAfter) return ''
-  const label = labelText(cue.speaker, settings)
+  const label = labelText(cue.speaker, cue.words, settings)
   if (label === '' || !startsRightToLeft(cue.lines?.[0] ?? '')) return label
   return `\u2068${label.trimEnd()}\u2069 `
 }
 
-function labelText(speaker: string, { labels, speakers }: Pick<LayoutSettings, 'labels' | 'speakers'>): string {
-  const name = displayName(speaker, speakers)
+function labelText(
+  speaker: string,
+  words: Cue['words'] | undefined,
+  { labels, speakers }: Pick<LayoutSettings, 'labels' | 'speakers'>,
+): string {
+  const name = displayName(speaker, speakers, words)
   if (name === undefined) return ''
   if (labels === 'chevrons') return '>> '
   return `${labels === 'capitals' ? name.toUpperCase() : name}: `

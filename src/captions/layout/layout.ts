@@ -156,7 +156,7 @@ export class CueLayout {
     if (!isPairing) this.#settle(start)
     const chooser = new CueChooser(this.#settings, (before, token) => {
       if (token.start - before.end < this.#settings.labelAfter) return 0
-      return this.#labelWidth(key.speaker, token.start, undefined)
+      return this.#labelWidth(key.speaker, token, undefined)
     })
     this.#run = { ...key, lexicon: lexiconFor(key.language), chooser, isBegun: false }
     return this.#run
@@ -165,13 +165,17 @@ export class CueLayout {
   /** The first token of a run, cut in two where it does not fit in a line beside its label. */
   #beside(token: Token, { speaker }: RunKey): Token[] {
     const { maxLineWidth } = this.#settings
-    const label = this.#labelWidth(speaker, token.start, this.#runEnd)
+    const label = this.#labelWidth(speaker, token, this.#runEnd)
     const room = Math.max(maxLineWidth - label, Math.floor(maxLineWidth / 2))
     return token.width > room ? splitToken(token, room) : [token]
   }
 
-  #labelWidth(speaker: string | undefined, start: number, previous: PreviousCue | undefined): number {
-    return textWidth(cueLabel({ ...(speaker !== undefined && { speaker }), start }, previous, this.#settings))
+  #labelWidth(
+    speaker: string | undefined,
+    { start, words }: Pick<Token, 'start' | 'words'>,
+    previous: PreviousCue | undefined,
+  ): number {
+    return textWidth(cueLabel({ ...(speaker !== undefined && { speaker }), start, words }, previous, this.#settings))
   }
 
   #choose(next?: number): void {
@@ -179,7 +183,7 @@ export class CueLayout {
     const first = run?.chooser.first
     if (run === undefined || first === undefined) return
     const { chooser, speaker } = run
-    const chosen = chooser.take(this.#labelBefore(speaker, first.start), next)
+    const chosen = chooser.take(this.#labelBefore(speaker, first), next)
     if (chosen === undefined) return
     this.#hold(draftOf(chosen, speaker, !run.isBegun && chooser.first === undefined))
     run.isBegun = true
@@ -195,12 +199,13 @@ export class CueLayout {
     this.#run = undefined
   }
 
-  /** Columns of the label of a cue whose first word begins at `start`. */
-  #labelBefore(speaker: string | undefined, start: number): number {
+  /** Columns of the label of a cue, by its first word. */
+  #labelBefore(speaker: string | undefined, { start, words }: Token): number {
     const held = this.#held
     const end = held === undefined ? this.#end : cueTimes(held, start, this.#end, this.#settings).end
     const previous = held === undefined || held.lines.length === 0 ? this.#shown : shownAs(held.speaker, end ?? 0)
-    return this.#labelWidth(speaker, end === undefined ? start : Math.max(start, end + this.#settings.minGap), previous)
+    const from = end === undefined ? start : Math.max(start, end + this.#settings.minGap)
+    return this.#labelWidth(speaker, { start: from, words }, previous)
   }
 
   #hold(draft: Draft): void {

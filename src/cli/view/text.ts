@@ -19,7 +19,7 @@ export function finalLines(turn: Turn, { names, colours, speakers }: TurnStyle):
     const text = printable(segment.text)
     if (text === '') return []
     const speaker = attributed(segment.speaker) ?? segment.channel
-    const name = printable(displayName(speaker, names) ?? '')
+    const name = printable(displayName(speaker, names, segment.words) ?? '')
     const [time = ''] = vttTimestamp(segment.start).split('.')
     return [`${colours.dim(time)} ${name === '' ? '' : `${speakers.paint(speaker, `${name}:`)} `}${text}`]
   })
@@ -29,7 +29,7 @@ export function finalLines(turn: Turn, { names, colours, speakers }: TurnStyle):
 export function partialLine(turn: Turn, width: number, { names, colours, speakers }: TurnStyle): string {
   const last = turn.words.findLast((word) => attributed(word.speaker) !== undefined)
   const speaker = attributed(last?.speaker) ?? attributed(turn.speaker) ?? turn.channel
-  const name = headToWidth(printable(displayName(speaker, names) ?? ''), Math.floor(width / 3))
+  const name = headToWidth(printable(displayName(speaker, names, turn.words) ?? ''), Math.floor(width / 3))
   const label = name === '' ? '' : `${name}: `
   const spoken = turn.transcript === '' ? turn.words.map((word) => word.text).join(' ') : turn.transcript
   const text = tailToWidth(printable(spoken), width - textWidth(label))
