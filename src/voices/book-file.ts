@@ -67,7 +67,8 @@ export function withVoice(
     throw new VoiceBookError('VOICES_FULL', message, { file: limits.file, voice: name })
   }
   const sizes = new Set([...contents.voices, { profile }].flatMap((voice) => sizesOf(voice.profile)))
-  if (sizes.size !== 1 || sizesOf(profile).length === 0) throw invalidOption('profile', `a voice of ${[...sizes][0] ?? 'some'} dimensions`, profile)
+  if (sizes.size !== 1 || sizesOf(profile).length === 0)
+    throw invalidOption('profile', `a voice of ${[...sizes][0] ?? 'some'} dimensions`, profile)
   const after: KnownVoice = {
     name,
     learned: learned && (before?.learned ?? true),

@@ -73,8 +73,7 @@ function codeOf(run: () => unknown): string {
   try {
     run()
   } catch (error) {
-    expect(error).toBeInstanceOf(VoiceBookError)
-    return (error as VoiceBookError).code
+    return error instanceof VoiceBookError ? error.code : String(error)
   }
   return 'none'
 }
