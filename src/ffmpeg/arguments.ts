@@ -84,6 +84,20 @@ export function decodeArguments({ input, audioTrack, target }: DecodeRequest): s
 }
 
 /**
+ * Arguments with which FFmpeg turns one stream on its stdin, without a clock that matters, into mono 16-bit PCM on its
+ * stdout, as soon as its bytes are there. It ends at the first damage.
+ */
+export function streamArguments(container: 'ogg' | 'aac', sampleRate: number): string[] {
+  const general = ['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'level+warning']
+  const strict = ['-xerror', '-err_detect', 'explode']
+  // Nothing is read ahead to learn what the stream is: that is known. "nobuffer" would cost it its first packet.
+  const source = ['-probesize', '32', '-analyzeduration', '0', '-protocol_whitelist', 'pipe', '-f', container, '-i']
+  const filters = ['-af', `aresample=${sampleRate}:${lowPass}`, '-ac', '1']
+  const output = ['-c:a', 'pcm_s16le', '-f', 's16le', '-flush_packets', '1', 'pipe:1']
+  return [...general, ...strict, ...source, 'pipe:0', '-map', '0:a:0', ...filters, ...output]
+}
+
+/**
  * The low-pass before samples are dropped, in the terms of FFmpeg's resampler. To 16 kHz it takes 0.1 dB of 7 kHz, as ours
  * does, and lets 8.5 kHz through at -84 dB; by default FFmpeg takes 0.4 dB and lets through -26 dB.
  */

@@ -3,7 +3,6 @@ import { blockSize, bytesToMs, type AudioFormat } from '../audio/format.ts'
 import { Resampler } from '../audio/resampler.ts'
 import { decodeSamples, floatToInt16 } from '../audio/pcm.ts'
 import { Refusal } from '../protocol/close-codes.ts'
-import type { SessionSettings } from './settings.ts'
 
 /** Longest audio message in ms, inclusive. */
 const LONGEST = 1000
@@ -19,13 +18,16 @@ export class AudioInput {
   readonly #format: AudioFormat
   readonly #aligner: BlockAligner
   readonly #resampler: Resampler
-  readonly #maxAheadMs: number
+  readonly #pace: PaceLimit
   #bytes = 0
   #shortMs = 0
-  #startedAt: number | undefined
 
   /** @param maxAheadMs - audio that may have come beyond the time since the first message. */
-  constructor(settings: Pick<SessionSettings, 'encoding' | 'sampleRate'>, engineRate: number, maxAheadMs: number) {
+  constructor(
+    settings: { encoding: 'pcm_s16le' | 'pcm_mulaw'; sampleRate: number },
+    engineRate: number,
+    maxAheadMs: number,
+  ) {
     this.#format = {
       sampleRate: settings.sampleRate,
       channels: 1,
@@ -33,7 +35,7 @@ export class AudioInput {
     }
     this.#aligner = new BlockAligner(blockSize(this.#format))
     this.#resampler = new Resampler(settings.sampleRate, engineRate)
-    this.#maxAheadMs = maxAheadMs
+    this.#pace = new PaceLimit(maxAheadMs)
   }
 
   get receivedMs(): number {
@@ -48,7 +50,7 @@ export class AudioInput {
   push(message: Buffer, now: number): Int16Array {
     const ms = this.duration(message.length)
     this.#checkLength(ms)
-    this.#checkPace(ms, now)
+    this.#pace.check(this.receivedMs + ms, now)
     this.#bytes += message.length
     const samples = decodeSamples(this.#aligner.push(message), this.#format.encoding)
     return floatToInt16(this.#resampler.process(samples))
@@ -66,13 +68,24 @@ export class AudioInput {
     const text = `Input Duration Violation: ${ms.toFixed(1)} ms. Expected between ${SHORTEST} and ${LONGEST} ms`
     throw new Refusal(3007, `Input Duration Error: ${text}`)
   }
+}
 
-  #checkPace(ms: number, now: number): void {
+/** Refuses audio that comes too fast. */
+export class PaceLimit {
+  readonly #maxAheadMs: number
+  #startedAt: number | undefined
+
+  /** @param maxAheadMs - audio that may have come beyond the time since the first message. */
+  constructor(maxAheadMs: number) {
+    this.#maxAheadMs = maxAheadMs
+  }
+
+  /** @throws Refusal (3007) where `receivedMs` of audio, in all, is too much at `now`. */
+  check(receivedMs: number, now: number): void {
     this.#startedAt ??= now
     const elapsed = now - this.#startedAt
-    const received = this.receivedMs + ms
-    if (received - elapsed <= this.#maxAheadMs) return
-    const seconds = `${(received / 1000).toFixed(1)} sec. audio in ${(elapsed / 1000).toFixed(6)} sec`
+    if (receivedMs - elapsed <= this.#maxAheadMs) return
+    const seconds = `${(receivedMs / 1000).toFixed(1)} sec. audio in ${(elapsed / 1000).toFixed(6)} sec`
     throw new Refusal(3007, `Audio Transmission Rate Exceeded: Received ${seconds}`)
   }
 }

@@ -5,6 +5,7 @@ import type { Engine, EngineListener, EngineSession } from '../engine/engine.ts'
 import { JobQueue } from '../engine/job-queue.ts'
 import { EngineError } from '../errors.ts'
 import { AudioInput } from './audio-input.ts'
+import { CompressedInput } from './compressed-input.ts'
 import { parseClientMessage } from '../protocol/messages.ts'
 import {
   beginConfiguration,
@@ -94,7 +95,9 @@ export class Session implements ServerSession {
   readonly ended: Promise<SessionEnd>
   readonly #context: SessionContext
   readonly #transport: SessionTransport
-  readonly #input: AudioInput
+  readonly #input: AudioInput | CompressedInput
+  /** Whether what a decoder has made is about to be taken from it. */
+  #pumping = false
   readonly #queue = new JobQueue((error) => this.#fail(error))
   readonly #queueLimit: number
   /** The engine's session; `undefined` where none was opened. */
@@ -120,7 +123,11 @@ export class Session implements ServerSession {
     this.#transport = transport
     this.#parameters = parameters
     this.#settings = resolveSettings(parameters, engine.model)
-    this.#input = new AudioInput(this.#settings, engine.sampleRate, maxAheadMs)
+    const { encoding, sampleRate } = this.#settings
+    this.#input =
+      encoding === 'pcm_s16le' || encoding === 'pcm_mulaw'
+        ? new AudioInput({ encoding, sampleRate }, engine.sampleRate, maxAheadMs)
+        : new CompressedInput(encoding, engine.sampleRate, maxAheadMs, () => this.#pump())
     // Where pacing is judged, audio must be let in that far, or back-pressure would hide a client that is too fast.
     this.#queueLimit = QUEUE_LIMIT + (Number.isFinite(maxAheadMs) ? maxAheadMs : 0)
     this.#engine = new Promise((resolve) => {
@@ -198,8 +205,35 @@ export class Session implements ServerSession {
   }
 
   #receiveAudio(data: Buffer): void {
-    const samples = this.#input.push(data, performance.now())
-    this.#enqueue(this.#input.duration(data.length), (engine) => engine.write(samples))
+    const input = this.#input
+    const before = input.receivedMs
+    if (input instanceof CompressedInput) {
+      const bytes = input.accept(data, performance.now())
+      return this.#enqueue(input.receivedMs - before, (engine) => input.write(bytes, engine))
+    }
+    const samples = input.push(data, performance.now())
+    this.#enqueue(input.receivedMs - before, (engine) => engine.write(samples))
+  }
+
+  /** Takes what a decoder has made without having been asked. */
+  #pump(): void {
+    const input = this.#input
+    if (this.#state === 'ended' || this.#pumping || !(input instanceof CompressedInput)) return
+    this.#pumping = true
+    this.#enqueue(0, async (engine) => {
+      this.#pumping = false
+      await input.pump(engine)
+    })
+  }
+
+  /** Adds a command for the engine, behind all the audio that came before it. */
+  #command(job: (engine: EngineSession) => Promise<void> | void): void {
+    const input = this.#input
+    if (!(input instanceof CompressedInput)) return this.#enqueue(0, job)
+    this.#enqueue(0, async (engine) => {
+      await input.catchUp(engine)
+      await job(engine)
+    })
   }
 
   #receiveText(text: string): void {
@@ -208,7 +242,7 @@ export class Session implements ServerSession {
       case 'KeepAlive':
         return
       case 'ForceEndpoint':
-        return this.#enqueue(0, (engine) => engine.forceEndpoint())
+        return this.#command((engine) => engine.forceEndpoint())
       case 'UpdateConfiguration':
         return this.#configure(parseUpdate(message, { models: this.#context.models }))
       case 'Terminate':
@@ -234,12 +268,16 @@ export class Session implements ServerSession {
     this.#settings = resolveSettings(this.#parameters, this.#context.engine.model)
     if (this.#state === 'open') this.#setHeartbeat(this.#settings.heartbeat)
     const changes = engineUpdate(before.engine, this.#settings.engine)
-    if (Object.keys(changes).length > 0) this.#enqueue(0, (engine) => engine.configure(changes))
+    if (Object.keys(changes).length > 0) this.#command((engine) => engine.configure(changes))
   }
 
   async #terminate(engine: EngineSession): Promise<void> {
-    const tail = this.#input.flush()
-    if (tail.length > 0) await engine.write(tail)
+    if (this.#input instanceof CompressedInput) {
+      await this.#input.finish(engine)
+    } else {
+      const tail = this.#input.flush()
+      if (tail.length > 0) await engine.write(tail)
+    }
     await engine.end()
     if (this.#state === 'ended') return
     this.#transport.send({
@@ -348,6 +386,7 @@ export class Session implements ServerSession {
   }
 
   #fail(cause: unknown): void {
+    if (cause instanceof Refusal) return this.#refuse(cause)
     const explained = this.#context.explainEngineErrors && cause instanceof EngineError ? `: ${cause.message}` : ''
     this.#refuse(new Refusal(3005, `Session Cancelled: An error occurred${explained}`), cause)
   }
@@ -372,12 +411,14 @@ export class Session implements ServerSession {
 
   async #freeEngine(end: SessionEnd): Promise<void> {
     const timer = setTimeout(() => this.#settleEnded(end), DESTROY_TIMEOUT)
+    const decoderGone = this.#input instanceof CompressedInput ? this.#input.destroy() : undefined
     try {
       const engine = await this.#engine
       await engine?.destroy()
     } catch {
       // The session has its end already; there is nobody left to tell.
     }
+    await decoderGone
     clearTimeout(timer)
     this.#settleEnded(end)
   }

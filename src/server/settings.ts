@@ -1,7 +1,7 @@
 import type { EngineSettings, EngineSettingsUpdate } from '../engine/engine.ts'
 import { DEFAULT_MODEL, knownMode, type ModelFamily, modelFamily, type modes } from '../protocol/models.ts'
 import { moved } from '../protocol/parameter-warnings.ts'
-import type { ConnectionParameters } from '../protocol/parameters.ts'
+import type { ConnectionParameters, Encoding } from '../protocol/parameters.ts'
 
 /** Everything a session follows: what the client asked for, and the server's defaults for the rest. */
 export interface SessionSettings {
@@ -10,9 +10,9 @@ export interface SessionSettings {
   family: ModelFamily
   /** Turn detection preset, as `Begin` echoes it; `null` where the model has none. */
   mode: string | null
-  /** Samples per second of the audio messages, in Hz. */
+  /** Samples per second of the audio messages, in Hz; of no meaning where they are compressed. */
   sampleRate: number
-  encoding: 'pcm_s16le' | 'pcm_mulaw'
+  encoding: Encoding
   /** Whether finals say their language. */
   languageDetection: boolean
   /** Whether `Heartbeat` is sent every 5 s. */
@@ -71,7 +71,7 @@ export function resolveSettings(parameters: ConnectionParameters, defaultModel =
     family,
     mode: hasModes ? mode : null,
     sampleRate: parameters.sampleRate ?? 16_000,
-    encoding: parameters.encoding === 'pcm_mulaw' ? 'pcm_mulaw' : 'pcm_s16le',
+    encoding: parameters.encoding ?? 'pcm_s16le',
     languageDetection: parameters.languageDetection ?? false,
     heartbeat: parameters.sessionHeartbeat ?? false,
     ...(parameters.inactivityTimeout === undefined ? {} : { inactivityMs: parameters.inactivityTimeout }),

@@ -208,7 +208,7 @@ describe('parseQuery', () => {
       'voice_focus_threshold=0.5',
       "Invalid 'voice_focus_threshold': Value error, voice_focus_threshold needs voice_focus",
     ],
-    ['encoding=opus', "Invalid 'encoding': Value error, this server decodes pcm_s16le and pcm_mulaw, not opus"],
+    ['encoding=flac', "Invalid 'encoding': 'flac' is not a valid Encoding"],
     [
       'speech_model=universal-streaming-english&prompt=x',
       "Invalid 'prompt': Value error, prompt is only supported with the 'u3-rt-pro' speech_model",
