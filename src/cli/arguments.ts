@@ -5,11 +5,12 @@ import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
 import { ConfigurationError } from '../errors.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import { checkInteger, checkOneOf } from '../options.ts'
+import { redact } from '../redact.ts'
 import type { DiarizeOptions, SessionParameters } from '../transforms/diarize-options.ts'
 import { resolveTranscribeOptions } from '../transforms/transcribe/options.ts'
+import { numberOrText, parseOptions, usage } from './options.ts'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
 
 export const VIDEO_ENDINGS: readonly string[] = ['.mp4', '.m4v', '.mov', '.mkv', '.webm']
 
@@ -37,9 +38,15 @@ export interface Command {
   preset: PresetName
   language: string | undefined
   tracks: Pick<FfmpegOptions, 'audioTrack' | 'language'>
+  /** The microphone, as `--list-microphones` calls it. */
+  device: string | undefined
   report: boolean
   json: boolean
   quiet: boolean
+  /** Whether files that exist are left as they are. */
+  keepsFiles: boolean
+  /** Names of the options that were given. */
+  given: readonly string[]
 }
 
 const OPTIONS = {
@@ -65,6 +72,9 @@ const OPTIONS = {
   report: { type: 'boolean' },
   json: { type: 'boolean' },
   quiet: { type: 'boolean' },
+  'no-clobber': { type: 'boolean' },
+  device: { type: 'string' },
+  'list-microphones': { type: 'boolean' },
   help: { type: 'boolean' },
   version: { type: 'boolean' },
 } as const
@@ -74,25 +84,26 @@ const KEY_REFUSED =
   'ASSEMBLYAI_API_KEY, or put it in a file and give --api-key-file. Treat the one just given as known to others'
 
 /** What `argv` asks for. @throws {@link ConfigurationError} `INVALID_OPTION`; the message holds no key. */
-export function parseCommand(argv: readonly string[]): Command | 'help' | 'version' {
+export function parseCommand(argv: readonly string[]): Command | 'help' | 'version' | 'microphones' {
   // Before anything else is said: a message must not repeat the value.
   if (argv.some((argument) => /^--api[-_]?key(?:=|$)/i.test(argument))) throw usage(KEY_REFUSED)
-  const { values, positionals } = parse(argv)
+  const { values, positionals } = parseOptions(argv, OPTIONS, { allowPositionals: true })
   if (values.help === true) return 'help'
   if (values.version === true) return 'version'
+  if (values['list-microphones'] === true) return 'microphones'
   const [input, ...more] = positionals
   if (input === undefined || input === '') {
     throw usage('an input is needed: a file, an address, mic, or - for standard input')
   }
   if (more.length > 0) throw usage(`one input at a time; got also ${more.join(', ')}`)
-  const maxSpeakers = values.speakers === undefined ? undefined : Number(values.speakers)
-  checkInteger('--speakers', maxSpeakers, 1, 10)
-  const parallel = values.parallel === undefined ? undefined : Number(values.parallel)
-  checkInteger('--parallel', parallel, 1, 100)
+  const maxSpeakers = integer('--speakers', values.speakers, 1, 10)
+  const parallel = integer('--parallel', values.parallel, 1, 100)
   checkOneOf('--engine', values.engine, ['assemblyai', 'assemblyai-batch', 'local', 'embedded'])
   checkOneOf('--region', values.region, regions)
   checkOneOf('--preset', values.preset, PRESET_NAMES)
   if (values.language !== undefined) checkLayoutOptions({ language: values.language }, '--')
+  if (input === 'mic' && values['audio-track'] !== undefined) throw usage('--audio-track is of no use with mic')
+  if (input !== 'mic' && values.device !== undefined) throw usage(`--device is for mic; got ${redact(input)}`)
   const { engine, finished } = engineOf(values)
   if (parallel !== undefined) {
     if (finished) throw usage('--parallel is of no use with --finished; leave one of them out')
@@ -124,10 +135,19 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
     preset: (values.preset ?? 'netflix') as PresetName,
     language: values.language,
     tracks: parseTracks(values['audio-track'], values.language),
+    device: values.device,
     report: values.report ?? false,
     json: values.json ?? false,
     quiet: values.quiet ?? false,
+    keepsFiles: values['no-clobber'] ?? false,
+    given: Object.keys(values),
   }
+}
+
+function integer(option: string, text: string | undefined, least: number, most: number): number | undefined {
+  const value = numberOrText(text)
+  checkInteger(option, value, least, most)
+  return value as number | undefined
 }
 
 /** `assemblyai-batch` is another name for `--finished`. */
@@ -143,14 +163,6 @@ function engineOf({
   if (finished && engine !== undefined)
     throw usage(`--finished is of no use with --engine ${engine}; leave one of them out`)
   return { engine: (engine === 'local' ? 'embedded' : engine) as Command['engine'], finished }
-}
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true })
-  } catch (error) {
-    throw usage((error as Error).message)
-  }
 }
 
 function parseTracks(track: string | undefined, language: string | undefined): Command['tracks'] {
@@ -214,10 +226,6 @@ function readKey(file: string): string {
   return key
 }
 
-export function usage(message: string): ConfigurationError {
-  return new ConfigurationError('INVALID_OPTION', `${message}; see diarize-stream --help`)
-}
-
 export const USAGE = `diarize-stream <input> [options]
 diarize-stream models list | pull <name> | path
 diarize-stream serve [options]
@@ -233,6 +241,7 @@ Output
                           .ctm .stm. Without it, what is said goes to standard output
   --mux <file>            a copy of the video with the captions as a text track: .mp4 .m4v .mov .mkv .webm
   --burn <file>           a copy of the video with the captions in its picture: .mp4 .m4v .mov .mkv .webm
+  --no-clobber            replace no file that exists: the command ends before it has begun
   --json                  events as JSON lines on standard output, for programs
   --report                say at the end how well the captions keep to the preset
   --quiet                 nothing on standard error but errors
@@ -253,6 +262,7 @@ Engine
   --language <code>       language of what is said, e.g. de, or auto; the model on this machine must know it. It also says
                           how lines are broken, and chooses among several audio tracks
   --audio-track <which>   number of the audio track, from 0, or its language; else the one that the file marks as default
+  --device <id>           which microphone; --list-microphones says which there are
 
 Speakers
   --speakers <number>     most speakers to tell apart, 1 to 10

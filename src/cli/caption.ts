@@ -10,9 +10,11 @@ import { transcribe } from '../transforms/transcribe/transcribe.ts'
 import { type Command, engineOptions, isLocal } from './arguments.ts'
 import { exitCodeFor, type Interrupts } from './exit-codes.ts'
 import { finishedOffer, finishedOptions } from './finished.ts'
-import { inputFile, openInput, openOutputs } from './files.ts'
+import { inputFile, openInput, openOutputs, replacedFiles } from './files.ts'
+import { ignoredOptions } from './ignored.ts'
 import type { ReportSink } from './view/report-sink.ts'
-import { summaryLines, type Reporter, unusedNames } from './view/reporter.ts'
+import { SoundMeter, withoutSpeech } from './sound.ts'
+import { summaryLines, type Reporter, type SummaryFacts, unusedNames } from './view/reporter.ts'
 
 /** Does what a command asks; the exit code of a success is complete, with gaps, or interrupted. */
 export async function caption(
@@ -21,11 +23,12 @@ export async function caption(
   { stop, abort }: Interrupts,
   environmentKey: string | undefined,
 ): Promise<number> {
+  const replaced = replacedFiles(command)
   const turns = command.finished
     ? transcribe(finishedOptions(command, environmentKey))
     : diarize(await engineOptions(command, environmentKey))
   const report = command.report ? await makeReport(command) : undefined
-  const source = openInput(command.input, command.tracks)
+  const source = openInput(command.input, command.tracks, command.device)
   const file = inputFile(command.input)
   const wantsVideo = command.mux !== undefined || command.burn !== undefined
   const video = wantsVideo || reporter.isLive ? await import('./video.ts') : undefined
@@ -37,6 +40,9 @@ export async function caption(
     const output = fanOut(...sinks, ...(report === undefined ? [] : [report]))
     for (const stage of [source, turns, output]) reporter.follow(stage)
     const surroundings = { environmentKey, duration: facts?.duration, isTerminal: process.stderr.isTTY }
+    for (const warning of ignoredOptions(command, environmentKey)) reporter.warn(warning)
+    const sound = new SoundMeter()
+    sound.follow(turns)
     const faster = finishedOffer(command, surroundings)
     if (faster !== undefined) reporter.say(`note: ${faster}`)
     const channels = command.channels === undefined ? {} : { channels: 'keep' as const }
@@ -47,7 +53,8 @@ export async function caption(
     const summary = await run(source, resample(channels), turns, output, { signal: abort, stop, onProgress })
     const interrupted = stop.aborted
     await videos?.make((target, doneMs) => reporter.video(target, doneMs), interrupted ? abort : stop)
-    await reportEnd(command, reporter, summary, interrupted, report?.report)
+    if (summary.turns === 0) reporter.warn(withoutSpeech(sound))
+    await reportEnd(command, reporter, { ...summary, interrupted, replaced }, report?.report)
     const engine = isLocal(command, environmentKey) ? 'local' : 'other'
     if (process.stderr.isTTY) {
       const { modelOffer } = await import('./commands/models.ts')
@@ -73,15 +80,14 @@ async function makeReport({ preset, names, language }: Command): Promise<ReportS
 async function reportEnd(
   command: Command,
   reporter: Reporter,
-  summary: RunSummary,
-  interrupted: boolean,
+  summary: RunSummary & Pick<SummaryFacts, 'interrupted' | 'replaced'>,
   report: CaptionReport | undefined,
 ): Promise<void> {
   const { names, outputs, mux, burn } = command
   const unused = unusedNames(names, summary.speakers)
   if (unused !== undefined) reporter.warn(unused)
   const files = [...outputs, ...[mux, burn].filter((video) => video !== undefined)]
-  reporter.end(summaryLines(summary, { names, files, interrupted }), { ...summary, files, interrupted })
+  reporter.end(summaryLines(summary, { ...summary, names, files }), { ...summary, files })
   if (report === undefined) return
   const { formatCaptionReport } = await import('../captions/report.ts')
   reporter.report(formatCaptionReport(report), report)

@@ -10,7 +10,8 @@ import { fileSource } from '../sources/file.ts'
 import { httpSource } from '../sources/http/source.ts'
 import { microphoneSource } from '../sources/microphone.ts'
 import { rtspSource } from '../sources/rtsp/source.ts'
-import { type Command, usage } from './arguments.ts'
+import type { Command } from './arguments.ts'
+import { usage } from './options.ts'
 
 export type InputKind = 'file' | 'standard input' | 'http' | 'rtsp' | 'microphone'
 
@@ -26,7 +27,11 @@ export function inputKind(input: string): InputKind {
 }
 
 /** The source for an input. @throws ConfigurationError `INVALID_OPTION` */
-export function openInput(input: string, tracks: Pick<FfmpegOptions, 'audioTrack' | 'language'> = {}): Readable {
+export function openInput(
+  input: string,
+  tracks: Pick<FfmpegOptions, 'audioTrack' | 'language'> = {},
+  device?: string,
+): Readable {
   const kind = inputKind(input)
   switch (kind) {
     case 'file':
@@ -37,7 +42,7 @@ export function openInput(input: string, tracks: Pick<FfmpegOptions, 'audioTrack
     case 'rtsp':
       return rtspSource(input, tracks)
     case 'microphone':
-      return microphoneSource()
+      return microphoneSource(device === undefined ? {} : { device })
   }
 }
 
@@ -52,6 +57,29 @@ export function inputFile(input: string): string | undefined {
     return undefined
   }
 }
+
+/** Which of the files that a command writes are there already. @throws ConfigurationError where it must not replace them */
+export function replacedFiles({ outputs, mux, burn, keepsFiles }: OutputCommand): string[] {
+  const files = [...outputs, mux, burn].filter((file) => file !== undefined)
+  const existing = files.filter(isFile)
+  if (keepsFiles && existing.length > 0) {
+    throw usage(
+      `${existing.join(', ')} ${existing.length === 1 ? 'is' : 'are'} there already, and --no-clobber was given`,
+    )
+  }
+  return existing
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile()
+  } catch {
+    // What is wrong with it is said by the sink.
+    return false
+  }
+}
+
+type OutputCommand = Pick<Command, 'outputs' | 'mux' | 'burn' | 'keepsFiles'>
 
 type CaptionCommand = Pick<Command, 'names' | 'preset' | 'language'>
 

@@ -6,6 +6,7 @@ import { caption } from './caption.ts'
 import { EXIT, exitCodeOf, interrupts, isReaderGone } from './exit-codes.ts'
 import { Reporter } from './view/reporter.ts'
 import { printableLines } from './view/text.ts'
+import { explanation } from './wording.ts'
 
 // A reader that goes away is no reason for a stack trace; what it means for the work is found out where it matters.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
@@ -16,9 +17,10 @@ if (args[0] === 'models') process.exitCode = await manageModels()
 else if (args[0] === 'serve') process.exitCode = await serveClients()
 else if (command === 'help') process.stdout.write(USAGE)
 else if (command === 'version') process.stdout.write(`${version()}\n`)
+else if (command === 'microphones') process.exitCode = await listMicrophones()
 else if (command !== undefined) process.exitCode = await execute(command)
 
-function readCommand(): Command | 'help' | 'version' | undefined {
+function readCommand(): ReturnType<typeof parseCommand> | undefined {
   try {
     return parseCommand(args)
   } catch (error) {
@@ -48,8 +50,18 @@ async function serveClients(): Promise<number> {
   }
 }
 
+async function listMicrophones(): Promise<number> {
+  try {
+    const { microphoneLines } = await import('./commands/machine.ts')
+    for (const line of await microphoneLines()) process.stdout.write(`${line}\n`)
+    return EXIT.complete
+  } catch (error) {
+    return fail(error)
+  }
+}
+
 function fail(error: unknown, reason = error): number {
-  for (const line of printableLines(`diarize-stream: ${(error as Error).message}`)) process.stderr.write(`${line}\n`)
+  for (const line of printableLines(`diarize-stream: ${explanation(error as Error)}`)) process.stderr.write(`${line}\n`)
   return exitCodeOf(reason)
 }
 

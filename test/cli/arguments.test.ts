@@ -28,9 +28,12 @@ describe('parseCommand', () => {
       preset: 'netflix',
       language: undefined,
       tracks: {},
+      device: undefined,
       report: false,
       json: false,
       quiet: false,
+      keepsFiles: false,
+      given: [],
     })
   })
 
@@ -39,7 +42,7 @@ describe('parseCommand', () => {
     writeFileSync(key, 'secret\n')
     const engine = '--engine assemblyai --region eu --model m --keyterms a --url ws://localhost:1 --speakers 2'
     const look =
-      '--preset bbc --language de --audio-track 2 --report --json --quiet --server-names --mux a.mp4 --burn b.MKV'
+      '--preset bbc --language de --audio-track 2 --report --json --quiet --no-clobber --server-names --mux a.mp4 --burn b.MKV'
     const options = `${engine} ${look}`.split(' ')
     const names = ['--names', 'A=Alice Lee, B=Bob', '--channels', 'Agent, Customer', '--keyterms', 'two words,c']
     expect(parseCommand(['-', '-o', 'a.srt', '--output=b.vtt', ...options, ...names, '--api-key-file', key])).toEqual({
@@ -64,7 +67,11 @@ describe('parseCommand', () => {
       report: true,
       json: true,
       quiet: true,
+      keepsFiles: true,
+      given: expect.arrayContaining(['preset', 'names']) as string[],
     })
+    expect(parseCommand(['--list-microphones'])).toBe('microphones')
+    expect(parseCommand(['mic', '--device', 'hw:1'])).toMatchObject({ device: 'hw:1' })
     expect(parseCommand(['--help'])).toBe('help')
     expect(parseCommand(['--version'])).toBe('version')
   })
@@ -78,8 +85,15 @@ describe('parseCommand', () => {
   it.each([
     [[], 'an input is needed'],
     [['a', 'b'], 'one input at a time; got also b'],
-    [['a', '--wrong'], '--wrong'],
-    [['a', '--speakers', 'two'], '--speakers, when given, must be an integer from 1 to 10; got NaN'],
+    [['a', '--wrong'], 'there is no option --wrong; see diarize-stream --help'],
+    [['a', '--speaker', '2'], 'there is no option --speaker; did you mean --speakers?'],
+    [['a', '--langauge=de'], 'there is no option --langauge; did you mean --language?'],
+    [['a', '--lang', 'de'], 'there is no option --lang; did you mean --language?'],
+    [['a', '-x'], 'there is no option -x; see'],
+    [['a', '--device', 'hw:1'], '--device is for mic; got a'],
+    [['mic', '--audio-track', '1'], '--audio-track is of no use with mic'],
+    [['a', '--speakers', '2.5'], '--speakers, when given, must be an integer from 1 to 10; got 2.5'],
+    [['a', '--speakers', 'two'], "--speakers, when given, must be an integer from 1 to 10; got 'two'"],
     [
       ['a', '--audio-track', 'two!'],
       '--audio-track: audioTrack, when given, must be an integer from 0 to 1000 or a language code',

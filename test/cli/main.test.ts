@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { createReadStream, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { serve, type StreamingServer } from 'diarize-stream/server'
 import { scriptedEngine } from 'diarize-stream/testing'
@@ -11,6 +11,8 @@ import { asking, command, main, startCommand } from './command.ts'
 
 const directory = temporaryDirectories()
 const clip = path.resolve(import.meta.dirname, '../../demo/dialogue.mp4')
+/** One input of FFmpeg behind the other. */
+const TWO = ['-filter_complex', '[0:a][1:a]concat=n=2:v=0:a=1', '-ar', '16000', '-ac', '1']
 const key = 'key-that-nobody-may-see'
 
 let server: StreamingServer
@@ -58,7 +60,7 @@ describe('diarize-stream', () => {
     [[clip, '-o', '/does/not/exist.srt'], 1, 'cannot write to /does/not/exist.srt'],
     [[clip, '--engine', 'assemblyai'], 2, 'set ASSEMBLYAI_API_KEY, or give --api-key-file'],
     [[clip, '--api-key', key], 2, 'every user of this machine can read it'],
-    [[clip, '--channels', 'Agent,Customer'], 3, 'channels'],
+    [[clip, '--channels', 'Agent,Customer'], 3, 'the audio has one; leave --channels out'],
     [[clip, '--url', 'ws://127.0.0.1:9', '--quiet'], 4, '127.0.0.1:9'],
     [['-', '--mux', '/tmp/a.mp4'], 2, '--mux and --burn need an input that is a file'],
     [[clip, '--mux', '/does/not/exist/a.mp4'], 1, 'cannot write to /does/not/exist/a.mp4'],
@@ -68,6 +70,53 @@ describe('diarize-stream', () => {
     expect(err).toContain(message)
     expect(err).not.toContain(key)
     expect(err).not.toMatch(/\n\s+at /)
+  })
+
+  it('says where there was sound when nobody was heard, and does not call that a success like others', async () => {
+    const folder = directory()
+    const input = path.join(folder, 'tone.wav')
+    await ffmpeg(
+      '-f',
+      'lavfi',
+      '-i',
+      'anullsrc=r=16000:cl=mono:d=1',
+      '-f',
+      'lavfi',
+      '-i',
+      'sine=300:d=2',
+      ...TWO,
+      input,
+    )
+    await using silent = await serve({ engine: scriptedEngine([]), apiKeys: [key] })
+    const output = path.join(folder, 'tone.srt')
+    const { code, err } = await command(input, '-o', output, '--preset', 'bbc', ...asking(silent.url, folder, key))
+    expect(code).toBe(0)
+    expect(err).toContain('note: no speech was found; there is sound at 0:01 to 0:03: if somebody speaks there')
+    const run = await command(input, '--json', '--preset', 'bbc', ...asking(silent.url, folder, key))
+    const warnings = run.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .filter(({ type }) => type === 'warning')
+    expect(warnings).toEqual([
+      expect.objectContaining({ code: 'OPTION_IGNORED', option: '--preset' }),
+      expect.objectContaining({ code: 'NO_SPEECH', sound: [{ start: 1000, end: 3000 }] }),
+    ])
+  })
+
+  it('says which files it replaced, and replaces none where it must not', async () => {
+    const folder = directory()
+    const output = path.join(folder, 'talk.srt')
+    writeFileSync(output, 'from before')
+    const asked = [clip, '-o', output, ...asking(server.url, folder, key)]
+    const refused = await command(...asked, '--no-clobber')
+    expect([refused.code, refused.err]).toEqual([2, expect.stringContaining(`${output} is there already`)])
+    expect(readFileSync(output, 'utf8')).toBe('from before')
+    const { code, err } = await command(...asked)
+    expect([code, err]).toEqual([0, expect.stringContaining(`wrote ${output} (replaced)\n`)])
+    const other = path.join(folder, 'other.srt')
+    const fresh = await command(clip, '-o', other, '--no-clobber', ...asking(server.url, folder, key))
+    expect([fresh.code, fresh.err]).toEqual([0, expect.stringContaining(`wrote ${other}\n`)])
   })
 
   it('prints its usage and version, and documents every option and exit code', async () => {

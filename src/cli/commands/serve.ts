@@ -1,13 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { parseArgs } from 'node:util'
 import { embeddedEngine, holdModels } from '../../engine/embedded.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { ConfigurationError, EngineError } from '../../errors.ts'
 import { checkInteger, checkOneOf } from '../../options.ts'
 import { type ServerOptions, serve, type StreamingServer, type TlsOptions } from '../../server/index.ts'
 import { EXIT, interrupts } from '../exit-codes.ts'
+import { numberOrText, parseOptions, usage } from '../options.ts'
 import { printable } from '../view/text.ts'
 
 const DEFAULT_PORT = 8080
@@ -153,9 +153,9 @@ export function parseServe(args: readonly string[]): ServeCommand | 'help' {
   const values = parse(args)
   if (values.help === true) return 'help'
   const number = (name: keyof typeof values, most: number, least = 1): number | undefined => {
-    const value = values[name] === undefined ? undefined : Number(values[name])
+    const value = typeof values[name] === 'string' ? numberOrText(values[name]) : undefined
     checkInteger(`--${name}`, value, least, most)
-    return value
+    return value as number | undefined
   }
   checkOneOf('--pacing', values.pacing, ['enforce', 'off'])
   const isLocal = values.engine === undefined || values.engine === 'local' || values.engine === 'embedded'
@@ -207,11 +207,7 @@ function parse(args: readonly string[]) {
   if (args.some((argument) => /^--api[-_]?keys?(?:=|$)/i.test(argument))) {
     throw wrong('keys are not taken as arguments, which every user of this machine can read; put them in a --keys-file')
   }
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: false }).values
-  } catch (error) {
-    throw wrong((error as Error).message)
-  }
+  return parseOptions(args, OPTIONS, { of: 'diarize-stream serve' }).values
 }
 
 function readKeys(file: string): string[] {
@@ -286,7 +282,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 function wrong(message: string): ConfigurationError {
-  return new ConfigurationError('INVALID_OPTION', `${message}; see diarize-stream serve --help`)
+  return usage(message, 'diarize-stream serve')
 }
 
 /** Says what happens: to people on standard error, to programs on standard output. */

@@ -9,6 +9,8 @@ import picocolors from 'picocolors'
 
 /** Time between two drawings, in milliseconds; fast engines give hundreds of partials a second. */
 const DRAW_EVERY_MS = 50
+/** Time between two drawings while nothing happens, in milliseconds. */
+const HEARTBEAT_MS = 1000
 /** Open turns that are shown, of so many channels. */
 const MOST_PARTIALS = 4
 
@@ -31,6 +33,9 @@ export class LiveView extends Writable {
   #status: string | undefined
   #timer: NodeJS.Timeout | undefined
   #isOver = false
+  /** When the audio that is done last became more, on the clock of `performance`. */
+  #advanced = performance.now()
+  #heartbeat: NodeJS.Timeout | undefined
 
   constructor(terminal: Terminal, options: LiveViewOptions) {
     super({ objectMode: true, highWaterMark: 16 })
@@ -67,6 +72,9 @@ export class LiveView extends Writable {
   }
 
   progress(progress: Progress): void {
+    if (progress.audioMs > this.#progress.audioMs) this.#advanced = performance.now()
+    // What is shown must not stand still while nothing is told.
+    this.#heartbeat ??= setInterval(() => this.#later(), HEARTBEAT_MS).unref()
     this.#progress = progress
     this.#later()
   }
@@ -84,6 +92,7 @@ export class LiveView extends Writable {
   /** Clears what changes in place, for good. */
   close(): void {
     this.#isOver = true
+    clearInterval(this.#heartbeat)
     this.#draw([])
   }
 
@@ -99,8 +108,13 @@ export class LiveView extends Writable {
     const { width } = this.#screen
     const open = [...this.#partials.values()].slice(-MOST_PARTIALS)
     const changing = open.map((turn) => partialLine(turn, width, this.#style))
-    changing.push(this.#style.colours.dim(this.#status ?? progressLine(this.#progress, this.duration, width)))
+    changing.push(this.#style.colours.dim(this.#status ?? this.#progressLine(width)))
     this.#screen.draw(changing, above)
+  }
+
+  #progressLine(width: number): string {
+    const standstillMs = performance.now() - this.#advanced
+    return progressLine(this.#progress, this.duration, width, standstillMs)
   }
 }
 
@@ -188,8 +202,20 @@ const BAR_WIDTH = 24
 /** Longer times left are those of a speed that nothing can be said of yet. */
 const LONGEST_GUESS_MS = 100 * 3_600_000
 
-/** One line on how far the work has come, with a bar and the time left where the length of the input is known. */
-export function progressLine(progress: Progress, duration: number | undefined, width: number): string {
+/** No estimate outlives a standstill of this many milliseconds. */
+const STANDSTILL_MS = 3000
+
+/**
+ * One line on how far the work has come, with a bar and the time left where the length of the input is known.
+ *
+ * @param standstillMs - for how long no audio has been done.
+ */
+export function progressLine(
+  progress: Progress,
+  duration: number | undefined,
+  width: number,
+  standstillMs = 0,
+): string {
   const { audioMs, speed, elapsedMs, speakers } = progress
   const heard = speakers.length === 0 ? '' : `  ${count(speakers.length, 'speaker')}`
   if (duration === undefined || duration <= 0) {
@@ -197,7 +223,8 @@ export function progressLine(progress: Progress, duration: number | undefined, w
   }
   const part = Math.min(1, audioMs / duration)
   const toGo = (duration - audioMs) / speed
-  const left = part < 1 && toGo < LONGEST_GUESS_MS ? `  ${span(toGo)} left` : ''
+  const guess = part < 1 && toGo < LONGEST_GUESS_MS ? `  ${span(toGo)} left` : ''
+  const left = standstillMs >= STANDSTILL_MS ? `  still at work, for ${span(standstillMs)}` : guess
   const text = `${Math.floor(part * 100)} %  ${clock(Math.min(audioMs, duration))} of ${clock(duration)}${left}${heard}`
   const room = width - text.length - 2
   return room < 4 ? headToWidth(text, width) : `${bar(part, Math.min(BAR_WIDTH, room))}  ${text}`

@@ -6,6 +6,7 @@ import type { Turn } from '../../model.ts'
 import type { Progress, RunSummary } from '../../progress.ts'
 import type { TranscribeProgress } from '../../transforms/transcribe/transcribe.ts'
 import type { Command } from '../arguments.ts'
+import { explanation, inWordsOfCommand } from '../wording.ts'
 import { phaseLine } from '../finished.ts'
 import { clock, Corrections, count, LiveView } from './live-view.ts'
 import { printable, printableLines, SpeakerColours, wantsColours } from './text.ts'
@@ -146,8 +147,9 @@ export class Reporter {
 
   error(error: Error): void {
     this.close()
-    this.#json?.event('error', { code: (error as { code?: unknown }).code, message: error.message })
-    this.#print(printableLines(`diarize-stream: ${error.message}`))
+    const message = explanation(error)
+    this.#json?.event('error', { code: (error as { code?: unknown }).code, message })
+    this.#print(printableLines(`diarize-stream: ${message}`))
   }
 
   close(): void {
@@ -171,24 +173,27 @@ export class Reporter {
 }
 
 function noteOf(event: string, record: object): string | undefined {
-  if (event === 'warning') return `note: ${(record as Warning).message}`
+  if (event === 'warning') return `note: ${inWordsOfCommand((record as Warning).message)}`
   if (event === 'gap') return gapLine(record as Gap)
   if (event !== 'reconnecting') return undefined
   const { attempt, delay, error } = record as { attempt: number; delay: number; error: Error }
-  return `connection lost (${error.message}); attempt ${attempt} in ${(delay / 1000).toFixed(1)} s`
+  return `connection lost (${explanation(error)}); attempt ${attempt} in ${(delay / 1000).toFixed(1)} s`
 }
 
 export interface SummaryFacts {
   names: SpeakerNames
   files: readonly string[]
+  /** Those of them that were there before. */
+  replaced: readonly string[]
   /** Whether the input was ended by Ctrl-C. */
   interrupted: boolean
 }
 
-export function summaryLines(summary: RunSummary, { names, files, interrupted }: SummaryFacts): string[] {
+export function summaryLines(summary: RunSummary, { names, files, replaced, interrupted }: SummaryFacts): string[] {
   const { audioMs, turns, speakers, languages, gaps, reconnects, elapsedMs } = summary
   const length = `${(audioMs / 1000).toFixed(1)} s`
   const known = speakers.map((speaker) => printable(displayName(speaker, names) ?? speaker))
+  const written = (file: string): string => `${printable(file)}${replaced.includes(file) ? ' (replaced)' : ''}`
   const who = known.length === 0 ? '' : ` (${known.join(', ')})`
   return [
     `${length} of audio in ${(elapsedMs / 1000).toFixed(1)} s: ${count(turns, 'turn')}, ` +
@@ -197,7 +202,7 @@ export function summaryLines(summary: RunSummary, { names, files, interrupted }:
     ...(interrupted ? [`ended by a signal; complete for the first ${length}`] : []),
     ...(reconnects > 0 ? [`reconnected ${count(reconnects, 'time')}`] : []),
     ...gaps.map(gapLine),
-    ...(files.length > 0 ? [`wrote ${files.map(printable).join(', ')}`] : []),
+    ...(files.length > 0 ? [`wrote ${files.map(written).join(', ')}`] : []),
   ]
 }
 
@@ -223,10 +228,15 @@ export function gapLine({ start, end, channel }: Gap): string {
 /** Legal in JSON, but line ends to some readers, or commands to a terminal that the lines are shown on. */
 const SPECIAL = /[\u007F-\u009F\u2028\u2029]/g
 
+/** More decimals of a speed or a percentage say nothing. */
+const DECIMALS = 2
+
 /** One line of JSON for an event. Errors become their code and message. */
 export function eventLine(type: string, record: object = {}): string {
   return safe(
-    JSON.stringify({ type, ...record }, (_key, value: unknown) => (value instanceof Error ? facts(value) : value)),
+    JSON.stringify({ type, ...record }, (_key, value: unknown) =>
+      value instanceof Error ? facts(value) : typeof value === 'number' ? Number(value.toFixed(DECIMALS)) : value,
+    ),
   )
 }
 

@@ -6,7 +6,7 @@ import { makeTurn } from '../../captions/example-turn.ts'
 import { FakeTerminal } from '../fake-terminal.ts'
 import fc from 'fast-check'
 import picocolors from 'picocolors'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 
 const plain = picocolors.createColors(false)
 const style = { names: { A: 'Alice' }, colours: plain, speakers: new SpeakerColours(plain) }
@@ -115,6 +115,24 @@ describe('LiveView', () => {
   )
 })
 
+it('counts on while nothing is told, and stops when it is closed', () => {
+  vi.useFakeTimers()
+  try {
+    const terminal = new FakeTerminal(100)
+    const view = new LiveView(terminal, { names: {}, colours: false })
+    view.duration = 120_000
+    view.progress({ audioMs: 30_000, turns: 0, speakers: [], speed: 10, elapsedMs: 3000 })
+    vi.advanceTimersByTime(100)
+    expect(terminal.screen.at(-1)).toContain('9 s left')
+    vi.advanceTimersByTime(20_000)
+    expect(terminal.screen.at(-1)).toMatch(/still at work, for 2[01] s$/)
+    view.close()
+    expect(vi.getTimerCount()).toBe(0)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
 describe('turns on a terminal', () => {
   it('have a line for each speaker, and the colour of that speaker', () => {
     const colours = picocolors.createColors(true)
@@ -147,6 +165,13 @@ describe('progressLine', () => {
   it('has a bar and the time left where the length is known', () => {
     const line = progressLine(progress, 120_000, 100)
     expect(line).toBe(`${'█'.repeat(6)}${'░'.repeat(18)}  25 %  0:30 of 2:00  9 s left  2 speakers`)
+  })
+
+  it('withdraws an estimate that nothing came of', () => {
+    expect(progressLine(progress, 120_000, 100, 2000)).toContain('9 s left')
+    const standing = progressLine(progress, 120_000, 100, 20_000)
+    expect(standing).toContain('0:30 of 2:00  still at work, for 20 s  2 speakers')
+    expect(standing).not.toContain('left')
   })
 
   it('has the time gone by where it is not', () => {

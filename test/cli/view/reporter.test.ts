@@ -16,13 +16,16 @@ const summary = {
 }
 
 it('sums up a plain success in one line', () => {
-  expect(summaryLines(summary, { names: { A: 'Alice' }, files: [], interrupted: false })).toEqual([
+  expect(summaryLines(summary, { names: { A: 'Alice' }, files: [], replaced: [], interrupted: false })).toEqual([
     '46.1 s of audio in 5.0 s: 2 turns, 2 speakers (Alice, Speaker B)',
   ])
 })
 
 it('names the languages that were heard', () => {
-  const lines = summaryLines({ ...summary, languages: ['de', 'en'] }, { names: {}, files: [], interrupted: false })
+  const lines = summaryLines(
+    { ...summary, languages: ['de', 'en'] },
+    { names: {}, files: [], replaced: [], interrupted: false },
+  )
   expect(lines[1]).toBe('heard: German (de), English (en)')
 })
 
@@ -31,14 +34,14 @@ it('says what was not as it should be, and what was written', () => {
     { start: 1000, end: 2500 },
     { start: 60_000, end: 60_001, channel: 'Agent\u001B[2J' },
   ]
-  const facts = { names: {}, files: ['a.srt', 'b\u0007.vtt'], interrupted: true }
+  const facts = { names: {}, files: ['a.srt', 'b\u0007.vtt'], replaced: ['a.srt'], interrupted: true }
   expect(summaryLines({ ...summary, speakers: [], gaps, reconnects: 1 }, facts)).toEqual([
     '46.1 s of audio in 5.0 s: 2 turns, 0 speakers',
     'ended by a signal; complete for the first 46.1 s',
     'reconnected 1 time',
     'missing: 1.000 s to 2.500 s',
     'missing: 60.000 s to 60.001 s on Agent[2J',
-    'wrote a.srt, b.vtt',
+    'wrote a.srt (replaced), b.vtt',
   ])
 })
 
@@ -64,6 +67,11 @@ it('writes events as lines of JSON, errors with their code, and nothing that com
     error: { code: 'CONNECTION_LOST', message: 'lost', retryable: true },
     odd: '\u001B[2J\u009B2J\u2028\n',
   })
+})
+
+it('rounds what would be more exact than it is', () => {
+  const line = eventLine('progress', { audioMs: 1000, speed: 0.7479431563201197, pctLines: 99.987_654 })
+  expect(JSON.parse(line)).toEqual({ type: 'progress', audioMs: 1000, speed: 0.75, pctLines: 99.99 })
 })
 
 it('writes turns and events in the order in which they come', async () => {

@@ -1,0 +1,41 @@
+import path from 'node:path'
+import type { Warning } from '../errors.ts'
+import { DEFAULT_MODEL, modelFamily } from '../protocol/models.ts'
+import { languageCodes } from '../protocol/parameters.ts'
+import { type Command, isLocal } from './arguments.ts'
+
+/** Endings of files that are laid out by a preset. */
+const LAID_OUT: readonly string[] = ['.srt', '.vtt', '.ass']
+
+/** A warning for each option that has no effect with what else was chosen. */
+export function ignoredOptions(command: Command, environmentKey: string | undefined): Warning[] {
+  const { outputs, mux, burn, report, names, given, url, channels, maxSpeakers } = command
+  const endings = outputs.map((output) => path.extname(output).toLowerCase())
+  const hasVideo = mux !== undefined || burn !== undefined
+  const isLaidOut = report || hasVideo || endings.some((ending) => LAID_OUT.includes(ending))
+  const isNamed = hasVideo || endings.length === 0 || endings.some((ending) => ending !== '.ctm')
+  const ignored: [option: string, applies: boolean, why: string][] = [
+    [
+      '--preset',
+      given.includes('preset') && !isLaidOut,
+      `only ${LAID_OUT.join(' ')}, --mux and --burn are laid out by it`,
+    ],
+    ['--names', Object.keys(names).length > 0 && !isNamed, '.ctm has no names'],
+    ['--server-names', command.serverNames && url === undefined, 'it is for the server of --url'],
+    ['--speakers', maxSpeakers !== undefined && channels !== undefined, 'with --channels each channel is one speaker'],
+    ['--language', ...languageIgnored(command, environmentKey)],
+  ]
+  return ignored
+    .filter(([, applies]) => applies)
+    .map(([option, , why]) => ({ code: 'OPTION_IGNORED', message: `${option} has no effect: ${why}`, option }))
+}
+
+/** AssemblyAI's streaming models are told some languages, older ones none. */
+function languageIgnored(command: Command, environmentKey: string | undefined): [applies: boolean, why: string] {
+  const { language, finished, model = DEFAULT_MODEL } = command
+  if (language === undefined || language === 'auto' || finished || isLocal(command, environmentKey)) return [false, '']
+  const code = language.toLowerCase().split('-')[0] ?? ''
+  if (modelFamily(model) !== 'u3.5') return [true, `the model ${model} is told no language; lines are broken by it`]
+  const why = `the service can be told ${languageCodes.join(' ')}, and not ${code}; lines are broken by it all the same`
+  return [!languageCodes.includes(code), why]
+}

@@ -1,0 +1,25 @@
+import { InputError } from '../errors.ts'
+
+/** What the library calls its options in messages, and what the command does. */
+const WORDS: readonly (readonly [RegExp, string])[] = [
+  [/\bmicrophones\(\)/g, 'diarize-stream --list-microphones'],
+  [/\baudioTrack \(--audio-track\)|\baudioTrack\b/g, '--audio-track'],
+  [/\bserverLabels: 'asGiven', or --server-names,|\bserverLabels\b/g, '--server-names'],
+  [/ or ffmpegPath\b/g, ''],
+  [/\buse (?:query, )?apiKey(?: or token)? for those\b/g, 'use --api-key-file for a key'],
+]
+
+/** A message of the library as the command says it: with options that can be typed. */
+export function inWordsOfCommand(message: string): string {
+  return WORDS.reduce((text, [from, to]) => text.replaceAll(from, to), message)
+}
+
+/** What is said of an error. */
+export function explanation(error: Error): string {
+  if (error instanceof InputError && error.code === 'CHANNEL_MISMATCH') {
+    const { expected = 1, channels = 1 } = error
+    if (channels === 1) return `--channels names ${expected} channels, but the audio has one; leave --channels out`
+    return `--channels must name every channel of the audio, which has ${channels}; got ${expected}`
+  }
+  return inWordsOfCommand(error.message)
+}

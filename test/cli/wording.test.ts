@@ -1,0 +1,23 @@
+import { explanation, inWordsOfCommand } from '../../src/cli/wording.ts'
+import { channelMismatch } from '../../src/audio/format.ts'
+import { explainMicrophone } from '../../src/sources/microphone.ts'
+import { chooseTrack } from '../../src/ffmpeg/tracks.ts'
+import { expect, it } from 'vitest'
+
+it('says the options of the command where the library names its own', () => {
+  const { error } = explainMicrophone('the microphone', undefined, false)
+  expect(explanation(error)).toContain('diarize-stream --list-microphones lists what there is')
+  const tracks = [
+    { stream: 0, language: 'de', about: 'aac', isDefault: false },
+    { stream: 1, language: 'en', about: 'aac', isDefault: false },
+  ]
+  const { message } = chooseTrack(tracks, { audioTrack: undefined, language: undefined }, 'a.mkv')
+  expect(inWordsOfCommand(message ?? '')).toMatch(/Name one by --audio-track$/)
+})
+
+it.each([
+  [2, 1, '--channels names 2 channels, but the audio has one; leave --channels out'],
+  [2, 3, '--channels must name every channel of the audio, which has 3; got 2'],
+])('explains %s names for %s channels', (expected, channels, message) => {
+  expect(explanation(channelMismatch('diarize()', expected, channels, 'give diarize() channels'))).toBe(message)
+})
