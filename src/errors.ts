@@ -58,6 +58,7 @@ export type ErrorCode =
   | 'VOICE_UNKNOWN'
   | 'VOICE_UNCLEAR'
   // sinks
+  | 'OUTPUT_EXISTS'
   | 'OUTPUT_STALLED'
   | 'OUTPUT_UNWRITABLE'
 

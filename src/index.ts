@@ -85,6 +85,18 @@ export { voiceBook, type VoiceBook, type VoiceBookOptions } from './voices/book.
 export type { KnownVoice, SpeakerModelIdentity } from './voices/book-file.ts'
 export type { VoiceProfile } from './voices/profile.ts'
 export type { Voice } from './voices/voice.ts'
+export { captionAll, type CaptionAllOptions } from './batch/caption-all.ts'
+export type {
+  CaptionDone,
+  CaptionFailed,
+  CaptionResult,
+  CaptionResultFacts,
+  CaptionSkipped,
+  CaptionStopped,
+} from './batch/caption-one.ts'
+export type { CaptionInput } from './batch/inputs.ts'
+export type { CaptionJob, CaptionOutput } from './batch/plan.ts'
+export type { CaptionFormat } from './sinks/formats.ts'
 export type * from './engine/engine.ts'
 export { isCue, isSegment, isTurn, type Captionable, type Cue, type Segment, type Turn, type Word } from './model.ts'
 export {

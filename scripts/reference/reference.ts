@@ -15,6 +15,7 @@ const headings: readonly (readonly [folder: string, heading: string])[] = [
   ['transforms/', 'Transforms'],
   ['sinks/', 'Sinks'],
   ['run.ts', 'Running a chain'],
+  ['batch/', 'Many recordings'],
   ['', 'Functions on plain values'],
 ]
 

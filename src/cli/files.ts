@@ -4,8 +4,7 @@ import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { FfmpegOptions } from '../ffmpeg/arguments.ts'
 import { redact } from '../redact.ts'
-import { assSink, ctmSink, rttmSink, srtSink, stmSink, textSink, vttSink } from '../sinks/caption-sinks.ts'
-import { jsonlSink } from '../sinks/jsonl.ts'
+import { captionFormats, sinkOf } from '../sinks/formats.ts'
 import { fileSource } from '../sources/file.ts'
 import { httpSource } from '../sources/http/source.ts'
 import { microphoneSource } from '../sources/microphone.ts'
@@ -83,33 +82,16 @@ type OutputCommand = Pick<Command, 'outputs' | 'mux' | 'burn' | 'keepsFiles'>
 
 type CaptionCommand = Pick<Command, 'names' | 'preset' | 'language'>
 
-type MakeSink = (target: string, options: CaptionCommand) => Writable
-
 export function captionOptions({ names, preset, language }: CaptionCommand) {
   return { speakers: names, layout: { preset, ...(language !== undefined && { language }) } }
-}
-
-const SINKS: Readonly<Record<string, MakeSink>> = {
-  '.srt': (target, options) => srtSink(target, captionOptions(options)),
-  '.vtt': (target, options) => vttSink(target, captionOptions(options)),
-  '.ass': (target, options) => assSink(target, captionOptions(options)),
-  '.jsonl': (target, { names }) => jsonlSink(target, { speakers: names }),
-  '.txt': (target, { names }) => textSink(target, { speakers: names }),
-  '.rttm': (target, { names }) => rttmSink(target, { speakers: names, file: recording(target) }),
-  '.ctm': (target) => ctmSink(target, { file: recording(target) }),
-  '.stm': (target, { names }) => stmSink(target, { speakers: names, file: recording(target) }),
 }
 
 /** A sink for each of the files. @throws ConfigurationError `INVALID_OPTION` for an ending that says nothing. */
 export function openOutputs(command: CaptionCommand & Pick<Command, 'outputs'>): Writable[] {
   return command.outputs.map((output) => {
-    const make = SINKS[path.extname(output).toLowerCase()]
-    if (make !== undefined) return make(output, command)
-    throw usage(`-o must end in one of ${Object.keys(SINKS).join(' ')}; got '${output}'`)
+    const { name, ext } = path.parse(output)
+    const format = captionFormats.find((one) => ext.toLowerCase() === `.${one}`)
+    if (format !== undefined) return sinkOf(format, output, { ...captionOptions(command), recording: name })
+    throw usage(`-o must end in one of ${captionFormats.map((one) => `.${one}`).join(' ')}; got '${output}'`)
   })
-}
-
-function recording(target: string): string {
-  const name = path.parse(target).name.replaceAll(/\s+/gu, '_').replaceAll(/;{2,}/g, ';')
-  return name === '' ? 'audio' : name
 }

@@ -1,0 +1,240 @@
+import type { EventEmitter } from 'node:events'
+import { checkLayoutOptions, type CueLayoutOptions, type PresetName } from '../captions/layout/options.ts'
+import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
+import { ConfigurationError } from '../errors.ts'
+import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
+import {
+  type Check,
+  checkBoolean,
+  checkOptions,
+  checkSignal,
+  integer,
+  invalidOption,
+  oneOf,
+  string,
+} from '../options.ts'
+import type { Progress } from '../progress.ts'
+import type { Stage } from '../run.ts'
+import { type CaptionFormat, captionFormats } from '../sinks/formats.ts'
+import { diarize } from '../transforms/diarize.ts'
+import { resample } from '../transforms/resample.ts'
+import { captionOne, type CaptionResult, exists, type OneOptions, wantedOf } from './caption-one.ts'
+import { type CaptionInput, findInputs } from './inputs.ts'
+import { type CaptionJob, planJobs } from './plan.ts'
+
+/** Options of {@link captionAll}. */
+export interface CaptionAllOptions {
+  /**
+   * Folder for the outputs; made where it does not exist. The folders in a folder that is an input are made anew in it, that one
+   * first: of `videos/day1/talk.mp4`, where `videos` was given, comes `<outputDir>/videos/day1/talk.srt`.
+   * @defaultValue beside each file; for addresses the working directory
+   */
+  outputDir?: string
+  /** What is made of each input. @defaultValue `['srt']` */
+  formats?: readonly CaptionFormat[]
+  /**
+   * What is done where an output is there already: `'refuse'` does nothing at all; `'skip'` makes only what is missing, as after
+   * an interruption; `'overwrite'` makes all anew.
+   * @defaultValue `'refuse'`
+   */
+  existing?: 'refuse' | 'skip' | 'overwrite'
+  /** How many inputs are under way at a time, from 1 to 100. @defaultValue `1` */
+  jobs?: number
+  /**
+   * Whether the next inputs are begun after one has failed. Those under way are completed in any case, and nothing more is
+   * begun where the others would fail in the same way, as without a key.
+   * @defaultValue `false`
+   */
+  continueOnError?: boolean
+  /**
+   * Makes the stages between the source of an input and its sinks. What it throws fails the input.
+   * @defaultValue `() => [resample(), diarize()]`
+   */
+  stages?: (job: CaptionJob) => readonly Stage[]
+  /** Which audio track of the inputs is taken. @defaultValue `{}` */
+  source?: Pick<FfmpegOptions, 'audioTrack' | 'language'>
+  /** Display names by speaker label, e.g. `{ A: 'Alice' }`. @defaultValue `{}` */
+  speakers?: SpeakerNames
+  /** How captions are laid out: a preset, or options of `layout()`. @defaultValue `'netflix'` */
+  layout?: PresetName | Omit<CueLayoutOptions, 'speakers'>
+  /** Aborts everything: the iteration rejects with its reason once all is closed. */
+  signal?: AbortSignal
+  /** Ends the inputs under way where they are, and begins no more: their results are `stopped`, then the iteration ends. */
+  stop?: AbortSignal
+  /** Called once with all that is to be done, before the first input is begun. */
+  onPlan?: (jobs: readonly CaptionJob[]) => unknown
+  /** Called when an input is begun, with the stages of its pipeline, for listeners. What it throws fails the input. */
+  onBegin?: (job: CaptionJob, stages: readonly EventEmitter[]) => unknown
+  /** Called about four times a second for each input under way, as `onProgress` of `run()`. */
+  onProgress?: (job: CaptionJob, progress: Progress) => unknown
+}
+
+/** Longest path of a folder, in characters. */
+const LONGEST_PATH = 4096
+
+const called: Check = (name, value) => {
+  if (value !== undefined && typeof value !== 'function') throw invalidOption(name, 'a function', value)
+}
+
+const CHECKS: Readonly<Record<keyof CaptionAllOptions, Check>> = {
+  outputDir: string(1, LONGEST_PATH),
+  formats: (name, value) => {
+    const isSet = Array.isArray(value) && value.length > 0 && new Set(value).size === value.length
+    if (value !== undefined && !isSet) throw invalidOption(name, 'an array of different formats', value)
+    for (const format of (value ?? []) as unknown[]) oneOf(...captionFormats)(name, format)
+  },
+  existing: oneOf('refuse', 'skip', 'overwrite'),
+  jobs: integer(1, 100),
+  continueOnError: checkBoolean,
+  stages: called,
+  source: (_name, value) => void resolveFfmpegOptions('source', value ?? {}),
+  speakers: (name, value) => checkSpeakerNames(name, value),
+  layout: (name, value) => {
+    const preset = typeof value === 'string' ? { preset: value as PresetName } : ((value ?? {}) as CueLayoutOptions)
+    checkLayoutOptions(preset, `${name}.`)
+  },
+  signal: checkSignal,
+  stop: checkSignal,
+  onPlan: called,
+  onBegin: called,
+  onProgress: called,
+}
+
+/**
+ * Captions many recordings, some at a time, and gives the result of each as it comes:
+ *
+ * ```ts
+ * const options = { outputDir: 'captions', formats: ['srt', 'vtt'], existing: 'skip', jobs: 2, continueOnError: true } as const
+ * for await (const result of captionAll(['videos/', 'list.txt'], options)) {
+ *   console.log(result.job.input, result.status)
+ * }
+ * ```
+ *
+ * Outputs have the names of their inputs; two inputs never have the same. Each is called `<name>.part` until all of it is
+ * there, so that one which is called by its own name is whole, whatever happened: with `existing: 'skip'` another call makes
+ * what is missing. An input is begun only when there is room among `jobs`, where a result stays until it is taken. Leaving the
+ * loop aborts what is under way.
+ *
+ * @returns an async iterator, which may reject with: {@link ConfigurationError} `INVALID_OPTION` where two inputs would have the
+ * same outputs; {@link InputError} where a list cannot be read, or no input is there; {@link OutputError} `OUTPUT_EXISTS`. Then
+ * nothing was begun. What goes wrong with an input is in its result.
+ * @throws {@link ConfigurationError} `INVALID_OPTION`
+ */
+export function captionAll(
+  inputs: readonly CaptionInput[],
+  options: CaptionAllOptions = {},
+): AsyncGenerator<CaptionResult, void, undefined> {
+  if (!Array.isArray(inputs) || inputs.length === 0) {
+    throw new ConfigurationError('INVALID_OPTION', 'captionAll() needs an array with at least one input', {
+      option: 'inputs',
+    })
+  }
+  checkOptions('captionAll()', options, CHECKS)
+  return captionEach(inputs, options)
+}
+
+async function* captionEach(
+  inputs: readonly CaptionInput[],
+  options: CaptionAllOptions,
+): AsyncGenerator<CaptionResult, void, undefined> {
+  const { signal, stop, jobs: most = 1, continueOnError = false } = options
+  const settings: OneOptions = {
+    ...options,
+    existing: options.existing ?? 'refuse',
+    stages: options.stages ?? (() => [resample(), diarize()]),
+    source: options.source ?? {},
+  }
+  signal?.throwIfAborted()
+  const jobs = await plan(inputs, options, settings)
+  options.onPlan?.(jobs)
+  // Signals of the user get one listener each, however many inputs there are.
+  const abort = new AbortController()
+  const end = new AbortController()
+  const forget = [follow(signal, abort), follow(stop, end)]
+  const underWay = new Set<Promise<void>>()
+  const finished: CaptionResult[] = []
+  let wake = (): void => {}
+  let next = 0
+  let mayBegin = true
+  const begin = (job: CaptionJob): void => {
+    const work = captionOne(job, settings, { signal: abort.signal, stop: end.signal }).then((result) => {
+      underWay.delete(work)
+      finished.push(result)
+      wake()
+    })
+    underWay.add(work)
+  }
+  try {
+    for (;;) {
+      while (mayBegin && !end.signal.aborted && underWay.size + finished.length < most) {
+        const job = jobs[next++]
+        if (job === undefined) break
+        begin(job)
+      }
+      if (finished.length === 0 && underWay.size > 0) await new Promise<void>((resolve) => (wake = resolve))
+      if (abort.signal.aborted) break
+      const [result] = finished
+      if (result === undefined) break
+      if (result.status === 'failed' && (!continueOnError || concernsAll(result.error))) mayBegin = false
+      // Its place is free only when it was taken.
+      yield result
+      finished.shift()
+    }
+  } finally {
+    abort.abort()
+    await Promise.all(underWay)
+    for (const undo of forget) undo()
+  }
+  signal?.throwIfAborted()
+}
+
+function follow(signal: AbortSignal | undefined, controller: AbortController): () => void {
+  const pass = (): void => controller.abort(signal?.reason)
+  if (signal?.aborted === true) pass()
+  signal?.addEventListener('abort', pass, { once: true })
+  return () => signal?.removeEventListener('abort', pass)
+}
+
+/** Inputs whose outputs are looked for at the same time. */
+const LOOKED_FOR = 64
+
+async function plan(
+  inputs: readonly CaptionInput[],
+  { outputDir, formats = ['srt'], signal }: CaptionAllOptions,
+  settings: OneOptions,
+): Promise<CaptionJob[]> {
+  const isCaseSensitive = process.platform !== 'win32' && process.platform !== 'darwin'
+  const jobs = planJobs(await findInputs(inputs), { outputDir, formats, isCaseSensitive })
+  if (settings.existing === 'overwrite') return jobs
+  const present: string[] = []
+  for (let at = 0; at < jobs.length; at += LOOKED_FOR) {
+    signal?.throwIfAborted()
+    const some = jobs.slice(at, at + LOOKED_FOR)
+    const wanted = await Promise.all(some.map((job) => wantedOf(job, { existing: 'skip' }).catch(() => job.outputs)))
+    for (const [index, job] of some.entries()) {
+      const missing = wanted[index] ?? []
+      job.isDone = missing.length === 0
+      present.push(...job.outputs.filter((output) => !missing.includes(output)).map((output) => output.path))
+    }
+  }
+  const [first] = present
+  if (settings.existing === 'refuse' && first !== undefined) throw exists(first, present.length - 1)
+  return jobs
+}
+
+/** What each input would fail with, and which may cost money or a ban each time. */
+const COMMON = new Set([
+  'MISSING_API_KEY',
+  'UNAUTHORIZED',
+  'FFMPEG_NOT_FOUND',
+  'MODEL_MISSING',
+  'MODEL_UNUSABLE',
+  'ENGINE_UNAVAILABLE',
+  'INVALID_PIPELINE',
+])
+
+/** Whether the inputs to come would fail in the same way. */
+function concernsAll(error: Error): boolean {
+  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } }
+  return COMMON.has(String(code)) || ['ENOSPC', 'EDQUOT', 'EROFS'].includes(String(cause?.code))
+}

@@ -1,0 +1,45 @@
+import type { CueLayoutOptions, PresetName } from '../captions/layout/options.ts'
+import type { SpeakerNames } from '../captions/speakers.ts'
+import { assSink, ctmSink, rttmSink, srtSink, stmSink, textSink, vttSink } from './caption-sinks.ts'
+import type { SinkTarget } from './destination.ts'
+import { jsonlSink } from './jsonl.ts'
+import type { Sink } from './text-sink.ts'
+
+/** A format of captions or transcripts, called by the ending of its files. */
+export type CaptionFormat = 'srt' | 'vtt' | 'ass' | 'jsonl' | 'txt' | 'rttm' | 'ctm' | 'stm'
+
+/** What sinks of all formats take, each what concerns it. */
+export interface FormatOptions {
+  speakers?: SpeakerNames | undefined
+  layout?: PresetName | Omit<CueLayoutOptions, 'speakers'> | undefined
+  /** What formats for scoring call the recording. */
+  recording: string
+}
+
+const SINKS: Readonly<Record<CaptionFormat, (target: SinkTarget, options: FormatOptions) => Sink>> = {
+  srt: (target, options) => srtSink(target, captions(options)),
+  vtt: (target, options) => vttSink(target, captions(options)),
+  ass: (target, options) => assSink(target, captions(options)),
+  jsonl: (target, { speakers = {} }) => jsonlSink(target, { speakers }),
+  txt: (target, { speakers = {} }) => textSink(target, { speakers }),
+  rttm: (target, { speakers = {}, recording }) => rttmSink(target, { speakers, file: token(recording) }),
+  ctm: (target, { recording }) => ctmSink(target, { file: token(recording) }),
+  stm: (target, { speakers = {}, recording }) => stmSink(target, { speakers, file: token(recording) }),
+}
+
+export const captionFormats = Object.keys(SINKS) as readonly CaptionFormat[]
+
+/** The sink of a format. @throws ConfigurationError `INVALID_OPTION` */
+export function sinkOf(format: CaptionFormat, target: SinkTarget, options: FormatOptions): Sink {
+  return SINKS[format](target, options)
+}
+
+function captions({ speakers = {}, layout }: FormatOptions) {
+  return { speakers, ...(layout !== undefined && { layout }) }
+}
+
+/** A name as formats take it whose fields are parted by spaces. */
+function token(recording: string): string {
+  const name = recording.replaceAll(/\s+/gu, '_').replaceAll(/;{2,}/g, ';')
+  return name === '' ? 'audio' : name
+}
