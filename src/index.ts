@@ -81,6 +81,7 @@ export {
   type Stage,
   type StageFunction,
 } from './run.ts'
+export { enrolVoice, type EnrolledVoice, type EnrolVoiceOptions, type TimeSpan } from './transforms/enrol.ts'
 export { voiceBook, type VoiceBook, type VoiceBookOptions } from './voices/book.ts'
 export type { KnownVoice, SpeakerModelIdentity } from './voices/book-file.ts'
 export type { VoiceProfile } from './voices/profile.ts'

@@ -228,6 +228,7 @@ function readKey(file: string): string {
 
 export const USAGE = `diarize-stream <input> [options]
 diarize-stream models list | pull <name> | path
+diarize-stream voices add <name> <clip> | name <transcript> | list | forget <name>
 diarize-stream serve [options]
 
 Captions what is said in <input>, with the names of the speakers. With a key it asks AssemblyAI, without one the engine

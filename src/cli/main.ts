@@ -12,8 +12,9 @@ import { explanation } from './wording.ts'
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 const args = process.argv.slice(2)
-const command = args[0] === 'models' || args[0] === 'serve' ? undefined : readCommand()
+const command = ['models', 'serve', 'voices'].includes(args[0] ?? '') ? undefined : readCommand()
 if (args[0] === 'models') process.exitCode = await manageModels()
+else if (args[0] === 'voices') process.exitCode = await manageVoices()
 else if (args[0] === 'serve') process.exitCode = await serveClients()
 else if (command === 'help') process.stdout.write(USAGE)
 else if (command === 'version') process.stdout.write(`${version()}\n`)
@@ -29,12 +30,26 @@ function readCommand(): ReturnType<typeof parseCommand> | undefined {
   }
 }
 
-async function manageModels(): Promise<number> {
+/** Fires at the first signal. */
+function untilSignal(): AbortSignal {
   const controller = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => controller.abort())
+  return controller.signal
+}
+
+async function manageVoices(): Promise<number> {
+  try {
+    const { runVoices } = await import('./commands/voices.ts')
+    return await runVoices(args.slice(1), { stdout: process.stdout, stderr: process.stderr }, untilSignal())
+  } catch (error) {
+    return fail(isAbortError(error) ? new Error('stopped; the book is as it was') : error, error)
+  }
+}
+
+async function manageModels(): Promise<number> {
   try {
     const { runModels } = await import('./commands/models.ts')
-    return await runModels(args.slice(1), { stdout: process.stdout, stderr: process.stderr }, controller.signal)
+    return await runModels(args.slice(1), { stdout: process.stdout, stderr: process.stderr }, untilSignal())
   } catch (error) {
     return fail(isAbortError(error) ? new Error('stopped; pull it again to go on where it was') : error, error)
   }

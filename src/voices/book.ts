@@ -2,7 +2,7 @@ import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OutputError, VoiceBookError } from '../errors.ts'
-import { checkBoolean, checkInteger, checkKnown, invalidOption } from '../options.ts'
+import { checkBoolean, checkInteger, checkKnown, checkString, invalidOption } from '../options.ts'
 import { beside, FileLock } from '../sinks/file-lock.ts'
 import {
   type BookContents,
@@ -30,6 +30,12 @@ export interface VoiceBookOptions {
   learn?: boolean
   /** Most voices in the book, 1 to 1000. @defaultValue `500` */
   maxVoices?: number
+  /**
+   * The model that tells voices apart: a name that `diarize-stream models list` shows, or an `.onnx` file. All voices of
+   * a book are of one.
+   * @defaultValue that of the package `diarize-stream-model-en-tiny`
+   */
+  speakerModel?: string
 }
 
 /**
@@ -43,6 +49,8 @@ export interface VoiceBook {
   readonly path: string
   /** Whether streams put voices into it. */
   readonly learn: boolean
+  /** The speaker model that was asked for; `undefined` for the one in the box. */
+  readonly speakerModel: string | undefined
   /** The voices, in the order in which they were added. */
   list(): Promise<readonly KnownVoice[]>
   /** The speaker model that made them; `undefined` while there is none. */
@@ -75,10 +83,11 @@ type Change = (contents: BookContents) => BookContents
  */
 export function voiceBook(file: string, options: VoiceBookOptions = {}): VoiceBook {
   if (typeof file !== 'string' || file === '') throw invalidOption('file', 'the path of a file', file)
-  checkKnown('voiceBook()', options, ['learn', 'maxVoices'])
+  checkKnown('voiceBook()', options, ['learn', 'maxVoices', 'speakerModel'])
   checkBoolean('learn', options.learn)
   checkInteger('maxVoices', options.maxVoices, 1, mostVoices)
-  return new VoiceBookInFile(path.resolve(file), options.learn ?? false, options.maxVoices ?? defaultMost)
+  checkString('speakerModel', options.speakerModel)
+  return new VoiceBookInFile(path.resolve(file), options)
 }
 
 /** Refuses anything but a {@link VoiceBook}. */
@@ -90,6 +99,7 @@ export function checkVoiceBook(option: string, value: unknown): asserts value is
 export class VoiceBookInFile implements VoiceBook {
   readonly path: string
   readonly learn: boolean
+  readonly speakerModel: string | undefined
   readonly #most: number
   /** What is in the file, as it was last read, and what tells whether it still is. */
   #read: { contents: BookContents; state: string } | undefined
@@ -98,10 +108,11 @@ export class VoiceBookInFile implements VoiceBook {
   /** Calls are done one after the other. */
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(file: string, learn: boolean, most: number) {
+  constructor(file: string, { learn = false, maxVoices = defaultMost, speakerModel }: VoiceBookOptions) {
     this.path = file
     this.learn = learn
-    this.#most = most
+    this.speakerModel = speakerModel
+    this.#most = maxVoices
   }
 
   async list(): Promise<readonly KnownVoice[]> {

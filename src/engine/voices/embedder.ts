@@ -28,11 +28,15 @@ export interface Embedder {
   embed(samples: Int16Array, stretches: readonly Stretch[]): Promise<Voice[]>
   /** The voice of all that is audible in mono PCM16 at 16 kHz of one speaker; absent where too little is. */
   voiceIn(samples: Int16Array): Promise<Voice | undefined>
+  /** The voices in the pieces of mono PCM16 at 16 kHz that are speech and no other sound, one each. */
+  voicesIn(samples: Int16Array): Promise<Voice[]>
   /** Gives the process back; resolves when it has ended, where nobody else uses it. */
   close(): Promise<void>
 }
 
 const samplesPerFrame = 16 * speechFrameMs
+/** So much goes to the process at a time: 10 s. */
+const sliceSamples = 160_000
 /** Less speech (frames of 10 ms) says nothing of a voice. */
 const leastFrames = 30
 
@@ -76,6 +80,21 @@ export async function openEmbedder(options: EmbedderOptions = {}): Promise<Embed
       const pieces = speechIn(samples)
       if (pieces.reduce((sum, { start, end }) => sum + end - start, 0) < leastFrames) return undefined
       return joinedVoice(await voicesOf(analysis, samples, pieces))
+    },
+    async voicesIn(samples) {
+      const speech: boolean[] = []
+      const detector = analysis.activity(undefined)
+      try {
+        for (let at = 0; at < samples.length; at += sliceSamples) {
+          const levels = await detector.accept(samples.subarray(at, at + sliceSamples))
+          for (const level of levels) speech.push(level > 0)
+        }
+      } finally {
+        await detector.close()
+      }
+      const levels = levelsOf(samples, speech.length)
+      const pieces = piecesOf(audibleSpeech(levels, speech)).flatMap((piece) => cutAtDips(piece, levels))
+      return await voicesOf(analysis, samples, pieces)
     },
     close,
   }

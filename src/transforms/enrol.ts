@@ -1,0 +1,148 @@
+import { pipeline } from 'node:stream/promises'
+import { VoiceBookError } from '../errors.ts'
+import { onlyVoice } from '../engine/voices/enrolment.ts'
+import { checkKnown, checkSignal, invalidOption } from '../options.ts'
+import { checkVoiceBook, type VoiceBook } from '../voices/book.ts'
+import { checkModel, checkVoiceName } from '../voices/book-file.ts'
+import type { VoiceProfile } from '../voices/profile.ts'
+import { withVoice } from '../voices/profile.ts'
+import type { Voice } from '../voices/voice.ts'
+import { resample } from './resample.ts'
+
+/** A stretch of a recording. */
+export interface TimeSpan {
+  /** First millisecond. */
+  start: number
+  /** Millisecond at which it ends. */
+  end: number
+}
+
+/** Options of {@link enrolVoice}. */
+export interface EnrolVoiceOptions {
+  /** Where in the recording the voice speaks, and nobody else. @defaultValue all of it */
+  spans?: readonly TimeSpan[]
+  /** Gives up; nothing is added. */
+  signal?: AbortSignal
+}
+
+/** What was added to a book. */
+export interface EnrolledVoice {
+  name: string
+  /** Speech that was found, in ms. */
+  speechMs: number
+  /** Whether it sounds as by telephone; it is then known again by telephone only. */
+  narrowband: boolean
+}
+
+/** With less speech a voice would mostly not be known again, ms. */
+export const leastSpeechMs = 2000
+/** As much audio is looked at: more makes a voice no clearer. */
+const mostAudioMs = 180_000
+const samplesPerMs = 16
+
+/**
+ * Adds the voice that speaks in a recording to a book, under `name`; {@link VoiceBook.save} writes it.
+ *
+ * ```ts
+ * await enrolVoice(book, 'Alice', fileSource('alice.wav'))
+ * await book.save()
+ * ```
+ *
+ * @param source - a source that ends, such as `fileSource()`, or any Readable of WAV.
+ * @throws (rejects with) VoiceBookError `VOICE_UNCLEAR` where there is less than 2 s of speech, or more than one voice;
+ * `VOICES_MODEL_MISMATCH`, `VOICES_FULL`; EngineError where the speaker model is missing; what the source fails with.
+ */
+export async function enrolVoice(
+  book: VoiceBook,
+  name: string,
+  source: NodeJS.ReadableStream,
+  options: EnrolVoiceOptions = {},
+): Promise<EnrolledVoice> {
+  checkVoiceBook('book', book)
+  const clean = checkVoiceName('name', name)
+  checkKnown('enrolVoice()', options, ['spans', 'signal'])
+  checkSignal('signal', options.signal)
+  checkSpans(options.spans)
+  const parts = new AudioParts(options.spans)
+  await pipeline(
+    source,
+    resample(),
+    async (chunks: AsyncIterable<Buffer>) => {
+      for await (const chunk of chunks) parts.push(chunk)
+    },
+    { ...(options.signal && { signal: options.signal }) },
+  )
+  const { openEmbedder } = await import('../engine/voices/embedder.ts')
+  const embedder = await openEmbedder({ model: book.speakerModel, signal: options.signal })
+  try {
+    checkModel(await book.contents(), embedder.model, book.path)
+    const pieces: Voice[] = []
+    for (const samples of parts.parts()) pieces.push(...(await embedder.voicesIn(samples)))
+    const speechMs = pieces.reduce((sum, { frames }) => sum + 10 * frames, 0)
+    const voice = speechMs < leastSpeechMs ? undefined : onlyVoice(pieces)
+    if (voice === undefined || voice === 'several') throw unclear(clean, speechMs, voice)
+    const profile: VoiceProfile = withVoice({}, voice)
+    await book.add(clean, profile, embedder.model)
+    return { name: clean, speechMs, narrowband: voice.narrowband }
+  } finally {
+    await embedder.close()
+  }
+}
+
+function unclear(name: string, speechMs: number, why: 'several' | undefined): VoiceBookError {
+  const found = `${(speechMs / 1000).toFixed(1)} s of speech`
+  const message =
+    why === 'several'
+      ? `the recording for ${name} has ${found} of more than one voice; give one in which nobody else speaks`
+      : `the recording for ${name} has ${found}, and a voice takes ${leastSpeechMs / 1000} s at least, better 10; give a longer one`
+  return new VoiceBookError('VOICE_UNCLEAR', message, { voice: name, speechMs })
+}
+
+function checkSpans(spans: unknown): void {
+  if (spans === undefined) return
+  const isSpan = (span: Partial<TimeSpan> | null): boolean =>
+    typeof span?.start === 'number' && typeof span.end === 'number' && span.start >= 0 && span.end > span.start
+  if (Array.isArray(spans) && spans.length > 0 && spans.every(isSpan)) return
+  throw invalidOption('spans', 'a list of { start, end } in ms, each with an end after its start', spans)
+}
+
+/** The samples of some stretches of audio that goes by, within a bound. */
+class AudioParts {
+  readonly #spans: readonly { first: number; end: number; samples: Int16Array }[]
+  #at = 0
+  #odd: Buffer | undefined
+
+  /** @param spans - the longest of them count first; all where there are none. */
+  constructor(spans: readonly TimeSpan[] = [{ start: 0, end: mostAudioMs }]) {
+    let left = mostAudioMs
+    this.#spans = spans
+      .toSorted((a, b) => b.end - b.start - (a.end - a.start))
+      .flatMap(({ start, end }) => {
+        const ms = Math.min(left, end - start)
+        left -= ms
+        if (ms <= 0) return []
+        const first = Math.round(start * samplesPerMs)
+        const length = Math.round(ms * samplesPerMs)
+        return [{ first, end: first + length, samples: new Int16Array(length) }]
+      })
+  }
+
+  push(chunk: Buffer): void {
+    const bytes = this.#odd === undefined ? chunk : Buffer.concat([this.#odd, chunk])
+    const count = Math.floor(bytes.length / 2)
+    this.#odd = bytes.length % 2 === 1 ? bytes.subarray(-1) : undefined
+    for (const { first, end, samples } of this.#spans) {
+      const from = Math.max(first, this.#at)
+      const to = Math.min(end, this.#at + count)
+      for (let at = from; at < to; at++) samples[at - first] = bytes.readInt16LE(2 * (at - this.#at))
+    }
+    this.#at += count
+  }
+
+  /** The samples of each stretch, as far as there were any. */
+  parts(): Int16Array[] {
+    return this.#spans
+      .filter(({ first }) => first < this.#at)
+      .map(({ first, end, samples }) => samples.subarray(0, Math.min(end, this.#at) - first))
+  }
+}
