@@ -15,6 +15,12 @@ export type RequestedFormat = Omit<AudioFormat, 'channels'> & { channels?: numbe
  */
 export const requestFormat = Symbol.for('diarize-stream.requestFormat')
 
+/**
+ * A method of FFmpeg-backed stages: starts the process now, for a `format` that the stage below will ask for. What it says is
+ * told once somebody reads.
+ */
+export const startAhead = Symbol.for('diarize-stream.startAhead')
+
 /** A field of stages whose output is headerless PCM: the {@link AudioFormat} of it, known at the first byte at the latest. */
 export const pcmFormat = Symbol.for('diarize-stream.pcmFormat')
 
@@ -35,6 +41,7 @@ export const recordStage = Symbol.for('diarize-stream.recordStage')
 
 export interface UpstreamStage extends Readable {
   [requestFormat]?: (format: RequestedFormat) => boolean
+  [startAhead]?: (format: RequestedFormat) => void
   [pcmFormat]?: AudioFormat | undefined
   readonly [liveSource]?: boolean | undefined
   readonly [streamStartedAt]?: Date | undefined

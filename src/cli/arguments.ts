@@ -282,6 +282,13 @@ Exit codes: 0 complete, 1 output failed or cut off, 2 usage, 3 input, 4 engine o
 130 ended by Ctrl-C and complete until there
 `
 
+export type CaptionCommand = Pick<Command, 'names' | 'preset' | 'language'>
+
+/** The options of caption sinks that a command asks for. */
+export function captionOptions({ names, preset, language }: CaptionCommand) {
+  return { speakers: names, layout: { preset, ...(language !== undefined && { language }) } }
+}
+
 type EngineCommand = Pick<
   Command,
   | 'engine'

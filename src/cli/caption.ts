@@ -1,34 +1,34 @@
-import type { Readable, Writable } from 'node:stream'
+import { statSync } from 'node:fs'
+import path from 'node:path'
+import type { Duplex, Readable, Writable } from 'node:stream'
 import type { CaptionReport } from '../captions/report.ts'
 import type { Progress, RunSummary } from '../progress.ts'
 import { run } from '../run.ts'
 import { fanOut } from '../sinks/fan-out.ts'
 import { textSink } from '../sinks/caption-sinks.ts'
+import { captionFormats, sinkOf } from '../sinks/formats.ts'
 import { diarize } from '../transforms/diarize.ts'
 import { resample } from '../transforms/resample.ts'
-import { transcribe } from '../transforms/transcribe/transcribe.ts'
-import { type Command, engineOptions, isLocal } from './arguments.ts'
+import { type CaptionCommand, captionOptions, type Command, engineOptions, isLocal } from './arguments.ts'
 import { exitCodeFor, type Interrupts } from './exit-codes.ts'
-import { finishedOffer, finishedOptions } from './finished.ts'
-import { inputFile, openInput, openOutputs, replacedFiles } from './files.ts'
 import { ignoredOptions } from './ignored.ts'
-import type { ReportSink } from './view/report-sink.ts'
+import { inputFile } from './input.ts'
+import { usage } from './options.ts'
 import { SoundMeter, withoutSpeech } from './sound.ts'
+import type { ReportSink } from './view/report-sink.ts'
 import { summaryLines, type Reporter, type SummaryFacts, unusedNames } from './view/reporter.ts'
 
 /** Does what a command asks; the exit code of a success is complete, with gaps, or interrupted. */
 export async function caption(
   command: Command,
+  source: Readable,
   reporter: Reporter,
   { stop, abort }: Interrupts,
   environmentKey: string | undefined,
 ): Promise<number> {
   const replaced = replacedFiles(command)
-  const turns = command.finished
-    ? transcribe(finishedOptions(command, environmentKey))
-    : diarize(await engineOptions(command, environmentKey))
+  const turns = await hearer(command, environmentKey)
   const report = command.report ? await makeReport(command) : undefined
-  const source = openInput(command.input, command.tracks, command.device)
   const file = inputFile(command.input)
   const wantsVideo = command.mux !== undefined || command.burn !== undefined
   const video = wantsVideo || reporter.isLive ? await import('./video.ts') : undefined
@@ -39,12 +39,14 @@ export async function caption(
     if (sinks.length === 0) sinks.push(textSink(undefined, { speakers: command.names }))
     const output = fanOut(...sinks, ...(report === undefined ? [] : [report]))
     for (const stage of [source, turns, output]) reporter.follow(stage)
-    const surroundings = { environmentKey, duration: facts?.duration, isTerminal: process.stderr.isTTY }
     for (const warning of ignoredOptions(command, environmentKey)) reporter.warn(warning)
     const sound = new SoundMeter()
     sound.follow(turns)
-    const faster = finishedOffer(command, surroundings)
-    if (faster !== undefined) reporter.say(`note: ${faster}`)
+    if (process.stderr.isTTY) {
+      const { finishedOffer } = await import('./finished.ts')
+      const faster = finishedOffer(command, { environmentKey, duration: facts?.duration, isTerminal: true })
+      if (faster !== undefined) reporter.say(`note: ${faster}`)
+    }
     const channels = command.channels === undefined ? {} : { channels: 'keep' as const }
     const onProgress = (progress: Progress): void => {
       reporter.length(durationOf(source) ?? facts?.duration)
@@ -65,6 +67,15 @@ export async function caption(
   } finally {
     await videos?.close()
   }
+}
+
+async function hearer(command: Command, environmentKey: string | undefined): Promise<Duplex> {
+  if (!command.finished) return diarize(await engineOptions(command, environmentKey))
+  const [{ transcribe }, { finishedOptions }] = await Promise.all([
+    import('../transforms/transcribe/transcribe.ts'),
+    import('./finished.ts'),
+  ])
+  return transcribe(finishedOptions(command, environmentKey))
 }
 
 /** Length of the input in ms, where the source knows it; that of one on the network may come later. */
@@ -92,3 +103,36 @@ async function reportEnd(
   const { formatCaptionReport } = await import('../captions/report.ts')
   reporter.report(formatCaptionReport(report), report)
 }
+
+/** A sink for each of the files. @throws ConfigurationError `INVALID_OPTION` for an ending that says nothing. */
+function openOutputs(command: CaptionCommand & Pick<Command, 'outputs'>): Writable[] {
+  return command.outputs.map((output) => {
+    const { name, ext } = path.parse(output)
+    const format = captionFormats.find((one) => ext.toLowerCase() === `.${one}`)
+    if (format !== undefined) return sinkOf(format, output, { ...captionOptions(command), recording: name })
+    throw usage(`-o must end in one of ${captionFormats.map((one) => `.${one}`).join(' ')}; got '${output}'`)
+  })
+}
+
+/** Which of the files that a command writes are there already. @throws ConfigurationError where it must not replace them */
+export function replacedFiles({ outputs, mux, burn, keepsFiles }: OutputCommand): string[] {
+  const files = [...outputs, mux, burn].filter((file) => file !== undefined)
+  const existing = files.filter(isFile)
+  if (keepsFiles && existing.length > 0) {
+    throw usage(
+      `${existing.join(', ')} ${existing.length === 1 ? 'is' : 'are'} there already, and --no-clobber was given`,
+    )
+  }
+  return existing
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile()
+  } catch {
+    // What is wrong with it is said by the sink.
+    return false
+  }
+}
+
+type OutputCommand = Pick<Command, 'outputs' | 'mux' | 'burn' | 'keepsFiles'>

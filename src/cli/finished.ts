@@ -1,12 +1,11 @@
 import type { Environment } from '../engine/models/places.ts'
 import { ConfigurationError } from '../errors.ts'
 import type { TranscribeOptions } from '../transforms/transcribe/options.ts'
-import type { TranscribeProgress } from '../transforms/transcribe/transcribe.ts'
 import { type Command, isLocal } from './arguments.ts'
 import { usage } from './options.ts'
-import { inputKind } from './files.ts'
+import { inputKind } from './input.ts'
 import { rememberOffer, wasOffered } from './offers.ts'
-import { clock } from './view/live-view.ts'
+import { clock } from './view/text.ts'
 
 /** Shorter ones are done before anybody has read what would be faster. */
 const WORTH_MS = 120_000
@@ -52,17 +51,6 @@ function serviceLanguage(language: string): string {
 
 function refuse(option: string, value: unknown): void {
   if (value !== undefined) throw usage(`${option} is of no use with --finished; leave one of them out`)
-}
-
-/** What a person is told while a finished file is heard; `duration` is its length in ms, if known. */
-export function phaseLine(
-  { phase, readMs, uploadedMs }: Pick<TranscribeProgress, 'phase' | 'readMs' | 'uploadedMs'>,
-  duration: number | undefined,
-  elapsedMs: number,
-): string {
-  if (phase === 'reading') return `reading  ${clock(readMs)}${duration === undefined ? '' : ` of ${clock(duration)}`}`
-  if (phase === 'uploading') return `uploading  ${Math.floor((uploadedMs * 100) / Math.max(1, readMs))} %`
-  return `${clock(readMs)} of audio are being heard  ${clock(elapsedMs)} so far`
 }
 
 /** What decides whether `--finished` is offered. */

@@ -2,17 +2,16 @@ import { readFileSync } from 'node:fs'
 import { environmentKey } from '../transforms/diarize-options.ts'
 import { isAbortError } from '../errors.ts'
 import { type Command, parseCommand, USAGE } from './arguments.ts'
-import { caption } from './caption.ts'
 import { EXIT, exitCodeOf, interrupts, isReaderGone } from './exit-codes.ts'
-import { Reporter } from './view/reporter.ts'
-import { printableLines } from './view/text.ts'
+import { openInput } from './input.ts'
+import type { Reporter } from './view/reporter.ts'
 import { explanation } from './wording.ts'
 
 // A reader that goes away is no reason for a stack trace; what it means for the work is found out where it matters.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 const args = process.argv.slice(2)
-const command = ['models', 'serve', 'voices'].includes(args[0] ?? '') ? undefined : readCommand()
+const command = ['models', 'serve', 'voices'].includes(args[0] ?? '') ? undefined : await readCommand()
 if (args[0] === 'models') process.exitCode = await manageModels()
 else if (args[0] === 'voices') process.exitCode = await manageVoices()
 else if (args[0] === 'serve') process.exitCode = await serveClients()
@@ -21,11 +20,11 @@ else if (command === 'version') process.stdout.write(`${version()}\n`)
 else if (command === 'microphones') process.exitCode = await listMicrophones()
 else if (command !== undefined) process.exitCode = await execute(command)
 
-function readCommand(): ReturnType<typeof parseCommand> | undefined {
+async function readCommand(): Promise<ReturnType<typeof parseCommand> | undefined> {
   try {
     return parseCommand(args)
   } catch (error) {
-    process.exitCode = fail(error)
+    process.exitCode = await fail(error)
     return undefined
   }
 }
@@ -42,7 +41,7 @@ async function manageVoices(): Promise<number> {
     const { runVoices } = await import('./commands/voices.ts')
     return await runVoices(args.slice(1), { stdout: process.stdout, stderr: process.stderr }, untilSignal())
   } catch (error) {
-    return fail(isAbortError(error) ? new Error('stopped; the book is as it was') : error, error)
+    return await fail(isAbortError(error) ? new Error('stopped; the book is as it was') : error, error)
   }
 }
 
@@ -51,7 +50,7 @@ async function manageModels(): Promise<number> {
     const { runModels } = await import('./commands/models.ts')
     return await runModels(args.slice(1), { stdout: process.stdout, stderr: process.stderr }, untilSignal())
   } catch (error) {
-    return fail(isAbortError(error) ? new Error('stopped; pull it again to go on where it was') : error, error)
+    return await fail(isAbortError(error) ? new Error('stopped; pull it again to go on where it was') : error, error)
   }
 }
 
@@ -61,7 +60,7 @@ async function serveClients(): Promise<number> {
     const { runServe } = await import('./commands/serve.ts')
     return await runServe(args.slice(1), { stdout: process.stdout, stderr: process.stderr })
   } catch (error) {
-    return fail(error)
+    return await fail(error)
   }
 }
 
@@ -71,11 +70,12 @@ async function listMicrophones(): Promise<number> {
     for (const line of await microphoneLines()) process.stdout.write(`${line}\n`)
     return EXIT.complete
   } catch (error) {
-    return fail(error)
+    return await fail(error)
   }
 }
 
-function fail(error: unknown, reason = error): number {
+async function fail(error: unknown, reason = error): Promise<number> {
+  const { printableLines } = await import('./view/text.ts')
   for (const line of printableLines(`diarize-stream: ${explanation(error as Error)}`)) process.stderr.write(`${line}\n`)
   return exitCodeOf(reason)
 }
@@ -84,13 +84,18 @@ async function execute(command: Command): Promise<number> {
   const key = environmentKey()
   // Programs that are started from here have no use for it.
   delete process.env['ASSEMBLYAI_API_KEY']
-  const reporter = new Reporter(command, { stdout: process.stdout, stderr: process.stderr, env: process.env })
+  const input = openInput(command)
+  // What is wrong with it is told below.
+  input.catch(() => {})
+  const [{ Reporter }, { caption }] = await Promise.all([import('./view/reporter.ts'), import('./caption.ts')])
+  const reporter = await Reporter.open(command, { stdout: process.stdout, stderr: process.stderr, env: process.env })
   const signals = interrupts((line) => reporter.say(line))
   try {
-    return await caption(command, reporter, signals, key)
+    return await caption(command, await input, reporter, signals, key)
   } catch (error) {
     return explain(error, reporter, signals.stop.aborted)
   } finally {
+    await input.then((source) => source.destroy()).catch(() => {})
     reporter.close()
   }
 }

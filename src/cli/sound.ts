@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Warning } from '../errors.ts'
 import { pcmFormat, type UpstreamStage } from '../stage.ts'
-import { clock } from './view/live-view.ts'
+import { clock } from './view/text.ts'
 
 /** Audio that is measured in one go, in ms. */
 const WINDOW_MS = 100

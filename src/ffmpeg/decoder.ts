@@ -14,6 +14,7 @@ import {
   relayEvents,
   type RequestedFormat,
   requestFormat,
+  startAhead,
   streamStartedAt,
   type UpstreamStage,
 } from '../stage.ts'
@@ -71,6 +72,8 @@ export class FfmpegDecoder extends Duplex {
   #process: FfmpegProcess | undefined
   #ffmpeg = ''
   #wanted = false
+  /** What a process that was started ahead has said. */
+  readonly #said: (() => void)[] = []
   #hungry = false
   /** The bytes written before the process starts. */
   #head: Buffer = Buffer.alloc(0)
@@ -130,6 +133,18 @@ export class FfmpegDecoder extends Duplex {
     return this.#target.sampleRate === sampleRate && this.#target.channels === channels
   }
 
+  /** Starts FFmpeg on what it opens itself; what is wrong with that comes when somebody reads. */
+  [startAhead](format: RequestedFormat): void {
+    const { input, refusal, ffmpegPath } = this.#options
+    if (input === undefined || refusal !== undefined || !this[requestFormat](format)) return
+    try {
+      findFfmpeg(ffmpegPath)
+    } catch {
+      return
+    }
+    this.#start(input)
+  }
+
   /** Ends here: FFmpeg is stopped, and how it exits is of no interest any more. */
   [endEarly](): void {
     if (this.#options.refusal !== undefined || this.#endedEarly || this.destroyed) return
@@ -167,6 +182,7 @@ export class FfmpegDecoder extends Duplex {
     if (this.#options.refusal !== undefined) return this.#refuse()
     if (first) this.#options.onWanted?.()
     if (this.#options.input !== undefined) this.#start(this.#options.input)
+    for (const tell of this.#said.splice(0)) tell()
     this.#pump()
   }
 
@@ -242,19 +258,21 @@ export class FfmpegDecoder extends Duplex {
   }
 
   #run(input: FfmpegInput): void {
+    // Whoever hears warnings and errors may not be there before somebody reads, where FFmpeg was started ahead.
+    const tell = (act: () => void): void => {
+      const say = (): void => {
+        if (this.#process === current) act()
+      }
+      if (this.#wanted || this.#options.input === undefined) say()
+      else this.#said.push(say)
+    }
     const current = new FfmpegProcess({
       ffmpeg: this.#ffmpeg,
       args: decodeArguments({ input, audioTrack: this.#track, target: this.#target }),
       readsBytes: this.#options.input === undefined,
-      onTrouble: (line) => {
-        if (this.#process === current) this.#trouble(line)
-      },
-      onInput: (facts) => {
-        if (this.#process === current) this.#learn(facts, input)
-      },
-      onEnd: (end) => {
-        if (this.#process === current) this.#end(end)
-      },
+      onTrouble: (line) => tell(() => this.#trouble(line)),
+      onInput: (facts) => tell(() => this.#learn(facts, input)),
+      onEnd: (end) => tell(() => this.#end(end)),
     })
     this.#process = current
     current.output?.on('readable', () => this.#pump())

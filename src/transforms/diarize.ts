@@ -29,7 +29,7 @@ import {
   type ResolvedDiarizeOptions,
   resolveDiarizeOptions,
 } from './diarize-options.ts'
-import type { Peer, Supervision, SupervisionEnd } from './engine-choice.ts'
+import type { Loaded, Peer, Supervision, SupervisionEnd } from './engine-choice.ts'
 
 const PROGRESS_MS = 1000
 /** Final turns that may wait for whoever reads them: a quarter of an hour of speech and more. */
@@ -63,6 +63,7 @@ class DiarizeStream extends Duplex {
   #opened: Peer | undefined
   #supervisor: Supervision | undefined
   #engines: typeof import('./engine-choice.ts') | undefined
+  #loaded: Loaded = {}
   #waitingSend: (() => void) | undefined
   #full = false
   #reportedMs = 0
@@ -101,11 +102,11 @@ class DiarizeStream extends Duplex {
 
   // A fifth of the library, which who only decodes need not load.
   override _construct(callback: (error?: Error | null) => void): void {
-    import('./engine-choice.ts').then((loaded) => {
-      this.#engines = loaded
-      loaded.preload(this.#options)
-      callback()
-    }, callback)
+    const load = async (): Promise<void> => {
+      this.#engines = await import('./engine-choice.ts')
+      this.#loaded = await this.#engines.load(this.#options)
+    }
+    load().then(() => callback(), callback)
   }
 
   override _write(chunk: unknown, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
@@ -183,7 +184,7 @@ class DiarizeStream extends Duplex {
   }
 
   #supervise(frameBytes: number): Supervision {
-    const supervisor = this.#engines!.supervision(this.#options, this.#input, frameBytes, {
+    const supervisor = this.#engines!.supervision(this.#options, this.#loaded, this.#input, frameBytes, {
       connect: () => this.#connect(),
       failure: () => this.#opened?.failure(),
     })

@@ -7,10 +7,10 @@ import type { BeginMessage, TerminationMessage } from '../protocol/messages.ts'
 import type { SessionTarget } from '../session/transport.ts'
 import type { SupervisorOptions } from '../stream/options.ts'
 import { useMeter } from '../stream/session-meter.ts'
-import { ParallelSupervisor } from './parallel.ts'
+import type { ParallelSupervisor } from './parallel.ts'
 import { Supervisor } from '../stream/supervisor.ts'
 import { channelSettings } from './channels/options.ts'
-import { ChannelSupervisor } from './channels/supervisor.ts'
+import type { ChannelSupervisor } from './channels/supervisor.ts'
 import type { OfChannel } from './diarize-events.ts'
 import type { DiarizeInput } from './diarize-input.ts'
 import {
@@ -45,10 +45,18 @@ export interface Peer {
   close(): Promise<void>
 }
 
-/** Loads what a session over a socket needs, while the first audio is on its way. */
-export function preload(options: ResolvedDiarizeOptions): void {
+/** What is loaded only for those who ask for it. */
+export interface Loaded {
+  channels?: typeof import('./channels/supervisor.ts')
+  parallel?: typeof import('./parallel.ts')
+}
+
+/** Loads what `options` need, and what a session over a socket needs, while the first audio is on its way. */
+export async function load(options: ResolvedDiarizeOptions): Promise<Loaded> {
   // What goes wrong is told where it is needed.
   if (peerKind(options) !== 'embedded') import('../session/web-socket.ts').catch(() => {})
+  if (channelSettings(options) !== undefined) return { channels: await import('./channels/supervisor.ts') }
+  return hearsInParallel(options) ? { parallel: await import('./parallel.ts') } : {}
 }
 
 /** Chooses the engine, and starts it where it runs in this process. */
@@ -189,6 +197,7 @@ export interface SupervisionPeer {
 /** Makes what looks after the sessions, for frames of `frameBytes` bytes. */
 export function supervision(
   options: ResolvedDiarizeOptions,
+  { channels, parallel }: Loaded,
   input: DiarizeInput,
   frameBytes: number,
   peer: SupervisionPeer,
@@ -211,9 +220,9 @@ export function supervision(
     awaitFormatted: options.formatTurns === true,
   }
   const settings = channelSettings(options)
-  if (settings === undefined && hearsInParallel(options)) {
+  if (parallel !== undefined) {
     if (one.live) throw invalidPipeline()
-    return new ParallelSupervisor({
+    return new parallel.ParallelSupervisor({
       parallel: options.parallel!,
       format,
       frameBytes,
@@ -228,8 +237,8 @@ export function supervision(
         }),
     })
   }
-  if (settings === undefined) return new Supervisor(one)
-  return new ChannelSupervisor({
+  if (settings === undefined || channels === undefined) return new Supervisor(one)
+  return new channels.ChannelSupervisor({
     settings,
     format,
     frameBytes,

@@ -7,7 +7,8 @@ import { pipeline } from 'node:stream/promises'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { InputError } from '../../src/errors.ts'
-import { childStarted, closed } from '../helpers/processes.ts'
+import { startAhead } from '../../src/stage.ts'
+import { childStarted, closed, noChildLeft } from '../helpers/processes.ts'
 import { drain, stream, useWorkbench } from './workbench.ts'
 
 const bench = useWorkbench()
@@ -25,6 +26,19 @@ describe('never a success for a failure', () => {
     await expect(pipeline(bench.source({ ffmpegPath }), drain())).rejects.toMatchObject({ code })
     const read = stream({ ffmpegPath })
     await expect(pipeline(Readable.from([Buffer.alloc(100_000)]), read, drain())).rejects.toMatchObject({ code })
+  })
+
+  it.each([
+    ['exits with 3', 'process.exitCode = 3', 'FFMPEG_FAILED'],
+    ['is not there', undefined, 'FFMPEG_NOT_FOUND'],
+  ])('FFmpeg that was started ahead and %s, told once somebody reads', async (_what, body, code) => {
+    const ffmpegPath = body === undefined ? '/does/not/exist' : await bench.fake(body)
+    const ahead = bench.source({ ffmpegPath })
+    ahead[startAhead]({ sampleRate: 16_000, channels: 1, encoding: 's16le' })
+    if (body !== undefined) await childStarted()
+    await noChildLeft()
+    expect(ahead.errored).toBeNull()
+    await expect(buffer(ahead)).rejects.toMatchObject({ code })
   })
 
   it('tells a reader with for await', async () => {

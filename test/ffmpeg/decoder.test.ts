@@ -10,7 +10,7 @@ import { SilenceLimit } from '../../src/audio/silence.ts'
 import type { AudioFormat } from '../../src/audio/format.ts'
 import { fileInput } from '../../src/ffmpeg/arguments.ts'
 import type { FfmpegDecoder } from '../../src/ffmpeg/decoder.ts'
-import { requestFormat } from '../../src/stage.ts'
+import { requestFormat, startAhead } from '../../src/stage.ts'
 import { ffmpeg } from '../helpers/media.ts'
 import { childStarted, closed, noChildLeft } from '../helpers/processes.ts'
 import { stream, useWorkbench, warningsOf } from './workbench.ts'
@@ -49,6 +49,19 @@ describe('success', () => {
     const through = stream({ ffmpegPath })
     const [bytes] = await Promise.all([buffer(through), pipeline(Readable.from([...slices(sent, 7000)]), through)])
     expect(bytes.subarray(44).equals(sent)).toBe(true)
+  })
+
+  it('is the same where FFmpeg was started ahead, and its warnings wait for somebody who reads', async () => {
+    const ffmpegPath = await bench.fake(`
+      write(2, Buffer.from('[error] damaged'))
+      write(1, nut(25_000))`)
+    const ahead = bench.source({ ffmpegPath })
+    ahead[startAhead](target)
+    await childStarted()
+    await noChildLeft()
+    const warnings = warningsOf(ahead)
+    expect(await buffer(ahead)).toHaveLength(44 + 50_000)
+    expect(warnings).toMatchObject([{ code: 'FFMPEG_WARNING' }])
   })
 
   it('is the same out of a file that is all there, for which FFmpeg works in large pieces, also behind a gap', async () => {

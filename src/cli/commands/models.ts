@@ -17,8 +17,7 @@ import { ConfigurationError, EngineError } from '../../errors.ts'
 import type { Command } from '../arguments.ts'
 import { EXIT } from '../exit-codes.ts'
 import { rememberOffer, wasOffered } from '../offers.ts'
-import { bar } from '../view/live-view.ts'
-import { headToWidth } from '../view/text.ts'
+import { bar, headToWidth } from '../view/live-view.ts'
 import { availableParallelism, totalmem } from 'node:os'
 
 export const MODELS_USAGE = `diarize-stream models list [--all]

@@ -1,11 +1,23 @@
-import type { SpeakerNames } from '../../captions/speakers.ts'
-import { textWidth } from '../../captions/width.ts'
+import { vttTimestamp } from '../../captions/formats/timestamps.ts'
+import { attributed, displayName, type SpeakerNames } from '../../captions/speakers.ts'
+import { splitByWidth, textWidth } from '../../captions/width.ts'
+import { wordRuns } from '../../captions/word-runs.ts'
 import type { Turn } from '../../model.ts'
 import type { Progress } from '../../progress.ts'
-import { finalLines, headToWidth, partialLine, SpeakerColours, type TurnStyle } from './text.ts'
+import { clock, count, printable } from './text.ts'
 import { Writable } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
 import picocolors from 'picocolors'
+
+export type Colours = ReturnType<typeof picocolors.createColors>
+
+const PALETTE = ['cyan', 'yellow', 'green', 'magenta', 'blue', 'red'] as const
+
+export interface TurnStyle {
+  names: SpeakerNames
+  colours: Colours
+  speakers: SpeakerColours
+}
 
 /** Time between two drawings, in milliseconds; fast engines give hundreds of partials a second. */
 const DRAW_EVERY_MS = 50
@@ -13,6 +25,12 @@ const DRAW_EVERY_MS = 50
 const HEARTBEAT_MS = 1000
 /** Open turns that are shown, of so many channels. */
 const MOST_PARTIALS = 4
+
+/** Without colours. */
+export function plainStyle(names: SpeakerNames): TurnStyle {
+  const colours = picocolors.createColors(false)
+  return { names, colours, speakers: new SpeakerColours(colours) }
+}
 
 export interface LiveViewOptions {
   names: SpeakerNames
@@ -175,14 +193,6 @@ export class Screen {
   }
 }
 
-/** Milliseconds as a clock shows them: `0:07`, `12:34`, `1:02:03`. */
-export function clock(ms: number): string {
-  const whole = Math.max(0, Math.floor(ms / 1000))
-  const two = (n: number) => String(n).padStart(2, '0')
-  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
-  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
-}
-
 /** A length of time in ms for people: `3 s`, `2 min 05 s`, `1 h 02 min`. */
 export function span(ms: number): string {
   const whole = Math.max(0, Math.ceil(ms / 1000))
@@ -230,10 +240,6 @@ export function progressLine(
   return room < 4 ? headToWidth(text, width) : `${bar(part, Math.min(BAR_WIDTH, room))}  ${text}`
 }
 
-export function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? '' : 's'}`
-}
-
 /** Turns of one burst that are shown; the end of a session may bring hundreds. */
 const MOST_SHOWN = 5
 
@@ -264,5 +270,71 @@ export class Corrections {
     this.#waiting = []
     this.#more = 0
     return lines
+  }
+}
+
+/** The lines of a final turn, one for each speaker's run of words: `00:01:02 Alice: text`. Nothing in them moves the cursor. */
+export function finalLines(turn: Turn, { names, colours, speakers }: TurnStyle): string[] {
+  return wordRuns(turn).flatMap((segment) => {
+    const text = printable(segment.text)
+    if (text === '') return []
+    const speaker = attributed(segment.speaker) ?? segment.channel
+    const name = printable(displayName(speaker, names, segment.words) ?? '')
+    const [time = ''] = vttTimestamp(segment.start).split('.')
+    return [`${colours.dim(time)} ${name === '' ? '' : `${speakers.paint(speaker, `${name}:`)} `}${text}`]
+  })
+}
+
+/** One line, of `width` columns at most, with the end of a turn that is still open. */
+export function partialLine(turn: Turn, width: number, { names, colours, speakers }: TurnStyle): string {
+  const last = turn.words.findLast((word) => attributed(word.speaker) !== undefined)
+  const speaker = attributed(last?.speaker) ?? attributed(turn.speaker) ?? turn.channel
+  const name = headToWidth(printable(displayName(speaker, names, turn.words) ?? ''), Math.floor(width / 3))
+  const label = name === '' ? '' : `${name}: `
+  const spoken = turn.transcript === '' ? turn.words.map((word) => word.text).join(' ') : turn.transcript
+  const text = tailToWidth(printable(spoken), width - textWidth(label))
+  return `${label === '' ? '' : speakers.paint(speaker, label)}${colours.dim(text)}`
+}
+
+/** The beginning of `text` that fits into `width` columns. */
+export function headToWidth(text: string, width: number): string {
+  if (width <= 0) return ''
+  if (textWidth(text) <= width) return text
+  const [head = ''] = splitByWidth(text, width - 1)
+  // A single wide character may be too much already.
+  return textWidth(head) < width ? `${head}…` : '…'
+}
+
+/** The end of `text` that fits into `width` columns, in whole words where it can be. */
+export function tailToWidth(text: string, width: number): string {
+  if (width <= 0) return ''
+  if (textWidth(text) <= width) return text
+  const words = text.split(' ')
+  const kept: string[] = []
+  let left = width - 2
+  for (let i = words.length - 1; i >= 0; i--) {
+    const word = words[i] as string
+    left -= textWidth(word) + 1
+    if (left < -1) break
+    kept.unshift(word)
+  }
+  return kept.length > 0 ? `… ${kept.join(' ')}` : headToWidth(words.at(-1) ?? '', width)
+}
+
+/** Gives each speaker a colour of the terminal, in order of appearance; the seventh has that of the first, bold. */
+export class SpeakerColours {
+  readonly #colours: Colours
+  readonly #seen = new Map<string, number>()
+
+  constructor(colours: Colours) {
+    this.#colours = colours
+  }
+
+  paint(speaker: string | undefined, text: string): string {
+    if (speaker === undefined) return text
+    let place = this.#seen.get(speaker)
+    if (place === undefined) this.#seen.set(speaker, (place = this.#seen.size))
+    const painted = this.#colours[PALETTE[place % PALETTE.length] ?? 'cyan'](text)
+    return Math.floor(place / PALETTE.length) % 2 === 1 ? this.#colours.bold(painted) : painted
   }
 }

@@ -7,13 +7,11 @@ import type { Progress, RunSummary } from '../../progress.ts'
 import type { TranscribeProgress } from '../../transforms/transcribe/transcribe.ts'
 import type { Command } from '../arguments.ts'
 import { explanation, inWordsOfCommand } from '../wording.ts'
-import { phaseLine } from '../finished.ts'
-import { clock, Corrections, count, LiveView } from './live-view.ts'
-import { printable, printableLines, SpeakerColours, wantsColours } from './text.ts'
+import { clock, count, phaseLine, printable, printableLines, wantsColours } from './text.ts'
+import type { Corrections, LiveView } from './live-view.ts'
 import type { EventEmitter } from 'node:events'
 import { Writable } from 'node:stream'
 import type { WriteStream } from 'node:tty'
-import picocolors from 'picocolors'
 
 /** Events that programs are told of, beside turns and what the reporter itself says. */
 const EVENTS = ['session', 'gap', 'warning', 'reconnecting', 'termination'] as const
@@ -36,9 +34,11 @@ export class Reporter {
   readonly #streams: Streams
   readonly #view: LiveView | undefined
   readonly #json: JsonEvents | undefined
+  /** These have the corrections, and there is nothing to be put right for a reader. */
   readonly #hasFiles: boolean
-  /** Turns that were corrected, where no live view shows them. */
-  readonly #corrections: Corrections
+  /** Tells of turns that were corrected, where no live view shows them and no file has them. */
+  readonly #corrections: Corrections | undefined
+  #corrected = 0
   #timer: NodeJS.Timeout | undefined
   /** Events are passed on from stage to stage, and told once. */
   readonly #reported = new WeakSet<object>()
@@ -46,20 +46,32 @@ export class Reporter {
   #phase: TranscribeProgress['phase'] | undefined
   #phaseBegan = 0
 
-  constructor(command: ReporterCommand, streams: Streams) {
+  private constructor(
+    command: ReporterCommand,
+    streams: Streams,
+    shown: { view?: LiveView; corrections?: Corrections },
+  ) {
     this.#command = command
     this.#streams = streams
-    const { json, quiet, names } = command
-    this.#hasFiles = command.outputs.length > 0 || command.mux !== undefined || command.burn !== undefined
-    const colours = picocolors.createColors(false)
-    this.#corrections = new Corrections({ names, colours, speakers: new SpeakerColours(colours) })
-    const isPlain = json || quiet || streams.env['TERM'] === 'dumb'
-    const terminal = [streams.stdout, streams.stderr].find((stream) => stream.isTTY === true)
-    if (!isPlain && terminal !== undefined && (this.#hasFiles || streams.stdout.isTTY === true)) {
-      this.#view = new LiveView(terminal, { names, colours: wantsColours(true, streams.env) })
-    }
-    this.#json = json ? new JsonEvents(streams.stdout, names) : undefined
+    this.#hasFiles = hasFiles(command)
+    this.#view = shown.view
+    this.#corrections = shown.corrections
+    this.#json = command.json ? new JsonEvents(streams.stdout, command.names) : undefined
     this.sinks = [this.#view, this.#json].filter((sink) => sink !== undefined)
+  }
+
+  static async open(command: ReporterCommand, streams: Streams): Promise<Reporter> {
+    const { json, quiet, names } = command
+    const terminal = [streams.stdout, streams.stderr].find((stream) => stream.isTTY === true)
+    if (json || quiet || (terminal === undefined && hasFiles(command))) return new Reporter(command, streams, {})
+    // Of no use to who only reads files.
+    const { Corrections: Lines, LiveView: View, plainStyle } = await import('./live-view.ts')
+    const isWatched = terminal !== undefined && (hasFiles(command) || streams.stdout.isTTY === true)
+    if (!isWatched || streams.env['TERM'] === 'dumb') {
+      return new Reporter(command, streams, hasFiles(command) ? {} : { corrections: new Lines(plainStyle(names)) })
+    }
+    const view = new View(terminal, { names, colours: wantsColours(true, streams.env) })
+    return new Reporter(command, streams, { view })
   }
 
   /** Whether somebody watches, to whom the length of the input is of use. */
@@ -78,6 +90,8 @@ export class Reporter {
     })
     if (this.#view === undefined) {
       stage.on('revision', (turn: Turn) => {
+        this.#corrected += 1
+        if (this.#corrections === undefined) return
         this.#corrections.add(turn)
         this.#timer ??= setTimeout(() => this.#sayCorrections(), GATHER_MS).unref()
       })
@@ -135,7 +149,7 @@ export class Reporter {
     this.close()
     this.#json?.event('summary', summary)
     for (const line of lines) this.say(line)
-    const corrections = this.#view?.corrections ?? this.#corrections.count
+    const corrections = this.#view?.corrections ?? this.#corrected
     const where = this.#hasFiles ? '; the files have them' : ''
     if (corrections > 0) this.say(`${count(corrections, 'correction')} after a turn was final${where}`)
   }
@@ -157,12 +171,10 @@ export class Reporter {
     this.#sayCorrections()
   }
 
-  /** Where the text goes into files, these have the corrections, and there is nothing to be put right for a reader. */
   #sayCorrections(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    const lines = this.#corrections.take()
-    if (!this.#hasFiles) for (const line of lines) this.say(line)
+    for (const line of this.#corrections?.take() ?? []) this.say(line)
   }
 
   #print(lines: readonly string[]): void {
@@ -170,6 +182,10 @@ export class Reporter {
     if (this.#view !== undefined && stderr.isTTY === true) this.#view.print(lines)
     else for (const line of lines) stderr.write(`${line}\n`)
   }
+}
+
+function hasFiles({ outputs, mux, burn }: ReporterCommand): boolean {
+  return outputs.length > 0 || mux !== undefined || burn !== undefined
 }
 
 function noteOf(event: string, record: object): string | undefined {

@@ -1,6 +1,14 @@
 import { textWidth } from '../../../src/captions/width.ts'
-import { finalLines, partialLine, SpeakerColours, wantsColours } from '../../../src/cli/view/text.ts'
-import { bar, clock, count, LiveView, progressLine, span } from '../../../src/cli/view/live-view.ts'
+import { clock, count, wantsColours } from '../../../src/cli/view/text.ts'
+import {
+  bar,
+  finalLines,
+  LiveView,
+  partialLine,
+  progressLine,
+  span,
+  SpeakerColours,
+} from '../../../src/cli/view/live-view.ts'
 import type { Turn } from '../../../src/model.ts'
 import { makeTurn } from '../../captions/example-turn.ts'
 import { FakeTerminal } from '../fake-terminal.ts'

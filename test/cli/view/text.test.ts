@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { headToWidth, printable, printableLines, tailToWidth } from '../../../src/cli/view/text.ts'
+import { printable, printableLines } from '../../../src/cli/view/text.ts'
+import { headToWidth, tailToWidth } from '../../../src/cli/view/live-view.ts'
 import { textWidth } from '../../../src/captions/width.ts'
 
 describe('printable', () => {

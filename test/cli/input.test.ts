@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { expect, it } from 'vitest'
-import { inputFile, inputKind, openInput } from '../../src/cli/files.ts'
+import { inputFile, inputKind, openInput } from '../../src/cli/input.ts'
 
 it.each([
   ['talk.mp4', 'file'],
@@ -29,8 +29,11 @@ it('knows which inputs can be opened twice', () => {
   }
 })
 
-it.each(['mic', 'http://example.org/a', 'rtsp://example.org/a', '-', 'talk.mp4'])('has a source for %s', (input) => {
-  const source = openInput(input)
-  expect(source.readable).toBe(true)
-  source.destroy()
-})
+it.each(['mic', 'http://example.org/a', 'rtsp://example.org/a', '-', 'talk.mp4'])(
+  'has a source for %s',
+  async (input) => {
+    const source = await openInput({ input, tracks: {}, channels: undefined, device: undefined })
+    expect(source.readable).toBe(true)
+    source.destroy()
+  },
+)

@@ -1,0 +1,60 @@
+import { statSync } from 'node:fs'
+import path from 'node:path'
+import type { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { redact } from '../redact.ts'
+import { fileSource } from '../sources/file.ts'
+import { startAhead, type UpstreamStage } from '../stage.ts'
+import type { Command } from './arguments.ts'
+import { usage } from './options.ts'
+
+type InputCommand = Pick<Command, 'input' | 'tracks' | 'channels' | 'device'>
+
+export type InputKind = 'file' | 'standard input' | 'http' | 'rtsp' | 'microphone'
+
+/** What kind of input it is. @throws ConfigurationError `INVALID_OPTION` for an address of another kind. */
+export function inputKind(input: string): InputKind {
+  if (input === '-' || input === '/dev/stdin') return 'standard input'
+  if (input === 'mic') return 'microphone'
+  const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(input)?.[1]?.toLowerCase()
+  if (scheme === undefined || scheme === 'file') return 'file'
+  if (scheme === 'http' || scheme === 'https') return 'http'
+  if (scheme === 'rtsp' || scheme === 'rtsps') return 'rtsp'
+  throw usage(`addresses begin with http:, https:, rtsp: or rtsps:; got ${redact(input)}`)
+}
+
+/**
+ * The source for an input. What FFmpeg reads itself it begins to read now: it takes as long to start as the rest of this
+ * program to load.
+ *
+ * @throws ConfigurationError `INVALID_OPTION`
+ */
+export async function openInput({ input, tracks, channels, device }: InputCommand): Promise<Readable> {
+  const kind = inputKind(input)
+  switch (kind) {
+    case 'file':
+    case 'standard input': {
+      const source: UpstreamStage = fileSource(input, tracks)
+      source[startAhead]?.({ sampleRate: 16_000, encoding: 's16le', ...(channels === undefined && { channels: 1 }) })
+      return source
+    }
+    case 'http':
+      return (await import('../sources/http/source.ts')).httpSource(input, tracks)
+    case 'rtsp':
+      return (await import('../sources/rtsp/source.ts')).rtspSource(input, tracks)
+    case 'microphone':
+      return (await import('../sources/microphone.ts')).microphoneSource(device === undefined ? {} : { device })
+  }
+}
+
+/** The absolute path of an input that FFmpeg can open again; `undefined` for pipes, devices and addresses. */
+export function inputFile(input: string): string | undefined {
+  if (inputKind(input) !== 'file') return undefined
+  try {
+    const absolute = input.startsWith('file://') ? fileURLToPath(input) : path.resolve(input)
+    return (statSync(absolute, { throwIfNoEntry: false })?.isFile() ?? true) ? absolute : undefined
+  } catch {
+    // What is wrong with it is said by the source.
+    return undefined
+  }
+}
