@@ -38,21 +38,32 @@ export function fileInput(path: string, whole = false, gapless = false): FfmpegI
   const file = { url: `file:${path}`, protocols: 'file', inputOptions: [], outputOptions: [] }
   if (!whole) return file
   // By default FFmpeg hands on each packet, less than a kilobyte, and to take so many costs as much as half the decoding.
-  // To make each of them costs it a fifth of its time.
-  const large = { keepsChannels: true, lastFilters: ['asetnsamples=n=4096:p=0'] }
-  return { ...file, ...(gapless && large), outputOptions: ['-flush_packets', '0'] }
+  return { ...file, ...(gapless && inLargePieces), outputOptions: ['-flush_packets', '0'] }
 }
 
+/** To make each packet costs FFmpeg a fifth of its time. */
+const inLargePieces = { keepsChannels: true, lastFilters: ['asetnsamples=n=4096:p=0'] }
+
 /**
- * Bytes on FFmpeg's stdin, in order; or, with `spooled`, kept in an unnamed temporary file where FFmpeg can seek. `whole`
- * tells that they are those of a file.
+ * Bytes on FFmpeg's stdin, in order; or, with `spooled`, kept in an unnamed temporary file where FFmpeg can seek. `isWhole`
+ * tells that they are those of a file; `isGapless`, that its sound has no gaps.
  */
-export function pipeInput(spooled: boolean, whole = false): FfmpegInput {
+export function pipeInput(
+  spooled: boolean,
+  { isWhole = false, isGapless = false }: { isWhole?: boolean; isGapless?: boolean } = {},
+): FfmpegInput {
+  const large = isWhole && isGapless ? inLargePieces : {}
   // Bytes may come as slowly as they are spoken: what is decoded leaves at once, not with the next 32 kB.
-  const outputOptions = ['-flush_packets', whole ? '0' : '1']
-  if (!spooled) return { url: 'pipe:0', protocols: 'pipe', inputOptions: [], outputOptions }
+  const outputOptions = ['-flush_packets', isWhole ? '0' : '1']
+  if (!spooled) return { url: 'pipe:0', protocols: 'pipe', inputOptions: [], outputOptions, ...large }
   // By default FFmpeg gives up on an index that is more than 64 kB away.
-  return { url: 'cache:pipe:0', protocols: 'pipe,cache', inputOptions: ['-read_ahead_limit', '-1'], outputOptions }
+  return {
+    url: 'cache:pipe:0',
+    protocols: 'pipe,cache',
+    inputOptions: ['-read_ahead_limit', '-1'],
+    outputOptions,
+    ...large,
+  }
 }
 
 /** What {@link decodeArguments} asks of FFmpeg. */

@@ -1,11 +1,10 @@
 import { addAbortSignal, Duplex } from 'node:stream'
 import { type AudioFormat, bytesToMs } from '../audio/format.ts'
 import { channelsCancel, MonoMixer } from '../audio/mono-mixer.ts'
-import { mediaBytes } from '../audio/pcm.ts'
 import { AudioQueue, type SilenceLimit } from '../audio/silence.ts'
 import { writeWavHeader } from '../audio/wav.ts'
 import { type DiarizeStreamError, FfmpegError, InputError } from '../errors.ts'
-import { LoopYield, takesBytes } from '../stream-helpers.ts'
+import { LoopYield } from '../stream-helpers.ts'
 import {
   endEarly,
   liveSource,
@@ -26,7 +25,6 @@ import { Placer } from './placement.ts'
 import { declaredLength, headLimit, readingMode } from './probe.ts'
 import { FfmpegProcess } from './process.ts'
 import { type ClockCorrector, clockCorrector } from './program-clock.ts'
-import { InputRepair } from './repair.ts'
 import { chooseTrack, type TrackWish } from './tracks.ts'
 
 /** 100 ms of 16 kHz mono, in bytes; also the most that is handed on at once. */
@@ -54,6 +52,8 @@ export interface FfmpegDecoderOptions extends TrackWish {
   refusal?: DiarizeStreamError | undefined
   /** Whether the bytes written to the stream are all there, and need not be handed on as they come. */
   isWhole?: boolean
+  /** Whether the sound in them has no gaps. */
+  isGapless?: boolean
   /** Of an input that comes as it is recorded: times that leap further than this allows are not believed. */
   limit?: SilenceLimit | undefined
   /** Called once, when somebody first asks for audio. */
@@ -94,7 +94,15 @@ export class FfmpegDecoder extends Duplex {
   #replaced: Promise<void> = Promise.resolve()
   /** What FFmpeg says of the input; nothing it writes is read before. */
   #facts: InputFacts | undefined
-  readonly #nut = new NutReader()
+  #nut = new NutReader()
+  /** What goes out; known once there is audio. */
+  #output: AudioFormat | undefined
+  /** Goes on with the next of several files, once the one at hand has been decoded. */
+  #nextPart: (() => void) | undefined
+  /** Samples of the files before the one at hand. */
+  #samplesBefore = 0
+  /** Whether it has been said that there are several. */
+  #joinTold = false
   /** Where several channels are to become one. */
   #mixer: MonoMixer<Int16Array> | undefined
   #placer: Placer | undefined
@@ -102,6 +110,7 @@ export class FfmpegDecoder extends Duplex {
   readonly #queue = new AudioQueue()
   readonly #loop = new LoopYield(() => this.#pump())
   #leapTold = false
+  #tracksTold = false
   #finished = false
   #troubles: string[] = []
   #finishInput: ((error?: Error | null) => void) | undefined
@@ -154,6 +163,7 @@ export class FfmpegDecoder extends Duplex {
     this.push(null)
     this.#releaseInput()
     this.#process?.stop(() => {})
+    this.#beginPart()
   }
 
   /** Length of the audio in ms, where it is known beforehand. */
@@ -202,12 +212,46 @@ export class FfmpegDecoder extends Duplex {
     }
     // Finished means understood: whoever only waits for the input side learns of a failure, too.
     this.#finishInput = callback
-    this.#startOnBytes(() => {
-      const rest = this.#clock?.end()
-      if (rest !== undefined && rest.length > 0) this.#give(rest, () => {})
-      this.#process?.endInput()
-    })
+    this.#startOnBytes(() => this.#endInput())
     if (this.#produced) this.#releaseInput()
+  }
+
+  /**
+   * Ends the file at hand: what is written once `next` has been called is another one, which an FFmpeg of its own decodes, and
+   * whose sound comes right behind.
+   *
+   * @param isUsual - whether that is as it should be, and needs no warning.
+   */
+  protected endPart(isUsual: boolean, next: () => void): void {
+    this.#joinTold ||= isUsual
+    this.#inputEnded = true
+    this.#nextPart = next
+    if (this.#endedEarly || this.destroyed) this.#beginPart()
+    else this.#startOnBytes(() => this.#endInput())
+  }
+
+  #endInput(): void {
+    const rest = this.#clock?.end()
+    if (rest !== undefined && rest.length > 0) this.#give(rest, () => {})
+    this.#process?.endInput()
+  }
+
+  /** Goes on with the next of several files. */
+  #beginPart(): void {
+    const next = this.#nextPart
+    if (next === undefined) return
+    this.#nextPart = undefined
+    this.#inputEnded = false
+    if (!this.#endedEarly) {
+      this.#process = this.#facts = this.#clock = this.#declared = this.#mixer = undefined
+      this.#samplesBefore += this.#placer?.position ?? 0
+      this.#placer = undefined
+      this.#nut = new NutReader()
+      this.#given = []
+      this.#troubles = []
+      this.#givenLength = this.#received = this.#track = 0
+    }
+    next()
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
@@ -224,7 +268,7 @@ export class FfmpegDecoder extends Duplex {
     if (this.#process !== undefined) return next()
     const mode = readingMode(this.#head, this.#inputEnded)
     if (mode === undefined && this.#head.length < headLimit) return next()
-    this.#start(pipeInput(mode === 'spooled', this.#options.isWhole))
+    this.#start(pipeInput(mode === 'spooled', this.#options))
     const bytes = this.#head
     this.#declared = declaredLength(bytes)
     this.#clock = clockCorrector(bytes)
@@ -294,8 +338,10 @@ export class FfmpegDecoder extends Duplex {
       }
       this.#given = undefined
       this.#facts = facts
-      if (message !== undefined && index === this.#track)
+      if (message !== undefined && index === this.#track && !this.#tracksTold) {
+        this.#tracksTold = true
         this.emit('warning', { code: 'SEVERAL_AUDIO_TRACKS', message, tracks: facts.tracks })
+      }
     } catch (error) {
       this.destroy(error as Error)
       return
@@ -321,7 +367,7 @@ export class FfmpegDecoder extends Duplex {
     const output = this.#process?.output
     while (this.#hungry && !this.destroyed && !this.#endedEarly) {
       if (this.#queue.isSilent && !this.#loop.take()) return
-      const piece = this.#queue.shift(this.#format)
+      const piece = this.#queue.shift(this.#output)
       if (piece !== undefined) {
         this.#hungry = this.push(piece)
         continue
@@ -340,13 +386,7 @@ export class FfmpegDecoder extends Duplex {
     }
   }
 
-  /** What goes out; `undefined` until that is known. */
-  get #format(): AudioFormat | undefined {
-    const format = this.#nut.format
-    return this.#mixer === undefined || format === undefined ? format : { ...format, channels: 1 }
-  }
-
-  /** Whether there has been audio. */
+  /** Whether there has been audio of the file at hand. */
   get #produced(): boolean {
     return this.#placer !== undefined
   }
@@ -366,8 +406,8 @@ export class FfmpegDecoder extends Duplex {
         const format = this.#nut.format!
         const block = 2 * format.channels
         this.#placer ??= this.#begin(input)
-        const out = 2 * this.#format!.channels
-        const before = this.#placer.position
+        const out = 2 * this.#output!.channels
+        const before = this.#samplesBefore + this.#placer.position
         const count = Math.floor(samples.length / block)
         const place = this.#placer.place(at - timeOffset * format.sampleRate, count, () => isQuiet(samples))
         if (place.silence > 0) {
@@ -406,7 +446,15 @@ export class FfmpegDecoder extends Duplex {
   #begin(input: InputFacts): Placer {
     const { channels, sampleRate } = this.#nut.format!
     if (this.#target?.channels === 1 && channels > 1) this.#mixer = new MonoMixer(channels, sampleRate, Int16Array)
-    this.#queue.push(writeWavHeader(this.#format!))
+    if (this.#output === undefined) {
+      this.#output = { ...this.#nut.format!, channels: this.#mixer === undefined ? channels : 1 }
+      this.#target = this.#output
+      this.#queue.push(writeWavHeader(this.#output))
+    } else if (!this.#joinTold) {
+      this.#joinTold = true
+      const message = `${this.#options.inputName} is several files, one behind the other, as where they were joined by cat; they are heard as they follow one another, but few players play more than the first`
+      this.emit('warning', { code: 'INPUT_JOINED', message })
+    }
     this.#warnOfTroubles()
     this.#releaseInput()
     const { limit } = this.#options
@@ -425,8 +473,12 @@ export class FfmpegDecoder extends Duplex {
       stderr: this.#process?.log.tail ?? '',
     })
     if (failure !== undefined) {
-      this.destroy(failure)
-      return
+      const isPart = this.#nextPart !== undefined || this.#output !== undefined
+      if (!isPart || !(failure instanceof InputError)) {
+        this.destroy(failure)
+        return
+      }
+      this.#warnOfUnheard(failure)
     }
     const missing = this.#options.missing ?? (this.#inputEnded ? (this.#declared ?? 0) - this.#received : 0)
     if (missing > 0) {
@@ -435,9 +487,19 @@ export class FfmpegDecoder extends Duplex {
     }
     const rest = this.#mixer?.flush()
     if (rest !== undefined && rest.length > 0) this.#queue.push(bytesOf(rest))
-    this.#finished = true
-    this.#releaseInput()
+    if (this.#nextPart === undefined) {
+      this.#finished = true
+      this.#releaseInput()
+    } else this.#beginPart()
     this.#pump()
+  }
+
+  /** One of several files could not be decoded. */
+  #warnOfUnheard(cause: InputError): void {
+    const { inputName } = this.#options
+    const bytes = this.#received
+    const message = `${inputName} is several files, one behind the other, and one of them, of ${bytes} bytes, is not heard: give each by itself. ${cause.message}`
+    this.emit('warning', { code: 'INPUT_JOINED', message, bytes, cause })
   }
 
   /** Before the first audio a line may belong to a failure, which carries it in its own message. */
@@ -481,55 +543,4 @@ function samplesOf(bytes: Buffer): Int16Array {
 
 function bytesOf(samples: Int16Array): Buffer {
   return Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength)
-}
-
-/** What an {@link FfmpegByteDecoder} decodes. */
-export type FfmpegByteDecoderOptions = Omit<FfmpegDecoderOptions, 'input' | 'missing'>
-
-/**
- * WAV out of the bytes of any media that are written to it. What FFmpeg reads wrong in a WAV or in joined MP3s is put right
- * on the way to it, and said: `WAV_SIZE_WRONG` where a WAV is longer than its header says, `INPUT_TRUNCATED` where it is
- * shorter.
- */
-export class FfmpegByteDecoder extends FfmpegDecoder {
-  readonly #repair = new InputRepair()
-  readonly #inputName: string
-  #warned = false
-
-  constructor(options: FfmpegByteDecoderOptions) {
-    super(options)
-    announce(this)
-    this.#inputName = options.inputName
-    takesBytes(this, (chunk) => mediaBytes('decode()', chunk))
-  }
-
-  override _write(chunk: Buffer, encoding: BufferEncoding, callback: () => void): void {
-    const bytes = this.#repair.push(chunk)
-    this.#warnOfSize()
-    if (bytes.length === 0) callback()
-    else super._write(bytes, encoding, callback)
-  }
-
-  override _final(callback: (error?: Error | null) => void): void {
-    const rest = this.#repair.flush()
-    this.#warnOfSize()
-    this.#warnOfMissing()
-    if (rest.length === 0) super._final(callback)
-    else super._write(rest, 'binary', () => super._final(callback))
-  }
-
-  #warnOfSize(): void {
-    const warning = this.#warned ? undefined : this.#repair.sizeWarning(this.#inputName)
-    if (warning === undefined) return
-    this.#warned = true
-    this.emit('warning', warning)
-  }
-
-  #warnOfMissing(): void {
-    const { missingBytes: missing = 0, missingMs } = this.#repair.wav ?? {}
-    if (missing === 0) return
-    const time = missingMs === undefined ? '' : `, ${(missingMs / 1000).toFixed(1)} s,`
-    const message = `${this.#inputName} lacks ${missing} bytes${time} at its end, by its own header; only what is there was decoded`
-    this.emit('warning', { code: 'INPUT_TRUNCATED', message, missing, ...(missingMs !== undefined && { missingMs }) })
-  }
 }

@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { ConfigurationError, InputError } from '../errors.ts'
 import type { TypedReadable } from '../events.ts'
 import { type FfmpegOptions, fileInput, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
-import { FfmpegByteDecoder, FfmpegDecoder } from '../ffmpeg/decoder.ts'
+import { FfmpegByteDecoder } from '../ffmpeg/byte-decoder.ts'
+import { FfmpegDecoder, type FfmpegDecoderOptions } from '../ffmpeg/decoder.ts'
+import { isOneFile } from '../ffmpeg/joined.ts'
 import {
   declaredLength,
   headLimit,
@@ -54,7 +56,7 @@ export interface FileSource extends TypedReadable<FileSourceEvents> {
  *
  * @param file - a path, taken literally whatever characters it has; a `file:` URL; or `-` for the standard input.
  * @throws ConfigurationError `INVALID_OPTION`, also for addresses other than `file:`.
- * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`; or it is several WAV files: `WAV_JOINED`; or it has several audio tracks: `SEVERAL_AUDIO_TRACKS`; or its times leap further than can be: `TIMESTAMP_JUMP`; or channels that cancel each other out: `CHANNELS_CANCEL`
+ * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`; or it is several files, joined: `INPUT_JOINED`, of WAV `WAV_JOINED`; or it has several audio tracks: `SEVERAL_AUDIO_TRACKS`; or its times leap further than can be: `TIMESTAMP_JUMP`; or channels that cancel each other out: `CHANNELS_CANCEL`
  * @event gap SourceGap - sound is missing in the middle; silence stands for it
  */
 export function fileSource(file: string | URL, options: FileSourceOptions = {}): FileSource {
@@ -75,7 +77,8 @@ function openFile(file: unknown, settings: Settings): Readable {
   if (found instanceof InputError) return new FfmpegDecoder({ inputName: shown, refusal: found, ...settings })
   const { whole, readable, gapless, ...known } = found
   if (!readable) {
-    return fromBytes(shown, () => createReadStream(absolute), { ...settings, isWhole: true }, known.duration)
+    const bytes = { ...settings, isWhole: whole, isGapless: gapless }
+    return fromBytes(shown, () => createReadStream(absolute), bytes, known.duration)
   }
   return new FfmpegDecoder({ input: fileInput(absolute, whole, gapless), inputName: shown, ...known, ...settings })
 }
@@ -84,7 +87,7 @@ function openFile(file: unknown, settings: Settings): Readable {
 function fromBytes(
   inputName: string,
   open: () => Readable,
-  settings: Settings & { isWhole?: boolean },
+  settings: Settings & Pick<FfmpegDecoderOptions, 'isWhole' | 'isGapless'>,
   duration?: number,
 ): Readable {
   const stream = new FfmpegByteDecoder({
@@ -193,16 +196,22 @@ function look(path: string, size: number): Omit<FoundFile, 'whole'> {
     // Of a WAV whose samples are all there nothing is missing, whatever its outer size says.
     const missing = isWav ? 0 : (declaredLength(head) ?? 0) - size
     const readable = isWav || (isReadable(readAt, size) && clockCorrector(head) === undefined)
-    return { readable, gapless: isGapless(readAt, size), missing, duration: mediaDuration(readAt, size) }
+    // Of joined MP3s each may have other channels; of joined FLACs each is decoded by itself.
+    const gapless = (readable || head.toString('latin1', 0, 4) === 'fLaC') && isGapless(readAt, size)
+    return { readable, gapless, missing, duration: mediaDuration(readAt, size) }
   } finally {
     closeSync(descriptor)
   }
 }
 
-/** FFmpeg believes a WAV header that says too little, and takes the tags between joined MP3s for damaged sound. */
+/**
+ * FFmpeg believes a WAV header that says too little, takes the tags between joined MP3s for damaged sound, and of most other
+ * files that were joined hears the first alone.
+ */
 function isReadable(readAt: ReadAt, size: number): boolean {
   const head = readAt(0, 12)
   if (head.toString('latin1', 8, 12) === 'WAVE') return wavExtent(readAt, size)?.asSaid ?? true
+  if (!isOneFile(readAt, size)) return false
   const start = tagLength(readAt(0, tagHeadBytes)) ?? 0
   return mpegFrame(readAt(start, 4)) === undefined || (mp3Extent(readAt, size)?.isSingle ?? false)
 }

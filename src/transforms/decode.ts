@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { TypedDuplex } from '../events.ts'
-import { FfmpegByteDecoder } from '../ffmpeg/decoder.ts'
+import { FfmpegByteDecoder } from '../ffmpeg/byte-decoder.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import type { FileSourceEvents } from '../sources/file.ts'
 
@@ -23,7 +23,7 @@ export type DecodeStage = TypedDuplex<FileSourceEvents>
  * `NO_AUDIO`, `INPUT_NOT_MEDIA`, `FFMPEG_NOT_FOUND` or `FFMPEG_FAILED`.
  *
  * @throws ConfigurationError `INVALID_OPTION`
- * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`; or it is several WAV files: `WAV_JOINED`; or it has several audio tracks: `SEVERAL_AUDIO_TRACKS`; or its times leap further than can be: `TIMESTAMP_JUMP`; or channels that cancel each other out: `CHANNELS_CANCEL`
+ * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`; or it is several files, joined: `INPUT_JOINED`, of WAV `WAV_JOINED`; or it has several audio tracks: `SEVERAL_AUDIO_TRACKS`; or its times leap further than can be: `TIMESTAMP_JUMP`; or channels that cancel each other out: `CHANNELS_CANCEL`
  * @event gap SourceGap - sound is missing in the middle; silence stands for it
  */
 export function decode(options: DecodeOptions = {}): DecodeStage {

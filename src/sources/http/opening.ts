@@ -1,7 +1,7 @@
 import { pipeline, type Readable } from 'node:stream'
 import { SilenceLimit } from '../../audio/silence.ts'
 import { DiarizeStreamError, type Warning } from '../../errors.ts'
-import { FfmpegByteDecoder } from '../../ffmpeg/decoder.ts'
+import { FfmpegByteDecoder } from '../../ffmpeg/byte-decoder.ts'
 import { mediaDuration } from '../../ffmpeg/probe.ts'
 import type { HlsAccess } from '../hls/feed.ts'
 import { chooseAudio, choosePicture, type HlsResource, isPlaylist, readPlaylist } from '../hls/playlist.ts'

@@ -1,0 +1,68 @@
+import { mediaBytes } from '../audio/pcm.ts'
+import { announce } from '../stage.ts'
+import { takesBytes } from '../stream-helpers.ts'
+import { FfmpegDecoder, type FfmpegDecoderOptions } from './decoder.ts'
+import { PartFinder } from './joined.ts'
+import { InputRepair } from './repair.ts'
+
+/** What an {@link FfmpegByteDecoder} decodes. */
+export type FfmpegByteDecoderOptions = Omit<FfmpegDecoderOptions, 'input' | 'missing'>
+
+/**
+ * WAV out of the bytes of any media that are written to it. What FFmpeg reads wrong in a WAV or in joined MP3s is put right
+ * on the way to it, and said: `WAV_SIZE_WRONG` where a WAV is longer than its header says, `INPUT_TRUNCATED` where it is
+ * shorter. Files that were joined are decoded one after the other.
+ */
+export class FfmpegByteDecoder extends FfmpegDecoder {
+  readonly #repair = new InputRepair()
+  readonly #parts = new PartFinder()
+  readonly #inputName: string
+  #warned = false
+
+  constructor(options: FfmpegByteDecoderOptions) {
+    super(options)
+    announce(this)
+    this.#inputName = options.inputName
+    takesBytes(this, (chunk) => mediaBytes('decode()', chunk))
+  }
+
+  override _write(chunk: Buffer, encoding: BufferEncoding, callback: () => void): void {
+    const pieces = this.#parts.push(this.#repair.push(chunk))
+    this.#warnOfSize()
+    this.#writeParts(pieces, encoding, callback)
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    const pieces = this.#parts.push(this.#repair.flush())
+    this.#warnOfSize()
+    this.#warnOfMissing()
+    this.#writeParts(pieces, 'binary', () =>
+      this.#writeParts([this.#parts.flush()], 'binary', () => super._final(callback)),
+    )
+  }
+
+  /** Writes what goes on with the file at hand, and then others. */
+  #writeParts([first, ...others]: Buffer[], encoding: BufferEncoding, written: () => void): void {
+    const next = (): void => {
+      if (others.length === 0) written()
+      else this.endPart(this.#parts.isChain, () => this.#writeParts(others, encoding, written))
+    }
+    if (first === undefined || first.length === 0) next()
+    else super._write(first, encoding, next)
+  }
+
+  #warnOfSize(): void {
+    const warning = this.#warned ? undefined : this.#repair.sizeWarning(this.#inputName)
+    if (warning === undefined) return
+    this.#warned = true
+    this.emit('warning', warning)
+  }
+
+  #warnOfMissing(): void {
+    const { missingBytes: missing = 0, missingMs } = this.#repair.wav ?? {}
+    if (missing === 0) return
+    const time = missingMs === undefined ? '' : `, ${(missingMs / 1000).toFixed(1)} s,`
+    const message = `${this.#inputName} lacks ${missing} bytes${time} at its end, by its own header; only what is there was decoded`
+    this.emit('warning', { code: 'INPUT_TRUNCATED', message, missing, ...(missingMs !== undefined && { missingMs }) })
+  }
+}

@@ -1,0 +1,240 @@
+import type { ReadAt } from './probe.ts'
+
+/**
+ * Files of one kind that were joined by `cat`, told apart. Of most kinds FFmpeg reads the first alone, or takes those behind it
+ * for more of it, at a wrong rate. MP3, ADTS, MPEG-TS and others without a header go on as they are; WAV has a reader of its own.
+ */
+
+/** How files of a kind begin. */
+interface FileKind {
+  /** Bytes that all of them have, and where. */
+  mark: Buffer
+  markAt: number
+  /** Bytes by which it is known that one begins; these are never found by chance. */
+  need: number
+  /** Whether one begins at `from`, where the mark stands. */
+  begins: (bytes: Buffer, from: number) => boolean
+  /** Whether such files are joined as a rule, as songs are on the radio. */
+  isChain?: true
+  /**
+   * Bytes of the top-level element that begins with `head`, at `at` in the file; `undefined` where it does not say. Absent where
+   * nothing is lost when FFmpeg is given the bytes in order.
+   */
+  lengthOf?: (head: Buffer, at: number) => number | undefined
+}
+
+const latin = (bytes: Buffer, from: number, length: number): string => bytes.toString('latin1', from, from + length)
+
+function kind(mark: string, need: number, begins: FileKind['begins'], more: Partial<FileKind> = {}): FileKind {
+  return { mark: Buffer.from(mark, 'latin1'), markAt: 0, need, begins, ...more }
+}
+
+const oggPageBytes = 28
+const ogg = kind(
+  'OggS\0\x02',
+  oggPageBytes,
+  (bytes, from) => bytes.readUInt32LE(from + 6) === 0 && bytes.readUInt32LE(from + 10) === 0 && bytes[from + 26]! > 0,
+  { isChain: true },
+)
+
+const flac = kind('fLaC', 8, (bytes, from) => (bytes[from + 4]! & 0x7f) === 0 && bytes.readUIntBE(from + 5, 3) === 34)
+
+const kinds: readonly FileKind[] = [
+  kind(
+    'ftyp',
+    12,
+    (bytes, from) => {
+      const size = bytes.readUInt32BE(from)
+      return size >= 16 && size <= 1024 && size % 4 === 0 && /^[\x20-\x7e]{4}$/.test(latin(bytes, from + 8, 4))
+    },
+    { markAt: 4, lengthOf: boxLength },
+  ),
+  kind('\x1a\x45\xdf\xa3', 64, (bytes, from) => /\x42\x82.(?:matroska|webm)/s.test(latin(bytes, from, 64)), {
+    lengthOf: elementLength,
+  }),
+  flac,
+  ogg,
+  kind(
+    'FLV\x01',
+    13,
+    (bytes, from) =>
+      (bytes[from + 4]! & 0xfa) === 0 && bytes.readUInt32BE(from + 5) === 9 && bytes.readUInt32BE(from + 9) === 0,
+  ),
+  kind('RIFF', 12, (bytes, from) => latin(bytes, from + 8, 4) === 'AVI ', {
+    lengthOf: (head, at) => (at === 0 || latin(head, 0, 4) === 'RIFF' ? 8 + even(head.readUInt32LE(4)) : Infinity),
+  }),
+  kind('\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c', 16, () => true),
+  kind('FORM', 12, (bytes, from) => ['AIFF', 'AIFC'].includes(latin(bytes, from + 8, 4)), {
+    lengthOf: (head, at) => (at === 0 ? 8 + even(head.readUInt32BE(4)) : Infinity),
+  }),
+  kind('caff\0\x01\0\0desc', 12, () => true, {
+    lengthOf: (head, at) => (at === 0 ? 8 : longLength(head.readBigInt64BE(4), 12)),
+  }),
+  kind('riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0', 40, (bytes, from) => latin(bytes, from + 24, 4) === 'wave', {
+    lengthOf: (head) => longLength(head.readBigInt64LE(16), 0),
+  }),
+  kind('.snd', 24, (bytes, from) => {
+    const [header, , encoding = 0, rate = 0, channels = 0] = [4, 8, 12, 16, 20].map((at) =>
+      bytes.readUInt32BE(from + at),
+    )
+    const isHeader = header !== undefined && header >= 24 && header <= 4096
+    return isHeader && encoding > 0 && encoding < 30 && rate > 0 && rate <= 384_000 && channels > 0 && channels <= 16
+  }),
+  kind('#!AMR', 9, (bytes, from) => /^#!AMR(?:-WB)?\n/.test(latin(bytes, from, 9))),
+  // The first block of a file, which begins with its first sample.
+  kind(
+    'wvpk',
+    28,
+    (bytes, from) =>
+      bytes.readUInt16LE(from + 8) >> 8 === 4 &&
+      bytes[from + 10] === 0 &&
+      bytes.readUInt32LE(from + 16) === 0 &&
+      (bytes.readUInt32LE(from + 24) & 0x800) !== 0,
+  ),
+  kind('TTA1', 14, (bytes, from) => {
+    const [format = 0, channels = 0, bits = 0] = [4, 6, 8].map((at) => bytes.readUInt16LE(from + at))
+    return format > 0 && format < 4 && channels > 0 && channels <= 16 && bits >= 8 && bits <= 32
+  }),
+]
+
+const even = (size: number): number => size + (size % 2)
+
+/** A length of 64 bits, and the bytes before what it is of; without one it goes to the end of the file. */
+function longLength(length: bigint, before: number): number {
+  return length > 0n && length < 1n << 50n ? Number(length) + before : Infinity
+}
+
+function boxLength(head: Buffer): number {
+  const size = head.readUInt32BE(0)
+  if (size === 1) return longLength(head.readBigInt64BE(8), 0)
+  return size >= 8 ? size : Infinity
+}
+
+/** Identifiers have as many bytes as lengths may have: both say so in their first byte. */
+function elementLength(head: Buffer): number | undefined {
+  const idBytes = Math.clz32(head[0]!) - 23
+  const sizeBytes = Math.clz32(head[idBytes] ?? 0) - 23
+  if (idBytes > 4 || sizeBytes > 8) return undefined
+  const parts = head.subarray(idBytes, idBytes + sizeBytes)
+  const size = parts.reduce((sum, byte, at) => sum * 256 + (at === 0 ? byte & (0xff >> sizeBytes) : byte), 0)
+  const isUnknown = size === 2 ** (7 * sizeBytes) - 1
+  return isUnknown || size >= 2 ** 50 ? undefined : idBytes + sizeBytes + size
+}
+
+/** Bytes by which a kind is known. */
+const headBytes = 16
+/** The most top-level elements of a file that are looked at. */
+const mostElements = 10_000
+
+function kindOf(head: Buffer): FileKind | undefined {
+  // A tag may be before FLAC.
+  if (latin(head, 0, 3) === 'ID3') return flac
+  return kinds.find(({ mark, markAt }) => head.subarray(markAt, markAt + mark.length).equals(mark))
+}
+
+/**
+ * Whether a file is one, and not several that were joined, as far as a few small reads can tell; `false` also where they cannot,
+ * and for kinds that lose nothing when FFmpeg is given their bytes.
+ */
+export function isOneFile(readAt: ReadAt, size: number): boolean {
+  const found = kindOf(readAt(0, headBytes))
+  if (found === undefined) return true
+  const { lengthOf, need, begins, mark, markAt } = found
+  if (lengthOf === undefined) return false
+  let at = 0
+  for (let elements = 0; elements < mostElements; elements++) {
+    const head = readAt(at, need + headBytes)
+    if (head.length < headBytes) return true
+    const isMarked = at > 0 && head.length >= need && head.subarray(markAt, markAt + mark.length).equals(mark)
+    if (isMarked && begins(head, 0)) return false
+    const length = lengthOf(head, at)
+    if (length === undefined) return false
+    if (length <= 0 || at + length >= size) return true
+    at += length
+  }
+  return false
+}
+
+/** Tells apart the files in a stream of bytes. */
+export class PartFinder {
+  /** What may be the beginning of another file. */
+  #held: Buffer = Buffer.alloc(0)
+  #kind: FileKind | undefined
+  #isKnown = false
+  /** Bytes before {@link #held}. */
+  #passed = 0
+  /** Where the first pages of an Ogg end: one for each of its tracks. */
+  #oggHeadEnd = 0
+  /** Whether the first file has begun. */
+  #begun = false
+
+  /** Whether files of this kind are joined as a rule. */
+  get isChain(): boolean {
+    return this.#kind?.isChain === true
+  }
+
+  /** The bytes that can be handed on: first those that go on with the file at hand, then those of others, each from its beginning. */
+  push(chunk: Buffer): Buffer[] {
+    if (this.#isKnown && this.#kind === undefined) return [chunk]
+    const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
+    if (!this.#isKnown) {
+      this.#held = bytes
+      if (bytes.length < headBytes) return [Buffer.alloc(0)]
+      this.#isKnown = true
+      this.#kind = kindOf(bytes)
+    }
+    if (this.#kind === undefined) return [this.flush()]
+    return this.#split(bytes, this.#kind)
+  }
+
+  /** What has been held back. */
+  flush(): Buffer {
+    const held = this.#held
+    this.#held = Buffer.alloc(0)
+    return held
+  }
+
+  #split(bytes: Buffer, found: FileKind): Buffer[] {
+    const { mark, markAt, need, begins } = found
+    const pieces: Buffer[] = []
+    let from = 0
+    let end = Math.max(0, bytes.length - markAt - partOf(bytes, mark))
+    for (let at = bytes.indexOf(mark); at >= 0; at = bytes.indexOf(mark, at + 1)) {
+      const start = at - markAt
+      if (start < from) continue
+      if (start + need > bytes.length) {
+        end = Math.min(end, start)
+        break
+      }
+      if (!begins(bytes, start)) continue
+      if (this.#isAnother(bytes, start, found)) {
+        pieces.push(bytes.subarray(from, start))
+        from = start
+      }
+    }
+    end = Math.max(from, end)
+    pieces.push(bytes.subarray(from, end))
+    // What is held is copied: it would keep a large chunk in memory.
+    this.#held = Buffer.from(bytes.subarray(end))
+    this.#passed += end
+    return pieces
+  }
+
+  #isAnother(bytes: Buffer, start: number, found: FileKind): boolean {
+    const isFirst = !this.#begun
+    this.#begun = true
+    if (found !== ogg) return !isFirst
+    const at = this.#passed + start
+    const isTrack = at === this.#oggHeadEnd
+    this.#oggHeadEnd = at + oggPageBytes + bytes[start + oggPageBytes - 1]!
+    return !isFirst && !isTrack
+  }
+}
+
+/** How many of the last bytes may begin a mark. */
+function partOf(bytes: Buffer, mark: Buffer): number {
+  for (let length = Math.min(mark.length - 1, bytes.length); length > 0; length--) {
+    if (bytes.subarray(bytes.length - length).equals(mark.subarray(0, length))) return length
+  }
+  return 0
+}

@@ -1,0 +1,75 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readFile } from 'node:fs/promises'
+import { isOneFile, PartFinder } from '../../src/ffmpeg/joined.ts'
+import type { ReadAt } from '../../src/ffmpeg/probe.ts'
+import { cut } from '../audio/signals.ts'
+import { createMedia, type Media } from '../helpers/media.ts'
+import { runs } from '../helpers/runs.ts'
+
+let media: Media
+beforeAll(async () => {
+  media = await createMedia()
+})
+afterAll(() => media.remove())
+
+const names = ['m4a', 'fastM4a', 'flac', 'ogg', 'webm', 'video', 'twoTracks'] as const
+const cuts = fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 5 })
+
+function partsOf(bytes: Buffer, lengths: readonly number[]): Buffer[] {
+  const finder = new PartFinder()
+  const parts: Buffer[][] = [[]]
+  for (const piece of cut(bytes, lengths)) {
+    const [first, ...others] = finder.push(Buffer.from(piece))
+    parts.at(-1)!.push(first!)
+    for (const other of others) parts.push([other])
+  }
+  parts.at(-1)!.push(finder.flush())
+  return parts.map((part) => Buffer.concat(part))
+}
+
+function readIn(bytes: Buffer): ReadAt {
+  return (offset, length) => bytes.subarray(offset, offset + length)
+}
+
+describe.each(names)('%s', (name) => {
+  it('is told from those behind it, however the bytes are cut', async () => {
+    const one = await readFile(media[name])
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 3 }), cuts, (count, lengths) => {
+        const parts = partsOf(Buffer.concat(Array.from({ length: count }, () => one)), lengths)
+        expect(parts.map(({ length }) => length)).toEqual(Array.from({ length: count }, () => one.length))
+        expect(parts.every((part) => part.equals(one))).toBe(true)
+      }),
+      { numRuns: runs(15) },
+    )
+  })
+
+  it('is known to be one by a few small reads, or read in order', async () => {
+    const one = await readFile(media[name])
+    const inOrder = ['flac', 'ogg'].includes(name)
+    expect(isOneFile(readIn(one), one.length)).toBe(!inOrder)
+    const two = Buffer.concat([one, one])
+    expect(isOneFile(readIn(two), two.length)).toBe(false)
+  })
+})
+
+it('leaves all else as it is, however it begins', () => {
+  const starts = fc.constantFrom(
+    '',
+    'f',
+    'ID3\x03',
+    '\0\0\0\x18ftyp',
+    'fLaC',
+    'OggS\0\x02',
+    'RIFF1234AVI',
+    'FLV\x01',
+    '.snd',
+  )
+  fc.assert(
+    fc.property(starts, fc.uint8Array({ maxLength: 200 }), starts, cuts, (start, more, again, lengths) => {
+      const bytes = Buffer.concat([Buffer.from(start, 'latin1'), more, Buffer.from(again, 'latin1')])
+      expect(partsOf(bytes, lengths)).toEqual([bytes])
+    }),
+  )
+})
