@@ -16,6 +16,7 @@ import { inputFile } from './input.ts'
 import { usage } from './options.ts'
 import { SoundMeter, withoutSpeech } from './sound.ts'
 import type { ReportSink } from './view/report-sink.ts'
+import { Certainty } from './view/certainty.ts'
 import { summaryLines, type Reporter, type SummaryFacts, unusedNames } from './view/reporter.ts'
 
 /** Does what a command asks; the exit code of a success is complete, with gaps, or interrupted. */
@@ -37,7 +38,8 @@ export async function caption(
   try {
     const sinks: Writable[] = [...openOutputs(command), ...(videos?.sinks ?? []), ...reporter.sinks]
     if (sinks.length === 0) sinks.push(textSink(undefined, { speakers: command.names }))
-    const output = fanOut(...sinks, ...(report === undefined ? [] : [report]))
+    const certainty = new Certainty()
+    const output = fanOut(...sinks, certainty, ...(report === undefined ? [] : [report]))
     for (const stage of [source, turns, output]) reporter.follow(stage)
     for (const warning of ignoredOptions(command, environmentKey)) reporter.warn(warning)
     const sound = new SoundMeter()
@@ -55,9 +57,10 @@ export async function caption(
     const summary = await run(source, resample(channels), turns, output, { signal: abort, stop, onProgress })
     const interrupted = stop.aborted
     await videos?.make((target, doneMs) => reporter.video(target, doneMs), interrupted ? abort : stop)
-    if (summary.turns === 0) reporter.warn(withoutSpeech(sound))
-    await reportEnd(command, reporter, { ...summary, interrupted, replaced }, report?.report)
     const engine = isLocal(command, environmentKey) ? 'local' : 'other'
+    const doubt = summary.turns === 0 ? withoutSpeech(sound) : certainty.warning(engine === 'local')
+    if (doubt !== undefined) reporter.warn(doubt)
+    await reportEnd(command, reporter, { ...summary, interrupted, replaced }, report?.report, certainty)
     if (process.stderr.isTTY) {
       const { modelOffer } = await import('./commands/models.ts')
       const offer = modelOffer(command, engine, { isTerminal: true })
@@ -93,6 +96,7 @@ async function reportEnd(
   reporter: Reporter,
   summary: RunSummary & Pick<SummaryFacts, 'interrupted' | 'replaced'>,
   report: CaptionReport | undefined,
+  certainty: Certainty,
 ): Promise<void> {
   const { names, outputs, mux, burn } = command
   const unused = unusedNames(names, summary.speakers)
@@ -101,7 +105,9 @@ async function reportEnd(
   reporter.end(summaryLines(summary, { ...summary, names, files }), { ...summary, files })
   if (report === undefined) return
   const { formatCaptionReport } = await import('../captions/report.ts')
-  reporter.report(formatCaptionReport(report), report)
+  const { words, rated, uncertain } = certainty
+  const text = `${formatCaptionReport(report)}\n${certainty.line}`
+  reporter.report(text, { ...report, certainty: { words, rated, uncertain } })
 }
 
 /** A sink for each of the files. @throws ConfigurationError `INVALID_OPTION` for an ending that says nothing. */
