@@ -1,8 +1,10 @@
 import { ConfigurationError } from './errors.ts'
-import { checkKnown, checkSignal, invalidOption } from './options.ts'
+import { checkBoolean, checkKnown, checkSignal, invalidOption } from './options.ts'
 import { type Progress, ProgressReporter, type RunSummary } from './progress.ts'
+import { oneLine } from './redact.ts'
 import { endEarly, recordStage } from './stage.ts'
 import { guard, waitAtMost } from './stream-helpers.ts'
+import type { SessionRecord } from './transforms/diarize-events.ts'
 import { Socket } from 'node:net'
 import { Duplex, Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -23,6 +25,12 @@ export interface RunOptions {
    * gave before is pending. What it throws, or rejects with, fails the run.
    */
   onProgress?: (progress: Progress) => unknown
+  /**
+   * Whether Node prints a line, once in a process, that says which engine runs and how progress can be followed: where
+   * standard error is a terminal, and neither `onProgress` nor a listener of `session` tells it anyway.
+   * @defaultValue `true`
+   */
+  notice?: boolean
 }
 
 /**
@@ -80,6 +88,7 @@ export async function run(...stages: readonly unknown[]): Promise<RunSummary> {
     const closed = streams.map(whenClosed)
     reporter = new ProgressReporter(options.onProgress, (error) => streams.at(-1)?.destroy(error))
     for (const stream of streams) reporter.follow(stream)
+    if (options.notice !== false && options.onProgress === undefined) announceEngine(streams)
     const signal = options.signal === undefined ? {} : { signal: options.signal }
     try {
       const finished = pipeline(streams, signal)
@@ -96,6 +105,27 @@ export async function run(...stages: readonly unknown[]): Promise<RunSummary> {
     forget()
     reporter?.stop()
     destroyAll(streams)
+  }
+}
+
+let isAnnounced = false
+
+/** Tells somebody at a terminal, who would wait for a minute without a word, what is going on. */
+function announceEngine(streams: readonly AnyStream[]): void {
+  if (isAnnounced || !process.stderr.isTTY) return
+  // Nothing is piped yet: whoever listens is the user.
+  const stages = streams.filter((stream) => recordStage in stream)
+  if (stages.some((stage) => stage.listenerCount('session') > 0)) return
+  for (const stage of stages) {
+    stage.once('session', ({ engine, model, url }: SessionRecord) => {
+      if (isAnnounced) return
+      isAnnounced = true
+      const what = `${engine === 'embedded' ? 'the engine on this machine' : oneLine(url)} (${oneLine(model)})`
+      process.emitWarning(`${what} hears it; run(..., { onProgress }) tells how far it has come`, {
+        type: 'Notice',
+        code: 'DIARIZE_STREAM_ENGINE',
+      })
+    })
   }
 }
 
@@ -156,7 +186,8 @@ function separate(all: readonly unknown[]): { parts: readonly unknown[]; options
 }
 
 function checkOptions(options: RunOptions): void {
-  checkKnown('run()', options, ['signal', 'stop', 'onProgress'])
+  checkKnown('run()', options, ['signal', 'stop', 'onProgress', 'notice'])
+  checkBoolean('notice', options.notice)
   checkSignal('signal', options.signal)
   checkSignal('stop', options.stop)
   if (options.onProgress !== undefined && typeof options.onProgress !== 'function') {

@@ -6,9 +6,9 @@ import { makeTurn } from '../../captions/example-turn.ts'
 
 function rated(confidences: readonly (number | undefined)[], change: Partial<Turn> = {}): Turn {
   const turn = makeTurn(0, confidences.map(() => 'A:word').join(' '))
-  const words = turn.words.map(({ confidence: _, ...word }, at) => {
+  const words = turn.words.map(({ text, start, end, final }, at) => {
     const confidence = confidences[at]
-    return { ...word, ...(confidence !== undefined && { confidence }) }
+    return { text, start, end, final, ...(confidence !== undefined && { confidence }) }
   })
   return { ...turn, ...change, words }
 }
