@@ -79,6 +79,12 @@ const OPTIONS = {
   version: { type: 'boolean' },
 } as const
 
+/** Options on how something is heard, or on what is made of a video. */
+const HEARING = [
+  ...(['engine', 'finished', 'api-key-file', 'url', 'region', 'model', 'keyterms', 'parallel', 'speakers'] as const),
+  ...(['channels', 'server-names', 'audio-track', 'mux', 'burn'] as const),
+]
+
 const KEY_REFUSED =
   'a key is not taken as an argument, because every user of this machine can read it in the list of processes; set ' +
   'ASSEMBLYAI_API_KEY, or put it in a file and give --api-key-file. Treat the one just given as known to others'
@@ -102,6 +108,10 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
   checkOneOf('--region', values.region, regions)
   checkOneOf('--preset', values.preset, PRESET_NAMES)
   if (values.language !== undefined) checkLayoutOptions({ language: values.language }, '--')
+  const heard = HEARING.find((name) => values[name] !== undefined)
+  if (/\.jsonl$/i.test(input) && heard !== undefined) {
+    throw usage(`--${heard} is of no use with a transcript, which is not heard again; leave it out`)
+  }
   if (input === 'mic' && values['audio-track'] !== undefined) throw usage('--audio-track is of no use with mic')
   if (input !== 'mic' && values.device !== undefined) throw usage(`--device is for mic; got ${redact(input)}`)
   const { engine, finished } = engineOf(values)
@@ -235,7 +245,8 @@ Captions what is said in <input>, with the names of the speakers. With a key it 
 on this machine, with an English model that comes with it or any other that was pulled.
 
   <input>                 a video or audio file; - for standard input; an address that begins with http:, https:, rtsp:
-                          or rtsps:; mic for the microphone (a file of that name is ./mic)
+                          or rtsps:; mic for the microphone (a file of that name is ./mic); a transcript, .jsonl, to be
+                          written with other names, by another preset or in another format
 
 Output
   -o, --output <file>     where to write; again for more files. The ending says what: .srt .vtt .ass .jsonl .txt .rttm

@@ -12,7 +12,7 @@ import { resample } from '../transforms/resample.ts'
 import { type CaptionCommand, captionOptions, type Command, engineOptions, isLocal } from './arguments.ts'
 import { exitCodeFor, type Interrupts } from './exit-codes.ts'
 import { ignoredOptions } from './ignored.ts'
-import { inputFile } from './input.ts'
+import { inputFile, isTranscript } from './input.ts'
 import { usage } from './options.ts'
 import { SoundMeter, withoutSpeech } from './sound.ts'
 import type { ReportSink } from './view/report-sink.ts'
@@ -28,7 +28,7 @@ export async function caption(
   environmentKey: string | undefined,
 ): Promise<number> {
   const replaced = replacedFiles(command)
-  const turns = await hearer(command, environmentKey)
+  const turns = isTranscript(command.input) ? undefined : await hearer(command, environmentKey)
   const report = command.report ? await makeReport(command) : undefined
   const file = inputFile(command.input)
   const wantsVideo = command.mux !== undefined || command.burn !== undefined
@@ -40,28 +40,30 @@ export async function caption(
     if (sinks.length === 0) sinks.push(textSink(undefined, { speakers: command.names }))
     const certainty = new Certainty()
     const output = fanOut(...sinks, certainty, ...(report === undefined ? [] : [report]))
-    for (const stage of [source, turns, output]) reporter.follow(stage)
+    const channels = command.channels === undefined ? {} : { channels: 'keep' as const }
+    const hearing = turns === undefined ? [] : [resample(channels), turns]
+    for (const stage of [source, turns, output]) if (stage !== undefined) reporter.follow(stage)
     for (const warning of ignoredOptions(command, environmentKey)) reporter.warn(warning)
     const sound = new SoundMeter()
-    sound.follow(turns)
-    if (process.stderr.isTTY) {
+    if (turns !== undefined) sound.follow(turns)
+    if (process.stderr.isTTY && turns !== undefined) {
       const { finishedOffer } = await import('./finished.ts')
       const faster = finishedOffer(command, { environmentKey, duration: facts?.duration, isTerminal: true })
       if (faster !== undefined) reporter.say(`note: ${faster}`)
     }
-    const channels = command.channels === undefined ? {} : { channels: 'keep' as const }
     const onProgress = (progress: Progress): void => {
       reporter.length(durationOf(source) ?? facts?.duration)
       reporter.progress(progress)
     }
-    const summary = await run(source, resample(channels), turns, output, { signal: abort, stop, onProgress })
+    const summary = await run([source, ...hearing, output], { signal: abort, stop, onProgress })
     const interrupted = stop.aborted
     await videos?.make((target, doneMs) => reporter.video(target, doneMs), interrupted ? abort : stop)
     const engine = isLocal(command, environmentKey) ? 'local' : 'other'
-    const doubt = summary.turns === 0 ? withoutSpeech(sound) : certainty.warning(engine === 'local')
+    const isSilent = summary.turns === 0 && turns !== undefined
+    const doubt = isSilent ? withoutSpeech(sound) : certainty.warning(engine === 'local')
     if (doubt !== undefined) reporter.warn(doubt)
     await reportEnd(command, reporter, { ...summary, interrupted, replaced }, report?.report, certainty)
-    if (process.stderr.isTTY) {
+    if (process.stderr.isTTY && turns !== undefined) {
       const { modelOffer } = await import('./commands/models.ts')
       const offer = modelOffer(command, engine, { isTerminal: true })
       if (offer !== undefined) reporter.say(`note: ${offer}`)
@@ -121,8 +123,10 @@ function openOutputs(command: CaptionCommand & Pick<Command, 'outputs'>): Writab
 }
 
 /** Which of the files that a command writes are there already. @throws ConfigurationError where it must not replace them */
-export function replacedFiles({ outputs, mux, burn, keepsFiles }: OutputCommand): string[] {
+export function replacedFiles({ input, outputs, mux, burn, keepsFiles }: OutputCommand): string[] {
   const files = [...outputs, mux, burn].filter((file) => file !== undefined)
+  const itself = files.find((file) => path.resolve(file) === path.resolve(input))
+  if (itself !== undefined) throw usage(`${itself} is the input itself`)
   const existing = files.filter(isFile)
   if (keepsFiles && existing.length > 0) {
     throw usage(
@@ -141,4 +145,4 @@ function isFile(path: string): boolean {
   }
 }
 
-type OutputCommand = Pick<Command, 'outputs' | 'mux' | 'burn' | 'keepsFiles'>
+type OutputCommand = Pick<Command, 'input' | 'outputs' | 'mux' | 'burn' | 'keepsFiles'>

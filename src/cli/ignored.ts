@@ -3,6 +3,7 @@ import type { Warning } from '../errors.ts'
 import { DEFAULT_MODEL, modelFamily } from '../protocol/models.ts'
 import { languageCodes } from '../protocol/parameters.ts'
 import { type Command, isLocal } from './arguments.ts'
+import { isTranscript } from './input.ts'
 
 /** Endings of files that are laid out by a preset. */
 const LAID_OUT: readonly string[] = ['.srt', '.vtt', '.ass']
@@ -33,7 +34,14 @@ export function ignoredOptions(command: Command, environmentKey: string | undefi
 /** AssemblyAI's streaming models are told some languages, older ones none. */
 function languageIgnored(command: Command, environmentKey: string | undefined): [applies: boolean, why: string] {
   const { language, finished, model = DEFAULT_MODEL } = command
-  if (language === undefined || language === 'auto' || finished || isLocal(command, environmentKey)) return [false, '']
+  if (
+    language === undefined ||
+    language === 'auto' ||
+    finished ||
+    isTranscript(command.input) ||
+    isLocal(command, environmentKey)
+  )
+    return [false, '']
   const code = language.toLowerCase().split('-')[0] ?? ''
   if (modelFamily(model) !== 'u3.5') return [true, `the model ${model} is told no language; lines are broken by it`]
   const why = `the service can be told ${languageCodes.join(' ')}, and not ${code}; lines are broken by it all the same`

@@ -23,6 +23,11 @@ export function inputKind(input: string): InputKind {
   throw usage(`addresses begin with http:, https:, rtsp: or rtsps:; got ${redact(input)}`)
 }
 
+/** Whether an input is a transcript that is to be written anew, and not to be heard. */
+export function isTranscript(input: string): boolean {
+  return /\.jsonl$/i.test(input) && inputKind(input) === 'file'
+}
+
 /**
  * The source for an input. What FFmpeg reads itself it begins to read now: it takes as long to start as the rest of this
  * program to load.
@@ -30,6 +35,7 @@ export function inputKind(input: string): InputKind {
  * @throws ConfigurationError `INVALID_OPTION`
  */
 export async function openInput({ input, tracks, channels, device }: InputCommand): Promise<Readable> {
+  if (isTranscript(input)) return (await import('../sources/jsonl.ts')).jsonlSource(input)
   const kind = inputKind(input)
   switch (kind) {
     case 'file':
@@ -49,7 +55,7 @@ export async function openInput({ input, tracks, channels, device }: InputComman
 
 /** The absolute path of an input that FFmpeg can open again; `undefined` for pipes, devices and addresses. */
 export function inputFile(input: string): string | undefined {
-  if (inputKind(input) !== 'file') return undefined
+  if (inputKind(input) !== 'file' || isTranscript(input)) return undefined
   try {
     const absolute = input.startsWith('file://') ? fileURLToPath(input) : path.resolve(input)
     return (statSync(absolute, { throwIfNoEntry: false })?.isFile() ?? true) ? absolute : undefined

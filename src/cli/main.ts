@@ -3,7 +3,7 @@ import { environmentKey } from '../transforms/diarize-options.ts'
 import { isAbortError } from '../errors.ts'
 import { type Command, parseCommand, USAGE } from './arguments.ts'
 import { EXIT, exitCodeOf, interrupts, isReaderGone } from './exit-codes.ts'
-import { openInput } from './input.ts'
+import { isTranscript, openInput } from './input.ts'
 import type { Reporter } from './view/reporter.ts'
 import { explanation } from './wording.ts'
 
@@ -80,7 +80,8 @@ async function fail(error: unknown, reason = error): Promise<number> {
   return exitCodeOf(reason)
 }
 
-async function execute(command: Command): Promise<number> {
+async function execute(given: Command): Promise<number> {
+  const command = isTranscript(given.input) ? await withOwnNames(given) : given
   const key = environmentKey()
   // Programs that are started from here have no use for it.
   delete process.env['ASSEMBLYAI_API_KEY']
@@ -98,6 +99,14 @@ async function execute(command: Command): Promise<number> {
     await input.then((source) => source.destroy()).catch(() => {})
     reporter.close()
   }
+}
+
+/** Names that a transcript has are kept where no others are given. */
+async function withOwnNames(command: Command): Promise<Command> {
+  const { namesIn } = await import('../sources/jsonl.ts')
+  // What is wrong with the file is told by its source.
+  const own = await namesIn(command.input).catch(() => ({}))
+  return { ...command, names: { ...own, ...command.names } }
 }
 
 function explain(error: unknown, reporter: Reporter, interrupted: boolean): number {

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream'
 import { checkBoolean, checkKnown, checkSignal } from '../options.ts'
-import { formatJsonlEvent, formatJsonlItem } from '../captions/formats/jsonl.ts'
+import { formatJsonlEvent, formatJsonlItem, jsonlContextEvents, jsonlContexts } from '../captions/formats/jsonl.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
 import type { SinkTarget } from './destination.ts'
 import { TextSink, type Sink, type SinkOptions } from './text-sink.ts'
@@ -30,9 +30,15 @@ export function jsonlSink(target?: SinkTarget, options: JsonlSinkOptions = {}): 
   checkBoolean('end', options.end)
   checkSignal('signal', options.signal)
   const sink = new TextSink('jsonlSink()', target, options, {
-    textOf: (item) => formatJsonlItem(item, options.speakers),
+    textOf: (item) => {
+      const { before = '', after = '' } = jsonlContexts.get(item) ?? {}
+      return before + formatJsonlItem(item, options.speakers) + after
+    },
   })
-  sink.on('session', (record: unknown) => sink.writeAside(formatJsonlEvent('session', record)))
-  sink.on('gap', (record: unknown) => sink.writeAside(formatJsonlEvent('gap', record)))
+  for (const event of ['session', 'gap'] as const) {
+    sink.on(event, (record: object) => {
+      if (!jsonlContextEvents.has(record)) sink.writeAside(formatJsonlEvent(event, record))
+    })
+  }
   return sink as Writable as Sink
 }

@@ -13,6 +13,7 @@ import {
 } from '../protocol/parameters.ts'
 import type { SessionTarget } from '../session/transport.ts'
 import type { SessionChange } from '../stream/options.ts'
+import { TurnTotals } from '../stream/turn-totals.ts'
 import { InputError, SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import { checkKnown } from '../options.ts'
@@ -346,78 +347,4 @@ class DiarizeStream extends Duplex {
   #warn(code: string, message: string, channel: string | undefined): void {
     this.emit('warning', { code, message, ...(channel === undefined ? {} : { channel }) })
   }
-}
-
-/** Turns that can still be revised: as many as those of a session keep their place. */
-const MOST_REVISABLE = 20_000
-/** Speakers and languages that are told of, against a server that makes them up without end. */
-const MOST_SPEAKERS = 1000
-const MOST_LANGUAGES = 100
-
-/** What the final turns of a stream add up to, each as it was last revised. */
-export class TurnTotals {
-  turns = 0
-  /** Speakers of the turns that are not revised any more. */
-  readonly #settled = new Set<string>()
-  /** Speakers of each later turn, by its order. */
-  readonly #revisable = new Map<number, readonly string[]>()
-  /** All speakers, until a turn changes that. */
-  #speakers: Set<string> | undefined = new Set()
-  /** How many final turns are of each language. */
-  readonly #languages = new Map<string, number>()
-  readonly #mostRevisable: number
-
-  constructor(mostRevisable = MOST_REVISABLE) {
-    this.#mostRevisable = mostRevisable
-  }
-
-  /** Labels in order of appearance; channels where nobody on them is told apart. */
-  get speakers(): string[] {
-    if (this.#speakers === undefined) {
-      this.#speakers = new Set(this.#settled)
-      for (const labels of this.#revisable.values()) this.#include(labels, this.#speakers)
-    }
-    return [...this.#speakers]
-  }
-
-  get languages(): string[] {
-    return [...this.#languages].toSorted((a, b) => b[1] - a[1]).map(([language]) => language)
-  }
-
-  add(turn: Turn): void {
-    const labels = speakersOf(turn)
-    if (turn.revision === 0) {
-      this.turns += 1
-      this.#countLanguage(turn.language)
-    } else if (!isSame(labels, this.#revisable.get(turn.order))) {
-      this.#speakers = undefined
-    }
-    this.#revisable.set(turn.order, labels)
-    if (this.#speakers !== undefined) this.#include(labels, this.#speakers)
-    if (this.#revisable.size <= this.#mostRevisable) return
-    const [order, oldest] = this.#revisable.entries().next().value!
-    this.#revisable.delete(order)
-    this.#include(oldest, this.#settled)
-  }
-
-  #include(labels: readonly string[], speakers: Set<string>): void {
-    for (const label of labels) if (speakers.size < MOST_SPEAKERS) speakers.add(label)
-  }
-
-  #countLanguage(language: string | undefined): void {
-    if (language === undefined) return
-    const before = this.#languages.get(language)
-    if (before === undefined && this.#languages.size >= MOST_LANGUAGES) return
-    this.#languages.set(language, (before ?? 0) + 1)
-  }
-}
-
-/** Who says the words of a turn, each once: a word is its own speaker's, else its turn's, else only on a channel. */
-function speakersOf({ words, speaker, channel }: Turn): string[] {
-  const said = words.length > 0 ? words.map((word) => word.speaker ?? speaker ?? channel) : [speaker ?? channel]
-  return [...new Set(said)].filter((label) => label !== undefined)
-}
-
-function isSame(labels: readonly string[], others: readonly string[] = []): boolean {
-  return labels.length === others.length && labels.every((label, index) => label === others[index])
 }

@@ -13,13 +13,30 @@ function wordRecord(word: Word): object {
   return { text, start, end, confidence, speaker, speakerName, speakerConfidence, final }
 }
 
-function nameOf(speaker: string | undefined, names: SpeakerNames, words: readonly Word[]): string | undefined {
-  return speaker !== undefined && Object.hasOwn(names, speaker) ? names[speaker] : knownName(speaker, words)
+/** What stood in a JSONL file with an item that was read from it, so that it can be written as it was. */
+export interface JsonlContext {
+  /** Lines of other records before it, and, of the last item, behind it. */
+  before: string
+  after: string
+  /** Display name of its speaker. */
+  name?: string | undefined
+}
+
+/** The context of each item that was read from a file. */
+export const jsonlContexts = new WeakMap<Captionable, JsonlContext>()
+
+/** Records of events that stand in the context of an item, and so are not to be written once more. */
+export const jsonlContextEvents = new WeakSet<object>()
+
+function nameOf(item: Captionable, names: SpeakerNames): string | undefined {
+  const { speaker, words } = item
+  if (speaker !== undefined && Object.hasOwn(names, speaker)) return names[speaker]
+  return jsonlContexts.get(item)?.name ?? knownName(speaker, words)
 }
 
 function turnRecord(turn: Turn, names: SpeakerNames): object {
   const { order, revision, sessionId, endOfTurn, formatted, speaker, channel, language, start, end, transcript } = turn
-  const name = nameOf(speaker, names, turn.words)
+  const name = nameOf(turn, names)
   const words = turn.words.map(wordRecord)
   const { unconfirmed, speakerName, speakerConfidence } = turn
   const what = { type: 'turn', order, revision, sessionId, endOfTurn, unconfirmed, formatted }
@@ -31,14 +48,14 @@ function segmentRecord(segment: Segment, names: SpeakerNames): object {
   const { speaker, channel, start, end, text } = segment
   const { order, revision } = segment.turn
   const words = segment.words.map(wordRecord)
-  const name = nameOf(speaker, names, segment.words)
+  const name = nameOf(segment, names)
   return { type: 'segment', order, revision, speaker, name, channel, start, end, text, words }
 }
 
 function cueRecord(cue: Cue, names: SpeakerNames): object {
   const { index, speaker, start, end, lines } = cue
   const words = cue.words.map(wordRecord)
-  const name = nameOf(speaker, names, cue.words)
+  const name = nameOf(cue, names)
   return { type: 'cue', index, speaker, name, start, end, lines, words }
 }
 

@@ -1,0 +1,204 @@
+import { createReadStream } from 'node:fs'
+import { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { jsonlContextEvents, jsonlContexts } from '../captions/formats/jsonl.ts'
+import { InputError } from '../errors.ts'
+import type { TypedReadable } from '../events.ts'
+import type { Captionable, Cue, Segment, Turn, Word } from '../model.ts'
+import { checkKnown, checkSignal, invalidOption } from '../options.ts'
+import { announce, recordStage } from '../stage.ts'
+import { TurnTotals } from '../stream/turn-totals.ts'
+import type { Gap } from '../stream/options.ts'
+
+/** Options of {@link jsonlSource}. */
+export interface JsonlSourceOptions {
+  /** Destroys the stage when it fires. */
+  signal?: AbortSignal
+}
+
+/** Events of a transcript that is read again, beside those of every readable stage. */
+export interface JsonlSourceEvents {
+  /** A session that was heard when the file was made, as its record has it. */
+  session: [record: Record<string, unknown>]
+  /** Audio that nobody heard then. */
+  gap: [gap: Gap]
+  /** How far it has come. */
+  progress: [progress: { audioMs: number; turns: number; speakers: string[]; languages: string[] }]
+}
+
+/** A transcript out of a file: turns, segments or cues. */
+export type JsonlSource = TypedReadable<JsonlSourceEvents, Captionable>
+
+/** Longest line, in characters; a turn of hours is shorter. */
+const LONGEST_LINE = 16_777_216
+
+/**
+ * Reads what `jsonlSink()` has written: turns, segments and cues as they were, for any sink. So names, presets and formats are
+ * changed without hearing the audio again:
+ *
+ * ```ts
+ * await run(jsonlSource('talk.jsonl'), srtSink('talk.srt', { speakers: { A: 'Alice' }, layout: 'bbc' }))
+ * ```
+ *
+ * Revisions come in their places. The records `session` and `gap` are events; with all other records they are written again
+ * where they stood by a `jsonlSink()` below, so that a file of `jsonlSink()` comes out as it went in.
+ *
+ * Fails with `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`, or, for a line that is no such record, `INPUT_NOT_MEDIA`.
+ *
+ * @param file - a path, a `file:` URL, or `-` for the standard input.
+ * @throws {@link ConfigurationError} `INVALID_OPTION`
+ * @event session object - a session that was heard when the file was made
+ * @event gap Gap - audio that nobody heard then
+ * @event progress object - how far it has come
+ */
+export function jsonlSource(file: string | URL, options: JsonlSourceOptions = {}): JsonlSource {
+  checkKnown('jsonlSource()', options, ['signal'])
+  checkSignal('signal', options.signal)
+  if (file === '' || (typeof file !== 'string' && !(file instanceof URL))) {
+    throw invalidOption('file', 'a path, a file: URL or -', file)
+  }
+  const path = typeof file === 'string' && !file.startsWith('file:') ? file : fileURLToPath(file)
+  const items = readItems(path, (event, record) => source.emit(event, record))
+  const source: Readable = Readable.from(items, { objectMode: true, highWaterMark: 16, ...options })
+  Object.assign(source, { [recordStage]: true })
+  announce(source)
+  return source as JsonlSource
+}
+
+/** The display names that a file of `jsonlSink()` has for speakers; the last one of each counts. */
+export async function namesIn(path: string): Promise<Record<string, string>> {
+  const names = new Map<string, string>()
+  for await (const { record } of readRecords(path)) {
+    const { speaker, name } = record
+    if (typeof speaker === 'string' && typeof name === 'string' && name.trim() !== '') names.set(speaker, name)
+  }
+  return Object.fromEntries(names)
+}
+
+type Emit = (event: string, record: object) => void
+
+async function* readItems(path: string, emit: Emit): AsyncGenerator<Captionable> {
+  const totals = new TurnTotals()
+  let audioMs = 0
+  let before = ''
+  /** One item is held back, since what stands behind the last one belongs to it. */
+  let held: Captionable | undefined
+  const events: [string, object][] = []
+  const tell = (isKept: boolean): void => {
+    for (const [event, record] of events.splice(0)) {
+      if (isKept) jsonlContextEvents.add(record)
+      emit(event, record)
+    }
+  }
+  for await (const { record, line, where } of readRecords(path)) {
+    const { type, ...all } = record
+    const { name, ...fields } = all
+    const item = type === 'turn' ? turnOf(fields) : type === 'segment' ? segmentOf(fields) : cueOf(type, fields)
+    if (item === 'wrong')
+      throw new InputError('INPUT_NOT_MEDIA', `${where} is no ${String(type)} as jsonlSink() writes it`)
+    if (item === undefined) {
+      before += line
+      if (type === 'session' || type === 'gap') events.push([type, all])
+      continue
+    }
+    if (held !== undefined) yield held
+    tell(true)
+    jsonlContexts.set(item, { before, after: '', ...(typeof name === 'string' && { name }) })
+    before = ''
+    held = item
+    audioMs = Math.max(audioMs, item.end)
+    if ('endOfTurn' in item && item.endOfTurn) totals.add(item)
+    emit('progress', { audioMs, turns: totals.turns, speakers: totals.speakers, languages: totals.languages })
+  }
+  const context = held === undefined ? undefined : jsonlContexts.get(held)
+  if (context !== undefined) context.after = before
+  tell(context !== undefined)
+  if (held !== undefined) yield held
+}
+
+interface Line {
+  record: Record<string, unknown>
+  /** The line as it stands there, with its end. */
+  line: string
+  /** Where it stands, for messages. */
+  where: string
+}
+
+async function* readRecords(path: string): AsyncGenerator<Line> {
+  let number = 0
+  for await (const line of readLines(path)) {
+    number += 1
+    if (line.trim() === '') continue
+    const where = `line ${number} of ${path === '-' ? 'the standard input' : path}`
+    let record: unknown
+    try {
+      record = JSON.parse(line)
+    } catch (cause) {
+      throw new InputError('INPUT_NOT_MEDIA', `${where} is no JSON; jsonlSource() reads what jsonlSink() wrote`, {
+        cause,
+      })
+    }
+    if (typeof record !== 'object' || record === null || Array.isArray(record)) {
+      throw new InputError('INPUT_NOT_MEDIA', `${where} is no record; jsonlSource() reads what jsonlSink() wrote`)
+    }
+    yield { record: record as Record<string, unknown>, line: `${line}\n`, where }
+  }
+}
+
+async function* readLines(path: string): AsyncGenerator<string> {
+  const bytes: Readable = path === '-' ? process.stdin : createReadStream(path)
+  let rest = ''
+  try {
+    for await (const text of bytes.setEncoding('utf8') as AsyncIterable<string>) {
+      const lines = (rest + text).split('\n')
+      rest = lines.pop() ?? ''
+      if (rest.length > LONGEST_LINE) {
+        throw new InputError('INPUT_NOT_MEDIA', `${path} has a line of more than ${LONGEST_LINE} characters`)
+      }
+      yield* lines
+    }
+  } catch (cause) {
+    const { code } = cause as { code?: unknown }
+    if (code === 'ENOENT') throw new InputError('INPUT_NOT_FOUND', `${path} does not exist`, { cause })
+    if (cause instanceof InputError || typeof code !== 'string') throw cause
+    throw new InputError('INPUT_UNREADABLE', `${path} cannot be read: ${(cause as Error).message}`, { cause })
+  }
+  if (rest !== '') yield rest
+}
+
+type Fields = Record<string, unknown>
+
+const isTime = (value: unknown): boolean => typeof value === 'number' && Number.isSafeInteger(value)
+const isText = (value: unknown): boolean => typeof value === 'string'
+const isTextOrAbsent = (value: unknown): boolean => value === undefined || typeof value === 'string'
+
+/** Whether the fields that turns, segments and cues have in common are right. */
+function isSpoken({ start, end, speaker, channel, language, words }: Fields): boolean {
+  const isRight = isTime(start) && isTime(end) && [speaker, channel, language].every(isTextOrAbsent)
+  return isRight && Array.isArray(words) && words.every((word: unknown) => isWord(word))
+}
+
+function isWord(word: unknown): word is Word {
+  if (typeof word !== 'object' || word === null) return false
+  const { text, start, end, speaker, speakerName, confidence } = word as Fields
+  const isRated = confidence === undefined || (typeof confidence === 'number' && confidence >= 0 && confidence <= 1)
+  return isText(text) && isTime(start) && isTime(end) && isRated && [speaker, speakerName].every(isTextOrAbsent)
+}
+
+function turnOf(fields: Fields): Turn | 'wrong' {
+  const { order, revision, endOfTurn, transcript, sessionId } = fields
+  const isRight = isTime(order) && isTime(revision) && typeof endOfTurn === 'boolean'
+  return isRight && isText(transcript) && isText(sessionId) && isSpoken(fields) ? (fields as unknown as Turn) : 'wrong'
+}
+
+function segmentOf({ order, revision, ...fields }: Fields): Segment | 'wrong' {
+  if (!isTime(order) || !isTime(revision) || !isText(fields['text']) || !isSpoken(fields)) return 'wrong'
+  return { ...fields, turn: { order, revision } } as unknown as Segment
+}
+
+function cueOf(type: unknown, fields: Fields): Cue | 'wrong' | undefined {
+  if (type !== 'cue') return undefined
+  const { index, lines } = fields
+  const isRight = isTime(index) && Array.isArray(lines) && lines.every(isText) && isSpoken(fields)
+  return isRight ? (fields as unknown as Cue) : 'wrong'
+}

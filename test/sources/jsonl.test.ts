@@ -1,0 +1,112 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { run } from '../../src/run.ts'
+import { srtSink } from '../../src/sinks/caption-sinks.ts'
+import { fanOut } from '../../src/sinks/fan-out.ts'
+import { jsonlSink } from '../../src/sinks/jsonl.ts'
+import { jsonlSource, namesIn } from '../../src/sources/jsonl.ts'
+import { layout } from '../../src/transforms/layout.ts'
+import { segment } from '../../src/transforms/segment.ts'
+import { makeTurn } from '../captions/example-turn.ts'
+import { parseSubtitles } from '../captions/parsers.ts'
+import { temporaryDirectories, TextCollector } from '../sinks/temporary.ts'
+
+const directory = temporaryDirectories()
+
+/** A file with records of every kind, as a run writes them that was cut off and lost a stretch at its end. */
+async function written(): Promise<string> {
+  const file = path.join(directory(), 'talk.jsonl')
+  const source = (async function* () {
+    yield { ...makeTurn(0, 'A:open'), endOfTurn: false }
+    yield { ...makeTurn(0, 'A:one B:two'), speaker: 'A', language: 'de', transcript: 'one\u2028two' }
+    yield { ...makeTurn(1, 'A:three'), unconfirmed: true as const }
+    yield { ...makeTurn(0, 'A:one B:two'), speaker: 'B', revision: 1 }
+  })()
+  await run(source, jsonlSink(file, { speakers: { A: 'Alice' } }))
+  const [first = '', ...rest] = readFileSync(file, 'utf8').trimEnd().split('\n')
+  const session = '{"type":"session","sessionId":"s","name":"a host","offset":0}'
+  const gap = '{"type":"gap","start":9000,"end":9500}'
+  const unknown = '{"type":"of tomorrow","x":1}'
+  writeFileSync(file, `${[session, first, gap, ...rest, unknown, gap].join('\n')}\n`)
+  return file
+}
+
+describe('jsonlSource', () => {
+  it('gives back what was written: written again, it is the same file', async () => {
+    const file = await written()
+    const [again, beside] = ['again.jsonl', 'beside.srt'].map((name) => path.join(path.dirname(file), name)) as [
+      string,
+      string,
+    ]
+    const { turns, speakers, languages, gaps } = await run(jsonlSource(file), fanOut(jsonlSink(again), srtSink(beside)))
+    expect(readFileSync(again, 'utf8')).toBe(readFileSync(file, 'utf8'))
+    expect({ turns, speakers, languages, gaps }).toMatchObject({
+      turns: 2,
+      speakers: ['A', 'B'],
+      languages: ['de'],
+      gaps: [{ start: 9000, end: 9500 }],
+    })
+  })
+
+  it.each([
+    ['segments', () => segment()],
+    ['cues', () => layout()],
+  ])('gives back %s', async (_what, make) => {
+    const file = await written()
+    const [first, second] = [1, 2].map((n) => path.join(path.dirname(file), `${n}.jsonl`)) as [string, string]
+    await run(jsonlSource(file), make(), jsonlSink(first, { speakers: { A: 'Anna' } }))
+    await run(jsonlSource(pathToFileURL(first)), jsonlSink(second))
+    expect(readFileSync(second, 'utf8')).toBe(readFileSync(first, 'utf8'))
+    expect(readFileSync(first, 'utf8')).toContain('"name":"Anna"')
+  })
+
+  it('changes names and format, with the speakers as they were last revised', async () => {
+    const out = new TextCollector()
+    await run(jsonlSource(await written()), srtSink(out, { speakers: { B: 'Bob' } }))
+    const speakers = parseSubtitles(out.text).map(({ text }) => text.split(':')[0])
+    expect(speakers).toEqual(['Speaker A', 'Bob', 'Speaker A'])
+  })
+
+  it('knows the names in it', async () => {
+    expect(await namesIn(await written())).toEqual({ A: 'Alice' })
+  })
+
+  it('writes a file of events alone as it is', async () => {
+    const file = path.join(directory(), 'events.jsonl')
+    writeFileSync(file, '{"type":"session","sessionId":"s"}\n{"type":"gap","start":0,"end":5}\n')
+    const again = path.join(path.dirname(file), 'again.jsonl')
+    await run(jsonlSource(file), jsonlSink(again))
+    expect(readFileSync(again, 'utf8')).toBe(readFileSync(file, 'utf8'))
+  })
+
+  const word = '{"text":"a","start":0,"end":1,"final":true}'
+  it.each([
+    ['{"type":"turn"', 'INPUT_NOT_MEDIA', 'line 2 of'],
+    ['[]', 'INPUT_NOT_MEDIA', 'is no record'],
+    ['null', 'INPUT_NOT_MEDIA', 'is no record'],
+    ['{"type":"turn","order":0}', 'INPUT_NOT_MEDIA', 'is no turn as jsonlSink() writes it'],
+    [
+      `{"type":"segment","order":0,"revision":0,"start":"0","end":1,"text":"","words":[${word}]}`,
+      'INPUT_NOT_MEDIA',
+      'no segment',
+    ],
+    [`{"type":"cue","index":1,"start":0,"end":1,"lines":[7],"words":[]}`, 'INPUT_NOT_MEDIA', 'no cue'],
+    [`{"type":"cue","index":1,"start":0,"end":1,"lines":["a"],"words":[null]}`, 'INPUT_NOT_MEDIA', 'no cue'],
+  ])('refuses %s', async (line, code, message) => {
+    const file = path.join(directory(), 'wrong.jsonl')
+    writeFileSync(file, `{"type":"session"}\n${line}\n`)
+    const failed = run(jsonlSource(file), srtSink(new TextCollector()))
+    await expect(failed).rejects.toMatchObject({ code, message: expect.stringContaining(message) as string })
+  })
+
+  it('says what is wrong with a file', async () => {
+    const folder = path.join(directory(), 'a.jsonl')
+    mkdirSync(folder)
+    const read = (file: string) => run(jsonlSource(file), srtSink(new TextCollector()))
+    await expect(read('/does/not/exist.jsonl')).rejects.toMatchObject({ code: 'INPUT_NOT_FOUND' })
+    await expect(read(folder)).rejects.toMatchObject({ code: 'INPUT_UNREADABLE' })
+    expect(() => jsonlSource('')).toThrow('file, when given, must be a path')
+  })
+})
