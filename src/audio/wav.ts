@@ -308,7 +308,7 @@ export function wavSizeWarning(samples: WavReader | undefined, input = 'the inpu
     const what = `${input} is several WAV files, one behind the other, as where they were joined by cat`
     const message =
       samples.joined === 'heard'
-        ? `${what}; all of them are heard`
+        ? `${what}; all of them are heard${samples.joinedLacks > 0 ? `, but ${samples.joinedLacks} bytes that their headers say are not there` : ''}`
         : `${what}, and what follows the first is of another kind and is not heard: give each by itself`
     return { code: 'WAV_JOINED', message }
   }
@@ -358,16 +358,25 @@ class WavSamples {
     if (this.#state === 'joined') return nothing
     if (this.#state === 'after') return this.#untilWav(bytes)
     if (this.#state === 'beyond') return this.#untilEnd(bytes)
-    if (bytes.length < this.#left && this.#state === 'declared') {
-      this.#left -= bytes.length
-      return bytes
+    return this.#state === 'declared' ? this.#untilDeclared(bytes) : this.#decide(bytes)
+  }
+
+  /** One that was cut short may have another WAV behind it before its samples end by the header. */
+  #untilDeclared(more: Buffer): Buffer {
+    const bytes = this.#held.length === 0 ? more : Buffer.concat([this.#held, more])
+    const mark = findMark(bytes, wavMarks)
+    const end = Math.min(mark?.at ?? bytes.length, this.#left)
+    this.#left -= end
+    this.#held = nothing
+    const declared = bytes.subarray(0, end)
+    if (this.#left > 0) {
+      if (mark?.sure === true) this.#join(bytes.subarray(end))
+      else this.#held = Buffer.from(bytes.subarray(end))
+      return declared
     }
-    const declared = bytes.subarray(0, this.#left)
-    const rest = bytes.subarray(this.#left)
-    this.#left = 0
     this.#state = 'deciding'
-    const more = this.#decide(rest)
-    return more.length === 0 ? declared : Buffer.concat([declared, more])
+    const beyond = this.#decide(bytes.subarray(end))
+    return beyond.length === 0 ? declared : Buffer.concat([declared, beyond])
   }
 
   /** To be called at the end of the stream: samples that were held. */
@@ -375,6 +384,10 @@ class WavSamples {
     const held = this.#held
     this.#held = nothing
     if (this.#state === 'beyond') return held
+    if (this.#state === 'declared') {
+      this.#left -= held.length
+      return held
+    }
     // What is too short for a chunk is too short for a sound.
     if (this.#state !== 'deciding' || held.length < afterAudioBytes || this.#isChunk(held)) return nothing
     return this.#continue(held)
@@ -495,6 +508,8 @@ export class WavReader {
   container: string | undefined
   /** Whether other WAVs were joined to it, and all of them are heard; `undefined` where there are none. */
   joined: 'heard' | 'unheard' | undefined
+  /** Bytes of audio that were promised by the headers of those to which another was joined, and are not there. */
+  joinedLacks = 0
 
   /**
    * @param takesAll - whether to take WAV that the library cannot read, too; see {@link headerBytes}.
@@ -562,6 +577,7 @@ export class WavReader {
         out.push(this.#ofPart(samples.push(rest)))
         if (samples.next === undefined) break
         out.push(this.#endPart(samples))
+        this.joinedLacks += samples.missingBytes
         rest = samples.next
       } else rest = Buffer.concat([this.#nextHead, rest])
       const found = this.#find(rest)

@@ -76,6 +76,18 @@ describe('a change in the middle moves nothing', () => {
     expect(fileSource(file).duration).toBeGreaterThan(5990)
   })
 
+  it.each([
+    ['of the same format', []],
+    ['of another', ['-ac', '2', '-ar', '44100']],
+  ])('a wav that was cut short, and another behind it, %s: both are heard, and it is said', async (what, other) => {
+    const first = await part(`cut short ${what}.wav`)
+    const bytes = await readFile(first)
+    await writeFile(first, bytes.subarray(0, bytes.length - 48_000))
+    const second = await part(`behind ${what}.wav`, ...other)
+    const heard = await heardIn(await joined(`cut and joined ${what}.wav`, [first, second]), [1000, 2500])
+    expect(heard).toEqual(right(2).map((way) => ({ ...way, warnings: ['WAV_JOINED'] })))
+  })
+
   describe.each([
     ['ogg', ['-c:a', 'libvorbis']],
     ['opus', ['-c:a', 'libopus']],

@@ -430,6 +430,28 @@ describe('WavReader', () => {
     )
   })
 
+  it('hears the WAV behind one that was cut short, however long that says it is, and says what is missing', () => {
+    const audio = fc.uint8Array({ minLength: 4, maxLength: 100 }).map((bytes) => bytes.subarray(0, bytes.length & ~3))
+    const lack = fc.constantFrom(4, 20, 60, 1000, 1_000_000)
+    fc.assert(
+      fc.property(audio, audio, lack, cuts, (first, second, missing, lengths) => {
+        const files = [
+          writeWavHeader(stereo, first.length + missing),
+          first,
+          writeWavHeader(stereo, second.length),
+          second,
+        ]
+        const { reader, audio: got } = read(Buffer.concat(files), lengths)
+        expect(got.equals(Buffer.concat([first, second]))).toBe(true)
+        expect(reader.joinedLacks).toBe(missing)
+        expect(wavSizeWarning(reader)).toMatchObject({
+          code: 'WAV_JOINED',
+          message: expect.stringContaining(`but ${missing} bytes that their headers say are not there`) as unknown,
+        })
+      }),
+    )
+  })
+
   it('ends one that others follow with a whole sample of all channels', () => {
     const odd = Buffer.concat([writeWavHeader(stereo, 5), Buffer.from('abcde'), Buffer.alloc(1)])
     const { audio } = read(Buffer.concat([odd, writeWavHeader(stereo, 4), Buffer.from('wxyz')]), [7])
