@@ -24,7 +24,7 @@ import { NutReader } from './nut.ts'
 import { Placer } from './placement.ts'
 import { declaredLength, headLimit, readingMode } from './probe.ts'
 import { FfmpegProcess } from './process.ts'
-import { type ClockCorrector, clockCorrector } from './program-clock.ts'
+import { type ClockCorrector, clockCorrector, isClockUnknown } from './program-clock.ts'
 import { chooseTrack, type TrackWish } from './tracks.ts'
 
 /** 100 ms of 16 kHz mono, in bytes; also the most that is handed on at once. */
@@ -197,6 +197,10 @@ export class FfmpegDecoder extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
+    this.#accept(chunk, callback)
+  }
+
+  #accept(chunk: Buffer, callback: () => void): void {
     this.#received += chunk.length
     if (this.#process !== undefined) return this.#write(chunk, callback)
     this.#head = Buffer.concat([this.#head, chunk])
@@ -267,7 +271,8 @@ export class FfmpegDecoder extends Duplex {
   #startOnBytes(next: () => void): void {
     if (this.#process !== undefined) return next()
     const mode = readingMode(this.#head, this.#inputEnded)
-    if (mode === undefined && this.#head.length < headLimit) return next()
+    const isUnknown = mode === undefined || (!this.#inputEnded && isClockUnknown(this.#head))
+    if (isUnknown && this.#head.length < headLimit) return next()
     this.#start(pipeInput(mode === 'spooled', this.#options))
     const bytes = this.#head
     this.#declared = declaredLength(bytes)
@@ -278,8 +283,11 @@ export class FfmpegDecoder extends Duplex {
 
   #write(bytes: Buffer, taken: () => void): void {
     // Without a process the start has failed, and this stream with it.
-    if (this.#process === undefined) taken()
-    else this.#give(this.#clock?.push(bytes) ?? bytes, taken)
+    if (this.#process === undefined) return taken()
+    const given = this.#clock?.push(bytes) ?? bytes
+    const other = this.#clock?.other
+    if (other === undefined) this.#give(given, taken)
+    else this.#give(given, () => this.endPart(true, () => this.#accept(other, taken)))
   }
 
   #give(bytes: Buffer, taken: () => void): void {

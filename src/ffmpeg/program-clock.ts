@@ -1,5 +1,6 @@
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs'
 import { Readable } from 'node:stream'
+import { ProgramTracks } from './program-tracks.ts'
 
 /**
  * The clock of MPEG transport streams and program streams (recordings of TV, DVDs, cameras), made to run on. Where two
@@ -118,22 +119,38 @@ export interface ClockCorrector {
   push(chunk: Buffer): Buffer
   /** What has been kept back. */
   end(): Buffer
+  /** What follows, where its sound is coded in another way: it is for another FFmpeg, and another corrector. */
+  readonly other: Buffer | undefined
 }
 
-/** The corrector for a stream that begins with `head`; `undefined` where it is of another kind. */
-export function clockCorrector(head: Uint8Array): ClockCorrector | undefined {
+/** Whether more bytes must come to tell whether a stream that begins with `head` is one whose clock may leap. */
+export function isClockUnknown(head: Buffer): boolean {
+  return head.length < 8 * 204 && (head[0] === syncByte || head[4] === syncByte)
+}
+
+/**
+ * The corrector for a stream that begins with `head`; `undefined` where it is of another kind. With `splits` it ends where the
+ * sound goes on in another codec.
+ */
+export function clockCorrector(head: Uint8Array, splits = true): ClockCorrector | undefined {
   const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
   const packets = packetsOf(bytes)
-  if (packets !== undefined)
-    return new Corrector((part, from, clock, isLast) => transportPacket(part, from, clock, packets, isLast))
+  if (packets !== undefined) {
+    const tracks = new ProgramTracks(splits)
+    return new Corrector(
+      (part, from, clock, isLast) => transportPacket(part, from, clock, tracks, packets, isLast),
+      () =>
+        Buffer.concat([Buffer.alloc(packets.before), tracks.head, Buffer.alloc(packets.size - packets.before - 188)]),
+    )
+  }
   return isPack(bytes, 0) ? new Corrector(programPacket) : undefined
 }
 
 /**
- * Corrects the packet that begins at `from`; returns where the next one begins, or -1 where there are too few bytes to
- * say.
+ * Corrects the packet that begins at `from`; returns where the next one begins, -1 where there are too few bytes to
+ * say, or `'other'` where one begins that is for another corrector.
  */
-type PacketReader = (bytes: Buffer, from: number, clock: ProgramClock, isLast: boolean) => number
+type PacketReader = (bytes: Buffer, from: number, clock: ProgramClock, isLast: boolean) => number | 'other'
 
 /** Bytes at the beginning of a file by which its kind is known. */
 const headBytes = 4096
@@ -161,7 +178,7 @@ export function correctedFile(path: string): Readable {
 async function* mended(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let corrector: ClockCorrector | undefined
   for await (const chunk of bytes) {
-    corrector ??= clockCorrector(chunk)
+    corrector ??= clockCorrector(chunk, false)
     yield corrector?.push(chunk) ?? chunk
   }
   if (corrector !== undefined) yield corrector.end()
@@ -170,17 +187,21 @@ async function* mended(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 class Corrector implements ClockCorrector {
   readonly #clock = new ProgramClock()
   readonly #read: PacketReader
+  readonly #head: () => Buffer
   #kept: Buffer = Buffer.alloc(0)
+  other: Buffer | undefined
 
-  constructor(read: PacketReader) {
+  /** @param head - gives what has to be before bytes that are for another corrector. */
+  constructor(read: PacketReader, head = (): Buffer => Buffer.alloc(0)) {
     this.#read = read
+    this.#head = head
   }
 
   push(chunk: Buffer): Buffer {
     // What is written to belongs to somebody else.
     const bytes = Buffer.concat([this.#kept, chunk])
     const done = this.#correct(bytes, false)
-    this.#kept = bytes.subarray(done)
+    this.#kept = this.other === undefined ? bytes.subarray(done) : Buffer.alloc(0)
     return bytes.subarray(0, done)
   }
 
@@ -192,7 +213,8 @@ class Corrector implements ClockCorrector {
   #correct(bytes: Buffer, isLast: boolean): number {
     for (let done = 0; ;) {
       const next = this.#read(bytes, done, this.#clock, isLast)
-      if (next < 0) return done
+      if (next === 'other') this.other = Buffer.concat([this.#head(), bytes.subarray(done)])
+      if (next === 'other' || next < 0) return done
       done = next
     }
   }
@@ -225,9 +247,10 @@ function transportPacket(
   bytes: Buffer,
   from: number,
   clock: ProgramClock,
+  tracks: ProgramTracks,
   { size, before }: Packets,
   isLast: boolean,
-): number {
+): number | 'other' {
   const start = from + before
   const end = from + size
   if (end > bytes.length || (end + before >= bytes.length && !isLast)) return -1
@@ -238,11 +261,12 @@ function transportPacket(
     }
     return Math.max(from, bytes.length - size - before) === from ? -1 : bytes.length - size - before
   }
+  const id = tracks.correct(bytes, start)
+  if (id === 'other') return id
   const begins = (bytes[start + 1]! & 0x40) !== 0
   const control = bytes[start + 3]! & 0x30
   if (!begins || (control & 0x10) === 0) return end
   const payload = start + 4 + (control === 0x30 ? 1 + bytes[start + 4]! : 0)
-  const id = ((bytes[start + 1]! & 0x1f) << 8) | bytes[start + 2]!
   if (payload + 14 <= start + 188) correctHeader(bytes, payload, start + 188, id, clock)
   return end
 }

@@ -147,6 +147,29 @@ describe('a change in the middle moves nothing', () => {
     expect(await heardIn(file, [1000, 1000 + each, 1000 + 2 * each])).toEqual(right(3))
   })
 
+  describe('recordings whose tracks have other numbers, joined', () => {
+    const numbers = (picture: number, sound: number): string[] => [
+      '-streamid',
+      `0:${picture}`,
+      '-streamid',
+      `1:${sound}`,
+    ]
+    it.each([
+      ['other numbers', numbers(0x200, 0x201), []],
+      ['another table, too', [...numbers(0x200, 0x201), '-mpegts_pmt_start_pid', '0x1100'], []],
+      ['each that of the other', numbers(0x101, 0x100), []],
+      ['and another codec', numbers(0x300, 0x301), ['-c:a', 'aac']],
+      ['the same, but another codec', [], ['-c:a', 'ac3']],
+    ])('%s: the sound is one track', async (what, streams, codec) => {
+      const ts = { ...containers['ts']!, sound: ['-c:a', 'mp2'] }
+      const one = await make(at(`one of ${what}`), ts, 2, tones(2, [1]))
+      const changed = { ...ts, more: streams, ...(codec.length > 0 && { sound: codec }) }
+      const other = await make(at(`other of ${what}`), changed, 2, tones(2, [1]))
+      const file = await joined(`numbers ${what}.ts`, [one, other, one])
+      expect(await heardIn(file, [1000, 3010, 5020])).toEqual(right(3))
+    })
+  })
+
   it('a clock that runs out after 26.5 hours', async () => {
     const wrapped = { ...containers['ts']!, more: ['-output_ts_offset', String(2 ** 33 / 90_000 - 3)] }
     const file = await make(at('wrap'), wrapped, 4, tones(4, [1, 3]))

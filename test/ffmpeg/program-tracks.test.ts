@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest'
+import { ProgramTracks } from '../../src/ffmpeg/program-tracks.ts'
+
+/** A track: its number, its type, and its language. */
+type Track = [pid: number, type: number, language?: string]
+
+const tableId = 0x1000
+
+function packet(pid: number, payload: readonly number[] = []): Buffer {
+  const bytes = Buffer.alloc(188, 0xff)
+  bytes.set([0x47, 0x40 | (pid >> 8), pid & 0xff, 0x10, ...payload])
+  return bytes
+}
+
+/** A section of a table: its number, then what `content` says, then room for a checksum. */
+function table(pid: number, id: number, content: readonly number[]): Buffer {
+  return packet(pid, [0, id, 0xb0, content.length + 9, 0, 1, 0xc1, 0, 0, ...content, 0, 0, 0, 0])
+}
+
+const programs = (...tables: number[]): Buffer =>
+  table(
+    0,
+    0,
+    tables.flatMap((pid, index) => [0, index + 1, 0xe0 | (pid >> 8), pid & 0xff]),
+  )
+
+function programOf(tracks: readonly Track[], pid = tableId): Buffer {
+  const described = tracks.flatMap(([track, type, language = '']) => {
+    const about = language === '' ? [] : [0x0a, 4, ...Buffer.from(language, 'latin1'), 0]
+    return [type, 0xe0 | (track >> 8), track & 0xff, 0xf0, about.length, ...about]
+  })
+  return table(pid, 2, [0xe1, 0, 0xf0, 0, ...described])
+}
+
+function correct(tracks: ProgramTracks, ...packets: Buffer[]): (number | string)[] {
+  return packets.map((bytes) => {
+    const pid = tracks.correct(bytes, 0)
+    return pid === 'other' || pid === (bytes.readUInt16BE(1) & 0x1fff) ? pid : 'said, but not written'
+  })
+}
+
+const [picture, mp2, aac] = [2, 3, 15]
+const nothing = 0x1fff
+const german: Track = [0x101, mp2, 'deu']
+const english: Track = [0x102, mp2, 'eng']
+
+describe('the tracks of a programme', () => {
+  it('keep their numbers while the table says the same, or more', () => {
+    const tracks = new ProgramTracks(true)
+    const first = [programs(tableId), programOf([[0x100, picture], german]), packet(0x101)]
+    expect(correct(tracks, ...first)).toEqual([0, tableId, 0x101])
+    const more = [programs(tableId), programOf([[0x100, picture], german, english]), packet(0x101), packet(0x102)]
+    expect(correct(tracks, ...more)).toEqual([0, tableId, 0x101, 0x102])
+    expect(correct(tracks, programOf([[0x100, picture]]), packet(0x102))).toEqual([tableId, 0x102])
+  })
+
+  it('get the numbers they had, by language, and back', () => {
+    const tracks = new ProgramTracks(true)
+    correct(tracks, programs(tableId), programOf([[0x100, picture], german, english]))
+    const later = programOf(
+      [
+        [0x200, picture],
+        [0x201, mp2, 'eng'],
+        [0x202, mp2, 'deu'],
+        [0x203, mp2, 'fra'],
+      ],
+      0x1100,
+    )
+    expect(correct(tracks, programs(0x1100), later)).toEqual([0, nothing])
+    const packets = [0x200, 0x201, 0x202, 0x203].map((pid) => packet(pid))
+    expect(correct(tracks, ...packets)).toEqual([0x100, 0x102, 0x101, nothing])
+    expect(correct(tracks, programs(0x1100), packet(0x999))).toEqual([nothing, 0x999])
+    const again = [programs(tableId), programOf([[0x100, picture], german, english]), packet(0x102)]
+    expect(correct(tracks, ...again)).toEqual([nothing, tableId, 0x102])
+  })
+
+  it('are for another FFmpeg where sound goes on in another codec, with what has to be before them', () => {
+    const tracks = new ProgramTracks(true)
+    correct(tracks, programs(tableId), programOf([german]))
+    expect(correct(tracks, programs(tableId), programOf([[0x101, aac, 'deu']]))).toEqual([0, 'other'])
+    expect(tracks.head.equals(programs(tableId))).toBe(true)
+    const unsplit = new ProgramTracks(false)
+    correct(unsplit, programs(tableId), programOf([german]))
+    expect(correct(unsplit, programOf([[0x101, aac, 'deu']]), packet(0x101))).toEqual([tableId, 0x101])
+  })
+
+  it('of several programmes stay as they are', () => {
+    const tracks = new ProgramTracks(true)
+    const all = [programs(tableId, 0x1001), programOf([german]), programOf([english]), packet(0x102)]
+    expect(correct(tracks, ...all)).toEqual([0, tableId, tableId, 0x102])
+  })
+
+  it('stay as they are in whatever is damaged', () => {
+    for (let length = 0; length < 40; length++) {
+      const tracks = new ProgramTracks(true)
+      correct(tracks, programs(tableId))
+      const cut = programOf([[0x100, picture], german, english])
+      cut.fill(0xff, 4 + length)
+      expect(correct(tracks, cut, packet(0x101))).toEqual([tableId, 0x101])
+    }
+  })
+})
