@@ -43,7 +43,10 @@ export class ProgramTracks {
    */
   correct(bytes: Buffer, at: number): number | 'other' {
     const pid = pidOf(bytes, at)
-    if (pid !== 0 && pid !== this.#tableId) return this.#move(bytes, at, this.#moved.get(pid) ?? pid)
+    if (pid !== 0 && pid !== this.#tableId) {
+      // This is called of every packet.
+      return this.#moved.size === 0 ? pid : this.#move(bytes, at, this.#moved.get(pid) ?? pid)
+    }
     const section = sectionOf(bytes, at)
     if (pid === 0 && section !== undefined) {
       this.#programs = Buffer.from(bytes.subarray(at, at + packetBytes))
