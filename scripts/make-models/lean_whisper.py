@@ -6,7 +6,7 @@ Makes the graphs of Whisper tiny.en in the box leaner, to the same numbers.
 Writes `encoder.int8.onnx` and `decoder.int8.onnx` into the folder OUTPUT. The weights stay as they are. What changes:
 
 - The decoder put each new key and value into its caches by ScatterND, which copies the whole cache; now what was there
-  before and what is new are concatenated.
+  before and what is new are concatenated, and no room is kept for all the tokens that there might be.
 - The decoder scaled the keys, and laid out keys and values of the audio by heads, again for each token and layer; now the
   encoder does both, once an utterance. So neither works with the other one as it was.
 - The encoder attended with all heads at once, whose scores are 54 MB for 30 s of audio; now with one head after the other.
@@ -22,8 +22,8 @@ from onnx import GraphProto, NodeProto, helper, numpy_helper
 from packages import sha256
 
 LAYERS, HEADS, HEAD_SIZE = 4, 6, 64
-END = 2**62
-"""The end of an axis, however long it is."""
+CACHE_STEP = 64
+"""The caches of the decoder are as long as a multiple of this, in tokens."""
 
 
 class Graph:
@@ -86,14 +86,19 @@ class Graph:
 
 def concatenate_caches(decoder: Graph) -> None:
     add, constant = decoder.add, decoder.constant
-    first, axis, end = constant("lean_first", [0]), constant("lean_axis", [2]), constant("lean_end", [END])
+    first, axis = constant("lean_first", [0]), constant("lean_axis", [2])
     shape = add("Shape", ["tokens"], "lean_tokens_shape")
     count = add("Gather", [shape, constant("lean_one", [1])], "lean_count")
     until = add("Add", ["offset", count], "lean_until")
+    # Of few lengths, since onnxruntime keeps a plan for each shape that it has seen.
+    step = constant("lean_step", [CACHE_STEP])
+    steps = add("Div", [add("Add", [until, constant("lean_step_less", [CACHE_STEP - 1])], "lean_up"), step], "lean_steps")
+    unused = add("Sub", [add("Mul", [steps, step], "lean_whole"), until], "lean_unused")
+    ends = [constant("lean_before", [LAYERS, 1]), unused, constant("lean_behind", [HEADS * HEAD_SIZE])]
+    rest = add("ConstantOfShape", [add("Concat", ends, "lean_rest_shape", axis=0)], "lean_rest")
     for kind, suffix in (("k", ""), ("v", "_1")):
         cache, output = f"in_n_layer_self_{kind}_cache", f"out_n_layer_self_{kind}_cache"
         past = add("Slice", [cache, first, "offset", axis], f"lean_{kind}_past")
-        rest = add("Slice", [cache, until, end, axis], f"lean_{kind}_rest")
         fresh = []
         for layer in range(LAYERS):
             scatter = decoder.named(f"/blocks.{layer}/attn/ScatterND{suffix}")
@@ -103,6 +108,9 @@ def concatenate_caches(decoder: Graph) -> None:
             fresh.append(add("Unsqueeze", [new, first], f"lean_{kind}_new_{layer}"))
         stacked = add("Concat", fresh, f"lean_{kind}_new", axis=0)
         decoder.replace(decoder.maker(output), "Concat", [past, stacked, rest], axis=2)
+        for value in (*decoder.graph.input, *decoder.graph.output):
+            if value.name in (cache, output):
+                value.type.tensor_type.shape.dim[2].dim_param = f"{value.name}_length"
 
 
 def take_heads(decoder: Graph) -> None:

@@ -41,6 +41,7 @@ export interface SherpaExtractor {
 export interface SherpaActivity {
   acceptWaveform(samples: Float32Array): void
   isDetected(): boolean
+  flush(): void
   clear(): void
   reset(): void
 }

@@ -33,17 +33,16 @@ const tail = new Float32Array(12_800)
 const minForSpeaker = 8000
 /** The least and most audio a recogniser is given at a time, in samples: less ends the process, more is not heard. */
 const utteranceLimits = { min: 1600, max: 29 * sampleRate }
-/** Samples after which a detector begins anew: it copies a speech with each window, and its counters end at 2^31. */
-export const activityLimits = { speech: 60 * sampleRate, quiet: 3600 * sampleRate, all: 24 * 3600 * sampleRate }
+/** Samples after which a detector begins anew: its counters end at 2^31. */
+export const activityLimits = { quiet: 3600 * sampleRate, all: 24 * 3600 * sampleRate }
 /** Windows after that in which it says nothing that counts. */
 const activityWarmUp = 4
 
 interface Activity {
   detectors: SherpaActivity[]
   level: number
-  /** Samples since the detectors began anew, and since the last silence. */
+  /** Samples since the detectors began anew. */
   heard: number
-  speech: number
   /** Windows in which the last level is kept, since the detectors have just begun anew. */
   kept: number
 }
@@ -84,7 +83,6 @@ export class SherpaWork {
           ),
           level: 0,
           heard: 0,
-          speech: 0,
           kept: 0,
         })
         return undefined
@@ -244,18 +242,18 @@ function judge(activity: Activity): number {
   for (const detector of activity.detectors) {
     detector.acceptWaveform(window)
     if (detector.isDetected()) level++
+    // Else all of a speech so far would be copied with each window; whether there is speech does not depend on it.
+    detector.flush()
     detector.clear()
   }
   activity.heard += window.length
   if (activity.kept > 0) activity.kept--
   else activity.level = level
-  activity.speech = activity.level > 0 ? activity.speech + window.length : 0
-  const { speech, quiet, all } = activityLimits
+  const { quiet, all } = activityLimits
   const { heard } = activity
-  if (activity.speech >= speech || heard >= all || (activity.level === 0 && heard >= quiet)) {
+  if (heard >= all || (activity.level === 0 && heard >= quiet)) {
     for (const detector of activity.detectors) detector.reset()
     activity.heard = 0
-    activity.speech = 0
     activity.kept = activityWarmUp
   }
   return activity.level

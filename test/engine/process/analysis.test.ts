@@ -7,7 +7,7 @@ import type { ActivityModelFile, SpeakerModelFile } from '../../../src/engine/mo
 import { bundledPackage, findPackage } from '../../../src/engine/models/package.ts'
 import type { VoiceActivityDetector } from '../../../src/engine/parts.ts'
 import { AnalysisProcess, toUnitLength } from '../../../src/engine/process/analysis.ts'
-import { loadSherpa } from '../../../src/engine/process/sherpa.ts'
+import { activityConfig, loadSherpa } from '../../../src/engine/process/sherpa.ts'
 import { activityLimits, SherpaWork } from '../../../src/engine/process/worker.ts'
 import { haveFlite, join16, silence, speak } from '../../helpers/flite.ts'
 import { childProcesses, noChildLeft } from '../../helpers/processes.ts'
@@ -281,8 +281,19 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('AnalysisProcess', () => {
       return [...(work.do({ id: 0, name: 'activity', input: { stream: 1, samples: whole } }) as Uint8Array)]
     }
 
+    it('hears the same as one that keeps all of a speech', () => {
+      const audio = join16([samples, samples])
+      const keeping = new (loadSherpa().Vad)(activityConfig(activityModel.file, 0.3), 60)
+      const expected: boolean[] = []
+      for (let at = 0; at + 512 <= audio.length; at += 512) {
+        keeping.acceptWaveform(Float32Array.from(audio.subarray(at, at + 512), (sample) => sample / 32_768))
+        expected.push(keeping.isDetected())
+      }
+      expect(expected).toContain(true)
+      expect(levels(audio).map((level) => level > 0)).toEqual(expected)
+    })
+
     it.each<[string, Partial<typeof activityLimits>]>([
-      ['speech', { speech: 8000 }],
       ['all it hears', { all: 16_000 }],
       ['what it hears up to a silence', { quiet: 8000 }],
     ])('of %s it goes on, and says much the same', (_what, limits) => {
