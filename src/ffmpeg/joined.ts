@@ -1,4 +1,4 @@
-import type { ReadAt } from './probe.ts'
+import { type ReadAt, tagLength } from './probe.ts'
 
 /**
  * Files of one kind that were joined by `cat`, told apart. Of most kinds FFmpeg reads the first alone, or takes those behind it
@@ -70,9 +70,7 @@ const kinds: readonly FileKind[] = [
   kind('caff\0\x01\0\0desc', 12, () => true, {
     lengthOf: (head, at) => (at === 0 ? 8 : longLength(head.readBigInt64BE(4), 12)),
   }),
-  kind('riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0', 40, (bytes, from) => latin(bytes, from + 24, 4) === 'wave', {
-    lengthOf: (head) => longLength(head.readBigInt64LE(16), 0),
-  }),
+  kind('riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0', 40, (bytes, from) => latin(bytes, from + 24, 4) === 'wave'),
   kind('.snd', 24, (bytes, from) => {
     const [header, , encoding = 0, rate = 0, channels = 0] = [4, 8, 12, 16, 20].map((at) =>
       bytes.readUInt32BE(from + at),
@@ -90,6 +88,8 @@ const kinds: readonly FileKind[] = [
       bytes[from + 10] === 0 &&
       bytes.readUInt32LE(from + 16) === 0 &&
       (bytes.readUInt32LE(from + 24) & 0x800) !== 0,
+    // FFmpeg knows the tags behind the blocks where it can seek.
+    { lengthOf: (head) => (latin(head, 0, 4) === 'wvpk' ? 8 + head.readUInt32LE(4) : tagLength(head) || Infinity) },
   ),
   kind('TTA1', 14, (bytes, from) => {
     const [format = 0, channels = 0, bits = 0] = [4, 6, 8].map((at) => bytes.readUInt16LE(from + at))

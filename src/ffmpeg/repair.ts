@@ -2,7 +2,7 @@ import { BlockAligner } from '../audio/framer.ts'
 import { convertSamples } from '../audio/pcm.ts'
 import { sampleFormats, type WavLayout, WavReader, wavSizeWarning } from '../audio/wav.ts'
 import type { Warning } from '../errors.ts'
-import { mp3Index, mp3IndexBytes, mpegFrame, tagLength } from './probe.ts'
+import { mp3Index, mp3IndexBytes, mpegFrame, tagHeadBytes, tagLength } from './probe.ts'
 
 const nothing = Buffer.alloc(0)
 
@@ -125,7 +125,7 @@ class Mp3Repair {
   flush(): Buffer {
     const held = this.#held
     this.#held = nothing
-    return held
+    return this.#inStep && !this.#atStart && held.every((byte) => byte === 0) ? nothing : held
   }
 
   /** Says what becomes of the next bytes; `false` where more must come. */
@@ -139,7 +139,7 @@ class Mp3Repair {
       this.#atStart = false
       return true
     }
-    const tag = this.#inStep ? tagLength(bytes) : 0
+    const tag = this.#inStep ? tagLength(bytes) || (this.#atStart ? 0 : fillingLength(bytes)) : 0
     if (tag === undefined || (this.#inStep && bytes.length < 4)) return false
     if (tag > 0) {
       if (this.#atStart) this.#pass = tag
@@ -156,4 +156,33 @@ class Mp3Repair {
 /** Whether another frame begins where one is to end, as far as that can be seen. */
 function isFollowed(bytes: Buffer, length: number): boolean {
   return bytes.length < length + 4 || mpegFrame(bytes, length) !== undefined || tagLength(bytes, length) !== 0
+}
+
+/** What is longer is no filling, and no tag, in bytes. */
+const longestFilling = 1_048_576
+
+/**
+ * Bytes of what people have between and behind joined MP3s and is no sound: zeros, Lyrics3, an APE tag that only its foot tells.
+ * 0 where there is none; `undefined` where more bytes must come to tell.
+ */
+function fillingLength(bytes: Buffer): number | undefined {
+  const more = bytes.length < longestFilling ? undefined : 0
+  if (bytes[0] === 0) {
+    const zeros = bytes.findIndex((byte) => byte !== 0)
+    if (zeros < 0 || bytes.length - zeros < 64) return more
+    // Behind zeros that stand for lost sound that goes on, with no tag and no index.
+    const frame = mpegFrame(bytes, zeros)
+    const isJoined = frame === undefined ? tagLength(bytes, zeros) !== 0 : mp3Index(bytes, zeros, frame) !== undefined
+    return isJoined ? zeros : 0
+  }
+  if ('LYRICSBEGIN'.startsWith(bytes.toString('latin1', 0, 11))) {
+    const ends = ['LYRICS200', 'LYRICSEND'].map((end) => bytes.indexOf(end)).filter((at) => at >= 0)
+    return ends.length === 0 ? more : Math.min(...ends) + 9
+  }
+  // The first of its items: its length, flags, and its name.
+  if (bytes.length < 16) return more
+  if (bytes[3] !== 0 || !/^[\x20-\x7e]{2}/.test(bytes.toString('latin1', 8, 10))) return 0
+  const foot = bytes.indexOf('APETAGEX')
+  if (foot < 0 || foot + tagHeadBytes > bytes.length) return more
+  return bytes.readUInt32LE(foot + 12) === foot + tagHeadBytes ? foot + tagHeadBytes : 0
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { mpegFrame, tagLength } from '../../src/ffmpeg/probe.ts'
 import { InputRepair } from '../../src/ffmpeg/repair.ts'
 import { cut } from '../audio/signals.ts'
 import { createMedia, type Media } from '../helpers/media.ts'
@@ -99,6 +100,34 @@ describe('MP3', () => {
       }),
       { numRuns: runs(30) },
     )
+  })
+
+  const item = Buffer.from(`\x04\0\0\0\0\0\0\0Title\0abcd`, 'latin1')
+  const foot = Buffer.alloc(32)
+  foot.write('APETAGEX\xd0\x07', 'latin1')
+  foot.writeUInt32LE(item.length + foot.length, 12)
+  const fillings: [string, Buffer][] = [
+    ['zeros', Buffer.alloc(5000)],
+    ['an APE tag that only its foot tells', Buffer.concat([item, foot])],
+    ['Lyrics3', Buffer.from('LYRICSBEGININD0000200LYR00004word000038LYRICS200')],
+    ['Lyrics3 of the first version', Buffer.from('LYRICSBEGIN[00:01]wordLYRICSEND')],
+  ]
+  it.each(fillings)('loses %s between those that were joined, and behind', (_, filling) => {
+    const frames = repaired(Buffer.concat([mp3, mp3])).out
+    fc.assert(
+      fc.property(cuts, (lengths) => {
+        expect(repaired(Buffer.concat([mp3, filling]), lengths).out.equals(mp3)).toBe(true)
+        expect(repaired(Buffer.concat([mp3, filling, mp3, filling]), lengths).out.equals(frames)).toBe(true)
+      }),
+      { numRuns: runs(10) },
+    )
+  })
+
+  it('keeps zeros that stand for frames which are lost', () => {
+    const damaged = Buffer.from(mp3)
+    const { bytes: first } = mpegFrame(mp3, tagLength(mp3))!
+    damaged.fill(0, mp3.length - 3 * first, mp3.length - 2 * first)
+    expect(repaired(damaged).out.equals(damaged)).toBe(true)
   })
 
   it('keeps what is damaged for FFmpeg to judge', async () => {
