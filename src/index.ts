@@ -98,7 +98,7 @@ export type {
 } from './batch/caption-one.ts'
 export type { CaptionInput } from './batch/inputs.ts'
 export type { CaptionJob, CaptionOutput } from './batch/plan.ts'
-export type { CaptionFormat } from './sinks/formats.ts'
+export type { CaptionFormat } from './captions/formats/names.ts'
 export type * from './engine/engine.ts'
 export { isCue, isSegment, isTurn, type Captionable, type Cue, type Segment, type Turn, type Word } from './model.ts'
 export {

@@ -15,7 +15,7 @@ import {
 } from '../options.ts'
 import type { Progress } from '../progress.ts'
 import type { Stage } from '../run.ts'
-import { type CaptionFormat, captionFormats } from '../sinks/formats.ts'
+import { type CaptionFormat, captionFormats } from '../captions/formats/names.ts'
 import { diarize } from '../transforms/diarize.ts'
 import { resample } from '../transforms/resample.ts'
 import { captionOne, type CaptionResult, exists, type OneOptions, wantedOf } from './caption-one.ts'
@@ -224,6 +224,8 @@ async function plan(
 
 /** What each input would fail with, and which may cost money or a ban each time. */
 const COMMON = new Set([
+  'INVALID_OPTION',
+  'INVALID_REQUEST',
   'MISSING_API_KEY',
   'UNAUTHORIZED',
   'FFMPEG_NOT_FOUND',

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { ConfigurationError, type InputError } from '../errors.ts'
-import type { CaptionFormat } from '../sinks/formats.ts'
+import type { CaptionFormat } from '../captions/formats/names.ts'
 import { addressOf, type FoundInput } from './inputs.ts'
 
 /** A file that is to be made of an input. */

@@ -8,6 +8,7 @@ import { checkInteger, checkOneOf } from '../options.ts'
 import { redact } from '../redact.ts'
 import type { DiarizeOptions, SessionParameters } from '../transforms/diarize-options.ts'
 import { resolveTranscribeOptions } from '../transforms/transcribe/options.ts'
+import { BATCH_OPTIONS, type BatchCommand, parseBatch } from './batch/options.ts'
 import { numberOrText, parseOptions, usage } from './options.ts'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -15,7 +16,10 @@ import path from 'node:path'
 export const VIDEO_ENDINGS: readonly string[] = ['.mp4', '.m4v', '.mov', '.mkv', '.webm']
 
 export interface Command {
+  /** The input, or the first of several. */
   input: string
+  /** What is asked of several inputs. */
+  batch: BatchCommand | undefined
   outputs: string[]
   mux: string | undefined
   burn: string | undefined
@@ -75,6 +79,7 @@ const OPTIONS = {
   'no-clobber': { type: 'boolean' },
   device: { type: 'string' },
   'list-microphones': { type: 'boolean' },
+  ...BATCH_OPTIONS,
   help: { type: 'boolean' },
   version: { type: 'boolean' },
 } as const
@@ -97,11 +102,11 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
   if (values.help === true) return 'help'
   if (values.version === true) return 'version'
   if (values['list-microphones'] === true) return 'microphones'
-  const [input, ...more] = positionals
+  const [input] = positionals
   if (input === undefined || input === '') {
     throw usage('an input is needed: a file, an address, mic, or - for standard input')
   }
-  if (more.length > 0) throw usage(`one input at a time; got also ${more.join(', ')}`)
+  const batch = parseBatch(positionals, values)
   const maxSpeakers = integer('--speakers', values.speakers, 1, 10)
   const parallel = integer('--parallel', values.parallel, 1, 100)
   checkOneOf('--engine', values.engine, ['assemblyai', 'assemblyai-batch', 'local', 'embedded'])
@@ -127,6 +132,7 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
   if (keyterms.length > 0) check('--keyterms', () => checkParameters({ keytermsPrompt: keyterms }))
   return {
     input,
+    batch,
     outputs: values.output ?? [],
     mux: values.mux,
     burn: values.burn,
@@ -237,6 +243,7 @@ function readKey(file: string): string {
 }
 
 export const USAGE = `diarize-stream <input> [options]
+diarize-stream <inputs> [--output-dir <folder>] [--format srt,vtt] [--skip-existing] [--jobs 2] [options]
 diarize-stream models list | pull <name> | path
 diarize-stream voices add <name> <clip> | name <transcript> | list | forget <name>
 diarize-stream serve [options]
@@ -257,6 +264,15 @@ Output
   --json                  events as JSON lines on standard output, for programs
   --report                say at the end how well the captions keep to the preset
   --quiet                 nothing on standard error but errors
+
+Several inputs: files, folders (all audio and video in them), lists (a .txt with an input on each line), addresses. Each output
+has the name of its input, and a .part behind it until it is complete
+  --output-dir <folder>   where to write, folders of inputs made anew; else beside each input
+  --format <list>         what to write: srt,vtt,ass,jsonl,txt,rttm,ctm,stm; srt where nothing is said
+  --skip-existing         make only what is not there yet; else nothing is begun where an output is there
+  --overwrite             make all anew
+  --jobs <number>         inputs that are heard at the same time, 1 to 100; 1 where nothing is said
+  --continue-on-error     begin the next inputs after one has failed
 
 Engine
   --engine <name>         assemblyai, or local (also: embedded)
@@ -290,7 +306,7 @@ Captions
 Ctrl-C ends the input there: the last words come, and all files are complete. A second Ctrl-C stops at once.
 
 Exit codes: 0 complete, 1 output failed or cut off, 2 usage, 3 input, 4 engine or network, 5 written but with gaps,
-130 ended by Ctrl-C and complete until there
+6 of several inputs some failed, 130 ended by Ctrl-C and complete until there
 `
 
 export type CaptionCommand = Pick<Command, 'names' | 'preset' | 'language'>

@@ -15,6 +15,8 @@ export const EXIT = {
   engine: 4,
   /** Written, but some audio was heard by nobody. */
   gaps: 5,
+  /** Of several inputs, some failed. */
+  someFailed: 6,
   /** Ended by Ctrl-C; what was heard until then is whole. */
   interrupted: 130,
 } as const

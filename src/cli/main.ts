@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { environmentKey } from '../transforms/diarize-options.ts'
 import { isAbortError } from '../errors.ts'
 import { type Command, parseCommand, USAGE } from './arguments.ts'
+import type { BatchCommand } from './batch/options.ts'
 import { EXIT, exitCodeOf, interrupts, isReaderGone } from './exit-codes.ts'
 import { isTranscript, openInput } from './input.ts'
 import type { Reporter } from './view/reporter.ts'
@@ -85,6 +86,8 @@ async function execute(given: Command): Promise<number> {
   const key = environmentKey()
   // Programs that are started from here have no use for it.
   delete process.env['ASSEMBLYAI_API_KEY']
+  const { batch } = command
+  if (batch !== undefined) return executeMany(command, batch, key)
   const input = openInput(command)
   // What is wrong with it is told below.
   input.catch(() => {})
@@ -109,7 +112,21 @@ async function withOwnNames(command: Command): Promise<Command> {
   return { ...command, names: { ...own, ...command.names } }
 }
 
-function explain(error: unknown, reporter: Reporter, interrupted: boolean): number {
+async function executeMany(command: Command, batch: BatchCommand, key: string | undefined): Promise<number> {
+  const { BatchReporter } = await import('./batch/reporter.ts')
+  const { captionMany } = await import('./batch/caption-many.ts')
+  const reporter = new BatchReporter(command, { stdout: process.stdout, stderr: process.stderr, env: process.env })
+  const signals = interrupts((line) => reporter.say(line))
+  try {
+    return await captionMany(command, batch, reporter, signals, key)
+  } catch (error) {
+    return explain(error, reporter, false)
+  } finally {
+    reporter.close()
+  }
+}
+
+function explain(error: unknown, reporter: Pick<Reporter, 'say' | 'error'>, interrupted: boolean): number {
   if (isReaderGone(error)) return EXIT.output
   if (interrupted && (error as { code?: unknown }).code === 'NO_AUDIO') {
     reporter.say('ended before there was any audio')

@@ -87,7 +87,7 @@ function bundledModelName(): string {
  * @throws (rejects with) what `open()` of such a session would reject or fail with.
  */
 export async function holdModels(options: EmbeddedEngineOptions): Promise<{ release(): Promise<void> }> {
-  const { lease } = await leaseFor(options, { speakerLabels: true, languages: [], keyterms: [] })
+  const lease = await reserveModels(options)
   try {
     await lease.ready()
     return lease
@@ -95,6 +95,14 @@ export async function holdModels(options: EmbeddedEngineOptions): Promise<{ rele
     await lease.release()
     throw error
   }
+}
+
+/** The same, without waiting until they are loaded. */
+export async function reserveModels(
+  options: EmbeddedEngineOptions,
+): Promise<{ ready(): Promise<void>; release(): Promise<void> }> {
+  const { lease } = await leaseFor(options, { speakerLabels: true, languages: [], keyterms: [] })
+  return lease
 }
 
 async function leaseFor(

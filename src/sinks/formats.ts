@@ -1,12 +1,10 @@
+import type { CaptionFormat } from '../captions/formats/names.ts'
 import type { CueLayoutOptions, PresetName } from '../captions/layout/options.ts'
 import type { SpeakerNames } from '../captions/speakers.ts'
 import { assSink, ctmSink, rttmSink, srtSink, stmSink, textSink, vttSink } from './caption-sinks.ts'
 import type { SinkTarget } from './destination.ts'
 import { jsonlSink } from './jsonl.ts'
 import type { Sink } from './text-sink.ts'
-
-/** A format of captions or transcripts, called by the ending of its files. */
-export type CaptionFormat = 'srt' | 'vtt' | 'ass' | 'jsonl' | 'txt' | 'rttm' | 'ctm' | 'stm'
 
 /** What sinks of all formats take, each what concerns it. */
 export interface FormatOptions {
@@ -26,8 +24,6 @@ const SINKS: Readonly<Record<CaptionFormat, (target: SinkTarget, options: Format
   ctm: (target, { recording }) => ctmSink(target, { file: token(recording) }),
   stm: (target, { speakers = {}, recording }) => stmSink(target, { speakers, file: token(recording) }),
 }
-
-export const captionFormats = Object.keys(SINKS) as readonly CaptionFormat[]
 
 /** The sink of a format. @throws ConfigurationError `INVALID_OPTION` */
 export function sinkOf(format: CaptionFormat, target: SinkTarget, options: FormatOptions): Sink {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, utimesSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Duplex } from 'node:stream'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -10,7 +10,7 @@ import { diarize } from '../../src/transforms/diarize.ts'
 import { resample } from '../../src/transforms/resample.ts'
 import { noChildLeft } from '../helpers/processes.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
-import { wordsIn, wordsOf, writeRecording } from './recordings.ts'
+import { filesIn, wordsIn, wordsOf, writeRecording } from './recordings.ts'
 
 const directory = temporaryDirectories()
 afterEach(() => noChildLeft())
@@ -25,14 +25,6 @@ async function resultsOf(inputs: readonly CaptionInput[], options: CaptionAllOpt
 
 function statuses(results: readonly CaptionResult[]): string[] {
   return results.map(({ job, status }) => `${path.basename(job.input)} ${status}`)
-}
-
-/** All files below a folder. */
-function filesIn(folder: string): string[] {
-  if (!existsSync(folder)) return []
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((file) => statSync(path.join(folder, file)).isFile())
-    .toSorted()
 }
 
 /** Recordings 0 to `count - 1` in a folder `v`, those in `broken` no media. */

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { toneAudio, toneNumber, TONE_RATE } from '../../src/testing/tone-audio.ts'
 
@@ -41,4 +41,13 @@ export function wordsIn(file: string): number[] {
 /** The words of a recording. */
 export function wordsOf(number: number): number[] {
   return Array.from({ length: WORDS }, (_, at) => number * 100 + at)
+}
+
+/** All files below a folder. */
+export function filesIn(folder: string): string[] {
+  if (!existsSync(folder)) return []
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
+    .toSorted()
 }

@@ -84,7 +84,7 @@ describe('parseCommand', () => {
 
   it.each([
     [[], 'an input is needed'],
-    [['a', 'b'], 'one input at a time; got also b'],
+    [['a', 'b.srt'], 'b.srt is no recording; where it is an output, give it as -o b.srt'],
     [['a', '--wrong'], 'there is no option --wrong; see diarize-stream --help'],
     [['a', '--speaker', '2'], 'there is no option --speaker; did you mean --speakers?'],
     [['a', '--langauge=de'], 'there is no option --langauge; did you mean --language?'],

@@ -124,7 +124,7 @@ describe('diarize-stream', () => {
     expect(help).toMatchObject({ code: 0, err: '' })
     const guide = readFileSync(path.resolve(import.meta.dirname, '../../docs/command.md'), 'utf8')
     for (const [option] of help.out.matchAll(/--[a-z-]+/g)) expect(guide).toContain(option)
-    for (const code of [0, 1, 2, 3, 4, 5, 130]) expect(guide).toMatch(new RegExp(`^\\| \`${code}\` `, 'm'))
+    for (const code of [0, 1, 2, 3, 4, 5, 6, 130]) expect(guide).toMatch(new RegExp(`^\\| \`${code}\` `, 'm'))
     expect(await command('--version')).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
   })
 

@@ -14,7 +14,7 @@ import { Writable } from 'node:stream'
 import type { WriteStream } from 'node:tty'
 
 /** Events that programs are told of, beside turns and what the reporter itself says. */
-const EVENTS = ['session', 'gap', 'warning', 'reconnecting', 'termination'] as const
+export const EVENTS = ['session', 'gap', 'warning', 'reconnecting', 'termination'] as const
 
 /** Time in which corrections that come together are gathered, in milliseconds. */
 const GATHER_MS = 50
@@ -188,7 +188,8 @@ function hasFiles({ outputs, mux, burn }: ReporterCommand): boolean {
   return outputs.length > 0 || mux !== undefined || burn !== undefined
 }
 
-function noteOf(event: string, record: object): string | undefined {
+/** The line for people on an event; `undefined` where there is nothing to say. */
+export function noteOf(event: string, record: object): string | undefined {
   if (event === 'warning') return `note: ${inWordsOfCommand((record as Warning).message)}`
   if (event === 'gap') return gapLine(record as Gap)
   if (event !== 'reconnecting') return undefined

@@ -1,0 +1,98 @@
+import type { Duplex } from 'node:stream'
+import { captionAll } from '../../batch/caption-all.ts'
+import type { CaptionJob } from '../../batch/plan.ts'
+import { isAbortError } from '../../errors.ts'
+import { diarize } from '../../transforms/diarize.ts'
+import { resample } from '../../transforms/resample.ts'
+import { transcribe } from '../../transforms/transcribe/transcribe.ts'
+import { captionOptions, type Command, engineOptions, isLocal } from '../arguments.ts'
+import { EXIT, type Interrupts } from '../exit-codes.ts'
+import { finishedOptions } from '../finished.ts'
+import { ignoredOptions } from '../ignored.ts'
+import { usage } from '../options.ts'
+import type { BatchCommand } from './options.ts'
+import type { BatchReporter } from './reporter.ts'
+import type { Tally } from './text.ts'
+
+/** Does what a command asks of many inputs. */
+export async function captionMany(
+  command: Command,
+  batch: BatchCommand,
+  reporter: BatchReporter,
+  { stop, abort }: Interrupts,
+  environmentKey: string | undefined,
+): Promise<number> {
+  const makeTurns = await turnsOf(command, environmentKey)
+  const outputs = batch.formats.map((format) => `captions.${format}`)
+  for (const warning of ignoredOptions({ ...command, outputs }, environmentKey)) reporter.warn(warning)
+  const { inputs, ...settings } = batch
+  const { speakers, layout } = captionOptions(command)
+  const channels = command.channels === undefined ? {} : { channels: 'keep' as const }
+  let models: Promise<{ release(): Promise<void> } | undefined> | undefined
+  const results = captionAll(inputs, {
+    formats: settings.formats,
+    existing: settings.existing,
+    jobs: settings.jobs,
+    continueOnError: settings.continueOnError,
+    ...(settings.outputDir !== undefined && { outputDir: settings.outputDir }),
+    source: command.tracks,
+    speakers,
+    layout,
+    signal: abort,
+    stop,
+    stages: (job) => {
+      const turns = makeTurns()
+      return [resample(channels), turns, ...reporter.turns(job, turns)]
+    },
+    onPlan: (jobs) => {
+      reporter.plan(jobs)
+      models = holdModels(command, jobs, environmentKey)
+    },
+    onBegin: (job, stages) => reporter.begin(job, stages),
+    onProgress: (job, progress) => reporter.progress(job, progress),
+  })
+  try {
+    for await (const result of results) reporter.result(result)
+  } catch (error) {
+    const { code, message } = error as { code?: unknown; message: string }
+    if (code === 'OUTPUT_EXISTS') {
+      throw usage(`${message.split(';')[0]}; --skip-existing leaves such out, --overwrite replaces them`)
+    }
+    if (isAbortError(error)) reporter.end(true)
+    throw error
+  } finally {
+    await (await models)?.release()
+  }
+  return batchExitCode(reporter.end(stop.aborted), stop.aborted)
+}
+
+/** The one exit code of many inputs. */
+export function batchExitCode({ failed, withGaps }: Pick<Tally, 'failed' | 'withGaps'>, interrupted: boolean): number {
+  if (interrupted) return EXIT.interrupted
+  if (failed > 0) return EXIT.someFailed
+  return withGaps > 0 ? EXIT.gaps : EXIT.complete
+}
+
+async function turnsOf(command: Command, environmentKey: string | undefined): Promise<() => Duplex> {
+  if (command.finished) {
+    const options = finishedOptions(command, environmentKey)
+    return () => transcribe(options)
+  }
+  const options = await engineOptions(command, environmentKey)
+  return () => diarize(options)
+}
+
+/** Keeps the models of this machine loaded from one input to the next; what is wrong with them is said by the first. */
+async function holdModels(
+  command: Command,
+  jobs: readonly CaptionJob[],
+  environmentKey: string | undefined,
+): Promise<{ release(): Promise<void> } | undefined> {
+  const isUsed = isLocal(command, environmentKey) && jobs.some(({ isDone }) => !isDone)
+  // Those that are told keyterms are loaded in another way.
+  if (!isUsed || command.keyterms.length > 0) return undefined
+  const { model, language } = command
+  const { reserveModels } = await import('../../engine/embedded.ts')
+  const options = { ...(model !== undefined && { model }), ...(language !== undefined && { language }) }
+  return reserveModels(options).catch(() => undefined)
+}

@@ -1,0 +1,89 @@
+import { statSync } from 'node:fs'
+import path from 'node:path'
+import { isList } from '../../batch/inputs.ts'
+import { checkInteger, checkOneOf } from '../../options.ts'
+import { type CaptionFormat, captionFormats } from '../../captions/formats/names.ts'
+import { numberOrText, usage } from '../options.ts'
+
+/** What is asked of many inputs. */
+export interface BatchCommand {
+  inputs: readonly string[]
+  outputDir: string | undefined
+  formats: readonly CaptionFormat[]
+  existing: 'refuse' | 'skip' | 'overwrite'
+  jobs: number
+  continueOnError: boolean
+}
+
+/** Options that only many inputs have. */
+export const BATCH_OPTIONS = {
+  'output-dir': { type: 'string' },
+  format: { type: 'string', multiple: true },
+  'skip-existing': { type: 'boolean' },
+  overwrite: { type: 'boolean' },
+  jobs: { type: 'string' },
+  'continue-on-error': { type: 'boolean' },
+} as const
+
+type Values = Readonly<Partial<Record<string, string | boolean | (string | boolean)[]>>>
+
+/** Options of a single input, and what there is instead. */
+const SINGLE: Readonly<Record<string, string>> = {
+  output: 'say where by --output-dir, and what by --format',
+  mux: 'make one video at a time',
+  burn: 'make one video at a time',
+  report: 'report on one input at a time',
+  device: 'a microphone is one input',
+}
+
+/** What can be no input, and so was meant as an output. */
+const OUTPUTS = /\.(?:srt|vtt|ass|rttm|ctm|stm)$/i
+
+/**
+ * What is asked of many inputs; `undefined` where it is one input, without options for many.
+ *
+ * @throws ConfigurationError `INVALID_OPTION`
+ */
+export function parseBatch(inputs: readonly string[], values: Values): BatchCommand | undefined {
+  const given = Object.keys(BATCH_OPTIONS).some((name) => values[name] !== undefined)
+  const [only = ''] = inputs
+  if (inputs.length === 1 && !given && !isList(only) && !isFolder(only)) return undefined
+  const output = inputs.find((input) => OUTPUTS.test(input))
+  if (output !== undefined) throw usage(`${output} is no recording; where it is an output, give it as -o ${output}`)
+  const transcript = inputs.find((input) => /\.jsonl$/i.test(input))
+  if (transcript !== undefined) throw usage(`${transcript} is a transcript, of which one at a time is laid out`)
+  for (const [name, instead] of Object.entries(SINGLE)) {
+    if (values[name] !== undefined) throw usage(`--${name} is for one input; with several, ${instead}`)
+  }
+  const { overwrite = false, 'skip-existing': skip = false, 'no-clobber': keep = false } = values
+  if (overwrite === true && (skip === true || keep === true)) {
+    throw usage(
+      `--overwrite and --${skip === true ? 'skip-existing' : 'no-clobber'} exclude each other; give one of them`,
+    )
+  }
+  const jobs = numberOrText(values['jobs'] as string | undefined)
+  checkInteger('--jobs', jobs, 1, 100)
+  return {
+    inputs,
+    outputDir: values['output-dir'] as string | undefined,
+    formats: formatsOf(values['format'] as string[] | undefined),
+    existing: overwrite === true ? 'overwrite' : skip === true ? 'skip' : 'refuse',
+    jobs: (jobs as number | undefined) ?? 1,
+    continueOnError: values['continue-on-error'] === true,
+  }
+}
+
+function formatsOf(lists: readonly string[] = ['srt']): CaptionFormat[] {
+  const formats = lists.flatMap((list) => list.split(',')).map((name) => name.trim().toLowerCase().replace(/^\./, ''))
+  for (const format of formats) checkOneOf('--format', format, captionFormats)
+  return [...new Set(formats)] as CaptionFormat[]
+}
+
+function isFolder(input: string): boolean {
+  try {
+    return input !== '-' && input !== 'mic' && statSync(path.resolve(input)).isDirectory()
+  } catch {
+    // What is wrong with it is said by the source.
+    return false
+  }
+}
