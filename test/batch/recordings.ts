@@ -34,6 +34,7 @@ export function writeRecording(file: string, number: number, seconds = 2): strin
 /** The words that a file of captions holds. */
 export function wordsIn(file: string): number[] {
   return readFileSync(file, 'utf8')
+    .replaceAll(/<[^>]*>/g, ' ')
     .split(/\s+/)
     .flatMap((text) => toneNumber(text) ?? [])
 }
