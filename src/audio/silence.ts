@@ -12,7 +12,7 @@ export class AudioQueue {
   }
 
   push(audio: Buffer): void {
-    this.#pieces.push(audio)
+    if (audio.length > 0) this.#pieces.push(audio)
   }
 
   pushSilence(bytes: number): void {
@@ -22,20 +22,19 @@ export class AudioQueue {
     else this.#pieces.push(bytes)
   }
 
-  /** The next bytes, whole samples of `format` where they are silence; `undefined` where there are none. */
-  shift(format: AudioFormat | undefined): Buffer | undefined {
-    for (;;) {
-      const first = this.#pieces.shift()
-      if (first === undefined) return undefined
-      if (typeof first !== 'number') {
-        if (first.length > 0) return first
-        continue
-      }
-      const block = format === undefined ? 1 : blockSize(format)
-      const bytes = Math.min(first, Math.max(block, SILENCE_BYTES - (SILENCE_BYTES % block)))
-      if (first > bytes) this.#pieces.unshift(first - bytes)
-      return Buffer.alloc(bytes)
+  /** The next bytes, `most` of audio, whole samples of `format` where they are silence; `undefined` where there are none. */
+  shift(format: AudioFormat | undefined, most = Infinity): Buffer | undefined {
+    const first = this.#pieces.shift()
+    if (first === undefined) return undefined
+    if (typeof first !== 'number') {
+      if (first.length <= most) return first
+      this.#pieces.unshift(first.subarray(most))
+      return first.subarray(0, most)
     }
+    const block = format === undefined ? 1 : blockSize(format)
+    const bytes = Math.min(first, Math.max(block, SILENCE_BYTES - (SILENCE_BYTES % block)))
+    if (first > bytes) this.#pieces.unshift(first - bytes)
+    return Buffer.alloc(bytes)
   }
 }
 

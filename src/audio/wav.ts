@@ -495,6 +495,7 @@ export class WavReader {
   /** The beginning of a WAV that was joined, until its header is complete. */
   #nextHead: Buffer | undefined
   readonly #takesAll: boolean
+  readonly #isPlain: boolean
   readonly #convert: MakeConversion | undefined
   /** Where the samples stand, once the header is complete. */
   layout: WavLayout | undefined
@@ -514,9 +515,12 @@ export class WavReader {
   /**
    * @param takesAll - whether to take WAV that the library cannot read, too; see {@link headerBytes}.
    * @param convert - makes what was joined into the format of the first; without, that of another is left out.
+   * @param isPlain - whether samples of unknown length go on to the end, as those of our own stages: looking for what could follow
+   * them costs more than all else here.
    */
-  constructor(takesAll = false, convert?: MakeConversion) {
+  constructor(takesAll = false, convert?: MakeConversion, isPlain = false) {
     this.#takesAll = takesAll
+    this.#isPlain = isPlain
     this.#convert = convert
   }
 
@@ -564,6 +568,7 @@ export class WavReader {
     const { dataOffset } = (this.layout = found.header)
     if (this.#takesAll) this.headerBytes = Buffer.from(bytes.subarray(0, dataOffset))
     else this.header = readHeader(found.header)
+    if (this.#isPlain && found.header.dataBytes === undefined) return bytes.subarray(dataOffset)
     this.#samples = new WavSamples(found.header)
     return this.#take(bytes.subarray(dataOffset), this.#samples)
   }

@@ -27,7 +27,7 @@ import { FfmpegProcess } from './process.ts'
 import { type ClockCorrector, clockCorrector, isClockUnknown } from './program-clock.ts'
 import { chooseTrack, type TrackWish } from './tracks.ts'
 
-/** 100 ms of 16 kHz mono, in bytes; also the most that is handed on at once. */
+/** 100 ms of 16 kHz mono, in bytes. Twice as much is held at most: what is handed on costs by the piece. */
 const OUTPUT_BYTES = 3200
 const INPUT_BYTES = 16_384
 /** Bytes that are kept until it is known which tracks there are; FFmpeg looks at 5 MB at most. */
@@ -375,7 +375,7 @@ export class FfmpegDecoder extends Duplex {
     const output = this.#process?.output
     while (this.#hungry && !this.destroyed && !this.#endedEarly) {
       if (this.#queue.isSilent && !this.#loop.take()) return
-      const piece = this.#queue.shift(this.#output)
+      const piece = this.#queue.shift(this.#output, 2 * OUTPUT_BYTES - this.readableLength)
       if (piece !== undefined) {
         this.#hungry = this.push(piece)
         continue
@@ -403,10 +403,7 @@ export class FfmpegDecoder extends Duplex {
   #take(chunk: Buffer, input: InputFacts): void {
     let audio: Buffer[] = []
     const flush = (): void => {
-      const all = audio.length === 1 ? audio[0]! : Buffer.concat(audio)
-      for (let at = 0; at < all.length; at += OUTPUT_BYTES) {
-        this.#queue.push(all.subarray(at, at + OUTPUT_BYTES))
-      }
+      this.#queue.push(audio.length === 1 ? audio[0]! : Buffer.concat(audio))
       audio = []
     }
     try {

@@ -104,7 +104,7 @@ class Resample extends PiecewiseTransform {
     this.#started = true
     const declared = this.#input ?? this.upstream?.[pcmFormat]
     if (declared === undefined) {
-      this.#reader = new WavReader(false, convertSamples)
+      this.#reader = new WavReader(false, convertSamples, this.upstream?.[requestFormat] !== undefined)
       return
     }
     this.#convertFrom(declared)
@@ -158,8 +158,10 @@ class Resample extends PiecewiseTransform {
 
   *#converted(audio: Buffer): Iterable<Buffer> {
     this.#audioBytes += audio.length
-    for (let at = 0; this.#converter !== undefined && at < audio.length; at += this.#sliceBytes) {
-      yield this.#converter.push(audio.subarray(at, at + this.#sliceBytes))
+    for (let at = 0, bytes = 0; this.#converter !== undefined && at < audio.length; at += bytes) {
+      // What is handed on costs by the piece; twice what the buffer is to hold may stand in it.
+      bytes = this.readableLength === 0 ? 2 * this.#sliceBytes : this.#sliceBytes
+      yield this.#converter.push(audio.subarray(at, at + bytes))
     }
     if (this.#converter?.noticedCancelling()) this.emit('warning', { ...channelsCancel })
   }
