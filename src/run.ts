@@ -80,6 +80,8 @@ export async function run(...stages: readonly unknown[]): Promise<RunSummary> {
   let streams = parts.filter(isStream)
   let reporter: ProgressReporter | undefined
   let forget = (): void => {}
+  // Of one that has failed already, as where its signal had fired, the rejection tells; that is still to be emitted.
+  for (const stream of streams) if (stream.errored) stream.once('error', () => {})
   try {
     checkOptions(options)
     checkStages(parts)

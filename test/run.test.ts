@@ -4,6 +4,7 @@ import { srtSink } from '../src/sinks/caption-sinks.ts'
 import { fanOut } from '../src/sinks/fan-out.ts'
 import { fileSource } from '../src/sources/file.ts'
 import { decode } from '../src/transforms/decode.ts'
+import { diarize } from '../src/transforms/diarize.ts'
 import { frame } from '../src/transforms/frame.ts'
 import { resample } from '../src/transforms/resample.ts'
 import { segment } from '../src/transforms/segment.ts'
@@ -150,6 +151,20 @@ describe('run', () => {
     const stages = [endless(), new PassThrough({ objectMode: true }), new SlowToClose()] as const
     await expect(run(...stages, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })
     expect(stages.map((stage) => stage.closed)).toEqual([true, true, true])
+  })
+
+  it.each<[string, (signal: AbortSignal) => [Readable, ...Stage[]]]>([
+    ['a source', (signal) => [fileSource('talk.mp4', { signal }), new SlowToClose()]],
+    ['a Transform', (signal) => [endless(), resample({ signal }), new SlowToClose()]],
+    ['diarize()', (signal) => [endless(), diarize({ signal, url: 'ws://127.0.0.1:1' }), new SlowToClose()]],
+    ['a sink', (signal) => [endless(), srtSink(new TextCollector(), { signal })]],
+    ['a stream of the user', (signal) => [endless(), new PassThrough({ signal }), new SlowToClose()]],
+  ])('rejects where the signal of %s had fired before', async (_what, make) => {
+    const stages = make(AbortSignal.abort())
+    // Whatever nobody hears ends the process, and fails this test.
+    await expect(run(stages)).rejects.toMatchObject({ name: 'AbortError' })
+    await new Promise(setImmediate)
+    expect(stages.map((stage) => (stage as Readable).destroyed)).toEqual(stages.map(() => true))
   })
 
   it('waits for the targets of fanOut()', async () => {
