@@ -32,6 +32,8 @@ const OUTPUT_BYTES = 3200
 const INPUT_BYTES = 16_384
 /** Bytes that are kept until it is known which tracks there are; FFmpeg looks at 5 MB at most. */
 const MOST_KEPT_BYTES = 8_388_608
+/** So many of several files may follow one another that cannot be decoded: each costs a process. */
+const MOST_UNHEARD = 20
 /** The most that is taken from FFmpeg at once, in bytes. */
 const MOST_AT_ONCE_BYTES = 65_536
 
@@ -101,6 +103,8 @@ export class FfmpegDecoder extends Duplex {
   #nextPart: (() => void) | undefined
   /** Samples of the files before the one at hand. */
   #samplesBefore = 0
+  /** Files in a row that could not be decoded. */
+  #unheard = 0
   /** Whether it has been said that there are several. */
   #joinTold = false
   /** Where several channels are to become one. */
@@ -479,12 +483,13 @@ export class FfmpegDecoder extends Duplex {
     })
     if (failure !== undefined) {
       const isPart = this.#nextPart !== undefined || this.#output !== undefined
-      if (!isPart || !(failure instanceof InputError)) {
+      this.#unheard += 1
+      if (!isPart || !(failure instanceof InputError) || this.#unheard > MOST_UNHEARD) {
         this.destroy(failure)
         return
       }
       this.#warnOfUnheard(failure)
-    }
+    } else this.#unheard = 0
     const missing = this.#options.missing ?? (this.#inputEnded ? (this.#declared ?? 0) - this.#received : 0)
     if (missing > 0) {
       const message = `${inputName} lacks ${missing} bytes at its end, by its own header; only what is there was decoded`

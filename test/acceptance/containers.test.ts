@@ -139,6 +139,21 @@ describe('a change in the middle moves nothing', () => {
     }
   })
 
+  it('what only looks like many files costs no more than a few processes', async () => {
+    const first = await part('before fakes.flac')
+    const fakes = at('fakes')
+    await writeFile(fakes, Buffer.from('fLaC\0\0\0\x22'.repeat(1000), 'latin1'))
+    const file = await joined('fakes.flac', [first, fakes])
+    const source = fileSource(file)
+    let unheard = 0
+    source.on('warning', ({ code }) => (unheard += code === 'INPUT_JOINED' ? 1 : 0))
+    const read = async (): Promise<void> => {
+      for await (const _ of source);
+    }
+    await expect(read()).rejects.toMatchObject({ code: 'INPUT_NOT_MEDIA' })
+    expect(unheard).toBe(20)
+  })
+
   it.each(['ts', 'm2ts', 'ps', 'mpeg-1', 'audio in ts'])('recordings that were joined: %s', async (name) => {
     const one = await make(at(`part ${name}`), containers[name]!, 2, tones(2, [1]))
     const file = await joined(`joined ${name}.${containers[name]!.ending}`, [one, one, one])
