@@ -11,6 +11,7 @@ import { benchMemory } from './memory.ts'
 import { allGood, type BenchOptions, type Finding, record, showTable } from './report.ts'
 import { benchSockets } from './sockets.ts'
 import { benchStart } from './start.ts'
+import { benchVoices } from './voices.ts'
 
 const benchmarks: Readonly<Record<string, (options: BenchOptions) => Promise<readonly Finding[]>>> = {
   decode: benchDecode,
@@ -20,6 +21,7 @@ const benchmarks: Readonly<Record<string, (options: BenchOptions) => Promise<rea
   captions: benchCaptions,
   channels: benchChannels,
   engine: benchEngine,
+  voices: benchVoices,
   start: benchStart,
 }
 const names = Object.keys(benchmarks)

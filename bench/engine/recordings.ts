@@ -30,10 +30,11 @@ const samplesOf = (path: string): Int16Array =>
         ).buffer,
       )
 
-function libriSpeakers(): RecordedSpeaker[] {
+/** The half of the recorded speakers that settings may be chosen by, or the other half. */
+export function libriSpeakers(tuning: boolean): RecordedSpeaker[] {
   const root = `${speechFolder}/librispeech-resemblyzer/librispeech_test-other`
   return readdirSync(root)
-    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => /^\d+$/.test(name) && tuningSpeakers.has(name) === tuning)
     .toSorted()
     .map((name) => ({
       name,
@@ -49,7 +50,7 @@ function libriSpeakers(): RecordedSpeaker[] {
  * be chosen by, or of the other half.
  */
 export function libriConversations(each: number, tuning: boolean): Clip[] {
-  const speakers = libriSpeakers().filter(({ name }) => tuningSpeakers.has(name) === tuning)
+  const speakers = libriSpeakers(tuning)
   const kinds = [
     ['libri', speakers],
     ['libri-equalised', onOneMicrophone(speakers)],

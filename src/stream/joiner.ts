@@ -15,6 +15,9 @@ interface Placement {
   cut: number
 }
 
+/** Is given words that are final. */
+export type HearWords = (words: readonly Word[]) => void
+
 /** The orders of a stream's turns; all sessions count on. */
 export interface Orders {
   next: number
@@ -32,11 +35,22 @@ export class TurnJoiner {
   readonly #placements = new Map<number, Placement>()
   /** What was final when this session took over, and where the session began to hear, ms of the stream. */
   readonly #before: { turns: Word[][]; end: number; from: number }
+  /** Turns of the session by the labels in them that may still get other letters. */
+  readonly #open = new Map<string, Set<number>>()
+  readonly #heard: HearWords
   /** The session's final turns so far, as long as they may lie in what was final before. */
   #again: Word[][] = []
   #beyond: boolean
 
-  constructor(options: TurnAssemblerOptions, labels: LabelMap, before: FinalWords, orders: Orders) {
+  /** @param heard - is given the words of each final turn that are new, with the labels of the session. */
+  constructor(
+    options: TurnAssemblerOptions,
+    labels: LabelMap,
+    before: FinalWords,
+    orders: Orders,
+    heard: HearWords = () => {},
+  ) {
+    this.#heard = heard
     this.#assembler = new TurnAssembler(options)
     this.#labels = labels
     this.#orders = orders
@@ -60,20 +74,43 @@ export class TurnJoiner {
 
   turn(message: TurnMessage): Turn[] {
     if (message.end_of_turn) this.#passed = Math.max(this.#passed, message.turn_order)
-    return this.#assembler.turn(message).flatMap((turn) => this.#place(turn))
+    return this.#withChanged(this.#assembler.turn(message).flatMap((turn) => this.#place(turn)))
   }
 
   revision(message: SpeakerRevisionMessage): Turn[] {
-    return this.#assembler.revision(message).flatMap((turn) => this.#place(turn))
+    return this.#withChanged(this.#assembler.revision(message).flatMap((turn) => this.#place(turn)))
   }
 
   release(): Turn[] {
-    return this.#assembler.release().flatMap((turn) => this.#place(turn))
+    return this.#withChanged(this.#assembler.release().flatMap((turn) => this.#place(turn)))
   }
 
   /** The session has confirmed its end: the turn that is still open, if any, as the last one. */
   conclude(): Turn[] {
-    return [...this.release(), ...this.#assembler.conclude().flatMap((turn) => this.#place(turn))]
+    const released = this.release()
+    return [...released, ...this.#withChanged(this.#assembler.conclude().flatMap((turn) => this.#place(turn)))]
+  }
+
+  /** Turns whose labels have become those of others, each with a higher revision. */
+  relabel(): Turn[] {
+    return this.#withChanged([])
+  }
+
+  #withChanged(turns: Turn[]): Turn[] {
+    const changed = this.#labels.takeChanged()
+    const orders = new Set(changed.flatMap((label) => [...(this.#open.get(label) ?? [])]))
+    const sorted = [...orders].toSorted((a, b) => a - b)
+    const again = this.#assembler.again(sorted).flatMap((turn) => this.#place(turn))
+    for (const label of this.#open.keys()) if (!this.#labels.isOpen(label)) this.#open.delete(label)
+    return [...turns, ...again]
+  }
+
+  /** Remembers a final turn by those of its labels that may still get other letters. */
+  #watch({ order, speaker, words }: Turn): void {
+    for (const label of new Set([speaker, ...words.map((word) => word.speaker)])) {
+      if (label === undefined || !this.#labels.isOpen(label)) continue
+      this.#open.set(label, (this.#open.get(label) ?? new Set()).add(order))
+    }
   }
 
   #place(turn: Turn): Turn[] {
@@ -82,7 +119,11 @@ export class TurnJoiner {
     const cut = this.#cut(turn)
     const words = turn.words.slice(cut)
     if (words.length === 0 && (cut > 0 || this.#repeated(turn))) return []
-    return [{ ...this.#labelled(turn, words, cut), order: this.#order(turn, cut) }]
+    const isNew = turn.endOfTurn && !this.#placements.has(turn.order)
+    const placed = { ...this.#labelled(turn, words, cut), order: this.#order(turn, cut) }
+    if (isNew) this.#heard(words)
+    if (turn.endOfTurn) this.#watch(turn)
+    return [placed]
   }
 
   /** The order in the stream: finals have theirs as they come, and a partial the one that its final is expected to have. */
@@ -137,7 +178,7 @@ export class TurnJoiner {
   #labelled(turn: Turn, words: readonly Word[], cut: number): Turn {
     // A partial is too early to say who a new label is.
     const letter = (label: string): string | undefined =>
-      turn.endOfTurn ? this.#labels.letter(label) : this.#labels.known(label)
+      turn.endOfTurn ? this.#labels.letter(label, turn.end) : this.#labels.known(label)
     const { speaker: label, ...rest } = turn
     const named = words.map((word) => withSpeaker(word, word.speaker === undefined ? undefined : letter(word.speaker)))
     const speaker = cut > 0 ? mostHeard(named) : label === undefined ? undefined : letter(label)

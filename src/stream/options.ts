@@ -6,6 +6,7 @@ import type { SessionOptions } from '../session/session.ts'
 import type { SessionTarget } from '../session/transport.ts'
 import type { MeterUse } from './session-meter.ts'
 import type { ServerLabels } from './speakers.ts'
+import type { VoiceSource } from './stream-voices.ts'
 
 export interface SupervisorOptions extends SessionOptions, BackOffOptions {
   /** Address and fresh credentials for one more session. */
@@ -40,6 +41,8 @@ export interface SupervisorOptions extends SessionOptions, BackOffOptions {
   awaitFormatted: boolean
   /** What becomes of labels that are not the protocol's letters; `letters` if absent. */
   serverLabels?: ServerLabels
+  /** By what labels of two sessions are matched beside the words that both heard; by these alone where it is absent. */
+  voices?: VoiceSource | undefined
   channel?: string
 }
 

@@ -85,6 +85,13 @@ export class ReplayBuffer {
     return this.#slabs[Math.floor(place / SLAB_FRAMES)]?.subarray(start, start + this.#frameBytes)
   }
 
+  /** The frames from `from` to `to`, ms of the stream, if all are kept; a copy. */
+  read(from: number, to: number): Buffer | undefined {
+    const [first, end] = [this.frameAt(from), Math.ceil(to / this.#options.frameMs)]
+    if (first < this.first || end > this.next || first >= end) return undefined
+    return Buffer.concat(Array.from({ length: end - first }, (_, index) => this.get(first + index)!))
+  }
+
   /** Forgets all frames before number `number`. */
   dropBefore(number: number): void {
     this.first = Math.max(this.first, Math.min(number, this.next))

@@ -28,8 +28,8 @@ export class StreamSession {
   end: SessionEnd | undefined
   /** Whether it goes on where another left off, so that its labels are not the letters. */
   joins = false
-  /** How many of its labels its last record named; -1 before the first. */
-  announced = -1
+  /** Its labels and their letters as last told of; none before the first time. */
+  announced: string | undefined
   /** When to open the session after it, and by when to change to that, in ms of `performance.now()`. */
   readonly rollOver: RollOverTimes
   /** Ms of the stream that some session had been sent, and that were final, when it took over. */
@@ -100,6 +100,11 @@ export class StreamSession {
     clearTimeout(this.#timer)
     // What was lost with the session is heard again by the next one.
     this.#deliver((this.end?.error ? this.#turns?.release() : this.#turns?.conclude()) ?? [])
+  }
+
+  /** Gives out the turns whose labels have become those of others. */
+  relabel(): void {
+    this.#deliver(this.#turns?.relabel() ?? [])
   }
 
   #receive(message: ServerMessage): void {

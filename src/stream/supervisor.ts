@@ -3,6 +3,7 @@ import { SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import type { BeginMessage, ClientMessage, ServerMessage, TerminationMessage } from '../protocol/messages.ts'
 import { oneLine } from '../redact.ts'
+import type { VoiceProfile } from '../voices/profile.ts'
 import { Session, type SessionEnd } from '../session/session.ts'
 import { FinalWords, type Orders, TurnJoiner } from './joiner.ts'
 import type { SupervisorEvents, SupervisorOptions } from './options.ts'
@@ -13,6 +14,8 @@ import { SessionClock } from './session-clock.ts'
 import type { MeterUse, Ticket } from './session-meter.ts'
 import { LabelMap, SpeakerLetters } from './speakers.ts'
 import { StreamSession } from './stream-session.ts'
+import { StreamVoices } from './stream-voices.ts'
+import { VoicedLabelMap } from './voiced-labels.ts'
 import { Waiter } from './waiter.ts'
 
 /** Words are kept this much longer than the overlap: a turn that a new session hears again may have begun before it. */
@@ -23,6 +26,9 @@ const RECHECK_MS = 1000
 
 /** A stream that waits for its turn to open a session says so after this long. */
 const LONG_WAIT_MS = 5000
+
+/** The end waits for voices at most as long, where it is not yet clear who somebody is. */
+const VOICES_WAIT_MS = 5000
 
 /** Frames that are sent between two looks at a source that is held back: half of what piles up, or less. */
 const FRAMES_AT_ONCE = 10
@@ -38,6 +44,9 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   readonly #letters = new SpeakerLetters()
   readonly #budget: SessionBudget
   readonly #meter: MeterUse | undefined
+  readonly #voices: StreamVoices | undefined
+  /** Whose turns are the stream's at present, and whom its labels mean. */
+  #present: { session: StreamSession; labels: LabelMap } | undefined
   readonly #state = new Waiter()
   readonly #sessions = new Set<Session>()
   readonly #configuration: Record<string, unknown> = {}
@@ -66,6 +75,13 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#meter = options.meter?.()
     this.#finals = new FinalWords(options.overlap + TAIL_MS)
     this.#audio = new ReplayBuffer(options, this.#finals)
+    this.#voices =
+      options.voices &&
+      new StreamVoices(options.voices, {
+        heard: () => this.#reconsider((labels) => labels.consider(true)),
+        failed: () => this.#reconsider((labels) => labels.deafen()),
+        warning: (warning) => this.emit('warning', warning),
+      })
   }
 
   /** Ms of the stream that some session has been sent. */
@@ -129,7 +145,13 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#meter?.release()
     const gone = [...this.#sessions].map((session) => session.destroy())
     this.#state.changed()
-    await Promise.all(gone)
+    await Promise.all([...gone, this.#voices?.close()])
+  }
+
+  /** The voices behind the letters, as far as they are known, once all that is there was listened to. */
+  async heardVoices(): Promise<ReadonlyMap<string, VoiceProfile>> {
+    await this.#voices?.drained(VOICES_WAIT_MS)
+    return this.#letters.voices
   }
 
   async #supervise(): Promise<TerminationMessage> {
@@ -144,7 +166,11 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
         continue
       }
       const end = await this.#finish(current)
-      if (!end.error) return end.termination
+      if (!end.error) {
+        await this.#settle()
+        return end.termination
+      }
+      this.#voices?.begin()
       if (end.error.code === 'SESSION_EXPIRED') {
         const { sent, final } = current.before
         this.#budget.expired(end.error, this.sentMs > sent || this.#finals.end > final)
@@ -274,12 +300,20 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   #takeOver(next: StreamSession): StreamSession {
     const { awaitFormatted, channel, serverLabels } = this.#options
     this.#tellGap()
+    this.#reconsider((labels) => labels.settle())
     this.#read(this.#senders, next.sender)
     next.before = { sent: this.sentMs, final: this.#finals.end }
     const { begin, clock } = next
     // Later sessions are told of once it is known who their speakers are.
     next.joins = this.#finals.any
-    if (!next.joins) this.#announce(next)
+    if (next.joins) this.#voices?.begin()
+    else this.#announce(next)
+    const isFirst = !this.#letters.any
+    const voices = this.#voices?.isOn === true ? this.#voices : undefined
+    const labels = voices
+      ? new VoicedLabelMap(this.#letters, isFirst, serverLabels)
+      : new LabelMap(this.#letters, isFirst, serverLabels)
+    this.#present = { session: next, labels }
     next.takeOver(
       new TurnJoiner(
         {
@@ -288,18 +322,36 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
           awaitFormatted,
           ...(channel === undefined ? {} : { channel }),
         },
-        new LabelMap(this.#letters, !this.#letters.any, serverLabels),
+        labels,
         this.#finals,
         this.#orders,
+        (words) => {
+          if (labels instanceof VoicedLabelMap) voices?.take(labels, words, (from, to) => this.#audio.read(from, to))
+        },
       ),
     )
     return next
+  }
+
+  /** Looks again at whom the labels of the present session mean, and gives out the turns that this changes. */
+  #reconsider(look: (labels: VoicedLabelMap) => void): void {
+    if (this.#destroyed || !(this.#present?.labels instanceof VoicedLabelMap)) return
+    look(this.#present.labels)
+    this.#present.session.relabel()
+  }
+
+  /** At the end: waits for the voices of those of whom it is not clear who they are, and decides. */
+  async #settle(): Promise<void> {
+    if (this.#present?.labels.anyOpen === true) await this.#voices?.drained(VOICES_WAIT_MS)
+    this.#reconsider((labels) => labels.settle())
   }
 
   /** Opens the next session beside the present one, and changes over at the end of a turn, or at the deadline. */
   async #rollOver(current: StreamSession): Promise<StreamSession> {
     const done = (): boolean => this.#over(current) || this.#sentAll(current)
     this.#budget.plan(this.sentMs)
+    // The model is loaded while the session is opened.
+    this.#voices?.begin()
     let next: StreamSession
     try {
       next = await this.#open(await this.#turn(performance.now(), 0, done))
@@ -339,8 +391,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     }
     // A server that fails the same way each time may send the same final each time.
     this.#budget.reached(this.#finals.end, this.sentMs)
-    const known = Object.keys(streamSession.speakers).length
-    if (streamSession.announced < 0 || (streamSession.joins && known > streamSession.announced))
+    const isFirst = streamSession.announced === undefined
+    if (isFirst || (streamSession.joins && JSON.stringify(streamSession.speakers) !== streamSession.announced))
       this.#announce(streamSession)
     this.#warnOfLabels(streamSession)
     for (const turn of turns) {
@@ -389,7 +441,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   #announce(streamSession: StreamSession): void {
     const { begin, clock, speakers } = streamSession
-    streamSession.announced = Object.keys(speakers).length
+    streamSession.announced = JSON.stringify(speakers)
     this.emit('session', { begin, offset: clock.offset, speakers })
   }
 

@@ -72,6 +72,17 @@ export class TurnAssembler {
     return [...released, ...message.revisions.flatMap((revision) => this.#revise(revision))]
   }
 
+  /** The final turns of these orders once more, each with a higher revision, as far as they are kept. */
+  again(orders: readonly number[]): Turn[] {
+    return orders.flatMap((order) => {
+      const turn = this.#final(order)
+      if (turn === undefined) return []
+      const next = { ...turn, revision: turn.revision + 1 }
+      this.#keep(next)
+      return [next]
+    })
+  }
+
   /** The final that was held back, if any: no formatted one will come. */
   release(): Turn[] {
     const held = this.#held

@@ -99,6 +99,14 @@ export interface DiarizeOptions extends AuthenticationOptions, ChannelOptions {
    */
   serverLabels?: 'letters' | 'asGiven'
   /**
+   * Whether speakers are known again by their voices when a session takes over from another, beside the words that both
+   * heard. Until that happens, a few seconds of each speaker's audio are kept in memory and nothing is made of them; then
+   * a speaker model on this machine makes voices of them, in a process of its own. Nothing is kept on disk, nor longer than
+   * the stream. Where the model is not installed, words alone are compared, with a warning when that matters.
+   * @defaultValue `true`
+   */
+  voices?: boolean
+  /**
    * What turns speech into turns: AssemblyAI, the embedded engine on this machine, or an engine of your own.
    * @defaultValue a given `url`; else AssemblyAI where there is a key or token; else `'embedded'`
    */
@@ -239,6 +247,7 @@ const topNames: readonly string[] = [
   'live',
   'keepAlive',
   'serverLabels',
+  'voices',
   'models',
   'sessionRate',
   'signal',
@@ -273,6 +282,7 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
   checkQuery(given.query)
   checkBoolean('partials', given.partials)
   checkBoolean('live', given.live)
+  checkBoolean('voices', given.voices)
   checkOneOf('keepAlive', given.keepAlive, ['silence', 'off'])
   checkOneOf('serverLabels', given.serverLabels, ['letters', 'asGiven'])
   if (typeof given.pace === 'number') checkNumber('pace', given.pace, 0.1, 1000)

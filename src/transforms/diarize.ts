@@ -39,8 +39,8 @@ const MOST_QUEUED = 256
 /**
  * PCM16 mono in, speaker-labelled {@link Turn}s out, through streaming v3 sessions: one stream for as long as the audio
  * lasts. A session that is lost is opened again and hears again what it had not made final; one that expires is replaced
- * in time. No word is lost or repeated, times are those of the stream, and a speaker who is heard by both of two
- * sessions (`replay.context`) keeps the letter; one who was silent there gets a new one. The first session
+ * in time. No word is lost or repeated, times are those of the stream, and a speaker keeps the letter, known by the words
+ * that two sessions heard (`replay.context`) and by `voices`, which may revise the turns of the last two minutes. The first session
  * opens with the first audio, so that a bad input costs none, and the stream ends only when the server has confirmed that
  * every word is out. With `channels`, interleaved PCM in, and one such session for each channel.
  *

@@ -1,4 +1,5 @@
-import { bytesToMs } from '../audio/format.ts'
+import { type AudioFormat, bytesToMs } from '../audio/format.ts'
+import { PcmConverter } from '../audio/pcm.ts'
 import type { Engine } from '../engine/engine.ts'
 import { ConfigurationError, DiarizeStreamError, EngineError, type Warning } from '../errors.ts'
 import { proxyFor } from '../network.ts'
@@ -7,6 +8,7 @@ import type { BeginMessage, TerminationMessage } from '../protocol/messages.ts'
 import type { SessionTarget } from '../session/transport.ts'
 import type { SupervisorOptions } from '../stream/options.ts'
 import { useMeter } from '../stream/session-meter.ts'
+import type { VoiceSource } from '../stream/stream-voices.ts'
 import type { ParallelSupervisor } from './parallel.ts'
 import { Supervisor } from '../stream/supervisor.ts'
 import { channelSettings } from './channels/options.ts'
@@ -218,6 +220,7 @@ export function supervision(
     ...ofLive,
     ...meterOf(options, ofLive.live),
     awaitFormatted: options.formatTurns === true,
+    voices: options.speakerLabels && options.voices !== false ? voiceSource(format) : undefined,
   }
   const settings = channelSettings(options)
   if (parallel !== undefined) {
@@ -247,6 +250,21 @@ export function supervision(
     partials: options.includePartialTurns !== false && options.redactPii !== true,
     supervise: (name, channel) => new Supervisor({ ...one, channel: name, pending: () => input.pendingOf(channel) }),
   })
+}
+
+/** Voices of audio whose channels have `format`, by the speaker model on this machine. */
+function voiceSource({ sampleRate, encoding }: AudioFormat): VoiceSource {
+  return {
+    async open() {
+      const { openEmbedder } = await import('../engine/voices/embedder.ts')
+      return await openEmbedder()
+    },
+    samplesOf(frames) {
+      const converter = new PcmConverter({ sampleRate, encoding, channels: 1 }, 16_000)
+      const { buffer, byteOffset, length } = new Uint8Array(Buffer.concat([converter.push(frames), converter.flush()]))
+      return new Int16Array(buffer, byteOffset, length / 2)
+    },
+  }
 }
 
 /** What sessions are counted by: an engine in this process takes any number. */

@@ -4,7 +4,7 @@ import { findActivityModel, findSpeakerModel } from '../models/find.ts'
 import { hashFile } from '../models/verify.ts'
 import { speechFrameMs, type Stretch } from '../parts.ts'
 import { leaseAnalysis } from '../process/shared-models.ts'
-import { audibleSpeech, cutAtDips, levelsOf, piecesOf } from './segmentation.ts'
+import { audibleSpeech, cutAtDips, levelsOf, piecesOf, sparseWindowsOf } from './segmentation.ts'
 import { voicesOf } from './tracker.ts'
 
 /** Options of {@link openEmbedder}. */
@@ -79,7 +79,7 @@ export async function openEmbedder(options: EmbedderOptions = {}): Promise<Embed
     async voiceIn(samples) {
       const pieces = speechIn(samples)
       if (pieces.reduce((sum, { start, end }) => sum + end - start, 0) < leastFrames) return undefined
-      return joinedVoice(await voicesOf(analysis, samples, pieces))
+      return joinedVoice(await voicesOf(analysis, samples, pieces, sparseWindowsOf))
     },
     async voicesIn(samples) {
       const speech: boolean[] = []

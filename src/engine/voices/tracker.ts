@@ -319,9 +319,14 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
   }
 }
 
-/** The voices in `pieces` of `samples`, one each. */
-export async function voicesOf(model: SpeakerModel, samples: Int16Array, pieces: readonly Stretch[]): Promise<Voice[]> {
-  const windows = pieces.map(windowsOf)
+/** The voices in `pieces` of `samples`, one each, by the windows that `cover` a piece. */
+export async function voicesOf(
+  model: SpeakerModel,
+  samples: Int16Array,
+  pieces: readonly Stretch[],
+  cover = windowsOf,
+): Promise<Voice[]> {
+  const windows = pieces.map(cover)
   const narrowband = isNarrowband(samples)
   const vectors = await model.embed(samples, windows.flat())
   let next = 0

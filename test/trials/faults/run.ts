@@ -83,7 +83,8 @@ export async function runSeed(seed: number, log: (line: string) => void = () => 
   const sessions: { sessionId: string; offset: number }[] = []
   const gaps: Stretch[] = []
   const violations: string[] = []
-  const stage = diarize({ url: server.url, ...scene.options })
+  // Tones are nobody's voice.
+  const stage = diarize({ url: server.url, voices: false, ...scene.options })
   stage.on('session', (session) => {
     log(`${clock(started)} session ${sessions.length} at ${session.offset} ms: ${JSON.stringify(session.speakers)}`)
     // Told again when one more of its speakers is known.

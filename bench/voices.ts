@@ -1,0 +1,62 @@
+import { libriSpeakers } from './engine/recordings.ts'
+import type { BenchOptions, Finding } from './report.ts'
+import { glue } from './voices/talk.ts'
+import { hear, type TalkResult } from './voices/measure.ts'
+import { Random } from '../test/trials/random.ts'
+
+/** Sessions that take over in each talk, and how long it is. */
+const rollOvers = 12
+const seconds = 780
+/** Times real time that the audio comes at. */
+const pace = 10
+
+/** `npm run bench -- voices`: who keeps his letter when sessions take over from each other, without voices and with them. */
+export async function benchVoices({ quick, tuning }: BenchOptions): Promise<Finding[]> {
+  const speakers = libriSpeakers(tuning)
+  const count = quick ? 2 : 4
+  const results: Record<'words' | 'voices', TalkResult[]> = { words: [], voices: [] }
+  for (let index = 0; index < count; index++) {
+    const seed = index + (tuning ? 500 : 0)
+    const talk = glue(speakers, 3 + (index % 2), seed, seconds)
+    const random = new Random(seed)
+    const cuts = Array.from({ length: rollOvers }, (_, at) => 1000 * ((at + 1) * 58) + random.integer(-15_000, 15_000))
+    for (const kind of ['words', 'voices'] as const) {
+      const result = await hear(talk, cuts, seed, kind === 'voices' ? { pace } : { pace: 4 * pace, voices: false })
+      results[kind].push(result)
+      const { wordMs, rightMs, sharedMs, letters, sessions, revisions, lost, doubled } = result
+      const shares = [rightMs, sharedMs].map((ms) => `${((100 * ms) / wordMs).toFixed(1)} %`)
+      console.log(
+        `${result.speakers} speakers, by ${kind}: same letter ${shares[0]}, letter of another ${shares[1]}, ${letters} letters, ` +
+          `${sessions} sessions, ${revisions} revisions, ${lost} words lost, ${doubled} doubled`,
+      )
+    }
+  }
+  const share = (all: readonly TalkResult[], of: 'rightMs' | 'sharedMs'): number =>
+    (100 * all.reduce((sum, one) => sum + one[of], 0)) / all.reduce((sum, { wordMs }) => sum + wordMs, 0)
+  const more = (all: readonly TalkResult[]): number =>
+    Math.max(...all.map(({ letters, speakers }) => letters - speakers))
+  const [right, shared] = [share(results.voices, 'rightMs'), share(results.voices, 'sharedMs')]
+  return [
+    {
+      measure: `same letter from beginning to end, over ${rollOvers} sessions`,
+      ours: `${right.toFixed(1)} %`,
+      against: `by words alone: ${share(results.words, 'rightMs').toFixed(1)} %`,
+      target: 'at least 97 %',
+      good: right >= 97,
+    },
+    {
+      measure: 'speech under the letter of another',
+      ours: `${shared.toFixed(1)} %`,
+      against: `by words alone: ${share(results.words, 'sharedMs').toFixed(1)} %`,
+      target: 'at most 1 %',
+      good: shared <= 1,
+    },
+    {
+      measure: 'most letters beyond one a speaker',
+      ours: String(more(results.voices)),
+      against: `by words alone: ${more(results.words)}`,
+      target: 'at most 1',
+      good: more(results.voices) <= 1,
+    },
+  ]
+}

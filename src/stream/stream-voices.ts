@@ -1,0 +1,253 @@
+import type { Warning } from '../errors.ts'
+import type { Word } from '../model.ts'
+import type { Voice } from '../voices/voice.ts'
+import type { VoicedLabelMap } from './voiced-labels.ts'
+
+/** What makes voices of speech, as `openEmbedder()` gives it. */
+export interface VoiceMaker {
+  /** The voice in mono PCM16 at 16 kHz; absent where too little is audible. */
+  voiceIn(samples: Int16Array): Promise<Voice | undefined>
+  close(): Promise<void>
+}
+
+/** How a stream comes by voices. */
+export interface VoiceSource {
+  /** Opens what makes them; rejects where it is not installed. */
+  open(): Promise<VoiceMaker>
+  /** Frames of the stream as mono PCM16 at 16 kHz. */
+  samplesOf(frames: Buffer): Int16Array
+}
+
+export interface StreamVoicesListener {
+  /** A voice was heard, so that letters may have become others. */
+  heard(): void
+  /** No voices will be heard any more. */
+  failed(): void
+  warning(warning: Warning): void
+}
+
+/** Speech of a label is kept up to this length until it is needed, the newest, ms. */
+const KEPT_MS = 5000
+/** And of all labels together (1 MB at 16 kHz), ms. */
+const ALL_KEPT_MS = 30_000
+/** So much speech of a label is listened to in a session, ms: more makes no voice much clearer. */
+const ENOUGH_MS = 8000
+/** Time of one core that voices may take: a share of the audio, and at the beginning so much, ms. */
+const TIME_SHARE = 0.02
+const TIME_AT_ONCE_MS = 3000
+/** One that takes longer than this, ms, is the sign of a machine that has no time: what waits is left out. */
+const SLOW_MS = 5000
+/** A process that fails as often in a row is not asked again. */
+const MOST_FAILURES = 3
+
+interface Speech {
+  labels: VoicedLabelMap
+  label: string
+  frames: Buffer
+  ms: number
+}
+
+/**
+ * Hears the voices of one stream's labels, beside everything else. Until a second session may need them, no voice is made
+ * of anything: some speech of each label is kept, and forgotten when newer comes. Then voices are made of it and of what
+ * follows, one stretch after the other, within a budget of time; of what does not fit,
+ * the oldest is left out.
+ */
+export class StreamVoices {
+  readonly #source: VoiceSource
+  readonly #listener: StreamVoicesListener
+  #maker: Promise<VoiceMaker> | undefined
+  #waiting: Speech[] = []
+  #working: Promise<void> | undefined
+  #begun = false
+  #closed = false
+  #closing: Promise<void> | undefined
+  #failures = 0
+  #speechMs = 0
+  /** Ms that a ms of speech takes, by the fastest time it took. */
+  #pace = Infinity
+  #audioMs = 0
+  /** Speech of each label that voices were made of, ms. */
+  readonly #listened = new WeakMap<VoicedLabelMap, Map<string, number>>()
+
+  constructor(source: VoiceSource, listener: StreamVoicesListener) {
+    this.#source = source
+    this.#listener = listener
+  }
+
+  /** Whether voices can still be heard. */
+  get isOn(): boolean {
+    return !this.#closed
+  }
+
+  /** Time of a core that voices took so far, ms. */
+  get spentMs(): number {
+    return this.#speechMs === 0 ? 0 : this.#speechMs * this.#pace
+  }
+
+  /** Takes the speech in final words of a turn that have the labels of the session. */
+  take(labels: VoicedLabelMap, words: readonly Word[], read: (from: number, to: number) => Buffer | undefined): void {
+    if (this.#closed) return
+    for (const { label, from, to } of cleanSpeech(words)) {
+      this.#audioMs = Math.max(this.#audioMs, to)
+      if (this.#heardOf(labels, label) >= ENOUGH_MS) continue
+      const frames = read(from, to)
+      if (frames !== undefined) this.#keep({ labels, label, frames, ms: to - from })
+    }
+    if (this.#begun) this.#work()
+  }
+
+  /** A second session comes: voices are needed from now on. */
+  begin(): void {
+    if (this.#begun || this.#closed) return
+    this.#begun = true
+    this.#work()
+  }
+
+  /** Resolves when voices are made of all that is there, after `ms` milliseconds at the latest. */
+  async drained(ms: number): Promise<void> {
+    this.begin()
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))
+    await Promise.race([this.#working, late])
+    clearTimeout(timer)
+  }
+
+  /** Forgets all speech; resolves when the process is given back. */
+  close(): Promise<void> {
+    this.#closed = true
+    this.#waiting = []
+    return (this.#closing ??= this.#giveBack())
+  }
+
+  async #giveBack(): Promise<void> {
+    const maker = await this.#maker?.catch(() => undefined)
+    await maker?.close()
+  }
+
+  #heardOf(labels: VoicedLabelMap, label: string): number {
+    return this.#listened.get(labels)?.get(label) ?? 0
+  }
+
+  /** Puts speech with what waits; the oldest of the same label, and then of all, makes room. */
+  #keep(speech: Speech): void {
+    this.#waiting.push(speech)
+    const isSame = ({ labels, label }: Speech): boolean => labels === speech.labels && label === speech.label
+    this.#drop(isSame, KEPT_MS)
+    this.#drop(() => true, ALL_KEPT_MS)
+  }
+
+  #drop(isMeant: (speech: Speech) => boolean, mostMs: number): void {
+    let ms = this.#waiting.filter(isMeant).reduce((sum, speech) => sum + speech.ms, 0)
+    while (ms > mostMs) {
+      const index = this.#waiting.findIndex(isMeant)
+      ms -= this.#waiting.splice(index, 1)[0]!.ms
+    }
+  }
+
+  #work(): void {
+    if (this.#waiting.length === 0) return
+    this.#working ??= this.#hearAll().finally(() => (this.#working = undefined))
+  }
+
+  async #hearAll(): Promise<void> {
+    try {
+      this.#maker ??= this.#source.open()
+      const maker = await this.#maker
+      // Newer speech may have come meanwhile.
+      for (let speech = this.#next(); speech !== undefined; speech = this.#next()) await this.#hear(maker, speech)
+    } catch (error) {
+      if (!this.#closed) this.#fail(error as Error)
+    }
+  }
+
+  /** What is heard next, within the budget. */
+  #next(): Speech | undefined {
+    if (this.#closed) return undefined
+    // Whoever was heard least is the next.
+    const heard = ({ labels, label }: Speech): number => this.#heardOf(labels, label)
+    this.#waiting.sort((a, b) => heard(a) - heard(b))
+    if (this.spentMs > TIME_AT_ONCE_MS + TIME_SHARE * this.#audioMs) return undefined
+    return this.#waiting.shift()
+  }
+
+  async #hear(maker: VoiceMaker, { labels, label, frames, ms }: Speech): Promise<void> {
+    const heard = this.#listened.get(labels) ?? new Map<string, number>()
+    this.#listened.set(labels, heard.set(label, (heard.get(label) ?? 0) + ms))
+    const started = performance.now()
+    let voice: Voice | undefined
+    try {
+      voice = await maker.voiceIn(this.#source.samplesOf(frames))
+      this.#failures = 0
+    } catch (error) {
+      this.#failures += 1
+      if (this.#failures === MOST_FAILURES) throw error
+    }
+    const tookMs = performance.now() - started
+    // The rest of the time the process waited for a core, or for others.
+    this.#pace = Math.min(this.#pace, tookMs / ms)
+    this.#speechMs += ms
+    if (this.#closed) return
+    if (tookMs > SLOW_MS) this.#waiting = []
+    if (voice === undefined) return
+    labels.hear(label, voice)
+    this.#listener.heard()
+  }
+
+  #fail(error: Error): void {
+    const message =
+      `voices cannot be told apart here, so labels of a new session are matched by words alone: ${error.message}; ` +
+      'voices: false asks for that'
+    void this.close()
+    this.#listener.warning({ code: 'VOICES_UNAVAILABLE', message, error })
+    this.#listener.failed()
+  }
+}
+
+/** A stretch of speech in which nobody else speaks, ms of the stream. */
+export interface CleanSpeech {
+  label: string
+  from: number
+  to: number
+}
+
+/** Shorter stretches are no voice, ms; longer ones are cut off. */
+const LEAST_MS = 800
+const LONGEST_MS = 4000
+/** A word that is less sure than this is not taken for its speaker's. */
+const LEAST_CONFIDENCE = 0.5
+/** The service lets the first word of a turn begin up to a second early, and the last one end more than a second late. */
+const ORDINARY_WORD_MS = 500
+/** A pause between words within which others may have spoken, ms. */
+const LONG_PAUSE_MS = 1500
+/** Where the speaker changes, words are this far off at each side, ms. */
+const CHANGE_MS = 200
+
+/** Where one speaker surely speaks alone in a final turn: within runs of sure words of one label. */
+export function cleanSpeech(words: readonly Word[]): CleanSpeech[] {
+  const found: CleanSpeech[] = []
+  for (let from = 0, to = 0; from < words.length; from = to) {
+    const { speaker: label } = words[from]!
+    to = from + 1
+    while (to < words.length && belongs(words[to - 1]!, words[to]!)) to += 1
+    if (label === undefined || !isSure(words[from]!)) continue
+    const [first, last] = [words[from]!, words[to - 1]!]
+    const begin = Math.max(first.start, first.end - ORDINARY_WORD_MS, words[from - 1]?.end ?? 0)
+    const end = Math.min(last.end, last.start + ORDINARY_WORD_MS, words[to]?.start ?? Infinity)
+    const speech = {
+      label,
+      from: begin + (from > 0 ? CHANGE_MS : 0),
+      to: end - (to < words.length ? CHANGE_MS : 0),
+    }
+    speech.to = Math.min(speech.to, speech.from + LONGEST_MS)
+    if (speech.to - speech.from >= LEAST_MS) found.push(speech)
+  }
+  return found
+}
+
+const isSure = ({ confidence = 1 }: Word): boolean => confidence >= LEAST_CONFIDENCE
+
+/** Whether `next` goes on with what `word` is a part of. */
+function belongs(word: Word, next: Word): boolean {
+  return next.speaker === word.speaker && isSure(next) && isSure(word) && next.start - word.end < LONG_PAUSE_MS
+}

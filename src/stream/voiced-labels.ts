@@ -1,0 +1,220 @@
+import { isLetter } from '../protocol/messages.ts'
+import { framesOf, oddsOfOnePerson, type VoiceProfile, withVoice } from '../voices/profile.ts'
+import type { Voice } from '../voices/voice.ts'
+import { bestAssignment, LabelMap, type Votes } from './speakers.ts'
+
+/** As many labels and letters as are weighed at a time; the protocol allows ten speakers. */
+const MOST = 12
+/** So many labels in a session have voices, against a server that makes them up without end. */
+const MOST_VOICES = 100
+/** A label has its letter for good this long after its first words, ms of the stream: a turn is revised within it. */
+const OPEN_MS = 120_000
+/** Frames of 10 ms from which a voice decides, where it is clear, and from which it decides in any case. */
+const CLEAR_FRAMES = 300
+const ENOUGH_FRAMES = 1500
+/** Fewer frames are no voice that somebody new is known by. */
+const FEW_FRAMES = 100
+/** Less is no evidence that a label is of somebody, log odds. */
+const EVIDENCE = 0.5
+/** What is clear: the likeliest is likelier than anything else by this much, as log odds. */
+const CLEAR = 3
+
+/** Odds that a label which a later session brings up is of somebody who was heard before: 85 in 100. */
+const HEARD_BEFORE = 0.85 / 0.15
+/** Voices speak against one person no louder than this, log odds: some of the audio may be of somebody else. */
+const LEAST_BY_VOICE = -8
+/** Every letter counts as if so many frames of 10 ms more had been heard of it, so that nobody is left out. */
+const LEAST_HEARD = 300
+/** What the words that two sessions heard tell at most, log odds: a service is seldom wrong, but for short turns. */
+const MOST_BY_WORDS = 6
+/** Words of this length tell all that words can, ms. */
+const ENOUGH_WORDS_MS = 1000
+
+/** A label whose letter is not sure yet. */
+interface OpenLabel {
+  /** End of the first turn with it, ms of the stream. */
+  since: number
+  /** Its letter for the time being; none before the first look. */
+  letter: string | undefined
+  /** Whether nobody else has that letter. */
+  isNew: boolean
+}
+
+/**
+ * Whom a session's labels mean, by the words that two sessions heard and by voices, weighed together. A label has the
+ * likeliest letter until there is enough speech to decide; then it keeps it.
+ */
+export class VoicedLabelMap extends LabelMap {
+  readonly #open = new Map<string, OpenLabel>()
+  readonly #voices = new Map<string, VoiceProfile>()
+  readonly #changed = new Set<string>()
+  /** Labels that had to have a letter before it was clear; what they say is not taken for the voice of that letter. */
+  readonly #doubtful = new Set<string>()
+  #now = 0
+  /** Whether there is something that the letters were not weighed by. */
+  #isNews = false
+  #isSettled = false
+  #isDeaf = false
+
+  override get mapping(): Record<string, string> {
+    const open = [...this.#open].flatMap(([label, { letter }]) => (letter === undefined ? [] : [[label, letter]]))
+    return { ...super.mapping, ...(Object.fromEntries(open) as Record<string, string>) }
+  }
+
+  override isOpen(label: string): boolean {
+    return this.#open.has(label)
+  }
+
+  override get anyOpen(): boolean {
+    return this.#open.size > 0
+  }
+
+  override vote(label: string, letter: string, ms: number): void {
+    super.vote(label, letter, ms)
+    this.#isNews = true
+  }
+
+  override known(label: string): string | undefined {
+    return super.known(label) ?? this.#open.get(label)?.letter
+  }
+
+  override letter(label: string, at = 0): string | undefined {
+    this.#now = Math.max(this.#now, at)
+    const isSure = super.known(label) !== undefined || this.isPlain(label) || this.#isDeaf
+    if (isSure || (this.#open.size === MOST && !this.#open.has(label))) {
+      const letter = super.letter(label, at)
+      if (this.isPlain(label) && letter !== undefined) this.#give(label, letter)
+      return letter
+    }
+    const open = this.#open.get(label)
+    if (open === undefined) {
+      if (!isLetter(label)) this.foreign ??= label
+      this.#open.set(label, { since: at, letter: undefined, isNew: false })
+      this.#isNews = true
+    }
+    this.consider()
+    return this.known(label)
+  }
+
+  /** Speech of whoever has `label`. */
+  hear(label: string, voice: Voice): void {
+    const letter = this.fixed.get(label)
+    if (letter !== undefined) {
+      if (!this.#doubtful.has(label)) this.letters.hear(letter, withVoice({}, voice))
+      return
+    }
+    this.know(label, withVoice(this.#voices.get(label) ?? {}, voice))
+  }
+
+  /** All that was heard of whoever has `label`, which has no letter for good. */
+  know(label: string, profile: VoiceProfile): void {
+    if (this.#voices.size < MOST_VOICES || this.#voices.has(label)) this.#voices.set(label, profile)
+    this.#isNews = true
+  }
+
+  override takeChanged(): string[] {
+    const changed = [...this.#changed]
+    this.#changed.clear()
+    return changed
+  }
+
+  override settle(): void {
+    this.#isSettled = true
+    this.consider(true)
+  }
+
+  /** There are no voices after all: words alone say whom labels mean. */
+  deafen(): void {
+    this.#isDeaf = true
+    for (const [label, { letter, isNew }] of this.#open) {
+      this.#open.delete(label)
+      if (isNew) this.letters.settle(letter!, false)
+      if (super.letter(label) !== letter) this.#changed.add(label)
+    }
+  }
+
+  /** Weighs all labels that are open; `isNews` where the voices of letters have changed. */
+  consider(isNews = false): void {
+    if (this.#open.size === 0) return
+    const isLate = [...this.#open.values()].some(({ since }) => this.#now - since > OPEN_MS)
+    if (!isNews && !this.#isNews && !isLate) return
+    this.#isNews = false
+    const labels = [...this.#open.keys()]
+    const taken = new Set(this.fixed.values())
+    const known = this.letters.known.filter((letter) => !taken.has(letter))
+    // Who speaks much is likely to speak again.
+    const heard = known.map((letter) => LEAST_HEARD + framesOf(this.letters.voiceOf(letter)))
+    const whole = heard.reduce((sum, frames) => sum + frames, 0)
+    const prior = heard.map((frames) => Math.log((HEARD_BEFORE * frames) / whole))
+    const all = labels.map((label) => known.map((letter, index) => prior[index]! + this.#odds(label, letter)))
+    const columns = likeliest(all, known.length)
+    const assigned = bestAssignment(all.map((row) => columns.map((column) => row[column]!)))
+    const given = new Set(assigned.map((column) => columns[column]))
+    labels.forEach((label, index) => {
+      const row = all[index]!
+      const column = columns[assigned[index] ?? -1]
+      // What another label has is no choice for this one.
+      const other = Math.max(...row.filter((_, at) => !given.has(at)))
+      const odds = column === undefined ? 0 : row[column]!
+      // Where nothing speaks for anybody, a letter that nobody has misleads least.
+      const isGuess = column !== undefined && odds - prior[column]! < EVIDENCE
+      this.#believe(label, column === undefined || isGuess ? undefined : known[column])
+      this.#decide(label, column === undefined || isGuess ? -other : odds - Math.max(0, other))
+    })
+  }
+
+  #odds(label: string, letter: string): number {
+    const odds = oddsOfOnePerson(this.#voices.get(label) ?? {}, this.letters.voiceOf(letter))
+    return Math.max(LEAST_BY_VOICE, odds) + oddsByWords(this.votes.get(label), letter)
+  }
+
+  /** Gives an open label the letter that it has for the time being: that of somebody, or one that nobody has. */
+  #believe(label: string, letter: string | undefined): void {
+    const open = this.#open.get(label)!
+    const before = open.letter
+    if (letter === undefined ? open.isNew : letter === before) return
+    if (open.isNew) this.letters.settle(before!, false)
+    open.isNew = letter === undefined
+    open.letter = letter ?? this.letters.reserve()
+    if (before !== undefined) this.#changed.add(label)
+  }
+
+  /** Fixes the letter of an open label, where there is enough to decide by, or no more time. */
+  #decide(label: string, margin: number): void {
+    const { letter, since, isNew } = this.#open.get(label)!
+    const frames = framesOf(this.#voices.get(label) ?? {})
+    const isClear = margin >= CLEAR && frames >= CLEAR_FRAMES
+    const isOver = this.#isSettled || this.#now - since > OPEN_MS
+    if (!isClear && !isOver && frames < ENOUGH_FRAMES) return
+    this.#open.delete(label)
+    this.fixed.set(label, letter!)
+    if (isNew) this.letters.settle(letter!, true)
+    if (margin < CLEAR && !(isNew && frames >= FEW_FRAMES)) this.#doubtful.add(label)
+    this.#give(label, letter!)
+  }
+
+  /** What was heard of a label is the voice of its letter. */
+  #give(label: string, letter: string): void {
+    const profile = this.#voices.get(label)
+    if (profile === undefined) return
+    this.#voices.delete(label)
+    if (!this.#doubtful.has(label)) this.letters.hear(letter, profile)
+  }
+}
+
+/** Log odds by words that two sessions heard that their speaker is `letter`. */
+export function oddsByWords(votes: ReadonlyMap<string, Votes> | undefined, letter: string): number {
+  let total = 0
+  for (const { ms } of votes?.values() ?? []) total += ms
+  if (total === 0) return 0
+  const share = (votes?.get(letter)?.ms ?? 0) / total
+  return MOST_BY_WORDS * Math.min(1, total / ENOUGH_WORDS_MS) * (2 * share - 1)
+}
+
+/** The columns that are worth most to some row, as many as can be weighed. */
+function likeliest(rows: readonly (readonly number[])[], count: number): number[] {
+  const best = (column: number): number => Math.max(...rows.map((row) => row[column]!))
+  return Array.from({ length: count }, (_, column) => column)
+    .toSorted((a, b) => best(b) - best(a))
+    .slice(0, MOST)
+}
