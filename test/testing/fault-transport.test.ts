@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import type { TurnMessage } from '../../src/protocol/messages.ts'
 import {
@@ -9,6 +9,7 @@ import {
   type Fault,
   type FaultServer,
 } from '../../src/testing/index.ts'
+import type { FaultyConnection } from '../../src/testing/faulty-connection.ts'
 import { certificate } from '../helpers/certificate.ts'
 import { RawClient } from '../server/raw-client.ts'
 
@@ -158,6 +159,16 @@ describe('slowness', () => {
     expect(performance.now() - sent).toBeGreaterThan(190)
   })
 
+  it('delay keeps the order where it becomes less in mid-stream', async () => {
+    const client = await (await connect({ fault: 'delay', delayMs: 200 })).open()
+    const connection = server?.connections[0] as FaultyConnection
+    connection.send({ type: 'SpeechStarted', timestamp: 1, confidence: 1 })
+    connection.delayBy(0)
+    connection.send({ type: 'SpeechStarted', timestamp: 2, confidence: 1 })
+    await client.terminate()
+    expect(client.all('SpeechStarted').map(({ timestamp }) => timestamp)).toEqual([1, 2])
+  })
+
   it('fragment sends a ping between the parts of a message', async () => {
     server = await faultServer({ fault: 'fragment' })
     const socket = new WebSocket(server.url)
@@ -181,6 +192,18 @@ describe('slowness', () => {
     // Without the last message's share: it is read when all before it have been paid for.
     expect(performance.now() - sent).toBeGreaterThan(200)
     expect(server?.connections[0]?.receivedMs).toBe(8000)
+  })
+
+  it('slow-reader saves up no time in which there was nothing to read', async () => {
+    const client = await (await connect({ fault: 'slow-reader', rate: 20 })).open()
+    client.sendAudio(1000)
+    await answersPing(client)
+    const idle = performance.now()
+    await vi.waitFor(() => expect(performance.now() - idle).toBeGreaterThan(400), 5000)
+    const sent = performance.now()
+    client.sendAudio(8000, 1000)
+    await client.terminate()
+    expect(performance.now() - sent).toBeGreaterThan(340)
   })
 })
 
