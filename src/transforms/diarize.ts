@@ -35,6 +35,8 @@ import type { Loaded, Peer, Supervision, SupervisionEnd } from './engine-choice.
 const PROGRESS_MS = 1000
 /** Final turns that may wait for whoever reads them: a quarter of an hour of speech and more. */
 const MOST_QUEUED = 256
+/** Kinds of disagreement with the server that are told. */
+const MOST_WARNED = 100
 
 /**
  * PCM16 mono in, speaker-labelled {@link Turn}s out, through streaming v3 sessions: one stream for as long as the audio
@@ -68,6 +70,7 @@ class DiarizeStream extends Duplex {
   #waitingSend: (() => void) | undefined
   #full = false
   #reportedMs = 0
+  readonly #warned = new Set<string>()
   readonly #totals = new TurnTotals()
 
   constructor(options: ResolvedDiarizeOptions) {
@@ -344,7 +347,11 @@ class DiarizeStream extends Duplex {
     for (const warning of [...movedValues(parameters, path), ...names]) this.emit('warning', warning)
   }
 
+  /** Once in a stream: the sessions after the first, and those of other parts of it, are like that, too. */
   #warn(code: string, message: string, channel: string | undefined): void {
+    const said = `${channel} ${message}`
+    if (this.#warned.has(said) || this.#warned.size >= MOST_WARNED) return
+    this.#warned.add(said)
     this.emit('warning', { code, message, ...(channel === undefined ? {} : { channel }) })
   }
 }

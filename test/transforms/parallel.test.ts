@@ -160,6 +160,16 @@ describe('diarize({ parallel })', () => {
     expect([engine.opened, codes]).toEqual([1, ['PARALLEL_UNUSED']])
   })
 
+  it('says once, not for each part, that the server runs another model', async () => {
+    const { url } = await start({ engine: toneEngine({ model: 'another' }) })
+    const stage = parallel(url)
+    const warnings: unknown[] = []
+    stage.on('warning', (warning) => warnings.push(warning))
+    expectEveryWord(await turnsOf(stage))
+    const message = 'asked for the model universal-3-6-pro, but the server runs another'
+    expect(warnings).toEqual([{ code: 'CONFIGURATION_MISMATCH', message }])
+  })
+
   it('needs audio', async () => {
     const { url } = await start()
     const stage = parallel(url)
