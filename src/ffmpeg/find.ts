@@ -11,12 +11,14 @@ export interface Surroundings {
   platform?: NodeJS.Platform
   /** Where the package ffmpeg-static says its binary is; `undefined` without the package. */
   bundled?: () => string | undefined
+  /** Where the package @ffmpeg-installer/ffmpeg says its binary is; `undefined` without the package. */
+  installer?: () => string | undefined
 }
 
 /**
  * Absolute path of the FFmpeg to run. Looks at, in this order: `explicit`, the environment variables `FFMPEG_PATH` and
- * `FFMPEG_BIN`, the package ffmpeg-static if its binary was really downloaded, and the directories of `PATH`. The first
- * three steps that name a binary are choices somebody made: one that cannot be run is an error, never skipped.
+ * `FFMPEG_BIN`, the package ffmpeg-static if its binary was really downloaded, the directories of `PATH`, and the
+ * package @ffmpeg-installer/ffmpeg, whose binary is inside it, but of 2018: Node warns of it. The first three steps that name a binary are choices somebody made: one that cannot be run is an error, never skipped.
  *
  * Only the file system is asked, nothing is run and nothing remembered.
  *
@@ -24,7 +26,8 @@ export interface Surroundings {
  * @throws FfmpegError `FFMPEG_NOT_FOUND`, with everything that was tried and how to get FFmpeg.
  */
 export function findFfmpeg(explicit?: string, surroundings: Surroundings = {}): string {
-  const { env = process.env, platform = process.platform, bundled = bundledFfmpeg } = surroundings
+  const { env = process.env, platform = process.platform } = surroundings
+  const { bundled = bundledFfmpeg, installer = installerFfmpeg } = surroundings
   for (const [origin, choice] of [
     ['the option ffmpegPath', explicit],
     ['the environment variable FFMPEG_PATH', env['FFMPEG_PATH']],
@@ -44,15 +47,22 @@ export function findFfmpeg(explicit?: string, surroundings: Surroundings = {}): 
     (packaged === undefined ? undefined : runnable(outsideArchive(packaged), platform)) ??
     searchPath('ffmpeg', env, platform)
   if (found !== undefined) return found
+  const last = installer()
+  const old = last === undefined ? undefined : runnable(outsideArchive(last), platform)
+  if (old !== undefined) {
+    warnOnce(`${old} of the package @ffmpeg-installer/ffmpeg is a build of 2018; ${howToInstall(platform)}`)
+    return old
+  }
   const tried = [
     packaged === undefined
       ? 'the package ffmpeg-static (not installed)'
       : `the package ffmpeg-static (no file ${packaged})`,
     `PATH (${pathVariable(env, platform) || 'empty'})`,
+    `the package @ffmpeg-installer/ffmpeg (${last === undefined ? 'not installed' : `no file ${last}`})`,
   ]
   throw new FfmpegError(
     'FFMPEG_NOT_FOUND',
-    `FFmpeg was not found; tried ${tried.join(' and ')}. ${howToInstall(platform)}, or set FFMPEG_PATH to the binary`,
+    `FFmpeg was not found; tried ${tried.join(' and ')}. ${howToInstall(platform)}, or set FFMPEG_PATH to the binary; where there is nothing but npm: npm install @ffmpeg-installer/ffmpeg, a build of 2018`,
     { tried },
   )
 }
@@ -66,6 +76,24 @@ function bundledFfmpeg(): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** The binary that lies in the package for this platform, beside @ffmpeg-installer/ffmpeg. */
+function installerFfmpeg(): string | undefined {
+  try {
+    const { path } = createRequire(import.meta.url)('@ffmpeg-installer/ffmpeg') as { path?: unknown }
+    return typeof path === 'string' ? path : undefined
+  } catch {
+    return undefined
+  }
+}
+
+let hasWarned = false
+
+function warnOnce(message: string): void {
+  if (hasWarned) return
+  hasWarned = true
+  process.emitWarning(message, { code: 'DIARIZE_STREAM_OLD_FFMPEG' })
 }
 
 /** Electron packs modules into an archive that cannot be run from; binaries lie beside it. */

@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join, relative } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { FfmpegError } from '../../src/errors.ts'
 import { findFfmpeg, type Surroundings } from '../../src/ffmpeg/find.ts'
 
@@ -18,7 +18,8 @@ async function program(...names: string[]): Promise<string> {
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'diarize-stream-find-'))
-  for (const directory of ['option', 'path', 'bin', 'static', 'first', 'second']) await program(directory, 'ffmpeg')
+  for (const directory of ['installer', 'option', 'path', 'bin', 'static', 'first', 'second'])
+    await program(directory, 'ffmpeg')
   await program('named', 'ffmpeg-7')
   await program('windows', 'ffmpeg.exe')
   await program('resources', 'app.asar.unpacked', 'ffmpeg-static', 'ffmpeg')
@@ -31,7 +32,7 @@ afterAll(() => rm(root, { recursive: true, force: true }))
 
 /** Surroundings with nothing in them but what is given. */
 function only(env: Surroundings['env'], bundled?: string, platform: NodeJS.Platform = 'linux'): Surroundings {
-  return { env: env ?? {}, platform, bundled: () => bundled }
+  return { env: env ?? {}, platform, bundled: () => bundled, installer: () => undefined }
 }
 
 /** The error with which a search fails. */
@@ -55,6 +56,18 @@ describe('the order of the search', () => {
   it('prefers the option to everything', () => {
     const all = only(env('FFMPEG_PATH', 'FFMPEG_BIN', 'PATH'), at('static', 'ffmpeg'))
     expect(findFfmpeg(at('option', 'ffmpeg'), all)).toBe(at('option', 'ffmpeg'))
+  })
+
+  it('takes @ffmpeg-installer/ffmpeg last of all, and warns once of its age', () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const last = { ...only({ PATH: at('plain') }), installer: () => at('installer', 'ffmpeg') }
+    expect(findFfmpeg(undefined, last)).toBe(at('installer', 'ffmpeg'))
+    expect(findFfmpeg(undefined, last)).toBe(at('installer', 'ffmpeg'))
+    expect(warn.mock.calls.map(([message]) => message)).toEqual([expect.stringContaining('is a build of 2018')])
+    expect(findFfmpeg(undefined, { ...last, env: { PATH: at('first') } })).toBe(at('first', 'ffmpeg'))
+    const message = refusal(undefined, { ...last, installer: () => at('gone') }).message
+    expect(message).toContain('npm install @ffmpeg-installer/ffmpeg')
+    warn.mockRestore()
   })
 
   it('then takes FFMPEG_PATH, then FFMPEG_BIN, then ffmpeg-static, then PATH', () => {
@@ -136,7 +149,7 @@ describe('when there is no FFmpeg', () => {
     expect(without.message).toContain(at('absent'))
     expect(without.message).toContain('apt-get install ffmpeg')
     expect(without.message).toContain('FFMPEG_PATH')
-    expect(without['tried']).toHaveLength(2)
+    expect(without['tried']).toHaveLength(3)
     expect(refusal(undefined, only({}, at('absent', 'ffmpeg'))).message).toContain(at('absent', 'ffmpeg'))
     expect(refusal(undefined, only({}, undefined, 'darwin')).message).toContain('brew install ffmpeg')
     expect(refusal(undefined, only({}, undefined, 'win32')).message).toContain('winget install ffmpeg')
