@@ -247,6 +247,7 @@ diarize-stream <inputs> [--output-dir <folder>] [--format srt,vtt] [--skip-exist
 diarize-stream models list | pull <name> | path
 diarize-stream voices add <name> <clip> | name <transcript> | list | forget <name>
 diarize-stream serve [options]
+diarize-stream doctor [--network]
 
 Captions what is said in <input>, with the names of the speakers. With a key it asks AssemblyAI, without one the engine
 on this machine, with an English model that comes with it or any other that was pulled.

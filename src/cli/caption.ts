@@ -58,7 +58,8 @@ export async function caption(
     }
     const summary = await run([source, ...hearing, output], { signal: abort, stop, onProgress })
     const interrupted = stop.aborted
-    await videos?.make((target, doneMs) => reporter.video(target, doneMs), interrupted ? abort : stop)
+    const [heard] = summary.languages
+    await videos?.make((target, doneMs) => reporter.video(target, doneMs), interrupted ? abort : stop, heard)
     const engine = isLocal(command, environmentKey) ? 'local' : 'other'
     const isSilent = summary.turns === 0 && turns !== undefined
     const doubt = isSilent ? withoutSpeech(sound) : certainty.warning(engine === 'local')

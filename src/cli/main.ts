@@ -12,9 +12,10 @@ import { explanation } from './wording.ts'
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 const args = process.argv.slice(2)
-const command = ['models', 'serve', 'voices'].includes(args[0] ?? '') ? undefined : await readCommand()
+const command = ['models', 'serve', 'voices', 'doctor'].includes(args[0] ?? '') ? undefined : await readCommand()
 if (args[0] === 'models') process.exitCode = await manageModels()
 else if (args[0] === 'voices') process.exitCode = await manageVoices()
+else if (args[0] === 'doctor') process.exitCode = await examineMachine()
 else if (args[0] === 'serve') process.exitCode = await serveClients()
 else if (command === 'help') process.stdout.write(USAGE)
 else if (command === 'version') process.stdout.write(`${version()}\n`)
@@ -60,6 +61,15 @@ async function serveClients(): Promise<number> {
   try {
     const { runServe } = await import('./commands/serve.ts')
     return await runServe(args.slice(1), { stdout: process.stdout, stderr: process.stderr })
+  } catch (error) {
+    return await fail(error)
+  }
+}
+
+async function examineMachine(): Promise<number> {
+  try {
+    const { runDoctor } = await import('./commands/machine.ts')
+    return await runDoctor(args.slice(1), process.stdout)
   } catch (error) {
     return await fail(error)
   }

@@ -68,9 +68,12 @@ export class CaptionedVideos {
     return new CaptionedVideos(command, input, directory, ffmpeg)
   }
 
-  /** Makes the copies, from the captions that the {@link sinks} have written. */
-  async make(onProgress: VideoProgress, signal: AbortSignal): Promise<void> {
-    const { mux, burn, language } = this.#command
+  /** Makes the copies, from the captions that the {@link sinks} have written; `heard` is the language of most turns. */
+  async make(onProgress: VideoProgress, signal: AbortSignal, heard?: string): Promise<void> {
+    const { mux, burn } = this.#command
+    // What leaves the language to the engine says less than the engine.
+    const told = this.#command.language
+    const language = told === undefined || trackLanguage(told) === 'und' ? heard : told
     if (mux !== undefined) {
       const captions = path.join(this.#directory, 'captions.srt')
       const request = {

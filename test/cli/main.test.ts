@@ -36,6 +36,8 @@ describe('diarize-stream', () => {
     const { code, out, err } = await command(
       file('talk.mp4'),
       ...outputs.flatMap((name) => ['-o', file(name)]),
+      '--mux',
+      file('muxed.mkv'),
       '--names',
       'A=Alice',
       '--report',
@@ -46,6 +48,9 @@ describe('diarize-stream', () => {
     expect(cues.length).toBeGreaterThan(5)
     expect(parseVtt(read('talk.vtt')).cues).toHaveLength(cues.length)
     for (const name of outputs) expect(read(name)).not.toBe('')
+    // Nobody named a language: the engine did.
+    const muxed = spawnSync('ffmpeg', ['-hide_banner', '-i', `file:${file('muxed.mkv')}`]).stderr.toString()
+    expect(muxed).toMatch(/\(eng\): Subtitle: subrip/)
     expect(read('talk.rttm')).toContain('SPEAKER talk 1 ')
     expect(err).toContain(`captions    ${cues.length} cues, `)
     expect(err).toContain('0 cues mix speakers')

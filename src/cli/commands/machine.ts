@@ -1,5 +1,20 @@
+import { createRequire } from 'node:module'
+import { catalogue } from '../../engine/models/catalogue.ts'
+import { installedFolder } from '../../engine/models/find.ts'
+import { bundledPackage, findPackage } from '../../engine/models/package.ts'
+import { findFfmpeg } from '../../ffmpeg/find.ts'
+import { proxiedFetch } from '../../network.ts'
+import { regionUrl } from '../../protocol/endpoint.ts'
 import { type Microphone, microphones } from '../../sources/microphone.ts'
+import { environmentKey } from '../../transforms/diarize-options.ts'
+import { EXIT } from '../exit-codes.ts'
+import { runFfmpeg } from '../ffmpeg-task.ts'
+import { parseOptions } from '../options.ts'
 import { printable } from '../view/text.ts'
+import { inWordsOfCommand } from '../wording.ts'
+
+/** How long the service gets to answer, in ms. */
+const LONGEST_MS = 10_000
 
 /** A line for each microphone: its id for `--device`, its name, and which one is taken where none is named. */
 export async function microphoneLines(list: () => Promise<readonly Microphone[]> = microphones): Promise<string[]> {
@@ -10,4 +25,109 @@ export async function microphoneLines(list: () => Promise<readonly Microphone[]>
     const about = name === id ? '' : `  ${printable(name)}`
     return `${printable(id).padEnd(width)}${about}${preferred ? '  (taken where none is named)' : ''}`.trimEnd()
   })
+}
+
+/** One thing that is looked at, and what to do where it is missing. */
+export interface Finding {
+  what: string
+  found: string
+  /** What gets it; absent where nothing is to be done. */
+  next?: string
+}
+
+export const DOCTOR_USAGE = `diarize-stream doctor [--network]
+
+What there is on this machine of what captions are made with, and the line that gets what is missing. --network also asks
+whether AssemblyAI's service can be reached; nothing is sent to it. A key is never shown.
+
+Exit codes: 0 captions can be made, 1 something that they need is missing
+`
+
+/** Obeys `diarize-stream doctor`. @param args - what follows it. @returns the exit code */
+export async function runDoctor(args: readonly string[], stdout: { write(text: string): unknown }): Promise<number> {
+  const table = { network: { type: 'boolean' }, help: { type: 'boolean' } } as const
+  const { values } = parseOptions(args, table, { of: 'diarize-stream doctor' })
+  if (values.help === true) {
+    stdout.write(DOCTOR_USAGE)
+    return EXIT.complete
+  }
+  const ffmpeg = await ffmpegFinding()
+  const engine = engineFinding()
+  const key = keyFinding()
+  const findings: Finding[] = [{ what: 'Node', found: process.version }, ffmpeg, engine, modelFinding(), key]
+  if (values.network === true) findings.push(await networkFinding())
+  for (const { what, found, next } of findings) {
+    stdout.write(`${what.padEnd(11)}${printable(found)}\n${next === undefined ? '' : `${' '.repeat(11)}-> ${next}\n`}`)
+  }
+  const canHear = engine.next === undefined || key.next === undefined
+  return ffmpeg.next === undefined && canHear ? EXIT.complete : EXIT.output
+}
+
+async function ffmpegFinding(): Promise<Finding> {
+  let file: string
+  try {
+    file = findFfmpeg()
+  } catch (error) {
+    return { what: 'FFmpeg', found: 'not found', next: inWordsOfCommand((error as Error).message) }
+  }
+  const lines: string[] = []
+  const ask = async (option: string): Promise<void> => {
+    await runFfmpeg({ ffmpeg: file, args: ['-nostdin', '-hide_banner', option], onLine: (line) => lines.push(line) })
+  }
+  try {
+    await ask('-version')
+    await ask('-filters')
+  } catch (error) {
+    return {
+      what: 'FFmpeg',
+      found: `${file} does not run: ${(error as Error).message}`,
+      next: 'set FFMPEG_PATH to another',
+    }
+  }
+  const [, version = 'of no known version'] = /^ffmpeg version (\S+)/.exec(lines.join('\n')) ?? []
+  const burns = lines.some((line) => /^ *\S+ ass +/.test(line))
+  return {
+    what: 'FFmpeg',
+    found: `${version} at ${file}, ${burns ? 'with' : 'without'} libass${burns ? '' : ', which --burn needs'}`,
+  }
+}
+
+function engineFinding(): Finding {
+  const { resolve } = createRequire(import.meta.url)
+  try {
+    resolve('sherpa-onnx-node')
+  } catch {
+    const next = 'npm install --include=optional sherpa-onnx-node'
+    return { what: 'engine', found: 'sherpa-onnx is not installed, so nothing is heard on this machine', next }
+  }
+  try {
+    return { what: 'engine', found: `sherpa-onnx, with ${findPackage(bundledPackage).name} in the box` }
+  } catch (error) {
+    return { what: 'engine', found: 'sherpa-onnx, without the model in the box', next: (error as Error).message }
+  }
+}
+
+function modelFinding(): Finding {
+  const pulled = catalogue.filter((entry) => installedFolder(entry) !== undefined).map(({ name }) => name)
+  return { what: 'models', found: pulled.length === 0 ? 'none pulled; diarize-stream models list' : pulled.join(', ') }
+}
+
+function keyFinding(): Finding {
+  if (environmentKey() !== undefined) return { what: 'key', found: 'ASSEMBLYAI_API_KEY is set' }
+  return {
+    what: 'key',
+    found: 'ASSEMBLYAI_API_KEY is not set',
+    next: 'set it to ask AssemblyAI, or use the engine here',
+  }
+}
+
+async function networkFinding(): Promise<Finding> {
+  const { host } = new URL(regionUrl('global'))
+  try {
+    await proxiedFetch(`https://${host}/`, { method: 'HEAD', signal: AbortSignal.timeout(LONGEST_MS) })
+    return { what: 'network', found: `${host} answers` }
+  } catch (error) {
+    const next = 'look at the network, or at HTTPS_PROXY and NO_PROXY'
+    return { what: 'network', found: `${host} cannot be reached: ${(error as Error).message}`, next }
+  }
 }

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest'
+import { microphoneLines } from '../../../src/cli/commands/machine.ts'
+import { startCommand } from '../command.ts'
+
+describe('microphoneLines', () => {
+  it('lists ids and names, without what commands a terminal', async () => {
+    const found = [
+      { id: 'hw:1', name: 'Desk\u001B[2J', backend: 'alsa', preferred: true },
+      { id: 'hw:10', name: 'hw:10', backend: 'alsa', preferred: false },
+    ] as const
+    const lines = await microphoneLines(() => Promise.resolve(found))
+    expect(lines).toEqual(['hw:1   Desk[2J  (taken where none is named)', 'hw:10'])
+  })
+
+  it('says that there is none', async () => {
+    expect(await microphoneLines(() => Promise.resolve([]))).toEqual([
+      expect.stringContaining('no microphone was found'),
+    ])
+  })
+})
+
+async function doctor(env: Record<string, string>, ...argv: string[]) {
+  const running = startCommand(['doctor', ...argv], env)
+  const code = await running.ended
+  return { code, out: running.out, err: running.err }
+}
+
+describe('diarize-stream doctor', () => {
+  it('says what there is, and never shows a key', async () => {
+    const { code, out, err } = await doctor({ ASSEMBLYAI_API_KEY: 'hush' })
+    expect([code, err]).toEqual([0, ''])
+    expect(out).toMatch(/^FFmpeg +\S+ at \/.+, with(?:out)? libass/m)
+    expect(out).toMatch(/^engine +sherpa-onnx, with whisper-tiny\.en in the box$/m)
+    expect(out).toMatch(/^key +ASSEMBLYAI_API_KEY is set$/m)
+    expect(out).not.toContain('hush')
+  })
+
+  it('says what is missing, and what to do', async () => {
+    const { code, out } = await doctor({ FFMPEG_PATH: '/does/not/exist' })
+    expect(code).toBe(1)
+    expect(out).toMatch(/^FFmpeg +not found\n +-> the environment variable FFMPEG_PATH names \/does\/not\/exist/m)
+    expect(out).toMatch(/^key +ASSEMBLYAI_API_KEY is not set\n +-> set it/m)
+  })
+
+  it('explains itself', async () => {
+    expect((await doctor({}, '--help')).out).toContain('diarize-stream doctor [--network]')
+    expect(await doctor({}, '--netwrk')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('did you mean --network?') as string,
+    })
+  })
+})
