@@ -6,6 +6,7 @@ import { benchCaptions } from './captions.ts'
 import { benchChannels } from './channels.ts'
 import { benchDecode } from './decode.ts'
 import { benchEngine } from './engine.ts'
+import { benchEnrol } from './enrol.ts'
 import { benchLatency } from './latency.ts'
 import { benchMemory } from './memory.ts'
 import { allGood, type BenchOptions, type Finding, record, showTable } from './report.ts'
@@ -22,6 +23,7 @@ const benchmarks: Readonly<Record<string, (options: BenchOptions) => Promise<rea
   channels: benchChannels,
   engine: benchEngine,
   voices: benchVoices,
+  enrol: benchEnrol,
   start: benchStart,
 }
 const names = Object.keys(benchmarks)

@@ -10,7 +10,7 @@ import type { DiarizeOptions, SessionParameters } from '../transforms/diarize-op
 import { resolveTranscribeOptions } from '../transforms/transcribe/options.ts'
 import { BATCH_OPTIONS, type BatchCommand, parseBatch } from './batch/options.ts'
 import { numberOrText, parseOptions, usage } from './options.ts'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
 export const VIDEO_ENDINGS: readonly string[] = ['.mp4', '.m4v', '.mov', '.mkv', '.webm']
@@ -39,6 +39,10 @@ export interface Command {
   names: SpeakerNames
   /** Whether speakers are called as the server calls them, and not by letters. */
   serverNames: boolean
+  /** The book of voices that speakers are named by. */
+  voices: string | undefined
+  /** Whether new voices go into it. */
+  learnVoices: boolean
   preset: PresetName
   language: string | undefined
   tracks: Pick<FfmpegOptions, 'audioTrack' | 'language'>
@@ -70,6 +74,8 @@ const OPTIONS = {
   channels: { type: 'string' },
   names: { type: 'string' },
   'server-names': { type: 'boolean' },
+  voices: { type: 'string' },
+  'learn-voices': { type: 'boolean' },
   preset: { type: 'string' },
   language: { type: 'string' },
   'audio-track': { type: 'string' },
@@ -148,6 +154,8 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
     channels: values.channels === undefined ? undefined : list('--channels', values.channels),
     names: parseNames(values.names),
     serverNames: values['server-names'] ?? false,
+    voices: values.voices,
+    learnVoices: values['learn-voices'] ?? false,
     preset: (values.preset ?? 'netflix') as PresetName,
     language: values.language,
     tracks: parseTracks(values['audio-track'], values.language),
@@ -297,6 +305,8 @@ Speakers
   --speakers <number>     most speakers to tell apart, 1 to 10
   --channels <list>       names of the channels of the audio, one speaker on each: Agent,Customer
   --names <list>          what speakers are called: A=Alice,B=Bob
+  --voices <file>         name speakers by a book of voices: diarize-stream voices --help
+  --learn-voices          put new voices into it, as Voice 1, Voice 2
   --server-names          speakers as the server of --url calls them, where these are no letters
 
 Captions
@@ -331,6 +341,8 @@ type EngineCommand = Pick<
   | 'channels'
   | 'language'
   | 'serverNames'
+  | 'voices'
+  | 'learnVoices'
 >
 
 /**
@@ -345,12 +357,21 @@ export async function engineOptions(
   environmentKey: string | undefined,
 ): Promise<DiarizeOptions> {
   const { engine, url, region, model, keyterms, parallel, maxSpeakers, channels, language, serverNames } = command
+  const { voices, learnVoices } = command
+  if (learnVoices && voices === undefined) throw usage('--learn-voices needs --voices <file>, the book they go into')
+  if (voices !== undefined && !learnVoices && !existsSync(voices)) {
+    throw usage(
+      `there is no voice book ${voices}; make one by diarize-stream voices add <name> <clip> --book ${voices}`,
+    )
+  }
+  const { voiceBook } = await import('../voices/book.ts')
   const key = command.apiKey ?? (url === undefined && engine !== 'embedded' ? environmentKey : undefined)
   const withParameters = (all: SessionParameters): DiarizeOptions => ({
     ...(Object.keys(all).length > 0 && { parameters: all }),
     ...(channels !== undefined && { channels }),
     ...(parallel !== undefined && { parallel }),
     ...(serverNames && { serverLabels: 'asGiven' as const }),
+    ...(voices !== undefined && { voices: voiceBook(voices, { learn: learnVoices }) }),
   })
   const parameters: SessionParameters = {
     ...(maxSpeakers !== undefined && { maxSpeakers }),

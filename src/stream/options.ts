@@ -6,6 +6,7 @@ import type { SessionOptions } from '../session/session.ts'
 import type { SessionTarget } from '../session/transport.ts'
 import type { MeterUse } from './session-meter.ts'
 import type { ServerLabels } from './speakers.ts'
+import type { VoiceProfile } from '../voices/profile.ts'
 import type { VoiceSource } from './stream-voices.ts'
 
 export interface SupervisorOptions extends SessionOptions, BackOffOptions {
@@ -77,6 +78,12 @@ export interface ReconnectingRecord {
   channel?: string
 }
 
+/** Voices of a stream, or of one of its channels, by the speakers of its turns. */
+export interface HeardVoicesRecord {
+  voices: ReadonlyMap<string, VoiceProfile>
+  channel?: string
+}
+
 export interface SupervisorEvents {
   turn: [Turn]
   /** A session has taken over, or one more of its labels has been matched. */
@@ -85,4 +92,6 @@ export interface SupervisorEvents {
   gap: [Gap]
   warning: [Warning]
   message: [ServerMessage & { channel?: string }]
+  /** A voice was heard: those of all letters so far. */
+  voices: [HeardVoicesRecord]
 }

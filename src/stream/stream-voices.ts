@@ -12,6 +12,8 @@ export interface VoiceMaker {
 
 /** How a stream comes by voices. */
 export interface VoiceSource {
+  /** Whether they are wanted at once, whatever the time it takes, and not only when a second session may need them. */
+  isWanted?: boolean
   /** Opens what makes them; rejects where it is not installed. */
   open(): Promise<VoiceMaker>
   /** Frames of the stream as mono PCM16 at 16 kHz. */
@@ -133,7 +135,7 @@ export class StreamVoices {
   #keep(speech: Speech): void {
     this.#waiting.push(speech)
     const isSame = ({ labels, label }: Speech): boolean => labels === speech.labels && label === speech.label
-    this.#drop(isSame, KEPT_MS)
+    this.#drop(isSame, this.#source.isWanted === true ? ENOUGH_MS : KEPT_MS)
     this.#drop(() => true, ALL_KEPT_MS)
   }
 
@@ -167,7 +169,9 @@ export class StreamVoices {
     // Whoever was heard least is the next.
     const heard = ({ labels, label }: Speech): number => this.#heardOf(labels, label)
     this.#waiting.sort((a, b) => heard(a) - heard(b))
-    if (this.spentMs > TIME_AT_ONCE_MS + TIME_SHARE * this.#audioMs) return undefined
+    const budget = TIME_AT_ONCE_MS + TIME_SHARE * this.#audioMs
+    // What names are made of is little enough by itself.
+    if (this.#source.isWanted !== true && this.spentMs > budget) return undefined
     return this.#waiting.shift()
   }
 

@@ -78,10 +78,14 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#voices =
       options.voices &&
       new StreamVoices(options.voices, {
-        heard: () => this.#reconsider((labels) => labels.consider(true)),
+        heard: () => {
+          this.#reconsider((labels) => labels.consider(true))
+          this.emit('voices', { voices: this.#letters.voices })
+        },
         failed: () => this.#reconsider((labels) => labels.deafen()),
         warning: (warning) => this.emit('warning', warning),
       })
+    if (options.voices?.isWanted === true) this.#voices?.begin()
   }
 
   /** Ms of the stream that some session has been sent. */
@@ -342,7 +346,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   /** At the end: waits for the voices of those of whom it is not clear who they are, and decides. */
   async #settle(): Promise<void> {
-    if (this.#present?.labels.anyOpen === true) await this.#voices?.drained(VOICES_WAIT_MS)
+    const isWanted = this.#options.voices?.isWanted === true || this.#present?.labels.anyOpen === true
+    if (isWanted) await this.#voices?.drained(VOICES_WAIT_MS)
     this.#reconsider((labels) => labels.settle())
   }
 

@@ -28,6 +28,7 @@ import {
   checkString,
   invalidOption,
 } from '../options.ts'
+import { checkVoiceBook, type VoiceBook } from '../voices/book.ts'
 import { type ChannelOptions, channelOptionNames, checkChannelOptions } from './channels/options.ts'
 
 /** What a server is told of how it is to hear: every connection parameter of the protocol but those of the audio. */
@@ -103,9 +104,13 @@ export interface DiarizeOptions extends AuthenticationOptions, ChannelOptions {
    * heard. Until that happens, a few seconds of each speaker's audio are kept in memory and nothing is made of them; then
    * a speaker model on this machine makes voices of them, in a process of its own. Nothing is kept on disk, nor longer than
    * the stream. Where the model is not installed, words alone are compared, with a warning when that matters.
+   *
+   * A book, `voiceBook('voices.json')`, gives those whom it knows their names, in `speakerName` and `speakerConfidence` of
+   * turns and words: voices are then made of what each speaker says from the beginning. Speakers must be told apart
+   * (`speakerLabels`), and with `parallel` there are no names. See `docs/voices.md`.
    * @defaultValue `true`
    */
-  voices?: boolean
+  voices?: boolean | VoiceBook
   /**
    * What turns speech into turns: AssemblyAI, the embedded engine on this machine, or an engine of your own.
    * @defaultValue a given `url`; else AssemblyAI where there is a key or token; else `'embedded'`
@@ -273,7 +278,7 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
   checkKnown('diarize()', grouped, topNames)
   const given = flattened(grouped)
   checkChannelOptions(given)
-  const speakerLabels = given.speakerLabels ?? given.channels === undefined
+  const speakerLabels = given.speakerLabels ?? (given.channels === undefined || typeof given.voices === 'object')
   checkParameters({ ...given, speakerLabels }, pathOf)
   checkOneOf('models', given.models, ['open', 'strict'])
   if (given.models === 'strict') checkKnownNames(given, pathOf)
@@ -282,7 +287,11 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
   checkQuery(given.query)
   checkBoolean('partials', given.partials)
   checkBoolean('live', given.live)
-  checkBoolean('voices', given.voices)
+  if (typeof given.voices === 'object') {
+    checkVoiceBook('voices', given.voices)
+    if (!speakerLabels) exclusive('voices', given.voices, 'speakerLabels: false', speakerLabels)
+    exclusive('voices', given.voices, 'parallel', (given.parallel ?? 1) > 1 ? given.parallel : undefined)
+  } else checkBoolean('voices', given.voices)
   checkOneOf('keepAlive', given.keepAlive, ['silence', 'off'])
   checkOneOf('serverLabels', given.serverLabels, ['letters', 'asGiven'])
   if (typeof given.pace === 'number') checkNumber('pace', given.pace, 0.1, 1000)

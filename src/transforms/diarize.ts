@@ -19,6 +19,9 @@ import type { Turn } from '../model.ts'
 import { checkKnown } from '../options.ts'
 import { recordStage, onUpstream, relayEvents } from '../stage.ts'
 import { waitAtMost } from '../stream-helpers.ts'
+import { VoiceBookInFile } from '../voices/book.ts'
+import { checkModel, type SpeakerModelIdentity } from '../voices/book-file.ts'
+import type { SpeakerNaming } from './speaker-naming.ts'
 import { channelSettings } from './channels/options.ts'
 import type { Diarize, OfChannel, UpdatableParameters } from './diarize-events.ts'
 import { DiarizeInput } from './diarize-input.ts'
@@ -72,6 +75,8 @@ class DiarizeStream extends Duplex {
   #reportedMs = 0
   readonly #warned = new Set<string>()
   readonly #totals = new TurnTotals()
+  #naming: SpeakerNaming | undefined
+  #speakerModel: SpeakerModelIdentity | undefined
 
   constructor(options: ResolvedDiarizeOptions) {
     super({
@@ -109,6 +114,7 @@ class DiarizeStream extends Duplex {
     const load = async (): Promise<void> => {
       this.#engines = await import('./engine-choice.ts')
       this.#loaded = await this.#engines.load(this.#options)
+      await this.#openBook()
     }
     load().then(() => callback(), callback)
   }
@@ -142,7 +148,37 @@ class DiarizeStream extends Duplex {
     )
   }
 
+  /** A book that cannot be used is told of before there is any work. */
+  async #openBook(): Promise<void> {
+    const { voices: book } = this.#options
+    if (!(book instanceof VoiceBookInFile) || this.#loaded?.naming === undefined) return
+    const { voices } = await book.contents()
+    if (voices.length === 0 && !book.learn) {
+      const message = `the voice book ${book.path} has no voices, so nobody gets a name; add some: diarize-stream voices add <name> <clip>`
+      process.nextTick(() => this.emit('warning', { code: 'VOICES_EMPTY', message }))
+    }
+    this.#naming = new this.#loaded.naming.SpeakerNaming(book, {
+      revised: (turn) => this.#deliver(turn),
+      warning: (warning) => this.emit('warning', warning),
+      failed: (error) => this.destroy(error),
+    })
+  }
+
+  /** Voices that cannot be compared with those of the book would leave everybody without a name. */
+  async #madeBy(model: SpeakerModelIdentity): Promise<void> {
+    const { voices: book } = this.#options
+    if (!(book instanceof VoiceBookInFile)) return
+    this.#speakerModel = model
+    try {
+      checkModel(await book.contents(), model, book.path)
+    } catch (error) {
+      this.destroy(error as Error)
+      throw error
+    }
+  }
+
   async #free(): Promise<void> {
+    this.#naming?.close()
     await this.#supervisor?.destroy()
     const peer = await this.#peer?.catch(() => undefined)
     await peer?.close()
@@ -191,8 +227,10 @@ class DiarizeStream extends Duplex {
     const supervisor = this.#engines!.supervision(this.#options, this.#loaded, this.#input, frameBytes, {
       connect: () => this.#connect(),
       failure: () => this.#opened?.failure(),
+      madeBy: (model) => this.#madeBy(model),
     })
-    supervisor.on('turn', (turn) => this.#deliver(turn))
+    supervisor.on('turn', (turn) => this.#deliver(this.#naming?.pass(turn) ?? turn))
+    supervisor.on('voices', ({ voices, channel = '' }) => this.#naming?.heard(channel, voices))
     supervisor.on('session', (change) => this.#announce(change))
     supervisor.on('message', (message) => this.#pass(message))
     for (const event of ['warning', 'reconnecting', 'gap'] as const) {
@@ -321,6 +359,7 @@ class DiarizeStream extends Duplex {
       const message = 'the input ended without a single sample of audio, so there is nothing to caption'
       throw new InputError('NO_AUDIO', message)
     }
+    await this.#naming?.settle(this.#speakerModel)
     this.#report()
     for (const { audio_duration_seconds, session_duration_seconds, channel } of [ended].flat() as SupervisionEnd[]) {
       const times = { audioMs: audio_duration_seconds * 1000, sessionMs: session_duration_seconds * 1000 }

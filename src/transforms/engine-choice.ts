@@ -8,6 +8,7 @@ import type { BeginMessage, TerminationMessage } from '../protocol/messages.ts'
 import type { SessionTarget } from '../session/transport.ts'
 import type { SupervisorOptions } from '../stream/options.ts'
 import { useMeter } from '../stream/session-meter.ts'
+import type { SpeakerModelIdentity } from '../voices/book-file.ts'
 import type { VoiceSource } from '../stream/stream-voices.ts'
 import type { ParallelSupervisor } from './parallel.ts'
 import { Supervisor } from '../stream/supervisor.ts'
@@ -51,14 +52,16 @@ export interface Peer {
 export interface Loaded {
   channels?: typeof import('./channels/supervisor.ts')
   parallel?: typeof import('./parallel.ts')
+  naming?: typeof import('./speaker-naming.ts')
 }
 
 /** Loads what `options` need, and what a session over a socket needs, while the first audio is on its way. */
 export async function load(options: ResolvedDiarizeOptions): Promise<Loaded> {
   // What goes wrong is told where it is needed.
   if (peerKind(options) !== 'embedded') import('../session/web-socket.ts').catch(() => {})
-  if (channelSettings(options) !== undefined) return { channels: await import('./channels/supervisor.ts') }
-  return hearsInParallel(options) ? { parallel: await import('./parallel.ts') } : {}
+  const naming = typeof options.voices === 'object' ? { naming: await import('./speaker-naming.ts') } : {}
+  if (channelSettings(options) !== undefined) return { ...naming, channels: await import('./channels/supervisor.ts') }
+  return hearsInParallel(options) ? { parallel: await import('./parallel.ts') } : naming
 }
 
 /** Chooses the engine, and starts it where it runs in this process. */
@@ -194,6 +197,8 @@ export interface SupervisionPeer {
   connect: () => Promise<SessionTarget>
   /** The error behind a session that the engine itself broke. */
   failure: () => Error | undefined
+  /** Is told by which model voices are made. */
+  madeBy: (model: SpeakerModelIdentity) => Promise<void>
 }
 
 /** Makes what looks after the sessions, for frames of `frameBytes` bytes. */
@@ -220,7 +225,7 @@ export function supervision(
     ...ofLive,
     ...meterOf(options, ofLive.live),
     awaitFormatted: options.formatTurns === true,
-    voices: options.speakerLabels && options.voices !== false ? voiceSource(format) : undefined,
+    voices: options.speakerLabels && options.voices !== false ? voiceSource(format, options, peer) : undefined,
   }
   const settings = channelSettings(options)
   if (parallel !== undefined) {
@@ -253,11 +258,24 @@ export function supervision(
 }
 
 /** Voices of audio whose channels have `format`, by the speaker model on this machine. */
-function voiceSource({ sampleRate, encoding }: AudioFormat): VoiceSource {
+function voiceSource(
+  { sampleRate, encoding }: AudioFormat,
+  { voices: book }: ResolvedDiarizeOptions,
+  { madeBy }: SupervisionPeer,
+): VoiceSource {
+  const isBook = typeof book === 'object'
   return {
+    isWanted: isBook,
     async open() {
       const { openEmbedder } = await import('../engine/voices/embedder.ts')
-      return await openEmbedder()
+      const embedder = await openEmbedder({ model: isBook ? book.speakerModel : undefined })
+      try {
+        await madeBy(embedder.model)
+      } catch (error) {
+        await embedder.close()
+        throw error
+      }
+      return embedder
     },
     samplesOf(frames) {
       const converter = new PcmConverter({ sampleRate, encoding, channels: 1 }, 16_000)

@@ -135,12 +135,22 @@ export class VoiceBookInFile implements VoiceBook {
 
   /** Adds the voice of somebody whom nobody has named yet; resolves to what it is called. */
   async addUnnamed(profile: VoiceProfile, model: SpeakerModelIdentity): Promise<string> {
-    const taken = new Set((await this.list()).map(({ name }) => name))
-    let number = 1
-    while (taken.has(`Voice ${number}`)) number += 1
-    const name = `Voice ${number}`
-    await this.#change(this.#adding({ name, profile, model, learned: true }))
+    let name = ''
+    await this.#change((contents) => {
+      // By the time it is saved, another process may have one of that name.
+      const taken = new Set(contents.voices.map((voice) => voice.name))
+      let number = 1
+      while (taken.has(`Voice ${number}`)) number += 1
+      name = `Voice ${number}`
+      return this.#adding({ name, profile, model, learned: true })(contents)
+    })
     return name
+  }
+
+  /** Adds speech to a voice, if it is still there; whoever gave it a name did so for good. */
+  async learnMore(name: string, profile: VoiceProfile, model: SpeakerModelIdentity): Promise<void> {
+    const add = this.#adding({ name, profile, model, learned: true })
+    await this.#change((contents) => (contents.voices.some((voice) => voice.name === name) ? add(contents) : contents))
   }
 
   async rename(name: string, to: string): Promise<void> {

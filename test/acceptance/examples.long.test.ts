@@ -26,6 +26,20 @@ describe('every other example runs', { timeout: 300_000 }, () => {
     expect(voices.filter((name, index) => name !== voices[index - 1])).toEqual(['Agent', 'Customer', 'Agent'])
   })
 
+  it('who-is-who', async () => {
+    const workplace = await mkdtemp(join(made.folder, 'voices-'))
+    const [clip, talk, output] = ['alice.wav', 'talk.wav', 'talk.srt'].map((name) => join(workplace, name))
+    const dialogue = join(root, 'demo', 'dialogue.mp4')
+    await ffmpeg('-ss', '0.4', '-t', '4', '-i', dialogue, clip!)
+    await ffmpeg('-t', '20', '-i', dialogue, talk!)
+    const printed = await example('who-is-who.ts', ['Alice', clip!, talk!, output!], workplace)
+    expect(printed).toMatch(/^Alice is in .*voices\.json, by \d\.\d s of speech\nthe captions are in /)
+    const captions = await readFile(output!, 'utf8')
+    expect(captions).toMatch(/^Alice: /m)
+    expect(captions).toMatch(/^Speaker [A-Z]: /m)
+    expect(captions).not.toMatch(/^Speaker A: /m)
+  })
+
   it('demo', async () => {
     const workplace = join(made.folder, 'workplace')
     await mkdir(join(workplace, 'demo'), { recursive: true })

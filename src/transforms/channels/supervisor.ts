@@ -153,6 +153,7 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
     lane.on('warning', (warning) => this.#warn(warning))
     lane.on('reconnecting', (record) => this.emit('reconnecting', record))
     lane.on('gap', (gap) => this.emit('gap', gap))
+    lane.on('voices', (record) => this.emit('voices', record))
     return lane
   }
 
@@ -395,6 +396,10 @@ export class ChannelLane extends EventEmitter<SupervisorEvents> {
     supervisor.on('reconnecting', (record) => this.emit('reconnecting', { ...record, channel }))
     supervisor.on('gap', ({ start, end }) => {
       this.emit('gap', { start: start + this.#offset, end: end + this.#offset, channel })
+    })
+    supervisor.on('voices', ({ voices }) => {
+      const own = new Map([...voices].map(([letter, profile]) => [this.#speaker(letter), profile]))
+      this.emit('voices', { voices: own, channel })
     })
     supervisor.on('session', (change) => {
       const speakers = Object.entries(change.speakers).map(([label, letter]) => [label, this.#speaker(letter)])

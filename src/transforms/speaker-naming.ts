@@ -1,0 +1,179 @@
+import { deserialize, serialize, type Serialized, type Turn, type Word } from '../model.ts'
+import type { Warning } from '../errors.ts'
+import type { VoiceBookInFile } from '../voices/book.ts'
+import type { SpeakerModelIdentity } from '../voices/book-file.ts'
+import { type Identification, identify, oddsOfKnown } from '../voices/identify.ts'
+import { framesOf, type VoiceProfile } from '../voices/profile.ts'
+
+/** Voices that were heard, by the labels that turns have. */
+export type HeardVoices = ReadonlyMap<string, VoiceProfile>
+
+export interface SpeakerNamingListener {
+  /** A turn that has come out already has other names. */
+  revised(turn: Turn): void
+  warning(warning: Warning): void
+  /** The book cannot be used. */
+  failed(error: Error): void
+}
+
+/** Turns that can still get names, the newest. */
+const MOST_TURNS = 1000
+/** And those of which it is known which revision of them came out. */
+const MOST_REVISED = 20_000
+/** Speech from which on a voice is learned, in frames of 10 ms. */
+const LEARNED_FRAMES = 500
+/** How sure it must be whose a voice is before more of it is learned. */
+const LEARNED_FROM = 0.97
+/** A voice that nobody in the book is as likely to be as this (log odds) is a new one. */
+const NEW_BELOW = -2
+
+interface Kept {
+  turn: Serialized<Turn>
+  labels: readonly string[]
+}
+
+/**
+ * Puts the names of a voice book on turns. A name that is found after a turn has come out, or proves wrong, makes the turn
+ * come again with a higher revision.
+ */
+export class SpeakerNaming {
+  readonly #book: VoiceBookInFile
+  readonly #listener: SpeakerNamingListener
+  readonly #kept = new Map<number, Kept>()
+  readonly #revisions = new Map<number, number>()
+  /** Voices of each group of labels of whom no two are one, such as those of a channel. */
+  readonly #heard = new Map<string, HeardVoices>()
+  #names = new Map<string, Identification>()
+  #working: Promise<void> | undefined
+  #isNews = false
+  #closed = false
+
+  constructor(book: VoiceBookInFile, listener: SpeakerNamingListener) {
+    this.#book = book
+    this.#listener = listener
+  }
+
+  /** The turn with the names that are known so far. */
+  pass(turn: Turn): Turn {
+    if (!turn.endOfTurn) return named(turn, this.#names)
+    const before = this.#revisions.get(turn.order)
+    const revision = before === undefined ? turn.revision : Math.max(turn.revision, before + 1)
+    const plain = { ...turn, revision }
+    this.#revise(plain)
+    bound(this.#kept, MOST_TURNS)
+    bound(this.#revisions, MOST_REVISED)
+    return named(plain, this.#names)
+  }
+
+  /** Takes what was heard so far of all voices of a group of labels. */
+  heard(group: string, voices: HeardVoices): void {
+    this.#heard.set(group, voices)
+    this.#isNews = true
+    this.#look()
+  }
+
+  /** Resolves when all that was heard has been compared, and learned where that is wished for. */
+  async settle(model: SpeakerModelIdentity | undefined): Promise<void> {
+    this.#look()
+    await this.#working
+    if (this.#book.learn && model !== undefined && !this.#closed) await this.#learn(model)
+  }
+
+  /** Looks at nothing any more. */
+  close(): void {
+    this.#closed = true
+    this.#heard.clear()
+    this.#kept.clear()
+  }
+
+  /** What comes meanwhile is looked at together. */
+  #look(): void {
+    if (this.#closed || !this.#isNews) return
+    this.#working ??= this.#compare()
+      .catch((error: unknown) => {
+        if (!this.#closed) this.#listener.failed(error as Error)
+      })
+      .finally(() => {
+        this.#working = undefined
+        this.#look()
+      })
+  }
+
+  async #compare(): Promise<void> {
+    while (this.#isNews && !this.#closed) {
+      this.#isNews = false
+      const { voices: known } = await this.#book.contents()
+      const names = new Map<string, Identification>()
+      for (const voices of this.#heard.values()) {
+        const before = new Map(
+          [...voices.keys()].flatMap((label) => {
+            const name = this.#names.get(label)?.name
+            return name === undefined ? [] : [[label, name] as const]
+          }),
+        )
+        const heard = [...voices].map(([label, profile]) => ({ label, profile }))
+        for (const [label, who] of identify(heard, known, before)) names.set(label, who)
+      }
+      this.#rename(names)
+    }
+  }
+
+  #rename(names: Map<string, Identification>): void {
+    const before = this.#names
+    this.#names = names
+    const labels = new Set([...before.keys(), ...names.keys()])
+    const changed = [...labels].filter((label) => before.get(label)?.name !== names.get(label)?.name)
+    if (changed.length === 0 || this.#closed) return
+    const orders = [...this.#kept].filter(([, kept]) => kept.labels.some((label) => changed.includes(label)))
+    for (const [, { turn: packed }] of orders.toSorted(([a], [b]) => a - b)) {
+      const turn = deserialize(packed)
+      const again = { ...turn, revision: (this.#revisions.get(turn.order) ?? turn.revision) + 1 }
+      this.#revise(again)
+      this.#listener.revised(named(again, names))
+    }
+  }
+
+  #revise(turn: Turn): void {
+    this.#revisions.set(turn.order, turn.revision)
+    const labels = [...new Set([turn.speaker, ...turn.words.map(({ speaker }) => speaker)])]
+    this.#kept.set(turn.order, { turn: serialize(turn), labels: labels.filter((label) => label !== undefined) })
+  }
+
+  async #learn(model: SpeakerModelIdentity): Promise<void> {
+    try {
+      const { voices: known } = await this.#book.contents()
+      for (const voices of this.#heard.values()) {
+        for (const [label, profile] of voices) {
+          if (framesOf(profile) < LEARNED_FRAMES) continue
+          const who = this.#names.get(label)
+          const isNew = known.every((voice) => (oddsOfKnown(profile, voice.profile) ?? NEW_BELOW) <= NEW_BELOW)
+          if (who === undefined && isNew) await this.#book.addUnnamed(profile, model)
+          if (who !== undefined && who.confidence >= LEARNED_FROM) await this.#book.learnMore(who.name, profile, model)
+        }
+      }
+      await this.#book.save()
+    } catch (error) {
+      const message = `voices of this stream are not in the book ${this.#book.path}: ${(error as Error).message}`
+      this.#listener.warning({ code: 'VOICES_NOT_SAVED', message, error })
+    }
+  }
+}
+
+/** Forgets the oldest of what is beyond `most`. */
+function bound(map: Map<number, unknown>, most: number): void {
+  if (map.size > most) map.delete(map.keys().next().value!)
+}
+
+/** The turn with `names` for its labels; a word without a label is one of the turn's speaker. */
+export function named(turn: Turn, names: ReadonlyMap<string, Identification>): Turn {
+  if (names.size === 0) return turn
+  const of = (label: string | undefined): Pick<Word, 'speakerName' | 'speakerConfidence'> | undefined => {
+    const who = label === undefined ? undefined : names.get(label)
+    return who && { speakerName: who.name, speakerConfidence: who.confidence }
+  }
+  const words = turn.words.map((word) => {
+    const who = of(word.speaker ?? turn.speaker)
+    return who === undefined ? word : { ...word, ...who }
+  })
+  return { ...turn, ...of(turn.speaker), words }
+}

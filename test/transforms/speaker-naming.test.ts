@@ -1,0 +1,147 @@
+import path from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { Warning } from '../../src/errors.ts'
+import type { Turn } from '../../src/model.ts'
+import { named, SpeakerNaming } from '../../src/transforms/speaker-naming.ts'
+import { voiceBook, type VoiceBookInFile, type VoiceBookOptions } from '../../src/voices/book.ts'
+import { makeTurn } from '../captions/example-turn.ts'
+import { temporaryDirectories } from '../sinks/temporary.ts'
+import { madeUpModel, madeUpProfile } from '../voices/made-up-profiles.ts'
+
+const directory = temporaryDirectories()
+
+async function naming(options: VoiceBookOptions = {}) {
+  const book = voiceBook(path.join(directory(), 'voices.json'), options) as VoiceBookInFile
+  await book.add('Alice', madeUpProfile(0, 20), madeUpModel)
+  await book.add('Bob', madeUpProfile(1, 20), madeUpModel)
+  await book.save()
+  const [revised, warnings, errors] = [[] as Turn[], [] as Warning[], [] as Error[]]
+  const names = new SpeakerNaming(book, {
+    revised: (turn) => revised.push(turn),
+    warning: (warning) => warnings.push(warning),
+    failed: (error) => errors.push(error),
+  })
+  return { book, names, revised, warnings, errors }
+}
+
+const whoIn = ({ words }: Turn): (string | undefined)[] => words.map(({ speakerName }) => speakerName)
+
+describe('SpeakerNaming', () => {
+  it('names a voice in every turn from then on, and in those before it by a revision', async () => {
+    const { names, revised } = await naming()
+    const first = names.pass(makeTurn(0, 'A:one B:two', { speaker: 'A' }))
+    expect(whoIn(first)).toEqual([undefined, undefined])
+    names.heard('', new Map([['A', madeUpProfile(0)]]))
+    await names.settle(undefined)
+    expect(revised.map((turn) => [turn.order, turn.revision, turn.speakerName, whoIn(turn)])).toEqual([
+      [0, 1, 'Alice', ['Alice', undefined]],
+    ])
+    const next = names.pass(makeTurn(1, 'A:three', { speaker: 'A' }))
+    expect(next).toMatchObject({ revision: 0, speaker: 'A', speakerName: 'Alice' })
+    expect(next.speakerConfidence).toBeGreaterThanOrEqual(0.9)
+    expect(names.pass(makeTurn(2, 'A:open', { endOfTurn: false, speaker: 'A' }))).toMatchObject({
+      speakerName: 'Alice',
+    })
+    expect(revised).toHaveLength(1)
+  })
+
+  it('keeps revisions rising where the server revises, too', async () => {
+    const { names, revised } = await naming()
+    const out = [names.pass(makeTurn(0, 'A:one', { speaker: 'A' }))]
+    names.heard('', new Map([['A', madeUpProfile(0)]]))
+    await names.settle(undefined)
+    out.push(...revised, names.pass(makeTurn(0, 'B:one', { speaker: 'B', revision: 1 })))
+    out.push(names.pass(makeTurn(0, 'A:one', { speaker: 'A', revision: 2 })))
+    expect(out.map(({ revision, speakerName }) => [revision, speakerName])).toEqual([
+      [0, undefined],
+      [1, 'Alice'],
+      [2, undefined],
+      [3, 'Alice'],
+    ])
+  })
+
+  it('gives one person one name on several channels, and each name once on each', async () => {
+    const { names } = await naming()
+    names.heard(
+      'Left',
+      new Map([
+        ['Left/A', madeUpProfile(0)],
+        ['Left/B', madeUpProfile(1)],
+      ]),
+    )
+    names.heard('Right', new Map([['Right/A', madeUpProfile(0)]]))
+    await names.settle(undefined)
+    const nameOf = (speaker: string): string | undefined => {
+      return names.pass({ ...makeTurn(0, 'x', { endOfTurn: false }), speaker }).speakerName
+    }
+    expect(['Left/A', 'Left/B', 'Right/A'].map(nameOf)).toEqual(['Alice', 'Bob', 'Alice'])
+  })
+
+  it('sees what is added to the book while it runs', async () => {
+    const { book, names, revised } = await naming()
+    const voices = new Map([['A', madeUpProfile(2)]])
+    names.pass(makeTurn(0, 'A:one', { speaker: 'A' }))
+    names.heard('', voices)
+    await names.settle(undefined)
+    expect(revised).toEqual([])
+    const other = voiceBook(book.path)
+    await other.add('Carol', madeUpProfile(2, 20), madeUpModel)
+    await other.save()
+    names.heard('', voices)
+    await names.settle(undefined)
+    expect(revised.map(({ speakerName }) => speakerName)).toEqual(['Carol'])
+  })
+
+  it('learns nothing unless it may; then new voices, and more of those it is sure of', async () => {
+    const heard = new Map([
+      ['A', madeUpProfile(0)],
+      ['B', madeUpProfile(3)],
+      ['C', madeUpProfile(4, 4)],
+    ])
+    for (const learn of [false, true]) {
+      const { book, names, warnings } = await naming({ learn })
+      names.heard('', heard)
+      await names.settle(madeUpModel)
+      const voices = await voiceBook(book.path).list()
+      expect(voices.map(({ name, learned, profile }) => [name, learned, profile.wideband?.frames])).toEqual([
+        ['Alice', false, learn ? 3000 : 2000],
+        ['Bob', false, 2000],
+        ...(learn ? [['Voice 1', true, 1000]] : []),
+      ])
+      expect(warnings).toEqual([])
+    }
+  })
+
+  it('says what could not be learned, and what is wrong with the book', async () => {
+    const { names, warnings, errors, book } = await naming({ learn: true, maxVoices: 2 })
+    names.heard('', new Map([['A', madeUpProfile(3)]]))
+    await names.settle(madeUpModel)
+    expect(warnings).toMatchObject([
+      { code: 'VOICES_NOT_SAVED', message: expect.stringMatching(/2 voices already/) as string },
+    ])
+    const { writeFileSync } = await import('node:fs')
+    writeFileSync(book.path, 'nothing')
+    names.heard('', new Map([['A', madeUpProfile(3)]]))
+    await names.settle(undefined)
+    expect(errors).toMatchObject([{ code: 'VOICES_UNREADABLE' }])
+  })
+
+  it('changes nothing but names', () => {
+    const labels = fc.constantFrom('A', 'B', undefined)
+    fc.assert(
+      fc.property(labels, fc.array(labels, { maxLength: 5 }), (speaker, words) => {
+        const all = words.map((label, index) => {
+          return { text: `w${index}`, start: index, end: index + 1, final: true, ...(label && { speaker: label }) }
+        })
+        const turn = { ...makeTurn(0, ''), words: all, ...(speaker && { speaker }) }
+        const result = named(turn, new Map([['A', { name: 'Alice', confidence: 0.95 }]]))
+        const without = JSON.stringify(result, (key, value: unknown) =>
+          key.startsWith('speaker') && key !== 'speaker' ? undefined : value,
+        )
+        expect(JSON.parse(without)).toEqual(JSON.parse(JSON.stringify(turn)))
+        expect(whoIn(result)).toEqual(words.map((label) => ((label ?? speaker) === 'A' ? 'Alice' : undefined)))
+      }),
+    )
+  })
+})
