@@ -203,7 +203,8 @@ describe('slowness', () => {
     const sent = performance.now()
     client.sendAudio(8000, 1000)
     await client.terminate()
-    expect(performance.now() - sent).toBeGreaterThan(340)
+    // What was saved up would pay for all of it. What comes in one chunk with the last message is read with it.
+    expect(performance.now() - sent).toBeGreaterThan(200)
   })
 })
 

@@ -3,6 +3,7 @@ import { joinedVoice, type Voice } from '../../voices/voice.ts'
 import { findActivityModel, findSpeakerModel } from '../models/find.ts'
 import { hashFile } from '../models/verify.ts'
 import { speechFrameMs, type Stretch } from '../parts.ts'
+import type { AnalysisProcess } from '../process/analysis.ts'
 import { leaseAnalysis } from '../process/shared-models.ts'
 import { audibleSpeech, cutAtDips, levelsOf, piecesOf, sparseWindowsOf } from './segmentation.ts'
 import { voicesOf } from './tracker.ts'
@@ -26,7 +27,7 @@ export interface Embedder {
   readonly model: { readonly name: string; readonly sha256: string }
   /** The voices in `stretches` (frames of 10 ms) of mono PCM16 at 16 kHz, one each, whatever is heard there. */
   embed(samples: Int16Array, stretches: readonly Stretch[]): Promise<Voice[]>
-  /** The voice of all that is audible in mono PCM16 at 16 kHz of one speaker; absent where too little is. */
+  /** The voice of all speech in mono PCM16 at 16 kHz of one speaker; absent where there is too little. */
   voiceIn(samples: Int16Array): Promise<Voice | undefined>
   /** The voices in the pieces of mono PCM16 at 16 kHz that are speech and no other sound, one each. */
   voicesIn(samples: Int16Array): Promise<Voice[]>
@@ -77,38 +78,32 @@ export async function openEmbedder(options: EmbedderOptions = {}): Promise<Embed
     model: { name: speakers.name, sha256 },
     embed: (samples, stretches) => voicesOf(analysis, samples, stretches),
     async voiceIn(samples) {
-      const pieces = speechIn(samples)
+      const pieces = await speechIn(analysis, samples)
       if (pieces.reduce((sum, { start, end }) => sum + end - start, 0) < leastFrames) return undefined
       return joinedVoice(await voicesOf(analysis, samples, pieces, sparseWindowsOf))
     },
     async voicesIn(samples) {
-      const speech: boolean[] = []
-      const detector = analysis.activity(undefined)
-      try {
-        for (let at = 0; at < samples.length; at += sliceSamples) {
-          const levels = await detector.accept(samples.subarray(at, at + sliceSamples))
-          for (const level of levels) speech.push(level > 0)
-        }
-      } finally {
-        await detector.close()
-      }
-      const levels = levelsOf(samples, speech.length)
-      const pieces = piecesOf(audibleSpeech(levels, speech)).flatMap((piece) => cutAtDips(piece, levels))
-      return await voicesOf(analysis, samples, pieces)
+      return await voicesOf(analysis, samples, await speechIn(analysis, samples))
     },
     close,
   }
 }
 
-/** The audible pieces of `samples`, in frames of 10 ms; each is short enough to be of one voice. */
-export function speechIn(samples: Int16Array): Stretch[] {
-  const levels = levelsOf(samples, Math.floor(samples.length / samplesPerFrame))
-  const audible = audibleSpeech(
-    levels,
-    levels.map((level) => level > quiet),
-  )
-  return piecesOf(audible).flatMap((piece) => cutAtDips(piece, levels))
+/**
+ * The speech in `samples`, in frames of 10 ms, each piece short enough to be of one voice. Music and tones, as servers for
+ * tests make them, are nobody's voice.
+ */
+async function speechIn(analysis: AnalysisProcess, samples: Int16Array): Promise<Stretch[]> {
+  const speech: boolean[] = []
+  const detector = analysis.activity(undefined)
+  try {
+    for (let at = 0; at < samples.length; at += sliceSamples) {
+      const levels = await detector.accept(samples.subarray(at, at + sliceSamples))
+      for (const level of levels) speech.push(level > 0)
+    }
+  } finally {
+    await detector.close()
+  }
+  const levels = levelsOf(samples, speech.length)
+  return piecesOf(audibleSpeech(levels, speech)).flatMap((piece) => cutAtDips(piece, levels))
 }
-
-/** What is softer than this is nobody's speech, dB: 1000 of 32768 are 60. */
-const quiet = 26

@@ -51,6 +51,8 @@ describe.skipIf(whyNoBox !== undefined)('openEmbedder', () => {
     expect(oddsOfOnePerson(profiles[0]!, profiles[2]!)).toBeLessThan(-3)
     expect(await embedder.voiceIn(silence(3000))).toBeUndefined()
     expect(await embedder.voiceIn(new Int16Array(0))).toBeUndefined()
+    const tone = Int16Array.from({ length: 48_000 }, (_, i) => 9000 * Math.sin((2 * Math.PI * 440 * i) / 16_000))
+    expect(await embedder.voiceIn(tone)).toBeUndefined()
   })
 
   it('shares its process with others of the same model, and leaves none behind', async () => {

@@ -83,8 +83,7 @@ export async function runSeed(seed: number, log: (line: string) => void = () => 
   const sessions: { sessionId: string; offset: number }[] = []
   const gaps: Stretch[] = []
   const violations: string[] = []
-  // Tones are nobody's voice.
-  const stage = diarize({ url: server.url, voices: false, ...scene.options })
+  const stage = diarize({ url: server.url, ...scene.options })
   stage.on('session', (session) => {
     log(`${clock(started)} session ${sessions.length} at ${session.offset} ms: ${JSON.stringify(session.speakers)}`)
     // Told again when one more of its speakers is known.
