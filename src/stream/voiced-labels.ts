@@ -106,8 +106,10 @@ export class VoicedLabelMap extends LabelMap {
     this.know(label, withVoice(this.#voices.get(label) ?? {}, voice))
   }
 
-  /** All that was heard of whoever has `label`, which has no letter for good. */
+  /** All that was heard of whoever has `label`. */
   know(label: string, profile: VoiceProfile): void {
+    const letter = this.fixed.get(label)
+    if (letter !== undefined) return this.letters.hear(letter, profile)
     if (this.#voices.size < MOST_VOICES || this.#voices.has(label)) this.#voices.set(label, profile)
     this.#isNews = true
   }

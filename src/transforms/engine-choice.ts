@@ -236,6 +236,7 @@ export function supervision(
       frameBytes,
       overlap: options.overlap,
       serverLabels: options.serverLabels,
+      hearsVoices: one.voices !== undefined,
       supervise: (isFirst) =>
         new Supervisor({
           ...one,

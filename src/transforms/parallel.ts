@@ -8,7 +8,9 @@ import { FinalWords, type Orders, TurnJoiner } from '../stream/joiner.ts'
 import type { SupervisorEvents } from '../stream/options.ts'
 import { LabelMap, type ServerLabels, SpeakerLetters } from '../stream/speakers.ts'
 import type { Supervisor } from '../stream/supervisor.ts'
+import { VoicedLabelMap } from '../stream/voiced-labels.ts'
 import { Waiter } from '../stream/waiter.ts'
+import type { VoiceProfile } from '../voices/profile.ts'
 import { Spool } from './transcribe/spool.ts'
 
 /** A part is at least this long, ms: what is heard twice costs as much as the rest. */
@@ -30,6 +32,8 @@ export interface ParallelSupervisorOptions {
   /** Audio before a part that its session hears, to know the speakers by, ms. */
   overlap: number
   serverLabels?: ServerLabels | undefined
+  /** Whether the supervisors hear the voices of their speakers. */
+  hearsVoices: boolean
   /** Makes the supervisor of a part; of the first one, a mistake is likelier than an outage. */
   supervise(this: void, isFirst: boolean): Supervisor
 }
@@ -49,6 +53,11 @@ interface Part {
   /** Turns that are not out yet, each as it was last revised. */
   waiting: Turn[]
   joiner: TurnJoiner | undefined
+  labels: LabelMap | undefined
+  /** The voices of its speakers, by the letters that its supervisor gave them; known once it is done. */
+  voices: ReadonlyMap<string, VoiceProfile>
+  /** What turns of the stream have of those they were made of. */
+  origins: Map<number, Pick<Turn, 'sessionId' | 'unconfirmed'>>
 }
 
 /**
@@ -135,6 +144,9 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
         termination: undefined,
         waiting: [],
         joiner: undefined,
+        labels: undefined,
+        voices: new Map(),
+        origins: new Map(),
       }
     })
     const [first, ...others] = this.#parts
@@ -237,7 +249,9 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
       rest = rest.subarray(at)
       if (stopped || this.#destroyed) break
     }
-    return supervisor.end()!
+    const termination = await supervisor.end()!
+    part.voices = await supervisor.heardVoices()
+    return termination
   }
 
   #relay(part: Part, supervisor: Supervisor): void {
@@ -290,27 +304,52 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
         this.#join(part, turn)
       }
       if (this.#held || part.termination === undefined) return
+      this.#conclude(part)
       this.#current += 1
       if (this.#current === this.#parts.length) this.#resolve(this.#parts.map(({ termination }) => termination!))
     }
   }
 
   #join(part: Part, turn: Turn): void {
-    const { serverLabels } = this.#options
     const offset = this.#ms(part.hearFrom)
     part.joiner ??= new TurnJoiner(
       { sessionId: turn.sessionId, toStream: (ms) => ms + offset },
-      new LabelMap(this.#letters, !this.#letters.any, serverLabels),
+      (part.labels ??= this.#labelsOf(part)),
       this.#finals,
       this.#orders,
     )
     const isLast = part.number === this.#parts.length - 1
     const message = toMessage(turn, isLast ? Infinity : this.#ms(part.to - part.hearFrom))
     if (message === undefined) return
-    for (const joined of part.joiner.turn(message)) {
-      this.#finals.add(joined)
-      const { sessionId, unconfirmed } = turn
-      this.emit('turn', { ...joined, sessionId, ...(unconfirmed === true && { unconfirmed }) })
+    const { sessionId, unconfirmed } = turn
+    this.#give(part, part.joiner.turn(message), { sessionId, ...(unconfirmed === true && { unconfirmed }) })
+  }
+
+  #labelsOf({ voices }: Part): LabelMap {
+    const { hearsVoices, serverLabels } = this.#options
+    const isFirst = !this.#letters.any
+    if (!hearsVoices) return new LabelMap(this.#letters, isFirst, serverLabels)
+    const labels = new VoicedLabelMap(this.#letters, isFirst, serverLabels)
+    for (const [label, profile] of voices) labels.know(label, profile)
+    return labels
+  }
+
+  /** All turns of a part are out: whom its labels mean is decided, and its voices are known to those after it. */
+  #conclude(part: Part): void {
+    const { labels, joiner, voices } = part
+    if (!(labels instanceof VoicedLabelMap) || joiner === undefined) return
+    labels.settle()
+    // The turns of the first part came out before its voices were known.
+    if (part.number === 0) for (const [label, profile] of voices) labels.know(label, profile)
+    this.#give(part, joiner.relabel())
+  }
+
+  /** @param origin - what new turns have of that which they were made of; revisions have that of the turns they revise. */
+  #give({ origins }: Part, turns: readonly Turn[], origin?: Pick<Turn, 'sessionId' | 'unconfirmed'>): void {
+    for (const turn of turns) {
+      if (origin !== undefined && !origins.has(turn.order)) origins.set(turn.order, origin)
+      this.#finals.add(turn)
+      this.emit('turn', { ...turn, ...origins.get(turn.order) })
     }
   }
 }

@@ -43,10 +43,10 @@ interface Heard {
 }
 
 /** Hears the talk in two sessions; the first is cut off in the fourth line, when the second speaker has long been silent. */
-async function hear(options: DiarizeOptions = {}): Promise<Heard> {
+async function hear({ cuts, ...options }: DiarizeOptions & { cuts?: number[] } = {}): Promise<Heard> {
   const { samples, spans } = talk()
   const server = await serve({
-    engine: talkEngine({ samples, spans }, [spans[3]!.end - 500], 4),
+    engine: talkEngine({ samples, spans }, cuts ?? [spans[3]!.end - 500], 4),
     authentication: false,
   })
   const collector = new Collector()
@@ -80,6 +80,17 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('diarize({ voices })', () 
     // Told again when it is clear who is who.
     expect(Object.values(speakers.at(-1)!).toSorted()).toEqual(Object.values(letters).flat().toSorted())
     expect(turns.every(({ words }) => words.every(({ speaker }) => speaker !== undefined))).toBe(true)
+    await noChildLeft(engineProcess)
+  })
+
+  it('knows everybody again in parts that are heard at the same time', async () => {
+    const parts = { parallel: 2, cuts: [] }
+    const { warnings, letters } = await hear(parts)
+    expect(warnings).toEqual([])
+    expect(Object.values(letters).map((all) => all.length)).toEqual([1, 1])
+    expect(new Set(Object.values(letters).flat()).size).toBe(2)
+    const byWords = await hear({ ...parts, voices: false })
+    expect(new Set(Object.values(byWords.letters).flat()).size).toBeGreaterThan(2)
     await noChildLeft(engineProcess)
   })
 
