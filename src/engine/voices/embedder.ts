@@ -78,22 +78,46 @@ export async function openEmbedder(options: EmbedderOptions = {}): Promise<Embed
     model: { name: speakers.name, sha256 },
     embed: (samples, stretches) => voicesOf(analysis, samples, stretches),
     async voiceIn(samples) {
-      const pieces = await speechIn(analysis, samples)
+      const pieces = audiblePieces(samples)
       if (pieces.reduce((sum, { start, end }) => sum + end - start, 0) < leastFrames) return undefined
+      if (!(await isSpeech(analysis, samples, pieces[0]!.start))) return undefined
       return joinedVoice(await voicesOf(analysis, samples, pieces, sparseWindowsOf))
     },
     async voicesIn(samples) {
-      return await voicesOf(analysis, samples, await speechIn(analysis, samples))
+      const speech = await speechIn(analysis, samples)
+      const levels = levelsOf(samples, speech.length)
+      const pieces = piecesOf(audibleSpeech(levels, speech)).flatMap((piece) => cutAtDips(piece, levels))
+      return await voicesOf(analysis, samples, pieces)
     },
     close,
   }
 }
 
-/**
- * The speech in `samples`, in frames of 10 ms, each piece short enough to be of one voice. Music and tones, as servers for
- * tests make them, are nobody's voice.
- */
-async function speechIn(analysis: AnalysisProcess, samples: Int16Array): Promise<Stretch[]> {
+/** What is softer than this is nobody's speech, dB: 1000 of 32768 are 60. */
+const quiet = 26
+
+/** The audible pieces of `samples`, in frames of 10 ms; each is short enough to be of one voice. */
+function audiblePieces(samples: Int16Array): Stretch[] {
+  const levels = levelsOf(samples, Math.floor(samples.length / samplesPerFrame))
+  const audible = audibleSpeech(
+    levels,
+    levels.map((level) => level > quiet),
+  )
+  return piecesOf(audible).flatMap((piece) => cutAtDips(piece, levels))
+}
+
+/** So much of what is audible is looked at, frames of 10 ms: all of it would take as long as the voice. */
+const judged = 150
+/** Less of it is speech where it is music, or the tones of a server for tests: nobody's voice. */
+const speechShare = 0.3
+
+async function isSpeech(analysis: AnalysisProcess, samples: Int16Array, from: number): Promise<boolean> {
+  const speech = await speechIn(analysis, samples.subarray(from * samplesPerFrame, (from + judged) * samplesPerFrame))
+  return speech.filter(Boolean).length >= speechShare * speech.length
+}
+
+/** Whether each frame of 10 ms of `samples` is speech, by Silero. */
+async function speechIn(analysis: AnalysisProcess, samples: Int16Array): Promise<boolean[]> {
   const speech: boolean[] = []
   const detector = analysis.activity(undefined)
   try {
@@ -104,6 +128,5 @@ async function speechIn(analysis: AnalysisProcess, samples: Int16Array): Promise
   } finally {
     await detector.close()
   }
-  const levels = levelsOf(samples, speech.length)
-  return piecesOf(audibleSpeech(levels, speech)).flatMap((piece) => cutAtDips(piece, levels))
+  return speech
 }
