@@ -39,6 +39,43 @@ export async function childStarted(marker = 'ffmpeg'): Promise<Child> {
   }
 }
 
+/** The processes below the process `pid`, at any depth. */
+export function descendants(pid: number): Child[] {
+  const all = process.platform === 'linux' ? fromProc() : fromPs()
+  const below = (parent: number): Child[] =>
+    all.filter((child) => child.parent === parent).flatMap((child) => [child, ...below(child.pid)])
+  return below(pid)
+}
+
+/** Waits until the process `pid` has below it one for each of `markers`, and returns all below it. */
+export async function descendantsStarted(pid: number, markers: readonly string[]): Promise<Child[]> {
+  const deadline = Date.now() + 30_000
+  for (;;) {
+    const found = descendants(pid)
+    if (markers.every((marker) => found.some(({ command }) => command.includes(marker)))) return found
+    if (Date.now() > deadline) throw new Error(`not all of ${markers.join(', ')} were started within 30 s`)
+    await delay(10)
+  }
+}
+
+/** Waits until none of `children` runs any more, whoever is their parent by now; throws with a list after ten seconds. */
+export async function allGone(children: readonly Child[]): Promise<void> {
+  const deadline = Date.now() + 10_000
+  for (;;) {
+    // A zombie has no command line any more; another process with the same id has another one.
+    const running = process.platform === 'linux' ? fromProc() : fromPs()
+    const left = children.filter(({ pid, command }) =>
+      running.some((one) => one.pid === pid && one.command === command),
+    )
+    if (left.length === 0) return
+    if (Date.now() > deadline) {
+      for (const { pid } of left) process.kill(pid, 'SIGKILL')
+      throw new Error(`left over: ${left.map(({ pid, command }) => `${pid} ${command}`).join('; ')}`)
+    }
+    await delay(20)
+  }
+}
+
 /** Waits until a stream has closed, whether or not it failed. */
 export async function closed(stream: Stream & { closed: boolean }): Promise<void> {
   if (stream.closed) return
