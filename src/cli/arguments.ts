@@ -1,10 +1,17 @@
 import { type Region, regions, serverUrl } from '../protocol/endpoint.ts'
 import { checkParameters, languageCodes } from '../protocol/parameters.ts'
-import { checkLayoutOptions, PRESET_NAMES, type PresetName } from '../captions/layout/options.ts'
+import { type CaptionFormat, captionFormats } from '../captions/formats/names.ts'
+import {
+  checkLayoutOptions,
+  type CueLayoutOptions,
+  layoutSettings,
+  PRESET_NAMES,
+  type PresetName,
+} from '../captions/layout/options.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
 import { ConfigurationError } from '../errors.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
-import { checkInteger, checkOneOf } from '../options.ts'
+import { checkInteger, checkNumber, checkOneOf } from '../options.ts'
 import { redact } from '../redact.ts'
 import type { DiarizeOptions, SessionParameters } from '../transforms/diarize-options.ts'
 import { resolveTranscribeOptions } from '../transforms/transcribe/options.ts'
@@ -20,7 +27,10 @@ export interface Command {
   input: string
   /** What is asked of several inputs. */
   batch: BatchCommand | undefined
+  /** Files, and `-` for standard output. */
   outputs: string[]
+  /** What is written to standard output by `-o -`. */
+  stdoutFormat: CaptionFormat
   mux: string | undefined
   burn: string | undefined
   engine: 'assemblyai' | 'embedded' | undefined
@@ -44,6 +54,8 @@ export interface Command {
   /** Whether new voices go into it. */
   learnVoices: boolean
   preset: PresetName
+  /** Limits that replace those of the preset. */
+  limits: Omit<CueLayoutOptions, 'preset' | 'language' | 'speakers'>
   language: string | undefined
   tracks: Pick<FfmpegOptions, 'audioTrack' | 'language'>
   /** The microphone, as `--list-microphones` calls it. */
@@ -77,6 +89,12 @@ const OPTIONS = {
   voices: { type: 'string' },
   'learn-voices': { type: 'boolean' },
   preset: { type: 'string' },
+  'max-line-width': { type: 'string' },
+  'max-lines': { type: 'string' },
+  cps: { type: 'string' },
+  'min-duration': { type: 'string' },
+  'max-duration': { type: 'string' },
+  'min-gap': { type: 'string' },
   language: { type: 'string' },
   'audio-track': { type: 'string' },
   report: { type: 'boolean' },
@@ -89,6 +107,21 @@ const OPTIONS = {
   help: { type: 'boolean' },
   version: { type: 'boolean' },
 } as const
+
+/** The output that is standard output. */
+export const STDOUT = '-'
+
+/** Options that replace limits of the preset, with the range of each. */
+const LIMITS = {
+  'max-line-width': { name: 'maxLineWidth', least: 8, most: 1000 },
+  'max-lines': { name: 'maxLines', least: 1, most: 2 },
+  'min-duration': { name: 'minDuration', least: 1, most: 60_000 },
+  'max-duration': { name: 'maxDuration', least: 500, most: 600_000 },
+  'min-gap': { name: 'minGap', least: 0, most: 10_000 },
+} as const
+
+/** All options on how captions look. */
+export const LAYOUT_FLAGS = ['preset', ...Object.keys(LIMITS), 'cps']
 
 /** Options on how something is heard, or on what is made of a video. */
 const HEARING = [
@@ -112,12 +145,18 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
   if (input === undefined || input === '') {
     throw usage('an input is needed: a file, an address, mic, or - for standard input')
   }
-  const batch = parseBatch(positionals, values)
+  const { output: outputs = [], format, ...others } = values
+  const toStdout = outputs.includes(STDOUT)
+  const batch = parseBatch(positionals, toStdout ? { ...others, output: outputs } : values)
+  if (toStdout && values.json === true) {
+    throw usage('-o - and --json both write to standard output; leave one of them out')
+  }
   const maxSpeakers = integer('--speakers', values.speakers, 1, 10)
   const parallel = integer('--parallel', values.parallel, 1, 100)
   checkOneOf('--engine', values.engine, ['assemblyai', 'assemblyai-batch', 'local', 'embedded'])
   checkOneOf('--region', values.region, regions)
   checkOneOf('--preset', values.preset, PRESET_NAMES)
+  const preset = (values.preset ?? 'netflix') as PresetName
   if (values.language !== undefined) checkLayoutOptions({ language: values.language }, '--')
   const heard = HEARING.find((name) => values[name] !== undefined)
   if (/\.jsonl$/i.test(input) && heard !== undefined) {
@@ -139,7 +178,8 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
   return {
     input,
     batch,
-    outputs: values.output ?? [],
+    outputs,
+    stdoutFormat: toStdout ? onlyFormat(format) : 'srt',
     mux: values.mux,
     burn: values.burn,
     engine,
@@ -156,7 +196,8 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
     serverNames: values['server-names'] ?? false,
     voices: values.voices,
     learnVoices: values['learn-voices'] ?? false,
-    preset: (values.preset ?? 'netflix') as PresetName,
+    preset,
+    limits: parseLimits(values, preset),
     language: values.language,
     tracks: parseTracks(values['audio-track'], values.language),
     device: values.device,
@@ -172,6 +213,35 @@ function integer(option: string, text: string | undefined, least: number, most: 
   const value = numberOrText(text)
   checkInteger(option, value, least, most)
   return value as number | undefined
+}
+
+function onlyFormat(given: readonly string[] = ['srt']): CaptionFormat {
+  const [format = ''] = given.map((name) => name.trim().toLowerCase().replace(/^\./, ''))
+  if (given.length > 1 || format.includes(',')) throw usage('standard output takes one --format; got several')
+  checkOneOf('--format', format, captionFormats)
+  return format as CaptionFormat
+}
+
+function parseLimits(
+  values: Partial<Record<keyof typeof LIMITS | 'cps', string | undefined>>,
+  preset: PresetName,
+): Command['limits'] {
+  const limits: Command['limits'] = {}
+  for (const [option, { name, least, most }] of Object.entries(LIMITS)) {
+    const value = integer(`--${option}`, values[option as keyof typeof LIMITS], least, most)
+    if (value !== undefined) limits[name] = value
+  }
+  const cps = numberOrText(values.cps)
+  checkNumber('--cps', cps, 1, 1000, 'characters a second')
+  if (cps !== undefined) {
+    limits.maxReadingSpeed = cps as number
+    limits.targetReadingSpeed = Math.min(cps as number, layoutSettings({ preset }).targetReadingSpeed)
+  }
+  const { minDuration, maxDuration } = { ...layoutSettings({ preset }), ...limits }
+  if (minDuration > maxDuration) {
+    throw usage(`--min-duration must be at most --max-duration; got ${minDuration} and ${maxDuration} ms`)
+  }
+  return limits
 }
 
 /** `assemblyai-batch` is another name for `--finished`. */
@@ -266,7 +336,8 @@ on this machine, with an English model that comes with it or any other that was 
 
 Output
   -o, --output <file>     where to write; again for more files. The ending says what: .srt .vtt .ass .jsonl .txt .rttm
-                          .ctm .stm. Without it, what is said goes to standard output
+                          .ctm .stm. Without it, what is said goes to standard output; - writes captions there, in the
+                          one --format that is given, else srt
   --mux <file>            a copy of the video with the captions as a text track: .mp4 .m4v .mov .mkv .webm
   --burn <file>           a copy of the video with the captions in its picture: .mp4 .m4v .mov .mkv .webm
   --no-clobber            replace no file that exists: the command ends before it has begun
@@ -311,6 +382,12 @@ Speakers
 
 Captions
   --preset <name>         how they look: ${PRESET_NAMES.join(', ')}
+  --max-line-width <number>, --max-lines <number>
+                          columns of a line; lines of a caption, 1 or 2
+  --cps <number>          characters a second that a reader can follow at most
+  --min-duration <ms>, --max-duration <ms>, --min-gap <ms>
+                          how long a caption is shown, and milliseconds between two of them; these replace limits of the
+                          preset
 
   --help, --version
 
@@ -320,11 +397,11 @@ Exit codes: 0 complete, 1 output failed or cut off, 2 usage, 3 input, 4 engine o
 6 of several inputs some failed, 130 ended by Ctrl-C and complete until there
 `
 
-export type CaptionCommand = Pick<Command, 'names' | 'preset' | 'language'>
+export type CaptionCommand = Pick<Command, 'names' | 'preset' | 'limits' | 'language'>
 
 /** The options of caption sinks that a command asks for. */
-export function captionOptions({ names, preset, language }: CaptionCommand) {
-  return { speakers: names, layout: { preset, ...(language !== undefined && { language }) } }
+export function captionOptions({ names, preset, limits, language }: CaptionCommand) {
+  return { speakers: names, layout: { preset, ...limits, ...(language !== undefined && { language }) } }
 }
 
 type EngineCommand = Pick<

@@ -10,10 +10,10 @@ import { captionFormats } from '../captions/formats/names.ts'
 import { sinkOf } from '../sinks/formats.ts'
 import { diarize } from '../transforms/diarize.ts'
 import { resample } from '../transforms/resample.ts'
-import { type CaptionCommand, captionOptions, type Command, engineOptions, isLocal } from './arguments.ts'
+import { type CaptionCommand, captionOptions, type Command, engineOptions, isLocal, STDOUT } from './arguments.ts'
 import { exitCodeFor, type Interrupts } from './exit-codes.ts'
 import { ignoredOptions } from './ignored.ts'
-import { inputFile, isTranscript } from './input.ts'
+import { inputFile, inputKind, isTranscript } from './input.ts'
 import { usage } from './options.ts'
 import { SoundMeter, withoutSpeech } from './sound.ts'
 import type { ReportSink } from './view/report-sink.ts'
@@ -90,9 +90,10 @@ function durationOf(source: Readable & { duration?: number | undefined }): numbe
   return source.duration
 }
 
-async function makeReport({ preset, names, language }: Command): Promise<ReportSink> {
+async function makeReport(command: Command): Promise<ReportSink> {
   const { ReportSink: Report } = await import('./view/report-sink.ts')
-  return new Report({ preset, speakers: names, ...(language !== undefined && { language }) })
+  const { speakers, layout } = captionOptions(command)
+  return new Report({ ...layout, speakers })
 }
 
 async function reportEnd(
@@ -105,7 +106,7 @@ async function reportEnd(
   const { names, outputs, mux, burn } = command
   const unused = unusedNames(names, summary.speakers)
   if (unused !== undefined) reporter.warn(unused)
-  const files = [...outputs, ...[mux, burn].filter((video) => video !== undefined)]
+  const files = [...outputs, mux, burn].filter((file) => file !== undefined && file !== STDOUT) as string[]
   reporter.end(summaryLines(summary, { ...summary, names, files }), { ...summary, files })
   if (report === undefined) return
   const { formatCaptionReport } = await import('../captions/report.ts')
@@ -115,8 +116,14 @@ async function reportEnd(
 }
 
 /** A sink for each of the files. @throws ConfigurationError `INVALID_OPTION` for an ending that says nothing. */
-function openOutputs(command: CaptionCommand & Pick<Command, 'outputs'>): Writable[] {
-  return command.outputs.map((output) => {
+function openOutputs(command: CaptionCommand & Pick<Command, 'input' | 'outputs' | 'stdoutFormat'>): Writable[] {
+  const { input, outputs, stdoutFormat } = command
+  if (outputs.indexOf(STDOUT) !== outputs.lastIndexOf(STDOUT)) throw usage('-o - is given twice; give it once')
+  return outputs.map((output) => {
+    if (output === STDOUT) {
+      const recording = inputKind(input) === 'file' ? path.parse(input).name : ''
+      return sinkOf(stdoutFormat, process.stdout, { ...captionOptions(command), recording })
+    }
     const { name, ext } = path.parse(output)
     const format = captionFormats.find((one) => ext.toLowerCase() === `.${one}`)
     if (format !== undefined) return sinkOf(format, output, { ...captionOptions(command), recording: name })
@@ -126,7 +133,7 @@ function openOutputs(command: CaptionCommand & Pick<Command, 'outputs'>): Writab
 
 /** Which of the files that a command writes are there already. @throws ConfigurationError where it must not replace them */
 export function replacedFiles({ input, outputs, mux, burn, keepsFiles }: OutputCommand): string[] {
-  const files = [...outputs, mux, burn].filter((file) => file !== undefined)
+  const files = [...outputs, mux, burn].filter((file) => file !== undefined && file !== STDOUT) as string[]
   const itself = files.find((file) => path.resolve(file) === path.resolve(input))
   if (itself !== undefined) throw usage(`${itself} is the input itself`)
   const existing = files.filter(isFile)

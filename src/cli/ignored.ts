@@ -2,7 +2,7 @@ import path from 'node:path'
 import type { Warning } from '../errors.ts'
 import { DEFAULT_MODEL, modelFamily } from '../protocol/models.ts'
 import { languageCodes } from '../protocol/parameters.ts'
-import { type Command, isLocal } from './arguments.ts'
+import { type Command, isLocal, LAYOUT_FLAGS, STDOUT } from './arguments.ts'
 import { isTranscript } from './input.ts'
 
 /** Endings of files that are laid out by a preset. */
@@ -11,16 +11,18 @@ const LAID_OUT: readonly string[] = ['.srt', '.vtt', '.ass']
 /** A warning for each option that has no effect with what else was chosen. */
 export function ignoredOptions(command: Command, environmentKey: string | undefined): Warning[] {
   const { outputs, mux, burn, report, names, given, url, channels, maxSpeakers } = command
-  const endings = outputs.map((output) => path.extname(output).toLowerCase())
+  const endings = outputs.map((output) =>
+    output === STDOUT ? `.${command.stdoutFormat}` : path.extname(output).toLowerCase(),
+  )
   const hasVideo = mux !== undefined || burn !== undefined
   const isLaidOut = report || hasVideo || endings.some((ending) => LAID_OUT.includes(ending))
   const isNamed = hasVideo || endings.length === 0 || endings.some((ending) => ending !== '.ctm')
   const ignored: [option: string, applies: boolean, why: string][] = [
-    [
-      '--preset',
-      given.includes('preset') && !isLaidOut,
+    ...LAYOUT_FLAGS.map((flag): [option: string, applies: boolean, why: string] => [
+      `--${flag}`,
+      given.includes(flag) && !isLaidOut,
       `only ${LAID_OUT.join(' ')}, --mux and --burn are laid out by it`,
-    ],
+    ]),
     ['--names', Object.keys(names).length > 0 && !isNamed, '.ctm has no names'],
     ['--server-names', command.serverNames && url === undefined, 'it is for the server of --url'],
     ['--speakers', maxSpeakers !== undefined && channels !== undefined, 'with --channels each channel is one speaker'],

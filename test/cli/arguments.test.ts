@@ -1,4 +1,4 @@
-import { engineOptions, isLocal, parseCommand } from '../../src/cli/arguments.ts'
+import { captionOptions, type Command, engineOptions, isLocal, parseCommand } from '../../src/cli/arguments.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -11,6 +11,7 @@ describe('parseCommand', () => {
     expect(parseCommand(['talk.mp4'])).toEqual({
       input: 'talk.mp4',
       outputs: [],
+      stdoutFormat: 'srt',
       mux: undefined,
       burn: undefined,
       engine: undefined,
@@ -28,6 +29,7 @@ describe('parseCommand', () => {
       voices: undefined,
       learnVoices: false,
       preset: 'netflix',
+      limits: {},
       language: undefined,
       tracks: {},
       device: undefined,
@@ -50,6 +52,7 @@ describe('parseCommand', () => {
     expect(parseCommand(['-', '-o', 'a.srt', '--output=b.vtt', ...options, ...names, '--api-key-file', key])).toEqual({
       input: '-',
       outputs: ['a.srt', 'b.vtt'],
+      stdoutFormat: 'srt',
       mux: 'a.mp4',
       burn: 'b.MKV',
       engine: 'assemblyai',
@@ -66,6 +69,7 @@ describe('parseCommand', () => {
       voices: undefined,
       learnVoices: false,
       preset: 'bbc',
+      limits: {},
       language: 'de',
       tracks: { language: 'de', audioTrack: 2 },
       report: true,
@@ -84,6 +88,24 @@ describe('parseCommand', () => {
     for (const engine of ['local', 'embedded']) {
       expect(parseCommand(['a', '--engine', engine])).toMatchObject({ engine: 'embedded' })
     }
+  })
+
+  it('takes limits of captions in place of those of the preset', () => {
+    const limits = '--max-line-width 30 --max-lines 1 --cps 12.5 --min-duration 900 --max-duration 6000 --min-gap 120'
+    const command = parseCommand(['a', ...limits.split(' '), '-o', '-', '--format', 'VTT']) as Command
+    expect(command).toMatchObject({ batch: undefined, outputs: ['-'], stdoutFormat: 'vtt' })
+    expect(captionOptions(command).layout).toEqual({
+      preset: 'netflix',
+      maxLineWidth: 30,
+      maxLines: 1,
+      maxReadingSpeed: 12.5,
+      targetReadingSpeed: 12.5,
+      minDuration: 900,
+      maxDuration: 6000,
+      minGap: 120,
+    })
+    // A reader who can follow more is still most comfortable with what the preset says.
+    expect((parseCommand(['a', '--cps', '30']) as Command).limits.targetReadingSpeed).toBe(17)
   })
 
   it.each([
@@ -107,6 +129,12 @@ describe('parseCommand', () => {
     [['a', '--parallel', '8', '--channels', 'A,B'], '--parallel and --channels exclude each other'],
     [['mic', '--parallel', '8'], '--parallel is for what has an end; got mic'],
     [['a', '--preset', 'tv'], "--preset, when given, must be 'netflix'"],
+    [['a', '--max-lines', '3'], '--max-lines, when given, must be an integer from 1 to 2; got 3'],
+    [['a', '--cps', 'fast'], "--cps, when given, must be a number from 1 to 1000 characters a second; got 'fast'"],
+    [['a', '--min-duration', '9000'], '--min-duration must be at most --max-duration; got 9000 and 7000 ms'],
+    [['a', '-o', '-', '--json'], '-o - and --json both write to standard output'],
+    [['a', '-o', '-', '--format', 'srt,vtt'], 'standard output takes one --format'],
+    [['a', 'b', '-o', '-'], '--output is for one input'],
     [['a', '--names', 'Alice'], "--names, when given, must be like A=Alice,B=Bob; got 'Alice'"],
     [['a', '--channels', 'Agent,'], "--channels, when given, must be like One,Two; got 'Agent,'"],
     [

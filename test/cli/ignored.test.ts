@@ -14,6 +14,7 @@ function ignored(line: string, key: string | undefined): string[] {
 it.each([
   ['--preset bbc', ['--preset']],
   ['--preset bbc -o a.jsonl', ['--preset']],
+  ['--cps 15 --max-lines 1 -o - --format txt', ['--max-lines', '--cps']],
   ['--names A=Alice -o a.ctm', ['--names']],
   ['--server-names', ['--server-names']],
   ['--channels A,B --speakers 2', ['--speakers']],
@@ -25,6 +26,7 @@ it.each([
 
 it.each([
   '--preset bbc -o a.srt',
+  '--max-lines 1 -o -',
   '--preset bbc --burn a.mp4',
   '--preset bbc --report',
   '--names A=Alice',

@@ -5,7 +5,7 @@ import type { Warning } from '../../errors.ts'
 import type { Turn } from '../../model.ts'
 import type { Progress, RunSummary } from '../../progress.ts'
 import type { TranscribeProgress } from '../../transforms/transcribe/transcribe.ts'
-import type { Command } from '../arguments.ts'
+import { type Command, STDOUT } from '../arguments.ts'
 import { explanation, inWordsOfCommand } from '../wording.ts'
 import { clock, count, phaseLine, printable, printableLines, wantsColours } from './text.ts'
 import type { Corrections, LiveView } from './live-view.ts'
@@ -62,11 +62,14 @@ export class Reporter {
 
   static async open(command: ReporterCommand, streams: Streams): Promise<Reporter> {
     const { json, quiet, names } = command
-    const terminal = [streams.stdout, streams.stderr].find((stream) => stream.isTTY === true)
+    const isTaken = command.outputs.includes(STDOUT)
+    // Captions that go to the terminal must not be drawn over.
+    const screens = isTaken ? (streams.stdout.isTTY === true ? [] : [streams.stderr]) : [streams.stdout, streams.stderr]
+    const terminal = screens.find((stream) => stream.isTTY === true)
     if (json || quiet || (terminal === undefined && hasFiles(command))) return new Reporter(command, streams, {})
     // Of no use to who only reads files.
     const { Corrections: Lines, LiveView: View, plainStyle } = await import('./live-view.ts')
-    const isWatched = terminal !== undefined && (hasFiles(command) || streams.stdout.isTTY === true)
+    const isWatched = terminal !== undefined && (isTaken || hasFiles(command) || streams.stdout.isTTY === true)
     if (!isWatched || streams.env['TERM'] === 'dumb') {
       return new Reporter(command, streams, hasFiles(command) ? {} : { corrections: new Lines(plainStyle(names)) })
     }
@@ -185,7 +188,7 @@ export class Reporter {
 }
 
 function hasFiles({ outputs, mux, burn }: ReporterCommand): boolean {
-  return outputs.length > 0 || mux !== undefined || burn !== undefined
+  return outputs.some((output) => output !== STDOUT) || mux !== undefined || burn !== undefined
 }
 
 /** The line for people on an event; `undefined` where there is nothing to say. */
