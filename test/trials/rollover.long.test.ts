@@ -49,7 +49,7 @@ async function transcribe(
   const complaints: string[] = []
   const sessions = new Set<string>()
   try {
-      const stage = diarize({ url: server.url, apiKey: 'key', ...options })
+    const stage = diarize({ url: server.url, apiKey: 'key', ...options })
     stage.on('session', ({ sessionId }) => sessions.add(sessionId))
     stage.on('reconnecting', ({ error }) => complaints.push(`reconnecting: ${error.message}`))
     stage.on('gap', ({ start, end }) => complaints.push(`gap from ${start} to ${end} ms`))
