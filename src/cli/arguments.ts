@@ -49,8 +49,8 @@ export interface Command {
   names: SpeakerNames
   /** Whether speakers are called as the server calls them, and not by letters. */
   serverNames: boolean
-  /** The book of voices that speakers are named by. */
-  voices: string | undefined
+  /** The book of voices that speakers are named by; `false` where no voices are to be heard. */
+  voices: string | false | undefined
   /** Whether new voices go into it. */
   learnVoices: boolean
   preset: PresetName
@@ -88,6 +88,7 @@ const OPTIONS = {
   'server-names': { type: 'boolean' },
   voices: { type: 'string' },
   'learn-voices': { type: 'boolean' },
+  'no-voices': { type: 'boolean' },
   preset: { type: 'string' },
   'max-line-width': { type: 'string' },
   'max-lines': { type: 'string' },
@@ -126,7 +127,7 @@ export const LAYOUT_FLAGS = ['preset', ...Object.keys(LIMITS), 'cps']
 /** Options on how something is heard, or on what is made of a video. */
 const HEARING = [
   ...(['engine', 'finished', 'api-key-file', 'url', 'region', 'model', 'keyterms', 'parallel', 'speakers'] as const),
-  ...(['channels', 'server-names', 'audio-track', 'mux', 'burn'] as const),
+  ...(['channels', 'voices', 'learn-voices', 'no-voices', 'server-names', 'audio-track', 'mux', 'burn'] as const),
 ]
 
 const KEY_REFUSED =
@@ -194,7 +195,7 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
     channels: values.channels === undefined ? undefined : list('--channels', values.channels),
     names: parseNames(values.names),
     serverNames: values['server-names'] ?? false,
-    voices: values.voices,
+    voices: voicesOf(values.voices, values['no-voices']),
     learnVoices: values['learn-voices'] ?? false,
     preset,
     limits: parseLimits(values, preset),
@@ -207,6 +208,11 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
     keepsFiles: values['no-clobber'] ?? false,
     given: Object.keys(values),
   }
+}
+
+function voicesOf(book: string | undefined, isOff = false): Command['voices'] {
+  if (isOff && book !== undefined) throw usage('--voices and --no-voices exclude each other; give one of them')
+  return isOff ? false : book
 }
 
 function integer(option: string, text: string | undefined, least: number, most: number): number | undefined {
@@ -378,6 +384,7 @@ Speakers
   --names <list>          what speakers are called: A=Alice,B=Bob
   --voices <file>         name speakers by a book of voices: diarize-stream voices --help
   --learn-voices          put new voices into it, as Voice 1, Voice 2
+  --no-voices             know speakers again by words alone where a session takes over from another, and make no voices
   --server-names          speakers as the server of --url calls them, where these are no letters
 
 Captions
@@ -435,8 +442,9 @@ export async function engineOptions(
 ): Promise<DiarizeOptions> {
   const { engine, url, region, model, keyterms, parallel, maxSpeakers, channels, language, serverNames } = command
   const { voices, learnVoices } = command
-  if (learnVoices && voices === undefined) throw usage('--learn-voices needs --voices <file>, the book they go into')
-  if (voices !== undefined && !learnVoices && !existsSync(voices)) {
+  if (learnVoices && typeof voices !== 'string')
+    throw usage('--learn-voices needs --voices <file>, the book they go into')
+  if (typeof voices === 'string' && !learnVoices && !existsSync(voices)) {
     throw usage(
       `there is no voice book ${voices}; make one by diarize-stream voices add <name> <clip> --book ${voices}`,
     )
@@ -448,7 +456,7 @@ export async function engineOptions(
     ...(channels !== undefined && { channels }),
     ...(parallel !== undefined && { parallel }),
     ...(serverNames && { serverLabels: 'asGiven' as const }),
-    ...(voices !== undefined && { voices: voiceBook(voices, { learn: learnVoices }) }),
+    ...(voices !== undefined && { voices: voices === false ? false : voiceBook(voices, { learn: learnVoices }) }),
   })
   const parameters: SessionParameters = {
     ...(maxSpeakers !== undefined && { maxSpeakers }),

@@ -23,7 +23,7 @@ export function finishedOptions(command: Command, environmentKey: string | undef
   if (kind === 'microphone' || kind === 'rtsp') throw usage(`--finished is for what has an end; got ${kind}`)
   refuse('--channels', command.channels)
   refuse('--server-names', command.serverNames || undefined)
-  refuse('--voices', command.voices)
+  refuse(command.voices === false ? '--no-voices' : '--voices', command.voices)
   if (region === 'global') throw usage('--finished has the regions us and eu; got global')
   const key = apiKey ?? (url === undefined ? environmentKey : undefined)
   if (key === undefined && url === undefined) {

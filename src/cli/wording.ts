@@ -5,6 +5,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/\bmicrophones\(\)/g, 'diarize-stream --list-microphones'],
   [/\baudioTrack \(--audio-track\)|\baudioTrack\b/g, '--audio-track'],
   [/\bserverLabels: 'asGiven', or --server-names,|\bserverLabels\b/g, '--server-names'],
+  [/\bvoices: false\b/g, '--no-voices'],
   [/ or ffmpegPath\b/g, ''],
   [/\buse (?:query, )?apiKey(?: or token)? for those\b/g, 'use --api-key-file for a key'],
 ]

@@ -127,6 +127,8 @@ describe('parseCommand', () => {
     [['a', '--parallel', '0'], '--parallel, when given, must be an integer from 1 to 100; got 0'],
     [['a', '--parallel', '8', '--finished'], '--parallel is of no use with --finished'],
     [['a', '--parallel', '8', '--channels', 'A,B'], '--parallel and --channels exclude each other'],
+    [['a', '--voices', 'book.json', '--no-voices'], '--voices and --no-voices exclude each other'],
+    [['a.jsonl', '--voices', 'book.json'], '--voices is of no use with a transcript'],
     [['mic', '--parallel', '8'], '--parallel is for what has an end; got mic'],
     [['a', '--preset', 'tv'], "--preset, when given, must be 'netflix'"],
     [['a', '--max-lines', '3'], '--max-lines, when given, must be an integer from 1 to 2; got 3'],
@@ -212,6 +214,15 @@ describe('engineOptions', () => {
     expect(await options('--language cy', 'key')).not.toHaveProperty('parameters')
   })
 
+  it('names speakers by a book, learns new ones where asked to, and makes no voices where that is not wanted', async () => {
+    const file = path.join(directory(), 'voices.json')
+    const learning = await options(`--engine local --voices ${file} --learn-voices`)
+    expect(learning).toMatchObject({ engine: 'embedded', voices: { path: file, learn: true } })
+    writeFileSync(file, '')
+    expect(await options(`--engine local --voices ${file}`)).toMatchObject({ voices: { path: file, learn: false } })
+    expect(await options('--engine local --no-voices')).toEqual({ engine: 'embedded', voices: false })
+  })
+
   it("shows the names that a server of one's own gives, where asked to", async () => {
     expect(await options('--url ws://localhost:1 --server-names')).toEqual({
       url: 'ws://localhost:1',
@@ -250,6 +261,9 @@ describe('engineOptions', () => {
     ['--model m', 'AssemblyAI needs a key'],
     ['--engine local --region eu', '--region is of no use'],
     ['--engine local --url ws://localhost:1', '--url and --engine exclude each other'],
+    ['--learn-voices', '--learn-voices needs --voices <file>'],
+    ['--learn-voices --no-voices', '--learn-voices needs --voices <file>'],
+    ['--voices no-such-book.json', 'there is no voice book no-such-book.json; make one by diarize-stream voices add'],
     ['--region us --url ws://localhost:1', '--url and --region exclude each other'],
   ])('refuses %s', async (line, message) => {
     await expect(options(line)).rejects.toThrow(message)

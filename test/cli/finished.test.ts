@@ -175,6 +175,7 @@ describe('the options of the command for transcribe()', () => {
   it.each([
     ['--channels A,B', '--channels is of no use with --finished'],
     ['--server-names', '--server-names is of no use with --finished'],
+    ['--no-voices', '--no-voices is of no use with --finished'],
     ['--region global', '--finished has the regions us and eu'],
   ])('do not go with %s', (options, message) => {
     expect(() => finishedOptions(parsed(`a.mp4 --finished ${options}`), key)).toThrow(message)

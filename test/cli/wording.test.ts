@@ -13,6 +13,7 @@ it('says the options of the command where the library names its own', () => {
   ]
   const { message } = chooseTrack(tracks, { audioTrack: undefined, language: undefined }, 'a.mkv')
   expect(inWordsOfCommand(message ?? '')).toMatch(/Name one by --audio-track$/)
+  expect(inWordsOfCommand('voices: false asks for that')).toBe('--no-voices asks for that')
 })
 
 it.each([
