@@ -86,7 +86,11 @@ export async function captionOne(job: CaptionJob, options: OneOptions, signals: 
   let isCut = false
   try {
     if (job.trouble !== undefined) throw job.trouble
-    if ((await wantedOf(job, options)).length === 0) return { status: 'skipped', job, files }
+    if ((await wantedOf(job, options)).length === 0) {
+      // A run that was killed between the last rename and the release of its locks is never gone through again.
+      for (const output of job.outputs) await FileLock.removeLeft(path.resolve(output.path))
+      return { status: 'skipped', job, files }
+    }
     for (const output of job.outputs) await lock(output, locks)
     // Another process may have made them, up to now.
     const wanted = await wantedOf(job, options)

@@ -78,6 +78,11 @@ export class FileLock {
     return undefined
   }
 
+  /** Removes the lock on `file` that a killed run left, where there is one; that of a living process stays. */
+  static async removeLeft(file: string): Promise<void> {
+    await heldBy(beside(file, 'lock'))
+  }
+
   async release(): Promise<void> {
     clearInterval(this.#renewal)
     held.delete(this.#lock)

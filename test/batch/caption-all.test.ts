@@ -1,4 +1,5 @@
 import { readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import path from 'node:path'
 import { Duplex } from 'node:stream'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -239,6 +240,21 @@ describe('captionAll', () => {
     [{ source: { audioTrack: -1 } }, 'audioTrack'],
   ])('refuses %j', (options, message) => {
     expect(() => captionAll(['a.mp4'], options as CaptionAllOptions)).toThrow(message)
+  })
+
+  it('removes the locks of a run that was killed after its last output', async () => {
+    const root = folderOf(1)
+    const options = { formats: ['srt', 'vtt'], existing: 'skip' } as const
+    await resultsOf([path.join(root, 'v')], options)
+    const whole = filesIn(root)
+    const left = path.join(root, 'v', '.0.vtt.diarize-stream.lock')
+    writeFileSync(
+      left,
+      JSON.stringify({ pid: process.pid, host: hostname(), started: 1, token: 'of a former process' }),
+    )
+    expect(filesIn(root)).toHaveLength(whole.length + 1)
+    expect(statuses(await resultsOf([path.join(root, 'v')], options))).toEqual(['0.wav skipped'])
+    expect(filesIn(root)).toEqual(whole)
   })
 
   it('refuses nothing to do', () => {
