@@ -107,7 +107,7 @@ export interface DiarizeOptions extends AuthenticationOptions, ChannelOptions {
    *
    * A book, `voiceBook('voices.json')`, gives those whom it knows their names, in `speakerName` and `speakerConfidence` of
    * turns and words: voices are then made of what each speaker says from the beginning. Speakers must be told apart
-   * (`speakerLabels`), and with `parallel` there are no names. See `docs/voices.md`.
+   * (`speakerLabels`). See `docs/voices.md`.
    * @defaultValue `true`
    */
   voices?: boolean | VoiceBook
@@ -290,7 +290,6 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
   if (typeof given.voices === 'object') {
     checkVoiceBook('voices', given.voices)
     if (!speakerLabels) exclusive('voices', given.voices, 'speakerLabels: false', speakerLabels)
-    exclusive('voices', given.voices, 'parallel', (given.parallel ?? 1) > 1 ? given.parallel : undefined)
   } else checkBoolean('voices', given.voices)
   checkOneOf('keepAlive', given.keepAlive, ['silence', 'off'])
   checkOneOf('serverLabels', given.serverLabels, ['letters', 'asGiven'])

@@ -61,7 +61,7 @@ export async function load(options: ResolvedDiarizeOptions): Promise<Loaded> {
   if (peerKind(options) !== 'embedded') import('../session/web-socket.ts').catch(() => {})
   const naming = typeof options.voices === 'object' ? { naming: await import('./speaker-naming.ts') } : {}
   if (channelSettings(options) !== undefined) return { ...naming, channels: await import('./channels/supervisor.ts') }
-  return hearsInParallel(options) ? { parallel: await import('./parallel.ts') } : naming
+  return hearsInParallel(options) ? { ...naming, parallel: await import('./parallel.ts') } : naming
 }
 
 /** Chooses the engine, and starts it where it runs in this process. */

@@ -342,6 +342,7 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
     // The turns of the first part came out before its voices were known.
     if (part.number === 0) for (const [label, profile] of voices) labels.know(label, profile)
     this.#give(part, joiner.relabel())
+    this.emit('voices', { voices: this.#letters.voices })
   }
 
   /** @param origin - what new turns have of that which they were made of; revisions have that of the turns they revise. */

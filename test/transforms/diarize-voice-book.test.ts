@@ -59,7 +59,6 @@ describe('diarize({ voices: book })', () => {
   it('refuses what gives no names', () => {
     expect(() => diarize({ voices: {} as VoiceBook })).toThrow(/voices, when given, must be a book/)
     expect(() => diarize({ voices: newBook(), parameters: {}, speakerLabels: false })).toThrow(/speakerLabels/)
-    expect(() => diarize({ voices: newBook(), parallel: 4 })).toThrow(/parallel/)
   })
 
   it('says before any work that a book is none', async () => {

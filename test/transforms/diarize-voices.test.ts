@@ -1,6 +1,8 @@
+import path from 'node:path'
 import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { diarize, type DiarizeOptions, run, type Turn, type Warning } from '../../src/index.ts'
+import { writeWavHeader } from '../../src/audio/wav.ts'
+import { diarize, type DiarizeOptions, enrolVoice, run, type Turn, voiceBook, type Warning } from '../../src/index.ts'
 import { serve } from '../../src/server/index.ts'
 import { Collector } from '../trials/collector.ts'
 import { haveFlite, join16, speak } from '../helpers/flite.ts'
@@ -8,6 +10,9 @@ import { noChildLeft } from '../helpers/processes.ts'
 import { engineProcess, whyNoBox } from '../helpers/sherpa.ts'
 import { type Span, type Talk, talkEngine, WORD_MS } from '../helpers/talk-engine.ts'
 import { Random } from '../trials/random.ts'
+import { temporaryDirectories } from '../sinks/temporary.ts'
+
+const directory = temporaryDirectories()
 
 const lines = [
   ['slt', 'she sells sea shells by the sea shore on every single day of the summer'],
@@ -91,6 +96,20 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('diarize({ voices })', () 
     expect(new Set(Object.values(letters).flat()).size).toBe(2)
     const byWords = await hear({ ...parts, voices: false })
     expect(new Set(Object.values(byWords.letters).flat()).size).toBeGreaterThan(2)
+    await noChildLeft(engineProcess)
+  })
+
+  it('names whoever is in a book in all parts', async () => {
+    const book = voiceBook(path.join(directory(), 'voices.json'))
+    const clip = speak('slt', 'the garden had been full of flowers ever since the rain came back to the old town')
+    const header = writeWavHeader({ sampleRate: 16_000, channels: 1, encoding: 's16le' }, clip.byteLength)
+    await enrolVoice(book, 'Sally', Readable.from([header, Buffer.from(clip.buffer)]))
+    const { warnings, turns, letters } = await hear({ parallel: 2, cuts: [], voices: book })
+    expect(warnings).toEqual([])
+    const words = turns.flatMap((turn) => turn.words)
+    const named = words.map(({ speaker = '-', speakerName = '-' }) => `${speaker} ${speakerName}`)
+    const [sally, other] = [letters['slt']!.join(), letters['awb']!.join()]
+    expect(new Set(named)).toEqual(new Set([`${sally} Sally`, `${other} -`]))
     await noChildLeft(engineProcess)
   })
 
