@@ -22,7 +22,10 @@ export const channelsCancel = {
 /** Samples within [-1, 1], or 16-bit ones. */
 type Samples = Float32Array | Int16Array
 
-/** Several channels as one: their mean, or the loudest where they cancel each other out, however the samples arrive. */
+/**
+ * Several channels as one, however the samples arrive: their mean, or of 16-bit ones half of their sum; and the loudest where they
+ * cancel each other out.
+ */
 export class MonoMixer<S extends Samples> {
   readonly #channels: number
   readonly #make: new (length: number) => S
@@ -37,7 +40,7 @@ export class MonoMixer<S extends Samples> {
   #alone: number | undefined
   #told = false
 
-  /** @param make - the kind of the samples. Of 16-bit ones there are two channels. */
+  /** @param make - the kind of the samples. */
   constructor(channels: number, sampleRate: number, make: new (length: number) => S) {
     this.#channels = channels
     this.#make = make
@@ -87,11 +90,17 @@ export class MonoMixer<S extends Samples> {
   #mix(samples: S, from: number, to: number, mono: S, start: number): number {
     const channels = this.#channels
     const energies = this.#energies.fill(0)
-    if (samples instanceof Int16Array) meanOfTwo(samples, from, to, mono as Int16Array, start, energies)
-    else meanOf(samples, from, to, mono as Float32Array, start, energies)
+    if (samples instanceof Int16Array && channels === 2)
+      meanOfTwo(samples, from, to, mono as Int16Array, start, energies)
+    else meanOf(samples, from, to, mono, start, energies)
     const alone = this.#loudest((to - from) / channels / everyFrame)
-    if (alone !== undefined)
-      for (let at = from + alone, out = start; at < to; at += channels) mono[out++] = samples[at]!
+    if (alone !== undefined) {
+      // Half of the sum is heard of 16-bit channels: of two alike all, and one of four would be too quiet beside that.
+      const gain = samples instanceof Int16Array ? channels / 2 : 1
+      for (let at = from + alone, out = start; at < to; at += channels) {
+        mono[out++] = gain === 1 ? samples[at]! : clipped(gain * samples[at]!)
+      }
+    }
     return start + (to - from) / channels
   }
 
@@ -118,20 +127,25 @@ export class MonoMixer<S extends Samples> {
   }
 }
 
+function clipped(sample: number): number {
+  return Math.max(-32_768, Math.min(32_767, sample))
+}
+
 /** Writes the mean of the channels to `mono` from `start` on, and adds up the energies of each and of their sum. */
 function meanOf(
-  samples: Float32Array,
+  samples: Samples,
   from: number,
   to: number,
-  mono: Float32Array,
+  mono: Samples,
   start: number,
   energies: Float64Array,
 ): void {
   const channels = energies.length - 1
+  const isWhole = mono instanceof Int16Array
   for (let at = from, frame = 0; at < to; frame++) {
     let sum = 0
     for (let channel = 0; channel < channels; channel++) sum += samples[at++]!
-    mono[start + frame] = sum / channels
+    mono[start + frame] = isWhole ? clipped((sum + 1) >> 1) : sum / channels
     if (frame % everyFrame !== 0) continue
     energies[channels]! += sum * sum
     for (let channel = 0; channel < channels; channel++) energies[channel]! += samples[at - channels + channel]! ** 2

@@ -73,6 +73,8 @@ export interface DecodeRequest {
   audioTrack: number
   /** Sample rate and channels to convert to; what is `undefined` is kept as in the input. */
   target: RequestedFormat | undefined
+  /** Whether the track is known to have more than two channels. */
+  isSurround?: boolean
 }
 
 /** Added to all times, in seconds: NUT has none below 0. */
@@ -82,7 +84,7 @@ export const timeOffset = 1000
  * Arguments with which FFmpeg turns one audio track of any input into 16-bit PCM in NUT on its stdout, with the times of
  * the container as they are, plus {@link timeOffset}; on its stderr it says what the input is.
  */
-export function decodeArguments({ input, audioTrack, target }: DecodeRequest): string[] {
+export function decodeArguments({ input, audioTrack, target, isSurround = false }: DecodeRequest): string[] {
   // With cache:pipe:0 FFmpeg does not notice that stdin is its input: without -nostdin it takes bytes as keystrokes.
   const general = ['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'level+info', '-copyts']
   const guards = ['-protocol_whitelist', input.protocols, '-format_whitelist', input.containers ?? allowedContainers]
@@ -91,7 +93,7 @@ export function decodeArguments({ input, audioTrack, target }: DecodeRequest): s
   const channels = (target?.channels ?? 1) === 1 ? [] : ['-ac', String(target?.channels)]
   const times = ['-avoid_negative_ts', 'disabled', '-output_ts_offset', String(timeOffset)]
   const output = ['-c:a', 'pcm_s16le', '-f', 'nut', ...times, ...input.outputOptions, 'pipe:1']
-  return [...general, ...source, ...track, ...filterArguments(target, input), ...channels, ...output]
+  return [...general, ...source, ...track, ...filterArguments(target, input, isSurround), ...channels, ...output]
 }
 
 /**
@@ -118,16 +120,24 @@ const lowPass = 'filter_size=48:cutoff=0.95:kaiser_beta=8'
 function filterArguments(
   target: RequestedFormat | undefined,
   { keepsChannels, lastFilters: last = [] }: FfmpegInput,
+  isSurround: boolean,
 ): string[] {
   if (target === undefined) return last.length === 0 ? [] : ['-af', last.join(',')]
   const resample = `aresample=${target.sampleRate}:${lowPass}`
   if (target.channels !== 1) return ['-af', [`${resample}:rematrix_maxval=1.0`, ...last].join(',')]
-  // Two channels are mixed behind FFmpeg, which would not notice that one is the other inverted; of more it makes two first.
-  const few = 'aformat=channel_layouts=mono|stereo'
+  // Channels are mixed behind FFmpeg, which would not notice that they cancel each other out; of more it makes a few first.
+  const few = `aformat=channel_layouts=${isSurround ? surround.layouts : 'mono|stereo'}`
   // What comes out first says of how many channels all is: behind sound of one, FFmpeg would mix two by itself.
-  const two = keepsChannels === true ? [] : ['pan=stereo|FL=FL+FC|FR=FR+FC']
-  return ['-af', [`${resample}:internal_sample_fmt=fltp`, few, ...two, ...last].join(','), '-rematrix_maxval', '1.0']
+  const same = keepsChannels === true ? [] : ['pan=stereo|FL=FL+FC|FR=FR+FC']
+  const filters = [`${resample}:internal_sample_fmt=fltp`, few, ...(isSurround ? [surround.pan] : same), ...last]
+  return ['-af', filters.join(','), '-rematrix_maxval', '1.0']
 }
+
+/**
+ * What becomes of more than two channels: left, right, centre, and one of all that is behind. Half of their sum is what FFmpeg
+ * would make of them by way of stereo, and never clips.
+ */
+const surround = { layouts: 'stereo|4.0', pan: 'pan=4.0|FL=0.586*FL|FR=0.586*FR|FC=0.829*FC|BC=0.586*BC' }
 
 /** Options of every stage that decodes with FFmpeg. */
 export interface FfmpegOptions {

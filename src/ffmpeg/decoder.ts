@@ -19,7 +19,7 @@ import {
 } from '../stage.ts'
 import { decodeArguments, type FfmpegInput, pipeInput, timeOffset } from './arguments.ts'
 import { findFfmpeg } from './find.ts'
-import { explainEnd, type InputFacts, type ProcessEnd } from './log.ts'
+import { explainEnd, type InputFacts, isSurround, type ProcessEnd } from './log.ts'
 import { NutReader } from './nut.ts'
 import { Placer } from './placement.ts'
 import { declaredLength, headLimit, readingMode } from './probe.ts'
@@ -92,7 +92,9 @@ export class FfmpegDecoder extends Duplex {
   #givenLength = 0
   /** Which audio track is decoded, from 0. */
   #track = 0
-  /** Settles when a process that decoded another track is gone. */
+  /** Whether that is known to have more than two channels. */
+  #isSurround = false
+  /** Settles when a process that was begun with less knowledge is gone. */
   #replaced: Promise<void> = Promise.resolve()
   /** What FFmpeg says of the input; nothing it writes is read before. */
   #facts: InputFacts | undefined
@@ -258,6 +260,7 @@ export class FfmpegDecoder extends Duplex {
       this.#given = []
       this.#troubles = []
       this.#givenLength = this.#received = this.#track = 0
+      this.#isSurround = false
     }
     next()
   }
@@ -324,7 +327,7 @@ export class FfmpegDecoder extends Duplex {
     }
     const current = new FfmpegProcess({
       ffmpeg: this.#ffmpeg,
-      args: decodeArguments({ input, audioTrack: this.#track, target: this.#target }),
+      args: decodeArguments({ input, audioTrack: this.#track, target: this.#target, isSurround: this.#isSurround }),
       readsBytes: this.#options.input === undefined,
       onTrouble: (line) => tell(() => this.#trouble(line)),
       onInput: (facts) => tell(() => this.#learn(facts, input)),
@@ -344,8 +347,11 @@ export class FfmpegDecoder extends Duplex {
       const choice = isKnown ? chooseTrack(facts.tracks, this.#options, inputName) : { index: this.#track }
       const { index, message } = choice
       const canBegin = this.#options.input === undefined ? this.#given !== undefined : this.#options.limit === undefined
-      if (index !== this.#track && canBegin) {
+      const track = facts.tracks[index]
+      const isOther = track !== undefined && this.#target?.channels === 1 && isSurround(track) && !this.#isSurround
+      if ((index !== this.#track || isOther) && canBegin) {
         this.#track = index
+        this.#isSurround ||= isOther
         return this.#decodeOther(input)
       }
       this.#given = undefined
@@ -361,7 +367,7 @@ export class FfmpegDecoder extends Duplex {
     this.#pump()
   }
 
-  /** Begins anew with the track that is known by now. */
+  /** Begins anew with what is known of the track by now. */
   #decodeOther(input: FfmpegInput): void {
     const other = this.#process
     this.#troubles = []

@@ -35,6 +35,12 @@ export interface AudioTrack {
   about: string
 }
 
+/** Whether a track has more than two channels, as far as FFmpeg knows. */
+export function isSurround({ about }: AudioTrack): boolean {
+  const [, layout] = / Hz, ([^,]+)/.exec(about) ?? []
+  return layout !== undefined && !/^(?:mono|stereo|downmix|[012] channels)/.test(layout)
+}
+
 /** What FFmpeg says of an input before it decodes it. */
 export interface InputFacts {
   /** Names of the demuxer, e.g. `mov,mp4,m4a,3gp,3g2,mj2`. */

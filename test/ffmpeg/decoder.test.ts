@@ -114,6 +114,27 @@ describe('several channels as one', () => {
     expect(warnings.map(({ code }) => code)).toEqual(cancel ? ['CHANNELS_CANCEL'] : [])
   })
 
+  it.each([
+    ['3.0', '-0.707|-0.707|1'],
+    ['5.1', '-0.707|-0.707|1|0|0|0'],
+    ['5.1', '-1|-1|1|0|0|0'],
+    ['5.1(side)', '0.5|0.5|0|0|-0.707|-0.707'],
+    ['7.1', '-0.6|-0.8|1|0.3|0|0|0|0'],
+  ])('are heard where of %s some take the others away: %s', async (layout, factors) => {
+    const file = join(bench.directory, 'taken away.wav')
+    const sound = factors.split('|').map((factor) => `${factor}*${tone}`)
+    await ffmpeg('-y', '-f', 'lavfi', '-i', `aevalsrc='${sound.join('|')}':s=48000:d=2:c=${layout}`, file)
+    for (const from of [stream({ input: fileInput(file, true) }), stream({})]) {
+      const warnings = warningsOf(from)
+      from[requestFormat](target)
+      if (from.writable) createReadStream(file).pipe(from)
+      const bytes = (await buffer(from)).subarray(44)
+      const samples = Array.from({ length: 32_000 }, (_, at) => bytes.readInt16LE(2 * at) / 32_768)
+      expect(Math.sqrt(samples.reduce((sum, one) => sum + one * one, 0) / samples.length)).toBeGreaterThan(0.05)
+      expect(warnings.map(({ code }) => code)).toEqual(['CHANNELS_CANCEL'])
+    }
+  })
+
   it('have the levels that FFmpeg gives them where there are six', async () => {
     for (const [channel, level] of [0.207, 0.207, 0.293, 0, 0.146, 0.146].entries()) {
       const file = join(bench.directory, `surround-${channel}.wav`)
