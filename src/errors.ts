@@ -61,6 +61,9 @@ export type ErrorCode =
   | 'OUTPUT_EXISTS'
   | 'OUTPUT_STALLED'
   | 'OUTPUT_UNWRITABLE'
+  // checkpoints
+  | 'CHECKPOINT_UNREADABLE'
+  | 'CHECKPOINT_MISMATCH'
 
 /** What a constructor takes beside code and message: any of the fields of its class, and `cause`, the lower error. */
 export type ErrorFields<Class extends DiarizeStreamError> = Partial<
@@ -187,6 +190,18 @@ export class OutputError extends DiarizeStreamError {
   declare readonly pid?: number
 
   constructor(code: ErrorCode, message: string, fields: ErrorFields<OutputError> = {}) {
+    super(code, message, fields)
+  }
+}
+
+/** A run cannot go on from a checkpoint. Nothing has been started, and no output was touched. */
+export class CheckpointError extends DiarizeStreamError {
+  /** Path of the checkpoint. */
+  declare readonly file?: string
+  /** What is not as it was when the checkpoint was made. */
+  declare readonly difference?: 'input' | 'options' | 'outputs'
+
+  constructor(code: ErrorCode, message: string, fields: ErrorFields<CheckpointError> = {}) {
     super(code, message, fields)
   }
 }

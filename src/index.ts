@@ -102,6 +102,7 @@ export type { CaptionFormat } from './captions/formats/names.ts'
 export type * from './engine/engine.ts'
 export { isCue, isSegment, isTurn, type Captionable, type Cue, type Segment, type Turn, type Word } from './model.ts'
 export {
+  CheckpointError,
   ConfigurationError,
   DiarizeStreamError,
   EngineError,

@@ -139,8 +139,7 @@ export function checkModel({ model }: BookContents, other: SpeakerModelIdentity,
 /** The text of the file: JSON with a voice a line, so that one can be found, compared and deleted by hand. */
 export function formatBook({ model, voices }: BookContents): string {
   const lines = voices.map(({ name, learned, profile, addedAt, updatedAt }) => {
-    const kept = { wideband: storedOf(profile.wideband), narrowband: storedOf(profile.narrowband) }
-    return `    ${JSON.stringify({ name, ...(learned && { learned }), addedAt, updatedAt, ...kept })}`
+    return `    ${JSON.stringify({ name, ...(learned && { learned }), addedAt, updatedAt, ...storedProfile(profile) })}`
   })
   const list = lines.length === 0 ? '[]' : `[\n${lines.join(',\n')}\n  ]`
   const named = model === undefined ? '' : `  "model": ${JSON.stringify({ name: model.name, sha256: model.sha256 })},\n`
@@ -152,6 +151,11 @@ interface StoredVoice {
   speech: number
   /** The mean of the vectors: 32-bit floats, little-endian, in base64. */
   vector: string
+}
+
+/** A profile as it is written in JSON. */
+export function storedProfile({ wideband, narrowband }: VoiceProfile): object {
+  return { wideband: storedOf(wideband), narrowband: storedOf(narrowband) }
 }
 
 function storedOf(voice: Voice | undefined): StoredVoice | undefined {
@@ -195,15 +199,25 @@ function parseVoice(value: unknown, which: string, file: string): KnownVoice {
   if (typeof name !== 'string' || name.length > maxNameLength || name === '' || cleanName(name) !== name) {
     throw unreadable(file, `${which} has no proper name`)
   }
-  const wideband = parseStored(value['wideband'], false, which, file)
-  const narrowband = parseStored(value['narrowband'], true, which, file)
-  if (wideband === undefined && narrowband === undefined) throw unreadable(file, `${which} has no vector`)
-  const profile = { ...(wideband && { wideband }), ...(narrowband && { narrowband }) }
+  const profile = parseProfile(value, which, (why) => unreadable(file, why))
   if (!isTime(addedAt) || !isTime(updatedAt)) throw unreadable(file, `${which} does not say when it was added`)
   return { name, learned: learned === true, profile, addedAt, updatedAt }
 }
 
-function parseStored(value: unknown, narrowband: boolean, which: string, file: string): Voice | undefined {
+/** The profile in what {@link storedProfile} has written. @throws what `damaged` makes of the reason */
+export function parseProfile(
+  value: Record<string, unknown>,
+  which: string,
+  damaged: (why: string) => Error,
+): VoiceProfile {
+  const broken = (): Error => damaged(`a vector of ${which} is damaged`)
+  const wideband = parseStored(value['wideband'], false, broken)
+  const narrowband = parseStored(value['narrowband'], true, broken)
+  if (wideband === undefined && narrowband === undefined) throw damaged(`${which} has no vector`)
+  return { ...(wideband && { wideband }), ...(narrowband && { narrowband }) }
+}
+
+function parseStored(value: unknown, narrowband: boolean, broken: () => Error): Voice | undefined {
   if (value === undefined) return undefined
   if (isObject(value) && typeof value['speech'] === 'number' && typeof value['vector'] === 'string') {
     const frames = Math.round(value['speech'] * 100)
@@ -215,7 +229,7 @@ function parseStored(value: unknown, narrowband: boolean, which: string, file: s
       if (length > 0 && length <= 1.01) return voiceOf(vector, frames, narrowband)
     }
   }
-  throw unreadable(file, `a vector of ${which} is damaged`)
+  throw broken()
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null

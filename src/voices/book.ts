@@ -1,9 +1,10 @@
-import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
+import { readFile, realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OutputError, VoiceBookError } from '../errors.ts'
 import { checkBoolean, checkInteger, checkKnown, checkString, invalidOption } from '../options.ts'
-import { beside, FileLock } from '../sinks/file-lock.ts'
+import { FileLock } from '../sinks/file-lock.ts'
+import { replaceFile } from '../sinks/private-file.ts'
 import {
   type BookContents,
   checkVoiceName,
@@ -271,32 +272,4 @@ async function lockOf(file: string): Promise<FileLock> {
       await sleep(lockPause)
     }
   }
-}
-
-/** Writes a file that only its owner can read: whole, or it stays as it was. */
-async function replaceFile(file: string, text: string): Promise<void> {
-  const draft = beside(file, 'tmp')
-  try {
-    await rm(draft, { force: true })
-    const handle = await open(draft, 'wx', 0o600)
-    try {
-      await handle.writeFile(text)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(draft, file)
-  } catch (error) {
-    await rm(draft, { force: true }).catch(() => {})
-    const message = `cannot write to ${file}: ${(error as Error).message}; make its folder writable, or name another file`
-    throw new OutputError('OUTPUT_UNWRITABLE', message, { cause: error, target: file })
-  }
-  await syncFolder(path.dirname(file))
-}
-
-/** Has the system keep the new name, too; some cannot, which does no harm. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r').catch(() => undefined)
-  await handle?.sync().catch(() => {})
-  await handle?.close()
 }
