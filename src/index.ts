@@ -1,5 +1,6 @@
 export { fileSource, type FileSource, type FileSourceEvents, type FileSourceOptions } from './sources/file.ts'
 export { jsonlSource, type JsonlSource, type JsonlSourceEvents, type JsonlSourceOptions } from './sources/jsonl.ts'
+export { cueSource, type CueSource, type CueSourceEvents, type CueSourceOptions } from './sources/cues.ts'
 export { httpSource, type HttpSource } from './sources/http/source.ts'
 export type { HttpSourceOptions } from './sources/http/options.ts'
 export { publicOnly } from './sources/http/address.ts'

@@ -124,6 +124,9 @@ const LIMITS = {
 /** All options on how captions look. */
 export const LAYOUT_FLAGS = ['preset', ...Object.keys(LIMITS), 'cps']
 
+/** A transcript, which is not heard but written anew. */
+export const TRANSCRIPT = /\.(?:jsonl|srt|vtt)$/i
+
 /** Options on how something is heard, or on what is made of a video. */
 const HEARING = [
   ...(['engine', 'finished', 'api-key-file', 'url', 'region', 'model', 'keyterms', 'parallel', 'speakers'] as const),
@@ -160,7 +163,7 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
   const preset = (values.preset ?? 'netflix') as PresetName
   if (values.language !== undefined) checkLayoutOptions({ language: values.language }, '--')
   const heard = HEARING.find((name) => values[name] !== undefined)
-  if (/\.jsonl$/i.test(input) && heard !== undefined) {
+  if (TRANSCRIPT.test(input) && heard !== undefined) {
     throw usage(`--${heard} is of no use with a transcript, which is not heard again; leave it out`)
   }
   if (input === 'mic' && values['audio-track'] !== undefined) throw usage('--audio-track is of no use with mic')
@@ -338,7 +341,8 @@ on this machine, with an English model that comes with it or any other that was 
 
   <input>                 a video or audio file; - for standard input; an address that begins with http:, https:, rtsp:
                           or rtsps:; mic for the microphone (a file of that name is ./mic); a transcript, .jsonl, to be
-                          written with other names, by another preset or in another format
+                          written with other names, by another preset or in another format; captions, .srt or
+                          .vtt, whose times and lines stay
 
 Output
   -o, --output <file>     where to write; again for more files. The ending says what: .srt .vtt .ass .jsonl .txt .rttm

@@ -3,7 +3,7 @@ import type { Warning } from '../errors.ts'
 import { DEFAULT_MODEL, modelFamily } from '../protocol/models.ts'
 import { languageCodes } from '../protocol/parameters.ts'
 import { type Command, isLocal, LAYOUT_FLAGS, STDOUT } from './arguments.ts'
-import { isTranscript } from './input.ts'
+import { isCaptions, isTranscript } from './input.ts'
 
 /** Endings of files that are laid out by a preset. */
 const LAID_OUT: readonly string[] = ['.srt', '.vtt', '.ass']
@@ -22,6 +22,11 @@ export function ignoredOptions(command: Command, environmentKey: string | undefi
       `--${flag}`,
       given.includes(flag) && !isLaidOut,
       `only ${LAID_OUT.join(' ')}, --mux and --burn are laid out by it`,
+    ]),
+    ...LAYOUT_FLAGS.filter((flag) => flag !== 'preset').map((flag): [option: string, applies: boolean, why: string] => [
+      `--${flag}`,
+      given.includes(flag) && isLaidOut && isCaptions(command.input),
+      'captions that are read keep their times and lines',
     ]),
     ['--names', Object.keys(names).length > 0 && !isNamed, '.ctm has no names'],
     ['--server-names', command.serverNames && url === undefined, 'it is for the server of --url'],

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { redact } from '../redact.ts'
 import { fileSource } from '../sources/file.ts'
 import { startAhead, type UpstreamStage } from '../stage.ts'
-import type { Command } from './arguments.ts'
+import { type Command, TRANSCRIPT } from './arguments.ts'
 import { usage } from './options.ts'
 
 type InputCommand = Pick<Command, 'input' | 'tracks' | 'channels' | 'device'>
@@ -25,7 +25,12 @@ export function inputKind(input: string): InputKind {
 
 /** Whether an input is a transcript that is to be written anew, and not to be heard. */
 export function isTranscript(input: string): boolean {
-  return /\.jsonl$/i.test(input) && inputKind(input) === 'file'
+  return TRANSCRIPT.test(input) && inputKind(input) === 'file'
+}
+
+/** Whether an input is a transcript of cues, which are laid out already. */
+export function isCaptions(input: string): boolean {
+  return isTranscript(input) && !/\.jsonl$/i.test(input)
 }
 
 /**
@@ -35,7 +40,10 @@ export function isTranscript(input: string): boolean {
  * @throws ConfigurationError `INVALID_OPTION`
  */
 export async function openInput({ input, tracks, channels, device }: InputCommand): Promise<Readable> {
-  if (isTranscript(input)) return (await import('../sources/jsonl.ts')).jsonlSource(input)
+  if (isTranscript(input)) {
+    if (isCaptions(input)) return (await import('../sources/cues.ts')).cueSource(input)
+    return (await import('../sources/jsonl.ts')).jsonlSource(input)
+  }
   const kind = inputKind(input)
   switch (kind) {
     case 'file':

@@ -1,14 +1,11 @@
-import { createReadStream } from 'node:fs'
-import { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import { jsonlContextEvents, jsonlContexts } from '../captions/formats/jsonl.ts'
 import { InputError } from '../errors.ts'
 import type { TypedReadable } from '../events.ts'
 import type { Captionable, Cue, Segment, Turn, Word } from '../model.ts'
-import { checkKnown, checkSignal, invalidOption } from '../options.ts'
-import { announce, recordStage } from '../stage.ts'
+import { checkKnown, checkSignal } from '../options.ts'
 import { TurnTotals } from '../stream/turn-totals.ts'
 import type { Gap } from '../stream/options.ts'
+import { calledBy, readText, transcriptPath, transcriptStream } from './transcript-file.ts'
 
 /** Options of {@link jsonlSource}. */
 export interface JsonlSourceOptions {
@@ -54,14 +51,9 @@ const LONGEST_LINE = 16_777_216
 export function jsonlSource(file: string | URL, options: JsonlSourceOptions = {}): JsonlSource {
   checkKnown('jsonlSource()', options, ['signal'])
   checkSignal('signal', options.signal)
-  if (file === '' || (typeof file !== 'string' && !(file instanceof URL))) {
-    throw invalidOption('file', 'a path, a file: URL or -', file)
-  }
-  const path = typeof file === 'string' && !file.startsWith('file:') ? file : fileURLToPath(file)
-  const items = readItems(path, (event, record) => source.emit(event, record))
-  const source: Readable = Readable.from(items, { objectMode: true, highWaterMark: 16, ...options })
-  Object.assign(source, { [recordStage]: true })
-  announce(source)
+  const path = transcriptPath(file)
+  const tell = (event: string, record: object): void => void source.emit(event, record)
+  const source = transcriptStream((letGo) => readItems(path, tell, letGo), options.signal)
   return source as JsonlSource
 }
 
@@ -77,7 +69,7 @@ export async function namesIn(path: string): Promise<Record<string, string>> {
 
 type Emit = (event: string, record: object) => void
 
-async function* readItems(path: string, emit: Emit): AsyncGenerator<Captionable> {
+async function* readItems(path: string, emit: Emit, letGo: AbortSignal): AsyncGenerator<Captionable> {
   const totals = new TurnTotals()
   let audioMs = 0
   let before = ''
@@ -90,7 +82,7 @@ async function* readItems(path: string, emit: Emit): AsyncGenerator<Captionable>
       emit(event, record)
     }
   }
-  for await (const { record, line, where } of readRecords(path)) {
+  for await (const { record, line, where } of readRecords(path, letGo)) {
     const { type, ...all } = record
     const { name, ...fields } = all
     const item = type === 'turn' ? turnOf(fields) : type === 'segment' ? segmentOf(fields) : cueOf(type, fields)
@@ -124,12 +116,12 @@ interface Line {
   where: string
 }
 
-async function* readRecords(path: string): AsyncGenerator<Line> {
+async function* readRecords(path: string, letGo?: AbortSignal): AsyncGenerator<Line> {
   let number = 0
-  for await (const line of readLines(path)) {
+  for await (const line of readLines(path, letGo)) {
     number += 1
     if (line.trim() === '') continue
-    const where = `line ${number} of ${path === '-' ? 'the standard input' : path}`
+    const where = `line ${number} of ${calledBy(path)}`
     let record: unknown
     try {
       record = JSON.parse(line)
@@ -145,23 +137,15 @@ async function* readRecords(path: string): AsyncGenerator<Line> {
   }
 }
 
-async function* readLines(path: string): AsyncGenerator<string> {
-  const bytes: Readable = path === '-' ? process.stdin : createReadStream(path)
+async function* readLines(path: string, letGo: AbortSignal | undefined): AsyncGenerator<string> {
   let rest = ''
-  try {
-    for await (const text of bytes.setEncoding('utf8') as AsyncIterable<string>) {
-      const lines = (rest + text).split('\n')
-      rest = lines.pop() ?? ''
-      if (rest.length > LONGEST_LINE) {
-        throw new InputError('INPUT_NOT_MEDIA', `${path} has a line of more than ${LONGEST_LINE} characters`)
-      }
-      yield* lines
+  for await (const text of readText(path, letGo)) {
+    const lines = (rest + text).split('\n')
+    rest = lines.pop() ?? ''
+    if (rest.length > LONGEST_LINE) {
+      throw new InputError('INPUT_NOT_MEDIA', `${calledBy(path)} has a line of more than ${LONGEST_LINE} characters`)
     }
-  } catch (cause) {
-    const { code } = cause as { code?: unknown }
-    if (code === 'ENOENT') throw new InputError('INPUT_NOT_FOUND', `${path} does not exist`, { cause })
-    if (cause instanceof InputError || typeof code !== 'string') throw cause
-    throw new InputError('INPUT_UNREADABLE', `${path} cannot be read: ${(cause as Error).message}`, { cause })
+    yield* lines
   }
   if (rest !== '') yield rest
 }

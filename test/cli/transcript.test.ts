@@ -32,6 +32,31 @@ it('writes a transcript with other names, by another preset and in other formats
   expect(readFileSync(talk, 'utf8')).toContain('Carol')
 })
 
+it('reads captions, whose times and lines stay, with other names and in other formats', async () => {
+  const folder = directory()
+  const [srt, vtt, out] = ['talk.srt', 'talk.vtt', 'out.jsonl'].map((name) => path.join(folder, name)) as [
+    string,
+    string,
+    string,
+  ]
+  writeFileSync(
+    srt,
+    '1\n00:00:01,000 --> 00:00:02,000\nSpeaker A: Good\nmorning\n\n2\n00:00:03,000 --> 00:00:04,000\nBob: Hi\n',
+  )
+  const made = await command(srt, '-o', vtt, '-o', out, '--names', 'A=Alice', '--cps', '12', '--report')
+  expect([made.code, made.err]).toEqual([0, expect.stringContaining('2 turns, 2 speakers (Alice, Bob)')])
+  expect(made.err).toContain('--cps has no effect: captions that are read keep their times and lines')
+  expect(made.err).toContain('captions    2 cues')
+  expect(readFileSync(vtt, 'utf8')).toContain('00:00:01.000 --> 00:00:02.000\n<v Alice>Good\nmorning</v>')
+  expect(readFileSync(out, 'utf8')).toContain(
+    '"speaker":"A","name":"Alice","start":1000,"end":2000,"lines":["Good","morning"]',
+  )
+  const back = await command(vtt, '-o', '-', '--preset', 'bbc', '--quiet')
+  expect(back.out).toContain('00:00:01,000 --> 00:00:02,000\nALICE: Good\nmorning\n')
+  const heard = await command(srt, '--engine', 'local')
+  expect([heard.code, heard.err]).toEqual([2, expect.stringContaining('--engine is of no use with a transcript')])
+})
+
 it('writes captions, and nothing else, to standard output, within the limits that were given', async () => {
   const talk = path.join(directory(), 'talk.jsonl')
   writeFileSync(talk, formatJsonlItem({ ...makeTurn(0, 'A:Good A:morning A:everybody'), speaker: 'A' }, {}))

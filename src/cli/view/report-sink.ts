@@ -35,9 +35,10 @@ export class ReportSink extends Writable {
   }
 
   #add(utterance: Utterance): void {
-    const { order = -1 } = utterance.turn ?? {}
-    if (order <= this.#newest) return
-    this.#newest = order
+    if (utterance.turn !== undefined) {
+      if (utterance.turn.order <= this.#newest) return
+      this.#newest = utterance.turn.order
+    }
     this.#measure(this.#layout.add(utterance))
   }
 

@@ -1,0 +1,258 @@
+import type { Cue } from '../../model.ts'
+import { attributed } from '../speakers.ts'
+import { cleanLine, cleanName } from '../text.ts'
+
+/** A cue as it stands in a file. */
+interface RawCue {
+  start: number
+  end: number
+  settings: string
+  lines: string[]
+}
+
+/** What is shown on a line, and whose voice it is. */
+interface SpokenLine {
+  text: string
+  voice: string | undefined
+}
+
+const CLOCK = String.raw`(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3}))?`
+const TIMING = new RegExp(String.raw`^\s*${CLOCK}\s*-->\s*${CLOCK}(?:\s+(.*))?$`)
+
+/** Silence after which a name that was shown holds no more: our own files name the speaker again. */
+const NAME_HOLDS_MS = 10_000
+
+/**
+ * The cues of a SubRip or WebVTT file, in order of their starts, with the text that is shown and who speaks as far as
+ * the file says so: by a voice (`<v Alice>`), or a name before the text (`Alice: `), which then is no part of the lines.
+ * `Speaker A` is the label `A`. A name before the text holds until there is another, or two dashes, or ten seconds of
+ * silence. Cues have no words, since nobody knows when each was said.
+ *
+ * @param prefixes - whether names before the text are looked for.
+ * @returns `undefined` where there is text, and no cue in it.
+ */
+export function readCues(text: string, prefixes = true): Cue[] | undefined {
+  const lines = text.split(/\r\n|\r|\n/)
+  const isVtt = /^WEBVTT(?:[ \t]|$)/.test(lines[0] ?? '')
+  const raw = isVtt ? vttCues(lines) : srtCues(lines)
+  if (raw.length === 0) return isVtt || text.trim() === '' ? [] : undefined
+  const spoken = raw.toSorted((one, other) => one.start - other.start)
+  const read = spoken.map((cue) => ({ cue, said: spokenLines(cue.lines, isVtt) })).filter(({ said }) => said.length > 0)
+  const isVoiced = read.some(({ said }) => said.some(({ voice }) => voice !== undefined))
+  const names = new Names(prefixes && !isVoiced && hasPrefixes(read.map(({ said }) => said)))
+  return read.map(({ cue: { start, end, settings }, said }, i) => {
+    const lane = laneOf(settings)
+    const who = isVoiced ? voicesOf(said) : names.of(said, start, end)
+    return { index: i + 1, start, end, ...(lane > 0 && { lane }), ...who, words: [] }
+  })
+}
+
+function timing(line: string): Omit<RawCue, 'lines'> | undefined {
+  const found = TIMING.exec(line)
+  if (found === null) return undefined
+  const at = (index: number): number => {
+    const [hours, minutes, seconds] = [0, 1, 2].map((part) => Number(found[index + part] ?? 0)) as [
+      number,
+      number,
+      number,
+    ]
+    const ms = Number((found[index + 3] ?? '').padEnd(3, '0'))
+    return Math.min(((hours * 60 + minutes) * 60 + seconds) * 1000 + ms, 1e15)
+  }
+  return { start: at(1), end: Math.max(at(1) + 1, at(5)), settings: found[9] ?? '' }
+}
+
+/** A text ends where the next timing line follows, before which there may be a number: so an empty line in it loses nothing. */
+function srtCues(lines: readonly string[]): RawCue[] {
+  const cues: RawCue[] = []
+  for (const line of lines) {
+    const times = timing(line)
+    const open = cues.at(-1)
+    if (times === undefined) {
+      open?.lines.push(line)
+      continue
+    }
+    if (/^\s*\d+\s*$/.test(open?.lines.at(-1) ?? '')) open?.lines.pop()
+    cues.push({ ...times, lines: [] })
+  }
+  return cues
+}
+
+/** Blocks between empty lines; one without a timing line is a comment, a style or a region. */
+function vttCues(lines: readonly string[]): RawCue[] {
+  const cues: RawCue[] = []
+  let open: RawCue | undefined
+  for (const line of lines) {
+    const times = timing(line)
+    if (times !== undefined) {
+      open = { ...times, lines: [] }
+      cues.push(open)
+    } else if (line === '') open = undefined
+    else open?.lines.push(line)
+  }
+  return cues
+}
+
+/** Tags that readers know, with their annotation, and times inside a cue. */
+const TAGS = String.raw`<(\/?)(v|c|i|b|u|s|ruby|rt|lang|font)(?:\.[^\s>]*)?(?:\s+([^>]*))?>|<\d+:[\d:.]+>`
+/** In SubRip also codes such as `{\an8}`. */
+const SRT_MARKUP = new RegExp(String.raw`${TAGS}|\{\\[^}]*\}`, 'gi')
+/** In WebVTT also what stands for a character. */
+const VTT_MARKUP = new RegExp(String.raw`${TAGS}|&(#\d{1,7}|#x[\da-f]{1,6}|[a-z]{2,4});`, 'gi')
+
+const CHARACTERS: Readonly<Record<string, string>> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+  nbsp: '\u00A0',
+  lrm: '\u200E',
+  rlm: '\u200F',
+}
+
+function characterOf(reference: string): string | undefined {
+  if (!reference.startsWith('#')) return CHARACTERS[reference]
+  const code = Number(reference.replace(/^#x/i, '0x').replace('#', ''))
+  return code > 0 && code <= 0x10_ff_ff ? String.fromCodePoint(code) : undefined
+}
+
+/** What is shown of the lines of a cue, without markup; another voice begins another line. */
+function spokenLines(lines: readonly string[], isVtt: boolean): SpokenLine[] {
+  const spoken: SpokenLine[] = []
+  const voices: string[] = []
+  let line: SpokenLine = { text: '', voice: undefined }
+  const show = (text: string): void => {
+    const voice = voices.at(-1)
+    if (cleanLine(line.text) !== '' && cleanLine(text) !== '' && voice !== line.voice) end()
+    if (cleanLine(line.text) === '') line.voice = voice
+    line.text += text
+  }
+  const end = (): void => {
+    const text = cleanLine(line.text)
+    if (text !== '') spoken.push({ text, voice: line.voice })
+    line = { text: '', voice: undefined }
+  }
+  for (const raw of lines) {
+    let from = 0
+    for (const found of raw.matchAll(isVtt ? VTT_MARKUP : SRT_MARKUP)) {
+      const [whole, closing, tag, annotation = '', reference] = found
+      const character = reference === undefined ? '' : (characterOf(reference.toLowerCase()) ?? whole)
+      show(raw.slice(from, found.index) + character)
+      from = found.index + whole.length
+      if (tag?.toLowerCase() !== 'v') continue
+      if (closing === '') voices.push(isVtt ? decoded(annotation) : annotation)
+      else voices.pop()
+    }
+    show(raw.slice(from))
+    end()
+  }
+  return spoken
+}
+
+function decoded(annotation: string): string {
+  return annotation.replaceAll(
+    /&([a-z]{2,4}|#\d+);/gi,
+    (whole, name: string) => characterOf(name.toLowerCase()) ?? whole,
+  )
+}
+
+/** Longest name that is taken for one, characters. */
+const LONGEST_NAME = 200
+
+/** The label of a name as it is shown; `undefined` for nobody. */
+function labelOf(shown: string | undefined): string | undefined {
+  const name = attributed(cleanName(shown ?? '').slice(0, LONGEST_NAME))
+  return name?.replace(/^speaker ([a-z]{1,2})$/i, (_whole, letters: string) => letters.toUpperCase())
+}
+
+type Who = Pick<Cue, 'speaker' | 'lines' | 'lineSpeakers'>
+
+/** A cue of one speaker, of several, each on lines of their own, or of nobody who is known. */
+function attribute(lines: readonly string[], speakers: readonly (string | undefined)[]): Who {
+  const [first] = speakers
+  if (speakers.every((speaker) => speaker === first))
+    return { ...(first !== undefined && { speaker: first }), lines: [...lines] }
+  const known = speakers.filter((speaker) => speaker !== undefined)
+  if (known.length < lines.length) return { lines: [...lines] }
+  return { lines: lines.map((line) => (/^[-–—]/.test(line) ? line : `-${line}`)), lineSpeakers: known }
+}
+
+/** What voices say; a name before the text that is that of its voice is only a label. */
+function voicesOf(said: readonly SpokenLine[]): Who {
+  const speakers = said.map(({ voice }) => labelOf(voice))
+  const lines = said.map(({ text }, i) => {
+    const { name, rest } = prefixOf(text) ?? {}
+    return rest !== undefined && rest !== '' && speakers[i] !== undefined && labelOf(name) === speakers[i] ? rest : text
+  })
+  return attribute(lines, speakers)
+}
+
+const PREFIX = /^(-\s?)?\u2068?(?:\[([^[\]:]{1,40})\]|([^\s:[\]-][^:]{0,39}?))\s?:\u2069?(?:\s+|$)/u
+const CAPITAL = /^[\p{Lu}\p{Lt}\p{Lo}][\p{L}\p{M}\p{N}_.'’-]*$/u
+const WITHIN_NAME = /^(?:[\p{Lu}\p{Lt}\p{Lo}\p{N}][\p{L}\p{M}\p{N}_.'’-]*|\p{Ll}{1,3})$/u
+/** What stands before a colon at the beginning of a sentence, and is nobody. */
+const NOBODY =
+  /^(?:note|warning|caution|attention|remember|example|tip|hint|update|question|answer|chapter|part|step|rule|lesson|figure|table|number|re|ps|p\.s\.?)(?: \S+)?$/i
+
+/** A name before a text, and the text behind it; `undefined` where there is none. */
+function prefixOf(line: string): { name: string; rest: string } | undefined {
+  const [whole = '', dash = '', bracketed, plain] = PREFIX.exec(line) ?? []
+  const name = cleanName(bracketed ?? plain ?? '')
+  const words = name.split(' ')
+  const isName =
+    words.length <= 4 &&
+    CAPITAL.test(words[0] ?? '') &&
+    words.slice(1).every((word) => WITHIN_NAME.test(word)) &&
+    !/^\p{Ll}/u.test(words.at(-1) ?? '')
+  if (!isName || NOBODY.test(name)) return undefined
+  return { name, rest: dash + line.slice(whole.length) }
+}
+
+/** Whether a file says who speaks by names before the texts: one colon somewhere in the middle is none. */
+function hasPrefixes(cues: readonly (readonly SpokenLine[])[]): boolean {
+  const isNamed = (said: readonly SpokenLine[]): boolean => said.some(({ text }) => prefixOf(text) !== undefined)
+  const [first] = cues
+  return (first !== undefined && isNamed(first)) || cues.filter(isNamed).length > 1
+}
+
+/** Who speaks in one cue after the other, by names before the texts. */
+class Names {
+  readonly #isWanted: boolean
+  #last: { speaker: string; end: number } | undefined
+
+  constructor(isWanted: boolean) {
+    this.#isWanted = isWanted
+  }
+
+  of(said: readonly SpokenLine[], start: number, end: number): Who {
+    const texts = said.map(({ text }) => text)
+    if (!this.#isWanted) return { lines: texts }
+    const prefixes = texts.map((text) => prefixOf(text))
+    const isDashed = texts.length > 1 && texts.every((text) => /^[-–—]/.test(text))
+    let speaker =
+      isDashed || this.#last === undefined || start - this.#last.end >= NAME_HOLDS_MS ? undefined : this.#last.speaker
+    const lines: string[] = []
+    const speakers: (string | undefined)[] = []
+    for (const [i, text] of texts.entries()) {
+      const { name, rest = text } = prefixes[i] ?? {}
+      if (name !== undefined) speaker = labelOf(name)
+      else if (isDashed) speaker = undefined
+      if (rest === '') continue
+      lines.push(rest)
+      speakers.push(speaker)
+    }
+    this.#last = speaker === undefined ? undefined : { speaker, end }
+    // A name alone is what was said.
+    if (lines.length === 0) return { lines: texts }
+    const who = attribute(lines, speakers)
+    // Where not all are known, the names that were shown stay where they were.
+    return who.speaker === undefined && who.lineSpeakers === undefined ? { lines: texts } : who
+  }
+}
+
+/** How high a cue stands, as our own files say it. */
+function laneOf(settings: string): number {
+  const line = Number(/(?:^|\s)line:(-\d{1,2})(?:\s|$)/.exec(settings)?.[1] ?? 0)
+  return line < -2 && line % 2 === 0 ? (-2 - line) / 2 : 0
+}

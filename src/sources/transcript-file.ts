@@ -1,0 +1,70 @@
+import { createReadStream } from 'node:fs'
+import { addAbortSignal, Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { InputError } from '../errors.ts'
+import { invalidOption } from '../options.ts'
+import { announce, recordStage } from '../stage.ts'
+
+/** The path of a transcript: a path, a `file:` URL, or `-`. @throws ConfigurationError `INVALID_OPTION` */
+export function transcriptPath(file: string | URL): string {
+  if (file === '' || (typeof file !== 'string' && !(file instanceof URL))) {
+    throw invalidOption('file', 'a path, a file: URL or -', file)
+  }
+  return typeof file === 'string' && !file.startsWith('file:') ? file : fileURLToPath(file)
+}
+
+/** A Readable of what is made of a transcript; when it is destroyed, a read that waits for bytes is given up. */
+export function transcriptStream(
+  items: (letGo: AbortSignal) => AsyncIterable<unknown>,
+  signal?: AbortSignal,
+): Readable {
+  const letGo = new AbortController()
+  const source = Readable.from(items(letGo.signal), { objectMode: true, highWaterMark: 16, ...(signal && { signal }) })
+  const destroy = source._destroy.bind(source)
+  source._destroy = (error, done) => {
+    letGo.abort()
+    destroy(error, done)
+  }
+  Object.assign(source, { [recordStage]: true })
+  announce(source)
+  return source
+}
+
+/** How messages call it. */
+export function calledBy(path: string): string {
+  return path === '-' ? 'the standard input' : path
+}
+
+/**
+ * The text of a file, or of the standard input, as it comes: UTF-8, or UTF-16 where its first bytes say so. Bytes that are
+ * neither fail with `INPUT_NOT_MEDIA`, since words would be lost.
+ */
+export async function* readText(path: string, letGo?: AbortSignal): AsyncGenerator<string> {
+  const bytes: Readable = path === '-' ? process.stdin : createReadStream(path)
+  if (letGo !== undefined) addAbortSignal(letGo, bytes)
+  let decoder: InstanceType<typeof TextDecoder> | undefined
+  let isWhole = false
+  try {
+    for await (const chunk of bytes as AsyncIterable<Buffer>) {
+      decoder ??= new TextDecoder(encodingOf(chunk), { fatal: true })
+      yield decoder.decode(chunk, { stream: true })
+    }
+    isWhole = true
+    if (decoder !== undefined) yield decoder.decode()
+  } catch (cause) {
+    const { code, message } = cause as { code?: unknown; message: string }
+    const where = calledBy(path)
+    if (code === 'ENOENT') throw new InputError('INPUT_NOT_FOUND', `${where} does not exist`, { cause })
+    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
+      const problem = isWhole ? 'breaks off in the middle of a character' : 'is not UTF-8'
+      throw new InputError('INPUT_NOT_MEDIA', `${where} ${problem}; save it as UTF-8`, { cause })
+    }
+    if (cause instanceof InputError || typeof code !== 'string') throw cause
+    throw new InputError('INPUT_UNREADABLE', `${where} cannot be read: ${message}`, { cause })
+  }
+}
+
+function encodingOf([first, second]: Buffer): string {
+  if (first === 0xff && second === 0xfe) return 'utf-16le'
+  return first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8'
+}
