@@ -126,6 +126,7 @@ export type {
   TypedWritable,
   WritableEvents,
 } from './events.ts'
+export type { DiagnosticsChannels, DiagnosticsError, DiagnosticsFile, DiagnosticsOfStream } from './diagnostics.ts'
 export type { RttmOptions, ScoringOptions } from './captions/formats/scoring.ts'
 export type { TranscriptOptions } from './captions/formats/transcript.ts'
 export type { FfmpegOptions } from './ffmpeg/arguments.ts'

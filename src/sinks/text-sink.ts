@@ -2,6 +2,7 @@ import { Writable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Composer } from '../captions/composer/composer.ts'
 import { assertCaptionable } from '../captions/utterances.ts'
+import { FileDiagnostics } from '../diagnostics.ts'
 import type { Warning } from '../errors.ts'
 import type { Captionable } from '../model.ts'
 import { relayEvents } from '../stage.ts'
@@ -64,6 +65,7 @@ export class TextSink extends Writable {
   #releaseTimer: NodeJS.Timeout | undefined
   #rewriteFailure: Error | undefined
   #rewrittenAt = performance.now()
+  readonly #diagnostics: FileDiagnostics
 
   constructor(stage: string, target: SinkTarget | undefined, options: SinkOptions, text: SinkText) {
     super({
@@ -76,6 +78,7 @@ export class TextSink extends Writable {
     // By then the first audio is on its way, and there will be words.
     this.once('session', () => void this.#load().catch(() => {}))
     this.#destination = openTarget(target, options.end ?? true)
+    this.#diagnostics = new FileDiagnostics(stage, this.#destination.path, this)
     this.#destination.onFailure?.((error) => this.destroy(error))
     relayEvents(this)
     const { trouble } = this.#destination
@@ -120,6 +123,8 @@ export class TextSink extends Writable {
       this.#assertOpen()
       await this.#destination.finish((composer?.header ?? '') + this.#held)
       this.#finished = true
+      this.#diagnostics.start()
+      this.#diagnostics.end()
     }).then(() => done(), done)
   }
 
@@ -129,9 +134,13 @@ export class TextSink extends Writable {
     this.#work
       .then(() => (this.#finished ? undefined : this.#destination.abandon(error, this.#rest())))
       .then(
-        () => done(error),
-        (trouble: Error) => done(error ?? trouble),
+        () => error,
+        (trouble: Error) => error ?? trouble,
       )
+      .then((failure) => {
+        this.#diagnostics.end(failure ?? new Error('the sink was destroyed before its end'))
+        done(failure)
+      }, done)
   }
 
   /** What composes the text, where not each object stands by itself. */
@@ -167,6 +176,7 @@ export class TextSink extends Writable {
     this.#begun = true
     this.#held = ''
     await this.#destination.write(opening + text)
+    this.#diagnostics.start()
   }
 
   /** What waits when the sink fails: it is final, and would be lost. */

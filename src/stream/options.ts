@@ -56,6 +56,14 @@ export interface SessionChange {
   channel?: string
 }
 
+/** A session that was told of is over. */
+export interface SessionEnded {
+  sessionId: string
+  /** Absent where the server confirmed the end. */
+  error?: Error | undefined
+  channel?: string
+}
+
 /** Audio that no session has heard. */
 export interface Gap {
   /** First ms of the stream that is missing. */
@@ -88,6 +96,7 @@ export interface SupervisorEvents {
   turn: [Turn]
   /** A session has taken over, or one more of its labels has been matched. */
   session: [SessionChange]
+  sessionEnd: [SessionEnded]
   reconnecting: [ReconnectingRecord]
   gap: [Gap]
   warning: [Warning]

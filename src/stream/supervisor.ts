@@ -297,7 +297,10 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       message: (message) => this.#pass(message),
       lost: (gap) => void this.emit('gap', gap),
     })
-    session.once('end', () => this.#state.changed())
+    session.once('end', () => {
+      if (streamSession.announced !== undefined) this.#tellEnd(streamSession)
+      this.#state.changed()
+    })
     return streamSession
   }
 
@@ -446,8 +449,14 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   #announce(streamSession: StreamSession): void {
     const { begin, clock, speakers } = streamSession
+    const isNew = streamSession.announced === undefined
     streamSession.announced = JSON.stringify(speakers)
     this.emit('session', { begin, offset: clock.offset, speakers })
+    if (isNew && streamSession.end !== undefined) this.#tellEnd(streamSession)
+  }
+
+  #tellEnd({ begin, end }: StreamSession): void {
+    this.emit('sessionEnd', { sessionId: begin.id, error: end?.error })
   }
 
   #leave(streamSession: StreamSession): void {

@@ -1,4 +1,5 @@
 import { addAbortSignal, Duplex } from 'node:stream'
+import { StreamDiagnostics } from '../diagnostics.ts'
 import { oneLine } from '../redact.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
 import { movedValues, unknownNames } from '../protocol/parameter-warnings.ts'
@@ -23,7 +24,7 @@ import { VoiceBookInFile } from '../voices/book.ts'
 import { checkModel, type SpeakerModelIdentity } from '../voices/book-file.ts'
 import type { SpeakerNaming } from './speaker-naming.ts'
 import { channelSettings } from './channels/options.ts'
-import type { Diarize, OfChannel, UpdatableParameters } from './diarize-events.ts'
+import type { Diarize, OfChannel, SessionRecord, UpdatableParameters } from './diarize-events.ts'
 import { DiarizeInput } from './diarize-input.ts'
 import {
   type DiarizeOptions,
@@ -77,6 +78,7 @@ class DiarizeStream extends Duplex {
   readonly #totals = new TurnTotals()
   #naming: SpeakerNaming | undefined
   #speakerModel: SpeakerModelIdentity | undefined
+  readonly #diagnostics = new StreamDiagnostics(this)
 
   constructor(options: ResolvedDiarizeOptions) {
     super({
@@ -232,6 +234,7 @@ class DiarizeStream extends Duplex {
     supervisor.on('turn', (turn) => this.#deliver(this.#naming?.pass(turn) ?? turn))
     supervisor.on('voices', ({ voices, channel = '' }) => this.#naming?.heard(channel, voices))
     supervisor.on('session', (change) => this.#announce(change))
+    supervisor.on('sessionEnd', (ended) => this.#diagnostics.sessionEnd(ended))
     supervisor.on('message', (message) => this.#pass(message))
     for (const event of ['warning', 'reconnecting', 'gap'] as const) {
       supervisor.on(event, (record: unknown) => {
@@ -283,7 +286,7 @@ class DiarizeStream extends Duplex {
     const asked = this.#model()
     const began = this.#input.startedAt?.toISOString()
     const { model, speaker_labels: labels } = begin.configuration ?? {}
-    this.emit('session', {
+    const record: SessionRecord = {
       sessionId: begin.id,
       engine: kind,
       name,
@@ -295,7 +298,9 @@ class DiarizeStream extends Duplex {
       ...(began !== undefined && { streamStartedAt: began }),
       ...(channel === undefined ? {} : { channel }),
       ...(begin.expires_at > 0 ? { expiresAt: new Date(begin.expires_at * 1000).toISOString() } : {}),
-    })
+    }
+    this.#diagnostics.session(record)
+    this.emit('session', record)
     if (model && model !== asked) {
       this.#warn(
         'CONFIGURATION_MISMATCH',
@@ -321,6 +326,7 @@ class DiarizeStream extends Duplex {
       // A later one says the same and more.
       if (!this.#options.partials || this.#full) return
     } else {
+      this.#diagnostics.turn(turn)
       if (turn.revision > 0) this.emit('revision', turn)
       this.#totals.add(turn)
     }

@@ -271,6 +271,7 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
         speakers: this.#letterOf(part, change.speakers),
       })
     })
+    supervisor.on('sessionEnd', (record) => this.emit('sessionEnd', record))
     supervisor.on('reconnecting', (record) => this.emit('reconnecting', record))
     supervisor.on('warning', (warning) => this.emit('warning', warning))
     supervisor.on('message', (message) => this.emit('message', message))

@@ -97,6 +97,15 @@ describe('every other example runs', { timeout: 300_000 }, () => {
     expect(await readFile(output, 'utf8')).toMatch(/^WEBVTT\n\n1\n00:00:0\d\.\d{3} --> 00:00:0\d\.\d{3}\n<v Alan>/)
   })
 
+  it('opentelemetry', async () => {
+    const output = join(made.folder, 'traced.srt')
+    const spans = await example('opentelemetry.ts', [made.clip, output])
+    expect(spans).toMatch(/name: 'session',.*engine: 'embedded',.*name: 'turn',.*speaker: 'A',/s)
+    expect(spans).toMatch(
+      /name: 'file',.*path: '[^']*traced\.srt',\s+stage: 'srtSink\(\)'\s+\},\s+status: \{ code: 0 \}/s,
+    )
+  })
+
   it('your-own-readable', async () => {
     expect(await example('your-own-readable.ts')).toMatch(/^\[A\] good morning/im)
   })

@@ -151,6 +151,7 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
     })
     lane.on('message', (message) => this.emit('message', message))
     lane.on('warning', (warning) => this.#warn(warning))
+    lane.on('sessionEnd', (record) => this.emit('sessionEnd', record))
     lane.on('reconnecting', (record) => this.emit('reconnecting', record))
     lane.on('gap', (gap) => this.emit('gap', gap))
     lane.on('voices', (record) => this.emit('voices', record))
@@ -393,6 +394,7 @@ export class ChannelLane extends EventEmitter<SupervisorEvents> {
     supervisor.on('turn', (turn) => this.emit('turn', this.#placed(turn)))
     supervisor.on('message', (message) => this.emit('message', { ...message, channel }))
     supervisor.on('warning', (warning) => this.emit('warning', { ...warning, channel }))
+    supervisor.on('sessionEnd', (record) => this.emit('sessionEnd', { ...record, channel }))
     supervisor.on('reconnecting', (record) => this.emit('reconnecting', { ...record, channel }))
     supervisor.on('gap', ({ start, end }) => {
       this.emit('gap', { start: start + this.#offset, end: end + this.#offset, channel })

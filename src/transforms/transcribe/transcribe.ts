@@ -4,10 +4,11 @@ import { writeWavHeader } from '../../audio/wav.ts'
 import { InputError, SessionError } from '../../errors.ts'
 import type { TypedDuplex } from '../../events.ts'
 import type { Turn } from '../../model.ts'
+import { StreamDiagnostics } from '../../diagnostics.ts'
 import { isLoopback } from '../../protocol/endpoint.ts'
 import { oneLine } from '../../redact.ts'
 import { onUpstream, recordStage, relayEvents } from '../../stage.ts'
-import type { DiarizeEvents, DiarizeProgress } from '../diarize-events.ts'
+import type { DiarizeEvents, DiarizeProgress, SessionRecord } from '../diarize-events.ts'
 import { DiarizeInput } from '../diarize-input.ts'
 import type { PrerecordedApi } from './api.ts'
 import type { TranscriptJob } from './job.ts'
@@ -75,6 +76,7 @@ class TranscribeStream extends Duplex {
   #checked: Promise<void> | undefined
   #delivered = false
   #wanted: (() => void) | undefined
+  readonly #diagnostics = new StreamDiagnostics(this)
   #reportedAt = -Infinity
   #progress: TranscribeProgress = {
     phase: 'reading',
@@ -230,6 +232,7 @@ class TranscribeStream extends Duplex {
     }
     this.#announce(transcript, speakers)
     for (const turn of turns) {
+      this.#diagnostics.turn(turn)
       if (!this.push(turn)) await new Promise<void>((resolve) => (this.#wanted = resolve))
       if (this.destroyed) return
     }
@@ -240,6 +243,7 @@ class TranscribeStream extends Duplex {
     const { audio_duration: seconds } = transcript
     const heardMs = typeof seconds === 'number' && seconds >= 0 ? Math.round(seconds * 1000) : audioMs
     if (heardMs < audioMs - LENGTH_TOLERANCE_MS) this.emit('gap', { start: heardMs, end: audioMs })
+    this.#diagnostics.sessionEnd({ sessionId: transcript.id })
     this.emit('termination', { audioMs: heardMs, sessionMs })
     this.#delivered = true
     this.push(null)
@@ -248,9 +252,9 @@ class TranscribeStream extends Duplex {
   #announce(transcript: TranscriptAnswer, speakers: Record<string, string>): void {
     const { url, isService, request } = this.#options
     const used = transcript.speech_model_used
-    const [asked] = request['speech_models'] as string[]
+    const [asked = ''] = request['speech_models'] as string[]
     const streamStartedAt = this.#input.startedAt?.toISOString()
-    this.emit('session', {
+    const record: SessionRecord = {
       sessionId: transcript.id,
       engine: isService ? 'assemblyai' : 'server',
       name: isService ? 'AssemblyAI' : url.host,
@@ -260,7 +264,9 @@ class TranscribeStream extends Duplex {
       speakers,
       startedAt: new Date().toISOString(),
       ...(streamStartedAt !== undefined && { streamStartedAt }),
-    })
+    }
+    this.#diagnostics.session(record)
+    this.emit('session', record)
     const { warnings } = (transcript.metadata ?? {}) as { warnings?: unknown }
     for (const warning of Array.isArray(warnings) ? warnings.slice(0, 20) : []) {
       const { message } = (warning ?? {}) as { message?: unknown }
