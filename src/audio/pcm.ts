@@ -200,6 +200,13 @@ function copyEvery(from: Codes, to: Codes, first: number, step: number): void {
   for (let i = 0, at = first; i < to.length; i++, at += step) to[i] = from[at]!
 }
 
+/** PCM that is whole as mono samples at 16 kHz, in memory of their own. */
+export function samplesAt16k(bytes: Buffer, format: AudioFormat): Int16Array {
+  const converter = new PcmConverter(format, 16_000)
+  const { buffer, byteOffset, length } = new Uint8Array(Buffer.concat([converter.push(bytes), converter.flush()]))
+  return new Int16Array(buffer, byteOffset, length / 2)
+}
+
 /** Any PCM in, PCM16 of one rate out, mono or with all channels; what is that already passes untouched. */
 export class PcmConverter {
   readonly #from: AudioFormat

@@ -15,6 +15,7 @@ import { checkInteger, checkNumber, checkOneOf } from '../options.ts'
 import { redact } from '../redact.ts'
 import type { DiarizeOptions, SessionParameters } from '../transforms/diarize-options.ts'
 import { resolveTranscribeOptions } from '../transforms/transcribe/options.ts'
+import type { VoiceBook } from '../voices/book.ts'
 import { BATCH_OPTIONS, type BatchCommand, parseBatch } from './batch/options.ts'
 import { numberOrText, parseOptions, usage } from './options.ts'
 import { existsSync, readFileSync } from 'node:fs'
@@ -433,6 +434,24 @@ type EngineCommand = Pick<
   | 'learnVoices'
 >
 
+/** The book that speakers are named by, if any. @throws {@link ConfigurationError} `INVALID_OPTION` */
+export async function bookOf({
+  voices,
+  learnVoices,
+}: Pick<Command, 'voices' | 'learnVoices'>): Promise<VoiceBook | undefined> {
+  if (learnVoices && typeof voices !== 'string') {
+    throw usage('--learn-voices needs --voices <file>, the book they go into')
+  }
+  if (typeof voices !== 'string') return undefined
+  if (!learnVoices && !existsSync(voices)) {
+    throw usage(
+      `there is no voice book ${voices}; make one by diarize-stream voices add <name> <clip> --book ${voices}`,
+    )
+  }
+  const { voiceBook } = await import('../voices/book.ts')
+  return voiceBook(voices, { learn: learnVoices })
+}
+
 /**
  * The options of `diarize()` that a command asks for.
  *
@@ -445,22 +464,14 @@ export async function engineOptions(
   environmentKey: string | undefined,
 ): Promise<DiarizeOptions> {
   const { engine, url, region, model, keyterms, parallel, maxSpeakers, channels, language, serverNames } = command
-  const { voices, learnVoices } = command
-  if (learnVoices && typeof voices !== 'string')
-    throw usage('--learn-voices needs --voices <file>, the book they go into')
-  if (typeof voices === 'string' && !learnVoices && !existsSync(voices)) {
-    throw usage(
-      `there is no voice book ${voices}; make one by diarize-stream voices add <name> <clip> --book ${voices}`,
-    )
-  }
-  const { voiceBook } = await import('../voices/book.ts')
+  const voices = (await bookOf(command)) ?? (command.voices === false ? false : undefined)
   const key = command.apiKey ?? (url === undefined && engine !== 'embedded' ? environmentKey : undefined)
   const withParameters = (all: SessionParameters): DiarizeOptions => ({
     ...(Object.keys(all).length > 0 && { parameters: all }),
     ...(channels !== undefined && { channels }),
     ...(parallel !== undefined && { parallel }),
     ...(serverNames && { serverLabels: 'asGiven' as const }),
-    ...(voices !== undefined && { voices: voices === false ? false : voiceBook(voices, { learn: learnVoices }) }),
+    ...(voices !== undefined && { voices }),
   })
   const parameters: SessionParameters = {
     ...(maxSpeakers !== undefined && { maxSpeakers }),

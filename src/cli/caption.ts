@@ -82,7 +82,7 @@ async function hearer(command: Command, environmentKey: string | undefined): Pro
     import('../transforms/transcribe/transcribe.ts'),
     import('./finished.ts'),
   ])
-  return transcribe(finishedOptions(command, environmentKey))
+  return transcribe(await finishedOptions(command, environmentKey))
 }
 
 /** Length of the input in ms, where the source knows it; that of one on the network may come later. */

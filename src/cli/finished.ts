@@ -1,7 +1,7 @@
 import type { Environment } from '../engine/models/places.ts'
 import { ConfigurationError } from '../errors.ts'
 import type { TranscribeOptions } from '../transforms/transcribe/options.ts'
-import { type Command, isLocal } from './arguments.ts'
+import { bookOf, type Command, isLocal } from './arguments.ts'
 import { usage } from './options.ts'
 import { inputKind } from './input.ts'
 import { rememberOffer, wasOffered } from './offers.ts'
@@ -17,19 +17,23 @@ const WORTH_MS = 120_000
  * @throws ConfigurationError `INVALID_OPTION` for what such a file cannot be, or such an engine cannot do;
  * `MISSING_API_KEY`.
  */
-export function finishedOptions(command: Command, environmentKey: string | undefined): TranscribeOptions {
+export async function finishedOptions(
+  command: Command,
+  environmentKey: string | undefined,
+): Promise<TranscribeOptions> {
   const { input, apiKey, url, region, model, keyterms, maxSpeakers, language } = command
   const kind = inputKind(input)
   if (kind === 'microphone' || kind === 'rtsp') throw usage(`--finished is for what has an end; got ${kind}`)
   refuse('--channels', command.channels)
   refuse('--server-names', command.serverNames || undefined)
-  refuse(command.voices === false ? '--no-voices' : '--voices', command.voices)
+  refuse('--no-voices', command.voices === false || undefined)
   if (region === 'global') throw usage('--finished has the regions us and eu; got global')
   const key = apiKey ?? (url === undefined ? environmentKey : undefined)
   if (key === undefined && url === undefined) {
     const message = '--finished needs a key of AssemblyAI: set ASSEMBLYAI_API_KEY, or give --api-key-file'
     throw new ConfigurationError('MISSING_API_KEY', message)
   }
+  const voices = await bookOf(command)
   return {
     parameters: {
       ...(model !== undefined && { speechModels: [model] }),
@@ -40,6 +44,7 @@ export function finishedOptions(command: Command, environmentKey: string | undef
     ...(key !== undefined && { apiKey: key }),
     ...(url !== undefined && { url }),
     ...(region !== undefined && { region }),
+    ...(voices !== undefined && { voices }),
   }
 }
 

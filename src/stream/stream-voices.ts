@@ -227,8 +227,11 @@ const LONG_PAUSE_MS = 1500
 /** Where the speaker changes, words are this far off at each side, ms. */
 const CHANGE_MS = 200
 
-/** Where one speaker surely speaks alone in a final turn: within runs of sure words of one label. */
-export function cleanSpeech(words: readonly Word[]): CleanSpeech[] {
+/**
+ * Where one speaker surely speaks alone in final words: within runs of sure words of one label, of each as much as
+ * `longest` ms.
+ */
+export function cleanSpeech(words: readonly Word[], longest = LONGEST_MS): CleanSpeech[] {
   const found: CleanSpeech[] = []
   for (let from = 0, to = 0; from < words.length; from = to) {
     const { speaker: label } = words[from]!
@@ -243,7 +246,7 @@ export function cleanSpeech(words: readonly Word[]): CleanSpeech[] {
       from: begin + (from > 0 ? CHANGE_MS : 0),
       to: end - (to < words.length ? CHANGE_MS : 0),
     }
-    speech.to = Math.min(speech.to, speech.from + LONGEST_MS)
+    speech.to = Math.min(speech.to, speech.from + longest)
     if (speech.to - speech.from >= LEAST_MS) found.push(speech)
   }
   return found

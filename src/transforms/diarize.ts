@@ -154,11 +154,8 @@ class DiarizeStream extends Duplex {
   async #openBook(): Promise<void> {
     const { voices: book } = this.#options
     if (!(book instanceof VoiceBookInFile) || this.#loaded?.naming === undefined) return
-    const { voices } = await book.contents()
-    if (voices.length === 0 && !book.learn) {
-      const message = `the voice book ${book.path} has no voices, so nobody gets a name; add some: diarize-stream voices add <name> <clip>`
-      process.nextTick(() => this.emit('warning', { code: 'VOICES_EMPTY', message }))
-    }
+    const warning = this.#loaded.naming.noVoices(book, await book.contents())
+    if (warning !== undefined) process.nextTick(() => this.emit('warning', warning))
     this.#naming = new this.#loaded.naming.SpeakerNaming(book, {
       revised: (turn) => this.#deliver(turn),
       warning: (warning) => this.emit('warning', warning),

@@ -1,5 +1,5 @@
 import { type AudioFormat, bytesToMs } from '../audio/format.ts'
-import { PcmConverter } from '../audio/pcm.ts'
+import { samplesAt16k } from '../audio/pcm.ts'
 import type { Engine } from '../engine/engine.ts'
 import { ConfigurationError, DiarizeStreamError, EngineError, type Warning } from '../errors.ts'
 import { proxyFor } from '../network.ts'
@@ -278,11 +278,7 @@ function voiceSource(
       }
       return embedder
     },
-    samplesOf(frames) {
-      const converter = new PcmConverter({ sampleRate, encoding, channels: 1 }, 16_000)
-      const { buffer, byteOffset, length } = new Uint8Array(Buffer.concat([converter.push(frames), converter.flush()]))
-      return new Int16Array(buffer, byteOffset, length / 2)
-    },
+    samplesOf: (frames) => samplesAt16k(frames, { sampleRate, encoding, channels: 1 }),
   }
 }
 

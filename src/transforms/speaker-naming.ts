@@ -1,7 +1,7 @@
 import { deserialize, serialize, type Serialized, type Turn, type Word } from '../model.ts'
 import type { Warning } from '../errors.ts'
 import type { VoiceBookInFile } from '../voices/book.ts'
-import type { SpeakerModelIdentity } from '../voices/book-file.ts'
+import type { BookContents, SpeakerModelIdentity } from '../voices/book-file.ts'
 import { type Identification, identify, oddsOfKnown } from '../voices/identify.ts'
 import { framesOf, type VoiceProfile } from '../voices/profile.ts'
 
@@ -14,6 +14,13 @@ export interface SpeakerNamingListener {
   warning(warning: Warning): void
   /** The book cannot be used. */
   failed(error: Error): void
+}
+
+/** The warning on a book that names nobody; `undefined` where it may. */
+export function noVoices(book: VoiceBookInFile, { voices }: BookContents): Warning | undefined {
+  if (voices.length > 0 || book.learn) return undefined
+  const message = `the voice book ${book.path} has no voices, so nobody gets a name; add some: diarize-stream voices add <name> <clip>`
+  return { code: 'VOICES_EMPTY', message }
 }
 
 /** Turns that can still get names, the newest. */

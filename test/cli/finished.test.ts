@@ -149,16 +149,20 @@ describe('the command with --finished', () => {
 })
 
 describe('the options of the command for transcribe()', () => {
-  it('are those of the command', () => {
+  it('are those of the command', async () => {
     const command = parsed('a.mp4 --finished --model m --keyterms Hanse,Elbe --speakers 3 --language pt-BR --region eu')
-    expect(finishedOptions(command, key)).toEqual({
+    expect(await finishedOptions(command, key)).toEqual({
       apiKey: key,
       region: 'eu',
       parameters: { speechModels: ['m'], keytermsPrompt: ['Hanse', 'Elbe'], maxSpeakers: 3, languageCode: 'pt' },
     })
-    expect(finishedOptions(parsed('a.mp4 --finished --language auto --url http://localhost:1'), key)).toEqual({
+    expect(await finishedOptions(parsed('a.mp4 --finished --language auto --url http://localhost:1'), key)).toEqual({
       url: 'http://localhost:1',
       parameters: {},
+    })
+    const book = path.join(directory(), 'voices.json')
+    expect(await finishedOptions(parsed(`a.mp4 --finished --voices ${book} --learn-voices`), key)).toMatchObject({
+      voices: { path: book, learn: true },
     })
   })
 
@@ -167,18 +171,19 @@ describe('the options of the command for transcribe()', () => {
     ['en', 'en'],
     ['en-GB', 'en_uk'],
     ['en-NZ', 'en'],
-  ])('say %s as the service does: %s', (language, languageCode) => {
-    const { parameters } = finishedOptions(parsed(`a.mp4 --finished --language ${language}`), key)
+  ])('say %s as the service does: %s', async (language, languageCode) => {
+    const { parameters } = await finishedOptions(parsed(`a.mp4 --finished --language ${language}`), key)
     expect(parameters).toEqual({ languageCode })
   })
 
   it.each([
     ['--channels A,B', '--channels is of no use with --finished'],
     ['--server-names', '--server-names is of no use with --finished'],
+    ['--voices no-such-book.json', 'there is no voice book no-such-book.json'],
     ['--no-voices', '--no-voices is of no use with --finished'],
     ['--region global', '--finished has the regions us and eu'],
-  ])('do not go with %s', (options, message) => {
-    expect(() => finishedOptions(parsed(`a.mp4 --finished ${options}`), key)).toThrow(message)
+  ])('do not go with %s', async (options, message) => {
+    await expect(finishedOptions(parsed(`a.mp4 --finished ${options}`), key)).rejects.toThrow(message)
   })
 })
 

@@ -75,7 +75,7 @@ export function batchExitCode({ failed, withGaps }: Pick<Tally, 'failed' | 'with
 
 async function turnsOf(command: Command, environmentKey: string | undefined): Promise<() => Duplex> {
   if (command.finished) {
-    const options = finishedOptions(command, environmentKey)
+    const options = await finishedOptions(command, environmentKey)
     return () => transcribe(options)
   }
   const options = await engineOptions(command, environmentKey)

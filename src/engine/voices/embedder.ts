@@ -41,6 +41,19 @@ const sliceSamples = 160_000
 /** Less speech (frames of 10 ms) says nothing of a voice. */
 const leastFrames = 30
 
+/** What tells whether voices are of the speaker model `model`; which is not loaded. @throws (rejects with) EngineError `MODEL_MISSING` */
+export async function speakerModelOf(model?: string): Promise<Embedder['model']> {
+  return await identityOf(await findSpeakerModel(model))
+}
+
+async function identityOf({
+  name,
+  file,
+  expected,
+}: Awaited<ReturnType<typeof findSpeakerModel>>): Promise<Embedder['model']> {
+  return { name, sha256: expected.find((one) => one.file === file)?.sha256 ?? (await hashFile(file)) }
+}
+
 /**
  * Loads a speaker model, without a recogniser.
  *
@@ -56,7 +69,7 @@ export async function openEmbedder(options: EmbedderOptions = {}): Promise<Embed
   signal?.throwIfAborted()
   const speakers = await findSpeakerModel(model)
   const activity = await findActivityModel(speakers.folder)
-  const sha256 = speakers.expected.find(({ file }) => file === speakers.file)?.sha256 ?? (await hashFile(speakers.file))
+  const identity = await identityOf(speakers)
   signal?.throwIfAborted()
   const lease = leaseAnalysis(activity, speakers, nodePath)
   const analysis = lease.value
@@ -75,7 +88,7 @@ export async function openEmbedder(options: EmbedderOptions = {}): Promise<Embed
     throw signal?.aborted === true ? signal.reason : error
   }
   return {
-    model: { name: speakers.name, sha256 },
+    model: identity,
     embed: (samples, stretches) => voicesOf(analysis, samples, stretches),
     async voiceIn(samples) {
       const pieces = audiblePieces(samples)

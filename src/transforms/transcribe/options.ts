@@ -10,6 +10,7 @@ import {
 } from '../../options.ts'
 import { type AuthenticationOptions, checkAuthentication } from '../../protocol/endpoint.ts'
 import { encodings, exclusive } from '../../protocol/parameters.ts'
+import { checkVoiceBook, type VoiceBook, type VoiceBookInFile } from '../../voices/book.ts'
 import { environmentKey } from '../diarize-options.ts'
 
 /** How the service is to hear a finished file. */
@@ -99,6 +100,12 @@ export interface TranscribeOptions extends Pick<AuthenticationOptions, 'apiKey'>
   ca?: string | Buffer
   /** Whether words are labelled with speakers. @defaultValue `true` */
   speakerLabels?: boolean
+  /**
+   * A book, `voiceBook('voices.json')`, that gives those whom it knows their names, in `speakerName` and `speakerConfidence`
+   * of turns and words: once the transcript has come, voices are made of 15 s of each speaker, by a speaker model on this
+   * machine. See `docs/voices.md`. @defaultValue none
+   */
+  voices?: VoiceBook
   /** How the service is to hear: model, language, speakers, and more. @defaultValue see there */
   parameters?: TranscriptParameters
   /** Further fields of the request, for what is newer than this library; names of the API. @defaultValue none */
@@ -179,6 +186,7 @@ const topNames = [
   'url',
   'ca',
   'speakerLabels',
+  'voices',
   'parameters',
   'request',
   'deleteTranscript',
@@ -191,8 +199,9 @@ const topNames = [
 /** Options with the defaults filled in; `sampleRate` stays open, for the stage above may know it. */
 export interface ResolvedTranscribeOptions extends Omit<
   TranscribeOptions,
-  'url' | 'region' | 'reconnect' | 'timeouts'
+  'url' | 'region' | 'voices' | 'reconnect' | 'timeouts'
 > {
+  voices: VoiceBookInFile | undefined
   /** The service, without a `/` at its end. */
   url: URL
   /** Whether it is AssemblyAI's own. */
@@ -220,6 +229,10 @@ export function resolveTranscribeOptions(given: TranscribeOptions): ResolvedTran
   checkOneOf('encoding', given.encoding, encodings.slice(0, 2))
   checkInteger('sampleRate', given.sampleRate, 8000, 96_000, 'Hz')
   checkBoolean('speakerLabels', given.speakerLabels)
+  if (given.voices !== undefined) {
+    checkVoiceBook('voices', given.voices)
+    if (given.speakerLabels === false) exclusive('voices', given.voices, 'speakerLabels: false', false)
+  }
   checkBoolean('deleteTranscript', given.deleteTranscript)
   checkInteger('maxDuration', given.maxDuration, 1000, 172_800_000, 'ms')
   checkString('temporaryFolder', given.temporaryFolder, 1, 4096)
@@ -236,6 +249,7 @@ export function resolveTranscribeOptions(given: TranscribeOptions): ResolvedTran
     ...given,
     ...(apiKey !== undefined && { apiKey }),
     url: given.url === undefined ? new URL(hosts[given.region ?? 'us']) : apiUrl(given.url),
+    voices: given.voices,
     isService: given.url === undefined,
     encoding: given.encoding ?? 'pcm_s16le',
     maxDuration: given.maxDuration ?? 36_000_000,

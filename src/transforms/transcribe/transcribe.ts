@@ -74,6 +74,9 @@ class TranscribeStream extends Duplex {
   #spool: Promise<Spool> | undefined
   #opened: Spool | undefined
   #checked: Promise<void> | undefined
+  #names: typeof import('./names.ts') | undefined
+  readonly #stopNaming = new AbortController()
+  #named: Promise<readonly Turn[]> | undefined
   #delivered = false
   #wanted: (() => void) | undefined
   readonly #diagnostics = new StreamDiagnostics(this)
@@ -144,6 +147,7 @@ class TranscribeStream extends Duplex {
       import('./spool.ts'),
       import('./turns.ts'),
     ])
+    await this.#openBook()
     this.#spools = Spools
     this.#turnsOf = turns
     this.#api = await Api.open(this.#options)
@@ -161,10 +165,21 @@ class TranscribeStream extends Duplex {
     }
   }
 
+  /** A book that cannot be used is told of before there is any work. */
+  async #openBook(): Promise<void> {
+    const { voices: book } = this.#options
+    if (book === undefined) return
+    this.#names = await import('./names.ts')
+    const warning = await this.#names.checkBook(book)
+    if (warning !== undefined) process.nextTick(() => this.emit('warning', warning))
+  }
+
   async #free(error: Error | null): Promise<void> {
     const isRead = error === null && this.#delivered && this.readableEnded
     this.#job?.stop()
+    this.#stopNaming.abort()
     try {
+      await this.#named?.catch(() => {})
       if (!isRead || this.#options.deleteTranscript) await this.#job?.discard()
       await this.#checked?.catch(() => {})
     } finally {
@@ -225,11 +240,13 @@ class TranscribeStream extends Duplex {
   }
 
   async #deliver(transcript: TranscriptAnswer, sessionMs: number): Promise<void> {
-    const { turns, speakers } = this.#turnsOf!(transcript, this.#options.speakerLabels ?? true)
-    if (turns.length === 0 && typeof transcript.text === 'string' && transcript.text.trim() !== '') {
+    const { turns: unnamed, speakers } = this.#turnsOf!(transcript, this.#options.speakerLabels ?? true)
+    if (unnamed.length === 0 && typeof transcript.text === 'string' && transcript.text.trim() !== '') {
       const message = `${this.#api!.url}: transcript ${transcript.id} has a text, but no words with times`
       throw new SessionError('SERVER_ERROR', message, { sessionId: transcript.id })
     }
+    const turns = await (this.#named = this.#withNames(unnamed))
+    if (this.destroyed) return
     this.#announce(transcript, speakers)
     for (const turn of turns) {
       this.#diagnostics.turn(turn)
@@ -247,6 +264,19 @@ class TranscribeStream extends Duplex {
     this.emit('termination', { audioMs: heardMs, sessionMs })
     this.#delivered = true
     this.push(null)
+  }
+
+  async #withNames(turns: readonly Turn[]): Promise<readonly Turn[]> {
+    const { voices: book } = this.#options
+    const spool = this.#opened
+    if (book === undefined || spool === undefined || turns.length === 0) return turns
+    return await this.#names!.nameTurns(turns, {
+      book,
+      format: this.#input.format,
+      read: (from, to) => spool.read(from, to),
+      signal: this.#stopNaming.signal,
+      warning: (warning) => this.emit('warning', warning),
+    })
   }
 
   #announce(transcript: TranscriptAnswer, speakers: Record<string, string>): void {

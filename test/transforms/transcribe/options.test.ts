@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { transcribe, type TranscribeOptions } from '../../../src/index.ts'
+import { transcribe, type TranscribeOptions, voiceBook } from '../../../src/index.ts'
 import { resolveTranscribeOptions } from '../../../src/transforms/transcribe/options.ts'
 
 beforeEach(() => void vi.stubEnv('ASSEMBLYAI_API_KEY', undefined))
@@ -43,6 +43,11 @@ describe('options of transcribe()', () => {
     [{ maxDuration: 5 }, 'maxDuration, when given, must be an integer from 1000 to 172800000 ms; got 5'],
     [{ signal: {} as AbortSignal }, 'signal, when given, must be an AbortSignal'],
     [{ apiKey: 'Bearer secret-key' }, 'apiKey must be given raw'],
+    [
+      { voices: 'voices.json' as never },
+      "voices, when given, must be a book that was made by voiceBook('voices.json')",
+    ],
+    [{ voices: voiceBook('voices.json'), speakerLabels: false }, 'exclude each other'],
     [{ deleteTranscript: 'yes' as never }, "deleteTranscript, when given, must be true or false; got 'yes'"],
   ])('%o are refused', (options, message) => {
     const error = (() => {
