@@ -21,6 +21,13 @@ export const requestFormat = Symbol.for('diarize-stream.requestFormat')
  */
 export const startAhead = Symbol.for('diarize-stream.startAhead')
 
+/**
+ * A method of FFmpeg-backed stages: asks for packets of mono Opus in Ogg instead of WAV, as the user has wished it of them,
+ * where the input is that; or says why the stage below cannot take them. Returns whether there may be some; whether there
+ * are, tells the first byte.
+ */
+export const requestPackets = Symbol.for('diarize-stream.requestPackets')
+
 /** A field of stages whose output is headerless PCM: the {@link AudioFormat} of it, known at the first byte at the latest. */
 export const pcmFormat = Symbol.for('diarize-stream.pcmFormat')
 
@@ -42,6 +49,7 @@ export const recordStage = Symbol.for('diarize-stream.recordStage')
 export interface UpstreamStage extends Readable {
   [requestFormat]?: (format: RequestedFormat) => boolean
   [startAhead]?: (format: RequestedFormat) => void
+  [requestPackets]?: (refusal: string | undefined) => boolean
   [pcmFormat]?: AudioFormat | undefined
   readonly [liveSource]?: boolean | undefined
   readonly [streamStartedAt]?: Date | undefined

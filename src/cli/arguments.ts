@@ -45,6 +45,7 @@ export interface Command {
   keyterms: string[]
   /** Into how many parts a recording is cut, to be heard at the same time. */
   parallel: number | undefined
+  passThrough: boolean
   maxSpeakers: number | undefined
   channels: string[] | undefined
   names: SpeakerNames
@@ -83,6 +84,7 @@ const OPTIONS = {
   model: { type: 'string' },
   keyterms: { type: 'string', multiple: true },
   parallel: { type: 'string' },
+  'pass-through': { type: 'boolean' },
   speakers: { type: 'string' },
   channels: { type: 'string' },
   names: { type: 'string' },
@@ -175,6 +177,12 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
     if (values.channels !== undefined) throw usage('--parallel and --channels exclude each other; give one of them')
     if (/^(?:mic$|rtsps?:)/i.test(input)) throw usage(`--parallel is for what has an end; got ${input}`)
   }
+  if (values['pass-through'] === true) {
+    if (finished) throw usage('--pass-through is of no use with --finished; leave one of them out')
+    if (/^(?:mic$|https?:|rtsps?:)/i.test(input)) {
+      throw usage(`--pass-through is for files; got ${input}`)
+    }
+  }
   const { url } = values
   if (url !== undefined) check('--url', () => (finished ? resolveTranscribeOptions({ url }) : serverUrl(url)))
   for (const name of ['mux', 'burn'] as const) checkVideo(`--${name}`, values[name])
@@ -195,6 +203,7 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
     model: values.model,
     keyterms,
     parallel,
+    passThrough: values['pass-through'] ?? false,
     maxSpeakers,
     channels: values.channels === undefined ? undefined : list('--channels', values.channels),
     names: parseNames(values.names),
@@ -371,6 +380,7 @@ Engine
                           captions come then (also: --engine assemblyai-batch). Needs npm install assemblyai
   --parallel <number>     cut a recording into so many parts that are heard at the same time, each by a session of its own:
                           with 8 an hour takes 8 minutes, and the captions come at the end
+  --pass-through          send a file of mono Opus (.webm .opus .ogg .mkv .mp4) as it is: a tenth of the bytes
   --api-key-file <file>   a file that holds the key; else it is taken from ASSEMBLYAI_API_KEY. There is no option for the
                           key itself: every user of this machine could read it in the list of processes
   --url <address>         a v3 server of your own, ws: or wss:, with --finished one of that API, http: or https:;

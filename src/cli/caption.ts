@@ -42,11 +42,13 @@ export async function caption(
     const certainty = new Certainty()
     const output = fanOut(...sinks, certainty, ...(report === undefined ? [] : [report]))
     const channels = command.channels === undefined ? {} : { channels: 'keep' as const }
-    const hearing = turns === undefined ? [] : [resample(channels), turns]
+    const isPassed = command.passThrough && command.channels === undefined
+    const hearing = turns === undefined ? [] : [...(isPassed ? [] : [resample(channels)]), turns]
     for (const stage of [source, turns, output]) if (stage !== undefined) reporter.follow(stage)
     for (const warning of ignoredOptions(command, environmentKey)) reporter.warn(warning)
-    const sound = new SoundMeter()
-    if (turns !== undefined) sound.follow(turns)
+    // What is passed through need not be samples.
+    const sound = isPassed ? undefined : new SoundMeter()
+    if (turns !== undefined) sound?.follow(turns)
     if (process.stderr.isTTY && turns !== undefined) {
       const { finishedOffer } = await import('./finished.ts')
       const faster = finishedOffer(command, { environmentKey, duration: facts?.duration, isTerminal: true })

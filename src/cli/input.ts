@@ -8,7 +8,7 @@ import { startAhead, type UpstreamStage } from '../stage.ts'
 import { type Command, TRANSCRIPT } from './arguments.ts'
 import { usage } from './options.ts'
 
-type InputCommand = Pick<Command, 'input' | 'tracks' | 'channels' | 'device'>
+type InputCommand = Pick<Command, 'input' | 'tracks' | 'channels' | 'device' | 'passThrough'>
 
 export type InputKind = 'file' | 'standard input' | 'http' | 'rtsp' | 'microphone'
 
@@ -39,7 +39,7 @@ export function isCaptions(input: string): boolean {
  *
  * @throws ConfigurationError `INVALID_OPTION`
  */
-export async function openInput({ input, tracks, channels, device }: InputCommand): Promise<Readable> {
+export async function openInput({ input, tracks, channels, device, passThrough }: InputCommand): Promise<Readable> {
   if (isTranscript(input)) {
     if (isCaptions(input)) return (await import('../sources/cues.ts')).cueSource(input)
     return (await import('../sources/jsonl.ts')).jsonlSource(input)
@@ -48,7 +48,7 @@ export async function openInput({ input, tracks, channels, device }: InputComman
   switch (kind) {
     case 'file':
     case 'standard input': {
-      const source: UpstreamStage = fileSource(input, tracks)
+      const source: UpstreamStage = fileSource(input, { ...tracks, passThrough })
       source[startAhead]?.({ sampleRate: 16_000, encoding: 's16le', ...(channels === undefined && { channels: 1 }) })
       return source
     }

@@ -59,8 +59,13 @@ export class SoundMeter {
   }
 }
 
-/** The warning that no speech was found, and where there was sound all the same. */
-export function withoutSpeech({ stretches, count }: Pick<SoundMeter, 'stretches' | 'count'>): Warning {
+/** The warning that no speech was found, and where there was sound all the same; absent where nobody has measured. */
+export function withoutSpeech(meter: Pick<SoundMeter, 'stretches' | 'count'> | undefined): Warning {
+  if (meter === undefined) {
+    const message = 'no speech was found; without --pass-through it is said whether there is sound, and where'
+    return { code: 'NO_SPEECH', message }
+  }
+  const { stretches, count } = meter
   const named = stretches.map(({ start, end }) => `${clock(start)} to ${clock(Math.ceil(end / 1000) * 1000)}`)
   const more = count > stretches.length ? ` and ${count - stretches.length} times more` : ''
   const message =

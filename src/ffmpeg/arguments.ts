@@ -85,15 +85,27 @@ export const timeOffset = 1000
  * the container as they are, plus {@link timeOffset}; on its stderr it says what the input is.
  */
 export function decodeArguments({ input, audioTrack, target, isSurround = false }: DecodeRequest): string[] {
+  const channels = (target?.channels ?? 1) === 1 ? [] : ['-ac', String(target?.channels)]
+  const samples = [...filterArguments(target, input, isSurround), ...channels, '-c:a', 'pcm_s16le']
+  return [...openArguments(input, audioTrack), ...samples, ...nutArguments(input)]
+}
+
+function openArguments(input: FfmpegInput, audioTrack: number): string[] {
   // With cache:pipe:0 FFmpeg does not notice that stdin is its input: without -nostdin it takes bytes as keystrokes.
   const general = ['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'level+info', '-copyts']
   const guards = ['-protocol_whitelist', input.protocols, '-format_whitelist', input.containers ?? allowedContainers]
   const source = [...guards, ...input.inputOptions, '-i', input.url]
-  const track = ['-map', `0:a:${audioTrack}`, '-vn', '-sn', '-dn', '-map_metadata', '-1']
-  const channels = (target?.channels ?? 1) === 1 ? [] : ['-ac', String(target?.channels)]
+  return [...general, ...source, '-map', `0:a:${audioTrack}`, '-vn', '-sn', '-dn', '-map_metadata', '-1']
+}
+
+function nutArguments(input: FfmpegInput): string[] {
   const times = ['-avoid_negative_ts', 'disabled', '-output_ts_offset', String(timeOffset)]
-  const output = ['-c:a', 'pcm_s16le', '-f', 'nut', ...times, ...input.outputOptions, 'pipe:1']
-  return [...general, ...source, ...track, ...filterArguments(target, input, isSurround), ...channels, ...output]
+  return ['-f', 'nut', ...times, ...input.outputOptions, 'pipe:1']
+}
+
+/** Arguments with which FFmpeg hands over the packets of one audio track as they are, with their times as in {@link decodeArguments}. */
+export function copyArguments({ input, audioTrack }: Omit<DecodeRequest, 'target'>): string[] {
+  return [...openArguments(input, audioTrack), '-c:a', 'copy', ...nutArguments(input)]
 }
 
 /**
@@ -163,12 +175,13 @@ export interface FfmpegOptions {
   signal?: AbortSignal
 }
 
-/** Checks the options of the stage named `where` and fills in the defaults. */
+/** Checks the options of the stage named `where`, which may have `others`, and fills in the defaults. */
 export function resolveFfmpegOptions(
   where: string,
   options: FfmpegOptions,
+  others: readonly string[] = [],
 ): TrackWish & { ffmpegPath: string | undefined; signal: AbortSignal | undefined } {
-  checkKnown(where, options, ['audioTrack', 'language', 'ffmpegPath', 'signal'])
+  checkKnown(where, options, ['audioTrack', 'language', 'ffmpegPath', 'signal', ...others])
   const { audioTrack, language, ffmpegPath, signal } = options
   if (typeof audioTrack === 'string') checkLanguage('audioTrack', audioTrack)
   else if (audioTrack !== undefined) checkInteger('audioTrack', audioTrack, 0, 1000)

@@ -1,6 +1,7 @@
 import { addAbortSignal, Duplex } from 'node:stream'
 import { type AudioFormat, bytesToMs } from '../audio/format.ts'
 import { channelsCancel, MonoMixer } from '../audio/mono-mixer.ts'
+import { readOpusHead } from '../audio/opus.ts'
 import { AudioQueue, type SilenceLimit } from '../audio/silence.ts'
 import { writeWavHeader } from '../audio/wav.ts'
 import { type DiarizeStreamError, FfmpegError, InputError } from '../errors.ts'
@@ -14,13 +15,15 @@ import {
   type RequestedFormat,
   requestFormat,
   startAhead,
+  requestPackets,
   streamStartedAt,
   type UpstreamStage,
 } from '../stage.ts'
-import { decodeArguments, type FfmpegInput, pipeInput, timeOffset } from './arguments.ts'
+import { copyArguments, decodeArguments, type FfmpegInput, pipeInput, timeOffset } from './arguments.ts'
 import { findFfmpeg } from './find.ts'
-import { explainEnd, type InputFacts, isSurround, type ProcessEnd } from './log.ts'
+import { type AudioTrack, explainEnd, type InputFacts, isSurround, type ProcessEnd } from './log.ts'
 import { NutReader } from './nut.ts'
+import { OpusOutput, passThroughRefusal } from './opus-output.ts'
 import { Placer } from './placement.ts'
 import { declaredLength, headLimit, readingMode } from './probe.ts'
 import { FfmpegProcess } from './process.ts'
@@ -58,6 +61,8 @@ export interface FfmpegDecoderOptions extends TrackWish {
   isGapless?: boolean
   /** Of an input that comes as it is recorded: times that leap further than this allows are not believed. */
   limit?: SilenceLimit | undefined
+  /** Whether mono Opus is handed on as it is, to a stage that takes it. */
+  passThrough?: boolean
   /** Called once, when somebody first asks for audio. */
   onWanted?: () => void
 }
@@ -109,6 +114,11 @@ export class FfmpegDecoder extends Duplex {
   #unheard = 0
   /** Whether it has been said that there are several. */
   #joinTold = false
+  /** Why packets are not handed on as they are; `undefined` once the stage below takes them. */
+  #packetsRefusal: string | undefined = 'no stage that takes Opus stands straight below'
+  /** Packets that are handed on as they are; absent where samples are. */
+  #packets: OpusOutput | undefined
+  #copies = false
   /** Where several channels are to become one. */
   #mixer: MonoMixer<Int16Array> | undefined
   #placer: Placer | undefined
@@ -117,6 +127,7 @@ export class FfmpegDecoder extends Duplex {
   readonly #loop = new LoopYield(() => this.#pump())
   #leapTold = false
   #tracksTold = false
+  #refusalTold = false
   #finished = false
   #troubles: string[] = []
   #finishInput: ((error?: Error | null) => void) | undefined
@@ -150,14 +161,22 @@ export class FfmpegDecoder extends Duplex {
 
   /** Starts FFmpeg on what it opens itself; what is wrong with that comes when somebody reads. */
   [startAhead](format: RequestedFormat): void {
-    const { input, refusal, ffmpegPath } = this.#options
-    if (input === undefined || refusal !== undefined || !this[requestFormat](format)) return
+    const { input, refusal, ffmpegPath, passThrough } = this.#options
+    // Whether samples or packets are wanted, it is not known yet.
+    if (passThrough === true || input === undefined || refusal !== undefined || !this[requestFormat](format)) return
     try {
       findFfmpeg(ffmpegPath)
     } catch {
       return
     }
     this.#start(input)
+  }
+
+  /** Asks for packets; `false` where samples come in any case. */
+  [requestPackets](refusal: string | undefined): boolean {
+    if (this.#options.passThrough !== true || this.#process !== undefined || this.destroyed) return false
+    this.#packetsRefusal = refusal
+    return refusal === undefined
   }
 
   /** Ends here: FFmpeg is stopped, and how it exits is of no interest any more. */
@@ -327,7 +346,9 @@ export class FfmpegDecoder extends Duplex {
     }
     const current = new FfmpegProcess({
       ffmpeg: this.#ffmpeg,
-      args: decodeArguments({ input, audioTrack: this.#track, target: this.#target, isSurround: this.#isSurround }),
+      args: this.#copies
+        ? copyArguments({ input, audioTrack: this.#track })
+        : decodeArguments({ input, audioTrack: this.#track, target: this.#target, isSurround: this.#isSurround }),
       readsBytes: this.#options.input === undefined,
       onTrouble: (line) => tell(() => this.#trouble(line)),
       onInput: (facts) => tell(() => this.#learn(facts, input)),
@@ -348,9 +369,11 @@ export class FfmpegDecoder extends Duplex {
       const { index, message } = choice
       const canBegin = this.#options.input === undefined ? this.#given !== undefined : this.#options.limit === undefined
       const track = facts.tracks[index]
+      const copies = isKnown && this.#takesPackets(track)
       const isOther = track !== undefined && this.#target?.channels === 1 && isSurround(track) && !this.#isSurround
-      if ((index !== this.#track || isOther) && canBegin) {
+      if ((index !== this.#track || copies !== this.#copies || isOther) && canBegin) {
         this.#track = index
+        this.#copies = copies
         this.#isSurround ||= isOther
         return this.#decodeOther(input)
       }
@@ -367,10 +390,26 @@ export class FfmpegDecoder extends Duplex {
     this.#pump()
   }
 
+  /** Whether what is handed on are the packets of this track. Warns where that was wished, and cannot be. */
+  #takesPackets(track: AudioTrack | undefined): boolean {
+    if (this.#options.passThrough !== true) return false
+    if (this.#copies) return true
+    const asBytes = this.#options.input === undefined ? 'the input comes as bytes, and may be several files' : undefined
+    const refusal = this.#packetsRefusal ?? asBytes ?? passThroughRefusal(track)
+    if (refusal === undefined) return true
+    if (!this.#refusalTold) {
+      this.#refusalTold = true
+      const message = `the audio of ${this.#options.inputName} is decoded and not passed through: ${refusal}`
+      this.emit('warning', { code: 'PASS_THROUGH_UNUSED', message, reason: refusal })
+    }
+    return false
+  }
+
   /** Begins anew with what is known of the track by now. */
   #decodeOther(input: FfmpegInput): void {
     const other = this.#process
     this.#troubles = []
+    this.#nut = new NutReader(this.#copies ? 'packets' : 'samples')
     this.#run(input)
     for (const bytes of this.#given ?? []) this.#process?.write(bytes, () => {})
     if (this.#inputEnded && this.#head.length === 0) this.#process?.endInput()
@@ -385,7 +424,8 @@ export class FfmpegDecoder extends Duplex {
     const output = this.#process?.output
     while (this.#hungry && !this.destroyed && !this.#endedEarly) {
       if (this.#queue.isSilent && !this.#loop.take()) return
-      const piece = this.#queue.shift(this.#output, 2 * OUTPUT_BYTES - this.readableLength)
+      const room = 2 * OUTPUT_BYTES - this.readableLength
+      const piece = this.#packets === undefined ? this.#queue.shift(this.#output, room) : this.#packets.shift()
       if (piece !== undefined) {
         this.#hungry = this.push(piece)
         continue
@@ -400,13 +440,14 @@ export class FfmpegDecoder extends Duplex {
       // With nothing buffered, read() without a length is what lets the pipe notice its end.
       const chunk: unknown = output.read(length === 0 ? undefined : length)
       if (!Buffer.isBuffer(chunk)) return
-      this.#take(chunk, this.#facts)
+      if (this.#copies) this.#takePackets(chunk, this.#facts)
+      else this.#take(chunk, this.#facts)
     }
   }
 
   /** Whether there has been audio of the file at hand. */
   get #produced(): boolean {
-    return this.#placer !== undefined
+    return this.#placer !== undefined || this.#packets !== undefined
   }
 
   /** Puts what FFmpeg has written where it belongs in time. */
@@ -448,6 +489,28 @@ export class FfmpegDecoder extends Duplex {
       this.destroy(new FfmpegError('FFMPEG_FAILED', message, { cause }))
     }
     if (this.#mixer?.noticed() === true) this.emit('warning', { ...channelsCancel })
+  }
+
+  /** Hands on what FFmpeg has copied, each packet where it belongs in time. */
+  #takePackets(chunk: Buffer, input: InputFacts): void {
+    const { inputName } = this.#options
+    try {
+      const packets = this.#nut.push(chunk)
+      if (packets.length === 0) return
+      if (this.#packets === undefined) {
+        const preSkip = readOpusHead(this.#nut.codecHeader)?.preSkip ?? 0
+        this.#packets = new OpusOutput({ ...input, start: input.start + timeOffset }, preSkip)
+        this.#warnOfTroubles()
+        this.#releaseInput()
+      }
+      const { gaps, leap, damaged } = this.#packets.take(packets)
+      for (const { start, end } of gaps) this.emit('gap', { start, end, missing: end - start })
+      if (leap !== undefined) this.#warnOfLeap(leap)
+      if (damaged > 0) this.#trouble(`${damaged} packets of Opus are damaged; there is silence in their place`)
+    } catch (cause) {
+      const message = `FFmpeg wrote what cannot be read from ${inputName}; report it, with its version`
+      this.destroy(new FfmpegError('FFMPEG_FAILED', message, { cause }))
+    }
   }
 
   #warnOfLeap(seconds: number): void {

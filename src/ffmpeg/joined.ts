@@ -155,6 +155,29 @@ export function isOneFile(readAt: ReadAt, size: number): boolean {
   return false
 }
 
+/** Bytes of the head of an Ogg page without its table of segments, and with the longest. */
+const oggHeadBytes = 27
+const mostOggHeadBytes = oggHeadBytes + 255
+/** The most pages that are looked at, in some tenths of a second: a day of sound as FFmpeg writes it. */
+const mostOggPages = 100_000
+
+/** Whether an Ogg file is one recording, by the heads of all its pages; `false` where these do not follow one another, or are too many. */
+export function isOneOgg(readAt: ReadAt, size: number): boolean {
+  let isBeginning = true
+  let at = 0
+  for (let pages = 0; at < size; pages++) {
+    const head = readAt(at, mostOggHeadBytes)
+    if (pages === mostOggPages || head.length < oggHeadBytes || latin(head, 0, 4) !== 'OggS') return false
+    // The first page of each track stands before all others.
+    const beginsTrack = (head[5]! & 2) !== 0
+    if (beginsTrack && !isBeginning) return false
+    isBeginning = beginsTrack
+    const segments = head.subarray(oggHeadBytes, oggHeadBytes + head[oggHeadBytes - 1]!)
+    at += oggHeadBytes + segments.reduce((sum, length) => sum + length, segments.length)
+  }
+  return at > 0
+}
+
 /** Tells apart the files in a stream of bytes. */
 export class PartFinder {
   /** What may be the beginning of another file. */

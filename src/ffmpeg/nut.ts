@@ -100,13 +100,18 @@ class Cursor {
   }
 }
 
-/** Puts frames together that follow one another: there are fifty in a second, and each on its own costs more than its samples. */
+/** Puts frames together that follow one another, unless each is wanted on its own: there are fifty in a second, and each on its own costs more than its samples. */
 class Runs {
+  readonly #joins: boolean
   #samples: Buffer = Buffer.alloc(0)
   #runs: NutRun[] = []
   #at = 0
   #from = 0
   #to = 0
+
+  constructor(joins: boolean) {
+    this.#joins = joins
+  }
 
   /** @param most - bytes of all samples, at most. */
   clear(most: number): void {
@@ -118,7 +123,8 @@ class Runs {
   /** A frame begins whose first sample was recorded at `at`. */
   begin(at: number, block: number): void {
     const count = (this.#to - this.#from) / block
-    if (Math.abs(at - this.#at - count) <= rounding && count > 0 && count < longestRun) return
+    const follows = Math.abs(at - this.#at - count) <= rounding && count > 0 && count < longestRun
+    if (this.#joins && follows) return
     this.#close()
     this.#at = at
   }
@@ -141,12 +147,12 @@ class Runs {
   }
 }
 
-/** Reads a NUT stream with one track of 16-bit PCM, as its bytes come. */
+/** Reads a NUT stream with one track, as its bytes come: of 16-bit PCM, or of the packets of a codec, each a run. */
 export class NutReader {
   /** What is not read yet stands at its beginning. New memory for every piece would cost as much as reading it. */
   #bytes: Buffer = Buffer.alloc(0)
   #length = 0
-  readonly #runs = new Runs()
+  readonly #runs: Runs
   #begun = false
   #codes: FrameCode[] = []
   #elided: Buffer[] = []
@@ -155,6 +161,12 @@ export class NutReader {
   #msbShift = 0
   #lastPts = 0
   #format: AudioFormat | undefined
+  /** What the codec has to say before its packets; empty until that has come. */
+  codecHeader: Buffer = Buffer.alloc(0)
+
+  constructor(kind: 'samples' | 'packets' = 'samples') {
+    this.#runs = new Runs(kind === 'samples')
+  }
 
   /** What the samples are; `undefined` until that has come. */
   get format(): AudioFormat | undefined {
@@ -233,8 +245,8 @@ export class NutReader {
     this.#msbShift = content.unsigned()
     content.unsigned() // The longest distance of times,
     content.unsigned() // the delay of the decoder,
-    content.unsigned() // flags,
-    content.counted() // and what the codec has to say.
+    content.unsigned() // and flags.
+    this.codecHeader = Buffer.from(content.counted())
     const rate = content.unsigned()
     const sampleRate = rate / content.unsigned()
     this.#format ??= { sampleRate, channels: content.unsigned(), encoding: 's16le' }

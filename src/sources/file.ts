@@ -7,7 +7,7 @@ import type { TypedReadable } from '../events.ts'
 import { type FfmpegOptions, fileInput, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import { FfmpegByteDecoder } from '../ffmpeg/byte-decoder.ts'
 import { FfmpegDecoder, type FfmpegDecoderOptions } from '../ffmpeg/decoder.ts'
-import { isOneFile } from '../ffmpeg/joined.ts'
+import { isOneFile, isOneOgg } from '../ffmpeg/joined.ts'
 import {
   declaredLength,
   headLimit,
@@ -21,7 +21,7 @@ import {
   wavExtent,
 } from '../ffmpeg/probe.ts'
 import { clockCorrector } from '../ffmpeg/program-clock.ts'
-import { invalidOption } from '../options.ts'
+import { checkBoolean, invalidOption } from '../options.ts'
 import { oneLine } from '../redact.ts'
 import type { SourceGap } from './live/timeline.ts'
 
@@ -29,7 +29,16 @@ import type { SourceGap } from './live/timeline.ts'
 const MOST_SHOWN = 4096
 
 /** Options of {@link fileSource}. */
-export interface FileSourceOptions extends FfmpegOptions {}
+export interface FileSourceOptions extends FfmpegOptions {
+  /**
+   * Whether mono Opus is handed on as it is, as Ogg, to a `diarize()` straight below that can send it so: a tenth of the
+   * bytes, and the server decodes it. Where that cannot be, the sound is decoded as ever, with the warning
+   * `PASS_THROUGH_UNUSED`, which says why.
+   *
+   * @defaultValue `false`
+   */
+  passThrough?: boolean
+}
 
 /** Events of a file, beside those of every readable stage. */
 export interface FileSourceEvents {
@@ -45,7 +54,7 @@ export interface FileSource extends TypedReadable<FileSourceEvents> {
 
 /**
  * Reads an audio or video file as a WAV byte stream: 16-bit PCM in the file's own sample rate and channels, or in those
- * that `resample()` asks for when it comes next.
+ * that `resample()` asks for when it comes next. With `passThrough`, Opus is not decoded at all.
  *
  * The file is looked at once, at this call. Whatever is wrong with it (`INPUT_NOT_FOUND`, `INPUT_UNREADABLE`,
  * `NO_AUDIO` if it is empty) is the stream's error, before any process is started. Later it may fail with `NO_AUDIO`,
@@ -56,15 +65,18 @@ export interface FileSource extends TypedReadable<FileSourceEvents> {
  *
  * @param file - a path, taken literally whatever characters it has; a `file:` URL; or `-` for the standard input.
  * @throws ConfigurationError `INVALID_OPTION`, also for addresses other than `file:`.
- * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`; or it is several files, joined: `INPUT_JOINED`, of WAV `WAV_JOINED`; or it has several audio tracks: `SEVERAL_AUDIO_TRACKS`; or its times leap further than can be: `TIMESTAMP_JUMP`; or channels that cancel each other out: `CHANNELS_CANCEL`
+ * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`; or it is several files, joined: `INPUT_JOINED`, of WAV `WAV_JOINED`; or it has several audio tracks: `SEVERAL_AUDIO_TRACKS`; or its times leap further than can be: `TIMESTAMP_JUMP`; or channels that cancel each other out: `CHANNELS_CANCEL`; or it cannot be passed through: `PASS_THROUGH_UNUSED`
  * @event gap SourceGap - sound is missing in the middle; silence stands for it
  */
 export function fileSource(file: string | URL, options: FileSourceOptions = {}): FileSource {
-  const source: Readable = openFile(file, resolveFfmpegOptions('fileSource', options))
+  const settings = resolveFfmpegOptions('fileSource', options, ['passThrough'])
+  const { passThrough = false } = options
+  checkBoolean('passThrough', passThrough)
+  const source: Readable = openFile(file, { ...settings, passThrough })
   return source as FileSource
 }
 
-type Settings = ReturnType<typeof resolveFfmpegOptions>
+type Settings = ReturnType<typeof resolveFfmpegOptions> & { passThrough: boolean }
 
 function openFile(file: unknown, settings: Settings): Readable {
   const path = toPath(file)
@@ -73,7 +85,7 @@ function openFile(file: unknown, settings: Settings): Readable {
   if (/^\/(?:dev|proc\/self)\/fd\/\d+$/.test(path)) return fromBytes(path, () => createReadStream(path), settings)
   const absolute = resolve(path)
   const shown = oneLine(absolute, MOST_SHOWN)
-  const found = inspect(absolute, shown)
+  const found = inspect(absolute, shown, settings.passThrough)
   if (found instanceof InputError) return new FfmpegDecoder({ inputName: shown, refusal: found, ...settings })
   const { whole, readable, gapless, ...known } = found
   if (!readable) {
@@ -151,7 +163,7 @@ interface FoundFile {
 }
 
 /** What is wrong with a file before anybody decodes it; else what is known of it. */
-function inspect(path: string, shown: string): InputError | FoundFile {
+function inspect(path: string, shown: string, passThrough: boolean): InputError | FoundFile {
   let stats: Stats
   try {
     stats = statSync(path)
@@ -166,7 +178,7 @@ function inspect(path: string, shown: string): InputError | FoundFile {
   if (!stats.isFile()) return { whole: false, readable: true, gapless: false, missing: 0 }
   if (stats.size === 0) return new InputError('NO_AUDIO', `${shown} is empty (0 bytes); check what wrote it`)
   try {
-    return { whole: true, ...look(path, stats.size) }
+    return { whole: true, ...look(path, stats.size, passThrough) }
   } catch (cause) {
     return explain(shown, cause)
   }
@@ -184,7 +196,7 @@ function explain(path: string, cause: unknown): InputError {
   )
 }
 
-function look(path: string, size: number): Omit<FoundFile, 'whole'> {
+function look(path: string, size: number, passThrough: boolean): Omit<FoundFile, 'whole'> {
   const descriptor = openSync(path, 'r')
   const readAt = (offset: number, length: number): Buffer => {
     const bytes = Buffer.alloc(length)
@@ -195,7 +207,7 @@ function look(path: string, size: number): Omit<FoundFile, 'whole'> {
     const head = readAt(0, headLimit)
     // Of a WAV whose samples are all there nothing is missing, whatever its outer size says.
     const missing = isWav ? 0 : (declaredLength(head) ?? 0) - size
-    const readable = isWav || (isReadable(readAt, size) && clockCorrector(head) === undefined)
+    const readable = isWav || (isReadable(readAt, size, passThrough) && clockCorrector(head) === undefined)
     // Of joined MP3s each may have other channels; of joined FLACs each is decoded by itself.
     const gapless = (readable || head.toString('latin1', 0, 4) === 'fLaC') && isGapless(readAt, size)
     return { readable, gapless, missing, duration: mediaDuration(readAt, size) }
@@ -206,12 +218,12 @@ function look(path: string, size: number): Omit<FoundFile, 'whole'> {
 
 /**
  * FFmpeg believes a WAV header that says too little, takes the tags between joined MP3s for damaged sound, and of most other
- * files that were joined hears the first alone.
+ * files that were joined hears the first alone. Whether an Ogg is one costs a look at each of its pages.
  */
-function isReadable(readAt: ReadAt, size: number): boolean {
+function isReadable(readAt: ReadAt, size: number, passThrough: boolean): boolean {
   const head = readAt(0, 12)
   if (head.toString('latin1', 8, 12) === 'WAVE') return wavExtent(readAt, size)?.asSaid ?? true
-  if (!isOneFile(readAt, size)) return false
+  if (!isOneFile(readAt, size) && !(passThrough && isOneOgg(readAt, size))) return false
   const start = tagLength(readAt(0, tagHeadBytes)) ?? 0
   return mpegFrame(readAt(start, 4)) === undefined || (mp3Extent(readAt, size)?.isSingle ?? false)
 }

@@ -21,6 +21,8 @@ export interface SupervisorOptions extends SessionOptions, BackOffOptions {
   /** Length of a frame; may be fractional. */
   frameMs: number
   silentFrame: Buffer
+  /** Makes what writes the frames of one session as its messages; absent where frames are messages, all of one length. */
+  wire?: () => (frame: Buffer) => Buffer
   /** The beginning of the next frame, as far as there is one. */
   pending: () => Buffer
   /** Longest burst of audio after a stall. */

@@ -22,6 +22,8 @@ export interface ReplayOptions {
   live: boolean
   /** A frame of silence. */
   silentFrame: Buffer
+  /** Present where frames are of different lengths. */
+  wire?: unknown
 }
 
 /** What sends the frames of a {@link ReplayBuffer} into a session. */
@@ -45,6 +47,8 @@ export class ReplayBuffer {
   /** Pieces of memory, oldest first, and one that holds nothing any more: the next will need as much. */
   readonly #slabs: Buffer[] = []
   #spare: Buffer | undefined
+  /** The frames instead, where they are of different lengths; few are as large as samples. */
+  readonly #loose: Buffer[] = []
   #frameBytes = 0
   /** Number of the first frame that fits in the first slab, of the first that is kept, and of the next. */
   #base = 0
@@ -67,6 +71,11 @@ export class ReplayBuffer {
   }
 
   push(frame: Buffer): void {
+    if (this.#options.wire !== undefined) {
+      this.#loose.push(Buffer.from(frame))
+      this.next += 1
+      return
+    }
     this.#frameBytes ||= frame.length
     const place = this.next - this.#base
     if (place === this.#slabs.length * SLAB_FRAMES) {
@@ -81,6 +90,7 @@ export class ReplayBuffer {
   get(number: number): Buffer | undefined {
     if (number < this.first || number >= this.next) return undefined
     const place = number - this.#base
+    if (this.#options.wire !== undefined) return this.#loose[place]
     const start = (place % SLAB_FRAMES) * this.#frameBytes
     return this.#slabs[Math.floor(place / SLAB_FRAMES)]?.subarray(start, start + this.#frameBytes)
   }
@@ -96,6 +106,7 @@ export class ReplayBuffer {
   dropBefore(number: number): void {
     this.first = Math.max(this.first, Math.min(number, this.next))
     while (this.first - this.#base >= SLAB_FRAMES) {
+      this.#loose.splice(0, SLAB_FRAMES)
       this.#spare = this.#slabs.shift()
       this.#base += SLAB_FRAMES
     }

@@ -28,6 +28,8 @@ export interface SenderOptions {
   silence: boolean
   frameMs: number
   silentFrame: Buffer
+  /** Makes what writes the frames as messages; absent where frames are messages, all of one length. */
+  wire?: () => (frame: Buffer) => Buffer
   /** The beginning of the next frame, as far as there is one. */
   pending: () => Buffer
 }
@@ -38,6 +40,7 @@ export class Sender implements Scheduled, FrameReader {
   readonly #buffer: ReplayBuffer
   readonly #clock: SessionClock
   readonly #options: SenderOptions
+  readonly #wire: ((frame: Buffer) => Buffer) | undefined
   readonly #pacer: Pacer
   readonly #moved: (cursor: number) => void
   cursor: number
@@ -77,6 +80,7 @@ export class Sender implements Scheduled, FrameReader {
     this.#clock = clock
     this.cursor = from
     this.#options = options
+    this.#wire = options.wire?.()
     // What a live source gave while the session was opened would stay behind for ever at the source's own pace.
     const burst = replay ? BURST_MS : options.live ? options.catchUp : 0
     this.#pacer = new Pacer(options.rate, burst, options.catchUp)
@@ -235,6 +239,7 @@ export class Sender implements Scheduled, FrameReader {
   /** A frame, or its beginning, with silence in place of what is missing and of what was sent ahead. */
   #padded(audio: Buffer): Buffer {
     const { silentFrame } = this.#options
+    if (this.#wire !== undefined) return this.#wire(audio.length === 0 ? silentFrame : audio)
     if (this.#ahead === 0 && audio.length === silentFrame.length) return audio
     const frame = Buffer.from(silentFrame)
     audio.copy(frame, this.#ahead, this.#ahead)
@@ -243,6 +248,11 @@ export class Sender implements Scheduled, FrameReader {
 
   #count(audio: Buffer): void {
     const { frameMs, silentFrame } = this.#options
+    if (this.#wire !== undefined) {
+      if (audio.length === 0) this.#clock.silence(frameMs)
+      else this.#clock.audio(frameMs)
+      return
+    }
     if (this.#ahead === 0 && audio.length === silentFrame.length) {
       this.#clock.audio(frameMs)
       return

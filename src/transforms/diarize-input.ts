@@ -7,9 +7,10 @@ import {
   silenceByte,
 } from '../audio/format.ts'
 import { Framer } from '../audio/framer.ts'
+import { OpusFramer } from '../audio/opus-frames.ts'
 import { pcmBytes, PcmInput, splitChannels } from '../audio/pcm.ts'
 import { ConfigurationError, type Warning } from '../errors.ts'
-import { liveSource, pcmFormat, requestFormat, streamStartedAt, type UpstreamStage } from '../stage.ts'
+import { liveSource, pcmFormat, requestFormat, requestPackets, streamStartedAt, type UpstreamStage } from '../stage.ts'
 
 /** Audio per message. The protocol takes 50 to 1000 ms; 50 keeps the delay least. */
 const FRAME_MS = 50
@@ -25,6 +26,8 @@ export interface DiarizeInputOptions {
   encoding: 'pcm_s16le' | 'pcm_mulaw'
   /** Names of the interleaved channels, where there are several. */
   channels?: readonly string[] | undefined
+  /** Asked whenever a stage comes above: why Opus cannot be sent as it is. Absent where it never can. */
+  packetsRefusal?: () => string | undefined
 }
 
 /** The way in: learns the format, refuses what is no such PCM, and cuts frames for the wire. */
@@ -32,6 +35,10 @@ export class DiarizeInput {
   readonly #options: DiarizeInputOptions
   #upstream: UpstreamStage | undefined
   #started: { format: AudioFormat; pcm: PcmInput; framer: Framer } | undefined
+  /** Whether the stage above may give Opus instead. */
+  #mayBePackets = false
+  /** What cuts the frames where it does. */
+  #opus: OpusFramer | undefined
 
   constructor(options: DiarizeInputOptions) {
     this.#options = options
@@ -44,6 +51,8 @@ export class DiarizeInput {
   /** Tells which stage stands above, before its first byte. */
   attach(upstream: UpstreamStage): void {
     this.#upstream = upstream
+    const { packetsRefusal } = this.#options
+    this.#mayBePackets = packetsRefusal !== undefined && upstream[requestPackets]?.(packetsRefusal()) === true
     // Straight below FFmpeg: asked in time, it delivers the right format itself.
     if (upstream[pcmFormat]) return
     const { channels, ...format } = this.#wanted()
@@ -80,6 +89,11 @@ export class DiarizeInput {
     return splitChannels(this.pending, channels, encoding === 'mulaw' ? 1 : 2)[channel] ?? EMPTY
   }
 
+  /** Samples at the beginning of Opus that are not to be heard; `undefined` where samples come. */
+  get preSkip(): number | undefined {
+    return this.#opus?.preSkip
+  }
+
   /** The warning on a WAV header that says too little, once it is known to. */
   get sizeWarning(): Warning | undefined {
     return this.#started?.pcm.sizeWarning
@@ -87,6 +101,11 @@ export class DiarizeInput {
 
   /** The frames that `chunk` completes. @throws ConfigurationError `INVALID_PIPELINE` for what is no such PCM. */
   push(chunk: unknown): Buffer[] {
+    if (this.#mayBePackets && Buffer.isBuffer(chunk)) {
+      this.#mayBePackets = false
+      if (chunk.toString('latin1', 0, 4) === 'OggS') this.#opus = new OpusFramer()
+    }
+    if (this.#opus !== undefined && Buffer.isBuffer(chunk)) return this.#opus.push(chunk)
     const bytes = pcmBytes(this.#stage, chunk, this.format.encoding, true)
     const { pcm, framer } = this.#start()
     return framer.push(pcm.push(bytes))
@@ -94,6 +113,7 @@ export class DiarizeInput {
 
   /** The last frames, the tail padded with silence to a whole one. */
   flush(): Buffer[] {
+    if (this.#opus !== undefined) return this.#opus.flush()
     if (!this.#started) return []
     const { pcm, framer } = this.#started
     const frames = framer.push(pcm.flush())

@@ -37,6 +37,14 @@ import {
 import type { Loaded, Peer, Supervision, SupervisionEnd } from './engine-choice.ts'
 
 const PROGRESS_MS = 1000
+
+/** Why the sessions cannot be sent Opus as it is; `undefined` where they can. */
+function packetsRefusal(options: ResolvedDiarizeOptions): string | undefined {
+  if (peerKind(options) === 'embedded') return 'the engine in this process takes samples'
+  if (channelSettings(options) !== undefined) return 'channels are heard apart'
+  if (options.voices !== undefined && options.voices !== false) return 'voices are made of samples'
+  return (options.parallel ?? 1) > 1 ? 'parts of it are heard at the same time' : undefined
+}
 /** Final turns that may wait for whoever reads them: a quarter of an hour of speech and more. */
 const MOST_QUEUED = 256
 /** Kinds of disagreement with the server that are told. */
@@ -89,7 +97,11 @@ class DiarizeStream extends Duplex {
       readableHighWaterMark: 16,
     })
     this.#options = options
-    this.#input = new DiarizeInput({ ...options, channels: channelSettings(options)?.channels })
+    this.#input = new DiarizeInput({
+      ...options,
+      channels: channelSettings(options)?.channels,
+      packetsRefusal: () => packetsRefusal(options),
+    })
     relayEvents(this)
     onUpstream(this, (upstream) => this.#input.attach(upstream))
     // At the end: where it has fired already, the stage is destroyed here.
@@ -266,6 +278,7 @@ class DiarizeStream extends Duplex {
       ...(peer.kind === 'embedded' && { languageDetection: options.languageDetection ?? true }),
       speechModel: this.#model(),
       sampleRate: this.#input.format.sampleRate,
+      ...(this.#input.preSkip !== undefined && { encoding: 'ogg_opus' as const }),
     }
     return waitAtMost(options.connectTimeout, peer.target(toQuery(parameters, options.query)), () => {
       const message = `no key or token came within ${options.connectTimeout} ms`

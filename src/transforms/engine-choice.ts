@@ -1,4 +1,5 @@
 import { type AudioFormat, bytesToMs } from '../audio/format.ts'
+import { OPUS_FRAME_MS, opusWire, silentOpusFrame } from '../audio/opus-frames.ts'
 import { samplesAt16k } from '../audio/pcm.ts'
 import type { Engine } from '../engine/engine.ts'
 import { ConfigurationError, DiarizeStreamError, EngineError, type Warning } from '../errors.ts'
@@ -211,13 +212,13 @@ export function supervision(
 ): Supervision {
   const { format } = input
   const ofLive = liveSettings(options, input.live)
+  // Voices are made of samples.
+  const hearsVoices = options.speakerLabels && options.voices !== false && input.preSkip === undefined
   const one = {
     ...options,
     ...peer,
     rate: (begin: BeginMessage) => paceOf(options.pace, begin),
-    frameMs: bytesToMs(frameBytes, format),
-    silentFrame: input.silence(frameBytes / format.channels),
-    pending: () => input.pending,
+    ...framesOf(input, frameBytes),
     retries: options.retries ?? RETRIES,
     firstRetries: options.retries ?? FIRST_RETRIES,
     terminationTimeout:
@@ -225,7 +226,7 @@ export function supervision(
     ...ofLive,
     ...meterOf(options, ofLive.live),
     awaitFormatted: options.formatTurns === true,
-    voices: options.speakerLabels && options.voices !== false ? voiceSource(format, options, peer) : undefined,
+    voices: hearsVoices ? voiceSource(format, options, peer) : undefined,
   }
   const settings = channelSettings(options)
   if (parallel !== undefined) {
@@ -280,6 +281,20 @@ function voiceSource(
     },
     samplesOf: (frames) => samplesAt16k(frames, { sampleRate, encoding, channels: 1 }),
   }
+}
+
+/** What frames are: samples, or packets of Opus, of which a session gets a stream of its own. */
+function framesOf(
+  input: DiarizeInput,
+  frameBytes: number,
+): Pick<SupervisorOptions, 'frameMs' | 'silentFrame' | 'wire' | 'pending'> {
+  const { format, preSkip } = input
+  const pending = (): Buffer => input.pending
+  if (preSkip !== undefined) {
+    return { frameMs: OPUS_FRAME_MS, silentFrame: silentOpusFrame, wire: () => opusWire(preSkip), pending }
+  }
+  const silentFrame = input.silence(frameBytes / format.channels)
+  return { frameMs: bytesToMs(frameBytes, format), silentFrame, pending }
 }
 
 /** What sessions are counted by: an engine in this process takes any number. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readFile } from 'node:fs/promises'
-import { isOneFile, PartFinder } from '../../src/ffmpeg/joined.ts'
+import { isOneFile, isOneOgg, PartFinder } from '../../src/ffmpeg/joined.ts'
 import type { ReadAt } from '../../src/ffmpeg/probe.ts'
 import { cut } from '../audio/signals.ts'
 import { createMedia, type Media } from '../helpers/media.ts'
@@ -72,4 +72,26 @@ it('leaves all else as it is, however it begins', () => {
       expect(partsOf(bytes, lengths)).toEqual([bytes])
     }),
   )
+})
+
+describe('an Ogg', () => {
+  it('is known to be one, or several, by all of its pages', async () => {
+    for (const name of ['ogg', 'video'] as const) {
+      const one = await readFile(media[name])
+      const isOgg = name === 'ogg'
+      expect(isOneOgg(readIn(one), one.length)).toBe(isOgg)
+      expect(isOneOgg(readIn(one.subarray(0, -50)), one.length - 50)).toBe(isOgg)
+      const two = Buffer.concat([one, one])
+      expect(isOneOgg(readIn(two), two.length)).toBe(false)
+    }
+  })
+
+  it('is not said to be one where its pages cannot be followed', async () => {
+    const one = await readFile(media.ogg)
+    const behind = Buffer.concat([one, Buffer.alloc(300)])
+    expect(isOneOgg(readIn(behind), behind.length)).toBe(false)
+    const second = one.indexOf('OggS', 4)
+    const damaged = Buffer.concat([one.subarray(0, second - 1), one.subarray(second)])
+    expect(isOneOgg(readIn(damaged), damaged.length)).toBe(false)
+  })
 })

@@ -34,6 +34,7 @@ const SINGLE: Readonly<Record<string, string>> = {
   burn: 'make one video at a time',
   report: 'report on one input at a time',
   device: 'a microphone is one input',
+  'pass-through': 'leave it out',
 }
 
 /** What can be no input, and so was meant as an output. */
