@@ -59,8 +59,11 @@ export function checkOneOf(name: string, value: unknown, allowed: readonly (stri
   )
 }
 
-/** Refuses option names that do not exist, so that a misspelling is not silently the default. */
+/** Refuses what is no object of options, and names that do not exist, so that a misspelling is not silently the default. */
 export function checkKnown(where: string, options: object, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw invalidOption(where.endsWith('()') ? `options of ${where}` : where, 'an object', options)
+  }
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) {
       throw new ConfigurationError('INVALID_OPTION', `${where} has no option ${name}; it has ${known.join(', ')}`, {

@@ -22,6 +22,9 @@ describe('the one sentence of a refused option', () => {
     [() => checkOneOf('o', null, ['a', 2, 'c']), "o, when given, must be 'a', 2 or 'c'; got null"],
     [() => checkSignal('signal', {}), 'signal, when given, must be an AbortSignal; got an object'],
     [() => checkKnown('f()', { maxSpeaker: 2 }, ['maxSpeakers']), 'f() has no option maxSpeaker; it has maxSpeakers'],
+    [() => checkKnown('f()', null as never, ['a']), 'options of f(), when given, must be an object; got null'],
+    [() => checkKnown('group', 'ab' as never, ['a']), "group, when given, must be an object; got 'ab'"],
+    [() => checkKnown('f()', [] as never, ['a']), 'options of f(), when given, must be an object; got an array of 0'],
   ])('%#', (check, message) => {
     expect(check).toThrow(expect.objectContaining({ message, code: 'INVALID_OPTION', name: 'ConfigurationError' }))
   })

@@ -117,6 +117,10 @@ function servedBy(served: HttpServed): (path: string) => Buffer | string | undef
   if (Buffer.isBuffer(served)) return () => served
   if (typeof served !== 'object' || served === null)
     throw invalidOption('content', 'a Buffer, bodies by path, or a function', served)
+  for (const [path, body] of Object.entries(served)) {
+    if (path.startsWith('/') && (Buffer.isBuffer(body) || typeof body === 'string')) continue
+    throw invalidOption('content', `a Buffer, bodies by path as { '/talk.mp3': buffer }, or a function`, served)
+  }
   return (path) => (Object.hasOwn(served, path) ? served[path] : undefined)
 }
 

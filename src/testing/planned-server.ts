@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { Server } from 'node:net'
-import { type Check, checkOptions, integer, string } from '../options.ts'
+import { type Check, checkOptions, integer, invalidOption, string } from '../options.ts'
 import { Listener, type TlsOptions } from '../server/listener.ts'
 
 /** Where a fault server listens. */
@@ -33,8 +33,16 @@ function planOf<Fault extends { fault: string }, Facts extends [index: number, .
     return fault
   }
   if (typeof plan === 'function') return (...facts) => check(plan(...facts))
+  const isFault = typeof plan === 'object' && plan !== null && (Array.isArray(plan) || 'fault' in plan)
+  if (!isFault) {
+    throw invalidOption(
+      'plan',
+      "a fault as { fault: 'drop' }, a list of faults, or a function; options come after it",
+      plan,
+    )
+  }
   if (!Array.isArray(plan)) {
-    const always = check(plan as Fault)
+    const always = check(plan)
     return () => always
   }
   const list: readonly Fault[] = plan.map(check)

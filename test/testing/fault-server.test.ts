@@ -327,5 +327,6 @@ describe('faultServer', () => {
     )
     await expect(faultServer([{ fault: 'drop', after: 3 } as unknown as Fault])).rejects.toThrow(/no option after/)
     await expect(faultServer({ fault: 'drop' }, { port: -1 })).rejects.toThrow(/^port/)
+    await expect(faultServer({ port: 1 } as unknown as Fault)).rejects.toThrow(/^plan, .*; got an object$/)
   })
 })

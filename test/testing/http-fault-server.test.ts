@@ -121,8 +121,20 @@ it.each([
   [body, [], { bytesPerSecond: 0 }],
   [body, [], { rate: 5 }],
   [5, [], {}],
-])('refuses a wrong call: %#', async (content: unknown, plan: unknown, options: object) => {
-  await expect(httpFaultServer(content as Buffer, plan as HttpFault, options)).rejects.toMatchObject({
+  [body, [null], {}],
+  [body, [], null],
+])('refuses a wrong call: %#', async (content: unknown, plan: unknown, options: unknown) => {
+  await expect(httpFaultServer(content as Buffer, plan as HttpFault, options as object)).rejects.toMatchObject({
     code: 'INVALID_OPTION',
   })
+})
+
+it('says where options belong that come too early', async () => {
+  const options = { endless: true }
+  await expect(httpFaultServer(body, options as unknown as HttpFault)).rejects.toThrow(
+    "plan, when given, must be a fault as { fault: 'drop' }, a list of faults, or a function; options come after it; got an object",
+  )
+  await expect(httpFaultServer(options as unknown as Buffer)).rejects.toThrow(
+    "content, when given, must be a Buffer, bodies by path as { '/talk.mp3': buffer }, or a function; got an object",
+  )
 })

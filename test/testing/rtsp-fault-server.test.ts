@@ -88,6 +88,11 @@ describe('rtspFaultServer', () => {
     [{ fault: 'none' }, { codec: 'mp3' }, 'codec, when given, must be'],
     [{ fault: 'none' }, { pcm: 'x' }, 'pcm, when given, must be a Buffer'],
     [{ fault: 'none' }, { speed: 2 }, 'rtspFaultServer() has no option speed'],
+    [
+      { loop: true },
+      {},
+      "plan, when given, must be a fault as { fault: 'drop' }, a list of faults, or a function; options",
+    ],
   ])('refuses %o with %o', async (fault, options, message) => {
     await expect(rtspFaultServer(fault as RtspFault, options as RtspFaultServerOptions)).rejects.toThrow(message)
   })
