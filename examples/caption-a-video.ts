@@ -2,7 +2,7 @@
 import { pipeline } from 'node:stream/promises'
 import { diarize, fileSource, resample, srtSink } from 'diarize-stream'
 
-const [input = 'demo/dialogue.mp4', output = 'demo/output/caption-a-video.srt'] = process.argv.slice(2)
+const [input = 'talk.mp4', output = 'talk.srt'] = process.argv.slice(2)
 
 await pipeline(fileSource(input), resample(), diarize(), srtSink(output))
 console.log(`captions of ${input} are in ${output}`)

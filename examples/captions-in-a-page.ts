@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { Writable } from 'node:stream'
 import { diarize, fileSource, resample, run, wordRuns, type Turn } from 'diarize-stream'
 
-const [input = 'demo/dialogue.mp4', port = '8080'] = process.argv.slice(2)
+const [input = 'talk.mp4', port = '8080'] = process.argv.slice(2)
 const page = await readFile(new URL('captions-in-a-page.html', import.meta.url))
 
 // What a page gets that is opened late: the latest of every turn.

@@ -2,7 +2,7 @@
 // Needs a key in ASSEMBLYAI_API_KEY, and the package assemblyai.
 import { fileSource, resample, run, srtSink, transcribe } from 'diarize-stream'
 
-const [input = 'demo/dialogue.mp4', output = 'demo/output/finished-file.srt'] = process.argv.slice(2)
+const [input = 'talk.mp4', output = 'talk.srt'] = process.argv.slice(2)
 
 const turns = transcribe({ parameters: { keytermsPrompt: ['Hanseatic'] }, deleteTranscript: true })
 let phase = ''

@@ -2,7 +2,7 @@
 import { Writable } from 'node:stream'
 import { diarize, fileSource, resample, run, wordRuns, type Turn } from 'diarize-stream'
 
-const [input = 'demo/dialogue.mp4', maxSpeakers = '2'] = process.argv.slice(2)
+const [input = 'talk.mp4', maxSpeakers = '2'] = process.argv.slice(2)
 
 /** A turn as runs of words of one speaker. */
 const described = (turn: Turn): string =>

@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { decode, diarize, frame, resample, run, segment, vttSink } from 'diarize-stream'
 
-const [input = 'demo/dialogue.mp4', output = 'demo/output/long-form.vtt'] = process.argv.slice(2)
+const [input = 'talk.webm', output = 'talk.vtt'] = process.argv.slice(2)
 
 const turns = diarize({ parameters: { maxSpeakers: 2 } })
 turns.on('session', (session) => console.log(`session on ${session.name}, model ${session.model}`))

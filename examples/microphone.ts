@@ -3,14 +3,20 @@ import { diarize, fanOut, microphones, microphoneSource, resample, run, srtSink,
 
 const [seconds = 'Infinity', device] = process.argv.slice(2)
 
-for (const { id, name, preferred } of await microphones()) console.log(`${preferred ? '*' : ' '} ${id}: ${name}`)
-
 const stop = new AbortController()
 process.once('SIGINT', () => stop.abort())
 
-const microphone = microphoneSource({
-  stop: stop.signal,
-  maxDuration: Number(seconds) * 1000,
-  ...(device !== undefined && { device }),
-})
-await run(microphone, resample(), diarize(), fanOut(textSink(), srtSink('microphone.srt')))
+try {
+  for (const { id, name, preferred } of await microphones()) console.log(`${preferred ? '*' : ' '} ${id}: ${name}`)
+  const microphone = microphoneSource({
+    stop: stop.signal,
+    maxDuration: Number(seconds) * 1000,
+    ...(device !== undefined && { device }),
+  })
+  await run(microphone, resample(), diarize(), fanOut(textSink(), srtSink('microphone.srt')))
+} catch (error) {
+  // Where there is no microphone, that is all there is to say. What FFmpeg said of it is in the error's cause.
+  const { code, message } = error as Error & { code?: string }
+  console.error(`${code}: ${message}`)
+  process.exitCode = 1
+}

@@ -4,7 +4,7 @@ import { type Span, SpanStatusCode, trace } from '@opentelemetry/api'
 import { BasicTracerProvider, ConsoleSpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { diarize, type DiagnosticsChannels, fileSource, resample, run, srtSink } from 'diarize-stream'
 
-const [input = 'demo/dialogue.mp4', output = 'demo/output/opentelemetry.srt'] = process.argv.slice(2)
+const [input = 'talk.mp4', output = 'talk.srt'] = process.argv.slice(2)
 
 // Where spans go is yours to say: an OTLPTraceExporter in the place of the console's, say.
 const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(new ConsoleSpanExporter())] })

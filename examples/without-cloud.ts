@@ -2,7 +2,7 @@
 import { diarize, fileSource, resample, run, srtSink } from 'diarize-stream'
 import { embeddedEngine, serve } from 'diarize-stream/server'
 
-const [input = 'demo/dialogue.mp4', output = 'talk.srt'] = process.argv.slice(2)
+const [input = 'talk.mp4', output = 'talk.srt'] = process.argv.slice(2)
 
 // To be reached from other machines it needs host: '0.0.0.0', keys and a certificate (tls).
 const server = await serve({ engine: embeddedEngine(), apiKeys: ['a-key-of-your-own'] })

@@ -1,13 +1,15 @@
-// Captions audio that your program already has as samples: any Readable of PCM will do.
+// Captions audio that your program already has as samples, as any Readable: node your-own-readable.js talk.mp4
 import { execFile } from 'node:child_process'
 import { Readable, Writable } from 'node:stream'
 import { promisify } from 'node:util'
 import { diarize, isTurn, resample, run } from 'diarize-stream'
 
+const [input = 'talk.mp4'] = process.argv.slice(2)
+
 // Stands for a microphone, a phone call or a room of a conference: mono PCM16 at 48 kHz in pieces of 20 ms.
 const decoded = await promisify(execFile)(
   'ffmpeg',
-  ['-v', 'error', '-i', 'demo/dialogue.mp4', '-t', '12', '-f', 's16le', '-ac', '1', '-ar', '48000', 'pipe:1'],
+  ['-v', 'error', '-i', input, '-t', '12', '-f', 's16le', '-ac', '1', '-ar', '48000', 'pipe:1'],
   { encoding: 'buffer', maxBuffer: 16 * 1024 * 1024 },
 )
 function* pieces(samples: Buffer): Generator<Buffer> {

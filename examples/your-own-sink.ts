@@ -27,5 +27,5 @@ function speakingTimeSink(file: string): Writable {
   })
 }
 
-const [input = 'demo/dialogue.mp4', captions = 'talk.srt', table = 'speakers.csv'] = process.argv.slice(2)
+const [input = 'talk.mp4', captions = 'talk.srt', table = 'speakers.csv'] = process.argv.slice(2)
 await run(fileSource(input), resample(), diarize(), fanOut(srtSink(captions), speakingTimeSink(table)))

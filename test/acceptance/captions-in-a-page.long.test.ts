@@ -1,12 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
 import { expect, it } from 'vitest'
 import { findChromium } from '../helpers/chromium.ts'
-import { startExample } from '../helpers/example.ts'
-import { ffmpeg } from '../helpers/media.ts'
+import { Workplaces } from '../helpers/workplaces.ts'
 
 const executablePath = findChromium()
 if (executablePath === undefined) {
@@ -37,16 +32,14 @@ it.skipIf(executablePath === undefined)(
   'a browser shows partials and finals of the example as they come, and late ones get what has been',
   { timeout: 180_000 },
   async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'diarize-stream-page-'))
-    const clip = join(folder, 'clip.mp4')
-    const dialogue = fileURLToPath(new URL('../../demo/dialogue.mp4', import.meta.url))
-    await ffmpeg('-i', dialogue, '-t', '15', '-c', 'copy', clip)
+    const workplaces = await Workplaces.open()
+    const folder = await workplaces.make('page')
     // Without its sandbox it also runs as the superuser; it opens nothing but the page of the example.
     const browser = await chromium.launch({ executablePath: executablePath ?? '', args: ['--no-sandbox'] })
     // A browser may take longer to start than the clip takes to play.
     const page = await browser.newPage()
     await page.addInitScript({ content: watch })
-    const running = startExample('captions-in-a-page.ts', [clip, '0'])
+    const running = workplaces.example(folder, 'captions-in-a-page.ts', 'talk.mp4', '0')
     try {
       await running.wrote(/^http:\/\/\S+$/m)
       const [address = ''] = /^http:\S+/m.exec(running.printed) ?? []
@@ -70,8 +63,7 @@ it.skipIf(executablePath === undefined)(
       expect(problems).toEqual([])
     } finally {
       await browser.close()
-      running.child.kill('SIGKILL')
-      await rm(folder, { recursive: true, force: true })
+      await workplaces.close()
     }
   },
 )

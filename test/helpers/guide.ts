@@ -6,10 +6,12 @@ export interface GuideCommand {
   output: string | undefined
   /** Whether all numbers may differ, since they are those of a clock. */
   anyNumbers: boolean
+  /** Whether it goes on, as in another terminal, while the next ones run. */
+  isServer: boolean
 }
 
 /**
- * The commands that a guide marks by `sh run`, in order. The fence after one, if it is marked by `text output`, holds the
+ * The commands that a guide marks by `sh run`, or `sh server` where they are to go on, in order. The fence after one, if it is marked by `text output`, holds the
  * output; with `numbers` behind that its numbers may be any.
  */
 export function guideCommands(markdown: string): GuideCommand[] {
@@ -18,7 +20,7 @@ export function guideCommands(markdown: string): GuideCommand[] {
     body,
   }))
   return fences.flatMap(({ info, body }, at): GuideCommand[] => {
-    if (info !== 'sh run') return []
+    if (info !== 'sh run' && info !== 'sh server') return []
     const next = fences[at + 1]
     const isOutput = next?.info.startsWith('text output') === true
     return [
@@ -26,6 +28,7 @@ export function guideCommands(markdown: string): GuideCommand[] {
         script: body,
         output: isOutput ? next.body : undefined,
         anyNumbers: isOutput && next.info.endsWith(' numbers'),
+        isServer: info === 'sh server',
       },
     ]
   })

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import { beforeAll, expect, expectTypeOf, it } from 'vitest'
 import { ENTRIES, writeApiReports } from '../../scripts/api-report.ts'
 import type * as library from '../../src/index.ts'
-import { temporaryFolder } from './user-project.ts'
+import { temporaryFolder } from './temporary.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 const folder = temporaryFolder()

@@ -2,7 +2,8 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSyn
 import path from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ffmpeg } from '../helpers/media.ts'
-import { execute, modelFolder, pack, type Packed, root, temporaryFolder, userProject } from './user-project.ts'
+import { temporaryFolder } from './temporary.ts'
+import { execute, modelFolder, pack, type Packed, root, userProject } from './user-project.ts'
 
 const folder = temporaryFolder()
 const tool = (file: string): string => path.join(root, 'node_modules', file)

@@ -1,9 +1,7 @@
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll } from 'vitest'
 
 /** The checkout. */
 export const root = path.resolve(import.meta.dirname, '../..')
@@ -12,13 +10,6 @@ const modules = path.join(root, 'node_modules')
 interface Manifest {
   dependencies?: Record<string, string>
   optionalDependencies?: Record<string, string>
-}
-
-/** A folder for the tests of a file. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'diarize-stream-package-'))
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
 }
 
 /** Runs a program to its end, with no key; rejects with what it printed where it fails. */
@@ -53,9 +44,13 @@ export async function pack(folder: string, from = root): Promise<Packed> {
 
 /**
  * An empty project into which the packed packages were installed, without a network: what they depend on are links to the
- * `node_modules` of the checkout. FFmpeg is that of the system.
+ * `node_modules` of the checkout, as are `others`. FFmpeg is that of the system.
  */
-export async function userProject(folder: string, packages: readonly Packed[]): Promise<string> {
+export async function userProject(
+  folder: string,
+  packages: readonly Packed[],
+  others: readonly string[] = ['@types/node'],
+): Promise<string> {
   const project = path.join(folder, 'project')
   mkdirSync(project)
   writeFileSync(path.join(project, 'package.json'), JSON.stringify({ name: 'project', private: true, type: 'module' }))
@@ -63,7 +58,7 @@ export async function userProject(folder: string, packages: readonly Packed[]): 
   const engine = Object.keys(optionalDependencies).filter(
     (name) => name.startsWith('sherpa-onnx-') && existsSync(path.join(modules, name)),
   )
-  const names = [...Object.keys(dependencies), ...engine, '@types/node']
+  const names = [...Object.keys(dependencies), ...engine, ...others]
   // Links: what they depend on lies beside what they lead to.
   const needed = names.map((name) => path.join(modules, name))
   const how = ['--offline', '--omit=optional', '--ignore-scripts', '--no-audit', '--no-fund']
