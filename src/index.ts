@@ -54,21 +54,29 @@ export type { SpeakerNames } from './captions/speakers.ts'
 export type { CueLayoutOptions, LabelStyle, LayoutWeights, PresetName } from './captions/layout/options.ts'
 export {
   assSink,
+  csvSink,
   ctmSink,
+  lrcSink,
   rttmSink,
+  sbvSink,
   srtSink,
   stmSink,
   textSink,
   vttSink,
+  whisperJsonSink,
   type AssSinkOptions,
   type CaptionSinkOptions,
+  type CsvSinkOptions,
   type CtmSinkOptions,
+  type LrcSinkOptions,
   type RttmSinkOptions,
+  type SbvSinkOptions,
   type SegmentSinkOptions,
   type SrtSinkOptions,
   type StmSinkOptions,
   type TextSinkOptions,
   type VttSinkOptions,
+  type WhisperJsonSinkOptions,
 } from './sinks/caption-sinks.ts'
 export { jsonlSink, type JsonlSinkOptions } from './sinks/jsonl.ts'
 export type { Sink, SinkOptions } from './sinks/text-sink.ts'

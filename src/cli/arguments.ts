@@ -355,9 +355,9 @@ on this machine, with an English model that comes with it or any other that was 
                           .vtt, whose times and lines stay
 
 Output
-  -o, --output <file>     where to write; again for more files. The ending says what: .srt .vtt .ass .jsonl .txt .rttm
-                          .ctm .stm. Without it, what is said goes to standard output; - writes captions there, in the
-                          one --format that is given, else srt
+  -o, --output <file>     where to write; again for more files. The ending says what: .srt .vtt .ass .sbv .lrc; .txt
+                          .csv .jsonl, and .json as Whisper writes it; .rttm .ctm .stm. Without it, what is said goes to
+                          standard output; - writes captions there, in the one --format that is given, else srt
   --mux <file>            a copy of the video with the captions as a text track: .mp4 .m4v .mov .mkv .webm
   --burn <file>           a copy of the video with the captions in its picture: .mp4 .m4v .mov .mkv .webm
   --no-clobber            replace no file that exists: the command ends before it has begun
@@ -368,7 +368,7 @@ Output
 Several inputs: files, folders (all audio and video in them), lists (a .txt with an input on each line), addresses. Each output
 has the name of its input, and a .part behind it until it is complete
   --output-dir <folder>   where to write, folders of inputs made anew; else beside each input
-  --format <list>         what to write: srt,vtt,ass,jsonl,txt,rttm,ctm,stm; srt where nothing is said
+  --format <list>         what to write, by the endings above: srt,vtt,txt; srt where nothing is said
   --skip-existing         make only what is not there yet; else nothing is begun where an output is there
   --overwrite             make all anew
   --jobs <number>         inputs that are heard at the same time, 1 to 100; 1 where nothing is said

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { laidOutFormats } from '../captions/formats/names.ts'
 import type { Warning } from '../errors.ts'
 import { DEFAULT_MODEL, modelFamily } from '../protocol/models.ts'
 import { languageCodes } from '../protocol/parameters.ts'
@@ -6,7 +7,7 @@ import { type Command, isLocal, LAYOUT_FLAGS, STDOUT } from './arguments.ts'
 import { isCaptions, isTranscript } from './input.ts'
 
 /** Endings of files that are laid out by a preset. */
-const LAID_OUT: readonly string[] = ['.srt', '.vtt', '.ass']
+const LAID_OUT: readonly string[] = laidOutFormats.map((format) => `.${format}`)
 
 /** A warning for each option that has no effect with what else was chosen. */
 export function ignoredOptions(command: Command, environmentKey: string | undefined): Warning[] {

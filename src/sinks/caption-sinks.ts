@@ -9,6 +9,7 @@ import {
   type RttmOptions,
   type ScoringOptions,
 } from '../captions/formats/scoring.ts'
+import { checkTableOptions, TABLE_OPTIONS, type TableOptions } from '../captions/formats/tables.ts'
 import { checkTranscriptOptions, TRANSCRIPT_OPTIONS, type TranscriptOptions } from '../captions/formats/transcript.ts'
 import {
   checkLayoutOptions,
@@ -147,6 +148,85 @@ export type AssSinkOptions = CaptionSinkOptions
 export function assSink(target?: SinkTarget, options: AssSinkOptions = {}): Sink {
   const own = { labels: 'none', overlap: 'stack' } as const
   return captionSink('assSink()', target, options, own, ({ assComposer }, settings) => assComposer(settings))
+}
+
+/** Options of {@link sbvSink}. */
+export type SbvSinkOptions = CaptionSinkOptions
+
+/**
+ * Writes SBV, captions as YouTube exports and takes them. Where the speaker changes, the first line begins with `Name: `.
+ *
+ * Cues are appended as they become final, and revised in a file: see {@link Sink}.
+ *
+ * @param target - a path, a `file:` URL, or any Writable; none means standard output.
+ * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode.
+ * @throws {@link ConfigurationError} `INVALID_OPTION`
+ * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
+ */
+export function sbvSink(target?: SinkTarget, options: SbvSinkOptions = {}): Sink {
+  return captionSink('sbvSink()', target, options, {}, ({ sbvComposer }, settings) => sbvComposer(settings))
+}
+
+/** Options of {@link lrcSink}. */
+export type LrcSinkOptions = CaptionSinkOptions
+
+/**
+ * Writes LRC, the lines of music players: each begins with the time at which it is shown, in hundredths of a second. A line
+ * without text stands where nothing is shown. Where the speaker changes, a line begins with `Name: `.
+ *
+ * Lines are appended as they become final, and revised in a file: see {@link Sink}.
+ *
+ * @param target - a path, a `file:` URL, or any Writable; none means standard output.
+ * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode.
+ * @throws {@link ConfigurationError} `INVALID_OPTION`
+ * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
+ */
+export function lrcSink(target?: SinkTarget, options: LrcSinkOptions = {}): Sink {
+  return captionSink('lrcSink()', target, options, {}, ({ lrcComposer }, settings) => lrcComposer(settings))
+}
+
+/** Options of {@link csvSink}. */
+export interface CsvSinkOptions extends SegmentSinkOptions, TableOptions {}
+
+/**
+ * Writes CSV for spreadsheets: a row for each run of words of a speaker, with the columns `start_ms`, `end_ms`, `speaker` and
+ * `text`. The file begins with a byte-order mark, so that spreadsheets know it as UTF-8; what they would take for a formula
+ * gets a space before it.
+ *
+ * Rows are appended as they become final, and revised in a file: see {@link Sink}.
+ *
+ * @param target - a path, a `file:` URL, or any Writable; none means standard output.
+ * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode.
+ * @throws {@link ConfigurationError} `INVALID_OPTION`
+ * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
+ */
+export function csvSink(target?: SinkTarget, options: CsvSinkOptions = {}): Sink {
+  checkOptions('csvSink()', options, TABLE_OPTIONS)
+  checkTableOptions(options)
+  const { segment } = options
+  return composedSink('csvSink()', target, options, ({ csvComposer }) => csvComposer(options, segment))
+}
+
+/** Options of {@link whisperJsonSink}. */
+export interface WhisperJsonSinkOptions extends SegmentSinkOptions, TableOptions {}
+
+/**
+ * Writes JSON as Whisper's programs do, for tools that read theirs: `segments` with `id`, `start`, `end`, `text` and
+ * `words`, then `text` and `language`; times are seconds. What they have not is the field `speaker` of each segment.
+ *
+ * Segments are appended as they become final, and revised in a file: see {@link Sink}. The file is JSON once the sink has
+ * finished, or has failed.
+ *
+ * @param target - a path, a `file:` URL, or any Writable; none means standard output.
+ * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode.
+ * @throws {@link ConfigurationError} `INVALID_OPTION`
+ * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
+ */
+export function whisperJsonSink(target?: SinkTarget, options: WhisperJsonSinkOptions = {}): Sink {
+  checkOptions('whisperJsonSink()', options, TABLE_OPTIONS)
+  checkTableOptions(options)
+  const { segment } = options
+  return composedSink('whisperJsonSink()', target, options, ({ whisperComposer }) => whisperComposer(options, segment))
 }
 
 /** Options of {@link textSink}. */

@@ -1,7 +1,19 @@
 import type { CaptionFormat } from '../captions/formats/names.ts'
 import type { CueLayoutOptions, PresetName } from '../captions/layout/options.ts'
 import type { SpeakerNames } from '../captions/speakers.ts'
-import { assSink, ctmSink, rttmSink, srtSink, stmSink, textSink, vttSink } from './caption-sinks.ts'
+import {
+  assSink,
+  csvSink,
+  ctmSink,
+  lrcSink,
+  rttmSink,
+  sbvSink,
+  srtSink,
+  stmSink,
+  textSink,
+  vttSink,
+  whisperJsonSink,
+} from './caption-sinks.ts'
 import type { SinkTarget } from './destination.ts'
 import { jsonlSink } from './jsonl.ts'
 import type { Sink } from './text-sink.ts'
@@ -18,8 +30,12 @@ const SINKS: Readonly<Record<CaptionFormat, (target: SinkTarget, options: Format
   srt: (target, options) => srtSink(target, captions(options)),
   vtt: (target, options) => vttSink(target, captions(options)),
   ass: (target, options) => assSink(target, captions(options)),
+  sbv: (target, options) => sbvSink(target, captions(options)),
+  lrc: (target, options) => lrcSink(target, captions(options)),
   jsonl: (target, { speakers = {} }) => jsonlSink(target, { speakers }),
   txt: (target, { speakers = {} }) => textSink(target, { speakers }),
+  csv: (target, { speakers = {} }) => csvSink(target, { speakers }),
+  json: (target, { speakers = {} }) => whisperJsonSink(target, { speakers }),
   rttm: (target, { speakers = {}, recording }) => rttmSink(target, { speakers, file: token(recording) }),
   ctm: (target, { recording }) => ctmSink(target, { file: token(recording) }),
   stm: (target, { speakers = {}, recording }) => stmSink(target, { speakers, file: token(recording) }),

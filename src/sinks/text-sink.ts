@@ -181,7 +181,7 @@ export class TextSink extends Writable {
 
   /** What waits when the sink fails: it is final, and would be lost. */
   #rest(): string {
-    const text = this.#unwritten + (this.#composer?.release() ?? '')
+    const text = this.#unwritten + (this.#composer?.abandon() ?? '')
     return text === '' || this.#begun ? text : this.#held + text
   }
 

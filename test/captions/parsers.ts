@@ -66,7 +66,7 @@ export function parseVtt(text: string): { errors: string[]; cues: ParsedVttCue[]
 }
 
 /** Has FFmpeg read captions and write them as SRT, in which it leaves the text as it is, whatever it looks like. */
-export function throughFfmpeg(format: 'srt' | 'webvtt', text: string): ParsedCue[] {
+export function throughFfmpeg(format: 'srt' | 'webvtt' | 'subviewer' | 'lrc', text: string): ParsedCue[] {
   const child = spawnSync('ffmpeg', ['-v', 'error', '-f', format, '-i', 'pipe:0', '-f', 'srt', 'pipe:1'], {
     input: text,
     maxBuffer: 2 ** 26,

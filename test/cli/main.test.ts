@@ -61,7 +61,11 @@ describe('diarize-stream', () => {
   it.each([
     [['/does/not/exist.mp4'], 3, 'does not exist'],
     [[], 2, 'an input is needed'],
-    [[clip, '-o', 'talk.doc'], 2, "-o must end in one of .srt .vtt .ass .jsonl .txt .rttm .ctm .stm; got 'talk.doc'"],
+    [
+      [clip, '-o', 'talk.doc'],
+      2,
+      "-o must end in one of .srt .vtt .ass .sbv .lrc .jsonl .txt .csv .json .rttm .ctm .stm; got 'talk.doc'",
+    ],
     [[clip, '-o', '/does/not/exist.srt'], 1, 'cannot write to /does/not/exist.srt'],
     [[clip, '--engine', 'assemblyai'], 2, 'set ASSEMBLYAI_API_KEY, or give --api-key-file'],
     [[clip, '--api-key', key], 2, 'every user of this machine can read it'],

@@ -4,7 +4,19 @@ import { Readable, type Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { assSink, ctmSink, rttmSink, srtSink, stmSink, textSink, vttSink } from '../../src/sinks/caption-sinks.ts'
+import {
+  assSink,
+  csvSink,
+  ctmSink,
+  lrcSink,
+  rttmSink,
+  sbvSink,
+  srtSink,
+  stmSink,
+  textSink,
+  vttSink,
+  whisperJsonSink,
+} from '../../src/sinks/caption-sinks.ts'
 import type { SinkTarget } from '../../src/sinks/destination.ts'
 import { layout } from '../../src/transforms/layout.ts'
 import { makeTurn } from '../captions/example-turn.ts'
@@ -47,6 +59,25 @@ const sinks: [string, (target: SinkTarget) => Writable, string, string][] = [
     (target) => textSink(target),
     '[00:00:00] Speaker A: One. Two.\n\n[00:00:02] Speaker B: Three.\n\n[00:00:06] Speaker B: Four.\n',
     '[00:00:02] Speaker C: Three!\n',
+  ],
+  [
+    'csvSink',
+    (target) => csvSink(target, { speakers: { B: 'Bob' } }),
+    '\uFEFFstart_ms,end_ms,speaker,text\r\n0,450,"Speaker A","One. Two."\r\n2000,2200,Bob,Three.\r\n6000,6200,Bob,Four.\r\n',
+    '2000,2200,"Speaker C",Three!\r\n',
+  ],
+  [
+    'sbvSink',
+    (target) => sbvSink(target),
+    '0:00:00.000,0:00:00.950\nSpeaker A: One. Two.\n\n0:00:02.000,0:00:02.833\nSpeaker B: Three.\n\n' +
+      '0:00:06.000,0:00:06.833\nFour.\n\n',
+    '0:00:02.000,0:00:02.833\nSpeaker C: Three!\n\n',
+  ],
+  [
+    'lrcSink',
+    (target) => lrcSink(target, { names: false }),
+    '[00:00.00]One. Two.\n[00:00.95]\n[00:02.00]Three.\n[00:02.84]\n[00:06.00]Four.\n[00:06.84]\n',
+    '[00:00.95]\n[00:02.00]Three!\n[00:02.84]\n',
   ],
   [
     'assSink',
@@ -101,6 +132,51 @@ describe.each(sinks)('%s', (_name, sink, whole, revised) => {
   })
 })
 
+describe('whisperJsonSink', () => {
+  const parse = (text: string) =>
+    JSON.parse(text) as { segments: Record<string, unknown>[]; text: string; language: unknown }
+  const again = [...turns, makeTurn(1, 'C:Three!', { start: 2000, revision: 1, language: 'de' })]
+
+  it('writes what programs of Whisper read, as it was last revised', async () => {
+    const file = path.join(directory(), 'out.json')
+    await pipeline(Readable.from(again), whisperJsonSink(file, { speakers: { B: 'Bob' } }))
+    const { segments, text, language } = parse(readFileSync(file, 'utf8'))
+    expect([text, language]).toEqual([' One. Two. Three! Four.', 'de'])
+    expect(segments.map(({ id, speaker, text: said }) => [id, speaker, said])).toEqual([
+      [0, 'Speaker A', ' One. Two.'],
+      [1, 'Speaker C', ' Three!'],
+      [2, 'Bob', ' Four.'],
+    ])
+    expect(segments[0]).toMatchObject({ start: 0, end: 0.45 })
+    expect(segments[0]?.['words']).toEqual([
+      { word: ' One.', start: 0, end: 0.2, probability: 1 },
+      { word: ' Two.', start: 0.25, end: 0.45, probability: 1 },
+    ])
+  })
+
+  it('writes JSON also of nothing, and of what was heard before a failure', async () => {
+    const empty = new TextCollector()
+    await pipeline(Readable.from([]), whisperJsonSink(empty))
+    expect(parse(empty.text)).toEqual({ segments: [], text: '', language: null })
+    const file = path.join(directory(), 'out.json')
+    const sink = whisperJsonSink(file)
+    sink.write(turns[0])
+    await untilFileHolds(file, 'One.')
+    sink.destroy(new Error('on purpose'))
+    await finished(sink).catch(() => {})
+    await untilFileHolds(file, 'language')
+    expect(parse(readFileSync(file, 'utf8')).text).toBe(' One. Two.')
+  })
+
+  it('counts what it could not revise on a stream', async () => {
+    const warnings: unknown[] = []
+    const stream = whisperJsonSink(new TextCollector())
+    stream.on('warning', (warning) => warnings.push(warning))
+    await pipeline(Readable.from([...turns, makeTurn(2, 'C:Five!', { start: 6000, revision: 1 })]), stream)
+    expect(warnings).toMatchObject([{ code: 'REVISION_NOT_APPLIED', count: 1 }])
+  })
+})
+
 it('no format lets the direction of writing turn beyond a line, or by a name', async () => {
   const makers: ((target: SinkTarget) => Writable)[] = [
     ...sinks.map(([, sink]) => sink),
@@ -109,6 +185,8 @@ it('no format lets the direction of writing turn beyond a line, or by a name', a
     (target) => vttSink(target, { layout: { labels: 'name' } }),
     (target) => assSink(target, { layout: { labels: 'name' }, speakers: { A: '\u2067Ann' } }),
     (target) => textSink(target, { speakers: { A: '\u2067Ann' } }),
+    (target) => csvSink(target, { speakers: { A: '\u2067Ann' } }),
+    (target) => whisperJsonSink(target, { speakers: { A: '\u2067Ann' } }),
   ]
   const turn = fc.record({ text: fc.array(nastyText, { minLength: 1, maxLength: 3 }), speaker: nastyText })
   await fc.assert(
@@ -143,6 +221,8 @@ it('the new sinks refuse options they do not have', () => {
   expect(() => textSink('x', { timestamps: 1 as never })).toThrow(
     'timestamps, when given, must be true or false; got 1',
   )
+  expect(() => csvSink('x', { speakers: [] as never })).toThrow('speakers, when given, must be an object')
+  expect(() => whisperJsonSink('x', { names: false } as object)).toThrow('whisperJsonSink() has no option names')
   expect(() => assSink('x', { layout: 'tv' as never })).toThrow("layout.preset, when given, must be 'netflix', 'bbc'")
 })
 

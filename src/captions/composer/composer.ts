@@ -60,6 +60,14 @@ export class Composer {
     return this.#headed(text + this.#tail.close(Infinity))
   }
 
+  /** What waits, and what makes the text whole, where nothing more comes after a failure. */
+  abandon(): string {
+    const text = this.release()
+    if (this.#ended || !this.#begun) return text
+    this.#ended = true
+    return text + this.#tail.close(Infinity)
+  }
+
   /** Whether something that was returned is not what it must be by now. */
   get isStale(): boolean {
     return this.#history.isStale

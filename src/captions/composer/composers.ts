@@ -9,6 +9,15 @@ import {
 } from '../formats/scoring.ts'
 import { formatSrtCue } from '../formats/srt.ts'
 import { type Paragraph, Transcript, type TranscriptOptions } from '../formats/transcript.ts'
+import { formatLrcCue, formatLrcEnd, formatSbvCue } from '../formats/sbv-lrc.ts'
+import {
+  csvHeader,
+  formatCsvSegment,
+  type TableOptions,
+  WhisperJson,
+  type WhisperState,
+  type WhisperTexts,
+} from '../formats/tables.ts'
 import { formatVttCue, vttHeader } from '../formats/vtt.ts'
 import { cueLabel } from '../layout/labels.ts'
 import type { LayoutSettings } from '../layout/options.ts'
@@ -84,6 +93,46 @@ export function assComposer(settings: CaptionSettings): Composer {
       }),
   })
   return new Composer(format, segment)
+}
+
+/** SBV. */
+export function sbvComposer({ layout, segment }: CaptionSettings): Composer {
+  const format = captionFormat({
+    header: '',
+    isNumbered: false,
+    layout,
+    cue: (cue, previous) => formatSbvCue(cue, cueLabel(cue, previous, layout)),
+  })
+  return new Composer(format, segment)
+}
+
+/** LRC. */
+export function lrcComposer({ layout, segment }: CaptionSettings): Composer {
+  const format = captionFormat({
+    header: '',
+    isNumbered: false,
+    layout,
+    cue: (cue, previous) => formatLrcCue(cue, cueLabel(cue, previous, layout), previous?.end),
+    ending: (last) => formatLrcEnd(last?.end),
+  })
+  return new Composer(format, segment)
+}
+
+/** CSV. */
+export function csvComposer(options: TableOptions, segment: WordRunOptions | undefined): Composer {
+  return new Composer(
+    segmentFormat(() => ({ add: (item) => formatCsvSegment(item, options) }), csvHeader),
+    segment,
+  )
+}
+
+/** JSON as Whisper's programs write it. */
+export function whisperComposer(options: TableOptions, segment: WordRunOptions | undefined): Composer {
+  const texts: WhisperTexts = { list: [], length: 0 }
+  return new Composer(
+    segmentFormat((state?: WhisperState) => new WhisperJson(options, texts, state), WhisperJson.header),
+    segment,
+  )
 }
 
 /** A transcript to read. */

@@ -7,6 +7,8 @@ import type { Utterance } from '../utterances.ts'
 /** A whole piece of a file: one cue, or the lines of one segment. */
 export interface Block {
   text: string
+  /** Whether it only ends the file. */
+  isEnd?: true
   /** Ms of the stream at which what it shows begins. */
   start: number
 }
@@ -39,21 +41,35 @@ export interface CaptionFormat {
   layout: LayoutSettings
   /** One cue as a block of text; `''` where nothing of it is visible. */
   cue: (cue: Cue, previous: PreviousCue | undefined) => string
+  /** What the file ends with, after the last visible cue; absent where it needs no end. */
+  ending?: (last: PreviousCue | undefined) => string
 }
 
 /** A {@link Format} of captions: utterances are laid out as cues, and these written. */
-export function captionFormat({ header, isNumbered, layout, cue: write }: CaptionFormat): Format {
+export function captionFormat({ header, isNumbered, layout, cue: write, ending }: CaptionFormat): Format {
   const writer = (state?: unknown, blocks = 0): Writer => {
     const before = state as LayoutState | undefined
     let count = blocks
     let previous = before?.previous
-    return new ChannelLayout(layout, before, (cue): Block[] => {
+    const cues = new ChannelLayout(layout, before, (cue): Block[] => {
       const text = write({ ...cue, index: count + 1 }, previous)
       if (text === '') return []
       count += 1
       previous = shownCue(cue)
       return [{ text, start: cue.start }]
     })
+    if (ending === undefined) return cues
+    return {
+      get open() {
+        return cues.open
+      },
+      get state() {
+        return cues.state
+      },
+      begins: (utterance) => cues.begins(utterance),
+      add: (utterance) => cues.add(utterance),
+      close: (next) => [...cues.close(next), ...(next === Infinity ? endOf(ending(previous)) : [])],
+    }
   }
   return { header, isNumbered, maxDelay: layout.maxDelayMs, writer }
 }
@@ -67,6 +83,8 @@ export interface SegmentText<State = unknown> {
   readonly waiting?: boolean
   /** The rest, when nothing more comes; absent where there is none. */
   end?(): string
+  /** What only ends the text, when nothing more comes; absent where it needs no end. */
+  ending?(): string
   /** A plain copy of all on which depends what comes next; absent where nothing does. */
   readonly state?: State | undefined
 }
@@ -77,8 +95,8 @@ const MAX_DELAY_MS = 750
 /** Utterances that lie together at most, while text is held back: what is held is kept with the first of them. */
 const MAX_TOGETHER = 16
 
-/** A {@link Format} of segments; `begin` begins the text, or goes on from a state of it. */
-export function segmentFormat<State>(begin: (state?: State) => SegmentText<State>): Format {
+/** A {@link Format} of segments behind a header; `begin` begins the text, or goes on from a state of it. */
+export function segmentFormat<State>(begin: (state?: State) => SegmentText<State>, header = ''): Format {
   const writer = (state?: unknown): Writer => {
     const text = begin(state as State)
     let together = 0
@@ -98,12 +116,16 @@ export function segmentFormat<State>(begin: (state?: State) => SegmentText<State
         return all.flatMap((segment) => blockOf(text.add(segment), segment.start))
       },
       close(next) {
-        if (next === Infinity) return blockOf(text.end?.() ?? '', Infinity)
+        if (next === Infinity) return [...blockOf(text.end?.() ?? '', Infinity), ...endOf(text.ending?.() ?? '')]
         return next === undefined ? blockOf(text.release?.() ?? '', Infinity) : []
       },
     }
   }
-  return { header: '', maxDelay: MAX_DELAY_MS, isNumbered: false, writer }
+  return { header, maxDelay: MAX_DELAY_MS, isNumbered: false, writer }
+}
+
+function endOf(text: string): Block[] {
+  return text === '' ? [] : [{ text, start: Infinity, isEnd: true }]
 }
 
 function blockOf(text: string, start: number): Block[] {

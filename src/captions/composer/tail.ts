@@ -85,7 +85,7 @@ export class Tail {
     let text = ''
     for (const block of blocks) {
       const owner = this.#together.findLast((entry) => (entry.start ?? 0) <= block.start) ?? this.#together[0]
-      if (owner !== undefined) owner.blocks += 1
+      if (owner !== undefined && block.isEnd !== true) owner.blocks += 1
       text += block.text
     }
     this.#blocks += blocks.length

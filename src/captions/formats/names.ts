@@ -1,5 +1,12 @@
-/** A format of captions or transcripts, called by the ending of its files. */
-export type CaptionFormat = 'srt' | 'vtt' | 'ass' | 'jsonl' | 'txt' | 'rttm' | 'ctm' | 'stm'
+/** All formats; by itself, so that a command line can be read before anything that writes them is loaded. */
+export const captionFormats = [
+  ...(['srt', 'vtt', 'ass', 'sbv', 'lrc'] as const),
+  ...(['jsonl', 'txt', 'csv', 'json'] as const),
+  ...(['rttm', 'ctm', 'stm'] as const),
+] as const
 
-/** All of them; by itself, so that a command line can be read before anything that writes them is loaded. */
-export const captionFormats: readonly CaptionFormat[] = ['srt', 'vtt', 'ass', 'jsonl', 'txt', 'rttm', 'ctm', 'stm']
+/** A format of captions or transcripts, called by the ending of its files. */
+export type CaptionFormat = (typeof captionFormats)[number]
+
+/** Formats of cues, which are laid out. */
+export const laidOutFormats: readonly CaptionFormat[] = ['srt', 'vtt', 'ass', 'sbv', 'lrc']

@@ -1,0 +1,66 @@
+import type { Cue } from '../../model.ts'
+import { visibleLines } from '../text.ts'
+import { captionTimes } from './timestamps.ts'
+
+/** `M:SS` or more, and the part of a second behind it. */
+function clock(whole: number, perSecond: number, isLong: boolean): string {
+  const two = (value: number): string => String(value).padStart(2, '0')
+  const seconds = Math.floor(whole / perSecond)
+  const minutes = Math.floor(seconds / 60)
+  const rest = String(whole % perSecond).padStart(perSecond === 1000 ? 3 : 2, '0')
+  const before = isLong ? `${Math.floor(minutes / 60)}:${two(minutes % 60)}` : two(minutes)
+  return `${before}:${two(seconds % 60)}.${rest}`
+}
+
+/** A time as SBV writes it: `0:01:02.345`. */
+export function sbvTimestamp(ms: number): string {
+  return clock(ms, 1000, true)
+}
+
+/** Hundredths of a second as LRC writes them: `01:02.34`, with as many minutes as there are. */
+export function lrcTimestamp(centiseconds: number): string {
+  return clock(centiseconds, 100, false)
+}
+
+/**
+ * One cue of SBV with its empty line, behind a ready-made label; `''` where nothing is visible. The format has no escapes:
+ * a space is put into a text that would be read as the times of a cue, and into `[br]`, which some readers take for a new line.
+ */
+export function formatSbvCue(cue: Pick<Cue, 'start' | 'end' | 'lines'>, label = ''): string {
+  const lines = visibleLines(cue.lines, label)
+  if (lines.length === 0) return ''
+  const { start, end } = captionTimes(cue)
+  const text = lines
+    .map((line) => line.replaceAll(/(\d:\d+:\d+[.,]\d*,)(?=\d)/g, '$1 ').replaceAll(/\[(?=br\])/gi, '[ '))
+    .join('\n')
+  return `${sbvTimestamp(start)},${sbvTimestamp(end)}\n${text}\n\n`
+}
+
+/** A time as LRC has it, without the brackets. */
+function lrcTime(ms: number, round: (value: number) => number): number {
+  return round(Math.max(0, Math.min(ms, 1e15)) / 10)
+}
+
+/**
+ * One line of LRC, with the lines of the cue behind each other; `''` where nothing is visible. The format knows only when a
+ * line begins: where the one before ended earlier, a line without text stands between them. Text that would be read as a
+ * time gets a space: `[ 01:02]`.
+ *
+ * @param label - stands before the text, ready made.
+ * @param previousEnd - when the line before ended, in ms.
+ */
+export function formatLrcCue(cue: Pick<Cue, 'start' | 'lines'>, label = '', previousEnd?: number): string {
+  const lines = visibleLines(cue.lines, label)
+  if (lines.length === 0) return ''
+  const start = lrcTime(cue.start, Math.floor)
+  const text = lines.join(' ').replaceAll(/([[<])(?=\d+:)/g, '$1 ')
+  // A bracket at the beginning would be that of a tag.
+  const line = `[${lrcTimestamp(start)}]${text.startsWith('[') ? ' ' : ''}${text}\n`
+  const end = previousEnd === undefined ? start : lrcTime(previousEnd, Math.ceil)
+  return end < start ? formatLrcEnd(previousEnd) + line : line
+}
+
+/** The line without text with which LRC ends what is shown; `''` where nothing is. */
+export function formatLrcEnd(end: number | undefined): string {
+  return end === undefined ? '' : `[${lrcTimestamp(lrcTime(end, Math.ceil))}]\n`
+}

@@ -1,0 +1,136 @@
+import type { Segment, Word } from '../../model.ts'
+import { attributed, checkSpeakerNames, displayName, type SpeakerNames } from '../speakers.ts'
+import { cleanLine } from '../text.ts'
+import { wholeTimes } from './timestamps.ts'
+
+/*
+ * A transcript as data that other programs read: CSV for spreadsheets, and JSON as Whisper's programs write it.
+ */
+
+/** Options of the formats that programs read as data. */
+export interface TableOptions {
+  /**
+   * Display names by speaker label, e.g. `{ A: 'Alice' }`; a label that has none is shown as `Speaker A`.
+   * @defaultValue `{}`
+   */
+  speakers?: SpeakerNames
+}
+
+/** The names of {@link TableOptions}, for stages that pass them on. */
+export const TABLE_OPTIONS = ['speakers'] as const
+
+/** Refuses wrong values of {@link TableOptions}. */
+export function checkTableOptions(options: TableOptions): void {
+  checkSpeakerNames('speakers', options.speakers)
+}
+
+function speakerOf({ speaker, channel, words }: Segment, { speakers }: TableOptions): string | undefined {
+  return displayName(attributed(speaker) ?? channel, speakers, words)
+}
+
+/** What a CSV file begins with: a byte-order mark, without which spreadsheets do not read UTF-8, and the names of the columns. */
+export const csvHeader = '\uFEFFstart_ms,end_ms,speaker,text\r\n'
+
+/** A cell: quoted where it must be, with a space before what a spreadsheet would take for a formula. */
+function cell(text: string): string {
+  const safe = /^[=+@-]/.test(text) ? ` ${text}` : text
+  return /[",\s]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+}
+
+/** A segment as a row of CSV (RFC 4180): its times in milliseconds, who speaks, and what; `''` where nothing is visible. */
+export function formatCsvSegment(segment: Segment, options: TableOptions = {}): string {
+  const text = cleanLine(segment.text)
+  if (text === '') return ''
+  const { start, end } = wholeTimes(segment)
+  return `${start},${end},${cell(speakerOf(segment, options) ?? '')},${cell(text)}\r\n`
+}
+
+/** How far {@link WhisperJson} has come. */
+export interface WhisperState {
+  segments: number
+  language?: string | undefined
+}
+
+/** The text of each segment, shared by all that go on from a state, since a segment is there under its number. */
+export interface WhisperTexts {
+  list: string[]
+  /** Characters in all. */
+  length: number
+}
+
+/** Most characters that are kept for the field `text`: of several hundred hours. */
+const LONGEST_TEXT = 16_777_216
+
+/**
+ * JSON with the fields that Whisper's programs write, and `speaker` beside them: `segments`, each with `id`, `start`, `end`,
+ * `text`, `words`, then `text` and `language`. Times are seconds. It is JSON once {@link ending} has been written.
+ *
+ * `text` is put together of all segments, and so is kept; of a stream without end it is left out.
+ */
+export class WhisperJson {
+  static readonly header = '{"segments":['
+  readonly #options: TableOptions
+  readonly #texts: WhisperTexts
+  #state: WhisperState
+
+  constructor(
+    options: TableOptions = {},
+    texts: WhisperTexts = { list: [], length: 0 },
+    state: WhisperState = { segments: 0 },
+  ) {
+    this.#options = options
+    this.#texts = texts
+    this.#state = state
+  }
+
+  /** All on which depends what comes next. */
+  get state(): WhisperState {
+    return this.#state
+  }
+
+  add(segment: Segment): string {
+    const text = cleanLine(segment.text)
+    if (text === '') return ''
+    const { segments: id, language = segment.language } = this.#state
+    this.#state = { segments: id + 1, ...(language !== undefined && { language }) }
+    this.#keep(id, text)
+    const { start, end } = seconds(segment)
+    const words = segment.words.flatMap((word) => wordRecord(word))
+    const speaker = speakerOf(segment, this.#options)
+    const record = { id, start, end, text: ` ${text}`, ...(speaker !== undefined && { speaker }), words }
+    return `${id === 0 ? '' : ','}\n${toJson(record)}`
+  }
+
+  ending(): string {
+    const { segments, language = null } = this.#state
+    const { list, length } = this.#texts
+    const text = list.slice(0, segments).map((one) => ` ${one}`)
+    return `\n],${length > LONGEST_TEXT ? '' : `"text":${toJson(text.join(''))},`}"language":${toJson(language)}}\n`
+  }
+
+  #keep(id: number, text: string): void {
+    const texts = this.#texts
+    texts.length += text.length - (texts.list[id]?.length ?? 0)
+    if (texts.length <= LONGEST_TEXT) texts.list[id] = text
+    else texts.list = []
+  }
+}
+
+function seconds(times: { start: number; end: number }): { start: number; end: number } {
+  const { start, end } = wholeTimes(times)
+  return { start: start / 1000, end: end / 1000 }
+}
+
+function wordRecord(word: Word): object[] {
+  const text = cleanLine(word.text)
+  if (text === '') return []
+  const { confidence } = word
+  const isKnown = confidence !== undefined && Number.isFinite(confidence)
+  const probability = isKnown ? { probability: Math.min(1, Math.max(0, confidence)) } : {}
+  return [{ word: ` ${text}`, ...seconds(word), ...probability }]
+}
+
+function toJson(value: unknown): string {
+  // Legal in JSON, but some readers of lines take them for line ends.
+  return JSON.stringify(value).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')
+}
