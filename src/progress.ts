@@ -94,6 +94,11 @@ export class ProgressReporter {
     }
   }
 
+  /** Takes in what was lost before this run, of which it is the rest. */
+  goOn(gaps: readonly Gap[]): void {
+    for (const gap of gaps) this.#gaps.add(gap)
+  }
+
   /** Gives the last report, once the one before is done, and then the sum; rejects with what the listener throws. */
   async finish(): Promise<RunSummary> {
     this.stop()

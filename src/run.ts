@@ -1,5 +1,6 @@
+import type { Checkpointing } from './checkpoint/checkpointing.ts'
 import { ConfigurationError } from './errors.ts'
-import { checkBoolean, checkKnown, checkSignal, invalidOption } from './options.ts'
+import { checkBoolean, checkKnown, checkSignal, checkString, invalidOption } from './options.ts'
 import { type Progress, ProgressReporter, type RunSummary } from './progress.ts'
 import { oneLine } from './redact.ts'
 import { endEarly, recordStage } from './stage.ts'
@@ -25,6 +26,18 @@ export interface RunOptions {
    * gave before is pending. What it throws, or rejects with, fails the run.
    */
   onProgress?: (progress: Progress) => unknown
+  /**
+   * A file that is kept beside the outputs while the run lasts, so that it can go on where it was killed: how far all
+   * outputs have come, by what speakers are known, and which input it is. Where the file is there already, the run goes on
+   * from it, with the same times, orders of turns and speakers; words that are written are not written again. A live source
+   * says by a `gap` what was missed. After success it is deleted; after `stop` it stays. It is readable by its owner alone,
+   * as it holds what was said last, and, where `voices` of `diarize()` knows them, voices, which are biometric data.
+   *
+   * The source must be a file, or one of `httpSource()`, `rtspSource()` and `microphoneSource()`, each sink one of this
+   * library that writes to a file, and nothing may stand between `diarize()` and the sink. See `docs/resume.md`.
+   * @defaultValue none
+   */
+  checkpoint?: string
   /**
    * Whether Node prints a line, once in a process, that says which engine runs and how progress can be followed: where
    * standard error is a terminal, and neither `onProgress` nor a listener of `session` tells it anyway.
@@ -89,12 +102,20 @@ export async function run(...stages: readonly unknown[]): Promise<RunSummary> {
     for (const stream of streams) if (!isStandard(stream)) guard(stream)
     const closed = streams.map(whenClosed)
     reporter = new ProgressReporter(options.onProgress, (error) => streams.at(-1)?.destroy(error))
+    const checkpointing = await openCheckpoint(options, streams)
+    if (checkpointing !== undefined) {
+      streams.splice(checkpointing.at + 1, 0, checkpointing.recorder as Duplex as AnyStream)
+      reporter.goOn(checkpointing.gaps)
+    }
     for (const stream of streams) reporter.follow(stream)
     if (options.notice !== false && options.onProgress === undefined) announceEngine(streams)
     const signal = options.signal === undefined ? {} : { signal: options.signal }
     try {
       const finished = pipeline(streams, signal)
-      forget = onceAborted(options.stop, () => endSource(streams[0] as AnyStream))
+      forget = onceAborted(options.stop, () => {
+        checkpointing?.stop()
+        endSource(streams[0] as AnyStream)
+      })
       await finished
     } catch (error) {
       destroyAll(streams)
@@ -102,12 +123,24 @@ export async function run(...stages: readonly unknown[]): Promise<RunSummary> {
     } finally {
       await waitAtMost(CLOSE_WAIT_MS, Promise.all(closed))
     }
+    await checkpointing?.finish(options.stop?.aborted !== true)
     return await reporter.finish()
   } finally {
     forget()
     reporter?.stop()
     destroyAll(streams)
   }
+}
+
+/** The checkpoint that is asked for; what fails while it is read fails the run. */
+async function openCheckpoint(options: RunOptions, streams: readonly AnyStream[]): Promise<Checkpointing | undefined> {
+  if (options.checkpoint === undefined) return undefined
+  const failed = new Promise<never>((_resolve, reject) => {
+    for (const stream of streams) stream.once('error', reject)
+  })
+  failed.catch(() => {})
+  const { Checkpointing: Opened } = await import('./checkpoint/checkpointing.ts')
+  return Promise.race([failed, Opened.open(options.checkpoint, streams)])
 }
 
 let isAnnounced = false
@@ -188,7 +221,8 @@ function separate(all: readonly unknown[]): { parts: readonly unknown[]; options
 }
 
 function checkOptions(options: RunOptions): void {
-  checkKnown('run()', options, ['signal', 'stop', 'onProgress', 'notice'])
+  checkKnown('run()', options, ['signal', 'stop', 'onProgress', 'notice', 'checkpoint'])
+  checkString('checkpoint', options.checkpoint, 1, 4096)
   checkBoolean('notice', options.notice)
   checkSignal('signal', options.signal)
   checkSignal('stop', options.stop)

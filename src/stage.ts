@@ -119,12 +119,20 @@ function behind(upstream: UpstreamStage): UpstreamStage {
  */
 export const relayedEvents = ['session', 'gap'] as const
 
-/** Re-emits the {@link relayedEvents} of whatever is piped into `stage` on `stage` itself. */
-export function relayEvents(stage: Writable): void {
+/**
+ * Re-emits the {@link relayedEvents} of whatever is piped into `stage` on `stage` itself.
+ *
+ * @param change - says what a record becomes; `undefined` for nothing.
+ */
+export function relayEvents(
+  stage: Writable,
+  change: (event: (typeof relayedEvents)[number], record: unknown) => unknown = (_event, record) => record,
+): void {
   onUpstream(stage, (upstream) => {
     for (const event of relayedEvents) {
       upstream.on(event, (record: unknown) => {
-        stage.emit(event, record)
+        const changed = change(event, record)
+        if (changed !== undefined) stage.emit(event, changed)
       })
     }
   })

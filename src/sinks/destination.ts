@@ -25,6 +25,12 @@ export interface Destination {
   rewrite?(pieces: AsyncIterable<Piece>): Promise<void>
   /** Makes a write that waits give up, and every later one. */
   interrupt(error: Error): void
+  /** Bytes written so far. */
+  readonly bytes?: number
+  /** Goes on with what is there, cut off after `bytes`. Is called before anything else. */
+  goOn?(bytes: number): Promise<void>
+  /** Has all that was written on the disk. */
+  sync?(): Promise<void>
   /** Lets go of everything after a failure; what was written stays, and `rest` is added where nobody is waited for. */
   abandon(error: Error | null, rest: string): Promise<void>
 }
@@ -241,6 +247,32 @@ export class FileDestination implements Destination {
     }
   }
 
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  async goOn(bytes: number): Promise<void> {
+    if (this.trouble !== undefined) throw this.trouble
+    try {
+      const handle = await this.#open('r+')
+      const { size } = await handle.stat()
+      if (size < bytes) throw Object.assign(new Error('the file has been changed'), { code: 'FILE_CHANGED' })
+      await handle.truncate(bytes)
+      this.#bytes = bytes
+    } catch (error) {
+      await this.#close().catch(() => {})
+      throw unwritable(this.path, error)
+    }
+  }
+
+  async sync(): Promise<void> {
+    try {
+      await this.#handle?.sync()
+    } catch (error) {
+      throw unwritable(this.path, error)
+    }
+  }
+
   async finish(empty: string): Promise<void> {
     if (this.#handle === undefined) await this.write(empty)
     this.#complete = true
@@ -337,14 +369,14 @@ export class FileDestination implements Destination {
     return stat(this.path, { bigint: true }).catch(() => undefined)
   }
 
-  async #open(): Promise<FileHandle> {
+  async #open(flags: 'w+' | 'r+' = 'w+'): Promise<FileHandle> {
     const real = resolveLinks(this.path)
     this.#reserve(real)
     const there = await this.#there()
     if (there !== undefined) this.#reserve(fileKey(there))
     const { FileLock: Lock } = await import('./file-lock.ts')
     this.#lock ??= await Lock.take(real)
-    const handle = await open(this.path, 'w+')
+    const handle = await open(this.path, flags)
     this.#handle = handle
     this.#reserve(fileKey(await handle.stat({ bigint: true })))
     return handle

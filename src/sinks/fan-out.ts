@@ -3,6 +3,7 @@ import { guard, waitAtMost } from '../stream-helpers.ts'
 import { ConfigurationError, type Warning } from '../errors.ts'
 import type { TypedWritable } from '../events.ts'
 import type { PassedOnEvents } from '../transforms/diarize-events.ts'
+import { CommitRequest, takesRequests, targetSinks } from '../checkpoint/stages.ts'
 import { relayedEvents, relayEvents } from '../stage.ts'
 
 /** How long the targets may take to close before they are no longer waited for. */
@@ -64,8 +65,13 @@ class FanOutStream extends Writable {
     }
   }
 
+  get [targetSinks](): readonly Writable[] {
+    return this.#targets
+  }
+
   override _write(item: unknown, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    for (const target of this.#targets) target.write(item)
+    const isRequest = item instanceof CommitRequest
+    for (const target of this.#targets) if (!isRequest || takesRequests(target)) target.write(item)
     this.#when((target) => !target.writableNeedDrain, done)
   }
 

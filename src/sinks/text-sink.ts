@@ -4,7 +4,9 @@ import type { Composer } from '../captions/composer/composer.ts'
 import { assertCaptionable } from '../captions/utterances.ts'
 import { FileDiagnostics } from '../diagnostics.ts'
 import type { Warning } from '../errors.ts'
-import type { Captionable } from '../model.ts'
+import type { Place } from '../checkpoint/checkpoint.ts'
+import { CommitRequest, type ResumableOutput, resumableOutput } from '../checkpoint/stages.ts'
+import type { Captionable, Turn } from '../model.ts'
 import { relayEvents } from '../stage.ts'
 import type { TypedWritable } from '../events.ts'
 import type { PassedOnEvents } from '../transforms/diarize-events.ts'
@@ -38,6 +40,9 @@ export interface Sink extends TypedWritable<PassedOnEvents> {
   readonly path: string | undefined
 }
 
+/** Where a sink is that was given no words. */
+const nothing: Place = { order: 0, bytes: 0, blocks: 0, cuts: [] }
+
 /** A file is rewritten no more often than this, but for the end. */
 const REWRITE_EVERY_MS = 60_000
 
@@ -51,6 +56,8 @@ export type SinkText = { textOf: (item: Captionable) => string } | { composer: (
 export class TextSink extends Writable {
   readonly #stage: string
   readonly #text: SinkText
+  /** What it was told, as far as that changes the text. */
+  readonly #options: string
   #composer: Composer | undefined
   readonly #destination: Destination
   #loading: Promise<Composer> | undefined
@@ -75,6 +82,8 @@ export class TextSink extends Writable {
     })
     this.#stage = stage
     this.#text = text
+    const { end: _end, signal: _signal, ...own } = options
+    this.#options = JSON.stringify(own)
     // By then the first audio is on its way, and there will be words.
     this.once('session', () => void this.#load().catch(() => {}))
     this.#destination = openTarget(target, options.end ?? true)
@@ -99,8 +108,16 @@ export class TextSink extends Writable {
     this.#enqueue(() => this.#destination.write(text)).catch((error: Error) => this.destroy(error))
   }
 
+  get [resumableOutput](): ResumableOutput | undefined {
+    const { path } = this
+    if (path === undefined) return undefined
+    const name = this.#stage
+    return { path, name, options: this.#options, goOn: (place, turns) => this.#goOn(place, turns) }
+  }
+
   override _write(item: unknown, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     this.#enqueue(async () => {
+      if (item instanceof CommitRequest) return this.#commit(item)
       assertCaptionable(this.#stage, item)
       const composer = await this.#load()
       const text = 'textOf' in this.#text ? this.#text.textOf(item) : ((await composer?.add(item)) ?? '')
@@ -141,6 +158,35 @@ export class TextSink extends Writable {
         this.#diagnostics.end(failure ?? new Error('the sink was destroyed before its end'))
         done(failure)
       }, done)
+  }
+
+  /** What was written is on the disk by then. */
+  async #commit(request: CommitRequest): Promise<void> {
+    await this.#destination.sync?.()
+    const { path, bytes = 0 } = this.#destination
+    const alone = { order: Number.MAX_SAFE_INTEGER, bytes, blocks: 0, cuts: [] }
+    const place = 'textOf' in this.#text ? alone : (this.#composer?.place ?? nothing)
+    if (path !== undefined) request.settle(path, place)
+  }
+
+  #goOn(place: Place, turns: readonly Turn[]): Promise<void> {
+    return this.#enqueue(async () => {
+      if (place.bytes > 0) {
+        await this.#destination.goOn?.(place.bytes)
+        this.#begun = true
+      }
+      const composer = await this.#load()
+      if (composer === undefined) return
+      composer.goOn(place)
+      let text = ''
+      for (const turn of turns) {
+        if (turn.order < place.order) continue
+        text += await composer.add(turn)
+        if (place.cuts.includes(turn.order)) text += composer.release()
+      }
+      // What waits then goes on waiting: the audio that follows it is still to be heard again.
+      await this.#put(text)
+    })
   }
 
   /** What composes the text, where not each object stands by itself. */

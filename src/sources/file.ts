@@ -2,6 +2,7 @@ import { accessSync, closeSync, constants, createReadStream, openSync, readSync,
 import { resolve } from 'node:path'
 import { pipeline, type Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import type { InputIdentity } from '../checkpoint/checkpoint.ts'
 import { ConfigurationError, InputError } from '../errors.ts'
 import type { TypedReadable } from '../events.ts'
 import { type FfmpegOptions, fileInput, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
@@ -20,6 +21,8 @@ import {
   tagLength,
   wavExtent,
 } from '../ffmpeg/probe.ts'
+import { createHash } from 'node:crypto'
+import { inputIdentity } from '../checkpoint/stages.ts'
 import { clockCorrector } from '../ffmpeg/program-clock.ts'
 import { checkBoolean, invalidOption } from '../options.ts'
 import { oneLine } from '../redact.ts'
@@ -86,13 +89,36 @@ function openFile(file: unknown, settings: Settings): Readable {
   const absolute = resolve(path)
   const shown = oneLine(absolute, MOST_SHOWN)
   const found = inspect(absolute, shown, settings.passThrough)
-  if (found instanceof InputError) return new FfmpegDecoder({ inputName: shown, refusal: found, ...settings })
-  const { whole, readable, gapless, ...known } = found
-  if (!readable) {
-    const bytes = { ...settings, isWhole: whole, isGapless: gapless }
-    return fromBytes(shown, () => createReadStream(absolute), bytes, known.duration)
+  if (found instanceof InputError) {
+    const refuse = (): never => {
+      throw found
+    }
+    return Object.assign(new FfmpegDecoder({ inputName: shown, refusal: found, ...settings }), {
+      [inputIdentity]: refuse,
+    })
   }
-  return new FfmpegDecoder({ input: fileInput(absolute, whole, gapless), inputName: shown, ...known, ...settings })
+  const { whole, readable, gapless, ...known } = found
+  const bytes = { ...settings, isWhole: whole, isGapless: gapless }
+  const source = readable
+    ? new FfmpegDecoder({ input: fileInput(absolute, whole, gapless), inputName: shown, ...known, ...settings })
+    : fromBytes(shown, () => createReadStream(absolute), bytes, known.duration)
+  let identity: InputIdentity | undefined
+  return whole ? Object.assign(source, { [inputIdentity]: () => (identity ??= identityOf(absolute)) }) : source
+}
+
+/** As much of a file is hashed as tells it from others. */
+const HASHED_BYTES = 1_048_576
+
+function identityOf(path: string): InputIdentity {
+  const { size, mtimeMs } = statSync(path)
+  const descriptor = openSync(path, 'r')
+  try {
+    const head = Buffer.alloc(Math.min(size, HASHED_BYTES))
+    const sha256 = createHash('sha256').update(head.subarray(0, readSync(descriptor, head, 0, head.length, 0)))
+    return { kind: 'file', size, modified: Math.round(mtimeMs), beginning: sha256.digest('hex') }
+  } finally {
+    closeSync(descriptor)
+  }
 }
 
 /** A source on bytes of this process, which are touched only once somebody wants audio. */

@@ -1,3 +1,4 @@
+import { inputIdentity } from '../checkpoint/stages.ts'
 import { SilenceLimit } from '../audio/silence.ts'
 import { DiarizeStreamError, InputError } from '../errors.ts'
 import { type FfmpegInput, type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
@@ -58,7 +59,8 @@ export function microphoneSource(options: MicrophoneSourceOptions = {}): LiveSou
     },
     explain: (error, hadAudio) => explainMicrophone(inputName, error, hadAudio),
   })
-  return source as LiveSource
+  const identity = () => ({ kind: 'microphone', device: device ?? '' })
+  return Object.assign(source, { [inputIdentity]: identity }) as LiveSource
 }
 
 /** The device to open: found in the list, or, where it is not there, as it was named. */

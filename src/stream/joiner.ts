@@ -438,6 +438,8 @@ export class FinalWords {
   #size = 0
   /** End of the last final word in ms of the stream; 0 before the first. */
   end = 0
+  /** From where the next session is to hear at the latest, until something new is final; ms of the stream. */
+  context = Infinity
   #lastStart = 0
 
   constructor(keepMs: number) {
@@ -446,7 +448,7 @@ export class FinalWords {
 
   /** From where a later session must hear, with `overlap` ms of what is final: from the last word at the latest. */
   hearFrom(overlap: number): number {
-    return Math.min(this.end - overlap, this.#lastStart - WORD_LEAD_MS)
+    return Math.min(this.end - overlap, this.#lastStart - WORD_LEAD_MS, this.context)
   }
 
   get turns(): Word[][] {
@@ -468,6 +470,7 @@ export class FinalWords {
       this.#turns[index] = kept
       return
     }
+    this.context = Infinity
     this.#turns.push(kept)
     this.#size += kept.words.length
     const start = turn.words.at(-1)?.start ?? end

@@ -9,6 +9,20 @@ import type { ServerLabels } from './speakers.ts'
 import type { VoiceProfile } from '../voices/profile.ts'
 import type { VoiceSource } from './stream-voices.ts'
 
+/** From where a stream goes on that another process began. */
+export interface StreamStart {
+  /** Number of the first frame that comes. */
+  frame: number
+  /** Ms of the stream before which all is heard, or known to be lost. */
+  settled: number
+  /** The last final turns, oldest first, with the letters of the stream. */
+  turns: readonly Turn[]
+  nextOrder: number
+  /** Speakers that there were. */
+  speakers: readonly string[]
+  voices: ReadonlyMap<string, VoiceProfile>
+}
+
 export interface SupervisorOptions extends SessionOptions, BackOffOptions {
   /** Address and fresh credentials for one more session. */
   connect: () => Promise<SessionTarget>
@@ -47,6 +61,8 @@ export interface SupervisorOptions extends SessionOptions, BackOffOptions {
   /** By what labels of two sessions are matched beside the words that both heard; by these alone where it is absent. */
   voices?: VoiceSource | undefined
   channel?: string
+  /** Where the stream goes on; at its beginning where absent. */
+  start?: StreamStart | undefined
 }
 
 export interface SessionChange {
@@ -74,6 +90,10 @@ export interface Gap {
   end: number
   /** Name of the channel it is on, where channels are kept apart. */
   channel?: string
+  /** Wall time at which the loss began, ISO 8601, where nobody listened since a run was killed. */
+  startedAt?: string
+  /** Wall time at which audio came again, ISO 8601. */
+  endedAt?: string
 }
 
 /** An attempt to open a session again. */

@@ -70,6 +70,13 @@ export class ReplayBuffer {
     this.#finals = finals
   }
 
+  /** Begins with frame number `frame`, in a stream of which all before `settled`, ms, is heard or known to be lost. */
+  beginAt(frame: number, settled: number): void {
+    this.#base = this.first = this.next = frame
+    this.#awayFrom = this.msAt(frame)
+    this.#settled = settled
+  }
+
   push(frame: Buffer): void {
     if (this.#options.wire !== undefined) {
       this.#loose.push(Buffer.from(frame))

@@ -6,7 +6,7 @@ import { oneLine } from '../redact.ts'
 import type { VoiceProfile } from '../voices/profile.ts'
 import { Session, type SessionEnd } from '../session/session.ts'
 import { FinalWords, type Orders, TurnJoiner } from './joiner.ts'
-import type { SupervisorEvents, SupervisorOptions } from './options.ts'
+import type { StreamStart, SupervisorEvents, SupervisorOptions } from './options.ts'
 import { connector, rollOverTimes, SessionBudget } from './reconnect.ts'
 import { ReplayBuffer } from './replay-buffer.ts'
 import { Sender } from './sender.ts'
@@ -20,6 +20,9 @@ import { Waiter } from './waiter.ts'
 
 /** Words are kept this much longer than the overlap: a turn that a new session hears again may have begun before it. */
 const TAIL_MS = 60_000
+
+/** The same where another process began the stream: then sessions hear again what tells them all speakers. */
+const START_TAIL_MS = 180_000
 
 /** How often a source that is held back is looked at again. */
 const RECHECK_MS = 1000
@@ -73,8 +76,9 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#options = options
     this.#budget = new SessionBudget(options)
     this.#meter = options.meter?.()
-    this.#finals = new FinalWords(options.overlap + TAIL_MS)
+    this.#finals = new FinalWords(options.overlap + (options.start === undefined ? TAIL_MS : START_TAIL_MS))
     this.#audio = new ReplayBuffer(options, this.#finals)
+    if (options.start !== undefined) this.#goOn(options.start)
     this.#voices =
       options.voices &&
       new StreamVoices(options.voices, {
@@ -86,6 +90,16 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
         warning: (warning) => this.emit('warning', warning),
       })
     if (options.voices?.isWanted === true) this.#voices?.begin()
+  }
+
+  /** The voices behind the letters, as far as they are known by now. */
+  get voices(): ReadonlyMap<string, VoiceProfile> {
+    return this.#letters.voices
+  }
+
+  /** Ms of the stream that have come. */
+  get receivedMs(): number {
+    return this.#audio.msAt(this.#audio.next)
   }
 
   /** Ms of the stream that some session has been sent. */
@@ -156,6 +170,17 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   async heardVoices(): Promise<ReadonlyMap<string, VoiceProfile>> {
     await this.#voices?.drained(VOICES_WAIT_MS)
     return this.#letters.voices
+  }
+
+  #goOn({ frame, settled, turns, nextOrder, speakers, voices }: StreamStart): void {
+    // Of turns that were revised only the words count here.
+    for (const turn of turns) this.#finals.add({ ...turn, revision: 0 })
+    this.#audio.beginAt(frame, settled)
+    this.#finals.context = this.#audio.msAt(frame)
+    this.#sent = frame
+    this.#orders.next = nextOrder
+    for (const speaker of speakers) this.#letters.claim(speaker)
+    for (const [speaker, profile] of voices) this.#letters.hear(speaker, profile)
   }
 
   async #supervise(): Promise<TerminationMessage> {

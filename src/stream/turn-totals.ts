@@ -19,6 +19,14 @@ export class TurnTotals {
   readonly #languages = new Map<string, number>()
   readonly #mostRevisable: number
 
+  /** Goes on with what turns added up to which are not revised any more. */
+  goOn(turns: number, speakers: Iterable<string>, languages: Readonly<Record<string, number>>): void {
+    this.turns = turns
+    for (const speaker of speakers) this.#settled.add(speaker)
+    this.#speakers = undefined
+    for (const [language, count] of Object.entries(languages)) this.#languages.set(language, count)
+  }
+
   constructor(mostRevisable = MOST_REVISABLE) {
     this.#mostRevisable = mostRevisable
   }

@@ -13,7 +13,9 @@ import {
   updatableNames,
 } from '../protocol/parameters.ts'
 import type { SessionTarget } from '../session/transport.ts'
-import type { SessionChange } from '../stream/options.ts'
+import type { Gap, SessionChange, StreamStart } from '../stream/options.ts'
+import { type ResumableHearing, resumableHearing, type Resumption } from '../checkpoint/stages.ts'
+import { bytesToMs } from '../audio/format.ts'
 import { TurnTotals } from '../stream/turn-totals.ts'
 import { InputError, SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
@@ -34,6 +36,7 @@ import {
   type ResolvedDiarizeOptions,
   resolveDiarizeOptions,
 } from './diarize-options.ts'
+import type { Supervisor } from '../stream/supervisor.ts'
 import type { Loaded, Peer, Supervision, SupervisionEnd } from './engine-choice.ts'
 
 const PROGRESS_MS = 1000
@@ -78,6 +81,7 @@ class DiarizeStream extends Duplex {
   #opened: Peer | undefined
   #supervisor: Supervision | undefined
   #engines: typeof import('./engine-choice.ts') | undefined
+  #resumptions: typeof import('./resumption.ts') | undefined
   #loaded: Loaded = {}
   #waitingSend: (() => void) | undefined
   #full = false
@@ -87,6 +91,14 @@ class DiarizeStream extends Duplex {
   #naming: SpeakerNaming | undefined
   #speakerModel: SpeakerModelIdentity | undefined
   readonly #diagnostics = new StreamDiagnostics(this)
+  /** Where the stream goes on, until there is audio; and audio of it that was lost. */
+  #resumption: Resumption | undefined
+  #knownGaps: readonly Gap[] = []
+  /** Frames that come before that. */
+  #skip = 0
+  /** How much later in the stream the source's audio is than the source says, ms. */
+  #shift = 0
+  #hasCheckpoint = false
 
   constructor(options: ResolvedDiarizeOptions) {
     super({
@@ -100,12 +112,29 @@ class DiarizeStream extends Duplex {
     this.#input = new DiarizeInput({
       ...options,
       channels: channelSettings(options)?.channels,
-      packetsRefusal: () => packetsRefusal(options),
+      packetsRefusal: () => (this.#hasCheckpoint ? 'a checkpoint counts samples' : packetsRefusal(options)),
     })
-    relayEvents(this)
+    relayEvents(this, (event, record) => (event === 'gap' ? this.#placed(record as Gap) : record))
     onUpstream(this, (upstream) => this.#input.attach(upstream))
     // At the end: where it has fired already, the stage is destroyed here.
     if (options.signal) addAbortSignal(options.signal, this)
+  }
+
+  get [resumableHearing](): ResumableHearing {
+    return {
+      check: async () => {
+        this.#hasCheckpoint = true
+        const { identityOf, obstacleOf } = await import('./resumption.ts')
+        return { options: identityOf(this.#options), obstacle: obstacleOf(this.#options) }
+      },
+      state: () => this.#state,
+      goOn: async (from) => {
+        this.#resumptions = await import('./resumption.ts')
+        this.#resumption = from
+        this.#knownGaps = from.gaps
+        this.#totals.goOn(from.totals.turns, from.totals.speakers, from.totals.languages)
+      },
+    }
   }
 
   updateConfiguration(update: UpdatableParameters): void {
@@ -206,6 +235,10 @@ class DiarizeStream extends Duplex {
         }
         const frame = frames[index]!
         const supervisor = (this.#supervisor ??= this.#supervise(frame.length))
+        if (this.#skip > 0) {
+          this.#skip -= 1
+          continue
+        }
         const wait = supervisor.push(frame)
         if (supervisor.sentMs - this.#reportedMs >= PROGRESS_MS) this.#report()
         if (wait !== undefined) {
@@ -234,8 +267,53 @@ class DiarizeStream extends Duplex {
     waiting?.()
   }
 
+  get #state(): ReturnType<ResumableHearing['state']> {
+    // One of channels or parts is refused before.
+    const supervisor = this.#supervisor as Supervisor | undefined
+    const startedAt = this.#startedAt?.getTime()
+    return {
+      live: this.#input.live,
+      reachedMs: supervisor?.receivedMs ?? 0,
+      voices: supervisor?.voices ?? new Map(),
+      ...(startedAt !== undefined && { startedAt }),
+    }
+  }
+
+  /** Wall time of millisecond 0 of the stream, where the source knows its own. */
+  get #startedAt(): Date | undefined {
+    const began = this.#input.startedAt
+    return began && new Date(began.getTime() - this.#shift)
+  }
+
+  /** A gap of the source where it is in the stream; `undefined` for one that is known already. */
+  #placed(gap: Gap): Gap | undefined {
+    if (this.#skip > 0 && this.#knownGaps.some(({ start, end }) => start === gap.start && end === gap.end))
+      return undefined
+    return this.#shift === 0 ? gap : { ...gap, start: gap.start + this.#shift, end: gap.end + this.#shift }
+  }
+
+  /** Where the stream goes on, now that there is audio. @throws CheckpointError where that is of another input */
+  #startOf(frameBytes: number): StreamStart | undefined {
+    const from = this.#resumption
+    if (from === undefined) return undefined
+    this.#resumption = undefined
+    from.check()
+    const frameMs = bytesToMs(frameBytes, this.#input.format)
+    const { goOnInRecording, goOnLive } = this.#resumptions!
+    const arrival = this.#input.live
+      ? goOnLive(from, frameMs, this.#input.startedAt?.getTime() ?? Date.now())
+      : goOnInRecording(from, frameMs, this.#options.overlap)
+    this.#skip = arrival.skip
+    this.#shift = arrival.shift
+    this.#naming?.goOn(arrival.start.turns, from.voices)
+    const { gap } = arrival
+    if (gap !== undefined) this.emit('gap', gap)
+    return arrival.start
+  }
+
   #supervise(frameBytes: number): Supervision {
     const supervisor = this.#engines!.supervision(this.#options, this.#loaded, this.#input, frameBytes, {
+      start: this.#startOf(frameBytes),
       connect: () => this.#connect(),
       failure: () => this.#opened?.failure(),
       madeBy: (model) => this.#madeBy(model),
@@ -294,7 +372,7 @@ class DiarizeStream extends Duplex {
   #announce({ begin, offset, speakers, channel }: SessionChange): void {
     const { kind, name, url } = this.#opened as Peer
     const asked = this.#model()
-    const began = this.#input.startedAt?.toISOString()
+    const began = this.#startedAt?.toISOString()
     const { model, speaker_labels: labels } = begin.configuration ?? {}
     const record: SessionRecord = {
       sessionId: begin.id,

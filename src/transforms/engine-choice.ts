@@ -7,7 +7,7 @@ import { proxyFor } from '../network.ts'
 import { type AuthenticationOptions, credentials, isLoopback, regionUrl, serverUrl } from '../protocol/endpoint.ts'
 import type { BeginMessage, TerminationMessage } from '../protocol/messages.ts'
 import type { SessionTarget } from '../session/transport.ts'
-import type { SupervisorOptions } from '../stream/options.ts'
+import type { StreamStart, SupervisorOptions } from '../stream/options.ts'
 import { useMeter } from '../stream/session-meter.ts'
 import type { SpeakerModelIdentity } from '../voices/book-file.ts'
 import type { VoiceSource } from '../stream/stream-voices.ts'
@@ -198,6 +198,8 @@ export interface SupervisionPeer {
   connect: () => Promise<SessionTarget>
   /** The error behind a session that the engine itself broke. */
   failure: () => Error | undefined
+  /** Where the stream goes on that another process began. */
+  start?: StreamStart | undefined
   /** Is told by which model voices are made. */
   madeBy: (model: SpeakerModelIdentity) => Promise<void>
 }

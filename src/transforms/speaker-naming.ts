@@ -60,6 +60,17 @@ export class SpeakerNaming {
     this.#listener = listener
   }
 
+  /** Goes on with `turns` that have come out, and with the voices that were heard by then. */
+  goOn(turns: readonly Turn[], voices: HeardVoices): void {
+    for (const { speakerName, speakerConfidence, ...turn } of turns) {
+      const words = turn.words.map(({ speakerName: _name, speakerConfidence: _confidence, ...word }) => word)
+      this.#revise({ ...turn, words })
+      if (turn.speaker === undefined || speakerName === undefined) continue
+      this.#names.set(turn.speaker, { name: speakerName, confidence: speakerConfidence ?? 0 })
+    }
+    this.heard('', voices)
+  }
+
   /** The turn with the names that are known so far. */
   pass(turn: Turn): Turn {
     if (!turn.endOfTurn) return named(turn, this.#names)

@@ -1,4 +1,5 @@
 import { flushable, gen, many, none } from 'stream-chain/core'
+import type { Place } from '../../checkpoint/checkpoint.ts'
 import type { Captionable } from '../../model.ts'
 import { UtteranceCollector, type Utterance } from '../utterances.ts'
 import type { WordRunOptions } from '../word-runs.ts'
@@ -36,6 +37,22 @@ export class Composer {
       many(item === none ? collector.end() : collector.add(item)),
     )
     this.#compose = gen(cut, (utterance: Utterance) => this.#write(utterance))
+  }
+
+  /** From where the text can be made again, of the turns that may still be revised. */
+  get place(): Place {
+    const { blocks, bytes, state } = this.#keptFrom
+    const { oldest, cuts } = this.#history
+    return { order: oldest, blocks, bytes: blocks === 0 ? 0 : bytes, state, cuts }
+  }
+
+  /** Goes on behind a text that ends at `place`. Is called before anything is added. */
+  goOn({ order, blocks, bytes, state }: Place): void {
+    this.#history.goOn(order)
+    if (blocks === 0) return
+    this.#keptFrom = { state, blocks, bytes }
+    this.#tail = new Tail(this.#format, this.#keptFrom)
+    this.#begun = true
   }
 
   get open(): boolean {

@@ -103,6 +103,23 @@ export class History {
     return blocks
   }
 
+  /** Order of the first turn that is kept, or of the next. */
+  get oldest(): number {
+    let oldest = Infinity
+    for (const { turn } of this.#kept) if (turn !== undefined) oldest = Math.min(oldest, turn.order)
+    return oldest === Infinity ? this.#newestForgotten + 1 : oldest
+  }
+
+  /** Orders of the turns that are kept and whose end was written without waiting. */
+  get cuts(): number[] {
+    return this.#kept.flatMap(({ cut, turn }) => (cut && turn !== undefined ? [turn.order] : []))
+  }
+
+  /** Takes the turns before `order` for forgotten. */
+  goOn(order: number): void {
+    this.#newestForgotten = order - 1
+  }
+
   record(utterance: Utterance): Recorded | undefined {
     const { turn } = utterance
     const known = turn && this.#byOrder.get(turn.order)

@@ -1,5 +1,6 @@
 import { pipeline, type Readable } from 'node:stream'
 import { SilenceLimit } from '../../audio/silence.ts'
+import type { InputIdentity } from '../../checkpoint/checkpoint.ts'
 import { DiarizeStreamError, type Warning } from '../../errors.ts'
 import { FfmpegByteDecoder } from '../../ffmpeg/byte-decoder.ts'
 import { mediaDuration } from '../../ffmpeg/probe.ts'
@@ -27,6 +28,8 @@ export class HttpOpening {
   readonly #client: HttpClient
   readonly #settings: HttpSettings
   #isLive: boolean
+  /** What tells a file from another in its place, once it is opened. */
+  identity: InputIdentity = {}
 
   constructor(address: URL, settings: HttpSettings, source: JoinedSource) {
     this.#address = address
@@ -56,7 +59,9 @@ export class HttpOpening {
       const answer = await body.open()
       const head = await body.head()
       if (!isPlaylist(head)) {
-        yield { stream: this.#isEndless(answer) ? this.#radio(body, url) : this.#file(body, head, url) }
+        const isEndless = this.#isEndless(answer)
+        if (!isEndless) this.identity = identityOf(answer, body.total)
+        yield { stream: isEndless ? this.#radio(body, url) : this.#file(body, head, url) }
         return
       }
       if (playlists === MOST_PLAYLISTS) throw tooLarge(shownUrl(address), `${MOST_PLAYLISTS} playlists in a row`)
@@ -158,6 +163,15 @@ export class HttpOpening {
         return { error, final: hopeless.has(error.code) || (!heard && !error.retryable) }
       },
     })
+  }
+}
+
+function identityOf({ headers }: HttpAnswer, size: number | undefined): InputIdentity {
+  const { etag, 'last-modified': modified } = headers
+  return {
+    ...(size !== undefined && { size }),
+    ...(etag !== undefined && { etag }),
+    ...(modified !== undefined && { modified }),
   }
 }
 

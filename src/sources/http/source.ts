@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { inputIdentity } from '../../checkpoint/stages.ts'
 import type { TypedReadable } from '../../events.ts'
 import type { LiveSourceEvents } from '../live/options.ts'
 import { JoinedSource } from '../live/parts.ts'
@@ -59,5 +60,6 @@ export function httpSource(url: string | URL, options: HttpSourceOptions = {}): 
     stop,
     signal,
   })
-  return source as Readable as HttpSource
+  const identity = () => ({ kind: 'http', address: shownUrl(address), ...opening?.identity })
+  return Object.assign(source, { [inputIdentity]: identity }) as Readable as HttpSource
 }

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { inputIdentity } from '../../checkpoint/stages.ts'
 import { SilenceLimit } from '../../audio/silence.ts'
 import { DiarizeStreamError, InputError } from '../../errors.ts'
 import { type FfmpegInput, type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/arguments.ts'
@@ -116,7 +117,8 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
       relay?.countAudio()
     },
   })
-  return source as LiveSource
+  const identity = () => ({ kind: 'rtsp', address: address.shown })
+  return Object.assign(source, { [inputIdentity]: identity }) as LiveSource
 }
 
 /** What FFmpeg opens: this process, which goes to the camera. */

@@ -1,0 +1,188 @@
+import { stat } from 'node:fs/promises'
+import path from 'node:path'
+import { rm } from 'node:fs/promises'
+import { ConfigurationError } from '../errors.ts'
+import { replaceFile } from '../sinks/private-file.ts'
+import type { Gap } from '../stream/options.ts'
+import {
+  type Checkpoint,
+  checkInput,
+  checkStages,
+  formatCheckpoint,
+  maxCheckpointBytes,
+  mismatch,
+  type Place,
+  readCheckpoint,
+  sha256,
+} from './checkpoint.ts'
+import { CheckpointRecorder } from './recorder.ts'
+import {
+  type IdentifiedSource,
+  inputIdentity,
+  keepsNothing,
+  type ResumableHearing,
+  resumableHearing,
+  type ResumableOutput,
+  resumableOutput,
+  targetSinks,
+} from './stages.ts'
+import { TurnRecord, turnsOf } from './turn-record.ts'
+
+type AnyStage = object & { emit?: (event: string, ...args: unknown[]) => boolean }
+
+/** What of a run takes part in its checkpoint. */
+interface Parts {
+  source: Required<IdentifiedSource>
+  hearing: ResumableHearing
+  /** What it was told. */
+  options: string
+  /** Index of the stage that makes turns. */
+  at: number
+  outputs: readonly ResumableOutput[]
+}
+
+/** Keeps the checkpoint of a run: goes on from the one that is there, saves, and deletes it after success. */
+export class Checkpointing {
+  /** Stands behind the stage of this number. */
+  readonly at: number
+  readonly recorder: CheckpointRecorder
+  /** Audio that nobody heard in the runs before this one. */
+  readonly gaps: readonly Gap[]
+  readonly #file: string
+  readonly #parts: Parts
+  readonly #stages: Checkpoint['stages']
+  readonly #record: TurnRecord
+  readonly #warn: (message: string) => void
+  #isTooLarge = false
+
+  private constructor(file: string, parts: Parts, before: Checkpoint | undefined, warn: (message: string) => void) {
+    this.#file = file
+    this.#parts = parts
+    this.#warn = warn
+    this.#stages = stagesOf(parts)
+    this.#record = new TurnRecord(before)
+    this.at = parts.at
+    this.gaps = before?.gaps ?? []
+    this.recorder = new CheckpointRecorder({
+      record: this.#record,
+      gaps: this.gaps,
+      sinks: parts.outputs.length,
+      snapshot: (gaps) => this.#snapshot(gaps),
+    })
+  }
+
+  /**
+   * Goes on from the checkpoint in `given`, where there is one; else one is written now.
+   *
+   * @throws CheckpointError; ConfigurationError `INVALID_PIPELINE` where the stages cannot go on; OutputError
+   */
+  static async open(given: string, stages: readonly AnyStage[]): Promise<Checkpointing> {
+    const file = path.resolve(given)
+    const parts = await partsOf(stages)
+    const itself = parts.outputs.find((output) => output.path === file)
+    if (itself !== undefined)
+      throw invalid(`${file} is written by ${itself.name}; give the checkpoint a file of its own`)
+    const before = await readCheckpoint(file)
+    const warn = (message: string): void => {
+      const last = stages.at(-1)
+      last?.emit?.('warning', { code: 'CHECKPOINT_NOT_SAVED', message, file })
+    }
+    const checkpointing = new Checkpointing(file, parts, before, warn)
+    if (before === undefined) await checkpointing.#snapshot([])(new Map())
+    else await checkpointing.#goOn(before)
+    return checkpointing
+  }
+
+  /** The run was told to end before its input does: what it hears of a recording then is cut off, and heard again later. */
+  stop(): void {
+    if (!this.#parts.hearing.state().live) this.recorder.freeze()
+  }
+
+  /** The run has succeeded. Deletes the checkpoint where it came to the end of its input. */
+  async finish(isComplete: boolean): Promise<void> {
+    await this.recorder.saved
+    if (isComplete) await rm(this.#file, { force: true })
+  }
+
+  async #goOn(before: Checkpoint): Promise<void> {
+    const { source, hearing, outputs } = this.#parts
+    const check = (): void => checkInput(before, source[inputIdentity](), this.#file)
+    checkStages(before, this.#stages, this.#file)
+    check()
+    const turns = turnsOf(before)
+    for (const output of outputs) await this.#checkOutput(output.path, before.outputs[output.path])
+    for (const output of outputs) await output.goOn(before.outputs[output.path] ?? start, turns)
+    await hearing.goOn({ ...before, check })
+  }
+
+  /** Refuses a file that has become shorter than what is not written again. */
+  async #checkOutput(output: string, { bytes }: Place = start): Promise<void> {
+    const size = await stat(output).then(
+      (stats) => stats.size,
+      () => 0,
+    )
+    if (size >= bytes) return
+    const what = `${output} has been cut off or removed (it has ${size} bytes, and had ${bytes} or more)`
+    throw mismatch(this.#file, 'outputs', what, 'put it back as it was')
+  }
+
+  /** What is known now, to be saved when all sinks hold it. */
+  #snapshot(gaps: readonly Gap[]): (places: ReadonlyMap<string, Place>) => Promise<void> {
+    const { source, hearing, outputs } = this.#parts
+    const known = { ...this.#record.state, ...hearing.state(), gaps, savedAt: Date.now(), stages: this.#stages }
+    return async (places) => {
+      const all = outputs.map((output) => [output.path, places.get(output.path) ?? start] as const)
+      const text = formatCheckpoint({ ...known, input: source[inputIdentity](), outputs: Object.fromEntries(all) })
+      if (Buffer.byteLength(text) > maxCheckpointBytes) return this.#tellTooLarge()
+      await replaceFile(this.#file, text)
+      this.#record.forgetBefore(Math.min(...all.map(([, place]) => place.order)))
+    }
+  }
+
+  #tellTooLarge(): void {
+    if (this.#isTooLarge) return
+    this.#isTooLarge = true
+    const message =
+      `the checkpoint ${this.#file} would be larger than ${maxCheckpointBytes} bytes, so it stays as it is: a run that goes on ` +
+      'from it hears again what came since'
+    this.#warn(message)
+  }
+}
+
+const start: Place = { order: 0, bytes: 0, blocks: 0, cuts: [] }
+
+function stagesOf({ options: heard, outputs }: Parts): Checkpoint['stages'] {
+  const all = outputs.map(({ name, path: file, options }) => [`${name} ${file}`, sha256(options)])
+  return Object.fromEntries([['diarize()', sha256(heard)], ...all]) as Checkpoint['stages']
+}
+
+/** @throws ConfigurationError `INVALID_PIPELINE` */
+async function partsOf(stages: readonly AnyStage[]): Promise<Parts> {
+  const source = stages[0] as IdentifiedSource
+  if (source[inputIdentity] === undefined) {
+    throw invalid(
+      'its source cannot be opened again: give it fileSource() of a file, httpSource(), rtspSource() or microphoneSource()',
+    )
+  }
+  const at = stages.findIndex((stage) => resumableHearing in stage)
+  if (at < 0) throw invalid('it needs diarize(); transcribe() begins anew, and a transcript needs none')
+  if (at !== stages.length - 2)
+    throw invalid('nothing may stand between diarize() and the sink, as nobody knows what that holds')
+  const hearing = (stages[at] as { [resumableHearing]: ResumableHearing })[resumableHearing]
+  const { options, obstacle } = await hearing.check()
+  if (obstacle !== undefined) throw invalid(obstacle)
+  return { source: source as Required<IdentifiedSource>, hearing, options, at, outputs: outputsOf(stages.at(-1)!) }
+}
+
+function outputsOf(sink: AnyStage): ResumableOutput[] {
+  if (targetSinks in sink) return (sink as { [targetSinks]: readonly AnyStage[] })[targetSinks].flatMap(outputsOf)
+  if (keepsNothing in sink) return []
+  const output = (sink as { [resumableOutput]?: ResumableOutput })[resumableOutput]
+  if (output === undefined)
+    throw invalid('each sink must be one of this library, and write to a file, which can be cut off')
+  return [output]
+}
+
+function invalid(why: string): ConfigurationError {
+  return new ConfigurationError('INVALID_PIPELINE', `run() cannot keep a checkpoint: ${why}`)
+}

@@ -1,0 +1,77 @@
+import type { Turn } from '../model.ts'
+import type { Checkpoint, InputIdentity, Place } from './checkpoint.ts'
+
+/**
+ * What stages can do for a checkpoint, by well-known symbols, as in `stage.ts`: a run finds those that can, and refuses the
+ * others.
+ */
+
+/** A method of sources whose input can be opened again: what tells it from another, as far as that is known by now. */
+export const inputIdentity = Symbol.for('diarize-stream.inputIdentity')
+
+/** A field of stages that make turns, and can go on in the middle of a stream: a {@link ResumableHearing}. */
+export const resumableHearing = Symbol.for('diarize-stream.resumableHearing')
+
+/** A field of sinks that can go on with a file: a {@link ResumableOutput}; `undefined` where they write to a stream. */
+export const resumableOutput = Symbol.for('diarize-stream.resumableOutput')
+
+/** A field of what hands on to several sinks: these. */
+export const targetSinks = Symbol.for('diarize-stream.targetSinks')
+
+/** A field, `true`, of sinks that only show, and keep nothing that a run which goes on could add to. */
+export const keepsNothing = Symbol.for('diarize-stream.keepsNothing')
+
+/** A source of which it is known what it reads. */
+export interface IdentifiedSource {
+  [inputIdentity]?: () => InputIdentity
+}
+
+/** From where turns are made again. */
+export type Resumption = Omit<Checkpoint, 'input' | 'stages' | 'outputs'> & {
+  /** Refuses another input, once all is known of it. */
+  check: () => void
+}
+
+/** Makes turns from the middle of a stream on. */
+export interface ResumableHearing {
+  /** What it was told, as far as that changes what is heard, and what keeps it from going on, if anything does. */
+  check(): Promise<{ options: string; obstacle: string | undefined }>
+  /** How far it has come, and whom it knows. */
+  state(): Pick<Checkpoint, 'live' | 'reachedMs' | 'startedAt' | 'voices'>
+  /** Is called before there is any audio. */
+  goOn(from: Resumption): Promise<void>
+}
+
+/** Writes a file from a place on. */
+export interface ResumableOutput {
+  readonly path: string
+  /** Name of the sink. */
+  readonly name: string
+  /** What it was told, as far as that changes what is written. */
+  readonly options: string
+  /** Cuts the file at `place`, and writes `turns` again, as far as they do not stand before it. Is called before any other. */
+  goOn(place: Place, turns: readonly Turn[]): Promise<void>
+}
+
+/** Stands behind some turns on their way: each sink says where it is once it has written them, and they are on the disk. */
+export class CommitRequest {
+  readonly #places = new Map<string, Place>()
+  readonly #count: number
+  readonly #done: (places: ReadonlyMap<string, Place>) => void
+
+  /** @param count - of the sinks. @param done - called when all have written what comes before. */
+  constructor(count: number, done: (places: ReadonlyMap<string, Place>) => void) {
+    this.#count = count
+    this.#done = done
+  }
+
+  settle(path: string, place: Place): void {
+    this.#places.set(path, place)
+    if (this.#places.size === this.#count) this.#done(this.#places)
+  }
+}
+
+/** Whether a sink is to be given a {@link CommitRequest}. */
+export function takesRequests(sink: object): boolean {
+  return targetSinks in sink || resumableOutput in sink
+}

@@ -1,0 +1,85 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts'
+import type { Resumption } from '../checkpoint/stages.ts'
+import { contextFrom, turnsOf } from '../checkpoint/turn-record.ts'
+import { FinalWords } from '../stream/joiner.ts'
+import type { Gap, StreamStart } from '../stream/options.ts'
+import { channelSettings } from './channels/options.ts'
+import { peerKind, type ResolvedDiarizeOptions } from './diarize-options.ts'
+
+/** How the source that is there now stands to the stream that goes on. */
+export interface Arrival {
+  start: StreamStart
+  /** Frames of the source that come before what is to be heard. */
+  skip: number
+  /** How much later in the stream the source's audio is than the source says, ms. */
+  shift: number
+  /** What nobody heard, of a live source. */
+  gap?: Gap
+}
+
+/** Goes on with a source that gives the same from its beginning: with what tells all speakers, and behind it what is new. */
+export function goOnInRecording(from: Resumption, frameMs: number, overlap: number): Arrival {
+  const turns = turnsOf(from)
+  const again = Math.min(finalsOf(turns).hearFrom(overlap), contextFrom(turns))
+  const frame = Math.max(0, Math.floor(again / frameMs))
+  return { start: { ...commonOf(from), turns, frame, settled: 0 }, skip: frame, shift: 0 }
+}
+
+/**
+ * Goes on with a live source, at its place by the clock.
+ *
+ * @param firstAt - wall time of its first sample, ms of the epoch.
+ */
+export function goOnLive(from: Resumption, frameMs: number, firstAt: number): Arrival {
+  const turns = turnsOf(from)
+  const origin = originOf(from)
+  const frame = Math.ceil(Math.max(from.reachedMs, firstAt - origin) / frameMs)
+  const shift = Math.round(frame * frameMs)
+  const { end } = finalsOf(turns)
+  const [startedAt, endedAt] = [end, shift].map((ms) => new Date(origin + ms).toISOString()) as [string, string]
+  const gap = { start: end, end: shift, startedAt, endedAt }
+  return { start: { ...commonOf(from), turns, frame, settled: shift }, skip: 0, shift, ...(shift > end && { gap }) }
+}
+
+/** Wall time of millisecond 0 of the stream, ms of the epoch. */
+function originOf({ startedAt, savedAt, reachedMs }: Pick<Checkpoint, 'startedAt' | 'savedAt' | 'reachedMs'>): number {
+  return startedAt ?? savedAt - reachedMs
+}
+
+function commonOf({ nextOrder, totals, voices }: Resumption): Pick<StreamStart, 'nextOrder' | 'speakers' | 'voices'> {
+  return { nextOrder, speakers: totals.speakers, voices }
+}
+
+function finalsOf(turns: StreamStart['turns']): FinalWords {
+  const finals = new FinalWords(0)
+  for (const turn of turns) finals.add({ ...turn, revision: 0 })
+  return finals
+}
+
+/** Options that change how audio is sent, and to whom it is paid, but not what is heard. */
+const ways = ['apiKey', 'token', 'agent', 'ca', 'signal', 'sessionRate', 'pace', 'catchUp', 'models', 'region', 'live']
+const rhythms =
+  /^(?:retries|retryDelay|maxRetryDelay|rollOverBefore|overlap|maxReplay|keepAlive|\w+(?:Timeout|Interval))$/
+
+/** What tells the options of two streams apart that cannot be one. */
+export function identityOf(options: ResolvedDiarizeOptions): string {
+  const { engine, url, voices, ...rest } = options
+  const own = Object.entries(rest).filter(([name]) => !ways.includes(name) && !rhythms.test(name))
+  const heardBy =
+    typeof engine === 'object' ? { engine: engine.name, model: engine.model } : { engine: peerKind(options) }
+  const book = typeof voices === 'object' ? voices.path : voices
+  return JSON.stringify([
+    Object.fromEntries(own.toSorted(([a], [b]) => (a < b ? -1 : 1))),
+    heardBy,
+    url?.toString(),
+    book,
+  ])
+}
+
+/** Why a stream with these options cannot go on in its middle; `undefined` where it can. */
+export function obstacleOf(options: ResolvedDiarizeOptions): string | undefined {
+  if ((options.parallel ?? 1) > 1)
+    return 'parallel gives all turns at the end, so there is nothing to go on from; leave one of them out'
+  if (channelSettings(options) !== undefined) return 'channels are not kept in it; leave one of them out'
+  return undefined
+}

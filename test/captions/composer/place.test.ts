@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest'
+import { type Composer } from '../../../src/captions/composer/composer.ts'
+import { rttmComposer, srtComposer, transcriptComposer, vttComposer } from '../../../src/captions/composer/composers.ts'
+import { layoutSettings } from '../../../src/captions/layout/options.ts'
+import type { Place } from '../../../src/checkpoint/checkpoint.ts'
+import type { Turn } from '../../../src/model.ts'
+import { randomInteger, seededRandom } from '../../../src/testing/random.ts'
+import { spokenTurn } from '../../checkpoint/turns.ts'
+
+const settings = { layout: layoutSettings({}), names: true, segment: undefined }
+const composers: Record<string, () => Composer> = {
+  srt: () => srtComposer(settings),
+  vtt: () => vttComposer(settings),
+  txt: () => transcriptComposer({}, undefined),
+  rttm: () => rttmComposer({}, undefined),
+}
+
+/** A file as a sink would write it. */
+class Text {
+  readonly #composer: Composer
+  #bytes: Buffer
+
+  constructor(composer: Composer, bytes: Buffer = Buffer.alloc(0)) {
+    this.#composer = composer
+    this.#bytes = bytes
+  }
+
+  async add(turn: Turn, isCut: boolean): Promise<void> {
+    this.#append(await this.#composer.add(turn))
+    if (isCut) this.#append(this.#composer.release())
+    if (!this.#composer.hasOld) return
+    this.#rewrite()
+    this.#composer.forget()
+  }
+
+  async end(): Promise<string> {
+    this.#append(await this.#composer.end())
+    this.#rewrite()
+    return this.#bytes.toString()
+  }
+
+  /** The same after a crash: what is before the place, and behind it what of `turns` is not in it. */
+  async goOn(composer: Composer, turns: readonly Turn[]): Promise<Text> {
+    const place = JSON.parse(JSON.stringify(this.#composer.place)) as Place
+    composer.goOn(place)
+    const text = new Text(composer, this.#bytes.subarray(0, place.bytes))
+    for (const turn of turns) {
+      if (turn.order < place.order) continue
+      text.#append(await composer.add(turn))
+      if (place.cuts.includes(turn.order)) text.#append(composer.release())
+    }
+    return text
+  }
+
+  #append(text: string): void {
+    this.#bytes = Buffer.concat([this.#bytes, Buffer.from(text)])
+  }
+
+  #rewrite(): void {
+    if (!this.#composer.isStale) return
+    const pieces = [...this.#composer.rewrite()].map((piece) => {
+      if (typeof piece === 'string') return Buffer.from(piece)
+      const bytes = this.#bytes.subarray(piece.from, piece.to)
+      return piece.edit === undefined ? bytes : Buffer.from(piece.edit(bytes.toString()))
+    })
+    this.#bytes = Buffer.concat(pieces)
+    this.#composer.rewritten()
+  }
+}
+
+/** Turns of many sessions, in the order in which they come; some are revised. */
+function* conversation(seed: number): Generator<{ turn: Turn; isCut: boolean }> {
+  const random = seededRandom(seed)
+  let start = 0
+  const before: Turn[] = []
+  for (let order = 0; order < 60; order += 1) {
+    const words = Array.from({ length: randomInteger(random, 0, 14) }, (_, at) => `wörd${order}.${at}`)
+    const speaker = 'ABC'[randomInteger(random, 0, 2)]!
+    const turn = { ...spokenTurn(order, start, words, speaker), sessionId: `s${Math.floor(order / 8)}` }
+    before.push(turn)
+    yield { turn, isCut: random() < 0.2 }
+    start = turn.end + randomInteger(random, 50, 2500)
+    if (random() > 0.3) continue
+    const index = Math.max(0, before.length - 1 - randomInteger(random, 0, 5))
+    const one = before[index]!
+    const other = 'ABC'[randomInteger(random, 0, 2)]!
+    const again = one.words.map((word) => ({ ...word, speaker: other }))
+    const revised = { ...one, speaker: other, words: again, revision: one.revision + 1 }
+    before[index] = revised
+    yield { turn: revised, isCut: false }
+  }
+}
+
+describe('a text that goes on from a place', () => {
+  for (const [name, compose] of Object.entries(composers)) {
+    it(`becomes what it would have been: ${name}`, async () => {
+      for (let seed = 1; seed <= 12; seed += 1) {
+        const random = seededRandom(seed * 1000)
+        let composer = compose()
+        const whole = new Text(composer)
+        let text = new Text((composer = compose()))
+        const latest = new Map<number, Turn>()
+        let isLater = false
+        for (const { turn, isCut } of conversation(seed)) {
+          await whole.add(turn, isCut)
+          await text.add(turn, isCut)
+          latest.set(turn.order, turn)
+          if (random() < 0.1) {
+            isLater ||= composer.place.blocks > 0
+            text = await text.goOn((composer = compose()), [...latest.values()])
+          }
+        }
+        expect(await text.end()).toBe(await whole.end())
+        expect(isLater).toBe(true)
+      }
+    })
+  }
+})

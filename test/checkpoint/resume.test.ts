@@ -1,0 +1,166 @@
+import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { PassThrough, Writable } from 'node:stream'
+import { describe, expect, it } from 'vitest'
+import { readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
+import {
+  diarize,
+  type DiarizeOptions,
+  fanOut,
+  fileSource,
+  jsonlSink,
+  resample,
+  run,
+  rttmSink,
+  srtSink,
+  textSink,
+  vttSink,
+} from '../../src/index.ts'
+import type { RunOptions } from '../../src/run.ts'
+import { toneEngine, toneScript } from '../../src/testing/index.ts'
+import { temporaryDirectories } from '../sinks/temporary.ts'
+import { linesOf, wordsOf, writeTalk } from './talk.ts'
+
+const directory = temporaryDirectories()
+const ENDINGS = ['srt', 'vtt', 'txt', 'rttm', 'jsonl']
+
+/** Hears `file`, and writes captions of each format into `folder`; where that is to be ended, slowly enough for it. */
+function hear(file: string, folder: string, options: RunOptions = {}, more: DiarizeOptions = {}) {
+  const at = (ending: string) => path.join(folder, `talk.${ending}`)
+  const sinks = fanOut(
+    srtSink(at('srt')),
+    vttSink(at('vtt')),
+    textSink(at('txt')),
+    rttmSink(at('rttm')),
+    jsonlSink(at('jsonl')),
+  )
+  const hearing = diarize({
+    engine: toneEngine(),
+    pace: options.signal === undefined && options.stop === undefined ? 'unpaced' : 40,
+    voices: false,
+    ...more,
+  })
+  return run(fileSource(file), resample(), hearing, sinks, {
+    checkpoint: path.join(folder, 'talk.checkpoint'),
+    ...options,
+  })
+}
+
+const text = (folder: string, ending: string): string => readFileSync(path.join(folder, `talk.${ending}`), 'utf8')
+
+/** Aborts as soon as so many turns are in the checkpoint. */
+async function abortAt(turns: number, folder: string, controller: AbortController): Promise<void> {
+  for (;;) {
+    const checkpoint = await readCheckpoint(path.join(folder, 'talk.checkpoint'))
+    if (checkpoint !== undefined && checkpoint.nextOrder >= turns) return controller.abort()
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+const words = toneScript({ seed: 22, duration: 60_000, speakers: 3, turnWords: [1, 12] })
+
+describe('a run with a checkpoint', () => {
+  it('goes on as if it had never ended, however often it does', async () => {
+    const [whole, parts] = [directory(), directory()]
+    const talk = path.join(whole, 'talk.wav')
+    writeTalk(talk, words)
+    const once = await hear(talk, whole)
+    expect(once.gaps).toEqual([])
+    expect(existsSync(path.join(whole, 'talk.checkpoint'))).toBe(false)
+    for (const turns of [2, 6, 9]) {
+      const controller = new AbortController()
+      const aborted = abortAt(turns, parts, controller)
+      await expect(hear(talk, parts, { signal: controller.signal })).rejects.toMatchObject({ name: 'AbortError' })
+      await aborted
+    }
+    const summary = await hear(talk, parts)
+    expect(existsSync(path.join(parts, 'talk.checkpoint'))).toBe(false)
+    expect(wordsOf(path.join(parts, 'talk.jsonl'))).toEqual(wordsOf(path.join(whole, 'talk.jsonl')))
+    for (const ending of ENDINGS.slice(0, -1)) expect(text(parts, ending)).toBe(text(whole, ending))
+    const orders = (folder: string) =>
+      linesOf(path.join(folder, 'talk.jsonl')).flatMap(({ type, order }) => (type === 'turn' ? [order] : []))
+    expect(orders(parts)).toEqual(orders(whole))
+    expect({ ...summary, elapsedMs: 0, audioMs: 0 }).toEqual({ ...once, elapsedMs: 0, audioMs: 0 })
+  })
+
+  it('keeps the checkpoint at a stop, and cuts off what was heard then', async () => {
+    const [whole, parts] = [directory(), directory()]
+    const talk = path.join(whole, 'talk.wav')
+    writeTalk(talk, words.slice(0, 60))
+    await hear(talk, whole)
+    const controller = new AbortController()
+    const aborted = abortAt(2, parts, controller)
+    const stopped = await hear(talk, parts, { stop: controller.signal })
+    await aborted
+    expect(stopped.audioMs).toBeLessThan(words[59]!.start)
+    expect(existsSync(path.join(parts, 'talk.checkpoint'))).toBe(true)
+    await hear(talk, parts)
+    for (const ending of ENDINGS.slice(0, -1)) expect(text(parts, ending)).toBe(text(whole, ending))
+    expect(wordsOf(path.join(parts, 'talk.jsonl'))).toEqual(wordsOf(path.join(whole, 'talk.jsonl')))
+  })
+
+  it('refuses another input, other options, and outputs that were cut off, and touches nothing', async () => {
+    const folder = directory()
+    const talk = path.join(folder, 'talk.wav')
+    writeTalk(talk, words.slice(0, 60))
+    const controller = new AbortController()
+    const aborted = abortAt(2, folder, controller)
+    await expect(hear(talk, folder, { signal: controller.signal })).rejects.toMatchObject({ name: 'AbortError' })
+    await aborted
+    const before = ENDINGS.map((ending) => text(folder, ending))
+    const other = path.join(folder, 'other.wav')
+    writeTalk(other, words.slice(0, 50))
+    const mismatch = (difference: string) => ({ code: 'CHECKPOINT_MISMATCH', difference })
+    await expect(hear(other, folder)).rejects.toMatchObject(mismatch('input'))
+    await expect(hear(talk, folder, {}, { parameters: { maxSpeakers: 2 } })).rejects.toMatchObject(mismatch('options'))
+    const checkpoint = path.join(folder, 'talk.checkpoint')
+    const single = run(
+      fileSource(talk),
+      resample(),
+      diarize({ engine: toneEngine() }),
+      srtSink(path.join(folder, 'talk.srt')),
+      { checkpoint },
+    )
+    await expect(single).rejects.toMatchObject({ code: 'CHECKPOINT_MISMATCH' })
+    expect(ENDINGS.map((ending) => text(folder, ending))).toEqual(before)
+    const lines = path.join(folder, 'talk.jsonl')
+    truncateSync(lines, 10)
+    await expect(hear(talk, folder)).rejects.toMatchObject(mismatch('outputs'))
+    writeFileSync(checkpoint, 'no checkpoint')
+    await expect(hear(talk, folder)).rejects.toMatchObject({ code: 'CHECKPOINT_UNREADABLE', file: checkpoint })
+  })
+
+  it('is refused where the stages cannot go on', async () => {
+    const folder = directory()
+    const talk = path.join(folder, 'talk.wav')
+    writeTalk(talk, words.slice(0, 4))
+    const checkpoint = path.join(folder, 'talk.checkpoint')
+    const srt = () => srtSink(path.join(folder, 'talk.srt'))
+    const engine = toneEngine()
+    const own = new Writable({ objectMode: true, write: (_turn, _encoding, done) => done() })
+    const between = new PassThrough({ objectMode: true })
+    const file = () => fileSource(talk)
+    const pipelines = [
+      [[file(), resample(), diarize({ engine }), fanOut(srt(), own)], 'each sink must be one of this library'],
+      [[file(), resample(), diarize({ engine }), srtSink(new PassThrough())], 'each sink must be one of this library'],
+      [[file(), resample(), diarize({ engine }), between, srt()], 'nothing may stand between diarize() and the sink'],
+      [
+        [file(), resample({ channels: 'keep' }), diarize({ engine, channels: ['a', 'b'] }), srt()],
+        'channels are not kept in it',
+      ],
+      [[file(), resample(), diarize({ engine, parallel: 2 }), srt()], 'parallel gives all turns at the end'],
+      [[fileSource('-'), resample(), diarize({ engine }), srt()], 'its source cannot be opened again'],
+    ] as const
+    for (const [stages, why] of pipelines) {
+      const failed = run([...stages], { checkpoint })
+      await expect(failed).rejects.toMatchObject({
+        code: 'INVALID_PIPELINE',
+        message: expect.stringContaining(why) as string,
+      })
+    }
+    await expect(
+      run(file(), resample(), diarize({ engine }), srt(), { checkpoint: path.join(folder, 'talk.srt') }),
+    ).rejects.toThrow('give the checkpoint a file of its own')
+    expect(existsSync(checkpoint)).toBe(false)
+  })
+})
