@@ -71,7 +71,8 @@ export interface Command {
   given: readonly string[]
 }
 
-const OPTIONS = {
+/** The options of a command line, by their names. */
+export const OPTIONS = {
   output: { type: 'string', short: 'o', multiple: true },
   mux: { type: 'string' },
   burn: { type: 'string' },
@@ -345,6 +346,7 @@ diarize-stream models list | pull <name> | path
 diarize-stream voices add <name> <clip> | name <transcript> | list | forget <name>
 diarize-stream serve [options]
 diarize-stream doctor [--network]
+diarize-stream completion bash | zsh | fish
 
 Captions what is said in <input>, with the names of the speakers. With a key it asks AssemblyAI, without one the engine
 on this machine, with an English model that comes with it or any other that was pulled.

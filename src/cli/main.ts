@@ -12,10 +12,13 @@ import { explanation } from './wording.ts'
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 const args = process.argv.slice(2)
-const command = ['models', 'serve', 'voices', 'doctor'].includes(args[0] ?? '') ? undefined : await readCommand()
+const command = ['models', 'serve', 'voices', 'doctor', 'completion'].includes(args[0] ?? '')
+  ? undefined
+  : await readCommand()
 if (args[0] === 'models') process.exitCode = await manageModels()
 else if (args[0] === 'voices') process.exitCode = await manageVoices()
 else if (args[0] === 'doctor') process.exitCode = await examineMachine()
+else if (args[0] === 'completion') process.exitCode = await printCompletion()
 else if (args[0] === 'serve') process.exitCode = await serveClients()
 else if (command === 'help') process.stdout.write(USAGE)
 else if (command === 'version') process.stdout.write(`${version()}\n`)
@@ -70,6 +73,15 @@ async function examineMachine(): Promise<number> {
   try {
     const { runDoctor } = await import('./commands/machine.ts')
     return await runDoctor(args.slice(1), process.stdout)
+  } catch (error) {
+    return await fail(error)
+  }
+}
+
+async function printCompletion(): Promise<number> {
+  try {
+    const { runCompletion } = await import('./commands/completion.ts')
+    return runCompletion(args.slice(1), process.stdout)
   } catch (error) {
     return await fail(error)
   }

@@ -43,10 +43,11 @@ whether AssemblyAI's service can be reached; nothing is sent to it. A key is nev
 Exit codes: 0 captions can be made, 1 something that they need is missing
 `
 
+export const DOCTOR_OPTIONS = { network: { type: 'boolean' }, help: { type: 'boolean' } } as const
+
 /** Obeys `diarize-stream doctor`. @param args - what follows it. @returns the exit code */
 export async function runDoctor(args: readonly string[], stdout: { write(text: string): unknown }): Promise<number> {
-  const table = { network: { type: 'boolean' }, help: { type: 'boolean' } } as const
-  const { values } = parseOptions(args, table, { of: 'diarize-stream doctor' })
+  const { values } = parseOptions(args, DOCTOR_OPTIONS, { of: 'diarize-stream doctor' })
   if (values.help === true) {
     stdout.write(DOCTOR_USAGE)
     return EXIT.complete

@@ -60,7 +60,7 @@ ends at once.
 Exit codes: 0 all sessions ended by themselves, 1 some were cut, 2 usage, 4 the engine failed
 `
 
-const OPTIONS = {
+export const SERVE_OPTIONS = {
   engine: { type: 'string' },
   model: { type: 'string' },
   language: { type: 'string' },
@@ -207,7 +207,7 @@ function parse(args: readonly string[]) {
   if (args.some((argument) => /^--api[-_]?keys?(?:=|$)/i.test(argument))) {
     throw wrong('keys are not taken as arguments, which every user of this machine can read; put them in a --keys-file')
   }
-  return parseOptions(args, OPTIONS, { of: 'diarize-stream serve' }).values
+  return parseOptions(args, SERVE_OPTIONS, { of: 'diarize-stream serve' }).values
 }
 
 function readKeys(file: string): string[] {

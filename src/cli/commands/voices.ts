@@ -32,7 +32,7 @@ export interface VoicesOutput {
   stderr: NodeJS.WritableStream
 }
 
-const options = {
+export const VOICES_OPTIONS = {
   book: { type: 'string' },
   audio: { type: 'string' },
   model: { type: 'string' },
@@ -89,7 +89,7 @@ export async function runVoices(argv: readonly string[], output: VoicesOutput, s
 
 function parse(argv: readonly string[]) {
   try {
-    return parseArgs({ args: [...argv], options, allowPositionals: true })
+    return parseArgs({ args: [...argv], options: VOICES_OPTIONS, allowPositionals: true })
   } catch (error) {
     throw wrong((error as Error).message)
   }
