@@ -1,5 +1,6 @@
 import type { Warning } from '../errors.ts'
 import type { Word } from '../model.ts'
+import { waitAtMost } from '../stream-helpers.ts'
 import type { Voice } from '../voices/voice.ts'
 import type { VoicedLabelMap } from './voiced-labels.ts'
 
@@ -7,6 +8,8 @@ import type { VoicedLabelMap } from './voiced-labels.ts'
 export interface VoiceMaker {
   /** The voice in mono PCM16 at 16 kHz; absent where too little is audible. */
   voiceIn(samples: Int16Array): Promise<Voice | undefined>
+  /** Time of processors that all voices took so far, ms: the time that passes tells how busy the machine is. */
+  cpuMs(): number
   close(): Promise<void>
 }
 
@@ -21,7 +24,7 @@ export interface VoiceSource {
 }
 
 export interface StreamVoicesListener {
-  /** A voice was heard, so that letters may have become others. */
+  /** Some speech was listened to, so that letters may have become others. */
   heard(): void
   /** No voices will be heard any more. */
   failed(): void
@@ -37,8 +40,12 @@ const ENOUGH_MS = 8000
 /** Time of one core that voices may take: a share of the audio, and at the beginning so much, ms. */
 const TIME_SHARE = 0.02
 const TIME_AT_ONCE_MS = 3000
-/** One that takes longer than this, ms, is the sign of a machine that has no time: what waits is left out. */
-const SLOW_MS = 5000
+/** A source that can wait is held back while as much speech waits, ms: half of what is kept. */
+const HELD_BACK_MS = 15_000
+/** Nothing waits for voices any more that has seen none for so long, ms, on a machine that has no time at all. */
+const PATIENCE_MS = 10_000
+/** Nor, at the end of a session, for longer than this in all, ms. */
+const MOST_PATIENCE_MS = 60_000
 /** A process that fails as often in a row is not asked again. */
 const MOST_FAILURES = 3
 
@@ -65,9 +72,9 @@ export class StreamVoices {
   #closed = false
   #closing: Promise<void> | undefined
   #failures = 0
-  #speechMs = 0
-  /** Ms that a ms of speech takes, by the fastest time it took. */
-  #pace = Infinity
+  /** When the last voice was made, or the first was asked for, ms of `performance.now()`. */
+  #movedAt = 0
+  #spentMs = 0
   #audioMs = 0
   /** Speech of each label that voices were made of, ms. */
   readonly #listened = new WeakMap<VoicedLabelMap, Map<string, number>>()
@@ -84,7 +91,13 @@ export class StreamVoices {
 
   /** Time of a core that voices took so far, ms. */
   get spentMs(): number {
-    return this.#speechMs === 0 ? 0 : this.#speechMs * this.#pace
+    return this.#spentMs
+  }
+
+  /** Whether so much speech waits that a source is to be held back, if it can wait: else some would be left out. */
+  get isBehind(): boolean {
+    if (this.#working === undefined || performance.now() - this.#movedAt > PATIENCE_MS) return false
+    return this.#waiting.reduce((sum, { ms }) => sum + ms, 0) >= HELD_BACK_MS
   }
 
   /** Takes the speech in final words of a turn that have the labels of the session. */
@@ -106,13 +119,19 @@ export class StreamVoices {
     this.#work()
   }
 
-  /** Resolves when voices are made of all that is there, after `ms` milliseconds at the latest. */
-  async drained(ms: number): Promise<void> {
+  /**
+   * Resolves when voices are made of all that is there; where a machine has no time, `most` ms after that at the latest,
+   * or when none was made for long.
+   */
+  async drained(most = MOST_PATIENCE_MS): Promise<void> {
     this.begin()
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))
-    await Promise.race([this.#working, late])
-    clearTimeout(timer)
+    const until = performance.now() + most
+    for (;;) {
+      const working = this.#working
+      const left = Math.min(until, this.#movedAt + PATIENCE_MS) - performance.now()
+      if (working === undefined || left <= 0) return
+      await waitAtMost(left, working)
+    }
   }
 
   /** Forgets all speech; resolves when the process is given back. */
@@ -134,6 +153,7 @@ export class StreamVoices {
   /** Puts speech with what waits; the oldest of the same label, and then of all, makes room. */
   #keep(speech: Speech): void {
     this.#waiting.push(speech)
+    speech.labels.expect(speech.label)
     const isSame = ({ labels, label }: Speech): boolean => labels === speech.labels && label === speech.label
     this.#drop(isSame, this.#source.isWanted === true ? ENOUGH_MS : KEPT_MS)
     this.#drop(() => true, ALL_KEPT_MS)
@@ -143,13 +163,16 @@ export class StreamVoices {
     let ms = this.#waiting.filter(isMeant).reduce((sum, speech) => sum + speech.ms, 0)
     while (ms > mostMs) {
       const index = this.#waiting.findIndex(isMeant)
-      ms -= this.#waiting.splice(index, 1)[0]!.ms
+      const [gone] = this.#waiting.splice(index, 1)
+      gone!.labels.expectLess(gone!.label)
+      ms -= gone!.ms
     }
   }
 
   #work(): void {
-    if (this.#waiting.length === 0) return
-    this.#working ??= this.#hearAll().finally(() => (this.#working = undefined))
+    if (this.#waiting.length === 0 || this.#working !== undefined) return
+    this.#movedAt = performance.now()
+    this.#working = this.#hearAll().finally(() => (this.#working = undefined))
   }
 
   async #hearAll(): Promise<void> {
@@ -178,7 +201,7 @@ export class StreamVoices {
   async #hear(maker: VoiceMaker, { labels, label, frames, ms }: Speech): Promise<void> {
     const heard = this.#listened.get(labels) ?? new Map<string, number>()
     this.#listened.set(labels, heard.set(label, (heard.get(label) ?? 0) + ms))
-    const started = performance.now()
+    const before = maker.cpuMs()
     let voice: Voice | undefined
     try {
       voice = await maker.voiceIn(this.#source.samplesOf(frames))
@@ -187,14 +210,11 @@ export class StreamVoices {
       this.#failures += 1
       if (this.#failures === MOST_FAILURES) throw error
     }
-    const tookMs = performance.now() - started
-    // The rest of the time the process waited for a core, or for others.
-    this.#pace = Math.min(this.#pace, tookMs / ms)
-    this.#speechMs += ms
+    this.#movedAt = performance.now()
+    this.#spentMs += maker.cpuMs() - before
     if (this.#closed) return
-    if (tookMs > SLOW_MS) this.#waiting = []
-    if (voice === undefined) return
-    labels.hear(label, voice)
+    labels.expectLess(label)
+    if (voice !== undefined) labels.hear(label, voice)
     this.#listener.heard()
   }
 

@@ -30,8 +30,8 @@ const RECHECK_MS = 1000
 /** A stream that waits for its turn to open a session says so after this long. */
 const LONG_WAIT_MS = 5000
 
-/** The end waits for voices at most as long, where it is not yet clear who somebody is. */
-const VOICES_WAIT_MS = 5000
+/** Turns of a live source wait for voices at most as long, where it is not yet clear who somebody is. */
+const LIVE_VOICES_WAIT_MS = 5000
 
 /** Frames that are sent between two looks at a source that is held back: half of what piles up, or less. */
 const FRAMES_AT_ONCE = 10
@@ -85,6 +85,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
         heard: () => {
           this.#reconsider((labels) => labels.consider(true))
           this.emit('voices', { voices: this.#letters.voices })
+          this.#state.changed()
         },
         failed: () => this.#reconsider((labels) => labels.deafen()),
         warning: (warning) => this.emit('warning', warning),
@@ -168,7 +169,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   /** The voices behind the letters, as far as they are known, once all that is there was listened to. */
   async heardVoices(): Promise<ReadonlyMap<string, VoiceProfile>> {
-    await this.#voices?.drained(VOICES_WAIT_MS)
+    await this.#voices?.drained()
     return this.#letters.voices
   }
 
@@ -184,7 +185,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   }
 
   async #supervise(): Promise<TerminationMessage> {
-    let current = this.#takeOver(await this.#reopen())
+    let current = await this.#takeOver(await this.#reopen())
     for (;;) {
       const done = (): boolean => this.#over(current) || this.#sentAll(current)
       const untilRollOver = current.rollOver.start - performance.now()
@@ -205,7 +206,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
         this.#budget.expired(end.error, this.sentMs > sent || this.#finals.end > final)
       }
       await this.#state.until(() => !this.#onHold || this.#destroyed)
-      current = this.#takeOver(await this.#reopen(this.#options.failure() ?? end.error))
+      current = await this.#takeOver(await this.#reopen(this.#options.failure() ?? end.error))
     }
   }
 
@@ -330,7 +331,9 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     return streamSession
   }
 
-  #takeOver(next: StreamSession): StreamSession {
+  async #takeOver(next: StreamSession): Promise<StreamSession> {
+    // The labels of the session before get their letters now, for good.
+    if (this.#present?.labels.anyOpen === true) await this.#hearVoices()
     const { awaitFormatted, channel, serverLabels } = this.#options
     this.#tellGap()
     this.#reconsider((labels) => labels.settle())
@@ -376,8 +379,13 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   /** At the end: waits for the voices of those of whom it is not clear who they are, and decides. */
   async #settle(): Promise<void> {
     const isWanted = this.#options.voices?.isWanted === true || this.#present?.labels.anyOpen === true
-    if (isWanted) await this.#voices?.drained(VOICES_WAIT_MS)
+    if (isWanted) await this.#hearVoices()
     this.#reconsider((labels) => labels.settle())
+  }
+
+  /** Has the voices heard of all that was said so far. */
+  async #hearVoices(): Promise<void> {
+    await this.#voices?.drained(this.#options.live ? LIVE_VOICES_WAIT_MS : undefined)
   }
 
   /** Opens the next session beside the present one, and changes over at the end of a turn, or at the deadline. */
@@ -414,7 +422,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     await this.#state.until(() => current.end !== undefined)
     current.release()
     this.#leave(current)
-    return this.#takeOver(next)
+    return await this.#takeOver(next)
   }
 
   #deliver(turns: Turn[], streamSession: StreamSession): void {
@@ -471,9 +479,13 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       this.#state.changed()
   }
 
-  readonly #hasRoom = (): boolean => this.#destroyed || this.#audio.hasRoom
+  readonly #hasRoom = (): boolean => {
+    if (this.#destroyed || this.#options.live) return true
+    return this.#audio.hasRoom && this.#voices?.isBehind !== true
+  }
 
   #announce(streamSession: StreamSession): void {
+    if (this.#destroyed) return
     const { begin, clock, speakers } = streamSession
     const isNew = streamSession.announced === undefined
     streamSession.announced = JSON.stringify(speakers)

@@ -9,6 +9,8 @@ const MOST = 12
 const MOST_VOICES = 100
 /** A label has its letter for good this long after its first words, ms of the stream: a turn is revised within it. */
 const OPEN_MS = 120_000
+/** Where speech of it is still to be listened to, it is open longer, for as long as this, ms of the stream. */
+const MOST_OPEN_MS = 2 * OPEN_MS
 /** Frames of 10 ms from which a voice decides, where it is clear, and from which it decides in any case. */
 const CLEAR_FRAMES = 300
 const ENOUGH_FRAMES = 1500
@@ -47,6 +49,8 @@ interface OpenLabel {
 export class VoicedLabelMap extends LabelMap {
   readonly #open = new Map<string, OpenLabel>()
   readonly #voices = new Map<string, VoiceProfile>()
+  /** Stretches of speech of each label that are still to be listened to. */
+  readonly #expected = new Map<string, number>()
   readonly #changed = new Set<string>()
   /** Labels that had to have a letter before it was clear; what they say is not taken for the voice of that letter. */
   readonly #doubtful = new Set<string>()
@@ -96,6 +100,18 @@ export class VoicedLabelMap extends LabelMap {
     return this.known(label)
   }
 
+  /** Speech of `label` is still to be listened to: what waits for the machine decides nothing. */
+  expect(label: string): void {
+    this.#expected.set(label, (this.#expected.get(label) ?? 0) + 1)
+  }
+
+  /** Some of it was, or never will be. */
+  expectLess(label: string): void {
+    const left = (this.#expected.get(label) ?? 0) - 1
+    if (left > 0) this.#expected.set(label, left)
+    else this.#expected.delete(label)
+  }
+
   /** Speech of whoever has `label`. */
   hear(label: string, voice: Voice): void {
     const letter = this.fixed.get(label)
@@ -138,7 +154,7 @@ export class VoicedLabelMap extends LabelMap {
   /** Weighs all labels that are open; `isNews` where the voices of letters have changed. */
   consider(isNews = false): void {
     if (this.#open.size === 0) return
-    const isLate = [...this.#open.values()].some(({ since }) => this.#now - since > OPEN_MS)
+    const isLate = [...this.#open].some(([label, { since }]) => this.#isOver(label, since))
     if (!isNews && !this.#isNews && !isLate) return
     this.#isNews = false
     const labels = [...this.#open.keys()]
@@ -181,12 +197,16 @@ export class VoicedLabelMap extends LabelMap {
     if (before !== undefined) this.#changed.add(label)
   }
 
+  #isOver(label: string, since: number): boolean {
+    return this.#now - since > (this.#expected.has(label) ? MOST_OPEN_MS : OPEN_MS)
+  }
+
   /** Fixes the letter of an open label, where there is enough to decide by, or no more time. */
   #decide(label: string, margin: number): void {
     const { letter, since, isNew } = this.#open.get(label)!
     const frames = framesOf(this.#voices.get(label) ?? {})
     const isClear = margin >= CLEAR && frames >= CLEAR_FRAMES
-    const isOver = this.#isSettled || this.#now - since > OPEN_MS
+    const isOver = this.#isSettled || this.#isOver(label, since)
     if (!isClear && !isOver && frames < ENOUGH_FRAMES) return
     this.#open.delete(label)
     this.fixed.set(label, letter!)

@@ -42,6 +42,9 @@ describe('cleanSpeech', () => {
   })
 })
 
+/** Resolves after `ms` milliseconds of the clock of the test. */
+const delay = (ms: number): Promise<undefined> => new Promise((resolve) => setTimeout(() => resolve(undefined), ms))
+
 class Fixture {
   readonly asked: number[] = []
   readonly warnings: Warning[] = []
@@ -49,6 +52,7 @@ class Fixture {
   closed = 0
   heard = 0
   failed = 0
+  cpuMs = 0
   readonly labels: VoicedLabelMap
   readonly letters = new SpeakerLetters()
   readonly voices: StreamVoices
@@ -61,6 +65,7 @@ class Fixture {
           this.opened += 1
           await open()
           return {
+            cpuMs: () => this.cpuMs,
             voiceIn: (samples) => {
               this.asked.push(samples.length / 16)
               return Promise.resolve(voiceOf([1, 0], samples.length / 160, false))
@@ -89,7 +94,7 @@ class Fixture {
 }
 
 describe('StreamVoices', () => {
-  afterEach(() => void vi.restoreAllMocks())
+  afterEach(() => void vi.useRealTimers())
 
   it('makes no voice of anything before a second session comes, and keeps the newest 5 s of each label until then', async () => {
     const one = new Fixture()
@@ -166,12 +171,10 @@ describe('StreamVoices', () => {
   })
 
   it('spends no more time than it may, however much is said, and goes on when it may again', async () => {
-    let clock = 0
-    vi.spyOn(performance, 'now').mockImplementation(() => clock)
-    const one = new Fixture({
+    const one: Fixture = new Fixture({
       voiceIn: (samples) => {
         one.asked.push(samples.length / 16)
-        clock += samples.length / 16
+        one.cpuMs += samples.length / 16
         return Promise.resolve(undefined)
       },
     })
@@ -188,6 +191,77 @@ describe('StreamVoices', () => {
     await one.voices.close()
     one.take(said('A', 20), 1_000_000)
     expect(one.voices.spentMs).toBe(8000)
+  })
+
+  it('waits for voices as long as they come, but not for a machine that makes none', async () => {
+    vi.useFakeTimers()
+    const slow = new Fixture({
+      voiceIn: async (samples) => {
+        await delay(8000)
+        return voiceOf([1, 0], samples.length / 160, false)
+      },
+    })
+    for (const label of 'ABC') slow.take(said(label, 6))
+    let isDrained = false
+    const draining = slow.voices.drained().then(() => (isDrained = true))
+    await vi.advanceTimersByTimeAsync(23_900)
+    expect([slow.heard, isDrained]).toEqual([2, false])
+    await vi.advanceTimersByTimeAsync(200)
+    await draining
+    expect(slow.heard).toBe(3)
+    const stuck = new Fixture({ voiceIn: () => new Promise(() => {}) })
+    stuck.take(said('A', 6))
+    const givenUp = stuck.voices.drained()
+    await vi.advanceTimersByTimeAsync(10_000)
+    await givenUp
+    const late = new Fixture({ voiceIn: () => delay(8000) })
+    for (const label of 'ABC') late.take(said(label, 6))
+    const live = late.voices.drained(5000)
+    await vi.advanceTimersByTimeAsync(5000)
+    await live
+    expect(late.heard).toBe(0)
+  })
+
+  it('holds back a source while much waits, unless the machine makes no voices at all', async () => {
+    vi.useFakeTimers()
+    const one = new Fixture({ voiceIn: () => delay(1000) })
+    one.voices.begin()
+    for (const label of 'ABC') one.take(said(label, 20))
+    expect(one.voices.isBehind).toBe(false)
+    for (const label of 'DEF') one.take(said(label, 20))
+    expect(one.voices.isBehind).toBe(true)
+    await vi.advanceTimersByTimeAsync(4000)
+    expect(one.voices.isBehind).toBe(false)
+    const stuck = new Fixture({ voiceIn: () => new Promise(() => {}) })
+    stuck.voices.begin()
+    for (const label of 'ABCDEF') stuck.take(said(label, 20))
+    await vi.advanceTimersByTimeAsync(9000)
+    expect(stuck.voices.isBehind).toBe(true)
+    await vi.advanceTimersByTimeAsync(1100)
+    expect(stuck.voices.isBehind).toBe(false)
+  })
+
+  it('leaves a label open for as long as speech of it waits', async () => {
+    vi.useFakeTimers()
+    const one = new Fixture({
+      voiceIn: async (samples) => {
+        await delay(1000)
+        return voiceOf([1, 0], samples.length / 160, false)
+      },
+    })
+    one.take(said('A', 20))
+    await vi.advanceTimersByTimeAsync(10)
+    const draining = one.voices.drained()
+    await vi.advanceTimersByTimeAsync(1100)
+    await draining
+    const later = new VoicedLabelMap(one.letters, false)
+    expect(later.letter('B', 0)).toBe('B')
+    one.voices.take(later, words(said('B', 20)), () => Buffer.alloc(4000 * 32))
+    // The machine has no time until long after the label would be settled.
+    expect(later.letter('B', 130_000)).toBe('B')
+    expect(later.isOpen('B')).toBe(true)
+    await vi.advanceTimersByTimeAsync(1100)
+    expect(later.letter('B', 131_000)).toBe('A')
   })
 
   it('is closed while the model loads', async () => {

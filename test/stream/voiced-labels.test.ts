@@ -62,6 +62,21 @@ describe('a session whose labels have voices', () => {
     expect(map.letter('A', 2000)).toBe('C')
   })
 
+  it('decides nothing for good while speech is still to be listened to, but not for ever', () => {
+    const map = later(2)
+    for (const label of 'AB') {
+      map.letter(label, 0)
+      map.expect(label)
+      map.expect(label)
+    }
+    map.expectLess('B')
+    map.expectLess('B')
+    map.letter('A', 130_000)
+    expect(['A', 'B'].map((label) => map.isOpen(label))).toEqual([true, false])
+    map.letter('A', 241_000)
+    expect(map.isOpen('A')).toBe(false)
+  })
+
   it('takes back a letter that was not needed, for whoever is new next', () => {
     const letters = lettersAfter(2)
     const map = new VoicedLabelMap(letters, false)

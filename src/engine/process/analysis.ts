@@ -69,9 +69,15 @@ export class AnalysisProcess implements SpeakerModel {
 
   /** Vectors of voices; only where there is a speaker model. */
   async embed(samples: Int16Array, stretches: readonly Stretch[]): Promise<Float32Array[]> {
-    if (stretches.length === 0) return []
+    return (await this.embedTimed(samples, stretches)).vectors
+  }
+
+  /** The same, and the time of processors that it took, ms. */
+  async embedTimed(samples: Int16Array, stretches: readonly Stretch[]): Promise<SherpaCalls['embed']['output']> {
+    if (stretches.length === 0) return { vectors: [], cpuMs: 0 }
     const plain = stretches.map(({ start, end }) => ({ start, end }))
-    return (await this.call('embed', { samples, stretches: plain })).map(toUnitLength)
+    const { vectors, cpuMs } = await this.call('embed', { samples, stretches: plain })
+    return { vectors: vectors.map(toUnitLength), cpuMs }
   }
 
   async close(): Promise<void> {

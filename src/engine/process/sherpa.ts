@@ -157,7 +157,11 @@ export interface SherpaCalls {
   partial: { input: { stream: number }; output: TokenResult }
   finish: { input: { stream: number }; output: TokenResult }
   close: { input: { stream: number }; output: undefined }
-  embed: { input: { samples: Int16Array; stretches: readonly Stretch[] }; output: Float32Array[] }
+  /** `cpuMs` is the time of processors that it took, however long others had them meanwhile. */
+  embed: {
+    input: { samples: Int16Array; stretches: readonly Stretch[] }
+    output: { vectors: Float32Array[]; cpuMs: number }
+  }
 }
 
 /** A call on its way to the process. */

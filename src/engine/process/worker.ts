@@ -109,9 +109,11 @@ export class SherpaWork {
         this.#drop(input.stream)
         return undefined
       case 'embed': {
+        const before = process.cpuUsage()
         const vectors = input.stretches.map((stretch) => this.#embed(input.samples, stretch))
         collect()
-        return vectors
+        const { user, system } = process.cpuUsage(before)
+        return { vectors, cpuMs: (user + system) / 1000 }
       }
       default:
         throw new Error('there is no such call')

@@ -2,7 +2,7 @@ import { checkKnown, checkSignal, checkString } from '../../options.ts'
 import { joinedVoice, type Voice } from '../../voices/voice.ts'
 import { findActivityModel, findSpeakerModel } from '../models/find.ts'
 import { hashFile } from '../models/verify.ts'
-import { speechFrameMs, type Stretch } from '../parts.ts'
+import { type SpeakerModel, speechFrameMs, type Stretch } from '../parts.ts'
 import type { AnalysisProcess } from '../process/analysis.ts'
 import { leaseAnalysis } from '../process/shared-models.ts'
 import { audibleSpeech, cutAtDips, levelsOf, piecesOf, sparseWindowsOf } from './segmentation.ts'
@@ -25,6 +25,8 @@ export interface EmbedderOptions {
 export interface Embedder {
   /** By which model: voices of two models have nothing to do with each other. `sha256` in hex, of its file. */
   readonly model: { readonly name: string; readonly sha256: string }
+  /** Time of processors that it took so far, ms; a machine that is busy with something else makes it no longer. */
+  cpuMs(): number
   /** The voices in `stretches` (frames of 10 ms) of mono PCM16 at 16 kHz, one each, whatever is heard there. */
   embed(samples: Int16Array, stretches: readonly Stretch[]): Promise<Voice[]>
   /** The voice of all speech in mono PCM16 at 16 kHz of one speaker; absent where there is too little. */
@@ -87,20 +89,29 @@ export async function openEmbedder(options: EmbedderOptions = {}): Promise<Embed
     await close()
     throw signal?.aborted === true ? signal.reason : error
   }
+  let spentMs = 0
+  const timed: SpeakerModel = {
+    async embed(samples, stretches) {
+      const { vectors, cpuMs } = await analysis.embedTimed(samples, stretches)
+      spentMs += cpuMs
+      return vectors
+    },
+  }
   return {
     model: identity,
-    embed: (samples, stretches) => voicesOf(analysis, samples, stretches),
+    cpuMs: () => spentMs,
+    embed: (samples, stretches) => voicesOf(timed, samples, stretches),
     async voiceIn(samples) {
       const pieces = audiblePieces(samples)
       if (pieces.reduce((sum, { start, end }) => sum + end - start, 0) < leastFrames) return undefined
       if (!(await isSpeech(analysis, samples, pieces[0]!.start))) return undefined
-      return joinedVoice(await voicesOf(analysis, samples, pieces, sparseWindowsOf))
+      return joinedVoice(await voicesOf(timed, samples, pieces, sparseWindowsOf))
     },
     async voicesIn(samples) {
       const speech = await speechIn(analysis, samples)
       const levels = levelsOf(samples, speech.length)
       const pieces = piecesOf(audibleSpeech(levels, speech)).flatMap((piece) => cutAtDips(piece, levels))
-      return await voicesOf(analysis, samples, pieces)
+      return await voicesOf(timed, samples, pieces)
     },
     close,
   }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { SpeakerModel, SpeakerTracker } from '../../../src/engine/parts.ts'
-import { loadSherpa } from '../../../src/engine/process/sherpa.ts'
+import { loadSherpa, type SherpaCalls } from '../../../src/engine/process/sherpa.ts'
 import { SherpaWork } from '../../../src/engine/process/worker.ts'
 import { likeliestPath, type Step, trackSpeakers } from '../../../src/engine/voices/tracker.ts'
 import { silence, wavSamples } from '../../helpers/flite.ts'
@@ -204,7 +204,9 @@ function openModel(): SpeakerModel {
   work.do({ id: 0, name: 'loadSpeakers', input: { file: voices } })
   return {
     embed: (samples, stretches) =>
-      Promise.resolve(work.do({ id: 0, name: 'embed', input: { samples, stretches } }) as Float32Array[]),
+      Promise.resolve(
+        (work.do({ id: 0, name: 'embed', input: { samples, stretches } }) as SherpaCalls['embed']['output']).vectors,
+      ),
   }
 }
 
