@@ -1,28 +1,22 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
-import path from 'node:path'
+import { existsSync } from 'node:fs'
 import { openEmbedder } from '../src/engine/voices/embedder.ts'
 import { identify } from '../src/voices/identify.ts'
 import { type VoiceProfile, withVoice } from '../src/voices/profile.ts'
 import { joinedVoice, type Voice } from '../src/voices/voice.ts'
 import { speechFolder } from './engine/recordings.ts'
 import type { BenchOptions, Finding } from './report.ts'
+import { bands, type Reader, readersOf, strangersOf } from './voices/clips.ts'
 import { seededRandom } from '../src/testing/random.ts'
 
-/** Speakers of LibriSpeech test-other by whom settings may be chosen; the others only report. */
-const tuningSpeakers = new Set(['1688', '1998', '2033', '2414', '2609'])
 /** People in the book: the readers, and others who never speak. */
 const booked = 10
 /** Speech that somebody is enrolled by, in s. */
 const enrolled = [2, 5, 10, 30]
 /** Speech after which it is asked who somebody is, in s. */
 const heardAfter = [2, 5, 10, 20]
-
-interface Reader {
-  name: string
-  /** Voices in the pieces of each recording. */
-  recordings: Voice[][]
-}
+/** Strangers, and how often all are gone through, with other recordings enrolled each time. */
+const people = 60
+const rounds = 40
 
 /**
  * Who somebody is, by a book of ten voices: five readers of whom other recordings are heard, and five who never speak, of
@@ -37,14 +31,10 @@ export async function benchEnrol({ quick, tuning }: BenchOptions): Promise<Findi
   const findings: Finding[] = []
   const embedder = await openEmbedder()
   try {
-    for (const band of ['as recorded', 'by telephone'] as const) {
-      const load = async (file: string): Promise<Voice[]> => {
-        const samples = samplesOf(file, band === 'by telephone')
-        return await embedder.voicesIn(samples)
-      }
-      const readers = await readersOf(load, tuning)
-      const strangers = await strangersOf(load, tuning, quick ? 20 : 125)
-      for (const seconds of enrolled) findings.push(...score(readers, strangers, seconds, band, quick ? 5 : 40))
+    for (const band of bands) {
+      const readers = await readersOf(embedder, band, tuning)
+      const strangers = await strangersOf(embedder, band, tuning, quick ? 20 : people)
+      for (const seconds of enrolled) findings.push(...score(readers, strangers, seconds, band, quick ? 5 : rounds))
     }
   } finally {
     await embedder.close()
@@ -165,42 +155,4 @@ function shuffled<T>(items: readonly T[], random: () => number): T[] {
     .map((item) => ({ item, key: random() }))
     .toSorted((a, b) => a.key - b.key)
     .map(({ item }) => item)
-}
-
-async function readersOf(load: (file: string) => Promise<Voice[]>, tuning: boolean): Promise<Reader[]> {
-  const root = path.join(speechFolder, 'librispeech-resemblyzer', 'librispeech_test-other')
-  const names = readdirSync(root).filter((name) => /^\d+$/.test(name) && tuningSpeakers.has(name) === tuning)
-  const readers: Reader[] = []
-  for (const name of names.toSorted()) {
-    const files = readdirSync(path.join(root, name)).filter((file) => file.endsWith('.flac'))
-    const recordings: Voice[][] = []
-    for (const file of files.toSorted()) recordings.push(await load(path.join(root, name, file)))
-    readers.push({ name, recordings })
-  }
-  return readers
-}
-
-async function strangersOf(load: (file: string) => Promise<Voice[]>, tuning: boolean, most: number): Promise<Reader[]> {
-  const root = path.join(speechFolder, 'speaker-training')
-  const files = readdirSync(root).filter((file) => file.endsWith('.flac'))
-  const half = files.toSorted().filter((_, index) => (index % 2 === 0) === tuning)
-  const strangers: Reader[] = []
-  for (const file of half.slice(0, most)) {
-    const voices = await load(path.join(root, file))
-    if (voices.length > 0) strangers.push({ name: file, recordings: [voices] })
-  }
-  return strangers
-}
-
-/** A recording at 16 kHz; by telephone its band is cut, and it is mu-law at 8 kHz in between. */
-function samplesOf(file: string, telephone: boolean): Int16Array {
-  const ffmpeg = (args: readonly string[], input?: Buffer): Buffer =>
-    execFileSync('ffmpeg', ['-v', 'error', ...args, '-'], { maxBuffer: 2 ** 28, ...(input && { input }) })
-  const pcm = ['-ac', '1', '-ar', '16000', '-f', 's16le']
-  const cut = 'highpass=f=300,highpass=f=300,lowpass=f=3400,lowpass=f=3400'
-  const line = ['-f', 'mulaw', '-ar', '8000', '-ac', '1']
-  const bytes = telephone
-    ? ffmpeg([...line, '-i', '-', ...pcm], ffmpeg(['-i', file, '-af', cut, ...line.slice(2), '-f', 'mulaw']))
-    : ffmpeg(['-i', file, ...pcm])
-  return new Int16Array(Uint8Array.from(bytes).buffer)
 }
