@@ -3,6 +3,7 @@ import { announce } from '../stage.ts'
 import { takesBytes } from '../stream-helpers.ts'
 import { FfmpegDecoder, type FfmpegDecoderOptions } from './decoder.ts'
 import { PartFinder } from './joined.ts'
+import { OggEnd } from './ogg-end.ts'
 import { InputRepair } from './repair.ts'
 
 /** What an {@link FfmpegByteDecoder} decodes. */
@@ -17,6 +18,7 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
   readonly #repair = new InputRepair()
   readonly #parts = new PartFinder()
   readonly #inputName: string
+  #ogg: OggEnd | undefined
   #warned = false
 
   constructor(options: FfmpegByteDecoderOptions) {
@@ -37,7 +39,10 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
     this.#warnOfSize()
     this.#warnOfMissing()
     this.#writeParts(pieces, 'binary', () =>
-      this.#writeParts([this.#parts.flush()], 'binary', () => super._final(callback)),
+      this.#writeParts([this.#parts.flush()], 'binary', () => {
+        this.#warnOfCut()
+        super._final(callback)
+      }),
     )
   }
 
@@ -45,8 +50,12 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
   #writeParts([first, ...others]: Buffer[], encoding: BufferEncoding, written: () => void): void {
     const next = (): void => {
       if (others.length === 0) written()
-      else this.endPart(this.#parts.isChain, () => this.#writeParts(others, encoding, written))
+      else {
+        this.#warnOfCut()
+        this.endPart(this.#parts.isChain, () => this.#writeParts(others, encoding, written))
+      }
     }
+    if (this.#parts.isChain && first !== undefined) (this.#ogg ??= new OggEnd()).push(first)
     if (first === undefined || first.length === 0) next()
     else super._write(first, encoding, next)
   }
@@ -56,6 +65,14 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
     if (warning === undefined) return
     this.#warned = true
     this.emit('warning', warning)
+  }
+
+  #warnOfCut(): void {
+    const { missing, missingMs } = this.#ogg?.end() ?? {}
+    if (missing === undefined) return
+    const time = missingMs === undefined ? 'what was in it' : `${(missingMs / 1000).toFixed(1)} s`
+    const message = `${this.#inputName} is cut within a page of Ogg, which lacks ${missing} bytes: ${time} cannot be heard`
+    this.emit('warning', { code: 'INPUT_TRUNCATED', message, missing, ...(missingMs !== undefined && { missingMs }) })
   }
 
   #warnOfMissing(): void {

@@ -594,7 +594,7 @@ export class FfmpegDecoder extends Duplex {
     this.#troubles = []
     for (const line of lines) {
       // Damage to a picture, or to another track, takes nothing of what is heard.
-      const [, stream] = /\(stream = (\d+),/.exec(line) ?? []
+      const [, stream] = /(?:\(stream =|packet in stream) (\d+)/.exec(line) ?? []
       if (stream !== undefined && Number(stream) !== this.#facts?.tracks[this.#track]?.stream) continue
       const message = `FFmpeg had trouble with ${this.#options.inputName}, part of its audio may be lost: ${line}`
       this.emit('warning', { code: 'FFMPEG_WARNING', message, line })

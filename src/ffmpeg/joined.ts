@@ -1,4 +1,5 @@
-import { type ReadAt, tagLength } from './probe.ts'
+import { isOneFlac } from './flac.ts'
+import type { ReadAt } from './probe.ts'
 
 /**
  * Files of one kind that were joined by `cat`, told apart. Of most kinds FFmpeg reads the first alone, or takes those behind it
@@ -88,8 +89,6 @@ const kinds: readonly FileKind[] = [
       bytes[from + 10] === 0 &&
       bytes.readUInt32LE(from + 16) === 0 &&
       (bytes.readUInt32LE(from + 24) & 0x800) !== 0,
-    // FFmpeg knows the tags behind the blocks where it can seek.
-    { lengthOf: (head) => (latin(head, 0, 4) === 'wvpk' ? 8 + head.readUInt32LE(4) : tagLength(head) || Infinity) },
   ),
   kind('TTA1', 14, (bytes, from) => {
     const [format = 0, channels = 0, bits = 0] = [4, 6, 8].map((at) => bytes.readUInt16LE(from + at))
@@ -132,27 +131,33 @@ function kindOf(head: Buffer): FileKind | undefined {
   return kinds.find(({ mark, markAt }) => head.subarray(markAt, markAt + mark.length).equals(mark))
 }
 
-/**
- * Whether a file is one, and not several that were joined, as far as a few small reads can tell; `false` also where they cannot,
- * and for kinds that lose nothing when FFmpeg is given their bytes.
- */
-export function isOneFile(readAt: ReadAt, size: number): boolean {
+/** Whether a file is one, or several that were joined, as far as a few small reads can tell. */
+export function filesIn(readAt: ReadAt, size: number): 'one' | 'several' | 'unknown' {
   const found = kindOf(readAt(0, headBytes))
-  if (found === undefined) return true
+  if (found === undefined) return 'one'
   const { lengthOf, need, begins, mark, markAt } = found
-  if (lengthOf === undefined) return false
+  if (lengthOf === undefined) return 'unknown'
   let at = 0
   for (let elements = 0; elements < mostElements; elements++) {
     const head = readAt(at, need + headBytes)
-    if (head.length < headBytes) return true
+    if (head.length < headBytes) return at + headBytes > size ? 'one' : 'unknown'
     const isMarked = at > 0 && head.length >= need && head.subarray(markAt, markAt + mark.length).equals(mark)
-    if (isMarked && begins(head, 0)) return false
+    if (isMarked && begins(head, 0)) return 'several'
     const length = lengthOf(head, at)
-    if (length === undefined) return false
-    if (length <= 0 || at + length >= size) return true
+    if (length === undefined) return 'unknown'
+    if (length <= 0 || at + length >= size) return 'one'
     at += length
   }
-  return false
+  return 'unknown'
+}
+
+/** Whether what a file says of its length may be that of the first alone of several that were joined. */
+export function mayBeLonger(readAt: ReadAt, size: number): boolean {
+  const head = readAt(0, headBytes)
+  const found = kindOf(head)
+  // Of what has a tag before it nothing is read here.
+  if (found === flac) return latin(head, 0, 4) === 'fLaC' && !isOneFlac(readAt, size)
+  return found?.lengthOf !== undefined && filesIn(readAt, size) !== 'one'
 }
 
 /** Bytes of the head of an Ogg page without its table of segments, and with the longest. */

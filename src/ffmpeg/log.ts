@@ -8,8 +8,12 @@ const MOST_TROUBLES = 20
 /** Warnings of FFmpeg that mean lost audio; its others (a guessed channel layout, say) are noise. */
 const damage = /corrupt|truncat|mismatch|partial|prematurely|do(?:es)? not match|discontinu/i
 
-/** Printed at each jump in a spooled byte stream, and where times leap, which are placed as they are; means nothing. */
-const noise = /Inner protocol failed to seekback|^ *Last message repeated|DTS discontinuity in stream/
+/**
+ * Printed at each jump in a spooled byte stream, and where times leap, which are placed as they are; and before a packet is called
+ * corrupt, of which FFmpeg also says whose it is. Means nothing.
+ */
+const noise =
+  /Inner protocol failed to seekback|^ *Last message repeated|DTS discontinuity in stream|PES packet size mismatch/
 
 /**
  * Containers of plain samples. FFmpeg calls their last, shorter packet corrupt where it does not know their length, as on a

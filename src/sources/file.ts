@@ -8,14 +8,14 @@ import type { TypedReadable } from '../events.ts'
 import { type FfmpegOptions, fileInput, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import { FfmpegByteDecoder } from '../ffmpeg/byte-decoder.ts'
 import { FfmpegDecoder, type FfmpegDecoderOptions } from '../ffmpeg/decoder.ts'
-import { isOneFile, isOneOgg } from '../ffmpeg/joined.ts'
+import { frameKind, kindBytes } from '../ffmpeg/frames.ts'
+import { filesIn, isOneOgg, mayBeLonger } from '../ffmpeg/joined.ts'
 import {
   declaredLength,
   headLimit,
   isGapless,
   mediaDuration,
   mp3Extent,
-  mpegFrame,
   type ReadAt,
   tagHeadBytes,
   tagLength,
@@ -236,20 +236,21 @@ function look(path: string, size: number, passThrough: boolean): Omit<FoundFile,
     const readable = isWav || (isReadable(readAt, size, passThrough) && clockCorrector(head) === undefined)
     // Of joined MP3s each may have other channels; of joined FLACs each is decoded by itself.
     const gapless = (readable || head.toString('latin1', 0, 4) === 'fLaC') && isGapless(readAt, size)
-    return { readable, gapless, missing, duration: mediaDuration(readAt, size) }
+    return { readable, gapless, missing, duration: mayBeLonger(readAt, size) ? undefined : mediaDuration(readAt, size) }
   } finally {
     closeSync(descriptor)
   }
 }
 
 /**
- * FFmpeg believes a WAV header that says too little, takes the tags between joined MP3s for damaged sound, and of most other
- * files that were joined hears the first alone. Whether an Ogg is one costs a look at each of its pages.
+ * FFmpeg believes a WAV header that says too little, takes tags between and behind frames of MP3 and the like for damaged sound, and
+ * of most files that were joined hears the first alone. Whether an Ogg is one costs a look at each of its pages.
  */
 function isReadable(readAt: ReadAt, size: number, passThrough: boolean): boolean {
   const head = readAt(0, 12)
   if (head.toString('latin1', 8, 12) === 'WAVE') return wavExtent(readAt, size)?.asSaid ?? true
-  if (!isOneFile(readAt, size) && !(passThrough && isOneOgg(readAt, size))) return false
+  if (filesIn(readAt, size) !== 'one' && !(passThrough && isOneOgg(readAt, size))) return false
   const start = tagLength(readAt(0, tagHeadBytes)) ?? 0
-  return mpegFrame(readAt(start, 4)) === undefined || (mp3Extent(readAt, size)?.isSingle ?? false)
+  if (frameKind(readAt(start, kindBytes)) === undefined) return true
+  return (mp3Extent(readAt, size)?.isSingle ?? false) && readAt(size - 2, 2).readUInt16BE() !== 0xffff
 }

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { fileSource } from 'diarize-stream'
+import { buffer } from 'node:stream/consumers'
+import { fileSource, type Warning } from 'diarize-stream'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ffmpeg } from '../helpers/media.ts'
 import { tones } from '../helpers/onsets.ts'
@@ -183,6 +184,42 @@ describe('a change in the middle moves nothing', () => {
       const file = await joined(`numbers ${what}.ts`, [one, other, one])
       expect(await heardIn(file, [1000, 3010, 5020])).toEqual(right(3))
     })
+  })
+
+  it.each([
+    ['ac3', Buffer.alloc(3000)],
+    ['mp3', Buffer.alloc(500, 0xff)],
+    ['aac', Buffer.alloc(3000, 0xff)],
+    ['flv', Buffer.concat([Buffer.from('TAG'), Buffer.alloc(125, 0x20)])],
+    ['wv', Buffer.concat([Buffer.from('TAG'), Buffer.alloc(125, 0x20)])],
+  ])('what is behind %s and no sound is no loss', async (ending, filling) => {
+    const first = await part(`filled.${ending}`)
+    const behind = at('filling')
+    await writeFile(behind, filling)
+    expect(await heardIn(await joined(`filled up.${ending}`, [first, behind]), [1010])).toEqual(right(1))
+  })
+
+  it('an ogg that is cut within a page is said to lack what was in it', async () => {
+    const file = await part('cut.opus', '-c:a', 'libopus')
+    const bytes = await readFile(file)
+    await writeFile(file, bytes.subarray(0, bytes.lastIndexOf('OggS') - 100))
+    const source = fileSource(file)
+    const warnings: Warning[] = []
+    source.on('warning', (warning) => warnings.push(warning))
+    const wav = await buffer(source)
+    expect(warnings).toMatchObject([{ code: 'INPUT_TRUNCATED', missing: 100 }])
+    const heard = (wav.length - 44) / 96
+    expect(Math.abs(heard + Number(warnings[0]!['missingMs']) - 2000)).toBeLessThan(30)
+  })
+
+  it('a recording of TV that is cut within a packet of the picture lacks nothing that is heard', async () => {
+    const ts = { ...containers['ts']!, sound: ['-c:a', 'mp2'] }
+    const file = await make(at('cut film'), ts, 2, tones(2, [1]), ['-itsoffset', '1'])
+    const bytes = await readFile(file)
+    const packets = Array.from({ length: bytes.length / 188 }, (_, index) => 188 * index)
+    const isPicture = (packet: number): boolean => (bytes.readUInt16BE(packet + 1) & 0x1fff) === 0x100
+    await writeFile(file, bytes.subarray(0, packets.findLast(isPicture)! + 100))
+    expect(await heardIn(file, [1000])).toEqual(right(1))
   })
 
   it('a clock that runs out after 26.5 hours', async () => {

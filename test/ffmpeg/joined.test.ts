@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readFile } from 'node:fs/promises'
-import { isOneFile, isOneOgg, PartFinder } from '../../src/ffmpeg/joined.ts'
+import { filesIn, isOneOgg, mayBeLonger, PartFinder } from '../../src/ffmpeg/joined.ts'
 import type { ReadAt } from '../../src/ffmpeg/probe.ts'
 import { cut } from '../audio/signals.ts'
 import { createMedia, type Media } from '../helpers/media.ts'
@@ -48,9 +48,15 @@ describe.each(names)('%s', (name) => {
   it('is known to be one by a few small reads, or read in order', async () => {
     const one = await readFile(media[name])
     const inOrder = ['flac', 'ogg'].includes(name)
-    expect(isOneFile(readIn(one), one.length)).toBe(!inOrder)
+    expect(filesIn(readIn(one), one.length)).toBe(inOrder ? 'unknown' : 'one')
     const two = Buffer.concat([one, one])
-    expect(isOneFile(readIn(two), two.length)).toBe(false)
+    expect(filesIn(readIn(two), two.length)).toBe(inOrder ? 'unknown' : 'several')
+    const isKnown = name !== 'ogg'
+    expect(mayBeLonger(readIn(one), one.length)).toBe(false)
+    expect(mayBeLonger(readIn(two), two.length)).toBe(isKnown)
+    // Of a stream only the beginning is there.
+    const begin = readIn(two.subarray(0, 4096))
+    expect([two.length, Infinity].map((size) => mayBeLonger(begin, size))).toEqual([isKnown, isKnown])
   })
 })
 

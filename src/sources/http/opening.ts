@@ -3,6 +3,7 @@ import { SilenceLimit } from '../../audio/silence.ts'
 import type { InputIdentity } from '../../checkpoint/checkpoint.ts'
 import { DiarizeStreamError, type Warning } from '../../errors.ts'
 import { FfmpegByteDecoder } from '../../ffmpeg/byte-decoder.ts'
+import { mayBeLonger } from '../../ffmpeg/joined.ts'
 import { mediaDuration } from '../../ffmpeg/probe.ts'
 import type { HlsAccess } from '../hls/feed.ts'
 import { chooseAudio, choosePicture, type HlsResource, isPlaylist, readPlaylist } from '../hls/playlist.ts'
@@ -128,7 +129,8 @@ export class HttpOpening {
 
   #file(body: HttpBody, head: Buffer, url: URL): Readable {
     const stream = this.#decoded(body, url)
-    this.#source.duration = mediaDuration((offset, length) => head.subarray(offset, offset + length), body.total)
+    const readAt = (offset: number, length: number): Buffer => head.subarray(offset, offset + length)
+    if (!mayBeLonger(readAt, body.total ?? Infinity)) this.#source.duration = mediaDuration(readAt, body.total)
     stream.on('warning', (warning: Warning) => {
       // Without a length from the server, what the file says of itself is all there is to know it by.
       if (warning.code === 'INPUT_TRUNCATED' && body.total === undefined) {
