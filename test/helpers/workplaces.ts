@@ -12,7 +12,14 @@ import { ffmpeg } from './media.ts'
 const CLIP_SECONDS = 10.2
 
 /** What somebody has installed beside the package: the model in the box, and what examples need. */
-const OTHERS = ['diarize-stream-model-en-tiny', 'tsx', '@opentelemetry/api', '@opentelemetry/sdk-trace-base']
+const OTHERS = [
+  'diarize-stream-model-en-tiny',
+  'tsx',
+  '@opentelemetry/api',
+  '@opentelemetry/sdk-trace-base',
+  'prism-media',
+  'opusscript',
+]
 
 /** Ports that guides and examples name, which may be taken on the machine that runs the tests. */
 const GUIDE_PORTS = ['8040', '8554', '8080']
