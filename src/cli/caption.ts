@@ -45,6 +45,7 @@ export async function caption(
     const isPassed = command.passThrough && command.channels === undefined
     const hearing = turns === undefined ? [] : [...(isPassed ? [] : [resample(channels)]), turns]
     for (const stage of [source, turns, output]) if (stage !== undefined) reporter.follow(stage)
+    videos?.follow(source)
     for (const warning of ignoredOptions(command, environmentKey)) reporter.warn(warning)
     // What is passed through need not be samples.
     const sound = isPassed ? undefined : new SoundMeter()

@@ -1,7 +1,8 @@
-import { FfmpegError, InputError, OutputError } from '../errors.ts'
+import { FfmpegError, InputError, OutputError, type Warning } from '../errors.ts'
 import { allowedContainers, fileInput, pipeInput } from '../ffmpeg/arguments.ts'
 import { findFfmpeg } from '../ffmpeg/find.ts'
 import { trackLanguage } from '../ffmpeg/tracks.ts'
+import { joinedFile } from '../ffmpeg/joined.ts'
 import { correctedFile, hasLeapingClock } from '../ffmpeg/program-clock.ts'
 import { assSink, srtSink } from '../sinks/caption-sinks.ts'
 import { beside, FileLock, isRunning } from '../sinks/file-lock.ts'
@@ -14,10 +15,13 @@ import { accessSync, constants, realpathSync, rmSync } from 'node:fs'
 import { lstat, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { Writable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 
 /** Temporary directories have the number of the process that made them in their name. */
 const DIRECTORY = /^diarize-stream-video-(\d+)-/
+
+/** Warnings of inputs that go on behind what FFmpeg takes for their end. */
+const goesOn = new Set(['INPUT_JOINED', 'WAV_JOINED', 'WAV_SIZE_WRONG'])
 
 /** Called as a video is made, with the milliseconds of it that are done. */
 export type VideoProgress = (target: string, doneMs: number) => void
@@ -32,6 +36,8 @@ export class CaptionedVideos {
   readonly #ffmpeg: string
   /** Whether FFmpeg reads it through a mended clock, as the captions were made from. */
   readonly #piped: boolean
+  /** Whether FFmpeg would copy only the beginning of the input. */
+  #goesOn = false
 
   private constructor(command: Command, input: string, directory: string, ffmpeg: string) {
     this.#command = command
@@ -56,6 +62,8 @@ export class CaptionedVideos {
     const input = inputFile(command.input)
     if (input === undefined) throw usage('--mux and --burn need an input that is a file')
     checkTargets(command, input)
+    const { files } = joinedFile(input)
+    if (files === 'several') throw beginningAlone((mux ?? burn)!, input)
     const ffmpeg = findFfmpeg()
     if (burn !== undefined) {
       if (facts !== undefined && !facts.hasVideo) {
@@ -68,9 +76,15 @@ export class CaptionedVideos {
     return new CaptionedVideos(command, input, directory, ffmpeg)
   }
 
+  /** Learns from what `source`, of which the captions are made, says of the input. */
+  follow(source: Readable): void {
+    source.on('warning', ({ code }: Warning) => (this.#goesOn ||= goesOn.has(code)))
+  }
+
   /** Makes the copies, from the captions that the {@link sinks} have written; `heard` is the language of most turns. */
   async make(onProgress: VideoProgress, signal: AbortSignal, heard?: string): Promise<void> {
     const { mux, burn } = this.#command
+    if (this.#goesOn) throw beginningAlone((mux ?? burn)!, this.#input)
     // What leaves the language to the engine says less than the engine.
     const told = this.#command.language
     const language = told === undefined || trackLanguage(told) === 'und' ? heard : told
@@ -179,6 +193,12 @@ async function checkFilter(ffmpeg: string): Promise<void> {
   throw new FfmpegError('FFMPEG_FAILED', message)
 }
 
+function beginningAlone(target: string, input: string): OutputError {
+  const advice = `convert ${input} to one file first, or leave ${target} out: captions without it have all of the sound`
+  const message = `${target} was not made: ${input} goes on behind its end, as where files were joined, and FFmpeg would copy only the beginning; ${advice}`
+  return new OutputError('OUTPUT_UNWRITABLE', message, { target })
+}
+
 function notMade(target: string, tail: string): OutputError {
   const advice = 'the captions themselves are done; try an .mkv, which takes picture and sound of any kind'
   const message = `FFmpeg could not make ${target}: ${advice}${tail === '' ? '' : `. FFmpeg said:\n${tail}`}`
@@ -267,7 +287,9 @@ export function readFacts(printed: string): FileFacts {
 export async function probe(file: string, signal: AbortSignal): Promise<FileFacts | undefined> {
   try {
     const { printed } = await runFfmpeg({ ffmpeg: findFfmpeg(), args: probeArguments(file), signal })
-    return /^ *Duration: /m.test(printed) ? readFacts(printed) : undefined
+    if (!/^ *Duration: /m.test(printed)) return undefined
+    const facts = readFacts(printed)
+    return joinedFile(file).mayBeLonger ? { ...facts, duration: undefined } : facts
   } catch {
     // Whatever is wrong is said by the source, which knows better words for it.
     return undefined

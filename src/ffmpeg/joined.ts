@@ -1,3 +1,4 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { isOneFlac } from './flac.ts'
 import type { ReadAt } from './probe.ts'
 
@@ -180,7 +181,26 @@ export function isOneOgg(readAt: ReadAt, size: number): boolean {
     const segments = head.subarray(oggHeadBytes, oggHeadBytes + head[oggHeadBytes - 1]!)
     at += oggHeadBytes + segments.reduce((sum, length) => sum + length, segments.length)
   }
-  return at > 0
+  return at > 0 && at === size
+}
+
+/** What {@link filesIn} and {@link mayBeLonger} say of a file on disk; `unknown` where it cannot be read. */
+export function joinedFile(path: string): { files: ReturnType<typeof filesIn>; mayBeLonger: boolean } {
+  try {
+    const descriptor = openSync(path, 'r')
+    try {
+      const { size } = fstatSync(descriptor)
+      const readAt = (offset: number, length: number): Buffer => {
+        const bytes = Buffer.alloc(length)
+        return bytes.subarray(0, readSync(descriptor, bytes, 0, length, offset))
+      }
+      return { files: filesIn(readAt, size), mayBeLonger: mayBeLonger(readAt, size) }
+    } finally {
+      closeSync(descriptor)
+    }
+  } catch {
+    return { files: 'unknown', mayBeLonger: false }
+  }
 }
 
 /** Tells apart the files in a stream of bytes. */

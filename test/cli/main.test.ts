@@ -235,6 +235,21 @@ describe('captioned copies of a video', () => {
     expect([blind.code, blind.err]).toEqual([3, expect.stringContaining('has no picture')])
     expect(existsSync(path.join(folder, 'a.mkv'))).toBe(false)
   })
+
+  it.each([
+    ['mp4', []],
+    ['flv', ['hello.srt']],
+  ])('are not made of the first alone of several %s that were joined', async (ending, written) => {
+    const folder = directory()
+    const [one, two] = [path.join(folder, `one.${ending}`), path.join(folder, `two.${ending}`)]
+    await ffmpeg('-t', '2', '-i', clip, '-c:a', 'aac', '-c:v', ending === 'mp4' ? 'mpeg4' : 'flv1', one)
+    writeFileSync(two, Buffer.concat([readFileSync(one), readFileSync(one)]))
+    const [captions, copy] = [path.join(folder, 'hello.srt'), path.join(folder, 'copy.mkv')]
+    const { code, err } = await command(two, '-o', captions, '--mux', copy, ...asking(server.url, folder, key))
+    expect([code, err]).toEqual([1, expect.stringContaining('was not made: ')])
+    expect(existsSync(copy)).toBe(false)
+    expect(readdirSync(folder).filter((name) => name.endsWith('.srt'))).toEqual(written)
+  })
 })
 
 function processTree(root: number): { pid: number; args: string }[] {
