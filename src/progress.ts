@@ -26,6 +26,8 @@ export interface RunSummary {
   turns: number
   /** Labels of the speakers of the final turns, as these were last revised, in order of appearance. */
   speakers: string[]
+  /** Names that a voice book has for them, by label, such as `{ A: 'Alice' }`; absent where it has had none. */
+  speakerNames?: Record<string, string>
   /** Languages of the turns, where the engine says so, that of most turns first. */
   languages: string[]
   /**
@@ -44,6 +46,7 @@ interface Facts {
   audioMs: number
   turns: number
   speakers: string[]
+  speakerNames?: Record<string, string>
   languages: string[]
 }
 
@@ -104,11 +107,12 @@ export class ProgressReporter {
     this.stop()
     await this.#busy
     await this.#report()
-    const { audioMs, turns, speakers, languages } = this.#latest
+    const { audioMs, turns, speakers, speakerNames, languages } = this.#latest
     return {
       audioMs,
       turns,
       speakers: [...speakers],
+      ...(speakerNames !== undefined && { speakerNames: { ...speakerNames } }),
       languages: [...languages],
       gaps: joined([...this.#gaps]),
       reconnects: this.#reconnects,

@@ -100,7 +100,8 @@ async function* readItems(path: string, emit: Emit, letGo: AbortSignal): AsyncGe
     held = item
     audioMs = Math.max(audioMs, item.end)
     if ('endOfTurn' in item && item.endOfTurn) totals.add(item)
-    emit('progress', { audioMs, turns: totals.turns, speakers: totals.speakers, languages: totals.languages })
+    const { turns, speakers, speakerNames, languages } = totals
+    emit('progress', { audioMs, turns, speakers, languages, ...(speakerNames !== undefined && { speakerNames }) })
   }
   const context = held === undefined ? undefined : jsonlContexts.get(held)
   if (context !== undefined) context.after = before

@@ -15,6 +15,8 @@ export class TurnTotals {
   readonly #revisable = new Map<number, readonly string[]>()
   /** All speakers, until a turn changes that. */
   #speakers: Set<string> | undefined = new Set()
+  /** The name of each speaker whom a voice book knows, by the turn that came last; none before there was one. */
+  #names: Map<string, string> | undefined
   /** How many final turns are of each language. */
   readonly #languages = new Map<string, number>()
   readonly #mostRevisable: number
@@ -40,12 +42,18 @@ export class TurnTotals {
     return [...this.#speakers]
   }
 
+  /** Names of a voice book, by label; absent where it has had none for anybody. */
+  get speakerNames(): Record<string, string> | undefined {
+    return this.#names && Object.fromEntries(this.#names)
+  }
+
   get languages(): string[] {
     return [...this.#languages].toSorted((a, b) => b[1] - a[1]).map(([language]) => language)
   }
 
   add(turn: Turn): void {
     const labels = speakersOf(turn)
+    for (const { speaker, speakerName } of [turn, ...turn.words]) this.#rename(speaker, speakerName)
     if (turn.revision === 0) {
       this.turns += 1
       this.#countLanguage(turn.language)
@@ -62,6 +70,13 @@ export class TurnTotals {
 
   #include(labels: readonly string[], speakers: Set<string>): void {
     for (const label of labels) if (speakers.size < MOST_SPEAKERS) speakers.add(label)
+  }
+
+  #rename(speaker: string | undefined, name: string | undefined): void {
+    if (speaker === undefined || (name === undefined && this.#names === undefined)) return
+    this.#names ??= new Map()
+    if (name === undefined) this.#names.delete(speaker)
+    else if (this.#names.size < MOST_SPEAKERS || this.#names.has(speaker)) this.#names.set(speaker, name)
   }
 
   #countLanguage(language: string | undefined): void {

@@ -49,6 +49,8 @@ export interface DiarizeProgress {
    * is told apart. One whose turns have all become those of another is no longer there.
    */
   speakers: string[]
+  /** Names that a voice book has for them, by label, such as `{ A: 'Alice' }`; absent where it has had none. */
+  speakerNames?: Record<string, string>
   /** Languages of the final turns, where the engine says so, that of most turns first. */
   languages: string[]
 }

@@ -439,8 +439,8 @@ class DiarizeStream extends Duplex {
   #report(): void {
     const audioMs = this.#supervisor?.sentMs ?? 0
     this.#reportedMs = audioMs
-    const { turns, speakers, languages } = this.#totals
-    this.emit('progress', { audioMs, turns, speakers, languages })
+    const { turns, speakers, languages, speakerNames } = this.#totals
+    this.emit('progress', { audioMs, turns, speakers, languages, ...(speakerNames !== undefined && { speakerNames }) })
   }
 
   async #finish(): Promise<void> {

@@ -767,6 +767,20 @@ describe('TurnTotals', () => {
     expect(totalsOf({ ...saying(0, 'A'), words }).speakers).toEqual([])
   })
 
+  it('have the names of a voice book as they were last said', () => {
+    const named = (order: number, speakers: string, speakerName: string, revision = 0): Turn => {
+      const turn = saying(order, speakers, revision)
+      return { ...turn, speakerName, words: turn.words.map((word) => ({ ...word, speakerName })) }
+    }
+    const totals = totalsOf(saying(0, 'A'), saying(1, 'B'))
+    expect(totals.speakerNames).toBeUndefined()
+    totals.add(named(0, 'A', 'Alice', 1))
+    totals.add(named(2, 'B', 'Bob'))
+    expect(totals.speakerNames).toEqual({ A: 'Alice', B: 'Bob' })
+    totals.add(saying(2, 'B', 1))
+    expect(totals.speakerNames).toEqual({ A: 'Alice' })
+  })
+
   it('say which language most turns are of first', () => {
     const totals = totalsOf(
       ...['de', 'en', undefined, 'en'].map((language, order) => ({

@@ -210,9 +210,10 @@ export interface SummaryFacts {
 }
 
 export function summaryLines(summary: RunSummary, { names, files, replaced, interrupted }: SummaryFacts): string[] {
-  const { audioMs, turns, speakers, languages, gaps, reconnects, elapsedMs } = summary
+  const { audioMs, turns, speakers, speakerNames, languages, gaps, reconnects, elapsedMs } = summary
   const length = `${(audioMs / 1000).toFixed(1)} s`
-  const known = speakers.map((speaker) => printable(displayName(speaker, names) ?? speaker))
+  const shown = { ...speakerNames, ...names }
+  const known = speakers.map((speaker) => printable(displayName(speaker, shown) ?? speaker))
   const written = (file: string): string => `${printable(file)}${replaced.includes(file) ? ' (replaced)' : ''}`
   const who = known.length === 0 ? '' : ` (${known.join(', ')})`
   return [

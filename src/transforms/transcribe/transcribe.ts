@@ -8,6 +8,7 @@ import { StreamDiagnostics } from '../../diagnostics.ts'
 import { isLoopback } from '../../protocol/endpoint.ts'
 import { oneLine } from '../../redact.ts'
 import { onUpstream, recordStage, relayEvents } from '../../stage.ts'
+import { TurnTotals } from '../../stream/turn-totals.ts'
 import type { DiarizeEvents, DiarizeProgress, SessionRecord } from '../diarize-events.ts'
 import { DiarizeInput } from '../diarize-input.ts'
 import type { PrerecordedApi } from './api.ts'
@@ -253,10 +254,12 @@ class TranscribeStream extends Duplex {
       if (!this.push(turn)) await new Promise<void>((resolve) => (this.#wanted = resolve))
       if (this.destroyed) return
     }
-    const languages = [...new Set(turns.map(({ language }) => language))].filter((language) => language !== undefined)
-    const labels = [...new Set(turns.map(({ speaker }) => speaker))].filter((speaker) => speaker !== undefined)
+    const totals = new TurnTotals()
+    for (const turn of turns) totals.add(turn)
+    const { speakers: labels, speakerNames, languages } = totals
+    const names = speakerNames && { speakerNames }
     const audioMs = Math.round(this.#readMs)
-    this.#report({ phase: 'done', audioMs, turns: turns.length, speakers: labels, languages }, true)
+    this.#report({ phase: 'done', audioMs, turns: turns.length, speakers: labels, languages, ...names }, true)
     const { audio_duration: seconds } = transcript
     const heardMs = typeof seconds === 'number' && seconds >= 0 ? Math.round(seconds * 1000) : audioMs
     if (heardMs < audioMs - LENGTH_TOLERANCE_MS) this.emit('gap', { start: heardMs, end: audioMs })

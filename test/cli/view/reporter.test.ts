@@ -21,6 +21,13 @@ it('sums up a plain success in one line', () => {
   ])
 })
 
+it('calls speakers as a voice book does, unless they were given other names', () => {
+  const named = { ...summary, speakers: ['A', 'B', 'C'], speakerNames: { A: 'Alice', B: 'Bob' } }
+  expect(summaryLines(named, { names: { A: 'Ms Lee' }, files: [], replaced: [], interrupted: false })).toEqual([
+    '46.1 s of audio in 5.0 s: 2 turns, 3 speakers (Ms Lee, Bob, Speaker C)',
+  ])
+})
+
 it('names the languages that were heard', () => {
   const lines = summaryLines(
     { ...summary, languages: ['de', 'en'] },

@@ -72,12 +72,11 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('transcribe({ voices: book
     })
     const warnings: Warning[] = []
     stage.on('warning', (warning) => warnings.push(warning))
-    const failure = await run(Readable.from([Buffer.from(samples.buffer)]), stage, sink).then(
-      () => undefined,
-      (error: Error) => error,
-    )
+    const outcome = await run(Readable.from([Buffer.from(samples.buffer)]), stage, sink).catch((error: Error) => error)
     const who = turns.map(({ speaker, speakerName = '-' }) => `${speaker} ${speakerName}`)
-    return { failure, turns, who, warnings, server }
+    const failure = outcome instanceof Error ? outcome : undefined
+    const names = outcome instanceof Error ? undefined : outcome.speakerNames
+    return { failure, turns, who, names, warnings, server }
   }
 
   async function bookOfAlice(options = {}): Promise<VoiceBook> {
@@ -90,8 +89,8 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('transcribe({ voices: book
 
   it('gives whoever is in the book the name, with how sure it is, and learns others where it may', async () => {
     const book = await bookOfAlice({ learn: true })
-    const { failure, turns, who, warnings } = await named(book)
-    expect([failure, warnings]).toEqual([undefined, []])
+    const { failure, turns, who, names, warnings } = await named(book)
+    expect([failure, warnings, names]).toEqual([undefined, [], { A: 'Alice' }])
     expect(who).toEqual(['A Alice', 'B -', 'A Alice', 'B -'])
     expect(turns[0]!.speakerConfidence).toBeGreaterThanOrEqual(0.9)
     expect(turns[0]!.words.every(({ speakerName }) => speakerName === 'Alice')).toBe(true)
