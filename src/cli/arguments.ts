@@ -59,6 +59,12 @@ export interface Command {
   /** Limits that replace those of the preset. */
   limits: Omit<CueLayoutOptions, 'preset' | 'language' | 'speakers'>
   language: string | undefined
+  /** Whether words are highlighted as they are said. */
+  highlightWords: boolean
+  /** Whether speakers have colours in WebVTT. */
+  colours: boolean
+  /** Whether captions that are burnt in stand on a box. */
+  box: boolean
   tracks: Pick<FfmpegOptions, 'audioTrack' | 'language'>
   /** The microphone, as `--list-microphones` calls it. */
   device: string | undefined
@@ -100,6 +106,9 @@ export const OPTIONS = {
   'min-duration': { type: 'string' },
   'max-duration': { type: 'string' },
   'min-gap': { type: 'string' },
+  'highlight-words': { type: 'boolean' },
+  colours: { type: 'boolean' },
+  box: { type: 'boolean' },
   language: { type: 'string' },
   'audio-track': { type: 'string' },
   report: { type: 'boolean' },
@@ -214,6 +223,9 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
     preset,
     limits: parseLimits(values, preset),
     language: values.language,
+    highlightWords: values['highlight-words'] ?? false,
+    colours: values.colours ?? false,
+    box: values.box ?? false,
     tracks: parseTracks(values['audio-track'], values.language),
     device: values.device,
     report: values.report ?? false,
@@ -412,6 +424,9 @@ Captions
   --min-duration <ms>, --max-duration <ms>, --min-gap <ms>
                           how long a caption is shown, and milliseconds between two of them; these replace limits of the
                           preset
+  --highlight-words       words are highlighted as they are said: .vtt .ass --burn
+  --colours               speakers have colours in .vtt, as browsers show it; FFmpeg does not read such a file
+  --box                   --burn puts captions on a black box
 
   --help, --version
 

@@ -119,17 +119,20 @@ async function reportEnd(
 }
 
 /** A sink for each of the files. @throws ConfigurationError `INVALID_OPTION` for an ending that says nothing. */
-function openOutputs(command: CaptionCommand & Pick<Command, 'input' | 'outputs' | 'stdoutFormat'>): Writable[] {
-  const { input, outputs, stdoutFormat } = command
+function openOutputs(
+  command: CaptionCommand & Pick<Command, 'input' | 'outputs' | 'stdoutFormat' | 'highlightWords' | 'colours'>,
+): Writable[] {
+  const { input, outputs, stdoutFormat, highlightWords, colours } = command
+  const looks = { ...captionOptions(command), highlightWords, colours }
   if (outputs.indexOf(STDOUT) !== outputs.lastIndexOf(STDOUT)) throw usage('-o - is given twice; give it once')
   return outputs.map((output) => {
     if (output === STDOUT) {
       const recording = inputKind(input) === 'file' ? path.parse(input).name : ''
-      return sinkOf(stdoutFormat, process.stdout, { ...captionOptions(command), recording })
+      return sinkOf(stdoutFormat, process.stdout, { ...looks, recording })
     }
     const { name, ext } = path.parse(output)
     const format = captionFormats.find((one) => ext.toLowerCase() === `.${one}`)
-    if (format !== undefined) return sinkOf(format, output, { ...captionOptions(command), recording: name })
+    if (format !== undefined) return sinkOf(format, output, { ...looks, recording: name })
     throw usage(`-o must end in one of ${captionFormats.map((one) => `.${one}`).join(' ')}; got '${output}'`)
   })
 }

@@ -29,6 +29,18 @@ export function ignoredOptions(command: Command, environmentKey: string | undefi
       given.includes(flag) && isLaidOut && isCaptions(command.input),
       'captions that are read keep their times and lines',
     ]),
+    [
+      '--highlight-words',
+      command.highlightWords && burn === undefined && !endings.some((ending) => ['.vtt', '.ass'].includes(ending)),
+      'only .vtt, .ass and --burn highlight words',
+    ],
+    [
+      '--highlight-words',
+      command.highlightWords && isCaptions(command.input),
+      'captions do not say when a word is said',
+    ],
+    ['--colours', command.colours && !endings.includes('.vtt'), 'it is for .vtt; .ass and --burn have colours anyway'],
+    ['--box', command.box && burn === undefined, 'it is for --burn'],
     ['--names', Object.keys(names).length > 0 && !isNamed, '.ctm has no names'],
     ['--server-names', command.serverNames && url === undefined, 'it is for the server of --url'],
     ['--speakers', maxSpeakers !== undefined && channels !== undefined, 'with --channels each channel is one speaker'],

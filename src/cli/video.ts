@@ -49,7 +49,8 @@ export class CaptionedVideos {
     const sinks: Writable[] = []
     if (command.mux !== undefined) sinks.push(srtSink(path.join(directory, 'captions.srt'), captions))
     if (command.burn !== undefined) {
-      const named = { ...captions, layout: { ...captions.layout, labels: 'name' as const } }
+      const { highlightWords, box } = command
+      const named = { ...captions, highlightWords, box, layout: { ...captions.layout, labels: 'name' as const } }
       sinks.push(assSink(path.join(directory, 'captions.ass'), named))
     }
     this.sinks = sinks

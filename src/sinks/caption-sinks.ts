@@ -72,8 +72,9 @@ function captionSink(
   options: CaptionSinkOptions,
   own: Pick<CueLayoutOptions, 'labels' | 'overlap'>,
   composerOf: (composers: Composers, settings: CaptionSettings) => Composer,
+  more: readonly string[] = [],
 ): Sink {
-  checkOptions(stage, options, ['speakers', 'names', 'layout'])
+  checkOptions(stage, options, ['speakers', 'names', 'layout', ...more])
   const { speakers = {}, names = true, segment } = options
   checkSpeakerNames('speakers', options.speakers)
   checkBoolean('names', options.names)
@@ -113,7 +114,20 @@ export function srtSink(target?: SinkTarget, options: SrtSinkOptions = {}): Sink
 }
 
 /** Options of {@link vttSink}. */
-export type VttSinkOptions = CaptionSinkOptions
+export interface VttSinkOptions extends CaptionSinkOptions {
+  /**
+   * Whether each speaker has a colour, by a class and a `STYLE` block, as browsers know them. FFmpeg and several other
+   * readers find no cue behind such a block.
+   * @defaultValue `false`
+   */
+  colours?: boolean
+  /**
+   * Whether each word carries the time at which it is said, for players and style sheets that highlight it (`:past` and
+   * `:future`); cues whose words have no times are written without.
+   * @defaultValue `false`
+   */
+  highlightWords?: boolean
+}
 
 /**
  * Writes WebVTT captions. Each cue carries its speaker as its voice, `<v Name>`, which players do not display but
@@ -128,11 +142,29 @@ export type VttSinkOptions = CaptionSinkOptions
  */
 export function vttSink(target?: SinkTarget, options: VttSinkOptions = {}): Sink {
   const own = { labels: 'none', overlap: 'stack' } as const
-  return captionSink('vttSink()', target, options, own, ({ vttComposer }, settings) => vttComposer(settings))
+  const { colours = false, highlightWords = false } = options
+  checkBoolean('colours', options.colours)
+  checkBoolean('highlightWords', options.highlightWords)
+  return captionSink(
+    'vttSink()',
+    target,
+    options,
+    own,
+    ({ vttComposer }, settings) => vttComposer({ ...settings, colours, highlightWords }),
+    ['colours', 'highlightWords'],
+  )
 }
 
 /** Options of {@link assSink}. */
-export type AssSinkOptions = CaptionSinkOptions
+export interface AssSinkOptions extends CaptionSinkOptions {
+  /**
+   * Whether words are grey until they are said; cues whose words have no times, and those of two speakers, are written without.
+   * @defaultValue `false`
+   */
+  highlightWords?: boolean
+  /** Whether text stands on a black box, and not only in an outline. @defaultValue `false` */
+  box?: boolean
+}
 
 /**
  * Writes ASS captions: a colour of its own for each of ten speakers, whose names stand in the field `Name`, which
@@ -147,7 +179,17 @@ export type AssSinkOptions = CaptionSinkOptions
  */
 export function assSink(target?: SinkTarget, options: AssSinkOptions = {}): Sink {
   const own = { labels: 'none', overlap: 'stack' } as const
-  return captionSink('assSink()', target, options, own, ({ assComposer }, settings) => assComposer(settings))
+  const { highlightWords = false, box = false } = options
+  checkBoolean('highlightWords', options.highlightWords)
+  checkBoolean('box', options.box)
+  return captionSink(
+    'assSink()',
+    target,
+    options,
+    own,
+    ({ assComposer }, settings) => assComposer({ ...settings, highlightWords, box }),
+    ['highlightWords', 'box'],
+  )
 }
 
 /** Options of {@link sbvSink}. */

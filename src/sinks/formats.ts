@@ -22,14 +22,23 @@ import type { Sink } from './text-sink.ts'
 export interface FormatOptions {
   speakers?: SpeakerNames | undefined
   layout?: PresetName | Omit<CueLayoutOptions, 'speakers'> | undefined
+  /** Whether words carry their times, in the formats that can. */
+  highlightWords?: boolean | undefined
+  /** Whether speakers have colours in WebVTT. */
+  colours?: boolean | undefined
   /** What formats for scoring call the recording. */
   recording: string
 }
 
 const SINKS: Readonly<Record<CaptionFormat, (target: SinkTarget, options: FormatOptions) => Sink>> = {
   srt: (target, options) => srtSink(target, captions(options)),
-  vtt: (target, options) => vttSink(target, captions(options)),
-  ass: (target, options) => assSink(target, captions(options)),
+  vtt: (target, options) =>
+    vttSink(target, {
+      ...captions(options),
+      highlightWords: options.highlightWords ?? false,
+      colours: options.colours ?? false,
+    }),
+  ass: (target, options) => assSink(target, { ...captions(options), highlightWords: options.highlightWords ?? false }),
   sbv: (target, options) => sbvSink(target, captions(options)),
   lrc: (target, options) => lrcSink(target, captions(options)),
   jsonl: (target, { speakers = {} }) => jsonlSink(target, { speakers }),

@@ -18,6 +18,8 @@ it.each([
   ['--names A=Alice -o a.ctm', ['--names']],
   ['--server-names', ['--server-names']],
   ['--channels A,B --speakers 2', ['--speakers']],
+  ['--highlight-words -o a.srt --box', ['--highlight-words', '--box']],
+  ['--colours -o a.ass', ['--colours']],
   ['--language cy', ['--language']],
   ['--language de --model universal-streaming-english', ['--language']],
 ])('says that in %s something has no effect', (line, options) => {
@@ -29,6 +31,8 @@ it.each([
   '--max-lines 1 -o -',
   '--preset bbc --burn a.mp4',
   '--preset bbc --report',
+  '--highlight-words --colours -o a.vtt',
+  '--highlight-words --box --burn b.mp4',
   '--names A=Alice',
   '--names A=Alice -o a.ctm -o a.srt',
   '--server-names --url ws://localhost:1',

@@ -214,6 +214,29 @@ it('no format lets the direction of writing turn beyond a line, or by a name', a
   )
 })
 
+it('highlights words and colours speakers where it is wanted', async () => {
+  const written = async (make: (target: SinkTarget) => Writable) => {
+    const out = new TextCollector()
+    await pipeline(Readable.from(turns), make(out))
+    return out.text
+  }
+  const vtt = await written((target) => vttSink(target, { highlightWords: true, colours: true }))
+  expect(vtt).toContain('<v.speaker1 Speaker A>One. <00:00:00.250>Two.</v>')
+  expect(vtt).toContain('::cue(.speaker2) { color: #5CE1FF }\n')
+  expect(parseVtt(vtt)).toMatchObject({ errors: [], cues: [{ text: 'One. Two.', voice: 'Speaker A' }, {}, {}] })
+  const nameless = await written((target) => vttSink(target, { colours: true, names: false }))
+  expect(nameless).toContain('<c.speaker2>Four.</c>')
+  const ass = await written((target) => assSink(target, { highlightWords: true, box: true }))
+  expect(ass).toContain(',,{\\k25}One. {\\k70}Two.\n')
+  const dashed = await written((target) =>
+    vttSink(target, { colours: true, layout: { dashes: true, overlap: 'clip' } }),
+  )
+  expect(parseVtt(dashed).errors).toEqual([])
+  expect(() => vttSink('x', { colours: 1 as never })).toThrow('colours, when given, must be true or false; got 1')
+  expect(() => assSink('x', { box: 'no' as never })).toThrow("box, when given, must be true or false; got 'no'")
+  expect(() => srtSink('x', { box: true } as object)).toThrow('srtSink() has no option box')
+})
+
 it('the new sinks refuse options they do not have', () => {
   expect(() => rttmSink('x', { mergeBelow: -1 })).toThrow('mergeBelow, when given, must be an integer from 0')
   expect(() => ctmSink('x', { file: 'a b' })).toThrow('file, when given, must be')

@@ -1,4 +1,11 @@
-import { AssStyles, assHeader, formatAssCue } from '../formats/ass.ts'
+import {
+  ASS_DEFAULT_STYLE,
+  ASS_SPEAKER_COLOURS,
+  assHeaderOf,
+  AssStyles,
+  formatAssCue,
+  type AssLook,
+} from '../formats/ass.ts'
 import {
   formatCtmSegment,
   formatStmSegment,
@@ -18,7 +25,7 @@ import {
   type WhisperState,
   type WhisperTexts,
 } from '../formats/tables.ts'
-import { formatVttCue, vttHeader } from '../formats/vtt.ts'
+import { formatVttCue, vttHeader, vttHeaderOf } from '../formats/vtt.ts'
 import { cueLabel } from '../layout/labels.ts'
 import type { LayoutSettings } from '../layout/options.ts'
 import type { Cue } from '../../model.ts'
@@ -57,17 +64,25 @@ export function srtComposer({ layout, segment }: CaptionSettings): Composer {
 }
 
 /** WebVTT. */
-export function vttComposer(settings: CaptionSettings): Composer {
-  const { layout, segment } = settings
+export function vttComposer(settings: CaptionSettings & { colours?: boolean; highlightWords?: boolean }): Composer {
+  const { layout, segment, colours = false, highlightWords = false } = settings
   const nameOf = namesOf(settings)
+  const styles = new AssStyles()
+  const styleOf = (speaker: string | undefined): string | undefined => {
+    const style = colours ? styles.styleOf(speaker) : ASS_DEFAULT_STYLE
+    return style === ASS_DEFAULT_STYLE ? undefined : style.toLowerCase()
+  }
   const format = captionFormat({
-    header: vttHeader,
+    header: colours ? vttHeaderOf(ASS_SPEAKER_COLOURS) : vttHeader,
     isNumbered: true,
     layout,
     cue: (cue, previous) =>
       formatVttCue(cue, {
         voice: nameOf(cue, cue.speaker),
         voices: cue.lineSpeakers?.map((speaker) => nameOf(cue, speaker)),
+        style: styleOf(cue.speaker),
+        styles: colours ? cue.lineSpeakers?.map((speaker) => styleOf(speaker)) : undefined,
+        highlightWords,
         label: cueLabel(cue, previous, layout),
       }),
   })
@@ -75,12 +90,12 @@ export function vttComposer(settings: CaptionSettings): Composer {
 }
 
 /** ASS. */
-export function assComposer(settings: CaptionSettings): Composer {
-  const { layout, segment } = settings
+export function assComposer(settings: CaptionSettings & AssLook): Composer {
+  const { layout, segment, highlightWords } = settings
   const nameOf = namesOf(settings)
   const styles = new AssStyles()
   const format = captionFormat({
-    header: assHeader,
+    header: assHeaderOf(settings),
     isNumbered: false,
     layout,
     cue: (cue, previous) =>
@@ -90,6 +105,7 @@ export function assComposer(settings: CaptionSettings): Composer {
         lineStyles: cue.lineSpeakers?.map((speaker) => styles.styleOf(speaker)),
         label: cueLabel(cue, previous, layout),
         previousEnd: previous?.end,
+        highlightWords,
       }),
   })
   return new Composer(format, segment)

@@ -1,5 +1,6 @@
 import type { Cue } from '../../model.ts'
-import { cleanLine, cleanName, cleanText } from '../text.ts'
+import { cleanLine, cleanName, cleanText, visibleLines } from '../text.ts'
+import { wordPlaces } from '../word-places.ts'
 
 /** Colours of the styles, as red, green and blue: light on a black outline, neighbours far apart. */
 export const ASS_SPEAKER_COLOURS = [
@@ -22,10 +23,23 @@ const STYLE_FIELDS =
   'Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, ' +
   'StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding'
 
-function styleLine(name: string, colour: string): string {
+/** How all cues of an ASS file look. */
+export interface AssLook {
+  /** Whether words are grey until they are said. @defaultValue `false` */
+  highlightWords?: boolean | undefined
+  /** Whether text stands on a black box, and not only in an outline. @defaultValue `false` */
+  box?: boolean | undefined
+}
+
+function styleLine(name: string, colour: string, { highlightWords = false, box = false }: AssLook): string {
   const [, red, green, blue] = /^(..)(..)(..)$/.exec(colour) ?? []
   const primary = `&H00${blue}${green}${red}`
-  return `Style: ${name},Arial,60,${primary},${primary},&H00000000,&H80000000,0,0,0,0,100,100,0,0,1,3,1,2,96,96,54,1\n`
+  const unsaid = highlightWords ? '&H00A0A0A0' : primary
+  // A box has the colour of the outline; it covers itself between lines and words, and so lets nothing through.
+  const edge = box
+    ? '&H00000000,&H00000000,0,0,0,0,100,100,0,0,3,12,0'
+    : '&H00000000,&H80000000,0,0,0,0,100,100,0,0,1,3,1'
+  return `Style: ${name},Arial,60,${primary},${unsaid},${edge},2,96,96,54,1\n`
 }
 
 /**
@@ -36,11 +50,17 @@ function styleLine(name: string, colour: string): string {
  * Styles stand before the first cue, when no speaker is known yet: so there are ten for speakers, one colour each,
  * which {@link AssStyles} hands out, and `Default`. Who speaks is said by the field `Name` of each cue.
  */
-export const assHeader =
-  '[Script Info]\nScriptType: v4.00+\nWrapStyle: 2\nScaledBorderAndShadow: yes\nPlayResX: 1920\nPlayResY: 1080\n\n' +
-  `[V4+ Styles]\nFormat: ${STYLE_FIELDS}\n${styleLine(ASS_DEFAULT_STYLE, 'FFFFFF')}` +
-  `${ASS_SPEAKER_COLOURS.map((colour, i) => styleLine(`Speaker${i + 1}`, colour)).join('')}\n` +
-  '[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n'
+export function assHeaderOf(look: AssLook = {}): string {
+  return (
+    '[Script Info]\nScriptType: v4.00+\nWrapStyle: 2\nScaledBorderAndShadow: yes\nPlayResX: 1920\nPlayResY: 1080\n\n' +
+    `[V4+ Styles]\nFormat: ${STYLE_FIELDS}\n${styleLine(ASS_DEFAULT_STYLE, 'FFFFFF', look)}` +
+    `${ASS_SPEAKER_COLOURS.map((colour, i) => styleLine(`Speaker${i + 1}`, colour, look)).join('')}\n` +
+    '[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n'
+  )
+}
+
+/** {@link assHeaderOf} as a rule. */
+export const assHeader = assHeaderOf()
 
 /** Hands out the styles in order of appearance, from the first again after ten; a speaker keeps his. */
 export class AssStyles {
@@ -63,7 +83,11 @@ export class AssStyles {
  * into `\N`, `\n` and `\h`.
  */
 export function sanitizeAssLine(line: string): string {
-  return cleanLine(line)
+  return defuse(cleanLine(line))
+}
+
+function defuse(text: string): string {
+  return text
     .replaceAll(/-{2,}>/g, '->')
     .replaceAll('{', '(')
     .replaceAll('}', ')')
@@ -94,6 +118,8 @@ export interface AssCueOptions {
   label?: string
   /** Millisecond at which the cue before this one ends. */
   previousEnd?: number | undefined
+  /** Whether words carry the time at which they are said, where it is known. @defaultValue `false` */
+  highlightWords?: boolean | undefined
 }
 
 /**
@@ -103,7 +129,10 @@ export interface AssCueOptions {
  * overlap the one before it, the start is rounded up. So cues that do not overlap still do not, and times are within
  * 10 ms of the cue's; one that is shorter than 10 ms may get no length.
  */
-export function formatAssCue(cue: Pick<Cue, 'start' | 'end' | 'lines'>, options: AssCueOptions = {}): string {
+export function formatAssCue(
+  cue: Pick<Cue, 'start' | 'end' | 'lines'> & Partial<Pick<Cue, 'words'>>,
+  options: AssCueOptions = {},
+): string {
   const { name = '', style = ASS_DEFAULT_STYLE, lineStyles = [], label = '', previousEnd = 0 } = options
   const lines: string[] = []
   let current = style
@@ -119,5 +148,39 @@ export function formatAssCue(cue: Pick<Cue, 'start' | 'end' | 'lines'>, options:
   const start = Math.max(Math.floor(cue.start / 10), isAfter ? Math.ceil(previousEnd / 10) : 0)
   const end = Math.max(start, Math.ceil(cue.end / 10))
   const fields = `0,${assTimestamp(start)},${assTimestamp(end)},${style},${sanitizeAssName(name)},0,0,0,`
-  return `Dialogue: ${fields},${lines.join(String.raw`\N`)}\n`
+  const timed =
+    options.highlightWords === true && lineStyles.length === 0 ? timedText(cue, label, start, end) : undefined
+  return `Dialogue: ${fields},${timed ?? lines.join(String.raw`\N`)}\n`
+}
+
+/** The text with the hundredths of a second that each word takes, from its start to the next; `undefined` where nobody knows. */
+function timedText(
+  { lines, words = [] }: Pick<Cue, 'lines'> & Partial<Pick<Cue, 'words'>>,
+  label: string,
+  start: number,
+  end: number,
+): string | undefined {
+  const bare = visibleLines(lines)
+  const shown = visibleLines(lines, label)
+  const places = wordPlaces(bare, words)
+  if (places === undefined) return undefined
+  const pieces: { text: string; from: number }[] = []
+  let from = start
+  for (const [i, line] of shown.entries()) {
+    const before = line.length - (bare[i] ?? '').length
+    // A backslash would change what the code after it means.
+    const cuts = (places[i] ?? []).filter(({ at }) => line.charAt(before + at - 1) !== '\\')
+    const [first] = cuts
+    const rest = line.slice(0, first === undefined ? line.length : before + first.at)
+    const last = pieces.at(-1)
+    if (last !== undefined) last.text += String.raw`\N` + defuse(rest)
+    else if (rest !== '') pieces.push({ text: defuse(rest), from })
+    for (const [j, { at, start: said }] of cuts.entries()) {
+      from = Math.min(end, Math.max(from, Math.round(said / 10)))
+      pieces.push({ text: defuse(line.slice(before + at, (cuts[j + 1]?.at ?? line.length) + before)), from })
+    }
+  }
+  const wait = (pieces[0]?.from ?? start) - start
+  const codes = pieces.map(({ text, from: begin }, i) => `{\\k${(pieces[i + 1]?.from ?? end) - begin}}${text}`)
+  return (wait > 0 ? `{\\k${wait}}` : '') + codes.join('')
 }

@@ -1,9 +1,16 @@
 import type { Cue } from '../../model.ts'
 import { cleanName, plainLine, plainText, visibleLines } from '../text.ts'
+import { wordPlaces } from '../word-places.ts'
 import { captionTimes, vttTimestamp } from './timestamps.ts'
 
 /** What every WebVTT file begins with; a file of nothing else is valid and empty. */
 export const vttHeader = 'WEBVTT\n\n'
+
+/** What a file with colours of speakers begins with: a style for each of `colours`, as the classes `speaker1` and so on. */
+export function vttHeaderOf(colours: readonly string[]): string {
+  const styles = colours.map((colour, i) => `::cue(.speaker${i + 1}) { color: #${colour} }\n`)
+  return `${vttHeader}STYLE\n${styles.join('')}\n`
+}
 
 /** Who speaks in a cue of WebVTT, and how it is shown. */
 export interface VttSpeech {
@@ -13,6 +20,12 @@ export interface VttSpeech {
   voices?: readonly (string | undefined)[] | undefined
   /** What is shown before the first line to say who speaks, ready made: `Alice: `. */
   label?: string | undefined
+  /** Class of the speaker of the cue, for a style. */
+  style?: string | undefined
+  /** Class of the speaker of each line, where they differ. */
+  styles?: readonly (string | undefined)[] | undefined
+  /** Whether words carry the time at which they are said, where it is known. @defaultValue `false` */
+  highlightWords?: boolean
 }
 
 /** A line that needs no escapes. */
@@ -46,7 +59,13 @@ export function sanitizeVttName(name: string): string {
 
 /** One WebVTT cue with its blank line, escaped; `''` where nothing is visible. */
 export function formatVttCue(cue: Cue, speech: VttSpeech = {}): string {
-  const payload = speech.voices === undefined ? inVoice(cue.lines, speech) : inVoices(cue.lines, speech)
+  const timed = speech.highlightWords === true ? timedLines(cue, speech) : undefined
+  const payload =
+    timed !== undefined || speech.style !== undefined || speech.styles !== undefined
+      ? inStyles(cue, speech, timed)
+      : speech.voices === undefined
+        ? inVoice(cue.lines, speech)
+        : inVoices(cue.lines, speech)
   if (payload === '') return ''
   const { start, end } = captionTimes(cue)
   // Two lines for each cue below it, counted from the bottom.
@@ -70,4 +89,52 @@ function inVoices(lines: readonly string[], { voices = [], label = '' }: VttSpee
     if (payload !== '') spoken.push(payload)
   }
   return shield(spoken.join('\n'), false)
+}
+
+/** The lines of a cue, escaped, with the time before each word; `undefined` where that is not known. */
+function timedLines(cue: Cue, { label = '' }: VttSpeech): string[] | undefined {
+  const bare = visibleLines(cue.lines)
+  const lines = visibleLines(cue.lines, label)
+  const places = wordPlaces(bare, cue.words, cue.lineSpeakers !== undefined)
+  if (places === undefined) return undefined
+  const { start, end } = captionTimes(cue)
+  let latest = start
+  return lines.map((line, i) => {
+    const before = line.length - (bare[i] ?? '').length
+    let text = ''
+    let from = 0
+    for (const { at, start: said } of places[i] ?? []) {
+      // Each time must be later than the one before, and within the cue.
+      const time = Math.round(said)
+      if (time <= latest || time >= end) continue
+      latest = time
+      text += `${escapeText(line.slice(from, before + at))}<${vttTimestamp(time)}>`
+      from = before + at
+    }
+    return text + escapeText(line.slice(from))
+  })
+}
+
+/** A payload with classes, and with times where there are any. */
+function inStyles(cue: Cue, speech: VttSpeech, timed: readonly string[] | undefined): string {
+  const { voice, voices, style, styles, label = '' } = speech
+  const lines = timed ?? visibleLines(cue.lines, label).map((line) => escapeText(line))
+  const opened = (name = '', styled = ''): string => {
+    const known = sanitizeVttName(name)
+    const suffix = styled === '' ? '' : `.${styled}`
+    return known === '' ? (suffix === '' ? '' : `<c${suffix}>`) : `<v${suffix} ${known}>`
+  }
+  const wrapped = (text: string, open: string): string => {
+    const inner = shield(text, open === '')
+    return open === '' ? inner : `${open}${inner}</${open.charAt(1)}>`
+  }
+  if (lines.length === 0) return ''
+  if (voices === undefined && styles === undefined) return wrapped(lines.join('\n'), opened(voice, style))
+  const shown = cue.lines.flatMap((line, i) => (visibleLines([line]).length === 0 ? [] : [i]))
+  const parts = lines.map((line, i) => {
+    const index = shown[i] ?? i
+    const open = opened(voices?.[index] ?? (voices === undefined ? voice : undefined), styles?.[index] ?? style)
+    return open === '' ? line : `${open}${line}</${open.charAt(1)}>`
+  })
+  return shield(parts.join('\n'), true)
 }

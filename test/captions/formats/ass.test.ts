@@ -1,9 +1,13 @@
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   ASS_SPEAKER_COLOURS,
   assHeader,
+  assHeaderOf,
   AssStyles,
   assTimestamp,
   formatAssCue,
@@ -13,6 +17,7 @@ import {
 import { cleanText } from '../../../src/captions/text.ts'
 import { nastyText } from '../nasty-text.ts'
 
+const word = (text: string, start: number) => ({ text, start, end: start + 100, final: true })
 const cue = (start: number, end: number, ...lines: string[]) => ({ start, end, lines })
 
 /** Has FFmpeg read ASS and write its bare text as SRT, and reads that: our text has no empty line and no arrow. */
@@ -154,6 +159,83 @@ describe('formatAssCue', () => {
       ),
       { numRuns: 15 },
     )
+  })
+})
+
+describe('formatAssCue with highlightWords', () => {
+  const words = [word('Good', 1040), word('day,', 1300), word('C:\\N', 1900)]
+  const options = { highlightWords: true, label: 'Al: ' }
+
+  it('says for how many hundredths of a second each word is the newest', () => {
+    const timed = { ...cue(1000, 3000, 'Good day,', 'C:\\N'), words }
+    expect(formatAssCue(timed, options)).toContain(',,{\\k4}Al: {\\k26}Good {\\k60}day,\\N{\\k110}C:\\ N\n')
+    expect(formatAssCue(timed, { highlightWords: true })).toContain(',,{\\k4}{\\k26}Good ')
+  })
+
+  it('says nothing where it is not known, and for two speakers', () => {
+    expect(formatAssCue(cue(1000, 3000, 'Good day'), options)).toContain(',,Al: Good day\n')
+    const pair = { ...cue(1000, 3000, '-Good day,', '-C:\\N'), words }
+    expect(formatAssCue(pair, { highlightWords: true, lineStyles: ['Speaker1', 'Speaker2'] })).not.toContain('\\k')
+  })
+
+  it('changes neither times nor text, as FFmpeg reads it, and adds up to the length of the cue', () => {
+    const said = fc.array(nastyText, { minLength: 1, maxLength: 4 })
+    fc.assert(
+      fc.property(fc.array(said, { minLength: 20, maxLength: 30 }), (all) => {
+        const cues = all.map((texts, i) => ({
+          ...cue(i * 2000, i * 2000 + 1500, texts.join(' ')),
+          words: texts.map((text, j) => word(text, i * 2000 + j * 100)),
+        }))
+        const timed = cues.map((one) => formatAssCue(one, { highlightWords: true }))
+        const bare = (text: string) => text.replaceAll(/(?<=\\) (?=[Nnh])/g, '')
+        expect(throughFfmpeg(timed.join('')).map(({ text }) => bare(text))).toEqual(
+          throughFfmpeg(cues.map((one) => formatAssCue(one)).join('')).map(({ text }) => bare(text)),
+        )
+        for (const line of timed) {
+          const parts = [...line.matchAll(/\{\\k(\d+)\}/g)].map(([, part]) => Number(part))
+          const [from, to] = line === '' ? [0, 0] : timesOf(line)
+          const total = parts.reduce((sum, part) => sum + part, 0)
+          expect(parts.length === 0 ? to - from : total).toBe(to - from)
+        }
+      }),
+      { numRuns: 4, endOnFailure: true },
+    )
+  })
+})
+
+describe('assHeaderOf', () => {
+  /** How many pixels of a white picture are dark below a line of text. */
+  const darkPixels = (header: string): number => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'ass-'))
+    try {
+      writeFileSync(path.join(folder, 'a.ass'), header + formatAssCue(cue(0, 1000, 'Hello, you.')))
+      const options = [
+        '-v',
+        'error',
+        '-f',
+        'lavfi',
+        '-i',
+        'color=white:s=640x360:d=0.1',
+        '-vf',
+        'ass=a.ass',
+        '-frames:v',
+        '1',
+      ]
+      const child = spawnSync('ffmpeg', [...options, '-pix_fmt', 'gray', '-f', 'rawvideo', 'pipe:1'], { cwd: folder })
+      if (child.status !== 0) throw new Error(String(child.stderr))
+      return child.stdout.filter((pixel) => pixel < 40).length
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  }
+
+  it('puts text on a box', () => {
+    expect(assHeaderOf()).toBe(assHeader)
+    expect(darkPixels(assHeaderOf({ box: true }))).toBeGreaterThan(1.5 * darkPixels(assHeader))
+  })
+
+  it('greys words until they are said', () => {
+    expect(assHeaderOf({ highlightWords: true })).toContain('Style: Speaker1,Arial,60,&H004DE1FF,&H00A0A0A0,')
   })
 })
 

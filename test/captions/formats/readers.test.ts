@@ -105,6 +105,30 @@ describe('WebVTT with any text, voices, labels and times', () => {
   })
 })
 
+describe('WebVTT with any text, colours and times of words', () => {
+  const timed = fc.array(fc.tuple(fc.array(nastyText, { minLength: 1, maxLength: 4 }), nastyText), { maxLength: 6 })
+
+  // The others know no classes of voices, or no times.
+  it.each(vttReaders.filter(({ name }) => /webvtt-parser|media-captions/.test(name)))(
+    'is read as it was written by $name',
+    async (reader) => {
+      await fc.assert(
+        fc.asyncProperty(timed, fc.boolean(), async (all, isStyled) => {
+          const told = all.map(([texts, voice], i) => {
+            const start = i * 2000
+            const words = texts.map((text, j) => ({ text, start: start + j * 100, end: start + 1000, final: true }))
+            const cue = { index: i + 1, start, end: start + 1500, lines: [texts.join(' ')], words }
+            const style = isStyled ? { style: `speaker${i + 1}` } : {}
+            return { cue, speech: { voice, highlightWords: true, ...style } }
+          })
+          expect(await reader.read(vttFile(told))).toEqual(vttCues(told))
+        }),
+        { numRuns: runs(300) },
+      )
+    },
+  )
+})
+
 const noFfmpeg = spawnSync('ffmpeg', ['-version']).status !== 0
 if (noFfmpeg) console.warn('skipped: caption files as FFmpeg reads them, since no FFmpeg was found')
 
