@@ -88,7 +88,7 @@ export function turnsOf({ turns }: Pick<Checkpoint, 'turns'>): Turn[] {
 
 /**
  * From where a session that goes on hears again, ms of the stream, so that it hears all who spoke lately: from the beginning
- * of a turn; `Infinity` where there is none.
+ * of a turn, or of the stream where that is not long ago; `Infinity` where there is no turn.
  */
 export function contextFrom(turns: readonly Turn[]): number {
   const end = turns.reduce((last, turn) => Math.max(last, turn.end), 0)
@@ -98,6 +98,7 @@ export function contextFrom(turns: readonly Turn[]): number {
     words += turn.words.length
     const begin = Math.max(0, turn.start - LEAD_MS)
     if (end - begin > MOST_CONTEXT_MS || words > MOST_CONTEXT_WORDS) break
+    if (turn.order === 0 && end <= MOST_CONTEXT_MS) return 0
     for (const { speaker, start, end: until } of turn.words) {
       const before = speaker === undefined ? ENOUGH_MS : (heard.get(speaker) ?? 0)
       if (before >= ENOUGH_MS) continue

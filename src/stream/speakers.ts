@@ -173,10 +173,11 @@ export class LabelMap {
       // A name that is shown means the same in every session.
       if (this.#others === 'asGiven') return this.letters.claim(label)
       this.foreign ??= label
-    } else if (this.#first && !this.letters.has(label)) {
-      return this.letters.claim(label)
     }
-    return this.#elected(label) ?? this.letters.unused()
+    const elected = this.#elected(label)
+    if (elected !== undefined) return this.letters.claim(elected)
+    const isOwn = this.#first && isLetter(label) && !this.letters.has(label)
+    return isOwn ? this.letters.claim(label) : this.letters.unused()
   }
 
   #elected(label: string): string | undefined {

@@ -180,7 +180,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#finals.context = this.#audio.msAt(frame)
     this.#sent = frame
     this.#orders.next = nextOrder
-    for (const speaker of speakers) this.#letters.claim(speaker)
+    // Who hears all of it again calls the speakers as they were called; whom words show to be another is that one.
+    if (frame > 0) for (const speaker of speakers) this.#letters.claim(speaker)
     for (const [speaker, profile] of voices) this.#letters.hear(speaker, profile)
   }
 

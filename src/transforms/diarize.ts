@@ -40,6 +40,9 @@ import type { Supervisor } from '../stream/supervisor.ts'
 import type { Loaded, Peer, Supervision, SupervisionEnd } from './engine-choice.ts'
 
 const PROGRESS_MS = 1000
+/** A live source that goes on is placed when this much time has passed, or so many frames have come. */
+const SETTLE_MS = 1000
+const MOST_EARLY = 1200
 
 /** Why the sessions cannot be sent Opus as it is; `undefined` where they can. */
 function packetsRefusal(options: ResolvedDiarizeOptions): string | undefined {
@@ -98,7 +101,12 @@ class DiarizeStream extends Duplex {
   #skip = 0
   /** How much later in the stream the source's audio is than the source says, ms. */
   #shift = 0
+  /** Wall time of millisecond 0 of the stream, where another process began it. */
+  #origin: Date | undefined
   #hasCheckpoint = false
+  /** Frames of a live source whose place is not known yet, and what looks at it. */
+  #early: Buffer[] = []
+  #settling: NodeJS.Timeout | undefined
 
   constructor(options: ResolvedDiarizeOptions) {
     super({
@@ -218,6 +226,7 @@ class DiarizeStream extends Duplex {
   }
 
   async #free(): Promise<void> {
+    clearTimeout(this.#settling)
     this.#naming?.close()
     await this.#supervisor?.destroy()
     const peer = await this.#peer?.catch(() => undefined)
@@ -234,6 +243,7 @@ class DiarizeStream extends Duplex {
           return
         }
         const frame = frames[index]!
+        if (this.#isEarly(frame)) continue
         const supervisor = (this.#supervisor ??= this.#supervise(frame.length))
         if (this.#skip > 0) {
           this.#skip -= 1
@@ -267,6 +277,32 @@ class DiarizeStream extends Duplex {
     waiting?.()
   }
 
+  /** Whether a frame is kept until the source knows better when its first one was recorded: the first come in a burst. */
+  #isEarly(frame: Buffer): boolean {
+    if (this.#resumption === undefined || !this.#input.live) return false
+    this.#early.push(Buffer.from(frame))
+    this.#settling ??= setTimeout(() => this.#place(), SETTLE_MS)
+    if (this.#early.length >= MOST_EARLY) this.#place()
+    return true
+  }
+
+  /** Hands on the frames that waited for their place. */
+  #place(): void {
+    clearTimeout(this.#settling)
+    const frames = this.#early
+    this.#early = []
+    const [first] = frames
+    if (first === undefined || this.destroyed) return
+    try {
+      this.#supervisor ??= this.#supervise(first.length)
+    } catch (error) {
+      this.destroy(error as Error)
+      return
+    }
+    // A live source is not held back.
+    for (const frame of frames) void this.#supervisor.push(frame)
+  }
+
   get #state(): ReturnType<ResumableHearing['state']> {
     // One of channels or parts is refused before.
     const supervisor = this.#supervisor as Supervisor | undefined
@@ -281,8 +317,7 @@ class DiarizeStream extends Duplex {
 
   /** Wall time of millisecond 0 of the stream, where the source knows its own. */
   get #startedAt(): Date | undefined {
-    const began = this.#input.startedAt
-    return began && new Date(began.getTime() - this.#shift)
+    return this.#origin ?? this.#input.startedAt
   }
 
   /** A gap of the source where it is in the stream; `undefined` for one that is known already. */
@@ -305,6 +340,7 @@ class DiarizeStream extends Duplex {
       : goOnInRecording(from, frameMs, this.#options.overlap)
     this.#skip = arrival.skip
     this.#shift = arrival.shift
+    this.#origin = arrival.startedAt
     this.#naming?.goOn(arrival.start.turns, from.voices)
     const { gap } = arrival
     if (gap !== undefined) this.emit('gap', gap)
@@ -444,6 +480,7 @@ class DiarizeStream extends Duplex {
   }
 
   async #finish(): Promise<void> {
+    this.#place()
     await new Promise<void>((resolve, reject) => {
       this.#send(this.#input.flush(), 0, (error) => (error ? reject(error) : resolve()))
     })

@@ -13,6 +13,8 @@ export interface Arrival {
   skip: number
   /** How much later in the stream the source's audio is than the source says, ms. */
   shift: number
+  /** Wall time of millisecond 0 of the stream, of a live source. */
+  startedAt?: Date
   /** What nobody heard, of a live source. */
   gap?: Gap
 }
@@ -38,7 +40,8 @@ export function goOnLive(from: Resumption, frameMs: number, firstAt: number): Ar
   const { end } = finalsOf(turns)
   const [startedAt, endedAt] = [end, shift].map((ms) => new Date(origin + ms).toISOString()) as [string, string]
   const gap = { start: end, end: shift, startedAt, endedAt }
-  return { start: { ...commonOf(from), turns, frame, settled: shift }, skip: 0, shift, ...(shift > end && { gap }) }
+  const start = { ...commonOf(from), turns, frame, settled: shift }
+  return { start, skip: 0, shift, startedAt: new Date(origin), ...(shift > end && { gap }) }
 }
 
 /** Wall time of millisecond 0 of the stream, ms of the epoch. */

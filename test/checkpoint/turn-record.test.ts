@@ -42,14 +42,15 @@ describe('the record of turns', () => {
 describe('what a session that goes on hears again', () => {
   it('begins where all who spoke lately are heard for two seconds', () => {
     const turns = [
-      spokenTurn(0, 5000, tenWords, 'A'),
-      spokenTurn(1, 20_000, tenWords, 'B'),
-      spokenTurn(2, 30_000, ['yes'], 'C'),
-      spokenTurn(3, 40_000, tenWords, 'C'),
-      spokenTurn(4, 50_000, tenWords, 'C'),
+      spokenTurn(1, 5000, tenWords, 'A'),
+      spokenTurn(2, 20_000, tenWords, 'B'),
+      spokenTurn(3, 30_000, ['yes'], 'C'),
+      spokenTurn(4, 40_000, tenWords, 'C'),
+      spokenTurn(5, 50_000, tenWords, 'C'),
     ]
     expect(contextFrom(turns)).toBe(4200)
     expect(contextFrom(turns.slice(1))).toBe(19_200)
+    expect(contextFrom([spokenTurn(0, 2000, tenWords, 'A'), ...turns])).toBe(0)
     expect(contextFrom([])).toBe(Infinity)
   })
 

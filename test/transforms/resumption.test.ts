@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest'
+import type { Resumption } from '../../src/checkpoint/stages.ts'
+import { resolveDiarizeOptions } from '../../src/transforms/diarize-options.ts'
+import { goOnInRecording, goOnLive, identityOf, obstacleOf } from '../../src/transforms/resumption.ts'
+import { spokenTurn } from '../checkpoint/turns.ts'
+
+const words = ['one', 'two', 'three']
+const turns = [spokenTurn(7, 20_000, words, 'A'), spokenTurn(8, 30_000, words, 'B')]
+const from: Resumption = {
+  live: false,
+  savedAt: 1_700_000_060_000,
+  reachedMs: 60_000,
+  nextOrder: 9,
+  totals: { turns: 9, speakers: ['A', 'B'], languages: {} },
+  gaps: [],
+  turns: turns.map((turn) => JSON.stringify(turn)),
+  voices: new Map(),
+  check: () => {},
+}
+
+describe('a stream that goes on', () => {
+  it('hears a recording again from where all who spoke lately are heard', () => {
+    const { start, skip, shift, gap } = goOnInRecording(from, 50, 5000)
+    expect({ frame: start.frame, skip, shift, gap }).toEqual({ frame: 384, skip: 384, shift: 0, gap: undefined })
+    expect({ ...start, frame: 0 }).toMatchObject({ turns, nextOrder: 9, speakers: ['A', 'B'], settled: 0 })
+    expect(goOnInRecording({ ...from, turns: [] }, 50, 5000).start.frame).toBe(0)
+  })
+
+  it('takes a live source for where the clock says, and tells what nobody heard', () => {
+    const { start, shift, gap, startedAt } = goOnLive(from, 50, 1_700_000_099_990)
+    expect({ frame: start.frame, settled: start.settled, shift }).toEqual({
+      frame: 2000,
+      settled: 100_000,
+      shift: 100_000,
+    })
+    expect(startedAt?.getTime()).toBe(1_700_000_000_000)
+    expect(gap).toEqual({
+      start: 30_850,
+      end: 100_000,
+      startedAt: '2023-11-14T22:13:50.850Z',
+      endedAt: '2023-11-14T22:15:00.000Z',
+    })
+  })
+
+  it('never puts live audio before what had come, whatever the clock says', () => {
+    expect(goOnLive(from, 50, 1_600_000_000_000).start.frame).toBe(1200)
+    expect(goOnLive({ ...from, startedAt: 1_700_000_030_000 }, 50, 1_700_000_130_000).shift).toBe(100_000)
+  })
+})
+
+describe('the options of a stream that goes on', () => {
+  const of = (options: object) => identityOf(resolveDiarizeOptions({ url: 'wss://a.example', ...options }))
+
+  it('are the same where only the way to the server differs', () => {
+    const same = of({})
+    for (const options of [
+      { apiKey: 'k' },
+      { pace: 2 },
+      { reconnect: { attempts: 3 } },
+      { timeouts: { connect: 500 } },
+    ]) {
+      expect(of(options)).toBe(same)
+    }
+    expect(of({ apiKey: 'very-secret' })).not.toContain('very-secret')
+  })
+
+  it('are others where something else may be heard', () => {
+    const all = [
+      {},
+      { url: 'wss://b.example' },
+      { parameters: { keytermsPrompt: ['x'] } },
+      { speakerLabels: false },
+      { voices: false },
+    ]
+    expect(new Set(all.map(of)).size).toBe(all.length)
+  })
+
+  it('cannot be those of parts or channels', () => {
+    const obstacle = (options: object) => obstacleOf(resolveDiarizeOptions({ url: 'wss://a.example', ...options }))
+    expect(obstacle({})).toBeUndefined()
+    expect(obstacle({ parallel: 3 })).toContain('parallel')
+    expect(obstacle({ channels: ['a', 'b'] })).toContain('channels')
+  })
+})
