@@ -73,6 +73,10 @@ export interface Command {
   quiet: boolean
   /** Whether files that exist are left as they are. */
   keepsFiles: boolean
+  /** Where the checkpoint is, where that is said. */
+  checkpoint: string | undefined
+  /** Whether it goes on from a checkpoint that is there. */
+  resume: boolean
   /** Names of the options that were given. */
   given: readonly string[]
 }
@@ -115,6 +119,8 @@ export const OPTIONS = {
   json: { type: 'boolean' },
   quiet: { type: 'boolean' },
   'no-clobber': { type: 'boolean' },
+  resume: { type: 'boolean' },
+  checkpoint: { type: 'string' },
   device: { type: 'string' },
   'list-microphones': { type: 'boolean' },
   ...BATCH_OPTIONS,
@@ -232,6 +238,8 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
     json: values.json ?? false,
     quiet: values.quiet ?? false,
     keepsFiles: values['no-clobber'] ?? false,
+    checkpoint: values.checkpoint,
+    resume: values.resume ?? false,
     given: Object.keys(values),
   }
 }
@@ -374,6 +382,8 @@ Output
                           standard output; - writes captions there, in the one --format that is given, else srt
   --mux <file>            a copy of the video with the captions as a text track: .mp4 .m4v .mov .mkv .webm
   --burn <file>           a copy of the video with the captions in its picture: .mp4 .m4v .mov .mkv .webm
+  --resume                keep a checkpoint while it runs, beside the first output, and go on from it where a run was cut off
+  --checkpoint <file>     another place for it; without --resume, begin anew
   --no-clobber            replace no file that exists: the command ends before it has begun
   --json                  events as JSON lines on standard output, for programs
   --report                say at the end how well the captions keep to the preset

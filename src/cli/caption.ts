@@ -15,6 +15,7 @@ import { exitCodeFor, type Interrupts } from './exit-codes.ts'
 import { ignoredOptions } from './ignored.ts'
 import { inputFile, inputKind, isTranscript } from './input.ts'
 import { usage } from './options.ts'
+import { checkpointOf } from './resume.ts'
 import { SoundMeter, withoutSpeech } from './sound.ts'
 import type { ReportSink } from './view/report-sink.ts'
 import { Certainty } from './view/certainty.ts'
@@ -28,7 +29,9 @@ export async function caption(
   { stop, abort }: Interrupts,
   environmentKey: string | undefined,
 ): Promise<number> {
-  const replaced = replacedFiles(command)
+  const checkpoint = checkpointOf(command)
+  const replaced = checkpoint?.isThere === true ? [] : replacedFiles(command)
+  if (checkpoint?.isThere === true) reporter.say(`going on from ${checkpoint.file}`)
   const turns = isTranscript(command.input) ? undefined : await hearer(command, environmentKey)
   const report = command.report ? await makeReport(command) : undefined
   const file = inputFile(command.input)
@@ -59,8 +62,16 @@ export async function caption(
       reporter.length(durationOf(source) ?? facts?.duration)
       reporter.progress(progress)
     }
-    const summary = await run([source, ...hearing, output], { signal: abort, stop, onProgress })
+    const summary = await run([source, ...hearing, output], {
+      signal: abort,
+      stop,
+      onProgress,
+      ...(checkpoint !== undefined && { checkpoint: checkpoint.file }),
+    })
     const interrupted = stop.aborted
+    if (interrupted && checkpoint !== undefined) {
+      reporter.say(`${checkpoint.file} stays: with --resume the same command goes on`)
+    }
     const [heard] = summary.languages
     await videos?.make((target, doneMs) => reporter.video(target, doneMs), interrupted ? abort : stop, heard)
     const engine = isLocal(command, environmentKey) ? 'local' : 'other'

@@ -1,4 +1,4 @@
-import { ConfigurationError, EngineError, isAbortError, OutputError, SessionError } from '../errors.ts'
+import { CheckpointError, ConfigurationError, EngineError, isAbortError, OutputError, SessionError } from '../errors.ts'
 import type { RunSummary } from '../progress.ts'
 
 /** How the command ended, as its exit code. */
@@ -29,7 +29,7 @@ export function exitCodeFor({ gaps }: Pick<RunSummary, 'gaps'>, interrupted: boo
 
 export function exitCodeOf(error: unknown): number {
   if (isAbortError(error) || error instanceof OutputError) return EXIT.output
-  if (error instanceof ConfigurationError) return EXIT.usage
+  if (error instanceof ConfigurationError || error instanceof CheckpointError) return EXIT.usage
   return error instanceof SessionError || error instanceof EngineError ? EXIT.engine : EXIT.input
 }
 

@@ -41,6 +41,8 @@ describe('parseCommand', () => {
       json: false,
       quiet: false,
       keepsFiles: false,
+      checkpoint: undefined,
+      resume: false,
       given: [],
     })
   })
@@ -84,6 +86,8 @@ describe('parseCommand', () => {
       json: true,
       quiet: true,
       keepsFiles: true,
+      checkpoint: undefined,
+      resume: false,
       given: expect.arrayContaining(['preset', 'names']) as string[],
     })
     expect(parseCommand(['--list-microphones'])).toBe('microphones')

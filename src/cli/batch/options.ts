@@ -38,6 +38,8 @@ const SINGLE: Readonly<Record<string, string>> = {
   report: 'report on one input at a time',
   device: 'a microphone is one input',
   'pass-through': 'leave it out',
+  resume: '--skip-existing makes what is missing',
+  checkpoint: '--skip-existing makes what is missing',
 }
 
 /** What can be no input, and so was meant as an output. */

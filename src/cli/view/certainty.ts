@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream'
+import { keepsNothing } from '../../checkpoint/stages.ts'
 import type { Warning } from '../../errors.ts'
 import type { Turn } from '../../model.ts'
 
@@ -9,6 +10,7 @@ const WORTH_SAYING = 0.15
 
 /** A sink of turns that counts the words of which the engine is not sure. */
 export class Certainty extends Writable {
+  readonly [keepsNothing] = true
   words = 0
   /** Words of which the engine says how sure it is. */
   rated = 0

@@ -1,3 +1,4 @@
+import { keepsNothing } from '../../checkpoint/stages.ts'
 import { vttTimestamp } from '../../captions/formats/timestamps.ts'
 import { attributed, displayName, type SpeakerNames } from '../../captions/speakers.ts'
 import { splitByWidth, textWidth } from '../../captions/width.ts'
@@ -41,6 +42,7 @@ export interface LiveViewOptions {
  * A sink of turns for people: finals scroll, open turns and progress change in place, revisions are printed once more.
  */
 export class LiveView extends Writable {
+  readonly [keepsNothing] = true
   /** Length of the input in ms, once it is known. */
   duration: number | undefined
   readonly #screen: Screen

@@ -1,3 +1,4 @@
+import { keepsNothing } from '../../checkpoint/stages.ts'
 import type { Gap } from '../../stream/options.ts'
 import { formatJsonlItem } from '../../captions/formats/jsonl.ts'
 import { displayName, type SpeakerNames } from '../../captions/speakers.ts'
@@ -273,6 +274,7 @@ function facts(error: Error): object {
 
 /** A sink that writes turns, and events beside them, as JSON lines, in the order in which they come. */
 export class JsonEvents extends Writable {
+  readonly [keepsNothing] = true
   readonly #target: Writable
   readonly #names: SpeakerNames
 
