@@ -4,8 +4,10 @@ import { toError } from './stream-helpers.ts'
 
 /** How far a pipeline has come. */
 export interface Progress {
-  /** Audio done, in ms. */
+  /** Audio sent to the engine, in ms. */
   audioMs: number
+  /** Audio done, in ms: that of which all words are final. It may be far behind what was sent, which waits to be heard. */
+  doneMs: number
   /** Length of the audio in all, in ms; absent where the source does not know, as a live one. */
   totalMs?: number
   /** Final turns so far. */
@@ -41,9 +43,11 @@ export interface RunSummary {
   elapsedMs: number
 }
 
-/** What stages say in their `progress` events; `audioMs` is the audio done in ms. */
+/** What stages say in their `progress` events. */
 interface Facts {
   audioMs: number
+  /** Absent where it is `audioMs`. */
+  doneMs?: number
   turns: number
   speakers: string[]
   speakerNames?: Record<string, string>
@@ -126,11 +130,11 @@ export class ProgressReporter {
 
   async #report(): Promise<void> {
     const elapsedMs = Math.ceil(performance.now() - this.#began)
-    const { audioMs, turns, speakers } = this.#latest
-    const speed = elapsedMs > 0 ? audioMs / elapsedMs : 0
+    const { audioMs, doneMs = audioMs, turns, speakers } = this.#latest
+    const speed = elapsedMs > 0 ? doneMs / elapsedMs : 0
     const { duration } = this.#source ?? {}
     const total = typeof duration === 'number' ? { totalMs: duration } : {}
-    await this.#listener?.({ audioMs, ...total, turns, speakers: [...speakers], speed, elapsedMs })
+    await this.#listener?.({ audioMs, doneMs, ...total, turns, speakers: [...speakers], speed, elapsedMs })
   }
 }
 

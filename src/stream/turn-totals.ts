@@ -5,6 +5,10 @@ const MOST_REVISABLE = 20_000
 /** Speakers and languages that are told of, against a server that makes them up without end. */
 const MOST_SPEAKERS = 1000
 const MOST_LANGUAGES = 100
+/** Audio on its way to a server and back, in ms: so much later than it was said is told that speech has begun. */
+const ON_ITS_WAY_MS = 2000
+/** Beginnings of speech that are kept; a server may tell of more than it makes turns of. */
+const MOST_KEPT = 1000
 
 /** What the final turns of a stream add up to, each as it was last revised. */
 export class TurnTotals {
@@ -95,4 +99,46 @@ function speakersOf({ words, speaker, channel }: Turn): string[] {
 
 function isSame(labels: readonly string[], others: readonly string[] = []): boolean {
   return labels.length === others.length && labels.every((label, index) => label === others[index])
+}
+
+/**
+ * How far a stream has come: where nobody speaks, up to where it was sent; where speech has begun of which the words are not
+ * final, up to the last words that are. It never goes back.
+ */
+export class DonePosition {
+  /** Where speech began that no final turn has reached, by the name of its channel: ms of the stream, no earlier than it was. */
+  readonly #begun = new Map<string, number[]>()
+  readonly #finalEnds = new Map<string, number>()
+  #doneMs = 0
+
+  /** Speech has begun, in audio that was sent up to `sentMs`. */
+  begins(sentMs: number, channel = ''): void {
+    const begun = this.#begun.get(channel) ?? []
+    if (begun.length < MOST_KEPT) begun.push(sentMs - ON_ITS_WAY_MS)
+    this.#begun.set(channel, begun)
+  }
+
+  /** Takes a turn, open or final. */
+  turn({ start, end, endOfTurn, channel = '' }: Turn): void {
+    const before = this.#begun.get(channel) ?? []
+    if (!endOfTurn) {
+      if (before.length === 0) this.#begun.set(channel, [start])
+      return
+    }
+    const finalEnd = Math.max(end, this.#finalEnds.get(channel) ?? 0)
+    this.#finalEnds.set(channel, finalEnd)
+    this.#begun.set(
+      channel,
+      before.filter((ms) => ms >= finalEnd),
+    )
+  }
+
+  /** Ms that are done of what was sent up to `sentMs`. */
+  at(sentMs: number): number {
+    let doneMs = sentMs
+    for (const [channel, begun] of this.#begun) {
+      if (begun.length > 0) doneMs = Math.min(doneMs, this.#finalEnds.get(channel) ?? 0)
+    }
+    return (this.#doneMs = Math.max(this.#doneMs, doneMs))
+  }
 }

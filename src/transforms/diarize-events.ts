@@ -42,6 +42,11 @@ export interface SessionRecord extends OfChannel {
 export interface DiarizeProgress {
   /** Audio sent, in ms. */
   audioMs: number
+  /**
+   * Audio done, in ms: where nobody speaks, up to where it was sent; where speech has begun of which the words are not final, up
+   * to the last words that are.
+   */
+  doneMs: number
   /** Final turns so far, revisions not counted. */
   turns: number
   /**

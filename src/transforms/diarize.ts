@@ -16,7 +16,7 @@ import type { SessionTarget } from '../session/transport.ts'
 import type { Gap, SessionChange, StreamStart } from '../stream/options.ts'
 import { type ResumableHearing, resumableHearing, type Resumption } from '../checkpoint/stages.ts'
 import { bytesToMs } from '../audio/format.ts'
-import { TurnTotals } from '../stream/turn-totals.ts'
+import { DonePosition, TurnTotals } from '../stream/turn-totals.ts'
 import { InputError, SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import { checkKnown } from '../options.ts'
@@ -89,6 +89,8 @@ class DiarizeStream extends Duplex {
   #waitingSend: (() => void) | undefined
   #full = false
   #reportedMs = 0
+  #reportedDoneMs = 0
+  readonly #done = new DonePosition()
   readonly #warned = new Set<string>()
   readonly #totals = new TurnTotals()
   #naming: SpeakerNaming | undefined
@@ -438,13 +440,17 @@ class DiarizeStream extends Duplex {
   }
 
   #pass(message: ServerMessage & OfChannel): void {
-    if (message.type === 'SpeechStarted') this.emit('speechStarted', message)
-    else if (message.type === 'Heartbeat') this.emit('heartbeat', message)
+    if (message.type === 'SpeechStarted') {
+      this.#done.begins(this.#supervisor?.sentMs ?? 0, message.channel)
+      this.emit('speechStarted', message)
+    }
+    if (message.type === 'Heartbeat') this.emit('heartbeat', message)
     else if (message.type === 'Silence') this.emit('silence', message)
   }
 
   #deliver(turn: Turn): void {
     if (this.destroyed) return
+    if (turn.revision === 0) this.#done.turn(turn)
     if (!turn.endOfTurn) {
       this.emit('partial', turn)
       // A later one says the same and more.
@@ -453,6 +459,8 @@ class DiarizeStream extends Duplex {
       this.#diagnostics.turn(turn)
       if (turn.revision > 0) this.emit('revision', turn)
       this.#totals.add(turn)
+      // Where all has been sent, it is only turns that tell how far the work has come.
+      if (this.#done.at(this.#reportedMs) - this.#reportedDoneMs >= PROGRESS_MS) this.#report()
     }
     if (this.push(turn)) return
     this.#full = true
@@ -472,11 +480,16 @@ class DiarizeStream extends Duplex {
     this.emit('warning', { code: 'OUTPUT_STALLED', message, turns: this.readableLength })
   }
 
-  #report(): void {
+  #report(isOver = false): void {
     const audioMs = this.#supervisor?.sentMs ?? 0
     this.#reportedMs = audioMs
+    // What is heard in parallel comes at once, and in no order.
+    const isAllAtOnce = isOver || this.#engines?.hearsInParallel(this.#options) === true
+    const doneMs = isAllAtOnce ? audioMs : this.#done.at(audioMs)
+    this.#reportedDoneMs = doneMs
     const { turns, speakers, languages, speakerNames } = this.#totals
-    this.emit('progress', { audioMs, turns, speakers, languages, ...(speakerNames !== undefined && { speakerNames }) })
+    const names = speakerNames === undefined ? {} : { speakerNames }
+    this.emit('progress', { audioMs, doneMs, turns, speakers, languages, ...names })
   }
 
   async #finish(): Promise<void> {
@@ -491,7 +504,7 @@ class DiarizeStream extends Duplex {
       throw new InputError('NO_AUDIO', message)
     }
     await this.#naming?.settle(this.#speakerModel)
-    this.#report()
+    this.#report(true)
     for (const { audio_duration_seconds, session_duration_seconds, channel } of [ended].flat() as SupervisionEnd[]) {
       const times = { audioMs: audio_duration_seconds * 1000, sessionMs: session_duration_seconds * 1000 }
       this.emit('termination', { ...times, ...(channel === undefined ? {} : { channel }) })

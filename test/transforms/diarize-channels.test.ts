@@ -105,6 +105,7 @@ describe('diarize() with channels', () => {
     )
     expect(progress).toEqual({
       audioMs: 61_000,
+      doneMs: 61_000,
       turns: turns.length,
       speakers: expect.any(Array) as string[],
       languages: [],

@@ -1,10 +1,12 @@
 import { writeWavHeader } from '../../src/audio/wav.ts'
 import type { Warning } from '../../src/errors.ts'
+import type { EngineListener } from '../../src/engine/engine.ts'
 import type { Turn } from '../../src/model.ts'
 import { withSpeaker } from '../../src/stream/turn-assembler.ts'
 import type { DiarizeOptions } from '../../src/transforms/diarize-options.ts'
 import { TurnTotals } from '../../src/stream/turn-totals.ts'
 import { diarize } from '../../src/transforms/diarize.ts'
+import { scriptedEngine } from '../../src/testing/scripted-engine.ts'
 import { frame } from '../../src/transforms/frame.ts'
 import { resample } from '../../src/transforms/resample.ts'
 import { makeTurn } from '../captions/example-turn.ts'
@@ -499,9 +501,38 @@ describe('what comes out', () => {
       startedAt: expect.stringMatching(/^\d{4}-.*Z$/),
       expiresAt: expect.stringMatching(/^\d{4}-.*Z$/),
     })
-    expect(events.at(-2)?.[1]).toEqual({ audioMs: 1500, turns: 1, speakers: ['A', 'B'], languages: [] })
+    expect(events.at(-2)?.[1]).toEqual({ audioMs: 1500, doneMs: 1500, turns: 1, speakers: ['A', 'B'], languages: [] })
     expect(events.at(-1)?.[1]).toEqual({ audioMs: 1000, sessionMs: 2000 })
     expect(warnings).toEqual([])
+  })
+
+  it('tells how much is done, not only sent, while an engine catches up', async () => {
+    const said = [0, 1, 2].map((n) => ({
+      words: 'some words',
+      start: n * 10_000 + 500,
+      end: n * 10_000 + 9000,
+      partialsAt: [],
+      finalAt: 57_000 + n * 1000,
+    }))
+    const progress: { audioMs: number; doneMs: number }[] = []
+    const frames = Array.from({ length: 600 }, () => pcm(100))
+    // An engine hears that somebody speaks long before it has made words of it.
+    const events = said.map(({ start }) => ({
+      at: start + 200,
+      report: (listener: EngineListener) => listener.speechStarted(start, 1),
+    }))
+    const stage = diarize({ engine: scriptedEngine(said, { events }) })
+    stage.on('progress', ({ audioMs, doneMs }) => progress.push({ audioMs, doneMs }))
+    await pipeline(Readable.from(frames), stage.resume(), new PassThrough({ objectMode: true }).resume())
+    // Nobody has spoken in what was sent before the engine told of it.
+    const waiting = progress.filter(({ audioMs }) => audioMs > 10_000 && audioMs < 57_000)
+    expect(waiting.length).toBeGreaterThan(10)
+    expect(new Set(waiting.map(({ doneMs }) => doneMs)).size).toBe(1)
+    expect(waiting[0]!.doneMs).toBeLessThan(10_000)
+    const done = progress.map(({ doneMs }) => doneMs)
+    expect(done).toEqual(done.toSorted((a, b) => a - b))
+    expect(done).toContain(9000)
+    expect(progress.at(-1)).toEqual({ audioMs: 60_000, doneMs: 60_000 })
   })
 
   it('warns where the server runs something else than was asked for', async () => {

@@ -122,8 +122,8 @@ export interface UnderWay {
 
 /** What share of an input is done, from 0 to 1, as far as that is known. */
 function shareOf({ progress }: UnderWay): number {
-  const { audioMs = 0, totalMs } = progress ?? {}
-  return totalMs === undefined || totalMs <= 0 ? 0 : Math.min(1, audioMs / totalMs)
+  const { doneMs = 0, totalMs } = progress ?? {}
+  return totalMs === undefined || totalMs <= 0 ? 0 : Math.min(1, doneMs / totalMs)
 }
 
 /** How far the whole is, and how long it will take: by the sizes of files, of which `workBytes` are to be done. */

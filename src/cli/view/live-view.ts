@@ -49,7 +49,7 @@ export class LiveView extends Writable {
   readonly #style: TurnStyle
   readonly #corrections: Corrections
   readonly #partials = new Map<string, Turn>()
-  #progress: Progress = { audioMs: 0, turns: 0, speakers: [], speed: 0, elapsedMs: 0 }
+  #progress: Progress = { audioMs: 0, doneMs: 0, turns: 0, speakers: [], speed: 0, elapsedMs: 0 }
   #status: string | undefined
   #timer: NodeJS.Timeout | undefined
   #isOver = false
@@ -92,7 +92,7 @@ export class LiveView extends Writable {
   }
 
   progress(progress: Progress): void {
-    if (progress.audioMs > this.#progress.audioMs) this.#advanced = performance.now()
+    if (progress.doneMs > this.#progress.doneMs) this.#advanced = performance.now()
     // What is shown must not stand still while nothing is told.
     this.#heartbeat ??= setInterval(() => this.#later(), HEARTBEAT_MS).unref()
     this.#progress = progress
@@ -228,16 +228,16 @@ export function progressLine(
   width: number,
   standstillMs = 0,
 ): string {
-  const { audioMs, speed, elapsedMs, speakers } = progress
+  const { doneMs, speed, elapsedMs, speakers } = progress
   const heard = speakers.length === 0 ? '' : `  ${count(speakers.length, 'speaker')}`
   if (duration === undefined || duration <= 0) {
-    return headToWidth(`${clock(audioMs)} heard  ${clock(elapsedMs)} elapsed${heard}`, width)
+    return headToWidth(`${clock(doneMs)} heard  ${clock(elapsedMs)} elapsed${heard}`, width)
   }
-  const part = Math.min(1, audioMs / duration)
-  const toGo = (duration - audioMs) / speed
+  const part = Math.min(1, doneMs / duration)
+  const toGo = (duration - doneMs) / speed
   const guess = part < 1 && toGo < LONGEST_GUESS_MS ? `  ${span(toGo)} left` : ''
   const left = standstillMs >= STANDSTILL_MS ? `  still at work, for ${span(standstillMs)}` : guess
-  const text = `${Math.floor(part * 100)} %  ${clock(Math.min(audioMs, duration))} of ${clock(duration)}${left}${heard}`
+  const text = `${Math.floor(part * 100)} %  ${clock(Math.min(doneMs, duration))} of ${clock(duration)}${left}${heard}`
   const room = width - text.length - 2
   return room < 4 ? headToWidth(text, width) : `${bar(part, Math.min(BAR_WIDTH, room))}  ${text}`
 }

@@ -23,7 +23,7 @@ const PROGRESS_MS = 250
 const LENGTH_TOLERANCE_MS = 2000
 
 /** How far a file has come. */
-export interface TranscribeProgress extends DiarizeProgress {
+export interface TranscribeProgress extends Omit<DiarizeProgress, 'doneMs'> {
   /** Audio that has been heard, in ms: none until the transcript has come, then all. */
   audioMs: number
   /** What is being done: the audio is read, uploaded, waits for the service to hear it, or is done. */

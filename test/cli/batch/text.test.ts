@@ -60,7 +60,7 @@ describe('lines on many inputs', () => {
   })
 
   it('tell by the sizes of files how long the whole will take', () => {
-    const progress = { audioMs: 500, totalMs: 1000, turns: 0, speakers: [], speed: 1, elapsedMs: 500 }
+    const progress = { audioMs: 700, doneMs: 500, totalMs: 1000, turns: 0, speakers: [], speed: 1, elapsedMs: 500 }
     const underWay = [{ job: job(1), progress }]
     const line = overviewLine({ tally: tallyOf([done(0)], 4, 1, 30_000), doneBytes: 100, workBytes: 300, underWay }, 80)
     expect(line).toBe(`${'█'.repeat(12)}${'░'.repeat(12)}   50 %  2 of 4  30 s left`)

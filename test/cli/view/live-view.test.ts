@@ -30,7 +30,7 @@ describe('LiveView', () => {
     const view = new LiveView(terminal, { names: { A: 'Alice' }, colours: false })
     view.duration = 60_000
     view.partial({ ...makeTurn(0, 'A:hello'), endOfTurn: false })
-    view.progress({ audioMs: 30_000, turns: 0, speakers: ['A'], speed: 10, elapsedMs: 3000 })
+    view.progress({ audioMs: 40_000, doneMs: 30_000, turns: 0, speakers: ['A'], speed: 10, elapsedMs: 3000 })
     view.print(['note: something'])
     expect(terminal.screen).toEqual([
       'note: something',
@@ -129,7 +129,7 @@ it('counts on while nothing is told, and stops when it is closed', () => {
     const terminal = new FakeTerminal(100)
     const view = new LiveView(terminal, { names: {}, colours: false })
     view.duration = 120_000
-    view.progress({ audioMs: 30_000, turns: 0, speakers: [], speed: 10, elapsedMs: 3000 })
+    view.progress({ audioMs: 40_000, doneMs: 30_000, turns: 0, speakers: [], speed: 10, elapsedMs: 3000 })
     vi.advanceTimersByTime(100)
     expect(terminal.screen.at(-1)).toContain('9 s left')
     vi.advanceTimersByTime(20_000)
@@ -167,7 +167,7 @@ describe('turns on a terminal', () => {
   })
 })
 
-const progress = { audioMs: 30_000, turns: 4, speakers: ['A', 'B'], speed: 10, elapsedMs: 3000 }
+const progress = { audioMs: 40_000, doneMs: 30_000, turns: 4, speakers: ['A', 'B'], speed: 10, elapsedMs: 3000 }
 
 describe('progressLine', () => {
   it('has a bar and the time left where the length is known', () => {
@@ -188,9 +188,9 @@ describe('progressLine', () => {
   })
 
   it('makes sense before the beginning and after the end', () => {
-    const none = { audioMs: 0, turns: 0, speakers: [], speed: 0, elapsedMs: 0 }
+    const none = { audioMs: 0, doneMs: 0, turns: 0, speakers: [], speed: 0, elapsedMs: 0 }
     expect(progressLine(none, 60_000, 100)).toBe(`${'░'.repeat(24)}  0 %  0:00 of 1:00`)
-    expect(progressLine({ ...progress, audioMs: 61_000 }, 60_000, 100)).toContain('100 %  1:00 of 1:00  2')
+    expect(progressLine({ ...progress, doneMs: 61_000 }, 60_000, 100)).toContain('100 %  1:00 of 1:00  2')
   })
 
   it('fits into any terminal', () => {
@@ -199,7 +199,7 @@ describe('progressLine', () => {
     const length = fc.option(ms, { nil: undefined })
     fc.assert(
       fc.property(ms, speeds, length, fc.integer({ min: 2, max: 200 }), (audioMs, speed, duration, width) => {
-        const line = progressLine({ ...progress, audioMs, speed }, duration, width)
+        const line = progressLine({ ...progress, doneMs: audioMs, speed }, duration, width)
         expect(textWidth(line)).toBeLessThanOrEqual(width)
         expect(line).not.toMatch(/NaN|Infinity|-/)
       }),
