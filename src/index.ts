@@ -83,6 +83,13 @@ export type { Sink, SinkOptions } from './sinks/text-sink.ts'
 export type { SinkTarget } from './sinks/destination.ts'
 export { fanOut, type FanOut } from './sinks/fan-out.ts'
 export {
+  rotatingSink,
+  type RotatedPart,
+  type RotatingSink,
+  type RotatingSinkEvents,
+  type RotatingSinkOptions,
+} from './sinks/rotating.ts'
+export {
   run,
   type Progress,
   type RunOptions,

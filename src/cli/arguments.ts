@@ -15,6 +15,7 @@ import { checkInteger, checkNumber, checkOneOf } from '../options.ts'
 import { redact } from '../redact.ts'
 import type { DiarizeOptions, SessionParameters } from '../transforms/diarize-options.ts'
 import { resolveTranscribeOptions } from '../transforms/transcribe/options.ts'
+import { isRotatingPattern, type RotatingSinkOptions } from '../sinks/rotating.ts'
 import type { VoiceBook } from '../voices/book.ts'
 import { BATCH_OPTIONS, type BatchCommand, parseBatch } from './batch/options.ts'
 import { numberOrText, parseOptions, usage } from './options.ts'
@@ -77,6 +78,8 @@ export interface Command {
   checkpoint: string | undefined
   /** Whether it goes on from a checkpoint that is there. */
   resume: boolean
+  /** When an output whose name has a `{…}` is followed by the next. */
+  rotate: RotatingSinkOptions | undefined
   /** Names of the options that were given. */
   given: readonly string[]
 }
@@ -121,6 +124,8 @@ export const OPTIONS = {
   'no-clobber': { type: 'boolean' },
   resume: { type: 'boolean' },
   checkpoint: { type: 'string' },
+  rotate: { type: 'string' },
+  'rotate-times': { type: 'string' },
   device: { type: 'string' },
   'list-microphones': { type: 'boolean' },
   ...BATCH_OPTIONS,
@@ -240,8 +245,41 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
     keepsFiles: values['no-clobber'] ?? false,
     checkpoint: values.checkpoint,
     resume: values.resume ?? false,
+    rotate: rotationOf(values, outputs, batch),
     given: Object.keys(values),
   }
+}
+
+const ROTATION = { s: 1000, min: 60_000, h: 3_600_000, kB: 1000, MB: 1_000_000, GB: 1_000_000_000 } as const
+
+interface RotationValues {
+  rotate?: string | undefined
+  'rotate-times'?: string | undefined
+  resume?: boolean | undefined
+  checkpoint?: string | undefined
+}
+
+function rotationOf(
+  { rotate, 'rotate-times': times, resume = false, checkpoint }: RotationValues,
+  outputs: readonly string[],
+  batch: BatchCommand | undefined,
+): RotatingSinkOptions | undefined {
+  checkOneOf('--rotate-times', times, ['continue', 'restart'])
+  if (rotate === undefined) {
+    if (times !== undefined) throw usage('--rotate-times is of no use without --rotate')
+    return undefined
+  }
+  if (batch !== undefined) throw usage('--rotate is of no use with several inputs; leave it out')
+  if (resume || checkpoint !== undefined) throw usage('--rotate and --resume exclude each other; leave one of them out')
+  if (!outputs.some(isRotatingPattern)) {
+    throw usage("--rotate wants {number}, {date} or {time} in the name of an output, e.g. -o 'radio-{date}-{time}.srt'")
+  }
+  const more = times === undefined ? {} : { times: times as 'continue' | 'restart' }
+  if (rotate === 'hour' || rotate === 'day') return { every: rotate, ...more }
+  const [, count = '', unit = ''] = /^(\d{1,9})(s|min|h|kB|MB|GB)$/.exec(rotate) ?? []
+  const size = Number(count) * (ROTATION[unit as keyof typeof ROTATION] ?? 0)
+  if (size === 0) throw usage(`--rotate must be hour, day, a time such as 30min, or a size such as 10MB; got ${rotate}`)
+  return { ...(unit.endsWith('B') ? { maxBytes: size } : { every: size }), ...more }
 }
 
 function voicesOf(book: string | undefined, isOff = false): Command['voices'] {
@@ -385,6 +423,9 @@ Output
   --resume                keep a checkpoint while it runs, beside the first output, and go on from it where a run was cut off
   --checkpoint <file>     another place for it; without --resume, begin anew
   --no-clobber            replace no file that exists: the command ends before it has begun
+  --rotate <when>         end an output with {number}, {date} or {time} in its name, and begin the next: with each hour or day
+                          of UTC, or after 30min, 10MB, …; files that exist are never replaced
+  --rotate-times <how>    continue (default): times go on from part to part; restart: each begins at 0
   --json                  events as JSON lines on standard output, for programs
   --report                say at the end how well the captions keep to the preset
   --quiet                 nothing on standard error but errors

@@ -5,6 +5,7 @@ import type { CaptionReport } from '../captions/report.ts'
 import type { Progress, RunSummary } from '../progress.ts'
 import { run } from '../run.ts'
 import { fanOut } from '../sinks/fan-out.ts'
+import { isRotatingPattern, type RotatingSink, rotatingSink } from '../sinks/rotating.ts'
 import { textSink } from '../sinks/caption-sinks.ts'
 import { captionFormats } from '../captions/formats/names.ts'
 import { sinkOf } from '../sinks/formats.ts'
@@ -40,7 +41,8 @@ export async function caption(
   const facts = file === undefined ? undefined : await video?.probe(file, abort)
   const videos = await video?.CaptionedVideos.open(command, facts)
   try {
-    const sinks: Writable[] = [...openOutputs(command), ...(videos?.sinks ?? []), ...reporter.sinks]
+    const outputs = openOutputs(command)
+    const sinks: Writable[] = [...outputs, ...(videos?.sinks ?? []), ...reporter.sinks]
     if (sinks.length === 0) sinks.push(textSink(undefined, { speakers: command.names }))
     const certainty = new Certainty()
     const output = fanOut(...sinks, certainty, ...(report === undefined ? [] : [report]))
@@ -78,7 +80,8 @@ export async function caption(
     const isSilent = summary.turns === 0 && turns !== undefined
     const doubt = isSilent ? withoutSpeech(sound) : certainty.warning(engine === 'local')
     if (doubt !== undefined) reporter.warn(doubt)
-    await reportEnd(command, reporter, { ...summary, interrupted, replaced }, report?.report, certainty)
+    const written = writtenFiles(command, outputs)
+    await reportEnd(command, reporter, { ...summary, interrupted, replaced, written }, report?.report, certainty)
     if (process.stderr.isTTY && turns !== undefined) {
       const { modelOffer } = await import('./commands/models.ts')
       const offer = modelOffer(command, engine, { isTerminal: true })
@@ -113,14 +116,13 @@ async function makeReport(command: Command): Promise<ReportSink> {
 async function reportEnd(
   command: Command,
   reporter: Reporter,
-  summary: RunSummary & Pick<SummaryFacts, 'interrupted' | 'replaced'>,
+  { written: files, ...summary }: RunSummary & Pick<SummaryFacts, 'interrupted' | 'replaced'> & { written: string[] },
   report: CaptionReport | undefined,
   certainty: Certainty,
 ): Promise<void> {
-  const { names, outputs, mux, burn } = command
+  const { names } = command
   const unused = unusedNames(names, summary.speakers)
   if (unused !== undefined) reporter.warn(unused)
-  const files = [...outputs, mux, burn].filter((file) => file !== undefined && file !== STDOUT) as string[]
   reporter.end(summaryLines(summary, { ...summary, names, files }), { ...summary, files })
   if (report === undefined) return
   const { formatCaptionReport } = await import('../captions/report.ts')
@@ -129,11 +131,22 @@ async function reportEnd(
   reporter.report(text, { ...report, certainty: { words, rated, uncertain } })
 }
 
+/** The files that are there now; of outputs that rotate, their parts. */
+function writtenFiles({ outputs, mux, burn }: Command, sinks: readonly Writable[]): string[] {
+  const made = outputs.flatMap((output, i) => {
+    const { parts } = sinks[i] as Partial<RotatingSink>
+    if (parts === undefined) return output
+    return parts.map((part) => (path.isAbsolute(output) ? part.path : path.relative('.', part.path)))
+  })
+  return [...made, mux, burn].filter((file) => file !== undefined && file !== STDOUT) as string[]
+}
+
 /** A sink for each of the files. @throws ConfigurationError `INVALID_OPTION` for an ending that says nothing. */
 function openOutputs(
-  command: CaptionCommand & Pick<Command, 'input' | 'outputs' | 'stdoutFormat' | 'highlightWords' | 'colours'>,
+  command: CaptionCommand &
+    Pick<Command, 'input' | 'outputs' | 'stdoutFormat' | 'highlightWords' | 'colours' | 'rotate'>,
 ): Writable[] {
-  const { input, outputs, stdoutFormat, highlightWords, colours } = command
+  const { input, outputs, stdoutFormat, highlightWords, colours, rotate } = command
   const looks = { ...captionOptions(command), highlightWords, colours }
   if (outputs.indexOf(STDOUT) !== outputs.lastIndexOf(STDOUT)) throw usage('-o - is given twice; give it once')
   return outputs.map((output) => {
@@ -141,9 +154,12 @@ function openOutputs(
       const recording = inputKind(input) === 'file' ? path.parse(input).name : ''
       return sinkOf(stdoutFormat, process.stdout, { ...looks, recording })
     }
-    const { name, ext } = path.parse(output)
+    const { ext } = path.parse(output)
     const format = captionFormats.find((one) => ext.toLowerCase() === `.${one}`)
-    if (format !== undefined) return sinkOf(format, output, { ...looks, recording: name })
+    if (format !== undefined) {
+      const sinkFor = (file: string): Writable => sinkOf(format, file, { ...looks, recording: path.parse(file).name })
+      return rotate !== undefined && isRotatingPattern(output) ? rotatingSink(output, sinkFor, rotate) : sinkFor(output)
+    }
     throw usage(`-o must end in one of ${captionFormats.map((one) => `.${one}`).join(' ')}; got '${output}'`)
   })
 }

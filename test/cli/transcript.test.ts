@@ -32,6 +32,26 @@ it('writes a transcript with other names, by another preset and in other formats
   expect(readFileSync(talk, 'utf8')).toContain('Carol')
 })
 
+it('rotates outputs whose names say so, and names the parts in the end', async () => {
+  const folder = directory()
+  const talk = path.join(folder, 'talk.jsonl')
+  const turns = [0, 61_000].map((start, order) => makeTurn(order, 'A:Good A:morning', { start }))
+  writeFileSync(talk, turns.map((turn) => formatJsonlItem(turn)).join(''))
+  const out = path.join(folder, 'part-{number}.srt')
+  const { code, err } = await command(talk, '-o', out, '--rotate', '1min', '--rotate-times', 'restart')
+  expect([code, err]).toEqual([0, expect.stringMatching(/wrote .*part-0001\.srt.*part-0002\.srt/)])
+  expect(readFileSync(path.join(folder, 'part-0002.srt'), 'utf8')).toContain('00:00:01,000 -->')
+  for (const [asked, message] of [
+    [['-o', path.join(folder, 'all.srt'), '--rotate', 'hour'], '--rotate wants {number}, {date} or {time}'],
+    [['-o', out, '--rotate', '10 apples'], '--rotate must be hour, day, a time such as 30min'],
+    [['-o', out, '--rotate', 'hour', '--resume'], '--rotate and --resume exclude each other'],
+    [['-o', out, '--rotate-times', 'restart'], '--rotate-times is of no use without --rotate'],
+  ] as const) {
+    const refused = await command(talk, ...asked)
+    expect([refused.code, refused.err]).toEqual([2, expect.stringContaining(message)])
+  }
+})
+
 it('reads captions, whose times and lines stay, with other names and in other formats', async () => {
   const folder = directory()
   const [srt, vtt, out] = ['talk.srt', 'talk.vtt', 'out.jsonl'].map((name) => path.join(folder, name)) as [

@@ -1,0 +1,318 @@
+import { existsSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import path from 'node:path'
+import { addAbortSignal, Writable } from 'node:stream'
+import { finished } from 'node:stream/promises'
+import { ConfigurationError, type Warning } from '../errors.ts'
+import type { TypedWritable } from '../events.ts'
+import { type Captionable, isCue, isSegment } from '../model.ts'
+import { checkInteger, checkKnown, checkOneOf, checkSignal, invalidOption } from '../options.ts'
+import { relayEvents } from '../stage.ts'
+import { guard, toError, waitAtMost } from '../stream-helpers.ts'
+import type { Gap } from '../stream/options.ts'
+import type { PassedOnEvents, SessionRecord } from '../transforms/diarize-events.ts'
+
+/** Options of {@link rotatingSink}. At least one of `every` and `maxBytes` is needed. */
+export interface RotatingSinkOptions {
+  /**
+   * When a part ends: with each full hour or day of UTC, or after so many ms of the stream, from 1000. What begins in a part
+   * is in it whole.
+   * @defaultValue none: by size only
+   */
+  every?: 'hour' | 'day' | number
+  /** Size in bytes, from 1, from which on a part is followed by the next. @defaultValue none: by time only */
+  maxBytes?: number
+  /**
+   * Whether times go on from part to part, or each part begins at 0: with the hour, the day or the ms that `every` names,
+   * else with its first words.
+   * @defaultValue `'continue'`
+   */
+  times?: 'continue' | 'restart'
+  /**
+   * What becomes of revisions of turns that are in a part that is closed: `drop` leaves them out, `write` writes them into the
+   * open part, which is right where each record stands by itself.
+   * @defaultValue `'write'` where the pattern ends in `.jsonl`, else `'drop'`
+   */
+  lateRevisions?: 'drop' | 'write'
+  /** Wall time of ms 0 of the stream. @defaultValue that of a live source, else when the first session began, else now */
+  startedAt?: Date
+  /** Aborts the sink. */
+  signal?: AbortSignal
+}
+
+/** A part that a {@link rotatingSink} has begun. */
+export interface RotatedPart {
+  /** Absolute path of its file. */
+  path: string
+  /** From 1. */
+  number: number
+  /** Ms of the stream at which it begins; 0 in its own times where they restart. */
+  start: number
+}
+
+/** Events of what {@link rotatingSink} returns. */
+export interface RotatingSinkEvents extends PassedOnEvents {
+  /** A part has been begun. */
+  part: [RotatedPart]
+}
+
+/** A Writable of turns, segments or cues that writes them into one file after the other; see {@link rotatingSink}. */
+export interface RotatingSink extends TypedWritable<RotatingSinkEvents> {
+  /** The parts so far; the last is open until the sink has finished. */
+  readonly parts: readonly RotatedPart[]
+}
+
+const HOUR = 3_600_000
+const LENGTHS = { hour: HOUR, day: 24 * HOUR } as const
+const PLACEHOLDERS = /\{(?:number|date|time)\}/g
+/** Gaps that are kept until there is a part to write them into. */
+const MOST_GAPS = 1000
+/** How long a part may take to close once it is destroyed. */
+const CLOSE_WAIT_MS = 10_000
+
+/**
+ * Writes captions of a stream without an end into one file after the other: by hour, day, length or size. Each part is a
+ * whole file, made by a sink of its own; a part is closed when the first words of the next come, and where nothing is
+ * said there is none.
+ *
+ * ```ts
+ * rotatingSink('radio-{date}-{time}.srt', (file) => srtSink(file), { every: 'hour' })
+ * ```
+ *
+ * In names, `{number}` is that of the part (`0001`), `{date}` and `{time}` when it begins, in UTC (`2026-11-29`, `14-00-00`). A
+ * file that is there is never written over: the next free number is taken, or `-2` and so on are put before the ending.
+ *
+ * A revision changes the open part only. Where turns of closed parts are revised, a `warning` with the code
+ * `REVISION_NOT_APPLIED` says at the end how many; in JSONL they are records of the open part.
+ *
+ * @param pattern - path of the files, with at least one of the three in braces in its last part.
+ * @param open - gives the sink for a part.
+ * @throws {@link ConfigurationError} `INVALID_OPTION`
+ * @event warning Warning - a part has warned, or `REVISION_NOT_APPLIED`
+ */
+export function rotatingSink(
+  pattern: string,
+  open: (path: string, part: RotatedPart) => NodeJS.WritableStream,
+  options: RotatingSinkOptions,
+): RotatingSink {
+  if (typeof pattern !== 'string' || !isRotatingPattern(pattern)) {
+    throw invalidOption('pattern', "a path with {number}, {date} or {time}, such as 'radio-{date}-{time}.srt'", pattern)
+  }
+  if (typeof open !== 'function') throw invalidOption('open', 'a function that gives a sink', open)
+  checkKnown('rotatingSink()', options, ['every', 'maxBytes', 'times', 'lateRevisions', 'startedAt', 'signal'])
+  const { every, maxBytes, startedAt } = options
+  if (typeof every === 'string') checkOneOf('every', every, ['hour', 'day'])
+  else checkInteger('every', every, 1000, Number.MAX_SAFE_INTEGER, 'ms')
+  checkInteger('maxBytes', maxBytes, 1, Number.MAX_SAFE_INTEGER, 'bytes')
+  checkOneOf('times', options.times, ['continue', 'restart'])
+  checkOneOf('lateRevisions', options.lateRevisions, ['drop', 'write'])
+  if (startedAt !== undefined && !(startedAt instanceof Date && startedAt.getTime() >= 0)) {
+    throw invalidOption('startedAt', 'a valid Date', startedAt)
+  }
+  checkSignal('signal', options.signal)
+  if (every === undefined && maxBytes === undefined) {
+    throw new ConfigurationError('INVALID_OPTION', 'rotatingSink() needs every or maxBytes; neither was given', {
+      option: 'every',
+    })
+  }
+  return new RotatingStream(pattern, open, options) as Writable as RotatingSink
+}
+
+/** Whether a path names parts. */
+export function isRotatingPattern(pattern: string): boolean {
+  return path.basename(pattern).search(PLACEHOLDERS) >= 0
+}
+
+class RotatingStream extends Writable {
+  readonly parts: RotatedPart[] = []
+  readonly #pattern: string
+  readonly #open: (path: string, part: RotatedPart) => NodeJS.WritableStream
+  readonly #options: RotatingSinkOptions
+  readonly #writesLate: boolean
+  #sink: Writable | undefined
+  /** Where the present part ends by time. */
+  #until = Infinity
+  /** Order of the first turn of the present part. */
+  #firstOrder = 0
+  #lateRevisions = 0
+  #startedAt: number | undefined
+  #failure: Error | undefined
+  #placing: Promise<{ written: Promise<void> }> | undefined
+  #isAbandoned = false
+  readonly #sessions = new Map<string | undefined, SessionRecord>()
+  #gaps: Gap[] = []
+
+  constructor(
+    pattern: string,
+    open: (path: string, part: RotatedPart) => NodeJS.WritableStream,
+    options: RotatingSinkOptions,
+  ) {
+    super({ objectMode: true, highWaterMark: 16 })
+    this.#pattern = path.resolve(pattern)
+    this.#open = open
+    this.#options = options
+    this.#writesLate = (options.lateRevisions ?? (/\.jsonl$/i.test(pattern) ? 'write' : 'drop')) === 'write'
+    this.#startedAt = options.startedAt?.getTime()
+    relayEvents(this)
+    this.on('session', (session: SessionRecord) => {
+      this.#startedAt ??= Date.parse(session.streamStartedAt ?? session.startedAt)
+      this.#sessions.set(session.channel, session)
+      this.#sink?.emit('session', session)
+    })
+    this.on('gap', (gap: Gap) => {
+      if (this.#sink !== undefined) this.#sink.emit('gap', this.#placed(gap))
+      else if (this.#gaps.length < MOST_GAPS) this.#gaps.push(gap)
+    })
+    if (options.signal) addAbortSignal(options.signal, this)
+  }
+
+  override _write(item: Captionable, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#take(item).then(() => done(), done)
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    const end = async (): Promise<void> => {
+      // Without a word there is one part, which says so, as other sinks make an empty file.
+      if (this.#sink === undefined) this.#begin(0)
+      await this.#end()
+      if (this.#lateRevisions === 0) return
+      const message = `${this.#lateRevisions} revision(s) were of turns in parts that were closed, and could not be applied`
+      this.emit('warning', { code: 'REVISION_NOT_APPLIED', message, count: this.#lateRevisions } satisfies Warning)
+    }
+    end().then(() => done(), done)
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    const leave = async (): Promise<void> => {
+      // What was taken is to be in its part first.
+      const placed = this.#placing?.catch(() => {})
+      if (placed !== undefined) await waitAtMost(CLOSE_WAIT_MS, placed)
+      this.#isAbandoned = true
+      const sink = this.#sink
+      if (sink === undefined || sink.closed) return
+      const closed = new Promise((resolve) => sink.once('close', resolve))
+      sink.destroy(error ?? undefined)
+      await waitAtMost(CLOSE_WAIT_MS, closed)
+    }
+    leave().then(() => done(error), done)
+  }
+
+  async #take(item: Captionable): Promise<void> {
+    const turn = isCue(item) ? undefined : isSegment(item) ? item.turn : item
+    const isLate = turn !== undefined && turn.revision > 0 && turn.order < this.#firstOrder
+    if (isLate && !this.#writesLate) {
+      this.#lateRevisions += 1
+      return
+    }
+    this.#placing = this.#place(item, turn?.order ?? 0, isLate)
+    const { written } = await this.#placing
+    await written
+  }
+
+  /** Hands an item to the part it belongs to, in which it then is, also where the sink is destroyed. */
+  async #place(item: Captionable, order: number, isLate: boolean): Promise<{ written: Promise<void> }> {
+    const { maxBytes } = this.#options
+    const isNext = this.#sink === undefined || item.start >= this.#until
+    if (!isLate && (isNext || (maxBytes !== undefined && (await this.#size()) >= maxBytes))) {
+      if (this.#sink !== undefined) await this.#end()
+      if (this.#isAbandoned) throw new Error('the sink was destroyed')
+      this.#begin(item.start)
+      this.#firstOrder = order
+    }
+    const sink = this.#sink!
+    // The size of its file is looked at next, so it is waited for.
+    const written = new Promise<void>((resolve, reject) => {
+      sink.write(this.#placed(item), (error) => (error ? reject(this.#failure ?? closedEarly(error)) : resolve()))
+    })
+    return { written }
+  }
+
+  /** Bytes of the present part. */
+  async #size(): Promise<number> {
+    const file = this.parts.at(-1)?.path
+    return file === undefined ? 0 : (await stat(file).catch(() => ({ size: 0 }))).size
+  }
+
+  /** Begins the part in which `start` is. */
+  #begin(start: number): void {
+    this.#startedAt ??= Date.now()
+    const { every } = this.#options
+    let from = start
+    if (every !== undefined) {
+      const length = typeof every === 'string' ? LENGTHS[every] : every
+      // Hours and days are those of the clock.
+      const shift = typeof every === 'string' ? this.#startedAt % length : 0
+      const began = Math.floor((start + shift) / length) * length - shift
+      this.#until = began + length
+      const last = this.parts.at(-1)
+      // The first begins with the stream, and one behind a part that was full with its first words.
+      from = last !== undefined && last.start >= began ? start : Math.max(0, began)
+    }
+    const number = this.parts.length + 1
+    const part = { path: freePath(this.#pattern, number, new Date(this.#startedAt + from)), number, start: from }
+    const sink = this.#open(part.path, part) as Writable
+    guard(sink)
+    sink.on('warning', (warning: Warning) => this.emit('warning', warning))
+    sink.on('error', (error) => {
+      this.#failure ??= error
+      this.destroy(error)
+    })
+    this.#sink = sink
+    this.parts.push(part)
+    this.emit('part', part)
+    for (const session of this.#sessions.values()) sink.emit('session', session)
+    for (const gap of this.#gaps.splice(0)) sink.emit('gap', this.#placed(gap))
+  }
+
+  /** Closes the present part; resolves when its file is whole. */
+  async #end(): Promise<void> {
+    const sink = this.#sink
+    if (sink === undefined) return
+    sink.end()
+    await finished(sink).catch((error: unknown) => {
+      throw this.#failure ?? toError(error)
+    })
+    this.#sink = undefined
+  }
+
+  /** With the times of its part. */
+  #placed<T extends Captionable | Gap>(item: T): T {
+    const { start = 0 } = this.#options.times === 'restart' ? (this.parts.at(-1) ?? {}) : {}
+    if (start === 0) return item
+    // What comes late began in the part before.
+    const moved = <Timed extends { start: number; end: number }>(timed: Timed): Timed => ({
+      ...timed,
+      start: Math.max(0, timed.start - start),
+      end: Math.max(0, timed.end - start),
+    })
+    return 'words' in item ? { ...moved(item), words: item.words.map(moved) } : moved(item)
+  }
+}
+
+/** The error for a part that was closed by somebody else; that of one that failed is its own. */
+function closedEarly(error: Error): Error {
+  if ((error as { code?: unknown }).code !== 'ERR_STREAM_DESTROYED') return error
+  return new ConfigurationError('INVALID_PIPELINE', 'a part was closed before everything was written to it')
+}
+
+/** The name of a part; one that no file has. */
+function freePath(pattern: string, number: number, start: Date): string {
+  const [date = '', time = ''] = start.toISOString().slice(0, 19).split('T')
+  const { dir, base } = path.parse(pattern)
+  const fill = (count: number): string =>
+    base
+      .replaceAll('{number}', String(count).padStart(4, '0'))
+      .replaceAll('{date}', date)
+      .replaceAll('{time}', time.replaceAll(':', '-'))
+  if (base.includes('{number}')) {
+    for (let count = number; ; count++) {
+      const file = path.join(dir, fill(count))
+      if (!existsSync(file)) return file
+    }
+  }
+  const { name, ext } = path.parse(fill(number))
+  for (let count = 1; ; count++) {
+    const file = path.join(dir, `${name}${count === 1 ? '' : `-${count}`}${ext}`)
+    if (!existsSync(file)) return file
+  }
+}
