@@ -73,8 +73,8 @@ export interface DecodeRequest {
   audioTrack: number
   /** Sample rate and channels to convert to; what is `undefined` is kept as in the input. */
   target: RequestedFormat | undefined
-  /** Whether the track is known to have more than two channels. */
-  isSurround?: boolean
+  /** Whether the track is known to have more than two channels, or may have them later. */
+  surround?: 'now' | 'later' | undefined
 }
 
 /** Added to all times, in seconds: NUT has none below 0. */
@@ -84,9 +84,9 @@ export const timeOffset = 1000
  * Arguments with which FFmpeg turns one audio track of any input into 16-bit PCM in NUT on its stdout, with the times of
  * the container as they are, plus {@link timeOffset}; on its stderr it says what the input is.
  */
-export function decodeArguments({ input, audioTrack, target, isSurround = false }: DecodeRequest): string[] {
+export function decodeArguments({ input, audioTrack, target, surround }: DecodeRequest): string[] {
   const channels = (target?.channels ?? 1) === 1 ? [] : ['-ac', String(target?.channels)]
-  const samples = [...filterArguments(target, input, isSurround), ...channels, '-c:a', 'pcm_s16le']
+  const samples = [...filterArguments(target, input, surround), ...channels, '-c:a', 'pcm_s16le']
   return [...openArguments(input, audioTrack), ...samples, ...nutArguments(input)]
 }
 
@@ -132,24 +132,33 @@ const lowPass = 'filter_size=48:cutoff=0.95:kaiser_beta=8'
 function filterArguments(
   target: RequestedFormat | undefined,
   { keepsChannels, lastFilters: last = [] }: FfmpegInput,
-  isSurround: boolean,
+  surround: DecodeRequest['surround'],
 ): string[] {
   if (target === undefined) return last.length === 0 ? [] : ['-af', last.join(',')]
   const resample = `aresample=${target.sampleRate}:${lowPass}`
   if (target.channels !== 1) return ['-af', [`${resample}:rematrix_maxval=1.0`, ...last].join(',')]
   // Channels are mixed behind FFmpeg, which would not notice that they cancel each other out; of more it makes a few first.
-  const few = `aformat=channel_layouts=${isSurround ? surround.layouts : 'mono|stereo'}`
+  const few = `aformat=channel_layouts=${surround === undefined ? 'mono|stereo' : 'stereo|4.0'}`
   // What comes out first says of how many channels all is: behind sound of one, FFmpeg would mix two by itself.
   const same = keepsChannels === true ? [] : ['pan=stereo|FL=FL+FC|FR=FR+FC']
-  const filters = [`${resample}:internal_sample_fmt=fltp`, few, ...(isSurround ? [surround.pan] : same), ...last]
+  const filters = [
+    `${resample}:internal_sample_fmt=fltp`,
+    few,
+    ...(surround === undefined ? same : [fewer[surround]]),
+    ...last,
+  ]
   return ['-af', filters.join(','), '-rematrix_maxval', '1.0']
 }
 
 /**
  * What becomes of more than two channels: left, right, centre, and one of all that is behind. Half of their sum is what FFmpeg
- * would make of them by way of stereo, and never clips.
+ * would make of them by way of stereo, and does not clip. Where stereo comes first, that has the level it has everywhere, and what
+ * comes later is as much louder.
  */
-const surround = { layouts: 'stereo|4.0', pan: 'pan=4.0|FL=0.586*FL|FR=0.586*FR|FC=0.829*FC|BC=0.586*BC' }
+const fewer = {
+  now: 'pan=4.0|FL=0.586*FL|FR=0.586*FR|FC=0.829*FC|BC=0.586*BC',
+  later: 'pan=4.0|FL=FL|FR=FR|FC=1.414*FC|BC=BC',
+}
 
 /** Options of every stage that decodes with FFmpeg. */
 export interface FfmpegOptions {

@@ -21,7 +21,7 @@ import {
 } from '../stage.ts'
 import { copyArguments, decodeArguments, type FfmpegInput, pipeInput, timeOffset } from './arguments.ts'
 import { findFfmpeg } from './find.ts'
-import { type AudioTrack, explainEnd, type InputFacts, isSurround, type ProcessEnd } from './log.ts'
+import { type AudioTrack, explainEnd, type InputFacts, type ProcessEnd, surroundOf } from './log.ts'
 import { NutReader } from './nut.ts'
 import { OpusOutput, passThroughRefusal } from './opus-output.ts'
 import { Placer } from './placement.ts'
@@ -97,8 +97,8 @@ export class FfmpegDecoder extends Duplex {
   #givenLength = 0
   /** Which audio track is decoded, from 0. */
   #track = 0
-  /** Whether that is known to have more than two channels. */
-  #isSurround = false
+  /** Whether that is known to have more than two channels, or may have them later. */
+  #surround: 'now' | 'later' | undefined
   /** Settles when a process that was begun with less knowledge is gone. */
   #replaced: Promise<void> = Promise.resolve()
   /** What FFmpeg says of the input; nothing it writes is read before. */
@@ -279,7 +279,7 @@ export class FfmpegDecoder extends Duplex {
       this.#given = []
       this.#troubles = []
       this.#givenLength = this.#received = this.#track = 0
-      this.#isSurround = false
+      this.#surround = undefined
     }
     next()
   }
@@ -348,7 +348,7 @@ export class FfmpegDecoder extends Duplex {
       ffmpeg: this.#ffmpeg,
       args: this.#copies
         ? copyArguments({ input, audioTrack: this.#track })
-        : decodeArguments({ input, audioTrack: this.#track, target: this.#target, isSurround: this.#isSurround }),
+        : decodeArguments({ input, audioTrack: this.#track, target: this.#target, surround: this.#surround }),
       readsBytes: this.#options.input === undefined,
       onTrouble: (line) => tell(() => this.#trouble(line)),
       onInput: (facts) => tell(() => this.#learn(facts, input)),
@@ -370,11 +370,12 @@ export class FfmpegDecoder extends Duplex {
       const canBegin = this.#options.input === undefined ? this.#given !== undefined : this.#options.limit === undefined
       const track = facts.tracks[index]
       const copies = isKnown && this.#takesPackets(track)
-      const isOther = track !== undefined && this.#target?.channels === 1 && isSurround(track) && !this.#isSurround
+      const surround = track === undefined || this.#target?.channels !== 1 ? undefined : surroundOf(track)
+      const isOther = surround !== undefined && this.#surround === undefined
       if ((index !== this.#track || copies !== this.#copies || isOther) && canBegin) {
         this.#track = index
         this.#copies = copies
-        this.#isSurround ||= isOther
+        this.#surround = surround
         return this.#decodeOther(input)
       }
       this.#given = undefined

@@ -39,10 +39,14 @@ export interface AudioTrack {
   about: string
 }
 
-/** Whether a track has more than two channels, as far as FFmpeg knows. */
-export function isSurround({ about }: AudioTrack): boolean {
+/**
+ * Whether a track has more than two channels, as far as FFmpeg knows: `now`, or maybe `later`, as that of TV does, where films and
+ * advertisements follow one another. `undefined` where it has not.
+ */
+export function surroundOf({ about }: AudioTrack): 'now' | 'later' | undefined {
   const [, layout] = / Hz, ([^,]+)/.exec(about) ?? []
-  return layout !== undefined && !/^(?:mono|stereo|downmix|[012] channels)/.test(layout)
+  if (layout === 'stereo' && /^e?ac3\b/.test(about)) return 'later'
+  return layout === undefined || /^(?:mono|stereo|downmix|[012] channels)/.test(layout) ? undefined : 'now'
 }
 
 /** What FFmpeg says of an input before it decodes it. */

@@ -135,6 +135,31 @@ describe('several channels as one', () => {
     }
   })
 
+  it('are heard where some take the others away only later', async () => {
+    const parts = []
+    const later = [`-0.707*${tone}`, `-0.707*${tone}`, tone, '0', '0', '0']
+    for (const [sound, layout] of [
+      [[tone, tone], 'stereo'],
+      [later, '5.1'],
+    ] as const) {
+      const file = join(bench.directory, `${layout}.ac3`)
+      await ffmpeg('-f', 'lavfi', '-i', `aevalsrc='${sound.join('|')}':s=48000:d=2:c=${layout}`, file)
+      parts.push(await readFile(file))
+    }
+    const from = stream({})
+    const warnings = warningsOf(from)
+    from[requestFormat](target)
+    from.end(Buffer.concat(parts))
+    const bytes = (await buffer(from)).subarray(44)
+    const levels = [0.5, 2.5].map((second) => {
+      const samples = Array.from({ length: 16_000 }, (_, at) => bytes.readInt16LE(32_000 * second + 2 * at) / 32_768)
+      return Math.sqrt(samples.reduce((sum, one) => sum + one * one, 0) / samples.length)
+    })
+    expect(levels[0]).toBeCloseTo(0.354, 1)
+    expect(levels[1]).toBeGreaterThan(0.1)
+    expect(warnings.map(({ code }) => code)).toEqual(['CHANNELS_CANCEL'])
+  })
+
   it('have the levels that FFmpeg gives them where there are six', async () => {
     for (const [channel, level] of [0.207, 0.207, 0.293, 0, 0.146, 0.146].entries()) {
       const file = join(bench.directory, `surround-${channel}.wav`)
