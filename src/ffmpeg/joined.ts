@@ -169,19 +169,24 @@ const mostOggPages = 100_000
 
 /** Whether an Ogg file is one recording, by the heads of all its pages; `false` where these do not follow one another, or are too many. */
 export function isOneOgg(readAt: ReadAt, size: number): boolean {
+  return oggEnd(readAt, size) !== undefined
+}
+
+/** Where the last page of an Ogg that is one ends, also where the file ends before it; `undefined` where it is none, or several. */
+export function oggEnd(readAt: ReadAt, size: number): number | undefined {
   let isBeginning = true
   let at = 0
   for (let pages = 0; at < size; pages++) {
     const head = readAt(at, mostOggHeadBytes)
-    if (pages === mostOggPages || head.length < oggHeadBytes || latin(head, 0, 4) !== 'OggS') return false
+    if (pages === mostOggPages || head.length < oggHeadBytes || latin(head, 0, 4) !== 'OggS') return undefined
     // The first page of each track stands before all others.
     const beginsTrack = (head[5]! & 2) !== 0
-    if (beginsTrack && !isBeginning) return false
+    if (beginsTrack && !isBeginning) return undefined
     isBeginning = beginsTrack
     const segments = head.subarray(oggHeadBytes, oggHeadBytes + head[oggHeadBytes - 1]!)
     at += oggHeadBytes + segments.reduce((sum, length) => sum + length, segments.length)
   }
-  return at > 0 && at === size
+  return at > 0 ? at : undefined
 }
 
 /** What {@link filesIn} and {@link mayBeLonger} say of a file on disk; `unknown` where it cannot be read. */
