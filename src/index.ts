@@ -62,6 +62,7 @@ export {
   srtSink,
   stmSink,
   textSink,
+  ttmlSink,
   vttSink,
   whisperJsonSink,
   type AssSinkOptions,
@@ -75,6 +76,7 @@ export {
   type SrtSinkOptions,
   type StmSinkOptions,
   type TextSinkOptions,
+  type TtmlSinkOptions,
   type VttSinkOptions,
   type WhisperJsonSinkOptions,
 } from './sinks/caption-sinks.ts'

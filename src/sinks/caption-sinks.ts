@@ -192,6 +192,27 @@ export function assSink(target?: SinkTarget, options: AssSinkOptions = {}): Sink
   )
 }
 
+/** Options of {@link ttmlSink}. */
+export type TtmlSinkOptions = CaptionSinkOptions
+
+/**
+ * Writes TTML captions in the text profile of IMSC 1.1: a colour of its own for each of ten speakers, whose names are the
+ * descriptions (`ttm:desc`) of their cues, which players do not display. For visible names, say which: `layout: { labels:
+ * 'name' }`.
+ *
+ * Cues are appended as they become final, and revised in a file: see {@link Sink}. The file is XML once the sink has
+ * finished, or has failed.
+ *
+ * @param target - a path, a `file:` URL, or any Writable; none means standard output.
+ * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode.
+ * @throws {@link ConfigurationError} `INVALID_OPTION`
+ * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
+ */
+export function ttmlSink(target?: SinkTarget, options: TtmlSinkOptions = {}): Sink {
+  const own = { labels: 'none', overlap: 'stack' } as const
+  return captionSink('ttmlSink()', target, options, own, ({ ttmlComposer }, settings) => ttmlComposer(settings))
+}
+
 /** Options of {@link sbvSink}. */
 export type SbvSinkOptions = CaptionSinkOptions
 

@@ -11,6 +11,7 @@ import {
   srtSink,
   stmSink,
   textSink,
+  ttmlSink,
   vttSink,
   whisperJsonSink,
 } from './caption-sinks.ts'
@@ -39,6 +40,7 @@ const SINKS: Readonly<Record<CaptionFormat, (target: SinkTarget, options: Format
       colours: options.colours ?? false,
     }),
   ass: (target, options) => assSink(target, { ...captions(options), highlightWords: options.highlightWords ?? false }),
+  ttml: (target, options) => ttmlSink(target, captions(options)),
   sbv: (target, options) => sbvSink(target, captions(options)),
   lrc: (target, options) => lrcSink(target, captions(options)),
   jsonl: (target, { speakers = {} }) => jsonlSink(target, { speakers }),

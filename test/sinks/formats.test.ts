@@ -14,11 +14,13 @@ import {
   srtSink,
   stmSink,
   textSink,
+  ttmlSink,
   vttSink,
   whisperJsonSink,
 } from '../../src/sinks/caption-sinks.ts'
 import type { SinkTarget } from '../../src/sinks/destination.ts'
 import { layout } from '../../src/transforms/layout.ts'
+import { ttmlFooter, ttmlHeader } from '../../src/captions/formats/ttml.ts'
 import { makeTurn } from '../captions/example-turn.ts'
 import { nastyText, openMarks } from '../captions/nasty-text.ts'
 import { parseSubtitles, parseVtt } from '../captions/parsers.ts'
@@ -65,6 +67,24 @@ const sinks: [string, (target: SinkTarget) => Writable, string, string][] = [
     (target) => csvSink(target, { speakers: { B: 'Bob' } }),
     '\uFEFFstart_ms,end_ms,speaker,text\r\n0,450,"Speaker A","One. Two."\r\n2000,2200,Bob,Three.\r\n6000,6200,Bob,Four.\r\n',
     '2000,2200,"Speaker C",Three!\r\n',
+  ],
+  [
+    'ttmlSink',
+    (target) => ttmlSink(target, { speakers: { B: 'Bob' } }),
+    ttmlHeader +
+      [
+        ['00:00:00.000', '00:00:00.950', 'speaker1', 'Speaker A', 'One. Two.'],
+        ['00:00:02.000', '00:00:02.833', 'speaker2', 'Bob', 'Three.'],
+        ['00:00:06.000', '00:00:06.833', 'speaker2', 'Bob', 'Four.'],
+      ]
+        .map(
+          ([begin, end, style, name, text]) =>
+            `<p begin="${begin}" end="${end}" style="${style}"><metadata><ttm:desc>${name}</ttm:desc></metadata>` +
+            `<span style="text">${text}</span></p>\n`,
+        )
+        .join('') +
+      ttmlFooter,
+    'style="speaker3"><metadata><ttm:desc>Speaker C</ttm:desc></metadata><span style="text">Three!</span></p>\n',
   ],
   [
     'sbvSink',

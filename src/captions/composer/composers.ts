@@ -25,6 +25,7 @@ import {
   type WhisperState,
   type WhisperTexts,
 } from '../formats/tables.ts'
+import { formatTtmlCue, ttmlFooter, ttmlHeader } from '../formats/ttml.ts'
 import { formatVttCue, vttHeader, vttHeaderOf } from '../formats/vtt.ts'
 import { cueLabel } from '../layout/labels.ts'
 import type { LayoutSettings } from '../layout/options.ts'
@@ -107,6 +108,28 @@ export function assComposer(settings: CaptionSettings & AssLook): Composer {
         previousEnd: previous?.end,
         highlightWords,
       }),
+  })
+  return new Composer(format, segment)
+}
+
+/** TTML. */
+export function ttmlComposer(settings: CaptionSettings): Composer {
+  const { layout, segment } = settings
+  const nameOf = namesOf(settings)
+  const styles = new AssStyles()
+  const styleOf = (speaker: string | undefined): string => styles.styleOf(speaker).toLowerCase()
+  const format = captionFormat({
+    header: ttmlHeader,
+    isNumbered: false,
+    layout,
+    cue: (cue, previous) =>
+      formatTtmlCue(cue, {
+        name: nameOf(cue, cue.speaker),
+        style: styleOf(cue.speaker),
+        lineStyles: cue.lineSpeakers?.map((speaker) => styleOf(speaker)),
+        label: cueLabel(cue, previous, layout),
+      }),
+    ending: () => ttmlFooter,
   })
   return new Composer(format, segment)
 }

@@ -1,6 +1,6 @@
 /** All formats; by itself, so that a command line can be read before anything that writes them is loaded. */
 export const captionFormats = [
-  ...(['srt', 'vtt', 'ass', 'sbv', 'lrc'] as const),
+  ...(['srt', 'vtt', 'ass', 'ttml', 'sbv', 'lrc'] as const),
   ...(['jsonl', 'txt', 'csv', 'json'] as const),
   ...(['rttm', 'ctm', 'stm'] as const),
 ] as const
@@ -9,4 +9,4 @@ export const captionFormats = [
 export type CaptionFormat = (typeof captionFormats)[number]
 
 /** Formats of cues, which are laid out. */
-export const laidOutFormats: readonly CaptionFormat[] = ['srt', 'vtt', 'ass', 'sbv', 'lrc']
+export const laidOutFormats: readonly CaptionFormat[] = ['srt', 'vtt', 'ass', 'ttml', 'sbv', 'lrc']
