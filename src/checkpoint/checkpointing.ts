@@ -1,6 +1,5 @@
-import { stat } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { rm } from 'node:fs/promises'
 import { ConfigurationError } from '../errors.ts'
 import { replaceFile } from '../sinks/private-file.ts'
 import type { Gap } from '../stream/options.ts'

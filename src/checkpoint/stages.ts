@@ -21,6 +21,17 @@ export const targetSinks = Symbol.for('diarize-stream.targetSinks')
 /** A field, `true`, of sinks that only show, and keep nothing that a run which goes on could add to. */
 export const keepsNothing = Symbol.for('diarize-stream.keepsNothing')
 
+/** Which of several audio tracks is heard, as part of the identity of an input. */
+export function trackIdentity({
+  audioTrack = '',
+  language = '',
+}: {
+  audioTrack?: number | string | undefined
+  language?: string | undefined
+}): InputIdentity {
+  return { track: `${audioTrack} ${language}`.trim() }
+}
+
 /** A source of which it is known what it reads. */
 export interface IdentifiedSource {
   [inputIdentity]?: () => InputIdentity

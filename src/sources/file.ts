@@ -22,7 +22,7 @@ import {
   wavExtent,
 } from '../ffmpeg/probe.ts'
 import { createHash } from 'node:crypto'
-import { inputIdentity } from '../checkpoint/stages.ts'
+import { inputIdentity, trackIdentity } from '../checkpoint/stages.ts'
 import { clockCorrector } from '../ffmpeg/program-clock.ts'
 import { checkBoolean, invalidOption } from '../options.ts'
 import { oneLine } from '../redact.ts'
@@ -103,7 +103,11 @@ function openFile(file: unknown, settings: Settings): Readable {
     ? new FfmpegDecoder({ input: fileInput(absolute, whole, gapless), inputName: shown, ...known, ...settings })
     : fromBytes(shown, () => createReadStream(absolute), bytes, known.duration)
   let identity: InputIdentity | undefined
-  return whole ? Object.assign(source, { [inputIdentity]: () => (identity ??= identityOf(absolute)) }) : source
+  return whole
+    ? Object.assign(source, {
+        [inputIdentity]: () => (identity ??= { ...identityOf(absolute), ...trackIdentity(settings) }),
+      })
+    : source
 }
 
 /** As much of a file is hashed as tells it from others. */

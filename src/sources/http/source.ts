@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { inputIdentity } from '../../checkpoint/stages.ts'
+import { inputIdentity, trackIdentity } from '../../checkpoint/stages.ts'
 import type { TypedReadable } from '../../events.ts'
 import type { LiveSourceEvents } from '../live/options.ts'
 import { JoinedSource } from '../live/parts.ts'
@@ -60,6 +60,11 @@ export function httpSource(url: string | URL, options: HttpSourceOptions = {}): 
     stop,
     signal,
   })
-  const identity = () => ({ kind: 'http', address: shownUrl(address), ...opening?.identity })
+  const identity = () => ({
+    kind: 'http',
+    address: shownUrl(address),
+    ...trackIdentity(settings),
+    ...opening?.identity,
+  })
   return Object.assign(source, { [inputIdentity]: identity }) as Readable as HttpSource
 }

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { inputIdentity } from '../../checkpoint/stages.ts'
+import { inputIdentity, trackIdentity } from '../../checkpoint/stages.ts'
 import { SilenceLimit } from '../../audio/silence.ts'
 import { DiarizeStreamError, InputError } from '../../errors.ts'
 import { type FfmpegInput, type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/arguments.ts'
@@ -117,7 +117,7 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
       relay?.countAudio()
     },
   })
-  const identity = () => ({ kind: 'rtsp', address: address.shown })
+  const identity = () => ({ kind: 'rtsp', address: address.shown, ...trackIdentity(options) })
   return Object.assign(source, { [inputIdentity]: identity }) as LiveSource
 }
 
