@@ -74,6 +74,8 @@ export class StreamVoices {
   #failures = 0
   /** When the last voice was made, or the first was asked for, ms of `performance.now()`. */
   #movedAt = 0
+  /** Whether the model is loaded, which may take longer than any voice. */
+  #isLoaded = false
   #spentMs = 0
   #audioMs = 0
   /** Speech of each label that voices were made of, ms. */
@@ -96,7 +98,7 @@ export class StreamVoices {
 
   /** Whether so much speech waits that a source is to be held back, if it can wait: else some would be left out. */
   get isBehind(): boolean {
-    if (this.#working === undefined || performance.now() - this.#movedAt > PATIENCE_MS) return false
+    if (this.#working === undefined || performance.now() > this.#patientUntil) return false
     return this.#waiting.reduce((sum, { ms }) => sum + ms, 0) >= HELD_BACK_MS
   }
 
@@ -128,10 +130,15 @@ export class StreamVoices {
     const until = performance.now() + most
     for (;;) {
       const working = this.#working
-      const left = Math.min(until, this.#movedAt + PATIENCE_MS) - performance.now()
+      const left = Math.min(until, this.#patientUntil) - performance.now()
       if (working === undefined || left <= 0) return
-      await waitAtMost(left, working)
+      // Meanwhile the model may have been loaded.
+      await waitAtMost(Math.min(left, PATIENCE_MS), working)
     }
+  }
+
+  get #patientUntil(): number {
+    return this.#movedAt + (this.#isLoaded ? PATIENCE_MS : MOST_PATIENCE_MS)
   }
 
   /** Forgets all speech; resolves when the process is given back. */
@@ -179,6 +186,8 @@ export class StreamVoices {
     try {
       this.#maker ??= this.#source.open()
       const maker = await this.#maker
+      this.#isLoaded = true
+      this.#movedAt = performance.now()
       // Newer speech may have come meanwhile.
       for (let speech = this.#next(); speech !== undefined; speech = this.#next()) await this.#hear(maker, speech)
     } catch (error) {

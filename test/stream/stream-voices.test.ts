@@ -209,6 +209,12 @@ describe('StreamVoices', () => {
     await vi.advanceTimersByTimeAsync(200)
     await draining
     expect(slow.heard).toBe(3)
+    const loading = new Fixture({}, () => delay(30_000))
+    loading.take(said('A', 6))
+    const loaded = loading.voices.drained()
+    await vi.advanceTimersByTimeAsync(30_000)
+    await loaded
+    expect(loading.heard).toBe(1)
     const stuck = new Fixture({ voiceIn: () => new Promise(() => {}) })
     stuck.take(said('A', 6))
     const givenUp = stuck.voices.drained()
