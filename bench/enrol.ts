@@ -34,7 +34,9 @@ export async function benchEnrol({ quick, tuning }: BenchOptions): Promise<Findi
     for (const band of bands) {
       const readers = await readersOf(embedder, band, tuning)
       const strangers = await strangersOf(embedder, band, tuning, quick ? 20 : people)
-      for (const seconds of enrolled) findings.push(...score(readers, strangers, seconds, band, quick ? 5 : rounds))
+      const ofBand = enrolled.flatMap((seconds) => score(readers, strangers, seconds, band, quick ? 5 : rounds))
+      for (const { measure, ours } of ofBand) console.log(`${measure}: ${ours}`)
+      findings.push(...ofBand)
     }
   } finally {
     await embedder.close()

@@ -2,6 +2,7 @@ import { libriSpeakers } from './engine/recordings.ts'
 import type { BenchOptions, Finding } from './report.ts'
 import { glue } from './voices/talk.ts'
 import { hear, type TalkResult } from './voices/measure.ts'
+import { week } from './voices/week.ts'
 import { Random } from '../test/trials/random.ts'
 
 /** Sessions that take over in each talk, and how long it is. */
@@ -43,7 +44,7 @@ export async function benchVoices({ quick, tuning }: BenchOptions): Promise<Find
     (100 * all.reduce((sum, one) => sum + one[of], 0)) / all.reduce((sum, { wordMs }) => sum + wordMs, 0)
   const more = (all: readonly TalkResult[]): number =>
     Math.max(...all.map(({ letters, speakers }) => letters - speakers))
-  return (['voices', 'parallel'] as const).flatMap((kind) => {
+  const ofTalks = (['voices', 'parallel'] as const).flatMap((kind): Finding[] => {
     const byWords = results[kind === 'voices' ? 'words' : 'parallelWords']
     const where = kind === 'voices' ? `over ${rollOvers} sessions` : `in ${parts} parts`
     const [right, shared] = [share(results[kind], 'rightMs'), share(results[kind], 'sharedMs')]
@@ -71,4 +72,5 @@ export async function benchVoices({ quick, tuning }: BenchOptions): Promise<Find
       },
     ]
   })
+  return [...ofTalks, ...(await week(tuning, quick ? 3 : 20))]
 }

@@ -30,6 +30,7 @@ export async function hear(talk: Talk, cuts: readonly number[], seed: number, op
     const stage = diarize({ url: server.url, reconnect: { delay: 5 }, ...options })
     stage.on('session', ({ sessionId }) => ids.add(sessionId))
     stage.on('revision', () => (revisions += 1))
+    stage.on('warning', ({ message }) => console.log(message))
     const sink = new Writable({
       objectMode: true,
       write(turn: Turn, _encoding, done) {

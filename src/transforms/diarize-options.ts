@@ -78,7 +78,7 @@ export interface SessionTimeouts {
 export interface ReplayOptions {
   /**
    * Audio in ms before the last final word that a new session hears again, to know the speakers by, 0 to 60000.
-   * @defaultValue `10000`; `30000` with `parallel`
+   * @defaultValue `10000`; `30000` with `parallel` and `voices: false`
    */
   context?: number
   /** Most audio in ms that is kept while no session can be had, 1000 to 3600000. @defaultValue `60000` */
@@ -182,7 +182,7 @@ export interface DiarizeOptions extends AuthenticationOptions, ChannelOptions {
 /** Parameters of the protocol that say what comes in, and so stand beside the groups. */
 const audioNames = ['sampleRate', 'encoding', 'speakerLabels'] as const
 
-/** Many parts have many seams, at each of which whoever is silent gets a new letter, ms. */
+/** Many parts have many seams, at each of which whoever is silent gets a new letter where voices do not tell, ms. */
 const PARALLEL_OVERLAP = 30_000
 
 const defaults = {
@@ -307,7 +307,8 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
   if (given.agent !== undefined && typeof given.agent !== 'object')
     throw invalidOption('agent', 'an http.Agent', given.agent)
   if (!Buffer.isBuffer(given.ca)) checkString('ca', given.ca, 1, 10_000_000)
-  const overlap = (given.parallel ?? 1) > 1 ? PARALLEL_OVERLAP : defaults.overlap
+  const inParts = (given.parallel ?? 1) > 1
+  const overlap = inParts && speakerLabels && given.voices === false ? PARALLEL_OVERLAP : defaults.overlap
   return { ...defaults, overlap, ...given, speakerLabels }
 }
 

@@ -6,6 +6,11 @@ afterEach(() => {
 })
 
 describe('resolveDiarizeOptions', () => {
+  it('has parts hear more of each other where no voices tell who is who', () => {
+    const overlaps = [{}, { parallel: 8 }, { parallel: 8, voices: false }, { parallel: 8, replay: { context: 5000 } }]
+    expect(overlaps.map((options) => resolveDiarizeOptions(options).overlap)).toEqual([10_000, 10_000, 30_000, 5000])
+  })
+
   it('always sends a model, an encoding and speaker labels', () => {
     expect(resolveDiarizeOptions({})).toMatchObject({
       speechModel: 'universal-3-6-pro',
