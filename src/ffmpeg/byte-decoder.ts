@@ -3,7 +3,7 @@ import { announce } from '../stage.ts'
 import { takesBytes } from '../stream-helpers.ts'
 import { FfmpegDecoder, type FfmpegDecoderOptions } from './decoder.ts'
 import { PartFinder } from './joined.ts'
-import { OggEnd } from './ogg-end.ts'
+import { OggEnd } from './bytes/ogg-end.ts'
 import { InputRepair } from './repair.ts'
 
 /** What an {@link FfmpegByteDecoder} decodes. */

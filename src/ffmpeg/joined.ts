@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { isOneFlac } from './flac.ts'
+import { isOneFlac } from './bytes/flac.ts'
 import type { ReadAt } from './probe.ts'
 
 /**

@@ -2,7 +2,7 @@ import { BlockAligner } from '../audio/framer.ts'
 import { convertSamples } from '../audio/pcm.ts'
 import { sampleFormats, type WavLayout, WavReader, wavSizeWarning } from '../audio/wav.ts'
 import type { Warning } from '../errors.ts'
-import { frameKind, FrameRepair, kindBytes } from './frames.ts'
+import { frameKind, FrameRepair, kindBytes } from './bytes/frames.ts'
 
 const nothing = Buffer.alloc(0)
 

@@ -8,7 +8,7 @@ import type { TypedReadable } from '../events.ts'
 import { type FfmpegOptions, fileInput, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import { FfmpegByteDecoder } from '../ffmpeg/byte-decoder.ts'
 import { FfmpegDecoder, type FfmpegDecoderOptions } from '../ffmpeg/decoder.ts'
-import { frameKind, kindBytes } from '../ffmpeg/frames.ts'
+import { frameKind, kindBytes } from '../ffmpeg/bytes/frames.ts'
 import { filesIn, isOneOgg, mayBeLonger, oggEnd } from '../ffmpeg/joined.ts'
 import {
   declaredLength,

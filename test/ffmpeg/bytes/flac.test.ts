@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { isOneFlac } from '../../src/ffmpeg/flac.ts'
-import { ffmpeg } from '../helpers/media.ts'
+import { isOneFlac } from '../../../src/ffmpeg/bytes/flac.ts'
+import { ffmpeg } from '../../helpers/media.ts'
 
 let directory = ''
 let noise: Buffer

@@ -1,4 +1,4 @@
-import { mp3Index, mp3IndexBytes, mpegFrame, tagHeadBytes, tagLength } from './probe.ts'
+import { mp3Index, mp3IndexBytes, mpegFrame, tagHeadBytes, tagLength } from '../probe.ts'
 
 const nothing = Buffer.alloc(0)
 

@@ -1,4 +1,4 @@
-import type { ReadAt } from './probe.ts'
+import type { ReadAt } from '../probe.ts'
 
 /** Bytes in which a frame is looked for: more than almost all have. */
 const windowBytes = 65_536
