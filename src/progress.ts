@@ -102,7 +102,7 @@ export class ProgressReporter {
   }
 
   /** Takes in what was lost before this run, of which it is the rest. */
-  goOn(gaps: readonly Gap[]): void {
+  resumeFrom(gaps: readonly Gap[]): void {
     for (const gap of gaps) this.#gaps.add(gap)
   }
 

@@ -105,7 +105,7 @@ export async function run(...stages: readonly unknown[]): Promise<RunSummary> {
     const checkpointing = await openCheckpoint(options, streams)
     if (checkpointing !== undefined) {
       streams.splice(checkpointing.at + 1, 0, checkpointing.recorder as Duplex as AnyStream)
-      reporter.goOn(checkpointing.gaps)
+      reporter.resumeFrom(checkpointing.gaps)
     }
     for (const stream of streams) reporter.follow(stream)
     if (options.notice !== false && options.onProgress === undefined) announceEngine(streams)

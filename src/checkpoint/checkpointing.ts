@@ -88,7 +88,7 @@ export class Checkpointing {
     }
     const checkpointing = new Checkpointing(file, parts, before, warn)
     if (before === undefined) await checkpointing.#snapshot([])(new Map())
-    else await checkpointing.#goOn(before)
+    else await checkpointing.#resumeFrom(before)
     return checkpointing
   }
 
@@ -103,15 +103,15 @@ export class Checkpointing {
     if (isComplete) await rm(this.#file, { force: true })
   }
 
-  async #goOn(before: Checkpoint): Promise<void> {
+  async #resumeFrom(before: Checkpoint): Promise<void> {
     const { source, hearing, outputs } = this.#parts
     const check = (): void => checkInput(before, source[inputIdentity](), this.#file)
     checkStages(before, this.#stages, this.#file)
     check()
     const turns = turnsOf(before)
     for (const output of outputs) await this.#checkOutput(output.path, before.outputs[output.path])
-    for (const output of outputs) await output.goOn(before.outputs[output.path] ?? start, turns)
-    await hearing.goOn({ ...before, check })
+    for (const output of outputs) await output.resumeFrom(before.outputs[output.path] ?? start, turns)
+    await hearing.resumeFrom({ ...before, check })
   }
 
   /** Refuses a file that has become shorter than what is not written again. */

@@ -50,7 +50,7 @@ export interface ResumableHearing {
   /** How far it has come, and whom it knows. */
   state(): Pick<Checkpoint, 'live' | 'reachedMs' | 'startedAt' | 'voices'>
   /** Is called before there is any audio. */
-  goOn(from: Resumption): Promise<void>
+  resumeFrom(from: Resumption): Promise<void>
 }
 
 /** Writes a file from a place on. */
@@ -61,7 +61,7 @@ export interface ResumableOutput {
   /** What it was told, as far as that changes what is written. */
   readonly options: string
   /** Cuts the file at `place`, and writes `turns` again, as far as they do not stand before it. Is called before any other. */
-  goOn(place: Place, turns: readonly Turn[]): Promise<void>
+  resumeFrom(place: Place, turns: readonly Turn[]): Promise<void>
 }
 
 /** Stands behind some turns on their way: each sink says where it is once it has written them, and they are on the disk. */

@@ -28,7 +28,7 @@ export interface Destination {
   /** Bytes written so far. */
   readonly bytes?: number
   /** Goes on with what is there, cut off after `bytes`. Is called before anything else. */
-  goOn?(bytes: number): Promise<void>
+  resumeFrom?(bytes: number): Promise<void>
   /** Has all that was written on the disk. */
   sync?(): Promise<void>
   /** Lets go of everything after a failure; what was written stays, and `rest` is added where nobody is waited for. */
@@ -251,7 +251,7 @@ export class FileDestination implements Destination {
     return this.#bytes
   }
 
-  async goOn(bytes: number): Promise<void> {
+  async resumeFrom(bytes: number): Promise<void> {
     if (this.trouble !== undefined) throw this.trouble
     try {
       const handle = await this.#open('r+')

@@ -112,7 +112,7 @@ export class TextSink extends Writable {
     const { path } = this
     if (path === undefined) return undefined
     const name = this.#stage
-    return { path, name, options: this.#options, goOn: (place, turns) => this.#goOn(place, turns) }
+    return { path, name, options: this.#options, resumeFrom: (place, turns) => this.#resumeFrom(place, turns) }
   }
 
   override _write(item: unknown, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
@@ -169,15 +169,15 @@ export class TextSink extends Writable {
     if (path !== undefined) request.settle(path, place)
   }
 
-  #goOn(place: Place, turns: readonly Turn[]): Promise<void> {
+  #resumeFrom(place: Place, turns: readonly Turn[]): Promise<void> {
     return this.#enqueue(async () => {
       if (place.bytes > 0) {
-        await this.#destination.goOn?.(place.bytes)
+        await this.#destination.resumeFrom?.(place.bytes)
         this.#begun = true
       }
       const composer = await this.#load()
       if (composer === undefined) return
-      composer.goOn(place)
+      composer.resumeFrom(place)
       let text = ''
       for (const turn of turns) {
         if (turn.order < place.order) continue

@@ -55,18 +55,18 @@ export function cueSource(file: string | URL, options: CueSourceOptions = {}): C
   const path = transcriptPath(file)
   const { prefixes = true, signal } = options
   const tell = (progress: CueSourceEvents['progress'][0]): void => void source.emit('progress', progress)
-  const source = transcriptStream((letGo) => readFile(path, prefixes, letGo, tell), signal)
+  const source = transcriptStream((closed) => readFile(path, prefixes, closed, tell), signal)
   return source as CueSource
 }
 
 async function* readFile(
   path: string,
   prefixes: boolean,
-  letGo: AbortSignal,
+  closed: AbortSignal,
   tell: (progress: CueSourceEvents['progress'][0]) => void,
 ): AsyncGenerator<Cue> {
   let text = ''
-  for await (const part of readText(path, letGo)) {
+  for await (const part of readText(path, closed)) {
     text += part
     if (text.length > LONGEST) {
       throw new InputError('INPUT_NOT_MEDIA', `${calledBy(path)} is longer than ${LONGEST} characters; cut it in parts`)

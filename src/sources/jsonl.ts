@@ -53,7 +53,7 @@ export function jsonlSource(file: string | URL, options: JsonlSourceOptions = {}
   checkSignal('signal', options.signal)
   const path = transcriptPath(file)
   const tell = (event: string, record: object): void => void source.emit(event, record)
-  const source = transcriptStream((letGo) => readItems(path, tell, letGo), options.signal)
+  const source = transcriptStream((closed) => readItems(path, tell, closed), options.signal)
   return source as JsonlSource
 }
 
@@ -69,7 +69,7 @@ export async function namesIn(path: string): Promise<Record<string, string>> {
 
 type Emit = (event: string, record: object) => void
 
-async function* readItems(path: string, emit: Emit, letGo: AbortSignal): AsyncGenerator<Captionable> {
+async function* readItems(path: string, emit: Emit, closed: AbortSignal): AsyncGenerator<Captionable> {
   const totals = new TurnTotals()
   let audioMs = 0
   let before = ''
@@ -82,7 +82,7 @@ async function* readItems(path: string, emit: Emit, letGo: AbortSignal): AsyncGe
       emit(event, record)
     }
   }
-  for await (const { record, line, where } of readRecords(path, letGo)) {
+  for await (const { record, line, where } of readRecords(path, closed)) {
     const { type, ...all } = record
     const { name, ...fields } = all
     const item = type === 'turn' ? turnOf(fields) : type === 'segment' ? segmentOf(fields) : cueOf(type, fields)
@@ -117,9 +117,9 @@ interface Line {
   where: string
 }
 
-async function* readRecords(path: string, letGo?: AbortSignal): AsyncGenerator<Line> {
+async function* readRecords(path: string, closed?: AbortSignal): AsyncGenerator<Line> {
   let number = 0
-  for await (const line of readLines(path, letGo)) {
+  for await (const line of readLines(path, closed)) {
     number += 1
     if (line.trim() === '') continue
     const where = `line ${number} of ${calledBy(path)}`
@@ -138,9 +138,9 @@ async function* readRecords(path: string, letGo?: AbortSignal): AsyncGenerator<L
   }
 }
 
-async function* readLines(path: string, letGo: AbortSignal | undefined): AsyncGenerator<string> {
+async function* readLines(path: string, closed: AbortSignal | undefined): AsyncGenerator<string> {
   let rest = ''
-  for await (const text of readText(path, letGo)) {
+  for await (const text of readText(path, closed)) {
     const lines = (rest + text).split('\n')
     rest = lines.pop() ?? ''
     if (rest.length > LONGEST_LINE) {

@@ -15,14 +15,14 @@ export function transcriptPath(file: string | URL): string {
 
 /** A Readable of what is made of a transcript; when it is destroyed, a read that waits for bytes is given up. */
 export function transcriptStream(
-  items: (letGo: AbortSignal) => AsyncIterable<unknown>,
+  items: (closed: AbortSignal) => AsyncIterable<unknown>,
   signal?: AbortSignal,
 ): Readable {
-  const letGo = new AbortController()
-  const source = Readable.from(items(letGo.signal), { objectMode: true, highWaterMark: 16, ...(signal && { signal }) })
+  const closed = new AbortController()
+  const source = Readable.from(items(closed.signal), { objectMode: true, highWaterMark: 16, ...(signal && { signal }) })
   const destroy = source._destroy.bind(source)
   source._destroy = (error, done) => {
-    letGo.abort()
+    closed.abort()
     destroy(error, done)
   }
   Object.assign(source, { [recordStage]: true })
@@ -39,9 +39,9 @@ export function calledBy(path: string): string {
  * The text of a file, or of the standard input, as it comes: UTF-8, or UTF-16 where its first bytes say so. Bytes that are
  * neither fail with `INPUT_NOT_MEDIA`, since words would be lost.
  */
-export async function* readText(path: string, letGo?: AbortSignal): AsyncGenerator<string> {
+export async function* readText(path: string, closed?: AbortSignal): AsyncGenerator<string> {
   const bytes: Readable = path === '-' ? process.stdin : createReadStream(path)
-  if (letGo !== undefined) addAbortSignal(letGo, bytes)
+  if (closed !== undefined) addAbortSignal(closed, bytes)
   let decoder: InstanceType<typeof TextDecoder> | undefined
   let isWhole = false
   try {

@@ -78,7 +78,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#meter = options.meter?.()
     this.#finals = new FinalWords(options.overlap + (options.start === undefined ? TAIL_MS : START_TAIL_MS))
     this.#audio = new ReplayBuffer(options, this.#finals)
-    if (options.start !== undefined) this.#goOn(options.start)
+    if (options.start !== undefined) this.#resumeFrom(options.start)
     this.#voices =
       options.voices &&
       new StreamVoices(options.voices, {
@@ -173,7 +173,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     return this.#letters.voices
   }
 
-  #goOn({ frame, settled, turns, nextOrder, speakers, voices }: StreamStart): void {
+  #resumeFrom({ frame, settled, turns, nextOrder, speakers, voices }: StreamStart): void {
     // Of turns that were revised only the words count here.
     for (const turn of turns) this.#finals.add({ ...turn, revision: 0 })
     this.#audio.beginAt(frame, settled)

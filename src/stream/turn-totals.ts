@@ -26,7 +26,7 @@ export class TurnTotals {
   readonly #mostRevisable: number
 
   /** Goes on with what turns added up to which are not revised any more. */
-  goOn(turns: number, speakers: Iterable<string>, languages: Readonly<Record<string, number>>): void {
+  resumeFrom(turns: number, speakers: Iterable<string>, languages: Readonly<Record<string, number>>): void {
     this.turns = turns
     for (const speaker of speakers) this.#settled.add(speaker)
     this.#speakers = undefined

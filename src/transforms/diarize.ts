@@ -138,11 +138,11 @@ class DiarizeStream extends Duplex {
         return { options: identityOf(this.#options), obstacle: obstacleOf(this.#options) }
       },
       state: () => this.#state,
-      goOn: async (from) => {
+      resumeFrom: async (from) => {
         this.#resumptions = await import('./resumption.ts')
         this.#resumption = from
         this.#knownGaps = from.gaps
-        this.#totals.goOn(from.totals.turns, from.totals.speakers, from.totals.languages)
+        this.#totals.resumeFrom(from.totals.turns, from.totals.speakers, from.totals.languages)
       },
     }
   }
@@ -336,14 +336,14 @@ class DiarizeStream extends Duplex {
     this.#resumption = undefined
     from.check()
     const frameMs = bytesToMs(frameBytes, this.#input.format)
-    const { goOnInRecording, goOnLive } = this.#resumptions!
+    const { resumeRecording, resumeLive } = this.#resumptions!
     const arrival = this.#input.live
-      ? goOnLive(from, frameMs, this.#input.startedAt?.getTime() ?? Date.now())
-      : goOnInRecording(from, frameMs, this.#options.overlap)
+      ? resumeLive(from, frameMs, this.#input.startedAt?.getTime() ?? Date.now())
+      : resumeRecording(from, frameMs, this.#options.overlap)
     this.#skip = arrival.skip
     this.#shift = arrival.shift
     this.#origin = arrival.startedAt
-    this.#naming?.goOn(arrival.start.turns, from.voices)
+    this.#naming?.resumeFrom(arrival.start.turns, from.voices)
     const { gap } = arrival
     if (gap !== undefined) this.emit('gap', gap)
     return arrival.start

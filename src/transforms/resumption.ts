@@ -20,7 +20,7 @@ export interface Arrival {
 }
 
 /** Goes on with a source that gives the same from its beginning: with what tells all speakers, and behind it what is new. */
-export function goOnInRecording(from: Resumption, frameMs: number, overlap: number): Arrival {
+export function resumeRecording(from: Resumption, frameMs: number, overlap: number): Arrival {
   const turns = turnsOf(from)
   const again = Math.min(finalsOf(turns).hearFrom(overlap), contextFrom(turns))
   const frame = Math.max(0, Math.floor(again / frameMs))
@@ -32,7 +32,7 @@ export function goOnInRecording(from: Resumption, frameMs: number, overlap: numb
  *
  * @param firstAt - wall time of its first sample, ms of the epoch.
  */
-export function goOnLive(from: Resumption, frameMs: number, firstAt: number): Arrival {
+export function resumeLive(from: Resumption, frameMs: number, firstAt: number): Arrival {
   const turns = turnsOf(from)
   const origin = originOf(from)
   const frame = Math.ceil(Math.max(from.reachedMs, firstAt - origin) / frameMs)

@@ -61,7 +61,7 @@ export class SpeakerNaming {
   }
 
   /** Goes on with `turns` that have come out, and with the voices that were heard by then. */
-  goOn(turns: readonly Turn[], voices: HeardVoices): void {
+  resumeFrom(turns: readonly Turn[], voices: HeardVoices): void {
     for (const { speakerName, speakerConfidence, ...turn } of turns) {
       const words = turn.words.map(({ speakerName: _name, speakerConfidence: _confidence, ...word }) => word)
       this.#revise({ ...turn, words })

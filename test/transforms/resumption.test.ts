@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Resumption } from '../../src/checkpoint/stages.ts'
 import { resolveDiarizeOptions } from '../../src/transforms/diarize-options.ts'
-import { goOnInRecording, goOnLive, identityOf, obstacleOf } from '../../src/transforms/resumption.ts'
+import { resumeRecording, resumeLive, identityOf, obstacleOf } from '../../src/transforms/resumption.ts'
 import { spokenTurn } from '../checkpoint/turns.ts'
 
 const words = ['one', 'two', 'three']
@@ -20,14 +20,14 @@ const from: Resumption = {
 
 describe('a stream that goes on', () => {
   it('hears a recording again from where all who spoke lately are heard', () => {
-    const { start, skip, shift, gap } = goOnInRecording(from, 50, 5000)
+    const { start, skip, shift, gap } = resumeRecording(from, 50, 5000)
     expect({ frame: start.frame, skip, shift, gap }).toEqual({ frame: 384, skip: 384, shift: 0, gap: undefined })
     expect({ ...start, frame: 0 }).toMatchObject({ turns, nextOrder: 9, speakers: ['A', 'B'], settled: 0 })
-    expect(goOnInRecording({ ...from, turns: [] }, 50, 5000).start.frame).toBe(0)
+    expect(resumeRecording({ ...from, turns: [] }, 50, 5000).start.frame).toBe(0)
   })
 
   it('takes a live source for where the clock says, and tells what nobody heard', () => {
-    const { start, shift, gap, startedAt } = goOnLive(from, 50, 1_700_000_099_990)
+    const { start, shift, gap, startedAt } = resumeLive(from, 50, 1_700_000_099_990)
     expect({ frame: start.frame, settled: start.settled, shift }).toEqual({
       frame: 2000,
       settled: 100_000,
@@ -43,8 +43,8 @@ describe('a stream that goes on', () => {
   })
 
   it('never puts live audio before what had come, whatever the clock says', () => {
-    expect(goOnLive(from, 50, 1_600_000_000_000).start.frame).toBe(1200)
-    expect(goOnLive({ ...from, startedAt: 1_700_000_030_000 }, 50, 1_700_000_130_000).shift).toBe(100_000)
+    expect(resumeLive(from, 50, 1_600_000_000_000).start.frame).toBe(1200)
+    expect(resumeLive({ ...from, startedAt: 1_700_000_030_000 }, 50, 1_700_000_130_000).shift).toBe(100_000)
   })
 })
 

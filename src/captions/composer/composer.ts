@@ -47,8 +47,8 @@ export class Composer {
   }
 
   /** Goes on behind a text that ends at `place`. Is called before anything is added. */
-  goOn({ order, blocks, bytes, state }: Place): void {
-    this.#history.goOn(order)
+  resumeFrom({ order, blocks, bytes, state }: Place): void {
+    this.#history.resumeFrom(order)
     if (blocks === 0) return
     this.#keptFrom = { state, blocks, bytes }
     this.#tail = new Tail(this.#format, this.#keptFrom)

@@ -116,7 +116,7 @@ export class History {
   }
 
   /** Takes the turns before `order` for forgotten. */
-  goOn(order: number): void {
+  resumeFrom(order: number): void {
     this.#newestForgotten = order - 1
   }
 

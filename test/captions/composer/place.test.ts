@@ -40,9 +40,9 @@ class Text {
   }
 
   /** The same after a crash: what is before the place, and behind it what of `turns` is not in it. */
-  async goOn(composer: Composer, turns: readonly Turn[]): Promise<Text> {
+  async resumeFrom(composer: Composer, turns: readonly Turn[]): Promise<Text> {
     const place = JSON.parse(JSON.stringify(this.#composer.place)) as Place
-    composer.goOn(place)
+    composer.resumeFrom(place)
     const text = new Text(composer, this.#bytes.subarray(0, place.bytes))
     for (const turn of turns) {
       if (turn.order < place.order) continue
@@ -107,7 +107,7 @@ describe('a text that goes on from a place', () => {
           latest.set(turn.order, turn)
           if (random() < 0.1) {
             isLater ||= composer.place.blocks > 0
-            text = await text.goOn((composer = compose()), [...latest.values()])
+            text = await text.resumeFrom((composer = compose()), [...latest.values()])
           }
         }
         expect(await text.end()).toBe(await whole.end())
