@@ -123,12 +123,12 @@ async function reportEnd(
   const { names } = command
   const unused = unusedNames(names, summary.speakers)
   if (unused !== undefined) reporter.warn(unused)
-  reporter.end(summaryLines(summary, { ...summary, names, files }), { ...summary, files })
+  const { figures } = certainty
+  reporter.end(summaryLines(summary, { ...summary, names, files }), { ...summary, files, certainty: figures })
   if (report === undefined) return
   const { formatCaptionReport } = await import('../captions/report.ts')
-  const { words, rated, uncertain } = certainty
   const text = `${formatCaptionReport(report)}\n${certainty.line}`
-  reporter.report(text, { ...report, certainty: { words, rated, uncertain } })
+  reporter.report(text, { ...report, certainty: figures })
 }
 
 /** The files that are there now; of outputs that rotate, their parts. */

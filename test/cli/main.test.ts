@@ -157,6 +157,7 @@ describe('diarize-stream', () => {
     expect(records[0]).toMatchObject({ type: 'session', engine: 'server' })
     expect(records.filter(({ type, endOfTurn }) => type === 'turn' && endOfTurn === true)).toHaveLength(2)
     expect(records.at(-1)).toMatchObject({ type: 'summary', turns: 2, speakers: ['A', 'B'], gaps: [], files: [] })
+    expect(records.at(-1)?.['certainty']).toMatchObject({ words: 6, rated: 6 })
   })
 
   it('hears each channel by itself', async () => {
