@@ -154,7 +154,8 @@ export const TRANSCRIPT = /\.(?:jsonl|srt|vtt)$/i
 /** Options on how something is heard, or on what is made of a video. */
 const HEARING = [
   ...(['engine', 'finished', 'api-key-file', 'url', 'region', 'model', 'keyterms', 'parallel', 'speakers'] as const),
-  ...(['channels', 'voices', 'learn-voices', 'no-voices', 'server-names', 'audio-track', 'mux', 'burn'] as const),
+  ...(['channels', 'voices', 'learn-voices', 'no-voices', 'server-names', 'audio-track', 'pass-through'] as const),
+  ...(['mux', 'burn'] as const),
 ]
 
 const KEY_REFUSED =
@@ -551,8 +552,10 @@ export async function engineOptions(
     ...(serverNames && { serverLabels: 'asGiven' as const }),
     ...(voices !== undefined && { voices }),
   })
+  // On channels, speakers are told apart for a book of voices only; a warning says so.
+  const isApart = channels !== undefined && typeof voices !== 'object'
   const parameters: SessionParameters = {
-    ...(maxSpeakers !== undefined && { maxSpeakers }),
+    ...(maxSpeakers !== undefined && !isApart && { maxSpeakers }),
     ...(keyterms.length > 0 && { keytermsPrompt: keyterms }),
   }
   if (url !== undefined && engine !== undefined) throw usage('--url and --engine exclude each other; give one of them')

@@ -9,6 +9,8 @@ import { isCaptions, isTranscript } from './input.ts'
 /** Endings of files that are laid out by a preset. */
 const LAID_OUT: readonly string[] = laidOutFormats.map((format) => `.${format}`)
 
+const ONE_SPEAKER = 'with --channels each channel is one speaker'
+
 /** A warning for each option that has no effect with what else was chosen. */
 export function ignoredOptions(command: Command, environmentKey: string | undefined): Warning[] {
   const { outputs, mux, burn, report, names, given, url, channels, maxSpeakers } = command
@@ -18,6 +20,8 @@ export function ignoredOptions(command: Command, environmentKey: string | undefi
   const hasVideo = mux !== undefined || burn !== undefined
   const isLaidOut = report || hasVideo || endings.some((ending) => LAID_OUT.includes(ending))
   const isNamed = hasVideo || endings.length === 0 || endings.some((ending) => ending !== '.ctm')
+  // Whose voice it is on a channel is asked only of a book.
+  const isApart = channels !== undefined && typeof command.voices !== 'string'
   const ignored: [option: string, applies: boolean, why: string][] = [
     ...LAYOUT_FLAGS.map((flag): [option: string, applies: boolean, why: string] => [
       `--${flag}`,
@@ -43,8 +47,30 @@ export function ignoredOptions(command: Command, environmentKey: string | undefi
     ['--box', command.box && burn === undefined, 'it is for --burn'],
     ['--names', Object.keys(names).length > 0 && !isNamed, '.ctm has no names'],
     ['--server-names', command.serverNames && url === undefined, 'it is for the server of --url'],
-    ['--speakers', maxSpeakers !== undefined && channels !== undefined, 'with --channels each channel is one speaker'],
+    ['--server-names', command.serverNames && url !== undefined && isApart, ONE_SPEAKER],
+    ['--speakers', maxSpeakers !== undefined && isApart, ONE_SPEAKER],
+    ['--no-voices', command.voices === false && isApart, ONE_SPEAKER],
+    [
+      '--pass-through',
+      command.passThrough && channels !== undefined,
+      'channels are heard apart, for which it is decoded',
+    ],
+    [
+      '--no-clobber',
+      command.keepsFiles && !hasVideo && outputs.every((output) => output === STDOUT),
+      'no file is written',
+    ],
     ['--language', ...languageIgnored(command, environmentKey)],
+    [
+      '--language',
+      command.language !== undefined && isTranscript(command.input) && !isLaidOut,
+      'what was heard is in the transcript, and the language is for how lines are broken',
+    ],
+    [
+      '--language',
+      command.language !== undefined && isCaptions(command.input) && isLaidOut,
+      'captions that are read keep their times and lines',
+    ],
   ]
   return ignored
     .filter(([, applies]) => applies)

@@ -48,7 +48,7 @@ export async function openInput({ input, tracks, channels, device, passThrough }
   switch (kind) {
     case 'file':
     case 'standard input': {
-      const source: UpstreamStage = fileSource(input, { ...tracks, passThrough })
+      const source: UpstreamStage = fileSource(input, { ...tracks, passThrough: passThrough && channels === undefined })
       source[startAhead]?.({ sampleRate: 16_000, encoding: 's16le', ...(channels === undefined && { channels: 1 }) })
       return source
     }

@@ -217,14 +217,15 @@ describe('engineOptions', () => {
   })
 
   it('passes on what AssemblyAI is told', async () => {
-    const line = '--region eu --model m --keyterms a,b --language de-AT --speakers 3 --channels X,Y'
+    const line = '--region eu --model m --keyterms a,b --language de-AT --speakers 3'
     expect(await options(line, 'key')).toEqual({
       engine: 'assemblyai',
       apiKey: 'key',
       region: 'eu',
       parameters: { speechModel: 'm', keytermsPrompt: ['a', 'b'], languageCodes: ['de'], maxSpeakers: 3 },
-      channels: ['X', 'Y'],
     })
+    const apart = await options('--channels X,Y --speakers 3', 'key')
+    expect(apart).toEqual({ engine: 'assemblyai', apiKey: 'key', channels: ['X', 'Y'] })
     expect(await options('--language cy', 'key')).not.toHaveProperty('parameters')
   })
 
