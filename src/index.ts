@@ -80,6 +80,7 @@ export {
   type VttSinkOptions,
   type WhisperJsonSinkOptions,
 } from './sinks/caption-sinks.ts'
+export { docxSink, type DocxSinkOptions } from './sinks/docx.ts'
 export { jsonlSink, type JsonlSinkOptions } from './sinks/jsonl.ts'
 export type { Sink, SinkOptions } from './sinks/text-sink.ts'
 export type { SinkTarget } from './sinks/destination.ts'

@@ -178,7 +178,9 @@ function outputsOf(sink: AnyStage): ResumableOutput[] {
   if (keepsNothing in sink) return []
   const output = (sink as { [resumableOutput]?: ResumableOutput })[resumableOutput]
   if (output === undefined)
-    throw invalid('each sink must be one of this library, and write to a file, which can be cut off')
+    throw invalid(
+      'each sink must be one of this library, and write to a file, which can be cut off; docxSink() writes its file at the end',
+    )
   return [output]
 }
 

@@ -275,6 +275,8 @@ function rotationOf(
   if (!outputs.some(isRotatingPattern)) {
     throw usage("--rotate wants {number}, {date} or {time} in the name of an output, e.g. -o 'radio-{date}-{time}.srt'")
   }
+  const document = outputs.find((output) => isRotatingPattern(output) && /\.docx$/i.test(output))
+  if (document !== undefined) throw usage(`--rotate is for what is written as it comes, not for .docx; got ${document}`)
   const more = times === undefined ? {} : { times: times as 'continue' | 'restart' }
   if (rotate === 'hour' || rotate === 'day') return { every: rotate, ...more }
   const [, count = '', unit = ''] = /^(\d{1,9})(s|min|h|kB|MB|GB)$/.exec(rotate) ?? []
@@ -417,8 +419,8 @@ on this machine, with an English model that comes with it or any other that was 
 
 Output
   -o, --output <file>     where to write; again for more files. The ending says what: .srt .vtt .ass .ttml .sbv .lrc;
-                          .txt .csv .jsonl, and .json as Whisper writes it; .rttm .ctm .stm. Without it, what is said goes to
-                          standard output; - writes captions there, in the one --format that is given, else srt
+                          .txt .csv .jsonl, .docx after npm install docx, and .json as Whisper writes it; .rttm .ctm
+                          .stm. Without it, what is said goes to standard output; - writes captions there, in the one --format that is given, else srt
   --mux <file>            a copy of the video with the captions as a text track: .mp4 .m4v .mov .mkv .webm
   --burn <file>           a copy of the video with the captions in its picture: .mp4 .m4v .mov .mkv .webm
   --resume                keep a checkpoint while it runs, beside the first output, and go on from it where a run was cut off

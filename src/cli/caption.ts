@@ -151,6 +151,9 @@ function openOutputs(
   if (outputs.indexOf(STDOUT) !== outputs.lastIndexOf(STDOUT)) throw usage('-o - is given twice; give it once')
   return outputs.map((output) => {
     if (output === STDOUT) {
+      if (stdoutFormat === 'docx' && process.stdout.isTTY) {
+        throw usage('a document is nothing to see on a terminal: give -o talk.docx')
+      }
       const recording = inputKind(input) === 'file' ? path.parse(input).name : ''
       return sinkOf(stdoutFormat, process.stdout, { ...looks, recording })
     }

@@ -41,6 +41,12 @@ export function checkpointOf(command: Command): CommandCheckpoint | undefined {
   if (first === undefined || outputs.includes(STDOUT) || checkpoint === '') {
     throw usage(`${flag} needs files, and nothing on standard output: -o talk.srt`)
   }
+  const document = outputs.find((output) => output.toLowerCase().endsWith('.docx'))
+  if (document !== undefined) {
+    throw usage(
+      `${flag} cannot keep ${document}, which is made at the end: keep a .jsonl, and make the document of that`,
+    )
+  }
   const file = checkpoint ?? `${first}.checkpoint`
   const isThere = existsSync(file)
   if (isThere && !resume) {

@@ -44,7 +44,7 @@ export interface CaptionSinkOptions extends SegmentSinkOptions {
 }
 
 /** Refuses wrong options of a sink called `stage`, but for those in `own`, which are only known. */
-function checkOptions(stage: string, options: SegmentSinkOptions, own: readonly string[]): void {
+export function checkSegmentSinkOptions(stage: string, options: SegmentSinkOptions, own: readonly string[]): void {
   checkKnown(stage, options, [...own, 'segment', 'end', 'signal'])
   checkBoolean('end', options.end)
   checkSignal('signal', options.signal)
@@ -74,7 +74,7 @@ function captionSink(
   composerOf: (composers: Composers, settings: CaptionSettings) => Composer,
   more: readonly string[] = [],
 ): Sink {
-  checkOptions(stage, options, ['speakers', 'names', 'layout', ...more])
+  checkSegmentSinkOptions(stage, options, ['speakers', 'names', 'layout', ...more])
   const { speakers = {}, names = true, segment } = options
   checkSpeakerNames('speakers', options.speakers)
   checkBoolean('names', options.names)
@@ -264,7 +264,7 @@ export interface CsvSinkOptions extends SegmentSinkOptions, TableOptions {}
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function csvSink(target?: SinkTarget, options: CsvSinkOptions = {}): Sink {
-  checkOptions('csvSink()', options, TABLE_OPTIONS)
+  checkSegmentSinkOptions('csvSink()', options, TABLE_OPTIONS)
   checkTableOptions(options)
   const { segment } = options
   return composedSink('csvSink()', target, options, ({ csvComposer }) => csvComposer(options, segment))
@@ -286,7 +286,7 @@ export interface WhisperJsonSinkOptions extends SegmentSinkOptions, TableOptions
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function whisperJsonSink(target?: SinkTarget, options: WhisperJsonSinkOptions = {}): Sink {
-  checkOptions('whisperJsonSink()', options, TABLE_OPTIONS)
+  checkSegmentSinkOptions('whisperJsonSink()', options, TABLE_OPTIONS)
   checkTableOptions(options)
   const { segment } = options
   return composedSink('whisperJsonSink()', target, options, ({ whisperComposer }) => whisperComposer(options, segment))
@@ -307,7 +307,7 @@ export interface TextSinkOptions extends SegmentSinkOptions, TranscriptOptions {
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function textSink(target?: SinkTarget, options: TextSinkOptions = {}): Sink {
-  checkOptions('textSink()', options, TRANSCRIPT_OPTIONS)
+  checkSegmentSinkOptions('textSink()', options, TRANSCRIPT_OPTIONS)
   checkTranscriptOptions(options)
   const { segment } = options
   return composedSink('textSink()', target, options, ({ transcriptComposer }) => transcriptComposer(options, segment))
@@ -328,7 +328,7 @@ export interface RttmSinkOptions extends SegmentSinkOptions, RttmOptions {}
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function rttmSink(target?: SinkTarget, options: RttmSinkOptions = {}): Sink {
-  checkOptions('rttmSink()', options, RTTM_OPTIONS)
+  checkSegmentSinkOptions('rttmSink()', options, RTTM_OPTIONS)
   checkRttmOptions(options)
   const { segment } = options
   return composedSink('rttmSink()', target, options, ({ rttmComposer }) => rttmComposer(options, segment))
@@ -349,7 +349,7 @@ export interface CtmSinkOptions extends SegmentSinkOptions, Pick<ScoringOptions,
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function ctmSink(target?: SinkTarget, options: CtmSinkOptions = {}): Sink {
-  checkOptions('ctmSink()', options, ['file'])
+  checkSegmentSinkOptions('ctmSink()', options, ['file'])
   checkScoringOptions(options)
   const { segment } = options
   return composedSink('ctmSink()', target, options, ({ ctmComposer }) => ctmComposer(options, segment))
@@ -369,7 +369,7 @@ export interface StmSinkOptions extends SegmentSinkOptions, ScoringOptions {}
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function stmSink(target?: SinkTarget, options: StmSinkOptions = {}): Sink {
-  checkOptions('stmSink()', options, SCORING_OPTIONS)
+  checkSegmentSinkOptions('stmSink()', options, SCORING_OPTIONS)
   checkScoringOptions(options)
   const { segment } = options
   return composedSink('stmSink()', target, options, ({ stmComposer }) => stmComposer(options, segment))

@@ -4,7 +4,7 @@ import { guard, waitAtMost } from '../stream-helpers.ts'
 import { invalidOption } from '../options.ts'
 import type { FileLock } from './file-lock.ts'
 import { accessSync, type BigIntStats, constants, createWriteStream, realpathSync, statSync } from 'node:fs'
-import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises'
+import { access, type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -107,7 +107,7 @@ export class WritableDestination implements Destination {
     this.#onFailure = listener
   }
 
-  async write(text: string): Promise<void> {
+  async write(text: string | Uint8Array): Promise<void> {
     this.#check()
     const stream = this.#open()
     if (stream.destroyed || stream.writableEnded) this.#closed()
@@ -331,6 +331,43 @@ export class FileDestination implements Destination {
     await old.close()
   }
 
+  /** Keeps others from the file, which stays as it is until {@link replace}. */
+  async claim(): Promise<void> {
+    if (this.trouble !== undefined) throw this.trouble
+    try {
+      await access(path.dirname(await this.#keep()), constants.W_OK)
+    } catch (error) {
+      throw unwritable(this.path, error)
+    }
+  }
+
+  /** Makes the file of `bytes` at once, and completes it; it is the whole old or new at any time. */
+  async replace(bytes: Buffer): Promise<void> {
+    await this.claim()
+    let temporary: string | undefined
+    try {
+      const real = await this.#keep()
+      const { beside } = await import('./file-lock.ts')
+      temporary = beside(real, 'tmp')
+      await rm(temporary, { force: true })
+      const there = await this.#there()
+      const next = await open(temporary, 'wx', there === undefined ? 0o666 : Number(there.mode) & 0o777)
+      try {
+        await writeAll(next, bytes, 0)
+        await next.sync()
+      } finally {
+        await next.close()
+      }
+      await rename(temporary, real)
+      this.#complete = true
+    } catch (error) {
+      if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => {})
+      throw unwritable(this.path, error)
+    } finally {
+      await this.#close()
+    }
+  }
+
   async #writePieces(pieces: AsyncIterable<Piece>, from: FileHandle, to: FileHandle): Promise<number> {
     let bytes = 0
     let text = ''
@@ -370,16 +407,22 @@ export class FileDestination implements Destination {
   }
 
   async #open(flags: 'w+' | 'r+' = 'w+'): Promise<FileHandle> {
+    await this.#keep()
+    const handle = await open(this.path, flags)
+    this.#handle = handle
+    this.#reserve(fileKey(await handle.stat({ bigint: true })))
+    return handle
+  }
+
+  /** Keeps others from the file, and returns where it is, links resolved. */
+  async #keep(): Promise<string> {
     const real = resolveLinks(this.path)
     this.#reserve(real)
     const there = await this.#there()
     if (there !== undefined) this.#reserve(fileKey(there))
     const { FileLock: Lock } = await import('./file-lock.ts')
     this.#lock ??= await Lock.take(real)
-    const handle = await open(this.path, flags)
-    this.#handle = handle
-    this.#reserve(fileKey(await handle.stat({ bigint: true })))
-    return handle
+    return real
   }
 
   /** The number of a file that is gone may soon be that of another. */

@@ -16,6 +16,7 @@ import {
   whisperJsonSink,
 } from './caption-sinks.ts'
 import type { SinkTarget } from './destination.ts'
+import { docxSink } from './docx.ts'
 import { jsonlSink } from './jsonl.ts'
 import type { Sink } from './text-sink.ts'
 
@@ -45,6 +46,7 @@ const SINKS: Readonly<Record<CaptionFormat, (target: SinkTarget, options: Format
   lrc: (target, options) => lrcSink(target, captions(options)),
   jsonl: (target, { speakers = {} }) => jsonlSink(target, { speakers }),
   txt: (target, { speakers = {} }) => textSink(target, { speakers }),
+  docx: (target, { speakers = {} }) => docxSink(target, { speakers }),
   csv: (target, { speakers = {} }) => csvSink(target, { speakers }),
   json: (target, { speakers = {} }) => whisperJsonSink(target, { speakers }),
   rttm: (target, { speakers = {}, recording }) => rttmSink(target, { speakers, file: token(recording) }),

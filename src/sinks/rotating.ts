@@ -98,6 +98,9 @@ export function rotatingSink(
   if (typeof pattern !== 'string' || !isRotatingPattern(pattern)) {
     throw invalidOption('pattern', "a path with {number}, {date} or {time}, such as 'radio-{date}-{time}.srt'", pattern)
   }
+  if (/\.docx$/i.test(pattern)) {
+    throw invalidOption('pattern', 'a path of a format that is written as it comes, which .docx is not', pattern)
+  }
   if (typeof open !== 'function') throw invalidOption('open', 'a function that gives a sink', open)
   checkKnown('rotatingSink()', options, ['every', 'maxBytes', 'times', 'lateRevisions', 'startedAt', 'signal'])
   const { every, maxBytes, startedAt } = options

@@ -74,7 +74,13 @@ export class TextSink extends Writable {
   #rewrittenAt = performance.now()
   readonly #diagnostics: FileDiagnostics
 
-  constructor(stage: string, target: SinkTarget | undefined, options: SinkOptions, text: SinkText) {
+  constructor(
+    stage: string,
+    target: SinkTarget | undefined,
+    options: SinkOptions,
+    text: SinkText,
+    destination: Destination = openTarget(target, options.end ?? true),
+  ) {
     super({
       objectMode: true,
       highWaterMark: 16,
@@ -86,7 +92,7 @@ export class TextSink extends Writable {
     this.#options = JSON.stringify(own)
     // By then the first audio is on its way, and there will be words.
     this.once('session', () => void this.#load().catch(() => {}))
-    this.#destination = openTarget(target, options.end ?? true)
+    this.#destination = destination
     this.#diagnostics = new FileDiagnostics(stage, this.#destination.path, this)
     this.#destination.onFailure?.((error) => this.destroy(error))
     relayEvents(this)
@@ -110,7 +116,7 @@ export class TextSink extends Writable {
 
   get [resumableOutput](): ResumableOutput | undefined {
     const { path } = this
-    if (path === undefined) return undefined
+    if (path === undefined || this.#destination.resumeFrom === undefined) return undefined
     const name = this.#stage
     return { path, name, options: this.#options, resumeFrom: (place, turns) => this.#resumeFrom(place, turns) }
   }

@@ -64,7 +64,7 @@ describe('diarize-stream', () => {
     [
       [clip, '-o', 'talk.doc'],
       2,
-      "-o must end in one of .srt .vtt .ass .ttml .sbv .lrc .jsonl .txt .csv .json .rttm .ctm .stm; got 'talk.doc'",
+      "-o must end in one of .srt .vtt .ass .ttml .sbv .lrc .jsonl .txt .docx .csv .json .rttm .ctm .stm; got 'talk.doc'",
     ],
     [[clip, '-o', '/does/not/exist.srt'], 1, 'cannot write to /does/not/exist.srt'],
     [[clip, '--engine', 'assemblyai'], 2, 'set ASSEMBLYAI_API_KEY, or give --api-key-file'],

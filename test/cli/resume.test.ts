@@ -41,6 +41,7 @@ describe('--resume', () => {
     [['a.mp4', '-o', 'a.srt', '--channels', 'A,B'], '--resume and --channels exclude each other'],
     [['a.jsonl', '-o', 'a.srt'], '--resume is of no use with a transcript'],
     [['-', '-o', 'a.srt'], '--resume needs an input that can be opened again'],
+    [['a.mp4', '-o', 'a.srt', '-o', 'a.docx'], '--resume cannot keep a.docx, which is made at the end'],
     [['a.mp4'], '--resume needs files'],
     [['a.mp4', '-o', '-'], '--resume needs files'],
     [['a.mp4', 'b.mp4'], '--resume is for one input; with several, --skip-existing makes what is missing'],

@@ -32,6 +32,25 @@ it('writes a transcript with other names, by another preset and in other formats
   expect(readFileSync(talk, 'utf8')).toContain('Carol')
 })
 
+it('makes a document of a transcript, also on standard output and of several, and replaces none that it must not', async () => {
+  const folder = directory()
+  const [talk, file] = [path.join(folder, 'talk.jsonl'), path.join(folder, 'talk.docx')]
+  writeFileSync(talk, formatJsonlItem(makeTurn(0, 'A:Good A:morning')))
+  const isDocument = (bytes: Buffer | string) => expect(bytes.toString('latin1')).toMatch(/^PK[^]*word\/document\.xml/)
+  expect(await command(talk, '-o', file, '--no-clobber')).toMatchObject({
+    code: 0,
+    err: expect.stringContaining(`wrote ${file}`) as string,
+  })
+  isDocument(readFileSync(file))
+  const refused = await command(talk, '-o', file, '--no-clobber')
+  expect([refused.code, refused.err]).toEqual([2, expect.stringContaining('talk.docx is there already')])
+  const rotating = await command(talk, '-o', path.join(folder, '{number}.docx'), '--rotate', 'hour')
+  expect([rotating.code, rotating.err]).toEqual([2, expect.stringContaining('not for .docx; got')])
+  const { code, out } = await command(talk, '-o', '-', '--format', 'docx')
+  expect(code).toBe(0)
+  isDocument(out)
+})
+
 it('rotates outputs whose names say so, and names the parts in the end', async () => {
   const folder = directory()
   const talk = path.join(folder, 'talk.jsonl')

@@ -126,6 +126,17 @@ describe('an empty project that it was installed into', () => {
     expect(said).toMatch(/^EngineError,ENGINE_UNAVAILABLE,assemblyai,.*npm install assemblyai\n$/)
   })
 
+  it('is told what to install for docxSink(), before any audio is read', async () => {
+    const code = `
+      import { docxSink, run, diarize } from 'diarize-stream'
+      const silence = (function* () { for (;;) yield Buffer.alloc(3200) })()
+      const { name, code, message } = await run(silence, diarize({ url: 'ws://localhost:9' }), docxSink('talk.docx')).catch((error) => error)
+      console.log([name, code, message].join())`
+    writeFileSync(path.join(project, 'document.js'), code)
+    const said = await execute(process.execPath, ['document.js'], project)
+    expect(said).toMatch(/^OutputError,OUTPUT_UNWRITABLE,.*npm install docx\n$/)
+  })
+
   it('runs plain JavaScript', async () => {
     expect(PLAIN).not.toMatch(/\btype \w/)
     writeFileSync(path.join(project, 'plain.js'), PLAIN)

@@ -15,7 +15,7 @@ import {
   type ScoringOptions,
 } from '../formats/scoring.ts'
 import { formatSrtCue } from '../formats/srt.ts'
-import { type Paragraph, Transcript, type TranscriptOptions } from '../formats/transcript.ts'
+import { type Paragraph, tabbedOpening, Transcript, type TranscriptOptions } from '../formats/transcript.ts'
 import { formatLrcCue, formatLrcEnd, formatSbvCue } from '../formats/sbv-lrc.ts'
 import {
   csvHeader,
@@ -178,6 +178,14 @@ export function whisperComposer(options: TableOptions, segment: WordRunOptions |
 export function transcriptComposer(options: TranscriptOptions, segment: WordRunOptions | undefined): Composer {
   return new Composer(
     segmentFormat((state?: Paragraph) => new Transcript(options, state)),
+    segment,
+  )
+}
+
+/** A transcript of which a document is made: the parts of its paragraphs are kept apart. */
+export function documentComposer(options: TranscriptOptions, segment: WordRunOptions | undefined): Composer {
+  return new Composer(
+    segmentFormat((state?: Paragraph) => new Transcript(options, state, tabbedOpening)),
     segment,
   )
 }

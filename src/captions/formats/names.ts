@@ -1,7 +1,7 @@
 /** All formats; by itself, so that a command line can be read before anything that writes them is loaded. */
 export const captionFormats = [
   ...(['srt', 'vtt', 'ass', 'ttml', 'sbv', 'lrc'] as const),
-  ...(['jsonl', 'txt', 'csv', 'json'] as const),
+  ...(['jsonl', 'txt', 'docx', 'csv', 'json'] as const),
   ...(['rttm', 'ctm', 'stm'] as const),
 ] as const
 

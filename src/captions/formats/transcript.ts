@@ -40,16 +40,35 @@ export interface Paragraph {
   end: number
 }
 
+/** What a paragraph begins with, given its time and the name of its speaker, where they are wanted. */
+type OpeningOf = (time: string | undefined, name: string | undefined) => string
+
+const textOpening: OpeningOf = (time, name) =>
+  `${time === undefined ? '' : `[${time}] `}${name === undefined ? '' : `${name}: `}`
+
+/** Keeps the parts of a paragraph apart; neither names nor texts hold a tab. */
+export const tabbedOpening: OpeningOf = (time = '', name = '') => `${time}\t${name}\t`
+
+/** The paragraphs of a transcript that was written with {@link tabbedOpening}, which may end anywhere between two. */
+export function* tabbedParagraphs(transcript: string): Generator<{ time: string; name: string; text: string }> {
+  for (const paragraph of transcript.trimEnd().split('\n\n')) {
+    const [time, name, text] = paragraph.split('\t')
+    if (time !== undefined && name !== undefined && text !== undefined) yield { time, name, text }
+  }
+}
+
 /**
  * A transcript to read, a line for each turn of a speaker; the last grows until the speaker changes, or {@link end}.
  */
 export class Transcript {
   readonly #options: TranscriptOptions
+  readonly #openingOf: OpeningOf
   /** All on which depends what comes next. */
   state: Paragraph | undefined
 
-  constructor(options: TranscriptOptions = {}, state?: Paragraph) {
+  constructor(options: TranscriptOptions = {}, state?: Paragraph, openingOf = textOpening) {
     this.#options = options
+    this.#openingOf = openingOf
     this.state = state
   }
 
@@ -76,6 +95,6 @@ export class Transcript {
     const { speakers, names = true, timestamps = true } = this.#options
     const name = names ? displayName(speaker, speakers, words) : undefined
     const [time] = vttTimestamp(start).split('.')
-    return `${timestamps ? `[${time}] ` : ''}${name === undefined ? '' : `${name}: `}`
+    return this.#openingOf(timestamps ? time : undefined, name)
   }
 }

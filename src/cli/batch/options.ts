@@ -43,7 +43,7 @@ const SINGLE: Readonly<Record<string, string>> = {
 }
 
 /** What can be no input, and so was meant as an output. */
-const OUTPUTS = /\.(?:srt|vtt|ass|ttml|sbv|lrc|csv|json|rttm|ctm|stm)$/i
+const OUTPUTS = /\.(?:srt|vtt|ass|ttml|sbv|lrc|docx|csv|json|rttm|ctm|stm)$/i
 
 /**
  * What is asked of many inputs; `undefined` where it is one input, without options for many.
