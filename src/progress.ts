@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import type { Gap } from './stream/options.ts'
+import type { Gap, HeardRange } from './stream/options.ts'
 import { toError } from './stream-helpers.ts'
 
 /** How far a pipeline has come. */
@@ -8,7 +8,7 @@ export interface Progress {
   audioMs: number
   /** Audio done, in ms: that of which all words are final. It may be far behind what was sent, which waits to be heard. */
   doneMs: number
-  /** Length of the audio in all, in ms; absent where the source does not know, as a live one. */
+  /** Length of the audio that is heard in all, in ms; absent where the source does not know, as a live one. */
   totalMs?: number
   /** Final turns so far. */
   turns: number
@@ -52,6 +52,14 @@ interface Facts {
   speakers: string[]
   speakerNames?: Record<string, string>
   languages: string[]
+  /** Absent where all is heard. */
+  range?: HeardRange
+}
+
+/** How much of a recording of `duration` ms, where that is known, is in a range; ms. */
+export function lengthOf(duration: number | undefined, range: HeardRange = {}): number | undefined {
+  const rest = duration === undefined ? undefined : Math.max(0, duration - (range.start ?? 0))
+  return rest === undefined ? range.duration : Math.min(rest, range.duration ?? rest)
 }
 
 /** Reports come no more often than this, but for the last. */
@@ -133,7 +141,8 @@ export class ProgressReporter {
     const { audioMs, doneMs = audioMs, turns, speakers } = this.#latest
     const speed = elapsedMs > 0 ? doneMs / elapsedMs : 0
     const { duration } = this.#source ?? {}
-    const total = typeof duration === 'number' ? { totalMs: duration } : {}
+    const totalMs = lengthOf(typeof duration === 'number' ? duration : undefined, this.#latest.range)
+    const total = totalMs === undefined ? {} : { totalMs }
     await this.#listener?.({ audioMs, doneMs, ...total, turns, speakers: [...speakers], speed, elapsedMs })
   }
 }

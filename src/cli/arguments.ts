@@ -13,6 +13,7 @@ import { ConfigurationError } from '../errors.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import { checkInteger, checkNumber, checkOneOf } from '../options.ts'
 import { redact } from '../redact.ts'
+import type { HeardRange } from '../stream/options.ts'
 import type { DiarizeOptions, SessionParameters } from '../transforms/diarize-options.ts'
 import { resolveTranscribeOptions } from '../transforms/transcribe/options.ts'
 import { isRotatingPattern, type RotatingSinkOptions } from '../sinks/rotating.ts'
@@ -44,6 +45,8 @@ export interface Command {
   region: Region | undefined
   model: string | undefined
   keyterms: string[]
+  /** The part that is heard, where it is not all. */
+  range: HeardRange | undefined
   /** Into how many parts a recording is cut, to be heard at the same time. */
   parallel: number | undefined
   passThrough: boolean
@@ -97,6 +100,8 @@ export const OPTIONS = {
   region: { type: 'string' },
   model: { type: 'string' },
   keyterms: { type: 'string', multiple: true },
+  start: { type: 'string' },
+  duration: { type: 'string' },
   parallel: { type: 'string' },
   'pass-through': { type: 'boolean' },
   speakers: { type: 'string' },
@@ -154,6 +159,7 @@ export const TRANSCRIPT = /\.(?:jsonl|srt|vtt)$/i
 /** Options on how something is heard, or on what is made of a video. */
 const HEARING = [
   ...(['engine', 'finished', 'api-key-file', 'url', 'region', 'model', 'keyterms', 'parallel', 'speakers'] as const),
+  ...(['start', 'duration'] as const),
   ...(['channels', 'voices', 'learn-voices', 'no-voices', 'server-names', 'audio-track', 'pass-through'] as const),
   ...(['mux', 'burn'] as const),
 ]
@@ -224,6 +230,7 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
     region: values.region as Region | undefined,
     model: values.model,
     keyterms,
+    range: rangeOf(values, input, finished),
     parallel,
     passThrough: values['pass-through'] ?? false,
     maxSpeakers,
@@ -283,6 +290,42 @@ function rotationOf(
   const size = Number(count) * (ROTATION[unit as keyof typeof ROTATION] ?? 0)
   if (size === 0) throw usage(`--rotate must be hour, day, a time such as 30min, or a size such as 10MB; got ${rotate}`)
   return { ...(unit.endsWith('B') ? { maxBytes: size } : { every: size }), ...more }
+}
+
+interface RangeValues {
+  start?: string | undefined
+  duration?: string | undefined
+  parallel?: string | undefined
+  channels?: string | undefined
+}
+
+function rangeOf(values: RangeValues, input: string, finished: boolean): HeardRange | undefined {
+  const range: HeardRange = {}
+  for (const name of ['start', 'duration'] as const) {
+    const text = values[name]
+    if (text === undefined) continue
+    const ms = msOf(text)
+    if (ms === undefined || (name === 'duration' && ms === 0)) {
+      throw usage(`--${name} must be a time such as 90, 1:30 or 1:02:03.5; got '${text}'`)
+    }
+    if (finished)
+      throw usage(`--${name} is of no use with --finished, which hears all of a file; leave one of them out`)
+    if (/^(?:mic$|rtsps?:)/i.test(input)) throw usage(`--${name} is for recordings; got ${redact(input)}`)
+    for (const other of ['parallel', 'channels'] as const) {
+      if (values[other] !== undefined) throw usage(`--${name} and --${other} exclude each other; give one of them`)
+    }
+    range[name] = ms
+  }
+  return values.start === undefined && values.duration === undefined ? undefined : range
+}
+
+/** Seconds, minutes and seconds, or hours, minutes and seconds, as ms; `undefined` for what is none of these. */
+function msOf(text: string): number | undefined {
+  if (!/^(?:\d+:)?(?:\d+:)?\d+(?:\.\d{1,3})?$/.test(text)) return undefined
+  const parts = text.split(':').map(Number)
+  if (parts.slice(1).some((part) => part >= 60)) return undefined
+  const ms = Math.round(parts.reduce((sum, part) => sum * 60 + part, 0) * 1000)
+  return Number.isSafeInteger(ms) ? ms : undefined
 }
 
 function voicesOf(book: string | undefined, isOff = false): Command['voices'] {
@@ -458,6 +501,8 @@ Engine
   --keyterms <list>       words and names to expect: Hanseatic,Buxtehude
   --language <code>       language of what is said, e.g. de, or auto; the model on this machine must know it. It also says
                           how lines are broken, and chooses among several audio tracks
+  --start <time>, --duration <time>
+                          hear a part of a recording only: 90, 1:30 or 1:02:03.5; times stay those of the recording
   --audio-track <which>   number of the audio track, from 0, or its language; else the one that the file marks as default
   --device <id>           which microphone; --list-microphones says which there are
 
@@ -506,6 +551,7 @@ type EngineCommand = Pick<
   | 'region'
   | 'model'
   | 'keyterms'
+  | 'range'
   | 'parallel'
   | 'maxSpeakers'
   | 'channels'
@@ -544,12 +590,14 @@ export async function engineOptions(
   command: EngineCommand,
   environmentKey: string | undefined,
 ): Promise<DiarizeOptions> {
-  const { engine, url, region, model, keyterms, parallel, maxSpeakers, channels, language, serverNames } = command
+  const { engine, url, region, model, keyterms, range, parallel, maxSpeakers, channels, language, serverNames } =
+    command
   const voices = (await bookOf(command)) ?? (command.voices === false ? false : undefined)
   const key = command.apiKey ?? (url === undefined && engine !== 'embedded' ? environmentKey : undefined)
   const withParameters = (all: SessionParameters): DiarizeOptions => ({
     ...(Object.keys(all).length > 0 && { parameters: all }),
     ...(channels !== undefined && { channels }),
+    ...(range !== undefined && { range }),
     ...(parallel !== undefined && { parallel }),
     ...(serverNames && { serverLabels: 'asGiven' as const }),
     ...(voices !== undefined && { voices }),

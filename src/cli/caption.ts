@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import path from 'node:path'
 import type { Duplex, Readable, Writable } from 'node:stream'
 import type { CaptionReport } from '../captions/report.ts'
-import type { Progress, RunSummary } from '../progress.ts'
+import { lengthOf, type Progress, type RunSummary } from '../progress.ts'
 import { run } from '../run.ts'
 import { fanOut } from '../sinks/fan-out.ts'
 import { isRotatingPattern, type RotatingSink, rotatingSink } from '../sinks/rotating.ts'
@@ -53,7 +53,7 @@ export async function caption(
     videos?.follow(source)
     for (const warning of ignoredOptions(command, environmentKey)) reporter.warn(warning)
     // What is passed through need not be samples.
-    const sound = isPassed ? undefined : new SoundMeter()
+    const sound = isPassed ? undefined : new SoundMeter(command.range)
     if (turns !== undefined) sound?.follow(turns)
     if (process.stderr.isTTY && turns !== undefined) {
       const { finishedOffer } = await import('./finished.ts')
@@ -61,7 +61,7 @@ export async function caption(
       if (faster !== undefined) reporter.say(`note: ${faster}`)
     }
     const onProgress = (progress: Progress): void => {
-      reporter.length(durationOf(source) ?? facts?.duration)
+      reporter.length(progress.totalMs ?? lengthOf(facts?.duration, command.range))
       reporter.progress(progress)
     }
     const summary = await run([source, ...hearing, output], {
@@ -100,11 +100,6 @@ async function hearer(command: Command, environmentKey: string | undefined): Pro
     import('./finished.ts'),
   ])
   return transcribe(await finishedOptions(command, environmentKey))
-}
-
-/** Length of the input in ms, where the source knows it; that of one on the network may come later. */
-function durationOf(source: Readable & { duration?: number | undefined }): number | undefined {
-  return source.duration
 }
 
 async function makeReport(command: Command): Promise<ReportSink> {

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Warning } from '../errors.ts'
 import { pcmFormat, type UpstreamStage } from '../stage.ts'
+import type { HeardRange } from '../stream/options.ts'
 import { clock } from './view/text.ts'
 
 /** Audio that is measured in one go, in ms. */
@@ -27,6 +28,12 @@ export class SoundMeter {
   #squares = 0
   #samples = 0
   #doneMs = 0
+  readonly #range: HeardRange
+
+  /** @param range - the part that is heard, outside of which nothing is measured. */
+  constructor(range: HeardRange = {}) {
+    this.#range = range
+  }
 
   /** Listens to the PCM16 that is piped into `stage`. */
   follow(stage: Writable): void {
@@ -50,6 +57,8 @@ export class SoundMeter {
   }
 
   #note(): void {
+    const { start = 0, duration = Infinity } = this.#range
+    if (this.#doneMs < start || this.#doneMs >= start + duration) return
     const end = this.#doneMs + WINDOW_MS
     if (this.#last !== undefined && this.#doneMs - this.#last.end < JOINED_BELOW_MS) this.#last.end = end
     else {

@@ -82,6 +82,14 @@ export interface SessionEnded {
   channel?: string
 }
 
+/** Which part of a recording is heard. */
+export interface HeardRange {
+  /** Where it begins, in ms of the recording. @defaultValue `0` */
+  start?: number
+  /** How long it is, in ms, from 1. @defaultValue as long as there is audio */
+  duration?: number
+}
+
 /** Audio that no session has heard. */
 export interface Gap {
   /** First ms of the stream that is missing. */

@@ -1,6 +1,6 @@
 import type { HeartbeatMessage, SilenceMessage, SpeechStartedMessage } from '../protocol/messages.ts'
 import type { ConnectionParameters } from '../protocol/parameters.ts'
-import type { Gap, ReconnectingRecord } from '../stream/options.ts'
+import type { Gap, HeardRange, ReconnectingRecord } from '../stream/options.ts'
 import type { Warning } from '../errors.ts'
 import type { TypedDuplex } from '../events.ts'
 import type { Turn } from '../model.ts'
@@ -58,6 +58,8 @@ export interface DiarizeProgress {
   speakerNames?: Record<string, string>
   /** Languages of the final turns, where the engine says so, that of most turns first. */
   languages: string[]
+  /** The part of the recording that is heard, where that is not all: then times above count from its beginning. */
+  range?: HeardRange
 }
 
 /** How the last session ended; where channels are kept apart, that of each. */

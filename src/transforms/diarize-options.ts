@@ -28,6 +28,7 @@ import {
   checkString,
   invalidOption,
 } from '../options.ts'
+import type { HeardRange } from '../stream/options.ts'
 import { checkVoiceBook, type VoiceBook } from '../voices/book.ts'
 import { type ChannelOptions, channelOptionNames, checkChannelOptions } from './channels/options.ts'
 
@@ -143,6 +144,12 @@ export interface DiarizeOptions extends AuthenticationOptions, ChannelOptions {
    * @defaultValue `1`
    */
   parallel?: number
+  /**
+   * Hears a part of a recording only; times stay those of the recording. What is outside of it is decoded, but neither sent
+   * nor heard. It goes with one session at a time, so neither with `channels` nor with `parallel`, and not with a live source.
+   * @defaultValue all of it
+   */
+  range?: HeardRange
   /** Longest burst of audio in ms after a stall, 0 to 7000. @defaultValue `5000` */
   catchUp?: number
   /**
@@ -249,6 +256,7 @@ const topNames: readonly string[] = [
   'pace',
   'catchUp',
   'parallel',
+  'range',
   'live',
   'keepAlive',
   'serverLabels',
@@ -302,6 +310,7 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
     exclusive('parallel', given.parallel, 'channels', given.channels)
     exclusive('parallel', given.parallel, 'live', given.live === true ? true : undefined)
   }
+  checkRange(given)
   checkInteger('catchUp', given.catchUp, 0, 7000, 'ms')
   checkSignal('signal', given.signal)
   if (given.agent !== undefined && typeof given.agent !== 'object')
@@ -310,6 +319,16 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
   const inParts = (given.parallel ?? 1) > 1
   const overlap = inParts && speakerLabels && given.voices === false ? PARALLEL_OVERLAP : defaults.overlap
   return { ...defaults, overlap, ...given, speakerLabels }
+}
+
+function checkRange({ range, channels, parallel = 1, live }: FlatOptions): void {
+  if (range === undefined) return
+  checkGroup('range', range, ['start', 'duration'])
+  checkInteger('range.start', range.start, 0, Number.MAX_SAFE_INTEGER, 'ms')
+  checkInteger('range.duration', range.duration, 1, Number.MAX_SAFE_INTEGER, 'ms')
+  exclusive('range', range, 'channels', channels)
+  exclusive('range', range, 'parallel', parallel > 1 ? parallel : undefined)
+  exclusive('range', range, 'live', live === true ? true : undefined)
 }
 
 /** The options of all groups side by side, without those that are `undefined`; those of groups are checked. */

@@ -17,7 +17,7 @@ import type { Gap, SessionChange, StreamStart } from '../stream/options.ts'
 import { type ResumableHearing, resumableHearing, type Resumption } from '../checkpoint/stages.ts'
 import { bytesToMs } from '../audio/format.ts'
 import { DonePosition, TurnTotals } from '../stream/turn-totals.ts'
-import { InputError, SessionError } from '../errors.ts'
+import { ConfigurationError, InputError, SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import { checkKnown } from '../options.ts'
 import { recordStage, onUpstream, relayEvents } from '../stage.ts'
@@ -49,6 +49,7 @@ function packetsRefusal(options: ResolvedDiarizeOptions): string | undefined {
   if (peerKind(options) === 'embedded') return 'the engine in this process takes samples'
   if (channelSettings(options) !== undefined) return 'channels are heard apart'
   if (options.voices !== undefined && options.voices !== false) return 'voices are made of samples'
+  if (options.range !== undefined) return 'a part of it is heard, which begins and ends at any sample'
   return (options.parallel ?? 1) > 1 ? 'parts of it are heard at the same time' : undefined
 }
 /** Final turns that may wait for whoever reads them: a quarter of an hour of speech and more. */
@@ -105,6 +106,10 @@ class DiarizeStream extends Duplex {
   #shift = 0
   /** Wall time of millisecond 0 of the stream, where another process began it. */
   #origin: Date | undefined
+  /** Frames of the source up to the end of what is to be heard. */
+  #left = Infinity
+  /** Where what is heard begins, ms of the stream. */
+  #heardFrom = 0
   #hasCheckpoint = false
   /** Frames of a live source whose place is not known yet, and what looks at it. */
   #early: Buffer[] = []
@@ -247,6 +252,7 @@ class DiarizeStream extends Duplex {
         const frame = frames[index]!
         if (this.#isEarly(frame)) continue
         const supervisor = (this.#supervisor ??= this.#supervise(frame.length))
+        if (--this.#left < 0) continue
         if (this.#skip > 0) {
           this.#skip -= 1
           continue
@@ -324,29 +330,58 @@ class DiarizeStream extends Duplex {
 
   /** A gap of the source where it is in the stream; `undefined` for one that is known already. */
   #placed(gap: Gap): Gap | undefined {
+    const { start = 0, duration = Infinity } = this.#options.range ?? {}
+    if (gap.end < start || gap.start > start + duration) return undefined
     if (this.#skip > 0 && this.#knownGaps.some(({ start, end }) => start === gap.start && end === gap.end))
       return undefined
     return this.#shift === 0 ? gap : { ...gap, start: gap.start + this.#shift, end: gap.end + this.#shift }
   }
 
-  /** Where the stream goes on, now that there is audio. @throws CheckpointError where that is of another input */
+  /**
+   * Where the stream begins or goes on, now that there is audio.
+   *
+   * @throws CheckpointError where that is of another input; ConfigurationError `INVALID_PIPELINE`
+   */
   #startOf(frameBytes: number): StreamStart | undefined {
+    const frameMs = bytesToMs(frameBytes, this.#input.format)
     const from = this.#resumption
-    if (from === undefined) return undefined
+    const begin = this.#beginOfRange(frameMs)
+    if (from === undefined) return begin
     this.#resumption = undefined
     from.check()
-    const frameMs = bytesToMs(frameBytes, this.#input.format)
     const { resumeRecording, resumeLive } = this.#resumptions!
     const arrival = this.#input.live
       ? resumeLive(from, frameMs, this.#input.startedAt?.getTime() ?? Date.now())
       : resumeRecording(from, frameMs, this.#options.overlap)
-    this.#skip = arrival.skip
+    // What speakers are known again by must not lie outside of the range.
+    const first = Math.max(arrival.start.frame, this.#input.live ? 0 : (begin?.frame ?? 0))
+    this.#skip = this.#input.live ? arrival.skip : first
     this.#shift = arrival.shift
     this.#origin = arrival.startedAt
     this.#naming?.resumeFrom(arrival.start.turns, from.voices)
     const { gap } = arrival
     if (gap !== undefined) this.emit('gap', gap)
-    return arrival.start
+    return { ...arrival.start, frame: first }
+  }
+
+  /** The beginning of a range that does not begin with the recording. @throws ConfigurationError `INVALID_PIPELINE` */
+  #beginOfRange(frameMs: number): StreamStart | undefined {
+    const { range } = this.#options
+    if (range === undefined) return undefined
+    if (this.#input.live) {
+      throw new ConfigurationError(
+        'INVALID_PIPELINE',
+        'diarize() is given a range, and the source is live; leave it out',
+      )
+    }
+    const { start = 0, duration = Infinity } = range
+    const frame = Math.floor(start / frameMs)
+    this.#left = Math.ceil((start + duration) / frameMs)
+    if (frame === 0) return undefined
+    this.#skip = frame
+    this.#heardFrom = frame * frameMs
+    const settled = Math.round(frame * frameMs)
+    return { frame, settled, turns: [], nextOrder: 0, speakers: [], voices: new Map() }
   }
 
   #supervise(frameBytes: number): Supervision {
@@ -487,9 +522,12 @@ class DiarizeStream extends Duplex {
     const isAllAtOnce = isOver || this.#engines?.hearsInParallel(this.#options) === true
     const doneMs = isAllAtOnce ? audioMs : this.#done.at(audioMs)
     this.#reportedDoneMs = doneMs
+    const { range } = this.#options
+    const [sent, done] = [audioMs, doneMs].map((ms) => Math.max(0, ms - this.#heardFrom)) as [number, number]
     const { turns, speakers, languages, speakerNames } = this.#totals
     const names = speakerNames === undefined ? {} : { speakerNames }
-    this.emit('progress', { audioMs, doneMs, turns, speakers, languages, ...names })
+    const part = range === undefined ? {} : { range: { ...range } }
+    this.emit('progress', { audioMs: sent, doneMs: done, turns, speakers, languages, ...names, ...part })
   }
 
   async #finish(): Promise<void> {
@@ -497,6 +535,10 @@ class DiarizeStream extends Duplex {
     await new Promise<void>((resolve, reject) => {
       this.#send(this.#input.flush(), 0, (error) => (error ? reject(error) : resolve()))
     })
+    if (this.#skip > 0 && this.#heardFrom > 0) {
+      const message = `the recording ends before ${this.#options.range?.start} ms, where the range begins; nothing was heard`
+      throw new InputError('NO_AUDIO', message)
+    }
     if (this.#input.sizeWarning !== undefined) this.emit('warning', this.#input.sizeWarning)
     const ended = await this.#reporting(this.#supervisor?.end())
     if (!ended) {

@@ -21,6 +21,7 @@ describe('parseCommand', () => {
       region: undefined,
       model: undefined,
       keyterms: [],
+      range: undefined,
       parallel: undefined,
       passThrough: false,
       maxSpeakers: undefined,
@@ -102,6 +103,15 @@ describe('parseCommand', () => {
     }
   })
 
+  it.each([
+    [['--start', '90'], { start: 90_000 }],
+    [['--start', '1:02:03.5', '--duration', '0.25'], { start: 3_723_500, duration: 250 }],
+    [['--duration', '90:00'], { duration: 5_400_000 }],
+    [['--start', '0'], { start: 0 }],
+  ])('takes times as %j', (options, range) => {
+    expect(parseCommand(['a', ...options])).toMatchObject({ range })
+  })
+
   it('takes limits of captions in place of those of the preset', () => {
     const limits = '--max-line-width 30 --max-lines 1 --cps 12.5 --min-duration 900 --max-duration 6000 --min-gap 120'
     const command = parseCommand(['a', ...limits.split(' '), '-o', '-', '--format', 'VTT']) as Command
@@ -136,6 +146,11 @@ describe('parseCommand', () => {
       ['a', '--audio-track', 'two!'],
       '--audio-track: audioTrack, when given, must be an integer from 0 to 1000 or a language code',
     ],
+    [['a', '--start', '1:75'], "--start must be a time such as 90, 1:30 or 1:02:03.5; got '1:75'"],
+    [['a', '--duration', '0'], "--duration must be a time such as 90, 1:30 or 1:02:03.5; got '0'"],
+    [['a', '--start', '5', '--finished'], '--start is of no use with --finished'],
+    [['a', '--duration', '5', '--channels', 'A,B'], '--duration and --channels exclude each other'],
+    [['rtsp://u:p@host/a', '--duration', '5'], '--duration is for recordings; got rtsp://'],
     [['a', '--parallel', '0'], '--parallel, when given, must be an integer from 1 to 100; got 0'],
     [['a', '--parallel', '8', '--finished'], '--parallel is of no use with --finished'],
     [['a', '--parallel', '8', '--channels', 'A,B'], '--parallel and --channels exclude each other'],

@@ -94,6 +94,8 @@ const OUTCOMES: Readonly<Record<string, Outcome>> = {
   '--channels L,R': { refused: [...HEARD_AGAIN, 'finished'] },
   // The engine on this machine warns itself, with `PARALLEL_UNUSED`.
   '--parallel 4': { refused: [...HEARD_AGAIN, 'finished', 'channels', 'microphone', 'rtsp'] },
+  '--start 1:30': { refused: [...HEARD_AGAIN, 'finished', 'channels', 'microphone', 'rtsp'] },
+  '--duration 90': { refused: [...HEARD_AGAIN, 'finished', 'channels', 'microphone', 'rtsp'] },
   // Where the input or the engine cannot, the source warns with `PASS_THROUGH_UNUSED`.
   '--pass-through': {
     refused: [...HEARD_AGAIN, 'finished', 'microphone', 'http', 'rtsp', 'several'],
