@@ -104,7 +104,8 @@ export interface DiarizeOptions extends AuthenticationOptions, ChannelOptions {
    * Whether speakers are known again by their voices when a session takes over from another, beside the words that both
    * heard. Until that happens, a few seconds of each speaker's audio are kept in memory and nothing is made of them; then
    * a speaker model on this machine makes voices of them, in a process of its own. Nothing is kept on disk, but in the
-   * `checkpoint` of `run()` where one is asked for, nor longer than the stream. Where the model is not installed, words alone are compared, with a warning when that matters.
+   * `checkpoint` of `run()` where one is asked for, nor longer than the stream. Where the model is not installed, words alone
+   * are compared, with a warning when that matters.
    *
    * A book, `voiceBook('voices.json')`, gives those whom it knows their names, in `speakerName` and `speakerConfidence` of
    * turns and words: voices are then made of what each speaker says from the beginning. Speakers must be told apart
