@@ -1,7 +1,10 @@
+import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 import { expect, it } from 'vitest'
 import { findChromium } from '../helpers/chromium.ts'
+import { ffmpeg } from '../helpers/media.ts'
 import { Workplaces } from '../helpers/workplaces.ts'
+import { root } from '../package/user-project.ts'
 
 const executablePath = findChromium()
 if (executablePath === undefined) {
@@ -34,12 +37,14 @@ it.skipIf(executablePath === undefined)(
   async () => {
     const workplaces = await Workplaces.open()
     const folder = await workplaces.make('page')
+    // Much of it is to come when the first words are final, and the second page is opened: the server ends with the clip.
+    await ffmpeg('-i', join(root, 'demo', 'dialogue.mp4'), '-t', '30', '-c', 'copy', join(folder, 'longer.mp4'))
     // Without its sandbox it also runs as the superuser; it opens nothing but the page of the example.
     const browser = await chromium.launch({ executablePath: executablePath ?? '', args: ['--no-sandbox'] })
     // A browser may take longer to start than the clip takes to play.
     const page = await browser.newPage()
     await page.addInitScript({ content: watch })
-    const running = workplaces.example(folder, 'captions-in-a-page.ts', 'talk.mp4', '0')
+    const running = workplaces.example(folder, 'captions-in-a-page.ts', 'longer.mp4', '0')
     try {
       await running.wrote(/^http:\/\/\S+$/m)
       const [address = ''] = /^http:\S+/m.exec(running.printed) ?? []
