@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { writeWavHeader } from '../../src/audio/wav.ts'
 import { toneAudio, toneNumber, TONE_RATE } from '../../src/testing/tone-audio.ts'
 
 /** Words in each recording. */
@@ -14,19 +15,7 @@ export function writeRecording(file: string, number: number, seconds = 2): strin
     start: 200 + at * 400,
   }))
   const pcm = toneAudio(words, { to: seconds * 1000 })
-  const header = Buffer.alloc(44)
-  header.write('RIFF', 0, 'latin1')
-  header.writeUInt32LE(36 + pcm.length, 4)
-  header.write('WAVEfmt ', 8, 'latin1')
-  header.writeUInt32LE(16, 16)
-  header.writeUInt16LE(1, 20)
-  header.writeUInt16LE(1, 22)
-  header.writeUInt32LE(TONE_RATE, 24)
-  header.writeUInt32LE(TONE_RATE * 2, 28)
-  header.writeUInt16LE(2, 32)
-  header.writeUInt16LE(16, 34)
-  header.write('data', 36, 'latin1')
-  header.writeUInt32LE(pcm.length, 40)
+  const header = writeWavHeader({ sampleRate: TONE_RATE, channels: 1, encoding: 's16le' }, pcm.length)
   writeFileSync(file, Buffer.concat([header, pcm]))
   return file
 }
