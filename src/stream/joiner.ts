@@ -118,7 +118,8 @@ export class TurnJoiner {
     if (turn.revision > 0 && !this.#placements.has(turn.order)) return []
     const cut = this.#cut(turn)
     const words = turn.words.slice(cut)
-    if (words.length === 0 && (cut > 0 || this.#repeated(turn))) return []
+    const isWithdrawn = !turn.endOfTurn && turn.transcript === ''
+    if (words.length === 0 && !isWithdrawn && (cut > 0 || this.#repeated(turn))) return []
     const isNew = turn.endOfTurn && !this.#placements.has(turn.order)
     const placed = { ...this.#labelled(turn, words, cut), order: this.#order(turn, cut) }
     if (isNew) this.#heard(words)

@@ -48,10 +48,12 @@ export class TurnAssembler {
     const turn = this.#toTurn(message)
     const released = this.#held && this.#held.order !== turn.order ? this.release() : []
     const isEmpty = turn.words.length === 0 && turn.transcript.trim() === ''
-    if (this.#open !== undefined && (turn.endOfTurn || isEmpty) && turn.order >= this.#open.order)
-      this.#open = undefined
-    // An empty final can follow Terminate; it says nothing.
-    if (isEmpty || (turn.order <= this.#forgotten && !this.#finals.has(turn.order))) return released
+    const open = this.#open
+    const isOver = open !== undefined && (turn.endOfTurn || isEmpty) && turn.order >= open.order
+    if (isOver) this.#open = undefined
+    // An empty turn takes back what was open. An empty final can also follow Terminate, where it says nothing.
+    if (isEmpty) return isOver ? [...released, withdrawn(open)] : released
+    if (turn.order <= this.#forgotten && !this.#finals.has(turn.order)) return released
     if (!turn.endOfTurn) {
       if (this.#finals.has(turn.order) || this.#held) return released
       this.#open = turn
@@ -165,6 +167,12 @@ export class TurnAssembler {
       ...(message.language_code ? { language: message.language_code } : {}),
     }
   }
+}
+
+/** Says that nothing is left of a turn that was open: a partial without words. */
+function withdrawn(open: Turn): Turn {
+  const { speaker: _, ...rest } = open
+  return { ...rest, transcript: '', words: [], end: open.start }
 }
 
 function toWord(word: WordMessage, toStream: (ms: number) => number, final: boolean): Word {

@@ -80,7 +80,7 @@ export interface DiarizeEvents {
   gap: [Gap]
   /**
    * A turn that is still open; also given where `partials` is off. Of several channels, each has one open turn at most,
-   * which its next final replaces.
+   * which its next final replaces. One without words says that nothing is left of it.
    */
   partial: [Turn]
   /** A final turn has changed; it comes out of the stream again as well. */

@@ -131,7 +131,12 @@ export interface DiarizeOptions extends AuthenticationOptions, ChannelOptions {
   region?: Region
   /** Further query parameters, for what is newer than this library; wire names. @defaultValue none */
   query?: Record<string, string>
-  /** Whether partial turns come out as well as finals. @defaultValue `false` */
+  /**
+   * Whether partial turns come out as well as finals. A partial without words says that nothing is left of the turn that was
+   * open.
+   *
+   * @defaultValue `false`
+   */
   partials?: boolean
   /**
    * How fast audio is sent: `realtime`, `unpaced`, or ms of audio per ms; `auto` is real time unless the server says that

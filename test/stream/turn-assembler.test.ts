@@ -105,6 +105,16 @@ describe('TurnAssembler', () => {
     expect(assembler.turn(partial)).toEqual([])
   })
 
+  it.each([
+    ['an empty final', message(1, [])],
+    ['an empty partial', message(1, [], { end_of_turn: false })],
+  ])('takes an open turn back, once, by a partial without words: %s', (_what, last) => {
+    const assembler = new TurnAssembler({ sessionId: 's' })
+    assembler.turn(message(1, [word('Thanks', 500, 700)], { end_of_turn: false }))
+    expect(assembler.turn(last)).toMatchObject([{ order: 1, endOfTurn: false, transcript: '', words: [], start: 500 }])
+    expect(assembler.turn(last)).toEqual([])
+  })
+
   it('drops an empty final', () => {
     expect(new TurnAssembler({ sessionId: 's' }).turn(message(4, []))).toEqual([])
   })

@@ -87,7 +87,8 @@ export class LiveView extends Writable {
   }
 
   partial(turn: Turn): void {
-    this.#partials.set(turn.channel ?? '', turn)
+    if (turn.words.length === 0 && turn.transcript === '') this.#partials.delete(turn.channel ?? '')
+    else this.#partials.set(turn.channel ?? '', turn)
     this.#later()
   }
 

@@ -67,6 +67,8 @@ interface EndedUtterance {
   recognition: Promise<Recognition>
   /** Whether it was cut in the middle of speech. */
   isCut: boolean
+  /** Whether a partial of it has been reported. */
+  isShown: boolean
 }
 
 /** Drives the parts: audio in, turns out, in order, also where several utterances are decoded at a time. */
@@ -279,6 +281,7 @@ export class EmbeddedSession implements EngineSession {
       speech: this.#audio.speech(startMs, endMs).map((level) => level > 0),
       recognition,
       isCut,
+      isShown: open.partialText !== '',
     }
     recognition.catch(() => {})
     this.#ended.push(ended)
@@ -376,7 +379,12 @@ export class EmbeddedSession implements EngineSession {
       })
       return
     }
-    if (recognition.words.length === 0 || this.#queue.closed) return
+    if (this.#queue.closed) return
+    if (recognition.words.length === 0) {
+      // Heard to its end, it holds no words: those that were shown are not to be taken for what was said.
+      if (ended.isShown) this.#listener.turn(this.#turns.partial(recognition, startMs, endMs))
+      return
+    }
     const words = this.#turns.place(recognition, startMs, endMs)
     const id = this.#turns.utterances
     const attribution = await this.#parts.speakers?.attribute({ id, offset: startMs, samples, speech, words })

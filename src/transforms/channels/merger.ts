@@ -65,7 +65,8 @@ export class TurnMerger {
   add(number: number, turn: Turn, now = 0): Turn | undefined {
     const channel = this.#channels[number]!
     if (!turn.endOfTurn) {
-      if (channel.open?.order !== turn.order) channel.open = { order: turn.order, start: turn.start }
+      if (turn.words.length === 0 && turn.transcript === '') channel.open = undefined
+      else if (channel.open?.order !== turn.order) channel.open = { order: turn.order, start: turn.start }
       return { ...turn, order: channel.orders.get(turn.order) ?? this.#place(channel, turn.order) }
     }
     if (turn.revision > 0) {

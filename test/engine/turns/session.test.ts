@@ -302,6 +302,17 @@ describe('partials', () => {
     }
   })
 
+  it('are taken back where the utterance turns out to hold no words', async () => {
+    const { session, heard, recogniser } = open({ partials: true })
+    recogniser.hear = () => Promise.resolve({ words: [] })
+    await sendLive(session, codedAudio(long, 3000))
+    expect(heard.partials.at(-1)?.words).not.toEqual([])
+    await session.end()
+    expect(heard.partials.at(-1)).toMatchObject({ order: 0, endOfTurn: false, transcript: '', words: [] })
+    expect(heard.finals).toEqual([])
+    await session.destroy()
+  })
+
   it('are asked for one at a time, and hold no final up', async () => {
     const { session, heard, recogniser } = open({ partials: true })
     await sendLive(session, codedAudio(long, 700))
