@@ -59,6 +59,29 @@ export function checkOneOf(name: string, value: unknown, allowed: readonly (stri
   )
 }
 
+/** Bounds of a list of strings, each of which has `1` to `maxLength` characters and is one of `values`, where given. */
+export interface ListBounds {
+  /** @defaultValue `0` */
+  min?: number
+  max: number
+  maxLength?: number | undefined
+  values?: readonly string[] | undefined
+}
+
+/** Refuses anything but an array of strings within its bounds; `undefined` passes. */
+export function checkList(name: string, value: unknown, { min = 0, max, maxLength, values }: ListBounds): void {
+  if (value === undefined) return
+  if (!Array.isArray(value) || value.length < min || value.length > max) {
+    throw invalidOption(name, `an array of ${min > 0 ? `${min} to` : 'at most'} ${max} strings`, value)
+  }
+  for (const [index, item] of value.entries()) {
+    const itemName = `${name}[${index}]`
+    if (typeof item !== 'string') throw invalidOption(itemName, 'a string', item)
+    if (values) checkOneOf(itemName, item, values)
+    checkString(itemName, item, 1, maxLength)
+  }
+}
+
 /** Refuses what is no object of options, and names that do not exist, so that a misspelling is not silently the default. */
 export function checkKnown(where: string, options: object, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
@@ -106,3 +129,8 @@ export const oneOf =
   (...allowed: readonly (string | number)[]): Check =>
   (name, value) =>
     checkOneOf(name, value, allowed)
+
+export const list =
+  (bounds: ListBounds): Check =>
+  (name, value) =>
+    checkList(name, value, bounds)

@@ -1,5 +1,13 @@
 import { ConfigurationError } from '../errors.ts'
-import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkString, invalidOption } from '../options.ts'
+import {
+  checkBoolean,
+  checkInteger,
+  checkList,
+  checkNumber,
+  checkOneOf,
+  checkString,
+  invalidOption,
+} from '../options.ts'
 import { invalidMessage, invalidParameter, quote } from './close-codes.ts'
 import { isRecord } from './messages.ts'
 import { knownNames, modes, speechModels, type UnknownModels } from './models.ts'
@@ -259,21 +267,9 @@ function checkParameter(name: string, rule: Parameter, value: unknown): void {
       // An empty prompt is how an earlier one is cleared.
       return checkString(name, value, rule.minLength ?? 1, rule.maxLength)
     case 'list':
-      return checkList(name, rule, value)
+      return checkList(name, value, { max: rule.maxItems, maxLength: rule.maxItemLength, values: rule.values })
     case 'object':
       if (!isRecord(value)) throw invalidOption(name, 'an object', value)
-  }
-}
-
-function checkList(name: string, rule: Parameter & { kind: 'list' }, value: unknown): void {
-  if (!Array.isArray(value) || value.length > rule.maxItems) {
-    throw invalidOption(name, `an array of at most ${rule.maxItems} strings`, value)
-  }
-  for (const [index, item] of value.entries()) {
-    const itemName = `${name}[${index}]`
-    if (typeof item !== 'string') throw invalidOption(itemName, 'a string', item)
-    if (rule.values) checkOneOf(itemName, item, rule.values)
-    checkString(itemName, item, 1, rule.maxItemLength)
   }
 }
 

@@ -1,12 +1,17 @@
 import { ConfigurationError } from '../../errors.ts'
 import {
+  type Check,
   checkBoolean,
   checkInteger,
   checkKnown,
   checkOneOf,
   checkSignal,
   checkString,
+  integer,
   invalidOption,
+  list,
+  oneOf,
+  string,
 } from '../../options.ts'
 import { type AuthenticationOptions, checkAuthentication } from '../../protocol/endpoint.ts'
 import { encodings, exclusive } from '../../protocol/parameters.ts'
@@ -139,30 +144,23 @@ const SPEECH_MODELS = ['assemblyai-stt-3-7', 'universal-2'] as const
 
 const hosts = { us: 'https://api.assemblyai.com', eu: 'https://api.eu.assemblyai.com' } as const
 
-type Rule =
-  | readonly ['boolean']
-  | readonly ['integer', number, number]
-  | readonly ['string', number, number]
-  | readonly ['list', number, number]
-  | readonly ['choice', readonly string[]]
-
-/** What each parameter is called on the wire, and what it may be. */
+/** What each parameter is called on the wire, and what refuses a wrong value. */
 const parameterTable = {
-  speechModels: ['speech_models', ['list', 10, 100]],
-  languageCode: ['language_code', ['string', 2, 20]],
-  languageDetection: ['language_detection', ['boolean']],
-  speakersExpected: ['speakers_expected', ['integer', 1, 100]],
-  minSpeakers: ['speaker_options', ['integer', 1, 100]],
-  maxSpeakers: ['speaker_options', ['integer', 1, 100]],
-  keytermsPrompt: ['keyterms_prompt', ['list', 1000, 200]],
-  prompt: ['prompt', ['string', 1, 20_000]],
-  disfluencies: ['disfluencies', ['boolean']],
-  filterProfanity: ['filter_profanity', ['boolean']],
-  redactPii: ['redact_pii', ['boolean']],
-  redactPiiPolicies: ['redact_pii_policies', ['list', 200, 100]],
-  redactPiiSub: ['redact_pii_sub', ['choice', ['hash', 'entity_name']]],
-  domain: ['domain', ['string', 1, 100]],
-} as const satisfies Record<keyof TranscriptParameters, readonly [wire: string, rule: Rule]>
+  speechModels: ['speech_models', list({ min: 1, max: 10, maxLength: 100 })],
+  languageCode: ['language_code', string(2, 20)],
+  languageDetection: ['language_detection', checkBoolean],
+  speakersExpected: ['speakers_expected', integer(1, 100)],
+  minSpeakers: ['speaker_options', integer(1, 100)],
+  maxSpeakers: ['speaker_options', integer(1, 100)],
+  keytermsPrompt: ['keyterms_prompt', list({ min: 1, max: 1000, maxLength: 200 })],
+  prompt: ['prompt', string(1, 20_000)],
+  disfluencies: ['disfluencies', checkBoolean],
+  filterProfanity: ['filter_profanity', checkBoolean],
+  redactPii: ['redact_pii', checkBoolean],
+  redactPiiPolicies: ['redact_pii_policies', list({ min: 1, max: 200, maxLength: 100 })],
+  redactPiiSub: ['redact_pii_sub', oneOf('hash', 'entity_name')],
+  domain: ['domain', string(1, 100)],
+} satisfies Record<keyof TranscriptParameters, readonly [wire: string, check: Check]>
 
 const parameterNames = Object.keys(parameterTable) as (keyof TranscriptParameters)[]
 
@@ -296,7 +294,10 @@ function requestOf({ parameters, request, speakerLabels = true }: TranscribeOpti
   checkGroup('parameters', parameters, parameterNames)
   checkGroup('request', request)
   const given = parameters ?? {}
-  for (const name of parameterNames) checkParameter(`parameters.${name}`, given[name], parameterTable[name][1])
+  for (const name of parameterNames) {
+    const check: Check = parameterTable[name][1]
+    check(`parameters.${name}`, given[name])
+  }
   exclusive('parameters.speakersExpected', given.speakersExpected, 'parameters.maxSpeakers', given.maxSpeakers)
   exclusive('parameters.speakersExpected', given.speakersExpected, 'parameters.minSpeakers', given.minSpeakers)
   if (given.minSpeakers !== undefined && given.maxSpeakers !== undefined && given.minSpeakers > given.maxSpeakers) {
@@ -332,24 +333,4 @@ function ownOption(field: string): string | undefined {
   if (field === 'speaker_labels') return 'speakerLabels'
   const names = parameterNames.filter((name) => parameterTable[name][0] === field)
   return names.length === 0 ? undefined : names.map((name) => `parameters.${name}`).join(', ')
-}
-
-function checkParameter(name: string, value: unknown, rule: Rule): void {
-  switch (rule[0]) {
-    case 'boolean':
-      return checkBoolean(name, value)
-    case 'integer':
-      return checkInteger(name, value, rule[1], rule[2])
-    case 'string':
-      return checkString(name, value, rule[1], rule[2])
-    case 'choice':
-      return checkOneOf(name, value, rule[1])
-    case 'list': {
-      if (value === undefined) return
-      if (!Array.isArray(value) || value.length === 0 || value.length > rule[1]) {
-        throw invalidOption(name, `a list of 1 to ${rule[1]} strings`, value)
-      }
-      value.forEach((item: unknown, index) => checkString(`${name}[${index}]`, item ?? null, 1, rule[2]))
-    }
-  }
 }

@@ -13,7 +13,7 @@ describe('options of transcribe()', () => {
     [{ parameters: { speechModel: 'x' } as object }, 'parameters of transcribe() has no option speechModel'],
     [
       { parameters: { keytermsPrompt: [] } },
-      'parameters.keytermsPrompt, when given, must be a list of 1 to 1000 strings',
+      'parameters.keytermsPrompt, when given, must be an array of 1 to 1000 strings',
     ],
     [
       { parameters: { keytermsPrompt: ['a', 3 as never] } },
