@@ -59,6 +59,7 @@ export type ErrorCode =
   | 'VOICE_UNCLEAR'
   // sinks
   | 'OUTPUT_EXISTS'
+  | 'OUTPUT_FENCED'
   | 'OUTPUT_STALLED'
   | 'OUTPUT_UNWRITABLE'
   // checkpoints
@@ -188,6 +189,10 @@ export class OutputError extends DiarizeStreamError {
   declare readonly target?: string
   /** Process that writes the file already. */
   declare readonly pid?: number
+  /** Epoch of the writer that was refused. */
+  declare readonly epoch?: number
+  /** Epoch of the writer that has taken the output over. */
+  declare readonly currentEpoch?: number
 
   constructor(code: ErrorCode, message: string, fields: ErrorFields<OutputError> = {}) {
     super(code, message, fields)

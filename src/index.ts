@@ -84,6 +84,15 @@ export { docxSink, type DocxSinkOptions } from './sinks/docx.ts'
 export { jsonlSink, type JsonlSinkOptions } from './sinks/jsonl.ts'
 export type { Sink, SinkOptions } from './sinks/text-sink.ts'
 export type { SinkTarget } from './sinks/destination.ts'
+export { objectDestination, type ObjectDestinationOptions } from './destinations/object-destination.ts'
+export { s3Destination, type S3ClientLike, type S3DestinationOptions } from './destinations/s3.ts'
+export type {
+  DestinationFacts,
+  DestinationOpening,
+  DestinationWriter,
+  OutputDestination,
+} from './destinations/destination.ts'
+export type { ObjectStore, StoredBytes } from './destinations/object-store.ts'
 export { fanOut, type FanOut } from './sinks/fan-out.ts'
 export {
   rotatingSink,

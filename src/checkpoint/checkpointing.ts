@@ -1,4 +1,4 @@
-import { rm, stat } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { ConfigurationError } from '../errors.ts'
 import { replaceFile } from '../sinks/private-file.ts'
@@ -66,6 +66,7 @@ export class Checkpointing {
       record: this.#record,
       gaps: this.gaps,
       sinks: parts.outputs.length,
+      interval: Math.max(0, ...parts.outputs.map(({ interval = 0 }) => interval)),
       snapshot: (gaps) => this.#snapshot(gaps),
     })
   }
@@ -109,19 +110,16 @@ export class Checkpointing {
     checkStages(before, this.#stages, this.#file)
     check()
     const turns = turnsOf(before)
-    for (const output of outputs) await this.#checkOutput(output.path, before.outputs[output.path])
+    for (const output of outputs) await this.#checkOutput(output, before.outputs[output.path])
     for (const output of outputs) await output.resumeFrom(before.outputs[output.path] ?? start, turns)
     await hearing.resumeFrom({ ...before, check })
   }
 
   /** Refuses a file that has become shorter than what is not written again. */
-  async #checkOutput(output: string, { bytes }: Place = start): Promise<void> {
-    const size = await stat(output).then(
-      (stats) => stats.size,
-      () => 0,
-    )
+  async #checkOutput(output: ResumableOutput, { bytes }: Place = start): Promise<void> {
+    const size = await output.size()
     if (size >= bytes) return
-    const what = `${output} has been cut off or removed (it has ${size} bytes, and had ${bytes} or more)`
+    const what = `${output.path} has been cut off or removed (it has ${size} bytes, and had ${bytes} or more)`
     throw mismatch(this.#file, 'outputs', what, 'put it back as it was')
   }
 
@@ -179,7 +177,7 @@ function outputsOf(sink: AnyStage): ResumableOutput[] {
   const output = (sink as { [resumableOutput]?: ResumableOutput })[resumableOutput]
   if (output === undefined)
     throw invalid(
-      'each sink must be one of this library, and write to a file, which can be cut off; docxSink() writes its file at the end',
+      'each sink must be one of this library, and write to a file, which can be cut off, or to a destination; docxSink() writes its file at the end',
     )
   return [output]
 }

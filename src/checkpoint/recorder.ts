@@ -17,6 +17,8 @@ export interface RecorderOptions {
   gaps: readonly Gap[]
   /** How many sinks there are. */
   sinks: number
+  /** As often as this they may be asked, at most, in ms. */
+  interval: number
   /** What is known when a request is made, besides the turns: it is saved once all sinks hold these. */
   snapshot: (gaps: readonly Gap[]) => (places: ReadonlyMap<string, Place>) => Promise<void>
 }
@@ -104,7 +106,7 @@ export class CheckpointRecorder extends Transform {
           .finally(() => {
             this.#isPending = false
             const now = performance.now()
-            this.#notBefore = now + Math.max(LEAST_INTERVAL_MS, SHARE * (now - began))
+            this.#notBefore = now + Math.max(LEAST_INTERVAL_MS, this.#options.interval, SHARE * (now - began))
             if (this.#isNews && !this.destroyed && !this.writableEnded) this.#plan()
           })
           .then(resolve, reject)

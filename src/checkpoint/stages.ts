@@ -53,13 +53,18 @@ export interface ResumableHearing {
   resumeFrom(from: Resumption): Promise<void>
 }
 
-/** Writes a file from a place on. */
+/** Writes a file, or what stands for one elsewhere, from a place on. */
 export interface ResumableOutput {
+  /** Absolute path, or address. */
   readonly path: string
   /** Name of the sink. */
   readonly name: string
   /** What it was told, as far as that changes what is written. */
   readonly options: string
+  /** How often it may be asked to have all on the disk, at most, in ms. */
+  readonly interval?: number
+  /** Bytes of it that are there. */
+  size(): Promise<number>
   /** Cuts the file at `place`, and writes `turns` again, as far as they do not stand before it. Is called before any other. */
   resumeFrom(place: Place, turns: readonly Turn[]): Promise<void>
 }

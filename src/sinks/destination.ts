@@ -1,8 +1,10 @@
 import type { Copied, Piece } from '../captions/composer/rewrite.ts'
+import { isDestination, type OutputDestination } from '../destinations/destination.ts'
 import { OutputError } from '../errors.ts'
 import { guard, waitAtMost } from '../stream-helpers.ts'
 import { invalidOption } from '../options.ts'
 import type { FileLock } from './file-lock.ts'
+import { RemoteDestination } from './remote-destination.ts'
 import { accessSync, type BigIntStats, constants, createWriteStream, realpathSync, statSync } from 'node:fs'
 import { access, type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
@@ -13,6 +15,12 @@ import { fileURLToPath } from 'node:url'
 export interface Destination {
   /** Absolute path, where it is a file. */
   readonly path?: string
+  /** What a checkpoint calls it, where it is no file and can go on. */
+  readonly address?: string
+  /** How often a checkpoint may have it on the disk, at most, in ms. */
+  readonly syncInterval?: number
+  /** Bytes of it that are there already. */
+  size?(): Promise<number>
   /** Trouble found before any work started. */
   readonly trouble?: OutputError | undefined
   /** Calls `listener` once if the destination fails by itself, between two writes. */
@@ -249,6 +257,10 @@ export class FileDestination implements Destination {
 
   get bytes(): number {
     return this.#bytes
+  }
+
+  async size(): Promise<number> {
+    return (await stat(this.path).catch(() => ({ size: 0 }))).size
   }
 
   async resumeFrom(bytes: number): Promise<void> {
@@ -512,8 +524,11 @@ async function copy(from: FileHandle, to: FileHandle, { edit, ...range }: Copied
   return at
 }
 
-/** Where a sink writes: a path, a `file:` URL, or any Writable. None means standard output, which is never ended. */
-export type SinkTarget = string | URL | NodeJS.WritableStream
+/**
+ * Where a sink writes: a path, a `file:` URL, or any Writable; of {@link jsonlSink} also an {@link OutputDestination}, such as
+ * {@link s3Destination} gives. None means standard output, which is never ended.
+ */
+export type SinkTarget = string | URL | NodeJS.WritableStream | OutputDestination
 
 const RULE = 'a path, a file: URL or a Writable'
 
@@ -521,6 +536,7 @@ const RULE = 'a path, a file: URL or a Writable'
 export function openTarget(target: SinkTarget | undefined, end: boolean): Destination {
   if (target === undefined) return new WritableDestination(() => process.stdout, false, 'standard output')
   if (typeof target === 'string' || target instanceof URL) return openPath(toPath(target))
+  if (isDestination(target)) return new RemoteDestination(target)
   const stream = target as Partial<Writable> | null
   const isWritable = typeof stream === 'object' && stream !== null && typeof stream.write === 'function'
   if (!isWritable || typeof stream.end !== 'function' || typeof stream.on !== 'function') {

@@ -3,7 +3,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Composer } from '../captions/composer/composer.ts'
 import { assertCaptionable } from '../captions/utterances.ts'
 import { FileDiagnostics } from '../diagnostics.ts'
-import type { Warning } from '../errors.ts'
+import { isDestination, type OutputDestination } from '../destinations/destination.ts'
+import { ConfigurationError, type Warning } from '../errors.ts'
 import type { Place } from '../checkpoint/checkpoint.ts'
 import { CommitRequest, type ResumableOutput, resumableOutput } from '../checkpoint/stages.ts'
 import type { Captionable, Turn } from '../model.ts'
@@ -86,6 +87,7 @@ export class TextSink extends Writable {
       highWaterMark: 16,
       ...(options.signal !== undefined && { signal: options.signal }),
     })
+    if (isDestination(target) && !('textOf' in text)) throw notRevised(stage, target)
     this.#stage = stage
     this.#text = text
     const { end: _end, signal: _signal, ...own } = options
@@ -115,10 +117,19 @@ export class TextSink extends Writable {
   }
 
   get [resumableOutput](): ResumableOutput | undefined {
-    const { path } = this
+    const { path: file, address, syncInterval: interval } = this.#destination
+    const path = file ?? address
     if (path === undefined || this.#destination.resumeFrom === undefined) return undefined
-    const name = this.#stage
-    return { path, name, options: this.#options, resumeFrom: (place, turns) => this.#resumeFrom(place, turns) }
+    const size = async (): Promise<number> => (await this.#destination.size?.()) ?? 0
+    const resumeFrom = (place: Place, turns: readonly Turn[]): Promise<void> => this.#resumeFrom(place, turns)
+    return {
+      path,
+      name: this.#stage,
+      options: this.#options,
+      size,
+      resumeFrom,
+      ...(interval !== undefined && { interval }),
+    }
   }
 
   override _write(item: unknown, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
@@ -169,7 +180,8 @@ export class TextSink extends Writable {
   /** What was written is on the disk by then. */
   async #commit(request: CommitRequest): Promise<void> {
     await this.#destination.sync?.()
-    const { path, bytes = 0 } = this.#destination
+    const { path: file, address, bytes = 0 } = this.#destination
+    const path = file ?? address
     const alone = { order: Number.MAX_SAFE_INTEGER, bytes, blocks: 0, cuts: [] }
     const place = 'textOf' in this.#text ? alone : (this.#composer?.place ?? nothing)
     if (path !== undefined) request.settle(path, place)
@@ -280,6 +292,12 @@ export class TextSink extends Writable {
     this.#work = result.catch(() => {})
     return result
   }
+}
+
+/** What is written elsewhere stays as it is, and captions change when turns are revised. */
+function notRevised(stage: string, { address }: OutputDestination): ConfigurationError {
+  const message = `target of ${stage} must be a path, a file: URL or a Writable; to ${address} only jsonlSink() writes, of which captions are made`
+  return new ConfigurationError('INVALID_OPTION', message, { option: 'target' })
 }
 
 /** The items as they are made, a few milliseconds at a time. */

@@ -1,11 +1,12 @@
 import { jsonlContextEvents, jsonlContexts } from '../captions/formats/jsonl.ts'
+import { isDestination, type OutputDestination } from '../destinations/destination.ts'
 import { InputError } from '../errors.ts'
 import type { TypedReadable } from '../events.ts'
 import type { Captionable, Cue, Segment, Turn, Word } from '../model.ts'
 import { checkKnown, checkSignal } from '../options.ts'
 import { TurnTotals } from '../stream/turn-totals.ts'
 import type { Gap } from '../stream/options.ts'
-import { calledBy, readText, transcriptPath, transcriptStream } from './transcript-file.ts'
+import { calledBy, readText, type Transcript, transcriptPath, transcriptStream } from './transcript-file.ts'
 
 /** Options of {@link jsonlSource}. */
 export interface JsonlSourceOptions {
@@ -42,23 +43,23 @@ const LONGEST_LINE = 16_777_216
  *
  * Fails with `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`, or, for a line that is no such record, `INPUT_NOT_MEDIA`.
  *
- * @param file - a path, a `file:` URL, or `-` for the standard input.
+ * @param file - a path, a `file:` URL, `-` for the standard input, or a destination that `jsonlSink()` writes to.
  * @throws {@link ConfigurationError} `INVALID_OPTION`
  * @event session object - a session that was heard when the file was made
  * @event gap Gap - audio that nobody heard then
  * @event progress object - how far it has come
  */
-export function jsonlSource(file: string | URL, options: JsonlSourceOptions = {}): JsonlSource {
+export function jsonlSource(file: string | URL | OutputDestination, options: JsonlSourceOptions = {}): JsonlSource {
   checkKnown('jsonlSource()', options, ['signal'])
   checkSignal('signal', options.signal)
-  const path = transcriptPath(file)
+  const path = isDestination(file) ? file : transcriptPath(file)
   const tell = (event: string, record: object): void => void source.emit(event, record)
   const source = transcriptStream((closed) => readItems(path, tell, closed), options.signal)
   return source as JsonlSource
 }
 
 /** The display names that a file of `jsonlSink()` has for speakers; the last one of each counts. */
-export async function namesIn(path: string): Promise<Record<string, string>> {
+export async function namesIn(path: Transcript): Promise<Record<string, string>> {
   const names = new Map<string, string>()
   for await (const { record } of readRecords(path)) {
     const { speaker, name } = record
@@ -69,7 +70,7 @@ export async function namesIn(path: string): Promise<Record<string, string>> {
 
 type Emit = (event: string, record: object) => void
 
-async function* readItems(path: string, emit: Emit, closed: AbortSignal): AsyncGenerator<Captionable> {
+async function* readItems(path: Transcript, emit: Emit, closed: AbortSignal): AsyncGenerator<Captionable> {
   const totals = new TurnTotals()
   let audioMs = 0
   let before = ''
@@ -117,7 +118,7 @@ interface Line {
   where: string
 }
 
-async function* readRecords(path: string, closed?: AbortSignal): AsyncGenerator<Line> {
+async function* readRecords(path: Transcript, closed?: AbortSignal): AsyncGenerator<Line> {
   let number = 0
   for await (const line of readLines(path, closed)) {
     number += 1
@@ -138,7 +139,7 @@ async function* readRecords(path: string, closed?: AbortSignal): AsyncGenerator<
   }
 }
 
-async function* readLines(path: string, closed: AbortSignal | undefined): AsyncGenerator<string> {
+async function* readLines(path: Transcript, closed: AbortSignal | undefined): AsyncGenerator<string> {
   let rest = ''
   for await (const text of readText(path, closed)) {
     const lines = (rest + text).split('\n')

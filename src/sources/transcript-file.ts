@@ -1,9 +1,13 @@
 import { createReadStream } from 'node:fs'
 import { addAbortSignal, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import type { OutputDestination } from '../destinations/destination.ts'
 import { InputError } from '../errors.ts'
 import { invalidOption } from '../options.ts'
 import { announce, recordStage } from '../stage.ts'
+
+/** Where a transcript is read: a path, `-`, or a destination that sinks write to. */
+export type Transcript = string | OutputDestination
 
 /** The path of a transcript: a path, a `file:` URL, or `-`. @throws ConfigurationError `INVALID_OPTION` */
 export function transcriptPath(file: string | URL): string {
@@ -31,21 +35,21 @@ export function transcriptStream(
 }
 
 /** How messages call it. */
-export function calledBy(path: string): string {
-  return path === '-' ? 'the standard input' : path
+export function calledBy(transcript: Transcript): string {
+  if (typeof transcript !== 'string') return transcript.address
+  return transcript === '-' ? 'the standard input' : transcript
 }
 
 /**
  * The text of a file, or of the standard input, as it comes: UTF-8, or UTF-16 where its first bytes say so. Bytes that are
  * neither fail with `INPUT_NOT_MEDIA`, since words would be lost.
  */
-export async function* readText(path: string, closed?: AbortSignal): AsyncGenerator<string> {
-  const bytes: Readable = path === '-' ? process.stdin : createReadStream(path)
-  if (closed !== undefined) addAbortSignal(closed, bytes)
+export async function* readText(transcript: Transcript, closed?: AbortSignal): AsyncGenerator<string> {
+  const bytes = typeof transcript === 'string' ? openText(transcript, closed) : transcript.read(closed)
   let decoder: InstanceType<typeof TextDecoder> | undefined
   let isWhole = false
   try {
-    for await (const chunk of bytes as AsyncIterable<Buffer>) {
+    for await (const chunk of bytes) {
       decoder ??= new TextDecoder(encodingOf(chunk), { fatal: true })
       yield decoder.decode(chunk, { stream: true })
     }
@@ -53,7 +57,7 @@ export async function* readText(path: string, closed?: AbortSignal): AsyncGenera
     if (decoder !== undefined) yield decoder.decode()
   } catch (cause) {
     const { code, message } = cause as { code?: unknown; message: string }
-    const where = calledBy(path)
+    const where = calledBy(transcript)
     if (code === 'ENOENT') throw new InputError('INPUT_NOT_FOUND', `${where} does not exist`, { cause })
     if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
       const problem = isWhole ? 'breaks off in the middle of a character' : 'is not UTF-8'
@@ -64,7 +68,13 @@ export async function* readText(path: string, closed?: AbortSignal): AsyncGenera
   }
 }
 
-function encodingOf([first, second]: Buffer): string {
+function openText(path: string, closed: AbortSignal | undefined): AsyncIterable<Uint8Array> {
+  const bytes: Readable = path === '-' ? process.stdin : createReadStream(path)
+  if (closed !== undefined) addAbortSignal(closed, bytes)
+  return bytes
+}
+
+function encodingOf([first, second]: Uint8Array): string {
   if (first === 0xff && second === 0xfe) return 'utf-16le'
   return first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8'
 }
