@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events'
+import { CertaintyCount, type CertaintyFigures } from './certainty.ts'
 import type { Gap, HeardRange } from './stream/options.ts'
 import { toError } from './stream-helpers.ts'
 
@@ -32,6 +33,8 @@ export interface RunSummary {
   speakerNames?: Record<string, string>
   /** Languages of the turns, where the engine says so, that of most turns first. */
   languages: string[]
+  /** How sure one may be of the words; all zero where no stage counts them. */
+  certainty: CertaintyFigures
   /**
    * Audio that no session heard, each from `start` to `end` in ms of the stream, in order of `start`; what was lost more
    * than once, on the same channel, is there once. Empty where nothing is missing.
@@ -52,6 +55,7 @@ interface Facts {
   speakers: string[]
   speakerNames?: Record<string, string>
   languages: string[]
+  certainty: CertaintyFigures
   /** Absent where all is heard. */
   range?: HeardRange
 }
@@ -71,7 +75,13 @@ export class ProgressReporter {
   readonly #fail: (error: Error) => void
   readonly #began = performance.now()
   readonly #tidy: (() => void)[] = []
-  #latest: Facts = { audioMs: 0, turns: 0, speakers: [], languages: [] }
+  #latest: Facts = {
+    audioMs: 0,
+    turns: 0,
+    speakers: [],
+    languages: [],
+    certainty: new CertaintyCount().figures,
+  }
   /** Stages pass gaps on downstream, so one gap is heard several times. */
   readonly #gaps = new Set<Gap>()
   #reconnects = 0
@@ -119,13 +129,14 @@ export class ProgressReporter {
     this.stop()
     await this.#busy
     await this.#report()
-    const { audioMs, turns, speakers, speakerNames, languages } = this.#latest
+    const { audioMs, turns, speakers, speakerNames, languages, certainty } = this.#latest
     return {
       audioMs,
       turns,
       speakers: [...speakers],
       ...(speakerNames !== undefined && { speakerNames: { ...speakerNames } }),
       languages: [...languages],
+      certainty: { ...certainty },
       gaps: joined([...this.#gaps]),
       reconnects: this.#reconnects,
       elapsedMs: Math.ceil(performance.now() - this.#began),

@@ -115,9 +115,9 @@ function behind(upstream: UpstreamStage): UpstreamStage {
 
 /**
  * Events that concern every stage below the one that emits them, and so are passed on downstream: `session` and `gap`
- * become JSONL records, `warning` reaches whoever listens on the last stage only.
+ * become JSONL records, as does `unrecognized`; `warning` reaches whoever listens on the last stage only.
  */
-export const relayedEvents = ['session', 'gap'] as const
+export const relayedEvents = ['session', 'gap', 'unrecognized'] as const
 
 /**
  * Re-emits the {@link relayedEvents} of whatever is piped into `stage` on `stage` itself.

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { CheckpointError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import type { Gap } from '../stream/options.ts'
+import type { TotalsBefore } from '../stream/turn-totals.ts'
 import { parseProfile, storedProfile } from '../voices/book-file.ts'
 import type { VoiceProfile } from '../voices/profile.ts'
 
@@ -36,10 +37,11 @@ export interface Checkpoint {
   /** Wall time of millisecond 0 of the stream, ms of the epoch, where a live source says it. */
   startedAt?: number
   nextOrder: number
-  /** Final turns, speakers in order of appearance, and how many turns are of each language. */
-  totals: { turns: number; speakers: readonly string[]; languages: Readonly<Record<string, number>> }
+  totals: TotalsBefore
   /** Audio that nobody heard, the newest. */
   gaps: readonly Gap[]
+  /** Ms of the stream up to which outputs were told what is not recognised; absent where that was not kept. */
+  unrecognizedUntil?: number
   /** The newest turns, each in its newest revision: those that an output may have to be written again from, and more. */
   turns: readonly string[]
   voices: ReadonlyMap<string, VoiceProfile>

@@ -1,7 +1,7 @@
 import { Transform } from 'node:stream'
 import type { Turn } from '../model.ts'
 import { recordStage, relayEvents } from '../stage.ts'
-import type { Gap } from '../stream/options.ts'
+import type { Gap, UnrecognizedSpeech } from '../stream/options.ts'
 import type { Place } from './checkpoint.ts'
 import { CommitRequest } from './stages.ts'
 import type { TurnRecord } from './turn-record.ts'
@@ -43,6 +43,10 @@ export class CheckpointRecorder extends Transform {
     relayEvents(this)
     this.on('gap', (gap: Gap) => {
       this.#gaps = [...this.#gaps, gap].slice(-MOST_GAPS)
+      this.#isNews = true
+    })
+    this.on('unrecognized', (speech: UnrecognizedSpeech) => {
+      options.record.addUnrecognized(speech)
       this.#isNews = true
     })
   }

@@ -1,4 +1,6 @@
+import { CertaintyCount } from '../certainty.ts'
 import { deserialize, serialize, type Serialized, type Turn } from '../model.ts'
+import type { UnrecognizedSpeech } from '../stream/options.ts'
 import type { Checkpoint } from './checkpoint.ts'
 
 /** Turns of the last so many ms of the stream are always kept: a session that goes on hears some of them again. */
@@ -26,13 +28,17 @@ export class TurnRecord {
   #turns = 0
   readonly #speakers = new Set<string>()
   readonly #languages = new Map<string, number>()
+  readonly #certainty = new CertaintyCount()
+  #unrecognizedUntil = 0
   #end = 0
 
-  constructor(before?: Pick<Checkpoint, 'turns' | 'nextOrder' | 'totals'>) {
+  constructor(before?: Pick<Checkpoint, 'turns' | 'nextOrder' | 'totals' | 'unrecognizedUntil'>) {
     if (before === undefined) return
     for (const packed of before.turns) this.#keep(deserialize(packed as Serialized<Turn>))
     this.#nextOrder = before.nextOrder
+    this.#unrecognizedUntil = before.unrecognizedUntil ?? 0
     this.#turns = before.totals.turns
+    if (before.totals.certainty !== undefined) this.#certainty.resumeFrom(before.totals.certainty)
     this.#languages = new Map(Object.entries(before.totals.languages))
     for (const speaker of before.totals.speakers) this.#speakers.add(speaker)
   }
@@ -44,6 +50,11 @@ export class TurnRecord {
     this.#nextOrder = Math.max(this.#nextOrder, turn.order + 1)
   }
 
+  addUnrecognized(speech: UnrecognizedSpeech): void {
+    this.#certainty.addUnrecognized(speech)
+    this.#unrecognizedUntil = Math.max(this.#unrecognizedUntil, speech.end)
+  }
+
   /** Forgets the turns before `order`, but for the newest. */
   forgetBefore(order: number): void {
     for (const [one, { end }] of this.#kept) {
@@ -53,13 +64,15 @@ export class TurnRecord {
   }
 
   /** All that is known now. */
-  get state(): Pick<Checkpoint, 'turns' | 'nextOrder' | 'totals'> {
+  get state(): Pick<Checkpoint, 'turns' | 'nextOrder' | 'totals' | 'unrecognizedUntil'> {
     const totals = {
       turns: this.#turns,
       speakers: [...this.#speakers],
       languages: Object.fromEntries(this.#languages),
+      certainty: this.#certainty.state,
     }
-    return { turns: [...this.#kept.values()].map(({ turn }) => turn), nextOrder: this.#nextOrder, totals }
+    const turns = [...this.#kept.values()].map(({ turn }) => turn)
+    return { turns, nextOrder: this.#nextOrder, totals, unrecognizedUntil: this.#unrecognizedUntil }
   }
 
   #keep(turn: Turn): void {
@@ -68,8 +81,9 @@ export class TurnRecord {
     for (const label of labelsOf(turn)) if (this.#speakers.size < MOST_SPEAKERS) this.#speakers.add(label)
   }
 
-  #count({ language }: Turn): void {
+  #count({ language, words }: Turn): void {
     this.#turns += 1
+    this.#certainty.add(words)
     if (language === undefined) return
     const before = this.#languages.get(language)
     if (before === undefined && this.#languages.size >= MOST_LANGUAGES) return

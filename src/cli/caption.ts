@@ -19,7 +19,7 @@ import { usage } from './options.ts'
 import { checkpointOf } from './resume.ts'
 import { SoundMeter, withoutSpeech } from './sound.ts'
 import type { ReportSink } from './view/report-sink.ts'
-import { Certainty } from './view/certainty.ts'
+import { certaintyLine, certaintyWarning } from './view/certainty.ts'
 import { summaryLines, type Reporter, type SummaryFacts, unusedNames } from './view/reporter.ts'
 
 /** Does what a command asks; the exit code of a success is complete, with gaps, or interrupted. */
@@ -44,8 +44,7 @@ export async function caption(
     const outputs = openOutputs(command)
     const sinks: Writable[] = [...outputs, ...(videos?.sinks ?? []), ...reporter.sinks]
     if (sinks.length === 0) sinks.push(textSink(undefined, { speakers: command.names }))
-    const certainty = new Certainty()
-    const output = fanOut(...sinks, certainty, ...(report === undefined ? [] : [report]))
+    const output = fanOut(...sinks, ...(report === undefined ? [] : [report]))
     const channels = command.channels === undefined ? {} : { channels: 'keep' as const }
     const isPassed = command.passThrough && command.channels === undefined
     const hearing = turns === undefined ? [] : [...(isPassed ? [] : [resample(channels)]), turns]
@@ -78,10 +77,10 @@ export async function caption(
     await videos?.make((target, doneMs) => reporter.video(target, doneMs), interrupted ? abort : stop, heard)
     const engine = isLocal(command, environmentKey) ? 'local' : 'other'
     const isSilent = summary.turns === 0 && turns !== undefined
-    const doubt = isSilent ? withoutSpeech(sound) : certainty.warning(engine === 'local')
+    const doubt = isSilent ? withoutSpeech(sound) : certaintyWarning(summary.certainty, engine === 'local')
     if (doubt !== undefined) reporter.warn(doubt)
     const written = writtenFiles(command, outputs)
-    await reportEnd(command, reporter, { ...summary, interrupted, replaced, written }, report?.report, certainty)
+    await reportEnd(command, reporter, { ...summary, interrupted, replaced, written }, report?.report)
     if (process.stderr.isTTY && turns !== undefined) {
       const { modelOffer } = await import('./commands/models.ts')
       const offer = modelOffer(command, engine, { isTerminal: true })
@@ -113,17 +112,15 @@ async function reportEnd(
   reporter: Reporter,
   { written: files, ...summary }: RunSummary & Pick<SummaryFacts, 'interrupted' | 'replaced'> & { written: string[] },
   report: CaptionReport | undefined,
-  certainty: Certainty,
 ): Promise<void> {
   const { names } = command
   const unused = unusedNames(names, summary.speakers)
   if (unused !== undefined) reporter.warn(unused)
-  const { figures } = certainty
-  reporter.end(summaryLines(summary, { ...summary, names, files }), { ...summary, files, certainty: figures })
+  reporter.end(summaryLines(summary, { ...summary, names, files }), { ...summary, files })
   if (report === undefined) return
   const { formatCaptionReport } = await import('../captions/report.ts')
-  const text = `${formatCaptionReport(report)}\n${certainty.line}`
-  reporter.report(text, { ...report, certainty: figures })
+  const text = `${formatCaptionReport(report)}\n${certaintyLine(summary.certainty)}`
+  reporter.report(text, { ...report, certainty: summary.certainty })
 }
 
 /** The files that are there now; of outputs that rotate, their parts. */

@@ -75,11 +75,24 @@ export interface EngineWarning {
   lost?: { start: number; end: number }
 }
 
+/** Speech that an engine has heard and made no words of. */
+export interface EngineUnrecognizedSpeech {
+  /** In ms from the first sample of the engine session. */
+  start: number
+  end: number
+  /** Whether it has no words there, or had a repetition without end, which was cut. */
+  reason: 'noWords' | 'repetition'
+  /** Words of the repetition that were left out. */
+  repeatedWords?: number
+}
+
 /** Where an engine session delivers what it finds. Called in order, never after `destroy()`. */
 export interface EngineListener {
   speechStarted(atMs: number, confidence: number): void
   turn(turn: EngineTurn): void
   revision(revisions: EngineRevision[]): void
+  /** Speech was heard, and it is not known what was said; for engines that are not sure of their words, but of that. */
+  unrecognized?(speech: EngineUnrecognizedSpeech): void
   /** Something that the client should know, and that does not end the session. */
   warning?(warning: EngineWarning): void
   /** The session is beyond repair; nothing follows. */

@@ -3,6 +3,9 @@
 /** Length of the frames that speech is known for, in ms. */
 export const speechFrameMs = 10
 
+/** Level of speech from which on the detector is sure. */
+export const sureSpeech = 0.7
+
 /** Says of each {@link speechFrameMs} of audio whether it is speech. Calls are made one at a time. */
 export interface VoiceActivityDetector {
   /** Resolves to the levels of the frames now known: 0, or the highest threshold that the speech passed. */
@@ -27,6 +30,8 @@ export interface Recognition {
   words: RecognisedWord[]
   /** ISO 639-1 code of the language that the model took it for; absent where it does not say. */
   language?: string
+  /** Words of repetitions that were left out, since the audio has no room for them; absent where there were none. */
+  repeatedWords?: number
 }
 
 /** A stretch of speech between two silences, on its way through a recogniser. */

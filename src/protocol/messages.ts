@@ -106,6 +106,18 @@ export interface WarningMessage {
   audio_lost?: { start: number; end: number }
 }
 
+/** Our own server only: speech was heard, and it is not known what was said. */
+export interface UnrecognizedSpeechMessage {
+  type: 'UnrecognizedSpeech'
+  /** In ms from the first sample of this socket. */
+  start_ms: number
+  end_ms: number
+  /** Whether there are no words, or a repetition without end was cut. */
+  reason: 'no_words' | 'repetition'
+  /** Words of the repetition that were left out. */
+  repeated_words?: number
+}
+
 /** Server: precedes a close with the same code; holds the only text there is. */
 export interface ErrorMessage {
   type: 'Error'
@@ -137,6 +149,7 @@ export type ServerMessage =
   | HeartbeatMessage
   | SilenceMessage
   | WarningMessage
+  | UnrecognizedSpeechMessage
   | ErrorMessage
   | LlmGatewayResponseMessage
   | TerminationMessage
@@ -181,6 +194,7 @@ const serverTypes = [
   'Heartbeat',
   'Silence',
   'Warning',
+  'UnrecognizedSpeech',
   'Error',
   'LLMGatewayResponse',
   'Termination',
@@ -250,6 +264,8 @@ function checked(type: ServerMessage['type'], value: Record<string, unknown>): P
         ...(/^[A-Z_]{1,40}$/.test(string(value['code'])) && { code: string(value['code']) }),
         ...audioLost(value['audio_lost']),
       })
+    case 'UnrecognizedSpeech':
+      return unrecognizedSpeech(value)
     case 'Termination':
       return message({
         type,
@@ -332,11 +348,27 @@ function confidence(word: Record<string, unknown>): { confidence?: number } {
   return { confidence: Math.min(1, Math.max(0, value)) }
 }
 
+function unrecognizedSpeech(value: Record<string, unknown>): ParsedMessage {
+  const reason = value['reason']
+  // Later versions may know more of them.
+  if (reason !== 'no_words' && reason !== 'repetition') return { kind: 'unknown', type: 'UnrecognizedSpeech' }
+  const start = Math.max(0, integer(value['start_ms']))
+  const repeated = isCount(value['repeated_words']) ? { repeated_words: value['repeated_words'] } : {}
+  return message({
+    type: 'UnrecognizedSpeech',
+    start_ms: start,
+    end_ms: Math.max(start, integer(value['end_ms'])),
+    reason,
+    ...repeated,
+  })
+}
+
 function audioLost(value: unknown): Pick<WarningMessage, 'audio_lost'> {
   if (!isRecord(value)) return {}
   const start = Math.max(0, integer(value['start']))
   return { audio_lost: { start, end: Math.max(start, integer(value['end'])) } }
 }
+
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -22,6 +22,7 @@ export type {
   TerminationMessage,
   TurnMessage,
   TurnRevision,
+  UnrecognizedSpeechMessage,
   WarningMessage,
   WordMessage,
 } from '../protocol/messages.ts'

@@ -323,6 +323,14 @@ export class Session implements ServerSession {
         const warning = { type: 'Warning', warning_code: 0, warning: message, code } as const
         send(lost === undefined ? warning : { ...warning, audio_lost: lost })
       },
+      unrecognized: ({ start, end, reason, repeatedWords }) =>
+        send({
+          type: 'UnrecognizedSpeech',
+          start_ms: start,
+          end_ms: end,
+          reason: reason === 'noWords' ? 'no_words' : reason,
+          ...(repeatedWords !== undefined && { repeated_words: repeatedWords }),
+        }),
       failed: (error) => this.#fail(error),
     }
   }

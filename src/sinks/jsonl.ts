@@ -1,7 +1,16 @@
 import type { Writable } from 'node:stream'
-import { checkBoolean, checkKnown, checkSignal } from '../options.ts'
-import { formatJsonlEvent, formatJsonlItem, jsonlContextEvents, jsonlContexts } from '../captions/formats/jsonl.ts'
+import {
+  formatJsonlEvent,
+  formatJsonlItem,
+  jsonlContextEvents,
+  jsonlContexts,
+  jsonlEvents,
+} from '../captions/formats/jsonl.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
+import { CertaintyCount, type CertaintyState } from '../certainty.ts'
+import { type Captionable, isCue, isSegment } from '../model.ts'
+import { checkBoolean, checkKnown, checkSignal } from '../options.ts'
+import type { UnrecognizedSpeech } from '../stream/options.ts'
 import type { SinkTarget } from './destination.ts'
 import { TextSink, type Sink, type SinkOptions } from './text-sink.ts'
 
@@ -12,13 +21,15 @@ export interface JsonlSinkOptions extends SinkOptions {
 }
 
 /**
- * Writes one JSON record a line: `type` is `turn`, `segment` or `cue` for what the sink is given, and `session` or
- * `gap` for the events of those names of the stages above. Turns and segments are keyed by `order` and `revision`: a
+ * Writes one JSON record a line: `type` is `turn`, `segment` or `cue` for what the sink is given, and `session`, `gap` or
+ * `unrecognized` for the events of those names of the stages above. Turns and segments are keyed by `order` and `revision`: a
  * later line of the same `order` with a higher `revision` replaces the earlier. Partial turns are written too, with
  * `endOfTurn: false`.
  *
  * Lines are appended at once. Records of events wait for the first turn, segment or cue, so that a file is made only
- * where there is something to hold, or at the end.
+ * where there is something to hold, or at the end. The last record, of the type `summary`, says in its field `certainty`, which
+ * is a {@link CertaintyFigures}, how sure one may be of the words of the file. It stands in none that was not finished, that
+ * was read again from a file without it, or that holds nothing.
  *
  * @param target - a path, a `file:` URL, or any Writable; none means standard output.
  * @returns a Writable of {@link Turn}, {@link Segment} or {@link Cue}, in object mode.
@@ -29,16 +40,53 @@ export function jsonlSink(target?: SinkTarget, options: JsonlSinkOptions = {}): 
   checkSpeakerNames('speakers', options.speakers)
   checkBoolean('end', options.end)
   checkSignal('signal', options.signal)
+  const trailer = new Trailer()
   const sink = new TextSink('jsonlSink()', target, options, {
     textOf: (item) => {
+      trailer.add(item)
       const { before = '', after = '' } = jsonlContexts.get(item) ?? {}
       return before + formatJsonlItem(item, options.speakers) + after
     },
+    end: () => trailer.text,
+    state: () => trailer.state,
+    resumeFrom: (state) => trailer.resumeFrom(state),
   })
-  for (const event of ['session', 'gap'] as const) {
+  for (const event of jsonlEvents) {
     sink.on(event, (record: object) => {
+      if (event === 'unrecognized') trailer.count.addUnrecognized(record as UnrecognizedSpeech)
       if (!jsonlContextEvents.has(record)) sink.writeAside(formatJsonlEvent(event, record))
     })
   }
   return sink as Writable as Sink
+}
+
+/** What the last record says of those before it. */
+class Trailer {
+  readonly count = new CertaintyCount()
+  /** Whether all is known that stands before it; what is read from a file has the record of its own, if any. */
+  #isKnown = true
+
+  add(item: Captionable): void {
+    if (jsonlContexts.has(item)) this.#isKnown = false
+    // Revisions change speakers, not words.
+    const isNew = isCue(item) || (isSegment(item) ? item.turn.revision === 0 : item.endOfTurn && item.revision === 0)
+    if (isNew) this.count.add(item.words)
+  }
+
+  /** What a run that goes on with the file is to know. */
+  get state(): CertaintyState | undefined {
+    return this.#isKnown ? this.count.state : undefined
+  }
+
+  resumeFrom(state: unknown): void {
+    // Earlier versions kept none.
+    if (state === undefined) this.#isKnown = false
+    else this.count.resumeFrom(state as CertaintyState)
+  }
+
+  get text(): string {
+    const { figures: certainty } = this.count
+    const isEmpty = certainty.words === 0 && certainty.unrecognizedMs === 0 && certainty.repeatedWords === 0
+    return this.#isKnown && !isEmpty ? formatJsonlEvent('summary', { certainty }) : ''
+  }
 }

@@ -9,7 +9,7 @@ import { type Captionable, isCue, isSegment } from '../model.ts'
 import { checkInteger, checkKnown, checkOneOf, checkSignal, invalidOption } from '../options.ts'
 import { relayEvents } from '../stage.ts'
 import { guard, toError, waitAtMost } from '../stream-helpers.ts'
-import type { Gap } from '../stream/options.ts'
+import type { Gap, UnrecognizedSpeech } from '../stream/options.ts'
 import type { PassedOnEvents, SessionRecord } from '../transforms/diarize-events.ts'
 
 /** Options of {@link rotatingSink}. At least one of `every` and `maxBytes` is needed. */
@@ -65,8 +65,11 @@ export interface RotatingSink extends TypedWritable<RotatingSinkEvents> {
 const HOUR = 3_600_000
 const LENGTHS = { hour: HOUR, day: 24 * HOUR } as const
 const PLACEHOLDERS = /\{(?:number|date|time)\}/g
-/** Gaps that are kept until there is a part to write them into. */
-const MOST_GAPS = 1000
+/** What stages above tell of, and the record. */
+type Told = [event: 'gap', record: Gap] | [event: 'unrecognized', record: UnrecognizedSpeech]
+
+/** Records of gaps and the like that are kept until there is a part to write them into. */
+const MOST_KEPT = 1000
 /** How long a part may take to close once it is destroyed. */
 const CLOSE_WAIT_MS = 10_000
 
@@ -143,7 +146,7 @@ class RotatingStream extends Writable {
   #placing: Promise<{ written: Promise<void> }> | undefined
   #isAbandoned = false
   readonly #sessions = new Map<string | undefined, SessionRecord>()
-  #gaps: Gap[] = []
+  #kept: Told[] = []
 
   constructor(
     pattern: string,
@@ -162,10 +165,8 @@ class RotatingStream extends Writable {
       this.#sessions.set(session.channel, session)
       this.#sink?.emit('session', session)
     })
-    this.on('gap', (gap: Gap) => {
-      if (this.#sink !== undefined) this.#sink.emit('gap', this.#placed(gap))
-      else if (this.#gaps.length < MOST_GAPS) this.#gaps.push(gap)
-    })
+    this.on('gap', (gap: Gap) => this.#tell('gap', gap))
+    this.on('unrecognized', (speech: UnrecognizedSpeech) => this.#tell('unrecognized', speech))
     if (options.signal) addAbortSignal(options.signal, this)
   }
 
@@ -264,7 +265,14 @@ class RotatingStream extends Writable {
     this.parts.push(part)
     this.emit('part', part)
     for (const session of this.#sessions.values()) sink.emit('session', session)
-    for (const gap of this.#gaps.splice(0)) sink.emit('gap', this.#placed(gap))
+    for (const [event, record] of this.#kept.splice(0)) sink.emit(event, this.#placed(record))
+  }
+
+  /** Hands a record to the part that is open, or to the next. */
+  #tell(...told: Told): void {
+    const [event, record] = told
+    if (this.#sink !== undefined) this.#sink.emit(event, this.#placed(record))
+    else if (this.#kept.length < MOST_KEPT) this.#kept.push(told)
   }
 
   /** Closes the present part; resolves when its file is whole. */
@@ -279,7 +287,7 @@ class RotatingStream extends Writable {
   }
 
   /** With the times of its part. */
-  #placed<T extends Captionable | Gap>(item: T): T {
+  #placed<T extends Captionable | Gap | UnrecognizedSpeech>(item: T): T {
     const { start = 0 } = this.#options.times === 'restart' ? (this.parts.at(-1) ?? {}) : {}
     if (start === 0) return item
     // What comes late began in the part before.

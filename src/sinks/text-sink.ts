@@ -51,7 +51,16 @@ const REWRITE_EVERY_MS = 60_000
 const SLICE_MS = 4
 
 /** How a sink makes its text: of each object by itself, or by a composer, loaded when there may be words. */
-export type SinkText = { textOf: (item: Captionable) => string } | { composer: () => Promise<Composer> }
+export type SinkText = PlainText | { composer: () => Promise<Composer> }
+
+interface PlainText {
+  textOf: (item: Captionable) => string
+  /** What stands at the end. */
+  end?: () => string
+  /** What the end takes to be known of what was written, as a plain value; and its counterpart, where a run goes on. */
+  state?: () => unknown
+  resumeFrom?: (state: unknown) => void
+}
 
 /** Writes the text of turns, segments or cues to a target, and rewrites a file where revisions change it. */
 export class TextSink extends Writable {
@@ -154,6 +163,8 @@ export class TextSink extends Writable {
         await this.#rewrite(composer)
         this.#warnOfRest(composer)
       }
+      const end = 'textOf' in this.#text ? (this.#text.end?.() ?? '') : ''
+      if (end !== '') await this.#put(end)
       this.#assertOpen()
       await this.#destination.finish((composer?.header ?? '') + this.#held)
       this.#finished = true
@@ -182,9 +193,14 @@ export class TextSink extends Writable {
     await this.#destination.sync?.()
     const { path: file, address, bytes = 0 } = this.#destination
     const path = file ?? address
+    if (path !== undefined) request.settle(path, this.#placeAt(bytes))
+  }
+
+  #placeAt(bytes: number): Place {
+    if (!('textOf' in this.#text)) return this.#composer?.place ?? nothing
+    const state = this.#text.state?.()
     const alone = { order: Number.MAX_SAFE_INTEGER, bytes, blocks: 0, cuts: [] }
-    const place = 'textOf' in this.#text ? alone : (this.#composer?.place ?? nothing)
-    if (path !== undefined) request.settle(path, place)
+    return state === undefined ? alone : { ...alone, state }
   }
 
   #resumeFrom(place: Place, turns: readonly Turn[]): Promise<void> {
@@ -192,6 +208,7 @@ export class TextSink extends Writable {
       if (place.bytes > 0) {
         await this.#destination.resumeFrom?.(place.bytes)
         this.#begun = true
+        if ('textOf' in this.#text) this.#text.resumeFrom?.(place.state)
       }
       const composer = await this.#load()
       if (composer === undefined) return

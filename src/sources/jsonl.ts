@@ -1,11 +1,12 @@
-import { jsonlContextEvents, jsonlContexts } from '../captions/formats/jsonl.ts'
+import { jsonlContextEvents, jsonlContexts, jsonlEvents } from '../captions/formats/jsonl.ts'
+import type { CertaintyFigures } from '../certainty.ts'
 import { isDestination, type OutputDestination } from '../destinations/destination.ts'
 import { InputError } from '../errors.ts'
 import type { TypedReadable } from '../events.ts'
 import type { Captionable, Cue, Segment, Turn, Word } from '../model.ts'
 import { checkKnown, checkSignal } from '../options.ts'
 import { TurnTotals } from '../stream/turn-totals.ts'
-import type { Gap } from '../stream/options.ts'
+import type { Gap, UnrecognizedSpeech } from '../stream/options.ts'
 import { calledBy, readText, type Transcript, transcriptPath, transcriptStream } from './transcript-file.ts'
 
 /** Options of {@link jsonlSource}. */
@@ -20,8 +21,18 @@ export interface JsonlSourceEvents {
   session: [record: Record<string, unknown>]
   /** Audio that nobody heard then. */
   gap: [gap: Gap]
+  /** Speech that was not understood then. */
+  unrecognized: [speech: UnrecognizedSpeech]
   /** How far it has come. */
-  progress: [progress: { audioMs: number; turns: number; speakers: string[]; languages: string[] }]
+  progress: [
+    progress: {
+      audioMs: number
+      turns: number
+      speakers: string[]
+      languages: string[]
+      certainty: CertaintyFigures
+    },
+  ]
 }
 
 /** A transcript out of a file: turns, segments or cues. */
@@ -38,7 +49,7 @@ const LONGEST_LINE = 16_777_216
  * await run(jsonlSource('talk.jsonl'), srtSink('talk.srt', { speakers: { A: 'Alice' }, layout: 'bbc' }))
  * ```
  *
- * Revisions come in their places. The records `session` and `gap` are events; with all other records they are written again
+ * Revisions come in their places. The records `session`, `gap` and `unrecognized` are events; with all other records they are written again
  * where they stood by a `jsonlSink()` below, so that a file of `jsonlSink()` comes out as it went in.
  *
  * Fails with `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`, or, for a line that is no such record, `INPUT_NOT_MEDIA`.
@@ -47,6 +58,7 @@ const LONGEST_LINE = 16_777_216
  * @throws {@link ConfigurationError} `INVALID_OPTION`
  * @event session object - a session that was heard when the file was made
  * @event gap Gap - audio that nobody heard then
+ * @event unrecognized UnrecognizedSpeech - speech that was not understood then
  * @event progress object - how far it has come
  */
 export function jsonlSource(file: string | URL | OutputDestination, options: JsonlSourceOptions = {}): JsonlSource {
@@ -83,6 +95,11 @@ async function* readItems(path: Transcript, emit: Emit, closed: AbortSignal): As
       emit(event, record)
     }
   }
+  const tellProgress = (): void => {
+    const { turns, speakers, speakerNames, languages, certainty } = totals
+    const heard = { turns, speakers, languages, certainty: certainty.figures }
+    emit('progress', { audioMs, ...heard, ...(speakerNames !== undefined && { speakerNames }) })
+  }
   for await (const { record, line, where } of readRecords(path, closed)) {
     const { type, ...all } = record
     const { name, ...fields } = all
@@ -91,7 +108,11 @@ async function* readItems(path: Transcript, emit: Emit, closed: AbortSignal): As
       throw new InputError('INPUT_NOT_MEDIA', `${where} is no ${String(type)} as jsonlSink() writes it`)
     if (item === undefined) {
       before += line
-      if (type === 'session' || type === 'gap') events.push([type, all])
+      const event = jsonlEvents.find((one) => one === type)
+      if (event !== undefined && isEvent(event, all)) events.push([event, all])
+      if (event === 'unrecognized' && isEvent(event, all)) {
+        totals.certainty.addUnrecognized(all as unknown as UnrecognizedSpeech)
+      }
       continue
     }
     if (held !== undefined) yield held
@@ -101,12 +122,12 @@ async function* readItems(path: Transcript, emit: Emit, closed: AbortSignal): As
     held = item
     audioMs = Math.max(audioMs, item.end)
     if ('endOfTurn' in item && item.endOfTurn) totals.add(item)
-    const { turns, speakers, speakerNames, languages } = totals
-    emit('progress', { audioMs, turns, speakers, languages, ...(speakerNames !== undefined && { speakerNames }) })
+    tellProgress()
   }
   const context = held === undefined ? undefined : jsonlContexts.get(held)
   if (context !== undefined) context.after = before
   tell(context !== undefined)
+  tellProgress()
   if (held !== undefined) yield held
 }
 
@@ -157,6 +178,13 @@ type Fields = Record<string, unknown>
 const isTime = (value: unknown): boolean => typeof value === 'number' && Number.isSafeInteger(value)
 const isText = (value: unknown): boolean => typeof value === 'string'
 const isTextOrAbsent = (value: unknown): boolean => value === undefined || typeof value === 'string'
+
+/** Whether a record can be taken for the event of its name: what was not written here may be anything. */
+function isEvent(event: (typeof jsonlEvents)[number], { start, end, reason, repeatedWords }: Fields): boolean {
+  if (event !== 'unrecognized') return true
+  const isKnown = reason === 'noWords' || reason === 'repetition'
+  return isTime(start) && isTime(end) && isKnown && (repeatedWords === undefined || isTime(repeatedWords))
+}
 
 /** Whether the fields that turns, segments and cues have in common are right. */
 function isSpoken({ start, end, speaker, channel, language, words }: Fields): boolean {

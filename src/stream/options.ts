@@ -21,6 +21,8 @@ export interface StreamStart {
   /** Speakers that there were. */
   speakers: readonly string[]
   voices: ReadonlyMap<string, VoiceProfile>
+  /** Ms of the stream up to which it was told what is not recognised; as far as all is heard, if absent. */
+  unrecognizedUntil?: number
 }
 
 export interface SupervisorOptions extends SessionOptions, BackOffOptions {
@@ -104,6 +106,23 @@ export interface Gap {
   endedAt?: string
 }
 
+/**
+ * Speech that the engine on this machine, or a server of this library, has heard and made no words of. AssemblyAI does not tell
+ * of it, but says how sure it is of each word.
+ */
+export interface UnrecognizedSpeech {
+  /** First ms of the stream at which there is such speech. */
+  start: number
+  /** First ms of the stream at which there is none any more. */
+  end: number
+  /** `noWords` where there are none; `repetition` where the model said the same over and over, and that was cut. */
+  reason: 'noWords' | 'repetition'
+  /** Words of the repetition that were left out. */
+  repeatedWords?: number
+  /** Name of the channel it is on, where channels are kept apart. */
+  channel?: string
+}
+
 /** An attempt to open a session again. */
 export interface ReconnectingRecord {
   /** From 1; back to 1 once the stream has come further. */
@@ -129,6 +148,7 @@ export interface SupervisorEvents {
   sessionEnd: [SessionEnded]
   reconnecting: [ReconnectingRecord]
   gap: [Gap]
+  unrecognized: [UnrecognizedSpeech]
   warning: [Warning]
   message: [ServerMessage & { channel?: string }]
   /** A voice was heard: those of all letters so far. */

@@ -1,7 +1,8 @@
 import type { Turn } from '../model.ts'
-import type { BeginMessage, ServerMessage } from '../protocol/messages.ts'
+import type { BeginMessage, ServerMessage, UnrecognizedSpeechMessage } from '../protocol/messages.ts'
 import type { Session, SessionEnd } from '../session/session.ts'
 import type { TurnJoiner } from './joiner.ts'
+import type { UnrecognizedSpeech } from './options.ts'
 import type { RollOverTimes } from './reconnect.ts'
 import type { Sender } from './sender.ts'
 import type { SessionClock } from './session-clock.ts'
@@ -16,6 +17,8 @@ export interface StreamSessionListener {
   message(message: ServerMessage): void
   /** Audio that the server could not hear, in ms of the stream. */
   lost(gap: { start: number; end: number }): void
+  /** Speech of which the server made no words, in ms of the stream. */
+  unrecognized(speech: UnrecognizedSpeech): void
 }
 
 /** A session that has begun, at its place in the stream. Holds its messages until it takes over. */
@@ -129,8 +132,20 @@ export class StreamSession {
         this.#listener.lost({ start: this.clock.toStream(lost.start), end: this.clock.toStream(lost.end) })
         return
       }
+      case 'UnrecognizedSpeech':
+        if (!this.#closing) this.#listener.unrecognized(this.#speechOf(message))
+        return
       default:
         this.#listener.message(message)
+    }
+  }
+
+  #speechOf({ start_ms, end_ms, reason, repeated_words }: UnrecognizedSpeechMessage): UnrecognizedSpeech {
+    return {
+      start: this.clock.toStream(start_ms),
+      end: this.clock.toStream(end_ms),
+      reason: reason === 'no_words' ? 'noWords' : reason,
+      ...(repeated_words !== undefined && { repeatedWords: repeated_words }),
     }
   }
 

@@ -6,7 +6,7 @@ import { oneLine } from '../redact.ts'
 import type { VoiceProfile } from '../voices/profile.ts'
 import { Session, type SessionEnd } from '../session/session.ts'
 import { FinalWords, type Orders, TurnJoiner } from './joiner.ts'
-import type { StreamStart, SupervisorEvents, SupervisorOptions } from './options.ts'
+import type { StreamStart, SupervisorEvents, SupervisorOptions, UnrecognizedSpeech } from './options.ts'
 import { connector, rollOverTimes, SessionBudget } from './reconnect.ts'
 import { ReplayBuffer } from './replay-buffer.ts'
 import { Sender } from './sender.ts'
@@ -70,6 +70,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   #onHold = false
   #finalCount = 0
   #warnedOfLabels = false
+  /** Ms of the stream up to which it was told what is not recognised. */
+  readonly #toldUntil = { noWords: 0, repetition: 0 }
 
   constructor(options: SupervisorOptions) {
     super()
@@ -173,12 +175,13 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     return this.#letters.voices
   }
 
-  #resumeFrom({ frame, settled, turns, nextOrder, speakers, voices }: StreamStart): void {
+  #resumeFrom({ frame, settled, turns, nextOrder, speakers, voices, unrecognizedUntil = 0 }: StreamStart): void {
     // Of turns that were revised only the words count here.
     for (const turn of turns) this.#finals.add({ ...turn, revision: 0 })
     this.#audio.beginAt(frame, settled)
     this.#finals.context = this.#audio.msAt(frame)
     this.#sent = frame
+    this.#tellFrom(Math.max(settled, unrecognizedUntil))
     this.#orders.next = nextOrder
     // Who hears all of it again calls the speakers as they were called; whom words show to be another is that one.
     if (frame > 0) for (const speaker of speakers) this.#letters.claim(speaker)
@@ -324,6 +327,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       turns: (turns, from) => this.#deliver(turns, from),
       message: (message) => this.#pass(message),
       lost: (gap) => void this.emit('gap', gap),
+      unrecognized: (speech) => this.#tellUnrecognized(speech),
     })
     session.once('end', () => {
       if (streamSession.announced !== undefined) this.#tellEnd(streamSession)
@@ -343,8 +347,10 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     const { begin, clock } = next
     // Later sessions are told of once it is known who their speakers are.
     next.joins = this.#finals.any
-    if (next.joins) this.#voices?.begin()
-    else this.#announce(next)
+    if (next.joins) {
+      this.#voices?.begin()
+      this.#tellFrom(this.#finals.end)
+    } else this.#announce(next)
     const isFirst = !this.#letters.any
     const voices = this.#voices?.isOn === true ? this.#voices : undefined
     const labels = voices
@@ -515,6 +521,20 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   #tellGap(): void {
     const gap = this.#audio.takeGap()
     if (gap) this.emit('gap', gap)
+  }
+
+  #tellFrom(ms: number): void {
+    const until = this.#toldUntil
+    until.noWords = Math.max(until.noWords, ms)
+    until.repetition = Math.max(until.repetition, ms)
+  }
+
+  /** What a session hears again has its words, or was told of. */
+  #tellUnrecognized({ start, ...speech }: UnrecognizedSpeech): void {
+    const from = Math.max(start, this.#toldUntil[speech.reason])
+    if (speech.end <= from) return
+    this.#toldUntil[speech.reason] = speech.end
+    this.emit('unrecognized', { start: from, ...speech })
   }
 
   #over(streamSession: StreamSession): boolean {

@@ -1,3 +1,4 @@
+import { CertaintyCount, type CertaintyState } from '../certainty.ts'
 import type { Turn } from '../model.ts'
 
 /** Turns that can still be revised: as many as those of a session keep their place. */
@@ -9,6 +10,17 @@ const MOST_LANGUAGES = 100
 const ON_ITS_WAY_MS = 2000
 /** Beginnings of speech that are kept; a server may tell of more than it makes turns of. */
 const MOST_KEPT = 1000
+
+/** What the final turns of a stream added up to in the run before. */
+export interface TotalsBefore {
+  turns: number
+  /** In order of appearance. */
+  speakers: readonly string[]
+  /** How many turns are of each language. */
+  languages: Readonly<Record<string, number>>
+  /** Absent where it was not counted then. */
+  certainty?: CertaintyState
+}
 
 /** What the final turns of a stream add up to, each as it was last revised. */
 export class TurnTotals {
@@ -23,11 +35,14 @@ export class TurnTotals {
   #names: Map<string, string> | undefined
   /** How many final turns are of each language. */
   readonly #languages = new Map<string, number>()
+  /** How sure one may be of the words. */
+  readonly certainty = new CertaintyCount()
   readonly #mostRevisable: number
 
   /** Goes on with what turns added up to which are not revised any more. */
-  resumeFrom(turns: number, speakers: Iterable<string>, languages: Readonly<Record<string, number>>): void {
+  resumeFrom({ turns, speakers, languages, certainty }: TotalsBefore): void {
     this.turns = turns
+    if (certainty !== undefined) this.certainty.resumeFrom(certainty)
     for (const speaker of speakers) this.#settled.add(speaker)
     this.#speakers = undefined
     for (const [language, count] of Object.entries(languages)) this.#languages.set(language, count)
@@ -60,6 +75,7 @@ export class TurnTotals {
     for (const { speaker, speakerName } of [turn, ...turn.words]) this.#rename(speaker, speakerName)
     if (turn.revision === 0) {
       this.turns += 1
+      this.certainty.add(turn.words)
       this.#countLanguage(turn.language)
     } else if (!isSame(labels, this.#revisable.get(turn.order))) {
       this.#speakers = undefined

@@ -1,6 +1,7 @@
 import type { HeartbeatMessage, SilenceMessage, SpeechStartedMessage } from '../protocol/messages.ts'
 import type { ConnectionParameters } from '../protocol/parameters.ts'
-import type { Gap, HeardRange, ReconnectingRecord } from '../stream/options.ts'
+import type { CertaintyFigures } from '../certainty.ts'
+import type { Gap, HeardRange, ReconnectingRecord, UnrecognizedSpeech } from '../stream/options.ts'
 import type { Warning } from '../errors.ts'
 import type { TypedDuplex } from '../events.ts'
 import type { Turn } from '../model.ts'
@@ -58,6 +59,8 @@ export interface DiarizeProgress {
   speakerNames?: Record<string, string>
   /** Languages of the final turns, where the engine says so, that of most turns first. */
   languages: string[]
+  /** How sure one may be of the words of the final turns so far. */
+  certainty: CertaintyFigures
   /** The part of the recording that is heard, where that is not all: then times above count from its beginning. */
   range?: HeardRange
 }
@@ -78,6 +81,8 @@ export interface DiarizeEvents {
   reconnecting: [ReconnectingRecord]
   /** Audio is missing: from `start` to `end` in ms of the stream, no session has heard it. */
   gap: [Gap]
+  /** Speech of which the engine made no words, or only ones that it repeated without end; AssemblyAI does not tell of it. */
+  unrecognized: [UnrecognizedSpeech]
   /**
    * A turn that is still open; also given where `partials` is off. Of several channels, each has one open turn at most,
    * which its next final replaces. One without words says that nothing is left of it.
@@ -100,7 +105,7 @@ export interface DiarizeEvents {
 }
 
 /** Events that every stage below passes on. */
-export type PassedOnEvents = Pick<DiarizeEvents, 'session' | 'gap'>
+export type PassedOnEvents = Pick<DiarizeEvents, 'session' | 'gap' | 'unrecognized'>
 
 /** Parameters that may change while the session runs. */
 export type UpdatableParameters = Pick<

@@ -147,7 +147,7 @@ class DiarizeStream extends Duplex {
         this.#resumptions = await import('./resumption.ts')
         this.#resumption = from
         this.#knownGaps = from.gaps
-        this.#totals.resumeFrom(from.totals.turns, from.totals.speakers, from.totals.languages)
+        this.#totals.resumeFrom(from.totals)
       },
     }
   }
@@ -396,6 +396,10 @@ class DiarizeStream extends Duplex {
     supervisor.on('session', (change) => this.#announce(change))
     supervisor.on('sessionEnd', (ended) => this.#diagnostics.sessionEnd(ended))
     supervisor.on('message', (message) => this.#pass(message))
+    supervisor.on('unrecognized', (speech) => {
+      this.#totals.certainty.addUnrecognized(speech)
+      this.emit('unrecognized', speech)
+    })
     for (const event of ['warning', 'reconnecting', 'gap'] as const) {
       supervisor.on(event, (record: unknown) => {
         this.emit(event, record)
@@ -524,10 +528,11 @@ class DiarizeStream extends Duplex {
     this.#reportedDoneMs = doneMs
     const { range } = this.#options
     const [sent, done] = [audioMs, doneMs].map((ms) => Math.max(0, ms - this.#heardFrom)) as [number, number]
-    const { turns, speakers, languages, speakerNames } = this.#totals
+    const { turns, speakers, languages, speakerNames, certainty } = this.#totals
     const names = speakerNames === undefined ? {} : { speakerNames }
     const part = range === undefined ? {} : { range: { ...range } }
-    this.emit('progress', { audioMs: sent, doneMs: done, turns, speakers, languages, ...names, ...part })
+    const heard = { turns, speakers, languages, certainty: certainty.figures }
+    this.emit('progress', { audioMs: sent, doneMs: done, ...heard, ...names, ...part })
   }
 
   async #finish(): Promise<void> {

@@ -158,6 +158,7 @@ async function embeddedPeer(engine: Engine): Promise<Peer> {
           turn: (turn) => listener.turn(turn),
           revision: (revisions) => listener.revision(revisions),
           warning: (warning) => listener.warning?.(warning),
+          unrecognized: (speech) => listener.unrecognized?.(speech),
           failed(error) {
             remember(error)
             listener.failed(error)

@@ -275,11 +275,19 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
     supervisor.on('reconnecting', (record) => this.emit('reconnecting', record))
     supervisor.on('warning', (warning) => this.emit('warning', warning))
     supervisor.on('message', (message) => this.emit('message', message))
+    // What another part hears is its own.
+    const within = <T extends { start: number; end: number }>(stretch: T): T | undefined => {
+      const start = Math.max(stretch.start + offset, this.#ms(part.from))
+      const end = Math.min(stretch.end + offset, this.#ms(part.to))
+      return end > start ? { ...stretch, start, end } : undefined
+    }
     supervisor.on('gap', (gap) => {
-      // What another part hears is not missing.
-      const start = Math.max(gap.start + offset, this.#ms(part.from))
-      const end = Math.min(gap.end + offset, this.#ms(part.to))
-      if (end > start) this.emit('gap', { ...gap, start, end })
+      const missing = within(gap)
+      if (missing !== undefined) this.emit('gap', missing)
+    })
+    supervisor.on('unrecognized', (speech) => {
+      const heard = within(speech)
+      if (heard !== undefined) this.emit('unrecognized', heard)
     })
   }
 

@@ -49,8 +49,13 @@ function originOf({ startedAt, savedAt, reachedMs }: Pick<Checkpoint, 'startedAt
   return startedAt ?? savedAt - reachedMs
 }
 
-function commonOf({ nextOrder, totals, voices }: Resumption): Pick<StreamStart, 'nextOrder' | 'speakers' | 'voices'> {
-  return { nextOrder, speakers: totals.speakers, voices }
+function commonOf({
+  nextOrder,
+  totals,
+  voices,
+  unrecognizedUntil = 0,
+}: Resumption): Pick<StreamStart, 'nextOrder' | 'speakers' | 'voices' | 'unrecognizedUntil'> {
+  return { nextOrder, speakers: totals.speakers, voices, unrecognizedUntil }
 }
 
 function finalsOf(turns: StreamStart['turns']): FinalWords {

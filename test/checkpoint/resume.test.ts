@@ -77,6 +77,11 @@ describe('a run with a checkpoint', () => {
     expect(existsSync(path.join(parts, 'talk.checkpoint'))).toBe(false)
     expect(wordsOf(path.join(parts, 'talk.jsonl'))).toEqual(wordsOf(path.join(whole, 'talk.jsonl')))
     for (const ending of ENDINGS.slice(0, -1)) expect(text(parts, ending)).toBe(text(whole, ending))
+    // Each run that was cut off had none, and that which was told to stop has had its own cut off.
+    const ends = (folder: string) => linesOf(path.join(folder, 'talk.jsonl')).filter(({ type }) => type === 'summary')
+    expect(ends(parts)).toEqual(ends(whole))
+    expect(ends(parts)).toHaveLength(1)
+    expect(linesOf(path.join(parts, 'talk.jsonl')).at(-1)?.type).toBe('summary')
     const orders = (folder: string) =>
       linesOf(path.join(folder, 'talk.jsonl')).flatMap(({ type, order }) => (type === 'turn' ? [order] : []))
     expect(orders(parts)).toEqual(orders(whole))
@@ -94,7 +99,11 @@ describe('a run with a checkpoint', () => {
     await aborted
     expect(stopped.audioMs).toBeLessThan(words[59]!.start)
     expect(existsSync(path.join(parts, 'talk.checkpoint'))).toBe(true)
+    const kinds = () => linesOf(path.join(parts, 'talk.jsonl')).map(({ type }) => type)
+    expect(kinds().at(-1)).toBe('summary')
     await hear(talk, parts)
+    expect(kinds().filter((type) => type === 'summary')).toHaveLength(1)
+    expect(kinds().at(-1)).toBe('summary')
     for (const ending of ENDINGS.slice(0, -1)) expect(text(parts, ending)).toBe(text(whole, ending))
     expect(wordsOf(path.join(parts, 'talk.jsonl'))).toEqual(wordsOf(path.join(whole, 'talk.jsonl')))
   })

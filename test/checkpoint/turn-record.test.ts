@@ -32,10 +32,19 @@ describe('the record of turns', () => {
   it('goes on from what it was', () => {
     const record = new TurnRecord()
     record.add({ ...spokenTurn(0, 0, ['one']), language: 'en' })
+    record.addUnrecognized({ start: 100, end: 400, reason: 'noWords' })
     const again = new TurnRecord(record.state)
     expect(again.state).toEqual(record.state)
     again.add({ ...spokenTurn(1, 500, ['two'], 'B'), language: 'en' })
-    expect(again.state.totals).toEqual({ turns: 2, speakers: ['A', 'B'], languages: { en: 2 } })
+    expect(again.state).toMatchObject({
+      totals: {
+        turns: 2,
+        speakers: ['A', 'B'],
+        languages: { en: 2 },
+        certainty: { figures: { words: 2, unrecognizedMs: 300 } },
+      },
+      unrecognizedUntil: 400,
+    })
   })
 })
 

@@ -1,5 +1,11 @@
 import { setImmediate as tick } from 'node:timers/promises'
-import type { EngineListener, EngineRevision, EngineTurn, EngineWarning } from '../../src/engine/engine.ts'
+import type {
+  EngineListener,
+  EngineRevision,
+  EngineTurn,
+  EngineUnrecognizedSpeech,
+  EngineWarning,
+} from '../../src/engine/engine.ts'
 import type {
   Attribution,
   Recognition,
@@ -109,6 +115,8 @@ export class ScriptedRecogniser implements Recogniser {
   gate: Promise<void> | undefined
   /** What an utterance comes to in place of its words, by its number. */
   failures = new Map<number, Error>()
+  /** Words of a repetition that were cut from an utterance, by its number. */
+  repeated = new Map<number, number>()
   readonly #turns: () => number
   #release: (() => void)[] = []
   #busy = 0
@@ -159,7 +167,8 @@ export class ScriptedRecogniser implements Recogniser {
       await this.gate
       const failure = this.failures.get(number)
       if (failure !== undefined) throw failure
-      return { words: readWords(samples) }
+      const repeatedWords = this.repeated.get(number)
+      return { words: readWords(samples), ...(repeatedWords !== undefined && { repeatedWords }) }
     } finally {
       this.#busy--
       this.pending--
@@ -252,6 +261,7 @@ export class Listener implements EngineListener {
   readonly partials: EngineTurn[] = []
   readonly revisions: EngineRevision[][] = []
   readonly warnings: EngineWarning[] = []
+  readonly notUnderstood: EngineUnrecognizedSpeech[] = []
   readonly errors: Error[] = []
   readonly started: number[] = []
   /** How many things were told. */
@@ -274,6 +284,10 @@ export class Listener implements EngineListener {
   warning(warning: EngineWarning): void {
     this.told++
     this.warnings.push(warning)
+  }
+  unrecognized(speech: EngineUnrecognizedSpeech): void {
+    this.told++
+    this.notUnderstood.push(speech)
   }
   failed(error: Error): void {
     this.told++

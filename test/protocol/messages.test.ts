@@ -125,6 +125,25 @@ describe('parseMessage', () => {
   })
 
   it.each([
+    [{ reason: 'no_words' }, { reason: 'no_words' }],
+    [
+      { reason: 'repetition', repeated_words: 12 },
+      { reason: 'repetition', repeated_words: 12 },
+    ],
+    [{ reason: 'no_words', repeated_words: -1 }, { reason: 'no_words' }],
+  ])('reads of speech that is not recognised %j', (given, expected) => {
+    expect(parse({ type: 'UnrecognizedSpeech', start_ms: 5.4, end_ms: 3, ...given })).toEqual({
+      kind: 'message',
+      message: { type: 'UnrecognizedSpeech', start_ms: 5, end_ms: 5, ...expected },
+    })
+  })
+
+  it('leaves alone what a later version says of it', () => {
+    const parsed = parse({ type: 'UnrecognizedSpeech', start_ms: 0, end_ms: 5, reason: 'music' })
+    expect(parsed).toEqual({ kind: 'unknown', type: 'UnrecognizedSpeech' })
+  })
+
+  it.each([
     ['AUDIO_LOST', 'AUDIO_LOST'],
     ['two words', undefined],
     ['', undefined],

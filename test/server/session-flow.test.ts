@@ -84,6 +84,24 @@ describe('a session from Begin to Termination', () => {
     ])
   })
 
+  it('passes on what an engine did not understand, in a message of its own', async () => {
+    const engine = scriptedEngine([], {
+      events: [
+        { at: 1000, report: (listener) => listener.unrecognized?.({ start: 100, end: 900, reason: 'noWords' }) },
+        {
+          at: 2000,
+          report: (listener) =>
+            listener.unrecognized?.({ start: 1000, end: 2000, reason: 'repetition', repeatedWords: 7 }),
+        },
+      ],
+    })
+    const client = await talk({}, { engine })
+    expect(client.all('UnrecognizedSpeech')).toEqual([
+      { type: 'UnrecognizedSpeech', start_ms: 100, end_ms: 900, reason: 'no_words' },
+      { type: 'UnrecognizedSpeech', start_ms: 1000, end_ms: 2000, reason: 'repetition', repeated_words: 7 },
+    ])
+  })
+
   it('labels final words and final turns, and nothing else', async () => {
     const client = await talk({ speaker_labels: true })
     for (const turn of client.all('Turn')) {

@@ -30,8 +30,10 @@ it('writes JSONL to a destination, and makes captions of it, revisions applied',
   const turns = [turn(0, 'one'), turn(1, 'two'), turn(0, 'won', 1), turn(2, 'three')]
   await run(Readable.from(turns), jsonlSink(objectDestination(store)))
   const output = objectDestination(store)
-  const records = (await textOf(output.read())).trim().split('\n')
-  expect(records.map((record) => (JSON.parse(record) as Turn).transcript)).toEqual(['one', 'two', 'won', 'three'])
+  const lines = (await textOf(output.read())).trim().split('\n')
+  const records = lines.map((line) => JSON.parse(line) as Turn & { type: string })
+  expect(records.slice(0, -1).map(({ transcript }) => transcript)).toEqual(['one', 'two', 'won', 'three'])
+  expect(records.at(-1)).toMatchObject({ type: 'summary', certainty: { words: 3 } })
   expect(await output.facts()).toMatchObject({ isComplete: true, epoch: 1 })
   const file = path.join(directory(), 'talk.srt')
   await run(jsonlSource(output), srtSink(file))

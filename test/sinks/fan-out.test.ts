@@ -45,7 +45,8 @@ describe('fanOut', () => {
     const [srt = '', vtt = '', jsonl = ''] = files.map((file) => readFileSync(file, 'utf8'))
     expect(parseSubtitles(srt)).toHaveLength(5)
     expect(parseSubtitles(vtt)).toHaveLength(5)
-    expect(jsonl.split('\n')).toHaveLength(2)
+    // With the summary, and the end of its line.
+    expect(jsonl.split('\n')).toHaveLength(3)
   })
 
   it('goes at the pace of the slowest', async () => {

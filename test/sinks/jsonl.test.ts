@@ -35,6 +35,7 @@ describe('jsonlSink', () => {
       { type: 'turn', order: 0, revision: 0, endOfTurn: false },
       { type: 'turn', order: 0, revision: 0, endOfTurn: true, name: 'Alice' },
       { type: 'turn', order: 0, revision: 1, endOfTurn: true },
+      { type: 'summary' },
     ])
   })
 
@@ -45,10 +46,11 @@ describe('jsonlSink', () => {
       ['segment', 0],
       ['segment', 0],
       ['segment', 0],
+      ['summary', undefined],
     ])
     const cues = new TextCollector()
     await pipeline(Readable.from([exampleTurn()]), segment(), layout(), jsonlSink(cues))
-    expect(records(cues.text).map(({ type }) => type)).toEqual(['cue', 'cue', 'cue', 'cue', 'cue'])
+    expect(records(cues.text).map(({ type }) => type)).toEqual(['cue', 'cue', 'cue', 'cue', 'cue', 'summary'])
   })
 
   it('records sessions and gaps of the stages above, in order', async () => {
@@ -65,7 +67,36 @@ describe('jsonlSink', () => {
     source.push(makeTurn(1, 'A:two'))
     source.push(null)
     await work
-    expect(records(out.text).map(({ type }) => type)).toEqual(['session', 'segment', 'gap', 'segment'])
+    expect(records(out.text).map(({ type }) => type)).toEqual(['session', 'segment', 'gap', 'segment', 'summary'])
+  })
+
+  it('says at the end how sure one may be of the words, each counted once', async () => {
+    const out = new TextCollector()
+    const sink = jsonlSink(out)
+    sink.emit('unrecognized', { start: 0, end: 900, reason: 'noWords' })
+    sink.write(exampleTurn())
+    sink.write(exampleTurn({ revision: 1 }))
+    await new Promise((resolve) => sink.write(makeTurn(1, 'A:open', { endOfTurn: false }), resolve))
+    sink.emit('unrecognized', { start: 1000, end: 9000, reason: 'repetition', repeatedWords: 12 })
+    sink.end()
+    await finished(sink)
+    const all = records(out.text)
+    expect(all.map(({ type }) => type)).toEqual(['unrecognized', 'turn', 'turn', 'turn', 'unrecognized', 'summary'])
+    const { length: words } = exampleTurn().words
+    expect(all.at(-1)).toMatchObject({ certainty: { words, rated: words, unrecognizedMs: 900, repeatedWords: 12 } })
+    expect(all.filter(({ type }) => type === 'unrecognized')).toEqual([
+      { type: 'unrecognized', start: 0, end: 900, reason: 'noWords' },
+      { type: 'unrecognized', start: 1000, end: 9000, reason: 'repetition', repeatedWords: 12 },
+    ])
+  })
+
+  it('has no such end where it failed', async () => {
+    const file = path.join(directory(), 'failed.jsonl')
+    const sink = jsonlSink(file)
+    await new Promise((resolve) => sink.write(exampleTurn(), resolve))
+    sink.destroy()
+    await new Promise((resolve) => sink.once('close', resolve))
+    expect(records(readFileSync(file, 'utf8')).map(({ type }) => type)).toEqual(['turn'])
   })
 
   it('records the session of a stream in which nothing was said', async () => {

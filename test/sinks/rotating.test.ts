@@ -87,6 +87,7 @@ describe('rotatingSink()', () => {
     sink.write(at(1, 65))
     await new Promise((resolve) => sink.write(at(2, 66), resolve))
     sink.emit('gap', { start: 70_000, end: 71_000 })
+    sink.emit('unrecognized', { start: 72_000, end: 73_000, reason: 'noWords' })
     await new Promise<void>((resolve) => sink.end(resolve))
     for (const part of sink.parts) lines.push(...readFileSync(part.path, 'utf8').trim().split('\n'))
     const records = lines.map(
@@ -97,12 +98,20 @@ describe('rotatingSink()', () => {
       ['session', undefined],
       ['gap', 1000],
       ['turn', 5000],
+      ['summary', undefined],
       ['session', undefined],
       ['turn', 5000],
       ['turn', 6000],
       ['gap', 10_000],
+      ['unrecognized', 12_000],
+      ['summary', undefined],
     ])
-    expect(records[4]!.words!.map(({ start }) => start)).toEqual([5000, 5250])
+    // What it says of words is about its part.
+    expect([records[3], records[9]]).toMatchObject([
+      { certainty: { words: 2, unrecognizedMs: 0 } },
+      { certainty: { words: 4, unrecognizedMs: 1000 } },
+    ])
+    expect(records[5]!.words!.map(({ start }) => start)).toEqual([5000, 5250])
   })
 
   it('begins the next part when one has its size, and never writes over a file that is there', async () => {
@@ -120,8 +129,11 @@ describe('rotatingSink()', () => {
       'talk-0003.jsonl',
     ])
     expect(parts.length).toBeGreaterThan(2)
-    const orders = parts.flat().map((line) => (JSON.parse(line) as Turn).order)
-    expect(orders).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8])
+    const all = parts.map((lines) => lines.map((line) => JSON.parse(line) as { type: string; order?: number }))
+    expect(all.flatMap((part) => part.slice(0, -1).map(({ order }) => order))).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8])
+    expect(all.map((part) => part.at(-1))).toMatchObject(
+      all.map((part) => ({ type: 'summary', certainty: { words: 2 * (part.length - 1) } })),
+    )
 
     const startedAt = new Date('2026-11-29T13:30:00Z')
     const dated = { every: 'day', startedAt } as const
@@ -147,6 +159,7 @@ describe('rotatingSink()', () => {
     const keys = lossless.files['0002.jsonl']!.trim()
       .split('\n')
       .map((line) => JSON.parse(line) as Turn)
+      .slice(0, -1)
     expect(keys.map(({ order, revision }) => [order, revision])).toEqual([
       [1, 0],
       [0, 1],

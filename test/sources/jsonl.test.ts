@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -16,7 +17,7 @@ import { temporaryDirectories, TextCollector } from '../sinks/temporary.ts'
 const directory = temporaryDirectories()
 
 /** A file with records of every kind, as a run writes them that was cut off and lost a stretch at its end. */
-async function written(): Promise<string> {
+async function written({ isNew = true } = {}): Promise<string> {
   const file = path.join(directory(), 'talk.jsonl')
   const source = (async function* () {
     yield { ...makeTurn(0, 'A:open'), endOfTurn: false }
@@ -25,28 +26,39 @@ async function written(): Promise<string> {
     yield { ...makeTurn(0, 'A:one B:two'), speaker: 'B', revision: 1 }
   })()
   await run(source, jsonlSink(file, { speakers: { A: 'Alice' } }))
-  const [first = '', ...rest] = readFileSync(file, 'utf8').trimEnd().split('\n')
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
+  const [first = '', ...rest] = lines.filter((line) => isNew || !line.includes('"summary"'))
   const session = '{"type":"session","sessionId":"s","name":"a host","offset":0}'
   const gap = '{"type":"gap","start":9000,"end":9500}'
   const unknown = '{"type":"of tomorrow","x":1}'
-  writeFileSync(file, `${[session, first, gap, ...rest, unknown, gap].join('\n')}\n`)
+  const heard = '{"type":"unrecognized","start":4000,"end":4900,"reason":"noWords"}'
+  const odd = '{"type":"unrecognized","start":4000,"reason":"tomorrow"}'
+  writeFileSync(file, `${[session, first, heard, gap, ...rest, odd, unknown, gap].join('\n')}\n`)
   return file
 }
 
 describe('jsonlSource', () => {
-  it('gives back what was written: written again, it is the same file', async () => {
-    const file = await written()
+  it.each([
+    ['of today', true],
+    ['of earlier versions, which have no summary', false],
+  ])('gives back what was written: written again, it is the same file, one %s', async (_what, isNew) => {
+    const file = await written({ isNew })
+    expect(readFileSync(file, 'utf8').includes('"type":"summary"')).toBe(isNew)
     const [again, beside] = ['again.jsonl', 'beside.srt'].map((name) => path.join(path.dirname(file), name)) as [
       string,
       string,
     ]
-    const { turns, speakers, languages, gaps } = await run(jsonlSource(file), fanOut(jsonlSink(again), srtSink(beside)))
+    const { turns, speakers, languages, gaps, certainty } = await run(
+      jsonlSource(file),
+      fanOut(jsonlSink(again), srtSink(beside)),
+    )
     expect(readFileSync(again, 'utf8')).toBe(readFileSync(file, 'utf8'))
-    expect({ turns, speakers, languages, gaps }).toMatchObject({
+    expect({ turns, speakers, languages, gaps, certainty }).toMatchObject({
       turns: 2,
       speakers: ['A', 'B'],
       languages: ['de'],
       gaps: [{ start: 9000, end: 9500 }],
+      certainty: { words: 3, unrecognizedMs: 900 },
     })
   })
 
@@ -73,9 +85,21 @@ describe('jsonlSource', () => {
     expect(await namesIn(await written())).toEqual({ A: 'Alice' })
   })
 
-  it('writes a file of events alone as it is', async () => {
+  it.each<[string, object][]>([
+    [
+      ['session', { sessionId: 's' }],
+      ['gap', { start: 0, end: 5 }],
+    ],
+    [
+      ['session', { sessionId: 's' }],
+      ['unrecognized', { start: 0, end: 5000, reason: 'noWords' }],
+    ],
+  ])('writes a file of the events %j and %j alone as it is', async (...events) => {
     const file = path.join(directory(), 'events.jsonl')
-    writeFileSync(file, '{"type":"session","sessionId":"s"}\n{"type":"gap","start":0,"end":5}\n')
+    const sink = jsonlSink(file)
+    for (const [event, record] of events) sink.emit(event, record)
+    sink.end()
+    await once(sink, 'close')
     const again = path.join(path.dirname(file), 'again.jsonl')
     await run(jsonlSource(file), jsonlSink(again))
     expect(readFileSync(again, 'utf8')).toBe(readFileSync(file, 'utf8'))

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Turn } from '../../src/model.ts'
 import type { BeginMessage, HeartbeatMessage, ServerMessage, TurnMessage } from '../../src/protocol/messages.ts'
 import type { Session, SessionEvents } from '../../src/session/session.ts'
+import type { UnrecognizedSpeech } from '../../src/stream/options.ts'
 import { FinalWords, TurnJoiner } from '../../src/stream/joiner.ts'
 import type { Sender } from '../../src/stream/sender.ts'
 import { SessionClock } from '../../src/stream/session-clock.ts'
@@ -49,6 +50,7 @@ function place(clock = new SessionClock(0)) {
   const turns: Turn[] = []
   const messages: ServerMessage[] = []
   const gaps: { start: number; end: number }[] = []
+  const unrecognized: UnrecognizedSpeech[] = []
   const placed = new StreamSession(
     session as unknown as Session,
     begin,
@@ -59,6 +61,7 @@ function place(clock = new SessionClock(0)) {
       turns: (given) => turns.push(...given),
       message: (message) => messages.push(message),
       lost: (gap) => gaps.push(gap),
+      unrecognized: (speech) => unrecognized.push(speech),
     },
   )
   return {
@@ -67,6 +70,7 @@ function place(clock = new SessionClock(0)) {
     placed,
     messages,
     gaps,
+    unrecognized,
     texts: () =>
       turns.map(({ transcript, endOfTurn, revision }) => `${transcript} ${endOfTurn ? revision : 'partial'}`),
     say: (order: number, text: string, more: Partial<TurnMessage> = {}) =>
@@ -117,6 +121,23 @@ describe('before it takes over', () => {
     placed.takeOver(turnsOf())
     session.emit('message', { type: 'Warning', warning_code: 0, warning: '' })
     expect(gaps).toEqual([{ start: 61_000, end: 63_500 }])
+    expect(messages).toEqual([])
+  })
+
+  it('tells what the server did not understand at its place in the stream, until another session goes on', () => {
+    const { placed, session, messages, unrecognized } = place(new SessionClock(60_000))
+    const message = { type: 'UnrecognizedSpeech', start_ms: 1000, end_ms: 4000 } as const
+    session.emit('message', { ...message, reason: 'no_words' })
+    placed.takeOver(turnsOf())
+    session.emit('message', { ...message, reason: 'repetition', repeated_words: 9 })
+    const expected = [
+      { start: 61_000, end: 64_000, reason: 'noWords' },
+      { start: 61_000, end: 64_000, reason: 'repetition', repeatedWords: 9 },
+    ]
+    expect(unrecognized).toEqual(expected)
+    placed.close()
+    session.emit('message', { ...message, reason: 'no_words' })
+    expect(unrecognized).toHaveLength(2)
     expect(messages).toEqual([])
   })
 

@@ -1,10 +1,16 @@
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Engine } from '../../src/engine/engine.ts'
+import type { Engine, EngineListener } from '../../src/engine/engine.ts'
 import { EngineError, type Warning } from '../../src/errors.ts'
 import type { Turn, Word } from '../../src/model.ts'
 import type { SessionTarget } from '../../src/session/transport.ts'
-import type { Gap, ReconnectingRecord, SessionChange, SupervisorOptions } from '../../src/stream/options.ts'
+import type {
+  Gap,
+  ReconnectingRecord,
+  SessionChange,
+  SupervisorOptions,
+  UnrecognizedSpeech,
+} from '../../src/stream/options.ts'
 import { Supervisor } from '../../src/stream/supervisor.ts'
 import {
   type FaultPlan,
@@ -123,8 +129,8 @@ async function serve(plan: FaultPlan, engine: Engine = relabelled(toneEngine(), 
   return server
 }
 
-/** An engine that hears every turn, and says after each that it could not hear it. */
-function forgetful(engine: Engine): Engine {
+/** An engine that hears every turn, and reports something of it then. */
+function reporting(engine: Engine, report: (listener: EngineListener, at: { start: number; end: number }) => void) {
   return {
     ...engine,
     open: (settings, listener) =>
@@ -134,12 +140,19 @@ function forgetful(engine: Engine): Engine {
         failed: (error) => listener.failed(error),
         turn(turn) {
           listener.turn(turn)
-          const lost = { start: turn.words[0]!.start, end: turn.words.at(-1)!.end }
-          if (turn.endOfTurn) listener.warning?.({ code: 'AUDIO_LOST', message: 'not heard', lost })
+          if (turn.endOfTurn) report(listener, { start: turn.words[0]!.start, end: turn.words.at(-1)!.end })
         },
       }),
-  }
+  } satisfies Engine
 }
+
+/** One that says of each turn that it could not hear it. */
+const forgetful = (engine: Engine): Engine =>
+  reporting(engine, (listener, lost) => listener.warning?.({ code: 'AUDIO_LOST', message: 'not heard', lost }))
+
+/** One that says of each turn that it did not understand it. */
+const puzzled = (engine: Engine): Engine =>
+  reporting(engine, (listener, at) => listener.unrecognized?.({ ...at, reason: 'noWords' }))
 
 /** Cuts a connection from the side of the server. */
 function cut(index: number): void {
@@ -227,6 +240,20 @@ describe('a stream whose sessions are lost', () => {
       expect(turns.some(({ start, end }) => start <= gap.start && end === gap.end)).toBe(true)
     }
     expect(stream.warnings.map(({ code, message }) => [code, message])).toContainEqual(['AUDIO_LOST', 'not heard'])
+  })
+
+  it('tells what an engine did not understand once, whatever a later session hears again', async () => {
+    await serve([{ fault: 'drop', afterFinals: 2 }], puzzled(toneEngine()))
+    const stream = new Stream(toneAudio(dialogue(5)), { overlap: 10_000 })
+    const told: UnrecognizedSpeech[] = []
+    stream.supervisor.on('unrecognized', (speech) => told.push(speech))
+    await stream.play()
+    await stream.supervisor.end()
+    const turns = [...stream.turns.values()]
+    expect(turns).toHaveLength(5)
+    for (const { start, end } of turns.slice(2)) expect(told).toContainEqual({ start, end, reason: 'noWords' })
+    const ends = told.map(({ end }) => end)
+    expect(ends).toEqual([...new Set(ends)].toSorted((a, b) => a - b))
   })
 
   it('asks for credentials anew for each session', async () => {

@@ -109,6 +109,7 @@ describe('diarize() with channels', () => {
       turns: turns.length,
       speakers: expect.any(Array) as string[],
       languages: [],
+      certainty: expect.objectContaining({ words: turns.flatMap((turn) => turn.words).length }) as object,
     })
     expect(progress.speakers.toSorted()).toEqual(names)
     // The channel is the speaker.

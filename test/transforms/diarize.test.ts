@@ -501,7 +501,9 @@ describe('what comes out', () => {
       startedAt: expect.stringMatching(/^\d{4}-.*Z$/),
       expiresAt: expect.stringMatching(/^\d{4}-.*Z$/),
     })
-    expect(events.at(-2)?.[1]).toEqual({ audioMs: 1500, doneMs: 1500, turns: 1, speakers: ['A', 'B'], languages: [] })
+    const certainty = expect.objectContaining({ words: 2, rated: 2, uncertain: 0 }) as object
+    const told = { audioMs: 1500, doneMs: 1500, turns: 1, speakers: ['A', 'B'], languages: [], certainty }
+    expect(events.at(-2)?.[1]).toEqual(told)
     expect(events.at(-1)?.[1]).toEqual({ audioMs: 1000, sessionMs: 2000 })
     expect(warnings).toEqual([])
   })

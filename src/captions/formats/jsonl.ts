@@ -65,8 +65,11 @@ export function formatJsonlItem(item: Captionable, names: SpeakerNames = {}): st
   return toLine(isCue(item) ? cueRecord(item, names) : segmentRecord(item, names))
 }
 
-/** One line of JSON for what a stage reported as the event `session` or `gap`. */
-export function formatJsonlEvent(type: 'session' | 'gap', record: unknown): string {
+/** Records of what stages report by events. */
+export const jsonlEvents = ['session', 'gap', 'unrecognized'] as const
+
+/** One line of JSON for what a stage reported as an event, or for what there is to say at the end. */
+export function formatJsonlEvent(type: (typeof jsonlEvents)[number] | 'summary', record: unknown): string {
   const fields = typeof record === 'object' && record !== null ? record : { value: record }
   return toLine(Object.assign({ type }, fields, { type }))
 }

@@ -15,7 +15,7 @@ import { Writable } from 'node:stream'
 import type { WriteStream } from 'node:tty'
 
 /** Events that programs are told of, beside turns and what the reporter itself says. */
-export const EVENTS = ['session', 'gap', 'warning', 'reconnecting', 'termination'] as const
+export const EVENTS = ['session', 'gap', 'unrecognized', 'warning', 'reconnecting', 'termination'] as const
 
 /** Time in which corrections that come together are gathered, in milliseconds. */
 const GATHER_MS = 50

@@ -163,7 +163,7 @@ export class OfflineRecogniser implements Recogniser {
   ): Promise<Recognition> {
     const wanted = (): boolean => !this.#isClosed && isWanted()
     const recognition = await this.#decodeTwice({ samples, speech }, language, wanted)
-    let { words } = recognition
+    let { words, repeatedWords = 0 } = recognition
     if (this.#pool.model.kind !== 'whisper') return recognition
     for (const stretch of missedStretches(words, speech).slice(0, maxStretches)) {
       const part = {
@@ -172,8 +172,9 @@ export class OfflineRecogniser implements Recogniser {
       }
       const found = await this.#decodeTwice(part, recognition.language ?? language, wanted)
       words = withRecovered(words, stretch, found.words)
+      repeatedWords += found.repeatedWords ?? 0
     }
-    return { ...recognition, words }
+    return { ...recognition, words, ...(repeatedWords > 0 && { repeatedWords }) }
   }
 
   /** Decodes audio, and again with silence behind it where the first result is doubtful. */
@@ -205,10 +206,14 @@ export class OfflineRecogniser implements Recogniser {
     return judge(model.hasWordTimes ? result : withTimes(result, audio.speech), audio, model, decoded)
   }
 
-  #recognition({ words }: Judgement, result: TokenResult): Recognition {
+  #recognition({ words, repeatedWords }: Judgement, result: TokenResult): Recognition {
     const { languages } = this.#pool.model
     const language = result.language ?? (languages.length === 1 ? languages[0] : undefined)
-    return { words, ...(language !== undefined && { language }) }
+    return {
+      words,
+      ...(language !== undefined && { language }),
+      ...(repeatedWords > 0 && { repeatedWords }),
+    }
   }
 }
 
@@ -314,7 +319,8 @@ function joined(parts: readonly Part[], recognitions: readonly Recognition[]): R
     }
   }
   const language = recognitions.find((part) => part.language !== undefined)?.language
-  return { words, ...(language !== undefined && { language }) }
+  const repeatedWords = recognitions.reduce((sum, part) => sum + (part.repeatedWords ?? 0), 0)
+  return { words, ...(language !== undefined && { language }), ...(repeatedWords > 0 && { repeatedWords }) }
 }
 
 /** A result without token times with such as they would be if all letters took as long, in the frames that are speech. */

@@ -11,6 +11,7 @@ import {
   type VoiceActivityDetector,
 } from '../parts.ts'
 import { SpeechBuffer } from '../speech-buffer.ts'
+import { unrecognizedStretches } from '../words/missed-speech.ts'
 import { cutAfter, quietestPlace } from './cut.ts'
 import { FinalTurns } from './final-turns.ts'
 import { TurnDetector } from './turn-detector.ts'
@@ -63,7 +64,8 @@ interface EndedUtterance {
   startMs: number
   endMs: number
   samples: Int16Array
-  speech: boolean[]
+  /** Levels of speech of its frames. */
+  speech: number[]
   recognition: Promise<Recognition>
   /** Whether it was cut in the middle of speech. */
   isCut: boolean
@@ -278,7 +280,7 @@ export class EmbeddedSession implements EngineSession {
       startMs,
       endMs,
       samples: this.#audio.samples(startMs, endMs),
-      speech: this.#audio.speech(startMs, endMs).map((level) => level > 0),
+      speech: this.#audio.speech(startMs, endMs),
       recognition,
       isCut,
       isShown: open.partialText !== '',
@@ -380,6 +382,7 @@ export class EmbeddedSession implements EngineSession {
       return
     }
     if (this.#queue.closed) return
+    this.#tellUnrecognized(ended, recognition)
     if (recognition.words.length === 0) {
       // Heard to its end, it holds no words: those that were shown are not to be taken for what was said.
       if (ended.isShown) this.#listener.turn(this.#turns.partial(recognition, startMs, endMs))
@@ -387,12 +390,28 @@ export class EmbeddedSession implements EngineSession {
     }
     const words = this.#turns.place(recognition, startMs, endMs)
     const id = this.#turns.utterances
-    const attribution = await this.#parts.speakers?.attribute({ id, offset: startMs, samples, speech, words })
+    const isSpeech = speech.map((level) => level > 0)
+    const attribution = await this.#parts.speakers?.attribute({
+      id,
+      offset: startMs,
+      samples,
+      speech: isSpeech,
+      words,
+    })
     if (this.#queue.closed) return
     for (const turn of this.#turns.finals(words, attribution?.words ?? [], isCut, recognition.language)) {
       this.#listener.turn(turn)
     }
     if (this.#turns.revisionIsDue(endMs)) await this.#revise()
+  }
+
+  /** A model that rates no words cannot say of itself that it did not understand. */
+  #tellUnrecognized({ startMs, endMs, speech }: EndedUtterance, { words, repeatedWords }: Recognition): void {
+    for (const { start, end } of unrecognizedStretches(words, speech)) {
+      this.#listener.unrecognized?.({ start: startMs + start, end: startMs + end, reason: 'noWords' })
+    }
+    if (repeatedWords === undefined) return
+    this.#listener.unrecognized?.({ start: startMs, end: endMs, reason: 'repetition', repeatedWords })
   }
 
   async #revise(): Promise<void> {

@@ -1,4 +1,4 @@
-import { type RecognisedWord, speechFrameMs } from '../parts.ts'
+import { type RecognisedWord, speechFrameMs, sureSpeech } from '../parts.ts'
 import type { TokenResult } from '../process/sherpa.ts'
 import { annotationMask, detokenise } from './detokenise.ts'
 import { bursts, type Loudness, measure } from './loudness.ts'
@@ -22,12 +22,12 @@ export interface Judgement {
   suspicious: boolean
   /** Whether the model reached its limit, so that words may be missing at the end. */
   cutOff: boolean
+  /** Words of repetitions that were cut, since the audio has no room for them. */
+  repeatedWords: number
   /** How much is wrong with it: words cut, and half seconds of speech without any. */
   doubt: number
 }
 
-/** Level of speech from which on the detector is sure. */
-const sure = 0.7
 /** The library ends a text at this many tokens for each second of audio. */
 const tokensPerSecond = 6
 /** Speech without a word from which on the whole is heard again, in ms; shorter stretches are heard alone. */
@@ -79,7 +79,7 @@ export function judge(
   const near = nearSpeech(placed, speech)
   const words = isSpeech(near, speech) ? near : []
   const unsure = words.length === 0 ? near : []
-  const sureMs = count(speech, sure)
+  const sureMs = count(speech, sureSpeech)
   const speechMs = count(speech, Number.MIN_VALUE)
   const letters = tokenWords.reduce((sum, { text }) => sum + spokenLetters(text), 0)
   const cutOff = result.tokens.length >= Math.max(2, Math.floor((decoded / 16_000) * tokensPerSecond))
@@ -96,11 +96,11 @@ export function judge(
       missing >= missedMs ||
       letters > hastyLetters * (speechMs / 1000 + 0.5))
   const doubt = cut.size + (placed.length - words.length) + Math.floor(missing / 500) + (cutOff ? 1 : 0)
-  return { words, unsure, suspicious, cutOff, doubt }
+  return { words, unsure, suspicious, cutOff, repeatedWords: cut.size, doubt }
 }
 
 function isSpeech(words: readonly RecognisedWord[], speech: readonly number[]): boolean {
-  return count(speech, sure) >= (isStockPhrase(words) ? minSureStockPhraseMs : minSureMs)
+  return count(speech, sureSpeech) >= (isStockPhrase(words) ? minSureStockPhraseMs : minSureMs)
 }
 
 function nearSpeech(words: readonly RecognisedWord[], speech: readonly number[]): RecognisedWord[] {

@@ -1,4 +1,4 @@
-import { type RecognisedWord, speechFrameMs, type Stretch } from '../parts.ts'
+import { type RecognisedWord, speechFrameMs, type Stretch, sureSpeech } from '../parts.ts'
 
 /** Speech that a model passed over, as Whisper does around pauses and voices; it is heard when given alone. */
 
@@ -19,6 +19,27 @@ function gaps(words: readonly RecognisedWord[], speech: readonly number[]): (Str
 
 export function longestMissed(words: readonly RecognisedWord[], speech: readonly number[]): number {
   return Math.max(...gaps(words, speech).map(({ speechMs }) => speechMs))
+}
+
+/**
+ * Where the detector is sure of speech, and nobody knows a word: between two words, or in the whole of an utterance that has
+ * none. From its first frame to its last, in ms.
+ */
+export function unrecognizedStretches(words: readonly RecognisedWord[], speech: readonly number[]): Stretch[] {
+  const isSure = (level: number): boolean => level >= sureSpeech
+  return gaps(
+    words,
+    speech.map((level) => (isSure(level) ? level : 0)),
+  )
+    .filter(({ speechMs }) => speechMs >= missedMs)
+    .map(({ start, end }) => {
+      const [from, to] = [Math.ceil(start / speechFrameMs), Math.floor(end / speechFrameMs)]
+      const frames = speech.slice(from, to)
+      return {
+        start: (from + frames.findIndex(isSure)) * speechFrameMs,
+        end: (from + frames.findLastIndex(isSure) + 1) * speechFrameMs,
+      }
+    })
 }
 
 /** The stretches of an utterance in which there is speech and no word, where there are words around them. */

@@ -154,6 +154,7 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
     lane.on('sessionEnd', (record) => this.emit('sessionEnd', record))
     lane.on('reconnecting', (record) => this.emit('reconnecting', record))
     lane.on('gap', (gap) => this.emit('gap', gap))
+    lane.on('unrecognized', (speech) => this.emit('unrecognized', speech))
     lane.on('voices', (record) => this.emit('voices', record))
     return lane
   }
@@ -398,6 +399,9 @@ export class ChannelLane extends EventEmitter<SupervisorEvents> {
     supervisor.on('reconnecting', (record) => this.emit('reconnecting', { ...record, channel }))
     supervisor.on('gap', ({ start, end }) => {
       this.emit('gap', { start: start + this.#offset, end: end + this.#offset, channel })
+    })
+    supervisor.on('unrecognized', ({ start, end, ...speech }) => {
+      this.emit('unrecognized', { start: start + this.#offset, end: end + this.#offset, ...speech, channel })
     })
     supervisor.on('voices', ({ voices }) => {
       const own = new Map([...voices].map(([letter, profile]) => [this.#speaker(letter), profile]))

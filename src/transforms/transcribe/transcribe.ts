@@ -90,6 +90,7 @@ class TranscribeStream extends Duplex {
     turns: 0,
     speakers: [],
     languages: [],
+    certainty: new TurnTotals().certainty.figures,
   }
 
   constructor(options: ResolvedTranscribeOptions) {
@@ -257,9 +258,11 @@ class TranscribeStream extends Duplex {
     const totals = new TurnTotals()
     for (const turn of turns) totals.add(turn)
     const { speakers: labels, speakerNames, languages } = totals
+    const certainty = totals.certainty.figures
     const names = speakerNames && { speakerNames }
     const audioMs = Math.round(this.#readMs)
-    this.#report({ phase: 'done', audioMs, turns: turns.length, speakers: labels, languages, ...names }, true)
+    const said = { turns: turns.length, speakers: labels, languages, certainty, ...names }
+    this.#report({ phase: 'done', audioMs, ...said }, true)
     const { audio_duration: seconds } = transcript
     const heardMs = typeof seconds === 'number' && seconds >= 0 ? Math.round(seconds * 1000) : audioMs
     if (heardMs < audioMs - LENGTH_TOLERANCE_MS) this.emit('gap', { start: heardMs, end: audioMs })

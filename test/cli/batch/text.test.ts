@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { CaptionResult } from '../../../src/batch/caption-one.ts'
 import type { CaptionJob } from '../../../src/batch/plan.ts'
 import { overviewLine, resultLine, tableLines, tallyOf, underWayLine } from '../../../src/cli/batch/text.ts'
+import { CertaintyCount } from '../../../src/certainty.ts'
 import { InputError } from '../../../src/errors.ts'
 import type { RunSummary } from '../../../src/progress.ts'
 
@@ -9,7 +10,9 @@ const job = (index: number, input = `${index}.mp4`, bytes = 100): CaptionJob => 
   return { index, input, bytes, outputs: [], isDone: false }
 }
 const summary = (gaps: RunSummary['gaps'] = []): RunSummary => {
-  return { audioMs: 65_000, turns: 12, speakers: ['A', 'B'], languages: [], gaps, reconnects: 0, elapsedMs: 5000 }
+  const { figures: certainty } = new CertaintyCount()
+  const heard = { audioMs: 65_000, turns: 12, speakers: ['A', 'B'], languages: [], certainty }
+  return { ...heard, gaps, reconnects: 0, elapsedMs: 5000 }
 }
 const done = (index: number, gaps: RunSummary['gaps'] = []): CaptionResult => {
   return { status: 'done', job: job(index), files: [], summary: summary(gaps) }

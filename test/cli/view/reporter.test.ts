@@ -1,3 +1,4 @@
+import { CertaintyCount } from '../../../src/certainty.ts'
 import { eventLine, JsonEvents, summaryLines, unusedNames } from '../../../src/cli/view/reporter.ts'
 import { SessionError } from '../../../src/errors.ts'
 import { makeTurn } from '../../captions/example-turn.ts'
@@ -10,6 +11,7 @@ const summary = {
   turns: 2,
   speakers: ['A', 'B'],
   languages: [],
+  certainty: new CertaintyCount().figures,
   gaps: [],
   reconnects: 0,
   elapsedMs: 5000,

@@ -24,7 +24,7 @@ const judged = (suspicious: (text: string) => boolean): void => {
   vi.mocked(judge).mockImplementation((result, audio, habits) => {
     const words = wordsOf(result, audio, habits)
     const isSuspicious = words.some(({ text }) => suspicious(text))
-    return { words, suspicious: isSuspicious, cutOff: false, unsure: [], doubt: isSuspicious ? 1 : 0 }
+    return { words, suspicious: isSuspicious, cutOff: false, unsure: [], repeatedWords: 0, doubt: isSuspicious ? 1 : 0 }
   })
 }
 vi.mock('../../../src/engine/words/missed-speech.ts', async (original) => ({

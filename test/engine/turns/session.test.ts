@@ -96,6 +96,23 @@ describe('EmbeddedSession', () => {
     expect(heard.partials).toEqual([])
   })
 
+  it('reports speech of which it makes no words, and what was repeated', async () => {
+    const { session, heard, recogniser } = open()
+    recogniser.repeated.set(1, 12)
+    const said = [
+      { id: noiseWord, start: 500, end: 3000 },
+      { id: 3, start: 4500, end: 5300 },
+    ]
+    await send(session, codedAudio(said, 7000))
+    await session.end()
+    await session.destroy()
+    expect(texts(heard)).toEqual(['3'])
+    expect(heard.notUnderstood).toEqual([
+      { start: 500, end: 3000, reason: 'noWords' },
+      { start: 4300, end: 5500, reason: 'repetition', repeatedWords: 12 },
+    ])
+  })
+
   it('reports the last turn at the end of the audio, however short the silence', async () => {
     const { session, heard } = open()
     await send(session, codedAudio([{ id: 9, start: 100, end: 1000 }], 1000))

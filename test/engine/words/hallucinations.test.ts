@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { detokenise } from '../../../src/engine/words/detokenise.ts'
 import { chooseBetter, judge, withSilence } from '../../../src/engine/words/hallucinations.ts'
 
 /** What tiny.en gave for recordings; `said` as token and seconds. */
@@ -41,8 +42,9 @@ describe('judge', () => {
   })
 
   it('cuts a phrase that the model repeats at one place, and asks for another try', () => {
-    const { words, suspicious, cutOff } = judge(katie, audio(1300, [[250, 1050]]), habits)
+    const { words, suspicious, cutOff, repeatedWords } = judge(katie, audio(1300, [[250, 1050]]), habits)
     expect(texts(words)).toBe('Good morning Katie.')
+    expect(repeatedWords).toBe(detokenise(katie).length - 3)
     expect({ suspicious, cutOff }).toEqual({ suspicious: true, cutOff: true })
   })
 
@@ -119,6 +121,7 @@ describe('better', () => {
     unsure: unsure.map((text) => word(text)),
     suspicious: true,
     cutOff: false,
+    repeatedWords: 0,
     doubt,
   })
 

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { longestMissed, missedStretches, withRecovered } from '../../../src/engine/words/missed-speech.ts'
+import {
+  longestMissed,
+  missedStretches,
+  unrecognizedStretches,
+  withRecovered,
+} from '../../../src/engine/words/missed-speech.ts'
 
 /** Levels of speech of each 10 ms, with speech in the `spans` (ms). */
 const speech = (ms: number, ...spans: [from: number, to: number][]): number[] =>
@@ -37,6 +42,25 @@ it('longestMissed counts speech, not silence', () => {
   expect(longestMissed(words, speech(3000, [300, 600]))).toBe(0)
   expect(longestMissed(words, speech(3000, [300, 1000], [2000, 2500]))).toBe(900)
   expect(longestMissed([], speech(3000, [300, 1000]))).toBe(700)
+})
+
+describe('unrecognizedStretches', () => {
+  const words = [word('one', 300, 600), word('five', 5000, 5400)]
+
+  it('finds sure speech without words, also where there is no word at all', () => {
+    expect(unrecognizedStretches(words, speech(8000, [200, 600], [1500, 4000], [5000, 7000]))).toEqual([
+      { start: 1500, end: 4000 },
+      { start: 5400, end: 7000 },
+    ])
+    expect(unrecognizedStretches([], speech(9000, [100, 3000], [3500, 8000]))).toEqual([{ start: 100, end: 8000 }])
+  })
+
+  it('leaves alone what is shorter than words, and what may be no speech', () => {
+    expect(unrecognizedStretches(words, speech(8000, [200, 600], [1500, 2100], [5000, 5500]))).toEqual([])
+    const unsure = speech(8000, [0, 8000]).map(() => 0.3)
+    expect(unrecognizedStretches([], unsure)).toEqual([])
+    expect(unrecognizedStretches([], [])).toEqual([])
+  })
 })
 
 describe('withRecovered', () => {
