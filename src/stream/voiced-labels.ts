@@ -1,7 +1,8 @@
 import { isLetter } from '../protocol/messages.ts'
+import { bestAssignment } from '../voices/assignment.ts'
 import { framesOf, oddsOfOnePerson, type VoiceProfile, withVoice } from '../voices/profile.ts'
 import type { Voice } from '../voices/voice.ts'
-import { bestAssignment, LabelMap, type Votes } from './speakers.ts'
+import { LabelMap, type Votes } from './speakers.ts'
 
 /** As many labels and letters as are weighed at a time; the protocol allows ten speakers. */
 const MOST = 12

@@ -1,4 +1,4 @@
-import { cosine, joinedVoice, logOdds, type Voice } from './voice.ts'
+import { cosine, joinedVoice, logOdds, type Voice, withoutVoice } from './voice.ts'
 
 /**
  * A person's voice as heard so far: one as recorded, one by telephone, since a telephone takes away much of what a voice is
@@ -21,6 +21,23 @@ export function withVoice(profile: VoiceProfile, voice: Voice): VoiceProfile {
   return { ...profile, [band]: before === undefined ? bounded(voice) : bounded(joinedVoice([before, voice])) }
 }
 
+/** The profile of somebody who said all of `voices`; all of it counts alike, however long ago it was. */
+export function profileOf(voices: readonly Voice[]): VoiceProfile {
+  const [narrow, wide] = [voices.filter(({ narrowband }) => narrowband), voices.filter(({ narrowband }) => !narrowband)]
+  return {
+    ...(wide.length > 0 && { wideband: joinedVoice(wide) }),
+    ...(narrow.length > 0 && { narrowband: joinedVoice(narrow) }),
+  }
+}
+
+/** A profile of {@link profileOf} without some speech that is part of it. */
+export function withoutSpeech(profile: VoiceProfile, part: Voice): VoiceProfile {
+  const band = part.narrowband ? 'narrowband' : 'wideband'
+  const { [band]: whole, ...other } = profile
+  const left = whole && withoutVoice(whole, part)
+  return left === undefined || left.frames === 0 ? other : { ...other, [band]: left }
+}
+
 /** What both profiles hold, as one person's. */
 export function joinedProfile(one: VoiceProfile, other: VoiceProfile): VoiceProfile {
   return voicesOf(other).reduce(withVoice, one)
@@ -33,20 +50,21 @@ export function framesOf(profile: VoiceProfile): number {
 
 /**
  * Natural logarithm of the odds that two profiles are of one person, by the band in which both were heard longest; 0
- * where nothing can be said.
+ * where nothing can be said. `scatter` is that of one voice, as a multiple of the usual.
  */
-export function oddsOfOnePerson(one: VoiceProfile, other: VoiceProfile): number {
+export function oddsOfOnePerson(one: VoiceProfile, other: VoiceProfile, scatter = 1): number {
   let best: { a: Voice; b: Voice; length: number } | undefined
   for (const a of voicesOf(one)) {
     for (const b of voicesOf(other)) {
       if (cosine(a, b) === undefined) continue
       const shorter = Math.min(a.frames, b.frames)
       // Between bands little can be told, so that is only for where there is next to nothing else.
-      const length = a.narrowband === b.narrowband ? shorter : Math.min(shorter, FEW_FRAMES)
-      if (best === undefined || length > best.length) best = { a, b, length }
+      const isSameBand = a.narrowband === b.narrowband
+      const length = isSameBand ? shorter : Math.min(shorter, FEW_FRAMES)
+      if (best === undefined || length > best.length || (isSameBand && length === best.length)) best = { a, b, length }
     }
   }
-  return best === undefined ? 0 : logOdds(best.a, best.b, 1)
+  return best === undefined ? 0 : logOdds(best.a, best.b, scatter)
 }
 
 function voicesOf({ wideband, narrowband }: VoiceProfile): Voice[] {

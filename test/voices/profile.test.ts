@@ -1,6 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { framesOf, joinedProfile, oddsOfOnePerson, type VoiceProfile, withVoice } from '../../src/voices/profile.ts'
+import {
+  framesOf,
+  joinedProfile,
+  oddsOfOnePerson,
+  profileOf,
+  type VoiceProfile,
+  withoutSpeech,
+  withVoice,
+} from '../../src/voices/profile.ts'
 import { type Voice, voiceOf } from '../../src/voices/voice.ts'
 
 /** A voice whose vector stands at `angle` in a plane. */
@@ -37,6 +45,22 @@ describe('a voice profile', () => {
     profile = withVoice(profile, at(1, 6000))
     const { sum } = profile.wideband!
     expect(Math.atan2(sum[1]!, sum[0]!)).toBeCloseTo(0.5, 5)
+  })
+
+  it('of speech that is all at hand fades nowhere, and can be without some of it', () => {
+    fc.assert(
+      fc.property(fc.array(anyVoice, { minLength: 1, maxLength: 8 }), fc.nat(), (voices, at) => {
+        const part = voices[at % voices.length]!
+        const rest = voices.filter((voice) => voice !== part)
+        const [left, wanted] = [withoutSpeech(profileOf(voices), part), profileOf(rest)]
+        expect(framesOf(left)).toBe(rest.reduce((sum, { frames }) => sum + frames, 0))
+        for (const band of ['wideband', 'narrowband'] as const) {
+          expect(left[band]?.frames).toBe(wanted[band]?.frames)
+          for (const [index, value] of (wanted[band]?.sum ?? []).entries())
+            expect(Math.abs(left[band]!.sum[index]! - value)).toBeLessThan(0.1)
+        }
+      }),
+    )
   })
 
   it('changes nothing it is given', () => {
@@ -79,6 +103,14 @@ describe('oddsOfOnePerson', () => {
     const one = [at(0, 1000), at(1, 1000, true)].reduce<VoiceProfile>(withVoice, {})
     expect(oddsOfOnePerson(one, withVoice({}, at(1, 500, true)))).toBeGreaterThan(0)
     expect(oddsOfOnePerson(one, withVoice({}, at(1, 500)))).toBeLessThan(0)
+    // Also where what was heard is so short that the bands have as much in common.
+    expect(oddsOfOnePerson(withVoice({}, at(1, 100, true)), one)).toBeGreaterThan(0)
+  })
+
+  it('allow for a session whose vectors scatter more', () => {
+    const odds = (scatter: number): number =>
+      oddsOfOnePerson(withVoice({}, at(0, 300)), withVoice({}, at(0.7, 300)), scatter)
+    expect(odds(1.3)).toBeGreaterThan(odds(1))
   })
 
   it('say nothing of what no model made anything of', () => {

@@ -1,5 +1,6 @@
-import { bestAssignment } from '../../stream/speakers.ts'
-import { joinedVoice, logOdds, type Voice, voiceOf, withoutVoice } from '../../voices/voice.ts'
+import { bestAssignment } from '../../voices/assignment.ts'
+import { framesOf, oddsOfOnePerson, profileOf, type VoiceProfile, withoutSpeech } from '../../voices/profile.ts'
+import { joinedVoice, logOdds, type Voice, voiceOf } from '../../voices/voice.ts'
 import {
   type Attribution,
   type TrackedUtterance,
@@ -83,9 +84,10 @@ interface PastUtterance {
   labels: (string | undefined)[]
 }
 
+/** A speaker: a profile as streams and voice books keep it, of which no speech fades while its stretches are at hand. */
 interface Speaker {
   number: number
-  voice: Voice
+  profile: VoiceProfile
 }
 
 const letter = (speaker: number | undefined): string | undefined =>
@@ -200,19 +202,20 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
       if (now !== undefined) voices.set(now, [...(voices.get(now) ?? []), voice])
     }
     return [...voices]
-      .map(([number, of]) => ({ number, voice: joinedVoice(of) }))
+      .map(([number, of]) => ({ number, profile: profileOf(of) }))
       .toSorted((a, b) => a.number - b.number)
   }
 
   /** Says for each piece of an utterance whose it is, with regard to those around it. */
   function assign(pieces: readonly Piece[], speakers: readonly Speaker[]): number[][] {
-    const steps = pieces.map(({ voice, part, start }, index) => ({
-      odds: speakers.map(({ number, voice: whole }) => {
-        const others = current(part).now === number ? withoutVoice(whole, voice) : whole
-        return others.frames < joinFrames ? 0 : oddsOf(voice, others)
-      }),
-      change: changeCost(start - (pieces[index - 1]?.end ?? 0)),
-    }))
+    const steps = pieces.map(({ voice, part, start }, index) => {
+      const piece = profileOf([voice])
+      const odds = speakers.map(({ number, profile }) => {
+        const rest = current(part).now === number ? withoutSpeech(profile, voice) : profile
+        return framesOf(rest) < joinFrames ? 0 : oddsOfOnePerson(piece, rest, scatter.now)
+      })
+      return { odds, change: changeCost(start - (pieces[index - 1]?.end ?? 0)) }
+    })
     likeliestPath(steps).forEach((speaker, index) => {
       pieces[index]!.now = speakers[speaker]!.number
     })
@@ -245,7 +248,8 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
   /** Joins the two oldest stretches that agree on their speaker, or drops the oldest, while there are too many. */
   function join(): void {
     while (segments.length > keptVoices) {
-      const alike = (a: SpeechSegment, b: SpeechSegment): boolean => a.live === b.live && a.now === b.now
+      const alike = (a: SpeechSegment, b: SpeechSegment): boolean =>
+        a.live === b.live && a.now === b.now && a.voice.narrowband === b.voice.narrowband
       const gone = segments.findIndex((one, index) => segments.slice(0, index).some((older) => alike(older, one)))
       const [one] = segments.splice(Math.max(0, gone), 1) as [SpeechSegment]
       const older = gone < 0 ? undefined : segments.find((other) => alike(other, one))
