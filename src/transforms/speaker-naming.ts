@@ -2,7 +2,7 @@ import { deserialize, serialize, type Serialized, type Turn, type Word } from '.
 import type { Warning } from '../errors.ts'
 import type { VoiceBookInFile } from '../voices/book.ts'
 import type { BookContents, SpeakerModelIdentity } from '../voices/book-file.ts'
-import { type Identification, identify, oddsOfKnown } from '../voices/identify.ts'
+import { type Identification, identify } from '../voices/identify.ts'
 import { framesOf, type VoiceProfile } from '../voices/profile.ts'
 
 /** Voices that were heard, by the labels that turns have. */
@@ -31,8 +31,6 @@ const MOST_REVISED = 20_000
 const LEARNED_FRAMES = 500
 /** How sure it must be whose a voice is before more of it is learned. */
 const LEARNED_FROM = 0.97
-/** A voice that nobody in the book is as likely to be as this (log odds) is a new one. */
-const NEW_BELOW = -2
 
 interface Kept {
   turn: Serialized<Turn>
@@ -159,14 +157,12 @@ export class SpeakerNaming {
 
   async #learn(model: SpeakerModelIdentity): Promise<void> {
     try {
-      const { voices: known } = await this.#book.contents()
       for (const voices of this.#heard.values()) {
         for (const [label, profile] of voices) {
           if (framesOf(profile) < LEARNED_FRAMES) continue
           const who = this.#names.get(label)
-          const isNew = known.every((voice) => (oddsOfKnown(profile, voice.profile) ?? NEW_BELOW) <= NEW_BELOW)
-          if (who === undefined && isNew) await this.#book.addUnnamed(profile, model)
-          if (who !== undefined && who.confidence >= LEARNED_FROM) await this.#book.learnMore(who.name, profile, model)
+          if (who === undefined) await this.#book.learnNew(profile, model)
+          else if (who.confidence >= LEARNED_FROM) await this.#book.learnMore(who.name, profile, model)
         }
       }
       await this.#book.save()

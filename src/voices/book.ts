@@ -7,6 +7,7 @@ import { FileLock } from '../sinks/file-lock.ts'
 import { replaceFile } from '../sinks/private-file.ts'
 import {
   type BookContents,
+  checkModel,
   checkVoiceName,
   formatBook,
   type KnownVoice,
@@ -19,6 +20,7 @@ import {
   withoutName,
   withVoice,
 } from './book-file.ts'
+import { isStranger } from './identify.ts'
 import type { VoiceProfile } from './profile.ts'
 
 /** Options of {@link voiceBook}. */
@@ -134,18 +136,20 @@ export class VoiceBookInFile implements VoiceBook {
     await this.#change(this.#adding({ name: clean, profile, model }))
   }
 
-  /** Adds the voice of somebody whom nobody has named yet; resolves to what it is called. */
-  async addUnnamed(profile: VoiceProfile, model: SpeakerModelIdentity): Promise<string> {
-    let name = ''
+  /**
+   * Adds the voice of somebody whom nobody has named yet, unless he may be one of those who are in the book by then; so one
+   * who has two labels in a stream, or speaks in two streams at a time, is one voice.
+   */
+  async learnNew(profile: VoiceProfile, model: SpeakerModelIdentity): Promise<void> {
     await this.#change((contents) => {
+      checkModel(contents, model, this.path)
+      if (!isStranger(profile, contents.voices)) return contents
       // By the time it is saved, another process may have one of that name.
       const taken = new Set(contents.voices.map((voice) => voice.name))
       let number = 1
       while (taken.has(`Voice ${number}`)) number += 1
-      name = `Voice ${number}`
-      return this.#adding({ name, profile, model, learned: true })(contents)
+      return this.#adding({ name: `Voice ${number}`, profile, model, learned: true })(contents)
     })
-    return name
   }
 
   /** Adds speech to a voice, if it is still there; whoever gave it a name did so for good. */

@@ -5,6 +5,9 @@ import type { Warning } from '../../src/errors.ts'
 import type { Turn } from '../../src/model.ts'
 import { named, SpeakerNaming } from '../../src/transforms/speaker-naming.ts'
 import { voiceBook, type VoiceBookInFile, type VoiceBookOptions } from '../../src/voices/book.ts'
+import { seededRandom } from '../../src/testing/random.ts'
+import type { VoiceProfile } from '../../src/voices/profile.ts'
+import { cosine, voiceOf } from '../../src/voices/voice.ts'
 import { makeTurn } from '../captions/example-turn.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
 import { madeUpModel, madeUpProfile } from '../voices/made-up-profiles.ts'
@@ -111,6 +114,45 @@ describe('SpeakerNaming', () => {
       ])
       expect(warnings).toEqual([])
     }
+  })
+
+  it.each([
+    ['as recorded', ['wideband']],
+    ['by telephone', ['narrowband']],
+    ['one way and the other', ['wideband', 'narrowband']],
+  ] as const)('has three voices after a week of files in which three people come and go, %s', async (_how, bands) => {
+    const random = seededRandom(7)
+    const people = Array.from({ length: 3 }, () => Array.from({ length: 64 }, () => random() - 0.5))
+    const file = path.join(directory(), 'voices.json')
+    const fail = (error: Error): never => {
+      throw error
+    }
+    for (let session = 0; session < 56; session++) {
+      const band = bands[session % bands.length]!
+      const present = people.filter(() => random() < 0.6)
+      // Now and then a service takes one person for two.
+      const labels = random() < 0.2 ? [...present, ...present] : present
+      const heard = labels.map((person, index): [string, VoiceProfile] => {
+        // Words move a voice a little, a telephone all of them in one direction.
+        const vector = person.map((value, at) => {
+          return value + 0.25 * (random() - 0.5) + (band === 'narrowband' ? 0.35 * Math.sin(5 * at) : 0)
+        })
+        const length = Math.hypot(...vector)
+        const unit = vector.map((value) => value / length)
+        return [String.fromCodePoint(65 + index), { [band]: voiceOf(unit, 800, band === 'narrowband') }]
+      })
+      const book = voiceBook(file, { learn: true }) as VoiceBookInFile
+      const warning = ({ message }: Warning): never => fail(new Error(message))
+      const names = new SpeakerNaming(book, { revised: () => {}, warning, failed: fail })
+      names.heard('', new Map(heard))
+      await names.settle(madeUpModel)
+    }
+    const voices = (await voiceBook(file).list()).map(({ profile }) => profile.wideband ?? profile.narrowband)
+    const owners = voices.map((voice) => {
+      const likeness = people.map((person) => cosine(voice!, voiceOf(person, 1, false))!)
+      return likeness.indexOf(Math.max(...likeness))
+    })
+    expect(owners.toSorted((a, b) => a - b)).toEqual([0, 1, 2])
   })
 
   it('says what could not be learned, and what is wrong with the book', async () => {

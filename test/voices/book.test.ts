@@ -5,7 +5,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect, it } from 'vitest'
 import { OutputError, VoiceBookError } from '../../src/errors.ts'
-import { voiceBook } from '../../src/voices/book.ts'
+import { voiceBook, type VoiceBookInFile } from '../../src/voices/book.ts'
 import { parseBook } from '../../src/voices/book-file.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
 import { madeUpModel, madeUpProfile } from './made-up-profiles.ts'
@@ -97,6 +97,27 @@ describe('voiceBook()', () => {
       expect(namesIn(file)).toEqual(expect.arrayContaining([...saved, 'Alice']))
       expect(readdirSync(path.dirname(file))).toEqual(['voices.json'])
     }
+  })
+
+  it('learns a new voice once, however often it comes, and whoever else has learned it meanwhile', async () => {
+    const file = path.join(directory(), 'voices.json')
+    const [one, other] = [voiceBook(file) as VoiceBookInFile, voiceBook(file) as VoiceBookInFile]
+    await one.learnNew(madeUpProfile(0), madeUpModel)
+    await one.learnNew(madeUpProfile(0, 7), madeUpModel)
+    await other.learnNew(madeUpProfile(0), madeUpModel)
+    await other.learnNew(madeUpProfile(1), madeUpModel)
+    expect((await other.list()).map(({ name }) => name)).toEqual(['Voice 1', 'Voice 2'])
+    await one.save()
+    await other.save()
+    expect(namesIn(file)).toEqual(['Voice 1', 'Voice 2'])
+    const voices = await one.list()
+    expect(voices.map(({ learned, profile }) => [learned, profile.wideband!.sum[1] === 0])).toEqual([
+      [true, true],
+      [true, false],
+    ])
+    expect(await codeOf(one.learnNew(madeUpProfile(0), { name: 'other', sha256: 'b'.repeat(64) }))).toBe(
+      'VOICES_MODEL_MISMATCH',
+    )
   })
 
   it('refuses voices of another model, and what was refused is not in the way of the next', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type HeardVoice, identify, namedFrom, oddsOfKnown } from '../../src/voices/identify.ts'
+import { type HeardVoice, identify, isStranger, namedFrom, oddsOfKnown } from '../../src/voices/identify.ts'
 import type { VoiceProfile } from '../../src/voices/profile.ts'
 import { voiceOf } from '../../src/voices/voice.ts'
 import { madeUpProfile } from './made-up-profiles.ts'
@@ -90,5 +90,26 @@ describe('identify()', () => {
         expect(namesOf(heard.toReversed())).toEqual(namesOf(heard))
       }),
     )
+  })
+})
+
+describe('isStranger()', () => {
+  it('is whoever is unlike all who are known, and nobody who may be one of them', () => {
+    expect(isStranger(madeUpProfile(5), [])).toBe(true)
+    expect(isStranger(madeUpProfile(5), known)).toBe(true)
+    expect(isStranger(like(1, 0.6), known)).toBe(true)
+    expect(isStranger(like(1, 0.95), known)).toBe(false)
+    // Not sure enough to have the name, but too like it to be somebody else.
+    const doubtful = like(0, 0.88)
+    expect(namesOf([{ label: 'A', profile: doubtful }])).toEqual({})
+    expect(isStranger(doubtful, known)).toBe(false)
+  })
+
+  it('is nobody who may be known by another kind of line', () => {
+    const byTelephone = (profile: VoiceProfile): VoiceProfile => ({
+      narrowband: { ...profile.wideband!, narrowband: true },
+    })
+    expect(isStranger(byTelephone(like(2, 0.7)), known)).toBe(false)
+    expect(isStranger(byTelephone(like(2, 0.4)), known)).toBe(true)
   })
 })
