@@ -170,6 +170,21 @@ async function walk(directory: string, folder: string, add: (one: FoundInput) =>
   }
 }
 
+/** The media files that are called as `file` is, but for the ending, and lie beside it, by their names. */
+export async function mediaBeside(file: string): Promise<string[]> {
+  const folder = path.dirname(file)
+  const name = path.basename(file, path.extname(file))
+  const entries = await readdir(folder).catch((): string[] => [])
+  // An output may be called by the whole name of its input: talk.mp4.jsonl.
+  const named = entries.filter((entry) => entry === name || path.basename(entry, path.extname(entry)) === name)
+  const found: string[] = []
+  for (const entry of named.toSorted((a, b) => byName.compare(a, b))) {
+    const beside = path.join(folder, entry)
+    if (await isMedia(beside)) found.push(beside)
+  }
+  return found
+}
+
 const byName = new Intl.Collator('en', { numeric: true })
 
 async function isMedia(file: string): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { findInputs, parseList } from '../../src/batch/inputs.ts'
+import { findInputs, mediaBeside, parseList } from '../../src/batch/inputs.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
 
 const directory = temporaryDirectories()
@@ -39,6 +39,15 @@ describe('findInputs', () => {
       ['v/talk10.mp4', 'v'],
     ])
     expect(found[1]?.bytes).toBe(564)
+  })
+
+  it('finds the media that lie beside a file and have its name', async () => {
+    const root = filled('v/talk.MP4', 'v/talk.wav', 'v/talk.srt', 'v/talk.ts', 'v/talk2.mp4', 'v/deep/talk.mp4')
+    const beside = async (name: string): Promise<string[]> =>
+      (await mediaBeside(path.join(root, name))).map((file) => path.relative(root, file))
+    expect(await beside('v/talk.jsonl')).toEqual(['v/talk.MP4', 'v/talk.wav'])
+    expect(await beside('v/talk2.mp4.jsonl')).toEqual(['v/talk2.mp4'])
+    expect(await beside('none/talk.jsonl')).toEqual([])
   })
 
   it('takes each input once, whatever it is called', async () => {

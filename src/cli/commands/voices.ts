@@ -1,6 +1,8 @@
 import { createReadStream } from 'node:fs'
+import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
+import { mediaBeside } from '../../batch/inputs.ts'
 import { ConfigurationError, InputError } from '../../errors.ts'
 import type { Segment, Turn, Word } from '../../model.ts'
 import { fileSource } from '../../sources/file.ts'
@@ -11,7 +13,7 @@ import { EXIT } from '../exit-codes.ts'
 import { printable } from '../view/text.ts'
 
 export const VOICES_USAGE = `diarize-stream voices add <name> <clip>
-diarize-stream voices name <transcript.jsonl> <label>=<name> ... --audio <file>
+diarize-stream voices name <transcript.jsonl> <label>=<name> ... [--audio <file>]
 diarize-stream voices list | rename <name> <new name> | forget <name>
 
 A book of voices: who is in it is called by name where --voices <file> is given, in every stream. It holds no audio, but
@@ -23,7 +25,7 @@ what a voice is known by is biometric data: ask whoever it is of, and see docs/v
   rename <name> <new>     give a voice another name; of two voices of one name it makes one
   forget <name>           delete a voice
   --book <file>           the book; else voices.json
-  --audio <file>          the file that the transcript is of
+  --audio <file>          the file that the transcript is of; else the one beside it that has its name: talk.mp4
   --model <name>          the model that tells voices apart, one that was pulled; else the one in the box
 `
 
@@ -125,7 +127,10 @@ function ofBand(voice: Voice | undefined, how: string): string {
   return voice === undefined ? '' : `${(voice.frames / 100).toFixed(0)} s${how}`
 }
 
-/** Adds the voices of the labels of a transcript, each by what it says. */
+/**
+ * Gives the labels of a transcript names in the book: a voice that the book learned by itself, and under which a label
+ * stands in the transcript, gets another name; the others are added, each by what it says.
+ */
 async function nameSpeakers(
   given: readonly string[],
   audio: string | undefined,
@@ -136,24 +141,74 @@ async function nameSpeakers(
   const [transcript, ...pairs] = given
   if (transcript === undefined || pairs.length === 0)
     throw wrong('voices name needs a transcript, and names like A=Alice')
-  if (audio === undefined) throw wrong('voices name needs --audio <file>, the file that the transcript is of')
   const names = pairs.map((pair) => {
     const [, label = '', name = ''] = /^([^=]+)=(.+)$/s.exec(pair) ?? []
     if (name === '') throw wrong(`names must be like A=Alice; got ${pair}`)
     return { label, name }
   })
-  const spans = await spansOf(transcript)
-  for (const { label } of names) {
+  const words = await wordsOf(transcript)
+  const learned = new Set((await book.list()).filter((voice) => voice.learned).map((voice) => voice.name))
+  const renamed = new Map<string, { label: string; name: string }>()
+  const toHear = names.filter(({ label, name }) => {
+    const before = nameIn(words, label)
+    if (before === undefined || !learned.has(before) || (renamed.get(before)?.name ?? name) !== name) return true
+    renamed.set(before, { label, name })
+    return false
+  })
+  const spans = spansOf(words)
+  for (const { label } of toHear) {
     if (spans.has(label)) continue
     const who = spans.size === 0 ? 'nobody is told apart in it' : `it has ${[...spans.keys()].join(', ')}`
     throw new InputError('INPUT_UNREADABLE', `${label} says nothing in ${transcript} that is long enough; ${who}`)
   }
-  for (const { label, name } of names) {
-    sayAdded(await enrolVoice(book, name, fileSource(audio), { spans: spans.get(label)!, signal }), book, say)
+  if (toHear.length > 0) {
+    const recording = audio ?? (await audioBeside(transcript, pairs, words.at(-1)!.end, say))
+    for (const { label, name } of toHear) {
+      sayAdded(await enrolVoice(book, name, fileSource(recording), { spans: spans.get(label)!, signal }), book, say)
+    }
+  }
+  for (const [before, { label, name }] of renamed) {
+    await book.rename(before, name)
+    say(`${before}, as whom the book knew ${label}, is ${name} now`)
   }
   await book.save()
   return EXIT.complete
 }
+
+/** A transcript may end so much later than its audio, ms: servers let the last word of a turn end late. */
+const lateMs = 3000
+
+/** The one recording beside a transcript that has its name, and is as long. */
+async function audioBeside(
+  transcript: string,
+  pairs: readonly string[],
+  endMs: number,
+  say: (line: string) => void,
+): Promise<string> {
+  const line = (file: string): string =>
+    ['diarize-stream voices name', ...[transcript, ...pairs, '--audio', file].map(quoted)].join(' ')
+  const [found, ...others] = await mediaBeside(transcript)
+  if (found === undefined)
+    throw wrong(`there is no recording beside ${transcript} that has its name; say where it is: ${line('talk.mp4')}`)
+  if (others.length > 0) {
+    const all = [found, ...others].map((file) => path.basename(file)).join(' and ')
+    throw wrong(`beside ${transcript} there are ${all}; say which of them it is of: ${line(found)}`)
+  }
+  const source = fileSource(found)
+  source.destroy()
+  if (source.duration !== undefined && source.duration + lateMs < endMs) {
+    const message = `${found} has ${seconds(source.duration)} s, and ${transcript} ${seconds(endMs)} s, so it is of another recording`
+    throw wrong(`${message}; say of which: ${line('talk.mp4')}`)
+  }
+  say(`taken to be of ${found}, which lies beside it; --audio <file> names another`)
+  return found
+}
+
+const seconds = (ms: number): string => (ms / 1000).toFixed(1)
+
+/** An argument as a shell takes it. */
+const quoted = (argument: string): string =>
+  /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", `'\\''`)}'`
 
 /** Words nearer than this are said in one breath, ms. */
 const breath = 300
@@ -162,9 +217,19 @@ const shortest = 700
 /** The longest line that a transcript of ours has, characters. */
 const longestLine = 10_000_000
 
-/** Where each label of a transcript speaks, as it was last revised. */
-export async function spansOf(file: string): Promise<Map<string, TimeSpan[]>> {
-  const turns = new Map<number, { revision: number; words: [label: string, start: number, end: number][] }>()
+/** A word of somebody who was told apart. */
+export interface LabelledWord {
+  label: string
+  /** Ms of the recording. */
+  start: number
+  end: number
+  /** What a voice book called whoever said it. */
+  name?: string | undefined
+}
+
+/** The words of a transcript, in order, as they were last revised. @throws InputError `INPUT_UNREADABLE` */
+export async function wordsOf(file: string): Promise<LabelledWord[]> {
+  const turns = new Map<number, { revision: number; words: LabelledWord[] }>()
   const lines = createInterface({ input: createReadStream(file), crlfDelay: Infinity })
   try {
     let number = 0
@@ -173,12 +238,13 @@ export async function spansOf(file: string): Promise<Map<string, TimeSpan[]>> {
       if (line.trim() === '') continue
       const record = parseLine(line, file, number)
       if (record === undefined) continue
-      const { order, revision, speaker, words } = record
+      const { order, revision, speaker, speakerName, words } = record
       const before = turns.get(order)
       if (before !== undefined && before.revision > revision) continue
-      const said = words.flatMap((word): [string, number, number][] => {
+      const said = words.flatMap((word): LabelledWord[] => {
         const label = word.speaker ?? speaker
-        return label === undefined ? [] : [[label, word.start, word.end]]
+        const name = word.speakerName ?? (word.speaker === undefined ? speakerName : undefined)
+        return label === undefined ? [] : [{ label, start: word.start, end: word.end, name }]
       })
       // Segments of one turn come one by one.
       const earlier = before?.revision === revision && record.isPart ? before.words : []
@@ -189,25 +255,35 @@ export async function spansOf(file: string): Promise<Map<string, TimeSpan[]>> {
     const message = `cannot read the transcript ${file}: ${(error as Error).message}`
     throw new InputError('INPUT_UNREADABLE', message, { cause: error })
   }
+  return [...turns.values()].flatMap(({ words }) => words).toSorted((a, b) => a.start - b.start)
+}
+
+/** What all that `label` says was said by, where that is one name. */
+function nameIn(words: readonly LabelledWord[], label: string): string | undefined {
+  const names = new Set(words.filter((word) => word.label === label).map(({ name }) => name))
+  return names.size === 1 ? [...names][0] : undefined
+}
+
+/** Where each label speaks. */
+export function spansOf(words: readonly LabelledWord[]): Map<string, TimeSpan[]> {
   const spans = new Map<string, TimeSpan[]>()
-  let open: { label: string; start: number; end: number } | undefined
+  let open: LabelledWord | undefined
   const close = (): void => {
     if (open === undefined || open.end - open.start < shortest) return
     spans.set(open.label, [...(spans.get(open.label) ?? []), { start: open.start, end: open.end }])
   }
-  const words = [...turns.values()].flatMap((turn) => turn.words).toSorted((a, b) => a[1] - b[1])
-  for (const [label, start, end] of words) {
-    if (open?.label === label && start - open.end < breath) open.end = Math.max(open.end, end)
+  for (const word of words) {
+    if (open?.label === word.label && word.start - open.end < breath) open.end = Math.max(open.end, word.end)
     else {
       close()
-      open = { label, start, end }
+      open = { ...word }
     }
   }
   close()
   return spans
 }
 
-interface Said extends Pick<Turn, 'order' | 'revision' | 'speaker'> {
+interface Said extends Pick<Turn, 'order' | 'revision' | 'speaker' | 'speakerName'> {
   words: readonly Word[]
   isPart: boolean
 }
@@ -223,7 +299,7 @@ function parseLine(line: string, file: string, number: number): Said | undefined
     throw new InputError('INPUT_UNREADABLE', message, { cause: error })
   }
   if (record === null || typeof record !== 'object' || !Array.isArray(record.words)) return undefined
-  const { type, order, revision, speaker, words, endOfTurn } = record
+  const { type, order, revision, speaker, speakerName, words, endOfTurn } = record
   if (!Number.isInteger(order) || !Number.isInteger(revision) || (type === 'turn' && endOfTurn !== true))
     return undefined
   const isWord = (word: Partial<Word> | null): boolean => Number.isFinite(word?.start) && Number.isFinite(word?.end)
@@ -231,6 +307,7 @@ function parseLine(line: string, file: string, number: number): Said | undefined
     order: order!,
     revision: revision!,
     ...(typeof speaker === 'string' && { speaker }),
+    ...(typeof speakerName === 'string' && { speakerName }),
     words: words.filter(isWord),
     isPart: type !== 'turn',
   }
