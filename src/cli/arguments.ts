@@ -463,7 +463,8 @@ on this machine, with an English model that comes with it or any other that was 
 Output
   -o, --output <file>     where to write; again for more files. The ending says what: .srt .vtt .ass .ttml .sbv .lrc;
                           .txt .csv .jsonl, .docx after npm install docx, and .json as Whisper writes it; .rttm .ctm
-                          .stm. Without it, what is said goes to standard output; - writes captions there, in the one
+                          .stm; s3://bucket/talk.jsonl, after npm install @aws-sdk/client-s3, stores it there, and is an
+                          input, too. Without it, what is said goes to standard output; - writes captions there, in the one
                           --format that is given, else srt
   --mux <file>            a copy of the video with the captions as a text track: .mp4 .m4v .mov .mkv .webm
   --burn <file>           a copy of the video with the captions in its picture: .mp4 .m4v .mov .mkv .webm

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import path from 'node:path'
 import type { Duplex, Readable, Writable } from 'node:stream'
 import type { CaptionReport } from '../captions/report.ts'
+import { isS3Address } from '../destinations/s3.ts'
 import { lengthOf, type Progress, type RunSummary } from '../progress.ts'
 import { run } from '../run.ts'
 import { fanOut } from '../sinks/fan-out.ts'
@@ -18,6 +19,7 @@ import { inputFile, inputKind, isTranscript } from './input.ts'
 import { usage } from './options.ts'
 import { checkpointOf } from './resume.ts'
 import { SoundMeter, withoutSpeech } from './sound.ts'
+import { storageSink, type StoredOutputs, storedOutputs } from './storage.ts'
 import type { ReportSink } from './view/report-sink.ts'
 import { certaintyLine, certaintyWarning } from './view/certainty.ts'
 import { summaryLines, type Reporter, type SummaryFacts, unusedNames } from './view/reporter.ts'
@@ -30,8 +32,9 @@ export async function caption(
   { stop, abort }: Interrupts,
   environmentKey: string | undefined,
 ): Promise<number> {
-  const checkpoint = checkpointOf(command)
-  const replaced = checkpoint?.isThere === true ? [] : replacedFiles(command)
+  const stored = await storedOutputs(command, abort)
+  const checkpoint = checkpointOf(command, stored)
+  const replaced = checkpoint?.isThere === true ? [] : replacedFiles(command, stored)
   if (checkpoint?.isThere === true) reporter.say(`going on from ${checkpoint.file}`)
   const turns = isTranscript(command.input) ? undefined : await hearer(command, environmentKey)
   const report = command.report ? await makeReport(command) : undefined
@@ -149,6 +152,7 @@ function openOutputs(
       const recording = inputKind(input) === 'file' ? path.parse(input).name : ''
       return sinkOf(stdoutFormat, process.stdout, { ...looks, recording })
     }
+    if (isS3Address(output)) return storageSink(output, looks.speakers)
     const { ext } = path.parse(output)
     const format = captionFormats.find((one) => ext.toLowerCase() === `.${one}`)
     if (format !== undefined) {
@@ -160,11 +164,14 @@ function openOutputs(
 }
 
 /** Which of the files that a command writes are there already. @throws ConfigurationError where it must not replace them */
-export function replacedFiles({ input, outputs, mux, burn, keepsFiles }: OutputCommand): string[] {
+export function replacedFiles(
+  { input, outputs, mux, burn, keepsFiles }: OutputCommand,
+  stored: StoredOutputs = new Map(),
+): string[] {
   const files = [...outputs, mux, burn].filter((file) => file !== undefined && file !== STDOUT) as string[]
-  const itself = files.find((file) => path.resolve(file) === path.resolve(input))
+  const itself = files.find((file) => (isS3Address(file) ? file === input : path.resolve(file) === path.resolve(input)))
   if (itself !== undefined) throw usage(`${itself} is the input itself`)
-  const existing = files.filter(isFile)
+  const existing = files.filter((file) => stored.has(file) || (!isS3Address(file) && isFile(file)))
   if (keepsFiles && existing.length > 0) {
     throw usage(
       `${existing.join(', ')} ${existing.length === 1 ? 'is' : 'are'} there already, and --no-clobber was given`,

@@ -4,13 +4,14 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { redact } from '../redact.ts'
 import { fileSource } from '../sources/file.ts'
+import type { Transcript } from '../sources/transcript-file.ts'
 import { startAhead, type UpstreamStage } from '../stage.ts'
 import { type Command, TRANSCRIPT } from './arguments.ts'
 import { usage } from './options.ts'
 
 type InputCommand = Pick<Command, 'input' | 'tracks' | 'channels' | 'device' | 'passThrough'>
 
-export type InputKind = 'file' | 'standard input' | 'http' | 'rtsp' | 'microphone'
+export type InputKind = 'file' | 'standard input' | 'http' | 'rtsp' | 'microphone' | 's3'
 
 /** What kind of input it is. @throws ConfigurationError `INVALID_OPTION` for an address of another kind. */
 export function inputKind(input: string): InputKind {
@@ -20,12 +21,16 @@ export function inputKind(input: string): InputKind {
   if (scheme === undefined || scheme === 'file') return 'file'
   if (scheme === 'http' || scheme === 'https') return 'http'
   if (scheme === 'rtsp' || scheme === 'rtsps') return 'rtsp'
+  if (scheme === 's3') {
+    if (/\.jsonl$/i.test(input)) return 's3'
+    throw usage(`of s3: transcripts are read, .jsonl; give an address of https: for a recording; got ${redact(input)}`)
+  }
   throw usage(`addresses begin with http:, https:, rtsp: or rtsps:; got ${redact(input)}`)
 }
 
 /** Whether an input is a transcript that is to be written anew, and not to be heard. */
 export function isTranscript(input: string): boolean {
-  return TRANSCRIPT.test(input) && inputKind(input) === 'file'
+  return TRANSCRIPT.test(input) && ['file', 's3'].includes(inputKind(input))
 }
 
 /** Whether an input is a transcript of cues, which are laid out already. */
@@ -42,7 +47,7 @@ export function isCaptions(input: string): boolean {
 export async function openInput({ input, tracks, channels, device, passThrough }: InputCommand): Promise<Readable> {
   if (isTranscript(input)) {
     if (isCaptions(input)) return (await import('../sources/cues.ts')).cueSource(input)
-    return (await import('../sources/jsonl.ts')).jsonlSource(input)
+    return (await import('../sources/jsonl.ts')).jsonlSource(await transcriptOf(input))
   }
   const kind = inputKind(input)
   switch (kind) {
@@ -56,9 +61,17 @@ export async function openInput({ input, tracks, channels, device, passThrough }
       return (await import('../sources/http/source.ts')).httpSource(input, tracks)
     case 'rtsp':
       return (await import('../sources/rtsp/source.ts')).rtspSource(input, tracks)
+    case 's3':
+      // It is a transcript, see above.
+      throw usage(`of s3: transcripts are read, .jsonl; got ${redact(input)}`)
     case 'microphone':
       return (await import('../sources/microphone.ts')).microphoneSource(device === undefined ? {} : { device })
   }
+}
+
+/** What a transcript is read from: its path, or where it is stored. */
+export async function transcriptOf(input: string): Promise<Transcript> {
+  return inputKind(input) === 's3' ? (await import('../destinations/s3.ts')).s3Destination(input) : input
 }
 
 /** The absolute path of an input that FFmpeg can open again; `undefined` for pipes, devices and addresses. */

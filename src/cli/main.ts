@@ -4,7 +4,7 @@ import { isAbortError } from '../errors.ts'
 import { type Command, parseCommand, USAGE } from './arguments.ts'
 import type { BatchCommand } from './batch/options.ts'
 import { EXIT, exitCodeOf, interrupts, isReaderGone } from './exit-codes.ts'
-import { isCaptions, isTranscript, openInput } from './input.ts'
+import { isCaptions, isTranscript, openInput, transcriptOf } from './input.ts'
 import type { Reporter } from './view/reporter.ts'
 import { explanation } from './wording.ts'
 
@@ -131,7 +131,9 @@ async function withOwnNames(command: Command): Promise<Command> {
   if (isCaptions(command.input)) return command
   const { namesIn } = await import('../sources/jsonl.ts')
   // What is wrong with the file is told by its source.
-  const own = await namesIn(command.input).catch(() => ({}))
+  const own = await transcriptOf(command.input)
+    .then(namesIn)
+    .catch(() => ({}))
   return { ...command, names: { ...own, ...command.names } }
 }
 

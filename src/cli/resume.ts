@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
+import { isS3Address } from '../destinations/s3.ts'
 import { type Command, STDOUT } from './arguments.ts'
 import { inputKind, isTranscript } from './input.ts'
 import { usage } from './options.ts'
+import type { StoredOutputs } from './storage.ts'
 
 /** The checkpoint that a command keeps. */
 export interface CommandCheckpoint {
@@ -26,7 +28,7 @@ const OBSTACLES = {
  * @throws ConfigurationError `INVALID_OPTION` where none can be kept, or another run needs the one that is there, or none is
  * needed any more
  */
-export function checkpointOf(command: Command): CommandCheckpoint | undefined {
+export function checkpointOf(command: Command, stored: StoredOutputs = new Map()): CommandCheckpoint | undefined {
   const { input, outputs, checkpoint, resume } = command
   if (!resume && checkpoint === undefined) return undefined
   const flag = resume ? '--resume' : '--checkpoint'
@@ -47,14 +49,22 @@ export function checkpointOf(command: Command): CommandCheckpoint | undefined {
       `${flag} cannot keep ${document}, which is made at the end: keep a .jsonl, and make the document of that`,
     )
   }
-  const file = checkpoint ?? `${first}.checkpoint`
+  const beside = outputs.find((output) => !isS3Address(output))
+  const file = checkpoint ?? (beside === undefined ? undefined : `${beside}.checkpoint`)
+  if (file === undefined) {
+    throw usage(
+      `${flag} keeps its file beside an output, and ${first} is not on this machine: give --checkpoint <file>`,
+    )
+  }
   const isThere = existsSync(file)
   if (isThere && !resume) {
     throw usage(
       `${file} is there, of a run that was cut off; add --resume to go on from it, or delete it to begin anew`,
     )
   }
-  if (!isThere && resume && outputs.every((output) => existsSync(output))) {
+  const isDone = (output: string): boolean =>
+    isS3Address(output) ? stored.get(output)?.isComplete === true : existsSync(output)
+  if (!isThere && resume && outputs.every(isDone)) {
     const are = outputs.length === 1 ? 'is' : 'are'
     throw usage(
       `there is nothing to resume: ${outputs.join(', ')} ${are} there, and no ${file}, so the run has finished, or kept no ` +

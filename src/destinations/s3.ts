@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { backOff } from '../back-off.ts'
-import { ConfigurationError, isAbortError, OutputError } from '../errors.ts'
+import { ConfigurationError, isAbortError } from '../errors.ts'
 import { checkKnown, invalidOption } from '../options.ts'
 import type { OutputDestination } from './destination.ts'
 import {
@@ -136,9 +136,9 @@ class S3Store implements ObjectStore {
   }
 
   async #load(): Promise<{ sdk: Sdk; client: S3ClientLike }> {
-    const sdk = await import('@aws-sdk/client-s3').catch((cause: unknown) => {
-      const message = `cannot use ${this.address}: s3Destination() needs the npm package @aws-sdk/client-s3, which cannot be loaded: run npm install @aws-sdk/client-s3`
-      throw new OutputError('OUTPUT_UNWRITABLE', message, { cause, target: this.address })
+    const sdk = await import('@aws-sdk/client-s3').catch(() => {
+      const install = 'run npm install @aws-sdk/client-s3'
+      throw new Error(`s3Destination() needs the npm package @aws-sdk/client-s3, which cannot be loaded: ${install}`)
     })
     return { sdk, client: this.#client ?? (shared ??= makeClient(sdk)) }
   }

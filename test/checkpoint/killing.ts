@@ -32,7 +32,7 @@ async function killedAfter(ms: number, argv: readonly string[]): Promise<{ code:
 }
 
 /** An engine that hears tones at a speed. */
-function steadyEngine(speed: number): ReturnType<typeof toneEngine> {
+export function steadyEngine(speed: number): ReturnType<typeof toneEngine> {
   const engine = toneEngine()
   return Object.assign(Object.create(engine) as typeof engine, {
     open: async (...given: Parameters<typeof engine.open>) => {

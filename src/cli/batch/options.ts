@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import path from 'node:path'
 import { isList } from '../../batch/inputs.ts'
 import { checkInteger, checkOneOf } from '../../options.ts'
+import { redact } from '../../redact.ts'
 import { type CaptionFormat, captionFormats } from '../../captions/formats/names.ts'
 import { numberOrText, usage } from '../options.ts'
 
@@ -67,6 +68,8 @@ export function parseBatch(inputs: readonly string[], values: Values): BatchComm
       `--overwrite and --${skip === true ? 'skip-existing' : 'no-clobber'} exclude each other; give one of them`,
     )
   }
+  const { 'output-dir': folder = '' } = values as { 'output-dir'?: string }
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(folder)) throw usage(`--output-dir must be a folder; got ${redact(folder)}`)
   const jobs = numberOrText(values['jobs'] as string | undefined)
   checkInteger('--jobs', jobs, 1, 100)
   return {
