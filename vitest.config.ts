@@ -65,6 +65,7 @@ export default defineConfig(({ mode }) => {
         { find: /^diarize-stream\/captions$/, replacement: source('./src/captions/index.ts') },
         { find: /^diarize-stream\/server$/, replacement: source('./src/server/index.ts') },
         { find: /^diarize-stream\/testing$/, replacement: source('./src/testing/index.ts') },
+        { find: /^diarize-stream\/fleet$/, replacement: source('./src/fleet/index.ts') },
       ],
     },
     test: {

@@ -17,6 +17,7 @@ export const ENTRIES: Readonly<Record<string, string>> = {
   captions: 'captions/index.d.ts',
   server: 'server/index.d.ts',
   testing: 'testing/index.d.ts',
+  fleet: 'fleet/index.d.ts',
 }
 
 /**

@@ -7,7 +7,8 @@
  * printed and setup goes on, because the library itself says what it cannot do without. Only npm packages that cannot
  * be installed and a build that fails end it with exit status 1.
  *
- * With --test it also sees to what only the tests use: a browser, which is large, GStreamer's RTSP server, and tmux.
+ * With --test it also sees to what only the tests use: a browser, which is large, GStreamer's RTSP server, Redis
+ * and PostgreSQL, and tmux.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
@@ -102,7 +103,7 @@ function missingSystemPackages() {
   const provided = {
     ffmpeg: ffmpeg || onPath('ffmpeg'),
     flite: onPath('flite'),
-    ...(forTests && process.platform === 'linux' ? { ...gstreamerParts(), tmux: onPath('tmux') } : {}),
+    ...(forTests && process.platform === 'linux' ? { ...gstreamerParts(), ...stores(), tmux: onPath('tmux') } : {}),
     chromium: !forTests || hasBrowser(),
   }
   return Object.keys(provided).filter((name) => !provided[name])
@@ -117,6 +118,13 @@ function gstreamerParts() {
     'gstreamer1.0-plugins-good': has('gstreamer-1.0/libgstrtp.so'),
     'python3-gi': existsSync('/usr/lib/python3/dist-packages/gi'),
   }
+}
+
+/** The stores that the tests of a fleet run on; Debian keeps the programs of PostgreSQL from the path. */
+function stores() {
+  const root = '/usr/lib/postgresql'
+  const postgresql = entries(root).some((version) => existsSync(join(root, version, 'bin', 'initdb')))
+  return { 'redis-server': onPath('redis-server'), postgresql }
 }
 
 /** The function that runs apt-get with the rights to install, or undefined where there is no such way. */

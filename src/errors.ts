@@ -65,6 +65,8 @@ export type ErrorCode =
   // checkpoints
   | 'CHECKPOINT_UNREADABLE'
   | 'CHECKPOINT_MISMATCH'
+  // a fleet
+  | 'STORE_UNREACHABLE'
 
 /** What a constructor takes beside code and message: any of the fields of its class, and `cause`, the lower error. */
 export type ErrorFields<Class extends DiarizeStreamError> = Partial<
@@ -207,6 +209,16 @@ export class CheckpointError extends DiarizeStreamError {
   declare readonly difference?: 'input' | 'options' | 'outputs'
 
   constructor(code: ErrorCode, message: string, fields: ErrorFields<CheckpointError> = {}) {
+    super(code, message, fields)
+  }
+}
+
+/** A fleet cannot use its store. */
+export class FleetError extends DiarizeStreamError {
+  /** Address of the store, without credentials. */
+  declare readonly store?: string
+
+  constructor(code: ErrorCode, message: string, fields: ErrorFields<FleetError> = {}) {
     super(code, message, fields)
   }
 }

@@ -132,6 +132,7 @@ export type * from './engine/engine.ts'
 export { isCue, isSegment, isTurn, type Captionable, type Cue, type Segment, type Turn, type Word } from './model.ts'
 export {
   CheckpointError,
+  FleetError,
   ConfigurationError,
   DiarizeStreamError,
   EngineError,

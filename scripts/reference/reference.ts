@@ -7,6 +7,7 @@ const entries = [
   ['captions/index.ts', 'diarize-stream/captions'],
   ['server/index.ts', 'diarize-stream/server'],
   ['testing/index.ts', 'diarize-stream/testing'],
+  ['fleet/index.ts', 'diarize-stream/fleet'],
 ] as const
 
 /** Headings of the functions of the first entry, by the folder of their source. */

@@ -74,7 +74,7 @@ function placeOf({ input, folder, name }: FoundInput, outputDir: string | undefi
 }
 
 /** The last part of the path of an address, or its host, as a name that every system takes. */
-function nameOfAddress({ pathname, hostname }: URL): string {
+export function nameOfAddress({ pathname, hostname }: URL): string {
   const last = pathname.split('/').findLast((part) => part !== '') ?? hostname
   let decoded = last
   try {

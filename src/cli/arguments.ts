@@ -383,7 +383,7 @@ function engineOf({
   return { engine: (engine === 'local' ? 'embedded' : engine) as Command['engine'], finished }
 }
 
-function parseTracks(track: string | undefined, language: string | undefined): Command['tracks'] {
+export function parseTracks(track: string | undefined, language: string | undefined): Command['tracks'] {
   const audioTrack = track !== undefined && /^\d+$/.test(track) ? Number(track) : track
   const tracks = {
     ...(audioTrack !== undefined && { audioTrack }),
@@ -397,7 +397,7 @@ function parseTracks(track: string | undefined, language: string | undefined): C
 /** One speaker and the name. A comma belongs to the name unless a speaker follows, and may be quoted or escaped. */
 const NAME = /\s*([^=,]+?)\s*=\s*(?:"([^"]*)"|((?:\\,|(?!,[^,=]*=).)*?))\s*(?:,(?=[^,=]*=)|$)/suy
 
-function parseNames(text: string | undefined): SpeakerNames {
+export function parseNames(text: string | undefined): SpeakerNames {
   if (text === undefined) return {}
   const names = new Map<string, string>()
   NAME.lastIndex = 0
@@ -413,7 +413,7 @@ function parseNames(text: string | undefined): SpeakerNames {
   return given
 }
 
-function list(option: string, text: string): string[] {
+export function list(option: string, text: string): string[] {
   const items = text.split(',').map((item) => item.trim())
   if (items.includes('')) throw usage(`${option}, when given, must be like One,Two; got '${text}'`)
   return items
@@ -433,7 +433,7 @@ function check(option: string, run: () => unknown): void {
   }
 }
 
-function readKey(file: string): string {
+export function readKey(file: string): string {
   let key: string
   try {
     key = readFileSync(file, 'utf8').trim()
@@ -448,6 +448,7 @@ export const USAGE = `diarize-stream <input> [options]
 diarize-stream <inputs> [--output-dir <folder>] [--format srt,vtt] [--skip-existing] [--jobs 2] [options]
 diarize-stream models list | pull <name> | path
 diarize-stream voices add <name> <clip> | name <transcript> | list | forget <name>
+diarize-stream fleet add <inputs> | work | status | drain | retry
 diarize-stream serve [options]
 diarize-stream doctor [--network]
 diarize-stream completion bash | zsh | fish

@@ -1,4 +1,12 @@
-import { CheckpointError, ConfigurationError, EngineError, isAbortError, OutputError, SessionError } from '../errors.ts'
+import {
+  CheckpointError,
+  ConfigurationError,
+  EngineError,
+  FleetError,
+  isAbortError,
+  OutputError,
+  SessionError,
+} from '../errors.ts'
 import type { RunSummary } from '../progress.ts'
 
 /** How the command ended, as its exit code. */
@@ -30,7 +38,8 @@ export function exitCodeFor({ gaps }: Pick<RunSummary, 'gaps'>, interrupted: boo
 export function exitCodeOf(error: unknown): number {
   if (isAbortError(error) || error instanceof OutputError) return EXIT.output
   if (error instanceof ConfigurationError || error instanceof CheckpointError) return EXIT.usage
-  return error instanceof SessionError || error instanceof EngineError ? EXIT.engine : EXIT.input
+  const isElsewhere = error instanceof SessionError || error instanceof EngineError || error instanceof FleetError
+  return isElsewhere ? EXIT.engine : EXIT.input
 }
 
 /** Whether an error means no more than that the reader of a pipe has gone, as after `| head -1`. */

@@ -12,11 +12,12 @@ import { explanation } from './wording.ts'
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 const args = process.argv.slice(2)
-const command = ['models', 'serve', 'voices', 'doctor', 'completion'].includes(args[0] ?? '')
+const command = ['models', 'serve', 'voices', 'fleet', 'doctor', 'completion'].includes(args[0] ?? '')
   ? undefined
   : await readCommand()
 if (args[0] === 'models') process.exitCode = await manageModels()
 else if (args[0] === 'voices') process.exitCode = await manageVoices()
+else if (args[0] === 'fleet') process.exitCode = await runFleetCommand()
 else if (args[0] === 'doctor') process.exitCode = await examineMachine()
 else if (args[0] === 'completion') process.exitCode = await printCompletion()
 else if (args[0] === 'serve') process.exitCode = await serveClients()
@@ -56,6 +57,15 @@ async function manageModels(): Promise<number> {
     return await runModels(args.slice(1), { stdout: process.stdout, stderr: process.stderr }, untilSignal())
   } catch (error) {
     return await fail(isAbortError(error) ? new Error('stopped; pull it again to go on where it was') : error, error)
+  }
+}
+
+async function runFleetCommand(): Promise<number> {
+  try {
+    const { runFleet } = await import('./commands/fleet.ts')
+    return await runFleet(args.slice(1), { stdout: process.stdout, stderr: process.stderr })
+  } catch (error) {
+    return await fail(error)
   }
 }
 

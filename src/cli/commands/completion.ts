@@ -4,6 +4,7 @@ import { regions } from '../../protocol/endpoint.ts'
 import { OPTIONS } from '../arguments.ts'
 import { EXIT } from '../exit-codes.ts'
 import { usage } from '../options.ts'
+import { FLEET_OPTIONS } from './fleet.ts'
 import { DOCTOR_OPTIONS } from './machine.ts'
 import { SERVE_OPTIONS } from './serve.ts'
 import { VOICES_OPTIONS } from './voices.ts'
@@ -39,6 +40,7 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   models: { words: ['list', 'pull', 'path'], options: { all: { type: 'boolean' }, ...HELP } },
   voices: { words: ['add', 'name', 'list', 'rename', 'forget'], options: VOICES_OPTIONS },
   serve: { words: [], options: SERVE_OPTIONS },
+  fleet: { words: ['add', 'work', 'status', 'drain', 'retry'], options: FLEET_OPTIONS },
   doctor: { words: [], options: DOCTOR_OPTIONS },
   completion: { words: ['bash', 'zsh', 'fish'], options: HELP },
 }

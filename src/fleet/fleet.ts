@@ -1,0 +1,281 @@
+import type { Job, JobType } from 'bullmq'
+import { randomUUID } from 'node:crypto'
+import type { CaptionInput } from '../batch/inputs.ts'
+import { ConfigurationError, type Warning } from '../errors.ts'
+import { redact } from '../redact.ts'
+import { type FleetJob, planFleetJobs, type QueuedJob } from './jobs.ts'
+import {
+  checkAddOptions,
+  type FleetAddOptions,
+  type FleetOptions,
+  type FleetWorkOptions,
+  resolveFleetOptions,
+  resolveWorkOptions,
+} from './options.ts'
+import { openStore, type Store } from './store.ts'
+import { drainMark, type FleetProgress, FleetWorker } from './worker.ts'
+
+/** What {@link Fleet.add} has done. */
+export interface FleetAdded {
+  /** Ids of the jobs, in the order of the inputs. */
+  ids: string[]
+  /** How many of them were added; the others had been there, with the same input and options, whatever became of them. */
+  added: number
+}
+
+/** A job that is under way. */
+export interface FleetActiveJob {
+  id: string
+  /** A path, or an address without credentials. */
+  input: string
+  labels: Readonly<Record<string, string>>
+  /** Number of the slice of a live input. */
+  slice?: number
+  /** Worker that has it. */
+  worker?: string
+  /** Since when, ISO 8601. */
+  since?: string
+  /** How often its worker was lost. */
+  crashes: number
+  progress?: FleetProgress
+}
+
+/** A job that has failed. */
+export interface FleetFailedJob {
+  id: string
+  /** A path, or an address without credentials. */
+  input: string
+  labels: Readonly<Record<string, string>>
+  /** Code and message of what went wrong. */
+  reason: string
+  /** When, ISO 8601. */
+  failedAt?: string
+  attempts: number
+}
+
+/** How a fleet is doing. */
+export interface FleetStatus {
+  store: 'redis' | 'postgres'
+  queue: string
+  /** Jobs by what has become of them; `delayed` ones are tried again later. */
+  counts: { waiting: number; active: number; delayed: number; completed: number; failed: number }
+  /** Those under way, at most 200. */
+  active: FleetActiveJob[]
+  /** Those that failed last, at most 20. */
+  failed: FleetFailedJob[]
+}
+
+/** Jobs that are put into the store at a time. */
+const BATCH = 1000
+const MOST_ACTIVE = 200
+const MOST_FAILED = 20
+/** Completed jobs are remembered for a week, in s: so long the same is not done again. */
+const REMEMBERED_S = 604_800
+/** A live input is tried again and again: it may be off at night. */
+const LIVE_ATTEMPTS = 1_000_000
+const ATTEMPTS = 5
+/** Failed jobs that are put back at a time. */
+const RETRIED = 100
+
+/**
+ * Opens a fleet: many machines that caption many inputs, by a queue in Redis or PostgreSQL. It needs the package `bullmq`, and
+ * `ioredis` or `pg`.
+ *
+ * ```ts
+ * await using fleet = await openFleet({ store: 'redis://localhost' })
+ * await fleet.add(['videos/'], { output: '/mnt/captions/{folder}/{name}.{format}', formats: ['srt', 'jsonl'] })
+ * const worker = await fleet.work()
+ * ```
+ *
+ * @throws (rejects with) {@link ConfigurationError} `INVALID_OPTION`, also where a package is missing; {@link FleetError}
+ * `STORE_UNREACHABLE`
+ */
+export async function openFleet(options: FleetOptions): Promise<Fleet> {
+  const resolved = resolveFleetOptions(options)
+  return new Fleet(await openStore(resolved), resolved.queue)
+}
+
+/** A queue of inputs that many processes caption; {@link openFleet} makes it. */
+export class Fleet {
+  readonly #store: Store
+  readonly #queue: string
+  readonly #workers = new Set<FleetWorker>()
+
+  /** @internal */
+  constructor(store: Store, queue: string) {
+    this.#store = store
+    this.#queue = queue
+  }
+
+  /** What keeps the store from being relied on, such as a Redis that may throw jobs away. */
+  warnings(): Promise<Warning[]> {
+    return this.#store.troubles()
+  }
+
+  /**
+   * Adds a job for each input: files, folders, lists and addresses, as {@link captionAll} takes them, and those of cameras. What
+   * was added before with the same options is not added again.
+   *
+   * @throws (rejects with) {@link ConfigurationError} `INVALID_OPTION`; {@link InputError} where a list cannot be read, or there
+   * is no input
+   */
+  async add(inputs: readonly CaptionInput[], options: FleetAddOptions = {}): Promise<FleetAdded> {
+    if (!Array.isArray(inputs) || inputs.length === 0) {
+      throw new ConfigurationError('INVALID_OPTION', 'add() needs an array with at least one input', {
+        option: 'inputs',
+      })
+    }
+    checkAddOptions(options)
+    const jobs = await planFleetJobs(inputs, options)
+    let added = 0
+    for (let at = 0; at < jobs.length; at += BATCH) added += await this.#addSome(jobs.slice(at, at + BATCH), options)
+    return { ids: jobs.map(({ id }) => id), added }
+  }
+
+  async #addSome(jobs: readonly QueuedJob[], { attempts }: FleetAddOptions): Promise<number> {
+    const present = await this.#store.present(jobs.map(({ id }) => id))
+    const fresh = jobs.filter(({ id }) => !present.has(id))
+    await this.#store.queue.addBulk(
+      fresh.map(({ id, priority, data }) => ({
+        name: 'caption',
+        data,
+        opts: {
+          jobId: id,
+          priority,
+          attempts: attempts ?? (data.slice === undefined ? ATTEMPTS : LIVE_ATTEMPTS),
+          backoff: { type: 'fleet' },
+          removeOnComplete: { age: REMEMBERED_S },
+          stackTraceLimit: 1,
+        },
+      })),
+    )
+    return fresh.length
+  }
+
+  /**
+   * Begins to do the jobs of the queue, until the worker is drained.
+   *
+   * @throws (rejects with) {@link ConfigurationError} `INVALID_OPTION`
+   */
+  async work(options: FleetWorkOptions = {}): Promise<FleetWorker> {
+    const worker = await FleetWorker.begin(this.#store, resolveWorkOptions(options))
+    this.#workers.add(worker)
+    void worker.ended().then(() => this.#workers.delete(worker))
+    return worker
+  }
+
+  /** How the fleet is doing. */
+  async status(): Promise<FleetStatus> {
+    const { queue, kind } = this.#store
+    const kinds: JobType[] = ['wait', 'prioritized', 'active', 'delayed', 'completed', 'failed']
+    const [counts, active, failed] = await Promise.all([
+      queue.getJobCounts(...kinds),
+      queue.getJobs('active', 0, MOST_ACTIVE - 1),
+      queue.getJobs('failed', 0, MOST_FAILED - 1),
+    ])
+    const of = (name: JobType): number => counts[name] ?? 0
+    return {
+      store: kind,
+      queue: this.#queue,
+      counts: {
+        waiting: of('wait') + of('prioritized'),
+        active: of('active'),
+        delayed: of('delayed'),
+        completed: of('completed'),
+        failed: of('failed'),
+      },
+      active: active.filter(isThere).map(activeJob),
+      failed: failed.filter(isThere).map(failedJob),
+    }
+  }
+
+  /**
+   * Puts failed jobs back into the queue, as if they had never been tried; they go on from their checkpoints.
+   *
+   * @param ids - which; all where none is given.
+   * @returns how many.
+   */
+  async retry(ids?: readonly string[]): Promise<number> {
+    const { queue } = this.#store
+    let count = 0
+    if (ids !== undefined) {
+      for (const id of ids) {
+        const job = (await queue.getJob(id)) as Job<FleetJob> | undefined
+        if (job !== undefined && (await job.isFailed())) count += await this.#retryOne(job)
+      }
+      return count
+    }
+    for (;;) {
+      // Those that are put back are no longer among them.
+      const some = (await queue.getJobs('failed', 0, RETRIED - 1)).filter(isThere)
+      let done = 0
+      for (const job of some) done += await this.#retryOne(job)
+      count += done
+      if (done === 0) return count
+    }
+  }
+
+  /** The store counts crashes for ever, so a job that had too many of them is made anew. */
+  async #retryOne(job: Job<FleetJob>): Promise<number> {
+    if (job.stalledCounter === 0) {
+      await job.retry('failed', { resetAttemptsMade: true })
+      return 1
+    }
+    const { id = '', name, data } = job
+    const { jobId: _id, delay: _delay, timestamp: _timestamp, ...opts } = job.opts
+    await job.remove()
+    await this.#store.queue.add(name, data, { ...opts, jobId: id })
+    return 1
+  }
+
+  /**
+   * Has workers drained: they take no more jobs, hand theirs back, and end.
+   *
+   * @param worker - name of the one that is to be drained; all where none is given. Those that begin later are not concerned.
+   */
+  async drain(worker?: string): Promise<void> {
+    await this.#store.write(drainMark(worker), randomUUID())
+  }
+
+  /** Drains the workers of this object, and lets go of the store. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#workers].map((worker) => worker.drain()))
+    await this.#store.close()
+  }
+
+  /** The same as {@link close}: `await using fleet = await openFleet(options)`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+/** A job may have been removed since it was listed. */
+function isThere(job: Job | undefined): job is Job<FleetJob> {
+  return job !== undefined
+}
+
+function factsOf({ id = '', data }: Job<FleetJob>): Pick<FleetActiveJob, 'id' | 'input' | 'labels' | 'slice'> {
+  const { input, labels, slice } = data
+  return { id, input: redact(input), labels, ...(slice !== undefined && { slice: slice.number }) }
+}
+
+function activeJob(job: Job<FleetJob>): FleetActiveJob {
+  const { processedBy, processedOn, progress, stalledCounter } = job
+  return {
+    ...factsOf(job),
+    ...(processedBy !== undefined && { worker: processedBy }),
+    ...(processedOn !== undefined && { since: new Date(processedOn).toISOString() }),
+    crashes: stalledCounter,
+    ...(typeof progress === 'object' && { progress: progress as FleetProgress }),
+  }
+}
+
+function failedJob(job: Job<FleetJob>): FleetFailedJob {
+  const { failedReason, finishedOn, attemptsMade } = job
+  return {
+    ...factsOf(job),
+    reason: failedReason,
+    ...(finishedOn !== undefined && { failedAt: new Date(finishedOn).toISOString() }),
+    attempts: attemptsMade,
+  }
+}

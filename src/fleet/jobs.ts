@@ -1,0 +1,203 @@
+import { createHash } from 'node:crypto'
+import path from 'node:path'
+import { addressOf, type CaptionInput, findInputs, type FoundInput } from '../batch/inputs.ts'
+import { nameOfAddress, planJobs } from '../batch/plan.ts'
+import type { CaptionFormat } from '../captions/formats/names.ts'
+import { ConfigurationError } from '../errors.ts'
+import { invalidOption } from '../options.ts'
+import type { FleetAddOptions, FleetHearing } from './options.ts'
+
+/** A file that a job makes. */
+export interface FleetOutput {
+  format: CaptionFormat
+  /** Absolute path; of a live input one with `{number}`, `{date}` or `{time}`, or what all slices write. */
+  path: string
+}
+
+/** What is to be done with an input, as it stands in the store: it holds no credentials but those in an address. */
+export interface FleetJob {
+  /** An absolute path or an address. */
+  input: string
+  outputs: readonly FleetOutput[]
+  labels: Readonly<Record<string, string>>
+  existing: 'skip' | 'overwrite'
+  hearing: FleetHearing
+  source: NonNullable<FleetAddOptions['source']>
+  speakers: NonNullable<FleetAddOptions['speakers']>
+  layout?: NonNullable<FleetAddOptions['layout']>
+  /** Which slice of a live input it is; absent for recordings. */
+  slice?: FleetSlice
+}
+
+/** A part of a live input, which one job hears. */
+export interface FleetSlice {
+  /** From 1. */
+  number: number
+  /** How long it is, in ms. */
+  length: number
+}
+
+/** A job as it goes into the queue. */
+export interface QueuedJob {
+  id: string
+  priority: number
+  data: FleetJob
+}
+
+const LIVE_ADDRESS = /^rtsps?:\/\//i
+const LIVE_PRIORITY = 1
+const PRIORITY = 100
+const PLACEHOLDERS = /\{(\w+)\}/g
+const NAMES = ['name', 'folder', 'format']
+const LIVE_NAMES = ['number', 'date', 'time']
+
+/**
+ * The jobs for what was given: files, folders, lists and addresses.
+ *
+ * @throws (rejects with) {@link ConfigurationError} `INVALID_OPTION` where two inputs would have the same output, or an output is
+ * an input; {@link InputError} where a list cannot be read, or there is no input
+ */
+export async function planFleetJobs(given: readonly CaptionInput[], options: FleetAddOptions): Promise<QueuedJob[]> {
+  const isLive = (item: CaptionInput): boolean => {
+    const input = inputOf(item)
+    return LIVE_ADDRESS.test(input) || (options.live === true && addressOf(input) !== undefined)
+  }
+  const recordings = given.filter((item) => !isLive(item))
+  const found = recordings.length === 0 ? [] : await findInputs(recordings)
+  const live = given.filter(isLive).map((item) => foundLive(item))
+  const outputs = [...recordingOutputs(found, options), ...live.map((one) => outputsOf(one, options, true))]
+  const all = [...found, ...live]
+  refuseShared(all, outputs)
+  return all.map(({ input }, index) => jobOf(input, outputs[index] ?? [], index >= found.length, options))
+}
+
+function inputOf(item: CaptionInput): string {
+  const input = typeof item === 'object' && !(item instanceof URL) && item !== null ? item.input : item
+  return String(input)
+}
+
+function foundLive(item: CaptionInput): FoundInput {
+  const input = inputOf(item)
+  if (!URL.canParse(input)) throw invalidOption('inputs', 'files, folders, lists and addresses', 'what is no address')
+  const name = typeof item === 'object' && 'name' in item ? item.name : nameOfAddress(new URL(input))
+  return { input, folder: '', name }
+}
+
+function jobOf(
+  input: string,
+  outputs: readonly FleetOutput[],
+  isLive: boolean,
+  {
+    labels = {},
+    existing = 'skip',
+    hearing = {},
+    source = {},
+    speakers = {},
+    layout,
+    priority,
+    slice,
+  }: FleetAddOptions,
+): QueuedJob {
+  const data: FleetJob = {
+    input: addressOf(input) === undefined && !isLive ? path.resolve(input) : input,
+    outputs,
+    labels,
+    existing,
+    hearing,
+    source,
+    speakers,
+    ...(layout !== undefined && { layout }),
+    ...(isLive && { slice: { number: 1, length: slice ?? 3_600_000 } }),
+  }
+  return { id: idOf(data), priority: priority ?? (isLive ? LIVE_PRIORITY : PRIORITY), data }
+}
+
+/** What tells a job from others: its input, and all that changes what becomes of it. Labels do not. */
+function idOf({ input, outputs, hearing, source, speakers, layout }: FleetJob): string {
+  const facts = JSON.stringify([input, outputs, hearing, source, speakers, layout])
+  return createHash('sha256').update(facts).digest('hex').slice(0, 32)
+}
+
+/** The stream that a job belongs to: all slices of a live input are of one. */
+export function streamOf(id: string): string {
+  return id.replace(/-\d+$/, '')
+}
+
+/** The job that goes on where a slice ends. */
+export function nextSlice(id: string, data: FleetJob): { id: string; data: FleetJob } {
+  const { slice } = data
+  if (slice === undefined) throw new Error('a recording has no slices')
+  const number = slice.number + 1
+  return { id: `${streamOf(id)}-${number}`, data: { ...data, slice: { ...slice, number } } }
+}
+
+function recordingOutputs(found: readonly FoundInput[], options: FleetAddOptions): FleetOutput[][] {
+  const { formats = ['srt'], output } = options
+  if (output !== undefined) return found.map((one) => outputsOf(one, options, false))
+  // A path that tells apart what differs by its case only is one path elsewhere.
+  const jobs = planJobs(found, { formats, isCaseSensitive: true })
+  return jobs.map(({ outputs }) => outputs.map(({ format, path: file }) => ({ format, path: path.resolve(file) })))
+}
+
+function outputsOf(found: FoundInput, options: FleetAddOptions, isLive: boolean): FleetOutput[] {
+  const { formats = ['srt'], output = '{name}-{number}.{format}' } = options
+  checkPattern(output, formats.length, isLive)
+  const name = found.name ?? stemOf(found.input)
+  return formats.map((format) => {
+    const fields: Readonly<Record<string, string>> = { name, folder: found.folder, format }
+    const file = output.replaceAll(PLACEHOLDERS, (whole, field: string) => fields[field] ?? whole)
+    return { format, path: path.resolve(file) }
+  })
+}
+
+function stemOf(input: string): string {
+  const address = addressOf(input)
+  return path.parse(address === undefined ? input : nameOfAddress(address)).name
+}
+
+function checkPattern(output: string, formats: number, isLive: boolean): void {
+  const used = [...output.matchAll(PLACEHOLDERS)].map(([, name = '']) => name)
+  const known = isLive ? [...NAMES, ...LIVE_NAMES] : NAMES
+  const unknown = used.find((name) => !known.includes(name))
+  const allowed = known.map((name) => `{${name}}`).join(' ')
+  if (unknown !== undefined) throw pattern(`${output} has {${unknown}}, and these are known for it: ${allowed}`)
+  if (formats > 1 && !used.includes('format')) throw pattern(`${output} needs {format}, as there are several formats`)
+}
+
+function refuseShared(found: readonly FoundInput[], outputs: readonly FleetOutput[][]): void {
+  const inputs = new Set(found.map(({ input }) => path.resolve(input)))
+  const first = new Map<string, string>()
+  for (const [index, { input }] of found.entries()) {
+    for (const output of outputs[index] ?? []) {
+      const other = first.get(output.path)
+      if (other !== undefined) {
+        throw pattern(`${other} and ${input} would both be written to ${output.path}; name their folder by {folder}`)
+      }
+      if (inputs.has(output.path)) throw pattern(`${output.path}, the output of ${input}, is an input`)
+      first.set(output.path, input)
+    }
+  }
+}
+
+function pattern(message: string): ConfigurationError {
+  return new ConfigurationError('INVALID_OPTION', message, { option: 'output' })
+}
+
+/** The outputs of a job as they are called at last: of a slice, by its number and when it began. */
+export function namedOutputs({ outputs, slice }: Pick<FleetJob, 'outputs' | 'slice'>, begun: Date): FleetOutput[] {
+  if (slice === undefined) return [...outputs]
+  const iso = begun.toISOString()
+  const fields: Readonly<Record<string, string>> = {
+    number: String(slice.number).padStart(4, '0'),
+    date: iso.slice(0, 10),
+    time: iso.slice(11, 19).replaceAll(':', '-'),
+  }
+  const named = (file: string): string =>
+    file.replaceAll(PLACEHOLDERS, (whole, field: string) => fields[field] ?? whole)
+  return outputs.map(({ format, path: file }) => ({ format, path: named(file) }))
+}
+
+/** Whether each slice has outputs of its own. */
+export function isSliced(outputs: readonly FleetOutput[]): boolean {
+  return outputs.some(({ path: file }) => LIVE_NAMES.some((name) => file.includes(`{${name}}`)))
+}

@@ -1,0 +1,305 @@
+import { randomUUID } from 'node:crypto'
+import { constants } from 'node:fs'
+import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
+import path from 'node:path'
+import { type Checkpoint, formatCheckpoint, type Place, readCheckpoint, sha256 } from '../checkpoint/checkpoint.ts'
+import { type ResumableOutput, resumableOutput } from '../checkpoint/stages.ts'
+import { CheckpointError, OutputError } from '../errors.ts'
+import { unwritable } from '../sinks/destination.ts'
+import { replaceFile } from '../sinks/private-file.ts'
+import type { FleetOutput } from './jobs.ts'
+
+/** How the outputs of a job are taken over. */
+export interface TakeOver {
+  /** Tells the stream from others that write to the same folder. */
+  stream: string
+  /** Of all who were ever given the job, this one's is the highest, until another is given it. */
+  epoch: number
+  /** The outputs as they are called at last. */
+  outputs: readonly FleetOutput[]
+  /** Where the folder for the work is made. */
+  directory: string
+  /** Which part of the stream it is; the same for all where they write the same files. */
+  part: string
+  /** Whether it can be heard again from its beginning, so that a damaged checkpoint need not end it. */
+  isRecording: boolean
+}
+
+const CHECKPOINT = 'checkpoint'
+/** Says that all files of a part are whole. */
+const DONE = 'done.json'
+const COPY_BYTES = 1_048_576
+
+/**
+ * The outputs of a job in a folder that all workers share. Each who is given the job works in a folder of his own, named by his
+ * epoch, in which he first puts what his predecessor had certain: so whoever was taken for dead and is not writes where nobody
+ * looks any more. Files get their names at last, from the highest epoch only.
+ */
+export class LocalOutputs {
+  /** Whether all was made before; then nothing is to be done, and there is no folder of this epoch. */
+  readonly isDone: boolean
+  readonly #folder: string
+  readonly #given: TakeOver
+  /** How far the predecessor had come, and where. */
+  #before: Before | undefined
+
+  private constructor(given: TakeOver, before: Before | undefined, isDone: boolean) {
+    this.#given = given
+    this.#folder = epochFolder(given, given.epoch)
+    this.#before = before
+    this.isDone = isDone
+  }
+
+  /**
+   * Makes `epoch` the one whose files count.
+   *
+   * @throws (rejects with) OutputError `OUTPUT_FENCED` where a higher one has them, `OUTPUT_UNWRITABLE`; CheckpointError
+   */
+  static async takeOver(given: TakeOver): Promise<LocalOutputs> {
+    const { epoch } = given
+    const root = workFolder(given)
+    try {
+      await mkdir(root, { recursive: true })
+      const predecessor = await highestEpoch(given)
+      if (predecessor !== undefined && predecessor >= epoch) throw fenced(given, predecessor)
+      const folder = predecessor === undefined ? undefined : epochFolder(given, predecessor)
+      if (folder !== undefined && (await donePart(folder)) === given.part) {
+        await giveNames(given, folder)
+        return new LocalOutputs(given, undefined, true)
+      }
+      const draft = path.join(root, `.${epoch}-${randomUUID()}`)
+      await mkdir(draft)
+      try {
+        const checkpoint = folder === undefined ? undefined : await checkpointIn(folder, given)
+        const before = folder !== undefined && checkpoint !== undefined ? { checkpoint, folder } : undefined
+        if (before !== undefined) await copyCertain(before, draft)
+        await rename(draft, epochFolder(given, epoch))
+        const highest = await highestEpoch(given)
+        if (highest !== undefined && highest > epoch) throw fenced(given, highest)
+        const outputs = new LocalOutputs(given, before, false)
+        await outputs.#removeOlder()
+        await outputs.#link()
+        return outputs
+      } finally {
+        await rm(draft, { recursive: true, force: true })
+      }
+    } catch (error) {
+      throw ours(root, error)
+    }
+  }
+
+  /** Where the checkpoint of the run is to be. */
+  get checkpoint(): string {
+    return path.join(this.#folder, CHECKPOINT)
+  }
+
+  /** The file that is to be written for an output. */
+  pathOf({ format }: FleetOutput): string {
+    return path.join(this.#folder, partName(this.#given, format))
+  }
+
+  /** Puts the predecessor's checkpoint where the run goes on from it, with `sinks`, one for each output. */
+  async prepare(sinks: readonly object[]): Promise<void> {
+    if (this.#before === undefined) return
+    const { checkpoint, folder } = this.#before
+    this.#before = undefined
+    const places: Record<string, Place> = {}
+    const stages: Record<string, string> = { 'diarize()': checkpoint.stages['diarize()'] ?? '' }
+    for (const sink of sinks) {
+      const output = (sink as { [resumableOutput]?: ResumableOutput })[resumableOutput]
+      if (output === undefined) continue
+      // Where a slice has files of its own, these begin with what is new.
+      const fresh: Place = { order: checkpoint.nextOrder, bytes: 0, blocks: 0, cuts: [] }
+      places[output.path] = checkpoint.outputs[path.join(folder, path.basename(output.path))] ?? fresh
+      stages[`${output.name} ${output.path}`] = sha256(output.options)
+    }
+    await replaceFile(this.checkpoint, formatCheckpoint({ ...checkpoint, stages, outputs: places }))
+  }
+
+  /** @throws (rejects with) OutputError `OUTPUT_FENCED` where another has been given the job since */
+  async assertCurrent(): Promise<void> {
+    const highest = await highestEpoch(this.#given)
+    if (highest !== this.#given.epoch) throw fenced(this.#given, highest ?? 0)
+  }
+
+  /**
+   * Gives the files, which are whole, their names.
+   *
+   * @throws (rejects with) OutputError `OUTPUT_FENCED`, `OUTPUT_UNWRITABLE`
+   */
+  async publish(): Promise<void> {
+    const { outputs, part } = this.#given
+    try {
+      for (const output of outputs) await sync(this.pathOf(output))
+      await this.assertCurrent()
+      await replaceFile(path.join(this.#folder, DONE), `${JSON.stringify({ part })}\n`)
+      await giveNames(this.#given, this.#folder)
+    } catch (error) {
+      throw ours(this.#folder, error)
+    }
+  }
+
+  /** Forgets what was made so far. */
+  async beginAnew(): Promise<void> {
+    for (const name of await readdir(this.#folder)) {
+      await rm(path.join(this.#folder, name), { recursive: true, force: true })
+    }
+  }
+
+  /** Removes the folder of the stream, which is whole. */
+  async remove(): Promise<void> {
+    await rm(workFolder(this.#given), { recursive: true, force: true, maxRetries: 3 })
+  }
+
+  async #removeOlder(): Promise<void> {
+    for (const epoch of await epochsIn(this.#given)) {
+      if (epoch < this.#given.epoch) await rm(epochFolder(this.#given, epoch), { recursive: true, force: true })
+    }
+    const drafts = (await readdir(workFolder(this.#given))).filter((name) => /^\.\d+-/.test(name))
+    for (const draft of drafts) {
+      if (Number.parseInt(draft.slice(1), 10) < this.#given.epoch) {
+        await rm(path.join(workFolder(this.#given), draft), { recursive: true, force: true })
+      }
+    }
+  }
+
+  /** Lets people see what is made, by the name that `captionAll()` gives it, too; where there are no links, they do not. */
+  async #link(): Promise<void> {
+    for (const output of this.#given.outputs) {
+      const draft = `${output.path}.part-${randomUUID()}`
+      try {
+        await mkdir(path.dirname(output.path), { recursive: true })
+        await symlink(path.relative(path.dirname(output.path), this.pathOf(output)), draft)
+        await rename(draft, `${output.path}.part`)
+      } catch {
+        await rm(draft, { force: true }).catch(() => {})
+      }
+    }
+  }
+}
+
+interface Before {
+  checkpoint: Checkpoint
+  folder: string
+}
+
+function workFolder({ directory, stream }: TakeOver): string {
+  return path.join(directory, `.${stream}.fleet`)
+}
+
+function epochFolder(given: TakeOver, epoch: number): string {
+  return path.join(workFolder(given), String(epoch))
+}
+
+function partName({ part }: TakeOver, format: string): string {
+  return `${part}.${format}`
+}
+
+async function epochsIn(given: TakeOver): Promise<number[]> {
+  const names = await readdir(workFolder(given)).catch(() => [])
+  return names.filter((name) => /^\d+$/.test(name)).map(Number)
+}
+
+async function highestEpoch(given: TakeOver): Promise<number | undefined> {
+  const epochs = await epochsIn(given)
+  return epochs.length === 0 ? undefined : Math.max(...epochs)
+}
+
+/** The part of the stream of which all files in a folder are whole. */
+async function donePart(folder: string): Promise<string | undefined> {
+  const text = await readFile(path.join(folder, DONE), 'utf8').catch(() => '{}')
+  return (JSON.parse(text) as { part?: string }).part
+}
+
+async function checkpointIn(folder: string, { isRecording }: TakeOver): Promise<Checkpoint | undefined> {
+  try {
+    return await readCheckpoint(path.join(folder, CHECKPOINT))
+  } catch (error) {
+    if (isRecording && error instanceof CheckpointError) return undefined
+    throw error
+  }
+}
+
+/** Copies what a checkpoint says will not change any more: its owner may be writing still. */
+async function copyCertain({ checkpoint, folder }: Before, draft: string): Promise<void> {
+  for (const [file, { bytes }] of Object.entries(checkpoint.outputs)) {
+    if (path.dirname(file) !== folder || bytes === 0) continue
+    const from = await open(file, 'r').catch((error: { code?: string }) => {
+      // A slice before had it, and has given it its name.
+      if (error.code === 'ENOENT') return undefined
+      throw error
+    })
+    if (from === undefined) continue
+    const to = await open(path.join(draft, path.basename(file)), 'wx')
+    try {
+      const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, bytes))
+      for (let at = 0; at < bytes;) {
+        const { bytesRead } = await from.read(buffer, 0, Math.min(buffer.length, bytes - at), at)
+        if (bytesRead === 0) throw Object.assign(new Error(`${file} has become shorter`), { code: 'FILE_CHANGED' })
+        await to.writeFile(buffer.subarray(0, bytesRead))
+        at += bytesRead
+      }
+      await to.sync()
+    } finally {
+      await Promise.all([from.close(), to.close()])
+    }
+  }
+}
+
+/** Renames what is whole, as far as that was not done. */
+async function giveNames(given: TakeOver, folder: string): Promise<void> {
+  for (const { format, path: file } of given.outputs) {
+    const part = path.join(folder, partName(given, format))
+    await mkdir(path.dirname(file), { recursive: true })
+    await move(part, file).catch((error: { code?: string }) => {
+      if (error.code !== 'ENOENT') throw error
+    })
+    await rm(`${file}.part`, { force: true })
+  }
+}
+
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to)
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'EXDEV') throw error
+    // Outputs on different disks.
+    const draft = `${to}.part-${randomUUID()}`
+    await copyFile(from, draft, constants.COPYFILE_EXCL)
+    await sync(draft)
+    await rename(draft, to)
+    await rm(from, { force: true })
+  }
+}
+
+async function sync(file: string): Promise<void> {
+  const handle = await open(file, 'r+')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Whether all files of a job are there, by their names at last. */
+export async function areThere(outputs: readonly FleetOutput[]): Promise<boolean> {
+  for (const { path: file } of outputs) {
+    const isThere = await stat(file).then(
+      () => true,
+      () => false,
+    )
+    if (!isThere) return false
+  }
+  return true
+}
+
+function fenced({ outputs, epoch }: TakeOver, holder: number): OutputError {
+  const target = outputs[0]?.path ?? ''
+  const message = `${target} is made by another worker now (epoch ${holder}, and this one has ${epoch}); nothing more is written here`
+  return new OutputError('OUTPUT_FENCED', message, { target, epoch, currentEpoch: holder })
+}
+
+function ours(where: string, error: unknown): unknown {
+  const isSystem = error instanceof Error && typeof (error as { syscall?: unknown }).syscall === 'string'
+  return isSystem ? unwritable(where, error) : error
+}

@@ -1,0 +1,159 @@
+import type { EventEmitter } from 'node:events'
+import path from 'node:path'
+import { type Readable, Writable } from 'node:stream'
+import { addressOf } from '../batch/inputs.ts'
+import { keepsNothing } from '../checkpoint/stages.ts'
+import type { Turn } from '../model.ts'
+import type { Progress, RunSummary } from '../progress.ts'
+import { run, type Stage } from '../run.ts'
+import { fanOut } from '../sinks/fan-out.ts'
+import { sinkOf } from '../sinks/formats.ts'
+import { fileSource } from '../sources/file.ts'
+import { httpSource } from '../sources/http/source.ts'
+import { diarize } from '../transforms/diarize.ts'
+import type { DiarizeOptions } from '../transforms/diarize-options.ts'
+import { resample } from '../transforms/resample.ts'
+import { type FleetJob, type FleetOutput, isSliced, namedOutputs, streamOf } from './jobs.ts'
+import { areThere, LocalOutputs } from './local-outputs.ts'
+import { hearingOptions } from './options.ts'
+
+/** How a job is run. */
+export interface JobRun {
+  id: string
+  /** Of all who were ever given the job, or one before it of the same stream, the highest. */
+  epoch: number
+  /** When the job was queued, which for a slice is about when it began. */
+  queuedAt: Date
+  /** Ends it on the spot; the checkpoint says where another goes on. */
+  signal: AbortSignal
+  /** Ends a live input where it is: the last words come, and another goes on from there. */
+  stop: AbortSignal
+  apiKey: DiarizeOptions['apiKey'] | undefined
+  onBegin: (stages: readonly EventEmitter[]) => void
+  onProgress: (progress: Progress) => void
+  /** Words of a final turn that was not revised. */
+  onWords: (count: number, endMs: number) => void
+}
+
+/** What has become of a job. */
+export interface JobOutcome {
+  /** `stopped` is a live input that goes on in another job. */
+  status: 'done' | 'skipped' | 'stopped'
+  /** The files that it made. */
+  files: string[]
+  summary?: RunSummary
+}
+
+/**
+ * Hears an input, goes on where another worker stopped, and makes its files.
+ *
+ * @throws (rejects with) what `run()` does; OutputError `OUTPUT_FENCED` where another has been given the job since
+ */
+export async function runJob(job: FleetJob, context: JobRun): Promise<JobOutcome> {
+  const { id, epoch, signal, stop } = context
+  const outputs = namedOutputs(job, context.queuedAt)
+  const files = outputs.map((output) => output.path)
+  const isLive = job.slice !== undefined
+  if (!isLive && job.existing === 'skip' && (await areThere(outputs))) return { status: 'skipped', files: [] }
+  const hasOwnFiles = isLive && isSliced(job.outputs)
+  const place = await LocalOutputs.takeOver({
+    stream: streamOf(id),
+    epoch,
+    outputs,
+    directory: directoryOf(job.outputs),
+    part: hasOwnFiles ? String(job.slice?.number) : 'all',
+    isRecording: !isLive,
+  })
+  // It was lost between its end and the word of it.
+  if (place.isDone) return { status: isLive ? 'stopped' : 'done', files }
+  const summary = await hearFurther(job, context, place, outputs)
+  if (summary === undefined) return { status: 'stopped', files: [] }
+  signal.throwIfAborted()
+  const goesOn = isLive && stop.aborted
+  if (!goesOn || hasOwnFiles) await place.publish()
+  if (!goesOn) await place.remove()
+  return { status: goesOn ? 'stopped' : 'done', files, summary }
+}
+
+/** Hears it from where another stopped; `undefined` where it was ended before there was any audio. */
+async function hearFurther(
+  job: FleetJob,
+  context: JobRun,
+  place: LocalOutputs,
+  outputs: readonly FleetOutput[],
+): Promise<RunSummary | undefined> {
+  try {
+    return await hear(job, context, place, outputs)
+  } catch (error) {
+    const { code, difference } = error as { code?: unknown; difference?: unknown }
+    if (job.slice !== undefined && context.stop.aborted && code === 'NO_AUDIO') return undefined
+    const isOther = code === 'CHECKPOINT_MISMATCH' && difference === 'input'
+    if (job.slice !== undefined || !(isOther || code === 'CHECKPOINT_UNREADABLE')) throw error
+    // The recording has been replaced since, or the checkpoint is damaged: nothing that was made is shown to anybody yet.
+    await place.beginAnew()
+    return hear(job, context, place, outputs)
+  }
+}
+
+async function hear(
+  job: FleetJob,
+  { signal, stop, apiKey, onBegin, onProgress, onWords }: JobRun,
+  place: LocalOutputs,
+  outputs: readonly FleetOutput[],
+): Promise<RunSummary> {
+  const { speakers, layout, slice } = job
+  const stages: unknown[] = []
+  try {
+    stages.push(await openSource(job))
+    stages.push(resample(), diarize(await diarizeOptions(job, apiKey)))
+    const sinks = outputs.map((output) => {
+      const recording = path.parse(output.path).name
+      return sinkOf(output.format, place.pathOf(output), { speakers, layout, recording })
+    })
+    await place.prepare(sinks)
+    stages.push(fanOut(...sinks, wordCounter(onWords)))
+    onBegin(stages as EventEmitter[])
+  } catch (error) {
+    for (const stage of stages) (stage as Readable).destroy()
+    throw error
+  }
+  return run(stages as Stage[], {
+    signal,
+    ...(slice !== undefined && { stop }),
+    checkpoint: place.checkpoint,
+    notice: false,
+    onProgress,
+  })
+}
+
+async function openSource({ input, source }: FleetJob): Promise<Readable> {
+  if (/^rtsps?:/i.test(input)) return (await import('../sources/rtsp/source.ts')).rtspSource(input, source)
+  return addressOf(input) === undefined ? fileSource(input, source) : httpSource(input, source)
+}
+
+async function diarizeOptions({ hearing, slice }: FleetJob, apiKey: JobRun['apiKey']): Promise<DiarizeOptions> {
+  const options = { ...hearingOptions(hearing, apiKey), ...(slice !== undefined && { live: true }) }
+  if (hearing.local === undefined) return options
+  const { embeddedEngine } = await import('../engine/embedded.ts')
+  return { ...options, engine: embeddedEngine(hearing.local) }
+}
+
+/** The folder of the outputs, as far as it is the same for all slices. */
+function directoryOf([first]: readonly FleetOutput[]): string {
+  const parts = path.dirname(first?.path ?? '').split(path.sep)
+  const at = parts.findIndex((part) => part.includes('{'))
+  return (at < 0 ? parts : parts.slice(0, at)).join(path.sep) || path.sep
+}
+
+/** A sink that counts words as they become final, and keeps nothing. */
+function wordCounter(onWords: JobRun['onWords']): Writable {
+  const counter = new Writable({
+    objectMode: true,
+    highWaterMark: 16,
+    write(turn: Turn, _encoding, done) {
+      if (turn.endOfTurn && turn.revision === 0) onWords(turn.words.length, turn.end)
+      done()
+    },
+  })
+  return Object.assign(counter, { [keepsNothing]: true })
+}

@@ -1,0 +1,252 @@
+import type { Processor, Queue, Worker, WorkerOptions } from 'bullmq'
+import type { Redis } from 'ioredis'
+import type { Pool } from 'pg'
+import { ConfigurationError, FleetError, type Warning } from '../errors.ts'
+import { redact } from '../redact.ts'
+import { waitAtMost } from '../stream-helpers.ts'
+import type { FleetJob } from './jobs.ts'
+
+/** How long a store may take until it answers at first, ms. */
+const CONNECT_MS = 10_000
+/** How long one may take to say goodbye, ms. */
+const CLOSE_MS = 5000
+/** Connections of one process to PostgreSQL, beside the one that listens. */
+const CONNECTIONS = 4
+
+type Bullmq = typeof import('bullmq')
+
+/** The queue of a fleet, and what its processes tell each other, in Redis or in PostgreSQL. */
+export interface Store {
+  readonly kind: 'redis' | 'postgres'
+  readonly bullmq: Bullmq
+  readonly queue: Queue<FleetJob>
+  worker(process: Processor<FleetJob>, options: Omit<WorkerOptions, 'connection' | 'prefix'>): Worker<FleetJob>
+  /** Which of these jobs there are. */
+  present(ids: readonly string[]): Promise<Set<string>>
+  /** What all processes know by a name. */
+  read(name: string): Promise<string | undefined>
+  write(name: string, value: string): Promise<void>
+  /** What keeps it from being relied on. */
+  troubles(): Promise<Warning[]>
+  close(): Promise<void>
+}
+
+export interface StoreOptions {
+  store: URL
+  queue: string
+  namespace: string
+}
+
+/**
+ * Connects to a store, and makes in it what is missing.
+ *
+ * @throws (rejects with) ConfigurationError `INVALID_OPTION` where a package is missing; FleetError `STORE_UNREACHABLE`
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const isRedis = options.store.protocol.startsWith('redis')
+  const bullmq = await optional('bullmq', () => import('bullmq'))
+  try {
+    return isRedis ? await RedisStore.open(bullmq, options) : await PostgresStore.open(bullmq, options)
+  } catch (error) {
+    if (error instanceof ConfigurationError) throw error
+    const where = `${options.store.protocol}//${options.store.host}${options.store.pathname}`
+    const why = redact((error as Error).message || String((error as { code?: unknown }).code), [options.store.password])
+    const message = `the store ${where} cannot be reached: ${why}; check the address, and whether it runs`
+    throw new FleetError('STORE_UNREACHABLE', message, { cause: error, retryable: true, store: where })
+  }
+}
+
+async function optional<Library extends object>(name: string, load: () => Promise<Library>): Promise<Library> {
+  try {
+    const library = await load()
+    return 'default' in library && typeof library.default === 'object' ? { ...(library.default as Library) } : library
+  } catch (cause) {
+    const message = `a fleet needs the package ${name}: npm install ${name}`
+    throw new ConfigurationError('INVALID_OPTION', message, { cause, option: 'store' })
+  }
+}
+
+class RedisStore implements Store {
+  readonly kind = 'redis'
+  readonly bullmq: Bullmq
+  readonly queue: Queue<FleetJob>
+  readonly #client: Redis
+  readonly #options: StoreOptions
+
+  static async open(bullmq: Bullmq, options: StoreOptions): Promise<RedisStore> {
+    const { Redis: Client } = await optional('ioredis', () => import('ioredis'))
+    const client = new Client(options.store.href, {
+      maxRetriesPerRequest: null,
+      lazyConnect: true,
+      connectTimeout: CONNECT_MS,
+      keepAlive: 10_000,
+    })
+    let last: Error | undefined
+    client.on('error', (error: Error) => (last = error))
+    const connected = client.connect()
+    connected.catch(() => {})
+    const isIn = await waitAtMost(CONNECT_MS, connected).then(
+      () => client.status === 'ready',
+      (error: Error) => {
+        last ??= error
+        return false
+      },
+    )
+    if (!isIn) {
+      client.disconnect()
+      throw last ?? new Error(`no answer within ${CONNECT_MS / 1000} s`)
+    }
+    return new RedisStore(bullmq, client, options)
+  }
+
+  private constructor(bullmq: Bullmq, client: Redis, options: StoreOptions) {
+    this.bullmq = bullmq
+    this.#client = client
+    this.#options = options
+    this.queue = new bullmq.Queue<FleetJob>(options.queue, { connection: client, prefix: options.namespace })
+    // The client tries for ever; what is asked of it meanwhile waits.
+    this.queue.on('error', () => {})
+  }
+
+  worker(process: Processor<FleetJob>, options: Omit<WorkerOptions, 'connection' | 'prefix'>): Worker<FleetJob> {
+    const own = { ...options, connection: this.#client, prefix: this.#options.namespace }
+    return new this.bullmq.Worker<FleetJob>(this.#options.queue, process, own)
+  }
+
+  async present(ids: readonly string[]): Promise<Set<string>> {
+    const pipeline = this.#client.pipeline()
+    for (const id of ids) pipeline.exists(this.queue.toKey(id))
+    const answers = (await pipeline.exec()) ?? []
+    return new Set(ids.filter((_id, index) => answers[index]?.[1] === 1))
+  }
+
+  async read(name: string): Promise<string | undefined> {
+    return (await this.#client.get(this.#key(name))) ?? undefined
+  }
+
+  async write(name: string, value: string): Promise<void> {
+    await this.#client.set(this.#key(name), value)
+  }
+
+  #key(name: string): string {
+    return `${this.#options.namespace}:fleet:${this.#options.queue}:${name}`
+  }
+
+  async troubles(): Promise<Warning[]> {
+    const setting = async (name: string): Promise<string | undefined> => {
+      // Some who offer Redis as a service do not let it be asked.
+      const answer = await this.#client.config('GET', name).catch(() => [])
+      return (answer as string[])[1]
+    }
+    const [policy, appendOnly] = await Promise.all([setting('maxmemory-policy'), setting('appendonly')])
+    const warnings: Warning[] = []
+    if (policy !== undefined && policy !== 'noeviction') {
+      const message = `Redis may throw jobs away when its memory is full: its maxmemory-policy is ${policy}; set it to noeviction`
+      warnings.push({ code: 'STORE_EVICTS', message, policy })
+    }
+    if (appendOnly !== undefined && appendOnly !== 'yes') {
+      const message = 'Redis forgets the last minutes of jobs when it is killed; set appendonly to yes'
+      warnings.push({ code: 'STORE_FORGETS', message })
+    }
+    return warnings
+  }
+
+  async close(): Promise<void> {
+    await waitAtMost(CLOSE_MS, this.queue.close()).catch(() => {})
+    // BullMQ leaves a client that it was given.
+    this.#client.disconnect()
+  }
+}
+
+class PostgresStore implements Store {
+  readonly kind = 'postgres'
+  readonly bullmq: Bullmq
+  readonly queue: Queue<FleetJob>
+  readonly #pool: Pool
+  readonly #options: StoreOptions
+
+  static async open(bullmq: Bullmq, options: StoreOptions): Promise<PostgresStore> {
+    const { Pool: Connections } = await optional('pg', () => import('pg'))
+    const pool = new Connections({
+      connectionString: options.store.href,
+      max: CONNECTIONS,
+      connectionTimeoutMillis: CONNECT_MS,
+      keepAlive: true,
+    })
+    // One that waits for its next use may be lost; the next takes another.
+    pool.on('error', () => {})
+    const store = new PostgresStore(bullmq, pool, options)
+    try {
+      await store.queue.waitUntilReady()
+      await pool.query(
+        `CREATE TABLE IF NOT EXISTS ${store.#table} (queue text, name text, value text NOT NULL, PRIMARY KEY (queue, name))`,
+      )
+    } catch (error) {
+      await store.close()
+      throw error
+    }
+    return store
+  }
+
+  private constructor(bullmq: Bullmq, pool: Pool, options: StoreOptions) {
+    this.bullmq = bullmq
+    this.#pool = pool
+    this.#options = options
+    const { createPostgresBackend } = bullmq
+    this.queue = new bullmq.Queue(options.queue, { connection: this.#connection(true) }, createPostgresBackend) as never
+    this.queue.on('error', () => {})
+  }
+
+  #connection(migrate: boolean) {
+    const { store, namespace: schema } = this.#options
+    return {
+      connectionString: store.href,
+      schema,
+      migrate,
+      max: CONNECTIONS,
+      connectionTimeoutMillis: CONNECT_MS,
+      keepAlive: true,
+    }
+  }
+
+  get #table(): string {
+    return `"${this.#options.namespace}".fleet_state`
+  }
+
+  worker(process: Processor<FleetJob>, options: Omit<WorkerOptions, 'connection' | 'prefix'>): Worker<FleetJob> {
+    const own = { ...options, connection: this.#connection(false) }
+    const { Worker: Own, createPostgresBackend } = this.bullmq
+    return new Own(this.#options.queue, process, own, createPostgresBackend) as never
+  }
+
+  async present(ids: readonly string[]): Promise<Set<string>> {
+    const text = `SELECT id FROM "${this.#options.namespace}".job WHERE queue = $1 AND id = ANY($2)`
+    const { rows } = await this.#pool.query<{ id: string }>(text, [this.#options.queue, ids])
+    return new Set(rows.map(({ id }) => id))
+  }
+
+  async read(name: string): Promise<string | undefined> {
+    const text = `SELECT value FROM ${this.#table} WHERE queue = $1 AND name = $2`
+    const { rows } = await this.#pool.query<{ value: string }>(text, [this.#options.queue, name])
+    return rows[0]?.value
+  }
+
+  async write(name: string, value: string): Promise<void> {
+    const text =
+      `INSERT INTO ${this.#table} (queue, name, value) VALUES ($1, $2, $3) ` +
+      'ON CONFLICT (queue, name) DO UPDATE SET value = EXCLUDED.value'
+    await this.#pool.query(text, [this.#options.queue, name, value])
+  }
+
+  async troubles(): Promise<Warning[]> {
+    const { rows } = await this.#pool.query<{ synchronous_commit: string }>('SHOW synchronous_commit')
+    if (rows[0]?.synchronous_commit !== 'off') return []
+    const message = 'PostgreSQL forgets the last moments of jobs when it is killed: its synchronous_commit is off'
+    return [{ code: 'STORE_FORGETS', message }]
+  }
+
+  async close(): Promise<void> {
+    await waitAtMost(CLOSE_MS, this.queue.close()).catch(() => {})
+    await waitAtMost(CLOSE_MS, this.#pool.end()).catch(() => {})
+  }
+}

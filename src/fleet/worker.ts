@@ -1,0 +1,382 @@
+import type { Job, Worker } from 'bullmq'
+import { EventEmitter } from 'node:events'
+import { hostname } from 'node:os'
+import { DiarizeStreamError, isAbortError, type Warning } from '../errors.ts'
+import { redact } from '../redact.ts'
+import { waitAtMost } from '../stream-helpers.ts'
+import { environmentKey } from '../transforms/diarize-options.ts'
+import { firstLimit, followLoad } from './concurrency.ts'
+import { type FleetJob, nextSlice } from './jobs.ts'
+import type { ResolvedWorkOptions } from './options.ts'
+import { type JobOutcome, runJob } from './run-job.ts'
+import type { Store } from './store.ts'
+
+/** What is known of a job by its worker. */
+export interface FleetJobFacts {
+  id: string
+  /** A path, or an address without credentials. */
+  input: string
+  labels: Readonly<Record<string, string>>
+  /** Number of the slice of a live input. */
+  slice?: number
+  /** Rises with every worker that is given the job. */
+  epoch: number
+}
+
+/** How far a job has come, as its worker last reported. */
+export interface FleetProgress {
+  /** Audio done, in ms of the stream. */
+  doneMs: number
+  /** Length of a recording, in ms, where it is known. */
+  totalMs?: number
+  /** Words that became final, and gaps, since this worker was given the job. */
+  words: number
+  gaps: number
+  /** How far a live input's words are behind its audio, in ms. */
+  lagMs?: number
+}
+
+/** Events of a {@link FleetWorker}. */
+export interface FleetWorkerEvents {
+  /** A job was begun, or gone on with. */
+  begin: [FleetJobFacts]
+  /** A job has come to its end; `stopped` is a slice of a live input, the next of which is queued. */
+  done: [FleetJobFacts, JobOutcome]
+  /** A job has failed. */
+  failed: [FleetJobFacts, Error]
+  /** A job was handed back, for another worker to go on with. */
+  moved: [FleetJobFacts]
+  /** The store took a job for lost, as where this process was blocked or cut off, so another has it: nothing of it is kept here. */
+  lost: [FleetJobFacts]
+  warning: [Warning]
+}
+
+/** Why a job is ended before its time. */
+type Ending = 'drain' | 'lost'
+
+interface Running {
+  job: Job<FleetJob>
+  facts: FleetJobFacts
+  abort: AbortController
+  stop: AbortController
+  ending: Ending | undefined
+  /** When the lock was last known to be ours, in ms of `performance.now()`. */
+  lockedAt: number
+  progress: FleetProgress
+}
+
+/** Jobs that stalled are looked for as often, in ms: a job is taken over within the lock's time and about twice this. */
+const STALLED_MS = 2000
+/** A worker asks for jobs at least as often, in s: one that was handed back in Redis wakes nobody. */
+const ASK_S = 1
+/** Commands of the whole fleet are looked for as often, in ms. */
+const COMMANDS_MS = 1000
+/** Each attempt waits twice as long as that before it, ms. */
+const FIRST_DELAY_MS = 2000
+const LONGEST_DELAY_MS = 300_000
+/** How long jobs may take to end when they are told to, in ms. */
+const END_MS = 20_000
+/** Longest reason of a failure that is kept, in characters. */
+const LONGEST_REASON = 2000
+
+/** Where a worker finds what is new when all, or it by its name, are to be drained. */
+function drainMarks(worker: string): string[] {
+  return [drainMark(undefined), drainMark(worker)]
+}
+
+/** Where to put something new for a worker to be drained, or for all of them. */
+export function drainMark(worker: string | undefined): string {
+  return worker === undefined ? 'drain' : `drain:${worker}`
+}
+
+/** How long attempt `attempts` waits, in ms. */
+export function retryDelay(attempts: number): number {
+  return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(20, attempts - 1))
+}
+
+/** What tells who was given a job, or any job of the same stream, later: a job is queued at a time, and begun some times. */
+export function epochOf({ timestamp, attemptsStarted }: Pick<Job, 'timestamp' | 'attemptsStarted'>): number {
+  return timestamp * 1000 + attemptsStarted
+}
+
+/** Takes jobs of a fleet and does them, some at a time, until it is drained; `Fleet.work()` makes it. */
+export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
+  /** Name of the worker, as `status()` shows it. */
+  readonly name: string
+  readonly #store: Store
+  readonly #options: ResolvedWorkOptions
+  readonly #worker: Worker<FleetJob>
+  /** As it was at first: programs that are started later need not have it. */
+  readonly #environmentKey = environmentKey()
+  readonly #running = new Map<string, Running>()
+  readonly #tidy: (() => void)[] = []
+  /** The last commands before it began. */
+  readonly #known: readonly (string | undefined)[]
+  #drained: Promise<void> | undefined
+  #wake = (): void => {}
+
+  /** @internal */
+  static async begin(store: Store, options: ResolvedWorkOptions): Promise<FleetWorker> {
+    const name = options.name ?? `${hostname()}-${process.pid}`
+    return new FleetWorker(store, options, name, await Promise.all(drainMarks(name).map((mark) => store.read(mark))))
+  }
+
+  private constructor(
+    store: Store,
+    options: ResolvedWorkOptions,
+    name: string,
+    known: readonly (string | undefined)[],
+  ) {
+    super()
+    this.#store = store
+    this.#options = options
+    this.name = name
+    this.#known = known
+    const { lockTime, maxCrashes, concurrency } = options
+    const isLocal = options.apiKey === undefined && this.#environmentKey === undefined
+    const first = concurrency === 'auto' ? firstLimit(isLocal) : concurrency
+    this.#worker = store.worker((job, token, signal) => this.#process(job, token, signal), {
+      name: this.name,
+      concurrency: first,
+      lockDuration: lockTime,
+      stalledInterval: Math.min(STALLED_MS, lockTime / 2),
+      maxStalledCount: maxCrashes,
+      drainDelay: ASK_S,
+      runRetryDelay: 1000,
+      settings: { backoffStrategy: retryDelay },
+    })
+    this.#worker.on('error', (error) => this.#warn('STORE_TROUBLE', redact(error.message)))
+    this.#worker.on('lockRenewalFailed', (ids: string[]) => ids.forEach((id) => this.#lose(id)))
+    this.#worker.on('locksRenewed', ({ jobIds }: { jobIds: string[] }) => this.#renewed(jobIds))
+    if (concurrency === 'auto') {
+      this.#tidy.push(
+        followLoad(
+          first,
+          () => this.#running.size,
+          (limit) => (this.#worker.concurrency = limit),
+        ),
+      )
+    }
+    this.#every(Math.max(100, lockTime / 10), () => this.#loseForgotten())
+    this.#every(COMMANDS_MS, () => this.#obey())
+    this.#every(options.reportEvery, () => this.#report())
+  }
+
+  /** Jobs that are under way. */
+  get jobs(): readonly (FleetJobFacts & { progress: FleetProgress })[] {
+    return [...this.#running.values()].map(({ facts, progress }) => ({ ...facts, progress }))
+  }
+
+  /** Resolves when it is drained, whoever asked for that. */
+  async ended(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      if (this.#drained !== undefined) resolve()
+      this.#wake = resolve
+    })
+    await this.#drained
+  }
+
+  /** Takes no more jobs, hands those under way back, for others to go on with, and lets go of the store. */
+  drain(): Promise<void> {
+    this.#drained ??= this.#drain()
+    this.#wake()
+    return this.#drained
+  }
+
+  /** The same as {@link drain}: `await using worker = await fleet.work()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.drain()
+  }
+
+  async #drain(): Promise<void> {
+    const troubled = (error: Error): void => this.#warn('STORE_TROUBLE', redact(error.message))
+    await this.#worker.pause(true).catch(troubled)
+    for (const running of this.#running.values()) this.#handBack(running)
+    // It ends when the jobs have; what hangs is taken over by others when its lock is over.
+    await waitAtMost(END_MS, this.#worker.close()).catch(troubled)
+    if (this.#running.size > 0) await waitAtMost(END_MS, this.#worker.close(true)).catch(troubled)
+    for (const undo of this.#tidy) undo()
+  }
+
+  #handBack(running: Running): void {
+    running.ending ??= 'drain'
+    if (running.facts.slice === undefined) {
+      running.abort.abort(endedBy('drain'))
+      return
+    }
+    // The last words of what is live are never heard again.
+    running.stop.abort()
+    const timer = setTimeout(() => running.abort.abort(endedBy('drain')), this.#options.drainTime)
+    running.abort.signal.addEventListener('abort', () => clearTimeout(timer))
+    this.#tidy.push(() => clearTimeout(timer))
+  }
+
+  #every(ms: number, act: () => unknown): void {
+    let isBusy = false
+    const timer = setInterval(() => {
+      if (isBusy) return
+      isBusy = true
+      // What goes wrong with the store is told by its own events.
+      void Promise.resolve(act())
+        .catch(() => {})
+        .finally(() => (isBusy = false))
+    }, ms)
+    this.#tidy.push(() => clearInterval(timer))
+  }
+
+  #warn(code: string, message: string): void {
+    this.emit('warning', { code, message })
+  }
+
+  #renewed(ids: readonly string[]): void {
+    const now = performance.now()
+    for (const id of ids) {
+      const running = this.#running.get(id)
+      if (running !== undefined) running.lockedAt = now
+    }
+  }
+
+  /** The store may take a job for lost without our hearing of it, where this process was blocked or cut off. */
+  #loseForgotten(): void {
+    const now = performance.now()
+    for (const [id, { lockedAt }] of this.#running) if (now - lockedAt > this.#options.lockTime) this.#lose(id)
+  }
+
+  #lose(id: string): void {
+    const running = this.#running.get(id)
+    if (running === undefined || running.ending === 'lost') return
+    running.ending = 'lost'
+    running.abort.abort(endedBy('lost'))
+    this.emit('lost', running.facts)
+  }
+
+  async #obey(): Promise<void> {
+    for (const [index, mark] of drainMarks(this.name).entries()) {
+      if ((await this.#store.read(mark)) !== this.#known[index]) void this.drain()
+    }
+  }
+
+  async #report(): Promise<void> {
+    const all = [...this.#running.values()]
+    await Promise.all(all.map(({ job, progress }) => job.updateProgress({ ...progress }).catch(() => {})))
+  }
+
+  async #process(job: Job<FleetJob>, token: string | undefined, signal: AbortSignal | undefined): Promise<unknown> {
+    const id = job.id ?? ''
+    const { data } = job
+    const running: Running = {
+      job,
+      facts: {
+        id,
+        input: redact(data.input),
+        labels: data.labels,
+        ...(data.slice !== undefined && { slice: data.slice.number }),
+        epoch: epochOf(job),
+      },
+      abort: new AbortController(),
+      stop: new AbortController(),
+      ending: undefined,
+      lockedAt: performance.now(),
+      progress: { doneMs: 0, words: 0, gaps: 0 },
+    }
+    signal?.addEventListener('abort', () => running.abort.abort(endedBy('drain')), { once: true })
+    this.#running.set(id, running)
+    this.emit('begin', running.facts)
+    try {
+      const outcome = await this.#run(job, running)
+      if (running.ending === 'drain' && outcome.status === 'stopped') return await this.#move(job, token, running)
+      if (outcome.status === 'stopped') await this.#enqueueNext(job)
+      this.emit('done', running.facts, outcome)
+      return { status: outcome.status, files: outcome.files, gaps: outcome.summary?.gaps.length ?? 0 }
+    } catch (error) {
+      if (error instanceof this.#store.bullmq.WaitingError) throw error
+      if (running.ending === 'drain' && isAbortError(error)) return await this.#move(job, token, running)
+      throw this.#failed(running, error as Error)
+    } finally {
+      this.#running.delete(id)
+    }
+  }
+
+  async #run(job: Job<FleetJob>, running: Running): Promise<JobOutcome> {
+    const { data } = job
+    const next = data.slice === undefined ? undefined : nextSlice(job.id ?? '', data)
+    // Lost between the two steps of its end.
+    if (next !== undefined && (await this.#store.present([next.id])).has(next.id)) return { status: 'done', files: [] }
+    const { progress, facts, abort, stop } = running
+    const queuedAt = new Date(job.timestamp)
+    const end = data.slice === undefined ? undefined : endOfSlice(job.timestamp, data.slice.length)
+    const timer = end === undefined ? undefined : setTimeout(() => stop.abort(), end)
+    try {
+      return await runJob(data, {
+        id: facts.id,
+        epoch: facts.epoch,
+        queuedAt,
+        signal: abort.signal,
+        stop: stop.signal,
+        apiKey: this.#keyFor(data),
+        onBegin: (stages) => this.#follow(stages, running),
+        onProgress: ({ doneMs, totalMs }) => {
+          progress.doneMs = doneMs
+          if (totalMs !== undefined) progress.totalMs = totalMs
+        },
+        onWords: (count) => (progress.words += count),
+      })
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** The key of the environment goes to AssemblyAI only. */
+  #keyFor({ hearing }: FleetJob): ResolvedWorkOptions['apiKey'] {
+    return this.#options.apiKey ?? (hearing.url === undefined ? this.#environmentKey : undefined)
+  }
+
+  #follow(stages: readonly EventEmitter[], { progress, facts }: Running): void {
+    for (const stage of stages) {
+      stage.on('warning', ({ code, message }: Warning) => {
+        this.emit('warning', { code, message: `${facts.input}: ${message}`, id: facts.id })
+      })
+    }
+    stages.at(-1)?.on('gap', () => (progress.gaps += 1))
+  }
+
+  /** Hands a job back to the queue. */
+  async #move(job: Job<FleetJob>, token: string | undefined, { facts, progress }: Running): Promise<never> {
+    await job.updateProgress({ ...progress }).catch(() => {})
+    await job.moveToWait(token)
+    this.emit('moved', facts)
+    throw new this.#store.bullmq.WaitingError()
+  }
+
+  async #enqueueNext(job: Job<FleetJob>): Promise<void> {
+    const next = nextSlice(job.id ?? '', job.data)
+    await this.#store.queue.add('caption', next.data, { ...job.opts, jobId: next.id })
+  }
+
+  /** What is told to the store of a failure: whether another attempt may help, and why it failed. */
+  #failed({ ending, facts }: Running, error: Error): Error {
+    // The store has given it to another already, and hears nothing of this one.
+    if (ending === 'lost') return error
+    this.emit('failed', facts, error)
+    const code = error instanceof DiarizeStreamError ? `${error.code}: ` : ''
+    const reason = `${code}${redact(error.message)}`.slice(0, LONGEST_REASON)
+    if (mayPass(error)) return new Error(reason)
+    return new this.#store.bullmq.UnrecoverableError(reason)
+  }
+}
+
+/** Whether the same may succeed later. What the library did not foresee may be trouble of this machine. */
+function mayPass(error: Error): boolean {
+  if (!(error instanceof DiarizeStreamError)) return true
+  return error.retryable || error.code === 'OUTPUT_UNWRITABLE' || error.code === 'ENGINE_FAILED'
+}
+
+/** How long a slice still has, in ms: it is never so short that nothing is heard, however late it begins. */
+function endOfSlice(queuedAt: number, length: number): number {
+  return Math.max(length / 10, queuedAt + length - Date.now())
+}
+
+function endedBy(ending: Ending): Error {
+  const why = ending === 'drain' ? 'the worker is drained' : 'another worker has the job'
+  return Object.assign(new Error(why), { name: 'AbortError' })
+}

@@ -1,0 +1,134 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Fleet, type FleetOptions, openFleet } from '../../src/fleet/index.ts'
+import { serve, type StreamingServer } from '../../src/server/index.ts'
+import { toneEngine, toneScript } from '../../src/testing/index.ts'
+import { filesIn, wordsIn, wordsOf, writeRecording } from '../batch/recordings.ts'
+import { writeTalk } from '../checkpoint/talk.ts'
+import { stores, type TestStore } from '../helpers/stores.ts'
+import { temporaryDirectories } from '../sinks/temporary.ts'
+
+const directory = temporaryDirectories()
+
+for (const [kind, { missing, start }] of Object.entries(stores)) {
+  if (missing !== undefined) process.stderr.write(`fleet tests skipped: ${missing}\n`)
+  describe.skipIf(missing !== undefined)(`a fleet on ${kind}`, () => {
+    let store: TestStore
+    let server: StreamingServer
+    let queues = 0
+
+    beforeAll(async () => {
+      store = await start()
+      server = await serve({ engine: toneEngine(), apiKeys: ['any-key'] })
+    })
+    afterAll(async () => {
+      await server?.close()
+      await store?.close()
+    })
+
+    const open = (more: Partial<FleetOptions> = {}): Promise<Fleet> =>
+      openFleet({ store: store.url, queue: `test-${++queues}`, ...more })
+    const heard = (): { hearing: { url: string; voices: false } } => ({ hearing: { url: server.url, voices: false } })
+
+    it('captions each input once, by any of its workers', async () => {
+      await using fleet = await open()
+      const folder = directory()
+      for (const number of [1, 2, 3, 4]) writeRecording(path.join(folder, 'in', `talk${number}.wav`), number)
+      const options = {
+        ...heard(),
+        output: path.join(folder, 'out', '{name}.{format}'),
+        formats: ['srt', 'jsonl'],
+      } as const
+      const labels = { customer: 'acme' }
+      const first = await fleet.add([path.join(folder, 'in')], { ...options, labels })
+      expect(first).toMatchObject({ added: 4, ids: { length: 4 } })
+      expect(await fleet.add([path.join(folder, 'in')], options)).toEqual({ added: 0, ids: first.ids })
+      expect((await fleet.status()).counts).toMatchObject({ waiting: 4, active: 0 })
+      const workers = [
+        await fleet.work({ concurrency: 2, apiKey: 'any-key', name: 'one' }),
+        await fleet.work({ concurrency: 2, apiKey: 'any-key', name: 'two' }),
+      ]
+      const done: string[] = []
+      await new Promise<void>((resolve, reject) => {
+        for (const worker of workers) {
+          worker.on('failed', (_facts, error) => reject(error))
+          worker.on('done', ({ input }) => done.push(path.basename(input)) === 4 && resolve())
+        }
+      })
+      expect(done.toSorted()).toEqual(['talk1.wav', 'talk2.wav', 'talk3.wav', 'talk4.wav'])
+      expect(filesIn(path.join(folder, 'out'))).toEqual(
+        [1, 2, 3, 4].flatMap((number) => [`talk${number}.jsonl`, `talk${number}.srt`]),
+      )
+      for (const number of [1, 2, 3, 4]) {
+        expect(wordsIn(path.join(folder, 'out', `talk${number}.srt`))).toEqual(wordsOf(number))
+      }
+      for (const worker of workers) await worker.drain()
+      expect(await fleet.status()).toMatchObject({ counts: { waiting: 0, active: 0, completed: 4, failed: 0 } })
+    })
+
+    it('hands a job over when its worker is drained, and the next goes on where it was', async () => {
+      await using fleet = await open()
+      const folder = directory()
+      const words = toneScript({ seed: 5, duration: 60_000, speakers: 2, turnWords: [1, 8] })
+      const talk = path.join(folder, 'talk.wav')
+      writeTalk(talk, words)
+      await fleet.add([talk], { ...heard(), output: path.join(folder, '{name}.{format}'), formats: ['srt', 'jsonl'] })
+      const slow = { concurrency: 1, apiKey: 'any-key' }
+      const first = await fleet.work(slow)
+      await new Promise<void>((resolve) => first.once('begin', () => resolve()))
+      const moved = new Promise<number>((resolve) => first.once('moved', ({ epoch }) => resolve(epoch)))
+      await first.drain()
+      const second = await fleet.work(slow)
+      const epoch = await new Promise<number>((resolve) => second.once('done', (facts) => resolve(facts.epoch)))
+      expect(epoch).toBe((await moved) + 1)
+      expect(wordsIn(path.join(folder, 'talk.srt'))).toEqual(words.map(({ word }) => word))
+      expect(filesIn(folder)).toEqual(['talk.jsonl', 'talk.srt', 'talk.wav'])
+    })
+
+    it('says what failed, and does it once more when it is asked to', async () => {
+      await using fleet = await open()
+      const folder = directory()
+      const broken = path.join(folder, 'broken.wav')
+      writeFileSync(broken, 'no audio at all')
+      await fleet.add([broken], { ...heard(), output: path.join(folder, '{name}.{format}') })
+      const worker = await fleet.work({ concurrency: 1, apiKey: 'any-key' })
+      await new Promise<void>((resolve) => worker.once('failed', () => resolve()))
+      await expect.poll(async () => (await fleet.status()).counts.failed).toBe(1)
+      const { failed } = await fleet.status()
+      expect(failed).toEqual([
+        expect.objectContaining({ input: broken, attempts: 1, reason: expect.stringMatching(/^INPUT_NOT_MEDIA: /) }),
+      ])
+      writeRecording(broken, 7)
+      const done = new Promise<void>((resolve) => worker.once('done', () => resolve()))
+      expect(await fleet.retry()).toBe(1)
+      await done
+      expect(wordsIn(path.join(folder, 'broken.srt'))).toEqual(wordsOf(7))
+    })
+
+    it('drains all workers from afar', async () => {
+      await using fleet = await open()
+      await using other = await open({ queue: `test-${queues}` })
+      const worker = await fleet.work({ concurrency: 1, apiKey: 'any-key' })
+      const ended = worker.ended()
+      await other.drain()
+      await expect(ended).resolves.toBeUndefined()
+    })
+
+    it('leaves out what is there already', async () => {
+      await using fleet = await open()
+      const folder = directory()
+      mkdirSync(path.join(folder, 'out'))
+      writeRecording(path.join(folder, 'talk.wav'), 3)
+      writeFileSync(path.join(folder, 'out', 'talk.srt'), 'mine')
+      await fleet.add([path.join(folder, 'talk.wav')], {
+        ...heard(),
+        output: path.join(folder, 'out', '{name}.{format}'),
+      })
+      const worker = await fleet.work({ concurrency: 1, apiKey: 'any-key' })
+      const status = await new Promise((resolve) => worker.once('done', (_facts, outcome) => resolve(outcome.status)))
+      expect(status).toBe('skipped')
+      expect(readFileSync(path.join(folder, 'out', 'talk.srt'), 'utf8')).toBe('mine')
+    })
+  })
+}

@@ -1,0 +1,100 @@
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { expect, it } from 'vitest'
+import { firstLimit, nextLimit } from '../../src/fleet/concurrency.ts'
+import { namedOutputs, nextSlice, planFleetJobs, streamOf } from '../../src/fleet/jobs.ts'
+import { checkAddOptions, resolveFleetOptions, resolveWorkOptions } from '../../src/fleet/options.ts'
+import { epochOf, retryDelay } from '../../src/fleet/worker.ts'
+import { writeRecording } from '../batch/recordings.ts'
+import { temporaryDirectories } from '../sinks/temporary.ts'
+
+const directory = temporaryDirectories()
+
+it('gives a job the hash of its input and options as its id, and outputs by a pattern', async () => {
+  const folder = directory()
+  for (const name of ['in/day1/talk.wav', 'in/day2/talk.wav']) writeRecording(path.join(folder, name), 1)
+  const output = path.join(folder, 'out/{folder}/{name}.{format}')
+  const options = { output, formats: ['srt', 'jsonl'] } as const
+  const jobs = await planFleetJobs([path.join(folder, 'in')], options)
+  expect(jobs.map(({ data }) => data.outputs.map((one) => path.relative(folder, one.path)))).toEqual([
+    ['out/in/day1/talk.srt', 'out/in/day1/talk.jsonl'],
+    ['out/in/day2/talk.srt', 'out/in/day2/talk.jsonl'],
+  ])
+  const again = await planFleetJobs([path.join(folder, 'in')], { ...options, labels: { a: 'b' }, priority: 3 })
+  expect(again.map(({ id }) => id)).toEqual(jobs.map(({ id }) => id))
+  const others = await planFleetJobs([path.join(folder, 'in')], { ...options, speakers: { A: 'Alice' } })
+  expect(new Set([...jobs, ...others].map(({ id }) => id)).size).toBe(4)
+})
+
+it('refuses outputs that two inputs would have, or that are inputs, and fields that it does not know', async () => {
+  const folder = directory()
+  for (const name of ['a/talk.wav', 'b/talk.wav']) writeRecording(path.join(folder, name), 1)
+  const both = [path.join(folder, 'a'), path.join(folder, 'b')]
+  const refused = (output: string, more = {}): Promise<unknown> =>
+    expect(planFleetJobs(both, { output: path.join(folder, output), ...more })).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      option: 'output',
+    })
+  await refused('{name}.{format}')
+  await refused('{folder}/{name}.wav')
+  await refused('{folder}/{name}-{number}.{format}')
+  await refused('{folder}/{name}.srt', { formats: ['srt', 'vtt'] })
+})
+
+it('has live inputs heard in slices, each with a name and the next job', async () => {
+  const folder = directory()
+  const list = path.join(folder, 'list.txt')
+  writeFileSync(list, 'http://host.test/talk.mp3\n')
+  const output = path.join(folder, '{name}-{number}-{date}T{time}.{format}')
+  const jobs = await planFleetJobs(['rtsp://user:secret@camera.test/hall', list], { slice: 60_000 })
+  expect(jobs.map(({ priority, data }) => [priority, data.slice])).toEqual([
+    [100, undefined],
+    [1, { number: 1, length: 60_000 }],
+  ])
+  const [job] = await planFleetJobs(['rtsp://camera.test/hall'], { output, slice: 60_000 })
+  const { id, data } = job!
+  const [named] = namedOutputs(data, new Date('2026-11-29T21:07:05Z'))
+  expect(path.relative(folder, named!.path)).toBe('hall-0001-2026-11-29T21-07-05.srt')
+  const next = nextSlice(id, data)
+  expect(next).toMatchObject({ id: `${id}-2`, data: { slice: { number: 2 } } })
+  expect(nextSlice(next.id, next.data).id).toBe(`${id}-3`)
+  expect(streamOf(next.id)).toBe(id)
+})
+
+it('refuses options that are wrong', () => {
+  const wrong = (check: () => unknown): void =>
+    expect(check).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
+  wrong(() => resolveFleetOptions({ store: 'mysql://host' }))
+  wrong(() => resolveFleetOptions({ store: 'redis://host', queue: 'a:b' }))
+  wrong(() => resolveFleetOptions({ store: 'redis://host', namespace: 'a"b' }))
+  wrong(() => checkAddOptions({ formats: ['docx'] }))
+  wrong(() => checkAddOptions({ labels: { a: 1 as never } }))
+  wrong(() => checkAddOptions({ hearing: { apiKey: 'secret' } as never }))
+  wrong(() => checkAddOptions({ hearing: { local: { model: 'parakeet' } } }))
+  wrong(() => checkAddOptions({ slice: 100 }))
+  wrong(() => resolveWorkOptions({ concurrency: 0 }))
+  wrong(() => resolveWorkOptions({ lockTime: 10 }))
+  expect(() => resolveFleetOptions({ store: 'redis://:secret@host', queue: 'a:b' })).not.toThrow('secret')
+})
+
+it('gives each worker of a job, and of its later slices, a higher epoch', () => {
+  expect(epochOf({ timestamp: 5, attemptsStarted: 2 })).toBeGreaterThan(epochOf({ timestamp: 5, attemptsStarted: 1 }))
+  expect(epochOf({ timestamp: 6, attemptsStarted: 1 })).toBeGreaterThan(epochOf({ timestamp: 5, attemptsStarted: 900 }))
+  expect(Number.isSafeInteger(epochOf({ timestamp: Date.parse('2200-01-01'), attemptsStarted: 999 }))).toBe(true)
+})
+
+it('waits longer before each attempt, up to five minutes', () => {
+  expect([1, 2, 3, 100].map(retryDelay)).toEqual([2000, 4000, 8000, 300_000])
+})
+
+it('takes more jobs while the processors have time, and fewer where they have none', () => {
+  const load = { limit: 8, active: 8, processors: 0.5, thread: 0.1 }
+  expect(nextLimit(load)).toBe(10)
+  expect(nextLimit({ ...load, active: 5 })).toBe(8)
+  expect(nextLimit({ ...load, processors: 0.8 })).toBe(8)
+  expect(nextLimit({ ...load, processors: 0.95 })).toBe(7)
+  expect(nextLimit({ ...load, thread: 0.9 })).toBe(7)
+  expect(nextLimit({ ...load, limit: 1, active: 1, processors: 1 })).toBe(1)
+  expect(nextLimit({ ...load, limit: 100, active: 100 })).toBe(100)
+  expect([firstLimit(false, 8), firstLimit(true, 8), firstLimit(true, 1)]).toEqual([8, 4, 1])
+})

@@ -1,0 +1,111 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { expect, it } from 'vitest'
+import { type Checkpoint, formatCheckpoint, readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
+import { LocalOutputs, type TakeOver } from '../../src/fleet/local-outputs.ts'
+import { srtSink } from '../../src/sinks/caption-sinks.ts'
+import { temporaryDirectories } from '../sinks/temporary.ts'
+
+const directory = temporaryDirectories()
+
+/** What a job takes over in a folder of its own. */
+function jobIn(folder: string): (epoch: number, more?: Partial<TakeOver>) => Promise<LocalOutputs> {
+  const outputs = [{ format: 'srt', path: path.join(folder, 'talk.srt') }] as const
+  const given = { stream: 'job', outputs, directory: folder, part: 'all', isRecording: true }
+  return (epoch, more = {}) => LocalOutputs.takeOver({ ...given, epoch, ...more })
+}
+
+const output = { format: 'srt', path: '' } as const
+
+/** A checkpoint after which the first `bytes` of a file stay. */
+function checkpointOf(file: string, bytes: number): string {
+  const checkpoint: Checkpoint = {
+    input: { kind: 'file' },
+    stages: { 'diarize()': 'a', [`srtSink() ${file}`]: 'b' },
+    outputs: { [file]: { order: 3, bytes, blocks: 2, cuts: [] } },
+    live: false,
+    savedAt: 1,
+    reachedMs: 5000,
+    nextOrder: 7,
+    totals: { turns: 3, speakers: ['A'], languages: {} },
+    gaps: [],
+    turns: [],
+    voices: new Map(),
+  }
+  return formatCheckpoint(checkpoint)
+}
+
+it('gives what is certain to the next epoch, in a folder of its own, and the files their names at last', async () => {
+  const folder = directory()
+  const takeOver = jobIn(folder)
+  const first = await takeOver(5)
+  const before = first.pathOf(output)
+  writeFileSync(before, 'certain, and the rest')
+  writeFileSync(first.checkpoint, checkpointOf(before, 8))
+  const second = await takeOver(6)
+  const after = second.pathOf(output)
+  expect(after).not.toBe(before)
+  expect(existsSync(before)).toBe(false)
+  expect(readFileSync(after, 'utf8')).toBe('certain,')
+  await second.prepare([srtSink(after)])
+  const { outputs, stages, nextOrder } = (await readCheckpoint(second.checkpoint))!
+  expect(outputs).toEqual({ [after]: { order: 3, bytes: 8, blocks: 2, cuts: [] } })
+  expect(Object.keys(stages)).toEqual(['diarize()', `srtSink() ${after}`])
+  expect(nextOrder).toBe(7)
+  // Who looks for what is made finds it by its name to be.
+  expect(readFileSync(path.join(folder, 'talk.srt.part'), 'utf8')).toBe('certain,')
+  await second.publish()
+  expect(readFileSync(path.join(folder, 'talk.srt'), 'utf8')).toBe('certain,')
+  expect(existsSync(path.join(folder, 'talk.srt.part'))).toBe(false)
+})
+
+it('lets a slice with files of its own go on from the one before, with nothing in them', async () => {
+  const folder = directory()
+  const takeOver = jobIn(folder)
+  const first = await takeOver(1, { part: '1', isRecording: false })
+  writeFileSync(first.pathOf(output), 'slice 1')
+  writeFileSync(first.checkpoint, checkpointOf(first.pathOf(output), 7))
+  await first.publish()
+  const second = await takeOver(2, { part: '2', isRecording: false })
+  expect(second.isDone).toBe(false)
+  await second.prepare([srtSink(second.pathOf(output))])
+  const { outputs } = (await readCheckpoint(second.checkpoint))!
+  expect(outputs).toEqual({ [second.pathOf(output)]: { order: 7, bytes: 0, blocks: 0, cuts: [] } })
+  expect(existsSync(second.pathOf(output))).toBe(false)
+})
+
+it('refuses whoever has a lower epoch, from the beginning and at the end', async () => {
+  const takeOver = jobIn(directory())
+  const stale = await takeOver(7)
+  writeFileSync(stale.pathOf(output), 'stale')
+  const refusal = { code: 'OUTPUT_FENCED', retryable: false }
+  await expect(takeOver(7)).rejects.toMatchObject(refusal)
+  await expect(takeOver(6)).rejects.toMatchObject(refusal)
+  const current = await takeOver(8)
+  // It had been taken over, and its folder was removed: it writes another.
+  mkdirSync(path.dirname(stale.pathOf(output)), { recursive: true })
+  writeFileSync(stale.pathOf(output), 'stale')
+  await expect(stale.publish()).rejects.toMatchObject(refusal)
+  await expect(current.assertCurrent()).resolves.toBeUndefined()
+})
+
+it('knows what was whole when its worker was lost before it could say so', async () => {
+  const folder = directory()
+  const takeOver = jobIn(folder)
+  const first = await takeOver(1)
+  writeFileSync(first.pathOf(output), 'whole')
+  await first.publish()
+  const second = await takeOver(2)
+  expect(second.isDone).toBe(true)
+  expect(readFileSync(path.join(folder, 'talk.srt'), 'utf8')).toBe('whole')
+})
+
+it('begins a recording anew whose checkpoint is damaged, and nothing that cannot be heard again', async () => {
+  const takeOver = jobIn(directory())
+  const first = await takeOver(1)
+  writeFileSync(first.checkpoint, 'no checkpoint')
+  await expect(takeOver(2, { isRecording: false })).rejects.toMatchObject({ code: 'CHECKPOINT_UNREADABLE' })
+  const second = await takeOver(3)
+  await second.prepare([])
+  expect(existsSync(second.checkpoint)).toBe(false)
+})
