@@ -80,7 +80,9 @@ export async function caption(
     await videos?.make((target, doneMs) => reporter.video(target, doneMs), interrupted ? abort : stop, heard)
     const engine = isLocal(command, environmentKey) ? 'local' : 'other'
     const isSilent = summary.turns === 0 && turns !== undefined
-    const doubt = isSilent ? withoutSpeech(sound) : certaintyWarning(summary.certainty, engine === 'local')
+    const doubt = isSilent
+      ? withoutSpeech(sound, summary.certainty.unrecognizedMs)
+      : certaintyWarning(summary.certainty, engine === 'local')
     if (doubt !== undefined) reporter.warn(doubt)
     const written = writtenFiles(command, outputs)
     await reportEnd(command, reporter, { ...summary, interrupted, replaced, written }, report?.report)

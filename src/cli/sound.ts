@@ -68,8 +68,17 @@ export class SoundMeter {
   }
 }
 
-/** The warning that no speech was found, and where there was sound all the same; absent where nobody has measured. */
-export function withoutSpeech(meter: Pick<SoundMeter, 'stretches' | 'count'> | undefined): Warning {
+/**
+ * The warning that no speech was found, and where there was sound all the same; absent where nobody has measured.
+ *
+ * @param unrecognizedMs - speech that the engine heard and made no words of.
+ */
+export function withoutSpeech(meter: Pick<SoundMeter, 'stretches' | 'count'> | undefined, unrecognizedMs = 0): Warning {
+  if (unrecognizedMs > 0) {
+    const heard = `${Math.ceil(unrecognizedMs / 1000)} s of speech were heard, and no words in them`
+    const message = `${heard}: another model (diarize-stream models list) or --language may find some`
+    return { code: 'NO_SPEECH', message, unrecognizedMs, ...(meter !== undefined && { sound: meter.stretches }) }
+  }
   if (meter === undefined) {
     const message = 'no speech was found; without --pass-through it is said whether there is sound, and where'
     return { code: 'NO_SPEECH', message }

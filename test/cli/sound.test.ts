@@ -36,3 +36,13 @@ it('says that there was none', () => {
     message: expect.stringContaining('nor any sound'),
   })
 })
+
+it('says of speech that was heard, but not understood', () => {
+  const message = '3 s of speech were heard, and no words in them: another model'
+  expect(withoutSpeech(undefined, 2100).message).toContain(message)
+  expect(withoutSpeech({ stretches: [{ start: 0, end: 5 }], count: 1 }, 2100)).toMatchObject({
+    code: 'NO_SPEECH',
+    unrecognizedMs: 2100,
+    sound: [{ start: 0, end: 5 }],
+  })
+})

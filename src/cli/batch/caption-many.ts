@@ -10,6 +10,7 @@ import { EXIT, type Interrupts } from '../exit-codes.ts'
 import { finishedOptions } from '../finished.ts'
 import { ignoredOptions } from '../ignored.ts'
 import { usage } from '../options.ts'
+import { certaintyWarning } from '../view/certainty.ts'
 import type { BatchCommand } from './options.ts'
 import type { BatchReporter } from './reporter.ts'
 import type { Tally } from './text.ts'
@@ -52,7 +53,12 @@ export async function captionMany(
     onProgress: (job, progress) => reporter.progress(job, progress),
   })
   try {
-    for await (const result of results) reporter.result(result)
+    for await (const result of results) {
+      reporter.result(result)
+      const certainty = 'summary' in result ? result.summary?.certainty : undefined
+      const doubt = certainty && certaintyWarning(certainty, isLocal(command, environmentKey))
+      if (doubt !== undefined) reporter.warn(doubt, result.job.input)
+    }
   } catch (error) {
     const { code, message } = error as { code?: unknown; message: string }
     if (code === 'OUTPUT_EXISTS') {

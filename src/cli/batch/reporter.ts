@@ -151,9 +151,11 @@ export class BatchReporter {
     return tally
   }
 
-  warn(warning: Warning): void {
-    this.#json('warning', warning)
-    this.say(`note: ${inWordsOfCommand(warning.message)}`)
+  /** Tells of trouble with an input, or with what was asked for. */
+  warn(warning: Warning, input?: string): void {
+    this.#json('warning', input === undefined ? warning : { input, ...warning })
+    const about = input === undefined ? '' : `${printable(input)}: `
+    this.say(`${about}note: ${inWordsOfCommand(warning.message)}`)
   }
 
   say(text: string): void {

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { serve, type ServerOptions, type StreamingServer } from 'diarize-stream/server'
-import { toneEngine } from 'diarize-stream/testing'
+import { type EngineListener, serve, type ServerOptions, type StreamingServer } from 'diarize-stream/server'
+import { scriptedEngine, toneEngine } from 'diarize-stream/testing'
 import { afterEach, describe, expect, it } from 'vitest'
 import { batchExitCode } from '../../../src/cli/batch/caption-many.ts'
 import { filesIn, wordsIn, wordsOf, writeRecording } from '../../batch/recordings.ts'
@@ -155,6 +155,16 @@ describe('diarize-stream with many inputs', () => {
     expect([code, out]).toEqual([expected, ''])
     expect(err).toContain(message)
     expect(err).not.toMatch(/\n\s+at /)
+  })
+
+  it('says of which input the words are doubtful', async () => {
+    const { root, place } = folderOf(1)
+    const report = (listener: EngineListener) => listener.unrecognized?.({ start: 0, end: 5000, reason: 'noWords' })
+    const engine = scriptedEngine([], { events: [{ at: 500, report }] })
+    const { err } = await command(path.join(root, 'v'), '--format', 'jsonl', ...(await hearing({ engine })))
+    expect(err).toContain(`${place(0)}.wav: note: many words are probably wrong or missing: no words for 5 s of 5 s`)
+    const lines = readFileSync(path.join(root, `${place(0)}.jsonl`), 'utf8')
+    expect(lines).toMatch(/"type":"unrecognized","start":0,"end":5000,[^]*"type":"summary".*"unrecognizedMs":5000/)
   })
 
   it('has one exit code', () => {
