@@ -4,6 +4,7 @@ import { mergeGroups } from '../engine/voices/clustering.ts'
 import { checkKnown, checkSignal, invalidOption } from '../options.ts'
 import { checkVoiceBook, type VoiceBook } from '../voices/book.ts'
 import { checkModel, checkVoiceName } from '../voices/book-file.ts'
+import { identify, learnedFrom } from '../voices/identify.ts'
 import { type VoiceProfile, withVoice } from '../voices/profile.ts'
 import { joinedVoice, logOdds, type Voice } from '../voices/voice.ts'
 import { resample } from './resample.ts'
@@ -31,6 +32,8 @@ export interface EnrolledVoice {
   speechMs: number
   /** Whether it sounds as by telephone; it is then known again by telephone only. */
   narrowband: boolean
+  /** What the book called the voice so far, where it had learned it by itself: that voice has the name now. */
+  learnedAs?: string
 }
 
 /** With less speech a voice would mostly not be known again, ms. */
@@ -40,7 +43,8 @@ const mostAudioMs = 180_000
 const samplesPerMs = 16
 
 /**
- * Adds the voice that speaks in a recording to a book, under `name`; {@link VoiceBook.save} writes it.
+ * Adds the voice that speaks in a recording to a book, under `name`; {@link VoiceBook.save} writes it. A voice that the book
+ * has learned by itself, and which surely is this one, gets the name, so that nobody is in the book twice.
  *
  * ```ts
  * await enrolVoice(book, 'Alice', fileSource('alice.wav'))
@@ -81,11 +85,21 @@ export async function enrolVoice(
     const voice = speechMs < leastSpeechMs ? undefined : onlyVoice(pieces)
     if (voice === undefined || voice === 'several') throw unclear(clean, speechMs, voice)
     const profile: VoiceProfile = withVoice({}, voice)
+    const learnedAs = await learnedNameOf(book, profile, clean)
+    if (learnedAs !== undefined) await book.rename(learnedAs, clean)
     await book.add(clean, profile, embedder.model)
-    return { name: clean, speechMs, narrowband: voice.narrowband }
+    return { name: clean, speechMs, narrowband: voice.narrowband, ...(learnedAs !== undefined && { learnedAs }) }
   } finally {
     await embedder.close()
   }
+}
+
+/** What a book calls a voice that it has learned by itself, and that nobody has given a name. */
+async function learnedNameOf(book: VoiceBook, profile: VoiceProfile, name: string): Promise<string | undefined> {
+  const others = (await book.list()).filter((voice) => voice.name !== name)
+  const who = identify([{ label: '', profile }], others).get('')
+  const isLearned = others.some((voice) => voice.learned && voice.name === who?.name)
+  return isLearned && who!.confidence >= learnedFrom ? who!.name : undefined
 }
 
 /** Shorter pieces (frames of 10 ms) found no group. */

@@ -2,7 +2,7 @@ import { deserialize, serialize, type Serialized, type Turn, type Word } from '.
 import type { Warning } from '../errors.ts'
 import type { VoiceBookInFile } from '../voices/book.ts'
 import type { BookContents, SpeakerModelIdentity } from '../voices/book-file.ts'
-import { type Identification, identify } from '../voices/identify.ts'
+import { type Identification, identify, learnedFrom } from '../voices/identify.ts'
 import { framesOf, type VoiceProfile } from '../voices/profile.ts'
 
 /** Voices that were heard, by the labels that turns have. */
@@ -29,8 +29,6 @@ const MOST_TURNS = 1000
 const MOST_REVISED = 20_000
 /** Speech from which on a voice is learned, in frames of 10 ms. */
 const LEARNED_FRAMES = 500
-/** How sure it must be whose a voice is before more of it is learned. */
-const LEARNED_FROM = 0.97
 
 interface Kept {
   turn: Serialized<Turn>
@@ -162,7 +160,7 @@ export class SpeakerNaming {
           if (framesOf(profile) < LEARNED_FRAMES) continue
           const who = this.#names.get(label)
           if (who === undefined) await this.#book.learnNew(profile, model)
-          else if (who.confidence >= LEARNED_FROM) await this.#book.learnMore(who.name, profile, model)
+          else if (who.confidence >= learnedFrom) await this.#book.learnMore(who.name, profile, model)
         }
       }
       await this.#book.save()

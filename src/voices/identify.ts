@@ -22,6 +22,8 @@ const strangers = 0.5
 export const namedFrom = 0.9
 /** ... and down to which he keeps it. */
 const keptFrom = 0.5
+/** From which on his speech is taken for that of the voice in the book. */
+export const learnedFrom = 0.97
 /** It is never said to be more: rooms, microphones and colds differ more than what it was measured on. */
 const surest = 0.99
 /** Speech of fewer frames of 10 ms tells nothing. */

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { afterEach, describe, expect, it } from 'vitest'
 import { writeWavHeader } from '../../src/audio/wav.ts'
 import { enrolVoice } from '../../src/transforms/enrol.ts'
-import { voiceBook } from '../../src/voices/book.ts'
+import { voiceBook, type VoiceBookInFile } from '../../src/voices/book.ts'
 import { haveFlite, join16, silence, speak } from '../helpers/flite.ts'
 import { noChildLeft } from '../helpers/processes.ts'
 import { engineProcess, whyNoBox } from '../helpers/sherpa.ts'
@@ -46,6 +46,25 @@ describe.skipIf(whyNoBox !== undefined)('enrolVoice()', () => {
       code: 'VOICE_UNCLEAR',
       voice: 'Alice',
     })
+  })
+
+  it.skipIf(!haveFlite)('gives a voice that the book has learned by itself the name, and no other', async () => {
+    const other = 'we will meet at the station tomorrow and walk along the river to the old town'
+    const taught = newBook()
+    await enrolVoice(taught, 'slt', wav(join16([speak('slt', sentence), speak('slt', other)])))
+    const [model, [slt]] = [await taught.model(), await taught.list()]
+    const book = newBook() as VoiceBookInFile
+    await book.learnNew(slt!.profile, model!)
+    await book.save()
+    const bob = await enrolVoice(book, 'Bob', wav(join16([speak('rms', sentence), speak('rms', other)])))
+    expect(bob.learnedAs).toBeUndefined()
+    const again = 'they said that the weather would turn before the evening and so it did in the end'
+    const alice = await enrolVoice(book, 'Alice', wav(join16([speak('slt', again), speak('slt', other)])))
+    expect(alice).toMatchObject({ name: 'Alice', learnedAs: 'Voice 1' })
+    expect((await book.list()).map(({ name, learned }) => [name, learned])).toEqual([
+      ['Alice', false],
+      ['Bob', false],
+    ])
   })
 
   it.skipIf(!haveFlite)('takes what lies in its spans, and nothing else', async () => {

@@ -63,7 +63,7 @@ export async function runVoices(argv: readonly string[], output: VoicesOutput, s
       return EXIT.complete
     }
     case 'name':
-      return await nameSpeakers(rest, values.audio, book, say, signal)
+      return await nameSpeakers(rest, values, book, say, signal)
     case 'list':
       exactly(rest, 0, 'voices list takes nothing more')
       stdout.write(await listed(book))
@@ -102,9 +102,10 @@ function exactly(given: readonly string[], count: number, rule: string): readonl
   throw wrong(`${rule}; got ${given.length === 0 ? 'nothing' : given.join(' ')}`)
 }
 
-function sayAdded({ name, speechMs, narrowband }: EnrolledVoice, book: VoiceBook, say: (line: string) => void): void {
-  const seconds = (speechMs / 1000).toFixed(1)
-  say(`${name}: ${seconds} s of speech${narrowband ? ', by telephone' : ''}, added to ${book.path}`)
+function sayAdded(added: EnrolledVoice, book: VoiceBook, say: (line: string) => void): void {
+  const { name, speechMs, narrowband, learnedAs } = added
+  if (learnedAs !== undefined) say(`${learnedAs}, whom the book knew already, is ${name} now`)
+  say(`${name}: ${seconds(speechMs)} s of speech${narrowband ? ', by telephone' : ''}, added to ${book.path}`)
   if (speechMs < 5 * leastSpeechMs)
     say(`with ${(5 * leastSpeechMs) / 1000} s and more ${name} is known again sooner: add another clip`)
 }
@@ -133,7 +134,7 @@ function ofBand(voice: Voice | undefined, how: string): string {
  */
 async function nameSpeakers(
   given: readonly string[],
-  audio: string | undefined,
+  options: { audio?: string; book?: string; model?: string },
   book: VoiceBook,
   say: (line: string) => void,
   signal: AbortSignal,
@@ -162,7 +163,7 @@ async function nameSpeakers(
     throw new InputError('INPUT_UNREADABLE', `${label} says nothing in ${transcript} that is long enough; ${who}`)
   }
   if (toHear.length > 0) {
-    const recording = audio ?? (await audioBeside(transcript, pairs, words.at(-1)!.end, say))
+    const recording = options.audio ?? (await audioBeside(transcript, words.at(-1)!.end, lineWith(given, options), say))
     for (const { label, name } of toHear) {
       sayAdded(await enrolVoice(book, name, fileSource(recording), { spans: spans.get(label)!, signal }), book, say)
     }
@@ -178,18 +179,25 @@ async function nameSpeakers(
 /** A transcript may end so much later than its audio, ms: servers let the last word of a turn end late. */
 const lateMs = 3000
 
-/** The one recording beside a transcript that has its name, and is as long. */
+/** Gives the same line of the command with the recording in it. */
+function lineWith(given: readonly string[], { book, model }: { book?: string; model?: string }) {
+  const more = Object.entries({ '--book': book, '--model': model }).flatMap(([option, value = '']) => {
+    return value === '' ? [] : [option, value]
+  })
+  return (file: string) => ['diarize-stream voices name', ...[...given, '--audio', file, ...more].map(quoted)].join(' ')
+}
+
+/** The one recording beside a transcript that has its name, and is as long; `line` is what works with another. */
 async function audioBeside(
   transcript: string,
-  pairs: readonly string[],
   endMs: number,
+  line: (file: string) => string,
   say: (line: string) => void,
 ): Promise<string> {
-  const line = (file: string): string =>
-    ['diarize-stream voices name', ...[transcript, ...pairs, '--audio', file].map(quoted)].join(' ')
+  const any = `${path.basename(transcript, path.extname(transcript))}.mp4`
   const [found, ...others] = await mediaBeside(transcript)
   if (found === undefined)
-    throw wrong(`there is no recording beside ${transcript} that has its name; say where it is: ${line('talk.mp4')}`)
+    throw wrong(`there is no recording beside ${transcript} that has its name; say where it is: ${line(any)}`)
   if (others.length > 0) {
     const all = [found, ...others].map((file) => path.basename(file)).join(' and ')
     throw wrong(`beside ${transcript} there are ${all}; say which of them it is of: ${line(found)}`)
@@ -198,7 +206,7 @@ async function audioBeside(
   source.destroy()
   if (source.duration !== undefined && source.duration + lateMs < endMs) {
     const message = `${found} has ${seconds(source.duration)} s, and ${transcript} ${seconds(endMs)} s, so it is of another recording`
-    throw wrong(`${message}; say of which: ${line('talk.mp4')}`)
+    throw wrong(`${message}; say of which: ${line(any)}`)
   }
   say(`taken to be of ${found}, which lies beside it; --audio <file> names another`)
   return found

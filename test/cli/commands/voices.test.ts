@@ -78,12 +78,13 @@ describe('diarize-stream voices name', () => {
     const folder = directory()
     const transcript = path.join(folder, 'my talk.jsonl')
     writeFileSync(transcript, formatJsonlItem(makeTurn(0, 'A:one A:two A:three A:four', { start: 8000 })))
-    const run = () => command('voices', 'name', transcript, 'A=Alice', '--book', path.join(folder, 'voices.json'))
+    const book = path.join(folder, 'voices.json')
+    const run = () => command('voices', 'name', transcript, 'A=Alice', '--book', book)
     const lineWith = (file: string): string =>
-      `diarize-stream voices name '${transcript}' A=Alice --audio ${file.includes(' ') ? `'${file}'` : file}; see`
+      `diarize-stream voices name '${transcript}' A=Alice --audio '${file}' --book ${book}; see`
     const none = await run()
     expect(none).toMatchObject({ code: 2, err: expect.stringContaining('no recording beside') as string })
-    expect(none.err).toContain(lineWith('talk.mp4'))
+    expect(none.err).toContain(lineWith('my talk.mp4'))
     const [wav, mp3] = [path.join(folder, 'my talk.wav'), path.join(folder, 'my talk.mp3')]
     writeFileSync(wav, Buffer.concat([writeWavHeader(format, 32_000), Buffer.alloc(32_000)]))
     const short = await run()
