@@ -23,6 +23,11 @@ interface FileKind {
    * nothing is lost when FFmpeg is given the bytes in order.
    */
   lengthOf?: (head: Buffer, at: number) => number | undefined
+  /**
+   * Where {@link lengthOf} is absent: whether the length that FFmpeg reads at the beginning may be that of the first alone. Absent
+   * where it goes by the bytes of all.
+   */
+  mayBeLonger?: (readAt: ReadAt, size: number) => boolean
 }
 
 const latin = (bytes: Buffer, from: number, length: number): string => bytes.toString('latin1', from, from + length)
@@ -36,7 +41,7 @@ const ogg = kind(
   'OggS\0\x02',
   oggPageBytes,
   (bytes, from) => bytes.readUInt32LE(from + 6) === 0 && bytes.readUInt32LE(from + 10) === 0 && bytes[from + 26]! > 0,
-  { isChain: true },
+  { isChain: true, mayBeLonger: (readAt, size) => !isOneOgg(readAt, size) },
 )
 
 const flac = kind('fLaC', 8, (bytes, from) => (bytes[from + 4]! & 0x7f) === 0 && bytes.readUIntBE(from + 5, 3) === 34)
@@ -61,47 +66,135 @@ const kinds: readonly FileKind[] = [
     13,
     (bytes, from) =>
       (bytes[from + 4]! & 0xfa) === 0 && bytes.readUInt32BE(from + 5) === 9 && bytes.readUInt32BE(from + 9) === 0,
+    { mayBeLonger: (readAt, size) => size > flvBytes(readAt) },
   ),
   kind('RIFF', 12, (bytes, from) => latin(bytes, from + 8, 4) === 'AVI ', {
     lengthOf: (head, at) => (at === 0 || latin(head, 0, 4) === 'RIFF' ? 8 + even(head.readUInt32LE(4)) : Infinity),
   }),
-  kind('\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c', 16, () => true),
+  kind('\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c', 16, () => true, {
+    mayBeLonger: (readAt, size) => size > asfBytes(readAt, size),
+  }),
   kind('FORM', 12, (bytes, from) => ['AIFF', 'AIFC'].includes(latin(bytes, from + 8, 4)), {
     lengthOf: (head, at) => (at === 0 ? 8 + even(head.readUInt32BE(4)) : Infinity),
   }),
   kind('caff\0\x01\0\0desc', 12, () => true, {
     lengthOf: (head, at) => (at === 0 ? 8 : longLength(head.readBigInt64BE(4), 12)),
   }),
-  kind('riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0', 40, (bytes, from) => latin(bytes, from + 24, 4) === 'wave'),
-  kind('.snd', 24, (bytes, from) => {
-    const [header, , encoding = 0, rate = 0, channels = 0] = [4, 8, 12, 16, 20].map((at) =>
-      bytes.readUInt32BE(from + at),
-    )
-    const isHeader = header !== undefined && header >= 24 && header <= 4096
-    return isHeader && encoding > 0 && encoding < 30 && rate > 0 && rate <= 384_000 && channels > 0 && channels <= 16
+  kind('riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0', 40, (bytes, from) => latin(bytes, from + 24, 4) === 'wave', {
+    mayBeLonger: (readAt, size) => size > longLength(long(readAt(0, 24), 16), 8),
   }),
+  kind(
+    '.snd',
+    24,
+    (bytes, from) => {
+      const [header, , encoding = 0, rate = 0, channels = 0] = [4, 8, 12, 16, 20].map((at) =>
+        bytes.readUInt32BE(from + at),
+      )
+      const isHeader = header !== undefined && header >= 24 && header <= 4096
+      return isHeader && encoding > 0 && encoding < 30 && rate > 0 && rate <= 384_000 && channels > 0 && channels <= 16
+    },
+    { mayBeLonger: (readAt, size) => size > auBytes(readAt) },
+  ),
   kind('#!AMR', 9, (bytes, from) => /^#!AMR(?:-WB)?\n/.test(latin(bytes, from, 9))),
   // The first block of a file, which begins with its first sample.
+  kind('wvpk', 28, wavPackBegins, { mayBeLonger: (readAt, size) => size > wavPackBytes(readAt, size) }),
   kind(
-    'wvpk',
-    28,
-    (bytes, from) =>
-      bytes.readUInt16LE(from + 8) >> 8 === 4 &&
-      bytes[from + 10] === 0 &&
-      bytes.readUInt32LE(from + 16) === 0 &&
-      (bytes.readUInt32LE(from + 24) & 0x800) !== 0,
+    'TTA1',
+    14,
+    (bytes, from) => {
+      const [format = 0, channels = 0, bits = 0] = [4, 6, 8].map((at) => bytes.readUInt16LE(from + at))
+      return format > 0 && format < 4 && channels > 0 && channels <= 16 && bits >= 8 && bits <= 32
+    },
+    { mayBeLonger: (readAt, size) => size > ttaBytes(readAt) + mostTagBytes },
   ),
-  kind('TTA1', 14, (bytes, from) => {
-    const [format = 0, channels = 0, bits = 0] = [4, 6, 8].map((at) => bytes.readUInt16LE(from + at))
-    return format > 0 && format < 4 && channels > 0 && channels <= 16 && bits >= 8 && bits <= 32
-  }),
 ]
+
+function wavPackBegins(bytes: Buffer, from: number): boolean {
+  return (
+    bytes.readUInt16LE(from + 8) >> 8 === 4 &&
+    bytes[from + 10] === 0 &&
+    bytes.readUInt32LE(from + 16) === 0 &&
+    (bytes.readUInt32LE(from + 24) & 0x800) !== 0
+  )
+}
 
 const even = (size: number): number => size + (size % 2)
 
 /** A length of 64 bits, and the bytes before what it is of; without one it goes to the end of the file. */
 function longLength(length: bigint, before: number): number {
   return length > 0n && length < 1n << 50n ? Number(length) + before : Infinity
+}
+
+/** A number of 64 bits, little endian; 0 beyond the end. */
+function long(bytes: Buffer, at: number): bigint {
+  return at + 8 <= bytes.length ? bytes.readBigInt64LE(at) : 0n
+}
+
+/** Bytes of an FLV by its own description; 0 where that does not say. */
+function flvBytes(readAt: ReadAt): number {
+  const head = readAt(0, 4096)
+  const found = /\0\x08file[sS]ize\0/.exec(latin(head, 0, head.length))
+  const at = found === null ? head.length : found.index + found[0].length
+  const bytes = at + 8 <= head.length ? head.readDoubleBE(at) : 0
+  return Number.isFinite(bytes) ? bytes : 0
+}
+
+/** Where the objects of an ASF end, which are all that belong to the first; 0 where one does not say how long it is. */
+function asfBytes(readAt: ReadAt, size: number): number {
+  return elementsUntil(readAt, size, (head, isFirst) => {
+    if (!isFirst && head.subarray(0, 4).equals(asfHeader)) return 'another'
+    const length = longLength(long(head, 16), 0)
+    return length < 24 || length === Infinity ? undefined : length
+  })
+}
+
+/** Where the blocks of a WavPack end that are of the first; 0 where they do not follow one another. */
+function wavPackBytes(readAt: ReadAt, size: number): number {
+  return elementsUntil(readAt, size, (head, isFirst) => {
+    if (latin(head, 0, 4) !== 'wvpk') return 'another'
+    return !isFirst && wavPackBegins(head, 0) ? 'another' : head.readUInt32LE(4) + 8
+  })
+}
+
+/** A tag behind a TTA is no longer than this as a rule, in bytes. */
+const mostTagBytes = 4096
+
+/** Where the frames of a TTA end, by its table of them. */
+function ttaBytes(readAt: ReadAt): number {
+  const head = readAt(0, 22)
+  if (head.length < 22) return Infinity
+  const frames = Math.ceil(head.readUInt32LE(14) / Math.floor((256 * head.readUInt32LE(10)) / 245))
+  const table = readAt(22, 4 * Math.min(frames, mostElements))
+  let bytes = 22 + 4 * frames + 4
+  for (let at = 0; at + 4 <= table.length; at += 4) bytes += table.readUInt32LE(at)
+  return bytes
+}
+
+/** Where `lengthOf` says that elements end that are of the first file; 0 where it cannot, or there are too many. */
+function elementsUntil(
+  readAt: ReadAt,
+  size: number,
+  lengthOf: (head: Buffer, isFirst: boolean) => number | 'another' | undefined,
+): number {
+  let at = 0
+  for (let elements = 0; elements < mostElements && at < size; elements++) {
+    const head = readAt(at, 28)
+    const length = head.length < 28 ? 'another' : lengthOf(head, elements === 0)
+    if (length === undefined) return 0
+    // What is too short to be another file is filling.
+    if (length === 'another') return size - at < 128 ? size : at
+    at += length
+  }
+  return at >= size ? size : 0
+}
+
+const asfHeader = Buffer.from('3026b275', 'hex')
+
+/** Bytes of a Sun audio file by its header; where that does not say, FFmpeg goes by all that are there. */
+function auBytes(readAt: ReadAt): number {
+  const head = readAt(0, 12)
+  const samples = head.length < 12 ? 0 : head.readUInt32BE(8)
+  return samples === 0xffff_ffff ? Infinity : head.readUInt32BE(4) + samples
 }
 
 function boxLength(head: Buffer): number {
@@ -158,7 +251,8 @@ export function mayBeLonger(readAt: ReadAt, size: number): boolean {
   const found = kindOf(head)
   // Of what has a tag before it nothing is read here.
   if (found === flac) return latin(head, 0, 4) === 'fLaC' && !isOneFlac(readAt, size)
-  return found?.lengthOf !== undefined && filesIn(readAt, size) !== 'one'
+  if (found?.lengthOf !== undefined) return filesIn(readAt, size) !== 'one'
+  return found?.mayBeLonger?.(readAt, size) ?? false
 }
 
 /** Bytes of the head of an Ogg page without its table of segments, and with the longest. */

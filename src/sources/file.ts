@@ -241,10 +241,16 @@ function look(path: string, size: number, passThrough: boolean): Omit<FoundFile,
     const readable = isWav || (isReadable(readAt, size, passThrough) && clockCorrector(head) === undefined)
     // Of joined MP3s each may have other channels; of joined FLACs each is decoded by itself.
     const gapless = (readable || head.toString('latin1', 0, 4) === 'fLaC') && isGapless(readAt, size)
-    return { readable, gapless, missing, duration: mayBeLonger(readAt, size) ? undefined : mediaDuration(readAt, size) }
+    return { readable, gapless, missing, duration: durationOf(readAt, size) }
   } finally {
     closeSync(descriptor)
   }
+}
+
+/** The length in ms; whether there is more is only looked for where something is said of it. */
+function durationOf(readAt: ReadAt, size: number): number | undefined {
+  const duration = mediaDuration(readAt, size)
+  return duration === undefined || mayBeLonger(readAt, size) ? undefined : duration
 }
 
 /**
