@@ -1,11 +1,10 @@
 import { addAbortSignal, Readable } from 'node:stream'
 import { backOff, delayAsked } from '../../back-off.ts'
-import { BlockAligner } from '../../audio/framer.ts'
-import { type AudioFormat, blockSize, bytesToMs, describeFormat, msToBytes, sameFormat } from '../../audio/format.ts'
+import { type AudioFormat, bytesToMs, msToBytes } from '../../audio/format.ts'
 import { AudioQueue } from '../../audio/silence.ts'
-import { WavReader, writeWavHeader } from '../../audio/wav.ts'
+import { writeWavHeader } from '../../audio/wav.ts'
 import { type DiarizeStreamError, InputError } from '../../errors.ts'
-import { LoopYield, toError, waitAtMost } from '../../stream-helpers.ts'
+import { LoopYield, toError } from '../../stream-helpers.ts'
 import {
   announce,
   liveSource,
@@ -14,9 +13,9 @@ import {
   streamStartedAt,
   type UpstreamStage,
 } from '../../stage.ts'
+import { Attempt } from './attempt.ts'
 import type { ReconnectSettings, SourceReconnecting } from './options.ts'
-import { destroyed } from './parts.ts'
-import { ArrivalClock, LiveTimeline } from './timeline.ts'
+import { LiveTimeline, type SourceGap } from './timeline.ts'
 
 /** 100 ms of 16 kHz mono, in bytes. */
 const OUTPUT_BYTES = 3200
@@ -25,8 +24,11 @@ const SETTLE_MS = 500
 const MOST_HELD_BYTES = 4 * 1024 * 1024
 /** Ms between portions of the silence that stands for a source that is away. */
 const FILL_MS = 200
-/** How long an opening that is no longer wanted is waited for, in ms. */
-const OPENING_WAIT_MS = 2000
+/** After nothing has come for so long, in ms, it is looked whether something is missing; and from how much on. */
+const PAUSE_MS = 1000
+const LEAST_LOST_MS = 250
+/** How long what comes after a pause is held at most, in ms. */
+const MOST_PAUSE_SETTLE_MS = 5000
 
 /** Why an opening ended, and whether a further one is in vain. */
 export type SourceLoss = { error: DiarizeStreamError; final: boolean } | { error: Error; final: true }
@@ -70,7 +72,7 @@ export class ReconnectingSource extends Readable {
   readonly #now: () => number
   readonly #closing = new Set<Promise<void>>()
   readonly #stop = (): void => this.#finish()
-  #phase: 'idle' | 'opening' | 'settling' | 'flowing' | 'waiting' | 'ending' = 'idle'
+  #phase: 'idle' | 'opening' | 'settling' | 'flowing' | 'paused' | 'waiting' | 'ending' = 'idle'
   #asked: RequestedFormat | undefined
   #format: AudioFormat | undefined
   #timeline: LiveTimeline | undefined
@@ -166,6 +168,10 @@ export class ReconnectingSource extends Readable {
       opened.on('warning', (warning: unknown) => {
         if (attempt === this.#attempt) this.emit('warning', warning)
       })
+      opened.on('gap', (gap: SourceGap) => {
+        attempt.gaps.push(gap)
+        this.#tellGaps(attempt)
+      })
       opened.on('error', over)
       opened.on('end', () => over())
       opened.on('close', () => over())
@@ -181,7 +187,7 @@ export class ReconnectingSource extends Readable {
   #arrive(attempt: Attempt): void {
     try {
       if (this.#phase === 'opening') this.#begin(attempt)
-      if (this.#phase === 'settling') this.#hold(attempt)
+      if (this.#phase === 'settling' || this.#phase === 'paused') this.#hold(attempt)
     } catch (error) {
       this.destroy(toError(error))
       return
@@ -211,6 +217,8 @@ export class ReconnectingSource extends Readable {
     this.#queue.push(audio)
     this.#failures = 0
     this.#phase = 'flowing'
+    attempt.at = 0
+    this.#tellGaps(attempt)
   }
 
   #hold(attempt: Attempt): void {
@@ -218,8 +226,15 @@ export class ReconnectingSource extends Readable {
       this.#held.push(audio)
       this.#heldBytes += audio.length
       this.#countAudio()
-      if (this.#heldBytes >= MOST_HELD_BYTES) return this.#settle(attempt)
+      if (this.#heldBytes >= MOST_HELD_BYTES) return this.#place(attempt)
     }
+    if (this.#phase === 'paused' && attempt.pauses.lost < LEAST_LOST_MS) this.#goOn(attempt)
+  }
+
+  /** Puts what is held where it belongs, by what is known now. */
+  #place(attempt: Attempt): void {
+    if (this.#phase === 'settling') this.#settle(attempt)
+    else if (this.#phase === 'paused') this.#goOn(attempt)
   }
 
   /** Puts the audio after an outage in its place. */
@@ -233,12 +248,60 @@ export class ReconnectingSource extends Readable {
     const { silence, repeated, gap } = timeline.resume(attempt.clock.origin)
     this.#queue.pushSilence(silence)
     this.#repeated = repeated
+    attempt.at = timeline.ms(timeline.position - repeated)
+    this.#flow(attempt, gap)
+  }
+
+  /** Audio comes again after a pause, later than it should: it is held until it is known how much is missing. */
+  #pause(attempt: Attempt, audio: Buffer): void {
+    this.#phase = 'paused'
+    this.#held.push(audio)
+    this.#heldBytes = audio.length
+    this.#lookAgain(attempt, this.#now() + MOST_PAUSE_SETTLE_MS)
+    this.#hold(attempt)
+  }
+
+  /** Goes on once what comes no longer makes up for the pause. */
+  #lookAgain(attempt: Attempt, until: number): void {
+    const before = attempt.pauses.lost
+    this.#settleTimer = setTimeout(() => {
+      const isCatchingUp = attempt.pauses.lost < before - LEAST_LOST_MS / 2 && this.#now() < until
+      if (isCatchingUp) this.#lookAgain(attempt, until)
+      else this.#goOn(attempt)
+    }, SETTLE_MS)
+  }
+
+  /** Puts the audio after a pause in its place. */
+  #goOn(attempt: Attempt): void {
+    const timeline = this.#timeline
+    if (this.#phase !== 'paused' || timeline === undefined) return
+    clearTimeout(this.#settleTimer)
+    const { lost } = attempt.pauses
+    if (lost < LEAST_LOST_MS) return this.#flow(attempt)
+    attempt.pauses.makeGood()
+    const { silence, gap } = timeline.miss(lost)
+    this.#queue.pushSilence(silence)
+    attempt.at = (attempt.at ?? 0) + timeline.ms(silence)
+    this.#flow(attempt, gap)
+  }
+
+  /** Hands on what was held, and what comes, as it comes. */
+  #flow(attempt: Attempt, gap?: SourceGap): void {
     for (const audio of this.#held) this.#queue.push(this.#fresh(audio))
     this.#held = []
     this.#heldBytes = 0
     this.#phase = 'flowing'
     if (gap !== undefined) this.emit('gap', gap)
+    this.#tellGaps(attempt)
     this.#pump()
+  }
+
+  /** Tells what the input itself says is missing, once its place in the stream is known. */
+  #tellGaps({ at, gaps }: Attempt): void {
+    if (at === undefined || this.destroyed) return
+    for (const { start, end, missing } of gaps.splice(0)) {
+      this.emit('gap', { start: Math.round(at + start), end: Math.round(at + end), missing } satisfies SourceGap)
+    }
   }
 
   /** What of `audio` was not there before; counted. */
@@ -250,14 +313,14 @@ export class ReconnectingSource extends Readable {
   }
 
   #over(attempt: Attempt, error: Error | undefined): void {
-    if (this.#phase === 'settling') this.#settle(attempt)
+    this.#place(attempt)
     this.#lose(this.#options.explain(error, this.#timeline !== undefined))
   }
 
   #lose({ error, final }: SourceLoss): void {
     const attempt = this.#attempt
     if (attempt === undefined || this.destroyed) return
-    if (this.#phase === 'settling') this.#settle(attempt)
+    this.#place(attempt)
     // A listener to the gap may have ended it all.
     if (this.destroyed) return
     this.#timeline?.lose(attempt.lead)
@@ -293,7 +356,7 @@ export class ReconnectingSource extends Readable {
   #finish(): void {
     if (this.#phase === 'ending' || this.destroyed) return
     const attempt = this.#attempt
-    if (this.#phase === 'settling' && attempt !== undefined) this.#settle(attempt)
+    if (attempt !== undefined) this.#place(attempt)
     const gap = this.#timeline?.end()
     if (gap !== undefined) this.emit('gap', gap)
     this.#phase = 'ending'
@@ -320,9 +383,16 @@ export class ReconnectingSource extends Readable {
   #nextAudio(): Buffer | undefined {
     const queued = this.#queue.shift(this.#format)
     if (queued !== undefined || this.#phase !== 'flowing') return queued
+    const attempt = this.#attempt
+    const hasPaused = this.#now() - this.#lastAudioAt >= PAUSE_MS
+    if (hasPaused) attempt?.pauses.pause(this.#now())
     try {
-      for (let audio = this.#attempt?.read(); audio !== undefined; audio = this.#attempt?.read()) {
+      for (let audio = attempt?.read(); audio !== undefined; audio = attempt?.read()) {
         this.#countAudio()
+        if (hasPaused && attempt !== undefined && attempt.pauses.lost >= LEAST_LOST_MS) {
+          this.#pause(attempt, audio)
+          return undefined
+        }
         const fresh = this.#fresh(audio)
         if (fresh.length > 0) return fresh
       }
@@ -398,82 +468,5 @@ export class ReconnectingSource extends Readable {
     clearTimeout(this.#retryTimer)
     clearInterval(this.#fillTimer)
     clearTimeout(this.#settleTimer)
-  }
-}
-
-/** One opening of the input: its WAV as whole samples, and when they came. */
-class Attempt {
-  readonly opened: Promise<Readable>
-  readonly clock = new ArrivalClock()
-  readonly #wanted: AudioFormat | undefined
-  readonly #now: () => number
-  readonly #reader = new WavReader()
-  #aligner: BlockAligner | undefined
-  #bytes = 0
-  #settledOrigin: number | undefined
-  #stream: Readable | undefined
-  /** What the audio is, once the first of it has come. */
-  format: AudioFormat | undefined
-  /** When that was. */
-  firstAt: number | undefined
-
-  /** @param wanted - what the WAV must hold; any where `undefined`. */
-  constructor(opened: Promise<Readable>, wanted: AudioFormat | undefined, now: () => number) {
-    this.#wanted = wanted
-    this.#now = now
-    this.opened = opened.then((stream) => (this.#stream = stream))
-  }
-
-  /** Ms by which the audio ran ahead of the clock since {@link settle}. */
-  get lead(): number {
-    return this.#settledOrigin === undefined ? 0 : Math.max(0, this.#settledOrigin - this.clock.origin)
-  }
-
-  /** Says that the first burst is over. */
-  settle(): void {
-    this.#settledOrigin = this.clock.origin
-  }
-
-  /**
-   * The next audio, whole samples only; `undefined` where nothing has come.
-   *
-   * @throws InputError `UNSUPPORTED_AUDIO` where it is no WAV, or not of the format that is wanted.
-   */
-  read(): Buffer | undefined {
-    for (;;) {
-      const chunk: unknown = this.#stream?.read()
-      if (!Buffer.isBuffer(chunk)) return undefined
-      const audio = this.#take(chunk)
-      if (audio.length > 0) return audio
-    }
-  }
-
-  /** Resolves when everything that belongs to it is gone. */
-  async close(): Promise<void> {
-    const gone = this.opened.then(destroyed, () => {})
-    // One that is open is waited for. What opens it may be a function of the user, which need not come to an end.
-    await (this.#stream === undefined ? waitAtMost(OPENING_WAIT_MS, gone) : gone)
-  }
-
-  #take(chunk: Buffer): Buffer {
-    const audio = this.#reader.push(chunk)
-    if (this.#reader.kind === 'other') {
-      throw new InputError('UNSUPPORTED_AUDIO', 'the input of a live source must be WAV; put decode() behind it')
-    }
-    const found = this.#reader.header?.format
-    if (found === undefined) return audio
-    this.format ??= found
-    if (this.#wanted !== undefined && !sameFormat(found, this.#wanted)) {
-      const message = `the live source came back with ${describeFormat(found)} instead of ${describeFormat(this.#wanted)}`
-      throw new InputError('UNSUPPORTED_AUDIO', message)
-    }
-    this.#aligner ??= new BlockAligner(blockSize(found))
-    const whole = this.#aligner.push(audio)
-    if (whole.length === 0) return whole
-    const now = this.#now()
-    this.firstAt ??= now
-    this.#bytes += whole.length
-    this.clock.note(now, bytesToMs(this.#bytes, found))
-    return whole
   }
 }

@@ -49,6 +49,11 @@ export class LiveTimeline {
     return this.#position
   }
 
+  /** How long so many bytes are, in ms. */
+  ms(bytes: number): number {
+    return bytesToMs(bytes, this.#format)
+  }
+
   /** Counts audio. */
   add(bytes: number): void {
     this.#position += bytes
@@ -90,6 +95,19 @@ export class LiveTimeline {
     return { silence, repeated, gap: this.#gap(lost.position, missing) }
   }
 
+  /**
+   * Makes good for `ms` that are missing though the source was not away.
+   *
+   * @returns bytes of silence to write, and what is missing.
+   */
+  miss(ms: number): { silence: number; gap: SourceGap | undefined } {
+    const bytes = this.#toBytes(ms)
+    const from = this.#position
+    if (this.#fills) this.#position += bytes
+    else this.#skipped += bytes
+    return { silence: this.#fills ? bytes : 0, gap: this.#gap(from, bytes) }
+  }
+
   /** What is missing where the stream ends while the source is away. */
   end(): SourceGap | undefined {
     return this.#lost === undefined ? undefined : this.#gap(this.#lost.position, this.#position - this.#lost.position)
@@ -125,5 +143,59 @@ export class ArrivalClock {
   /** Notes that audio up to `position`, in ms from the first sample, had arrived at `now`. */
   note(now: number, position: number): void {
     this.#origin = Math.min(this.#origin, now - position)
+  }
+}
+
+/** What an input sends at once when it is opened has come within so many ms of its first audio. */
+const BURST_MS = 1000
+/** How long it is remembered how late audio comes, in ms, at least; at most twice as long. */
+const RECENT_MS = 2000
+
+/**
+ * Tells whether what follows a pause of a live stream was only held up on its way, or something is missing. What was held up
+ * comes all at once, until it is no later than what came before; what comes as late as the pause was long was recorded then.
+ *
+ * All times in ms, fractions included.
+ */
+export class PauseClock {
+  #firstAt: number | undefined
+  /** When the first sample would have been recorded, by what came at first; by what came lately; and by what came since the pause. */
+  #first = Infinity
+  #recent = Infinity
+  #before = Infinity
+  #recentSince = 0
+  #later = Infinity
+
+  /** Notes that audio up to `position`, from the first sample, had arrived at `now`. */
+  note(now: number, position: number): void {
+    const origin = now - position
+    this.#firstAt ??= now
+    if (now - this.#firstAt <= BURST_MS) this.#first = Math.min(this.#first, origin)
+    if (now - this.#recentSince > RECENT_MS) {
+      this.#before = this.#recent
+      this.#recent = origin
+      this.#recentSince = now
+    }
+    this.#recent = Math.min(this.#recent, origin)
+    this.#later = Math.min(this.#later, origin)
+  }
+
+  /** Says that nothing came for a while, before the next audio is noted. */
+  pause(now: number): void {
+    this.#before = Math.min(this.#before, this.#recent)
+    this.#recent = Infinity
+    this.#recentSince = now
+    this.#later = Infinity
+  }
+
+  /** How much is missing since {@link pause}, by what has come since. A stream that had run ahead of its time and waits for it lacks nothing. */
+  get lost(): number {
+    return this.#later - Math.max(this.#before, this.#first)
+  }
+
+  /** Says that what is {@link lost} has been made good for. */
+  makeGood(): void {
+    this.#first += this.lost
+    this.#before = this.#later
   }
 }

@@ -158,6 +158,90 @@ describe('ReconnectingSource', () => {
     test.source.destroy()
   })
 
+  it('keeps the time true where something is missing though the connection stays', async () => {
+    const test = setup()
+    await test.start()
+    await test.speak(1500, 1)
+    await pass(2000)
+    await test.speak(1500, 2)
+    // Less than that is not told of at once, but adds up to nothing: each pause is made good for.
+    await pass(1300)
+    await test.speak(1500, 3)
+    expect(runs(test.audio())).toEqual(['1: 0-1500', '0: 1500-3500', '2: 3500-5000', '0: 5000-6300', '3: 6300-7800'])
+    expect(test.events).toEqual([
+      ['gap', { start: 1500, end: 3500, missing: 2000 }],
+      ['gap', { start: 5000, end: 6300, missing: 1300 }],
+    ])
+  })
+
+  it('takes nothing for missing that was only held up, however slowly it catches up', async () => {
+    const test = setup()
+    await test.start()
+    await test.speak(1500, 1)
+    await pass(3000)
+    // Twice as fast as it was recorded.
+    for (let spoken = 0; spoken < 6000; spoken += 100) {
+      await pass(50)
+      test.last().push(Buffer.alloc(3200, 2))
+      await settleDown()
+    }
+    await test.speak(500, 2)
+    expect(runs(test.audio())).toEqual(['1: 0-1500', '2: 1500-8000'])
+    expect(test.events).toEqual([])
+  })
+
+  it('takes nothing for missing where a source had run ahead and waits for its time', async () => {
+    const test = setup()
+    await test.start()
+    await test.speak(1500, 1)
+    for (let spoken = 0; spoken < 4000; spoken += 100) {
+      await pass(50)
+      test.last().push(Buffer.alloc(3200, 1))
+      await settleDown()
+    }
+    await pass(2000)
+    await test.speak(1500, 2)
+    expect(runs(test.audio())).toEqual(['1: 0-5500', '2: 5500-7000'])
+    expect(test.events).toEqual([])
+  })
+
+  it('says where silence is missing twice when the connection is lost, too', async () => {
+    const test = setup()
+    await test.start()
+    await test.speak(1500, 1)
+    await pass(1500)
+    await test.speak(200, 2)
+    test.last().push(null)
+    await pass(150)
+    await pass(850)
+    await test.start()
+    await test.speak(1000, 3)
+    const gaps = test.events.filter(([name]) => name === 'gap')
+    expect(gaps).toEqual([
+      ['gap', { start: 1500, end: 3000, missing: 1500 }],
+      ['gap', { start: 3200, end: 4200, missing: 1000 }],
+    ])
+    expect(runs(test.audio())).toEqual(['1: 0-1500', '0: 1500-3000', '2: 3000-3200', '0: 3200-4200', '3: 4200-5200'])
+  })
+
+  it('passes on what its input says is missing, at its place in the stream', async () => {
+    const test = setup()
+    await test.start()
+    await test.speak(1000, 1)
+    test.last().emit('gap', { start: 1000, end: 3000, missing: 2000 })
+    test.last().push(null)
+    await pass(150)
+    await test.start()
+    test.last().emit('gap', { start: 100, end: 1200, missing: 1100 })
+    await test.speak(1000, 2)
+    const gaps = test.events.flatMap(([name, gap]) => (name === 'gap' ? [gap] : []))
+    expect(gaps).toEqual([
+      { start: 1000, end: 3000, missing: 2000 },
+      { start: 1000, end: 1150, missing: 150 },
+      { start: 1250, end: 2350, missing: 1100 },
+    ])
+  })
+
   it('goes on without silence where told so', async () => {
     const test = setup({ gaps: 'skip' })
     await test.start()
