@@ -271,16 +271,37 @@ export function isGapless(readAt: ReadAt, size: number): boolean {
     if (handler === undefined || readAt(handler.from + 8, 4).toString('latin1') !== 'soun') return []
     const times = find(inside(find(inside(find(media, 'minf')), 'stbl')), 'stts')
     const edits = find(inside(find(parts, 'edts')), 'elst')
-    return [times !== undefined && isEven(readAt(times.from, looked)) && isPlain(edits && readAt(edits.from, looked))]
+    const table = times && readAt(times.from, Math.min(times.to - times.from, mostTimesBytes))
+    return [table !== undefined && isEven(table) && isPlain(edits && readAt(edits.from, looked))]
   })
   return left.boxes > 0 && sounds.length > 0 && sounds.every(Boolean)
 }
 
-/** Whether all packets last as long, but the last one. */
+/** The longest table of the times of packets that is read, in bytes. */
+const mostTimesBytes = 65_536
+/** Packets that may lie in one of FFmpeg's large pieces. */
+const piecePackets = 128
+
+/**
+ * Whether all packets last as long, but for the last one, and some by themselves that are shorter or a little longer, as where files
+ * were joined: no piece holds two of these, and none is a gap that anybody hears.
+ */
 function isEven(table: Buffer): boolean {
-  if (table.length < 16) return false
-  const count = table.readUInt32BE(4)
-  return count === 1 || (count === 2 && table.length >= 24 && table.readUInt32BE(16) === 1)
+  const count = table.length < 16 ? 0 : table.readUInt32BE(4)
+  if (count === 0 || 8 + 8 * count > table.length) return false
+  const runs = Array.from({ length: count }, (_, at) => ({
+    packets: table.readUInt32BE(8 + 8 * at),
+    length: table.readUInt32BE(12 + 8 * at),
+  }))
+  const usual = runs.reduce((longest, run) => (run.packets > longest.packets ? run : longest)).length
+  let since = Infinity
+  return runs.every(({ packets, length }, at) => {
+    since += packets
+    if (length === usual || (at === count - 1 && packets === 1)) return true
+    const isAlone = packets === 1 && since > piecePackets
+    since = 0
+    return isAlone && length <= 2 * usual
+  })
 }
 
 /** Whether a list of edits only says when the sound begins: silence first, then all of it. */

@@ -14,7 +14,7 @@ describe('decodeArguments', () => {
   it('asks for the converted format, of at most two channels, which are mixed behind it', () => {
     const args = decodeArguments({ input: fileInput('/a/b.mp3'), audioTrack: 0, target })
     expect(value(args, '-af')).toBe(
-      'aresample=16000:filter_size=48:cutoff=0.95:kaiser_beta=8:internal_sample_fmt=fltp,aformat=channel_layouts=mono|stereo,pan=stereo|FL=FL+FC|FR=FR+FC',
+      'aresample=16000:filter_size=52:cutoff=0.952:kaiser_beta=9:internal_sample_fmt=s16p,aformat=channel_layouts=mono|stereo,pan=stereo|FL=FL+FC|FR=FR+FC',
     )
     expect(value(args, '-rematrix_maxval')).toBe('1.0')
     expect(args.indexOf('-rematrix_maxval')).toBeGreaterThan(args.indexOf('-i'))
@@ -24,7 +24,7 @@ describe('decodeArguments', () => {
   it('keeps the channels where the target names none', () => {
     const converted = { sampleRate: 8000, encoding: 's16le' } as const
     const args = decodeArguments({ input: fileInput('/a/b.mp3'), audioTrack: 0, target: converted })
-    expect(value(args, '-af')).toBe('aresample=8000:filter_size=48:cutoff=0.95:kaiser_beta=8:rematrix_maxval=1.0')
+    expect(value(args, '-af')).toBe('aresample=8000:filter_size=52:cutoff=0.952:kaiser_beta=9:rematrix_maxval=1.0')
     expect(args).not.toContain('-ac')
   })
 
@@ -67,7 +67,7 @@ describe('decodeArguments', () => {
       decodeArguments({ input: fileInput('/a.wav', whole, gapless), audioTrack: 0, target })
     // Where channels may come later, there are two from the start.
     const [one, two] = [value(args(true, true), '-af'), value(args(true), '-af')]
-    expect(one).toBe(`${two?.replace(/,pan=.*/, '')},asetnsamples=n=4096:p=0`)
+    expect(one).toBe(`asetnsamples=n=16384:p=0,${two?.replace(/,pan=.*/, '')}`)
     expect(value(args(true), '-flush_packets')).toBe('0')
     expect(value(args(), '-flush_packets')).toBeUndefined()
   })

@@ -294,6 +294,20 @@ it.each([
   }
 })
 
+it('is true of MP4s that were joined by their packets, of which each ends with a shorter one', async () => {
+  const [one, file] = [join(folder, 'one.m4a'), join(folder, 'joined.m4a')]
+  await ffmpeg(...tones(4, [1]), one)
+  await ffmpeg('-stream_loop', '2', '-i', one, '-c', 'copy', file)
+  const bytes = await readFile(file)
+  const readAt = (offset: number, length: number): Buffer => bytes.subarray(offset, offset + length)
+  expect(bytes.readUInt32BE(bytes.indexOf('stts') + 8)).toBeGreaterThan(2)
+  expect(isGapless(readAt, bytes.length)).toBe(true)
+  // The same, but the first of these lasts three times as long.
+  const short = bytes.indexOf('stts') + 24
+  bytes.writeUInt32BE(3 * 1024, short)
+  expect(isGapless(readAt, bytes.length)).toBe(false)
+})
+
 const frame = (hex: string) => mpegFrame(Buffer.from(hex, 'hex'))
 
 it.each([
