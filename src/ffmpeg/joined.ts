@@ -130,11 +130,15 @@ function long(bytes: Buffer, at: number): bigint {
   return at + 8 <= bytes.length ? bytes.readBigInt64LE(at) : 0n
 }
 
+/** The name of the number of bytes in the description of an FLV, and the kind of what follows. */
+const flvSize = '\0\x08filesize\0'
+
 /** Bytes of an FLV by its own description; 0 where that does not say. */
 function flvBytes(readAt: ReadAt): number {
   const head = readAt(0, 4096)
-  const found = /\0\x08file[sS]ize\0/.exec(latin(head, 0, head.length))
-  const at = found === null ? head.length : found.index + found[0].length
+  // OBS writes it with a capital letter.
+  const name = latin(head, 0, head.length).toLowerCase().indexOf(flvSize)
+  const at = name < 0 ? head.length : name + flvSize.length
   const bytes = at + 8 <= head.length ? head.readDoubleBE(at) : 0
   return Number.isFinite(bytes) ? bytes : 0
 }

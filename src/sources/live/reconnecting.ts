@@ -1,6 +1,6 @@
 import { addAbortSignal, Readable } from 'node:stream'
 import { backOff, delayAsked } from '../../back-off.ts'
-import { type AudioFormat, bytesToMs, msToBytes } from '../../audio/format.ts'
+import { type AudioFormat, msToBytes } from '../../audio/format.ts'
 import { AudioQueue } from '../../audio/silence.ts'
 import { writeWavHeader } from '../../audio/wav.ts'
 import { type DiarizeStreamError, InputError } from '../../errors.ts'
