@@ -3,14 +3,13 @@ import { Transform } from 'node:stream'
 import picocolors from 'picocolors'
 import type { CaptionResult } from '../../batch/caption-one.ts'
 import type { CaptionJob } from '../../batch/plan.ts'
-import { formatJsonlItem } from '../../captions/formats/jsonl.ts'
 import type { Warning } from '../../errors.ts'
 import type { Turn } from '../../model.ts'
 import type { Progress } from '../../progress.ts'
 import type { TranscribeProgress } from '../../transforms/transcribe/transcribe.ts'
 import type { Command } from '../arguments.ts'
 import { Screen } from '../view/live-view.ts'
-import { eventLine, EVENTS, noteOf, type Streams } from '../view/reporter.ts'
+import { eventLine, EVENTS, noteOf, type Streams, turnLine } from '../view/reporter.ts'
 import { count, phaseLine, printable, printableLines, wantsColours } from '../view/text.ts'
 import { explanation, inWordsOfCommand } from '../wording.ts'
 import { overviewLine, resultLine, tableLines, type Tally, tallyOf, type UnderWay, underWayLine } from './text.ts'
@@ -95,10 +94,7 @@ export class BatchReporter {
   turns({ input }: CaptionJob, from: EventEmitter): Transform[] {
     if (!this.#command.json) return []
     const { stdout } = this.#streams
-    const lineOf = (turn: Turn): string => {
-      const { type, ...record } = JSON.parse(formatJsonlItem(turn, this.#command.names)) as { type: string }
-      return eventLine(type, { input, ...record })
-    }
+    const lineOf = (turn: Turn): string => turnLine(turn, this.#command.names, { input })
     from.on('partial', (turn: Turn) => {
       if (stdout.writable) stdout.write(lineOf(turn))
     })

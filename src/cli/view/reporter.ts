@@ -262,9 +262,14 @@ export function eventLine(type: string, record: object = {}): string {
   )
 }
 
+/** One line of JSON for a turn: what a JSONL file has of it, with confidences rounded, and the fields in `more` before it. */
+export function turnLine(turn: Turn, names: SpeakerNames, more: object = {}): string {
+  const { type, ...record } = JSON.parse(formatJsonlItem(turn, names)) as { type: string }
+  return eventLine(type, { ...more, ...record })
+}
+
 function safe(json: string): string {
-  const line = json.replaceAll(SPECIAL, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`)
-  return line.endsWith('\n') ? line : `${line}\n`
+  return `${json.replaceAll(SPECIAL, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`
 }
 
 function facts(error: Error): object {
@@ -291,11 +296,11 @@ export class JsonEvents extends Writable {
 
   /** Writes a turn that is still open: a record like that of a final one, with `endOfTurn: false`. */
   partial(turn: Turn): void {
-    if (this.#target.writable) this.#target.write(safe(formatJsonlItem(turn, this.#names)))
+    if (this.#target.writable) this.#target.write(turnLine(turn, this.#names))
   }
 
   override _write(turn: Turn, _encoding: BufferEncoding, done: () => void): void {
     // Whatever goes wrong is told by the event.
-    this.#target.write(safe(formatJsonlItem(turn, this.#names)), () => done())
+    this.#target.write(turnLine(turn, this.#names), () => done())
   }
 }

@@ -88,7 +88,9 @@ it('writes turns and events in the order in which they come', async () => {
   const events = new JsonEvents(target, { A: 'Alice' })
   events.event('session', { sessionId: 's' })
   events.partial({ ...makeTurn(0, 'A:on'), endOfTurn: false })
-  await new Promise((resolve) => events.write({ ...makeTurn(0, 'A:one'), speaker: 'A' }, resolve))
+  const one = makeTurn(0, 'A:one')
+  const words = one.words.map((word) => ({ ...word, confidence: 0.938_274_145_126_342_8 }))
+  await new Promise((resolve) => events.write({ ...one, speaker: 'A', words }, resolve))
   events.event('summary')
   target.end()
   const records = (await text(target))
@@ -101,7 +103,7 @@ it('writes turns and events in the order in which they come', async () => {
     ['turn', true],
     ['summary', undefined],
   ])
-  expect(records[2]).toMatchObject({ name: 'Alice', transcript: 'one' })
+  expect(records[2]).toMatchObject({ name: 'Alice', transcript: 'one', words: [{ text: 'one', confidence: 0.94 }] })
 })
 
 it('fails when its reader goes away, also between turns', async () => {
