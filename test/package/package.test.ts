@@ -36,6 +36,12 @@ describe('what npm pack makes', () => {
       expect(files).toContain(`dist/${entry}.js`)
   })
 
+  it('is about as large as it is said to be', () => {
+    const said = /`npm pack` makes ([\d.]+) MB/.exec(readFileSync(path.join(root, 'CONTRIBUTING.md'), 'utf8'))?.[1]
+    const megabytes = statSync(packed.tarball).size / 1e6
+    expect(Math.abs(megabytes / Number(said) - 1)).toBeLessThan(0.25)
+  })
+
   it('has a package with the model beside it, small enough to be published', () => {
     const data = ['decoder.int8.onnx', 'encoder.int8.onnx', 'silero_vad.onnx', 'tokens.txt', 'voices.onnx']
     const texts = ['LICENSES.md', 'README.md', 'model.json', 'package.json']
