@@ -119,11 +119,18 @@ export function oddsOfKnown(heard: VoiceProfile, known: VoiceProfile): number | 
   }
   const angle = best && cosine(best.a, best.b)
   if (best === undefined || angle === undefined) return undefined
-  return oddsOfWhole(angle, Math.min(maxExact, jointLength(best.a.frames, best.b.frames)), best.a.narrowband)
+  const band = best.a.narrowband ? fitted.narrowband : fitted.wideband
+  const doubt = band.doubt * Math.max(0, 1 - best.b.frames / enoughKnown)
+  return oddsOfWhole(angle, Math.min(maxExact, jointLength(best.a.frames, best.b.frames)), band) - doubt
 }
 
 /** Beyond so many frames a voice changes by itself as much as it becomes more exact. */
 const maxExact = 1500
+/**
+ * What is wrong in a vector of few frames stays wrong, however much is heard afterwards: below so many in the book there is
+ * a doubt, which was fitted to the same five readers and the strangers beside them.
+ */
+const enoughKnown = 500
 
 /**
  * How the cosines of two vectors lie that are each made of several sentences, by the length of both: of one voice, and of
@@ -132,19 +139,26 @@ const maxExact = 1500
  * from those that are most alike (one in 200), since these are what is mistaken.
  */
 const fitted = {
-  wideband: { apart: 21.5, power: -0.876, spread: 0.33, two: { least: 0.18, rise: 0.45, half: 73, deviation: 0.078 } },
+  wideband: {
+    doubt: 1,
+    apart: 21.5,
+    power: -0.876,
+    spread: 0.33,
+    two: { least: 0.18, rise: 0.45, half: 73, deviation: 0.078 },
+  },
   narrowband: {
+    doubt: 0.5,
     apart: 19.7,
     power: -0.878,
     spread: 0.27,
     two: { least: 0.34, rise: 0.4, half: 90, deviation: 0.078 },
   },
 } as const
+type Fitted = (typeof fitted)[keyof typeof fitted]
 /** One voice never scatters less than this. */
 const leastSpread = 0.012
 
-function oddsOfWhole(angle: number, frames: number, narrowband: boolean): number {
-  const { apart, power, spread, two } = narrowband ? fitted.narrowband : fitted.wideband
+function oddsOfWhole(angle: number, frames: number, { apart, power, spread, two }: Fitted): number {
   const distance = apart * (frames + 30) ** power
   const deviation = Math.hypot(spread * distance, leastSpread)
   const other = two.least + (two.rise * frames) / (frames + two.half)

@@ -59,6 +59,16 @@ describe('identify()', () => {
     expect(identify([{ label: 'A', profile: madeUpProfile(0, 60) }], known).get('A')?.confidence).toBe(0.99)
   })
 
+  it('asks for more where the book knows little, which does not get better by what is heard', () => {
+    for (const seconds of [1.5, 2, 4]) {
+      const [little, much] = [like(0, 0.95, seconds), madeUpProfile(0, 30)]
+      expect(oddsOfKnown(much, little)).toBeLessThan(oddsOfKnown(little, much)!)
+    }
+    expect(oddsOfKnown(madeUpProfile(0, 30), like(0, 0.95, 5))).toBe(
+      oddsOfKnown(like(0, 0.95, 5), madeUpProfile(0, 30)),
+    )
+  })
+
   it('whatever was heard: each name once, as sure as must be, whatever the order', () => {
     const profiles = fc
       .tuple(
