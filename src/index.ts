@@ -106,6 +106,7 @@ export {
   type Progress,
   type RunOptions,
   type RunSummary,
+  type Truncation,
   type Source,
   type Stage,
   type StageFunction,

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import { CertaintyCount, type CertaintyFigures } from './certainty.ts'
+import type { Warning } from './errors.ts'
 import type { Gap, HeardRange } from './stream/options.ts'
 import { toError } from './stream-helpers.ts'
 
@@ -21,6 +22,14 @@ export interface Progress {
   elapsedMs: number
 }
 
+/** How much an input that was cut off lacks. */
+export interface Truncation {
+  /** In bytes. */
+  missing: number
+  /** In ms, where that is known. */
+  missingMs?: number
+}
+
 /** What a pipeline has done, said once it is complete. */
 export interface RunSummary {
   /** Audio done, in ms. */
@@ -40,6 +49,8 @@ export interface RunSummary {
    * than once, on the same channel, is there once. Empty where nothing is missing.
    */
   gaps: Gap[]
+  /** What the input lacks by its own header, which says that it was longer; absent where nothing is. */
+  truncated?: Truncation
   /** Attempts to open a session again. */
   reconnects: number
   /** Time the pipeline took, in ms. */
@@ -84,6 +95,7 @@ export class ProgressReporter {
   }
   /** Stages pass gaps on downstream, so one gap is heard several times. */
   readonly #gaps = new Set<Gap>()
+  #truncated: Truncation | undefined
   #reconnects = 0
   #source: (EventEmitter & { duration?: unknown }) | undefined
   #reported = -Infinity
@@ -112,7 +124,12 @@ export class ProgressReporter {
     }
     const onGap = (gap: Gap): void => void this.#gaps.add(gap)
     const onReconnecting = (): void => void (this.#reconnects += 1)
-    const listeners = { progress: onProgress, gap: onGap, reconnecting: onReconnecting }
+    const onWarning = (warning: Partial<Warning> & Partial<Truncation>): void => {
+      const { code, missing, missingMs } = warning
+      if (code !== 'INPUT_TRUNCATED' || typeof missing !== 'number') return
+      this.#truncated = { missing, ...(typeof missingMs === 'number' && { missingMs }) }
+    }
+    const listeners = { progress: onProgress, gap: onGap, reconnecting: onReconnecting, warning: onWarning }
     for (const [event, listener] of Object.entries(listeners)) {
       stage.on(event, listener)
       this.#tidy.push(() => stage.off(event, listener))
@@ -138,6 +155,7 @@ export class ProgressReporter {
       languages: [...languages],
       certainty: { ...certainty },
       gaps: joined([...this.#gaps]),
+      ...(this.#truncated !== undefined && { truncated: this.#truncated }),
       reconnects: this.#reconnects,
       elapsedMs: Math.ceil(performance.now() - this.#began),
     }

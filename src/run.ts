@@ -10,7 +10,7 @@ import { Socket } from 'node:net'
 import { Duplex, Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 
-export type { Progress, RunSummary } from './progress.ts'
+export type { Progress, RunSummary, Truncation } from './progress.ts'
 
 /** Options of {@link run}. */
 export interface RunOptions {

@@ -14,6 +14,17 @@ async function summed(...gaps: Gap[]): Promise<Gap[]> {
   return (await reporter.finish()).gaps
 }
 
+it('says what an input lacks that is cut off, and of one that is whole nothing', async () => {
+  const stage = new EventEmitter()
+  const reporter = new ProgressReporter(undefined, () => {})
+  reporter.follow(stage)
+  stage.emit('warning', { code: 'FFMPEG_WARNING', message: 'other' })
+  expect(await reporter.finish()).not.toHaveProperty('truncated')
+  reporter.follow(stage)
+  stage.emit('warning', { code: 'INPUT_TRUNCATED', message: 'cut', missing: 100, missingMs: 5 })
+  expect((await reporter.finish()).truncated).toEqual({ missing: 100, missingMs: 5 })
+})
+
 describe('the gaps of a summary', () => {
   it('count a stretch once that is lost again when it is replayed', async () => {
     expect(await summed({ start: 1000, end: 3000 }, { start: 1000, end: 3000 })).toEqual([{ start: 1000, end: 3000 }])

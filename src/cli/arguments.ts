@@ -534,8 +534,8 @@ Captions
 
 Ctrl-C ends the input there: the last words come, and all files are complete. A second Ctrl-C stops at once.
 
-Exit codes: 0 complete, 1 output failed or cut off, 2 usage, 3 input, 4 engine or network, 5 written but with gaps,
-6 of several inputs some failed, 130 ended by Ctrl-C and complete until there
+Exit codes: 0 complete, 1 output failed or cut off, 2 usage, 3 input, 4 engine or network, 5 written but with gaps, or the
+input is cut off, 6 of several inputs some failed, 130 ended by Ctrl-C and complete until there
 `
 
 export type CaptionCommand = Pick<Command, 'names' | 'preset' | 'limits' | 'language'>

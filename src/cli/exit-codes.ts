@@ -21,7 +21,7 @@ export const EXIT = {
   input: 3,
   /** The engine, the network or the service failed. */
   engine: 4,
-  /** Written, but some audio was heard by nobody. */
+  /** Written, but some audio was heard by nobody, or is missing in the input. */
   gaps: 5,
   /** Of several inputs, some failed. */
   someFailed: 6,
@@ -29,9 +29,16 @@ export const EXIT = {
   interrupted: 130,
 } as const
 
+type HeardFacts = Pick<RunSummary, 'gaps' | 'truncated'>
+
+/** Whether some audio was heard by nobody, or is missing in the input. */
+export function isPartial({ gaps, truncated }: HeardFacts): boolean {
+  return gaps.length > 0 || truncated !== undefined
+}
+
 /** The exit code for a run that succeeded. */
-export function exitCodeFor({ gaps }: Pick<RunSummary, 'gaps'>, interrupted: boolean): number {
-  if (gaps.length > 0) return EXIT.gaps
+export function exitCodeFor(summary: HeardFacts, interrupted: boolean): number {
+  if (isPartial(summary)) return EXIT.gaps
   return interrupted ? EXIT.interrupted : EXIT.complete
 }
 

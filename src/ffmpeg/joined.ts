@@ -249,6 +249,28 @@ export function filesIn(readAt: ReadAt, size: number): 'one' | 'several' | 'unkn
   return 'unknown'
 }
 
+/** The elements that hold sound: one of these that is cut off goes on behind the end of the file. */
+const soundBoxes = ['mdat', 'moof']
+const segmentId = '\x18\x53\x80\x67'
+
+/**
+ * Where an MP4 or a Matroska ends by its own elements, which may be behind its end; `undefined` where they do not say, or what
+ * is cut off is no sound.
+ */
+export function elementsEnd(readAt: ReadAt, size: number): number | undefined {
+  const { lengthOf } = kindOf(readAt(0, headBytes)) ?? {}
+  let at = 0
+  for (let elements = 0; lengthOf !== undefined && elements < mostElements; elements++) {
+    const head = readAt(at, headBytes)
+    const length = head.length < headBytes ? undefined : lengthOf(head, at)
+    if (length === undefined || length <= 0 || !Number.isFinite(length)) return undefined
+    at += length
+    if (at <= size) continue
+    return soundBoxes.includes(latin(head, 4, 4)) || latin(head, 0, 4) === segmentId ? at : undefined
+  }
+  return undefined
+}
+
 /** Whether what a file says of its length may be that of the first alone of several that were joined. */
 export function mayBeLonger(readAt: ReadAt, size: number): boolean {
   const head = readAt(0, headBytes)

@@ -363,7 +363,7 @@ export function readingMode(head: Uint8Array, complete: boolean): 'inOrder' | 's
 
 /**
  * How many bytes an input has that begins with `head`, by its own header; `undefined` where that does not say. WAV and
- * AVI do, AIFF, AU, CAF, Wave64, and MP3 with an index. FFmpeg takes a cut one of these for a shorter one, without a word if
+ * AVI do, AIFF, AU, CAF, Wave64, ASF, FLV, and MP3 with an index. FFmpeg takes a cut one of these for a shorter one, without a word if
  * it comes by pipe.
  */
 export function declaredLength(head: Uint8Array): number | undefined {
@@ -379,10 +379,16 @@ export function declaredLength(head: Uint8Array): number | undefined {
       return cafLength(bytes)
     case 'riff':
       return wave64Length(bytes)
+    case '0&\xb2u':
+      return asfLength(bytes)
+    case 'FLV\x01':
+      return flvLength(bytes)
     default:
       return mp3Length(bytes)
   }
 }
+
+const asfProperties = Buffer.from('a1dcab8c47a9cf118ee400c00c205365', 'hex')
 
 /** Programs that write to a pipe put 0 or a number near 2 or 4 GiB for a size. */
 function isUnknown(size: number): boolean {
@@ -405,6 +411,22 @@ function wave64Length(bytes: Buffer): number | undefined {
   if (bytes.length < 24) return undefined
   const size = bytes.readBigUInt64LE(16)
   return size === 0n || size > 1n << 50n ? undefined : Number(size)
+}
+
+/** Of the object with the properties of the file; what is recorded live has none, and is marked so. */
+function asfLength(bytes: Buffer): number | undefined {
+  const at = bytes.indexOf(asfProperties)
+  if (at < 0 || at + 92 > bytes.length || (bytes[at + 88]! & 1) !== 0) return undefined
+  const size = Number(bytes.readBigUInt64LE(at + 40))
+  return size > 0 && size < 2 ** 50 ? size : undefined
+}
+
+/** Of `onMetaData`, whose numbers are doubles; recorders that do not go back to it leave 0. */
+function flvLength(bytes: Buffer): number | undefined {
+  const at = bytes.indexOf('filesize\0', 0, 'latin1')
+  if (at < 0 || at + 17 > bytes.length) return undefined
+  const size = bytes.readDoubleBE(at + 9)
+  return Number.isInteger(size) && size > 0 && size < 2 ** 50 ? size : undefined
 }
 
 function riffLength(bytes: Buffer): number | undefined {

@@ -9,7 +9,7 @@ import { type FfmpegOptions, fileInput, resolveFfmpegOptions } from '../ffmpeg/a
 import { FfmpegByteDecoder } from '../ffmpeg/byte-decoder.ts'
 import { FfmpegDecoder, type FfmpegDecoderOptions } from '../ffmpeg/decoder.ts'
 import { frameKind, kindBytes } from '../ffmpeg/bytes/frames.ts'
-import { filesIn, isOneOgg, mayBeLonger, oggEnd } from '../ffmpeg/joined.ts'
+import { elementsEnd, filesIn, isOneOgg, mayBeLonger, oggEnd } from '../ffmpeg/joined.ts'
 import {
   declaredLength,
   headLimit,
@@ -236,7 +236,8 @@ function look(path: string, size: number, passThrough: boolean): Omit<FoundFile,
     const isWav = wavExtent(readAt, size)?.asSaid === true
     const head = readAt(0, headLimit)
     // Of a WAV whose samples are all there nothing is missing, whatever its outer size says.
-    const declared = declaredLength(head) ?? (passThrough ? oggEnd(readAt, size) : undefined)
+    const declared =
+      declaredLength(head) ?? elementsEnd(readAt, size) ?? (passThrough ? oggEnd(readAt, size) : undefined)
     const missing = isWav ? 0 : (declared ?? 0) - size
     const readable = isWav || (isReadable(readAt, size, passThrough) && clockCorrector(head) === undefined)
     // Of joined MP3s each may have other channels; of joined FLACs each is decoded by itself.

@@ -25,6 +25,7 @@ describe('exit codes', () => {
     expect(exitCodeFor({ gaps: [] }, true)).toBe(130)
     // Ended by Ctrl-C and complete until there: the second is not true.
     for (const interrupted of [false, true]) expect(exitCodeFor({ gaps: [{ start: 0, end: 1 }] }, interrupted)).toBe(5)
+    expect(exitCodeFor({ gaps: [], truncated: { missing: 1 } }, false)).toBe(5)
   })
 })
 

@@ -113,6 +113,17 @@ describe('diarize-stream', () => {
     ])
   })
 
+  it('captions what is there of a recording that is cut off, and ends with a code of its own', async () => {
+    const folder = directory()
+    const cut = path.join(folder, 'cut.wav')
+    await ffmpeg('-t', '6', '-i', clip, '-ar', '16000', cut)
+    writeFileSync(cut, readFileSync(cut).subarray(0, -64_000))
+    const { code, out } = await command(cut, '--json', ...asking(server.url, folder, key))
+    const summary = JSON.parse(out.trim().split('\n').at(-1)!) as Record<string, unknown>
+    expect([code, summary['turns'], summary['gaps']]).toEqual([5, 2, []])
+    expect(summary['truncated']).toEqual({ missing: 64_000, missingMs: expect.any(Number) })
+  })
+
   it('says which files it replaced, and replaces none where it must not', async () => {
     const folder = directory()
     const output = path.join(folder, 'talk.srt')

@@ -309,6 +309,41 @@ describe('bad files', () => {
     expect((await read(path)).warnings).toEqual([])
   })
 
+  it.each([
+    ['mp4', ['-c:a', 'aac', '-movflags', '+faststart']],
+    ['mp4', ['-c:a', 'aac', '-movflags', 'empty_moov', '-frag_duration', '500000']],
+    ['mkv', ['-c:a', 'aac']],
+    ['webm', ['-c:a', 'libopus']],
+    ['flv', ['-c:a', 'aac', '-ar', '44100']],
+    ['wma', []],
+  ])('say how much of a cut %s is missing (%j), and nothing of a whole one', async (kind, how) => {
+    const [whole, cut] = [join(media.directory, `whole.${kind}`), join(media.directory, `cut.${kind}`)]
+    await ffmpeg('-i', media.wav, ...how, whole)
+    expect((await read(whole)).warnings).toEqual([])
+    const bytes = await readFile(whole)
+    await writeFile(cut, bytes.subarray(0, Math.floor(bytes.length * 0.6)))
+    const told = (await read(cut)).warnings.filter(({ code }) => code === 'INPUT_TRUNCATED')
+    expect(told).toHaveLength(1)
+    // Up to the end of the element that is cut: what a fragmented MP4 has behind it is not known.
+    const missing = bytes.length - Math.floor(bytes.length * 0.6)
+    expect(told[0]!['missing']).toBeLessThanOrEqual(missing)
+    expect(told[0]!['missing']).toBeGreaterThan(how.includes('empty_moov') ? 0 : missing * 0.8)
+  })
+
+  it('take what is behind an MP4 for no part of it that is missing', async () => {
+    const path = join(media.directory, 'junk.m4a')
+    await ffmpeg('-i', media.wav, '-c:a', 'aac', path)
+    await writeFile(path, Buffer.concat([await readFile(path), Buffer.from('Ask for more at the desk.')]))
+    expect((await read(path)).warnings.filter(({ code }) => code === 'INPUT_TRUNCATED')).toEqual([])
+  })
+
+  it('say of a FLAC that is cut within its head what is wrong with it', async () => {
+    const path = join(media.directory, 'head.flac')
+    await ffmpeg('-i', media.wav, path)
+    await writeFile(path, (await readFile(path)).subarray(0, 1000))
+    await expect(read(path)).rejects.toMatchObject({ code: expect.not.stringMatching('INPUT_UNREADABLE') })
+  })
+
   it('say how much of a WAV is missing', async () => {
     const { warnings } = await read(media.cutWav)
     const missing = (await readFile(media.wav)).length - (await readFile(media.cutWav)).length

@@ -1,6 +1,7 @@
 import type { CaptionResult } from '../../batch/caption-one.ts'
 import type { CaptionJob } from '../../batch/plan.ts'
 import type { Progress } from '../../progress.ts'
+import { isPartial } from '../exit-codes.ts'
 import { bar, headToWidth, progressLine, span, tailToWidth } from '../view/live-view.ts'
 import { clock, count, printable } from '../view/text.ts'
 import { explanation } from '../wording.ts'
@@ -9,7 +10,7 @@ import { explanation } from '../wording.ts'
 export interface Tally {
   inputs: number
   done: number
-  /** Of those that are done, those of which something was not heard. */
+  /** Of those that are done, those of which something was not heard, or is missing in the input. */
   withGaps: number
   failed: number
   skipped: number
@@ -27,7 +28,7 @@ export function tallyOf(results: readonly CaptionResult[], inputs: number, skipp
   return {
     inputs,
     done: of('done'),
-    withGaps: results.filter((result) => result.status === 'done' && result.summary.gaps.length > 0).length,
+    withGaps: results.filter((result) => result.status === 'done' && isPartial(result.summary)).length,
     failed: of('failed'),
     skipped,
     stopped: of('stopped'),
@@ -50,7 +51,9 @@ export function resultLine(result: CaptionResult): string | undefined {
     return `stopped ${name}: ${parts}`
   }
   const missing = gaps.reduce((sum, { start, end }) => sum + end - start, 0)
-  return `done ${name}: ${heard}${gaps.length === 0 ? '' : `, ${(missing / 1000).toFixed(1)} s not heard`}`
+  const lost = gaps.length === 0 ? '' : `, ${(missing / 1000).toFixed(1)} s not heard`
+  const cut = result.summary.truncated === undefined ? '' : ', the input is cut off'
+  return `done ${name}: ${heard}${lost}${cut}`
 }
 
 /** What FFmpeg said of each of many files is for the log of one. */
@@ -65,11 +68,11 @@ const MOST_ROWS = 200
 /** A table of what was begun; of very many only what did not go well. */
 export function tableLines(results: readonly CaptionResult[], tally: Tally): string[] {
   const begun = results.filter(({ status }) => status !== 'skipped').toSorted((a, b) => a.job.index - b.job.index)
-  const isWorthTelling = (one: CaptionResult): boolean => one.status !== 'done' || one.summary.gaps.length > 0
+  const isWorthTelling = (one: CaptionResult): boolean => one.status !== 'done' || isPartial(one.summary)
   const wanted = begun.length > MOST_ROWS ? begun.filter(isWorthTelling) : begun
   const rows = wanted.slice(0, MOST_ROWS).map((result) => {
     const summary = 'summary' in result ? result.summary : undefined
-    const status = result.status === 'done' && result.summary.gaps.length > 0 ? 'gaps' : result.status
+    const status = result.status === 'done' && isPartial(result.summary) ? 'gaps' : result.status
     const cells = summary
       ? [clock(summary.audioMs), clock(summary.elapsedMs), String(summary.turns), String(summary.speakers.length)]
       : ['', '', '', '']

@@ -30,7 +30,8 @@ interface FlacFrame {
 export function isOneFlac(readAt: ReadAt, size: number): boolean {
   const info = infoOf(readAt(0, 42))
   const first = info && firstFrame(readAt, size)
-  if (info === undefined || first === undefined || !Number.isFinite(size)) return false
+  // One that is cut off may end before its first frame.
+  if (info === undefined || first === undefined || first >= size || !Number.isFinite(size)) return false
   const length = Math.max(windowBytes, 2 * info.longestFrame)
   // What follows what is looked at; where another file begins, frames count anew, before such a place or in it.
   let next = info.samples
