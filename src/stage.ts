@@ -28,6 +28,12 @@ export const startAhead = Symbol.for('diarize-stream.startAhead')
  */
 export const requestPackets = Symbol.for('diarize-stream.requestPackets')
 
+/** A method of sources, before they begin: begins at so many ms, or at 0; returns where. The audio before that does not come. */
+export const seekTo = Symbol.for('diarize-stream.seekTo')
+
+/** A method of sources: whether every sample would have the same time if they had begun later. */
+export const canSeek = Symbol.for('diarize-stream.canSeek')
+
 /** A field of stages whose output is headerless PCM: the {@link AudioFormat} of it, known at the first byte at the latest. */
 export const pcmFormat = Symbol.for('diarize-stream.pcmFormat')
 

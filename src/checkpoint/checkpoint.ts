@@ -31,6 +31,8 @@ export interface Checkpoint {
   /** Where each output goes on, by its path. */
   outputs: Readonly<Record<string, Place>>
   live: boolean
+  /** Whether the source can begin in the middle, with every sample at the same time. */
+  canSeek?: boolean
   /** Wall time at which it was made, ms of the epoch, and audio that had come by then, ms of the stream. */
   savedAt: number
   reachedMs: number

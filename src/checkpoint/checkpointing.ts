@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { ConfigurationError } from '../errors.ts'
 import { replaceFile } from '../sinks/private-file.ts'
+import { canSeek, seekTo } from '../stage.ts'
 import type { Gap } from '../stream/options.ts'
 import {
   type Checkpoint,
@@ -29,9 +30,11 @@ import { TurnRecord, turnsOf } from './turn-record.ts'
 
 type AnyStage = object & { emit?: (event: string, ...args: unknown[]) => boolean }
 
+type ResumableSource = IdentifiedSource & Required<Pick<IdentifiedSource, typeof inputIdentity>>
+
 /** What of a run takes part in its checkpoint. */
 interface Parts {
-  source: Required<IdentifiedSource>
+  source: ResumableSource
   hearing: ResumableHearing
   /** What it was told. */
   options: string
@@ -112,7 +115,8 @@ export class Checkpointing {
     const turns = turnsOf(before)
     for (const output of outputs) await this.#checkOutput(output, before.outputs[output.path])
     for (const output of outputs) await output.resumeFrom(before.outputs[output.path] ?? start, turns)
-    await hearing.resumeFrom({ ...before, check })
+    const seek = (ms: number): number => (before.canSeek === true ? (source[seekTo]?.(ms) ?? 0) : 0)
+    await hearing.resumeFrom({ ...before, check, seek })
   }
 
   /** Refuses a file that has become shorter than what is not written again. */
@@ -127,9 +131,15 @@ export class Checkpointing {
   #snapshot(gaps: readonly Gap[]): (places: ReadonlyMap<string, Place>) => Promise<void> {
     const { source, hearing, outputs } = this.#parts
     const known = { ...this.#record.state, ...hearing.state(), gaps, savedAt: Date.now(), stages: this.#stages }
+    const isSeekable = source[canSeek]?.() === true
     return async (places) => {
       const all = outputs.map((output) => [output.path, places.get(output.path) ?? start] as const)
-      const text = formatCheckpoint({ ...known, input: source[inputIdentity](), outputs: Object.fromEntries(all) })
+      const text = formatCheckpoint({
+        ...known,
+        ...(isSeekable && { canSeek: true }),
+        input: source[inputIdentity](),
+        outputs: Object.fromEntries(all),
+      })
       if (Buffer.byteLength(text) > maxCheckpointBytes) return this.#tellTooLarge()
       await replaceFile(this.#file, text)
       this.#record.forgetBefore(Math.min(...all.map(([, place]) => place.order)))
@@ -168,7 +178,7 @@ async function partsOf(stages: readonly AnyStage[]): Promise<Parts> {
   const hearing = (stages[at] as { [resumableHearing]: ResumableHearing })[resumableHearing]
   const { options, obstacle } = await hearing.check()
   if (obstacle !== undefined) throw invalid(obstacle)
-  return { source: source as Required<IdentifiedSource>, hearing, options, at, outputs: outputsOf(stages.at(-1)!) }
+  return { source: source as ResumableSource, hearing, options, at, outputs: outputsOf(stages.at(-1)!) }
 }
 
 function outputsOf(sink: AnyStage): ResumableOutput[] {

@@ -1,4 +1,5 @@
 import type { Turn } from '../model.ts'
+import type { canSeek, seekTo } from '../stage.ts'
 import type { Checkpoint, InputIdentity, Place } from './checkpoint.ts'
 
 /**
@@ -35,12 +36,16 @@ export function trackIdentity({
 /** A source of which it is known what it reads. */
 export interface IdentifiedSource {
   [inputIdentity]?: () => InputIdentity
+  [seekTo]?: (ms: number) => number
+  [canSeek]?: () => boolean
 }
 
 /** From where turns are made again. */
 export type Resumption = Omit<Checkpoint, 'input' | 'stages' | 'outputs'> & {
   /** Refuses another input, once all is known of it. */
   check: () => void
+  /** Has the source begin later, where it can; returns where it begins, in ms. */
+  seek: (ms: number) => number
 }
 
 /** Makes turns from the middle of a stream on. */

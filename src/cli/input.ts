@@ -9,7 +9,7 @@ import { startAhead, type UpstreamStage } from '../stage.ts'
 import { type Command, TRANSCRIPT } from './arguments.ts'
 import { usage } from './options.ts'
 
-type InputCommand = Pick<Command, 'input' | 'tracks' | 'channels' | 'device' | 'passThrough'>
+type InputCommand = Pick<Command, 'input' | 'tracks' | 'channels' | 'device' | 'passThrough' | 'resume'>
 
 export type InputKind = 'file' | 'standard input' | 'http' | 'rtsp' | 'microphone' | 's3'
 
@@ -44,7 +44,14 @@ export function isCaptions(input: string): boolean {
  *
  * @throws ConfigurationError `INVALID_OPTION`
  */
-export async function openInput({ input, tracks, channels, device, passThrough }: InputCommand): Promise<Readable> {
+export async function openInput({
+  input,
+  tracks,
+  channels,
+  device,
+  passThrough,
+  resume,
+}: InputCommand): Promise<Readable> {
   if (isTranscript(input)) {
     if (isCaptions(input)) return (await import('../sources/cues.ts')).cueSource(input)
     return (await import('../sources/jsonl.ts')).jsonlSource(await transcriptOf(input))
@@ -54,7 +61,9 @@ export async function openInput({ input, tracks, channels, device, passThrough }
     case 'file':
     case 'standard input': {
       const source: UpstreamStage = fileSource(input, { ...tracks, passThrough: passThrough && channels === undefined })
-      source[startAhead]?.({ sampleRate: 16_000, encoding: 's16le', ...(channels === undefined && { channels: 1 }) })
+      // One that goes on may begin in the middle.
+      if (!resume)
+        source[startAhead]?.({ sampleRate: 16_000, encoding: 's16le', ...(channels === undefined && { channels: 1 }) })
       return source
     }
     case 'http':

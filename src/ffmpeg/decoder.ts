@@ -7,6 +7,8 @@ import { writeWavHeader } from '../audio/wav.ts'
 import { type DiarizeStreamError, FfmpegError, InputError } from '../errors.ts'
 import { LoopYield } from '../stream-helpers.ts'
 import {
+  canSeek,
+  seekTo,
   endEarly,
   liveSource,
   announce,
@@ -24,7 +26,7 @@ import { findFfmpeg } from './find.ts'
 import { type AudioTrack, explainEnd, type InputFacts, type ProcessEnd, surroundOf } from './log.ts'
 import { NutReader } from './nut.ts'
 import { OpusOutput, passThroughRefusal } from './opus-output.ts'
-import { Placer } from './placement.ts'
+import { Placer, seeksExactly } from './placement.ts'
 import { declaredLength, headLimit, readingMode } from './probe.ts'
 import { FfmpegProcess } from './process.ts'
 import { type ClockCorrector, clockCorrector, isClockUnknown } from './program-clock.ts'
@@ -37,6 +39,8 @@ const INPUT_BYTES = 16_384
 const MOST_KEPT_BYTES = 8_388_608
 /** So many of several files may follow one another that cannot be decoded: each costs a process. */
 const MOST_UNHEARD = 20
+/** A file whose samples have lain further than this from their times is decoded from its beginning, in ms. */
+const MOST_DRIFT_MS = 20
 /** The most that is taken from FFmpeg at once, in bytes. */
 const MOST_AT_ONCE_BYTES = 65_536
 
@@ -122,6 +126,10 @@ export class FfmpegDecoder extends Duplex {
   /** Where several channels are to become one. */
   #mixer: MonoMixer<Int16Array> | undefined
   #placer: Placer | undefined
+  /** Where it begins, in ms: later than 0 where it seeks. */
+  #from = 0
+  /** Whether all of a file has been where the clock of its container says. */
+  #isTrue = true
   /** What goes out next. */
   readonly #queue = new AudioQueue()
   readonly #loop = new LoopYield(() => this.#pump())
@@ -189,6 +197,22 @@ export class FfmpegDecoder extends Duplex {
     this.#releaseInput()
     this.#process?.stop(() => {})
     this.#beginPart()
+  }
+
+  /** Begins at `ms`, where FFmpeg opens the file itself and has not begun. Returns where it will begin. */
+  [seekTo](ms: number): number {
+    const { input, limit, passThrough, refusal } = this.#options
+    const isFixed = input === undefined || limit !== undefined || passThrough === true || refusal !== undefined
+    if (isFixed || this.#process !== undefined || this.#wanted) return 0
+    this.#from = ms
+    return ms
+  }
+
+  /** Whether it could begin later with all samples at the same times, by what it has read so far. */
+  [canSeek](): boolean {
+    const { input, limit, passThrough } = this.#options
+    if (input === undefined || limit !== undefined || passThrough === true || this.#placer === undefined) return false
+    return this.#isTrue && seeksExactly(this.#facts?.container ?? '') && this.#placer.drift <= MOST_DRIFT_MS
   }
 
   /** Length of the audio in ms, where it is known beforehand. */
@@ -332,7 +356,8 @@ export class FfmpegDecoder extends Duplex {
       return
     }
     if (typeof this.#options.audioTrack === 'number') this.#track = this.#options.audioTrack
-    this.#run(input)
+    const options = [...input.inputOptions, '-ss', String(this.#from / 1000)]
+    this.#run(this.#from === 0 ? input : { ...input, inputOptions: options })
   }
 
   #run(input: FfmpegInput): void {
@@ -537,7 +562,7 @@ export class FfmpegDecoder extends Duplex {
     this.#warnOfTroubles()
     this.#releaseInput()
     const { limit } = this.#options
-    return new Placer({ input, sampleRate, longest: limit && (() => limit.most) })
+    return new Placer({ input, sampleRate, longest: limit && (() => limit.most), from: this.#from })
   }
 
   #end(end: ProcessEnd): void {

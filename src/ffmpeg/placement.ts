@@ -27,6 +27,17 @@ const withoutClock = new Set(
  */
 const withRoughClock = new Set('ogg,alsa,pulse,jack,oss,sndio,avfoundation,dshow,lavfi'.split(','))
 
+/**
+ * Demuxers that seek to where they say, so that a sample has the same time as without, within a millisecond: measured by
+ * `test/ffmpeg/seeking.long.test.ts`. Others guess by sizes, or read bytes that are ours to look through first.
+ */
+const seekingExactly = new Set('mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,wav,w64'.split(','))
+
+/** Whether FFmpeg can begin in the middle of such a file, with every sample at its time. */
+export function seeksExactly(container: string): boolean {
+  return container.split(',').every((name) => seekingExactly.has(name))
+}
+
 /** Samples may lie this far from their time, in ms. */
 const toleranceMs = 40
 /** From here on a rough clock has leapt, in ms; and what goes back by as much has begun anew. */
@@ -56,6 +67,8 @@ export interface PlacerOptions {
   sampleRate: number
   /** The longest silence that is believed, in ms; asked for at each. */
   longest?: (() => number) | undefined
+  /** Where the output begins, in ms of it, where FFmpeg was told to seek. */
+  from?: number
 }
 
 /** Places the audio of one input. */
@@ -65,15 +78,26 @@ export class Placer {
   readonly #longest: (() => number) | undefined
   /** What is to be added to a time to have the place in the output. */
   #offset: number
-  #position = 0
+  #position: number
   #silence = 0
+  readonly #origin: number
+  readonly #isSought: boolean
+  #drift = 0
   #last: { at: number; count: number } | undefined
 
-  constructor({ input, sampleRate, longest }: PlacerOptions) {
+  constructor({ input, sampleRate, longest, from = 0 }: PlacerOptions) {
     this.#rate = sampleRate
     this.#longest = longest
     this.#trust = trustIn(input.container)
     this.#offset = -Math.round(input.start * sampleRate)
+    this.#origin = this.#offset
+    this.#isSought = from > 0
+    this.#position = Math.round((from * sampleRate) / 1000)
+  }
+
+  /** By how much a sample has lain beside where the clock of the container has it, at most, in ms. */
+  get drift(): number {
+    return (this.#drift * 1000) / this.#rate
   }
 
   /** Samples of the output so far. */
@@ -90,11 +114,13 @@ export class Placer {
     this.#last = { at, count }
     // FFmpeg writes no time that is before the last: where a clock goes back, its times stand still until it has caught up.
     if (last !== undefined && last.count > 8 && at - last.at <= 2) {
+      this.#drift = Infinity
       this.#position += count
       return { silence: 0, skip: 0, isGap: false }
     }
-    if (this.#trust === 'none' || (last !== undefined && this.#isContinuous(last, at)))
-      this.#offset = this.#position - at
+    // Whoever seeks goes by what FFmpeg says of where it has come to.
+    const isCounted = this.#trust === 'none' && !(this.#isSought && last === undefined)
+    if (isCounted || (last !== undefined && this.#isContinuous(last, at))) this.#offset = this.#position - at
     let off = at + this.#offset - this.#position
     const tolerance = last === undefined ? 0 : (toleranceMs * this.#rate) / 1000
     // What has begun anew, or leaps further than can be, goes on where the output is.
@@ -112,6 +138,8 @@ export class Placer {
     const silence = Math.max(0, off)
     const skip = off < 0 && (last === undefined || isQuiet()) ? Math.min(count, -off) : 0
     this.#silence += silence
+    const place = this.#position + silence - skip
+    this.#drift = Math.max(this.#drift, Math.abs(place - at - this.#origin))
     this.#position += silence + count - skip
     const isGap = last !== undefined && silence >= (gapMs * this.#rate) / 1000
     return { silence, skip, isGap, ...(leap !== undefined && { leap }) }

@@ -102,6 +102,8 @@ class DiarizeStream extends Duplex {
   #knownGaps: readonly Gap[] = []
   /** Frames that come before that. */
   #skip = 0
+  /** Where the audio of the source begins, in ms of the stream. */
+  #beginsAt = 0
   /** How much later in the stream the source's audio is than the source says, ms. */
   #shift = 0
   /** Wall time of millisecond 0 of the stream, where another process began it. */
@@ -146,6 +148,7 @@ class DiarizeStream extends Duplex {
       resumeFrom: async (from) => {
         this.#resumptions = await import('./resumption.ts')
         this.#resumption = from
+        if (!from.live) this.#beginsAt = from.seek(this.#resumptions.seekingPoint(from, this.#options.overlap))
         this.#knownGaps = from.gaps
         this.#totals.resumeFrom(from.totals)
       },
@@ -355,7 +358,9 @@ class DiarizeStream extends Duplex {
       : resumeRecording(from, frameMs, this.#options.overlap)
     // What speakers are known again by must not lie outside of the range.
     const first = Math.max(arrival.start.frame, this.#input.live ? 0 : (begin?.frame ?? 0))
-    this.#skip = this.#input.live ? arrival.skip : first
+    const before = Math.round(this.#beginsAt / frameMs)
+    this.#left -= before
+    this.#skip = this.#input.live ? arrival.skip : first - before
     this.#shift = arrival.shift
     this.#origin = arrival.startedAt
     this.#naming?.resumeFrom(arrival.start.turns, from.voices)

@@ -19,10 +19,28 @@ export interface Arrival {
   gap?: Gap
 }
 
+/** How long before the first audio that is wanted a source begins that seeks, in ms: what a decoder gives at first may be wrong. */
+const RUN_UP_MS = 5000
+/** Of audio that begins sooner all is decoded, in ms. */
+const SEEK_FROM_MS = 30_000
+/** Sources seek to whole seconds, which are whole frames. */
+const STEP_MS = 1000
+
+/** Where a source need begin that goes on with a recording, in ms. */
+export function seekingPoint(from: Resumption, overlap: number): number {
+  const again = againFrom(turnsOf(from), overlap)
+  return again < SEEK_FROM_MS ? 0 : Math.floor((again - RUN_UP_MS) / STEP_MS) * STEP_MS
+}
+
+/** From where a recording is heard again, in ms. */
+function againFrom(turns: StreamStart['turns'], overlap: number): number {
+  return Math.min(finalsOf(turns).hearFrom(overlap), contextFrom(turns))
+}
+
 /** Goes on with a source that gives the same from its beginning: with what tells all speakers, and behind it what is new. */
 export function resumeRecording(from: Resumption, frameMs: number, overlap: number): Arrival {
   const turns = turnsOf(from)
-  const again = Math.min(finalsOf(turns).hearFrom(overlap), contextFrom(turns))
+  const again = againFrom(turns, overlap)
   const frame = Math.max(0, Math.floor(again / frameMs))
   return { start: { ...commonOf(from), turns, frame, settled: 0 }, skip: frame, shift: 0 }
 }

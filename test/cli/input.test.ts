@@ -32,7 +32,14 @@ it('knows which inputs can be opened twice', () => {
 it.each(['mic', 'http://example.org/a', 'rtsp://example.org/a', '-', 'talk.mp4'])(
   'has a source for %s',
   async (input) => {
-    const source = await openInput({ input, tracks: {}, channels: undefined, device: undefined, passThrough: false })
+    const source = await openInput({
+      input,
+      tracks: {},
+      channels: undefined,
+      device: undefined,
+      passThrough: false,
+      resume: false,
+    })
     expect(source.readable).toBe(true)
     source.destroy()
   },

@@ -36,6 +36,28 @@ describe('Placer', () => {
     expect(Math.abs(end() - 21)).toBeLessThan(0.05)
   })
 
+  it('says how far samples have lain from the clock of their container', () => {
+    const { placer, place, run } = placing()
+    run(10, 12)
+    expect(placer.drift).toBe(0)
+    place(12.012)
+    expect(placer.drift).toBeCloseTo(12)
+    // A clock that goes back is not followed, so that nobody knows where in the file a sample is.
+    place(4)
+    expect(placer.drift).toBeGreaterThan(1000)
+  })
+
+  it('begins where FFmpeg was told to seek, also in a container without a clock', () => {
+    for (const container of ['matroska,webm', 'wav']) {
+      const placer = new Placer({ input: { container, start: 10 }, sampleRate: rate, from: 60_000 })
+      expect(placer.place(70 * rate - 1, 320, loud)).toEqual({ silence: 0, skip: 1, isGap: false })
+      expect(placer.place(70 * rate + 319, 320, loud)).toMatchObject({ silence: 0, skip: 0 })
+      expect(placer.drift).toBe(0)
+      const late = new Placer({ input: { container, start: 10 }, sampleRate: rate, from: 60_000 })
+      expect(late.place(71 * rate, 320, loud)).toEqual({ silence: rate, skip: 0, isGap: false })
+    }
+  })
+
   it('puts silence where nothing was recorded, and tells of a second and more', () => {
     const { run, place, end } = placing()
     run(10, 12)

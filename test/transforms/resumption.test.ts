@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Resumption } from '../../src/checkpoint/stages.ts'
 import { resolveDiarizeOptions } from '../../src/transforms/diarize-options.ts'
-import { resumeRecording, resumeLive, identityOf, obstacleOf } from '../../src/transforms/resumption.ts'
+import { resumeRecording, resumeLive, identityOf, obstacleOf, seekingPoint } from '../../src/transforms/resumption.ts'
 import { spokenTurn } from '../checkpoint/turns.ts'
 
 const words = ['one', 'two', 'three']
@@ -16,6 +16,7 @@ const from: Resumption = {
   turns: turns.map((turn) => JSON.stringify(turn)),
   voices: new Map(),
   check: () => {},
+  seek: () => 0,
 }
 
 describe('a stream that goes on', () => {
@@ -24,6 +25,15 @@ describe('a stream that goes on', () => {
     expect({ frame: start.frame, skip, shift, gap }).toEqual({ frame: 384, skip: 384, shift: 0, gap: undefined })
     expect({ ...start, frame: 0 }).toMatchObject({ turns, nextOrder: 9, speakers: ['A', 'B'], settled: 0 })
     expect(resumeRecording({ ...from, turns: [] }, 50, 5000).start.frame).toBe(0)
+  })
+
+  it('has a source that can seek begin some seconds earlier, at a whole second', () => {
+    const late = [spokenTurn(7, 820_000, words, 'A'), spokenTurn(8, 830_000, words, 'B')]
+    const seeking = (all: typeof late) =>
+      seekingPoint({ ...from, turns: all.map((turn) => JSON.stringify(turn)) }, 5000)
+    expect(seeking(late)).toBe(814_000)
+    expect(seeking(turns)).toBe(0)
+    expect(seeking([])).toBe(0)
   })
 
   it('takes a live source for where the clock says, and tells what nobody heard', () => {

@@ -1,0 +1,61 @@
+import path from 'node:path'
+import type { Readable } from 'node:stream'
+import { expect, it } from 'vitest'
+import { readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
+import { diarize, fanOut, fileSource, jsonlSink, resample, run, type RunOptions, srtSink } from '../../src/index.ts'
+import { seekTo } from '../../src/stage.ts'
+import { toneEngine, toneScript } from '../../src/testing/index.ts'
+import { wordsIn } from '../batch/recordings.ts'
+import { ffmpeg } from '../helpers/media.ts'
+import { temporaryDirectories } from '../sinks/temporary.ts'
+import { wordsOf, writeTalk } from './talk.ts'
+
+const directory = temporaryDirectories()
+type Seeking = Readable & { [seekTo]: (ms: number) => number }
+
+it.each(['wav', 'm4a', 'mka'])(
+  'goes on in the middle of a %s, at the same times',
+  async (ending) => {
+    const folder = directory()
+    const words = toneScript({ seed: 31, duration: 240_000, speakers: 2, turnWords: [1, 12] })
+    writeTalk(path.join(folder, 'talk.wav'), words)
+    const talk = path.join(folder, `talk.${ending}`)
+    // Without loss, so that an engine hears the same wherever it begins.
+    const codec = ['-c:a', ending === 'm4a' ? 'alac' : 'flac']
+    if (ending !== 'wav') await ffmpeg('-i', path.join(folder, 'talk.wav'), ...codec, talk)
+    const sought: number[] = []
+    const hear = (name: string, options: RunOptions, pace: number | 'unpaced') => {
+      const source = fileSource(talk) as unknown as Seeking
+      const seek = source[seekTo].bind(source)
+      source[seekTo] = (ms) => {
+        sought.push(ms)
+        return seek(ms)
+      }
+      const sinks = fanOut(srtSink(path.join(folder, `${name}.srt`)), jsonlSink(path.join(folder, `${name}.jsonl`)))
+      return run(source, resample(), diarize({ engine: toneEngine(), pace, voices: false }), sinks, options)
+    }
+    const once = await hear('whole', {}, 'unpaced')
+    const checkpoint = path.join(folder, 'checkpoint')
+    for (const ms of [80_000, 140_000, 200_000]) {
+      const controller = new AbortController()
+      const broken = hear('parts', { checkpoint, signal: controller.signal }, 60)
+      broken.catch(() => {})
+      while (((await readCheckpoint(checkpoint))?.reachedMs ?? 0) < ms)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      controller.abort()
+      await expect(broken).rejects.toMatchObject({ name: 'AbortError' })
+    }
+    const summary = await hear('parts', { checkpoint }, 'unpaced')
+    expect(sought).toHaveLength(3)
+    expect(sought.filter((ms) => ms > 30_000).length).toBeGreaterThan(1)
+    const heard = (name: string) => wordsOf(path.join(folder, `${name}.jsonl`))
+    expect(heard('parts')).toEqual(heard('whole'))
+    expect(wordsIn(path.join(folder, 'parts.srt'))).toEqual(wordsIn(path.join(folder, 'whole.srt')))
+    expect({ turns: summary.turns, speakers: summary.speakers, gaps: summary.gaps }).toEqual({
+      turns: once.turns,
+      speakers: once.speakers,
+      gaps: once.gaps,
+    })
+  },
+  120_000,
+)
