@@ -20,6 +20,14 @@ const lengthCost = 2
 const minFrames = 3
 /** The detector of speech notices its beginning this much late at most, in frames: it judges windows of 32 ms. */
 const noticedLate = 20
+/** Quiet inside a word, as before the "g" of "background", lasts no longer than this, in frames; ... */
+const closureFrames = 15
+/** ... and what follows it is of the same word up to this many times the word's usual length. */
+const drawnOut = 2
+/** The detector of speech holds on to it for so many frames after its end; ... */
+const heldOn = 15
+/** ... where it does for longer, a word ends softly, in at most so many frames. */
+const softFrames = 30
 
 export interface UtteranceAudio {
   samples: Int16Array
@@ -41,7 +49,9 @@ export function placeWords(words: readonly { text: string; tokenMs: number }[], 
   const starts = bestStarts(words, letters, inPause, firstSpeech(audio.speech, inPause))
   return starts.map((start, index) => {
     const next = starts[index + 1] ?? inPause.length
-    return { start: start * speechFrameMs, end: endOf(start, next, letters[index]!, inPause) * speechFrameMs }
+    const sounding = soundsUntil(start, next, letters[index]!, inPause, audio.speech)
+    const end = softEnd(sounding, Math.min(next, start + mostFrames(letters[index]!)), audio.speech)
+    return { start: start * speechFrameMs, end: end * speechFrameMs }
   })
 }
 
@@ -122,12 +132,39 @@ function bestStarts(
   return starts
 }
 
-/** The frame after a word: where the next begins, or where a pause does before that, or where no word can go on. */
-function endOf(start: number, next: number, letters: number, inPause: readonly boolean[]): number {
-  const latest = Math.min(next, start + Math.floor(longestMs(letters) / speechFrameMs))
-  let end = Math.min(latest, start + Math.ceil(shortestMs(letters) / speechFrameMs))
-  while (end < latest && !inPause[end]!) end++
-  return end
+const mostFrames = (letters: number): number => Math.floor(longestMs(letters) / speechFrameMs)
+
+/**
+ * The frame after the sound of a word: where the next begins, or where a pause does before that, or where no word can go
+ * on. No word begins in what sounds behind a short pause in which there is speech, so that is of this one.
+ */
+function soundsUntil(
+  start: number,
+  next: number,
+  letters: number,
+  inPause: readonly boolean[],
+  speech: readonly number[],
+): number {
+  const latest = Math.min(next, start + mostFrames(letters))
+  const latestSound = Math.min(latest, start + Math.floor((drawnOut * usualMs(letters)) / speechFrameMs))
+  const pauseFrom = (frame: number): number => {
+    while (frame < latest && !inPause[frame]!) frame++
+    return frame
+  }
+  let end = pauseFrom(Math.min(latest, start + Math.ceil(shortestMs(letters) / speechFrameMs)))
+  for (;;) {
+    let sound = end
+    while (sound < latestSound && inPause[sound]! && (speech[sound] ?? 0) > 0) sound++
+    if (sound >= latestSound || inPause[sound]! || sound - end > closureFrames) return end
+    end = pauseFrom(sound)
+  }
+}
+
+/** The frame after the soft end of a word whose sound ends at `end`; none behind `latest`. */
+function softEnd(end: number, latest: number, speech: readonly number[]): number {
+  let heard = end
+  while (heard < latest && (speech[heard] ?? 0) > 0) heard++
+  return Math.max(end, Math.min(heard - heldOn, end + softFrames))
 }
 
 /** How long it takes to say a word, from how it is written: a rule of thumb that holds in any language. */

@@ -116,6 +116,27 @@ describe('wordsOf', () => {
     ])
   })
 
+  it('lets no short quiet inside a word end it, where the detector hears on and no other word begins behind it', () => {
+    const closed = audio(1400, [100, 400], [520, 700])
+    const heard = { ...closed, speech: closed.speech.map((_, frame) => (frame >= 16 && frame < 80 ? 0.7 : 0)) }
+    expect(wordsOf(result([[' background', 0]]), heard, plain)).toEqual([{ text: 'background', start: 90, end: 710 }])
+    // With no speech between them, or so much of it that nobody would take as long, the sounds are not of one word.
+    expect(wordsOf(result([[' background', 0]]), closed, plain)[0]!.end).toBe(410)
+    expect(wordsOf(result([[' a', 0]]), heard, plain)[0]!.end).toBeLessThan(520)
+  })
+
+  it('ends a word that fades where the detector stops hearing it, as far as it does not hold on', () => {
+    const { samples } = audio(1400, [100, 400])
+    const fading = (toMs: number) => ({
+      samples,
+      speech: Array.from({ length: 140 }, (_, frame) => (frame >= 16 && frame < toMs / 10 ? 0.7 : 0)),
+    })
+    const endOf = (toMs: number): number => wordsOf(result([[' hello', 0]]), fading(toMs), plain)[0]!.end
+    expect(endOf(560)).toBe(410)
+    expect(endOf(700)).toBe(550)
+    expect(endOf(1300)).toBe(710)
+  })
+
   it('lets no word last longer than anybody would say it', () => {
     const words = wordsOf(result([[' oh', 0]]), audio(9000, [100, 8900]), plain)
     expect(words[0]!.end - words[0]!.start).toBeLessThanOrEqual(1000)
