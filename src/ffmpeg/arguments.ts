@@ -144,7 +144,7 @@ function filterArguments(
   const same = keepsChannels === true ? [] : ['pan=stereo|FL=FL+FC|FR=FR+FC']
   const filters = [
     ...first,
-    `${resample}:internal_sample_fmt=${surround === undefined ? 's16p' : 'fltp'}`,
+    `${resample}:internal_sample_fmt=s16p`,
     few,
     ...(surround === undefined ? same : [fewer[surround]]),
   ]

@@ -395,7 +395,8 @@ export class FfmpegDecoder extends Duplex {
       const canBegin = this.#options.input === undefined ? this.#given !== undefined : this.#options.limit === undefined
       const track = facts.tracks[index]
       const copies = isKnown && this.#takesPackets(track)
-      const surround = track === undefined || this.#target?.channels !== 1 ? undefined : surroundOf(track)
+      const surround =
+        track === undefined || this.#target?.channels !== 1 ? undefined : surroundOf(track, facts.container)
       const isOther = surround !== undefined && this.#surround === undefined
       if ((index !== this.#track || copies !== this.#copies || isOther) && canBegin) {
         this.#track = index

@@ -39,13 +39,17 @@ export interface AudioTrack {
   about: string
 }
 
+/** Containers in which each frame of AAC says how many channels it has. */
+const framedAac = new Set(['aac', 'loas', 'mpegts', 'mpeg'])
+
 /**
  * Whether a track has more than two channels, as far as FFmpeg knows: `now`, or maybe `later`, as that of TV does, where films and
  * advertisements follow one another. `undefined` where it has not.
  */
-export function surroundOf({ about }: AudioTrack): 'now' | 'later' | undefined {
+export function surroundOf({ about }: AudioTrack, container: string): 'now' | 'later' | undefined {
   const [, layout] = / Hz, ([^,]+)/.exec(about) ?? []
-  if (layout === 'stereo' && /^e?ac3\b/.test(about)) return 'later'
+  const mayChange = /^e?ac3\b/.test(about) || (about.startsWith('aac') && framedAac.has(container))
+  if (layout === 'stereo' && mayChange) return 'later'
   return layout === undefined || /^(?:mono|stereo|downmix|[012] channels)/.test(layout) ? undefined : 'now'
 }
 

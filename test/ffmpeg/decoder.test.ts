@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
@@ -135,16 +135,23 @@ describe('several channels as one', () => {
     }
   })
 
-  it('are heard where some take the others away only later', async () => {
+  it.each(['ac3', 'aac', 'aac in ts'])('are heard where some take the others away only later: %s', async (kind) => {
+    const codec = kind.slice(0, 3)
     const parts = []
     const later = [`-0.707*${tone}`, `-0.707*${tone}`, tone, '0', '0', '0']
     for (const [sound, layout] of [
       [[tone, tone], 'stereo'],
       [later, '5.1'],
     ] as const) {
-      const file = join(bench.directory, `${layout}.ac3`)
-      await ffmpeg('-f', 'lavfi', '-i', `aevalsrc='${sound.join('|')}':s=48000:d=2:c=${layout}`, file)
+      const file = join(bench.directory, `${layout}.${codec}`)
+      await ffmpeg('-y', '-f', 'lavfi', '-i', `aevalsrc='${sound.join('|')}':s=48000:d=2:c=${layout}`, file)
       parts.push(await readFile(file))
+    }
+    const [both, packed] = [join(bench.directory, `both.${codec}`), join(bench.directory, 'both.ts')]
+    if (kind.endsWith('ts')) {
+      await writeFile(both, Buffer.concat(parts))
+      await ffmpeg('-y', '-i', both, '-c', 'copy', packed)
+      parts.splice(0, 2, await readFile(packed))
     }
     const from = stream({})
     const warnings = warningsOf(from)
