@@ -29,6 +29,8 @@ export interface HlsSegment extends HlsResource {
   isWhole: boolean
   /** Whether its clock or its format is not that of the segment before. */
   discontinuity: boolean
+  /** Number of the last discontinuity up to here, which a playlist of the picture and one of its sound share. */
+  discontinuityNumber: number
   /** Header that the segment needs in front. */
   map?: HlsResource & { key?: HlsKey }
   /** AES-128 key; absent where it is not encrypted. */
@@ -182,6 +184,7 @@ function parseMedia(lines: readonly string[], base: URL): MediaPlaylist {
   let version = 1
   let duration = 0
   let discontinuity = false
+  let discontinuityNumber = 0
   let isGap = false
   let map: HlsSegment['map']
   let key: HlsKey | undefined
@@ -190,6 +193,7 @@ function parseMedia(lines: readonly string[], base: URL): MediaPlaylist {
   for (const line of lines) {
     const [, name = '', value = ''] = /^#(EXT[A-Z0-9-]*)(?::(.*))?$/.exec(line) ?? []
     if (name === 'EXT-X-TARGETDURATION') playlist.targetDuration = milliseconds(value)
+    else if (name === 'EXT-X-DISCONTINUITY-SEQUENCE') discontinuityNumber = wholeNumber(value)
     else if (name === 'EXT-X-MEDIA-SEQUENCE') playlist.mediaSequence = wholeNumber(value)
     else if (name === 'EXT-X-ENDLIST') playlist.ended = true
     else if (name === 'EXT-X-VERSION') version = wholeNumber(value)
@@ -209,6 +213,7 @@ function parseMedia(lines: readonly string[], base: URL): MediaPlaylist {
       rangeEnd = part === undefined ? 0 : part.offset + part.length
       const sequence = playlist.mediaSequence + playlist.segments.length
       const url = entry(line, base)
+      if (discontinuity) discontinuityNumber += 1
       playlist.segments.push({
         url,
         sequence,
@@ -216,6 +221,7 @@ function parseMedia(lines: readonly string[], base: URL): MediaPlaylist {
         unit: 1000,
         isWhole: false,
         discontinuity,
+        discontinuityNumber,
         ...(part !== undefined && { range: part }),
         ...(map !== undefined && { map }),
         ...(key !== undefined && { key }),

@@ -1,19 +1,16 @@
-import { createDecipheriv } from 'node:crypto'
-import { pipeline, Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { SilenceLimit } from '../../audio/silence.ts'
-import { DiarizeStreamError, InputError } from '../../errors.ts'
+import { DiarizeStreamError } from '../../errors.ts'
 import { streamStartedAt } from '../../stage.ts'
 import { shownUrl } from '../http/address.ts'
-import type { HttpBody } from '../http/body.ts'
 import { tooLarge } from '../http/failures.ts'
 import type { Part } from '../live/parts.ts'
 import type { SourceGap } from '../live/timeline.ts'
-import { MediaClock, type MediaTime, runLength, timeBetween } from './clock.ts'
+import { MediaClock, runLength, timeBetween } from './clock.ts'
 import { type FeedItem, type HlsAccess, HlsFeed } from './feed.ts'
-import { type HlsKey, type HlsResource, type HlsSegment, type MediaPlaylist, readPlaylist } from './playlist.ts'
-
-/** Bytes of an AES-128 key. */
-const KEY_BYTES = 16
+import { livePictures, type PictureStart, type PlacedClock, readPictures } from './pictures.ts'
+import type { HlsSegment, MediaPlaylist } from './playlist.ts'
+import { type ReadCount, SegmentReader } from './segments.ts'
 
 /** Longest finished playlist, in ms: what it says is long and has no sound is made of silence. */
 const MOST_PLAYLIST_MS = 7 * 86_400_000
@@ -21,21 +18,8 @@ const MOST_PLAYLIST_MS = 7 * 86_400_000
 /** How much later than it is recorded the audio of a live playlist may come, in ms, at least and at most. */
 const LATE_MS = { least: 2000, most: 10_000 }
 
-/** Attempts in a row to read a picture beside an audio rendition: it is not worth a long wait. */
-const MOST_PICTURE_RETRIES = 2
-
-/** Most bytes of a segment that are read to find its first picture. */
-const MOST_PROBED_BYTES = 524_288
-
-/** Where the picture begins that a run of an audio rendition belongs to. */
-interface PictureStart {
-  /** Ms from the beginning of the playlist. */
-  at: number
-  /** The same moment by the clock of the media. */
-  clock: MediaTime
-  /** Ms that a sound of this playlist may be away from its picture; more is no clock that both share. */
-  limit: number
-}
+/** Ms by which a run may stand beside the place that its clock gives it: lengths are rounded, and come in whole packets. */
+const TOLERANCE_MS = 50
 
 /**
  * The audio of an HLS playlist. Segments that belong together are decoded as one run; where clock or format change, a new
@@ -59,8 +43,8 @@ export async function* hlsParts(
   const limit = feed.isLive ? new SilenceLimit(late) : undefined
   if (feed.isLive) source[streamStartedAt] = new Date(Date.now() - feed.position)
   else if (feed.position > MOST_PLAYLIST_MS) throw tooLarge(shownUrl(url), 'a playlist may be, 7 days')
-  // Of a live playlist nobody knows which segment of the picture's belongs to its first.
-  const pictures = feed.isLive || pictureUrl === undefined ? undefined : await readPictures(access, pictureUrl, first)
+  const findPictures = feed.isLive ? livePictures : readPictures
+  const pictures = pictureUrl === undefined ? undefined : await findPictures(access, pictureUrl, first)
   if (!feed.isLive) source.duration = Math.round(Math.max(feed.position, pictures?.duration ?? 0))
   const reader = new SegmentReader(access.open)
   /** What of `ms` of silence can be believed; counted. */
@@ -69,23 +53,33 @@ export async function* hlsParts(
     limit?.silence(Math.max(0, most))
     return most
   }
+  // A live playlist may lose what its clock is needed for to know how long it was.
+  const placing = feed.isLive ? { most: Math.min(1.5 * first.targetDuration, LATE_MS.most), bounded } : undefined
   let at = 0
+  /** Silence up to {@link at} that is left to what follows, which may know better where it stands. */
+  let owed = 0
+  let before: PlacedClock | undefined
   let discontinuities = -1
   for (let item = await feed.peek(); item !== undefined; item = await feed.peek()) {
     if (!('lost' in item) && (item.discontinuity || discontinuities < 0)) discontinuities += 1
     const missing: number[] = []
     if (isSegment(item)) {
-      const run = new Run(item, at, await pictures?.find(discontinuities))
-      const bytes = reader.readRun(run, feed)
+      const isOther = before?.discontinuity !== item.discontinuityNumber || item.discontinuity
+      const picture =
+        isOther || !feed.isLive ? await pictures?.find({ discontinuities, first: item, before }) : undefined
+      const run = new Run({ first: item, at, picture, placing, before: isOther ? undefined : before })
+      const bytes = readRun(reader, run, feed)
       const head = await bytes.next()
       // Of a run whose first segment is gone there is nothing to decode.
       if (head.done !== true) {
         const stream = access.decode(Readable.from(following(head.value, bytes), { objectMode: false }), url, limit)
         yield { stream, at: () => run.place(), end: (reached, finished) => run.end(reached, finished) }
+        owed = 0
       }
       const silence = bounded(run.at + run.length - run.reached)
       at = Math.min(run.at + run.length, run.reached + silence)
       missing.push(...run.missing)
+      before = run.placed ?? before
     } else {
       feed.take()
       missing.push('lost' in item ? item.lost : item.duration)
@@ -96,9 +90,12 @@ export async function* hlsParts(
       const silence = settings.gaps === 'silence' ? ms : 0
       source.emit('gap', lossAt(at, ms, silence > 0))
       at += silence
-      yield { silence, end: at }
+      if (silence === 0) before = undefined
+      owed = before === undefined || !feed.isLive ? 0 : Math.min(silence, first.targetDuration)
+      yield { silence: silence - owed, end: at - owed }
     }
   }
+  if (owed > 0) yield { silence: owed, end: at }
 }
 
 function lossAt(from: number, ms: number, isFilled: boolean): SourceGap {
@@ -106,68 +103,16 @@ function lossAt(from: number, ms: number, isFilled: boolean): SourceGap {
   return { start, end: isFilled ? start + missing : start, missing }
 }
 
-/** Where the pictures of a playlist begin. */
-interface Pictures {
-  /** Ms of all segments. */
-  duration: number
-  /** The picture after so many discontinuities; what cannot be read is not known. */
-  find: (discontinuities: number) => Promise<PictureStart | undefined>
-}
-
-/**
- * The pictures beside an audio rendition; `undefined` where their playlist cannot be read, or has no end yet. No failure
- * of a picture is one of the audio.
- */
-async function readPictures(
-  { settings, signal, open }: HlsAccess,
-  url: URL,
-  audio: MediaPlaylist,
-): Promise<Pictures | undefined> {
-  const retries = Math.min(MOST_PICTURE_RETRIES, settings.fileRetries)
-  const unlessAborted = (): undefined => {
-    signal.throwIfAborted()
-    return undefined
-  }
-  const read = async (): Promise<Awaited<ReturnType<typeof readPlaylist>>> => {
-    const body = open({ url }, retries)
-    const answer = await body.open()
-    return readPlaylist(body, url, answer.url)
-  }
-  const playlist = await read().catch(unlessAborted)
-  if (playlist?.kind !== 'media' || !playlist.ended) return undefined
-  const reader = new SegmentReader((resource) => open(resource, retries))
-  const runs: { at: number; segment?: HlsSegment }[] = []
-  let duration = 0
-  for (const segment of playlist.segments) {
-    if (segment.discontinuity || runs.length === 0) runs.push({ at: duration })
-    const run = runs.at(-1)
-    if (run !== undefined && run.segment === undefined && segment.isGap !== true) {
-      Object.assign(run, { at: duration, segment })
-    }
-    duration += segment.duration
-  }
-  const isParallel = audio.segments.slice(1).filter(({ discontinuity }) => discontinuity).length + 1 === runs.length
-  const find = async (discontinuities: number): Promise<PictureStart | undefined> => {
-    const run = runs[discontinuities]
-    if (run?.segment === undefined || (discontinuities > 0 && !isParallel)) return undefined
-    const clock = await firstPicture(run.segment, reader).catch(unlessAborted)
-    return clock && { at: run.at, clock, limit: duration }
-  }
-  return { duration, find }
-}
-
-/** When the first picture of a segment is shown; reads no more of it than that takes. */
-async function firstPicture(segment: HlsSegment, reader: SegmentReader): Promise<MediaTime | undefined> {
-  const clock = new MediaClock()
-  let bytes = 0
-  for (const resource of segment.map === undefined ? [segment] : [segment.map, segment]) {
-    for await (const chunk of reader.read(resource, segment.sequence)) {
-      clock.push(chunk)
-      bytes += chunk.length
-      if (clock.firstPicture !== undefined || bytes >= MOST_PROBED_BYTES) return clock.firstPicture
-    }
-  }
-  return undefined
+/** What is known of a run before any of it has come. */
+interface RunOptions {
+  first: HlsSegment
+  /** Where it begins by the playlist, in ms. */
+  at: number
+  picture: PictureStart | undefined
+  /** A run before it that has the same clock. */
+  before: PlacedClock | undefined
+  /** Of a live playlist: how far a run may be moved, in ms, and what of that can be silence; counted. */
+  placing: { most: number; bounded: (ms: number) => number } | undefined
 }
 
 /** Segments that are decoded as one, and where they stand in the audio as a whole. */
@@ -180,7 +125,9 @@ class Run {
   at: number
   /** How far its audio goes, in ms; where there is none, its beginning. */
   reached: number
-  readonly #picture: PictureStart | undefined
+  /** The same moment as {@link at} by its own clock, once that is known. */
+  placed: PlacedClock | undefined
+  readonly #options: RunOptions
   #declared = 0
   #segments = 0
   #length: number | undefined
@@ -188,11 +135,11 @@ class Run {
   /** What follows it: `undefined` while that is more of it, or not known. */
   #next: FeedItem | 'end' | undefined
 
-  constructor(first: HlsSegment, at: number, picture: PictureStart | undefined) {
-    this.first = first
-    this.at = at
-    this.reached = at
-    this.#picture = picture
+  constructor(options: RunOptions) {
+    this.#options = options
+    this.first = options.first
+    this.at = options.at
+    this.reached = options.at
   }
 
   /** How long it is, in ms; by the playlist alone while it is not decoded. */
@@ -221,14 +168,27 @@ class Run {
     return undefined
   }
 
-  /** Where it begins, now that its clock is known: beside its picture, where that is in a playlist of its own. */
+  /** Where it begins, now that its clock is known: where that puts it, or beside its picture, where that is in a playlist of its own. */
   place(): number {
     const { beginning } = this.clock
-    if (this.#picture === undefined || beginning === undefined) return this.at
-    const { at, clock, limit } = this.#picture
-    const late = timeBetween(beginning, clock)
-    if (Math.abs(late) < limit) this.at = at + late
+    if (beginning === undefined || this.placed !== undefined) return this.at
+    const { picture, before, placing } = this.#options
+    if (picture !== undefined) {
+      const late = timeBetween(beginning, picture.clock)
+      if (Math.abs(late) < picture.limit) this.#move(picture.at + late - this.at)
+    } else if (before !== undefined && placing !== undefined) {
+      const by = before.at + timeBetween(beginning, before.clock) - this.at
+      if (Math.abs(by) > TOLERANCE_MS) this.#move(by)
+    }
+    this.placed = { at: this.at, clock: beginning, discontinuity: this.first.discontinuityNumber }
     return this.at
+  }
+
+  /** Puts it so many ms later; where it is live no further than what is known of it can be off, and as there can be silence. */
+  #move(by: number): void {
+    const { placing } = this.#options
+    if (placing === undefined) this.at += by
+    else if (Math.abs(by) <= placing.most) this.at += by > 0 ? placing.bounded(by) : by
   }
 
   /** Where its audio ends at the latest. The last of all ends by itself. */
@@ -242,104 +202,43 @@ class Run {
         isWhole,
         clock: this.clock.lengths,
         decoded: reached - this.at,
-        hasPicture: this.#picture !== undefined || this.clock.firstPicture !== undefined,
+        hasPicture: this.#options.picture !== undefined || this.clock.firstPicture !== undefined,
       })
     }
     return this.#next === undefined || this.#next === 'end' ? undefined : this.at + this.length
   }
 }
 
-/** Reads resources of a playlist, decrypted. */
-class SegmentReader {
-  readonly #open: HlsAccess['open']
-  #keyUrl = ''
-  #key: Buffer | undefined
-
-  constructor(open: HlsAccess['open']) {
-    this.#open = open
-  }
-
-  /** The bytes of a run: those of its first segment, and of all that go on from it. */
-  async *readRun(run: Run, feed: HlsFeed): AsyncGenerator<Buffer> {
-    const { first, clock } = run
-    let segment: HlsSegment | undefined = first
-    let isBegun = false
-    while (segment !== undefined) {
-      feed.take()
-      run.add(segment)
-      run.follow(feed.next)
-      const count: ReadCount = { received: 0, total: undefined }
-      try {
-        for await (const chunk of this.read(segment, segment.sequence, count)) {
-          // A header alone is nothing: it follows when its segment is there.
-          const header = isBegun || first.map === undefined ? [] : this.read(first.map, first.sequence)
-          isBegun = true
-          for await (const piece of header) {
-            clock.push(piece)
-            yield piece
-          }
-          clock.push(chunk)
-          yield chunk
-        }
-      } catch (error) {
-        if (!feed.isLive || !isTransient(error)) throw error
-        const { received, total } = count
-        run.breakOff(segment.duration * (total === undefined ? 1 : 1 - received / total))
-        return
-      }
-      segment = run.follow((await feed.peek()) ?? 'end')
-    }
-  }
-
-  /**
-   * @param sequence - number of the segment, which is the initialisation vector where the playlist gives none.
-   * @param count - kept up to date with what has come.
-   */
-  async *read(
-    resource: HlsResource & { key?: HlsKey },
-    sequence: number,
-    count: ReadCount = { received: 0, total: undefined },
-  ): AsyncGenerator<Buffer> {
-    const { key } = resource
-    const secret = key && (await this.#keyOf(key))
-    const body = this.#open(resource)
-    const bytes = key === undefined || secret === undefined ? body : decrypted(body, secret, key.iv ?? ivOf(sequence))
+/** The bytes of a run: those of its first segment, and of all that go on from it. */
+async function* readRun(reader: SegmentReader, run: Run, feed: HlsFeed): AsyncGenerator<Buffer> {
+  const { first, clock } = run
+  let segment: HlsSegment | undefined = first
+  let isBegun = false
+  while (segment !== undefined) {
+    feed.take()
+    run.add(segment)
+    run.follow(feed.next)
+    const count: ReadCount = { received: 0, total: undefined }
     try {
-      for await (const chunk of bytes as AsyncIterable<Buffer>) {
-        count.received += chunk.length
-        count.total = body.total
+      for await (const chunk of reader.read(segment, segment.sequence, count)) {
+        // A header alone is nothing: it follows when its segment is there.
+        const header = isBegun || first.map === undefined ? [] : reader.read(first.map, first.sequence)
+        isBegun = true
+        for await (const piece of header) {
+          clock.push(piece)
+          yield piece
+        }
+        clock.push(chunk)
         yield chunk
       }
-    } catch (cause) {
-      const { code } = cause as { code?: unknown }
-      if (typeof code !== 'string' || !code.startsWith('ERR_OSSL')) throw cause
-      const message = `${shownUrl(resource.url)} cannot be decrypted with the key of its playlist`
-      throw new InputError('INPUT_UNREADABLE', message, { cause })
+    } catch (error) {
+      if (!feed.isLive || !isTransient(error)) throw error
+      const { received, total } = count
+      run.breakOff(segment.duration * (total === undefined ? 1 : 1 - received / total))
+      return
     }
+    segment = run.follow((await feed.peek()) ?? 'end')
   }
-
-  async #keyOf({ url }: HlsKey): Promise<Buffer> {
-    if (this.#key !== undefined && this.#keyUrl === url.href) return this.#key
-    const chunks: Buffer[] = []
-    let length = 0
-    for await (const chunk of this.#open({ url }) as AsyncIterable<Buffer>) {
-      chunks.push(chunk)
-      length += chunk.length
-      if (length > KEY_BYTES) break
-    }
-    if (length !== KEY_BYTES) {
-      throw new InputError('INPUT_UNREADABLE', `${shownUrl(url)} is no AES-128 key: it has not 16 bytes`)
-    }
-    this.#keyUrl = url.href
-    this.#key = Buffer.concat(chunks)
-    return this.#key
-  }
-}
-
-interface ReadCount {
-  received: number
-  /** `undefined` where the server does not say. */
-  total: number | undefined
 }
 
 async function* following(head: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
@@ -361,16 +260,4 @@ function belongsTo(first: HlsSegment, next: FeedItem): next is HlsSegment {
 /** Whether an error costs a live playlist one segment only. */
 function isTransient(error: unknown): boolean {
   return error instanceof DiarizeStreamError && (error.retryable || error.code === 'INPUT_NOT_FOUND')
-}
-
-function decrypted(body: HttpBody, key: Buffer, iv: Buffer): Readable {
-  const decipher = createDecipheriv('aes-128-cbc', key, iv)
-  // An error of either is the error of both.
-  return pipeline(body, decipher, () => {})
-}
-
-function ivOf(sequence: number): Buffer {
-  const iv = Buffer.alloc(KEY_BYTES)
-  iv.writeBigUInt64BE(BigInt(sequence), 8)
-  return iv
 }

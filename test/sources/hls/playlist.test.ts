@@ -46,8 +46,16 @@ describe('media playlists', () => {
         sequence: 41,
         duration: 5960,
         discontinuity: false,
+        discontinuityNumber: 0,
       },
-      { ...precision, url: new URL('https://example.org/b.ts?x=1'), sequence: 42, duration: 6000, discontinuity: true },
+      {
+        ...precision,
+        url: new URL('https://example.org/b.ts?x=1'),
+        sequence: 42,
+        duration: 6000,
+        discontinuity: true,
+        discontinuityNumber: 1,
+      },
     ])
   })
 

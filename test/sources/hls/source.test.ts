@@ -33,10 +33,12 @@ import {
 import { mono16k, quick, read } from '../http/helpers.ts'
 
 let media: HlsMedia
+let timed: TimedHls
 const servers: HttpFaultServer[] = []
 
 beforeAll(async () => {
   media = await createHls()
+  timed = await createTimedHls()
 })
 afterEach(async () => {
   await noChildLeft()
@@ -48,6 +50,9 @@ async function serve(served: HttpServed, plan: HttpFaultPlan = []): Promise<Http
   servers.push(server)
   return server
 }
+
+/** Tones of segments that begin there, within 50 ms. */
+const tones = (places: readonly number[]): unknown[] => places.map((place) => expect.closeTo(place + ONSET, -2))
 
 /** The audio of some segments as one. */
 function whole(...names: string[]): Promise<Buffer> {
@@ -197,11 +202,6 @@ describe('finished playlists', () => {
 })
 
 describe('what follows a discontinuity', () => {
-  let timed: TimedHls
-  beforeAll(async () => {
-    timed = await createTimedHls()
-  })
-
   /** Where the tones of a playlist are; each entry is a discontinuity, then lines as they are. */
   async function heard(runs: readonly string[], { head = '', live = false } = {}): Promise<number[]> {
     const lines = runs.map((run) => `#EXT-X-DISCONTINUITY\n${run}`)
@@ -214,9 +214,6 @@ describe('what follows a discontinuity', () => {
     })
     return onsetsOf((await read(server.url('/p.m3u8'), { target: mono16k })).bytes)
   }
-
-  /** Tones of segments that begin there, within 50 ms. */
-  const tones = (places: readonly number[]): unknown[] => places.map((place) => expect.closeTo(place + ONSET, -2))
 
   const even = '#EXTINF:1.0,\neven.ts'
   const seconds = (count: number): number[] => Array.from({ length: count }, (_, at) => 1000 * at)
@@ -390,17 +387,42 @@ describe('what follows a discontinuity', () => {
       expect(await onsets(files)).toEqual(tones([700]))
     })
 
-    it('of a live playlist begins at once', async () => {
-      const { '/1.m3u8': sound = '', ...files } = rendition('ts')
-      let asked = 0
-      const server = await serve((path) => {
-        if (path !== '/1.m3u8') return (files as Record<string, Buffer>)[path]
-        asked += 1
-        const text = String(sound).replace(/TARGETDURATION:\d+/, 'TARGETDURATION:0.05')
-        return asked === 1 ? text.replace('#EXT-X-ENDLIST', '') : text
+    describe('that is live', () => {
+      /** Where sound is while the playlist of it, and that of its picture, have no end when they are read first. */
+      const live = async (files: Record<string, Buffer | string>): Promise<number[]> => {
+        const asked: Record<string, number> = {}
+        const server = await serve((path) => {
+          const file = files[path]
+          if (file === undefined || !/\/[01]\.m3u8$/.test(path)) return file
+          asked[path] = (asked[path] ?? 0) + 1
+          const text = String(file).replace(/TARGETDURATION:\d+/, 'TARGETDURATION:1')
+          return path === '/0.m3u8' || asked[path] === 1 ? text.replace('#EXT-X-ENDLIST', '') : text
+        })
+        return onsetsOf((await read(server.url('/main.m3u8'), { target: mono16k })).bytes)
+      }
+
+      it.each(['ts', 'mp4'])('begins as late after its picture as its clock says: %s', async (type) => {
+        expect(await live(rendition(type))).toEqual(tones([1000]))
       })
-      expect(onsetsOf((await read(server.url('/main.m3u8'), { target: mono16k })).bytes)).toEqual(tones([0]))
-      expect(server.requests.map(({ path }) => path)).not.toContain('/0.m3u8')
+
+      it('begins at once where its picture cannot be had', async () => {
+        const { '/0.m3u8': _picture, ...files } = rendition('ts')
+        expect(await live(files)).toEqual(tones([0]))
+        expect(await live({ ...files, '/0.m3u8': list('#EXTINF:2.0,', 'gone.seg') })).toEqual(tones([0]))
+        const other = String(rendition('ts')['/0.m3u8']).replace(/(MEDIA-SEQUENCE:)\d+/, '$1700')
+        expect(await live({ ...files, '/0.m3u8': other })).toEqual(tones([0]))
+      })
+
+      it('is placed beside its picture after each discontinuity', async () => {
+        const run = (name: string, length: string): string => `#EXT-X-DISCONTINUITY\n#EXTINF:${length},\n${name}`
+        const numbered = '#EXT-X-DISCONTINUITY-SEQUENCE:7'
+        const files = {
+          ...rendition('ts'),
+          '/0.m3u8': list(numbered, run('0_0.seg', '2.0'), run('0_0.seg', '2.0'), run('0_0.seg', '2.0')),
+          '/1.m3u8': list(numbered, run('1_0.seg', '1.02'), run('1_0.seg', '1.02'), run('1_0.seg', '1.02')),
+        }
+        expect(await live(files)).toEqual(tones([1000, 3000, 5000]))
+      })
     })
   })
 })
@@ -528,6 +550,35 @@ describe('live playlists', () => {
     const { bytes, gaps } = await read(server.url('/live.m3u8'), { target: mono16k })
     expect(shapeOf(bytes).samples).toBe(2 * 16_000 + shapeOf(await whole('/ts2.ts')).samples)
     expect(gaps).toMatchObject([{ missing: 1000 }])
+  })
+
+  describe('whose lengths are rounded', () => {
+    const cuts = (...numbers: number[]): string[] => numbers.map((at) => `#EXTINF:1,\n/cut${at}.ts`)
+
+    it('stand by their clock after segments that went by unseen', async () => {
+      let asked = 0
+      const server = await serve((path) => {
+        if (path !== '/live.m3u8') return timed.files[path]
+        asked += 1
+        return asked === 1 ? playlist(cuts(0), { ended: false, target: 1 }) : playlist(cuts(3), { first: 3, target: 1 })
+      })
+      const { bytes, gaps } = await read(server.url('/live.m3u8'), { target: mono16k })
+      expect(onsetsOf(bytes)).toEqual(tones([0, 2000]))
+      expect(gaps).toHaveLength(1)
+    })
+
+    it('stand by their clock after a segment that is gone', async () => {
+      const { '/cut1.ts': _gone, ...files } = timed.files
+      let asked = 0
+      const server = await serve((path) => {
+        if (path !== '/live.m3u8') return files[path]
+        asked += 1
+        return playlist(asked > 1 ? cuts(0, 1, 2, 3) : cuts(0, 1, 2), { ended: asked > 1, target: 1 })
+      })
+      const { bytes, gaps } = await read(server.url('/live.m3u8'), { target: mono16k })
+      expect(onsetsOf(bytes)).toEqual(tones([0, 2000]))
+      expect(gaps).toHaveLength(1)
+    })
   })
 
   it('are an error once no attempt is left', async () => {

@@ -1,0 +1,84 @@
+import { createDecipheriv } from 'node:crypto'
+import { pipeline, type Readable } from 'node:stream'
+import { InputError } from '../../errors.ts'
+import { shownUrl } from '../http/address.ts'
+import type { HttpBody } from '../http/body.ts'
+import type { HlsAccess } from './feed.ts'
+import type { HlsKey, HlsResource } from './playlist.ts'
+
+/** Bytes of an AES-128 key. */
+const KEY_BYTES = 16
+
+/** Reads resources of a playlist, decrypted. */
+export class SegmentReader {
+  readonly #open: HlsAccess['open']
+  #keyUrl = ''
+  #key: Buffer | undefined
+
+  constructor(open: HlsAccess['open']) {
+    this.#open = open
+  }
+
+  /**
+   * @param sequence - number of the segment, which is the initialisation vector where the playlist gives none.
+   * @param count - kept up to date with what has come.
+   */
+  async *read(
+    resource: HlsResource & { key?: HlsKey },
+    sequence: number,
+    count: ReadCount = { received: 0, total: undefined },
+  ): AsyncGenerator<Buffer> {
+    const { key } = resource
+    const secret = key && (await this.#keyOf(key))
+    const body = this.#open(resource)
+    const bytes = key === undefined || secret === undefined ? body : decrypted(body, secret, key.iv ?? ivOf(sequence))
+    try {
+      for await (const chunk of bytes as AsyncIterable<Buffer>) {
+        count.received += chunk.length
+        count.total = body.total
+        yield chunk
+      }
+    } catch (cause) {
+      const { code } = cause as { code?: unknown }
+      if (typeof code !== 'string' || !code.startsWith('ERR_OSSL')) throw cause
+      const message = `${shownUrl(resource.url)} cannot be decrypted with the key of its playlist`
+      throw new InputError('INPUT_UNREADABLE', message, { cause })
+    }
+  }
+
+  async #keyOf({ url }: HlsKey): Promise<Buffer> {
+    if (this.#key !== undefined && this.#keyUrl === url.href) return this.#key
+    const chunks: Buffer[] = []
+    let length = 0
+    for await (const chunk of this.#open({ url }) as AsyncIterable<Buffer>) {
+      chunks.push(chunk)
+      length += chunk.length
+      if (length > KEY_BYTES) break
+    }
+    if (length !== KEY_BYTES) {
+      throw new InputError('INPUT_UNREADABLE', `${shownUrl(url)} is no AES-128 key: it has not 16 bytes`)
+    }
+    this.#keyUrl = url.href
+    this.#key = Buffer.concat(chunks)
+    return this.#key
+  }
+}
+
+/** How much of a resource has come, in bytes. */
+export interface ReadCount {
+  received: number
+  /** `undefined` where the server does not say. */
+  total: number | undefined
+}
+
+function decrypted(body: HttpBody, key: Buffer, iv: Buffer): Readable {
+  const decipher = createDecipheriv('aes-128-cbc', key, iv)
+  // An error of either is the error of both.
+  return pipeline(body, decipher, () => {})
+}
+
+function ivOf(sequence: number): Buffer {
+  const iv = Buffer.alloc(KEY_BYTES)
+  iv.writeBigUInt64BE(BigInt(sequence), 8)
+  return iv
+}
