@@ -53,16 +53,23 @@ export function jsonlSink(target?: SinkTarget, options: JsonlSinkOptions = {}): 
   })
   for (const event of jsonlEvents) {
     sink.on(event, (record: object) => {
-      if (event === 'unrecognized') trailer.count.addUnrecognized(record as UnrecognizedSpeech)
+      if (event === 'unrecognized' && !trailer.addUnrecognized(record as UnrecognizedSpeech)) return
       if (!jsonlContextEvents.has(record)) sink.writeAside(formatJsonlEvent(event, record))
     })
   }
   return sink as Writable as Sink
 }
 
+interface TrailerState extends CertaintyState {
+  unrecognizedUntil: number
+}
+
 /** What the last record says of those before it. */
 class Trailer {
-  readonly count = new CertaintyCount()
+  readonly #count = new CertaintyCount()
+  /** Ms of the stream up to which there are records of speech that was not recognised, and those before this run. */
+  #unrecognizedUntil = 0
+  #unrecognizedBefore = 0
   /** Whether all is known that stands before it; what is read from a file has the record of its own, if any. */
   #isKnown = true
 
@@ -70,22 +77,35 @@ class Trailer {
     if (jsonlContexts.has(item)) this.#isKnown = false
     // Revisions change speakers, not words.
     const isNew = isCue(item) || (isSegment(item) ? item.turn.revision === 0 : item.endOfTurn && item.revision === 0)
-    if (isNew) this.count.add(item.words)
+    if (isNew) this.#count.add(item.words)
+  }
+
+  /** Takes what is to be written; `false` for what the file has: what came while a checkpoint was made is told of again. */
+  addUnrecognized(speech: UnrecognizedSpeech): boolean {
+    if (speech.end <= this.#unrecognizedBefore) return false
+    this.#unrecognizedUntil = Math.max(this.#unrecognizedUntil, speech.end)
+    this.#count.addUnrecognized(speech)
+    return true
   }
 
   /** What a run that goes on with the file is to know. */
-  get state(): CertaintyState | undefined {
-    return this.#isKnown ? this.count.state : undefined
+  get state(): TrailerState | undefined {
+    return this.#isKnown ? { ...this.#count.state, unrecognizedUntil: this.#unrecognizedUntil } : undefined
   }
 
   resumeFrom(state: unknown): void {
     // Earlier versions kept none.
-    if (state === undefined) this.#isKnown = false
-    else this.count.resumeFrom(state as CertaintyState)
+    if (state === undefined) {
+      this.#isKnown = false
+      return
+    }
+    const { unrecognizedUntil, ...counted } = state as TrailerState
+    this.#unrecognizedUntil = this.#unrecognizedBefore = unrecognizedUntil
+    this.#count.resumeFrom(counted)
   }
 
   get text(): string {
-    const { figures: certainty } = this.count
+    const { figures: certainty } = this.#count
     const isEmpty = certainty.words === 0 && certainty.unrecognizedMs === 0 && certainty.repeatedWords === 0
     return this.#isKnown && !isEmpty ? formatJsonlEvent('summary', { certainty }) : ''
   }

@@ -16,6 +16,7 @@ import {
   textSink,
   vttSink,
 } from '../../src/index.ts'
+import type { Engine } from '../../src/engine/engine.ts'
 import type { RunOptions } from '../../src/run.ts'
 import { toneEngine, toneScript } from '../../src/testing/index.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
@@ -35,7 +36,7 @@ function hear(file: string, folder: string, options: RunOptions = {}, more: Diar
     jsonlSink(at('jsonl')),
   )
   const hearing = diarize({
-    engine: toneEngine(),
+    engine: puzzled(toneEngine()),
     pace: options.signal === undefined && options.stop === undefined ? 'unpaced' : 40,
     voices: false,
     ...more,
@@ -44,6 +45,24 @@ function hear(file: string, folder: string, options: RunOptions = {}, more: Diar
     checkpoint: path.join(folder, 'talk.checkpoint'),
     ...options,
   })
+}
+
+/** An engine that says of the silence after each turn that it did not understand it. */
+function puzzled(engine: Engine): Engine {
+  return {
+    ...engine,
+    open: (settings, listener) =>
+      engine.open(settings, {
+        speechStarted: (at, confidence) => listener.speechStarted(at, confidence),
+        revision: (revisions) => listener.revision(revisions),
+        failed: (error) => listener.failed(error),
+        turn(turn) {
+          listener.turn(turn)
+          const { end } = turn.words.at(-1)!
+          if (turn.endOfTurn) listener.unrecognized?.({ start: end, end: end + 200, reason: 'noWords' })
+        },
+      }),
+  }
 }
 
 const text = (folder: string, ending: string): string => readFileSync(path.join(folder, `talk.${ending}`), 'utf8')
@@ -82,6 +101,10 @@ describe('a run with a checkpoint', () => {
     expect(ends(parts)).toEqual(ends(whole))
     expect(ends(parts)).toHaveLength(1)
     expect(linesOf(path.join(parts, 'talk.jsonl')).at(-1)?.type).toBe('summary')
+    const missed = (folder: string) =>
+      linesOf(path.join(folder, 'talk.jsonl')).flatMap(({ type, start }) => (type === 'unrecognized' ? [start] : []))
+    expect(missed(parts)).toEqual(missed(whole))
+    expect(missed(whole)).toHaveLength(once.turns)
     const orders = (folder: string) =>
       linesOf(path.join(folder, 'talk.jsonl')).flatMap(({ type, order }) => (type === 'turn' ? [order] : []))
     expect(orders(parts)).toEqual(orders(whole))
