@@ -1,4 +1,11 @@
-import type { Engine, EngineRevision, EngineSettings, EngineTurn, EngineWord } from '../../src/engine/engine.ts'
+import type {
+  Engine,
+  EngineRevision,
+  EngineSettings,
+  EngineTurn,
+  EngineUnrecognizedSpeech,
+  EngineWord,
+} from '../../src/engine/engine.ts'
 
 /** Settings of an ordinary session with speaker labels. */
 export const ordinarySettings: EngineSettings = {
@@ -18,6 +25,7 @@ export interface EngineRun {
   partials: EngineTurn[]
   finals: EngineTurn[]
   revisions: EngineRevision[]
+  unrecognized: EngineUnrecognizedSpeech[]
   /** Words of all finals as first reported, and after the revisions. */
   words: EngineWord[]
   revisedWords: EngineWord[]
@@ -29,7 +37,7 @@ export async function runEngine(
   samples: Int16Array,
   settings: Partial<EngineSettings> = {},
 ): Promise<EngineRun> {
-  const run: EngineRun = { partials: [], finals: [], revisions: [], words: [], revisedWords: [] }
+  const run: EngineRun = { partials: [], finals: [], revisions: [], unrecognized: [], words: [], revisedWords: [] }
   let failure: Error | undefined
   const session = await engine.open(
     { ...ordinarySettings, ...settings },
@@ -37,6 +45,7 @@ export async function runEngine(
       speechStarted() {},
       turn: (turn) => void (turn.endOfTurn ? run.finals : run.partials).push(turn),
       revision: (revisions) => void run.revisions.push(...revisions),
+      unrecognized: (speech) => void run.unrecognized.push(speech),
       failed: (error) => void (failure = error),
     },
   )
