@@ -171,7 +171,7 @@ export function replacedFiles(
   stored: StoredOutputs = new Map(),
 ): string[] {
   const files = [...outputs, mux, burn].filter((file) => file !== undefined && file !== STDOUT) as string[]
-  const itself = files.find((file) => (isS3Address(file) ? file === input : path.resolve(file) === path.resolve(input)))
+  const itself = files.find((file) => (isS3Address(file) ? file === input : isSameFile(file, input)))
   if (itself !== undefined) throw usage(`${itself} is the input itself`)
   const existing = files.filter((file) => stored.has(file) || (!isS3Address(file) && isFile(file)))
   if (keepsFiles && existing.length > 0) {
@@ -180,6 +180,17 @@ export function replacedFiles(
     )
   }
   return existing
+}
+
+/** Whether two paths lead to one file, also by links. */
+function isSameFile(one: string, other: string): boolean {
+  if (path.resolve(one) === path.resolve(other)) return true
+  try {
+    const [{ dev, ino }, second] = [statSync(one, { bigint: true }), statSync(other, { bigint: true })]
+    return dev === second.dev && ino === second.ino
+  } catch {
+    return false
+  }
 }
 
 function isFile(path: string): boolean {

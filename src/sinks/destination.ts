@@ -1,5 +1,6 @@
 import type { Copied, Piece } from '../captions/composer/rewrite.ts'
 import { isDestination, type OutputDestination } from '../destinations/destination.ts'
+import { fileKey, isBeingRead } from '../destinations/files-being-read.ts'
 import { OutputError } from '../errors.ts'
 import { guard, waitAtMost } from '../stream-helpers.ts'
 import { invalidOption } from '../options.ts'
@@ -56,6 +57,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ERR_STREAM_PREMATURE_CLOSE: 'it was closed before the captions were complete',
   FILE_GONE: 'it was removed, renamed or replaced while it was being written',
   FILE_SHARED: 'another sink is writing to it',
+  FILE_READ: 'it is what a source is reading',
   FILE_CHANGED: 'something else has written to it or cut it short',
 }
 
@@ -67,6 +69,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   ERR_STREAM_PREMATURE_CLOSE: KEEP_READER,
   FILE_GONE: 'leave it in its place until the sink has finished',
   FILE_SHARED: 'give each sink a file of its own',
+  FILE_READ: 'write to another file, and rename that',
   FILE_CHANGED: 'keep other programs away from it until the sink has finished; what was written so far is not whole',
 }
 
@@ -237,6 +240,7 @@ export class FileDestination implements Destination {
   #bytes = 0
   #complete = false
   #isInterrupted = false
+  #refusal: OutputError | undefined
 
   constructor(file: string, trouble?: OutputError) {
     this.path = file
@@ -246,8 +250,10 @@ export class FileDestination implements Destination {
   async write(text: string): Promise<void> {
     if (this.trouble !== undefined) throw this.trouble
     if (this.#complete) throw new Error('the file is complete already')
+    // Last words must not be written where the first ones were refused: it is the file of another, who may have left by now.
+    if (this.#refusal !== undefined) throw this.#refusal
     try {
-      const handle = this.#handle ?? (await this.#open())
+      const handle = this.#handle ?? (await this.#openFirst())
       await this.#assertOurs(handle)
       this.#bytes = await append(handle, this.#bytes, text)
     } catch (error) {
@@ -418,6 +424,15 @@ export class FileDestination implements Destination {
     return stat(this.path, { bigint: true }).catch(() => undefined)
   }
 
+  async #openFirst(): Promise<FileHandle> {
+    try {
+      return await this.#open()
+    } catch (error) {
+      this.#refusal = unwritable(this.path, error)
+      throw error
+    }
+  }
+
   async #open(flags: 'w+' | 'r+' = 'w+'): Promise<FileHandle> {
     await this.#keep()
     const handle = await open(this.path, flags)
@@ -431,6 +446,9 @@ export class FileDestination implements Destination {
     const real = resolveLinks(this.path)
     this.#reserve(real)
     const there = await this.#there()
+    if (there !== undefined && isBeingRead(fileKey(there))) {
+      throw Object.assign(new Error('the file is being read'), { code: 'FILE_READ' })
+    }
     if (there !== undefined) this.#reserve(fileKey(there))
     const { FileLock: Lock } = await import('./file-lock.ts')
     this.#lock ??= await Lock.take(real)
@@ -464,10 +482,6 @@ export class FileDestination implements Destination {
       this.#lock = undefined
     }
   }
-}
-
-function fileKey({ dev, ino }: BigIntStats): string {
-  return `${dev}:${ino}`
 }
 
 function gone(): Error {

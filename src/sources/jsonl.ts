@@ -40,6 +40,10 @@ export type JsonlSource = TypedReadable<JsonlSourceEvents, Captionable>
 
 /** Longest line, in characters; a turn of hours is shorter. */
 const LONGEST_LINE = 16_777_216
+/** Most characters of records between two items, which are kept to be written again with the second. */
+const MOST_BETWEEN = 67_108_864
+/** What `jsonlSink()` writes; a file may have records of other types beside these. */
+const TYPES: ReadonlySet<unknown> = new Set(['turn', 'segment', 'cue', 'summary', ...jsonlEvents])
 
 /**
  * Reads what `jsonlSink()` has written: turns, segments and cues as they were, for any sink. So names, presets and formats are
@@ -86,6 +90,9 @@ async function* readItems(path: Transcript, emit: Emit, closed: AbortSignal): As
   const totals = new TurnTotals()
   let audioMs = 0
   let before = ''
+  /** Of what there are records, and whether any is one that `jsonlSink()` writes. */
+  let others: string | undefined
+  let isOurs = false
   /** One item is held back, since what stands behind the last one belongs to it. */
   let held: Captionable | undefined
   const events: [string, object][] = []
@@ -102,12 +109,18 @@ async function* readItems(path: Transcript, emit: Emit, closed: AbortSignal): As
   }
   for await (const { record, line, where } of readRecords(path, closed)) {
     const { type, ...all } = record
+    if (TYPES.has(type)) isOurs = true
+    else others ??= where
     const { name, ...fields } = all
     const item = type === 'turn' ? turnOf(fields) : type === 'segment' ? segmentOf(fields) : cueOf(type, fields)
     if (item === 'wrong')
       throw new InputError('INPUT_NOT_MEDIA', `${where} is no ${String(type)} as jsonlSink() writes it`)
     if (item === undefined) {
       before += line
+      if (before.length > MOST_BETWEEN) {
+        const problem = `there are more than ${MOST_BETWEEN} characters of records before ${where}, and no words in them`
+        throw new InputError('INPUT_NOT_MEDIA', problem)
+      }
       const event = jsonlEvents.find((one) => one === type)
       if (event !== undefined && isEvent(event, all)) events.push([event, all])
       if (event === 'unrecognized' && isEvent(event, all)) {
@@ -123,6 +136,10 @@ async function* readItems(path: Transcript, emit: Emit, closed: AbortSignal): As
     audioMs = Math.max(audioMs, item.end)
     if ('endOfTurn' in item && item.endOfTurn) totals.add(item)
     tellProgress()
+  }
+  if (!isOurs && others !== undefined) {
+    const problem = `${others} is no record of a transcript, nor is any other; jsonlSource() reads what jsonlSink() wrote`
+    throw new InputError('INPUT_NOT_MEDIA', problem)
   }
   const context = held === undefined ? undefined : jsonlContexts.get(held)
   if (context !== undefined) context.after = before

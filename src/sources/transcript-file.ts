@@ -1,7 +1,8 @@
-import { createReadStream } from 'node:fs'
+import { createReadStream, fstatSync } from 'node:fs'
 import { addAbortSignal, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { OutputDestination } from '../destinations/destination.ts'
+import { fileKey, noteReader } from '../destinations/files-being-read.ts'
 import { InputError } from '../errors.ts'
 import { invalidOption } from '../options.ts'
 import { announce, recordStage } from '../stage.ts'
@@ -68,10 +69,18 @@ export async function* readText(transcript: Transcript, closed?: AbortSignal): A
   }
 }
 
-function openText(path: string, closed: AbortSignal | undefined): AsyncIterable<Uint8Array> {
+async function* openText(path: string, closed: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
   const bytes: Readable = path === '-' ? process.stdin : createReadStream(path)
   if (closed !== undefined) addAbortSignal(closed, bytes)
-  return bytes
+  let release = (): void => {}
+  bytes.once('open', (descriptor: number) => {
+    release = noteReader(fileKey(fstatSync(descriptor, { bigint: true })))
+  })
+  try {
+    yield* bytes as AsyncIterable<Uint8Array>
+  } finally {
+    release()
+  }
 }
 
 function encodingOf([first, second]: Uint8Array): string {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, it } from 'vitest'
 import { formatJsonlItem } from '../../src/captions/formats/jsonl.ts'
@@ -27,8 +27,13 @@ it('writes a transcript with other names, by another preset and in other formats
   expect(readFileSync(again, 'utf8')).toBe(readFileSync(talk, 'utf8'))
   const heard = await command(talk, '--model', 'parakeet-v3')
   expect([heard.code, heard.err]).toEqual([2, expect.stringContaining('--model is of no use with a transcript')])
-  const itself = await command(talk, '-o', talk)
-  expect([itself.code, itself.err]).toEqual([2, expect.stringContaining('is the input itself')])
+  const [link, hard] = [path.join(folder, 'link.jsonl'), path.join(folder, 'hard.jsonl')] as const
+  symlinkSync(talk, link)
+  linkSync(talk, hard)
+  for (const same of [talk, link, hard]) {
+    const itself = await command(talk, '-o', same)
+    expect([itself.code, itself.err]).toEqual([2, expect.stringContaining('is the input itself')])
+  }
   expect(readFileSync(talk, 'utf8')).toContain('Carol')
 })
 

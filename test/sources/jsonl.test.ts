@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
@@ -123,6 +123,37 @@ describe('jsonlSource', () => {
     writeFileSync(file, `{"type":"session"}\n${line}\n`)
     const failed = run(jsonlSource(file), srtSink(new TextCollector()))
     await expect(failed).rejects.toMatchObject({ code, message: expect.stringContaining(message) as string })
+  })
+
+  it.each(['{"start":0,"end":900,"text":"hi"}\n', '{"type":"word"}\n{"type":"phrase"}\n'])(
+    'makes no empty captions of what is no transcript: %j',
+    async (text) => {
+      const file = path.join(directory(), 'other.jsonl')
+      writeFileSync(file, text)
+      const failed = run(jsonlSource(file), srtSink(new TextCollector()))
+      await expect(failed).rejects.toMatchObject({
+        code: 'INPUT_NOT_MEDIA',
+        message: expect.stringMatching(/^line 1 of .*other\.jsonl is no record of a transcript/) as string,
+      })
+    },
+  )
+
+  it('is not written over by a sink of the same process while it is read, whatever name that has for it', async () => {
+    const file = await written()
+    const before = readFileSync(file, 'utf8')
+    const [link, hard] = [path.join(directory(), 'link.jsonl'), path.join(directory(), 'hard.jsonl')]
+    symlinkSync(file, link)
+    linkSync(file, hard)
+    for (const target of [file, link, hard]) {
+      await expect(run(jsonlSource(file), jsonlSink(target))).rejects.toMatchObject({
+        code: 'OUTPUT_UNWRITABLE',
+        message: `cannot write to ${target}: it is what a source is reading; write to another file, and rename that`,
+      })
+      expect(readFileSync(file, 'utf8')).toBe(before)
+    }
+    // Nothing is kept from who comes afterwards.
+    await run([makeTurn(0, 'A:new')], jsonlSink(file))
+    expect(readFileSync(file, 'utf8')).toContain('new')
   })
 
   it('says what is wrong with a file', async () => {
