@@ -7,7 +7,7 @@ import { serve } from '../../src/server/index.ts'
 import { seededRandom, toneAudio, toneEngine, toneScript, type ToneWord } from '../../src/testing/index.ts'
 import { wordsIn } from '../batch/recordings.ts'
 import { asking, startCommand } from '../cli/command.ts'
-import { linesOf, wordsOf, writeTalk } from './talk.ts'
+import { type Line, linesOf, wordsOf, writeTalk } from './talk.ts'
 
 /** What went wrong, each as a line; and how often what was killed. */
 export interface Killed {
@@ -81,7 +81,7 @@ export async function killOverFiles(folder: string, kills: number, seed: number)
   return result
 }
 
-function faultsOfTalk(at: (ending: string) => string, words: readonly ToneWord[]): string[] {
+export function faultsOfTalk(at: (ending: string) => string, words: readonly ToneWord[]): string[] {
   const faults: string[] = []
   // Speakers have letters in order of appearance.
   const letters = new Map<number, string>()
@@ -116,7 +116,7 @@ function endlessHeader(): Buffer {
 }
 
 /** A station that is on the air whoever listens. */
-async function station(words: readonly ToneWord[]): Promise<{ url: string; close: () => Promise<unknown> }> {
+export async function station(words: readonly ToneWord[]): Promise<{ url: string; close: () => Promise<unknown> }> {
   const onAir = performance.now()
   const position = (): number => Math.round(performance.now() - onAir)
   const server = createServer((_request, response) => {
@@ -172,15 +172,18 @@ export async function killOverStation(folder: string, kills: number, seed: numbe
   await radio.close()
   const { faults, gaps } = faultsOfRadio(at, words)
   result.faults.push(...faults)
-  return { ...result, gaps }
+  return { ...result, gaps: gaps.length }
 }
 
-function faultsOfRadio(at: (ending: string) => string, words: readonly ToneWord[]): { faults: string[]; gaps: number } {
+export function faultsOfRadio(
+  at: (ending: string) => string,
+  words: readonly ToneWord[],
+): { faults: string[]; gaps: Line[] } {
   const faults: string[] = []
   const heard = wordsOf(at('jsonl'))
   const gaps = linesOf(at('jsonl')).filter(({ type }) => type === 'gap')
   const first = heard[0]
-  if (first?.word === undefined) return { faults: ['nothing was heard'], gaps: gaps.length }
+  if (first?.word === undefined) return { faults: ['nothing was heard'], gaps }
   const offset = first.start - words[first.word]!.start
   let before = -1
   for (const { word = -1, start } of heard) {
@@ -203,5 +206,5 @@ function faultsOfRadio(at: (ending: string) => string, words: readonly ToneWord[
   if (String(captions) !== String(heard.map(({ word }) => word))) {
     faults.push(`the SRT has other words: ${captions.length} and ${heard.length}`)
   }
-  return { faults, gaps: gaps.length }
+  return { faults, gaps }
 }
