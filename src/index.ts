@@ -164,6 +164,13 @@ export type { AudioFormat, SampleEncoding } from './audio/format.ts'
 export type { AuthenticationOptions, Secret } from './protocol/endpoint.ts'
 export type { ConnectionParameters } from './protocol/parameters.ts'
 export type { CertaintyFigures } from './certainty.ts'
-export type { Gap, HeardRange, ReconnectingRecord, UnrecognizedSpeech } from './stream/options.ts'
+export type {
+  Gap,
+  HeardRange,
+  ReconnectingRecord,
+  SessionAdmission,
+  SessionOpening,
+  UnrecognizedSpeech,
+} from './stream/options.ts'
 export type { HeartbeatMessage, SilenceMessage, SpeechStartedMessage } from './protocol/messages.ts'
 export type { Region } from './protocol/endpoint.ts'

@@ -122,6 +122,13 @@ export interface FleetWorkOptions {
   reportEvery?: number
   /** How long a live input may take to hand over its last words when the worker is drained, in ms, 0 to 60000. @defaultValue `5000` */
   drainTime?: number
+  /**
+   * Most sessions a minute, 1 to 1000000, that all workers of the queue together open with their key, live inputs first; a tenth is
+   * kept for these. Where it is not given, it is 100 at first, grows by a tenth a minute while seven tenths of it are used, as
+   * AssemblyAI raises its limit, and shrinks to what was let in where a server refuses sessions as too many.
+   * @defaultValue as said
+   */
+  sessionsPerMinute?: number
   /** Name of the worker, as `status()` shows it. @defaultValue the host's name and the process's number */
   name?: string
 }
@@ -184,6 +191,7 @@ const WORK_CHECKS: Readonly<Record<keyof FleetWorkOptions, Check>> = {
   maxCrashes: integer(1, 1000),
   reportEvery: integer(1000, 600_000, 'ms'),
   drainTime: integer(0, 60_000, 'ms'),
+  sessionsPerMinute: integer(1, 1_000_000),
   name: string(1, 200),
 }
 
@@ -199,8 +207,8 @@ export function checkAddOptions(options: FleetAddOptions): void {
   checkOptions('add()', options, ADD_CHECKS)
 }
 
-export type ResolvedWorkOptions = Required<Omit<FleetWorkOptions, 'apiKey' | 'name'>> &
-  Pick<FleetWorkOptions, 'apiKey' | 'name'>
+export type ResolvedWorkOptions = Required<Omit<FleetWorkOptions, 'apiKey' | 'name' | 'sessionsPerMinute'>> &
+  Pick<FleetWorkOptions, 'apiKey' | 'name' | 'sessionsPerMinute'>
 
 /** @throws ConfigurationError `INVALID_OPTION` */
 export function resolveWorkOptions(options: FleetWorkOptions): ResolvedWorkOptions {

@@ -6,6 +6,7 @@ import { keepsNothing } from '../checkpoint/stages.ts'
 import type { Turn } from '../model.ts'
 import type { Progress, RunSummary } from '../progress.ts'
 import { run, type Stage } from '../run.ts'
+import type { SessionAdmission } from '../stream/options.ts'
 import { fanOut } from '../sinks/fan-out.ts'
 import { sinkOf } from '../sinks/formats.ts'
 import { fileSource } from '../sources/file.ts'
@@ -29,6 +30,8 @@ export interface JobRun {
   /** Ends a live input where it is: the last words come, and another goes on from there. */
   stop: AbortSignal
   apiKey: DiarizeOptions['apiKey'] | undefined
+  /** Is asked before each session. */
+  admission: SessionAdmission
   onBegin: (stages: readonly EventEmitter[]) => void
   onProgress: (progress: Progress) => void
   /** Words of a final turn that was not revised. */
@@ -97,7 +100,7 @@ async function hearFurther(
 
 async function hear(
   job: FleetJob,
-  { signal, stop, apiKey, onBegin, onProgress, onWords }: JobRun,
+  { signal, stop, apiKey, admission, onBegin, onProgress, onWords }: JobRun,
   place: LocalOutputs,
   outputs: readonly FleetOutput[],
 ): Promise<RunSummary> {
@@ -105,7 +108,7 @@ async function hear(
   const stages: unknown[] = []
   try {
     stages.push(await openSource(job))
-    stages.push(resample(), diarize(await diarizeOptions(job, apiKey)))
+    stages.push(resample(), diarize({ ...(await diarizeOptions(job, apiKey)), admission }))
     const sinks = outputs.map((output) => {
       const recording = path.parse(output.path).name
       return sinkOf(output.format, place.pathOf(output), { speakers, layout, recording })

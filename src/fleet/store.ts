@@ -26,10 +26,19 @@ export interface Store {
   /** What all processes know by a name. */
   read(name: string): Promise<string | undefined>
   write(name: string, value: string): Promise<void>
+  /**
+   * Changes what all processes know by a name, as nobody else does at the same time.
+   *
+   * @param change - is given what is there, and the store's time in ms of the epoch; may be called several times.
+   */
+  update<Result>(name: string, change: Change<Result>): Promise<Result>
   /** What keeps it from being relied on. */
   troubles(): Promise<Warning[]>
   close(): Promise<void>
 }
+
+/** Makes a new value of what is there. */
+export type Change<Result> = (value: string | undefined, now: number) => { value: string; result: Result }
 
 export interface StoreOptions {
   store: URL
@@ -65,6 +74,16 @@ async function optional<Library extends object>(name: string, load: () => Promis
     throw new ConfigurationError('INVALID_OPTION', message, { cause, option: 'store' })
   }
 }
+
+const READ_WITH_TIME = `
+  local time = redis.call('TIME')
+  return { redis.call('GET', KEYS[1]) or '', time[1] * 1000 + math.floor(time[2] / 1000) }`
+const WRITE_UNLESS_CHANGED = `
+  if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+  return 1`
+/** What processes tell each other is forgotten when nobody has said anything for a day, in ms. */
+const STATE_MS = 86_400_000
 
 class RedisStore implements Store {
   readonly kind = 'redis'
@@ -126,6 +145,15 @@ class RedisStore implements Store {
 
   async write(name: string, value: string): Promise<void> {
     await this.#client.set(this.#key(name), value)
+  }
+
+  async update<Result>(name: string, change: Change<Result>): Promise<Result> {
+    const key = this.#key(name)
+    for (;;) {
+      const [before, now] = (await this.#client.eval(READ_WITH_TIME, 1, key)) as [string, number]
+      const { value, result } = change(before === '' ? undefined : before, now)
+      if ((await this.#client.eval(WRITE_UNLESS_CHANGED, 1, key, before, value, STATE_MS)) === 1) return result
+    }
   }
 
   #key(name: string): string {
@@ -236,6 +264,33 @@ class PostgresStore implements Store {
       `INSERT INTO ${this.#table} (queue, name, value) VALUES ($1, $2, $3) ` +
       'ON CONFLICT (queue, name) DO UPDATE SET value = EXCLUDED.value'
     await this.#pool.query(text, [this.#options.queue, name, value])
+  }
+
+  async update<Result>(name: string, change: Change<Result>): Promise<Result> {
+    const connection = await this.#pool.connect()
+    const own = [this.#options.queue, name]
+    try {
+      await connection.query('BEGIN')
+      await connection.query(
+        `INSERT INTO ${this.#table} (queue, name, value) VALUES ($1, $2, '') ON CONFLICT (queue, name) DO NOTHING`,
+        own,
+      )
+      const { rows } = await connection.query<{ value: string; now: string }>(
+        `SELECT value, floor(extract(epoch FROM clock_timestamp()) * 1000) AS now FROM ${this.#table} ` +
+          'WHERE queue = $1 AND name = $2 FOR UPDATE',
+        own,
+      )
+      const { value: before = '', now = '0' } = rows[0] ?? {}
+      const { value, result } = change(before === '' ? undefined : before, Number(now))
+      await connection.query(`UPDATE ${this.#table} SET value = $3 WHERE queue = $1 AND name = $2`, [...own, value])
+      await connection.query('COMMIT')
+      connection.release()
+      return result
+    } catch (error) {
+      // The server undoes what was begun when the connection is closed.
+      connection.release(true)
+      throw error
+    }
   }
 
   async troubles(): Promise<Warning[]> {

@@ -1,9 +1,11 @@
 import type { Job, Worker } from 'bullmq'
 import { EventEmitter } from 'node:events'
 import { hostname } from 'node:os'
-import { DiarizeStreamError, isAbortError, type Warning } from '../errors.ts'
+import { DiarizeStreamError, isAbortError, type SessionError, type Warning } from '../errors.ts'
 import { redact } from '../redact.ts'
+import type { ReconnectingRecord } from '../stream/options.ts'
 import { waitAtMost } from '../stream-helpers.ts'
+import { SessionAdmissions } from './admission.ts'
 import { environmentKey } from '../transforms/diarize-options.ts'
 import { firstLimit, followLoad } from './concurrency.ts'
 import { type FleetJob, nextSlice } from './jobs.ts'
@@ -74,6 +76,8 @@ const COMMANDS_MS = 1000
 /** Each attempt waits twice as long as that before it, ms. */
 const FIRST_DELAY_MS = 2000
 const LONGEST_DELAY_MS = 300_000
+/** Sessions a minute of a key of which nothing is known: those of a paid account of AssemblyAI. */
+const SESSIONS_PER_MINUTE = 100
 /** How long jobs may take to end when they are told to, in ms. */
 const END_MS = 20_000
 /** Longest reason of a failure that is kept, in characters. */
@@ -305,6 +309,8 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     const { progress, facts, abort, stop } = running
     const queuedAt = new Date(job.timestamp)
     const end = data.slice === undefined ? undefined : endOfSlice(job.timestamp, data.slice.length)
+    const key = this.#keyFor(data)
+    const admissions = this.#admissionsOf(data, key)
     const timer = end === undefined ? undefined : setTimeout(() => stop.abort(), end)
     try {
       return await runJob(data, {
@@ -313,14 +319,18 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
         queuedAt,
         signal: abort.signal,
         stop: stop.signal,
-        apiKey: this.#keyFor(data),
-        onBegin: (stages) => this.#follow(stages, running),
+        apiKey: key,
+        admission: admissions.admit,
+        onBegin: (stages) => this.#follow(stages, running, admissions),
         onProgress: ({ doneMs, totalMs }) => {
           progress.doneMs = doneMs
           if (totalMs !== undefined) progress.totalMs = totalMs
         },
         onWords: (count) => (progress.words += count),
       })
+    } catch (error) {
+      if (isRefusal(error as Error)) await admissions.refused().catch(() => {})
+      throw error
     } finally {
       clearTimeout(timer)
     }
@@ -331,8 +341,18 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     return this.#options.apiKey ?? (hearing.url === undefined ? this.#environmentKey : undefined)
   }
 
-  #follow(stages: readonly EventEmitter[], { progress, facts }: Running): void {
+  /** The bucket that all workers of the queue share. */
+  #admissionsOf({ hearing }: FleetJob, key: unknown): SessionAdmissions {
+    const { sessionsPerMinute } = this.#options
+    const bucket = { perMinute: sessionsPerMinute ?? SESSIONS_PER_MINUTE, grows: sessionsPerMinute === undefined }
+    return new SessionAdmissions(this.#store, hearing.url ?? 'assemblyai', key, bucket)
+  }
+
+  #follow(stages: readonly EventEmitter[], { progress, facts }: Running, admissions: SessionAdmissions): void {
     for (const stage of stages) {
+      stage.on('reconnecting', ({ error }: ReconnectingRecord) => {
+        if (isRefusal(error)) void admissions.refused().catch(() => {})
+      })
       stage.on('warning', ({ code, message }: Warning) => {
         this.emit('warning', { code, message: `${facts.input}: ${message}`, id: facts.id })
       })
@@ -363,6 +383,12 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     if (mayPass(error)) return new Error(reason)
     return new this.#store.bullmq.UnrecoverableError(reason)
   }
+}
+
+/** Whether a server has taken a session for one too many. */
+function isRefusal(error: Error): boolean {
+  const { code, httpStatus } = error as Partial<SessionError>
+  return code === 'TOO_MANY_SESSIONS' || httpStatus === 429
 }
 
 /** Whether the same may succeed later. What the library did not foresee may be trouble of this machine. */

@@ -25,11 +25,29 @@ export interface StreamStart {
   unrecognizedUntil?: number
 }
 
+/** A session that is about to be opened. */
+export interface SessionOpening {
+  /** Whether the source cannot wait. */
+  live: boolean
+  /** Whether the stream has had a session before. */
+  again: boolean
+  /** Fires when the session is not wanted any more. */
+  signal: AbortSignal
+}
+
+/**
+ * Is asked before each session that a stream opens, also again and beside the one before, and resolves when it may. What it
+ * rejects with ends the stream; where the session before goes on meanwhile, it is a warning.
+ */
+export type SessionAdmission = (opening: SessionOpening) => Promise<void>
+
 export interface SupervisorOptions extends SessionOptions, BackOffOptions {
   /** Address and fresh credentials for one more session. */
   connect: () => Promise<SessionTarget>
-  /** What sessions at this server are counted by; absent where it takes any number. */
+  /** What sessions at this server are counted by; absent where it takes any number, or `admission` counts them. */
   meter?: () => MeterUse
+  /** Is asked before each session. */
+  admission?: SessionAdmission | undefined
   /** The error behind a session that the engine itself broke. */
   failure: () => Error | undefined
   /** Ms of audio per ms that a server with this Begin is to be sent; `Infinity` for no pace. */

@@ -6,7 +6,13 @@ import { oneLine } from '../redact.ts'
 import type { VoiceProfile } from '../voices/profile.ts'
 import { Session, type SessionEnd } from '../session/session.ts'
 import { FinalWords, type Orders, TurnJoiner } from './joiner.ts'
-import type { StreamStart, SupervisorEvents, SupervisorOptions, UnrecognizedSpeech } from './options.ts'
+import type {
+  SessionAdmission,
+  StreamStart,
+  SupervisorEvents,
+  SupervisorOptions,
+  UnrecognizedSpeech,
+} from './options.ts'
 import { connector, rollOverTimes, SessionBudget } from './reconnect.ts'
 import { ReplayBuffer } from './replay-buffer.ts'
 import { Sender } from './sender.ts'
@@ -225,6 +231,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     const request = { since, again: this.#everBegun, delay, settled: () => this.#state.changed() }
     const ticket = this.#meter?.request(request)
     if (delay > 0) await this.#state.until(() => this.#destroyed, delay)
+    if (this.#options.admission !== undefined) await this.#admitted(this.#options.admission, unwanted)
     if (ticket === undefined) return undefined
     const over = (): boolean => this.#destroyed || unwanted()
     const settled = (): boolean => ticket.admitted || ticket.error !== undefined || over()
@@ -235,6 +242,28 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     if (ticket.error) throw ticket.error
     if (!over()) return ticket
     ticket.leave()
+    throw new SessionError('CONNECTION_LOST', 'no session is wanted any more')
+  }
+
+  /** Waits until somebody outside lets the session be opened. */
+  async #admitted(admission: SessionAdmission, unwanted: () => boolean): Promise<void> {
+    const abort = new AbortController()
+    let isSettled = false
+    const { live } = this.#options
+    const admitted = admission({ live, again: this.#everBegun, signal: abort.signal }).finally(() => {
+      isSettled = true
+      this.#state.changed()
+    })
+    // What comes of it is of no interest any more where it is not waited for.
+    admitted.catch(() => {})
+    const over = (): boolean => isSettled || this.#destroyed || unwanted()
+    if (!(await this.#state.until(over, LONG_WAIT_MS))) {
+      const message = 'this stream waits until another session may be opened with its key'
+      this.emit('warning', { code: 'SESSION_QUEUED', message })
+      await this.#state.until(over)
+    }
+    if (isSettled) return admitted
+    abort.abort()
     throw new SessionError('CONNECTION_LOST', 'no session is wanted any more')
   }
 

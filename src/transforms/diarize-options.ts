@@ -28,7 +28,7 @@ import {
   checkString,
   invalidOption,
 } from '../options.ts'
-import type { HeardRange } from '../stream/options.ts'
+import type { HeardRange, SessionAdmission } from '../stream/options.ts'
 import { checkVoiceBook, type VoiceBook } from '../voices/book.ts'
 import { type ChannelOptions, channelOptionNames, checkChannelOptions } from './channels/options.ts'
 
@@ -182,6 +182,12 @@ export interface DiarizeOptions extends AuthenticationOptions, ChannelOptions {
    * @defaultValue as many as the server takes, which its refusals tell
    */
   sessionRate?: number
+  /**
+   * Is asked before each session that is opened, also again or beside the one before, and resolves when it may be: for many
+   * processes that share one key. It stands in the place of `sessionRate`. The engine on this machine is never asked for.
+   * @defaultValue none
+   */
+  admission?: SessionAdmission
   /** When a session is replaced by another. @defaultValue see there */
   reconnect?: SessionReconnectOptions
   /** How long a server may take. @defaultValue see there */
@@ -269,6 +275,7 @@ const topNames: readonly string[] = [
   'voices',
   'models',
   'sessionRate',
+  'admission',
   'signal',
   ...audioNames,
   ...channelOptionNames,
@@ -311,6 +318,10 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
   else checkOneOf('pace', given.pace, ['auto', 'realtime', 'unpaced'])
   checkOneOf('encoding', given.encoding, encodings.slice(0, 2))
   checkInteger('sessionRate', given.sessionRate, 1, 1_000_000)
+  if (given.admission !== undefined && typeof given.admission !== 'function') {
+    throw invalidOption('admission', 'a function', given.admission)
+  }
+  exclusive('sessionRate', given.sessionRate, 'admission', given.admission)
   checkInteger('parallel', given.parallel, 1, 100)
   if ((given.parallel ?? 1) > 1) {
     exclusive('parallel', given.parallel, 'channels', given.channels)

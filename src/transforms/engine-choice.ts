@@ -301,9 +301,10 @@ function framesOf(
 }
 
 /** What sessions are counted by: an engine in this process takes any number. */
-function meterOf(options: ResolvedDiarizeOptions, live: boolean): Pick<SupervisorOptions, 'meter'> {
+function meterOf(options: ResolvedDiarizeOptions, live: boolean): Pick<SupervisorOptions, 'meter' | 'admission'> {
   const kind = peerKind(options)
   if (kind === 'embedded') return {}
+  if (options.admission !== undefined) return { admission: options.admission }
   // An account is the same in all data zones.
   const place = kind === 'server' ? serverUrl(options.url!).host : kind
   const key = options.apiKey ?? options.token ?? (kind === 'server' ? undefined : environmentKey())

@@ -83,7 +83,20 @@ function finalsOf(turns: StreamStart['turns']): FinalWords {
 }
 
 /** Options that change how audio is sent, and to whom it is paid, but not what is heard. */
-const ways = ['apiKey', 'token', 'agent', 'ca', 'signal', 'sessionRate', 'pace', 'catchUp', 'models', 'region', 'live']
+const ways = [
+  'admission',
+  'apiKey',
+  'token',
+  'agent',
+  'ca',
+  'signal',
+  'sessionRate',
+  'pace',
+  'catchUp',
+  'models',
+  'region',
+  'live',
+]
 const rhythms =
   /^(?:retries|retryDelay|maxRetryDelay|rollOverBefore|overlap|maxReplay|keepAlive|\w+(?:Timeout|Interval))$/
 

@@ -2,6 +2,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Fleet, type FleetOptions, openFleet } from '../../src/fleet/index.ts'
+import { resolveFleetOptions } from '../../src/fleet/options.ts'
+import { openStore } from '../../src/fleet/store.ts'
 import { serve, type StreamingServer } from '../../src/server/index.ts'
 import { toneEngine, toneScript } from '../../src/testing/index.ts'
 import { filesIn, wordsIn, wordsOf, writeRecording } from '../batch/recordings.ts'
@@ -113,6 +115,19 @@ for (const [kind, { missing, start }] of Object.entries(stores)) {
       const ended = worker.ended()
       await other.drain()
       await expect(ended).resolves.toBeUndefined()
+    })
+
+    it('lets one process at a time change what all know', async () => {
+      const options = resolveFleetOptions({ store: store.url, queue: `test-${++queues}` })
+      const both = [await openStore(options), await openStore(options)]
+      const add = (text: string | undefined, now: number): { value: string; result: number } => ({
+        value: String(Number(text ?? 0) + 1),
+        result: now,
+      })
+      const times = await Promise.all(Array.from({ length: 20 }, (_, at) => both[at % 2]!.update('count', add)))
+      expect(await both[0]!.read('count')).toBe('20')
+      expect(Math.abs(times[0]! - Date.now())).toBeLessThan(60_000)
+      for (const one of both) await one.close()
     })
 
     it('leaves out what is there already', async () => {

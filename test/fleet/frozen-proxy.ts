@@ -31,8 +31,13 @@ export class FrozenProxy {
       else socket.resume()
   }
 
-  async close(): Promise<void> {
+  /** Cuts every connection. */
+  cut(): void {
     for (const socket of this.#sockets) socket.destroy()
+  }
+
+  async close(): Promise<void> {
+    this.cut()
     this.#server.close()
     await once(this.#server, 'close')
   }

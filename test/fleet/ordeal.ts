@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -8,9 +7,8 @@ import { serve } from '../../src/server/index.ts'
 import { seededRandom, toneScript, type ToneWord } from '../../src/testing/index.ts'
 import { faultsOfRadio, faultsOfTalk, station, steadyEngine } from '../checkpoint/killing.ts'
 import { writeTalk } from '../checkpoint/talk.ts'
-import { main } from '../cli/command.ts'
 import type { TestStore } from '../helpers/stores.ts'
-import { FrozenProxy } from './frozen-proxy.ts'
+import { startWorker, tell, WORKER_KEY, type WorkerProcess } from './worker-process.ts'
 
 /** What is done to a worker, or to the store. */
 export type Disturbance = 'kill' | 'block' | 'restart' | 'freeze' | 'drain'
@@ -44,20 +42,10 @@ export interface Ordeal {
   seconds: number
 }
 
-const KEY = 'any-key'
 /** How much faster than it plays a recording is heard. */
 const SPEED = 20
 /** A gap may be as much longer than the lock's time, in ms. */
 const MORE_MS = 5000
-const blocking = path.resolve(import.meta.dirname, 'blocking.mjs')
-
-interface WorkerProcess {
-  child: ChildProcess
-  name: string
-  proxy: FrozenProxy
-  /** Ids of its jobs. */
-  jobs: Set<string>
-}
 
 /** Has recordings and stations captioned by some processes, while things are done to them, and judges what comes of it. */
 export async function ordeal(options: OrdealOptions): Promise<Ordeal> {
@@ -65,8 +53,7 @@ export async function ordeal(options: OrdealOptions): Promise<Ordeal> {
   const random = seededRandom(seed)
   const result: Ordeal = { faults: [], disturbed: 0, begun: 0, moved: 0, lost: 0, gaps: 0, longestGap: 0, seconds: 0 }
   const began = performance.now()
-  await using server = await serve({ engine: steadyEngine(SPEED), apiKeys: [KEY], maxSessions: 1000 })
-  writeFileSync(path.join(folder, 'key'), KEY)
+  await using server = await serve({ engine: steadyEngine(SPEED), apiKeys: [WORKER_KEY], maxSessions: 1000 })
   const concurrency = Math.ceil((stations + files / 2) / processes) + 1
   const waves = files / (processes * concurrency - stations)
   const length = (0.6 * SPEED * every * disturbances.length) / Math.max(1, waves)
@@ -86,37 +73,15 @@ export async function ordeal(options: OrdealOptions): Promise<Ordeal> {
   )
   const fleet = await openFleet({ store: store.url })
   const workers: WorkerProcess[] = []
-  const event = (line: string, { jobs }: WorkerProcess): void => {
-    if (!line.startsWith('{')) return
-    tell(line.slice(0, 300))
-    const { type, id = '', code, message } = JSON.parse(line) as Record<string, string>
-    if (type === 'begin') jobs.add(id)
-    else if (type !== 'warning') jobs.delete(id)
-    if (type === 'begin') result.begun += 1
-    if (type === 'moved') result.moved += 1
-    if (type === 'lost') result.lost += 1
-    if (type === 'failed') result.faults.push(`a job failed: ${code} ${message}`)
-  }
-  const start = async (): Promise<WorkerProcess> => {
-    const proxy = await FrozenProxy.open(store.port)
-    const url = store.url.replace(String(store.port), String(proxy.port))
-    const name = `worker-${workers.length}`
-    const own = ['--concurrency', String(concurrency), '--lock-time', String(lockTime), '--name', name, '--json']
-    const argv = [main, 'fleet', 'work', '--store', url, '--api-key-file', path.join(folder, 'key'), ...own]
-    const child = spawn(process.execPath, ['--import', blocking, ...argv], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ASSEMBLYAI_API_KEY: '', TEST_BLOCK_MS: String(lockTime * 3000) },
-    })
-    const worker: WorkerProcess = { child, name, proxy, jobs: new Set() }
-    let rest = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (rest + text).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) event(line, worker)
-    })
-    child.stderr.setEncoding('utf8').on('data', (text: string) => process.stderr.write(text))
+  const start = async (): Promise<void> => {
+    const worker = await startWorker({ folder, store, name: `worker-${workers.length}`, concurrency, lockTime })
     workers.push(worker)
-    return worker
+    worker.events.on('event', ({ type, code, message }) => {
+      if (type === 'begin') result.begun += 1
+      if (type === 'moved') result.moved += 1
+      if (type === 'lost') result.lost += 1
+      if (type === 'failed') result.faults.push(`a job failed: ${code} ${message}`)
+    })
   }
   const alive = (): WorkerProcess[] =>
     workers.filter(({ child }) => child.exitCode === null && child.signalCode === null)
@@ -185,11 +150,6 @@ export async function ordeal(options: OrdealOptions): Promise<Ordeal> {
   for (const [number, { words }] of radios.entries()) judgeRadio(number, words, options, result)
   result.seconds = Math.round((performance.now() - began) / 1000)
   return result
-}
-
-/** With `FLEET_TOLD=1` one sees what happens. */
-function tell(line: string): void {
-  if (process.env['FLEET_TOLD'] !== undefined) process.stderr.write(`${line}\n`)
 }
 
 async function untilBegun(result: Ordeal, count: number): Promise<void> {

@@ -2,6 +2,7 @@ import { writeWavHeader } from '../../src/audio/wav.ts'
 import type { Warning } from '../../src/errors.ts'
 import type { EngineListener } from '../../src/engine/engine.ts'
 import type { Turn } from '../../src/model.ts'
+import type { SessionOpening } from '../../src/stream/options.ts'
 import { withSpeaker } from '../../src/stream/turn-assembler.ts'
 import type { DiarizeOptions } from '../../src/transforms/diarize-options.ts'
 import { TurnTotals } from '../../src/stream/turn-totals.ts'
@@ -284,6 +285,33 @@ describe('what a server may not take as it is', () => {
 })
 
 describe('a stream that waits for its turn', () => {
+  it('asks whoever counts sessions elsewhere, and lets go when it is closed', async () => {
+    await recorder()
+    const asked: SessionOpening[] = []
+    let admit = (): void => {}
+    const admission = (opening: SessionOpening): Promise<void> => {
+      asked.push(opening)
+      return new Promise((resolve) => (admit = resolve))
+    }
+    const stage = diarize({ url: peer!.url, apiKey: 'one', admission })
+    stage.write(pcm(100))
+    const [warning] = (await once(stage, 'warning')) as [Warning]
+    expect(warning.code).toBe('SESSION_QUEUED')
+    expect(peer!.connections()).toBe(0)
+    expect(asked).toEqual([{ live: false, again: false, signal: expect.any(AbortSignal) }])
+    admit()
+    await once(stage, 'session')
+    stage.destroy()
+    const other = diarize({ url: peer!.url, apiKey: 'one', admission })
+    other.write(pcm(100))
+    while (asked.length < 2) await new Promise((resolve) => setImmediate(resolve))
+    other.destroy()
+    await once(asked[1]!.signal, 'abort')
+    const refused = diarize({ url: peer!.url, apiKey: 'one', admission: () => Promise.reject(new Error('no more')) })
+    refused.write(pcm(100))
+    await expect(once(refused, 'session')).rejects.toThrow('no more')
+  })
+
   it('says so, and can be ended meanwhile; another key does not wait', async () => {
     await recorder()
     const open = (apiKey: string): ReturnType<typeof diarize> => {

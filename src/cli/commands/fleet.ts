@@ -48,6 +48,9 @@ work
   --concurrency <number>    inputs at a time (default: as many as the processors can do)
   --api-key-file <file>     the key for the service, or for the server of --url
   --lock-time <seconds>     after so long without a sign of life a job goes to another worker (default: 30)
+  --sessions-per-minute <number>
+                            most sessions that all workers together open a minute (default: 100 at first, and what the
+                            service takes)
   --name <name>             name of the worker (default: host and number of the process)
 
 Exit codes: 0 done, 2 usage, 3 an input is missing, 4 the store cannot be reached
@@ -78,6 +81,7 @@ export const FLEET_OPTIONS = {
   concurrency: { type: 'string' },
   'api-key-file': { type: 'string' },
   'lock-time': { type: 'string' },
+  'sessions-per-minute': { type: 'string' },
   name: { type: 'string' },
   worker: { type: 'string' },
   help: { type: 'boolean' },
@@ -87,7 +91,7 @@ const COMMON = ['store', 'queue', 'json', 'help']
 /** Options of each command, beside those of all. */
 const OWN: Readonly<Record<string, readonly string[]>> = {
   add: Object.keys(FLEET_OPTIONS).slice(3, Object.keys(FLEET_OPTIONS).indexOf('concurrency')),
-  work: ['concurrency', 'api-key-file', 'lock-time', 'name'],
+  work: ['concurrency', 'api-key-file', 'lock-time', 'sessions-per-minute', 'name'],
   status: [],
   drain: ['worker'],
   retry: [],
@@ -244,8 +248,10 @@ function labelsOf(given: readonly string[]): Record<string, string> {
 function workOptions(values: Values) {
   const concurrency = integer('--concurrency', values.concurrency, 1, 1000)
   const seconds = integer('--lock-time', values['lock-time'], 1, 600)
+  const sessionsPerMinute = integer('--sessions-per-minute', values['sessions-per-minute'], 1, 1_000_000)
   return {
     ...(concurrency !== undefined && { concurrency }),
+    ...(sessionsPerMinute !== undefined && { sessionsPerMinute }),
     ...(seconds !== undefined && { lockTime: seconds * 1000 }),
     ...(values.name !== undefined && { name: values.name }),
     ...(values['api-key-file'] !== undefined && { apiKey: readKey(values['api-key-file']) }),
