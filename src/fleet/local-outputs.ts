@@ -56,35 +56,32 @@ export class LocalOutputs {
    * @throws (rejects with) OutputError `OUTPUT_FENCED` where a higher one has them, `OUTPUT_UNWRITABLE`; CheckpointError
    */
   static async takeOver(given: TakeOver): Promise<LocalOutputs> {
-    const { epoch } = given
+    const { epoch, part } = given
     const root = workFolder(given)
+    const draft = path.join(root, `.${epoch}-${randomUUID()}`)
     try {
       await mkdir(root, { recursive: true })
-      const predecessor = await highestEpoch(given)
-      if (predecessor !== undefined && predecessor >= epoch) throw fenced(given, predecessor)
-      const folder = predecessor === undefined ? undefined : epochFolder(given, predecessor)
-      if (folder !== undefined && (await donePart(folder)) === given.part) {
+      // From here on nobody before gives files their names; who is about to has said so, or looks once more.
+      await raiseFence(given)
+      const folder = await folderBefore(given)
+      if (folder !== undefined && (await donePart(folder)) === part) {
         await giveNames(given, folder)
         return new LocalOutputs(given, undefined, true)
       }
-      const draft = path.join(root, `.${epoch}-${randomUUID()}`)
       await mkdir(draft)
-      try {
-        const checkpoint = folder === undefined ? undefined : await checkpointIn(folder, given)
-        const before = folder !== undefined && checkpoint !== undefined ? { checkpoint, folder } : undefined
-        if (before !== undefined) await copyCertain(before, draft)
-        await rename(draft, epochFolder(given, epoch))
-        const highest = await highestEpoch(given)
-        if (highest !== undefined && highest > epoch) throw fenced(given, highest)
-        const outputs = new LocalOutputs(given, before, false)
-        await outputs.#removeOlder()
-        await outputs.#link()
-        return outputs
-      } finally {
-        await rm(draft, { recursive: true, force: true })
-      }
+      const checkpoint = folder === undefined ? undefined : await checkpointIn(folder, given)
+      const before = folder !== undefined && checkpoint !== undefined ? { checkpoint, folder } : undefined
+      if (before !== undefined) await copyCertain(before, draft, given)
+      await rename(draft, epochFolder(given, epoch))
+      const outputs = new LocalOutputs(given, before, false)
+      await outputs.assertCurrent()
+      await outputs.#removeOlder()
+      await outputs.#link()
+      return outputs
     } catch (error) {
       throw ours(root, error)
+    } finally {
+      await rm(draft, { recursive: true, force: true })
     }
   }
 
@@ -118,7 +115,7 @@ export class LocalOutputs {
 
   /** @throws (rejects with) OutputError `OUTPUT_FENCED` where another has been given the job since */
   async assertCurrent(): Promise<void> {
-    const highest = await highestEpoch(this.#given)
+    const highest = await highestOf(this.#given, FENCE)
     if (highest !== this.#given.epoch) throw fenced(this.#given, highest ?? 0)
   }
 
@@ -130,9 +127,10 @@ export class LocalOutputs {
   async publish(): Promise<void> {
     const { outputs, part } = this.#given
     try {
-      for (const output of outputs) await sync(this.pathOf(output))
-      await this.assertCurrent()
+      for (const output of outputs) await sync(this.pathOf(output)).catch(unlessMissing)
+      // In this order: of two of whom one takes over, one sees what the other has done.
       await replaceFile(path.join(this.#folder, DONE), `${JSON.stringify({ part })}\n`)
+      await this.assertCurrent()
       await giveNames(this.#given, this.#folder)
     } catch (error) {
       throw ours(this.#folder, error)
@@ -152,14 +150,10 @@ export class LocalOutputs {
   }
 
   async #removeOlder(): Promise<void> {
-    for (const epoch of await epochsIn(this.#given)) {
-      if (epoch < this.#given.epoch) await rm(epochFolder(this.#given, epoch), { recursive: true, force: true })
-    }
-    const drafts = (await readdir(workFolder(this.#given))).filter((name) => /^\.\d+-/.test(name))
-    for (const draft of drafts) {
-      if (Number.parseInt(draft.slice(1), 10) < this.#given.epoch) {
-        await rm(path.join(workFolder(this.#given), draft), { recursive: true, force: true })
-      }
+    const root = workFolder(this.#given)
+    for (const name of await readdir(root)) {
+      const epoch = Number.parseInt(name.replace(/^\./, ''), 10)
+      if (epoch < this.#given.epoch) await rm(path.join(root, name), { recursive: true, force: true })
     }
   }
 
@@ -195,14 +189,30 @@ function partName({ part }: TakeOver, format: string): string {
   return `${part}.${format}`
 }
 
-async function epochsIn(given: TakeOver): Promise<number[]> {
-  const names = await readdir(workFolder(given)).catch(() => [])
-  return names.filter((name) => /^\d+$/.test(name)).map(Number)
+/** A file that says of an epoch that it was given the job. */
+const FENCE = /^(\d+)\.epoch$/
+/** A folder of an epoch, in which there is all that was certain before. */
+const FOLDER = /^(\d+)$/
+
+/** @throws OutputError `OUTPUT_FENCED` where another of this epoch, or a higher one, is there */
+async function raiseFence(given: TakeOver): Promise<void> {
+  const highest = await highestOf(given, FENCE)
+  if (highest !== undefined && highest >= given.epoch) throw fenced(given, highest)
+  const handle = await open(path.join(workFolder(given), `${given.epoch}.epoch`), 'wx')
+  await handle.close()
 }
 
-async function highestEpoch(given: TakeOver): Promise<number | undefined> {
-  const epochs = await epochsIn(given)
-  return epochs.length === 0 ? undefined : Math.max(...epochs)
+/** The folder of the highest epoch before, as far as one came so far as to have one. */
+async function folderBefore(given: TakeOver): Promise<string | undefined> {
+  const epoch = await highestOf(given, FOLDER, given.epoch)
+  return epoch === undefined ? undefined : epochFolder(given, epoch)
+}
+
+async function highestOf(given: TakeOver, kind: RegExp, below = Infinity): Promise<number | undefined> {
+  const names = await readdir(workFolder(given)).catch(() => [])
+  const epochs = names.flatMap((name) => kind.exec(name)?.[1] ?? []).map(Number)
+  const before = epochs.filter((epoch) => epoch < below)
+  return before.length === 0 ? undefined : Math.max(...before)
 }
 
 /** The part of the stream of which all files in a folder are whole. */
@@ -221,15 +231,11 @@ async function checkpointIn(folder: string, { isRecording }: TakeOver): Promise<
 }
 
 /** Copies what a checkpoint says will not change any more: its owner may be writing still. */
-async function copyCertain({ checkpoint, folder }: Before, draft: string): Promise<void> {
+async function copyCertain({ checkpoint, folder }: Before, draft: string, given: TakeOver): Promise<void> {
   for (const [file, { bytes }] of Object.entries(checkpoint.outputs)) {
-    if (path.dirname(file) !== folder || bytes === 0) continue
-    const from = await open(file, 'r').catch((error: { code?: string }) => {
-      // A slice before had it, and has given it its name.
-      if (error.code === 'ENOENT') return undefined
-      throw error
-    })
-    if (from === undefined) continue
+    // What a slice before had has its name.
+    if (path.dirname(file) !== folder || bytes === 0 || path.parse(file).name !== given.part) continue
+    const from = await open(file, 'r')
     const to = await open(path.join(draft, path.basename(file)), 'wx')
     try {
       const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, bytes))
@@ -251,9 +257,7 @@ async function giveNames(given: TakeOver, folder: string): Promise<void> {
   for (const { format, path: file } of given.outputs) {
     const part = path.join(folder, partName(given, format))
     await mkdir(path.dirname(file), { recursive: true })
-    await move(part, file).catch((error: { code?: string }) => {
-      if (error.code !== 'ENOENT') throw error
-    })
+    await move(part, file).catch(unlessMissing)
     await rm(`${file}.part`, { force: true })
   }
 }
@@ -270,6 +274,11 @@ async function move(from: string, to: string): Promise<void> {
     await rename(draft, to)
     await rm(from, { force: true })
   }
+}
+
+/** What was never made, or was done before, is not there. */
+function unlessMissing(error: { code?: string }): void {
+  if (error.code !== 'ENOENT') throw error
 }
 
 async function sync(file: string): Promise<void> {

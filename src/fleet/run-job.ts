@@ -70,12 +70,12 @@ export async function runJob(job: FleetJob, context: JobRun): Promise<JobOutcome
   // It was lost between its end and the word of it.
   if (place.isDone) return { status: isLive ? 'stopped' : 'done', files }
   const summary = await hearFurther(job, context, place, outputs)
-  if (summary === undefined) return { status: 'stopped', files: [] }
   signal.throwIfAborted()
   const goesOn = isLive && stop.aborted
+  // Where nothing was heard any more, there is what others heard before.
   if (!goesOn || hasOwnFiles) await place.publish()
   if (!goesOn) await place.remove()
-  return { status: goesOn ? 'stopped' : 'done', files, summary }
+  return { status: goesOn ? 'stopped' : 'done', files, ...(summary !== undefined && { summary }) }
 }
 
 /** Hears it from where another stopped; `undefined` where it was ended before there was any audio. */

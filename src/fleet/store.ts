@@ -268,6 +268,9 @@ class PostgresStore implements Store {
 
   async update<Result>(name: string, change: Change<Result>): Promise<Result> {
     const connection = await this.#pool.connect()
+    // What is lost between two queries is told by the next.
+    const ignore = (): void => {}
+    connection.on('error', ignore)
     const own = [this.#options.queue, name]
     try {
       await connection.query('BEGIN')
@@ -284,6 +287,7 @@ class PostgresStore implements Store {
       const { value, result } = change(before === '' ? undefined : before, Number(now))
       await connection.query(`UPDATE ${this.#table} SET value = $3 WHERE queue = $1 AND name = $2`, [...own, value])
       await connection.query('COMMIT')
+      connection.off('error', ignore)
       connection.release()
       return result
     } catch (error) {

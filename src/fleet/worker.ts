@@ -78,6 +78,8 @@ const FIRST_DELAY_MS = 2000
 const LONGEST_DELAY_MS = 300_000
 /** Sessions a minute of a key of which nothing is known: those of a paid account of AssemblyAI. */
 const SESSIONS_PER_MINUTE = 100
+/** A slice is never shorter than this, where it can be, in ms. */
+const LEAST_SLICE_MS = 30_000
 /** How long jobs may take to end when they are told to, in ms. */
 const END_MS = 20_000
 /** Longest reason of a failure that is kept, in characters. */
@@ -297,7 +299,8 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
       if (running.ending === 'drain' && isAbortError(error)) return await this.#move(job, token, running)
       throw this.#failed(running, error as Error)
     } finally {
-      this.#running.delete(id)
+      // It may have been given to this worker anew, where it was lost.
+      if (this.#running.get(id) === running) this.#running.delete(id)
     }
   }
 
@@ -399,7 +402,7 @@ function mayPass(error: Error): boolean {
 
 /** How long a slice still has, in ms: it is never so short that nothing is heard, however late it begins. */
 function endOfSlice(queuedAt: number, length: number): number {
-  return Math.max(length / 10, queuedAt + length - Date.now())
+  return Math.max(Math.min(length, LEAST_SLICE_MS), queuedAt + length - Date.now())
 }
 
 function endedBy(ending: Ending): Error {

@@ -35,6 +35,7 @@ describe.each(Object.entries(stores))('a fleet on %s', (kind, { missing, start }
         lockTime: Number(FLEET_LOCK ?? 2),
         frozenFor: FLEET_ORDEAL === undefined ? 5000 : 20_000,
         seed: 22,
+        longestGap: FLEET_ORDEAL === undefined ? Infinity : Number(FLEET_LOCK ?? 2) * 1000 + 5000,
       })
       if (FLEET_ORDEAL !== undefined) process.stderr.write(`${kind}: ${JSON.stringify(done)}\n`)
       expect(faults).toEqual([])

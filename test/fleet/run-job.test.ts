@@ -1,0 +1,78 @@
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { expect, it } from 'vitest'
+import { type FleetJob, nextSlice, planFleetJobs } from '../../src/fleet/jobs.ts'
+import { type JobOutcome, type JobRun, runJob } from '../../src/fleet/run-job.ts'
+import { serve } from '../../src/server/index.ts'
+import { toneEngine, toneScript } from '../../src/testing/index.ts'
+import { station } from '../checkpoint/killing.ts'
+import { linesOf, wordsOf } from '../checkpoint/talk.ts'
+import { temporaryDirectories } from '../sinks/temporary.ts'
+
+const directory = temporaryDirectories()
+
+/** Runs a job of a live input until some words have come, or the signals fire that it is given. */
+async function runFor(
+  words: number,
+  end: 'stop' | 'abort',
+  { id, data }: { id: string; data: FleetJob },
+  epoch: number,
+  more: Partial<JobRun> = {},
+): Promise<JobOutcome> {
+  const [abort, stop] = [new AbortController(), new AbortController()]
+  let heard = 0
+  return runJob(data, {
+    id,
+    epoch,
+    queuedAt: new Date(epoch),
+    signal: abort.signal,
+    stop: stop.signal,
+    apiKey: 'any-key',
+    admission: () => Promise.resolve(),
+    onBegin: () => {},
+    onProgress: () => {},
+    onWords: (count) => {
+      heard += count
+      if (heard < words) return
+      if (end === 'stop') stop.abort()
+      else setTimeout(() => abort.abort(), 500)
+    },
+    ...more,
+  })
+}
+
+it('goes on with a live input from slice to slice, and loses no word of a slice that is heard no more', async () => {
+  const folder = directory()
+  const said = toneScript({ seed: 4, duration: 60_000, speakers: 2, turnWords: [1, 3], turnGap: [700, 900] })
+  const radio = await station(said)
+  await using server = await serve({ engine: toneEngine(), apiKeys: ['any-key'] })
+  const [job] = await planFleetJobs([{ input: radio.url, name: 'radio' }], {
+    output: path.join(folder, '{name}-{number}.{format}'),
+    formats: ['jsonl', 'vtt'],
+    live: true,
+    hearing: { url: server.url, voices: false },
+  })
+  const at = (number: number, ending = 'jsonl'): string => path.join(folder, `radio-000${number}.${ending}`)
+  // The first worker is lost in the middle of slice 1; the second has no time left to hear anything of it.
+  await expect(runFor(2, 'abort', job!, 1)).rejects.toMatchObject({ name: 'AbortError' })
+  expect(existsSync(at(1))).toBe(false)
+  const second = await runFor(Infinity, 'stop', job!, 2, { stop: AbortSignal.abort() })
+  expect(second).toEqual({ status: 'stopped', files: [at(1), at(1, 'vtt')] })
+  const first = wordsOf(at(1))
+  expect(first.length).toBeGreaterThanOrEqual(2)
+  // Slice 2 has files of its own, with times and orders that go on, and says what was missed.
+  const next = nextSlice(job!.id, job!.data)
+  const third = await runFor(2, 'stop', next, 3)
+  expect(third).toMatchObject({ status: 'stopped', files: [at(2), at(2, 'vtt')] })
+  expect(readFileSync(at(2, 'vtt'), 'utf8')).toMatch(/^WEBVTT\n/)
+  const lines = [...linesOf(at(1)), ...linesOf(at(2))]
+  const orders = lines.flatMap(({ type, order, revision }) => (type === 'turn' && revision === 0 ? [order] : []))
+  expect(orders).toEqual(orders.map((_order, index) => index))
+  const words = [...first, ...wordsOf(at(2))]
+  expect(words.map(({ word }) => word)).toEqual(words.map(({ word }) => word).toSorted((a, b) => a! - b!))
+  expect(linesOf(at(2)).filter(({ type }) => type === 'gap')).toHaveLength(1)
+  expect(words.map(({ start }) => start)).toEqual(words.map(({ start }) => start).toSorted((a, b) => a - b))
+  // Who comes too late is refused.
+  await expect(runFor(2, 'stop', job!, 2)).rejects.toMatchObject({ code: 'OUTPUT_FENCED' })
+  await radio.close()
+})
