@@ -38,6 +38,12 @@ export interface CaptionAllOptions {
    * @defaultValue `'refuse'`
    */
   existing?: 'refuse' | 'skip' | 'overwrite'
+  /**
+   * Whether each input keeps a checkpoint beside its first output, as `talk.srt.part.checkpoint`, and goes on from the one that is
+   * there, as `checkpoint` of `run()` tells. With `existing: 'skip'` a second call does what the first left, and nothing twice.
+   * @defaultValue `false`: an input that was cut off is made anew
+   */
+  resume?: boolean
   /** How many inputs are under way at a time, from 1 to 100. @defaultValue `1` */
   jobs?: number
   /**
@@ -84,6 +90,7 @@ const CHECKS: Readonly<Record<keyof CaptionAllOptions, Check>> = {
     for (const format of (value ?? []) as unknown[]) oneOf(...captionFormats)(name, format)
   },
   existing: oneOf('refuse', 'skip', 'overwrite'),
+  resume: checkBoolean,
   jobs: integer(1, 100),
   continueOnError: checkBoolean,
   stages: called,
@@ -141,6 +148,7 @@ async function* captionEach(
   const settings: OneOptions = {
     ...options,
     existing: options.existing ?? 'refuse',
+    resume: options.resume ?? false,
     stages: options.stages ?? (() => [resample(), diarize()]),
     source: options.source ?? {},
   }

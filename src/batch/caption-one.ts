@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, open, rename, stat } from 'node:fs/promises'
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Readable } from 'node:stream'
 import type { CueLayoutOptions, PresetName } from '../captions/layout/options.ts'
@@ -41,7 +41,7 @@ export interface CaptionSkipped extends CaptionResultFacts {
   status: 'skipped'
 }
 
-/** An input was ended by `stop` before its own end; the next call makes it anew. */
+/** An input was ended by `stop` before its own end; the next call makes it anew, or goes on with `resume`. */
 export interface CaptionStopped extends CaptionResultFacts {
   status: 'stopped'
   /** What was done until then; absent where nothing was. */
@@ -60,6 +60,7 @@ export interface CaptionFailed extends CaptionResultFacts {
 
 export interface OneOptions {
   existing: 'refuse' | 'skip' | 'overwrite'
+  resume: boolean
   stages: (job: CaptionJob) => readonly Stage[]
   source: Pick<FfmpegOptions, 'audioTrack' | 'language'>
   speakers?: SpeakerNames | undefined
@@ -76,6 +77,11 @@ interface Signals {
 /** Where an output is until it is complete: nobody takes it for whole, and no output is ever called so. */
 function partOf({ path: file }: CaptionOutput): string {
   return `${file}.part`
+}
+
+/** Where the checkpoint of an input is, while these are made. */
+function checkpointOf([first]: readonly CaptionOutput[]): string {
+  return `${partOf(first!)}.checkpoint`
 }
 
 /** Captions one input. Never rejects: what goes wrong is its result. */
@@ -114,6 +120,8 @@ export async function captionOne(job: CaptionJob, options: OneOptions, signals: 
       await publish(output, options)
       files.push(output.path)
     }
+    // Where it was told to end when it had come to its end, it is there still.
+    if (options.resume) await rm(checkpointOf(wanted), { force: true })
     return { status: 'done', job, files, summary }
   } catch (thrown) {
     const error = toError(thrown)
@@ -132,7 +140,7 @@ async function runJob(
   options: OneOptions,
   signals: Signals,
 ): Promise<RunSummary> {
-  const { speakers, layout, onProgress } = options
+  const { speakers, layout, onProgress, resume } = options
   const built: unknown[] = [source]
   try {
     built.push(...options.stages(job))
@@ -144,8 +152,12 @@ async function runJob(
     for (const stage of built) (stage as Partial<Readable>).destroy?.()
     throw error
   }
+  const checkpoint = checkpointOf(wanted)
+  // One of another run is of other parts than those that are made now.
+  if (!resume) await rm(checkpoint, { force: true })
   return run(built as Stage[], {
     ...signals,
+    ...(resume && { checkpoint }),
     ...(onProgress !== undefined && { onProgress: (progress: Progress) => onProgress(job, progress) }),
   })
 }

@@ -469,7 +469,8 @@ Output
                           --format that is given, else srt
   --mux <file>            a copy of the video with the captions as a text track: .mp4 .m4v .mov .mkv .webm
   --burn <file>           a copy of the video with the captions in its picture: .mp4 .m4v .mov .mkv .webm
-  --resume                keep a checkpoint while it runs, beside the first output, and go on from it where a run was cut off
+  --resume                keep a checkpoint while it runs, beside the first output, and go on from it where a run was cut off;
+                          with several inputs each its own, and what is done is skipped
   --checkpoint <file>     another place for it; without --resume, begin anew
   --no-clobber            replace no file that exists: the command ends before it has begun
   --rotate <when>         end an output with {number}, {date} or {time} in its name, and begin the next: with each hour or day

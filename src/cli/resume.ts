@@ -22,6 +22,14 @@ const OBSTACLES = {
   channels: 'channels are not kept in it',
 } as const
 
+/** @throws ConfigurationError `INVALID_OPTION` where what is asked for cannot go on where it was cut off */
+export function checkResumable(command: Command, flag = '--resume'): void {
+  for (const [option, why] of Object.entries(OBSTACLES)) {
+    const value = command[option as keyof typeof OBSTACLES]
+    if (value !== undefined && value !== false) throw usage(`${flag} and --${option} exclude each other: ${why}`)
+  }
+}
+
 /**
  * The checkpoint that a command asks for; `undefined` for none.
  *
@@ -32,10 +40,7 @@ export function checkpointOf(command: Command, stored: StoredOutputs = new Map()
   const { input, outputs, checkpoint, resume } = command
   if (!resume && checkpoint === undefined) return undefined
   const flag = resume ? '--resume' : '--checkpoint'
-  for (const [option, why] of Object.entries(OBSTACLES)) {
-    const value = command[option as keyof typeof OBSTACLES]
-    if (value !== undefined && value !== false) throw usage(`${flag} and --${option} exclude each other: ${why}`)
-  }
+  checkResumable(command, flag)
   if (isTranscript(input)) throw usage(`${flag} is of no use with a transcript, which is written in a moment`)
   if (inputKind(input) === 'standard input')
     throw usage(`${flag} needs an input that can be opened again; got ${input}`)

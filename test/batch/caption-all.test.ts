@@ -6,10 +6,13 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { captionAll, type CaptionAllOptions } from '../../src/batch/caption-all.ts'
 import type { CaptionResult } from '../../src/batch/caption-one.ts'
 import type { CaptionInput } from '../../src/batch/inputs.ts'
+import { readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
+import { toneScript } from '../../src/testing/index.ts'
 import { toneEngine } from '../../src/testing/tone-engine.ts'
 import { diarize } from '../../src/transforms/diarize.ts'
 import { resample } from '../../src/transforms/resample.ts'
 import { noChildLeft } from '../helpers/processes.ts'
+import { writeTalk } from '../checkpoint/talk.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
 import { filesIn, wordsIn, wordsOf, writeRecording } from './recordings.ts'
 
@@ -240,6 +243,43 @@ describe('captionAll', () => {
     [{ source: { audioTrack: -1 } }, 'audioTrack'],
   ])('refuses %j', (options, message) => {
     expect(() => captionAll(['a.mp4'], options as CaptionAllOptions)).toThrow(message)
+  })
+
+  it('goes on with inputs that were cut off, and leaves no checkpoint', async () => {
+    const root = directory()
+    const words = toneScript({ seed: 9, duration: 30_000, speakers: 2, turnWords: [1, 8] })
+    writeTalk(path.join(root, 'talk.wav'), words)
+    writeRecording(path.join(root, 'short.wav'), 1)
+    const inputs = ['short.wav', 'talk.wav'].map((name) => path.join(root, name))
+    const options = (outputDir: string) =>
+      ({ outputDir, formats: ['srt', 'jsonl'], existing: 'skip', resume: true }) as const
+    await resultsOf(inputs, options(path.join(root, 'whole')))
+
+    const out = path.join(root, 'parts')
+    const checkpoint = path.join(out, 'talk.srt.part.checkpoint')
+    const controller = new AbortController()
+    const slow = () => [resample(), diarize({ engine: toneEngine(), pace: 10, voices: false })]
+    const onProgress = async (): Promise<void> => {
+      const { nextOrder = 0 } = (await readCheckpoint(checkpoint)) ?? {}
+      if (nextOrder > 1) controller.abort()
+    }
+    const cut = resultsOf(inputs, { ...options(out), stages: slow, signal: controller.signal, onProgress })
+    await expect(cut).rejects.toMatchObject({ name: 'AbortError' })
+    const before = await readCheckpoint(checkpoint)
+    expect(before?.nextOrder).toBeGreaterThan(1)
+
+    const again = await resultsOf(inputs, {
+      ...options(out),
+      stages: () => [resample(), diarize({ engine: toneEngine(), voices: false })],
+    })
+    expect(statuses(again)).toEqual(['short.wav skipped', 'talk.wav done'])
+    expect(filesIn(out)).toEqual(filesIn(path.join(root, 'whole')))
+    const [whole, parts] = ['whole', 'parts'].map((name) => wordsIn(path.join(root, name, 'talk.srt')))
+    expect(whole).toEqual(words.map(({ word }) => word))
+    expect(parts).toEqual(whole)
+    const sessionsIn = (name: string) =>
+      readFileSync(path.join(root, name, 'talk.jsonl'), 'utf8').match(/"type":"session"/g)?.length
+    expect(sessionsIn('parts')).toBeGreaterThan(sessionsIn('whole')!)
   })
 
   it('removes the locks of a run that was killed after its last output', async () => {

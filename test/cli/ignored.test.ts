@@ -141,7 +141,7 @@ const OUTCOMES: Readonly<Record<string, Outcome>> = {
     warned: (Object.keys(SETTINGS) as Setting[]).filter((setting) => setting !== 'several'),
   },
   '--no-clobber': { warned: ['shown'] },
-  '--resume': { refused: [...HEARD_AGAIN, 'finished', 'channels', 'pipe', 'shown', 'several'] },
+  '--resume': { refused: [...HEARD_AGAIN, 'finished', 'channels', 'pipe', 'shown'] },
   '--checkpoint a.checkpoint': { refused: [...HEARD_AGAIN, 'finished', 'channels', 'pipe', 'shown', 'several'] },
   '--rotate hour': { refused: Object.keys(SETTINGS) as Setting[] },
   '--rotate-times restart': { refused: Object.keys(SETTINGS) as Setting[] },

@@ -44,7 +44,6 @@ describe('--resume', () => {
     [['a.mp4', '-o', 'a.srt', '-o', 'a.docx'], '--resume cannot keep a.docx, which is made at the end'],
     [['a.mp4'], '--resume needs files'],
     [['a.mp4', '-o', '-'], '--resume needs files'],
-    [['a.mp4', 'b.mp4'], '--resume is for one input; with several, --skip-existing makes what is missing'],
   ])('is refused for %j', (argv, why) => {
     expect(() => asked(...argv, '--resume')).toThrow(why)
   })

@@ -10,6 +10,7 @@ import { EXIT, type Interrupts } from '../exit-codes.ts'
 import { finishedOptions } from '../finished.ts'
 import { ignoredOptions } from '../ignored.ts'
 import { usage } from '../options.ts'
+import { checkResumable } from '../resume.ts'
 import { certaintyWarning } from '../view/certainty.ts'
 import type { BatchCommand } from './options.ts'
 import type { BatchReporter } from './reporter.ts'
@@ -23,6 +24,7 @@ export async function captionMany(
   { stop, abort }: Interrupts,
   environmentKey: string | undefined,
 ): Promise<number> {
+  if (batch.resume) checkResumable(command)
   const makeTurns = await turnsOf(command, environmentKey)
   const outputs = batch.formats.map((format) => `captions.${format}`)
   for (const warning of ignoredOptions({ ...command, outputs }, environmentKey)) reporter.warn(warning)
@@ -33,6 +35,7 @@ export async function captionMany(
   const results = captionAll(inputs, {
     formats: settings.formats,
     existing: settings.existing,
+    resume: settings.resume,
     jobs: settings.jobs,
     continueOnError: settings.continueOnError,
     ...(settings.outputDir !== undefined && { outputDir: settings.outputDir }),

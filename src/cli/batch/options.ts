@@ -12,6 +12,8 @@ export interface BatchCommand {
   outputDir: string | undefined
   formats: readonly CaptionFormat[]
   existing: 'refuse' | 'skip' | 'overwrite'
+  /** Whether inputs that were cut off are gone on with. */
+  resume: boolean
   jobs: number
   continueOnError: boolean
 }
@@ -39,8 +41,7 @@ const SINGLE: Readonly<Record<string, string>> = {
   report: 'report on one input at a time',
   device: 'a microphone is one input',
   'pass-through': 'leave it out',
-  resume: '--skip-existing makes what is missing',
-  checkpoint: '--skip-existing makes what is missing',
+  checkpoint: '--resume keeps one for each input beside its output',
 }
 
 /** What can be no input, and so was meant as an output. */
@@ -70,13 +71,18 @@ export function parseBatch(inputs: readonly string[], values: Values): BatchComm
   }
   const { 'output-dir': folder = '' } = values as { 'output-dir'?: string }
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(folder)) throw usage(`--output-dir must be a folder; got ${redact(folder)}`)
+  const resume = values['resume'] === true
+  const document = /\bdocx\b/i.test(String(values['format'] ?? ''))
+  if (resume && document)
+    throw usage('--resume cannot keep .docx, which is made at the end: make .jsonl, and documents of that')
   const jobs = numberOrText(values['jobs'] as string | undefined)
   checkInteger('--jobs', jobs, 1, 100)
   return {
     inputs,
     outputDir: values['output-dir'] as string | undefined,
     formats: formatsOf(values['format'] as string[] | undefined),
-    existing: overwrite === true ? 'overwrite' : skip === true ? 'skip' : 'refuse',
+    existing: overwrite === true ? 'overwrite' : skip === true || resume ? 'skip' : 'refuse',
+    resume,
     jobs: (jobs as number | undefined) ?? 1,
     continueOnError: values['continue-on-error'] === true,
   }

@@ -26,6 +26,7 @@ describe('parseBatch', () => {
       existing: 'refuse',
       jobs: 1,
       continueOnError: false,
+      resume: false,
     })
     for (const input of [folder, 'list.txt']) expect(batchOf(input)?.inputs).toEqual([input])
     expect(batchOf('talk.mp4', '--format', 'vtt')?.formats).toEqual(['vtt'])
@@ -40,7 +41,10 @@ describe('parseBatch', () => {
       existing: 'skip',
       jobs: 2,
       continueOnError: true,
+      resume: false,
     })
+    expect(batchOf('a.mp4', 'b.mp4', '--resume')).toMatchObject({ existing: 'skip', resume: true })
+    expect(batchOf('a.mp4', 'b.mp4', '--resume', '--overwrite')).toMatchObject({ existing: 'overwrite', resume: true })
     expect(batchOf('a.mp4', '--overwrite')?.existing).toBe('overwrite')
   })
 
@@ -53,6 +57,8 @@ describe('parseBatch', () => {
     ['a.mp4 b.mp4 --mux c.mp4', '--mux is for one input'],
     ['a.mp4 b.mp4 --report', '--report is for one input'],
     ['a.mp4 --format doc', "--format, when given, must be 'srt', 'vtt'"],
+    ['a.mp4 b.mp4 --resume --format srt,docx', '--resume cannot keep .docx'],
+    ['a.mp4 b.mp4 --checkpoint c', '--resume keeps one for each input beside its output'],
     ['a.mp4 --jobs 0', '--jobs, when given, must be an integer from 1 to 100; got 0'],
     ['a.mp4 --jobs many', "got 'many'"],
     ['a.mp4 --overwrite --skip-existing', '--overwrite and --skip-existing exclude each other'],
