@@ -3,7 +3,7 @@ import type { CertaintyFigures } from '../certainty.ts'
 import { isDestination, type OutputDestination } from '../destinations/destination.ts'
 import { InputError } from '../errors.ts'
 import type { TypedReadable } from '../events.ts'
-import type { Captionable, Cue, Segment, Turn, Word } from '../model.ts'
+import { type Captionable, type Cue, isCue, isTurn, type Segment, type Turn, type Word } from '../model.ts'
 import { checkKnown, checkSignal } from '../options.ts'
 import { TurnTotals } from '../stream/turn-totals.ts'
 import type { Gap, UnrecognizedSpeech } from '../stream/options.ts'
@@ -134,7 +134,9 @@ async function* readItems(path: Transcript, emit: Emit, closed: AbortSignal): As
     before = ''
     held = item
     audioMs = Math.max(audioMs, item.end)
-    if ('endOfTurn' in item && item.endOfTurn) totals.add(item)
+    if (isTurn(item)) {
+      if (item.endOfTurn) totals.add(item)
+    } else if (isCue(item) || item.turn.revision === 0) totals.certainty.add(item.words)
     tellProgress()
   }
   if (!isOurs && others !== undefined) {

@@ -69,7 +69,8 @@ describe('jsonlSource', () => {
     const file = await written()
     const [first, second] = [1, 2].map((n) => path.join(path.dirname(file), `${n}.jsonl`)) as [string, string]
     await run(jsonlSource(file), make(), jsonlSink(first, { speakers: { A: 'Anna' } }))
-    await run(jsonlSource(pathToFileURL(first)), jsonlSink(second))
+    const { certainty } = await run(jsonlSource(pathToFileURL(first)), jsonlSink(second))
+    expect(certainty).toMatchObject({ words: 3, rated: 3 })
     expect(readFileSync(second, 'utf8')).toBe(readFileSync(first, 'utf8'))
     expect(readFileSync(first, 'utf8')).toContain('"name":"Anna"')
   })

@@ -62,6 +62,8 @@ function oddPace({ pacedMs, denseMs, sparseMs }: CertaintyFigures): string {
 /** A line of the report on captions, which measures their form. */
 export function certaintyLine(figures: CertaintyFigures): string {
   const { words, rated, uncertain } = figures
+  if (words === 0)
+    return 'words       captions do not say how sure anybody was of them, so how many are right is not known'
   if (rated > 0) return `words       ${words}, ${uncertain} of them uncertain (confidence below ${UNCERTAIN_BELOW})`
   const unrated = `words       ${words}, the engine does not say how sure it is of them, so how many are right is not known`
   return [unrated, ...signsOf(figures).map(({ what }) => what)].join('; ')

@@ -22,6 +22,8 @@ it('is quiet where few are, whatever their pace', () => {
 it('does not praise what nobody rated, nor complain of it', () => {
   expect(certaintyWarning(heard(usual), true)).toBeUndefined()
   expect(certaintyLine(heard(usual))).toMatch(/how many are right is not known$/)
+  // Captions of others have no words with times.
+  expect(certaintyLine(nothing)).toMatch(/^words       captions do not say .* how many are right is not known$/)
 })
 
 it('doubts words that come faster or slower than anybody speaks', () => {
