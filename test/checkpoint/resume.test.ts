@@ -37,7 +37,7 @@ function hear(file: string, folder: string, options: RunOptions = {}, more: Diar
   )
   const hearing = diarize({
     engine: puzzled(toneEngine()),
-    pace: options.signal === undefined && options.stop === undefined ? 'unpaced' : 40,
+    pace: options.signal === undefined && options.stop === undefined ? 'unpaced' : 20,
     voices: false,
     ...more,
   })
