@@ -157,6 +157,35 @@ it('commits by itself by time and by size', async () => {
   await writer.close()
 })
 
+it('takes no more than is to be committed at once while the store does not answer', async () => {
+  const store = new MemoryStore()
+  const writer = await objectDestination(store, { segmentBytes: 1024, commitInterval: 600_000 }).open({
+    keep: 0,
+    signal,
+  })
+  let answer = (): void => {}
+  store.gate = () => new Promise<void>((resolve) => (answer = resolve))
+  const asked = new Promise<void>((resolve) => {
+    const { gate } = store
+    store.gate = (request) => {
+      resolve()
+      return gate(request)
+    }
+  })
+  let taken = 0
+  const writing = (async () => {
+    for (; taken < 1000; taken++) await writer.append('x'.repeat(127) + '\n')
+  })()
+  await asked
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(taken).toBeLessThan(1024 / 128)
+  store.gate = () => undefined
+  answer()
+  await writing
+  await writer.complete()
+  expect(writer.bytes).toBe(128_000)
+})
+
 it('gives up at once when it is closed, and leaves no timer', async () => {
   const store = new MemoryStore()
   const writer = await objectDestination(store, { commitInterval: 100 }).open({ keep: 0, signal })

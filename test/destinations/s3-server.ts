@@ -1,29 +1,37 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { execFile, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { promisify } from 'node:util'
+import { madeOnce } from '../helpers/made-once.ts'
+
+const run = promisify(execFile)
 
 /**
  * A server of S3 by somebody else: moto, in a Python of its own. `TESTS_MOTO` may name a folder with such a Python, so that it is
  * not installed for each run.
  */
 
-const given = process.env['TESTS_MOTO']
-const folder = given ?? path.join(mkdtempSync(path.join(tmpdir(), 'moto-')), 'python')
+let folder = process.env['TESTS_MOTO']
 
-function install(): string | undefined {
-  if (existsSync(path.join(folder, 'bin/moto_server'))) return undefined
-  const made = spawnSync('python3', ['-m', 'venv', folder], { encoding: 'utf8' })
-  if (made.status !== 0) return `no python3 with venv: ${made.error?.message ?? made.stdout}${made.stderr ?? ''}`
-  const wanted = ['install', '--quiet', 'moto[server]>=5.2,<6']
-  const installed = spawnSync(path.join(folder, 'bin/pip'), wanted, { encoding: 'utf8' })
-  return installed.status === 0 ? undefined : `pip cannot install moto[server]: ${installed.stderr}`
+async function install(where: string): Promise<void> {
+  await run('python3', ['-m', 'venv', where])
+  await run(path.join(where, 'bin/python'), ['-m', 'pip', 'install', '--quiet', 'moto[server]>=5.2,<6'])
+}
+
+async function found(): Promise<string | undefined> {
+  try {
+    if (folder === undefined) folder = await madeOnce('moto', install)
+    else if (!existsSync(path.join(folder, 'bin/python'))) await install(folder)
+    return undefined
+  } catch (error) {
+    return `no python3 with venv, or pip cannot install moto[server]: ${(error as Error).message}`
+  }
 }
 
 /** Why there is no server; `undefined` where there is one. */
-export const whyNoS3 = install()
+export const whyNoS3 = await found()
 if (whyNoS3 !== undefined) console.warn(`skipping what needs a server of S3: ${whyNoS3}`)
 
 /** What a proxy does with a request instead of handing it on and the answer back. */
@@ -46,9 +54,8 @@ export interface S3Server extends AsyncDisposable {
 
 /** Starts the server, behind a proxy that loses answers where a test wants that, with an empty bucket `bucket`. */
 export async function startS3(): Promise<S3Server> {
-  const child = spawn(path.join(folder, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', '0'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
+  const args = ['-m', 'moto.server', '-H', '127.0.0.1', '-p', '0']
+  const child = spawn(path.join(folder!, 'bin/python'), args, { stdio: ['ignore', 'ignore', 'pipe'] })
   const port = await new Promise<number>((resolve, reject) => {
     let said = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -68,8 +75,6 @@ export async function startS3(): Promise<S3Server> {
       const ended = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGKILL')
       await ended
-      if (given === undefined)
-        process.once('exit', () => rmSync(path.dirname(folder), { recursive: true, force: true }))
     },
   }
   const proxy = createServer((asked, answer) => void forward(asked, answer, port, server))

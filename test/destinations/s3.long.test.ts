@@ -1,6 +1,14 @@
 import { S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { s3Destination, type S3DestinationOptions, type OutputDestination } from '../../src/index.ts'
+import { Readable } from 'node:stream'
+import {
+  jsonlSink,
+  run,
+  s3Destination,
+  type Turn,
+  type S3DestinationOptions,
+  type OutputDestination,
+} from '../../src/index.ts'
 import { seededRandom } from '../../src/testing/index.ts'
 import { textOf } from './memory-store.ts'
 import { type S3Server, startS3, whyNoS3 } from './s3-server.ts'
@@ -115,6 +123,57 @@ describe.skipIf(whyNoS3 !== undefined)('S3', () => {
     await writer.close()
     await expect(commit).rejects.toThrow('closed')
   })
+
+  it('holds a run up for some seconds at most when it is aborted and the server does not answer', async () => {
+    const controller = new AbortController()
+    const turn = (order: number): Turn => ({
+      sessionId: 's',
+      order,
+      revision: 0,
+      endOfTurn: true,
+      formatted: true,
+      transcript: 'word',
+      words: [{ text: 'word', start: order * 1000, end: order * 1000 + 500, final: true }],
+      start: order * 1000,
+      end: order * 1000 + 500,
+    })
+    const sink = jsonlSink(at({ commitInterval: 100 }))
+    const source = Readable.from(
+      (async function* () {
+        yield turn(0)
+        while (((await at().facts())?.bytes ?? 0) === 0) await new Promise((resolve) => setTimeout(resolve, 50))
+        server.fault = () => 'silent'
+        yield turn(1)
+        controller.abort()
+        await new Promise(() => {})
+      })(),
+    )
+    await expect(run(source, sink, { signal: controller.signal })).rejects.toMatchObject({ name: 'AbortError' })
+    expect(sink.closed).toBe(true)
+    server.fault = () => undefined
+    expect((await textOf(at().read())).match(/"type":"turn"/g)).toHaveLength(1)
+    expect(await at().facts()).toMatchObject({ isComplete: false })
+  }, 30_000)
+
+  it('needs no more memory for a long text than for a short one', async () => {
+    const writer = await at().open({ keep: 0, signal })
+    const text = `${'y'.repeat(16_383)}\n`
+    const used = async (count: number): Promise<number> => {
+      for (let i = 0; i < count; i++) await writer.append(text)
+      await writer.commit()
+      globalThis.gc?.()
+      return process.memoryUsage().arrayBuffers
+    }
+    const before = await used(64)
+    // 64 MB in segments of 256 kB.
+    const after = await used(4096)
+    expect(after - before).toBeLessThan(16_777_216)
+    await writer.complete()
+    expect((await at().facts())?.bytes).toBe((64 + 4096) * 16_384)
+    let read = 0
+    for await (const part of at().read()) read += part.length
+    expect(read).toBe((64 + 4096) * 16_384)
+  }, 180_000)
 
   it('says what is wrong with the bucket', async () => {
     const wrong = s3Destination('s3://no-such-bucket/talk.jsonl', { client })
