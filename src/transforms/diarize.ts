@@ -84,6 +84,8 @@ class DiarizeStream extends Duplex {
   #peer: Promise<Peer> | undefined
   #opened: Peer | undefined
   #supervisor: Supervision | undefined
+  /** Whether the failure of the sessions is waited for. */
+  #isWatched = false
   #engines: typeof import('./engine-choice.ts') | undefined
   #resumptions: typeof import('./resumption.ts') | undefined
   #loaded: Loaded = {}
@@ -260,7 +262,7 @@ class DiarizeStream extends Duplex {
           this.#skip -= 1
           continue
         }
-        const wait = supervisor.push(frame)
+        const wait = this.#hear(supervisor, frame)
         if (supervisor.sentMs - this.#reportedMs >= PROGRESS_MS) this.#report()
         if (wait !== undefined) {
           wait.then(() => this.#send(frames, index + 1, done), done)
@@ -311,7 +313,17 @@ class DiarizeStream extends Duplex {
       return
     }
     // A live source is not held back.
-    for (const frame of frames) void this.#supervisor.push(frame)
+    for (const frame of frames) void this.#hear(this.#supervisor, frame)
+  }
+
+  /** Hands a frame to the sessions, which begin with the first that is not skipped; a promise where there is something to wait for. */
+  #hear(supervisor: Supervision, frame: Buffer): Promise<unknown> | undefined {
+    const wait = supervisor.push(frame)
+    if (this.#isWatched) return wait
+    // Their failure must reach the stream also while nothing is written.
+    this.#isWatched = true
+    supervisor.done?.catch((error: Error) => this.destroy(error))
+    return wait
   }
 
   get #state(): ReturnType<ResumableHearing['state']> {
@@ -413,10 +425,6 @@ class DiarizeStream extends Duplex {
     if (this.#configuration) supervisor.sendMessage({ type: 'UpdateConfiguration', ...this.#configuration })
     this.#configuration = undefined
     if (this.#endpointForced) supervisor.sendMessage({ type: 'ForceEndpoint' })
-    // It begins with the first frame, and its failure must reach the stream also while nothing is written.
-    setImmediate(() => {
-      supervisor.done?.catch((error: Error) => this.destroy(error))
-    })
     return supervisor
   }
 

@@ -1,5 +1,7 @@
-import { Readable } from 'node:stream'
+import { Readable, Writable } from 'node:stream'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
+import { run } from '../../src/run.ts'
 import { liveSource } from '../../src/stage.ts'
 import { faultServer, type FaultServer, toneAudio, toneEngine, toneScript, toneText } from '../../src/testing/index.ts'
 import { TONE_WORD_MS } from '../../src/testing/tone-audio.ts'
@@ -58,6 +60,22 @@ describe('a range of a recording', () => {
     const range = { start: 8000, duration: 16_000 }
     const { words } = await heard({ url: server.url, range, reconnect: { delay: 1 } })
     expect(words).toEqual(wordsBetween(8000, 24_000))
+  })
+
+  it('fails with its session, also where the recording waits for it', async () => {
+    const server = await faultServer([{ fault: 'http-error', status: 401 }], { engine: toneEngine() })
+    servers.push(server)
+    // What comes before the range is left out while other work is done; behind it comes more than is taken without a session.
+    async function* slow(): AsyncGenerator<Buffer> {
+      for await (const second of audio()) {
+        await nextTurn()
+        yield second as Buffer
+      }
+      await new Promise(() => {})
+    }
+    const range = { start: 20_000 }
+    const stage = diarize({ url: server.url, range })
+    await expect(run(slow(), stage, new Writable({ objectMode: true }))).rejects.toMatchObject({ code: 'UNAUTHORIZED' })
   })
 
   it('behind the end of the recording is an error', async () => {
