@@ -76,7 +76,7 @@ export class ObjectDestination implements OutputDestination {
     const writer = randomBytes(6).toString('hex')
     for (let attempt = 1; ; attempt++) {
       const found = await this.#manifest(signal).catch((error: unknown) => {
-        throw unwritable(this.address, error)
+        throw unwritable(this.address, (error as Error).cause ?? error)
       })
       const before = found?.manifest
       // An answer that was lost may have told of this.
@@ -324,8 +324,9 @@ function unwritable(target: string, cause: unknown): OutputError {
   if (cause instanceof OutputError) return cause
   const { message } = cause as Error
   const retryable = mayPass(cause)
-  const next = retryable ? 'try again later' : 'make it writable, or choose another target'
-  return new OutputError('OUTPUT_UNWRITABLE', `cannot write to ${target}: ${message}; ${next}`, {
+  const { isAdvised = false } = cause as { isAdvised?: boolean }
+  const next = retryable ? '; try again later' : isAdvised ? '' : '; make it writable, or choose another target'
+  return new OutputError('OUTPUT_UNWRITABLE', `cannot write to ${target}: ${message}${next}`, {
     cause,
     target,
     retryable,

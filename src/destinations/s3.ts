@@ -138,7 +138,8 @@ class S3Store implements ObjectStore {
   async #load(): Promise<{ sdk: Sdk; client: S3ClientLike }> {
     const sdk = await import('@aws-sdk/client-s3').catch(() => {
       const install = 'run npm install @aws-sdk/client-s3'
-      throw new Error(`s3Destination() needs the npm package @aws-sdk/client-s3, which cannot be loaded: ${install}`)
+      const message = `s3Destination() needs the npm package @aws-sdk/client-s3, which cannot be loaded: ${install}`
+      throw Object.assign(new Error(message), { isAdvised: true })
     })
     return { sdk, client: this.#client ?? (shared ??= makeClient(sdk)) }
   }
@@ -203,7 +204,7 @@ function explained(error: unknown, signal: AbortSignal): unknown {
   const advice = ADVICE.find(([pattern]) => pattern.test(`${name} ${message}`))?.[1]
   const text = `${name}${message === '' || message === name ? '' : `: ${message}`}${advice === undefined ? '' : ` (${advice})`}`
   // The error of the client holds the request, and with it the signature: it is not handed on.
-  return Object.assign(new Error(text), { retryable: isTransient(error) })
+  return Object.assign(new Error(text), { retryable: isTransient(error), isAdvised: advice !== undefined })
 }
 
 const ADVICE: readonly (readonly [RegExp, string])[] = [

@@ -143,6 +143,19 @@ describe('an empty project that it was installed into', () => {
     expect(said).toMatch(/^OutputError,OUTPUT_UNWRITABLE,.*npm install docx\n$/)
   })
 
+  it('is told what to install for s3Destination()', async () => {
+    const code = `
+      import { s3Destination } from 'diarize-stream'
+      const output = s3Destination('s3://bucket/talk.jsonl')
+      const asked = [output.open({ keep: 0, signal: new AbortController().signal }), output.facts()]
+      for (const one of asked) console.log(await one.catch(({ name, code, message }) => [name, code, message].join()))`
+    writeFileSync(path.join(project, 'storage.js'), code)
+    const said = await execute(process.execPath, ['storage.js'], project)
+    expect(said).toMatch(
+      /^OutputError,OUTPUT_UNWRITABLE,.*npm install @aws-sdk\/client-s3\nInputError,INPUT_UNREADABLE,.*npm install @aws-sdk\/client-s3\n$/,
+    )
+  })
+
   it('runs plain JavaScript', async () => {
     expect(PLAIN).not.toMatch(/\btype \w/)
     writeFileSync(path.join(project, 'plain.js'), PLAIN)
