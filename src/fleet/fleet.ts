@@ -12,6 +12,7 @@ import {
   resolveFleetOptions,
   resolveWorkOptions,
 } from './options.ts'
+import { serveMetrics } from './metrics.ts'
 import { openStore, type Store } from './store.ts'
 import { drainMark, type FleetProgress, FleetWorker } from './worker.ts'
 
@@ -161,32 +162,45 @@ export class Fleet {
     const worker = await FleetWorker.begin(this.#store, resolveWorkOptions(options))
     this.#workers.add(worker)
     void worker.ended().then(() => this.#workers.delete(worker))
-    return worker
+    if (options.metrics === undefined) return worker
+    try {
+      const metrics = await serveMetrics(worker, options.metrics, () => this.#counts())
+      void worker.ended().then(() => metrics.close())
+      return worker
+    } catch (error) {
+      await worker.drain()
+      throw error
+    }
   }
 
   /** How the fleet is doing. */
   async status(): Promise<FleetStatus> {
     const { queue, kind } = this.#store
-    const kinds: JobType[] = ['wait', 'prioritized', 'active', 'delayed', 'completed', 'failed']
     const [counts, active, failed] = await Promise.all([
-      queue.getJobCounts(...kinds),
+      this.#counts(),
       queue.getJobs('active', 0, MOST_ACTIVE - 1),
       queue.getJobs('failed', 0, MOST_FAILED - 1),
     ])
-    const of = (name: JobType): number => counts[name] ?? 0
     return {
       store: kind,
       queue: this.#queue,
-      counts: {
-        waiting: of('wait') + of('prioritized'),
-        active: of('active'),
-        delayed: of('delayed'),
-        completed: of('completed'),
-        failed: of('failed'),
-      },
+      counts,
       active: active.filter(isThere).map(activeJob),
       failed: failed.filter(isThere).map(failedJob),
     }
+  }
+
+  async #counts(): Promise<FleetStatus['counts']> {
+    const kinds: JobType[] = ['wait', 'prioritized', 'active', 'delayed', 'completed', 'failed']
+    const {
+      wait = 0,
+      prioritized = 0,
+      active = 0,
+      delayed = 0,
+      completed = 0,
+      failed = 0,
+    } = await this.#store.queue.getJobCounts(...kinds)
+    return { waiting: wait + prioritized, active, delayed, completed, failed }
   }
 
   /**

@@ -97,6 +97,14 @@ export interface FleetAddOptions {
   layout?: PresetName
 }
 
+/** Where a worker tells its metrics. */
+export interface FleetMetricsOptions {
+  /** TCP port of `/metrics`, in Prometheus' text format; 0 for a free one. */
+  port: number
+  /** Address to listen on; everybody who reaches it can read. @defaultValue `'127.0.0.1'` */
+  host?: string
+}
+
 /** Options of {@link Fleet.work}. */
 export interface FleetWorkOptions {
   /**
@@ -129,6 +137,11 @@ export interface FleetWorkOptions {
    * @defaultValue as said
    */
   sessionsPerMinute?: number
+  /**
+   * Where `GET /metrics` tells Prometheus of streams, lag, sessions, words, gaps and lost locks; needs the package `prom-client`.
+   * @defaultValue none
+   */
+  metrics?: FleetMetricsOptions
   /** Name of the worker, as `status()` shows it. @defaultValue the host's name and the process's number */
   name?: string
 }
@@ -192,6 +205,12 @@ const WORK_CHECKS: Readonly<Record<keyof FleetWorkOptions, Check>> = {
   reportEvery: integer(1000, 600_000, 'ms'),
   drainTime: integer(0, 60_000, 'ms'),
   sessionsPerMinute: integer(1, 1_000_000),
+  metrics: (_name, value) => {
+    if (value === undefined) return
+    checkOptions('metrics', value as object, { port: integer(0, 65_535), host: string(1, 255) })
+    if ((value as Partial<FleetMetricsOptions>).port === undefined)
+      throw invalidOption('metrics.port', 'a port', undefined)
+  },
   name: string(1, 200),
 }
 
@@ -207,8 +226,10 @@ export function checkAddOptions(options: FleetAddOptions): void {
   checkOptions('add()', options, ADD_CHECKS)
 }
 
-export type ResolvedWorkOptions = Required<Omit<FleetWorkOptions, 'apiKey' | 'name' | 'sessionsPerMinute'>> &
-  Pick<FleetWorkOptions, 'apiKey' | 'name' | 'sessionsPerMinute'>
+export type ResolvedWorkOptions = Required<
+  Omit<FleetWorkOptions, 'apiKey' | 'name' | 'sessionsPerMinute' | 'metrics'>
+> &
+  Pick<FleetWorkOptions, 'apiKey' | 'name' | 'sessionsPerMinute' | 'metrics'>
 
 /** @throws ConfigurationError `INVALID_OPTION` */
 export function resolveWorkOptions(options: FleetWorkOptions): ResolvedWorkOptions {

@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import { hostname } from 'node:os'
 import { DiarizeStreamError, isAbortError, type SessionError, type Warning } from '../errors.ts'
 import { redact } from '../redact.ts'
-import type { ReconnectingRecord } from '../stream/options.ts'
+import type { Gap, ReconnectingRecord } from '../stream/options.ts'
 import { waitAtMost } from '../stream-helpers.ts'
 import { SessionAdmissions } from './admission.ts'
 import { environmentKey } from '../transforms/diarize-options.ts'
@@ -51,6 +51,26 @@ export interface FleetWorkerEvents {
   /** The store took a job for lost, as where this process was blocked or cut off, so another has it: nothing of it is kept here. */
   lost: [FleetJobFacts]
   warning: [Warning]
+}
+
+/** What a worker has done since it began. */
+export interface FleetCounts {
+  /** Jobs, and slices of live inputs, that came to their end. */
+  done: number
+  /** Attempts that failed. */
+  failed: number
+  /** Jobs that were handed back, and that were lost to others. */
+  moved: number
+  lost: number
+  /** Words that became final. */
+  words: number
+  /** Stretches of audio that nobody heard, and their length in ms. */
+  gaps: number
+  gapMs: number
+  /** Sessions that the bucket let in, attempts to open one again, and refusals as one too many. */
+  sessions: number
+  reconnects: number
+  refusals: number
 }
 
 /** Why a job is ended before its time. */
@@ -109,6 +129,20 @@ export function epochOf({ timestamp, attemptsStarted }: Pick<Job, 'timestamp' | 
 export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
   /** Name of the worker, as `status()` shows it. */
   readonly name: string
+  /** What it has done so far. */
+  readonly counts: Readonly<FleetCounts>
+  readonly #counts: FleetCounts = {
+    done: 0,
+    failed: 0,
+    moved: 0,
+    lost: 0,
+    words: 0,
+    gaps: 0,
+    gapMs: 0,
+    sessions: 0,
+    reconnects: 0,
+    refusals: 0,
+  }
   readonly #store: Store
   readonly #options: ResolvedWorkOptions
   readonly #worker: Worker<FleetJob>
@@ -138,6 +172,8 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     this.#options = options
     this.name = name
     this.#known = known
+    this.counts = this.#counts
+    for (const event of ['done', 'failed', 'moved', 'lost'] as const) this.on(event, () => (this.#counts[event] += 1))
     const { lockTime, maxCrashes, concurrency } = options
     const isLocal = options.apiKey === undefined && this.#environmentKey === undefined
     const first = concurrency === 'auto' ? firstLimit(isLocal) : concurrency
@@ -323,16 +359,23 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
         signal: abort.signal,
         stop: stop.signal,
         apiKey: key,
-        admission: admissions.admit,
+        admission: async (opening) => {
+          await admissions.admit(opening)
+          this.#counts.sessions += 1
+        },
         onBegin: (stages) => this.#follow(stages, running, admissions),
-        onProgress: ({ doneMs, totalMs }) => {
+        onProgress: ({ audioMs, doneMs, totalMs }) => {
           progress.doneMs = doneMs
+          if (data.slice !== undefined) progress.lagMs = Math.max(0, audioMs - doneMs)
           if (totalMs !== undefined) progress.totalMs = totalMs
         },
-        onWords: (count) => (progress.words += count),
+        onWords: (count) => {
+          progress.words += count
+          this.#counts.words += count
+        },
       })
     } catch (error) {
-      if (isRefusal(error as Error)) await admissions.refused().catch(() => {})
+      if (isRefusal(error as Error)) this.#refused(admissions)
       throw error
     } finally {
       clearTimeout(timer)
@@ -354,13 +397,23 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
   #follow(stages: readonly EventEmitter[], { progress, facts }: Running, admissions: SessionAdmissions): void {
     for (const stage of stages) {
       stage.on('reconnecting', ({ error }: ReconnectingRecord) => {
-        if (isRefusal(error)) void admissions.refused().catch(() => {})
+        this.#counts.reconnects += 1
+        if (isRefusal(error)) this.#refused(admissions)
       })
       stage.on('warning', ({ code, message }: Warning) => {
         this.emit('warning', { code, message: `${facts.input}: ${message}`, id: facts.id })
       })
     }
-    stages.at(-1)?.on('gap', () => (progress.gaps += 1))
+    stages.at(-1)?.on('gap', ({ start, end }: Gap) => {
+      progress.gaps += 1
+      this.#counts.gaps += 1
+      this.#counts.gapMs += end - start
+    })
+  }
+
+  #refused(admissions: SessionAdmissions): void {
+    this.#counts.refusals += 1
+    void admissions.refused().catch(() => {})
   }
 
   /** Hands a job back to the queue. */

@@ -8,7 +8,7 @@ import { serve, type StreamingServer } from '../../src/server/index.ts'
 import { toneEngine, toneScript } from '../../src/testing/index.ts'
 import { filesIn, wordsIn, wordsOf, writeRecording } from '../batch/recordings.ts'
 import { writeTalk } from '../checkpoint/talk.ts'
-import { stores, type TestStore } from '../helpers/stores.ts'
+import { freePort, stores, type TestStore } from '../helpers/stores.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
 
 const directory = temporaryDirectories()
@@ -106,6 +106,34 @@ for (const [kind, { missing, start }] of Object.entries(stores)) {
       expect(await fleet.retry()).toBe(1)
       await done
       expect(wordsIn(path.join(folder, 'broken.srt'))).toEqual(wordsOf(7))
+    })
+
+    it('tells Prometheus what a worker does', async () => {
+      await using fleet = await open()
+      const folder = directory()
+      await fleet.add([writeRecording(path.join(folder, 'talk.wav'), 2)], {
+        ...heard(),
+        output: path.join(folder, '{name}.{format}'),
+      })
+      const port = await freePort()
+      const worker = await fleet.work({ concurrency: 1, apiKey: 'any-key', name: 'one', metrics: { port } })
+      await new Promise<void>((resolve) => worker.once('done', () => resolve()))
+      const told = async (): Promise<string> => (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+      await expect.poll(told).toContain('diarize_stream_fleet_jobs{state="completed",worker="one"} 1')
+      const text = await told()
+      for (const line of [
+        'words_total{worker="one"} 4',
+        'sessions_opened_total{worker="one"} 1',
+        'jobs_done_total{worker="one"} 1',
+      ]) {
+        expect(text).toContain(`diarize_stream_fleet_${line}`)
+      }
+      expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(404)
+      await expect(fleet.work({ apiKey: 'any-key', metrics: { port } })).rejects.toMatchObject({
+        option: 'metrics.port',
+      })
+      await worker.drain()
+      await expect(told()).rejects.toThrow('fetch failed')
     })
 
     it('drains all workers from afar', async () => {

@@ -51,6 +51,7 @@ work
   --sessions-per-minute <number>
                             most sessions that all workers together open a minute (default: 100 at first, and what the
                             service takes)
+  --metrics <address>       where GET /metrics tells Prometheus of it, a port or host:port; needs the package prom-client
   --name <name>             name of the worker (default: host and number of the process)
 
 Exit codes: 0 done, 2 usage, 3 an input is missing, 4 the store cannot be reached
@@ -82,6 +83,7 @@ export const FLEET_OPTIONS = {
   'api-key-file': { type: 'string' },
   'lock-time': { type: 'string' },
   'sessions-per-minute': { type: 'string' },
+  metrics: { type: 'string' },
   name: { type: 'string' },
   worker: { type: 'string' },
   help: { type: 'boolean' },
@@ -91,7 +93,7 @@ const COMMON = ['store', 'queue', 'json', 'help']
 /** Options of each command, beside those of all. */
 const OWN: Readonly<Record<string, readonly string[]>> = {
   add: Object.keys(FLEET_OPTIONS).slice(3, Object.keys(FLEET_OPTIONS).indexOf('concurrency')),
-  work: ['concurrency', 'api-key-file', 'lock-time', 'sessions-per-minute', 'name'],
+  work: ['concurrency', 'api-key-file', 'lock-time', 'sessions-per-minute', 'metrics', 'name'],
   status: [],
   drain: ['worker'],
   retry: [],
@@ -254,8 +256,15 @@ function workOptions(values: Values) {
     ...(sessionsPerMinute !== undefined && { sessionsPerMinute }),
     ...(seconds !== undefined && { lockTime: seconds * 1000 }),
     ...(values.name !== undefined && { name: values.name }),
+    ...(values.metrics !== undefined && { metrics: metricsOf(values.metrics) }),
     ...(values['api-key-file'] !== undefined && { apiKey: readKey(values['api-key-file']) }),
   }
+}
+
+function metricsOf(text: string): { port: number; host?: string } {
+  const [, host, port = ''] = /^(?:(.+):)?(\d{1,5})$/.exec(text) ?? []
+  if (port === '' || Number(port) > 65_535) throw wrong(`--metrics must be a port or host:port; got '${text}'`)
+  return { port: Number(port), ...(host !== undefined && { host: host.replaceAll(/^\[|\]$/g, '') }) }
 }
 
 function integer(option: string, text: string | undefined, least: number, most: number): number | undefined {
