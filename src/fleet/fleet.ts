@@ -67,7 +67,7 @@ export interface FleetStatus {
 }
 
 /** Jobs that are put into the store at a time. */
-const BATCH = 1000
+const BATCH = 250
 const MOST_ACTIVE = 200
 const MOST_FAILED = 20
 /** Completed jobs are remembered for a week, in s: so long the same is not done again. */
@@ -127,10 +127,19 @@ export class Fleet {
       })
     }
     checkAddOptions(options)
-    const jobs = await planFleetJobs(inputs, options)
+    const ids: string[] = []
     let added = 0
-    for (let at = 0; at < jobs.length; at += BATCH) added += await this.#addSome(jobs.slice(at, at + BATCH), options)
-    return { ids: jobs.map(({ id }) => id), added }
+    let some: QueuedJob[] = []
+    const flush = async (): Promise<void> => {
+      added += await this.#addSome(some, options)
+      some = []
+    }
+    for (const job of await planFleetJobs(inputs, options)) {
+      ids.push(job.id)
+      if (some.push(job) === BATCH) await flush()
+    }
+    if (some.length > 0) await flush()
+    return { ids, added }
   }
 
   async #addSome(jobs: readonly QueuedJob[], { attempts }: FleetAddOptions): Promise<number> {

@@ -52,12 +52,15 @@ const NAMES = ['name', 'folder', 'format']
 const LIVE_NAMES = ['number', 'date', 'time']
 
 /**
- * The jobs for what was given: files, folders, lists and addresses.
+ * The jobs for what was given: files, folders, lists and addresses. They are made as they are asked for, since there may be many.
  *
  * @throws (rejects with) {@link ConfigurationError} `INVALID_OPTION` where two inputs would have the same output, or an output is
  * an input; {@link InputError} where a list cannot be read, or there is no input
  */
-export async function planFleetJobs(given: readonly CaptionInput[], options: FleetAddOptions): Promise<QueuedJob[]> {
+export async function planFleetJobs(
+  given: readonly CaptionInput[],
+  options: FleetAddOptions,
+): Promise<Iterable<QueuedJob>> {
   const isLive = (item: CaptionInput): boolean => {
     const input = inputOf(item)
     return LIVE_ADDRESS.test(input) || (options.live === true && addressOf(input) !== undefined)
@@ -65,10 +68,17 @@ export async function planFleetJobs(given: readonly CaptionInput[], options: Fle
   const recordings = given.filter((item) => !isLive(item))
   const found = recordings.length === 0 ? [] : await findInputs(recordings)
   const live = given.filter(isLive).map((item) => foundLive(item))
-  const outputs = [...recordingOutputs(found, options), ...live.map((one) => outputsOf(one, options, true))]
-  const all = [...found, ...live]
-  refuseShared(all, outputs)
-  return all.map(({ input }, index) => jobOf(input, outputs[index] ?? [], index >= found.length, options))
+  const outputsFor = recordingOutputs(found, options)
+  const outputsAt = (index: number): FleetOutput[] =>
+    index < found.length ? outputsFor(index) : outputsOf(live[index - found.length]!, options, true)
+  const inputs = [...found, ...live].map(({ input }) => input)
+  refuseShared(inputs, outputsAt)
+  return {
+    *[Symbol.iterator]() {
+      for (const [index, input] of inputs.entries())
+        yield jobOf(input, outputsAt(index), index >= found.length, options)
+    },
+  }
 }
 
 function inputOf(item: CaptionInput): string {
@@ -131,12 +141,13 @@ export function nextSlice(id: string, data: FleetJob): { id: string; data: Fleet
   return { id: `${streamOf(id)}-${number}`, data: { ...data, slice: { ...slice, number } } }
 }
 
-function recordingOutputs(found: readonly FoundInput[], options: FleetAddOptions): FleetOutput[][] {
+/** The outputs of a recording, by its index. */
+function recordingOutputs(found: readonly FoundInput[], options: FleetAddOptions): (index: number) => FleetOutput[] {
   const { formats = ['srt'], output } = options
-  if (output !== undefined) return found.map((one) => outputsOf(one, options, false))
+  if (output !== undefined) return (index) => outputsOf(found[index]!, options, false)
   // A path that tells apart what differs by its case only is one path elsewhere.
   const jobs = planJobs(found, { formats, isCaseSensitive: true })
-  return jobs.map(({ outputs }) => outputs.map(({ format, path: file }) => ({ format, path: path.resolve(file) })))
+  return (index) => jobs[index]!.outputs.map(({ format, path: file }) => ({ format, path: path.resolve(file) }))
 }
 
 function outputsOf(found: FoundInput, options: FleetAddOptions, isLive: boolean): FleetOutput[] {
@@ -164,19 +175,28 @@ function checkPattern(output: string, formats: number, isLive: boolean): void {
   if (formats > 1 && !used.includes('format')) throw pattern(`${output} needs {format}, as there are several formats`)
 }
 
-function refuseShared(found: readonly FoundInput[], outputs: readonly FleetOutput[][]): void {
-  const inputs = new Set(found.map(({ input }) => path.resolve(input)))
-  const first = new Map<string, string>()
-  for (const [index, { input }] of found.entries()) {
-    for (const output of outputs[index] ?? []) {
-      const other = first.get(output.path)
-      if (other !== undefined) {
-        throw pattern(`${other} and ${input} would both be written to ${output.path}; name their folder by {folder}`)
+/** Refuses an output that two inputs would have, or that is an input. Paths are kept by a hash: as texts they are many MB. */
+function refuseShared(all: readonly string[], outputsAt: (index: number) => readonly FleetOutput[]): void {
+  const inputs = new Set(all.map((input) => hashOf(path.resolve(input))))
+  const first = new Map<number, number>()
+  for (const [index, input] of all.entries()) {
+    for (const { path: file } of outputsAt(index)) {
+      const hash = hashOf(file)
+      const other = first.get(hash)
+      if (other !== undefined && outputsAt(other).some((output) => output.path === file)) {
+        throw pattern(`${all[other]} and ${input} would both be written to ${file}; name their folder by {folder}`)
       }
-      if (inputs.has(output.path)) throw pattern(`${output.path}, the output of ${input}, is an input`)
-      first.set(output.path, input)
+      if (inputs.has(hash) && all.some((one) => path.resolve(one) === file)) {
+        throw pattern(`${file}, the output of ${input}, is an input`)
+      }
+      first.set(hash, index)
     }
   }
+}
+
+/** 48 bits, which two paths share once in some hundred million fleets. */
+function hashOf(file: string): number {
+  return createHash('sha1').update(file).digest().readUIntBE(0, 6)
 }
 
 function pattern(message: string): ConfigurationError {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, it } from 'vitest'
 import { firstLimit, nextLimit } from '../../src/fleet/concurrency.ts'
-import { namedOutputs, nextSlice, planFleetJobs, streamOf } from '../../src/fleet/jobs.ts'
+import { namedOutputs, nextSlice, planFleetJobs, type QueuedJob, streamOf } from '../../src/fleet/jobs.ts'
 import { checkAddOptions, resolveFleetOptions, resolveWorkOptions } from '../../src/fleet/options.ts'
 import { epochOf, retryDelay } from '../../src/fleet/worker.ts'
 import { writeRecording } from '../batch/recordings.ts'
@@ -10,19 +10,23 @@ import { temporaryDirectories } from '../sinks/temporary.ts'
 
 const directory = temporaryDirectories()
 
+async function jobsFor(...given: Parameters<typeof planFleetJobs>): Promise<QueuedJob[]> {
+  return [...(await planFleetJobs(...given))]
+}
+
 it('gives a job the hash of its input and options as its id, and outputs by a pattern', async () => {
   const folder = directory()
   for (const name of ['in/day1/talk.wav', 'in/day2/talk.wav']) writeRecording(path.join(folder, name), 1)
   const output = path.join(folder, 'out/{folder}/{name}.{format}')
   const options = { output, formats: ['srt', 'jsonl'] } as const
-  const jobs = await planFleetJobs([path.join(folder, 'in')], options)
+  const jobs = await jobsFor([path.join(folder, 'in')], options)
   expect(jobs.map(({ data }) => data.outputs.map((one) => path.relative(folder, one.path)))).toEqual([
     ['out/in/day1/talk.srt', 'out/in/day1/talk.jsonl'],
     ['out/in/day2/talk.srt', 'out/in/day2/talk.jsonl'],
   ])
-  const again = await planFleetJobs([path.join(folder, 'in')], { ...options, labels: { a: 'b' }, priority: 3 })
+  const again = await jobsFor([path.join(folder, 'in')], { ...options, labels: { a: 'b' }, priority: 3 })
   expect(again.map(({ id }) => id)).toEqual(jobs.map(({ id }) => id))
-  const others = await planFleetJobs([path.join(folder, 'in')], { ...options, speakers: { A: 'Alice' } })
+  const others = await jobsFor([path.join(folder, 'in')], { ...options, speakers: { A: 'Alice' } })
   expect(new Set([...jobs, ...others].map(({ id }) => id)).size).toBe(4)
 })
 
@@ -31,7 +35,7 @@ it('refuses outputs that two inputs would have, or that are inputs, and fields t
   for (const name of ['a/talk.wav', 'b/talk.wav']) writeRecording(path.join(folder, name), 1)
   const both = [path.join(folder, 'a'), path.join(folder, 'b')]
   const refused = (output: string, more = {}): Promise<unknown> =>
-    expect(planFleetJobs(both, { output: path.join(folder, output), ...more })).rejects.toMatchObject({
+    expect(jobsFor(both, { output: path.join(folder, output), ...more })).rejects.toMatchObject({
       code: 'INVALID_OPTION',
       option: 'output',
     })
@@ -46,12 +50,12 @@ it('has live inputs heard in slices, each with a name and the next job', async (
   const list = path.join(folder, 'list.txt')
   writeFileSync(list, 'http://host.test/talk.mp3\n')
   const output = path.join(folder, '{name}-{number}-{date}T{time}.{format}')
-  const jobs = await planFleetJobs(['rtsp://user:secret@camera.test/hall', list], { slice: 60_000 })
+  const jobs = await jobsFor(['rtsp://user:secret@camera.test/hall', list], { slice: 60_000 })
   expect(jobs.map(({ priority, data }) => [priority, data.slice])).toEqual([
     [100, undefined],
     [1, { number: 1, length: 60_000 }],
   ])
-  const [job] = await planFleetJobs(['rtsp://camera.test/hall'], { output, slice: 60_000 })
+  const [job] = await jobsFor(['rtsp://camera.test/hall'], { output, slice: 60_000 })
   const { id, data } = job!
   const [named] = namedOutputs(data, new Date('2026-11-29T21:07:05Z'))
   expect(path.relative(folder, named!.path)).toBe('hall-0001-2026-11-29T21-07-05.srt')
