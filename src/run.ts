@@ -98,7 +98,7 @@ export async function run(...stages: readonly unknown[]): Promise<RunSummary> {
   try {
     checkOptions(options)
     checkStages(parts)
-    streams = parts.map((part, index) => (isStream(part) ? part : asStream(part as object, index === 0)))
+    streams = parts.map((part, index) => (isStream(part) ? part : asStream(part as object, index, parts.length)))
     for (const stream of streams) if (!isStandard(stream)) guard(stream)
     const closed = streams.map(whenClosed)
     reporter = new ProgressReporter(options.onProgress, (error) => streams.at(-1)?.destroy(error))
@@ -110,21 +110,23 @@ export async function run(...stages: readonly unknown[]): Promise<RunSummary> {
     for (const stream of streams) reporter.follow(stream)
     if (options.notice !== false && options.onProgress === undefined) announceEngine(streams)
     const signal = options.signal === undefined ? {} : { signal: options.signal }
+    const stranded = new Stranded(streams, options.signal)
     try {
       const finished = pipeline(streams, signal)
       forget = onceAborted(options.stop, () => {
         checkpointing?.stop()
         endSource(streams[0] as AnyStream)
       })
-      await finished
+      await Promise.race([finished, stranded.outcome])
     } catch (error) {
       destroyAll(streams)
       throw error
     } finally {
-      await waitAtMost(CLOSE_WAIT_MS, Promise.all(closed))
+      stranded.stop()
+      if (!stranded.isOver) await waitAtMost(CLOSE_WAIT_MS, Promise.all(closed))
     }
     await checkpointing?.finish(options.stop?.aborted !== true)
-    return await reporter.finish()
+    return await unlessAborted(reporter.finish(), options.signal)
   } finally {
     forget()
     reporter?.stop()
@@ -171,6 +173,92 @@ function onceAborted(signal: AbortSignal | undefined, listener: () => void): () 
   return () => signal?.removeEventListener('abort', listener)
 }
 
+/** The outcome of `work`, or the abort that comes before it. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  let forget = (): void => {}
+  const aborted = new Promise<never>((_resolve, reject) => {
+    forget = onceAborted(signal, () => reject(new AbortError(signal)))
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    forget()
+  }
+}
+
+/** What Node's own `pipeline()` rejects with when its signal fires. */
+class AbortError extends Error {
+  override readonly name = 'AbortError'
+  readonly code = 'ABORT_ERR'
+
+  constructor(signal: AbortSignal | undefined) {
+    super('The operation was aborted', { cause: signal?.reason as unknown })
+  }
+}
+
+/**
+ * The outcome of a pipeline, once a stage has not closed {@link CLOSE_WAIT_MS} after it was clear: `pipeline()` would wait for that
+ * stage for ever.
+ */
+class Stranded {
+  /** Whether it was waited for long enough. */
+  isOver = false
+  readonly outcome: Promise<void>
+  readonly #tidy: (() => void)[] = []
+  #failure: Error | undefined
+  #timer: NodeJS.Timeout | undefined
+  #settle = (): void => {}
+
+  constructor(streams: readonly AnyStream[], signal: AbortSignal | undefined) {
+    this.outcome = new Promise((resolve, reject) => {
+      const isComplete = (): boolean =>
+        streams.slice(0, -1).every(({ readableEnded, closed }) => readableEnded || closed)
+      this.#settle = () => {
+        if (this.#failure === undefined && !isComplete()) return
+        this.isOver = true
+        if (this.#failure === undefined) resolve()
+        else reject(this.#failure)
+      }
+    })
+    this.outcome.catch(() => {})
+    const listen = (stream: AnyStream, event: string, listener: (error: Error) => void): void => {
+      stream.on(event, listener)
+      this.#tidy.push(() => stream.off(event, listener))
+    }
+    for (const stream of streams) {
+      listen(stream, 'error', (error) => this.#arm(error))
+      if (!isStandard(stream)) this.#noteDestroyed(stream)
+    }
+    const last = streams.at(-1)
+    // What goes out of a Duplex may take its time.
+    if (last !== undefined && !isReadable(last)) listen(last, 'finish', () => this.#arm())
+    this.#tidy.push(onceAborted(signal, () => this.#arm(new AbortError(signal))))
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+    for (const tidy of this.#tidy.splice(0)) tidy()
+  }
+
+  /** A stage whose tidying never ends does not emit its error either. */
+  #noteDestroyed(stream: AnyStream): void {
+    const destroy = stream._destroy
+    if (typeof destroy !== 'function') return
+    stream._destroy = (error, done) => {
+      if (error) this.#arm(error)
+      destroy.call(stream, error, done)
+    }
+    this.#tidy.push(() => {
+      stream._destroy = destroy
+    })
+  }
+
+  #arm(failure?: Error): void {
+    this.#failure ??= failure
+    this.#timer ??= setTimeout(() => this.#settle(), CLOSE_WAIT_MS)
+  }
+}
+
 /** Destroys what a pipeline that never began, or stopped early, has left as it was. */
 function destroyAll(streams: readonly AnyStream[]): void {
   for (const stream of streams) if (!stream.destroyed && !isStandard(stream)) stream.destroy()
@@ -184,11 +272,39 @@ function isStream(value: unknown): value is AnyStream {
     : isWritable(value)
 }
 
-function asStream(part: object, isFirst: boolean): AnyStream {
-  if (!isFirst) return Duplex.from(part)
+function asStream(part: object, index: number, count: number): AnyStream {
+  if (index > 0) return Duplex.from(typeof part === 'function' ? takingAll(part as StageFunction, index, count) : part)
   const iterable: unknown = typeof part === 'function' ? part() : part
   if (!isIterable(iterable)) throw invalid('the function that is the first stage gives nothing to iterate')
   return new IterableSource(iterable as AsyncIterable<unknown> | Iterable<unknown>) as unknown as AnyStream
+}
+
+/** A stage that fails where the function returns before its input has ended: nobody takes the rest, and the pipeline would wait for ever. */
+function takingAll(stage: StageFunction, index: number, count: number): StageFunction {
+  return (source, options) => {
+    let hasEnded = false
+    async function* noting(): AsyncGenerator {
+      yield* source
+      hasEnded = true
+    }
+    const check = (): void => {
+      if (hasEnded || options.signal.aborted) return
+      throw invalid(
+        `stage ${index + 1} of ${count} returned before its input had ended, and what follows would be lost; let it take all, or end the input by stop`,
+      )
+    }
+    const result: unknown = stage(noting(), options)
+    if (isIterable(result)) {
+      return (async function* () {
+        yield* result as AsyncIterable<unknown>
+        check()
+      })()
+    }
+    return (result as Promise<unknown>).then((value) => {
+      check()
+      return value
+    })
+  }
 }
 
 function isReadable(value: unknown): boolean {

@@ -1,4 +1,4 @@
-import { IterableSource, type Progress, run, type Stage } from '../src/run.ts'
+import { IterableSource, type Progress, run, type Source, type Stage } from '../src/run.ts'
 import type { Turn } from '../src/model.ts'
 import { srtSink } from '../src/sinks/caption-sinks.ts'
 import { fanOut } from '../src/sinks/fan-out.ts'
@@ -17,7 +17,7 @@ import { connect, createServer } from 'node:net'
 import path from 'node:path'
 import { PassThrough, Readable, Transform, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 
 const directory = temporaryDirectories()
 
@@ -108,6 +108,69 @@ describe('run', () => {
     controller.abort()
     await expect(running).rejects.toThrow(/aborted/)
     await expect(run(() => 1 as never, new SlowToClose())).rejects.toThrow('gives nothing to iterate')
+  })
+
+  it('fails where a function returns before its input has ended, in the middle and at the end', async () => {
+    async function* two(items: AsyncIterable<unknown>): AsyncGenerator {
+      let count = 0
+      for await (const item of items) {
+        yield item
+        if (++count === 2) return
+      }
+    }
+    const one = async (items: AsyncIterable<unknown>): Promise<void> => {
+      for await (const item of items) if (item !== undefined) return
+    }
+    const refused = (stage: string) => ({
+      code: 'INVALID_PIPELINE',
+      message: expect.stringContaining(`${stage} returned before its input had ended`) as string,
+    })
+    const sink = new SlowToClose()
+    await expect(run(countless(), two, sink)).rejects.toMatchObject(refused('stage 2 of 3'))
+    expect(sink.closed).toBe(true)
+    await expect(run(countless(), one)).rejects.toMatchObject(refused('stage 2 of 2'))
+  })
+
+  it.each<[string, string | undefined, (signal: AbortSignal) => [Source, ...Stage[]]]>([
+    ['success', undefined, () => [[1], neverClosing()]],
+    ['a failure', 'mine', () => [[1], failing(), neverClosing()]],
+    ['a failure of its own', 'mine', () => [[1], Object.assign(failing(), { _destroy: () => {} }), neverClosing()]],
+    ['an abort', 'ABORT_ERR', () => [endless(), neverClosing()]],
+  ])('waits ten seconds for a stage that never closes, after %s', async (_name, code, stages) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const controller = new AbortController()
+      const outcome = run(stages(controller.signal), { signal: controller.signal }).then(
+        () => undefined,
+        (error: Error & { code?: string }) => error.code ?? error.message,
+      )
+      let isSettled = false
+      void outcome.then(() => (isSettled = true))
+      const settle = async (): Promise<void> => {
+        for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+      }
+      await settle()
+      if (code === 'ABORT_ERR') controller.abort()
+      await settle()
+      await vi.advanceTimersByTimeAsync(9999)
+      expect(isSettled).toBe(false)
+      await vi.advanceTimersByTimeAsync(10_001)
+      expect(await outcome).toBe(code)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('is aborted also while the listener of its progress waits', async () => {
+    const controller = new AbortController()
+    const work = run([1], new SlowToClose(), {
+      signal: controller.signal,
+      onProgress: () => {
+        setImmediate(() => controller.abort())
+        return new Promise(() => {})
+      },
+    })
+    await expect(work).rejects.toMatchObject({ name: 'AbortError', code: 'ABORT_ERR' })
   })
 
   it('waits for slow tidying after success, failure and abort', async () => {
@@ -559,4 +622,19 @@ function quiet(): Readable {
   const stream = new Readable({ objectMode: true, read() {} })
   stream.push(0)
   return stream
+}
+
+/** Takes everything, and does not close. */
+function neverClosing(): Writable {
+  return new Writable({ objectMode: true, write: (_item, _encoding, done) => done(), destroy: () => {} })
+}
+
+function failing(): PassThrough {
+  const stage = new PassThrough({ objectMode: true })
+  stage._transform = (_item, _encoding, done) => done(new Error('mine'))
+  return stage
+}
+
+function* countless(): Generator<number> {
+  for (let number = 0; ; number++) yield number
 }
