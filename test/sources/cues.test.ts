@@ -3,6 +3,7 @@ import path from 'node:path'
 import { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import type { Cue } from '../../src/model.ts'
 import { run } from '../../src/run.ts'
 import { assSink, srtSink, vttSink } from '../../src/sinks/caption-sinks.ts'
 import { jsonlSink } from '../../src/sinks/jsonl.ts'
@@ -110,4 +111,15 @@ describe('cueSource', () => {
       Object.defineProperty(process, 'stdin', real)
     }
   })
+
+  it.each(['<v ', '<font ', '<v.a', '<v. ', '{\\an', '<1:'])(
+    'takes no longer for %j that is never closed',
+    async (tag) => {
+      const file = path.join(directory(), 'hostile.srt')
+      writeFileSync(file, `1\n00:00:01,000 --> 00:00:02,000\n${tag.repeat(300_000)}end\n`)
+      const source = cueSource(file)
+      const [cue] = (await source.toArray()) as Cue[]
+      expect(cue?.lines.join('')).toMatch(/end$/)
+    },
+  )
 })

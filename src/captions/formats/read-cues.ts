@@ -93,10 +93,13 @@ function vttCues(lines: readonly string[]): RawCue[] {
   return cues
 }
 
-/** Tags that readers know, with their annotation, and times inside a cue. */
-const TAGS = String.raw`<(\/?)(v|c|i|b|u|s|ruby|rt|lang|font)(?:\.[^\s>]*)?(?:\s+([^>]*))?>|<\d+:[\d:.]+>`
+/**
+ * Tags that readers know, with their annotation, and times inside a cue. No part of one holds what begins another, so that tags
+ * that are never closed take no longer than others.
+ */
+const TAGS = String.raw`<(\/?)(v|c|i|b|u|s|ruby|rt|lang|font)(?:\.[^\s<>]*)?(?:\s([^<>]*))?>|<\d+:[\d:.]+>`
 /** In SubRip also codes such as `{\an8}`. */
-const SRT_MARKUP = new RegExp(String.raw`${TAGS}|\{\\[^}]*\}`, 'gi')
+const SRT_MARKUP = new RegExp(String.raw`${TAGS}|\{\\[^{}]*\}`, 'gi')
 /** In WebVTT also what stands for a character. */
 const VTT_MARKUP = new RegExp(String.raw`${TAGS}|&(#\d{1,7}|#x[\da-f]{1,6}|[a-z]{2,4});`, 'gi')
 
@@ -141,7 +144,7 @@ function spokenLines(lines: readonly string[], isVtt: boolean): SpokenLine[] {
       show(raw.slice(from, found.index) + character)
       from = found.index + whole.length
       if (tag?.toLowerCase() !== 'v') continue
-      if (closing === '') voices.push(isVtt ? decoded(annotation) : annotation)
+      if (closing === '') voices.push((isVtt ? decoded(annotation) : annotation).trim())
       else voices.pop()
     }
     show(raw.slice(from))
