@@ -200,7 +200,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
       )
     }
     this.#every(Math.max(100, lockTime / 10), () => this.#loseForgotten())
-    this.#every(COMMANDS_MS, () => this.#obey())
+    this.#every(COMMANDS_MS, () => this.#followCommands())
     this.#every(options.reportEvery, () => this.#report())
   }
 
@@ -292,7 +292,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     this.emit('lost', running.facts)
   }
 
-  async #obey(): Promise<void> {
+  async #followCommands(): Promise<void> {
     for (const [index, mark] of drainMarks(this.name).entries()) {
       if ((await this.#store.read(mark)) !== this.#known[index]) void this.drain()
     }
