@@ -114,6 +114,8 @@ class DiarizeStream extends Duplex {
   #left = Infinity
   /** Where what is heard begins, ms of the stream. */
   #heardFrom = 0
+  /** The end of the sessions, once all of a range has been sent. */
+  #rangeEnd: ReturnType<Supervision['end']> | undefined
   #hasCheckpoint = false
   /** Frames of a live source whose place is not known yet, and what looks at it. */
   #early: Buffer[] = []
@@ -257,7 +259,10 @@ class DiarizeStream extends Duplex {
         const frame = frames[index]!
         if (this.#isEarly(frame)) continue
         const supervisor = (this.#supervisor ??= this.#supervise(frame.length))
-        if (--this.#left < 0) continue
+        if (--this.#left < 0) {
+          this.#endRange(supervisor)
+          continue
+        }
         if (this.#skip > 0) {
           this.#skip -= 1
           continue
@@ -274,6 +279,13 @@ class DiarizeStream extends Duplex {
       return
     }
     done()
+  }
+
+  /** No session waits for audio that nobody wants, however long what is behind the range takes to come. */
+  #endRange(supervisor: Supervision): void {
+    if (this.#rangeEnd !== undefined) return
+    this.#rangeEnd = supervisor.end()
+    this.#rangeEnd?.catch((error: Error) => this.destroy(error))
   }
 
   /** Turns that nobody takes hold the audio back, unless it is live; nor may that look like a pause of the source. */
@@ -558,7 +570,7 @@ class DiarizeStream extends Duplex {
       throw new InputError('NO_AUDIO', message)
     }
     if (this.#input.sizeWarning !== undefined) this.emit('warning', this.#input.sizeWarning)
-    const ended = await this.#reporting(this.#supervisor?.end())
+    const ended = await this.#reporting(this.#rangeEnd ?? this.#supervisor?.end())
     if (!ended) {
       const message = 'the input ended without a single sample of audio, so there is nothing to caption'
       throw new InputError('NO_AUDIO', message)

@@ -1,6 +1,7 @@
 import { Readable, Writable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { Turn } from '../../src/model.ts'
 import { run } from '../../src/run.ts'
 import { liveSource } from '../../src/stage.ts'
 import { faultServer, type FaultServer, toneAudio, toneEngine, toneScript, toneText } from '../../src/testing/index.ts'
@@ -60,6 +61,28 @@ describe('a range of a recording', () => {
     const range = { start: 8000, duration: 16_000 }
     const { words } = await heard({ url: server.url, range, reconnect: { delay: 1 } })
     expect(words).toEqual(wordsBetween(8000, 24_000))
+  })
+
+  it('ends its session when it is over, however long what is behind it takes to come', async () => {
+    const expected = wordsBetween(0, 7000)
+    let isHeard = (): void => {}
+    const allHeard = new Promise<void>((resolve) => (isHeard = resolve))
+    async function* slow(): AsyncGenerator<Buffer> {
+      for (let at = 0; at < 9; at++) yield toneAudio(script, { from: at * 1000, to: (at + 1) * 1000 })
+      await allHeard
+    }
+    const words: string[] = []
+    const sink = new Writable({
+      objectMode: true,
+      write(turn: Turn, _encoding, done) {
+        if (turn.revision === 0) words.push(...turn.words.map(({ text, start }) => `${text}@${start}`))
+        if (words.length >= expected.length) isHeard()
+        done()
+      },
+    })
+    const summary = await run(slow(), diarize({ engine: toneEngine(), range: { duration: 7000 } }), sink)
+    expect(words).toEqual(expected)
+    expect(summary).toMatchObject({ audioMs: 7000, gaps: [], reconnects: 0 })
   })
 
   it('fails with its session, also where the recording waits for it', async () => {
