@@ -254,7 +254,11 @@ class RotatingStream extends Writable {
     }
     const number = this.parts.length + 1
     const part = { path: freePath(this.#pattern, number, new Date(this.#startedAt + from)), number, start: from }
-    const sink = this.#open(part.path, part) as Writable
+    const sink = this.#open(part.path, part) as Writable | undefined
+    if (typeof sink?.write !== 'function') {
+      const message = 'open of rotatingSink() must give a sink for each part, such as srtSink(path); it gave none'
+      throw new ConfigurationError('INVALID_PIPELINE', message)
+    }
     guard(sink)
     sink.on('warning', (warning: Warning) => this.emit('warning', warning))
     sink.on('error', (error) => {

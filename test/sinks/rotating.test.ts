@@ -204,6 +204,14 @@ describe('rotatingSink()', () => {
     expect(outcome).toMatchObject({ code: 'INVALID_PIPELINE' })
   })
 
+  it('says what is wrong where no sink is given for a part', async () => {
+    const { outcome } = await write('{number}.srt', [at(0, 1)], { every: 60 * SECOND }, () => undefined as never)
+    expect(outcome).toMatchObject({
+      code: 'INVALID_PIPELINE',
+      message: expect.stringContaining('it gave none') as string,
+    })
+  })
+
   it('refuses wrong options', () => {
     const sink = (pattern: string, options: object) => () => rotatingSink(pattern, (file) => srtSink(file), options)
     expect(sink('a.srt', { every: 'hour' })).toThrow(/^pattern, when given, must be a path with \{number\}/)
