@@ -19,6 +19,7 @@ import {
 import type { Engine } from '../../src/engine/engine.ts'
 import type { RunOptions } from '../../src/run.ts'
 import { toneEngine, toneScript } from '../../src/testing/index.ts'
+import { reporting } from '../helpers/reporting-engine.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
 import { linesOf, wordsOf, writeTalk } from './talk.ts'
 
@@ -48,22 +49,8 @@ function hear(file: string, folder: string, options: RunOptions = {}, more: Diar
 }
 
 /** An engine that says of the silence after each turn that it did not understand it. */
-function puzzled(engine: Engine): Engine {
-  return {
-    ...engine,
-    open: (settings, listener) =>
-      engine.open(settings, {
-        speechStarted: (at, confidence) => listener.speechStarted(at, confidence),
-        revision: (revisions) => listener.revision(revisions),
-        failed: (error) => listener.failed(error),
-        turn(turn) {
-          listener.turn(turn)
-          const { end } = turn.words.at(-1)!
-          if (turn.endOfTurn) listener.unrecognized?.({ start: end, end: end + 200, reason: 'noWords' })
-        },
-      }),
-  }
-}
+const puzzled = (engine: Engine): Engine =>
+  reporting(engine, (listener, { end }) => listener.unrecognized?.({ start: end, end: end + 200, reason: 'noWords' }))
 
 /** Where a run is to be ended, the last three seconds wait for that, however slow or fast the machine is. */
 function withheldEnd(file: string, { signal, stop }: RunOptions): Transform {

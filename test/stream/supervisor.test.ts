@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Engine, EngineListener } from '../../src/engine/engine.ts'
+import type { Engine } from '../../src/engine/engine.ts'
+import { reporting } from '../helpers/reporting-engine.ts'
 import { EngineError, type Warning } from '../../src/errors.ts'
 import type { Turn, Word } from '../../src/model.ts'
 import type { SessionTarget } from '../../src/session/transport.ts'
@@ -127,23 +128,6 @@ function target(key: string): SessionTarget {
 async function serve(plan: FaultPlan, engine: Engine = relabelled(toneEngine(), 7)): Promise<FaultServer> {
   server = await faultServer(plan, { engine })
   return server
-}
-
-/** An engine that hears every turn, and reports something of it then. */
-function reporting(engine: Engine, report: (listener: EngineListener, at: { start: number; end: number }) => void) {
-  return {
-    ...engine,
-    open: (settings, listener) =>
-      engine.open(settings, {
-        speechStarted: (at, confidence) => listener.speechStarted(at, confidence),
-        revision: (revisions) => listener.revision(revisions),
-        failed: (error) => listener.failed(error),
-        turn(turn) {
-          listener.turn(turn)
-          if (turn.endOfTurn) report(listener, { start: turn.words[0]!.start, end: turn.words.at(-1)!.end })
-        },
-      }),
-  } satisfies Engine
 }
 
 /** One that says of each turn that it could not hear it. */
