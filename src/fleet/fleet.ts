@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { CaptionInput } from '../batch/inputs.ts'
 import { ConfigurationError, type Warning } from '../errors.ts'
 import { redact } from '../redact.ts'
-import { type FleetJob, planFleetJobs, type QueuedJob } from './jobs.ts'
+import { type FleetJob, jobKinds, kindOf, planFleetJobs, type QueuedJob } from './jobs.ts'
 import {
   checkAddOptions,
   type FleetAddOptions,
@@ -145,20 +145,22 @@ export class Fleet {
   async #addSome(jobs: readonly QueuedJob[], { attempts }: FleetAddOptions): Promise<number> {
     const present = await this.#store.present(jobs.map(({ id }) => id))
     const fresh = jobs.filter(({ id }) => !present.has(id))
-    await this.#store.queue.addBulk(
-      fresh.map(({ id, priority, data }) => ({
-        name: 'caption',
-        data,
-        opts: {
-          jobId: id,
-          priority,
-          attempts: attempts ?? (data.slice === undefined ? ATTEMPTS : LIVE_ATTEMPTS),
-          backoff: { type: 'fleet' },
-          removeOnComplete: { age: REMEMBERED_S },
-          stackTraceLimit: 1,
-        },
-      })),
-    )
+    const made = fresh.map(({ id, priority, data }) => ({
+      name: 'caption',
+      data,
+      opts: {
+        jobId: id,
+        priority,
+        attempts: attempts ?? (data.slice === undefined ? ATTEMPTS : LIVE_ATTEMPTS),
+        backoff: { type: 'fleet' },
+        removeOnComplete: { age: REMEMBERED_S },
+        stackTraceLimit: 1,
+      },
+    }))
+    for (const kind of jobKinds) {
+      const some = made.filter(({ data }) => kindOf(data) === kind)
+      if (some.length > 0) await this.#store.queues[kind].addBulk(some)
+    }
     return fresh.length
   }
 
@@ -184,32 +186,38 @@ export class Fleet {
 
   /** How the fleet is doing. */
   async status(): Promise<FleetStatus> {
-    const { queue, kind } = this.#store
     const [counts, active, failed] = await Promise.all([
       this.#counts(),
-      queue.getJobs('active', 0, MOST_ACTIVE - 1),
-      queue.getJobs('failed', 0, MOST_FAILED - 1),
+      this.#jobs('active', MOST_ACTIVE),
+      this.#jobs('failed', MOST_FAILED),
     ])
     return {
-      store: kind,
+      store: this.#store.kind,
       queue: this.#queue,
       counts,
-      active: active.filter(isThere).map(activeJob),
-      failed: failed.filter(isThere).map(failedJob),
+      active: active.map(activeJob),
+      failed: failed.map(failedJob),
     }
+  }
+
+  /** Jobs in a state, those of live inputs first, at most `most`. */
+  async #jobs(state: JobType, most: number): Promise<Job<FleetJob>[]> {
+    const lists = await Promise.all(jobKinds.map((kind) => this.#store.queues[kind].getJobs(state, 0, most - 1)))
+    return lists.flat().filter(isThere).slice(0, most)
   }
 
   async #counts(): Promise<FleetStatus['counts']> {
     const kinds: JobType[] = ['wait', 'prioritized', 'active', 'delayed', 'completed', 'failed']
-    const {
-      wait = 0,
-      prioritized = 0,
-      active = 0,
-      delayed = 0,
-      completed = 0,
-      failed = 0,
-    } = await this.#store.queue.getJobCounts(...kinds)
-    return { waiting: wait + prioritized, active, delayed, completed, failed }
+    const each = await Promise.all(jobKinds.map((kind) => this.#store.queues[kind].getJobCounts(...kinds)))
+    const sum = (...states: JobType[]): number =>
+      each.reduce((total, counts) => states.reduce((part, state) => part + (counts[state] ?? 0), total), 0)
+    return {
+      waiting: sum('wait', 'prioritized'),
+      active: sum('active'),
+      delayed: sum('delayed'),
+      completed: sum('completed'),
+      failed: sum('failed'),
+    }
   }
 
   /**
@@ -219,18 +227,19 @@ export class Fleet {
    * @returns how many.
    */
   async retry(ids?: readonly string[]): Promise<number> {
-    const { queue } = this.#store
     let count = 0
     if (ids !== undefined) {
       for (const id of ids) {
-        const job = (await queue.getJob(id)) as Job<FleetJob> | undefined
-        if (job !== undefined && (await job.isFailed())) count += await this.#retryOne(job)
+        for (const kind of jobKinds) {
+          const job = (await this.#store.queues[kind].getJob(id)) as Job<FleetJob> | undefined
+          if (job !== undefined && (await job.isFailed())) count += await this.#retryOne(job)
+        }
       }
       return count
     }
     for (;;) {
       // Those that are put back are no longer among them.
-      const some = (await queue.getJobs('failed', 0, RETRIED - 1)).filter(isThere)
+      const some = await this.#jobs('failed', RETRIED)
       let done = 0
       for (const job of some) done += await this.#retryOne(job)
       count += done
@@ -247,7 +256,7 @@ export class Fleet {
     const { id = '', name, data } = job
     const { jobId: _id, delay: _delay, timestamp: _timestamp, ...opts } = job.opts
     await job.remove()
-    await this.#store.queue.add(name, data, { ...opts, jobId: id })
+    await this.#store.queues[kindOf(data)].add(name, data, { ...opts, jobId: id })
     return 1
   }
 

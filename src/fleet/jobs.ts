@@ -37,6 +37,15 @@ export interface FleetSlice {
   length: number
 }
 
+/** What a job is of: what has no end, and what has one. */
+export type JobKind = 'live' | 'recording'
+
+export const jobKinds: readonly JobKind[] = ['live', 'recording']
+
+export function kindOf({ slice }: Pick<FleetJob, 'slice'>): JobKind {
+  return slice === undefined ? 'recording' : 'live'
+}
+
 /** A job as it goes into the queue. */
 export interface QueuedJob {
   id: string

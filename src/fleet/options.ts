@@ -67,7 +67,7 @@ export interface FleetAddOptions {
   /** What is made of each input; all that goes on after a crash, so not `docx`. @defaultValue `['srt']` */
   formats?: readonly CaptionFormat[]
   /**
-   * Which come first: 1 before 2, and so on up to 2000000. A live input goes before recordings of the same priority.
+   * Which come first: 1 before 2, and so on up to 2000000, among live inputs or among recordings: no live input waits for these.
    * @defaultValue `1` for live inputs, `100` for recordings
    */
   priority?: number

@@ -4,7 +4,7 @@ import type { Pool } from 'pg'
 import { ConfigurationError, FleetError, type Warning } from '../errors.ts'
 import { redact } from '../redact.ts'
 import { waitAtMost } from '../stream-helpers.ts'
-import type { FleetJob } from './jobs.ts'
+import { type FleetJob, type JobKind, jobKinds } from './jobs.ts'
 
 /** How long a store may take until it answers at first, ms. */
 const CONNECT_MS = 10_000
@@ -19,9 +19,10 @@ type Bullmq = typeof import('bullmq')
 export interface Store {
   readonly kind: 'redis' | 'postgres'
   readonly bullmq: Bullmq
-  readonly queue: Queue<FleetJob>
-  worker(process: Processor<FleetJob>, options: Omit<WorkerOptions, 'connection' | 'prefix'>): Worker<FleetJob>
-  /** Which of these jobs there are. */
+  /** To BullMQ it is two, so that no live input stands behind recordings. */
+  readonly queues: Readonly<Record<JobKind, Queue<FleetJob>>>
+  worker(kind: JobKind, process: Processor<FleetJob>, options: OwnWorkerOptions): Worker<FleetJob>
+  /** Which of these jobs there are, of either kind. */
   present(ids: readonly string[]): Promise<Set<string>>
   /** What all processes know by a name. */
   read(name: string): Promise<string | undefined>
@@ -37,6 +38,8 @@ export interface Store {
   close(): Promise<void>
 }
 
+export type OwnWorkerOptions = Omit<WorkerOptions, 'connection' | 'prefix'>
+
 /** Makes a new value of what is there. */
 export type Change<Result> = (value: string | undefined, now: number) => { value: string; result: Result }
 
@@ -44,6 +47,15 @@ export interface StoreOptions {
   store: URL
   queue: string
   namespace: string
+}
+
+/** What BullMQ calls the queue of a kind; nobody can give a queue the name of another's live inputs, as there is a dot in it. */
+function queueName(queue: string, kind: JobKind): string {
+  return kind === 'live' ? `${queue}.live` : queue
+}
+
+function queuesBy(open: (kind: JobKind) => Queue<FleetJob>): Record<JobKind, Queue<FleetJob>> {
+  return { live: open('live'), recording: open('recording') }
 }
 
 /**
@@ -88,7 +100,7 @@ const STATE_MS = 86_400_000
 class RedisStore implements Store {
   readonly kind = 'redis'
   readonly bullmq: Bullmq
-  readonly queue: Queue<FleetJob>
+  readonly queues: Readonly<Record<JobKind, Queue<FleetJob>>>
   readonly #client: Redis
   readonly #options: StoreOptions
 
@@ -122,21 +134,25 @@ class RedisStore implements Store {
     this.bullmq = bullmq
     this.#client = client
     this.#options = options
-    this.queue = new bullmq.Queue<FleetJob>(options.queue, { connection: client, prefix: options.namespace })
-    // The client tries for ever; what is asked of it meanwhile waits.
-    this.queue.on('error', () => {})
+    this.queues = queuesBy((kind) => {
+      const own = { connection: client, prefix: options.namespace }
+      const queue = new bullmq.Queue<FleetJob>(queueName(options.queue, kind), own)
+      // The client tries for ever; what is asked of it meanwhile waits.
+      queue.on('error', () => {})
+      return queue
+    })
   }
 
-  worker(process: Processor<FleetJob>, options: Omit<WorkerOptions, 'connection' | 'prefix'>): Worker<FleetJob> {
+  worker(kind: JobKind, process: Processor<FleetJob>, options: OwnWorkerOptions): Worker<FleetJob> {
     const own = { ...options, connection: this.#client, prefix: this.#options.namespace }
-    return new this.bullmq.Worker<FleetJob>(this.#options.queue, process, own)
+    return new this.bullmq.Worker<FleetJob>(queueName(this.#options.queue, kind), process, own)
   }
 
   async present(ids: readonly string[]): Promise<Set<string>> {
     const pipeline = this.#client.pipeline()
-    for (const id of ids) pipeline.exists(this.queue.toKey(id))
+    for (const id of ids) pipeline.exists(...jobKinds.map((kind) => this.queues[kind].toKey(id)))
     const answers = (await pipeline.exec()) ?? []
-    return new Set(ids.filter((_id, index) => answers[index]?.[1] === 1))
+    return new Set(ids.filter((_id, index) => Number(answers[index]?.[1]) > 0))
   }
 
   async read(name: string): Promise<string | undefined> {
@@ -180,7 +196,7 @@ class RedisStore implements Store {
   }
 
   async close(): Promise<void> {
-    await waitAtMost(CLOSE_MS, this.queue.close()).catch(() => {})
+    await closeQueues(this.queues)
     // BullMQ leaves a client that it was given.
     this.#client.disconnect()
   }
@@ -189,7 +205,7 @@ class RedisStore implements Store {
 class PostgresStore implements Store {
   readonly kind = 'postgres'
   readonly bullmq: Bullmq
-  readonly queue: Queue<FleetJob>
+  readonly queues: Readonly<Record<JobKind, Queue<FleetJob>>>
   readonly #pool: Pool
   readonly #options: StoreOptions
 
@@ -205,7 +221,8 @@ class PostgresStore implements Store {
     pool.on('error', () => {})
     const store = new PostgresStore(bullmq, pool, options)
     try {
-      await store.queue.waitUntilReady()
+      // One after the other, as each makes the tables where they are missing.
+      for (const kind of jobKinds) await store.queues[kind].waitUntilReady()
       await pool.query(
         `CREATE TABLE IF NOT EXISTS ${store.#table} (queue text, name text, value text NOT NULL, PRIMARY KEY (queue, name))`,
       )
@@ -221,8 +238,12 @@ class PostgresStore implements Store {
     this.#pool = pool
     this.#options = options
     const { createPostgresBackend } = bullmq
-    this.queue = new bullmq.Queue(options.queue, { connection: this.#connection(true) }, createPostgresBackend) as never
-    this.queue.on('error', () => {})
+    this.queues = queuesBy((kind) => {
+      const own = { connection: this.#connection(true) }
+      const queue = new bullmq.Queue(queueName(options.queue, kind), own, createPostgresBackend)
+      queue.on('error', () => {})
+      return queue as never
+    })
   }
 
   #connection(migrate: boolean) {
@@ -241,15 +262,16 @@ class PostgresStore implements Store {
     return `"${this.#options.namespace}".fleet_state`
   }
 
-  worker(process: Processor<FleetJob>, options: Omit<WorkerOptions, 'connection' | 'prefix'>): Worker<FleetJob> {
+  worker(kind: JobKind, process: Processor<FleetJob>, options: OwnWorkerOptions): Worker<FleetJob> {
     const own = { ...options, connection: this.#connection(false) }
     const { Worker: Own, createPostgresBackend } = this.bullmq
-    return new Own(this.#options.queue, process, own, createPostgresBackend) as never
+    return new Own(queueName(this.#options.queue, kind), process, own, createPostgresBackend) as never
   }
 
   async present(ids: readonly string[]): Promise<Set<string>> {
-    const text = `SELECT id FROM "${this.#options.namespace}".job WHERE queue = $1 AND id = ANY($2)`
-    const { rows } = await this.#pool.query<{ id: string }>(text, [this.#options.queue, ids])
+    const text = `SELECT id FROM "${this.#options.namespace}".job WHERE queue = ANY($1) AND id = ANY($2)`
+    const names = jobKinds.map((kind) => queueName(this.#options.queue, kind))
+    const { rows } = await this.#pool.query<{ id: string }>(text, [names, ids])
     return new Set(rows.map(({ id }) => id))
   }
 
@@ -305,7 +327,11 @@ class PostgresStore implements Store {
   }
 
   async close(): Promise<void> {
-    await waitAtMost(CLOSE_MS, this.queue.close()).catch(() => {})
+    await closeQueues(this.queues)
     await waitAtMost(CLOSE_MS, this.#pool.end()).catch(() => {})
   }
+}
+
+async function closeQueues(queues: Store['queues']): Promise<void> {
+  await Promise.all(jobKinds.map((kind) => waitAtMost(CLOSE_MS, queues[kind].close()).catch(() => {})))
 }

@@ -8,8 +8,9 @@ import { waitAtMost } from '../stream-helpers.ts'
 import { SessionAdmissions } from './admission.ts'
 import { environmentKey } from '../transforms/diarize-options.ts'
 import { firstLimit, followLoad } from './concurrency.ts'
-import { type FleetJob, nextSlice } from './jobs.ts'
+import { type FleetJob, type JobKind, jobKinds, nextSlice } from './jobs.ts'
 import type { ResolvedWorkOptions } from './options.ts'
+import { dividePlaces } from './places.ts'
 import { type JobOutcome, runJob } from './run-job.ts'
 import type { Store } from './store.ts'
 
@@ -74,7 +75,7 @@ export interface FleetCounts {
 }
 
 /** Why a job is ended before its time. */
-type Ending = 'drain' | 'lost'
+type Ending = 'handed back' | 'lost'
 
 interface Running {
   job: Job<FleetJob>
@@ -91,6 +92,8 @@ interface Running {
 const STALLED_MS = 2000
 /** A worker asks for jobs at least as often, in s: one that was handed back in Redis wakes nobody. */
 const ASK_S = 1
+/** Whether places are divided as they should be is looked at as often, in ms; it is done when a job begins or ends, too. */
+const PLACES_MS = 1000
 /** Commands of the whole fleet are looked for as often, in ms. */
 const COMMANDS_MS = 1000
 /** Each attempt waits twice as long as that before it, ms. */
@@ -145,7 +148,9 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
   }
   readonly #store: Store
   readonly #options: ResolvedWorkOptions
-  readonly #worker: Worker<FleetJob>
+  readonly #workers: Readonly<Record<JobKind, Worker<FleetJob>>>
+  /** Most jobs at a time, of both kinds. */
+  #limit: number
   /** As it was at first: programs that are started later need not have it. */
   readonly #environmentKey = environmentKey()
   readonly #running = new Map<string, Running>()
@@ -176,29 +181,37 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     for (const event of ['done', 'failed', 'moved', 'lost'] as const) this.on(event, () => (this.#counts[event] += 1))
     const { lockTime, maxCrashes, concurrency } = options
     const isLocal = options.apiKey === undefined && this.#environmentKey === undefined
-    const first = concurrency === 'auto' ? firstLimit(isLocal) : concurrency
-    this.#worker = store.worker((job, token, signal) => this.#process(job, token, signal), {
-      name: this.name,
-      concurrency: first,
-      lockDuration: lockTime,
-      stalledInterval: Math.min(STALLED_MS, lockTime / 2),
-      maxStalledCount: maxCrashes,
-      drainDelay: ASK_S,
-      runRetryDelay: 1000,
-      settings: { backoffStrategy: retryDelay },
-    })
-    this.#worker.on('error', (error) => this.#warn('STORE_TROUBLE', redact(error.message)))
-    this.#worker.on('lockRenewalFailed', (ids: string[]) => ids.forEach((id) => this.#lose(id)))
-    this.#worker.on('locksRenewed', ({ jobIds }: { jobIds: string[] }) => this.#renewed(jobIds))
+    this.#limit = concurrency === 'auto' ? firstLimit(isLocal) : concurrency
+    const open = (kind: JobKind): Worker<FleetJob> => {
+      const worker = store.worker(kind, (job, token, signal) => this.#process(job, token, signal), {
+        name: this.name,
+        concurrency: this.#limit,
+        lockDuration: lockTime,
+        stalledInterval: Math.min(STALLED_MS, lockTime / 2),
+        maxStalledCount: maxCrashes,
+        drainDelay: ASK_S,
+        runRetryDelay: 1000,
+        settings: { backoffStrategy: retryDelay },
+      })
+      worker.on('error', (error) => this.#warn('STORE_TROUBLE', redact(error.message)))
+      worker.on('lockRenewalFailed', (ids: string[]) => ids.forEach((id) => this.#lose(id)))
+      worker.on('locksRenewed', ({ jobIds }: { jobIds: string[] }) => this.#renewed(jobIds))
+      return worker
+    }
+    this.#workers = { live: open('live'), recording: open('recording') }
     if (concurrency === 'auto') {
       this.#tidy.push(
         followLoad(
-          first,
+          this.#limit,
           () => this.#running.size,
-          (limit) => (this.#worker.concurrency = limit),
+          (limit) => {
+            this.#limit = limit
+            this.#divide()
+          },
         ),
       )
     }
+    this.#every(PLACES_MS, () => this.#divide())
     this.#every(Math.max(100, lockTime / 10), () => this.#loseForgotten())
     this.#every(COMMANDS_MS, () => this.#followCommands())
     this.#every(options.reportEvery, () => this.#report())
@@ -232,23 +245,37 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
 
   async #drain(): Promise<void> {
     const troubled = (error: Error): void => this.#warn('STORE_TROUBLE', redact(error.message))
-    await this.#worker.pause(true).catch(troubled)
+    const each = (act: (worker: Worker<FleetJob>) => Promise<unknown>): Promise<unknown> =>
+      Promise.all(jobKinds.map((kind) => act(this.#workers[kind]).catch(troubled)))
+    await each((worker) => worker.pause(true))
     for (const running of this.#running.values()) this.#handBack(running)
     // It ends when the jobs have; what hangs is taken over by others when its lock is over.
-    await waitAtMost(END_MS, this.#worker.close()).catch(troubled)
-    if (this.#running.size > 0) await waitAtMost(END_MS, this.#worker.close(true)).catch(troubled)
+    await each((worker) => waitAtMost(END_MS, worker.close()))
+    if (this.#running.size > 0) await each((worker) => waitAtMost(END_MS, worker.close(true)))
     for (const undo of this.#tidy) undo()
   }
 
+  #divide(): void {
+    const live = [...this.#running.values()].filter(isLive).length
+    if (this.#drained === undefined) dividePlaces(this.#workers, this.#limit, live)
+  }
+
+  /** Hands the recording that was begun last back where there are too many jobs, as where a live input came: it goes on elsewhere. */
+  #makeRoom(): void {
+    const all = [...this.#running.values()].filter(({ ending }) => ending === undefined)
+    const last = all.findLast((running) => !isLive(running))
+    if (all.length > this.#limit && last !== undefined) this.#handBack(last)
+  }
+
   #handBack(running: Running): void {
-    running.ending ??= 'drain'
-    if (running.facts.slice === undefined) {
-      running.abort.abort(endedBy('drain'))
+    running.ending ??= 'handed back'
+    if (!isLive(running)) {
+      running.abort.abort(endedBy('handed back'))
       return
     }
     // The last words of what is live are never heard again.
     running.stop.abort()
-    const timer = setTimeout(() => running.abort.abort(endedBy('drain')), this.#options.drainTime)
+    const timer = setTimeout(() => running.abort.abort(endedBy('handed back')), this.#options.drainTime)
     running.abort.signal.addEventListener('abort', () => clearTimeout(timer))
     this.#tidy.push(() => clearTimeout(timer))
   }
@@ -321,22 +348,27 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
       lockedAt: performance.now(),
       progress: { doneMs: 0, words: 0, gaps: 0 },
     }
-    signal?.addEventListener('abort', () => running.abort.abort(endedBy('drain')), { once: true })
+    signal?.addEventListener('abort', () => running.abort.abort(endedBy('handed back')), { once: true })
     this.#running.set(id, running)
+    this.#divide()
     this.emit('begin', running.facts)
+    // It was on its way when this worker was told to end.
+    if (this.#drained === undefined) this.#makeRoom()
+    else this.#handBack(running)
     try {
       const outcome = await this.#run(job, running)
-      if (running.ending === 'drain' && outcome.status === 'stopped') return await this.#move(job, token, running)
+      if (running.ending === 'handed back' && outcome.status === 'stopped') return await this.#move(job, token, running)
       if (outcome.status === 'stopped') await this.#enqueueNext(job)
       this.emit('done', running.facts, outcome)
       return { status: outcome.status, files: outcome.files, gaps: outcome.summary?.gaps.length ?? 0 }
     } catch (error) {
       if (error instanceof this.#store.bullmq.WaitingError) throw error
-      if (running.ending === 'drain' && isAbortError(error)) return await this.#move(job, token, running)
+      if (running.ending === 'handed back' && isAbortError(error)) return await this.#move(job, token, running)
       throw this.#failed(running, error as Error)
     } finally {
       // It may have been given to this worker anew, where it was lost.
       if (this.#running.get(id) === running) this.#running.delete(id)
+      this.#divide()
     }
   }
 
@@ -426,7 +458,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
 
   async #enqueueNext(job: Job<FleetJob>): Promise<void> {
     const next = nextSlice(job.id ?? '', job.data)
-    await this.#store.queue.add('caption', next.data, { ...job.opts, jobId: next.id })
+    await this.#store.queues.live.add('caption', next.data, { ...job.opts, jobId: next.id })
   }
 
   /** What is told to the store of a failure: whether another attempt may help, and why it failed. */
@@ -439,6 +471,10 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     if (mayPass(error)) return new Error(reason)
     return new this.#store.bullmq.UnrecoverableError(reason)
   }
+}
+
+function isLive({ facts }: Running): boolean {
+  return facts.slice !== undefined
 }
 
 /** Whether a server has taken a session for one too many. */
@@ -459,6 +495,6 @@ function endOfSlice(queuedAt: number, length: number): number {
 }
 
 function endedBy(ending: Ending): Error {
-  const why = ending === 'drain' ? 'the worker is drained' : 'another worker has the job'
+  const why = ending === 'handed back' ? 'the job is handed back' : 'another worker has the job'
   return Object.assign(new Error(why), { name: 'AbortError' })
 }

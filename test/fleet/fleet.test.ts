@@ -7,6 +7,7 @@ import { openStore } from '../../src/fleet/store.ts'
 import { serve, type StreamingServer } from '../../src/server/index.ts'
 import { toneEngine, toneScript } from '../../src/testing/index.ts'
 import { filesIn, wordsIn, wordsOf, writeRecording } from '../batch/recordings.ts'
+import { station, steadyEngine } from '../checkpoint/killing.ts'
 import { writeTalk } from '../checkpoint/talk.ts'
 import { freePort, stores, type TestStore } from '../helpers/stores.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
@@ -86,6 +87,35 @@ for (const [kind, { missing, start }] of Object.entries(stores)) {
       expect(epoch).toBe((await moved) + 1)
       expect(wordsIn(path.join(folder, 'talk.srt'))).toEqual(words.map(({ word }) => word))
       expect(filesIn(folder)).toEqual(['talk.jsonl', 'talk.srt', 'talk.wav'])
+    })
+
+    it('hears a live input at once where recordings have every place, and hands one of these to others', async () => {
+      await using fleet = await open()
+      await using slow = await serve({ engine: steadyEngine(10), apiKeys: ['any-key'] })
+      const folder = directory()
+      const said = { seed: 6, duration: 20_000, speakers: 2, turnWords: [1, 4] as [number, number] }
+      const words = toneScript(said)
+      const radio = await station(toneScript({ ...said, duration: 120_000 }))
+      const talk = path.join(folder, 'talk.wav')
+      writeTalk(talk, words)
+      const options = { hearing: { url: slow.url, voices: false }, output: path.join(folder, '{name}.{format}') }
+      await fleet.add([talk], options)
+      const first = await fleet.work({ concurrency: 1, apiKey: 'any-key' })
+      await new Promise<void>((resolve) => first.once('begin', () => resolve()))
+      const begun = new Promise((resolve) => first.once('begin', ({ slice }) => resolve(slice)))
+      const moved = new Promise((resolve) => first.once('moved', ({ input }) => resolve(input)))
+      const live = { ...options, live: true }
+      const added = await fleet.add([{ input: radio.url, name: 'radio' }], live)
+      expect(await fleet.add([{ input: radio.url, name: 'radio' }], live)).toEqual({ ...added, added: 0 })
+      expect([await begun, await moved]).toEqual([1, talk])
+      await expect.poll(async () => (await fleet.status()).counts).toMatchObject({ waiting: 1, active: 1 })
+      const second = await fleet.work({ concurrency: 1, apiKey: 'any-key' })
+      expect(await new Promise((resolve) => second.once('done', ({ input }) => resolve(input)))).toBe(talk)
+      expect(wordsIn(path.join(folder, 'talk.srt'))).toEqual(words.map(({ word }) => word))
+      const active = async (): Promise<unknown> => (await fleet.status()).active
+      await expect.poll(active).toEqual([expect.objectContaining({ id: added.ids[0], slice: 1 })])
+      await first.drain()
+      await radio.close()
     })
 
     it('says what failed, and does it once more when it is asked to', async () => {

@@ -1,0 +1,35 @@
+import type { JobKind } from './jobs.ts'
+
+/** What is used here of a worker of BullMQ. */
+export interface JobTaker {
+  /** Most jobs at a time, at least 1. */
+  concurrency: number
+  isPaused(): boolean
+  isRunning(): boolean
+  pause(doNotWaitActive: boolean): Promise<void>
+  resume(): Promise<void>
+}
+
+/**
+ * Divides the places of a worker: live inputs can have each of them, and recordings those that are left, so that no live input
+ * waits for a recording.
+ *
+ * @param limit - how many places there are.
+ * @param live - how many live inputs have one.
+ */
+export function dividePlaces(workers: Readonly<Record<JobKind, JobTaker>>, limit: number, live: number): void {
+  give(workers.live, limit)
+  give(workers.recording, limit - live)
+}
+
+function give(worker: JobTaker, places: number): void {
+  if (places < 1) {
+    void worker.pause(true)
+    return
+  }
+  const hasMore = places > worker.concurrency
+  worker.concurrency = places
+  // One that was paused may have ended; one that has all it could take looks for more only when one of its jobs ends.
+  if (hasMore && !worker.isPaused()) void worker.pause(true)
+  if (worker.isPaused() || !worker.isRunning()) void worker.resume()
+}
