@@ -63,6 +63,7 @@ export type ErrorCode =
   | 'OUTPUT_STALLED'
   | 'OUTPUT_UNWRITABLE'
   // checkpoints
+  | 'CHECKPOINT_IN_USE'
   | 'CHECKPOINT_UNREADABLE'
   | 'CHECKPOINT_MISMATCH'
   // a fleet
@@ -207,6 +208,8 @@ export class CheckpointError extends DiarizeStreamError {
   declare readonly file?: string
   /** What is not as it was when the checkpoint was made. */
   declare readonly difference?: 'input' | 'options' | 'outputs'
+  /** The process that runs with it. */
+  declare readonly pid?: number
 
   constructor(code: ErrorCode, message: string, fields: ErrorFields<CheckpointError> = {}) {
     super(code, message, fields)

@@ -92,6 +92,7 @@ export async function run(...stages: readonly unknown[]): Promise<RunSummary> {
   const { parts, options } = separate(stages)
   let streams = parts.filter(isStream)
   let reporter: ProgressReporter | undefined
+  let checkpointing: Checkpointing | undefined
   let forget = (): void => {}
   // Of one that has failed already, as where its signal had fired, the rejection tells; that is still to be emitted.
   for (const stream of streams) if (stream.errored) stream.once('error', () => {})
@@ -102,7 +103,7 @@ export async function run(...stages: readonly unknown[]): Promise<RunSummary> {
     for (const stream of streams) if (!isStandard(stream)) guard(stream)
     const closed = streams.map(whenClosed)
     reporter = new ProgressReporter(options.onProgress, (error) => streams.at(-1)?.destroy(error))
-    const checkpointing = await openCheckpoint(options, streams)
+    checkpointing = await openCheckpoint(options, streams)
     if (checkpointing !== undefined) {
       streams.splice(checkpointing.at + 1, 0, checkpointing.recorder as Duplex as AnyStream)
       reporter.resumeFrom(checkpointing.gaps)
@@ -131,6 +132,7 @@ export async function run(...stages: readonly unknown[]): Promise<RunSummary> {
     forget()
     reporter?.stop()
     destroyAll(streams)
+    await checkpointing?.close()
   }
 }
 
@@ -142,7 +144,13 @@ async function openCheckpoint(options: RunOptions, streams: readonly AnyStream[]
   })
   failed.catch(() => {})
   const { Checkpointing: Opened } = await import('./checkpoint/checkpointing.ts')
-  return Promise.race([failed, Opened.open(options.checkpoint, streams)])
+  const opening = Opened.open(options.checkpoint, streams)
+  try {
+    return await Promise.race([failed, opening])
+  } catch (error) {
+    opening.then((late) => late.close()).catch(() => {})
+    throw error
+  }
 }
 
 let isAnnounced = false

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
-import { ConfigurationError } from '../errors.ts'
+import { CheckpointError, ConfigurationError } from '../errors.ts'
+import { FileLock } from '../sinks/file-lock.ts'
 import { replaceFile } from '../sinks/private-file.ts'
 import { canSeek, seekTo } from '../stage.ts'
 import type { Gap } from '../stream/options.ts'
@@ -51,14 +52,22 @@ export class Checkpointing {
   /** Audio that nobody heard in the runs before this one. */
   readonly gaps: readonly Gap[]
   readonly #file: string
+  /** Keeps other runs away; absent where no file can be made beside it. */
+  readonly #lock: FileLock | undefined
   readonly #parts: Parts
   readonly #stages: Checkpoint['stages']
   readonly #record: TurnRecord
   readonly #warn: (message: string) => void
   #isTooLarge = false
 
-  private constructor(file: string, parts: Parts, before: Checkpoint | undefined, warn: (message: string) => void) {
+  private constructor(
+    { file, lock }: { file: string; lock: FileLock | undefined },
+    parts: Parts,
+    before: Checkpoint | undefined,
+    warn: (message: string) => void,
+  ) {
     this.#file = file
+    this.#lock = lock
     this.#parts = parts
     this.#warn = warn
     this.#stages = stagesOf(parts)
@@ -85,15 +94,23 @@ export class Checkpointing {
     const itself = parts.outputs.find((output) => output.path === file)
     if (itself !== undefined)
       throw invalid(`${file} is written by ${itself.name}; give the checkpoint a file of its own`)
-    const before = await readCheckpoint(file)
-    const warn = (message: string): void => {
-      const last = stages.at(-1)
-      last?.emit?.('warning', { code: 'CHECKPOINT_NOT_SAVED', message, file })
+    const lock = await FileLock.take(file).catch((error: unknown) => {
+      throw inUse(file, error)
+    })
+    try {
+      const before = await readCheckpoint(file)
+      const warn = (message: string): void => {
+        const last = stages.at(-1)
+        last?.emit?.('warning', { code: 'CHECKPOINT_NOT_SAVED', message, file })
+      }
+      const checkpointing = new Checkpointing({ file, lock }, parts, before, warn)
+      if (before === undefined) await checkpointing.#snapshot([])(new Map())
+      else await checkpointing.#resumeFrom(before)
+      return checkpointing
+    } catch (error) {
+      await lock?.release()
+      throw error
     }
-    const checkpointing = new Checkpointing(file, parts, before, warn)
-    if (before === undefined) await checkpointing.#snapshot([])(new Map())
-    else await checkpointing.#resumeFrom(before)
-    return checkpointing
   }
 
   /** The run was told to end before its input does: what it hears of a recording then is cut off, and heard again later. */
@@ -104,7 +121,20 @@ export class Checkpointing {
   /** The run has succeeded. Deletes the checkpoint where it came to the end of its input. */
   async finish(isComplete: boolean): Promise<void> {
     await this.recorder.saved
+    await this.#checkLock()
     if (isComplete) await rm(this.#file, { force: true })
+  }
+
+  /** Lets others have the checkpoint, however the run has ended. */
+  async close(): Promise<void> {
+    await this.#lock?.release()
+  }
+
+  /** @throws (rejects with) CheckpointError `CHECKPOINT_IN_USE` where another run has taken it over */
+  async #checkLock(): Promise<void> {
+    await this.#lock?.check().catch((error: unknown) => {
+      throw inUse(this.#file, error)
+    })
   }
 
   async #resumeFrom(before: Checkpoint): Promise<void> {
@@ -141,6 +171,7 @@ export class Checkpointing {
         outputs: Object.fromEntries(all),
       })
       if (Buffer.byteLength(text) > maxCheckpointBytes) return this.#tellTooLarge()
+      await this.#checkLock()
       await replaceFile(this.#file, text)
       this.#record.forgetBefore(Math.min(...all.map(([, place]) => place.order)))
     }
@@ -190,6 +221,13 @@ function outputsOf(sink: AnyStage): ResumableOutput[] {
       'each sink must be one of this library, and write to a file, which can be cut off, or to a destination; docxSink() writes its file at the end',
     )
   return [output]
+}
+
+/** The error for a checkpoint that another run has. */
+function inUse(file: string, cause: unknown): CheckpointError {
+  const { pid } = cause as { pid: number }
+  const message = `process ${pid} runs with the checkpoint ${file}; wait until it has ended, or end it: then the same call goes on`
+  return new CheckpointError('CHECKPOINT_IN_USE', message, { file, pid, retryable: true, cause })
 }
 
 function invalid(why: string): ConfigurationError {

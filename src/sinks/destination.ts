@@ -70,6 +70,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   FILE_GONE: 'leave it in its place until the sink has finished',
   FILE_SHARED: 'give each sink a file of its own',
   FILE_READ: 'write to another file, and rename that',
+  ENOSPC: 'free some space, or choose another target; what is there stays as it was',
+  EDQUOT: 'free some space, or choose another target; what is there stays as it was',
   FILE_CHANGED: 'keep other programs away from it until the sink has finished; what was written so far is not whole',
 }
 
@@ -405,6 +407,7 @@ export class FileDestination implements Destination {
 
   /** Where the file is, links resolved. @throws where something else is there by now. */
   async #inPlace(handle: FileHandle | undefined): Promise<string> {
+    await this.#lock?.check()
     const ours = await handle?.stat({ bigint: true })
     const there = await this.#there()
     if (there === undefined || ours === undefined || fileKey(there) !== fileKey(ours)) throw gone()
@@ -413,6 +416,7 @@ export class FileDestination implements Destination {
 
   /** @throws where the file was changed, removed or exchanged; one that was renamed is completed there. */
   async #assertOurs(handle: FileHandle): Promise<void> {
+    await this.#lock?.check()
     const [ours, there] = await Promise.all([handle.stat({ bigint: true }), this.#there()])
     if (ours.nlink === 0n || (there !== undefined && fileKey(there) !== fileKey(ours))) throw gone()
     if (ours.size !== BigInt(this.#bytes)) {

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { rmSync } from 'node:fs'
-import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { readFileSync, rmSync } from 'node:fs'
+import { link, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -23,11 +23,18 @@ interface Holder {
   host: string
   /** When the process began, in milliseconds of the epoch. */
   started: number
+  /** The same by the system, exactly, where it says so (Linux): in ticks since it was started. */
+  ticks?: string
   /** Tells apart the locks of one process. */
   token: string
 }
 
 const held = new Set<string>()
+
+/** Says that another process has a file. */
+function shared(pid: number): Error {
+  return Object.assign(new Error(`process ${pid} is writing to it`), { code: 'FILE_SHARED', pid })
+}
 
 /** A file of ours beside `file`, with a name that is always the same. */
 export function beside(file: string, ending: 'lock' | 'tmp'): string {
@@ -42,6 +49,8 @@ export class FileLock {
   readonly #lock: string
   readonly #holder: Holder
   readonly #renewal: NodeJS.Timeout
+  /** When it was renewed last, ms of the epoch. */
+  #renewed = Date.now()
 
   private constructor(lock: string, holder: Holder) {
     this.#lock = lock
@@ -50,7 +59,12 @@ export class FileLock {
     if (held.size === 1) process.on('exit', removeAll)
     this.#renewal = setInterval(() => {
       const now = new Date()
-      utimes(lock, now, now).catch(() => {})
+      const renew = async (): Promise<void> => {
+        if ((await this.#takenBy()) !== undefined) return
+        await utimes(lock, now, now)
+        this.#renewed = now.getTime()
+      }
+      renew().catch(() => {})
     }, RENEW_MS).unref()
   }
 
@@ -61,16 +75,17 @@ export class FileLock {
   static async take(file: string): Promise<FileLock | undefined> {
     const lock = beside(file, 'lock')
     const started = Date.now() - process.uptime() * 1000
-    const holder: Holder = { pid: process.pid, host: hostname(), started, token: randomUUID() }
+    const ticks = startOf(process.pid)
+    const self = { pid: process.pid, host: hostname(), started, token: randomUUID() }
+    const holder: Holder = ticks === undefined ? self : { ...self, ticks }
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       try {
-        await writeFile(lock, JSON.stringify(holder), { flag: 'wx' })
+        await create(lock, JSON.stringify(holder))
       } catch (error) {
         if ((error as { code?: unknown }).code !== 'EEXIST') break
         const other = await heldBy(lock)
         if (other === undefined) continue
-        const message = `process ${other.pid} is writing to it`
-        throw Object.assign(new Error(message), { code: 'FILE_SHARED', pid: other.pid })
+        throw shared(other.pid)
       }
       await rm(beside(file, 'tmp'), { force: true }).catch(() => {})
       return new FileLock(lock, holder)
@@ -81,6 +96,23 @@ export class FileLock {
   /** Removes the lock on `file` that a killed run left, where there is one; that of a living process stays. */
   static async removeLeft(file: string): Promise<void> {
     await heldBy(beside(file, 'lock'))
+  }
+
+  /**
+   * Makes sure that no other process has taken it over meanwhile, as one may where this one was stopped for a minute. Rejects
+   * with the code `FILE_SHARED` and the `pid` of that one.
+   */
+  async check(): Promise<void> {
+    // Others leave it alone for longer.
+    if (Date.now() - this.#renewed < 2 * RENEW_MS) return
+    const other = await this.#takenBy()
+    if (other !== undefined) throw shared(other)
+  }
+
+  /** Number of the process that has it by now; `undefined` where no other has. */
+  async #takenBy(): Promise<number | undefined> {
+    const holder = await readHolder(this.#lock)
+    return holder === undefined || holder.token === this.#holder.token ? undefined : holder.pid
   }
 
   async release(): Promise<void> {
@@ -106,17 +138,61 @@ async function heldBy(lock: string): Promise<Holder | undefined> {
     await sleep(LOOK_AGAIN_MS)
     return undefined
   }
-  if (holder !== undefined && age < STALE_MS && isAlive(holder)) return holder
-  const again = await readHolder(lock)
-  if (again?.token === holder?.token) await rm(lock, { force: true }).catch(() => {})
+  if (holder !== undefined && isAlive(holder, age)) return holder
+  await removeIf(lock, holder?.token)
   return undefined
 }
 
-function isAlive({ pid, host, started }: Holder): boolean {
+/** Removes the lock of `token`, and not that of one who has taken it over just now: of all who try, one gets it. */
+async function removeIf(lock: string, token: string | undefined): Promise<void> {
+  if ((await readHolder(lock))?.token !== token) return
+  const aside = `${lock}.${randomUUID()}`
+  try {
+    await rename(lock, aside)
+  } catch {
+    return
+  }
+  if ((await readHolder(aside))?.token !== token) await link(aside, lock).catch(() => {})
+  await rm(aside, { force: true }).catch(() => {})
+}
+
+/** @param age - how long it was not renewed, in ms. */
+function isAlive({ pid, host, started, ticks }: Holder, age: number): boolean {
   if (host !== hostname()) return false
+  const present = ticks === undefined ? undefined : startOf(pid)
+  // It is that very process, though it may have been stopped for hours, or another one with its number.
+  if (present !== undefined) return present === ticks
+  if (age >= STALE_MS) return false
   // The number may be that of a process before this one, as in a container, where they are all the same.
   if (pid === process.pid) return Math.abs(Date.now() - process.uptime() * 1000 - started) < SAME_START_MS
   return isRunning(pid)
+}
+
+/** When a process began, by Linux, which tells it from every other of its number; `undefined` where nobody says. */
+function startOf(pid: number): string | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // The name, in brackets, may hold anything.
+    const [state, ...fields] = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    // One that has ended, and whose parent has not asked how, is no more than a number.
+    return state === 'Z' || state === 'X' ? '' : fields[18]
+  } catch {
+    return undefined
+  }
+}
+
+/** Makes a file that is not there yet, whole or not at all. */
+async function create(file: string, text: string): Promise<void> {
+  const handle = await open(file, 'wx')
+  try {
+    await handle.writeFile(text)
+  } catch (error) {
+    // As on a full disk.
+    await rm(file, { force: true })
+    throw error
+  } finally {
+    await handle.close()
+  }
 }
 
 export function isRunning(pid: number): boolean {

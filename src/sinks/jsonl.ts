@@ -53,8 +53,13 @@ export function jsonlSink(target?: SinkTarget, options: JsonlSinkOptions = {}): 
   })
   for (const event of jsonlEvents) {
     sink.on(event, (record: object) => {
-      if (event === 'unrecognized' && !trailer.addUnrecognized(record as UnrecognizedSpeech)) return
-      if (!jsonlContextEvents.has(record)) sink.writeAside(formatJsonlEvent(event, record))
+      const speech = event === 'unrecognized' ? (record as UnrecognizedSpeech) : undefined
+      if (speech !== undefined && trailer.has(speech)) return
+      const note = (): void => {
+        if (speech !== undefined) trailer.addUnrecognized(speech)
+      }
+      if (jsonlContextEvents.has(record)) note()
+      else sink.writeAside(formatJsonlEvent(event, record), note)
     })
   }
   return sink as Writable as Sink
@@ -80,12 +85,14 @@ class Trailer {
     if (isNew) this.#count.add(item.words)
   }
 
-  /** Takes what is to be written; `false` for what the file has: what came while a checkpoint was made is told of again. */
-  addUnrecognized(speech: UnrecognizedSpeech): boolean {
-    if (speech.end <= this.#unrecognizedBefore) return false
+  /** Whether the file has it: what came while a checkpoint was made is told of again. */
+  has({ end }: UnrecognizedSpeech): boolean {
+    return end <= this.#unrecognizedBefore
+  }
+
+  addUnrecognized(speech: UnrecognizedSpeech): void {
     this.#unrecognizedUntil = Math.max(this.#unrecognizedUntil, speech.end)
     this.#count.addUnrecognized(speech)
-    return true
   }
 
   /** What a run that goes on with the file is to know. */

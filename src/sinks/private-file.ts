@@ -22,7 +22,12 @@ export async function replaceFile(file: string, text: string): Promise<void> {
     await rename(draft, file)
   } catch (error) {
     await rm(draft, { force: true }).catch(() => {})
-    const message = `cannot write to ${file}: ${(error as Error).message}; make its folder writable, or name another file`
+    const { code } = error as { code?: unknown }
+    const isFull = code === 'ENOSPC' || code === 'EDQUOT'
+    const advice = isFull
+      ? 'free some space; the file stays as it was'
+      : 'make its folder writable, or name another file'
+    const message = `cannot write to ${file}: ${(error as Error).message}; ${advice}`
     throw new OutputError('OUTPUT_UNWRITABLE', message, { cause: error, target: file })
   }
   await syncFolder(path.dirname(file))

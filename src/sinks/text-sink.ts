@@ -115,14 +115,23 @@ export class TextSink extends Writable {
     return this.#destination.path
   }
 
-  /** Writes text that no object brought: at once after the first block, else together with it, or at the end. */
-  writeAside(text: string): void {
+  /**
+   * Writes text that no object brought: at once after the first block, else together with it, or at the end.
+   *
+   * @param note - takes note of it where it is written, so that what a checkpoint says of the file is true of its bytes.
+   */
+  writeAside(text: string, note: () => void): void {
     if (this.destroyed || this.#ending) return
     if (!this.#begun) {
+      note()
       this.#held += text
       return
     }
-    this.#enqueue(() => this.#destination.write(text)).catch((error: Error) => this.destroy(error))
+    const write = (): Promise<void> => {
+      note()
+      return this.#destination.write(text)
+    }
+    this.#enqueue(write).catch((error: Error) => this.destroy(error))
   }
 
   get [resumableOutput](): ResumableOutput | undefined {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { PassThrough, Transform, Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
@@ -26,12 +26,15 @@ import { linesOf, wordsOf, writeTalk } from './talk.ts'
 const directory = temporaryDirectories()
 const ENDINGS = ['srt', 'vtt', 'txt', 'rttm', 'jsonl']
 
+/** No cue is cut for the time that a busy machine takes. */
+const patient = { maxDelayMs: 10_000 }
+
 /** Hears `file`, and writes captions of each format into `folder`; where that is to be ended, slowly enough for it. */
 function hear(file: string, folder: string, options: RunOptions = {}, more: DiarizeOptions = {}) {
   const at = (ending: string) => path.join(folder, `talk.${ending}`)
   const sinks = fanOut(
-    srtSink(at('srt')),
-    vttSink(at('vtt')),
+    srtSink(at('srt'), { layout: patient }),
+    vttSink(at('vtt'), { layout: patient }),
     textSink(at('txt')),
     rttmSink(at('rttm')),
     jsonlSink(at('jsonl')),
@@ -110,6 +113,28 @@ describe('a run with a checkpoint', () => {
       linesOf(path.join(folder, 'talk.jsonl')).flatMap(({ type, order }) => (type === 'turn' ? [order] : []))
     expect(orders(parts)).toEqual(orders(whole))
     expect({ ...summary, elapsedMs: 0, audioMs: 0 }).toEqual({ ...once, elapsedMs: 0, audioMs: 0 })
+  })
+
+  it('is refused while another runs with its checkpoint, which then goes on', async () => {
+    const folder = directory()
+    const talk = path.join(folder, 'talk.wav')
+    writeTalk(talk, words.slice(0, 60))
+    const controller = new AbortController()
+    const first = hear(talk, folder, { signal: controller.signal })
+    first.catch(() => {})
+    while (((await readCheckpoint(path.join(folder, 'talk.checkpoint')))?.nextOrder ?? 0) < 2)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    const inUse = { code: 'CHECKPOINT_IN_USE', pid: process.pid, retryable: true }
+    await expect(hear(talk, folder)).rejects.toMatchObject(inUse)
+    // The other goes on to write.
+    while (((await readCheckpoint(path.join(folder, 'talk.checkpoint')))?.nextOrder ?? 0) < 4)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    controller.abort()
+    await expect(first).rejects.toMatchObject({ name: 'AbortError' })
+    await hear(talk, folder)
+    const heard = wordsOf(path.join(folder, 'talk.jsonl')).map(({ word }) => word)
+    expect(heard).toEqual(words.slice(0, 60).map(({ word }) => word))
+    expect(readdirSync(folder).filter((name) => name.startsWith('.'))).toEqual([])
   })
 
   it('keeps the checkpoint at a stop, and cuts off what was heard then', async () => {

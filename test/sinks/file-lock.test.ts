@@ -14,7 +14,7 @@ import { hostname } from 'node:os'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { srtSink } from '../../src/sinks/caption-sinks.ts'
 import { makeTurn } from '../captions/example-turn.ts'
 import { temporaryDirectories, untilFileHolds } from './temporary.ts'
@@ -108,6 +108,52 @@ describe('a lock that counts for nothing', () => {
     await leave(file)
     await write(file)
     expect(readdirSync(path.dirname(file))).toEqual(['out.srt'])
+  })
+})
+
+/** When a process began, as Linux has it. */
+const ticksOf = (pid: number): string | undefined => {
+  const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19]
+}
+
+describe.skipIf(process.platform !== 'linux')('a lock of which it is known whose it is', () => {
+  it('is left alone however long its owner was stopped', async () => {
+    const file = path.join(directory(), 'out.srt')
+    const pid = await someProcess(true)
+    process.kill(pid, 'SIGSTOP')
+    lock(file, { pid, ticks: ticksOf(pid) })
+    utimesSync(lockOf(file), new Date(), new Date(Date.now() - 3_600_000))
+    await expect(write(file)).rejects.toMatchObject({ code: 'OUTPUT_UNWRITABLE', pid })
+    expect(existsSync(file)).toBe(false)
+  })
+
+  it('is taken over at once where another process has its number', async () => {
+    const file = path.join(directory(), 'out.srt')
+    const pid = await someProcess(true)
+    lock(file, { pid, ticks: String(Number(ticksOf(pid)) - 1) })
+    await write(file)
+    expect(readdirSync(path.dirname(file))).toEqual(['out.srt'])
+  })
+})
+
+describe('a file that was taken over while its writer was stopped', () => {
+  afterEach(() => void vi.useRealTimers())
+
+  it('is not touched any more by that writer', async () => {
+    const file = path.join(directory(), 'out.srt')
+    const sink = srtSink(file)
+    const end = finished(sink)
+    end.catch(() => {})
+    sink.write(makeTurn(0, 'A:one'))
+    await untilFileHolds(file, 'one')
+    const before = readFileSync(file, 'utf8')
+    lock(file, { pid: 4_000_000 })
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 70_000 })
+    sink.end(makeTurn(1, 'A:two'))
+    await expect(end).rejects.toMatchObject({ code: 'OUTPUT_UNWRITABLE', pid: 4_000_000 })
+    expect(readFileSync(file, 'utf8')).toBe(before)
+    expect(JSON.parse(readFileSync(lockOf(file), 'utf8'))).toMatchObject({ token: 'other' })
   })
 })
 

@@ -3,6 +3,8 @@ import path from 'node:path'
 import { Readable, Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import { describe, expect, it } from 'vitest'
+import type { Place } from '../../src/checkpoint/checkpoint.ts'
+import { CommitRequest } from '../../src/checkpoint/stages.ts'
 import { jsonlSink } from '../../src/sinks/jsonl.ts'
 import { layout } from '../../src/transforms/layout.ts'
 import { segment } from '../../src/transforms/segment.ts'
@@ -27,6 +29,22 @@ function records(text: string): JsonRecord[] {
 }
 
 describe('jsonlSink', () => {
+  it('says of what comes while a checkpoint is made that it is not in it', async () => {
+    const file = path.join(directory(), 'talk.jsonl')
+    const sink = jsonlSink(file)
+    await new Promise((resolve) => sink.write(makeTurn(0, 'A:one'), resolve))
+    const committed = new Promise<Place>((resolve) =>
+      sink.write(new CommitRequest(1, (places) => resolve(places.get(file)!))),
+    )
+    // Its bytes go on their way behind those that the checkpoint counts.
+    sink.emit('unrecognized', { start: 1000, end: 2000, reason: 'noWords' })
+    const place = await committed
+    sink.end()
+    await finished(sink)
+    expect(records(readFileSync(file, 'utf8').slice(0, place.bytes)).map(({ type }) => type)).toEqual(['turn'])
+    expect(place.state).toMatchObject({ figures: { unrecognizedMs: 0 }, unrecognizedUntil: 0 })
+  })
+
   it('writes a line for every turn, partial and revised ones, too', async () => {
     const out = new TextCollector()
     const turns = [makeTurn(0, 'A:he', { endOfTurn: false }), exampleTurn(), exampleTurn({ revision: 1 })]
