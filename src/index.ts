@@ -111,9 +111,9 @@ export {
   type Stage,
   type StageFunction,
 } from './run.ts'
-export { enrolVoice, type EnrolledVoice, type EnrolVoiceOptions, type TimeSpan } from './transforms/enrol.ts'
+export { enrolVoice, type EnrolledVoice, type EnrolVoiceOptions, type TimeSpan } from './transforms/voices/enrol.ts'
 export { voiceBook, type VoiceBook, type VoiceBookOptions } from './voices/book.ts'
-export type { KnownVoice, SpeakerModelIdentity } from './voices/book-file.ts'
+export type { KnownVoice, SpeakerModelIdentity } from './voices/book.ts'
 export type { VoiceProfile } from './voices/profile.ts'
 export type { Voice } from './voices/voice.ts'
 export { captionAll, type CaptionAllOptions } from './batch/caption-all.ts'
@@ -128,7 +128,6 @@ export type {
 export type { CaptionInput } from './batch/inputs.ts'
 export type { CaptionJob, CaptionOutput } from './batch/plan.ts'
 export { captionFormats, type CaptionFormat } from './captions/formats/names.ts'
-export type { TableOptions } from './captions/formats/tables.ts'
 export type * from './engine/engine.ts'
 export { isCue, isSegment, isTurn, type Captionable, type Cue, type Segment, type Turn, type Word } from './model.ts'
 export {
@@ -157,8 +156,7 @@ export type {
   WritableEvents,
 } from './events.ts'
 export type { DiagnosticsChannels, DiagnosticsError, DiagnosticsFile, DiagnosticsOfStream } from './diagnostics.ts'
-export type { RttmOptions, ScoringOptions } from './captions/formats/scoring.ts'
-export type { TranscriptOptions } from './captions/formats/transcript.ts'
+export type { RttmOptions, ScoringOptions, TableOptions, TranscriptOptions } from './captions/formats/options.ts'
 export type { FfmpegOptions } from './ffmpeg/arguments.ts'
 export type { AudioFormat, SampleEncoding } from './audio/format.ts'
 export type { AuthenticationOptions, Secret } from './protocol/endpoint.ts'

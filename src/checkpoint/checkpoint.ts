@@ -149,6 +149,6 @@ function asObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-export function sha256(text: string | Buffer): string {
+export function sha256(text: string | Uint8Array): string {
   return createHash('sha256').update(text).digest('hex')
 }

@@ -139,7 +139,7 @@ export class Checkpointing {
 
   async #resumeFrom(before: Checkpoint): Promise<void> {
     const { source, hearing, outputs } = this.#parts
-    const check = (): void => checkInput(before, source[inputIdentity](), this.#file)
+    const check = (): void => checkInput(before, source[inputIdentity](sha256), this.#file)
     checkStages(before, this.#stages, this.#file)
     check()
     const turns = turnsOf(before)
@@ -167,7 +167,7 @@ export class Checkpointing {
       const text = formatCheckpoint({
         ...known,
         ...(isSeekable && { canSeek: true }),
-        input: source[inputIdentity](),
+        input: source[inputIdentity](sha256),
         outputs: Object.fromEntries(all),
       })
       if (Buffer.byteLength(text) > maxCheckpointBytes) return this.#tellTooLarge()

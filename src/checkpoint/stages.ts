@@ -33,9 +33,12 @@ export function trackIdentity({
   return { track: `${audioTrack} ${language}`.trim() }
 }
 
+/** The SHA-256 of some bytes, in hex: who asks for an identity has it, so that a source need not load what makes it. */
+export type Sha256 = (bytes: Uint8Array) => string
+
 /** A source of which it is known what it reads. */
 export interface IdentifiedSource {
-  [inputIdentity]?: () => InputIdentity
+  [inputIdentity]?: (sha256: Sha256) => InputIdentity
   [seekTo]?: (ms: number) => number
   [canSeek]?: () => boolean
 }

@@ -139,7 +139,7 @@ async function execute(given: Command): Promise<number> {
 /** Names that a transcript has are kept where no others are given; in captions they are the labels. */
 async function withOwnNames(command: Command): Promise<Command> {
   if (isCaptions(command.input)) return command
-  const { namesIn } = await import('../sources/jsonl.ts')
+  const { namesIn } = await import('../sources/jsonl-records.ts')
   // What is wrong with the file is told by its source.
   const own = await transcriptOf(command.input)
     .then(namesIn)

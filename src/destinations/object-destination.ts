@@ -1,9 +1,6 @@
-import { randomBytes } from 'node:crypto'
-import { InputError, OutputError } from '../errors.ts'
-import { checkInteger, checkKnown } from '../options.ts'
+import { checkInteger, checkKnown, invalidOption } from '../options.ts'
 import type { DestinationFacts, DestinationOpening, DestinationWriter, OutputDestination } from './destination.ts'
-import { bytesOf, cut, formatManifest, type ListedSegment, type Manifest, mergedBy, parseManifest } from './manifest.ts'
-import { checkStore, mayPass, type ObjectStore, type StoredBytes } from './object-store.ts'
+import type { ObjectStore } from './object-store.ts'
 
 /** Options of {@link objectDestination} and {@link s3Destination}. */
 export interface ObjectDestinationOptions {
@@ -23,15 +20,9 @@ export interface ObjectDestinationOptions {
   segmentBytes?: number
 }
 
-export const OBJECT_OPTIONS = ['epoch', 'commitInterval', 'segmentBytes'] as const
+const DEFAULT_INTERVAL = 5000
 
-const MANIFEST = 'manifest.json'
-/** Segments of more than a hundred years of speech have a shorter list. */
-const MOST_MANIFEST_BYTES = 33_554_432
-/** As much is read at a time. */
-const READ_BYTES = 1_048_576
-/** How often one that wants to be the holder tries, where others want to, too. */
-const OPEN_ATTEMPTS = 10
+export const OBJECT_OPTIONS = ['epoch', 'commitInterval', 'segmentBytes'] as const
 
 /**
  * Writes an output into a store of objects: JSONL in segments that never change, and a manifest that lists them, which is put in
@@ -50,6 +41,13 @@ export function objectDestination(store: ObjectStore, options: ObjectDestination
   return new ObjectDestination(store, options)
 }
 
+/** Refuses what is no {@link ObjectStore}. @throws ConfigurationError `INVALID_OPTION` */
+function checkStore(value: unknown): void {
+  const { address, get, put } = (value ?? {}) as Partial<ObjectStore>
+  if (typeof address === 'string' && address !== '' && typeof get === 'function' && typeof put === 'function') return
+  throw invalidOption('store', 'an ObjectStore', value)
+}
+
 /** @throws ConfigurationError `INVALID_OPTION` */
 export function checkObjectOptions({ epoch, commitInterval, segmentBytes }: ObjectDestinationOptions): void {
   checkInteger('epoch', epoch, 0)
@@ -57,283 +55,38 @@ export function checkObjectOptions({ epoch, commitInterval, segmentBytes }: Obje
   checkInteger('segmentBytes', segmentBytes, 1024, 16_777_216, 'bytes')
 }
 
+type SegmentedText = import('./segmented-text.ts').SegmentedText
+
+/** An output in a store, which is only opened, read and written by what is loaded then. */
 export class ObjectDestination implements OutputDestination {
   readonly address: string
   readonly commitInterval: number
   readonly #store: ObjectStore
-  readonly #epoch: number | undefined
-  readonly #segmentBytes: number
+  readonly #options: ObjectDestinationOptions
+  #text: Promise<SegmentedText> | undefined
 
-  constructor(store: ObjectStore, { epoch, commitInterval = 5000, segmentBytes = 262_144 }: ObjectDestinationOptions) {
+  constructor(store: ObjectStore, options: ObjectDestinationOptions) {
     this.address = store.address
-    this.commitInterval = commitInterval
+    this.commitInterval = options.commitInterval ?? DEFAULT_INTERVAL
     this.#store = store
-    this.#epoch = epoch
-    this.#segmentBytes = segmentBytes
+    this.#options = options
   }
 
-  async open({ keep, signal }: DestinationOpening): Promise<DestinationWriter> {
-    const writer = randomBytes(6).toString('hex')
-    for (let attempt = 1; ; attempt++) {
-      const found = await this.#manifest(signal).catch((error: unknown) => {
-        throw unwritable(this.address, (error as Error).cause ?? error)
-      })
-      const before = found?.manifest
-      // An answer that was lost may have told of this.
-      if (found !== undefined && before?.writer === writer) {
-        return new SegmentWriter(this.#store, before, found.version, this.#segmentBytes, this.commitInterval)
-      }
-      const epoch = this.#epoch ?? (before?.epoch ?? 0) + 1
-      if (before !== undefined && before.epoch > epoch) throw fenced(this.address, epoch, before)
-      const bytes = before === undefined ? 0 : bytesOf(before)
-      if (bytes < keep) {
-        throw unwritable(this.address, new Error(`it has ${bytes} bytes, and ${keep} of them were to stay`))
-      }
-      const segments = cut(before?.segments ?? [], keep)
-      const manifest = { epoch, writer, sequence: (before?.sequence ?? 0) + 1, isComplete: false, segments }
-      const version = await put(this.#store, MANIFEST, formatManifest(manifest), found?.version, signal)
-      if (version !== undefined) {
-        return new SegmentWriter(this.#store, manifest, version, this.#segmentBytes, this.commitInterval)
-      }
-      if (attempt >= OPEN_ATTEMPTS) {
-        const why = new Error('other writers open it again and again, so there is more than one of them')
-        throw unwritable(this.address, why)
-      }
-    }
+  async open(opening: DestinationOpening): Promise<DestinationWriter> {
+    return (await this.#load()).open(opening)
   }
 
   async facts(signal?: AbortSignal): Promise<DestinationFacts | undefined> {
-    const found = await this.#manifest(signal ?? never)
-    if (found === undefined) return undefined
-    const { epoch, isComplete } = found.manifest
-    return { bytes: bytesOf(found.manifest), epoch, isComplete }
+    return (await this.#load()).facts(signal)
   }
 
-  async *read(signal: AbortSignal = never): AsyncGenerator<Uint8Array> {
-    const found = await this.#manifest(signal)
-    if (found === undefined) return yield* this.#readPlain(signal)
-    for (const { name, bytes } of found.manifest.segments) {
-      for (let from = 0; from < bytes;) {
-        const part = await this.#get(name, from, Math.min(READ_BYTES, bytes - from), signal)
-        if (part === undefined || part.bytes.length === 0) {
-          throw unreadable(this.address, `its segment ${name} is missing or has been cut off`)
-        }
-        from += part.bytes.length
-        yield part.bytes
-      }
-    }
+  async *read(signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+    yield* (await this.#load()).read(signal)
   }
 
-  /** An object that was put by somebody else as a whole. */
-  async *#readPlain(signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    let version: string | undefined
-    for (let from = 0, size = 1; from < size;) {
-      const part = await this.#get('', from, READ_BYTES, signal)
-      if (part === undefined) throw new InputError('INPUT_NOT_FOUND', `${this.address} does not exist`)
-      version ??= part.version
-      size = part.size
-      if (part.version !== version) throw unreadable(this.address, 'it was changed while it was being read')
-      if (part.bytes.length === 0) return
-      from += part.bytes.length
-      yield part.bytes
-    }
+  #load(): Promise<SegmentedText> {
+    return (this.#text ??= import('./segmented-text.ts').then(({ SegmentedText: Text }) => {
+      return new Text(this.#store, { ...this.#options, commitInterval: this.commitInterval })
+    }))
   }
-
-  async #manifest(signal: AbortSignal): Promise<{ manifest: Manifest; version: string } | undefined> {
-    const found = await this.#get(MANIFEST, 0, MOST_MANIFEST_BYTES, signal)
-    if (found === undefined) return undefined
-    const manifest = found.size > MOST_MANIFEST_BYTES ? 'it is too large' : parseManifest(found.bytes)
-    if (typeof manifest !== 'string') return { manifest, version: found.version }
-    throw new InputError('INPUT_NOT_MEDIA', `${this.address}/${MANIFEST} cannot be used: ${manifest}`)
-  }
-
-  async #get(name: string, from: number, length: number, signal: AbortSignal): Promise<StoredBytes | undefined> {
-    try {
-      return await this.#store.get(name, { from, length }, signal)
-    } catch (error) {
-      throw signal.aborted ? error : unreadable(this.address, (error as Error).message, error)
-    }
-  }
-}
-
-/** The holder of an output, as long as nobody else has become it. */
-class SegmentWriter implements DestinationWriter {
-  readonly #store: ObjectStore
-  readonly #segmentBytes: number
-  readonly #interval: number
-  #manifest: Manifest
-  #version: string
-  /** Texts of small segments, which will be merged. */
-  readonly #texts = new Map<string, Uint8Array>()
-  #committed: number
-  #waiting: Buffer[] = []
-  #waitingBytes = 0
-  #timer: NodeJS.Timeout | undefined
-  #work: Promise<void> = Promise.resolve()
-  #failure: unknown
-  readonly #closed = new AbortController()
-
-  constructor(store: ObjectStore, manifest: Manifest, version: string, segmentBytes: number, interval: number) {
-    this.#store = store
-    this.#manifest = manifest
-    this.#version = version
-    this.#segmentBytes = segmentBytes
-    this.#interval = interval
-    this.#committed = bytesOf(manifest)
-  }
-
-  get epoch(): number {
-    return this.#manifest.epoch
-  }
-
-  get bytes(): number {
-    return this.#committed + this.#waitingBytes
-  }
-
-  async append(text: string): Promise<void> {
-    this.#check()
-    if (text === '') return
-    const bytes = Buffer.from(text)
-    this.#waiting.push(bytes)
-    this.#waitingBytes += bytes.length
-    if (this.#waitingBytes >= this.#segmentBytes) return this.commit()
-    // What fails then is told by the next call.
-    this.#timer ??= setTimeout(() => void this.commit().catch(() => {}), this.#interval)
-  }
-
-  commit(): Promise<void> {
-    return this.#enqueue(false)
-  }
-
-  complete(): Promise<void> {
-    return this.#enqueue(true)
-  }
-
-  async close(): Promise<void> {
-    this.#stopTimer()
-    this.#failure ??= new Error('the destination was closed')
-    this.#closed.abort()
-    await this.#work
-  }
-
-  #enqueue(isComplete: boolean): Promise<void> {
-    const result = this.#work.then(() => this.#commit(isComplete))
-    this.#work = result.catch(() => {})
-    return result
-  }
-
-  #check(): void {
-    if (this.#failure !== undefined) throw this.#failure
-  }
-
-  #stopTimer(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-  }
-
-  async #commit(isComplete: boolean): Promise<void> {
-    this.#check()
-    this.#stopTimer()
-    const text = Buffer.concat(this.#waiting)
-    if (text.length === 0 && !isComplete) return
-    const { length: taken } = this.#waiting
-    try {
-      const segments = text.length === 0 ? this.#manifest.segments : await this.#addSegment(text)
-      await this.#swap(segments, isComplete)
-    } catch (error) {
-      this.#failure ??= unwritable(this.#store.address, error)
-      throw this.#failure
-    }
-    this.#waiting.splice(0, taken)
-    this.#waitingBytes -= text.length
-    this.#committed += text.length
-  }
-
-  /** Puts a segment of `text`, and of the small ones that it is merged with. */
-  async #addSegment(text: Uint8Array): Promise<readonly ListedSegment[]> {
-    const { segments } = this.#manifest
-    const { from, level } = mergedBy(segments, text.length, this.#segmentBytes)
-    const merged = segments.slice(from)
-    const texts: Uint8Array[] = []
-    for (const segment of merged) texts.push(this.#texts.get(segment.name) ?? (await this.#read(segment)))
-    const all = Buffer.concat([...texts, text])
-    const sequence = this.#manifest.sequence + 1
-    const { epoch, writer } = this.#manifest
-    const name = `segments/${String(sequence).padStart(10, '0')}-${epoch}-${writer}.jsonl`
-    // The number is used up, whatever comes of it.
-    this.#manifest = { ...this.#manifest, sequence }
-    // Nobody else has this name: where it is there already, it is this text, and the answer was lost.
-    await put(this.#store, name, all, undefined, this.#closed.signal)
-    for (const segment of merged) this.#texts.delete(segment.name)
-    if (level === 0) this.#texts.set(name, text)
-    return [...segments.slice(0, from), { name, bytes: all.length, ...(level !== undefined && { level }) }]
-  }
-
-  async #read({ name, bytes }: ListedSegment): Promise<Uint8Array> {
-    const found = await this.#store.get(name, { from: 0, length: bytes }, this.#closed.signal)
-    if (found === undefined || found.bytes.length !== bytes) throw new Error(`its segment ${name} is missing`)
-    return found.bytes
-  }
-
-  /** Puts the manifest with these segments in place of the one that is known. */
-  async #swap(segments: readonly ListedSegment[], isComplete: boolean): Promise<void> {
-    const manifest = { ...this.#manifest, sequence: this.#manifest.sequence + 1, segments, isComplete }
-    const { signal } = this.#closed
-    let version = await put(this.#store, MANIFEST, formatManifest(manifest), this.#version, signal)
-    if (version === undefined) {
-      const there = await this.#store.get(MANIFEST, { from: 0, length: MOST_MANIFEST_BYTES }, signal)
-      const present = there === undefined ? 'it was deleted' : parseManifest(there.bytes)
-      if (typeof present === 'string') throw new Error(`its ${MANIFEST} is no longer as it was put there: ${present}`)
-      const { epoch, writer, sequence } = manifest
-      if (present.writer !== writer) throw fenced(this.#store.address, epoch, present)
-      // It is this one, and the answer was lost. An older one of this writer would have been put after a newer.
-      if (present.sequence !== sequence) throw new Error(`its ${MANIFEST} is an older one than was put there`)
-      version = there?.version
-    }
-    this.#manifest = manifest
-    this.#version = version ?? this.#version
-  }
-}
-
-/** Never fires. */
-const never = new AbortController().signal
-
-async function put(
-  store: ObjectStore,
-  name: string,
-  bytes: Uint8Array,
-  replaced: string | undefined,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  signal.throwIfAborted()
-  try {
-    return await store.put(name, bytes, replaced, signal)
-  } catch (error) {
-    throw unwritable(store.address, error)
-  }
-}
-
-function fenced(target: string, epoch: number, { epoch: currentEpoch }: Manifest): OutputError {
-  const message =
-    `cannot write to ${target}: another writer has taken it over (its epoch is ${currentEpoch}, that of this one ${epoch}); ` +
-    'leave it to that one, and give each output one writer at a time'
-  return new OutputError('OUTPUT_FENCED', message, { target, epoch, currentEpoch })
-}
-
-function unwritable(target: string, cause: unknown): OutputError {
-  if (cause instanceof OutputError) return cause
-  const { message } = cause as Error
-  const retryable = mayPass(cause)
-  const { isAdvised = false } = cause as { isAdvised?: boolean }
-  const next = retryable ? '; try again later' : isAdvised ? '' : '; make it writable, or choose another target'
-  return new OutputError('OUTPUT_UNWRITABLE', `cannot write to ${target}: ${message}${next}`, {
-    cause,
-    target,
-    retryable,
-  })
-}
-
-function unreadable(address: string, why: string, cause?: unknown): InputError {
-  if (cause instanceof InputError) return cause
-  return new InputError('INPUT_UNREADABLE', `${address} cannot be read: ${why}`, { cause, retryable: mayPass(cause) })
 }

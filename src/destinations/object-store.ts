@@ -1,5 +1,3 @@
-import { invalidOption } from '../options.ts'
-
 /**
  * Objects that are put whole, and only where nobody else has put another: what {@link objectDestination} stands on. It tries again
  * itself what may pass, within bounds; an error that has `retryable: true` may pass still.
@@ -27,16 +25,4 @@ export interface StoredBytes {
   version: string
   /** Length of the whole object. */
   size: number
-}
-
-/** Whether a failure of a store may be gone at the next attempt: what failed says so by `retryable`. */
-export function mayPass(error: unknown): boolean {
-  return (error as { retryable?: unknown } | null)?.retryable === true
-}
-
-/** Refuses what is no {@link ObjectStore}. @throws ConfigurationError `INVALID_OPTION` */
-export function checkStore(value: unknown): void {
-  const { address, get, put } = (value ?? {}) as Partial<ObjectStore>
-  if (typeof address === 'string' && address !== '' && typeof get === 'function' && typeof put === 'function') return
-  throw invalidOption('store', 'an ObjectStore', value)
 }

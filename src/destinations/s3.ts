@@ -1,7 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { S3Client } from '@aws-sdk/client-s3'
-import { backOff } from '../back-off.ts'
-import { ConfigurationError, isAbortError } from '../errors.ts'
 import { checkKnown, invalidOption } from '../options.ts'
 import type { OutputDestination } from './destination.ts'
 import {
@@ -10,7 +6,7 @@ import {
   ObjectDestination,
   type ObjectDestinationOptions,
 } from './object-destination.ts'
-import type { ObjectStore, StoredBytes } from './object-store.ts'
+import type { ObjectStore } from './object-store.ts'
 
 /** A client of `@aws-sdk/client-s3`, as far as it is needed. */
 export interface S3ClientLike {
@@ -26,13 +22,6 @@ export interface S3DestinationOptions extends ObjectDestinationOptions {
    */
   client?: S3ClientLike
 }
-
-/** How often a request is tried that may pass at the next attempt, and how long it waits, in ms: half a minute in all. */
-const RETRY = { attempts: 10, retryDelay: 100, maxRetryDelay: 8000 }
-const CONNECT_MS = 10_000
-const REQUEST_MS = 30_000
-
-type Sdk = typeof import('@aws-sdk/client-s3')
 
 /**
  * JSONL in S3, or in storage that speaks its protocol and has conditional writes (`If-Match` and `If-None-Match` of `PutObject`), by
@@ -56,7 +45,17 @@ export function s3Destination(address: string | URL, options: S3DestinationOptio
   if (options.client !== undefined && typeof options.client?.send !== 'function') {
     throw invalidOption('client', 'an S3Client of @aws-sdk/client-s3', options.client)
   }
-  return new ObjectDestination(new S3Store(String(address), options.client), options)
+  const at = placeOf(String(address))
+  type S3Store = import('./s3-store.ts').S3Store
+  let opened: Promise<S3Store> | undefined
+  const open = (): Promise<S3Store> =>
+    (opened ??= import('./s3-store.ts').then(({ S3Store: Store }) => new Store(at, options.client)))
+  const store: ObjectStore = {
+    address: at.address,
+    get: async (...what) => (await open()).get(...what),
+    put: async (...what) => (await open()).put(...what),
+  }
+  return new ObjectDestination(store, options)
 }
 
 /** Whether a text is meant as an address of {@link s3Destination}. */
@@ -64,159 +63,11 @@ export function isS3Address(text: string): boolean {
   return /^s3:\/\//i.test(text)
 }
 
-class S3Store implements ObjectStore {
-  readonly address: string
-  readonly #bucket: string
-  readonly #key: string
-  readonly #client: S3ClientLike | undefined
-
-  constructor(address: string, client: S3ClientLike | undefined) {
-    const [, bucket, key] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,62})\/([^\p{Cc}]*[^/\p{Cc}])$/iu.exec(address) ?? []
-    if (bucket === undefined || key === undefined || Buffer.byteLength(key) > 900) {
-      throw invalidOption('address', 's3://bucket/key', address)
-    }
-    this.address = `s3://${bucket}/${key}`
-    this.#bucket = bucket
-    this.#key = key
-    this.#client = client
+/** Where an object is. @throws ConfigurationError `INVALID_OPTION` */
+function placeOf(address: string): { address: string; bucket: string; key: string } {
+  const [, bucket, key] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,62})\/([^\p{Cc}]*[^/\p{Cc}])$/iu.exec(address) ?? []
+  if (bucket === undefined || key === undefined || Buffer.byteLength(key) > 900) {
+    throw invalidOption('address', 's3://bucket/key', address)
   }
-
-  async get(
-    name: string,
-    { from, length }: { from: number; length: number },
-    signal: AbortSignal,
-  ): Promise<StoredBytes | undefined> {
-    const { sdk, client } = await this.#load()
-    const at = { Bucket: this.#bucket, Key: this.#keyOf(name) }
-    const command = (): unknown => new sdk.GetObjectCommand({ ...at, Range: `bytes=${from}-${from + length - 1}` })
-    try {
-      return await send(client, command, signal, async (answer) => {
-        const size = Number(/\/(\d+)$/.exec(answer.ContentRange ?? '')?.[1] ?? answer.ContentLength)
-        if (answer.ContentRange === undefined && (from > 0 || size > length)) {
-          throw new TypeError('the server does not know ranges of bytes')
-        }
-        const bytes: Uint8Array = (await answer.Body?.transformToByteArray()) ?? new Uint8Array()
-        return { bytes, version: answer.ETag ?? '', size }
-      })
-    } catch (error) {
-      if (statusOf(error) === 404 && (error as Error).name !== 'NoSuchBucket') return undefined
-      // Of nothing there is no range.
-      if (statusOf(error) === 416) return { bytes: new Uint8Array(), version: '', size: from }
-      throw explained(error, signal)
-    }
-  }
-
-  async put(
-    name: string,
-    bytes: Uint8Array,
-    replaced: string | undefined,
-    signal: AbortSignal,
-  ): Promise<string | undefined> {
-    const { sdk, client } = await this.#load()
-    const command = (): unknown =>
-      new sdk.PutObjectCommand({
-        Bucket: this.#bucket,
-        Key: this.#keyOf(name),
-        Body: bytes,
-        ContentType: name.endsWith('.json') ? 'application/json' : 'application/x-ndjson',
-        ...(replaced === undefined ? { IfNoneMatch: '*' } : { IfMatch: replaced }),
-      })
-    try {
-      return await send(client, command, signal, (answer) => answer.ETag ?? '')
-    } catch (error) {
-      const status = statusOf(error)
-      const isGone = status === 404 && replaced !== undefined && (error as Error).name !== 'NoSuchBucket'
-      if (status === 412 || isGone) return undefined
-      throw explained(error, signal)
-    }
-  }
-
-  #keyOf(name: string): string {
-    return name === '' ? this.#key : `${this.#key}/${name}`
-  }
-
-  async #load(): Promise<{ sdk: Sdk; client: S3ClientLike }> {
-    const sdk = await import('@aws-sdk/client-s3').catch(() => {
-      const install = 'run npm install @aws-sdk/client-s3'
-      const message = `s3Destination() needs the npm package @aws-sdk/client-s3, which cannot be loaded: ${install}`
-      throw Object.assign(new Error(message), { isAdvised: true })
-    })
-    return { sdk, client: this.#client ?? (shared ??= makeClient(sdk)) }
-  }
+  return { address: `s3://${bucket}/${key}`, bucket, key }
 }
-
-let shared: S3Client | undefined
-
-function makeClient({ S3Client: Client }: Sdk): S3Client {
-  const { env } = process
-  const isOwnEndpoint = (env['AWS_ENDPOINT_URL_S3'] ?? env['AWS_ENDPOINT_URL'] ?? '') !== ''
-  return new Client({
-    // It gives up trying again for good where too much has failed, whoever of the process it was.
-    maxAttempts: 1,
-    // Few servers but Amazon's have a name for each bucket, and any region does for most.
-    ...(isOwnEndpoint && { forcePathStyle: true }),
-    ...(isOwnEndpoint && env['AWS_REGION'] === undefined && { region: 'us-east-1' }),
-    requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS, throwOnRequestTimeout: true },
-  })
-}
-
-/** Sends a request, again where that may help, and takes the answer in. */
-async function send<T>(
-  client: S3ClientLike,
-  command: () => unknown,
-  signal: AbortSignal,
-  // oxlint-disable-next-line no-explicit-any -- as of the client
-  take: (answer: any) => T | Promise<T>,
-): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    signal.throwIfAborted()
-    // The client never lets go of a signal that it was given, so each request has one of its own.
-    const own = new AbortController()
-    const abort = (): void => own.abort(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
-    try {
-      return await take(await client.send(command(), { abortSignal: own.signal }))
-    } catch (error) {
-      if (signal.aborted || attempt >= RETRY.attempts || !isTransient(error)) throw error
-    } finally {
-      signal.removeEventListener('abort', abort)
-    }
-    await sleep(backOff(attempt, RETRY, false), undefined, { signal })
-  }
-}
-
-/** Whether a failure may be gone at the next attempt. 409 is that of a conditional write beside another one. */
-function isTransient(error: unknown): boolean {
-  const status = statusOf(error)
-  if (status !== undefined && status >= 300) return status >= 500 || [408, 409, 429].includes(status)
-  const { name, code } = error as { name?: string; code?: unknown }
-  return name === 'TimeoutError' || (typeof code === 'string' && /^E[A-Z]+$/.test(code))
-}
-
-function statusOf(error: unknown): number | undefined {
-  return (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode
-}
-
-/** What failed, in words of ours where those of the client do not say what to do; `retryable` where that may pass. */
-function explained(error: unknown, signal: AbortSignal): unknown {
-  if (signal.aborted || isAbortError(error) || error instanceof ConfigurationError) return error
-  const { name, message } = error as Error
-  const advice = ADVICE.find(([pattern]) => pattern.test(`${name} ${message}`))?.[1]
-  const text = `${name}${message === '' || message === name ? '' : `: ${message}`}${advice === undefined ? '' : ` (${advice})`}`
-  // The error of the client holds the request, and with it the signature: it is not handed on.
-  return Object.assign(new Error(text), { retryable: isTransient(error), isAdvised: advice !== undefined })
-}
-
-const ADVICE: readonly (readonly [RegExp, string])[] = [
-  [
-    /credential|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken/i,
-    'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
-  ],
-  [/Region is missing/i, 'set AWS_REGION'],
-  [/NoSuchBucket/, 'make the bucket first'],
-  [
-    /AccessDenied/,
-    'it takes s3:GetObject and s3:PutObject, and s3:ListBucket to tell what is not there from what is forbidden',
-  ],
-  [/NotImplemented/, 'the server must know If-Match and If-None-Match of PutObject'],
-]

@@ -4,13 +4,17 @@ import type { CaptionSettings } from '../captions/composer/composers.ts'
 import {
   checkRttmOptions,
   checkScoringOptions,
+  checkTableOptions,
+  checkTranscriptOptions,
   RTTM_OPTIONS,
-  SCORING_OPTIONS,
   type RttmOptions,
+  SCORING_OPTIONS,
   type ScoringOptions,
-} from '../captions/formats/scoring.ts'
-import { checkTableOptions, TABLE_OPTIONS, type TableOptions } from '../captions/formats/tables.ts'
-import { checkTranscriptOptions, TRANSCRIPT_OPTIONS, type TranscriptOptions } from '../captions/formats/transcript.ts'
+  TABLE_OPTIONS,
+  type TableOptions,
+  TRANSCRIPT_OPTIONS,
+  type TranscriptOptions,
+} from '../captions/formats/options.ts'
 import {
   checkLayoutOptions,
   LAYOUT_OPTIONS,

@@ -1,11 +1,6 @@
 import type { Writable } from 'node:stream'
 import type { Piece } from '../captions/composer/rewrite.ts'
-import {
-  checkTranscriptOptions,
-  tabbedParagraphs,
-  TRANSCRIPT_OPTIONS,
-  type TranscriptOptions,
-} from '../captions/formats/transcript.ts'
+import { checkTranscriptOptions, TRANSCRIPT_OPTIONS, type TranscriptOptions } from '../captions/formats/options.ts'
 import { OutputError } from '../errors.ts'
 import { checkSegmentSinkOptions, type SegmentSinkOptions } from './caption-sinks.ts'
 import {
@@ -142,6 +137,7 @@ const SPACE_AFTER = 160
 const TIME_COLOUR = '595959'
 
 async function makeDocument({ Document, Packer, Paragraph, TextRun }: Docx, transcript: string): Promise<Buffer> {
+  const { tabbedParagraphs } = await import('../captions/formats/transcript.ts')
   const children = Array.from(tabbedParagraphs(transcript), ({ time, name, text }) => {
     const opening = [
       ...(name === '' ? [] : [new TextRun({ text: name, bold: true }), new TextRun(' ')]),

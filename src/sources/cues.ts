@@ -1,4 +1,3 @@
-import { readCues } from '../captions/formats/read-cues.ts'
 import { InputError } from '../errors.ts'
 import type { TypedReadable } from '../events.ts'
 import type { Cue } from '../model.ts'
@@ -72,6 +71,7 @@ async function* readFile(
       throw new InputError('INPUT_NOT_MEDIA', `${calledBy(path)} is longer than ${LONGEST} characters; cut it in parts`)
     }
   }
+  const { readCues } = await import('../captions/formats/read-cues.ts')
   const cues = readCues(text, prefixes)
   if (cues === undefined) {
     throw new InputError('INPUT_NOT_MEDIA', `${calledBy(path)} has no cue as SubRip or WebVTT has them`)

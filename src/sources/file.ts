@@ -21,8 +21,7 @@ import {
   tagLength,
   wavExtent,
 } from '../ffmpeg/probe.ts'
-import { createHash } from 'node:crypto'
-import { inputIdentity, trackIdentity } from '../checkpoint/stages.ts'
+import { inputIdentity, type Sha256, trackIdentity } from '../checkpoint/stages.ts'
 import { clockCorrector } from '../ffmpeg/program-clock.ts'
 import { checkBoolean, invalidOption } from '../options.ts'
 import { oneLine } from '../redact.ts'
@@ -105,7 +104,8 @@ function openFile(file: unknown, settings: Settings): Readable {
   let identity: InputIdentity | undefined
   return whole
     ? Object.assign(source, {
-        [inputIdentity]: () => (identity ??= { ...identityOf(absolute), ...trackIdentity(settings) }),
+        [inputIdentity]: (sha256: Sha256) =>
+          (identity ??= { ...identityOf(absolute, sha256), ...trackIdentity(settings) }),
       })
     : source
 }
@@ -113,13 +113,13 @@ function openFile(file: unknown, settings: Settings): Readable {
 /** As much of a file is hashed as tells it from others. */
 const HASHED_BYTES = 1_048_576
 
-function identityOf(path: string): InputIdentity {
+function identityOf(path: string, sha256: Sha256): InputIdentity {
   const { size, mtimeMs } = statSync(path)
   const descriptor = openSync(path, 'r')
   try {
     const head = Buffer.alloc(Math.min(size, HASHED_BYTES))
-    const sha256 = createHash('sha256').update(head.subarray(0, readSync(descriptor, head, 0, head.length, 0)))
-    return { kind: 'file', size, modified: Math.round(mtimeMs), beginning: sha256.digest('hex') }
+    const beginning = sha256(head.subarray(0, readSync(descriptor, head, 0, head.length, 0)))
+    return { kind: 'file', size, modified: Math.round(mtimeMs), beginning }
   } finally {
     closeSync(descriptor)
   }

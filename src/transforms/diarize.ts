@@ -22,9 +22,8 @@ import type { Turn } from '../model.ts'
 import { checkKnown } from '../options.ts'
 import { recordStage, onUpstream, relayEvents } from '../stage.ts'
 import { waitAtMost } from '../stream-helpers.ts'
-import { VoiceBookInFile } from '../voices/book.ts'
-import { checkModel, type SpeakerModelIdentity } from '../voices/book-file.ts'
-import type { SpeakerNaming } from './speaker-naming.ts'
+import { type SpeakerModelIdentity, VoiceBookInFile } from '../voices/book.ts'
+import type { SpeakerNaming } from './voices/speaker-naming.ts'
 import { channelSettings } from './channels/options.ts'
 import type { Diarize, OfChannel, SessionRecord, UpdatableParameters } from './diarize-events.ts'
 import { DiarizeInput } from './diarize-input.ts'
@@ -232,6 +231,7 @@ class DiarizeStream extends Duplex {
     if (!(book instanceof VoiceBookInFile)) return
     this.#speakerModel = model
     try {
+      const { checkModel } = await import('../voices/book-file.ts')
       checkModel(await book.contents(), model, book.path)
     } catch (error) {
       this.destroy(error as Error)

@@ -9,7 +9,7 @@ import type { BeginMessage, TerminationMessage } from '../protocol/messages.ts'
 import type { SessionTarget } from '../session/transport.ts'
 import type { StreamStart, SupervisorOptions } from '../stream/options.ts'
 import { useMeter } from '../stream/session-meter.ts'
-import type { SpeakerModelIdentity } from '../voices/book-file.ts'
+import type { SpeakerModelIdentity } from '../voices/book.ts'
 import type { VoiceSource } from '../stream/stream-voices.ts'
 import type { ParallelSupervisor } from './parallel.ts'
 import { Supervisor } from '../stream/supervisor.ts'
@@ -53,14 +53,14 @@ export interface Peer {
 export interface Loaded {
   channels?: typeof import('./channels/supervisor.ts')
   parallel?: typeof import('./parallel.ts')
-  naming?: typeof import('./speaker-naming.ts')
+  naming?: typeof import('./voices/speaker-naming.ts')
 }
 
 /** Loads what `options` need, and what a session over a socket needs, while the first audio is on its way. */
 export async function load(options: ResolvedDiarizeOptions): Promise<Loaded> {
   // What goes wrong is told where it is needed.
   if (peerKind(options) !== 'embedded') import('../session/web-socket.ts').catch(() => {})
-  const naming = typeof options.voices === 'object' ? { naming: await import('./speaker-naming.ts') } : {}
+  const naming = typeof options.voices === 'object' ? { naming: await import('./voices/speaker-naming.ts') } : {}
   if (channelSettings(options) !== undefined) return { ...naming, channels: await import('./channels/supervisor.ts') }
   return hearsInParallel(options) ? { ...naming, parallel: await import('./parallel.ts') } : naming
 }

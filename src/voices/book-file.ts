@@ -1,44 +1,14 @@
 import { cleanName } from '../captions/text.ts'
 import { VoiceBookError } from '../errors.ts'
 import { invalidOption } from '../options.ts'
+import { type BookContents, type KnownVoice, mostVoices, type SpeakerModelIdentity } from './book.ts'
 import { joinedProfile, type VoiceProfile } from './profile.ts'
 import { type Voice, voiceOf } from './voice.ts'
-
-/** The speaker model that made the vectors of a voice: only those of one model can be compared. */
-export interface SpeakerModelIdentity {
-  /** Name in the catalogue, or of its file. */
-  name: string
-  /** SHA-256 of its file, in hex, small letters. */
-  sha256: string
-}
-
-/** A voice in a voice book. */
-export interface KnownVoice {
-  /** What its speaker is called. */
-  name: string
-  /** Whether it was learned by itself, and nobody has given it a name yet. */
-  learned: boolean
-  /** How it sounds. */
-  profile: VoiceProfile
-  /** When it was first heard, ISO 8601. */
-  addedAt: string
-  /** When speech was last added, ISO 8601. */
-  updatedAt: string
-}
-
-/** All that a voice book holds. */
-export interface BookContents {
-  /** Absent while there is no voice in it. */
-  model?: SpeakerModelIdentity
-  voices: readonly KnownVoice[]
-}
 
 /** The most characters of a name. */
 export const maxNameLength = 100
 /** The largest file that is read, in bytes: a thousand voices have 3 MB. */
 export const maxFileBytes = 16_000_000
-/** The most voices that any book holds. */
-export const mostVoices = 1000
 const maxDimensions = 4096
 /** The longest speech that a voice is said to be made of, in frames of 10 ms: 24 hours. */
 const maxFrames = 8_640_000

@@ -1,27 +1,40 @@
-import { readFile, realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { OutputError, VoiceBookError } from '../errors.ts'
 import { checkBoolean, checkInteger, checkKnown, checkString, invalidOption } from '../options.ts'
-import { FileLock } from '../sinks/file-lock.ts'
-import { replaceFile } from '../sinks/private-file.ts'
-import {
-  type BookContents,
-  checkModel,
-  checkVoiceName,
-  formatBook,
-  type KnownVoice,
-  maxFileBytes,
-  mostVoices,
-  parseBook,
-  type SpeakerModelIdentity,
-  unreadable,
-  withName,
-  withoutName,
-  withVoice,
-} from './book-file.ts'
-import { isStranger } from './identify.ts'
 import type { VoiceProfile } from './profile.ts'
+
+/** The speaker model that made the vectors of a voice: only those of one model can be compared. */
+export interface SpeakerModelIdentity {
+  /** Name in the catalogue, or of its file. */
+  name: string
+  /** SHA-256 of its file, in hex, small letters. */
+  sha256: string
+}
+
+/** A voice in a voice book. */
+export interface KnownVoice {
+  /** What its speaker is called. */
+  name: string
+  /** Whether it was learned by itself, and nobody has given it a name yet. */
+  learned: boolean
+  /** How it sounds. */
+  profile: VoiceProfile
+  /** When it was first heard, ISO 8601. */
+  addedAt: string
+  /** When speech was last added, ISO 8601. */
+  updatedAt: string
+}
+
+/** All that a voice book holds. */
+export interface BookContents {
+  /** Absent while there is no voice in it. */
+  model?: SpeakerModelIdentity
+  voices: readonly KnownVoice[]
+}
+
+type StoredBook = import('./stored-book.ts').StoredBook
+
+/** The most voices that any book holds. */
+export const mostVoices = 1000
 
 /** Options of {@link voiceBook}. */
 export interface VoiceBookOptions {
@@ -71,12 +84,7 @@ export interface VoiceBook {
   save(): Promise<void>
 }
 
-/** How long another process may have the file, in ms: it takes milliseconds to write it. */
-const lockWait = 10_000
-const lockPause = 20
 const defaultMost = 500
-
-type Change = (contents: BookContents) => BookContents
 
 /**
  * A book of voices in the JSON file `file`, which need not be there yet. It holds no audio: of each voice its name and one
@@ -99,17 +107,13 @@ export function checkVoiceBook(option: string, value: unknown): asserts value is
     throw invalidOption(option, "a book that was made by voiceBook('voices.json')", value)
 }
 
+/** A {@link VoiceBook} in its file; what reads and writes that is loaded when a voice is wanted. */
 export class VoiceBookInFile implements VoiceBook {
   readonly path: string
   readonly learn: boolean
   readonly speakerModel: string | undefined
   readonly #most: number
-  /** What is in the file, as it was last read, and what tells whether it still is. */
-  #read: { contents: BookContents; state: string } | undefined
-  /** What is not saved yet, in order. */
-  #changes: Change[] = []
-  /** Calls are done one after the other. */
-  #last: Promise<unknown> = Promise.resolve()
+  #stored: Promise<StoredBook> | undefined
 
   constructor(file: string, { learn = false, maxVoices = defaultMost, speakerModel }: VoiceBookOptions) {
     this.path = file
@@ -127,13 +131,12 @@ export class VoiceBookInFile implements VoiceBook {
   }
 
   /** All that it holds, with what is not saved yet. */
-  contents(): Promise<BookContents> {
-    return this.#inTurn(async () => this.#changed(await this.#load()))
+  async contents(): Promise<BookContents> {
+    return (await this.#open()).contents()
   }
 
   async add(name: string, profile: VoiceProfile, model: SpeakerModelIdentity): Promise<void> {
-    const clean = checkVoiceName('name', name)
-    await this.#change(this.#adding({ name: clean, profile, model }))
+    await (await this.#open()).add(name, profile, model)
   }
 
   /**
@@ -141,139 +144,29 @@ export class VoiceBookInFile implements VoiceBook {
    * who has two labels in a stream, or speaks in two streams at a time, is one voice.
    */
   async learnNew(profile: VoiceProfile, model: SpeakerModelIdentity): Promise<void> {
-    await this.#change((contents) => {
-      checkModel(contents, model, this.path)
-      if (!isStranger(profile, contents.voices)) return contents
-      // By the time it is saved, another process may have one of that name.
-      const taken = new Set(contents.voices.map((voice) => voice.name))
-      let number = 1
-      while (taken.has(`Voice ${number}`)) number += 1
-      return this.#adding({ name: `Voice ${number}`, profile, model, learned: true })(contents)
-    })
+    await (await this.#open()).learnNew(profile, model)
   }
 
   /** Adds speech to a voice, if it is still there; whoever gave it a name did so for good. */
   async learnMore(name: string, profile: VoiceProfile, model: SpeakerModelIdentity): Promise<void> {
-    const add = this.#adding({ name, profile, model, learned: true })
-    await this.#change((contents) => (contents.voices.some((voice) => voice.name === name) ? add(contents) : contents))
+    await (await this.#open()).learnMore(name, profile, model)
   }
 
   async rename(name: string, to: string): Promise<void> {
-    const clean = checkVoiceName('to', to)
-    await this.#change((contents) => withName(contents, name, clean, this.path))
+    await (await this.#open()).rename(name, to)
   }
 
   async forget(name: string): Promise<void> {
-    await this.#change((contents) => withoutName(contents, name, this.path))
+    await (await this.#open()).forget(name)
   }
 
-  save(): Promise<void> {
-    return this.#inTurn(() => this.#save())
+  async save(): Promise<void> {
+    await (await this.#open()).save()
   }
 
-  #adding(added: Omit<Parameters<typeof withVoice>[1], 'at'>): Change {
-    const at = new Date().toISOString()
-    return (contents) => withVoice(contents, { ...added, at }, { file: this.path, most: this.#most })
-  }
-
-  #change(change: Change): Promise<void> {
-    return this.#inTurn(async () => {
-      // What it cannot be done to is refused here, where the caller is told.
-      change(this.#changed(await this.#load()))
-      this.#changes.push(change)
-    })
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(work)
-    this.#last = done.catch(() => {})
-    return done
-  }
-
-  #changed(contents: BookContents): BookContents {
-    return this.#changes.reduce((before, change) => tried(change, before, isRefused), contents)
-  }
-
-  async #load(): Promise<BookContents> {
-    const state = await stateOf(this.path)
-    if (this.#read?.state === state) return this.#read.contents
-    const contents = state === '' ? { voices: [] } : parseBook(await readText(this.path), this.path)
-    this.#read = { contents, state }
-    return contents
-  }
-
-  async #save(): Promise<void> {
-    if (this.#changes.length === 0) return
-    const file = await realpath(this.path).catch(() => this.path)
-    const lock = await lockOf(file)
-    try {
-      const before = await this.#load()
-      const contents = this.#changes.reduce((so, change) => tried(change, so, isGone), before)
-      await replaceFile(file, formatBook(contents))
-      this.#changes = []
-      this.#read = { contents, state: await stateOf(this.path) }
-    } catch (error) {
-      // What the book refuses now, it will refuse again.
-      if (isRefused(error)) this.#changes = []
-      throw error
-    } finally {
-      await lock.release()
-    }
-  }
-}
-
-function tried(change: Change, contents: BookContents, isLeft: (error: unknown) => boolean): BookContents {
-  try {
-    return change(contents)
-  } catch (error) {
-    if (isLeft(error)) return contents
-    throw error
-  }
-}
-
-const isRefused = (error: unknown): boolean => error instanceof VoiceBookError
-
-/** Whether another process did it first, such as to forget a voice that is to be renamed. */
-const isGone = (error: unknown): boolean => isRefused(error) && (error as VoiceBookError).code === 'VOICE_UNKNOWN'
-
-/** What changes when the file does; `''` where there is none. */
-async function stateOf(file: string): Promise<string> {
-  try {
-    const { ino, size, mtimeNs } = await stat(file, { bigint: true })
-    return `${ino} ${size} ${mtimeNs}`
-  } catch (error) {
-    if ((error as { code?: unknown }).code === 'ENOENT') return ''
-    throw unreadable(file, (error as Error).message, error)
-  }
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    const { size } = await stat(file)
-    if (size > maxFileBytes) throw new Error(`it has ${size} bytes, and none has more than ${maxFileBytes}`)
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    throw unreadable(file, (error as Error).message, error)
-  }
-}
-
-/** Keeps other processes away from the file, for which it waits. */
-async function lockOf(file: string): Promise<FileLock> {
-  const until = performance.now() + lockWait
-  for (;;) {
-    try {
-      const lock = await FileLock.take(file)
-      if (lock !== undefined) return lock
-      const message = `cannot write to ${file}: no file can be made beside it; make its folder writable, or name another file`
-      throw new OutputError('OUTPUT_UNWRITABLE', message, { target: file })
-    } catch (error) {
-      if (error instanceof OutputError) throw error
-      const { code, pid } = error as { code?: unknown; pid?: unknown }
-      if (code !== 'FILE_SHARED' || performance.now() > until) {
-        const message = `cannot write to ${file}: process ${String(pid)} has been writing to it for ${lockWait / 1000} s; try again when it has ended`
-        throw new OutputError('OUTPUT_UNWRITABLE', message, { cause: error, target: file, retryable: true })
-      }
-      await sleep(lockPause)
-    }
+  #open(): Promise<StoredBook> {
+    return (this.#stored ??= import('./stored-book.ts').then(({ StoredBook: Stored }) => {
+      return new Stored(this.path, this.#most)
+    }))
   }
 }

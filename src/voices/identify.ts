@@ -1,4 +1,4 @@
-import type { KnownVoice } from './book-file.ts'
+import type { KnownVoice } from './book.ts'
 import type { VoiceProfile } from './profile.ts'
 import { cosine, jointLength, type Voice } from './voice.ts'
 

@@ -4,13 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  formatCtmSegment,
-  formatStmSegment,
-  type RttmOptions,
-  RttmRuns,
-  scoredWords,
-} from '../../src/captions/formats/scoring.ts'
+import type { RttmOptions } from '../../src/captions/formats/options.ts'
+import { formatCtmSegment, formatStmSegment, RttmRuns, scoredWords } from '../../src/captions/formats/scoring.ts'
 import type { Segment } from '../../src/model.ts'
 import { makeSegment, makeWords } from '../captions/example-turn.ts'
 import { NASTY, nastyText } from '../captions/nasty-text.ts'

@@ -31,6 +31,38 @@ function circleFrom(file: string, done: Set<string>, trail: readonly string[] = 
   return undefined
 }
 
+/** Files of which code is run by whoever imports `file`: those of which only types are imported are not loaded. */
+function loadedBy(file: string, loaded = new Set<string>()): Set<string> {
+  if (loaded.has(file)) return loaded
+  loaded.add(file)
+  const text = readFileSync(path.join(root, file), 'utf8')
+  for (const [, what = '', target = ''] of text.matchAll(/^(?:import|export)\b([^'"]*?)from '(\.[^']+)'/gm)) {
+    const names = /\{([^}]*)\}/
+      .exec(what)?.[1]
+      ?.split(',')
+      .filter((name) => name.trim() !== '') ?? ['all']
+    const isType = /^ type\b/.test(what) || names.every((name) => name.trim().startsWith('type '))
+    if (!isType) loadedBy(path.join(path.dirname(file), target), loaded)
+  }
+  return loaded
+}
+
+/** Each costs who imports the library a fraction of a millisecond, as long as the command or a script takes to begin. */
+const MOST_LOADED = 101
+/** What only some chains use, and each when there is audio or a turn. */
+const LOADED_WHEN_USED = [
+  'src/batch/caption-each.ts',
+  'src/captions/composer/',
+  'src/checkpoint/checkpointing.ts',
+  'src/destinations/segmented-text.ts',
+  'src/engine/',
+  'src/server/',
+  'src/session/',
+  'src/sources/hls/',
+  'src/stream/supervisor.ts',
+  'src/voices/book-file.ts',
+]
+
 describe('the source', () => {
   const source = filesIn('src')
 
@@ -44,6 +76,12 @@ describe('the source', () => {
     const sizes: Record<string, number> = {}
     for (const folder of source.map((file) => path.dirname(file))) sizes[folder] = (sizes[folder] ?? 0) + 1
     expect(Object.entries(sizes).filter(([, size]) => size > 15)).toEqual([])
+  })
+
+  it('has an entry that loads no more than it must', () => {
+    const loaded = loadedBy('src/index.ts')
+    expect(loaded.size).toBeLessThanOrEqual(MOST_LOADED)
+    expect([...loaded].filter((file) => LOADED_WHEN_USED.some((folder) => file.startsWith(folder)))).toEqual([])
   })
 
   it('has index files that only export', () => {

@@ -2,11 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { cleanName } from '../../src/captions/text.ts'
 import { VoiceBookError } from '../../src/errors.ts'
+import type { BookContents, KnownVoice } from '../../src/voices/book.ts'
 import {
-  type BookContents,
   checkVoiceName,
   formatBook,
-  type KnownVoice,
   maxNameLength,
   parseBook,
   withName,

@@ -1,4 +1,4 @@
-import type { SpeakerModelIdentity } from '../../src/voices/book-file.ts'
+import type { SpeakerModelIdentity } from '../../src/voices/book.ts'
 import type { VoiceProfile } from '../../src/voices/profile.ts'
 import { voiceOf } from '../../src/voices/voice.ts'
 

@@ -6,25 +6,12 @@ import {
   formatAssCue,
   type AssLook,
 } from '../formats/ass.ts'
-import {
-  formatCtmSegment,
-  formatStmSegment,
-  type RttmOptions,
-  RttmRuns,
-  type RttmState,
-  type ScoringOptions,
-} from '../formats/scoring.ts'
+import type { RttmOptions, ScoringOptions, TableOptions, TranscriptOptions } from '../formats/options.ts'
+import { formatCtmSegment, formatStmSegment, RttmRuns, type RttmState } from '../formats/scoring.ts'
 import { formatSrtCue } from '../formats/srt.ts'
-import { type Paragraph, tabbedOpening, Transcript, type TranscriptOptions } from '../formats/transcript.ts'
+import { type Paragraph, tabbedOpening, Transcript } from '../formats/transcript.ts'
 import { formatLrcCue, formatLrcEnd, formatSbvCue } from '../formats/sbv-lrc.ts'
-import {
-  csvHeader,
-  formatCsvSegment,
-  type TableOptions,
-  WhisperJson,
-  type WhisperState,
-  type WhisperTexts,
-} from '../formats/tables.ts'
+import { csvHeader, formatCsvSegment, WhisperJson, type WhisperState, type WhisperTexts } from '../formats/tables.ts'
 import { formatTtmlCue, ttmlFooter, ttmlHeader } from '../formats/ttml.ts'
 import { formatVttCue, vttHeader, vttHeaderOf } from '../formats/vtt.ts'
 import { cueLabel } from '../layout/labels.ts'

@@ -1,37 +1,11 @@
 import type { Segment } from '../../model.ts'
-import { checkInteger, checkOneOf, checkString, invalidOption } from '../../options.ts'
-import { attributed, checkSpeakerNames, displayName, type SpeakerNames } from '../speakers.ts'
-import { cleanLine, cleanName, cleanText } from '../text.ts'
+import { attributed, displayName } from '../speakers.ts'
+import { cleanLine, cleanText } from '../text.ts'
+import { asField, type RttmOptions, type ScoringOptions } from './options.ts'
 import { wholeTimes } from './timestamps.ts'
-
-/** Options of the formats that scoring tools read: RTTM, CTM and STM. */
-export interface ScoringOptions {
-  /** Name of the recording, the same in all files that are compared. No white space. @defaultValue `'audio'` */
-  file?: string
-  /** Display names by speaker label, e.g. `{ A: 'Alice' }`; white space in them becomes `_`. @defaultValue `{}` */
-  speakers?: SpeakerNames
-}
-
-/** The names of {@link ScoringOptions}, for stages that pass them on. */
-export const SCORING_OPTIONS = ['file', 'speakers'] as const
 
 /** Name of a speaker nobody could name. Speaker labels cannot be this word. */
 export const UNKNOWN_SPEAKER = 'unknown'
-
-/** Refuses wrong values of {@link ScoringOptions}; `where` is put before the names, e.g. `rttm.`. */
-export function checkScoringOptions(options: ScoringOptions, where = ''): void {
-  const { file } = options
-  checkString(`${where}file`, file, 1, 1000)
-  if (file !== undefined && asField(file) !== file) {
-    throw invalidOption(`${where}file`, 'a name without white space, control characters or ;;', file)
-  }
-  checkSpeakerNames(`${where}speakers`, options.speakers)
-}
-
-/** Text as one field between white space; `''` where nothing is visible. `;;` begins a comment, and becomes `;`. */
-export function asField(text: string): string {
-  return cleanName(text).replaceAll(/\s+/gu, '_').replaceAll(/;{2,}/g, ';')
-}
 
 /** The recording and the channel, as the first fields of a line; a channel without a name is `1`. */
 export function recordingFields(segment: Segment, options: ScoringOptions): string {
@@ -114,31 +88,6 @@ function wordField(word: string): string {
 
 function confidenceField(confidence: number): string {
   return Number.isFinite(confidence) ? ` ${Math.min(1, Math.max(0, confidence)).toFixed(3)}` : ''
-}
-
-/** Options of RTTM, the format in which scoring tools read who spoke when. */
-export interface RttmOptions extends ScoringOptions {
-  /**
-   * Runs of one speaker that are nearer than this become one, in milliseconds, also where another speaker spoke in
-   * between; 0 keeps every run.
-   * @defaultValue `250`
-   */
-  mergeBelow?: number
-  /**
-   * Whether runs of nobody in particular are left out (`'skip'`) or written as the speaker `unknown` (`'name'`).
-   * @defaultValue `'skip'`
-   */
-  unattributed?: 'skip' | 'name'
-}
-
-/** The names of {@link RttmOptions}, for stages that pass them on. */
-export const RTTM_OPTIONS = [...SCORING_OPTIONS, 'mergeBelow', 'unattributed'] as const
-
-/** Refuses wrong values of {@link RttmOptions}; `where` is put before the names, e.g. `rttm.`. */
-export function checkRttmOptions(options: RttmOptions, where = ''): void {
-  checkScoringOptions(options, where)
-  checkInteger(`${where}mergeBelow`, options.mergeBelow, 0, 3_600_000, 'milliseconds')
-  checkOneOf(`${where}unattributed`, options.unattributed, ['skip', 'name'])
 }
 
 /** A stretch of one speaker on one channel, in milliseconds. */

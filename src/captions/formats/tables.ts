@@ -1,28 +1,12 @@
 import type { Segment, Word } from '../../model.ts'
-import { attributed, checkSpeakerNames, displayName, type SpeakerNames } from '../speakers.ts'
+import { attributed, displayName } from '../speakers.ts'
 import { cleanLine } from '../text.ts'
+import type { TableOptions } from './options.ts'
 import { wholeTimes } from './timestamps.ts'
 
 /*
  * A transcript as data that other programs read: CSV for spreadsheets, and JSON as Whisper's programs write it.
  */
-
-/** Options of the formats that programs read as data. */
-export interface TableOptions {
-  /**
-   * Display names by speaker label, e.g. `{ A: 'Alice' }`; a label that has none is shown as `Speaker A`.
-   * @defaultValue `{}`
-   */
-  speakers?: SpeakerNames
-}
-
-/** The names of {@link TableOptions}, for stages that pass them on. */
-export const TABLE_OPTIONS = ['speakers'] as const
-
-/** Refuses wrong values of {@link TableOptions}. */
-export function checkTableOptions(options: TableOptions): void {
-  checkSpeakerNames('speakers', options.speakers)
-}
 
 function speakerOf({ speaker, channel, words }: Segment, { speakers }: TableOptions): string | undefined {
   return displayName(attributed(speaker) ?? channel, speakers, words)

@@ -1,37 +1,8 @@
 import type { Segment } from '../../model.ts'
-import { checkBoolean, checkInteger } from '../../options.ts'
-import { attributed, checkSpeakerNames, displayName, type SpeakerNames } from '../speakers.ts'
+import { attributed, displayName } from '../speakers.ts'
 import { cleanLine } from '../text.ts'
+import type { TranscriptOptions } from './options.ts'
 import { vttTimestamp } from './timestamps.ts'
-
-/** How a transcript is written. */
-export interface TranscriptOptions {
-  /**
-   * Display names by speaker label, e.g. `{ A: 'Alice' }`; a label that has none is shown as `Speaker A`.
-   * @defaultValue `{}`
-   */
-  speakers?: SpeakerNames
-  /** Whether paragraphs say who speaks. @defaultValue `true` */
-  names?: boolean
-  /** Whether paragraphs begin with the time, `[00:01:02]`. @defaultValue `true` */
-  timestamps?: boolean
-  /**
-   * A pause of a speaker that is as long as this or longer begins a new paragraph, in milliseconds.
-   * @defaultValue `2000`
-   */
-  paragraphPause?: number
-}
-
-/** The names of {@link TranscriptOptions}, for stages that pass them on. */
-export const TRANSCRIPT_OPTIONS = ['speakers', 'names', 'timestamps', 'paragraphPause'] as const
-
-/** Refuses wrong values of {@link TranscriptOptions}; `where` is put before the names, e.g. `transcript.`. */
-export function checkTranscriptOptions(options: TranscriptOptions, where = ''): void {
-  checkSpeakerNames(`${where}speakers`, options.speakers)
-  checkBoolean(`${where}names`, options.names)
-  checkBoolean(`${where}timestamps`, options.timestamps)
-  checkInteger(`${where}paragraphPause`, options.paragraphPause, 0, Number.MAX_SAFE_INTEGER, 'milliseconds')
-}
 
 /** What the next segment is joined to. */
 export interface Paragraph {

@@ -8,7 +8,7 @@ import type { VoiceBookInFile } from '../../voices/book.ts'
 import { checkModel } from '../../voices/book-file.ts'
 import { type VoiceProfile, withVoice } from '../../voices/profile.ts'
 import type { Voice } from '../../voices/voice.ts'
-import { noVoices, SpeakerNaming } from '../speaker-naming.ts'
+import { noVoices, SpeakerNaming } from '../voices/speaker-naming.ts'
 
 /** So much speech of each speaker is listened to, ms, the longest stretches first: more makes no voice much clearer. */
 const ENOUGH_MS = 15_000

@@ -1,12 +1,14 @@
 import {
   asField,
-  asSeconds,
   checkRttmOptions,
   checkScoringOptions,
+  type RttmOptions,
+} from '../../../src/captions/formats/options.ts'
+import {
+  asSeconds,
   formatCtmSegment,
   formatStmSegment,
   recordingFields,
-  type RttmOptions,
   RttmRuns,
   scoredWords,
   speakerField,

@@ -1,9 +1,8 @@
-import { deserialize, serialize, type Serialized, type Turn, type Word } from '../model.ts'
-import type { Warning } from '../errors.ts'
-import type { VoiceBookInFile } from '../voices/book.ts'
-import type { BookContents, SpeakerModelIdentity } from '../voices/book-file.ts'
-import { type Identification, identify, learnedFrom } from '../voices/identify.ts'
-import { framesOf, type VoiceProfile } from '../voices/profile.ts'
+import { deserialize, serialize, type Serialized, type Turn, type Word } from '../../model.ts'
+import type { Warning } from '../../errors.ts'
+import type { BookContents, SpeakerModelIdentity, VoiceBookInFile } from '../../voices/book.ts'
+import { type Identification, identify, learnedFrom } from '../../voices/identify.ts'
+import { framesOf, type VoiceProfile } from '../../voices/profile.ts'
 
 /** Voices that were heard, by the labels that turns have. */
 export type HeardVoices = ReadonlyMap<string, VoiceProfile>

@@ -1,0 +1,105 @@
+import { checkBoolean, checkInteger, checkOneOf, checkString, invalidOption } from '../../options.ts'
+import { checkSpeakerNames, type SpeakerNames } from '../speakers.ts'
+import { cleanName } from '../text.ts'
+
+/*
+ * Options of the formats of transcripts, and what refuses wrong ones: by themselves, as what writes the formats is loaded when
+ * there may be words.
+ */
+
+/** Options of the formats that scoring tools read: RTTM, CTM and STM. */
+export interface ScoringOptions {
+  /** Name of the recording, the same in all files that are compared. No white space. @defaultValue `'audio'` */
+  file?: string
+  /** Display names by speaker label, e.g. `{ A: 'Alice' }`; white space in them becomes `_`. @defaultValue `{}` */
+  speakers?: SpeakerNames
+}
+
+/** The names of {@link ScoringOptions}, for stages that pass them on. */
+export const SCORING_OPTIONS = ['file', 'speakers'] as const
+
+/** Refuses wrong values of {@link ScoringOptions}; `where` is put before the names, e.g. `rttm.`. */
+export function checkScoringOptions(options: ScoringOptions, where = ''): void {
+  const { file } = options
+  checkString(`${where}file`, file, 1, 1000)
+  if (file !== undefined && asField(file) !== file) {
+    throw invalidOption(`${where}file`, 'a name without white space, control characters or ;;', file)
+  }
+  checkSpeakerNames(`${where}speakers`, options.speakers)
+}
+
+/** Text as one field between white space; `''` where nothing is visible. `;;` begins a comment, and becomes `;`. */
+export function asField(text: string): string {
+  return cleanName(text).replaceAll(/\s+/gu, '_').replaceAll(/;{2,}/g, ';')
+}
+
+/** Options of RTTM, the format in which scoring tools read who spoke when. */
+export interface RttmOptions extends ScoringOptions {
+  /**
+   * Runs of one speaker that are nearer than this become one, in milliseconds, also where another speaker spoke in
+   * between; 0 keeps every run.
+   * @defaultValue `250`
+   */
+  mergeBelow?: number
+  /**
+   * Whether runs of nobody in particular are left out (`'skip'`) or written as the speaker `unknown` (`'name'`).
+   * @defaultValue `'skip'`
+   */
+  unattributed?: 'skip' | 'name'
+}
+
+/** The names of {@link RttmOptions}, for stages that pass them on. */
+export const RTTM_OPTIONS = [...SCORING_OPTIONS, 'mergeBelow', 'unattributed'] as const
+
+/** Refuses wrong values of {@link RttmOptions}; `where` is put before the names, e.g. `rttm.`. */
+export function checkRttmOptions(options: RttmOptions, where = ''): void {
+  checkScoringOptions(options, where)
+  checkInteger(`${where}mergeBelow`, options.mergeBelow, 0, 3_600_000, 'milliseconds')
+  checkOneOf(`${where}unattributed`, options.unattributed, ['skip', 'name'])
+}
+
+/** Options of the formats that programs read as data. */
+export interface TableOptions {
+  /**
+   * Display names by speaker label, e.g. `{ A: 'Alice' }`; a label that has none is shown as `Speaker A`.
+   * @defaultValue `{}`
+   */
+  speakers?: SpeakerNames
+}
+
+/** The names of {@link TableOptions}, for stages that pass them on. */
+export const TABLE_OPTIONS = ['speakers'] as const
+
+/** Refuses wrong values of {@link TableOptions}. */
+export function checkTableOptions(options: TableOptions): void {
+  checkSpeakerNames('speakers', options.speakers)
+}
+
+/** How a transcript is written. */
+export interface TranscriptOptions {
+  /**
+   * Display names by speaker label, e.g. `{ A: 'Alice' }`; a label that has none is shown as `Speaker A`.
+   * @defaultValue `{}`
+   */
+  speakers?: SpeakerNames
+  /** Whether paragraphs say who speaks. @defaultValue `true` */
+  names?: boolean
+  /** Whether paragraphs begin with the time, `[00:01:02]`. @defaultValue `true` */
+  timestamps?: boolean
+  /**
+   * A pause of a speaker that is as long as this or longer begins a new paragraph, in milliseconds.
+   * @defaultValue `2000`
+   */
+  paragraphPause?: number
+}
+
+/** The names of {@link TranscriptOptions}, for stages that pass them on. */
+export const TRANSCRIPT_OPTIONS = ['speakers', 'names', 'timestamps', 'paragraphPause'] as const
+
+/** Refuses wrong values of {@link TranscriptOptions}; `where` is put before the names, e.g. `transcript.`. */
+export function checkTranscriptOptions(options: TranscriptOptions, where = ''): void {
+  checkSpeakerNames(`${where}speakers`, options.speakers)
+  checkBoolean(`${where}names`, options.names)
+  checkBoolean(`${where}timestamps`, options.timestamps)
+  checkInteger(`${where}paragraphPause`, options.paragraphPause, 0, Number.MAX_SAFE_INTEGER, 'milliseconds')
+}
