@@ -52,6 +52,8 @@ interface Part {
   termination: TerminationMessage | undefined
   /** Turns that are not out yet, each as it was last revised. */
   waiting: Turn[]
+  /** The turn in which what is its own ends, once that has come: all behind it belongs to the next part. */
+  lastOrder: number
   joiner: TurnJoiner | undefined
   labels: LabelMap | undefined
   /** The voices of its speakers, by the letters that its supervisor gave them; known once it is done. */
@@ -143,6 +145,7 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
         hasBegun: false,
         termination: undefined,
         waiting: [],
+        lastOrder: Infinity,
         joiner: undefined,
         labels: undefined,
         voices: new Map(),
@@ -327,8 +330,11 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
       this.#finals,
       this.#orders,
     )
+    // The first word of a turn may begin a second early, before those that were left to the next part.
+    if (turn.order > part.lastOrder) return
     const isLast = part.number === this.#parts.length - 1
     const message = toMessage(turn, isLast ? Infinity : this.#ms(part.to - part.hearFrom))
+    if ((message?.words.length ?? -1) < turn.words.length) part.lastOrder = turn.order
     if (message === undefined) return
     const { sessionId, unconfirmed } = turn
     this.#give(part, part.joiner.turn(message), { sessionId, ...(unconfirmed === true && { unconfirmed }) })
@@ -366,7 +372,8 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
 
 /** The message of which a turn of a part would have been made; `undefined` where all of it belongs to the next part. */
 function toMessage(turn: Turn, untilMs: number): TurnMessage | undefined {
-  const words = turn.words.filter(({ start }) => start < untilMs)
+  const end = turn.words.findIndex(({ start }) => start >= untilMs)
+  const words = end < 0 ? turn.words : turn.words.slice(0, end)
   if (words.length === 0 && (turn.words.length > 0 || turn.start >= untilMs)) return undefined
   const { order, formatted, transcript, language, speaker } = turn
   return {

@@ -1,8 +1,17 @@
 import { Readable } from 'node:stream'
 import { expect, it } from 'vitest'
 import { serve } from '../../src/server/index.ts'
-import { toneAudio, toneEngine, toneScript, toneText } from '../../src/testing/index.ts'
+import { run, type SessionRecord } from '../../src/index.ts'
+import { relabelled, toneAudio, toneEngine, toneScript, toneText } from '../../src/testing/index.ts'
 import { diarize } from '../../src/transforms/diarize.ts'
+import { Collector } from '../trials/collector.ts'
+import { dialogue } from '../trials/dialogue.ts'
+import { judge, type Stretch } from '../trials/judge.ts'
+import { leftovers, openResources } from '../trials/leftovers.ts'
+import { ToneSource } from '../trials/tone-source.ts'
+
+/** `PARALLEL_MINUTES=60 npm run test:long -- transforms/parallel` hears an hour. */
+const MINUTES = Number(process.env['PARALLEL_MINUTES'] ?? 10)
 
 it('hears 80 s in 8 parts at real pace, every word once', { timeout: 120_000 }, async () => {
   const engine = toneEngine({ fasterThanRealTime: false })
@@ -32,3 +41,40 @@ it('goes on with as many sessions as it can have', { timeout: 400_000 }, async (
   expect(words).toEqual(script.map(({ word, start }) => `${toneText(word)}@${start}`))
   expect(engine.opened).toBe(4)
 })
+
+it(
+  `hears ${MINUTES} minutes in 8 parts at real pace in an eighth of the time and 90 s at most`,
+  { timeout: 1_200_000 },
+  async () => {
+    const before = openResources()
+    const duration = MINUTES * 60_000
+    const script = [...dialogue({ seed: 11, duration, speakers: 4 })]
+    const engine = relabelled(toneEngine({ fasterThanRealTime: false }), 11)
+    const sink = new Collector()
+    const sessions: SessionRecord[] = []
+    const gaps: Stretch[] = []
+    const began = performance.now()
+    {
+      await using server = await serve({ engine, apiKeys: ['key'] })
+      const stage = diarize({ url: server.url, apiKey: 'key', parallel: 8, voices: false })
+      stage.on('session', (session) => sessions.push(session))
+      stage.on('gap', (gap) => gaps.push(gap))
+      await run(new ToneSource({ words: script, duration, stamped: false }), stage, sink)
+    }
+    const seconds = (performance.now() - began) / 1000
+    const inOrder = sessions.toSorted((one, other) => one.offset - other.offset)
+    const verdict = judge(script, { turns: sink.turns(), sessions: inOrder, gaps, uncertain: new Set(), blindWords: 0 })
+    console.info(
+      `${MINUTES} minutes in ${seconds.toFixed(0)} s by ${sessions.length} sessions: ${verdict.words} words, ` +
+        `${verdict.newLetters} new letters of speakers who were silent before a cut`,
+    )
+    expect(sink.complaints).toEqual([])
+    const { words, newLetters, examples, ...faults } = verdict
+    expect(examples).toEqual([])
+    expect([...new Set(Object.values(faults))]).toEqual([0])
+    expect(sessions).toHaveLength(8)
+    // What a part hears before and behind itself, and the end of a session, are in the rest. Of real pace, not of speed.
+    expect(seconds).toBeLessThan(duration / 8000 + 90)
+    expect(await leftovers(before)).toEqual([])
+  },
+)

@@ -7,6 +7,7 @@ import { serve, type ServerOptions, type StreamingServer } from '../../src/serve
 import type { Turn } from '../../src/model.ts'
 import {
   faultServer,
+  relabelled,
   scriptedEngine,
   toneAudio,
   toneEngine,
@@ -17,6 +18,7 @@ import {
 import { diarize } from '../../src/transforms/diarize.ts'
 import type { DiarizeOptions } from '../../src/transforms/diarize-options.ts'
 import { cutAtPauses } from '../../src/transforms/parallel.ts'
+import { imprecise } from '../trials/faults/imprecise.ts'
 
 const servers: { close(): Promise<void> }[] = []
 afterEach(async () => {
@@ -98,6 +100,19 @@ describe('diarize({ parallel })', () => {
     expectEveryWord(await turnsOf(stage))
     expect(reconnects).toBe(3)
   })
+
+  // Turns follow each other closely, and the first word of one may begin before the last one of the turn before.
+  it.each([5, 6, 22])(
+    'has every word once from a server that places words as roughly as the service, %i',
+    async (seed) => {
+      const ms = 120_000
+      const words = toneScript({ seed, duration: ms - 1000, turnWords: [1, 9], turnGap: [20, 90], wordGap: [20, 90] })
+      const { url } = await start({ engine: imprecise(relabelled(toneEngine(), seed), seed), pacing: 'off' })
+      const turns = await turnsOf(parallel(url, { parallel: 6, voices: false }), words, ms)
+      const heard = turns.flatMap((turn) => turn.words.map(({ text }) => text.replace(/^x\d(?=w)/, '')))
+      expect(heard).toEqual(words.map(({ word }) => toneText(word)))
+    },
+  )
 
   it('keeps its turns for a reader who is slow, without a word on it', async () => {
     const words = toneScript({ seed: 4, duration: MS - 1000, speakers: 2, turnWords: [1, 1], turnGap: [660, 700] })
