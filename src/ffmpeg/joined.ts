@@ -309,6 +309,43 @@ export function oggEnd(readAt: ReadAt, size: number): number | undefined {
   return at > 0 ? at : undefined
 }
 
+const [headId, clusterId] = ['\x1aE\xdf\xa3', '\x1f\x43\xb6\x75']
+/** What a recording and its clusters consist of: its description, blocks and their times, indexes, tags, filling. */
+const elementsWithin = new Set(
+  ['1549a966', '1654ae6b', '114d9b74', '1c53bb6b', '1254c367', '1043a770', '1941a469', 'e7', 'a3', 'a0', 'a7', 'ab']
+    .concat('ec', 'bf')
+    .map((id) => Buffer.from(id, 'hex').toString('latin1')),
+)
+/** Bytes of a Matroska that are read at a time; most elements of sound have some hundreds. */
+const elementsAtOnce = 4096
+/** The most elements that are looked at, in some tenths of a second: many hours of sound as browsers record it. */
+const mostRecordedElements = 1_000_000
+
+/**
+ * Whether a Matroska or WebM that does not say how long it is, as browsers record it, is one recording, by all its blocks; `false`
+ * where another one begins behind it, or these do not follow one another, or are too many.
+ */
+export function isOneRecording(readAt: ReadAt): boolean {
+  let [bytes, from] = [readAt(0, elementsAtOnce), 0]
+  if (latin(bytes, 0, 4) !== headId) return false
+  let at = 0
+  for (let elements = 0; elements < mostRecordedElements; elements++) {
+    if (at + headBytes > from + bytes.length && from < at) [bytes, from] = [readAt(at, elementsAtOnce), at]
+    const head = bytes.subarray(at - from, at - from + headBytes)
+    // What is cut off at the end is no other recording.
+    if (head.length < headBytes) return true
+    const id = latin(head, 0, Math.clz32(head[0]!) - 23)
+    const length = elementLength(head)
+    // Of these the content comes next where nobody knows how long it is.
+    const isOpen = id === segmentId || id === clusterId
+    const isFirst = id === headId && at === 0
+    if (!isFirst && !isOpen && !elementsWithin.has(id)) return false
+    if (length === undefined && !isOpen) return false
+    at += length ?? 4 + Math.clz32(head[4]!) - 23
+  }
+  return false
+}
+
 /** What {@link filesIn} and {@link mayBeLonger} say of a file on disk; `unknown` where it cannot be read. */
 export function joinedFile(path: string): { files: ReturnType<typeof filesIn>; mayBeLonger: boolean } {
   try {

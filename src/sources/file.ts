@@ -9,7 +9,7 @@ import { type FfmpegOptions, fileInput, resolveFfmpegOptions } from '../ffmpeg/a
 import { FfmpegByteDecoder } from '../ffmpeg/byte-decoder.ts'
 import { FfmpegDecoder, type FfmpegDecoderOptions } from '../ffmpeg/decoder.ts'
 import { frameKind, kindBytes } from '../ffmpeg/bytes/frames.ts'
-import { elementsEnd, filesIn, isOneOgg, mayBeLonger, oggEnd } from '../ffmpeg/joined.ts'
+import { elementsEnd, filesIn, isOneOgg, isOneRecording, mayBeLonger, oggEnd } from '../ffmpeg/joined.ts'
 import {
   declaredLength,
   headLimit,
@@ -256,12 +256,14 @@ function durationOf(readAt: ReadAt, size: number): number | undefined {
 
 /**
  * FFmpeg believes a WAV header that says too little, takes tags between and behind frames of MP3 and the like for damaged sound, and
- * of most files that were joined hears the first alone. Whether an Ogg is one costs a look at each of its pages.
+ * of most files that were joined hears the first alone. Whether an Ogg is one, or a WebM of no known length, costs a look at each of its
+ * pages or blocks.
  */
 function isReadable(readAt: ReadAt, size: number, passThrough: boolean): boolean {
   const head = readAt(0, 12)
   if (head.toString('latin1', 8, 12) === 'WAVE') return wavExtent(readAt, size)?.asSaid ?? true
-  if (filesIn(readAt, size) !== 'one' && !(passThrough && isOneOgg(readAt, size))) return false
+  const isOne = (): boolean => isOneOgg(readAt, size) || isOneRecording(readAt)
+  if (filesIn(readAt, size) !== 'one' && !(passThrough && isOne())) return false
   const start = tagLength(readAt(0, tagHeadBytes)) ?? 0
   if (frameKind(readAt(start, kindBytes)) === undefined) return true
   return (mp3Extent(readAt, size)?.isSingle ?? false) && readAt(size - 2, 2).readUInt16BE() !== 0xffff

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { filesIn, isOneOgg, mayBeLonger, PartFinder } from '../../src/ffmpeg/joined.ts'
+import { filesIn, isOneOgg, isOneRecording, mayBeLonger, PartFinder } from '../../src/ffmpeg/joined.ts'
 import type { ReadAt } from '../../src/ffmpeg/probe.ts'
 import { cut } from '../audio/signals.ts'
 import { createMedia, ffmpeg, type Media } from '../helpers/media.ts'
@@ -116,5 +116,24 @@ describe('an Ogg', () => {
     const second = one.indexOf('OggS', 4)
     const damaged = Buffer.concat([one.subarray(0, second - 1), one.subarray(second)])
     expect(isOneOgg(readIn(damaged), damaged.length)).toBe(false)
+  })
+})
+
+describe('a WebM as browsers record it', () => {
+  it('is known to be one, or several, by all of its blocks', async () => {
+    const file = join(media.directory, 'recorded.webm')
+    const asRecorded = ['-c:a', 'libopus', '-live', '1', '-cluster_time_limit', '500']
+    await ffmpeg('-i', media.wav, ...asRecorded, file)
+    const one = await readFile(file)
+    expect(filesIn(readIn(one), one.length)).toBe('unknown')
+    const known = (bytes: Buffer): boolean => isOneRecording(readIn(bytes))
+    expect(known(one)).toBe(true)
+    expect(known(await readFile(media.webm))).toBe(true)
+    // As a browser that was ended leaves it.
+    expect(known(one.subarray(0, -50))).toBe(true)
+    expect(known(Buffer.concat([one, one]))).toBe(false)
+    expect(known(Buffer.concat([one.subarray(0, -50), one]))).toBe(false)
+    expect(known(Buffer.concat([one, Buffer.alloc(300)]))).toBe(false)
+    expect(known(await readFile(media.ogg))).toBe(false)
   })
 })
