@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Stands for the process that runs the models, where a test needs one that does as it is told: it is named by `nodePath`.
 // The first sample of an utterance says what becomes of it. What it does is written to the file `log` in FAKE_ENGINE.
-import { appendFileSync, existsSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const folder = process.env.FAKE_ENGINE
@@ -35,8 +35,20 @@ const utterances = {
   5: () => released(),
 }
 
+/** Makes the folder for what it needs while it loads, as the real one does. */
+function writeScratch() {
+  const scratch = process.argv.at(-1)
+  mkdirSync(scratch)
+  writeFileSync(join(scratch, 'tokens.txt'), 'a 1')
+  log(`wrote ${scratch}`)
+}
+
 const loads = {
   held: () => released(),
+  writing: () => {
+    writeScratch()
+    return released()
+  },
   deadly: () => die(),
   'deadly-once': () => (first('died') ? die() : undefined),
   killed: () => die('SIGKILL'),

@@ -17,7 +17,7 @@ process.on('message', (request: SherpaRequest) => {
   // What ends the process was the call that it had begun with.
   send({ id, begun: true, memory: process.memoryUsage.rss() })
   try {
-    work ??= new SherpaWork(find())
+    work ??= new SherpaWork(find(), process.argv.at(-1)!)
     send({ id, output: work.do(request), memory: process.memoryUsage.rss() })
   } catch (error) {
     send({

@@ -1,5 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { EngineError } from '../../errors.ts'
 import { childEnvironment } from '../../redact.ts'
@@ -53,7 +57,9 @@ export class SherpaProcess {
 
   /** @param nodePath - the Node.js that runs it. @throws EngineError where this process runs in none. */
   constructor(nodePath: string | undefined = process.env['DIARIZE_STREAM_NODE']) {
-    const child = fork(entry, [], {
+    // Made by the process where it needs one, and removed by it; where it dies before that, from here.
+    const scratch = path.join(tmpdir(), `diarize-stream-${randomUUID()}`)
+    const child = fork(entry, [scratch], {
       execPath: nodePath ?? ownNode(),
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -78,7 +84,7 @@ export class SherpaProcess {
       // Its last words are read by the time of `close`.
       child.once('close', (code, signal) => {
         this.#ended(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`, signal === 'SIGKILL')
-        resolve()
+        rm(scratch, { recursive: true, force: true }).then(resolve, () => resolve())
       })
     })
   }

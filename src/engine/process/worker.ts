@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -58,14 +57,17 @@ interface Offline {
 /** The calls of a process on the objects of sherpa-onnx; all of them are synchronous. */
 export class SherpaWork {
   readonly #sherpa: SherpaPackage
+  readonly #scratch: string
   readonly #streams = new Map<number, SherpaStream>()
   readonly #activities = new Map<number, Activity>()
   #online: SherpaOnlineRecogniser | undefined
   #offline: Offline | undefined
   #extractor: SherpaExtractor | undefined
 
-  constructor(sherpa: SherpaPackage) {
+  /** @param scratch - where a folder may be made for a moment; whoever started the process removes it, too. */
+  constructor(sherpa: SherpaPackage, scratch: string) {
     this.#sherpa = sherpa
+    this.#scratch = scratch
   }
 
   do({ name, input }: SherpaRequest): SherpaCalls[keyof SherpaCalls]['output'] {
@@ -136,13 +138,13 @@ export class SherpaWork {
       this.#offline = { recogniser, model, language, ...(vocabulary && { vocabulary }) }
     }
     if (other === undefined) return load(tokens)
-    const folder = mkdtempSync(path.join(tmpdir(), 'diarize-stream-'))
+    mkdirSync(this.#scratch, { mode: 0o700 })
     try {
-      const file = path.join(folder, 'tokens.txt')
+      const file = path.join(this.#scratch, 'tokens.txt')
       writeFileSync(file, other)
       load(file)
     } finally {
-      rmSync(folder, { recursive: true, force: true })
+      rmSync(this.#scratch, { recursive: true, force: true })
     }
   }
 

@@ -272,7 +272,7 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('AnalysisProcess', () => {
     afterEach(() => Object.assign(activityLimits, before))
     let work: SherpaWork
     beforeEach(() => {
-      work = new SherpaWork(loadSherpa())
+      work = new SherpaWork(loadSherpa(), 'not-needed')
       work.do({ id: 0, name: 'openActivity', input: { stream: 1, file: activityModel.file, thresholds: [0.3, 0.7] } })
     })
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as tick } from 'node:timers/promises'
@@ -314,6 +314,24 @@ describe.skipIf(process.platform === 'win32')('RecogniserPool', () => {
       await closeAndCheck(pool)
       await ready
       expect(await result).toBeUndefined()
+    })
+
+    it.each(['closed', 'killed'])('of what was written to load it, where it is %s meanwhile', async (how) => {
+      const pool = makePool(1, 'writing')
+      const ready = pool.ready().catch(() => {})
+      await begun('wrote')
+      const [first, , ...names] = done('wrote')[0]!.split(' ')
+      const scratch = names.join(' ')
+      expect(existsSync(scratch)).toBe(true)
+      if (how === 'closed') await closeAndCheck(pool)
+      else {
+        process.kill(Number(first), 'SIGKILL')
+        await begun('wrote', 2)
+        // The next has one of its own.
+        release()
+      }
+      await ready
+      expect(existsSync(scratch)).toBe(false)
     })
 
     it('while utterances are heard and others wait', async () => {

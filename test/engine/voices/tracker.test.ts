@@ -200,7 +200,7 @@ if (missing.length > 0)
 
 /** The speaker model that comes with the package, in this process. */
 function openModel(): SpeakerModel {
-  const work = new SherpaWork(loadSherpa())
+  const work = new SherpaWork(loadSherpa(), 'not-needed')
   work.do({ id: 0, name: 'loadSpeakers', input: { file: voices } })
   return {
     embed: (samples, stretches) =>
