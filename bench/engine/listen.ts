@@ -210,6 +210,11 @@ export function charactersOf(text: string): string[] {
   return text.match(/[\p{L}\p{N}]/gu) ?? []
 }
 
+/** The words of a text: "real-time" and "and/or" are the same ones as "real time" and "and or". */
+export function spokenWords(text: string): string[] {
+  return text.split(/[\s/–—-]+/).filter((word) => /[\p{L}\p{N}]/u.test(word))
+}
+
 function startErrors(timed: readonly ScoredWord[], found: readonly ScoredWord[]): number[] {
   const { pairs } = align(
     timed.map(({ text }) => text),
@@ -222,8 +227,7 @@ function startErrors(timed: readonly ScoredWord[], found: readonly ScoredWord[])
 export function judgeClip(clip: Clip, heard: Listened): ClipResult {
   const { name, group, tuning, samples, spans, words, timed, characters = false } = clip
   const found = wordsOf(heard.live)
-  // "real-time" and "real time" are the same words.
-  const said = found.flatMap(({ text }) => (characters ? charactersOf(text) : text.split(/[-–—]/)))
+  const said = found.flatMap(({ text }) => (characters ? charactersOf(text) : spokenWords(text)))
   return {
     clip: { name, group, tuning },
     ...(spans && { live: judgeSpeakers(heard.live, spans), revised: judgeSpeakers(heard.revised, spans) }),

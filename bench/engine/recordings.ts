@@ -2,7 +2,7 @@ import { int16ToMulaw, mulawToInt16 } from '../../src/audio/pcm.ts'
 import { speak, wavSamples } from '../../test/helpers/flite.ts'
 import { parseRttm, type ScoredWord, type SpeakerSpan } from '../../test/helpers/scoring.ts'
 import { conversation, onOneMicrophone, type RecordedSpeaker, stretchesOf } from './conversations.ts'
-import { charactersOf } from './listen.ts'
+import { charactersOf, spokenWords } from './listen.ts'
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -152,10 +152,7 @@ export function meetings(): Clip[] {
 /** The recording of two speakers that came with a speech service's samples. */
 export function katieAndSteve(): Clip {
   const path = `${speechFolder}/azure/katiesteve`
-  const words = readFileSync(`${path}.txt`, 'utf8')
-    .replaceAll(/^\S+\t/gm, '')
-    .split(/\s+/)
-    .filter((word) => /[a-z]/i.test(word))
+  const words = spokenWords(readFileSync(`${path}.txt`, 'utf8').replaceAll(/^\S+\t/gm, ''))
   return {
     name: 'katiesteve',
     group: 'katiesteve',
@@ -181,7 +178,7 @@ export function readings(): Clip[] {
       const [file = '', text = ''] = line.split('\t')
       const path = files.get(file) ?? files.get(file.replace(/\.wav$/, '.flac'))
       if (path === undefined || text === '') return []
-      return [{ name: file, group: 'readings', tuning: false, samples: samplesOf(path), words: text.split(/\s+/) }]
+      return [{ name: file, group: 'readings', tuning: false, samples: samplesOf(path), words: spokenWords(text) }]
     })
 }
 
@@ -196,9 +193,7 @@ export function languages(): Clip[] {
       if (text === '') return []
       const language = file.slice(0, 2)
       const characters = ['zh', 'ja', 'ko'].includes(language)
-      const words = characters
-        ? charactersOf(text)
-        : text.split(/[\s/–-]+/).filter((word) => /[\p{L}\p{N}]/u.test(word))
+      const words = characters ? charactersOf(text) : spokenWords(text)
       const clip = { name: file.replace('.flac', ''), tuning: false, samples: samplesOf(`${folder}/${file}`) }
       return [{ ...clip, group: `language ${language}`, language, words, characters }]
     })
