@@ -1,10 +1,10 @@
-import { mediaBytes } from '../audio/pcm.ts'
+import { mediaBytes } from '../audio/chunks.ts'
 import { announce } from '../stage.ts'
 import { takesBytes } from '../stream-helpers.ts'
 import { FfmpegDecoder, type FfmpegDecoderOptions } from './decoder.ts'
-import { PartFinder } from './joined.ts'
-import { OggEnd } from './bytes/ogg-end.ts'
-import { InputRepair } from './repair.ts'
+import type { OggEnd } from './bytes/ogg-end.ts'
+import type { PartFinder } from './joined.ts'
+import type { InputRepair } from './repair.ts'
 
 /** What an {@link FfmpegByteDecoder} decodes. */
 export type FfmpegByteDecoderOptions = Omit<FfmpegDecoderOptions, 'input' | 'missing'>
@@ -15,8 +15,9 @@ export type FfmpegByteDecoderOptions = Omit<FfmpegDecoderOptions, 'input' | 'mis
  * shorter. Files that were joined are decoded one after the other.
  */
 export class FfmpegByteDecoder extends FfmpegDecoder {
-  readonly #repair = new InputRepair()
-  readonly #parts = new PartFinder()
+  #repair!: InputRepair
+  #parts!: PartFinder
+  #oggEnd!: typeof OggEnd
   readonly #inputName: string
   #ogg: OggEnd | undefined
   #warned = false
@@ -26,6 +27,18 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
     announce(this)
     this.#inputName = options.inputName
     takesBytes(this, (chunk) => mediaBytes('decode()', chunk))
+  }
+
+  protected override async load(): Promise<void> {
+    const [{ InputRepair: Repair }, { PartFinder: Parts }, { OggEnd: End }] = await Promise.all([
+      import('./repair.ts'),
+      import('./joined.ts'),
+      import('./bytes/ogg-end.ts'),
+      super.load(),
+    ])
+    this.#repair = new Repair()
+    this.#parts = new Parts()
+    this.#oggEnd = End
   }
 
   override _write(chunk: Buffer, encoding: BufferEncoding, callback: () => void): void {
@@ -55,7 +68,7 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
         this.endPart(this.#parts.isChain, () => this.#writeParts(others, encoding, written))
       }
     }
-    if (this.#parts.isChain && first !== undefined) (this.#ogg ??= new OggEnd()).push(first)
+    if (this.#parts.isChain && first !== undefined) (this.#ogg ??= new this.#oggEnd()).push(first)
     if (first === undefined || first.length === 0) next()
     else super._write(first, encoding, next)
   }

@@ -1,9 +1,7 @@
 import { addAbortSignal, Duplex } from 'node:stream'
 import { type AudioFormat, bytesToMs } from '../audio/format.ts'
-import { channelsCancel, MonoMixer } from '../audio/mono-mixer.ts'
-import { readOpusHead } from '../audio/opus.ts'
-import { AudioQueue, type SilenceLimit } from '../audio/silence.ts'
-import { writeWavHeader } from '../audio/wav.ts'
+import type { MonoMixer } from '../audio/mono-mixer.ts'
+import type { AudioQueue, SilenceLimit } from '../audio/silence.ts'
 import { type DiarizeStreamError, FfmpegError, InputError } from '../errors.ts'
 import { LoopYield } from '../stream-helpers.ts'
 import {
@@ -22,15 +20,14 @@ import {
   type UpstreamStage,
 } from '../stage.ts'
 import { copyArguments, decodeArguments, type FfmpegInput, pipeInput, timeOffset } from './arguments.ts'
-import { findFfmpeg } from './find.ts'
-import { type AudioTrack, explainEnd, type InputFacts, type ProcessEnd, surroundOf } from './log.ts'
-import { NutReader } from './nut.ts'
-import { OpusOutput, passThroughRefusal } from './opus-output.ts'
-import { Placer, seeksExactly } from './placement.ts'
+import type { AudioTrack, InputFacts, ProcessEnd } from './log.ts'
+import type { NutReader } from './nut.ts'
+import type { OpusOutput } from './opus-output.ts'
+import type { Placer } from './placement.ts'
 import { declaredLength, headLimit, readingMode } from './probe.ts'
-import { FfmpegProcess } from './process.ts'
-import { type ClockCorrector, clockCorrector, isClockUnknown } from './program-clock.ts'
-import { chooseTrack, type TrackWish } from './tracks.ts'
+import type { FfmpegProcess } from './process.ts'
+import type { ClockCorrector } from './program/clock.ts'
+import type { TrackWish } from './tracks.ts'
 
 /** 100 ms of 16 kHz mono, in bytes. Twice as much is held at most: what is handed on costs by the piece. */
 const OUTPUT_BYTES = 3200
@@ -50,7 +47,7 @@ export interface FfmpegDecoderOptions extends TrackWish {
   input?: FfmpegInput
   /** The input as people know it, for messages. */
   inputName: string
-  /** The binary; looked for by {@link findFfmpeg} if absent. */
+  /** The binary; looked for if absent. */
   ffmpegPath: string | undefined
   signal: AbortSignal | undefined
   /** Bytes that `input` lacks at its end; 0 or less if it is complete. */
@@ -78,6 +75,10 @@ export interface FfmpegDecoderOptions extends TrackWish {
  */
 export class FfmpegDecoder extends Duplex {
   readonly #options: FfmpegDecoderOptions
+  /** What it works with; there before anybody reads or writes. */
+  #decoding!: typeof import('./decoding.ts')
+  /** Whether FFmpeg is to be started as soon as that is there. */
+  #isAhead = false
   #target: RequestedFormat | undefined
   #upstream: UpstreamStage | undefined
   #process: FfmpegProcess | undefined
@@ -107,7 +108,7 @@ export class FfmpegDecoder extends Duplex {
   #replaced: Promise<void> = Promise.resolve()
   /** What FFmpeg says of the input; nothing it writes is read before. */
   #facts: InputFacts | undefined
-  #nut = new NutReader()
+  #nut!: NutReader
   /** What goes out; known once there is audio. */
   #output: AudioFormat | undefined
   /** Goes on with the next of several files, once the one at hand has been decoded. */
@@ -131,7 +132,7 @@ export class FfmpegDecoder extends Duplex {
   /** Whether all of a file has been where the clock of its container says. */
   #isTrue = true
   /** What goes out next. */
-  readonly #queue = new AudioQueue()
+  #queue!: AudioQueue
   readonly #loop = new LoopYield(() => this.#pump())
   #leapTold = false
   #tracksTold = false
@@ -169,15 +170,31 @@ export class FfmpegDecoder extends Duplex {
 
   /** Starts FFmpeg on what it opens itself; what is wrong with that comes when somebody reads. */
   [startAhead](format: RequestedFormat): void {
-    const { input, refusal, ffmpegPath, passThrough } = this.#options
+    const { input, refusal, passThrough } = this.#options
     // Whether samples or packets are wanted, it is not known yet.
     if (passThrough === true || input === undefined || refusal !== undefined || !this[requestFormat](format)) return
+    this.#isAhead = true
+  }
+
+  override _construct(callback: (error?: Error | null) => void): void {
+    this.load().then(() => callback(), callback)
+  }
+
+  protected async load(): Promise<void> {
+    this.#decoding = await import('./decoding.ts')
+    this.#nut = new this.#decoding.NutReader()
+    this.#queue = new this.#decoding.AudioQueue()
+    if (this.#isAhead) this.#startAhead()
+  }
+
+  #startAhead(): void {
+    const { input, ffmpegPath } = this.#options
     try {
-      findFfmpeg(ffmpegPath)
+      this.#decoding.findFfmpeg(ffmpegPath)
     } catch {
       return
     }
-    this.#start(input)
+    if (input !== undefined) this.#start(input)
   }
 
   /** Asks for packets; `false` where samples come in any case. */
@@ -212,7 +229,9 @@ export class FfmpegDecoder extends Duplex {
   [canSeek](): boolean {
     const { input, limit, passThrough } = this.#options
     if (input === undefined || limit !== undefined || passThrough === true || this.#placer === undefined) return false
-    return this.#isTrue && seeksExactly(this.#facts?.container ?? '') && this.#placer.drift <= MOST_DRIFT_MS
+    return (
+      this.#isTrue && this.#decoding.seeksExactly(this.#facts?.container ?? '') && this.#placer.drift <= MOST_DRIFT_MS
+    )
   }
 
   /** Length of the audio in ms, where it is known beforehand. */
@@ -299,7 +318,7 @@ export class FfmpegDecoder extends Duplex {
       this.#process = this.#facts = this.#clock = this.#declared = this.#mixer = undefined
       this.#samplesBefore += this.#placer?.position ?? 0
       this.#placer = undefined
-      this.#nut = new NutReader()
+      this.#nut = new this.#decoding.NutReader()
       this.#given = []
       this.#troubles = []
       this.#givenLength = this.#received = this.#track = 0
@@ -321,12 +340,12 @@ export class FfmpegDecoder extends Duplex {
   #startOnBytes(next: () => void): void {
     if (this.#process !== undefined) return next()
     const mode = readingMode(this.#head, this.#inputEnded)
-    const isUnknown = mode === undefined || (!this.#inputEnded && isClockUnknown(this.#head))
+    const isUnknown = mode === undefined || (!this.#inputEnded && this.#decoding.isClockUnknown(this.#head))
     if (isUnknown && this.#head.length < headLimit) return next()
     this.#start(pipeInput(mode === 'spooled', this.#options))
     const bytes = this.#head
     this.#declared = declaredLength(bytes)
-    this.#clock = clockCorrector(bytes)
+    this.#clock = this.#decoding.clockCorrector(bytes)
     this.#head = Buffer.alloc(0)
     this.#write(bytes, next)
   }
@@ -350,7 +369,7 @@ export class FfmpegDecoder extends Duplex {
   #start(input: FfmpegInput): void {
     if (this.#process !== undefined || this.destroyed || this.#endedEarly) return
     try {
-      this.#ffmpeg = findFfmpeg(this.#options.ffmpegPath)
+      this.#ffmpeg = this.#decoding.findFfmpeg(this.#options.ffmpegPath)
     } catch (error) {
       this.destroy(error instanceof Error ? error : new Error(String(error)))
       return
@@ -369,7 +388,7 @@ export class FfmpegDecoder extends Duplex {
       if (this.#wanted || this.#options.input === undefined) say()
       else this.#said.push(say)
     }
-    const current = new FfmpegProcess({
+    const current = new this.#decoding.FfmpegProcess({
       ffmpeg: this.#ffmpeg,
       args: this.#copies
         ? copyArguments({ input, audioTrack: this.#track })
@@ -390,13 +409,17 @@ export class FfmpegDecoder extends Duplex {
     try {
       // Of one that FFmpeg could not open nothing is known; how it ends says why.
       const isKnown = facts.container !== ''
-      const choice = isKnown ? chooseTrack(facts.tracks, this.#options, inputName) : { index: this.#track }
+      const choice = isKnown
+        ? this.#decoding.chooseTrack(facts.tracks, this.#options, inputName)
+        : { index: this.#track }
       const { index, message } = choice
       const canBegin = this.#options.input === undefined ? this.#given !== undefined : this.#options.limit === undefined
       const track = facts.tracks[index]
       const copies = isKnown && this.#takesPackets(track)
       const surround =
-        track === undefined || this.#target?.channels !== 1 ? undefined : surroundOf(track, facts.container)
+        track === undefined || this.#target?.channels !== 1
+          ? undefined
+          : this.#decoding.surroundOf(track, facts.container)
       const isOther = surround !== undefined && this.#surround === undefined
       if ((index !== this.#track || copies !== this.#copies || isOther) && canBegin) {
         this.#track = index
@@ -422,7 +445,7 @@ export class FfmpegDecoder extends Duplex {
     if (this.#options.passThrough !== true) return false
     if (this.#copies) return true
     const asBytes = this.#options.input === undefined ? 'the input comes as bytes, and may be several files' : undefined
-    const refusal = this.#packetsRefusal ?? asBytes ?? passThroughRefusal(track)
+    const refusal = this.#packetsRefusal ?? asBytes ?? this.#decoding.passThroughRefusal(track)
     if (refusal === undefined) return true
     if (!this.#refusalTold) {
       this.#refusalTold = true
@@ -436,7 +459,7 @@ export class FfmpegDecoder extends Duplex {
   #decodeOther(input: FfmpegInput): void {
     const other = this.#process
     this.#troubles = []
-    this.#nut = new NutReader(this.#copies ? 'packets' : 'samples')
+    this.#nut = new this.#decoding.NutReader(this.#copies ? 'packets' : 'samples')
     this.#run(input)
     for (const bytes of this.#given ?? []) this.#process?.write(bytes, () => {})
     if (this.#inputEnded && this.#head.length === 0) this.#process?.endInput()
@@ -515,7 +538,7 @@ export class FfmpegDecoder extends Duplex {
       const message = `FFmpeg wrote what cannot be read from ${this.#options.inputName}; report it, with its version`
       this.destroy(new FfmpegError('FFMPEG_FAILED', message, { cause }))
     }
-    if (this.#mixer?.noticed() === true) this.emit('warning', { ...channelsCancel })
+    if (this.#mixer?.noticed() === true) this.emit('warning', { ...this.#decoding.channelsCancel })
   }
 
   /** Hands on what FFmpeg has copied, each packet where it belongs in time. */
@@ -525,8 +548,8 @@ export class FfmpegDecoder extends Duplex {
       const packets = this.#nut.push(chunk)
       if (packets.length === 0) return
       if (this.#packets === undefined) {
-        const preSkip = readOpusHead(this.#nut.codecHeader)?.preSkip ?? 0
-        this.#packets = new OpusOutput({ ...input, start: input.start + timeOffset }, preSkip)
+        const preSkip = this.#decoding.readOpusHead(this.#nut.codecHeader)?.preSkip ?? 0
+        this.#packets = new this.#decoding.OpusOutput({ ...input, start: input.start + timeOffset }, preSkip)
         this.#warnOfTroubles()
         this.#releaseInput()
       }
@@ -550,11 +573,12 @@ export class FfmpegDecoder extends Duplex {
   /** The first audio has come. A header alone would be none: it goes out together with it. */
   #begin(input: InputFacts): Placer {
     const { channels, sampleRate } = this.#nut.format!
-    if (this.#target?.channels === 1 && channels > 1) this.#mixer = new MonoMixer(channels, sampleRate, Int16Array)
+    if (this.#target?.channels === 1 && channels > 1)
+      this.#mixer = new this.#decoding.MonoMixer(channels, sampleRate, Int16Array)
     if (this.#output === undefined) {
       this.#output = { ...this.#nut.format!, channels: this.#mixer === undefined ? channels : 1 }
       this.#target = this.#output
-      this.#queue.push(writeWavHeader(this.#output))
+      this.#queue.push(this.#decoding.writeWavHeader(this.#output))
     } else if (!this.#joinTold) {
       this.#joinTold = true
       const message = `${this.#options.inputName} is several files, one behind the other, as where they were joined by cat; they are heard as they follow one another, but few players play more than the first`
@@ -563,13 +587,13 @@ export class FfmpegDecoder extends Duplex {
     this.#warnOfTroubles()
     this.#releaseInput()
     const { limit } = this.#options
-    return new Placer({ input, sampleRate, longest: limit && (() => limit.most), from: this.#from })
+    return new this.#decoding.Placer({ input, sampleRate, longest: limit && (() => limit.most), from: this.#from })
   }
 
   #end(end: ProcessEnd): void {
     if (this.destroyed || this.#endedEarly) return
     const { inputName } = this.#options
-    const failure = explainEnd({
+    const failure = this.#decoding.explainEnd({
       end,
       ffmpeg: this.#ffmpeg,
       input: inputName,

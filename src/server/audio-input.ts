@@ -1,7 +1,8 @@
 import { BlockAligner } from '../audio/framer.ts'
 import { blockSize, bytesToMs, type AudioFormat } from '../audio/format.ts'
 import { Resampler } from '../audio/resampler.ts'
-import { decodeSamples, floatToInt16 } from '../audio/pcm.ts'
+import { floatToInt16 } from '../audio/chunks.ts'
+import { decodeSamples } from '../audio/pcm.ts'
 import { Refusal } from '../protocol/close-codes.ts'
 
 /** Longest audio message in ms, inclusive. */

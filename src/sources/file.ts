@@ -22,7 +22,7 @@ import {
   wavExtent,
 } from '../ffmpeg/probe.ts'
 import { inputIdentity, type Sha256, trackIdentity } from '../checkpoint/stages.ts'
-import { clockCorrector } from '../ffmpeg/program-clock.ts'
+import { clockMayLeap } from '../ffmpeg/program/packets.ts'
 import { checkBoolean, invalidOption } from '../options.ts'
 import { oneLine } from '../redact.ts'
 import type { SourceGap } from './live/timeline.ts'
@@ -239,7 +239,7 @@ function look(path: string, size: number, passThrough: boolean): Omit<FoundFile,
     const declared =
       declaredLength(head) ?? elementsEnd(readAt, size) ?? (passThrough ? oggEnd(readAt, size) : undefined)
     const missing = isWav ? 0 : (declared ?? 0) - size
-    const readable = isWav || (isReadable(readAt, size, passThrough) && clockCorrector(head) === undefined)
+    const readable = isWav || (isReadable(readAt, size, passThrough) && !clockMayLeap(head))
     // Of joined MP3s each may have other channels; of joined FLACs each is decoded by itself.
     const gapless = (readable || head.toString('latin1', 0, 4) === 'fLaC') && isGapless(readAt, size)
     return { readable, gapless, missing, duration: durationOf(readAt, size) }

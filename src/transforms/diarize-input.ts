@@ -6,9 +6,10 @@ import {
   sameFormat,
   silenceByte,
 } from '../audio/format.ts'
-import { Framer } from '../audio/framer.ts'
-import { OpusFramer } from '../audio/opus-frames.ts'
-import { pcmBytes, PcmInput, splitChannels } from '../audio/pcm.ts'
+import { pcmBytes } from '../audio/chunks.ts'
+import type { Framer } from '../audio/framer.ts'
+import type { OpusFramer } from '../audio/opus-frames.ts'
+import type { PcmInput } from '../audio/pcm.ts'
 import { ConfigurationError, type Warning } from '../errors.ts'
 import { liveSource, pcmFormat, requestFormat, requestPackets, streamStartedAt, type UpstreamStage } from '../stage.ts'
 
@@ -30,9 +31,14 @@ export interface DiarizeInputOptions {
   packetsRefusal?: () => string | undefined
 }
 
+type Audio = typeof import('../audio/framer.ts') &
+  typeof import('../audio/opus-frames.ts') &
+  typeof import('../audio/pcm.ts')
+
 /** The way in: learns the format, refuses what is no such PCM, and cuts frames for the wire. */
 export class DiarizeInput {
   readonly #options: DiarizeInputOptions
+  #audio!: Audio
   #upstream: UpstreamStage | undefined
   #started: { format: AudioFormat; pcm: PcmInput; framer: Framer } | undefined
   /** Whether the stage above may give Opus instead. */
@@ -42,6 +48,16 @@ export class DiarizeInput {
 
   constructor(options: DiarizeInputOptions) {
     this.#options = options
+  }
+
+  /** Loads what audio takes, before there is any. */
+  async load(): Promise<void> {
+    const [framer, opus, pcm] = await Promise.all([
+      import('../audio/framer.ts'),
+      import('../audio/opus-frames.ts'),
+      import('../audio/pcm.ts'),
+    ])
+    this.#audio = { ...framer, ...opus, ...pcm }
   }
 
   get #stage(): string {
@@ -86,7 +102,7 @@ export class DiarizeInput {
   /** The same of one of several channels. */
   pendingOf(channel: number): Buffer {
     const { channels, encoding } = this.format
-    return splitChannels(this.pending, channels, encoding === 'mulaw' ? 1 : 2)[channel] ?? EMPTY
+    return this.#audio.splitChannels(this.pending, channels, encoding === 'mulaw' ? 1 : 2)[channel] ?? EMPTY
   }
 
   /** Samples at the beginning of Opus that are not to be heard; `undefined` where samples come. */
@@ -103,7 +119,7 @@ export class DiarizeInput {
   push(chunk: unknown): Buffer[] {
     if (this.#mayBePackets && Buffer.isBuffer(chunk)) {
       this.#mayBePackets = false
-      if (chunk.toString('latin1', 0, 4) === 'OggS') this.#opus = new OpusFramer()
+      if (chunk.toString('latin1', 0, 4) === 'OggS') this.#opus = new this.#audio.OpusFramer()
     }
     if (this.#opus !== undefined && Buffer.isBuffer(chunk)) return this.#opus.push(chunk)
     const bytes = pcmBytes(this.#stage, chunk, this.format.encoding, true)
@@ -134,12 +150,12 @@ export class DiarizeInput {
     }
     this.#started = {
       format,
-      pcm: new PcmInput(
+      pcm: new this.#audio.PcmInput(
         this.#stage,
         format,
         format.channels === 1 ? undefined : (expected, channels) => this.#mismatch(expected, channels),
       ),
-      framer: new Framer(msToBytes(FRAME_MS, format), silenceByte[format.encoding]),
+      framer: new this.#audio.Framer(msToBytes(FRAME_MS, format), silenceByte[format.encoding]),
     }
     return this.#started
   }

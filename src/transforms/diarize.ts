@@ -16,7 +16,7 @@ import type { SessionTarget } from '../session/transport.ts'
 import type { Gap, SessionChange, StreamStart } from '../stream/options.ts'
 import { type ResumableHearing, resumableHearing, type Resumption } from '../checkpoint/stages.ts'
 import { bytesToMs } from '../audio/format.ts'
-import { DonePosition, TurnTotals } from '../stream/turn-totals.ts'
+import type { DonePosition, TurnTotals } from '../stream/turn-totals.ts'
 import { ConfigurationError, InputError, SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import { checkKnown } from '../options.ts'
@@ -88,13 +88,14 @@ class DiarizeStream extends Duplex {
   #engines: typeof import('./engine-choice.ts') | undefined
   #resumptions: typeof import('./resumption.ts') | undefined
   #loaded: Loaded = {}
+  #loading: Promise<void> | undefined
   #waitingSend: (() => void) | undefined
   #full = false
   #reportedMs = 0
   #reportedDoneMs = 0
-  readonly #done = new DonePosition()
+  #done!: DonePosition
   readonly #warned = new Set<string>()
-  readonly #totals = new TurnTotals()
+  #totals!: TurnTotals
   #naming: SpeakerNaming | undefined
   #speakerModel: SpeakerModelIdentity | undefined
   readonly #diagnostics = new StreamDiagnostics(this)
@@ -153,6 +154,7 @@ class DiarizeStream extends Duplex {
         this.#resumption = from
         if (!from.live) this.#beginsAt = from.seek(this.#resumptions.seekingPoint(from, this.#options.overlap))
         this.#knownGaps = from.gaps
+        await (this.#loading ??= this.#load())
         this.#totals.resumeFrom(from.totals)
       },
     }
@@ -175,12 +177,21 @@ class DiarizeStream extends Duplex {
 
   // A fifth of the library, which who only decodes need not load.
   override _construct(callback: (error?: Error | null) => void): void {
-    const load = async (): Promise<void> => {
-      this.#engines = await import('./engine-choice.ts')
-      this.#loaded = await this.#engines.load(this.#options)
-      await this.#openBook()
-    }
-    load().then(() => callback(), callback)
+    this.#loading ??= this.#load()
+    this.#loading.then(() => callback(), callback)
+  }
+
+  async #load(): Promise<void> {
+    const [engines, { DonePosition: Done, TurnTotals: Totals }] = await Promise.all([
+      import('./engine-choice.ts'),
+      import('../stream/turn-totals.ts'),
+      this.#input.load(),
+    ])
+    this.#done = new Done()
+    this.#totals = new Totals()
+    this.#engines = engines
+    this.#loaded = await engines.load(this.#options)
+    await this.#openBook()
   }
 
   override _write(chunk: unknown, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {

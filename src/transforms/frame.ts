@@ -1,7 +1,8 @@
 import type { Transform } from 'node:stream'
 import { maxChannels, msToBytes, sampleRateRange, silenceByte, type AudioFormat } from '../audio/format.ts'
-import { Framer } from '../audio/framer.ts'
-import { pcmBytes, PcmInput } from '../audio/pcm.ts'
+import { pcmBytes } from '../audio/chunks.ts'
+import type { Framer } from '../audio/framer.ts'
+import type { PcmInput } from '../audio/pcm.ts'
 import { ConfigurationError } from '../errors.ts'
 import type { TypedDuplex } from '../events.ts'
 import { checkInteger, checkKnown, checkOneOf, checkSignal } from '../options.ts'
@@ -34,6 +35,7 @@ const BUFFERED_FRAMES = 4
 
 class Frame extends PiecewiseTransform {
   readonly #options: FrameOptions
+  #audio!: typeof import('../audio/pcm.ts') & typeof import('../audio/framer.ts')
   #input: PcmInput | undefined
   #framer: Framer | undefined
   #format: AudioFormat | undefined
@@ -60,6 +62,11 @@ class Frame extends PiecewiseTransform {
     }
   }
 
+  protected override async load(): Promise<void> {
+    const [pcm, framer] = await Promise.all([import('../audio/pcm.ts'), import('../audio/framer.ts')])
+    this.#audio = { ...pcm, ...framer }
+  }
+
   #start(): { input: PcmInput; framer: Framer } {
     const format = this[pcmFormat]
     const above = this.upstream?.[pcmFormat]
@@ -71,9 +78,9 @@ class Frame extends PiecewiseTransform {
       throw invalidPipeline(`frame() takes s16le or mulaw, but the stage above gives ${format.encoding}`)
     }
     this.#format = format
-    this.#input = new PcmInput('frame()', format)
+    this.#input = new this.#audio.PcmInput('frame()', format)
     const frameBytes = msToBytes(this.#options.duration ?? defaults.duration, format)
-    this.#framer = new Framer(frameBytes, silenceByte[format.encoding])
+    this.#framer = new this.#audio.Framer(frameBytes, silenceByte[format.encoding])
     return { input: this.#input, framer: this.#framer }
   }
 

@@ -9,6 +9,9 @@ export abstract class PiecewiseTransform extends Transform {
   protected upstream: UpstreamStage | undefined
   #resume: (() => void) | undefined
 
+  /** Loads what makes outputs, before there is any input. */
+  protected abstract load(): Promise<void>
+
   /** The outputs for `chunk`, made one at a time as they are wanted; empty ones are dropped. What it throws ends the stream. */
   protected abstract pieces(chunk: Buffer): Iterable<Buffer>
 
@@ -24,6 +27,10 @@ export abstract class PiecewiseTransform extends Transform {
     takesBytes(this, (chunk) => this.bytesOf(chunk))
     relayEvents(this)
     onUpstream(this, (upstream) => this.adopt(upstream))
+  }
+
+  override _construct(callback: TransformCallback): void {
+    this.load().then(() => callback(), callback)
   }
 
   protected adopt(upstream: UpstreamStage): void {

@@ -7,9 +7,9 @@ import {
   maxChannels,
   msToBytes,
 } from '../audio/format.ts'
-import { channelsCancel } from '../audio/mono-mixer.ts'
-import { convertSamples, pcmBytes, PcmConverter } from '../audio/pcm.ts'
-import { parseWavHeader, WavReader, wavSizeWarning } from '../audio/wav.ts'
+import { pcmBytes } from '../audio/chunks.ts'
+import type { PcmConverter } from '../audio/pcm.ts'
+import type { WavReader } from '../audio/wav.ts'
 import { ConfigurationError, InputError } from '../errors.ts'
 import type { TypedDuplex } from '../events.ts'
 import { checkInteger, checkKnown, checkSignal, invalidOption } from '../options.ts'
@@ -48,7 +48,12 @@ interface Target {
   channels: 'keep' | number
 }
 
+type Audio = typeof import('../audio/pcm.ts') &
+  typeof import('../audio/wav.ts') &
+  Pick<typeof import('../audio/mono-mixer.ts'), 'channelsCancel'>
+
 class Resample extends PiecewiseTransform {
+  #audio!: Audio
   readonly #target: Target
   #output: AudioFormat | undefined
   readonly #input: AudioFormat | undefined
@@ -81,6 +86,15 @@ class Resample extends PiecewiseTransform {
     return { sampleRate: this.#target.sampleRate, channels, encoding: 's16le' }
   }
 
+  protected override async load(): Promise<void> {
+    const [pcm, wav, { channelsCancel }] = await Promise.all([
+      import('../audio/pcm.ts'),
+      import('../audio/wav.ts'),
+      import('../audio/mono-mixer.ts'),
+    ])
+    this.#audio = { ...pcm, ...wav, channelsCancel }
+  }
+
   protected override adopt(upstream: UpstreamStage): void {
     if (this.#started) return
     this.upstream = upstream
@@ -104,11 +118,12 @@ class Resample extends PiecewiseTransform {
     this.#started = true
     const declared = this.#input ?? this.upstream?.[pcmFormat]
     if (declared === undefined) {
-      this.#reader = new WavReader(false, convertSamples, this.upstream?.[requestFormat] !== undefined)
+      const { WavReader: Reader, convertSamples } = this.#audio
+      this.#reader = new Reader(false, convertSamples, this.upstream?.[requestFormat] !== undefined)
       return
     }
     this.#convertFrom(declared)
-    if (looksLikeWav(first)) {
+    if (looksLikeWav(first, this.#audio)) {
       this.emit('warning', {
         code: 'WAV_HEADER_IGNORED',
         message: `The input begins like a WAV file but is read as headerless PCM of ${describeFormat(declared)}, as told`,
@@ -123,7 +138,7 @@ class Resample extends PiecewiseTransform {
       throw channelMismatch('resample()', channels, format.channels, advice)
     }
     this.#output = this.#format(channels === 1 ? 1 : format.channels)
-    this.#converter = new PcmConverter(format, sampleRate, channels === 1 ? 'mix' : 'keep')
+    this.#converter = new this.#audio.PcmConverter(format, sampleRate, channels === 1 ? 'mix' : 'keep')
     this.#sliceBytes = msToBytes(100, format)
   }
 
@@ -141,7 +156,7 @@ class Resample extends PiecewiseTransform {
 
   #warnOfSize(): void {
     if (this.#warnedOfSize || this.#reader === undefined) return
-    const warning = wavSizeWarning(this.#reader)
+    const warning = this.#audio.wavSizeWarning(this.#reader)
     if (warning === undefined) return
     this.#warnedOfSize = true
     this.emit('warning', warning)
@@ -163,7 +178,7 @@ class Resample extends PiecewiseTransform {
       bytes = this.readableLength === 0 ? 2 * this.#sliceBytes : this.#sliceBytes
       yield this.#converter.push(audio.subarray(at, at + bytes))
     }
-    if (this.#converter?.noticedCancelling()) this.emit('warning', { ...channelsCancel })
+    if (this.#converter?.noticedCancelling()) this.emit('warning', { ...this.#audio.channelsCancel })
   }
 
   protected override *lastPieces(): Iterable<Buffer> {
@@ -190,7 +205,7 @@ class Resample extends PiecewiseTransform {
   }
 }
 
-function looksLikeWav(first: Buffer): boolean {
+function looksLikeWav(first: Buffer, { parseWavHeader }: Audio): boolean {
   try {
     return first.length >= 12 && parseWavHeader(first).kind !== 'other'
   } catch {

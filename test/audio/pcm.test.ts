@@ -1,16 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { encodeS16, floatToInt16, pcmBytes } from '../../src/audio/chunks.ts'
 import { type AudioFormat, maxChannels, sampleEncodings } from '../../src/audio/format.ts'
 import {
   convertSamples,
   decodeSamples,
   deinterleave,
-  encodeS16,
-  floatToInt16,
   int16ToMulaw,
   interleave,
   mulawToInt16,
-  pcmBytes,
   PcmConverter,
   PcmInput,
   splitChannels,

@@ -319,7 +319,7 @@ describe('format negotiation', () => {
 
   it('is over once FFmpeg runs', async () => {
     const from = stream({ input: fileInput(bench.media.wav) })
-    from.read()
+    await once(from, 'readable')
     expect(from[requestFormat](target)).toBe(false)
     expect((await buffer(from)).readUInt32LE(24)).toBe(44_100)
   })

@@ -48,18 +48,21 @@ function loadedBy(file: string, loaded = new Set<string>()): Set<string> {
 }
 
 /** Each costs who imports the library a fraction of a millisecond, as long as the command or a script takes to begin. */
-const MOST_LOADED = 101
+const MOST_LOADED = 86
 /** What only some chains use, and each when there is audio or a turn. */
 const LOADED_WHEN_USED = [
+  'src/audio/pcm.ts',
   'src/batch/caption-each.ts',
   'src/captions/composer/',
   'src/checkpoint/checkpointing.ts',
   'src/destinations/segmented-text.ts',
   'src/engine/',
+  'src/ffmpeg/decoding.ts',
   'src/server/',
   'src/session/',
   'src/sources/hls/',
   'src/stream/supervisor.ts',
+  'src/stream/turn-totals.ts',
   'src/voices/book-file.ts',
 ]
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { PiecewiseTransform } from '../../src/transforms/piecewise.ts'
 
@@ -8,6 +9,8 @@ import { PiecewiseTransform } from '../../src/transforms/piecewise.ts'
 class Tens extends PiecewiseTransform {
   made = 0
   failAt = Infinity
+
+  protected override async load(): Promise<void> {}
 
   protected override *pieces(chunk: Buffer): Iterable<Buffer> {
     for (let at = 0; at < chunk.length; at += 10) {
@@ -28,6 +31,8 @@ class Tens extends PiecewiseTransform {
 describe('PiecewiseTransform', () => {
   it('makes no more pieces of a large chunk than fit, and goes on as they are read', async () => {
     const stage = new Tens({ readableHighWaterMark: 30 })
+    // Streams are ready in the next turn at the earliest.
+    await nextTurn()
     stage.write(Buffer.alloc(1000))
     stage.read(0)
     expect(stage.made).toBe(3)

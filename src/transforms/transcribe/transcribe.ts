@@ -1,6 +1,5 @@
 import { addAbortSignal, Duplex } from 'node:stream'
 import { bytesToMs } from '../../audio/format.ts'
-import { writeWavHeader } from '../../audio/wav.ts'
 import { InputError, SessionError } from '../../errors.ts'
 import type { TypedDuplex } from '../../events.ts'
 import type { Turn } from '../../model.ts'
@@ -8,7 +7,6 @@ import { StreamDiagnostics } from '../../diagnostics.ts'
 import { isLoopback } from '../../protocol/endpoint.ts'
 import { oneLine } from '../../redact.ts'
 import { onUpstream, recordStage, relayEvents } from '../../stage.ts'
-import { TurnTotals } from '../../stream/turn-totals.ts'
 import type { DiarizeEvents, DiarizeProgress, SessionRecord } from '../diarize-events.ts'
 import { DiarizeInput } from '../diarize-input.ts'
 import type { PrerecordedApi } from './api.ts'
@@ -82,7 +80,7 @@ class TranscribeStream extends Duplex {
   #wanted: (() => void) | undefined
   readonly #diagnostics = new StreamDiagnostics(this)
   #reportedAt = -Infinity
-  #progress: TranscribeProgress = {
+  #progress: Omit<TranscribeProgress, 'certainty'> & Partial<TranscribeProgress> = {
     phase: 'reading',
     audioMs: 0,
     readMs: 0,
@@ -90,7 +88,6 @@ class TranscribeStream extends Duplex {
     turns: 0,
     speakers: [],
     languages: [],
-    certainty: new TurnTotals().certainty.figures,
   }
 
   constructor(options: ResolvedTranscribeOptions) {
@@ -149,6 +146,9 @@ class TranscribeStream extends Duplex {
       import('./spool.ts'),
       import('./turns.ts'),
     ])
+    const { TurnTotals } = await import('../../stream/turn-totals.ts')
+    this.#progress.certainty = new TurnTotals().certainty.figures
+    await this.#input.load()
     await this.#openBook()
     this.#spools = Spools
     this.#turnsOf = turns
@@ -228,6 +228,7 @@ class TranscribeStream extends Duplex {
     await this.#checked
     this.#report({ phase: 'uploading', readMs: this.#readMs }, true)
     const { bytes } = spool
+    const { writeWavHeader } = await import('../../audio/wav.ts')
     const header = writeWavHeader(this.#input.format, bytes)
     const began = performance.now()
     const transcript = await this.#job!.run({
@@ -255,6 +256,7 @@ class TranscribeStream extends Duplex {
       if (!this.push(turn)) await new Promise<void>((resolve) => (this.#wanted = resolve))
       if (this.destroyed) return
     }
+    const { TurnTotals } = await import('../../stream/turn-totals.ts')
     const totals = new TurnTotals()
     for (const turn of turns) totals.add(turn)
     const { speakers: labels, speakerNames, languages } = totals

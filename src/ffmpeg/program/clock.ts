@@ -1,6 +1,7 @@
-import { closeSync, createReadStream, openSync, readSync } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
-import { ProgramTracks } from './program-tracks.ts'
+import { isPack, packCode, type Packets, packetsOf, syncByte } from './packets.ts'
+import { ProgramTracks } from './tracks.ts'
 
 /**
  * The clock of MPEG transport streams and program streams (recordings of TV, DVDs, cameras), made to run on. Where two
@@ -123,11 +124,6 @@ export interface ClockCorrector {
   readonly other: Buffer | undefined
 }
 
-/** Whether more bytes must come to tell whether a stream that begins with `head` is one whose clock may leap. */
-export function isClockUnknown(head: Buffer): boolean {
-  return head.length < 8 * 204 && (head[0] === syncByte || head[4] === syncByte)
-}
-
 /**
  * The corrector for a stream that begins with `head`; `undefined` where it is of another kind. With `splits` it ends where the
  * sound goes on in another codec.
@@ -151,24 +147,6 @@ export function clockCorrector(head: Uint8Array, splits = true): ClockCorrector 
  * say, or `'other'` where one begins that is for another corrector.
  */
 type PacketReader = (bytes: Buffer, from: number, clock: ProgramClock, isLast: boolean) => number | 'other'
-
-/** Bytes at the beginning of a file by which its kind is known. */
-const headBytes = 4096
-
-/** Whether a file is of a kind whose clock may leap; not where it cannot be read. */
-export function hasLeapingClock(path: string): boolean {
-  try {
-    const descriptor = openSync(path, 'r')
-    try {
-      const head = Buffer.alloc(headBytes)
-      return clockCorrector(head.subarray(0, readSync(descriptor, head, 0, headBytes, 0))) !== undefined
-    } finally {
-      closeSync(descriptor)
-    }
-  } catch {
-    return false
-  }
-}
 
 /** The bytes of such a file, its clock mended. */
 export function correctedFile(path: string): Readable {
@@ -220,29 +198,6 @@ class Corrector implements ClockCorrector {
   }
 }
 
-const syncByte = 0x47
-
-/** How a transport stream is packed: plain, with times (Blu-ray, AVCHD), or with error correction. */
-interface Packets {
-  size: number
-  /** Bytes before the sync byte. */
-  before: number
-}
-
-function packetsOf(head: Buffer): Packets | undefined {
-  return [
-    { size: 188, before: 0 },
-    { size: 192, before: 4 },
-    { size: 204, before: 0 },
-  ].find(({ size, before }) => {
-    const count = Math.floor((head.length - before) / size)
-    if (count < 3) return false
-    return Array.from({ length: Math.min(count, 8) }, (_, index) => head[before + index * size]).every(
-      (byte) => byte === syncByte,
-    )
-  })
-}
-
 function transportPacket(
   bytes: Buffer,
   from: number,
@@ -271,13 +226,8 @@ function transportPacket(
   return end
 }
 
-const packCode = 0xba
 const endCode = 0xb9
 const pictureStart = Buffer.from('00000100', 'hex')
-
-function isPack(bytes: Buffer, at: number): boolean {
-  return bytes.length >= at + 4 && bytes.readUInt32BE(at) === 0x100 + packCode
-}
 
 function programPacket(bytes: Buffer, from: number, clock: ProgramClock): number {
   if (from + 14 > bytes.length) return -1

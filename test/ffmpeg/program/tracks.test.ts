@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ProgramTracks } from '../../src/ffmpeg/program-tracks.ts'
+import { ProgramTracks } from '../../../src/ffmpeg/program/tracks.ts'
 
 /** A track: its number, its type, and its language. */
 type Track = [pid: number, type: number, language?: string]

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { clockCorrector, ProgramClock } from '../../src/ffmpeg/program-clock.ts'
+import { clockCorrector, ProgramClock } from '../../../src/ffmpeg/program/clock.ts'
 
 const second = 90_000
 const [picture, sound, other] = [0xe0, 0xc0, 0xc1]

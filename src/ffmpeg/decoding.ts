@@ -1,0 +1,17 @@
+/*
+ * What a decoder works with: loaded by the decoder, as nobody has audio before FFmpeg has been started.
+ */
+
+export { channelsCancel, MonoMixer } from '../audio/mono-mixer.ts'
+export { readOpusHead } from '../audio/opus.ts'
+export { AudioQueue } from '../audio/silence.ts'
+export { writeWavHeader } from '../audio/wav.ts'
+export { findFfmpeg } from './find.ts'
+export { explainEnd, surroundOf } from './log.ts'
+export { NutReader } from './nut.ts'
+export { OpusOutput, passThroughRefusal } from './opus-output.ts'
+export { Placer, seeksExactly } from './placement.ts'
+export { FfmpegProcess } from './process.ts'
+export { clockCorrector } from './program/clock.ts'
+export { isClockUnknown } from './program/packets.ts'
+export { chooseTrack } from './tracks.ts'
