@@ -28,7 +28,10 @@ export const startAhead = Symbol.for('diarize-stream.startAhead')
  */
 export const requestPackets = Symbol.for('diarize-stream.requestPackets')
 
-/** A method of sources, before they begin: begins at so many ms, or at 0; returns where. The audio before that does not come. */
+/**
+ * A method of sources, before they begin: begins at so many ms, or at 0; returns where. The audio before that does not come.
+ * A source that knows its input by then only calls what it is given besides once it does, which throws where it is another.
+ */
 export const seekTo = Symbol.for('diarize-stream.seekTo')
 
 /** A method of sources: whether every sample would have the same time if they had begun later. */

@@ -145,7 +145,7 @@ export class Checkpointing {
     const turns = turnsOf(before)
     for (const output of outputs) await this.#checkOutput(output, before.outputs[output.path])
     for (const output of outputs) await output.resumeFrom(before.outputs[output.path] ?? start, turns)
-    const seek = (ms: number): number => (before.canSeek === true ? (source[seekTo]?.(ms) ?? 0) : 0)
+    const seek = (ms: number): number => (before.canSeek === true ? (source[seekTo]?.(ms, check) ?? 0) : 0)
     await hearing.resumeFrom({ ...before, check, seek })
   }
 

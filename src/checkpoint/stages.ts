@@ -39,7 +39,7 @@ export type Sha256 = (bytes: Uint8Array) => string
 /** A source of which it is known what it reads. */
 export interface IdentifiedSource {
   [inputIdentity]?: (sha256: Sha256) => InputIdentity
-  [seekTo]?: (ms: number) => number
+  [seekTo]?: (ms: number, check: () => void) => number
   [canSeek]?: () => boolean
 }
 

@@ -129,8 +129,8 @@ export class FfmpegDecoder extends Duplex {
   #placer: Placer | undefined
   /** Where it begins, in ms: later than 0 where it seeks. */
   #from = 0
-  /** Whether all of a file has been where the clock of its container says. */
-  #isTrue = true
+  /** Whether it is one file so far. */
+  #isOne = true
   /** What goes out next. */
   #queue!: AudioQueue
   readonly #loop = new LoopYield(() => this.#pump())
@@ -228,10 +228,13 @@ export class FfmpegDecoder extends Duplex {
   /** Whether it could begin later with all samples at the same times, by what it has read so far. */
   [canSeek](): boolean {
     const { input, limit, passThrough } = this.#options
-    if (input === undefined || limit !== undefined || passThrough === true || this.#placer === undefined) return false
-    return (
-      this.#isTrue && this.#decoding.seeksExactly(this.#facts?.container ?? '') && this.#placer.drift <= MOST_DRIFT_MS
-    )
+    return input !== undefined && limit === undefined && passThrough !== true && this.isTrueToClock
+  }
+
+  /** Whether it is one file of a kind in which FFmpeg seeks exactly, and all samples so far are where its clock has them. */
+  get isTrueToClock(): boolean {
+    if (!this.#isOne || this.#placer === undefined) return false
+    return this.#decoding.seeksExactly(this.#facts?.container ?? '') && this.#placer.drift <= MOST_DRIFT_MS
   }
 
   /** Length of the audio in ms, where it is known beforehand. */
@@ -313,7 +316,7 @@ export class FfmpegDecoder extends Duplex {
     const next = this.#nextPart
     if (next === undefined) return
     this.#nextPart = undefined
-    this.#inputEnded = false
+    this.#inputEnded = this.#isOne = false
     if (!this.#endedEarly) {
       this.#process = this.#facts = this.#clock = this.#declared = this.#mixer = undefined
       this.#samplesBefore += this.#placer?.position ?? 0

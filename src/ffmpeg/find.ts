@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process'
 import { accessSync, constants, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { delimiter, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 import { FfmpegError } from '../errors.ts'
+import { childEnvironment } from '../redact.ts'
 
 /** What the search looks at; tests replace parts of it. */
 export interface Surroundings {
@@ -86,6 +89,13 @@ function installerFfmpeg(): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Whether an FFmpeg can be given an address of HTTP; some builds leave the network out. Rejects where it does not run. */
+export async function readsHttp(ffmpeg: string): Promise<boolean> {
+  const run = promisify(execFile)
+  const { stdout } = await run(ffmpeg, ['-hide_banner', '-protocols'], { timeout: 10_000, env: childEnvironment() })
+  return /^ *http\r?$/m.test(stdout.slice(0, stdout.indexOf('Output:')))
 }
 
 let hasWarned = false

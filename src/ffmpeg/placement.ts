@@ -31,7 +31,8 @@ const withRoughClock = new Set('ogg,alsa,pulse,jack,oss,sndio,avfoundation,dshow
  * Demuxers that seek to where they say, so that a sample has the same time as without, within a millisecond: measured by
  * `test/ffmpeg/seeking.long.test.ts`. Others guess by sizes, or read bytes that are ours to look through first.
  */
-const seekingExactly = new Set('mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,wav,w64'.split(','))
+export const exactContainers = 'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,wav,w64'
+const seekingExactly = new Set(exactContainers.split(','))
 
 /** Whether FFmpeg can begin in the middle of such a file, with every sample at its time. */
 export function seeksExactly(container: string): boolean {

@@ -49,7 +49,9 @@ const mostAfter = 1_048_576
 
 /** How much of a WAV is there, whatever its header says; `undefined` where it is none that can be read. */
 export function wavExtent(readAt: ReadAt, size = Infinity): WavExtent | undefined {
-  const found = wavLayout(readAt(0, headBytes)) ?? wavLayout(readAt(0, maxWavHeaderBytes))
+  const head = readAt(0, headBytes)
+  if (head.toString('latin1', 8, 12) !== 'WAVE') return undefined
+  const found = wavLayout(head) ?? wavLayout(readAt(0, maxWavHeaderBytes))
   const format = found?.formatChunk
   if (found === undefined || format === undefined || format.length < 16) return undefined
   const { dataOffset, dataBytes, fileBytes } = found

@@ -233,19 +233,24 @@ function look(path: string, size: number, passThrough: boolean): Omit<FoundFile,
     return bytes.subarray(0, readSync(descriptor, bytes, 0, length, offset))
   }
   try {
-    const isWav = wavExtent(readAt, size)?.asSaid === true
-    const head = readAt(0, headLimit)
-    // Of a WAV whose samples are all there nothing is missing, whatever its outer size says.
-    const declared =
-      declaredLength(head) ?? elementsEnd(readAt, size) ?? (passThrough ? oggEnd(readAt, size) : undefined)
-    const missing = isWav ? 0 : (declared ?? 0) - size
-    const readable = isWav || (isReadable(readAt, size, passThrough) && !clockMayLeap(head))
+    const found = lookAt(readAt, size, passThrough)
     // Of joined MP3s each may have other channels; of joined FLACs each is decoded by itself.
-    const gapless = (readable || head.toString('latin1', 0, 4) === 'fLaC') && isGapless(readAt, size)
-    return { readable, gapless, missing, duration: durationOf(readAt, size) }
+    const isKnown = found.readable || readAt(0, 4).toString('latin1') === 'fLaC'
+    return { ...found, gapless: isKnown && isGapless(readAt, size) }
   } finally {
     closeSync(descriptor)
   }
+}
+
+/** What is known of a file by some small reads, wherever it is. */
+export function lookAt(readAt: ReadAt, size: number, passThrough: boolean): Omit<FoundFile, 'whole' | 'gapless'> {
+  const isWav = wavExtent(readAt, size)?.asSaid === true
+  const head = readAt(0, headLimit)
+  // Of a WAV whose samples are all there nothing is missing, whatever its outer size says.
+  const declared = declaredLength(head) ?? elementsEnd(readAt, size) ?? (passThrough ? oggEnd(readAt, size) : undefined)
+  const missing = isWav ? 0 : (declared ?? 0) - size
+  const readable = isWav || (isReadable(readAt, size, passThrough) && !clockMayLeap(head))
+  return { readable, missing, duration: durationOf(readAt, size) }
 }
 
 /** The length in ms; whether there is more is only looked for where something is said of it. */

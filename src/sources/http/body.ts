@@ -19,6 +19,21 @@ export interface ByteRange {
   length: number
 }
 
+/** What is known of the whole of some content. */
+export interface KnownContent {
+  /** Bytes. */
+  size: number
+  /** What proves that it is still the same. */
+  validator: string
+}
+
+/** What is known of the whole by an answer with a part of it, or with all; `undefined` where that is not enough. */
+export function knownContent(answer: HttpAnswer): KnownContent | undefined {
+  const size = answer.status === 206 ? wholeOf(answer)?.size : lengthOf(answer)
+  const validator = validatorOf(answer)
+  return size === undefined || validator === undefined ? undefined : { size, validator }
+}
+
 /** What an {@link HttpBody} reads, and how. */
 export interface HttpBodyOptions {
   client: HttpClient
@@ -28,6 +43,8 @@ export interface HttpBodyOptions {
   retries: number
   /** Part that is wanted; everything if absent. */
   range?: ByteRange | undefined
+  /** What is known of all of it by now: an answer that is of something else is refused. */
+  known?: KnownContent | undefined
   /** Called before each wait for another attempt. */
   onReconnecting?: ((record: SourceReconnecting) => void) | undefined
 }
@@ -168,8 +185,13 @@ export class HttpBody extends Readable {
       if (this.#received === 0) {
         this.#total = this.#options.range?.length ?? whole
         this.#validator = validatorOf(answer)
+        const { known } = this.#options
+        if (known !== undefined && (this.#validator !== known.validator || (whole ?? known.size) !== known.size))
+          throw changed(this.#shown)
       }
-      this.#options.client.expect(answer.url, (this.#total ?? this.#received) - this.#received)
+      // Of what one seeks in, not all need come.
+      if (this.#options.known === undefined)
+        this.#options.client.expect(answer.url, (this.#total ?? this.#received) - this.#received)
     } catch (error) {
       body.destroy()
       throw error
@@ -198,10 +220,10 @@ export class HttpBody extends Readable {
       this.#skip = from
       return length
     }
-    const [, start = '', total = ''] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(answer.headers['content-range'] ?? '') ?? []
-    const skip = from - Number(start)
-    const whole = total === '*' || total === '' ? undefined : Number(total)
-    if (start === '' || skip < 0) {
+    const part = wholeOf(answer)
+    const skip = from - (part?.start ?? 0)
+    const whole = part?.size
+    if (part === undefined || skip < 0) {
       throw new InputError('INPUT_UNREADABLE', `the server of ${this.#shown} answers with another part than asked for`)
     }
     if (range === undefined && this.#received > 0 && this.#total !== undefined && whole !== this.#total) {
@@ -287,6 +309,12 @@ export class HttpBody extends Readable {
     this.#answer = undefined
     answer?.body.destroy()
   }
+}
+
+/** Where the part begins that an answer with status 206 holds, and bytes of the whole; `undefined` where it does not say. */
+function wholeOf({ headers }: HttpAnswer): { start: number; size: number | undefined } | undefined {
+  const [, start, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '') ?? []
+  return start === undefined ? undefined : { start: Number(start), size: total === '*' ? undefined : Number(total) }
 }
 
 /** Content-Length, where there is one that counts. */

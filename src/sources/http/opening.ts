@@ -3,16 +3,21 @@ import { SilenceLimit } from '../../audio/silence.ts'
 import type { InputIdentity } from '../../checkpoint/checkpoint.ts'
 import { DiarizeStreamError, type Warning } from '../../errors.ts'
 import { FfmpegByteDecoder } from '../../ffmpeg/byte-decoder.ts'
+import { FfmpegDecoder } from '../../ffmpeg/decoder.ts'
+import { findFfmpeg, readsHttp } from '../../ffmpeg/find.ts'
 import { mayBeLonger } from '../../ffmpeg/joined.ts'
 import { mediaDuration } from '../../ffmpeg/probe.ts'
 import type { HlsAccess } from '../hls/feed.ts'
 import { chooseAudio, choosePicture, type HlsResource, isPlaylist, readPlaylist } from '../hls/playlist.ts'
 import { hlsParts } from '../hls/source.ts'
-import { HttpBody } from './body.ts'
+import { HttpBody, type KnownContent, knownContent } from './body.ts'
 import { type HttpAnswer, HttpClient } from './client.ts'
-import { lost, tooLarge, truncated } from './failures.ts'
+import { changed, lost, tooLarge, truncated } from './failures.ts'
+import { RemoteFile } from './remote-file.ts'
 import { shownUrl } from './address.ts'
 import type { HttpSettings } from './options.ts'
+import { seekTo } from '../../stage.ts'
+import { lookAt } from '../file.ts'
 import type { JoinedSource, Part } from '../live/parts.ts'
 import { ReconnectingSource } from '../live/reconnecting.ts'
 
@@ -21,6 +26,14 @@ const LATE_MS = 10_000
 
 /** Playlists that lead to one another. */
 const MOST_PLAYLISTS = 4
+
+/** Where a source begins that goes on with a file. */
+export interface Beginning {
+  /** Ms of the file; 0 for one that begins with it. */
+  ms: number
+  /** Refuses another file than the one that is gone on with, as soon as all is known by which it would be told from that. */
+  check: () => void
+}
 
 /** All that one source opens: a file, a station, or the playlists of HLS and what they name. */
 export class HttpOpening {
@@ -31,11 +44,15 @@ export class HttpOpening {
   #isLive: boolean
   /** What tells a file from another in its place, once it is opened. */
   identity: InputIdentity = {}
+  readonly #begin: Beginning
+  /** What decodes a file in which one can seek, as far as its server says. */
+  #decoder: FfmpegDecoder | undefined
 
-  constructor(address: URL, settings: HttpSettings, source: JoinedSource) {
+  constructor(address: URL, settings: HttpSettings, source: JoinedSource, begin: Beginning) {
     this.#address = address
     this.#settings = settings
     this.#source = source
+    this.#begin = begin
     this.#isLive = settings.live === true
     this.#client = new HttpClient(address, settings)
   }
@@ -50,9 +67,19 @@ export class HttpOpening {
     this.#client.close()
   }
 
+  /** Whether it could begin later with all samples at the same times, by what has come so far. */
+  get canSeek(): boolean {
+    return this.#decoder?.isTrueToClock ?? false
+  }
+
   /** What the source is made of, one after the other. */
   async *parts(): AsyncGenerator<Part> {
     const address = this.#address
+    const sought = this.#begin.ms > 0 ? await this.#sought(address) : undefined
+    if (sought !== undefined) {
+      yield { stream: sought }
+      return
+    }
     let url = address
     let picture: URL | undefined
     for (let playlists = 0; ; playlists++) {
@@ -62,9 +89,15 @@ export class HttpOpening {
       if (!isPlaylist(head)) {
         const isEndless = this.#isEndless(answer)
         if (!isEndless) this.identity = identityOf(answer, body.total)
-        yield { stream: isEndless ? this.#radio(body, url) : this.#file(body, head, url) }
+        if (this.#begin.ms > 0) this.#begin.check()
+        const stream = isEndless ? this.#radio(body, url) : this.#file(body, head, url)
+        if (!isEndless && knownContent(answer) !== undefined) this.#decoder = stream as FfmpegDecoder
+        // Whose server gives no parts of it is read from its beginning.
+        yield { stream, skip: this.#begin.ms }
         return
       }
+      // A playlist is in its place.
+      if (this.#begin.ms > 0) throw changed(shownUrl(address))
       if (playlists === MOST_PLAYLISTS) throw tooLarge(shownUrl(address), `${MOST_PLAYLISTS} playlists in a row`)
       const playlist = await readPlaylist(body, url, answer.url)
       if (playlist.kind === 'media') {
@@ -78,6 +111,35 @@ export class HttpOpening {
     }
   }
 
+  /** The file from where it is to begin; `undefined` where it cannot begin there with all samples at their times. */
+  async #sought(url: URL): Promise<FfmpegDecoder | undefined> {
+    const { ffmpegPath, audioTrack, language } = this.#settings
+    const file = await RemoteFile.open((range, known) => this.#body({ url, range, known }))
+    if (file === undefined) return undefined
+    this.identity = identityOf(file.answer, file.known.size)
+    this.#begin.check()
+    const found = await file.look((readAt, size) => ({
+      ...lookAt(readAt, size, false),
+      isPlaylist: isPlaylist(readAt(0, 32)),
+    }))
+    if (found?.readable !== true || found.isPlaylist || !(await readsHttp(findFfmpeg(ffmpegPath)))) return undefined
+    const { input, close } = await file.serve((error) => stream.destroy(error))
+    const stream: FfmpegDecoder = new FfmpegDecoder({
+      input,
+      inputName: shownUrl(url),
+      missing: found.missing,
+      audioTrack,
+      language,
+      ffmpegPath,
+      signal: undefined,
+    })
+    stream.once('close', close)
+    this.#source.duration = found.duration
+    this.#decoder = stream
+    stream[seekTo](this.#begin.ms)
+    return stream
+  }
+
   /** Whether what comes has no end, and is to be opened again when it ends. */
   #isEndless({ headers }: HttpAnswer): boolean {
     const isStation = Object.keys(headers).some((name) => name.startsWith('icy-') || name.startsWith('ice-'))
@@ -85,9 +147,15 @@ export class HttpOpening {
     return this.#isLive
   }
 
-  #body({ url, range, retries }: HlsResource & { retries?: number }): HttpBody {
+  #body({
+    url,
+    range,
+    known,
+    retries,
+  }: HlsResource & { retries?: number; known?: KnownContent | undefined }): HttpBody {
     return new HttpBody({
       url,
+      known,
       ...(range !== undefined && { range }),
       client: this.#client,
       settings: this.#settings,

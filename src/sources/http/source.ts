@@ -1,11 +1,12 @@
 import type { Readable } from 'node:stream'
 import { inputIdentity, trackIdentity } from '../../checkpoint/stages.ts'
 import type { TypedReadable } from '../../events.ts'
+import { canSeek, seekTo } from '../../stage.ts'
 import type { LiveSourceEvents } from '../live/options.ts'
 import { JoinedSource } from '../live/parts.ts'
 import { checkAddress, shownUrl } from './address.ts'
 import { tooLarge } from './failures.ts'
-import type { HttpOpening } from './opening.ts'
+import type { Beginning, HttpOpening } from './opening.ts'
 import { type HttpSourceOptions, resolveHttpOptions } from './options.ts'
 
 /** A file, a station or a playlist on a server: a WAV byte stream. */
@@ -23,7 +24,8 @@ export interface HttpSource extends TypedReadable<LiveSourceEvents> {
  * `INPUT_TRUNCATED` otherwise. An endless stream is opened again; see the events. Of an HLS playlist the variant with the
  * lowest bandwidth is taken, or its audio rendition.
  *
- * Only Node opens connections: FFmpeg gets the bytes. Nothing is opened before somebody wants audio.
+ * Only Node opens connections: FFmpeg gets the bytes, on its standard input, or, where a run goes on in the middle of a file, from
+ * this process by way of 127.0.0.1, so that it can seek. Nothing is opened before somebody wants audio.
  *
  * Emits `reconnecting` (`{ attempt, delay, error }`) before each further attempt, `gap` (`{ start, end, missing }`, ms)
  * where an endless stream lost audio or a file has none, and `warning` as `fileSource()` does. Fails with `INPUT_NOT_FOUND`,
@@ -41,12 +43,13 @@ export function httpSource(url: string | URL, options: HttpSourceOptions = {}): 
   const address = checkAddress(url)
   const { live, maxDuration, stop, signal } = settings
   let opening: HttpOpening | undefined
+  const begin: Beginning = { ms: 0, check: () => {} }
   let closed = false
   const isLive = () => opening?.isLive ?? live === true
   const source = new JoinedSource({
     async *parts() {
       // Much of it, HLS and all, of which a chain with another source has no use.
-      opening = new (await import('./opening.ts')).HttpOpening(address, settings, source)
+      opening = new (await import('./opening.ts')).HttpOpening(address, settings, source, begin)
       if (closed) opening.close()
       yield* opening.parts()
     },
@@ -66,5 +69,14 @@ export function httpSource(url: string | URL, options: HttpSourceOptions = {}): 
     ...trackIdentity(settings),
     ...opening?.identity,
   })
-  return Object.assign(source, { [inputIdentity]: identity }) as Readable as HttpSource
+  const seek = (ms: number, check = (): void => {}): number => {
+    if (opening !== undefined || live === true) return 0
+    Object.assign(begin, { ms, check })
+    return (source.beginsAt = ms)
+  }
+  return Object.assign(source, {
+    [inputIdentity]: identity,
+    [seekTo]: seek,
+    [canSeek]: () => opening?.canSeek ?? false,
+  }) as Readable as HttpSource
 }

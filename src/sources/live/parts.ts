@@ -32,6 +32,8 @@ export interface AudioPart {
    * far there is silence, where it is past it the beginning is left out. Asked when the first sample is there.
    */
   at?: () => number
+  /** Ms of its audio at its beginning that are left out; times of its events are counted from there all the same. */
+  skip?: number
   /**
    * Where it ends at the latest, in ms of the joined stream: what comes later is left out. `undefined` while that is not
    * known, and where it ends by itself.
@@ -98,6 +100,9 @@ export class JoinedSource extends Readable {
 
   /** Length of all audio in ms, where it is known by now. */
   duration: number | undefined
+
+  /** Where it begins, in ms of what it reads, when that is not at its beginning. */
+  beginsAt = 0
 
   /** Audio handed on so far, in ms of the stream. */
   get position(): number {
@@ -201,7 +206,8 @@ export class JoinedSource extends Readable {
           const ahead = part.at === undefined ? 0 : this.#bytesUntil(part.at(), format)
           const isPlaced = Math.abs(ahead) <= msToBytes(TOLERANCE, format)
           if (!isPlaced && !(await this.#pushSilence(ahead, format))) return false
-          cut = new PartCut(part, format, isPlaced ? 0 : Math.max(0, -ahead))
+          const skip = msToBytes(part.skip ?? 0, format)
+          cut = new PartCut(part, format, isPlaced ? skip : Math.max(0, -ahead))
         }
         if (!(await this.#pushAudio(cut.push(audio, this.#bytes), format))) return false
       }
@@ -239,7 +245,7 @@ export class JoinedSource extends Readable {
 
   /** @returns whether more audio may follow. */
   async #pushAudio(audio: Buffer, format: AudioFormat): Promise<boolean> {
-    const room = msToBytes(this.#options.maxDuration, format) - this.#bytes
+    const room = msToBytes(this.#options.maxDuration - this.beginsAt, format) - this.#bytes
     const allowed = audio.length > room ? audio.subarray(0, room) : audio
     for (let at = 0; at < allowed.length; at += OUTPUT_BYTES) {
       if (this.destroyed || this.#options.stop?.aborted === true) return false
