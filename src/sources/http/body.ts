@@ -11,6 +11,9 @@ import type { SourceReconnecting } from '../live/options.ts'
 /** Bytes by which content is known. */
 const HEAD_BYTES = 32
 
+/** Bytes that a station sends of what it plays, and not before it has something to play. */
+const SOUND_BYTES = 1024
+
 /** The part of a resource that is wanted. */
 export interface ByteRange {
   /** First byte, from 0. */
@@ -54,6 +57,8 @@ export interface HttpBodyOptions {
  * where it was; where that is not possible the stream fails. It ends only when the content has come whole.
  */
 export class HttpBody extends Readable {
+  /** When the first {@link SOUND_BYTES} had come, in ms of `performance.now()`; `undefined` before. */
+  soundAt: number | undefined
   readonly #options: HttpBodyOptions
   readonly #shown: string
   #opening: Promise<HttpAnswer> | undefined
@@ -249,6 +254,7 @@ export class HttpBody extends Readable {
     const bytes = chunk.subarray(skipped, skipped + Math.min(room, chunk.length))
     if (bytes.length === 0) return
     this.#received += bytes.length
+    if (this.#received >= SOUND_BYTES) this.soundAt ??= performance.now()
     this.#hungry = this.push(bytes)
     if (this.#head.length < HEAD_BYTES) {
       this.#head = Buffer.concat([this.#head, bytes])

@@ -212,6 +212,7 @@ export class HttpOpening {
     const { connectTimeout, stallTimeout } = this.#settings
     first.neverResume()
     const inputName = shownUrl(url)
+    let body = first
     return new ReconnectingSource({
       ...this.#settings,
       inputName,
@@ -223,10 +224,11 @@ export class HttpOpening {
       open: (attempt) => {
         const limit = new SilenceLimit(LATE_MS)
         if (attempt === 1) return this.#decoded(first, url, limit)
-        const body = this.#body({ url, retries: 0 })
+        body = this.#body({ url, retries: 0 })
         body.neverResume()
         return this.#decoded(body, url, limit)
       },
+      knownAt: () => body.soundAt,
       explain: (error, heard) => {
         if (error === undefined) return { error: lost(inputName), final: false }
         if (!(error instanceof DiarizeStreamError)) return { error, final: true }

@@ -217,6 +217,8 @@ export class JoinedSource extends Readable {
       return await this.#pushAudio(cut.flush(this.#bytes), format)
     } finally {
       await destroyed(stream)
+      // Of the first of them; it is asked for when all have ended, too.
+      this.#startedAt ??= stream[streamStartedAt]
       this.#part = undefined
     }
   }

@@ -54,6 +54,11 @@ export interface ReconnectingSourceOptions extends ReconnectSettings {
   explain: (error: Error | undefined, hadAudio: boolean) => SourceLoss
   /** Called whenever an opening gives audio. */
   onAudio?: () => void
+  /**
+   * When it was certain, by `now`, that the first sample of the opening had been recorded: before it came here, where what
+   * decodes it was slow to begin.
+   */
+  knownAt?: () => number | undefined
   /** A clock in ms that never goes back. @defaultValue `performance.now` */
   now?: () => number
 }
@@ -199,6 +204,8 @@ export class ReconnectingSource extends Readable {
     const audio = attempt.read()
     const { format, firstAt } = attempt
     if (audio === undefined || format === undefined || firstAt === undefined) return
+    const knownAt = this.#options.knownAt?.()
+    if (knownAt !== undefined) attempt.clock.note(knownAt, 0)
     this.#format ??= format
     this.#countAudio()
     this.#watch()

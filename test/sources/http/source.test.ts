@@ -1,9 +1,11 @@
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { liveSource, requestFormat, type UpstreamStage } from '../../../src/stage.ts'
+import { liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../../../src/stage.ts'
 import { httpSource } from '../../../src/sources/http/source.ts'
 import { decode } from '../../../src/transforms/decode.ts'
 import {
@@ -286,6 +288,21 @@ describe('radio', () => {
     const server = await serve({ fault: 'icy' })
     const { bytes } = await read(server.url(), { maxDuration: 1000 })
     expect(shapeOf(bytes).samples).toBe(44_100)
+  })
+
+  it('began when its bytes came, however long FFmpeg takes to begin, and knows it when it has ended', async () => {
+    const server = await serve([], mp3, station)
+    const [slow, go] = ['slow-ffmpeg', 'go'].map((name) => join(media.directory, name)) as [string, string]
+    const wait = `case "$*" in *pipe:0*) while [ ! -e '${go}' ]; do sleep 0.05; done;; esac`
+    await writeFile(slow, `#!/bin/sh\n${wait}\nexec ffmpeg "$@"\n`, { mode: 0o755 })
+    const source: UpstreamStage = httpSource(server.url(), { ffmpegPath: slow, maxDuration: 100 })
+    const audio = buffer(source)
+    await childStarted()
+    await delay(1000)
+    const asked = Date.now()
+    await writeFile(go, '')
+    await audio
+    expect(source[streamStartedAt]!.getTime()).toBeLessThan(asked - 500)
   })
 
   it('ends in good order when it is told to stop', async () => {

@@ -131,6 +131,19 @@ describe('ReconnectingSource', () => {
     expect(test.names()).toEqual(['close'])
   })
 
+  it('began when that was certain, where what decodes it was slow to begin', async () => {
+    const began = performance.now() + 100
+    const test = setup({}, { knownAt: () => began })
+    await test.start()
+    await pass(3000)
+    const now = Date.now()
+    test.last().push(Buffer.alloc(1600, 1))
+    await settleDown()
+    expect(test.source[streamStartedAt]?.getTime()).toBe(now - 2900)
+    test.source.destroy()
+    await settleDown()
+  })
+
   it('keeps the time true over an outage', async () => {
     const test = setup()
     await test.start()
