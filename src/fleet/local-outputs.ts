@@ -75,7 +75,6 @@ export class LocalOutputs {
       await rename(draft, epochFolder(given, epoch))
       const outputs = new LocalOutputs(given, before, false)
       await outputs.assertCurrent()
-      await outputs.#removeOlder()
       await outputs.#link()
       return outputs
     } catch (error) {
@@ -95,8 +94,16 @@ export class LocalOutputs {
     return path.join(this.#folder, partName(this.#given, format))
   }
 
-  /** Puts the predecessor's checkpoint where the run goes on from it, with `sinks`, one for each output. */
+  /**
+   * Puts the predecessor's checkpoint where the run goes on from it, with `sinks`, one for each output, and removes what the
+   * predecessor had: until then a successor goes on from that.
+   */
   async prepare(sinks: readonly object[]): Promise<void> {
+    await this.#takeCheckpoint(sinks)
+    await this.#removeOlder()
+  }
+
+  async #takeCheckpoint(sinks: readonly object[]): Promise<void> {
     if (this.#before === undefined) return
     const { checkpoint, folder } = this.#before
     this.#before = undefined
@@ -202,17 +209,30 @@ async function raiseFence(given: TakeOver): Promise<void> {
   await handle.close()
 }
 
-/** The folder of the highest epoch before, as far as one came so far as to have one. */
+/** The folder of the highest epoch before that came so far as to have something. */
 async function folderBefore(given: TakeOver): Promise<string | undefined> {
-  const epoch = await highestOf(given, FOLDER, given.epoch)
-  return epoch === undefined ? undefined : epochFolder(given, epoch)
+  const epochs = (await epochsOf(given, FOLDER)).filter((epoch) => epoch < given.epoch)
+  for (const epoch of epochs.toSorted((a, b) => b - a)) {
+    const folder = epochFolder(given, epoch)
+    if (await hasSomething(folder)) return folder
+  }
+  return undefined
 }
 
-async function highestOf(given: TakeOver, kind: RegExp, below = Infinity): Promise<number | undefined> {
+/** Else whoever had it was lost before it took over what others had. */
+async function hasSomething(folder: string): Promise<boolean> {
+  const names: string[] = await readdir(folder).catch(() => [])
+  return names.includes(CHECKPOINT) || names.includes(DONE)
+}
+
+async function highestOf(given: TakeOver, kind: RegExp): Promise<number | undefined> {
+  const epochs = await epochsOf(given, kind)
+  return epochs.length === 0 ? undefined : Math.max(...epochs)
+}
+
+async function epochsOf(given: TakeOver, kind: RegExp): Promise<number[]> {
   const names = await readdir(workFolder(given)).catch(() => [])
-  const epochs = names.flatMap((name) => kind.exec(name)?.[1] ?? []).map(Number)
-  const before = epochs.filter((epoch) => epoch < below)
-  return before.length === 0 ? undefined : Math.max(...before)
+  return names.flatMap((name) => kind.exec(name)?.[1] ?? []).map(Number)
 }
 
 /** The part of the stream of which all files in a folder are whole. */

@@ -45,9 +45,9 @@ it('gives what is certain to the next epoch, in a folder of its own, and the fil
   const second = await takeOver(6)
   const after = second.pathOf(output)
   expect(after).not.toBe(before)
-  expect(existsSync(before)).toBe(false)
   expect(readFileSync(after, 'utf8')).toBe('certain,')
   await second.prepare([srtSink(after)])
+  expect(existsSync(before)).toBe(false)
   const { outputs, stages, nextOrder } = (await readCheckpoint(second.checkpoint))!
   expect(outputs).toEqual({ [after]: { order: 3, bytes: 8, blocks: 2, cuts: [] } })
   expect(Object.keys(stages)).toEqual(['diarize()', `srtSink() ${after}`])
@@ -57,6 +57,18 @@ it('gives what is certain to the next epoch, in a folder of its own, and the fil
   await second.publish()
   expect(readFileSync(path.join(folder, 'talk.srt'), 'utf8')).toBe('certain,')
   expect(existsSync(path.join(folder, 'talk.srt.part'))).toBe(false)
+})
+
+it('goes on from what is certain where one between them was lost before it had taken that over', async () => {
+  const takeOver = jobIn(directory())
+  const first = await takeOver(1, { isRecording: false })
+  writeFileSync(first.pathOf(output), 'certain, and the rest')
+  writeFileSync(first.checkpoint, checkpointOf(first.pathOf(output), 8))
+  await takeOver(2, { isRecording: false })
+  const third = await takeOver(3, { isRecording: false })
+  expect(readFileSync(third.pathOf(output), 'utf8')).toBe('certain,')
+  await third.prepare([srtSink(third.pathOf(output))])
+  expect(await readCheckpoint(third.checkpoint)).toMatchObject({ nextOrder: 7 })
 })
 
 it('lets a slice with files of its own go on from the one before, with nothing in them', async () => {
