@@ -74,8 +74,8 @@ export interface FleetCounts {
   refusals: number
 }
 
-/** Why a job is ended before its time. */
-type Ending = 'handed back' | 'lost'
+/** Why a job is ended before its time; of a live input also that its next slice is queued. */
+type Ending = 'handed back' | 'lost' | 'followed'
 
 interface Running {
   job: Job<FleetJob>
@@ -92,6 +92,8 @@ interface Running {
 const STALLED_MS = 2000
 /** A worker asks for jobs at least as often, in s: one that was handed back in Redis wakes nobody. */
 const ASK_S = 1
+/** So long the place of a live input that has ended is kept for its next slice, or attempt, in ms. */
+const KEPT_MS = 3000
 /** Whether places are divided as they should be is looked at as often, in ms; it is done when a job begins or ends, too. */
 const PLACES_MS = 1000
 /** Commands of the whole fleet are looked for as often, in ms. */
@@ -154,6 +156,8 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
   /** As it was at first: programs that are started later need not have it. */
   readonly #environmentKey = environmentKey()
   readonly #running = new Map<string, Running>()
+  /** Until when places of live inputs that have ended are kept, in ms of `performance.now()`. */
+  #kept: number[] = []
   readonly #tidy: (() => void)[] = []
   /** The last commands before it began. */
   readonly #known: readonly (string | undefined)[]
@@ -255,14 +259,21 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     for (const undo of this.#tidy) undo()
   }
 
+  /** Jobs that are not about to end. */
+  get #lasting(): Running[] {
+    return [...this.#running.values()].filter(({ ending }) => ending === undefined)
+  }
+
   #divide(): void {
-    const live = [...this.#running.values()].filter(isLive).length
+    const now = performance.now()
+    this.#kept = this.#kept.filter((until) => until > now)
+    const live = this.#lasting.filter(isLive).length + this.#kept.length
     if (this.#drained === undefined) dividePlaces(this.#workers, this.#limit, live)
   }
 
   /** Hands the recording that was begun last back where there are too many jobs, as where a live input came: it goes on elsewhere. */
   #makeRoom(): void {
-    const all = [...this.#running.values()].filter(({ ending }) => ending === undefined)
+    const all = this.#lasting
     const last = all.findLast((running) => !isLive(running))
     if (all.length > this.#limit && last !== undefined) this.#handBack(last)
   }
@@ -350,6 +361,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     }
     signal?.addEventListener('abort', () => running.abort.abort(endedBy('handed back')), { once: true })
     this.#running.set(id, running)
+    if (isLive(running)) this.#kept.shift()
     this.#divide()
     this.emit('begin', running.facts)
     // It was on its way when this worker was told to end.
@@ -358,7 +370,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     try {
       const outcome = await this.#run(job, running)
       if (running.ending === 'handed back' && outcome.status === 'stopped') return await this.#move(job, token, running)
-      if (outcome.status === 'stopped') await this.#enqueueNext(job)
+      if (outcome.status === 'stopped') await this.#enqueueNext(job, running)
       this.emit('done', running.facts, outcome)
       return { status: outcome.status, files: outcome.files, gaps: outcome.summary?.gaps.length ?? 0 }
     } catch (error) {
@@ -368,6 +380,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     } finally {
       // It may have been given to this worker anew, where it was lost.
       if (this.#running.get(id) === running) this.#running.delete(id)
+      if (isLive(running) && running.ending !== 'followed') this.#keepPlace()
       this.#divide()
     }
   }
@@ -456,8 +469,15 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     throw new this.#store.bullmq.WaitingError()
   }
 
-  async #enqueueNext(job: Job<FleetJob>): Promise<void> {
+  /** Else a recording would be begun in the place, and handed back when the live input goes on. */
+  #keepPlace(): void {
+    this.#kept.push(performance.now() + KEPT_MS)
+  }
+
+  async #enqueueNext(job: Job<FleetJob>, running: Running): Promise<void> {
     const next = nextSlice(job.id ?? '', job.data)
+    running.ending ??= 'followed'
+    this.#keepPlace()
     await this.#store.queues.live.add('caption', next.data, { ...job.opts, jobId: next.id })
   }
 
@@ -494,7 +514,7 @@ function endOfSlice(queuedAt: number, length: number): number {
   return Math.max(Math.min(length, LEAST_SLICE_MS), queuedAt + length - Date.now())
 }
 
-function endedBy(ending: Ending): Error {
+function endedBy(ending: 'handed back' | 'lost'): Error {
   const why = ending === 'handed back' ? 'the job is handed back' : 'another worker has the job'
   return Object.assign(new Error(why), { name: 'AbortError' })
 }
