@@ -179,6 +179,10 @@ export async function killOverStation(folder: string, kills: number, seed: numbe
   return { ...result, gaps: gaps.length }
 }
 
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0
+}
+
 export function faultsOfRadio(
   at: (ending: string) => string,
   words: readonly ToneWord[],
@@ -188,7 +192,8 @@ export function faultsOfRadio(
   const gaps = linesOf(at('jsonl')).filter(({ type }) => type === 'gap')
   const first = heard[0]
   if (first?.word === undefined) return { faults: ['nothing was heard'], gaps }
-  const offset = first.start - words[first.word]!.start
+  // Of most words: some may stand where a machine that was busy at first took them to be.
+  const offset = median(heard.map(({ word = -1, start }) => start - (words[word]?.start ?? 0)))
   let before = -1
   for (const { word = -1, start } of heard) {
     if (word <= before) faults.push(`word ${word} comes after ${before}`)

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openFleet } from '../../src/fleet/index.ts'
@@ -161,6 +161,15 @@ function readWhole(file: string): string {
   return existsSync(file) ? readFileSync(file, 'utf8') : ''
 }
 
+/** With `FLEET_KEEP`, a folder, one can look at what is wrong. */
+function keep(folder: string, number: number): void {
+  const { FLEET_KEEP } = process.env
+  if (FLEET_KEEP === undefined) return
+  mkdirSync(FLEET_KEEP, { recursive: true })
+  for (const name of readdirSync(folder).filter((file) => file.startsWith(`whole${number}.`)))
+    copyFileSync(path.join(folder, name), path.join(FLEET_KEEP, name))
+}
+
 /** Puts the files of all slices of a station behind one another, and judges them as one. */
 function judgeRadio(number: number, words: readonly ToneWord[], options: OrdealOptions, result: Ordeal): void {
   const { folder, longestGap } = options
@@ -173,10 +182,11 @@ function judgeRadio(number: number, words: readonly ToneWord[], options: OrdealO
     writeFileSync(at(ending), parts.map((name) => readWhole(path.join(folder, name))).join(''))
   }
   const { faults, gaps } = faultsOfRadio(at, words)
+  if (faults.length > 0) keep(folder, number)
   result.faults.push(...faults.map((fault) => `radio ${number}: ${fault}`))
   for (const { start, end, startedAt = '', endedAt = '' } of gaps) {
     result.gaps += 1
-    tell(`radio ${number}: gap ${startedAt} to ${endedAt}, ${end - start} ms`)
+    tell(`radio ${number}: gap ${startedAt} to ${endedAt}, ${start} to ${end}, ${end - start} ms`)
     result.longestGap = Math.max(result.longestGap, end - start)
     if (end - start > longestGap) result.faults.push(`radio ${number}: a gap of ${end - start} ms`)
   }
