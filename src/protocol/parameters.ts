@@ -129,7 +129,10 @@ export interface ConnectionParameters {
   encoding?: 'pcm_s16le' | 'pcm_mulaw' | 'opus' | 'ogg_opus' | 'aac'
   /** Whether words are labelled with speakers. @defaultValue `true` */
   speakerLabels?: boolean
-  /** Cap on the number of speakers, 1 to 10; further voices join the nearest label. Leave headroom. */
+  /**
+   * Cap on the number of speakers in a session, 1 to 10; further voices join the nearest label. Leave headroom. Who comes back in a
+   * later session, or in another part with `parallel`, and is not known again, counts anew.
+   */
   maxSpeakers?: number
   /**
    * Milliseconds between revisions of labels in mid-session, 120000 to 300000; 0 for only one at the end. Less is refused or
