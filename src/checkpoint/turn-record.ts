@@ -91,8 +91,10 @@ export class TurnRecord {
   }
 }
 
-function labelsOf({ speaker, words }: Turn): Set<string> {
-  return new Set([speaker, ...words.map((word) => word.speaker)].filter((label) => label !== undefined))
+/** Who says the words of a turn; its channel where nobody on that is told apart. */
+function labelsOf({ speaker, words, channel }: Turn): Set<string> {
+  const labels = [speaker, ...words.map((word) => word.speaker)].filter((label) => label !== undefined)
+  return new Set(labels.length === 0 && channel !== undefined ? [channel] : labels)
 }
 
 /** The turns of a checkpoint. */

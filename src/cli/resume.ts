@@ -19,7 +19,6 @@ const OBSTACLES = {
   report: 'it would measure only what is heard after the crash',
   finished: 'the service hears all of a file at once, and begins anew',
   parallel: 'all turns come at the end, so there is nothing to go on from',
-  channels: 'channels are not kept in it',
 } as const
 
 /** @throws ConfigurationError `INVALID_OPTION` where what is asked for cannot go on where it was cut off */

@@ -36,6 +36,7 @@ import {
   resolveDiarizeOptions,
 } from './diarize-options.ts'
 import type { Supervisor } from '../stream/supervisor.ts'
+import type { ChannelSupervisor } from './channels/supervisor.ts'
 import type { Loaded, Peer, Supervision, SupervisionEnd } from './engine-choice.ts'
 
 const PROGRESS_MS = 1000
@@ -350,8 +351,8 @@ class DiarizeStream extends Duplex {
   }
 
   get #state(): ReturnType<ResumableHearing['state']> {
-    // One of channels or parts is refused before.
-    const supervisor = this.#supervisor as Supervisor | undefined
+    // One of parts is refused before.
+    const supervisor = this.#supervisor as Supervisor | ChannelSupervisor | undefined
     const startedAt = this.#startedAt?.getTime()
     return {
       live: this.#input.live,
@@ -387,9 +388,14 @@ class DiarizeStream extends Duplex {
     if (from === undefined) return begin
     this.#resumption = undefined
     from.check()
-    const { resumeRecording, resumeLive } = this.#resumptions!
+    const { byGroup, resumeRecording, resumeLive } = this.#resumptions!
     const arrival = this.#input.live
-      ? resumeLive(from, frameMs, this.#input.startedAt?.getTime() ?? Date.now())
+      ? resumeLive(
+          from,
+          frameMs,
+          this.#input.startedAt?.getTime() ?? Date.now(),
+          channelSettings(this.#options)?.channels,
+        )
       : resumeRecording(from, frameMs, this.#options.overlap)
     // What speakers are known again by must not lie outside of the range.
     const first = Math.max(arrival.start.frame, this.#input.live ? 0 : (begin?.frame ?? 0))
@@ -398,9 +404,8 @@ class DiarizeStream extends Duplex {
     this.#skip = this.#input.live ? arrival.skip : first - before
     this.#shift = arrival.shift
     this.#origin = arrival.startedAt
-    this.#naming?.resumeFrom(arrival.start.turns, from.voices)
-    const { gap } = arrival
-    if (gap !== undefined) this.emit('gap', gap)
+    this.#naming?.resumeFrom(arrival.start.turns, byGroup(from.voices, channelSettings(this.#options)?.channels))
+    for (const gap of arrival.gaps ?? []) this.emit('gap', gap)
     return { ...arrival.start, frame: first }
   }
 

@@ -258,7 +258,9 @@ export function supervision(
     speakerLabels: options.speakerLabels,
     maxReplay: options.maxReplay,
     partials: options.includePartialTurns !== false && options.redactPii !== true,
-    supervise: (name, channel) => new Supervisor({ ...one, channel: name, pending: () => input.pendingOf(channel) }),
+    start: peer.start,
+    supervise: (name, channel, start) =>
+      new Supervisor({ ...one, start, channel: name, pending: () => input.pendingOf(channel) }),
   })
 }
 

@@ -3,7 +3,7 @@ import type { Resumption } from '../checkpoint/stages.ts'
 import { contextFrom, turnsOf } from '../checkpoint/turn-record.ts'
 import { FinalWords } from '../stream/joiner.ts'
 import type { Gap, StreamStart } from '../stream/options.ts'
-import { channelSettings } from './channels/options.ts'
+import { letterOn } from './channels/options.ts'
 import { peerKind, type ResolvedDiarizeOptions } from './diarize-options.ts'
 
 /** How the source that is there now stands to the stream that goes on. */
@@ -15,8 +15,8 @@ export interface Arrival {
   shift: number
   /** Wall time of millisecond 0 of the stream, of a live source. */
   startedAt?: Date
-  /** What nobody heard, of a live source. */
-  gap?: Gap
+  /** What nobody heard, of a live source; of each of its channels. */
+  gaps?: readonly Gap[]
 }
 
 /** How long before the first audio that is wanted a source begins that seeks, in ms: what a decoder gives at first may be wrong. */
@@ -32,9 +32,27 @@ export function seekingPoint(from: Resumption, overlap: number): number {
   return again < SEEK_FROM_MS ? 0 : Math.floor((again - RUN_UP_MS) / STEP_MS) * STEP_MS
 }
 
-/** From where a recording is heard again, in ms. */
+/** From where a recording is heard again, in ms: from where each of its channels is. */
 function againFrom(turns: StreamStart['turns'], overlap: number): number {
-  return Math.min(finalsOf(turns).hearFrom(overlap), contextFrom(turns))
+  const needed = byChannel(turns).map((own) => finalsOf(own).hearFrom(overlap))
+  return Math.min(...needed, contextFrom(turns))
+}
+
+/** The turns of each channel that has some; of a stream without channels all; one empty list where there is none. */
+function byChannel(turns: StreamStart['turns']): StreamStart['turns'][] {
+  const channels = new Set(turns.map(({ channel }) => channel))
+  return channels.size === 0 ? [[]] : [...channels].map((name) => turns.filter(({ channel }) => channel === name))
+}
+
+/** Voices by the channel that they were heard on, as they are compared with those of a book; `''` where there are no channels. */
+export function byGroup(
+  voices: Resumption['voices'],
+  channels: readonly string[] | undefined,
+): Map<string, Resumption['voices']> {
+  if (channels === undefined) return new Map([['', voices]])
+  const own = (name: string): Resumption['voices'] =>
+    new Map([...voices].filter(([label]) => letterOn(label, name, channels) !== undefined))
+  return new Map(channels.map((name) => [name, own(name)]))
 }
 
 /** Goes on with a source that gives the same from its beginning: with what tells all speakers, and behind it what is new. */
@@ -49,17 +67,29 @@ export function resumeRecording(from: Resumption, frameMs: number, overlap: numb
  * Goes on with a live source, at its place by the clock.
  *
  * @param firstAt - wall time of its first sample, ms of the epoch.
+ * @param channels - names of its channels, where they are kept apart.
  */
-export function resumeLive(from: Resumption, frameMs: number, firstAt: number): Arrival {
+export function resumeLive(
+  from: Resumption,
+  frameMs: number,
+  firstAt: number,
+  channels: readonly (string | undefined)[] = [undefined],
+): Arrival {
   const turns = turnsOf(from)
   const origin = originOf(from)
   const frame = Math.ceil(Math.max(from.reachedMs, firstAt - origin) / frameMs)
   const shift = Math.round(frame * frameMs)
-  const { end } = finalsOf(turns)
-  const [startedAt, endedAt] = [end, shift].map((ms) => new Date(origin + ms).toISOString()) as [string, string]
-  const gap = { start: end, end: shift, startedAt, endedAt }
+  const { end: lastEnd } = finalsOf(turns)
+  const gaps = channels.flatMap((channel): Gap[] => {
+    const own = turns.filter((turn) => turn.channel === channel)
+    // Of whom it is not known when he spoke last, nothing is known to be lost but what all have lost.
+    const end = own.length === 0 ? lastEnd : finalsOf(own).end
+    if (shift <= end) return []
+    const [startedAt, endedAt] = [end, shift].map((ms) => new Date(origin + ms).toISOString()) as [string, string]
+    return [{ start: end, end: shift, startedAt, endedAt, ...(channel !== undefined && { channel }) }]
+  })
   const start = { ...commonOf(from), turns, frame, settled: shift }
-  return { start, skip: 0, shift, startedAt: new Date(origin), ...(shift > end && { gap }) }
+  return { start, skip: 0, shift, startedAt: new Date(origin), gaps }
 }
 
 /** Wall time of millisecond 0 of the stream, ms of the epoch. */
@@ -119,6 +149,5 @@ export function identityOf(options: ResolvedDiarizeOptions): string {
 export function obstacleOf(options: ResolvedDiarizeOptions): string | undefined {
   if ((options.parallel ?? 1) > 1)
     return 'parallel gives all turns at the end, so there is nothing to go on from; leave one of them out'
-  if (channelSettings(options) !== undefined) return 'channels are not kept in it; leave one of them out'
   return undefined
 }

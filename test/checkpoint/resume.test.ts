@@ -202,10 +202,6 @@ describe('a run with a checkpoint', () => {
       [[file(), resample(), diarize({ engine }), fanOut(srt(), own)], 'each sink must be one of this library'],
       [[file(), resample(), diarize({ engine }), srtSink(new PassThrough())], 'each sink must be one of this library'],
       [[file(), resample(), diarize({ engine }), between, srt()], 'nothing may stand between diarize() and the sink'],
-      [
-        [file(), resample({ channels: 'keep' }), diarize({ engine, channels: ['a', 'b'] }), srt()],
-        'channels are not kept in it',
-      ],
       [[file(), resample(), diarize({ engine, parallel: 2 }), srt()], 'parallel gives all turns at the end'],
       [[fileSource('-'), resample(), diarize({ engine }), srt()], 'its source cannot be opened again'],
     ] as const

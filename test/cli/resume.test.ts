@@ -38,7 +38,6 @@ describe('--resume', () => {
     [['a.mp4', '-o', 'a.srt', '--report'], '--resume and --report exclude each other'],
     [['a.mp4', '-o', 'a.srt', '--finished'], '--resume and --finished exclude each other'],
     [['a.mp4', '-o', 'a.srt', '--parallel', '4'], '--resume and --parallel exclude each other'],
-    [['a.mp4', '-o', 'a.srt', '--channels', 'A,B'], '--resume and --channels exclude each other'],
     [['a.jsonl', '-o', 'a.srt'], '--resume is of no use with a transcript'],
     [['-', '-o', 'a.srt'], '--resume needs an input that can be opened again'],
     [['a.mp4', '-o', 'a.srt', '-o', 'a.docx'], '--resume cannot keep a.docx, which is made at the end'],

@@ -21,8 +21,8 @@ const from: Resumption = {
 
 describe('a stream that goes on', () => {
   it('hears a recording again from where all who spoke lately are heard', () => {
-    const { start, skip, shift, gap } = resumeRecording(from, 50, 5000)
-    expect({ frame: start.frame, skip, shift, gap }).toEqual({ frame: 384, skip: 384, shift: 0, gap: undefined })
+    const { start, skip, shift, gaps } = resumeRecording(from, 50, 5000)
+    expect({ frame: start.frame, skip, shift, gaps }).toEqual({ frame: 384, skip: 384, shift: 0, gaps: undefined })
     expect({ ...start, frame: 0 }).toMatchObject({ turns, nextOrder: 9, speakers: ['A', 'B'], settled: 0 })
     expect(resumeRecording({ ...from, turns: [] }, 50, 5000).start.frame).toBe(0)
   })
@@ -37,19 +37,31 @@ describe('a stream that goes on', () => {
   })
 
   it('takes a live source for where the clock says, and tells what nobody heard', () => {
-    const { start, shift, gap, startedAt } = resumeLive(from, 50, 1_700_000_099_990)
+    const { start, shift, gaps, startedAt } = resumeLive(from, 50, 1_700_000_099_990)
     expect({ frame: start.frame, settled: start.settled, shift }).toEqual({
       frame: 2000,
       settled: 100_000,
       shift: 100_000,
     })
     expect(startedAt?.getTime()).toBe(1_700_000_000_000)
-    expect(gap).toEqual({
-      start: 30_850,
-      end: 100_000,
-      startedAt: '2023-11-14T22:13:50.850Z',
-      endedAt: '2023-11-14T22:15:00.000Z',
-    })
+    expect(gaps).toEqual([
+      {
+        start: 30_850,
+        end: 100_000,
+        startedAt: '2023-11-14T22:13:50.850Z',
+        endedAt: '2023-11-14T22:15:00.000Z',
+      },
+    ])
+  })
+
+  it('tells what each channel has missed, of those that have spoken since they have', () => {
+    const onChannels = turns.map((turn, index) => ({ ...turn, channel: index === 0 ? 'One' : 'Two' }))
+    const of = { ...from, turns: onChannels.map((turn) => JSON.stringify(turn)) }
+    const { gaps } = resumeLive(of, 50, 1_700_000_099_990, ['One', 'Two', 'Three'])
+    const ends = [onChannels[0]!.end, onChannels.at(-1)!.end, onChannels.at(-1)!.end]
+    expect(gaps?.map(({ channel, start, end }) => [channel, start, end])).toEqual(
+      ['One', 'Two', 'Three'].map((channel, index) => [channel, ends[index], 100_000]),
+    )
   })
 
   it('never puts live audio before what had come, whatever the clock says', () => {
@@ -85,10 +97,10 @@ describe('the options of a stream that goes on', () => {
     expect(new Set(all.map(of)).size).toBe(all.length)
   })
 
-  it('cannot be those of parts or channels', () => {
+  it('cannot be those of parts', () => {
     const obstacle = (options: object) => obstacleOf(resolveDiarizeOptions({ url: 'wss://a.example', ...options }))
     expect(obstacle({})).toBeUndefined()
     expect(obstacle({ parallel: 3 })).toContain('parallel')
-    expect(obstacle({ channels: ['a', 'b'] })).toContain('channels')
+    expect(obstacle({ channels: ['a', 'b'] })).toBeUndefined()
   })
 })

@@ -122,10 +122,16 @@ export class LevelHistory {
   /** Mean squares of the last frames of each channel, each at its number modulo the size. */
   readonly #squares: Float32Array[]
   readonly #encoding: 's16le' | 'mulaw'
-  #frames = 0
+  readonly #first: number
+  #frames: number
 
-  /** @param frameMs - length of a frame; may be fractional. @param keepMs - how far back levels are known. */
-  constructor(channels: number, frameMs: number, keepMs: number, encoding: 's16le' | 'mulaw') {
+  /**
+   * @param frameMs - length of a frame; may be fractional.
+   * @param keepMs - how far back levels are known.
+   * @param first - number of the first frame that comes.
+   */
+  constructor(channels: number, frameMs: number, keepMs: number, encoding: 's16le' | 'mulaw', first = 0) {
+    this.#first = this.#frames = first
     this.#frameMs = frameMs
     this.#size = Math.ceil(keepMs / frameMs) + 1
     this.#squares = Array.from({ length: channels }, () => new Float32Array(this.#size))
@@ -143,7 +149,7 @@ export class LevelHistory {
   level(channel: number, start: number, end: number): number | undefined {
     const first = Math.floor(start / this.#frameMs)
     const last = Math.max(first, Math.ceil(end / this.#frameMs) - 1)
-    if (first < Math.max(0, this.#frames - this.#size) || last >= this.#frames) return undefined
+    if (first < Math.max(this.#first, this.#frames - this.#size) || last >= this.#frames) return undefined
     let sum = 0
     let weights = 0
     for (let frame = first; frame <= last; frame++) {

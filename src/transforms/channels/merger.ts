@@ -13,6 +13,8 @@ export interface TurnMergerOptions {
   partials: boolean
   /** Ms after the end of a turn up to which the other channels must be known; absent where its start is enough. */
   beyondEnd?: number
+  /** Where a stream goes on: the order of its next turn, and ms of it before which each channel says nothing more. */
+  start?: { nextOrder: number; finals: readonly number[] }
 }
 
 interface HeldTurn {
@@ -41,16 +43,19 @@ export class TurnMerger {
   readonly #options: TurnMergerOptions
   readonly #channels: Channel[]
   #partials: boolean
-  #nextOrder = 0
-  #lastOrder = -1
+  #nextOrder: number
+  #lastOrder: number
 
   constructor(options: TurnMergerOptions) {
     this.#options = options
     this.#partials = options.partials
-    this.#channels = Array.from({ length: options.channels }, () => ({
+    const { nextOrder = 0, finals = [] } = options.start ?? {}
+    this.#nextOrder = nextOrder
+    this.#lastOrder = nextOrder - 1
+    this.#channels = Array.from({ length: options.channels }, (_channel, index) => ({
       held: [],
       open: undefined,
-      final: 0,
+      final: finals[index] ?? 0,
       answered: 0,
       ended: false,
       orders: new Map(),

@@ -85,3 +85,10 @@ function checkNames(channels: unknown): void {
       throw invalidOption(`channels[${index}]`, 'a name that no other channel has', name)
   }
 }
+
+/** The letter of a speaker called `label` on the channel `name`; `undefined` for one of another. A name may begin like another. */
+export function letterOn(label: string, name: string, names: readonly string[]): string | undefined {
+  const on = (channel: string): boolean => label.startsWith(`${channel}/`)
+  if (!on(name) || names.some((other) => other.length > name.length && on(other))) return undefined
+  return label.slice(name.length + 1)
+}

@@ -3,11 +3,12 @@ import { splitChannels } from '../../audio/pcm.ts'
 import { DiarizeStreamError, type Warning } from '../../errors.ts'
 import type { Turn } from '../../model.ts'
 import type { ClientMessage, TerminationMessage } from '../../protocol/messages.ts'
-import type { SupervisorEvents } from '../../stream/options.ts'
+import type { StreamStart, SupervisorEvents } from '../../stream/options.ts'
 import type { Supervisor } from '../../stream/supervisor.ts'
+import type { VoiceProfile } from '../../voices/profile.ts'
 import { BleedFilter, LevelHistory, SAME_WORD_MS } from './bleed.ts'
 import { TurnMerger } from './merger.ts'
-import type { ChannelSettings } from './options.ts'
+import { type ChannelSettings, letterOn } from './options.ts'
 import { EventEmitter } from 'node:events'
 
 /** How often turns that are held back are looked at while no audio comes. */
@@ -19,12 +20,15 @@ export interface ChannelSupervisorOptions {
   settings: ChannelSettings
   format: AudioFormat
   frameBytes: number
-  supervise(this: void, name: string, channel: number): Supervisor
+  /** Looks after the sessions of a channel, which goes on from `start` where another process began it. */
+  supervise(this: void, name: string, channel: number, start: StreamStart | undefined): Supervisor
   /** Whether speakers within a channel are told apart. */
   speakerLabels: boolean
   partials: boolean
   /** Most audio in ms that a channel may hear again. */
   maxReplay: number
+  /** Where the stream goes on that another process began: that of all channels together. */
+  start?: StreamStart | undefined
 }
 
 /** Several channels in step, as if they were one: a frame goes to all, and the next comes when all have taken it. */
@@ -50,8 +54,10 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
 
   constructor(options: ChannelSupervisorOptions) {
     super()
-    const { settings, format, frameBytes, partials, maxReplay } = options
+    const { settings, format, frameBytes, partials, maxReplay, start } = options
     const names = settings.channels
+    const starts = names.map((name) => start && startOfChannel(start, name, names))
+    this.#frames = start?.frame ?? 0
     const encoding = format.encoding === 'mulaw' ? 'mulaw' : 's16le'
     this.#options = options
     this.#frameMs = bytesToMs(frameBytes, format)
@@ -68,20 +74,47 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
       mergeDelay: settings.mergeDelay,
       partials,
       ...(drop && { beyondEnd: SAME_WORD_MS }),
+      ...(start !== undefined && {
+        start: { nextOrder: start.nextOrder, finals: starts.map((one) => endOf(one?.turns ?? [])) },
+      }),
     })
     if (drop) {
       const keepMs = COMPARED_MS + maxReplay + settings.mergeDelay
-      const levels = new LevelHistory(names.length, this.#frameMs, keepMs, encoding)
+      const levels = new LevelHistory(names.length, this.#frameMs, keepMs, encoding, this.#frames)
       this.#levels = levels
       this.#bleed = new BleedFilter(names.length, keepMs, (...where) => levels.level(...where))
+      // Their words may be heard again on another channel, and not come out again on their own.
+      for (const [channel, one] of starts.entries())
+        for (const turn of one?.turns ?? []) this.#bleed.hear(channel, turn)
     }
     const silentFrame = Buffer.alloc(frameBytes / names.length, silenceByte[encoding])
     this.#lanes = names.map((name, channel) => {
       const { speakerLabels } = options
       const { skipSilent } = settings
-      const laneOptions = { name, frameMs: this.#frameMs, silentFrame, encoding, speakerLabels, skipSilent } as const
-      return this.#relay(new ChannelLane(options.supervise(name, channel), laneOptions), channel)
+      const laneStart = starts[channel]
+      // Who has spoken goes on at once: the words that are known have their places.
+      const goesOn = laneStart !== undefined && (laneStart.turns.length > 0 || laneStart.speakers.length > 0)
+      const laneOptions = {
+        name,
+        frameMs: this.#frameMs,
+        silentFrame,
+        encoding,
+        speakerLabels,
+        skipSilent: skipSilent && !goesOn,
+        from: this.#frames,
+      } as const
+      return this.#relay(new ChannelLane(options.supervise(name, channel, laneStart), laneOptions), channel)
     })
+  }
+
+  /** Ms of the stream that have come. */
+  get receivedMs(): number {
+    return this.#inputMs
+  }
+
+  /** The voices behind the speakers of all channels, as far as they are known by now. */
+  get voices(): ReadonlyMap<string, VoiceProfile> {
+    return new Map(this.#lanes.flatMap((lane) => [...lane.voices]))
   }
 
   /** Ms of the stream that every channel has been sent. */
@@ -281,6 +314,8 @@ export interface ChannelLaneOptions {
   speakerLabels: boolean
   /** Whether no session is opened before there is sound. */
   skipSilent: boolean
+  /** Frames of the stream before the first that comes. */
+  from: number
 }
 
 /**
@@ -319,7 +354,12 @@ export class ChannelLane extends EventEmitter<SupervisorEvents> {
 
   /** Ms of the stream that some session has been sent, or need not be. */
   get sentMs(): number {
-    return this.opened ? this.#offset + this.#supervisor.sentMs : this.#msAt(this.#frames)
+    return this.opened ? this.#offset + this.#supervisor.sentMs : this.#msAt(this.#options.from + this.#frames)
+  }
+
+  /** The voices behind its speakers, as far as they are known by now. */
+  get voices(): ReadonlyMap<string, VoiceProfile> {
+    return this.#named(this.#supervisor.voices)
   }
 
   /** Ms of the stream up to which turns are final, where no session is open. */
@@ -403,10 +443,7 @@ export class ChannelLane extends EventEmitter<SupervisorEvents> {
     supervisor.on('unrecognized', ({ start, end, ...speech }) => {
       this.emit('unrecognized', { start: start + this.#offset, end: end + this.#offset, ...speech, channel })
     })
-    supervisor.on('voices', ({ voices }) => {
-      const own = new Map([...voices].map(([letter, profile]) => [this.#speaker(letter), profile]))
-      this.emit('voices', { voices: own, channel })
-    })
+    supervisor.on('voices', ({ voices }) => this.emit('voices', { voices: this.#named(voices), channel }))
     supervisor.on('session', (change) => {
       const speakers = Object.entries(change.speakers).map(([label, letter]) => [label, this.#speaker(letter)])
       const offset = change.offset + this.#offset
@@ -417,6 +454,10 @@ export class ChannelLane extends EventEmitter<SupervisorEvents> {
         channel,
       })
     })
+  }
+
+  #named(voices: ReadonlyMap<string, VoiceProfile>): Map<string, VoiceProfile> {
+    return new Map([...voices].map(([letter, profile]) => [this.#speaker(letter), profile]))
   }
 
   #speaker(letter: string): string {
@@ -434,6 +475,31 @@ export class ChannelLane extends EventEmitter<SupervisorEvents> {
     const words = turn.words.map((word) => ({ ...named(word), start: word.start + offset, end: word.end + offset }))
     return { ...named(turn), channel: this.name, words, start: turn.start + offset, end: turn.end + offset }
   }
+}
+
+/** Where a channel goes on, as if it were a stream by itself: its turns, and whom it knows. */
+export function startOfChannel(start: StreamStart, name: string, names: readonly string[]): StreamStart {
+  const own = (label: string): string | undefined => letterOn(label, name, names)
+  const unnamed = <T extends { speaker?: string }>({ speaker, ...rest }: T): T => {
+    const letter = speaker === undefined ? undefined : own(speaker)
+    return (letter === undefined ? rest : { ...rest, speaker: letter }) as T
+  }
+  const turns = start.turns.filter(({ channel }) => channel === name)
+  return {
+    ...start,
+    turns: turns.map((turn) => ({ ...unnamed(turn), words: turn.words.map(unnamed) })),
+    speakers: start.speakers.map(own).filter((letter) => letter !== undefined),
+    voices: new Map(
+      [...start.voices].flatMap(([label, profile]) => {
+        const letter = own(label)
+        return letter === undefined ? [] : [[letter, profile] as const]
+      }),
+    ),
+  }
+}
+
+function endOf(turns: readonly Turn[]): number {
+  return turns.reduce((end, turn) => Math.max(end, turn.end), 0)
 }
 
 /** An error of one channel, with the channel's name in its message and as its field `channel`; else the same. */

@@ -55,15 +55,15 @@ export class SpeakerNaming {
     this.#listener = listener
   }
 
-  /** Goes on with `turns` that have come out, and with the voices that were heard by then. */
-  resumeFrom(turns: readonly Turn[], voices: HeardVoices): void {
+  /** Goes on with `turns` that have come out, and with the voices that were heard by then, each group by itself. */
+  resumeFrom(turns: readonly Turn[], groups: ReadonlyMap<string, HeardVoices>): void {
     for (const { speakerName, speakerConfidence, ...turn } of turns) {
       const words = turn.words.map(({ speakerName: _name, speakerConfidence: _confidence, ...word }) => word)
       this.#revise({ ...turn, words })
       if (turn.speaker === undefined || speakerName === undefined) continue
       this.#names.set(turn.speaker, { name: speakerName, confidence: speakerConfidence ?? 0 })
     }
-    this.heard('', voices)
+    for (const [group, voices] of groups) this.heard(group, voices)
   }
 
   /** The turn with the names that are known so far. */

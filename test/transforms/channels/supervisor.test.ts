@@ -37,6 +37,7 @@ function lane(more: Partial<ChannelLaneOptions> = {}): { lane: ChannelLane; reco
   const made = new ChannelLane(recorder as unknown as Supervisor, {
     speakerLabels: true,
     skipSilent: false,
+    from: 0,
     ...options,
   })
   return { lane: made, recorder }
