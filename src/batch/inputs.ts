@@ -86,7 +86,9 @@ export async function findInputs(given: readonly CaptionInput[]): Promise<FoundI
   const seen = new Set<string>()
   const add = async (one: FoundInput): Promise<void> => {
     const same = addressOf(one.input)?.href ?? (await realpath(one.input).catch(() => path.resolve(one.input)))
-    const key = JSON.stringify([same, one.name])
+    // There may be very many of them: what is called as its file needs no other text.
+    const isSame = same === one.input
+    const key = one.name === undefined ? (isSame ? one.input : same) : JSON.stringify([same, one.name])
     if (seen.has(key)) return
     seen.add(key)
     found.push(one)

@@ -2,6 +2,7 @@ import path from 'node:path'
 import { ConfigurationError, type InputError } from '../errors.ts'
 import type { CaptionFormat } from '../captions/formats/names.ts'
 import { addressOf, type FoundInput } from './inputs.ts'
+import { hashOf, repeated, sortedHashes } from './path-hashes.ts'
 
 /** A file that is to be made of an input. */
 export interface CaptionOutput {
@@ -49,9 +50,7 @@ const MOST_TOLD = 3
  * @throws {@link ConfigurationError} `INVALID_OPTION` where two inputs would have the same outputs, or an output is an input.
  */
 export function planJobs(found: readonly FoundInput[], options: PlanOptions): CaptionJob[] {
-  const places = found.map((one) => placeOf(one, options.outputDir))
-  const stems = distinct(places, options.isCaseSensitive)
-  refuseCollisions(found, stems, options.isCaseSensitive)
+  const stems = planStems(found, options)
   const jobs = found.map(({ input, bytes, trouble }, index): CaptionJob => {
     const outputs = options.formats.map((format) => ({ format, path: `${stems[index]}.${format}` }))
     return { index, input, ...(bytes !== undefined && { bytes }), outputs, isDone: false, ...(trouble && { trouble }) }
@@ -62,6 +61,20 @@ export function planJobs(found: readonly FoundInput[], options: PlanOptions): Ca
     if (own !== undefined) throw invalid(`${own.path}, the output of ${input}, is an input; choose another folder`)
   }
   return jobs
+}
+
+/**
+ * The paths of the outputs of each input, without their endings. There may be a hundred thousand of them, and little memory.
+ *
+ * @throws {@link ConfigurationError} `INVALID_OPTION` where two inputs would have the same outputs
+ */
+export function planStems(
+  found: readonly FoundInput[],
+  { outputDir, isCaseSensitive }: Pick<PlanOptions, 'outputDir' | 'isCaseSensitive'>,
+): string[] {
+  const stems = distinct(found, outputDir, isCaseSensitive)
+  refuseCollisions(found, stems, isCaseSensitive)
+  return stems
 }
 
 function placeOf({ input, folder, name }: FoundInput, outputDir: string | undefined): Place {
@@ -87,34 +100,51 @@ export function nameOfAddress({ pathname, hostname }: URL): string {
 }
 
 /** The path without ending of each: those that are alike get the ending of their inputs, until nothing changes any more. */
-function distinct(places: readonly Place[], isCaseSensitive: boolean): string[] {
-  const level = places.map(() => 0)
-  const stemOf = ({ folder, names }: Place, at: number): string =>
-    path.join(folder, names[Math.min(at, names.length - 1)] ?? '')
+function distinct(found: readonly FoundInput[], outputDir: string | undefined, isCaseSensitive: boolean): string[] {
+  const level = new Uint8Array(found.length)
+  const stems = found.map((one) => stemOf(placeOf(one, outputDir), 0))
   for (;;) {
-    const stems = places.map((place, index) => stemOf(place, level[index] ?? 0))
-    const counts = countOf(stems.map((stem) => keyOf(stem, isCaseSensitive)))
-    const alike = places.flatMap(({ names }, index) => {
-      const isAlike = (counts.get(keyOf(stems[index] ?? '', isCaseSensitive)) ?? 0) > 1
-      return isAlike && (level[index] ?? 0) + 1 < names.length ? [index] : []
-    })
-    if (alike.length === 0) return stems
-    for (const index of alike) level[index] = (level[index] ?? 0) + 1
+    const alike = [...alikeOf(stems, isCaseSensitive).values()].flat()
+    const changed = alike.filter((index) => (level[index] ?? 0) + 1 < placeOf(found[index]!, outputDir).names.length)
+    if (changed.length === 0) return stems
+    for (const index of changed) {
+      level[index]! += 1
+      stems[index] = stemOf(placeOf(found[index]!, outputDir), level[index]!)
+    }
   }
 }
 
-function refuseCollisions(found: readonly FoundInput[], stems: readonly string[], isCaseSensitive: boolean): void {
-  const first = new Map<string, number>()
-  const told: string[] = []
-  let count = 0
+function stemOf({ folder, names }: Place, level: number): string {
+  return path.join(folder, names[level] ?? '')
+}
+
+/** Indexes of paths that are one path, by that. */
+function alikeOf(stems: readonly string[], isCaseSensitive: boolean): Map<string, number[]> {
+  const suspects = repeated(sortedHashes(stems.length, 1, (index) => [keyOf(stems[index] ?? '', isCaseSensitive)]))
+  const alike = new Map<string, number[]>()
+  if (suspects.size === 0) return alike
   for (const [index, stem] of stems.entries()) {
     const key = keyOf(stem, isCaseSensitive)
-    const other = first.get(key)
-    if (other === undefined) first.set(key, index)
-    else if (++count <= MOST_TOLD) told.push(`${found[other]?.input} and ${found[index]?.input} (${stem})`)
+    if (!suspects.has(hashOf(key))) continue
+    const same = alike.get(key)
+    if (same === undefined) alike.set(key, [index])
+    else same.push(index)
   }
-  if (count === 0) return
-  const more = count > MOST_TOLD ? `, and ${count - MOST_TOLD} more` : ''
+  // Hashes may be alike where paths are not.
+  for (const [key, { length }] of alike) if (length === 1) alike.delete(key)
+  return alike
+}
+
+function refuseCollisions(found: readonly FoundInput[], stems: readonly string[], isCaseSensitive: boolean): void {
+  const collisions = [...alikeOf(stems, isCaseSensitive).values()].flatMap(([first, ...others]) =>
+    others.map((other) => [first, other] as const),
+  )
+  if (collisions.length === 0) return
+  const told = collisions
+    .toSorted(([, a], [, b]) => a - b)
+    .slice(0, MOST_TOLD)
+    .map(([first = 0, other]) => `${found[first]?.input} and ${found[other]?.input} (${stems[other]})`)
+  const more = collisions.length > MOST_TOLD ? `, and ${collisions.length - MOST_TOLD} more` : ''
   throw invalid(
     `inputs would have the same outputs: ${told.join(', ')}${more}; give the folder that holds them all, or each a name`,
   )
@@ -123,12 +153,6 @@ function refuseCollisions(found: readonly FoundInput[], stems: readonly string[]
 function keyOf(stem: string, isCaseSensitive: boolean): string {
   const absolute = path.resolve(stem).normalize('NFC')
   return isCaseSensitive ? absolute : absolute.toLowerCase()
-}
-
-function countOf(keys: readonly string[]): Map<string, number> {
-  const counts = new Map<string, number>()
-  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1)
-  return counts
 }
 
 function invalid(message: string): ConfigurationError {

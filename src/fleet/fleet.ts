@@ -67,7 +67,7 @@ export interface FleetStatus {
 }
 
 /** Jobs that are put into the store at a time. */
-const BATCH = 250
+const BATCH = 100
 const MOST_ACTIVE = 200
 const MOST_FAILED = 20
 /** Completed jobs are remembered for a week, in s: so long the same is not done again. */
@@ -159,7 +159,7 @@ export class Fleet {
     }))
     for (const kind of jobKinds) {
       const some = made.filter(({ data }) => kindOf(data) === kind)
-      if (some.length > 0) await this.#store.queues[kind].addBulk(some)
+      if (some.length > 0) await this.#store.enqueue(kind, some)
     }
     return fresh.length
   }

@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import path from 'node:path'
 import { addressOf, type CaptionInput, findInputs, type FoundInput } from '../batch/inputs.ts'
-import { nameOfAddress, planJobs } from '../batch/plan.ts'
+import { hashOf, repeated, sortedHashes } from '../batch/path-hashes.ts'
+import { nameOfAddress, planStems } from '../batch/plan.ts'
 import type { CaptionFormat } from '../captions/formats/names.ts'
 import { ConfigurationError } from '../errors.ts'
 import { invalidOption } from '../options.ts'
@@ -134,7 +135,8 @@ function jobOf(
 /** What tells a job from others: its input, and all that changes what becomes of it. Labels do not. */
 function idOf({ input, outputs, hearing, source, speakers, layout }: FleetJob): string {
   const facts = JSON.stringify([input, outputs, hearing, source, speakers, layout])
-  return createHash('sha256').update(facts).digest('hex').slice(0, 32)
+  // A part of a text would keep the whole of it.
+  return hash('sha256', facts, 'buffer').toString('hex', 0, 16)
 }
 
 /** The stream that a job belongs to: all slices of a live input are of one. */
@@ -155,8 +157,8 @@ function recordingOutputs(found: readonly FoundInput[], options: FleetAddOptions
   const { formats = ['srt'], output } = options
   if (output !== undefined) return (index) => outputsOf(found[index]!, options, false)
   // A path that tells apart what differs by its case only is one path elsewhere.
-  const jobs = planJobs(found, { formats, isCaseSensitive: true })
-  return (index) => jobs[index]!.outputs.map(({ format, path: file }) => ({ format, path: path.resolve(file) }))
+  const stems = planStems(found, { isCaseSensitive: true })
+  return (index) => formats.map((format) => ({ format, path: path.resolve(`${stems[index]}.${format}`) }))
 }
 
 function outputsOf(found: FoundInput, options: FleetAddOptions, isLive: boolean): FleetOutput[] {
@@ -184,28 +186,36 @@ function checkPattern(output: string, formats: number, isLive: boolean): void {
   if (formats > 1 && !used.includes('format')) throw pattern(`${output} needs {format}, as there are several formats`)
 }
 
-/** Refuses an output that two inputs would have, or that is an input. Paths are kept by a hash: as texts they are many MB. */
+/** Refuses an output that two inputs would have, or that is an input. */
 function refuseShared(all: readonly string[], outputsAt: (index: number) => readonly FleetOutput[]): void {
-  const inputs = new Set(all.map((input) => hashOf(path.resolve(input))))
-  const first = new Map<number, number>()
-  for (const [index, input] of all.entries()) {
-    for (const { path: file } of outputsAt(index)) {
-      const hash = hashOf(file)
-      const other = first.get(hash)
-      if (other !== undefined && outputsAt(other).some((output) => output.path === file)) {
-        throw pattern(`${all[other]} and ${input} would both be written to ${file}; name their folder by {folder}`)
-      }
-      if (inputs.has(hash) && all.some((one) => path.resolve(one) === file)) {
-        throw pattern(`${file}, the output of ${input}, is an input`)
-      }
-      first.set(hash, index)
-    }
-  }
+  const inputs = sortedHashes(all.length, 1, (index) => [path.resolve(all[index]!)])
+  const each = outputsAt(0).length
+  const suspects = repeated(
+    sortedHashes(all.length, each, (index) => outputsAt(index).map((one) => one.path)),
+    inputs,
+  )
+  if (suspects.size > 0) refuseSuspects(all, outputsAt, suspects)
 }
 
-/** 48 bits, which two paths share once in some hundred million fleets. */
-function hashOf(file: string): number {
-  return createHash('sha1').update(file).digest().readUIntBE(0, 6)
+/** Hashes may be alike where paths are not. */
+function refuseSuspects(
+  all: readonly string[],
+  outputsAt: (index: number) => readonly FleetOutput[],
+  suspects: ReadonlySet<number>,
+): void {
+  const inputs = new Set(all.map((input) => path.resolve(input)).filter((input) => suspects.has(hashOf(input))))
+  const first = new Map<string, number>()
+  for (const [index, input] of all.entries()) {
+    for (const { path: file } of outputsAt(index)) {
+      if (!suspects.has(hashOf(file))) continue
+      const other = first.get(file)
+      if (other !== undefined) {
+        throw pattern(`${all[other]} and ${input} would both be written to ${file}; name their folder by {folder}`)
+      }
+      if (inputs.has(file)) throw pattern(`${file}, the output of ${input}, is an input`)
+      first.set(file, index)
+    }
+  }
 }
 
 function pattern(message: string): ConfigurationError {

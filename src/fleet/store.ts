@@ -1,4 +1,4 @@
-import type { Processor, Queue, Worker, WorkerOptions } from 'bullmq'
+import type { JobsOptions, Processor, Queue, Worker, WorkerOptions } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Pool } from 'pg'
 import { ConfigurationError, FleetError, type Warning } from '../errors.ts'
@@ -22,6 +22,8 @@ export interface Store {
   /** To BullMQ it is two, so that no live input stands behind recordings. */
   readonly queues: Readonly<Record<JobKind, Queue<FleetJob>>>
   worker(kind: JobKind, process: Processor<FleetJob>, options: OwnWorkerOptions): Worker<FleetJob>
+  /** Puts jobs into the queue of their kind, some hundreds at most. */
+  enqueue(kind: JobKind, jobs: readonly JobToQueue[]): Promise<void>
   /** Which of these jobs there are, of either kind. */
   present(ids: readonly string[]): Promise<Set<string>>
   /** What all processes know by a name. */
@@ -39,6 +41,13 @@ export interface Store {
 }
 
 export type OwnWorkerOptions = Omit<WorkerOptions, 'connection' | 'prefix'>
+
+/** A job as BullMQ takes it. */
+export interface JobToQueue {
+  name: string
+  data: FleetJob
+  opts: JobsOptions
+}
 
 /** Makes a new value of what is there. */
 export type Change<Result> = (value: string | undefined, now: number) => { value: string; result: Result }
@@ -97,6 +106,9 @@ const WRITE_UNLESS_CHANGED = `
 /** What processes tell each other is forgotten when nobody has said anything for a day, in ms. */
 const STATE_MS = 86_400_000
 
+/** Commands for new jobs that Redis has not answered. */
+const ADDED_AT_ONCE = 25
+
 class RedisStore implements Store {
   readonly kind = 'redis'
   readonly bullmq: Bullmq
@@ -148,11 +160,22 @@ class RedisStore implements Store {
     return new this.bullmq.Worker<FleetJob>(queueName(this.#options.queue, kind), process, own)
   }
 
+  /**
+   * By commands of their own: ioredis gives each pipeline, as `addBulk()` makes one, a hidden class, which keeps it and its commands
+   * until V8 looks through all that is old. Few at a time, since what is under way when V8 looks through what is new becomes old, too.
+   */
+  async enqueue(kind: JobKind, jobs: readonly JobToQueue[]): Promise<void> {
+    for (let at = 0; at < jobs.length; at += ADDED_AT_ONCE) {
+      const some = jobs.slice(at, at + ADDED_AT_ONCE)
+      await Promise.all(some.map(({ name, data, opts }) => this.queues[kind].add(name, data, opts)))
+    }
+  }
+
   async present(ids: readonly string[]): Promise<Set<string>> {
-    const pipeline = this.#client.pipeline()
-    for (const id of ids) pipeline.exists(...jobKinds.map((kind) => this.queues[kind].toKey(id)))
-    const answers = (await pipeline.exec()) ?? []
-    return new Set(ids.filter((_id, index) => Number(answers[index]?.[1]) > 0))
+    const exists = (id: string): Promise<number> =>
+      this.#client.exists(...jobKinds.map((kind) => this.queues[kind].toKey(id)))
+    const counts = await Promise.all(ids.map((id) => exists(id)))
+    return new Set(ids.filter((_id, index) => (counts[index] ?? 0) > 0))
   }
 
   async read(name: string): Promise<string | undefined> {
@@ -266,6 +289,10 @@ class PostgresStore implements Store {
     const own = { ...options, connection: this.#connection(false) }
     const { Worker: Own, createPostgresBackend } = this.bullmq
     return new Own(queueName(this.#options.queue, kind), process, own, createPostgresBackend) as never
+  }
+
+  async enqueue(kind: JobKind, jobs: readonly JobToQueue[]): Promise<void> {
+    await this.queues[kind].addBulk([...jobs])
   }
 
   async present(ids: readonly string[]): Promise<Set<string>> {

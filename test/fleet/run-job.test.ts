@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, it } from 'vitest'
+import { readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import { type FleetJob, nextSlice, planFleetJobs } from '../../src/fleet/jobs.ts'
 import { type JobOutcome, type JobRun, runJob } from '../../src/fleet/run-job.ts'
 import { serve } from '../../src/server/index.ts'
@@ -31,14 +32,23 @@ async function runFor(
     admission: () => Promise.resolve(),
     onBegin: () => {},
     onProgress: () => {},
-    onWords: (count) => {
+    onWords: (count, endMs) => {
       heard += count
       if (heard < words) return
       if (end === 'stop') stop.abort()
-      else setTimeout(() => abort.abort(), 500)
+      else void certain(id, data, epoch, endMs).then(() => abort.abort())
     },
     ...more,
   })
+}
+
+/** Resolves when the words up to `endMs` are in a checkpoint. */
+async function certain(id: string, { outputs }: FleetJob, epoch: number, endMs: number): Promise<void> {
+  const file = path.join(path.dirname(outputs[0]!.path), `.${id}.fleet`, String(epoch), 'checkpoint')
+  const end = (turn: string): number => (JSON.parse(turn) as { end: number }).end
+  const hasAll = async (): Promise<boolean> =>
+    (await readCheckpoint(file))?.turns.some((turn) => end(turn) >= endMs) === true
+  await expect.poll(hasAll, { timeout: 20_000 }).toBe(true)
 }
 
 it('goes on with a live input from slice to slice, and loses no word of a slice that is heard no more', async () => {
