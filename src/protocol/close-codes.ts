@@ -58,7 +58,7 @@ const TOO_MANY: CloseMeaning = {
 
 /** What a close code means. Two meanings hide in the text: rate limits under 1008, inactivity under 3006. */
 export function closeMeaning(code: number, text = ''): CloseMeaning {
-  if ((code === 1008 || code === 3009) && /concurrent|too many/i.test(text)) return TOO_MANY
+  if ((code === 1008 || code === 3009) && /concurren|too many|rate.?limit/i.test(text)) return TOO_MANY
   if (code === 3006 && /inactivity/i.test(text)) {
     return { code: 'SESSION_INACTIVE', retryable: true, what: 'ended the session for inactivity' }
   }

@@ -1,7 +1,8 @@
 /**
  * The model a session gets that names none: that of our clients, which always send one since the service's own default
  * moves, and that of our servers. It is the newest that AssemblyAI's packages and documents carry (Node 4.41.5, Python
- * 1.8.2, and its pages on streaming), and the service's own default since the end of September 2026. Newer names are not
+ * 1.8.2, and its pages on streaming), the service's own default since the end of September 2026, and that of the plugins for
+ * LiveKit (1.8.9) and Pipecat (1.14.0), all as of 30 November 2026. Newer names are not
  * taken: `universal-3-7-preview` ends a session after seconds, and of others there is one report and no package.
  */
 export const DEFAULT_MODEL = 'universal-3-6-pro'

@@ -139,7 +139,10 @@ export interface TranscribeOptions extends Pick<AuthenticationOptions, 'apiKey'>
   signal?: AbortSignal
 }
 
-/** The default is the newest of the service's documents, and the one beside it for languages that it does not know. */
+/**
+ * The newest for recordings (of 20 November 2026, by the provider of Vercel's AI SDK, which warns that those before it are
+ * deprecated; in no package of the service's own yet), and beside it the one for languages that it does not know.
+ */
 const SPEECH_MODELS = ['assemblyai-stt-3-7', 'universal-2'] as const
 
 const hosts = { us: 'https://api.assemblyai.com', eu: 'https://api.eu.assemblyai.com' } as const
