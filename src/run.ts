@@ -1,4 +1,5 @@
 import type { Checkpointing } from './checkpoint/checkpointing.ts'
+import { whenComplete } from './checkpoint/stages.ts'
 import { ConfigurationError } from './errors.ts'
 import { checkBoolean, checkKnown, checkSignal, checkString, invalidOption } from './options.ts'
 import { type Progress, ProgressReporter, type RunSummary } from './progress.ts'
@@ -126,8 +127,10 @@ export async function run(...stages: readonly unknown[]): Promise<RunSummary> {
       stranded.stop()
       if (!stranded.isOver) await waitAtMost(CLOSE_WAIT_MS, Promise.all(closed))
     }
+    const summary = await unlessAborted(reporter.finish(), options.signal)
+    await (options as { [whenComplete]?: (summary: RunSummary) => Promise<void> })[whenComplete]?.(summary)
     await checkpointing?.finish(options.stop?.aborted !== true)
-    return await unlessAborted(reporter.finish(), options.signal)
+    return summary
   } finally {
     forget()
     reporter?.stop()

@@ -22,6 +22,12 @@ export const targetSinks = Symbol.for('diarize-stream.targetSinks')
 /** A field, `true`, of sinks that only show, and keep nothing that a run which goes on could add to. */
 export const keepsNothing = Symbol.for('diarize-stream.keepsNothing')
 
+/**
+ * A method of the options of `run()`: is called with the summary when all stages have succeeded, and waited for, before the
+ * checkpoint is deleted. Where it rejects, so does the run, and the checkpoint stays.
+ */
+export const whenComplete = Symbol.for('diarize-stream.whenComplete')
+
 /** Which of several audio tracks is heard, as part of the identity of an input. */
 export function trackIdentity({
   audioTrack = '',

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import path from 'node:path'
 import type { Duplex, Readable, Writable } from 'node:stream'
 import type { CaptionReport } from '../captions/report.ts'
+import { whenComplete } from '../checkpoint/stages.ts'
 import { isS3Address } from '../destinations/s3.ts'
 import { lengthOf, type Progress, type RunSummary } from '../progress.ts'
 import { run } from '../run.ts'
@@ -42,7 +43,7 @@ export async function caption(
   const wantsVideo = command.mux !== undefined || command.burn !== undefined
   const video = wantsVideo || reporter.isLive ? await import('./video.ts') : undefined
   const facts = file === undefined ? undefined : await video?.probe(file, abort)
-  const videos = await video?.CaptionedVideos.open(command, facts)
+  const videos = await video?.CaptionedVideos.open(command, facts, checkpoint?.file)
   try {
     const outputs = openOutputs(command)
     const sinks: Writable[] = [...outputs, ...(videos?.sinks ?? []), ...reporter.sinks]
@@ -66,25 +67,33 @@ export async function caption(
       reporter.length(progress.totalMs ?? lengthOf(facts?.duration, command.range))
       reporter.progress(progress)
     }
-    const summary = await run([source, ...hearing, output], {
+    // One that was interrupted has captions of all that was heard; of a run that goes on, the videos are made at its end.
+    const makeVideos = async ({ languages: [heard] }: RunSummary): Promise<void> => {
+      if (stop.aborted && checkpoint !== undefined) return
+      await videos?.make((target, doneMs) => reporter.video(target, doneMs), stop.aborted ? abort : stop, heard)
+    }
+    const options = {
       signal: abort,
       stop,
       onProgress,
       ...(checkpoint !== undefined && { checkpoint: checkpoint.file }),
-    })
+      [whenComplete]: makeVideos,
+    }
+    const summary = await run([source, ...hearing, output], options)
     const interrupted = stop.aborted
     if (interrupted && checkpoint !== undefined) {
-      reporter.say(`${checkpoint.file} stays: with --resume the same command goes on`)
-    }
-    const [heard] = summary.languages
-    await videos?.make((target, doneMs) => reporter.video(target, doneMs), interrupted ? abort : stop, heard)
+      const later =
+        videos === undefined ? '' : `; ${[command.mux, command.burn].filter(Boolean).join(' and ')} come at its end`
+      reporter.say(`${checkpoint.file} stays: with --resume the same command goes on${later}`)
+    } else await videos?.forget()
     const engine = isLocal(command, environmentKey) ? 'local' : 'other'
     const isSilent = summary.turns === 0 && turns !== undefined
     const doubt = isSilent
       ? withoutSpeech(sound, summary.certainty.unrecognizedMs)
       : certaintyWarning(summary.certainty, engine === 'local')
     if (doubt !== undefined) reporter.warn(doubt)
-    const written = writtenFiles(command, outputs)
+    const isLater = interrupted && checkpoint !== undefined
+    const written = writtenFiles(isLater ? { ...command, mux: undefined, burn: undefined } : command, outputs)
     await reportEnd(command, reporter, { ...summary, interrupted, replaced, written }, report?.report)
     if (process.stderr.isTTY && turns !== undefined) {
       const { modelOffer } = await import('./commands/models.ts')

@@ -14,8 +14,6 @@ export interface CommandCheckpoint {
 
 /** What a checkpoint cannot be kept with, and why. */
 const OBSTACLES = {
-  mux: 'make the captions first, and the video of them later',
-  burn: 'make the captions first, and the video of them later',
   report: 'it would measure only what is heard after the crash',
   finished: 'the service hears all of a file at once, and begins anew',
   parallel: 'all turns come at the end, so there is nothing to go on from',
@@ -36,14 +34,15 @@ export function checkResumable(command: Command, flag = '--resume'): void {
  * needed any more
  */
 export function checkpointOf(command: Command, stored: StoredOutputs = new Map()): CommandCheckpoint | undefined {
-  const { input, outputs, checkpoint, resume } = command
+  const { input, outputs, mux, burn, checkpoint, resume } = command
+  const files = [...outputs, mux, burn].filter((file) => file !== undefined)
   if (!resume && checkpoint === undefined) return undefined
   const flag = resume ? '--resume' : '--checkpoint'
   checkResumable(command, flag)
   if (isTranscript(input)) throw usage(`${flag} is of no use with a transcript, which is written in a moment`)
   if (inputKind(input) === 'standard input')
     throw usage(`${flag} needs an input that can be opened again; got ${input}`)
-  const [first] = outputs
+  const [first] = files
   if (first === undefined || outputs.includes(STDOUT) || checkpoint === '') {
     throw usage(`${flag} needs files, and nothing on standard output: -o talk.srt`)
   }
@@ -53,7 +52,7 @@ export function checkpointOf(command: Command, stored: StoredOutputs = new Map()
       `${flag} cannot keep ${document}, which is made at the end: keep a .jsonl, and make the document of that`,
     )
   }
-  const beside = outputs.find((output) => !isS3Address(output))
+  const beside = files.find((output) => !isS3Address(output))
   const file = checkpoint ?? (beside === undefined ? undefined : `${beside}.checkpoint`)
   if (file === undefined) {
     throw usage(
@@ -68,10 +67,10 @@ export function checkpointOf(command: Command, stored: StoredOutputs = new Map()
   }
   const isDone = (output: string): boolean =>
     isS3Address(output) ? stored.get(output)?.isComplete === true : existsSync(output)
-  if (!isThere && resume && outputs.every(isDone)) {
-    const are = outputs.length === 1 ? 'is' : 'are'
+  if (!isThere && resume && files.every(isDone)) {
+    const are = files.length === 1 ? 'is' : 'are'
     throw usage(
-      `there is nothing to resume: ${outputs.join(', ')} ${are} there, and no ${file}, so the run has finished, or kept no ` +
+      `there is nothing to resume: ${files.join(', ')} ${are} there, and no ${file}, so the run has finished, or kept no ` +
         'checkpoint; to begin anew, give --checkpoint <file> instead of --resume',
     )
   }

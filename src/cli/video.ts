@@ -13,7 +13,7 @@ import { usage } from './options.ts'
 import { inputFile } from './input.ts'
 import { runFfmpeg } from './ffmpeg-task.ts'
 import { accessSync, constants, realpathSync, rmSync } from 'node:fs'
-import { lstat, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { copyFile, lstat, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Readable, Writable } from 'node:stream'
@@ -34,13 +34,24 @@ export class CaptionedVideos {
   readonly #command: Command
   readonly #input: string
   readonly #directory: string
+  /** Where the captions are: in that directory, or where a run that goes on finds them. */
+  readonly #captions: (ending: 'srt' | 'ass') => string
+  readonly #isKept: boolean
   readonly #ffmpeg: string
   /** Whether FFmpeg reads it through a mended clock, as the captions were made from. */
   readonly #piped: boolean
   /** Whether FFmpeg would copy only the beginning of the input. */
   #goesOn = false
 
-  private constructor(command: Command, input: string, directory: string, ffmpeg: string) {
+  private constructor(
+    command: Command,
+    input: string,
+    { directory, checkpoint }: { directory: string; checkpoint: string | undefined },
+    ffmpeg: string,
+  ) {
+    this.#isKept = checkpoint !== undefined
+    this.#captions = (ending) =>
+      checkpoint === undefined ? path.join(directory, `captions.${ending}`) : `${checkpoint}.captions.${ending}`
     this.#command = command
     this.#input = input
     this.#directory = directory
@@ -48,17 +59,25 @@ export class CaptionedVideos {
     this.#piped = hasLeapingClock(input)
     const captions = captionOptions(command)
     const sinks: Writable[] = []
-    if (command.mux !== undefined) sinks.push(srtSink(path.join(directory, 'captions.srt'), captions))
+    if (command.mux !== undefined) sinks.push(srtSink(this.#captions('srt'), captions))
     if (command.burn !== undefined) {
       const { highlightWords, box } = command
       const named = { ...captions, highlightWords, box, layout: { ...captions.layout, labels: 'name' as const } }
-      sinks.push(assSink(path.join(directory, 'captions.ass'), named))
+      sinks.push(assSink(this.#captions('ass'), named))
     }
     this.sinks = sinks
   }
 
-  /** Makes ready for the copies; what cannot succeed is refused before hours are spent on captions. */
-  static async open(command: Command, facts: FileFacts | undefined): Promise<CaptionedVideos | undefined> {
+  /**
+   * Makes ready for the copies; what cannot succeed is refused before hours are spent on captions.
+   *
+   * @param checkpoint - the file that a run keeps which can go on: what goes into the copies is kept beside it.
+   */
+  static async open(
+    command: Command,
+    facts: FileFacts | undefined,
+    checkpoint?: string,
+  ): Promise<CaptionedVideos | undefined> {
     const { mux, burn } = command
     if (mux === undefined && burn === undefined) return undefined
     const input = inputFile(command.input)
@@ -75,7 +94,7 @@ export class CaptionedVideos {
     }
     await removeLeftovers()
     const directory = await mkdtemp(path.join(tmpdir(), `diarize-stream-video-${process.pid}-`))
-    return new CaptionedVideos(command, input, directory, ffmpeg)
+    return new CaptionedVideos(command, input, { directory, checkpoint }, ffmpeg)
   }
 
   /** Learns from what `source`, of which the captions are made, says of the input. */
@@ -91,7 +110,7 @@ export class CaptionedVideos {
     const told = this.#command.language
     const language = told === undefined || trackLanguage(told) === 'und' ? heard : told
     if (mux !== undefined) {
-      const captions = path.join(this.#directory, 'captions.srt')
+      const captions = path.resolve(this.#captions('srt'))
       const request = {
         input: this.#piped ? undefined : this.#input,
         captions,
@@ -101,9 +120,17 @@ export class CaptionedVideos {
       await this.#make(mux, (output) => muxArguments({ ...request, output }), onProgress, signal)
     }
     if (burn !== undefined) {
+      // A filter names it, which takes plain names alone.
+      if (this.#isKept) await copyFile(this.#captions('ass'), path.join(this.#directory, 'captions.ass'))
       const request = { input: this.#piped ? undefined : this.#input, captions: 'captions.ass', target: burn }
       await this.#make(burn, (output) => burnArguments({ ...request, output }), onProgress, signal)
     }
+  }
+
+  /** Removes the captions that were kept for a run that goes on. */
+  async forget(): Promise<void> {
+    if (!this.#isKept) return
+    for (const ending of ['srt', 'ass'] as const) await rm(this.#captions(ending), { force: true })
   }
 
   async close(): Promise<void> {

@@ -17,7 +17,8 @@ import {
   vttSink,
 } from '../../src/index.ts'
 import type { Engine } from '../../src/engine/engine.ts'
-import type { RunOptions } from '../../src/run.ts'
+import { whenComplete } from '../../src/checkpoint/stages.ts'
+import type { RunOptions, RunSummary } from '../../src/run.ts'
 import { toneEngine, toneScript } from '../../src/testing/index.ts'
 import { reporting } from '../helpers/reporting-engine.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
@@ -29,8 +30,10 @@ const ENDINGS = ['srt', 'vtt', 'txt', 'rttm', 'jsonl']
 /** No cue is cut for the time that a busy machine takes. */
 const patient = { maxDelayMs: 10_000 }
 
+type Options = RunOptions & { [whenComplete]?: (summary: RunSummary) => Promise<unknown> }
+
 /** Hears `file`, and writes captions of each format into `folder`; where that is to be ended, slowly enough for it. */
-function hear(file: string, folder: string, options: RunOptions = {}, more: DiarizeOptions = {}) {
+function hear(file: string, folder: string, options: Options = {}, more: DiarizeOptions = {}) {
   const at = (ending: string) => path.join(folder, `talk.${ending}`)
   const sinks = fanOut(
     srtSink(at('srt'), { layout: patient }),
@@ -135,6 +138,25 @@ describe('a run with a checkpoint', () => {
     const heard = wordsOf(path.join(folder, 'talk.jsonl')).map(({ word }) => word)
     expect(heard).toEqual(words.slice(0, 60).map(({ word }) => word))
     expect(readdirSync(folder).filter((name) => name.startsWith('.'))).toEqual([])
+  })
+
+  it('keeps it where what belongs to its end fails, and does that again', async () => {
+    const folder = directory()
+    const talk = path.join(folder, 'talk.wav')
+    writeTalk(talk, words.slice(0, 30))
+    const failing = { [whenComplete]: () => Promise.reject(new Error('no video')) }
+    await expect(hear(talk, folder, failing)).rejects.toThrow('no video')
+    expect(existsSync(path.join(folder, 'talk.checkpoint'))).toBe(true)
+    const before = ENDINGS.map((ending) => text(folder, ending))
+    let turns = 0
+    const ending = { [whenComplete]: (summary: RunSummary) => Promise.resolve(void (turns = summary.turns)) }
+    await hear(talk, folder, ending)
+    expect(turns).toBe(linesOf(path.join(folder, 'talk.jsonl')).filter(({ type }) => type === 'turn').length)
+    expect(ENDINGS.slice(0, -1).map((one) => text(folder, one))).toEqual(before.slice(0, -1))
+    expect(wordsOf(path.join(folder, 'talk.jsonl')).map(({ word }) => word)).toEqual(
+      words.slice(0, 30).map(({ word }) => word),
+    )
+    expect(existsSync(path.join(folder, 'talk.checkpoint'))).toBe(false)
   })
 
   it('keeps the checkpoint at a stop, and cuts off what was heard then', async () => {

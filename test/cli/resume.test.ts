@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parseCommand, type Command } from '../../src/cli/arguments.ts'
@@ -7,7 +7,9 @@ import { checkpointOf } from '../../src/cli/resume.ts'
 import { CheckpointError } from '../../src/errors.ts'
 import { serve } from '../../src/server/index.ts'
 import { toneEngine, toneScript } from '../../src/testing/index.ts'
+import { wordsIn } from '../batch/recordings.ts'
 import { writeTalk } from '../checkpoint/talk.ts'
+import { ffmpeg } from '../helpers/media.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
 import { asking, command, startCommand } from './command.ts'
 
@@ -25,6 +27,13 @@ describe('--resume', () => {
     expect(() => asked('a.mp4', '-o', srt, '--checkpoint', `${srt}.c`)).toThrow('add --resume to go on from it')
   })
 
+  it('is kept beside a video where there are no other outputs', () => {
+    const mkv = path.join(directory(), 'a.mkv')
+    expect(asked('a.mp4', '--mux', mkv, '--resume')).toEqual({ file: `${mkv}.checkpoint`, isThere: false })
+    writeFileSync(mkv, '')
+    expect(() => asked('a.mp4', '--mux', mkv, '--resume')).toThrow(`there is nothing to resume: ${mkv} is there`)
+  })
+
   it('says that a run has finished', () => {
     const srt = path.join(directory(), 'a.srt')
     writeFileSync(srt, '')
@@ -33,8 +42,6 @@ describe('--resume', () => {
   })
 
   it.each([
-    [['a.mp4', '-o', 'a.srt', '--mux', 'b.mp4'], '--resume and --mux exclude each other'],
-    [['a.mp4', '-o', 'a.srt', '--burn', 'b.mp4'], '--resume and --burn exclude each other'],
     [['a.mp4', '-o', 'a.srt', '--report'], '--resume and --report exclude each other'],
     [['a.mp4', '-o', 'a.srt', '--finished'], '--resume and --finished exclude each other'],
     [['a.mp4', '-o', 'a.srt', '--parallel', '4'], '--resume and --parallel exclude each other'],
@@ -61,7 +68,7 @@ describe('--resume', () => {
     expect(whole.code).toBe(0)
     const slow = await serve({ engine: toneEngine({ fasterThanRealTime: false }), apiKeys: ['any-key'], port: 0 })
     const { port } = new URL(slow.url)
-    const argv = [at('talk.wav'), '-o', at('talk.srt'), '--resume', '--no-voices']
+    const argv = [at('talk.wav'), '-o', at('talk.srt'), '--mux', at('talk.mkv'), '--resume', '--no-voices']
     const run = startCommand([...argv, ...asking(slow.url, folder)])
     while (!existsSync(at('talk.srt')) || !readFileSync(at('talk.srt.checkpoint'), 'utf8').includes('"order"')) {
       await new Promise((resolve) => setTimeout(resolve, 20))
@@ -69,13 +76,17 @@ describe('--resume', () => {
     run.child.kill('SIGINT')
     expect(await run.ended).toBe(130)
     expect(run.err).toContain('talk.srt.checkpoint stays: with --resume the same command goes on')
+    // What it is to hold is not there yet.
+    expect(existsSync(at('talk.mkv'))).toBe(false)
     await slow.close()
     await using again = await serve({ engine: toneEngine(), apiKeys: ['any-key'], port: Number(port) })
     const rest = await command(...argv, ...asking(again.url, folder))
     expect(rest.err).toContain('going on from')
     expect(rest.code).toBe(0)
     expect(readFileSync(at('talk.srt'), 'utf8')).toBe(readFileSync(at('whole.srt'), 'utf8'))
-    expect(existsSync(at('talk.srt.checkpoint'))).toBe(false)
+    await ffmpeg('-i', at('talk.mkv'), '-map', '0:s', at('muxed.srt'))
+    expect(wordsIn(at('muxed.srt'))).toEqual(words.map(({ word }) => word))
+    expect(readdirSync(folder).filter((name) => /checkpoint|captions/.test(name))).toEqual([])
     const finished = await command(...argv, ...asking(again.url, folder))
     expect(finished.code).toBe(2)
     expect(finished.err).toContain('there is nothing to resume')
