@@ -1,10 +1,10 @@
 import type { Checkpointing } from './checkpoint/checkpointing.ts'
-import { whenComplete } from './checkpoint/stages.ts'
+import { type IdentifiedSource, inputIdentity, whenComplete } from './checkpoint/stages.ts'
 import { ConfigurationError } from './errors.ts'
 import { checkBoolean, checkKnown, checkSignal, checkString, invalidOption } from './options.ts'
 import { type Progress, ProgressReporter, type RunSummary } from './progress.ts'
 import { oneLine } from './redact.ts'
-import { endEarly, recordStage } from './stage.ts'
+import { endEarly, learnsFrom, recordStage } from './stage.ts'
 import { guard, waitAtMost } from './stream-helpers.ts'
 import type { SessionRecord } from './transforms/diarize-events.ts'
 import { Socket } from 'node:net'
@@ -102,6 +102,8 @@ export async function run(...stages: readonly unknown[]): Promise<RunSummary> {
     checkStages(parts)
     streams = parts.map((part, index) => (isStream(part) ? part : asStream(part as object, index, parts.length)))
     for (const stream of streams) if (!isStandard(stream)) guard(stream)
+    const { [inputIdentity]: identity } = streams[0] as IdentifiedSource
+    for (const stream of streams) (stream as { [learnsFrom]?: (one: unknown) => void })[learnsFrom]?.(identity)
     const closed = streams.map(whenClosed)
     reporter = new ProgressReporter(options.onProgress, (error) => streams.at(-1)?.destroy(error))
     checkpointing = await openCheckpoint(options, streams)

@@ -41,6 +41,12 @@ export const canSeek = Symbol.for('diarize-stream.canSeek')
 export const pcmFormat = Symbol.for('diarize-stream.pcmFormat')
 
 /**
+ * A method of stages that learn from what they hear: is given the {@link inputIdentity} of the source by `run()`, so that a recording
+ * which is heard again teaches nothing twice.
+ */
+export const learnsFrom = Symbol.for('diarize-stream.learnsFrom')
+
+/**
  * A method of sources that are to be told when they are to end before their input does: what they hold is given out or
  * dropped, they end as if the input had ended here, and whatever they own (a child process, say) goes without an error.
  */

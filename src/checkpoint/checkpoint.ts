@@ -47,6 +47,8 @@ export interface Checkpoint {
   /** The newest turns, each in its newest revision: those that an output may have to be written again from, and more. */
   turns: readonly string[]
   voices: ReadonlyMap<string, VoiceProfile>
+  /** What of these is in a voice book already. */
+  learned?: ReadonlyMap<string, VoiceProfile>
 }
 
 const format = 'diarize-stream checkpoint'
@@ -56,9 +58,14 @@ export const maxCheckpointBytes = 67_108_864
 
 /** The text of the file: a line that says what it is, with a hash of the other, and a line with the rest. */
 export function formatCheckpoint(checkpoint: Checkpoint): string {
-  const { turns, voices, ...rest } = checkpoint
-  const stored = Object.fromEntries([...voices].map(([speaker, profile]) => [speaker, storedProfile(profile)]))
-  const fields = JSON.stringify({ ...rest, ...(voices.size > 0 && { voices: stored }) })
+  const { turns, voices, learned = new Map<string, VoiceProfile>(), ...rest } = checkpoint
+  const stored = (profiles: Checkpoint['voices']): object =>
+    Object.fromEntries([...profiles].map(([speaker, profile]) => [speaker, storedProfile(profile)]))
+  const fields = JSON.stringify({
+    ...rest,
+    ...(voices.size > 0 && { voices: stored(voices) }),
+    ...(learned.size > 0 && { learned: stored(learned) }),
+  })
   const body = `${fields.slice(0, -1)},"turns":[${turns.join(',')}]}`
   return `${JSON.stringify({ format, version, sha256: sha256(body) })}\n${body}\n`
 }
@@ -76,15 +83,25 @@ export function parseCheckpoint(text: string, file: string): Checkpoint {
   if (value === undefined || rest.join('') !== '' || head['sha256'] !== sha256(body)) {
     throw unreadable(file, 'it is damaged')
   }
-  const { turns, voices, ...fields } = value as unknown as Omit<Checkpoint, 'turns' | 'voices'> & {
+  type Stored = Record<string, Record<string, unknown>>
+  const { turns, voices, learned, ...fields } = value as unknown as Omit<Checkpoint, 'turns' | 'voices' | 'learned'> & {
     turns: readonly Turn[]
-    voices?: Record<string, Record<string, unknown>>
+    voices?: Stored
+    learned?: Stored
   }
-  const profiles = Object.entries(voices ?? {}).map(
-    ([speaker, stored]) =>
-      [speaker, parseProfile(stored, `speaker ${speaker}`, (why) => unreadable(file, why))] as const,
-  )
-  return { ...fields, turns: turns.map((turn) => JSON.stringify(turn)), voices: new Map(profiles) }
+  const profiles = (all: Stored = {}): Map<string, VoiceProfile> =>
+    new Map(
+      Object.entries(all).map(
+        ([speaker, stored]) =>
+          [speaker, parseProfile(stored, `speaker ${speaker}`, (why) => unreadable(file, why))] as const,
+      ),
+    )
+  return {
+    ...fields,
+    turns: turns.map((turn) => JSON.stringify(turn)),
+    voices: profiles(voices),
+    ...(learned !== undefined && { learned: profiles(learned) }),
+  }
 }
 
 /** The checkpoint in a file; `undefined` where there is none. @throws CheckpointError `CHECKPOINT_UNREADABLE` */

@@ -78,6 +78,7 @@ export class Checkpointing {
       record: this.#record,
       gaps: this.gaps,
       sinks: parts.outputs.length,
+      hasLearned: () => (parts.hearing.state().learned?.size ?? 0) > 0,
       interval: Math.max(0, ...parts.outputs.map(({ interval = 0 }) => interval)),
       snapshot: (gaps) => this.#snapshot(gaps),
     })
@@ -115,7 +116,9 @@ export class Checkpointing {
 
   /** The run was told to end before its input does: what it hears of a recording then is cut off, and heard again later. */
   stop(): void {
-    if (!this.#parts.hearing.state().live) this.recorder.freeze()
+    if (this.#parts.hearing.state().live) return
+    this.recorder.freeze()
+    this.#parts.hearing.leave()
   }
 
   /** The run has succeeded. Deletes the checkpoint where it came to the end of its input. */

@@ -17,6 +17,8 @@ export interface RecorderOptions {
   gaps: readonly Gap[]
   /** How many sinks there are. */
   sinks: number
+  /** Whether voices were learned, which the last checkpoint is to say. */
+  hasLearned: () => boolean
   /** As often as this they may be asked, at most, in ms. */
   interval: number
   /** What is known when a request is made, besides the turns: it is saved once all sinks hold these. */
@@ -75,7 +77,7 @@ export class CheckpointRecorder extends Transform {
   override _flush(done: () => void): void {
     clearTimeout(this.#timer)
     const last = (): void => {
-      if (this.#isNews && !this.destroyed) this.#request()
+      if ((this.#isNews || this.#options.hasLearned()) && !this.destroyed) this.#request()
       done()
     }
     if (this.#isPending) this.saved.then(last, last)

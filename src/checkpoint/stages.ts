@@ -62,7 +62,9 @@ export interface ResumableHearing {
   /** What it was told, as far as that changes what is heard, and what keeps it from going on, if anything does. */
   check(): Promise<{ options: string; obstacle: string | undefined }>
   /** How far it has come, and whom it knows. */
-  state(): Pick<Checkpoint, 'live' | 'reachedMs' | 'startedAt' | 'voices'>
+  state(): Pick<Checkpoint, 'live' | 'reachedMs' | 'startedAt' | 'voices' | 'learned'>
+  /** A recording is left before its end: what is known of its voices by then is learned by the run that goes on. */
+  leave(): void
   /** Is called before there is any audio. */
   resumeFrom(from: Resumption): Promise<void>
 }

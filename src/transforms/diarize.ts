@@ -14,13 +14,19 @@ import {
 } from '../protocol/parameters.ts'
 import type { SessionTarget } from '../session/transport.ts'
 import type { Gap, SessionChange, StreamStart } from '../stream/options.ts'
-import { type ResumableHearing, resumableHearing, type Resumption } from '../checkpoint/stages.ts'
+import {
+  type IdentifiedSource,
+  type inputIdentity,
+  type ResumableHearing,
+  resumableHearing,
+  type Resumption,
+} from '../checkpoint/stages.ts'
 import { bytesToMs } from '../audio/format.ts'
 import type { DonePosition, TurnTotals } from '../stream/turn-totals.ts'
 import { ConfigurationError, InputError, SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import { checkKnown } from '../options.ts'
-import { recordStage, onUpstream, relayEvents } from '../stage.ts'
+import { learnsFrom, recordStage, onUpstream, relayEvents } from '../stage.ts'
 import { waitAtMost } from '../stream-helpers.ts'
 import { type SpeakerModelIdentity, VoiceBookInFile } from '../voices/book.ts'
 import type { SpeakerNaming } from './voices/speaker-naming.ts'
@@ -118,6 +124,10 @@ class DiarizeStream extends Duplex {
   /** The end of the sessions, once all of a range has been sent. */
   #rangeEnd: ReturnType<Supervision['end']> | undefined
   #hasCheckpoint = false
+  /** What tells the input from another, where that is known. */
+  #identity: IdentifiedSource[typeof inputIdentity]
+  /** Whether a recording is left before its end, with which another run goes on. */
+  #isLeft = false
   /** Frames of a live source whose place is not known yet, and what looks at it. */
   #early: Buffer[] = []
   #settling: NodeJS.Timeout | undefined
@@ -142,6 +152,10 @@ class DiarizeStream extends Duplex {
     if (options.signal) addAbortSignal(options.signal, this)
   }
 
+  [learnsFrom](identity: IdentifiedSource[typeof inputIdentity]): void {
+    this.#identity = identity
+  }
+
   get [resumableHearing](): ResumableHearing {
     return {
       check: async () => {
@@ -150,6 +164,9 @@ class DiarizeStream extends Duplex {
         return { options: identityOf(this.#options), obstacle: obstacleOf(this.#options) }
       },
       state: () => this.#state,
+      leave: () => {
+        this.#isLeft = true
+      },
       resumeFrom: async (from) => {
         this.#resumptions = await import('./resumption.ts')
         this.#resumption = from
@@ -358,6 +375,7 @@ class DiarizeStream extends Duplex {
       live: this.#input.live,
       reachedMs: supervisor?.receivedMs ?? 0,
       voices: supervisor?.voices ?? new Map(),
+      ...(this.#naming !== undefined && { learned: this.#naming.learned }),
       ...(startedAt !== undefined && { startedAt }),
     }
   }
@@ -404,7 +422,11 @@ class DiarizeStream extends Duplex {
     this.#skip = this.#input.live ? arrival.skip : first - before
     this.#shift = arrival.shift
     this.#origin = arrival.startedAt
-    this.#naming?.resumeFrom(arrival.start.turns, byGroup(from.voices, channelSettings(this.#options)?.channels))
+    this.#naming?.resumeFrom(
+      arrival.start.turns,
+      byGroup(from.voices, channelSettings(this.#options)?.channels),
+      from.learned,
+    )
     for (const gap of arrival.gaps ?? []) this.emit('gap', gap)
     return { ...arrival.start, frame: first }
   }
@@ -591,13 +613,21 @@ class DiarizeStream extends Duplex {
       const message = 'the input ended without a single sample of audio, so there is nothing to caption'
       throw new InputError('NO_AUDIO', message)
     }
-    await this.#naming?.settle(this.#speakerModel)
+    if (this.#naming !== undefined)
+      await this.#naming.settle(this.#isLeft ? undefined : this.#speakerModel, await this.#heardInput())
     this.#report(true)
     for (const { audio_duration_seconds, session_duration_seconds, channel } of [ended].flat() as SupervisionEnd[]) {
       const times = { audioMs: audio_duration_seconds * 1000, sessionMs: session_duration_seconds * 1000 }
       this.emit('termination', { ...times, ...(channel === undefined ? {} : { channel }) })
     }
     this.push(null)
+  }
+
+  /** A hash of the recording that is heard, wherever it lies by now; `undefined` where that is not known, or live. */
+  async #heardInput(): Promise<string | undefined> {
+    if (this.#identity === undefined || this.#input.live) return undefined
+    const { sha256 } = await import('../checkpoint/checkpoint.ts')
+    return this.#loaded.naming?.recordingHash(this.#identity(sha256), this.#options.range, sha256)
   }
 
   /** Tells of progress while `work` is done: what is heard in parallel is heard after the last audio has come. */

@@ -12,6 +12,9 @@ export const maxFileBytes = 16_000_000
 const maxDimensions = 4096
 /** The longest speech that a voice is said to be made of, in frames of 10 ms: 24 hours. */
 const maxFrames = 8_640_000
+/** Recordings that a voice was learned from are remembered, the newest. */
+const maxInputs = 100
+const inputHash = /^[0-9a-f]{16,64}$/
 
 const format = 'diarize-stream voices'
 const version = 1
@@ -26,10 +29,15 @@ export function checkVoiceName(option: string, name: unknown): string {
 /** The contents with `profile` under `name`, joined to what is there. @throws VoiceBookError `VOICES_MODEL_MISMATCH`, `VOICES_FULL` */
 export function withVoice(
   contents: BookContents,
-  added: Pick<KnownVoice, 'name' | 'profile'> & { model: SpeakerModelIdentity; at: string; learned?: boolean },
+  added: Pick<KnownVoice, 'name' | 'profile'> & {
+    model: SpeakerModelIdentity
+    at: string
+    learned?: boolean
+    input?: string | undefined
+  },
   limits: { file: string; most: number },
 ): BookContents {
-  const { name, profile, model, at, learned = false } = added
+  const { name, profile, model, at, learned = false, input } = added
   checkModel(contents, model, limits.file)
   const before = contents.voices.find((voice) => voice.name === name)
   if (before === undefined && contents.voices.length >= limits.most) {
@@ -45,6 +53,7 @@ export function withVoice(
     profile: before === undefined ? profile : joinedProfile(before.profile, profile),
     addedAt: before?.addedAt ?? at,
     updatedAt: at,
+    ...heardIn(before?.heardIn, input === undefined ? [] : [input]),
   }
   const voices =
     before === undefined
@@ -67,6 +76,7 @@ export function withName(contents: BookContents, from: string, to: string, file:
           profile: joinedProfile(other.profile, voice.profile),
           addedAt: other.addedAt < voice.addedAt ? other.addedAt : voice.addedAt,
           updatedAt: other.updatedAt > voice.updatedAt ? other.updatedAt : voice.updatedAt,
+          ...heardIn(other.heardIn, voice.heardIn),
         }
   const rest = { ...contents, voices: contents.voices.filter((one) => one !== other) }
   return { ...contents, voices: replaced(rest, voice, named) }
@@ -78,6 +88,12 @@ export function withoutName(contents: BookContents, name: string, file: string):
   const voices = contents.voices.filter((one) => one !== voice)
   // An empty book belongs to no model.
   return voices.length === 0 ? { voices } : { ...contents, voices }
+}
+
+/** All of the recordings, as far as they are remembered; the second come last. */
+function heardIn(some: readonly string[] = [], others: readonly string[] = []): Pick<KnownVoice, 'heardIn'> {
+  const all = [...new Set([...some.filter((input) => !others.includes(input)), ...others])].slice(-maxInputs)
+  return all.length === 0 ? {} : { heardIn: all }
 }
 
 const sizesOf = (profile: VoiceProfile): number[] => Object.values(profile).map((voice: Voice) => voice.sum.length)
@@ -108,8 +124,9 @@ export function checkModel({ model }: BookContents, other: SpeakerModelIdentity,
 
 /** The text of the file: JSON with a voice a line, so that one can be found, compared and deleted by hand. */
 export function formatBook({ model, voices }: BookContents): string {
-  const lines = voices.map(({ name, learned, profile, addedAt, updatedAt }) => {
-    return `    ${JSON.stringify({ name, ...(learned && { learned }), addedAt, updatedAt, ...storedProfile(profile) })}`
+  const lines = voices.map(({ name, learned, profile, addedAt, updatedAt, heardIn: inputs }) => {
+    const about = { name, ...(learned && { learned }), addedAt, updatedAt, ...(inputs && { heardIn: inputs }) }
+    return `    ${JSON.stringify({ ...about, ...storedProfile(profile) })}`
   })
   const list = lines.length === 0 ? '[]' : `[\n${lines.join(',\n')}\n  ]`
   const named = model === undefined ? '' : `  "model": ${JSON.stringify({ name: model.name, sha256: model.sha256 })},\n`
@@ -165,14 +182,28 @@ export function parseBook(text: string, file: string): BookContents {
 
 function parseVoice(value: unknown, which: string, file: string): KnownVoice {
   if (!isObject(value)) throw unreadable(file, `${which} is no object`)
-  const { name, learned, addedAt, updatedAt } = value
+  const { name, learned, addedAt, updatedAt, heardIn: inputs } = value
   if (typeof name !== 'string' || name.length > maxNameLength || name === '' || cleanName(name) !== name) {
     throw unreadable(file, `${which} has no proper name`)
   }
   const profile = parseProfile(value, which, (why) => unreadable(file, why))
   if (!isTime(addedAt) || !isTime(updatedAt)) throw unreadable(file, `${which} does not say when it was added`)
-  return { name, learned: learned === true, profile, addedAt, updatedAt }
+  if (inputs !== undefined && !isInputs(inputs))
+    throw unreadable(file, `${which} does not say what it was learned from`)
+  return {
+    name,
+    learned: learned === true,
+    profile,
+    addedAt,
+    updatedAt,
+    ...(inputs !== undefined && { heardIn: inputs }),
+  }
 }
+
+const isInputs = (value: unknown): value is string[] =>
+  Array.isArray(value) &&
+  value.length <= maxInputs &&
+  value.every((input) => typeof input === 'string' && inputHash.test(input))
 
 /** The profile in what {@link storedProfile} has written. @throws what `damaged` makes of the reason */
 export function parseProfile(

@@ -22,6 +22,8 @@ export interface KnownVoice {
   addedAt: string
   /** When speech was last added, ISO 8601. */
   updatedAt: string
+  /** Recordings that it was learned from, as hashes, the newest 100: what is captioned once more adds nothing. */
+  heardIn?: readonly string[]
 }
 
 /** All that a voice book holds. */
@@ -143,13 +145,13 @@ export class VoiceBookInFile implements VoiceBook {
    * Adds the voice of somebody whom nobody has named yet, unless he may be one of those who are in the book by then; so one
    * who has two labels in a stream, or speaks in two streams at a time, is one voice.
    */
-  async learnNew(profile: VoiceProfile, model: SpeakerModelIdentity): Promise<void> {
-    await (await this.#open()).learnNew(profile, model)
+  async learnNew(profile: VoiceProfile, model: SpeakerModelIdentity, input?: string): Promise<void> {
+    await (await this.#open()).learnNew(profile, model, input)
   }
 
   /** Adds speech to a voice, if it is still there; whoever gave it a name did so for good. */
-  async learnMore(name: string, profile: VoiceProfile, model: SpeakerModelIdentity): Promise<void> {
-    await (await this.#open()).learnMore(name, profile, model)
+  async learnMore(name: string, profile: VoiceProfile, model: SpeakerModelIdentity, input?: string): Promise<void> {
+    await (await this.#open()).learnMore(name, profile, model, input)
   }
 
   async rename(name: string, to: string): Promise<void> {

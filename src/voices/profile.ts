@@ -38,6 +38,16 @@ export function withoutSpeech(profile: VoiceProfile, part: Voice): VoiceProfile 
   return left === undefined || left.frames === 0 ? other : { ...other, [band]: left }
 }
 
+/** What a profile holds besides what was learned of it before; of a voice of a minute and more nobody can say. */
+export function withoutLearned(profile: VoiceProfile, learned: VoiceProfile = {}): VoiceProfile {
+  return voicesOf(learned).reduce((rest, part) => {
+    const band = part.narrowband ? 'narrowband' : 'wideband'
+    const { [band]: whole, ...other } = rest
+    if (whole === undefined) return rest
+    return whole.frames >= MOST_FRAMES || whole.frames <= part.frames ? other : withoutSpeech(rest, part)
+  }, profile)
+}
+
 /** What both profiles hold, as one person's. */
 export function joinedProfile(one: VoiceProfile, other: VoiceProfile): VoiceProfile {
   return voicesOf(other).reduce(withVoice, one)

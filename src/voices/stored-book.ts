@@ -54,7 +54,7 @@ export class StoredBook {
    * Adds the voice of somebody whom nobody has named yet, unless he may be one of those who are in the book by then; so one
    * who has two labels in a stream, or speaks in two streams at a time, is one voice.
    */
-  async learnNew(profile: VoiceProfile, model: SpeakerModelIdentity): Promise<void> {
+  async learnNew(profile: VoiceProfile, model: SpeakerModelIdentity, input?: string): Promise<void> {
     await this.#change((contents) => {
       checkModel(contents, model, this.path)
       if (!isStranger(profile, contents.voices)) return contents
@@ -62,13 +62,13 @@ export class StoredBook {
       const taken = new Set(contents.voices.map((voice) => voice.name))
       let number = 1
       while (taken.has(`Voice ${number}`)) number += 1
-      return this.#adding({ name: `Voice ${number}`, profile, model, learned: true })(contents)
+      return this.#adding({ name: `Voice ${number}`, profile, model, learned: true, input })(contents)
     })
   }
 
   /** Adds speech to a voice, if it is still there; whoever gave it a name did so for good. */
-  async learnMore(name: string, profile: VoiceProfile, model: SpeakerModelIdentity): Promise<void> {
-    const add = this.#adding({ name, profile, model, learned: true })
+  async learnMore(name: string, profile: VoiceProfile, model: SpeakerModelIdentity, input?: string): Promise<void> {
+    const add = this.#adding({ name, profile, model, learned: true, input })
     await this.#change((contents) => (contents.voices.some((voice) => voice.name === name) ? add(contents) : contents))
   }
 

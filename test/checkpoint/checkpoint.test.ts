@@ -45,7 +45,7 @@ const failure = (run: () => unknown): CheckpointError => {
 describe('a checkpoint', () => {
   it('is read as it was written, with voices', () => {
     const voices = new Map([['B', { wideband: voiceOf([0.25, 0.5], 300, false) }]])
-    const given = checkpoint({ voices })
+    const given = checkpoint({ voices, learned: voices })
     expect(parseCheckpoint(formatCheckpoint(given), 'x')).toEqual(given)
     expect(formatCheckpoint(checkpoint())).not.toContain('vector')
   })

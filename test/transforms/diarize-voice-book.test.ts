@@ -1,9 +1,11 @@
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Turn } from '../../src/model.ts'
 import { scriptedEngine, type ScriptedTurn } from '../../src/testing/scripted-engine.ts'
+import { fileSource, jsonlSink, resample, run } from '../../src/index.ts'
 import { diarize } from '../../src/transforms/diarize.ts'
 import type { DiarizeOptions } from '../../src/transforms/diarize-options.ts'
 import { enrolVoice } from '../../src/transforms/voices/enrol.ts'
@@ -110,6 +112,27 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('diarize({ voices: book })
       'A Bob',
       'A Bob',
     ])
+  })
+
+  it('learns from a file once', async () => {
+    const book = await bookOfAlice({ learn: true })
+    const { audio, engine } = conversation({ slt: 'A', rms: 'B' }, ['slt', 'rms', 'rms', 'rms', 'slt'])
+    const file = path.join(directory(), 'talk.wav')
+    const format = { sampleRate: 16_000, channels: 1, encoding: 's16le' } as const
+    writeFileSync(file, Buffer.concat([writeWavHeader(format, audio.length), audio]))
+    const speech = async () => {
+      const voices = voiceBook(book.path, { learn: true })
+      await run(
+        fileSource(file),
+        resample(),
+        diarize({ voices, engine }),
+        jsonlSink(path.join(directory(), 'talk.jsonl')),
+      )
+      return (await voiceBook(book.path).list()).map(({ name, profile }) => [name, profile.wideband?.frames])
+    }
+    const once = await speech()
+    expect(once.map(([name]) => name)).toEqual(['Alice', 'Voice 1'])
+    expect(await speech()).toEqual(once)
   })
 
   it('fails with an error of its own where the book is of another model', async () => {

@@ -43,13 +43,15 @@ const knownVoices: fc.Arbitrary<KnownVoice> = fc
   .record({
     name: names,
     learned: fc.boolean(),
+    heardIn: fc.option(fc.constant(['0123456789abcdef', 'ffffffffffffffff']), { nil: undefined }),
     wideband: fc.option(voices(false), { nil: undefined }),
     narrowband: fc.option(voices(true), { nil: undefined }),
   })
   .filter(({ wideband, narrowband }) => wideband !== undefined || narrowband !== undefined)
-  .map(({ name, learned, wideband, narrowband }) => ({
+  .map(({ name, learned, heardIn, wideband, narrowband }) => ({
     name,
     learned,
+    ...(heardIn !== undefined && { heardIn }),
     profile: { ...(wideband && { wideband }), ...(narrowband && { narrowband }) },
     addedAt: at,
     updatedAt: at,

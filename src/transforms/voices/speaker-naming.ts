@@ -1,8 +1,11 @@
+import type { InputIdentity } from '../../checkpoint/checkpoint.ts'
+import type { Sha256 } from '../../checkpoint/stages.ts'
+import type { HeardRange } from '../../stream/options.ts'
 import { deserialize, serialize, type Serialized, type Turn, type Word } from '../../model.ts'
 import type { Warning } from '../../errors.ts'
 import type { BookContents, SpeakerModelIdentity, VoiceBookInFile } from '../../voices/book.ts'
 import { type Identification, identify, learnedFrom } from '../../voices/identify.ts'
-import { framesOf, type VoiceProfile } from '../../voices/profile.ts'
+import { framesOf, type VoiceProfile, withoutLearned } from '../../voices/profile.ts'
 
 /** Voices that were heard, by the labels that turns have. */
 export type HeardVoices = ReadonlyMap<string, VoiceProfile>
@@ -46,6 +49,8 @@ export class SpeakerNaming {
   /** Voices of each group of labels of whom no two are one, such as those of a channel. */
   readonly #heard = new Map<string, HeardVoices>()
   #names = new Map<string, Identification>()
+  /** Of each voice, by its label, what is in the book. */
+  readonly #learned = new Map<string, VoiceProfile>()
   #working: Promise<void> | undefined
   #isNews = false
   #closed = false
@@ -56,7 +61,8 @@ export class SpeakerNaming {
   }
 
   /** Goes on with `turns` that have come out, and with the voices that were heard by then, each group by itself. */
-  resumeFrom(turns: readonly Turn[], groups: ReadonlyMap<string, HeardVoices>): void {
+  resumeFrom(turns: readonly Turn[], groups: ReadonlyMap<string, HeardVoices>, learned: HeardVoices = new Map()): void {
+    for (const [label, profile] of learned) this.#learned.set(label, profile)
     for (const { speakerName, speakerConfidence, ...turn } of turns) {
       const words = turn.words.map(({ speakerName: _name, speakerConfidence: _confidence, ...word }) => word)
       this.#revise({ ...turn, words })
@@ -85,11 +91,20 @@ export class SpeakerNaming {
     this.#look()
   }
 
-  /** Resolves when all that was heard has been compared, and learned where that is wished for. */
-  async settle(model: SpeakerModelIdentity | undefined): Promise<void> {
+  /** What of each voice has been learned, by this run, or one that it goes on with. */
+  get learned(): HeardVoices {
+    return this.#learned
+  }
+
+  /**
+   * Resolves when all that was heard has been compared, and learned where that is wished for.
+   *
+   * @param input - hash of the recording that was heard: who was learned from it before is not learned again.
+   */
+  async settle(model: SpeakerModelIdentity | undefined, input?: string): Promise<void> {
     this.#look()
     await this.#working
-    if (this.#book.learn && model !== undefined && !this.#closed) await this.#learn(model)
+    if (this.#book.learn && model !== undefined && !this.#closed) await this.#learn(model, input)
   }
 
   /** Looks at nothing any more. */
@@ -152,22 +167,46 @@ export class SpeakerNaming {
     this.#kept.set(turn.order, { turn: serialize(turn), labels: labels.filter((label) => label !== undefined) })
   }
 
-  async #learn(model: SpeakerModelIdentity): Promise<void> {
+  async #learn(model: SpeakerModelIdentity, input: string | undefined): Promise<void> {
     try {
+      const { voices: known } = await this.#book.contents()
+      const isKnown = (name: string): boolean =>
+        input !== undefined && known.find((voice) => voice.name === name)?.heardIn?.includes(input) === true
+      const learned = new Map<string, VoiceProfile>()
       for (const voices of this.#heard.values()) {
-        for (const [label, profile] of voices) {
+        for (const [label, whole] of voices) {
+          const profile = withoutLearned(whole, this.#learned.get(label))
           if (framesOf(profile) < LEARNED_FRAMES) continue
           const who = this.#names.get(label)
-          if (who === undefined) await this.#book.learnNew(profile, model)
-          else if (who.confidence >= learnedFrom) await this.#book.learnMore(who.name, profile, model)
+          if (who === undefined) await this.#book.learnNew(profile, model, input)
+          else if (who.confidence < learnedFrom) continue
+          else if (!isKnown(who.name)) await this.#book.learnMore(who.name, profile, model, input)
+          learned.set(label, whole)
         }
       }
       await this.#book.save()
+      for (const [label, whole] of learned) this.#learned.set(label, whole)
     } catch (error) {
       const message = `voices of this stream are not in the book ${this.#book.path}: ${(error as Error).message}`
       this.#listener.warning({ code: 'VOICES_NOT_SAVED', message, error })
     }
   }
+}
+
+/**
+ * A hash of a recording, the same wherever it is stored, and whenever it was put there; `undefined` for an input that may be another
+ * each time.
+ */
+export function recordingHash(
+  { kind, modified, address, ...facts }: InputIdentity,
+  range: HeardRange | undefined,
+  sha256: Sha256,
+): string | undefined {
+  const isFile = kind === 'file'
+  if (!isFile && facts['size'] === undefined) return undefined
+  const place = isFile ? [] : [modified, facts['etag'] === undefined ? address : undefined]
+  const text = JSON.stringify([kind, facts, place, range?.start ?? 0, range?.duration])
+  return sha256(Buffer.from(text)).slice(0, 16)
 }
 
 /** Forgets the oldest of what is beyond `most`. */

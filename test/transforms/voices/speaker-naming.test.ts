@@ -1,9 +1,11 @@
 import path from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { type InputIdentity, sha256 } from '../../../src/checkpoint/checkpoint.ts'
 import type { Warning } from '../../../src/errors.ts'
 import type { Turn } from '../../../src/model.ts'
-import { named, SpeakerNaming } from '../../../src/transforms/voices/speaker-naming.ts'
+import { named, recordingHash, SpeakerNaming } from '../../../src/transforms/voices/speaker-naming.ts'
+import type { HeardRange } from '../../../src/stream/options.ts'
 import { voiceBook, type VoiceBookInFile, type VoiceBookOptions } from '../../../src/voices/book.ts'
 import { seededRandom } from '../../../src/testing/random.ts'
 import type { VoiceProfile } from '../../../src/voices/profile.ts'
@@ -114,6 +116,57 @@ describe('SpeakerNaming', () => {
       ])
       expect(warnings).toEqual([])
     }
+  })
+
+  it('learns from a recording once, however often it is heard, and from all labels of a voice', async () => {
+    const { book } = await naming()
+    const frames = async () => (await voiceBook(book.path).list()).map(({ profile }) => profile.wideband?.frames)
+    const hear = async (input: string | undefined, labels: readonly string[] = ['A']) => {
+      const again = voiceBook(book.path, { learn: true }) as VoiceBookInFile
+      const fail = (): never => expect.fail('something is wrong')
+      const names = new SpeakerNaming(again, { revised: () => {}, warning: fail, failed: fail })
+      names.heard('', new Map(labels.map((label) => [label, madeUpProfile(0)] as const)))
+      names.heard('other channel', new Map([['Z', madeUpProfile(3)]]))
+      await names.settle(madeUpModel, input)
+    }
+    await hear('0123456789abcdef')
+    expect(await frames()).toEqual([3000, 2000, 1000])
+    await hear('0123456789abcdef')
+    await hear('0123456789abcdef')
+    expect(await frames()).toEqual([3000, 2000, 1000])
+    await hear('fedcba9876543210')
+    expect(await frames()).toEqual([4000, 2000, 2000])
+    // Of what may be another each time, nothing is remembered.
+    await hear(undefined)
+    await hear(undefined)
+    expect(await frames()).toEqual([6000, 2000, 4000])
+  })
+
+  it('learns only what was not learned when the stream was left', async () => {
+    const { book, names } = await naming({ learn: true })
+    names.heard('', new Map([['A', madeUpProfile(0, 10)]]))
+    await names.settle(madeUpModel)
+    const after = voiceBook(book.path, { learn: true }) as VoiceBookInFile
+    const fail = (): never => expect.fail('something is wrong')
+    const rest = new SpeakerNaming(after, { revised: () => {}, warning: fail, failed: fail })
+    rest.resumeFrom([], new Map([['', new Map([['A', madeUpProfile(0, 10)]])]]), names.learned)
+    rest.heard('', new Map([['A', madeUpProfile(0, 17)]]))
+    await rest.settle(madeUpModel)
+    expect((await voiceBook(book.path).list())[0]?.profile.wideband?.frames).toBe(2000 + 1700)
+  })
+
+  it('knows a recording wherever it lies, and a part of it as another', () => {
+    const hash = (identity: InputIdentity, range?: HeardRange) => recordingHash(identity, range, sha256)
+    const file = { kind: 'file', size: 1000, modified: 5, beginning: 'ab', track: '' }
+    expect(hash(file)).toMatch(/^[0-9a-f]{16}$/)
+    expect(hash({ ...file, modified: 6 })).toBe(hash(file))
+    expect(hash({ ...file, beginning: 'cd' })).not.toBe(hash(file))
+    expect(hash(file, { start: 1000 })).not.toBe(hash(file))
+    const remote = { kind: 'http', address: 'http://a/1', size: 9, etag: '"x"', track: '' }
+    expect(hash({ ...remote, address: 'http://a/2' })).toBe(hash(remote))
+    expect(hash({ ...remote, etag: '"y"' })).not.toBe(hash(remote))
+    expect(hash({ kind: 'http', address: 'http://a/radio', track: '' })).toBeUndefined()
+    expect(hash({ kind: 'rtsp', address: 'rtsp://a/1' })).toBeUndefined()
   })
 
   it.each([
