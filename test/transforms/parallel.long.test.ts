@@ -2,12 +2,14 @@ import { Readable } from 'node:stream'
 import { expect, it } from 'vitest'
 import { serve } from '../../src/server/index.ts'
 import { run, type SessionRecord } from '../../src/index.ts'
-import { relabelled, toneAudio, toneEngine, toneScript, toneText } from '../../src/testing/index.ts'
+import { faultServer, relabelled, toneAudio, toneEngine, toneScript, toneText } from '../../src/testing/index.ts'
 import { diarize } from '../../src/transforms/diarize.ts'
 import { Collector } from '../trials/collector.ts'
 import { dialogue } from '../trials/dialogue.ts'
+import { imprecise } from '../trials/faults/imprecise.ts'
 import { judge, type Stretch } from '../trials/judge.ts'
 import { leftovers, openResources } from '../trials/leftovers.ts'
+import { Random } from '../trials/random.ts'
 import { ToneSource } from '../trials/tone-source.ts'
 
 /** `PARALLEL_MINUTES=60 npm run test:long -- transforms/parallel` hears an hour. */
@@ -26,6 +28,41 @@ it('hears 80 s in 8 parts at real pace, every word once', { timeout: 120_000 }, 
   expect(words).toEqual(script.map(({ word, start }) => `${toneText(word)}@${start}`))
   expect(engine.opened).toBe(8)
 })
+
+// Turns follow each other closely, so that there is no pause to cut in; labels are corrected in mid-session.
+it.each(Array.from({ length: 12 }, (_, seed) => seed))(
+  'has every word once from a server as rough as the service, whose sessions break, %i',
+  async (seed) => {
+    const random = new Random(seed)
+    const duration = 120_000
+    const words = toneScript({
+      seed,
+      duration: duration - 1000,
+      turnWords: [1, 9],
+      turnGap: [20, 90],
+      wordGap: [20, 90],
+    })
+    const engine = toneEngine({ unattributedWords: 3, mistakenWords: 2, reviseEvery: 5000 })
+    const server = await faultServer(
+      () => ({
+        fault: random.chance(0.6) ? 'none' : random.pick(['drop', 'reset', 'close'] as const),
+        afterMs: random.integer(1, 20_000),
+      }),
+      { engine: imprecise(relabelled(engine, seed), seed) },
+    )
+    const sink = new Collector()
+    try {
+      const options = { parallel: 6, voices: false, reconnect: { attempts: 30, delay: 3 }, replay: { context: 10_000 } }
+      const stage = diarize({ url: server.url, apiKey: 'key', ...options })
+      await run(new ToneSource({ words, duration, stamped: false }), stage, sink)
+    } finally {
+      await server.close()
+    }
+    expect(sink.complaints).toEqual([])
+    const heard = sink.turns().flatMap((turn) => turn.words.map(({ text }) => text.replace(/^x\d(?=w)/, '')))
+    expect(heard).toEqual(words.map(({ word }) => toneText(word)))
+  },
+)
 
 // As many begin in a minute as the first refusal lets expect.
 it('goes on with as many sessions as it can have', { timeout: 400_000 }, async () => {
