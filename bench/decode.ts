@@ -54,7 +54,7 @@ async function measureDecoding(file: string, minutes: number, rounds: number): P
   const costs: DecodingCosts = { ours: [], bare: [], piped: [], filtered: [] }
   const bare = ['-nostdin', '-v', 'error', '-i', file, '-ar', '16000', '-ac', '1', '-f', 's16le', '-']
   const target = { sampleRate: 16_000, channels: 1, encoding: 's16le' } as const
-  const filtered = decodeArguments({ input: fileInput(file, true, true), audioTrack: 0, target })
+  const filtered = decodeArguments({ input: fileInput(file, true, true, true), audioTrack: 0, target, mixesTwo: true })
   const chain = compiled('decode/chain.ts')
   const frames = minutes * 60 * 20
   for (let round = 0; round < rounds; round++) {

@@ -1,11 +1,11 @@
 /** How long a stretch of sound is mixed in one way, in ms. */
-const blockMs = 20
+export const blockMs = 20
 /** Share of what channels that have nothing in common would leave: with less, the channels cancel each other out. */
 const leastLeft = 0.1
 /** Where they did so in the stretch before, they still do with less than this. */
 const leastLeftAgain = 0.2
 /** Mean square of the quietest sound that counts: -60 dB of full scale. */
-const quietest = 1e-6
+export const quietest = 1e-6
 /** Energies are taken of one frame in so many: it is of stretches of 20 ms that they tell. */
 const everyFrame = 4
 /** Sound that is lost in a mix for so long is no chance, in ms. */

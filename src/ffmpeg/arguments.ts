@@ -12,6 +12,8 @@ export interface FfmpegInput {
   containers?: string
   /** Whether its sound has as many channels at its end as at its beginning. */
   keepsChannels?: boolean
+  /** Whether all of its sound has two channels, by what it says itself. */
+  isStereo?: boolean
   /** Filters for the audio as it is decoded. */
   firstFilters?: readonly string[]
   /** Further options that belong to the input. */
@@ -32,13 +34,14 @@ export const allowedContainers = [
 
 /**
  * A file on disk, given to FFmpeg by name so that it can seek. `path` is absolute and taken literally; `whole` tells that
- * it is all there, and not a pipe that fills as somebody speaks; `gapless`, that its sound has no gaps.
+ * it is all there, and not a pipe that fills as somebody speaks; `gapless`, that its sound has no gaps; `stereo`, that it has two
+ * channels.
  */
-export function fileInput(path: string, whole = false, gapless = false): FfmpegInput {
+export function fileInput(path: string, whole = false, gapless = false, stereo = false): FfmpegInput {
   const file = { url: `file:${path}`, protocols: 'file', inputOptions: [], outputOptions: [] }
   if (!whole) return file
   // By default FFmpeg hands on each packet, less than a kilobyte, and to take so many costs as much as half the decoding.
-  return { ...file, ...(gapless && inLargePieces), outputOptions: ['-flush_packets', '0'] }
+  return { ...file, ...(gapless && { ...inLargePieces, isStereo: stereo }), outputOptions: ['-flush_packets', '0'] }
 }
 
 /** To pass on what it decodes a packet at a time, through each filter and into the output, costs FFmpeg a fifth of its time. */
@@ -75,6 +78,8 @@ export interface DecodeRequest {
   target: RequestedFormat | undefined
   /** Whether the track is known to have more than two channels, or may have them later. */
   surround?: 'now' | 'later' | undefined
+  /** Whether FFmpeg mixes two channels itself; what comes with it shows where they cancel each other out. */
+  mixesTwo?: boolean
 }
 
 /** Added to all times, in seconds: NUT has none below 0. */
@@ -84,18 +89,27 @@ export const timeOffset = 1000
  * Arguments with which FFmpeg turns one audio track of any input into 16-bit PCM in NUT on its stdout, with the times of
  * the container as they are, plus {@link timeOffset}; on its stderr it says what the input is.
  */
-export function decodeArguments({ input, audioTrack, target, surround }: DecodeRequest): string[] {
+export function decodeArguments({ input, audioTrack, target, surround, mixesTwo }: DecodeRequest): string[] {
+  if (mixesTwo === true && target !== undefined) {
+    const maps = ['-filter_complex', mixingFilters(input, audioTrack, target), '-map', '[mean]', '-map', '[difference]']
+    return [...openArguments(input, maps), '-c:a', 'pcm_s16le', ...nutArguments(input)]
+  }
   const channels = (target?.channels ?? 1) === 1 ? [] : ['-ac', String(target?.channels)]
   const samples = [...filterArguments(target, input, surround), ...channels, '-c:a', 'pcm_s16le']
-  return [...openArguments(input, audioTrack), ...samples, ...nutArguments(input)]
+  return [...openArguments(input, trackMap(audioTrack)), ...samples, ...nutArguments(input)]
 }
 
-function openArguments(input: FfmpegInput, audioTrack: number): string[] {
+function trackMap(audioTrack: number): string[] {
+  return ['-map', `0:a:${audioTrack}`]
+}
+
+/** @param maps - which tracks of the input go where. */
+function openArguments(input: FfmpegInput, maps: readonly string[]): string[] {
   // With cache:pipe:0 FFmpeg does not notice that stdin is its input: without -nostdin it takes bytes as keystrokes.
   const general = ['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'level+info', '-copyts']
   const guards = ['-protocol_whitelist', input.protocols, '-format_whitelist', input.containers ?? allowedContainers]
   const source = [...guards, ...input.inputOptions, '-i', input.url]
-  return [...general, ...source, '-map', `0:a:${audioTrack}`, '-vn', '-sn', '-dn', '-map_metadata', '-1']
+  return [...general, ...source, ...maps, '-vn', '-sn', '-dn', '-map_metadata', '-1']
 }
 
 function nutArguments(input: FfmpegInput): string[] {
@@ -105,7 +119,7 @@ function nutArguments(input: FfmpegInput): string[] {
 
 /** Arguments with which FFmpeg hands over the packets of one audio track as they are, with their times as in {@link decodeArguments}. */
 export function copyArguments({ input, audioTrack }: Omit<DecodeRequest, 'target'>): string[] {
-  return [...openArguments(input, audioTrack), '-c:a', 'copy', ...nutArguments(input)]
+  return [...openArguments(input, trackMap(audioTrack)), '-c:a', 'copy', ...nutArguments(input)]
 }
 
 /**
@@ -128,6 +142,26 @@ export function streamArguments(container: 'ogg' | 'aac', sampleRate: number): s
  * bits, too, which take half the time of others.
  */
 const lowPass = 'filter_size=52:cutoff=0.952:kaiser_beta=9'
+
+/** Samples in a second of the difference of two channels: enough to tell how loud it is in 20 ms. */
+const differenceRate = 4000
+
+/**
+ * The mean of two channels, mixed before it is resampled, which is half of the work; and half of their difference. That is
+ * hardly filtered before samples of it are dropped: it is for its energy alone, and high notes count.
+ */
+function mixingFilters(
+  { firstFilters = [] }: FfmpegInput,
+  audioTrack: number,
+  { sampleRate }: RequestedFormat,
+): string {
+  const both = [...firstFilters, 'asplit[first][second]'].join(',')
+  const whole = `${lowPass}:internal_sample_fmt=s16p`
+  const mean = `aresample=rematrix_maxval=1.0,aformat=sample_fmts=s16p:channel_layouts=mono,aresample=${sampleRate}:${whole}`
+  const few = `aresample=${differenceRate}:filter_size=1:kaiser_beta=16,aformat=sample_fmts=s16:channel_layouts=stereo`
+  const difference = `${few},pan=mono|c0=0.5*FL-0.5*FR`
+  return `[0:a:${audioTrack}]${both};[first]${mean}[mean];[second]${difference}[difference]`
+}
 
 /** A downmix is scaled so that channels in phase do not clip. */
 function filterArguments(

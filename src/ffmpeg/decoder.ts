@@ -1,5 +1,6 @@
 import { addAbortSignal, Duplex } from 'node:stream'
 import { type AudioFormat, bytesToMs } from '../audio/format.ts'
+import type { DownmixCheck } from '../audio/downmix-check.ts'
 import type { MonoMixer } from '../audio/mono-mixer.ts'
 import type { AudioQueue, SilenceLimit } from '../audio/silence.ts'
 import { type DiarizeStreamError, FfmpegError, InputError } from '../errors.ts'
@@ -21,7 +22,7 @@ import {
 } from '../stage.ts'
 import { copyArguments, decodeArguments, type FfmpegInput, pipeInput, timeOffset } from './arguments.ts'
 import type { AudioTrack, InputFacts, ProcessEnd } from './log.ts'
-import type { NutReader } from './nut.ts'
+import type { NutReader, NutRun } from './nut.ts'
 import type { OpusOutput } from './opus-output.ts'
 import type { Placer } from './placement.ts'
 import { declaredLength, headLimit, readingMode } from './probe.ts'
@@ -126,6 +127,21 @@ export class FfmpegDecoder extends Duplex {
   #copies = false
   /** Where several channels are to become one. */
   #mixer: MonoMixer<Int16Array> | undefined
+  /** Whether FFmpeg is not to mix two channels itself: they have cancelled each other out. */
+  #mixesHere = false
+  /** Whether it does so at the moment. */
+  #isMixed = false
+  /** Watches what FFmpeg mixes. */
+  #check: DownmixCheck | undefined
+  /** What it has mixed, until it is known that nothing is lost in it. */
+  #held: NutRun[] = []
+  /** What FFmpeg was told to open. */
+  #opened: FfmpegInput | undefined
+  /** Bytes of audio that have gone into the queue, and those to be left out, since they have gone before FFmpeg began anew. */
+  #queued = 0
+  #queuedBefore = 0
+  /** Trouble that has been told of, where FFmpeg may say it again. */
+  readonly #troublesTold = new Set<string>()
   #placer: Placer | undefined
   /** Where it begins, in ms: later than 0 where it seeks. */
   #from = 0
@@ -391,11 +407,21 @@ export class FfmpegDecoder extends Duplex {
       if (this.#wanted || this.#options.input === undefined) say()
       else this.#said.push(say)
     }
+    const { isStereo } = input
+    const isToBeMono = this.#target?.channels === 1 && this.#surround === undefined && !this.#copies
+    this.#isMixed = isStereo === true && isToBeMono && !this.#mixesHere
+    this.#opened = input
     const current = new this.#decoding.FfmpegProcess({
       ffmpeg: this.#ffmpeg,
       args: this.#copies
         ? copyArguments({ input, audioTrack: this.#track })
-        : decodeArguments({ input, audioTrack: this.#track, target: this.#target, surround: this.#surround }),
+        : decodeArguments({
+            input,
+            audioTrack: this.#track,
+            target: this.#target,
+            surround: this.#surround,
+            mixesTwo: this.#isMixed,
+          }),
       readsBytes: this.#options.input === undefined,
       onTrouble: (line) => tell(() => this.#trouble(line)),
       onInput: (facts) => tell(() => this.#learn(facts, input)),
@@ -462,6 +488,8 @@ export class FfmpegDecoder extends Duplex {
   #decodeOther(input: FfmpegInput): void {
     const other = this.#process
     this.#troubles = []
+    this.#check = undefined
+    this.#held = []
     this.#nut = new this.#decoding.NutReader(this.#copies ? 'packets' : 'samples')
     this.#run(input)
     for (const bytes of this.#given ?? []) this.#process?.write(bytes, () => {})
@@ -474,7 +502,6 @@ export class FfmpegDecoder extends Duplex {
 
   /** Hands on what FFmpeg has written, as long as somebody wants it. */
   #pump(): void {
-    const output = this.#process?.output
     while (this.#hungry && !this.destroyed && !this.#endedEarly) {
       if (this.#queue.isSilent && !this.#loop.take()) return
       const room = 2 * OUTPUT_BYTES - this.readableLength
@@ -488,6 +515,7 @@ export class FfmpegDecoder extends Duplex {
         this.push(null)
         return
       }
+      const output = this.#process?.output
       if (output === undefined || this.#facts === undefined) return
       const length = Math.min(output.readableLength, MOST_AT_ONCE_BYTES)
       // With nothing buffered, read() without a length is what lets the pipe notice its end.
@@ -505,43 +533,88 @@ export class FfmpegDecoder extends Duplex {
 
   /** Puts what FFmpeg has written where it belongs in time. */
   #take(chunk: Buffer, input: InputFacts): void {
-    let audio: Buffer[] = []
-    const flush = (): void => {
-      this.#queue.push(audio.length === 1 ? audio[0]! : Buffer.concat(audio))
-      audio = []
-    }
     try {
-      for (const { at, samples } of this.#nut.push(chunk)) {
-        const format = this.#nut.format!
-        const block = 2 * format.channels
-        this.#placer ??= this.#begin(input)
-        const out = 2 * this.#output!.channels
-        const before = this.#samplesBefore + this.#placer.position
-        const count = Math.floor(samples.length / block)
-        const place = this.#placer.place(at - timeOffset * format.sampleRate, count, () => isQuiet(samples))
-        if (place.silence > 0) {
-          if (this.#mixer !== undefined) audio.push(bytesOf(this.#mixer.flush()))
-          flush()
-          this.#queue.pushSilence(place.silence * out)
-          if (place.isGap) {
-            const toMs = (position: number): number => Math.round(bytesToMs(position * block, format))
-            const [start, end] = [toMs(before), toMs(before + place.silence)]
-            this.emit('gap', { start, end, missing: end - start })
-          }
-        }
-        if (place.leap !== undefined) this.#warnOfLeap(place.leap / format.sampleRate)
-        const { limit } = this.#options
-        limit?.silence((place.silence * 1000) / format.sampleRate)
-        limit?.audio((count * 1000) / format.sampleRate)
-        const rest = place.skip === 0 ? samples : samples.subarray(place.skip * block)
-        audio.push(this.#mixer === undefined ? Buffer.from(rest) : bytesOf(this.#mixer.process(samplesOf(rest))))
-      }
-      flush()
+      const runs = this.#nut.push(chunk)
+      if (this.#isMixed) {
+        for (const run of runs) this.#checkMix(run)
+        this.#release(input)
+      } else this.#place(runs, input)
     } catch (cause) {
       const message = `FFmpeg wrote what cannot be read from ${this.#options.inputName}; report it, with its version`
       this.destroy(new FfmpegError('FFMPEG_FAILED', message, { cause }))
     }
     if (this.#mixer?.noticed() === true) this.emit('warning', { ...this.#decoding.channelsCancel })
+  }
+
+  /** Keeps what FFmpeg has mixed, or takes what it says of that. */
+  #checkMix({ track, at, samples }: NutRun): void {
+    const [mean, difference] = [this.#nut.formatOf(0)!.sampleRate, this.#nut.formatOf(1)!.sampleRate]
+    this.#check ??= new this.#decoding.DownmixCheck({ mean, difference })
+    if (track !== 0) return this.#check.difference(at, samplesOf(samples))
+    // What is read next uses the memory again.
+    const own = Buffer.from(samples)
+    this.#held.push({ track, at, samples: own })
+    this.#check.mean(at, samplesOf(own))
+  }
+
+  /** Hands on of what FFmpeg has mixed what is known to be right; where anything may be lost, it is mixed here from there on. */
+  #release(input: InputFacts): void {
+    const check = this.#check
+    if (check === undefined) return
+    if (check.isLost) {
+      this.#mixesHere = true
+      this.#queuedBefore = this.#queued
+      this.#placer = undefined
+      return this.#decodeOther(this.#opened!)
+    }
+    const kept = this.#held.findIndex(({ at, samples }) => at + samples.length / 2 > check.checkedTo)
+    this.#place(this.#held.splice(0, kept < 0 ? Infinity : kept), input)
+  }
+
+  #place(runs: readonly NutRun[], input: InputFacts): void {
+    let audio: Buffer[] = []
+    const flush = (): void => {
+      const all = audio.length === 1 ? audio[0]! : Buffer.concat(audio)
+      audio = []
+      this.#queue.push(all.subarray(this.#bytesToQueue(all.length)))
+    }
+    for (const { at, samples } of runs) {
+      const format = this.#nut.format!
+      const block = 2 * format.channels
+      this.#placer ??= this.#begin(input)
+      const out = 2 * this.#output!.channels
+      const before = this.#samplesBefore + this.#placer.position
+      const count = Math.floor(samples.length / block)
+      const place = this.#placer.place(at - timeOffset * format.sampleRate, count, () => isQuiet(samples))
+      if (place.silence > 0) {
+        if (this.#mixer !== undefined) audio.push(bytesOf(this.#mixer.flush()))
+        flush()
+        const silence = place.silence * out
+        const told = this.#bytesToQueue(silence)
+        this.#queue.pushSilence(silence - told)
+        if (place.isGap && told < silence) {
+          const toMs = (position: number): number => Math.round(bytesToMs(position * block, format))
+          const [start, end] = [toMs(before), toMs(before + place.silence)]
+          this.emit('gap', { start, end, missing: end - start })
+        }
+      }
+      if (place.leap !== undefined) this.#warnOfLeap(place.leap / format.sampleRate)
+      const { limit } = this.#options
+      limit?.silence((place.silence * 1000) / format.sampleRate)
+      limit?.audio((count * 1000) / format.sampleRate)
+      const rest = place.skip === 0 ? samples : samples.subarray(place.skip * block)
+      if (this.#mixer !== undefined) audio.push(bytesOf(this.#mixer.process(samplesOf(rest))))
+      else audio.push(this.#isMixed ? rest : Buffer.from(rest))
+    }
+    flush()
+  }
+
+  /** How many of so many bytes that come next have gone into the queue before; the rest counts as being there now. */
+  #bytesToQueue(bytes: number): number {
+    const before = Math.min(bytes, this.#queuedBefore)
+    this.#queuedBefore -= before
+    this.#queued += bytes - before
+    return before
   }
 
   /** Hands on what FFmpeg has copied, each packet where it belongs in time. */
@@ -582,7 +655,7 @@ export class FfmpegDecoder extends Duplex {
       this.#output = { ...this.#nut.format!, channels: this.#mixer === undefined ? channels : 1 }
       this.#target = this.#output
       this.#queue.push(this.#decoding.writeWavHeader(this.#output))
-    } else if (!this.#joinTold) {
+    } else if (!this.#joinTold && !this.#mixesHere) {
       this.#joinTold = true
       const message = `${this.#options.inputName} is several files, one behind the other, as where they were joined by cat; they are heard as they follow one another, but few players play more than the first`
       this.emit('warning', { code: 'INPUT_JOINED', message })
@@ -594,7 +667,13 @@ export class FfmpegDecoder extends Duplex {
   }
 
   #end(end: ProcessEnd): void {
+    const ended = this.#process
     if (this.destroyed || this.#endedEarly) return
+    if (this.#check !== undefined) {
+      this.#check.end()
+      this.#release(this.#facts!)
+      if (this.#process !== ended) return
+    }
     const { inputName } = this.#options
     const failure = this.#decoding.explainEnd({
       end,
@@ -619,7 +698,7 @@ export class FfmpegDecoder extends Duplex {
       this.emit('warning', { code: 'INPUT_TRUNCATED', message, missing })
     }
     const rest = this.#mixer?.flush()
-    if (rest !== undefined && rest.length > 0) this.#queue.push(bytesOf(rest))
+    if (rest !== undefined) this.#queue.push(bytesOf(rest).subarray(this.#bytesToQueue(2 * rest.length)))
     if (this.#nextPart === undefined) {
       this.#finished = true
       this.#releaseInput()
@@ -650,6 +729,8 @@ export class FfmpegDecoder extends Duplex {
       // Damage to a picture, or to another track, takes nothing of what is heard.
       const [, stream] = /(?:\(stream =|packet in stream) (\d+)/.exec(line) ?? []
       if (stream !== undefined && Number(stream) !== this.#facts?.tracks[this.#track]?.stream) continue
+      if (this.#mixesHere && this.#troublesTold.has(line)) continue
+      this.#troublesTold.add(line)
       const message = `FFmpeg had trouble with ${this.#options.inputName}, part of its audio may be lost: ${line}`
       this.emit('warning', { code: 'FFMPEG_WARNING', message, line })
     }

@@ -2,6 +2,7 @@
  * What a decoder works with: loaded by the decoder, as nobody has audio before FFmpeg has been started.
  */
 
+export { DownmixCheck } from '../audio/downmix-check.ts'
 export { channelsCancel, MonoMixer } from '../audio/mono-mixer.ts'
 export { readOpusHead } from '../audio/opus.ts'
 export { AudioQueue } from '../audio/silence.ts'

@@ -236,7 +236,7 @@ export function explainEnd(run: FfmpegRun): DiarizeStreamError | undefined {
 
 /** What FFmpeg's own words say about an input it made no audio from. */
 function explainInput({ end, input, audioTrack, stderr }: FfmpegRun): Pick<InputError, 'code' | 'message'> | undefined {
-  if (/Stream map '.*' matches no streams/.test(stderr)) {
+  if (/Stream (?:map '.*'|specifier '.*' in filtergraph description .*) matches no streams/.test(stderr)) {
     const message =
       audioTrack === 0
         ? 'has no audio track; give an input with sound'

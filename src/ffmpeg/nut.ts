@@ -2,12 +2,14 @@ import type { AudioFormat } from '../audio/format.ts'
 
 /**
  * Reads NUT, FFmpeg's own container, in which PCM keeps the time of every frame: WAV has none. Only what FFmpeg's muxer
- * writes for one track of PCM is read (specification: ffmpeg.org/~michael/nut.txt, version 3). FFmpeg is trusted to write
+ * writes for tracks of PCM is read (specification: ffmpeg.org/~michael/nut.txt, version 3). FFmpeg is trusted to write
  * it whole; a stream that is none is an error.
  */
 
 /** Samples that follow one another without a gap, of as many frames as that takes. */
 export interface NutRun {
+  /** Of which track, from 0. */
+  track: number
   /** Time of the first one, in samples; may be negative. */
   at: number
   /** Interleaved 16-bit samples, little endian, in memory that is used again for what comes next. */
@@ -40,6 +42,7 @@ interface FrameCode {
   sizeMultiplier: number
   sizeLsb: number
   ptsDelta: number
+  track: number
   reserved: number
   headerIndex: number
 }
@@ -102,6 +105,7 @@ class Cursor {
 
 /** Puts frames together that follow one another, unless each is wanted on its own: there are fifty in a second, and each on its own costs more than its samples. */
 class Runs {
+  readonly #track: number
   readonly #joins: boolean
   #samples: Buffer = Buffer.alloc(0)
   #runs: NutRun[] = []
@@ -109,7 +113,8 @@ class Runs {
   #from = 0
   #to = 0
 
-  constructor(joins: boolean) {
+  constructor(track: number, joins: boolean) {
+    this.#track = track
     this.#joins = joins
   }
 
@@ -141,48 +146,69 @@ class Runs {
 
   #close(): void {
     if (this.#to > this.#from) {
-      this.#runs.push({ at: this.#at, samples: this.#samples.subarray(this.#from, this.#to) })
+      this.#runs.push({ track: this.#track, at: this.#at, samples: this.#samples.subarray(this.#from, this.#to) })
     }
     this.#from = this.#to
   }
 }
 
-/** Reads a NUT stream with one track, as its bytes come: of 16-bit PCM, or of the packets of a codec, each a run. */
+/** What is known of a track, and where its reading is. */
+interface Track {
+  timeBase: TimeBase
+  msbShift: number
+  lastPts: number
+  format: AudioFormat
+  /** What the codec has to say before its packets. */
+  codecHeader: Buffer
+  runs: Runs
+}
+
+/** The most tracks that are read. */
+const mostTracks = 2
+
+/**
+ * Reads a NUT stream with one track, or two of PCM, as its bytes come: of 16-bit PCM, or of the packets of a codec, each a run.
+ */
 export class NutReader {
   /** What is not read yet stands at its beginning. New memory for every piece would cost as much as reading it. */
   #bytes: Buffer = Buffer.alloc(0)
   #length = 0
-  readonly #runs: Runs
+  readonly #joins: boolean
   #begun = false
   #codes: FrameCode[] = []
   #elided: Buffer[] = []
   #timeBases: TimeBase[] = []
-  #timeBase: TimeBase = { numerator: 1, denominator: 1 }
-  #msbShift = 0
-  #lastPts = 0
-  #format: AudioFormat | undefined
-  /** What the codec has to say before its packets; empty until that has come. */
-  codecHeader: Buffer = Buffer.alloc(0)
+  readonly #tracks: Track[] = []
 
   constructor(kind: 'samples' | 'packets' = 'samples') {
-    this.#runs = new Runs(kind === 'samples')
+    this.#joins = kind === 'samples'
   }
 
-  /** What the samples are; `undefined` until that has come. */
+  /** What the samples of a track are; `undefined` until that has come. */
+  formatOf(track: number): AudioFormat | undefined {
+    return this.#tracks[track]?.format
+  }
+
+  /** What the samples of the first track are. */
   get format(): AudioFormat | undefined {
-    return this.#format
+    return this.formatOf(0)
   }
 
-  /** What `chunk` completes; to be used before the next one is pushed. */
+  /** What the codec has to say before its packets; empty until that has come. */
+  get codecHeader(): Buffer {
+    return this.#tracks[0]?.codecHeader ?? Buffer.alloc(0)
+  }
+
+  /** What `chunk` completes, of each track in order; to be used before the next one is pushed. */
   push(chunk: Buffer): NutRun[] {
     this.#append(chunk)
     const cursor = new Cursor(this.#bytes.subarray(0, this.#length))
     // A frame may hold more samples than bytes: its first ones can stand in the header of the stream.
-    this.#runs.clear(2 * this.#length)
+    for (const { runs } of this.#tracks) runs.clear(2 * this.#length)
     let done = 0
     try {
       for (;;) {
-        this.#next(cursor, this.#runs)
+        this.#next(cursor)
         done = cursor.at
       }
     } catch (error) {
@@ -190,7 +216,9 @@ export class NutReader {
     }
     this.#bytes.copyWithin(0, done, this.#length)
     this.#length -= done
-    return this.#runs.end()
+    const [first, second] = this.#tracks
+    if (second === undefined) return first?.runs.end() ?? []
+    return [...first!.runs.end(), ...second.runs.end()]
   }
 
   #append(chunk: Buffer): void {
@@ -204,14 +232,14 @@ export class NutReader {
     this.#length = length
   }
 
-  #next(cursor: Cursor, runs: Runs): void {
+  #next(cursor: Cursor): void {
     if (!this.#begun) {
       if (!cursor.take(fileId.length).equals(fileId)) throw new Error('no NUT: it does not begin like one')
       this.#begun = true
       return
     }
     const code = cursor.byte()
-    if (code !== packetStart) return this.#frame(code, cursor, runs)
+    if (code !== packetStart) return this.#frame(code, cursor)
     const kind = `4e${cursor.take(7).toString('hex')}`
     const length = cursor.unsigned()
     // A long packet has a checksum of its header.
@@ -226,7 +254,7 @@ export class NutReader {
     const version = content.unsigned()
     if (version !== 3) throw new Error(`no NUT that is known here: version ${version}`)
     const tracks = content.unsigned()
-    if (tracks !== 1) throw new Error(`no NUT that is known here: ${tracks} tracks`)
+    if (!(tracks >= 1 && tracks <= mostTracks)) throw new Error(`no NUT that is known here: ${tracks} tracks`)
     content.unsigned() // The longest distance of syncpoints.
     this.#timeBases = Array.from({ length: content.unsigned() }, () => ({
       numerator: content.unsigned(),
@@ -238,37 +266,46 @@ export class NutReader {
   }
 
   #stream(content: Cursor): void {
-    content.unsigned() // Its number,
-    content.unsigned() // its class,
+    const number = content.unsigned()
+    // A header may come again.
+    if (number !== this.#tracks.length) return
+    content.unsigned() // Its class,
     content.counted() // and the name of its codec.
-    this.#timeBase = this.#timeBases[content.unsigned()] ?? this.#timeBase
-    this.#msbShift = content.unsigned()
+    const timeBase = this.#timeBases[content.unsigned()] ?? { numerator: 1, denominator: 1 }
+    const msbShift = content.unsigned()
     content.unsigned() // The longest distance of times,
     content.unsigned() // the delay of the decoder,
     content.unsigned() // and flags.
-    this.codecHeader = Buffer.from(content.counted())
+    const codecHeader = Buffer.from(content.counted())
     const rate = content.unsigned()
     const sampleRate = rate / content.unsigned()
-    this.#format ??= { sampleRate, channels: content.unsigned(), encoding: 's16le' }
+    const format: AudioFormat = { sampleRate, channels: content.unsigned(), encoding: 's16le' }
+    const runs = new Runs(number, this.#joins)
+    runs.clear(2 * this.#length)
+    this.#tracks.push({ timeBase, msbShift, lastPts: 0, format, codecHeader, runs })
   }
 
   /** Times of frames are written short from here on, with regard to this one. */
   #sync(content: Cursor): void {
     const value = content.unsigned()
     const count = this.#timeBases.length
-    const { numerator, denominator } = this.#timeBases[value % count] ?? this.#timeBase
+    const { numerator, denominator } = this.#timeBases[value % count] ?? { numerator: 1, denominator: 1 }
     const seconds = (Math.floor(value / count) * numerator) / denominator
-    this.#lastPts = Math.floor((seconds * this.#timeBase.denominator) / this.#timeBase.numerator + 1e-6)
+    for (const track of this.#tracks) {
+      track.lastPts = Math.floor((seconds * track.timeBase.denominator) / track.timeBase.numerator + 1e-6)
+    }
   }
 
-  #frame(first: number, cursor: Cursor, runs: Runs): void {
+  #frame(first: number, cursor: Cursor): void {
     const code = this.#codes[first]
-    const format = this.#format
-    if (code === undefined || format === undefined) throw new Error('no NUT: a frame comes before its header')
-    let { flags, headerIndex, reserved } = code
+    if (code === undefined) throw new Error('no NUT: a frame comes before its header')
+    let { flags, headerIndex, reserved, track: number } = code
     if (flags & coded) flags ^= cursor.unsigned()
-    if (flags & flag.streamId) cursor.unsigned()
-    const pts = flags & flag.codedPts ? this.#fullPts(cursor.unsigned()) : this.#lastPts + code.ptsDelta
+    if (flags & flag.streamId) number = cursor.unsigned()
+    const track = this.#tracks[number]
+    if (track === undefined) throw new Error('no NUT: a frame comes before its header')
+    const { timeBase, format, runs } = track
+    const pts = flags & flag.codedPts ? fullPts(cursor.unsigned(), track) : track.lastPts + code.ptsDelta
     const msb = flags & flag.sizeMsb ? cursor.unsigned() : 0
     const size = code.sizeMultiplier * msb + code.sizeLsb
     if (flags & matchTime) cursor.signed()
@@ -279,21 +316,21 @@ export class NutReader {
     const elided = size > 4096 ? undefined : this.#elided[headerIndex]
     const rest = size - (elided?.length ?? 0)
     cursor.need(rest)
-    const { numerator, denominator } = this.#timeBase
+    const { numerator, denominator } = timeBase
     runs.begin(Math.round((pts * numerator * format.sampleRate) / denominator), 2 * format.channels)
     if (elided !== undefined && elided.length > 0) runs.add(elided, 0, elided.length)
     runs.add(cursor.bytes, cursor.at, rest)
     cursor.at += rest
-    this.#lastPts = pts
+    track.lastPts = pts
   }
+}
 
-  /** Only the low bits of a time are written, where it is near the last one. */
-  #fullPts(value: number): number {
-    const span = 2 ** this.#msbShift
-    if (value >= span) return value - span
-    const least = this.#lastPts - Math.floor((span - 1) / 2)
-    return ((((value - least) % span) + span) % span) + least
-  }
+/** Only the low bits of a time are written, where it is near the last one. */
+function fullPts(value: number, { msbShift, lastPts }: Track): number {
+  const span = 2 ** msbShift
+  if (value >= span) return value - span
+  const least = lastPts - Math.floor((span - 1) / 2)
+  return ((((value - least) % span) + span) % span) + least
 }
 
 /** The table that says how frames are written that begin with each byte. */
@@ -301,13 +338,14 @@ function frameCodes(content: Cursor): FrameCode[] {
   const codes: FrameCode[] = []
   let ptsDelta = 0
   let sizeMultiplier = 1
+  let track = 0
   let headerIndex = 0
   while (codes.length < 256) {
     const flags = content.unsigned()
     const fields = content.unsigned()
     if (fields > 0) ptsDelta = content.signed()
     if (fields > 1) sizeMultiplier = content.unsigned()
-    if (fields > 2) content.unsigned() // The number of the track.
+    if (fields > 2) track = content.unsigned()
     const size = fields > 3 ? content.unsigned() : 0
     const reserved = fields > 4 ? content.unsigned() : 0
     const count = fields > 5 ? content.unsigned() : sizeMultiplier - size
@@ -315,7 +353,7 @@ function frameCodes(content: Cursor): FrameCode[] {
     if (fields > 7) headerIndex = content.unsigned()
     for (let field = 8; field < fields; field++) content.unsigned()
     for (let index = 0; index < count && codes.length < 256; index++) {
-      const code = { flags, sizeMultiplier, sizeLsb: size + index, ptsDelta, reserved, headerIndex }
+      const code = { flags, sizeMultiplier, sizeLsb: size + index, ptsDelta, track, reserved, headerIndex }
       // The byte that packets begin with is no code of a frame.
       if (codes.length === packetStart) codes.push(code)
       codes.push(code)

@@ -259,24 +259,79 @@ export function isGapless(readAt: ReadAt, size: number): boolean {
   // where FFmpeg forgets what it has of a large piece.
   if (begins === 'RIFF' || begins === 'fLaC' || mpegFrame(readAt(afterTags(readAt, 0), 4)) !== undefined) return true
   if (head.toString('latin1', 4, 8) !== 'ftyp') return false
+  const sounds = soundTracks(readAt, size)
+  const isWhole = ({ times, edits }: SoundTrack): boolean => {
+    const table = times && readAt(times.from, Math.min(times.to - times.from, mostTimesBytes))
+    return table !== undefined && isEven(table) && isPlain(edits && readAt(edits.from, looked))
+  }
+  return sounds !== undefined && sounds.length > 0 && sounds.every(isWhole)
+}
+
+/** Whether all sound of a file has two channels, by what it says of itself; `false` also where that cannot be told by a few small reads. */
+export function isStereo(readAt: ReadAt, size: number): boolean {
+  const head = readAt(0, headBytes)
+  const begins = head.toString('latin1', 0, 4)
+  if (head.toString('latin1', 8, 12) === 'WAVE') return wavExtent(readAt, size)?.format.readUInt16LE(2) === 2
+  if (begins === 'fLaC') return head.length > 20 && ((head.readUInt8(20) >> 1) & 7) === 1
+  if (head.toString('latin1', 4, 8) === 'ftyp') {
+    const sounds = soundTracks(readAt, size) ?? []
+    const about = sounds.map(({ samples }) => samples && readAt(samples.from, descriptionBytes))
+    return sounds.length > 0 && about.every((description) => description !== undefined && isStereoAac(description))
+  }
+  const frame = readAt(afterTags(readAt, 0), 4)
+  return mpegFrame(frame) !== undefined && frame.readUInt8(3) >> 6 !== 3
+}
+
+/** Where the descriptions of AAC stand in the box `stsd`, at most, in bytes. */
+const descriptionBytes = 512
+
+/** By the configuration of the decoder: the number of channels in the box itself is two whatever they are. */
+function isStereoAac(description: Buffer): boolean {
+  // Descriptors are one within the other: of the stream, of its decoder, and of what that is to know.
+  let at = description.indexOf('esds', 0, 'latin1') + 8
+  if (at < 8) return false
+  for (const [tag, content] of [
+    [3, 3],
+    [4, 13],
+    [5, 0],
+  ] as const) {
+    if (description[at++] !== tag) return false
+    while ((description[at++] ?? 0) >= 128);
+    at += content
+  }
+  if (at + 2 > description.length) return false
+  const bits = description.readUInt16BE(at)
+  const [kind, rate, channels] = [bits >> 11, (bits >> 7) & 15, (bits >> 3) & 15]
+  return kind < 31 && rate < 15 && channels === 2
+}
+
+/** The boxes of a track of sound in an MP4. */
+interface SoundTrack {
+  /** How long its packets last. */
+  times: Box | undefined
+  /** What they are. */
+  samples: Box | undefined
+  edits: Box | undefined
+}
+
+/** `undefined` where these are too many boxes, or fragments, each of which has a time of its own. */
+function soundTracks(readAt: ReadAt, size: number): SoundTrack[] | undefined {
   const left = { boxes: mostBoxes }
   const inside = (box: Box | undefined): Box[] => (box === undefined ? [] : boxes(readAt, box.from, box.to, left))
   const find = (all: readonly Box[], type: string): Box | undefined => all.find((box) => box.type === type)
   const movie = boxes(readAt, 0, size, left)
-  // A fragment has a time of its own.
-  if (find(movie, 'moof') !== undefined) return false
+  if (find(movie, 'moof') !== undefined) return undefined
   const tracks = inside(find(movie, 'moov')).filter(({ type }) => type === 'trak')
   const sounds = tracks.flatMap((track) => {
     const parts = inside(track)
     const media = inside(find(parts, 'mdia'))
     const handler = find(media, 'hdlr')
     if (handler === undefined || readAt(handler.from + 8, 4).toString('latin1') !== 'soun') return []
-    const times = find(inside(find(inside(find(media, 'minf')), 'stbl')), 'stts')
+    const table = inside(find(inside(find(media, 'minf')), 'stbl'))
     const edits = find(inside(find(parts, 'edts')), 'elst')
-    const table = times && readAt(times.from, Math.min(times.to - times.from, mostTimesBytes))
-    return [table !== undefined && isEven(table) && isPlain(edits && readAt(edits.from, looked))]
+    return [{ times: find(table, 'stts'), samples: find(table, 'stsd'), edits }]
   })
-  return left.boxes > 0 && sounds.length > 0 && sounds.every(Boolean)
+  return left.boxes > 0 ? sounds : undefined
 }
 
 /** The longest table of the times of packets that is read, in bytes. */

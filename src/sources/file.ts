@@ -14,6 +14,7 @@ import {
   declaredLength,
   headLimit,
   isGapless,
+  isStereo,
   mediaDuration,
   mp3Extent,
   type ReadAt,
@@ -96,10 +97,10 @@ function openFile(file: unknown, settings: Settings): Readable {
       [inputIdentity]: refuse,
     })
   }
-  const { whole, readable, gapless, ...known } = found
+  const { whole, readable, gapless, stereo, ...known } = found
   const bytes = { ...settings, isWhole: whole, isGapless: gapless }
   const source = readable
-    ? new FfmpegDecoder({ input: fileInput(absolute, whole, gapless), inputName: shown, ...known, ...settings })
+    ? new FfmpegDecoder({ input: fileInput(absolute, whole, gapless, stereo), inputName: shown, ...known, ...settings })
     : fromBytes(shown, () => createReadStream(absolute), bytes, known.duration)
   let identity: InputIdentity | undefined
   return whole
@@ -186,6 +187,8 @@ interface FoundFile {
   readable: boolean
   /** Whether its sound has no gaps. */
   gapless: boolean
+  /** Whether it has two channels. */
+  stereo: boolean
   /** Bytes it lacks, by its own header. */
   missing: number
   /** Length in ms, where it says. */
@@ -205,7 +208,7 @@ function inspect(path: string, shown: string, passThrough: boolean): InputError 
     return explain(shown, cause)
   }
   // Only a regular file has a size, and can be read here without taking bytes from FFmpeg.
-  if (!stats.isFile()) return { whole: false, readable: true, gapless: false, missing: 0 }
+  if (!stats.isFile()) return { whole: false, readable: true, gapless: false, stereo: false, missing: 0 }
   if (stats.size === 0) return new InputError('NO_AUDIO', `${shown} is empty (0 bytes); check what wrote it`)
   try {
     return { whole: true, ...look(path, stats.size, passThrough) }
@@ -236,14 +239,19 @@ function look(path: string, size: number, passThrough: boolean): Omit<FoundFile,
     const found = lookAt(readAt, size, passThrough)
     // Of joined MP3s each may have other channels; of joined FLACs each is decoded by itself.
     const isKnown = found.readable || readAt(0, 4).toString('latin1') === 'fLaC'
-    return { ...found, gapless: isKnown && isGapless(readAt, size) }
+    const gapless = isKnown && isGapless(readAt, size)
+    return { ...found, gapless, stereo: gapless && isStereo(readAt, size) }
   } finally {
     closeSync(descriptor)
   }
 }
 
 /** What is known of a file by some small reads, wherever it is. */
-export function lookAt(readAt: ReadAt, size: number, passThrough: boolean): Omit<FoundFile, 'whole' | 'gapless'> {
+export function lookAt(
+  readAt: ReadAt,
+  size: number,
+  passThrough: boolean,
+): Omit<FoundFile, 'whole' | 'gapless' | 'stereo'> {
   const isWav = wavExtent(readAt, size)?.asSaid === true
   const head = readAt(0, headLimit)
   // Of a WAV whose samples are all there nothing is missing, whatever its outer size says.

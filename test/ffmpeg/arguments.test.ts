@@ -72,6 +72,17 @@ describe('decodeArguments', () => {
     expect(value(args(), '-flush_packets')).toBeUndefined()
   })
 
+  it('mixes two channels before they are resampled, with their difference beside them', () => {
+    const input = fileInput('/a.wav', true, true, true)
+    const args = decodeArguments({ input, audioTrack: 2, target, mixesTwo: true })
+    expect(args).not.toContain('-af')
+    const [whole, mean, difference] = value(args, '-filter_complex')!.split(';')
+    expect(whole).toBe('[0:a:2]asetnsamples=n=16384:p=0,asplit[first][second]')
+    expect(mean).toMatch(/^\[first\].*channel_layouts=mono,aresample=16000:filter_size=52:.*\[mean\]$/)
+    expect(difference).toMatch(/^\[second\]aresample=4000:.*0\.5\*FL-0\.5\*FR\[difference\]$/)
+    expect(args.flatMap((word, at) => (word === '-map' ? [args[at + 1]] : []))).toEqual(['[mean]', '[difference]'])
+  })
+
   it('ends with the output, and hands piped audio on at once', () => {
     const args = decodeArguments({ input: pipeInput(false), audioTrack: 0, target })
     expect(args.at(-1)).toBe('pipe:1')

@@ -112,6 +112,56 @@ describe('several channels as one', () => {
     })
     expect(heard).toEqual(seconds)
     expect(warnings.map(({ code }) => code)).toEqual(cancel ? ['CHANNELS_CANCEL'] : [])
+    if (layout === 'quad') return
+    // Where FFmpeg mixes them as long as that is right, the same is heard, and told.
+    const mixed = stream({ input: fileInput(file, true, true, true) })
+    const told = warningsOf(mixed)
+    mixed[requestFormat](target)
+    const same = (await buffer(mixed)).subarray(44)
+    expect(same.length).toBe(bytes.length)
+    const off = Array.from(
+      { length: bytes.length / 2 },
+      (_, at) => bytes.readInt16LE(2 * at) - same.readInt16LE(2 * at),
+    )
+    expect(off.reduce((most, one) => Math.max(most, Math.abs(one)), 0)).toBeLessThanOrEqual(4)
+    expect(told).toEqual(warnings)
+  })
+
+  it('tell of a damage once where FFmpeg mixes them at first', async () => {
+    const file = join(bench.directory, 'inverted.mp3')
+    const sound = `${tone}|if(lt(t,20),1,-1)*${tone}`
+    await ffmpeg('-f', 'lavfi', '-i', `aevalsrc='${sound}':s=44100:d=30:c=stereo`, '-b:a', '128k', file)
+    const damaged = await readFile(file)
+    damaged.fill(0xff, 100_000, 103_000)
+    await writeFile(file, damaged)
+    const [mixed, mixedHere] = [true, false].map((stereo) => {
+      const from = stream({ input: fileInput(file, true, true, stereo) })
+      from[requestFormat](target)
+      return { from, warnings: warningsOf(from) }
+    })
+    const [first, second] = await Promise.all([buffer(mixed!.from), buffer(mixedHere!.from)])
+    expect(first.length).toBe(second.length)
+    expect(mixed!.warnings).toEqual(expect.arrayContaining(mixedHere!.warnings))
+    expect(mixed!.warnings).toHaveLength(mixedHere!.warnings.length)
+    expect(mixed!.warnings.length).toBeGreaterThan(1)
+  })
+
+  it('of which there are none are no audio, also where two were expected', async () => {
+    const from = stream({ input: fileInput(bench.media.wav, true, true, true), audioTrack: 3 })
+    from[requestFormat](target)
+    await expect(buffer(from)).rejects.toMatchObject({ code: 'NO_AUDIO', message: expect.stringContaining('track 3') })
+  })
+
+  it.each(['mono', '5.1'])('are heard where they are %s, and two were expected', async (layout) => {
+    const file = join(bench.directory, `expected ${layout}.wav`)
+    const sound = layout === 'mono' ? tone : `0|0|${tone}|0|0|0`
+    await ffmpeg('-f', 'lavfi', '-i', `aevalsrc='${sound}':s=48000:d=2:c=${layout}`, file)
+    const [mixed, mixedHere] = [true, false].map(async (stereo) => {
+      const from = stream({ input: fileInput(file, true, true, stereo) })
+      from[requestFormat](target)
+      return buffer(from)
+    })
+    expect((await mixed!).equals(await mixedHere!)).toBe(true)
   })
 
   it.each([

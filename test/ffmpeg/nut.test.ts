@@ -12,7 +12,7 @@ function read(bytes: Buffer, size = bytes.length): { frames: NutRun[]; reader: N
   const frames: NutRun[] = []
   for (let from = 0; from < bytes.length; from += size) {
     const runs = reader.push(bytes.subarray(from, from + size))
-    frames.push(...runs.map(({ at, samples }) => ({ at, samples: Buffer.from(samples) })))
+    frames.push(...runs.map(({ track, at, samples }) => ({ track, at, samples: Buffer.from(samples) })))
   }
   return { frames, reader }
 }
@@ -61,10 +61,26 @@ describe('NutReader', () => {
     }
   })
 
+  it('reads two tracks of other rates, each with its times', () => {
+    const rates = ['-filter:a:0', 'aresample=16000', '-filter:a:1', 'aselect=gt(t\\,2),aresample=4000', '-t', '5']
+    const bytes = make('-i', 'sine=r=48000', '-map', '0', '-map', '0', ...rates, '-c:a', 'pcm_s16le')
+    for (const size of [bytes.length, 1000]) {
+      const { frames, reader } = read(bytes, size)
+      const samples = (track: number): number =>
+        frames.filter((run) => run.track === track).reduce((sum, run) => sum + run.samples.length / 2, 0)
+      expect([reader.formatOf(0)?.sampleRate, reader.formatOf(1)?.sampleRate]).toEqual([16_000, 4000])
+      expect([samples(0), samples(1)].map((count, track) => count / [16_000, 4000][track]!)).toEqual([
+        5,
+        expect.closeTo(3, 1),
+      ])
+      expect(frames.find(({ track }) => track === 0)!.at).toBe(0)
+      expect(frames.find(({ track }) => track === 1)!.at / 4000).toBeCloseTo(2, 1)
+    }
+  })
+
   it('says that other bytes are none', () => {
     expect(() => read(Buffer.alloc(100))).toThrow('no NUT')
-    expect(() => read(make('-i', 'sine', '-f', 'lavfi', '-i', 'sine', '-map', '0', '-map', '1', '-t', '1'))).toThrow(
-      '2 tracks',
-    )
+    const three = ['-i', 'sine', '-map', '0', '-map', '0', '-map', '0', '-t', '1']
+    expect(() => read(make(...three))).toThrow('3 tracks')
   })
 })

@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { OggReader } from '../../src/audio/ogg.ts'
 import { opusSamples } from '../../src/audio/opus.ts'
+import type { NutRun } from '../../src/ffmpeg/nut.ts'
 import { OpusOutput, passThroughRefusal } from '../../src/ffmpeg/opus-output.ts'
 
 const PRE_SKIP = 312
 const packet = (mark: number): Buffer => Buffer.from([0xf8, mark])
 /** Packets of 20 ms that begin to be decoded at these times, in ms after the first. */
-const at = (...times: number[]) => times.map((ms, index) => ({ at: ms * 48 - PRE_SKIP, samples: packet(index) }))
+const at = (...times: number[]) =>
+  times.map((ms, index) => ({ track: 0, at: ms * 48 - PRE_SKIP, samples: packet(index) }))
 
-function through(start: number, container: string, packets: { at: number; samples: Buffer }[]) {
+function through(start: number, container: string, packets: NutRun[]) {
   const output = new OpusOutput({ container, start }, PRE_SKIP)
   const events = output.take(packets)
   const pieces: Buffer[] = []

@@ -7,6 +7,7 @@ import {
   declaredLength,
   headLimit,
   isGapless,
+  isStereo,
   mediaDuration,
   mp3Index,
   mpegFrame,
@@ -291,6 +292,29 @@ it.each([
   for (let size = 0; size < bytes.length; size += Math.ceil(bytes.length / 50)) {
     const part = bytes.subarray(0, size)
     expect(typeof isGapless((offset, length) => part.subarray(offset, offset + length), size)).toBe('boolean')
+  }
+})
+
+it.each(['m4a', 'mp4', 'mov', 'mp3', 'wav', 'flac'])('whether all is stereo is known of %s', async (kind) => {
+  for (const channels of [1, 2]) {
+    const file = join(folder, `${channels} channels.${kind}`)
+    await ffmpeg(...tones(1, [0.5]), '-ac', String(channels), '-map_metadata', '-1', file)
+    const bytes = await readFile(file)
+    expect(isStereo(reading(bytes), bytes.length)).toBe(channels === 2)
+    for (let size = 0; size < bytes.length; size += Math.ceil(bytes.length / 50)) {
+      expect(typeof isStereo(reading(bytes.subarray(0, size)), size)).toBe('boolean')
+    }
+  }
+})
+
+it('is not stereo where one of several tracks is not, or it is no AAC', async () => {
+  const [file, other] = [join(folder, 'tracks.m4a'), join(folder, 'alac.m4a')]
+  const twice = ['-map', '0', '-map', '0', '-ac:a:0', '2', '-ac:a:1', '1']
+  await ffmpeg(...tones(1, [0.5]), ...twice, file)
+  await ffmpeg(...tones(1, [0.5]), '-ac', '2', '-c:a', 'alac', other)
+  for (const path of [file, other]) {
+    const bytes = await readFile(path)
+    expect(isStereo(reading(bytes), bytes.length)).toBe(false)
   }
 })
 
