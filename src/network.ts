@@ -1,6 +1,6 @@
 import { isIP, type LookupFunction, Socket } from 'node:net'
 import type { Agent, buildConnector, Client } from 'undici'
-import { ConfigurationError } from './errors.ts'
+import { checkProxy } from './options.ts'
 
 /** What this needs of undici, which is loaded only where an address is opened: that takes longer than all of this library. */
 export interface Undici {
@@ -178,22 +178,6 @@ export function proxyFor(url: URL, env: NodeJS.ProcessEnv = process.env): URL | 
   const list = env['no_proxy'] ?? env['NO_PROXY'] ?? ''
   if (address === '' || isExempt(url, isSecure ? '443' : '80', list)) return undefined
   return checkProxy(name, address)
-}
-
-/** A proxy's address as a URL; its user and password are in no message. @throws ConfigurationError `INVALID_OPTION` */
-export function checkProxy(option: string, address: string): URL {
-  const text = address.includes('://') ? address : `http://${address}`
-  const proxy = URL.canParse(text) ? new URL(text) : undefined
-  if (proxy === undefined || !/^https?:$/.test(proxy.protocol) || proxy.hostname === '') {
-    throw new ConfigurationError(
-      'INVALID_OPTION',
-      `${option}, when set, must be an http: or https: address of a proxy`,
-      {
-        option,
-      },
-    )
-  }
-  return proxy
 }
 
 function isExempt({ hostname, port }: URL, ownPort: string, list: string): boolean {

@@ -134,3 +134,19 @@ export const list =
   (bounds: ListBounds): Check =>
   (name, value) =>
     checkList(name, value, bounds)
+
+/** A proxy's address as a URL; its user and password are in no message. @throws ConfigurationError `INVALID_OPTION` */
+export function checkProxy(option: string, address: string): URL {
+  const text = address.includes('://') ? address : `http://${address}`
+  const proxy = URL.canParse(text) ? new URL(text) : undefined
+  if (proxy === undefined || !/^https?:$/.test(proxy.protocol) || proxy.hostname === '') {
+    throw new ConfigurationError(
+      'INVALID_OPTION',
+      `${option}, when set, must be an http: or https: address of a proxy`,
+      {
+        option,
+      },
+    )
+  }
+  return proxy
+}

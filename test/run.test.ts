@@ -1,4 +1,5 @@
-import { IterableSource, type Progress, run, type Source, type Stage } from '../src/run.ts'
+import { IterableSource } from '../src/pipeline/pipeline.ts'
+import { type Progress, run, type Source, type Stage } from '../src/run.ts'
 import type { Turn } from '../src/model.ts'
 import { srtSink } from '../src/sinks/caption-sinks.ts'
 import { fanOut } from '../src/sinks/fan-out.ts'

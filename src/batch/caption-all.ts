@@ -13,7 +13,7 @@ import {
   oneOf,
   string,
 } from '../options.ts'
-import type { Progress } from '../progress.ts'
+import type { Progress } from '../pipeline/progress.ts'
 import type { Stage } from '../run.ts'
 import { type CaptionFormat, captionFormats } from '../captions/formats/names.ts'
 import type { CaptionResult } from './caption-one.ts'

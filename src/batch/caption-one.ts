@@ -7,7 +7,7 @@ import type { CueLayoutOptions, PresetName } from '../captions/layout/options.ts
 import type { SpeakerNames } from '../captions/speakers.ts'
 import { OutputError } from '../errors.ts'
 import type { FfmpegOptions } from '../ffmpeg/arguments.ts'
-import type { Progress, RunSummary } from '../progress.ts'
+import type { Progress, RunSummary } from '../pipeline/progress.ts'
 import { run, type Stage } from '../run.ts'
 import { unwritable } from '../sinks/destination.ts'
 import { fanOut } from '../sinks/fan-out.ts'

@@ -7,7 +7,7 @@ import {
   OutputError,
   SessionError,
 } from '../errors.ts'
-import type { RunSummary } from '../progress.ts'
+import type { RunSummary } from '../pipeline/progress.ts'
 
 /** How the command ended, as its exit code. */
 export const EXIT = {

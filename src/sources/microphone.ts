@@ -1,14 +1,10 @@
 import { inputIdentity } from '../checkpoint/stages.ts'
-import { SilenceLimit } from '../audio/silence.ts'
 import { DiarizeStreamError, InputError } from '../errors.ts'
 import { type FfmpegInput, type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
-import { findFfmpeg } from '../ffmpeg/find.ts'
-import { FfmpegDecoder } from '../ffmpeg/decoder.ts'
 import { checkKnown, checkOneOf, checkSignal, checkString, invalidOption } from '../options.ts'
 import { childEnvironment } from '../redact.ts'
 import { type LiveSource, reconnectNames, type ReconnectOptions, resolveReconnectOptions } from './live/options.ts'
 import { ReconnectingSource } from './live/reconnecting.ts'
-import { execFile } from 'node:child_process'
 import type { Readable } from 'node:stream'
 
 /** Options of {@link microphoneSource}. */
@@ -54,6 +50,10 @@ export function microphoneSource(options: MicrophoneSourceOptions = {}): LiveSou
     inputName,
     open: async () => {
       const chosen = await choose(device, given)
+      const [{ FfmpegDecoder }, { SilenceLimit }] = await Promise.all([
+        import('../ffmpeg/decoder.ts'),
+        import('../audio/silence.ts'),
+      ])
       const limit = new SilenceLimit()
       return new FfmpegDecoder({ input: microphoneInput(chosen.backend, chosen.id), inputName, ...ffmpeg, limit })
     },
@@ -242,6 +242,7 @@ export async function microphones(options: MicrophonesOptions = {}): Promise<Mic
   checkOneOf('backend', options.backend, microphoneBackends)
   checkString('ffmpegPath', options.ffmpegPath)
   checkSignal('signal', options.signal)
+  const { findFfmpeg } = await import('../ffmpeg/find.ts')
   const ffmpeg = findFfmpeg(options.ffmpegPath)
   for (const backend of options.backend === undefined ? backendsOf(process.platform) : [options.backend]) {
     const found = parseMicrophones(backend, await ask(ffmpeg, listArguments(backend), options.signal))
@@ -250,7 +251,7 @@ export async function microphones(options: MicrophonesOptions = {}): Promise<Mic
   return []
 }
 
-function ask(ffmpeg: string, args: string[], signal: AbortSignal | undefined): Promise<string> {
+async function ask(ffmpeg: string, args: string[], signal: AbortSignal | undefined): Promise<string> {
   const options = {
     timeout: LONGEST_MS,
     killSignal: 'SIGKILL',
@@ -258,6 +259,7 @@ function ask(ffmpeg: string, args: string[], signal: AbortSignal | undefined): P
     env: childEnvironment(),
     ...(signal && { signal }),
   } as const
+  const { execFile } = await import('node:child_process')
   return new Promise((resolve, reject) => {
     execFile(ffmpeg, args, options, (error, stdout, stderr) => {
       if (error?.name === 'AbortError') reject(error)

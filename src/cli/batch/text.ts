@@ -1,6 +1,6 @@
 import type { CaptionResult } from '../../batch/caption-one.ts'
 import type { CaptionJob } from '../../batch/plan.ts'
-import type { Progress } from '../../progress.ts'
+import type { Progress } from '../../pipeline/progress.ts'
 import { isPartial } from '../exit-codes.ts'
 import { bar, headToWidth, progressLine, span, tailToWidth } from '../view/live-view.ts'
 import { clock, count, printable } from '../view/text.ts'

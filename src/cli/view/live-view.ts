@@ -4,7 +4,7 @@ import { attributed, displayName, type SpeakerNames } from '../../captions/speak
 import { splitByWidth, textWidth } from '../../captions/width.ts'
 import { wordRuns } from '../../captions/word-runs.ts'
 import type { Turn } from '../../model.ts'
-import type { Progress } from '../../progress.ts'
+import type { Progress } from '../../pipeline/progress.ts'
 import { clock, count, printable } from './text.ts'
 import { Writable } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'

@@ -1,7 +1,6 @@
 import { BlockList, isIP, isIPv6 } from 'node:net'
 import { invalidOption } from '../../options.ts'
 import { oneLine } from '../../redact.ts'
-import { refused } from './failures.ts'
 
 /**
  * Decides whether an address may be connected to. Called with it and with the IP addresses of its host; only `true`, or a
@@ -28,6 +27,7 @@ export async function checkAllowed(
   allowUrl: AllowUrl,
   shown = shownUrl(url),
 ): Promise<void> {
+  const { refused } = await import('./failures.ts')
   let allowed: unknown
   try {
     // A copy, so that what the hook does to it changes nothing.
@@ -46,39 +46,45 @@ export async function allowedAddress(url: URL, host: string, shown: string, allo
 }
 
 /** Addresses that are not reached over the public internet, by the registries of special-purpose addresses. */
-const special = new BlockList()
-for (const [network, prefix] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.0.2.0', 24],
-  ['192.88.99.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['198.51.100.0', 24],
-  ['203.0.113.0', 24],
-  ['224.0.0.0', 3],
-] as const) {
-  special.addSubnet(network, prefix, 'ipv4')
+function makeNetworks(): { special: BlockList; publicNetwork: BlockList } {
+  const special = new BlockList()
+  for (const [network, prefix] of [
+    ['0.0.0.0', 8],
+    ['10.0.0.0', 8],
+    ['100.64.0.0', 10],
+    ['127.0.0.0', 8],
+    ['169.254.0.0', 16],
+    ['172.16.0.0', 12],
+    ['192.0.0.0', 24],
+    ['192.0.2.0', 24],
+    ['192.88.99.0', 24],
+    ['192.168.0.0', 16],
+    ['198.18.0.0', 15],
+    ['198.51.100.0', 24],
+    ['203.0.113.0', 24],
+    ['224.0.0.0', 3],
+  ] as const) {
+    special.addSubnet(network, prefix, 'ipv4')
+  }
+  // Only 2000::/3 is public; of that, tunnels that carry an IPv4 address, and documentation, are not.
+  const publicNetwork = new BlockList()
+  publicNetwork.addSubnet('2000::', 3, 'ipv6')
+  for (const [network, prefix] of [
+    ['2001::', 23],
+    ['2001:db8::', 32],
+    ['2002::', 16],
+    ['3fff::', 20],
+  ] as const) {
+    special.addSubnet(network, prefix, 'ipv6')
+  }
+  return { special, publicNetwork }
 }
-/** Only 2000::/3 is public; of that, tunnels that carry an IPv4 address, and documentation, are not. */
-const publicNetwork = new BlockList()
-publicNetwork.addSubnet('2000::', 3, 'ipv6')
-for (const [network, prefix] of [
-  ['2001::', 23],
-  ['2001:db8::', 32],
-  ['2002::', 16],
-  ['3fff::', 20],
-] as const) {
-  special.addSubnet(network, prefix, 'ipv6')
-}
+
+let networks: ReturnType<typeof makeNetworks> | undefined
 
 /** Whether an IP address is one of the public internet. */
 export function isPublicAddress(address: string): boolean {
+  const { special, publicNetwork } = (networks ??= makeNetworks())
   if (!isIPv6(address)) return !special.check(address, 'ipv4')
   return publicNetwork.check(address, 'ipv6') && !special.check(address, 'ipv6')
 }

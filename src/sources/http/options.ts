@@ -1,8 +1,7 @@
 import type { AllowUrl } from './address.ts'
 import { ConfigurationError } from '../../errors.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/arguments.ts'
-import { checkProxy } from '../../network.ts'
-import { checkBoolean, checkInteger, checkKnown, checkString, invalidOption } from '../../options.ts'
+import { checkBoolean, checkInteger, checkKnown, checkProxy, checkString, invalidOption } from '../../options.ts'
 import {
   reconnectNames,
   type ReconnectOptions,

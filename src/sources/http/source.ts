@@ -5,8 +5,7 @@ import { canSeek, seekTo } from '../../stage.ts'
 import type { LiveSourceEvents } from '../live/options.ts'
 import { JoinedSource } from '../live/parts.ts'
 import { checkAddress, shownUrl } from './address.ts'
-import { tooLarge } from './failures.ts'
-import type { Beginning, HttpOpening } from './opening.ts'
+import type { HttpOpening } from './opening.ts'
 import { type HttpSourceOptions, resolveHttpOptions } from './options.ts'
 
 /** A file, a station or a playlist on a server: a WAV byte stream. */
@@ -43,13 +42,15 @@ export function httpSource(url: string | URL, options: HttpSourceOptions = {}): 
   const address = checkAddress(url)
   const { live, maxDuration, stop, signal } = settings
   let opening: HttpOpening | undefined
-  const begin: Beginning = { ms: 0, check: () => {} }
+  let failures: typeof import('./failures.ts') | undefined
   let closed = false
   const isLive = () => opening?.isLive ?? live === true
   const source = new JoinedSource({
     async *parts() {
       // Much of it, HLS and all, of which a chain with another source has no use.
-      opening = new (await import('./opening.ts')).HttpOpening(address, settings, source, begin)
+      const [{ HttpOpening: Opening }, loaded] = await Promise.all([import('./opening.ts'), import('./failures.ts')])
+      failures = loaded
+      opening = new Opening(address, settings, source, begin)
       if (closed) opening.close()
       yield* opening.parts()
     },
@@ -58,7 +59,7 @@ export function httpSource(url: string | URL, options: HttpSourceOptions = {}): 
       opening?.close()
     },
     maxDuration,
-    tooLong: () => (isLive() ? undefined : tooLarge(shownUrl(address), `maxDuration, ${maxDuration} ms`)),
+    tooLong: () => (isLive() ? undefined : failures?.tooLarge(shownUrl(address), `maxDuration, ${maxDuration} ms`)),
     isLive,
     stop,
     signal,

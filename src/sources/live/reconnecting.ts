@@ -1,34 +1,10 @@
 import { addAbortSignal, Readable } from 'node:stream'
-import { backOff, delayAsked } from '../../back-off.ts'
-import { type AudioFormat, msToBytes } from '../../audio/format.ts'
-import { AudioQueue } from '../../audio/silence.ts'
-import { writeWavHeader } from '../../audio/wav.ts'
-import { type DiarizeStreamError, InputError } from '../../errors.ts'
-import { LoopYield, toError } from '../../stream-helpers.ts'
-import {
-  announce,
-  liveSource,
-  type RequestedFormat,
-  requestFormat,
-  streamStartedAt,
-  type UpstreamStage,
-} from '../../stage.ts'
-import { Attempt } from './attempt.ts'
-import type { ReconnectSettings, SourceReconnecting } from './options.ts'
-import { LiveTimeline, type SourceGap } from './timeline.ts'
+import type { DiarizeStreamError } from '../../errors.ts'
+import { announce, liveSource, type RequestedFormat, requestFormat, streamStartedAt } from '../../stage.ts'
+import type { ReconnectSettings } from './options.ts'
 
 /** 100 ms of 16 kHz mono, in bytes. */
 const OUTPUT_BYTES = 3200
-/** How long the first audio after an outage is held, in ms, until it is known how late it comes; and most bytes of it. */
-const SETTLE_MS = 500
-const MOST_HELD_BYTES = 4 * 1024 * 1024
-/** Ms between portions of the silence that stands for a source that is away. */
-const FILL_MS = 200
-/** After nothing has come for so long, in ms, it is looked whether something is missing; and from how much on. */
-const PAUSE_MS = 1000
-const LEAST_LOST_MS = 250
-/** How long what comes after a pause is held at most, in ms. */
-const MOST_PAUSE_SETTLE_MS = 5000
 
 /** Why an opening ended, and whether a further one is in vain. */
 export type SourceLoss = { error: DiarizeStreamError; final: boolean } | { error: Error; final: true }
@@ -74,406 +50,47 @@ export interface ReconnectingSourceOptions extends ReconnectSettings {
 export class ReconnectingSource extends Readable {
   readonly [liveSource] = true
   readonly #options: ReconnectingSourceOptions
-  readonly #now: () => number
-  readonly #closing = new Set<Promise<void>>()
-  readonly #stop = (): void => this.#finish()
-  #phase: 'idle' | 'opening' | 'settling' | 'flowing' | 'paused' | 'waiting' | 'ending' = 'idle'
   #asked: RequestedFormat | undefined
-  #format: AudioFormat | undefined
-  #timeline: LiveTimeline | undefined
-  /** What `now` is to be added to for a time of day. */
-  #wallOffset = 0
-  #attempt: Attempt | undefined
-  #attempts = 0
-  /** Attempts in a row that brought no audio. */
-  #failures = 0
-  /** What goes out next: audio, and bytes of silence. */
-  readonly #queue = new AudioQueue()
-  /** Audio whose place is not known yet. */
-  #held: Buffer[] = []
-  #heldBytes = 0
-  /** Bytes to come that were there before. */
-  #repeated = 0
-  /** Bytes of audio that may still go out. */
-  #left = Infinity
-  #hasHeader = false
-  readonly #loop = new LoopYield(() => this.#pump())
-  #ended = false
-  #hungry = false
-  /** When audio came last, or began to be awaited. */
-  #lastAudioAt = 0
-  #stallTimer: NodeJS.Timeout | undefined
-  #stallCheck: NodeJS.Immediate | undefined
-  #retryTimer: NodeJS.Timeout | undefined
-  #fillTimer: NodeJS.Timeout | undefined
-  #settleTimer: NodeJS.Timeout | undefined
+  /** What opens the input, again and again; loaded as the stream is made. */
+  #openings: import('./openings.ts').Openings | undefined
 
   constructor(options: ReconnectingSourceOptions) {
     super({ highWaterMark: OUTPUT_BYTES })
     announce(this)
     this.#options = options
-    this.#now = options.now ?? (() => performance.now())
     // By option the signal would act inside super(), before the fields above exist.
     if (options.signal !== undefined) addAbortSignal(options.signal, this)
-    options.stop?.addEventListener('abort', this.#stop)
   }
 
   /** Asks for WAV in `format`. `false` once the source has been opened, if it was not asked for the same before. */
   [requestFormat](format: RequestedFormat): boolean {
-    if (this.#phase === 'idle') this.#asked ??= { ...format }
+    if (this.#openings?.hasBegun !== true) this.#asked ??= { ...format }
     const asked = this.#asked
     return asked?.sampleRate === format.sampleRate && asked.channels === format.channels
   }
 
   /** Wall time at which the first sample was recorded; `undefined` before it came. */
   get [streamStartedAt](): Date | undefined {
-    return this.#timeline === undefined ? undefined : new Date(this.#wallOffset + this.#timeline.origin)
+    return this.#openings?.startedAt
+  }
+
+  override _construct(callback: (error?: Error | null) => void): void {
+    import('./openings.ts').then(({ Openings }) => {
+      this.#openings = new Openings(this, this.#options, () => this.#asked)
+      callback()
+    }, callback)
   }
 
   override _read(): void {
-    if (!this.#hungry) this.#lastAudioAt = this.#now()
-    this.#hungry = true
-    if (this.#phase === 'idle') {
-      if (this.#options.stop?.aborted === true) this.#phase = 'ending'
-      else this.#open()
-    }
-    this.#pump()
+    this.#openings?.read()
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#options.stop?.removeEventListener('abort', this.#stop)
-    this.#loop.stop()
-    this.#clearTimers()
-    this.#closeAttempt()
-    Promise.all(this.#closing).then(
-      () => callback(error),
-      (closeError: Error) => callback(error ?? closeError),
-    )
-  }
-
-  #open(): void {
-    this.#phase = 'opening'
-    this.#attempts += 1
-    let stream: Readable | Promise<Readable>
-    try {
-      stream = this.#options.open(this.#attempts)
-    } catch (error) {
-      this.destroy(toError(error))
-      return
-    }
-    const attempt = new Attempt(Promise.resolve(stream), this.#format, this.#now)
-    this.#attempt = attempt
-    const over = (error?: Error): void => {
-      if (attempt === this.#attempt) this.#over(attempt, error)
-    }
-    attempt.opened.then((opened) => {
-      if (attempt !== this.#attempt) return
-      const format = this.#format ?? this.#asked
-      if (format !== undefined) (opened as UpstreamStage)[requestFormat]?.(format)
-      opened.on('warning', (warning: unknown) => {
-        if (attempt === this.#attempt) this.emit('warning', warning)
-      })
-      opened.on('gap', (gap: SourceGap) => {
-        attempt.gaps.push(gap)
-        this.#tellGaps(attempt)
-      })
-      opened.on('error', over)
-      opened.on('end', () => over())
-      opened.on('close', () => over())
-      opened.on('readable', () => {
-        if (attempt === this.#attempt) this.#arrive(attempt)
-      })
-    }, over)
-    this.#lastAudioAt = this.#now()
-    this.#watch()
-  }
-
-  /** There may be audio: the first is looked at as soon as it comes, the rest when somebody wants it. */
-  #arrive(attempt: Attempt): void {
-    try {
-      if (this.#phase === 'opening') this.#begin(attempt)
-      if (this.#phase === 'settling' || this.#phase === 'paused') this.#hold(attempt)
-    } catch (error) {
-      this.destroy(toError(error))
-      return
-    }
-    this.#pump()
-  }
-
-  #begin(attempt: Attempt): void {
-    const audio = attempt.read()
-    const { format, firstAt } = attempt
-    if (audio === undefined || format === undefined || firstAt === undefined) return
-    const knownAt = this.#options.knownAt?.()
-    if (knownAt !== undefined) attempt.clock.note(knownAt, 0)
-    this.#format ??= format
-    this.#countAudio()
-    this.#watch()
-    if (this.#timeline !== undefined) {
-      this.#held.push(audio)
-      this.#heldBytes = audio.length
-      this.#phase = 'settling'
-      this.#settleTimer = setTimeout(() => this.#settle(attempt), SETTLE_MS)
-      return
-    }
-    const { gaps, maxDuration } = this.#options
-    this.#timeline = new LiveTimeline(format, attempt.clock, firstAt, gaps === 'silence')
-    this.#wallOffset = Date.now() - this.#now()
-    if (maxDuration !== Infinity) this.#left = msToBytes(maxDuration, format)
-    this.#timeline.add(audio.length)
-    this.#queue.push(audio)
-    this.#failures = 0
-    this.#phase = 'flowing'
-    attempt.at = 0
-    this.#tellGaps(attempt)
-  }
-
-  #hold(attempt: Attempt): void {
-    for (let audio = attempt.read(); audio !== undefined; audio = attempt.read()) {
-      this.#held.push(audio)
-      this.#heldBytes += audio.length
-      this.#countAudio()
-      if (this.#heldBytes >= MOST_HELD_BYTES) return this.#place(attempt)
-    }
-    if (this.#phase === 'paused' && attempt.pauses.lost < LEAST_LOST_MS) this.#goOn(attempt)
-  }
-
-  /** Puts what is held where it belongs, by what is known now. */
-  #place(attempt: Attempt): void {
-    if (this.#phase === 'settling') this.#settle(attempt)
-    else if (this.#phase === 'paused') this.#goOn(attempt)
-  }
-
-  /** Puts the audio after an outage in its place. */
-  #settle(attempt: Attempt): void {
-    const timeline = this.#timeline
-    if (this.#phase !== 'settling' || timeline === undefined) return
-    clearTimeout(this.#settleTimer)
-    clearInterval(this.#fillTimer)
-    this.#failures = 0
-    attempt.settle()
-    const { silence, repeated, gap } = timeline.resume(attempt.clock.origin)
-    this.#queue.pushSilence(silence)
-    this.#repeated = repeated
-    attempt.at = timeline.ms(timeline.position - repeated)
-    this.#flow(attempt, gap)
-  }
-
-  /** Audio comes again after a pause, later than it should: it is held until it is known how much is missing. */
-  #pause(attempt: Attempt, audio: Buffer): void {
-    this.#phase = 'paused'
-    this.#held.push(audio)
-    this.#heldBytes = audio.length
-    this.#lookAgain(attempt, this.#now() + MOST_PAUSE_SETTLE_MS)
-    this.#hold(attempt)
-  }
-
-  /** Goes on once what comes no longer makes up for the pause. */
-  #lookAgain(attempt: Attempt, until: number): void {
-    const before = attempt.pauses.lost
-    this.#settleTimer = setTimeout(() => {
-      const isCatchingUp = attempt.pauses.lost < before - LEAST_LOST_MS / 2 && this.#now() < until
-      if (isCatchingUp) this.#lookAgain(attempt, until)
-      else this.#goOn(attempt)
-    }, SETTLE_MS)
-  }
-
-  /** Puts the audio after a pause in its place. */
-  #goOn(attempt: Attempt): void {
-    const timeline = this.#timeline
-    if (this.#phase !== 'paused' || timeline === undefined) return
-    clearTimeout(this.#settleTimer)
-    const { lost } = attempt.pauses
-    if (lost < LEAST_LOST_MS) return this.#flow(attempt)
-    attempt.pauses.makeGood()
-    const { silence, gap } = timeline.miss(lost)
-    this.#queue.pushSilence(silence)
-    attempt.at = (attempt.at ?? 0) + timeline.ms(silence)
-    this.#flow(attempt, gap)
-  }
-
-  /** Hands on what was held, and what comes, as it comes. */
-  #flow(attempt: Attempt, gap?: SourceGap): void {
-    for (const audio of this.#held) this.#queue.push(this.#fresh(audio))
-    this.#held = []
-    this.#heldBytes = 0
-    this.#phase = 'flowing'
-    if (gap !== undefined) this.emit('gap', gap)
-    this.#tellGaps(attempt)
-    this.#pump()
-  }
-
-  /** Tells what the input itself says is missing, once its place in the stream is known. */
-  #tellGaps({ at, gaps }: Attempt): void {
-    if (at === undefined || this.destroyed) return
-    for (const { start, end, missing } of gaps.splice(0)) {
-      this.emit('gap', { start: Math.round(at + start), end: Math.round(at + end), missing } satisfies SourceGap)
-    }
-  }
-
-  /** What of `audio` was not there before; counted. */
-  #fresh(audio: Buffer): Buffer {
-    const fresh = audio.subarray(this.#repeated)
-    this.#repeated -= audio.length - fresh.length
-    this.#timeline?.add(fresh.length)
-    return fresh
-  }
-
-  #over(attempt: Attempt, error: Error | undefined): void {
-    this.#place(attempt)
-    this.#lose(this.#options.explain(error, this.#timeline !== undefined))
-  }
-
-  #lose({ error, final }: SourceLoss): void {
-    const attempt = this.#attempt
-    if (attempt === undefined || this.destroyed) return
-    this.#place(attempt)
-    // A listener to the gap may have ended it all.
-    if (this.destroyed) return
-    this.#timeline?.lose(attempt.lead)
-    this.#closeAttempt()
-    this.#clearTimers()
-    this.#phase = 'waiting'
-    this.#failures += 1
-    if (final || this.#failures > this.#options.retries) {
-      this.destroy(error)
-      return
-    }
-    const delay = delayAsked(backOff(this.#failures, this.#options, false), error, this.#options)
-    this.#retryTimer = setTimeout(() => this.#openAgain(), delay)
-    if (this.#timeline !== undefined) this.#fillTimer = setInterval(() => this.#fill(), FILL_MS)
-    this.emit('reconnecting', { attempt: this.#failures, delay, error } satisfies SourceReconnecting)
-  }
-
-  /** Cameras often serve one or two clients: the last attempt must be gone before the next. */
-  #openAgain(): void {
-    void Promise.all(this.#closing).then(() => {
-      if (this.#phase === 'waiting' && !this.destroyed) this.#open()
-    })
-  }
-
-  /** Silence flows while the source is away, or captions would stand still and then come in a flood. */
-  #fill(): void {
-    const away = this.#phase === 'waiting' || this.#phase === 'opening'
-    if (away) this.#queue.pushSilence(this.#timeline?.fill(this.#now()) ?? 0)
-    this.#pump()
-  }
-
-  /** Ends the stream in order, after what is in its queue. */
-  #finish(): void {
-    if (this.#phase === 'ending' || this.destroyed) return
-    const attempt = this.#attempt
-    if (attempt !== undefined) this.#place(attempt)
-    const gap = this.#timeline?.end()
-    if (gap !== undefined) this.emit('gap', gap)
-    this.#phase = 'ending'
-    this.#loop.stop()
-    this.#clearTimers()
-    this.#closeAttempt()
-    this.#pump()
-  }
-
-  #pump(): void {
-    while (this.#hungry && !this.destroyed && !this.#ended) {
-      if (this.#queue.isSilent && !this.#loop.take()) return
-      const audio = this.#left > 0 ? this.#nextAudio() : undefined
-      if (audio !== undefined) {
-        this.#hungry = this.push(this.#output(audio))
-        continue
-      }
-      if (this.#left <= 0) this.#finish()
-      if (this.#phase === 'ending') this.#end()
-      return
-    }
-  }
-
-  #nextAudio(): Buffer | undefined {
-    const queued = this.#queue.shift(this.#format)
-    if (queued !== undefined || this.#phase !== 'flowing') return queued
-    const attempt = this.#attempt
-    const hasPaused = this.#now() - this.#lastAudioAt >= PAUSE_MS
-    if (hasPaused) attempt?.pauses.pause(this.#now())
-    try {
-      for (let audio = attempt?.read(); audio !== undefined; audio = attempt?.read()) {
-        this.#countAudio()
-        if (hasPaused && attempt !== undefined && attempt.pauses.lost >= LEAST_LOST_MS) {
-          this.#pause(attempt, audio)
-          return undefined
-        }
-        const fresh = this.#fresh(audio)
-        if (fresh.length > 0) return fresh
-      }
-    } catch (error) {
-      this.destroy(toError(error))
-    }
-    return undefined
-  }
-
-  /** What may go out of `audio`, behind the header where it is the first. */
-  #output(audio: Buffer): Buffer {
-    const piece = audio.subarray(0, this.#left)
-    this.#left -= piece.length
-    if (this.#hasHeader || this.#format === undefined) return piece
-    this.#hasHeader = true
-    return Buffer.concat([writeWavHeader(this.#format), piece])
-  }
-
-  #end(): void {
-    if (this.#ended) return
-    this.#ended = true
-    // Ended means that nothing is left running.
-    void Promise.all(this.#closing).then(() => this.push(null))
-  }
-
-  #countAudio(): void {
-    this.#options.onAudio?.()
-    this.#lastAudioAt = this.#now()
-  }
-
-  /** Longest time in ms for which nothing may come. */
-  get #patience(): number {
-    const { connectTimeout, stallTimeout } = this.#options
-    return this.#attempt?.firstAt === undefined ? connectTimeout : stallTimeout
-  }
-
-  /** Ms until nothing has come for too long; nothing is held against a source whose reader pauses. */
-  get #timeLeft(): number {
-    const isAwaited = this.#hungry || this.#phase !== 'flowing'
-    return isAwaited ? this.#lastAudioAt + this.#patience - this.#now() : this.#patience / 4
-  }
-
-  /** Gives a source up that gives nothing though somebody wants it. */
-  #watch(): void {
-    clearTimeout(this.#stallTimer)
-    clearImmediate(this.#stallCheck)
-    const timeLeft = this.#timeLeft
-    if (timeLeft > 0) this.#stallTimer = setTimeout(() => this.#watch(), timeLeft)
-    // After a pause of this whole process what is awaited may be there, unread.
-    else this.#stallCheck = setImmediate(() => (this.#timeLeft > 0 ? this.#watch() : this.#stall()))
-  }
-
-  #stall(): void {
-    const limit = `${this.#patience} ms`
-    const what =
-      this.#attempt?.firstAt === undefined ? `gave no audio within ${limit}` : `has given no audio for ${limit}`
-    const message = `${this.#options.inputName} ${what}; check the network and the device`
-    this.#lose({ error: new InputError('INPUT_STALLED', message, { retryable: true }), final: false })
-  }
-
-  #closeAttempt(): void {
-    const attempt = this.#attempt
-    this.#attempt = undefined
-    if (attempt === undefined) return
-    const gone = attempt.close()
-    this.#closing.add(gone)
-    void gone.then(() => this.#closing.delete(gone))
-  }
-
-  #clearTimers(): void {
-    clearTimeout(this.#stallTimer)
-    clearImmediate(this.#stallCheck)
-    clearTimeout(this.#retryTimer)
-    clearInterval(this.#fillTimer)
-    clearTimeout(this.#settleTimer)
+    if (this.#openings === undefined) callback(error)
+    else
+      this.#openings.close().then(
+        () => callback(error),
+        (closeError: Error) => callback(error ?? closeError),
+      )
   }
 }

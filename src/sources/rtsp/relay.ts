@@ -5,7 +5,8 @@ import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import { InputError } from '../../errors.ts'
 import { RtspAuthentication } from './authentication.ts'
 import { RtpDatagrams } from './datagrams.ts'
-import { headerOf, type RtspAddress, type RtspMessage, RtspReader, RtspTooLarge, writeMessage } from './protocol.ts'
+import type { RtspAddress } from './address.ts'
+import { headerOf, type RtspMessage, RtspReader, RtspTooLarge, writeMessage } from './protocol.ts'
 
 /** Most bytes that a camera may send before it plays. */
 const MOST_BEFORE_PLAY = 1_048_576

@@ -1,15 +1,13 @@
 import type { Readable } from 'node:stream'
 import { inputIdentity, trackIdentity } from '../../checkpoint/stages.ts'
-import { SilenceLimit } from '../../audio/silence.ts'
 import { DiarizeStreamError, InputError } from '../../errors.ts'
 import { type FfmpegInput, type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/arguments.ts'
-import { FfmpegDecoder } from '../../ffmpeg/decoder.ts'
 import { checkBoolean, checkKnown, checkOneOf, invalidOption } from '../../options.ts'
 import { oneLine } from '../../redact.ts'
-import { allowedAddress, type AllowUrl } from '../http/address.ts'
+import type { AllowUrl } from '../http/address.ts'
 import { type LiveSource, reconnectNames, type ReconnectOptions, resolveReconnectOptions } from '../live/options.ts'
 import { ReconnectingSource } from '../live/reconnecting.ts'
-import { parseRtspUrl } from './protocol.ts'
+import { parseRtspUrl } from './address.ts'
 import type { RtspRelay } from './relay.ts'
 
 /** Options of {@link rtspSource}. */
@@ -87,10 +85,15 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
     inputName: address.shown,
     open: async () => {
       relay = undefined
+      const { allowedAddress } = await import('../http/address.ts')
       const ip = allowUrl && (await allowedAddress(new URL(url), address.host, address.shown, allowUrl))
       if (!hasWorked) chosen += 1
       hasWorked = false
-      const { RtspRelay: Relay } = await import('./relay.ts')
+      const [{ RtspRelay: Relay }, { FfmpegDecoder }, { SilenceLimit }] = await Promise.all([
+        import('./relay.ts'),
+        import('../../ffmpeg/decoder.ts'),
+        import('../../audio/silence.ts'),
+      ])
       const opened = await Relay.open({
         address,
         tls,

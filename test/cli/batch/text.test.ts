@@ -4,7 +4,7 @@ import type { CaptionJob } from '../../../src/batch/plan.ts'
 import { overviewLine, resultLine, tableLines, tallyOf, underWayLine } from '../../../src/cli/batch/text.ts'
 import { CertaintyCount } from '../../../src/certainty.ts'
 import { InputError } from '../../../src/errors.ts'
-import type { RunSummary } from '../../../src/progress.ts'
+import type { RunSummary } from '../../../src/pipeline/progress.ts'
 
 const job = (index: number, input = `${index}.mp4`, bytes = 100): CaptionJob => {
   return { index, input, bytes, outputs: [], isDone: false }

@@ -8,6 +8,8 @@ import {
   resolveReconnectOptions,
   type SourceReconnecting,
 } from '../../../src/sources/live/options.ts'
+// Loaded beforehand: no timers pass while it is.
+import '../../../src/sources/live/openings.ts'
 import { ReconnectingSource, type ReconnectingSourceOptions } from '../../../src/sources/live/reconnecting.ts'
 import { liveSource, requestFormat, streamStartedAt } from '../../../src/stage.ts'
 

@@ -2,13 +2,8 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import {
-  headerOf,
-  parseRtspUrl,
-  type RtspMessage,
-  RtspReader,
-  writeMessage,
-} from '../../../src/sources/rtsp/protocol.ts'
+import { parseRtspUrl } from '../../../src/sources/rtsp/address.ts'
+import { headerOf, type RtspMessage, RtspReader, writeMessage } from '../../../src/sources/rtsp/protocol.ts'
 import { RtspRelay } from '../../../src/sources/rtsp/relay.ts'
 
 const undo: (() => unknown)[] = []

@@ -1,8 +1,8 @@
 import type { EventEmitter } from 'node:events'
-import { CertaintyCount, type CertaintyFigures } from './certainty.ts'
-import type { Warning } from './errors.ts'
-import type { Gap, HeardRange } from './stream/options.ts'
-import { toError } from './stream-helpers.ts'
+import { CertaintyCount, type CertaintyFigures } from '../certainty.ts'
+import type { Warning } from '../errors.ts'
+import type { Gap, HeardRange } from '../stream/options.ts'
+import { toError } from '../stream-helpers.ts'
 
 /** How far a pipeline has come. */
 export interface Progress {

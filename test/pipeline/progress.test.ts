@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Gap } from '../src/stream/options.ts'
-import { ProgressReporter } from '../src/progress.ts'
-import { runs } from './helpers/runs.ts'
+import type { Gap } from '../../src/stream/options.ts'
+import { ProgressReporter } from '../../src/pipeline/progress.ts'
+import { runs } from '../helpers/runs.ts'
 
 /** The gaps of the summary, where two stages tell of `gaps`: the second passes on what the first says. */
 async function summed(...gaps: Gap[]): Promise<Gap[]> {

@@ -1,0 +1,402 @@
+import type { Checkpointing } from '../checkpoint/checkpointing.ts'
+import { type IdentifiedSource, inputIdentity, whenComplete } from '../checkpoint/stages.ts'
+import { ConfigurationError } from '../errors.ts'
+import { checkBoolean, checkKnown, checkSignal, checkString, invalidOption } from '../options.ts'
+import { oneLine } from '../redact.ts'
+import type { RunOptions, StageFunction } from '../run.ts'
+import { endEarly, learnsFrom, recordStage } from '../stage.ts'
+import { guard, waitAtMost } from '../stream-helpers.ts'
+import type { SessionRecord } from '../transforms/diarize-events.ts'
+import { type Progress, ProgressReporter, type RunSummary } from './progress.ts'
+import { Socket } from 'node:net'
+import { Duplex, Readable, type Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+
+/** How long a stage may take to close, once the pipeline is done, before it is no longer waited for. */
+const CLOSE_WAIT_MS = 10_000
+
+/** The work of `run()`, given its arguments. */
+export async function runPipeline(stages: readonly unknown[]): Promise<RunSummary> {
+  const { parts, options } = separate(stages)
+  let streams = parts.filter(isStream)
+  let reporter: ProgressReporter | undefined
+  let checkpointing: Checkpointing | undefined
+  let forget = (): void => {}
+  // Of one that has failed already, as where its signal had fired, the rejection tells; that is still to be emitted.
+  for (const stream of streams) if (stream.errored) stream.once('error', () => {})
+  try {
+    checkOptions(options)
+    checkStages(parts)
+    streams = parts.map((part, index) => (isStream(part) ? part : asStream(part as object, index, parts.length)))
+    for (const stream of streams) if (!isStandard(stream)) guard(stream)
+    const { [inputIdentity]: identity } = streams[0] as IdentifiedSource
+    for (const stream of streams) (stream as { [learnsFrom]?: (one: unknown) => void })[learnsFrom]?.(identity)
+    const closed = streams.map(whenClosed)
+    reporter = new ProgressReporter(options.onProgress, (error) => streams.at(-1)?.destroy(error))
+    checkpointing = await openCheckpoint(options, streams)
+    if (checkpointing !== undefined) {
+      streams.splice(checkpointing.at + 1, 0, checkpointing.recorder as Duplex as AnyStream)
+      reporter.resumeFrom(checkpointing.gaps)
+    }
+    for (const stream of streams) reporter.follow(stream)
+    if (options.notice !== false && options.onProgress === undefined) announceEngine(streams)
+    const signal = options.signal === undefined ? {} : { signal: options.signal }
+    const stranded = new Stranded(streams, options.signal)
+    try {
+      const finished = pipeline(streams, signal)
+      forget = onceAborted(options.stop, () => {
+        checkpointing?.stop()
+        endSource(streams[0] as AnyStream)
+      })
+      await Promise.race([finished, stranded.outcome])
+    } catch (error) {
+      destroyAll(streams)
+      throw error
+    } finally {
+      stranded.stop()
+      if (!stranded.isOver) await waitAtMost(CLOSE_WAIT_MS, Promise.all(closed))
+    }
+    const summary = await unlessAborted(reporter.finish(), options.signal)
+    await (options as { [whenComplete]?: (summary: RunSummary) => Promise<void> })[whenComplete]?.(summary)
+    await checkpointing?.finish(options.stop?.aborted !== true)
+    return summary
+  } finally {
+    forget()
+    reporter?.stop()
+    destroyAll(streams)
+    await checkpointing?.close()
+  }
+}
+
+/** The checkpoint that is asked for; what fails while it is read fails the run. */
+async function openCheckpoint(options: RunOptions, streams: readonly AnyStream[]): Promise<Checkpointing | undefined> {
+  if (options.checkpoint === undefined) return undefined
+  const failed = new Promise<never>((_resolve, reject) => {
+    for (const stream of streams) stream.once('error', reject)
+  })
+  failed.catch(() => {})
+  const { Checkpointing: Opened } = await import('../checkpoint/checkpointing.ts')
+  const opening = Opened.open(options.checkpoint, streams)
+  try {
+    return await Promise.race([failed, opening])
+  } catch (error) {
+    opening.then((late) => late.close()).catch(() => {})
+    throw error
+  }
+}
+
+let isAnnounced = false
+
+/** Tells somebody at a terminal, who would wait for a minute without a word, what is going on. */
+function announceEngine(streams: readonly AnyStream[]): void {
+  if (isAnnounced || !process.stderr.isTTY) return
+  // Nothing is piped yet: whoever listens is the user.
+  const stages = streams.filter((stream) => recordStage in stream)
+  if (stages.some((stage) => stage.listenerCount('session') > 0)) return
+  for (const stage of stages) {
+    stage.once('session', ({ engine, model, url }: SessionRecord) => {
+      if (isAnnounced) return
+      isAnnounced = true
+      const what = `${engine === 'embedded' ? 'the engine on this machine' : oneLine(url)} (${oneLine(model)})`
+      process.emitWarning(`${what} hears it; run(..., { onProgress }) tells how far it has come`, {
+        type: 'Notice',
+        code: 'DIARIZE_STREAM_ENGINE',
+      })
+    })
+  }
+}
+
+/** Calls `listener` when `signal` fires, or at once where it has; returns what makes that undone. */
+function onceAborted(signal: AbortSignal | undefined, listener: () => void): () => void {
+  if (signal?.aborted === true) listener()
+  signal?.addEventListener('abort', listener, { once: true })
+  return () => signal?.removeEventListener('abort', listener)
+}
+
+/** The outcome of `work`, or the abort that comes before it. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  let forget = (): void => {}
+  const aborted = new Promise<never>((_resolve, reject) => {
+    forget = onceAborted(signal, () => reject(new AbortError(signal)))
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    forget()
+  }
+}
+
+/** What Node's own `pipeline()` rejects with when its signal fires. */
+class AbortError extends Error {
+  override readonly name = 'AbortError'
+  readonly code = 'ABORT_ERR'
+
+  constructor(signal: AbortSignal | undefined) {
+    super('The operation was aborted', { cause: signal?.reason as unknown })
+  }
+}
+
+/**
+ * The outcome of a pipeline, once a stage has not closed {@link CLOSE_WAIT_MS} after it was clear: `pipeline()` would wait for that
+ * stage for ever.
+ */
+class Stranded {
+  /** Whether it was waited for long enough. */
+  isOver = false
+  readonly outcome: Promise<void>
+  readonly #tidy: (() => void)[] = []
+  #failure: Error | undefined
+  #timer: NodeJS.Timeout | undefined
+  #settle = (): void => {}
+
+  constructor(streams: readonly AnyStream[], signal: AbortSignal | undefined) {
+    this.outcome = new Promise((resolve, reject) => {
+      const isComplete = (): boolean =>
+        streams.slice(0, -1).every(({ readableEnded, closed }) => readableEnded || closed)
+      this.#settle = () => {
+        if (this.#failure === undefined && !isComplete()) return
+        this.isOver = true
+        if (this.#failure === undefined) resolve()
+        else reject(this.#failure)
+      }
+    })
+    this.outcome.catch(() => {})
+    const listen = (stream: AnyStream, event: string, listener: (error: Error) => void): void => {
+      stream.on(event, listener)
+      this.#tidy.push(() => stream.off(event, listener))
+    }
+    for (const stream of streams) {
+      listen(stream, 'error', (error) => this.#arm(error))
+      if (!isStandard(stream)) this.#noteDestroyed(stream)
+    }
+    const last = streams.at(-1)
+    // What goes out of a Duplex may take its time.
+    if (last !== undefined && !isReadable(last)) listen(last, 'finish', () => this.#arm())
+    this.#tidy.push(onceAborted(signal, () => this.#arm(new AbortError(signal))))
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+    for (const tidy of this.#tidy.splice(0)) tidy()
+  }
+
+  /** A stage whose tidying never ends does not emit its error either. */
+  #noteDestroyed(stream: AnyStream): void {
+    const destroy = stream._destroy
+    if (typeof destroy !== 'function') return
+    stream._destroy = (error, done) => {
+      if (error) this.#arm(error)
+      destroy.call(stream, error, done)
+    }
+    this.#tidy.push(() => {
+      stream._destroy = destroy
+    })
+  }
+
+  #arm(failure?: Error): void {
+    this.#failure ??= failure
+    this.#timer ??= setTimeout(() => this.#settle(), CLOSE_WAIT_MS)
+  }
+}
+
+/** Destroys what a pipeline that never began, or stopped early, has left as it was. */
+function destroyAll(streams: readonly AnyStream[]): void {
+  for (const stream of streams) if (!stream.destroyed && !isStandard(stream)) stream.destroy()
+}
+
+type AnyStream = Readable & Writable & Duplex
+
+function isStream(value: unknown): value is AnyStream {
+  return typeof value === 'object' && value !== null && typeof (value as Readable).pipe === 'function'
+    ? typeof (value as Readable).on === 'function'
+    : isWritable(value)
+}
+
+function asStream(part: object, index: number, count: number): AnyStream {
+  if (index > 0) return Duplex.from(typeof part === 'function' ? takingAll(part as StageFunction, index, count) : part)
+  const iterable: unknown = typeof part === 'function' ? part() : part
+  if (!isIterable(iterable)) throw invalid('the function that is the first stage gives nothing to iterate')
+  return new IterableSource(iterable as AsyncIterable<unknown> | Iterable<unknown>) as unknown as AnyStream
+}
+
+/** A stage that fails where the function returns before its input has ended: nobody takes the rest, and the pipeline would wait for ever. */
+function takingAll(stage: StageFunction, index: number, count: number): StageFunction {
+  return (source, options) => {
+    let hasEnded = false
+    async function* noting(): AsyncGenerator {
+      yield* source
+      hasEnded = true
+    }
+    const check = (): void => {
+      if (hasEnded || options.signal.aborted) return
+      throw invalid(
+        `stage ${index + 1} of ${count} returned before its input had ended, and what follows would be lost; let it take all, or end the input by stop`,
+      )
+    }
+    const result: unknown = stage(noting(), options)
+    if (isIterable(result)) {
+      return (async function* () {
+        yield* result as AsyncIterable<unknown>
+        check()
+      })()
+    }
+    return (result as Promise<unknown>).then((value) => {
+      check()
+      return value
+    })
+  }
+}
+
+function isReadable(value: unknown): boolean {
+  return isStream(value) && typeof value.read === 'function'
+}
+
+function isWritable(value: unknown): boolean {
+  const stream = value as Partial<Writable> | null | undefined
+  return typeof stream?.write === 'function' && typeof stream.end === 'function' && typeof stream.on === 'function'
+}
+
+function isIterable(value: unknown): boolean {
+  const iterable = value as Partial<AsyncIterable<unknown> & Iterable<unknown>> | null | undefined
+  return typeof iterable?.[Symbol.asyncIterator] === 'function' || typeof iterable?.[Symbol.iterator] === 'function'
+}
+
+/** Whether a stream belongs to the process, which never closes it. */
+function isStandard(stream: unknown): boolean {
+  return stream === process.stdout || stream === process.stderr
+}
+
+/** The options are the last argument where that is neither a stream nor anything to iterate; an array alone holds the stages. */
+function separate(all: readonly unknown[]): { parts: readonly unknown[]; options: RunOptions } {
+  const last = all.at(-1)
+  const isOptions = typeof last === 'object' && last !== null && !isStream(last) && !isIterable(last)
+  const [first, second] = all
+  const isList = Array.isArray(first) && (all.length === 1 || (all.length === 2 && (isOptions || second === undefined)))
+  const parts = isList ? (first as readonly unknown[]) : isOptions ? all.slice(0, -1) : all
+  return { parts, options: isOptions ? last : {} }
+}
+
+function checkOptions(options: RunOptions): void {
+  checkKnown('run()', options, ['signal', 'stop', 'onProgress', 'notice', 'checkpoint'])
+  checkString('checkpoint', options.checkpoint, 1, 4096)
+  checkBoolean('notice', options.notice)
+  checkSignal('signal', options.signal)
+  checkSignal('stop', options.stop)
+  if (options.onProgress !== undefined && typeof options.onProgress !== 'function') {
+    throw invalidOption('onProgress', 'a function', options.onProgress)
+  }
+}
+
+function checkStages(parts: readonly unknown[]): void {
+  if (parts.length < 2) throw invalid('run() needs at least two stages: a source and a sink')
+  for (const [i, part] of parts.entries()) {
+    const stage = `stage ${i + 1} of ${parts.length}`
+    const isFirst = i === 0
+    const isLast = i === parts.length - 1
+    if (typeof part === 'function') continue
+    if (isFirst ? !isReadable(part) && (isStream(part) || !isIterable(part)) : !isStream(part)) {
+      throw invalid(`${stage} is no ${isFirst ? 'Readable or iterable' : 'stream'}`)
+    }
+    if (!isFirst && !isWritable(part)) throw invalid(`${stage} is no Writable: only the first stage may be a source`)
+    if (!isFirst && !isLast && !isReadable(part)) throw invalid(`${stage} gives nothing out: a sink must be the last`)
+    if (parts.indexOf(part) !== i) throw invalid(`${stage} is given twice`)
+    if (!isStream(part)) continue
+    if (part.errored instanceof Error) throw part.errored
+    if (part.destroyed || (!isFirst && part.writableEnded)) throw invalid(`${stage} has been closed already`)
+    // Without this, the first turn would be thrown at whoever reads the socket, where nothing can catch it.
+    if (
+      !isFirst &&
+      (part as Partial<Writable>).writableObjectMode === false &&
+      recordStage in (parts[i - 1] as object)
+    ) {
+      throw invalid(`${stage} takes bytes, not turns; give it to a sink, e.g. srtSink(target)`)
+    }
+    if (isLast && isUnread(part)) {
+      throw invalid(`${stage} gives out what nobody reads; end the pipeline with a sink, e.g. srtSink('talk.srt')`)
+    }
+  }
+}
+
+/** Whether a stage has a readable side that nothing reads, so that it would stop when its buffer is full. */
+function isUnread(stream: AnyStream): boolean {
+  if (isStandard(stream) || stream instanceof Socket || !isReadable(stream)) return false
+  return stream.readableFlowing === null && stream.listenerCount('readable') === 0
+}
+
+function invalid(message: string): ConfigurationError {
+  return new ConfigurationError('INVALID_PIPELINE', message)
+}
+
+function whenClosed(stream: AnyStream): Promise<void> {
+  if (isStandard(stream)) return Promise.resolve()
+  return new Promise((resolve) => {
+    if (stream.closed) resolve()
+    else stream.once('close', () => resolve())
+  })
+}
+
+/** How long an iterator may take to tidy up before it is no longer waited for. */
+const RETURN_WAIT_MS = 1000
+
+/** An iterable as a stream that can be destroyed at any moment: `pipeline()` cannot leave a generator that waits. */
+export class IterableSource extends Readable {
+  readonly #iterator: AsyncIterator<unknown> | Iterator<unknown>
+  #done = false
+
+  constructor(iterable: AsyncIterable<unknown> | Iterable<unknown>) {
+    super({ objectMode: true, highWaterMark: 1 })
+    const { [Symbol.asyncIterator]: asynchronous } = iterable as Partial<AsyncIterable<unknown>>
+    this.#iterator = asynchronous ? asynchronous.call(iterable) : (iterable as Iterable<unknown>)[Symbol.iterator]()
+  }
+
+  override _read(): void {
+    this.#next().then(
+      (value) => this.push(value),
+      (error: unknown) => this.destroy(error instanceof Error ? error : new Error(String(error))),
+    )
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#return().then(
+      () => done(error),
+      (trouble: Error) => done(error ?? trouble),
+    )
+  }
+
+  async #next(): Promise<unknown> {
+    const { done, value } = await this.#iterator.next()
+    this.#done = done === true
+    if (this.#done) return null
+    const item: unknown = await value
+    if (item === null || item === undefined) {
+      const problem = `the source of run() gave ${String(item)}; it must give bytes or objects, and return at its end`
+      throw new ConfigurationError('INVALID_PIPELINE', problem)
+    }
+    return item
+  }
+
+  async #return(): Promise<void> {
+    if (this.#done) return
+    this.#done = true
+    await waitAtMost(RETURN_WAIT_MS, Promise.resolve(this.#iterator.return?.()))
+  }
+}
+
+/**
+ * Ends a source before its input does. A stage with the method `[endEarly]` does that itself; any other Readable gives
+ * out what it holds, ends, and is destroyed. What it reads after that is dropped. Does nothing to one that has ended.
+ */
+export function endSource(source: Readable & { [endEarly]?: () => void }): void {
+  if (source.destroyed || source.readableEnded) return
+  if (typeof source[endEarly] === 'function') source[endEarly]()
+  else endReadable(source)
+}
+
+function endReadable(source: Readable): void {
+  // Streams of an older kind have no push() of this kind, and can only be cut off.
+  if (typeof source.push !== 'function') return void source.emit('end')
+  // Half of a Duplex may stay open, and a read that is under way may wait for ever.
+  source.once('end', () => source.destroy())
+  source.push(null)
+  source.push = () => false
+}
