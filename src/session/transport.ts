@@ -1,5 +1,6 @@
 import type { Agent } from 'node:http'
 import type { NamedServer } from '../protocol/close-codes.ts'
+import type { ConnectionAhead } from './connection-ahead.ts'
 
 /** What a server's handshake tells of its clock: the header's date, and when it came by the clock of this machine; both ms. */
 export interface ServerDate {
@@ -60,6 +61,8 @@ export interface SessionTarget extends NamedServer {
   /** Certificates in PEM to trust instead of those that Node trusts. */
   ca?: string | Buffer
   proxy?: URL
+  /** A connection to it that was made before, for one session. */
+  ahead?: ConnectionAhead
   /** Takes the client, where the server is in this process. */
   accept?: (client: MemoryClient) => MemoryServer
 }

@@ -54,6 +54,7 @@ export class WebSocketTransport implements Transport {
   constructor(target: SessionTarget, pingInterval: number, listener: TransportListener) {
     this.#target = target
     this.#listener = listener
+    const connected = target.ahead?.take()
     const socket = new WebSocket(target.url, {
       headers: target.headers,
       // PCM does not compress; a deflate context would cost memory per stream for nothing.
@@ -66,6 +67,7 @@ export class WebSocketTransport implements Transport {
       ...(target.agent && { agent: target.agent }),
       ...(target.ca !== undefined && { ca: target.ca }),
       ...(target.proxy && { createConnection: this.#throughProxy(target.proxy) }),
+      ...(connected && { createConnection: () => connected }),
     })
     this.#socket = socket
     this.#liveness = setInterval(() => this.#checkLiveness(), pingInterval)

@@ -12,6 +12,7 @@ import {
   toUpdate,
   updatableNames,
 } from '../protocol/parameters.ts'
+import type { ConnectionAhead } from '../session/connection-ahead.ts'
 import type { SessionTarget } from '../session/transport.ts'
 import type { Gap, SessionChange, StreamStart } from '../stream/options.ts'
 import {
@@ -89,6 +90,9 @@ class DiarizeStream extends Duplex {
   #endpointForced = false
   #peer: Promise<Peer> | undefined
   #opened: Peer | undefined
+  /** Whether something is piped in, and the connection that is made then. */
+  #isFed = false
+  #ahead: Promise<ConnectionAhead | undefined> | undefined
   #supervisor: Supervision | undefined
   /** Whether the failure of the sessions is waited for. */
   #isWatched = false
@@ -147,7 +151,11 @@ class DiarizeStream extends Duplex {
       packetsRefusal: () => (this.#hasCheckpoint ? 'a checkpoint counts samples' : packetsRefusal(options)),
     })
     relayEvents(this, (event, record) => (event === 'gap' ? this.#placed(record as Gap) : record))
-    onUpstream(this, (upstream) => this.#input.attach(upstream))
+    onUpstream(this, (upstream) => {
+      this.#input.attach(upstream)
+      this.#isFed = true
+      if (this.#engines !== undefined) this.#connectAhead()
+    })
     // At the end: where it has fired already, the stage is destroyed here.
     if (options.signal) addAbortSignal(options.signal, this)
   }
@@ -208,6 +216,7 @@ class DiarizeStream extends Duplex {
     this.#done = new Done()
     this.#totals = new Totals()
     this.#engines = engines
+    if (this.#isFed) this.#connectAhead()
     this.#loaded = await engines.load(this.#options)
     await this.#openBook()
   }
@@ -254,6 +263,13 @@ class DiarizeStream extends Duplex {
     })
   }
 
+  /** Makes the connection of the first session, which opens with the first audio. */
+  #connectAhead(): void {
+    if (this.destroyed) return
+    // What is wrong with it, the session tells.
+    this.#ahead ??= this.#engines!.connectAhead(this.#options).catch(() => undefined)
+  }
+
   /** Voices that cannot be compared with those of the book would leave everybody without a name. */
   async #madeBy(model: SpeakerModelIdentity): Promise<void> {
     const { voices: book } = this.#options
@@ -272,6 +288,8 @@ class DiarizeStream extends Duplex {
     clearTimeout(this.#settling)
     this.#naming?.close()
     await this.#supervisor?.destroy()
+    const ahead = await this.#ahead
+    ahead?.close()
     const peer = await this.#peer?.catch(() => undefined)
     await peer?.close()
   }
@@ -480,7 +498,7 @@ class DiarizeStream extends Duplex {
 
   async #connect(): Promise<SessionTarget> {
     const options = this.#options
-    const peer = await (this.#peer ??= this.#engines!.openPeer(options))
+    const peer = await (this.#peer ??= this.#openPeer())
     if (!this.#opened) {
       for (const warning of peer.warnings) this.emit('warning', warning)
       this.#warnOfParameters(options, pathOf)
@@ -502,6 +520,10 @@ class DiarizeStream extends Duplex {
       const message = `no key or token came within ${options.connectTimeout} ms`
       return new SessionError('TOKEN_FAILED', message, { retryable: true })
     })
+  }
+
+  async #openPeer(): Promise<Peer> {
+    return this.#engines!.openPeer(this.#options, await this.#ahead)
   }
 
   /** The embedded engine has one model, whatever the default of the service is. */

@@ -6,6 +6,7 @@ import { ConfigurationError, DiarizeStreamError, EngineError, type Warning } fro
 import { proxyFor } from '../network.ts'
 import { type AuthenticationOptions, credentials, isLoopback, regionUrl, serverUrl } from '../protocol/endpoint.ts'
 import type { BeginMessage, TerminationMessage } from '../protocol/messages.ts'
+import type { ConnectionAhead } from '../session/connection-ahead.ts'
 import type { SessionTarget } from '../session/transport.ts'
 import type { StreamStart, SupervisorOptions } from '../stream/options.ts'
 import { useMeter } from '../stream/session-meter.ts'
@@ -65,14 +66,28 @@ export async function load(options: ResolvedDiarizeOptions): Promise<Loaded> {
   return hearsInParallel(options) ? { ...naming, parallel: await import('./parallel.ts') } : naming
 }
 
-/** Chooses the engine, and starts it where it runs in this process. */
-export async function openPeer(options: ResolvedDiarizeOptions): Promise<Peer> {
+/** A connection to the server that the first session will be with, if one can be made without it. */
+export async function connectAhead(options: ResolvedDiarizeOptions): Promise<ConnectionAhead | undefined> {
+  const kind = peerKind(options)
+  if (kind === 'embedded' || options.agent !== undefined) return undefined
+  const url = kind === 'server' ? serverUrl(options.url!) : new URL(regionUrl(options.region ?? 'global'))
+  if (proxyFor(url) !== undefined) return undefined
+  const { ConnectionAhead: Ahead } = await import('../session/connection-ahead.ts')
+  return new Ahead(url, options.ca)
+}
+
+/**
+ * Chooses the engine, and starts it where it runs in this process.
+ *
+ * @param ahead - what {@link connectAhead} gave.
+ */
+export async function openPeer(options: ResolvedDiarizeOptions, ahead?: ConnectionAhead): Promise<Peer> {
   const { engine, url } = options
   if (typeof engine === 'object') return embeddedPeer(engine)
   const kind = peerKind(options)
-  if (kind === 'server') return serverPeer(serverUrl(url!), options)
+  if (kind === 'server') return serverPeer(serverUrl(url!), options, ahead)
   if (kind === 'assemblyai') {
-    return servicePeer(options, options.apiKey ?? (options.token === undefined ? environmentKey() : undefined))
+    return servicePeer(options, options.apiKey ?? (options.token === undefined ? environmentKey() : undefined), ahead)
   }
   const { embeddedEngine } = await import('../engine/embedded.ts')
   const peer = await embeddedPeer(embeddedEngine())
@@ -85,15 +100,20 @@ export async function openPeer(options: ResolvedDiarizeOptions): Promise<Peer> {
   return peer
 }
 
-function servicePeer(options: ResolvedDiarizeOptions, key: AuthenticationOptions['apiKey']): Peer {
+function servicePeer(
+  options: ResolvedDiarizeOptions,
+  key: AuthenticationOptions['apiKey'],
+  ahead: ConnectionAhead | undefined,
+): Peer {
   const authentication: AuthenticationOptions = key === undefined ? { token: options.token as string } : { apiKey: key }
-  return remotePeer('assemblyai', 'AssemblyAI', new URL(regionUrl(options.region ?? 'global')), authentication, options)
+  const url = new URL(regionUrl(options.region ?? 'global'))
+  return remotePeer('assemblyai', 'AssemblyAI', url, authentication, { ...options, ahead })
 }
 
-function serverPeer(url: URL, options: ResolvedDiarizeOptions): Peer {
+function serverPeer(url: URL, options: ResolvedDiarizeOptions, ahead: ConnectionAhead | undefined): Peer {
   const { apiKey, token } = options
   const authentication = { ...(apiKey !== undefined && { apiKey }), ...(token !== undefined && { token }) }
-  const peer = remotePeer('server', url.host, url, authentication, options)
+  const peer = remotePeer('server', url.host, url, authentication, { ...options, ahead })
   if (url.protocol === 'ws:' && !isLoopback(url)) {
     peer.warnings.push({
       code: 'UNENCRYPTED',
@@ -108,7 +128,7 @@ function remotePeer(
   name: string,
   url: URL,
   authentication: AuthenticationOptions,
-  { agent, ca }: ResolvedDiarizeOptions,
+  { agent, ca, ahead }: ResolvedDiarizeOptions & { ahead: ConnectionAhead | undefined },
 ): Peer {
   return {
     kind,
@@ -128,6 +148,7 @@ function remotePeer(
         ...(agent && { agent }),
         ...(ca && { ca }),
         ...(proxy && { proxy }),
+        ...(ahead && { ahead }),
       }
     },
     failure: () => undefined,
