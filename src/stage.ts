@@ -1,4 +1,4 @@
-import { PassThrough, type Readable, type Writable } from 'node:stream'
+import { type Duplex, PassThrough, type Readable, type Writable } from 'node:stream'
 import type { AudioFormat } from './audio/format.ts'
 
 /**
@@ -17,9 +17,12 @@ export const requestFormat = Symbol.for('diarize-stream.requestFormat')
 
 /**
  * A method of FFmpeg-backed stages: starts the process now, for a `format` that the stage below will ask for. What it says is
- * told once somebody reads.
+ * told once somebody reads. Resolves when it has been started, or cannot be.
  */
 export const startAhead = Symbol.for('diarize-stream.startAhead')
+
+/** A method of `diarize()`: makes the connection of its first session now, and not only once something is piped in. */
+export const connectAhead = Symbol.for('diarize-stream.connectAhead')
 
 /**
  * A method of FFmpeg-backed stages: asks for packets of mono Opus in Ogg instead of WAV, as the user has wished it of them,
@@ -63,11 +66,15 @@ export const recordStage = Symbol.for('diarize-stream.recordStage')
 
 export interface UpstreamStage extends Readable {
   [requestFormat]?: (format: RequestedFormat) => boolean
-  [startAhead]?: (format: RequestedFormat) => void
+  [startAhead]?: (format: RequestedFormat) => Promise<void>
   [requestPackets]?: (refusal: string | undefined) => boolean
   [pcmFormat]?: AudioFormat | undefined
   readonly [liveSource]?: boolean | undefined
   readonly [streamStartedAt]?: Date | undefined
+}
+
+export interface HearingStage extends Duplex {
+  [connectAhead]?: () => void
 }
 
 const stages = new WeakSet<object>()

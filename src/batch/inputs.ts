@@ -164,7 +164,7 @@ async function walk(directory: string, folder: string, add: (one: FoundInput) =>
   )
   if (entries instanceof InputError) return add({ input: directory, folder, trouble: entries })
   const visible = entries.filter(({ name }) => !name.startsWith('.'))
-  for (const entry of visible.toSorted((a, b) => byName.compare(a.name, b.name))) {
+  for (const entry of visible.toSorted((a, b) => byName().compare(a.name, b.name))) {
     const input = path.join(directory, entry.name)
     // Links to folders may go round in circles.
     if (entry.isDirectory()) await walk(input, path.join(folder, entry.name), add)
@@ -180,14 +180,19 @@ export async function mediaBeside(file: string): Promise<string[]> {
   // An output may be called by the whole name of its input: talk.mp4.jsonl.
   const named = entries.filter((entry) => entry === name || path.basename(entry, path.extname(entry)) === name)
   const found: string[] = []
-  for (const entry of named.toSorted((a, b) => byName.compare(a, b))) {
+  for (const entry of named.toSorted((a, b) => byName().compare(a, b))) {
     const beside = path.join(folder, entry)
     if (await isMedia(beside)) found.push(beside)
   }
   return found
 }
 
-const byName = new Intl.Collator('en', { numeric: true })
+let collator: Intl.Collator | undefined
+
+/** Made when it is used, as that takes milliseconds. */
+function byName(): Intl.Collator {
+  return (collator ??= new Intl.Collator('en', { numeric: true }))
+}
 
 async function isMedia(file: string): Promise<boolean> {
   const ending = path.extname(file).slice(1).toLowerCase()

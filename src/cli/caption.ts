@@ -11,12 +11,11 @@ import { isRotatingPattern, type RotatingSink, rotatingSink } from '../sinks/rot
 import { textSink } from '../sinks/caption-sinks.ts'
 import { captionFormats } from '../captions/formats/names.ts'
 import { sinkOf } from '../sinks/formats.ts'
-import { diarize } from '../transforms/diarize.ts'
 import { resample } from '../transforms/resample.ts'
-import { type CaptionCommand, captionOptions, type Command, engineOptions, isLocal, STDOUT } from './arguments.ts'
+import { type CaptionCommand, captionOptions, type Command, isLocal, STDOUT } from './arguments.ts'
 import { exitCodeFor, type Interrupts } from './exit-codes.ts'
 import { ignoredOptions } from './ignored.ts'
-import { inputFile, inputKind, isTranscript } from './input.ts'
+import { inputFile, inputKind } from './input.ts'
 import { usage } from './options.ts'
 import { checkpointOf } from './resume.ts'
 import { SoundMeter, withoutSpeech } from './sound.ts'
@@ -25,10 +24,15 @@ import type { ReportSink } from './view/report-sink.ts'
 import { certaintyLine, certaintyWarning } from './view/certainty.ts'
 import { summaryLines, type Reporter, type SummaryFacts, unusedNames } from './view/reporter.ts'
 
-/** Does what a command asks; the exit code of a success is complete, with gaps, or interrupted. */
+/**
+ * Does what a command asks; the exit code of a success is complete, with gaps, or interrupted.
+ *
+ * @param hearer - what makes turns of the source, where that has none itself.
+ */
 export async function caption(
   command: Command,
   source: Readable,
+  hearer: Promise<Duplex> | undefined,
   reporter: Reporter,
   { stop, abort }: Interrupts,
   environmentKey: string | undefined,
@@ -37,7 +41,7 @@ export async function caption(
   const checkpoint = checkpointOf(command, stored)
   const replaced = checkpoint?.isThere === true ? [] : replacedFiles(command, stored)
   if (checkpoint?.isThere === true) reporter.say(`going on from ${checkpoint.file}`)
-  const turns = isTranscript(command.input) ? undefined : await hearer(command, environmentKey)
+  const turns = await hearer
   const report = command.report ? await makeReport(command) : undefined
   const file = inputFile(command.input)
   const wantsVideo = command.mux !== undefined || command.burn !== undefined
@@ -104,15 +108,6 @@ export async function caption(
   } finally {
     await videos?.close()
   }
-}
-
-async function hearer(command: Command, environmentKey: string | undefined): Promise<Duplex> {
-  if (!command.finished) return diarize(await engineOptions(command, environmentKey))
-  const [{ transcribe }, { finishedOptions }] = await Promise.all([
-    import('../transforms/transcribe/transcribe.ts'),
-    import('./finished.ts'),
-  ])
-  return transcribe(await finishedOptions(command, environmentKey))
 }
 
 async function makeReport(command: Command): Promise<ReportSink> {

@@ -39,7 +39,7 @@ export function isCaptions(input: string): boolean {
 }
 
 /**
- * The source for an input. What FFmpeg reads itself it begins to read now: it takes as long to start as the rest of this
+ * The source for an input. What FFmpeg reads itself it has begun to read by then: it takes as long to start as the rest of this
  * program to load.
  *
  * @throws ConfigurationError `INVALID_OPTION`
@@ -62,8 +62,10 @@ export async function openInput({
     case 'standard input': {
       const source: UpstreamStage = fileSource(input, { ...tracks, passThrough: passThrough && channels === undefined })
       // One that goes on may begin in the middle.
-      if (!resume)
-        source[startAhead]?.({ sampleRate: 16_000, encoding: 's16le', ...(channels === undefined && { channels: 1 }) })
+      if (!resume) {
+        const one = channels === undefined ? { channels: 1 } : {}
+        await source[startAhead]?.({ sampleRate: 16_000, encoding: 's16le', ...one })
+      }
       return source
     }
     case 'http':

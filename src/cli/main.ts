@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { environmentKey } from '../transforms/diarize-options.ts'
+import type { Duplex } from 'node:stream'
+import { environmentKey } from '../protocol/endpoint.ts'
 import { isAbortError } from '../errors.ts'
-import { type Command, parseCommand, USAGE } from './arguments.ts'
+import { connectAhead, type HearingStage } from '../stage.ts'
+import { type Command, engineOptions, parseCommand, USAGE } from './arguments.ts'
 import type { BatchCommand } from './batch/options.ts'
 import { EXIT, exitCodeOf, interrupts, isReaderGone } from './exit-codes.ts'
 import { isCaptions, isTranscript, openInput, transcriptOf } from './input.ts'
@@ -121,19 +123,41 @@ async function execute(given: Command): Promise<number> {
   const { batch } = command
   if (batch !== undefined) return executeMany(command, batch, key)
   const input = openInput(command)
-  // What is wrong with it is told below.
-  input.catch(() => {})
+  // What is wrong with it is told below. The rest would only keep FFmpeg from being started.
+  await input.catch(() => {})
+  const hearer = isTranscript(command.input) ? undefined : openHearer(command, key)
+  hearer?.catch(() => {})
   const [{ Reporter }, { caption }] = await Promise.all([import('./view/reporter.ts'), import('./caption.ts')])
   const reporter = await Reporter.open(command, { stdout: process.stdout, stderr: process.stderr, env: process.env })
   const signals = interrupts((line) => reporter.say(line))
   try {
-    return await caption(command, await input, reporter, signals, key)
+    return await caption(command, await input, hearer, reporter, signals, key)
   } catch (error) {
     return explain(error, reporter, signals.stop.aborted)
   } finally {
-    await input.then((source) => source.destroy()).catch(() => {})
+    for (const stage of [input, hearer]) await stage?.then((made) => made.destroy()).catch(() => {})
     reporter.close()
   }
+}
+
+/** What hears the input: it connects to its server while the rest of the command is loaded. */
+async function openHearer(command: Command, key: string | undefined): Promise<Duplex> {
+  if (command.finished) {
+    const [{ transcribe }, { finishedOptions }] = await Promise.all([
+      import('../transforms/transcribe/transcribe.ts'),
+      import('./finished.ts'),
+    ])
+    return listened(transcribe(await finishedOptions(command, key)))
+  }
+  const { diarize } = await import('../transforms/diarize.ts')
+  const stage: HearingStage = diarize(await engineOptions(command, key))
+  stage[connectAhead]?.()
+  return listened(stage)
+}
+
+/** What a stage fails with before it is run, the run tells. */
+function listened(stage: Duplex): Duplex {
+  return stage.on('error', () => {})
 }
 
 /** Names that a transcript has are kept where no others are given; in captions they are the labels. */

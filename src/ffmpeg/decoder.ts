@@ -80,6 +80,7 @@ export class FfmpegDecoder extends Duplex {
   #decoding!: typeof import('./decoding.ts')
   /** Whether FFmpeg is to be started as soon as that is there. */
   #isAhead = false
+  #constructed = (): void => {}
   #target: RequestedFormat | undefined
   #upstream: UpstreamStage | undefined
   #process: FfmpegProcess | undefined
@@ -185,15 +186,20 @@ export class FfmpegDecoder extends Duplex {
   }
 
   /** Starts FFmpeg on what it opens itself; what is wrong with that comes when somebody reads. */
-  [startAhead](format: RequestedFormat): void {
+  async [startAhead](format: RequestedFormat): Promise<void> {
     const { input, refusal, passThrough } = this.#options
     // Whether samples or packets are wanted, it is not known yet.
     if (passThrough === true || input === undefined || refusal !== undefined || !this[requestFormat](format)) return
     this.#isAhead = true
+    await new Promise<void>((resolve) => (this.#constructed = resolve))
   }
 
   override _construct(callback: (error?: Error | null) => void): void {
-    this.load().then(() => callback(), callback)
+    const done = (error?: Error): void => {
+      callback(error)
+      this.#constructed()
+    }
+    this.load().then(() => done(), done)
   }
 
   protected async load(): Promise<void> {

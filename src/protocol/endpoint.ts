@@ -137,3 +137,8 @@ async function ask(name: string, source: () => string | Promise<string>): Promis
 function messageOf(error: unknown): string {
   return oneLine(error instanceof Error ? error.message : String(error))
 }
+
+/** The key that the environment has, if any. */
+export function environmentKey(): string | undefined {
+  return process.env['ASSEMBLYAI_API_KEY']?.trim() || undefined
+}

@@ -2,6 +2,7 @@ import type { Agent } from 'node:http'
 import {
   type AuthenticationOptions,
   checkAuthentication,
+  environmentKey,
   type Region,
   regions,
   serverUrl,
@@ -459,10 +460,6 @@ function checkQuery(query: unknown): void {
       )
     }
   }
-}
-
-export function environmentKey(): string | undefined {
-  return process.env['ASSEMBLYAI_API_KEY']?.trim() || undefined
 }
 
 /** What kind of server a stream talks to; `server` is one given by `url`. */

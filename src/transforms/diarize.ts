@@ -27,7 +27,7 @@ import type { DonePosition, TurnTotals } from '../stream/turn-totals.ts'
 import { ConfigurationError, InputError, SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import { checkKnown } from '../options.ts'
-import { learnsFrom, recordStage, onUpstream, relayEvents } from '../stage.ts'
+import { connectAhead, learnsFrom, recordStage, onUpstream, relayEvents } from '../stage.ts'
 import { waitAtMost } from '../stream-helpers.ts'
 import { type SpeakerModelIdentity, VoiceBookInFile } from '../voices/book.ts'
 import type { SpeakerNaming } from './voices/speaker-naming.ts'
@@ -90,7 +90,7 @@ class DiarizeStream extends Duplex {
   #endpointForced = false
   #peer: Promise<Peer> | undefined
   #opened: Peer | undefined
-  /** Whether something is piped in, and the connection that is made then. */
+  /** Whether there will be audio, and the connection that is made then. */
   #isFed = false
   #ahead: Promise<ConnectionAhead | undefined> | undefined
   #supervisor: Supervision | undefined
@@ -153,8 +153,7 @@ class DiarizeStream extends Duplex {
     relayEvents(this, (event, record) => (event === 'gap' ? this.#placed(record as Gap) : record))
     onUpstream(this, (upstream) => {
       this.#input.attach(upstream)
-      this.#isFed = true
-      if (this.#engines !== undefined) this.#connectAhead()
+      this[connectAhead]()
     })
     // At the end: where it has fired already, the stage is destroyed here.
     if (options.signal) addAbortSignal(options.signal, this)
@@ -216,7 +215,7 @@ class DiarizeStream extends Duplex {
     this.#done = new Done()
     this.#totals = new Totals()
     this.#engines = engines
-    if (this.#isFed) this.#connectAhead()
+    if (this.#isFed) this[connectAhead]()
     this.#loaded = await engines.load(this.#options)
     await this.#openBook()
   }
@@ -264,8 +263,9 @@ class DiarizeStream extends Duplex {
   }
 
   /** Makes the connection of the first session, which opens with the first audio. */
-  #connectAhead(): void {
-    if (this.destroyed) return
+  [connectAhead](): void {
+    this.#isFed = true
+    if (this.#engines === undefined || this.destroyed) return
     // What is wrong with it, the session tells.
     this.#ahead ??= this.#engines!.connectAhead(this.#options).catch(() => undefined)
   }

@@ -4,7 +4,14 @@ import { samplesAt16k } from '../audio/pcm.ts'
 import type { Engine } from '../engine/engine.ts'
 import { ConfigurationError, DiarizeStreamError, EngineError, type Warning } from '../errors.ts'
 import { proxyFor } from '../network.ts'
-import { type AuthenticationOptions, credentials, isLoopback, regionUrl, serverUrl } from '../protocol/endpoint.ts'
+import {
+  type AuthenticationOptions,
+  credentials,
+  environmentKey,
+  isLoopback,
+  regionUrl,
+  serverUrl,
+} from '../protocol/endpoint.ts'
 import type { BeginMessage, TerminationMessage } from '../protocol/messages.ts'
 import type { ConnectionAhead } from '../session/connection-ahead.ts'
 import type { SessionTarget } from '../session/transport.ts'
@@ -18,13 +25,7 @@ import { channelSettings } from './channels/options.ts'
 import type { ChannelSupervisor } from './channels/supervisor.ts'
 import type { OfChannel } from './diarize-events.ts'
 import type { DiarizeInput } from './diarize-input.ts'
-import {
-  environmentKey,
-  liveSettings,
-  peerKind,
-  type PeerKind,
-  type ResolvedDiarizeOptions,
-} from './diarize-options.ts'
+import { liveSettings, peerKind, type PeerKind, type ResolvedDiarizeOptions } from './diarize-options.ts'
 
 const RETRIES = 10
 /** After the last audio: a service has the last words at once. */

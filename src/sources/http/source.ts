@@ -5,7 +5,7 @@ import { canSeek, seekTo } from '../../stage.ts'
 import type { LiveSourceEvents } from '../live/options.ts'
 import { JoinedSource } from '../live/parts.ts'
 import { checkAddress, shownUrl } from './address.ts'
-import type { HttpOpening } from './opening.ts'
+import type { Beginning, HttpOpening } from './opening.ts'
 import { type HttpSourceOptions, resolveHttpOptions } from './options.ts'
 
 /** A file, a station or a playlist on a server: a WAV byte stream. */
@@ -43,6 +43,7 @@ export function httpSource(url: string | URL, options: HttpSourceOptions = {}): 
   const { live, maxDuration, stop, signal } = settings
   let opening: HttpOpening | undefined
   let failures: typeof import('./failures.ts') | undefined
+  const begin: Beginning = { ms: 0, check: () => {} }
   let closed = false
   const isLive = () => opening?.isLive ?? live === true
   const source = new JoinedSource({

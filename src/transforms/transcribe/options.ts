@@ -13,10 +13,9 @@ import {
   oneOf,
   string,
 } from '../../options.ts'
-import { type AuthenticationOptions, checkAuthentication } from '../../protocol/endpoint.ts'
+import { type AuthenticationOptions, checkAuthentication, environmentKey } from '../../protocol/endpoint.ts'
 import { encodings, exclusive } from '../../protocol/parameters.ts'
 import { checkVoiceBook, type VoiceBook, type VoiceBookInFile } from '../../voices/book.ts'
-import { environmentKey } from '../diarize-options.ts'
 
 /** How the service is to hear a finished file. */
 export interface TranscriptParameters {
