@@ -127,7 +127,7 @@ export type {
 } from './batch/caption-one.ts'
 export type { CaptionInput } from './batch/inputs.ts'
 export type { CaptionJob, CaptionOutput } from './batch/plan.ts'
-export { captionFormats, type CaptionFormat } from './captions/formats/names.ts'
+export { captionFormats, type CaptionFormat } from './captions/formats/options.ts'
 export type * from './engine/engine.ts'
 export { isCue, isSegment, isTurn, type Captionable, type Cue, type Segment, type Turn, type Word } from './model.ts'
 export {

@@ -15,7 +15,7 @@ import {
 } from '../options.ts'
 import type { Progress } from '../pipeline/progress.ts'
 import type { Stage } from '../run.ts'
-import { type CaptionFormat, captionFormats } from '../captions/formats/names.ts'
+import { type CaptionFormat, captionFormats } from '../captions/formats/options.ts'
 import type { CaptionResult } from './caption-one.ts'
 import type { CaptionInput } from './inputs.ts'
 import type { CaptionJob } from './plan.ts'

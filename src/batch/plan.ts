@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { ConfigurationError, type InputError } from '../errors.ts'
-import type { CaptionFormat } from '../captions/formats/names.ts'
+import type { CaptionFormat } from '../captions/formats/options.ts'
 import { addressOf, type FoundInput } from './inputs.ts'
 import { hashOf, repeated, sortedHashes } from './path-hashes.ts'
 

@@ -1,6 +1,6 @@
 import { type Region, regions, serverUrl } from '../protocol/endpoint.ts'
 import { checkParameters, languageCodes } from '../protocol/parameters.ts'
-import { type CaptionFormat, captionFormats } from '../captions/formats/names.ts'
+import { type CaptionFormat, captionFormats } from '../captions/formats/options.ts'
 import {
   checkLayoutOptions,
   type CueLayoutOptions,

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { laidOutFormats } from '../captions/formats/names.ts'
+import { laidOutFormats } from '../captions/formats/options.ts'
 import type { Warning } from '../errors.ts'
 import { DEFAULT_MODEL, modelFamily } from '../protocol/models.ts'
 import { languageCodes } from '../protocol/parameters.ts'

@@ -1,5 +1,5 @@
 import { PRESET_NAMES, type PresetName } from '../captions/layout/options.ts'
-import { type CaptionFormat, captionFormats } from '../captions/formats/names.ts'
+import { type CaptionFormat, captionFormats } from '../captions/formats/options.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
 import { ConfigurationError } from '../errors.ts'
 import { resolveFfmpegOptions } from '../ffmpeg/arguments.ts'

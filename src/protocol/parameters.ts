@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../errors.ts'
+import { ConfigurationError, type Warning } from '../errors.ts'
 import {
   checkBoolean,
   checkInteger,
@@ -8,9 +8,7 @@ import {
   checkString,
   invalidOption,
 } from '../options.ts'
-import { invalidMessage, invalidParameter, quote } from './close-codes.ts'
-import { isRecord } from './messages.ts'
-import { knownNames, modes, speechModels, type UnknownModels } from './models.ts'
+import { knownNames } from './models.ts'
 
 /** Every parameter of `/v3/ws`: the client builds its query from it, the strict server checks queries. */
 
@@ -208,7 +206,8 @@ export interface ConnectionParameters {
   customerSupportAudioCapture?: boolean
 }
 
-const table: Readonly<Record<string, Parameter>> = parameterTable
+/** The same, for names that come from elsewhere. */
+export const table: Readonly<Record<string, Parameter>> = parameterTable
 
 /** Names of all connection parameters. */
 export const parameterNames = Object.keys(parameterTable) as ParameterName[]
@@ -272,7 +271,8 @@ function checkParameter(name: string, rule: Parameter, value: unknown): void {
     case 'list':
       return checkList(name, value, { max: rule.maxItems, maxLength: rule.maxItemLength, values: rule.values })
     case 'object':
-      if (!isRecord(value)) throw invalidOption(name, 'an object', value)
+      if (typeof value !== 'object' || value === null || Array.isArray(value))
+        throw invalidOption(name, 'an object', value)
   }
 }
 
@@ -293,7 +293,8 @@ export function toQuery(
   return query
 }
 
-function isInSeconds(parameter: Parameter | undefined): boolean {
+/** Whether a parameter is in ms here, and in seconds on the wire. */
+export function isInSeconds(parameter: Parameter | undefined): boolean {
   return parameter !== undefined && 'inSeconds' in parameter
 }
 
@@ -306,177 +307,51 @@ export function toUpdate(parameters: ConnectionParameters): Record<string, unkno
   return update
 }
 
-/** What a server knows, and what it makes of what it does not know. */
-export interface QueryRules {
-  /** Model ids known beside those of the service. */
-  ownModels?: readonly string[]
-  /** What becomes of models and modes that are not known; `open` if absent. */
-  models?: UnknownModels
+/** Bounds to which the service moves a value of its own accord, in ms, and what is known of that. */
+const bounds = {
+  minTurnSilence: { least: 50, most: 10_000, elsewhere: 'moves others to these bounds' },
+  maxTurnSilence: { least: 50, most: 10_000, elsewhere: 'moves others to these bounds' },
+  speakerLabelsRevisionIntervalMs: {
+    least: 120_000,
+    most: 300_000,
+    elsewhere: 'moves others to these bounds or refuses them, its documents disagree',
+  },
+} as const
+
+/** What a session goes by that was asked for `ms`: revisions of labels may also be left out, by 0. */
+export function moved(name: keyof typeof bounds, ms: number): number {
+  if (name === 'speakerLabelsRevisionIntervalMs' && ms === 0) return 0
+  const { least, most } = bounds[name]
+  return Math.min(Math.max(ms, least), most)
 }
 
-/**
- * Reads the query of a connection. Unknown names are ignored, as the service does; of a name given twice the last value
- * counts, except that lists must be one JSON array.
- *
- * @throws Refusal (3006) for a value that is not allowed.
- */
-export function parseQuery(query: URLSearchParams, rules: QueryRules = {}): ConnectionParameters {
-  const parameters: Record<string, unknown> & ConnectionParameters = {}
-  for (const [name, parameter] of Object.entries(table)) {
-    const texts = query.getAll(parameter.wire)
-    if (texts.length > 0) parameters[name] = checkBounds(parameter, readQueryValue(parameter, texts))
+/** A warning for each value that a server may not take; `path` is how a parameter is called where it was given. */
+export function movedValues(parameters: ConnectionParameters, path: (name: ParameterName) => string): Warning[] {
+  const warnings: Warning[] = []
+  for (const name of Object.keys(bounds) as (keyof typeof bounds)[]) {
+    const value = parameters[name]
+    if (value === undefined || moved(name, value) === value) continue
+    const { least, most, elsewhere } = bounds[name]
+    const message = `${path(name)} is ${value} ms; the service takes ${least} to ${most} ms and ${elsewhere}`
+    warnings.push({ code: 'PARAMETER_OUT_OF_RANGE', message, option: path(name), value, least, most })
   }
-  judgeNames(parameters, rules)
-  checkCombinations(parameters)
-  return parameters
+  return warnings
 }
 
-/**
- * Reads an `UpdateConfiguration` message. Names that are unknown or cannot change in mid-session are ignored, and so is
- * `null`.
- *
- * @throws Refusal (3006) for a value of the wrong type or out of its bounds.
- */
-export function parseUpdate(message: Record<string, unknown>, rules: QueryRules = {}): ConnectionParameters {
-  const values: Record<string, unknown> & ConnectionParameters = {}
-  for (const [name, parameter] of Object.entries(table)) {
-    if (!parameter.updatable || !Object.hasOwn(message, parameter.wire)) continue
-    const value = message[parameter.wire]
-    if (value === null) continue
-    if (!isOfKind[parameter.kind](value)) throw invalidMessage(`'${parameter.wire}' ${shouldBe[parameter.kind]}`)
-    values[name] = checkBounds(parameter, value)
+/** A warning for each model or mode that is not known, and is passed on all the same. */
+export function unknownNames(
+  parameters: ConnectionParameters,
+  path: (name: ParameterName) => string,
+  ownModels: readonly string[] = [],
+): Warning[] {
+  const known = { speechModel: [...knownNames.speechModel, ...ownModels], mode: knownNames.mode }
+  const codes = { speechModel: 'UNKNOWN_MODEL', mode: 'UNKNOWN_MODE' } as const
+  const warnings: Warning[] = []
+  for (const name of ['speechModel', 'mode'] as const) {
+    const value = parameters[name]
+    if (value === undefined || (known[name] as readonly string[]).includes(value)) continue
+    const message = `${path(name)} '${value}' is none of those known here (${known[name].join(', ')})`
+    warnings.push({ code: codes[name], message, option: path(name), value })
   }
-  judgeNames(values, rules)
-  return values
-}
-
-const shouldBe: Record<ParameterRule['kind'], string> = {
-  boolean: 'should be a valid boolean',
-  integer: 'should be a valid integer',
-  number: 'should be a valid number',
-  string: 'should be a valid string',
-  list: 'should be a list of strings',
-  object: 'should be a JSON object',
-}
-
-function isStringList(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string')
-}
-
-const isOfKind: Record<ParameterRule['kind'], (value: unknown) => boolean> = {
-  boolean: (value) => typeof value === 'boolean',
-  integer: (value) => Number.isInteger(value),
-  number: (value) => Number.isFinite(value),
-  string: (value) => typeof value === 'string',
-  list: isStringList,
-  object: isRecord,
-}
-
-/** How the text of a query value becomes a value; `undefined` where it cannot. */
-const readText: Record<ParameterRule['kind'], (text: string) => unknown> = {
-  boolean: (text) => (/^(true|false)$/i.test(text) ? text.toLowerCase() === 'true' : undefined),
-  integer: (text) => (/^[+-]?\d{1,15}$/.test(text) ? Number(text) : undefined),
-  number: (text) => (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : undefined),
-  string: (text) => text,
-  list: readJson,
-  object: readJson,
-}
-
-const unreadable: Record<ParameterRule['kind'], string> = {
-  boolean: 'Input should be a valid boolean, unable to interpret input',
-  integer: 'Input should be a valid integer, unable to parse string as an integer',
-  number: 'Input should be a valid number, unable to parse string as a number',
-  string: 'Input should be a valid string',
-  list: 'Invalid JSON array',
-  object: 'Invalid JSON object',
-}
-
-function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-/** The value of a parameter that the query names once or more. */
-function readQueryValue(parameter: Parameter, texts: readonly string[]): unknown {
-  const { kind, wire } = parameter
-  const text = texts.at(-1) ?? ''
-  // The service documents a list of comma-separated names for this one parameter, beside the JSON form.
-  if (wire === 'redact_pii_policies' && texts.length === 1 && !text.startsWith('[')) return text.split(',')
-  const repeatedList = kind === 'list' && texts.length > 1
-  const value = repeatedList ? undefined : readText[kind](text)
-  if (!isOfKind[kind](value)) throw invalidParameter(wire, unreadable[kind])
-  return isInSeconds(parameter) ? Number(value) * 1000 : value
-}
-
-/** Returns `value`, less list items that are silently ignored; throws where it is out of the rule's bounds. */
-function checkBounds(parameter: Parameter, value: unknown): unknown {
-  const { kind } = parameter
-  if ((kind === 'integer' || kind === 'number') && typeof value === 'number') checkRange(parameter, value)
-  if (kind === 'string' && typeof value === 'string') checkText(parameter, value)
-  return kind === 'list' && isStringList(value) ? boundList(parameter, value) : value
-}
-
-function checkRange(parameter: Parameter & { kind: 'integer' | 'number' }, value: number): void {
-  const { wire, min, max, unit } = parameter
-  if (value >= min && value <= max) return
-  const [least, limit] = value < min ? [true, min] : [false, max]
-  const bound = isInSeconds(parameter) ? limit / 1000 : limit
-  if (unit === undefined) {
-    throw invalidParameter(wire, `Input should be ${least ? 'greater' : 'less'} than or equal to ${bound}`)
-  }
-  const shown = `${bound.toLocaleString('en-US')} ${isInSeconds(parameter) ? 'seconds' : unit}`
-  throw invalidParameter(wire, `Value error, ${wire} must be at ${least ? 'least' : 'most'} ${shown}`)
-}
-
-function checkText(parameter: Parameter & { kind: 'string' }, value: string): void {
-  const { wire, maxLength, values } = parameter
-  if (wire === 'encoding') return checkEncoding(value)
-  if (values !== undefined) return checkChoice(wire, value, values)
-  if (value.length <= maxLength) return
-  throw invalidParameter(
-    wire,
-    `Value error, ${wire} exceeds maximum length of ${maxLength} characters (got ${value.length})`,
-  )
-}
-
-function boundList(parameter: Parameter & { kind: 'list' }, items: string[]): string[] {
-  const { wire, maxItems, maxItemLength, values } = parameter
-  if (items.length > maxItems) throw invalidParameter(wire, `Value error, Max ${maxItems} items`)
-  if (values !== undefined) for (const item of items) checkChoice(wire, item, values)
-  return maxItemLength === undefined ? items : items.filter((item) => item.length <= maxItemLength)
-}
-
-function checkChoice(wire: string, value: string, allowed: readonly string[]): void {
-  if (allowed.includes(value)) return
-  const shown = allowed.map((item) => `'${item}'`)
-  const list = shown.length > 1 ? `${shown.slice(0, -1).join(', ')} or ${shown.at(-1)}` : shown.join('')
-  throw invalidParameter(wire, `Input should be ${list}`)
-}
-
-function checkEncoding(value: string): void {
-  if ((encodings as readonly string[]).includes(value)) return
-  throw invalidParameter('encoding', `'${quote(value)}' is not a valid Encoding`)
-}
-
-/** No name is empty, and where the server is strict, each is one that is known. */
-function judgeNames(
-  { speechModel, mode }: ConnectionParameters,
-  { ownModels = [], models = 'open' }: QueryRules,
-): void {
-  const refused = (value: string | undefined): value is string =>
-    value === '' || (models === 'strict' && value !== undefined)
-  if (refused(speechModel)) checkChoice('speech_model', speechModel, [...speechModels, ...ownModels])
-  if (refused(mode)) checkChoice('mode', mode, modes)
-}
-
-function checkCombinations(parameters: ConnectionParameters): void {
-  if (parameters.voiceFocusThreshold !== undefined && parameters.voiceFocus === undefined) {
-    throw invalidParameter('voice_focus_threshold', 'Value error, voice_focus_threshold needs voice_focus')
-  }
-  if (parameters.prompt && parameters.speechModel?.startsWith('universal-streaming-')) {
-    throw invalidParameter('prompt', "Value error, prompt is only supported with the 'u3-rt-pro' speech_model")
-  }
+  return warnings
 }

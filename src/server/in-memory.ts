@@ -1,6 +1,6 @@
 import type { Engine } from '../engine/engine.ts'
 import { CLOSE_REASON, Refusal } from '../protocol/close-codes.ts'
-import { parseQuery } from '../protocol/parameters.ts'
+import { parseQuery } from '../protocol/queries.ts'
 import type { MemoryClient, MemoryServer } from '../session/transport.ts'
 import { API_VERSION } from './connection.ts'
 import { MAX_MESSAGE, resolveServerOptions } from './options.ts'

@@ -15,8 +15,8 @@ import {
   type UnattributedLabel,
 } from './outgoing.ts'
 import type { UnknownModels } from '../protocol/models.ts'
-import { unknownNames } from '../protocol/parameter-warnings.ts'
-import { type ConnectionParameters, type ParameterName, parameterTable, parseUpdate } from '../protocol/parameters.ts'
+import { type ConnectionParameters, type ParameterName, parameterTable, unknownNames } from '../protocol/parameters.ts'
+import { parseUpdate } from '../protocol/queries.ts'
 import { Refusal } from '../protocol/close-codes.ts'
 import { engineUpdate, resolveSettings, type SessionSettings } from './settings.ts'
 

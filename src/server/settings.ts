@@ -1,7 +1,6 @@
 import type { EngineSettings, EngineSettingsUpdate } from '../engine/engine.ts'
 import { DEFAULT_MODEL, knownMode, type ModelFamily, modelFamily, type modes } from '../protocol/models.ts'
-import { moved } from '../protocol/parameter-warnings.ts'
-import type { ConnectionParameters, Encoding } from '../protocol/parameters.ts'
+import { type ConnectionParameters, type Encoding, moved } from '../protocol/parameters.ts'
 
 /** Everything a session follows: what the client asked for, and the server's defaults for the rest. */
 export interface SessionSettings {

@@ -1,4 +1,4 @@
-import type { CaptionFormat } from '../captions/formats/names.ts'
+import type { CaptionFormat } from '../captions/formats/options.ts'
 import type { CueLayoutOptions, PresetName } from '../captions/layout/options.ts'
 import type { SpeakerNames } from '../captions/speakers.ts'
 import {

@@ -2,7 +2,6 @@ import { createReadStream, fstatSync } from 'node:fs'
 import { addAbortSignal, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { OutputDestination } from '../destinations/destination.ts'
-import { fileKey, noteReader } from '../destinations/files-being-read.ts'
 import { InputError } from '../errors.ts'
 import { invalidOption } from '../options.ts'
 import { announce, recordStage } from '../stage.ts'
@@ -70,6 +69,7 @@ export async function* readText(transcript: Transcript, closed?: AbortSignal): A
 }
 
 async function* openText(path: string, closed: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  const { fileKey, noteReader } = await import('../destinations/files-being-read.ts')
   const bytes: Readable = path === '-' ? process.stdin : createReadStream(path)
   if (closed !== undefined) addAbortSignal(closed, bytes)
   let release = (): void => {}

@@ -4,7 +4,7 @@ import type { WebSocket } from 'ws'
 import type { ServerMessage } from '../protocol/messages.ts'
 import type { Engine } from '../engine/engine.ts'
 import { resetConnection } from '../server/listener.ts'
-import { parseQuery } from '../protocol/parameters.ts'
+import { parseQuery } from '../protocol/queries.ts'
 import { CLOSE_REASON, Refusal } from '../protocol/close-codes.ts'
 import { Session } from '../server/session.ts'
 

@@ -2,14 +2,15 @@ import { addAbortSignal, Duplex } from 'node:stream'
 import { StreamDiagnostics } from '../diagnostics.ts'
 import { oneLine } from '../redact.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
-import { movedValues, unknownNames } from '../protocol/parameter-warnings.ts'
 import {
   checkKnownNames,
   checkParameters,
   type ConnectionParameters,
+  movedValues,
   type ParameterName,
   toQuery,
   toUpdate,
+  unknownNames,
   updatableNames,
 } from '../protocol/parameters.ts'
 import type { ConnectionAhead } from '../session/connection-ahead.ts'

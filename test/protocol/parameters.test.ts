@@ -6,12 +6,11 @@ import {
   type Parameter,
   parameterNames,
   parameterTable,
-  parseQuery,
-  parseUpdate,
   toQuery,
   toUpdate,
   updatableNames,
 } from '../../src/protocol/parameters.ts'
+import { parseQuery, parseUpdate } from '../../src/protocol/queries.ts'
 import { speechModels } from '../../src/protocol/models.ts'
 import { runs } from '../helpers/runs.ts'
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ServerMessage } from '../../src/protocol/messages.ts'
 import type { Engine, EngineListener } from '../../src/engine/engine.ts'
-import { parseQuery } from '../../src/protocol/parameters.ts'
+import { parseQuery } from '../../src/protocol/queries.ts'
 import type { Refusal } from '../../src/protocol/close-codes.ts'
 import { Session } from '../../src/server/session.ts'
 import { scriptedEngine } from '../../src/testing/index.ts'

@@ -103,3 +103,16 @@ export function checkTranscriptOptions(options: TranscriptOptions, where = ''): 
   checkBoolean(`${where}timestamps`, options.timestamps)
   checkInteger(`${where}paragraphPause`, options.paragraphPause, 0, Number.MAX_SAFE_INTEGER, 'milliseconds')
 }
+
+/** All formats. */
+export const captionFormats = [
+  ...(['srt', 'vtt', 'ass', 'ttml', 'sbv', 'lrc'] as const),
+  ...(['jsonl', 'txt', 'docx', 'csv', 'json'] as const),
+  ...(['rttm', 'ctm', 'stm'] as const),
+] as const
+
+/** A format of captions or transcripts, called by the ending of its files. */
+export type CaptionFormat = (typeof captionFormats)[number]
+
+/** Formats of cues, which are laid out. */
+export const laidOutFormats: readonly CaptionFormat[] = ['srt', 'vtt', 'ass', 'ttml', 'sbv', 'lrc']

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { isList } from '../../batch/inputs.ts'
 import { checkInteger, checkOneOf } from '../../options.ts'
 import { redact } from '../../redact.ts'
-import { type CaptionFormat, captionFormats } from '../../captions/formats/names.ts'
+import { type CaptionFormat, captionFormats } from '../../captions/formats/options.ts'
 import { numberOrText, usage } from '../options.ts'
 
 /** What is asked of many inputs. */

@@ -1,4 +1,4 @@
-import { captionFormats } from '../../captions/formats/names.ts'
+import { captionFormats } from '../../captions/formats/options.ts'
 import { PRESET_NAMES } from '../../captions/layout/options.ts'
 import { regions } from '../../protocol/endpoint.ts'
 import { OPTIONS } from '../arguments.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { CaptionFormat } from '../../captions/formats/names.ts'
+import type { CaptionFormat } from '../../captions/formats/options.ts'
 import { PRESET_NAMES } from '../../captions/layout/options.ts'
 import { checkInteger, checkOneOf } from '../../options.ts'
 import { type Region, regions } from '../../protocol/endpoint.ts'
