@@ -268,7 +268,7 @@ class DiarizeStream extends Duplex {
     this.#isFed = true
     if (this.#engines === undefined || this.destroyed) return
     // What is wrong with it, the session tells.
-    this.#ahead ??= this.#engines!.connectAhead(this.#options).catch(() => undefined)
+    this.#ahead ??= this.#engines.connectAhead(this.#options).catch(() => undefined)
   }
 
   /** Voices that cannot be compared with those of the book would leave everybody without a name. */

@@ -34,7 +34,7 @@ describe('never a success for a failure', () => {
   ])('FFmpeg that was started ahead and %s, told once somebody reads', async (_what, body, code) => {
     const ffmpegPath = body === undefined ? '/does/not/exist' : await bench.fake(body)
     const ahead = bench.source({ ffmpegPath })
-    ahead[startAhead]({ sampleRate: 16_000, channels: 1, encoding: 's16le' })
+    void ahead[startAhead]({ sampleRate: 16_000, channels: 1, encoding: 's16le' })
     if (body !== undefined) await childStarted()
     await noChildLeft()
     expect(ahead.errored).toBeNull()

@@ -56,7 +56,7 @@ describe('success', () => {
       write(2, Buffer.from('[error] damaged'))
       write(1, nut(25_000))`)
     const ahead = bench.source({ ffmpegPath })
-    ahead[startAhead](target)
+    void ahead[startAhead](target)
     await childStarted()
     await noChildLeft()
     const warnings = warningsOf(ahead)

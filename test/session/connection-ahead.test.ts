@@ -25,8 +25,8 @@ beforeEach(async () => {
   sockets.on('connection', (socket, { socket: connection }) => {
     sessions.push(connection)
     socket.send('{"type":"Begin","id":"one","expires_at":0}')
-    socket.on('message', (data, isBinary) => {
-      if (isBinary || !String(data).includes('Terminate')) return
+    socket.on('message', (data: Buffer, isBinary) => {
+      if (isBinary || !data.toString().includes('Terminate')) return
       socket.send('{"type":"Termination","audio_duration_seconds":0,"session_duration_seconds":0}')
       socket.close()
     })

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { writeWavHeader } from '../../../src/audio/wav.ts'
 import { type DiarizeStreamError, InputError } from '../../../src/errors.ts'
 import {
@@ -8,8 +8,6 @@ import {
   resolveReconnectOptions,
   type SourceReconnecting,
 } from '../../../src/sources/live/options.ts'
-// Loaded beforehand: no timers pass while it is.
-import '../../../src/sources/live/openings.ts'
 import { ReconnectingSource, type ReconnectingSourceOptions } from '../../../src/sources/live/reconnecting.ts'
 import { liveSource, requestFormat, streamStartedAt } from '../../../src/stage.ts'
 
@@ -110,6 +108,8 @@ function runs(audio: Buffer): string[] {
 }
 
 describe('ReconnectingSource', () => {
+  // What is loaded when it is used must be there: no time passes while it is.
+  beforeAll(() => import('../../../src/sources/live/openings.ts'))
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'] })
   })
