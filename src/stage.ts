@@ -21,7 +21,10 @@ export const requestFormat = Symbol.for('diarize-stream.requestFormat')
  */
 export const startAhead = Symbol.for('diarize-stream.startAhead')
 
-/** A method of `diarize()`: makes the connection of its first session now, and not only once something is piped in. */
+/**
+ * A method of `diarize()`: makes the connection of its first session now, and not only once something is piped in. Resolves when
+ * that has begun, or cannot be.
+ */
 export const connectAhead = Symbol.for('diarize-stream.connectAhead')
 
 /**
@@ -74,7 +77,7 @@ export interface UpstreamStage extends Readable {
 }
 
 export interface HearingStage extends Duplex {
-  [connectAhead]?: () => void
+  [connectAhead]?: () => Promise<void>
 }
 
 const stages = new WeakSet<object>()

@@ -126,7 +126,7 @@ async function execute(given: Command): Promise<number> {
   // What is wrong with it is told below. The rest would only keep FFmpeg from being started.
   await input.catch(() => {})
   const hearer = isTranscript(command.input) ? undefined : openHearer(command, key)
-  hearer?.catch(() => {})
+  await hearer?.catch(() => {})
   const [{ Reporter }, { caption }] = await Promise.all([import('./view/reporter.ts'), import('./caption.ts')])
   const reporter = await Reporter.open(command, { stdout: process.stdout, stderr: process.stderr, env: process.env })
   const signals = interrupts((line) => reporter.say(line))
@@ -151,7 +151,7 @@ async function openHearer(command: Command, key: string | undefined): Promise<Du
   }
   const { diarize } = await import('../transforms/diarize.ts')
   const stage: HearingStage = diarize(await engineOptions(command, key))
-  stage[connectAhead]?.()
+  await stage[connectAhead]?.()
   return listened(stage)
 }
 

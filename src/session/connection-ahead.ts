@@ -1,5 +1,11 @@
 import { connect as connectPlain, isIP, type Socket } from 'node:net'
 import { connect as connectSecure } from 'node:tls'
+import { proxyFor } from '../network.ts'
+
+/** A connection to a server; `undefined` where there is a proxy before it. */
+export function connectAhead(url: URL, ca: string | Buffer | undefined): ConnectionAhead | undefined {
+  return proxyFor(url) === undefined ? new ConnectionAhead(url, ca) : undefined
+}
 
 /** How long a connection waits for its session, in ms: a server closes one on which nothing is said. */
 const LONGEST_WAIT_MS = 10_000

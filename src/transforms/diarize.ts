@@ -1,6 +1,7 @@
 import { addAbortSignal, Duplex } from 'node:stream'
 import { StreamDiagnostics } from '../diagnostics.ts'
 import { oneLine } from '../redact.ts'
+import { regionUrl, serverUrl } from '../protocol/endpoint.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
 import {
   checkKnownNames,
@@ -91,8 +92,7 @@ class DiarizeStream extends Duplex {
   #endpointForced = false
   #peer: Promise<Peer> | undefined
   #opened: Peer | undefined
-  /** Whether there will be audio, and the connection that is made then. */
-  #isFed = false
+  /** The connection that is made as soon as there will be audio. */
   #ahead: Promise<ConnectionAhead | undefined> | undefined
   #supervisor: Supervision | undefined
   /** Whether the failure of the sessions is waited for. */
@@ -154,7 +154,7 @@ class DiarizeStream extends Duplex {
     relayEvents(this, (event, record) => (event === 'gap' ? this.#placed(record as Gap) : record))
     onUpstream(this, (upstream) => {
       this.#input.attach(upstream)
-      this[connectAhead]()
+      void this[connectAhead]()
     })
     // At the end: where it has fired already, the stage is destroyed here.
     if (options.signal) addAbortSignal(options.signal, this)
@@ -216,7 +216,6 @@ class DiarizeStream extends Duplex {
     this.#done = new Done()
     this.#totals = new Totals()
     this.#engines = engines
-    if (this.#isFed) this[connectAhead]()
     this.#loaded = await engines.load(this.#options)
     await this.#openBook()
   }
@@ -264,11 +263,20 @@ class DiarizeStream extends Duplex {
   }
 
   /** Makes the connection of the first session, which opens with the first audio. */
-  [connectAhead](): void {
-    this.#isFed = true
-    if (this.#engines === undefined || this.destroyed) return
+  async [connectAhead](): Promise<void> {
+    if (this.destroyed) return
     // What is wrong with it, the session tells.
-    this.#ahead ??= this.#engines.connectAhead(this.#options).catch(() => undefined)
+    this.#ahead ??= this.#connection().catch(() => undefined)
+    await this.#ahead
+  }
+
+  async #connection(): Promise<ConnectionAhead | undefined> {
+    const { url, region = 'global', agent, ca } = this.#options
+    const kind = peerKind(this.#options)
+    // An agent makes connections as it likes.
+    if (kind === 'embedded' || agent !== undefined) return undefined
+    const ahead = await import('../session/connection-ahead.ts')
+    return ahead.connectAhead(kind === 'server' ? serverUrl(url!) : new URL(regionUrl(region)), ca)
   }
 
   /** Voices that cannot be compared with those of the book would leave everybody without a name. */

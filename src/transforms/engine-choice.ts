@@ -67,20 +67,10 @@ export async function load(options: ResolvedDiarizeOptions): Promise<Loaded> {
   return hearsInParallel(options) ? { ...naming, parallel: await import('./parallel.ts') } : naming
 }
 
-/** A connection to the server that the first session will be with, if one can be made without it. */
-export async function connectAhead(options: ResolvedDiarizeOptions): Promise<ConnectionAhead | undefined> {
-  const kind = peerKind(options)
-  if (kind === 'embedded' || options.agent !== undefined) return undefined
-  const url = kind === 'server' ? serverUrl(options.url!) : new URL(regionUrl(options.region ?? 'global'))
-  if (proxyFor(url) !== undefined) return undefined
-  const { ConnectionAhead: Ahead } = await import('../session/connection-ahead.ts')
-  return new Ahead(url, options.ca)
-}
-
 /**
  * Chooses the engine, and starts it where it runs in this process.
  *
- * @param ahead - what {@link connectAhead} gave.
+ * @param ahead - a connection to the server, for the first session.
  */
 export async function openPeer(options: ResolvedDiarizeOptions, ahead?: ConnectionAhead): Promise<Peer> {
   const { engine, url } = options
