@@ -135,7 +135,9 @@ async function openSource({ input, source }: FleetJob): Promise<Readable> {
 }
 
 async function diarizeOptions({ hearing, slice }: FleetJob, apiKey: JobRun['apiKey']): Promise<DiarizeOptions> {
-  const options = { ...hearingOptions(hearing, apiKey), ...(slice !== undefined && { live: true }) }
+  // Sources fill with silence what they miss; what only comes late would be cut in two by more of it, in the middle of a word.
+  const live = { live: true, keepAlive: 'off' } as const
+  const options = { ...hearingOptions(hearing, apiKey), ...(slice !== undefined && live) }
   if (hearing.local === undefined) return options
   const { embeddedEngine } = await import('../engine/embedded.ts')
   return { ...options, engine: embeddedEngine(hearing.local) }

@@ -1,11 +1,15 @@
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { expect, it } from 'vitest'
 import { readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
+import { writeWavHeader } from '../../src/audio/wav.ts'
 import { type FleetJob, nextSlice, planFleetJobs } from '../../src/fleet/jobs.ts'
 import { type JobOutcome, type JobRun, runJob } from '../../src/fleet/run-job.ts'
 import { serve } from '../../src/server/index.ts'
-import { toneEngine, toneScript } from '../../src/testing/index.ts'
+import { toneAudio, toneEngine, toneScript } from '../../src/testing/index.ts'
 import { station } from '../checkpoint/killing.ts'
 import { linesOf, wordsOf } from '../checkpoint/talk.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
@@ -85,4 +89,34 @@ it('goes on with a live input from slice to slice, and loses no word of a slice 
   // Who comes too late is refused.
   await expect(runFor(2, 'stop', job!, 2)).rejects.toMatchObject({ code: 'OUTPUT_FENCED' })
   await radio.close()
+})
+
+it('hears a word of which the second half came late', async () => {
+  const folder = directory()
+  const said = toneScript({ seed: 1, duration: 14_000, speakers: 1, turnWords: [4, 6] })
+  const pcm = toneAudio(said)
+  // FFmpeg hands on 4096 bytes at a time, and nothing of the first seconds before it has them.
+  const isWithin = (bytes: number) => said.some(({ start }) => bytes / 32 > start + 60 && bytes / 32 < start + 180)
+  const middle = Array.from({ length: 40 }, (_, index) => (60 + index) * 4096).find(isWithin)!
+  const late = createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'audio/wav', 'icy-name': 'Test' })
+    response.write(writeWavHeader({ sampleRate: 16_000, channels: 1, encoding: 's16le' }))
+    response.write(pcm.subarray(0, middle))
+    // Longer than what is taken for a pause of who speaks.
+    setTimeout(() => response.write(pcm.subarray(middle)), 3000)
+  }).listen(0, '127.0.0.1')
+  await once(late, 'listening')
+  await using server = await serve({ engine: toneEngine(), apiKeys: ['any-key'] })
+  const address = `http://127.0.0.1:${(late.address() as AddressInfo).port}/radio`
+  const [job] = await planFleetJobs([{ input: address, name: 'radio' }], {
+    output: path.join(folder, '{name}.{format}'),
+    formats: ['jsonl'],
+    live: true,
+    hearing: { url: server.url, voices: false },
+  })
+  await runFor(said.length - 1, 'stop', job!, 1)
+  const heard = wordsOf(path.join(folder, 'radio.jsonl.part')).map(({ word }) => word)
+  expect(heard).toEqual(said.slice(0, heard.length).map(({ word }) => word))
+  late.closeAllConnections()
+  late.close()
 })
