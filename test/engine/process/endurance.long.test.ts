@@ -37,6 +37,19 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('a process that runs for l
     expect(mostOf(memory.slice(-100))).toBeLessThan(mostOf(memory.slice(0, 100)) * 1.1)
   }, 3_600_000)
 
+  it('takes no more for the second utterance of a length than for the first', async () => {
+    child = new SherpaProcess()
+    await child.call('loadRecogniser', { model: await findRecogniser(undefined), hotwords: false }, limit)
+    const samples = join16([speak('rms', 'good morning i hope you had a pleasant journey'), silence(26_000)])
+    const memory: number[] = []
+    for (let utterance = 0; utterance < 3; utterance++) {
+      await child.call('decode', { samples, language: '', hotwords: '' }, limit)
+      memory.push(child.memory)
+    }
+    // The scores of one head for 30 s are 9 MB; what a whole run needs is three times as much.
+    expect(mostOf(memory) - mostOf(memory.slice(0, 1))).toBeLessThan(15)
+  }, 60_000)
+
   it('stays as large as it was: an hour of listening for speech', async () => {
     child = new SherpaProcess()
     const { file } = await findActivityModel()
