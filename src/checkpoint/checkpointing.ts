@@ -18,6 +18,7 @@ import {
 } from './checkpoint.ts'
 import { CheckpointRecorder } from './recorder.ts'
 import {
+  checkpointCopy,
   type IdentifiedSource,
   inputIdentity,
   keepsNothing,
@@ -42,6 +43,8 @@ interface Parts {
   /** Index of the stage that makes turns. */
   at: number
   outputs: readonly ResumableOutput[]
+  /** Where else checkpoints are kept. */
+  copies: readonly ((checkpoint: string) => Promise<void>)[]
 }
 
 /** Keeps the checkpoint of a run: goes on from the one that is there, saves, and deletes it after success. */
@@ -176,6 +179,7 @@ export class Checkpointing {
       if (Buffer.byteLength(text) > maxCheckpointBytes) return this.#tellTooLarge()
       await this.#checkLock()
       await replaceFile(this.#file, text)
+      for (const copy of this.#parts.copies) await copy(text)
       this.#record.forgetBefore(Math.min(...all.map(([, place]) => place.order)))
     }
   }
@@ -212,11 +216,29 @@ async function partsOf(stages: readonly AnyStage[]): Promise<Parts> {
   const hearing = (stages[at] as { [resumableHearing]: ResumableHearing })[resumableHearing]
   const { options, obstacle } = await hearing.check()
   if (obstacle !== undefined) throw invalid(obstacle)
-  return { source: source as ResumableSource, hearing, options, at, outputs: outputsOf(stages.at(-1)!) }
+  const last = stages.at(-1)!
+  return {
+    source: source as ResumableSource,
+    hearing,
+    options,
+    at,
+    outputs: outputsOf(last),
+    copies: targetsOf(last).flatMap(
+      (sink) => (sink as { [checkpointCopy]?: Parts['copies'][number] })[checkpointCopy] ?? [],
+    ),
+  }
 }
 
-function outputsOf(sink: AnyStage): ResumableOutput[] {
-  if (targetSinks in sink) return (sink as { [targetSinks]: readonly AnyStage[] })[targetSinks].flatMap(outputsOf)
+function targetsOf(sink: AnyStage): readonly AnyStage[] {
+  if (!(targetSinks in sink)) return [sink]
+  return (sink as { [targetSinks]: readonly AnyStage[] })[targetSinks].flatMap(targetsOf)
+}
+
+function outputsOf(last: AnyStage): ResumableOutput[] {
+  return targetsOf(last).flatMap(outputOf)
+}
+
+function outputOf(sink: AnyStage): ResumableOutput[] {
   if (keepsNothing in sink) return []
   const output = (sink as { [resumableOutput]?: ResumableOutput })[resumableOutput]
   if (output === undefined)

@@ -28,6 +28,9 @@ export const keepsNothing = Symbol.for('diarize-stream.keepsNothing')
  */
 export const whenComplete = Symbol.for('diarize-stream.whenComplete')
 
+/** A method of sinks that keep each checkpoint elsewhere, too, when it was saved: it is given its text, and waited for. */
+export const checkpointCopy = Symbol.for('diarize-stream.checkpointCopy')
+
 /** Which of several audio tracks is heard, as part of the identity of an input. */
 export function trackIdentity({
   audioTrack = '',

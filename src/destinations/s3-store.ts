@@ -46,7 +46,7 @@ export class S3Store implements ObjectStore {
     } catch (error) {
       if (statusOf(error) === 404 && (error as Error).name !== 'NoSuchBucket') return undefined
       // Of nothing there is no range.
-      if (statusOf(error) === 416) return { bytes: new Uint8Array(), version: '', size: from }
+      if (statusOf(error) === 416) return this.#empty(name, from, signal)
       throw explained(error, signal)
     }
   }
@@ -63,7 +63,7 @@ export class S3Store implements ObjectStore {
         Bucket: this.#bucket,
         Key: this.#keyOf(name),
         Body: bytes,
-        ContentType: name.endsWith('.json') ? 'application/json' : 'application/x-ndjson',
+        ContentType: typeOf(this.#keyOf(name)),
         ...(replaced === undefined ? { IfNoneMatch: '*' } : { IfMatch: replaced }),
       })
     try {
@@ -72,6 +72,19 @@ export class S3Store implements ObjectStore {
       const status = statusOf(error)
       const isGone = status === 404 && replaced !== undefined && (error as Error).name !== 'NoSuchBucket'
       if (status === 412 || isGone) return undefined
+      throw explained(error, signal)
+    }
+  }
+
+  /** What has no byte at `from`. */
+  async #empty(name: string, from: number, signal: AbortSignal): Promise<StoredBytes | undefined> {
+    const { sdk, client } = await this.#load()
+    const command = (): unknown => new sdk.HeadObjectCommand({ Bucket: this.#bucket, Key: this.#keyOf(name) })
+    try {
+      const version = await send(client, command, signal, (answer) => answer.ETag ?? '')
+      return { bytes: new Uint8Array(), version, size: from }
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined
       throw explained(error, signal)
     }
   }
@@ -88,6 +101,20 @@ export class S3Store implements ObjectStore {
     })
     return { sdk, client: this.#client ?? (shared ??= makeClient(sdk)) }
   }
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  json: 'application/json',
+  jsonl: 'application/x-ndjson',
+  srt: 'application/x-subrip',
+  vtt: 'text/vtt',
+  ttml: 'application/ttml+xml',
+  csv: 'text/csv',
+}
+
+/** The type of the content of an object, by the ending of its key. */
+function typeOf(key: string): string {
+  return TYPES[/\.(\w+)$/.exec(key)?.[1]?.toLowerCase() ?? ''] ?? 'text/plain; charset=utf-8'
 }
 
 let shared: S3Client | undefined

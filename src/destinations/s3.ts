@@ -45,17 +45,21 @@ export function s3Destination(address: string | URL, options: S3DestinationOptio
   if (options.client !== undefined && typeof options.client?.send !== 'function') {
     throw invalidOption('client', 'an S3Client of @aws-sdk/client-s3', options.client)
   }
+  return new ObjectDestination(s3Store(address, options.client), options)
+}
+
+/** The objects of a bucket: the one at an address, and those below it. @throws ConfigurationError `INVALID_OPTION` */
+export function s3Store(address: string | URL, client?: S3ClientLike): ObjectStore {
   const at = placeOf(String(address))
   type S3Store = import('./s3-store.ts').S3Store
   let opened: Promise<S3Store> | undefined
   const open = (): Promise<S3Store> =>
-    (opened ??= import('./s3-store.ts').then(({ S3Store: Store }) => new Store(at, options.client)))
-  const store: ObjectStore = {
+    (opened ??= import('./s3-store.ts').then(({ S3Store: Store }) => new Store(at, client)))
+  return {
     address: at.address,
     get: async (...what) => (await open()).get(...what),
     put: async (...what) => (await open()).put(...what),
   }
-  return new ObjectDestination(store, options)
 }
 
 /** Whether a text is meant as an address of {@link s3Destination}. */

@@ -281,11 +281,12 @@ function fenced(target: string, epoch: number, { epoch: currentEpoch }: Manifest
 }
 
 /** Whether a failure of a store may be gone at the next attempt: what failed says so by `retryable`. */
-function mayPass(error: unknown): boolean {
+export function mayPass(error: unknown): boolean {
   return (error as { retryable?: unknown } | null)?.retryable === true
 }
 
-function unwritable(target: string, cause: unknown): OutputError {
+/** The error for an output that cannot be written. */
+export function unwritable(target: string, cause: unknown): OutputError {
   if (cause instanceof OutputError) return cause
   const { message } = cause as Error
   const retryable = mayPass(cause)

@@ -4,6 +4,7 @@ import { addressOf, type CaptionInput, findInputs, type FoundInput } from '../ba
 import { hashOf, repeated, sortedHashes } from '../batch/path-hashes.ts'
 import { nameOfAddress, planStems } from '../batch/plan.ts'
 import type { CaptionFormat } from '../captions/formats/options.ts'
+import { isS3Address, s3Store } from '../destinations/s3.ts'
 import { ConfigurationError } from '../errors.ts'
 import { invalidOption } from '../options.ts'
 import type { FleetAddOptions, FleetHearing } from './options.ts'
@@ -11,7 +12,7 @@ import type { FleetAddOptions, FleetHearing } from './options.ts'
 /** A file that a job makes. */
 export interface FleetOutput {
   format: CaptionFormat
-  /** Absolute path; of a live input one with `{number}`, `{date}` or `{time}`, or what all slices write. */
+  /** Absolute path, or an address in S3; of a live input one with `{number}`, `{date}` or `{time}`, or what all slices write. */
   path: string
 }
 
@@ -163,13 +164,25 @@ function recordingOutputs(found: readonly FoundInput[], options: FleetAddOptions
 
 function outputsOf(found: FoundInput, options: FleetAddOptions, isLive: boolean): FleetOutput[] {
   const { formats = ['srt'], output = '{name}-{number}.{format}' } = options
-  checkPattern(output, formats.length, isLive)
+  checkPattern(output, formats, isLive)
   const name = found.name ?? stemOf(found.input)
   return formats.map((format) => {
     const fields: Readonly<Record<string, string>> = { name, folder: found.folder, format }
     const file = output.replaceAll(PLACEHOLDERS, (whole, field: string) => fields[field] ?? whole)
-    return { format, path: path.resolve(file) }
+    return { format, path: isS3Address(file) ? addressIn(file) : path.resolve(file) }
   })
+}
+
+/** An address in S3 without empty parts, as where there is no folder. */
+function addressIn(given: string): string {
+  const [, bucket = '', key = ''] = /^s3:\/\/([^/]*)(.*)$/is.exec(given) ?? []
+  try {
+    return s3Store(`s3://${bucket}${path.posix.join('/', key)}`).address
+  } catch {
+    throw pattern(
+      `${given} cannot be an output in S3, which is like s3://bucket/{folder}/{name}.{format}, of 900 bytes at most`,
+    )
+  }
 }
 
 function stemOf(input: string): string {
@@ -177,13 +190,18 @@ function stemOf(input: string): string {
   return path.parse(address === undefined ? input : nameOfAddress(address)).name
 }
 
-function checkPattern(output: string, formats: number, isLive: boolean): void {
+function checkPattern(output: string, formats: readonly CaptionFormat[], isLive: boolean): void {
   const used = [...output.matchAll(PLACEHOLDERS)].map(([, name = '']) => name)
   const known = isLive ? [...NAMES, ...LIVE_NAMES] : NAMES
   const unknown = used.find((name) => !known.includes(name))
   const allowed = known.map((name) => `{${name}}`).join(' ')
   if (unknown !== undefined) throw pattern(`${output} has {${unknown}}, and these are known for it: ${allowed}`)
-  if (formats > 1 && !used.includes('format')) throw pattern(`${output} needs {format}, as there are several formats`)
+  if (formats.length > 1 && !used.includes('format')) {
+    throw pattern(`${output} needs {format}, as there are several formats`)
+  }
+  if (isS3Address(output) && !formats.includes('jsonl')) {
+    throw pattern(`${output} is in S3, where all is made of the JSONL: have jsonl among the formats`)
+  }
 }
 
 /** Refuses an output that two inputs would have, or that is an input. */

@@ -7,23 +7,8 @@ import { type ResumableOutput, resumableOutput } from '../checkpoint/stages.ts'
 import { CheckpointError, OutputError } from '../errors.ts'
 import { unwritable } from '../sinks/destination.ts'
 import { replaceFile } from '../sinks/private-file.ts'
+import type { JobOutputs, TakeOver } from './job-outputs.ts'
 import type { FleetOutput } from './jobs.ts'
-
-/** How the outputs of a job are taken over. */
-export interface TakeOver {
-  /** Tells the stream from others that write to the same folder. */
-  stream: string
-  /** Of all who were ever given the job, this one's is the highest, until another is given it. */
-  epoch: number
-  /** The outputs as they are called at last. */
-  outputs: readonly FleetOutput[]
-  /** Where the folder for the work is made. */
-  directory: string
-  /** Which part of the stream it is; the same for all where they write the same files. */
-  part: string
-  /** Whether it can be heard again from its beginning, so that a damaged checkpoint need not end it. */
-  isRecording: boolean
-}
 
 const CHECKPOINT = 'checkpoint'
 /** Says that all files of a part are whole. */
@@ -35,7 +20,7 @@ const COPY_BYTES = 1_048_576
  * epoch, in which he first puts what his predecessor had certain: so whoever was taken for dead and is not writes where nobody
  * looks any more. Files get their names at last, from the highest epoch only.
  */
-export class LocalOutputs {
+export class LocalOutputs implements JobOutputs {
   /** Whether all was made before; then nothing is to be done, and there is no folder of this epoch. */
   readonly isDone: boolean
   readonly #folder: string
@@ -107,17 +92,21 @@ export class LocalOutputs {
     if (this.#before === undefined) return
     const { checkpoint, folder } = this.#before
     this.#before = undefined
-    const places: Record<string, Place> = {}
-    const stages: Record<string, string> = { 'diarize()': checkpoint.stages['diarize()'] ?? '' }
-    for (const sink of sinks) {
-      const output = (sink as { [resumableOutput]?: ResumableOutput })[resumableOutput]
-      if (output === undefined) continue
-      // Where a slice has files of its own, these begin with what is new.
-      const fresh: Place = { order: checkpoint.nextOrder, bytes: 0, blocks: 0, cuts: [] }
-      places[output.path] = checkpoint.outputs[path.join(folder, path.basename(output.path))] ?? fresh
-      stages[`${output.name} ${output.path}`] = sha256(output.options)
-    }
-    await replaceFile(this.checkpoint, formatCheckpoint({ ...checkpoint, stages, outputs: places }))
+    const own = checkpointFor(checkpoint, sinks, (file) => path.join(folder, path.basename(file)))
+    await replaceFile(this.checkpoint, formatCheckpoint(own))
+  }
+
+  targets(): { output: FleetOutput; target: string }[] {
+    return this.#given.outputs.map((output) => ({ output, target: this.pathOf(output) }))
+  }
+
+  /** It is on storage that all share already. */
+  keep(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
   }
 
   /** @throws (rejects with) OutputError `OUTPUT_FENCED` where another has been given the job since */
@@ -177,6 +166,25 @@ export class LocalOutputs {
       }
     }
   }
+}
+
+/** A checkpoint with which a run with these sinks goes on, whose outputs were called otherwise before. */
+export function checkpointFor(
+  checkpoint: Checkpoint,
+  sinks: readonly object[],
+  before: (path: string) => string,
+): Checkpoint {
+  const outputs: Record<string, Place> = {}
+  const stages: Record<string, string> = { 'diarize()': checkpoint.stages['diarize()'] ?? '' }
+  for (const sink of sinks) {
+    const output = (sink as { [resumableOutput]?: ResumableOutput })[resumableOutput]
+    if (output === undefined) continue
+    // Where a slice has outputs of its own, these begin with what is new.
+    const fresh: Place = { order: checkpoint.nextOrder, bytes: 0, blocks: 0, cuts: [] }
+    outputs[output.path] = checkpoint.outputs[before(output.path)] ?? fresh
+    stages[`${output.name} ${output.path}`] = sha256(output.options)
+  }
+  return { ...checkpoint, stages, outputs }
 }
 
 interface Before {

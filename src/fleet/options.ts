@@ -58,7 +58,8 @@ export interface FleetHearing {
 /** Options of {@link Fleet.add}. */
 export interface FleetAddOptions {
   /**
-   * Path of the outputs of each input, on storage that all workers have at the same place. In it `{name}` is what the input is
+   * Path of the outputs of each input, on storage that all workers have at the same place, or an address in S3, as
+   * `s3://bucket/{folder}/{name}.{format}`, where `jsonl` must be among the formats. In it `{name}` is what the input is
    * called, `{folder}` the folders between one that was given and the file, `{format}` the ending; for live inputs `{number}`
    * is that of the slice (`0001`), `{date}` and `{time}` when it began, in UTC.
    * @defaultValue `'{name}.{format}'` beside each file, for live inputs `'{name}-{number}.{format}'` in the working directory

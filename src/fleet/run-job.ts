@@ -2,7 +2,8 @@ import type { EventEmitter } from 'node:events'
 import path from 'node:path'
 import { type Readable, Writable } from 'node:stream'
 import { addressOf } from '../batch/inputs.ts'
-import { keepsNothing } from '../checkpoint/stages.ts'
+import { checkpointCopy, keepsNothing } from '../checkpoint/stages.ts'
+import { isS3Address, s3Destination, s3Store } from '../destinations/s3.ts'
 import type { Turn } from '../model.ts'
 import type { Progress, RunSummary } from '../pipeline/progress.ts'
 import { run, type Stage } from '../run.ts'
@@ -15,6 +16,7 @@ import { diarize } from '../transforms/diarize.ts'
 import type { DiarizeOptions } from '../transforms/diarize-options.ts'
 import { resample } from '../transforms/resample.ts'
 import { type FleetJob, type FleetOutput, isSliced, namedOutputs, streamOf } from './jobs.ts'
+import type { JobOutputs, ObjectPlaces, OutputsTakeOver } from './job-outputs.ts'
 import { areThere, LocalOutputs } from './local-outputs.ts'
 import { hearingOptions } from './options.ts'
 
@@ -57,36 +59,64 @@ export async function runJob(job: FleetJob, context: JobRun): Promise<JobOutcome
   const outputs = namedOutputs(job, context.queuedAt)
   const files = outputs.map((output) => output.path)
   const isLive = job.slice !== undefined
-  if (!isLive && job.existing === 'skip' && (await areThere(outputs))) return { status: 'skipped', files: [] }
+  if (!isLive && job.existing === 'skip' && (await areComplete(outputs, signal)))
+    return { status: 'skipped', files: [] }
   const hasOwnFiles = isLive && isSliced(job.outputs)
-  const place = await LocalOutputs.takeOver({
+  const { speakers, layout } = job
+  const place = await takeOver({
     stream: streamOf(id),
     epoch,
     outputs,
     directory: directoryOf(job.outputs),
     part: hasOwnFiles ? String(job.slice?.number) : 'all',
     isRecording: !isLive,
+    makeSink: ({ format, path: file }, target) =>
+      sinkOf(format, target, { speakers, layout, recording: path.parse(file).name }),
+    signal,
   })
-  // It was lost between its end and the word of it.
-  if (place.isDone) return { status: isLive ? 'stopped' : 'done', files }
-  const summary = await hearFurther(job, context, place, outputs)
-  signal.throwIfAborted()
-  const goesOn = isLive && stop.aborted
-  // Where nothing was heard any more, there is what others heard before.
-  if (!goesOn || hasOwnFiles) await place.publish()
-  if (!goesOn) await place.remove()
-  return { status: goesOn ? 'stopped' : 'done', files, ...(summary !== undefined && { summary }) }
+  try {
+    if (place.isDone) {
+      // It was lost between its end and the word of it.
+      if (!isLive) await place.remove()
+      return { status: isLive ? 'stopped' : 'done', files }
+    }
+    const summary = await hearFurther(job, context, place)
+    signal.throwIfAborted()
+    const goesOn = isLive && stop.aborted
+    // Where nothing was heard any more, there is what others heard before.
+    if (!goesOn || hasOwnFiles) await place.publish()
+    if (!goesOn) await place.remove()
+    return { status: goesOn ? 'stopped' : 'done', files, ...(summary !== undefined && { summary }) }
+  } finally {
+    await place.close()
+  }
+}
+
+const s3: ObjectPlaces = {
+  storeAt: (address) => s3Store(address),
+  destinationAt: (address, epoch) => s3Destination(address, epoch === undefined ? {} : { epoch }),
+}
+
+function areRemote([first]: readonly FleetOutput[]): boolean {
+  return first !== undefined && isS3Address(first.path)
+}
+
+async function takeOver(given: OutputsTakeOver): Promise<JobOutputs> {
+  if (!areRemote(given.outputs)) return LocalOutputs.takeOver(given)
+  const { RemoteOutputs } = await import('./remote-outputs.ts')
+  return RemoteOutputs.takeOver(given, s3)
+}
+
+async function areComplete(outputs: readonly FleetOutput[], signal: AbortSignal): Promise<boolean> {
+  if (!areRemote(outputs)) return areThere(outputs)
+  const { areComplete: areAll } = await import('./remote-outputs.ts')
+  return areAll(outputs, signal, s3)
 }
 
 /** Hears it from where another stopped; `undefined` where it was ended before there was any audio. */
-async function hearFurther(
-  job: FleetJob,
-  context: JobRun,
-  place: LocalOutputs,
-  outputs: readonly FleetOutput[],
-): Promise<RunSummary | undefined> {
+async function hearFurther(job: FleetJob, context: JobRun, place: JobOutputs): Promise<RunSummary | undefined> {
   try {
-    return await hear(job, context, place, outputs)
+    return await hear(job, context, place)
   } catch (error) {
     const { code, difference } = error as { code?: unknown; difference?: unknown }
     if (job.slice !== undefined && context.stop.aborted && code === 'NO_AUDIO') return undefined
@@ -94,27 +124,32 @@ async function hearFurther(
     if (job.slice !== undefined || !(isOther || code === 'CHECKPOINT_UNREADABLE')) throw error
     // The recording has been replaced since, or the checkpoint is damaged: nothing that was made is shown to anybody yet.
     await place.beginAnew()
-    return hear(job, context, place, outputs)
+    return hear(job, context, place)
   }
 }
 
 async function hear(
   job: FleetJob,
   { signal, stop, apiKey, admission, onBegin, onProgress, onWords }: JobRun,
-  place: LocalOutputs,
-  outputs: readonly FleetOutput[],
+  place: JobOutputs,
 ): Promise<RunSummary> {
   const { speakers, layout, slice } = job
   const stages: unknown[] = []
   try {
     stages.push(await openSource(job))
     stages.push(resample(), diarize({ ...(await diarizeOptions(job, apiKey)), admission }))
-    const sinks = outputs.map((output) => {
-      const recording = path.parse(output.path).name
-      return sinkOf(output.format, place.pathOf(output), { speakers, layout, recording })
-    })
+    const sinks = place
+      .targets()
+      .map(({ output, target }) =>
+        sinkOf(output.format, target, { speakers, layout, recording: path.parse(output.path).name }),
+      )
     await place.prepare(sinks)
-    stages.push(fanOut(...sinks, wordCounter(onWords)))
+    stages.push(
+      fanOut(
+        ...sinks,
+        wordCounter(onWords, (text) => place.keep(text)),
+      ),
+    )
     onBegin(stages as EventEmitter[])
   } catch (error) {
     for (const stage of stages) (stage as Readable).destroy()
@@ -150,8 +185,8 @@ function directoryOf([first]: readonly FleetOutput[]): string {
   return (at < 0 ? parts : parts.slice(0, at)).join(path.sep) || path.sep
 }
 
-/** A sink that counts words as they become final, and keeps nothing. */
-function wordCounter(onWords: JobRun['onWords']): Writable {
+/** A sink that counts words as they become final, and keeps nothing but checkpoints. */
+function wordCounter(onWords: JobRun['onWords'], keep: (checkpoint: string) => Promise<void>): Writable {
   const counter = new Writable({
     objectMode: true,
     highWaterMark: 16,
@@ -160,5 +195,5 @@ function wordCounter(onWords: JobRun['onWords']): Writable {
       done()
     },
   })
-  return Object.assign(counter, { [keepsNothing]: true })
+  return Object.assign(counter, { [keepsNothing]: true, [checkpointCopy]: keep })
 }

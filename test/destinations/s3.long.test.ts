@@ -9,6 +9,7 @@ import {
   type S3DestinationOptions,
   type OutputDestination,
 } from '../../src/index.ts'
+import { s3Store } from '../../src/destinations/s3.ts'
 import { seededRandom } from '../../src/testing/index.ts'
 import { textOf } from './memory-store.ts'
 import { type S3Server, startS3, whyNoS3 } from './s3-server.ts'
@@ -174,6 +175,15 @@ describe.skipIf(whyNoS3 !== undefined)('S3', () => {
     for await (const part of at().read()) read += part.length
     expect(read).toBe((64 + 4096) * 16_384)
   }, 180_000)
+
+  it('finds an object that has no bytes, and puts another in its place', async () => {
+    const store = s3Store(address, client)
+    const first = await store.put('', new Uint8Array(), undefined, signal)
+    const found = await store.get('', { from: 0, length: 10 }, signal)
+    expect(found).toEqual({ bytes: new Uint8Array(), version: first, size: 0 })
+    expect(await store.put('', Buffer.from(line(1)), found?.version, signal)).toBeDefined()
+    expect(await textOf(at().read())).toBe(line(1))
+  })
 
   it('says what is wrong with the bucket', async () => {
     const wrong = s3Destination('s3://no-such-bucket/talk.jsonl', { client })

@@ -45,6 +45,26 @@ it('refuses outputs that two inputs would have, or that are inputs, and fields t
   await refused('{folder}/{name}.srt', { formats: ['srt', 'vtt'] })
 })
 
+it('has outputs in S3, which are made of the JSONL', async () => {
+  const folder = directory()
+  writeRecording(path.join(folder, 'in/day1/talk.wav'), 1)
+  writeRecording(path.join(folder, 'other.wav'), 1)
+  const output = 's3://bucket/{folder}/{name}.{format}'
+  const jobs = await jobsFor([path.join(folder, 'in'), path.join(folder, 'other.wav')], {
+    output,
+    formats: ['srt', 'jsonl'],
+  })
+  expect(jobs.map(({ data }) => data.outputs.map((one) => one.path))).toEqual([
+    ['s3://bucket/in/day1/talk.srt', 's3://bucket/in/day1/talk.jsonl'],
+    ['s3://bucket/other.srt', 's3://bucket/other.jsonl'],
+  ])
+  const refused = (options: Parameters<typeof planFleetJobs>[1]): Promise<unknown> =>
+    expect(jobsFor([folder], options)).rejects.toMatchObject({ code: 'INVALID_OPTION', option: 'output' })
+  await refused({ output, formats: ['srt'] })
+  await refused({ output: 's3://b/{name}.{format}', formats: ['jsonl'] })
+  await refused({ output: `s3://bucket/${'x'.repeat(900)}{name}.{format}`, formats: ['jsonl'] })
+})
+
 it('has live inputs heard in slices, each with a name and the next job', async () => {
   const folder = directory()
   const list = path.join(folder, 'list.txt')

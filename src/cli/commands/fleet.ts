@@ -33,7 +33,8 @@ All
 
 add
   -o, --output <pattern>    where outputs go, on storage that all workers have at the same place: '/mnt/out/{folder}/{name}.{format}';
-                            for live inputs also {number}, {date} and {time} of the slice (default: beside each file)
+                            for live inputs also {number}, {date} and {time} of the slice (default: beside each file);
+                            or in S3, 's3://bucket/{name}.{format}', where jsonl must be among the formats
   --format <list>           what is made: srt,vtt,jsonl (default: srt)
   --priority <number>       1 comes before 2, and so on (default: 1 for live inputs, else 100)
   --label <name>=<value>    what you want to know of it later; several times

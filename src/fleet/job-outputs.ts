@@ -1,0 +1,60 @@
+import type { OutputDestination } from '../destinations/destination.ts'
+import type { ObjectStore } from '../destinations/object-store.ts'
+import type { SinkTarget } from '../sinks/destination.ts'
+import type { Sink } from '../sinks/text-sink.ts'
+import type { FleetOutput } from './jobs.ts'
+
+/** The outputs of a job while a worker has it: files that all workers share, or objects. */
+export interface JobOutputs {
+  /** Whether all was made before; then nothing is to be done. */
+  readonly isDone: boolean
+  /** Where the checkpoint of the run is to be. */
+  readonly checkpoint: string
+  /** What is written while the input is heard. */
+  targets(): readonly { output: FleetOutput; target: SinkTarget }[]
+  /** Puts the predecessor's checkpoint where the run goes on from it, with the sinks of {@link targets}. */
+  prepare(sinks: readonly object[]): Promise<void>
+  /** Keeps a checkpoint that was saved where other machines find it. */
+  keep(checkpoint: string): Promise<void>
+  /**
+   * Gives what is whole its names.
+   *
+   * @throws (rejects with) OutputError `OUTPUT_FENCED` where another has the job, `OUTPUT_UNWRITABLE`
+   */
+  publish(): Promise<void>
+  /** Forgets what was made so far. */
+  beginAnew(): Promise<void>
+  /** The stream is over: forgets how far it had come. */
+  remove(): Promise<void>
+  /** Lets go of what is on this machine. */
+  close(): Promise<void>
+}
+
+/** How the outputs of a job are taken over. */
+export interface TakeOver {
+  /** Tells the stream from others that write to the same folder. */
+  stream: string
+  /** Of all who were ever given the job, this one's is the highest, until another is given it. */
+  epoch: number
+  /** The outputs as they are called at last. */
+  outputs: readonly FleetOutput[]
+  /** Where the folder for the work is made. */
+  directory: string
+  /** Which part of the stream it is; the same for all where they write the same files. */
+  part: string
+  /** Whether it can be heard again from its beginning, so that a damaged checkpoint need not end it. */
+  isRecording: boolean
+}
+
+/** How the outputs of a job are taken over, wherever they are. */
+export interface OutputsTakeOver extends TakeOver {
+  /** Makes the sink of an output. */
+  makeSink: (output: FleetOutput, target: SinkTarget) => Sink
+  signal: AbortSignal
+}
+
+/** Where objects are, by their addresses. */
+export interface ObjectPlaces {
+  storeAt(address: string): ObjectStore
+  destinationAt(address: string, epoch?: number): OutputDestination
+}
