@@ -78,9 +78,12 @@ export class FfmpegDecoder extends Duplex {
   readonly #options: FfmpegDecoderOptions
   /** What it works with; there before anybody reads or writes. */
   #decoding!: typeof import('./decoding.ts')
+  /** What starts FFmpeg; there before the rest, where that is to be ahead. */
+  #starting!: Pick<typeof import('./decoding.ts'), 'findFfmpeg' | 'FfmpegProcess'>
   /** Whether FFmpeg is to be started as soon as that is there. */
   #isAhead = false
-  #constructed = (): void => {}
+  /** Tells that it has been started, or cannot be. */
+  #started = (): void => {}
   #target: RequestedFormat | undefined
   #upstream: UpstreamStage | undefined
   #process: FfmpegProcess | undefined
@@ -191,28 +194,33 @@ export class FfmpegDecoder extends Duplex {
     // Whether samples or packets are wanted, it is not known yet.
     if (passThrough === true || input === undefined || refusal !== undefined || !this[requestFormat](format)) return
     this.#isAhead = true
-    await new Promise<void>((resolve) => (this.#constructed = resolve))
+    await new Promise<void>((resolve) => (this.#started = resolve))
   }
 
   override _construct(callback: (error?: Error | null) => void): void {
     const done = (error?: Error): void => {
       callback(error)
-      this.#constructed()
+      this.#started()
     }
     this.load().then(() => done(), done)
   }
 
   protected async load(): Promise<void> {
-    this.#decoding = await import('./decoding.ts')
+    if (this.#isAhead) {
+      const [find, process] = await Promise.all([import('./find.ts'), import('./process.ts')])
+      this.#starting = { ...find, ...process }
+      this.#startAhead()
+      this.#started()
+    }
+    this.#starting = this.#decoding = await import('./decoding.ts')
     this.#nut = new this.#decoding.NutReader()
     this.#queue = new this.#decoding.AudioQueue()
-    if (this.#isAhead) this.#startAhead()
   }
 
   #startAhead(): void {
     const { input, ffmpegPath } = this.#options
     try {
-      this.#decoding.findFfmpeg(ffmpegPath)
+      this.#starting.findFfmpeg(ffmpegPath)
     } catch {
       return
     }
@@ -394,7 +402,7 @@ export class FfmpegDecoder extends Duplex {
   #start(input: FfmpegInput): void {
     if (this.#process !== undefined || this.destroyed || this.#endedEarly) return
     try {
-      this.#ffmpeg = this.#decoding.findFfmpeg(this.#options.ffmpegPath)
+      this.#ffmpeg = this.#starting.findFfmpeg(this.#options.ffmpegPath)
     } catch (error) {
       this.destroy(error instanceof Error ? error : new Error(String(error)))
       return
@@ -417,7 +425,7 @@ export class FfmpegDecoder extends Duplex {
     const isToBeMono = this.#target?.channels === 1 && this.#surround === undefined && !this.#copies
     this.#isMixed = isStereo === true && isToBeMono && !this.#mixesHere
     this.#opened = input
-    const current = new this.#decoding.FfmpegProcess({
+    const current = new this.#starting.FfmpegProcess({
       ffmpeg: this.#ffmpeg,
       args: this.#copies
         ? copyArguments({ input, audioTrack: this.#track })

@@ -18,7 +18,7 @@ it('goes on with a recording over HTTP, and refuses one that has changed since',
   const jsonl = path.join(folder, 'talk.jsonl')
   const served = (etag: string, port = 0) => httpFaultServer(readFileSync(talk), [], { headers: { etag }, port })
   const hear = (url: string, signal?: AbortSignal) => {
-    const pace = signal === undefined ? 'unpaced' : 20
+    const pace = signal === undefined ? 'unpaced' : 5
     const hearing = diarize({ engine: toneEngine(), pace, voices: false })
     return run(httpSource(url), resample(), hearing, jsonlSink(jsonl), { checkpoint, ...(signal && { signal }) })
   }

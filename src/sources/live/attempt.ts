@@ -4,7 +4,7 @@ import { BlockAligner } from '../../audio/framer.ts'
 import { WavReader } from '../../audio/wav.ts'
 import { InputError } from '../../errors.ts'
 import { waitAtMost } from '../../stream-helpers.ts'
-import { destroyed } from './parts.ts'
+import { destroyed } from './joint.ts'
 import { ArrivalClock, PauseClock, type SourceGap } from './timeline.ts'
 
 /** How long an opening that is no longer wanted is waited for, in ms. */
