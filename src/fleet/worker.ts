@@ -88,8 +88,9 @@ interface Running {
   progress: FleetProgress
 }
 
-/** Jobs that stalled are looked for as often, in ms: a job is taken over within the lock's time and about twice this. */
+/** Jobs that stalled are looked for as often, in ms, or in parts of the lock's time: a job is taken over within that and twice this. */
 const STALLED_MS = 2000
+const STALLED_SHARE = 0.1
 /** A worker asks for jobs at least as often, in s: one that was handed back in Redis wakes nobody. */
 const ASK_S = 1
 /** So long the place of a live input that has ended is kept for its next slice, or attempt, in ms. */
@@ -191,7 +192,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
         name: this.name,
         concurrency: this.#limit,
         lockDuration: lockTime,
-        stalledInterval: Math.min(STALLED_MS, lockTime / 2),
+        stalledInterval: Math.min(STALLED_MS, lockTime * STALLED_SHARE),
         maxStalledCount: maxCrashes,
         drainDelay: ASK_S,
         runRetryDelay: 1000,
