@@ -10,8 +10,11 @@ import { type FleetJob, type JobKind, jobKinds } from './jobs.ts'
 const CONNECT_MS = 10_000
 /** How long one may take to say goodbye, ms. */
 const CLOSE_MS = 5000
-/** Connections of one process to PostgreSQL, beside the one that listens. */
-const CONNECTIONS = 4
+/**
+ * Most connections to PostgreSQL of each that has its own: what processes tell each other, two queues, and of a worker two
+ * takers, which have one more each that listens.
+ */
+const CONNECTIONS = 2
 
 type Bullmq = typeof import('bullmq')
 
