@@ -319,33 +319,27 @@ class PostgresStore implements Store {
   }
 
   async update<Result>(name: string, change: Change<Result>): Promise<Result> {
-    const connection = await this.#pool.connect()
-    // What is lost between two queries is told by the next.
-    const ignore = (): void => {}
-    connection.on('error', ignore)
+    // No lock is held between the two: a process that is blocked then would block all others.
     const own = [this.#options.queue, name]
-    try {
-      await connection.query('BEGIN')
-      await connection.query(
-        `INSERT INTO ${this.#table} (queue, name, value) VALUES ($1, $2, '') ON CONFLICT (queue, name) DO NOTHING`,
+    for (;;) {
+      const { rows } = await this.#pool.query<{ before: string | null; now: string }>(
+        `SELECT (SELECT value FROM ${this.#table} WHERE queue = $1 AND name = $2) AS before, ` +
+          'floor(extract(epoch FROM clock_timestamp()) * 1000) AS now',
         own,
       )
-      const { rows } = await connection.query<{ value: string; now: string }>(
-        `SELECT value, floor(extract(epoch FROM clock_timestamp()) * 1000) AS now FROM ${this.#table} ` +
-          'WHERE queue = $1 AND name = $2 FOR UPDATE',
-        own,
-      )
-      const { value: before = '', now = '0' } = rows[0] ?? {}
-      const { value, result } = change(before === '' ? undefined : before, Number(now))
-      await connection.query(`UPDATE ${this.#table} SET value = $3 WHERE queue = $1 AND name = $2`, [...own, value])
-      await connection.query('COMMIT')
-      connection.off('error', ignore)
-      connection.release()
-      return result
-    } catch (error) {
-      // The server undoes what was begun when the connection is closed.
-      connection.release(true)
-      throw error
+      const { before = null, now = '0' } = rows[0] ?? {}
+      const { value, result } = change(before ?? undefined, Number(now))
+      const { rowCount } =
+        before === null
+          ? await this.#pool.query(
+              `INSERT INTO ${this.#table} (queue, name, value) VALUES ($1, $2, $3) ON CONFLICT (queue, name) DO NOTHING`,
+              [...own, value],
+            )
+          : await this.#pool.query(
+              `UPDATE ${this.#table} SET value = $3 WHERE queue = $1 AND name = $2 AND value = $4`,
+              [...own, value, before],
+            )
+      if (rowCount === 1) return result
     }
   }
 

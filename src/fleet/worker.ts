@@ -1,6 +1,7 @@
 import type { Job, Worker } from 'bullmq'
 import { EventEmitter } from 'node:events'
 import { hostname } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
 import { DiarizeStreamError, isAbortError, type SessionError, type Warning } from '../errors.ts'
 import { redact } from '../redact.ts'
 import type { Gap, ReconnectingRecord } from '../stream/options.ts'
@@ -99,6 +100,8 @@ const KEPT_MS = 3000
 const PLACES_MS = 1000
 /** Commands of the whole fleet are looked for as often, in ms. */
 const COMMANDS_MS = 1000
+/** A store that does not answer is asked again after this, in ms. */
+const AGAIN_MS = 1000
 /** Each attempt waits twice as long as that before it, ms. */
 const FIRST_DELAY_MS = 2000
 const LONGEST_DELAY_MS = 300_000
@@ -390,7 +393,9 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     const { data } = job
     const next = data.slice === undefined ? undefined : nextSlice(job.id ?? '', data)
     // Lost between the two steps of its end.
-    if (next !== undefined && (await this.#store.present([next.id])).has(next.id)) return { status: 'done', files: [] }
+    const isFollowed = async (id: string): Promise<boolean> => (await this.#store.present([id])).has(id)
+    if (next !== undefined && (await patiently(() => isFollowed(next.id), running.abort.signal)))
+      return { status: 'done', files: [] }
     const { progress, facts, abort, stop } = running
     const queuedAt = new Date(job.timestamp)
     const end = data.slice === undefined ? undefined : endOfSlice(job.timestamp, data.slice.length)
@@ -479,7 +484,8 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     const next = nextSlice(job.id ?? '', job.data)
     running.ending ??= 'followed'
     this.#keepPlace()
-    await this.#store.queues.live.add('caption', next.data, { ...job.opts, jobId: next.id })
+    const add = () => this.#store.queues.live.add('caption', next.data, { ...job.opts, jobId: next.id })
+    await patiently(add, running.abort.signal)
   }
 
   /** What is told to the store of a failure: whether another attempt may help, and why it failed. */
@@ -496,6 +502,18 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
 
 function isLive({ facts }: Running): boolean {
   return facts.slice !== undefined
+}
+
+/** Asks a store again that does not answer: that is no fault of the input, which would be tried later and later. */
+async function patiently<Answer>(ask: () => Promise<Answer>, signal: AbortSignal): Promise<Answer> {
+  for (;;) {
+    signal.throwIfAborted()
+    try {
+      return await ask()
+    } catch {
+      await delay(AGAIN_MS, undefined, { signal })
+    }
+  }
 }
 
 /** Whether a server has taken a session for one too many. */

@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Fleet, type FleetOptions, openFleet } from '../../src/fleet/index.ts'
-import { resolveFleetOptions } from '../../src/fleet/options.ts'
-import { openStore } from '../../src/fleet/store.ts'
+import { resolveFleetOptions, resolveWorkOptions } from '../../src/fleet/options.ts'
+import { openStore, type Store } from '../../src/fleet/store.ts'
+import { FleetWorker } from '../../src/fleet/worker.ts'
 import { serve, type StreamingServer } from '../../src/server/index.ts'
 import { toneEngine, toneScript } from '../../src/testing/index.ts'
 import { filesIn, wordsIn, wordsOf, writeRecording } from '../batch/recordings.ts'
@@ -32,6 +34,10 @@ for (const [kind, { missing, start }] of Object.entries(stores)) {
 
     const open = (more: Partial<FleetOptions> = {}): Promise<Fleet> =>
       openFleet({ store: store.url, queue: `test-${++queues}`, ...more })
+    const opened = async (queue: string): Promise<Store & AsyncDisposable> => {
+      const one = await openStore(resolveFleetOptions({ store: store.url, queue }))
+      return Object.assign(one, { [Symbol.asyncDispose]: () => one.close() })
+    }
     const heard = (): { hearing: { url: string; voices: false } } => ({ hearing: { url: server.url, voices: false } })
 
     it('captions each input once, by any of its workers', async () => {
@@ -186,6 +192,52 @@ for (const [kind, { missing, start }] of Object.entries(stores)) {
       expect(await both[0]!.read('count')).toBe('20')
       expect(Math.abs(times[0]! - Date.now())).toBeLessThan(60_000)
       for (const one of both) await one.close()
+    })
+
+    it.runIf(kind === 'postgres')(
+      'locks nothing while a change is made, and makes it again where another did',
+      async () => {
+        const queue = `test-${++queues}`
+        await using one = await opened(queue)
+        await one.write('mark', 'first')
+        const script =
+          "import pg from 'pg'; const c = new pg.Client(process.argv[1]); await c.connect(); await c.query('UPDATE " +
+          "diarize_stream.fleet_state SET value = $2 WHERE queue = $1', [process.argv[2], 'theirs']); await c.end()"
+        const seen: (string | undefined)[] = []
+        await one.update('mark', (before) => {
+          if (seen.push(before) === 1)
+            execFileSync(process.execPath, ['--input-type=module', '-e', script, store.url, queue], { timeout: 30_000 })
+          return { value: 'ours', result: undefined }
+        })
+        expect(seen).toEqual(['first', 'theirs'])
+        expect(await one.read('mark')).toBe('ours')
+      },
+    )
+
+    it.runIf(kind === 'redis')('does not count it as a fault of an input that the store did not answer', async () => {
+      const queue = `test-${++queues}`
+      const folder = directory()
+      const radio = await station(toneScript({ seed: 6, duration: 60_000, speakers: 2, turnWords: [1, 2] }))
+      await using fleet = await open({ queue })
+      await fleet.add([{ input: radio.url, name: 'radio' }], {
+        ...heard(),
+        live: true,
+        output: path.join(folder, '{name}.{format}'),
+      })
+      await using one = await opened(queue)
+      let asked = 0
+      const silent = Object.assign(Object.create(one) as typeof one, {
+        present: (ids: readonly string[]) =>
+          (asked += 1) === 1 ? Promise.reject(new Error('no answer')) : one.present(ids),
+        worker: one.worker.bind(one),
+        read: one.read.bind(one),
+        update: one.update.bind(one),
+      })
+      const worker = await FleetWorker.begin(silent, resolveWorkOptions({ concurrency: 1, apiKey: 'any-key' }))
+      await expect.poll(() => worker.counts.words, { timeout: 20_000 }).toBeGreaterThan(0)
+      expect([asked > 1, worker.counts.failed]).toEqual([true, 0])
+      await worker.drain()
+      await radio.close()
     })
 
     it('leaves out what is there already', async () => {
