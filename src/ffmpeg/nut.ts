@@ -52,23 +52,23 @@ interface TimeBase {
   denominator: number
 }
 
-/** Thrown where there are too few bytes yet: one for all, since a stack would cost more than the reading. */
-const more = new Error('too few bytes')
+const nothing = Buffer.alloc(0)
 
-/** Reads numbers from the beginning of `bytes`; throws {@link more} behind their end. */
+/** Reads numbers from the beginning of `bytes`; what is read behind their end is 0 and empty. To throw there would cost as much as the reading. */
 class Cursor {
   readonly bytes: Buffer
   at = 0
+  /** Whether it has been behind the end. */
+  isShort = false
 
   constructor(bytes: Buffer) {
     this.bytes = bytes
   }
 
   byte(): number {
-    const value = this.bytes[this.at]
-    if (value === undefined) throw more
-    this.at++
-    return value
+    if (this.at < this.bytes.length) return this.bytes[this.at++]!
+    this.isShort = true
+    return 0
   }
 
   /** An unsigned number of seven bits a byte. */
@@ -90,14 +90,16 @@ class Cursor {
     return this.take(this.unsigned())
   }
 
-  /** Goes on only where so many bytes are there. */
-  need(length: number): void {
+  /** Whether so many bytes are there. */
+  has(length: number): boolean {
+    if (this.isShort) return false
     if (!(length >= 0 && length <= longestPacket)) throw new Error('no NUT: a packet is too long')
-    if (this.at + length > this.bytes.length) throw more
+    this.isShort = this.at + length > this.bytes.length
+    return !this.isShort
   }
 
   take(length: number): Buffer {
-    this.need(length)
+    if (!this.has(length)) return nothing
     this.at += length
     return this.bytes.subarray(this.at - length, this.at)
   }
@@ -206,14 +208,7 @@ export class NutReader {
     // A frame may hold more samples than bytes: its first ones can stand in the header of the stream.
     for (const { runs } of this.#tracks) runs.clear(2 * this.#length)
     let done = 0
-    try {
-      for (;;) {
-        this.#next(cursor)
-        done = cursor.at
-      }
-    } catch (error) {
-      if (error !== more) throw error
-    }
+    for (this.#next(cursor); !cursor.isShort; this.#next(cursor)) done = cursor.at
     this.#bytes.copyWithin(0, done, this.#length)
     this.#length -= done
     const [first, second] = this.#tracks
@@ -234,20 +229,25 @@ export class NutReader {
 
   #next(cursor: Cursor): void {
     if (!this.#begun) {
-      if (!cursor.take(fileId.length).equals(fileId)) throw new Error('no NUT: it does not begin like one')
+      const id = cursor.take(fileId.length)
+      if (cursor.isShort) return
+      if (!id.equals(fileId)) throw new Error('no NUT: it does not begin like one')
       this.#begun = true
       return
     }
     const code = cursor.byte()
+    if (cursor.isShort) return
     if (code !== packetStart) return this.#frame(code, cursor)
     const kind = `4e${cursor.take(7).toString('hex')}`
     const length = cursor.unsigned()
     // A long packet has a checksum of its header.
     if (length > 4096) cursor.take(4)
     const content = new Cursor(cursor.take(length))
+    if (cursor.isShort) return
     if (kind === mainHeader) this.#main(content)
     else if (kind === streamHeader) this.#stream(content)
     else if (kind === syncpoint) this.#sync(content)
+    if (content.isShort) throw new Error('no NUT: a header is too short')
   }
 
   #main(content: Cursor): void {
@@ -315,7 +315,7 @@ export class NutReader {
     if (flags & flag.checksum) cursor.take(4)
     const elided = size > 4096 ? undefined : this.#elided[headerIndex]
     const rest = size - (elided?.length ?? 0)
-    cursor.need(rest)
+    if (!cursor.has(rest)) return
     const { numerator, denominator } = timeBase
     runs.begin(Math.round((pts * numerator * format.sampleRate) / denominator), 2 * format.channels)
     if (elided !== undefined && elided.length > 0) runs.add(elided, 0, elided.length)
@@ -340,7 +340,7 @@ function frameCodes(content: Cursor): FrameCode[] {
   let sizeMultiplier = 1
   let track = 0
   let headerIndex = 0
-  while (codes.length < 256) {
+  while (codes.length < 256 && !content.isShort) {
     const flags = content.unsigned()
     const fields = content.unsigned()
     if (fields > 0) ptsDelta = content.signed()
