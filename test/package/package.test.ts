@@ -28,7 +28,14 @@ describe('what npm pack makes', () => {
       /^bin\/[\w-]+\.js$/,
       /^examples\/.+\.(?:ts|html)$/,
     ]
-    const single = ['CHANGELOG.md', 'LICENSE', 'README.md', 'THIRD_PARTY.md', 'package.json']
+    const single = [
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'THIRD_PARTY.md',
+      'bin/recogniser-session.txt',
+      'package.json',
+    ]
     const others = files.filter((file) => !kinds.some((kind) => kind.test(file)))
     expect(others.toSorted()).toEqual(single)
     expect(files.filter((file) => /test\.|fixtures|secret|\.env|\.key/i.test(file))).toEqual([])
