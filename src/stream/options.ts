@@ -59,6 +59,8 @@ export interface SupervisorOptions extends SessionOptions, BackOffOptions {
   wire?: () => (frame: Buffer) => Buffer
   /** The beginning of the next frame, as far as there is one. */
   pending: () => Buffer
+  /** Whether nobody speaks in what is given; `false` where that cannot be told. */
+  isQuiet: (audio: Buffer) => boolean
   /** Longest burst of audio after a stall. */
   catchUp: number
   /** Audio before the last final word that a new session hears again, to know the speakers by. */

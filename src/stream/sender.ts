@@ -12,6 +12,10 @@ const ORDINARY_BACKLOG_MS = 1000
 const LIVE_BACKLOG_MS = 150
 /** A source that gives nothing for this long pauses. */
 const PAUSE_MS = 500
+/** The same where its last sound was not quiet: the rest of a word may be late, and silence would cut it in two. */
+const PAUSE_IN_SOUND_MS = 2000
+/** So much of what came last is listened to for that. */
+const LAST_SOUND_MS = 200
 /** Silence that closes any open turn. */
 const MOST_SILENCE_MS = 3000
 
@@ -32,6 +36,8 @@ export interface SenderOptions {
   wire?: () => (frame: Buffer) => Buffer
   /** The beginning of the next frame, as far as there is one. */
   pending: () => Buffer
+  /** Whether nobody speaks in what is given; `false` where that cannot be told. */
+  isQuiet: (audio: Buffer) => boolean
 }
 
 /** Sends the frames of a replay buffer into one session at the right pace; several may read one buffer. */
@@ -207,6 +213,13 @@ export class Sender implements Scheduled, FrameReader {
     return this.#silenceMs > 0 ? this.#options.frameMs : PAUSE_MS
   }
 
+  /** Whether what has come last is quiet; so is what is not kept any more, since all of it is final. */
+  #endsQuietly(): boolean {
+    const count = Math.ceil(LAST_SOUND_MS / this.#options.frameMs)
+    const frames = Array.from({ length: count }, (_, index) => this.#buffer.get(this.cursor - count + index))
+    return [...frames, this.#options.pending()].every((audio) => !audio?.length || this.#options.isQuiet(audio))
+  }
+
   readonly #lookAtIdle = (): void => {
     this.#idleTimer = undefined
     if (this.#idleSince === undefined) return
@@ -221,6 +234,11 @@ export class Sender implements Scheduled, FrameReader {
       // A few bytes more: the source goes on.
       this.#silenceMs = 0
       this.#idle(now)
+      return
+    }
+    const leftInSound = this.#idleSince + PAUSE_IN_SOUND_MS - now
+    if (this.#silenceMs === 0 && leftInSound > 0 && !this.#endsQuietly()) {
+      this.#idleTimer = setTimeout(this.#lookAtIdle, Math.min(leftInSound, PAUSE_MS))
       return
     }
     // The first frame of silence stands behind the beginning of the next frame, where the source paused within one.

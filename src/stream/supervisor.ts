@@ -336,12 +336,12 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   }
 
   #place(session: Session, begin: BeginMessage): StreamSession {
-    const { frameMs, live, keepAlive, catchUp, silentFrame, wire, pending, rollOverBefore } = this.#options
+    const { frameMs, live, keepAlive, catchUp, silentFrame, wire, pending, isQuiet, rollOverBefore } = this.#options
     const rollOver = rollOverTimes(session.life, performance.now(), rollOverBefore)
     const from = this.#audio.replayFrom
     const clock = new SessionClock(this.#audio.msAt(from))
     const rate = this.#options.rate(begin)
-    const frames = { frameMs, silentFrame, pending, ...(wire && { wire }) }
+    const frames = { frameMs, silentFrame, pending, isQuiet, ...(wire && { wire }) }
     const senderOptions = { rate, catchUp, live, silence: keepAlive, ...frames }
     const sender = new Sender(session, this.#audio, clock, from, this.#everBegun, senderOptions, (cursor) =>
       this.#moved(cursor),

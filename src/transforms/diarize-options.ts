@@ -166,7 +166,8 @@ export interface DiarizeOptions extends AuthenticationOptions, ChannelOptions {
    */
   live?: boolean
   /**
-   * Whether silence is sent while the source pauses, so that the open turn ends; it does not count in the times.
+   * Whether silence is sent while the source pauses, for half a second in quiet or two seconds in sound, so that the open turn
+   * ends; it does not count in the times.
    * @defaultValue `'silence'` where `live`, else `'off'`
    */
   keepAlive?: 'silence' | 'off'

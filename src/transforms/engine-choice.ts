@@ -1,6 +1,6 @@
 import { type AudioFormat, bytesToMs } from '../audio/format.ts'
 import { OPUS_FRAME_MS, opusWire, silentOpusFrame } from '../audio/opus-frames.ts'
-import { samplesAt16k } from '../audio/pcm.ts'
+import { decodeSamples, samplesAt16k } from '../audio/pcm.ts'
 import type { Engine } from '../engine/engine.ts'
 import { ConfigurationError, DiarizeStreamError, EngineError, type Warning } from '../errors.ts'
 import { proxyFor } from '../network.ts'
@@ -304,14 +304,29 @@ function voiceSource(
 function framesOf(
   input: DiarizeInput,
   frameBytes: number,
-): Pick<SupervisorOptions, 'frameMs' | 'silentFrame' | 'wire' | 'pending'> {
+): Pick<SupervisorOptions, 'frameMs' | 'silentFrame' | 'wire' | 'pending' | 'isQuiet'> {
   const { format, preSkip } = input
   const pending = (): Buffer => input.pending
   if (preSkip !== undefined) {
-    return { frameMs: OPUS_FRAME_MS, silentFrame: silentOpusFrame, wire: () => opusWire(preSkip), pending }
+    return {
+      frameMs: OPUS_FRAME_MS,
+      silentFrame: silentOpusFrame,
+      wire: () => opusWire(preSkip),
+      pending,
+      isQuiet: () => false,
+    }
   }
   const silentFrame = input.silence(frameBytes / format.channels)
-  return { frameMs: bytesToMs(frameBytes, format), silentFrame, pending }
+  const isQuiet = (audio: Buffer): boolean => levelOf(audio, format.encoding) < SPEECH_LEVEL
+  return { frameMs: bytesToMs(frameBytes, format), silentFrame, pending, isQuiet }
+}
+
+/** Mean square, of full scale, of sound in which somebody may speak: -45 dB. */
+const SPEECH_LEVEL = 3e-5
+
+function levelOf(audio: Buffer, encoding: AudioFormat['encoding']): number {
+  const samples = decodeSamples(audio, encoding)
+  return samples.reduce((sum, sample) => sum + sample * sample, 0) / Math.max(1, samples.length)
 }
 
 /** What sessions are counted by: an engine in this process takes any number. */

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { PassThrough, Writable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { type Turn, diarize, run } from 'diarize-stream'
 import { serve } from 'diarize-stream/server'
@@ -74,5 +75,20 @@ it('hears a word whose last milliseconds do not fill a frame before the pause', 
     ['w1', 200, 440],
     ['w2', 445, 685],
     ['w3', 1000, 1240],
+  ])
+})
+
+it('hears a word of which the rest comes a second late as one word', async () => {
+  const words = [
+    { word: 1, speaker: 0, start: 200 },
+    { word: 2, speaker: 0, start: 1000 },
+  ]
+  const { source, said } = await listen()
+  source.write(toneAudio(words, { to: 330 }))
+  await sleep(1000)
+  source.end(toneAudio(words, { from: 330, to: 2000 }))
+  expect(await said()).toEqual([
+    ['w1', 200, 440],
+    ['w2', 1000, 1240],
   ])
 })

@@ -10,6 +10,7 @@ import { SessionClock } from '../../src/stream/session-clock.ts'
 const FRAME_MS = 50
 const silentFrame = Buffer.from('silence')
 const pending = (): Buffer => Buffer.alloc(0)
+const isQuiet = (): boolean => true
 
 /** A frame that says `text`. */
 const frameOf = (text: string): Buffer => Buffer.from(text.padEnd(silentFrame.length))
@@ -61,7 +62,17 @@ function start(more: Partial<SenderOptions> & { frames?: number; from?: number; 
     clock,
     from,
     replay,
-    { rate: Infinity, catchUp: 5000, live: false, silence: false, frameMs: FRAME_MS, silentFrame, pending, ...options },
+    {
+      rate: Infinity,
+      catchUp: 5000,
+      live: false,
+      silence: false,
+      frameMs: FRAME_MS,
+      silentFrame,
+      pending,
+      isQuiet,
+      ...options,
+    },
     () => moves.push(sender.cursor),
   )
   senders.push(sender)
@@ -143,7 +154,16 @@ describe('the order of frames', () => {
   it('lets two senders read the same frames at different places', async () => {
     const one = start({ frames: 8 })
     const session = new RecordingSession()
-    const options = { rate: Infinity, catchUp: 0, live: false, silence: false, frameMs: FRAME_MS, silentFrame, pending }
+    const options = {
+      rate: Infinity,
+      catchUp: 0,
+      live: false,
+      silence: false,
+      frameMs: FRAME_MS,
+      silentFrame,
+      pending,
+      isQuiet,
+    }
     const clock = new SessionClock(200)
     senders.push(new Sender(session as unknown as Session, one.buffer, clock, 4, true, options, () => {}))
     await pass(10)
@@ -264,6 +284,20 @@ describe('a source that pauses', () => {
     await pass(30_000)
     // The next pause gets its own.
     expect(session.order.filter((what) => what === 'silence')).toHaveLength(6000 / FRAME_MS)
+  })
+
+  it('gets silence after two seconds where its last sound was not quiet, as the rest of a word may be late', async () => {
+    const { session, push } = start({ frames: 9, silence: true, isQuiet: (audio) => !audio.includes('6') })
+    await pass(1900)
+    expect(session.order).toEqual(numbers(0, 9))
+    await pass(200)
+    expect(session.order[9]).toBe('silence')
+    push(2)
+    await pass(400)
+    const before = session.order.length
+    // A fifth of a second of quiet lies behind it now.
+    await pass(200)
+    expect(session.order[before]).toBe('silence')
   })
 
   it('gets silence no faster than it plays', async () => {

@@ -71,6 +71,7 @@ class Stream {
       frameMs: FRAME_MS,
       silentFrame: Buffer.alloc(FRAME_BYTES),
       pending: () => Buffer.alloc(0),
+      isQuiet: () => true,
       catchUp: 5000,
       overlap: 10_000,
       maxReplay: 60_000,
