@@ -22,6 +22,8 @@ export interface JobOutputs {
    * @throws (rejects with) OutputError `OUTPUT_FENCED` where another has the job, `OUTPUT_UNWRITABLE`
    */
   publish(): Promise<void>
+  /** The refusal where another has been given the job since, and may have removed what is written to; absent where each write says so. */
+  takenOver?(): Promise<Error | undefined>
   /** Forgets what was made so far. */
   beginAnew(): Promise<void>
   /** The stream is over: forgets how far it had come. */

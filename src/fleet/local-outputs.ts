@@ -115,6 +115,12 @@ export class LocalOutputs implements JobOutputs {
     if (highest !== this.#given.epoch) throw fenced(this.#given, highest ?? 0)
   }
 
+  /** The refusal where another has been given the job since, and may have removed the folder under whoever still writes to it. */
+  async takenOver(): Promise<Error | undefined> {
+    const highest = (await highestOf(this.#given, FENCE)) ?? 0
+    return highest > this.#given.epoch ? fenced(this.#given, highest) : undefined
+  }
+
   /**
    * Gives the files, which are whole, their names.
    *

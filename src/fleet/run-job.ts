@@ -80,7 +80,9 @@ export async function runJob(job: FleetJob, context: JobRun): Promise<JobOutcome
       if (!isLive) await place.remove()
       return { status: isLive ? 'stopped' : 'done', files }
     }
-    const summary = await hearFurther(job, context, place)
+    const summary = await hearFurther(job, context, place).catch(async (error: Error) => {
+      throw (signal.aborted ? undefined : await place.takenOver?.()) ?? error
+    })
     signal.throwIfAborted()
     const goesOn = isLive && stop.aborted
     // Where nothing was heard any more, there is what others heard before.

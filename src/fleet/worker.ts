@@ -100,6 +100,8 @@ const KEPT_MS = 3000
 const PLACES_MS = 1000
 /** Commands of the whole fleet are looked for as often, in ms. */
 const COMMANDS_MS = 1000
+/** A job counts as lost here after this part of its lock's time without a sign of the store, before another may begin it. */
+const LOST_SHARE = 0.9
 /** A store that does not answer is asked again after this, in ms. */
 const AGAIN_MS = 1000
 /** Each attempt waits twice as long as that before it, ms. */
@@ -323,7 +325,8 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
   /** The store may take a job for lost without our hearing of it, where this process was blocked or cut off. */
   #loseForgotten(): void {
     const now = performance.now()
-    for (const [id, { lockedAt }] of this.#running) if (now - lockedAt > this.#options.lockTime) this.#lose(id)
+    const longest = this.#options.lockTime * LOST_SHARE
+    for (const [id, { lockedAt }] of this.#running) if (now - lockedAt > longest) this.#lose(id)
   }
 
   #lose(id: string): void {
@@ -492,7 +495,9 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
   #failed({ ending, facts }: Running, error: Error): Error {
     // The store has given it to another already, and hears nothing of this one.
     if (ending === 'lost') return error
-    this.emit('failed', facts, error)
+    // The outputs say so sooner than the store does.
+    if ((error as { code?: unknown }).code === 'OUTPUT_FENCED') this.emit('lost', facts)
+    else this.emit('failed', facts, error)
     const code = error instanceof DiarizeStreamError ? `${error.code}: ` : ''
     const reason = `${code}${redact(error.message)}`.slice(0, LONGEST_REASON)
     if (mayPass(error)) return new Error(reason)

@@ -120,3 +120,23 @@ it('hears a word of which the second half came late', async () => {
   late.closeAllConnections()
   late.close()
 })
+
+it('says that another has the job where that has taken away what was written to', async () => {
+  const folder = directory()
+  const radio = await station(toneScript({ seed: 4, duration: 60_000, speakers: 2, turnWords: [1, 3] }))
+  await using server = await serve({ engine: toneEngine(), apiKeys: ['any-key'] })
+  const [job] = await planFleetJobs([{ input: radio.url, name: 'radio' }], {
+    output: path.join(folder, '{name}.{format}'),
+    formats: ['jsonl'],
+    live: true,
+    hearing: { url: server.url, voices: false },
+  })
+  let hears = (): void => {}
+  const heard = new Promise<void>((resolve) => (hears = resolve))
+  const first = runFor(Infinity, 'stop', job!, 1, { onWords: () => hears() }).catch((error: unknown) => error)
+  await heard
+  const second = runFor(1, 'stop', job!, 2)
+  expect(await first).toMatchObject({ code: 'OUTPUT_FENCED', epoch: 1, currentEpoch: 2 })
+  expect(await second).toMatchObject({ status: 'stopped' })
+  await radio.close()
+})
