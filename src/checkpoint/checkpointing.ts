@@ -108,8 +108,10 @@ export class Checkpointing {
         last?.emit?.('warning', { code: 'CHECKPOINT_NOT_SAVED', message, file })
       }
       const checkpointing = new Checkpointing({ file, lock }, parts, before, warn)
-      if (before === undefined) await checkpointing.#snapshot([])(new Map())
-      else await checkpointing.#resumeFrom(before)
+      if (before === undefined) {
+        for (const output of parts.outputs) await output.begin?.()
+        await checkpointing.#snapshot([])(new Map())
+      } else await checkpointing.#resumeFrom(before)
       return checkpointing
     } catch (error) {
       await lock?.release()
@@ -128,7 +130,9 @@ export class Checkpointing {
   async finish(isComplete: boolean): Promise<void> {
     await this.recorder.saved
     await this.#checkLock()
-    if (isComplete) await rm(this.#file, { force: true })
+    if (!isComplete) return
+    await rm(this.#file, { force: true })
+    for (const output of this.#parts.outputs) await output.forget?.()
   }
 
   /** Lets others have the checkpoint, however the run has ended. */
@@ -156,8 +160,9 @@ export class Checkpointing {
   }
 
   /** Refuses a file that has become shorter than what is not written again. */
-  async #checkOutput(output: ResumableOutput, { bytes }: Place = start): Promise<void> {
-    const size = await output.size()
+  async #checkOutput(output: ResumableOutput, place: Place = start): Promise<void> {
+    const { bytes } = place
+    const size = await output.size(place)
     if (size >= bytes) return
     const what = `${output.path} has been cut off or removed (it has ${size} bytes, and had ${bytes} or more)`
     throw mismatch(this.#file, 'outputs', what, 'put it back as it was')

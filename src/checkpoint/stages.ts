@@ -82,10 +82,14 @@ export interface ResumableOutput {
   readonly options: string
   /** How often it may be asked to have all on the disk, at most, in ms. */
   readonly interval?: number
-  /** Bytes of it that are there. */
-  size(): Promise<number>
+  /** Bytes of it that are there; of one that is several files, of the one that goes on at `place`. */
+  size(place: Place): Promise<number>
+  /** Is called before anything else where a run begins that others may go on with. */
+  begin?(): Promise<void>
   /** Cuts the file at `place`, and writes `turns` again, as far as they do not stand before it. Is called before any other. */
   resumeFrom(place: Place, turns: readonly Turn[]): Promise<void>
+  /** The run has come to its end, and no other goes on with it. */
+  forget?(): Promise<void>
 }
 
 /** Stands behind some turns on their way: each sink says where it is once it has written them, and they are on the disk. */

@@ -268,7 +268,7 @@ interface RotationValues {
 }
 
 function rotationOf(
-  { rotate, 'rotate-times': times, resume = false, checkpoint }: RotationValues,
+  { rotate, 'rotate-times': times }: RotationValues,
   outputs: readonly string[],
   batch: BatchCommand | undefined,
 ): RotatingSinkOptions | undefined {
@@ -278,7 +278,6 @@ function rotationOf(
     return undefined
   }
   if (batch !== undefined) throw usage('--rotate is of no use with several inputs; leave it out')
-  if (resume || checkpoint !== undefined) throw usage('--rotate and --resume exclude each other; leave one of them out')
   if (!outputs.some(isRotatingPattern)) {
     throw usage("--rotate wants {number}, {date} or {time} in the name of an output, e.g. -o 'radio-{date}-{time}.srt'")
   }

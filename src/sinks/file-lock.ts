@@ -37,7 +37,7 @@ function shared(pid: number): Error {
 }
 
 /** A file of ours beside `file`, with a name that is always the same. */
-export function beside(file: string, ending: 'lock' | 'tmp'): string {
+export function beside(file: string, ending: 'lock' | 'tmp' | 'parts'): string {
   const { dir, base } = path.parse(file)
   const isLong = Buffer.byteLength(base) > MAX_NAME_BYTES
   const name = isLong ? createHash('sha256').update(base).digest('hex').slice(0, 32) : base

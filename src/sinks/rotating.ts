@@ -3,12 +3,15 @@ import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { addAbortSignal, Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
-import { ConfigurationError, type Warning } from '../errors.ts'
+import type { Place } from '../checkpoint/checkpoint.ts'
+import { CommitRequest, type ResumableOutput, resumableOutput } from '../checkpoint/stages.ts'
+import { CheckpointError, ConfigurationError, type Warning } from '../errors.ts'
 import type { TypedWritable } from '../events.ts'
-import { type Captionable, isCue, isSegment } from '../model.ts'
+import { type Captionable, isCue, isSegment, type Turn } from '../model.ts'
 import { checkInteger, checkKnown, checkOneOf, checkSignal, invalidOption } from '../options.ts'
 import { relayEvents } from '../stage.ts'
 import { guard, toError, waitAtMost } from '../stream-helpers.ts'
+import type { PartJournal } from './part-journal.ts'
 import type { Gap, UnrecognizedSpeech } from '../stream/options.ts'
 import type { PassedOnEvents, SessionRecord } from '../transforms/diarize-events.ts'
 
@@ -147,6 +150,8 @@ class RotatingStream extends Writable {
   #isAbandoned = false
   readonly #sessions = new Map<string | undefined, SessionRecord>()
   #kept: Told[] = []
+  /** Where a run keeps a checkpoint: what notes the parts that are begun. */
+  #journal: PartJournal | undefined
 
   constructor(
     pattern: string,
@@ -170,8 +175,28 @@ class RotatingStream extends Writable {
     if (options.signal) addAbortSignal(options.signal, this)
   }
 
-  override _write(item: Captionable, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#take(item).then(() => done(), done)
+  get [resumableOutput](): ResumableOutput {
+    const { signal: _signal, ...options } = this.#options
+    return {
+      path: this.#pattern,
+      name: 'rotatingSink()',
+      options: JSON.stringify(options),
+      size: async ({ state }) => (state === undefined ? 0 : sizeOf((state as RotationState).part.path)),
+      begin: async () => {
+        this.#journal = await (await journals()).begin(this.#pattern)
+      },
+      resumeFrom: (place, turns) => this.#resumeFrom(place, turns),
+      forget: async () => (await journals()).remove(this.#pattern),
+    }
+  }
+
+  override _write(
+    item: Captionable | CommitRequest,
+    _encoding: BufferEncoding,
+    done: (error?: Error | null) => void,
+  ): void {
+    const work = item instanceof CommitRequest ? this.#commit(item) : this.#take(item)
+    work.then(() => done(), done)
   }
 
   override _final(done: (error?: Error | null) => void): void {
@@ -201,6 +226,50 @@ class RotatingStream extends Writable {
     leave().then(() => done(error), done)
   }
 
+  /** Says where the present part is, once it has all that came before on the disk. */
+  async #commit(request: CommitRequest): Promise<void> {
+    const sink = this.#sink
+    if (sink === undefined) return request.settle(this.#pattern, { order: 0, bytes: 0, blocks: 0, cuts: [] })
+    const output = outputOf(sink)
+    const part = this.parts.at(-1)!
+    const known = {
+      part,
+      until: this.#until,
+      firstOrder: this.#firstOrder,
+      startedAt: this.#startedAt ?? Date.now(),
+      lateRevisions: this.#lateRevisions,
+      sink: [output.name, output.options] as const,
+    }
+    const own = new CommitRequest(1, (places) => {
+      const place = places.get(output.path)!
+      const state: RotationState = { ...known, inner: place.state }
+      request.settle(this.#pattern, { ...place, state })
+    })
+    await this.#written(sink, own)
+  }
+
+  /** Goes on with the part in which a checkpoint was made: those that were begun behind it are made again. */
+  async #resumeFrom(place: Place, turns: readonly Turn[]): Promise<void> {
+    const state = place.state as RotationState | undefined
+    this.#journal = await (await journals()).resume(this.#pattern, state?.part.path)
+    if (state === undefined) return
+    const { part, until, firstOrder, startedAt, lateRevisions, inner, sink: told } = state
+    // JSON has no number for what never comes.
+    this.#until = until ?? Infinity
+    this.#firstOrder = firstOrder
+    this.#startedAt = startedAt
+    this.#lateRevisions = lateRevisions
+    this.parts.push(part)
+    const output = outputOf(this.#openPart(part))
+    if (output.name !== told[0] || output.options !== told[1]) {
+      const message = `cannot go on with ${part.path}: the options of its sink are others; give those that it was begun with, or delete the checkpoint`
+      throw new CheckpointError('CHECKPOINT_MISMATCH', message, { difference: 'options' })
+    }
+    const own = turns.filter(({ order }) => order >= firstOrder).map((turn) => this.#placed(turn))
+    const { state: _state, ...rest } = place
+    await output.resumeFrom(inner === undefined ? rest : { ...rest, state: inner }, own)
+  }
+
   async #take(item: Captionable): Promise<void> {
     const turn = isCue(item) ? undefined : isSegment(item) ? item.turn : item
     const isLate = turn !== undefined && turn.revision > 0 && turn.order < this.#firstOrder
@@ -223,18 +292,20 @@ class RotatingStream extends Writable {
       this.#begin(item.start)
       this.#firstOrder = order
     }
-    const sink = this.#sink!
     // The size of its file is looked at next, so it is waited for.
-    const written = new Promise<void>((resolve, reject) => {
-      sink.write(this.#placed(item), (error) => (error ? reject(this.#failure ?? closedEarly(error)) : resolve()))
+    return { written: this.#written(this.#sink!, this.#placed(item)) }
+  }
+
+  #written(sink: Writable, item: Captionable | CommitRequest): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      sink.write(item, (error) => (error ? reject(this.#failure ?? closedEarly(error)) : resolve()))
     })
-    return { written }
   }
 
   /** Bytes of the present part. */
   async #size(): Promise<number> {
     const file = this.parts.at(-1)?.path
-    return file === undefined ? 0 : (await stat(file).catch(() => ({ size: 0 }))).size
+    return file === undefined ? 0 : sizeOf(file)
   }
 
   /** Begins the part in which `start` is. */
@@ -252,8 +323,18 @@ class RotatingStream extends Writable {
       // The first begins with the stream, and one behind a part that was full with its first words.
       from = last !== undefined && last.start >= began ? start : Math.max(0, began)
     }
-    const number = this.parts.length + 1
+    const number = (this.parts.at(-1)?.number ?? 0) + 1
     const part = { path: freePath(this.#pattern, number, new Date(this.#startedAt + from)), number, start: from }
+    this.#journal?.note(part.path)
+    this.#openPart(part)
+    this.parts.push(part)
+    this.emit('part', part)
+    for (const session of this.#sessions.values()) this.#sink?.emit('session', session)
+    for (const [event, record] of this.#kept.splice(0)) this.#sink?.emit(event, this.#placed(record))
+  }
+
+  /** The sink of a part. */
+  #openPart(part: RotatedPart): Writable {
     const sink = this.#open(part.path, part) as Writable | undefined
     if (typeof sink?.write !== 'function') {
       const message = 'open of rotatingSink() must give a sink for each part, such as srtSink(path); it gave none'
@@ -265,11 +346,7 @@ class RotatingStream extends Writable {
       this.#failure ??= error
       this.destroy(error)
     })
-    this.#sink = sink
-    this.parts.push(part)
-    this.emit('part', part)
-    for (const session of this.#sessions.values()) sink.emit('session', session)
-    for (const [event, record] of this.#kept.splice(0)) sink.emit(event, this.#placed(record))
+    return (this.#sink = sink)
   }
 
   /** Hands a record to the part that is open, or to the next. */
@@ -283,6 +360,8 @@ class RotatingStream extends Writable {
   async #end(): Promise<void> {
     const sink = this.#sink
     if (sink === undefined) return
+    // Of a part that is closed no checkpoint asks any more whether it is on the disk: its sink is to see to that.
+    if (this.#journal !== undefined && outputOf(sink)) await this.#written(sink, new CommitRequest(1, () => {}))
     sink.end()
     await finished(sink).catch((error: unknown) => {
       throw this.#failure ?? toError(error)
@@ -302,6 +381,38 @@ class RotatingStream extends Writable {
     })
     return 'words' in item ? { ...moved(item), words: item.words.map(moved) } : moved(item)
   }
+}
+
+/** What a checkpoint says of the parts: a plain value. */
+interface RotationState {
+  part: RotatedPart
+  /** `null` where it ends by size alone. */
+  until: number | null
+  firstOrder: number
+  startedAt: number
+  lateRevisions: number
+  /** Name and options of the sink of a part. */
+  sink: readonly [string, string]
+  /** What that sink said. */
+  inner?: unknown
+}
+
+/** What can go on with a part. @throws ConfigurationError `INVALID_PIPELINE` */
+function outputOf(sink: Writable): ResumableOutput {
+  const { [resumableOutput]: output } = sink as { [resumableOutput]?: ResumableOutput }
+  if (output !== undefined) return output
+  const message =
+    'run() cannot keep a checkpoint: open of rotatingSink() must give a sink of this library that writes to its path'
+  throw new ConfigurationError('INVALID_PIPELINE', message)
+}
+
+/** What notes which parts are begun, loaded where there is a checkpoint. */
+async function journals(): Promise<typeof PartJournal> {
+  return (await import('./part-journal.ts')).PartJournal
+}
+
+async function sizeOf(file: string): Promise<number> {
+  return (await stat(file).catch(() => ({ size: 0 }))).size
 }
 
 /** The error for a part that was closed by somebody else; that of one that failed is its own. */

@@ -22,6 +22,8 @@ export class WrittenFile {
   #handle: FileHandle | undefined
   #bytes = 0
   #complete = false
+  /** Whether what is written is to be on the disk, for a checkpoint. */
+  #isSynced = false
   #isInterrupted = false
   #refusal: OutputError | undefined
 
@@ -67,6 +69,7 @@ export class WrittenFile {
   }
 
   async sync(): Promise<void> {
+    this.#isSynced = true
     try {
       await this.#handle?.sync()
     } catch (error) {
@@ -79,6 +82,7 @@ export class WrittenFile {
     this.#complete = true
     try {
       if (this.#handle !== undefined) await this.#assertOurs(this.#handle)
+      if (this.#isSynced) await this.#handle?.sync()
       await this.#close()
     } catch (error) {
       throw unwritable(this.path, error)

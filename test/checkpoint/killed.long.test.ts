@@ -20,3 +20,11 @@ it('has every word of a station once, but for what its gaps say, however often i
   expect(done.resumed).toBeGreaterThan(0)
   expect(done.gaps).toBeGreaterThan(0)
 }, 3_600_000)
+
+it('has every word of a station once in parts that follow one another, but for what its gaps say', async () => {
+  const { faults, ...done } = await killOverStation(directory(), kills || 4, 24, '2s')
+  if (kills > 0) process.stderr.write(`station in parts: ${JSON.stringify(done)}\n`)
+  expect(faults).toEqual([])
+  expect(done.resumed).toBeGreaterThan(0)
+  expect(done.parts).toBeGreaterThan(2)
+}, 3_600_000)

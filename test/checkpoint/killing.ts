@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
@@ -145,8 +145,17 @@ export async function station(words: readonly ToneWord[]): Promise<{ url: string
 /** How far a word may be from its place by the clock, of a machine that is busy, in ms. */
 const TRUE_WITHIN_MS = 1500
 
-/** Kills the command over a station `kills` times, ends it by Ctrl-C, and judges the outputs. */
-export async function killOverStation(folder: string, kills: number, seed: number): Promise<Killed & { gaps: number }> {
+/**
+ * Kills the command over a station `kills` times, ends it by Ctrl-C, and judges the outputs.
+ *
+ * @param rotate - after which time a part of them is followed by the next; one file each without.
+ */
+export async function killOverStation(
+  folder: string,
+  kills: number,
+  seed: number,
+  rotate?: string,
+): Promise<Killed & { gaps: number; parts: number }> {
   const random = seededRandom(seed)
   const words = toneScript({
     seed,
@@ -159,10 +168,14 @@ export async function killOverStation(folder: string, kills: number, seed: numbe
   await using server = await serve({ engine: toneEngine(), apiKeys: ['any-key'] })
   const at = (ending: string): string => path.join(folder, `radio.${ending}`)
   const key = asking(server.url, folder)
-  const argv = [radio.url, '-o', at('srt'), '-o', at('jsonl'), '--resume', '--no-voices', ...key]
+  const output = (ending: string): string =>
+    rotate === undefined ? at(ending) : path.join(folder, `radio-{number}.${ending}`)
+  const rotation = rotate === undefined ? [] : ['--rotate', rotate]
+  const outputs = ['-o', output('srt'), '-o', output('jsonl'), ...rotation]
+  const argv = [radio.url, ...outputs, '--resume', '--no-voices', ...key]
   const result = { kills: 0, resumed: 0, runs: 1, faults: [] as string[], gaps: 0 }
   while (result.kills < kills) {
-    if (existsSync(at('srt.checkpoint'))) result.resumed += 1
+    if (existsSync(`${output('srt')}.checkpoint`)) result.resumed += 1
     const { code, err } = await killedAfter(500 + random() * 7000, argv)
     if (code !== null) result.faults.push(`it ended with ${code}: ${err}`)
     result.kills += 1
@@ -174,9 +187,28 @@ export async function killOverStation(folder: string, kills: number, seed: numbe
   const code = await last.ended
   if (code !== (kills === 0 ? 130 : 5)) result.faults.push(`the last run ended with ${code}: ${last.err}`)
   await radio.close()
+  const parts = rotate === undefined ? 1 : join(folder, at, result.faults)
   const { faults, gaps } = faultsOfRadio(at, words)
   result.faults.push(...faults)
-  return { ...result, gaps: gaps.length }
+  return { ...result, gaps: gaps.length, parts }
+}
+
+/** Puts the parts of all outputs one behind the other; returns how many there are. */
+function join(folder: string, at: (ending: string) => string, faults: string[]): number {
+  const counts = ['srt', 'jsonl'].map((ending) => {
+    const parts = readdirSync(folder).filter((name) => name.startsWith('radio-') && name.endsWith(`.${ending}`))
+    const numbers = parts.toSorted().map((name) => Number(/\d+/.exec(name)?.[0]))
+    if (numbers.some((number, index) => number !== index + 1)) faults.push(`parts ${numbers.join(' ')} of ${ending}`)
+    writeFileSync(
+      at(ending),
+      parts
+        .toSorted()
+        .map((name) => readFileSync(path.join(folder, name), 'utf8'))
+        .join('\n'),
+    )
+    return parts.length
+  })
+  return Math.max(...counts)
 }
 
 function median(numbers: readonly number[]): number {

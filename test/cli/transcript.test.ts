@@ -68,7 +68,6 @@ it('rotates outputs whose names say so, and names the parts in the end', async (
   for (const [asked, message] of [
     [['-o', path.join(folder, 'all.srt'), '--rotate', 'hour'], '--rotate wants {number}, {date} or {time}'],
     [['-o', out, '--rotate', '10 apples'], '--rotate must be hour, day, a time such as 30min'],
-    [['-o', out, '--rotate', 'hour', '--resume'], '--rotate and --resume exclude each other'],
     [['-o', out, '--rotate-times', 'restart'], '--rotate-times is of no use without --rotate'],
   ] as const) {
     const refused = await command(talk, ...asked)
