@@ -2,13 +2,12 @@ import { execFileSync } from 'node:child_process'
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { Transform } from 'node:stream'
 import { expect, it, onTestFinished } from 'vitest'
 import { readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import { diarize, fanOut, fileSource, jsonlSink, resample, run, srtSink } from '../../src/index.ts'
 import { toneEngine, toneScript } from '../../src/testing/index.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
-import { wordsOf, writeTalk } from './talk.ts'
+import { heldBack, wordsOf, writeTalk } from './talk.ts'
 
 const directory = temporaryDirectories()
 const words = toneScript({ seed: 9, duration: 60_000, speakers: 2, turnWords: [1, 8] })
@@ -36,18 +35,6 @@ function fill(folder: string): void {
     for (;;) appendFileSync(filler, Buffer.alloc(4096))
   }
   expect(write).toThrow('ENOSPC')
-}
-
-/** Audio of which what is behind `ms` waits. */
-function heldBack(ms: number, until: Promise<void>): Transform {
-  let bytes = 0
-  return new Transform({
-    transform: (chunk: Buffer, _encoding, done) => {
-      bytes += chunk.length
-      if (bytes < ms * 32) done(null, chunk)
-      else void until.then(() => done(null, chunk))
-    },
-  })
 }
 
 const cases = [

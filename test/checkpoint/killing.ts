@@ -198,14 +198,13 @@ function join(folder: string, at: (ending: string) => string, faults: string[]):
   const counts = ['srt', 'jsonl'].map((ending) => {
     const parts = readdirSync(folder).filter((name) => name.startsWith('radio-') && name.endsWith(`.${ending}`))
     const numbers = parts.toSorted().map((name) => Number(/\d+/.exec(name)?.[0]))
+    const texts = parts.toSorted().map((name) => readFileSync(path.join(folder, name), 'utf8'))
+    // Each is whole by itself: captions are numbered from 1, and lines of JSON end.
+    const isWhole = (text: string): boolean => (ending === 'srt' ? text.startsWith('1\n') : text.endsWith('}\n'))
+    for (const [index, text] of texts.entries())
+      if (!isWhole(text)) faults.push(`part ${index + 1} of ${ending}: ${text.slice(0, 80)}`)
     if (numbers.some((number, index) => number !== index + 1)) faults.push(`parts ${numbers.join(' ')} of ${ending}`)
-    writeFileSync(
-      at(ending),
-      parts
-        .toSorted()
-        .map((name) => readFileSync(path.join(folder, name), 'utf8'))
-        .join('\n'),
-    )
+    writeFileSync(at(ending), texts.join('\n'))
     return parts.length
   })
   return Math.max(...counts)

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { PassThrough, Transform, Writable } from 'node:stream'
@@ -14,6 +15,7 @@ import {
   rttmSink,
   srtSink,
   textSink,
+  transcribe,
   vttSink,
 } from '../../src/index.ts'
 import type { Engine } from '../../src/engine/engine.ts'
@@ -220,12 +222,16 @@ describe('a run with a checkpoint', () => {
     const own = new Writable({ objectMode: true, write: (_turn, _encoding, done) => done() })
     const between = new PassThrough({ objectMode: true })
     const file = () => fileSource(talk)
+    const pipe = path.join(folder, 'pipe')
+    execFileSync('mkfifo', [pipe])
     const pipelines = [
       [[file(), resample(), diarize({ engine }), fanOut(srt(), own)], 'each sink must be one of this library'],
       [[file(), resample(), diarize({ engine }), srtSink(new PassThrough())], 'each sink must be one of this library'],
       [[file(), resample(), diarize({ engine }), between, srt()], 'nothing may stand between diarize() and the sink'],
       [[file(), resample(), diarize({ engine, parallel: 2 }), srt()], 'parallel gives all turns at the end'],
       [[fileSource('-'), resample(), diarize({ engine }), srt()], 'its source cannot be opened again'],
+      [[fileSource(pipe), resample(), diarize({ engine }), srt()], 'its source cannot be opened again'],
+      [[file(), resample(), transcribe({ apiKey: 'any-key' }), srt()], 'transcribe() begins anew'],
     ] as const
     for (const [stages, why] of pipelines) {
       const failed = run([...stages], { checkpoint })

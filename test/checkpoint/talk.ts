@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { Transform } from 'node:stream'
 import { writeWavHeader } from '../../src/audio/wav.ts'
 import { type ToneWord, toneAudio, toneNumber } from '../../src/testing/index.ts'
 import { TONE_RATE } from '../../src/testing/tone-audio.ts'
@@ -8,6 +9,18 @@ export function writeTalk(file: string, words: readonly ToneWord[]): void {
   const pcm = toneAudio(words)
   const header = writeWavHeader({ sampleRate: TONE_RATE, channels: 1, encoding: 's16le' }, pcm.length)
   writeFileSync(file, Buffer.concat([header, pcm]))
+}
+
+/** Mono audio of 16 kHz of which what is behind `ms` waits; without an end where that never resolves. */
+export function heldBack(ms: number, until: Promise<void>): Transform {
+  let bytes = 0
+  return new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      bytes += chunk.length
+      if (bytes < ms * 32) done(null, chunk)
+      else void until.then(() => done(null, chunk))
+    },
+  })
 }
 
 /** A line of a file of JSONL. */
