@@ -156,7 +156,8 @@ const FLEET_CHECKS: Readonly<Record<keyof FleetOptions, Check>> = {
     const given = value instanceof URL ? value.href : value
     const isAddress = typeof given === 'string' && URL.canParse(given) && STORES.includes(new URL(given).protocol)
     // It may hold a password.
-    if (!isAddress) throw invalidOption(name, 'an address that begins with redis: or postgres:', typeof value)
+    const shown = typeof given === 'string' && URL.canParse(given) ? new URL(given).protocol : 'what is no address'
+    if (!isAddress) throw invalidOption(name, 'an address that begins with redis: or postgres:', shown)
   },
   queue: matching(/^[\w-]{1,100}$/, 'a name of letters, digits, - and _'),
   namespace: matching(/^[a-z_]\w{0,50}$/i, 'a name of letters, digits and _'),

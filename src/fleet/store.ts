@@ -82,9 +82,13 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     return isRedis ? await RedisStore.open(bullmq, options) : await PostgresStore.open(bullmq, options)
   } catch (error) {
     if (error instanceof ConfigurationError) throw error
-    const where = `${options.store.protocol}//${options.store.host}${options.store.pathname}`
+    const { store } = options
+    const where = `${store.protocol}//${store.host}${store.pathname}`
     const why = redact((error as Error).message || String((error as { code?: unknown }).code), [options.store.password])
-    const message = `the store ${where} cannot be reached: ${why}; check the address, and whether it runs`
+    const isRefused = /^(NOAUTH|WRONGPASS|NOPERM)|password|role .* does not exist|no pg_hba.conf entry/i.test(why)
+    const message = isRefused
+      ? `the store ${where} cannot be used: ${why.replace(/\.$/, '')}; check the user and the password`
+      : `the store ${where} cannot be reached: ${why}; check the address, and whether it runs`
     throw new FleetError('STORE_UNREACHABLE', message, { cause: error, retryable: true, store: where })
   }
 }
@@ -108,6 +112,20 @@ const WRITE_UNLESS_CHANGED = `
   return 1`
 /** What processes tell each other is forgotten when nobody has said anything for a day, in ms. */
 const STATE_MS = 86_400_000
+
+/** The oldest servers that a fleet is tested with. */
+const OLDEST = { Redis: 7, PostgreSQL: 15 }
+
+/** What is to be said of a server of that version. */
+export function versionTrouble(name: keyof typeof OLDEST, version: string): Warning | undefined {
+  const major = Number.parseInt(version, 10)
+  if (!(major < OLDEST[name])) return undefined
+  return {
+    code: 'STORE_OLD',
+    message: `${name} ${major} is older than ${OLDEST[name]}, with which a fleet is tested`,
+    version,
+  }
+}
 
 /** Commands for new jobs that Redis has not answered. */
 const ADDED_AT_ONCE = 25
@@ -218,7 +236,9 @@ class RedisStore implements Store {
       const message = 'Redis forgets the last minutes of jobs when it is killed; set appendonly to yes'
       warnings.push({ code: 'STORE_FORGETS', message })
     }
-    return warnings
+    const version = /redis_version:(\S+)/.exec(await this.#client.info('server').catch(() => ''))?.[1]
+    const old = version === undefined ? undefined : versionTrouble('Redis', version)
+    return old === undefined ? warnings : [...warnings, old]
   }
 
   async close(): Promise<void> {
@@ -344,10 +364,17 @@ class PostgresStore implements Store {
   }
 
   async troubles(): Promise<Warning[]> {
-    const { rows } = await this.#pool.query<{ synchronous_commit: string }>('SHOW synchronous_commit')
-    if (rows[0]?.synchronous_commit !== 'off') return []
-    const message = 'PostgreSQL forgets the last moments of jobs when it is killed: its synchronous_commit is off'
-    return [{ code: 'STORE_FORGETS', message }]
+    const { rows } = await this.#pool.query<{ commit: string; version: string }>(
+      "SELECT current_setting('synchronous_commit') AS commit, current_setting('server_version') AS version",
+    )
+    const { commit, version } = rows[0]!
+    const warnings: Warning[] = []
+    if (commit === 'off') {
+      const message = 'PostgreSQL forgets the last moments of jobs when it is killed: its synchronous_commit is off'
+      warnings.push({ code: 'STORE_FORGETS', message })
+    }
+    const old = versionTrouble('PostgreSQL', version)
+    return old === undefined ? warnings : [...warnings, old]
   }
 
   async close(): Promise<void> {

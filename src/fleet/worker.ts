@@ -169,6 +169,8 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
   readonly #known: readonly (string | undefined)[]
   #drained: Promise<void> | undefined
   #wake = (): void => {}
+  /** Resolves when it begins to be drained; several may wait. */
+  readonly #draining = new Promise<void>((resolve) => (this.#wake = resolve))
 
   /** @internal */
   static async begin(store: Store, options: ResolvedWorkOptions): Promise<FleetWorker> {
@@ -234,10 +236,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
 
   /** Resolves when it is drained, whoever asked for that. */
   async ended(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      if (this.#drained !== undefined) resolve()
-      this.#wake = resolve
-    })
+    await this.#draining
     await this.#drained
   }
 

@@ -168,7 +168,10 @@ for (const [kind, { missing, start }] of Object.entries(stores)) {
       await expect(fleet.work({ apiKey: 'any-key', metrics: { port } })).rejects.toMatchObject({
         option: 'metrics.port',
       })
+      // Whoever else waits for its end, metrics are told no more.
+      const ended = Promise.all([worker.ended(), worker.ended()])
       await worker.drain()
+      await ended
       await expect(told()).rejects.toThrow('fetch failed')
     })
 

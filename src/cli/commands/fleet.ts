@@ -189,7 +189,8 @@ function parse(args: readonly string[]) {
 function storeOf(given: string | undefined): string {
   const store = given ?? process.env['DIARIZE_STREAM_STORE']
   if (store === undefined || store === '') throw wrong('give --store <address>, or set DIARIZE_STREAM_STORE')
-  if (given !== undefined && URL.canParse(given) && new URL(given).password !== '') {
+  const address = given !== undefined && URL.canParse(given) ? new URL(given) : undefined
+  if (address !== undefined && (address.password !== '' || address.searchParams.has('password'))) {
     throw wrong(
       'a password is not taken as an argument, which every user of this machine can read; set DIARIZE_STREAM_STORE',
     )

@@ -27,6 +27,8 @@ describe('diarize-stream fleet', () => {
     [['add', 'a.wav', '--priority', '0', ...STORE], '--priority, when given, must be an integer from 1'],
     [['add', 'a.wav', '--label', 'acme', ...STORE], "--label must be like customer=acme; got 'acme'"],
     [['status', '--store', 'redis://:secret@host'], 'a password is not taken as an argument'],
+    [['status', '--store', 'postgres://me@host/db?password=secret'], 'a password is not taken as an argument'],
+    [['status', '--store', 'mysql://host/secret'], "begins with redis: or postgres:; got 'mysql:'"],
     [['status', '--stroe', 'x'], 'there is no option --stroe; did you mean --store?'],
   ])('refuses %j', async (args, message) => {
     await expect(fleet(...args)).rejects.toThrow(message)
