@@ -13,6 +13,8 @@ const HEAD_BYTES = 32
 
 /** Bytes that a station sends of what it plays, and not before it has something to play. */
 const SOUND_BYTES = 1024
+/** What begins with headers, which are sent at once, whenever there is something to play. */
+const HEADERS_FIRST = ['OggS', 'fLaC', 'RIFF', 'FLV', '\x1A\x45\xDF\xA3']
 
 /** The part of a resource that is wanted. */
 export interface ByteRange {
@@ -57,7 +59,7 @@ export interface HttpBodyOptions {
  * where it was; where that is not possible the stream fails. It ends only when the content has come whole.
  */
 export class HttpBody extends Readable {
-  /** When the first {@link SOUND_BYTES} had come, in ms of `performance.now()`; `undefined` before. */
+  /** When the first {@link SOUND_BYTES} had come, in ms of `performance.now()`; `undefined` before, or where these may be headers. */
   soundAt: number | undefined
   readonly #options: HttpBodyOptions
   readonly #shown: string
@@ -254,12 +256,12 @@ export class HttpBody extends Readable {
     const bytes = chunk.subarray(skipped, skipped + Math.min(room, chunk.length))
     if (bytes.length === 0) return
     this.#received += bytes.length
-    if (this.#received >= SOUND_BYTES) this.soundAt ??= performance.now()
     this.#hungry = this.push(bytes)
     if (this.#head.length < HEAD_BYTES) {
       this.#head = Buffer.concat([this.#head, bytes])
       if (this.#head.length >= HEAD_BYTES) this.#onHead?.()
     }
+    if (this.#received >= SOUND_BYTES && !this.#hasHeaders) this.soundAt ??= performance.now()
     if (this.#received === this.#total) {
       this.#finish()
     } else if (!this.#hungry) {
@@ -267,6 +269,11 @@ export class HttpBody extends Readable {
       clearTimeout(this.#watchdog)
       this.#watchdog = undefined
     }
+  }
+
+  get #hasHeaders(): boolean {
+    const head = this.#head.toString('latin1')
+    return HEADERS_FIRST.some((mark) => head.startsWith(mark)) || head.startsWith('ftyp', 4)
   }
 
   #ended(answer: HttpAnswer): void {
