@@ -95,14 +95,29 @@ export const proxiedFetch: typeof fetch = async (input, init) => {
   return answer as Response
 }
 
+const isShielded = new WeakSet<Socket>()
+
 /**
- * An assertion of undici 7 fails, which nobody can catch, where a connection ends while nobody reads
- * (nodejs/undici#5360): so it hears of an end only when it reads on, and of a reset by another code.
+ * An assertion of undici 7 fails, which nobody can catch, where a connection ends while its parser is paused (nodejs/undici#5360):
+ * so it hears of an end only when it reads on, and of a reset by another code. Where no length was said, going on pauses it
+ * anew, by a piece of no bytes, behind the read that tells the end: so that read is one of ours, which it makes only where it
+ * is not paused.
  */
 function shielded(socket: Socket): Socket {
+  // A tunnel's has been already.
+  if (isShielded.has(socket)) return socket
+  isShielded.add(socket)
   const push = socket.push.bind(socket)
   const read = socket.read.bind(socket)
   let hasEnded = false
+  let isLast = false
+  let waits: NodeJS.Immediate | undefined
+  const readLast = (): void => {
+    waits = undefined
+    isLast = true
+    socket.emit('readable')
+    isLast = false
+  }
   socket.push = (chunk: unknown, encoding?: BufferEncoding) => {
     hasEnded ||= chunk === null
     return push(chunk, encoding)
@@ -110,7 +125,11 @@ function shielded(socket: Socket): Socket {
   socket.read = (size?: number) => {
     if (hasEnded && size === 0) return null
     // Whoever takes exactly what is there is not told at once that it was the last.
-    return read(hasEnded && socket.readableLength > 0 ? socket.readableLength : size) as Buffer | null
+    if (hasEnded && socket.readableLength > 0) return read(socket.readableLength) as Buffer | null
+    // What flows is no parser's.
+    if (!hasEnded || isLast || socket.readableFlowing !== false) return read(size) as Buffer | null
+    waits ??= setImmediate(readLast)
+    return null
   }
   socket.prependListener('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'ECONNRESET') error.code = 'CONNECTION_RESET'

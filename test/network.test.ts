@@ -1,7 +1,10 @@
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import * as undici from 'undici'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { proxiedFetch, proxyFor } from '../src/network.ts'
+import { createConnect, proxiedFetch, proxyFor, toUndici } from '../src/network.ts'
+import { seededRandom } from '../src/testing/index.ts'
 import { TestProxy } from './helpers/proxy.ts'
 
 afterEach(() => vi.unstubAllEnvs())
@@ -59,4 +62,41 @@ it('is what downloads go through', async () => {
     cause: { message: expect.stringContaining('refuses with HTTP 403') },
   })
   await Promise.all([proxy.close(), new Promise((resolve) => server.close(resolve))])
+})
+
+it('gives every byte of what has no length and ends while nobody reads: undici 7 would end the process', async () => {
+  const random = seededRandom(9)
+  const answer = async (socket: Socket, request: Buffer): Promise<void> => {
+    let left = Number(/GET \/(\d+)/.exec(request.toString())?.[1])
+    socket.write('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n')
+    while (left > 0) {
+      const size = Math.min(left, 1 + Math.floor(random() * 70_000))
+      socket.write(Buffer.alloc(size))
+      left -= size
+      if (random() < 0.5) await delay(random() * 3)
+    }
+    socket.end()
+  }
+  const server = createTcpServer((socket) => socket.once('data', (request) => void answer(socket, request)))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const connect = toUndici(createConnect(undici, { proxyFor: () => undefined }))
+  const ask = async (): Promise<void> => {
+    const size = Math.floor(random() * 400_000)
+    const client = new undici.Client(origin, { pipelining: 0, connect })
+    const { body } = await client.request({ method: 'GET', path: `/${size}` })
+    let bytes = 0
+    for await (const chunk of body) {
+      bytes += (chunk as Buffer).length
+      if (random() < 0.7) await delay(random() * 4)
+    }
+    expect(bytes).toBe(size)
+    await client.close()
+  }
+  await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      for (let count = 0; count < 60; count++) await ask()
+    }),
+  )
+  server.close()
 })
