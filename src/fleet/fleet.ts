@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { CaptionInput } from '../batch/inputs.ts'
 import { ConfigurationError, type Warning } from '../errors.ts'
 import { redact } from '../redact.ts'
-import { type FleetJob, jobKinds, kindOf, planFleetJobs, type QueuedJob } from './jobs.ts'
+import { type FleetJob, type FleetProgress, jobKinds, kindOf, planFleetJobs, type QueuedJob } from './jobs.ts'
 import {
   checkAddOptions,
   type FleetAddOptions,
@@ -14,7 +14,7 @@ import {
 } from './options.ts'
 import { serveMetrics } from './metrics.ts'
 import { openStore, type Store } from './store.ts'
-import { drainMark, type FleetProgress, FleetWorker } from './worker.ts'
+import { drainMark, FleetWorker } from './worker.ts'
 
 /** What {@link Fleet.add} has done. */
 export interface FleetAdded {

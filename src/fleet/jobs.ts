@@ -1,3 +1,4 @@
+import type { Job } from 'bullmq'
 import { hash } from 'node:crypto'
 import path from 'node:path'
 import { addressOf, type CaptionInput, findInputs, type FoundInput } from '../batch/inputs.ts'
@@ -39,6 +40,31 @@ export interface FleetSlice {
   length: number
 }
 
+/** What is known of a job by its worker. */
+export interface FleetJobFacts {
+  id: string
+  /** A path, or an address without credentials. */
+  input: string
+  labels: Readonly<Record<string, string>>
+  /** Number of the slice of a live input. */
+  slice?: number
+  /** Rises with every worker that is given the job. */
+  epoch: number
+}
+
+/** How far a job has come, as its worker last reported. */
+export interface FleetProgress {
+  /** Audio done, in ms of the stream. */
+  doneMs: number
+  /** Length of a recording, in ms, where it is known. */
+  totalMs?: number
+  /** Words that became final, and gaps, since this worker was given the job. */
+  words: number
+  gaps: number
+  /** How far a live input's words are behind its audio, in ms. */
+  lagMs?: number
+}
+
 /** What a job is of: what has no end, and what has one. */
 export type JobKind = 'live' | 'recording'
 
@@ -55,6 +81,11 @@ export interface QueuedJob {
   data: FleetJob
 }
 
+/** Each attempt waits twice as long as that before it, ms. */
+const FIRST_DELAY_MS = 2000
+const LONGEST_DELAY_MS = 300_000
+/** A slice is never shorter than this, where it can be, in ms. */
+const LEAST_SLICE_MS = 30_000
 const LIVE_ADDRESS = /^rtsps?:\/\//i
 const LIVE_PRIORITY = 1
 const PRIORITY = 100
@@ -257,4 +288,19 @@ export function namedOutputs({ outputs, slice }: Pick<FleetJob, 'outputs' | 'sli
 /** Whether each slice has outputs of its own. */
 export function isSliced(outputs: readonly FleetOutput[]): boolean {
   return outputs.some(({ path: file }) => LIVE_NAMES.some((name) => file.includes(`{${name}}`)))
+}
+
+/** How long attempt `attempts` waits, in ms. */
+export function retryDelay(attempts: number): number {
+  return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(20, attempts - 1))
+}
+
+/** What tells who was given a job, or any job of the same stream, later: a job is queued at a time, and begun some times. */
+export function epochOf({ timestamp, attemptsStarted }: Pick<Job, 'timestamp' | 'attemptsStarted'>): number {
+  return timestamp * 1000 + attemptsStarted
+}
+
+/** How long a slice still has, in ms: it is never so short that nothing is heard, however late it begins. */
+export function endOfSlice(queuedAt: number, length: number): number {
+  return Math.max(Math.min(length, LEAST_SLICE_MS), queuedAt + length - Date.now())
 }

@@ -120,7 +120,7 @@ export interface FleetWorkOptions {
    */
   apiKey?: string | (() => string | Promise<string>)
   /**
-   * After this time without a sign of life of its worker, a job is given to another, in ms, 1000 to 600000. It is the same for
+   * Within this time after the last sign of life of its worker, a job begins elsewhere, in ms, 1000 to 600000. It is the same for
    * all workers of a queue.
    * @defaultValue `30000`
    */

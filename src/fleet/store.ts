@@ -1,5 +1,6 @@
 import type { JobsOptions, Processor, Queue, Worker, WorkerOptions } from 'bullmq'
 import type { Redis } from 'ioredis'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import { ConfigurationError, FleetError, type Warning } from '../errors.ts'
 import { redact } from '../redact.ts'
@@ -10,6 +11,8 @@ import { type FleetJob, type JobKind, jobKinds } from './jobs.ts'
 const CONNECT_MS = 10_000
 /** How long one may take to say goodbye, ms. */
 const CLOSE_MS = 5000
+/** A store that does not answer is asked again after this, in ms. */
+const AGAIN_MS = 1000
 /**
  * Most connections to PostgreSQL of each that has its own: what processes tell each other, two queues, and of a worker two
  * takers, which have one more each that listens.
@@ -385,4 +388,16 @@ class PostgresStore implements Store {
 
 async function closeQueues(queues: Store['queues']): Promise<void> {
   await Promise.all(jobKinds.map((kind) => waitAtMost(CLOSE_MS, queues[kind].close()).catch(() => {})))
+}
+
+/** Asks a store again that does not answer: that is no fault of the input, which would be tried later and later. */
+export async function patiently<Answer>(ask: () => Promise<Answer>, signal: AbortSignal): Promise<Answer> {
+  for (;;) {
+    signal.throwIfAborted()
+    try {
+      return await ask()
+    } catch {
+      await delay(AGAIN_MS, undefined, { signal })
+    }
+  }
 }

@@ -1,7 +1,6 @@
 import type { Job, Worker } from 'bullmq'
 import { EventEmitter } from 'node:events'
 import { hostname } from 'node:os'
-import { setTimeout as delay } from 'node:timers/promises'
 import { DiarizeStreamError, isAbortError, type SessionError, type Warning } from '../errors.ts'
 import { redact } from '../redact.ts'
 import type { Gap, ReconnectingRecord } from '../stream/options.ts'
@@ -9,36 +8,21 @@ import { waitAtMost } from '../stream-helpers.ts'
 import { SessionAdmissions } from './admission.ts'
 import { environmentKey } from '../protocol/endpoint.ts'
 import { firstLimit, followLoad } from './concurrency.ts'
-import { type FleetJob, type JobKind, jobKinds, nextSlice } from './jobs.ts'
+import {
+  endOfSlice,
+  epochOf,
+  type FleetJob,
+  type FleetJobFacts,
+  type FleetProgress,
+  type JobKind,
+  jobKinds,
+  nextSlice,
+  retryDelay,
+} from './jobs.ts'
 import type { ResolvedWorkOptions } from './options.ts'
 import { dividePlaces } from './places.ts'
 import { type JobOutcome, runJob } from './run-job.ts'
-import type { Store } from './store.ts'
-
-/** What is known of a job by its worker. */
-export interface FleetJobFacts {
-  id: string
-  /** A path, or an address without credentials. */
-  input: string
-  labels: Readonly<Record<string, string>>
-  /** Number of the slice of a live input. */
-  slice?: number
-  /** Rises with every worker that is given the job. */
-  epoch: number
-}
-
-/** How far a job has come, as its worker last reported. */
-export interface FleetProgress {
-  /** Audio done, in ms of the stream. */
-  doneMs: number
-  /** Length of a recording, in ms, where it is known. */
-  totalMs?: number
-  /** Words that became final, and gaps, since this worker was given the job. */
-  words: number
-  gaps: number
-  /** How far a live input's words are behind its audio, in ms. */
-  lagMs?: number
-}
+import { patiently, type Store } from './store.ts'
 
 /** Events of a {@link FleetWorker}. */
 export interface FleetWorkerEvents {
@@ -89,9 +73,13 @@ interface Running {
   progress: FleetProgress
 }
 
-/** Jobs that stalled are looked for as often, in ms, or in parts of the lock's time: a job is taken over within that and twice this. */
+/**
+ * What BullMQ calls a lock is over after this part of our lock time; jobs without one are looked for as often as this, in ms or in
+ * parts of it, and found the second time. With the second in which a worker asks, a job begins elsewhere within the lock time.
+ */
+const LOCK_SHARE = 0.8
 const STALLED_MS = 2000
-const STALLED_SHARE = 0.1
+const STALLED_SHARE = 0.05
 /** A worker asks for jobs at least as often, in s: one that was handed back in Redis wakes nobody. */
 const ASK_S = 1
 /** So long the place of a live input that has ended is kept for its next slice, or attempt, in ms. */
@@ -100,17 +88,10 @@ const KEPT_MS = 3000
 const PLACES_MS = 1000
 /** Commands of the whole fleet are looked for as often, in ms. */
 const COMMANDS_MS = 1000
-/** A job counts as lost here after this part of its lock's time without a sign of the store, before another may begin it. */
-const LOST_SHARE = 0.9
-/** A store that does not answer is asked again after this, in ms. */
-const AGAIN_MS = 1000
-/** Each attempt waits twice as long as that before it, ms. */
-const FIRST_DELAY_MS = 2000
-const LONGEST_DELAY_MS = 300_000
+/** A job counts as lost here after this part of the lock time without a sign of the store, before another may begin it. */
+const LOST_SHARE = 0.7
 /** Sessions a minute of a key of which nothing is known: those of a paid account of AssemblyAI. */
 const SESSIONS_PER_MINUTE = 100
-/** A slice is never shorter than this, where it can be, in ms. */
-const LEAST_SLICE_MS = 30_000
 /** How long jobs may take to end when they are told to, in ms. */
 const END_MS = 20_000
 /** Longest reason of a failure that is kept, in characters. */
@@ -124,16 +105,6 @@ function drainMarks(worker: string): string[] {
 /** Where to put something new for a worker to be drained, or for all of them. */
 export function drainMark(worker: string | undefined): string {
   return worker === undefined ? 'drain' : `drain:${worker}`
-}
-
-/** How long attempt `attempts` waits, in ms. */
-export function retryDelay(attempts: number): number {
-  return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(20, attempts - 1))
-}
-
-/** What tells who was given a job, or any job of the same stream, later: a job is queued at a time, and begun some times. */
-export function epochOf({ timestamp, attemptsStarted }: Pick<Job, 'timestamp' | 'attemptsStarted'>): number {
-  return timestamp * 1000 + attemptsStarted
 }
 
 /** Takes jobs of a fleet and does them, some at a time, until it is drained; `Fleet.work()` makes it. */
@@ -198,7 +169,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
       const worker = store.worker(kind, (job, token, signal) => this.#process(job, token, signal), {
         name: this.name,
         concurrency: this.#limit,
-        lockDuration: lockTime,
+        lockDuration: lockTime * LOCK_SHARE,
         stalledInterval: Math.min(STALLED_MS, lockTime * STALLED_SHARE),
         maxStalledCount: maxCrashes,
         drainDelay: ASK_S,
@@ -224,7 +195,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
       )
     }
     this.#every(PLACES_MS, () => this.#divide())
-    this.#every(Math.max(100, lockTime / 10), () => this.#loseForgotten())
+    this.#every(Math.max(50, lockTime / 20), () => this.#loseForgotten())
     this.#every(COMMANDS_MS, () => this.#followCommands())
     this.#every(options.reportEvery, () => this.#report())
   }
@@ -508,18 +479,6 @@ function isLive({ facts }: Running): boolean {
   return facts.slice !== undefined
 }
 
-/** Asks a store again that does not answer: that is no fault of the input, which would be tried later and later. */
-async function patiently<Answer>(ask: () => Promise<Answer>, signal: AbortSignal): Promise<Answer> {
-  for (;;) {
-    signal.throwIfAborted()
-    try {
-      return await ask()
-    } catch {
-      await delay(AGAIN_MS, undefined, { signal })
-    }
-  }
-}
-
 /** Whether a server has taken a session for one too many. */
 function isRefusal(error: Error): boolean {
   const { code, httpStatus } = error as Partial<SessionError>
@@ -530,11 +489,6 @@ function isRefusal(error: Error): boolean {
 function mayPass(error: Error): boolean {
   if (!(error instanceof DiarizeStreamError)) return true
   return error.retryable || error.code === 'OUTPUT_UNWRITABLE' || error.code === 'ENGINE_FAILED'
-}
-
-/** How long a slice still has, in ms: it is never so short that nothing is heard, however late it begins. */
-function endOfSlice(queuedAt: number, length: number): number {
-  return Math.max(Math.min(length, LEAST_SLICE_MS), queuedAt + length - Date.now())
 }
 
 function endedBy(ending: 'handed back' | 'lost'): Error {

@@ -2,9 +2,16 @@ import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, it } from 'vitest'
 import { firstLimit, nextLimit } from '../../src/fleet/concurrency.ts'
-import { namedOutputs, nextSlice, planFleetJobs, type QueuedJob, streamOf } from '../../src/fleet/jobs.ts'
+import {
+  epochOf,
+  namedOutputs,
+  nextSlice,
+  planFleetJobs,
+  type QueuedJob,
+  retryDelay,
+  streamOf,
+} from '../../src/fleet/jobs.ts'
 import { checkAddOptions, resolveFleetOptions, resolveWorkOptions } from '../../src/fleet/options.ts'
-import { epochOf, retryDelay } from '../../src/fleet/worker.ts'
 import { writeRecording } from '../batch/recordings.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
 

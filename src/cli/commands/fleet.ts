@@ -48,7 +48,7 @@ add
 work
   --concurrency <number>    inputs at a time (default: as many as the processors can do)
   --api-key-file <file>     the key for the service, or for the server of --url
-  --lock-time <seconds>     after so long without a sign of life a job goes to another worker (default: 30)
+  --lock-time <seconds>     so long after its worker's last sign of life a job is another's (default: 30)
   --sessions-per-minute <number>
                             most sessions that all workers together open a minute (default: 100 at first, and what the
                             service takes)
