@@ -145,7 +145,9 @@ export async function ordeal(options: OrdealOptions): Promise<Ordeal> {
   for (const [number, { file, words }] of talks.entries()) {
     const at = (ending: string): string => file.replace('.wav', `.${ending}`)
     if (!existsSync(at('jsonl')) || !existsSync(at('srt'))) continue
-    result.faults.push(...faultsOfTalk(at, words).map((fault) => `talk ${number}: ${fault}`))
+    const faults = faultsOfTalk(at, words)
+    if (faults.length > 0) keep(folder, `talk${number}.`)
+    result.faults.push(...faults.map((fault) => `talk ${number}: ${fault}`))
   }
   for (const [number, { words }] of radios.entries()) judgeRadio(number, words, options, result)
   result.seconds = Math.round((performance.now() - began) / 1000)
@@ -162,11 +164,11 @@ function readWhole(file: string): string {
 }
 
 /** With `FLEET_KEEP`, a folder, one can look at what is wrong. */
-function keep(folder: string, number: number): void {
+function keep(folder: string, begin: string): void {
   const { FLEET_KEEP } = process.env
   if (FLEET_KEEP === undefined) return
   mkdirSync(FLEET_KEEP, { recursive: true })
-  for (const name of readdirSync(folder).filter((file) => file.startsWith(`whole${number}.`)))
+  for (const name of readdirSync(folder).filter((file) => file.startsWith(begin)))
     copyFileSync(path.join(folder, name), path.join(FLEET_KEEP, name))
 }
 
@@ -182,7 +184,7 @@ function judgeRadio(number: number, words: readonly ToneWord[], options: OrdealO
     writeFileSync(at(ending), parts.map((name) => readWhole(path.join(folder, name))).join(''))
   }
   const { faults, gaps } = faultsOfRadio(at, words)
-  if (faults.length > 0) keep(folder, number)
+  if (faults.length > 0) keep(folder, `whole${number}.`)
   result.faults.push(...faults.map((fault) => `radio ${number}: ${fault}`))
   for (const { start, end, startedAt = '', endedAt = '' } of gaps) {
     result.gaps += 1
