@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { expect, it } from 'vitest'
 import { type Checkpoint, formatCheckpoint, readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
@@ -100,6 +101,25 @@ it('refuses whoever has a lower epoch, from the beginning and at the end', async
   writeFileSync(stale.pathOf(output), 'stale')
   await expect(stale.publish()).rejects.toMatchObject(refusal)
   await expect(current.assertCurrent()).resolves.toBeUndefined()
+})
+
+it('goes on while whoever was taken for dead writes into the folder that is removed', async () => {
+  const takeOver = jobIn(directory())
+  const stale = await takeOver(1)
+  const folder = path.dirname(stale.checkpoint)
+  let isOver = false
+  const write = async (): Promise<void> => {
+    for (let count = 0; !isOver; count++) await writeFile(path.join(folder, `draft-${count}`), '').catch(() => {})
+  }
+  const writing = Promise.all([write(), write(), write(), write()])
+  for (let epoch = 2; epoch < 40; epoch++) {
+    mkdirSync(folder, { recursive: true })
+    for (let count = 0; count < 20; count++) writeFileSync(path.join(folder, `file-${count}`), '')
+    const current = await takeOver(epoch)
+    await expect(current.prepare([])).resolves.toBeUndefined()
+  }
+  isOver = true
+  await writing
 })
 
 it('knows what was whole when its worker was lost before it could say so', async () => {
