@@ -293,9 +293,14 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
 
   drained(): void {
     const audio = this.#blocked
-    if (audio === undefined || this.#transport.full) return
-    this.#blocked = undefined
+    if (audio === undefined) return
     this.#stall.end()
+    if (this.#transport.full) {
+      // It has read something, if not enough.
+      this.#stall.begin()
+      return
+    }
+    this.#blocked = undefined
     if (this.#state !== 'begun') {
       // Asked for the end meanwhile: no audio may follow that.
       this.#settle(false)

@@ -24,7 +24,7 @@ const MOST_UNSENT = 64 * 1024
 const PING_EVERY = 20
 /** Frames that the server may leave unread beside those between two pings: half a second of audio. */
 const UNREAD = 10
-/** Answers waited for; a server that never gives one must not fill the memory. */
+/** Pings whose times are kept; a server that never answers one must not fill the memory. */
 const MOST_PINGS = 64
 /** Longest round trip that counts, ms. */
 const MOST_ROUND_TRIP_MS = 5000
@@ -104,13 +104,14 @@ export class WebSocketTransport implements Transport {
     const socket = this.#socket
     if (socket.readyState !== WebSocket.OPEN) return
     this.#sent += 1
-    const ping = this.#sent % PING_EVERY === 1 && this.#pings.size < MOST_PINGS
+    const ping = this.#sent % PING_EVERY === 1
     // The ping behind it goes in the same piece: a second call of the kernel costs more than all the rest of a ping.
     if (ping) this.#connection?.cork()
     // Called when the kernel has taken the frame. On a socket that is closing it fails at once, over and over.
     socket.send(audio, (error) => error ?? taken())
     if (!ping) return
     this.#pings.set(this.#sent, performance.now())
+    if (this.#pings.size > MOST_PINGS) this.#pings.delete(this.#pings.keys().next().value!)
     socket.ping(String(this.#sent), undefined, () => {})
     this.#connection?.uncork()
   }
@@ -155,11 +156,12 @@ export class WebSocketTransport implements Transport {
 
   #answered(frame: number): void {
     this.#silentIntervals = 0
+    // One to a ping that was there before any audio says nothing of that.
+    if (!(frame > (this.#read ?? 0) && frame <= this.#sent)) return
     const at = this.#pings.get(frame)
-    if (at === undefined) return
+    if (at !== undefined) this.#roundTrip = Math.min(this.#roundTrip, performance.now() - at)
     this.#pings.delete(frame)
-    this.#roundTrip = Math.min(this.#roundTrip, performance.now() - at)
-    this.#read = Math.max(this.#read ?? 0, frame)
+    this.#read = frame
     this.#listener.drained()
   }
 

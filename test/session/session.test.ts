@@ -194,6 +194,32 @@ describe('a peer that stops reading', () => {
     await vi.waitFor(() => expect(heard).toBe(sent))
   })
 
+  it('goes on where a server takes its time before it reads at all, and then reads slowly', async () => {
+    let begin: (() => void) | undefined
+    let heard = 0
+    peer = await begins((socket) => {
+      socket.pause()
+      begin = () => socket.resume()
+      socket.on('message', () => {
+        heard += 1
+        if (heard % 400 > 0) return
+        socket.pause()
+        setTimeout(() => socket.resume(), 800)
+      })
+    }, fast)
+    const end = connect(peer.url, { stallTimeout: 1600 })
+    let error: unknown
+    void end.then((outcome) => (error = outcome.error))
+    await once(session as Session, 'begin')
+    const small = Buffer.alloc(60)
+    // More than a socket has of pings whose answers are waited for.
+    for (let sent = 0; sent < 3000; sent += 1) expect(await send(small)).toBe(true)
+    begin?.()
+    for (let sent = 0; sent < 50; sent += 1) expect(await send(small)).toBe(true)
+    await vi.waitFor(() => expect(heard).toBe(3050), { timeout: 30_000, interval: 100 })
+    expect(error).toBeUndefined()
+  })
+
   it('is sent no audio behind a Terminate when it reads on', async () => {
     const received: string[] = []
     let remote: WebSocket | undefined
