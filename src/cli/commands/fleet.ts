@@ -55,7 +55,8 @@ work
   --metrics <address>       where GET /metrics tells Prometheus of it, a port or host:port; needs the package prom-client
   --name <name>             name of the worker (default: host and number of the process)
 
-Exit codes: 0 done, 2 usage, 3 an input is missing, 4 the store cannot be reached
+Exit codes: 0 done, 1 workers to be drained have jobs still, 2 usage, 3 an input, or what is to be tried again, is missing,
+4 the store cannot be reached
 `
 
 export const FLEET_OPTIONS = {
@@ -165,13 +166,26 @@ export async function runFleet(args: readonly string[], output: FleetOutput): Pr
     }
     case 'drain': {
       await fleet.drain(values.worker)
-      return (await isQuiet(() => fleet.status(), values.worker)) ? EXIT.complete : EXIT.output
+      if (await isQuiet(() => fleet.status(), values.worker)) return EXIT.complete
+      const whose = values.worker === undefined ? 'some workers have' : `${printable(values.worker)} has`
+      output.stderr.write(`${whose} jobs still, after ${DRAIN_MS / 1000} s; fleet status says which\n`)
+      return EXIT.output
     }
     case 'retry': {
-      const count = await fleet.retry(rest.length === 0 ? undefined : rest)
-      if (values.json === true) stdout.write(`${JSON.stringify({ type: 'retried', count })}\n`)
+      const unknown: string[] = []
+      let count = rest.length === 0 ? await fleet.retry() : 0
+      for (const id of rest) {
+        const found = await fleet.retry([id])
+        if (found === 0) unknown.push(id)
+        count += found
+      }
+      if (values.json === true) stdout.write(`${JSON.stringify({ type: 'retried', count, unknown })}\n`)
       else output.stderr.write(`${count} put back\n`)
-      return EXIT.complete
+      if (unknown.length === 0) return EXIT.complete
+      output.stderr.write(
+        `nothing that has failed has the id ${unknown.map(printable).join(', ')}; fleet status says which have\n`,
+      )
+      return EXIT.input
     }
     default: {
       const status = await fleet.status()

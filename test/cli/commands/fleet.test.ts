@@ -95,5 +95,9 @@ describe.skipIf(stores.redis.missing !== undefined)('diarize-stream fleet with a
     expect((await fleet('status', '--queue', 'other', ...at)).out).toMatch(/^other on redis: 0 waiting, /)
     expect(await fleet('drain', ...at)).toMatchObject({ code: 0 })
     expect(await fleet('retry', ...at)).toMatchObject({ code: 0, err: '0 put back\n' })
+    expect(await fleet('retry', 'nosuch', ...at)).toMatchObject({
+      code: 3,
+      err: '0 put back\nnothing that has failed has the id nosuch; fleet status says which have\n',
+    })
   })
 })
