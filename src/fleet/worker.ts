@@ -138,6 +138,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
   readonly #tidy: (() => void)[] = []
   /** The last commands before it began. */
   readonly #known: readonly (string | undefined)[]
+  #hasToldOfEngine = false
   #drained: Promise<void> | undefined
   #wake = (): void => {}
   /** Resolves when it begins to be drained; several may wait. */
@@ -425,6 +426,9 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
         if (isRefusal(error)) this.#refused(admissions)
       })
       stage.on('warning', ({ code, message }: Warning) => {
+        // Which engine hears is the same for all that say nothing of it.
+        if (code === 'EMBEDDED_ENGINE' && this.#hasToldOfEngine) return
+        this.#hasToldOfEngine ||= code === 'EMBEDDED_ENGINE'
         this.emit('warning', { code, message: `${facts.input}: ${message}`, id: facts.id })
       })
     }
