@@ -170,8 +170,8 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
       const worker = store.worker(kind, (job, token, signal) => this.#process(job, token, signal), {
         name: this.name,
         concurrency: this.#limit,
-        lockDuration: lockTime * LOCK_SHARE,
-        stalledInterval: Math.min(STALLED_MS, lockTime * STALLED_SHARE),
+        lockDuration: Math.round(lockTime * LOCK_SHARE),
+        stalledInterval: Math.min(STALLED_MS, Math.round(lockTime * STALLED_SHARE)),
         maxStalledCount: maxCrashes,
         drainDelay: ASK_S,
         runRetryDelay: 1000,

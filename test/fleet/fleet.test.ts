@@ -83,7 +83,8 @@ for (const [kind, { missing, start }] of Object.entries(stores)) {
       const talk = path.join(folder, 'talk.wav')
       writeTalk(talk, words)
       await fleet.add([talk], { ...heard(), output: path.join(folder, '{name}.{format}'), formats: ['srt', 'jsonl'] })
-      const slow = { concurrency: 1, apiKey: 'any-key' }
+      // Stores take whole numbers only, whatever becomes of this one.
+      const slow = { concurrency: 1, apiKey: 'any-key', lockTime: 10_009 }
       const first = await fleet.work(slow)
       await new Promise<void>((resolve) => first.once('begin', () => resolve()))
       const moved = new Promise<number>((resolve) => first.once('moved', ({ epoch }) => resolve(epoch)))
