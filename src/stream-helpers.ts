@@ -1,4 +1,4 @@
-import type { Writable } from 'node:stream'
+import { Transform, type Writable } from 'node:stream'
 
 type Method = (...args: unknown[]) => unknown
 
@@ -14,7 +14,8 @@ export function guard(stream: object): void {
   const methods = stream as Partial<Record<(typeof METHODS)[number], Method>> & Writable
   for (const name of METHODS) {
     const method = methods[name] as Method | undefined
-    if (typeof method !== 'function') continue
+    // A Transform calls `_flush`, which is guarded itself, once more where its `_final` is not Node's own.
+    if (typeof method !== 'function' || method === Transform.prototype._final) continue
     Object.defineProperty(stream, name, {
       configurable: true,
       writable: true,

@@ -13,8 +13,10 @@ import { resample } from '../src/transforms/resample.ts'
 import { segment } from '../src/transforms/segment.ts'
 import { makeSegment, makeTurn } from './captions/example-turn.ts'
 import { TextCollector } from './sinks/temporary.ts'
-import { Duplex, Readable, Transform, Writable, type WritableOptions } from 'node:stream'
+import { createCipheriv } from 'node:crypto'
+import { Duplex, Readable, Transform, type TransformOptions, Writable, type WritableOptions } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { createGunzip, createGzip } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 
 const turns = [0, 1, 2].map((order) => makeTurn(order, 'A:one'))
@@ -85,6 +87,54 @@ it('a stream whose failure comes after its callback fails once, with that', asyn
   }
   await expect(run(source(), sinkThat({ write }))).rejects.toThrow('boom')
 })
+
+describe("a stream of somebody else's does in run() what it does in pipeline()", () => {
+  const late = (): TransformOptions => {
+    const held: unknown[] = []
+    return {
+      objectMode: true,
+      transform: (chunk, _encoding, done) => done(null, void held.push(chunk)),
+      flush(done) {
+        for (const chunk of held) this.push(chunk)
+        done(null, 'flushed')
+      },
+    }
+  }
+  it.each<[string, () => Duplex[]]>([
+    ['flush', () => [new Transform(late())]],
+    ['flush and final', () => [new Transform({ ...late(), final: (done) => done() })]],
+    ['flush of a class', () => [new HoldingTransform()]],
+    ['zlib', () => [createGzip(), createGunzip()]],
+    ['a cipher', () => [createCipheriv('aes-128-cbc', Buffer.alloc(16), Buffer.alloc(16))]],
+    [
+      'Duplex.from()',
+      () => [Duplex.from((chunks: AsyncIterable<unknown>) => Readable.from(chunks).map((chunk) => chunk))],
+    ],
+  ])('%s', async (_what, make) => {
+    const through = async (pipe: (...stages: [Readable, ...Duplex[], Writable]) => Promise<unknown>) => {
+      const out: unknown[] = []
+      const sink = sinkThat({ write: (chunk, _encoding, done) => done(void out.push(chunk)) })
+      await pipe(Readable.from([Buffer.from('one'), Buffer.from('two')]), ...make(), sink)
+      return out
+    }
+    const expected = await through((...stages) => pipeline(stages))
+    expect(expected.length).toBeGreaterThan(0)
+    expect(await through((...stages) => run([...stages]))).toEqual(expected)
+  })
+})
+
+class HoldingTransform extends Transform {
+  readonly #held: Buffer[] = []
+
+  override _transform(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.#held.push(chunk)
+    done()
+  }
+
+  override _flush(done: (error: null, rest: Buffer) => void): void {
+    done(null, Buffer.concat(this.#held))
+  }
+}
 
 describe('a stage that is given what is not for it', () => {
   const address = { url: 'ws://127.0.0.1:9' }
