@@ -83,6 +83,8 @@ export interface HearingStage extends Duplex {
 const stages = new WeakSet<object>()
 /** Streams of the user, which say nothing of the stage above them, and what is piped into each. */
 const feeders = new WeakMap<object, UpstreamStage>()
+/** What each stream is piped into. */
+const destinations = new WeakMap<object, Set<NodeJS.WritableStream>>()
 
 /** Makes what `stage` says of itself known below streams of the user that it is piped into. Each stage calls it. */
 export function announce(stage: Readable | Writable): void {
@@ -95,6 +97,7 @@ export function announce(stage: Readable | Writable): void {
 function noteWhatFeeds(stage: Readable): void {
   const pipe = stage.pipe.bind(stage)
   const noting: Readable['pipe'] = (destination, options) => {
+    destinations.set(stage, (destinations.get(stage) ?? new Set()).add(destination))
     if (!stages.has(destination)) {
       const isNew = !feeders.has(destination)
       feeders.set(destination, stage)
@@ -136,6 +139,25 @@ function behind(upstream: UpstreamStage): UpstreamStage {
     },
   }
   return times as unknown as UpstreamStage
+}
+
+/** Calls `done` once every sink of ours that `stage` is piped into, directly or through other streams, has finished or closed. */
+export function onSinksDone(stage: Readable, done: () => void): void {
+  const open = new Set<Writable>()
+  const below = new Set<object>([stage])
+  // A set grows while it is gone through; streams may be piped in a circle.
+  for (const each of below) {
+    for (const destination of destinations.get(each) ?? []) below.add(destination)
+    const sink = each as Writable
+    if (stages.has(each) && !('read' in each) && !sink.writableFinished && !sink.closed) open.add(sink)
+  }
+  if (open.size === 0) done()
+  for (const sink of open) {
+    const ended = (): void => {
+      if (open.delete(sink) && open.size === 0) done()
+    }
+    sink.once('finish', ended).once('close', ended)
+  }
 }
 
 /**

@@ -2,7 +2,7 @@ import { InputError } from '../errors.ts'
 import type { TypedReadable } from '../events.ts'
 import type { Cue } from '../model.ts'
 import { checkBoolean, checkKnown, checkSignal } from '../options.ts'
-import { calledBy, readText, transcriptPath, transcriptStream } from './transcript-file.ts'
+import { calledBy, type Reader, readText, transcriptPath, transcriptStream } from './transcript-file.ts'
 
 /** Options of {@link cueSource}. */
 export interface CueSourceOptions {
@@ -54,18 +54,18 @@ export function cueSource(file: string | URL, options: CueSourceOptions = {}): C
   const path = transcriptPath(file)
   const { prefixes = true, signal } = options
   const tell = (progress: CueSourceEvents['progress'][0]): void => void source.emit('progress', progress)
-  const source = transcriptStream((closed) => readFile(path, prefixes, closed, tell), signal)
+  const source = transcriptStream((reader) => readFile(path, prefixes, reader, tell), signal)
   return source as CueSource
 }
 
 async function* readFile(
   path: string,
   prefixes: boolean,
-  closed: AbortSignal,
+  reader: Reader,
   tell: (progress: CueSourceEvents['progress'][0]) => void,
 ): AsyncGenerator<Cue> {
   let text = ''
-  for await (const part of readText(path, closed)) {
+  for await (const part of readText(path, reader)) {
     text += part
     if (text.length > LONGEST) {
       throw new InputError('INPUT_NOT_MEDIA', `${calledBy(path)} is longer than ${LONGEST} characters; cut it in parts`)

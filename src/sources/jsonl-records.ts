@@ -3,7 +3,7 @@ import { InputError } from '../errors.ts'
 import { type Captionable, type Cue, isCue, isTurn, type Segment, type Turn, type Word } from '../model.ts'
 import type { UnrecognizedSpeech } from '../stream/options.ts'
 import { TurnTotals } from '../stream/turn-totals.ts'
-import { calledBy, readText, type Transcript } from './transcript-file.ts'
+import { calledBy, type Reader, readText, type Transcript } from './transcript-file.ts'
 
 /** Longest line, in characters; a turn of hours is shorter. */
 const LONGEST_LINE = 16_777_216
@@ -25,7 +25,7 @@ export async function namesIn(path: Transcript): Promise<Record<string, string>>
 type Emit = (event: string, record: object) => void
 
 /** The items of a file, and, by `emit`, its records of events. */
-export async function* readItems(path: Transcript, emit: Emit, closed: AbortSignal): AsyncGenerator<Captionable> {
+export async function* readItems(path: Transcript, emit: Emit, reader: Reader): AsyncGenerator<Captionable> {
   const totals = new TurnTotals()
   let audioMs = 0
   let before = ''
@@ -46,7 +46,7 @@ export async function* readItems(path: Transcript, emit: Emit, closed: AbortSign
     const heard = { turns, speakers, languages, certainty: certainty.figures }
     emit('progress', { audioMs, ...heard, ...(speakerNames !== undefined && { speakerNames }) })
   }
-  for await (const { record, line, where } of readRecords(path, closed)) {
+  for await (const { record, line, where } of readRecords(path, reader)) {
     const { type, ...all } = record
     if (TYPES.has(type)) isOurs = true
     else others ??= where
@@ -97,9 +97,9 @@ interface Line {
   where: string
 }
 
-async function* readRecords(path: Transcript, closed?: AbortSignal): AsyncGenerator<Line> {
+async function* readRecords(path: Transcript, reader?: Reader): AsyncGenerator<Line> {
   let number = 0
-  for await (const line of readLines(path, closed)) {
+  for await (const line of readLines(path, reader)) {
     number += 1
     if (line.trim() === '') continue
     const where = `line ${number} of ${calledBy(path)}`
@@ -118,9 +118,9 @@ async function* readRecords(path: Transcript, closed?: AbortSignal): AsyncGenera
   }
 }
 
-async function* readLines(path: Transcript, closed: AbortSignal | undefined): AsyncGenerator<string> {
+async function* readLines(path: Transcript, reader: Reader | undefined): AsyncGenerator<string> {
   let rest = ''
-  for await (const text of readText(path, closed)) {
+  for await (const text of readText(path, reader)) {
     const lines = (rest + text).split('\n')
     rest = lines.pop() ?? ''
     if (rest.length > LONGEST_LINE) {

@@ -60,9 +60,9 @@ export function jsonlSource(file: string | URL | OutputDestination, options: Jso
   checkSignal('signal', options.signal)
   const path = isDestination(file) ? file : transcriptPath(file)
   const tell = (event: string, record: object): void => void source.emit(event, record)
-  const source = transcriptStream(async function* (closed) {
+  const source = transcriptStream(async function* (reader) {
     const { readItems } = await import('./jsonl-records.ts')
-    yield* readItems(path, tell, closed)
+    yield* readItems(path, tell, reader)
   }, options.signal)
   return source as JsonlSource
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { OutputDestination } from '../destinations/destination.ts'
 import { InputError } from '../errors.ts'
 import { invalidOption } from '../options.ts'
-import { announce, recordStage } from '../stage.ts'
+import { announce, onSinksDone, recordStage } from '../stage.ts'
 
 /** Where a transcript is read: a path, `-`, or a destination that sinks write to. */
 export type Transcript = string | OutputDestination
@@ -17,13 +17,19 @@ export function transcriptPath(file: string | URL): string {
   return typeof file === 'string' && !file.startsWith('file:') ? file : fileURLToPath(file)
 }
 
+/** Who reads a transcript. */
+export interface Reader {
+  /** Aborts when it is destroyed. */
+  closed: AbortSignal
+  /** Calls `done` once nothing of it is on its way to a sink any more, as far as it is known what it is piped into. */
+  onDelivered(done: () => void): void
+}
+
 /** A Readable of what is made of a transcript; when it is destroyed, a read that waits for bytes is given up. */
-export function transcriptStream(
-  items: (closed: AbortSignal) => AsyncIterable<unknown>,
-  signal?: AbortSignal,
-): Readable {
+export function transcriptStream(items: (reader: Reader) => AsyncIterable<unknown>, signal?: AbortSignal): Readable {
   const closed = new AbortController()
-  const source = Readable.from(items(closed.signal), { objectMode: true, highWaterMark: 16, ...(signal && { signal }) })
+  const reader: Reader = { closed: closed.signal, onDelivered: (done) => onSinksDone(source, done) }
+  const source = Readable.from(items(reader), { objectMode: true, highWaterMark: 16, ...(signal && { signal }) })
   const destroy = source._destroy.bind(source)
   source._destroy = (error, done) => {
     closed.abort()
@@ -44,8 +50,8 @@ export function calledBy(transcript: Transcript): string {
  * The text of a file, or of the standard input, as it comes: UTF-8, or UTF-16 where its first bytes say so. Bytes that are
  * neither fail with `INPUT_NOT_MEDIA`, since words would be lost.
  */
-export async function* readText(transcript: Transcript, closed?: AbortSignal): AsyncGenerator<string> {
-  const bytes = typeof transcript === 'string' ? openText(transcript, closed) : transcript.read(closed)
+export async function* readText(transcript: Transcript, reader?: Reader): AsyncGenerator<string> {
+  const bytes = typeof transcript === 'string' ? openText(transcript, reader) : transcript.read(reader?.closed)
   let decoder: InstanceType<typeof TextDecoder> | undefined
   let isWhole = false
   try {
@@ -68,10 +74,10 @@ export async function* readText(transcript: Transcript, closed?: AbortSignal): A
   }
 }
 
-async function* openText(path: string, closed: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+async function* openText(path: string, reader: Reader | undefined): AsyncGenerator<Uint8Array> {
   const { fileKey, noteReader } = await import('../destinations/files-being-read.ts')
   const bytes: Readable = path === '-' ? process.stdin : createReadStream(path)
-  if (closed !== undefined) addAbortSignal(closed, bytes)
+  if (reader !== undefined) addAbortSignal(reader.closed, bytes)
   let release = (): void => {}
   bytes.once('open', (descriptor: number) => {
     release = noteReader(fileKey(fstatSync(descriptor, { bigint: true })))
@@ -79,7 +85,9 @@ async function* openText(path: string, closed: AbortSignal | undefined): AsyncGe
   try {
     yield* bytes as AsyncIterable<Uint8Array>
   } finally {
-    release()
+    // A short file is at its end before the sink below it looks whether it is being read.
+    if (reader === undefined) release()
+    else reader.onDelivered(release)
   }
 }
 

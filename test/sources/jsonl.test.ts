@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { Transform } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { run } from '../../src/run.ts'
@@ -154,6 +155,24 @@ describe('jsonlSource', () => {
       expect(readFileSync(file, 'utf8')).toBe(before)
     }
     // Nothing is kept from who comes afterwards.
+    await run([makeTurn(0, 'A:new')], jsonlSink(file))
+    expect(readFileSync(file, 'utf8')).toContain('new')
+  })
+
+  it('is not written over where it has been read to its end before the sink gets a turn', async () => {
+    const file = await written()
+    const before = readFileSync(file, 'utf8')
+    const held: unknown[] = []
+    const holding = new Transform({
+      objectMode: true,
+      transform: (turn, _encoding, done) => done(null, void held.push(turn)),
+      flush(done) {
+        for (const turn of held) this.push(turn)
+        done()
+      },
+    })
+    await expect(run(jsonlSource(file), holding, jsonlSink(file))).rejects.toMatchObject({ code: 'OUTPUT_UNWRITABLE' })
+    expect(readFileSync(file, 'utf8')).toBe(before)
     await run([makeTurn(0, 'A:new')], jsonlSink(file))
     expect(readFileSync(file, 'utf8')).toContain('new')
   })
