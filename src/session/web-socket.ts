@@ -6,6 +6,7 @@ import type * as Library from 'ws'
 import { retryAfter } from '../back-off.ts'
 import { createConnect } from '../network.ts'
 import { refusalError, sessionError } from '../protocol/close-codes.ts'
+import { AudioMessage, sendsPastWs } from './audio-message.ts'
 import {
   MAX_MESSAGE_BYTES,
   type ServerDate,
@@ -41,6 +42,8 @@ export class WebSocketTransport implements Transport {
   readonly #listener: TransportListener
   readonly #socket: Library.WebSocket
   #connection: Socket | undefined
+  readonly #message = sendsPastWs ? new AudioMessage() : undefined
+  #taken = (): void => {}
   readonly #closing = new AbortController()
   readonly #liveness: NodeJS.Timeout
   #silentIntervals = 0
@@ -102,19 +105,25 @@ export class WebSocketTransport implements Transport {
 
   send(audio: Buffer, taken: () => void): void {
     const socket = this.#socket
-    if (socket.readyState !== WebSocket.OPEN) return
+    const connection = this.#connection
+    if (socket.readyState !== WebSocket.OPEN || connection === undefined) return
     this.#sent += 1
     const ping = this.#sent % PING_EVERY === 1
     // The ping behind it goes in the same piece: a second call of the kernel costs more than all the rest of a ping.
-    if (ping) this.#connection?.cork()
-    // Called when the kernel has taken the frame. On a socket that is closing it fails at once, over and over.
-    socket.send(audio, (error) => error ?? taken())
+    if (ping) connection.cork()
+    this.#taken = taken
+    // Without compression ws writes each of its own messages whole and at once: none can fall into another.
+    if (this.#message === undefined) socket.send(audio, this.#written)
+    else connection.write(this.#message.of(audio), this.#written)
     if (!ping) return
     this.#pings.set(this.#sent, performance.now())
     if (this.#pings.size > MOST_PINGS) this.#pings.delete(this.#pings.keys().next().value!)
     socket.ping(String(this.#sent), undefined, () => {})
-    this.#connection?.uncork()
+    connection.uncork()
   }
+
+  /** The kernel has taken the frame. On a socket that is closing it fails at once, over and over. */
+  readonly #written = (error?: Error | null): void => void (error ?? this.#taken())
 
   sendText(text: string): void {
     // The callback keeps ws from throwing when the socket closes under it.
