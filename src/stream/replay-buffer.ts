@@ -2,7 +2,7 @@ import type { FinalWords } from './joiner.ts'
 import type { Gap } from './options.ts'
 
 /** Frames in one piece of memory. */
-const SLAB_FRAMES = 32
+const SLAB_FRAMES = 16
 /** Unsent audio that a source that can be held back may pile up. */
 const BACKLOG_MS = 1000
 /** Most audio kept for a session that is open: the longest turn, and what follows it until it is final. */
@@ -44,9 +44,10 @@ export interface FrameReader {
 export class ReplayBuffer {
   readonly #options: ReplayOptions
   readonly #finals: FinalWords
-  /** Pieces of memory, oldest first, and one that holds nothing any more: the next will need as much. */
+  /** Pieces of memory, oldest first. */
   readonly #slabs: Buffer[] = []
-  #spare: Buffer | undefined
+  /** Some that hold nothing any more: new ones make the garbage collector go through the whole heap the sooner. */
+  #spare: Buffer[] = []
   /** The frames instead, where they are of different lengths; few are as large as samples. */
   readonly #loose: Buffer[] = []
   #frameBytes = 0
@@ -86,8 +87,7 @@ export class ReplayBuffer {
     this.#frameBytes ||= frame.length
     const place = this.next - this.#base
     if (place === this.#slabs.length * SLAB_FRAMES) {
-      this.#slabs.push(this.#spare ?? Buffer.allocUnsafeSlow(SLAB_FRAMES * this.#frameBytes))
-      this.#spare = undefined
+      this.#slabs.push(this.#spare.pop() ?? Buffer.allocUnsafeSlow(SLAB_FRAMES * this.#frameBytes))
     }
     frame.copy(this.#slabs.at(-1)!, (place % SLAB_FRAMES) * this.#frameBytes)
     this.next += 1
@@ -114,7 +114,9 @@ export class ReplayBuffer {
     this.first = Math.max(this.first, Math.min(number, this.next))
     while (this.first - this.#base >= SLAB_FRAMES) {
       this.#loose.splice(0, SLAB_FRAMES)
-      this.#spare = this.#slabs.shift()
+      const slab = this.#slabs.shift()
+      // A final turn lets go of many at once, which will be needed for the next; a long silence of more than ever again.
+      if (slab !== undefined && this.#spare.length <= this.#slabs.length) this.#spare.push(slab)
       this.#base += SLAB_FRAMES
     }
   }
@@ -195,7 +197,7 @@ export class ReplayBuffer {
     this.#settled = Math.max(this.#settled, this.msAt(to))
     this.dropBefore(this.#sent)
     // The frame that is being sent may lie in it.
-    this.#spare = undefined
+    this.#spare = []
   }
 
   /** Number of the first frame that some reader has still to send; `Infinity` where there is none. */
