@@ -27,7 +27,8 @@ export interface SocketSample {
 
 /** Streams that connect at the same time. */
 const AT_ONCE = 20
-const WARM_UP_MS = 3000
+/** By then each stream keeps as much audio as it ever will: ten seconds, and the turn that is open. */
+const WARM_UP_MS = 16_000
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void

@@ -9,6 +9,9 @@ export const FRAME_MS = 50
 export const FRAME_BYTES = 1600
 const frame = Buffer.alloc(FRAME_BYTES, 7)
 
+/** Audio comes in new memory, whoever reads it. */
+const read = (): Buffer => Buffer.from(frame)
+
 /** Opens a stream of audio in real time that goes on for ever; resolves once the server has said Begin. */
 export type Sender = (url: string) => Promise<void>
 
@@ -19,7 +22,7 @@ class EndlessAudio extends Readable {
   }
 
   override _read(): void {
-    this.push(frame)
+    this.push(read())
   }
 }
 
@@ -52,7 +55,7 @@ const oursWritten: Sender = (url) =>
     stage.once('error', reject)
     stage.resume()
     const write = (error?: Error | null): void => {
-      if (!error) stage.write(frame, write)
+      if (!error) stage.write(read(), write)
     }
     write()
   })
@@ -76,7 +79,7 @@ const bare: Sender = (url) =>
     const socket = new WebSocket(`${url}/v3/ws`, { headers: { authorization: 'key' }, perMessageDeflate: false })
     socket.on('error', reject)
     socket.once('message', () => {
-      pace(() => socket.send(frame, { binary: true }))
+      pace(() => socket.send(read(), { binary: true }))
       resolve()
     })
   })
