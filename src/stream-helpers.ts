@@ -1,4 +1,4 @@
-import { Transform, type Writable } from 'node:stream'
+import type { Writable } from 'node:stream'
 
 type Method = (...args: unknown[]) => unknown
 
@@ -14,8 +14,7 @@ export function guard(stream: object): void {
   const methods = stream as Partial<Record<(typeof METHODS)[number], Method>> & Writable
   for (const name of METHODS) {
     const method = methods[name] as Method | undefined
-    // A Transform calls `_flush`, which is guarded itself, once more where its `_final` is not Node's own.
-    if (typeof method !== 'function' || method === Transform.prototype._final) continue
+    if (typeof method !== 'function' || (name === '_final' && isOfTransform(stream))) continue
     Object.defineProperty(stream, name, {
       configurable: true,
       writable: true,
@@ -42,6 +41,20 @@ export function guard(stream: object): void {
       },
     })
   }
+}
+
+/**
+ * Whether the `_final` of a stream is that of Node's Transform, or of a copy of it as in readable-stream: such a stream calls
+ * `_flush`, which is guarded itself, once more where its `_final` is another.
+ */
+function isOfTransform(stream: object): boolean {
+  let owner: unknown = stream
+  while (owner !== null && !Object.hasOwn(owner as object, '_final')) owner = Object.getPrototypeOf(owner)
+  return (
+    owner !== null &&
+    owner !== stream &&
+    ['_transform', '_write', '_read'].every((name) => Object.hasOwn(owner as object, name))
+  )
 }
 
 /** Makes a stream fail for what is not meant for it: Node throws at the stage above, where nothing can catch it. */

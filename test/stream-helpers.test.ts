@@ -14,10 +14,17 @@ import { segment } from '../src/transforms/segment.ts'
 import { makeSegment, makeTurn } from './captions/example-turn.ts'
 import { TextCollector } from './sinks/temporary.ts'
 import { createCipheriv } from 'node:crypto'
+import { createRequire } from 'node:module'
 import { Duplex, Readable, Transform, type TransformOptions, Writable, type WritableOptions } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
+
+/** Streams as much of npm has them: those of Node, copied. */
+const require = createRequire(import.meta.url)
+const copies = require('readable-stream') as { Transform: typeof Transform }
+/** Upon copies from before a stream destroyed itself at its end. */
+const ndjson = require('ndjson') as { parse: () => Duplex; stringify: () => Duplex }
 
 const turns = [0, 1, 2].map((order) => makeTurn(order, 'A:one'))
 const source = () => Readable.from(turns)
@@ -106,21 +113,29 @@ describe("a stream of somebody else's does in run() what it does in pipeline()",
     ['flush of a class', () => [new HoldingTransform()]],
     ['zlib', () => [createGzip(), createGunzip()]],
     ['a cipher', () => [createCipheriv('aes-128-cbc', Buffer.alloc(16), Buffer.alloc(16))]],
+    ['flush of readable-stream', () => [new copies.Transform(late())]],
+    ['streams of npm that never close', () => [ndjson.stringify(), ndjson.parse()]],
+    ['autoDestroy: false', () => [new Transform({ ...late(), autoDestroy: false })]],
     [
       'Duplex.from()',
       () => [Duplex.from((chunks: AsyncIterable<unknown>) => Readable.from(chunks).map((chunk) => chunk))],
     ],
-  ])('%s', async (_what, make) => {
-    const through = async (pipe: (...stages: [Readable, ...Duplex[], Writable]) => Promise<unknown>) => {
-      const out: unknown[] = []
-      const sink = sinkThat({ write: (chunk, _encoding, done) => done(void out.push(chunk)) })
-      await pipe(Readable.from([Buffer.from('one'), Buffer.from('two')]), ...make(), sink)
-      return out
-    }
-    const expected = await through((...stages) => pipeline(stages))
-    expect(expected.length).toBeGreaterThan(0)
-    expect(await through((...stages) => run([...stages]))).toEqual(expected)
-  })
+  ])(
+    '%s',
+    async (_what, make) => {
+      const through = async (pipe: (...stages: [Readable, ...Duplex[], Writable]) => Promise<unknown>) => {
+        const out: unknown[] = []
+        const sink = sinkThat({ write: (chunk, _encoding, done) => done(void out.push(chunk)) })
+        await pipe(Readable.from([Buffer.from('one'), Buffer.from('two')]), ...make(), sink)
+        return out
+      }
+      const expected = await through((...stages) => pipeline(stages))
+      expect(expected.length).toBeGreaterThan(0)
+      expect(await through((...stages) => run([...stages]))).toEqual(expected)
+      // Those that do not close are waited for, 10 s.
+    },
+    8000,
+  )
 })
 
 class HoldingTransform extends Transform {

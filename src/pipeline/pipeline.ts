@@ -49,6 +49,7 @@ export async function runPipeline(stages: readonly unknown[]): Promise<RunSummar
         endSource(streams[0] as AnyStream)
       })
       await Promise.race([finished, stranded.outcome])
+      for (const stream of streams) if (isLeftOpen(stream)) stream.destroy()
     } catch (error) {
       destroyAll(streams)
       throw error
@@ -201,7 +202,9 @@ class Stranded {
 
 /** Destroys what a pipeline that never began, or stopped early, has left as it was. */
 function destroyAll(streams: readonly AnyStream[]): void {
-  for (const stream of streams) if (!stream.destroyed && !isStandard(stream)) stream.destroy()
+  for (const stream of streams) {
+    if (!stream.destroyed && !isStandard(stream)) (stream as Partial<Writable>).destroy?.()
+  }
 }
 
 type AnyStream = Readable & Writable & Duplex
@@ -327,8 +330,26 @@ function invalid(message: string): ConfigurationError {
   return new ConfigurationError('INVALID_PIPELINE', message)
 }
 
+/** What Node keeps of a stream, and so do the streams of `readable-stream`, old ones in part. */
+function stateOf(stream: object): { autoDestroy?: boolean; emitClose?: boolean } | undefined {
+  const { _readableState, _writableState } = stream as Record<'_readableState' | '_writableState', object | undefined>
+  return _readableState ?? _writableState
+}
+
+/** Whether a stream has done all, and does not destroy itself then. */
+function isLeftOpen(stream: AnyStream): boolean {
+  const isOver = [stream.writableFinished, stream.readableEnded].every((done: boolean | undefined) => done !== false)
+  return isOver && !stream.destroyed && stateOf(stream)?.autoDestroy === false
+}
+
+/** Whether a stream emits `close`: those from before Node 10 do not, and those of other makers that can be read. */
+function tellsClose(stream: AnyStream): boolean {
+  const state = stateOf(stream)
+  return state === undefined ? typeof stream.closed === 'boolean' || !isReadable(stream) : state.emitClose !== undefined
+}
+
 function whenClosed(stream: AnyStream): Promise<void> {
-  if (isStandard(stream)) return Promise.resolve()
+  if (isStandard(stream) || !tellsClose(stream)) return Promise.resolve()
   return new Promise((resolve) => {
     if (stream.closed) resolve()
     else stream.once('close', () => resolve())
