@@ -424,6 +424,30 @@ async function* stuck(): AsyncGenerator<number> {
   await new Promise(() => {})
 }
 
+describe('a web stream as the source', () => {
+  it('gives its chunks', async () => {
+    const web = new Blob(['one', 'two']).stream()
+    const out: Buffer[] = []
+    await run(web, new Writable({ write: (chunk: Buffer, _encoding, done) => done(void out.push(chunk)) }))
+    expect(Buffer.concat(out).toString()).toBe('onetwo')
+  })
+
+  it('is cancelled at once where the run is aborted while it waits', async () => {
+    const aborted = new AbortController()
+    let cancelled: unknown
+    const web = new ReadableStream({
+      start: (controller) => controller.enqueue('one'),
+      cancel: (reason) => void (cancelled = reason),
+    })
+    const write = (_chunk: unknown, _encoding: string, done: () => void): void => {
+      aborted.abort()
+      done()
+    }
+    await expect(run(web, new Writable({ write }), { signal: aborted.signal })).rejects.toThrow('aborted')
+    expect(cancelled).toMatchObject({ name: 'AbortError' })
+  })
+})
+
 describe('IterableSource', () => {
   it('gives every value of arrays, generators and async generators in order', async () => {
     async function* slowly() {

@@ -219,6 +219,9 @@ function asStream(part: object, index: number, count: number): AnyStream {
   if (index > 0) return Duplex.from(typeof part === 'function' ? takingAll(part as StageFunction, index, count) : part)
   const iterable: unknown = typeof part === 'function' ? part() : part
   if (!isIterable(iterable)) throw invalid('the function that is the first stage gives nothing to iterate')
+  // Its iterator cannot be left while it waits for a chunk, as of a server that has gone quiet.
+  if (iterable instanceof ReadableStream)
+    return Readable.fromWeb(iterable, { objectMode: true, highWaterMark: 1 }) as AnyStream
   return new IterableSource(iterable as AsyncIterable<unknown> | Iterable<unknown>) as unknown as AnyStream
 }
 
