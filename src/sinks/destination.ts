@@ -103,6 +103,9 @@ export class WritableDestination implements Destination {
   #interruption: Error | undefined
   #giveUp: ((error: Error) => void) | undefined
   #flushed: Promise<void> = Promise.resolve()
+  /** What some streams of npm tell by events alone. */
+  #isFinished = false
+  #isClosed = false
 
   /** @param ends - whether the stream is ended after success, and destroyed after failure. */
   constructor(source: Writable | (() => Writable), ends: boolean, where: string) {
@@ -130,8 +133,11 @@ export class WritableDestination implements Destination {
         if (error) this.#failed(error)
         resolve()
       })
+      if (stream.write.length === 1) resolve()
     })
-    if (ready || !stream.writableNeedDrain) return
+    // Old streams do not say; they drain once `write()` has given false.
+    const { writableNeedDrain: needsDrain = true } = stream as { writableNeedDrain?: boolean }
+    if (ready || !needsDrain) return
     let drained = () => {}
     try {
       await this.#until((resolve) => stream.once('drain', (drained = resolve)))
@@ -144,12 +150,17 @@ export class WritableDestination implements Destination {
     if (!this.#wrote) await this.write(empty)
     const stream = this.#open()
     await this.#until((resolve) => {
-      if (this.#ends) stream.end((error?: Error | null) => (error ? this.#failed(error) : resolve()))
-      else void this.#flushed.then(resolve)
+      if (!this.#ends) return void this.#flushed.then(resolve)
+      stream.once('finish', resolve)
+      // streamx takes whatever it is given for data.
+      if (stream.end.length === 1) stream.end()
+      else stream.end((error?: Error | null) => (error ? this.#failed(error) : resolve()))
     })
     // What is closed right after it has finished may fail in that.
     if (this.#ends && stream.destroyed) {
-      if (!stream.closed) await waitAtMost(CLOSE_WAIT_MS, new Promise((resolve) => stream.once('close', resolve)))
+      if (!stream.closed && !this.#isClosed) {
+        await waitAtMost(CLOSE_WAIT_MS, new Promise((resolve) => stream.once('close', resolve)))
+      }
       if (stream.errored) this.#failed(stream.errored)
       this.#check()
     }
@@ -170,7 +181,7 @@ export class WritableDestination implements Destination {
       if (this.#failure === undefined) this.#release(stream)
       return
     }
-    if (stream.closed) return
+    if (stream.closed || this.#isClosed) return
     const closed = new Promise((resolve) => stream.once('close', resolve))
     stream.destroy(error ?? undefined)
     await waitAtMost(CLOSE_WAIT_MS, closed)
@@ -180,6 +191,10 @@ export class WritableDestination implements Destination {
     if (this.#stream !== undefined) return this.#stream
     const stream = typeof this.#source === 'function' ? this.#source() : this.#source
     stream.on('error', this.#failed)
+    if (this.#ends) {
+      stream.once('finish', () => (this.#isFinished = true))
+      stream.once('close', () => (this.#isClosed = true))
+    }
     stream.on('close', this.#closed)
     if (stream !== process.stdout && stream !== process.stderr) guard(stream)
     this.#stream = stream
@@ -217,7 +232,7 @@ export class WritableDestination implements Destination {
   }
 
   readonly #closed = (): void => {
-    if (this.#stream?.writableFinished === true && this.#ends) return
+    if (this.#isFinished || (this.#stream?.writableFinished === true && this.#ends)) return
     const premature = () => Object.assign(new Error('premature close'), { code: 'ERR_STREAM_PREMATURE_CLOSE' })
     this.#failed(this.#stream?.errored ?? premature())
   }

@@ -17,11 +17,19 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs'
+import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { Readable, Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import { describe, expect, it } from 'vitest'
+
+interface StreamxOptions {
+  highWaterMark?: number
+  write: (chunk: string, done: (error?: Error) => void) => void
+}
+/** Streams of another make, which tar-stream and archiver have; they have no types. */
+const streamx = createRequire(import.meta.url)('streamx') as { Writable: new (options: StreamxOptions) => object }
 
 const root = path.resolve(import.meta.dirname, '../..')
 
@@ -157,6 +165,26 @@ describe('streams given to srtSink', () => {
     }
     await work
     expect(made).toBe(500)
+  })
+
+  it('may be those of streamx, which call nothing back and tell by events alone', async () => {
+    const turns = Array.from({ length: 50 }, (_, order) => makeTurn(order, 'A:word', { start: order * 1000 }))
+    const plain = new TextCollector()
+    await pipeline(Readable.from(turns), srtSink(plain))
+    const written = async (end: boolean): Promise<string> => {
+      let taken = ''
+      const write = (chunk: string, done: () => void): void => {
+        taken += chunk
+        setImmediate(done)
+      }
+      const target = new streamx.Writable({ highWaterMark: 1, write })
+      await pipeline(Readable.from(turns), srtSink(target as unknown as Writable, { end }))
+      while (!end && taken.length < plain.text.length) await new Promise((resolve) => setImmediate(resolve))
+      return taken
+    }
+    expect([await written(true), await written(false)]).toEqual([plain.text, plain.text])
+    const failing = new streamx.Writable({ write: (_chunk, done) => done(new Error('boom')) })
+    await expect(pipeline(Readable.from(turns), srtSink(failing as unknown as Writable))).rejects.toThrow('boom')
   })
 
   it('fail the sink when they fail, even before the first write, and are destroyed with it', async () => {
