@@ -57,6 +57,19 @@ function isOfTransform(stream: object): boolean {
   )
 }
 
+/** What Node keeps of a stream, and so do the streams of `readable-stream`, old ones in part. */
+export function stateOf(stream: object): { autoDestroy?: boolean; emitClose?: boolean } | undefined {
+  const { _readableState, _writableState } = stream as Record<'_readableState' | '_writableState', object | undefined>
+  return _readableState ?? _writableState
+}
+
+/** Whether a stream emits `close`: those from before Node 10 do not, and those of other makers that can be read. */
+export function tellsClose(stream: Writable): boolean {
+  const state = stateOf(stream)
+  const { closed, read } = stream as { closed?: boolean; read?: unknown }
+  return state === undefined ? closed !== undefined || read === undefined : state.emitClose !== undefined
+}
+
 /** Makes a stream fail for what is not meant for it: Node throws at the stage above, where nothing can catch it. */
 export function takesBytes(stream: Writable, bytesOf: (chunk: unknown) => Buffer): void {
   const write = stream.write.bind(stream) as Method

@@ -5,7 +5,7 @@ import { checkBoolean, checkKnown, checkSignal, checkString, invalidOption } fro
 import { oneLine } from '../redact.ts'
 import type { RunOptions, StageFunction } from '../run.ts'
 import { endEarly, learnsFrom, recordStage } from '../stage.ts'
-import { guard, waitAtMost } from '../stream-helpers.ts'
+import { guard, stateOf, tellsClose, waitAtMost } from '../stream-helpers.ts'
 import type { SessionRecord } from '../transforms/diarize-events.ts'
 import { ProgressReporter, type RunSummary } from './progress.ts'
 import { Socket } from 'node:net'
@@ -333,22 +333,10 @@ function invalid(message: string): ConfigurationError {
   return new ConfigurationError('INVALID_PIPELINE', message)
 }
 
-/** What Node keeps of a stream, and so do the streams of `readable-stream`, old ones in part. */
-function stateOf(stream: object): { autoDestroy?: boolean; emitClose?: boolean } | undefined {
-  const { _readableState, _writableState } = stream as Record<'_readableState' | '_writableState', object | undefined>
-  return _readableState ?? _writableState
-}
-
 /** Whether a stream has done all, and does not destroy itself then. */
 function isLeftOpen(stream: AnyStream): boolean {
   const isOver = [stream.writableFinished, stream.readableEnded].every((done: boolean | undefined) => done !== false)
   return isOver && !stream.destroyed && stateOf(stream)?.autoDestroy === false
-}
-
-/** Whether a stream emits `close`: those from before Node 10 do not, and those of other makers that can be read. */
-function tellsClose(stream: AnyStream): boolean {
-  const state = stateOf(stream)
-  return state === undefined ? typeof stream.closed === 'boolean' || !isReadable(stream) : state.emitClose !== undefined
 }
 
 function whenClosed(stream: AnyStream): Promise<void> {

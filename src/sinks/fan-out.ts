@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream'
-import { guard, waitAtMost } from '../stream-helpers.ts'
+import { guard, tellsClose, waitAtMost } from '../stream-helpers.ts'
 import { ConfigurationError, type Warning } from '../errors.ts'
 import type { TypedWritable } from '../events.ts'
 import type { PassedOnEvents } from '../transforms/diarize-events.ts'
@@ -48,6 +48,9 @@ function invalid(message: string): ConfigurationError {
 class FanOutStream extends Writable {
   readonly #targets: readonly Writable[]
   readonly #closed: Promise<unknown>
+  /** Those that have not drained, and those that have finished: streams of npm may tell by events alone. */
+  readonly #full = new Set<Writable>()
+  readonly #finished = new Set<Writable>()
   /** Ends the waiting of a write or of the end. */
   #wake: () => void = () => {}
   /** What failed first, which may be the closing of a target after all was written. */
@@ -71,13 +74,15 @@ class FanOutStream extends Writable {
 
   override _write(item: unknown, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     const isRequest = item instanceof CommitRequest
-    for (const target of this.#targets) if (!isRequest || takesRequests(target)) target.write(item)
-    this.#when((target) => !target.writableNeedDrain, done)
+    for (const target of this.#targets) {
+      if ((!isRequest || takesRequests(target)) && !target.write(item)) this.#full.add(target)
+    }
+    this.#when((target) => !this.#full.has(target) || (target.writableNeedDrain as boolean | undefined) === false, done)
   }
 
   override _final(done: (error?: Error | null) => void): void {
     for (const target of this.#targets) target.end()
-    this.#when((target) => target.writableFinished, done)
+    this.#when((target) => this.#hasFinished(target), done)
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
@@ -97,10 +102,20 @@ class FanOutStream extends Writable {
     this.#wake()
   }
 
+  #hasFinished(target: Writable): boolean {
+    return target.writableFinished || this.#finished.has(target)
+  }
+
   /** Follows a target; resolves when it has closed. */
   #watch(target: Writable): Promise<void> {
-    target.on('drain', () => this.#wake())
-    target.on('finish', () => this.#wake())
+    target.on('drain', () => {
+      this.#full.delete(target)
+      this.#wake()
+    })
+    target.on('finish', () => {
+      this.#finished.add(target)
+      this.#wake()
+    })
     if (target !== process.stdout && target !== process.stderr) guard(target)
     target.on('error', (error) => {
       this.#failure ??= error
@@ -109,7 +124,7 @@ class FanOutStream extends Writable {
     target.on('warning', (warning: Warning) => this.emit('warning', warning))
     return new Promise((resolve) => {
       const closed = () => {
-        if (!target.writableFinished && !this.destroyed) {
+        if (!this.#hasFinished(target) && !this.destroyed) {
           const problem = 'a target of fanOut() was closed before everything was written to it'
           this.destroy(new ConfigurationError('INVALID_PIPELINE', problem))
         }
@@ -117,6 +132,8 @@ class FanOutStream extends Writable {
       }
       if (target.closed) process.nextTick(closed)
       else target.once('close', closed)
+      // It is over then, as far as can be known.
+      if (!tellsClose(target)) target.once('finish', resolve).once('error', () => resolve())
     })
   }
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import path from 'node:path'
 import { PassThrough, Readable, Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
@@ -34,6 +35,14 @@ class Slow extends Writable {
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+type Write = (item: unknown, ...rest: unknown[]) => void
+type Make = new (options: { objectMode: true; write: Write }) => Writable
+const require = createRequire(import.meta.url)
+/** Streams of npm, which tell of themselves by events alone; none has types. */
+const streamx = require('streamx') as { Writable: Make }
+const copies = require('readable-stream') as { Writable: Make }
+const ndjson = require('ndjson') as { stringify: () => PassThrough }
 
 describe('fanOut', () => {
   it('writes every object to every target and finishes after all of them', async () => {
@@ -189,4 +198,25 @@ describe('fanOut', () => {
     )
     for (const bad of [() => fanOut()]) expect(bad).toThrow(expect.objectContaining({ code: 'INVALID_PIPELINE' }))
   })
+
+  it.each<[string, (write: Write) => Writable]>([
+    ['streamx', (write) => new streamx.Writable({ objectMode: true, write })],
+    ['readable-stream', (write) => new copies.Writable({ objectMode: true, write })],
+    ['old ones of it', (write) => ndjson.stringify().on('data', (line) => write(line, () => {}))],
+  ])(
+    'has streams of npm as targets: %s',
+    async (_what, make) => {
+      let taken = 0
+      const target = make((_item, ...rest) => {
+        taken += 1
+        setImmediate(rest.at(-1) as () => void)
+      })
+      const turns = Array.from({ length: 100 }, (_, order) => makeTurn(order, 'A:word', { start: order * 1000 }))
+      const plain = new TextCollector()
+      await pipeline(Readable.from(turns), fanOut(srtSink(plain), target))
+      expect(taken).toBe(100)
+      expect(parseSubtitles(plain.text)).toHaveLength(100)
+    },
+    8000,
+  )
 })
