@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import type { IncomingMessage, RequestOptions } from 'node:http'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import type * as Library from 'ws'
 import { retryAfter } from '../back-off.ts'
@@ -42,7 +42,7 @@ export class WebSocketTransport implements Transport {
   readonly #listener: TransportListener
   readonly #socket: Library.WebSocket
   #connection: Socket | undefined
-  readonly #message = sendsPastWs ? new AudioMessage() : undefined
+  #message: AudioMessage | undefined
   #taken = (): void => {}
   readonly #closing = new AbortController()
   readonly #liveness: NodeJS.Timeout
@@ -76,6 +76,8 @@ export class WebSocketTransport implements Transport {
     this.#liveness = setInterval(() => this.#checkLiveness(), pingInterval)
     socket.once('upgrade', (response: IncomingMessage) => {
       this.#connection = response.socket
+      // What an agent made of other streams may still hold what it has taken.
+      if (sendsPastWs && response.socket instanceof Socket) this.#message = new AudioMessage()
       const date = Date.parse(response.headers.date ?? '')
       if (!Number.isNaN(date)) this.serverDate = { date, came: Date.now() }
     })

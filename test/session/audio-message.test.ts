@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import { Agent } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -19,7 +21,7 @@ afterEach(() => {
 })
 
 /** Sends frames as a session does, each when the one before is taken; returns what the server has received of them. */
-async function sent(frames: readonly Buffer[]): Promise<Buffer[]> {
+async function sent(frames: readonly Buffer[], agent?: Agent): Promise<Buffer[]> {
   vi.resetModules()
   const { WebSocketTransport } = await import('../../src/session/web-socket.ts')
   server = new WebSocketServer({ port: 0 })
@@ -29,7 +31,14 @@ async function sent(frames: readonly Buffer[]): Promise<Buffer[]> {
   const failed = vi.fn<(error: Error) => void>()
   let open = (): void => {}
   const opened = new Promise<void>((resolve) => (open = resolve))
-  const target = { url: `ws://127.0.0.1:${port}`, headers: {}, name: 'test', secrets: [], local: true }
+  const target = {
+    url: `ws://127.0.0.1:${port}`,
+    headers: {},
+    name: 'test',
+    secrets: [],
+    local: true,
+    ...(agent && { agent }),
+  }
   const transport = new WebSocketTransport(target, 60_000, {
     message: () => open(),
     counts: () => true,
@@ -67,6 +76,34 @@ describe('a message of audio', () => {
       }),
       { numRuns: 20 },
     )
+  })
+
+  it('comes as it went in through a stream that is no socket, and holds what it has taken', async () => {
+    class Holding extends Duplex {
+      readonly #socket: Socket
+
+      constructor(socket: Socket) {
+        super()
+        this.#socket = socket
+        socket.on('data', (chunk: Buffer) => this.push(chunk)).on('end', () => this.push(null))
+      }
+
+      override _read(): void {}
+
+      override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+        setTimeout(() => this.#socket.write(chunk), 20)
+        done()
+      }
+
+      override _final(done: () => void): void {
+        setTimeout(() => this.#socket.end(done), 20)
+      }
+    }
+    const agent = new Agent()
+    const createConnection = ({ port }: { port: number }) => new Holding(connect(port, '127.0.0.1'))
+    const frames = Array.from({ length: 30 }, () => randomBytes(1600))
+    const received = await sent(frames, Object.assign(agent, { createConnection }))
+    expect(Buffer.concat(received).equals(Buffer.concat(frames))).toBe(true)
   })
 
   it('is masked with another key each time', () => {
