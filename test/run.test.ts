@@ -425,6 +425,13 @@ async function* stuck(): AsyncGenerator<number> {
 }
 
 describe('a web stream as the source', () => {
+  it('is refused where it gives what is nothing', async () => {
+    const web = new ReadableStream({ start: (controller) => controller.enqueue(null) })
+    await expect(run(web, new PassThrough({ objectMode: true }).resume())).rejects.toThrow(
+      'the source of run() gave null',
+    )
+  })
+
   it('gives its chunks', async () => {
     const web = new Blob(['one', 'two']).stream()
     const out: Buffer[] = []
@@ -434,17 +441,17 @@ describe('a web stream as the source', () => {
 
   it('is cancelled at once where the run is aborted while it waits', async () => {
     const aborted = new AbortController()
-    let cancelled: unknown
+    let isCancelled = false
     const web = new ReadableStream({
       start: (controller) => controller.enqueue('one'),
-      cancel: (reason) => void (cancelled = reason),
+      cancel: () => void (isCancelled = true),
     })
     const write = (_chunk: unknown, _encoding: string, done: () => void): void => {
       aborted.abort()
       done()
     }
     await expect(run(web, new Writable({ write }), { signal: aborted.signal })).rejects.toThrow('aborted')
-    expect(cancelled).toMatchObject({ name: 'AbortError' })
+    expect(isCancelled).toBe(true)
   })
 })
 

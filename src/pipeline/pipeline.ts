@@ -219,10 +219,17 @@ function asStream(part: object, index: number, count: number): AnyStream {
   if (index > 0) return Duplex.from(typeof part === 'function' ? takingAll(part as StageFunction, index, count) : part)
   const iterable: unknown = typeof part === 'function' ? part() : part
   if (!isIterable(iterable)) throw invalid('the function that is the first stage gives nothing to iterate')
-  // Its iterator cannot be left while it waits for a chunk, as of a server that has gone quiet.
-  if (iterable instanceof ReadableStream)
-    return Readable.fromWeb(iterable, { objectMode: true, highWaterMark: 1 }) as AnyStream
-  return new IterableSource(iterable as AsyncIterable<unknown> | Iterable<unknown>) as unknown as AnyStream
+  const source = iterable instanceof ReadableStream ? cancellable(iterable) : iterable
+  return new IterableSource(source as AsyncIterable<unknown> | Iterable<unknown>) as unknown as AnyStream
+}
+
+/** A web stream, whose own iterator cannot be left while it waits for a chunk, as of a server that has gone quiet. */
+function cancellable(stream: ReadableStream<unknown>): AsyncIterable<unknown> {
+  const reader = stream.getReader()
+  const leave = async () => ({ done: true, value: await reader.cancel() }) as const
+  return {
+    [Symbol.asyncIterator]: () => ({ next: () => reader.read() as Promise<IteratorResult<unknown>>, return: leave }),
+  }
 }
 
 /** A stage that fails where the function returns before its input has ended: nobody takes the rest, and the pipeline would wait for ever. */
