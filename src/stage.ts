@@ -58,7 +58,10 @@ export const learnsFrom = Symbol.for('diarize-stream.learnsFrom')
  */
 export const endEarly = Symbol.for('diarize-stream.endEarly')
 
-/** A field, `true`, of stages whose audio comes from a source that cannot be held back. */
+/**
+ * A field of stages: `true` where the audio comes from a source that cannot be held back, `false` where it is that of a whole
+ * file; absent where that is not known.
+ */
 export const liveSource = Symbol.for('diarize-stream.liveSource')
 
 /** A field of live sources: the wall time at which the first sample was recorded, a `Date`, once it is known. */
@@ -166,8 +169,17 @@ export function onSinksDone(stage: Readable, done: () => void): void {
  */
 export const relayedEvents = ['session', 'gap', 'unrecognized'] as const
 
+/** Has `stage` say of its audio what `upstream` says. */
+export function relayLiveness(stage: Writable, upstream: () => object | undefined): void {
+  const get = (): unknown => {
+    const above: { [liveSource]?: boolean | undefined } = upstream() ?? {}
+    return above[liveSource]
+  }
+  Object.defineProperty(stage, liveSource, { get, configurable: true })
+}
+
 /**
- * Re-emits the {@link relayedEvents} of whatever is piped into `stage` on `stage` itself.
+ * Re-emits the {@link relayedEvents} of whatever is piped into `stage` on `stage` itself, which says of its audio what that says.
  *
  * @param change - says what a record becomes; `undefined` for nothing.
  */
@@ -175,7 +187,11 @@ export function relayEvents(
   stage: Writable,
   change: (event: (typeof relayedEvents)[number], record: unknown) => unknown = (_event, record) => record,
 ): void {
+  let above: UpstreamStage | undefined
+  // A stage of audio says it itself.
+  if (!(liveSource in stage)) relayLiveness(stage, () => above)
   onUpstream(stage, (upstream) => {
+    above = upstream
     for (const event of relayedEvents) {
       upstream.on(event, (record: unknown) => {
         const changed = change(event, record)

@@ -59,6 +59,8 @@ export interface FfmpegDecoderOptions extends TrackWish {
   refusal?: DiarizeStreamError | undefined
   /** Whether the bytes written to the stream are all there, and need not be handed on as they come. */
   isWhole?: boolean
+  /** Whether it is a whole file. */
+  isRecording?: boolean
   /** Whether the sound in them has no gaps. */
   isGapless?: boolean
   /** Of an input that comes as it is recorded: times that leap further than this allows are not believed. */
@@ -272,9 +274,9 @@ export class FfmpegDecoder extends Duplex {
     return this.#options.duration
   }
 
-  /** Whether the audio cannot be held back, as the stage above says. */
+  /** Whether the audio cannot be held back, as the stage above says; `false` for a whole file. */
   get [liveSource](): boolean | undefined {
-    return this.#upstream?.[liveSource]
+    return this.#options.isRecording === true ? false : this.#upstream?.[liveSource]
   }
 
   get [streamStartedAt](): Date | undefined {

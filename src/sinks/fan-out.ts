@@ -4,7 +4,7 @@ import { ConfigurationError, type Warning } from '../errors.ts'
 import type { TypedWritable } from '../events.ts'
 import type { PassedOnEvents } from '../transforms/diarize-events.ts'
 import { CommitRequest, takesRequests, targetSinks } from '../checkpoint/stages.ts'
-import { relayedEvents, relayEvents } from '../stage.ts'
+import { relayedEvents, relayEvents, relayLiveness } from '../stage.ts'
 
 /** How long the targets may take to close before they are no longer waited for. */
 const CLOSE_WAIT_MS = 10_000
@@ -61,6 +61,7 @@ class FanOutStream extends Writable {
     this.#targets = targets
     this.#closed = Promise.all(targets.map((target) => this.#watch(target)))
     relayEvents(this)
+    for (const target of targets) relayLiveness(target, () => this)
     for (const event of relayedEvents) {
       this.on(event, (record: unknown) => {
         for (const target of targets) target.emit(event, record)

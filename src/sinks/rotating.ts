@@ -9,7 +9,7 @@ import { CheckpointError, ConfigurationError, type Warning } from '../errors.ts'
 import type { TypedWritable } from '../events.ts'
 import { type Captionable, isCue, isSegment, type Turn } from '../model.ts'
 import { checkInteger, checkKnown, checkOneOf, checkSignal, invalidOption } from '../options.ts'
-import { relayEvents } from '../stage.ts'
+import { relayEvents, relayLiveness } from '../stage.ts'
 import { guard, toError, waitAtMost } from '../stream-helpers.ts'
 import type { PartJournal } from './part-journal.ts'
 import type { Gap, UnrecognizedSpeech } from '../stream/options.ts'
@@ -341,6 +341,7 @@ class RotatingStream extends Writable {
       throw new ConfigurationError('INVALID_PIPELINE', message)
     }
     guard(sink)
+    relayLiveness(sink, () => this)
     sink.on('warning', (warning: Warning) => this.emit('warning', warning))
     sink.on('error', (error) => {
       this.#failure ??= error

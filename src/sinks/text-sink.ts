@@ -8,7 +8,7 @@ import { ConfigurationError, type Warning } from '../errors.ts'
 import type { Place } from '../checkpoint/checkpoint.ts'
 import { CommitRequest, type ResumableOutput, resumableOutput } from '../checkpoint/stages.ts'
 import type { Captionable, Turn } from '../model.ts'
-import { relayEvents } from '../stage.ts'
+import { liveSource, relayEvents } from '../stage.ts'
 import type { TypedWritable } from '../events.ts'
 import type { PassedOnEvents } from '../transforms/diarize-events.ts'
 import { openTarget, type Destination, type SinkTarget } from './destination.ts'
@@ -169,6 +169,9 @@ export class TextSink extends Writable {
       const composer = await this.#load()
       if (composer !== undefined) {
         await this.#put(await composer.end())
+        // How fast a file is heard is not to change its captions.
+        const { [liveSource]: isLive } = this as { [liveSource]?: boolean }
+        if (isLive === false && this.#canRewrite) composer.joinCuts()
         await this.#rewrite(composer)
         this.#warnOfRest(composer)
       }
@@ -281,12 +284,16 @@ export class TextSink extends Writable {
     if (hasOld) composer.forget()
   }
 
+  get #canRewrite(): boolean {
+    return this.#rewriteFailure === undefined && this.#destination.rewrite !== undefined
+  }
+
   /** Writes the file anew from the earliest change on, where anything that was written has been revised. */
   async #rewrite(composer: Composer): Promise<void> {
-    if (!composer.isStale || this.#rewriteFailure !== undefined || this.#destination.rewrite === undefined) return
+    if (!composer.isStale || !this.#canRewrite) return
     const pieces = inSlices(composer.rewrite())
     try {
-      if (this.#begun) await this.#destination.rewrite(pieces)
+      if (this.#begun) await this.#destination.rewrite?.(pieces)
       else {
         let text = ''
         for await (const piece of pieces) if (typeof piece === 'string') text += piece

@@ -98,9 +98,15 @@ function openFile(file: unknown, settings: Settings): Readable {
     })
   }
   const { whole, readable, gapless, stereo, ...known } = found
-  const bytes = { ...settings, isWhole: whole, isGapless: gapless }
+  const bytes = { ...settings, isWhole: whole, isGapless: gapless, isRecording: whole }
   const source = readable
-    ? new FfmpegDecoder({ input: fileInput(absolute, whole, gapless, stereo), inputName: shown, ...known, ...settings })
+    ? new FfmpegDecoder({
+        input: fileInput(absolute, whole, gapless, stereo),
+        inputName: shown,
+        isRecording: whole,
+        ...known,
+        ...settings,
+      })
     : fromBytes(shown, () => createReadStream(absolute), bytes, known.duration)
   let identity: InputIdentity | undefined
   return whole
@@ -130,7 +136,7 @@ function identityOf(path: string, sha256: Sha256): InputIdentity {
 function fromBytes(
   inputName: string,
   open: () => Readable,
-  settings: Settings & Pick<FfmpegDecoderOptions, 'isWhole' | 'isGapless'>,
+  settings: Settings & Pick<FfmpegDecoderOptions, 'isWhole' | 'isGapless' | 'isRecording'>,
   duration?: number,
 ): Readable {
   const stream = new FfmpegByteDecoder({

@@ -1,17 +1,21 @@
 import { OutputError } from '../../src/errors.ts'
 import type { Turn } from '../../src/model.ts'
 import { srtSink, vttSink } from '../../src/sinks/caption-sinks.ts'
+import { fanOut } from '../../src/sinks/fan-out.ts'
+import { fileSource } from '../../src/sources/file.ts'
+import { announce, liveSource } from '../../src/stage.ts'
 import { layout } from '../../src/transforms/layout.ts'
 import { segment } from '../../src/transforms/segment.ts'
 import { exampleTurn, makeTurn } from '../captions/example-turn.ts'
 import { parseSubtitles, parseVtt } from '../captions/parsers.ts'
 import { failingAfter, temporaryDirectories, TextCollector, untilFileHolds } from './temporary.ts'
-import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { Readable } from 'node:stream'
+import { PassThrough, Readable, type Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import { pathToFileURL } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 
 const directory = temporaryDirectories()
 
@@ -293,5 +297,49 @@ describe('vttSink', () => {
     const { errors, cues } = parseVtt(text)
     expect(errors).toEqual([])
     expect(cues.map((cue) => cue.text)).toEqual(Array.from({ length: 12 }, (_, order) => `turn-${order}-1`))
+  })
+})
+
+describe('captions of a whole file', () => {
+  const turns = [0, 2000, 9000, 9700, 14_000].map((start, order) => makeTurn(order, `A:some B:word${order}`, { start }))
+
+  /** What is written where each turn is waited for until the one before has been written. */
+  async function heardSlowly(isLive: boolean | undefined, sinkOf: (file: string) => Writable): Promise<string> {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const file = path.join(directory(), 'out.srt')
+    const heard = Object.assign(new PassThrough({ objectMode: true }), { [liveSource]: isLive })
+    announce(heard)
+    const work = pipeline(heard, sinkOf(file))
+    for (const turn of turns) {
+      heard.write(turn)
+      while (!existsSync(file) || !readFileSync(file, 'utf8').includes(turn.words.at(-1)!.text)) {
+        await new Promise((resolve) => setImmediate(resolve))
+        vi.advanceTimersByTime(100)
+      }
+    }
+    vi.useRealTimers()
+    heard.end()
+    await work
+    return readFileSync(file, 'utf8')
+  }
+
+  afterEach(() => vi.useRealTimers())
+
+  it('are the same however fast it is heard', async () => {
+    const atOnce = path.join(directory(), 'out.srt')
+    await pipeline(Readable.from(turns), srtSink(atOnce))
+    const expected = readFileSync(atOnce, 'utf8')
+    expect(await heardSlowly(true, srtSink)).not.toBe(expected)
+    expect(await heardSlowly(undefined, srtSink)).not.toBe(expected)
+    expect(await heardSlowly(false, srtSink)).toBe(expected)
+    expect(await heardSlowly(false, (file) => fanOut(srtSink(file), vttSink(new TextCollector())))).toBe(expected)
+  })
+
+  it('are told from others by what fileSource() says of itself', async () => {
+    const sources = ['demo/dialogue.mp4', '-'].map((file) => fileSource(file))
+    expect(sources.map((source) => (source as { [liveSource]?: boolean })[liveSource])).toEqual([false, undefined])
+    const closed = sources.map((source) => once(source, 'close'))
+    for (const source of sources) source.destroy()
+    await Promise.all(closed)
   })
 })

@@ -77,6 +77,11 @@ export class Composer {
     return this.#headed(text + this.#tail.close(Infinity))
   }
 
+  /** Has the next {@link rewrite} make again what was written without waiting for what follows. */
+  joinCuts(): void {
+    this.#history.joinCuts()
+  }
+
   /** What waits, and what makes the text whole, where nothing more comes after a failure. */
   abandon(): string {
     const text = this.release()

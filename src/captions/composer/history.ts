@@ -115,6 +115,14 @@ export class History {
     return this.#kept.flatMap(({ cut, turn }) => (cut && turn !== undefined ? [turn.order] : []))
   }
 
+  /** Takes nothing that is kept for cut any more; what is written of it is stale. */
+  joinCuts(): void {
+    for (const entry of this.#kept) {
+      if (entry.cut) this.#stale.add(entry)
+      entry.cut = false
+    }
+  }
+
   /** Takes the turns before `order` for forgotten. */
   resumeFrom(order: number): void {
     this.#newestForgotten = order - 1
