@@ -156,11 +156,26 @@ export function onSinksDone(stage: Readable, done: () => void): void {
   }
   if (open.size === 0) done()
   for (const sink of open) {
-    const ended = (): void => {
-      if (open.delete(sink) && open.size === 0) done()
-    }
-    sink.once('finish', ended).once('close', ended)
+    onSinkDone(sink, () => {
+      open.delete(sink)
+      if (open.size === 0) done()
+    })
   }
+}
+
+/** What is to be called when a sink is done: of any number, it has one listener. */
+const waiting = new WeakMap<Writable, Set<() => void>>()
+
+function onSinkDone(sink: Writable, done: () => void): void {
+  const others = waiting.get(sink)
+  if (others !== undefined) return void others.add(done)
+  const all = new Set([done])
+  waiting.set(sink, all)
+  const ended = (): void => {
+    for (const each of all) each()
+    all.clear()
+  }
+  sink.once('finish', ended).once('close', ended)
 }
 
 /**

@@ -14,7 +14,7 @@ export function guard(stream: object): void {
   const methods = stream as Partial<Record<(typeof METHODS)[number], Method>> & Writable
   for (const name of METHODS) {
     const method = methods[name] as Method | undefined
-    if (typeof method !== 'function' || (name === '_final' && isOfTransform(stream))) continue
+    if (typeof method !== 'function' || (name === '_final' && hasFinalOfTransform(stream))) continue
     Object.defineProperty(stream, name, {
       configurable: true,
       writable: true,
@@ -47,7 +47,7 @@ export function guard(stream: object): void {
  * Whether the `_final` of a stream is that of Node's Transform, or of a copy of it as in readable-stream: such a stream calls
  * `_flush`, which is guarded itself, once more where its `_final` is another.
  */
-function isOfTransform(stream: object): boolean {
+function hasFinalOfTransform(stream: object): boolean {
   let owner: unknown = stream
   while (owner !== null && !Object.hasOwn(owner as object, '_final')) owner = Object.getPrototypeOf(owner)
   return (

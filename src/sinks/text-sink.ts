@@ -171,9 +171,11 @@ export class TextSink extends Writable {
         await this.#put(await composer.end())
         // How fast a file is heard is not to change its captions.
         const { [liveSource]: isLive } = this as { [liveSource]?: boolean }
+        const revised = composer.staleBlocks
         if (isLive === false && this.#canRewrite) composer.joinCuts()
         await this.#rewrite(composer)
-        this.#warnOfRest(composer)
+        // Where the file cannot be written anew, the ends of cues stay as they would be of a live source.
+        this.#warnOfRest(Math.min(revised, composer.staleBlocks))
       }
       const end = 'textOf' in this.#text ? (this.#text.end?.() ?? '') : ''
       if (end !== '') await this.#put(end)
@@ -308,7 +310,7 @@ export class TextSink extends Writable {
     this.#rewrittenAt = performance.now()
   }
 
-  #warnOfRest({ staleBlocks: count }: Composer): void {
+  #warnOfRest(count: number): void {
     if (count === 0) return
     const reason = this.#rewriteFailure?.message ?? 'give the sink a path to have revisions applied'
     const message = `${count} cue(s) changed after they had been written, and could not be corrected; ${reason}`

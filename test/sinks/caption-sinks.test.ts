@@ -335,6 +335,17 @@ describe('captions of a whole file', () => {
     expect(await heardSlowly(false, (file) => fanOut(srtSink(file), vttSink(new TextCollector())))).toBe(expected)
   })
 
+  it('warn of nothing where the file cannot be written anew for that', async () => {
+    const warnings: unknown[] = []
+    const text = await heardSlowly(false, (file) => {
+      // The new file has no place then.
+      mkdirSync(path.join(path.dirname(file), '.out.srt.diarize-stream.tmp'))
+      return srtSink(file).on('warning', (warning) => warnings.push(warning)) as Writable
+    })
+    expect(parseSubtitles(text).map(({ text: shown }) => shown.replace(/^Speaker .: /, ''))).toContain('word4')
+    expect(warnings).toEqual([])
+  })
+
   it('are told from others by what fileSource() says of itself', async () => {
     const sources = ['demo/dialogue.mp4', '-'].map((file) => fileSource(file))
     expect(sources.map((source) => (source as { [liveSource]?: boolean })[liveSource])).toEqual([false, undefined])

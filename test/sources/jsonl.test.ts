@@ -177,6 +177,23 @@ describe('jsonlSource', () => {
     expect(readFileSync(file, 'utf8')).toContain('new')
   })
 
+  it('may be one of any number that are piped into one sink', async () => {
+    const warnings: Error[] = []
+    const note = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', note)
+    const file = await written()
+    const sink = srtSink(new TextCollector())
+    for (let count = 0; count < 20; count++) {
+      const source = jsonlSource(file)
+      source.pipe(sink, { end: false })
+      await once(source, 'end')
+    }
+    sink.end()
+    await once(sink, 'close')
+    process.off('warning', note)
+    expect(warnings).toEqual([])
+  })
+
   it('says what is wrong with a file', async () => {
     const folder = path.join(directory(), 'a.jsonl')
     mkdirSync(folder)
