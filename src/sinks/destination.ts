@@ -98,6 +98,7 @@ export class WritableDestination implements Destination {
   readonly #where: string
   #stream: Writable | undefined
   #wrote = false
+  #bytes = 0
   #failure: OutputError | undefined
   #onFailure: ((error: OutputError) => void) | undefined
   #interruption: Error | undefined
@@ -127,6 +128,7 @@ export class WritableDestination implements Destination {
     this.#check()
     if (text === '') return
     this.#wrote = true
+    this.#bytes += Buffer.byteLength(text)
     let ready = true
     this.#flushed = new Promise((resolve) => {
       ready = stream.write(text, (error) => {
@@ -222,6 +224,10 @@ export class WritableDestination implements Destination {
   #check(): void {
     const end = this.#failure ?? this.#interruption
     if (end !== undefined) throw end
+  }
+
+  get bytes(): number {
+    return this.#bytes
   }
 
   readonly #failed = (error: Error): void => {

@@ -12,6 +12,7 @@ import { checkInteger, checkKnown, checkOneOf, checkSignal, invalidOption } from
 import { relayEvents, relayLiveness } from '../stage.ts'
 import { guard, toError, waitAtMost } from '../stream-helpers.ts'
 import type { PartJournal } from './part-journal.ts'
+import { writtenBytes } from './text-sink.ts'
 import type { Gap, UnrecognizedSpeech } from '../stream/options.ts'
 import type { PassedOnEvents, SessionRecord } from '../transforms/diarize-events.ts'
 
@@ -292,7 +293,7 @@ class RotatingStream extends Writable {
       this.#begin(item.start)
       this.#firstOrder = order
     }
-    // The size of its file is looked at next, so it is waited for.
+    // How large it is then is looked at next, so it is waited for.
     return { written: this.#written(this.#sink!, this.#placed(item)) }
   }
 
@@ -302,10 +303,11 @@ class RotatingStream extends Writable {
     })
   }
 
-  /** Bytes of the present part. */
+  /** Bytes of the present part: what its sink says, wherever it writes to, or else the size of its file. */
   async #size(): Promise<number> {
+    const { [writtenBytes]: bytes } = (this.#sink ?? {}) as { [writtenBytes]?: number }
     const file = this.parts.at(-1)?.path
-    return file === undefined ? 0 : sizeOf(file)
+    return bytes ?? (file === undefined ? 0 : sizeOf(file))
   }
 
   /** Begins the part in which `start` is. */

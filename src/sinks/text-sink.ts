@@ -41,6 +41,9 @@ export interface Sink extends TypedWritable<PassedOnEvents> {
   readonly path: string | undefined
 }
 
+/** Under which a sink of this library says how many bytes it has written, wherever to. */
+export const writtenBytes = Symbol('diarize-stream.writtenBytes')
+
 /** Where a sink is that was given no words. */
 const nothing: Place = { order: 0, bytes: 0, blocks: 0, cuts: [] }
 
@@ -132,6 +135,10 @@ export class TextSink extends Writable {
       return this.#destination.write(text)
     }
     this.#enqueue(write).catch((error: Error) => this.destroy(error))
+  }
+
+  get [writtenBytes](): number {
+    return this.#destination.bytes ?? 0
   }
 
   get [resumableOutput](): ResumableOutput | undefined {

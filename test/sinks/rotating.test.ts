@@ -3,6 +3,7 @@ import path from 'node:path'
 import { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { describe, expect, it } from 'vitest'
+import { objectDestination } from '../../src/destinations/object-destination.ts'
 import { wordRuns } from '../../src/captions/word-runs.ts'
 import type { Warning } from '../../src/errors.ts'
 import type { Turn } from '../../src/model.ts'
@@ -12,6 +13,7 @@ import { jsonlSink } from '../../src/sinks/jsonl.ts'
 import { type RotatedPart, rotatingSink, type RotatingSinkOptions } from '../../src/sinks/rotating.ts'
 import { makeTurn, makeWords } from '../captions/example-turn.ts'
 import { parseSubtitles, parseVtt } from '../captions/parsers.ts'
+import { MemoryStore } from '../destinations/memory-store.ts'
 import { temporaryDirectories } from './temporary.ts'
 
 const directory = temporaryDirectories()
@@ -142,6 +144,16 @@ describe('rotatingSink()', () => {
       await pipeline(Readable.from([at(0, 0)]), again)
       expect(again.parts.map((part) => path.basename(part.path))).toEqual([name])
     }
+  })
+
+  it.each([
+    ['stores of objects', (store: MemoryStore) => jsonlSink(objectDestination(store))],
+    ['streams', () => jsonlSink(new Writable({ write: (_chunk, _encoding, done) => done() }))],
+  ])('knows the size of parts that are written to %s', async (_kind, open) => {
+    const turns = Array.from({ length: 6 }, (_, order) => at(order, order))
+    const maxBytes = 2 * JSON.stringify(turns[0]).length
+    const { outcome, parts } = await write('{number}.jsonl', turns, { maxBytes }, () => open(new MemoryStore()))
+    expect([outcome, parts.map(({ start }) => start)]).toEqual([undefined, [0, 2000, 4000]])
   })
 
   it('applies revisions in the open part, and says what came too late; JSONL has them as records', async () => {
