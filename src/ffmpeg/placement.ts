@@ -21,11 +21,8 @@ const withoutClock = new Set(
     ',',
   ),
 )
-/**
- * Demuxers of clocks that only roughly tell: each link of a chained Ogg has its own, and that of a device is when its
- * samples were fetched.
- */
-const withRoughClock = new Set('ogg,alsa,pulse,jack,oss,sndio,avfoundation,dshow,lavfi'.split(','))
+/** Demuxers of clocks that only roughly tell: that of a device is when its samples were fetched. */
+const withRoughClock = new Set('alsa,pulse,jack,oss,sndio,avfoundation,dshow,lavfi'.split(','))
 
 /**
  * Demuxers that seek to where they say, so that a sample has the same time as without, within a millisecond: measured by

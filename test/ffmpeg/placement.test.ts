@@ -97,7 +97,7 @@ describe('Placer', () => {
   })
 
   it('believes a rough clock only where it leaps', () => {
-    const { place, end } = placing('ogg')
+    const { place, end } = placing('pulse')
     for (let packet = 0; packet < 100; packet++) place(10 + packet * 0.022)
     expect(end()).toBe(2)
     expect(place(15)).toMatchObject({ isGap: true })
