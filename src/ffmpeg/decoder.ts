@@ -39,6 +39,8 @@ const MOST_KEPT_BYTES = 8_388_608
 const MOST_UNHEARD = 20
 /** A file whose samples have lain further than this from their times is decoded from its beginning, in ms. */
 const MOST_DRIFT_MS = 20
+/** Silence behind a place that was sought, in s, from which on it may be that FFmpeg has gone past it. */
+const MOST_PAST_SEEK_S = 0.02
 /** The most that is taken from FFmpeg at once, in bytes. */
 const MOST_AT_ONCE_BYTES = 65_536
 
@@ -149,8 +151,10 @@ export class FfmpegDecoder extends Duplex {
   /** Trouble that has been told of, where FFmpeg may say it again. */
   readonly #troublesTold = new Set<string>()
   #placer: Placer | undefined
-  /** Where it begins, in ms: later than 0 where it seeks. */
+  /** Where it begins, in ms: later than 0 where it is told to. */
   #from = 0
+  /** Whether FFmpeg is to seek there; else what comes before is decoded and left out. */
+  #seeks = true
   /** Whether it is one file so far. */
   #isOne = true
   /** What goes out next. */
@@ -266,7 +270,8 @@ export class FfmpegDecoder extends Duplex {
   /** Whether it is one file of a kind in which FFmpeg seeks exactly, and all samples so far are where its clock has them. */
   get isTrueToClock(): boolean {
     if (!this.#isOne || this.#placer === undefined) return false
-    return this.#decoding.seeksExactly(this.#facts?.container ?? '') && this.#placer.drift <= MOST_DRIFT_MS
+    const { container = '', tracks = [] } = this.#facts ?? {}
+    return this.#decoding.seeksExactly(container, tracks[this.#track]) && this.#placer.drift <= MOST_DRIFT_MS
   }
 
   /** Length of the audio in ms, where it is known beforehand. */
@@ -412,6 +417,18 @@ export class FfmpegDecoder extends Duplex {
     if (typeof this.#options.audioTrack === 'number') this.#track = this.#options.audioTrack
     const options = [...input.inputOptions, '-ss', String(this.#from / 1000)]
     this.#run(this.#from === 0 ? input : { ...input, inputOptions: options })
+  }
+
+  /** Whether FFmpeg was told to seek. */
+  get #isSought(): boolean {
+    return this.#from > 0 && this.#seeks
+  }
+
+  /** Begins anew where FFmpeg has gone past what it was told to seek: it goes by the picture, which may begin later. */
+  #beginUnsought(): void {
+    this.#seeks = false
+    this.#placer = undefined
+    this.#decodeOther(this.#options.input!)
   }
 
   #run(input: FfmpegInput): void {
@@ -597,11 +614,15 @@ export class FfmpegDecoder extends Duplex {
     for (const { at, samples } of runs) {
       const format = this.#nut.format!
       const block = 2 * format.channels
+      const isFirst = this.#placer === undefined
       this.#placer ??= this.#begin(input)
       const out = 2 * this.#output!.channels
       const before = this.#samplesBefore + this.#placer.position
       const count = Math.floor(samples.length / block)
       const place = this.#placer.place(at - timeOffset * format.sampleRate, count, () => isQuiet(samples))
+      if (isFirst && this.#isSought && place.silence > MOST_PAST_SEEK_S * format.sampleRate) {
+        return this.#beginUnsought()
+      }
       if (place.silence > 0) {
         if (this.#mixer !== undefined) audio.push(bytesOf(this.#mixer.flush()))
         flush()
@@ -671,7 +692,7 @@ export class FfmpegDecoder extends Duplex {
       this.#output = { ...this.#nut.format!, channels: this.#mixer === undefined ? channels : 1 }
       this.#target = this.#output
       this.#queue.push(this.#decoding.writeWavHeader(this.#output))
-    } else if (!this.#joinTold && !this.#mixesHere) {
+    } else if (!this.#joinTold && !this.#isOne) {
       this.#joinTold = true
       const message = `${this.#options.inputName} is several files, one behind the other, as where they were joined by cat; they are heard as they follow one another, but few players play more than the first`
       this.emit('warning', { code: 'INPUT_JOINED', message })
@@ -679,7 +700,10 @@ export class FfmpegDecoder extends Duplex {
     this.#warnOfTroubles()
     this.#releaseInput()
     const { limit } = this.#options
-    return new this.#decoding.Placer({ input, sampleRate, longest: limit && (() => limit.most), from: this.#from })
+    const from = this.#isSought ? this.#from : 0
+    const leftOut = this.#isOne ? this.#from - from : 0
+    this.#queuedBefore += 2 * this.#output.channels * Math.round((leftOut * sampleRate) / 1000)
+    return new this.#decoding.Placer({ input, sampleRate, longest: limit && (() => limit.most), from })
   }
 
   #end(end: ProcessEnd): void {
@@ -690,6 +714,7 @@ export class FfmpegDecoder extends Duplex {
       this.#release(this.#facts!)
       if (this.#process !== ended) return
     }
+    if (this.#isSought && !this.#produced) return this.#beginUnsought()
     const { inputName } = this.#options
     const failure = this.#decoding.explainEnd({
       end,

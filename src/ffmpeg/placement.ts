@@ -1,4 +1,4 @@
-import type { InputFacts } from './log.ts'
+import type { AudioTrack, InputFacts } from './log.ts'
 
 /**
  * Where audio belongs in time. FFmpeg says of each run of samples when it was recorded, by the clock of the container;
@@ -31,9 +31,11 @@ const withRoughClock = new Set('alsa,pulse,jack,oss,sndio,avfoundation,dshow,lav
 export const exactContainers = 'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,wav,w64'
 const seekingExactly = new Set(exactContainers.split(','))
 
-/** Whether FFmpeg can begin in the middle of such a file, with every sample at its time. */
-export function seeksExactly(container: string): boolean {
-  return container.split(',').every((name) => seekingExactly.has(name))
+/** Whether FFmpeg can begin in the middle of such a track, with every sample at its time. */
+export function seeksExactly(container: string, track: AudioTrack | undefined): boolean {
+  const isExact = container.split(',').every((name) => seekingExactly.has(name))
+  // In a WAV of anything but plain samples it guesses by sizes.
+  return isExact && (!/^(?:wav|w64)$/.test(container) || track?.about.startsWith('pcm_') === true)
 }
 
 /** Samples may lie this far from their time, in ms. */

@@ -61,6 +61,16 @@ describe('a file that is begun in the middle', () => {
       'late.mp4',
     ],
     [
+      'MP4 whose picture begins late',
+      ['-itsoffset', '25', ...PICTURE, ...SOUND, ...WITH_PICTURE, '-c:a', 'aac', '-t', '40'],
+      'picture.mp4',
+    ],
+    [
+      'Matroska whose picture begins late',
+      ['-itsoffset', '25', ...PICTURE, ...SOUND, ...WITH_PICTURE, '-c:a', 'libopus', '-t', '40'],
+      'picture.mkv',
+    ],
+    [
       'MP4 in fragments',
       [...SOUND, '-c:a', 'aac', '-movflags', 'frag_keyframe+empty_moov', '-frag_duration', '2000000'],
       'f.mp4',
@@ -85,6 +95,7 @@ describe('a file that is begun in the middle', () => {
     ['mp3', ['-c:a', 'libmp3lame'], 'a.mp3'],
     ['transport stream', ['-c:a', 'aac'], 'a.ts'],
     ['AVI', ['-c:a', 'libmp3lame'], 'a.avi'],
+    ['WAV of ADPCM', ['-c:a', 'adpcm_ima_wav'], 'a.wav'],
   ])('is decoded from its beginning where that is not known to be exact: %s', async (_what, codec, name) => {
     const file = path.join(directory(), name)
     await ffmpeg(...SOUND, '-t', '2', ...codec, file)
