@@ -149,8 +149,10 @@ export class CompressedInput {
       const enough = isEnough()
       await this.pump(taker)
       if (enough) return
-      if (this.#end === undefined) await woken
-      else if (!isEnough()) return
+      // What was taken just now may have been all there is: nothing would wake it any more.
+      if (isEnough()) continue
+      if (this.#end !== undefined) return
+      await woken
     }
   }
 
@@ -280,6 +282,7 @@ class AdtsCounter implements PacketCounter {
       this.ms += (((header[6]! & 3) + 1) * SAMPLES_A_BLOCK * 1000) / rate
     }
     this.#rest = Buffer.from(bytes.subarray(at))
-    return message
+    // A frame that is never completed is no sound, and FFmpeg would fail with it.
+    return bytes.subarray(0, at)
   }
 }

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
 import fc from 'fast-check'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { OggReader } from '../../src/audio/ogg.ts'
 import { findFfmpeg } from '../../src/ffmpeg/find.ts'
+import { CompressedInput } from '../../src/server/compressed-input.ts'
 import { serve, type ServerOptions, type SessionEnd, type StreamingServer } from '../../src/server/index.ts'
 import { toneAudio, toneEngine, toneScript, toneText, type ToneWord } from '../../src/testing/index.ts'
 import { noise } from '../helpers/media.ts'
@@ -126,6 +127,36 @@ describe('aac', () => {
     expect((await client.terminate()).code).toBe(1000)
     // FFmpeg's encoder spoils the first word; and it begins 1024 samples before the sound.
     expect(heard(client)).toEqual(told(words.slice(1)).map(({ text, start }) => ({ text, start: start + 64 })))
+  })
+
+  it('is heard up to its last whole frame where it is cut off within one', async () => {
+    const client = await connect({ encoding: 'aac' })
+    send(client, (await encoded(...aac)).subarray(0, -3))
+    expect((await client.terminate()).code).toBe(1000)
+    expect(heard(client).map(({ text }) => text)).toEqual(words.slice(1).map(({ word }) => toneText(word)))
+  })
+})
+
+describe('a command between two pieces of audio', () => {
+  afterEach(() => vi.useRealTimers())
+
+  it.each([
+    ['aac', aac],
+    ['ogg_opus', opus],
+  ] as const)('waits for what comes out of the one before alone: %s', async (encoding, how) => {
+    const bytes = await encoded(...how)
+    // What waits for longer than it must would wait for ever.
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    const input = new CompressedInput(encoding, 16_000, Infinity, () => {})
+    let samples = 0
+    const taker = { write: (more: Int16Array) => void (samples += more.length) }
+    for (let at = 0; at < bytes.length; at += 4000) {
+      await input.write(input.accept(bytes.subarray(at, at + 4000), 0), taker)
+      await input.catchUp(taker)
+      expect(samples / 16).toBeGreaterThanOrEqual(input.receivedMs - 150)
+    }
+    await input.finish(taker)
+    await input.destroy()
   })
 })
 
