@@ -322,9 +322,9 @@ export class FaultyConnection implements FaultConnection {
     if (code === 1006) return this.#socket.terminate()
     if (code === 1005) return this.#socket.close()
     const regular = (code <= 1014 && code !== 1004) || code >= 3000
-    if (regular) return this.#socket.close(code, reason)
+    const text = closeText(reason)
+    if (regular) return this.#socket.close(code, text)
     // `ws` would not send such a code.
-    const text = Buffer.from(reason).subarray(0, 123)
     this.#connection.write(Buffer.from([0x88, text.length + 2, code >> 8, code & 255, ...text]))
   }
 
@@ -379,4 +379,12 @@ function parametersOf(query: URLSearchParams): ReturnType<typeof parseQuery> {
     if (error instanceof Refusal) return {}
     throw error
   }
+}
+
+/** As much of a reason as a close frame has room for (RFC 6455, 5.5): whole characters. */
+function closeText(reason: string): Buffer {
+  const bytes = Buffer.from(reason)
+  let end = Math.min(bytes.length, 123)
+  while (end < bytes.length && (bytes[end]! & 0xc0) === 0x80) end -= 1
+  return bytes.subarray(0, end)
 }

@@ -67,7 +67,7 @@ export class HttpFaultServer extends PlannedServer<Record<string, never>, HttpFa
 
   /** Cuts every answer that is under way by a reset, as when the server is killed. */
   cut(): void {
-    for (const response of this.#open) response.socket?.resetAndDestroy()
+    for (const response of this.#open) resetConnection(response.socket)
   }
 
   /** @internal */
@@ -271,8 +271,10 @@ export const httpFaults: Readonly<Record<HttpFaultName, Behaviour>> = {
     socket.on('drain', more)
     more()
   },
-  endlessBody: ({ response, content }) => {
+  endlessBody: ({ request, response, content }) => {
     response.writeHead(200, { 'content-type': content.type })
+    // Of what is written behind a head alone nothing goes out, so that nothing would stop it.
+    if (request.method === 'HEAD') return void response.end()
     const zeros = Buffer.alloc(65_536)
     const more = (): void => {
       while (!response.destroyed && response.write(zeros));
@@ -346,6 +348,8 @@ function sendBody(
     ...headers,
   })
   response.flushHeaders()
+  // Where there is no body to send, each write would be done in the same turn.
+  if (request.method === 'HEAD' || (endless && body.length === 0)) return void response.end()
   const { stopAfter = Infinity, stopped, bytesPerSecond: rate = content.bytesPerSecond } = options
   const piece = rate === undefined ? PIECE_BYTES : Math.max(1, Math.round((rate * SLOW_INTERVAL) / 1000))
   let at = start

@@ -36,6 +36,8 @@ function renaming(listener: EngineListener, letters: ReadonlyMap<string, string>
     turn: (turn) => listener.turn({ ...rename(turn), words: turn.words.map(rename) }),
     revision: (revisions) =>
       listener.revision(revisions.map((revision) => ({ ...rename(revision), words: revision.words.map(rename) }))),
+    unrecognized: (speech) => listener.unrecognized?.(speech),
+    warning: (warning) => listener.warning?.(warning),
     failed: (error) => listener.failed(error),
   }
 }

@@ -2,7 +2,7 @@ import { createSocket, type Socket as Datagrams } from 'node:dgram'
 import type { Socket } from 'node:net'
 import { int16ToMulaw } from '../audio/pcm.ts'
 import { type Check, number } from '../options.ts'
-import { headerOf, RtspReader, type RtspMessage, writeMessage } from '../sources/rtsp/protocol.ts'
+import { headerOf, type RtspMessage, type RtspPiece, RtspReader, writeMessage } from '../sources/rtsp/protocol.ts'
 import { faultName } from './faults.ts'
 
 /** How a connection to an {@link rtspFaultServer} goes wrong. */
@@ -74,7 +74,14 @@ export class RtspConnection {
     socket.on('error', () => {})
     if (fault.fault === 'refuse') socket.destroy()
     socket.on('data', (chunk: Buffer) => {
-      for (const piece of this.#reader.push(chunk)) if ('message' in piece) this.#answer(piece.message)
+      let pieces: RtspPiece[]
+      try {
+        pieces = [...this.#reader.push(chunk)]
+      } catch {
+        // It is too long to be RTSP.
+        return this.drop()
+      }
+      for (const piece of pieces) if ('message' in piece) this.#answer(piece.message)
     })
   }
 
@@ -135,9 +142,11 @@ export class RtspConnection {
   #setUp(transport: string, reply: (code: number, more?: Readonly<Record<string, string>>) => void): void {
     const kind = transport.includes('TCP') ? 'tcp' : 'udp'
     if (!this.#camera.transports.includes(kind)) return reply(461)
+    const port = Number(/client_port=(\d+)/.exec(transport)?.[1] ?? 0)
+    if (kind === 'udp' && (port < 1 || port > 65_534)) return reply(461)
     this.transport = kind
     if (kind === 'tcp') return reply(200, { Transport: 'RTP/AVP/TCP;unicast;interleaved=0-1', Session: '1' })
-    this.#clientPort = Number(/client_port=(\d+)/.exec(transport)?.[1] ?? 0)
+    this.#clientPort = port
     const datagrams = createSocket('udp4')
     this.#datagrams = datagrams
     datagrams.on('error', () => {})
@@ -196,7 +205,7 @@ export type RtspAudio = ReturnType<typeof rtspAudio>
 /** @param pcm - mono PCM16LE. After its end there is silence, or the clip again where `loop`. */
 export function rtspAudio(pcm: Buffer, sampleRate: number, codec: RtspCodec, loop: boolean) {
   const packetSamples = (sampleRate * PACKET_MS) / 1000
-  const clip = pcm.length / 2
+  const clip = Math.floor(pcm.length / 2)
   const valueAt = (sample: number): number => {
     const place = loop && clip > 0 ? sample % clip : sample
     return place < clip ? pcm.readInt16LE(place * 2) : 0

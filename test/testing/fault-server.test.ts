@@ -170,6 +170,13 @@ describe('in mid-session', () => {
     expect(seen).toEqual(['Begin', 'close 3008 too long'])
   })
 
+  it.each([1011, 1004])('close, with %i, keeps as much of a reason as there is room for', async (code) => {
+    const { seen, closed } = await meet({ fault: 'close', code, text: `${'x'.repeat(122)}éé` })
+    await closed
+    // A client refuses the codes that may not be sent.
+    expect(seen.at(-1)).toBe(code === 1011 ? `close 1011 ${'x'.repeat(122)}` : 'close 1006')
+  })
+
   it('unasked-termination ends a session that wants to go on', async () => {
     const { seen, closed } = await meet({ fault: 'unasked-termination' })
     await closed

@@ -1,6 +1,8 @@
 import { request } from 'node:http'
+import { request as secureRequest } from 'node:https'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type HttpFault, httpFaultServer, type HttpFaultServer } from '../../src/testing/http-fault-server.ts'
+import { certificate } from '../helpers/certificate.ts'
 
 const body = Buffer.alloc(50_000, 'abcdefgh')
 const servers: HttpFaultServer[] = []
@@ -20,25 +22,29 @@ interface Got {
   error: string | undefined
 }
 
-function get(url: string, headers: Record<string, string> = {}): Promise<Got> {
+function get(url: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Got> {
   return new Promise((resolve, reject) => {
     let fail: (error: Error & { code?: string }) => void = reject
-    const asking = request(url, { headers, agent: false }, (response) => {
-      const chunks: Buffer[] = []
-      const done = (error?: Error & { code?: string }): void =>
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers,
-          body: Buffer.concat(chunks),
-          error: error?.code,
-        })
-      // From Node 24 on, the request has the error of a body that breaks off.
-      fail = done
-      response
-        .on('data', (chunk: Buffer) => chunks.push(chunk))
-        .on('end', () => done())
-        .on('error', done)
-    })
+    const asking = (url.startsWith('https:') ? secureRequest : request)(
+      url,
+      { headers, method, agent: false, rejectUnauthorized: false },
+      (response) => {
+        const chunks: Buffer[] = []
+        const done = (error?: Error & { code?: string }): void =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: Buffer.concat(chunks),
+            error: error?.code,
+          })
+        // From Node 24 on, the request has the error of a body that breaks off.
+        fail = done
+        response
+          .on('data', (chunk: Buffer) => chunks.push(chunk))
+          .on('end', () => done())
+          .on('error', done)
+      },
+    )
     asking.on('error', (error) => fail(error)).end()
   })
 }
@@ -102,6 +108,28 @@ describe('faults', () => {
     expect([(await get(listed.url())).status, (await get(listed.url())).status]).toEqual([500, 200])
     const chosen = await serve(body, (_index, path) => ({ fault: path === '/bad' ? 'status' : 'none' }))
     expect([(await get(chosen.url('/bad'))).status, (await get(chosen.url('/good'))).status]).toEqual([503, 200])
+  })
+
+  it.each([
+    ['HEAD', body, 'none'],
+    ['HEAD', body, 'endlessBody'],
+    ['GET', Buffer.alloc(0), 'none'],
+  ] as const)(
+    'do not keep the process from everything else where there is no body: %s',
+    async (method, content, fault) => {
+      const server = await serve(content, { fault }, { endless: true })
+      expect(await get(server.url('/x'), {}, method)).toMatchObject({ status: 200, body: Buffer.alloc(0) })
+    },
+  )
+
+  it('end with the server, also under TLS', async () => {
+    const { key, cert } = await certificate()
+    const secure = await serve(body, { fault: 'stall' }, { tls: { key, cert } })
+    const cut = get(secure.url().replace('http:', 'https:'))
+    await expect.poll(() => secure.open).toBe(1)
+    secure.cut()
+    await expect.poll(() => secure.open).toBe(0)
+    await cut.catch(() => {})
   })
 
   it('end with the server', async () => {

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import type { EngineListener, EngineRevision, EngineTurn } from '../../src/engine/engine.ts'
+import type {
+  EngineListener,
+  EngineRevision,
+  EngineTurn,
+  EngineUnrecognizedSpeech,
+  EngineWarning,
+} from '../../src/engine/engine.ts'
 import { resolveSettings } from '../../src/server/settings.ts'
 import { relabelled, scriptedEngine, type ScriptedEvent } from '../../src/testing/index.ts'
 
@@ -58,7 +64,14 @@ describe('relabelled', () => {
   })
 
   it('passes on what the engine is and says', async () => {
-    const events: ScriptedEvent[] = [{ at: 0, report: (listener) => listener.failed(new Error('out of memory')) }]
+    const events: ScriptedEvent[] = [
+      {
+        at: 0,
+        report: (listener) => listener.warning?.({ code: 'AUDIO_LOST', message: 'lost', lost: { start: 0, end: 20 } }),
+      },
+      { at: 0, report: (listener) => listener.unrecognized?.({ start: 0, end: 500, reason: 'noWords' }) },
+      { at: 0, report: (listener) => listener.failed(new Error('out of memory')) },
+    ]
     const engine = relabelled(scriptedEngine([], { model: 'm', events, fasterThanRealTime: false }), 1)
     expect(engine).toMatchObject({ name: 'scripted', model: 'm', sampleRate: 16_000, fasterThanRealTime: false })
     await expect(
@@ -68,11 +81,13 @@ describe('relabelled', () => {
           speechStarted() {},
           turn() {},
           revision() {},
+          warning: ({ code }: EngineWarning) => failures.push(code),
+          unrecognized: ({ end }: EngineUnrecognizedSpeech) => failures.push(`up to ${end}`),
           failed: (error: Error) => failures.push(error.message),
         }
         await (await engine.open(settings, listener)).write(new Int16Array(16))
         return failures
       })(),
-    ).resolves.toEqual(['out of memory'])
+    ).resolves.toEqual(['AUDIO_LOST', 'up to 500', 'out of memory'])
   })
 })

@@ -82,6 +82,21 @@ describe('rtspFaultServer', () => {
     expect(await ask(socket, 'SETUP', 'Transport: RTP/AVP;unicast;client_port=5000-5001\r\n')).toContain('461')
   })
 
+  it('survives what no client should send, and half a sample at the end of its clip', async () => {
+    const socket = await open({ fault: 'none' }, { pcm: Buffer.alloc(3201), loop: true })
+    for (const transport of ['RTP/AVP;unicast', 'RTP/AVP;unicast;client_port=70000-70001']) {
+      expect(await ask(socket, 'SETUP', `Transport: ${transport}\r\n`)).toContain('461')
+    }
+    expect(await ask(socket, 'SETUP', 'Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n')).toContain('200')
+    expect(await ask(socket, 'PLAY')).toContain('200')
+    await expect.poll(() => server!.connections[0]!.playedTo).toBeGreaterThan(300)
+    socket.on('error', () => {})
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    socket.write(Buffer.alloc(3_000_000, 'x'))
+    socket.resume()
+    await closed
+  })
+
   it.each([
     [{ fault: 'sulk' }, {}, 'fault, when given, must be'],
     [{ fault: 'drop', afterMs: -1 }, {}, 'afterMs, when given, must be'],
