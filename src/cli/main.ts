@@ -14,6 +14,8 @@ import { explanation } from './wording.ts'
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 const args = process.argv.slice(2)
+/** How long a server that has closed waits for what else there may be, in ms. */
+const LAST_MOMENT_MS = 1000
 const command = ['models', 'serve', 'voices', 'fleet', 'doctor', 'completion'].includes(args[0] ?? '')
   ? undefined
   : await readCommand()
@@ -78,6 +80,9 @@ async function serveClients(): Promise<number> {
     return await runServe(args.slice(1), { stdout: process.stdout, stderr: process.stderr })
   } catch (error) {
     return await fail(error)
+  } finally {
+    // An engine of the user's own may hold what keeps a process: a pool of connections, a timer.
+    process.stdout.write('', () => setTimeout(() => process.exit(), LAST_MOMENT_MS).unref())
   }
 }
 

@@ -14,6 +14,13 @@ const CLOSE_TIMEOUT = 5000
 const SHUTDOWN_TIMEOUT = 1000
 /** Bytes that may wait for a client that does not read. */
 const UNREAD_LIMIT = 8 * 1024 * 1024
+/** What `ws` closes with where a client breaks the rules; 1002 where it is not here. */
+const SENT_CODES: Readonly<Record<string, number>> = {
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: 1008,
+  WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: 1009,
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 1009,
+  WS_ERR_INVALID_UTF8: 1007,
+}
 /** Version of the protocol, where the client names none. */
 export const API_VERSION = '2025-05-12'
 
@@ -203,8 +210,9 @@ export class Connection {
 
   /** `ws` has already sent the matching close code: 1009 for a message over the size limit, 1007, 1002. */
   #onSocketError(error: Error): void {
-    const tooBig = 'code' in error && error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
-    this.#session?.abandon(tooBig ? 1009 : 1006, error.message)
+    const { code = '' } = error as { code?: string }
+    const sent = code.startsWith('WS_ERR_') ? (SENT_CODES[code] ?? 1002) : 1006
+    this.#session?.abandon(sent, error.message)
     this.#cutIn(CLOSE_TIMEOUT)
   }
 

@@ -1,3 +1,4 @@
+import { createSecureContext } from 'node:tls'
 import { embeddedEngine } from '../engine/embedded.ts'
 import type { Engine } from '../engine/engine.ts'
 import { ConfigurationError } from '../errors.ts'
@@ -117,7 +118,7 @@ const defaults = {
 
 const known = ['engine', 'tls', 'apiKeys', 'pacing', ...Object.keys(defaults)]
 
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
 }
 
@@ -175,5 +176,19 @@ function isPem(value: unknown): boolean {
 
 function checkTls(tls: ServerOptions['tls']): void {
   if (tls === undefined) return
-  if (!isPem(tls?.key) || !isPem(tls.cert)) throw invalidOption('tls', '{ key, cert } in PEM', tls)
+  // Neither is shown: one is a private key.
+  if (!isPem(tls?.key) || !isPem(tls.cert)) throw invalidOption('tls', '{ key, cert } in PEM', typeof tls)
+  const trouble = tlsTrouble(tls)
+  if (trouble === undefined) return
+  throw new ConfigurationError('INVALID_OPTION', `tls, when given, must be usable: ${trouble}`, { option: 'tls' })
+}
+
+/** Why a key and a certificate cannot be used; `undefined` where they can. */
+export function tlsTrouble(tls: TlsOptions): string | undefined {
+  try {
+    createSecureContext(tls)
+    return undefined
+  } catch (error) {
+    return `the private key and the certificate that belongs to it, in PEM, are needed (${(error as Error).message})`
+  }
 }

@@ -27,6 +27,8 @@ const LEAST_WEIGHT = 20
 /** Milliseconds an engine gets to free itself before the session counts as ended all the same. */
 const DESTROY_TIMEOUT = 5000
 const HEARTBEAT_INTERVAL = 5000
+/** Messages of an engine that is being opened; further ones are left out. */
+const MOST_EARLY = 100
 
 /** A frame as it came: audio, or the text of a JSON message. */
 export type ReceivedMessage = { binary: true; data: Buffer } | { binary: false; data: string }
@@ -108,6 +110,8 @@ export class Session implements ServerSession {
   #settings: SessionSettings
   #state: 'opening' | 'open' | 'ended' = 'opening'
   #terminating = false
+  /** What the engine says while it opens, which follows `Begin`. */
+  readonly #early: ServerMessage[] = []
   /** Milliseconds of audio that wait for the engine, with the piece in work. */
   #waitingMs = 0
   #paused = false
@@ -175,7 +179,15 @@ export class Session implements ServerSession {
   async #open(): Promise<EngineSession | undefined> {
     let engine: EngineSession | undefined
     try {
-      engine = await this.#context.engine.open(this.#settings.engine, this.#listener())
+      const { engine: factory } = this.#context
+      const opened: Partial<EngineSession> | undefined = await factory.open(this.#settings.engine, this.#listener())
+      if (typeof opened?.write !== 'function') {
+        throw new EngineError(
+          'ENGINE_FAILED',
+          `open() of the engine ${factory.name} gave no session; return one from it`,
+        )
+      }
+      engine = opened as EngineSession
       if (this.#state === 'opening') this.#begin()
     } catch (error) {
       this.#fail(error)
@@ -199,6 +211,7 @@ export class Session implements ServerSession {
       }),
     })
     this.#warnOfNames(this.#parameters)
+    for (const message of this.#early.splice(0)) this.#transport.send(message)
     this.#expireAt(expiresAt * 1000)
     this.#setHeartbeat(this.#settings.heartbeat)
     this.#watchInactivity()
@@ -307,7 +320,9 @@ export class Session implements ServerSession {
 
   #listener(): EngineListener {
     const send = (message: ServerMessage | undefined): void => {
-      if (this.#state === 'open' && message !== undefined) this.#transport.send(message)
+      if (message === undefined) return
+      if (this.#state === 'open') this.#transport.send(message)
+      else if (this.#state === 'opening' && this.#early.length < MOST_EARLY) this.#early.push(message)
     }
     return {
       speechStarted: (atMs, confidence) => {

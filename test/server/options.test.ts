@@ -51,6 +51,10 @@ describe('resolveServerOptions', () => {
     [{ apiKeys: [] }, /^apiKeys/],
     [{ apiKeys: [''] }, /^apiKeys/],
     [{ tls: { key: 'x' } }, /^tls, when given, must be \{ key, cert \} in PEM/],
+    [
+      { tls: { key: 'x', cert: 'y' } },
+      /^tls, when given, must be usable: the private key and the certificate that belongs/,
+    ],
     [{ apiKey: 'x' }, /^serve\(\) has no option apiKey; it has /],
   ])('refuses %j', (wrong, expected) => {
     const options = { engine, ...wrong } as unknown as ServerOptions

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { EngineError } from '../../src/errors.ts'
 import { serve, type ServerOptions, type StreamingServer } from '../../src/server/index.ts'
@@ -241,6 +242,18 @@ describe('audio messages', () => {
     expect((await client.closed).code).toBe(1009)
     expect(await ended).toMatchObject({ code: 1009 })
     expect(engine.sessions[0]?.state).toBe('destroyed')
+  })
+
+  it.each([
+    [1007, 'text that is no UTF-8', [0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28]],
+    [1002, 'a frame that is not masked', [0x81, 0x02, 0x7b, 0x7d]],
+  ])('tells of the code that it closed with: %i for %s', async (code, _what, frame) => {
+    const client = await new RawClient(await start()).open()
+    const ended = new Promise((resolve) => server?.once('sessionEnd', (_session, end) => resolve(end)))
+    const { _socket: socket } = client.socket as unknown as { _socket: Socket }
+    socket.write(Buffer.from(frame))
+    expect((await client.closed).code).toBe(code)
+    expect(await ended).toMatchObject({ code })
   })
 })
 

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import type { Engine } from '../../src/engine/engine.ts'
 import { serve, type ServerOptions, type SessionEnd, type StreamingServer } from '../../src/server/index.ts'
 import { scriptedEngine, type ScriptedTurn } from '../../src/testing/index.ts'
 import { RawClient } from './raw-client.ts'
@@ -231,6 +232,30 @@ describe('Begin', () => {
       expect((await client.next('Begin')).configuration?.model).toBe('house-model')
       client.socket.terminate()
     }
+  })
+
+  it('comes before what the engine says while it opens', async () => {
+    const scripted = scriptedEngine(turns)
+    const engine: Engine = {
+      ...scripted,
+      open(settings, listener) {
+        listener.warning?.({ code: 'KEYTERMS_IGNORED', message: 'no key terms' })
+        return scripted.open(settings, listener)
+      },
+    }
+    const client = await talk({}, { engine })
+    expect(client.messages.slice(0, 2)).toMatchObject([{ type: 'Begin' }, { code: 'KEYTERMS_IGNORED' }])
+  })
+
+  it('does not come where the engine opens nothing', async () => {
+    const engine = { ...scriptedEngine([]), open: async () => undefined } as unknown as Engine
+    const { url } = await start({ engine })
+    const ended = new Promise<SessionEnd>((resolve) => server!.once('sessionEnd', (_session, end) => resolve(end)))
+    expect((await new RawClient(url).refusal()).code).toBe(3005)
+    expect((await ended).cause).toMatchObject({
+      code: 'ENGINE_FAILED',
+      message: 'open() of the engine scripted gave no session; return one from it',
+    })
   })
 
   it('comes after the engine is open, and audio sent before it counts', async () => {

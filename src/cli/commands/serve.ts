@@ -6,6 +6,7 @@ import type { Engine } from '../../engine/engine.ts'
 import { ConfigurationError, EngineError } from '../../errors.ts'
 import { checkInteger, checkOneOf } from '../../options.ts'
 import { type ServerOptions, serve, type StreamingServer, type TlsOptions } from '../../server/index.ts'
+import { isLoopback, tlsTrouble } from '../../server/options.ts'
 import { EXIT, interrupts } from '../exit-codes.ts'
 import { numberOrText, parseOptions, usage } from '../options.ts'
 import { printable } from '../view/text.ts'
@@ -121,11 +122,13 @@ export async function runServe(args: readonly string[], output: ServeOutput): Pr
   const { stop, abort } = interrupts(() =>
     log.say({ type: 'draining' }, 'taking no more sessions; once more ends at once'),
   )
-  const engine = command.module === undefined ? embeddedEngine(command.local) : await load(command.module)
-  const tls = command.selfSigned === undefined ? command.tls : await selfSigned(command.selfSigned, command.server.host)
+  const { module, local, selfSigned: certificate, server: address } = command
+  const engine = module === undefined ? embeddedEngine(local) : await orAbort(load(module), abort)
+  const tls = certificate === undefined ? command.tls : await selfSigned(certificate, address.host)
   // Loaded before the first client comes, so that its first words are not late; what is missing is known at once.
-  const models = command.module === undefined ? await holdModels(command.local) : undefined
+  const models = module === undefined ? await orAbort(holdModels(local), abort) : undefined
   try {
+    if (stop.aborted) return EXIT.complete
     await using server = await serve({ ...command.server, engine, ...(tls && { tls }) })
     log.follow(server)
     const { url, tokenUrl, metricsUrl } = server
@@ -170,6 +173,11 @@ export function parseServe(args: readonly string[]): ServeCommand | 'help' {
     throw wrong('--open and --keys-file exclude each other')
   const keys = values['keys-file'] === undefined ? undefined : readKeys(values['keys-file'])
   const host = values.host ?? '127.0.0.1'
+  if (!isLoopback(host) && keys === undefined && values.open !== true)
+    throw wrong(`--host ${host} can be reached from other machines: give --keys-file, or --open to let everybody in`)
+  const tls = cert === undefined ? undefined : { cert: read('--tls-cert', cert), key: read('--tls-key', key as string) }
+  const trouble = tls === undefined ? undefined : tlsTrouble(tls)
+  if (trouble !== undefined) throw wrong(`--tls-cert and --tls-key cannot be used: ${trouble}`)
   const maxSessions = number('max-sessions', 100_000)
   const perMinute = number('max-sessions-per-minute', 1_000_000)
   const seconds = number('max-duration', 86_400)
@@ -195,7 +203,7 @@ export function parseServe(args: readonly string[]): ServeCommand | 'help' {
       metrics: values.metrics ?? false,
     },
     ...(selfSigned !== undefined && { selfSigned }),
-    ...(cert !== undefined && { tls: { cert: read('--tls-cert', cert), key: read('--tls-key', key as string) } }),
+    ...(tls !== undefined && { tls }),
     drainMs: (number('drain', 86_400, 0) ?? DEFAULT_DRAIN) * 1000,
     json: values.json ?? false,
     quiet: values.quiet ?? false,
@@ -279,6 +287,14 @@ function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', () => resolve(), { once: true })
   })
+}
+
+/** What `work` gives, unless a second signal comes first. */
+function orAbort<T>(work: Promise<T>, abort: AbortSignal): Promise<T> {
+  const given = aborted(abort).then(() => {
+    throw abort.reason
+  })
+  return Promise.race([work, given])
 }
 
 function wrong(message: string): ConfigurationError {

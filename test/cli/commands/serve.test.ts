@@ -16,13 +16,13 @@ afterEach(() => {
 })
 
 /** A module with an engine that says four words. */
-function engineModule(): string {
+function engineModule(more = ''): string {
   const file = path.join(directory(), 'engine.mjs')
   const testing = pathToFileURL(path.resolve(import.meta.dirname, '../../../dist/testing/index.js')).href
   const said = [{ words: 'Good morning to you', start: 100, end: 900, speaker: 'A' }]
   writeFileSync(
     file,
-    `import { scriptedEngine } from '${testing}'\nexport default scriptedEngine(${JSON.stringify(said)})\n`,
+    `import { scriptedEngine } from '${testing}'\nexport default scriptedEngine(${JSON.stringify(said)})\n${more}`,
   )
   return file
 }
@@ -36,7 +36,11 @@ const eventsOf = (run: CommandRun): Event[] =>
 
 /** Starts the server on a free port; gives the event that says where. */
 async function start(...args: string[]): Promise<{ run: CommandRun; url: string; listening: Event }> {
-  const run = startCommand(['serve', '--engine', engineModule(), '--port', '0', '--json', ...args])
+  return startWith(engineModule(), ...args)
+}
+
+async function startWith(module: string, ...args: string[]) {
+  const run = startCommand(['serve', '--engine', module, '--port', '0', '--json', ...args])
   running.push(run)
   await run.wrote('"type":"listening"')
   const listening = eventsOf(run)[0]!
@@ -75,6 +79,23 @@ describe('diarize-stream serve', () => {
     expect((await client.closed).code).toBe(1001)
     expect(await run.ended).toBe(1)
     expect(eventsOf(run).at(-1)).toMatchObject({ type: 'closed', cut: 1 })
+  })
+
+  it('ends although the module of the engine holds what keeps a process', async () => {
+    const { run } = await startWith(engineModule('setInterval(() => {}, 1000)'))
+    run.child.kill('SIGTERM')
+    expect(await run.ended).toBe(0)
+  })
+
+  it('ends at the second signal while the module is loaded', async () => {
+    const slow = "process.stderr.write('loading')\nawait new Promise((resolve) => setTimeout(resolve, 600_000))\n"
+    const run = startCommand(['serve', '--engine', engineModule(slow), '--port', '0', '--json'])
+    running.push(run)
+    await run.wrote('loading')
+    run.child.kill('SIGTERM')
+    await run.wrote('"type":"draining"')
+    run.child.kill('SIGTERM')
+    expect(await run.ended).toBe(1)
   })
 
   it('lets in whose key is in the file, and nobody else', async () => {
@@ -118,7 +139,11 @@ describe('diarize-stream serve', () => {
     const model = await command('serve', '--model', './no-model', '--port', '0')
     expect(model.code).toBe(4)
     const open = await command('serve', '--engine', engineModule(), '--host', '0.0.0.0')
-    expect(open).toMatchObject({ code: 2, err: expect.stringContaining('can be reached from other machines') })
+    expect(open).toMatchObject({ code: 2, err: expect.stringContaining('give --keys-file, or --open') })
+    const pem = path.join(directory(), 'bad.pem')
+    writeFileSync(pem, 'no certificate')
+    const unusable = await command('serve', '--engine', engineModule(), '--tls-cert', pem, '--tls-key', pem)
+    expect(unusable).toMatchObject({ code: 2, err: expect.stringContaining('--tls-cert and --tls-key cannot be used') })
   })
 
   it('explains itself', async () => {
