@@ -71,6 +71,8 @@ export class HttpBody extends Readable {
   #received = 0
   /** Bytes of this answer that were handed on before. */
   #skip = 0
+  /** Leaves out what a station sends beside its sound. */
+  #soundOf = (chunk: Buffer): Buffer => chunk
   /** All that is wanted; `undefined` while nobody knows. */
   #total: number | undefined
   #validator: string | undefined
@@ -204,6 +206,9 @@ export class HttpBody extends Readable {
       throw error
     }
     this.#answer = answer
+    // Of what has a length, it is known by that where it goes on.
+    const every = this.#total === undefined ? Number(answer.headers['icy-metaint'] ?? 0) : 0
+    this.#soundOf = every > 0 ? withoutTitles(every) : (chunk) => chunk
     body.on('data', (chunk: Buffer) => this.#take(answer, chunk))
     body.on('end', () => this.#ended(answer))
     body.on('error', (error) => {
@@ -240,10 +245,11 @@ export class HttpBody extends Readable {
     return whole
   }
 
-  #take(answer: HttpAnswer, chunk: Buffer): void {
+  #take(answer: HttpAnswer, given: Buffer): void {
     if (answer !== this.#answer) return
+    const chunk = this.#soundOf(given)
     try {
-      this.#options.client.count(this.#options.url, chunk.length)
+      this.#options.client.count(this.#options.url, given.length)
     } catch (error) {
       this.destroy(error as Error)
       return
@@ -321,6 +327,34 @@ export class HttpBody extends Readable {
     const answer = this.#answer
     this.#answer = undefined
     answer?.body.destroy()
+  }
+}
+
+/**
+ * What takes the titles out of chunks that follow one another, which some stations send though nobody asked for them (SHOUTcast):
+ * behind every so many bytes of sound, a byte with a sixteenth of a title's length, and the title.
+ */
+function withoutTitles(every: number): (chunk: Buffer) => Buffer {
+  let [sound, title] = [every, 0]
+  return (chunk) => {
+    const kept: Buffer[] = []
+    for (let at = 0; at < chunk.length;) {
+      if (title > 0) {
+        const length = Math.min(title, chunk.length - at)
+        title -= length
+        at += length
+      } else if (sound === 0) {
+        title = 16 * chunk[at]!
+        sound = every
+        at += 1
+      } else {
+        const length = Math.min(sound, chunk.length - at)
+        kept.push(chunk.subarray(at, at + length))
+        sound -= length
+        at += length
+      }
+    }
+    return kept.length === 1 ? kept[0]! : Buffer.concat(kept)
   }
 }
 

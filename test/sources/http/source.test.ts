@@ -290,6 +290,22 @@ describe('radio', () => {
     expect(shapeOf(bytes).samples).toBe(44_100)
   })
 
+  it('has no titles in its sound, which some send unasked', async () => {
+    const every = 1000
+    const titled: Buffer[] = []
+    for (let at = 0; at + every <= mp3.length; at += every) {
+      const title = at % 3000 === 0 ? `StreamTitle='song ${at}';`.padEnd(48, '\0') : ''
+      titled.push(mp3.subarray(at, at + every), Buffer.from([title.length / 16]), Buffer.from(title))
+    }
+    const headers = { 'icy-name': 'Test', 'icy-metaint': String(every) }
+    const whole = Buffer.concat(titled)
+    const server = await serve({ fault: 'unsized' }, whole, { headers })
+    const { bytes } = await read(server.url(), { live: true, maxDuration: 1000 })
+    const plain = await serve({ fault: 'unsized' }, mp3.subarray(0, Math.floor(mp3.length / every) * every))
+    const { bytes: same } = await read(plain.url(), { live: true, maxDuration: 1000 })
+    expect(bytes.equals(same)).toBe(true)
+  })
+
   it('began when its bytes came, however long FFmpeg takes to begin, and knows it when it has ended', async () => {
     const server = await serve([], mp3, station)
     const [slow, go] = ['slow-ffmpeg', 'go'].map((name) => join(media.directory, name)) as [string, string]
