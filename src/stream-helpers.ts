@@ -70,6 +70,17 @@ export function tellsClose(stream: Writable): boolean {
   return state === undefined ? closed !== undefined || read === undefined : state.emitClose !== undefined
 }
 
+/** Destroys a stream with `error` as soon as somebody can hear of it: an error that nobody listens for ends the whole program. */
+export function failOnceHeard(stream: Writable, error: Error): void {
+  if (stream.listenerCount('error') > 0) return void stream.destroy(error)
+  const onListener = (event: string | symbol): void => {
+    if (event !== 'error') return
+    stream.off('newListener', onListener)
+    process.nextTick(() => stream.destroy(error))
+  }
+  stream.on('newListener', onListener)
+}
+
 /** Makes a stream fail for what is not meant for it: Node throws at the stage above, where nothing can catch it. */
 export function takesBytes(stream: Writable, bytesOf: (chunk: unknown) => Buffer): void {
   const write = stream.write.bind(stream) as Method

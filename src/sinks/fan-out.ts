@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream'
-import { guard, tellsClose, waitAtMost } from '../stream-helpers.ts'
+import { failOnceHeard, guard, tellsClose, waitAtMost } from '../stream-helpers.ts'
 import { ConfigurationError, type Warning } from '../errors.ts'
 import type { TypedWritable } from '../events.ts'
 import type { PassedOnEvents } from '../transforms/diarize-events.ts'
@@ -74,6 +74,7 @@ class FanOutStream extends Writable {
   }
 
   override _write(item: unknown, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    if (this.#failure !== undefined) return done(this.#failure)
     const isRequest = item instanceof CommitRequest
     for (const target of this.#targets) {
       if ((!isRequest || takesRequests(target)) && !target.write(item)) this.#full.add(target)
@@ -82,6 +83,7 @@ class FanOutStream extends Writable {
   }
 
   override _final(done: (error?: Error | null) => void): void {
+    if (this.#failure !== undefined) return done(this.#failure)
     for (const target of this.#targets) target.end()
     this.#when((target) => this.#hasFinished(target), done)
   }
@@ -119,13 +121,13 @@ class FanOutStream extends Writable {
     })
     if (target !== process.stdout && target !== process.stderr) guard(target)
     target.on('error', (error) => {
+      if (this.#failure === undefined) failOnceHeard(this, error)
       this.#failure ??= error
-      this.destroy(error)
     })
     target.on('warning', (warning: Warning) => this.emit('warning', warning))
     return new Promise((resolve) => {
       const closed = () => {
-        if (!this.#hasFinished(target) && !this.destroyed) {
+        if (!this.#hasFinished(target) && !this.destroyed && this.#failure === undefined) {
           const problem = 'a target of fanOut() was closed before everything was written to it'
           this.destroy(new ConfigurationError('INVALID_PIPELINE', problem))
         }

@@ -9,6 +9,7 @@ import type { Place } from '../checkpoint/checkpoint.ts'
 import { CommitRequest, type ResumableOutput, resumableOutput } from '../checkpoint/stages.ts'
 import type { Captionable, Turn } from '../model.ts'
 import { liveSource, relayEvents } from '../stage.ts'
+import { failOnceHeard } from '../stream-helpers.ts'
 import type { TypedWritable } from '../events.ts'
 import type { PassedOnEvents } from '../transforms/diarize-events.ts'
 import { openTarget, type Destination, type SinkTarget } from './destination.ts'
@@ -111,7 +112,7 @@ export class TextSink extends Writable {
     this.#destination.onFailure?.((error) => this.destroy(error))
     relayEvents(this)
     const { trouble } = this.#destination
-    if (trouble !== undefined) process.nextTick(() => this.destroy(trouble))
+    if (trouble !== undefined) process.nextTick(() => failOnceHeard(this, trouble))
   }
 
   get path(): string | undefined {

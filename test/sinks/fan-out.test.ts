@@ -167,6 +167,21 @@ describe('fanOut', () => {
     })
   })
 
+  it.each([
+    ['sink', (file: string) => srtSink(file)],
+    ['fanOut()', (file: string) => fanOut(srtSink(file), jsonlSink(path.join(path.dirname(file), '..', 'a.jsonl')))],
+  ])('a %s that cannot be written waits with its error for somebody who listens', async (_kind, make) => {
+    const file = path.join(directory(), 'missing', 'a.srt')
+    const problem = { code: 'OUTPUT_UNWRITABLE', message: expect.stringContaining('the directory does not exist') }
+    // Nobody listens while something else is awaited; vitest fails on an error that nobody hears.
+    const late = make(file)
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+    await expect(pipeline(Readable.from([exampleTurn()]), late)).rejects.toMatchObject(problem)
+    const alone = make(file)
+    alone.on('error', () => {})
+    await expect(finished(alone)).rejects.toMatchObject(problem)
+  })
+
   it('passes events down to the targets, and warnings up', () => {
     const targets = [srtSink(new TextCollector()), jsonlSink(new TextCollector())]
     const fan = fanOut(...targets)
