@@ -13,6 +13,7 @@ import { unwritable } from '../sinks/destination.ts'
 import { fanOut } from '../sinks/fan-out.ts'
 import { FileLock } from '../sinks/file-lock.ts'
 import { sinkOf } from '../sinks/formats.ts'
+import type { Sink } from '../sinks/text-sink.ts'
 import { fileSource } from '../sources/file.ts'
 import { httpSource } from '../sources/http/source.ts'
 import { toError } from '../stream-helpers.ts'
@@ -101,6 +102,8 @@ export async function captionOne(job: CaptionJob, options: OneOptions, signals: 
     // Another process may have made them, up to now.
     const wanted = await wantedOf(job, options)
     if (wanted.length === 0) return { status: 'skipped', job, files }
+    // One of another run is of other parts than those that are made now.
+    if (!options.resume) await rm(checkpointOf(wanted), { force: true })
     if (signals.stop.aborted) return { status: 'stopped', job, files, partFiles: [] }
     signals.signal.throwIfAborted()
     const source = openSource(job.input, options.source)
@@ -133,7 +136,8 @@ export async function captionOne(job: CaptionJob, options: OneOptions, signals: 
   }
 }
 
-async function runJob(
+/** Waits for nothing before `run()` listens: a sink whose file cannot be opened, as any stage, says so at once. */
+function runJob(
   job: CaptionJob,
   source: Readable,
   wanted: readonly CaptionOutput[],
@@ -142,22 +146,20 @@ async function runJob(
 ): Promise<RunSummary> {
   const { speakers, layout, onProgress, resume } = options
   const built: unknown[] = [source]
+  const sinks: Sink[] = []
   try {
     built.push(...options.stages(job))
     const recording = path.parse(wanted[0]?.path ?? '').name
-    const sinks = wanted.map((output) => sinkOf(output.format, partOf(output), { speakers, layout, recording }))
+    for (const output of wanted) sinks.push(sinkOf(output.format, partOf(output), { speakers, layout, recording }))
     built.push(fanOut(...sinks))
     options.onBegin?.(job, built.filter(isEmitter))
   } catch (error) {
-    for (const stage of built) (stage as Partial<Readable>).destroy?.()
+    for (const stage of [...built, ...sinks]) (stage as Partial<Readable>).destroy?.()
     throw error
   }
-  const checkpoint = checkpointOf(wanted)
-  // One of another run is of other parts than those that are made now.
-  if (!resume) await rm(checkpoint, { force: true })
   return run(built as Stage[], {
     ...signals,
-    ...(resume && { checkpoint }),
+    ...(resume && { checkpoint: checkpointOf(wanted) }),
     ...(onProgress !== undefined && { onProgress: (progress: Progress) => onProgress(job, progress) }),
   })
 }

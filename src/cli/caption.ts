@@ -48,8 +48,12 @@ export async function caption(
   const video = wantsVideo || reporter.isLive ? await import('./video.ts') : undefined
   const facts = file === undefined ? undefined : await video?.probe(file, abort)
   const videos = await video?.CaptionedVideos.open(command, facts, checkpoint?.file)
+  const outputs: Writable[] = []
   try {
-    const outputs = openOutputs(command)
+    const faster =
+      process.stderr.isTTY && turns !== undefined ? await fasterWay(command, environmentKey, facts) : undefined
+    // From here on nothing may be waited for before run() listens: a file that cannot be opened is told of at once.
+    for (const output of openOutputs(command)) outputs.push(output)
     const sinks: Writable[] = [...outputs, ...(videos?.sinks ?? []), ...reporter.sinks]
     if (sinks.length === 0) sinks.push(textSink(undefined, { speakers: command.names }))
     const output = fanOut(...sinks, ...(report === undefined ? [] : [report]))
@@ -62,11 +66,7 @@ export async function caption(
     // What is passed through need not be samples.
     const sound = isPassed ? undefined : new SoundMeter(command.range)
     if (turns !== undefined) sound?.follow(turns)
-    if (process.stderr.isTTY && turns !== undefined) {
-      const { finishedOffer } = await import('./finished.ts')
-      const faster = finishedOffer(command, { environmentKey, duration: facts?.duration, isTerminal: true })
-      if (faster !== undefined) reporter.say(`note: ${faster}`)
-    }
+    if (faster !== undefined) reporter.say(`note: ${faster}`)
     const onProgress = (progress: Progress): void => {
       reporter.length(progress.totalMs ?? lengthOf(facts?.duration, command.range))
       reporter.progress(progress)
@@ -106,8 +106,19 @@ export async function caption(
     }
     return exitCodeFor(summary, interrupted)
   } finally {
+    // Where there was no run, as after a wrong name among them.
+    for (const output of outputs) output.destroy()
     await videos?.close()
   }
+}
+
+async function fasterWay(
+  command: Command,
+  environmentKey: string | undefined,
+  facts: { duration?: number | undefined } | undefined,
+): Promise<string | undefined> {
+  const { finishedOffer } = await import('./finished.ts')
+  return finishedOffer(command, { environmentKey, duration: facts?.duration, isTerminal: true })
 }
 
 async function makeReport(command: Command): Promise<ReportSink> {
@@ -142,31 +153,35 @@ function writtenFiles({ outputs, mux, burn }: Command, sinks: readonly Writable[
   return [...made, mux, burn].filter((file) => file !== undefined && file !== STDOUT) as string[]
 }
 
-/** A sink for each of the files. @throws ConfigurationError `INVALID_OPTION` for an ending that says nothing. */
-function openOutputs(
+/** A sink for each of the files, as it is asked for. @throws ConfigurationError `INVALID_OPTION` for an ending that says nothing. */
+function* openOutputs(
   command: CaptionCommand &
     Pick<Command, 'input' | 'outputs' | 'stdoutFormat' | 'highlightWords' | 'colours' | 'rotate'>,
-): Writable[] {
+): Generator<Writable> {
   const { input, outputs, stdoutFormat, highlightWords, colours, rotate } = command
   const looks = { ...captionOptions(command), highlightWords, colours }
   if (outputs.indexOf(STDOUT) !== outputs.lastIndexOf(STDOUT)) throw usage('-o - is given twice; give it once')
-  return outputs.map((output) => {
+  for (const output of outputs) {
     if (output === STDOUT) {
       if (stdoutFormat === 'docx' && process.stdout.isTTY) {
         throw usage('a document is nothing to see on a terminal: give -o talk.docx')
       }
       const recording = inputKind(input) === 'file' ? path.parse(input).name : ''
-      return sinkOf(stdoutFormat, process.stdout, { ...looks, recording })
+      yield sinkOf(stdoutFormat, process.stdout, { ...looks, recording })
+      continue
     }
-    if (isS3Address(output)) return storageSink(output, looks.speakers)
+    if (isS3Address(output)) {
+      yield storageSink(output, looks.speakers)
+      continue
+    }
     const { ext } = path.parse(output)
     const format = captionFormats.find((one) => ext.toLowerCase() === `.${one}`)
-    if (format !== undefined) {
-      const sinkFor = (file: string): Writable => sinkOf(format, file, { ...looks, recording: path.parse(file).name })
-      return rotate !== undefined && isRotatingPattern(output) ? rotatingSink(output, sinkFor, rotate) : sinkFor(output)
+    if (format === undefined) {
+      throw usage(`-o must end in one of ${captionFormats.map((one) => `.${one}`).join(' ')}; got '${output}'`)
     }
-    throw usage(`-o must end in one of ${captionFormats.map((one) => `.${one}`).join(' ')}; got '${output}'`)
-  })
+    const sinkFor = (file: string): Writable => sinkOf(format, file, { ...looks, recording: path.parse(file).name })
+    yield rotate !== undefined && isRotatingPattern(output) ? rotatingSink(output, sinkFor, rotate) : sinkFor(output)
+  }
 }
 
 /** Which of the files that a command writes are there already. @throws ConfigurationError where it must not replace them */

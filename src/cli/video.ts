@@ -134,6 +134,7 @@ export class CaptionedVideos {
   }
 
   async close(): Promise<void> {
+    for (const sink of this.sinks) sink.destroy()
     await rm(this.#directory, { recursive: true, force: true })
   }
 

@@ -10,6 +10,7 @@ import { run, type Stage } from '../run.ts'
 import type { SessionAdmission } from '../stream/options.ts'
 import { fanOut } from '../sinks/fan-out.ts'
 import { sinkOf } from '../sinks/formats.ts'
+import type { Sink } from '../sinks/text-sink.ts'
 import { fileSource } from '../sources/file.ts'
 import { httpSource } from '../sources/http/source.ts'
 import { diarize } from '../transforms/diarize.ts'
@@ -137,24 +138,24 @@ async function hear(
 ): Promise<RunSummary> {
   const { speakers, layout, slice } = job
   const stages: unknown[] = []
+  const sinks: Sink[] = []
   try {
     stages.push(await openSource(job))
     stages.push(resample(), diarize({ ...(await diarizeOptions(job, apiKey)), admission }))
-    const sinks = place
-      .targets()
-      .map(({ output, target }) =>
-        sinkOf(output.format, target, { speakers, layout, recording: path.parse(output.path).name }),
-      )
-    await place.prepare(sinks)
-    stages.push(
-      fanOut(
-        ...sinks,
-        wordCounter(onWords, (text) => place.keep(text)),
-      ),
+    for (const { output, target } of place.targets()) {
+      sinks.push(sinkOf(output.format, target, { speakers, layout, recording: path.parse(output.path).name }))
+    }
+    const output = fanOut(
+      ...sinks,
+      wordCounter(onWords, (text) => place.keep(text)),
     )
+    // A file that cannot be opened is told of at once, and run() listens later: it rejects with that.
+    output.once('error', () => {})
+    stages.push(output)
+    await place.prepare(sinks)
     onBegin(stages as EventEmitter[])
   } catch (error) {
-    for (const stage of stages) (stage as Readable).destroy()
+    for (const stage of [...stages, ...sinks]) (stage as Readable).destroy()
     throw error
   }
   return run(stages as Stage[], {

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { Duplex } from 'node:stream'
@@ -125,6 +125,21 @@ describe('captionAll', () => {
     expect(results).toHaveLength(1)
     expect(results[0]).toMatchObject({ status: 'failed', error: { code: 'MISSING_API_KEY' } })
     expect(filesIn(root).filter((file) => !file.endsWith('.wav'))).toEqual([])
+  })
+
+  it('reports an output that cannot be opened, and does the rest', async () => {
+    const root = folderOf(3)
+    const out = path.join(root, 'out')
+    mkdirSync(path.join(out, 'v/odd/1.srt.part'), { recursive: true })
+    for (const formats of [['srt'], ['vtt', 'srt']] as const) {
+      const results = await resultsOf([path.join(root, 'v')], { outputDir: out, formats, continueOnError: true })
+      expect(statuses(results).toSorted()).toEqual(['0.wav done', '1.wav failed', '2.wav done'])
+      const failed = results.find(({ status }) => status === 'failed')
+      expect(failed).toMatchObject({
+        error: { code: 'OUTPUT_UNWRITABLE', target: expect.stringContaining('1.srt.part') as string },
+      })
+      for (const name of ['0.srt', '2.srt']) rmSync(path.join(out, 'v', name))
+    }
   })
 
   it('reports what a list names that is not there, and does the rest', async () => {

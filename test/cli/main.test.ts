@@ -139,6 +139,19 @@ describe('diarize-stream', () => {
     expect([fresh.code, fresh.err]).toEqual([0, expect.stringContaining(`wrote ${other}\n`)])
   })
 
+  it('says in a line what is wrong with one output, where another cannot be opened', async () => {
+    const folder = directory()
+    const file = path.join(folder, 'missing', 'talk.srt')
+    const asked = [clip, '-o', file, ...asking(server.url, folder, key)]
+    for (const [other, rule] of [
+      ['talk.doc', '-o must end in one of'],
+      [file, 'give each a file of its own'],
+    ] as const) {
+      const { code, err } = await command(...asked, '-o', other)
+      expect([code, err.trim().split('\n')]).toEqual([2, [expect.stringContaining(rule)]])
+    }
+  })
+
   it('prints its usage and version, and documents every option and exit code', async () => {
     const help = await command('--help')
     expect(help).toMatchObject({ code: 0, err: '' })

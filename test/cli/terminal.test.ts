@@ -63,6 +63,15 @@ describe.runIf(canPretend)('on a terminal', () => {
     expect(written.replaceAll(COLOURS, '').replaceAll(DRAWING, '')).not.toMatch(/\p{Cc}/u)
   })
 
+  it('says in a line that an output cannot be opened', async () => {
+    const file = path.join(directory(), 'missing', 'talk.srt')
+    expect(
+      screenOf(await onTerminal(`-o ${file}`))
+        .join('')
+        .replaceAll(/\s/g, ''),
+    ).toMatch(/^diarize-stream:cannotwriteto.*:thedirectorydoesnotexist;.*code1$/)
+  })
+
   it('obeys NO_COLOR', async () => {
     const written = await onTerminal('', { NO_COLOR: '1' })
     expect(written).toContain('Speaker A: Good morning')

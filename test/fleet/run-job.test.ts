@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
@@ -139,4 +139,23 @@ it('says that another has the job where that has taken away what was written to'
   expect(await first).toMatchObject({ code: 'OUTPUT_FENCED', epoch: 1, currentEpoch: 2 })
   expect(await second).toMatchObject({ status: 'stopped' })
   await radio.close()
+})
+
+it('fails with what is wrong with a file that cannot be opened', async () => {
+  const folder = directory()
+  const [job] = await planFleetJobs([{ input: path.join(folder, 'talk.wav'), name: 'talk' }], {
+    output: path.join(folder, '{name}.{format}'),
+    formats: ['srt'],
+    hearing: { url: 'ws://127.0.0.1:9', voices: false },
+  })
+  const { id, data } = job!
+  const lost = {
+    ...data,
+    // Somebody takes the folder away, just before the input is opened.
+    get input() {
+      rmSync(path.join(folder, `.${id}.fleet`, '1'), { recursive: true, force: true })
+      return data.input
+    },
+  }
+  await expect(runFor(1, 'stop', { id, data: lost }, 1)).rejects.toMatchObject({ code: 'OUTPUT_UNWRITABLE' })
 })
