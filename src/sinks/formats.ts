@@ -1,4 +1,4 @@
-import type { CaptionFormat } from '../captions/formats/options.ts'
+import { asField, type CaptionFormat } from '../captions/formats/options.ts'
 import type { CueLayoutOptions, PresetName } from '../captions/layout/options.ts'
 import type { SpeakerNames } from '../captions/speakers.ts'
 import {
@@ -65,6 +65,5 @@ function captions({ speakers = {}, layout }: FormatOptions) {
 
 /** A name as formats take it whose fields are parted by spaces. */
 function token(recording: string): string {
-  const name = recording.replaceAll(/\s+/gu, '_').replaceAll(/;{2,}/g, ';')
-  return name === '' ? 'audio' : name
+  return asField(recording) || 'audio'
 }

@@ -19,6 +19,7 @@ import {
   whisperJsonSink,
 } from '../../src/sinks/caption-sinks.ts'
 import type { SinkTarget } from '../../src/sinks/destination.ts'
+import { sinkOf } from '../../src/sinks/formats.ts'
 import { layout } from '../../src/transforms/layout.ts'
 import { ttmlFooter, ttmlHeader } from '../../src/captions/formats/ttml.ts'
 import { makeTurn } from '../captions/example-turn.ts'
@@ -292,4 +293,20 @@ it('shows what is said on two channels at once as each format allows', async () 
   expect(parseSubtitles(dashed).map(({ text }) => text)).toEqual(['-Good morning, how can I help you?\n-Hello?'])
   const rttm = await written((target) => rttmSink(target))
   expect(rttm).toContain('SPEAKER audio Customer 0.500 0.200 <NA> <NA> Customer <NA> <NA>\n')
+})
+
+it.each([
+  ['Cafe\u0301', 'Caf\u00E9'],
+  ['a\u200Fb', 'ab'],
+  ['a\uFEFF \u0007talk', 'a_talk'],
+  ['one;;;two', 'one;two'],
+  ['\u2067\u200E', 'audio'],
+  ['', 'audio'],
+])('formats for scoring call a recording %j %j', async (recording, name) => {
+  for (const format of ['rttm', 'ctm', 'stm'] as const) {
+    const collector = new TextCollector()
+    await pipeline(Readable.from(turns), sinkOf(format, collector, { recording }))
+    const lines = collector.text.trimEnd().split('\n')
+    for (const line of lines) expect(line.split(' ')[format === 'rttm' ? 1 : 0]).toBe(name)
+  }
 })
