@@ -72,11 +72,22 @@ export function interrupts(say: (line: string) => void): Interrupts {
   const stop = new AbortController()
   const abort = new AbortController()
   const onSignal = (): void => {
-    if (abort.signal.aborted) process.exit(1)
+    if (abort.signal.aborted) endNow()
     if (stop.signal.aborted) return abort.abort()
     stop.abort()
     say('ending: the last words are still to come; once more stops at once')
   }
   for (const signal of SIGNALS) process.on(signal, onSignal)
   return { stop: stop.signal, abort: abort.signal }
+}
+
+/** What waits in a thread, as to write to a terminal that is held up, or for the address of a name. */
+const IN_THREAD = /^(?:FSReq|GetAddrInfo)/
+
+/** Ends the process whatever it waits for: Node waits for its threads, also where it is told to exit. */
+function endNow(): never {
+  process.once('exit', () => {
+    if (process.getActiveResourcesInfo().some((name) => IN_THREAD.test(name))) process.kill(process.pid, 'SIGKILL')
+  })
+  process.exit(EXIT.output)
 }

@@ -5,8 +5,9 @@ import { guard, waitAtMost } from '../stream-helpers.ts'
 import { invalidOption } from '../options.ts'
 import { RemoteDestination } from './remote-destination.ts'
 import { accessSync, constants, createWriteStream, statSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import path from 'node:path'
-import type { Writable } from 'node:stream'
+import { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
 /** What a sink writes to. The calls never overlap, except for `interrupt`, which comes at any time. */
@@ -244,6 +245,46 @@ export class WritableDestination implements Destination {
   }
 }
 
+/** A named pipe; what opens it is loaded when there is something to write. */
+class NamedPipe extends Writable {
+  readonly #file: string
+  readonly #leaving = new AbortController()
+  #pipe: Promise<Socket> | undefined
+
+  constructor(file: string) {
+    super()
+    this.#file = file
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#open().then((pipe) => pipe.write(chunk, done), done)
+  }
+
+  /** Who reads a pipe to which nothing is written learns that, too. */
+  override _final(done: (error?: Error | null) => void): void {
+    this.#open().then(() => done(), done)
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#leaving.abort()
+    const close = async (): Promise<void> => {
+      const pipe = await this.#pipe
+      if (pipe === undefined || pipe.closed) return
+      await new Promise((resolve) => pipe.once('close', resolve).destroy())
+    }
+    close().then(
+      () => done(error),
+      () => done(error),
+    )
+  }
+
+  #open(): Promise<Socket> {
+    const open = async (): Promise<Socket> =>
+      (await import('./named-pipe.ts')).openNamedPipe(this.#file, this.#leaving.signal)
+    return (this.#pipe ??= open())
+  }
+}
+
 type WrittenFile = import('./written-file.ts').WrittenFile
 
 /** A file; what writes it is loaded when there is something to write. */
@@ -358,7 +399,8 @@ function openPath(given: string): Destination {
     accessSync(stats === undefined ? path.dirname(file) : file, constants.W_OK)
     if (stats === undefined || stats.isFile()) return new FileDestination(file)
     // A device or a named pipe is written like any stream, and is neither truncated nor replaced.
-    return new WritableDestination(() => createWriteStream(file), true, file)
+    const isPipe = stats.isFIFO() && process.platform !== 'win32'
+    return new WritableDestination(() => (isPipe ? new NamedPipe(file) : createWriteStream(file)), true, file)
   } catch (error) {
     return new FileDestination(file, unwritable(file, error))
   }

@@ -1,11 +1,14 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { serve, type SessionEnd, type StreamingServer } from 'diarize-stream/server'
 import { faultServer, scriptedEngine } from 'diarize-stream/testing'
 import { afterEach, describe, expect, it } from 'vitest'
 import { parseSubtitles } from '../captions/parsers.ts'
-import { temporaryDirectories } from '../sinks/temporary.ts'
-import { asking, type CommandRun, startCommand } from './command.ts'
+import { temporaryDirectories, untilFileHolds } from '../sinks/temporary.ts'
+import { asking, type CommandRun, main, startCommand } from './command.ts'
 
 const directory = temporaryDirectories()
 const clip = path.resolve(import.meta.dirname, '../../demo/dialogue.mp4')
@@ -123,6 +126,48 @@ describe.runIf(process.platform === 'linux')('Ctrl-C', () => {
     expect(await run.ended).toBe(1)
     expect(isAlive(decoder)).toBe(false)
     expect(run.err).toContain('diarize-stream: stopped; the output is cut off\n')
+  })
+
+  it('twice stops where nobody reads the pipe that is written to', async () => {
+    const { server } = await slowServer()
+    const folder = directory()
+    const [pipe, file] = [path.join(folder, 'pipe.srt'), path.join(folder, 'talk.srt')]
+    expect(spawnSync('mkfifo', [pipe]).status).toBe(0)
+    const run = start([clip, '-o', pipe, '-o', file, ...asking(server.url, folder)])
+    await untilFileHolds(file, 'Good')
+    run.child.kill('SIGINT')
+    await run.wrote('once more stops at once')
+    run.child.kill('SIGINT')
+    expect(await run.ended).toBe(1)
+    expect(run.err).toContain('diarize-stream: stopped; the output is cut off\n')
+  })
+
+  it('three times ends it, though a thread waits for what does not come', async () => {
+    const pipe = path.join(directory(), 'pipe')
+    expect(spawnSync('mkfifo', [pipe]).status).toBe(0)
+    const body = `
+      import { open } from 'node:fs'
+      import { interrupts } from ${JSON.stringify(pathToFileURL(path.join(main, '../exit-codes.js')).href)}
+      const { stop, abort } = interrupts(() => {})
+      stop.addEventListener('abort', () => console.log('first'))
+      abort.addEventListener('abort', () => console.log('second'))
+      process.on('exit', (code) => console.log('code ' + code))
+      open(${JSON.stringify(pipe)}, 'r', () => {})
+      console.log('begun')
+    `
+    const child = spawn(process.execPath, ['--input-type=module', '-e', body], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const ended = once(child, 'exit')
+    let said = ''
+    try {
+      for await (const text of child.stdout.setEncoding('utf8')) {
+        said += text as string
+        if (!said.includes('code')) child.kill('SIGINT')
+      }
+      expect(said).toBe('begun\nfirst\nsecond\ncode 1\n')
+      expect(await ended).toEqual([null, 'SIGKILL'])
+    } finally {
+      child.kill('SIGKILL')
+    }
   })
 
   it('while a captioned video is made stops that, and leaves nothing of it', async () => {
