@@ -325,9 +325,9 @@ export class TextSink extends Writable {
     this.emit('warning', { code: 'REVISION_NOT_APPLIED', message, count } satisfies Warning)
   }
 
-  /** A sink that has been destroyed between two steps must not go on to make a file that looks complete. */
+  /** A sink that has been destroyed between two steps must not go on to make a file that looks complete. @throws why it was */
   #assertOpen(): void {
-    if (this.destroyed) throw new Error('the sink was destroyed')
+    if (this.destroyed) throw this.errored ?? new Error('the sink was destroyed')
   }
 
   #enqueue(step: () => Promise<void>): Promise<void> {

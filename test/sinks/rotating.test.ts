@@ -2,8 +2,10 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { objectDestination } from '../../src/destinations/object-destination.ts'
+import { csvComposer } from '../../src/captions/composer/composers.ts'
 import { wordRuns } from '../../src/captions/word-runs.ts'
 import type { Warning } from '../../src/errors.ts'
 import type { Turn } from '../../src/model.ts'
@@ -11,6 +13,7 @@ import { run } from '../../src/run.ts'
 import { srtSink, vttSink } from '../../src/sinks/caption-sinks.ts'
 import { jsonlSink } from '../../src/sinks/jsonl.ts'
 import { type RotatedPart, rotatingSink, type RotatingSinkOptions } from '../../src/sinks/rotating.ts'
+import { TextSink } from '../../src/sinks/text-sink.ts'
 import { makeTurn, makeWords } from '../captions/example-turn.ts'
 import { parseSubtitles, parseVtt } from '../captions/parsers.ts'
 import { MemoryStore } from '../destinations/memory-store.ts'
@@ -214,6 +217,22 @@ describe('rotatingSink()', () => {
     }
     const { outcome } = await write('{number}.srt', [at(0, 0), at(1, 1)], { every: 60 * SECOND }, leaving)
     expect(outcome).toMatchObject({ code: 'INVALID_PIPELINE' })
+  })
+
+  it('fails with what is wrong with a file that cannot be opened, also while what makes its text is loaded', async () => {
+    const missing = path.join(directory(), 'missing', '{number}.csv')
+    const open = (file: string): Writable => {
+      const composer = async () => {
+        while (!sink.destroyed) await nextTurn()
+        return csvComposer({}, undefined)
+      }
+      const sink = new TextSink('csvSink()', file, {}, { composer })
+      return sink
+    }
+    await expect(run(Readable.from([at(0, 0)]), rotatingSink(missing, open, { every: 'hour' }))).rejects.toMatchObject({
+      code: 'OUTPUT_UNWRITABLE',
+      target: missing.replace('{number}', '0001'),
+    })
   })
 
   it('says what is wrong where no sink is given for a part', async () => {
