@@ -11,7 +11,7 @@ import type { Progress, RunSummary } from '../pipeline/progress.ts'
 import { run, type Stage } from '../run.ts'
 import { unwritable } from '../sinks/destination.ts'
 import { fanOut } from '../sinks/fan-out.ts'
-import { FileLock } from '../sinks/file-lock.ts'
+import { FileLock, withEnding } from '../sinks/file-lock.ts'
 import { sinkOf } from '../sinks/formats.ts'
 import type { Sink } from '../sinks/text-sink.ts'
 import { fileSource } from '../sources/file.ts'
@@ -77,12 +77,12 @@ interface Signals {
 
 /** Where an output is until it is complete: nobody takes it for whole, and no output is ever called so. */
 function partOf({ path: file }: CaptionOutput): string {
-  return `${file}.part`
+  return withEnding(file, '.part')
 }
 
 /** Where the checkpoint of an input is, while these are made. */
 function checkpointOf([first]: readonly CaptionOutput[]): string {
-  return `${partOf(first!)}.checkpoint`
+  return withEnding(partOf(first!), '.checkpoint')
 }
 
 /** Captions one input. Never rejects: what goes wrong is its result. */

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { isS3Address } from '../destinations/s3.ts'
+import { withEnding } from '../sinks/file-lock.ts'
 import { type Command, STDOUT } from './arguments.ts'
 import { inputKind, isTranscript } from './input.ts'
 import { usage } from './options.ts'
@@ -53,7 +54,7 @@ export function checkpointOf(command: Command, stored: StoredOutputs = new Map()
     )
   }
   const beside = files.find((output) => !isS3Address(output))
-  const file = checkpoint ?? (beside === undefined ? undefined : `${beside}.checkpoint`)
+  const file = checkpoint ?? (beside === undefined ? undefined : withEnding(beside, '.checkpoint'))
   if (file === undefined) {
     throw usage(
       `${flag} keeps its file beside an output, and ${first} is not on this machine: give --checkpoint <file>`,

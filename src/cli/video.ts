@@ -6,7 +6,7 @@ import { joinedFile } from '../ffmpeg/joined.ts'
 import { correctedFile } from '../ffmpeg/program/clock.ts'
 import { hasLeapingClock } from '../ffmpeg/program/packets.ts'
 import { assSink, srtSink } from '../sinks/caption-sinks.ts'
-import { beside, FileLock, isRunning } from '../sinks/file-lock.ts'
+import { beside, FileLock, isRunning, withEnding } from '../sinks/file-lock.ts'
 import { unwritable } from '../sinks/destination.ts'
 import { captionOptions, type Command } from './arguments.ts'
 import { usage } from './options.ts'
@@ -51,7 +51,9 @@ export class CaptionedVideos {
   ) {
     this.#isKept = checkpoint !== undefined
     this.#captions = (ending) =>
-      checkpoint === undefined ? path.join(directory, `captions.${ending}`) : `${checkpoint}.captions.${ending}`
+      checkpoint === undefined
+        ? path.join(directory, `captions.${ending}`)
+        : withEnding(checkpoint, `.captions.${ending}`)
     this.#command = command
     this.#input = input
     this.#directory = directory

@@ -6,6 +6,7 @@ import { type Checkpoint, formatCheckpoint, type Place, readCheckpoint, sha256 }
 import { type ResumableOutput, resumableOutput } from '../checkpoint/stages.ts'
 import { CheckpointError, OutputError } from '../errors.ts'
 import { unwritable } from '../sinks/destination.ts'
+import { withEnding } from '../sinks/file-lock.ts'
 import { replaceFile } from '../sinks/private-file.ts'
 import type { JobOutputs, TakeOver } from './job-outputs.ts'
 import type { FleetOutput } from './jobs.ts'
@@ -164,11 +165,11 @@ export class LocalOutputs implements JobOutputs {
   /** Lets people see what is made, by the name that `captionAll()` gives it, too; where there are no links, they do not. */
   async #link(): Promise<void> {
     for (const output of this.#given.outputs) {
-      const draft = `${output.path}.part-${randomUUID()}`
+      const draft = withEnding(output.path, `.part-${randomUUID()}`)
       try {
         await mkdir(path.dirname(output.path), { recursive: true })
         await symlink(path.relative(path.dirname(output.path), this.pathOf(output)), draft)
-        await rename(draft, `${output.path}.part`)
+        await rename(draft, withEnding(output.path, '.part'))
       } catch {
         await rm(draft, { force: true }).catch(() => {})
       }
@@ -294,7 +295,7 @@ async function giveNames(given: TakeOver, folder: string): Promise<void> {
     const part = path.join(folder, partName(given, format))
     await mkdir(path.dirname(file), { recursive: true })
     await move(part, file).catch(unlessMissing)
-    await rm(`${file}.part`, { force: true })
+    await rm(withEnding(file, '.part'), { force: true })
   }
 }
 
@@ -304,7 +305,7 @@ async function move(from: string, to: string): Promise<void> {
   } catch (error) {
     if ((error as { code?: string }).code !== 'EXDEV') throw error
     // Outputs on different disks.
-    const draft = `${to}.part-${randomUUID()}`
+    const draft = withEnding(to, `.part-${randomUUID()}`)
     await copyFile(from, draft, constants.COPYFILE_EXCL)
     await sync(draft)
     await rename(draft, to)

@@ -17,6 +17,8 @@ const ATTEMPTS = (2 * EMPTY_MS) / LOOK_AGAIN_MS
 const SAME_START_MS = 2000
 /** Longest name of a file that still has room for an ending. */
 const MAX_NAME_BYTES = 200
+/** Longest name of a file that systems take. */
+const LONGEST_NAME_BYTES = 255
 
 interface Holder {
   pid: number
@@ -39,9 +41,19 @@ function shared(pid: number): Error {
 /** A file of ours beside `file`, with a name that is always the same. */
 export function beside(file: string, ending: 'lock' | 'tmp' | 'parts'): string {
   const { dir, base } = path.parse(file)
-  const isLong = Buffer.byteLength(base) > MAX_NAME_BYTES
-  const name = isLong ? createHash('sha256').update(base).digest('hex').slice(0, 32) : base
+  const name = Buffer.byteLength(base) > MAX_NAME_BYTES ? shortName(base) : base
   return path.join(dir, `.${name}.diarize-stream.${ending}`)
+}
+
+/** `file` with one more ending, such as `.part`; where no file may have so long a name, with one that is always the same. */
+export function withEnding(file: string, ending: string): string {
+  const { dir, base } = path.parse(file)
+  if (Buffer.byteLength(base + ending) <= LONGEST_NAME_BYTES) return file + ending
+  return path.join(dir, shortName(base) + ending)
+}
+
+function shortName(name: string): string {
+  return createHash('sha256').update(name).digest('hex').slice(0, 32)
 }
 
 /** Keeps other processes of this library away from a file, by a small file beside it that never outlives its owner. */

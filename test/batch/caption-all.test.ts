@@ -297,6 +297,18 @@ describe('captionAll', () => {
     expect(sessionsIn('parts')).toBeGreaterThan(sessionsIn('whole')!)
   })
 
+  it.each([true, false])('captions files with names of any length (resume: %s)', async (resume) => {
+    const root = directory()
+    // As long as names can be, and so long that the output has room for one ending, and not for two.
+    const names = [`${'a'.repeat(251)}.wav`, `${'\u9577'.repeat(80)}.wav`]
+    for (const name of names) writeRecording(path.join(root, 'v', name), 1)
+    const out = path.join(root, 'out')
+    const options = { outputDir: out, resume, existing: 'skip', continueOnError: true } as const
+    expect(statuses(await resultsOf([path.join(root, 'v')], options))).toEqual(names.map((name) => `${name} done`))
+    expect(filesIn(path.join(out, 'v'))).toEqual(names.map((name) => name.replace('.wav', '.srt')))
+    for (const name of filesIn(out)) expect(wordsIn(path.join(out, name))).toEqual(wordsOf(1))
+  })
+
   it('removes the locks of a run that was killed after its last output', async () => {
     const root = folderOf(1)
     const options = { formats: ['srt', 'vtt'], existing: 'skip' } as const

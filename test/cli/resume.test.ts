@@ -27,6 +27,14 @@ describe('--resume', () => {
     expect(() => asked('a.mp4', '-o', srt, '--checkpoint', `${srt}.c`)).toThrow('add --resume to go on from it')
   })
 
+  it('keeps it where the name of the output leaves no room for an ending', () => {
+    const srt = path.join(directory(), `${'a'.repeat(251)}.srt`)
+    const { file = '' } = asked('a.mp4', '-o', srt, '--resume') ?? {}
+    writeFileSync(file, '')
+    expect(path.dirname(file)).toBe(path.dirname(srt))
+    expect(asked('a.mp4', '-o', srt, '--resume')).toEqual({ file, isThere: true })
+  })
+
   it('is kept beside a video where there are no other outputs', () => {
     const mkv = path.join(directory(), 'a.mkv')
     expect(asked('a.mp4', '--mux', mkv, '--resume')).toEqual({ file: `${mkv}.checkpoint`, isThere: false })

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { expect, it } from 'vitest'
@@ -141,4 +141,16 @@ it('begins a recording anew whose checkpoint is damaged, and nothing that cannot
   const second = await takeOver(3)
   await second.prepare([])
   expect(existsSync(second.checkpoint)).toBe(false)
+})
+
+it('gives files names that are as long as they can be', async () => {
+  const folder = directory()
+  const outputs = [{ format: 'srt', path: path.join(folder, `${'a'.repeat(251)}.srt`) }] as const
+  const made = await jobIn(folder)(1, { outputs })
+  writeFileSync(made.pathOf(output), 'whole')
+  const [part] = readdirSync(folder).filter((name) => name.endsWith('.part'))
+  expect(readFileSync(path.join(folder, part!), 'utf8')).toBe('whole')
+  await made.publish()
+  await made.remove()
+  expect(readdirSync(folder)).toEqual([path.basename(outputs[0].path)])
 })
