@@ -196,7 +196,8 @@ function byName(): Intl.Collator {
 
 async function isMedia(file: string): Promise<boolean> {
   const ending = path.extname(file).slice(1).toLowerCase()
-  if (!MEDIA.has(ending) || (await statOf(file))?.isDirectory() === true) return false
+  // A named pipe would wait for its writer; what cannot be looked at is told when its turn comes.
+  if (!MEDIA.has(ending) || (await statOf(file))?.isFile() === false) return false
   return !TRANSPORT_STREAMS.has(ending) || isTransportStream(file)
 }
 

@@ -102,7 +102,9 @@ export class Checkpointing {
       throw inUse(file, error)
     })
     try {
-      const before = await readCheckpoint(file)
+      const there = await readCheckpoint(file)
+      // One of before there was any audio holds nothing to go on from, and its input may have been mended since.
+      const before = there !== undefined && holdsNothing(there) ? undefined : there
       const warn = (message: string): void => {
         const last = stages.at(-1)
         last?.emit?.('warning', { code: 'CHECKPOINT_NOT_SAVED', message, file })
@@ -197,6 +199,10 @@ export class Checkpointing {
       'from it hears again what came since'
     this.#warn(message)
   }
+}
+
+function holdsNothing({ reachedMs, turns, startedAt }: Checkpoint): boolean {
+  return reachedMs === 0 && turns.length === 0 && startedAt === undefined
 }
 
 const start: Place = { order: 0, bytes: 0, blocks: 0, cuts: [] }

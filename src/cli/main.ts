@@ -182,7 +182,10 @@ async function executeMany(command: Command, batch: BatchCommand, key: string | 
   const reporter = new BatchReporter(command, { stdout: process.stdout, stderr: process.stderr, env: process.env })
   const signals = interrupts((line) => reporter.say(line))
   try {
-    return await captionMany(command, batch, reporter, signals, key)
+    const code = await captionMany(command, batch, reporter, signals, key)
+    if (reporter.failure === undefined) return code
+    reporter.error(reporter.failure)
+    return code === EXIT.complete ? EXIT.output : code
   } catch (error) {
     return explain(error, reporter, false)
   } finally {

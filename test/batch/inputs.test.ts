@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -31,6 +32,8 @@ describe('findInputs', () => {
     for (const at of [0, 188, 376]) packets[at] = 0x47
     writeFileSync(path.join(root, 'v/record.ts'), packets)
     symlinkSync(path.join(root, 'v'), path.join(root, 'v/day/circle'))
+    // It would wait for somebody who writes.
+    execFileSync('mkfifo', [path.join(root, 'v/pipe.wav')])
     const found = await findInputs([path.join(root, 'v')])
     expect(found.map(({ input, folder }) => [path.relative(root, input), folder])).toEqual([
       ['v/day/x.wav', 'v/day'],

@@ -212,6 +212,17 @@ describe('a run with a checkpoint', () => {
     await expect(hear(talk, folder)).rejects.toMatchObject({ code: 'CHECKPOINT_UNREADABLE', file: checkpoint })
   })
 
+  it('begins anew where nothing was heard yet, though the input has been mended since', async () => {
+    const folder = directory()
+    const talk = path.join(folder, 'talk.wav')
+    writeFileSync(talk, 'half of a copy')
+    await expect(hear(talk, folder)).rejects.toMatchObject({ code: 'INPUT_NOT_MEDIA' })
+    expect(await readCheckpoint(path.join(folder, 'talk.checkpoint'))).toMatchObject({ reachedMs: 0 })
+    writeTalk(talk, words.slice(0, 20))
+    await hear(talk, folder)
+    expect(wordsOf(path.join(folder, 'talk.jsonl'))).toHaveLength(20)
+  })
+
   it('is refused where the stages cannot go on', async () => {
     const folder = directory()
     const talk = path.join(folder, 'talk.wav')

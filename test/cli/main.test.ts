@@ -1,5 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { createReadStream, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  copyFileSync,
+  createReadStream,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import { serve, type StreamingServer } from 'diarize-stream/server'
 import { scriptedEngine } from 'diarize-stream/testing'
@@ -222,6 +231,22 @@ describe('diarize-stream', () => {
     child.stdout.destroy()
     const code = await new Promise((resolve) => child.once('close', resolve))
     expect([code, err]).toEqual([1, ''])
+  })
+
+  it.each([['one input'], ['several']])('says that there is no room for its events, of %s', async (inputs) => {
+    const folder = directory()
+    const copies = ['a.mp4', 'b.mp4'].map((name) => path.join(folder, name))
+    for (const copy of copies) copyFileSync(clip, copy)
+    const wanted = inputs === 'several' ? [...copies, '--output-dir', folder] : [clip, '-o', path.join(folder, 'a.srt')]
+    const full = openSync('/dev/full', 'w')
+    const child = spawn(process.execPath, [main, ...wanted, '--json', ...asking(server.url, directory(), key)], {
+      stdio: ['ignore', full, 'pipe'],
+    })
+    closeSync(full)
+    let err = ''
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => (err += text))
+    const code = await new Promise((resolve) => child.once('close', resolve))
+    expect([code, err]).toEqual([1, expect.stringContaining('cannot write to standard output: no space is left')])
   })
 })
 

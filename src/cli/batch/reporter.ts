@@ -8,6 +8,8 @@ import type { Turn } from '../../model.ts'
 import type { Progress } from '../../pipeline/progress.ts'
 import type { TranscribeProgress } from '../../transforms/transcribe/transcribe.ts'
 import type { Command } from '../arguments.ts'
+import { unwritable } from '../../sinks/destination.ts'
+import { isReaderGone } from '../exit-codes.ts'
 import { Screen } from '../view/live-view.ts'
 import { eventLine, EVENTS, noteOf, type Streams, turnLine } from '../view/reporter.ts'
 import { count, phaseLine, printable, printableLines, wantsColours } from '../view/text.ts'
@@ -42,6 +44,7 @@ export class BatchReporter {
   #doneBytes = 0
   #timer: NodeJS.Timeout | undefined
   #isOver = false
+  #failure: Error | undefined
 
   constructor(command: Pick<Command, 'names' | 'json' | 'quiet'>, streams: Streams) {
     this.#command = command
@@ -51,6 +54,7 @@ export class BatchReporter {
     this.#screen = isLive ? new Screen(stderr) : undefined
     this.#rows = () =>
       Math.min(MOST_SHOWN, (stderr.rows ?? 0) > LEAST_ROWS ? (stderr.rows ?? 0) - LEAST_ROWS : MOST_SHOWN)
+    if (command.json) streams.stdout.once('error', (error: Error) => (this.#failure = error))
     this.#dim = picocolors.createColors(wantsColours(isLive, env)).dim
   }
 
@@ -108,6 +112,13 @@ export class BatchReporter {
       },
     })
     return [tap]
+  }
+
+  /** Why standard output could not be written any more, but that its reader has gone. */
+  get failure(): Error | undefined {
+    return this.#failure === undefined || isReaderGone(this.#failure)
+      ? undefined
+      : unwritable('standard output', this.#failure)
   }
 
   progress({ index, input }: CaptionJob, progress: Progress): void {

@@ -64,6 +64,10 @@ export async function runDoctor(args: readonly string[], stdout: { write(text: s
   return ffmpeg.next === undefined && canHear ? EXIT.complete : EXIT.output
 }
 
+/** FFmpeg says what it is and can within this, in ms, and in fewer lines. */
+const FFMPEG_WAIT_MS = 10_000
+const MOST_FFMPEG_LINES = 5000
+
 async function ffmpegFinding(): Promise<Finding> {
   let file: string
   try {
@@ -72,8 +76,13 @@ async function ffmpegFinding(): Promise<Finding> {
     return { what: 'FFmpeg', found: 'not found', next: inWordsOfCommand((error as Error).message) }
   }
   const lines: string[] = []
+  const limit = new AbortController()
+  const timer = setTimeout(() => limit.abort(new Error('it does not answer within 10 s')), FFMPEG_WAIT_MS)
+  const onLine = (line: string): void => {
+    if (lines.push(line) > MOST_FFMPEG_LINES) limit.abort(new Error('it writes without end'))
+  }
   const ask = async (option: string): Promise<void> => {
-    await runFfmpeg({ ffmpeg: file, args: ['-nostdin', '-hide_banner', option], onLine: (line) => lines.push(line) })
+    await runFfmpeg({ ffmpeg: file, args: ['-nostdin', '-hide_banner', option], signal: limit.signal, onLine })
   }
   try {
     await ask('-version')
@@ -84,6 +93,8 @@ async function ffmpegFinding(): Promise<Finding> {
       found: `${file} does not run: ${(error as Error).message}`,
       next: 'set FFMPEG_PATH to another',
     }
+  } finally {
+    clearTimeout(timer)
   }
   const [, version = 'of no known version'] = /^ffmpeg version (\S+)/.exec(lines.join('\n')) ?? []
   const burns = lines.some((line) => /^ *\S+ ass +/.test(line))

@@ -9,6 +9,7 @@ import type { TranscribeProgress } from '../../transforms/transcribe/transcribe.
 import { type Command, STDOUT } from '../arguments.ts'
 import { explanation, inWordsOfCommand } from '../wording.ts'
 import { clock, count, phaseLine, printable, printableLines, wantsColours } from './text.ts'
+import { unwritable } from '../../sinks/destination.ts'
 import type { Corrections, LiveView } from './live-view.ts'
 import type { EventEmitter } from 'node:events'
 import { Writable } from 'node:stream'
@@ -287,7 +288,7 @@ export class JsonEvents extends Writable {
     super({ objectMode: true, highWaterMark: 16 })
     this.#target = target
     this.#names = names
-    target.once('error', (error) => this.destroy(error))
+    target.once('error', (error) => this.destroy(unwritable('standard output', error)))
   }
 
   event(type: string, record?: object): void {

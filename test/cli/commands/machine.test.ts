@@ -1,6 +1,11 @@
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { temporaryDirectories } from '../../sinks/temporary.ts'
 import { microphoneLines } from '../../../src/cli/commands/machine.ts'
 import { startCommand } from '../command.ts'
+
+const directory = temporaryDirectories()
 
 describe('microphoneLines', () => {
   it('lists ids and names, without what commands a terminal', async () => {
@@ -40,6 +45,13 @@ describe('diarize-stream doctor', () => {
     expect(code).toBe(1)
     expect(out).toMatch(/^FFmpeg +not found\n +-> the environment variable FFMPEG_PATH names \/does\/not\/exist/m)
     expect(out).toMatch(/^key +ASSEMBLYAI_API_KEY is not set\n +-> set it/m)
+  })
+
+  it('gives an FFmpeg up that writes without end', async () => {
+    const endless = path.join(directory(), 'ffmpeg')
+    writeFileSync(endless, '#!/bin/sh\nwhile :; do echo more; done\n', { mode: 0o755 })
+    const { code, out } = await doctor({ FFMPEG_PATH: endless })
+    expect([code, out]).toEqual([1, expect.stringContaining(`${endless} does not run: it writes without end`)])
   })
 
   it('explains itself', async () => {
