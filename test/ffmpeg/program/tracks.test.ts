@@ -12,9 +12,20 @@ function packet(pid: number, payload: readonly number[] = []): Buffer {
   return bytes
 }
 
-/** A section of a table: its number, then what `content` says, then room for a checksum. */
-function table(pid: number, id: number, content: readonly number[]): Buffer {
-  return packet(pid, [0, id, 0xb0, content.length + 9, 0, 1, 0xc1, 0, 0, ...content, 0, 0, 0, 0])
+/** A section of a table: its number, then what `content` says, then its checksum. */
+function table(pid: number, id: number, content: readonly number[], isCurrent = true): Buffer {
+  const section = [id, 0xb0, content.length + 9, 0, 1, isCurrent ? 0xc1 : 0xc0, 0, 0, ...content]
+  return packet(pid, [0, ...section, ...checksum(section)])
+}
+
+/** CRC-32 as MPEG has it: from the highest bit, and not inverted. */
+function checksum(bytes: readonly number[]): number[] {
+  let rest = 0xffff_ffffn
+  for (const bit of bytes.flatMap((byte) => [7, 6, 5, 4, 3, 2, 1, 0].map((shift) => BigInt((byte >> shift) & 1)))) {
+    const isOdd = rest >> 31n !== bit
+    rest = ((rest << 1n) & 0xffff_ffffn) ^ (isOdd ? 0x04c1_1db7n : 0n)
+  }
+  return [24n, 16n, 8n, 0n].map((shift) => Number((rest >> shift) & 0xffn))
 }
 
 const programs = (...tables: number[]): Buffer =>
@@ -24,12 +35,12 @@ const programs = (...tables: number[]): Buffer =>
     tables.flatMap((pid, index) => [0, index + 1, 0xe0 | (pid >> 8), pid & 0xff]),
   )
 
-function programOf(tracks: readonly Track[], pid = tableId): Buffer {
+function programOf(tracks: readonly Track[], pid = tableId, isCurrent = true): Buffer {
   const described = tracks.flatMap(([track, type, language = '']) => {
     const about = language === '' ? [] : [0x0a, 4, ...Buffer.from(language, 'latin1'), 0]
     return [type, 0xe0 | (track >> 8), track & 0xff, 0xf0, about.length, ...about]
   })
-  return table(pid, 2, [0xe1, 0, 0xf0, 0, ...described])
+  return table(pid, 2, [0xe1, 0, 0xf0, 0, ...described], isCurrent)
 }
 
 function correct(tracks: ProgramTracks, ...packets: Buffer[]): (number | string)[] {
@@ -88,6 +99,27 @@ describe('the tracks of a programme', () => {
     const tracks = new ProgramTracks(true)
     const all = [programs(tableId, 0x1001), programOf([german]), programOf([english]), packet(0x102)]
     expect(correct(tracks, ...all)).toEqual([0, tableId, tableId, 0x102])
+  })
+
+  it('stay as they are until a table that is announced for later comes into force', () => {
+    const tracks = new ProgramTracks(true)
+    correct(tracks, programs(tableId), programOf([german]))
+    const next: Track[] = [[0x201, aac, 'deu']]
+    expect(correct(tracks, programOf(next, tableId, false), packet(0x101))).toEqual([tableId, 0x101])
+    expect(correct(tracks, programOf(next))).toEqual(['other'])
+  })
+
+  it('stay as they are where a bit of a table is wrong, or a section is of another kind', () => {
+    const tracks = new ProgramTracks(true)
+    correct(tracks, programs(tableId), programOf([german]))
+    const moved = [programs(tableId), programOf([[0x201, mp2, 'deu']]), packet(0x201)]
+    expect(correct(tracks, ...moved)).toEqual([0, nothing, 0x101])
+    for (let at = 5; at < 40; at++) {
+      const wrong = programOf([[0x201, mp2, 'deu']])
+      wrong[at]! ^= 0x10
+      expect(correct(tracks, wrong, packet(0x201))).toEqual([nothing, 0x101])
+    }
+    expect(correct(tracks, table(tableId, 0xfc, [1, 2, 3, 4]), packet(0x201))).toEqual([nothing, 0x101])
   })
 
   it('stay as they are in whatever is damaged', () => {
