@@ -27,7 +27,7 @@ import type { OpusOutput } from './opus-output.ts'
 import type { Placer } from './placement.ts'
 import { declaredLength, headLimit, readingMode } from './probe.ts'
 import type { FfmpegProcess } from './process.ts'
-import type { ClockCorrector } from './program/clock.ts'
+import type { ClockCorrector } from './program/corrector.ts'
 import type { TrackWish } from './tracks.ts'
 
 /** 100 ms of 16 kHz mono, in bytes. Twice as much is held at most: what is handed on costs by the piece. */

@@ -22,6 +22,11 @@ const sounds = new Set([0x03, 0x04, 0x0f, 0x11, 0x1c, 0x80, 0x81, 0x82, 0x83, 0x
 const soundDescriptors = new Set([0x6a, 0x7a, 0x7b, 0x7c])
 const soundNames = new Set(['AC-3', 'EAC3', 'DTS1', 'DTS2', 'DTS3', 'Opus', 'BSSD'])
 
+/** The number of the packet `at`. */
+export function pidOf(bytes: Buffer, at: number): number {
+  return ((bytes[at + 1]! & 0x1f) << 8) | bytes[at + 2]!
+}
+
 /**
  * The section of `table` that begins in the packet `at`, without its checksum. `undefined` where none does, it goes on in the next
  * packet, is damaged, or is announced for later.

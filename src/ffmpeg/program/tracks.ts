@@ -1,6 +1,7 @@
 import {
   onlyProgram,
   packetBytes,
+  pidOf,
   programsTable,
   type ProgramTrack,
   sectionIn,
@@ -41,7 +42,7 @@ export class ProgramTracks {
     const pid = pidOf(bytes, at)
     if (pid !== 0 && pid !== this.#tableId) {
       // This is called of every packet.
-      return this.#moved.size === 0 ? pid : this.#move(bytes, at, this.#moved.get(pid) ?? pid)
+      return this.#moved.size === 0 ? pid : this.#move(bytes, at, this.numberOf(pid))
     }
     const section = sectionIn(bytes, at, pid === 0 ? programsTable : tracksTable)
     if (pid === 0 && section !== undefined) {
@@ -52,6 +53,11 @@ export class ProgramTracks {
       this.#table = Buffer.from(section)
     }
     return this.#move(bytes, at, this.#moved.size === 0 || pid === nothing ? pid : nothing)
+  }
+
+  /** The number that packets of the number `pid` get. */
+  numberOf(pid: number): number {
+    return this.#moved.get(pid) ?? pid
   }
 
   /** What has to be before packets by which a stream is to begin. */
@@ -93,8 +99,4 @@ export class ProgramTracks {
     this.#moved.clear()
     return false
   }
-}
-
-function pidOf(bytes: Buffer, at: number): number {
-  return ((bytes[at + 1]! & 0x1f) << 8) | bytes[at + 2]!
 }

@@ -1,4 +1,4 @@
-import { lap, packetTimes, type PacketTimes } from '../../ffmpeg/program/clock.ts'
+import { lap, packetTimes, type PacketTimes } from '../../ffmpeg/program/times.ts'
 
 /** Ticks of the clock of MPEG-TS in a ms, and ms after which it begins again. */
 const TICKS = 90

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { clockCorrector, ProgramClock } from '../../../src/ffmpeg/program/clock.ts'
+import { ProgramClock } from '../../../src/ffmpeg/program/clock.ts'
 
 const second = 90_000
 const [picture, sound, other] = [0xe0, 0xc0, 0xc1]
@@ -86,34 +86,38 @@ describe('ProgramClock', () => {
     run(10, 12)
     expect(at(other, 12.1)).toBeCloseTo(2.1, 2)
   })
-})
 
-describe('clockCorrector', () => {
-  it('is for transport and program streams only', () => {
-    for (const head of [Buffer.alloc(0), Buffer.alloc(1000), Buffer.from('GGGG'.repeat(10))]) {
-      expect(clockCorrector(head)).toBeUndefined()
-    }
-    const packets = Buffer.concat(
-      Array.from({ length: 5 }, () => Buffer.concat([Buffer.from([0x47]), Buffer.alloc(187)])),
-    )
-    expect(clockCorrector(packets)).toBeDefined()
+  it.each([
+    ['far ahead', 30_000],
+    ['a little ahead', 3],
+    ['back', -20],
+  ])('does not believe a lone packet that leaps: %s', (_what, by) => {
+    const { clock, run } = placing()
+    run(10, 12)
+    const [time, next] = [12 + by, 12.04].map((seconds) => seconds * second)
+    expect(clock.isDoubtful(sound, time!)).toBe(true)
+    expect(clock.believed(sound, time!, next!)).toBe(12 * second)
+    expect(clock.isDoubtful(sound, 12 * second)).toBe(false)
   })
 
-  it('gives every byte back, in order, of whatever is no packet', () => {
-    const packet = Buffer.concat([Buffer.from([0x47]), Buffer.alloc(187, 3)])
-    const noise = Buffer.from(Array.from({ length: 5000 }, (_, at) => (at * 7919) % 251))
-    const pack = Buffer.from('000001ba21000100018000010000', 'hex')
-    for (const input of [
-      Buffer.concat([...Array<Buffer>(8).fill(packet), noise, packet, packet, packet, noise]),
-      Buffer.concat([pack, noise, pack, noise]),
-    ]) {
-      for (const size of [1, 100, 188, 5000, 100_000]) {
-        const corrector = clockCorrector(input)!
-        const parts: Buffer[] = []
-        for (let at = 0; at < input.length; at += size) parts.push(corrector.push(input.subarray(at, at + size)))
-        parts.push(corrector.end())
-        expect(Buffer.concat(parts).equals(input)).toBe(true)
-      }
-    }
+  it.each([
+    ['after a hole', 5],
+    ['of another recording', -1000],
+    ['of one that begins a little before', -1.2],
+  ])('believes a packet that leaps where the next agrees: %s', (_what, by) => {
+    const { clock, run } = placing()
+    run(1010, 1012)
+    const time = (1012 + by) * second
+    expect(clock.isDoubtful(sound, time)).toBe(true)
+    expect(clock.believed(sound, time, time + 0.04 * second)).toBe(time)
+  })
+
+  it('does not wait to believe a packet of a track that has few', () => {
+    const { clock, at, run } = placing()
+    run(10, 12)
+    at(other, 12)
+    expect(clock.isDoubtful(other, 20 * second)).toBe(false)
+    at(other, 20)
+    expect(clock.isDoubtful(other, 30 * second)).toBe(false)
   })
 })

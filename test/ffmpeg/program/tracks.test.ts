@@ -1,47 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ProgramTracks } from '../../../src/ffmpeg/program/tracks.ts'
-
-/** A track: its number, its type, and its language. */
-type Track = [pid: number, type: number, language?: string]
-
-const tableId = 0x1000
-
-function packet(pid: number, payload: readonly number[] = []): Buffer {
-  const bytes = Buffer.alloc(188, 0xff)
-  bytes.set([0x47, 0x40 | (pid >> 8), pid & 0xff, 0x10, ...payload])
-  return bytes
-}
-
-/** A section of a table: its number, then what `content` says, then its checksum. */
-function table(pid: number, id: number, content: readonly number[], isCurrent = true): Buffer {
-  const section = [id, 0xb0, content.length + 9, 0, 1, isCurrent ? 0xc1 : 0xc0, 0, 0, ...content]
-  return packet(pid, [0, ...section, ...checksum(section)])
-}
-
-/** CRC-32 as MPEG has it: from the highest bit, and not inverted. */
-function checksum(bytes: readonly number[]): number[] {
-  let rest = 0xffff_ffffn
-  for (const bit of bytes.flatMap((byte) => [7, 6, 5, 4, 3, 2, 1, 0].map((shift) => BigInt((byte >> shift) & 1)))) {
-    const isOdd = rest >> 31n !== bit
-    rest = ((rest << 1n) & 0xffff_ffffn) ^ (isOdd ? 0x04c1_1db7n : 0n)
-  }
-  return [24n, 16n, 8n, 0n].map((shift) => Number((rest >> shift) & 0xffn))
-}
-
-const programs = (...tables: number[]): Buffer =>
-  table(
-    0,
-    0,
-    tables.flatMap((pid, index) => [0, index + 1, 0xe0 | (pid >> 8), pid & 0xff]),
-  )
-
-function programOf(tracks: readonly Track[], pid = tableId, isCurrent = true): Buffer {
-  const described = tracks.flatMap(([track, type, language = '']) => {
-    const about = language === '' ? [] : [0x0a, 4, ...Buffer.from(language, 'latin1'), 0]
-    return [type, 0xe0 | (track >> 8), track & 0xff, 0xf0, about.length, ...about]
-  })
-  return table(pid, 2, [0xe1, 0, 0xf0, 0, ...described], isCurrent)
-}
+import { packet, programOf, programs, table, tableId, type Track } from './transport.ts'
 
 function correct(tracks: ProgramTracks, ...packets: Buffer[]): (number | string)[] {
   return packets.map((bytes) => {

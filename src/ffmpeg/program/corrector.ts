@@ -1,0 +1,232 @@
+import { createReadStream } from 'node:fs'
+import { Readable } from 'node:stream'
+import { ProgramClock } from './clock.ts'
+import { isPack, packCode, type Packets, packetsOf, syncByte } from './packets.ts'
+import { packetBytes, pidOf } from './sections.ts'
+import { isPictureCode, packetTimes, type PacketTimes, removeTimes, second, shortest, writeTime } from './times.ts'
+import { ProgramTracks } from './tracks.ts'
+
+/**
+ * Times of packets of MPEG transport streams and program streams (PTS and DTS of ISO/IEC 13818-1), rewritten in place so that their
+ * clock runs on; but for the numbers of tracks, nothing else is touched.
+ */
+
+/** Corrects the times in a stream of bytes. */
+export interface ClockCorrector {
+  /** Bytes as they are to be read, of which those that are not known yet are kept back. */
+  push(chunk: Buffer): Buffer
+  /** What has been kept back. */
+  end(): Buffer
+  /** What follows, where its sound is coded in another way: it is for another FFmpeg, and another corrector. */
+  readonly other: Buffer | undefined
+}
+
+/**
+ * The corrector for a stream that begins with `head`; `undefined` where it is of another kind. With `splits` it ends where the
+ * sound goes on in another codec.
+ */
+export function clockCorrector(head: Uint8Array, splits = true): ClockCorrector | undefined {
+  const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
+  const packets = packetsOf(bytes)
+  if (packets !== undefined) return new Corrector(new TransportStream(packets, splits))
+  return isPack(bytes, 0) ? new Corrector(new ProgramStream()) : undefined
+}
+
+/** The bytes of such a file, its clock mended. */
+export function correctedFile(path: string): Readable {
+  return Readable.from(mended(createReadStream(path, { highWaterMark: 65_536 })), { objectMode: false })
+}
+
+async function* mended(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let corrector: ClockCorrector | undefined
+  for await (const chunk of bytes) {
+    corrector ??= clockCorrector(chunk, false)
+    yield corrector?.push(chunk) ?? chunk
+  }
+  if (corrector !== undefined) yield corrector.end()
+}
+
+/** What a corrector goes through, packet by packet. */
+interface PacketStream {
+  /**
+   * Corrects the packet that begins at `from`; returns where the next one begins, -1 where there are too few bytes to
+   * say, or `'other'` where one begins that is for another corrector.
+   */
+  correct(bytes: Buffer, from: number, isLast: boolean): number | 'other'
+  /** What has to be before bytes that are for another corrector. */
+  readonly head: Buffer
+}
+
+class Corrector implements ClockCorrector {
+  readonly #stream: PacketStream
+  #kept: Buffer = Buffer.alloc(0)
+  other: Buffer | undefined
+
+  constructor(stream: PacketStream) {
+    this.#stream = stream
+  }
+
+  push(chunk: Buffer): Buffer {
+    // What is written to belongs to somebody else.
+    const bytes = Buffer.concat([this.#kept, chunk])
+    const done = this.#correct(bytes, false)
+    this.#kept = this.other === undefined ? bytes.subarray(done) : Buffer.alloc(0)
+    return bytes.subarray(0, done)
+  }
+
+  end(): Buffer {
+    this.#correct(this.#kept, true)
+    return this.#kept
+  }
+
+  #correct(bytes: Buffer, isLast: boolean): number {
+    for (let done = 0; ;) {
+      const next = this.#stream.correct(bytes, done, isLast)
+      if (next === 'other') this.other = Buffer.concat([this.#stream.head, bytes.subarray(done)])
+      if (next === 'other' || next < 0) return done
+      done = next
+    }
+  }
+}
+
+/** Bytes that are kept back, at most, until the next packet of a track has come. */
+const mostAhead = 524_288
+
+class TransportStream implements PacketStream {
+  readonly #packets: Packets
+  readonly #tracks: ProgramTracks
+  readonly #clock = new ProgramClock()
+
+  constructor(packets: Packets, splits: boolean) {
+    this.#packets = packets
+    this.#tracks = new ProgramTracks(splits)
+  }
+
+  get head(): Buffer {
+    const { size, before } = this.#packets
+    return Buffer.concat([Buffer.alloc(before), this.#tracks.head, Buffer.alloc(size - before - packetBytes)])
+  }
+
+  correct(bytes: Buffer, from: number, isLast: boolean): number | 'other' {
+    const { size, before } = this.#packets
+    const start = from + before
+    const end = from + size
+    if (end > bytes.length || (end + before >= bytes.length && !isLast)) return -1
+    if (bytes[start] !== syncByte || (bytes[end + before] ?? syncByte) !== syncByte) {
+      // Damaged: go on from the next byte that may begin a packet.
+      for (let at = start + 1; at + size < bytes.length; at++) {
+        if (bytes[at] === syncByte && bytes[at + size] === syncByte) return at - before
+      }
+      return Math.max(from, bytes.length - size - before) === from ? -1 : bytes.length - size - before
+    }
+    const times = timesInPacket(bytes, start)
+    const pid = pidOf(bytes, start)
+    const isDoubtful = times !== undefined && this.#clock.isDoubtful(this.#tracks.numberOf(pid), times.decoded)
+    const next = isDoubtful ? this.#nextTime(bytes, end, pid, isLast) : undefined
+    if (next === 'later') return -1
+    const id = this.#tracks.correct(bytes, start)
+    if (id === 'other') return id
+    if (times !== undefined) correctTimes(bytes, times, id, this.#clock, next)
+    return end
+  }
+
+  /** When the next packet of a track is to be decoded, if it is known; `'later'` where it may be in what has not come yet. */
+  #nextTime(bytes: Buffer, from: number, pid: number, isLast: boolean): number | 'later' | undefined {
+    const { size, before } = this.#packets
+    for (let at = from; at + size <= bytes.length; at += size) {
+      if (bytes[at + before] !== syncByte) return undefined
+      const times = pidOf(bytes, at + before) === pid ? timesInPacket(bytes, at + before) : undefined
+      if (times !== undefined) return times.decoded
+    }
+    return isLast || bytes.length - from > mostAhead ? undefined : 'later'
+  }
+}
+
+/** The times of the elementary packet that begins in a packet of a transport stream. */
+function timesInPacket(bytes: Buffer, at: number): PacketTimes | undefined {
+  const begins = (bytes[at + 1]! & 0x40) !== 0
+  const control = bytes[at + 3]! & 0x30
+  if (!begins || (control & 0x10) === 0) return undefined
+  const payload = at + 4 + (control === 0x30 ? 1 + bytes[at + 4]! : 0)
+  return payload + 14 <= at + packetBytes ? packetTimes(bytes, payload, at + packetBytes) : undefined
+}
+
+const endCode = 0xb9
+const pictureStart = Buffer.from('00000100', 'hex')
+
+class ProgramStream implements PacketStream {
+  readonly #clock = new ProgramClock()
+  readonly head = Buffer.alloc(0)
+
+  correct(bytes: Buffer, from: number, isLast: boolean): number {
+    const { code, end } = programPacket(bytes, from)
+    if (code === undefined || end < 0) return end
+    const times = packetTimes(bytes, from, end)
+    const isDoubtful = times !== undefined && this.#clock.isDoubtful(code, times.decoded)
+    const next = isDoubtful ? this.#nextTime(bytes, end, code, isLast) : undefined
+    if (next === 'later') return -1
+    if (times !== undefined) correctTimes(bytes, times, code, this.#clock, next)
+    if (isPictureCode(code & 0xff)) {
+      this.#clock.addPictures(code, picturesIn(bytes, from + 6, end) - (times === undefined ? 0 : 1))
+    }
+    return end
+  }
+
+  /** As that of a transport stream. */
+  #nextTime(bytes: Buffer, from: number, wanted: number, isLast: boolean): number | 'later' | undefined {
+    for (let at = from; at >= 0 && at < bytes.length;) {
+      const { code, end } = programPacket(bytes, at)
+      const times = code === wanted && end >= 0 ? packetTimes(bytes, at, end) : undefined
+      if (times !== undefined) return times.decoded
+      at = end
+    }
+    return isLast || bytes.length - from > mostAhead ? undefined : 'later'
+  }
+}
+
+/** Where the packet of a program stream ends that begins at `from`, -1 where that has not come; and its code, of an elementary one. */
+function programPacket(bytes: Buffer, from: number): { end: number; code?: number } {
+  if (from + 14 > bytes.length) return { end: -1 }
+  const code = bytes.readUInt32BE(from)
+  if (code === 0x100 + packCode) {
+    const isMpeg2 = (bytes[from + 4]! & 0xc0) === 0x40
+    return { end: isMpeg2 ? from + 14 + (bytes[from + 13]! & 7) : from + 12 }
+  }
+  if (code === 0x100 + endCode) return { end: from + 4 }
+  if (code < 0x100 + packCode || code > 0x1ff) {
+    const next = bytes.indexOf('000001ba', from + 1, 'hex')
+    if (next >= 0) return { end: next }
+    return { end: bytes.length - 3 > from ? bytes.length - 3 : -1 }
+  }
+  const end = from + 6 + bytes.readUInt16BE(from + 4)
+  return { end: end > bytes.length ? -1 : end, code }
+}
+
+/** Pictures of MPEG-1 and MPEG-2 that begin in `bytes`; the packets of a program stream may hold several. */
+function picturesIn(bytes: Buffer, from: number, to: number): number {
+  let count = 0
+  for (let at = bytes.indexOf(pictureStart, from); at >= 0 && at < to; at = bytes.indexOf(pictureStart, at + 4)) count++
+  return count
+}
+
+/** A picture is shown at most this long after it has been decoded, in ticks. */
+const mostDelay = 10 * second
+
+/** Corrects the times of an elementary packet, behind which the `next` of its track has another. */
+function correctTimes(
+  bytes: Buffer,
+  times: PacketTimes,
+  id: number,
+  clock: ProgramClock,
+  next: number | undefined,
+): void {
+  const { kind, at, both, shown, decoded } = times
+  const believed = next === undefined ? decoded : clock.believed(id, decoded, next)
+  // Sound without a time goes on where it is, to the sample.
+  if (believed !== decoded && kind !== 'picture' && removeTimes(bytes, times)) return
+  const time = believed + clock.correct(id, believed, kind === 'picture')
+  const delay = shortest(shown - decoded)
+  // One of the two may be damaged.
+  writeTime(bytes, at, time + (Math.abs(delay) > mostDelay ? 0 : delay))
+  if (both) writeTime(bytes, at + 5, time)
+}
