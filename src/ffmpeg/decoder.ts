@@ -124,6 +124,8 @@ export class FfmpegDecoder extends Duplex {
   #nextPart: (() => void) | undefined
   /** Samples of the files before the one at hand. */
   #samplesBefore = 0
+  /** What the file at hand goes on with, where it is of the same stream, and only its sound is coded in another way. */
+  #ongoing: { clock: ClockCorrector['clock']; placer: Placer | undefined } | undefined
   /** Files in a row that could not be decoded. */
   #unheard = 0
   /** Whether it has been said that there are several. */
@@ -355,8 +357,10 @@ export class FfmpegDecoder extends Duplex {
     this.#nextPart = undefined
     this.#inputEnded = this.#isOne = false
     if (!this.#endedEarly) {
+      const placer = this.#placer ?? this.#ongoing?.placer
+      this.#ongoing = this.#clock?.other === undefined ? undefined : { clock: this.#clock.clock, placer }
+      if (this.#ongoing === undefined) this.#samplesBefore += placer?.position ?? 0
       this.#process = this.#facts = this.#clock = this.#declared = this.#mixer = undefined
-      this.#samplesBefore += this.#placer?.position ?? 0
       this.#placer = undefined
       this.#nut = new this.#decoding.NutReader()
       this.#given = []
@@ -385,7 +389,7 @@ export class FfmpegDecoder extends Duplex {
     this.#start(pipeInput(mode === 'spooled', this.#options))
     const bytes = this.#head
     this.#declared = declaredLength(bytes)
-    this.#clock = this.#decoding.clockCorrector(bytes)
+    this.#clock = this.#decoding.clockCorrector(bytes, true, this.#ongoing?.clock)
     this.#head = Buffer.alloc(0)
     this.#write(bytes, next)
   }
@@ -700,6 +704,7 @@ export class FfmpegDecoder extends Duplex {
     this.#warnOfTroubles()
     this.#releaseInput()
     const { limit } = this.#options
+    if (this.#ongoing?.placer !== undefined) return this.#ongoing.placer
     const from = this.#isSought ? this.#from : 0
     const leftOut = this.#isOne ? this.#from - from : 0
     this.#queuedBefore += 2 * this.#output.channels * Math.round((leftOut * sampleRate) / 1000)

@@ -172,12 +172,18 @@ describe('a change in the middle moves nothing', () => {
       '-streamid',
       `1:${sound}`,
     ]
+    const ahead = (seconds: number): string[] => ['-output_ts_offset', String(seconds)]
     const changes: [what: string, streams: string[], codec: string[]][] = [
       ['other numbers', numbers(0x200, 0x201), []],
       ['another table, too', [...numbers(0x200, 0x201), '-mpegts_pmt_start_pid', '0x1100'], []],
       ['each that of the other', numbers(0x101, 0x100), []],
       ['and another codec', numbers(0x300, 0x301), ['-c:a', 'aac']],
       ['the same, but another codec', [], ['-c:a', 'ac3']],
+      [
+        'other numbers, a clock far ahead and another codec',
+        [...numbers(0x300, 0x301), ...ahead(5000)],
+        ['-c:a', 'ac3'],
+      ],
     ]
     it.each(some(changes, 3))('%s: the sound is one track', async (what, streams, codec) => {
       const ts = { ...containers['ts']!, sound: ['-c:a', 'mp2'] }
@@ -186,6 +192,15 @@ describe('a change in the middle moves nothing', () => {
       const other = await make(at(`other of ${what}`), changed, 2, tones(2, [1]))
       const file = await joined(`numbers ${what}.ts`, [one, other, one])
       expect(await heardIn(file, [1000, 3010, 5020])).toEqual(right(3))
+    })
+
+    it('one that goes on in another codec, and begins a moment later, lies where it was sent', async () => {
+      const ts = { ...containers['ts']!, sound: ['-c:a', 'mp2'] }
+      const one = await make(at('one of another codec later'), ts, 3, tones(2, [1]))
+      const later = { ...ts, sound: ['-c:a', 'ac3'], more: ahead(3) }
+      const other = await make(at('another codec later'), later, 3, ['-itsoffset', '1', ...tones(2, [1])])
+      const file = await joined('another codec later.ts', [one, other])
+      expect(await heardIn(file, [1000, 5000])).toEqual(right(2, 1))
     })
   })
 

@@ -38,8 +38,16 @@ interface Track {
 /** Says what is to be added to the times of packets. */
 export class ProgramClock {
   readonly #tracks = new Map<number, Track>()
+  /** Tracks of the part before, with which those of this one go on. */
+  #before: readonly Track[] = []
   /** What is added to the times of tracks that have not leapt since the last one did. */
   #offset: number | undefined
+
+  /** Another part begins: its tracks may have other numbers. */
+  beginPart(): void {
+    this.#before = this.#all
+    this.#tracks.clear()
+  }
 
   /** Whether a packet of track `id` leaps, so that its time is to be believed only by that of the next. */
   isDoubtful(id: number, time: number): boolean {
@@ -63,13 +71,14 @@ export class ProgramClock {
 
   /** What is to be added to the times of a packet of track `id` that is to be decoded at `time`, in ticks. */
   correct(id: number, time: number, isPicture: boolean): number {
-    const track = this.#tracks.get(id)
     this.#offset ??= beginning - time
+    const track = this.#tracks.get(id) ?? this.#ongoing(isPicture)
     if (track === undefined) {
       const last = this.#near(time + this.#offset)
       this.#tracks.set(id, { isPicture, last, step: 0, pictures: 1, offset: this.#offset, isSteady: false })
       return this.#offset
     }
+    this.#tracks.set(id, track)
     let ahead = shortest(time + track.offset - track.last)
     if (ahead < -mostBack || ahead > leap) {
       const other = shortest(time + this.#offset - track.last)
@@ -77,7 +86,7 @@ export class ProgramClock {
         // It follows the others, which have leapt before it.
         track.offset = this.#offset
         ahead = other
-      } else if (!this.#isOutage(id, track, ahead)) {
+      } else if (!this.#isOutage(track, ahead)) {
         const end = this.#end()
         this.#offset = track.offset = end - time
         ahead = end - track.last
@@ -97,22 +106,35 @@ export class ProgramClock {
     if (track !== undefined) track.pictures += count
   }
 
+  get #all(): Track[] {
+    return [...this.#tracks.values(), ...this.#before]
+  }
+
+  /** A track that goes on with the latest of its kind in the part before; `undefined` where there is none. */
+  #ongoing(isPicture: boolean): Track | undefined {
+    const alike = this.#before.filter((track) => track.isPicture === isPicture)
+    const [first, ...others] = alike.length > 0 ? alike : this.#before
+    if (first === undefined) return undefined
+    const latest = others.reduce((one, other) => (other.last > one.last ? other : one), first)
+    return { ...latest, isPicture, isSteady: false }
+  }
+
   /**
    * Where all that has come so far ends, by the picture. How long the last packet of sound is, nobody says; without a
    * picture what follows is put so far back that it is known to begin anew, and comes right behind what there is.
    */
   #end(): number {
-    const tracks = [...this.#tracks.values()]
+    const tracks = this.#all
     const pictures = tracks.filter(({ isPicture }) => isPicture)
     if (pictures.length === 0) return Math.max(...tracks.map(({ last }) => last)) - anew
     return Math.max(...pictures.map((picture) => picture.last + picture.step * picture.pictures))
   }
 
   /** Whether a track was only away. */
-  #isOutage(id: number, { last }: Track, ahead: number): boolean {
+  #isOutage(leaping: Track, ahead: number): boolean {
     if (ahead < 0) return false
     if (ahead <= longestOutage) return true
-    return [...this.#tracks].some(([other, track]) => other !== id && Math.abs(track.last - last - ahead) < near)
+    return this.#all.some((track) => track !== leaping && Math.abs(track.last - leaping.last - ahead) < near)
   }
 
   /** A time as near to those of the other tracks as it can be. */

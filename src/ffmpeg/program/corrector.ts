@@ -19,16 +19,21 @@ export interface ClockCorrector {
   end(): Buffer
   /** What follows, where its sound is coded in another way: it is for another FFmpeg, and another corrector. */
   readonly other: Buffer | undefined
+  /** The clock that it corrects by. */
+  readonly clock: ProgramClock
 }
 
 /**
- * The corrector for a stream that begins with `head`; `undefined` where it is of another kind. With `splits` it ends where the
- * sound goes on in another codec.
+ * The corrector for a stream that begins with `head`; `undefined` where it is of another kind.
+ *
+ * @param splits - whether it ends where the sound goes on in another codec.
+ * @param clock - that of the corrector before, where this one is for what that left as another's.
  */
-export function clockCorrector(head: Uint8Array, splits = true): ClockCorrector | undefined {
+export function clockCorrector(head: Uint8Array, splits = true, clock?: ProgramClock): ClockCorrector | undefined {
   const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
   const packets = packetsOf(bytes)
-  if (packets !== undefined) return new Corrector(new TransportStream(packets, splits))
+  clock?.beginPart()
+  if (packets !== undefined) return new Corrector(new TransportStream(packets, splits, clock))
   return isPack(bytes, 0) ? new Corrector(new ProgramStream()) : undefined
 }
 
@@ -55,6 +60,7 @@ interface PacketStream {
   correct(bytes: Buffer, from: number, isLast: boolean): number | 'other'
   /** What has to be before bytes that are for another corrector. */
   readonly head: Buffer
+  readonly clock: ProgramClock
 }
 
 class Corrector implements ClockCorrector {
@@ -64,6 +70,10 @@ class Corrector implements ClockCorrector {
 
   constructor(stream: PacketStream) {
     this.#stream = stream
+  }
+
+  get clock(): ProgramClock {
+    return this.#stream.clock
   }
 
   push(chunk: Buffer): Buffer {
@@ -95,9 +105,10 @@ const mostAhead = 524_288
 class TransportStream implements PacketStream {
   readonly #packets: Packets
   readonly #tracks: ProgramTracks
-  readonly #clock = new ProgramClock()
+  readonly clock: ProgramClock
 
-  constructor(packets: Packets, splits: boolean) {
+  constructor(packets: Packets, splits: boolean, clock = new ProgramClock()) {
+    this.clock = clock
     this.#packets = packets
     this.#tracks = new ProgramTracks(splits)
   }
@@ -121,12 +132,12 @@ class TransportStream implements PacketStream {
     }
     const times = timesInPacket(bytes, start)
     const pid = pidOf(bytes, start)
-    const isDoubtful = times !== undefined && this.#clock.isDoubtful(this.#tracks.numberOf(pid), times.decoded)
+    const isDoubtful = times !== undefined && this.clock.isDoubtful(this.#tracks.numberOf(pid), times.decoded)
     const next = isDoubtful ? this.#nextTime(bytes, end, pid, isLast) : undefined
     if (next === 'later') return -1
     const id = this.#tracks.correct(bytes, start)
     if (id === 'other') return id
-    if (times !== undefined) correctTimes(bytes, times, id, this.#clock, next)
+    if (times !== undefined) correctTimes(bytes, times, id, this.clock, next)
     return end
   }
 
@@ -155,19 +166,19 @@ const endCode = 0xb9
 const pictureStart = Buffer.from('00000100', 'hex')
 
 class ProgramStream implements PacketStream {
-  readonly #clock = new ProgramClock()
+  readonly clock = new ProgramClock()
   readonly head = Buffer.alloc(0)
 
   correct(bytes: Buffer, from: number, isLast: boolean): number {
     const { code, end } = programPacket(bytes, from)
     if (code === undefined || end < 0) return end
     const times = packetTimes(bytes, from, end)
-    const isDoubtful = times !== undefined && this.#clock.isDoubtful(code, times.decoded)
+    const isDoubtful = times !== undefined && this.clock.isDoubtful(code, times.decoded)
     const next = isDoubtful ? this.#nextTime(bytes, end, code, isLast) : undefined
     if (next === 'later') return -1
-    if (times !== undefined) correctTimes(bytes, times, code, this.#clock, next)
+    if (times !== undefined) correctTimes(bytes, times, code, this.clock, next)
     if (isPictureCode(code & 0xff)) {
-      this.#clock.addPictures(code, picturesIn(bytes, from + 6, end) - (times === undefined ? 0 : 1))
+      this.clock.addPictures(code, picturesIn(bytes, from + 6, end) - (times === undefined ? 0 : 1))
     }
     return end
   }

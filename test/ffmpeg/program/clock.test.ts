@@ -5,12 +5,12 @@ const second = 90_000
 const [picture, sound, other] = [0xe0, 0xc0, 0xc1]
 
 /** A clock, and where it puts packets, in seconds from its first. */
-function placing() {
+function placing(pictures = [picture]) {
   const clock = new ProgramClock()
   let first: number | undefined
   const at = (id: number, seconds: number): number => {
     const time = Math.round(seconds * second)
-    const corrected = time + clock.correct(id, time, id === picture)
+    const corrected = time + clock.correct(id, time, pictures.includes(id))
     first ??= corrected
     const lap = 2 ** 33
     return Math.round(((((corrected - first + second) % lap) + lap) % lap) / 90 - 1000) / 1000
@@ -119,5 +119,39 @@ describe('ProgramClock', () => {
     expect(clock.isDoubtful(other, 20 * second)).toBe(false)
     at(other, 20)
     expect(clock.isDoubtful(other, 30 * second)).toBe(false)
+  })
+
+  describe('goes on in another part, whose tracks have other numbers', () => {
+    const [picture2, sound2] = [0xe8, 0xc8]
+    const begun = () => {
+      const placed = placing([picture, picture2])
+      placed.run(10, 12)
+      placed.run(12, 13, [picture])
+      placed.clock.beginPart()
+      return placed
+    }
+
+    it('with sound that begins later than that of before has ended', () => {
+      const { at } = begun()
+      expect(at(sound2, 13.5)).toBe(3.5)
+      expect(at(picture2, 13)).toBe(3)
+    })
+
+    it('after a hole in the sound alone of more than a minute', () => {
+      const { clock, run, at } = begun()
+      run(13, 100, [picture])
+      clock.beginPart()
+      expect(at(sound2, 100)).toBe(90)
+      expect(at(picture2, 100)).toBe(90)
+    })
+
+    it.each([
+      ['earlier', 3],
+      ['much later', 5000],
+    ])('with another recording: one that begins %s', (_what, start) => {
+      const { at } = begun()
+      expect(at(sound2, start)).toBeCloseTo(3, 2)
+      expect(at(picture2, start + 0.1)).toBeCloseTo(3.1, 2)
+    })
   })
 })
