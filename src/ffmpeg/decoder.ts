@@ -125,7 +125,7 @@ export class FfmpegDecoder extends Duplex {
   /** Samples of the files before the one at hand. */
   #samplesBefore = 0
   /** What the file at hand goes on with, where it is of the same stream, and only its sound is coded in another way. */
-  #ongoing: { clock: ClockCorrector['clock']; placer: Placer | undefined } | undefined
+  #ongoing: { clocks: ClockCorrector['clocks']; placer: Placer | undefined } | undefined
   /** Files in a row that could not be decoded. */
   #unheard = 0
   /** Whether it has been said that there are several. */
@@ -358,7 +358,7 @@ export class FfmpegDecoder extends Duplex {
     this.#inputEnded = this.#isOne = false
     if (!this.#endedEarly) {
       const placer = this.#placer ?? this.#ongoing?.placer
-      this.#ongoing = this.#clock?.other === undefined ? undefined : { clock: this.#clock.clock, placer }
+      this.#ongoing = this.#clock?.other === undefined ? undefined : { clocks: this.#clock.clocks, placer }
       if (this.#ongoing === undefined) this.#samplesBefore += placer?.position ?? 0
       this.#process = this.#facts = this.#clock = this.#declared = this.#mixer = undefined
       this.#placer = undefined
@@ -389,7 +389,7 @@ export class FfmpegDecoder extends Duplex {
     this.#start(pipeInput(mode === 'spooled', this.#options))
     const bytes = this.#head
     this.#declared = declaredLength(bytes)
-    this.#clock = this.#decoding.clockCorrector(bytes, true, this.#ongoing?.clock)
+    this.#clock = this.#decoding.clockCorrector(bytes, true, this.#ongoing?.clocks)
     this.#head = Buffer.alloc(0)
     this.#write(bytes, next)
   }

@@ -240,6 +240,18 @@ describe('a change in the middle moves nothing', () => {
     expect(await heardIn(file, [1000])).toEqual(right(1))
   })
 
+  it('a multiplex of two programmes, each with a clock of its own', async () => {
+    const file = at('multiplex.ts')
+    const film = ['-f', 'lavfi', '-i', 'testsrc=d=2:s=64x48:r=25']
+    const later = ['-itsoffset', '100']
+    const inputs = [...later, ...film, ...later, ...tones(2, [1]), ...film, ...tones(2, [1])]
+    const maps = ['0:v', '1:a', '2:v', '3:a'].flatMap((one) => ['-map', one])
+    const both = ['-program', 'program_num=1:st=0:st=1', '-program', 'program_num=2:st=2:st=3']
+    await ffmpeg('-y', ...inputs, ...maps, ...both, '-c:v', 'mpeg2video', '-c:a', 'mp2', file)
+    const warnings = ['SEVERAL_AUDIO_TRACKS']
+    expect(await heardIn(file, [1000])).toEqual(right(1).map((way) => ({ ...way, warnings })))
+  })
+
   it('a clock that runs out after 26.5 hours', async () => {
     const wrapped = { ...containers['ts']!, more: ['-output_ts_offset', String(2 ** 33 / 90_000 - 3)] }
     const file = await make(at('wrap'), wrapped, 4, tones(4, [1, 3]))

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
-import { ProgramClock } from './clock.ts'
+import type { ProgramClock } from './clock.ts'
+import { ProgramClocks } from './clocks.ts'
 import { isPack, packCode, type Packets, packetsOf, syncByte } from './packets.ts'
 import { packetBytes, pidOf } from './sections.ts'
 import { isPictureCode, packetTimes, type PacketTimes, removeTimes, second, shortest, writeTime } from './times.ts'
@@ -19,21 +20,21 @@ export interface ClockCorrector {
   end(): Buffer
   /** What follows, where its sound is coded in another way: it is for another FFmpeg, and another corrector. */
   readonly other: Buffer | undefined
-  /** The clock that it corrects by. */
-  readonly clock: ProgramClock
+  /** The clocks that it corrects by. */
+  readonly clocks: ProgramClocks
 }
 
 /**
  * The corrector for a stream that begins with `head`; `undefined` where it is of another kind.
  *
  * @param splits - whether it ends where the sound goes on in another codec.
- * @param clock - that of the corrector before, where this one is for what that left as another's.
+ * @param clocks - those of the corrector before, where this one is for what that left as another's.
  */
-export function clockCorrector(head: Uint8Array, splits = true, clock?: ProgramClock): ClockCorrector | undefined {
+export function clockCorrector(head: Uint8Array, splits = true, clocks?: ProgramClocks): ClockCorrector | undefined {
   const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
   const packets = packetsOf(bytes)
-  clock?.beginPart()
-  if (packets !== undefined) return new Corrector(new TransportStream(packets, splits, clock))
+  clocks?.beginPart()
+  if (packets !== undefined) return new Corrector(new TransportStream(packets, splits, clocks))
   return isPack(bytes, 0) ? new Corrector(new ProgramStream()) : undefined
 }
 
@@ -60,7 +61,7 @@ interface PacketStream {
   correct(bytes: Buffer, from: number, isLast: boolean): number | 'other'
   /** What has to be before bytes that are for another corrector. */
   readonly head: Buffer
-  readonly clock: ProgramClock
+  readonly clocks: ProgramClocks
 }
 
 class Corrector implements ClockCorrector {
@@ -72,8 +73,8 @@ class Corrector implements ClockCorrector {
     this.#stream = stream
   }
 
-  get clock(): ProgramClock {
-    return this.#stream.clock
+  get clocks(): ProgramClocks {
+    return this.#stream.clocks
   }
 
   push(chunk: Buffer): Buffer {
@@ -99,16 +100,18 @@ class Corrector implements ClockCorrector {
   }
 }
 
+/** Bytes that are kept back, at most, until tables have come: those of a broadcast are sent every half of a second. */
+const mostBeforeTables = 2_097_152
 /** Bytes that are kept back, at most, until the next packet of a track has come. */
 const mostAhead = 524_288
 
 class TransportStream implements PacketStream {
   readonly #packets: Packets
   readonly #tracks: ProgramTracks
-  readonly clock: ProgramClock
+  readonly clocks: ProgramClocks
 
-  constructor(packets: Packets, splits: boolean, clock = new ProgramClock()) {
-    this.clock = clock
+  constructor(packets: Packets, splits: boolean, clocks = new ProgramClocks()) {
+    this.clocks = clocks
     this.#packets = packets
     this.#tracks = new ProgramTracks(splits)
   }
@@ -130,15 +133,32 @@ class TransportStream implements PacketStream {
       }
       return Math.max(from, bytes.length - size - before) === from ? -1 : bytes.length - size - before
     }
+    this.clocks.read(bytes, start)
     const times = timesInPacket(bytes, start)
+    if (times === undefined) return this.#tracks.correct(bytes, start) === 'other' ? 'other' : end
     const pid = pidOf(bytes, start)
-    const isDoubtful = times !== undefined && this.clock.isDoubtful(this.#tracks.numberOf(pid), times.decoded)
+    const clock = this.#clockOf(bytes, end, pid, isLast)
+    if (clock === 'later') return -1
+    const isDoubtful = clock.isDoubtful(this.#tracks.numberOf(pid), times.decoded)
     const next = isDoubtful ? this.#nextTime(bytes, end, pid, isLast) : undefined
     if (next === 'later') return -1
     const id = this.#tracks.correct(bytes, start)
-    if (id === 'other') return id
-    if (times !== undefined) correctTimes(bytes, times, id, this.clock, next)
-    return end
+    if (id !== 'other') correctTimes(bytes, times, id, clock, next)
+    return id === 'other' ? id : end
+  }
+
+  /** The clock of a track, by tables that may be behind its packet; `'later'` where they may be in what has not come yet. */
+  #clockOf(bytes: Buffer, from: number, pid: number, isLast: boolean): ProgramClock | 'later' {
+    const { size, before } = this.#packets
+    const known = this.clocks.of(pid)
+    if (known !== undefined) return known
+    for (let at = from; at + size <= bytes.length && bytes[at + before] === syncByte; at += size) {
+      const clock = this.clocks.read(bytes, at + before) ? this.clocks.of(pid) : undefined
+      if (clock !== undefined) return clock
+    }
+    if (!isLast && bytes.length - from <= mostBeforeTables) return 'later'
+    this.clocks.stopWaiting()
+    return this.clocks.of(pid)!
   }
 
   /** When the next packet of a track is to be decoded, if it is known; `'later'` where it may be in what has not come yet. */
@@ -166,19 +186,20 @@ const endCode = 0xb9
 const pictureStart = Buffer.from('00000100', 'hex')
 
 class ProgramStream implements PacketStream {
-  readonly clock = new ProgramClock()
+  readonly clocks = new ProgramClocks()
+  readonly #clock = this.clocks.only
   readonly head = Buffer.alloc(0)
 
   correct(bytes: Buffer, from: number, isLast: boolean): number {
     const { code, end } = programPacket(bytes, from)
     if (code === undefined || end < 0) return end
     const times = packetTimes(bytes, from, end)
-    const isDoubtful = times !== undefined && this.clock.isDoubtful(code, times.decoded)
+    const isDoubtful = times !== undefined && this.#clock.isDoubtful(code, times.decoded)
     const next = isDoubtful ? this.#nextTime(bytes, end, code, isLast) : undefined
     if (next === 'later') return -1
-    if (times !== undefined) correctTimes(bytes, times, code, this.clock, next)
+    if (times !== undefined) correctTimes(bytes, times, code, this.#clock, next)
     if (isPictureCode(code & 0xff)) {
-      this.clock.addPictures(code, picturesIn(bytes, from + 6, end) - (times === undefined ? 0 : 1))
+      this.#clock.addPictures(code, picturesIn(bytes, from + 6, end) - (times === undefined ? 0 : 1))
     }
     return end
   }

@@ -1,7 +1,8 @@
 import {
-  onlyProgram,
+  noPackets as nothing,
   packetBytes,
   pidOf,
+  programsOf,
   programsTable,
   type ProgramTrack,
   sectionIn,
@@ -14,8 +15,6 @@ import {
  * its mind, the same sound goes on under another packet number, which FFmpeg takes for another track. By the tables of the stream
  * (PAT and PMT of ISO/IEC 13818-1) packets get the numbers that they had before, and the new tables become packets of nothing.
  */
-
-const nothing = 0x1fff
 
 /** Gives the packets of a stream the numbers that their tracks had at first. */
 export class ProgramTracks {
@@ -47,7 +46,8 @@ export class ProgramTracks {
     const section = sectionIn(bytes, at, pid === 0 ? programsTable : tracksTable)
     if (pid === 0 && section !== undefined) {
       this.#programs = Buffer.from(bytes.subarray(at, at + packetBytes))
-      this.#tableId = onlyProgram(section)
+      const [only, ...others] = programsOf(section)
+      this.#tableId = others.length === 0 ? only?.tableId : undefined
     } else if (pid !== 0 && section !== undefined && this.#table?.equals(section) !== true) {
       if (!this.#change(tracksOf(section)) && this.#splits) return 'other'
       this.#table = Buffer.from(section)

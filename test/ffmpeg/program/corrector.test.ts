@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { clockCorrector } from '../../../src/ffmpeg/program/corrector.ts'
-import { second, timed, timesIn } from './transport.ts'
+import { programOf, programs, second, tableId, timed, timesIn, type Track } from './transport.ts'
 
 describe('clockCorrector', () => {
   it('is for transport and program streams only', () => {
@@ -39,6 +39,7 @@ describe('clockCorrector', () => {
     return Buffer.concat([...parts, corrector.end()])
   }
   const [picture, sound] = [0x100, 0x101]
+  const [mpeg2, mp2] = [2, 3]
   const steps = (from: number, to: number, step: number): number[] =>
     Array.from({ length: Math.round((to - from) / step) }, (_, index) => from + index * step)
 
@@ -77,12 +78,55 @@ describe('clockCorrector', () => {
   })
 
   it('keeps back no more than a little until it knows of a packet whether it leaps', () => {
-    const corrector = clockCorrector(Buffer.concat(Array<Buffer>(10).fill(timed(sound, 10))))!
-    let given = 0
+    const tables = Buffer.concat([programs(tableId), programOf([[sound, mp2]]), programs(tableId)])
+    const corrector = clockCorrector(tables)!
+    let given = corrector.push(tables).length
     for (const time of steps(10, 12, 0.04)) given += corrector.push(timed(sound, time)).length
     given += corrector.push(timed(sound, 500)).length
     const pictures = Buffer.concat(Array<Buffer>(500).fill(timed(picture, 500, 0xe0)))
     for (let pieces = 0; pieces < 10; pieces++) given += corrector.push(pictures).length
-    expect(given).toBeGreaterThan(51 * 188 + 9 * pictures.length)
+    expect(given).toBeGreaterThan(52 * 188 + 9 * pictures.length)
+  })
+
+  describe('of several programmes', () => {
+    const [picture2, sound2] = [0x200, 0x201]
+    const first = programOf([
+      [picture, mpeg2],
+      [sound, mp2],
+    ])
+    const rest = Array.from({ length: 40 }, (_, index): Track => [0x300 + index, mp2])
+    // It takes more than a packet.
+    const second2 = programOf([...rest, [picture2, mpeg2], [sound2, mp2]], { pid: 0x1001, of: 2, ticks: picture2 })
+    const tables = [programs(tableId, 0x1001), first, second2]
+    const sent = steps(0, 4, 0.04).flatMap((time) => [
+      timed(sound2, 50_000 + time),
+      timed(picture, 1000 + time, 0xe0),
+      timed(picture2, 50_000.02 + time, 0xe0),
+      timed(sound, 1000.01 + time),
+    ])
+    const right = (from: number): unknown[] =>
+      steps(from, from + 4, 0.04).map((time) => expect.closeTo(time, 4) as unknown)
+
+    it.each([
+      ['tables first', 0],
+      ['tables behind the first packets', 9],
+    ])('gives each a clock of its own: %s', (_what, at) => {
+      const stream = Buffer.concat([...sent.slice(0, at), ...tables, ...sent.slice(at)])
+      for (const size of [100, 1000, 1_000_000]) {
+        const made = corrected(stream, size)
+        expect(timesIn(made, picture)).toEqual(right(60))
+        expect(timesIn(made, sound)).toEqual(right(60.01))
+        expect(timesIn(made, sound2)).toEqual(right(60))
+        expect(timesIn(made, picture2)).toEqual(right(60.02))
+      }
+    })
+
+    it('waits for tables that do not come, but not without end', () => {
+      const corrector = clockCorrector(Buffer.concat(sent))!
+      const all = Buffer.concat(Array<Buffer>(40).fill(Buffer.concat(sent)))
+      let given = 0
+      for (let at = 0; at < all.length; at += 65_536) given += corrector.push(all.subarray(at, at + 65_536)).length
+      expect(given).toBeGreaterThan(0.9 * all.length)
+    })
   })
 })

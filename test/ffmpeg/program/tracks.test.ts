@@ -34,7 +34,7 @@ describe('the tracks of a programme', () => {
         [0x202, mp2, 'deu'],
         [0x203, mp2, 'fra'],
       ],
-      0x1100,
+      { pid: 0x1100 },
     )
     expect(correct(tracks, programs(0x1100), later)).toEqual([0, nothing])
     const packets = [0x200, 0x201, 0x202, 0x203].map((pid) => packet(pid))
@@ -64,7 +64,7 @@ describe('the tracks of a programme', () => {
     const tracks = new ProgramTracks(true)
     correct(tracks, programs(tableId), programOf([german]))
     const next: Track[] = [[0x201, aac, 'deu']]
-    expect(correct(tracks, programOf(next, tableId, false), packet(0x101))).toEqual([tableId, 0x101])
+    expect(correct(tracks, programOf(next, { isCurrent: false }), packet(0x101))).toEqual([tableId, 0x101])
     expect(correct(tracks, programOf(next))).toEqual(['other'])
   })
 

@@ -11,10 +11,24 @@ export function packet(pid: number, payload: readonly number[] = []): Buffer {
   return bytes
 }
 
-/** A section of a table: its number, then what `content` says, then its checksum. */
-export function table(pid: number, id: number, content: readonly number[], isCurrent = true): Buffer {
-  const section = [id, 0xb0, content.length + 9, 0, 1, isCurrent ? 0xc1 : 0xc0, 0, 0, ...content]
-  return packet(pid, [0, ...section, ...checksum(section)])
+interface SectionOptions {
+  isCurrent?: boolean
+  /** The number of what it is about. */
+  of?: number
+}
+
+/** A section of a table: its number, then what `content` says, then its checksum; in as many packets as it needs. */
+export function table(pid: number, id: number, content: readonly number[], options: SectionOptions = {}): Buffer {
+  const { isCurrent = true, of = 1 } = options
+  const length = content.length + 9
+  const section = [id, 0xb0 | (length >> 8), length & 0xff, 0, of, isCurrent ? 0xc1 : 0xc0, 0, 0, ...content]
+  const payload = [0, ...section, ...checksum(section)]
+  const packets = Array.from({ length: Math.ceil(payload.length / 184) }, (_, index) => {
+    const bytes = packet(pid, payload.slice(184 * index, 184 * (index + 1)))
+    if (index > 0) bytes[1]! &= ~0x40
+    return bytes
+  })
+  return Buffer.concat(packets)
 }
 
 /** CRC-32 as MPEG has it: from the highest bit, and not inverted. */
@@ -34,12 +48,23 @@ export const programs = (...tables: number[]): Buffer =>
     tables.flatMap((pid, index) => [0, index + 1, 0xe0 | (pid >> 8), pid & 0xff]),
   )
 
-export function programOf(tracks: readonly Track[], pid = tableId, isCurrent = true): Buffer {
+interface ProgramOptions extends SectionOptions {
+  /** The number of the packets of its table. */
+  pid?: number
+  /** The number of those with its clock. */
+  ticks?: number
+}
+
+/** The table of a programme. */
+export function programOf(
+  tracks: readonly Track[],
+  { pid = tableId, ticks = 0x100, ...options }: ProgramOptions = {},
+): Buffer {
   const described = tracks.flatMap(([track, type, language = '']) => {
     const about = language === '' ? [] : [0x0a, 4, ...Buffer.from(language, 'latin1'), 0]
     return [type, 0xe0 | (track >> 8), track & 0xff, 0xf0, about.length, ...about]
   })
-  return table(pid, 2, [0xe1, 0, 0xf0, 0, ...described], isCurrent)
+  return table(pid, 2, [0xe0 | (ticks >> 8), ticks & 0xff, 0xf0, 0, ...described], options)
 }
 
 /** Ticks of a second. */
