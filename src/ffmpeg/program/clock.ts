@@ -43,6 +43,15 @@ export class ProgramClock {
   /** What is added to the times of tracks that have not leapt since the last one did. */
   #offset: number | undefined
 
+  get hasBegun(): boolean {
+    return this.#offset !== undefined
+  }
+
+  /** Begins at the first time of all its tracks, in ticks; without, it begins at that of the first packet. */
+  begin(time: number): void {
+    this.#offset ??= beginning - time
+  }
+
   /** Another part begins: its tracks may have other numbers. */
   beginPart(): void {
     this.#before = this.#all

@@ -32,6 +32,11 @@ export class ProgramClocks {
     return sections.length > 0
   }
 
+  /** Whether there are several programmes, each of which begins where it has begun itself. */
+  get areSeveral(): boolean {
+    return this.#programs.length > 1
+  }
+
   /** The clock of the packets of the number `pid`; `undefined` where a table may come that says it. */
   of(pid: number): ProgramClock | undefined {
     const programs = this.#programs

@@ -105,6 +105,9 @@ const mostBeforeTables = 2_097_152
 /** Bytes that are kept back, at most, until the next packet of a track has come. */
 const mostAhead = 524_288
 
+/** A picture is shown at most this long after it has been decoded, and sound is sent no later than that, in ticks. */
+const mostDelay = 10 * second
+
 class TransportStream implements PacketStream {
   readonly #packets: Packets
   readonly #tracks: ProgramTracks
@@ -138,7 +141,7 @@ class TransportStream implements PacketStream {
     if (times === undefined) return this.#tracks.correct(bytes, start) === 'other' ? 'other' : end
     const pid = pidOf(bytes, start)
     const clock = this.#clockOf(bytes, end, pid, isLast)
-    if (clock === 'later') return -1
+    if (clock === 'later' || !this.#begin(clock, bytes, from, isLast)) return -1
     const isDoubtful = clock.isDoubtful(this.#tracks.numberOf(pid), times.decoded)
     const next = isDoubtful ? this.#nextTime(bytes, end, pid, isLast) : undefined
     if (next === 'later') return -1
@@ -159,6 +162,30 @@ class TransportStream implements PacketStream {
     if (!isLast && bytes.length - from <= mostBeforeTables) return 'later'
     this.clocks.stopWaiting()
     return this.clocks.of(pid)!
+  }
+
+  /**
+   * Begins the clock of one of several programmes at the earliest time of its first packets: its sound may be sent a second later than
+   * its picture, and all programmes are to begin at the same time. `false` where these may not all have come.
+   */
+  #begin(clock: ProgramClock, bytes: Buffer, from: number, isLast: boolean): boolean {
+    if (clock.hasBegun || !this.clocks.areSeveral) return true
+    const { size, before } = this.#packets
+    const firsts = new Map<number, number>()
+    let isEnough = isLast
+    for (let at = from; at + size <= bytes.length && bytes[at + before] === syncByte; at += size) {
+      const pid = pidOf(bytes, at + before)
+      const times = timesInPacket(bytes, at + before)
+      if (times === undefined || this.clocks.of(pid) !== clock) continue
+      const first = firsts.get(pid)
+      if (first === undefined) firsts.set(pid, times.shown)
+      else if (shortest(times.shown - first) > second) isEnough = true
+    }
+    if (!isEnough && bytes.length - from <= mostBeforeTables) return false
+    const [time = 0, ...others] = firsts.values()
+    const earliest = others.map((other) => shortest(other - time)).filter((ahead) => ahead < 0 && ahead > -mostDelay)
+    clock.begin(time + Math.min(0, ...earliest))
+    return true
   }
 
   /** When the next packet of a track is to be decoded, if it is known; `'later'` where it may be in what has not come yet. */
@@ -240,9 +267,6 @@ function picturesIn(bytes: Buffer, from: number, to: number): number {
   for (let at = bytes.indexOf(pictureStart, from); at >= 0 && at < to; at = bytes.indexOf(pictureStart, at + 4)) count++
   return count
 }
-
-/** A picture is shown at most this long after it has been decoded, in ticks. */
-const mostDelay = 10 * second
 
 /** Corrects the times of an elementary packet, behind which the `next` of its track has another. */
 function correctTimes(

@@ -121,6 +121,22 @@ describe('clockCorrector', () => {
       }
     })
 
+    it('begins each with the earliest of its tracks, though that is sent later', () => {
+      const late = steps(0, 4, 0.04).flatMap((time) => [
+        timed(picture, 1000 + time, 0xe0),
+        timed(picture2, 1.2 + time, 0xe0),
+        timed(sound2, time),
+        timed(sound, 999 + time),
+      ])
+      for (const size of [100, 1_000_000]) {
+        const made = corrected(Buffer.concat([...tables, ...late]), size)
+        expect(timesIn(made, sound)).toEqual(right(60))
+        expect(timesIn(made, picture)).toEqual(right(61))
+        expect(timesIn(made, sound2)).toEqual(right(60))
+        expect(timesIn(made, picture2)).toEqual(right(61.2))
+      }
+    })
+
     it('waits for tables that do not come, but not without end', () => {
       const corrector = clockCorrector(Buffer.concat(sent))!
       const all = Buffer.concat(Array<Buffer>(40).fill(Buffer.concat(sent)))
