@@ -19,6 +19,8 @@ export interface Place {
   blocks: number
   /** What those before it mean for what follows: a plain value, or absent. */
   state?: unknown
+  /** What else is known of all that was written: a plain value, or absent. */
+  shared?: unknown
   /** Orders of the turns whose text was written without waiting for what follows. */
   cuts: readonly number[]
 }

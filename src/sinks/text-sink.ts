@@ -12,7 +12,7 @@ import { liveSource, relayEvents } from '../stage.ts'
 import { failOnceHeard } from '../stream-helpers.ts'
 import type { TypedWritable } from '../events.ts'
 import type { PassedOnEvents } from '../transforms/diarize-events.ts'
-import { openTarget, type Destination, type SinkTarget } from './destination.ts'
+import { openTarget, type Destination, type SinkTarget, unwritable } from './destination.ts'
 
 /** Options that every sink has. */
 export interface SinkOptions {
@@ -234,7 +234,11 @@ export class TextSink extends Writable {
       }
       const composer = await this.#load()
       if (composer === undefined) return
-      composer.resumeFrom(place)
+      const { path: file = '' } = this.#destination
+      const { linesBefore } = await import('./kept-lines.ts')
+      await composer.resumeFrom(place, linesBefore(file, place.bytes)).catch((error: unknown) => {
+        throw unwritable(file, error)
+      })
       let text = ''
       for (const turn of turns) {
         if (turn.order < place.order) continue

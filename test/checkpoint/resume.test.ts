@@ -5,18 +5,26 @@ import { PassThrough, Transform, Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import {
+  assSink,
+  csvSink,
+  ctmSink,
   diarize,
   type DiarizeOptions,
   fanOut,
   fileSource,
   jsonlSink,
+  lrcSink,
   resample,
   run,
   rttmSink,
+  sbvSink,
   srtSink,
+  stmSink,
   textSink,
   transcribe,
+  ttmlSink,
   vttSink,
+  whisperJsonSink,
 } from '../../src/index.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { whenComplete } from '../../src/checkpoint/stages.ts'
@@ -27,7 +35,7 @@ import { temporaryDirectories } from '../sinks/temporary.ts'
 import { linesOf, wordsOf, writeTalk } from './talk.ts'
 
 const directory = temporaryDirectories()
-const ENDINGS = ['srt', 'vtt', 'txt', 'rttm', 'jsonl']
+const ENDINGS = ['srt', 'vtt', 'ass', 'ttml', 'sbv', 'lrc', 'csv', 'json', 'txt', 'rttm', 'ctm', 'stm', 'jsonl']
 
 /** No cue is cut for the time that a busy machine takes. */
 const patient = { maxDelayMs: 10_000 }
@@ -39,9 +47,17 @@ function hear(file: string, folder: string, options: Options = {}, more: Diarize
   const at = (ending: string) => path.join(folder, `talk.${ending}`)
   const sinks = fanOut(
     srtSink(at('srt'), { layout: patient }),
-    vttSink(at('vtt'), { layout: patient }),
+    vttSink(at('vtt'), { layout: patient, colours: true }),
+    assSink(at('ass'), { layout: patient }),
+    ttmlSink(at('ttml'), { layout: patient }),
+    sbvSink(at('sbv'), { layout: patient }),
+    lrcSink(at('lrc'), { layout: patient }),
+    csvSink(at('csv')),
+    whisperJsonSink(at('json')),
     textSink(at('txt')),
     rttmSink(at('rttm')),
+    ctmSink(at('ctm')),
+    stmSink(at('stm')),
     jsonlSink(at('jsonl')),
   )
   const hearing = diarize({

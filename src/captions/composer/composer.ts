@@ -43,11 +43,14 @@ export class Composer {
   get place(): Place {
     const { blocks, bytes, state } = this.#keptFrom
     const { oldest, cuts } = this.#history
-    return { order: oldest, blocks, bytes: blocks === 0 ? 0 : bytes, state, cuts }
+    const shared = this.#format.shared?.value
+    const place = { order: oldest, blocks, bytes: blocks === 0 ? 0 : bytes, state, cuts }
+    return shared === undefined ? place : { ...place, shared }
   }
 
-  /** Goes on behind a text that ends at `place`. Is called before anything is added. */
-  resumeFrom({ order, blocks, bytes, state }: Place): void {
+  /** Goes on behind a text that ends at `place`, and consists of `lines`. Is called before anything is added. */
+  async resumeFrom({ order, blocks, bytes, state, shared }: Place, lines: AsyncIterable<string>): Promise<void> {
+    await this.#format.shared?.resumeFrom(shared, lines)
     this.#history.resumeFrom(order)
     if (blocks === 0) return
     this.#keptFrom = { state, blocks, bytes }

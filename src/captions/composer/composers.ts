@@ -11,7 +11,14 @@ import { formatCtmSegment, formatStmSegment, RttmRuns, type RttmState } from '..
 import { formatSrtCue } from '../formats/srt.ts'
 import { type Paragraph, tabbedOpening, Transcript } from '../formats/transcript.ts'
 import { formatLrcCue, formatLrcEnd, formatSbvCue } from '../formats/sbv-lrc.ts'
-import { csvHeader, formatCsvSegment, WhisperJson, type WhisperState, type WhisperTexts } from '../formats/tables.ts'
+import {
+  csvHeader,
+  formatCsvSegment,
+  takeTexts,
+  WhisperJson,
+  type WhisperState,
+  type WhisperTexts,
+} from '../formats/tables.ts'
 import { formatTtmlCue, ttmlFooter, ttmlHeader } from '../formats/ttml.ts'
 import { formatVttCue, vttHeader, vttHeaderOf } from '../formats/vtt.ts'
 import { cueLabel } from '../layout/labels.ts'
@@ -73,6 +80,7 @@ export function vttComposer(settings: CaptionSettings & { colours?: boolean; hig
         highlightWords,
         label: cueLabel(cue, previous, layout),
       }),
+    ...(colours && { shared: styles }),
   })
   return new Composer(format, segment)
 }
@@ -95,6 +103,7 @@ export function assComposer(settings: CaptionSettings & AssLook): Composer {
         previousEnd: previous?.end,
         highlightWords,
       }),
+    shared: styles,
   })
   return new Composer(format, segment)
 }
@@ -117,6 +126,7 @@ export function ttmlComposer(settings: CaptionSettings): Composer {
         label: cueLabel(cue, previous, layout),
       }),
     ending: () => ttmlFooter,
+    shared: styles,
   })
   return new Composer(format, segment)
 }
@@ -156,7 +166,9 @@ export function csvComposer(options: TableOptions, segment: WordRunOptions | und
 export function whisperComposer(options: TableOptions, segment: WordRunOptions | undefined): Composer {
   const texts: WhisperTexts = { list: [], length: 0 }
   return new Composer(
-    segmentFormat((state?: WhisperState) => new WhisperJson(options, texts, state), WhisperJson.header),
+    segmentFormat((state?: WhisperState) => new WhisperJson(options, texts, state), WhisperJson.header, {
+      resumeFrom: (_value, lines) => takeTexts(texts, lines),
+    }),
     segment,
   )
 }

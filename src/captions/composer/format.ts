@@ -33,6 +33,16 @@ export interface Format {
   isNumbered: boolean
   /** Makes blocks from the beginning, or from a state of another writer and a number of blocks on. */
   writer(state?: unknown, blocks?: number): Writer
+  /** What all of its writers know together; absent where that is nothing. */
+  shared?: Shared
+}
+
+/** What is known of a whole text, wherever in it a writer is, and so is in no state of one. */
+export interface Shared {
+  /** What of it the text does not say, as a plain value: it is kept with each place, and so must be small. */
+  readonly value?: unknown
+  /** Takes up what was known at a place: its value, and the lines before it. */
+  resumeFrom(value: unknown, lines: AsyncIterable<string>): void | Promise<void>
 }
 
 export interface CaptionFormat {
@@ -43,10 +53,11 @@ export interface CaptionFormat {
   cue: (cue: Cue, previous: PreviousCue | undefined) => string
   /** What the file ends with, after the last visible cue; absent where it needs no end. */
   ending?: (last: PreviousCue | undefined) => string
+  shared?: Shared
 }
 
 /** A {@link Format} of captions: utterances are laid out as cues, and these written. */
-export function captionFormat({ header, isNumbered, layout, cue: write, ending }: CaptionFormat): Format {
+export function captionFormat({ header, isNumbered, layout, cue: write, ending, shared }: CaptionFormat): Format {
   const writer = (state?: unknown, blocks = 0): Writer => {
     const before = state as LayoutState | undefined
     let count = blocks
@@ -71,7 +82,7 @@ export function captionFormat({ header, isNumbered, layout, cue: write, ending }
       close: (next) => [...cues.close(next), ...(next === Infinity ? endOf(ending(previous)) : [])],
     }
   }
-  return { header, isNumbered, maxDelay: layout.maxDelayMs, writer }
+  return { header, isNumbered, maxDelay: layout.maxDelayMs, writer, ...(shared !== undefined && { shared }) }
 }
 
 /** A text that grows with each segment; what is written never changes. */
@@ -96,7 +107,11 @@ const MAX_DELAY_MS = 750
 const MAX_TOGETHER = 16
 
 /** A {@link Format} of segments behind a header; `begin` begins the text, or goes on from a state of it. */
-export function segmentFormat<State>(begin: (state?: State) => SegmentText<State>, header = ''): Format {
+export function segmentFormat<State>(
+  begin: (state?: State) => SegmentText<State>,
+  header = '',
+  shared?: Shared,
+): Format {
   const writer = (state?: unknown): Writer => {
     const text = begin(state as State)
     let together = 0
@@ -121,7 +136,7 @@ export function segmentFormat<State>(begin: (state?: State) => SegmentText<State
       },
     }
   }
-  return { header, maxDelay: MAX_DELAY_MS, isNumbered: false, writer }
+  return { header, maxDelay: MAX_DELAY_MS, isNumbered: false, writer, ...(shared !== undefined && { shared }) }
 }
 
 function endOf(text: string): Block[] {

@@ -66,6 +66,16 @@ export const assHeader = assHeaderOf()
 export class AssStyles {
   readonly #styles = new Map<string, string>()
 
+  /** All speakers so far, in order of appearance. */
+  get value(): string[] {
+    return [...this.#styles.keys()]
+  }
+
+  /** Takes up the {@link value} of a run that is gone on with; absent where that was not kept. */
+  resumeFrom(speakers: unknown): void {
+    if (Array.isArray(speakers)) for (const speaker of speakers as string[]) this.styleOf(speaker)
+  }
+
   /** @param speaker - label or name; `undefined` for an unattributed cue. */
   styleOf(speaker: string | undefined): string {
     if (speaker === undefined) return ASS_DEFAULT_STYLE

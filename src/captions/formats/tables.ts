@@ -77,7 +77,7 @@ export class WhisperJson {
     if (text === '') return ''
     const { segments: id, language = segment.language } = this.#state
     this.#state = { segments: id + 1, ...(language !== undefined && { language }) }
-    this.#keep(id, text)
+    keep(this.#texts, id, text)
     const { start, end } = seconds(segment)
     const words = segment.words.flatMap((word) => wordRecord(word))
     const speaker = speakerOf(segment, this.#options)
@@ -91,12 +91,29 @@ export class WhisperJson {
     const text = list.slice(0, segments).map((one) => ` ${one}`)
     return `\n],${length > LONGEST_TEXT ? '' : `"text":${toJson(text.join(''))},`}"language":${toJson(language)}}\n`
   }
+}
 
-  #keep(id: number, text: string): void {
-    const texts = this.#texts
-    texts.length += text.length - (texts.list[id]?.length ?? 0)
-    if (texts.length <= LONGEST_TEXT) texts.list[id] = text
-    else texts.list = []
+function keep(texts: WhisperTexts, id: number, text: string): void {
+  texts.length += text.length - (texts.list[id]?.length ?? 0)
+  if (texts.length <= LONGEST_TEXT) texts.list[id] = text
+  else texts.list = []
+}
+
+/** Takes the texts of the segments that stand in `lines`, the first ones of a file. */
+export async function takeTexts(texts: WhisperTexts, lines: AsyncIterable<string>): Promise<void> {
+  for await (const line of lines) {
+    if (line === WhisperJson.header) continue
+    const { id, text } = segmentIn(line)
+    keep(texts, id, text.slice(1))
+    if (texts.length > LONGEST_TEXT) return
+  }
+}
+
+function segmentIn(line: string): { id: number; text: string } {
+  try {
+    return JSON.parse(line.replace(/,$/, '')) as { id: number; text: string }
+  } catch (cause) {
+    throw Object.assign(new Error('a segment cannot be read', { cause }), { code: 'FILE_CHANGED' })
   }
 }
 

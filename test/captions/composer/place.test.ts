@@ -1,6 +1,20 @@
+import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { type Composer } from '../../../src/captions/composer/composer.ts'
-import { rttmComposer, srtComposer, transcriptComposer, vttComposer } from '../../../src/captions/composer/composers.ts'
+import {
+  assComposer,
+  csvComposer,
+  ctmComposer,
+  lrcComposer,
+  rttmComposer,
+  sbvComposer,
+  srtComposer,
+  stmComposer,
+  transcriptComposer,
+  ttmlComposer,
+  vttComposer,
+  whisperComposer,
+} from '../../../src/captions/composer/composers.ts'
 import { layoutSettings } from '../../../src/captions/layout/options.ts'
 import type { Place } from '../../../src/checkpoint/checkpoint.ts'
 import type { Turn } from '../../../src/model.ts'
@@ -11,8 +25,17 @@ const settings = { layout: layoutSettings({}), names: true, segment: undefined }
 const composers: Record<string, () => Composer> = {
   srt: () => srtComposer(settings),
   vtt: () => vttComposer(settings),
+  'vtt in colours': () => vttComposer({ ...settings, colours: true }),
+  ass: () => assComposer(settings),
+  ttml: () => ttmlComposer(settings),
+  sbv: () => sbvComposer(settings),
+  lrc: () => lrcComposer(settings),
+  csv: () => csvComposer({}, undefined),
+  json: () => whisperComposer({}, undefined),
   txt: () => transcriptComposer({}, undefined),
   rttm: () => rttmComposer({}, undefined),
+  ctm: () => ctmComposer({}, undefined),
+  stm: () => stmComposer({}, undefined),
 }
 
 /** A file as a sink would write it. */
@@ -42,8 +65,9 @@ class Text {
   /** The same after a crash: what is before the place, and behind it what of `turns` is not in it. */
   async resumeFrom(composer: Composer, turns: readonly Turn[]): Promise<Text> {
     const place = JSON.parse(JSON.stringify(this.#composer.place)) as Place
-    composer.resumeFrom(place)
-    const text = new Text(composer, this.#bytes.subarray(0, place.bytes))
+    const kept = this.#bytes.subarray(0, place.bytes)
+    await composer.resumeFrom(place, Readable.from(kept.toString().split('\n').filter(Boolean)))
+    const text = new Text(composer, kept)
     for (const turn of turns) {
       if (turn.order < place.order) continue
       text.#append(await composer.add(turn))

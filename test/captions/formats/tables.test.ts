@@ -1,7 +1,8 @@
+import { Readable } from 'node:stream'
 import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { csvHeader, formatCsvSegment, WhisperJson } from '../../../src/captions/formats/tables.ts'
+import { csvHeader, formatCsvSegment, takeTexts, WhisperJson } from '../../../src/captions/formats/tables.ts'
 import { cleanLine } from '../../../src/captions/text.ts'
 import { displayName } from '../../../src/captions/speakers.ts'
 import { runs } from '../../helpers/runs.ts'
@@ -106,6 +107,18 @@ describe('WhisperJson', () => {
       }),
       { numRuns: runs(500) },
     )
+  })
+
+  it('takes its texts from the lines of a file that is gone on with, and refuses what is no segment', async () => {
+    const first = new WhisperJson()
+    const written = WhisperJson.header + ['one', 'two'].map((text) => first.add(spoken('A', 0, 1, { text }))).join('')
+    const texts = { list: [], length: 0 }
+    await takeTexts(texts, Readable.from(written.split('\n')))
+    const rest = new WhisperJson({}, texts, first.state)
+    const whole = written + rest.add(spoken('A', 0, 1, { text: 'three' })) + rest.ending()
+    expect((JSON.parse(whole) as { text: string }).text).toBe(' one two three')
+    const changed = takeTexts({ list: [], length: 0 }, Readable.from(['{"id":0,"tex']))
+    await expect(changed).rejects.toMatchObject({ code: 'FILE_CHANGED' })
   })
 
   it('leaves the whole text out where it would take too much memory', () => {
