@@ -9,6 +9,8 @@ import { calledBy, type Reader, readText, type Transcript } from './transcript-f
 const LONGEST_LINE = 16_777_216
 /** Most characters of records between two items, which are kept to be written again with the second. */
 const MOST_BETWEEN = 67_108_864
+/** More captions than there ever are above each other. */
+const MOST_LANES = 1000
 /** What `jsonlSink()` writes; a file may have records of other types beside these. */
 const TYPES: ReadonlySet<unknown> = new Set(['turn', 'segment', 'cue', 'summary', ...jsonlEvents])
 
@@ -135,6 +137,9 @@ type Fields = Record<string, unknown>
 
 const isTime = (value: unknown): boolean => typeof value === 'number' && Number.isSafeInteger(value)
 const isText = (value: unknown): boolean => typeof value === 'string'
+const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText)
+const isLane = (value: unknown): boolean =>
+  value === undefined || (isTime(value) && Number(value) >= 0 && Number(value) < MOST_LANES)
 const isTextOrAbsent = (value: unknown): boolean => value === undefined || typeof value === 'string'
 
 /** Whether a record can be taken for the event of its name: what was not written here may be anything. */
@@ -145,8 +150,8 @@ function isEvent(event: (typeof jsonlEvents)[number], { start, end, reason, repe
 }
 
 /** Whether the fields that turns, segments and cues have in common are right. */
-function isSpoken({ start, end, speaker, channel, language, words }: Fields): boolean {
-  const isRight = isTime(start) && isTime(end) && [speaker, channel, language].every(isTextOrAbsent)
+function isSpoken({ start, end, speaker, speakerName, channel, language, words }: Fields): boolean {
+  const isRight = isTime(start) && isTime(end) && [speaker, speakerName, channel, language].every(isTextOrAbsent)
   return isRight && Array.isArray(words) && words.every((word: unknown) => isWord(word))
 }
 
@@ -170,7 +175,7 @@ function segmentOf({ order, revision, ...fields }: Fields): Segment | 'wrong' {
 
 function cueOf(type: unknown, fields: Fields): Cue | 'wrong' | undefined {
   if (type !== 'cue') return undefined
-  const { index, lines } = fields
-  const isRight = isTime(index) && Array.isArray(lines) && lines.every(isText) && isSpoken(fields)
-  return isRight ? (fields as unknown as Cue) : 'wrong'
+  const { index, lines, lineSpeakers, lane } = fields
+  const isPlaced = isLane(lane) && (lineSpeakers === undefined || isTexts(lineSpeakers))
+  return isTime(index) && isTexts(lines) && isPlaced && isSpoken(fields) ? (fields as unknown as Cue) : 'wrong'
 }

@@ -21,6 +21,7 @@ import {
 import type { SinkTarget } from '../../src/sinks/destination.ts'
 import { sinkOf } from '../../src/sinks/formats.ts'
 import { layout } from '../../src/transforms/layout.ts'
+import type { Word } from '../../src/model.ts'
 import { ttmlFooter, ttmlHeader } from '../../src/captions/formats/ttml.ts'
 import { makeTurn } from '../captions/example-turn.ts'
 import { nastyText, openMarks } from '../captions/nasty-text.ts'
@@ -195,6 +196,33 @@ describe('whisperJsonSink', () => {
     stream.on('warning', (warning) => warnings.push(warning))
     await pipeline(Readable.from([...turns, makeTurn(2, 'C:Five!', { start: 6000, revision: 1 })]), stream)
     expect(warnings).toMatchObject([{ code: 'REVISION_NOT_APPLIED', count: 1 }])
+  })
+})
+
+describe('a cue of two speakers', () => {
+  const cue = { index: 1, start: 0, end: 2000, lines: ['-Yes?', '- No, no!'], lineSpeakers: ['Ann', 'Bob'] }
+  const written = async (words: Word[], sink: (out: Writable) => Writable): Promise<string> => {
+    const out = new TextCollector()
+    await pipeline(Readable.from([{ ...cue, words }]), sink(out))
+    return out.text
+  }
+
+  it('is one row, line or segment for each', async () => {
+    expect(await written([], (out) => csvSink(out))).toContain('\r\n0,2000,Ann,Yes?\r\n0,2000,Bob,"No, no!"\r\n')
+    expect(await written([], (out) => textSink(out))).toBe('[00:00:00] Ann: Yes?\n\n[00:00:00] Bob: No, no!\n')
+    const rttm = await written([], (out) => rttmSink(out))
+    expect(rttm.split('\n').map((line) => line.split(' ')[7])).toEqual(['Ann', 'Bob', undefined])
+  })
+
+  it('has the words of each with their times, where these are known', async () => {
+    const words = [
+      { text: 'Yes?', start: 100, end: 300, speaker: 'Ann', final: true },
+      { text: 'No,', start: 600, end: 800, speaker: 'Bob', final: true },
+      { text: 'no!', start: 900, end: 1100, speaker: 'Bob', final: true },
+    ]
+    expect(await written(words, (out) => csvSink(out))).toContain('\r\n100,300,Ann,Yes?\r\n600,1100,Bob,"No, no!"\r\n')
+    const json = JSON.parse(await written(words, (out) => whisperJsonSink(out))) as { segments: { words: object[] }[] }
+    expect(json.segments.map((segment) => segment.words.length)).toEqual([1, 2])
   })
 })
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { Transform } from 'node:stream'
+import { Readable, Transform } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { run } from '../../src/run.ts'
@@ -75,6 +75,48 @@ describe('jsonlSource', () => {
     expect(certainty).toMatchObject({ words: 3, rated: 3 })
     expect(readFileSync(second, 'utf8')).toBe(readFileSync(first, 'utf8'))
     expect(readFileSync(first, 'utf8')).toContain('"name":"Anna"')
+  })
+
+  it.each([
+    [
+      'cues of two speakers',
+      [makeTurn(0, 'A:Yes?'), makeTurn(1, 'B:No!', { start: 300 })],
+      () => layout({ dashes: true }),
+    ],
+    [
+      'cues above each other',
+      [makeTurn(0, 'A:one A:two A:three', { channel: 'L' }), makeTurn(1, 'B:four', { start: 200, channel: 'R' })],
+      () => layout({ overlap: 'stack' }),
+    ],
+    [
+      'segments in a language',
+      [makeTurn(0, 'Das ist ein etwas längerer Satz, der gebrochen werden muss', { language: 'de' })],
+      () => segment(),
+    ],
+    [
+      'segments of a known voice',
+      [makeTurn(0, '', { transcript: 'Hello', speaker: 'A', speakerName: 'Anna', end: 900 })],
+      () => segment(),
+    ],
+  ])('gives back %s, for any sink', async (_what, turns, make) => {
+    const file = path.join(directory(), 'talk.jsonl')
+    await run(Readable.from(turns), make(), jsonlSink(file))
+    const items = await Readable.from(jsonlSource(file)).toArray()
+    expect(items).toEqual(await Readable.from(Readable.from(turns).pipe(make())).toArray())
+  })
+
+  it.each([
+    '"lineSpeakers":["A",1]',
+    '"lineSpeakers":"AB"',
+    '"lane":-1',
+    '"lane":0.5',
+    '"lane":1e9',
+    '"speakerName":7',
+  ])('refuses a cue with %s', async (field) => {
+    const file = path.join(directory(), 'talk.jsonl')
+    writeFileSync(file, `{"type":"cue","index":1,"start":0,"end":9,"lines":["-a","-b"],"words":[],${field}}\n`)
+    const read = run(jsonlSource(file), srtSink(new TextCollector()))
+    await expect(read).rejects.toThrow(/line 1 .* is no cue as jsonlSink\(\) writes it/)
   })
 
   it('changes names and format, with the speakers as they were last revised', async () => {

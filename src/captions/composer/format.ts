@@ -2,7 +2,9 @@ import type { Cue, Segment } from '../../model.ts'
 import { ChannelLayout, shownCue, type LayoutState } from '../layout/channels.ts'
 import type { PreviousCue } from '../layout/labels.ts'
 import type { LayoutSettings } from '../layout/options.ts'
+import { cleanLine } from '../text.ts'
 import type { Utterance } from '../utterances.ts'
+import { wordPlaces } from '../word-places.ts'
 
 /** A whole piece of a file: one cue, or the lines of one segment. */
 export interface Block {
@@ -127,7 +129,7 @@ export function segmentFormat<State>(
       begins,
       add({ cue, segments }) {
         together = begins() ? 1 : together + 1
-        const all = cue === undefined ? segments : [asSegment(cue)]
+        const all = cue === undefined ? segments : segmentsOf(cue)
         return all.flatMap((segment) => blockOf(text.add(segment), segment.start))
       },
       close(next) {
@@ -147,8 +149,24 @@ function blockOf(text: string, start: number): Block[] {
   return text === '' ? [] : [{ text, start }]
 }
 
-function asSegment(cue: Cue): Segment {
-  const { speaker, start, end, lines, words } = cue
-  const turn = { order: cue.index, revision: 0 }
-  return { ...(speaker !== undefined && { speaker }), start, end, text: lines.join(' '), words, turn }
+/** What a cue says: of two speakers, what each of them says, which stands on a line of its own, with a dash. */
+function segmentsOf({ index, speaker, start, end, lines, lineSpeakers, words }: Cue): Segment[] {
+  const turn = { order: index, revision: 0 }
+  if (lineSpeakers === undefined) {
+    return [{ ...(speaker !== undefined && { speaker }), start, end, text: lines.join(' '), words, turn }]
+  }
+  const places = wordPlaces(lines.map(cleanLine), words, true)
+  let next = 0
+  return lines.map((line, i) => {
+    const said = words.slice(next, (next += places?.[i]?.length ?? 0))
+    const times = { start: said[0]?.start ?? start, end: said.at(-1)?.end ?? end }
+    const own = lineSpeakers[i]
+    return {
+      ...(own !== undefined && { speaker: own }),
+      ...times,
+      text: line.replace(/^[-–—]\s*/, ''),
+      words: said,
+      turn,
+    }
+  })
 }

@@ -45,18 +45,19 @@ function turnRecord(turn: Turn, names: SpeakerNames): object {
 }
 
 function segmentRecord(segment: Segment, names: SpeakerNames): object {
-  const { speaker, channel, start, end, text } = segment
+  const { speaker, speakerName, channel, language, start, end, text } = segment
   const { order, revision } = segment.turn
   const words = segment.words.map(wordRecord)
   const name = nameOf(segment, names)
-  return { type: 'segment', order, revision, speaker, name, channel, start, end, text, words }
+  const who = { speaker, name, speakerName }
+  return { type: 'segment', order, revision, ...who, channel, language, start, end, text, words }
 }
 
 function cueRecord(cue: Cue, names: SpeakerNames): object {
-  const { index, speaker, start, end, lines } = cue
+  const { index, speaker, start, end, lane, lines, lineSpeakers } = cue
   const words = cue.words.map(wordRecord)
   const name = nameOf(cue, names)
-  return { type: 'cue', index, speaker, name, start, end, lines, words }
+  return { type: 'cue', index, speaker, name, start, end, lane, lines, lineSpeakers, words }
 }
 
 /** One line of JSON, its `type` `turn`, `segment` or `cue`; a higher `revision` of one `order` replaces the earlier. */

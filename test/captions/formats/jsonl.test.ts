@@ -23,6 +23,17 @@ describe('formatJsonlItem', () => {
     expect(JSON.parse(formatJsonlItem(segment))).toEqual({ type: 'segment', ...turn, ...fields })
   })
 
+  it('writes in which language and by whom a segment is said', () => {
+    const segment = makeSegment('Ja', 100, { speaker: 'B', speakerName: 'Berta', language: 'de' })
+    const record = { speaker: 'B', speakerName: 'Berta', language: 'de' }
+    expect(JSON.parse(formatJsonlItem(segment))).toMatchObject(record)
+  })
+
+  it('writes who says each line of a cue, and how high it stands', () => {
+    const cue = { index: 3, start: 0, end: 900, lane: 1, lines: ['-Hi', '-Yes'], lineSpeakers: ['A', 'B'], words: [] }
+    expect(JSON.parse(formatJsonlItem(cue))).toEqual({ type: 'cue', ...cue })
+  })
+
   it('writes a cue', () => {
     const cue = { index: 3, start: 0, end: 900, speaker: 'A', lines: ['Hi', 'there'], words: [] }
     expect(JSON.parse(formatJsonlItem(cue, { A: 'Alice' }))).toEqual({ type: 'cue', name: 'Alice', ...cue })
