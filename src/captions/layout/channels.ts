@@ -139,6 +139,8 @@ export class ChannelLayout<Out = UnnumberedCue> {
   }
 
   add(utterance: Utterance): Out[] {
+    // A turn that says nothing ends nothing either.
+    if (utterance.cue === undefined && utterance.segments.length === 0) return []
     const before = this.begins(utterance) ? this.close(startOf(utterance)) : []
     return [...before, ...this.#add(utterance).flatMap((cue) => this.#out(cue))]
   }

@@ -48,6 +48,17 @@ describe('cues of two channels', () => {
     expect((first?.end ?? 0) - (first?.start ?? 0)).toBeGreaterThanOrEqual(3000)
   })
 
+  it('are where they would be without a turn between them that says nothing', () => {
+    const nothing: Utterance = { turn: { order: 1, revision: 0 }, segments: [] }
+    const between = (utterances: readonly Utterance[]) => utterances.flatMap((one) => [one, nothing])
+    const single = [makeSegment('Yes.', 0, { speaker: 'A' }), makeSegment('So we begin now.', 400, { speaker: 'B' })]
+    const alone = single.map((segment): Utterance => ({ segments: [segment] }))
+    for (const overlap of ['stack', 'clip'] as const) {
+      expect(shown(lay(between(alone), { overlap }))).toEqual(shown(lay(alone, { overlap })))
+      expect(shown(lay(between(call), { overlap }))).toEqual(shown(lay(call, { overlap })))
+    }
+  })
+
   it('come as soon as it is certain that none comes before', () => {
     const layout = new ChannelLayout(layoutSettings({ overlap: 'stack' }))
     expect(layout.add(turn('Agent', 'One.', 0))).toEqual([])
