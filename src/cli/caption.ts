@@ -124,7 +124,9 @@ async function fasterWay(
 async function makeReport(command: Command): Promise<ReportSink> {
   const { ReportSink: Report } = await import('./view/report-sink.ts')
   const { speakers, layout } = captionOptions(command)
-  return new Report({ ...layout, speakers })
+  const { outputs, stdoutFormat } = command
+  const formats = outputs.map((output) => (output === STDOUT ? stdoutFormat : path.extname(output).slice(1)))
+  return new Report({ ...layout, speakers }, formats)
 }
 
 async function reportEnd(

@@ -10,6 +10,7 @@ import {
   type RttmOptions,
   SCORING_OPTIONS,
   type ScoringOptions,
+  stackedLayout,
   TABLE_OPTIONS,
   type TableOptions,
   TRANSCRIPT_OPTIONS,
@@ -145,7 +146,6 @@ export interface VttSinkOptions extends CaptionSinkOptions {
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function vttSink(target?: SinkTarget, options: VttSinkOptions = {}): Sink {
-  const own = { labels: 'none', overlap: 'stack' } as const
   const { colours = false, highlightWords = false } = options
   checkBoolean('colours', options.colours)
   checkBoolean('highlightWords', options.highlightWords)
@@ -153,7 +153,7 @@ export function vttSink(target?: SinkTarget, options: VttSinkOptions = {}): Sink
     'vttSink()',
     target,
     options,
-    own,
+    stackedLayout,
     ({ vttComposer }, settings) => vttComposer({ ...settings, colours, highlightWords }),
     ['colours', 'highlightWords'],
   )
@@ -182,7 +182,6 @@ export interface AssSinkOptions extends CaptionSinkOptions {
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function assSink(target?: SinkTarget, options: AssSinkOptions = {}): Sink {
-  const own = { labels: 'none', overlap: 'stack' } as const
   const { highlightWords = false, box = false } = options
   checkBoolean('highlightWords', options.highlightWords)
   checkBoolean('box', options.box)
@@ -190,7 +189,7 @@ export function assSink(target?: SinkTarget, options: AssSinkOptions = {}): Sink
     'assSink()',
     target,
     options,
-    own,
+    stackedLayout,
     ({ assComposer }, settings) => assComposer({ ...settings, highlightWords, box }),
     ['highlightWords', 'box'],
   )
@@ -213,8 +212,9 @@ export type TtmlSinkOptions = CaptionSinkOptions
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function ttmlSink(target?: SinkTarget, options: TtmlSinkOptions = {}): Sink {
-  const own = { labels: 'none', overlap: 'stack' } as const
-  return captionSink('ttmlSink()', target, options, own, ({ ttmlComposer }, settings) => ttmlComposer(settings))
+  return captionSink('ttmlSink()', target, options, stackedLayout, ({ ttmlComposer }, settings) =>
+    ttmlComposer(settings),
+  )
 }
 
 /** Options of {@link sbvSink}. */

@@ -116,3 +116,9 @@ export type CaptionFormat = (typeof captionFormats)[number]
 
 /** Formats of cues, which are laid out. */
 export const laidOutFormats: readonly CaptionFormat[] = ['srt', 'vtt', 'ass', 'ttml', 'sbv', 'lrc']
+
+/** Those of them that have a field for who speaks, and in which captions may stand above each other. */
+export const stackedFormats: readonly CaptionFormat[] = ['vtt', 'ass', 'ttml']
+
+/** How these are laid out where nothing else is said. */
+export const stackedLayout = { labels: 'none', overlap: 'stack' } as const
