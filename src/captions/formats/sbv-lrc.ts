@@ -24,14 +24,20 @@ export function lrcTimestamp(centiseconds: number): string {
 
 /**
  * One cue of SBV with its empty line, behind a ready-made label; `''` where nothing is visible. The format has no escapes:
- * a space is put into a text that would be read as the times of a cue, and into `[br]`, which some readers take for a new line.
+ * a space is put into a text that would be read as the times of a cue, and into `[br]`, which some readers take for a new line,
+ * and before a bracket at the beginning of a line, which FFmpeg takes for a header.
  */
 export function formatSbvCue(cue: Pick<Cue, 'start' | 'end' | 'lines'>, label = ''): string {
   const lines = visibleLines(cue.lines, label)
   if (lines.length === 0) return ''
   const { start, end } = captionTimes(cue)
   const text = lines
-    .map((line) => line.replaceAll(/(\d:\d+:\d+[.,]\d*,)(?=\d)/g, '$1 ').replaceAll(/\[(?=br\])/gi, '[ '))
+    .map((line) =>
+      line
+        .replaceAll(/(\d:\d+:\d+[.,]\d*,)(?=\d)/g, '$1 ')
+        .replaceAll(/\[(?=br\])/gi, '[ ')
+        .replace(/^\[/, ' ['),
+    )
     .join('\n')
   return `${sbvTimestamp(start)},${sbvTimestamp(end)}\n${text}\n\n`
 }

@@ -30,7 +30,7 @@ const anyCues = fc
 describe('SBV', () => {
   it('is written as YouTube has it', () => {
     const cue = { start: 3_661_001, end: 3_662_500, lines: ['', 'Hi,', '0:00:01.000,0:00:02.000', '[br]x'] }
-    expect(formatSbvCue(cue, 'Al: ')).toBe('1:01:01.001,1:01:02.500\nAl: Hi,\n0:00:01.000, 0:00:02.000\n[ br]x\n\n')
+    expect(formatSbvCue(cue, 'Al: ')).toBe('1:01:01.001,1:01:02.500\nAl: Hi,\n0:00:01.000, 0:00:02.000\n [ br]x\n\n')
     expect(formatSbvCue({ start: 0, end: 1, lines: ['\u0000'] }, 'Al: ')).toBe('')
     expect(sbvTimestamp(100 * 3_600_000)).toBe('100:00:00.000')
   })
@@ -45,7 +45,8 @@ describe('SBV', () => {
         expect(blocks.pop()).toBe('')
         const read = blocks.map((block) => {
           const [times, ...lines] = block.split('\n')
-          return { times, text: lines.join('\n').replaceAll(', ', ',').replaceAll('[ ', '[') }
+          const text = lines.map((line) => line.replace(/^ \[/, '[')).join('\n')
+          return { times, text: text.replaceAll(', ', ',').replaceAll('[ ', '[') }
         })
         expect(read).toEqual(
           cues.map(({ start, end, lines }) => {
@@ -78,6 +79,14 @@ describe.skipIf(noFfmpeg)('FFmpeg', () => {
   const plain = (text: string) => text.replaceAll(/[^\p{L}\p{N}]+/gu, ' ').trim()
   const isPlain = ({ lines }: { lines: string[] }) =>
     !/[<{}\\[|]|-->/.test(lines.join(' ')) && plain(lines.join(' ')) !== ''
+
+  it('reads lines of SBV that begin with a bracket', () => {
+    const texts = [['Thank you.'], ['[laughter]'], ['So', '[door closes]'], ['[br]x', '[y]'], ['We begin.']]
+    const cues = texts.map((lines, i) => ({ start: 2000 * i, end: 2000 * i + 1500, lines }))
+    const read = throughFfmpeg('subviewer', cues.map((cue) => formatSbvCue(cue)).join(''))
+    const said = ['Thank you', 'laughter', 'So door closes', 'br x y', 'We begin']
+    expect(read.map(({ text }) => plain(text))).toEqual(said)
+  })
 
   it.each([
     [
