@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { OutputDestination } from '../destinations/destination.ts'
 import { InputError } from '../errors.ts'
 import { invalidOption } from '../options.ts'
-import { announce, onSinksDone, recordStage } from '../stage.ts'
+import { announce, liveSource, onSinksDone, recordStage } from '../stage.ts'
 
 /** Where a transcript is read: a path, `-`, or a destination that sinks write to. */
 export type Transcript = string | OutputDestination
@@ -23,12 +23,18 @@ export interface Reader {
   closed: AbortSignal
   /** Calls `done` once nothing of it is on its way to a sink any more, as far as it is known what it is piped into. */
   onDelivered(done: () => void): void
+  /** Notes that all there will be is there already. */
+  noteWhole(): void
 }
 
 /** A Readable of what is made of a transcript; when it is destroyed, a read that waits for bytes is given up. */
 export function transcriptStream(items: (reader: Reader) => AsyncIterable<unknown>, signal?: AbortSignal): Readable {
   const closed = new AbortController()
-  const reader: Reader = { closed: closed.signal, onDelivered: (done) => onSinksDone(source, done) }
+  const reader: Reader = {
+    closed: closed.signal,
+    onDelivered: (done) => onSinksDone(source, done),
+    noteWhole: () => void Object.assign(source, { [liveSource]: false }),
+  }
   const source = Readable.from(items(reader), { objectMode: true, highWaterMark: 16, ...(signal && { signal }) })
   const destroy = source._destroy.bind(source)
   source._destroy = (error, done) => {
@@ -51,6 +57,7 @@ export function calledBy(transcript: Transcript): string {
  * neither fail with `INPUT_NOT_MEDIA`, since words would be lost.
  */
 export async function* readText(transcript: Transcript, reader?: Reader): AsyncGenerator<string> {
+  if (typeof transcript !== 'string') reader?.noteWhole()
   const bytes = typeof transcript === 'string' ? openText(transcript, reader) : transcript.read(reader?.closed)
   let decoder: InstanceType<typeof TextDecoder> | undefined
   let isWhole = false
@@ -80,7 +87,9 @@ async function* openText(path: string, reader: Reader | undefined): AsyncGenerat
   if (reader !== undefined) addAbortSignal(reader.closed, bytes)
   let release = (): void => {}
   bytes.once('open', (descriptor: number) => {
-    release = noteReader(fileKey(fstatSync(descriptor, { bigint: true })))
+    const stats = fstatSync(descriptor, { bigint: true })
+    release = noteReader(fileKey(stats))
+    if (stats.isFile()) reader?.noteWhole()
   })
   try {
     yield* bytes as AsyncIterable<Uint8Array>

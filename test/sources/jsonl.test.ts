@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { Readable, Transform } from 'node:stream'
+import { Readable, Transform, Writable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import type { Turn } from '../../src/model.ts'
 import { run } from '../../src/run.ts'
 import { srtSink } from '../../src/sinks/caption-sinks.ts'
 import { fanOut } from '../../src/sinks/fan-out.ts'
@@ -217,6 +218,37 @@ describe('jsonlSource', () => {
     expect(readFileSync(file, 'utf8')).toBe(before)
     await run([makeTurn(0, 'A:new')], jsonlSink(file))
     expect(readFileSync(file, 'utf8')).toContain('new')
+  })
+
+  it('gives captions that do not depend on how fast a sink beside them is', async () => {
+    const folder = directory()
+    const [file, atOnce, slowly] = ['talk.jsonl', '1.srt', '2.srt'].map((name) => path.join(folder, name)) as [
+      string,
+      string,
+      string,
+    ]
+    const turns = [0, 2000, 9000, 9700, 14_000].map((start, order) =>
+      makeTurn(order, `A:some B:word${order}`, { start }),
+    )
+    await run(turns, jsonlSink(file))
+    await run(jsonlSource(file), srtSink(atOnce))
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    /** Takes the next turn once the captions of the one before have been written. */
+    const slow = new Writable({
+      objectMode: true,
+      highWaterMark: 1,
+      write: (turn: Turn, _encoding, done) => {
+        const look = (): void => {
+          vi.advanceTimersByTime(100)
+          const isWritten = existsSync(slowly) && readFileSync(slowly, 'utf8').includes(turn.words.at(-1)!.text)
+          if (isWritten) done()
+          else setImmediate(look)
+        }
+        look()
+      },
+    })
+    await run(jsonlSource(file), fanOut(srtSink(slowly), slow)).finally(() => vi.useRealTimers())
+    expect(readFileSync(slowly, 'utf8')).toBe(readFileSync(atOnce, 'utf8'))
   })
 
   it('may be one of any number that are piped into one sink', async () => {
