@@ -177,10 +177,8 @@ export class TextSink extends Writable {
       const composer = await this.#load()
       if (composer !== undefined) {
         await this.#put(await composer.end())
-        // How fast a file is heard is not to change its captions.
-        const { [liveSource]: isLive } = this as { [liveSource]?: boolean }
         const revised = composer.staleBlocks
-        if (isLive === false && this.#canRewrite) composer.joinCuts()
+        this.#joinCuts(composer)
         await this.#rewrite(composer)
         // Where the file cannot be written anew, the ends of cues stay as they would be of a live source.
         this.#warnOfRest(Math.min(revised, composer.staleBlocks))
@@ -294,8 +292,16 @@ export class TextSink extends Writable {
 
   async #rewriteIfDue(composer: Composer): Promise<void> {
     const { hasOld } = composer
+    // What is forgotten is never put right.
+    if (hasOld) this.#joinCuts(composer)
     if (hasOld || performance.now() - this.#rewrittenAt >= REWRITE_EVERY_MS) await this.#rewrite(composer)
     if (hasOld) composer.forget()
+  }
+
+  /** How fast a file is heard is not to change its captions. */
+  #joinCuts(composer: Composer): void {
+    const { [liveSource]: isLive } = this as { [liveSource]?: boolean }
+    if (isLive === false && this.#canRewrite) composer.joinCuts()
   }
 
   get #canRewrite(): boolean {

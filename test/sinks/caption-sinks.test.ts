@@ -304,13 +304,17 @@ describe('captions of a whole file', () => {
   const turns = [0, 2000, 9000, 9700, 14_000].map((start, order) => makeTurn(order, `A:some B:word${order}`, { start }))
 
   /** What is written where each turn is waited for until the one before has been written. */
-  async function heardSlowly(isLive: boolean | undefined, sinkOf: (file: string) => Writable): Promise<string> {
+  async function heardSlowly(
+    isLive: boolean | undefined,
+    sinkOf: (file: string) => Writable,
+    heardTurns = turns,
+  ): Promise<string> {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const file = path.join(directory(), 'out.srt')
     const heard = Object.assign(new PassThrough({ objectMode: true }), { [liveSource]: isLive })
     announce(heard)
     const work = pipeline(heard, sinkOf(file))
-    for (const turn of turns) {
+    for (const turn of heardTurns) {
       heard.write(turn)
       while (!existsSync(file) || !readFileSync(file, 'utf8').includes(turn.words.at(-1)!.text)) {
         await new Promise((resolve) => setImmediate(resolve))
@@ -333,6 +337,13 @@ describe('captions of a whole file', () => {
     expect(await heardSlowly(undefined, srtSink)).not.toBe(expected)
     expect(await heardSlowly(false, srtSink)).toBe(expected)
     expect(await heardSlowly(false, (file) => fanOut(srtSink(file), vttSink(new TextCollector())))).toBe(expected)
+  })
+
+  it('are so, too, where it is heard in more sessions than are kept', async () => {
+    const many = turns.map((turn, i) => ({ ...turn, sessionId: `s${Math.floor(i / 2)}` }))
+    const atOnce = path.join(directory(), 'out.srt')
+    await pipeline(Readable.from(many), srtSink(atOnce))
+    expect(await heardSlowly(false, srtSink, many)).toBe(readFileSync(atOnce, 'utf8'))
   })
 
   it('warn of nothing where the file cannot be written anew for that', async () => {
