@@ -1,6 +1,7 @@
 import type { Cue } from '../../model.ts'
 import { attributed } from '../speakers.ts'
 import { cleanLine, cleanName } from '../text.ts'
+import { characterOf, REFERENCE } from './character-references.ts'
 
 /** A cue as it stands in a file. */
 interface RawCue {
@@ -101,24 +102,8 @@ const TAGS = String.raw`<(\/?)(v|c|i|b|u|s|ruby|rt|lang|font)(?:\.[^\s<>]*)?(?:\
 /** In SubRip also codes such as `{\an8}`. */
 const SRT_MARKUP = new RegExp(String.raw`${TAGS}|\{\\[^{}]*\}`, 'gi')
 /** In WebVTT also what stands for a character. */
-const VTT_MARKUP = new RegExp(String.raw`${TAGS}|&(#\d{1,7}|#x[\da-f]{1,6}|[a-z]{2,4});`, 'gi')
-
-const CHARACTERS: Readonly<Record<string, string>> = {
-  amp: '&',
-  lt: '<',
-  gt: '>',
-  quot: '"',
-  apos: "'",
-  nbsp: '\u00A0',
-  lrm: '\u200E',
-  rlm: '\u200F',
-}
-
-function characterOf(reference: string): string | undefined {
-  if (!reference.startsWith('#')) return CHARACTERS[reference]
-  const code = Number(reference.replace(/^#x/i, '0x').replace('#', ''))
-  return code > 0 && code <= 0x10_ff_ff ? String.fromCodePoint(code) : undefined
-}
+const VTT_MARKUP = new RegExp(`${TAGS}|&(${REFERENCE});`, 'gi')
+const REFERENCES = new RegExp(`&(${REFERENCE});`, 'gi')
 
 /** What is shown of the lines of a cue, without markup; another voice begins another line. */
 function spokenLines(lines: readonly string[], isVtt: boolean): SpokenLine[] {
@@ -140,7 +125,7 @@ function spokenLines(lines: readonly string[], isVtt: boolean): SpokenLine[] {
     let from = 0
     for (const found of raw.matchAll(isVtt ? VTT_MARKUP : SRT_MARKUP)) {
       const [whole, closing, tag, annotation = '', reference] = found
-      const character = reference === undefined ? '' : (characterOf(reference.toLowerCase()) ?? whole)
+      const character = reference === undefined ? '' : (characterOf(reference) ?? whole)
       show(raw.slice(from, found.index) + character)
       from = found.index + whole.length
       if (tag?.toLowerCase() !== 'v') continue
@@ -154,10 +139,7 @@ function spokenLines(lines: readonly string[], isVtt: boolean): SpokenLine[] {
 }
 
 function decoded(annotation: string): string {
-  return annotation.replaceAll(
-    /&([a-z]{2,4}|#\d+);/gi,
-    (whole, name: string) => characterOf(name.toLowerCase()) ?? whole,
-  )
+  return annotation.replaceAll(REFERENCES, (whole, reference: string) => characterOf(reference) ?? whole)
 }
 
 /** Longest name that is taken for one, characters. */

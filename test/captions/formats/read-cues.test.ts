@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { characterOf } from '../../../src/captions/formats/character-references.ts'
 import { readCues } from '../../../src/captions/formats/read-cues.ts'
 import { formatSrtCue, sanitizeSrtText } from '../../../src/captions/formats/srt.ts'
 import { formatVttCue, sanitizeVttName, vttHeader } from '../../../src/captions/formats/vtt.ts'
@@ -64,6 +65,36 @@ describe('readCues', () => {
       }),
       { numRuns: runs(1000) },
     )
+  })
+
+  it('reads what stands for a character in WebVTT', () => {
+    const file = vtt(
+      '<v Ren&eacute; &Eacute;mile>It&rsquo;s caf&eacute; &mdash; wait&hellip; &copy; &#8217;&#x2019; &frac12;&nbsp;&euro;',
+      'R&D; &AMP; &amp;eacute; &Eacute;&eacute; &nobody; &#0; Q&A;',
+    )
+    expect(shown(file)?.map((cue) => cue.slice(1))).toEqual([
+      ['It’s café — wait… © ’’ ½\u00A0€'],
+      ['R&D; & &eacute; Éé &nobody; &#0; Q&A;'],
+    ])
+    expect(shown(file)?.[0]?.[0]).toBe('René Émile')
+  })
+
+  it('knows the names of characters that HTML knows', () => {
+    // What HTML 4 calls them, and where: the first, the last, and those beside gaps.
+    const known = {
+      nbsp: 0xa0,
+      shy: 0xad,
+      iquest: 0xbf,
+      Agrave: 0xc0,
+      times: 0xd7,
+      szlig: 0xdf,
+      agrave: 0xe0,
+      yuml: 0xff,
+    }
+    const others = { OElig: 0x152, Yuml: 0x178, ensp: 0x2002, thinsp: 0x2009, zwj: 0x200d, Dagger: 0x2021, ge: 0x2265 }
+    for (const [name, code] of Object.entries({ ...known, ...others })) {
+      expect([name, characterOf(name)?.codePointAt(0)]).toEqual([name, code])
+    }
   })
 
   it('knows speakers by voices, each on lines of their own where there are several', () => {
