@@ -7,6 +7,7 @@ import type { Turn } from '../../model.ts'
 import type { Progress, RunSummary } from '../../pipeline/progress.ts'
 import type { TranscribeProgress } from '../../transforms/transcribe/transcribe.ts'
 import { type Command, STDOUT } from '../arguments.ts'
+import { isReaderGone } from '../exit-codes.ts'
 import { explanation, inWordsOfCommand } from '../wording.ts'
 import { clock, count, phaseLine, printable, printableLines, wantsColours } from './text.ts'
 import { unwritable } from '../../sinks/destination.ts'
@@ -288,7 +289,10 @@ export class JsonEvents extends Writable {
     super({ objectMode: true, highWaterMark: 16 })
     this.#target = target
     this.#names = names
-    target.once('error', (error) => this.destroy(unwritable('standard output', error)))
+    target.once('error', (error: NodeJS.ErrnoException) => {
+      const isOurs = error.code === undefined || isReaderGone(error)
+      this.destroy(isOurs ? error : unwritable('standard output', error))
+    })
   }
 
   event(type: string, record?: object): void {
