@@ -13,7 +13,9 @@ import { LiveTimeline, type SourceGap } from './timeline.ts'
 
 /** How long the first audio after an outage is held, in ms, until it is known how late it comes; and most bytes of it. */
 const SETTLE_MS = 500
-const MOST_HELD_BYTES = 4 * 1024 * 1024
+const MOST_HELD_BYTES = 16 * 1024 * 1024
+/** How long it is held, at most, while it comes faster than it was said: some stations send what they have said lately, in seconds. */
+const MOST_BURST_MS = 10_000
 /** Ms between portions of the silence that stands for a source that is away. */
 const FILL_MS = 200
 /** After nothing has come for so long, in ms, it is looked whether something is missing; and from how much on. */
@@ -160,7 +162,7 @@ export class Openings {
       this.#held.push(audio)
       this.#heldBytes = audio.length
       this.#phase = 'settling'
-      this.#settleTimer = setTimeout(() => this.#settle(attempt), SETTLE_MS)
+      this.#settleWhenCaughtUp(attempt, this.#now() + MOST_BURST_MS)
       return
     }
     const { gaps, maxDuration } = this.#options
@@ -189,6 +191,16 @@ export class Openings {
   #place(attempt: Attempt): void {
     if (this.#phase === 'settling') this.#settle(attempt)
     else if (this.#phase === 'paused') this.#goOn(attempt)
+  }
+
+  /** Settles once what comes no longer shows that the first of it was said earlier. */
+  #settleWhenCaughtUp(attempt: Attempt, until: number): void {
+    const before = attempt.clock.origin
+    this.#settleTimer = setTimeout(() => {
+      const isCatchingUp = attempt.clock.origin < before - LEAST_LOST_MS / 2 && this.#now() < until
+      if (isCatchingUp) this.#settleWhenCaughtUp(attempt, until)
+      else this.#settle(attempt)
+    }, SETTLE_MS)
   }
 
   /** Puts the audio after an outage in its place. */

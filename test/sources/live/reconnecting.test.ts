@@ -162,6 +162,27 @@ describe('ReconnectingSource', () => {
     test.source.destroy()
   })
 
+  it('repeats nothing of what a source sends again when it is back, however slowly', async () => {
+    const test = setup()
+    await test.start()
+    for (let second = 1; second <= 5; second++) await test.speak(1000, second)
+    test.last().push(null)
+    await pass(1000)
+    await test.start()
+    // From 3 s on, four times as fast as it was said, until it has caught up at 7 s.
+    for (let said = 3000; said < 7000; said += 200) {
+      await pass(50)
+      test.last().push(Buffer.alloc(6400, 1 + Math.floor(said / 1000)))
+      await settleDown()
+    }
+    await test.speak(1000, 8)
+    expect(runs(test.audio())).toEqual(
+      Array.from({ length: 8 }, (_, at) => `${at + 1}: ${at * 1000}-${(at + 1) * 1000}`),
+    )
+    expect(test.names()).toEqual(['reconnecting'])
+    test.source.destroy()
+  })
+
   it('gives silence while the source is away, not only when it is back', async () => {
     const test = setup({ retryDelay: 60_000, maxRetryDelay: 60_000 })
     await test.start()
