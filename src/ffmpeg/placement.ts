@@ -74,6 +74,8 @@ export interface PlacerOptions {
 /** Places the audio of one input. */
 export class Placer {
   readonly #trust: Trust
+  /** Whether it may have been begun in its middle, of which FFmpeg gives the first packets no time of their own. */
+  readonly #isJoined: boolean
   readonly #rate: number
   readonly #longest: (() => number) | undefined
   /** What is to be added to a time to have the place in the output. */
@@ -89,6 +91,7 @@ export class Placer {
     this.#rate = sampleRate
     this.#longest = longest
     this.#trust = trustIn(input.container)
+    this.#isJoined = longest !== undefined && input.container === 'ogg'
     this.#offset = -Math.round(input.start * sampleRate)
     this.#origin = this.#offset
     this.#isSought = from > 0
@@ -147,6 +150,7 @@ export class Placer {
 
   /** Whether samples at `at` follow the `last` ones whatever the clock says. */
   #isContinuous(last: { at: number; count: number }, at: number): boolean {
+    if (this.#isJoined && this.#position < this.#rate) return true
     return this.#trust === 'leaps' && Math.abs(at - last.at - last.count) < (leapMs * this.#rate) / 1000
   }
 }

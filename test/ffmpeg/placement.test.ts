@@ -103,6 +103,20 @@ describe('Placer', () => {
     expect(place(15)).toMatchObject({ isGap: true })
   })
 
+  it('believes no leap in the first second of an Ogg that is live, which may have been joined in its middle', () => {
+    for (const [longest, silence] of [
+      [() => 60_000, 0],
+      [undefined, 5 * rate - 640],
+    ] as const) {
+      const { place, run } = placing('ogg', longest)
+      place(10)
+      place(10.02)
+      expect(place(15)).toMatchObject({ silence })
+      run(15.02, 17)
+      expect(place(18)).toMatchObject({ silence: rate, isGap: true })
+    }
+  })
+
   it('does not believe a leap beyond what can have been missed', () => {
     const { run, place } = placing('rtsp', () => 5000)
     run(10, 11)
