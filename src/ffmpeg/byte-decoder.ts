@@ -2,6 +2,7 @@ import { mediaBytes } from '../audio/chunks.ts'
 import { announce } from '../stage.ts'
 import { takesBytes } from '../stream-helpers.ts'
 import { FfmpegDecoder, type FfmpegDecoderOptions } from './decoder.ts'
+import type { ElementsEnd } from './bytes/elements-end.ts'
 import type { OggEnd } from './bytes/ogg-end.ts'
 import type { PartFinder } from './joined.ts'
 import type { InputRepair } from './repair.ts'
@@ -20,25 +21,32 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
   #oggEnd!: typeof OggEnd
   readonly #inputName: string
   #ogg: OggEnd | undefined
+  /** Absent where the input has no end of its own. */
+  #elements: ElementsEnd | undefined
+  readonly #isEndless: boolean
   #warned = false
 
   constructor(options: FfmpegByteDecoderOptions) {
     super(options)
     announce(this)
     this.#inputName = options.inputName
+    this.#isEndless = options.limit !== undefined
     takesBytes(this, (chunk) => mediaBytes('decode()', chunk))
   }
 
   protected override async load(): Promise<void> {
-    const [{ InputRepair: Repair }, { PartFinder: Parts }, { OggEnd: End }] = await Promise.all([
-      import('./repair.ts'),
-      import('./joined.ts'),
-      import('./bytes/ogg-end.ts'),
-      super.load(),
-    ])
+    const [{ InputRepair: Repair }, { PartFinder: Parts }, { OggEnd: End }, { ElementsEnd: Elements }] =
+      await Promise.all([
+        import('./repair.ts'),
+        import('./joined.ts'),
+        import('./bytes/ogg-end.ts'),
+        import('./bytes/elements-end.ts'),
+        super.load(),
+      ])
     this.#repair = new Repair()
     this.#parts = new Parts()
     this.#oggEnd = End
+    if (!this.#isEndless) this.#elements = new Elements()
   }
 
   override _write(chunk: Buffer, encoding: BufferEncoding, callback: () => void): void {
@@ -69,6 +77,7 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
       }
     }
     if (this.#parts.isChain && first !== undefined) (this.#ogg ??= new this.#oggEnd()).push(first)
+    if (first !== undefined) this.#elements?.push(first)
     if (first === undefined || first.length === 0) next()
     else super._write(first, encoding, next)
   }
@@ -81,6 +90,7 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
   }
 
   #warnOfCut(): void {
+    this.#warnOfLack(this.#elements?.end() ?? 0, undefined)
     const { missing, missingMs } = this.#ogg?.end() ?? {}
     if (missing === undefined) return
     const time = missingMs === undefined ? 'what was in it' : `${(missingMs / 1000).toFixed(1)} s`
@@ -89,7 +99,11 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
   }
 
   #warnOfMissing(): void {
-    const { missingBytes: missing = 0, missingMs } = this.#repair.wav ?? {}
+    const { missingBytes = 0, missingMs } = this.#repair.wav ?? {}
+    this.#warnOfLack(missingBytes, missingMs)
+  }
+
+  #warnOfLack(missing: number, missingMs: number | undefined): void {
     if (missing === 0) return
     const time = missingMs === undefined ? '' : `, ${(missingMs / 1000).toFixed(1)} s,`
     const message = `${this.#inputName} lacks ${missing} bytes${time} at its end, by its own header; only what is there was decoded`

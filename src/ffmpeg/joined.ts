@@ -218,7 +218,7 @@ function elementLength(head: Buffer): number | undefined {
   return isUnknown || size >= 2 ** 50 ? undefined : idBytes + sizeBytes + size
 }
 
-/** Bytes by which a kind is known. */
+/** Bytes by which a kind is known, and the length of an element. */
 const headBytes = 16
 /** The most top-level elements of a file that are looked at. */
 const mostElements = 10_000
@@ -258,7 +258,7 @@ const segmentId = '\x18\x53\x80\x67'
  * is cut off is no sound.
  */
 export function elementsEnd(readAt: ReadAt, size: number): number | undefined {
-  const { lengthOf } = kindOf(readAt(0, headBytes)) ?? {}
+  const lengthOf = elementLengths(readAt(0, headBytes))
   let at = 0
   for (let elements = 0; lengthOf !== undefined && elements < mostElements; elements++) {
     const head = readAt(at, headBytes)
@@ -266,9 +266,22 @@ export function elementsEnd(readAt: ReadAt, size: number): number | undefined {
     if (length === undefined || length <= 0 || !Number.isFinite(length)) return undefined
     at += length
     if (at <= size) continue
-    return soundBoxes.includes(latin(head, 4, 4)) || latin(head, 0, 4) === segmentId ? at : undefined
+    return isSoundElement(head) ? at : undefined
   }
   return undefined
+}
+
+/** Bytes of the beginning of an element by which its length is known. */
+export const elementHeadBytes = headBytes
+
+/** How long the elements of a file are that begins with `head`; `undefined` where it has none. */
+export function elementLengths(head: Buffer): FileKind['lengthOf'] {
+  return kindOf(head)?.lengthOf
+}
+
+/** Whether the element of an MP4 or a Matroska that begins with `head` holds sound. */
+export function isSoundElement(head: Buffer): boolean {
+  return soundBoxes.includes(latin(head, 4, 4)) || latin(head, 0, 4) === segmentId
 }
 
 /** Whether what a file says of its length may be that of the first alone of several that were joined. */

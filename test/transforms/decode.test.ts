@@ -160,6 +160,17 @@ describe('bad input', () => {
     for (const warning of warnings) expect(['FFMPEG_WARNING', 'INPUT_TRUNCATED']).toContain(warning.code)
   })
 
+  it('says how much of a cut MP4 is missing, also where others follow', async () => {
+    const whole = await readFile(media.fastM4a)
+    const told = async (...files: Buffer[]) => {
+      const { warnings } = await decoded(Readable.from(files))
+      return warnings.filter(({ code }) => code === 'INPUT_TRUNCATED').map(({ missing }) => missing)
+    }
+    expect(await told(whole)).toEqual([])
+    expect(await told(whole.subarray(0, -1000))).toEqual([1000])
+    expect(await told(whole.subarray(0, -1000), whole, whole.subarray(0, -2000))).toEqual([1000, 2000])
+  })
+
   it.each([
     ['ffconcat', "ffconcat version 1.0\nfile '%s'\n"],
     ['ffconcat of a protocol', "ffconcat version 1.0\nfile 'file:%s'\n"],

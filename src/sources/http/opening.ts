@@ -200,8 +200,10 @@ export class HttpOpening {
     const readAt = (offset: number, length: number): Buffer => head.subarray(offset, offset + length)
     if (!mayBeLonger(readAt, body.total ?? Infinity)) this.#source.duration = mediaDuration(readAt, body.total)
     stream.on('warning', (warning: Warning) => {
+      // What another file follows did not break off.
+      const isAtEnd = stream.writableEnded && stream.writableLength === 0
       // Without a length from the server, what the file says of itself is all there is to know it by.
-      if (warning.code === 'INPUT_TRUNCATED' && body.total === undefined) {
+      if (warning.code === 'INPUT_TRUNCATED' && isAtEnd && body.total === undefined) {
         stream.destroy(truncated(shownUrl(url), body.received, body.received + Number(warning['missing'])))
       }
     })

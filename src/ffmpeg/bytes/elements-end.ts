@@ -1,0 +1,50 @@
+import { elementHeadBytes, elementLengths, isSoundElement } from '../joined.ts'
+
+/**
+ * Finds out whether an MP4 or a Matroska, whose bytes come in any pieces, ends within an element that holds sound. FFmpeg takes it for a
+ * shorter one.
+ */
+export class ElementsEnd {
+  /** Bytes that have come, and those before the next element. */
+  #received = 0
+  #next = 0
+  /** The beginning of the element at hand, as far as it has come. */
+  #head: Buffer = Buffer.alloc(0)
+  #lengthOf: ReturnType<typeof elementLengths>
+  #isSound = false
+  /** Whether it cannot be told where elements begin. */
+  #isLost = false
+
+  push(chunk: Buffer): void {
+    const before = this.#received
+    this.#received += chunk.length
+    while (!this.#isLost && this.#next < this.#received) {
+      const from = this.#next + this.#head.length - before
+      this.#head = Buffer.concat([this.#head, chunk.subarray(from, from + elementHeadBytes - this.#head.length)])
+      if (this.#head.length < elementHeadBytes) return
+      const length = this.#follow(this.#head)
+      // What is shorter than a head has the beginning of the next one in it.
+      this.#head = this.#head.subarray(Math.min(length, elementHeadBytes))
+    }
+  }
+
+  /** Bytes that are lacking of the sound in all that has come; what comes next is another file. */
+  end(): number {
+    const missing = this.#isSound && !this.#isLost ? Math.max(0, this.#next - this.#received) : 0
+    this.#received = this.#next = 0
+    this.#head = Buffer.alloc(0)
+    this.#lengthOf = undefined
+    this.#isSound = this.#isLost = false
+    return missing
+  }
+
+  /** Returns how long the element is. */
+  #follow(head: Buffer): number {
+    if (this.#next === 0) this.#lengthOf = elementLengths(head)
+    const length = this.#lengthOf?.(head, this.#next) ?? 0
+    this.#isLost = length <= 0 || !Number.isFinite(length)
+    this.#isSound = isSoundElement(head)
+    this.#next += length
+    return length
+  }
+}
