@@ -76,6 +76,8 @@ export class HttpBody extends Readable {
   /** All that is wanted; `undefined` while nobody knows. */
   #total: number | undefined
   #validator: string | undefined
+  /** Whether the server marks where the content ends, though it may not say beforehand where that is. */
+  #marksEnd = false
   #resumable = true
   #attempt = 0
   #head: Buffer = Buffer.alloc(0)
@@ -105,6 +107,11 @@ export class HttpBody extends Readable {
   /** Bytes of the whole content, once {@link open} has resolved; `undefined` where the server does not say. */
   get total(): number | undefined {
     return this.#total
+  }
+
+  /** Whether content that has ended has come whole for certain: its length is said, or its end is marked. */
+  get isEndCertain(): boolean {
+    return this.#total !== undefined || this.#marksEnd
   }
 
   /** The first bytes, 32 or more, or all if there are fewer; they stay in the stream. Rejects with what the stream fails with. */
@@ -209,6 +216,7 @@ export class HttpBody extends Readable {
     // Of what has a length, it is known by that where it goes on.
     const every = this.#total === undefined ? Number(answer.headers['icy-metaint'] ?? 0) : 0
     this.#soundOf = every > 0 ? withoutTitles(every) : (chunk) => chunk
+    this.#marksEnd = isChunked(answer)
     body.on('data', (chunk: Buffer) => this.#take(answer, chunk))
     body.on('end', () => this.#ended(answer))
     body.on('error', (error) => {
@@ -368,6 +376,11 @@ function wholeOf({ headers }: HttpAnswer): { start: number; size: number | undef
 function lengthOf({ headers }: HttpAnswer): number | undefined {
   const length = headers['content-length']
   return length === undefined || headers['transfer-encoding'] !== undefined ? undefined : Number(length)
+}
+
+/** Whether it comes in chunks, of which the last one is marked. Behind any other coding the content ends with the connection. */
+function isChunked({ headers }: HttpAnswer): boolean {
+  return /(?:^|[\s,])chunked\s*$/i.test(headers['transfer-encoding'] ?? '')
 }
 
 /** What proves that content is still the same: a strong ETag, or when it was changed last. */

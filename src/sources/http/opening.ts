@@ -202,8 +202,8 @@ export class HttpOpening {
     stream.on('warning', (warning: Warning) => {
       // What another file follows did not break off.
       const isAtEnd = stream.writableEnded && stream.writableLength === 0
-      // Without a length from the server, what the file says of itself is all there is to know it by.
-      if (warning.code === 'INPUT_TRUNCATED' && isAtEnd && body.total === undefined) {
+      // Where the server does not mark the end, what the file says of itself is all there is to know it by.
+      if (warning.code === 'INPUT_TRUNCATED' && isAtEnd && !body.isEndCertain) {
         stream.destroy(truncated(shownUrl(url), body.received, body.received + Number(warning['missing'])))
       }
     })

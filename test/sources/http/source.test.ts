@@ -168,6 +168,21 @@ describe('lost connections', () => {
     await expect(read(server.url())).rejects.toMatchObject({ code: 'INPUT_TRUNCATED' })
   })
 
+  it.each(['none', 'chunked'] as const)('are no reason of files that are short themselves: %s', async (fault) => {
+    const [wav, mp4] = [await readFile(media.wav), await readFile(media.fastM4a)]
+    const mp3WithIndex = Buffer.from(mp3)
+    const index = Math.max(mp3.indexOf('Info'), mp3.indexOf('Xing'))
+    // Behind the number of frames: the number of bytes.
+    mp3WithIndex.writeUInt32BE(mp3.length + 5000, index + 12)
+    for (const file of [wav.subarray(0, wav.length / 2), mp4.subarray(0, -1000), mp3WithIndex]) {
+      const { bytes, warnings, attempts } = await read((await serve({ fault }, file)).url())
+      expect(shapeOf(bytes).samples).toBeGreaterThan(30_000)
+      expect(warnings.filter(({ code }) => code === 'INPUT_TRUNCATED')).toHaveLength(1)
+      expect(attempts).toEqual([])
+    }
+    expect(index).toBeGreaterThan(0)
+  })
+
   it('are known where they are reset, though the server says no length', async () => {
     const server = await serve({ fault: 'drop', afterBytes: 5000 }, mp3, { endless: true })
     await expect(read(server.url(), { retries: 0 })).rejects.toMatchObject({ code: 'INPUT_TRUNCATED' })
