@@ -3,6 +3,7 @@ import { announce } from '../stage.ts'
 import { takesBytes } from '../stream-helpers.ts'
 import { FfmpegDecoder, type FfmpegDecoderOptions } from './decoder.ts'
 import type { ElementsEnd } from './bytes/elements-end.ts'
+import type { FlacEnd } from './bytes/flac.ts'
 import type { OggEnd } from './bytes/ogg-end.ts'
 import type { PartFinder } from './joined.ts'
 import type { InputRepair } from './repair.ts'
@@ -21,8 +22,8 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
   #oggEnd!: typeof OggEnd
   readonly #inputName: string
   #ogg: OggEnd | undefined
-  /** Absent where the input has no end of its own. */
-  #elements: ElementsEnd | undefined
+  /** Where files end by what they say; none where the input has no end of its own. */
+  #ends: readonly (ElementsEnd | FlacEnd)[] = []
   readonly #isEndless: boolean
   #warned = false
 
@@ -35,18 +36,18 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
   }
 
   protected override async load(): Promise<void> {
-    const [{ InputRepair: Repair }, { PartFinder: Parts }, { OggEnd: End }, { ElementsEnd: Elements }] =
-      await Promise.all([
-        import('./repair.ts'),
-        import('./joined.ts'),
-        import('./bytes/ogg-end.ts'),
-        import('./bytes/elements-end.ts'),
-        super.load(),
-      ])
+    const [{ InputRepair: Repair }, { PartFinder: Parts }, { OggEnd: End }, elements, flac] = await Promise.all([
+      import('./repair.ts'),
+      import('./joined.ts'),
+      import('./bytes/ogg-end.ts'),
+      import('./bytes/elements-end.ts'),
+      import('./bytes/flac.ts'),
+      super.load(),
+    ])
     this.#repair = new Repair()
     this.#parts = new Parts()
     this.#oggEnd = End
-    if (!this.#isEndless) this.#elements = new Elements()
+    if (!this.#isEndless) this.#ends = [new elements.ElementsEnd(), new flac.FlacEnd()]
   }
 
   override _write(chunk: Buffer, encoding: BufferEncoding, callback: () => void): void {
@@ -77,7 +78,7 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
       }
     }
     if (this.#parts.isChain && first !== undefined) (this.#ogg ??= new this.#oggEnd()).push(first)
-    if (first !== undefined) this.#elements?.push(first)
+    if (first !== undefined) for (const end of this.#ends) end.push(first)
     if (first === undefined || first.length === 0) next()
     else super._write(first, encoding, next)
   }
@@ -90,7 +91,7 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
   }
 
   #warnOfCut(): void {
-    this.#warnOfLack(this.#elements?.end() ?? 0, undefined)
+    for (const end of this.#ends) this.#warnOfLack(end.end())
     const { missing, missingMs } = this.#ogg?.end() ?? {}
     if (missing === undefined) return
     const time = missingMs === undefined ? 'what was in it' : `${(missingMs / 1000).toFixed(1)} s`
@@ -100,10 +101,10 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
 
   #warnOfMissing(): void {
     const { missingBytes = 0, missingMs } = this.#repair.wav ?? {}
-    this.#warnOfLack(missingBytes, missingMs)
+    this.#warnOfLack({ missing: missingBytes, missingMs })
   }
 
-  #warnOfLack(missing: number, missingMs: number | undefined): void {
+  #warnOfLack({ missing, missingMs }: { missing: number; missingMs?: number | undefined } = { missing: 0 }): void {
     if (missing === 0) return
     const time = missingMs === undefined ? '' : `, ${(missingMs / 1000).toFixed(1)} s,`
     const message = `${this.#inputName} lacks ${missing} bytes${time} at its end, by its own header; only what is there was decoded`

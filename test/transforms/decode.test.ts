@@ -160,6 +160,15 @@ describe('bad input', () => {
     for (const warning of warnings) expect(['FFMPEG_WARNING', 'INPUT_TRUNCATED']).toContain(warning.code)
   })
 
+  it('is not silent about a FLAC that is cut between two frames', async () => {
+    const whole = await readFile(media.flac)
+    // Frames of this kind begin with these two bytes, and each has its number.
+    const at = whole.indexOf(Buffer.from([0xff, 0xf8]), Math.floor(whole.length / 2))
+    const { samples, warnings } = await decoded(Readable.from([whole.subarray(0, at)]))
+    expect(warnings).toMatchObject([{ code: 'INPUT_TRUNCATED', missing: expect.any(Number) }])
+    expect(Math.abs(samples / 16 + Number(warnings[0]!['missingMs']) - 2000)).toBeLessThan(5)
+  })
+
   it('says how much of a cut MP4 is missing, also where others follow', async () => {
     const whole = await readFile(media.fastM4a)
     const told = async (...files: Buffer[]) => {

@@ -28,14 +28,14 @@ export class ElementsEnd {
     }
   }
 
-  /** Bytes that are lacking of the sound in all that has come; what comes next is another file. */
-  end(): number {
-    const missing = this.#isSound && !this.#isLost ? Math.max(0, this.#next - this.#received) : 0
+  /** What is lacking of the sound in all that has come; what comes next is another file. */
+  end(): { missing: number } | undefined {
+    const missing = this.#isSound && !this.#isLost ? this.#next - this.#received : 0
     this.#received = this.#next = 0
     this.#head = Buffer.alloc(0)
     this.#lengthOf = undefined
     this.#isSound = this.#isLost = false
-    return missing
+    return missing > 0 ? { missing } : undefined
   }
 
   /** Returns how long the element is. */

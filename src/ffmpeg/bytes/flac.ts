@@ -1,4 +1,4 @@
-import type { ReadAt } from '../probe.ts'
+import { type ReadAt, tagLength } from '../probe.ts'
 
 /** Bytes in which a frame is looked for: more than almost all have. */
 const windowBytes = 65_536
@@ -12,6 +12,8 @@ interface FlacInfo {
   blockSamples: number
   /** The longest frame, in bytes; 0 where it does not say. */
   longestFrame: number
+  /** Samples a second. */
+  rate: number
   channels: number
   /** Samples of each channel. */
   samples: number
@@ -51,11 +53,72 @@ export function isOneFlac(readAt: ReadAt, size: number): boolean {
   }
 }
 
+/** What a FLAC lacks at its end. */
+export interface FlacLack {
+  /** Bytes, by what a second of it took so far. */
+  missing: number
+  missingMs: number
+}
+
+/** Bytes of the head of a FLAC by which it is known how long it is, and more than the head of a frame has. */
+const headBytes = 42
+
+/**
+ * Finds out whether a FLAC, whose bytes come in any pieces, ends before the last of the samples that its head says. FFmpeg says nothing
+ * where it is cut between two frames.
+ */
+export class FlacEnd {
+  /** `null` where it is no FLAC, or does not say how long it is. */
+  #info: FlacInfo | undefined | null
+  #kept: Buffer = Buffer.alloc(0)
+  /** Bytes of a tag before it that have not come. */
+  #skip = 0
+  /** Bytes that have come, and samples up to the end of the last frame that has begun. */
+  #received = 0
+  #samples = 0
+
+  push(chunk: Buffer): void {
+    if (this.#info === null) return
+    const more = chunk.subarray(Math.min(this.#skip, chunk.length))
+    this.#skip -= chunk.length - more.length
+    this.#received += more.length
+    const bytes = this.#kept.length === 0 ? more : Buffer.concat([this.#kept, more])
+    if (this.#info === undefined && bytes.length >= headBytes) {
+      const tag = tagLength(bytes) ?? 0
+      if (tag > 0) {
+        this.end()
+        this.#skip = tag
+        return this.push(bytes)
+      }
+      const info = infoOf(bytes)
+      this.#info = info === undefined || info.samples === 0 ? null : info
+    }
+    if (this.#info) {
+      const { samples } = this.#info
+      for (const { end } of framesIn(bytes, this.#info))
+        if (end <= samples) this.#samples = Math.max(this.#samples, end)
+    }
+    this.#kept = Buffer.from(bytes.subarray(Math.max(0, bytes.length - headBytes)))
+  }
+
+  /** What is lacking of all that has come; what comes next is another file. */
+  end(): FlacLack | undefined {
+    const [info, there, bytes] = [this.#info, this.#samples, this.#received]
+    this.#info = undefined
+    this.#kept = Buffer.alloc(0)
+    this.#skip = this.#received = this.#samples = 0
+    if (!info || there === 0 || there >= info.samples) return undefined
+    const lacking = info.samples - there
+    return { missing: Math.ceil((bytes * lacking) / there), missingMs: Math.round((lacking * 1000) / info.rate) }
+  }
+}
+
 function infoOf(head: Buffer): FlacInfo | undefined {
   if (head.length < 42 || head.toString('latin1', 0, 4) !== 'fLaC') return undefined
   return {
     blockSamples: head.readUInt16BE(10),
     longestFrame: head.readUIntBE(15, 3),
+    rate: head.readUIntBE(18, 3) >> 4,
     channels: ((head[20]! >> 1) & 7) + 1,
     samples: (head[21]! & 0x0f) * 2 ** 32 + head.readUInt32BE(22),
   }

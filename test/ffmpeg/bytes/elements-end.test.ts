@@ -19,7 +19,7 @@ const cuts = fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 1, maxLeng
 
 function lackOf(bytes: Buffer, lengths: readonly number[], end = new ElementsEnd()): number {
   for (const piece of cut(bytes, lengths)) end.push(Buffer.from(piece))
-  return end.end()
+  return end.end()?.missing ?? 0
 }
 
 async function made(name: string, ...how: string[]): Promise<Buffer> {
