@@ -392,14 +392,15 @@ export const headLimit = 65_536
 const firstBoxes = new Set(['ftyp', 'wide', 'free', 'skip', 'pnot', 'moov', 'mdat', 'styp'])
 
 /**
- * How FFmpeg must read a byte stream that begins with `head`: `inOrder` as it comes, `spooled` where the index of an MP4
- * follows its audio and FFmpeg has to jump back. `undefined` means that more bytes are needed to tell.
+ * How FFmpeg must read a byte stream that begins with `head`: `inOrder` as it comes, `spooled` where the index of an MP4, or the
+ * table of packets of a CAF, follows its audio and FFmpeg has to jump back. `undefined` means that more bytes are needed to tell.
  *
  * @param complete - whether `head` is all there will be.
  */
 export function readingMode(head: Uint8Array, complete: boolean): 'inOrder' | 'spooled' | undefined {
   const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
   if (bytes.length < 8) return complete ? 'inOrder' : undefined
+  if (bytes.toString('latin1', 0, 4) === 'caff') return cafReadingMode(bytes, complete)
   if (!firstBoxes.has(bytes.toString('latin1', 4, 8))) return 'inOrder'
   let at = 0
   while (at + 8 <= bytes.length) {
@@ -414,6 +415,23 @@ export function readingMode(head: Uint8Array, complete: boolean): 'inOrder' | 's
     // 0 means "to the end of the file"; below 8 is no box at all.
     if (size < 8) return 'spooled'
     at += size
+  }
+  return complete || bytes.length >= headLimit ? 'spooled' : undefined
+}
+
+/** Bytes of a CAF up to the end of the description that is its first chunk, and where that says how long packets are. */
+const cafHead = { bytes: 52, packetBytes: 36, packetFrames: 40 }
+
+/** Packets of Opus and ALAC are of any length, which a table says; FFmpeg writes it last. */
+function cafReadingMode(bytes: Buffer, complete: boolean): 'inOrder' | 'spooled' | undefined {
+  if (bytes.length < cafHead.bytes) return complete ? 'inOrder' : undefined
+  if (bytes.readUInt32BE(cafHead.packetBytes) > 0 && bytes.readUInt32BE(cafHead.packetFrames) > 0) return 'inOrder'
+  for (let at = 8; at + 12 <= bytes.length;) {
+    const type = bytes.toString('latin1', at, at + 4)
+    const size = Number(bytes.readBigInt64BE(at + 4))
+    if (type === 'pakt') return 'inOrder'
+    if (type === 'data' || size < 0) return 'spooled'
+    at += 12 + size
   }
   return complete || bytes.length >= headLimit ? 'spooled' : undefined
 }

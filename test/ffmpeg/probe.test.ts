@@ -165,6 +165,42 @@ describe('readingMode', () => {
     expect(readingMode(box('mdat'), false)).toBe('spooled')
   })
 
+  it('spools a CAF whose packets are of any length, unless the table of them comes first', () => {
+    const chunk = (type: string, content: Buffer, size = content.length): Buffer => {
+      const head = Buffer.alloc(12)
+      head.write(type, 0, 'latin1')
+      head.writeBigInt64BE(BigInt(size), 4)
+      return Buffer.concat([head, content])
+    }
+    const caf = (packetBytes: number, packetFrames: number, ...chunks: Buffer[]): Buffer => {
+      const description = Buffer.alloc(32)
+      description.writeUInt32BE(packetBytes, 16)
+      description.writeUInt32BE(packetFrames, 20)
+      return Buffer.concat([Buffer.from('caff\0\x01\0\0', 'latin1'), chunk('desc', description), ...chunks])
+    }
+    const [cookie, data, table] = [
+      chunk('kuki', Buffer.alloc(30)),
+      chunk('data', Buffer.alloc(9), -1),
+      chunk('pakt', Buffer.alloc(24)),
+    ]
+    expect(readingMode(caf(4, 1, data), false)).toBe('inOrder')
+    for (const [bytes, frames] of [
+      [0, 4096],
+      [0, 0],
+      [160, 0],
+    ] as const) {
+      expect(readingMode(caf(bytes, frames, cookie, data), false)).toBe('spooled')
+      expect(readingMode(caf(bytes, frames, cookie, table, data), false)).toBe('inOrder')
+      const whole = caf(bytes, frames, cookie)
+      for (let length = 0; length <= whole.length; length++) {
+        expect(readingMode(whole.subarray(0, length), false)).toBeUndefined()
+        expect(readingMode(whole.subarray(0, length), true)).toBeDefined()
+      }
+      const long = caf(bytes, frames, chunk('free', Buffer.alloc(2 * headLimit))).subarray(0, headLimit)
+      expect(readingMode(long, false)).toBe('spooled')
+    }
+  })
+
   it('waits for more while it cannot tell, and no longer than the limit', () => {
     expect(readingMode(Buffer.alloc(0), false)).toBeUndefined()
     expect(readingMode(Buffer.from('RIFF'), false)).toBeUndefined()

@@ -51,6 +51,14 @@ describe('good input', () => {
     expect(warnings).toEqual([])
   })
 
+  it.each(['libopus', 'alac'])('is decoded where its table of packets comes last: a CAF of %s', async (codec) => {
+    const path = join(media.directory, `${codec}.caf`)
+    await ffmpeg('-i', media.wav, '-c:a', codec, path)
+    const { samples, warnings } = await decoded(pieces(await readFile(path), 1000))
+    expect(Math.abs(samples - 32_000)).toBeLessThan(1024)
+    expect(warnings).toEqual([])
+  })
+
   it('is a WAV of unknown length, of which nothing is said to be lost', async () => {
     const bytes = await readFile(media.wav)
     const data = bytes.indexOf('data')
