@@ -24,12 +24,17 @@ export interface FfmpegInput {
 
 /**
  * The containers FFmpeg may open. Left out on purpose are those that name further files or addresses (playlists, concat
- * scripts, session descriptions, image sequences): a hostile input would make FFmpeg read those.
+ * scripts, session descriptions, image sequences): a hostile input would make FFmpeg read those. None of these opens anything, by
+ * its source; names that an older FFmpeg does not know do no harm.
  */
 export const allowedContainers = [
   'wav,w64,aiff,caf,au,voc',
   'mp3,aac,loas,ac3,eac3,dts,flac,ogg,wv,ape,tta,tak,gsm,amr,amrnb,amrwb',
   'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,asf,flv,mxf,rm',
+  // Video of cameras, studios and recorders.
+  'dv,gxf,nut,wtv,live_flv',
+  // Sound of discs, of Bluetooth and telephones, of dictating machines, of collections for research, and of old programs.
+  'dtshd,truehd,mlp,dsf,aptx,sbc,g722,dss,nistsphere,ircam,iff,wsd,shn,mpc,mpc8',
 ].join(',')
 
 /**

@@ -246,7 +246,7 @@ function explainInput({ end, input, audioTrack, stderr }: FfmpegRun): Pick<Input
   if (/no 'data' tag found/.test(stderr))
     return { code: 'NO_AUDIO', message: `${input} is a WAV without audio in it; check what wrote it` }
   if (/Format not on whitelist/.test(stderr)) {
-    const message = `${input} is a playlist, a script or another kind of file that is not opened because it can name further files; give the audio or video itself`
+    const message = `${input} is a playlist, a script or of another kind that is not on the list of formats that are opened; give the audio or video itself, or make it a WAV with FFmpeg first`
     return { code: 'INPUT_NOT_MEDIA', message }
   }
   if (/moov atom not found/.test(stderr)) {

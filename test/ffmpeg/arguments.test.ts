@@ -96,9 +96,9 @@ describe('decodeArguments', () => {
 
   it('allows no container that can name further files', () => {
     const names = allowedContainers.split(',')
-    for (const name of ['concat', 'hls', 'dash', 'sdp', 'rtsp', 'image2', 'lavfi', 'tedcaptions', 'ffmetadata']) {
-      expect(names).not.toContain(name)
-    }
+    const others =
+      'concat,hls,dash,sdp,rtsp,rtp,sap,image2,imf,mlv,vobsub,webm_dash_manifest,lavfi,tedcaptions,ffmetadata'
+    for (const name of [...others.split(','), 'libgme', 'libopenmpt']) expect(names).not.toContain(name)
     expect(new Set(names).size).toBe(names.length)
   })
 })

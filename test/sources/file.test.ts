@@ -57,6 +57,27 @@ describe('good files', () => {
     },
   )
 
+  const picture = ['-f', 'lavfi', '-i', 'testsrc=s=720x576:r=25:d=2']
+  it.each([
+    ['dv', [...picture, '-target', 'pal-dv', '-ac', '2', '-shortest']],
+    ['gxf', [...picture, '-c:v', 'mpeg2video', '-ar', '48000', '-ac', '1', '-shortest']],
+    ['nut', ['-c:a', 'pcm_s16le']],
+    ['wtv', ['-c:a', 'mp2']],
+    ['thd', ['-c:a', 'truehd', '-strict', '-2']],
+    ['mlp', ['-c:a', 'mlp', '-strict', '-2']],
+    ['aptx', ['-ar', '48000']],
+    ['sbc', ['-ar', '48000']],
+    ['g722', ['-ar', '16000', '-ac', '1']],
+    ['ircam', []],
+  ])('may be of a kind that few programs know: %s', async (ending, how) => {
+    const path = join(media.directory, `rare.${ending}`)
+    await ffmpeg('-i', media.wav, ...how, path)
+    const { samples } = shapeOf((await read(path, { target: mono16k })).bytes)
+    expect(samples).toBeGreaterThanOrEqual(32_000 - 160)
+    // GXF counts in fields of a picture, and fills up the last ones.
+    expect(samples).toBeLessThanOrEqual(32_000 + 6400)
+  })
+
   it('give exactly their length, and a tone of the right pitch', async () => {
     const { bytes } = await read(media.wav, { target: mono16k })
     expect(shapeOf(bytes).samples).toBe(32_000)
