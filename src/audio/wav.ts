@@ -323,12 +323,17 @@ export function wavSizeWarning(samples: WavReader | undefined, input = 'the inpu
 /** Zeros behind the samples, as fill a block of a disk: so many are no sound that the header does not know of. */
 const mostFilling = 65_536
 
-/** Takes the samples out, also where the header says too little: they go on where no chunk follows. */
+/** More chunks of samples in a WAV than any program writes. */
+const mostDataChunks = 64
+
+/** Takes the samples out, also where the header says too little: they go on where no chunk follows, or another one of samples. */
 class WavSamples {
   readonly #declared: number | undefined
   /** Bytes of the file after its samples, by the header. */
-  readonly #room: number
-  readonly #isOdd: boolean
+  #room: number
+  #isOdd: boolean
+  /** Chunks of samples behind the first. */
+  #furtherChunks = 0
   /** Where no samples are declared at all, zeros are the first of them. */
   readonly #mostFilling: number
   #left: number
@@ -389,7 +394,9 @@ class WavSamples {
       return held
     }
     // What is too short for a chunk is too short for a sound.
-    if (this.#state !== 'deciding' || held.length < afterAudioBytes || this.#isChunk(held)) return nothing
+    if (this.#state !== 'deciding' || held.length < afterAudioBytes || this.#chunkAt(held) !== undefined) {
+      return nothing
+    }
     return this.#continue(held)
   }
 
@@ -412,7 +419,11 @@ class WavSamples {
     }
     this.#held = nothing
     if (joined?.at === 0) return this.#join(bytes)
-    if (this.#isChunk(bytes)) {
+    const chunkAt = this.#chunkAt(bytes)
+    if (chunkAt !== undefined && this.#beginData(bytes.subarray(chunkAt), chunkAt)) {
+      return this.#untilDeclared(bytes.subarray(chunkAt + afterAudioBytes))
+    }
+    if (chunkAt !== undefined) {
       this.#state = 'after'
       return this.#untilWav(bytes)
     }
@@ -425,10 +436,26 @@ class WavSamples {
     return nothing
   }
 
-  /** Whether a chunk begins here, or behind the byte that fills an odd length. */
-  #isChunk(bytes: Buffer): boolean {
+  /** Where a chunk begins: here, or behind the byte that fills an odd length. */
+  #chunkAt(bytes: Buffer): number | undefined {
     const room = this.#room - this.#zeros
-    return isAfterAudio(bytes, room) || (this.#isOdd && this.#zeros === 0 && isAfterAudio(bytes.subarray(1), room - 1))
+    if (isAfterAudio(bytes, room)) return 0
+    return this.#isOdd && this.#zeros === 0 && isAfterAudio(bytes.subarray(1), room - 1) ? 1 : undefined
+  }
+
+  /** Goes on with the samples of the chunk that begins with `bytes`, `before` of what is behind the last; `false` where it has none. */
+  #beginData(bytes: Buffer, before: number): boolean {
+    if (bytes.toString('latin1', 0, 4) !== 'data' || this.#furtherChunks === mostDataChunks) return false
+    const size = bytes.readUInt32LE(4)
+    if (size === 0) return false
+    this.#furtherChunks += 1
+    this.#room -= this.#zeros + before + afterAudioBytes + size
+    this.#isOdd = size % 2 === 1
+    this.#left = size
+    this.#zeros = 0
+    this.#state = 'declared'
+    this.exceedsHeader = true
+    return true
   }
 
   #continue(bytes: Buffer): Buffer {

@@ -359,6 +359,37 @@ describe('WavReader', () => {
     expect(read(Buffer.concat([withSizes(20, 36 + 20), audio, unknown]), [9]).audio.length).toBe(58)
   })
 
+  it('goes on with further chunks of samples, however they are cut, and says what the last one lacks', () => {
+    const parts = fc.array(samples, { minLength: 2, maxLength: 4 })
+    fc.assert(
+      fc.property(parts, fc.option(after), fc.nat({ max: 10 }), cuts, (audio, last, lack, lengths) => {
+        const [first, ...more] = audio
+        const further = more.map((part) => chunk('data', part))
+        const all = [first!, Buffer.alloc(first!.length % 2), ...further]
+        const size = all.reduce((sum, { length }) => sum + length, 36)
+        const bytes = Buffer.concat([withSizes(first!.length, size), ...all])
+        const whole = Buffer.concat([bytes, last ?? Buffer.alloc(0)])
+        const { reader, audio: got } = read(whole, lengths)
+        expect(got.equals(Buffer.concat(audio))).toBe(true)
+        expect(reader.missingBytes).toBe(0)
+        expect(wavSizeWarning(reader)).toMatchObject({ code: 'WAV_SIZE_WRONG', declared: first!.length })
+        const end = bytes.length - (more.at(-1)!.length % 2) - lack
+        const cutOff = read(bytes.subarray(0, end), lengths)
+        expect(cutOff.reader.missingBytes).toBe(lack)
+        expect(cutOff.audio.equals(got.subarray(0, got.length - lack))).toBe(true)
+      }),
+    )
+  })
+
+  it('takes no more chunks of samples than can be, and none without any', () => {
+    const one = chunk('data', Buffer.alloc(2, 0x42))
+    const many = Array.from({ length: 100_000 }, () => one)
+    const bytes = Buffer.concat([withSizes(2, 36 + 2 + 10 * many.length), Buffer.alloc(2, 0x42), ...many])
+    expect(read(bytes, [bytes.length]).audio.length).toBe(2 * 65)
+    const none = chunk('data', Buffer.alloc(0))
+    expect(read(Buffer.concat([withSizes(2, 46), Buffer.alloc(2, 0x42), none]), [9]).audio.length).toBe(2)
+  })
+
   it('takes long silence for sound and short silence for the filling of a disk block', () => {
     const zeros = (length: number): Buffer =>
       Buffer.concat([withSizes(20, 56), Buffer.alloc(20, 1), Buffer.alloc(length)])

@@ -294,6 +294,23 @@ describe('bad files', () => {
     }
   })
 
+  it('are heard to their end where a WAV has its samples in two chunks, as by a pipe', async () => {
+    const path = join(media.directory, 'two chunks.wav')
+    const wav = await readFile(media.wav)
+    const at = wav.indexOf('data')
+    const [head, all] = [wav.subarray(0, at), wav.subarray(at + 8)]
+    const chunks = [all.subarray(0, 100_000), all.subarray(100_000)].flatMap((samples) => {
+      const size = Buffer.alloc(4)
+      size.writeUInt32LE(samples.length)
+      return [Buffer.from('data'), size, samples]
+    })
+    head.writeUInt32LE(head.length + all.length + 8, 4)
+    await writeFile(path, Buffer.concat([head, ...chunks]))
+    const { bytes, warnings } = await read(path)
+    expect(bytes.subarray(44).equals(all)).toBe(true)
+    expect(warnings).toMatchObject([{ code: 'WAV_SIZE_WRONG', declared: 100_000 }])
+  })
+
   it('lack nothing where only the outer size of a WAV says so', async () => {
     const path = join(media.directory, 'outer.wav')
     const wav = await readFile(media.wav)
