@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { isOneFlac } from './bytes/flac.ts'
-import type { ReadAt } from './probe.ts'
+import { type ReadAt, ttaFrameSamples } from './probe.ts'
 
 /**
  * Files of one kind that were joined by `cat`, told apart. Of most kinds FFmpeg reads the first alone, or takes those behind it
@@ -167,7 +167,7 @@ const mostTagBytes = 4096
 function ttaBytes(readAt: ReadAt): number {
   const head = readAt(0, 22)
   if (head.length < 22) return Infinity
-  const frames = Math.ceil(head.readUInt32LE(14) / Math.floor((256 * head.readUInt32LE(10)) / 245))
+  const frames = Math.ceil(head.readUInt32LE(14) / ttaFrameSamples(head.readUInt32LE(10)))
   const table = readAt(22, 4 * Math.min(frames, mostElements))
   let bytes = 22 + 4 * frames + 4
   for (let at = 0; at + 4 <= table.length; at += 4) bytes += table.readUInt32LE(at)

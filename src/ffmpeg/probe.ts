@@ -438,7 +438,7 @@ function cafReadingMode(bytes: Buffer, complete: boolean): 'inOrder' | 'spooled'
 
 /**
  * How many bytes an input has that begins with `head`, by its own header; `undefined` where that does not say. WAV and
- * AVI do, AIFF, AU, CAF, Wave64, ASF, FLV, and MP3 with an index. FFmpeg takes a cut one of these for a shorter one, without a word if
+ * AVI do, AIFF, AU, CAF, Wave64, ASF, FLV, TTA, and MP3 with an index. FFmpeg takes a cut one of these for a shorter one, without a word if
  * it comes by pipe.
  */
 export function declaredLength(head: Uint8Array): number | undefined {
@@ -458,6 +458,8 @@ export function declaredLength(head: Uint8Array): number | undefined {
       return asfLength(bytes)
     case 'FLV\x01':
       return flvLength(bytes)
+    case 'TTA1':
+      return ttaLength(bytes)
     default:
       return mp3Length(bytes)
   }
@@ -502,6 +504,23 @@ function flvLength(bytes: Buffer): number | undefined {
   if (at < 0 || at + 17 > bytes.length) return undefined
   const size = bytes.readDoubleBE(at + 9)
   return Number.isInteger(size) && size > 0 && size < 2 ** 50 ? size : undefined
+}
+
+/** By the lengths of all frames, which stand behind the head. Each but the last has 256/245 s. */
+function ttaLength(bytes: Buffer): number | undefined {
+  const head = 22
+  if (bytes.length < head) return undefined
+  const frames = Math.ceil(bytes.readUInt32LE(14) / Math.max(1, ttaFrameSamples(bytes.readUInt32LE(10))))
+  const audio = head + 4 * frames + 4
+  if (bytes.length < audio) return undefined
+  let length = audio
+  for (let at = head; at < audio - 4; at += 4) length += bytes.readUInt32LE(at)
+  return length
+}
+
+/** Samples of a frame of TTA, but for the last one. */
+export function ttaFrameSamples(sampleRate: number): number {
+  return Math.floor((256 * sampleRate) / 245)
 }
 
 function riffLength(bytes: Buffer): number | undefined {

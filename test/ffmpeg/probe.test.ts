@@ -256,6 +256,16 @@ describe('declaredLength', () => {
     }
   })
 
+  it('is that of TTA, by the table of its frames, where all of that is there', async () => {
+    const path = join(media.directory, 'tone.tta')
+    await ffmpeg('-f', 'lavfi', '-i', 'anoisesrc=d=5:r=16000', path)
+    const bytes = await readFile(path)
+    const head = 22 + 4 * 5 + 4
+    const end = bytes.indexOf('APETAGEX')
+    for (const length of [head, bytes.length]) expect(declaredLength(bytes.subarray(0, length))).toBe(end)
+    expect(declaredLength(bytes.subarray(0, head - 1))).toBeUndefined()
+  })
+
   it.each(['aiff', 'au', 'caf', 'w64'])('is that of %s, too, and unknown where it came by a pipe', async (kind) => {
     const path = join(media.directory, `tone.${kind}`)
     await ffmpeg('-i', media.wav, path)

@@ -354,6 +354,7 @@ describe('bad files', () => {
     ['webm', ['-c:a', 'libopus']],
     ['flv', ['-c:a', 'aac', '-ar', '44100']],
     ['wma', []],
+    ['tta', []],
   ])('say how much of a cut %s is missing (%j), and nothing of a whole one', async (kind, how) => {
     const [whole, cut] = [join(media.directory, `whole.${kind}`), join(media.directory, `cut.${kind}`)]
     await ffmpeg('-i', media.wav, ...how, whole)
