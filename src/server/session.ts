@@ -27,7 +27,7 @@ const LEAST_WEIGHT = 20
 /** Milliseconds an engine gets to free itself before the session counts as ended all the same. */
 const DESTROY_TIMEOUT = 5000
 const HEARTBEAT_INTERVAL = 5000
-/** Messages of an engine that is being opened; further ones are left out. */
+/** Warnings of an engine that is being opened; further ones are left out. */
 const MOST_EARLY = 100
 
 /** A frame as it came: audio, or the text of a JSON message. */
@@ -110,7 +110,7 @@ export class Session implements ServerSession {
   #settings: SessionSettings
   #state: 'opening' | 'open' | 'ended' = 'opening'
   #terminating = false
-  /** What the engine says while it opens, which follows `Begin`. */
+  /** What the engine warns of while it opens, which follows `Begin`. */
   readonly #early: ServerMessage[] = []
   /** Milliseconds of audio that wait for the engine, with the piece in work. */
   #waitingMs = 0
@@ -320,9 +320,7 @@ export class Session implements ServerSession {
 
   #listener(): EngineListener {
     const send = (message: ServerMessage | undefined): void => {
-      if (message === undefined) return
-      if (this.#state === 'open') this.#transport.send(message)
-      else if (this.#state === 'opening' && this.#early.length < MOST_EARLY) this.#early.push(message)
+      if (this.#state === 'open' && message !== undefined) this.#transport.send(message)
     }
     return {
       speechStarted: (atMs, confidence) => {
@@ -336,7 +334,9 @@ export class Session implements ServerSession {
       revision: (revisions) => send(revisionMessage(revisions, this.#style())),
       warning: ({ code, message, lost }) => {
         const warning = { type: 'Warning', warning_code: 0, warning: message, code } as const
-        send(lost === undefined ? warning : { ...warning, audio_lost: lost })
+        const told = lost === undefined ? warning : { ...warning, audio_lost: lost }
+        if (this.#state !== 'opening') send(told)
+        else if (this.#early.length < MOST_EARLY) this.#early.push(told)
       },
       unrecognized: ({ start, end, reason, repeatedWords }) =>
         send({
