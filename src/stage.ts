@@ -58,6 +58,9 @@ export const learnsFrom = Symbol.for('diarize-stream.learnsFrom')
  */
 export const endEarly = Symbol.for('diarize-stream.endEarly')
 
+/** A method of stages that judge whether their input is whole: is called where that is about to be ended before its end. */
+export const inputEndsEarly = Symbol.for('diarize-stream.inputEndsEarly')
+
 /**
  * A field of stages: `true` where the audio comes from a source that cannot be held back, `false` where it is that of a whole
  * file; absent where that is not known.

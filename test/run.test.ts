@@ -1,3 +1,4 @@
+import { writeWavHeader } from '../src/audio/wav.ts'
 import { IterableSource } from '../src/pipeline/pipeline.ts'
 import { type Progress, run, type Source, type Stage } from '../src/run.ts'
 import type { Turn } from '../src/model.ts'
@@ -588,6 +589,22 @@ describe('run with stop', () => {
     const timer = setInterval(() => release(), 1)
     const summary = await done.finally(() => clearInterval(timer))
     expect(summary.gaps).toEqual([])
+  })
+
+  it('does not take what was left out for missing', async () => {
+    const stop = new AbortController()
+    const sink = collector(() => stop.abort())
+    // A WAV that says how long it is, and comes more slowly than it is ended.
+    const bytes = writeWavHeader({ sampleRate: 16_000, channels: 1, encoding: 's16le' }, 32_000_000)
+    async function* slow() {
+      yield bytes
+      for (let piece = 0; piece < 10_000; piece++) {
+        yield Buffer.alloc(3200)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    const summary = await run(Readable.from(slow()), decode(), resample(), frame(), sink, { stop: stop.signal })
+    expect(summary.truncated).toBeUndefined()
   })
 
   it('ends bytes that FFmpeg decodes', async () => {

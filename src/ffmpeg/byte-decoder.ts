@@ -91,6 +91,7 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
   }
 
   #warnOfCut(): void {
+    if (this.isCutShort) return
     for (const end of this.#ends) this.#warnOfLack(end.end())
     const { missing, missingMs } = this.#ogg?.end() ?? {}
     if (missing === undefined) return
@@ -105,7 +106,7 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
   }
 
   #warnOfLack({ missing, missingMs }: { missing: number; missingMs?: number | undefined } = { missing: 0 }): void {
-    if (missing === 0) return
+    if (missing === 0 || this.isCutShort) return
     const time = missingMs === undefined ? '' : `, ${(missingMs / 1000).toFixed(1)} s,`
     const message = `${this.#inputName} lacks ${missing} bytes${time} at its end, by its own header; only what is there was decoded`
     this.emit('warning', { code: 'INPUT_TRUNCATED', message, missing, ...(missingMs !== undefined && { missingMs }) })

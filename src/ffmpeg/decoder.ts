@@ -9,6 +9,7 @@ import {
   canSeek,
   seekTo,
   endEarly,
+  inputEndsEarly,
   liveSource,
   announce,
   onUpstream,
@@ -104,6 +105,8 @@ export class FfmpegDecoder extends Duplex {
   #declared: number | undefined
   #received = 0
   #inputEnded = false
+  /** Whether its input is ended before its end. */
+  protected isCutShort = false
   /** Whether it was told to end before its input does. */
   #endedEarly = false
   /** What FFmpeg was given to read, until it is known that it is to decode the right track. */
@@ -252,6 +255,11 @@ export class FfmpegDecoder extends Duplex {
     this.#releaseInput()
     this.#process?.stop(() => {})
     this.#beginPart()
+  }
+
+  /** What its input lacks then means nothing. */
+  [inputEndsEarly](): void {
+    this.isCutShort = true
   }
 
   /** Begins at `ms`, where FFmpeg opens the file itself and has not begun. Returns where it will begin. */
@@ -739,7 +747,7 @@ export class FfmpegDecoder extends Duplex {
       this.#warnOfUnheard(failure)
     } else this.#unheard = 0
     const missing = this.#options.missing ?? (this.#inputEnded ? (this.#declared ?? 0) - this.#received : 0)
-    if (missing > 0) {
+    if (missing > 0 && !this.isCutShort) {
       const message = `${inputName} lacks ${missing} bytes at its end, by its own header; only what is there was decoded`
       this.emit('warning', { code: 'INPUT_TRUNCATED', message, missing })
     }

@@ -4,7 +4,7 @@ import { ConfigurationError } from '../errors.ts'
 import { checkBoolean, checkKnown, checkSignal, checkString, invalidOption } from '../options.ts'
 import { oneLine } from '../redact.ts'
 import type { RunOptions, StageFunction } from '../run.ts'
-import { endEarly, learnsFrom, recordStage } from '../stage.ts'
+import { endEarly, inputEndsEarly, learnsFrom, recordStage } from '../stage.ts'
 import { guard, stateOf, tellsClose, waitAtMost } from '../stream-helpers.ts'
 import type { SessionRecord } from '../transforms/diarize-events.ts'
 import { ProgressReporter, type RunSummary } from './progress.ts'
@@ -46,6 +46,7 @@ export async function runPipeline(stages: readonly unknown[]): Promise<RunSummar
       const finished = pipeline(streams, signal)
       forget = onceAborted(options.stop, () => {
         checkpointing?.stop()
+        for (const stream of streams) (stream as { [inputEndsEarly]?: () => void })[inputEndsEarly]?.()
         endSource(streams[0] as AnyStream)
       })
       await Promise.race([finished, stranded.outcome])
