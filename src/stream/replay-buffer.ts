@@ -168,7 +168,9 @@ export class ReplayBuffer {
     this.dropBefore(Math.min(sent, this.frameAt(this.#finals.hearFrom(overlap))))
     const from = this.#unsettledFrom
     if (this.#lead) {
-      const excess = this.#end - from - OPEN_TURN_MS
+      // After an outage far more has come than this session was sent: what it was not sent makes none of it silence.
+      const sentTo = Math.min(this.#end, this.msAt(this.#lead.cursor) + BACKLOG_MS)
+      const excess = sentTo - from - OPEN_TURN_MS
       if (excess < 0) return
       // Heard, and still no final word: it was silence. One frame more makes room for the next.
       const silent = Math.min(sent, Math.ceil((from + excess) / frameMs) + 1, this.#lead.heard)

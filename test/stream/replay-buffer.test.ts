@@ -180,6 +180,25 @@ describe('while a session is open', () => {
     expect(audio.first).toBeLessThanOrEqual(1400)
   })
 
+  it('keeps what came during an outage until the next session was sent it, however much that is', () => {
+    const { audio, push } = keep(0)
+    const lost = readerAt(800, 790)
+    audio.readBy([lost], lost)
+    push(40_000)
+    audio.readBy([], undefined)
+    push(60_000)
+    for (let sent = 0; sent <= 1400; sent += 100) {
+      const next = readerAt(sent, sent)
+      audio.readBy([next], next)
+    }
+    expect(audio.first).toBe(0)
+    const behind = readerAt(1600, 1500)
+    audio.readBy([behind], behind)
+    // 80 s of it, and no word: the first 6 s were silence.
+    expect(audio.first).toBe(121)
+    expect(audio.takeGap()).toBeUndefined()
+  })
+
   it('goes on through silence of any length', () => {
     const { audio, push } = keep(0)
     let sent = 0
