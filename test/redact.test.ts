@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { childEnvironment, redact } from '../src/redact.ts'
+import { childEnvironment, oneLine, redact, secretsOfQuery } from '../src/redact.ts'
 
 describe('redact', () => {
   it.each([
@@ -21,6 +21,25 @@ describe('redact', () => {
     )
   })
 
+  it.each([
+    ['at its end', 'bad token eyJhbGciOiJIUzI1NiIs', 'bad token ***'],
+    ['and marks it', 'bad token eyJhbGciOiJIUzI1NiIsInR5...', 'bad token ***...'],
+    ['in the middle', '"eyJhbGciOiJIUzI1NiIs" is bad', '"***" is bad'],
+    ['encoded', 'bad token=eyJhbGciOiJIUzI1NiIsInR5%2B', 'bad token=***'],
+    ['after one that is whole', 'eyJhbGciOiJIUzI1NiIsInR5+/z eyJhbGciOiJIUzI1N', '*** ***'],
+  ])('hides the beginning of a long secret that others have cut %s', (_where, text, clean) => {
+    const secret = 'eyJhbGciOiJIUzI1NiIsInR5+/z'
+    expect(redact(text, [secret, encodeURIComponent(secret)])).toBe(clean)
+  })
+
+  it.each([
+    ['x', 'ws://127.0.0.1:4: max 100 items in the text', 'ws://127.0.0.1:4: max 100 items in the text'],
+    ['1', 'ws://127.0.0.1:4: key 1 may open 10', 'ws://127.0.0.1:4: key *** may open 10'],
+    ['AQ', "key 'AQ': not known, AQ.", "key '***': not known, ***"],
+  ])('hides a secret as short as %j only where it stands alone', (secret, text, clean) => {
+    expect(redact(text, [secret])).toBe(clean)
+  })
+
   it('leaves other text alone', () => {
     const text = 'file:///tmp/a@b.wav: 3 errors at 12:30, see https://example.org/?page=2'
     expect(redact(text)).toBe(text)
@@ -30,6 +49,34 @@ describe('redact', () => {
 it('takes no longer for a long word than for a short one, letter for letter', () => {
   // A backtracking pattern would need minutes here.
   expect(redact('a'.repeat(1_000_000))).toHaveLength(1_000_000)
+})
+
+describe('oneLine', () => {
+  it('hides a secret that is longer than what it shows', () => {
+    const secret = Array.from({ length: 400 }, (_, index) => index.toString(36)).join('-')
+    expect(oneLine(`token ${secret} is bad`, 300, [secret])).toBe('token *** is bad')
+    expect(oneLine(`token ${secret.slice(0, 110)}`, 300, [secret])).toBe('token ***')
+  })
+})
+
+describe('secretsOfQuery', () => {
+  it('finds what no text may show, as it may be quoted', () => {
+    const query = new URLSearchParams({
+      speech_model: 'universal',
+      webhook_url: 'https://user:pass%40word@example.org/hook?token=hook-token&page=2',
+      webhook_auth_header_value: 'Bearer hook',
+    })
+    const secrets = secretsOfQuery(`wss://example.org/v3/ws?${query.toString()}`)
+    expect(secrets).toEqual(
+      expect.arrayContaining(['pass%40word', 'pass@word', 'hook-token', 'Bearer hook', 'Bearer%20hook']),
+    )
+    expect(secrets).not.toContain('2')
+    expect(secrets).not.toContain('universal')
+  })
+
+  it('finds none where there is no query, or no address', () => {
+    expect([secretsOfQuery('wss://example.org/v3/ws'), secretsOfQuery('embedded engine')]).toEqual([[], []])
+  })
 })
 
 describe('childEnvironment()', () => {

@@ -87,7 +87,7 @@ export function sessionError(
 
 /** The error that a close code stands for; `text` is that of the Error frame before it, else the close reason. */
 export function closeError(target: NamedServer, closeCode: number, said: string, begun: boolean): SessionError {
-  const text = oneLine(said)
+  const text = oneLine(said, 500, target.secrets)
   const { code, retryable, what, advice } = closeMeaning(closeCode, text)
   const detail = text && text !== 'See Error message for details' ? `: ${text}` : ''
   return sessionError(
@@ -111,7 +111,7 @@ export function refusalError(
   wait: { retryAfter?: number } = {},
 ): SessionError {
   const unauthorized = httpStatus === 401 || httpStatus === 403
-  const text = oneLine(body, 300)
+  const text = oneLine(body, 300, target.secrets)
   const advice = unauthorized
     ? 'Check the API key or ask for a fresh token.'
     : httpStatus === 404
@@ -134,7 +134,7 @@ export function refusalError(
 /** The error for a connection that could not be made, or broke. */
 export function connectionError(target: NamedServer, cause: Error, begun: boolean): SessionError {
   const reason = (cause as NodeJS.ErrnoException).code ?? ''
-  const why = oneLine(cause.message) || reason || 'no reason given'
+  const why = oneLine(cause.message, 500, target.secrets) || reason || 'no reason given'
   const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(reason)
   return sessionError(
     target,

@@ -280,7 +280,8 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
   }
 
   #warn(code: string, message: string, facts: Record<string, unknown> = {}): void {
-    this.emit('warning', { code, message: redact(oneLine(message), this.#target.secrets), ...facts })
+    const { secrets } = this.#target
+    this.emit('warning', { code, message: redact(oneLine(message, 500, secrets), secrets), ...facts })
   }
 
   // One function for all frames: at a thousand streams, what is made for each frame is what sending costs.

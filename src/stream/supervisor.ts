@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import { SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import type { BeginMessage, ClientMessage, ServerMessage, TerminationMessage } from '../protocol/messages.ts'
-import { oneLine } from '../redact.ts'
+import { oneLine, secretsOfQuery } from '../redact.ts'
 import type { VoiceProfile } from '../voices/profile.ts'
 import { Session, type SessionEnd } from '../session/session.ts'
 import { FinalWords, type Orders, TurnJoiner } from './joiner.ts'
@@ -287,7 +287,9 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   /** @param begun - called as soon as the server has let the session in. */
   async #begin(begun: () => void): Promise<StreamSession> {
     const options = this.#options
-    const target = await options.connect()
+    const given = await options.connect()
+    // Those of a webhook, too: a server quotes the parameter that it refuses.
+    const target = { ...given, secrets: [...given.secrets, ...secretsOfQuery(given.url)] }
     const connect = await connector(target, options.pingInterval)
     if (this.#destroyed) throw new SessionError('CONNECTION_LOST', 'the stream was closed before the session began')
     const session = new Session(target, options, connect)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { closeMeaning } from '../../src/protocol/close-codes.ts'
+import { closeError, closeMeaning, connectionError, refusalError } from '../../src/protocol/close-codes.ts'
 
 describe('closeMeaning', () => {
   it.each([
@@ -26,5 +26,20 @@ describe('closeMeaning', () => {
     [4242, '', 'CONNECTION_LOST', true],
   ])('%i "%s" is %s, retryable: %s', (closeCode, text, code, retryable) => {
     expect(closeMeaning(closeCode, text)).toMatchObject({ code, retryable })
+  })
+})
+
+describe('what a server says of a long token', () => {
+  const token = Array.from({ length: 400 }, (_, index) => index.toString(36)).join('-')
+  const server = { url: 'wss://example.org/v3/ws', secrets: [token] }
+
+  it.each([
+    ['in an Error', closeError(server, 1008, `Invalid token ${token}`, false)],
+    ['in a close reason, cut by itself', closeError(server, 1008, `Invalid token ${token}`.slice(0, 120), false)],
+    ['in the answer to the handshake', refusalError(server, 401, `{"error":"Invalid token ${token}"}`)],
+    ['in an error of the connection', connectionError(server, new Error(`Invalid token ${token}`), false)],
+  ])('shows nothing of it %s', (_where, error) => {
+    expect(error.message).toContain('Invalid token ***')
+    expect(`${error.message} ${error.serverMessage}`).not.toContain(token.slice(0, 16))
   })
 })

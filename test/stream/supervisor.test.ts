@@ -394,6 +394,23 @@ describe('errors', () => {
     expect(server?.attempts).toBe(3)
   })
 
+  it('show nothing that the address holds for a webhook, whatever the server quotes', async () => {
+    const text = "Invalid 'webhook_url': got 'https://user:hook-password@example.org/' and 'hook-secret'"
+    await serve({ fault: 'refuse', code: 3006, text })
+    const hook = new URLSearchParams({
+      webhook_url: 'https://user:hook-password@example.org/',
+      webhook_auth_header_value: 'hook-secret',
+    })
+    const connect = async (): Promise<SessionTarget> => ({
+      ...target('key'),
+      url: `${target('key').url}&${hook.toString()}`,
+    })
+    const stream = new Stream(silence, { connect })
+    await stream.play()
+    const serverMessage = "Invalid 'webhook_url': got 'https://***@example.org/' and '***'"
+    await expect(stream.supervisor.done).rejects.toMatchObject({ code: 'INVALID_REQUEST', serverMessage })
+  })
+
   it('of the engine itself stand instead of what the socket says', async () => {
     await serve({ fault: 'error', code: 3005 })
     const failure = new EngineError('ENGINE_FAILED', 'the model is broken')

@@ -23,6 +23,8 @@ const MOST_REFUSAL_BYTES = 65_536
 const RENEWING_BYTES = 65_536
 /** Transcripts that are looked through for one whose answer was lost. */
 const MOST_LISTED = 100
+/** Keys that are kept from what is shown, where a function gives another for each request. */
+const MOST_SECRETS = 10
 
 /** Codes of connections that never were. */
 const unconnected = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT'])
@@ -74,6 +76,8 @@ async function loadSdk(): Promise<Sdk> {
 export class PrerecordedApi {
   readonly #settings: ApiSettings
   readonly #sdk: Sdk
+  /** The last keys that were used: what the service says later may quote one. */
+  #secrets: string[] = []
   readonly #agent: InstanceType<Undici['Agent']>
   readonly #base: string
 
@@ -157,6 +161,11 @@ export class PrerecordedApi {
     }
   }
 
+  /** Text of the service's as it may be shown: one line, without the key. */
+  quoted(text: string, most = 500): string {
+    return redact(oneLine(text, most, this.#secrets), this.#secrets)
+  }
+
   /** Cuts all connections. */
   close(): Promise<void> {
     return this.#agent.destroy()
@@ -168,6 +177,7 @@ export class PrerecordedApi {
     const { headers, secrets } = await bounded(asked, timeouts.connect, call.signal, () => {
       return new SessionError('TOKEN_FAILED', `no key came within ${timeouts.connect} ms`, { retryable: true })
     })
+    this.#secrets = [...new Set([...this.#secrets, ...secrets])].slice(-MOST_SECRETS)
     try {
       const send: Send = (path, init) => this.#send(call, path, { ...init, headers: headersOf(init, headers) }, secrets)
       return await use(clientsOf(this.#sdk, secrets[0] ?? '', send))
@@ -235,7 +245,7 @@ export class PrerecordedApi {
     headers: IncomingHttpHeaders,
     secrets: string[],
   ): SessionError {
-    const said = redact(oneLine(errorText(body), 300), secrets)
+    const said = redact(oneLine(errorText(body), 300, secrets), secrets)
     const { code, retryable, advice } = refusalMeaning(httpStatus, said)
     const wait = retryAfter(headers)
     const what = `it does not ${call.purpose}: HTTP ${httpStatus}${said === '' ? '' : `: ${said}`}`
@@ -247,6 +257,8 @@ export class PrerecordedApi {
     const { code, message } = cause as { code?: unknown; message?: unknown }
     const reason = oneLine(
       typeof code === 'string' && code !== '' && code !== 'UND_ERR_SOCKET' ? code : String(message),
+      500,
+      secrets,
     )
     const named = (kind: ErrorCode, what: string, retryable: boolean, advice?: string): SessionError =>
       sessionError({ url: this.#base, secrets }, kind, what, { retryable, cause, ...(advice && { advice }) })

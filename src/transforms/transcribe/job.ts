@@ -84,7 +84,7 @@ export class TranscriptJob {
       const id = await this.#create(this.#audioUrl)
       const transcript = await this.#poll(id, audio.duration)
       if (transcript.status === 'completed') return transcript
-      const error = failed(transcript, this.#api.url)
+      const error = failed(transcript, this.#api)
       if (isLast || !error.retryable) throw error
       await this.#persist(() => this.#api.delete(id, signal))
       this.#id = undefined
@@ -194,9 +194,10 @@ export class TranscriptJob {
   }
 }
 
-function failed(transcript: TranscriptAnswer, url: string): SessionError {
-  const said = oneLine(typeof transcript.error === 'string' ? transcript.error : `status ${transcript.status}`, 300)
-  return new SessionError('TRANSCRIPT_FAILED', `${url}: no transcript was made: ${said}`, {
+function failed(transcript: TranscriptAnswer, api: PrerecordedApi): SessionError {
+  const { error, status } = transcript
+  const said = api.quoted(typeof error === 'string' ? error : `status ${status}`, 300)
+  return new SessionError('TRANSCRIPT_FAILED', `${api.url}: no transcript was made: ${said}`, {
     retryable: serverFault.test(said),
     serverMessage: said,
     sessionId: transcript.id,

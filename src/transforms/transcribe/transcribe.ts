@@ -309,7 +309,7 @@ class TranscribeStream extends Duplex {
     for (const warning of Array.isArray(warnings) ? warnings.slice(0, 20) : []) {
       const { message } = (warning ?? {}) as { message?: unknown }
       if (typeof message !== 'string') continue
-      this.emit('warning', { code: 'SERVER_WARNING', message: oneLine(message) })
+      this.emit('warning', { code: 'SERVER_WARNING', message: this.#api!.quoted(message) })
     }
   }
 

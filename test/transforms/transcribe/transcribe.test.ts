@@ -356,6 +356,12 @@ describe('errors are typed, and leave nothing behind', () => {
       { code: 'TRANSCRIPT_FAILED', retryable: false, serverMessage: 'no speech' },
     ],
     [
+      'a transcript that fails, by a text with the key',
+      { faults: { create: { fault: 'failed', message: 'secret-key may not use this model' } } },
+      {},
+      { code: 'TRANSCRIPT_FAILED', serverMessage: '*** may not use this model' },
+    ],
+    [
       'a transcript that fails by the service, twice',
       { faults: { create: { fault: 'failed', message: 'server error' } } },
       {},
