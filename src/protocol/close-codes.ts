@@ -135,18 +135,30 @@ export function refusalError(
 export function connectionError(target: NamedServer, cause: Error, begun: boolean): SessionError {
   const reason = (cause as NodeJS.ErrnoException).code ?? ''
   const why = oneLine(cause.message, 500, target.secrets) || reason || 'no reason given'
-  const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(reason)
+  const advice = certificateAdvice(reason)
   return sessionError(
     target,
     begun ? 'CONNECTION_LOST' : 'CONNECT_FAILED',
     begun ? `the connection failed: ${why}` : `cannot connect: ${why}`,
     {
       // A certificate that is not trusted now will not be at the next attempt.
-      retryable: !untrusted,
+      retryable: advice === undefined,
       cause,
-      ...(untrusted ? { advice: 'Name the certificate of its authority in NODE_EXTRA_CA_CERTS.' } : {}),
+      ...(advice === undefined ? {} : { advice }),
     },
   )
+}
+
+/** What helps where a certificate is not taken; `undefined` for errors of another kind. */
+function certificateAdvice(reason: string): string | undefined {
+  if (/CERT_HAS_EXPIRED|CERT_NOT_YET_VALID/.test(reason)) {
+    return "The server's certificate must be renewed, or the clock of this machine set right."
+  }
+  if (/ALTNAME|HOSTNAME_MISMATCH/.test(reason)) {
+    return 'The certificate is for another name: give the address with the name that it is for.'
+  }
+  if (!/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(reason)) return undefined
+  return 'Name the certificate of its authority in NODE_EXTRA_CA_CERTS.'
 }
 
 /** Why the server ends a connection, sent as an `Error` and then as the close code. */

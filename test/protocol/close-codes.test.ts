@@ -43,3 +43,18 @@ describe('what a server says of a long token', () => {
     expect(`${error.message} ${error.serverMessage}`).not.toContain(token.slice(0, 16))
   })
 })
+
+describe('a certificate that is not taken', () => {
+  const server = { url: 'wss://example.org/v3/ws', secrets: [] }
+
+  it.each([
+    ['CERT_HAS_EXPIRED', /: not taken\. The server's certificate must be renewed, [^_]*$/],
+    ['CERT_NOT_YET_VALID', /the clock of this machine set right\.$/],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', /: not taken\. The certificate is for another name: [^_]*$/],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', /NODE_EXTRA_CA_CERTS/],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', /NODE_EXTRA_CA_CERTS/],
+  ])('for %s gets the advice that helps, and is not tried again', (code, advice) => {
+    const error = connectionError(server, Object.assign(new Error('not taken'), { code }), false)
+    expect(error).toMatchObject({ code: 'CONNECT_FAILED', retryable: false, message: expect.stringMatching(advice) })
+  })
+})
