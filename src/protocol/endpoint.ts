@@ -1,4 +1,4 @@
-import { ConfigurationError, isAbortError, SessionError } from '../errors.ts'
+import { ConfigurationError, SessionError } from '../errors.ts'
 import { invalidOption } from '../options.ts'
 import { oneLine } from '../redact.ts'
 import { exclusive } from './parameters.ts'
@@ -121,7 +121,7 @@ async function ask(name: string, source: () => string | Promise<string>): Promis
   try {
     value = await source()
   } catch (error) {
-    if (isAbortError(error)) throw error
+    // Also an AbortError: nobody can have aborted it but the function itself.
     throw new SessionError('TOKEN_FAILED', `the ${name} function failed: ${messageOf(error)}`, {
       retryable: true,
       cause: error,

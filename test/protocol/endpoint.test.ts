@@ -97,6 +97,16 @@ describe('credentials', () => {
     })
   })
 
+  it('takes an AbortError of the function for its failure: nobody else can have aborted it', async () => {
+    const cause = new DOMException('This operation was aborted', 'AbortError')
+    await expect(credentials({ token: () => Promise.reject(cause) })).rejects.toMatchObject({
+      name: 'SessionError',
+      code: 'TOKEN_FAILED',
+      retryable: true,
+      cause,
+    })
+  })
+
   it.each([undefined, '', 42])('refuses a function that gives %j', async (value) => {
     await expect(credentials({ apiKey: () => value as unknown as string })).rejects.toMatchObject({
       code: 'TOKEN_FAILED',
