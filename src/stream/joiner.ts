@@ -11,8 +11,10 @@ const MOST_PLACED = 20_000
 /** How one session's final turn became a turn of the stream. */
 interface Placement {
   order: number
-  /** Words at its start that were final before. */
+  /** Words at its start that were final before, of how many, and where the first one behind them begins; ms of the stream. */
   cut: number
+  of: number
+  from: number
 }
 
 /** Is given words that are final. */
@@ -118,6 +120,8 @@ export class TurnJoiner {
     if (turn.revision > 0 && !this.#placements.has(turn.order)) return []
     const cut = this.#cut(turn)
     const words = turn.words.slice(cut)
+    // A revision that cannot be cut where the turn was.
+    if (turn.revision > 0 && words.length === 0 && this.#placements.get(turn.order)!.cut > 0) return []
     const isWithdrawn = !turn.endOfTurn && turn.transcript === ''
     if (words.length === 0 && !isWithdrawn && (cut > 0 || this.#repeated(turn))) return []
     const isNew = turn.endOfTurn && !this.#placements.has(turn.order)
@@ -130,8 +134,9 @@ export class TurnJoiner {
   /** The order in the stream: finals have theirs as they come, and a partial the one that its final is expected to have. */
   #order(turn: Turn, cut: number): number {
     const placed = this.#placements.get(turn.order)
+    const of = turn.words.length
     if (placed !== undefined) {
-      this.#placements.set(turn.order, { ...placed, cut })
+      this.#placements.set(turn.order, { ...placed, cut, of })
       return placed.order
     }
     // The final of an earlier turn may come after the first partial of this one.
@@ -140,7 +145,7 @@ export class TurnJoiner {
     this.#beyond = true
     const order = this.#orders.next
     this.#orders.next += 1
-    this.#placements.set(turn.order, { order, cut })
+    this.#placements.set(turn.order, { order, cut, of, from: turn.words[cut]?.start ?? turn.start })
     if (this.#placements.size > MOST_PLACED) this.#placements.delete(this.#placements.keys().next().value!)
     return order
   }
@@ -148,8 +153,8 @@ export class TurnJoiner {
   /** How many words at the start of `turn` were final before this session. */
   #cut(turn: Turn): number {
     const placed = this.#placements.get(turn.order)
-    // The words of a final do not change any more; those of a partial do.
-    if (placed && turn.revision > 0) return Math.min(placed.cut, turn.words.length)
+    // The words of a final do not change any more, but for those that are formatted; those of a partial do.
+    if (placed && turn.revision > 0) return cutAgain(turn.words, placed)
     if (this.#beyond) return 0
     const { turns, from } = this.#before
     const found = splice([...this.#again, turn.words], turns, from)
@@ -194,6 +199,14 @@ export class TurnJoiner {
       ...(speaker === undefined ? {} : { speaker }),
     }
   }
+}
+
+/** How many words of a turn to cut whose final was cut; all where one word says what was cut and what was not. */
+function cutAgain(words: readonly Word[], { cut, of, from }: Placement): number {
+  if (cut === 0 || words.length === of) return cut
+  const first = words.findIndex(({ start }) => start > from - LEAST_WORD_MS)
+  const before = words[first - 1]
+  return first < 0 || (before !== undefined && before.end > from + JITTER_MS) ? words.length : first
 }
 
 function mostHeard(words: readonly Word[]): string | undefined {

@@ -197,6 +197,29 @@ describe('what was final before', () => {
     expect(formatted[0]?.transcript).toBe('four.')
   })
 
+  it('stays cut at the same time in a formatted form of other words', () => {
+    const hear = after().session(1000)
+    const plain = message(0, 'one/A two/A three/A four/A five/A', 0, { turn_is_formatted: false })
+    expect(hear(plain).map(shown)).toEqual(['1.0 four/A five/A'])
+    const [one, , , four, five] = plain.words.map((word) => ({ ...word }))
+    const formatted = [
+      { ...one!, text: 'One,', end: 1400 },
+      { ...four!, text: 'four' },
+      { ...five!, text: 'five.' },
+    ]
+    expect(hear({ ...message(0, '', 0), words: formatted }).map(shown)).toEqual(['1.1 four/A five./A'])
+  })
+
+  it('leaves a turn as it was where one word of the formatted form says what is cut and what is not', () => {
+    const hear = after().session(1000)
+    const plain = message(0, 'one/A two/A three/A four/A five/A', 0, { turn_is_formatted: false })
+    expect(hear(plain).map(shown)).toEqual(['1.0 four/A five/A'])
+    const merged = { ...plain.words[0]!, text: '1234', end: plain.words[3]!.end }
+    expect(hear({ ...message(0, '', 0), words: [merged, plain.words[4]!] })).toEqual([])
+    expect(hear({ ...message(0, '', 0), words: [{ ...merged, text: '12345.', end: plain.words[4]!.end }] })).toEqual([])
+    expect(hear(message(0, '', 0, { transcript: '12345.' }))).toEqual([])
+  })
+
   it('no longer matters once a turn went beyond it', () => {
     const hear = after().session(1000)
     hear(message(0, 'one/A two/A three/A four/A', 0))
