@@ -34,8 +34,7 @@ export interface Turn {
   /** `true` once the turn is final; `false` for a partial. */
   endOfTurn: boolean
   /**
-   * `true` where the server ended the session without having made the turn final: these are its words as far as they were
-   * known. Absent otherwise.
+   * `true` where the server never made the turn final: these are its words as far as they were known. Absent otherwise.
    */
   unconfirmed?: true
   /** Whether punctuation and casing have been applied. */

@@ -42,7 +42,8 @@ export class TurnJoiner {
   readonly #heard: HearWords
   /** The session's final turns so far, as long as they may lie in what was final before. */
   #again: Word[][] = []
-  #beyond: boolean
+  /** The first turn of the session that goes beyond what was final before, as all later ones do. */
+  #newFrom: number
 
   /** @param heard - is given the words of each final turn that are new, with the labels of the session. */
   constructor(
@@ -57,7 +58,7 @@ export class TurnJoiner {
     this.#labels = labels
     this.#orders = orders
     this.#before = { turns: before.turns, end: before.end, from: options.toStream?.(0) ?? 0 }
-    this.#beyond = !before.any
+    this.#newFrom = before.any ? Infinity : -Infinity
   }
 
   get holding(): boolean {
@@ -87,10 +88,15 @@ export class TurnJoiner {
     return this.#withChanged(this.#assembler.release().flatMap((turn) => this.#place(turn)))
   }
 
-  /** The session has confirmed its end: the turn that is still open, if any, as the last one. */
-  conclude(): Turn[] {
+  /** The words of the turns that are open, from where to where, ms of the stream. */
+  get openWords(): { start: number; end: number } | undefined {
+    return this.#assembler.openWords
+  }
+
+  /** The session has ended: the turns that are still open, but for what the next session hears, where it `goesOn`. */
+  conclude(goesOn = false): Turn[] {
     const released = this.release()
-    return [...released, ...this.#withChanged(this.#assembler.conclude().flatMap((turn) => this.#place(turn)))]
+    return [...released, ...this.#withChanged(this.#assembler.conclude(goesOn).flatMap((turn) => this.#place(turn)))]
   }
 
   /** Turns whose labels have become those of others, each with a higher revision. */
@@ -142,7 +148,7 @@ export class TurnJoiner {
     // The final of an earlier turn may come after the first partial of this one.
     const open = turn.order - this.#passed - 1
     if (!turn.endOfTurn) return this.#orders.next + (open > 0 && open <= MOST_OPEN ? open : 0)
-    this.#beyond = true
+    this.#newFrom = Math.min(this.#newFrom, turn.order)
     const order = this.#orders.next
     this.#orders.next += 1
     this.#placements.set(turn.order, { order, cut, of, from: turn.words[cut]?.start ?? turn.start })
@@ -155,7 +161,7 @@ export class TurnJoiner {
     const placed = this.#placements.get(turn.order)
     // The words of a final do not change any more, but for those that are formatted; those of a partial do.
     if (placed && turn.revision > 0) return cutAgain(turn.words, placed)
-    if (this.#beyond) return 0
+    if (turn.order >= this.#newFrom) return 0
     const { turns, from } = this.#before
     const found = splice([...this.#again, turn.words], turns, from)
     const cut = Math.max(0, found.first - this.#again.flat().length)
@@ -164,16 +170,16 @@ export class TurnJoiner {
   }
 
   /** Takes in a final turn, as far as it may lie in what was final before. */
-  #settle({ words }: Turn, { complete, pairs }: Splice): void {
+  #settle({ order, words }: Turn, { complete, pairs }: Splice): void {
     const present = new Set(words)
     for (const { before, again } of pairs) if (present.has(again)) this.#vote(before, again)
-    if (complete) this.#beyond = true
+    if (complete) this.#newFrom = Math.min(this.#newFrom, order)
     else this.#again.push(words)
   }
 
   /** Whether a turn without words lies in what was final before. */
   #repeated(turn: Turn): boolean {
-    return !this.#beyond && turn.start <= this.#before.end
+    return turn.order < this.#newFrom && turn.start <= this.#before.end
   }
 
   #vote(before: Word, { speaker, text, start, end }: Word): void {
@@ -448,7 +454,7 @@ const WORD_LEAD_MS = 800
 /** How far the stream is final, as far as that can be trusted, and the words before it that may be heard again. */
 export class FinalWords {
   readonly #keepMs: number
-  #turns: { order: number; end: number; words: Serialized<Word[]> }[] = []
+  #turns: { order: number; start: number; end: number; words: Serialized<Word[]> }[] = []
   #size = 0
   /** End of the last final word in ms of the stream; 0 before the first. */
   end = 0
@@ -478,17 +484,19 @@ export class FinalWords {
     const { order, end } = turn
     const index = this.#turns.findIndex((one) => one.order === order)
     if (index < 0 && turn.revision > 0) return
-    const kept = { order, end, words: serialize(turn.words) }
+    const kept = { order, start: turn.start, end, words: serialize(turn.words) }
     if (index >= 0) {
       this.#size += kept.words.length - this.#turns[index]!.words.length
       this.#turns[index] = kept
       return
     }
     this.context = Infinity
-    this.#turns.push(kept)
+    // One whose final comes late has its place before those that begin behind it.
+    const sure = plausibleEnd(turn)
+    this.#turns.splice(this.#turns.findLastIndex((one) => one.start <= sure) + 1, 0, kept)
     this.#size += kept.words.length
     const start = turn.words.at(-1)?.start ?? end
-    this.end = Math.max(this.end, Math.min(plausibleEnd(turn), heard))
+    this.end = Math.max(this.end, Math.min(sure, heard))
     this.#lastStart = Math.max(this.#lastStart, Math.min(start, this.end))
     const oldest = this.end - this.#keepMs
     while (this.#turns.length > 1 && (this.#turns[0]!.end < oldest || this.#size > MOST_SIZE)) {

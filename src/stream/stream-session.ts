@@ -79,6 +79,11 @@ export class StreamSession {
     return this.#turns?.foreignLabel
   }
 
+  /** The words of the turns that are open, from where to where, ms of the stream. */
+  get openWords(): { start: number; end: number } | undefined {
+    return this.#turns?.openWords
+  }
+
   /** From here on its turns are the stream's; what was held comes first. */
   takeOver(turns: TurnJoiner): void {
     this.#turns = turns
@@ -98,11 +103,10 @@ export class StreamSession {
     this.#deliver(this.#turns?.release() ?? [])
   }
 
-  /** Gives out all that it still holds, once it has ended and no session goes on from it. */
-  conclude(): void {
+  /** Gives out all that it still holds, once it has ended; where another session `goesOn` from it, what that does not hear. */
+  conclude(goesOn = this.end?.error !== undefined): void {
     clearTimeout(this.#timer)
-    // What was lost with the session is heard again by the next one.
-    this.#deliver((this.end?.error ? this.#turns?.release() : this.#turns?.conclude()) ?? [])
+    this.#deliver(this.#turns?.conclude(goesOn) ?? [])
   }
 
   /** Gives out the turns whose labels have become those of others. */

@@ -458,7 +458,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#read(this.#senders, next.sender)
     if (!this.#over(current)) current.close()
     await this.#state.until(() => current.end !== undefined)
-    current.release()
+    current.conclude(true)
     this.#leave(current)
     return await this.#takeOver(next)
   }
@@ -494,8 +494,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   #warnOfUnconfirmed({ order, words, start, end }: Turn): void {
     const message =
-      'the server confirmed the end of the session while a turn was still open; its words ' +
-      `(${words.length}, from ${(start / 1000).toFixed(3)} s) are the last turn, as they were known, and may be wrong or incomplete`
+      'the server made no final turn of one that was open; its words ' +
+      `(${words.length}, from ${(start / 1000).toFixed(3)} s) are given as they were known, and may be wrong or incomplete`
     this.emit('warning', { code: 'TURN_UNCONFIRMED', message, order, words: words.length, start, end })
   }
 

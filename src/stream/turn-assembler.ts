@@ -10,10 +10,18 @@ import {
 /** Finals that can still be revised, and revisions whose finals have not come, are kept up to this size; characters. */
 const MOST_FINALS = 8_000_000
 const MOST_EARLY = 2_000_000
+/** As many turns are open at once: one, and those whose finals are late. */
+const MOST_OPEN = 16
+/** A final that has not come when the stream is final this far behind its turn does not come any more, ms. */
+const LATE_FINAL_MS = 30_000
+/** The first word of a turn may begin early; few words last longer, ms. */
+const ORDINARY_WORD_MS = 500
 
 export interface TurnAssemblerOptions {
   sessionId: string
   toStream?: (ms: number) => number
+  /** Ms of the stream up to which the session has heard. */
+  heard?: () => number
   channel?: string
   /** Whether an unformatted final is held back for the formatted one that follows it. */
   awaitFormatted?: boolean
@@ -29,12 +37,14 @@ export class TurnAssembler {
   readonly #early = new Map<number, Serialized<TurnRevision>>()
   #earlySize = 0
   #held: Turn | undefined
-  /** The newest partial of the turn that is open. */
-  #open: Turn | undefined
+  /** The newest partial of each turn that is open, by its order. */
+  readonly #open = new Map<number, Turn>()
+  /** The last turn of which a final came. */
+  #newest = -1
   #lastEnd: number
 
   constructor(options: TurnAssemblerOptions) {
-    this.#options = { toStream: (ms) => ms, awaitFormatted: false, ...options }
+    this.#options = { toStream: (ms) => ms, heard: () => 0, awaitFormatted: false, ...options }
     this.#lastEnd = this.#options.toStream(0)
   }
 
@@ -48,16 +58,15 @@ export class TurnAssembler {
     const turn = this.#toTurn(message)
     const released = this.#held && this.#held.order !== turn.order ? this.release() : []
     const isEmpty = turn.words.length === 0 && turn.transcript.trim() === ''
-    const open = this.#open
-    const isOver = open !== undefined && (turn.endOfTurn || isEmpty) && turn.order >= open.order
-    if (isOver) this.#open = undefined
+    const open = this.#open.get(turn.order)
+    if (turn.endOfTurn || isEmpty) this.#open.delete(turn.order)
     // An empty turn takes back what was open. An empty final can also follow Terminate, where it says nothing.
-    if (isEmpty) return isOver ? [...released, withdrawn(open)] : released
+    if (isEmpty) return open ? [...released, withdrawn(open)] : released
     if (turn.order <= this.#forgotten && !this.#finals.has(turn.order)) return released
     if (!turn.endOfTurn) {
       if (this.#finals.has(turn.order) || this.#held) return released
-      this.#open = turn
-      return [...released, turn]
+      this.#open.set(turn.order, turn)
+      return [...released, turn, ...this.#overdue()]
     }
     const earlier = this.#final(turn.order)
     if (this.#options.awaitFormatted && !turn.formatted && !earlier) {
@@ -65,7 +74,7 @@ export class TurnAssembler {
       return released
     }
     this.#held = undefined
-    return [...released, ...this.#finish(turn, earlier)]
+    return [...released, ...this.#finish(turn, earlier), ...this.#overdue()]
   }
 
   /** The turns that a SpeakerRevision changes, each with a higher revision. Turns it leaves as they were are left out. */
@@ -92,17 +101,51 @@ export class TurnAssembler {
     return held ? this.#finish(held, undefined) : []
   }
 
-  /** The turn that is still open where the server has confirmed the end, if any: no final of it will come. */
-  conclude(): Turn[] {
-    const open = this.#open
-    this.#open = undefined
-    if (open === undefined) return []
-    const words = open.words.map((word) => withSpeaker({ ...word, final: true }, word.speaker))
-    return this.#finish({ ...open, words, endOfTurn: true, unconfirmed: true }, undefined)
+  /**
+   * The turns that are still open when the session has ended: no finals of them will come.
+   *
+   * @param goesOn - whether another session hears again what is behind the last final, so that only turns before it count.
+   */
+  conclude(goesOn = false): Turn[] {
+    const newest = goesOn ? this.#newest : Infinity
+    return this.#giveUp((open) => open.order < newest)
+  }
+
+  /** The words of the turns that are open, from where to where, ms of the stream. */
+  get openWords(): { start: number; end: number } | undefined {
+    const turns = [...this.#open.values()].filter(({ words }) => words.length > 0)
+    if (turns.length === 0) return undefined
+    return { start: Math.min(...turns.map(({ start }) => start)), end: Math.max(...turns.map(({ end }) => end)) }
+  }
+
+  /** Turns that a later final has overtaken for so long that theirs will not come, or that are too many. */
+  #overdue(): Turn[] {
+    return this.#giveUp(
+      ({ order, end }) => this.#open.size > MOST_OPEN || (order < this.#newest && end < this.#lastEnd - LATE_FINAL_MS),
+    )
+  }
+
+  /** Gives out open turns as they are known, in order. */
+  #giveUp(which: (open: Turn) => boolean): Turn[] {
+    return [...this.#open.values()]
+      .toSorted((a, b) => a.order - b.order)
+      .flatMap((open) => {
+        if (!which(open)) return []
+        this.#open.delete(open.order)
+        const words = open.words.map((word) => withSpeaker({ ...word, final: true }, word.speaker))
+        return this.#finish({ ...open, words, endOfTurn: true, unconfirmed: true }, undefined)
+      })
   }
 
   #finish(turn: Turn, earlier: Turn | undefined): Turn[] {
     if (earlier && sameContent(earlier, turn)) return []
+    this.#newest = Math.max(this.#newest, turn.order)
+    // One that lies over the middle of an earlier turn has its words: the server has numbered it anew.
+    const from = Math.max(turn.start, (turn.words[0]?.end ?? 0) - ORDINARY_WORD_MS)
+    for (const [order, { start, end }] of this.#open) {
+      const middle = (start + end) / 2
+      if (order < turn.order && from <= middle && turn.end >= middle) this.#open.delete(order)
+    }
     let final: Turn = earlier ? { ...turn, revision: earlier.revision + 1 } : turn
     const early = this.#early.get(turn.order)
     if (early) {

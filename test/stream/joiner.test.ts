@@ -227,6 +227,12 @@ describe('what was final before', () => {
     expect(hear(message(1, 'three/A again/A', 1300)).map(shown)).toEqual(['2.0 three/A again/A'])
   })
 
+  it('is cut from a turn whose final comes after that of one beyond it', () => {
+    const hear = after().session(1000)
+    expect(hear(message(1, 'five/A', 2000)).map(shown)).toEqual(['1.0 five/B'])
+    expect(hear(message(0, 'one/A two/A three/A four/A', 0)).map(({ transcript }) => transcript)).toEqual(['four'])
+  })
+
   it('drops a turn without words that lies before its end, and keeps a later one', () => {
     const stream = after()
     const hear = stream.session(1000)
@@ -489,6 +495,15 @@ describe('FinalWords', () => {
     finals.add(turn(1, 1000, 2500))
     expect(finals.end).toBe(2500)
     expect(texts(finals)).toEqual(['word0', 'word1'])
+  })
+
+  it('puts a turn whose final comes late in its place', () => {
+    const finals = new FinalWords(60_000)
+    finals.add(turn(0, 0, 900))
+    finals.add(turn(2, 2000, 2900))
+    finals.add(turn(1, 1000, 1900))
+    expect(texts(finals)).toEqual(['word0', 'word1', 'word2'])
+    expect(finals.end).toBe(2900)
   })
 
   it('forgets turns that ended too long ago, but never the last one', () => {

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { SessionError } from '../../src/errors.ts'
 import type { Turn } from '../../src/model.ts'
 import type { BeginMessage, HeartbeatMessage, ServerMessage, TurnMessage } from '../../src/protocol/messages.ts'
 import type { Session, SessionEvents } from '../../src/session/session.ts'
@@ -236,6 +237,19 @@ describe('a final that waits for its formatted form', () => {
     expect(vi.getTimerCount()).toBe(0)
     placed.release()
     expect(texts()).toEqual(['plain 0'])
+  })
+
+  it('loses no turn that a later final has overtaken when the session is lost, and leaves the rest to the next one', () => {
+    const { placed, session, texts, say } = place()
+    placed.takeOver(turnsOf())
+    say(0, 'overtaken', { end_of_turn: false })
+    say(1, 'final')
+    say(2, 'open', { end_of_turn: false })
+    session.emit('end', { error: new SessionError('CONNECTION_LOST', 'lost') })
+    placed.conclude()
+    expect(texts()).toEqual(['overtaken partial', 'final 0', 'open partial', 'overtaken 0'])
+    placed.conclude()
+    expect(texts()).toHaveLength(4)
   })
 
   it('leaves no timer when the session ends, and can be had then', () => {

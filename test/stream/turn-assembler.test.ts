@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Turn } from '../../src/model.ts'
 import type { TurnMessage, WordMessage } from '../../src/protocol/messages.ts'
 import { TurnAssembler } from '../../src/stream/turn-assembler.ts'
 
@@ -89,12 +90,60 @@ describe('TurnAssembler', () => {
     ['its final', message(1, [word('And', 500, 700)])],
     ['an empty final of it', message(1, [])],
     ['an empty partial of it', message(1, [], { end_of_turn: false })],
-    ['the final of a later turn', message(2, [word('Then', 900, 1000)])],
+    ['a final with its words that has another number', message(2, [word('And', 500, 700), word('then', 900, 1000)])],
   ])('has no open turn at the end after %s', (_what, last) => {
     const assembler = new TurnAssembler({ sessionId: 's' })
     assembler.turn(message(1, [word('And', 500, 700)], { end_of_turn: false }))
     assembler.turn(last)
     expect(assembler.conclude()).toEqual([])
+  })
+
+  const partial = { end_of_turn: false }
+  const shown = ({ order, transcript, unconfirmed }: Turn): string =>
+    `${order} ${transcript}${unconfirmed === true ? ' unconfirmed' : ''}`
+
+  it('gives out all turns whose finals have not come at the end, in order', () => {
+    const assembler = new TurnAssembler({ sessionId: 's' })
+    assembler.turn(message(0, [word('First.', 0, 400)], partial))
+    assembler.turn(message(1, [word('Second.', 1000, 1400)], partial))
+    // Its first word begins early.
+    assembler.turn(message(2, [word('Third.', 1100, 2400)]))
+    assembler.turn(message(3, [word('Fourth.', 3000, 3400)], partial))
+    expect(assembler.openWords).toEqual({ start: 0, end: 3400 })
+    expect(assembler.conclude().map(shown)).toEqual([
+      '0 First. unconfirmed',
+      '1 Second. unconfirmed',
+      '3 Fourth. unconfirmed',
+    ])
+    expect(assembler.openWords).toBeUndefined()
+  })
+
+  it('gives out only those before the last final where another session goes on behind it', () => {
+    const assembler = new TurnAssembler({ sessionId: 's' })
+    assembler.turn(message(0, [word('First.', 0, 400)], partial))
+    assembler.turn(message(1, [word('Second.', 1000, 1400)]))
+    assembler.turn(message(2, [word('Third.', 2000, 2400)], partial))
+    expect(assembler.conclude(true).map(shown)).toEqual(['0 First. unconfirmed'])
+  })
+
+  it('waits for a late final, but not for ever, and takes even one that comes after that', () => {
+    const assembler = new TurnAssembler({ sessionId: 's' })
+    assembler.turn(message(0, [word('Late', 0, 400)], partial))
+    assembler.turn(message(1, [word('Lost', 1000, 1400)], partial))
+    expect(assembler.turn(message(2, [word('Next.', 29_000, 29_500)])).map(shown)).toEqual(['2 Next.'])
+    expect(assembler.turn(message(0, [word('Late.', 0, 400)])).map(shown)).toEqual(['0 Late.'])
+    const later = assembler.turn(message(3, [word('Then.', 32_000, 32_500)]))
+    expect(later.map(shown)).toEqual(['3 Then.', '1 Lost unconfirmed'])
+    expect(assembler.turn(message(1, [word('Found.', 1000, 1400)]))).toMatchObject([{ order: 1, revision: 1 }])
+  })
+
+  it('keeps a bounded number of open turns', () => {
+    const assembler = new TurnAssembler({ sessionId: 's' })
+    const given = Array.from({ length: 20 }, (_, order) =>
+      assembler.turn(message(order, [word('Open', order * 1000, order * 1000 + 400)], partial)),
+    ).flat()
+    expect(given.filter(({ endOfTurn }) => endOfTurn).map(({ order }) => order)).toEqual([0, 1, 2, 3])
+    expect(assembler.conclude()).toHaveLength(16)
   })
 
   it('gives partials until the final, and none after it', () => {
