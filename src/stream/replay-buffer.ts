@@ -65,6 +65,10 @@ export class ReplayBuffer {
   /** Ms before which nothing can be lost any more, though no final word reaches there. */
   #settled = 0
   #gap: Gap | undefined
+  /** Words of turns that are open, from where to where. */
+  #open: Gap | undefined
+  /** Audio of such words that is not kept any more: lost with the session, unless they become final before. */
+  #unsure: Gap | undefined
 
   constructor(options: ReplayOptions, finals: FinalWords) {
     this.#options = options
@@ -137,16 +141,26 @@ export class ReplayBuffer {
   /** Tells who reads the frames, and who of them must keep up with the source. */
   readBy(readers: readonly FrameReader[], lead: FrameReader | undefined): void {
     if (this.#lead && !lead) this.#awayFrom = this.#end
+    if (this.#lead !== lead) this.#open = undefined
     this.#begun ||= lead !== undefined
     this.#readers = readers
     this.#lead = lead
     this.trim()
   }
 
-  /** The audio that was dropped since it was last asked for. */
+  /** The words of the turns that the session has still open, from where to where; `undefined` where none is. */
+  openWords(words: Gap | undefined): void {
+    this.#open = words
+    if (words === undefined || this.#finals.end >= (this.#unsure?.end ?? 0)) this.#unsure = undefined
+  }
+
+  /** Audio that was dropped and is lost, if any is that was not asked for yet. */
   takeGap(): Gap | undefined {
-    const gap = this.#gap
-    this.#gap = undefined
+    // While a session has words open, they are not lost.
+    const isLost = this.#unsure !== undefined && this.#open === undefined
+    const gap = isLost ? this.#unsure : this.#gap
+    if (isLost) this.#unsure = undefined
+    else this.#gap = undefined
     this.#settled = Math.max(this.#settled, gap?.end ?? 0)
     return gap
   }
@@ -172,10 +186,11 @@ export class ReplayBuffer {
       const sentTo = Math.min(this.#end, this.msAt(this.#lead.cursor) + BACKLOG_MS)
       const excess = sentTo - from - OPEN_TURN_MS
       if (excess < 0) return
-      // Heard, and still no final word: it was silence. One frame more makes room for the next.
+      // Heard, and still no final word: it was silence, or a turn without end. One frame more makes room for the next.
       const silent = Math.min(sent, Math.ceil((from + excess) / frameMs) + 1, this.#lead.heard)
       this.dropBefore(silent)
       this.#settled = Math.max(this.#settled, this.msAt(silent))
+      this.#forgo(from, this.#settled)
       return
     }
     const excess = this.#end - this.#awayFrom - maxReplay
@@ -183,6 +198,14 @@ export class ReplayBuffer {
     const first = Math.ceil((from + excess) / frameMs)
     this.dropBefore(first)
     this.#gap = { start: from, end: this.msAt(first) }
+  }
+
+  /** Remembers what words of an open turn lay in the audio from `from` to `to`, which no later session can hear. */
+  #forgo(from: number, to: number): void {
+    // While the next session opens beside this one, it has been sent it, too.
+    if (this.#open === undefined || this.#readers.length > 1) return
+    const [start, end] = [Math.max(from, this.#open.start), Math.min(to, this.#open.end)]
+    if (start < end) this.#unsure = { start: this.#unsure?.start ?? start, end }
   }
 
   /** What no replay could reach of the silence of a source that was away is left out, or captions stay behind. */

@@ -479,6 +479,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       if (turn.unconfirmed) this.#warnOfUnconfirmed(turn)
       this.emit('turn', turn)
     }
+    if (this.#lead === streamSession.sender) this.#audio.openWords(streamSession.openWords)
     this.#audio.trim()
     this.#state.changed()
   }
@@ -550,8 +551,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   }
 
   #tellGap(): void {
-    const gap = this.#audio.takeGap()
-    if (gap) this.emit('gap', gap)
+    for (let gap = this.#audio.takeGap(); gap; gap = this.#audio.takeGap()) this.emit('gap', gap)
   }
 
   #tellFrom(ms: number): void {

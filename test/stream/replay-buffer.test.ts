@@ -214,6 +214,43 @@ describe('while a session is open', () => {
   })
 })
 
+describe('a turn that stays open for longer than audio is kept', () => {
+  /** 100 s of words from 2 s on, none of them final, and all heard. */
+  function endless() {
+    const { audio, finals, push } = keep(0)
+    const reader = { ...readerAt(0) }
+    audio.readBy([reader], reader)
+    for (let second = 1; second <= 100; second += 1) {
+      push(1000)
+      reader.cursor = second * 20
+      Object.assign(reader, { heard: reader.cursor })
+      if (second > 2) audio.openWords({ start: 2000, end: second * 1000 - 200 })
+      audio.trim()
+    }
+    return { audio, finals }
+  }
+
+  it('is a gap, as far as its audio is gone, where the session is lost', () => {
+    const { audio } = endless()
+    expect(audio.takeGap()).toBeUndefined()
+    audio.readBy([], undefined)
+    expect(audio.takeGap()).toEqual({ start: 2000, end: audio.first * 50 })
+    expect(audio.first).toBeGreaterThan(400)
+    expect(audio.takeGap()).toBeUndefined()
+  })
+
+  it.each([
+    ['became final', true],
+    ['was taken back', false],
+  ])('is none where it %s', (_how, isFinal) => {
+    const { audio, finals } = endless()
+    if (isFinal) finals.add(final(99_800))
+    audio.openWords(isFinal ? { start: 99_900, end: 100_000 } : undefined)
+    audio.readBy([], undefined)
+    expect(audio.takeGap()).toBeUndefined()
+  })
+})
+
 describe('a live source that gives far more than can be caught up with', () => {
   /** A reader that can skip, and has not sent a frame yet. */
   const behind = () => ({
