@@ -161,7 +161,8 @@ export class TurnJoiner {
     const placed = this.#placements.get(turn.order)
     // The words of a final do not change any more, but for those that are formatted; those of a partial do.
     if (placed && turn.revision > 0) return cutAgain(turn.words, placed)
-    if (turn.order >= this.#newFrom) return 0
+    // A text without words is taken whole, or not at all.
+    if (turn.order >= this.#newFrom || turn.words.length === 0) return 0
     const { turns, from } = this.#before
     const found = splice([...this.#again, turn.words], turns, from)
     const cut = Math.max(0, found.first - this.#again.flat().length)
@@ -179,7 +180,7 @@ export class TurnJoiner {
 
   /** Whether a turn without words lies in what was final before. */
   #repeated(turn: Turn): boolean {
-    return turn.order < this.#newFrom && turn.start <= this.#before.end
+    return turn.order < this.#newFrom && (turn.start + turn.end) / 2 <= this.#before.end
   }
 
   #vote(before: Word, { speaker, text, start, end }: Word): void {

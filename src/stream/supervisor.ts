@@ -393,6 +393,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
         {
           sessionId: begin.id,
           toStream: (ms) => clock.toStream(ms),
+          heard: () => clock.heard,
           awaitFormatted,
           ...(channel === undefined ? {} : { channel }),
         },

@@ -190,10 +190,20 @@ export class TurnAssembler {
     return kept === undefined ? undefined : deserialize(kept)
   }
 
+  /** The final of a turn as far as it has come. */
+  #known(order: number): Turn | undefined {
+    return this.#held?.order === order ? this.#held : this.#final(order)
+  }
+
   #toTurn(message: TurnMessage): Turn {
-    const { sessionId, toStream, channel } = this.#options
+    const { sessionId, toStream, heard, channel } = this.#options
     const words = message.words.map((word) => toWord(word, toStream, message.end_of_turn))
     const speaker = speakerLabel(message.speaker_label)
+    // A text without words is of what was heard since the last turn; its formatted form is of the same.
+    const wordless = (words.length === 0 ? this.#known(message.turn_order) : undefined) ?? {
+      start: this.#lastEnd,
+      end: Math.max(this.#lastEnd, heard()),
+    }
     return {
       sessionId,
       order: message.turn_order,
@@ -205,8 +215,8 @@ export class TurnAssembler {
       ...(speaker === undefined ? {} : { speaker }),
       ...(channel === undefined ? {} : { channel }),
       words,
-      start: words[0]?.start ?? this.#lastEnd,
-      end: words.reduce((end, word) => Math.max(end, word.end), words[0]?.end ?? this.#lastEnd),
+      start: words[0]?.start ?? wordless.start,
+      end: words.reduce((end, word) => Math.max(end, word.end), words[0]?.end ?? wordless.end),
       ...(message.language_code ? { language: message.language_code } : {}),
     }
   }

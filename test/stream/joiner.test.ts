@@ -243,6 +243,32 @@ describe('what was final before', () => {
     ])
   })
 
+  it('is dropped of turns without words that are heard again, by where most of each lies', () => {
+    const finals = new FinalWords(600_000)
+    const orders = { next: 0 }
+    let heard = 0
+    const session = (offset: number): ((until: number, transcript: string) => Turn[]) => {
+      const options = { sessionId: `at ${offset}`, toStream: (ms: number) => offset + ms, heard: () => heard }
+      const joiner = new TurnJoiner(options, new LabelMap(new SpeakerLetters(), true), finals, orders)
+      let order = 0
+      return (until, transcript) => {
+        heard = until
+        const turns = joiner.turn(message(order++, '', 0, { transcript }))
+        for (const turn of turns) finals.add(turn, heard)
+        return turns
+      }
+    }
+    const first = session(0)
+    const given = [...first(3000, 'one'), ...first(6000, 'two')]
+    const second = session(0)
+    given.push(...second(3050, 'one'), ...second(6050, 'two'), ...second(9050, 'three'))
+    expect(given.map(({ order, transcript, start, end }) => [order, transcript, start, end])).toEqual([
+      [0, 'one', 0, 3000],
+      [1, 'two', 3000, 6000],
+      [2, 'three', 6050, 9050],
+    ])
+  })
+
   it('lets orders rise over sessions', () => {
     const stream = after()
     const orders = [1000, 3000, 5000].flatMap((offset, index) => {

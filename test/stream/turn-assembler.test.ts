@@ -176,6 +176,16 @@ describe('TurnAssembler', () => {
     ])
   })
 
+  it('has a text without words last from the turn before to what was heard, in each of its forms', () => {
+    let heard = 3000
+    const assembler = new TurnAssembler({ sessionId: 's', heard: () => heard })
+    expect(assembler.turn(message(0, [], { transcript: 'one' }))).toMatchObject([{ start: 0, end: 3000 }])
+    heard = 3500
+    expect(assembler.turn(message(0, [], { transcript: 'One.' }))).toMatchObject([{ start: 0, end: 3000, revision: 1 }])
+    heard = 6000
+    expect(assembler.turn(message(1, [], { transcript: 'Two.' }))).toMatchObject([{ start: 3000, end: 6000 }])
+  })
+
   it('replaces a final by a second one with a higher revision', () => {
     const assembler = new TurnAssembler({ sessionId: 's' })
     const bare = message(0, [word('hello', 0, 9)], { turn_is_formatted: false })
