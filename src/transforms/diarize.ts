@@ -90,6 +90,8 @@ class DiarizeStream extends Duplex {
   /** What was asked for before there was any audio. */
   #configuration: Record<string, unknown> | undefined
   #endpointForced = false
+  /** End what is waited for that nothing else can end. */
+  readonly #waits = new Set<() => void>()
   #peer: Promise<Peer> | undefined
   #opened: Peer | undefined
   /** The connection that is made as soon as there will be audio. */
@@ -243,6 +245,7 @@ class DiarizeStream extends Duplex {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#resumeSending()
+    for (const leave of this.#waits) leave()
     this.#free().then(
       () => callback(error),
       (cleanUpError: Error) => callback(error ?? cleanUpError),
@@ -525,10 +528,26 @@ class DiarizeStream extends Duplex {
       sampleRate: this.#input.format.sampleRate,
       ...(this.#input.preSkip !== undefined && { encoding: 'ogg_opus' as const }),
     }
-    return waitAtMost(options.connectTimeout, peer.target(toQuery(parameters, options.query)), () => {
+    const target = this.#unlessDestroyed(peer.target(toQuery(parameters, options.query)))
+    return waitAtMost(options.connectTimeout, target, () => {
       const message = `no key or token came within ${options.connectTimeout} ms`
       return new SessionError('TOKEN_FAILED', message, { retryable: true })
     })
+  }
+
+  /** What `work` gives; a function of the user's may never answer, and nobody waits for it when the stage is gone. */
+  async #unlessDestroyed<T>(work: Promise<T>): Promise<T> {
+    let leave = (): void => {}
+    const gone = new Promise<never>((_resolve, reject) => {
+      leave = () => reject(new SessionError('CONNECTION_LOST', 'the stream was closed before the session began'))
+    })
+    this.#waits.add(leave)
+    if (this.destroyed) leave()
+    try {
+      return await Promise.race([work, gone])
+    } finally {
+      this.#waits.delete(leave)
+    }
   }
 
   async #openPeer(): Promise<Peer> {

@@ -18,7 +18,7 @@ import { Agent } from 'node:https'
 import { connect } from 'node:net'
 import { type Duplex, PassThrough, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { WebSocket } from 'ws'
 import { runs } from '../helpers/runs.ts'
 
@@ -710,6 +710,21 @@ describe('failure', () => {
       code: 'TOKEN_FAILED',
       message: expect.stringContaining(message),
     })
+  })
+
+  it('leaves no timer behind where it is destroyed while a token function does not answer', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    let end = (_error: Error): void => {}
+    const token = (): Promise<string> => {
+      end(new Error('enough'))
+      return new Promise(() => {})
+    }
+    const done = run([pcm(50)], { apiKey: undefined as unknown as string, token }, (stage) => {
+      end = (error) => void setImmediate(() => stage.destroy(error))
+    })
+    await expect(done).rejects.toThrow('enough')
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   it('upstream ends the session at once', async () => {
