@@ -93,6 +93,8 @@ export class HttpBody extends Readable {
     this.#total = options.range?.length
     const { signal } = options.client
     this.#stop = () => this.#closing.abort(signal.reason)
+    // One that has fired already does not do so again.
+    if (signal.aborted) this.#stop()
     signal.addEventListener('abort', this.#stop, { once: true })
     // Whoever reads hears of it; until then it is nobody's.
     this.on('error', () => {})
@@ -158,6 +160,7 @@ export class HttpBody extends Readable {
   async #connect(reason?: DiarizeStreamError): Promise<HttpAnswer> {
     let failure = reason
     for (;;) {
+      this.#closing.signal.throwIfAborted()
       if (failure !== undefined) await this.#wait(failure)
       try {
         const answer = await this.#options.client.get(this.#options.url, this.#wanted(), this.#closing.signal)
@@ -176,7 +179,6 @@ export class HttpBody extends Readable {
   /** Waits before the next attempt; throws `failure` where there is none. */
   async #wait(failure: DiarizeStreamError): Promise<void> {
     const { settings, retries, onReconnecting } = this.#options
-    this.#closing.signal.throwIfAborted()
     if (this.#attempt >= retries) throw failure
     this.#attempt += 1
     const pause = delayAsked(backOff(this.#attempt, settings, false), failure, settings)

@@ -51,8 +51,9 @@ export function httpSource(url: string | URL, options: HttpSourceOptions = {}): 
       // Much of it, HLS and all, of which a chain with another source has no use.
       const [{ HttpOpening: Opening }, loaded] = await Promise.all([import('./opening.ts'), import('./failures.ts')])
       failures = loaded
+      // Somebody may have given up since.
+      if (closed) return
       opening = new Opening(address, settings, source, begin)
-      if (closed) opening.close()
       yield* opening.parts()
     },
     close: () => {

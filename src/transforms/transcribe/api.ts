@@ -322,6 +322,7 @@ async function bounded<T>(work: Promise<T>, ms: number, signal: AbortSignal, lat
   const limit = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(late()), ms)
     stop = () => reject(signal.reason as Error)
+    if (signal.aborted) stop()
     signal.addEventListener('abort', stop, { once: true })
   })
   try {

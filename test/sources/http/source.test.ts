@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../../../src/stage.ts'
 import { httpSource } from '../../../src/sources/http/source.ts'
@@ -384,6 +384,22 @@ describe('destroyed', () => {
     source.destroy()
     await closed(source)
     expect(childProcesses()).toEqual([])
+    await expect.poll(() => server.open).toBe(0)
+  })
+
+  it.each(['destroy', 'stop'] as const)('by %s in its first moments, it opens nothing more', async (how) => {
+    const server = await serve({ fault: 'hang' })
+    const all = Array.from({ length: 40 }, async (_, turns) => {
+      const stop = new AbortController()
+      const source = httpSource(server.url(), { connectTimeout: 600_000, stop: stop.signal })
+      source.on('error', () => {}).resume()
+      // Its parts are loaded in between.
+      for (let turn = 0; turn < turns; turn++) await (turn % 4 === 3 ? immediate() : undefined)
+      if (how === 'stop') stop.abort()
+      else source.destroy()
+      await closed(source)
+    })
+    await Promise.all(all)
     await expect.poll(() => server.open).toBe(0)
   })
 
