@@ -1,8 +1,14 @@
 import type { Cue } from '../model.ts'
-import { checkInteger } from '../options.ts'
+import { checkInteger, checkKnown } from '../options.ts'
 import { endsOnFunctionWord } from './layout/breaks.ts'
 import { cueLabel, type PreviousCue } from './layout/labels.ts'
-import { checkLayoutOptions, type CueLayoutOptions, layoutSettings, type LayoutSettings } from './layout/options.ts'
+import {
+  checkLayoutOptions,
+  type CueLayoutOptions,
+  LAYOUT_OPTIONS,
+  layoutSettings,
+  type LayoutSettings,
+} from './layout/options.ts'
 import { attributed } from './speakers.ts'
 import { textWidth } from './width.ts'
 
@@ -98,6 +104,7 @@ export class CaptionReporter {
 
   /** @throws {@link ConfigurationError} for an option that does not exist or has a wrong value. */
   constructor(options: CaptionReportOptions = {}) {
+    checkKnown('captionReport', options, [...LAYOUT_OPTIONS, 'words'])
     const { words, ...layout } = options
     checkInteger('captionReport.words', words, 0)
     checkLayoutOptions(layout, 'captionReport.')

@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../errors.ts'
 import type { Captionable, Cue, Segment } from '../model.ts'
 import { isCue, isSegment, isTurn } from '../model.ts'
-import { wordRuns, type WordRunOptions } from './word-runs.ts'
+import { cutInRuns, type WordRunOptions } from './word-runs.ts'
 
 /** What is laid out together: the segments of one final turn, or one cue that is laid out already. */
 export interface Utterance {
@@ -17,8 +17,8 @@ const MAX_PENDING = 1000
 const lastOfTurn = new WeakSet<Segment>()
 
 /** The segments of a final turn, the last known as such to {@link UtteranceCollector}, which then need not wait. */
-export function turnSegments(...[turn, options]: Parameters<typeof wordRuns>): Segment[] {
-  const segments = wordRuns(turn, options)
+export function turnSegments(...[turn, options]: Parameters<typeof cutInRuns>): Segment[] {
+  const segments = cutInRuns(turn, options)
   const last = segments.at(-1)
   if (last !== undefined) lastOfTurn.add(last)
   return segments
@@ -53,7 +53,7 @@ export class UtteranceCollector {
       if (!item.endOfTurn) return []
       const { order, revision, sessionId: session, channel } = item
       const turn = { order, revision, session, ...(channel !== undefined && { channel }) }
-      return [...this.end(), { turn, segments: wordRuns(item, this.#options) }]
+      return [...this.end(), { turn, segments: cutInRuns(item, this.#options) }]
     }
     if (isCue(item)) return [...this.end(), { segments: [], cue: item }]
     const { order, revision } = item.turn

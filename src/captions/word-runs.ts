@@ -1,5 +1,5 @@
 import type { Segment, Turn, Word } from '../model.ts'
-import { checkBoolean, checkInteger } from '../options.ts'
+import { checkBoolean, checkInteger, checkKnown } from '../options.ts'
 import { attributed, knownName } from './speakers.ts'
 import { cleanText } from './text.ts'
 
@@ -35,8 +35,17 @@ interface Run {
  *
  * A turn with a transcript but no words gives one segment with the turn's text and times and no words; a turn with
  * neither gives none.
+ *
+ * @throws {@link ConfigurationError} `INVALID_OPTION`
  */
 export function wordRuns(turn: Turn, options: WordRunOptions = {}): Segment[] {
+  checkKnown('wordRuns()', options, WORD_RUN_OPTIONS)
+  checkWordRunOptions(options)
+  return cutInRuns(turn, options)
+}
+
+/** The same for options that have been checked, among others. */
+export function cutInRuns(turn: Turn, options: WordRunOptions = {}): Segment[] {
   const words = turn.words.filter((word) => cleanText(word.text) !== '')
   const speaker = attributed(turn.speaker)
   if (words.length === 0) {

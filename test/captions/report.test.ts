@@ -197,3 +197,7 @@ describe('formatCaptionReport()', () => {
     expect(formatCaptionReport(captionReport(cues))).toContain('99.9 % from 833')
   })
 })
+
+it('refuses what are no options', () => {
+  expect(() => captionReport([], null as never)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
+})

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { wordRuns } from '../../src/captions/word-runs.ts'
+import { wordRuns, type WordRunOptions } from '../../src/captions/word-runs.ts'
 import type { Word } from '../../src/model.ts'
 import { exampleTurn, makeTurn, makeWords } from './example-turn.ts'
 
@@ -105,4 +105,9 @@ describe('wordRuns', () => {
       }),
     )
   })
+})
+
+it.each([[{ minRun: 'x' }], [{ absorbUnknown: 1 }], [{ zzz: 1 }], [null]])('refuses the options %j', (options) => {
+  const refused = () => wordRuns(exampleTurn(), options as WordRunOptions)
+  expect(refused).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
 })

@@ -4,7 +4,7 @@ import { canTakeDash, cueLabel, DASH_GAP_MS, dashPair, type PreviousCue } from '
 import { type Draft, draftOf, draftWords, CueChooser } from './chooser.ts'
 import { lexiconFor } from '../languages/lexicon-for.ts'
 import type { Lexicon } from '../languages/lexicon.ts'
-import { layoutSettings, type CueLayoutOptions, type LayoutSettings } from './options.ts'
+import { checkLayoutOptions, layoutSettings, type CueLayoutOptions, type LayoutSettings } from './options.ts'
 import {
   extendToken,
   isClosing,
@@ -15,6 +15,7 @@ import {
   type Token,
   wordTokens,
 } from './tokens.ts'
+import { invalidOption } from '../../options.ts'
 import { textWidth } from '../width.ts'
 
 /** A cue that has not been given its number. */
@@ -238,16 +239,26 @@ export class CueLayout {
  * Lays out turns, each a list of its segments, all at once; the cues are those that {@link CueLayout} gives.
  *
  * @param context - the cue before the first, and `next` as for `close()`.
+ * @throws {@link ConfigurationError} `INVALID_OPTION`
  */
 export function layoutCues(
   turns: readonly (readonly Segment[])[],
   options: CueLayoutOptions = {},
   context: { previous?: PreviousCue | undefined; next?: number | undefined } = {},
 ): UnnumberedCue[] {
+  checkLayoutOptions(options, 'layoutCues.')
+  checkTime('layoutCues.next', context.next)
+  checkTime('layoutCues.previous.end', context.previous?.end)
   const layout = new CueLayout(layoutSettings(options), context.previous)
   const parts = turns.map((segments) => layout.add(segments))
   parts.push(layout.close(context.next))
   return parts.flat()
+}
+
+/** Refuses what has no place in time, beside which nothing can be weighed. */
+function checkTime(name: string, value: unknown): void {
+  if (value === undefined || (typeof value === 'number' && !Number.isNaN(value))) return
+  throw invalidOption(name, 'a time in milliseconds', value)
 }
 
 /** Whether the end of a turn and the beginning of the next may share a cue, so that both are laid out together. */

@@ -20,6 +20,28 @@ const layOne = (
 ) => layoutCues([segments], options, { previous })
 
 describe('layoutCues', () => {
+  // Most of these made it go on for ever.
+  it.each([
+    [{ preset: 'nope' }, 'layoutCues.preset'],
+    [{ maxLineWidth: Number.NaN }, 'layoutCues.maxLineWidth'],
+    [{ minDuration: Number.NaN }, 'layoutCues.minDuration'],
+    [{ zzz: 1 }, 'zzz'],
+    [null, undefined],
+  ])('refuses %j', (options, option) => {
+    const refused = () => layOne(wordRuns(exampleTurn()), options as CueLayoutOptions)
+    expect(refused).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTION', ...(option !== undefined && { option }) }),
+    )
+  })
+
+  it.each([{ next: Number.NaN }, { next: null }, { previous: { end: Number.NaN } }])(
+    'refuses the context %j',
+    (context) => {
+      const refused = () => layoutCues([wordRuns(exampleTurn())], {}, context as Parameters<typeof layoutCues>[2])
+      expect(refused).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
+    },
+  )
+
   it('lays out the example turn readably', () => {
     const cues = layOne(wordRuns(exampleTurn()), { labels: 'none' })
     expect(cues.map((cue) => [cue.speaker, cue.start, cue.end, ...cue.lines])).toMatchInlineSnapshot(`
