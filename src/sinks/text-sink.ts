@@ -1,4 +1,4 @@
-import { Writable } from 'node:stream'
+import { addAbortSignal, Writable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Composer } from '../captions/composer/composer.ts'
 import { assertCaptionable } from '../captions/utterances.ts'
@@ -95,11 +95,7 @@ export class TextSink extends Writable {
     text: SinkText,
     destination: Destination = openTarget(target, options.end ?? true),
   ) {
-    super({
-      objectMode: true,
-      highWaterMark: 16,
-      ...(options.signal !== undefined && { signal: options.signal }),
-    })
+    super({ objectMode: true, highWaterMark: 16 })
     if (isDestination(target) && !('textOf' in text)) throw notRevised(stage, target)
     this.#stage = stage
     this.#text = text
@@ -113,6 +109,8 @@ export class TextSink extends Writable {
     relayEvents(this)
     const { trouble } = this.#destination
     if (trouble !== undefined) process.nextTick(() => failOnceHeard(this, trouble))
+    // By option one that has fired would destroy it inside super(), before the fields above exist.
+    if (options.signal !== undefined) addAbortSignal(options.signal, this)
   }
 
   get path(): string | undefined {

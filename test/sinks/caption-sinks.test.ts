@@ -1,7 +1,9 @@
 import { OutputError } from '../../src/errors.ts'
 import type { Turn } from '../../src/model.ts'
 import { srtSink, vttSink } from '../../src/sinks/caption-sinks.ts'
+import { docxSink } from '../../src/sinks/docx.ts'
 import { fanOut } from '../../src/sinks/fan-out.ts'
+import { jsonlSink } from '../../src/sinks/jsonl.ts'
 import { fileSource } from '../../src/sources/file.ts'
 import { announce, liveSource } from '../../src/stage.ts'
 import { layout } from '../../src/transforms/layout.ts'
@@ -213,6 +215,16 @@ describe('options of srtSink', () => {
     const sink = srtSink(new TextCollector(), { signal: controller.signal })
     controller.abort()
     await expect(finished(sink)).rejects.toMatchObject({ name: 'AbortError' })
+  })
+
+  it.each([srtSink, jsonlSink, docxSink])('include a signal that has fired: %o', async (makeSink) => {
+    const reason = new Error('why')
+    const target = new TextCollector()
+    const sink = makeSink(target, { signal: AbortSignal.abort(reason) })
+    const failed = pipeline(Readable.from([exampleTurn()]), sink)
+    await expect(failed).rejects.toMatchObject({ name: 'AbortError', cause: reason })
+    if (!target.closed) await once(target, 'close')
+    expect(target.writableFinished).toBe(false)
   })
 
   it('do not help what is no turn', async () => {
