@@ -99,6 +99,11 @@ export function announce(stage: Readable | Writable): void {
   if ('pipe' in stage) noteWhatFeeds(stage as Readable)
 }
 
+/** Whether `value` is a stage of this library. */
+export function isStage(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && stages.has(value)
+}
+
 /** Notes which streams of the user `stage` is piped into, and those that these are piped into. */
 function noteWhatFeeds(stage: Readable): void {
   const pipe = stage.pipe.bind(stage)

@@ -1,6 +1,6 @@
 import { writeWavHeader } from '../src/audio/wav.ts'
 import { IterableSource } from '../src/pipeline/pipeline.ts'
-import { type Progress, run, type Source, type Stage } from '../src/run.ts'
+import { type Progress, run, type Source, type Stage, type StageFunction } from '../src/run.ts'
 import type { Turn } from '../src/model.ts'
 import { srtSink } from '../src/sinks/caption-sinks.ts'
 import { fanOut } from '../src/sinks/fan-out.ts'
@@ -91,6 +91,25 @@ describe('run', () => {
       },
     )
     expect(seen).toEqual(['two'])
+  })
+
+  it('takes functions that pipe what they are given into a stage, and give that', async () => {
+    const ways: StageFunction[] = [
+      (turns) => Readable.from(turns).pipe(segment()),
+      (turns) => {
+        const stage = segment()
+        pipeline(turns, stage).catch(() => {})
+        return stage
+      },
+      async function* (turns) {
+        yield* Readable.from(turns).pipe(segment())
+      },
+    ]
+    for (const way of ways) {
+      const out = new TextCollector()
+      await run([makeTurn(0, 'A:one')], way, srtSink(out))
+      expect(out.text).toContain('one')
+    }
   })
 
   it('fails with what a function throws, and settles where one waits for something else', async () => {
@@ -303,6 +322,34 @@ describe('pipelines that run() refuses', () => {
         return [readable(), sink]
       },
     ],
+    [
+      "stage 1 of 4 is a string: use fileSource('talk.mp4')",
+      () => ['talk.mp4', resample(), diarize({ engine: 'embedded' }), writable()],
+    ],
+    ['stage 1 of 2 is a string: use httpSource() with it', () => ['https://me:secret@example.org/a', writable()]],
+    ['stage 1 of 2 is a string: use rtspSource() with it', () => ['RTSP://camera/1', writable()]],
+    [
+      'stage 1 of 2 is a Buffer, whose numbers come one by one: put it in an array, [bytes]',
+      () => [Buffer.alloc(2), writable()],
+    ],
+    [
+      'what the function gives that is stage 1 of 2 is a Int16Array, whose numbers come one by one: put it in an array, [bytes]',
+      () => [() => new Int16Array(2), writable()],
+    ],
+    [
+      'stage 2 of 3 is a function that gives a stage; call it: resample()',
+      () => [[Buffer.alloc(2)], resample, writable()],
+    ],
+    ['stage 2 of 3 is a function that gives a stage; call it: segment()', () => [readable(), segment, writable()]],
+    [
+      'stage 2 of 3 is a function that gives a stage; give the stage itself',
+      () => [readable(), () => segment(), writable()],
+    ],
+    [
+      'stage 2 of 2 is a function that gives a stage; give the stage itself',
+      () => [readable(), () => srtSink(new TextCollector())],
+    ],
+    ['stage 2 of 2 is a function that gives neither a promise nor anything to iterate', () => [readable(), () => {}]],
     [
       'stage 3 of 3 takes bytes, not turns; give it to a sink, e.g. srtSink(target)',
       () => [readable(), segment(), new PassThrough().resume()],

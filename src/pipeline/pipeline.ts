@@ -4,7 +4,7 @@ import { ConfigurationError } from '../errors.ts'
 import { checkBoolean, checkKnown, checkSignal, checkString, invalidOption } from '../options.ts'
 import { oneLine } from '../redact.ts'
 import type { RunOptions, StageFunction } from '../run.ts'
-import { endEarly, inputEndsEarly, learnsFrom, recordStage } from '../stage.ts'
+import { endEarly, inputEndsEarly, isStage, learnsFrom, recordStage } from '../stage.ts'
 import { guard, stateOf, tellsClose, waitAtMost } from '../stream-helpers.ts'
 import type { SessionRecord } from '../transforms/diarize-events.ts'
 import { ProgressReporter, type RunSummary } from './progress.ts'
@@ -220,6 +220,7 @@ function asStream(part: object, index: number, count: number): AnyStream {
   if (index > 0) return Duplex.from(typeof part === 'function' ? takingAll(part as StageFunction, index, count) : part)
   const iterable: unknown = typeof part === 'function' ? part() : part
   if (!isIterable(iterable)) throw invalid('the function that is the first stage gives nothing to iterate')
+  refuseText(`what the function gives that is stage 1 of ${count}`, iterable)
   const source = iterable instanceof ReadableStream ? cancellable(iterable) : iterable
   return new IterableSource(source as AsyncIterable<unknown> | Iterable<unknown>) as unknown as AnyStream
 }
@@ -235,30 +236,47 @@ function cancellable(stream: ReadableStream<unknown>): AsyncIterable<unknown> {
 
 /** A stage that fails where the function returns before its input has ended: nobody takes the rest, and the pipeline would wait for ever. */
 function takingAll(stage: StageFunction, index: number, count: number): StageFunction {
+  const name = `stage ${index + 1} of ${count}`
   return (source, options) => {
     let hasEnded = false
+    let isTaken = false
     async function* noting(): AsyncGenerator {
+      isTaken = true
       yield* source
       hasEnded = true
     }
     const check = (): void => {
       if (hasEnded || options.signal.aborted) return
       throw invalid(
-        `stage ${index + 1} of ${count} returned before its input had ended, and what follows would be lost; let it take all, or end the input by stop`,
+        `${name} returned before its input had ended, and what follows would be lost; let it take all, or end the input by stop`,
       )
     }
-    const result: unknown = stage(noting(), options)
+    const input = noting()
+    // Not to be seen: a factory that is given it takes it for its options.
+    Object.defineProperty(input, Symbol.asyncIterator, { value: () => ((isTaken = true), input) })
+    const result: unknown = stage(input, options)
+    if (isStage(result) && !isTaken) {
+      ;(result as Readable).on('error', () => {}).destroy()
+      throw invalid(
+        `${name} is a function that gives a stage; ${stage.name ? `call it: ${stage.name}()` : 'give the stage itself'}`,
+      )
+    }
     if (isIterable(result)) {
       return (async function* () {
         yield* result as AsyncIterable<unknown>
         check()
       })()
     }
-    return (result as Promise<unknown>).then((value) => {
+    if (!isPromise(result)) throw invalid(`${name} is a function that gives neither a promise nor anything to iterate`)
+    return result.then((value) => {
       check()
       return value
     })
   }
+}
+
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof (value as Partial<Promise<unknown>> | null | undefined)?.then === 'function'
 }
 
 function isReadable(value: unknown): boolean {
@@ -308,6 +326,7 @@ function checkStages(parts: readonly unknown[]): void {
     const isFirst = i === 0
     const isLast = i === parts.length - 1
     if (typeof part === 'function') continue
+    if (isFirst) refuseText(stage, part)
     if (isFirst ? !isReadable(part) && (isStream(part) || !isIterable(part)) : !isStream(part)) {
       throw invalid(`${stage} is no ${isFirst ? 'Readable or iterable' : 'stream'}`)
     }
@@ -328,6 +347,22 @@ function checkStages(parts: readonly unknown[]): void {
     if (isLast && isUnread(part)) {
       throw invalid(`${stage} gives out what nobody reads; end the pipeline with a sink, e.g. srtSink('talk.srt')`)
     }
+  }
+}
+
+/** Refuses what can be iterated, but for characters or numbers, of which nobody makes anything: a path, or bytes. */
+function refuseText(stage: string, source: unknown): void {
+  if (typeof source === 'string') {
+    const [, scheme] = /^(http|rtsp)s?:/i.exec(source) ?? []
+    const path = oneLine(source, 60)
+    // An address may hold a password.
+    const call = scheme === undefined ? `fileSource('${path}')` : `${scheme.toLowerCase()}Source() with it`
+    throw invalid(`${stage} is a string: use ${call}`)
+  }
+  if (ArrayBuffer.isView(source)) {
+    throw invalid(
+      `${stage} is a ${source.constructor.name}, whose numbers come one by one: put it in an array, [bytes]`,
+    )
   }
 }
 
