@@ -61,7 +61,7 @@ export interface CaptionAllOptions {
   speakers?: SpeakerNames
   /** How captions are laid out: a preset, or options of `layout()`. @defaultValue `'netflix'` */
   layout?: PresetName | Omit<CueLayoutOptions, 'speakers'>
-  /** Aborts everything: the iteration rejects with its reason once all is closed. */
+  /** Aborts everything: the iteration rejects with an `AbortError` once all is closed. */
   signal?: AbortSignal
   /** Ends the inputs under way where they are, and begins no more: their results are `stopped`, then the iteration ends. */
   stop?: AbortSignal

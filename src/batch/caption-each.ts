@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../abort.ts'
 import { diarize } from '../transforms/diarize.ts'
 import { resample } from '../transforms/resample.ts'
 import type { CaptionAllOptions } from './caption-all.ts'
@@ -18,7 +19,7 @@ export async function* captionEach(
     stages: options.stages ?? (() => [resample(), diarize()]),
     source: options.source ?? {},
   }
-  signal?.throwIfAborted()
+  throwIfAborted(signal)
   const jobs = await plan(inputs, options, settings)
   options.onPlan?.(jobs)
   // Signals of the user get one listener each, however many inputs there are.
@@ -59,7 +60,7 @@ export async function* captionEach(
     await Promise.all(underWay)
     for (const undo of forget) undo()
   }
-  signal?.throwIfAborted()
+  throwIfAborted(signal)
 }
 
 function follow(signal: AbortSignal | undefined, controller: AbortController): () => void {
@@ -82,7 +83,7 @@ async function plan(
   if (settings.existing === 'overwrite') return jobs
   const present: string[] = []
   for (let at = 0; at < jobs.length; at += LOOKED_FOR) {
-    signal?.throwIfAborted()
+    throwIfAborted(signal)
     const some = jobs.slice(at, at + LOOKED_FOR)
     const wanted = await Promise.all(some.map((job) => wantedOf(job, { existing: 'skip' }).catch(() => job.outputs)))
     for (const [index, job] of some.entries()) {

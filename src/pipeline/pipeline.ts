@@ -1,3 +1,4 @@
+import { AbortError } from '../abort.ts'
 import type { Checkpointing } from '../checkpoint/checkpointing.ts'
 import { type IdentifiedSource, inputIdentity, whenComplete } from '../checkpoint/stages.ts'
 import { ConfigurationError } from '../errors.ts'
@@ -125,16 +126,6 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefine
     return await Promise.race([work, aborted])
   } finally {
     forget()
-  }
-}
-
-/** What Node's own `pipeline()` rejects with when its signal fires. */
-class AbortError extends Error {
-  override readonly name = 'AbortError'
-  readonly code = 'ABORT_ERR'
-
-  constructor(signal: AbortSignal | undefined) {
-    super('The operation was aborted', { cause: signal?.reason as unknown })
   }
 }
 

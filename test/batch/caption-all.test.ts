@@ -213,14 +213,15 @@ describe('captionAll', () => {
       signal: abort.signal,
       stages: () => [resample(), diarize({ engine })],
       onProgress: (_job, { turns }) => {
-        if (turns > 0) abort.abort()
+        if (turns > 0) abort.abort('why')
       },
     })
-    await expect(running).rejects.toMatchObject({ name: 'AbortError' })
+    const aborted = { name: 'AbortError', code: 'ABORT_ERR', cause: 'why' }
+    await expect(running).rejects.toMatchObject(aborted)
     expect(engine.live).toBe(0)
     await noChildLeft()
     expect(filesIn(root).filter((file) => file.endsWith('.srt') || path.basename(file).startsWith('.'))).toEqual([])
-    await expect(captionAll(inputs, { signal: abort.signal }).next()).rejects.toMatchObject({ name: 'AbortError' })
+    await expect(captionAll(inputs, { signal: abort.signal }).next()).rejects.toMatchObject(aborted)
   })
 
   it('closes what was made where a stage cannot be', async () => {

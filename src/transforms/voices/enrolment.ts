@@ -1,4 +1,5 @@
 import { pipeline } from 'node:stream/promises'
+import { throwIfAborted } from '../../abort.ts'
 import { VoiceBookError } from '../../errors.ts'
 import { mergeGroups } from '../../engine/voices/clustering.ts'
 import { checkKnown, checkSignal, invalidOption } from '../../options.ts'
@@ -35,7 +36,10 @@ export async function enrol(
     { ...(options.signal && { signal: options.signal }) },
   )
   const { openEmbedder } = await import('../../engine/voices/embedder.ts')
-  const embedder = await openEmbedder({ model: book.speakerModel, signal: options.signal })
+  const embedder = await openEmbedder({ model: book.speakerModel, signal: options.signal }).catch((error: unknown) => {
+    throwIfAborted(options.signal)
+    throw error
+  })
   try {
     checkModel(await book.contents(), embedder.model, book.path)
     const pieces: Voice[] = []
@@ -48,6 +52,9 @@ export async function enrol(
     if (learnedAs !== undefined) await book.rename(learnedAs, clean)
     await book.add(clean, profile, embedder.model)
     return { name: clean, speechMs, narrowband: voice.narrowband, ...(learnedAs !== undefined && { learnedAs }) }
+  } catch (error) {
+    throwIfAborted(options.signal)
+    throw error
   } finally {
     await embedder.close()
   }

@@ -106,5 +106,10 @@ describe.skipIf(whyNoBox !== undefined)('enrolVoice()', () => {
     controller.abort()
     await expect(work).rejects.toMatchObject({ name: 'AbortError' })
     expect(endless.destroyed).toBe(true)
+    // It asks for the model when it has heard all.
+    const late = new AbortController()
+    const book = Object.defineProperty(newBook(), 'speakerModel', { get: () => late.abort('why') })
+    const aborted = { name: 'AbortError', code: 'ABORT_ERR', cause: 'why' }
+    await expect(enrolVoice(book, 'Alice', wav(silence(100)), { signal: late.signal })).rejects.toMatchObject(aborted)
   })
 })
