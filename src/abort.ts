@@ -12,3 +12,11 @@ export class AbortError extends Error {
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw new AbortError(signal)
 }
+
+/** Aborts `controller` when `signal` fires, or at once where it has; returns what makes that undone. */
+export function follow(signal: AbortSignal | undefined, controller: AbortController): () => void {
+  const pass = (): void => controller.abort(signal?.reason)
+  if (signal?.aborted === true) pass()
+  signal?.addEventListener('abort', pass, { once: true })
+  return () => signal?.removeEventListener('abort', pass)
+}

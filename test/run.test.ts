@@ -15,6 +15,7 @@ import { parseSubtitles } from './captions/parsers.ts'
 import { noChildLeft } from './helpers/processes.ts'
 import { temporaryDirectories, TextCollector } from './sinks/temporary.ts'
 import { spawn } from 'node:child_process'
+import { getEventListeners } from 'node:events'
 import { connect, createServer } from 'node:net'
 import path from 'node:path'
 import { PassThrough, Readable, Transform, Writable } from 'node:stream'
@@ -229,6 +230,18 @@ describe('run', () => {
     setImmediate(() => controller.abort())
     await expect(work).rejects.toMatchObject({ name: 'AbortError' })
     expect(sink.closed).toBe(true)
+  })
+
+  it('puts one listener on its signal, and takes it away', async () => {
+    const { signal } = new AbortController()
+    let listeners = 0
+    function* source() {
+      yield exampleTurn()
+      listeners = getEventListeners(signal, 'abort').length
+    }
+    await run(source(), segment(), srtSink(new TextCollector()), { signal })
+    expect(listeners).toBe(1)
+    expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
   it('destroys every stage where the signal was aborted before', async () => {

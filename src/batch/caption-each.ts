@@ -1,4 +1,5 @@
-import { throwIfAborted } from '../abort.ts'
+import { setMaxListeners } from 'node:events'
+import { follow, throwIfAborted } from '../abort.ts'
 import { diarize } from '../transforms/diarize.ts'
 import { resample } from '../transforms/resample.ts'
 import type { CaptionAllOptions } from './caption-all.ts'
@@ -25,6 +26,8 @@ export async function* captionEach(
   // Signals of the user get one listener each, however many inputs there are.
   const abort = new AbortController()
   const end = new AbortController()
+  // Each input has some on these, and Node would warn of the eleventh.
+  setMaxListeners(0, abort.signal, end.signal)
   const forget = [follow(signal, abort), follow(stop, end)]
   const underWay = new Set<Promise<void>>()
   const finished: CaptionResult[] = []
@@ -61,13 +64,6 @@ export async function* captionEach(
     for (const undo of forget) undo()
   }
   throwIfAborted(signal)
-}
-
-function follow(signal: AbortSignal | undefined, controller: AbortController): () => void {
-  const pass = (): void => controller.abort(signal?.reason)
-  if (signal?.aborted === true) pass()
-  signal?.addEventListener('abort', pass, { once: true })
-  return () => signal?.removeEventListener('abort', pass)
 }
 
 /** Inputs whose outputs are looked for at the same time. */

@@ -1,4 +1,4 @@
-import { AbortError } from '../abort.ts'
+import { AbortError, follow } from '../abort.ts'
 import type { Checkpointing } from '../checkpoint/checkpointing.ts'
 import { type IdentifiedSource, inputIdentity, whenComplete } from '../checkpoint/stages.ts'
 import { ConfigurationError } from '../errors.ts'
@@ -22,12 +22,16 @@ export async function runPipeline(stages: readonly unknown[]): Promise<RunSummar
   let streams = parts.filter(isStream)
   let reporter: ProgressReporter | undefined
   let checkpointing: Checkpointing | undefined
-  let forget = (): void => {}
+  const forget: (() => void)[] = []
   // Of one that has failed already, as where its signal had fired, the rejection tells; that is still to be emitted.
   for (const stream of streams) if (stream.errored) stream.once('error', () => {})
   try {
     checkOptions(options)
     checkStages(parts)
+    // The user's has one listener, as it may be that of many runs.
+    const abort = new AbortController()
+    const { signal } = abort
+    forget.push(follow(options.signal, abort))
     streams = parts.map((part, index) => (isStream(part) ? part : asStream(part as object, index, parts.length)))
     for (const stream of streams) if (!isStandard(stream)) guard(stream)
     const { [inputIdentity]: identity } = streams[0] as IdentifiedSource
@@ -41,15 +45,15 @@ export async function runPipeline(stages: readonly unknown[]): Promise<RunSummar
     }
     for (const stream of streams) reporter.follow(stream)
     if (options.notice !== false && options.onProgress === undefined) announceEngine(streams)
-    const signal = options.signal === undefined ? {} : { signal: options.signal }
-    const stranded = new Stranded(streams, options.signal)
+    const stranded = new Stranded(streams, signal)
     try {
-      const finished = pipeline(streams, signal)
-      forget = onceAborted(options.stop, () => {
+      const finished = pipeline(streams, { signal })
+      const end = onceAborted(options.stop, () => {
         checkpointing?.stop()
         for (const stream of streams) (stream as { [inputEndsEarly]?: () => void })[inputEndsEarly]?.()
         endSource(streams[0] as AnyStream)
       })
+      forget.push(end)
       await Promise.race([finished, stranded.outcome])
       for (const stream of streams) if (isLeftOpen(stream)) stream.destroy()
     } catch (error) {
@@ -59,12 +63,12 @@ export async function runPipeline(stages: readonly unknown[]): Promise<RunSummar
       stranded.stop()
       if (!stranded.isOver) await waitAtMost(CLOSE_WAIT_MS, Promise.all(closed))
     }
-    const summary = await unlessAborted(reporter.finish(), options.signal)
+    const summary = await unlessAborted(reporter.finish(), signal)
     await (options as { [whenComplete]?: (summary: RunSummary) => Promise<void> })[whenComplete]?.(summary)
     await checkpointing?.finish(options.stop?.aborted !== true)
     return summary
   } finally {
-    forget()
+    for (const undo of forget) undo()
     reporter?.stop()
     destroyAll(streams)
     await checkpointing?.close()

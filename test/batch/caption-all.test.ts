@@ -203,6 +203,19 @@ describe('captionAll', () => {
     for (const at of [1, 2, 3]) expect(wordsIn(path.join(root, `${at}.srt`))).toEqual(wordsOf(at))
   })
 
+  it('has Node warn of nothing where many are under way', async () => {
+    const warnings: Error[] = []
+    const note = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', note)
+    try {
+      const results = await resultsOf([path.join(folderOf(12), 'v')], { jobs: 12 })
+      expect(results.filter(({ status }) => status === 'done')).toHaveLength(12)
+    } finally {
+      process.off('warning', note)
+    }
+    expect(warnings).toEqual([])
+  })
+
   it('is aborted whole', async () => {
     const root = directory()
     const inputs = [1, 2, 3].map((at) => writeRecording(path.join(root, `${at}.wav`), at, 60))
