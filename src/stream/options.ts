@@ -50,6 +50,8 @@ export interface SupervisorOptions extends SessionOptions, BackOffOptions {
   admission?: SessionAdmission | undefined
   /** The error behind a session that the engine itself broke. */
   failure: () => Error | undefined
+  /** The error behind one that the wire tells of a session; that one if absent. */
+  explained?: (error: Error) => Error
   /** Ms of audio per ms that a server with this Begin is to be sent; `Infinity` for no pace. */
   rate: (begin: BeginMessage) => number
   /** Length of a frame; may be fractional. */

@@ -1,4 +1,5 @@
 import type { Agent } from 'node:http'
+import { sampleRateRange } from '../audio/format.ts'
 import {
   type AuthenticationOptions,
   checkAuthentication,
@@ -427,6 +428,8 @@ function checkEngine(options: FlatOptions): void {
   if (url !== undefined) serverUrl(url)
   if (typeof engine === 'object' && engine !== null) {
     if (typeof engine.open !== 'function') throw invalidOption('engine', 'an object with an open() method', engine)
+    const { min, max } = sampleRateRange
+    checkInteger('engine.sampleRate', engine.sampleRate ?? null, min, max, 'Hz')
   } else {
     checkOneOf('engine', engine, ['assemblyai', 'embedded'])
   }

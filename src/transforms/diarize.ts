@@ -486,6 +486,7 @@ class DiarizeStream extends Duplex {
       start: this.#startOf(frameBytes),
       connect: () => this.#connect(),
       failure: () => this.#opened?.failure(),
+      explained: (error) => this.#opened?.explained(error) ?? error,
       madeBy: (model) => this.#madeBy(model),
     })
     supervisor.on('turn', (turn) => this.#deliver(this.#naming?.pass(turn) ?? turn))

@@ -1,8 +1,8 @@
 import { type AudioFormat, bytesToMs } from '../audio/format.ts'
 import { OPUS_FRAME_MS, opusWire, silentOpusFrame } from '../audio/opus-frames.ts'
 import { decodeSamples, samplesAt16k } from '../audio/pcm.ts'
-import type { Engine } from '../engine/engine.ts'
-import { ConfigurationError, DiarizeStreamError, EngineError, type Warning } from '../errors.ts'
+import type { Engine, EngineSession } from '../engine/engine.ts'
+import { ConfigurationError, DiarizeStreamError, EngineError, SessionError, type Warning } from '../errors.ts'
 import { proxyFor } from '../network.ts'
 import {
   type AuthenticationOptions,
@@ -16,6 +16,7 @@ import type { BeginMessage, TerminationMessage } from '../protocol/messages.ts'
 import type { ConnectionAhead } from '../session/connection-ahead.ts'
 import type { SessionTarget } from '../session/transport.ts'
 import type { StreamStart, SupervisorOptions } from '../stream/options.ts'
+import { toError } from '../stream-helpers.ts'
 import { useMeter } from '../stream/session-meter.ts'
 import type { SpeakerModelIdentity } from '../voices/book.ts'
 import type { VoiceSource } from '../stream/stream-voices.ts'
@@ -47,6 +48,8 @@ export interface Peer {
   target(query: URLSearchParams): Promise<SessionTarget>
   /** The error behind a session that the engine itself broke. */
   failure(): DiarizeStreamError | undefined
+  /** The error behind one that the wire tells of a session, where it is known here. */
+  explained(error: Error): Error
   /** Frees whatever was started for the peer. */
   close(): Promise<void>
 }
@@ -143,6 +146,7 @@ function remotePeer(
       }
     },
     failure: () => undefined,
+    explained: (error) => error,
     close: () => Promise.resolve(),
   }
 }
@@ -152,11 +156,18 @@ async function embeddedPeer(engine: Engine): Promise<Peer> {
   const { serveInMemory } = await import('../server/in-memory.ts')
   let failure: DiarizeStreamError | undefined
   // The wire carries only a close code and a text; this keeps the engine's own error for the user.
+  const told = (error: unknown, retryable: boolean): DiarizeStreamError => {
+    if (error instanceof DiarizeStreamError) return error
+    const message = `the ${engine.name} engine failed: ${String(error)}`
+    return new EngineError('ENGINE_FAILED', message, { cause: error, retryable })
+  }
   const remember = (error: unknown): void => {
-    failure ??=
-      error instanceof DiarizeStreamError
-        ? error
-        : new EngineError('ENGINE_FAILED', `the ${engine.name} engine failed: ${String(error)}`, { cause: error })
+    failure ??= told(error, false)
+  }
+  // Another session may do better.
+  let trouble: DiarizeStreamError | undefined
+  const note = (error: unknown): void => {
+    trouble = told(error, true)
   }
   const server = serveInMemory({
     name: engine.name,
@@ -164,11 +175,20 @@ async function embeddedPeer(engine: Engine): Promise<Peer> {
     fasterThanRealTime: engine.fasterThanRealTime,
     ...(engine.model === undefined ? {} : { model: engine.model }),
     async open(settings, listener) {
+      /** Has what is no turn fail the session, and not whatever of the engine has called. */
+      const take = (report: () => void): void => {
+        try {
+          report()
+        } catch (error) {
+          note(error)
+          listener.failed(toError(error))
+        }
+      }
       try {
-        return await engine.open(settings, {
+        const session: unknown = await engine.open(settings, {
           speechStarted: (atMs, confidence) => listener.speechStarted(atMs, confidence),
-          turn: (turn) => listener.turn(turn),
-          revision: (revisions) => listener.revision(revisions),
+          turn: (turn) => take(() => listener.turn(turn)),
+          revision: (revisions) => take(() => listener.revision(revisions)),
           warning: (warning) => listener.warning?.(warning),
           unrecognized: (speech) => listener.unrecognized?.(speech),
           failed(error) {
@@ -176,6 +196,9 @@ async function embeddedPeer(engine: Engine): Promise<Peer> {
             listener.failed(error)
           },
         })
+        if (!isSession(session)) throw new TypeError('open() has to resolve to an object with the method write()')
+        trouble = undefined
+        return noting(session, note)
       } catch (error) {
         remember(error)
         throw error
@@ -197,7 +220,47 @@ async function embeddedPeer(engine: Engine): Promise<Peer> {
       }),
     ...(engine.model === undefined ? {} : { model: engine.model }),
     failure: () => failure,
+    explained: (error) => (hasFailed(error) ? (trouble ?? error) : error),
     close: () => server.close(),
+  }
+}
+
+function isSession(value: unknown): value is EngineSession {
+  return typeof (value as Partial<EngineSession> | null | undefined)?.write === 'function'
+}
+
+/** Whether the wire tells that the engine of a session has failed. */
+function hasFailed(error: Error): boolean {
+  return error instanceof SessionError && error.code === 'SERVER_ERROR'
+}
+
+/** A session of an engine that has what its methods fail with noted, until it is destroyed. */
+function noting(session: EngineSession, note: (error: unknown) => void): EngineSession {
+  let isDestroyed = false
+  const noted = async (call: () => Promise<void>): Promise<void> => {
+    try {
+      await call()
+    } catch (error) {
+      if (!isDestroyed) note(error)
+      throw error
+    }
+  }
+  return {
+    write: (samples) => noted(() => session.write(samples)),
+    forceEndpoint: () => noted(() => session.forceEndpoint()),
+    configure(update) {
+      try {
+        session.configure(update)
+      } catch (error) {
+        note(error)
+        throw error
+      }
+    },
+    end: () => noted(() => session.end()),
+    destroy() {
+      isDestroyed = true
+      return session.destroy()
+    },
   }
 }
 
@@ -211,6 +274,8 @@ export interface SupervisionPeer {
   connect: () => Promise<SessionTarget>
   /** The error behind a session that the engine itself broke. */
   failure: () => Error | undefined
+  /** The error behind one that the wire tells of a session, where it is known. */
+  explained: (error: Error) => Error
   /** Where the stream goes on that another process began. */
   start?: StreamStart | undefined
   /** Is told by which model voices are made. */

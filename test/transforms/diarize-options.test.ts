@@ -54,6 +54,11 @@ describe('resolveDiarizeOptions', () => {
     [{ engine: 'embedded', region: 'us' }, "engine 'embedded' and region exclude each other"],
     [{ engine: 'whisper' }, "engine, when given, must be 'assemblyai' or 'embedded'; got 'whisper'"],
     [{ engine: {} }, 'engine, when given, must be an object with an open() method'],
+    [{ engine: { open() {} } }, 'engine.sampleRate, when given, must be an integer from 1000 to 768000 Hz; got null'],
+    [
+      { engine: { open() {}, sampleRate: Number.NaN } },
+      'engine.sampleRate, when given, must be an integer from 1000 to 768000 Hz; got NaN',
+    ],
     [{ region: 'mars' }, "region, when given, must be 'global', 'us' or 'eu'; got 'mars'"],
     [{ query: { sample_rate: '8000' } }, 'query.sample_rate has an option of its own: sampleRate'],
     [{ query: { token: 'x' } }, 'query.token has an option of its own: token'],

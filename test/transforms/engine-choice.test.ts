@@ -1,7 +1,10 @@
 import { Agent } from 'node:http'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Engine } from '../../src/engine/engine.ts'
-import { EngineError } from '../../src/errors.ts'
+import type { Engine, EngineSession, EngineTurn } from '../../src/engine/engine.ts'
+import { EngineError, SessionError } from '../../src/errors.ts'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { diarize } from '../../src/transforms/diarize.ts'
 import { type DiarizeOptions, resolveDiarizeOptions } from '../../src/transforms/diarize-options.ts'
 import { type Peer, openPeer } from '../../src/transforms/engine-choice.ts'
 
@@ -105,4 +108,97 @@ describe('openPeer', () => {
     await vi.waitFor(() => expect(closed).toHaveBeenCalledOnce())
     expect(opened.failure()).toMatchObject({ code: 'ENGINE_UNAVAILABLE', message: 'install it' })
   })
+
+  it.each<[string, unknown, Partial<EngineSession>]>([
+    ['write() rejects', 'mine', { write: () => Promise.reject(new Error('mine')) }],
+    [
+      'write() throws',
+      'mine',
+      {
+        write() {
+          throw new Error('mine')
+        },
+      },
+    ],
+    ['end() rejects', 'mine', { end: () => Promise.reject(new Error('mine')) }],
+    ['forceEndpoint() rejects', 'mine', { forceEndpoint: () => Promise.reject(new Error('mine')) }],
+    ['a turn is none', expect.stringContaining('map'), { end: undefined as never }],
+  ])('tells what an engine failed with where %s', async (_what, message, methods) => {
+    const opened = await open({ engine: failing(methods) })
+    await closing(opened)
+    // Another session may do better.
+    expect(opened.failure()).toBeUndefined()
+    expect(opened.explained(cancelled)).toMatchObject({ code: 'ENGINE_FAILED', retryable: true, cause: { message } })
+    const other = new SessionError('SESSION_EXPIRED', 'it is over')
+    expect(opened.explained(other)).toBe(other)
+  })
+
+  it('forgets a failure once another session is open', async () => {
+    let sessions = 0
+    const good = failing({})
+    const opened = await open({
+      engine: {
+        ...good,
+        async open(...given) {
+          const session = await good.open(...given)
+          return ++sessions > 1 ? session : { ...session, write: () => Promise.reject(new Error('mine')) }
+        },
+      },
+    })
+    await closing(opened)
+    expect(opened.explained(cancelled)).not.toBe(cancelled)
+    await closing(opened)
+    expect(opened.explained(cancelled)).toBe(cancelled)
+  })
+
+  it.each([undefined, null, 1, {}])('refuses an engine that opens %j for a session', async (session) => {
+    const opened = await open({ engine: { ...failing({}), open: async () => session as never } })
+    await closing(opened)
+    expect(opened.failure()).toMatchObject({ code: 'ENGINE_FAILED', message: expect.stringContaining('write()') })
+  })
+})
+
+/** What the wire tells of an engine that has failed. */
+const cancelled = new SessionError('SERVER_ERROR', 'the server cancelled the session', { retryable: true })
+
+/** An engine whose sessions have these methods; where one has no `end()`, it reports what is no turn instead. */
+function failing(methods: Partial<EngineSession>): Engine {
+  return {
+    name: 'mine',
+    sampleRate: 16_000,
+    fasterThanRealTime: true,
+    open: async (_settings, listener) => ({
+      write: async () => {},
+      forceEndpoint: async () => {},
+      configure() {},
+      destroy: async () => {},
+      ...methods,
+      end: methods.end ?? (async () => ('end' in methods ? listener.turn({} as EngineTurn) : undefined)),
+    }),
+  }
+}
+
+/** Begins a session, sends all there is, and gives when it has been closed. */
+async function closing(opened: Peer): Promise<void> {
+  const { accept } = await opened.target(query)
+  return new Promise<void>((resolve) => {
+    const server = accept!({ send: () => {}, close: () => resolve(), pause: () => {}, resume: () => {} })
+    server.receive(Buffer.alloc(3200), true)
+    server.receive(Buffer.from(JSON.stringify({ type: 'ForceEndpoint' })), false)
+    server.receive(Buffer.from(JSON.stringify({ type: 'Terminate' })), false)
+  })
+}
+
+it('diarize() fails with what an engine of the user failed with, once no attempt is left', async () => {
+  let sessions = 0
+  const engine: Engine = {
+    ...failing({}),
+    open(...given) {
+      sessions += 1
+      return failing({ write: () => Promise.reject(new Error(`mine, ${sessions}`)) }).open(...given)
+    },
+  }
+  const stage = diarize({ engine, reconnect: { attempts: 1, delay: 10 } })
+  const failed = pipeline(Readable.from([Buffer.alloc(32_000)]), stage.resume())
+  await expect(failed).rejects.toMatchObject({ code: 'ENGINE_FAILED', cause: { message: 'mine, 2' } })
 })
