@@ -82,11 +82,16 @@ export function checkList(name: string, value: unknown, { min = 0, max, maxLengt
   }
 }
 
-/** Refuses what is no object of options, and names that do not exist, so that a misspelling is not silently the default. */
-export function checkKnown(where: string, options: object, known: readonly string[]): void {
+/** Refuses what is no object of options. */
+export function checkObject(where: string, options: unknown): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw invalidOption(where.endsWith('()') ? `options of ${where}` : where, 'an object', options)
   }
+}
+
+/** Refuses what is no object of options, and names that do not exist, so that a misspelling is not silently the default. */
+export function checkKnown(where: string, options: object, known: readonly string[]): void {
+  checkObject(where, options)
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) {
       throw new ConfigurationError('INVALID_OPTION', `${where} has no option ${name}; it has ${known.join(', ')}`, {

@@ -71,7 +71,9 @@ export function isS3Address(text: string): boolean {
 function placeOf(address: string): { address: string; bucket: string; key: string } {
   const [, bucket, key] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,62})\/([^\p{Cc}]*[^/\p{Cc}])$/iu.exec(address) ?? []
   if (bucket === undefined || key === undefined || Buffer.byteLength(key) > 900) {
-    throw invalidOption('address', 's3://bucket/key', address)
+    const rule =
+      's3://bucket/key, where a bucket has 3 to 63 letters, digits, dots and hyphens, and a key at most 900 bytes'
+    throw invalidOption('address', rule, address)
   }
   return { address: `s3://${bucket}/${key}`, bucket, key }
 }

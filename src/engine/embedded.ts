@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { checkInteger, checkKnown, checkString } from '../options.ts'
+import { checkBoolean, checkInteger, checkKnown, checkString } from '../options.ts'
 import type { Engine, EngineListener, EngineSettings } from './engine.ts'
 import { findActivityModel, findRecogniser, findSpeakerModel } from './models/find.ts'
 import { checkLanguage } from './models/languages.ts'
@@ -61,6 +61,7 @@ export function embeddedEngine(options: EmbeddedEngineOptions = {}): Engine {
   checkString('model', model)
   checkString('speakerModel', speakerModel)
   checkString('language', language)
+  checkBoolean('languageMayChange', options.languageMayChange)
   checkString('nodePath', nodePath)
   checkInteger('processes', processes, 1, 64)
   return {

@@ -25,7 +25,7 @@ import {
 } from '../captions/layout/options.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
 import { checkWordRunOptions, WORD_RUN_OPTIONS, type WordRunOptions } from '../captions/word-runs.ts'
-import { checkBoolean, checkKnown, checkSignal } from '../options.ts'
+import { checkBoolean, checkKnown, checkObject, checkSignal } from '../options.ts'
 import type { SinkTarget } from './destination.ts'
 import { TextSink, type Sink, type SinkOptions } from './text-sink.ts'
 
@@ -53,8 +53,9 @@ export function checkSegmentSinkOptions(stage: string, options: SegmentSinkOptio
   checkKnown(stage, options, [...own, 'segment', 'end', 'signal'])
   checkBoolean('end', options.end)
   checkSignal('signal', options.signal)
-  checkKnown('segment', options.segment ?? {}, WORD_RUN_OPTIONS)
-  checkWordRunOptions(options.segment ?? {}, 'segment.')
+  const { segment = {} } = options
+  checkKnown('segment', segment, WORD_RUN_OPTIONS)
+  checkWordRunOptions(segment, 'segment.')
 }
 
 function checkLayout(layout: CaptionSinkOptions['layout'] = {}): void {
@@ -146,6 +147,7 @@ export interface VttSinkOptions extends CaptionSinkOptions {
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function vttSink(target?: SinkTarget, options: VttSinkOptions = {}): Sink {
+  checkObject('vttSink()', options)
   const { colours = false, highlightWords = false } = options
   checkBoolean('colours', options.colours)
   checkBoolean('highlightWords', options.highlightWords)
@@ -182,6 +184,7 @@ export interface AssSinkOptions extends CaptionSinkOptions {
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function assSink(target?: SinkTarget, options: AssSinkOptions = {}): Sink {
+  checkObject('assSink()', options)
   const { highlightWords = false, box = false } = options
   checkBoolean('highlightWords', options.highlightWords)
   checkBoolean('box', options.box)

@@ -250,7 +250,9 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     const abort = new AbortController()
     let isSettled = false
     const { live } = this.#options
-    const admitted = admission({ live, again: this.#everBegun, signal: abort.signal }).finally(() => {
+    // It may give no promise, in JavaScript.
+    const asked = (async () => admission({ live, again: this.#everBegun, signal: abort.signal }))()
+    const admitted = asked.finally(() => {
       isSettled = true
       this.#state.changed()
     })

@@ -25,6 +25,7 @@ import {
   checkInteger,
   checkKnown,
   checkNumber,
+  checkObject,
   checkOneOf,
   checkSignal,
   checkString,
@@ -302,7 +303,7 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
   checkKnown('diarize()', grouped, topNames)
   const given = flattened(grouped)
   checkChannelOptions(given)
-  const speakerLabels = given.speakerLabels ?? (given.channels === undefined || typeof given.voices === 'object')
+  const { speakerLabels = given.channels === undefined || typeof given.voices === 'object' } = given
   checkParameters({ ...given, speakerLabels }, pathOf)
   checkOneOf('models', given.models, ['open', 'strict'])
   if (given.models === 'strict') checkKnownNames(given, pathOf)
@@ -333,7 +334,7 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
   checkRange(given)
   checkInteger('catchUp', given.catchUp, 0, 7000, 'ms')
   checkSignal('signal', given.signal)
-  if (given.agent !== undefined && typeof given.agent !== 'object')
+  if (given.agent !== undefined && typeof (given.agent as { addRequest?: unknown } | null)?.addRequest !== 'function')
     throw invalidOption('agent', 'an http.Agent', given.agent)
   if (!Buffer.isBuffer(given.ca)) checkString('ca', given.ca, 1, 10_000_000)
   const inParts = (given.parallel ?? 1) > 1
@@ -381,6 +382,7 @@ const warned = new Set<string>()
 
 /** The options with those in their groups that stood at the top before groups came; Node warns of each such name once. */
 function regrouped(options: DiarizeOptions): DiarizeOptions {
+  checkObject('diarize()', options)
   const rest: Record<string, unknown> = {}
   const moved: Record<string, Record<string, unknown>> = {}
   for (const [name, value] of Object.entries(options) as [string, unknown][]) {

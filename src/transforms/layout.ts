@@ -3,7 +3,7 @@ import type { Warning } from '../errors.ts'
 import type { TypedDuplex } from '../events.ts'
 import type { Cue } from '../model.ts'
 import type { PassedOnEvents } from './diarize-events.ts'
-import { checkSignal } from '../options.ts'
+import { checkObject, checkSignal } from '../options.ts'
 import { recordStage, relayEvents } from '../stage.ts'
 import type { UnnumberedCue } from '../captions/layout/layout.ts'
 import { checkLayoutOptions, layoutSettings, type CueLayoutOptions } from '../captions/layout/options.ts'
@@ -35,6 +35,7 @@ const REMEMBERED_TURNS = 10_000
  * @event warning Warning - `REVISION_NOT_APPLIED`: cues that were out could not be corrected
  */
 export function layout(options: LayoutOptions = {}): LayoutStage {
+  checkObject('layout()', options)
   const { signal, ...layoutOptions } = options
   checkLayoutOptions(layoutOptions)
   checkSignal('signal', signal)

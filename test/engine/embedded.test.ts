@@ -244,6 +244,7 @@ describe('the options of embeddedEngine', () => {
     [{ speakerModel: false }, 'speakerModel'],
     [{ language: 1 }, 'language'],
     [{ nodePath: {} }, 'nodePath'],
+    [{ languageMayChange: 'no' }, 'languageMayChange'],
     [{ processes: 0 }, 'processes'],
     [{ processes: 1.5 }, 'processes'],
     [{ voiceActivity: () => {} }, 'voiceActivity'],

@@ -1,6 +1,6 @@
 import { OutputError } from '../../src/errors.ts'
 import type { Turn } from '../../src/model.ts'
-import { srtSink, vttSink } from '../../src/sinks/caption-sinks.ts'
+import { assSink, srtSink, vttSink } from '../../src/sinks/caption-sinks.ts'
 import { docxSink } from '../../src/sinks/docx.ts'
 import { fanOut } from '../../src/sinks/fan-out.ts'
 import { jsonlSink } from '../../src/sinks/jsonl.ts'
@@ -208,6 +208,14 @@ describe('options of srtSink', () => {
     expect(() => srtSink('x.srt', { layout: { speakers: {} } as object })).toThrow('layout has no option speakers')
     expect(() => srtSink('x.srt', { segment: { minRun: 1.5 } })).toThrow('segment.minRun, when given')
     expect(() => srtSink('x.srt', { end: 1 as never })).toThrow('end, when given, must be true or false; got 1')
+    expect(() => srtSink('x.srt', { segment: null as never })).toThrow(
+      'segment, when given, must be an object; got null',
+    )
+    for (const makeSink of [srtSink, vttSink, assSink]) {
+      expect(() => makeSink('x', null as never)).toThrow(
+        /options of \w+Sink\(\), when given, must be an object; got null/,
+      )
+    }
   })
 
   it('include a signal', async () => {

@@ -123,3 +123,9 @@ describe('cueSource', () => {
     },
   )
 })
+
+it.each(['http://me:secret@example.org/x', 'file://host/x', 'file:///a%2fb'])('refuses the URL %s', (url) => {
+  const refused = () => cueSource(new URL(url))
+  expect(refused).toThrow(expect.objectContaining({ code: 'INVALID_OPTION', option: 'file' }))
+  expect(refused).not.toThrow('secret')
+})

@@ -277,3 +277,9 @@ describe('jsonlSource', () => {
     expect(() => jsonlSource('')).toThrow('file, when given, must be a path')
   })
 })
+
+it.each(['http://me:secret@example.org/x', 'file://host/x', 'file:///a%2fb'])('refuses the URL %s', (url) => {
+  const refused = () => jsonlSource(new URL(url))
+  expect(refused).toThrow(expect.objectContaining({ code: 'INVALID_OPTION', option: 'file' }))
+  expect(refused).not.toThrow('secret')
+})

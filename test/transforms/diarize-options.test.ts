@@ -48,6 +48,13 @@ describe('resolveDiarizeOptions', () => {
     [{ url: 'http://localhost' }, 'url, when given, must begin with ws:// or wss://'],
     [{ apiKey: 'a', token: 'b' }, 'apiKey and token exclude each other'],
     [{ agent: 'a' }, "agent, when given, must be an http.Agent; got 'a'"],
+    [{ agent: {} }, 'agent, when given, must be an http.Agent; got an object'],
+    [{ agent: null }, 'agent, when given, must be an http.Agent; got null'],
+    [{ speakerLabels: null }, 'speakerLabels, when given, must be true or false; got null'],
+    ...[null, 5, true, () => {}].map((options): [unknown, string] => [
+      options,
+      'options of diarize(), when given, must be an object',
+    ]),
     [{ ca: 5 }, 'ca, when given, must be a string of 1 to 10000000 characters; got 5'],
     [{ engine: 'embedded', ca: 'a' }, "engine 'embedded' and ca exclude each other"],
     [{ engine: 'embedded', apiKey: 'a' }, "engine 'embedded' and apiKey exclude each other"],

@@ -96,6 +96,9 @@ describe('layout', () => {
 
   it('refuses wrong options and wrong items', async () => {
     expect(() => layout({ maxLines: 4 })).toThrow('maxLines, when given')
+    for (const options of [null, 5]) {
+      expect(() => layout(options as never)).toThrow('options of layout(), when given, must be an object')
+    }
     await expect(cues(['text'])).rejects.toMatchObject({ code: 'INVALID_PIPELINE' })
   })
 })

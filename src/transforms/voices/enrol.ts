@@ -1,3 +1,4 @@
+import { invalidOption } from '../../options.ts'
 import { checkVoiceBook, type VoiceBook } from '../../voices/book.ts'
 
 /** A stretch of a recording. */
@@ -50,6 +51,9 @@ export async function enrolVoice(
   options: EnrolVoiceOptions = {},
 ): Promise<EnrolledVoice> {
   checkVoiceBook('book', book)
+  if (typeof (source as Partial<NodeJS.ReadableStream> | null | undefined)?.pipe !== 'function') {
+    throw invalidOption('source', 'a Readable, e.g. fileSource(path)', source)
+  }
   // What it fails with meanwhile, the pipeline tells.
   source.on('error', () => {})
   const { enrol } = await import('./enrolment.ts')

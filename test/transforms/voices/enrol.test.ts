@@ -30,6 +30,9 @@ describe('enrolVoice()', () => {
     const book = newBook()
     const source = wav(silence(10))
     await expect(enrolVoice({} as never, 'Alice', source)).rejects.toThrow(/voiceBook\('voices.json'\)/)
+    await expect(enrolVoice(book, 'Alice', 'alice.wav' as never)).rejects.toThrow(
+      /source, when given, must be a Readable/,
+    )
     await expect(enrolVoice(book, ' ', source)).rejects.toThrow(/name of 1 to 100/)
     await expect(enrolVoice(book, 'Alice', source, { span: [] } as never)).rejects.toThrow(/no option span/)
     await expect(enrolVoice(book, 'Alice', source, { spans: [{ start: 2, end: 1 }] })).rejects.toThrow(/end after/)
