@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { Progress, RunSummary } from './pipeline/progress.ts'
+import { cancellable } from './stream-helpers.ts'
 
 export type { Progress, RunSummary, Truncation } from './pipeline/progress.ts'
 
@@ -13,8 +14,8 @@ export interface RunOptions {
    */
   stop?: AbortSignal
   /**
-   * Called about four times a second while there is progress, and once more after success; never while a promise it
-   * gave before is pending. What it throws, or rejects with, fails the run.
+   * Called while there is progress, four times a second at most and about once for audio that comes live, and once more
+   * after success; never while a promise it gave before is pending. What it throws, or rejects with, fails the run.
    */
   onProgress?: (progress: Progress) => unknown
   /**
@@ -68,6 +69,8 @@ export type Source =
  * ```
  *
  * The stages may also be given as an array, with the options after it. Functions stand for stages as in `pipeline()`.
+ * Progress and summary are of the stages that are given: those inside of another stream, such as that of Node's `compose()`,
+ * cannot be seen, and count for nothing.
  *
  * @param stages - a source, any number of Transforms, and a Writable; then, where needed, the {@link RunOptions}.
  * @returns what was done, and which milliseconds are missing.
@@ -76,7 +79,8 @@ export type Source =
  */
 export async function run(...stages: [Source, ...Stage[]] | [Source, ...Stage[], RunOptions]): Promise<RunSummary>
 export async function run(stages: readonly (Source | Stage)[], options?: RunOptions): Promise<RunSummary>
-export async function run(...stages: readonly unknown[]): Promise<RunSummary> {
+export async function run(...given: readonly unknown[]): Promise<RunSummary> {
+  const stages = held(given)
   const known = stages.flat().filter((stage) => typeof (stage as Partial<EventEmitter> | null)?.on === 'function')
   // What one fails with before the pipeline takes it over, the pipeline tells.
   const wait = (): void => {}
@@ -85,4 +89,11 @@ export async function run(...stages: readonly unknown[]): Promise<RunSummary> {
   const outcome = runPipeline(stages)
   for (const stage of known as EventEmitter[]) stage.off('error', wait)
   return outcome
+}
+
+/** The stages; where a web stream is the first, it is read from now on: Node cancels the body of a Response that is collected before. */
+function held(stages: readonly unknown[]): readonly unknown[] {
+  const [first, ...others] = stages
+  if (Array.isArray(first) && first[0] instanceof ReadableStream) return [held(first), ...others]
+  return first instanceof ReadableStream && !first.locked ? [cancellable(first), ...others] : stages
 }

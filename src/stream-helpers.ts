@@ -153,3 +153,12 @@ export class LoopYield {
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown))
 }
+
+/** A web stream, whose own iterator cannot be left while it waits for a chunk, as of a server that has gone quiet. */
+export function cancellable(stream: ReadableStream<unknown>): AsyncIterable<unknown> {
+  const reader = stream.getReader()
+  const leave = async () => ({ done: true, value: await reader.cancel() }) as const
+  return {
+    [Symbol.asyncIterator]: () => ({ next: () => reader.read() as Promise<IteratorResult<unknown>>, return: leave }),
+  }
+}

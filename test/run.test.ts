@@ -500,6 +500,17 @@ describe('a web stream as the source', () => {
     expect(Buffer.concat(out).toString()).toBe('onetwo')
   })
 
+  it.each(['alone', 'in an array'])(
+    'is being read at once, %s: Node cancels the body of a Response that is collected',
+    async (how) => {
+      const web = new Blob(['one']).stream()
+      const sink = new PassThrough().resume()
+      const running = how === 'alone' ? run(web, sink) : run([web, sink])
+      expect(web.locked).toBe(true)
+      await running
+    },
+  )
+
   it('is cancelled at once where the run is aborted while it waits', async () => {
     const aborted = new AbortController()
     let isCancelled = false

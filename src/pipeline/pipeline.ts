@@ -6,7 +6,7 @@ import { checkBoolean, checkKnown, checkSignal, checkString, invalidOption } fro
 import { oneLine } from '../redact.ts'
 import type { RunOptions, StageFunction } from '../run.ts'
 import { endEarly, inputEndsEarly, isStage, learnsFrom, recordStage } from '../stage.ts'
-import { guard, stateOf, tellsClose, waitAtMost } from '../stream-helpers.ts'
+import { cancellable, guard, stateOf, tellsClose, waitAtMost } from '../stream-helpers.ts'
 import type { SessionRecord } from '../transforms/diarize-events.ts'
 import { ProgressReporter, type RunSummary } from './progress.ts'
 import { Socket } from 'node:net'
@@ -218,15 +218,6 @@ function asStream(part: object, index: number, count: number): AnyStream {
   refuseText(`what the function gives that is stage 1 of ${count}`, iterable)
   const source = iterable instanceof ReadableStream ? cancellable(iterable) : iterable
   return new IterableSource(source as AsyncIterable<unknown> | Iterable<unknown>) as unknown as AnyStream
-}
-
-/** A web stream, whose own iterator cannot be left while it waits for a chunk, as of a server that has gone quiet. */
-function cancellable(stream: ReadableStream<unknown>): AsyncIterable<unknown> {
-  const reader = stream.getReader()
-  const leave = async () => ({ done: true, value: await reader.cancel() }) as const
-  return {
-    [Symbol.asyncIterator]: () => ({ next: () => reader.read() as Promise<IteratorResult<unknown>>, return: leave }),
-  }
 }
 
 /** A stage that fails where the function returns before its input has ended: nobody takes the rest, and the pipeline would wait for ever. */
