@@ -69,7 +69,7 @@ export interface CaptionAllOptions {
   onPlan?: (jobs: readonly CaptionJob[]) => unknown
   /** Called when an input is begun, with the stages of its pipeline, for listeners. What it throws fails the input. */
   onBegin?: (job: CaptionJob, stages: readonly EventEmitter[]) => unknown
-  /** Called about four times a second for each input under way, as `onProgress` of `run()`. */
+  /** Called for each input under way, four times a second at most, as `onProgress` of `run()`. */
   onProgress?: (job: CaptionJob, progress: Progress) => unknown
 }
 

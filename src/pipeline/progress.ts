@@ -51,7 +51,7 @@ export interface RunSummary {
   gaps: Gap[]
   /** What the input lacks by its own header, which says that it was longer; absent where nothing is. */
   truncated?: Truncation
-  /** Attempts to open a session again. */
+  /** Attempts to open again what was lost: a session, or the input of a source. */
   reconnects: number
   /** Time the pipeline took, in ms. */
   elapsedMs: number
