@@ -42,10 +42,12 @@ export class AudioQueue {
 export class SilenceLimit {
   readonly #late: number
   readonly #now: () => number
-  /** When something last came; at first, when it was opened. */
-  #lastAudioAt: number
+  /** Up to when there is audio, or silence in its place; at first, when it was opened. */
+  #heardUntil: number
   /** When the first of the audio was recorded, at the latest; when it was opened until there is some. */
   #origin: number
+  /** Whether that is known by more than when it was decoded. */
+  #hasBegun = false
   /** Ms of audio that have come, and of the silence before the first of them. */
   #audio = 0
   /** Ms of the stream: audio and silence. */
@@ -55,27 +57,38 @@ export class SilenceLimit {
   constructor(late = 2000, now: () => number = () => performance.now()) {
     this.#late = late
     this.#now = now
-    this.#lastAudioAt = now()
-    this.#origin = this.#lastAudioAt
+    this.#heardUntil = now()
+    this.#origin = this.#heardUntil
   }
 
   /** The most silence, in ms, that what comes now can have before it. */
   get most(): number {
     const now = this.#now()
-    return Math.max(0, this.#late + Math.min(now - this.#lastAudioAt, now - this.#origin - this.#position))
+    return Math.max(0, this.#late + Math.min(now - this.#heardUntil, now - this.#origin - this.#position))
+  }
+
+  /** Says that the first of the audio is recorded: FFmpeg may hold it for seconds. */
+  begin(): void {
+    this.#origin = this.#now()
+    this.#hasBegun = true
   }
 
   silence(ms: number): void {
-    this.#position += ms
+    this.#count(ms, this.#now())
   }
 
   audio(ms: number): void {
     const now = this.#now()
     const isFirst = this.#audio === 0
-    this.#lastAudioAt = now
-    this.#position += ms
+    this.#count(ms, now)
     this.#audio = isFirst ? this.#position : this.#audio + ms
     // Audio that comes in a burst was recorded before; silence proves nothing.
-    this.#origin = isFirst ? now - this.#audio : Math.min(this.#origin, now - this.#audio)
+    this.#origin = isFirst && !this.#hasBegun ? now - this.#audio : Math.min(this.#origin, now - this.#audio)
+  }
+
+  /** What comes after a pause proves that the source was heard for as long as it lasts: FFmpeg holds back the last packet before one. */
+  #count(ms: number, now: number): void {
+    this.#heardUntil = Math.min(now, this.#heardUntil + ms)
+    this.#position += ms
   }
 }

@@ -50,6 +50,28 @@ describe('SilenceLimit', () => {
     expect(limit.most).toBe(LATE - 100)
   })
 
+  it('allows a pause in full though the end of what was before it comes only then', () => {
+    const { clock, limit } = limited()
+    for (let second = 0; second < 10; second++) {
+      limit.audio(1000)
+      clock.now += 1000
+    }
+    clock.now += 22_000
+    limit.audio(64)
+    expect(limit.most).toBeGreaterThanOrEqual(22_000)
+    limit.silence(22_000)
+    limit.audio(64)
+    expect(limit.most).toBeLessThanOrEqual(LATE + 1000)
+  })
+
+  it('allows what went by while the first audio was there, and not yet decoded', () => {
+    const { clock, limit } = limited()
+    limit.begin()
+    clock.now += 8000
+    limit.audio(3000)
+    expect(limit.most).toBe(5000 + LATE)
+  })
+
   it('takes a burst for what was recorded before', () => {
     const { clock, limit } = limited()
     for (let segment = 0; segment < 3; segment++) limit.audio(6000)
