@@ -82,6 +82,11 @@ export function isPlaylist(head: Buffer): boolean {
   return /^(?:\u{feff}|\s)*#EXTM3U(?:\s|$)/u.test(head.toString('utf8', 0, 64))
 }
 
+/** Whether bytes begin like a list of stations that is no such playlist: addresses alone (M3U), or PLS. */
+export function isAddressList(head: Buffer): boolean {
+  return /^(?:\u{feff}|\s)*(?:https?:\/\/|\[playlist\])/iu.test(head.toString('utf8', 0, 64))
+}
+
 /** Most bytes of a playlist: one of a day, with segments of two seconds, has about five million. */
 const MOST_BYTES = 16_777_216
 
@@ -120,7 +125,7 @@ export function parsePlaylist(text: string, base: URL): MediaPlaylist | Multivar
     .split(/\r\n|\n|\r/)
     .map((line) => line.trim())
     .filter((line) => line !== '')
-  if (lines[0] !== '#EXTM3U') throw notPlaylist('it does not begin with #EXTM3U')
+  if (!/^#EXTM3U(?:\s|$)/.test(lines[0] ?? '')) throw notPlaylist('it does not begin with #EXTM3U')
   if (lines.some((line) => line.startsWith('#EXT-X-STREAM-INF'))) return parseMultivariant(lines, base)
   if (lines.some((line) => line.startsWith('#EXT-X-'))) return parseMedia(lines, base)
   const [first] = lines.filter((line) => !line.startsWith('#'))

@@ -89,3 +89,8 @@ export function tooLarge(address: string, limit: string): InputError {
 export function notPlaylist(why: string): InputError {
   return new InputError('INPUT_NOT_MEDIA', `the playlist cannot be read: ${why}`)
 }
+
+/** A list of addresses that does not say that it is one. */
+export function notAudio(address: string): InputError {
+  return new InputError('INPUT_NOT_MEDIA', `${address} is a list of addresses, not audio; give one of those in it`)
+}

@@ -8,11 +8,18 @@ import { findFfmpeg, readsHttp } from '../../ffmpeg/find.ts'
 import { mayBeLonger } from '../../ffmpeg/joined.ts'
 import { mediaDuration } from '../../ffmpeg/probe.ts'
 import type { HlsAccess } from '../hls/feed.ts'
-import { chooseAudio, choosePicture, type HlsResource, isPlaylist, readPlaylist } from '../hls/playlist.ts'
+import {
+  chooseAudio,
+  choosePicture,
+  type HlsResource,
+  isAddressList,
+  isPlaylist,
+  readPlaylist,
+} from '../hls/playlist.ts'
 import { hlsParts } from '../hls/source.ts'
 import { HttpBody, type KnownContent, knownContent } from './body.ts'
 import { type HttpAnswer, HttpClient } from './client.ts'
-import { changed, lost, tooLarge, truncated } from './failures.ts'
+import { changed, lost, notAudio, tooLarge, truncated } from './failures.ts'
 import { RemoteFile } from './remote-file.ts'
 import { shownUrl } from './address.ts'
 import type { HttpSettings } from './options.ts'
@@ -86,6 +93,7 @@ export class HttpOpening {
       const body = this.#body({ url })
       const answer = await body.open()
       const head = await body.head()
+      if (isAddressList(head)) throw notAudio(shownUrl(url))
       if (!isPlaylist(head)) {
         const isEndless = this.#isEndless(answer)
         if (!isEndless) this.identity = identityOf(answer, body.total)

@@ -4,6 +4,7 @@ import { DiarizeStreamError } from '../../../src/errors.ts'
 import {
   chooseAudio,
   choosePicture,
+  isAddressList,
   isPlaylist,
   type MediaPlaylist,
   parsePlaylist,
@@ -25,7 +26,25 @@ describe('isPlaylist', () => {
   })
 })
 
+describe('isAddressList', () => {
+  it.each(['http://host/radio\n', '\u{feff}https://host/radio', '[playlist]\nFile1=http://host/radio'])(
+    '%j',
+    (head) => {
+      expect(isAddressList(Buffer.from(head))).toBe(true)
+    },
+  )
+  it.each(['#EXTM3U\nhttp://host/radio', 'ID3', '<http://host>', ''])('not %j', (head) => {
+    expect(isAddressList(Buffer.from(head))).toBe(false)
+  })
+})
+
 describe('media playlists', () => {
+  it('may say more of themselves in their first line', () => {
+    const text = '#EXTM3U x-tvg-url="http://host/guide.xml"\n#EXTINF:-1,Station\nhttp://host/radio\n'
+    expect(parsePlaylist(text, base)).toMatchObject({ kind: 'stations' })
+    expect(() => parsePlaylist('#EXTM3U8\na.ts\n', base)).toThrow(/#EXTM3U/)
+  })
+
   it('are read with numbers, lengths and addresses', () => {
     const { segments, ...rest } = media(
       '#EXT-X-MEDIA-SEQUENCE:41',

@@ -182,6 +182,15 @@ describe('finished playlists', () => {
     expect(bytes.equals(await whole('/ts0.ts'))).toBe(true)
   })
 
+  it('that are only addresses, without a first line that says so, say what to do', async () => {
+    const server = await serve({ '/radio.m3u': 'http://radio.example/live\r\n' })
+    const failure = read(server.url('/radio.m3u'))
+    await expect(failure).rejects.toMatchObject({
+      code: 'INPUT_NOT_MEDIA',
+      message: expect.stringMatching(/give one of those/),
+    })
+  })
+
   it.each([
     ['no entries', playlist([]), 'INPUT_NOT_MEDIA'],
     ['no audio variant', '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="avc1.4d401f"\nts.m3u8\n', 'NO_AUDIO'],
