@@ -103,7 +103,7 @@ export class HlsFeed {
     const { settings, signal, open, source } = this.#access
     await delay(Math.max(LEAST_WAIT, this.#wait), undefined, { signal })
     try {
-      const playlist = await readPlaylist(open({ url: this.#url }, 0), this.#url)
+      const playlist = await fetchPlaylist(open({ url: this.#url }, 0), this.#url)
       if (playlist.kind !== 'media') throw notPlaylist('it has become another kind of playlist')
       this.#targetDuration = Math.min(playlist.targetDuration, MOST_TARGET)
       this.#ended = playlist.ended
@@ -155,6 +155,16 @@ export class HlsFeed {
     this.#newestAt = now
     this.#clock.note(now, this.#position)
     return true
+  }
+}
+
+/** Reads the playlist at an address: what it names is relative to where its answer came from. */
+export async function fetchPlaylist(body: HttpBody, url: URL): ReturnType<typeof readPlaylist> {
+  try {
+    const answer = await body.open()
+    return await readPlaylist(body, url, answer.url)
+  } finally {
+    body.destroy()
   }
 }
 

@@ -1,7 +1,7 @@
 import { waitAtMost } from '../../stream-helpers.ts'
 import { MediaClock, type MediaTime, timeBetween } from './clock.ts'
-import type { HlsAccess } from './feed.ts'
-import { type HlsSegment, type MediaPlaylist, readPlaylist } from './playlist.ts'
+import { fetchPlaylist, type HlsAccess } from './feed.ts'
+import type { HlsSegment, MediaPlaylist } from './playlist.ts'
 import { SegmentReader } from './segments.ts'
 
 /** Attempts in a row to read a picture beside an audio rendition: it is not worth a long wait. */
@@ -99,13 +99,8 @@ function pictureAccess({ settings, signal, open }: HlsAccess, url: URL) {
     signal.throwIfAborted()
     return undefined
   }
-  const read = async (): Promise<Awaited<ReturnType<typeof readPlaylist>>> => {
-    const body = open({ url }, retries)
-    const answer = await body.open()
-    return readPlaylist(body, url, answer.url)
-  }
   return {
-    playlist: () => read().catch(unlessAborted),
+    playlist: () => fetchPlaylist(open({ url }, retries), url).catch(unlessAborted),
     reader: new SegmentReader((resource) => open(resource, retries)),
     unlessAborted,
   }
