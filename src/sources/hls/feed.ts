@@ -10,6 +10,7 @@ import type { HttpSettings } from '../http/options.ts'
 import type { SourceReconnecting } from '../live/options.ts'
 import type { JoinedSource } from '../live/parts.ts'
 import { ArrivalClock } from '../live/timeline.ts'
+import { SegmentHistory } from './history.ts'
 import { type HlsResource, type HlsSegment, type MediaPlaylist, readPlaylist } from './playlist.ts'
 
 /** Segments before the end of a playlist that still grows with which playing begins. */
@@ -55,6 +56,7 @@ export class HlsFeed {
   #wait: number
   #targetDuration: number
   readonly #clock = new ArrivalClock()
+  readonly #history = new SegmentHistory()
   /** Ms of all segments so far, and of what was lost. */
   #position = 0
   #newestAt = performance.now()
@@ -110,7 +112,7 @@ export class HlsFeed {
       const found = this.#take(playlist)
       this.#wait = found ? this.#targetDuration : this.#targetDuration / 2
       if (found || this.#ended) this.#failures = 0
-      else if (this.#isStalled()) throw stalled(shownUrl(this.#url), this.#patience, 'segment')
+      else if (this.#isStalled() && !this.#history.isGrowing) throw stalled(shownUrl(this.#url), this.#patience, 'segment')
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof DiarizeStreamError) || permanentErrors.has(error.code)) throw error
@@ -131,16 +133,20 @@ export class HlsFeed {
   }
 
   /** Queues what is new; says whether there was anything. */
-  #take({ segments, mediaSequence }: MediaPlaylist): boolean {
+  #take({ segments, mediaSequence, ended }: MediaPlaylist): boolean {
     const last = segments.at(-1)
     if (last === undefined) return false
+    const now = performance.now()
+    const target = this.#targetDuration
+    const from = segments.at(-LIVE_SEGMENTS)?.sequence ?? mediaSequence
     // Numbers never go back, unless the source has begun anew.
-    if (last.sequence + 1 + segments.length < this.#sequence)
-      this.#sequence = segments.at(-LIVE_SEGMENTS)?.sequence ?? 0
+    const restart = this.#history.restart(segments, { next: this.#sequence, from, now, target, ended })
+    this.#sequence = restart ?? this.#sequence
     const fresh = segments.filter(({ sequence }) => sequence >= this.#sequence)
     const [first] = fresh
     if (first === undefined) return false
-    const now = performance.now()
+    if (restart !== undefined) fresh[0] = { ...first, discontinuity: true }
+    this.#history.add(this.#position === 0 ? segments : fresh)
     const length = sum(fresh)
     const dropped = Math.max(0, mediaSequence - this.#sequence) * (sum(segments) / segments.length)
     const away = this.#isStalled() ? now - length - (this.#clock.origin + this.#position) : 0
