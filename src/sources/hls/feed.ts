@@ -9,8 +9,8 @@ import { notPlaylist, stalled } from '../http/failures.ts'
 import type { HttpSettings } from '../http/options.ts'
 import type { SourceReconnecting } from '../live/options.ts'
 import type { JoinedSource } from '../live/parts.ts'
-import { ArrivalClock } from '../live/timeline.ts'
 import { SegmentHistory } from './history.ts'
+import { Lateness } from './lateness.ts'
 import { type HlsResource, type HlsSegment, type MediaPlaylist, readPlaylist } from './playlist.ts'
 
 /** Segments before the end of a playlist that still grows with which playing begins. */
@@ -22,8 +22,11 @@ const LEAST_WAIT = 100
 /** Longest target duration that is believed, in ms: a playlist is read again after it, and given up after three of it. */
 const MOST_TARGET = 60_000
 
-/** What comes next: a segment, or time in ms for which there will be none. */
-export type FeedItem = HlsSegment | { lost: number }
+/** Target durations by which a list must be later than usual before its source is believed to have been away. */
+const AWAY = 1.5
+
+/** What comes next: a segment, or time in ms for which there will be none, as where its source was away. */
+export type FeedItem = HlsSegment | { lost: number; isAway: boolean }
 
 /** What reading a playlist takes from the source that has found it. */
 export interface HlsAccess {
@@ -55,7 +58,7 @@ export class HlsFeed {
   #ended: boolean
   #wait: number
   #targetDuration: number
-  readonly #clock = new ArrivalClock()
+  readonly #lateness = new Lateness()
   readonly #history = new SegmentHistory()
   /** Ms of all segments so far, and of what was lost. */
   #position = 0
@@ -112,7 +115,8 @@ export class HlsFeed {
       const found = this.#take(playlist)
       this.#wait = found ? this.#targetDuration : this.#targetDuration / 2
       if (found || this.#ended) this.#failures = 0
-      else if (this.#isStalled() && !this.#history.isGrowing) throw stalled(shownUrl(this.#url), this.#patience, 'segment')
+      else if (this.#isStalled() && !this.#history.isGrowing)
+        throw stalled(shownUrl(this.#url), this.#patience, 'segment')
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof DiarizeStreamError) || permanentErrors.has(error.code)) throw error
@@ -134,9 +138,9 @@ export class HlsFeed {
 
   /** Queues what is new; says whether there was anything. */
   #take({ segments, mediaSequence, ended }: MediaPlaylist): boolean {
+    const now = performance.now()
     const last = segments.at(-1)
     if (last === undefined) return false
-    const now = performance.now()
     const target = this.#targetDuration
     const from = segments.at(-LIVE_SEGMENTS)?.sequence ?? mediaSequence
     // Numbers never go back, unless the source has begun anew.
@@ -147,19 +151,23 @@ export class HlsFeed {
     if (first === undefined) return false
     if (restart !== undefined) fresh[0] = { ...first, discontinuity: true }
     this.#history.add(this.#position === 0 ? segments : fresh)
-    const length = sum(fresh)
     const dropped = Math.max(0, mediaSequence - this.#sequence) * (sum(segments) / segments.length)
-    const away = this.#isStalled() ? now - length - (this.#clock.origin + this.#position) : 0
-    const lost = Math.round(Math.max(dropped, away))
+    const change = fresh.findIndex(({ discontinuity }) => discontinuity)
+    const length = sum(fresh)
+    // Held up on its way, all of it comes at once in the end; what is still as late then was away. Numbers are more exact.
+    const late = change >= 0 || this.#isStalled() ? this.#lateness.of(now, this.#position + length) : 0
+    const isAway = late > dropped + AWAY * target
+    const lost = Math.round(isAway ? late : dropped)
     if (this.isLive && lost > 0 && this.#position > 0) {
-      this.#queue.push({ lost })
+      const at = dropped > 0 ? 0 : Math.max(0, change)
+      this.#queue.push(...fresh.splice(0, at), { lost, isAway })
       this.#position += lost
     }
     for (const segment of fresh) this.#queue.push(segment)
     this.#position += length
     this.#sequence = last.sequence + 1
     this.#newestAt = now
-    this.#clock.note(now, this.#position)
+    this.#lateness.note(now, this.#position)
     return true
   }
 }

@@ -41,6 +41,8 @@ export class SegmentReader {
     } catch (cause) {
       const { code } = cause as { code?: unknown }
       if (typeof code !== 'string' || !code.startsWith('ERR_OSSL')) throw cause
+      // What the wrong key has made of it is nothing.
+      count.received = 0
       const message = `${shownUrl(resource.url)} cannot be decrypted with the key of its playlist`
       throw new InputError('INPUT_UNREADABLE', message, { cause })
     }
