@@ -40,8 +40,8 @@ export interface HlsAccess {
   decode: (bytes: Readable, url: URL, limit: SilenceLimit | undefined) => Readable
 }
 
-/** Codes of errors that no later attempt mends. */
-const permanentErrors = new Set(['ADDRESS_REFUSED', 'INPUT_TOO_LARGE', 'INPUT_UNREADABLE', 'INVALID_OPTION'])
+/** Codes of errors that no later attempt mends; nor, of a list that has come, that it is protected. */
+const permanentErrors = new Set(['ADDRESS_REFUSED', 'INPUT_TOO_LARGE', 'INVALID_OPTION'])
 
 /**
  * The segments of a playlist, one after the other. One that has no end yet is read again and again; what fell out of it
@@ -107,8 +107,9 @@ export class HlsFeed {
   async #reload(): Promise<void> {
     const { settings, signal, open, source } = this.#access
     await delay(Math.max(LEAST_WAIT, this.#wait), undefined, { signal })
+    const body = open({ url: this.#url }, 0)
     try {
-      const playlist = await fetchPlaylist(open({ url: this.#url }, 0), this.#url)
+      const playlist = await fetchPlaylist(body, this.#url)
       if (playlist.kind !== 'media') throw notPlaylist('it has become another kind of playlist')
       this.#targetDuration = Math.min(playlist.targetDuration, MOST_TARGET)
       this.#ended = playlist.ended
@@ -120,6 +121,7 @@ export class HlsFeed {
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof DiarizeStreamError) || permanentErrors.has(error.code)) throw error
+      if (body.readableEnded && error.code === 'INPUT_UNREADABLE') throw error
       if (this.#failures >= settings.retries) throw error
       this.#failures += 1
       this.#wait = delayAsked(backOff(this.#failures, settings, false), error, settings)

@@ -1,6 +1,6 @@
-import { DiarizeStreamError } from '../../errors.ts'
 import { MediaClock, runLength, timeBetween } from './clock.ts'
 import type { FeedItem, HlsFeed } from './feed.ts'
+import type { LossRule } from './losses.ts'
 import type { PictureStart, PlacedClock } from './pictures.ts'
 import type { HlsSegment } from './playlist.ts'
 import type { ReadCount, SegmentReader } from './segments.ts'
@@ -39,6 +39,7 @@ export class Run {
   #segments = 0
   #length: number | undefined
   #isBroken = false
+  #isLost = false
   /** What follows it: `undefined` while that is more of it, or not known. */
   #next: FeedItem | 'end' | undefined
 
@@ -66,6 +67,31 @@ export class Run {
     this.#declared -= missing
     this.#isBroken = true
     this.#next = undefined
+  }
+
+  /** Ends it where its audio does: what decodes it has given up. */
+  lose(): true {
+    this.#isLost = true
+    return true
+  }
+
+  /** Whether nothing more of it is heard. */
+  get isLost(): boolean {
+    return this.#isLost
+  }
+
+  /** Of a run that is lost, once no more of it is read: what was not heard is missing. */
+  settle(): void {
+    const heard = Math.max(0, this.reached - this.at)
+    this.missing.splice(
+      0,
+      Infinity,
+      Math.max(
+        0,
+        this.missing.reduce((sum, ms) => sum + ms, this.#declared - heard),
+      ),
+    )
+    this.#declared = heard
   }
 
   /** Says what comes next; gives it if that is a segment of this run. */
@@ -120,7 +146,12 @@ export class Run {
 }
 
 /** The bytes of a run: those of its first segment, and of all that go on from it. */
-export async function* readRun(reader: SegmentReader, run: Run, feed: HlsFeed): AsyncGenerator<Buffer> {
+export async function* readRun(
+  reader: SegmentReader,
+  run: Run,
+  feed: HlsFeed,
+  losses: LossRule,
+): AsyncGenerator<Buffer> {
   const { first, clock } = run
   let segment: HlsSegment | undefined = first
   let isBegun = false
@@ -142,12 +173,14 @@ export async function* readRun(reader: SegmentReader, run: Run, feed: HlsFeed): 
         yield chunk
       }
     } catch (error) {
-      if (!feed.isLive || !isTransient(error)) throw error
+      if (!losses.ofReading(error)) throw error
       const { received, total } = count
       run.breakOff(segment.duration * (total === undefined ? 1 : 1 - received / total))
       return
     }
-    segment = run.follow((await feed.peek()) ?? 'end')
+    const next = (await feed.peek()) ?? 'end'
+    if (run.isLost) return
+    segment = run.follow(next)
   }
 }
 
@@ -160,9 +193,4 @@ export function isSegment(item: FeedItem): item is HlsSegment & { isGap?: false 
 function belongsTo(first: HlsSegment, next: FeedItem): next is HlsSegment {
   if (!isSegment(next) || next.discontinuity) return false
   return next.map?.url.href === first.map?.url.href && next.map?.range?.offset === first.map?.range?.offset
-}
-
-/** Whether an error costs a live playlist one segment only. */
-function isTransient(error: unknown): boolean {
-  return error instanceof DiarizeStreamError && (error.retryable || error.code === 'INPUT_NOT_FOUND')
 }

@@ -6,6 +6,7 @@ import { tooLarge } from '../http/failures.ts'
 import type { JoinedSource, Part } from '../live/parts.ts'
 import type { SourceGap } from '../live/timeline.ts'
 import { type HlsAccess, HlsFeed } from './feed.ts'
+import { LossRule } from './losses.ts'
 import { livePictures, type PlacedClock, readPictures } from './pictures.ts'
 import type { MediaPlaylist } from './playlist.ts'
 import { isSegment, readRun, Run } from './run.ts'
@@ -56,6 +57,7 @@ export async function* hlsParts(
   }
   // A live playlist may lose what its clock is needed for to know how long it was.
   const placing = feed.isLive ? { most: Math.min(1.5 * first.targetDuration, LATE_MS.most), moved } : undefined
+  const losses = new LossRule(access, feed.isLive)
   let at = 0
   /** Silence up to {@link at} that is left to what follows, which may know better where it stands. */
   let owed = 0
@@ -87,19 +89,27 @@ export async function* hlsParts(
         before: isOther && away === 0 ? undefined : before,
       })
       away = 0
-      const bytes = readRun(reader, run, feed)
+      const bytes = readRun(reader, run, feed, losses)
       const head = await bytes.next()
       // Of a run whose first segment is gone there is nothing to decode.
       if (head.done !== true) {
+        let failure: unknown
+        const following = rest(head.value, bytes, (error) => (failure = error))
         yield {
-          stream: access.decode(Readable.from(following(head.value, bytes), { objectMode: false }), url, limit),
+          stream: access.decode(Readable.from(following, { objectMode: false }), url, limit),
           at: () => {
+            losses.heard()
             owed = 0
             const place = run.place()
             tell(place)
             return place
           },
           end: (reached, finished) => run.end(reached, finished),
+          lose: (error) => error !== failure && losses.ofDecoding(error) && run.lose(),
+        }
+        if (run.isLost) {
+          await bytes.return(undefined)
+          run.settle()
         }
       }
       const silence = bounded(run.at + run.length - run.reached)
@@ -135,7 +145,16 @@ function tellLoss(source: JoinedSource, from: number, ms: number, isFilled: bool
   source.emit('gap', { start, end: isFilled ? start + missing : start, missing } satisfies SourceGap)
 }
 
-async function* following(head: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* rest(
+  head: Buffer,
+  bytes: AsyncIterable<Buffer>,
+  onError: (error: unknown) => void,
+): AsyncGenerator<Buffer> {
   yield head
-  yield* rest
+  try {
+    yield* bytes
+  } catch (error) {
+    onError(error)
+    throw error
+  }
 }

@@ -35,7 +35,7 @@ export interface HttpSource extends TypedReadable<LiveSourceEvents> {
  * @throws ConfigurationError `INVALID_OPTION`
  * @event reconnecting SourceReconnecting - the input was lost; the next attempt follows
  * @event gap SourceGap - audio is missing; it is passed on to every stage below
- * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`; or it is several files, joined: `INPUT_JOINED`, of WAV `WAV_JOINED`; or it has several audio tracks: `SEVERAL_AUDIO_TRACKS`; or its times leap further than can be: `TIMESTAMP_JUMP`; or channels that cancel each other out: `CHANNELS_CANCEL`
+ * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`, it is shorter than its header says: `INPUT_TRUNCATED`; or longer: `WAV_SIZE_WRONG`; or it is several files, joined: `INPUT_JOINED`, of WAV `WAV_JOINED`; or it has several audio tracks: `SEVERAL_AUDIO_TRACKS`; or its times leap further than can be: `TIMESTAMP_JUMP`; or channels that cancel each other out: `CHANNELS_CANCEL`; or a live playlist has lost a segment: `SEGMENT_LOST`
  */
 export function httpSource(url: string | URL, options: HttpSourceOptions = {}): HttpSource {
   const settings = resolveHttpOptions(options)

@@ -153,6 +153,9 @@ export class Joint {
       if (cut === undefined || format === undefined) return true
       if (!(await this.#pushAudio(cut.push(reader.flush(), this.#bytes), format))) return false
       return await this.#pushAudio(cut.flush(this.#bytes), format)
+    } catch (error) {
+      if (this.#source.destroyed || part.lose?.(error) !== true) throw error
+      return true
     } finally {
       await destroyed(stream)
       // Of the first of them; it is asked for when all have ended, too.

@@ -28,6 +28,8 @@ export interface AudioPart {
    * @param finished - whether that is all; till then audio past the end is only held.
    */
   end?: (reached: number, finished: boolean) => number | undefined
+  /** Whether an error ends this part only, and what follows is to be heard. Any does not if absent. */
+  lose?: (error: unknown) => boolean
 }
 
 /** Silence of so many ms; up to `end`, in ms of the joined stream, where that is given. */

@@ -1,3 +1,4 @@
+import { createCipheriv } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { createServer, type Server, type ServerResponse } from 'node:http'
@@ -263,5 +264,109 @@ describe('a live playlist', () => {
     const { bytes, gaps } = await read(url, { target: mono16k })
     expect(gaps).toEqual([])
     expect(Math.abs(shapeOf(bytes).samples - 4 * 16_000)).toBeLessThanOrEqual(2048)
+  })
+})
+
+describe('of a live playlist that is heard, one segment costs no more than itself', () => {
+  const key = Buffer.from('0123456789abcdef')
+  const refused =
+    (status: number): Answer =>
+    (_path, response) =>
+      void response.writeHead(status).end('no')
+
+  /** Reads two segments, one at `/bad.ts`, and two more. */
+  const around = async (lines: readonly string[], answer: Answer, options = {}) => {
+    const list = [
+      '/ts0.ts',
+      '/ts1.ts',
+      '#EXT-X-DISCONTINUITY',
+      ...lines,
+      '#EXT-X-DISCONTINUITY',
+      '#EXT-X-KEY:METHOD=NONE',
+      '/ts3.ts',
+      '/ts4.ts',
+    ]
+    let asked = 0
+    const url = await serve((path, response) => {
+      if (path === '/live.m3u8')
+        return asked++ === 0 ? playlist(['/ts0.ts', '/ts1.ts']) : playlist(list, { ended: true })
+      return /^\/(?:bad|key)/.test(path) ? answer(path, response) : media[path]
+    })
+    return read(url, { target: mono16k, ...options })
+  }
+
+  const encrypted = (): Buffer => {
+    const cipher = createCipheriv('aes-128-cbc', key, Buffer.alloc(16))
+    return Buffer.concat([cipher.update(media['/ts2.ts'] ?? ''), cipher.final()])
+  }
+  const locked = ['#EXT-X-KEY:METHOD=AES-128,URI="/key",IV=0x0', '/bad.ts']
+  const behindKey =
+    (answer: Answer): Answer =>
+    (path, response) =>
+      path === '/key' ? answer(path, response) : encrypted()
+
+  it.each<[string, string[], Answer, string]>([
+    ['is refused', ['/bad.ts'], refused(403), 'INPUT_REFUSED'],
+    ['has no such part', ['/bad.ts'], refused(416), 'INPUT_REFUSED'],
+    [
+      'comes compressed',
+      ['/bad.ts'],
+      (_path, response) => void response.writeHead(200, { 'content-encoding': 'gzip' }).end('x'),
+      'INPUT_UNREADABLE',
+    ],
+    ['is no media', ['/bad.ts'], () => '<html>busy</html>'.repeat(200), 'INPUT_NOT_MEDIA'],
+    ['has no sound', ['/bad.ts'], () => media['/mute.ts'], 'NO_AUDIO'],
+    ['has a key that is refused', locked, behindKey(refused(403)), 'INPUT_REFUSED'],
+    ['has a key that is none', locked, behindKey(() => '<html>busy</html>'), 'INPUT_UNREADABLE'],
+    ['has another key', locked, behindKey(() => Buffer.alloc(16, 99)), 'INPUT_UNREADABLE'],
+  ])('which %s', async (_what, lines, answer, reason) => {
+    if (media['/mute.ts'] === undefined) {
+      const folder = await mkdtemp(join(tmpdir(), 'diarize-stream-mute-'))
+      const picture = ['-f', 'lavfi', '-i', 'testsrc=d=1:s=64x48:r=25', '-c:v', 'libx264', '-preset', 'ultrafast']
+      await ffmpeg(...picture, join(folder, 'mute.ts'))
+      media['/mute.ts'] = await readFile(join(folder, 'mute.ts'))
+      await rm(folder, { recursive: true })
+    }
+    const { bytes, gaps, warnings } = await around(lines, answer)
+    expect(gaps).toEqual([{ start: 2000, end: 3000, missing: 1000 }])
+    expect(warnings.filter(({ code }) => code === 'SEGMENT_LOST')).toMatchObject([{ reason }])
+    for (const shift of shifts(bytes, [500, 3300, 4300])) expect(Math.abs(shift)).toBeLessThan(100)
+  })
+
+  it('until none is heard for as many as there may be attempts', async () => {
+    const lines = ['/bad1.ts', '#EXT-X-DISCONTINUITY', '/bad2.ts', '#EXT-X-DISCONTINUITY', '/bad3.ts']
+    await expect(around(lines, refused(403), { retries: 2 })).rejects.toMatchObject({ code: 'INPUT_REFUSED' })
+    expect((await around(lines, refused(403), { retries: 3 })).warnings).toHaveLength(1)
+  })
+
+  it('nor does one reading of its list', async () => {
+    let asked = 0
+    const url = await serve((path, response) => {
+      if (path !== '/live.m3u8') return media[path]
+      asked += 1
+      if (asked !== 2) return playlist(['/ts0.ts', '/ts1.ts'], { ended: asked > 2 })
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end('x')
+      return undefined
+    })
+    expect((await read(url, { target: mono16k })).attempts).toMatchObject([{ error: { code: 'INPUT_UNREADABLE' } }])
+    asked = 0
+    const list = playlist(['#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://x"', '/ts0.ts'])
+    const other = await serve((path) => {
+      if (path !== '/live.m3u8') return media[path]
+      return asked++ === 0 ? playlist(['/ts0.ts']) : list
+    })
+    await expect(read(other)).rejects.toMatchObject({ code: 'INPUT_UNREADABLE' })
+  })
+
+  it('but not what is refused here', async () => {
+    const refuse = { allowUrl: (url: URL) => !url.pathname.startsWith('/bad') }
+    await expect(around(['/bad.ts'], () => '', refuse)).rejects.toMatchObject({ code: 'ADDRESS_REFUSED' })
+  })
+
+  it('but not before it is', async () => {
+    const url = await serve((path, response) =>
+      path === '/live.m3u8' ? playlist(['/bad.ts', '/ts1.ts']) : refused(403)(path, response),
+    )
+    await expect(read(url)).rejects.toMatchObject({ code: 'INPUT_REFUSED' })
   })
 })
