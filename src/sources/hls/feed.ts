@@ -19,6 +19,9 @@ const LIVE_SEGMENTS = 3
 /** Shortest time between two readings of a playlist, in ms. */
 const LEAST_WAIT = 100
 
+/** Least time that a segment is waited for, in ms. */
+const LEAST_RESERVE = 2000
+
 /** Longest target duration that is believed, in ms: a playlist is read again after it, and given up after three of it. */
 const MOST_TARGET = 60_000
 
@@ -63,6 +66,8 @@ export class HlsFeed {
   /** Ms of all segments so far, and of what was lost. */
   #position = 0
   #newestAt = performance.now()
+  /** Ms of all segments that were listed last. */
+  #window = 0
   #failures = 0
 
   /**
@@ -83,6 +88,11 @@ export class HlsFeed {
   /** Audio told of so far, in ms, and what was lost. */
   get position(): number {
     return this.#position
+  }
+
+  /** How long a segment is worth waiting for, in ms: what follows it is listed for no longer. */
+  get reserve(): number {
+    return Math.max(LEAST_RESERVE, 2 * this.#targetDuration, this.#window - this.#targetDuration)
   }
 
   /** What comes next, without taking it; waits for it. `undefined` at the end. */
@@ -169,6 +179,7 @@ export class HlsFeed {
     this.#position += length
     this.#sequence = last.sequence + 1
     this.#newestAt = now
+    this.#window = sum(segments)
     this.#lateness.note(now, this.#position)
     return true
   }

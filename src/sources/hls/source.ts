@@ -2,7 +2,8 @@ import { Readable } from 'node:stream'
 import { SilenceLimit } from '../../audio/silence.ts'
 import { streamStartedAt } from '../../stage.ts'
 import { shownUrl } from '../http/address.ts'
-import { tooLarge } from '../http/failures.ts'
+import type { HttpBody } from '../http/body.ts'
+import { stalled, tooLarge } from '../http/failures.ts'
 import type { JoinedSource, Part } from '../live/parts.ts'
 import type { SourceGap } from '../live/timeline.ts'
 import { type HlsAccess, HlsFeed } from './feed.ts'
@@ -44,7 +45,11 @@ export async function* hlsParts(
   const findPictures = feed.isLive ? livePictures : readPictures
   const pictures = pictureUrl === undefined ? undefined : await findPictures(access, pictureUrl, first)
   if (!feed.isLive) source.duration = Math.round(Math.max(feed.position, pictures?.duration ?? 0))
-  const reader = new SegmentReader(access.open)
+  const reader = new SegmentReader((resource) => {
+    const body = access.open(resource)
+    if (feed.isLive) giveUpAfter(feed.reserve, body, resource.url)
+    return body
+  })
   /** What of `ms` of silence can be believed; counted. */
   const bounded = (ms: number): number => {
     const most = limit === undefined ? ms : Math.min(ms, limit.most)
@@ -137,6 +142,17 @@ export async function* hlsParts(
   }
   tell()
   if (owed > 0) yield { silence: owed, end: at }
+}
+
+/** Gives up a body of which nothing has come for so many ms, however often it may be tried again. */
+function giveUpAfter(ms: number, body: HttpBody, url: URL): void {
+  let received = 0
+  const timer = setInterval(() => {
+    const isHeldBack = body.readableLength > 0
+    if (body.received === received && !isHeldBack) body.destroy(stalled(shownUrl(url), ms, 'byte'))
+    received = body.received
+  }, ms)
+  body.once('close', () => clearInterval(timer))
 }
 
 function tellLoss(source: JoinedSource, from: number, ms: number, isFilled: boolean): void {

@@ -259,7 +259,7 @@ describe('a live playlist', () => {
         return undefined
       }
       if (path === '/edge/live.m3u8') return playlist(['ts0.ts', 'ts1.ts', 'ts2.ts', 'ts3.ts'], { ended: true })
-      return /^\/ts[01]/.test(path) ? media[path] : media[path.replace('/edge', '')]
+      return /^\/(?:ts[01]|edge\/)/.test(path) ? media[path.replace('/edge', '')] : undefined
     })
     const { bytes, gaps } = await read(url, { target: mono16k })
     expect(gaps).toEqual([])
@@ -331,6 +331,20 @@ describe('of a live playlist that is heard, one segment costs no more than itsel
     expect(gaps).toEqual([{ start: 2000, end: 3000, missing: 1000 }])
     expect(warnings.filter(({ code }) => code === 'SEGMENT_LOST')).toMatchObject([{ reason }])
     for (const shift of shifts(bytes, [500, 3300, 4300])) expect(Math.abs(shift)).toBeLessThan(100)
+  })
+
+  it('which hangs, though it may be tried again for long', async () => {
+    const options = { connectTimeout: 20_000, retries: 9 }
+    const { gaps, attempts } = await around(
+      ['/bad.ts'],
+      (_path, response) => {
+        response.writeHead(200).flushHeaders()
+        return undefined
+      },
+      options,
+    )
+    expect(gaps).toEqual([{ start: 2000, end: 3000, missing: 1000 }])
+    expect(attempts).toEqual([])
   })
 
   it('until none is heard for as many as there may be attempts', async () => {
