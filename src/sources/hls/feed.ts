@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { backOff, delayAsked } from '../../back-off.ts'
 import type { SilenceLimit } from '../../audio/silence.ts'
-import { DiarizeStreamError } from '../../errors.ts'
+import { DiarizeStreamError, type InputError } from '../../errors.ts'
 import { shownUrl } from '../http/address.ts'
 import type { HttpBody } from '../http/body.ts'
 import { notPlaylist, stalled } from '../http/failures.ts'
@@ -39,9 +39,17 @@ export interface HlsAccess {
   signal: AbortSignal
   /** Opens one resource. */
   open: (resource: HlsResource, retries?: number) => HttpBody
+  /** Goes once more through the address that was given, to where the playlist is now. */
+  findAgain: () => Promise<{ url: URL; playlist: MediaPlaylist }>
   /** Turns bytes into WAV; silence in it is bounded by `limit`. */
   decode: (bytes: Readable, url: URL, limit: SilenceLimit | undefined) => Readable
 }
+
+/** Failures in a row after which a list is looked for by way of the address that was given. */
+const TRIES = 3
+
+/** Answers that say that there is nothing more at an address, or for whoever asks with it. */
+const goneStatus = new Set([401, 403, 404, 410])
 
 /** Codes of errors that no later attempt mends; nor, of a list that has come, that it is protected. */
 const permanentErrors = new Set(['ADDRESS_REFUSED', 'INPUT_TOO_LARGE', 'INVALID_OPTION'])
@@ -52,7 +60,7 @@ const permanentErrors = new Set(['ADDRESS_REFUSED', 'INPUT_TOO_LARGE', 'INVALID_
  */
 export class HlsFeed {
   readonly #access: HlsAccess
-  readonly #url: URL
+  #url: URL
   /** Whether segments are still added. */
   readonly isLive: boolean
   readonly #queue: FeedItem[] = []
@@ -69,6 +77,8 @@ export class HlsFeed {
   /** Ms of all segments that were listed last. */
   #window = 0
   #failures = 0
+  /** Whether it is to be looked for where it is now. */
+  #isGone = false
 
   /**
    * @param url - where the playlist is to be read again.
@@ -115,25 +125,32 @@ export class HlsFeed {
   }
 
   async #reload(): Promise<void> {
-    const { settings, signal, open, source } = this.#access
+    const { settings, signal, open, findAgain, source } = this.#access
     await delay(Math.max(LEAST_WAIT, this.#wait), undefined, { signal })
-    const body = open({ url: this.#url }, 0)
+    const wasGone = this.#isGone
+    this.#isGone = false
+    let body: HttpBody | undefined
     try {
-      const playlist = await fetchPlaylist(body, this.#url)
-      if (playlist.kind !== 'media') throw notPlaylist('it has become another kind of playlist')
+      const found = wasGone ? await findAgain() : undefined
+      body = found === undefined ? open({ url: this.#url }, 0) : undefined
+      const playlist = found?.playlist ?? (body && (await fetchPlaylist(body, this.#url)))
+      if (playlist?.kind !== 'media') throw notPlaylist('it has become another kind of playlist')
+      this.#url = found?.url ?? this.#url
       this.#targetDuration = Math.min(playlist.targetDuration, MOST_TARGET)
       this.#ended = playlist.ended
-      const found = this.#take(playlist)
-      this.#wait = found ? this.#targetDuration : this.#targetDuration / 2
-      if (found || this.#ended) this.#failures = 0
+      const hasNews = this.#take(playlist)
+      this.#wait = hasNews ? this.#targetDuration : this.#targetDuration / 2
+      if (hasNews || this.#ended) this.#failures = 0
       else if (this.#isStalled() && !this.#history.isGrowing)
         throw stalled(shownUrl(this.#url), this.#patience, 'segment')
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof DiarizeStreamError) || permanentErrors.has(error.code)) throw error
-      if (body.readableEnded && error.code === 'INPUT_UNREADABLE') throw error
+      if (body?.readableEnded === true && error.code === 'INPUT_UNREADABLE') throw error
       if (this.#failures >= settings.retries) throw error
       this.#failures += 1
+      // Where a session has run out, another address is to be had where the first one came from.
+      this.#isGone = !wasGone && (this.#failures % TRIES === 0 || goneStatus.has((error as InputError).status ?? 0))
       this.#wait = delayAsked(backOff(this.#failures, settings, false), error, settings)
       source.emit('reconnecting', { attempt: this.#failures, delay: this.#wait, error } satisfies SourceReconnecting)
     }

@@ -14,12 +14,13 @@ import {
   type HlsResource,
   isAddressList,
   isPlaylist,
+  type MediaPlaylist,
   readPlaylist,
 } from '../hls/playlist.ts'
 import { hlsParts } from '../hls/source.ts'
 import { HttpBody, type KnownContent, knownContent } from './body.ts'
 import { type HttpAnswer, HttpClient } from './client.ts'
-import { changed, lost, notAudio, tooLarge, truncated } from './failures.ts'
+import { changed, lost, notAudio, notPlaylist, tooLarge, truncated } from './failures.ts'
 import { RemoteFile } from './remote-file.ts'
 import { shownUrl } from './address.ts'
 import type { HttpSettings } from './options.ts'
@@ -40,6 +41,21 @@ export interface Beginning {
   ms: number
   /** Refuses another file than the one that is gone on with, as soon as all is known by which it would be told from that. */
   check: () => void
+}
+
+/** A playlist of segments: where it is to be read again, and the playlist of its picture, where that has one of its own. */
+interface FoundPlaylist {
+  playlist: MediaPlaylist
+  url: URL
+  picture: URL | undefined
+}
+
+/** What is no playlist. */
+interface FoundContent {
+  answer: HttpAnswer
+  body: HttpBody
+  head: Buffer
+  url: URL
 }
 
 /** All that one source opens: a file, a station, or the playlists of HLS and what they name. */
@@ -87,36 +103,55 @@ export class HttpOpening {
       yield { stream: sought }
       return
     }
+    const found = await this.#follow(this.#settings.fileRetries)
+    if ('playlist' in found) {
+      // A playlist is in its place.
+      if (this.#begin.ms > 0) throw changed(shownUrl(address))
+      this.#isLive = !found.playlist.ended
+      // A redirect may lead to a session of its own, which the playlist must be read from again.
+      yield* hlsParts(this.#hlsAccess(), found.url, found.playlist, found.picture)
+      return
+    }
+    const { answer, body, head, url } = found
+    const isEndless = this.#isEndless(answer)
+    if (!isEndless) this.identity = identityOf(answer, body.total)
+    if (this.#begin.ms > 0) this.#begin.check()
+    const stream = isEndless ? this.#radio(body, url) : this.#file(body, head, url)
+    if (!isEndless && knownContent(answer) !== undefined) this.#decoder = stream as FfmpegDecoder
+    // Whose server gives no parts of it is read from its beginning.
+    yield { stream, skip: this.#begin.ms }
+  }
+
+  /** What the address leads to, over lists of stations and of variants: a playlist of segments, or what is none. */
+  async #follow(retries: number): Promise<FoundPlaylist | FoundContent> {
+    const address = this.#address
     let url = address
     let picture: URL | undefined
     for (let playlists = 0; ; playlists++) {
-      const body = this.#body({ url })
-      const answer = await body.open()
-      const head = await body.head()
-      if (isAddressList(head)) throw notAudio(shownUrl(url))
-      if (!isPlaylist(head)) {
-        const isEndless = this.#isEndless(answer)
-        if (!isEndless) this.identity = identityOf(answer, body.total)
-        if (this.#begin.ms > 0) this.#begin.check()
-        const stream = isEndless ? this.#radio(body, url) : this.#file(body, head, url)
-        if (!isEndless && knownContent(answer) !== undefined) this.#decoder = stream as FfmpegDecoder
-        // Whose server gives no parts of it is read from its beginning.
-        yield { stream, skip: this.#begin.ms }
-        return
+      const body = this.#body({ url, retries })
+      try {
+        const answer = await body.open()
+        const head = await body.head()
+        if (isAddressList(head)) throw notAudio(shownUrl(url))
+        if (!isPlaylist(head)) return { answer, body, head, url }
+        if (playlists === MOST_PLAYLISTS) throw tooLarge(shownUrl(address), `${MOST_PLAYLISTS} playlists in a row`)
+        const playlist = await readPlaylist(body, url, answer.url)
+        if (playlist.kind === 'media') return { playlist, url: answer.url, picture }
+        url = playlist.kind === 'stations' ? playlist.first : chooseAudio(playlist)
+        picture = playlist.kind === 'stations' ? undefined : choosePicture(playlist, url)
+      } catch (error) {
+        body.destroy()
+        throw error
       }
-      // A playlist is in its place.
-      if (this.#begin.ms > 0) throw changed(shownUrl(address))
-      if (playlists === MOST_PLAYLISTS) throw tooLarge(shownUrl(address), `${MOST_PLAYLISTS} playlists in a row`)
-      const playlist = await readPlaylist(body, url, answer.url)
-      if (playlist.kind === 'media') {
-        this.#isLive = !playlist.ended
-        // A redirect may lead to a session of its own, which the playlist must be read from again.
-        yield* hlsParts(this.#hlsAccess(), answer.url, playlist, picture)
-        return
-      }
-      url = playlist.kind === 'stations' ? playlist.first : chooseAudio(playlist)
-      picture = playlist.kind === 'stations' ? undefined : choosePicture(playlist, url)
     }
+  }
+
+  /** The playlist that the address leads to now, where that is one; asked once. */
+  async #findAgain(): Promise<FoundPlaylist> {
+    const found = await this.#follow(0)
+    if ('playlist' in found) return found
+    found.body.destroy()
+    throw notPlaylist('it has become something else')
   }
 
   /** The file from where it is to begin; `undefined` where it cannot begin there with all samples at their times. */
@@ -179,6 +214,7 @@ export class HttpOpening {
       settings: this.#settings,
       signal: this.#client.signal,
       open: (resource, retries = this.#settings.fileRetries) => this.#body({ ...resource, retries }),
+      findAgain: () => this.#findAgain(),
       decode: (bytes, url, limit) => this.#decoded(bytes, url, limit),
     }
   }

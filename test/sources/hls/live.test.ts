@@ -249,6 +249,24 @@ describe('a live playlist', () => {
     for (const shift of shifts(bytes, [500, 2500, 5000])) expect(Math.abs(shift)).toBeLessThan(100)
   })
 
+  it('whose address has run out is looked for by the first one', async () => {
+    let asked = 0
+    const url = await serve((path, response) => {
+      const session = asked < 2 ? 'a' : 'b'
+      if (path === '/live.m3u8') return `#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=64000\n/${session}.m3u8\n`
+      if (!path.endsWith('.m3u8')) return media[path]
+      asked += 1
+      if (path === '/b.m3u8') return playlist(names(0, 5), { ended: asked > 3 })
+      if (asked === 1) return playlist(names(0, 2))
+      response.writeHead(403).end()
+      return undefined
+    })
+    const { bytes, gaps, attempts } = await read(url, { target: mono16k })
+    expect(gaps).toEqual([])
+    expect(attempts).toMatchObject([{ error: { code: 'INPUT_REFUSED' } }])
+    for (const shift of shifts(bytes, [500, 2500, 4000])) expect(Math.abs(shift)).toBeLessThan(100)
+  })
+
   it('that comes to be redirected names what is where it leads', async () => {
     let asked = 0
     const url = await serve((path, response) => {
