@@ -128,7 +128,7 @@ export class TurnJoiner {
     const words = turn.words.slice(cut)
     // A revision that cannot be cut where the turn was.
     if (turn.revision > 0 && words.length === 0 && this.#placements.get(turn.order)!.cut > 0) return []
-    const isWithdrawn = !turn.endOfTurn && turn.transcript === ''
+    const isWithdrawn = !turn.endOfTurn && turn.transcript === '' && turn.words.length === 0
     if (words.length === 0 && !isWithdrawn && (cut > 0 || this.#repeated(turn))) return []
     const isNew = turn.endOfTurn && !this.#placements.has(turn.order)
     const placed = { ...this.#labelled(turn, words, cut), order: this.#order(turn, cut) }

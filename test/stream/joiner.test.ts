@@ -66,6 +66,15 @@ function shown({ order, revision: number, words: spoken }: Turn): string {
   return `${order}.${number} ${spoken.map(({ text, speaker }) => `${text}/${speaker ?? '-'}`).join(' ')}`
 }
 
+it('takes a partial of nothing but an empty word for none where that was final before', () => {
+  const stream = new Stream()
+  stream.session(0)(message(0, 'good/A morning/A', 1000))
+  const hear = stream.session(0)
+  const empty = { ...message(0, 'x/A', 1000), ...partial, transcript: '' }
+  expect(hear({ ...empty, words: [{ ...empty.words[0]!, text: '' }] })).toEqual([])
+  expect(hear(message(0, 'good/A morning/A to/A you/A', 1000)).map(shown)).toEqual(['1.0 to/A you/A'])
+})
+
 describe('the first session', () => {
   it('gives its turns as they are', () => {
     const hear = new Stream().session(0)
