@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs'
 import { addAbortSignal, Writable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Composer } from '../captions/composer/composer.ts'
@@ -231,7 +232,6 @@ export class TextSink extends Writable {
       const composer = await this.#load()
       if (composer === undefined) return
       const { path: file = '' } = this.#destination
-      const { linesBefore } = await import('./kept-lines.ts')
       await composer.resumeFrom(place, linesBefore(file, place.bytes)).catch((error: unknown) => {
         throw unwritable(file, error)
       })
@@ -349,6 +349,18 @@ export class TextSink extends Writable {
 function notRevised(stage: string, { address }: OutputDestination): ConfigurationError {
   const message = `target of ${stage} must be a path, a file: URL or a Writable; to ${address} only jsonlSink() writes, of which captions are made`
   return new ConfigurationError('INVALID_OPTION', message, { option: 'target' })
+}
+
+/** The lines of the first `bytes` of a file that is gone on with. Nothing is read until they are wanted. */
+async function* linesBefore(file: string, bytes: number): AsyncGenerator<string> {
+  if (bytes === 0) return
+  let rest = ''
+  for await (const text of createReadStream(file, { end: bytes - 1, encoding: 'utf8' })) {
+    const lines = (rest + String(text)).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
+  if (rest !== '') yield rest
 }
 
 /** The items as they are made, a few milliseconds at a time. */
