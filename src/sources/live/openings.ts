@@ -162,7 +162,8 @@ export class Openings {
       this.#held.push(audio)
       this.#heldBytes = audio.length
       this.#phase = 'settling'
-      this.#settleWhenCaughtUp(attempt, this.#now() + MOST_BURST_MS)
+      const late = (): number => attempt.clock.origin
+      this.#whenCaughtUp(late, this.#now() + MOST_BURST_MS, () => this.#settle(attempt))
       return
     }
     const { gaps, maxDuration } = this.#options
@@ -193,13 +194,13 @@ export class Openings {
     else if (this.#phase === 'paused') this.#goOn(attempt)
   }
 
-  /** Settles once what comes no longer shows that the first of it was said earlier. */
-  #settleWhenCaughtUp(attempt: Attempt, until: number): void {
-    const before = attempt.clock.origin
+  /** Calls `done` once what comes no longer makes up for how `late` it is, in ms, or at the time `until`. */
+  #whenCaughtUp(late: () => number, until: number, done: () => void): void {
+    const before = late()
     this.#settleTimer = setTimeout(() => {
-      const isCatchingUp = attempt.clock.origin < before - LEAST_LOST_MS / 2 && this.#now() < until
-      if (isCatchingUp) this.#settleWhenCaughtUp(attempt, until)
-      else this.#settle(attempt)
+      const isCatchingUp = late() < before - LEAST_LOST_MS / 2 && this.#now() < until
+      if (isCatchingUp) this.#whenCaughtUp(late, until, done)
+      else done()
     }, SETTLE_MS)
   }
 
@@ -223,18 +224,9 @@ export class Openings {
     this.#phase = 'paused'
     this.#held.push(audio)
     this.#heldBytes = audio.length
-    this.#lookAgain(attempt, this.#now() + MOST_PAUSE_SETTLE_MS)
+    const late = (): number => attempt.pauses.lost
+    this.#whenCaughtUp(late, this.#now() + MOST_PAUSE_SETTLE_MS, () => this.#goOn(attempt))
     this.#hold(attempt)
-  }
-
-  /** Goes on once what comes no longer makes up for the pause. */
-  #lookAgain(attempt: Attempt, until: number): void {
-    const before = attempt.pauses.lost
-    this.#settleTimer = setTimeout(() => {
-      const isCatchingUp = attempt.pauses.lost < before - LEAST_LOST_MS / 2 && this.#now() < until
-      if (isCatchingUp) this.#lookAgain(attempt, until)
-      else this.#goOn(attempt)
-    }, SETTLE_MS)
   }
 
   /** Puts the audio after a pause in its place. */
