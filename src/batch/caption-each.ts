@@ -1,11 +1,11 @@
 import { setMaxListeners } from 'node:events'
-import { follow, throwIfAborted } from '../abort.ts'
 import { diarize } from '../transforms/diarize.ts'
 import { resample } from '../transforms/resample.ts'
 import type { CaptionAllOptions } from './caption-all.ts'
 import { captionOne, type CaptionResult, exists, type OneOptions, wantedOf } from './caption-one.ts'
 import { type CaptionInput, findInputs } from './inputs.ts'
 import { type CaptionJob, planJobs } from './plan.ts'
+import { follow, throwIfAborted } from '../stream-helpers.ts'
 
 /** The work of `captionAll()`, for inputs and options that have been checked. */
 export async function* captionEach(

@@ -1,4 +1,3 @@
-import { AbortError, follow } from '../abort.ts'
 import type { Checkpointing } from '../checkpoint/checkpointing.ts'
 import { type IdentifiedSource, inputIdentity, whenComplete } from '../checkpoint/stages.ts'
 import { ConfigurationError } from '../errors.ts'
@@ -6,7 +5,7 @@ import { checkBoolean, checkKnown, checkSignal, checkString, invalidOption } fro
 import { oneLine } from '../redact.ts'
 import type { RunOptions, StageFunction } from '../run.ts'
 import { endEarly, inputEndsEarly, isStage, learnsFrom, recordStage } from '../stage.ts'
-import { cancellable, guard, stateOf, tellsClose, waitAtMost } from '../stream-helpers.ts'
+import { AbortError, cancellable, follow, guard, stateOf, tellsClose, waitAtMost } from '../stream-helpers.ts'
 import type { SessionRecord } from '../transforms/diarize-events.ts'
 import { ProgressReporter, type RunSummary } from './progress.ts'
 import { Socket } from 'node:net'

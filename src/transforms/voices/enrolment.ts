@@ -1,5 +1,4 @@
 import { pipeline } from 'node:stream/promises'
-import { throwIfAborted } from '../../abort.ts'
 import { VoiceBookError } from '../../errors.ts'
 import { mergeGroups } from '../../engine/voices/clustering.ts'
 import { checkKnown, checkSignal, invalidOption } from '../../options.ts'
@@ -10,6 +9,7 @@ import { type VoiceProfile, withVoice } from '../../voices/profile.ts'
 import { joinedVoice, logOdds, type Voice } from '../../voices/voice.ts'
 import { type EnrolledVoice, type EnrolVoiceOptions, leastSpeechMs, type TimeSpan } from './enrol.ts'
 import { resample } from '../resample.ts'
+import { throwIfAborted } from '../../stream-helpers.ts'
 
 /** As much audio is looked at: more makes a voice no clearer. */
 const mostAudioMs = 180_000

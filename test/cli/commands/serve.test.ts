@@ -88,7 +88,7 @@ describe('diarize-stream serve', () => {
   })
 
   it('ends at the second signal while the module is loaded', async () => {
-    const slow = "process.stderr.write('loading')\nawait new Promise((resolve) => setTimeout(resolve, 600_000))\n"
+    const slow = "process.stderr.write('loading')\nsetInterval(() => {}, 1000)\nawait new Promise(() => {})\n"
     const run = startCommand(['serve', '--engine', engineModule(slow), '--port', '0', '--json'])
     running.push(run)
     await run.wrote('loading')
