@@ -11,7 +11,10 @@ import type { Reporter } from './view/reporter.ts'
 import { explanation } from './wording.ts'
 
 // A reader that goes away is no reason for a stack trace; what it means for the work is found out where it matters.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+process.stderr.on('error', () => {})
+process.stdout.on('error', (error) => {
+  if (!isReaderGone(error)) process.once('exit', (code) => code === EXIT.complete && tellUnwritten(error))
+})
 
 const args = process.argv.slice(2)
 /** How long a server that has closed waits for what else there may be, in ms. */
@@ -37,6 +40,12 @@ async function readCommand(): Promise<ReturnType<typeof parseCommand> | undefine
     process.exitCode = await fail(error)
     return undefined
   }
+}
+
+/** Where a disk is full, say, what was to be printed is missing, though all else has gone well. */
+function tellUnwritten({ message }: Error): void {
+  process.exitCode = EXIT.output
+  process.stderr.write(`diarize-stream: cannot write to standard output: ${message}\n`)
 }
 
 /** Fires at the first signal. */

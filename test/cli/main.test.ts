@@ -248,6 +248,21 @@ describe('diarize-stream', () => {
     const code = await new Promise((resolve) => child.once('close', resolve))
     expect([code, err]).toEqual([1, expect.stringContaining('cannot write to standard output: no space is left')])
   })
+
+  it.each([['--help'], ['--version'], ['doctor'], ['completion bash'], ['models --help']])(
+    'fails where there is no room for what it prints: %s',
+    (args) => {
+      const full = openSync('/dev/full', 'w')
+      const { status, stderr } = spawnSync(process.execPath, [main, ...args.split(' ')], {
+        stdio: ['ignore', full, 'pipe'],
+      })
+      closeSync(full)
+      expect([status, stderr.toString()]).toEqual([
+        1,
+        expect.stringContaining('cannot write to standard output: ENOSPC'),
+      ])
+    },
+  )
 })
 
 describe('captioned copies of a video', () => {
