@@ -67,7 +67,7 @@ export function parseList(text: string): { input: string; name?: string }[] {
 }
 
 /** Refuses what cannot be the name of an output below a folder. */
-export function checkName(option: string, name: unknown): void {
+function checkName(option: string, name: unknown): void {
   const isName = typeof name === 'string' && name !== '' && name.length <= 1000 && !/\p{Cc}|\\/u.test(name)
   const parts = isName ? name.split('/') : ['']
   if (parts.every((part) => !['', '.', '..'].includes(part)) && !path.isAbsolute(String(name))) return

@@ -23,7 +23,7 @@ import { numberOrText, parseOptions, usage } from './options.ts'
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
-export const VIDEO_ENDINGS: readonly string[] = ['.mp4', '.m4v', '.mov', '.mkv', '.webm']
+const VIDEO_ENDINGS: readonly string[] = ['.mp4', '.m4v', '.mov', '.mkv', '.webm']
 
 export interface Command {
   /** The input, or the first of several. */

@@ -187,7 +187,7 @@ function* openOutputs(
 }
 
 /** Which of the files that a command writes are there already. @throws ConfigurationError where it must not replace them */
-export function replacedFiles(
+function replacedFiles(
   { input, outputs, mux, burn, keepsFiles }: OutputCommand,
   stored: StoredOutputs = new Map(),
 ): string[] {

@@ -28,7 +28,7 @@ export interface Manifest {
 const FORMAT = 'diarize-stream manifest'
 const VERSION = 1
 /** So many segments of one level become one of the next. */
-export const MERGED = 16
+const MERGED = 16
 
 export function bytesOf({ segments }: Pick<Manifest, 'segments'>): number {
   return segments.reduce((sum, { bytes }) => sum + bytes, 0)

@@ -426,7 +426,7 @@ export class IterableSource extends Readable {
  * Ends a source before its input does. A stage with the method `[endEarly]` does that itself; any other Readable gives
  * out what it holds, ends, and is destroyed. What it reads after that is dropped. Does nothing to one that has ended.
  */
-export function endSource(source: Readable & { [endEarly]?: () => void }): void {
+function endSource(source: Readable & { [endEarly]?: () => void }): void {
   if (source.destroyed || source.readableEnded) return
   if (typeof source[endEarly] === 'function') source[endEarly]()
   else endReadable(source)

@@ -98,7 +98,7 @@ export function explainMicrophone(
 }
 
 /** The ways FFmpeg gets at microphones: two of Linux, one of macOS, one of Windows. */
-export const microphoneBackends: readonly MicrophoneBackend[] = ['pulse', 'alsa', 'avfoundation', 'dshow']
+const microphoneBackends: readonly MicrophoneBackend[] = ['pulse', 'alsa', 'avfoundation', 'dshow']
 
 /** What a microphone is read through: PulseAudio or ALSA of Linux, AVFoundation of macOS, DirectShow of Windows. */
 export type MicrophoneBackend = 'pulse' | 'alsa' | 'avfoundation' | 'dshow'

@@ -270,7 +270,7 @@ interface Placed {
 }
 
 /** Longest plausible word in ms. The service lets the last word of a turn end up to 1.3 s late. */
-export function plausibleLength(text: string): number {
+function plausibleLength(text: string): number {
   return 600 + 60 * Math.min(text.length, 20)
 }
 

@@ -386,4 +386,4 @@ export class SendClock {
   }
 }
 
-export const sendClock = new SendClock()
+const sendClock = new SendClock()

@@ -232,7 +232,7 @@ const cut =
     sendBody(exchange, { ...options, stopAfter, stopped: () => then(exchange.response.socket) })
   }
 
-export const httpFaults: Readonly<Record<HttpFaultName, Behaviour>> = {
+const httpFaults: Readonly<Record<HttpFaultName, Behaviour>> = {
   none: (exchange) => sendBody(exchange),
   drop: cut(resetConnection),
   truncate: cut((socket) => socket?.end()),

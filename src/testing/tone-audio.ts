@@ -13,7 +13,7 @@ export const TONE_RATE = 16_000
 /** Milliseconds that every word lasts. */
 export const TONE_WORD_MS = 240
 export const LARGEST_WORD = 0xff_ffff
-export const LARGEST_SPEAKER = 9
+const LARGEST_SPEAKER = 9
 export const WORD_SAMPLES = (TONE_WORD_MS * TONE_RATE) / 1000
 
 const SYMBOLS = 16

@@ -5,7 +5,7 @@ import { asField, type RttmOptions, type ScoringOptions } from './options.ts'
 import { wholeTimes } from './timestamps.ts'
 
 /** Name of a speaker nobody could name. Speaker labels cannot be this word. */
-export const UNKNOWN_SPEAKER = 'unknown'
+const UNKNOWN_SPEAKER = 'unknown'
 
 /** The recording and the channel, as the first fields of a line; a channel without a name is `1`. */
 export function recordingFields(segment: Segment, options: ScoringOptions): string {

@@ -22,7 +22,7 @@ export interface Lexicon {
   spacedMarks: boolean
 }
 
-export function words(list: string): ReadonlySet<string> {
+function words(list: string): ReadonlySet<string> {
   return new Set(list.split(/\s+/).filter((word) => word !== ''))
 }
 

@@ -20,7 +20,7 @@ const INITIALS = /^(?:\p{L}\.)*\p{Lu}$|^\p{L}$/u
 const DOTTED = /^(?:\p{L}{1,2}\.)+\p{L}{1,2}$/u
 
 /** What the end of `word` says of the sentence, in a language. */
-export function endMark(word: string, lexicon: Lexicon): EndMark {
+function endMark(word: string, lexicon: Lexicon): EndMark {
   if (!SENTENCE.test(word)) return CLAUSE.test(word) ? 'clause' : 'none'
   if (!FULL_STOP.test(word)) return 'sentence'
   const bare = word.replace(LEADING, '').replace(TRAILING, '')

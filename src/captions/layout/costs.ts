@@ -12,7 +12,7 @@ export function lineWidth(tokens: readonly PlacedToken[], from: number, to: numb
 }
 
 export const TOO_WIDE = -1
-export const ONE_LINE = 0
+const ONE_LINE = 0
 
 /**
  * Where the second line best begins: after punctuation or before a conjunction, both lines about as wide, the lower the

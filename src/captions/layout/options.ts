@@ -85,7 +85,7 @@ const PRESETS = {
 
 export const PRESET_NAMES: readonly PresetName[] = ['netflix', 'bbc', 'web-short', '608', 'live']
 
-export function presetSettings(name: PresetName) {
+function presetSettings(name: PresetName) {
   return PRESETS[name]
 }
 

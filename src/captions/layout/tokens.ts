@@ -92,7 +92,7 @@ export function splitToken(token: Token, maxWidth: number): Token[] {
 }
 
 /** The space before a token that follows `before`: none between words of scripts without spaces. */
-export function spaceBetween(before: Token, after: Token): number {
+function spaceBetween(before: Token, after: Token): number {
   return after.space === 0 || after.text === '' || areGlued(before.text, after.text) ? 0 : 1
 }
 

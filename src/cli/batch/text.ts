@@ -97,7 +97,7 @@ function aligned(rows: readonly string[][]): string[] {
   )
 }
 
-export function totalLine({ inputs, audioMs, elapsedMs, ...tally }: Tally): string {
+function totalLine({ inputs, audioMs, elapsedMs, ...tally }: Tally): string {
   return `${count(inputs, 'input')}: ${countsOf(tally)}; ${clock(audioMs)} of audio in ${clock(elapsedMs)}`
 }
 

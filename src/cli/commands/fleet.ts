@@ -10,7 +10,7 @@ import { numberOrText, parseOptions, usage } from '../options.ts'
 import { printable } from '../view/text.ts'
 
 /** What `diarize-stream fleet --help` prints. */
-export const FLEET_USAGE = `diarize-stream fleet add <inputs> [options]
+const FLEET_USAGE = `diarize-stream fleet add <inputs> [options]
 diarize-stream fleet work [options]
 diarize-stream fleet status [--json]
 diarize-stream fleet drain [--worker <name>]

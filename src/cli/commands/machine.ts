@@ -35,7 +35,7 @@ export interface Finding {
   next?: string
 }
 
-export const DOCTOR_USAGE = `diarize-stream doctor [--network]
+const DOCTOR_USAGE = `diarize-stream doctor [--network]
 
 What there is on this machine of what captions are made with, and the line that gets what is missing. --network also asks
 whether AssemblyAI's service can be reached; nothing is sent to it. A key is never shown.

@@ -20,7 +20,7 @@ import { rememberOffer, wasOffered } from '../offers.ts'
 import { bar, headToWidth } from '../view/live-view.ts'
 import { availableParallelism, totalmem } from 'node:os'
 
-export const MODELS_USAGE = `diarize-stream models list [--all]
+const MODELS_USAGE = `diarize-stream models list [--all]
 diarize-stream models pull <name>
 diarize-stream models path [<name>]
 
@@ -195,7 +195,7 @@ const barWidth = 24
 /** Time between two updates of the line, in ms. */
 const pause = 100
 
-export function megabytes(bytes: number): string {
+function megabytes(bytes: number): string {
   const value = bytes / 1_000_000
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} MB`
 }
@@ -210,7 +210,7 @@ export function pullLine({ done, total }: PullProgress, width: number): string {
 }
 
 /** Keeps that line up to date on a terminal; anywhere else nothing is shown. */
-export class ModelProgress {
+class ModelProgress {
   readonly #stream: NodeJS.WriteStream
   #shownAt = -Infinity
   #isShown = false

@@ -19,7 +19,7 @@ const CERTIFICATE_DAYS = 365
 const DAY_MS = 86_400_000
 
 /** What `diarize-stream serve --help` prints. */
-export const SERVE_USAGE = `diarize-stream serve [options]
+const SERVE_USAGE = `diarize-stream serve [options]
 
 The v3 streaming protocol on a machine of your own: official SDKs, diarize-stream --url and any other client of the
 protocol can be pointed at it.

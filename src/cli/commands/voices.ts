@@ -12,7 +12,7 @@ import type { Voice } from '../../voices/voice.ts'
 import { EXIT } from '../exit-codes.ts'
 import { printable } from '../view/text.ts'
 
-export const VOICES_USAGE = `diarize-stream voices add <name> <clip>
+const VOICES_USAGE = `diarize-stream voices add <name> <clip>
 diarize-stream voices name <transcript.jsonl> <label>=<name> ... [--audio <file>]
 diarize-stream voices list | rename <name> <new name> | forget <name>
 

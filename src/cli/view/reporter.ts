@@ -244,7 +244,7 @@ function languageName(code: string): string {
 }
 
 /** A line for people on audio that nobody heard. */
-export function gapLine({ start, end, channel }: Gap): string {
+function gapLine({ start, end, channel }: Gap): string {
   const where = channel === undefined ? '' : ` on ${printable(channel)}`
   return `missing: ${(start / 1000).toFixed(3)} s to ${(end / 1000).toFixed(3)} s${where}`
 }

@@ -92,7 +92,7 @@ export function cutAtDips(piece: Stretch, levels: readonly number[]): Stretch[] 
 }
 
 /** Length of what a speaker model hears at a time, and how far apart these windows may be, in frames. */
-export const windowFrames = 160
+const windowFrames = 160
 const windowStride = 80
 
 /** The fewest windows that hold most of `piece`: half the work, and nearly as good where much is heard of one voice. */

@@ -175,7 +175,7 @@ interface TimedWord {
 }
 
 /** Finds all repetitions in `words`, and how many copies of each can have been said before `speechEndMs`. */
-export function repetitions(words: readonly TimedWord[], loudness: Loudness, speechEndMs: number): Repetition[] {
+function repetitions(words: readonly TimedWord[], loudness: Loudness, speechEndMs: number): Repetition[] {
   const keys = words.map(({ text }) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, ''))
   const found: Repetition[] = []
   let first = 0

@@ -1,7 +1,7 @@
 import { speechFrameMs } from '../parts.ts'
 
 /** Samples in a frame of {@link speechFrameMs} at 16 kHz. */
-export const frameSamples = 160
+const frameSamples = 160
 /** The least number of quiet frames that make a pause (80 ms): the closure of a "t" is shorter. */
 const minPause = 80 / speechFrameMs
 

@@ -41,7 +41,7 @@ export interface Place {
 }
 
 /** Places words, given where the model has them begin (in ms, its usual delay taken off), in `audio`. */
-export function placeWords(words: readonly { text: string; tokenMs: number }[], audio: UtteranceAudio): Place[] {
+function placeWords(words: readonly { text: string; tokenMs: number }[], audio: UtteranceAudio): Place[] {
   const inPause = pauses(measure(audio.samples))
   if (words.length === 0) return []
   if (inPause.length === 0) return words.map(() => ({ start: 0, end: 0 }))
@@ -184,11 +184,11 @@ export function spokenLetters(text: string): number {
 }
 
 /** Length of a word of so many letters in calm speech, in ms. */
-export const usualMs = (letters: number): number => 30 + 50 * letters
+const usualMs = (letters: number): number => 30 + 50 * letters
 /** No word of so many letters is shorter, in ms: even hasty speech has no more than 30 letters a second. */
-export const shortestMs = (letters: number): number => 30 + 15 * letters
+const shortestMs = (letters: number): number => 30 + 15 * letters
 /** Nobody draws a word of so many letters out for longer, in ms. */
-export const longestMs = (letters: number): number => 400 + 150 * letters
+const longestMs = (letters: number): number => 400 + 150 * letters
 
 /** The least length of a word in ms, where the utterance has room. */
 const minMs = 20
