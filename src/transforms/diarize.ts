@@ -256,13 +256,14 @@ class DiarizeStream extends Duplex {
   async #openBook(): Promise<void> {
     const { voices: book } = this.#options
     if (!(book instanceof VoiceBookInFile) || this.#loaded?.naming === undefined) return
-    const warning = this.#loaded.naming.noVoices(book, await book.contents())
-    if (warning !== undefined) process.nextTick(() => this.emit('warning', warning))
-    this.#naming = new this.#loaded.naming.SpeakerNaming(book, {
+    const naming = new this.#loaded.naming.SpeakerNaming(book, {
       revised: (turn) => this.#deliver(turn),
       warning: (warning) => this.emit('warning', warning),
       failed: (error) => this.destroy(error),
     })
+    const warning = this.#loaded.naming.noVoices(book, await naming.contents())
+    if (warning !== undefined) process.nextTick(() => this.emit('warning', warning))
+    this.#naming = naming
   }
 
   /** Makes the connection of the first session, which opens with the first audio. */
@@ -285,11 +286,11 @@ class DiarizeStream extends Duplex {
   /** Voices that cannot be compared with those of the book would leave everybody without a name. */
   async #madeBy(model: SpeakerModelIdentity): Promise<void> {
     const { voices: book } = this.#options
-    if (!(book instanceof VoiceBookInFile)) return
+    if (!(book instanceof VoiceBookInFile) || this.#naming === undefined) return
     this.#speakerModel = model
     try {
       const { checkModel } = await import('../voices/book-file.ts')
-      checkModel(await book.contents(), model, book.path)
+      checkModel(await this.#naming.contents(), model, book.path)
     } catch (error) {
       this.destroy(error as Error)
       throw error

@@ -44,16 +44,19 @@ export async function nameTurns(turns: readonly Turn[], recording: NamedRecordin
   try {
     const embedder = await openEmbedder({ model: book.speakerModel, signal })
     try {
-      checkModel(await book.contents(), embedder.model, book.path)
+      checkModel(await naming.contents(), embedder.model, book.path)
       naming.heard('', await heardVoices(turns, recording, (samples) => embedder.voiceIn(samples)))
     } finally {
       await embedder.close()
     }
     await naming.settle(embedder.model)
   } catch (error) {
-    if (signal.aborted || error instanceof VoiceBookError) throw error
-    const message = `voices cannot be told apart here, so nobody gets a name from ${book.path}: ${(error as Error).message}`
-    warning({ code: 'VOICES_UNAVAILABLE', message, error })
+    // It could be read before the work began, which is done, and paid.
+    const isUnreadable = error instanceof VoiceBookError && error.code === 'VOICES_UNREADABLE'
+    if (signal.aborted || (error instanceof VoiceBookError && !isUnreadable)) throw error
+    const why = isUnreadable ? '' : `voices cannot be told apart here, so nobody gets a name from ${book.path}: `
+    const message = `${why}${(error as Error).message}${isUnreadable ? '; nobody gets a name' : ''}`
+    warning({ code: isUnreadable ? 'VOICES_UNREADABLE' : 'VOICES_UNAVAILABLE', message, error })
     return turns
   }
   if (failure !== undefined) throw failure

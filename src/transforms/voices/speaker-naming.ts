@@ -51,6 +51,9 @@ export class SpeakerNaming {
   #names = new Map<string, Identification>()
   /** Of each voice, by its label, what is in the book. */
   readonly #learned = new Map<string, VoiceProfile>()
+  /** What the book held when it was last read. */
+  #contents: BookContents | undefined
+  #unreadableTold = false
   #working: Promise<void> | undefined
   #isNews = false
   #closed = false
@@ -89,6 +92,26 @@ export class SpeakerNaming {
     this.#heard.set(group, voices)
     this.#isNews = true
     this.#look()
+  }
+
+  /**
+   * What is in the book. Once it has been read, names are no reason to lose words: where it cannot be read any more, as while somebody
+   * edits it, it is what was in it before.
+   *
+   * @throws (rejects with) VoiceBookError `VOICES_UNREADABLE` where it could not be read once.
+   */
+  async contents(): Promise<BookContents> {
+    try {
+      this.#contents = await this.#book.contents()
+    } catch (error) {
+      if (this.#contents === undefined) throw error
+      if (!this.#unreadableTold) {
+        const message = `${(error as Error).message}; until it can be read again, names are those that were in it before`
+        this.#listener.warning({ code: 'VOICES_UNREADABLE', message, error })
+      }
+      this.#unreadableTold = true
+    }
+    return this.#contents
   }
 
   /** What of each voice has been learned, by this run, or one that it goes on with. */
@@ -130,7 +153,7 @@ export class SpeakerNaming {
   async #compare(): Promise<void> {
     while (this.#isNews && !this.#closed) {
       this.#isNews = false
-      const { voices: known } = await this.#book.contents()
+      const { voices: known } = await this.contents()
       const names = new Map<string, Identification>()
       for (const voices of this.#heard.values()) {
         const before = new Map(

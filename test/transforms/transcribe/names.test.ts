@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -60,8 +61,15 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('transcribe({ voices: book
     spans.map(({ text, start, end, speaker }) => ({ words: text, start, end, speaker: labels[speaker]! })),
   )
 
-  async function named(book: VoiceBook, signal?: AbortSignal) {
-    await using server = await prerecordedServer({ engine, polls: 0 })
+  async function named(book: VoiceBook, signal?: AbortSignal, onRequest = (): void => {}) {
+    await using server = await prerecordedServer({
+      engine,
+      polls: 0,
+      faults: () => {
+        onRequest()
+        return { fault: 'none' }
+      },
+    })
     const { sink, turns } = collector()
     const stage = transcribe({
       ...quick,
@@ -113,6 +121,16 @@ describe.skipIf(whyNoBox !== undefined || !haveFlite)('transcribe({ voices: book
     expect(failure).toBeUndefined()
     expect(who).toEqual(['A -', 'B -', 'A -', 'B -'])
     expect(warnings).toMatchObject([{ code: 'VOICES_UNAVAILABLE', error: { code: 'MODEL_MISSING' } }])
+  })
+
+  it('gives all turns without names, and says so, where the book has become unreadable meanwhile', async () => {
+    const book = await bookOfAlice()
+    await book.save()
+    // It is looked at before the work begins, and then comes the server's.
+    const { failure, who, warnings } = await named(book, undefined, () => writeFileSync(book.path, '{'))
+    expect(failure).toBeUndefined()
+    expect(who).toEqual(['A -', 'B -', 'A -', 'B -'])
+    expect(warnings).toMatchObject([{ code: 'VOICES_UNREADABLE' }])
   })
 
   it('leaves nothing behind where it is aborted while voices are told apart', async () => {

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -208,14 +209,36 @@ describe('SpeakerNaming', () => {
     expect(owners.toSorted((a, b) => a - b)).toEqual([0, 1, 2])
   })
 
-  it('says what could not be learned, and what is wrong with the book', async () => {
-    const { names, warnings, errors, book } = await naming({ learn: true, maxVoices: 2 })
+  it('says what could not be learned', async () => {
+    const { names, warnings } = await naming({ learn: true, maxVoices: 2 })
     names.heard('', new Map([['A', madeUpProfile(3)]]))
     await names.settle(madeUpModel)
     expect(warnings).toMatchObject([
       { code: 'VOICES_NOT_SAVED', message: expect.stringMatching(/2 voices already/) as string },
     ])
-    const { writeFileSync } = await import('node:fs')
+  })
+
+  it('goes on with what the book held, and says so once, where it cannot be read any more', async () => {
+    const { names, revised, warnings, errors, book } = await naming()
+    await names.contents()
+    names.pass(makeTurn(0, 'A:one', { speaker: 'A' }))
+    const whole = readFileSync(book.path)
+    // As an editor does for a moment, or a comma that is missing for longer.
+    writeFileSync(book.path, whole.subarray(0, whole.length - 20))
+    for (const band of [0, 1]) {
+      names.heard('', new Map([['A', madeUpProfile(band)]]))
+      await names.settle(undefined)
+    }
+    expect([errors, revised.map(whoIn)]).toEqual([[], [['Alice'], ['Bob']]])
+    expect(warnings).toMatchObject([{ code: 'VOICES_UNREADABLE', error: { code: 'VOICES_UNREADABLE' } }])
+    writeFileSync(book.path, String(whole).replace('Bob', 'Robert'))
+    names.heard('', new Map([['A', madeUpProfile(1)]]))
+    await names.settle(undefined)
+    expect(revised.map(whoIn).at(-1)).toEqual(['Robert'])
+  })
+
+  it('says what is wrong with a book that could never be read', async () => {
+    const { names, errors, book } = await naming()
     writeFileSync(book.path, 'nothing')
     names.heard('', new Map([['A', madeUpProfile(3)]]))
     await names.settle(undefined)
