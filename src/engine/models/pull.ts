@@ -1,8 +1,8 @@
-import { mkdir, open, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises'
+import { mkdir, open, rename, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { EngineError, isAbortError } from '../../errors.ts'
-import { isRunning } from '../../sinks/file-lock.ts'
+import { FileLock } from '../../sinks/file-lock.ts'
 import type { ModelEntry, ModelFile } from './catalogue.ts'
 import {
   cachedCommit,
@@ -86,11 +86,11 @@ export async function pullModel(entry: ModelEntry, options: PullOptions = {}): P
     throw failed(entry, 'HF_HUB_OFFLINE forbids it; unset it, or copy the model and name its folder')
   }
   const hub = await loadHub()
-  const unlock = await lock(entry.name, env)
+  const taken = await lock(entry.name, env)
   try {
     return await pullMissing(entry, hub, settings, { ...options, signal })
   } finally {
-    await unlock()
+    await taken.release()
   }
 }
 
@@ -170,16 +170,16 @@ async function pullMissing(
     try {
       let sha256: string
       await mkdir(path.dirname(blob), { recursive: true })
-      // Another revision may have the same file.
-      if (sizeOfFile(blob) === item.size) {
+      // Another revision may have the same file. One that is not what it must be is replaced.
+      const there = sizeOfFile(blob) === item.size ? await hashFile(blob, signal) : undefined
+      if (there !== undefined && (item.sha256 === undefined || there === item.sha256)) {
         received(item.size)
-        sha256 = await hashFile(blob, signal)
-        requireHash(item, sha256, `${blob}, which was there before,`)
+        sha256 = there
       } else {
         await download(item, commit, incomplete)
         sha256 = await hashFile(incomplete, signal)
         try {
-          requireHash(item, sha256, `${item.file.path} from ${settings.endpoint}`)
+          requireHash(item, sha256)
         } catch (error) {
           await rm(incomplete, { force: true })
           throw error
@@ -194,13 +194,14 @@ async function pullMissing(
     }
   }
 
-  function requireHash({ file, sha256: expected }: Wanted, sha256: string, what: string): void {
+  function requireHash({ file, sha256: expected }: Wanted, sha256: string): void {
     if (expected === undefined || sha256 === expected) return
     const advice =
       file.sha256 === undefined
         ? `it is not what it was when it was first downloaded here. If you know why, delete its line in ${firstHashesFile(env)}`
         : 'it is not the file that this version of diarize-stream knows, and was not kept'
-    throw failed(entry, `the SHA-256 of ${what} is ${sha256} instead of ${expected}: ${advice}`)
+    const what = `the SHA-256 of ${file.path} from ${settings.endpoint}`
+    throw failed(entry, `${what} is ${sha256} instead of ${expected}: ${advice}`)
   }
 
   /** Downloads what is missing of a file, in several attempts. */
@@ -371,28 +372,20 @@ function failed({ name }: ModelEntry, reason: string): EngineError {
 }
 
 /** Keeps two processes from pulling one model into the same files. */
-async function lock(name: string, env: Environment | undefined): Promise<() => Promise<void>> {
+async function lock(name: string, env: Environment | undefined): Promise<FileLock> {
   const file = path.join(stateFolder(env), 'locks', name)
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      await mkdir(path.dirname(file), { recursive: true })
-      const handle = await open(file, 'wx')
-      await handle.write(String(process.pid))
-      await handle.close()
-      return () => rm(file, { force: true })
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
-        const message = `nothing can be written in ${stateFolder(env)}: ${(error as Error).message}; name another folder in XDG_CACHE_HOME`
-        throw new EngineError('DOWNLOAD_FAILED', message, { cause: error })
-      }
+  try {
+    await mkdir(path.dirname(file), { recursive: true })
+    const taken = await FileLock.take(file)
+    if (taken !== undefined) return taken
+    throw new Error('no file can be made there')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'FILE_SHARED') {
+      const { pid } = error as { pid?: unknown }
+      const message = `${name} is being pulled by another process (${String(pid)}); wait for it`
+      throw new EngineError('DOWNLOAD_FAILED', message, { retryable: true, cause: error })
     }
-    const pid = Number(await readFile(file, 'utf8').catch(() => ''))
-    if (Number.isInteger(pid) && pid > 0 && isRunning(pid)) break
-    await rm(file, { force: true })
+    const message = `nothing can be written in ${stateFolder(env)}: ${(error as Error).message}; name another folder in XDG_CACHE_HOME`
+    throw new EngineError('DOWNLOAD_FAILED', message, { cause: error })
   }
-  throw new EngineError(
-    'DOWNLOAD_FAILED',
-    `${name} is being pulled by another process; wait for it, or delete ${file} if there is none`,
-    { retryable: true },
-  )
 }

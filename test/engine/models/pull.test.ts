@@ -17,6 +17,7 @@ import type { ModelEntry, SpeakerEntry } from '../../../src/engine/models/catalo
 import { isCached } from '../../../src/engine/models/hub-cache.ts'
 import { hubFailure, hubSettings } from '../../../src/engine/models/hub-client.ts'
 import { type PullOptions, type PullProgress, pullModel } from '../../../src/engine/models/pull.ts'
+import { FileLock } from '../../../src/sinks/file-lock.ts'
 import { type HubServer, hubServer, sha256 } from '../../helpers/model-server.ts'
 
 const commit = '0123456789abcdef0123456789abcdef01234567'
@@ -314,15 +315,34 @@ describe('pullModel', () => {
   })
 
   it('lets one process at a time pull a model, and is not held up by one that died', async () => {
-    const lock = path.join(home, 'state', 'diarize-stream', 'locks', 'voices-test')
-    mkdirSync(path.dirname(lock), { recursive: true })
-    writeFileSync(lock, String(process.ppid))
+    const locks = path.join(home, 'state', 'diarize-stream', 'locks')
+    mkdirSync(locks, { recursive: true })
+    const other = await FileLock.take(path.join(locks, 'voices-test'))
     await expect(pull(speakers())).rejects.toMatchObject({
       message: expect.stringContaining('is being pulled by another process') as string,
+      retryable: true,
     })
-    writeFileSync(lock, '99999999')
+    const [name = ''] = readdirSync(locks)
+    const text = readFileSync(path.join(locks, name), 'utf8')
+    await other?.release()
+    // One that was killed: in a container its number is that of each later one.
+    const { ticks: _ticks, ...holder } = JSON.parse(text) as Record<string, unknown>
+    writeFileSync(path.join(locks, name), JSON.stringify({ ...holder, ticks: '1', started: 0 }))
     await pull(speakers())
-    expect(existsSync(lock)).toBe(false)
+    expect(readdirSync(locks)).toEqual([])
+  })
+
+  it('replaces a file that has been damaged in the cache, once it has been deleted as is said', async () => {
+    await pull(speakers())
+    const [blob = ''] = blobs('someone/voices')
+    const damaged = Buffer.from(voices)
+    damaged[1000]! ^= 1
+    writeFileSync(cache('models--someone--voices', 'blobs', blob), damaged)
+    await expect(pull(speakers())).rejects.toThrow('delete it and pull again')
+    rmSync(snapshot('someone/voices', 'voices.onnx'))
+    expect(await pull(speakers())).toMatchObject({ fetched: ['voices.onnx'] })
+    expect(readFileSync(snapshot('someone/voices', 'voices.onnx')).equals(voices)).toBe(true)
+    expect(blobs('someone/voices')).toEqual([blob])
   })
 
   it('says which folder cannot be written', async () => {
