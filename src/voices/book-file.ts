@@ -65,7 +65,7 @@ export function withVoice(
 /** The contents with a voice under another name; one that has that name already becomes one with it. @throws VoiceBookError `VOICE_UNKNOWN` */
 export function withName(contents: BookContents, from: string, to: string, file: string): BookContents {
   const voice = knownVoice(contents, from, file)
-  if (from === to) return { ...contents, voices: replaced(contents, voice, { ...voice, learned: false }) }
+  if (voice.name === to) return { ...contents, voices: replaced(contents, voice, { ...voice, learned: false }) }
   const other = contents.voices.find(({ name }) => name === to)
   const named: KnownVoice =
     other === undefined
@@ -103,7 +103,9 @@ function replaced(contents: BookContents, one: KnownVoice, by: KnownVoice): Know
 }
 
 function knownVoice({ voices }: BookContents, name: string, file: string): KnownVoice {
-  const voice = voices.find((one) => one.name === name)
+  // A name may be spelled as it was when it was given.
+  const clean = cleanName(name)
+  const voice = voices.find((one) => one.name === clean)
   if (voice !== undefined) return voice
   const known = voices.length === 0 ? 'it is empty' : `it has ${voices.map((one) => one.name).join(', ')}`
   throw new VoiceBookError('VOICE_UNKNOWN', `the voice book ${file} has no voice called ${name}; ${known}`, {

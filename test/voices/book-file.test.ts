@@ -200,6 +200,13 @@ describe('a voice book', () => {
     expect(() => withoutName(book, 'Carol', 'f')).toThrow(/Carol; it has Alice, Bob/)
   })
 
+  it('finds a voice by the name that it was given, however that is spelled', () => {
+    const book = add(add({ voices: [] }, 'Jos\u00E9', 0), 'Bob Smith', 1)
+    expect(withoutName(book, 'Jose\u0301', 'f').voices.map(({ name }) => name)).toEqual(['Bob Smith'])
+    expect(withName(book, '  Bob   Smith ', 'Bob', 'f').voices.map(({ name }) => name)).toEqual(['Jos\u00E9', 'Bob'])
+    expect(withName(book, 'Jose\u0301', 'Jos\u00E9', 'f').voices).toHaveLength(2)
+  })
+
   it('takes names that can be shown, and no others', () => {
     expect(checkVoiceName('name', ' Zoe\u0308 ')).toBe('Zoë')
     for (const name of ['', ' \n ', '\u200B', 'x'.repeat(maxNameLength + 1), 7, undefined]) {

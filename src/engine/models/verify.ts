@@ -27,7 +27,9 @@ export async function verifyModel(model: RecogniserModel | SpeakerModelFile | Ac
       if (size !== expected.size) {
         throw unusable(model.name, file, `it has ${size} bytes instead of ${expected.size}`)
       }
-      const sha256 = await hashFile(file)
+      const sha256 = await hashFile(file).catch((error: Error) => {
+        throw unusable(model.name, file, error.message, error)
+      })
       if (sha256 !== expected.sha256) {
         throw unusable(model.name, file, `its SHA-256 is ${sha256} instead of ${expected.sha256}`)
       }
@@ -63,6 +65,11 @@ async function checkWhole(model: string, file: string): Promise<void> {
 }
 
 function unusable(model: string, file: string, reason: string, cause?: unknown): EngineError {
+  const { syscall } = (cause ?? {}) as NodeJS.ErrnoException
+  if (syscall !== undefined) {
+    const message = `the model ${model} is not loaded, for a file of it cannot be read: ${reason}; make it readable`
+    return new EngineError('MODEL_UNUSABLE', message, { file, cause })
+  }
   return new EngineError(
     'MODEL_UNUSABLE',
     `the model ${model} is not loaded, for a file of it is damaged or another one: ${file}: ${reason}. Delete that file and ` +

@@ -26,6 +26,7 @@ process.on('message', (request: SherpaRequest) => {
       error: {
         message: error instanceof Error ? error.message : String(error),
         missing: error instanceof PackageMissing,
+        code: (error as NodeJS.ErrnoException).syscall && (error as NodeJS.ErrnoException).code,
       },
     })
   }

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { EngineError } from '../../errors.ts'
-import { PackageMissing, ProcessEnded } from './process.ts'
+import { FileRefused, PackageMissing, ProcessEnded } from './process.ts'
 
 export function callFailure(error: unknown): EngineError {
   if (error instanceof EngineError) return error
@@ -20,7 +20,11 @@ export function loadFailure(error: unknown, { name, folder }: { name: string; fo
   if (error instanceof EngineError) return error
   if (error instanceof PackageMissing) return packageFailure(error)
   const log = error instanceof ProcessEnded ? error.log : ''
-  if (error instanceof ProcessEnded && error.wasKilled) return callFailure(error)
+  if (error instanceof ProcessEnded && (error.wasKilled || error.wasLate)) return callFailure(error)
+  if (error instanceof FileRefused) {
+    const message = `the local engine cannot load the model ${name}, of which nothing is wrong: ${error.message}; it writes a small file in the folder for temporary files, another of which can be named in TMPDIR`
+    return new EngineError('ENGINE_FAILED', message, { cause: error })
+  }
   if (error instanceof ProcessEnded && !error.hadStarted) {
     return new EngineError(
       'ENGINE_UNAVAILABLE',

@@ -23,10 +23,16 @@ export class ProcessEnded extends Error {
   readonly wasKilled: boolean
   /** Whether it ended in the call that failed, not before it. */
   readonly inCall: boolean
+  /** Whether it was ended because it did not answer, which says nothing of the model. */
+  readonly wasLate: boolean
 
-  constructor(message: string, facts: Partial<Pick<ProcessEnded, 'log' | 'hadStarted' | 'wasKilled' | 'inCall'>> = {}) {
+  constructor(
+    message: string,
+    facts: Partial<Pick<ProcessEnded, 'log' | 'hadStarted' | 'wasKilled' | 'inCall' | 'wasLate'>> = {},
+  ) {
     super(message)
-    const { log = '', hadStarted = true, wasKilled = false, inCall = false } = facts
+    const { log = '', hadStarted = true, wasKilled = false, inCall = false, wasLate = false } = facts
+    this.wasLate = wasLate
     this.inCall = inCall
     this.log = log
     this.hadStarted = hadStarted
@@ -36,6 +42,14 @@ export class ProcessEnded extends Error {
 
 /** The npm package is not there, or has no binary that runs here. */
 export class PackageMissing extends Error {}
+
+/** The system did not let the process read or write a file. */
+export class FileRefused extends Error {}
+
+function failureOf({ message, missing, code }: Extract<SherpaAnswer, { error: unknown }>['error']): Error {
+  if (missing) return new PackageMissing(message)
+  return code === undefined ? new Error(message) : new FileRefused(message)
+}
 
 interface Waiting {
   resolve(output: unknown): void
@@ -83,7 +97,9 @@ export class SherpaProcess {
       })
       // Its last words are read by the time of `close`.
       child.once('close', (code, signal) => {
-        this.#ended(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`, signal === 'SIGKILL')
+        this.#ended(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`, {
+          wasKilled: signal === 'SIGKILL',
+        })
         rm(scratch, { recursive: true, force: true }).then(resolve, () => resolve())
       })
     })
@@ -105,7 +121,7 @@ export class SherpaProcess {
     const id = this.#id++
     return new Promise<unknown>((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#ended(`did not answer within ${limit / 1000} s`)
+        this.#ended(`did not answer within ${limit / 1000} s`, { wasLate: true })
         this.#child.kill('SIGKILL')
       }, limit)
       this.#waiting.set(id, { resolve, reject, timer, begun: false })
@@ -129,14 +145,14 @@ export class SherpaProcess {
     this.#waiting.delete(answer.id)
     clearTimeout(waiting.timer)
     if ('output' in answer) waiting.resolve(answer.output)
-    else waiting.reject(new (answer.error.missing ? PackageMissing : Error)(answer.error.message))
+    else waiting.reject(failureOf(answer.error))
   }
 
-  #ended(how: string, wasKilled = false): void {
+  #ended(how: string, why: Partial<Pick<ProcessEnded, 'wasKilled' | 'wasLate'>> = {}): void {
     if (this.#end !== undefined) return
     // The first that it says is how much memory it has.
     const message = `the process that runs the model ${how}`
-    const facts = { log: this.#log.trim(), hadStarted: this.memory > 0, wasKilled }
+    const facts = { log: this.#log.trim(), hadStarted: this.memory > 0, ...why }
     this.#end = new ProcessEnded(message, facts)
     for (const waiting of this.#waiting.values()) {
       clearTimeout(waiting.timer)

@@ -183,5 +183,5 @@ export type SherpaRequest = {
 
 /** What the process says of a call, with its memory in bytes: that it begins, then the answer. */
 export type SherpaAnswer = { id: number; memory: number } & (
-  { begun: true } | { output: unknown } | { error: { message: string; missing: boolean } }
+  { begun: true } | { output: unknown } | { error: { message: string; missing: boolean; code?: string | undefined } }
 )

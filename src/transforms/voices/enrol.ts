@@ -11,7 +11,7 @@ export interface TimeSpan {
 
 /** Options of {@link enrolVoice}. */
 export interface EnrolVoiceOptions {
-  /** Where in the recording the voice speaks, and nobody else. @defaultValue all of it */
+  /** Where in the recording the voice speaks, and nobody else; 3 minutes are looked at. @defaultValue the first 3 minutes */
   spans?: readonly TimeSpan[]
   /** Gives up; nothing is added. @defaultValue none */
   signal?: AbortSignal

@@ -46,7 +46,7 @@ export async function enrol(
     for (const samples of parts.parts()) pieces.push(...(await embedder.voicesIn(samples)))
     const speechMs = pieces.reduce((sum, { frames }) => sum + 10 * frames, 0)
     const voice = speechMs < leastSpeechMs ? undefined : onlyVoice(pieces)
-    if (voice === undefined || voice === 'several') throw unclear(clean, speechMs, voice)
+    if (voice === undefined || voice === 'several') throw unclear(clean, speechMs, voice, parts.isCut)
     const profile: VoiceProfile = withVoice({}, voice)
     const learnedAs = await learnedNameOf(book, profile, clean)
     if (learnedAs !== undefined) await book.rename(learnedAs, clean)
@@ -93,12 +93,13 @@ function onlyVoice(pieces: readonly Voice[]): Voice | 'several' | undefined {
   return first === undefined ? joinedVoice(pieces) : first.voice
 }
 
-function unclear(name: string, speechMs: number, why: 'several' | undefined): VoiceBookError {
-  const found = `${(speechMs / 1000).toFixed(1)} s of speech`
+function unclear(name: string, speechMs: number, why: 'several' | undefined, isCut: boolean): VoiceBookError {
+  const where = isCut ? ` in its first ${mostAudioMs / 60_000} minutes, which are looked at,` : ''
+  const found = `${(speechMs / 1000).toFixed(1)} s of speech${where}`
   const message =
     why === 'several'
       ? `the recording for ${name} has ${found} of more than one voice; give one in which nobody else speaks`
-      : `the recording for ${name} has ${found}, and a voice takes ${leastSpeechMs / 1000} s at least, better 10; give a longer one`
+      : `the recording for ${name} has ${found}, and a voice takes ${leastSpeechMs / 1000} s at least, better 10; give ${isCut ? 'one in which that comes sooner' : 'a longer one'}`
   return new VoiceBookError('VOICE_UNCLEAR', message, { voice: name, speechMs })
 }
 
@@ -113,13 +114,15 @@ function checkSpans(spans: unknown): void {
 /** The samples of some stretches of audio that goes by, within a bound. */
 class AudioParts {
   readonly #spans: readonly { first: number; end: number; samples: Int16Array }[]
+  readonly #areNamed: boolean
   #at = 0
   #odd: Buffer | undefined
 
   /** @param spans - the longest of them count first; all where there are none. */
-  constructor(spans: readonly TimeSpan[] = [{ start: 0, end: mostAudioMs }]) {
+  constructor(spans?: readonly TimeSpan[]) {
     let left = mostAudioMs
-    this.#spans = spans
+    this.#areNamed = spans !== undefined
+    this.#spans = (spans ?? [{ start: 0, end: mostAudioMs }])
       .toSorted((a, b) => b.end - b.start - (a.end - a.start))
       .flatMap(({ start, end }) => {
         const ms = Math.min(left, end - start)
@@ -141,6 +144,11 @@ class AudioParts {
       for (let at = from; at < to; at++) samples[at - first] = bytes.readInt16LE(2 * (at - this.#at))
     }
     this.#at += count
+  }
+
+  /** Whether there is more than is looked at, where no stretches were named. */
+  get isCut(): boolean {
+    return !this.#areNamed && this.#at > mostAudioMs * samplesPerMs
   }
 
   /** The samples of each stretch, as far as there were any. */

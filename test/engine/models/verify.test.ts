@@ -1,4 +1,4 @@
-import { rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
@@ -82,6 +82,19 @@ describe('verifyModel', () => {
     await expect(verifyModel(model)).rejects.toThrow('it is empty')
     writeFileSync(path.join(folder, 'tokens.txt'), '<html>no token</html>\n')
     await expect(verifyModel(model)).rejects.toThrow('it is no vocabulary')
+  })
+
+  it('does not take a file that cannot be read for a damaged one', async () => {
+    const folder = path.join(path.dirname(box), 'closed')
+    const encoder = namedOnnx(whisperMetadata)
+    writeFiles(folder, { 'encoder.onnx': encoder, 'decoder.onnx': encoder, 'tokens.txt': whisperTokens })
+    const model = await findRecogniser('closed', env)
+    rmSync(path.join(folder, 'tokens.txt'))
+    mkdirSync(path.join(folder, 'tokens.txt'))
+    await expect(verifyModel(model)).rejects.toMatchObject({
+      code: 'MODEL_UNUSABLE',
+      message: expect.stringMatching(/cannot be read: EISDIR.*make it readable$/) as string,
+    })
   })
 })
 

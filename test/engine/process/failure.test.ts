@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { callFailure, loadFailure, type Platform, whyNoBinary } from '../../../src/engine/process/failure.ts'
-import { PackageMissing, ProcessEnded } from '../../../src/engine/process/process.ts'
+import { FileRefused, PackageMissing, ProcessEnded } from '../../../src/engine/process/process.ts'
 import { EngineError } from '../../../src/errors.ts'
 
 const linux: Platform = { system: 'linux', arch: 'x64', glibc: '2.36' }
@@ -115,6 +115,17 @@ describe('loadFailure', () => {
       code: 'ENGINE_FAILED',
       message: expect.stringMatching(/SIGKILL; .*memory runs out; .*fewer processes or a smaller model/) as string,
     })
+  })
+
+  it('does not blame it for a process that does not answer, or a folder that cannot be written', () => {
+    const late = loadFailure(new ProcessEnded('it did not answer within 120 s', { wasLate: true }), model)
+    expect(late).toMatchObject({ code: 'ENGINE_FAILED', retryable: true })
+    const refused = loadFailure(new FileRefused("ENOENT: no such file or directory, mkdir '/nowhere/x'"), model)
+    expect(refused).toMatchObject({
+      code: 'ENGINE_FAILED',
+      message: expect.stringMatching(/tiny.*mkdir '\/nowhere\/x'.*TMPDIR/) as string,
+    })
+    for (const { message } of [late, refused]) expect(message).not.toContain('damaged')
   })
 
   it('says what to install where the package cannot be loaded', () => {

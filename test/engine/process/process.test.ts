@@ -57,6 +57,7 @@ describe.skipIf(whyNoSherpa !== undefined)('SherpaProcess', () => {
     ])
     for (const failure of failures) {
       expect(failure).toMatchObject({ reason: expect.any(ProcessEnded) as ProcessEnded })
+      expect(failure).toMatchObject({ reason: { wasLate: true } })
       expect(String((failure as PromiseRejectedResult).reason)).toContain('did not answer within 0.02 s')
     }
     expect(child.ended).toBe(true)

@@ -43,6 +43,12 @@ describe('enrolVoice()', () => {
 describe.skipIf(whyNoBox !== undefined)('enrolVoice()', () => {
   afterEach(() => noChildLeft(engineProcess))
 
+  it('says that it looks at three minutes, where there are more', async () => {
+    await expect(enrolVoice(newBook(), 'Alice', wav(new Int16Array(16 * 181_000)))).rejects.toThrow(
+      /0\.0 s of speech in its first 3 minutes.*sooner/,
+    )
+  })
+
   it('takes no other sound for speech', async () => {
     const tone = Int16Array.from({ length: 16 * 6000 }, (_, i) => 8000 * Math.sin(i / 5) * Math.sin(i / 3000))
     await expect(enrolVoice(newBook(), 'Alice', wav(tone))).rejects.toMatchObject({
