@@ -100,7 +100,9 @@ export function readFirstHashes(env?: Environment): Record<string, FirstHash> {
     return {}
   }
   try {
-    return JSON.parse(text) as Record<string, FirstHash>
+    const value: unknown = JSON.parse(text)
+    if (typeof value !== 'object' || value === null) throw new Error('it holds no hashes')
+    return value as Record<string, FirstHash>
   } catch (error) {
     throw new EngineError(
       'MODEL_UNUSABLE',

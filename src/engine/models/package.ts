@@ -72,7 +72,7 @@ export function readPackage(folder: string): ModelPackage | undefined {
   if (text.length > maxBytes) throw unusable('is too long; install the package again')
   let value: { format?: unknown } & ModelPackage
   try {
-    value = JSON.parse(text) as typeof value
+    value = Object(JSON.parse(text)) as typeof value
   } catch {
     throw unusable('is damaged; install the package again')
   }
@@ -88,6 +88,7 @@ export function expectedFiles({ folder, files }: ModelPackage): ExpectedFile[] {
 }
 
 function isPackage(value: Omit<ModelPackage, 'folder'>): boolean {
+  if ([value.vad, value.speakers, value.recogniser].includes(null as never)) return false
   const { name, recogniser, vad, speakers, files } = value
   const isFile = (file: unknown): boolean =>
     typeof file === 'string' && file !== '' && !path.isAbsolute(file) && !file.split(/[/\\]/).includes('..')
@@ -95,7 +96,9 @@ function isPackage(value: Omit<ModelPackage, 'folder'>): boolean {
   return (
     isText(name) &&
     Array.isArray(files) &&
-    files.every((item) => isFile(item.path) && Number.isSafeInteger(item.size) && /^[0-9a-f]{64}$/.test(item.sha256)) &&
+    files.every(
+      (item) => isFile(item?.path) && Number.isSafeInteger(item.size) && /^[0-9a-f]{64}$/.test(item.sha256),
+    ) &&
     (vad === undefined || isFile(vad.file)) &&
     (speakers === undefined || (isText(speakers.name) && isFile(speakers.file))) &&
     (recogniser === undefined ||

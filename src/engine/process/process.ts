@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, fork, type ForkOptions } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -73,7 +73,7 @@ export class SherpaProcess {
   constructor(nodePath: string | undefined = process.env['DIARIZE_STREAM_NODE']) {
     // Made by the process where it needs one, and removed by it; where it dies before that, from here.
     const scratch = path.join(tmpdir(), `diarize-stream-${randomUUID()}`)
-    const child = fork(entry, [scratch], {
+    const child = started(scratch, {
       execPath: nodePath ?? ownNode(),
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -172,6 +172,16 @@ function otherRuntime(): string | undefined {
   } catch {
     // The first versions of Node 20 have no such module.
     return undefined
+  }
+}
+
+/** Some paths Node refuses at once: below a file, say. @throws EngineError */
+function started(scratch: string, options: ForkOptions): ChildProcess {
+  try {
+    return fork(entry, [scratch], options)
+  } catch (error) {
+    const message = `the engine on this machine needs a process of its own, run by Node.js 20 or newer: ${(error as Error).message} (${options.execPath}); name one by the option nodePath of embeddedEngine, or in DIARIZE_STREAM_NODE`
+    throw new EngineError('ENGINE_UNAVAILABLE', message, { cause: error })
   }
 }
 

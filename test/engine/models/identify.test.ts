@@ -151,6 +151,8 @@ describe('identifyRecogniser', () => {
     [{ format: undefined }, 'is damaged'],
     [{ files: [{ path: '../../etc/passwd', size: 1, sha256: 'a'.repeat(64) }] }, 'is damaged'],
     [{ recogniser: { kind: 'moonshine' } }, 'is damaged'],
+    [{ recogniser: null }, 'is damaged'],
+    [{ files: [null] }, 'is damaged'],
   ])('refuses a model.json with %j', async (change, message) => {
     writeModelPackage(folder, change)
     await expect(identify()).rejects.toMatchObject({

@@ -141,6 +141,15 @@ describe('the Node.js that runs a process', () => {
     await child.close()
   })
 
+  it('is told of where Node refuses at once to start it', () => {
+    expect(() => new SherpaProcess(`${process.execPath}/node`)).toThrow(
+      expect.objectContaining({
+        code: 'ENGINE_UNAVAILABLE',
+        message: expect.stringMatching(/ENOTDIR.*DIARIZE_STREAM_NODE/) as string,
+      }),
+    )
+  })
+
   it.each(['electron', 'bun'])('must be named where %s runs this', (name) => {
     vi.stubGlobal('process', Object.create(process, { versions: { value: { ...process.versions, [name]: '1.0.0' } } }))
     try {
