@@ -11,7 +11,7 @@ import { unwritable } from '../sinks/destination.ts'
 import { captionOptions, type Command } from './arguments.ts'
 import { usage } from './options.ts'
 import { inputFile } from './input.ts'
-import { runFfmpeg } from './ffmpeg-task.ts'
+import { type FfmpegResult, runFfmpeg } from './ffmpeg-task.ts'
 import { accessSync, constants, realpathSync, rmSync } from 'node:fs'
 import { copyFile, lstat, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -169,7 +169,7 @@ export class CaptionedVideos {
           if (microseconds !== undefined) onProgress(target, Number(microseconds) / 1000)
         },
       })
-      if (code !== 0) throw notMade(target, tail)
+      if (code !== 0 || isCut(tail)) throw notMade(target, { code, tail })
       await rename(unfinished, absolute).catch((error: unknown) => {
         throw unwritable(target, error)
       })
@@ -231,9 +231,21 @@ function beginningAlone(target: string, input: string): OutputError {
   return new OutputError('OUTPUT_UNWRITABLE', message, { target })
 }
 
-function notMade(target: string, tail: string): OutputError {
-  const advice = 'the captions themselves are done; try an .mkv, which takes picture and sound of any kind'
-  const message = `FFmpeg could not make ${target}: ${advice}${tail === '' ? '' : `. FFmpeg said:\n${tail}`}`
+const FULL = /^(?:\[[^\]]*\] )*\[(?:error|fatal)\] .*: (?:No space left on device|Disk quota exceeded)$/m
+/** What FFmpeg prints of writing; of its input it may say the same where that is only damaged. */
+const UNWRITTEN = /\[(?:error|fatal)\] (?:Error (?:writing|closing|muxing) |av_interleaved_write_frame\(\): )/
+
+/** FFmpeg 5 ends with success though its last writes failed, as on a full disk. */
+function isCut(tail: string): boolean {
+  return FULL.test(tail) || UNWRITTEN.test(tail)
+}
+
+function notMade(target: string, { code, tail }: Pick<FfmpegResult, 'code' | 'tail'>): OutputError {
+  const other =
+    code === 0 ? 'check its disk, or choose another target' : 'try an .mkv, which takes picture and sound of any kind'
+  const next = FULL.test(tail) ? 'free some space, or choose another target' : other
+  const said = tail === '' ? '' : `. FFmpeg said:\n${tail}`
+  const message = `FFmpeg could not make ${target}: the captions themselves are done; ${next}${said}`
   return new OutputError('OUTPUT_UNWRITABLE', message, { target })
 }
 

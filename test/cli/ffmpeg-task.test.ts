@@ -112,6 +112,34 @@ process.stdin.on('end', () => (console.error('[error] ' + process.argv.slice(2).
 })
 
 describe('a captioned copy', () => {
+  const input = path.resolve(import.meta.dirname, '../../demo/dialogue.mp4')
+
+  it.each([
+    ['[error] Error writing trailer of file:/x/out.mkv: No space left on device', 'free some space'],
+    ['[out#0/matroska @ 0x5] [error] Error closing file: Disk quota exceeded', 'free some space'],
+    ['[error] Error writing trailer of file:/x/out.mkv: Input/output error', 'check its disk'],
+    ['[error] av_interleaved_write_frame(): Input/output error', 'check its disk'],
+    ['[warning] the title says: No space left on device', undefined],
+    // Of a cut input.
+    ['[error] file:/x/in.aac: Input/output error', undefined],
+  ])('of which FFmpeg says, and ends with success, "%s": %s', async (line, advice) => {
+    const here = directory()
+    const made = path.join(here, 'out.mkv')
+    writeFileSync(made, 'old')
+    const body = `console.error(${JSON.stringify(line)}); fs.writeFileSync(process.argv.at(-1).slice(5), 'new')`
+    vi.stubEnv('FFMPEG_PATH', await fakeFfmpeg(here, body))
+    const videos = await CaptionedVideos.open({ input, mux: made, outputs: [], names: {} } as never, undefined)
+    const failure = await videos
+      ?.make(() => {}, new AbortController().signal)
+      .then(
+        () => '',
+        (error: Error) => error.message,
+      )
+    await videos?.close()
+    expect(failure).toContain(advice ?? '')
+    expect([failure === '', readFileSync(made, 'utf8')]).toEqual(advice === undefined ? [true, 'new'] : [false, 'old'])
+  })
+
   it('removes what commands that were killed have left, and nothing else', async () => {
     const here = directory()
     vi.stubEnv('TMPDIR', here)
@@ -123,7 +151,6 @@ describe('a captioned copy', () => {
     )
     for (const name of names) mkdirSync(path.join(here, name))
     writeFileSync(path.join(here, `diarize-stream-video-${child.pid}-file`), '')
-    const input = path.resolve(import.meta.dirname, '../../demo/dialogue.mp4')
     const command = { input, mux: path.join(here, 'out.mkv'), outputs: [], names: {} }
     const videos = await CaptionedVideos.open(command as never, undefined)
     await videos?.close()
