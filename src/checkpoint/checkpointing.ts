@@ -21,6 +21,7 @@ import {
   checkpointCopy,
   type IdentifiedSource,
   inputIdentity,
+  inputLost,
   keepsNothing,
   type ResumableHearing,
   resumableHearing,
@@ -128,11 +129,11 @@ export class Checkpointing {
     this.#parts.hearing.leave()
   }
 
-  /** The run has succeeded. Deletes the checkpoint where it came to the end of its input. */
+  /** The run has succeeded. Deletes the checkpoint where it came to the end of its input, and nobody cut that short meanwhile. */
   async finish(isComplete: boolean): Promise<void> {
     await this.recorder.saved
     await this.#checkLock()
-    if (!isComplete) return
+    if (!isComplete || (this.#parts.source[inputLost]?.() ?? 0) > 0) return
     await rm(this.#file, { force: true })
     for (const output of this.#parts.outputs) await output.forget?.()
   }

@@ -10,6 +10,9 @@ import type { Checkpoint, InputIdentity, Place } from './checkpoint.ts'
 /** A method of sources whose input can be opened again: what tells it from another, as far as that is known by now. */
 export const inputIdentity = Symbol.for('diarize-stream.inputIdentity')
 
+/** A method of sources of a file: bytes that it has lost since it was opened. */
+export const inputLost = Symbol.for('diarize-stream.inputLost')
+
 /** A field of stages that make turns, and can go on in the middle of a stream: a {@link ResumableHearing}. */
 export const resumableHearing = Symbol.for('diarize-stream.resumableHearing')
 
@@ -48,6 +51,7 @@ export type Sha256 = (bytes: Uint8Array) => string
 /** A source of which it is known what it reads. */
 export interface IdentifiedSource {
   [inputIdentity]?: (sha256: Sha256) => InputIdentity
+  [inputLost]?: () => number
   [seekTo]?: (ms: number, check: () => void) => number
   [canSeek]?: () => boolean
 }

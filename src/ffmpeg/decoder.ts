@@ -56,6 +56,8 @@ export interface FfmpegDecoderOptions extends TrackWish {
   signal: AbortSignal | undefined
   /** Bytes that `input` lacks at its end; 0 or less if it is complete. */
   missing?: number
+  /** Bytes that a file has lost since it was looked at. */
+  lost?: () => number
   /** Length of the audio in ms, where it is known beforehand. */
   duration?: number | undefined
   /** Why there will be no audio: FFmpeg is not started, the stream fails with this. */
@@ -735,6 +737,7 @@ export class FfmpegDecoder extends Duplex {
       input: inputName,
       audioTrack: this.#track,
       produced: this.#produced,
+      fileKind: this.#opened?.url.startsWith('file:') === true ? this.#facts?.container : undefined,
       stderr: this.#process?.log.tail ?? '',
     })
     if (failure !== undefined) {
@@ -750,6 +753,11 @@ export class FfmpegDecoder extends Duplex {
     if (missing > 0 && !this.isCutShort) {
       const message = `${inputName} lacks ${missing} bytes at its end, by its own header; only what is there was decoded`
       this.emit('warning', { code: 'INPUT_TRUNCATED', message, missing })
+    }
+    const lost = this.#nextPart === undefined && !this.isCutShort ? (this.#options.lost?.() ?? 0) : 0
+    if (lost > 0) {
+      const message = `${inputName} was cut short by ${lost} bytes while it was read; only what was still there was decoded`
+      this.emit('warning', { code: 'INPUT_TRUNCATED', message, missing: Math.max(0, missing) + lost })
     }
     const rest = this.#mixer?.flush()
     if (rest !== undefined) this.#queue.push(bytesOf(rest).subarray(this.#bytesToQueue(2 * rest.length)))

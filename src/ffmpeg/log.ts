@@ -212,6 +212,8 @@ export interface FfmpegRun {
   audioTrack: number
   /** Whether any audio came out. */
   produced: boolean
+  /** Name of its demuxer, where FFmpeg reads a file of this machine itself. */
+  fileKind?: string | undefined
   /** The last lines of stderr, free of credentials. */
   stderr: string
 }
@@ -225,6 +227,11 @@ export function explainEnd(run: FfmpegRun): DiarizeStreamError | undefined {
     const message = `FFmpeg was killed by ${end.signal} while reading ${input}; try again, with more memory if that ran out`
     return new FfmpegError('FFMPEG_FAILED', withTail(message, run), { ...facts, retryable: true })
   }
+  const unread = readFailure(run)
+  if (unread !== undefined) {
+    const message = `${input} could not be read to its end (${unread}); check the disk or network drive that it is on, and try again`
+    return new FfmpegError('FFMPEG_FAILED', withTail(message, run), { ...facts, retryable: true })
+  }
   if (end.code === 0 && produced) return undefined
   if (!produced) {
     const known = explainInput(run)
@@ -232,6 +239,19 @@ export function explainEnd(run: FfmpegRun): DiarizeStreamError | undefined {
   }
   const message = `FFmpeg failed with exit code ${end.code} on ${input}; check that other programs can play it to its end`
   return new FfmpegError('FFMPEG_FAILED', withTail(message, run), facts)
+}
+
+/** Demuxers that call nothing an error of the system that is none; others do so where the input is cut, such as those of AAC and WavPack. */
+const honest = /^(?:mov,|matroska,|(?:wav|mp3|flac|ogg|mpegts|avi)$)/
+
+/** What the system answered where a file could not be read on, as when a network drive is gone: FFmpeg ends with success then. */
+function readFailure({ fileKind, stderr }: FfmpegRun): string | undefined {
+  if (fileKind === undefined) return undefined
+  const [, words] =
+    /^(?:\[[^\]]*\] )*\[error\] (?:file:.*|Error during demuxing): (Input\/output error|Stale file handle|Transport endpoint is not connected|Connection timed out|No such device)$/m.exec(
+      stderr,
+    ) ?? []
+  return words === 'Input/output error' && !honest.test(fileKind) ? undefined : words
 }
 
 /** What FFmpeg's own words say about an input it made no audio from. */

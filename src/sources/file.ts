@@ -22,7 +22,7 @@ import {
   tagLength,
   wavExtent,
 } from '../ffmpeg/probe.ts'
-import { inputIdentity, type Sha256, trackIdentity } from '../checkpoint/stages.ts'
+import { inputIdentity, inputLost, type Sha256, trackIdentity } from '../checkpoint/stages.ts'
 import { clockMayLeap } from '../ffmpeg/program/packets.ts'
 import { checkBoolean, invalidOption } from '../options.ts'
 import { oneLine } from '../redact.ts'
@@ -97,13 +97,15 @@ function openFile(file: unknown, settings: Settings): Readable {
       [inputIdentity]: refuse,
     })
   }
-  const { whole, readable, gapless, stereo, ...known } = found
-  const bytes = { ...settings, isWhole: whole, isGapless: gapless, isRecording: whole }
+  const { whole, stats, readable, gapless, stereo, ...known } = found
+  const lost = (): number => (whole ? lostBytes(absolute, stats) : 0)
+  const bytes = { ...settings, isWhole: whole, isGapless: gapless, isRecording: whole, lost }
   const source = readable
     ? new FfmpegDecoder({
         input: fileInput(absolute, whole, gapless, stereo),
         inputName: shown,
         isRecording: whole,
+        lost,
         ...known,
         ...settings,
       })
@@ -113,8 +115,19 @@ function openFile(file: unknown, settings: Settings): Readable {
     ? Object.assign(source, {
         [inputIdentity]: (sha256: Sha256) =>
           (identity ??= { ...identityOf(absolute, sha256), ...trackIdentity(settings) }),
+        [inputLost]: lost,
       })
     : source
+}
+
+/** Bytes that a file has lost since it was looked at; 0 where another is in its place by now. */
+function lostBytes(path: string, { dev, ino, size }: Stats): number {
+  try {
+    const now = statSync(path)
+    return now.dev === dev && now.ino === ino ? Math.max(0, size - now.size) : 0
+  } catch {
+    return 0
+  }
 }
 
 /** As much of a file is hashed as tells it from others. */
@@ -136,7 +149,7 @@ function identityOf(path: string, sha256: Sha256): InputIdentity {
 function fromBytes(
   inputName: string,
   open: () => Readable,
-  settings: Settings & Pick<FfmpegDecoderOptions, 'isWhole' | 'isGapless' | 'isRecording'>,
+  settings: Settings & Pick<FfmpegDecoderOptions, 'isWhole' | 'isGapless' | 'isRecording' | 'lost'>,
   duration?: number,
 ): Readable {
   const stream = new FfmpegByteDecoder({
@@ -189,6 +202,7 @@ function notAFile(address: string): ConfigurationError {
 interface FoundFile {
   /** Whether it is a regular file, and no pipe or device. */
   whole: boolean
+  stats: Stats
   /** Whether FFmpeg reads it to its end, at the right times and without complaint, when it opens it itself. */
   readable: boolean
   /** Whether its sound has no gaps. */
@@ -214,10 +228,10 @@ function inspect(path: string, shown: string, passThrough: boolean): InputError 
     return explain(shown, cause)
   }
   // Only a regular file has a size, and can be read here without taking bytes from FFmpeg.
-  if (!stats.isFile()) return { whole: false, readable: true, gapless: false, stereo: false, missing: 0 }
+  if (!stats.isFile()) return { whole: false, stats, readable: true, gapless: false, stereo: false, missing: 0 }
   if (stats.size === 0) return new InputError('NO_AUDIO', `${shown} is empty (0 bytes); check what wrote it`)
   try {
-    return { whole: true, ...look(path, stats.size, passThrough) }
+    return { whole: true, stats, ...look(path, stats.size, passThrough) }
   } catch (cause) {
     return explain(shown, cause)
   }
@@ -235,7 +249,7 @@ function explain(path: string, cause: unknown): InputError {
   )
 }
 
-function look(path: string, size: number, passThrough: boolean): Omit<FoundFile, 'whole'> {
+function look(path: string, size: number, passThrough: boolean): Omit<FoundFile, 'whole' | 'stats'> {
   const descriptor = openSync(path, 'r')
   const readAt = (offset: number, length: number): Buffer => {
     const bytes = Buffer.alloc(length)
@@ -257,7 +271,7 @@ export function lookAt(
   readAt: ReadAt,
   size: number,
   passThrough: boolean,
-): Omit<FoundFile, 'whole' | 'gapless' | 'stereo'> {
+): Omit<FoundFile, 'whole' | 'stats' | 'gapless' | 'stereo'> {
   const isWav = wavExtent(readAt, size)?.asSaid === true
   const head = readAt(0, headLimit)
   // Of a WAV whose samples are all there nothing is missing, whatever its outer size says.

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { PassThrough, Transform, Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
@@ -175,6 +175,24 @@ describe('a run with a checkpoint', () => {
       words.slice(0, 30).map(({ word }) => word),
     )
     expect(existsSync(path.join(folder, 'talk.checkpoint'))).toBe(false)
+  })
+
+  it('keeps it where the input is cut short meanwhile, and goes on once that is back', async () => {
+    const folder = directory()
+    const talk = path.join(folder, 'talk.wav')
+    writeTalk(talk, words.slice(0, 30))
+    const [bytes, { atime, mtime }] = [readFileSync(talk), statSync(talk)]
+    const cut = { [whenComplete]: () => Promise.resolve(truncateSync(talk, 100_000)) }
+    await hear(talk, folder, cut)
+    expect(existsSync(path.join(folder, 'talk.checkpoint'))).toBe(true)
+    await expect(hear(talk, folder)).rejects.toMatchObject({ code: 'CHECKPOINT_MISMATCH' })
+    writeFileSync(talk, bytes)
+    utimesSync(talk, atime, mtime)
+    await hear(talk, folder)
+    expect(existsSync(path.join(folder, 'talk.checkpoint'))).toBe(false)
+    expect(wordsOf(path.join(folder, 'talk.jsonl')).map(({ word }) => word)).toEqual(
+      words.slice(0, 30).map(({ word }) => word),
+    )
   })
 
   it('keeps the checkpoint at a stop, and cuts off what was heard then', async () => {

@@ -58,6 +58,14 @@ describe('never a success for a failure', () => {
     await expect(written).rejects.toMatchObject({ code: 'FFMPEG_FAILED' })
   })
 
+  it('FFmpeg that could not read its file to the end, and exits with 0', async () => {
+    const ffmpegPath = await bench.fake(`
+      write(1, nut(9000))
+      write(2, Buffer.from('[error] file:/x/talk.mkv: Input/output error\\n'))`)
+    const read = pipeline(bench.source({ ffmpegPath }), drain())
+    await expect(read).rejects.toMatchObject({ code: 'FFMPEG_FAILED', exitCode: 0, retryable: true })
+  })
+
   it('carries what FFmpeg said, without passwords', async () => {
     const ffmpegPath = await bench.fake(`
       write(2, Buffer.from('[error] rtsp://user:geheim@camera/1: Connection refused'))

@@ -203,6 +203,23 @@ describe('explainEnd', () => {
     expect(explainEnd({ ...failed, stderr, produced: true })?.code).toBe('FFMPEG_FAILED')
   })
 
+  it.each([
+    ['[error] file:/a.wav: Input/output error', 'wav', 'Input/output error'],
+    ['[error] file:/a.mka: Stale file handle\n[warning] more', 'matroska,webm', 'Stale file handle'],
+    ['[in#0/wav] [error] Error during demuxing: Input/output error', 'wav', 'Input/output error'],
+    ['[error] file:/a.aac: Transport endpoint is not connected', 'aac', 'Transport endpoint is not connected'],
+    // So FFmpeg calls what is cut.
+    ['[error] file:/a.aac: Input/output error', 'aac', undefined],
+    ['[error] file:/a.wav: Invalid data found when processing input', 'wav', undefined],
+    ['[error] pipe:0: Input/output error', 'wav', undefined],
+    ['[error] file:/a.wav: Input/output error', undefined, undefined],
+  ])('takes what the system says of reading for a failure: %s (%s)', (stderr, fileKind, words) => {
+    const error = explainEnd({ ...failed, end: { code: 0, signal: null }, produced: true, stderr, fileKind })
+    expect(error?.code).toBe(words && 'FFMPEG_FAILED')
+    expect(error?.retryable).toBe(words && true)
+    expect(error?.message ?? '').toContain(words === undefined ? '' : `(${words})`)
+  })
+
   it('names the track that is missing', () => {
     const stderr = "[fatal] Stream map '0:a:2' matches no streams."
     expect(explainEnd({ ...failed, audioTrack: 2, stderr })?.message).toContain('no audio track 2')

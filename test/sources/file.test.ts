@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chmod, copyFile, readFile, symlink, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, readFile, rename, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { type Readable, Writable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
@@ -388,6 +388,31 @@ describe('bad files', () => {
     const missing = (await readFile(media.wav)).length - (await readFile(media.cutWav)).length
     expect(warnings.find(({ code }) => code === 'INPUT_TRUNCATED')).toMatchObject({ missing })
   })
+
+  it.each(['wav', 'mpegts'])(
+    'say what a file of %s has lost while it was read, and not that another is in its place',
+    async (format) => {
+      const path = join(media.directory, `shrinking.${format}`)
+      const make = () => ffmpeg('-f', 'lavfi', '-i', 'sine=r=16000:d=120', '-f', format, path)
+      const whileRead = async (act: () => Promise<unknown>): Promise<unknown[]> => {
+        await make()
+        const source = fileSource(path)
+        const told: Warning[] = []
+        source.on('warning', (warning: Warning) => told.push(warning))
+        await once(source, 'readable')
+        await act()
+        await buffer(source)
+        return told.filter(({ code }) => code === 'INPUT_TRUNCATED').map(({ missing }) => missing)
+      }
+      const cut = async (): Promise<void> => truncate(path, (await stat(path)).size - 1000)
+      expect(await whileRead(cut)).toEqual([1000])
+      const exchange = async (): Promise<void> => {
+        await writeFile(`${path}.other`, 'shorter')
+        await rename(`${path}.other`, path)
+      }
+      expect(await whileRead(exchange)).toEqual([])
+    },
+  )
 
   it.each([
     ['ffconcat', "ffconcat version 1.0\nfile 'tone.wav'\n"],
