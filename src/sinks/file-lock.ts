@@ -171,6 +171,8 @@ async function removeIf(lock: string, token: string | undefined): Promise<void> 
 /** @param age - how long it was not renewed, in ms. */
 function isAlive({ pid, host, started, ticks }: Holder, age: number): boolean {
   if (host !== hostname()) return false
+  // Of a thread of this process that is gone: a living one has had time to renew it.
+  if (pid === process.pid && age >= STALE_MS) return false
   const present = ticks === undefined ? undefined : startOf(pid)
   // It is that very process, though it may have been stopped for hours, or another one with its number.
   if (present !== undefined) return present === ticks

@@ -128,6 +128,17 @@ describe.skipIf(process.platform !== 'linux')('a lock of which it is known whose
     expect(existsSync(file)).toBe(false)
   })
 
+  it('is left alone in a thread of this process, until that is gone and renews it no more', async () => {
+    const file = path.join(directory(), 'out.srt')
+    lock(file, { pid: process.pid, ticks: ticksOf(process.pid) })
+    const age = (ms: number) => utimesSync(lockOf(file), new Date(), new Date(Date.now() - ms))
+    age(30_000)
+    await expect(write(file)).rejects.toMatchObject({ code: 'OUTPUT_UNWRITABLE', pid: process.pid })
+    age(120_000)
+    await write(file)
+    expect(readdirSync(path.dirname(file))).toEqual(['out.srt'])
+  })
+
   it('is taken over at once where another process has its number', async () => {
     const file = path.join(directory(), 'out.srt')
     const pid = await someProcess(true)
