@@ -3,7 +3,7 @@ import { fileKey, isBeingRead } from '../destinations/files-being-read.ts'
 import type { OutputError } from '../errors.ts'
 import { unwritable } from './destination.ts'
 import type { FileLock } from './file-lock.ts'
-import { type BigIntStats, constants, realpathSync } from 'node:fs'
+import { type BigIntStats, constants, realpathSync, type Stats } from 'node:fs'
 import { access, type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 
@@ -116,10 +116,11 @@ export class WrittenFile {
       const real = await this.#inPlace(old)
       const { beside } = await import('./file-lock.ts')
       temporary = beside(real, 'tmp')
-      const { mode } = await old.stat()
+      const before = await old.stat()
       // Whatever is left of an earlier run must neither be followed nor kept.
       await rm(temporary, { force: true })
-      next = await open(temporary, 'wx+', mode & 0o777)
+      next = await open(temporary, 'wx+', before.mode & 0o777)
+      await takeAfter(next, before)
       const bytes = await this.#writePieces(pieces, old, next)
       await next.sync()
       await this.#assertOurs(old)
@@ -155,9 +156,10 @@ export class WrittenFile {
       const { beside } = await import('./file-lock.ts')
       temporary = beside(real, 'tmp')
       await rm(temporary, { force: true })
-      const there = await this.#there()
-      const next = await open(temporary, 'wx', there === undefined ? 0o666 : Number(there.mode) & 0o777)
+      const before = await stat(this.path).catch(() => undefined)
+      const next = await open(temporary, 'wx', (before?.mode ?? 0o666) & 0o777)
       try {
+        if (before !== undefined) await takeAfter(next, before)
         await writeAll(next, bytes, 0)
         await next.sync()
       } finally {
@@ -271,6 +273,18 @@ export class WrittenFile {
       this.#lock = undefined
     }
   }
+}
+
+/** Gives a file the mode, which the umask has cut, and as far as it may the owner of the one whose place it takes. */
+async function takeAfter(file: FileHandle, { mode, uid, gid }: Stats): Promise<void> {
+  const own = await file.stat()
+  if (own.uid !== uid || own.gid !== gid) {
+    await file
+      .chown(uid, gid)
+      .catch(() => file.chown(own.uid, gid))
+      .catch(() => {})
+  }
+  await file.chmod(mode & 0o777).catch(() => {})
 }
 
 function gone(): Error {

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Readable, Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
@@ -133,22 +133,26 @@ describe('docxSink()', () => {
     )
   })
 
-  it('leaves a file as it is until all is known, and then replaces it with its mode, by itself or in fanOut()', async () => {
-    const folder = directory()
-    const [file, text] = ['talk.docx', 'talk.txt'].map((name) => path.join(folder, name)) as [string, string]
-    writeFileSync(file, 'old', { mode: 0o640 })
-    const sink = docxSink(file)
-    const all = fanOut(sink, textSink(text))
-    for (const turn of turns) all.write(turn)
-    await vi.waitUntil(() => existsSync(text))
-    expect(readFileSync(file, 'utf8')).toBe('old')
-    all.end()
-    await finished(all)
-    expect(sink.path).toBe(file)
-    expect(readFile(file)).toHaveLength(3)
-    expect(statSync(file).mode & 0o777).toBe(0o640)
-    expect(readdirSync(folder).toSorted()).toEqual(['talk.docx', 'talk.txt'])
-  })
+  it.each([0o640, 0o666])(
+    'leaves a file as it is until all is known, and then replaces it with its mode %o, by itself or in fanOut()',
+    async (mode) => {
+      const folder = directory()
+      const [file, text] = ['talk.docx', 'talk.txt'].map((name) => path.join(folder, name)) as [string, string]
+      writeFileSync(file, 'old')
+      chmodSync(file, mode)
+      const sink = docxSink(file)
+      const all = fanOut(sink, textSink(text))
+      for (const turn of turns) all.write(turn)
+      await vi.waitUntil(() => existsSync(text))
+      expect(readFileSync(file, 'utf8')).toBe('old')
+      all.end()
+      await finished(all)
+      expect(sink.path).toBe(file)
+      expect(readFile(file)).toHaveLength(3)
+      expect(statSync(file).mode & 0o777).toBe(mode)
+      expect(readdirSync(folder).toSorted()).toEqual(['talk.docx', 'talk.txt'])
+    },
+  )
 
   it('keeps what was heard before a failure, and makes no file where nothing was', async () => {
     const folder = directory()

@@ -1,4 +1,14 @@
-import { existsSync, lstatSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
@@ -131,17 +141,25 @@ describe('revisions', () => {
     expect(shown(readFileSync(file, 'utf8'))).toEqual(['after', ...Array.from({ length: 299 }, () => 'before')])
   })
 
-  it('follow a link to the file it points to, and keep the mode', async () => {
-    const here = directory()
-    const real = path.join(here, 'real.srt')
-    const link = path.join(here, 'link.srt')
-    writeFileSync(real, '', { mode: 0o600 })
-    symlinkSync(real, link)
-    await pipeline(Readable.from([...three, makeTurn(0, 'A:One.', { revision: 1 })]), srtSink(link, { names: false }))
-    expect(lstatSync(link).isSymbolicLink()).toBe(true)
-    expect(lstatSync(real).mode & 0o777).toBe(0o600)
-    expect(shown(readFileSync(real, 'utf8'))).toEqual(['One.', 'two', 'three'])
-  })
+  it.each([0o600, 0o666])(
+    'follow a link to the file it points to, and keep the mode %o, and its owner',
+    async (mode) => {
+      const here = directory()
+      const real = path.join(here, 'real.srt')
+      const link = path.join(here, 'link.srt')
+      writeFileSync(real, '')
+      chmodSync(real, mode)
+      const isRoot = process.getuid?.() === 0
+      if (isRoot) chownSync(real, 4321, 5432)
+      symlinkSync(real, link)
+      await pipeline(Readable.from([...three, makeTurn(0, 'A:One.', { revision: 1 })]), srtSink(link, { names: false }))
+      expect(lstatSync(link).isSymbolicLink()).toBe(true)
+      expect(lstatSync(real).mode & 0o777).toBe(mode)
+      const owner = isRoot ? [4321, 5432] : [process.getuid?.() ?? 0, lstatSync(here).gid]
+      expect([lstatSync(real).uid, lstatSync(real).gid]).toEqual(owner)
+      expect(shown(readFileSync(real, 'utf8'))).toEqual(['One.', 'two', 'three'])
+    },
+  )
 
   it('are applied to the last two sessions; what is older stays, and is counted', async () => {
     const file = path.join(directory(), 'out.srt')
