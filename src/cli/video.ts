@@ -12,7 +12,7 @@ import { captionOptions, type Command } from './arguments.ts'
 import { usage } from './options.ts'
 import { inputFile } from './input.ts'
 import { type FfmpegResult, runFfmpeg } from './ffmpeg-task.ts'
-import { accessSync, constants, realpathSync, rmSync } from 'node:fs'
+import { accessSync, constants, realpathSync, rmSync, statSync } from 'node:fs'
 import { copyFile, lstat, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -194,19 +194,27 @@ async function removeLeftovers(): Promise<void> {
 }
 
 function checkTargets(command: Command, input: string): void {
-  const others = command.outputs.map((output) => path.resolve(output))
+  const others = command.outputs.flatMap((output) => [placeOf(output), real(path.resolve(output))])
   for (const target of [command.mux, command.burn]) {
     if (target === undefined) continue
-    const absolute = path.resolve(target)
-    if (absolute === real(input) || real(absolute) === real(input)) throw usage(`${target} is the input itself`)
-    if (others.includes(absolute)) throw usage(`${target} is named twice; give each output a file of its own`)
-    others.push(absolute)
+    const place = placeOf(target)
+    if (place === placeOf(input) || real(place) === real(input)) throw usage(`${target} is the input itself`)
+    if (others.includes(place)) throw usage(`${target} is named twice; give each output a file of its own`)
+    others.push(place)
     try {
-      accessSync(path.dirname(absolute), constants.W_OK)
+      if (statSync(place, { throwIfNoEntry: false })?.isDirectory() === true)
+        throw Object.assign(new Error('is a directory'), { code: 'EISDIR' })
+      accessSync(path.dirname(place), constants.W_OK)
     } catch (error) {
       throw unwritable(target, error)
     }
   }
+}
+
+/** Where a file is made, whatever leads to its directory; a link in its own place is replaced. */
+function placeOf(file: string): string {
+  const { dir, base } = path.parse(path.resolve(file))
+  return path.join(real(dir), base)
 }
 
 function real(file: string): string {

@@ -1,6 +1,11 @@
+import { mkdirSync, symlinkSync } from 'node:fs'
+import path from 'node:path'
 import { expect, it } from 'vitest'
 import { trackLanguage } from '../../src/ffmpeg/tracks.ts'
-import { burnArguments, muxArguments, readFacts } from '../../src/cli/video.ts'
+import { burnArguments, CaptionedVideos, muxArguments, readFacts } from '../../src/cli/video.ts'
+import { temporaryDirectories } from '../sinks/temporary.ts'
+
+const directory = temporaryDirectories()
 
 const request = { input: '/in/-y.mp4', captions: '/tmp/x/captions.srt', output: '/out/.a.mp4.tmp', language: 'deu' }
 
@@ -41,4 +46,21 @@ it('reads what FFmpeg says of a file', () => {
   expect(readFacts(`  Duration: 01:02:03.50, start: 0.0\n${video}`)).toEqual({ duration: 3_723_500, hasVideo: true })
   expect(readFacts(`  Duration: N/A, start: 0.0\n${cover}`)).toEqual({ duration: undefined, hasVideo: false })
   expect(readFacts('')).toEqual({ duration: undefined, hasVideo: false })
+})
+
+it('refuses targets that are one file by two paths, or a directory', async () => {
+  const folder = directory()
+  const [real, link] = [path.join(folder, 'real'), path.join(folder, 'link')]
+  mkdirSync(path.join(real, 'folder.mkv'), { recursive: true })
+  symlinkSync(real, link)
+  const input = path.resolve(import.meta.dirname, '../../demo/dialogue.mp4')
+  const open = (targets: { mux?: string; burn?: string; outputs?: string[] }) =>
+    CaptionedVideos.open({ input, outputs: [], names: {}, ...targets } as never, undefined)
+  const [one, other] = [path.join(real, 'a.mkv'), path.join(link, 'a.mkv')]
+  await expect(open({ mux: one, burn: other })).rejects.toThrow(`${other} is named twice`)
+  await expect(open({ outputs: [other], mux: one })).rejects.toThrow(`${one} is named twice`)
+  await expect(open({ mux: path.join(link, 'folder.mkv') })).rejects.toMatchObject({
+    code: 'OUTPUT_UNWRITABLE',
+    message: expect.stringContaining('it is a directory'),
+  })
 })
