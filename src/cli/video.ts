@@ -95,7 +95,13 @@ export class CaptionedVideos {
       await checkFilter(ffmpeg)
     }
     await removeLeftovers()
-    const directory = await mkdtemp(path.join(tmpdir(), `diarize-stream-video-${process.pid}-`))
+    const directory = await mkdtemp(path.join(tmpdir(), `diarize-stream-video-${process.pid}-`)).catch(
+      (cause: unknown) => {
+        const { code } = cause as { code?: unknown }
+        const message = `cannot make a temporary directory in ${tmpdir()} (${String(code)}); set TMPDIR to a directory that is there and writable`
+        throw new OutputError('OUTPUT_UNWRITABLE', message, { cause, target: tmpdir() })
+      },
+    )
     return new CaptionedVideos(command, input, { directory, checkpoint }, ffmpeg)
   }
 

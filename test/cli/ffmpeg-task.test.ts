@@ -140,6 +140,18 @@ describe('a captioned copy', () => {
     expect([failure === '', readFileSync(made, 'utf8')]).toEqual(advice === undefined ? [true, 'new'] : [false, 'old'])
   })
 
+  it('says which directory for temporary files is missing', async () => {
+    const here = directory()
+    const missing = path.join(here, 'missing')
+    vi.stubEnv('TMPDIR', missing)
+    const command = { input, mux: path.join(here, 'out.mkv'), outputs: [], names: {} }
+    const message = `cannot make a temporary directory in ${missing} (ENOENT); set TMPDIR to a directory that is there and writable`
+    await expect(CaptionedVideos.open(command as never, undefined)).rejects.toMatchObject({
+      code: 'OUTPUT_UNWRITABLE',
+      message,
+    })
+  })
+
   it('removes what commands that were killed have left, and nothing else', async () => {
     const here = directory()
     vi.stubEnv('TMPDIR', here)

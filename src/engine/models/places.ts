@@ -25,7 +25,19 @@ export function stateFolder(env: Environment = process.env): string {
 function userCache(env: Environment): string {
   const cache = given(env, 'XDG_CACHE_HOME')
   // The standard wants relative paths to be ignored.
-  return cache !== undefined && path.isAbsolute(cache) ? cache : path.join(homedir(), '.cache')
+  return cache !== undefined && path.isAbsolute(cache) ? cache : path.join(home(), '.cache')
+}
+
+/**
+ * Where the system knows no home, as of a user without a name in a container: the root, as Docker has it. In a folder of temporary
+ * files others could lay models.
+ */
+function home(): string {
+  try {
+    return homedir()
+  } catch {
+    return path.resolve('/')
+  }
 }
 
 function given(env: Environment, name: string): string | undefined {

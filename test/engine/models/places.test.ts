@@ -1,7 +1,12 @@
 import { homedir } from 'node:os'
 import path from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { hubCache, modelsFolder, stateFolder } from '../../../src/engine/models/places.ts'
+
+vi.mock('node:os', async (load) => {
+  const os = await load<typeof import('node:os')>()
+  return { ...os, homedir: vi.fn<() => string>(os.homedir) }
+})
 
 const home = path.join(homedir(), '.cache')
 
@@ -23,6 +28,16 @@ describe('the folders of models and of what is remembered', () => {
   it('are named by the environment', () => {
     expect(modelsFolder({})).toBeUndefined()
     expect(modelsFolder({ DIARIZE_STREAM_MODELS: '/models' })).toBe('/models')
+    expect(stateFolder({ XDG_CACHE_HOME: '/cache' })).toBe('/cache/diarize-stream')
+  })
+
+  it('are at the root where the system knows no home', () => {
+    vi.mocked(homedir).mockImplementation(() => {
+      throw Object.assign(new Error('uv_os_homedir returned ENOENT'), { code: 'ERR_SYSTEM_ERROR' })
+    })
+    expect([stateFolder({}), hubCache({})]).toEqual(
+      ['diarize-stream', 'huggingface/hub'].map((name) => path.resolve('/.cache', name)),
+    )
     expect(stateFolder({ XDG_CACHE_HOME: '/cache' })).toBe('/cache/diarize-stream')
   })
 })
