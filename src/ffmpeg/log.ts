@@ -269,6 +269,11 @@ function explainInput({ end, input, audioTrack, stderr }: FfmpegRun): Pick<Input
     const message = `${input} is a playlist, a script or of another kind that is not on the list of formats that are opened; give the audio or video itself, or make it a WAV with FFmpeg first`
     return { code: 'INPUT_NOT_MEDIA', message }
   }
+  // Then it finds none of what it looks for, such as an index.
+  if (/write in cache failed|Failed to create tempfile/.test(stderr)) {
+    const message = `FFmpeg finds no room for ${input} in the folder for temporary files, /tmp as a rule, where it keeps it to seek in it; free some space there, or give a file`
+    return { code: 'INPUT_UNREADABLE', message }
+  }
   if (/moov atom not found/.test(stderr)) {
     const message = `${input} is an MP4 without an index: it is cut off, or its recording has not ended; fetch it again, or wait for its end`
     return { code: 'INPUT_NOT_MEDIA', message }

@@ -184,6 +184,16 @@ describe('explainEnd', () => {
     ["[wav] [error] no 'data' tag found\n[error] file:a: Invalid data found when", 'NO_AUDIO', 'without audio'],
     ["[concat] [error] Format not on whitelist 'wav'\n[error] Invalid argument", 'INPUT_NOT_MEDIA', 'playlist'],
     ['[mov] [error] moov atom not found\n[error] Invalid data found when', 'INPUT_NOT_MEDIA', 'index'],
+    [
+      '[cache] [error] write in cache failed\n[mov] [error] moov atom not found\n[error] cache:pipe:0: Invalid data found when',
+      'INPUT_UNREADABLE',
+      'room',
+    ],
+    [
+      '[cache] [error] Failed to create tempfile\n[error] cache:pipe:0: No space left on device',
+      'INPUT_UNREADABLE',
+      'room',
+    ],
     ['[error] file:/a: No such file or directory', 'INPUT_NOT_FOUND', 'does not exist'],
     ['[error] file:/a: Permission denied', 'INPUT_UNREADABLE', 'permissions'],
     ['[error] pipe:0: Invalid data found when processing input', 'INPUT_NOT_MEDIA', 'not audio or video'],
