@@ -136,20 +136,26 @@ async function execute(given: Command): Promise<number> {
   delete process.env['ASSEMBLYAI_API_KEY']
   const { batch } = command
   if (batch !== undefined) return executeMany(command, batch, key)
+  let reporter: Reporter | undefined
+  // Before FFmpeg is started, which a signal that nobody takes would leave behind.
+  const signals = interrupts((line) => reporter?.say(line))
+  const { stop } = signals
+  const stopped = new Promise((resolve) => stop.addEventListener('abort', resolve))
   const input = openInput(command)
   // What is wrong with it is told below. The rest would only keep FFmpeg from being started.
-  await input.catch(() => {})
-  const hearer = isTranscript(command.input) ? undefined : openHearer(command, key)
-  await hearer?.catch(() => {})
-  const [{ Reporter }, { caption }] = await Promise.all([import('./view/reporter.ts'), import('./caption.ts')])
-  const reporter = await Reporter.open(command, { stdout: process.stdout, stderr: process.stderr, env: process.env })
-  const signals = interrupts((line) => reporter.say(line))
+  await Promise.race([input.catch(() => {}), stopped])
+  const hearer = isTranscript(command.input) || stop.aborted ? undefined : openHearer(command, key)
+  await Promise.race([hearer?.catch(() => {}), stopped])
+  const [view, { caption }] = await Promise.all([import('./view/reporter.ts'), import('./caption.ts')])
+  reporter = await view.Reporter.open(command, { stdout: process.stdout, stderr: process.stderr, env: process.env })
   try {
-    return await caption(command, await input, hearer, reporter, signals, key)
+    if (!stop.aborted) return await caption(command, await input, hearer, reporter, signals, key)
+    return endedEarly(reporter)
   } catch (error) {
-    return explain(error, reporter, signals.stop.aborted)
+    return explain(error, reporter, stop.aborted)
   } finally {
-    for (const stage of [input, hearer]) await stage?.then((made) => made.destroy()).catch(() => {})
+    // One that cannot be made yet is not waited for.
+    for (const stage of [input, hearer]) void stage?.then((made) => made.destroy()).catch(() => {})
     reporter.close()
   }
 }
@@ -202,12 +208,14 @@ async function executeMany(command: Command, batch: BatchCommand, key: string | 
   }
 }
 
+function endedEarly(reporter: Pick<Reporter, 'say'>): number {
+  reporter.say('ended before there was any audio')
+  return EXIT.interrupted
+}
+
 function explain(error: unknown, reporter: Pick<Reporter, 'say' | 'error'>, interrupted: boolean): number {
   if (isReaderGone(error)) return EXIT.output
-  if (interrupted && (error as { code?: unknown }).code === 'NO_AUDIO') {
-    reporter.say('ended before there was any audio')
-    return EXIT.interrupted
-  }
+  if (interrupted && (error as { code?: unknown }).code === 'NO_AUDIO') return endedEarly(reporter)
   const code = exitCodeOf(error)
   reporter.error(
     (error as Error).name === 'AbortError' ? new Error('stopped; the output is cut off') : (error as Error),

@@ -112,6 +112,16 @@ describe.runIf(process.platform === 'linux')('Ctrl-C', () => {
     expect(existsSync(file)).toBe(false)
   })
 
+  it('while the rest of the command is still being loaded leaves no FFmpeg', async () => {
+    const { server } = await slowServer()
+    const folder = directory()
+    const run = start([clip, '-o', path.join(folder, 'talk.srt'), ...asking(server.url, folder)])
+    const decoder = await ffmpegOf(run)
+    run.child.kill('SIGTERM')
+    expect(await run.ended).toBe(130)
+    expect(isAlive(decoder)).toBe(false)
+  })
+
   it('twice stops at once, with nothing left running', async () => {
     const server = await faultServer({ fault: 'no-termination' }, { turns: script })
     servers.push(server)
