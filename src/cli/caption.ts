@@ -46,8 +46,8 @@ export async function caption(
   const file = inputFile(command.input)
   const wantsVideo = command.mux !== undefined || command.burn !== undefined
   const video = wantsVideo || reporter.isLive ? await import('./video.ts') : undefined
-  const facts = file === undefined ? undefined : await video?.probe(file, abort)
-  const videos = await video?.CaptionedVideos.open(command, facts, checkpoint?.file)
+  const facts = file === undefined ? undefined : await video?.probe(file, stop)
+  const videos = await video?.CaptionedVideos.open(command, facts, checkpoint?.file, stop)
   const outputs: Writable[] = []
   try {
     const faster =

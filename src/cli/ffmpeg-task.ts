@@ -100,7 +100,11 @@ export function runFfmpeg({
       unfinished = (lines.pop() ?? '').slice(-MOST_PRINTED)
       for (const line of lines) onLine?.(line)
     })
+    // One that hangs would outlive us; where something stands between, that sees to it.
+    const kill = (): void => void child.kill('SIGKILL')
+    if (files === undefined) process.once('exit', kill)
     const tidy = (): void => {
+      process.off('exit', kill)
       clearTimeout(force)
       signal?.removeEventListener('abort', stop)
     }

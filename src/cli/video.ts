@@ -74,11 +74,13 @@ export class CaptionedVideos {
    * Makes ready for the copies; what cannot succeed is refused before hours are spent on captions.
    *
    * @param checkpoint - the file that a run keeps which can go on: what goes into the copies is kept beside it.
+   * @param stop - ends what is waited for here; there will be nothing to copy then.
    */
   static async open(
     command: Command,
     facts: FileFacts | undefined,
     checkpoint?: string,
+    stop?: AbortSignal,
   ): Promise<CaptionedVideos | undefined> {
     const { mux, burn } = command
     if (mux === undefined && burn === undefined) return undefined
@@ -92,7 +94,7 @@ export class CaptionedVideos {
       if (facts !== undefined && !facts.hasVideo) {
         throw new InputError('INPUT_NOT_MEDIA', `${input} has no picture to burn captions into; leave --burn out`)
       }
-      await checkFilter(ffmpeg)
+      await checkFilter(ffmpeg, stop)
     }
     await removeLeftovers()
     const directory = await mkdtemp(path.join(tmpdir(), `diarize-stream-video-${process.pid}-`)).catch(
@@ -231,9 +233,15 @@ function real(file: string): string {
   }
 }
 
-async function checkFilter(ffmpeg: string): Promise<void> {
+async function checkFilter(ffmpeg: string, signal?: AbortSignal): Promise<void> {
   const filters: string[] = []
-  await runFfmpeg({ ffmpeg, args: ['-nostdin', '-hide_banner', '-filters'], onLine: (line) => filters.push(line) })
+  const args = ['-nostdin', '-hide_banner', '-filters']
+  try {
+    await runFfmpeg({ ffmpeg, args, signal, onLine: (line) => filters.push(line) })
+  } catch (error) {
+    if (signal?.aborted === true) return
+    throw error
+  }
   if (filters.some((line) => /^ *\S+ ass +/.test(line))) return
   const message = `${ffmpeg} cannot burn captions in: it was built without libass; use another FFmpeg, or --mux`
   throw new FfmpegError('FFMPEG_FAILED', message)

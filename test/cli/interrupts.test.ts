@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { createReadStream, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { serve, type SessionEnd, type StreamingServer } from 'diarize-stream/server'
@@ -120,6 +120,27 @@ describe.runIf(process.platform === 'linux')('Ctrl-C', () => {
     run.child.kill('SIGTERM')
     expect(await run.ended).toBe(130)
     expect(isAlive(decoder)).toBe(false)
+  })
+
+  it.each([
+    ['its filters', '*" -filters "*', ['SIGINT']],
+    ['a file', '*" -i file:"*mp4" "', ['SIGINT']],
+    // Others than each other, since of two alike at once one comes.
+    ['its filters', '*" -filters "*', ['SIGINT', 'SIGTERM', 'SIGHUP']],
+  ] as const)('while an FFmpeg hangs that is asked for %s (%s, %j) ends it', async (_what, pattern, signals) => {
+    const { server } = await slowServer()
+    const folder = directory()
+    const [fake, file] = [path.join(folder, 'ffmpeg'), path.join(folder, 'pid')]
+    const hang = `case " $* " in ${pattern}) echo $$ > '${file}.new'; mv '${file}.new' '${file}'; trap '' TERM; while :; do sleep 1; done;; esac`
+    writeFileSync(fake, `#!/bin/sh\n${hang}\nexec ffmpeg "$@"\n`, { mode: 0o755 })
+    const argv = [clip, '--burn', path.join(folder, 'burnt.mp4'), ...asking(server.url, folder)]
+    const run = start(argv, { FFMPEG_PATH: fake })
+    await untilFileHolds(file, '\n')
+    for (const signal of signals) run.child.kill(signal)
+    expect(await run.ended).toBe(signals.length === 1 ? 130 : 1)
+    expect(existsSync(path.join(folder, 'burnt.mp4'))).toBe(false)
+    const pid = Number(readFileSync(file, 'utf8'))
+    while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 5))
   })
 
   it('twice stops at once, with nothing left running', async () => {
