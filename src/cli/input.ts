@@ -3,7 +3,7 @@ import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { redact } from '../redact.ts'
-import { fileSource } from '../sources/file.ts'
+import { fileSource, standardInput } from '../sources/file.ts'
 import type { Transcript } from '../sources/transcript-file.ts'
 import { startAhead, type UpstreamStage } from '../stage.ts'
 import { type Command, TRANSCRIPT } from './arguments.ts'
@@ -15,7 +15,7 @@ export type InputKind = 'file' | 'standard input' | 'http' | 'rtsp' | 'microphon
 
 /** What kind of input it is. @throws ConfigurationError `INVALID_OPTION` for an address of another kind. */
 export function inputKind(input: string): InputKind {
-  if (input === '-' || input === '/dev/stdin') return 'standard input'
+  if (standardInput.test(input)) return 'standard input'
   if (input === 'mic') return 'microphone'
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(input)?.[1]?.toLowerCase()
   if (scheme === undefined || scheme === 'file') return 'file'

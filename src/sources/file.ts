@@ -28,6 +28,9 @@ import { checkBoolean, invalidOption } from '../options.ts'
 import { oneLine } from '../redact.ts'
 import type { SourceGap } from './live/timeline.ts'
 
+/** The names of the standard input, which may be a socket: those can be opened by no name. */
+export const standardInput = /^(?:-|\/dev\/stdin|\/(?:dev|proc\/self)\/fd\/0)$/
+
 /** Most characters of a path in a message. */
 const MOST_SHOWN = 4096
 
@@ -83,7 +86,7 @@ type Settings = ReturnType<typeof resolveFfmpegOptions> & { passThrough: boolean
 
 function openFile(file: unknown, settings: Settings): Readable {
   const path = toPath(file)
-  if (path === '-' || path === '/dev/stdin') return fromBytes('the standard input', () => process.stdin, settings)
+  if (standardInput.test(path)) return fromBytes('the standard input', () => process.stdin, settings)
   // Descriptors of this process, as a shell makes them for <(command), mean nothing to another process.
   if (/^\/(?:dev|proc\/self)\/fd\/\d+$/.test(path)) return fromBytes(path, () => createReadStream(path), settings)
   const absolute = resolve(path)

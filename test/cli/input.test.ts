@@ -8,6 +8,8 @@ it.each([
   ['file:///a/talk.mp4', 'file'],
   ['http.mp4', 'file'],
   ['-', 'standard input'],
+  ['/dev/fd/0', 'standard input'],
+  ['/dev/fd/10', 'file'],
   ['mic', 'microphone'],
   ['HTTP://example.org/a', 'http'],
   ['https://example.org/a', 'http'],

@@ -45,6 +45,12 @@ describe('bytes that this process is given', () => {
     expect(shapeOf(output).samples).toBeGreaterThanOrEqual(88_200)
   })
 
+  it.skipIf(process.platform === 'win32')('are read from its descriptor, also where that is a socket', async () => {
+    const { output, errors, code } = await run(await readFile(media.wav), '/dev/fd/0')
+    expect([code, errors]).toEqual([0, ''])
+    expect(shapeOf(output).samples).toBe(88_200)
+  })
+
   it('are an error if there are none', async () => {
     expect(await run(Buffer.alloc(0), '-')).toMatchObject({ code: 1, errors: 'NO_AUDIO\n' })
   })
