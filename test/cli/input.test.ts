@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import path from 'node:path'
 import { expect, it } from 'vitest'
 import { inputFile, inputKind, openInput } from '../../src/cli/input.ts'
@@ -43,6 +44,7 @@ it.each(['mic', 'http://example.org/a', 'rtsp://example.org/a', '-', 'talk.mp4']
       resume: false,
     })
     expect(source.readable).toBe(true)
-    source.destroy()
+    // What it loads is there by then, and not after the end of this file.
+    await once(source.destroy(), 'close')
   },
 )

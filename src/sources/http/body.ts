@@ -69,6 +69,8 @@ export class HttpBody extends Readable {
   readonly #stop: () => void
   /** Bytes handed on. */
   #received = 0
+  /** Pieces that have come. */
+  #pieces = 0
   /** Bytes of this answer that were handed on before. */
   #skip = 0
   /** Leaves out what a station sends beside its sound. */
@@ -265,6 +267,7 @@ export class HttpBody extends Readable {
       return
     }
     this.#attempt = 0
+    this.#pieces += 1
     this.#watchdog?.refresh()
     const skipped = Math.min(this.#skip, chunk.length)
     this.#skip -= skipped
@@ -327,7 +330,12 @@ export class HttpBody extends Readable {
     if (answer === undefined || this.#watchdog !== undefined) return
     const { stallTimeout } = this.#options.settings
     this.#watchdog = setTimeout(() => {
-      this.#lost(answer, stalled(this.#shown, stallTimeout, 'byte'))
+      const before = this.#pieces
+      // A process that was stopped for a while comes to its timers first, and then to what has arrived meanwhile.
+      setImmediate(() => {
+        if (this.#pieces !== before || this.#watchdog === undefined) return
+        this.#lost(answer, stalled(this.#shown, stallTimeout, 'byte'))
+      })
     }, stallTimeout)
   }
 

@@ -23,3 +23,37 @@ it('asks for nothing by a client that has been closed', async () => {
     server.close()
   }
 })
+
+it('does not give up where it is this process that was stopped, and bytes have come meanwhile', async () => {
+  const stallTimeout = 1000
+  const server = createServer((_request, response) => {
+    // Of no known length, so that it could not go on by another answer.
+    response.writeHead(200, { connection: 'close' })
+    response.write(Buffer.alloc(100))
+    server.once('more', () => response.write(Buffer.alloc(10)))
+    server.once('end', () => response.end(Buffer.alloc(1)))
+  }).listen(0, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    const url = new URL(`http://127.0.0.1:${port}/`)
+    const settings = resolveHttpOptions({ stallTimeout })
+    const client = new HttpClient(url, settings)
+    const body = new HttpBody({ url, client, settings, retries: 0 })
+    let bytes = 0
+    body.on('data', (chunk: Buffer) => (bytes += chunk.length))
+    const ended = once(body, 'end')
+    await once(body, 'data')
+    server.emit('more')
+    // As SIGSTOP and SIGCONT do.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, stallTimeout + 100)
+    await once(body, 'data')
+    server.emit('end')
+    await ended
+    expect(bytes).toBe(111)
+    client.close()
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+})
