@@ -787,10 +787,11 @@ export class FfmpegDecoder extends Duplex {
   #warnOfTroubles(): void {
     const lines = this.#troubles
     this.#troubles = []
+    const own = this.#facts?.tracks[this.#track]?.stream
     for (const line of lines) {
       // Damage to a picture, or to another track, takes nothing of what is heard.
       const [, stream] = /(?:\(stream =|packet in stream) (\d+)/.exec(line) ?? []
-      if (stream !== undefined && Number(stream) !== this.#facts?.tracks[this.#track]?.stream) continue
+      if (stream !== undefined && own !== undefined && Number(stream) !== own) continue
       if (this.#mixesHere && this.#troublesTold.has(line)) continue
       this.#troublesTold.add(line)
       const message = `FFmpeg had trouble with ${this.#options.inputName}, part of its audio may be lost: ${line}`

@@ -31,7 +31,7 @@ const pictures =
 export interface AudioTrack {
   /** Its number among all tracks of the input. */
   stream: number
-  /** ISO 639 code of three letters; absent where it does not say. */
+  /** As the file has it: mostly an ISO 639 code of three letters, also `en-US`, or `jpn,eng` of one with two; absent where it does not say. */
   language?: string
   /** Whether the file marks it as the one to play. */
   isDefault: boolean
@@ -61,6 +61,12 @@ export interface InputFacts {
   start: number
   /** In the order in which they are numbered. */
   tracks: readonly AudioTrack[]
+}
+
+/** The languages that a file gives a track, without those that say nothing. */
+function languageIn(brackets = ''): string | undefined {
+  const known = brackets.split(',').map((language) => language.trim())
+  return known.filter((language) => /^[\w-]+$/.test(language) && language !== 'und').join(',') || undefined
 }
 
 /** Most audio tracks that are told of. */
@@ -150,12 +156,14 @@ export class FfmpegLog {
     if (this.#input === undefined) return
     const [, start] = /^ {2}Duration: \S+, start: (-?\d+\.\d+)/.exec(line) ?? []
     if (start !== undefined) this.#input.start = Number(start)
-    const [, number, language, about] =
-      /^ {2,4}Stream #0:(\d+)(?:\[0x[\da-f]+\])?(?:\((\w+)\))?: Audio: (.*)$/.exec(line) ?? []
+    // Whatever stands in the brackets, the track counts: FFmpeg numbers it, too.
+    const [, number, brackets, about] =
+      /^ {2,4}Stream #0:(\d+)(?:\[0x[\da-f]+\])?(?:\((.*?)\))?: Audio: (.*)$/.exec(line) ?? []
+    const language = languageIn(brackets)
     if (number !== undefined && about !== undefined && this.#input.tracks.size < MOST_TRACKS) {
       this.#input.tracks.set(Number(number), {
         stream: Number(number),
-        ...(language !== undefined && language !== 'und' && { language }),
+        ...(language !== undefined && { language }),
         isDefault: / \(default\)/.test(about),
         about: about.replaceAll(/ ?\([^()]*\)|, \d+ kb\/s/g, ''),
       })

@@ -24,11 +24,16 @@ const bibliographic = new Map(
     .map((pair) => pair.split(':') as [string, string]),
 )
 
-function sameLanguage(track: AudioTrack, language: string): boolean {
-  if (track.language === undefined) return false
-  const code = track.language.toLowerCase()
-  const wanted = trackLanguage(language)
-  return wanted !== 'und' && wanted === trackLanguage(bibliographic.get(code) ?? code)
+function sameLanguage(first: string, second: string): boolean {
+  const [one, other] = [first, second].map((code) => trackLanguage(code)).map((code) => bibliographic.get(code) ?? code)
+  return one !== 'und' && one === other
+}
+
+/** The first track in `language`; one that is in no other, if there is, as TV has the original beside the translation in one. */
+function findLanguage(tracks: readonly AudioTrack[], language: string): number {
+  const has = tracks.map((track) => (track.language ?? '').split(',').map((code) => sameLanguage(code, language)))
+  const alone = has.findIndex((codes) => codes.every(Boolean))
+  return alone >= 0 ? alone : has.findIndex((codes) => codes.some(Boolean))
 }
 
 /**
@@ -44,12 +49,12 @@ export function chooseTrack(
 ): TrackChoice {
   if (typeof audioTrack === 'number') return { index: audioTrack }
   if (audioTrack !== undefined) {
-    const index = tracks.findIndex((track) => sameLanguage(track, audioTrack))
+    const index = findLanguage(tracks, audioTrack)
     if (index >= 0) return { index }
     const has = tracks.map((track, at) => describe(track, at)).join('; ')
     throw new InputError('NO_AUDIO', `${input} has no audio track in '${audioTrack}'; it has ${has || 'none'}`)
   }
-  const inLanguage = language === undefined ? -1 : tracks.findIndex((track) => sameLanguage(track, language))
+  const inLanguage = language === undefined ? -1 : findLanguage(tracks, language)
   const byDefault = tracks.findIndex(({ isDefault }) => isDefault)
   const index = Math.max(0, inLanguage >= 0 ? inLanguage : byDefault)
   if (tracks.length < 2) return { index }
