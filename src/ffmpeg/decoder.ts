@@ -736,6 +736,7 @@ export class FfmpegDecoder extends Duplex {
       ffmpeg: this.#ffmpeg,
       input: inputName,
       audioTrack: this.#track,
+      track: this.#facts?.tracks[this.#track],
       produced: this.#produced,
       fileKind: this.#opened?.url.startsWith('file:') === true ? this.#facts?.container : undefined,
       stderr: this.#process?.log.tail ?? '',

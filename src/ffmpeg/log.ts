@@ -53,6 +53,14 @@ export function surroundOf({ about }: AudioTrack, container: string): 'now' | 'l
   return layout === undefined || /^(?:mono|stereo|downmix|[012] channels)/.test(layout) ? undefined : 'now'
 }
 
+/** Why nothing can be heard of a track, by what FFmpeg knows before it decodes; `undefined` where it can be. */
+export function unheardReason({ about }: AudioTrack): string | undefined {
+  // TV announces tracks that are not sent at the time, or are scrambled.
+  if (/, 0 channels\b/.test(about)) return 'FFmpeg finds no sound in it'
+  // In which form samples come out only their decoder says.
+  return /, (?:u8|s16|s32|s64|flt|dbl)p?\b/.test(about) ? undefined : 'FFmpeg has no decoder for it'
+}
+
 /** What FFmpeg says of an input before it decodes it. */
 export interface InputFacts {
   /** Names of the demuxer, e.g. `mov,mp4,m4a,3gp,3g2,mj2`. */
@@ -218,6 +226,8 @@ export interface FfmpegRun {
   input: string
   /** Which audio track was asked for, from 0. */
   audioTrack: number
+  /** What FFmpeg said of that, if it came so far. */
+  track?: AudioTrack | undefined
   /** Whether any audio came out. */
   produced: boolean
   /** Name of its demuxer, where FFmpeg reads a file of this machine itself. */
@@ -263,7 +273,13 @@ function readFailure({ fileKind, stderr }: FfmpegRun): string | undefined {
 }
 
 /** What FFmpeg's own words say about an input it made no audio from. */
-function explainInput({ end, input, audioTrack, stderr }: FfmpegRun): Pick<InputError, 'code' | 'message'> | undefined {
+function explainInput(run: FfmpegRun): Pick<InputError, 'code' | 'message'> | undefined {
+  const { end, input, audioTrack, track, stderr } = run
+  const unheard = track && unheardReason(track)
+  if (track !== undefined && unheard !== undefined) {
+    const message = `audio track ${audioTrack} of ${input} (${track.about}) cannot be heard: ${unheard}; choose another by audioTrack (--audio-track), or another input`
+    return { code: 'NO_AUDIO', message }
+  }
   if (/Stream (?:map '.*'|specifier '.*' in filtergraph description .*) matches no streams/.test(stderr)) {
     const message =
       audioTrack === 0

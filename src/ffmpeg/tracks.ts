@@ -1,5 +1,5 @@
 import { InputError } from '../errors.ts'
-import type { AudioTrack } from './log.ts'
+import { type AudioTrack, unheardReason } from './log.ts'
 
 /** Which audio track is wanted. */
 export interface TrackWish {
@@ -30,15 +30,15 @@ function sameLanguage(first: string, second: string): boolean {
 }
 
 /** The first track in `language`; one that is in no other, if there is, as TV has the original beside the translation in one. */
-function findLanguage(tracks: readonly AudioTrack[], language: string): number {
-  const has = tracks.map((track) => (track.language ?? '').split(',').map((code) => sameLanguage(code, language)))
-  const alone = has.findIndex((codes) => codes.every(Boolean))
-  return alone >= 0 ? alone : has.findIndex((codes) => codes.some(Boolean))
+function findLanguage(tracks: readonly AudioTrack[], language: string): AudioTrack | undefined {
+  const codes = (track: AudioTrack): string[] => (track.language ?? '').split(',')
+  const isIn = (code: string): boolean => sameLanguage(code, language)
+  return tracks.find((track) => codes(track).every(isIn)) ?? tracks.find((track) => codes(track).some(isIn))
 }
 
 /**
  * Chooses among the audio tracks of `input`: the one that is named; else the first in the language; else the one that the
- * input marks as default; else the first.
+ * input marks as default; else the first. One that cannot be heard is taken only where none can that is asked for.
  *
  * @throws InputError `NO_AUDIO` where none is in the language that was named.
  */
@@ -48,24 +48,34 @@ export function chooseTrack(
   input: string,
 ): TrackChoice {
   if (typeof audioTrack === 'number') return { index: audioTrack }
+  const heard = tracks.filter((track) => unheardReason(track) === undefined)
   if (audioTrack !== undefined) {
-    const index = findLanguage(tracks, audioTrack)
-    if (index >= 0) return { index }
+    const named = findLanguage(heard, audioTrack) ?? findLanguage(tracks, audioTrack)
+    if (named !== undefined) return { index: tracks.indexOf(named) }
     const has = tracks.map((track, at) => describe(track, at)).join('; ')
     throw new InputError('NO_AUDIO', `${input} has no audio track in '${audioTrack}'; it has ${has || 'none'}`)
   }
-  const inLanguage = language === undefined ? -1 : findLanguage(tracks, language)
-  const byDefault = tracks.findIndex(({ isDefault }) => isDefault)
-  const index = Math.max(0, inLanguage >= 0 ? inLanguage : byDefault)
-  if (tracks.length < 2) return { index }
-  const why = inLanguage >= 0 ? `for its language` : byDefault >= 0 ? 'which it marks as default' : 'the first'
-  const others = tracks.flatMap((track, at) => (at === index ? [] : [describe(track, at)])).join('; ')
-  const taken = `${input} has ${tracks.length} audio tracks; taken was ${describe(tracks[index]!, index)}, ${why}`
-  return { index, message: `${taken}. Not taken: ${others}. Name one by audioTrack (--audio-track)` }
+  const candidates = heard.length > 0 ? heard : tracks
+  const inLanguage = language === undefined ? undefined : findLanguage(candidates, language)
+  const byDefault = candidates.find(({ isDefault }) => isDefault)
+  const taken = inLanguage ?? byDefault ?? candidates[0]
+  if (taken === undefined || tracks.length < 2) return { index: 0 }
+  const index = tracks.indexOf(taken)
+  const first = index === 0 ? 'the first' : 'the first that can be heard'
+  const why =
+    inLanguage !== undefined ? 'for its language' : byDefault !== undefined ? 'which it marks as default' : first
+  const others = tracks
+    .flatMap((track, at) =>
+      at === index ? [] : [describe(track, at, heard.length > 0 ? unheardReason(track) : undefined)],
+    )
+    .join('; ')
+  const message = `${input} has ${tracks.length} audio tracks; taken was ${describe(taken, index)}, ${why}. Not taken: ${others}. Name one by audioTrack (--audio-track)`
+  return { index, message }
 }
 
-function describe({ language, about }: AudioTrack, index: number): string {
-  return `${index} (${language === undefined ? '' : `${language}, `}${about})`
+function describe({ language, about }: AudioTrack, index: number, unheard?: string): string {
+  const what = [language, about].filter((part) => part !== undefined).join(', ')
+  return `${index} (${what}${unheard === undefined ? '' : `: ${unheard}`})`
 }
 
 /** ISO 639-1 codes and the ISO 639-2 codes that containers want. */

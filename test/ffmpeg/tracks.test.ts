@@ -1,6 +1,14 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
+import { fileInput } from '../../src/ffmpeg/arguments.ts'
 import { type AudioTrack, FfmpegLog } from '../../src/ffmpeg/log.ts'
 import { chooseTrack } from '../../src/ffmpeg/tracks.ts'
+import { ffmpeg } from '../helpers/media.ts'
+import { stream, useWorkbench, warningsOf } from './workbench.ts'
+
+const bench = useWorkbench()
 
 /** The tracks of an input, by what FFmpeg says of them behind `Stream #0:`. */
 function tracksOf(...lines: string[]): readonly AudioTrack[] {
@@ -42,5 +50,50 @@ describe('a track whose language is no bare word', () => {
     for (const language of ['de', 'ger', 'deu', 'de-AT'])
       expect(chooseTrack(tracks, { audioTrack: language }, 'a.ts').index).toBe(1)
     expect(chooseTrack(tracks, { audioTrack: 'chi' }, 'a.ts').index).toBe(2)
+  })
+})
+
+describe('a track that cannot be heard', () => {
+  const undecodable = 'Audio: mpegh_3d_audio (mhm1 / 0x316D686D), 48000 Hz, mono, 12 kb/s (default)'
+  const silent = 'Audio: mp3 ([3][0][0][0] / 0x0003), 0 channels, fltp'
+  const aac = 'Audio: aac (LC) (mp4a / 0x6134706D), 48000 Hz, mono, fltp, 16 kb/s'
+
+  it('is not taken where another one can be', () => {
+    const tracks = tracksOf(`0(eng): ${undecodable}`, `1(eng): ${silent}`, `2(deu): ${aac}`, `3(eng): ${aac}`)
+    const { index, message } = chooseTrack(tracks, anyone, 'a.mov')
+    expect(index).toBe(2)
+    expect(message).toContain('taken was 2 (deu, aac, 48000 Hz, mono, fltp), the first that can be heard')
+    expect(message).toContain('0 (eng, mpegh_3d_audio, 48000 Hz, mono: FFmpeg has no decoder for it)')
+    expect(message).toContain('1 (eng, mp3, 0 channels, fltp: FFmpeg finds no sound in it)')
+    expect(chooseTrack(tracks, { ...anyone, language: 'en' }, 'a.mov').index).toBe(3)
+    expect(chooseTrack(tracks, { audioTrack: 'en' }, 'a.mov').index).toBe(3)
+    expect(chooseTrack(tracks, { audioTrack: 0 }, 'a.mov').index).toBe(0)
+  })
+
+  it('is taken where there is no other, or none that is asked for', () => {
+    const tracks = tracksOf(`0(eng): ${silent}`, `1(deu): ${undecodable}`)
+    expect(chooseTrack(tracks, anyone, 'a.mov').index).toBe(1)
+    expect(chooseTrack([...tracks, ...tracksOf(`2: ${aac}`)], { audioTrack: 'eng' }, 'a.mov').index).toBe(0)
+  })
+
+  it('is one that television announces and does not send', async () => {
+    const [both, file] = ['both.ts', 'silent.ts'].map((name) => join(bench.directory, name)) as [string, string]
+    const tones = [300, 1000].flatMap((hz) => ['-f', 'lavfi', '-i', `sine=${hz}:r=48000:d=2`])
+    await ffmpeg(...tones, '-map', '0', '-map', '1', '-c:a', 'mp2', both)
+    const bytes = await readFile(both)
+    const packets = Array.from({ length: bytes.length / 188 }, (_, at) => bytes.subarray(188 * at, 188 * at + 188))
+    await writeFile(file, Buffer.concat(packets.filter((packet) => (packet.readUInt16BE(1) & 0x1fff) !== 0x100)))
+
+    const source = stream({ input: fileInput(file), audioTrack: undefined })
+    const warnings = warningsOf(source)
+    const wav = await buffer(source)
+    expect(Math.abs((wav.length - 44) / 2 - 96_000)).toBeLessThan(2400)
+    expect(warnings).toMatchObject([
+      { code: 'SEVERAL_AUDIO_TRACKS', message: expect.stringContaining('FFmpeg finds no sound in it') },
+    ])
+    await expect(buffer(stream({ input: fileInput(file) }))).rejects.toMatchObject({
+      code: 'NO_AUDIO',
+      message: expect.stringContaining('audio track 0 of the input (mp3, 0 channels, fltp) cannot be heard'),
+    })
   })
 })
