@@ -137,6 +137,35 @@ function isAfterAudio(bytes: Buffer, room = 0): boolean {
   return bytes.length >= 8 && /^[\x20-\x7e]{4}$/.test(id) && bytes.readUInt32LE(4) + 8 <= room
 }
 
+/** Bytes by which {@link chunkBehind} tells. */
+export const chunkHeadBytes = afterAudioBytes + 1
+
+/** A chunk of a WAV. */
+interface Chunk {
+  id: string
+  /** Bytes of its content. */
+  size: number
+  /** Bytes before its content: its head, and what fills up the chunk before it. */
+  before: number
+}
+
+/**
+ * The chunk that begins in `bytes`, behind one whose length `isOdd`, or not; an unknown name must fit into the `room` that the file
+ * has by its header. `undefined` where none does.
+ */
+export function chunkBehind(bytes: Buffer, isOdd: boolean, room: number): Chunk | undefined {
+  // Not all writers fill up what is odd.
+  for (const at of isOdd ? [0, 1] : [0]) {
+    if (at + afterAudioBytes > bytes.length) break
+    const id = bytes.toString('latin1', at, at + 4)
+    const size = bytes.readUInt32LE(at + 4)
+    const before = at + afterAudioBytes
+    const isKnown = id === 'data' || chunksAfter.has(id)
+    if (isKnown || (/^[\x20-\x7e]{4}$/.test(id) && before + size <= room)) return { id, size, before }
+  }
+  return undefined
+}
+
 /** How a chunk or a file begins: its name, and what stands eight bytes behind that. */
 interface Mark {
   id: string
@@ -331,7 +360,10 @@ class WavSamples {
   readonly #declared: number | undefined
   /** Bytes of the file after its samples, by the header. */
   #room: number
+  /** Whether the chunk before has an odd number of bytes, so that one more may fill it up. */
   #isOdd: boolean
+  /** Behind the samples: bytes before the next chunk; without end where none is known. */
+  #skip = 0
   /** Chunks of samples behind the first. */
   #furtherChunks = 0
   /** Where no samples are declared at all, zeros are the first of them. */
@@ -361,7 +393,7 @@ class WavSamples {
 
   push(bytes: Buffer): Buffer {
     if (this.#state === 'joined') return nothing
-    if (this.#state === 'after') return this.#untilWav(bytes)
+    if (this.#state === 'after') return this.#untilData(bytes)
     if (this.#state === 'beyond') return this.#untilEnd(bytes)
     return this.#state === 'declared' ? this.#untilDeclared(bytes) : this.#decide(bytes)
   }
@@ -421,11 +453,13 @@ class WavSamples {
     if (joined?.at === 0) return this.#join(bytes)
     const chunkAt = this.#chunkAt(bytes)
     if (chunkAt !== undefined && this.#beginData(bytes.subarray(chunkAt), chunkAt)) {
-      return this.#untilDeclared(bytes.subarray(chunkAt + afterAudioBytes))
+      return this.push(bytes.subarray(chunkAt + afterAudioBytes))
     }
     if (chunkAt !== undefined) {
-      this.#state = 'after'
-      return this.#untilWav(bytes)
+      this.#room -= this.#zeros + chunkAt
+      this.#zeros = 0
+      this.#isOdd = false
+      return this.#endData(bytes.subarray(chunkAt))
     }
     return this.#continue(bytes)
   }
@@ -449,12 +483,16 @@ class WavSamples {
     const size = bytes.readUInt32LE(4)
     if (size === 0) return false
     this.#furtherChunks += 1
+    this.exceedsHeader = true
+    if (isUnknown(size)) {
+      this.#state = 'beyond'
+      return true
+    }
     this.#room -= this.#zeros + before + afterAudioBytes + size
     this.#isOdd = size % 2 === 1
     this.#left = size
     this.#zeros = 0
     this.#state = 'declared'
-    this.exceedsHeader = true
     return true
   }
 
@@ -472,20 +510,45 @@ class WavSamples {
     const mark = findMark(bytes, endMarks)
     this.#held = mark === undefined || mark.sure ? nothing : bytes.subarray(mark.at)
     if (mark === undefined) return bytes
-    if (mark.sure) {
-      this.#state = 'after'
-      this.#untilWav(bytes.subarray(mark.at))
-    }
-    return bytes.subarray(0, mark.at)
+    const end = bytes.subarray(0, mark.at)
+    if (!mark.sure) return end
+    this.#isOdd = false
+    const further = this.#endData(bytes.subarray(mark.at))
+    return further.length === 0 ? end : Buffer.concat([end, further])
   }
 
-  /** Behind the samples nothing is heard, until another WAV begins. */
-  #untilWav(more: Buffer): Buffer {
+  #endData(bytes: Buffer): Buffer {
+    this.#state = 'after'
+    this.#skip = 0
+    return this.#untilData(bytes)
+  }
+
+  /** Behind the samples nothing is heard, until another chunk of them begins, or another WAV. */
+  #untilData(more: Buffer): Buffer {
     const bytes = this.#held.length === 0 ? more : Buffer.concat([this.#held, more])
     const mark = findMark(bytes, wavMarks)
+    const end = mark?.at ?? bytes.length
+    let at = 0
+    for (;;) {
+      const passed = Math.min(this.#skip, end - at)
+      at += passed
+      this.#skip -= passed
+      if (this.#skip > 0 || end - at < chunkHeadBytes) break
+      const chunk = chunkBehind(bytes.subarray(at, end), this.#isOdd, this.#room)
+      const before = (chunk?.before ?? 0) - afterAudioBytes
+      if (chunk?.id === 'data' && this.#beginData(bytes.subarray(at + before), before)) {
+        this.#held = nothing
+        return this.push(bytes.subarray(at + chunk.before))
+      }
+      const isLost = chunk === undefined || (chunk.id === 'data' && chunk.size > 0)
+      this.#skip = isLost ? Infinity : chunk.before + chunk.size
+      this.#isOdd = (chunk?.size ?? 0) % 2 === 1
+      this.#room -= chunk === undefined ? 0 : this.#skip
+    }
+    if (mark?.sure === true) return this.#join(bytes.subarray(mark.at))
     // What is held is copied: it would keep a large chunk in memory.
-    this.#held = mark === undefined || mark.sure ? nothing : Buffer.from(bytes.subarray(mark.at))
-    return mark?.sure === true ? this.#join(bytes.subarray(mark.at)) : nothing
+    this.#held = Buffer.from(bytes.subarray(at))
+    return nothing
   }
 }
 

@@ -1,4 +1,12 @@
-import { findWavData, maxWavHeaderBytes, sampleFormats, samplesExceedHeader } from '../audio/wav.ts'
+import {
+  chunkBehind,
+  chunkHeadBytes,
+  findWavData,
+  maxWavHeaderBytes,
+  sampleFormats,
+  samplesExceedHeader,
+  type WavLayout,
+} from '../audio/wav.ts'
 
 /** What a file or a stream says of itself in its bytes, before any process is started. */
 
@@ -60,10 +68,32 @@ export function wavExtent(readAt: ReadAt, size = Infinity): WavExtent | undefine
   const ends = [dataOffset + dataBytes, ...(fileBytes === undefined ? [] : [fileBytes])]
   const next = ends.flatMap((end) => [end, end + 1]).find((end) => end > 0 && isWav(readAt(end, 12)))
   if (next !== undefined) return { format, bytes: dataBytes, asSaid: false, next }
+  const further = furtherWavBytes(readAt, found, size)
+  if (further > 0) return { format, bytes: dataBytes + further, asSaid: false }
   const after = readAt(dataOffset + dataBytes, afterBytes)
   if (samplesExceedHeader(found, after)) return { format, bytes: there, asSaid: false }
   const isUnseen = after.length === 0 && Number.isFinite(there) && there - dataBytes > Math.min(mostAfter, dataBytes)
   return { format, bytes: isUnseen ? Number.NaN : dataBytes, asSaid: !isUnseen }
+}
+
+/** Bytes of samples in chunks behind the first. */
+function furtherWavBytes(
+  readAt: ReadAt,
+  { dataOffset, dataBytes = 0, fileBytes = 0 }: WavLayout,
+  size: number,
+): number {
+  let bytes = 0
+  let at = dataOffset + dataBytes
+  let isOdd = dataBytes % 2 === 1
+  for (let chunks = 0; chunks < mostElements && at < size; chunks++) {
+    const chunk = chunkBehind(readAt(at, chunkHeadBytes), isOdd, fileBytes - at)
+    if (chunk === undefined) break
+    at += chunk.before
+    if (chunk.id === 'data') bytes += Math.max(0, Math.min(chunk.size, size - at))
+    at += chunk.size
+    isOdd = chunk.size % 2 === 1
+  }
+  return bytes
 }
 
 function isWav(head: Buffer): boolean {

@@ -381,6 +381,46 @@ describe('WavReader', () => {
     )
   })
 
+  it('goes on behind chunks between the samples, however they are cut, and not in what is none', () => {
+    const between = fc.array(
+      fc.constantFrom(titles, chunk('cue ', Buffer.alloc(28, 1)), chunk('LIST', Buffer.alloc(31, 65))),
+      {
+        minLength: 1,
+        maxLength: 3,
+      },
+    )
+    fc.assert(
+      fc.property(
+        samples,
+        fc.array(fc.tuple(between, samples), { minLength: 1, maxLength: 3 }),
+        cuts,
+        (first, more, lengths) => {
+          const all = [
+            first,
+            Buffer.alloc(first.length % 2),
+            ...more.flatMap(([chunks, part]) => [...chunks, chunk('data', part)]),
+          ]
+          const rest = [titles, Buffer.from('rubbish with data\x09\0\0\0 in it')]
+          const size = all.reduce((sum, { length }) => sum + length, 36 + titles.length)
+          for (const outer of [size, 0xffff_ffff]) {
+            const { reader, audio } = read(Buffer.concat([withSizes(first.length, outer), ...all, ...rest]), lengths)
+            expect(audio.equals(Buffer.concat([first, ...more.map(([, part]) => part)]))).toBe(true)
+            expect(reader.missingBytes).toBe(0)
+            expect(wavSizeWarning(reader)).toMatchObject({ code: 'WAV_SIZE_WRONG', declared: first.length })
+          }
+        },
+      ),
+    )
+  })
+
+  it('goes on to the end in a last chunk of samples whose length is not known', () => {
+    const [audio, more] = [Buffer.alloc(20, 0x42), Buffer.alloc(3000, 0x43)]
+    const bytes = Buffer.concat([withSizes(20, 0xffff_ffff), audio, titles, data(0xffff_ffff), more])
+    const { reader, audio: got } = read(bytes, [100])
+    expect(got.equals(Buffer.concat([audio, more]))).toBe(true)
+    expect(reader.missingBytes).toBe(0)
+  })
+
   it('takes no more chunks of samples than can be, and none without any', () => {
     const one = chunk('data', Buffer.alloc(2, 0x42))
     const many = Array.from({ length: 100_000 }, () => one)

@@ -14,6 +14,7 @@ import {
   type ReadAt,
   readingMode,
   tagLength,
+  wavExtent,
 } from '../../src/ffmpeg/probe.ts'
 import { createMedia, ffmpeg, type Media } from '../helpers/media.ts'
 import { tones } from '../helpers/onsets.ts'
@@ -74,6 +75,24 @@ it('is that of what is there of a WAV whose header says too little, titles left 
   expect(mediaDuration(reading(stale), stale.length)).toBe(2000)
   // Where only the head can be had, as over HTTP, what stands behind is not known.
   expect(mediaDuration(reading(stale.subarray(0, 4096)), stale.length)).toBeUndefined()
+})
+
+it('counts what further chunks of a WAV have, behind others of any length, of which FFmpeg would hear the last alone', async () => {
+  const bytes = await readFile(media.wav)
+  const [start, length] = [bytes.indexOf('data') + 8, bytes.readUInt32LE(bytes.indexOf('data') + 4)]
+  const chunk = (id: string, content: Buffer): Buffer => {
+    const head = Buffer.from(`${id}....`)
+    head.writeUInt32LE(content.length, 4)
+    return Buffer.concat([head, content, Buffer.alloc(content.length % 2)])
+  }
+  const [first, second] = [bytes.subarray(start, start + 4000), bytes.subarray(start + 4000, start + length)]
+  for (const between of [chunk('LIST', Buffer.from('INFO')), chunk('id3 ', Buffer.alloc(100_001))]) {
+    const chunks = Buffer.concat([chunk('data', first), between, chunk('data', second)])
+    const file = Buffer.concat([bytes.subarray(0, start - 8), chunks])
+    file.writeUInt32LE(file.length - 8, 4)
+    expect(wavExtent(reading(file), file.length)).toMatchObject({ bytes: length, asSaid: false })
+    expect(mediaDuration(reading(file), file.length)).toBe(2000)
+  }
 })
 
 it.each(['mkv', 'webm'])('counts from the first cluster of a %s', async (kind) => {
