@@ -95,8 +95,9 @@ export class FlacEnd {
     }
     if (this.#info) {
       const { samples } = this.#info
-      for (const { end } of framesIn(bytes, this.#info))
-        if (end <= samples) this.#samples = Math.max(this.#samples, end)
+      // Noise may look like a frame of any number; one beyond the end by the head goes on where another ends.
+      for (const { start, end } of framesIn(bytes, this.#info))
+        if (end <= samples || start === this.#samples) this.#samples = Math.max(this.#samples, end)
     }
     this.#kept = Buffer.from(bytes.subarray(Math.max(0, bytes.length - headBytes)))
   }

@@ -86,6 +86,14 @@ describe('the end', () => {
     expect(lackOf(silence, [700], end)).toBeUndefined()
   })
 
+  it('is behind that which its head says, where frames go on: nothing is missing', () => {
+    for (const samples of [100_000, 50_000, 4608, 1]) {
+      const stale = Buffer.from(noise)
+      stale.writeUInt32BE(samples, 22)
+      expect(lackOf(stale)).toBeUndefined()
+    }
+  })
+
   it('is not known where the head does not say, nor of what is no FLAC', () => {
     const unknown = Buffer.from(noise.subarray(0, noise.length / 2))
     unknown.fill(0, 22, 26)
