@@ -3,6 +3,7 @@ import { announce } from '../stage.ts'
 import { takesBytes } from '../stream-helpers.ts'
 import { FfmpegDecoder, type FfmpegDecoderOptions } from './decoder.ts'
 import type { ElementsEnd } from './bytes/elements-end.ts'
+import type { EncryptionCheck } from './bytes/encryption.ts'
 import type { FlacEnd } from './bytes/flac.ts'
 import type { OggEnd } from './bytes/ogg-end.ts'
 import type { PartFinder } from './joined.ts'
@@ -20,6 +21,8 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
   #repair!: InputRepair
   #parts!: PartFinder
   #oggEnd!: typeof OggEnd
+  #encryption!: EncryptionCheck
+  #encryptedInput!: typeof import('./bytes/encryption.ts').encryptedInput
   readonly #inputName: string
   #ogg: OggEnd | undefined
   /** Where files end by what they say; none where the input has no end of its own. */
@@ -36,17 +39,21 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
   }
 
   protected override async load(): Promise<void> {
-    const [{ InputRepair: Repair }, { PartFinder: Parts }, { OggEnd: End }, elements, flac] = await Promise.all([
-      import('./repair.ts'),
-      import('./joined.ts'),
-      import('./bytes/ogg-end.ts'),
-      import('./bytes/elements-end.ts'),
-      import('./bytes/flac.ts'),
-      super.load(),
-    ])
+    const [{ InputRepair: Repair }, { PartFinder: Parts }, { OggEnd: End }, elements, flac, encryption] =
+      await Promise.all([
+        import('./repair.ts'),
+        import('./joined.ts'),
+        import('./bytes/ogg-end.ts'),
+        import('./bytes/elements-end.ts'),
+        import('./bytes/flac.ts'),
+        import('./bytes/encryption.ts'),
+        super.load(),
+      ])
     this.#repair = new Repair()
     this.#parts = new Parts()
     this.#oggEnd = End
+    this.#encryption = new encryption.EncryptionCheck()
+    this.#encryptedInput = encryption.encryptedInput
     if (!this.#isEndless) this.#ends = [new elements.ElementsEnd(), new flac.FlacEnd()]
   }
 
@@ -76,6 +83,10 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
         this.#warnOfCut()
         this.endPart(this.#parts.isChain, () => this.#writeParts(others, encoding, written))
       }
+    }
+    if (first !== undefined && this.#encryption.push(first)) {
+      this.destroy(this.#encryptedInput(this.#inputName))
+      return
     }
     if (this.#parts.isChain && first !== undefined) (this.#ogg ??= new this.#oggEnd()).push(first)
     if (first !== undefined) for (const end of this.#ends) end.push(first)

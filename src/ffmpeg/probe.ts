@@ -347,11 +347,19 @@ interface SoundTrack {
 /** `undefined` where these are too many boxes, or fragments, each of which has a time of its own. */
 function soundTracks(readAt: ReadAt, size: number): SoundTrack[] | undefined {
   const left = { boxes: mostBoxes }
-  const inside = (box: Box | undefined): Box[] => (box === undefined ? [] : boxes(readAt, box.from, box.to, left))
-  const find = (all: readonly Box[], type: string): Box | undefined => all.find((box) => box.type === type)
   const movie = boxes(readAt, 0, size, left)
   if (find(movie, 'moof') !== undefined) return undefined
-  const tracks = inside(find(movie, 'moov')).filter(({ type }) => type === 'trak')
+  return soundTracksOf(readAt, find(movie, 'moov'), left)
+}
+
+function find(all: readonly Box[], type: string): Box | undefined {
+  return all.find((box) => box.type === type)
+}
+
+/** The tracks of sound in the index of an MP4. */
+function soundTracksOf(readAt: ReadAt, index: Box | undefined, left: { boxes: number }): SoundTrack[] | undefined {
+  const inside = (box: Box | undefined): Box[] => (box === undefined ? [] : boxes(readAt, box.from, box.to, left))
+  const tracks = inside(index).filter(({ type }) => type === 'trak')
   const sounds = tracks.flatMap((track) => {
     const parts = inside(track)
     const media = inside(find(parts, 'mdia'))
@@ -362,6 +370,35 @@ function soundTracks(readAt: ReadAt, size: number): SoundTrack[] | undefined {
     return [{ times: find(table, 'stts'), samples: find(table, 'stsd'), edits }]
   })
   return left.boxes > 0 ? sounds : undefined
+}
+
+/** What stands for the name of a codec where packets are encrypted: by common encryption, by Apple's. */
+const encryptedSound = new Set(['enca', 'drms'])
+
+/** Whether all sound of an MP4 is encrypted, by what its index says; `false` also where that cannot be told by a few small reads. */
+export function isEncrypted(readAt: ReadAt, size: number): boolean {
+  if (!isMovieStart(readAt(0, boxHead))) return false
+  const index = find(boxes(readAt, 0, size, { boxes: mostElements }), 'moov')
+  const sounds = soundTracksOf(readAt, index, { boxes: mostBoxes }) ?? []
+  const isUnreadable = ({ samples }: SoundTrack): boolean => {
+    const description = samples === undefined ? Buffer.alloc(0) : readAt(samples.from, descriptionBytes)
+    if (!encryptedSound.has(description.toString('latin1', 12, 16))) return false
+    // What could be encrypted need not be.
+    const defaults = description.indexOf('tenc', 0, 'latin1')
+    return defaults < 0 || description[defaults + 10] !== 0
+  }
+  return sounds.length > 0 && sounds.every(isUnreadable)
+}
+
+/** Whether bytes begin as those of an MP4 or QuickTime file do. */
+export function isMovieStart(head: Buffer): boolean {
+  return firstBoxes.has(head.toString('latin1', 4, 8))
+}
+
+/** The box that bytes begin with, and how long it is, its head included; without end where it lasts to the end of the file. */
+export function firstBox(bytes: Buffer): { type: string; length: number } | undefined {
+  const [box] = boxes((offset, length) => bytes.subarray(offset, offset + length), 0, Infinity, { boxes: 1 })
+  return box && { type: box.type, length: box.to }
 }
 
 /** The longest table of the times of packets that is read, in bytes. */

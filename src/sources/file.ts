@@ -8,11 +8,13 @@ import type { TypedReadable } from '../events.ts'
 import { type FfmpegOptions, fileInput, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import { FfmpegByteDecoder } from '../ffmpeg/byte-decoder.ts'
 import { FfmpegDecoder, type FfmpegDecoderOptions } from '../ffmpeg/decoder.ts'
+import { encryptedInput } from '../ffmpeg/bytes/encryption.ts'
 import { frameKind, kindBytes } from '../ffmpeg/bytes/frames.ts'
 import { elementsEnd, filesIn, isOneOgg, isOneRecording, mayBeLonger, oggEnd } from '../ffmpeg/joined.ts'
 import {
   declaredLength,
   headLimit,
+  isEncrypted,
   isGapless,
   isStereo,
   mediaDuration,
@@ -234,7 +236,8 @@ function inspect(path: string, shown: string, passThrough: boolean): InputError 
   if (!stats.isFile()) return { whole: false, stats, readable: true, gapless: false, stereo: false, missing: 0 }
   if (stats.size === 0) return new InputError('NO_AUDIO', `${shown} is empty (0 bytes); check what wrote it`)
   try {
-    return { whole: true, stats, ...look(path, stats.size, passThrough) }
+    const found = look(path, stats.size, passThrough)
+    return found === 'encrypted' ? encryptedInput(shown) : { whole: true, stats, ...found }
   } catch (cause) {
     return explain(shown, cause)
   }
@@ -252,13 +255,14 @@ function explain(path: string, cause: unknown): InputError {
   )
 }
 
-function look(path: string, size: number, passThrough: boolean): Omit<FoundFile, 'whole' | 'stats'> {
+function look(path: string, size: number, passThrough: boolean): Omit<FoundFile, 'whole' | 'stats'> | 'encrypted' {
   const descriptor = openSync(path, 'r')
   const readAt = (offset: number, length: number): Buffer => {
     const bytes = Buffer.alloc(length)
     return bytes.subarray(0, readSync(descriptor, bytes, 0, length, offset))
   }
   try {
+    if (isEncrypted(readAt, size)) return 'encrypted'
     const found = lookAt(readAt, size, passThrough)
     // Of joined MP3s each may have other channels; of joined FLACs each is decoded by itself.
     const isKnown = found.readable || readAt(0, 4).toString('latin1') === 'fLaC'
