@@ -44,6 +44,8 @@ export interface WavExtent {
   format: Buffer
   /** Bytes of samples that are there; NaN where that cannot be told. */
   bytes: number
+  /** Bytes of a second, by the numbers of bytes and of samples that the header says; absent where it does not say both. */
+  rate?: number
   /** Whether the header says the same, and no other WAV was joined to it. */
   asSaid: boolean
   /** Where another one begins that was joined to it; absent where there is none. */
@@ -63,17 +65,27 @@ export function wavExtent(readAt: ReadAt, size = Infinity): WavExtent | undefine
   const format = found?.formatChunk
   if (found === undefined || format === undefined || format.length < 16) return undefined
   const { dataOffset, dataBytes, fileBytes } = found
+  const samples = factOf(readAt(0, dataOffset))
+  const rate = (format.readUInt32LE(4) * (dataBytes ?? 0)) / (samples ?? 0)
+  const about = { format, ...(rate > 0 && Number.isFinite(rate) && { rate }) }
   const there = size - dataOffset
-  if (dataBytes === undefined || dataBytes > there) return { format, bytes: there, asSaid: false }
+  if (dataBytes === undefined || dataBytes > there) return { ...about, bytes: there, asSaid: false }
   const ends = [dataOffset + dataBytes, ...(fileBytes === undefined ? [] : [fileBytes])]
   const next = ends.flatMap((end) => [end, end + 1]).find((end) => end > 0 && isWav(readAt(end, 12)))
-  if (next !== undefined) return { format, bytes: dataBytes, asSaid: false, next }
+  if (next !== undefined) return { ...about, bytes: dataBytes, asSaid: false, next }
   const further = furtherWavBytes(readAt, found, size)
-  if (further > 0) return { format, bytes: dataBytes + further, asSaid: false }
+  if (further > 0) return { ...about, bytes: dataBytes + further, asSaid: false }
   const after = readAt(dataOffset + dataBytes, afterBytes)
-  if (samplesExceedHeader(found, after)) return { format, bytes: there, asSaid: false }
+  if (samplesExceedHeader(found, after)) return { ...about, bytes: there, asSaid: false }
   const isUnseen = after.length === 0 && Number.isFinite(there) && there - dataBytes > Math.min(mostAfter, dataBytes)
-  return { format, bytes: isUnseen ? Number.NaN : dataBytes, asSaid: !isUnseen }
+  return { ...about, bytes: isUnseen ? Number.NaN : dataBytes, asSaid: !isUnseen }
+}
+
+/** The number of samples that the chunk `fact` of a header says. */
+function factOf(header: Buffer): number | undefined {
+  const at = header.indexOf('fact\x04\0\0\0', 0, 'latin1')
+  const samples = at < 0 || at + 12 > header.length ? 0 : header.readUInt32LE(at + 8)
+  return isUnknown(samples) ? undefined : samples
 }
 
 /** Bytes of samples in chunks behind the first. */
@@ -125,15 +137,19 @@ function wavSeconds(readAt: ReadAt, size: number): number | undefined {
   return undefined
 }
 
-function secondsOfWav({ format, bytes }: WavExtent): number {
+/** Kinds of MPEG audio and AC-3 in WAV, which say how many bytes a second has. */
+const ratedKinds = new Set([0x50, 0x55, 0x2000])
+
+function secondsOfWav({ format, bytes, rate }: WavExtent): number | undefined {
   const tag = format.readUInt16LE(0)
   const sampleRate = format.readUInt32LE(4)
   const blockBytes = format.readUInt16LE(12)
   if (sampleFormats.has(tag)) return bytes / (sampleRate * blockBytes)
-  // The rate of bytes that ADPCM and GSM have in their headers is what some encoder guessed.
+  // The rate of bytes that ADPCM and others have in their headers is what some encoder guessed.
   const blockSamples = [2, 17, 49].includes(tag) && format.length >= 20 ? format.readUInt16LE(18) : 0
   if (blockSamples > 0) return (Math.ceil(bytes / blockBytes) * blockSamples) / sampleRate
-  return bytes / format.readUInt32LE(8)
+  if (rate !== undefined) return bytes / rate
+  return ratedKinds.has(tag) ? bytes / format.readUInt32LE(8) : undefined
 }
 
 function flacSeconds(head: Buffer): number | undefined {

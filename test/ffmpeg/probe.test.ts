@@ -66,6 +66,18 @@ it.each(['adpcm_ima_wav', 'adpcm_ms', 'pcm_mulaw', 'pcm_alaw', 'pcm_s24le', 'pcm
   },
 )
 
+it.each(['adpcm_yamaha', 'g722', 'libmp3lame', 'aac'])(
+  'is that of %s in WAV by its number of samples, or unknown',
+  async (codec) => {
+    const path = join(media.directory, `${codec}.wav`)
+    await ffmpeg('-f', 'lavfi', '-i', 'sine=r=48000:d=7', '-c:a', codec, path)
+    const bytes = await readFile(path)
+    expect(Math.abs((mediaDuration(reading(bytes), bytes.length) ?? 0) - 7000)).toBeLessThanOrEqual(45)
+    bytes.write('JUNK', bytes.indexOf('fact'))
+    expect(mediaDuration(reading(bytes), bytes.length)).toBeUndefined()
+  },
+)
+
 it('is that of what is there of a WAV whose header says too little, titles left out where it is right', async () => {
   const bytes = await readFile(media.wav)
   const titles = Buffer.from('LIST\x0e\0\0\0INFOISFT\x02\0\0\0ab', 'latin1')
