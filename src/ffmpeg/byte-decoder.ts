@@ -3,10 +3,11 @@ import { announce } from '../stage.ts'
 import { takesBytes } from '../stream-helpers.ts'
 import { FfmpegDecoder, type FfmpegDecoderOptions } from './decoder.ts'
 import type { ElementsEnd } from './bytes/elements-end.ts'
-import type { EncryptionCheck } from './bytes/encryption.ts'
 import type { FlacEnd } from './bytes/flac.ts'
+import type { MovieIndex } from './bytes/movie-index.ts'
 import type { OggEnd } from './bytes/ogg-end.ts'
 import type { PartFinder } from './joined.ts'
+import { encryptedInput } from './probe.ts'
 import type { InputRepair } from './repair.ts'
 
 /** What an {@link FfmpegByteDecoder} decodes. */
@@ -21,8 +22,7 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
   #repair!: InputRepair
   #parts!: PartFinder
   #oggEnd!: typeof OggEnd
-  #encryption!: EncryptionCheck
-  #encryptedInput!: typeof import('./bytes/encryption.ts').encryptedInput
+  #index!: MovieIndex
   readonly #inputName: string
   #ogg: OggEnd | undefined
   /** Where files end by what they say; none where the input has no end of its own. */
@@ -39,21 +39,19 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
   }
 
   protected override async load(): Promise<void> {
-    const [{ InputRepair: Repair }, { PartFinder: Parts }, { OggEnd: End }, elements, flac, encryption] =
-      await Promise.all([
-        import('./repair.ts'),
-        import('./joined.ts'),
-        import('./bytes/ogg-end.ts'),
-        import('./bytes/elements-end.ts'),
-        import('./bytes/flac.ts'),
-        import('./bytes/encryption.ts'),
-        super.load(),
-      ])
+    const [{ InputRepair: Repair }, { PartFinder: Parts }, { OggEnd: End }, elements, flac, index] = await Promise.all([
+      import('./repair.ts'),
+      import('./joined.ts'),
+      import('./bytes/ogg-end.ts'),
+      import('./bytes/elements-end.ts'),
+      import('./bytes/flac.ts'),
+      import('./bytes/movie-index.ts'),
+      super.load(),
+    ])
     this.#repair = new Repair()
     this.#parts = new Parts()
     this.#oggEnd = End
-    this.#encryption = new encryption.EncryptionCheck()
-    this.#encryptedInput = encryption.encryptedInput
+    this.#index = new index.MovieIndex()
     if (!this.#isEndless) this.#ends = [new elements.ElementsEnd(), new flac.FlacEnd()]
   }
 
@@ -84,10 +82,12 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
         this.endPart(this.#parts.isChain, () => this.#writeParts(others, encoding, written))
       }
     }
-    if (first !== undefined && this.#encryption.push(first)) {
-      this.destroy(this.#encryptedInput(this.#inputName))
+    if (first !== undefined) this.#index.push(first)
+    if (this.#index.isEncrypted) {
+      this.destroy(encryptedInput(this.#inputName))
       return
     }
+    this.silences = this.#index.silences
     if (this.#parts.isChain && first !== undefined) (this.#ogg ??= new this.#oggEnd()).push(first)
     if (first !== undefined) for (const end of this.#ends) end.push(first)
     if (first === undefined || first.length === 0) next()

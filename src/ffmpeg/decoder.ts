@@ -26,7 +26,7 @@ import type { AudioTrack, InputFacts, ProcessEnd } from './log.ts'
 import type { NutReader, NutRun } from './nut.ts'
 import type { OpusOutput } from './opus-output.ts'
 import type { Placer } from './placement.ts'
-import { declaredLength, headLimit, readingMode } from './probe.ts'
+import { declaredLength, headLimit, readingMode, type Silence } from './probe.ts'
 import type { FfmpegProcess } from './process.ts'
 import type { ClockCorrector } from './program/corrector.ts'
 import type { TrackWish } from './tracks.ts'
@@ -42,6 +42,8 @@ const MOST_UNHEARD = 20
 const MOST_DRIFT_MS = 20
 /** Silence behind a place that was sought, in s, from which on it may be that FFmpeg has gone past it. */
 const MOST_PAST_SEEK_S = 0.02
+/** Silence in the middle that is told as a gap, in ms. */
+const LEAST_GAP_MS = 1000
 /** The most that is taken from FFmpeg at once, in bytes. */
 const MOST_AT_ONCE_BYTES = 65_536
 
@@ -68,6 +70,8 @@ export interface FfmpegDecoderOptions extends TrackWish {
   isRecording?: boolean
   /** Whether the sound in them has no gaps. */
   isGapless?: boolean
+  /** Where its sound is to be silent, of each audio track. */
+  silences?: readonly (readonly Silence[])[] | undefined
   /** Of an input that comes as it is recorded: times that leap further than this allows are not believed. */
   limit?: SilenceLimit | undefined
   /** Whether mono Opus is handed on as it is, to a stage that takes it. */
@@ -107,6 +111,10 @@ export class FfmpegDecoder extends Duplex {
   #declared: number | undefined
   #received = 0
   #inputEnded = false
+  /** Where the sound of the file at hand is to be silent, of each audio track, in whose place FFmpeg plays what was before. */
+  protected silences: readonly (readonly Silence[])[]
+  /** Silences that have been told of. */
+  readonly #silencesTold = new Set<Silence>()
   /** Whether its input is ended before its end. */
   protected isCutShort = false
   /** Whether it was told to end before its input does. */
@@ -184,6 +192,7 @@ export class FfmpegDecoder extends Duplex {
     super(duplexOptions)
     announce(this)
     this.#options = options
+    this.silences = options.silences ?? []
     if (this.writable) {
       relayEvents(this)
       onUpstream(this, (upstream) => (this.#upstream ??= upstream))
@@ -653,11 +662,29 @@ export class FfmpegDecoder extends Duplex {
       const { limit } = this.#options
       limit?.silence((place.silence * 1000) / format.sampleRate)
       limit?.audio((count * 1000) / format.sampleRate)
+      this.#silence(at, samples, input)
       const rest = place.skip === 0 ? samples : samples.subarray(place.skip * block)
       if (this.#mixer !== undefined) audio.push(bytesOf(this.#mixer.process(samplesOf(rest))))
       else audio.push(this.#isMixed ? rest : Buffer.from(rest))
     }
     flush()
+  }
+
+  /** Takes the sound out where the file says that there is none. */
+  #silence(at: number, samples: Buffer, input: InputFacts): void {
+    const { sampleRate, channels } = this.#nut.format!
+    if (!this.#isOne) return
+    for (const silence of this.silences[this.#track] ?? []) {
+      const [from, to] = [silence.start, silence.end].map(
+        (seconds) => (Math.round((seconds + timeOffset) * sampleRate) - at) * 2 * channels,
+      ) as [number, number]
+      if (from >= samples.length || to <= 0) continue
+      samples.fill(0, Math.max(0, from), to > samples.length ? undefined : to)
+      const [start, end] = [silence.start, silence.end].map((seconds) => Math.round((seconds - input.start) * 1000))
+      if (end! - start! < LEAST_GAP_MS || this.#silencesTold.has(silence)) continue
+      this.#silencesTold.add(silence)
+      this.emit('gap', { start, end, missing: end! - start! })
+    }
   }
 
   /** How many of so many bytes that come next have gone into the queue before; the rest counts as being there now. */

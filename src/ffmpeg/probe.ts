@@ -7,6 +7,7 @@ import {
   samplesExceedHeader,
   type WavLayout,
 } from '../audio/wav.ts'
+import { InputError } from '../errors.ts'
 
 /** What a file or a stream says of itself in its bytes, before any process is started. */
 
@@ -165,6 +166,14 @@ function mp4Seconds(readAt: ReadAt, size: number): number | undefined {
   if (movie === undefined) return undefined
   const header = readAt(movie.from, 40)
   return header.length === 40 && header.toString('latin1', 4, 8) === 'mvhd' ? mvhdSeconds(header) : undefined
+}
+
+/** The unit in which the index of an MP4 says when its parts are played, of a second. */
+function movieTimescale(readAt: ReadAt, size: number): number | undefined {
+  const movie = find(boxes(readAt, 0, size, { boxes: mostElements }), 'moov')
+  const header = movie && readAt(movie.from, 40)
+  if (header?.length !== 40 || header.toString('latin1', 4, 8) !== 'mvhd') return undefined
+  return header.readUInt32BE(header.readUInt8(8) === 1 ? 28 : 20)
 }
 
 function mvhdSeconds(box: Buffer): number {
@@ -357,6 +366,7 @@ interface SoundTrack {
   times: Box | undefined
   /** What they are. */
   samples: Box | undefined
+  /** Which part of them is played when. */
   edits: Box | undefined
 }
 
@@ -406,6 +416,12 @@ export function isEncrypted(readAt: ReadAt, size: number): boolean {
   return sounds.length > 0 && sounds.every(isUnreadable)
 }
 
+/** FFmpeg takes encrypted sound for damaged, or decodes noise. */
+export function encryptedInput(input: string): InputError {
+  const message = `${input} is encrypted, as is what has copy protection; give a copy that is not`
+  return new InputError('INPUT_UNREADABLE', message)
+}
+
 /** Whether bytes begin as those of an MP4 or QuickTime file do. */
 export function isMovieStart(head: Buffer): boolean {
   return firstBoxes.has(head.toString('latin1', 4, 8))
@@ -415,6 +431,50 @@ export function isMovieStart(head: Buffer): boolean {
 export function firstBox(bytes: Buffer): { type: string; length: number } | undefined {
   const [box] = boxes((offset, length) => bytes.subarray(offset, offset + length), 0, Infinity, { boxes: 1 })
   return box && { type: box.type, length: box.to }
+}
+
+/** A stretch of time, in seconds by the clock of the file. */
+export interface Silence {
+  start: number
+  end: number
+}
+
+/** The longest list of edits that is read, in bytes. */
+const mostEditBytes = 65_536
+
+/**
+ * Where the sound of an MP4 is to be silent in its middle, of each of its tracks: an edit with nothing in it. FFmpeg knows those before
+ * all others alone, and plays the beginning of the track in the place of later ones.
+ */
+export function silencesOf(readAt: ReadAt, size: number): Silence[][] {
+  if (!isMovieStart(readAt(0, boxHead))) return []
+  const timescale = movieTimescale(readAt, size) ?? 0
+  if (timescale === 0) return []
+  return (soundTracks(readAt, size) ?? []).map(({ edits }) =>
+    edits === undefined
+      ? []
+      : silencesIn(readAt(edits.from, Math.min(edits.to - edits.from, mostEditBytes)), timescale),
+  )
+}
+
+/** Of the content of a list of edits (ISO/IEC 14496-12, section 8.6.6). */
+function silencesIn(list: Buffer, timescale: number): Silence[] {
+  const silences: Silence[] = []
+  if (list.length < 8) return silences
+  const isLong = list[0] === 1
+  const entryBytes = isLong ? 20 : 12
+  const entries = Math.min(list.readUInt32BE(4), Math.floor((list.length - 8) / entryBytes))
+  let time = 0
+  let hasBegun = false
+  for (let entry = 0; entry < entries; entry++) {
+    const at = 8 + entryBytes * entry
+    const start = time / timescale
+    time += isLong ? Number(list.readBigUInt64BE(at)) : list.readUInt32BE(at)
+    const isEmpty = isLong ? list.readBigInt64BE(at + 8) === -1n : list.readInt32BE(at + 4) === -1
+    if (isEmpty && hasBegun) silences.push({ start, end: time / timescale })
+    hasBegun ||= !isEmpty
+  }
+  return silences
 }
 
 /** The longest table of the times of packets that is read, in bytes. */

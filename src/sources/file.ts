@@ -8,11 +8,11 @@ import type { TypedReadable } from '../events.ts'
 import { type FfmpegOptions, fileInput, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import { FfmpegByteDecoder } from '../ffmpeg/byte-decoder.ts'
 import { FfmpegDecoder, type FfmpegDecoderOptions } from '../ffmpeg/decoder.ts'
-import { encryptedInput } from '../ffmpeg/bytes/encryption.ts'
 import { frameKind, kindBytes } from '../ffmpeg/bytes/frames.ts'
 import { elementsEnd, filesIn, isOneOgg, isOneRecording, mayBeLonger, oggEnd } from '../ffmpeg/joined.ts'
 import {
   declaredLength,
+  encryptedInput,
   headLimit,
   isEncrypted,
   isGapless,
@@ -20,6 +20,7 @@ import {
   mediaDuration,
   mp3Extent,
   type ReadAt,
+  silencesOf,
   tagHeadBytes,
   tagLength,
   wavExtent,
@@ -214,6 +215,8 @@ interface FoundFile {
   gapless: boolean
   /** Whether it has two channels. */
   stereo: boolean
+  /** Where its sound is to be silent, of each track. */
+  silences?: FfmpegDecoderOptions['silences']
   /** Bytes it lacks, by its own header. */
   missing: number
   /** Length in ms, where it says. */
@@ -285,7 +288,7 @@ export function lookAt(
   const declared = declaredLength(head) ?? elementsEnd(readAt, size) ?? (passThrough ? oggEnd(readAt, size) : undefined)
   const missing = isWav ? 0 : (declared ?? 0) - size
   const readable = isWav || (isReadable(readAt, size, passThrough) && !clockMayLeap(head))
-  return { readable, missing, duration: durationOf(readAt, size) }
+  return { readable, missing, duration: durationOf(readAt, size), silences: silencesOf(readAt, size) }
 }
 
 /** The length in ms; whether there is more is only looked for where something is said of it. */

@@ -171,6 +171,7 @@ export class HttpOpening {
       input,
       inputName: shownUrl(url),
       missing: found.missing,
+      silences: found.silences,
       audioTrack,
       language,
       ffmpegPath,

@@ -1,18 +1,15 @@
-import { InputError } from '../../errors.ts'
-import { firstBox, isEncrypted, isMovieStart } from '../probe.ts'
+import { firstBox, isEncrypted, isMovieStart, type ReadAt, type Silence, silencesOf } from '../probe.ts'
 
 /** The longest index of an MP4 that is kept, in bytes: what its tracks are comes before their tables. */
 const mostIndexBytes = 1_048_576
 const boxHeadBytes = 16
 
-/** FFmpeg takes encrypted sound for damaged, or decodes noise. */
-export function encryptedInput(input: string): InputError {
-  const message = `${input} is encrypted, as is what has copy protection; give a copy that is not`
-  return new InputError('INPUT_UNREADABLE', message)
-}
-
-/** Finds out whether the sound of an MP4, whose bytes come in any pieces, is encrypted. */
-export class EncryptionCheck {
+/** Finds the index of an MP4, whose bytes come in any pieces, and what it says of the sound. */
+export class MovieIndex {
+  /** Whether all of it is encrypted. */
+  isEncrypted = false
+  /** Where there is to be none, of each track. */
+  silences: readonly (readonly Silence[])[] = []
   #pieces: Buffer[] = []
   #length = 0
   /** So many bytes must have come to tell more. */
@@ -22,14 +19,13 @@ export class EncryptionCheck {
   #isFirst = true
   #isDone = false
 
-  /** Whether it is known to be encrypted, which is said once. */
-  push(chunk: Buffer): boolean {
-    if (this.#isDone) return false
+  push(chunk: Buffer): void {
+    if (this.#isDone) return
     const piece = chunk.subarray(Math.min(this.#skip, chunk.length))
     this.#skip -= chunk.length - piece.length
     this.#pieces.push(piece)
     this.#length += piece.length
-    if (this.#length < this.#needed) return false
+    if (this.#length < this.#needed) return
     let bytes = Buffer.concat(this.#pieces)
     for (this.#needed = boxHeadBytes; bytes.length >= this.#needed; this.#isFirst = false) {
       const box = this.#isFirst && !isMovieStart(bytes) ? undefined : firstBox(bytes)
@@ -43,6 +39,9 @@ export class EncryptionCheck {
     }
     this.#pieces = this.#isDone ? [] : [bytes]
     this.#length = bytes.length
-    return this.#isDone && isEncrypted((offset, length) => bytes.subarray(offset, offset + length), bytes.length)
+    if (!this.#isDone) return
+    const readAt: ReadAt = (offset, length) => bytes.subarray(offset, offset + length)
+    this.isEncrypted = isEncrypted(readAt, bytes.length)
+    this.silences = silencesOf(readAt, bytes.length)
   }
 }
