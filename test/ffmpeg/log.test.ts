@@ -52,6 +52,15 @@ describe('FfmpegLog', () => {
     expect(logOf(`${damaged}\n${second}\n`).troubles).toEqual([damaged, second])
   })
 
+  it('takes what FFmpeg says at the end of each GXF for no trouble, and what it says of damage', () => {
+    const end = '[error] pipe:0: Operation not permitted'
+    const newer = '[in#0/gxf] [error] Error during demuxing: Operation not permitted'
+    const damage = '[gxf] [error] sync lost'
+    const of = (container: string): string => `[info] Input #0, ${container}, from 'pipe:0':`
+    expect(logOf([of('gxf'), damage, end, newer, ''].join('\n')).troubles).toEqual([damage])
+    expect(logOf([of('mxf'), end, ''].join('\n')).troubles).toEqual([end])
+  })
+
   it('puts lines together however they were cut', () => {
     const text = '[mp3 @ 0x55d5] [error] Header missing\r\n[warning] harmless\n\n[error] last one'
     fc.assert(
