@@ -266,7 +266,6 @@ export class HttpBody extends Readable {
       this.destroy(error as Error)
       return
     }
-    this.#attempt = 0
     this.#pieces += 1
     this.#watchdog?.refresh()
     const skipped = Math.min(this.#skip, chunk.length)
@@ -274,6 +273,8 @@ export class HttpBody extends Readable {
     const room = this.#total === undefined ? Infinity : this.#total - this.#received
     const bytes = chunk.subarray(skipped, skipped + Math.min(room, chunk.length))
     if (bytes.length === 0) return
+    // Only what had not come before is progress: what always breaks off at the same place is not asked for for ever.
+    this.#attempt = 0
     this.#received += bytes.length
     this.#hungry = this.push(bytes)
     if (this.#head.length < HEAD_BYTES) {

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import { once } from 'node:events'
+import { buffer } from 'node:stream/consumers'
 import { expect, it } from 'vitest'
 import { HttpBody } from '../../../src/sources/http/body.ts'
 import { HttpClient } from '../../../src/sources/http/client.ts'
@@ -18,6 +19,33 @@ it('asks for nothing by a client that has been closed', async () => {
     const body = new HttpBody({ url, client, settings, retries: 5 })
     await expect(body.open()).rejects.toMatchObject({ name: 'AbortError' })
     expect(requests).toBe(0)
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+})
+
+it('gives up where the server knows no ranges and breaks off at the same place every time', async () => {
+  let requests = 0
+  const server = createServer((_request, response) => {
+    requests += 1
+    response.writeHead(200, { 'content-length': 5000, etag: '"one"' })
+    // Who asks too often is given all of it.
+    if (requests > 20) response.end(Buffer.alloc(5000))
+    else response.write(Buffer.alloc(3000), () => response.destroy())
+  }).listen(0, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    const url = new URL(`http://127.0.0.1:${port}/`)
+    const settings = resolveHttpOptions({ retryDelay: 1, maxRetryDelay: 1 })
+    const client = new HttpClient(url, settings)
+    const attempts: number[] = []
+    const onReconnecting = ({ attempt }: { attempt: number }): void => void attempts.push(attempt)
+    const body = new HttpBody({ url, client, settings, retries: 3, onReconnecting })
+    await expect(buffer(body)).rejects.toMatchObject({ code: 'INPUT_TRUNCATED' })
+    expect(attempts).toEqual([1, 2, 3])
+    client.close()
   } finally {
     server.closeAllConnections()
     server.close()
