@@ -77,9 +77,13 @@ export class CompressedInput {
     return bytes
   }
 
-  /** Gives bytes that were accepted to FFmpeg; hands on to `taker` what has come out meanwhile. */
-  async write(bytes: Buffer, taker: SampleTaker): Promise<void> {
-    this.#givenMs = this.#counter.ms
+  /**
+   * Gives bytes that were accepted to FFmpeg; hands on to `taker` what has come out meanwhile.
+   *
+   * @param until - {@link receivedMs} when they had been accepted: more may have been since, of which FFmpeg knows nothing.
+   */
+  async write(bytes: Buffer, until: number, taker: SampleTaker): Promise<void> {
+    this.#givenMs = until
     this.#process ??= this.#start()
     let taken = false
     this.#process.write(bytes, () => {

@@ -222,7 +222,8 @@ export class Session implements ServerSession {
     const before = input.receivedMs
     if (input instanceof CompressedInput) {
       const bytes = input.accept(data, performance.now())
-      return this.#enqueue(input.receivedMs - before, (engine) => input.write(bytes, engine))
+      const until = input.receivedMs
+      return this.#enqueue(until - before, (engine) => input.write(bytes, until, engine))
     }
     const samples = input.push(data, performance.now())
     this.#enqueue(input.receivedMs - before, (engine) => engine.write(samples))

@@ -151,12 +151,47 @@ describe('a command between two pieces of audio', () => {
     let samples = 0
     const taker = { write: (more: Int16Array) => void (samples += more.length) }
     for (let at = 0; at < bytes.length; at += 4000) {
-      await input.write(input.accept(bytes.subarray(at, at + 4000), 0), taker)
+      const piece = input.accept(bytes.subarray(at, at + 4000), 0)
+      await input.write(piece, input.receivedMs, taker)
       await input.catchUp(taker)
       expect(samples / 16).toBeGreaterThanOrEqual(input.receivedMs - 150)
     }
     await input.finish(taker)
     await input.destroy()
+  })
+
+  it.each([
+    ['aac', aac],
+    ['ogg_opus', opus],
+  ] as const)('does not wait for what has come behind it: %s', async (encoding, how) => {
+    const bytes = await encoded(...how)
+    // As above.
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    const input = new CompressedInput(encoding, 16_000, Infinity, () => {})
+    let samples = 0
+    const taker = { write: (more: Int16Array) => void (samples += more.length) }
+    const first = input.accept(bytes.subarray(0, 20_000), 0)
+    const until = input.receivedMs
+    const second = input.accept(bytes.subarray(20_000), 0)
+    expect(input.receivedMs).toBeGreaterThan(until + 150)
+    await input.write(first, until, taker)
+    await input.catchUp(taker)
+    expect(samples / 16).toBeGreaterThanOrEqual(until - 150)
+    await input.write(second, input.receivedMs, taker)
+    await input.finish(taker)
+    await input.destroy()
+  })
+
+  it('keeps a session waiting for nothing where all of the audio has come together', async () => {
+    const client = await connect({ encoding: 'opus' })
+    const packets = packetsOf(await encoded(...opus))
+    // As above.
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    for (const packet of packets.slice(0, 100)) client.socket.send(packet)
+    client.send({ type: 'ForceEndpoint' })
+    for (const packet of packets.slice(100)) client.socket.send(packet)
+    expect((await client.terminate()).code).toBe(1000)
+    expect(heard(client).at(-1)?.text).toBe(toneText(words.at(-1)!.word))
   })
 })
 
