@@ -11,7 +11,7 @@ export interface Admission {
   maxSessionMs?: number
 }
 
-/** What a connection shows: the `Authorization` header and the `token` of the query. */
+/** What a connection shows: the `Authorization` header, with a key or a token, and the `token` of the query. */
 export interface Credentials {
   authorization: string | undefined
   token: string | undefined
@@ -40,13 +40,21 @@ export class Authenticator {
     this.#mayUse = keyCheck(options.apiKeys)
   }
 
-  /** Lets a socket in, or throws a {@link Refusal} (1008). The header takes the raw key: no `Bearer`. */
-  async admit(credentials: Credentials): Promise<Admission> {
-    if (!credentials.authorization && credentials.token) return this.#admitToken(credentials.token)
-    const admission = { account: this.#accountOf(credentials.authorization) }
+  /**
+   * Lets a socket in, or throws a {@link Refusal} (1008). The header takes the raw key, no `Bearer`, or a token, which the
+   * official Python SDK sends there.
+   */
+  async admit({ authorization, token }: Credentials): Promise<Admission> {
+    const shown = authorization || token
+    if (shown !== undefined && this.#isToken(shown)) return this.#admitToken(shown)
+    if (!authorization && token) {
+      if (this.#required) throw unauthorized('Invalid API key')
+      return { account: '' }
+    }
+    const admission = { account: this.#accountOf(authorization) }
     if (!this.#required) return admission
-    if (!credentials.authorization) throw unauthorized('Missing Authorization header')
-    if (!(await this.#ask(credentials.authorization))) throw unauthorized('Invalid API key')
+    if (!authorization) throw unauthorized('Missing Authorization header')
+    if (!(await this.#ask(authorization))) throw unauthorized('Invalid API key')
     return admission
   }
 
@@ -70,12 +78,15 @@ export class Authenticator {
     return `${body}.${this.#sign(body)}`
   }
 
+  /** Whether this server has issued it, however long ago. */
+  #isToken(text: string): boolean {
+    const [body = '', signature = ''] = text.split('.')
+    return isSame(signature, this.#sign(body))
+  }
+
+  /** @param token - one that {@link issue} has given. */
   #admitToken(token: string): Admission {
-    const [body = '', signature = ''] = token.split('.')
-    if (!isSame(signature, this.#sign(body))) {
-      if (!this.#required) return { account: '' }
-      throw unauthorized('Invalid API key')
-    }
+    const [body = ''] = token.split('.')
     const claims: TokenClaims = JSON.parse(Buffer.from(body, 'base64url').toString())
     if (claims.until <= Date.now()) throw unauthorized('Signature has expired')
     return { account: claims.account, ...(claims.max !== undefined && { maxSessionMs: claims.max * 1000 }) }

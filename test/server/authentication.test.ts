@@ -51,6 +51,34 @@ describe('tokens', () => {
     expect((await authenticator.admit({ authorization: 'other', token: undefined })).account).not.toBe(byKey.account)
   })
 
+  it.each(['authorization', 'token'] as const)('hold for as long and as far in either place: %s', async (place) => {
+    const nothing = { authorization: undefined, token: undefined }
+    for (const authenticator of [
+      keyed(),
+      ...[true, false].map((authentication) => new Authenticator({ authentication })),
+    ]) {
+      const token = authenticator.issue(60, 120, 'right')
+      const { account } = await authenticator.admit({ authorization: 'right', token: undefined })
+      expect(await authenticator.admit({ ...nothing, [place]: token })).toEqual({ account, maxSessionMs: 120_000 })
+      vi.advanceTimersByTime(60_000)
+      await expect(authenticator.admit({ ...nothing, [place]: token })).rejects.toMatchObject({
+        message: 'Unauthorized Connection: Signature has expired',
+      })
+    }
+  })
+
+  it('of another server are judged as keys in the header', async () => {
+    const authorization = keyed().issue(60, 60)
+    await expect(keyed().admit({ authorization, token: undefined })).rejects.toMatchObject({
+      message: 'Unauthorized Connection: Invalid API key',
+    })
+    const asked = vi.fn<(key: string) => boolean>(() => true)
+    const authenticator = new Authenticator({ authentication: true, apiKeys: asked })
+    await authenticator.admit({ authorization, token: undefined })
+    await authenticator.admit({ authorization: authenticator.issue(60, 60), token: undefined })
+    expect(asked.mock.calls).toEqual([[authorization]])
+  })
+
   it('do not hold the key', () => {
     const token = keyed().issue(60, 60, 'right')
     expect(Buffer.from(token, 'base64url').toString()).not.toContain('right')
