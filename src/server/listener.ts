@@ -71,8 +71,12 @@ export class Listener {
         this.#server.listen(port, host, resolve)
       })
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause)
-      throw new ConfigurationError('INVALID_OPTION', `cannot listen on ${host}, port ${port}: ${reason}`, { cause })
+      const { message, code } = cause as NodeJS.ErrnoException
+      const option = code === 'EADDRINUSE' || code === 'EACCES' ? 'port' : 'host'
+      throw new ConfigurationError('INVALID_OPTION', `cannot listen on ${host}, port ${port}: ${message}`, {
+        option,
+        cause,
+      })
     }
     this.#server.removeAllListeners('error').on('error', () => {})
     const address = this.#server.address()

@@ -279,6 +279,7 @@ describe('addresses', () => {
     const running = await start()
     await expect(serve({ engine: scriptedEngine([]), port: running.port })).rejects.toMatchObject({
       code: 'INVALID_OPTION',
+      option: 'port',
       message: expect.stringContaining(`cannot listen on 127.0.0.1, port ${running.port}: `),
     })
   })

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { embeddedEngine, holdModels } from '../../engine/embedded.ts'
@@ -124,12 +124,15 @@ export async function runServe(args: readonly string[], output: ServeOutput): Pr
   )
   const { module, local, selfSigned: certificate, server: address } = command
   const engine = module === undefined ? embeddedEngine(local) : await orAbort(load(module), abort)
-  const tls = certificate === undefined ? command.tls : await selfSigned(certificate, address.host)
+  if (certificate !== undefined) checkWritable(certificate)
+  const tls = certificate === undefined ? command.tls : await selfSigned(address.host)
   // Loaded before the first client comes, so that its first words are not late; what is missing is known at once.
   const models = module === undefined ? await orAbort(holdModels(local), abort) : undefined
   try {
     if (stop.aborted) return EXIT.complete
     await using server = await serve({ ...command.server, engine, ...(tls && { tls }) })
+    // Not before it serves: the file may be what clients of a server that has the port trust.
+    if (certificate !== undefined && tls !== undefined) writeCertificate(certificate, tls)
     log.follow(server)
     const { url, tokenUrl, metricsUrl } = server
     log.say(
@@ -250,8 +253,30 @@ async function load(file: string): Promise<Engine> {
   throw wrong(`--engine ${file} must have an Engine as its default export`)
 }
 
-/** A certificate for `host` and for the names of this machine to itself; its public half goes into `file`. */
-async function selfSigned(file: string, host: string): Promise<TlsOptions> {
+/** Throws where `file` can be seen to take nothing, before anything is begun for it. */
+function checkWritable(file: string): void {
+  try {
+    accessSync(existsSync(file) ? file : path.dirname(file), constants.W_OK)
+  } catch (error) {
+    throw unwritable(error)
+  }
+}
+
+/** Writes the public half of a certificate. */
+function writeCertificate(file: string, { cert }: TlsOptions): void {
+  try {
+    writeFileSync(file, cert)
+  } catch (error) {
+    throw unwritable(error)
+  }
+}
+
+function unwritable(error: unknown): ConfigurationError {
+  return wrong(`--self-signed cannot be written: ${(error as Error).message}`)
+}
+
+/** A certificate for `host` and for the names of this machine to itself. */
+async function selfSigned(host: string): Promise<TlsOptions> {
   let library: typeof import('selfsigned')
   try {
     library = await import('selfsigned')
@@ -274,11 +299,6 @@ async function selfSigned(file: string, host: string): Promise<TlsOptions> {
       { name: 'subjectAltName', altNames: names },
     ],
   })
-  try {
-    writeFileSync(file, cert)
-  } catch (error) {
-    throw wrong(`--self-signed cannot be written: ${(error as Error).message}`)
-  }
   return { key, cert }
 }
 

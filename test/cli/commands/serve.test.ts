@@ -129,6 +129,25 @@ describe('diarize-stream serve', () => {
     expect(status).toBe(200)
   })
 
+  it('leaves the certificate of a server that runs where it cannot take its place', async () => {
+    const file = path.join(directory(), 'certificate.pem')
+    const { url } = await start('--self-signed', file)
+    const certificate = readFileSync(file, 'utf8')
+    const { port } = new URL(url)
+    const second = await command('serve', '--engine', engineModule(), '--port', port, '--self-signed', file)
+    expect(second).toMatchObject({ code: 2, err: expect.stringContaining('cannot listen') })
+    expect(readFileSync(file, 'utf8')).toBe(certificate)
+  })
+
+  it.each([
+    ['a folder that is not there', path.join('no', 'such', 'certificate.pem')],
+    ['a folder', '.'],
+  ])('does not begin where its certificate would go to %s', async (_what, name) => {
+    const file = path.join(directory(), name)
+    const run = await command('serve', '--engine', engineModule(), '--port', '0', '--self-signed', file, '--json')
+    expect(run).toMatchObject({ code: 2, out: '', err: expect.stringContaining('--self-signed cannot be written') })
+  })
+
   it('does not begin where it cannot listen, or has no engine', async () => {
     const { url } = await start()
     const { port } = new URL(url)
