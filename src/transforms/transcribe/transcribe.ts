@@ -76,6 +76,8 @@ class TranscribeStream extends Duplex {
   #names: typeof import('./names.ts') | undefined
   readonly #stopNaming = new AbortController()
   #named: Promise<readonly Turn[]> | undefined
+  /** The transcript whose session was told of, and is not over. */
+  #announced: string | undefined
   #delivered = false
   #wanted: (() => void) | undefined
   readonly #diagnostics = new StreamDiagnostics(this)
@@ -180,6 +182,8 @@ class TranscribeStream extends Duplex {
     const isRead = error === null && this.#delivered && this.readableEnded
     this.#job?.stop()
     this.#stopNaming.abort()
+    // Its turns were not all read.
+    this.#endSession(error ?? new SessionError('CONNECTION_LOST', 'the session was closed by its owner'))
     try {
       await this.#named?.catch(() => {})
       if (!isRead || this.#options.deleteTranscript) await this.#job?.discard()
@@ -268,7 +272,7 @@ class TranscribeStream extends Duplex {
     const { audio_duration: seconds } = transcript
     const heardMs = typeof seconds === 'number' && seconds >= 0 ? Math.round(seconds * 1000) : audioMs
     if (heardMs < audioMs - LENGTH_TOLERANCE_MS) this.emit('gap', { start: heardMs, end: audioMs })
-    this.#diagnostics.sessionEnd({ sessionId: transcript.id })
+    this.#endSession()
     this.emit('termination', { audioMs: heardMs, sessionMs })
     this.#delivered = true
     this.push(null)
@@ -303,6 +307,7 @@ class TranscribeStream extends Duplex {
       startedAt: new Date().toISOString(),
       ...(streamStartedAt !== undefined && { streamStartedAt }),
     }
+    this.#announced = transcript.id
     this.#diagnostics.session(record)
     this.emit('session', record)
     const { warnings } = (transcript.metadata ?? {}) as { warnings?: unknown }
@@ -311,6 +316,12 @@ class TranscribeStream extends Duplex {
       if (typeof message !== 'string') continue
       this.emit('warning', { code: 'SERVER_WARNING', message: this.#api!.quoted(message) })
     }
+  }
+
+  #endSession(error?: Error): void {
+    const sessionId = this.#announced
+    this.#announced = undefined
+    if (sessionId !== undefined) this.#diagnostics.sessionEnd({ sessionId, error })
   }
 
   get #readMs(): number {

@@ -1,8 +1,11 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { describe, expect, it, vi } from 'vitest'
 import {
+  type DiagnosticsChannels,
   type Gap,
   jsonlSink,
   type ReconnectingRecord,
@@ -527,6 +530,37 @@ describe('an abort leaves nothing behind', () => {
     await vi.waitFor(() => expect(stage.closed).toBe(true))
     expect(server.transcripts).toHaveLength(2)
     expect(await left(server, before)).toEqual(nothing)
+  })
+
+  it('on the diagnostics channels either: a session that was told of has an end, once', async () => {
+    // More turns than are buffered.
+    const { source: many } = conversation({ duration: 60_000, turnWords: [1, 2] })
+    const told: unknown[] = []
+    const start = (): void => void told.push('start')
+    const end = (message: unknown): void => {
+      told.push((message as DiagnosticsChannels['diarize-stream:session:end']).error?.message ?? 'end')
+    }
+    subscribe('diarize-stream:session:start', start)
+    subscribe('diarize-stream:session:end', end)
+    try {
+      await using server = await prerecordedServer()
+      const options = { ...quick, url: server.url }
+      const failing = new Writable({
+        objectMode: true,
+        write: (_turn, _encoding, done) => done(new Error('the disk is full')),
+      })
+      await expect(run(many(), transcribe(options), failing)).rejects.toThrow('the disk is full')
+      const stage = many().pipe(transcribe(options))
+      await once(stage, 'readable')
+      stage.destroy()
+      await vi.waitFor(() => expect(stage.closed).toBe(true))
+      await run(many(), transcribe(options), collector().sink)
+      const closed = 'the session was closed by its owner'
+      expect(told).toEqual(['start', 'the disk is full', 'start', closed, 'start', 'end'])
+    } finally {
+      unsubscribe('diarize-stream:session:start', start)
+      unsubscribe('diarize-stream:session:end', end)
+    }
   })
 
   it('before anything has begun', async () => {
