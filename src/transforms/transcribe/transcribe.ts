@@ -247,14 +247,15 @@ class TranscribeStream extends Duplex {
   }
 
   async #deliver(transcript: TranscriptAnswer, sessionMs: number): Promise<void> {
-    const { turns: unnamed, speakers } = this.#turnsOf!(transcript, this.#options.speakerLabels ?? true)
-    if (unnamed.length === 0 && typeof transcript.text === 'string' && transcript.text.trim() !== '') {
+    const { turns: unnamed, speakers, lacking } = this.#turnsOf!(transcript, this.#options.speakerLabels ?? true)
+    if (unnamed.length === 0 && lacking !== undefined) {
       const message = `${this.#api!.url}: transcript ${transcript.id} has a text, but no words with times`
       throw new SessionError('SERVER_ERROR', message, { sessionId: transcript.id })
     }
     const turns = await (this.#named = this.#withNames(unnamed))
     if (this.destroyed) return
     this.#announce(transcript, speakers)
+    if (lacking !== undefined) this.#warnOfMissing(transcript, lacking)
     for (const turn of turns) {
       this.#diagnostics.turn(turn)
       if (!this.push(turn)) await new Promise<void>((resolve) => (this.#wanted = resolve))
@@ -316,6 +317,12 @@ class TranscribeStream extends Duplex {
       if (typeof message !== 'string') continue
       this.emit('warning', { code: 'SERVER_WARNING', message: this.#api!.quoted(message) })
     }
+  }
+
+  #warnOfMissing({ id: transcriptId }: TranscriptAnswer, lacking: number): void {
+    const share = `about ${Math.round(lacking * 100)} % of its text`
+    const message = `transcript ${transcriptId} has words with times for a part of its text only: ${share} is in no turn`
+    this.emit('warning', { code: 'WORDS_MISSING', message, transcriptId })
   }
 
   #endSession(error?: Error): void {

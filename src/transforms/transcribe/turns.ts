@@ -21,12 +21,16 @@ export interface TranscriptAnswer {
 const PAUSE_MS = 1000
 /** From here on a turn ends with its sentence, so that one who talks for an hour is not one turn. */
 const LONG_MS = 30_000
+/** So much of a text may lack in the words, as a share of its letters, before anybody is told. */
+const LACKING = 0.1
 const SENTENCE_END = /[.!?…。！？؟।]["'”’»)\]]*$/u
 
 /** The turns of a transcript, and the letters that the labels of its speakers have become. */
 export interface TranscriptTurns {
   turns: Turn[]
   speakers: Record<string, string>
+  /** How much of what the transcript says is in no turn, as a share of its letters; absent where that is little. */
+  lacking?: number
 }
 
 /**
@@ -45,7 +49,10 @@ export function turnsOf(transcript: TranscriptAnswer, withSpeakers: boolean): Tr
   const all = words(transcript.words)
   const inUtterances = spoken.reduce((sum, list) => sum + list.length, 0)
   const language = languageOf(transcript.language_code)
-  const turns = (inUtterances >= all.length ? spoken : [all])
+  const lists = inUtterances >= all.length ? spoken : [all]
+  // Where no word says when it was said, all would be at the beginning.
+  const placed = lists.some((list) => list.some(({ isTimed }) => isTimed)) ? lists : []
+  const turns = placed
     .flatMap((list) => cut(list))
     .toSorted((a, b) => a[0]!.start - b[0]!.start)
     .map((run, order): Turn => {
@@ -66,12 +73,25 @@ export function turnsOf(transcript: TranscriptAnswer, withSpeakers: boolean): Tr
         ...(language !== undefined && { language }),
       }
     })
-  return { turns, speakers: labels.mapping }
+  const said = Math.max(
+    letters(transcript.text),
+    objects(transcript.utterances).reduce((sum, { text }) => sum + letters(text), 0),
+    lists.flat().reduce((sum, { word }) => sum + letters(word.text), 0),
+  )
+  const lacking = 1 - turns.reduce((sum, turn) => sum + letters(turn.transcript), 0) / said
+  return { turns, speakers: labels.mapping, ...(lacking > LACKING && { lacking }) }
+}
+
+/** Letters and digits of a text: spaces and punctuation may be set otherwise in words than in the whole. */
+function letters(text: unknown): number {
+  return typeof text === 'string' ? [...text.matchAll(/[\p{L}\p{N}]/gu)].length : 0
 }
 
 interface SpokenWord {
   word: Word
   start: number
+  /** Whether its start was said. */
+  isTimed: boolean
   /** The service's name for who says it. */
   label: string | undefined
 }
@@ -101,18 +121,20 @@ function wordsOf(value: unknown, speaker: unknown): SpokenWord[] {
   return objects(value).flatMap((item) => {
     const { text, confidence } = item
     if (typeof text !== 'string' || text.trim() === '') return []
-    const start = milliseconds(item['start'], before)
-    const end = Math.max(start, milliseconds(item['end'], start))
+    const told = milliseconds(item['start'])
+    const start = told ?? before
+    const end = Math.max(start, milliseconds(item['end']) ?? start)
     before = end
     const isSure = typeof confidence === 'number' && confidence >= 0 && confidence <= 1
     const word: Word = { text: text.trim(), start, end, ...(isSure && { confidence }), final: true }
-    return [{ word, start, label: speakerLabel(item['speaker'] ?? speaker) }]
+    return [{ word, start, isTimed: told !== undefined, label: speakerLabel(item['speaker'] ?? speaker) }]
   })
 }
 
-function milliseconds(value: unknown, otherwise: number): number {
-  const isTime = typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER
-  return isTime ? Math.round(value) : otherwise
+function milliseconds(value: unknown): number | undefined {
+  const time = typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value
+  const isTime = typeof time === 'number' && time >= 0 && time <= Number.MAX_SAFE_INTEGER
+  return isTime ? Math.round(time) : undefined
 }
 
 function objects(value: unknown): Record<string, unknown>[] {

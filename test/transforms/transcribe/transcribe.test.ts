@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { describe, expect, it, vi } from 'vitest'
@@ -469,6 +470,53 @@ describe('errors are typed, and leave nothing behind', () => {
     const { error, remains } = await attempt({}, options)
     expect(error).toMatchObject({ code: 'TOKEN_FAILED', message: expect.stringContaining(message) })
     expect(remains).toEqual(nothing)
+  })
+})
+
+describe('a transcript whose words lack', () => {
+  const word = { text: 'Good', start: 100, end: 300, speaker: 'A' }
+
+  /** Transcribes the conversation with a server whose transcript this is. */
+  async function read(transcript: object) {
+    const answers: Record<string, object> = {
+      'POST /v2/upload': { upload_url: 'https://uploads.test/1' },
+      'POST /v2/transcript': { id: 'one', status: 'queued' },
+      'GET /v2/transcript/one': { id: 'one', status: 'completed', ...transcript },
+    }
+    const server = createServer((request, response) => {
+      request.resume().on('end', () => {
+        const answer = answers[`${request.method} ${request.url?.replace(/\?.*/, '')}`] ?? { transcripts: [] }
+        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+      })
+    }).listen(0, '127.0.0.1')
+    try {
+      await once(server, 'listening')
+      const { port } = server.address() as { port: number }
+      const stage = transcribe({ ...quick, url: `http://127.0.0.1:${port}` })
+      const warnings: Warning[] = []
+      stage.on('warning', (warning) => warnings.push(warning))
+      const { sink, turns } = collector()
+      await run(source(), stage, sink)
+      return { turns, warnings }
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
+  }
+
+  it('is told of', async () => {
+    const { turns, warnings } = await read({ text: 'Good morning.', words: [word] })
+    expect(turns).toMatchObject([{ transcript: 'Good', start: 100 }])
+    expect(warnings).toMatchObject([
+      { code: 'WORDS_MISSING', transcriptId: 'one', message: expect.stringContaining('about 64 %') },
+    ])
+  })
+
+  it('is an error where none has a time', async () => {
+    await expect(read({ words: [{ ...word, start: 'now' }] })).rejects.toMatchObject({
+      code: 'SERVER_ERROR',
+      message: expect.stringContaining('has a text, but no words with times'),
+    })
   })
 })
 

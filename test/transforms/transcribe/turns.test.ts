@@ -96,6 +96,35 @@ describe('turns of a transcript', () => {
     expect(turns.flatMap((turn) => turn.words.map(({ text }) => text))).toEqual(['one', 'two', 'three'])
   })
 
+  it('have times that come as texts', () => {
+    const all = words('one two', 'A', 100).map((word) => ({ ...word, start: String(word.start), end: `${word.end}.0` }))
+    expect(turnsOf({ ...said, text: 'one two', words: all }, true)).toMatchObject({
+      turns: [{ transcript: 'one two', start: 100, end: 550 }],
+    })
+  })
+
+  it('are none where no word says when it was said', () => {
+    const all = words('one two', 'A').map((word) => ({ ...word, start: '0:01', end: '0:02' }))
+    expect(turnsOf({ ...said, words: all, utterances: [] }, true)).toMatchObject({ turns: [], lacking: 1 })
+  })
+
+  it('say how much of the text they do not have', () => {
+    const [first, second] = [words('Good morning all.', 'A'), words('Hello.', 'B', 1000)]
+    const text = 'Good morning all. Hello.'
+    const empty = { ...utterance(second), text: 'Hello.', words: null }
+    const whole = { ...said, text, words: [...first, ...second] }
+    expect(turnsOf(whole, true)).not.toHaveProperty('lacking')
+    expect(turnsOf({ ...whole, utterances: [utterance(first), empty] }, true)).not.toHaveProperty('lacking')
+    expect(turnsOf({ ...said, text, utterances: [utterance(first), empty] }, true).lacking).toBeCloseTo(5 / 19)
+    expect(turnsOf({ ...said, utterances: [{ ...utterance(first), text }] }, true).lacking).toBeCloseTo(5 / 19)
+    expect(turnsOf({ ...said, text, words: first }, true).lacking).toBeCloseTo(5 / 19)
+    // Spaces and punctuation are nobody's words.
+    expect(turnsOf({ ...said, text: '你好，世界。', words: words('你 好 世 界', 'A') }, true)).not.toHaveProperty(
+      'lacking',
+    )
+    expect(turnsOf({ ...said, text: ' … ' }, true)).not.toHaveProperty('lacking')
+  })
+
   it.each([
     ['de', 'de'],
     ['pt_br', 'pt-BR'],
