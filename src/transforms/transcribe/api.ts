@@ -226,7 +226,7 @@ export class PrerecordedApi {
       )
       if (bytes === undefined && ok) throw this.#error('SERVER_FLOOD', call, 'its answer is longer than any could be')
       const text = Buffer.from(bytes ?? []).toString()
-      if (!ok) throw this.#refusal(call, status, text, response.headers, secrets)
+      if (!ok) throw this.#refusal(call, path, { status, text, headers: response.headers }, secrets)
       return new Response(text === '' ? undefined : text, { status: text === '' ? 200 : status })
     } catch (error) {
       // What ended it is told, not how it ended.
@@ -240,13 +240,16 @@ export class PrerecordedApi {
 
   #refusal(
     call: Call,
-    httpStatus: number,
-    body: string,
-    headers: IncomingHttpHeaders,
+    path: string,
+    { status: httpStatus, text: body, headers }: Refused,
     secrets: string[],
   ): SessionError {
     const said = redact(oneLine(errorText(body), 300, secrets), secrets)
-    const { code, retryable, advice } = refusalMeaning(httpStatus, said)
+    const meaning = refusalMeaning(httpStatus, said)
+    const { code, retryable } = meaning
+    const address = redirection(httpStatus, headers, this.#base, path)
+    const advice =
+      address === undefined ? meaning.advice : `It redirects to ${this.quoted(address, 200)}: give that address as url.`
     const wait = retryAfter(headers)
     const what = `it does not ${call.purpose}: HTTP ${httpStatus}${said === '' ? '' : `: ${said}`}`
     const facts = { retryable, httpStatus, serverMessage: said, ...wait, ...(advice !== undefined && { advice }) }
@@ -383,6 +386,24 @@ function errorText(body: string): string {
   }
 }
 
+/** The base address that a redirect leads to, without the path of the request; `undefined` where it leads to no other. */
+function redirection(status: number, { location = '' }: IncomingHttpHeaders, base: string, path: string) {
+  const isRedirect = status >= 300 && status < 400 && location !== ''
+  if (!isRedirect || !URL.canParse(location, base + path)) return undefined
+  const { protocol, host, pathname } = new URL(location, base + path)
+  const [asked = ''] = path.split('?')
+  const place = pathname.endsWith(asked) ? pathname.slice(0, -asked.length) : pathname
+  const address = `${protocol}//${host}${place}`.replace(/\/+$/, '')
+  return address === base ? undefined : address
+}
+
+/** An answer that is no success. */
+interface Refused {
+  status: number
+  text: string
+  headers: IncomingHttpHeaders
+}
+
 interface RefusalMeaning {
   code: ErrorCode
   retryable: boolean
@@ -400,7 +421,11 @@ function refusalMeaning(status: number, said: string): RefusalMeaning {
   }
   if (status === 413) return { code: 'AUDIO_REJECTED', retryable: false, advice: 'Caption a shorter part of it.' }
   if (status >= 500 || status === 408 || status === 425) return { code: 'SERVER_ERROR', retryable: true }
-  return { code: 'INVALID_REQUEST', retryable: false, advice: 'Correct the option that the text names.' }
+  if (status === 402)
+    return { code: 'INVALID_REQUEST', retryable: false, advice: 'Check the balance of the account that the key is of.' }
+  // Where nothing is said, or all it says is that it is elsewhere, no option is named.
+  const advice = said === '' || status < 400 ? undefined : 'Correct the option that the text names.'
+  return { code: 'INVALID_REQUEST', retryable: false, ...(advice !== undefined && { advice }) }
 }
 
 /** The id becomes a part of paths. */

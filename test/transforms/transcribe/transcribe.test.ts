@@ -427,6 +427,42 @@ describe('errors are typed, and leave nothing behind', () => {
     expect(server.requests.map(({ operation }) => operation)).toEqual(['list'])
   })
 
+  it.each<[number, string, string | undefined, RegExp]>([
+    [
+      308,
+      '',
+      'https://new.test/v2/transcript?limit=1',
+      /HTTP 308\. It redirects to https:\/\/new\.test: give that .* as url\.$/,
+    ],
+    [301, 'moved', '/eu/v2/transcript', /HTTP 301: moved\. It redirects to http:\/\/127\.0\.0\.1:\d+\/eu: give that/],
+    [
+      302,
+      'sign in',
+      'https://user:pass@login.test/form?key=1',
+      /It redirects to https:\/\/login\.test\/form: give that/,
+    ],
+    [302, 'elsewhere', 'https://[', /HTTP 302: elsewhere$/],
+    [404, '', undefined, /HTTP 404$/],
+    [400, 'no such model', undefined, /HTTP 400: no such model\. Correct the option that the text names\.$/],
+    [402, 'no funds', undefined, /HTTP 402: no funds\. Check the balance of the account that the key is of\.$/],
+  ])('a refusal with advice that helps: %i %s %s', async (status, error, location, message) => {
+    const server = createServer((_request, response) => {
+      response.writeHead(status, location === undefined ? {} : { location }).end(error && JSON.stringify({ error }))
+    }).listen(0, '127.0.0.1')
+    try {
+      await once(server, 'listening')
+      const { port } = server.address() as { port: number }
+      const stage = transcribe({ ...quick, url: `http://127.0.0.1:${port}` })
+      await expect(run(source(), stage, collector().sink)).rejects.toMatchObject({
+        code: 'INVALID_REQUEST',
+        message: expect.stringMatching(message),
+      })
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
+  })
+
   it('a server that is not there', async () => {
     const server = await prerecordedServer()
     await server.close()
