@@ -211,6 +211,10 @@ export class Session implements ServerSession {
       }),
     })
     this.#warnOfNames(this.#parameters)
+    if (this.#parameters.redactPii === true) {
+      const warning = 'redact_pii has no effect on this server: everything is sent as it was said'
+      this.#transport.send({ type: 'Warning', warning_code: 0, warning, code: 'REDACTION_IGNORED' })
+    }
     for (const message of this.#early.splice(0)) this.#transport.send(message)
     this.#expireAt(expiresAt * 1000)
     this.#setHeartbeat(this.#settings.heartbeat)

@@ -145,6 +145,19 @@ describe('a session from Begin to Termination', () => {
     expect(redacted.all('Turn').map((turn) => turn.end_of_turn)).toEqual([true, true])
   })
 
+  it('says that nothing is redacted where that is asked for', async () => {
+    expect((await talk({ redact_pii: false })).all('Warning')).toEqual([])
+    await server?.close()
+    expect((await talk({ redact_pii: true })).all('Warning')).toEqual([
+      {
+        type: 'Warning',
+        warning_code: 0,
+        warning: 'redact_pii has no effect on this server: everything is sent as it was said',
+        code: 'REDACTION_IGNORED',
+      },
+    ])
+  })
+
   it('writes a final turn as the service does, with type as the last key', async () => {
     const client = await talk({ speaker_labels: true, language_detection: true })
     const final = client.all('Turn').find((turn) => turn.end_of_turn)
