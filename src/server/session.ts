@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTick } from 'node:timers/promises'
 import type { ServerMessage } from '../protocol/messages.ts'
+import { checkedListener } from '../engine/checked-listener.ts'
 import type { Engine, EngineListener, EngineSession } from '../engine/engine.ts'
 import { JobQueue } from '../engine/job-queue.ts'
 import { EngineError } from '../errors.ts'
@@ -180,7 +181,10 @@ export class Session implements ServerSession {
     let engine: EngineSession | undefined
     try {
       const { engine: factory } = this.#context
-      const opened: Partial<EngineSession> | undefined = await factory.open(this.#settings.engine, this.#listener())
+      const opened: Partial<EngineSession> | undefined = await factory.open(
+        this.#settings.engine,
+        checkedListener(factory.name, this.#listener(), (error) => this.#fail(error)),
+      )
       if (typeof opened?.write !== 'function') {
         throw new EngineError(
           'ENGINE_FAILED',

@@ -1,7 +1,8 @@
 import { type AudioFormat, bytesToMs } from '../audio/format.ts'
 import { OPUS_FRAME_MS, opusWire, silentOpusFrame } from '../audio/opus-frames.ts'
 import { decodeSamples, samplesAt16k } from '../audio/pcm.ts'
-import type { Engine, EngineSession } from '../engine/engine.ts'
+import { checkedListener } from '../engine/checked-listener.ts'
+import type { Engine, EngineListener, EngineSession } from '../engine/engine.ts'
 import { ConfigurationError, DiarizeStreamError, EngineError, SessionError, type Warning } from '../errors.ts'
 import { proxyFor } from '../network.ts'
 import {
@@ -175,27 +176,20 @@ async function embeddedPeer(engine: Engine): Promise<Peer> {
     fasterThanRealTime: engine.fasterThanRealTime,
     ...(engine.model === undefined ? {} : { model: engine.model }),
     async open(settings, listener) {
-      /** Has what is no turn fail the session, and not whatever of the engine has called. */
-      const take = (report: () => void): void => {
-        try {
-          report()
-        } catch (error) {
-          note(error)
-          listener.failed(toError(error))
-        }
+      const noted: EngineListener = {
+        ...listener,
+        failed(error) {
+          remember(error)
+          listener.failed(error)
+        },
+      }
+      // What is no report fails the session; another one may do better.
+      const wrong = (error: unknown): void => {
+        note(error)
+        listener.failed(toError(error))
       }
       try {
-        const session: unknown = await engine.open(settings, {
-          speechStarted: (atMs, confidence) => listener.speechStarted(atMs, confidence),
-          turn: (turn) => take(() => listener.turn(turn)),
-          revision: (revisions) => take(() => listener.revision(revisions)),
-          warning: (warning) => listener.warning?.(warning),
-          unrecognized: (speech) => listener.unrecognized?.(speech),
-          failed(error) {
-            remember(error)
-            listener.failed(error)
-          },
-        })
+        const session: unknown = await engine.open(settings, checkedListener(engine.name, noted, wrong))
         if (!isSession(session)) throw new TypeError('open() has to resolve to an object with the method write()')
         trouble = undefined
         return noting(session, note)

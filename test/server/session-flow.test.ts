@@ -145,6 +145,31 @@ describe('a session from Begin to Termination', () => {
     expect(redacted.all('Turn').map((turn) => turn.end_of_turn)).toEqual([true, true])
   })
 
+  it('ends, and not the process, where its engine reports nonsense by a timer of its own', async () => {
+    const engine: Engine = {
+      name: 'own',
+      sampleRate: 16_000,
+      fasterThanRealTime: true,
+      open: (_settings, listener) =>
+        Promise.resolve({
+          write: () => {
+            setImmediate(() => listener.turn(undefined as never))
+            return Promise.resolve()
+          },
+          forceEndpoint: () => Promise.resolve(),
+          configure: () => {},
+          end: () => new Promise(() => {}),
+          destroy: () => Promise.resolve(),
+        }),
+    }
+    const running = await start({ engine })
+    const ended = new Promise<SessionEnd>((resolve) => running.once('sessionEnd', (_session, end) => resolve(end)))
+    const client = await new RawClient(running.url).open()
+    client.sendAudio(100)
+    expect((await client.closed).code).toBe(3005)
+    expect((await ended).cause).toMatchObject({ code: 'ENGINE_FAILED' })
+  })
+
   it('says that nothing is redacted where that is asked for', async () => {
     expect((await talk({ redact_pii: false })).all('Warning')).toEqual([])
     await server?.close()
