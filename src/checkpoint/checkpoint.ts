@@ -23,6 +23,8 @@ export interface Place {
   shared?: unknown
   /** Orders of the turns whose text was written without waiting for what follows. */
   cuts: readonly number[]
+  /** Orders of later turns that stand before it all the same, since they came late; absent for none. */
+  ahead?: readonly number[]
 }
 
 /** A run as far as all its outputs hold it: all that it takes to go on. */

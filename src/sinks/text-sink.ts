@@ -237,7 +237,7 @@ export class TextSink extends Writable {
       })
       let text = ''
       for (const turn of turns) {
-        if (turn.order < place.order) continue
+        if (turn.order < place.order || place.ahead?.includes(turn.order) === true) continue
         text += await composer.add(turn)
         if (place.cuts.includes(turn.order)) text += composer.release()
       }
@@ -329,7 +329,7 @@ export class TextSink extends Writable {
   #warnOfRest(count: number): void {
     if (count === 0) return
     const reason = this.#rewriteFailure?.message ?? 'give the sink a path to have revisions applied'
-    const message = `${count} cue(s) changed after they had been written, and could not be corrected; ${reason}`
+    const message = `${count} cue(s) changed after they had been written, or came too late for their place, and could not be corrected; ${reason}`
     this.emit('warning', { code: 'REVISION_NOT_APPLIED', message, count } satisfies Warning)
   }
 

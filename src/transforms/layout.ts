@@ -27,7 +27,8 @@ const REMEMBERED_TURNS = 10_000
  * wait for the next turn, or for `maxDelayMs`. Turns are taken too, and cues pass through with a new number.
  *
  * Cues that are out cannot be taken back, so a turn that comes again with a higher revision gives no cues here; a
- * `warning` with the code `REVISION_NOT_APPLIED` says at the end how many there were. A caption file that follows
+ * `warning` with the code `REVISION_NOT_APPLIED` says at the end how many there were. Of a turn of another channel that comes
+ * too late for its place, cues come after what is out, and the warning counts them, too. A caption file that follows
  * revisions is made by a sink that is given turns or segments.
  *
  * @returns a Transform of {@link Segment} to {@link Cue}, in object mode.
@@ -93,7 +94,8 @@ export function layout(options: LayoutOptions = {}): LayoutStage {
       try {
         lay(collector.end())
         give(cueLayout.close(Infinity))
-        if (revised > 0) this.emit('warning', notApplied(revised))
+        const { late } = cueLayout
+        if (revised + late > 0) this.emit('warning', notApplied(revised, late))
         done()
       } catch (error) {
         done(error as Error)
@@ -108,9 +110,11 @@ export function layout(options: LayoutOptions = {}): LayoutStage {
   return Object.assign(stage, { [recordStage]: true }) as Transform as LayoutStage
 }
 
-function notApplied(count: number): Warning {
-  const message =
-    `${count} revised turn(s) came after their cues had been laid out, and were left out; ` +
-    'give the sink turns instead of cues to have revisions applied'
-  return { code: 'REVISION_NOT_APPLIED', message, count }
+function notApplied(revised: number, late: number): Warning {
+  const troubles = [
+    ...(revised > 0 ? [`${revised} revised turn(s) came after their cues had been laid out, and were left out`] : []),
+    ...(late > 0 ? [`${late} cue(s) came too late for their place, and are shown after it`] : []),
+  ]
+  const message = `${troubles.join('; ')}; give the sink turns instead of cues to have that corrected`
+  return { code: 'REVISION_NOT_APPLIED', message, count: revised + late }
 }

@@ -89,6 +89,26 @@ describe('layout', () => {
     expect(warnings).toMatchObject([{ code: 'REVISION_NOT_APPLIED', count: 1 }])
   })
 
+  it.each(['clip', 'stack'] as const)(
+    'shows what comes late as long as it needs to be read, and counts it: %s',
+    async (overlap) => {
+      const stage = layout({ overlap })
+      const warnings: unknown[] = []
+      stage.on('warning', (warning) => warnings.push(warning))
+      const turns = [
+        makeTurn(0, 'I see.', { channel: 'Customer', start: 20_000 }),
+        makeTurn(1, 'Hm.', { channel: 'Customer', start: 30_000 }),
+        makeTurn(2, 'So I called you last week about the bill.', { channel: 'Agent', start: 300 }),
+      ]
+      const out: Cue[] = await Readable.from(turns).pipe(stage).toArray()
+      const late = out.find((cue) => cue.speaker === 'Agent')
+      expect((late?.end ?? 0) - (late?.start ?? 0)).toBeGreaterThanOrEqual(2000)
+      expect(out.map((cue) => cue.start)).toEqual(out.map((cue) => cue.start).toSorted((one, other) => one - other))
+      expect(out.at(-1)).toMatchObject({ start: 30_000, lines: ['Hm.'] })
+      expect(warnings).toMatchObject([{ code: 'REVISION_NOT_APPLIED', count: 1 }])
+    },
+  )
+
   it('lays out segments of one turn that come interleaved with those of another', async () => {
     const out = await cues([makeSegment('a', 0, of(0)), makeSegment('b', 1000, of(1)), makeSegment('c', 2000, of(0))])
     expect(out.map((cue) => cue.lines)).toEqual([['a'], ['b'], ['c']])

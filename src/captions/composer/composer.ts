@@ -4,7 +4,7 @@ import type { Captionable } from '../../model.ts'
 import { UtteranceCollector, type Utterance } from '../utterances.ts'
 import type { WordRunOptions } from '../word-runs.ts'
 import type { Format } from './format.ts'
-import { History, type Checkpoint, type Recorded } from './history.ts'
+import { History, type Checkpoint, type Entry, type Recorded } from './history.ts'
 import { rewrite, type Piece } from './rewrite.ts'
 import { Tail } from './tail.ts'
 
@@ -42,16 +42,23 @@ export class Composer {
   /** From where the text can be made again, of the turns that may still be revised. */
   get place(): Place {
     const { blocks, bytes, state } = this.#keptFrom
-    const { oldest, cuts } = this.#history
+    const { oldest, cuts, ahead } = this.#history
     const shared = this.#format.shared?.value
-    const place = { order: oldest, blocks, bytes: blocks === 0 ? 0 : bytes, state, cuts }
+    const place = {
+      order: oldest,
+      blocks,
+      bytes: blocks === 0 ? 0 : bytes,
+      state,
+      cuts,
+      ...(ahead.length > 0 && { ahead }),
+    }
     return shared === undefined ? place : { ...place, shared }
   }
 
   /** Goes on behind a text that ends at `place`, and consists of `lines`. Is called before anything is added. */
-  async resumeFrom({ order, blocks, bytes, state, shared }: Place, lines: AsyncIterable<string>): Promise<void> {
+  async resumeFrom({ order, blocks, bytes, state, shared, ahead }: Place, lines: AsyncIterable<string>): Promise<void> {
     await this.#format.shared?.resumeFrom(shared, lines)
-    this.#history.resumeFrom(order)
+    this.#history.resumeFrom(order, ahead)
     if (blocks === 0) return
     this.#keptFrom = { state, blocks, bytes }
     this.#tail = new Tail(this.#format, this.#keptFrom)
@@ -151,19 +158,42 @@ export class Composer {
     const recorded = this.#history.record(utterance)
     if (recorded === undefined) return ''
     if (!recorded.isNew) return this.#revise(recorded)
-    const text = this.#tail.append(recorded.entry)
+    const text = recorded.follower === undefined ? this.#tail.append(recorded.entry) : this.#insert(recorded)
     this.#history.packBefore(this.#tail.together[0])
     return text
+  }
+
+  /** Writes one that came late: in its place where nothing behind that is written yet, else at the end until a rewrite. */
+  #insert({ entry, follower }: Recorded): string {
+    const { together } = this.#tail
+    const place = together.findIndex((one) => one === follower)
+    if (place >= 0 && this.#isUnwritten(together)) {
+      // The text before was ended for another one.
+      if (place === 0) this.#history.markDisplaced(entry)
+      return this.#appendAgain(together.toSpliced(place, 0, entry))
+    }
+    if (follower !== undefined) this.#history.markDisplaced(follower)
+    this.#history.markMisplaced(entry)
+    entry.begins = false
+    return this.#tail.appendAlone(entry)
+  }
+
+  #isUnwritten(together: readonly Entry[]): boolean {
+    return this.#tail.open && together.every((one) => one.blocks === 0)
+  }
+
+  #appendAgain(together: readonly Entry[]): string {
+    this.#tail = new Tail(this.#format, this.#tail.from)
+    return together.map((one) => this.#tail.append(one)).join('')
   }
 
   #revise({ entry, gone, isMoved }: Recorded): string {
     const together = this.#tail.together.filter((one) => !gone.includes(one))
     const isLast = together.includes(entry)
-    if (isLast && this.#tail.open && together.every((one) => one.blocks === 0)) {
+    if (isLast && this.#isUnwritten(together)) {
       // Nothing of it is written yet, though the text before it may have been ended for it.
       if (isMoved && entry === together[0]) this.#history.markDisplaced(entry)
-      this.#tail = new Tail(this.#format, this.#tail.from)
-      return together.map((one) => this.#tail.append(one)).join('')
+      return this.#appendAgain(together)
     }
     if (entry.empty && entry === this.#tail.together.at(-1)) return this.#tail.append(entry)
     if (entry.empty) {

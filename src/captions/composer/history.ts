@@ -3,6 +3,8 @@ import type { Utterance } from '../utterances.ts'
 
 /** Utterances kept at most, so that a stream without end needs bounded memory. */
 const MAX_KEPT = 10_000
+/** Turns that came late, and are forgotten before earlier ones, that are known by their order at most. */
+const MOST_AHEAD = 1000
 /** Sessions of each channel whose turns are kept: a revision may still come for the one before the present one. */
 const KEPT_SESSIONS = 2
 
@@ -17,6 +19,7 @@ export interface Checkpoint {
 export class Entry implements Utterance {
   turn?: NonNullable<Utterance['turn']>
   readonly cue?: Cue
+  readonly channel: string | undefined
   /** First millisecond of it; `undefined` where there is nothing in it to write. */
   start: number | undefined
   blocks = 0
@@ -34,6 +37,7 @@ export class Entry implements Utterance {
     if (turn !== undefined) this.turn = turn
     if (cue !== undefined) this.cue = cue
     this.#segments = segments
+    this.channel = turn?.channel ?? segments[0]?.channel
     this.start = cue?.start ?? segments[0]?.start
   }
 
@@ -66,14 +70,19 @@ export class Entry implements Utterance {
 
 export interface Recorded {
   entry: Entry
-  /** Whether it is the last one; else it revises one that is kept. */
+  /** Whether it is a new one; else it revises one that is kept. */
   isNew: boolean
+  /** The one that it belongs before, where it has come late. */
+  follower?: Entry
   gone: readonly Entry[]
   /** Whether it begins otherwise than before, on which the end of the text before it depends. */
   isMoved: boolean
 }
 
-/** The utterances that were written, in order, while a revision may come: those of each channel's last two sessions. */
+/**
+ * The utterances that were written, in order, while a revision may come: those of each channel's last two sessions. One that
+ * comes late is put before those of other channels that begin after it.
+ */
 export class History {
   readonly #kept: Entry[] = []
   /** Several of one order where segments made by hand came interleaved with those of other turns. */
@@ -85,6 +94,8 @@ export class History {
   #isNextDisplaced = false
   readonly #sessions = new Map<string, string[]>()
   #newestForgotten = -1
+  /** Orders of those that are forgotten though earlier ones are kept: they came late. */
+  #ahead: readonly number[] = []
   #late = 0
 
   get kept(): readonly Entry[] {
@@ -115,6 +126,11 @@ export class History {
     return this.#kept.flatMap(({ cut, turn }) => (cut && turn !== undefined ? [turn.order] : []))
   }
 
+  /** Orders behind {@link oldest} that are forgotten. */
+  get ahead(): readonly number[] {
+    return this.#ahead
+  }
+
   /** Takes nothing that is kept for cut any more; what is written of it is stale. */
   joinCuts(): void {
     for (const entry of this.#kept) {
@@ -123,9 +139,10 @@ export class History {
     }
   }
 
-  /** Takes the turns before `order` for forgotten. */
-  resumeFrom(order: number): void {
-    this.#newestForgotten = order - 1
+  /** Takes the turns before `order`, and those `ahead` of it, for forgotten. */
+  resumeFrom(order: number, ahead: readonly number[] = []): void {
+    this.#newestForgotten = Math.max(order - 1, ...ahead)
+    this.#ahead = ahead
   }
 
   record(utterance: Utterance): Recorded | undefined {
@@ -182,6 +199,7 @@ export class History {
     // What lies together in the text can be made again only together.
     count = Math.min(count, this.#kept.length - 1)
     while (count > 0 && this.#kept[count]?.begins === false) count -= 1
+    const ahead = [...this.#ahead]
     for (const entry of this.#kept.splice(0, count)) {
       this.#displaced.delete(entry)
       const order = entry.turn?.order
@@ -191,7 +209,10 @@ export class History {
       else this.#byOrder.set(order, others)
       if (this.#stale.delete(entry)) this.#late += Math.max(1, entry.blocks)
       this.#newestForgotten = Math.max(this.#newestForgotten, order)
+      ahead.push(order)
     }
+    const { oldest } = this
+    this.#ahead = ahead.filter((order) => order > oldest && !this.#byOrder.has(order)).slice(-MOST_AHEAD)
   }
 
   #recordNew(utterance: Utterance): Recorded | undefined {
@@ -206,12 +227,28 @@ export class History {
 
   #keep(utterance: Utterance): Recorded {
     const entry = new Entry(utterance)
-    this.#kept.push(entry)
+    const place = this.#placeOf(entry)
+    const follower = this.#kept[place]
+    this.#kept.splice(place, 0, entry)
     if (this.#isNextDisplaced) this.#displaced.add(entry)
     this.#isNextDisplaced = false
     const order = utterance.turn?.order
     if (order !== undefined) this.#byOrder.set(order, [...(this.#byOrder.get(order) ?? []), entry])
-    return { entry, isNew: true, gone: [], isMoved: false }
+    return { entry, isNew: true, gone: [], isMoved: false, ...(follower !== undefined && { follower }) }
+  }
+
+  /** Where an utterance belongs by its start; what has no channel, and its own channel, it never overtakes. */
+  #placeOf({ start, channel }: Entry): number {
+    let place = this.#kept.length
+    if (start === undefined || channel === undefined) return place
+    for (let index = place - 1; index >= 0; index -= 1) {
+      const before = this.#kept[index]
+      if (before?.channel === undefined || before.channel === channel) break
+      if (before.start === undefined) continue
+      if (before.start <= start) break
+      place = index
+    }
+    return place
   }
 
   #revise(earlier: Entry, all: Entry[], utterance: Utterance): Recorded | undefined {

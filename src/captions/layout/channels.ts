@@ -5,7 +5,7 @@ import { textWidth } from '../width.ts'
 import { dashCues, type PreviousCue } from './labels.ts'
 import { CueLayout, joins, type UnnumberedCue } from './layout.ts'
 import type { LayoutSettings } from './options.ts'
-import { fitBefore, type SpokenSpan } from './times.ts'
+import { fitBefore, leastReadingTime, type SpokenSpan } from './times.ts'
 
 /** Turns laid out together at most; a revision of one of them lays out all of them again. */
 const MAX_TURNS_TOGETHER = 50
@@ -79,8 +79,15 @@ const MAX_TOGETHER = 200
 /** How far a layout has come: while nothing waits, the next cue depends on this alone. */
 export interface LayoutState {
   previous?: PreviousCue & { start: number }
-  /** Cues that are on the screen, and how high. */
-  shown: readonly { lane: number; end: number }[]
+  /** Cues that are on the screen, how high, and of which channel. */
+  shown: readonly { lane: number; end: number; channel?: string }[]
+  /** The latest first millisecond of a channel's cues. */
+  latest?: number
+}
+
+/** A cue, and its channel. */
+interface ChannelCue extends UnnumberedCue {
+  channel: string
 }
 
 /** A channel, and where its words end so far. */
@@ -94,7 +101,7 @@ interface Lane {
  * put in order of their starts. Where they overlap, they are stacked, or the earlier one gives way (`overlap`).
  *
  * Turns come in order of their starts, so a cue is certain once a turn begins after it, and no older words wait on any
- * channel. Utterances without a channel are laid out one after the other, as {@link TurnLayout} does.
+ * channel. One that comes too late for its place is shown after what is out, for as long as it needs to be read. Utterances without a channel are laid out one after the other, as {@link TurnLayout} does.
  */
 export class ChannelLayout<Out = UnnumberedCue> {
   readonly #settings: LayoutSettings
@@ -103,26 +110,34 @@ export class ChannelLayout<Out = UnnumberedCue> {
   readonly #lanes = new Map<string, Lane>()
   #utterances = 0
   /** Cues that an earlier one may still come before, by start. */
-  #held: UnnumberedCue[] = []
+  #held: ChannelCue[] = []
   #shown: LayoutState['shown']
+  #latest: number
+  #late = 0
   readonly #out: (cue: UnnumberedCue) => Out[]
 
   /** @param out - what comes out for a cue. */
   constructor(
     settings: LayoutSettings,
-    { previous, shown }: LayoutState = { shown: [] },
+    { previous, shown, latest = previous?.start ?? 0 }: LayoutState = { shown: [] },
     out: (cue: UnnumberedCue) => Out[] = (cue) => [cue as Out],
   ) {
     this.#settings = settings
     this.#out = out
     this.#previous = previous
     this.#shown = shown
+    this.#latest = latest
     this.#single = new TurnLayout(settings, previous)
   }
 
   /** How far it has come, while nothing waits. */
   get state(): LayoutState {
-    return { ...(this.#previous && { previous: this.#previous }), shown: this.#shown }
+    return { ...(this.#previous && { previous: this.#previous }), shown: this.#shown, latest: this.#latest }
+  }
+
+  /** How many cues came too late for their place. */
+  get late(): number {
+    return this.#late
   }
 
   /** Whether words may wait for more. */
@@ -150,8 +165,8 @@ export class ChannelLayout<Out = UnnumberedCue> {
     if (channel === undefined) return this.#keepLast(this.#single.add(utterance))
     const start = utterance.segments[0]?.start ?? 0
     this.#utterances += 1
-    const lane = this.#laneOf(channel)
-    this.#hold(lane.layout.add(utterance))
+    const lane = this.#laneOf(channel, start)
+    this.#hold(channel, lane.layout.add(utterance))
     lane.end = Math.max(lane.end, ...utterance.segments.map(({ end }) => end))
     const oldest = [...this.#lanes.values()].map(({ layout }) => layout.oldest ?? Infinity)
     return this.#release(Math.min(start, ...oldest))
@@ -164,7 +179,7 @@ export class ChannelLayout<Out = UnnumberedCue> {
 
   #close(next: number | undefined): UnnumberedCue[] {
     if (this.#lanes.size === 0) return this.#keepLast(this.#single.close(next))
-    for (const { layout } of this.#lanes.values()) this.#hold(layout.close(next))
+    for (const [channel, { layout }] of this.#lanes) this.#hold(channel, layout.close(next))
     const cues = this.#release(Infinity)
     this.#lanes.clear()
     this.#utterances = 0
@@ -172,18 +187,20 @@ export class ChannelLayout<Out = UnnumberedCue> {
     return cues
   }
 
-  #laneOf(channel: string): Lane {
+  #laneOf(channel: string, start: number): Lane {
     const known = this.#lanes.get(channel)
     if (known !== undefined) return known
-    // Who comes before a cue is known only when all channels are put in order: room for a label is kept in each.
-    const layout = new TurnLayout({ ...this.#settings, labelAfter: 0 }, this.#previous)
+    // Who comes before a cue is known only when all channels are put in order: room for a label is kept in each. Other
+    // channels never move its times, and neither do cues that were said later.
+    const own = this.#shown.findLast((cue) => cue.channel === channel)
+    const layout = new TurnLayout({ ...this.#settings, labelAfter: 0 }, start < this.#latest ? undefined : own)
     const lane = { layout, end: 0 }
     this.#lanes.set(channel, lane)
     return lane
   }
 
-  #hold(cues: readonly UnnumberedCue[]): void {
-    this.#held.push(...cues)
+  #hold(channel: string, cues: readonly UnnumberedCue[]): void {
+    for (const cue of cues) this.#held.push({ ...cue, channel })
     this.#held.sort((one, other) => one.start - other.start)
   }
 
@@ -199,7 +216,7 @@ export class ChannelLayout<Out = UnnumberedCue> {
       const isNextCertain = next !== undefined && next.start < until
       const pair = isPaired && isNextCertain ? dashCues(cue, next, this.#settings) : undefined
       if (pair !== undefined) {
-        this.#held.splice(0, 2, pair)
+        this.#held.splice(0, 2, { ...pair, channel: cue.channel })
         continue
       }
       this.#held.shift()
@@ -208,17 +225,21 @@ export class ChannelLayout<Out = UnnumberedCue> {
     return released
   }
 
-  #placed(cue: UnnumberedCue, isClipped: boolean, next: UnnumberedCue | undefined): UnnumberedCue {
+  #placed({ channel, ...cue }: ChannelCue, isClipped: boolean, next: UnnumberedCue | undefined): UnnumberedCue {
     const previous = this.#previous
-    const placed = isClipped
+    const placed: UnnumberedCue = isClipped
       ? { ...cue, ...fitBefore(spanOf(cue), next?.start, previous?.end, this.#settings) }
       : { ...cue, start: Math.max(cue.start, previous?.start ?? 0) }
-    if (!isClipped) {
-      placed.end = Math.max(placed.end, placed.start + 1)
-      const lane = this.#freeLane(placed.start)
-      if (lane > 0) placed.lane = lane
-      this.#shown = [...this.#shown.filter(({ end }) => end > placed.start), { lane, end: placed.end }]
+    let { end } = placed
+    if (cue.start < this.#latest) {
+      end = Math.max(end, placed.start + leastReadingTime(spanOf(cue), this.#settings))
+      this.#late += 1
     }
+    placed.end = Math.max(end, placed.start + 1)
+    this.#latest = Math.max(this.#latest, cue.start)
+    const lane = isClipped ? 0 : this.#freeLane(placed.start)
+    if (lane > 0) placed.lane = lane
+    this.#shown = [...this.#shown.filter((one) => one.end > placed.start), { lane, end: placed.end, channel }]
     this.#keepLast([placed])
     return placed
   }

@@ -59,8 +59,12 @@ export function cueTimes(
 
 /** Until when a cue has to stay that the next one's words interrupt. */
 function talkedOver(span: SpokenSpan, start: number, settings: TimingSettings): number {
-  const readable = Math.max(settings.minDuration, Math.ceil((1000 * span.width) / settings.maxReadingSpeed))
-  return Math.min(span.end, start + readable)
+  return Math.min(span.end, start + leastReadingTime(span, settings))
+}
+
+/** How long a cue has to stay to be read at `maxReadingSpeed`. */
+export function leastReadingTime({ width }: SpokenSpan, { minDuration, maxReadingSpeed }: TimingSettings): number {
+  return Math.max(minDuration, Math.ceil((1000 * width) / maxReadingSpeed))
 }
 
 /** Times of a cue that another overlaps: `minGap` between both, but not before it can be read at `maxReadingSpeed`. */
