@@ -69,7 +69,7 @@ export interface Segment {
   start: number
   /** Last millisecond of the last word. */
   end: number
-  /** The words joined by single spaces. */
+  /** The words, with single spaces between them where their script puts some. */
   text: string
   words: Word[]
   /** BCP-47 or ISO 639-1 code of the turn, where known. */

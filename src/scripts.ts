@@ -24,6 +24,27 @@ export function areGlued(before: string, after: string): boolean {
   return (isBefore && (isAfter || DIGIT_FIRST.test(after))) || (isAfter && DIGIT_LAST.test(before))
 }
 
+/** What stands between two texts: a space, where their scripts put one. */
+export function spaceBetween(before: string, after: string): '' | ' ' {
+  return before === '' || after === '' || areGlued(before, after) ? '' : ' '
+}
+
+/** As much of the end of a text as {@link spaceBetween} asks for. */
+export function endOf(text: string): string {
+  return text.slice(-8)
+}
+
+/** Words as one text, with spaces between them where their script puts some. */
+export function joinedTexts(texts: readonly string[]): string {
+  let joined = ''
+  let before = ''
+  for (const text of texts) {
+    joined += spaceBetween(before, text) + text
+    if (text !== '') before = text
+  }
+  return joined
+}
+
 const BELOW_HEBREW = /^[\u0000-\u058F]*$/ // oxlint-disable-line no-control-regex
 const FIRST_LETTER = /\p{L}/u
 const RIGHT_TO_LEFT =

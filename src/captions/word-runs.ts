@@ -1,5 +1,6 @@
 import type { Segment, Turn, Word } from '../model.ts'
 import { checkBoolean, checkInteger, checkKnown } from '../options.ts'
+import { joinedTexts } from '../scripts.ts'
 import { attributed, knownName } from './speakers.ts'
 import { cleanText } from './text.ts'
 
@@ -63,7 +64,7 @@ export function cutInRuns(turn: Turn, options: WordRunOptions = {}): Segment[] {
     toSegment(turn, run.speaker, run.words, {
       start: run.words[0]?.start ?? turn.start,
       end: run.words.at(-1)?.end ?? turn.end,
-      text: run.words.map((word) => word.text.trim()).join(' '),
+      text: joinedTexts(run.words.map((word) => word.text.trim())),
     }),
   )
 }

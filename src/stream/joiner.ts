@@ -1,5 +1,6 @@
 import { serialize, type Serialized, type Turn, deserialize, type Word } from '../model.ts'
 import type { SpeakerRevisionMessage, TurnMessage } from '../protocol/messages.ts'
+import { joinedTexts } from '../scripts.ts'
 import type { LabelMap } from './speakers.ts'
 import { TurnAssembler, type TurnAssemblerOptions, withSpeaker } from './turn-assembler.ts'
 
@@ -199,7 +200,7 @@ export class TurnJoiner {
       ...rest,
       words: named,
       ...(cut > 0 && {
-        transcript: named.map(({ text }) => text).join(' '),
+        transcript: joinedTexts(named.map(({ text }) => text)),
         start: (named[0] as Word).start,
         end: Math.max(...named.map(({ end }) => end)),
       }),

@@ -6,6 +6,7 @@ import {
   type TurnRevision,
   type WordMessage,
 } from '../protocol/messages.ts'
+import { joinedTexts } from '../scripts.ts'
 
 /** Finals that can still be revised, and revisions whose finals have not come, are kept up to this size; characters. */
 const MOST_FINALS = 8_000_000
@@ -211,7 +212,7 @@ export class TurnAssembler {
       endOfTurn: message.end_of_turn,
       formatted: message.turn_is_formatted,
       // Some models leave the transcript empty while a word is still open.
-      transcript: message.transcript || words.map((word) => word.text).join(' '),
+      transcript: message.transcript || joinedTexts(words.map((word) => word.text)),
       ...(speaker === undefined ? {} : { speaker }),
       ...(channel === undefined ? {} : { channel }),
       words,

@@ -4,6 +4,7 @@ import { decodeSamples } from '../audio/pcm.ts'
 import { SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import type { ClientMessage, TerminationMessage, TurnMessage } from '../protocol/messages.ts'
+import { joinedTexts } from '../scripts.ts'
 import { FinalWords, type Orders, TurnJoiner } from '../stream/joiner.ts'
 import type { SupervisorEvents } from '../stream/options.ts'
 import { LabelMap, type ServerLabels, SpeakerLetters } from '../stream/speakers.ts'
@@ -381,7 +382,7 @@ function toMessage(turn: Turn, untilMs: number): TurnMessage | undefined {
     turn_order: order,
     turn_is_formatted: formatted,
     end_of_turn: true,
-    transcript: words.length === turn.words.length ? transcript : words.map(({ text }) => text).join(' '),
+    transcript: words.length === turn.words.length ? transcript : joinedTexts(words.map(({ text }) => text)),
     end_of_turn_confidence: 1,
     words: words.map((word) => ({
       text: word.text,

@@ -55,6 +55,13 @@ describe('wordRuns', () => {
     expect(shown(wordRuns(makeTurn(0, '', { words, speaker: 'B' })))).toBe('B:word word word word')
   })
 
+  it('puts no space between words where their script puts none', () => {
+    const textOf = (text: string) => wordRuns(makeTurn(0, text)).map((run) => run.text)
+    expect(textOf('大家 好 ， 3 月 GPT 很 好 。')).toEqual(['大家好，3月 GPT 很好。'])
+    expect(textOf('สวัสดี ครับ')).toEqual(['สวัสดีครับ'])
+    expect(textOf('안녕 하세요')).toEqual(['안녕 하세요'])
+  })
+
   it('carries the channel', () => {
     expect(wordRuns(makeTurn(0, 'A:hi B:ho', { channel: 'Agent' })).map((run) => run.channel)).toEqual([
       'Agent',

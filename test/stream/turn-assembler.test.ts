@@ -150,6 +150,8 @@ describe('TurnAssembler', () => {
     const assembler = new TurnAssembler({ sessionId: 's' })
     const partial = message(0, [word('Hel', 100, 300, undefined, false)], { end_of_turn: false, transcript: '' })
     expect(assembler.turn(partial)).toMatchObject([{ endOfTurn: false, transcript: 'Hel', words: [{ final: false }] }])
+    const glued = message(0, [word('你', 100, 300), word('好', 300, 500)], { end_of_turn: false, transcript: '' })
+    expect(assembler.turn(glued)).toMatchObject([{ transcript: '你好' }])
     expect(assembler.turn(message(0, two))).toHaveLength(1)
     expect(assembler.turn(partial)).toEqual([])
   })

@@ -32,6 +32,13 @@ export function scoredWords(text: string): string[] {
     .map((word) => word.replaceAll('{', '[').replaceAll('}', ']').replaceAll(/;{2,}/g, ';'))
 }
 
+/** The text of a segment with a space between all of its words, also where their script puts none. */
+function spacedText({ text, words }: Segment): string {
+  const spaced = words.map((word) => word.text).join(' ')
+  const [one, other] = [spaced, text].map((said) => said.replaceAll(/\s/gu, ''))
+  return one === other ? spaced : text
+}
+
 /**
  * A segment as STM: one line, `<file> <channel> <speaker> <start> <end> <text>`, times in seconds. The text is as it
  * was said, with case and punctuation, since each scoring tool has its own rules for these. The speaker of an
@@ -41,7 +48,7 @@ export function scoredWords(text: string): string[] {
  */
 export function formatStmSegment(segment: Segment, options: ScoringOptions = {}): string {
   // A word that is dropped may have been one of a pair of marks. What begins with `<` would be taken for a label.
-  const text = cleanLine(scoredWords(segment.text).join(' ')).replace(/^</, '‹')
+  const text = cleanLine(scoredWords(spacedText(segment)).join(' ')).replace(/^</, '‹')
   if (text === '') return ''
   const { start, end } = wholeTimes(segment)
   const speaker = speakerField(segment, options) ?? UNKNOWN_SPEAKER

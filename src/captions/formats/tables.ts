@@ -1,4 +1,5 @@
 import type { Segment, Word } from '../../model.ts'
+import { endOf, joinedTexts, spaceBetween } from '../../scripts.ts'
 import { attributed, displayName } from '../speakers.ts'
 import { cleanLine } from '../text.ts'
 import type { TableOptions } from './options.ts'
@@ -33,6 +34,8 @@ export function formatCsvSegment(segment: Segment, options: TableOptions = {}): 
 export interface WhisperState {
   segments: number
   language?: string | undefined
+  /** The last characters of what was written; absent where nothing is. */
+  last?: string
 }
 
 /** The text of each segment, shared by all that go on from a state, since a segment is there under its number. */
@@ -75,21 +78,28 @@ export class WhisperJson {
   add(segment: Segment): string {
     const text = cleanLine(segment.text)
     if (text === '') return ''
-    const { segments: id, language = segment.language } = this.#state
-    this.#state = { segments: id + 1, ...(language !== undefined && { language }) }
+    const { segments: id, language = segment.language, last = '.' } = this.#state
+    this.#state = { segments: id + 1, ...(language !== undefined && { language }), last: endOf(text) }
     keep(this.#texts, id, text)
     const { start, end } = seconds(segment)
-    const words = segment.words.flatMap((word) => wordRecord(word))
+    const words = wordRecords(segment.words, last)
     const speaker = speakerOf(segment, this.#options)
-    const record = { id, start, end, text: ` ${text}`, ...(speaker !== undefined && { speaker }), words }
+    const record = {
+      id,
+      start,
+      end,
+      text: spaceBetween(last, text) + text,
+      ...(speaker !== undefined && { speaker }),
+      words,
+    }
     return `${id === 0 ? '' : ','}\n${toJson(record)}`
   }
 
   ending(): string {
     const { segments, language = null } = this.#state
     const { list, length } = this.#texts
-    const text = list.slice(0, segments).map((one) => ` ${one}`)
-    return `\n],${length > LONGEST_TEXT ? '' : `"text":${toJson(text.join(''))},`}"language":${toJson(language)}}\n`
+    const text = ` ${joinedTexts(list.slice(0, segments))}`
+    return `\n],${length > LONGEST_TEXT ? '' : `"text":${toJson(segments === 0 ? '' : text)},`}"language":${toJson(language)}}\n`
   }
 }
 
@@ -104,7 +114,7 @@ export async function takeTexts(texts: WhisperTexts, lines: AsyncIterable<string
   for await (const line of lines) {
     if (line === WhisperJson.header) continue
     const { id, text } = segmentIn(line)
-    keep(texts, id, text.slice(1))
+    keep(texts, id, text.trimStart())
     if (texts.length > LONGEST_TEXT) return
   }
 }
@@ -122,13 +132,19 @@ function seconds(times: { start: number; end: number }): { start: number; end: n
   return { start: start / 1000, end: end / 1000 }
 }
 
-function wordRecord(word: Word): object[] {
-  const text = cleanLine(word.text)
-  if (text === '') return []
-  const { confidence } = word
-  const isKnown = confidence !== undefined && Number.isFinite(confidence)
-  const probability = isKnown ? { probability: Math.min(1, Math.max(0, confidence)) } : {}
-  return [{ word: ` ${text}`, ...seconds(word), ...probability }]
+/** Put together they are the text: each has the space before it, where its script puts one. */
+function wordRecords(words: readonly Word[], before: string): object[] {
+  let last = before
+  return words.flatMap((word) => {
+    const text = cleanLine(word.text)
+    if (text === '') return []
+    const { confidence } = word
+    const isKnown = confidence !== undefined && Number.isFinite(confidence)
+    const probability = isKnown ? { probability: Math.min(1, Math.max(0, confidence)) } : {}
+    const record = { word: spaceBetween(last, text) + text, ...seconds(word), ...probability }
+    last = text
+    return [record]
+  })
 }
 
 function toJson(value: unknown): string {

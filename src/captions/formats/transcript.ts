@@ -1,4 +1,5 @@
 import type { Segment } from '../../model.ts'
+import { endOf, spaceBetween } from '../../scripts.ts'
 import { attributed, displayName } from '../speakers.ts'
 import { cleanLine } from '../text.ts'
 import type { TranscriptOptions } from './options.ts'
@@ -9,6 +10,8 @@ export interface Paragraph {
   speaker: string | undefined
   channel: string | undefined
   end: number
+  /** The last characters of what was written; absent where nothing is. */
+  last?: string
 }
 
 /** What a paragraph begins with, given its time and the name of its speaker, where they are wanted. */
@@ -49,11 +52,11 @@ export class Transcript {
     const { channel, start, end } = segment
     const speaker = attributed(segment.speaker) ?? channel
     const open = this.state
-    this.state = { speaker, channel, end }
+    this.state = { speaker, channel, end, last: endOf(text) }
     if (open === undefined) return this.#opening(speaker, segment) + text
     const { paragraphPause = 2000 } = this.#options
     const goesOn = open.speaker === speaker && open.channel === channel && start - open.end < paragraphPause
-    return goesOn ? ` ${text}` : `\n\n${this.#opening(speaker, segment)}${text}`
+    return goesOn ? spaceBetween(open.last ?? '.', text) + text : `\n\n${this.#opening(speaker, segment)}${text}`
   }
 
   end(): string {

@@ -1,6 +1,7 @@
 import type { EngineRevision, EngineSettings, EngineTurn, EngineWord } from '../engine.ts'
 import type { Attribution, Recognition } from '../parts.ts'
-import { asSentences, formatWords, joinedTexts, SENTENCE_PAUSE_MS, withoutFormat } from './formatting.ts'
+import { joinedTexts } from '../../scripts.ts'
+import { asSentences, formatWords, SENTENCE_PAUSE_MS, withoutFormat } from './formatting.ts'
 
 /** The number of utterances whose turns a revision can still name. */
 const revisable = 4000

@@ -1,4 +1,4 @@
-import { areGlued, isSpaceless } from '../../scripts.ts'
+import { isSpaceless } from '../../scripts.ts'
 
 export interface PlainWord {
   text: string
@@ -78,11 +78,6 @@ function isBoundary(before: PlainWord, after: PlainWord): boolean {
 export function withoutFormat(text: string): string {
   const plain = text.replace(/^[\p{P}\s]+|[\p{P}\s]+$/gu, '').toLowerCase()
   return plain === '' ? text : plain
-}
-
-/** Words as one text, with spaces between them where their script puts some. */
-export function joinedTexts(texts: readonly string[]): string {
-  return texts.reduce((text, next) => (text === '' || areGlued(text, next) ? text + next : `${text} ${next}`), '')
 }
 
 /** The texts of a turn with a capital where it `begins` an utterance, and a full stop where it `ends` one. */

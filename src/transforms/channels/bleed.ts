@@ -1,5 +1,6 @@
 import { mulawToInt16 } from '../../audio/pcm.ts'
 import type { Turn, Word } from '../../model.ts'
+import { joinedTexts } from '../../scripts.ts'
 
 /** Two channels place the same word at most so far apart, ms. */
 export const SAME_WORD_MS = 300
@@ -39,7 +40,7 @@ export function withoutWords(turn: Turn, drop: (word: Word) => boolean): Turn | 
   return {
     ...turn,
     words,
-    transcript: words.map(({ text }) => text).join(' '),
+    transcript: joinedTexts(words.map(({ text }) => text)),
     start: first.start,
     end: words.reduce((end, word) => Math.max(end, word.end), first.end),
   }

@@ -1,5 +1,6 @@
 import type { Turn, Word } from '../../model.ts'
 import { speakerLabel } from '../../protocol/messages.ts'
+import { joinedTexts } from '../../scripts.ts'
 import { LabelMap, SpeakerLetters } from '../../stream/speakers.ts'
 
 /** A transcript as far as it is read here. What a server sends may be anything. */
@@ -65,7 +66,7 @@ export function turnsOf(transcript: TranscriptAnswer, withSpeakers: boolean): Tr
         revision: 0,
         endOfTurn: true,
         formatted: true,
-        transcript: said.map((word) => word.text).join(' '),
+        transcript: joinedTexts(said.map((word) => word.text)),
         ...(speaker !== undefined && { speaker }),
         words: said,
         start: said[0]!.start,

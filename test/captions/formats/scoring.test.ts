@@ -286,6 +286,12 @@ describe('formatCtmSegment', () => {
 })
 
 describe('formatStmSegment', () => {
+  it('keeps words apart where their script does not', () => {
+    const words = ['大家', '好。'].map((text) => ({ text, start: 0, end: 100, final: true }))
+    expect(formatStmSegment(makeSegment('', 0, { text: '大家好。', words }))).toMatch(/ 大家 好。\n$/)
+    expect(formatStmSegment(makeSegment('', 0, { text: '再见。', words }))).toMatch(/ 再见。\n$/)
+  })
+
   it('drops the end of a direction of writing with its beginning', () => {
     expect(formatStmSegment(makeSegment('b \u2067 word\u2069'))).toMatch(/ b word\n$/)
   })

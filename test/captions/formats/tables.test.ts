@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { csvHeader, formatCsvSegment, takeTexts, WhisperJson } from '../../../src/captions/formats/tables.ts'
 import { cleanLine } from '../../../src/captions/text.ts'
+import { areGlued } from '../../../src/scripts.ts'
 import { displayName } from '../../../src/captions/speakers.ts'
 import { runs } from '../../helpers/runs.ts'
 import { nastySegments, spoken } from '../segments.ts'
@@ -87,16 +88,16 @@ describe('WhisperJson', () => {
           text: string
         }
         const visible = segments.filter((segment) => cleanLine(segment.text) !== '')
-        const said = visible.map((segment) => ` ${cleanLine(segment.text)}`)
+        const spaced = (texts: readonly string[], last = '.') =>
+          texts.map((one, i) => (areGlued(texts[i - 1] ?? last, one) ? one : ` ${one}`))
+        const lines = visible.map((segment) => cleanLine(segment.text))
+        const said = spaced(lines)
         expect(read.segments.map((segment) => segment.text)).toEqual(said)
         expect(read.text).toBe(said.join(''))
         expect(read.segments.map(({ id }) => id)).toEqual(said.map((_, i) => i))
         expect(read.segments.map(({ words }) => words.map(({ word }) => word))).toEqual(
-          visible.map(({ words }) =>
-            words
-              .map(({ text: word }) => cleanLine(word))
-              .filter(Boolean)
-              .map((word) => ` ${word}`),
+          visible.map(({ words }, i) =>
+            spaced(words.map(({ text: word }) => cleanLine(word)).filter(Boolean), lines[i - 1]),
           ),
         )
         for (const [i, { speaker }] of read.segments.entries()) {
@@ -107,6 +108,19 @@ describe('WhisperJson', () => {
       }),
       { numRuns: runs(500) },
     )
+  })
+
+  it('puts no space between words where their script puts none', () => {
+    const json = new WhisperJson()
+    const words = ['今日', 'は', '3', '月', 'です。'].map((text) => ({ text, start: 0, end: 100, final: true }))
+    const text = [spoken('A', 0, 1, { text: '今日は3月です。', words }), spoken('B', 2, 3, { text: 'はい。' })]
+    const read = JSON.parse(WhisperJson.header + text.map((segment) => json.add(segment)).join('') + json.ending()) as {
+      text: string
+      segments: { text: string; words: { word: string }[] }[]
+    }
+    expect(read.text).toBe(' 今日は3月です。はい。')
+    expect(read.segments.map((one) => one.text).join('')).toBe(read.text)
+    expect(read.segments[0]?.words.map(({ word }) => word)).toEqual([' 今日', 'は', '3', '月', 'です。'])
   })
 
   it('takes its texts from the lines of a file that is gone on with, and refuses what is no segment', async () => {

@@ -37,6 +37,14 @@ describe('Transcript', () => {
     )
   })
 
+  it('puts no space between segments where their script puts none, also where it goes on from a state', () => {
+    const [first, second] = [spoken('A', 0, 1, { text: '大家好。' }), spoken('A', 2, 3, { text: '再见。' })]
+    expect(transcript([first, second], { timestamps: false })).toBe('Speaker A: 大家好。再见。\n')
+    const before = new Transcript()
+    before.add(first)
+    expect(new Transcript({}, structuredClone(before.state)).add(second)).toBe('再见。')
+  })
+
   it('keeps channels apart', () => {
     const channels = [spoken('A', 0, 1000, { channel: 'x' }), spoken('A', 1000, 2000, { channel: 'y' })]
     expect(transcript(channels, { timestamps: false })).toBe('Speaker A: Yes.\n\nSpeaker A: Yes.\n')
