@@ -34,7 +34,7 @@ export interface RotatingSinkOptions {
   times?: 'continue' | 'restart'
   /**
    * What becomes of revisions of turns that are in a part that is closed: `drop` leaves them out, `write` writes them into the
-   * open part, which is right where each record stands by itself.
+   * open part, which is right where each record stands by itself; where times restart, with those of the part of their turn.
    * @defaultValue `'write'` where the pattern ends in `.jsonl`, else `'drop'`
    */
   lateRevisions?: 'drop' | 'write'
@@ -74,6 +74,8 @@ type Told = [event: 'gap', record: Gap] | [event: 'unrecognized', record: Unreco
 
 /** Records of gaps and the like that are kept until there is a part to write them into. */
 const MOST_KEPT = 1000
+/** Parts whose beginnings are known at most: no older turn is revised. */
+const MOST_BEGINNINGS = 100
 /** How long a part may take to close once it is destroyed. */
 const CLOSE_WAIT_MS = 10_000
 
@@ -144,6 +146,8 @@ class RotatingStream extends Writable {
   #until = Infinity
   /** Order of the first turn of the present part. */
   #firstOrder = 0
+  /** The newest parts by the order of their first turn, and where each begins. */
+  #beginnings: Beginning[] = []
   #lateRevisions = 0
   #startedAt: number | undefined
   #failure: Error | undefined
@@ -237,6 +241,7 @@ class RotatingStream extends Writable {
       part,
       until: this.#until,
       firstOrder: this.#firstOrder,
+      beginnings: this.#beginnings,
       startedAt: this.#startedAt ?? Date.now(),
       lateRevisions: this.#lateRevisions,
       sink: [output.name, output.options] as const,
@@ -255,6 +260,7 @@ class RotatingStream extends Writable {
     this.#journal = await (await journals()).resume(this.#pattern, state?.part.path)
     if (state === undefined) return
     const { part, until, firstOrder, startedAt, lateRevisions, inner, sink: told } = state
+    this.#beginnings = [...(state.beginnings ?? [{ order: firstOrder, start: part.start }])]
     // JSON has no number for what never comes.
     this.#until = until ?? Infinity
     this.#firstOrder = firstOrder
@@ -292,9 +298,12 @@ class RotatingStream extends Writable {
       if (this.#isAbandoned) throw new Error('the sink was destroyed')
       this.#begin(item.start)
       this.#firstOrder = order
+      this.#beginnings = [...this.#beginnings, { order, start: this.parts.at(-1)!.start }].slice(-MOST_BEGINNINGS)
     }
+    // A record of a turn in an earlier part has the times of that.
+    const from = isLate ? this.#beginnings.findLast((one) => one.order <= order)?.start : undefined
     // How large it is then is looked at next, so it is waited for.
-    return { written: this.#written(this.#sink!, this.#placed(item)) }
+    return { written: this.#written(this.#sink!, this.#placed(item, from)) }
   }
 
   #written(sink: Writable, item: Captionable | CommitRequest): Promise<void> {
@@ -372,10 +381,9 @@ class RotatingStream extends Writable {
     this.#sink = undefined
   }
 
-  /** With the times of its part. */
-  #placed<T extends Captionable | Gap | UnrecognizedSpeech>(item: T): T {
-    const { start = 0 } = this.#options.times === 'restart' ? (this.parts.at(-1) ?? {}) : {}
-    if (start === 0) return item
+  /** With the times of its part, which begins at `start`. */
+  #placed<T extends Captionable | Gap | UnrecognizedSpeech>(item: T, start = this.parts.at(-1)?.start ?? 0): T {
+    if (this.#options.times !== 'restart' || start === 0) return item
     // What comes late began in the part before.
     const moved = <Timed extends { start: number; end: number }>(timed: Timed): Timed => ({
       ...timed,
@@ -386,12 +394,20 @@ class RotatingStream extends Writable {
   }
 }
 
+/** Order of the first turn of a part, and where the part begins. */
+interface Beginning {
+  order: number
+  start: number
+}
+
 /** What a checkpoint says of the parts: a plain value. */
 interface RotationState {
   part: RotatedPart
   /** `null` where it ends by size alone. */
   until: number | null
   firstOrder: number
+  /** Absent in what earlier versions wrote. */
+  beginnings?: readonly Beginning[]
   startedAt: number
   lateRevisions: number
   /** Name and options of the sink of a part. */

@@ -119,6 +119,23 @@ describe('rotatingSink()', () => {
     expect(records[5]!.words!.map(({ start }) => start)).toEqual([5000, 5250])
   })
 
+  it('gives a revision of a turn in a part that is closed the times of that part', async () => {
+    const turns = [at(0, 5), at(1, 65), at(2, 70), at(3, 130), at(2, 70, { revision: 1 }), at(0, 5, { revision: 1 })]
+    const options = { every: 60 * SECOND, times: 'restart' } as const
+    const { files } = await write('{number}.jsonl', turns, options, (file) => jsonlSink(file))
+    const lines = Object.values(files).flatMap((text) => text.trim().split('\n'))
+    const records = lines.map((line) => JSON.parse(line) as Partial<Turn>).filter(({ order }) => order !== undefined)
+    const times = records.map((one) => [one.order, one.start, one.end, one.words?.map(({ start }) => start)])
+    expect(times).toEqual([
+      [0, 5000, 5450, [5000, 5250]],
+      [1, 5000, 5450, [5000, 5250]],
+      [2, 10_000, 10_450, [10_000, 10_250]],
+      [3, 10_000, 10_450, [10_000, 10_250]],
+      [2, 10_000, 10_450, [10_000, 10_250]],
+      [0, 5000, 5450, [5000, 5250]],
+    ])
+  })
+
   it('begins the next part when one has its size, and never writes over a file that is there', async () => {
     const folder = directory()
     writeFileSync(path.join(folder, 'talk-0001.jsonl'), 'mine\n')
