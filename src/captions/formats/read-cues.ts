@@ -26,8 +26,8 @@ const NAME_HOLDS_MS = 10_000
 /**
  * The cues of a SubRip or WebVTT file, in order of their starts, with the text that is shown and who speaks as far as
  * the file says so: by a voice (`<v Alice>`), or a name before the text (`Alice: `), which then is no part of the lines.
- * `Speaker A` is the label `A`. A name before the text holds until there is another, or two dashes, or ten seconds of
- * silence. Cues have no words, since nobody knows when each was said.
+ * `Speaker A` is the label `A`. A name before the text holds until there is another, or what may be one, or two dashes, or
+ * ten seconds of silence. Cues have no words, since nobody knows when each was said.
  *
  * @param prefixes - whether names before the text are looked for.
  * @returns `undefined` where there is text, and no cue in it.
@@ -174,8 +174,15 @@ function voicesOf(said: readonly SpokenLine[]): Who {
 }
 
 const PREFIX = /^(-\s?)?\u2068?(?:\[([^[\]:]{1,40})\]|([^\s:[\]-][^:]{0,39}?))\s?:\u2069?(?:\s+|$)/u
-const CAPITAL = /^[\p{Lu}\p{Lt}\p{Lo}][\p{L}\p{M}\p{N}_.'’-]*$/u
-const WITHIN_NAME = /^(?:[\p{Lu}\p{Lt}\p{Lo}\p{N}][\p{L}\p{M}\p{N}_.'’-]*|\p{Ll}{1,3})$/u
+const LETTERS = String.raw`[\p{L}\p{M}\p{N}_.'’-]*`
+/** Parts such as those of `Agent/B`, which is the speaker B on a channel. */
+const PARTS = String.raw`(?:[/&][\p{Lu}\p{Lt}\p{Lo}\p{N}]${LETTERS})*`
+const CAPITAL = new RegExp(String.raw`^[\p{Lu}\p{Lt}\p{Lo}]${LETTERS}${PARTS}$`, 'u')
+const WITHIN_NAME = new RegExp(String.raw`^(?:#?[\p{Lu}\p{Lt}\p{Lo}\p{N}]${LETTERS}${PARTS}|\p{Ll}{1,3}|&)$`, 'u')
+/** What some programs call those of whom they know no name. */
+const NUMBERED = /^speaker[ _-]?\d+$/i
+/** What is said of a name: `Bob (host)`. */
+const ASIDE = / ?(?:\([^()]*\)|\[[^[\]]*\])$/
 /** What stands before a colon at the beginning of a sentence, and is nobody. */
 const NOBODY =
   /^(?:note|warning|caution|attention|remember|example|tip|hint|update|question|answer|chapter|part|step|rule|lesson|figure|table|number|re|ps|p\.s\.?)(?: \S+)?$/i
@@ -184,14 +191,21 @@ const NOBODY =
 function prefixOf(line: string): { name: string; rest: string } | undefined {
   const [whole = '', dash = '', bracketed, plain] = PREFIX.exec(line) ?? []
   const name = cleanName(bracketed ?? plain ?? '')
-  const words = name.split(' ')
+  const words = name.replace(ASIDE, '').split(' ')
   const isName =
     words.length <= 4 &&
     CAPITAL.test(words[0] ?? '') &&
     words.slice(1).every((word) => WITHIN_NAME.test(word)) &&
     !/^\p{Ll}/u.test(words.at(-1) ?? '')
-  if (!isName || NOBODY.test(name)) return undefined
+  if (!(isName || NUMBERED.test(name)) || NOBODY.test(name)) return undefined
   return { name, rest: dash + line.slice(whole.length) }
+}
+
+/** Whether a line that {@link prefixOf} finds no name in may begin with one all the same: no sentence stands before its colon. */
+function mayBeNamed(line: string): boolean {
+  const [, , bracketed, plain] = PREFIX.exec(line) ?? []
+  const name = cleanName(bracketed ?? plain ?? '')
+  return name !== '' && !NOBODY.test(name) && !/ \p{Ll}{4}/u.test(name.replace(ASIDE, ''))
 }
 
 /** Whether a file says who speaks by names before the texts: one colon somewhere in the middle is none. */
@@ -222,7 +236,8 @@ class Names {
     for (const [i, text] of texts.entries()) {
       const { name, rest = text } = prefixes[i] ?? {}
       if (name !== undefined) speaker = labelOf(name)
-      else if (isDashed) speaker = undefined
+      // To hold the name before would be to say that another one's words are theirs.
+      else if (isDashed || (i === 0 && mayBeNamed(text))) speaker = undefined
       if (rest === '') continue
       lines.push(rest)
       speakers.push(speaker)

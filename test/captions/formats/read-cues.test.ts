@@ -150,6 +150,24 @@ describe('readCues', () => {
     ])
   })
 
+  it.each(['Bob (the host)', 'Bob [host]', 'Bob & Co', 'MAN #1', 'Agent/B', 'Bob/2', 'speaker_1', 'R2-D2', 'محمد'])(
+    'knows %s for a name',
+    (name) => {
+      const known = ['Alice', name, 'Alice', name]
+      expect(shown(srt(...known.map((one) => `${one}: Hello.`)))).toEqual(known.map((one) => [one, 'Hello.']))
+    },
+  )
+
+  it.each(['bob', '4th man', 'María José García López Ruiz'])('holds no name where %s may be another', (name) => {
+    expect(shown(srt('Alice: Hi.', `${name}: Hello.`, 'there', 'Alice: Yes.', 'I told him: go.'))).toEqual([
+      ['Alice', 'Hi.'],
+      [undefined, `${name}: Hello.`],
+      [undefined, 'there'],
+      ['Alice', 'Yes.'],
+      ['Alice', 'I told him: go.'],
+    ])
+  })
+
   it('lets a name hold for ten seconds, and takes a single colon in the middle of a file for none', () => {
     const late = '9\n00:01:00,000 --> 00:01:01,000\nlater\n'
     expect(shown(srt('Ann: Hi.', 'and', 'on') + late)).toEqual([
