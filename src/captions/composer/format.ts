@@ -2,9 +2,8 @@ import type { Cue, Segment } from '../../model.ts'
 import { ChannelLayout, shownCue, type LayoutState } from '../layout/channels.ts'
 import type { PreviousCue } from '../layout/labels.ts'
 import type { LayoutSettings } from '../layout/options.ts'
-import { cleanLine } from '../text.ts'
 import type { Utterance } from '../utterances.ts'
-import { wordPlaces } from '../word-places.ts'
+import { CueSegments } from './cue-segments.ts'
 
 /** A whole piece of a file: one cue, or the lines of one segment. */
 export interface Block {
@@ -116,6 +115,7 @@ export function segmentFormat<State>(
 ): Format {
   const writer = (state?: unknown): Writer => {
     const text = begin(state as State)
+    const cues = new CueSegments()
     let together = 0
     // What follows an utterance never changes where its text ends.
     const begins = (): boolean => together >= MAX_TOGETHER
@@ -129,7 +129,7 @@ export function segmentFormat<State>(
       begins,
       add({ cue, segments }) {
         together = begins() ? 1 : together + 1
-        const all = cue === undefined ? segments : segmentsOf(cue)
+        const all = cue === undefined ? segments : cues.of(cue)
         return all.flatMap((segment) => blockOf(text.add(segment), segment.start))
       },
       close(next) {
@@ -147,26 +147,4 @@ function endOf(text: string): Block[] {
 
 function blockOf(text: string, start: number): Block[] {
   return text === '' ? [] : [{ text, start }]
-}
-
-/** What a cue says: of two speakers, what each of them says, which stands on a line of its own, with a dash. */
-function segmentsOf({ index, speaker, start, end, lines, lineSpeakers, words }: Cue): Segment[] {
-  const turn = { order: index, revision: 0 }
-  if (lineSpeakers === undefined) {
-    return [{ ...(speaker !== undefined && { speaker }), start, end, text: lines.join(' '), words, turn }]
-  }
-  const places = wordPlaces(lines.map(cleanLine), words, true)
-  let next = 0
-  return lines.map((line, i) => {
-    const said = words.slice(next, (next += places?.[i]?.length ?? 0))
-    const times = { start: said[0]?.start ?? start, end: said.at(-1)?.end ?? end }
-    const own = lineSpeakers[i]
-    return {
-      ...(own !== undefined && { speaker: own }),
-      ...times,
-      text: line.replace(/^[-–—]\s*/, ''),
-      words: said,
-      turn,
-    }
-  })
 }

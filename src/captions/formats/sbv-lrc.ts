@@ -1,5 +1,7 @@
 import type { Cue } from '../../model.ts'
-import { visibleLines } from '../text.ts'
+import { joinedTexts } from '../../scripts.ts'
+import { cleanLine, visibleLines } from '../text.ts'
+import { wordPlaces } from '../word-places.ts'
 import { captionTimes } from './timestamps.ts'
 
 /** `M:SS` or more, and the part of a second behind it. */
@@ -55,15 +57,26 @@ function lrcTime(ms: number, round: (value: number) => number): number {
  * @param label - stands before the text, ready made.
  * @param previousEnd - when the line before ended, in ms.
  */
-export function formatLrcCue(cue: Pick<Cue, 'start' | 'lines'>, label = '', previousEnd?: number): string {
+export function formatLrcCue(
+  cue: Pick<Cue, 'start' | 'lines'> & Partial<Pick<Cue, 'words'>>,
+  label = '',
+  previousEnd?: number,
+): string {
   const lines = visibleLines(cue.lines, label)
   if (lines.length === 0) return ''
   const start = lrcTime(cue.start, Math.floor)
-  const text = lines.join(' ').replaceAll(/([[<])(?=\d+:)/g, '$1 ')
+  const text = oneLine(lines, cue, label).replaceAll(/([[<])(?=\d+:)/g, '$1 ')
   // A bracket at the beginning would be that of a tag.
   const line = `[${lrcTimestamp(start)}]${text.startsWith('[') ? ' ' : ''}${text}\n`
   const end = previousEnd === undefined ? start : lrcTime(previousEnd, Math.ceil)
   return end < start ? formatLrcEnd(previousEnd) + line : line
+}
+
+/** The lines of a cue as one: its words where they are known, since a line may begin inside one. */
+function oneLine(lines: readonly string[], { lines: bare, words = [] }: Partial<Cue>, label: string): string {
+  const isSaid = lines.length > 1 && wordPlaces(visibleLines(bare ?? []), words) !== undefined
+  if (!isSaid) return joinedTexts(lines)
+  return visibleLines([joinedTexts(words.map((word) => cleanLine(word.text)))], label).join('')
 }
 
 /** The line without text with which LRC ends what is shown; `''` where nothing is. */

@@ -66,6 +66,10 @@ describe('LRC', () => {
     expect(formatLrcCue(cue, '', 60_001)).toBe('[01:00.01]\n[01:01.00] [ 01:02.00] a b < 00:01>\n')
     expect(formatLrcCue(cue, 'Al: ', 61_009)).toBe('[01:01.00]Al: [ 01:02.00] a b < 00:01>\n')
     expect(formatLrcCue({ start: 0, lines: [''] }, 'Al: ')).toBe('')
+    expect(formatLrcCue({ start: 0, lines: ['今日は', 'いい天気'] })).toBe('[00:00.00]今日はいい天気\n')
+    const words = ['Donaudampf-schifffahrt', 'ahoy'].map((text) => ({ text, start: 0, end: 1, final: true }))
+    const cut = { start: 0, lines: ['Donaudampf-', 'schifffahrt ahoy'], words }
+    expect(formatLrcCue(cut, 'Al: ')).toBe('[00:00.00]Al: Donaudampf-schifffahrt ahoy\n')
     expect([formatLrcEnd(undefined), formatLrcEnd(1001)]).toEqual(['', '[00:01.01]\n'])
     expect(lrcTimestamp(100 * 360_000)).toBe('6000:00.00')
   })
