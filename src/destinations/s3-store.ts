@@ -35,13 +35,12 @@ export class S3Store implements ObjectStore {
     const at = { Bucket: this.#bucket, Key: this.#keyOf(name) }
     const command = (): unknown => new sdk.GetObjectCommand({ ...at, Range: `bytes=${from}-${from + length - 1}` })
     try {
-      return await send(client, command, signal, async (answer) => {
+      return await send(client, command, signal, async (answer, alive) => {
         const size = Number(/\/(\d+)$/.exec(answer.ContentRange ?? '')?.[1] ?? answer.ContentLength)
         if (answer.ContentRange === undefined && (from > 0 || size > length)) {
           throw new TypeError('the server does not know ranges of bytes')
         }
-        const bytes: Uint8Array = (await answer.Body?.transformToByteArray()) ?? new Uint8Array()
-        return { bytes, version: answer.ETag ?? '', size }
+        return { bytes: await bytesOf(answer.Body ?? [], alive), version: answer.ETag ?? '', size }
       })
     } catch (error) {
       if (statusOf(error) === 404 && (error as Error).name !== 'NoSuchBucket') return undefined
@@ -132,13 +131,26 @@ function makeClient({ S3Client: Client }: Sdk): S3Client {
   })
 }
 
-/** Sends a request, again where that may help, and takes the answer in. */
+async function bytesOf(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, alive: () => void): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  for await (const part of body) {
+    parts.push(part)
+    alive()
+  }
+  return Buffer.concat(parts)
+}
+
+/**
+ * Sends a request, again where that may help, and takes the answer in.
+ *
+ * @param take - calls `alive` whenever some more of the answer has come.
+ */
 async function send<T>(
   client: S3ClientLike,
   command: () => unknown,
   signal: AbortSignal,
   // oxlint-disable-next-line no-explicit-any -- as of the client
-  take: (answer: any) => T | Promise<T>,
+  take: (answer: any, alive: () => void) => T | Promise<T>,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     signal.throwIfAborted()
@@ -146,11 +158,21 @@ async function send<T>(
     const own = new AbortController()
     const abort = (): void => own.abort(signal.reason)
     signal.addEventListener('abort', abort, { once: true })
+    let timer: NodeJS.Timeout | undefined
     try {
-      return await take(await client.send(command(), { abortSignal: own.signal }))
+      const answer = await client.send(command(), { abortSignal: own.signal })
+      // The client's own time-outs are over when an answer begins.
+      const stalled = new Promise<never>((_resolve, reject) => {
+        timer = setTimeout(() => {
+          reject(Object.assign(new Error('the server stopped in the middle of its answer'), { name: 'TimeoutError' }))
+          own.abort()
+        }, REQUEST_MS)
+      })
+      return await Promise.race([take(answer, () => timer?.refresh()), stalled])
     } catch (error) {
       if (signal.aborted || attempt >= RETRY.attempts || !isTransient(error)) throw error
     } finally {
+      clearTimeout(timer)
       signal.removeEventListener('abort', abort)
     }
     await sleep(backOff(attempt, RETRY, false), undefined, { signal })
