@@ -179,12 +179,21 @@ async function send<T>(
   }
 }
 
-/** Whether a failure may be gone at the next attempt. 409 is that of a conditional write beside another one. */
+/** Errors that may be gone at the next attempt whatever their status: the client sets its clock by the answer. */
+const PASSING =
+  /^RequestTim(?:eout|eTooSkewed)|^Request(?:Expired|InTheFuture)|Throttl|SlowDown|(?:Request|Bandwidth)LimitExceeded/
+/** Codes of the system, and of its resolver, such as ECONNRESET and EAI_AGAIN; not those of Node, which begin with ERR_. */
+const SYSTEM_CODE = /^E(?!RR_)[A-Z_]+$/
+
+/** Whether a failure may be gone at the next attempt. 409 is that of a conditional write beside another one, 501 stays. */
 function isTransient(error: unknown): boolean {
   const status = statusOf(error)
-  if (status !== undefined && status >= 300) return status >= 500 || [408, 409, 429].includes(status)
-  const { name, code } = error as { name?: string; code?: unknown }
-  return name === 'TimeoutError' || (typeof code === 'string' && /^E[A-Z]+$/.test(code))
+  const { name = '', code } = error as { name?: string; code?: unknown }
+  if (PASSING.test(name)) return true
+  if (status !== undefined && status >= 300) {
+    return (status >= 500 && status !== 501) || [408, 409, 429].includes(status)
+  }
+  return name === 'TimeoutError' || (typeof code === 'string' && SYSTEM_CODE.test(code))
 }
 
 function statusOf(error: unknown): number | undefined {

@@ -50,3 +50,36 @@ it('asks again where an answer stalls in its middle', async () => {
   expect(Buffer.from((await found)!.bytes).toString()).toBe('text')
   expect(asked).toBe(2)
 })
+
+/** A client that fails once, and what then becomes of a request. */
+async function afterFailure(failure: object): Promise<unknown> {
+  let asked = 0
+  const send = (): Promise<unknown> => {
+    if (++asked === 1) return Promise.reject(Object.assign(new Error('no'), failure))
+    return Promise.resolve({ ETag: '"1"' })
+  }
+  return s3Store('s3://bucket/talk', { send }).put('', new Uint8Array(), undefined, signal)
+}
+
+const answered = (name: string, httpStatusCode: number): object => ({ name, $metadata: { httpStatusCode } })
+
+it.each([
+  { name: 'Error', code: 'EAI_AGAIN', syscall: 'getaddrinfo' },
+  { name: 'Error', code: 'ECONNRESET' },
+  answered('RequestTimeTooSkewed', 403),
+  answered('RequestTimeout', 400),
+  answered('RequestExpired', 400),
+  answered('ThrottlingException', 400),
+  answered('SlowDown', 503),
+])('asks again where %j may have passed', async (failure) => {
+  expect(await afterFailure(failure)).toBe('"1"')
+})
+
+it.each([
+  { name: 'TypeError', code: 'ERR_INVALID_URL' },
+  answered('NotImplemented', 501),
+  answered('AccessDenied', 403),
+  answered('InvalidRequest', 400),
+])('does not ask again where %j stays', async (failure) => {
+  await expect(afterFailure(failure)).rejects.toMatchObject({ retryable: false })
+})
