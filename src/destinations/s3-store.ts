@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { backOff } from '../back-off.ts'
 import { ConfigurationError, isAbortError } from '../errors.ts'
+import { redact } from '../redact.ts'
 import type { ObjectStore, StoredBytes } from './object-store.ts'
 import type { S3ClientLike } from './s3.ts'
 
@@ -98,7 +99,12 @@ export class S3Store implements ObjectStore {
       const message = `s3Destination() needs the npm package @aws-sdk/client-s3, which cannot be loaded: ${install}`
       throw Object.assign(new Error(message), { isAdvised: true })
     })
-    return { sdk, client: this.#client ?? (shared ??= makeClient(sdk)) }
+    if (this.#client !== undefined) return { sdk, client: this.#client }
+    shared ??= makeClient(sdk).catch((error: unknown) => {
+      shared = undefined
+      throw error
+    })
+    return { sdk, client: await shared }
   }
 }
 
@@ -116,19 +122,36 @@ function typeOf(key: string): string {
   return TYPES[/\.(\w+)$/.exec(key)?.[1]?.toLowerCase() ?? ''] ?? 'text/plain; charset=utf-8'
 }
 
-let shared: S3Client | undefined
+let shared: Promise<S3Client> | undefined
 
-function makeClient({ S3Client: Client }: Sdk): S3Client {
-  const { env } = process
-  const isOwnEndpoint = (env['AWS_ENDPOINT_URL_S3'] ?? env['AWS_ENDPOINT_URL'] ?? '') !== ''
-  return new Client({
+async function makeClient({ S3Client: Client }: Sdk): Promise<S3Client> {
+  const options = {
     // It gives up trying again for good where too much has failed, whoever of the process it was.
     maxAttempts: 1,
-    // Few servers but Amazon's have a name for each bucket, and any region does for most.
-    ...(isOwnEndpoint && { forcePathStyle: true }),
-    ...(isOwnEndpoint && env['AWS_REGION'] === undefined && { region: 'us-east-1' }),
     requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS, throwOnRequestTimeout: true },
-  })
+  }
+  const client = new Client(options)
+  if (!(await hasOwnEndpoint(client))) return client
+  const isRegionKnown = await client.config.region().then(
+    () => true,
+    () => false,
+  )
+  client.destroy()
+  // Few servers but Amazon's have a name for each bucket, and any region does for most.
+  return new Client({ ...options, forcePathStyle: true, ...(!isRegionKnown && { region: 'us-east-1' }) })
+}
+
+/** Whether the environment or `~/.aws/config` names another server than Amazon's. @throws where that is no address */
+async function hasOwnEndpoint({ config }: S3Client): Promise<boolean> {
+  const variable = ['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'].find((name) => (process.env[name] ?? '') !== '')
+  const given = variable === undefined ? undefined : process.env[variable]
+  // Where the client looks at its first request; its types do not tell of it.
+  const { serviceConfiguredEndpoint } = config as { serviceConfiguredEndpoint?: () => Promise<string | undefined> }
+  const endpoint = given ?? (await serviceConfiguredEndpoint?.())
+  if (endpoint === undefined || endpoint === '') return false
+  if (URL.canParse(endpoint) && /^https?:$/.test(new URL(endpoint).protocol)) return true
+  const message = `${variable ?? 'endpoint_url in ~/.aws/config'} must be an address such as http://127.0.0.1:9000; it is ${redact(endpoint)}`
+  throw Object.assign(new Error(message), { isAdvised: true })
 }
 
 async function bytesOf(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, alive: () => void): Promise<Uint8Array> {
