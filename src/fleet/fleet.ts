@@ -3,7 +3,16 @@ import { randomUUID } from 'node:crypto'
 import type { CaptionInput } from '../batch/inputs.ts'
 import { ConfigurationError, type Warning } from '../errors.ts'
 import { redact } from '../redact.ts'
-import { type FleetJob, type FleetProgress, jobKinds, kindOf, planFleetJobs, type QueuedJob } from './jobs.ts'
+import {
+  type FleetJob,
+  type FleetProgress,
+  jobKinds,
+  kindOf,
+  planFleetJobs,
+  type QueuedJob,
+  streamMark,
+  streamOf,
+} from './jobs.ts'
 import {
   checkAddOptions,
   type FleetAddOptions,
@@ -143,7 +152,7 @@ export class Fleet {
   }
 
   async #addSome(jobs: readonly QueuedJob[], { attempts }: FleetAddOptions): Promise<number> {
-    const present = await this.#store.present(jobs.map(({ id }) => id))
+    const present = await this.#presentOf(jobs)
     const fresh = jobs.filter(({ id }) => !present.has(id))
     const made = fresh.map(({ id, priority, data }) => ({
       name: 'caption',
@@ -162,6 +171,16 @@ export class Fleet {
       if (some.length > 0) await this.#store.enqueue(kind, some)
     }
     return fresh.length
+  }
+
+  /** Those of which there is the job, or a later one of the same stream. */
+  async #presentOf(jobs: readonly QueuedJob[]): Promise<Set<string>> {
+    const present = await this.#store.present(jobs.map(({ id }) => id))
+    // BullMQ forgets slices that are done, while their stream goes on.
+    const forgotten = jobs.filter(({ id, data }) => kindOf(data) === 'live' && !present.has(id))
+    const last = await Promise.all(forgotten.map(({ id }) => this.#store.read(streamMark(id))))
+    const later = await this.#store.present(last.filter((id) => id !== undefined))
+    return new Set([...present, ...[...later].map(streamOf)])
   }
 
   /**

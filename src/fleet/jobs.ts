@@ -176,6 +176,11 @@ export function streamOf(id: string): string {
   return id.replace(/-\d+$/, '')
 }
 
+/** Where the store has the id of the last job of a stream, which is known when the jobs before it are not any more. */
+export function streamMark(id: string): string {
+  return `stream:${streamOf(id)}`
+}
+
 /** The job that goes on where a slice ends. */
 export function nextSlice(id: string, data: FleetJob): { id: string; data: FleetJob } {
   const { slice } = data

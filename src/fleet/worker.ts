@@ -18,6 +18,7 @@ import {
   jobKinds,
   nextSlice,
   retryDelay,
+  streamMark,
 } from './jobs.ts'
 import type { ResolvedWorkOptions } from './options.ts'
 import { dividePlaces } from './places.ts'
@@ -463,6 +464,8 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     this.#keepPlace()
     const add = () => this.#store.queues.live.add('caption', next.data, { ...job.opts, jobId: next.id })
     await patiently(add, running.abort.signal)
+    // After the job, so that what the mark names is there at any moment.
+    await patiently(() => this.#store.write(streamMark(next.id), next.id), running.abort.signal)
   }
 
   /** What is told to the store of a failure: whether another attempt may help, and why it failed. */

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Fleet, type FleetOptions, openFleet } from '../../src/fleet/index.ts'
+import { planFleetJobs, streamMark } from '../../src/fleet/jobs.ts'
 import { resolveFleetOptions, resolveWorkOptions } from '../../src/fleet/options.ts'
 import { openStore, type Store } from '../../src/fleet/store.ts'
 import { FleetWorker } from '../../src/fleet/worker.ts'
@@ -241,6 +242,32 @@ for (const [kind, { missing, start }] of Object.entries(stores)) {
       await expect.poll(() => worker.counts.words, { timeout: 20_000 }).toBeGreaterThan(0)
       expect([asked > 1, worker.counts.failed]).toEqual([true, 0])
       await worker.drain()
+      await radio.close()
+    })
+
+    it('knows a live input whose first slices are not remembered any more', async () => {
+      const queue = `test-${++queues}`
+      await using fleet = await open({ queue })
+      await using own = await opened(queue)
+      const folder = directory()
+      const radio = await station(toneScript({ seed: 6, duration: 60_000, speakers: 2, turnWords: [1, 2] }))
+      const options = { ...heard(), live: true, output: path.join(folder, '{name}-{number}.{format}') }
+      const given = [{ input: radio.url, name: 'radio' }]
+      const [job] = await planFleetJobs(given, options)
+      const { id, data } = job!
+      const short = { ...data, slice: { number: 1, length: 500 } }
+      const opts = { jobId: id, removeOnComplete: { age: 604_800 } }
+      await own.enqueue('live', [{ name: 'caption', data: short, opts }])
+      const worker = await fleet.work({ concurrency: 1, apiKey: 'any-key' })
+      await new Promise<void>((resolve) => worker.once('done', () => resolve()))
+      await worker.drain()
+      const last = (await own.read(streamMark(id)))!
+      expect(await own.present([id, last])).toEqual(new Set([id, last]))
+      const forget = async (one: string): Promise<void> => (await own.queues.live.getJob(one))!.remove()
+      await forget(id)
+      expect(await fleet.add(given, options)).toEqual({ ids: [id], added: 0 })
+      await forget(last)
+      expect(await fleet.add(given, options)).toEqual({ ids: [id], added: 1 })
       await radio.close()
     })
 
