@@ -9,6 +9,7 @@ import {
   jobKinds,
   kindOf,
   planFleetJobs,
+  queuedAfter,
   type QueuedJob,
   streamMark,
   streamOf,
@@ -273,9 +274,9 @@ export class Fleet {
       return 1
     }
     const { id = '', name, data } = job
-    const { jobId: _id, delay: _delay, timestamp: _timestamp, ...opts } = job.opts
+    const { delay: _delay, ...opts } = job.opts
     await job.remove()
-    await this.#store.queues[kindOf(data)].add(name, data, { ...opts, jobId: id })
+    await this.#store.queues[kindOf(data)].add(name, data, { ...opts, jobId: id, timestamp: queuedAfter(job) })
     return 1
   }
 

@@ -305,7 +305,12 @@ export function epochOf({ timestamp, attemptsStarted }: Pick<Job, 'timestamp' | 
   return timestamp * 1000 + attemptsStarted
 }
 
-/** How long a slice still has, in ms: it is never so short that nothing is heard, however late it begins. */
+/** When a job is queued after another of its stream, so that its epochs are higher, whatever the clock of this machine says. */
+export function queuedAfter(job: Pick<Job, 'timestamp' | 'attemptsStarted'>): number {
+  return Math.max(Date.now(), Math.floor(epochOf(job) / 1000) + 1)
+}
+
+/** How long a slice still has, in ms: it is never so short that nothing is heard, however late it begins, and by what clock. */
 export function endOfSlice(queuedAt: number, length: number): number {
-  return Math.max(Math.min(length, LEAST_SLICE_MS), queuedAt + length - Date.now())
+  return Math.min(length, Math.max(LEAST_SLICE_MS, queuedAt + length - Date.now()))
 }

@@ -17,6 +17,7 @@ import {
   type JobKind,
   jobKinds,
   nextSlice,
+  queuedAfter,
   retryDelay,
   streamMark,
 } from './jobs.ts'
@@ -462,7 +463,8 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     const next = nextSlice(job.id ?? '', job.data)
     running.ending ??= 'followed'
     this.#keepPlace()
-    const add = () => this.#store.queues.live.add('caption', next.data, { ...job.opts, jobId: next.id })
+    const opts = { ...job.opts, jobId: next.id, timestamp: queuedAfter(job) }
+    const add = () => this.#store.queues.live.add('caption', next.data, opts)
     await patiently(add, running.abort.signal)
     // After the job, so that what the mark names is there at any moment.
     await patiently(() => this.#store.write(streamMark(next.id), next.id), running.abort.signal)

@@ -245,6 +245,29 @@ for (const [kind, { missing, start }] of Object.entries(stores)) {
       await radio.close()
     })
 
+    it('goes on with a live input whose slices were queued by a clock that is ahead', async () => {
+      const queue = `test-${++queues}`
+      await using fleet = await open({ queue })
+      await using own = await opened(queue)
+      const folder = directory()
+      const radio = await station(toneScript({ seed: 6, duration: 60_000, speakers: 2, turnWords: [1, 2] }))
+      const output = path.join(folder, '{name}-{number}.{format}')
+      const [job] = await planFleetJobs([{ input: radio.url, name: 'radio' }], { ...heard(), live: true, output })
+      const { id, data } = job!
+      const short = { ...data, slice: { number: 1, length: 500 } }
+      const opts = { jobId: id, timestamp: Date.now() + 300_000 }
+      await own.enqueue('live', [{ name: 'caption', data: short, opts }])
+      const worker = await fleet.work({ concurrency: 1, apiKey: 'any-key' })
+      const slices: unknown[] = []
+      await new Promise<void>((resolve) => {
+        worker.on('lost', () => resolve())
+        worker.on('done', ({ slice }) => slices.push(slice) === 2 && resolve())
+      })
+      expect(slices).toEqual([1, 2])
+      await worker.drain()
+      await radio.close()
+    })
+
     it('knows a live input whose first slices are not remembered any more', async () => {
       const queue = `test-${++queues}`
       await using fleet = await open({ queue })

@@ -3,10 +3,12 @@ import path from 'node:path'
 import { expect, it } from 'vitest'
 import { firstLimit, nextLimit } from '../../src/fleet/concurrency.ts'
 import {
+  endOfSlice,
   epochOf,
   namedOutputs,
   nextSlice,
   planFleetJobs,
+  queuedAfter,
   type QueuedJob,
   retryDelay,
   streamOf,
@@ -112,6 +114,14 @@ it('gives each worker of a job, and of its later slices, a higher epoch', () => 
   expect(epochOf({ timestamp: 5, attemptsStarted: 2 })).toBeGreaterThan(epochOf({ timestamp: 5, attemptsStarted: 1 }))
   expect(epochOf({ timestamp: 6, attemptsStarted: 1 })).toBeGreaterThan(epochOf({ timestamp: 5, attemptsStarted: 900 }))
   expect(Number.isSafeInteger(epochOf({ timestamp: Date.parse('2200-01-01'), attemptsStarted: 999 }))).toBe(true)
+})
+
+it('queues what follows a job with higher epochs, by whatever clock', () => {
+  const many = { timestamp: Date.now() + 86_400_000, attemptsStarted: 5000 }
+  expect(epochOf({ timestamp: queuedAfter(many), attemptsStarted: 1 })).toBeGreaterThan(epochOf(many))
+  const now = Date.now()
+  expect(queuedAfter({ timestamp: 5, attemptsStarted: 1 })).toBeGreaterThanOrEqual(now)
+  expect(endOfSlice(Date.now() + 86_400_000, 60_000)).toBe(60_000)
 })
 
 it('waits longer before each attempt, up to five minutes', () => {
