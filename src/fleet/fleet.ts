@@ -125,7 +125,7 @@ export class Fleet {
 
   /**
    * Adds a job for each input: files, folders, lists and addresses, as {@link captionAll} takes them, and those of cameras. What
-   * was added before with the same options is not added again.
+   * was added before with the same options is not added again, but recordings that are done where `existing` is `'overwrite'`.
    *
    * @throws (rejects with) {@link ConfigurationError} `INVALID_OPTION`; {@link InputError} where a list cannot be read, or there
    * is no input
@@ -154,12 +154,14 @@ export class Fleet {
 
   async #addSome(jobs: readonly QueuedJob[], { attempts }: FleetAddOptions): Promise<number> {
     const present = await this.#presentOf(jobs)
-    const fresh = jobs.filter(({ id }) => !present.has(id))
+    const again = await this.#forgetFinished(jobs.filter(({ id, data }) => present.has(id) && isMadeAgain(data)))
+    const fresh = jobs.filter(({ id }) => !present.has(id) || again.has(id))
     const made = fresh.map(({ id, priority, data }) => ({
       name: 'caption',
       data,
       opts: {
         jobId: id,
+        ...(again.has(id) && { timestamp: again.get(id)! }),
         priority,
         attempts: attempts ?? (data.slice === undefined ? ATTEMPTS : LIVE_ATTEMPTS),
         backoff: { type: 'fleet' },
@@ -182,6 +184,18 @@ export class Fleet {
     const last = await Promise.all(forgotten.map(({ id }) => this.#store.read(streamMark(id))))
     const later = await this.#store.present(last.filter((id) => id !== undefined))
     return new Set([...present, ...[...later].map(streamOf)])
+  }
+
+  /** Removes jobs that have come to their end. @returns which, and from when on each may be queued again. */
+  async #forgetFinished(jobs: readonly QueuedJob[]): Promise<Map<string, number>> {
+    const forgotten = new Map<string, number>()
+    for (const { id } of jobs) {
+      const job = (await this.#store.queues.recording.getJob(id)) as Job<FleetJob> | undefined
+      if (job === undefined || !((await job.isCompleted()) || (await job.isFailed()))) continue
+      await job.remove()
+      forgotten.set(id, queuedAfter(job))
+    }
+    return forgotten
   }
 
   /**
@@ -299,6 +313,11 @@ export class Fleet {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+/** Whether an input that is done is to be done once more; what is live is not done while it goes on. */
+function isMadeAgain(data: FleetJob): boolean {
+  return data.existing === 'overwrite' && kindOf(data) === 'recording'
 }
 
 /** A job may have been removed since it was listed. */

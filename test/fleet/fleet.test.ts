@@ -294,6 +294,27 @@ for (const [kind, { missing, start }] of Object.entries(stores)) {
       await radio.close()
     })
 
+    it('makes again what it has done where that is to be overwritten', async () => {
+      await using fleet = await open()
+      const folder = directory()
+      const talk = writeRecording(path.join(folder, 'talk.wav'), 3)
+      const options = { ...heard(), output: path.join(folder, '{name}.{format}') }
+      const first = await fleet.add([talk], options)
+      expect(await fleet.add([talk], { ...options, existing: 'overwrite' })).toEqual({ ...first, added: 0 })
+      const worker = await fleet.work({ concurrency: 1, apiKey: 'any-key' })
+      const done = (): Promise<void> => new Promise((resolve) => worker.once('done', () => resolve()))
+      await done()
+      const completed = async (): Promise<number> => (await fleet.status()).counts.completed
+      await expect.poll(completed).toBe(1)
+      expect(await fleet.add([talk], options)).toEqual({ ...first, added: 0 })
+      // The recording was cut anew.
+      writeRecording(talk, 7)
+      const again = done()
+      expect(await fleet.add([talk], { ...options, existing: 'overwrite' })).toEqual({ ...first, added: 1 })
+      await again
+      expect(wordsIn(path.join(folder, 'talk.srt'))).toEqual(wordsOf(7))
+    })
+
     it('leaves out what is there already', async () => {
       await using fleet = await open()
       const folder = directory()
