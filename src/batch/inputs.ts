@@ -50,7 +50,7 @@ export function addressOf(input: string): URL | undefined {
 
 /** Whether an input is a list of others. */
 export function isList(input: string): boolean {
-  return addressOf(input) === undefined && path.extname(input).toLowerCase() === '.txt'
+  return !ADDRESS.test(input) && path.extname(input).toLowerCase() === '.txt'
 }
 
 /** The inputs that a list names, one a line; empty lines and those that begin with `#` are left out, a name follows a tab. */
@@ -74,6 +74,36 @@ function checkName(option: string, name: unknown): void {
   throw invalidOption(option, 'a name without ending, below the output folder', name)
 }
 
+/** An input as it was given, or stood in a list. */
+export interface ListedInput {
+  /** A path or an address. */
+  input: string
+  name?: string
+}
+
+/**
+ * What was given, with the inputs in lists instead of these.
+ *
+ * @throws (rejects with) {@link ConfigurationError} `INVALID_OPTION`, {@link InputError} where a list cannot be read
+ */
+export async function listedInputs(given: readonly CaptionInput[]): Promise<ListedInput[]> {
+  const listed: ListedInput[] = []
+  for (const [index, item] of given.entries()) {
+    const { input, name } = plain(item, `inputs[${index}]`)
+    if (name !== undefined || !isList(input)) {
+      listed.push({ input, ...(name !== undefined && { name }) })
+      continue
+    }
+    for (const entry of parseList(await readList(input))) {
+      if (entry.name !== undefined) checkName(`the name in ${input}`, entry.name)
+      const isRelative =
+        !ADDRESS.test(entry.input) && !['-', 'mic'].includes(entry.input) && !path.isAbsolute(entry.input)
+      listed.push({ ...entry, input: isRelative ? path.join(path.dirname(input), entry.input) : entry.input })
+    }
+  }
+  return listed
+}
+
 /**
  * The recordings behind what was given, each once, in the order given; those of a folder by their names, `2` before `10`. What
  * cannot be found or read is among them, and fails when its turn comes.
@@ -82,6 +112,14 @@ function checkName(option: string, name: unknown): void {
  * be read, or there is nothing at all.
  */
 export async function findInputs(given: readonly CaptionInput[]): Promise<FoundInput[]> {
+  return findListed(await listedInputs(given), given)
+}
+
+/** The same of what was {@link listedInputs listed}; `given` is what is told where there is nothing. */
+export async function findListed(
+  listed: readonly ListedInput[],
+  given: readonly CaptionInput[],
+): Promise<FoundInput[]> {
   const found: FoundInput[] = []
   const seen = new Set<string>()
   const add = async (one: FoundInput): Promise<void> => {
@@ -93,19 +131,9 @@ export async function findInputs(given: readonly CaptionInput[]): Promise<FoundI
     seen.add(key)
     found.push(one)
   }
-  for (const [index, item] of given.entries()) {
-    const { input, name } = plain(item, `inputs[${index}]`)
-    if (name === undefined && isList(input)) {
-      for (const entry of parseList(await readList(input))) {
-        checkFinite(entry.input)
-        if (entry.name !== undefined) checkName(`the name in ${input}`, entry.name)
-        const isRelative = addressOf(entry.input) === undefined && !path.isAbsolute(entry.input)
-        await expand({ ...entry, input: isRelative ? path.join(path.dirname(input), entry.input) : entry.input }, add)
-      }
-    } else {
-      checkFinite(input)
-      await expand({ input, ...(name !== undefined && { name }) }, add)
-    }
+  for (const one of listed) {
+    checkFinite(one.input)
+    await expand(one, add)
   }
   if (found.length > 0) return found
   const where = given.map((item) => redact(plain(item, 'inputs').input)).slice(0, 3)

@@ -1,7 +1,14 @@
 import type { Job } from 'bullmq'
 import { hash } from 'node:crypto'
 import path from 'node:path'
-import { addressOf, type CaptionInput, findInputs, type FoundInput } from '../batch/inputs.ts'
+import {
+  addressOf,
+  type CaptionInput,
+  findListed,
+  type FoundInput,
+  listedInputs,
+  type ListedInput,
+} from '../batch/inputs.ts'
 import { hashOf, repeated, sortedHashes } from '../batch/path-hashes.ts'
 import { nameOfAddress, planStems } from '../batch/plan.ts'
 import type { CaptionFormat } from '../captions/formats/options.ts'
@@ -103,13 +110,12 @@ export async function planFleetJobs(
   given: readonly CaptionInput[],
   options: FleetAddOptions,
 ): Promise<Iterable<QueuedJob>> {
-  const isLive = (item: CaptionInput): boolean => {
-    const input = inputOf(item)
-    return LIVE_ADDRESS.test(input) || (options.live === true && addressOf(input) !== undefined)
-  }
-  const recordings = given.filter((item) => !isLive(item))
-  const found = recordings.length === 0 ? [] : await findInputs(recordings)
-  const live = given.filter(isLive).map((item) => foundLive(item))
+  const isLive = ({ input }: ListedInput): boolean =>
+    LIVE_ADDRESS.test(input) || (options.live === true && addressOf(input) !== undefined)
+  const listed = await listedInputs(given)
+  const recordings = listed.filter((one) => !isLive(one))
+  const live = liveInputs(listed.filter(isLive))
+  const found = recordings.length === 0 && live.length > 0 ? [] : await findListed(recordings, given)
   const outputsFor = recordingOutputs(found, options)
   const outputsAt = (index: number): FleetOutput[] =>
     index < found.length ? outputsFor(index) : outputsOf(live[index - found.length]!, options, true)
@@ -123,16 +129,15 @@ export async function planFleetJobs(
   }
 }
 
-function inputOf(item: CaptionInput): string {
-  const input = typeof item === 'object' && !(item instanceof URL) && item !== null ? item.input : item
-  return String(input)
-}
-
-function foundLive(item: CaptionInput): FoundInput {
-  const input = inputOf(item)
-  if (!URL.canParse(input)) throw invalidOption('inputs', 'files, folders, lists and addresses', 'what is no address')
-  const name = typeof item === 'object' && 'name' in item ? item.name : nameOfAddress(new URL(input))
-  return { input, folder: '', name }
+/** Those that are live, each once. */
+function liveInputs(listed: readonly ListedInput[]): FoundInput[] {
+  const found = new Map<string, FoundInput>()
+  for (const { input, name } of listed) {
+    if (!URL.canParse(input)) throw invalidOption('inputs', 'files, folders, lists and addresses', 'what is no address')
+    const one = { input, folder: '', name: name ?? nameOfAddress(new URL(input)) }
+    found.set(JSON.stringify([input, one.name]), one)
+  }
+  return [...found.values()]
 }
 
 function jobOf(

@@ -94,6 +94,34 @@ it('has live inputs heard in slices, each with a name and the next job', async (
   expect(streamOf(next.id)).toBe(id)
 })
 
+it('has what is live in a list heard as what is given itself', async () => {
+  const folder = directory()
+  const list = path.join(folder, 'list.txt')
+  const talk = writeRecording(path.join(folder, 'talk.wav'), 1)
+  writeFileSync(list, 'http://host.test/radio1\tfirst\nrtsp://camera.test/hall\nhttp://host.test/radio2\ntalk.wav\n')
+  const heard = async (live: boolean): Promise<unknown> => {
+    const jobs = await jobsFor([list, 'rtsp://camera.test/hall'], {
+      live,
+      output: path.join(folder, '{name}.{format}'),
+    })
+    return jobs.map(({ data }) => [data.input, path.parse(data.outputs[0]!.path).name, data.slice?.number])
+  }
+  expect(await heard(true)).toEqual([
+    [talk, 'talk', undefined],
+    ['http://host.test/radio1', 'first', 1],
+    ['rtsp://camera.test/hall', 'hall', 1],
+    ['http://host.test/radio2', 'radio2', 1],
+  ])
+  expect(await heard(false)).toEqual([
+    ['http://host.test/radio1', 'first', undefined],
+    ['http://host.test/radio2', 'radio2', undefined],
+    [talk, 'talk', undefined],
+    ['rtsp://camera.test/hall', 'hall', 1],
+  ])
+  writeFileSync(list, '# nothing\n')
+  await expect(jobsFor([list], { live: true })).rejects.toMatchObject({ code: 'INPUT_NOT_FOUND' })
+})
+
 it('refuses options that are wrong', () => {
   const wrong = (check: () => unknown): void =>
     expect(check).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
