@@ -17,7 +17,7 @@ process.stdout.on('error', (error) => {
 })
 
 const args = process.argv.slice(2)
-/** How long a server that has closed waits for what else there may be, in ms. */
+/** How long a command that has closed all it opened waits for what else there may be, in ms. */
 const LAST_MOMENT_MS = 1000
 const command = ['models', 'serve', 'voices', 'fleet', 'doctor', 'completion'].includes(args[0] ?? '')
   ? undefined
@@ -79,6 +79,9 @@ async function runFleetCommand(): Promise<number> {
     return await runFleet(args.slice(1), { stdout: process.stdout, stderr: process.stderr })
   } catch (error) {
     return await fail(error)
+  } finally {
+    // BullMQ goes on to wait for a store that does not answer.
+    endSoon()
   }
 }
 
@@ -91,8 +94,13 @@ async function serveClients(): Promise<number> {
     return await fail(error)
   } finally {
     // An engine of the user's own may hold what keeps a process: a pool of connections, a timer.
-    process.stdout.write('', () => setTimeout(() => process.exit(), LAST_MOMENT_MS).unref())
+    endSoon()
   }
+}
+
+/** Ends the process when what was printed is out, though something else may want to keep it. */
+function endSoon(): void {
+  process.stdout.write('', () => setTimeout(() => process.exit(), LAST_MOMENT_MS).unref())
 }
 
 async function examineMachine(): Promise<number> {
