@@ -8,6 +8,8 @@ import type { FleetOutput } from './jobs.ts'
 export interface JobOutputs {
   /** Whether all was made before; then nothing is to be done. */
   readonly isDone: boolean
+  /** The outputs as they are called at last, which is certain when they have been published. */
+  readonly outputs: readonly FleetOutput[]
   /** Where the checkpoint of the run is to be. */
   readonly checkpoint: string
   /** What is written while the input is heard. */
@@ -38,8 +40,10 @@ export interface TakeOver {
   stream: string
   /** Of all who were ever given the job, this one's is the highest, until another is given it. */
   epoch: number
-  /** The outputs as they are called at last. */
+  /** The outputs as they are called at last, where these names are free, or may be taken from what has them. */
   outputs: readonly FleetOutput[]
+  /** What else they may be called, by the number of the attempt, from 1; absent where they are written over what is there. */
+  otherNames?: (attempt: number) => readonly FleetOutput[]
   /** Where the folder for the work is made. */
   directory: string
   /** Which part of the stream it is; the same for all where they write the same files. */
@@ -59,4 +63,18 @@ export interface OutputsTakeOver extends TakeOver {
 export interface ObjectPlaces {
   storeAt(address: string): ObjectStore
   destinationAt(address: string, epoch?: number): OutputDestination
+}
+
+/** The first names of outputs of which none is in use. */
+export async function freeOutputs(
+  { outputs, otherNames }: Pick<TakeOver, 'outputs' | 'otherNames'>,
+  isThere: (output: FleetOutput) => Promise<boolean>,
+): Promise<readonly FleetOutput[]> {
+  let some = outputs
+  for (let attempt = 1; otherNames !== undefined; attempt++) {
+    const there = await Promise.all(some.map((output) => isThere(output)))
+    if (!there.includes(true)) break
+    some = otherNames(attempt)
+  }
+  return some
 }

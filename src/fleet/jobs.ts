@@ -281,17 +281,27 @@ function pattern(message: string): ConfigurationError {
   return new ConfigurationError('INVALID_OPTION', message, { option: 'output' })
 }
 
-/** The outputs of a job as they are called at last: of a slice, by its number and when it began. */
-export function namedOutputs({ outputs, slice }: Pick<FleetJob, 'outputs' | 'slice'>, begun: Date): FleetOutput[] {
+/**
+ * The outputs of a job as they are called at last: of a slice, by its number and when it began.
+ *
+ * @param attempt - how many names before were in use: the next number is taken, or `-2` and so on are put before the ending.
+ */
+export function namedOutputs(
+  { outputs, slice }: Pick<FleetJob, 'outputs' | 'slice'>,
+  begun: Date,
+  attempt = 0,
+): FleetOutput[] {
   if (slice === undefined) return [...outputs]
   const iso = begun.toISOString()
   const fields: Readonly<Record<string, string>> = {
-    number: String(slice.number).padStart(4, '0'),
+    number: String(slice.number + attempt).padStart(4, '0'),
     date: iso.slice(0, 10),
     time: iso.slice(11, 19).replaceAll(':', '-'),
   }
-  const named = (file: string): string =>
-    file.replaceAll(PLACEHOLDERS, (whole, field: string) => fields[field] ?? whole)
+  const named = (file: string): string => {
+    const own = attempt === 0 || file.includes('{number}') ? file : file.replace(/(\.[^./]*)?$/, `-${attempt + 1}$1`)
+    return own.replaceAll(PLACEHOLDERS, (whole, field: string) => fields[field] ?? whole)
+  }
   return outputs.map(({ format, path: file }) => ({ format, path: named(file) }))
 }
 

@@ -8,7 +8,7 @@ import { CheckpointError, OutputError } from '../errors.ts'
 import { unwritable } from '../sinks/destination.ts'
 import { withEnding } from '../sinks/file-lock.ts'
 import { replaceFile } from '../sinks/private-file.ts'
-import type { JobOutputs, TakeOver } from './job-outputs.ts'
+import { freeOutputs, type JobOutputs, type TakeOver } from './job-outputs.ts'
 import type { FleetOutput } from './jobs.ts'
 
 const CHECKPOINT = 'checkpoint'
@@ -25,7 +25,7 @@ export class LocalOutputs implements JobOutputs {
   /** Whether all was made before; then nothing is to be done, and there is no folder of this epoch. */
   readonly isDone: boolean
   readonly #folder: string
-  readonly #given: TakeOver
+  #given: TakeOver
   /** How far the predecessor had come, and where. */
   #before: Before | undefined
 
@@ -50,16 +50,18 @@ export class LocalOutputs implements JobOutputs {
       // From here on nobody before gives files their names; who is about to has said so, or looks once more.
       await raiseFence(given)
       const folder = await folderBefore(given)
-      if (folder !== undefined && (await donePart(folder)) === part) {
-        await giveNames(given, folder)
-        return new LocalOutputs(given, undefined, true)
+      const done = folder === undefined ? {} : await doneIn(folder)
+      if (folder !== undefined && done.part === part) {
+        const named = { ...given, outputs: done.outputs ?? given.outputs }
+        await giveNames(named, folder)
+        return new LocalOutputs(named, undefined, true)
       }
       await mkdir(draft)
       const checkpoint = folder === undefined ? undefined : await checkpointIn(folder, given)
-      const before = folder !== undefined && checkpoint !== undefined ? { checkpoint, folder } : undefined
+      const before = folder !== undefined && checkpoint !== undefined ? { checkpoint, folder, done } : undefined
       if (before !== undefined) await copyCertain(before, draft, given)
       await rename(draft, epochFolder(given, epoch))
-      const outputs = new LocalOutputs(given, before, false)
+      const outputs = new LocalOutputs({ ...given, outputs: await freeOutputs(given, isThere) }, before, false)
       await outputs.assertCurrent()
       await outputs.#link()
       return outputs
@@ -68,6 +70,10 @@ export class LocalOutputs implements JobOutputs {
     } finally {
       await rm(draft, { recursive: true, force: true })
     }
+  }
+
+  get outputs(): readonly FleetOutput[] {
+    return this.#given.outputs
   }
 
   /** Where the checkpoint of the run is to be. */
@@ -91,9 +97,10 @@ export class LocalOutputs implements JobOutputs {
 
   async #takeCheckpoint(sinks: readonly object[]): Promise<void> {
     if (this.#before === undefined) return
-    const { checkpoint, folder } = this.#before
+    const before = this.#before
     this.#before = undefined
-    const own = checkpointFor(checkpoint, sinks, (file) => path.join(folder, path.basename(file)))
+    const certain = certainFiles(before)
+    const own = checkpointFor(before.checkpoint, sinks, (file) => certain.get(path.extname(file)) ?? '')
     await replaceFile(this.checkpoint, formatCheckpoint(own))
   }
 
@@ -128,12 +135,15 @@ export class LocalOutputs implements JobOutputs {
    * @throws (rejects with) OutputError `OUTPUT_FENCED`, `OUTPUT_UNWRITABLE`
    */
   async publish(): Promise<void> {
-    const { outputs, part } = this.#given
+    const { outputs: linked, part } = this.#given
     try {
-      for (const output of outputs) await sync(this.pathOf(output)).catch(unlessMissing)
-      // In this order: of two of whom one takes over, one sees what the other has done.
-      await replaceFile(path.join(this.#folder, DONE), `${JSON.stringify({ part })}\n`)
+      for (const output of linked) await sync(this.pathOf(output)).catch(unlessMissing)
+      const outputs = await freeOutputs(this.#given, isThere)
+      this.#given = { ...this.#given, outputs }
+      // In this order: of two of whom one takes over, one sees what the other has done, and goes on with the same names.
+      await replaceFile(path.join(this.#folder, DONE), `${JSON.stringify({ part, outputs } satisfies Done)}\n`)
       await this.assertCurrent()
+      for (const { path: file } of linked) await rm(withEnding(file, '.part'), { force: true })
       await giveNames(this.#given, this.#folder)
     } catch (error) {
       throw ours(this.#folder, error)
@@ -199,6 +209,13 @@ export function checkpointFor(
 interface Before {
   checkpoint: Checkpoint
   folder: string
+  done: Done
+}
+
+/** Which part of the stream is whole in a folder, and what its files are called. */
+interface Done {
+  part?: string
+  outputs?: readonly FleetOutput[]
 }
 
 function workFolder({ directory, stream }: TakeOver): string {
@@ -252,10 +269,8 @@ async function epochsOf(given: TakeOver, kind: RegExp): Promise<number[]> {
   return names.flatMap((name) => kind.exec(name)?.[1] ?? []).map(Number)
 }
 
-/** The part of the stream of which all files in a folder are whole. */
-async function donePart(folder: string): Promise<string | undefined> {
-  const text = await readFile(path.join(folder, DONE), 'utf8').catch(() => '{}')
-  return (JSON.parse(text) as { part?: string }).part
+async function doneIn(folder: string): Promise<Done> {
+  return JSON.parse(await readFile(path.join(folder, DONE), 'utf8').catch(() => '{}')) as Done
 }
 
 async function checkpointIn(folder: string, { isRecording }: TakeOver): Promise<Checkpoint | undefined> {
@@ -267,13 +282,25 @@ async function checkpointIn(folder: string, { isRecording }: TakeOver): Promise<
   }
 }
 
-/** Copies what a checkpoint says will not change any more: its owner may be writing still. */
-async function copyCertain({ checkpoint, folder }: Before, draft: string, given: TakeOver): Promise<void> {
-  for (const [file, { bytes }] of Object.entries(checkpoint.outputs)) {
+/**
+ * Files of a predecessor that are not whole, by their endings. Where the queue lost its data, and counts anew, they are of a slice
+ * with another number, and this one goes on with them.
+ */
+function certainFiles({ checkpoint, folder, done }: Before): Map<string, string> {
+  const files = Object.keys(checkpoint.outputs).filter(
     // What a slice before had has its name.
-    if (path.dirname(file) !== folder || bytes === 0 || path.parse(file).name !== given.part) continue
+    (file) => path.dirname(file) === folder && path.parse(file).name !== done.part,
+  )
+  return new Map(files.map((file) => [path.extname(file), file]))
+}
+
+/** Copies what a checkpoint says will not change any more: its owner may be writing still. */
+async function copyCertain(before: Before, draft: string, given: TakeOver): Promise<void> {
+  for (const [ending, file] of certainFiles(before)) {
+    const bytes = before.checkpoint.outputs[file]?.bytes ?? 0
+    if (bytes === 0) continue
     const from = await open(file, 'r')
-    const to = await open(path.join(draft, path.basename(file)), 'wx')
+    const to = await open(path.join(draft, `${given.part}${ending}`), 'wx')
     try {
       const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, bytes))
       for (let at = 0; at < bytes;) {
@@ -329,14 +356,15 @@ async function sync(file: string): Promise<void> {
 
 /** Whether all files of a job are there, by their names at last. */
 export async function areThere(outputs: readonly FleetOutput[]): Promise<boolean> {
-  for (const { path: file } of outputs) {
-    const isThere = await stat(file).then(
-      () => true,
-      () => false,
-    )
-    if (!isThere) return false
-  }
+  for (const output of outputs) if (!(await isThere(output))) return false
   return true
+}
+
+async function isThere({ path: file }: FleetOutput): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  )
 }
 
 function fenced({ outputs, epoch }: TakeOver, holder: number): OutputError {

@@ -10,7 +10,7 @@ import { run } from '../run.ts'
 import type { SinkTarget } from '../sinks/destination.ts'
 import { replaceFile } from '../sinks/private-file.ts'
 import { jsonlSource } from '../sources/jsonl.ts'
-import type { JobOutputs, ObjectPlaces, OutputsTakeOver } from './job-outputs.ts'
+import { freeOutputs, type JobOutputs, type ObjectPlaces, type OutputsTakeOver } from './job-outputs.ts'
 import type { FleetOutput } from './jobs.ts'
 import { checkpointFor } from './local-outputs.ts'
 
@@ -25,6 +25,8 @@ interface StreamState {
   done?: string
   /** How far the stream has come; absent where it begins anew. */
   checkpoint?: string
+  /** What the outputs of the part are called that is done, or else being made; absent where the stream is over. */
+  outputs?: readonly FleetOutput[] | undefined
 }
 
 const STATE = 'state.json'
@@ -69,9 +71,16 @@ export class RemoteOutputs implements JobOutputs {
   static async takeOver(given: OutputsTakeOver, places: ObjectPlaces): Promise<RemoteOutputs> {
     const store = places.storeAt(`${given.directory}/.${given.stream}.fleet`)
     const { state, version } = await claim(store, given)
+    const known = knownOutputs(state, given)
+    const named = known ?? (await freeOutputs(given, (output) => isThere(output, given.signal, places)))
     const folder = await mkdtemp(path.join(tmpdir(), 'diarize-stream-'))
-    const outputs = new RemoteOutputs(given, places, { store, state, version, folder })
+    const own = { ...given, outputs: named }
+    const outputs = new RemoteOutputs(own, places, { store, state, version, folder })
     try {
+      // Before anything has these names, which a successor would take for those of others.
+      if (known === undefined && given.otherNames !== undefined) {
+        await outputs.#save(state.checkpoint === undefined ? {} : { checkpoint: state.checkpoint })
+      }
       if (outputs.isDone) await outputs.#makeCaptions()
       else outputs.#before = checkpointIn(state, store.address, given)
       return outputs
@@ -83,6 +92,10 @@ export class RemoteOutputs implements JobOutputs {
 
   get isDone(): boolean {
     return this.#state.done === this.#given.part
+  }
+
+  get outputs(): readonly FleetOutput[] {
+    return this.#given.outputs
   }
 
   get checkpoint(): string {
@@ -121,7 +134,7 @@ export class RemoteOutputs implements JobOutputs {
   }
 
   async remove(): Promise<void> {
-    await this.#save({})
+    await this.#save({ outputs: undefined })
   }
 
   async close(): Promise<void> {
@@ -173,10 +186,10 @@ export class RemoteOutputs implements JobOutputs {
   }
 
   /** Puts what is known of the stream in place of what this writer had put. @throws OutputError `OUTPUT_FENCED` */
-  async #save(facts: Pick<StreamState, 'done' | 'checkpoint'>): Promise<void> {
+  async #save(facts: Pick<StreamState, 'done' | 'checkpoint' | 'outputs'>): Promise<void> {
     const { epoch, writer, sequence } = this.#state
     const { signal } = this.#given
-    const state = { epoch, writer, sequence: sequence + 1, ...facts }
+    const state = { epoch, writer, sequence: sequence + 1, outputs: this.#given.outputs, ...facts }
     let version = await put(this.#store, STATE, formatState(state), this.#version, signal)
     if (version === undefined) {
       const found = await readState(this.#store, signal)
@@ -191,16 +204,35 @@ export class RemoteOutputs implements JobOutputs {
   }
 }
 
+/** What the outputs of this part are called already; `undefined` where it is to be named. */
+function knownOutputs({ done, outputs, checkpoint }: StreamState, given: OutputsTakeOver) {
+  if (given.otherNames === undefined) return given.outputs
+  if (done !== undefined && done !== given.part) return undefined
+  // What is not done is gone on with, also where the queue lost its data, and counts parts anew.
+  return outputs ?? (checkpoint === undefined && done === undefined ? undefined : given.outputs)
+}
+
+async function isThere(
+  { format, path: address }: FleetOutput,
+  signal: AbortSignal,
+  places: ObjectPlaces,
+): Promise<boolean> {
+  const found =
+    format === 'jsonl'
+      ? await places.destinationAt(address).facts(signal)
+      : await get(places.storeAt(address), '', 1, signal)
+  return found !== undefined
+}
+
 /** Whether all outputs of a job are there, and its JSONL is whole. */
 export async function areComplete(
   outputs: readonly FleetOutput[],
   signal: AbortSignal,
   places: ObjectPlaces,
 ): Promise<boolean> {
-  for (const { format, path: address } of outputs) {
-    const facts = format === 'jsonl' ? await places.destinationAt(address).facts(signal) : undefined
-    const isThere = facts?.isComplete ?? (await get(places.storeAt(address), '', 1, signal)) !== undefined
-    if (!isThere) return false
+  for (const output of outputs) {
+    const facts = output.format === 'jsonl' ? await places.destinationAt(output.path).facts(signal) : undefined
+    if (!(facts?.isComplete ?? (await isThere(output, signal, places)))) return false
   }
   return true
 }

@@ -58,7 +58,6 @@ export interface JobOutcome {
 export async function runJob(job: FleetJob, context: JobRun): Promise<JobOutcome> {
   const { id, epoch, signal, stop } = context
   const outputs = namedOutputs(job, context.queuedAt)
-  const files = outputs.map((output) => output.path)
   const isLive = job.slice !== undefined
   if (!isLive && job.existing === 'skip' && (await areComplete(outputs, signal)))
     return { status: 'skipped', files: [] }
@@ -68,6 +67,9 @@ export async function runJob(job: FleetJob, context: JobRun): Promise<JobOutcome
     stream: streamOf(id),
     epoch,
     outputs,
+    // What others made, or a stream before of which the queue knows nothing any more, cannot be heard again.
+    ...(isLive &&
+      job.existing === 'skip' && { otherNames: (attempt: number) => namedOutputs(job, context.queuedAt, attempt) }),
     directory: directoryOf(job.outputs),
     part: hasOwnFiles ? String(job.slice?.number) : 'all',
     isRecording: !isLive,
@@ -79,7 +81,7 @@ export async function runJob(job: FleetJob, context: JobRun): Promise<JobOutcome
     if (place.isDone) {
       // It was lost between its end and the word of it.
       if (!isLive) await place.remove()
-      return { status: isLive ? 'stopped' : 'done', files }
+      return { status: isLive ? 'stopped' : 'done', files: filesOf(place) }
     }
     const summary = await hearFurther(job, context, place).catch(async (error: Error) => {
       throw (signal.aborted ? undefined : await place.takenOver?.()) ?? error
@@ -89,10 +91,14 @@ export async function runJob(job: FleetJob, context: JobRun): Promise<JobOutcome
     // Where nothing was heard any more, there is what others heard before.
     if (!goesOn || hasOwnFiles) await place.publish()
     if (!goesOn) await place.remove()
-    return { status: goesOn ? 'stopped' : 'done', files, ...(summary !== undefined && { summary }) }
+    return { status: goesOn ? 'stopped' : 'done', files: filesOf(place), ...(summary !== undefined && { summary }) }
   } finally {
     await place.close()
   }
+}
+
+function filesOf({ outputs }: JobOutputs): string[] {
+  return outputs.map((output) => output.path)
 }
 
 const s3: ObjectPlaces = {

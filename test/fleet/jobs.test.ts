@@ -88,6 +88,10 @@ it('has live inputs heard in slices, each with a name and the next job', async (
   const { id, data } = job!
   const [named] = namedOutputs(data, new Date('2026-11-29T21:07:05Z'))
   expect(path.relative(folder, named!.path)).toBe('hall-0001-2026-11-29T21-07-05.srt')
+  const [other] = namedOutputs(data, new Date('2026-11-29T21:07:05Z'), 2)
+  expect(path.relative(folder, other!.path)).toBe('hall-0003-2026-11-29T21-07-05.srt')
+  const dated = { ...data, outputs: [{ format: 'srt', path: path.join(folder, '{date}.srt') }] } as const
+  expect(path.relative(folder, namedOutputs(dated, new Date('2026-11-29'), 1)[0]!.path)).toBe('2026-11-29-2.srt')
   const next = nextSlice(id, data)
   expect(next).toMatchObject({ id: `${id}-2`, data: { slice: { number: 2 } } })
   expect(nextSlice(next.id, next.data).id).toBe(`${id}-3`)

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { expect, it } from 'vitest'
 import { type Checkpoint, formatCheckpoint, readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import type { TakeOver } from '../../src/fleet/job-outputs.ts'
+import type { FleetOutput } from '../../src/fleet/jobs.ts'
 import { LocalOutputs } from '../../src/fleet/local-outputs.ts'
 import { srtSink } from '../../src/sinks/caption-sinks.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
@@ -86,6 +87,40 @@ it('lets a slice with files of its own go on from the one before, with nothing i
   const { outputs } = (await readCheckpoint(second.checkpoint))!
   expect(outputs).toEqual({ [second.pathOf(output)]: { order: 7, bytes: 0, blocks: 0, cuts: [] } })
   expect(existsSync(second.pathOf(output))).toBe(false)
+})
+
+it('takes the next names where a file is there, also one that came meanwhile, and keeps them', async () => {
+  const folder = directory()
+  const named = (attempt: number): FleetOutput[] =>
+    (['srt', 'vtt'] as const).map((format) => ({ format, path: path.join(folder, `talk-${attempt}.${format}`) }))
+  const others = { outputs: named(1), otherNames: (attempt: number) => named(attempt + 1), isRecording: false }
+  const takeOver = (epoch: number, part: string) => jobIn(folder)(epoch, { ...others, part })
+  writeFileSync(named(1)[1]!.path, 'of others')
+  const first = await takeOver(1, '1')
+  expect(first.outputs).toEqual(named(2))
+  for (const one of first.outputs) writeFileSync(first.pathOf(one), 'ours')
+  writeFileSync(named(2)[0]!.path, 'of others')
+  await first.publish()
+  expect(first.outputs).toEqual(named(3))
+  // It had been lost before it could say so.
+  const again = await takeOver(2, '1')
+  expect([again.isDone, again.outputs]).toEqual([true, named(3)])
+  const made = readdirSync(folder).filter((name) => name.startsWith('talk'))
+  expect(made.toSorted()).toEqual(['talk-1.vtt', 'talk-2.srt', 'talk-3.srt', 'talk-3.vtt'])
+  for (const one of named(3)) expect(readFileSync(one.path, 'utf8')).toBe('ours')
+})
+
+it('goes on with what is not whole where the queue lost its data, and counts slices anew', async () => {
+  const folder = directory()
+  const takeOver = jobIn(folder)
+  const first = await takeOver(1, { part: '3', isRecording: false })
+  writeFileSync(first.pathOf(output), 'certain, and the rest')
+  writeFileSync(first.checkpoint, checkpointOf(first.pathOf(output), 8))
+  const second = await takeOver(2, { part: '1', isRecording: false })
+  expect(readFileSync(second.pathOf(output), 'utf8')).toBe('certain,')
+  await second.prepare([srtSink(second.pathOf(output))])
+  const { outputs } = (await readCheckpoint(second.checkpoint))!
+  expect(outputs).toEqual({ [second.pathOf(output)]: { order: 3, bytes: 8, blocks: 2, cuts: [] } })
 })
 
 it('refuses whoever has a lower epoch, from the beginning and at the end', async () => {

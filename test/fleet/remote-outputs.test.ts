@@ -4,6 +4,7 @@ import { expect, it } from 'vitest'
 import { ObjectDestination } from '../../src/destinations/object-destination.ts'
 import { type Checkpoint, formatCheckpoint, readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
 import type { ObjectPlaces, OutputsTakeOver } from '../../src/fleet/job-outputs.ts'
+import type { FleetOutput } from '../../src/fleet/jobs.ts'
 import { areComplete, RemoteOutputs } from '../../src/fleet/remote-outputs.ts'
 import { sinkOf } from '../../src/sinks/formats.ts'
 import { MemoryStore } from '../destinations/memory-store.ts'
@@ -193,5 +194,40 @@ it('begins a recording anew whose checkpoint is damaged, and nothing that cannot
   writeFileSync(third.checkpoint, 'of this run')
   await third.beginAnew()
   expect(existsSync(third.checkpoint)).toBe(false)
+  await third.close()
+})
+
+it('takes the next names where something is there, and keeps them', async () => {
+  const bucket = new Bucket()
+  const named = (attempt: number): FleetOutput[] => [
+    { format: 'srt', path: `s3://bucket/talk-${attempt}.srt` },
+    { format: 'jsonl', path: `s3://bucket/talk-${attempt}.jsonl` },
+  ]
+  const live = { isRecording: false, outputs: named(1), otherNames: (attempt: number) => named(attempt + 1) }
+  const takeOver = (epoch: number, part: string) => takeOverIn(bucket)(epoch, { ...live, part })
+  const say = async (epoch: number, number: number, keep: number, text: string, isWhole: boolean): Promise<void> => {
+    const { path: address } = named(number)[1]!
+    const writer = await bucket.destinationAt(address, epoch).open({ keep, signal: never })
+    await writer.append(text)
+    await (isWhole ? writer.complete() : writer.commit())
+    await writer.close()
+  }
+  await say(1, 1, 0, line(9), true)
+  const first = await takeOver(2, '1')
+  expect(first.outputs).toEqual(named(2))
+  await say(2, 2, 0, line(0), false)
+  await first.close()
+  // Whoever goes on with the part has the same names, though there is something now; what a queue that counts anew calls it.
+  const second = await takeOver(3, '7')
+  expect(second.outputs).toEqual(named(2))
+  await say(3, 2, line(0).length, line(1), true)
+  await second.publish()
+  await second.close()
+  expect((await takeOver(4, '7')).outputs).toEqual(named(2))
+  const third = await takeOver(5, '8')
+  expect(third.outputs).toEqual(named(3))
+  expect(bucket.text('s3://bucket/talk-2.srt')).toMatch(/word0[\s\S]*word1/)
+  expect(bucket.text('s3://bucket/talk-1.srt')).toBeUndefined()
+  await third.remove()
   await third.close()
 })
