@@ -235,8 +235,8 @@ class RotatingStream extends Writable {
   async #commit(request: CommitRequest): Promise<void> {
     const sink = this.#sink
     if (sink === undefined) return request.settle(this.#pattern, { order: 0, bytes: 0, blocks: 0, cuts: [] })
-    const output = outputOf(sink)
     const part = this.parts.at(-1)!
+    const output = outputOf(sink, part)
     const known = {
       part,
       until: this.#until,
@@ -267,7 +267,7 @@ class RotatingStream extends Writable {
     this.#startedAt = startedAt
     this.#lateRevisions = lateRevisions
     this.parts.push(part)
-    const output = outputOf(this.#openPart(part))
+    const output = outputOf(this.#openPart(part), part)
     if (output.name !== told[0] || output.options !== told[1]) {
       const message = `cannot go on with ${part.path}: the options of its sink are others; give those that it was begun with, or delete the checkpoint`
       throw new CheckpointError('CHECKPOINT_MISMATCH', message, { difference: 'options' })
@@ -337,7 +337,9 @@ class RotatingStream extends Writable {
     const number = (this.parts.at(-1)?.number ?? 0) + 1
     const part = { path: freePath(this.#pattern, number, new Date(this.#startedAt + from)), number, start: from }
     this.#journal?.note(part.path)
-    this.#openPart(part)
+    const sink = this.#openPart(part)
+    // Before there is a checkpoint with which no run could go on.
+    if (this.#journal !== undefined) outputOf(sink, part)
     this.parts.push(part)
     this.emit('part', part)
     for (const session of this.#sessions.values()) this.#sink?.emit('session', session)
@@ -373,7 +375,7 @@ class RotatingStream extends Writable {
     const sink = this.#sink
     if (sink === undefined) return
     // Of a part that is closed no checkpoint asks any more whether it is on the disk: its sink is to see to that.
-    if (this.#journal !== undefined && outputOf(sink)) await this.#written(sink, new CommitRequest(1, () => {}))
+    if (this.#journal !== undefined) await this.#written(sink, new CommitRequest(1, () => {}))
     sink.end()
     await finished(sink).catch((error: unknown) => {
       throw this.#failure ?? toError(error)
@@ -416,12 +418,13 @@ interface RotationState {
   inner?: unknown
 }
 
-/** What can go on with a part. @throws ConfigurationError `INVALID_PIPELINE` */
-function outputOf(sink: Writable): ResumableOutput {
+/** What can go on with a part, which is a file. @throws ConfigurationError `INVALID_PIPELINE` */
+function outputOf(sink: Writable, { path: file }: RotatedPart): ResumableOutput {
   const { [resumableOutput]: output } = sink as { [resumableOutput]?: ResumableOutput }
-  if (output !== undefined) return output
+  if (output?.path === file) return output
   const message =
-    'run() cannot keep a checkpoint: open of rotatingSink() must give a sink of this library that writes to its path'
+    'run() cannot keep a checkpoint: open of rotatingSink() must give a sink of this library that writes to its path' +
+    (output === undefined ? '' : `, ${file}, and not to ${output.path}`)
   throw new ConfigurationError('INVALID_PIPELINE', message)
 }
 

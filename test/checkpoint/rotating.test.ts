@@ -3,6 +3,7 @@ import path from 'node:path'
 import { Transform, Writable } from 'node:stream'
 import { expect, it } from 'vitest'
 import { readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
+import { ObjectDestination } from '../../src/destinations/object-destination.ts'
 import {
   diarize,
   fanOut,
@@ -17,6 +18,7 @@ import {
 } from '../../src/index.ts'
 import { toneEngine, toneScript } from '../../src/testing/index.ts'
 import { wordsIn } from '../batch/recordings.ts'
+import { MemoryStore } from '../destinations/memory-store.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
 import { wordsOf, writeTalk } from './talk.ts'
 
@@ -120,4 +122,25 @@ it('refuses parts that are made by sinks of others', async () => {
   await expect(run([fileSource(talk), resample(), hearing, sink], { checkpoint })).rejects.toMatchObject({
     code: 'INVALID_PIPELINE',
   })
+})
+
+it('refuses parts that go elsewhere than to their paths, with the first of them', async () => {
+  const folder = directory()
+  const talk = path.join(folder, 'talk.wav')
+  writeTalk(talk, words)
+  const opened: string[] = []
+  const open = (file: string): NodeJS.WritableStream => {
+    opened.push(file)
+    return jsonlSink(new ObjectDestination(new MemoryStore(`s3://bucket/${path.basename(file)}`), {}))
+  }
+  const sink = rotatingSink(path.join(folder, 'talk-{number}.jsonl'), open, { every: 8000, startedAt: new Date(0) })
+  const hearing = diarize({ engine: toneEngine(), pace: 'unpaced', voices: false })
+  const checkpoint = path.join(folder, 'checkpoint')
+  await expect(run([fileSource(talk), resample(), hearing, sink], { checkpoint })).rejects.toMatchObject({
+    code: 'INVALID_PIPELINE',
+    message: expect.stringMatching(
+      /to its path, .*talk-0001\.jsonl, and not to s3:\/\/bucket\/talk-0001\.jsonl$/,
+    ) as string,
+  })
+  expect(opened).toHaveLength(1)
 })
