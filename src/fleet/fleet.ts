@@ -85,8 +85,8 @@ const REMEMBERED_S = 604_800
 /** A live input is tried again and again: it may be off at night. */
 const LIVE_ATTEMPTS = 1_000_000
 const ATTEMPTS = 5
-/** Failed jobs that are put back at a time. */
-const RETRIED = 100
+/** Failed jobs that are listed at a time. */
+const LISTED = 100
 
 /**
  * Opens a fleet: many machines that caption many inputs, by a queue in Redis or PostgreSQL. It needs the package `bullmq`, and
@@ -262,23 +262,26 @@ export class Fleet {
    */
   async retry(ids?: readonly string[]): Promise<number> {
     let count = 0
-    if (ids !== undefined) {
-      for (const id of ids) {
-        for (const kind of jobKinds) {
-          const job = (await this.#store.queues[kind].getJob(id)) as Job<FleetJob> | undefined
-          if (job !== undefined && (await job.isFailed())) count += await this.#retryOne(job)
-        }
+    for (const id of ids ?? (await this.#failedIds())) {
+      for (const kind of jobKinds) {
+        const job = (await this.#store.queues[kind].getJob(id)) as Job<FleetJob> | undefined
+        if (job !== undefined && (await job.isFailed())) count += await this.#retryOne(job)
       }
-      return count
     }
-    for (;;) {
-      // Those that are put back are no longer among them.
-      const some = await this.#jobs('failed', RETRIED)
-      let done = 0
-      for (const job of some) done += await this.#retryOne(job)
-      count += done
-      if (done === 0) return count
+    return count
+  }
+
+  /** All of them before one is put back: it may have failed again before the others are. */
+  async #failedIds(): Promise<Set<string>> {
+    const ids = new Set<string>()
+    for (const kind of jobKinds) {
+      for (let from = 0; ; from += LISTED) {
+        const some = await this.#store.queues[kind].getJobs('failed', from, from + LISTED - 1)
+        for (const job of some.filter(isThere)) ids.add(job.id ?? '')
+        if (some.length < LISTED) break
+      }
     }
+    return ids
   }
 
   /** The store counts crashes for ever, so a job that had too many of them is made anew. */

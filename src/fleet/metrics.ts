@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { ConfigurationError } from '../errors.ts'
+import { waitAtMost } from '../stream-helpers.ts'
 import type { FleetMetricsOptions } from './options.ts'
 import type { FleetWorker } from './worker.ts'
 
@@ -10,6 +11,8 @@ export interface MetricsServer {
   close(): Promise<void>
 }
 
+/** How long the store may take to say what jobs there are, in ms: Prometheus waits for 10 s for all. */
+const JOBS_MS = 2000
 const PREFIX = 'diarize_stream_fleet_'
 
 /**
@@ -105,7 +108,10 @@ async function registryOf(worker: FleetWorker, jobs: () => Promise<Readonly<Reco
     labelNames: ['state'],
     registers,
     async collect() {
-      for (const [state, count] of Object.entries(await jobs())) this.set({ state }, count)
+      this.reset()
+      // All else is known where the store does not answer.
+      const counts = await waitAtMost(JOBS_MS, jobs(), () => new Error('no answer')).catch(() => ({}))
+      for (const [state, count] of Object.entries(counts)) this.set({ state }, count)
     },
   })
   for (const metric of [streams, lag, queued]) registry.registerMetric(metric)

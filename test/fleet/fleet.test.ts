@@ -14,6 +14,7 @@ import { station, steadyEngine } from '../checkpoint/killing.ts'
 import { writeTalk } from '../checkpoint/talk.ts'
 import { freePort, stores, type TestStore } from '../helpers/stores.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
+import { FrozenProxy } from './frozen-proxy.ts'
 
 const directory = temporaryDirectories()
 
@@ -146,6 +147,23 @@ for (const [kind, { missing, start }] of Object.entries(stores)) {
       expect(wordsIn(path.join(folder, 'broken.srt'))).toEqual(wordsOf(7))
     })
 
+    it('puts each job back once, however soon it fails again', async () => {
+      await using fleet = await open()
+      const folder = directory()
+      for (const number of [1, 2, 3]) writeFileSync(path.join(folder, `broken${number}.wav`), 'no audio at all')
+      await fleet.add([folder], { ...heard(), output: path.join(folder, '{name}.{format}') })
+      const worker = await fleet.work({ concurrency: 3, apiKey: 'any-key' })
+      const failed = async (): Promise<number> => (await fleet.status()).counts.failed
+      await expect.poll(failed, { timeout: 20_000 }).toBe(3)
+      let [again, count] = [0, 0]
+      worker.on('failed', () => (again += 1))
+      for (let round = 0; round < 5; round++) {
+        count += await fleet.retry()
+        await expect.poll(failed, { timeout: 20_000 }).toBe(3)
+      }
+      expect([count, again]).toEqual([15, 15])
+    })
+
     it('tells Prometheus what a worker does', async () => {
       await using fleet = await open()
       const folder = directory()
@@ -175,6 +193,21 @@ for (const [kind, { missing, start }] of Object.entries(stores)) {
       await worker.drain()
       await ended
       await expect(told()).rejects.toThrow('fetch failed')
+    })
+
+    it.runIf(kind === 'redis')('tells Prometheus what it knows while the store does not answer', async () => {
+      const proxy = await FrozenProxy.open(store.port)
+      await using fleet = await open({ store: `redis://127.0.0.1:${proxy.port}` })
+      const port = await freePort()
+      const worker = await fleet.work({ concurrency: 1, apiKey: 'any-key', name: 'one', metrics: { port } })
+      proxy.freeze(true)
+      const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+      expect(text).toContain('diarize_stream_fleet_words_total{worker="one"} 0')
+      expect(text).not.toContain('diarize_stream_fleet_jobs{')
+      proxy.freeze(false)
+      await worker.drain()
+      await fleet.close()
+      await proxy.close()
     })
 
     it('drains all workers from afar', async () => {
@@ -305,7 +338,7 @@ for (const [kind, { missing, start }] of Object.entries(stores)) {
       const done = (): Promise<void> => new Promise((resolve) => worker.once('done', () => resolve()))
       await done()
       const completed = async (): Promise<number> => (await fleet.status()).counts.completed
-      await expect.poll(completed).toBe(1)
+      await expect.poll(completed, { timeout: 20_000 }).toBe(1)
       expect(await fleet.add([talk], options)).toEqual({ ...first, added: 0 })
       // The recording was cut anew.
       writeRecording(talk, 7)
