@@ -464,10 +464,11 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     running.ending ??= 'followed'
     this.#keepPlace()
     const opts = { ...job.opts, jobId: next.id, timestamp: queuedAfter(job) }
-    const add = () => this.#store.queues.live.add('caption', next.data, opts)
-    await patiently(add, running.abort.signal)
-    // After the job, so that what the mark names is there at any moment.
-    await patiently(() => this.#store.write(streamMark(next.id), next.id), running.abort.signal)
+    await patiently(async () => {
+      await this.#store.queues.live.add('caption', next.data, opts)
+      // After the job, so that what the mark names is there at any moment.
+      await this.#store.write(streamMark(next.id), next.id)
+    }, running.abort.signal)
   }
 
   /** What is told to the store of a failure: whether another attempt may help, and why it failed. */
@@ -501,6 +502,6 @@ function mayPass(error: Error): boolean {
 }
 
 function endedBy(ending: 'handed back' | 'lost'): Error {
-  const why = ending === 'handed back' ? 'the job is handed back' : 'another worker has the job'
+  const why = ending === 'handed back' ? 'the job is handed back' : 'the job is not held any more'
   return Object.assign(new Error(why), { name: 'AbortError' })
 }

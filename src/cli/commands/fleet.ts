@@ -165,7 +165,11 @@ export async function runFleet(args: readonly string[], output: FleetOutput): Pr
       return EXIT.complete
     }
     case 'drain': {
-      await fleet.drain(values.worker)
+      const { worker } = values
+      if (worker !== undefined && !(await fleet.status()).active.some((job) => job.worker === worker)) {
+        output.stderr.write(`${printable(worker)} has no job; if there is a worker of that name, it ends\n`)
+      }
+      await fleet.drain(worker)
       if (await isQuiet(() => fleet.status(), values.worker)) return EXIT.complete
       const whose = values.worker === undefined ? 'some workers have' : `${printable(values.worker)} has`
       output.stderr.write(`${whose} jobs still, after ${DRAIN_MS / 1000} s; fleet status says which\n`)
@@ -350,7 +354,7 @@ class WorkLog {
       this.say({ type: 'failed', ...job, code, message: error.message }, `failed: ${job.input}: ${error.message}`)
     })
     worker.on('moved', (job) => this.say({ type: 'moved', ...job }, `handed over: ${job.input}`))
-    worker.on('lost', (job) => this.say({ type: 'lost', ...job }, `lost to another worker: ${job.input}`))
+    worker.on('lost', (job) => this.say({ type: 'lost', ...job }, `lost, and left to others: ${job.input}`))
     worker.on('warning', (warning) => this.say({ type: 'warning', ...warning }, `warning: ${warning.message}`))
   }
 }

@@ -93,7 +93,11 @@ describe.skipIf(stores.redis.missing !== undefined)('diarize-stream fleet with a
     expect(JSON.parse(out)).toMatchObject({ type: 'added', added: 0, ids: { length: 2 } })
     expect(JSON.parse((await fleet('status', '--json', ...at)).out)).toMatchObject({ counts: { waiting: 2 } })
     expect((await fleet('status', '--queue', 'other', ...at)).out).toMatch(/^other on redis: 0 waiting, /)
-    expect(await fleet('drain', ...at)).toMatchObject({ code: 0 })
+    expect(await fleet('drain', ...at)).toMatchObject({ code: 0, err: '' })
+    expect(await fleet('drain', '--worker', 'nobody', ...at)).toMatchObject({
+      code: 0,
+      err: 'nobody has no job; if there is a worker of that name, it ends\n',
+    })
     expect(await fleet('retry', ...at)).toMatchObject({ code: 0, err: '0 put back\n' })
     expect(await fleet('retry', 'nosuch', ...at)).toMatchObject({
       code: 3,
