@@ -75,6 +75,7 @@ export const recordStage = Symbol.for('diarize-stream.recordStage')
 
 export interface UpstreamStage extends Readable {
   [requestFormat]?: (format: RequestedFormat) => boolean
+  [endEarly]?: () => void
   [startAhead]?: (format: RequestedFormat) => Promise<void>
   [requestPackets]?: (refusal: string | undefined) => boolean
   [pcmFormat]?: AudioFormat | undefined

@@ -4,9 +4,9 @@ import { streamStartedAt } from '../../stage.ts'
 import { shownUrl } from '../http/address.ts'
 import type { HttpBody } from '../http/body.ts'
 import { stalled, tooLarge } from '../http/failures.ts'
-import type { JoinedSource, Part } from '../live/parts.ts'
-import type { SourceGap } from '../live/timeline.ts'
+import type { Part } from '../live/parts.ts'
 import { type HlsAccess, HlsFeed } from './feed.ts'
+import { OpenGap } from './gap.ts'
 import { LossRule } from './losses.ts'
 import { livePictures, type PlacedClock, readPictures } from './pictures.ts'
 import type { MediaPlaylist } from './playlist.ts'
@@ -33,6 +33,22 @@ export async function* hlsParts(
   url: URL,
   first: MediaPlaylist,
   pictureUrl: URL | undefined,
+): AsyncGenerator<Part> {
+  const gap = new OpenGap(access.source, access.settings.gaps === 'silence')
+  try {
+    yield* partsOf(access, url, first, pictureUrl, gap)
+  } finally {
+    // Also where nobody wants any more of it.
+    gap.close()
+  }
+}
+
+async function* partsOf(
+  access: HlsAccess,
+  url: URL,
+  first: MediaPlaylist,
+  pictureUrl: URL | undefined,
+  gap: OpenGap,
 ): AsyncGenerator<Part> {
   const { source, settings } = access
   const feed = new HlsFeed(access, url, first)
@@ -67,13 +83,7 @@ export async function* hlsParts(
   /** Silence up to {@link at} that is left to what follows, which may know better where it stands. */
   let owed = 0
   let before: PlacedClock | undefined
-  /** A gap that is not told yet: where it ends is known when there is audio again. */
-  let gap: { from: number; end: number; missing: number } | undefined
   const isFilled = settings.gaps === 'silence'
-  const tell = (end = gap?.end ?? 0): void => {
-    if (gap !== undefined) tellLoss(source, gap.from, isFilled ? end - gap.from : gap.missing, isFilled)
-    gap = undefined
-  }
   /** Ms for which the source was away just now; 0 where it was not. */
   let away = 0
   let discontinuities = -1
@@ -106,7 +116,7 @@ export async function* hlsParts(
             losses.heard()
             owed = 0
             const place = run.place()
-            tell(place)
+            gap.tell(place)
             return place
           },
           end: (reached, finished) => run.end(reached, finished),
@@ -129,9 +139,8 @@ export async function* hlsParts(
       const ms = bounded(claimed)
       if (ms < 1) continue
       const silence = isFilled ? ms : 0
-      tell()
-      gap = { from: at, end: at + silence, missing: ms }
-      if (!isFilled || !feed.isLive) tell()
+      gap.begin(at, ms)
+      if (!isFilled || !feed.isLive) gap.tell()
       if ('lost' in item && item.isAway) away = silence
       at += silence
       if (silence === 0) before = undefined
@@ -140,7 +149,7 @@ export async function* hlsParts(
       yield { silence: silence - owed, end: at - owed }
     }
   }
-  tell()
+  gap.tell()
   if (owed > 0) yield { silence: owed, end: at }
 }
 
@@ -153,12 +162,6 @@ function giveUpAfter(ms: number, body: HttpBody, url: URL): void {
     received = body.received
   }, ms)
   body.once('close', () => clearInterval(timer))
-}
-
-function tellLoss(source: JoinedSource, from: number, ms: number, isFilled: boolean): void {
-  const [start, missing] = [Math.round(from), Math.round(ms)]
-  if (missing < 1) return
-  source.emit('gap', { start, end: isFilled ? start + missing : start, missing } satisfies SourceGap)
 }
 
 async function* rest(

@@ -265,7 +265,7 @@ export class HttpOpening {
       inputName,
       // Each attempt has to connect, and to send as much as FFmpeg wants before it begins.
       connectTimeout: connectTimeout + stallTimeout,
-      maxDuration: Infinity,
+      // The stream that this is a part of ends it early, or is destroyed.
       stop: undefined,
       signal: undefined,
       open: (attempt) => {

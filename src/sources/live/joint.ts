@@ -4,7 +4,7 @@ import { BlockAligner } from '../../audio/framer.ts'
 import { type AudioFormat, blockSize, bytesToMs, msToBytes, sameFormat } from '../../audio/format.ts'
 import { WavReader, writeWavHeader } from '../../audio/wav.ts'
 import { InputError, type Warning } from '../../errors.ts'
-import { requestFormat, streamStartedAt, type UpstreamStage } from '../../stage.ts'
+import { endEarly, liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../../stage.ts'
 import type { SourceReconnecting } from './options.ts'
 import type { AudioPart, JoinedSource, JoinedSourceOptions, SilentPart } from './parts.ts'
 import type { SourceGap } from './timeline.ts'
@@ -41,17 +41,17 @@ export class Joint {
   #full = false
   #resume: (() => void) | undefined
   #silentPieces = 0
-  readonly #stop = (): void => {
-    this.#part?.destroy()
-    this.#options.close()
-    this.#resume?.()
-  }
+  /** Whether it ends before its parts do; and whether that is at once, whatever the part at hand still gives. */
+  #endsEarly = false
+  #isCut = false
+  readonly #stop = (): void => this.endEarly()
 
   constructor(source: JoinedSource, options: JoinedSourceOptions, facts: PartFacts) {
     this.#source = source
     this.#options = options
     this.#facts = facts
     options.stop?.addEventListener('abort', this.#stop)
+    if (options.stop?.aborted === true) this.endEarly()
   }
 
   get isRunning(): boolean {
@@ -75,6 +75,18 @@ export class Joint {
     this.#running ??= this.#run()
   }
 
+  /** Ends the stream in good order: of a live part after what that holds, and with what it says is missing. */
+  endEarly(): void {
+    if (this.#endsEarly) return
+    this.#endsEarly = true
+    const part = this.#part
+    this.#isCut = part?.[liveSource] !== true
+    if (this.#isCut) part?.destroy()
+    else part?.[endEarly]?.()
+    this.#options.close()
+    this.#resume?.()
+  }
+
   /** Gives up; resolves when all parts are gone. */
   async close(): Promise<void> {
     this.#options.stop?.removeEventListener('abort', this.#stop)
@@ -85,15 +97,14 @@ export class Joint {
 
   /** Never rejects: what goes wrong is the error of the stream. */
   async #run(): Promise<void> {
-    if (this.#options.stop?.aborted === true) this.#options.close()
     try {
       for await (const part of this.#options.parts()) {
         const more = 'silence' in part ? await this.#pushGap(part) : await this.#pushAll(part)
-        if (!more) break
+        if (!more || this.#endsEarly) break
       }
       if (!this.#source.destroyed) this.#source.push(null)
     } catch (error) {
-      if (this.#options.stop?.aborted === true && !this.#source.destroyed) {
+      if (this.#endsEarly && !this.#source.destroyed) {
         this.#source.push(null)
         return
       }
@@ -191,7 +202,7 @@ export class Joint {
     const room = msToBytes(this.#options.maxDuration - this.#source.beginsAt, format) - this.#bytes
     const allowed = audio.length > room ? audio.subarray(0, room) : audio
     for (let at = 0; at < allowed.length; at += OUTPUT_BYTES) {
-      if (this.#source.destroyed || this.#options.stop?.aborted === true) return false
+      if (this.#source.destroyed || this.#isCut) return false
       const piece = allowed.subarray(at, at + OUTPUT_BYTES)
       this.#bytes += piece.length
       this.#full = !this.#source.push(piece)
@@ -204,7 +215,7 @@ export class Joint {
   }
 
   async #wanted(): Promise<void> {
-    while (this.#full && !this.#source.destroyed && this.#options.stop?.aborted !== true) {
+    while (this.#full && !this.#source.destroyed && !this.#isCut) {
       await new Promise<void>((resolve) => {
         this.#resume = resolve
       })

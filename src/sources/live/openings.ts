@@ -30,7 +30,7 @@ export class Openings {
   readonly #options: ReconnectingSourceOptions
   readonly #now: () => number
   readonly #closing = new Set<Promise<void>>()
-  readonly #stop = (): void => this.#finish()
+  readonly #stop = (): void => this.finish()
   #phase: 'idle' | 'opening' | 'settling' | 'flowing' | 'paused' | 'waiting' | 'ending' = 'idle'
   readonly #asked: () => RequestedFormat | undefined
   #format: AudioFormat | undefined
@@ -96,6 +96,7 @@ export class Openings {
     this.#options.stop?.removeEventListener('abort', this.#stop)
     this.#loop.stop()
     this.#clearTimers()
+    this.#stopFilling()
     this.#closeAttempt()
     await Promise.all(this.#closing)
   }
@@ -209,7 +210,7 @@ export class Openings {
     const timeline = this.#timeline
     if (this.#phase !== 'settling' || timeline === undefined) return
     clearTimeout(this.#settleTimer)
-    clearInterval(this.#fillTimer)
+    this.#stopFilling()
     this.#failures = 0
     attempt.settle()
     const { silence, repeated, gap } = timeline.resume(attempt.clock.origin)
@@ -249,9 +250,17 @@ export class Openings {
     this.#held = []
     this.#heldBytes = 0
     this.#phase = 'flowing'
-    if (gap !== undefined) this.#source.emit('gap', gap)
+    this.#tell(gap)
     this.#tellGaps(attempt)
     this.#pump()
+  }
+
+  /** Tells what is missing; nothing is where the stream has ended. */
+  #tell(gap: SourceGap | undefined): void {
+    const last = this.#options.maxDuration
+    if (gap === undefined || gap.start >= last) return
+    const past = Math.max(0, gap.end - last)
+    this.#source.emit('gap', { ...gap, end: gap.end - past, missing: gap.missing - past } satisfies SourceGap)
   }
 
   /** Tells what the input itself says is missing, once its place in the stream is known. */
@@ -296,7 +305,8 @@ export class Openings {
     }
     const delay = delayAsked(backOff(this.#failures, this.#options, false), error, this.#options)
     this.#retryTimer = setTimeout(() => this.#openAgain(), delay)
-    if (this.#timeline !== undefined) this.#fillTimer = setInterval(() => this.#fill(), FILL_MS)
+    // Of attempts that fail faster than that, none begins it anew.
+    if (this.#timeline !== undefined) this.#fillTimer ??= setInterval(() => this.#fill(), FILL_MS)
     this.#source.emit('reconnecting', { attempt: this.#failures, delay, error } satisfies SourceReconnecting)
   }
 
@@ -315,15 +325,15 @@ export class Openings {
   }
 
   /** Ends the stream in order, after what is in its queue. */
-  #finish(): void {
+  finish(): void {
     if (this.#phase === 'ending' || this.#source.destroyed) return
     const attempt = this.#attempt
     if (attempt !== undefined) this.#place(attempt)
-    const gap = this.#timeline?.end()
-    if (gap !== undefined) this.#source.emit('gap', gap)
+    this.#tell(this.#timeline?.end(this.#now()))
     this.#phase = 'ending'
     this.#loop.stop()
     this.#clearTimers()
+    this.#stopFilling()
     this.#closeAttempt()
     this.#pump()
   }
@@ -336,7 +346,7 @@ export class Openings {
         this.#hungry = this.#source.push(this.#output(audio))
         continue
       }
-      if (this.#left <= 0) this.#finish()
+      if (this.#left <= 0) this.finish()
       if (this.#phase === 'ending') this.#end()
       return
     }
@@ -424,11 +434,15 @@ export class Openings {
     void gone.then(() => this.#closing.delete(gone))
   }
 
+  #stopFilling(): void {
+    clearInterval(this.#fillTimer)
+    this.#fillTimer = undefined
+  }
+
   #clearTimers(): void {
     clearTimeout(this.#stallTimer)
     clearImmediate(this.#stallCheck)
     clearTimeout(this.#retryTimer)
-    clearInterval(this.#fillTimer)
     clearTimeout(this.#settleTimer)
   }
 }

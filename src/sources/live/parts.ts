@@ -1,7 +1,7 @@
 import { addAbortSignal, Readable } from 'node:stream'
 import { type AudioFormat, sameFormat } from '../../audio/format.ts'
 import type { DiarizeStreamError } from '../../errors.ts'
-import { announce, liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../../stage.ts'
+import { announce, endEarly, liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../../stage.ts'
 
 /** 100 ms of 16 kHz mono, in bytes. */
 const OUTPUT_BYTES = 3200
@@ -67,6 +67,7 @@ export class JoinedSource extends Readable {
   /** What joins the parts; loaded as the stream is made. */
   #joint: import('./joint.ts').Joint | undefined
   #startedAt: Date | undefined
+  #endsEarly = false
 
   constructor(options: JoinedSourceOptions) {
     super({ highWaterMark: OUTPUT_BYTES })
@@ -107,12 +108,19 @@ export class JoinedSource extends Readable {
     return sameFormat(this.#target, format)
   }
 
+  /** Ends in good order, as {@link JoinedSourceOptions.stop} does. */
+  [endEarly](): void {
+    this.#endsEarly = true
+    this.#joint?.endEarly()
+  }
+
   override _construct(callback: (error?: Error | null) => void): void {
     import('./joint.ts').then(({ Joint }) => {
       const startedAt = (date: Date | undefined): void => {
         this.#startedAt ??= date
       }
       this.#joint = new Joint(this, this.#options, { target: () => this.#target, startedAt })
+      if (this.#endsEarly) this.#joint.endEarly()
       callback()
     }, callback)
   }

@@ -1,6 +1,6 @@
 import { addAbortSignal, Readable } from 'node:stream'
 import type { DiarizeStreamError } from '../../errors.ts'
-import { announce, liveSource, type RequestedFormat, requestFormat, streamStartedAt } from '../../stage.ts'
+import { announce, endEarly, liveSource, type RequestedFormat, requestFormat, streamStartedAt } from '../../stage.ts'
 import type { ReconnectSettings } from './options.ts'
 
 /** 100 ms of 16 kHz mono, in bytes. */
@@ -53,6 +53,7 @@ export class ReconnectingSource extends Readable {
   #asked: RequestedFormat | undefined
   /** What opens the input, again and again; loaded as the stream is made. */
   #openings: import('./openings.ts').Openings | undefined
+  #endsEarly = false
 
   constructor(options: ReconnectingSourceOptions) {
     super({ highWaterMark: OUTPUT_BYTES })
@@ -74,9 +75,16 @@ export class ReconnectingSource extends Readable {
     return this.#openings?.startedAt
   }
 
+  /** Ends in good order, as `stop` does. */
+  [endEarly](): void {
+    this.#endsEarly = true
+    this.#openings?.finish()
+  }
+
   override _construct(callback: (error?: Error | null) => void): void {
     import('./openings.ts').then(({ Openings }) => {
       this.#openings = new Openings(this, this.#options, () => this.#asked)
+      if (this.#endsEarly) this.#openings.finish()
       callback()
     }, callback)
   }

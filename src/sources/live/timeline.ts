@@ -71,11 +71,16 @@ export class LiveTimeline {
 
   /** Bytes of silence that are due at `now` while the source is away, less what may still come late. */
   fill(now: number): number {
-    if (!this.#fills || this.#lost === undefined) return 0
-    const margin = Math.max(LEAST_MARGIN_MS, this.#firstAt - this.origin + LEAST_MARGIN_MS / 2)
-    const silence = Math.max(0, this.#toBytes(now - this.origin - margin) - this.#position)
+    const silence = this.#fills ? this.#due(now) : 0
     this.#position += silence
     return silence
+  }
+
+  /** Bytes that have not come by `now` and no longer will, where the source is away. */
+  #due(now: number): number {
+    if (this.#lost === undefined) return 0
+    const margin = Math.max(LEAST_MARGIN_MS, this.#firstAt - this.origin + LEAST_MARGIN_MS / 2)
+    return Math.max(0, this.#toBytes(now - this.origin - margin) - this.#skipped - this.#position)
   }
 
   /**
@@ -108,9 +113,10 @@ export class LiveTimeline {
     return { silence: this.#fills ? bytes : 0, gap: this.#gap(from, bytes) }
   }
 
-  /** What is missing where the stream ends while the source is away. */
-  end(): SourceGap | undefined {
-    return this.#lost === undefined ? undefined : this.#gap(this.#lost.position, this.#position - this.#lost.position)
+  /** What is missing where the stream ends at `now` while the source is away. */
+  end(now: number): SourceGap | undefined {
+    if (this.#lost === undefined) return undefined
+    return this.#gap(this.#lost.position, this.#fills ? this.#position - this.#lost.position : this.#due(now))
   }
 
   #gap(position: number, missing: number): SourceGap | undefined {

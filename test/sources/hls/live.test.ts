@@ -3,9 +3,12 @@ import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Readable } from 'node:stream'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { httpSource } from '../../../src/sources/http/source.ts'
+import { endEarly, requestFormat, type UpstreamStage } from '../../../src/stage.ts'
 import { ffmpeg } from '../../helpers/media.ts'
 import { noChildLeft } from '../../helpers/processes.ts'
 import { shapeOf } from '../../helpers/wav-shape.ts'
@@ -349,6 +352,37 @@ describe('of a live playlist that is heard, one segment costs no more than itsel
     expect(gaps).toEqual([{ start: 2000, end: 3000, missing: 1000 }])
     expect(warnings.filter(({ code }) => code === 'SEGMENT_LOST')).toMatchObject([{ reason }])
     for (const shift of shifts(bytes, [500, 3300, 4300])) expect(Math.abs(shift)).toBeLessThan(100)
+  })
+
+  it('which is told, also where the stream is ended before anything comes again', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'diarize-stream-plain-'))
+    // Without a clock in it nobody knows better how much of it is missing.
+    await ffmpeg('-f', 'lavfi', '-i', 'sine=f=300:r=16000:d=1', '-c:a', 'aac', join(folder, 'plain.aac'))
+    const plain = await readFile(join(folder, 'plain.aac'))
+    await rm(folder, { recursive: true })
+    const url = await serve((path) => {
+      if (path === '/live.m3u8') return playlist(['/plain.aac', '/bad.aac'], { target: 60 })
+      return path === '/plain.aac' ? plain : undefined
+    })
+    for (const by of ['stop', 'run']) {
+      const stop = new AbortController()
+      const source: Readable & UpstreamStage = httpSource(url, { stop: stop.signal })
+      source[requestFormat]?.(mono16k)
+      const gaps: { start: number; end: number; missing: number }[] = []
+      source.on('gap', (gap: (typeof gaps)[number]) => gaps.push(gap))
+      let length = -44
+      for await (const chunk of source as AsyncIterable<Buffer>) {
+        length += chunk.length
+        if (length < 48_000) continue
+        expect(gaps).toEqual([])
+        if (by === 'stop') stop.abort()
+        else source[endEarly]?.()
+      }
+      const end = Math.round(length / 32)
+      expect(gaps).toEqual([{ start: expect.any(Number) as number, end, missing: expect.any(Number) as number }])
+      expect(gaps[0]!.start + gaps[0]!.missing).toBe(end)
+      expect(gaps[0]!.missing).toBeGreaterThan(400)
+    }
   })
 
   it('which hangs, though it may be tried again for long', async () => {

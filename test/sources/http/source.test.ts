@@ -287,6 +287,18 @@ describe('radio', () => {
     expect(attempts.length).toBe(9)
   })
 
+  it('says what is missing where it ends while it is off the air', async () => {
+    const plan = (index: number) =>
+      index === 0 ? ({ fault: 'drop', afterBytes: 20_000 } as const) : ({ fault: 'status', status: 503 } as const)
+    const server = await serve(plan, mp3, station)
+    const { bytes, gaps } = await read(server.url(), { maxDuration: 4000, target: mono16k })
+    expect(shapeOf(bytes).samples).toBe(64_000)
+    expect(gaps).toMatchObject([{ end: 4000 }])
+    const [{ start, missing } = { start: 0, missing: 0 }] = gaps
+    expect(start + missing).toBe(4000)
+    expect(bytes.subarray(44 + (start + 1) * 32).every((byte) => byte === 0)).toBe(true)
+  })
+
   it('is not one where the first answer refuses', async () => {
     const server = await serve({ fault: 'status', status: 403 }, mp3, station)
     await expect(read(server.url(), { live: true })).rejects.toMatchObject({ code: 'INPUT_REFUSED' })

@@ -9,7 +9,7 @@ import {
   type SourceReconnecting,
 } from '../../../src/sources/live/options.ts'
 import { ReconnectingSource, type ReconnectingSourceOptions } from '../../../src/sources/live/reconnecting.ts'
-import { liveSource, requestFormat, streamStartedAt } from '../../../src/stage.ts'
+import { endEarly, liveSource, requestFormat, streamStartedAt } from '../../../src/stage.ts'
 
 const format = { sampleRate: 16_000, channels: 1, encoding: 's16le' } as const
 
@@ -191,6 +191,25 @@ describe('ReconnectingSource', () => {
     await pass(20_000)
     expect(test.audio().length / 32).toBeGreaterThan(19_000)
     expect(test.audio().length / 32).toBeLessThanOrEqual(20_000)
+    test.source.destroy()
+  })
+
+  it('gives it also where attempts fail faster than it is given', async () => {
+    let refuses = false
+    const inputs: Input[] = []
+    const open = (): Readable | Promise<Readable> => {
+      if (refuses) return Promise.reject(new Error('no'))
+      inputs.push(new Input())
+      return inputs.at(-1)!
+    }
+    const test = setup({ retryDelay: 1, maxRetryDelay: 50 }, { open })
+    await settleDown()
+    inputs[0]!.push(Buffer.concat([writeWavHeader(format), Buffer.alloc(32_000, 1)]))
+    await settleDown()
+    refuses = true
+    inputs[0]!.push(null)
+    await pass(10_000)
+    expect(test.audio().length / 32).toBeGreaterThan(8000)
     test.source.destroy()
   })
 
@@ -453,6 +472,56 @@ describe('ReconnectingSource', () => {
     await settleDown()
     expect(test.names()).toEqual(['reconnecting', 'end', 'close'])
     expect(runs(test.audio())).toEqual(['1: 0-500'])
+  })
+
+  it.each(['stop', 'run'] as const)('says what is missing where it is ended in an outage, by %s', async (by) => {
+    const stop = new AbortController()
+    const test = setup({ stop: stop.signal, retryDelay: 60_000, maxRetryDelay: 60_000 })
+    await test.start()
+    await test.speak(1000, 1)
+    test.last().push(null)
+    await pass(5000)
+    if (by === 'stop') stop.abort()
+    else test.source[endEarly]()
+    await settleDown()
+    const end = test.audio().length / 32
+    expect(end).toBeGreaterThan(4000)
+    expect(test.names()).toEqual(['reconnecting', 'gap', 'end', 'close'])
+    expect(test.events[1]![1]).toEqual({ start: 1000, end, missing: end - 1000 })
+  })
+
+  it('gives out what it holds where it is ended, and what is missing before it', async () => {
+    const test = setup()
+    await test.start()
+    await test.speak(1000, 1)
+    test.last().push(null)
+    await pass(2000)
+    await test.start()
+    await test.speak(200, 2)
+    expect(runs(test.audio())).not.toContain('2: 3000-3200')
+    test.source[endEarly]()
+    await settleDown()
+    expect(runs(test.audio())).toEqual(['1: 0-1000', '0: 1000-3000', '2: 3000-3200'])
+    expect(test.names()).toEqual(['reconnecting', 'gap', 'end', 'close'])
+  })
+
+  it('is ended before it has begun', async () => {
+    const test = setup()
+    test.source[endEarly]()
+    await settleDown()
+    expect(test.names()).toEqual(['end', 'close'])
+    expect(test.inputs).toHaveLength(0)
+  })
+
+  it('says what is missing up to its end, where that comes in an outage', async () => {
+    const test = setup({ maxDuration: 3050, retryDelay: 60_000, maxRetryDelay: 60_000 })
+    await test.start()
+    await test.speak(1000, 1)
+    test.last().push(null)
+    await pass(6000)
+    expect(runs(test.audio())).toEqual(['1: 0-1000', '0: 1000-3050'])
+    expect(test.events[1]).toEqual(['gap', { start: 1000, end: 3050, missing: 2050 }])
+    expect(test.names()).toEqual(['reconnecting', 'gap', 'end', 'close'])
   })
 
   it('ends after the time that was asked for', async () => {

@@ -91,6 +91,19 @@ describe('LiveTimeline', () => {
     expect(timeline.resume(4500).gap).toEqual({ start: 2000, end: 2000, missing: 500 })
   })
 
+  it('says what is missing where it ends in an outage', () => {
+    for (const fills of [true, false]) {
+      const timeline = new LiveTimeline(format, heard([[1000, 0]]), 1000, fills)
+      timeline.add(bytes(1000))
+      expect(timeline.end(9000)).toBeUndefined()
+      timeline.lose(0)
+      timeline.fill(6000)
+      // As much as would be silence: the last second may still come.
+      const end = fills ? 4000 : 1000
+      expect(timeline.end(6000)).toEqual({ start: 1000, end, missing: 3000 })
+    }
+  })
+
   it('keeps every attempt at its time, however many there are', () => {
     const attempts = fc.array(
       fc.record({
