@@ -103,6 +103,12 @@ export function takesBytes(stream: Writable, bytesOf: (chunk: unknown) => Buffer
   }) as typeof stream.end
 }
 
+/**
+ * A timer that fires so many ms after it was due, or more, tells that this whole process has stood still, as while its machine sleeps;
+ * what has come meanwhile is unread.
+ */
+export const STOOD_STILL_MS = 500
+
 /** Waits for `work`, `limit` ms at most: then it rejects with what `late` gives, or resolves where that is absent. */
 export async function waitAtMost<T>(limit: number, work: Promise<T>, late: () => Error): Promise<T>
 export async function waitAtMost(limit: number, work: Promise<unknown>): Promise<unknown>

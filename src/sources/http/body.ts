@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { backOff, delayAsked } from '../../back-off.ts'
 import { DiarizeStreamError, InputError } from '../../errors.ts'
 import type { HttpAnswer, HttpClient } from './client.ts'
+import { STOOD_STILL_MS } from '../../stream-helpers.ts'
 import { changed, noAnswer, stalled, truncated } from './failures.ts'
 import type { HttpSettings } from './options.ts'
 import { shownUrl } from './address.ts'
@@ -69,8 +70,6 @@ export class HttpBody extends Readable {
   readonly #stop: () => void
   /** Bytes handed on. */
   #received = 0
-  /** Pieces that have come. */
-  #pieces = 0
   /** Bytes of this answer that were handed on before. */
   #skip = 0
   /** Leaves out what a station sends beside its sound. */
@@ -87,6 +86,8 @@ export class HttpBody extends Readable {
   #complete = false
   #hungry = false
   #watchdog: NodeJS.Timeout | undefined
+  /** When the last bytes came, or began to be awaited. */
+  #awaitedSince = 0
 
   constructor(options: HttpBodyOptions) {
     super({ highWaterMark: 16_384 })
@@ -266,7 +267,7 @@ export class HttpBody extends Readable {
       this.destroy(error as Error)
       return
     }
-    this.#pieces += 1
+    this.#awaitedSince = performance.now()
     this.#watchdog?.refresh()
     const skipped = Math.min(this.#skip, chunk.length)
     this.#skip -= skipped
@@ -330,13 +331,12 @@ export class HttpBody extends Readable {
     const answer = this.#answer
     if (answer === undefined || this.#watchdog !== undefined) return
     const { stallTimeout } = this.#options.settings
+    this.#awaitedSince = performance.now()
     this.#watchdog = setTimeout(() => {
-      const before = this.#pieces
-      // A process that was stopped for a while comes to its timers first, and then to what has arrived meanwhile.
-      setImmediate(() => {
-        if (this.#pieces !== before || this.#watchdog === undefined) return
-        this.#lost(answer, stalled(this.#shown, stallTimeout, 'byte'))
-      })
+      const late = performance.now() - this.#awaitedSince - stallTimeout
+      this.#awaitedSince = performance.now()
+      if (late >= STOOD_STILL_MS) this.#watchdog?.refresh()
+      else this.#lost(answer, stalled(this.#shown, stallTimeout, 'byte'))
     }, stallTimeout)
   }
 

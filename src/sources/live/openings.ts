@@ -4,7 +4,7 @@ import { type AudioFormat, msToBytes } from '../../audio/format.ts'
 import { AudioQueue } from '../../audio/silence.ts'
 import { writeWavHeader } from '../../audio/wav.ts'
 import { InputError } from '../../errors.ts'
-import { LoopYield, toError } from '../../stream-helpers.ts'
+import { LoopYield, STOOD_STILL_MS, toError } from '../../stream-helpers.ts'
 import { type RequestedFormat, requestFormat, type UpstreamStage } from '../../stage.ts'
 import { Attempt } from './attempt.ts'
 import type { SourceReconnecting } from './options.ts'
@@ -56,6 +56,8 @@ export class Openings {
   #hungry = false
   /** When audio came last, or began to be awaited. */
   #lastAudioAt = 0
+  /** The same, or when this whole process went on after it had stood still: what has come by then may be unread. */
+  #awaitedSince = 0
   #stallTimer: NodeJS.Timeout | undefined
   #stallCheck: NodeJS.Immediate | undefined
   #retryTimer: NodeJS.Timeout | undefined
@@ -82,7 +84,7 @@ export class Openings {
 
   /** Somebody wants audio. */
   read(): void {
-    if (!this.#hungry) this.#lastAudioAt = this.#now()
+    if (!this.#hungry) this.#lastAudioAt = this.#awaitedSince = this.#now()
     this.#hungry = true
     if (this.#phase === 'idle') {
       if (this.#options.stop?.aborted === true) this.#phase = 'ending'
@@ -134,7 +136,7 @@ export class Openings {
         if (attempt === this.#attempt) this.#arrive(attempt)
       })
     }, over)
-    this.#lastAudioAt = this.#now()
+    this.#lastAudioAt = this.#awaitedSince = this.#now()
     this.#watch()
   }
 
@@ -392,7 +394,7 @@ export class Openings {
 
   #countAudio(): void {
     this.#options.onAudio?.()
-    this.#lastAudioAt = this.#now()
+    this.#lastAudioAt = this.#awaitedSince = this.#now()
   }
 
   /** Longest time in ms for which nothing may come. */
@@ -404,7 +406,7 @@ export class Openings {
   /** Ms until nothing has come for too long; nothing is held against a source whose reader pauses. */
   get #timeLeft(): number {
     const isAwaited = this.#hungry || this.#phase !== 'flowing'
-    return isAwaited ? this.#lastAudioAt + this.#patience - this.#now() : this.#patience / 4
+    return isAwaited ? this.#awaitedSince + this.#patience - this.#now() : this.#patience / 4
   }
 
   /** Gives a source up that gives nothing though somebody wants it. */
@@ -412,9 +414,16 @@ export class Openings {
     clearTimeout(this.#stallTimer)
     clearImmediate(this.#stallCheck)
     const timeLeft = this.#timeLeft
-    if (timeLeft > 0) this.#stallTimer = setTimeout(() => this.#watch(), timeLeft)
-    // After a pause of this whole process what is awaited may be there, unread.
-    else this.#stallCheck = setImmediate(() => (this.#timeLeft > 0 ? this.#watch() : this.#stall()))
+    if (timeLeft <= 0) {
+      // What is awaited may be there, unread.
+      this.#stallCheck = setImmediate(() => (this.#timeLeft > 0 ? this.#watch() : this.#stall()))
+      return
+    }
+    const due = this.#now() + timeLeft
+    this.#stallTimer = setTimeout(() => {
+      if (this.#now() - due >= STOOD_STILL_MS) this.#awaitedSince = this.#now()
+      this.#watch()
+    }, timeLeft)
   }
 
   #stall(): void {

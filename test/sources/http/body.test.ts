@@ -1,10 +1,41 @@
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import { once } from 'node:events'
 import { buffer } from 'node:stream/consumers'
 import { expect, it } from 'vitest'
 import { HttpBody } from '../../../src/sources/http/body.ts'
 import { HttpClient } from '../../../src/sources/http/client.ts'
 import { resolveHttpOptions } from '../../../src/sources/http/options.ts'
+
+it('takes it for no stall that this whole process stood still', async () => {
+  let respond = (_response: ServerResponse): void => {}
+  const asked = new Promise<ServerResponse>((resolve) => (respond = resolve))
+  const server = createServer((_request, response) => respond(response)).listen(0, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    const url = new URL(`http://127.0.0.1:${port}/`)
+    const settings = resolveHttpOptions({ stallTimeout: 100 })
+    const body = new HttpBody({ url, client: new HttpClient(url, settings), settings, retries: 0 })
+    body.neverResume()
+    const heard: string[] = []
+    const opened = body.open()
+    const response = await asked
+    response.write('before')
+    await opened
+    body.on('data', (chunk: Buffer) => heard.push(chunk.toString()))
+    await once(body, 'data')
+    response.write('meanwhile')
+    // Written before, and not read: as if this process were stopped.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 900)
+    await once(body, 'data')
+    expect(heard).toEqual(['before', 'meanwhile'])
+    // But then it stalls.
+    await expect(once(body, 'end')).rejects.toMatchObject({ code: 'INPUT_STALLED' })
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+})
 
 it('asks for nothing by a client that has been closed', async () => {
   let requests = 0
@@ -74,7 +105,7 @@ it('does not give up where it is this process that was stopped, and bytes have c
     await once(body, 'data')
     server.emit('more')
     // As SIGSTOP and SIGCONT do.
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, stallTimeout + 100)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, stallTimeout + 600)
     await once(body, 'data')
     server.emit('end')
     await ended

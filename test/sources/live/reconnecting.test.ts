@@ -322,6 +322,24 @@ describe('ReconnectingSource', () => {
     test.source.destroy()
   })
 
+  it('holds nothing against a source where this whole process stood still', async () => {
+    let stoodStill = 0
+    const test = setup({}, { now: () => performance.now() + stoodStill })
+    await test.start()
+    await test.speak(500, 1)
+    stoodStill = 7000
+    await pass(5000)
+    expect(test.names()).toEqual([])
+    test.last().push(Buffer.alloc(12_000 * 32, 1))
+    await test.speak(1000, 1)
+    expect(runs(test.audio())).toEqual(['1: 0-13500'])
+    expect(test.names()).toEqual([])
+    // But it is no stall for no longer than any other.
+    await pass(5500)
+    expect(test.names()).toEqual(['reconnecting'])
+    test.source.destroy()
+  })
+
   it('holds nothing against a source whose reader pauses', async () => {
     const test = setup({ stallTimeout: 1000 })
     await test.start()
