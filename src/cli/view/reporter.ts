@@ -1,4 +1,5 @@
 import { keepsNothing } from '../../checkpoint/stages.ts'
+import type { SourceGap } from '../../sources/live/timeline.ts'
 import type { Gap } from '../../stream/options.ts'
 import { formatJsonlItem } from '../../captions/formats/jsonl.ts'
 import { displayName, type SpeakerNames } from '../../captions/speakers.ts'
@@ -244,9 +245,10 @@ function languageName(code: string): string {
 }
 
 /** A line for people on audio that nobody heard. */
-function gapLine({ start, end, channel }: Gap): string {
+function gapLine({ start, end, channel, missing = 0 }: Gap & Partial<SourceGap>): string {
   const where = channel === undefined ? '' : ` on ${printable(channel)}`
-  return `missing: ${(start / 1000).toFixed(3)} s to ${(end / 1000).toFixed(3)} s${where}`
+  const length = missing > end - start ? `, ${(missing / 1000).toFixed(3)} s in all` : ''
+  return `missing: ${(start / 1000).toFixed(3)} s to ${(end / 1000).toFixed(3)} s${length}${where}`
 }
 
 /** Legal in JSON, but line ends to some readers, or commands to a terminal that the lines are shown on. */

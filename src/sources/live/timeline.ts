@@ -1,5 +1,8 @@
 import { type AudioFormat, blockSize, bytesToMs } from '../../audio/format.ts'
 
+/** Ms by which more is missing than there is silence for, from which on that is said: less is a matter of how it arrives. */
+const LEAST_UNFILLED_MS = 250
+
 /** Time left for audio to come late, in ms, before it is taken for missing. */
 const LEAST_MARGIN_MS = 1000
 
@@ -9,7 +12,7 @@ export interface SourceGap {
   start: number
   /** First ms of the stream that is there again; equal to `start` where `gaps` is `'skip'`. */
   end: number
-  /** Ms for which the source was away. */
+  /** Ms for which the source was away; where its clock runs fast, more than lie between the two. */
   missing: number
 }
 
@@ -23,6 +26,8 @@ export class LiveTimeline {
   #position = 0
   /** Bytes that were missing and not filled. */
   #skipped = 0
+  /** Bytes by which the stream was ahead of the clock when the attempt at hand began, for the fast clocks of those before. */
+  #ahead = 0
   #first: ArrivalClock
   #firstAt: number
   #lost: { position: number; lead: number } | undefined
@@ -92,12 +97,15 @@ export class LiveTimeline {
     const lost = this.#lost ?? { position: this.#position, lead: 0 }
     this.#lost = undefined
     const away = this.#toBytes(origin - this.origin) - this.#skipped - this.#position
+    const ahead = this.#ahead + this.#toBytes(lost.lead)
     const silence = this.#fills ? Math.max(0, away) : 0
-    const repeated = Math.max(0, -away - this.#toBytes(lost.lead))
+    const repeated = Math.max(0, -away - ahead)
     this.#position += silence
+    this.#ahead = Math.min(ahead, Math.max(0, -away))
     const missing = this.#fills ? this.#position - lost.position : Math.max(0, away)
     if (!this.#fills) this.#skipped += missing
-    return { silence, repeated, gap: this.#gap(lost.position, missing) }
+    const unfilled = Math.max(0, away + ahead) - Math.max(0, away)
+    return { silence, repeated, gap: this.#gap(lost.position, missing, unfilled) }
   }
 
   /**
@@ -119,10 +127,12 @@ export class LiveTimeline {
     return this.#gap(this.#lost.position, this.#fills ? this.#position - this.#lost.position : this.#due(now))
   }
 
-  #gap(position: number, missing: number): SourceGap | undefined {
+  #gap(position: number, missing: number, unfilled = 0): SourceGap | undefined {
     const start = Math.round(bytesToMs(position, this.#format))
     const end = Math.round(bytesToMs(this.#position, this.#format))
-    const ms = this.#fills ? end - start : Math.round(bytesToMs(missing, this.#format))
+    const more = Math.round(bytesToMs(unfilled, this.#format))
+    const most = this.#fills ? end - start : Math.round(bytesToMs(missing, this.#format))
+    const ms = more < LEAST_UNFILLED_MS ? most : most + more
     return ms > 0 ? { start, end, missing: ms } : undefined
   }
 

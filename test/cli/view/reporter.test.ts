@@ -42,6 +42,7 @@ it('says what was not as it should be, and what was written', () => {
   const gaps = [
     { start: 1000, end: 2500 },
     { start: 60_000, end: 60_001, channel: 'Agent\u001B[2J' },
+    { start: 61_000, end: 61_000, missing: 2500 },
   ]
   const facts = { names: {}, files: ['a.srt', 'b\u0007.vtt'], replaced: ['a.srt'], interrupted: true }
   expect(summaryLines({ ...summary, speakers: [], gaps, reconnects: 1 }, facts)).toEqual([
@@ -50,6 +51,7 @@ it('says what was not as it should be, and what was written', () => {
     'reconnected 1 time',
     'missing: 1.000 s to 2.500 s',
     'missing: 60.000 s to 60.001 s on Agent[2J',
+    'missing: 61.000 s to 61.000 s, 2.500 s in all',
     'wrote a.srt (replaced), b.vtt',
   ])
 })

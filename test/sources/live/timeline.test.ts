@@ -73,7 +73,31 @@ describe('LiveTimeline', () => {
     timeline.resume(12_000)
     timeline.add(bytes(100_900))
     timeline.lose(900)
-    expect(timeline.resume(112_500)).toEqual({ silence: 0, repeated: 0, gap: undefined })
+    // For half a second nothing was heard; but there is no room for silence.
+    const gap = { start: 111_900, end: 111_900, missing: 500 }
+    expect(timeline.resume(112_500)).toEqual({ silence: 0, repeated: 0, gap })
+    // By how much the stream is ahead is known after that, too.
+    timeline.add(bytes(10_000))
+    timeline.lose(0)
+    expect(timeline.resume(122_500)).toEqual({ silence: 0, repeated: 0, gap: undefined })
+    timeline.add(bytes(10_000))
+    timeline.lose(100)
+    const longer = { start: 131_900, end: 133_500, missing: 2100 }
+    expect(timeline.resume(134_500)).toEqual({ silence: bytes(1600), repeated: 0, gap: longer })
+    timeline.add(bytes(10_000))
+    timeline.lose(0)
+    expect(timeline.resume(143_500)).toEqual({ silence: 0, repeated: bytes(1000), gap: undefined })
+  })
+
+  it.each([true, false])('says nothing of less than is a matter of how audio arrives, where it fills: %s', (fills) => {
+    const timeline = new LiveTimeline(format, heard([[1000, 0]]), 1000, fills)
+    timeline.add(bytes(10_000))
+    timeline.lose(100)
+    expect(timeline.resume(11_000).gap).toBeUndefined()
+    timeline.add(bytes(10_000))
+    timeline.lose(100)
+    const end = fills ? 22_000 : 20_000
+    expect(timeline.resume(23_000).gap).toEqual({ start: 20_000, end, missing: 2000 })
   })
 
   it('says how much is missing where nothing is filled', () => {
