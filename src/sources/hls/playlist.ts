@@ -1,4 +1,6 @@
-import { InputError } from '../../errors.ts'
+import { InputError, type Warning } from '../../errors.ts'
+import type { AudioTrack } from '../../ffmpeg/log.ts'
+import { chooseTrack, trackLanguage, type TrackWish } from '../../ffmpeg/tracks.ts'
 import { oneLine } from '../../redact.ts'
 import { parseUrl, shownUrl } from '../http/address.ts'
 import type { ByteRange } from '../http/body.ts'
@@ -58,8 +60,23 @@ export interface HlsVariant {
   bandwidth: number
   /** Formats of its tracks, e.g. `mp4a.40.2`; empty where it does not say. */
   codecs: string[]
-  /** The audio rendition beside it, where that is another playlist. */
-  audio?: URL
+  /** Its audio renditions; empty where it names none. */
+  renditions: HlsRendition[]
+}
+
+/** One of several forms of the sound of a variant, as a track of it. */
+export interface HlsRendition extends AudioTrack {
+  /** Its playlist; absent where it is the sound of the variant itself. */
+  url?: URL
+}
+
+/** The playlist that audio is taken from. */
+export interface AudioChoice {
+  url: URL
+  /** Whether that was chosen among several renditions, so that nothing is left to choose in it. */
+  isChosen: boolean
+  /** What is to be said about it, where nobody named one. */
+  warning?: Warning
 }
 
 /** A playlist of playlists. */
@@ -139,32 +156,58 @@ export function parsePlaylist(text: string, base: URL): MediaPlaylist | Multivar
  */
 export function choosePicture({ variants }: MultivariantPlaylist, audio: URL): URL | undefined {
   const [best] = variants
-    .filter((variant) => variant.audio?.href === audio.href && variant.url.href !== audio.href)
-    .filter(({ codecs }) => codecs.length === 0 || codecs.some((codec) => !audioCodec.test(codec)))
+    .filter(({ url, renditions }) => url.href !== audio.href && renditions.some((one) => one.url?.href === audio.href))
+    .filter(({ codecs }) => codecs.length === 0 || codecs.some((codec) => !isAudioCodec(codec)))
     .toSorted((a, b) => a.bandwidth - b.bandwidth)
   return best?.url
 }
 
-/** The playlist to take the audio from: the audio rendition of the variant with the lowest bandwidth that has audio. */
-export function chooseAudio({ variants }: MultivariantPlaylist): URL {
+/**
+ * The playlist to take the audio from, of the variant with the lowest bandwidth that has audio: of several renditions that which a
+ * file's track would be.
+ *
+ * @param input - its name, for messages.
+ * @throws InputError `NO_AUDIO` where there is none, or not the one that was named.
+ */
+export function chooseAudio({ variants }: MultivariantPlaylist, wish: TrackWish, input: string): AudioChoice {
   const [best] = variants
-    .filter(({ codecs, audio }) => audio !== undefined || codecs.length === 0 || codecs.some((c) => audioCodec.test(c)))
+    .filter(({ codecs, renditions }) => renditions.length > 0 || codecs.length === 0 || codecs.some(isAudioCodec))
     .toSorted((a, b) => a.bandwidth - b.bandwidth)
   if (best === undefined) throw new InputError('NO_AUDIO', 'the playlist has no variant with audio')
-  return best.audio ?? best.url
+  const { url, renditions } = best
+  if (renditions.length < 2) return { url: renditions[0]?.url ?? url, isChosen: false }
+  const { index, message } = chooseTrack(renditions, wish, input)
+  const chosen = renditions[index]
+  if (chosen === undefined) {
+    const problem = `${input} has no audio track ${index}; it has ${renditions.length}, and audioTrack counts from 0`
+    throw new InputError('NO_AUDIO', problem)
+  }
+  const tracks = renditions.map(({ url: _url, ...track }) => track)
+  const warning = message === undefined ? undefined : { code: 'SEVERAL_AUDIO_TRACKS' as const, message, tracks }
+  return { url: chosen.url ?? url, isChosen: true, ...(warning && { warning }) }
+}
+
+function isAudioCodec(codec: string): boolean {
+  return audioCodec.test(codec)
 }
 
 function parseMultivariant(lines: readonly string[], base: URL): MultivariantPlaylist {
-  const renditions = new Map<string, { url: URL; isDefault: boolean }>()
+  const groups = new Map<string, HlsRendition[]>()
   for (const line of lines) {
     const media = tagValue(line, 'EXT-X-MEDIA')
     if (media === undefined) continue
-    const { TYPE: type, URI: uri, 'GROUP-ID': group = '', DEFAULT: isDefault } = attributes(media)
-    if (type !== 'AUDIO' || uri === undefined) continue
-    const known = renditions.get(group)
-    if (known === undefined || (!known.isDefault && isDefault === 'YES')) {
-      renditions.set(group, { url: entry(uri, base), isDefault: isDefault === 'YES' })
-    }
+    const { TYPE: type, URI: uri, 'GROUP-ID': group = '', LANGUAGE: language, ...more } = attributes(media)
+    if (type !== 'AUDIO') continue
+    const known = groups.get(group) ?? []
+    groups.set(group, known)
+    known.push({
+      stream: known.length,
+      ...(trackLanguage(language) !== 'und' && { language: trackLanguage(language) }),
+      isDefault: more['DEFAULT'] === 'YES',
+      about: oneLine(more['NAME'] ?? '', 60),
+      // Without an address it is the sound of the variant itself.
+      ...(uri !== undefined && { url: entry(uri, base) }),
+    })
   }
   const variants: HlsVariant[] = []
   for (const [at, line] of lines.entries()) {
@@ -172,12 +215,11 @@ function parseMultivariant(lines: readonly string[], base: URL): MultivariantPla
     const uri = lines[at + 1]
     if (described === undefined || uri === undefined || uri.startsWith('#')) continue
     const { BANDWIDTH: bandwidth, CODECS: codecs = '', AUDIO: group = '' } = attributes(described)
-    const audio = renditions.get(group)?.url
     variants.push({
       url: entry(uri, base),
       bandwidth: Number(bandwidth) || 0,
       codecs: codecs.split(',').flatMap((codec) => (codec.trim() === '' ? [] : [codec.trim()])),
-      ...(audio !== undefined && { audio }),
+      renditions: groups.get(group) ?? [],
     })
   }
   return { kind: 'multivariant', variants }

@@ -15,6 +15,7 @@ import {
   isAddressList,
   isPlaylist,
   type MediaPlaylist,
+  type MultivariantPlaylist,
   readPlaylist,
 } from '../hls/playlist.ts'
 import { hlsParts } from '../hls/source.ts'
@@ -68,6 +69,8 @@ export class HttpOpening {
   /** What tells a file from another in its place, once it is opened. */
   identity: InputIdentity = {}
   readonly #begin: Beginning
+  /** Whether one of several renditions has been chosen, in which nothing is left to choose. */
+  #hasChosen = false
   /** What decodes a file in which one can seek, as far as its server says. */
   #decoder: FfmpegDecoder | undefined
 
@@ -137,13 +140,25 @@ export class HttpOpening {
         if (playlists === MOST_PLAYLISTS) throw tooLarge(shownUrl(address), `${MOST_PLAYLISTS} playlists in a row`)
         const playlist = await readPlaylist(body, url, answer.url)
         if (playlist.kind === 'media') return { playlist, url: answer.url, picture }
-        url = playlist.kind === 'stations' ? playlist.first : chooseAudio(playlist)
-        picture = playlist.kind === 'stations' ? undefined : choosePicture(playlist, url)
+        picture = undefined
+        if (playlist.kind === 'stations') url = playlist.first
+        else {
+          url = this.#choose(playlist)
+          picture = choosePicture(playlist, url)
+        }
       } catch (error) {
         body.destroy()
         throw error
       }
     }
+  }
+
+  /** The playlist of the sound, as the user has wished it of the tracks of a file. */
+  #choose(playlist: MultivariantPlaylist): URL {
+    const { url, isChosen, warning } = chooseAudio(playlist, this.#settings, shownUrl(this.#address))
+    if (warning !== undefined && !this.#hasChosen) this.#source.emit('warning', warning)
+    this.#hasChosen ||= isChosen
+    return url
   }
 
   /** The playlist that the address leads to now, where that is one; asked once. */
@@ -225,8 +240,8 @@ export class HttpOpening {
     const { audioTrack, language, ffmpegPath } = this.#settings
     const stream = new FfmpegByteDecoder({
       inputName: shownUrl(url),
-      audioTrack,
-      language,
+      audioTrack: this.#hasChosen ? undefined : audioTrack,
+      language: this.#hasChosen ? undefined : language,
       ffmpegPath,
       limit,
       signal: undefined,

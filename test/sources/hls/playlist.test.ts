@@ -7,6 +7,7 @@ import {
   isAddressList,
   isPlaylist,
   type MediaPlaylist,
+  type MultivariantPlaylist,
   parsePlaylist,
 } from '../../../src/sources/hls/playlist.ts'
 import { runs } from '../../helpers/runs.ts'
@@ -112,6 +113,51 @@ describe('media playlists', () => {
   })
 })
 
+function multivariant(...lines: string[]): MultivariantPlaylist {
+  return parsePlaylist(['#EXTM3U', ...lines].join('\n'), base) as MultivariantPlaylist
+}
+
+function chosen(playlist: MultivariantPlaylist): URL {
+  return chooseAudio(playlist, { audioTrack: undefined }, 'the list').url
+}
+
+describe('the sound of a playlist of playlists', () => {
+  const variant = ['#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="avc1,mp4a",AUDIO="a"', 'picture.m3u8']
+  const english = '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="English",LANGUAGE="en",DEFAULT=YES'
+  const german = '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="Deutsch",LANGUAGE="de-AT",DEFAULT=NO,URI="de.m3u8"'
+  const other = '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="b",NAME="x",LANGUAGE="en",URI="other.m3u8"'
+
+  it.each([
+    ['that of the variant itself where that is the default', [german, english], {}, 'picture.m3u8', true],
+    ['that which is the default', [german, `${english},URI="en.m3u8"`], {}, 'en.m3u8', true],
+    ['that in the language that is preferred', [english, german], { language: 'de' }, 'de.m3u8', true],
+    ['that in the language that is named', [english, german], { audioTrack: 'de' }, 'de.m3u8', false],
+    ['that of the number that is named', [english, german], { audioTrack: 0 }, 'picture.m3u8', false],
+    ['the first where none is the default', [german, english.replace('YES', 'NO')], {}, 'de.m3u8', true],
+  ])('is %s', (_what, renditions, wish, path, isTold) => {
+    const playlist = multivariant(...renditions, other, ...variant)
+    const { url, isChosen, warning } = chooseAudio(playlist, { audioTrack: undefined, ...wish }, 'the list')
+    expect(url.pathname).toBe(`/live/${path}`)
+    expect(isChosen).toBe(true)
+    const message = expect.stringContaining('Deutsch') as string
+    expect(warning ?? {}).toMatchObject(isTold ? { code: 'SEVERAL_AUDIO_TRACKS', message } : {})
+    expect(warning !== undefined).toBe(isTold)
+  })
+
+  it('is an error where it has none such', () => {
+    const playlist = multivariant(english, german, ...variant)
+    for (const audioTrack of ['fr', 2]) {
+      const choose = (): unknown => chooseAudio(playlist, { audioTrack }, 'the list')
+      expect(choose).toThrow(expect.objectContaining({ code: 'NO_AUDIO' }) as Error)
+    }
+  })
+
+  it('is left to be chosen among the tracks of one rendition', () => {
+    const one = multivariant(german, ...variant)
+    expect(chooseAudio(one, { audioTrack: 'fr' }, 'the list')).toMatchObject({ isChosen: false })
+  })
+})
+
 describe('playlists of playlists', () => {
   it('give the cheapest with audio', () => {
     const playlist = parsePlaylist(
@@ -130,9 +176,9 @@ describe('playlists of playlists', () => {
     )
     if (playlist.kind !== 'multivariant') throw new Error(playlist.kind)
     expect(playlist.variants.map(({ bandwidth }) => bandwidth)).toEqual([900, 800])
-    expect(chooseAudio(playlist).href).toBe('https://example.org/live/cheap.m3u8')
+    expect(chosen(playlist).href).toBe('https://example.org/live/cheap.m3u8')
     const [dear] = playlist.variants
-    expect(chooseAudio({ kind: 'multivariant', variants: dear ? [dear] : [] }).pathname).toBe('/live/audio.m3u8')
+    expect(chosen({ kind: 'multivariant', variants: dear ? [dear] : [] }).pathname).toBe('/live/audio.m3u8')
     expect(choosePicture(playlist, new URL('https://example.org/live/cheap.m3u8'))).toBeUndefined()
   })
 
@@ -149,7 +195,7 @@ describe('playlists of playlists', () => {
       base,
     )
     if (playlist.kind !== 'multivariant') throw new Error(playlist.kind)
-    expect(choosePicture(playlist, chooseAudio(playlist))?.pathname).toBe('/live/1.m3u8')
+    expect(choosePicture(playlist, chosen(playlist))?.pathname).toBe('/live/1.m3u8')
   })
 })
 

@@ -176,6 +176,23 @@ describe('finished playlists', () => {
     }
   })
 
+  it('of several renditions that is heard which is wished, as of the tracks of a file', async () => {
+    const main = [
+      '#EXTM3U',
+      '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="English",LANGUAGE="en",DEFAULT=YES,URI="other.m3u8"',
+      '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="Deutsch",LANGUAGE="de",URI="ts.m3u8"',
+      '#EXT-X-STREAM-INF:BANDWIDTH=900000,CODECS="avc1.4d401f,mp4a.40.2",AUDIO="a"',
+      'high.m3u8',
+    ]
+    const server = await serve({ ...media.files, '/main.m3u8': main.join('\n') })
+    const expected = await whole(...segments(SECONDS + 1))
+    for (const wish of [{ audioTrack: 1 }, { audioTrack: 'de' }, { language: 'de' }]) {
+      const { bytes, warnings } = await read(server.url('/main.m3u8'), { target: mono16k, ...wish })
+      expect(bytes.equals(expected)).toBe(true)
+      expect(warnings.map(({ code }) => code)).toEqual('language' in wish ? ['SEVERAL_AUDIO_TRACKS'] : [])
+    }
+  })
+
   it('that are only a list of stations lead to the first', async () => {
     const server = await serve({ ...media.files, '/radio.m3u': '#EXTM3U\n#EXTINF:-1,Test\nts0.ts\nts1.ts\n' })
     const { bytes } = await read(server.url('/radio.m3u'), { target: mono16k })
