@@ -116,6 +116,7 @@ const entrances: [string, () => unknown][] = [
         ffmpegError: undefined,
         status: undefined,
         relayError: new Error(nasty),
+        transport: 'auto',
         lacksAudio: false,
         hadAudio: false,
       }).error,

@@ -71,7 +71,8 @@ export async function openInput({
     case 'http':
       return (await import('../sources/http/source.ts')).httpSource(input, tracks)
     case 'rtsp':
-      return (await import('../sources/rtsp/source.ts')).rtspSource(input, tracks)
+      // Nobody who types an address knows which way the camera sends.
+      return (await import('../sources/rtsp/source.ts')).rtspSource(input, { ...tracks, transport: 'auto' })
     case 's3':
       // It is a transcript, see above.
       throw usage(`of s3: transcripts are read, .jsonl; got ${redact(input)}`)

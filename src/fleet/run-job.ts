@@ -174,7 +174,8 @@ async function hear(
 }
 
 async function openSource({ input, source }: FleetJob): Promise<Readable> {
-  if (/^rtsps?:/i.test(input)) return (await import('../sources/rtsp/source.ts')).rtspSource(input, source)
+  if (/^rtsps?:/i.test(input))
+    return (await import('../sources/rtsp/source.ts')).rtspSource(input, { ...source, transport: 'auto' })
   return addressOf(input) === undefined ? fileSource(input, source) : httpSource(input, source)
 }
 

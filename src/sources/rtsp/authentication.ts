@@ -8,6 +8,9 @@ interface Challenge {
   parameters: Readonly<Record<string, string>>
 }
 
+/** Refusals in a row of what a camera was shown, each of them for another nonce: then it is no matter of its age. */
+const MOST_REFUSALS = 2
+
 /** Digest algorithms that are known, by name in lower case; the stronger has the higher rank. */
 const algorithms: Readonly<Record<string, { hash: string; rank: number }>> = {
   md5: { hash: 'md5', rank: 2 },
@@ -16,7 +19,10 @@ const algorithms: Readonly<Record<string, { hash: string; rank: number }>> = {
   'sha-256-sess': { hash: 'sha256', rank: 3 },
 }
 
-/** Proves to a camera who asks, by what it wants: Basic, or Digest of RFC 2069, 2617 and 7616. */
+/**
+ * Proves to a camera who asks, by what it wants: Basic, or Digest of RFC 2069, 2617 and 7616. For all connections to it: some say what
+ * they want and close.
+ */
 export class RtspAuthentication {
   readonly #user: string
   readonly #password: string
@@ -25,6 +31,7 @@ export class RtspAuthentication {
   #challenge: Challenge | undefined
   /** How often the nonce was used. */
   #count = 0
+  #refusals = 0
 
   /**
    * @param credentials - `user:password`, percent-encoded; empty where there are none.
@@ -54,8 +61,18 @@ export class RtspAuthentication {
     this.#challenge = best
     if (!isKnown) this.#count = 0
     if (authorization === undefined) return tries === 0
-    // Before, it was right, or the authorization was for a nonce of an earlier request.
-    return tries === 0 ? isStale || !isKnown : isStale && tries < 3
+    if (tries > 0) return isStale && tries < 3
+    // Before, it was right, or the authorization was for a nonce of an earlier request, or connection.
+    if (isStale) return true
+    this.#refusals += 1
+    if (!isKnown && this.#refusals <= MOST_REFUSALS) return true
+    this.#refusals = 0
+    return false
+  }
+
+  /** Says that the camera took what it was shown. */
+  confirm(): void {
+    this.#refusals = 0
   }
 
   /** The header `Authorization` of a request; `undefined` while the camera has not asked for one. */

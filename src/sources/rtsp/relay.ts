@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import { InputError } from '../../errors.ts'
-import { RtspAuthentication } from './authentication.ts'
+import type { RtspAuthentication } from './authentication.ts'
 import { RtpDatagrams } from './datagrams.ts'
 import type { RtspAddress } from './address.ts'
 import { headerOf, type RtspMessage, RtspReader, RtspTooLarge, writeMessage } from './protocol.ts'
@@ -20,12 +20,14 @@ const MOST_TRACKS = 16
 const MOST_PENDING = 100
 
 /** Headers of answers that FFmpeg needs. It is told nothing else of them: no other address, and no other way to prove who one is. */
-const forwarded = new Set(['session', 'content-type', 'content-base', 'public'])
+const forwarded = new Set(['session', 'content-type', 'public'])
 
 /** How a {@link RtspRelay} goes to a camera. */
 export interface RtspRelayOptions {
   address: RtspAddress
   tls: ConnectionOptions
+  /** What the camera wants to be shown, as far as that is known of connections before. */
+  authentication: RtspAuthentication
   /** IP address of the camera, where it must be that one. */
   ip?: string | undefined
   /** How the audio travels from the camera; on to FFmpeg it is always within the connection. */
@@ -57,6 +59,8 @@ interface Pending {
 export class RtspRelay {
   /** Status of the camera's last answer before it plays. */
   status: number | undefined
+  /** Whether the camera was asked to send in a certain way. */
+  hasAskedForTransport = false
   /** Why there was no connection to the camera, or why it was given up. */
   error: Error | undefined
   readonly #options: RtspRelayOptions
@@ -79,7 +83,7 @@ export class RtspRelay {
 
   private constructor(options: RtspRelayOptions) {
     this.#options = options
-    this.#authentication = new RtspAuthentication(options.address.credentials)
+    this.#authentication = options.authentication
     this.#server = createServer((client) => this.#serve(client))
   }
 
@@ -169,6 +173,7 @@ export class RtspRelay {
   #sendRequest(pending: Pending, transport: string | undefined): void {
     const { method, url, message } = pending
     this.#sent += 1
+    this.hasAskedForTransport ||= method === 'SETUP'
     pending.authorization = this.#authentication.authorize(method, url)
     this.#pending.set(String(this.#sent), pending)
     const [oldest] = this.#pending.keys()
@@ -256,6 +261,9 @@ export class RtspRelay {
     if (key === undefined || pending === undefined) return
     this.#pending.delete(key)
     if (status === 401 && this.#retryAuthorized(pending, message)) return
+    // Many tell anybody their methods.
+    if (status < 300 && pending.authorization !== undefined && pending.method !== 'OPTIONS')
+      this.#authentication.confirm()
     if (!this.#playing) this.status = status
     this.#answer(pending, message, status)
   }
@@ -273,10 +281,12 @@ export class RtspRelay {
   }
 
   /** Tells FFmpeg what of an answer it needs. */
-  #answer({ method, cseq, channels }: Pending, message: RtspMessage, status: number): void {
+  #answer({ method, cseq, channels, url }: Pending, message: RtspMessage, status: number): void {
     const isGood = status < 300
     const transport = headerOf(message, 'transport')
     const headers: RtspMessage['headers'] = message.headers.filter(([name]) => forwarded.has(name))
+    const base = baseOf(headerOf(message, 'content-base'), url)
+    if (base !== undefined) headers.push(['Content-Base', base])
     let told = status
     if (method === 'SETUP' && isGood) {
       const granted = this.#channelsOf(transport ?? '', channels)
@@ -349,6 +359,12 @@ export class RtspRelay {
     this.#client?.destroy()
     this.#camera?.destroy()
   }
+}
+
+/** What the names of tracks are relative to; `undefined` where that is what was asked for: FFmpeg takes a base of a path alone, or an empty one, as it is. */
+function baseOf(base: string | undefined, asked: string): string | undefined {
+  if (base === undefined || base === '' || /^rtsps?:\/\//i.test(base)) return base === '' ? undefined : base
+  return URL.canParse(base, asked) ? new URL(base, asked).href : undefined
 }
 
 /** A packet as it goes on an RTSP connection. */

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { inputIdentity, trackIdentity } from '../../checkpoint/stages.ts'
-import { DiarizeStreamError, InputError } from '../../errors.ts'
+import { DiarizeStreamError, FfmpegError, InputError } from '../../errors.ts'
 import { type FfmpegInput, type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/arguments.ts'
 import { checkBoolean, checkKnown, checkOneOf, invalidOption } from '../../options.ts'
 import { oneLine } from '../../redact.ts'
@@ -8,6 +8,7 @@ import type { AllowUrl } from '../http/address.ts'
 import { type LiveSource, reconnectNames, type ReconnectOptions, resolveReconnectOptions } from '../live/options.ts'
 import { ReconnectingSource } from '../live/reconnecting.ts'
 import { parseRtspUrl } from './address.ts'
+import type { RtspAuthentication } from './authentication.ts'
 import type { RtspRelay } from './relay.ts'
 
 /** Options of {@link rtspSource}. */
@@ -75,27 +76,34 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
   const tls = { ...(ca !== undefined && { ca }), rejectUnauthorized: verifyCertificate ?? true }
   const transports =
     transport !== 'auto' ? [transport] : address.secure ? ['tcp' as const] : ['tcp' as const, 'udp' as const]
-  let chosen = -1
-  /** Whether the last attempt gave audio: then the next one asks for it in the same way. */
+  let chosen = 0
+  /** Whether the last attempt gave audio. */
   let hasWorked = false
   let relay: RtspRelay | undefined
+  let authentication: RtspAuthentication | undefined
   const source: Readable = new ReconnectingSource({
     ...settings,
     signal,
     inputName: address.shown,
     open: async () => {
+      // A camera that has not come so far, or cannot serve it now, would do no better the other way, in which more is lost.
+      const { hasAskedForTransport = false, status = 200 } = relay ?? {}
+      if (hasAskedForTransport && !hasWorked && !(status in refusals) && status !== 503) chosen += 1
+      hasWorked = false
       relay = undefined
       const { allowedAddress } = await import('../http/address.ts')
       const ip = allowUrl && (await allowedAddress(new URL(url), address.host, address.shown, allowUrl))
-      if (!hasWorked) chosen += 1
-      hasWorked = false
-      const [{ RtspRelay: Relay }, { FfmpegDecoder }, { SilenceLimit }] = await Promise.all([
-        import('./relay.ts'),
-        import('../../ffmpeg/decoder.ts'),
-        import('../../audio/silence.ts'),
-      ])
+      const [{ RtspRelay: Relay }, { RtspAuthentication: Authentication }, { FfmpegDecoder }, { SilenceLimit }] =
+        await Promise.all([
+          import('./relay.ts'),
+          import('./authentication.ts'),
+          import('../../ffmpeg/decoder.ts'),
+          import('../../audio/silence.ts'),
+        ])
+      authentication ??= new Authentication(address.credentials)
       const opened = await Relay.open({
         address,
+        authentication,
         tls,
         ip,
         transport: transports[chosen % transports.length] ?? 'tcp',
@@ -113,7 +121,16 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
     },
     explain: (error, hadAudio) => {
       const { status, error: relayError, lacksAudio = false } = relay ?? {}
-      return explainRtsp({ shown: address.shown, ffmpegError: error, status, relayError, lacksAudio, hadAudio })
+      const way = transports.length > 1 ? 'auto' : transports[0]
+      return explainRtsp({
+        shown: address.shown,
+        transport: way,
+        ffmpegError: error,
+        status,
+        relayError,
+        lacksAudio,
+        hadAudio,
+      })
     },
     onAudio: () => {
       hasWorked = true
@@ -141,6 +158,8 @@ function relayed(url: string): FfmpegInput {
 export interface RtspFailure {
   /** Address without credentials. */
   shown: string
+  /** The way that the audio was asked for, or `auto` where the next attempt asks for the other one. */
+  transport: 'tcp' | 'udp' | 'auto' | undefined
   /** The error of FFmpeg, or of what went before it; absent where it ended in order. */
   ffmpegError: Error | undefined
   /** Status of the camera's last answer. */
@@ -161,12 +180,24 @@ const refusals: Readonly<Record<number, string>> = {
   453: 'it has not enough bandwidth for one more client',
 }
 
+/** What FFmpeg says of a codec that it cannot decode. */
+const UNDECODABLE = /Decoder \(codec .*\) not found|no decoder found for/
+
+/** Why a camera does not send as it was asked to; `undefined` where it will be asked otherwise. */
+function transportRefusal(transport: RtspFailure['transport'], shown: string): string | undefined {
+  if (transport === 'udp') return "it does not send over UDP; try transport: 'tcp' or 'auto'"
+  if (transport !== 'tcp') return undefined
+  return shown.startsWith('rtsps:')
+    ? 'it does not send over TCP, which rtsps: needs; give its rtsp: address'
+    : "it does not send over TCP; try transport: 'udp' or 'auto'"
+}
+
 /**
  * The error behind the end of an attempt, and whether a further one is in vain: only before the camera has ever given
  * audio, as it may say anything while it starts again.
  */
 export function explainRtsp(failure: RtspFailure): { error: DiarizeStreamError; final: boolean } {
-  const { shown, ffmpegError, status, relayError, lacksAudio, hadAudio } = failure
+  const { shown, transport, ffmpegError, status, relayError, lacksAudio, hadAudio } = failure
   const facts = { ...(status !== undefined && { status }), ...(ffmpegError && { cause: ffmpegError }) }
   const known = ffmpegError instanceof DiarizeStreamError ? ffmpegError : undefined
   if (lacksAudio && !hadAudio) {
@@ -185,10 +216,15 @@ export function explainRtsp(failure: RtspFailure): { error: DiarizeStreamError; 
     return { error: new InputError('INPUT_UNREACHABLE', message, { retryable: !final, cause: relayError }), final }
   }
   if (status !== undefined && status >= 300) {
-    const reason = status < 400 ? 'it sends clients to another address; give that' : refusals[status]
+    const refusal = status === 461 ? transportRefusal(transport, shown) : refusals[status]
+    const reason = status < 400 ? 'it sends clients to another address; give that' : refusal
     const final = reason !== undefined && status !== 453 && !hadAudio
     const message = `${shown} gives no stream (status ${status}): ${reason ?? 'it cannot serve it now'}`
     return { error: new InputError('INPUT_REFUSED', message, { ...facts, retryable: !final }), final }
+  }
+  if (!hadAudio && known instanceof FfmpegError && UNDECODABLE.test(known.stderr ?? '')) {
+    const message = `${shown} sends its sound in a codec that FFmpeg cannot decode; choose another one in the camera, such as AAC or G.711`
+    return { error: new InputError('NO_AUDIO', message, facts), final: true }
   }
   const message = `${shown} broke off; check the network and the camera`
   return { error: new InputError('INPUT_LOST', message, { ...facts, retryable: true }), final: false }

@@ -85,4 +85,16 @@ describe('RtspAuthentication', () => {
     expect(authentication.accept(offer('5'), 0, 'proof')).toBe(false)
     expect(authentication.accept(['Basic realm="a"'], 1, 'proof')).toBe(false)
   })
+
+  it('takes no new nonce for the reason of a third refusal, until it was right', () => {
+    const offer = (nonce: string): string[] => [`Digest realm="a", nonce="${nonce}"`]
+    const authentication = mufasa('x')
+    const tries = (...nonces: string[]): boolean[] =>
+      nonces.map((nonce) => authentication.accept(offer(nonce), 0, 'proof'))
+    expect(authentication.accept(offer('0'), 0, undefined)).toBe(true)
+    // A camera that has been heard is not given up: it may only have begun again.
+    expect(tries('1', '2', '3', '4')).toEqual([true, true, false, true])
+    authentication.confirm()
+    expect(tries('5', '6', '7')).toEqual([true, true, false])
+  })
 })

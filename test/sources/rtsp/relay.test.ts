@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { parseRtspUrl } from '../../../src/sources/rtsp/address.ts'
+import { RtspAuthentication } from '../../../src/sources/rtsp/authentication.ts'
 import { headerOf, type RtspMessage, RtspReader, writeMessage } from '../../../src/sources/rtsp/protocol.ts'
 import { RtspRelay } from '../../../src/sources/rtsp/relay.ts'
 
@@ -36,7 +37,9 @@ async function camera(answer: (request: RtspMessage, socket: Socket) => void) {
 
 /** A client of a relay to a camera, and all that it gets. */
 async function client(url: string, transport: 'tcp' | 'udp' = 'tcp') {
-  const relay = await RtspRelay.open({ address: parseRtspUrl(url), tls: {}, transport })
+  const address = parseRtspUrl(url)
+  const authentication = new RtspAuthentication(address.credentials)
+  const relay = await RtspRelay.open({ address, authentication, tls: {}, transport })
   undo.push(() => relay.close())
   const own = relay.url
   const socket = connect(Number(new URL(own.replace('rtsp', 'http')).port), '127.0.0.1')
@@ -91,6 +94,21 @@ describe('a relay', () => {
       `RTSP/1.0 200 OK\r\nCSeq: 41\r\nsession: 7 ;timeout=9\r\ncontent-type: application/sdp\r\nContent-Length: ${sdp.length}\r\n\r\n${sdp}`,
     )
     expect([relay.status, relay.lacksAudio]).toEqual([200, false])
+  })
+
+  it.each([
+    ['', ''],
+    ['/cam/', 'content-base: rtsp://127.0.0.1:PORT/cam/\r\n'],
+    ['rtsp://10.0.0.1/live/', 'content-base: rtsp://10.0.0.1/live/\r\n'],
+  ])('tells only a base that FFmpeg can ask with: %j', async (base, told) => {
+    const { url, port } = await camera((request, socket) =>
+      socket.write(say(request, '200 OK', `Content-Base: ${base}\r\n`, 'm=audio 0 RTP/AVP 0\r\n')),
+    )
+    const { ask, text } = await client(url)
+    ask('DESCRIBE')
+    await expect.poll(text).toContain('m=audio')
+    const [head = ''] = text().toLowerCase().split('content-length')
+    expect(head.replace(/^.*\r\ncseq: \d+\r\n/, '')).toBe(told.replace('PORT', String(port)))
   })
 
   it.each([

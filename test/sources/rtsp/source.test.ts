@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { Readable, Writable } from 'node:stream'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { FfmpegError, InputError } from '../../../src/errors.ts'
@@ -43,6 +44,8 @@ async function listen(source: Readable) {
   return { bytes, events, error, named: (name: string) => events.filter((event) => event.name === name) }
 }
 
+const md5 = (text: string): string => createHash('md5').update(text).digest('hex')
+
 const quick: RtspSourceOptions = { retryDelay: 50, maxRetryDelay: 100 }
 
 describe('rtspSource', () => {
@@ -66,6 +69,65 @@ describe('rtspSource', () => {
     expect(bytes).toBe(44 + 9600)
     expect(named('reconnecting')).toHaveLength(1)
     expect(connections.at(-1)?.transport).toBe('udp')
+  })
+
+  it('says at once that the camera sends in no such way', async () => {
+    const { url, connections } = await start({ fault: 'none' }, { transports: ['udp'] })
+    const { error } = await listen(rtspSource(url, quick))
+    expect(error).toMatchObject({ code: 'INPUT_REFUSED', status: 461, retryable: false })
+    expect(connections).toHaveLength(1)
+  })
+
+  it('asks in no other way where the camera has never come so far', async () => {
+    const { url, connections } = await start([{ fault: 'refuse' }, { fault: 'status', status: 503 }])
+    const { bytes } = await listen(rtspSource(url, { ...quick, transport: 'auto', maxDuration: 100 }))
+    expect(bytes).toBe(44 + 3200)
+    expect(connections.at(-1)?.transport).toBe('tcp')
+  })
+
+  it.each([
+    ['is heard', 'hunter2', { bytes: 44 + 3200, error: undefined }],
+    [
+      'is told that its password is wrong',
+      'hunter3',
+      { bytes: 0, error: { code: 'INPUT_REFUSED', status: 401, retryable: false } },
+    ],
+  ])('of a camera that closes after each 401, %s', async (_what, password, result) => {
+    const { url } = await start({ fault: 'none' })
+    let nonces = 0
+    // In front of a camera that asks for nothing.
+    const door = createServer((client) => {
+      let isOpen = false
+      client.on('error', () => {})
+      client.on('data', (chunk: Buffer) => {
+        const text = chunk.toString('latin1')
+        const [, number = ''] = /CSeq: (\d+)/.exec(text) ?? []
+        const [, response] = /response="(\w+)"/.exec(text) ?? []
+        const [, nonce = ''] = /nonce="(\w+)"/.exec(text) ?? []
+        const [method = '', uri = ''] = text.split(' ')
+        const right = md5(`${md5('admin:cam:hunter2')}:${nonce}:${md5(`${method}:${uri}`)}`)
+        if (isOpen || response === right) {
+          if (!isOpen) {
+            isOpen = true
+            camera.on('error', () => client.destroy())
+            camera.pipe(client)
+          }
+          return void camera.write(chunk)
+        }
+        nonces += 1
+        const challenge = `WWW-Authenticate: Digest realm="cam", nonce="n${nonces}"\r\n`
+        client.end(`RTSP/1.0 401 No\r\nCSeq: ${number}\r\n${challenge}\r\n`)
+        return undefined
+      })
+      const camera = connect(Number(new URL(url.replace('rtsp', 'http')).port), '127.0.0.1')
+      client.once('close', () => camera.destroy())
+    }).listen(0, '127.0.0.1')
+    await once(door, 'listening')
+    const { port } = door.address() as { port: number }
+    const address = `rtsp://admin:${password}@127.0.0.1:${port}/live`
+    const { bytes, error } = await listen(rtspSource(address, { ...quick, retries: 9, maxDuration: 100 }))
+    door.close()
+    expect({ bytes, error }).toMatchObject(result)
   })
 
   it('comes back after a drop, and tells of the gap', async () => {
@@ -340,6 +402,7 @@ const said = (stderr: string): FfmpegError => new FfmpegError('FFMPEG_FAILED', '
 const failed = (code: string): Error => Object.assign(new Error('no'), { code })
 const nothing: RtspFailure = {
   shown: 'rtsp://camera/live',
+  transport: 'auto',
   ffmpegError: undefined,
   status: undefined,
   relayError: undefined,
@@ -358,6 +421,14 @@ it('has events that are known by name', () => {
 
 describe('explainRtsp', () => {
   it.each([
+    ['rtsp://camera', 'tcp', "try transport: 'udp' or 'auto'"],
+    ['rtsp://camera', 'udp', "try transport: 'tcp' or 'auto'"],
+    ['rtsps://camera', 'tcp', 'give its rtsp: address'],
+  ] as const)('says what to do about the transport of %s, %s', (shown, transport, advice) => {
+    expect(explainRtsp({ ...nothing, shown, transport, status: 461 }).error.message).toContain(advice)
+  })
+
+  it.each([
     ['an end', {}, 'INPUT_LOST', false],
     ['a failure of FFmpeg', { ffmpegError: said('[error] Invalid data') }, 'INPUT_LOST', false],
     ['a wrong password', { status: 401 }, 'INPUT_REFUSED', true],
@@ -366,6 +437,10 @@ describe('explainRtsp', () => {
     ['a camera that starts', { status: 503 }, 'INPUT_REFUSED', false],
     ['too many clients', { status: 453 }, 'INPUT_REFUSED', false],
     ['the wrong transport', { status: 461 }, 'INPUT_REFUSED', false],
+    ['the wrong transport, and no other', { status: 461, transport: 'tcp' }, 'INPUT_REFUSED', true],
+    ['the other wrong transport', { status: 461, transport: 'udp' }, 'INPUT_REFUSED', true],
+    ['a codec of no name', { ffmpegError: said('Decoder (codec none) not found for input stream') }, 'NO_AUDIO', true],
+    ['a codec that is not built in', { ffmpegError: said('no decoder found for: g7221') }, 'NO_AUDIO', true],
     ['no connection', { relayError: failed('ECONNREFUSED') }, 'INPUT_UNREACHABLE', false],
     ['no such host', { relayError: failed('ENOTFOUND') }, 'INPUT_UNREACHABLE', false],
     ['a bad certificate', { relayError: failed('DEPTH_ZERO_SELF_SIGNED_CERT') }, 'INPUT_UNREACHABLE', true],
