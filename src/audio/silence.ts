@@ -46,6 +46,8 @@ export class SilenceLimit {
   #heardUntil: number
   /** When the first of the audio was recorded, at the latest; when it was opened until there is some. */
   #origin: number
+  /** The same by the first of it alone. */
+  #firstOrigin: number | undefined
   /** Whether that is known by more than when it was decoded. */
   #hasBegun = false
   /** Ms of audio that have come, and of the silence before the first of them. */
@@ -67,6 +69,11 @@ export class SilenceLimit {
     return Math.max(0, this.#late + Math.min(now - this.#heardUntil, now - this.#origin - this.#position))
   }
 
+  /** Ms by which the audio has come faster than time went by, since its first. */
+  get ahead(): number {
+    return (this.#firstOrigin ?? this.#origin) - this.#origin
+  }
+
   /** Says that the first of the audio is recorded: FFmpeg may hold it for seconds. */
   begin(): void {
     this.#origin = this.#now()
@@ -84,6 +91,7 @@ export class SilenceLimit {
     this.#audio = isFirst ? this.#position : this.#audio + ms
     // Audio that comes in a burst was recorded before; silence proves nothing.
     this.#origin = isFirst && !this.#hasBegun ? now - this.#audio : Math.min(this.#origin, now - this.#audio)
+    this.#firstOrigin ??= this.#origin
   }
 
   /** What comes after a pause proves that the source was heard for as long as it lasts: FFmpeg holds back the last packet before one. */

@@ -745,7 +745,8 @@ export class FfmpegDecoder extends Duplex {
     const from = this.#isSought ? this.#from : 0
     const leftOut = this.#isOne ? this.#from - from : 0
     this.#queuedBefore += 2 * this.#output.channels * Math.round((leftOut * sampleRate) / 1000)
-    return new this.#decoding.Placer({ input, sampleRate, longest: limit && (() => limit.most), from })
+    const [longest, ahead] = limit === undefined ? [] : [() => limit.most, () => limit.ahead]
+    return new this.#decoding.Placer({ input, sampleRate, longest, ahead, from })
   }
 
   #end(end: ProcessEnd): void {

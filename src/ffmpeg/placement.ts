@@ -67,6 +67,8 @@ export interface PlacerOptions {
   sampleRate: number
   /** The longest silence that is believed, in ms; asked for at each. */
   longest?: (() => number) | undefined
+  /** Of a live input: ms by which its samples have come faster than time went by. As much may be left out; asked for at each. */
+  ahead?: (() => number) | undefined
   /** Where the output begins, in ms of it, where FFmpeg was told to seek. */
   from?: number
 }
@@ -78,18 +80,22 @@ export class Placer {
   readonly #isJoined: boolean
   readonly #rate: number
   readonly #longest: (() => number) | undefined
+  readonly #ahead: (() => number) | undefined
   /** What is to be added to a time to have the place in the output. */
   #offset: number
   #position: number
   #silence = 0
+  /** Samples left out in the middle. */
+  #skipped = 0
   readonly #origin: number
   readonly #isSought: boolean
   #drift = 0
   #last: { at: number; count: number } | undefined
 
-  constructor({ input, sampleRate, longest, from = 0 }: PlacerOptions) {
+  constructor({ input, sampleRate, longest, ahead, from = 0 }: PlacerOptions) {
     this.#rate = sampleRate
     this.#longest = longest
+    this.#ahead = ahead
     this.#trust = trustIn(input.container)
     this.#isJoined = longest !== undefined && input.container === 'ogg'
     this.#offset = -Math.round(input.start * sampleRate)
@@ -110,7 +116,8 @@ export class Placer {
 
   /**
    * Places `count` samples, the first of which was recorded at `at` (in samples, by the clock of the container). Of sound
-   * that comes twice, or too late, only what is quiet is left out.
+   * that comes twice, or too late, only what is quiet is left out; of a live input only as much as it has too much by the time of day:
+   * its own clock may be slow.
    */
   place(at: number, count: number, isQuiet: () => boolean): Placement {
     const last = this.#last
@@ -139,13 +146,21 @@ export class Placer {
       off = 0
     }
     const silence = Math.max(0, off)
-    const skip = off < 0 && (last === undefined || isQuiet()) ? Math.min(count, -off) : 0
+    const spare = last === undefined ? Infinity : this.#spare
+    const skip = off < 0 && (last === undefined || isQuiet()) ? Math.min(count, -off, spare) : 0
     this.#silence += silence
+    if (last !== undefined) this.#skipped += skip
     const place = this.#position + silence - skip
     this.#drift = Math.max(this.#drift, Math.abs(place - at - this.#origin))
     this.#position += silence + count - skip
     const isGap = last !== undefined && silence >= (gapMs * this.#rate) / 1000
     return { silence, skip, isGap, ...(leap !== undefined && { leap }) }
+  }
+
+  /** Samples that there are too many of by the time of day. */
+  get #spare(): number {
+    if (this.#ahead === undefined) return Infinity
+    return Math.max(0, this.#silence - this.#skipped + Math.round((this.#ahead() * this.#rate) / 1000))
   }
 
   /** Whether samples at `at` follow the `last` ones whatever the clock says. */

@@ -72,6 +72,20 @@ describe('SilenceLimit', () => {
     expect(limit.most).toBe(5000 + LATE)
   })
 
+  it('knows by how much audio has come faster than time went by', () => {
+    const { clock, limit } = limited()
+    limit.audio(1000)
+    expect(limit.ahead).toBe(0)
+    clock.now += 2000
+    limit.audio(1500)
+    expect(limit.ahead).toBe(0)
+    clock.now += 1000
+    limit.audio(1750)
+    expect(limit.ahead).toBe(250)
+    limit.silence(5000)
+    expect(limit.ahead).toBe(250)
+  })
+
   it('takes a burst for what was recorded before', () => {
     const { clock, limit } = limited()
     for (let segment = 0; segment < 3; segment++) limit.audio(6000)

@@ -6,8 +6,8 @@ const loud = (): boolean => false
 const quiet = (): boolean => true
 
 /** A placer of an input that starts at 10 s, and a function that places packets of 20 ms from `seconds` on. */
-function placing(container = 'matroska,webm', longest?: () => number) {
-  const placer = new Placer({ input: { container, start: 10 }, sampleRate: rate, longest })
+function placing(container = 'matroska,webm', longest?: () => number, ahead?: () => number) {
+  const placer = new Placer({ input: { container, start: 10 }, sampleRate: rate, longest, ahead })
   const place = (seconds: number, isQuiet = loud, count = 320) =>
     placer.place(Math.round(seconds * rate), count, isQuiet)
   const run = (from: number, to: number, isQuiet = loud) => {
@@ -115,6 +115,23 @@ describe('Placer', () => {
       run(15.02, 17)
       expect(place(18)).toMatchObject({ silence: rate, isGap: true })
     }
+  })
+
+  it.each([
+    ['what there was silence for', 0, 0.5],
+    ['what came faster than time went by', 1500, 2],
+  ])('leaves out of a live input whose clock is slow no more than %s', (_what, ahead, most) => {
+    const longest = (): number => 5000
+    const { run, place } = placing('rtsp', longest, () => ahead)
+    run(10, 11)
+    expect(place(11.5)).toMatchObject({ silence: 0.5 * rate })
+    // Half as fast as its samples come.
+    let skipped = 0
+    for (let packet = 0; packet < 1000; packet++) skipped += place(11.52 + packet * 0.01, quiet).skip
+    expect(skipped / rate).toBe(most)
+    const slow = placing('rtsp', longest, () => 0)
+    for (let packet = 0; packet < 500; packet++) slow.place(10 + packet * 0.01, quiet)
+    expect(slow.end()).toBe(10)
   })
 
   it('does not believe a leap beyond what can have been missed', () => {
