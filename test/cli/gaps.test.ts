@@ -18,6 +18,36 @@ afterEach(async () => {
 })
 
 describe('audio that nobody heard', () => {
+  it('ends it so also where it is ended while the camera is away', async () => {
+    const away = Array.from({ length: 99 }, () => ({ fault: 'refuse' }) as const)
+    const camera = await rtspFaultServer([{ fault: 'drop', afterMs: 1200 }, ...away])
+    const server = await serve({ engine: engine() })
+    open.push(camera, server)
+    const folder = directory()
+    const file = path.join(folder, 'camera.srt')
+    const run = startCommand([camera.url, '-o', file, '--json', ...asking(server.url, folder)])
+    running.push(run)
+    // More than the second for which what is late may still come.
+    await run.wrote('"attempt":4')
+    run.child.kill('SIGINT')
+    expect(await run.ended).toBe(5)
+    expect(run.out).toContain('"type":"gap","start":1200')
+  })
+
+  it('listens to a camera that sends over UDP alone', async () => {
+    const camera = await rtspFaultServer({ fault: 'none' }, { transports: ['udp'] })
+    const server = await serve({ engine: engine() })
+    open.push(camera, server)
+    const folder = directory()
+    const file = path.join(folder, 'camera.srt')
+    const run = startCommand([camera.url, '-o', file, '--json', ...asking(server.url, folder)])
+    running.push(run)
+    await run.wrote('"type":"session"')
+    run.child.kill('SIGINT')
+    expect(await run.ended).toBe(130)
+    expect(camera.connections.at(-1)?.transport).toBe('udp')
+  })
+
   it('ends the command with code 5, and is named', async () => {
     const camera = await rtspFaultServer([{ fault: 'drop', afterMs: 1200 }])
     const server = await serve({ engine: engine() })

@@ -65,13 +65,13 @@ export interface HlsVariant {
 }
 
 /** One of several forms of the sound of a variant, as a track of it. */
-export interface HlsRendition extends AudioTrack {
+interface HlsRendition extends AudioTrack {
   /** Its playlist; absent where it is the sound of the variant itself. */
   url?: URL
 }
 
 /** The playlist that audio is taken from. */
-export interface AudioChoice {
+interface AudioChoice {
   url: URL
   /** Whether that was chosen among several renditions, so that nothing is left to choose in it. */
   isChosen: boolean
