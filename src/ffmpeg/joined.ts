@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { isOneFlac } from './bytes/flac.ts'
-import { type ReadAt, ttaFrameSamples } from './probe.ts'
+import { beginsWithBox, type ReadAt, ttaFrameSamples } from './probe.ts'
 
 /**
  * Files of one kind that were joined by `cat`, told apart. Of most kinds FFmpeg reads the first alone, or takes those behind it
@@ -227,6 +227,12 @@ function kindOf(head: Buffer): FileKind | undefined {
   // A tag may be before FLAC.
   if (latin(head, 0, 3) === 'ID3') return flac
   return kinds.find(({ mark, markAt }) => head.subarray(markAt, markAt + mark.length).equals(mark))
+}
+
+/** Whether what begins with `head` is of a kind that has a header, or a tag: it is no piece of the middle of anything. */
+export function isKnownKind(head: Buffer): boolean {
+  const isWav = ['RIFF', 'RF64', 'BW64'].includes(latin(head, 0, 4))
+  return isWav || beginsWithBox(head) || kindOf(head) !== undefined
 }
 
 /** Whether a file is one, or several that were joined, as far as a few small reads can tell. */

@@ -534,6 +534,11 @@ export const headLimit = 65_536
 /** Boxes an MP4 or QuickTime file may begin with. */
 const firstBoxes = new Set(['ftyp', 'wide', 'free', 'skip', 'pnot', 'moov', 'mdat', 'styp'])
 
+/** Whether `head` begins as an MP4 or a QuickTime file may. */
+export function beginsWithBox(head: Buffer): boolean {
+  return firstBoxes.has(head.toString('latin1', 4, 8))
+}
+
 /**
  * How FFmpeg must read a byte stream that begins with `head`: `inOrder` as it comes, `spooled` where the index of an MP4, or the
  * table of packets of a CAF, follows its audio and FFmpeg has to jump back. `undefined` means that more bytes are needed to tell.
@@ -544,7 +549,7 @@ export function readingMode(head: Uint8Array, complete: boolean): 'inOrder' | 's
   const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
   if (bytes.length < 8) return complete ? 'inOrder' : undefined
   if (bytes.toString('latin1', 0, 4) === 'caff') return cafReadingMode(bytes, complete)
-  if (!firstBoxes.has(bytes.toString('latin1', 4, 8))) return 'inOrder'
+  if (!beginsWithBox(bytes)) return 'inOrder'
   let at = 0
   while (at + 8 <= bytes.length) {
     const type = bytes.toString('latin1', at + 4, at + 8)

@@ -165,6 +165,16 @@ describe('a change in the middle moves nothing', () => {
     expect(await heardIn(file, [1000, 1000 + each, 1000 + 2 * each])).toEqual(right(3))
   })
 
+  it.each(['ts', 'm2ts', 'ps'])('recordings that were joined, from the middle of a packet on: %s', async (name) => {
+    const container = { ...containers[name]!, sound: ['-c:a', 'ac3'] }
+    const one = await make(at(`first ${name}`), container, 2, tones(2, [1]))
+    const ahead = { ...container, more: ['-output_ts_offset', '3600'] }
+    const other = await make(at(`hour later ${name}`), ahead, 2, tones(2, [1]))
+    const file = await joined(`from the middle ${name}.${container.ending}`, [one, other])
+    await writeFile(file, (await readFile(file)).subarray(101))
+    expect(await heardIn(file, [1000, 3000])).toEqual(right(2))
+  })
+
   describe('recordings whose tracks have other numbers, joined', () => {
     const numbers = (picture: number, sound: number): string[] => [
       '-streamid',

@@ -1,5 +1,6 @@
 import { ProgramClock } from './clock.ts'
-import { pidOf, programsOf, programsTable, SectionReader, streamsOf, tracksTable } from './sections.ts'
+import { pidOf } from './packets.ts'
+import { programsOf, programsTable, SectionReader, streamsOf, tracksTable } from './sections.ts'
 
 /** What packets have that are of no programme, where the stream has several. */
 const none = -1

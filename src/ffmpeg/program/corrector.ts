@@ -2,8 +2,8 @@ import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import type { ProgramClock } from './clock.ts'
 import { ProgramClocks } from './clocks.ts'
-import { isPack, packCode, type Packets, packetsOf, syncByte } from './packets.ts'
-import { packetBytes, pidOf } from './sections.ts'
+import { hasPacks, packCode, type Packets, packetsOf, pidOf, programPacket, syncByte } from './packets.ts'
+import { packetBytes } from './sections.ts'
 import { isPictureCode, packetTimes, type PacketTimes, removeTimes, second, shortest, writeTime } from './times.ts'
 import { ProgramTracks } from './tracks.ts'
 
@@ -34,8 +34,8 @@ export function clockCorrector(head: Uint8Array, splits = true, clocks?: Program
   const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
   const packets = packetsOf(bytes)
   clocks?.beginPart()
-  if (packets !== undefined) return new Corrector(new TransportStream(packets, splits, clocks))
-  return isPack(bytes, 0) ? new Corrector(new ProgramStream()) : undefined
+  if (packets !== undefined) return new Corrector(new TransportStream(packets, splits, clocks), packets.first)
+  return hasPacks(bytes) ? new Corrector(new ProgramStream()) : undefined
 }
 
 /** The bytes of such a file, its clock mended. */
@@ -66,11 +66,14 @@ interface PacketStream {
 
 class Corrector implements ClockCorrector {
   readonly #stream: PacketStream
+  /** Bytes to be left out: FFmpeg would look in them for what there is. */
+  #skip: number
   #kept: Buffer = Buffer.alloc(0)
   other: Buffer | undefined
 
-  constructor(stream: PacketStream) {
+  constructor(stream: PacketStream, skip = 0) {
     this.#stream = stream
+    this.#skip = skip
   }
 
   get clocks(): ProgramClocks {
@@ -79,7 +82,8 @@ class Corrector implements ClockCorrector {
 
   push(chunk: Buffer): Buffer {
     // What is written to belongs to somebody else.
-    const bytes = Buffer.concat([this.#kept, chunk])
+    const bytes = Buffer.concat([this.#kept, chunk.subarray(this.#skip)])
+    this.#skip = Math.max(0, this.#skip - chunk.length)
     const done = this.#correct(bytes, false)
     this.#kept = this.other === undefined ? bytes.subarray(done) : Buffer.alloc(0)
     return bytes.subarray(0, done)
@@ -129,8 +133,15 @@ class TransportStream implements PacketStream {
     const start = from + before
     const end = from + size
     if (end > bytes.length || (end + before >= bytes.length && !isLast)) return -1
-    if (bytes[start] !== syncByte || (bytes[end + before] ?? syncByte) !== syncByte) {
-      // Damaged: go on from the next byte that may begin a packet.
+    const isNext = (at: number): boolean => (bytes[at] ?? syncByte) === syncByte
+    let isPacket = bytes[start] === syncByte
+    if (isPacket && !isNext(end + before)) {
+      // Only that one may be damaged.
+      if (end + before + size >= bytes.length && !isLast) return -1
+      isPacket = isNext(end + before + size)
+    }
+    if (!isPacket) {
+      // Go on from the next byte that may begin a packet.
       for (let at = start + 1; at + size < bytes.length; at++) {
         if (bytes[at] === syncByte && bytes[at + size] === syncByte) return at - before
       }
@@ -155,7 +166,8 @@ class TransportStream implements PacketStream {
     const { size, before } = this.#packets
     const known = this.clocks.of(pid)
     if (known !== undefined) return known
-    for (let at = from; at + size <= bytes.length && bytes[at + before] === syncByte; at += size) {
+    for (let at = from; at + size <= bytes.length; at += size) {
+      if (bytes[at + before] !== syncByte) continue
       const clock = this.clocks.read(bytes, at + before) ? this.clocks.of(pid) : undefined
       if (clock !== undefined) return clock
     }
@@ -173,7 +185,8 @@ class TransportStream implements PacketStream {
     const { size, before } = this.#packets
     const firsts = new Map<number, number>()
     let isEnough = isLast
-    for (let at = from; at + size <= bytes.length && bytes[at + before] === syncByte; at += size) {
+    for (let at = from; at + size <= bytes.length; at += size) {
+      if (bytes[at + before] !== syncByte) continue
       const pid = pidOf(bytes, at + before)
       const times = timesInPacket(bytes, at + before)
       if (times === undefined || this.clocks.of(pid) !== clock) continue
@@ -209,7 +222,6 @@ function timesInPacket(bytes: Buffer, at: number): PacketTimes | undefined {
   return payload + 14 <= at + packetBytes ? packetTimes(bytes, payload, at + packetBytes) : undefined
 }
 
-const endCode = 0xb9
 const pictureStart = Buffer.from('00000100', 'hex')
 
 class ProgramStream implements PacketStream {
@@ -218,7 +230,7 @@ class ProgramStream implements PacketStream {
   readonly head = Buffer.alloc(0)
 
   correct(bytes: Buffer, from: number, isLast: boolean): number {
-    const { code, end } = programPacket(bytes, from)
+    const { code, end } = programPacket(bytes, from) ?? nextPacket(bytes, from)
     if (code === undefined || end < 0) return end
     const times = packetTimes(bytes, from, end)
     const isDoubtful = times !== undefined && this.#clock.isDoubtful(code, times.decoded)
@@ -234,7 +246,7 @@ class ProgramStream implements PacketStream {
   /** As that of a transport stream. */
   #nextTime(bytes: Buffer, from: number, wanted: number, isLast: boolean): number | 'later' | undefined {
     for (let at = from; at >= 0 && at < bytes.length;) {
-      const { code, end } = programPacket(bytes, at)
+      const { code, end } = programPacket(bytes, at) ?? nextPacket(bytes, at)
       const times = code === wanted && end >= 0 ? packetTimes(bytes, at, end) : undefined
       if (times !== undefined) return times.decoded
       at = end
@@ -243,22 +255,21 @@ class ProgramStream implements PacketStream {
   }
 }
 
-/** Where the packet of a program stream ends that begins at `from`, -1 where that has not come; and its code, of an elementary one. */
-function programPacket(bytes: Buffer, from: number): { end: number; code?: number } {
-  if (from + 14 > bytes.length) return { end: -1 }
-  const code = bytes.readUInt32BE(from)
-  if (code === 0x100 + packCode) {
-    const isMpeg2 = (bytes[from + 4]! & 0xc0) === 0x40
-    return { end: isMpeg2 ? from + 14 + (bytes[from + 13]! & 7) : from + 12 }
+const startCode = Buffer.from([0, 0, 1])
+/** Bytes of a packet by which it is known what it is, and its times. */
+const packetHead = 19
+
+/** Up to where no pack and no packet with a time begins behind `from`, where there is damage; FFmpeg goes on from there. */
+function nextPacket(bytes: Buffer, from: number): { end: number; code?: never } {
+  for (let at = bytes.indexOf(startCode, from + 1); at >= 0; at = bytes.indexOf(startCode, at + 1)) {
+    if (bytes[at + 3] === packCode) return { end: at }
+    if (packetTimes(bytes, at, bytes.length) === undefined) continue
+    const end = at + 6 + bytes.readUInt16BE(at + 4)
+    // One that ends where no other begins is one by chance.
+    if (end + 3 > bytes.length || bytes.subarray(end, end + 3).equals(startCode)) return { end: at }
   }
-  if (code === 0x100 + endCode) return { end: from + 4 }
-  if (code < 0x100 + packCode || code > 0x1ff) {
-    const next = bytes.indexOf('000001ba', from + 1, 'hex')
-    if (next >= 0) return { end: next }
-    return { end: bytes.length - 3 > from ? bytes.length - 3 : -1 }
-  }
-  const end = from + 6 + bytes.readUInt16BE(from + 4)
-  return { end: end > bytes.length ? -1 : end, code }
+  const end = bytes.length - packetHead
+  return { end: end > from ? end : -1 }
 }
 
 /** Pictures of MPEG-1 and MPEG-2 that begin in `bytes`; the packets of a program stream may hold several. */

@@ -1,3 +1,5 @@
+import { noPackets } from './packets.ts'
+
 /**
  * The tables of an MPEG transport stream (PAT and PMT of ISO/IEC 13818-1), which say which programmes there are, and of which tracks
  * each consists.
@@ -13,8 +15,6 @@ export interface ProgramTrack {
 }
 
 export const packetBytes = 188
-/** The number of packets of nothing. */
-export const noPackets = 0x1fff
 /** Numbers of tables: which programmes there are, and what one consists of. */
 export const [programsTable, tracksTable] = [0, 2]
 
@@ -23,11 +23,6 @@ const sounds = new Set([0x03, 0x04, 0x0f, 0x11, 0x1c, 0x80, 0x81, 0x82, 0x83, 0x
 /** Private data is sound where it is described by one of these: AC-3, E-AC-3, DTS, AAC. */
 const soundDescriptors = new Set([0x6a, 0x7a, 0x7b, 0x7c])
 const soundNames = new Set(['AC-3', 'EAC3', 'DTS1', 'DTS2', 'DTS3', 'Opus', 'BSSD'])
-
-/** The number of the packet `at`. */
-export function pidOf(bytes: Buffer, at: number): number {
-  return ((bytes[at + 1]! & 0x1f) << 8) | bytes[at + 2]!
-}
 
 /** Where the payload of the packet `at` begins; its end where it has none. */
 function payloadOf(bytes: Buffer, at: number): number {

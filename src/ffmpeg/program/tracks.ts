@@ -1,7 +1,6 @@
+import { noPackets as nothing, pidOf } from './packets.ts'
 import {
-  noPackets as nothing,
   packetBytes,
-  pidOf,
   programsOf,
   programsTable,
   type ProgramTrack,
