@@ -54,23 +54,22 @@ const inLargePieces = { keepsChannels: true, firstFilters: ['asetnsamples=n=1638
 
 /**
  * Bytes on FFmpeg's stdin, in order; or, with `spooled`, kept in an unnamed temporary file where FFmpeg can seek. `isWhole`
- * tells that they are those of a file; `isGapless`, that its sound has no gaps.
+ * tells that they are those of a file; `keepsChannels` is that of {@link FfmpegInput}.
  */
 export function pipeInput(
   spooled: boolean,
-  { isWhole = false, isGapless = false }: { isWhole?: boolean; isGapless?: boolean } = {},
+  { isWhole = false, keepsChannels = false }: { isWhole?: boolean; keepsChannels?: boolean } = {},
 ): FfmpegInput {
-  const large = isWhole && isGapless ? inLargePieces : {}
   // Bytes may come as slowly as they are spoken: what is decoded leaves at once, not with the next 32 kB.
   const outputOptions = ['-flush_packets', isWhole ? '0' : '1']
-  if (!spooled) return { url: 'pipe:0', protocols: 'pipe', inputOptions: [], outputOptions, ...large }
+  if (!spooled) return { url: 'pipe:0', protocols: 'pipe', keepsChannels, inputOptions: [], outputOptions }
   // By default FFmpeg gives up on an index that is more than 64 kB away.
   return {
     url: 'cache:pipe:0',
     protocols: 'pipe,cache',
+    keepsChannels,
     inputOptions: ['-read_ahead_limit', '-1'],
     outputOptions,
-    ...large,
   }
 }
 

@@ -28,6 +28,7 @@ import type { OpusOutput } from './opus-output.ts'
 import type { Placer } from './placement.ts'
 import { declaredLength, headLimit, readingMode, type Silence } from './probe.ts'
 import type { FfmpegProcess } from './process.ts'
+import type { RunCheck } from './runs.ts'
 import type { ClockCorrector } from './program/corrector.ts'
 import type { TrackWish } from './tracks.ts'
 
@@ -68,8 +69,8 @@ export interface FfmpegDecoderOptions extends TrackWish {
   isWhole?: boolean
   /** Whether it is a whole file. */
   isRecording?: boolean
-  /** Whether the sound in them has no gaps. */
-  isGapless?: boolean
+  /** Whether the sound in them has as many channels at its end as at its beginning. */
+  keepsChannels?: boolean
   /** Where its sound is to be silent, of each audio track. */
   silences?: readonly (readonly Silence[])[] | undefined
   /** Of an input that comes as it is recorded: times that leap further than this allows are not believed. */
@@ -158,6 +159,10 @@ export class FfmpegDecoder extends Duplex {
   #check: DownmixCheck | undefined
   /** What it has mixed, until it is known that nothing is lost in it. */
   #held: NutRun[] = []
+  /** Whether FFmpeg is to work in large pieces no more: packets are missing. */
+  #isInPackets = false
+  /** Holds what FFmpeg has written until it is known what follows; absent where it need not. */
+  #runs: RunCheck | undefined
   /** What FFmpeg was told to open. */
   #opened: FfmpegInput | undefined
   /** Bytes of audio that have gone into the queue, and those to be left out, since they have gone before FFmpeg began anew. */
@@ -380,7 +385,7 @@ export class FfmpegDecoder extends Duplex {
       this.#ongoing = this.#clock?.other === undefined ? undefined : { clocks: this.#clock.clocks, placer }
       if (this.#ongoing === undefined) this.#samplesBefore += placer?.position ?? 0
       this.#process = this.#facts = this.#clock = this.#declared = this.#mixer = undefined
-      this.#placer = undefined
+      this.#placer = this.#runs = undefined
       this.#nut = new this.#decoding.NutReader()
       this.#given = []
       this.#troubles = []
@@ -544,7 +549,7 @@ export class FfmpegDecoder extends Duplex {
   #decodeOther(input: FfmpegInput): void {
     const other = this.#process
     this.#troubles = []
-    this.#check = undefined
+    this.#check = this.#runs = undefined
     this.#held = []
     this.#nut = new this.#decoding.NutReader(this.#copies ? 'packets' : 'samples')
     this.#run(input)
@@ -594,7 +599,7 @@ export class FfmpegDecoder extends Duplex {
       if (this.#isMixed) {
         for (const run of runs) this.#checkMix(run)
         this.#release(input)
-      } else this.#place(runs, input)
+      } else this.#placeSure(runs, input)
     } catch (cause) {
       const message = `FFmpeg wrote what cannot be read from ${this.#options.inputName}; report it, with its version`
       this.destroy(new FfmpegError('FFMPEG_FAILED', message, { cause }))
@@ -619,12 +624,29 @@ export class FfmpegDecoder extends Duplex {
     if (check === undefined) return
     if (check.isLost) {
       this.#mixesHere = true
-      this.#queuedBefore = this.#queued
-      this.#placer = undefined
-      return this.#decodeOther(this.#opened!)
+      return this.#beginAnew(this.#opened!)
     }
     const kept = this.#held.findIndex(({ at, samples }) => at + samples.length / 2 > check.checkedTo)
-    this.#place(this.#held.splice(0, kept < 0 ? Infinity : kept), input)
+    this.#placeSure(this.#held.splice(0, kept < 0 ? Infinity : kept), input)
+  }
+
+  /** Places what is known to be right by what follows it; begins anew with less at once where FFmpeg has joined what does not follow. */
+  #placeSure(runs: readonly NutRun[], input: InputFacts): void {
+    if (runs.length === 0) return
+    const { sampleRate, channels } = this.#nut.format!
+    const isInPieces = (this.#opened?.firstFilters ?? []).length > 0
+    this.#runs ??= this.#decoding.runCheck(input.container, isInPieces, sampleRate, 2 * channels)
+    this.#place(this.#runs?.push(runs) ?? runs, input)
+    if (this.#runs?.isBroken !== true) return
+    this.#isInPackets = true
+    this.#beginAnew({ ...this.#opened!, firstFilters: [] })
+  }
+
+  /** Decodes all anew in another way; what has gone out already is left out. */
+  #beginAnew(input: FfmpegInput): void {
+    this.#queuedBefore = this.#queued
+    this.#placer = undefined
+    this.#decodeOther(input)
   }
 
   #place(runs: readonly NutRun[], input: InputFacts): void {
@@ -757,6 +779,7 @@ export class FfmpegDecoder extends Duplex {
       this.#release(this.#facts!)
       if (this.#process !== ended) return
     }
+    if (this.#runs !== undefined) this.#place(this.#runs.end(), this.#facts!)
     if (this.#isSought && !this.#produced) return this.#beginUnsought()
     const { inputName } = this.#options
     const failure = this.#decoding.explainEnd({
@@ -821,7 +844,7 @@ export class FfmpegDecoder extends Duplex {
       // Damage to a picture, or to another track, takes nothing of what is heard.
       const [, stream] = /(?:\(stream =|packet in stream) (\d+)/.exec(line) ?? []
       if (stream !== undefined && own !== undefined && Number(stream) !== own) continue
-      if (this.#mixesHere && this.#troublesTold.has(line)) continue
+      if ((this.#mixesHere || this.#isInPackets) && this.#troublesTold.has(line)) continue
       this.#troublesTold.add(line)
       const message = `FFmpeg had trouble with ${this.#options.inputName}, part of its audio may be lost: ${line}`
       this.emit('warning', { code: 'FFMPEG_WARNING', message, line })

@@ -13,13 +13,13 @@ type Trust =
   | 'none'
   /** Only where it leaps. */
   | 'leaps'
+  /** But for where it begins: frames are numbered, and what was cut out of the middle begins with any number. */
+  | 'afterFirst'
   | 'full'
 
 /** Demuxers of formats without a clock. */
 const withoutClock = new Set(
-  'aac,ac3,eac3,aiff,amr,amrnb,amrwb,ape,au,caf,dts,dtshd,flac,gsm,loas,mlp,mp3,tak,truehd,tta,voc,w64,wav,wv'.split(
-    ',',
-  ),
+  'aac,ac3,eac3,aiff,amr,amrnb,amrwb,ape,au,caf,dts,dtshd,gsm,loas,mlp,mp3,tak,truehd,tta,voc,w64,wav,wv'.split(','),
 )
 /** Demuxers of clocks that only roughly tell: that of a device is when its samples were fetched. */
 const withRoughClock = new Set('alsa,pulse,jack,oss,sndio,avfoundation,dshow,lavfi'.split(','))
@@ -129,7 +129,8 @@ export class Placer {
       return { silence: 0, skip: 0, isGap: false }
     }
     // Whoever seeks goes by what FFmpeg says of where it has come to.
-    const isCounted = this.#trust === 'none' && !(this.#isSought && last === undefined)
+    const isBelieved = this.#trust !== 'none' && (this.#trust !== 'afterFirst' || last !== undefined)
+    const isCounted = !isBelieved && !(this.#isSought && last === undefined)
     if (isCounted || (last !== undefined && this.#isContinuous(last, at))) this.#offset = this.#position - at
     let off = at + this.#offset - this.#position
     const tolerance = last === undefined ? 0 : (toleranceMs * this.#rate) / 1000
@@ -170,8 +171,14 @@ export class Placer {
   }
 }
 
+/** Whether packets of a container have times that are believed. */
+export function hasClock(container: string): boolean {
+  return trustIn(container) === 'full'
+}
+
 function trustIn(container: string): Trust {
   const names = container.split(',')
   if (names.some((name) => withoutClock.has(name))) return 'none'
+  if (names.includes('flac')) return 'afterFirst'
   return names.some((name) => withRoughClock.has(name)) ? 'leaps' : 'full'
 }

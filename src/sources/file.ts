@@ -103,9 +103,9 @@ function openFile(file: unknown, settings: Settings): Readable {
       [inputIdentity]: refuse,
     })
   }
-  const { whole, stats, readable, gapless, stereo, ...known } = found
+  const { whole, stats, readable, gapless, stereo, keepsChannels, ...known } = found
   const lost = (): number => (whole ? lostBytes(absolute, stats) : 0)
-  const bytes = { ...settings, isWhole: whole, isGapless: gapless, isRecording: whole, lost }
+  const bytes = { ...settings, isWhole: whole, keepsChannels, isRecording: whole, lost }
   const source = readable
     ? new FfmpegDecoder({
         input: fileInput(absolute, whole, gapless, stereo),
@@ -155,7 +155,7 @@ function identityOf(path: string, sha256: Sha256): InputIdentity {
 function fromBytes(
   inputName: string,
   open: () => Readable,
-  settings: Settings & Pick<FfmpegDecoderOptions, 'isWhole' | 'isGapless' | 'isRecording' | 'lost'>,
+  settings: Settings & Pick<FfmpegDecoderOptions, 'isWhole' | 'keepsChannels' | 'isRecording' | 'lost'>,
   duration?: number,
 ): Readable {
   const stream = new FfmpegByteDecoder({
@@ -217,6 +217,8 @@ interface FoundFile {
   stereo: boolean
   /** Where its sound is to be silent, of each track. */
   silences?: FfmpegDecoderOptions['silences']
+  /** Whether it has as many channels at its end as at its beginning, where FFmpeg does not open it itself. */
+  keepsChannels: boolean
   /** Bytes it lacks, by its own header. */
   missing: number
   /** Length in ms, where it says. */
@@ -236,7 +238,8 @@ function inspect(path: string, shown: string, passThrough: boolean): InputError 
     return explain(shown, cause)
   }
   // Only a regular file has a size, and can be read here without taking bytes from FFmpeg.
-  if (!stats.isFile()) return { whole: false, stats, readable: true, gapless: false, stereo: false, missing: 0 }
+  if (!stats.isFile())
+    return { whole: false, stats, readable: true, gapless: false, stereo: false, keepsChannels: false, missing: 0 }
   if (stats.size === 0) return new InputError('NO_AUDIO', `${shown} is empty (0 bytes); check what wrote it`)
   try {
     const found = look(path, stats.size, passThrough)
@@ -267,10 +270,10 @@ function look(path: string, size: number, passThrough: boolean): Omit<FoundFile,
   try {
     if (isEncrypted(readAt, size)) return 'encrypted'
     const found = lookAt(readAt, size, passThrough)
+    const gapless = found.readable && isGapless(readAt, size)
     // Of joined MP3s each may have other channels; of joined FLACs each is decoded by itself.
-    const isKnown = found.readable || readAt(0, 4).toString('latin1') === 'fLaC'
-    const gapless = isKnown && isGapless(readAt, size)
-    return { ...found, gapless, stereo: gapless && isStereo(readAt, size) }
+    const keepsChannels = readAt(0, 4).toString('latin1') === 'fLaC'
+    return { ...found, gapless, stereo: gapless && isStereo(readAt, size), keepsChannels }
   } finally {
     closeSync(descriptor)
   }
@@ -281,7 +284,7 @@ export function lookAt(
   readAt: ReadAt,
   size: number,
   passThrough: boolean,
-): Omit<FoundFile, 'whole' | 'stats' | 'gapless' | 'stereo'> {
+): Omit<FoundFile, 'whole' | 'stats' | 'gapless' | 'stereo' | 'keepsChannels'> {
   const isWav = wavExtent(readAt, size)?.asSaid === true
   const head = readAt(0, headLimit)
   // Of a WAV whose samples are all there nothing is missing, whatever its outer size says.

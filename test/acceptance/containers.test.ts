@@ -227,6 +227,19 @@ describe('a change in the middle moves nothing', () => {
     expect(await heardIn(await joined(`filled up.${ending}`, [first, behind]), [1010])).toEqual(right(1))
   })
 
+  it.each(['flac', 'm4a'])('what follows damage in %s lies where it was', async (ending) => {
+    const file = at(`damaged.${ending}`)
+    // With some noise, so that as much of it is heard in each byte.
+    await ffmpeg('-y', ...tones(8, [1, 3, 4.65, 7], ',aeval=val(0)+0.005*(random(0)-0.5)'), file)
+    const bytes = await readFile(file)
+    const from = ending === 'm4a' ? bytes.indexOf('mdat') + 4 : 0
+    const to = ending === 'm4a' ? bytes.indexOf('moov') - 4 : bytes.length
+    const place = (second: number): number => Math.floor(from + ((to - from) * second) / 8)
+    await writeFile(file, bytes.fill(0, place(2.1), place(4.5)))
+    const heard = await heardIn(file, [1000, 4650, 7000])
+    expect(heard).toEqual(right(3, 1).map((way) => ({ ...way, warnings: expect.any(Array) as unknown })))
+  })
+
   it('an ogg that is cut within a page is said to lack what was in it', async () => {
     const file = await part('cut.opus', '-c:a', 'libopus')
     const bytes = await readFile(file)

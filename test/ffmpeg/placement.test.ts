@@ -36,6 +36,18 @@ describe('Placer', () => {
     expect(Math.abs(end() - 21)).toBeLessThan(0.05)
   })
 
+  it('believes the numbers of the frames of FLAC, but not that of the first: it may be a piece of a broadcast', () => {
+    const { place, run, end } = placing('flac')
+    expect(place(3600)).toEqual({ silence: 0, skip: 0, isGap: false })
+    run(3600.02, 3602)
+    expect(place(3604.5)).toEqual({ silence: 2.5 * rate, skip: 0, isGap: true })
+    run(3604.52, 3605)
+    expect(place(3605.4)).toEqual({ silence: 0.4 * rate, skip: 0, isGap: false })
+    // Another one without a head that was joined to it.
+    expect(place(0)).toEqual({ silence: 0, skip: 0, isGap: false })
+    expect(end()).toBeCloseTo(5.44, 5)
+  })
+
   it('says how far samples have lain from the clock of their container', () => {
     const { placer, place, run } = placing()
     run(10, 12)

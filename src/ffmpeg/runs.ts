@@ -1,0 +1,138 @@
+import type { NutRun } from './nut.ts'
+import { hasClock } from './placement.ts'
+
+/*
+ * Runs of samples that are held until what follows them is known, where FFmpeg tells what is missing a little wrong.
+ */
+
+/** What is known of runs by those behind them. */
+export interface RunCheck {
+  /** The runs that may be placed. */
+  push(runs: readonly NutRun[]): NutRun[]
+  /** What has been held. */
+  end(): NutRun[]
+  /** Whether runs are wrong from here on, and have to be decoded in another way. */
+  readonly isBroken: boolean
+}
+
+/** A run that begins so much behind the end of the one before leaps, in s. */
+const leap = 0.04
+
+/** What is read next uses the memory again. */
+const kept = (run: NutRun): NutRun => ({ ...run, samples: Buffer.from(run.samples) })
+
+/**
+ * Large pieces of what has no gaps by what it says of itself. Where a packet cannot be decoded there is one all the same, and the piece
+ * before it holds samples from behind it. So the last one is held until it is known that the next follows.
+ *
+ * @param blockBytes - bytes of a sample of all channels.
+ */
+export class PieceCheck implements RunCheck {
+  readonly #leap: number
+  readonly #blockBytes: number
+  #held: NutRun | undefined
+  isBroken = false
+
+  constructor(sampleRate: number, blockBytes: number) {
+    this.#leap = leap * sampleRate
+    this.#blockBytes = blockBytes
+  }
+
+  push(runs: readonly NutRun[]): NutRun[] {
+    const sure: NutRun[] = []
+    for (const run of runs) {
+      const held = this.#held
+      if (held !== undefined && run.at - held.at - held.samples.length / this.#blockBytes > this.#leap) {
+        this.isBroken = true
+        return sure
+      }
+      if (held !== undefined) sure.push(held)
+      this.#held = run
+    }
+    if (this.#held !== undefined && runs.length > 0) this.#held = kept(this.#held)
+    return sure
+  }
+
+  end(): NutRun[] {
+    const held = this.#held
+    this.#held = undefined
+    return held === undefined || this.isBroken ? [] : [held]
+  }
+}
+
+/** So many runs are held at most. */
+const mostHeld = 32
+
+/**
+ * FLAC, whose frames are numbered. A packet in which some are damaged has no time: FFmpeg guesses one, which is ahead of those that
+ * follow; and since it writes none that is before the last, theirs stand still until they have caught up.
+ */
+export class FrameCheck implements RunCheck {
+  readonly #leap: number
+  readonly #blockBytes: number
+  /** Where the last run that was not held ends. */
+  #end: number | undefined
+  /** One that leaps, and those whose times stand still behind it. */
+  #held: NutRun[] = []
+  readonly isBroken = false
+
+  constructor(sampleRate: number, blockBytes: number) {
+    this.#leap = leap * sampleRate
+    this.#blockBytes = blockBytes
+  }
+
+  push(runs: readonly NutRun[]): NutRun[] {
+    const sure: NutRun[] = []
+    for (const run of runs) {
+      const last = this.#held.at(-1)
+      if (last !== undefined && run.at - last.at <= 2 && this.#held.length < mostHeld) {
+        this.#held.push(kept(run))
+        continue
+      }
+      sure.push(...this.#release(run.at))
+      const leaps = this.#end !== undefined && run.at - this.#end > this.#leap
+      if (leaps) this.#held = [kept(run)]
+      else sure.push(this.#passed(run))
+    }
+    return sure
+  }
+
+  end(): NutRun[] {
+    return this.#release(undefined)
+  }
+
+  /** What has been held, where it belongs before what comes `next`. */
+  #release(next: number | undefined): NutRun[] {
+    const [first, ...others] = this.#held
+    this.#held = []
+    if (first === undefined) return []
+    if (next === undefined || others.length === 0) return [first, ...others].map((run) => this.#passed(run))
+    const sure = [this.#passed({ ...first, at: this.#end! })]
+    let at = next - others.reduce((sum, run) => sum + this.#count(run), 0)
+    for (const run of others) {
+      sure.push(this.#passed({ ...run, at: Math.max(at, this.#end!) }))
+      at += this.#count(run)
+    }
+    return sure
+  }
+
+  #passed(run: NutRun): NutRun {
+    this.#end = run.at + this.#count(run)
+    return run
+  }
+
+  #count({ samples }: NutRun): number {
+    return samples.length / this.#blockBytes
+  }
+}
+
+/** The check that runs of a container need; `undefined` where FFmpeg tells rightly what is missing, or nobody knows. */
+export function runCheck(
+  container: string,
+  isInPieces: boolean,
+  sampleRate: number,
+  blockBytes: number,
+): RunCheck | undefined {
+  if (container === 'flac') return new FrameCheck(sampleRate, blockBytes)
+  return isInPieces && hasClock(container) ? new PieceCheck(sampleRate, blockBytes) : undefined
+}

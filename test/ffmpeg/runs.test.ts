@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest'
+import type { NutRun } from '../../src/ffmpeg/nut.ts'
+import { FrameCheck, PieceCheck, type RunCheck, runCheck } from '../../src/ffmpeg/runs.ts'
+
+const rate = 16_000
+const run = (at: number, count: number): NutRun => ({ track: 0, at, samples: Buffer.alloc(2 * count, at & 0xff) })
+/** Where runs are put that come in pushes of `size`, and whether they are broken. */
+function placed(check: RunCheck, runs: readonly NutRun[], size: number): [at: number, count: number][] {
+  const out: NutRun[] = []
+  for (let at = 0; at < runs.length && !check.isBroken; at += size) {
+    const some = runs.slice(at, at + size).map((one) => ({ ...one, samples: Buffer.from(one.samples) }))
+    out.push(...check.push(some))
+    // The memory is used again.
+    for (const { samples } of some) if (out.every((one) => one.samples !== samples)) samples.fill(0x55)
+  }
+  if (!check.isBroken) out.push(...check.end())
+  return out.map(({ at, samples }) => [at, samples.length / 2])
+}
+
+describe('runs in large pieces', () => {
+  it.each([1, 2, 100])('are right up to the piece behind which something is missing, %d at a time', (size) => {
+    const even = [run(0, 5000), run(5000, 5000), run(10_000, 5000), run(15_001, 300)]
+    const check = new PieceCheck(rate, 2)
+    expect(placed(check, even, size)).toEqual(even.map(({ at, samples }) => [at, samples.length / 2]))
+    expect(check.isBroken).toBe(false)
+    const broken = new PieceCheck(rate, 2)
+    expect(placed(broken, [run(0, 5000), run(5000, 5000), run(12_000, 5000), run(17_000, 5000)], size)).toEqual([
+      [0, 5000],
+    ])
+    expect(broken.isBroken).toBe(true)
+  })
+
+  it('are kept until the next ones come', () => {
+    const check = new PieceCheck(rate, 2)
+    const one = run(7, 10)
+    expect(check.push([one])).toEqual([])
+    one.samples.fill(0)
+    expect(check.push([])).toEqual([])
+    expect(check.end()).toEqual([run(7, 10)])
+  })
+})
+
+describe('runs of frames of FLAC', () => {
+  it.each([1, 2, 100])('leap where frames are missing, %d at a time', (size) => {
+    const runs = [run(0, 5000), run(5000, 4000), run(50_000, 4000), run(54_000, 4000), run(90_000, 10)]
+    expect(placed(new FrameCheck(rate, 2), runs, size)).toEqual(runs.map(({ at, samples }) => [at, samples.length / 2]))
+  })
+
+  it.each([1, 2, 100])('are put where they belong by those whose times are known, %d at a time', (size) => {
+    // A damaged packet, two whose times stand still behind it, and one that has caught up.
+    const runs = [run(0, 9000), run(45_000, 1000), run(45_001, 1000), run(45_002, 1000), run(46_000, 9000)]
+    expect(placed(new FrameCheck(rate, 2), runs, size)).toEqual([
+      [0, 9000],
+      [9000, 1000],
+      [44_000, 1000],
+      [45_000, 1000],
+      [46_000, 9000],
+    ])
+  })
+
+  it('are not held for ever where times stand still', () => {
+    const check = new FrameCheck(rate, 2)
+    check.push([run(0, 100)])
+    let given = 0
+    for (let index = 0; index < 100; index++) given += check.push([run(50_000 + index, 100)]).length
+    expect(given).toBeGreaterThan(60)
+  })
+})
+
+it('is only checked what FFmpeg may have wrong', () => {
+  expect(runCheck('mov,mp4,m4a,3gp,3g2,mj2', true, rate, 2)).toBeInstanceOf(PieceCheck)
+  expect(runCheck('mov,mp4,m4a,3gp,3g2,mj2', false, rate, 2)).toBeUndefined()
+  expect(runCheck('wav', true, rate, 2)).toBeUndefined()
+  expect(runCheck('flac', false, rate, 2)).toBeInstanceOf(FrameCheck)
+})
