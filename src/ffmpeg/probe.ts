@@ -266,7 +266,8 @@ export function mp3Extent(readAt: ReadAt, size: number): Mp3Extent | undefined {
   return undefined
 }
 
-function afterTags(readAt: ReadAt, from: number): number {
+/** Where the tags end that begin `from`. */
+export function afterTags(readAt: ReadAt, from: number): number {
   let at = from
   for (let tags = 0; tags < mostParts; tags++) {
     const length = tagLength(readAt(at, tagHeadBytes)) ?? 0
@@ -540,15 +541,19 @@ export function beginsWithBox(head: Buffer): boolean {
 }
 
 /**
- * How FFmpeg must read a byte stream that begins with `head`: `inOrder` as it comes, `spooled` where the index of an MP4, or the
- * table of packets of a CAF, follows its audio and FFmpeg has to jump back. `undefined` means that more bytes are needed to tell.
+ * How FFmpeg must read a byte stream that begins with `head`: `inOrder` as it comes, `spooled` where the index of an MP4, the
+ * table of packets of a CAF, or what an AIFF says of its samples, follows its audio and FFmpeg has to jump back; or where all is read by
+ * an index, as in a WTV. `undefined` means that more bytes are needed to tell.
  *
  * @param complete - whether `head` is all there will be.
  */
 export function readingMode(head: Uint8Array, complete: boolean): 'inOrder' | 'spooled' | undefined {
   const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
   if (bytes.length < 8) return complete ? 'inOrder' : undefined
-  if (bytes.toString('latin1', 0, 4) === 'caff') return cafReadingMode(bytes, complete)
+  const begins = bytes.toString('latin1', 0, 4)
+  if (begins === 'caff') return cafReadingMode(bytes, complete)
+  if (begins === 'FORM') return aiffReadingMode(bytes, complete)
+  if (bytes.subarray(0, wtvMark.length).equals(wtvMark)) return 'spooled'
   if (!beginsWithBox(bytes)) return 'inOrder'
   let at = 0
   while (at + 8 <= bytes.length) {
@@ -580,6 +585,23 @@ function cafReadingMode(bytes: Buffer, complete: boolean): 'inOrder' | 'spooled'
     if (type === 'pakt') return 'inOrder'
     if (type === 'data' || size < 0) return 'spooled'
     at += 12 + size
+  }
+  return complete || bytes.length >= headLimit ? 'spooled' : undefined
+}
+
+/** What a recording by Windows begins with. */
+const wtvMark = Buffer.from('b7d800203749da11', 'hex')
+
+/** The chunk that says what the samples are may be anywhere. */
+function aiffReadingMode(bytes: Buffer, complete: boolean): 'inOrder' | 'spooled' | undefined {
+  if (bytes.length < 12) return complete ? 'inOrder' : undefined
+  if (!/^AIF[CF]$/.test(bytes.toString('latin1', 8, 12))) return 'inOrder'
+  for (let at = 12; at + 8 <= bytes.length;) {
+    const type = bytes.toString('latin1', at, at + 4)
+    if (type === 'COMM') return 'inOrder'
+    if (type === 'SSND') return 'spooled'
+    const size = bytes.readUInt32BE(at + 4)
+    at += 8 + size + (size % 2)
   }
   return complete || bytes.length >= headLimit ? 'spooled' : undefined
 }

@@ -14,8 +14,8 @@ export type DecodeStage = TypedDuplex<FileSourceEvents>
  * Turns the bytes of any audio or video container into a WAV byte stream: 16-bit PCM in the input's own sample rate and
  * channels, or in those that `resample()` asks for when it comes next. Write a file's bytes, an HTTP body, an upload.
  *
- * An MP4 whose index follows its audio, and a CAF of Opus or ALAC whose table of packets does, are spooled into a temporary file first,
- * as large as the input. To decode a file on disk, `fileSource()` does without.
+ * An MP4 whose index follows its audio, a CAF of Opus or ALAC whose table of packets does, an AIFF that says there what its samples
+ * are, and a WTV are spooled into a temporary file first, as large as the input. To decode a file on disk, `fileSource()` does without.
  *
  * Emits `warning` (`FFMPEG_WARNING`, `INPUT_TRUNCATED`) where part of the audio is damaged or missing, `WAV_SIZE_WRONG` where a
  * WAV is longer than its header says (all of it is decoded), `SEVERAL_AUDIO_TRACKS` where no track was named, and `gap`

@@ -196,6 +196,24 @@ describe('readingMode', () => {
     expect(readingMode(box('mdat'), false)).toBe('spooled')
   })
 
+  it('spools an AIFF that says behind its samples what they are, and a WTV', () => {
+    const chunk = (type: string, size: number): Buffer => {
+      const bytes = Buffer.alloc(8 + size + (size % 2))
+      bytes.write(type, 0, 'latin1')
+      bytes.writeUInt32BE(size, 4)
+      return bytes
+    }
+    const aiff = (...chunks: Buffer[]): Buffer =>
+      Buffer.concat([Buffer.from('FORM\0\x01\0\0AIFF', 'latin1'), ...chunks])
+    const [said, name, samples] = [chunk('COMM', 18), chunk('NAME', 7), chunk('SSND', 4000)]
+    expect(readingMode(aiff(name, said, samples), false)).toBe('inOrder')
+    expect(readingMode(aiff(name, samples).subarray(0, 50), false)).toBe('spooled')
+    expect(readingMode(aiff(name).subarray(0, 20), false)).toBeUndefined()
+    expect(readingMode(aiff(name), true)).toBe('spooled')
+    expect(readingMode(Buffer.from('FORM\0\0\x01\x008SVXVHDR', 'latin1'), false)).toBe('inOrder')
+    expect(readingMode(Buffer.from('b7d800203749da11a64e0007e95ead8d', 'hex'), false)).toBe('spooled')
+  })
+
   it('spools a CAF whose packets are of any length, unless the table of them comes first', () => {
     const chunk = (type: string, content: Buffer, size = content.length): Buffer => {
       const head = Buffer.alloc(12)
