@@ -22,11 +22,12 @@ import {
   type UpstreamStage,
 } from '../stage.ts'
 import { copyArguments, decodeArguments, type FfmpegInput, pipeInput, timeOffset } from './arguments.ts'
+import type { DeclaredLength } from './bytes/declared-length.ts'
 import type { AudioTrack, InputFacts, ProcessEnd } from './log.ts'
 import type { NutReader, NutRun } from './nut.ts'
 import type { OpusOutput } from './opus-output.ts'
 import type { Placer } from './placement.ts'
-import { declaredLength, headLimit, readingMode, type Silence } from './probe.ts'
+import { headLimit, readingMode, type Silence } from './probe.ts'
 import type { FfmpegProcess } from './process.ts'
 import type { RunCheck } from './runs.ts'
 import type { ClockCorrector } from './program/corrector.ts'
@@ -109,7 +110,7 @@ export class FfmpegDecoder extends Duplex {
   /** Mends the clock of what is written, where it is of a kind whose clock may leap. */
   #clock: ClockCorrector | undefined
   /** Bytes the input will have, by its own header. */
-  #declared: number | undefined
+  #declared!: DeclaredLength
   #received = 0
   #inputEnded = false
   /** Where the sound of the file at hand is to be silent, of each audio track, in whose place FFmpeg plays what was before. */
@@ -242,6 +243,7 @@ export class FfmpegDecoder extends Duplex {
     this.#starting = this.#decoding = await import('./decoding.ts')
     this.#nut = new this.#decoding.NutReader()
     this.#queue = new this.#decoding.AudioQueue()
+    this.#declared = new this.#decoding.DeclaredLength()
   }
 
   #startAhead(): void {
@@ -336,6 +338,7 @@ export class FfmpegDecoder extends Duplex {
 
   #accept(chunk: Buffer, callback: () => void): void {
     this.#received += chunk.length
+    this.#declared.push(chunk)
     if (this.#process !== undefined) return this.#write(chunk, callback)
     this.#head = Buffer.concat([this.#head, chunk])
     this.#startOnBytes(callback)
@@ -384,7 +387,8 @@ export class FfmpegDecoder extends Duplex {
       const placer = this.#placer ?? this.#ongoing?.placer
       this.#ongoing = this.#clock?.other === undefined ? undefined : { clocks: this.#clock.clocks, placer }
       if (this.#ongoing === undefined) this.#samplesBefore += placer?.position ?? 0
-      this.#process = this.#facts = this.#clock = this.#declared = this.#mixer = undefined
+      this.#process = this.#facts = this.#clock = this.#mixer = undefined
+      this.#declared = new this.#decoding.DeclaredLength()
       this.#placer = this.#runs = undefined
       this.#nut = new this.#decoding.NutReader()
       this.#given = []
@@ -412,7 +416,6 @@ export class FfmpegDecoder extends Duplex {
     if (isUnknown && this.#head.length < headLimit) return next()
     this.#start(pipeInput(mode === 'spooled', this.#options))
     const bytes = this.#head
-    this.#declared = declaredLength(bytes)
     this.#clock = this.#decoding.clockCorrector(bytes, true, this.#ongoing?.clocks)
     this.#head = Buffer.alloc(0)
     this.#write(bytes, next)
@@ -801,7 +804,7 @@ export class FfmpegDecoder extends Duplex {
       }
       this.#warnOfUnheard(failure)
     } else this.#unheard = 0
-    const missing = this.#options.missing ?? (this.#inputEnded ? (this.#declared ?? 0) - this.#received : 0)
+    const missing = this.#options.missing ?? (this.#inputEnded ? (this.#declared.length ?? 0) - this.#received : 0)
     if (missing > 0 && !this.isCutShort) {
       const message = `${inputName} lacks ${missing} bytes at its end, by its own header; only what is there was decoded`
       this.emit('warning', { code: 'INPUT_TRUNCATED', message, missing })

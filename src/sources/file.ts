@@ -11,6 +11,7 @@ import { FfmpegDecoder, type FfmpegDecoderOptions } from '../ffmpeg/decoder.ts'
 import { frameKind, kindBytes } from '../ffmpeg/bytes/frames.ts'
 import { elementsEnd, filesIn, isOneOgg, isOneRecording, mayBeLonger, oggEnd } from '../ffmpeg/joined.ts'
 import {
+  afterTags,
   declaredLength,
   encryptedInput,
   headLimit,
@@ -288,7 +289,12 @@ export function lookAt(
   const isWav = wavExtent(readAt, size)?.asSaid === true
   const head = readAt(0, headLimit)
   // Of a WAV whose samples are all there nothing is missing, whatever its outer size says.
-  const declared = declaredLength(head) ?? elementsEnd(readAt, size) ?? (passThrough ? oggEnd(readAt, size) : undefined)
+  const start = afterTags(readAt, 0)
+  const said = declaredLength(start === 0 ? head : readAt(start, headLimit))
+  const declared =
+    (said === undefined ? undefined : start + said) ??
+    elementsEnd(readAt, size) ??
+    (passThrough ? oggEnd(readAt, size) : undefined)
   const missing = isWav ? 0 : (declared ?? 0) - size
   const readable = isWav || (isReadable(readAt, size, passThrough) && !clockMayLeap(head))
   return { readable, missing, duration: durationOf(readAt, size), silences: silencesOf(readAt, size) }

@@ -383,6 +383,15 @@ describe('bad files', () => {
     await expect(read(path)).rejects.toMatchObject({ code: expect.not.stringMatching('INPUT_UNREADABLE') })
   })
 
+  it('say how much of an MP3 is missing behind a tag with a picture', async () => {
+    const path = join(media.directory, 'cover.mp3')
+    const tag = Buffer.alloc(10 + 2 ** 17)
+    tag.write('ID3\x04\0\0\0\x08\0\0', 'latin1')
+    await writeFile(path, Buffer.concat([tag, await readFile(media.mp3)]).subarray(0, -9000))
+    const { warnings } = await read(path)
+    expect(warnings.map(({ code }) => code)).toEqual(['INPUT_TRUNCATED'])
+  })
+
   it('say how much of a WAV is missing', async () => {
     const { warnings } = await read(media.cutWav)
     const missing = (await readFile(media.wav)).length - (await readFile(media.cutWav)).length

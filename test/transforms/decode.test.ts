@@ -59,6 +59,20 @@ describe('good input', () => {
     expect(warnings).toEqual([])
   })
 
+  it('is decoded where it is read by an index, or says at its end what it is', async () => {
+    const [wtv, aiff] = ['wtv', 'aiff'].map((kind) => join(media.directory, `indexed.${kind}`)) as [string, string]
+    await ffmpeg('-i', media.wav, '-c:a', 'mp2', wtv)
+    await ffmpeg('-i', media.wav, aiff)
+    const bytes = await readFile(aiff)
+    // Before the samples stand 12 bytes, and then 26 that say what they are.
+    const late = Buffer.concat([bytes.subarray(0, 12), bytes.subarray(38), bytes.subarray(12, 38)])
+    expect(late.toString('latin1', 12, 16)).toBe('SSND')
+    for (const input of [await readFile(wtv), late]) {
+      const { samples } = await decoded(pieces(input, 1000))
+      expect(Math.abs(samples - 32_000)).toBeLessThan(1500)
+    }
+  })
+
   it('is a WAV of unknown length, of which nothing is said to be lost', async () => {
     const bytes = await readFile(media.wav)
     const data = bytes.indexOf('data')
@@ -175,6 +189,22 @@ describe('bad input', () => {
     const { samples, warnings } = await decoded(Readable.from([whole.subarray(0, at)]))
     expect(warnings).toMatchObject([{ code: 'INPUT_TRUNCATED', missing: expect.any(Number) }])
     expect(Math.abs(samples / 16 + Number(warnings[0]!['missingMs']) - 2000)).toBeLessThan(5)
+  })
+
+  it('says how much is missing by a header that comes in pieces, also behind a tag with a picture', async () => {
+    const tag = Buffer.alloc(10 + 2 ** 17)
+    tag.write('ID3\x04\0\0\0\x08\0\0', 'latin1')
+    const tta = join(media.directory, 'cut.tta')
+    await ffmpeg('-i', media.wav, tta)
+    const mp3 = Buffer.concat([tag, await readFile(media.mp3)])
+    for (const whole of [mp3, await readFile(tta)]) {
+      expect((await decoded(pieces(whole, 13))).warnings).toEqual([])
+      const { warnings } = await decoded(pieces(whole.subarray(0, -9000), 13))
+      const told = warnings.filter(({ code }) => code === 'INPUT_TRUNCATED')
+      expect(told).toHaveLength(1)
+      expect(told[0]!['missing']).toBeGreaterThan(9000 - 1500)
+      expect(told[0]!['missing']).toBeLessThanOrEqual(9000)
+    }
   })
 
   it('says how much of a cut MP4 is missing, also where others follow', async () => {
