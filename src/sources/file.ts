@@ -104,6 +104,7 @@ function openFile(file: unknown, settings: Settings): Readable {
       [inputIdentity]: refuse,
     })
   }
+  if (found === 'pipe') return fromBytes(shown, (signal) => readPipe(absolute, signal), settings)
   const { whole, stats, readable, gapless, stereo, keepsChannels, ...known } = found
   const lost = (): number => (whole ? lostBytes(absolute, stats) : 0)
   const bytes = { ...settings, isWhole: whole, keepsChannels, isRecording: whole, lost }
@@ -137,6 +138,11 @@ function lostBytes(path: string, { dev, ino, size }: Stats): number {
   }
 }
 
+async function readPipe(path: string, signal: AbortSignal): Promise<Readable> {
+  const { readNamedPipe } = await import('./named-pipe.ts')
+  return readNamedPipe(path, signal)
+}
+
 /** As much of a file is hashed as tells it from others. */
 const HASHED_BYTES = 1_048_576
 
@@ -155,7 +161,7 @@ function identityOf(path: string, sha256: Sha256): InputIdentity {
 /** A source on bytes of this process, which are touched only once somebody wants audio. */
 function fromBytes(
   inputName: string,
-  open: () => Readable,
+  open: (signal: AbortSignal) => Readable | Promise<Readable>,
   settings: Settings & Pick<FfmpegDecoderOptions, 'isWhole' | 'keepsChannels' | 'isRecording' | 'lost'>,
   duration?: number,
 ): Readable {
@@ -164,12 +170,20 @@ function fromBytes(
     duration,
     ...settings,
     onWanted: () => {
-      const bytes = open()
-      bytes.once('error', (cause) => stream.destroy(explain(inputName, cause)))
-      // An end of either ends the other; errors reach the user as the error of the returned stream.
-      pipeline(bytes, stream, () => {})
+      const opened = open(closing.signal)
+      if (opened instanceof Promise) opened.then(begin, fail)
+      else begin(opened)
     },
   })
+  const closing = new AbortController()
+  stream.once('close', () => closing.abort())
+  const fail = (cause: unknown): void => void stream.destroy(explain(inputName, cause))
+  const begin = (bytes: Readable): void => {
+    bytes.once('error', fail)
+    // An end of either ends the other; errors reach the user as the error of the returned stream.
+    if (stream.destroyed) bytes.destroy()
+    else pipeline(bytes, stream, () => {})
+  }
   return stream
 }
 
@@ -207,7 +221,7 @@ function notAFile(address: string): ConfigurationError {
 
 /** What is known of a file before anybody decodes it. */
 interface FoundFile {
-  /** Whether it is a regular file, and no pipe or device. */
+  /** Whether it is a regular file, and no device. */
   whole: boolean
   stats: Stats
   /** Whether FFmpeg reads it to its end, at the right times and without complaint, when it opens it itself. */
@@ -226,8 +240,8 @@ interface FoundFile {
   duration?: number | undefined
 }
 
-/** What is wrong with a file before anybody decodes it; else what is known of it. */
-function inspect(path: string, shown: string, passThrough: boolean): InputError | FoundFile {
+/** What is wrong with a file before anybody decodes it; else what is known of it, or that it is a named pipe. */
+function inspect(path: string, shown: string, passThrough: boolean): InputError | FoundFile | 'pipe' {
   let stats: Stats
   try {
     stats = statSync(path)
@@ -238,6 +252,7 @@ function inspect(path: string, shown: string, passThrough: boolean): InputError 
   } catch (cause) {
     return explain(shown, cause)
   }
+  if (stats.isFIFO()) return 'pipe'
   // Only a regular file has a size, and can be read here without taking bytes from FFmpeg.
   if (!stats.isFile())
     return { whole: false, stats, readable: true, gapless: false, stereo: false, keepsChannels: false, missing: 0 }
