@@ -37,6 +37,8 @@ export interface SessionOptions {
   stallTimeout: number
   /** Longest time without any message from a server that sends heartbeats before the session is given up. */
   heartbeatTimeout: number
+  /** Whether the server is known to send heartbeats; absent where that shows. */
+  beats?: boolean
 }
 
 /** How a session ended: with an error, or completely, by the Termination that was asked for. */
@@ -206,8 +208,8 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
     this.#state = 'begun'
     this.#begin = message
     this.#begunAt = Date.now()
-    // Our own server is known to send heartbeats; another is once it has sent one.
-    if (message.configuration?.faster_than_real_time) this.#expectHeartbeats()
+    // Our own server is known to send heartbeats; another is once it has sent one, in this session or in one before.
+    if (message.configuration?.faster_than_real_time || this.#options.beats) this.#expectHeartbeats()
     this.emit('begin', message)
   }
 

@@ -22,6 +22,8 @@ export interface ReplayOptions {
   live: boolean
   /** A frame of silence. */
   silentFrame: Buffer
+  /** Whether nobody speaks in a frame; `false` where that cannot be told. */
+  isQuiet: (audio: Buffer) => boolean
   /** Present where frames are of different lengths. */
   wire?: unknown
 }
@@ -69,6 +71,10 @@ export class ReplayBuffer {
   #open: Gap | undefined
   /** Audio of such words that is not kept any more: lost with the session, unless they become final before. */
   #unsure: Gap | undefined
+  /** Sound that was taken for silence since the session of a reader last said something: it may have been dead by then. */
+  readonly #unanswered = new WeakMap<FrameReader, Gap>()
+  /** What of that is lost, oldest first. */
+  readonly #lost: Gap[] = []
 
   constructor(options: ReplayOptions, finals: FinalWords) {
     this.#options = options
@@ -154,13 +160,31 @@ export class ReplayBuffer {
     if (words === undefined || this.#finals.end >= (this.#unsure?.end ?? 0)) this.#unsure = undefined
   }
 
+  /** The session of `reader` has said something, so it hears. */
+  answered(reader: FrameReader): void {
+    this.#unanswered.delete(reader)
+  }
+
+  /** The session of `reader` is lost, and with it what it never answered to, but for what `other` was sent, too. */
+  lose(reader: FrameReader, other?: { reader: FrameReader; from: number }): void {
+    const lost = this.#unanswered.get(reader)
+    this.#unanswered.delete(reader)
+    if (lost === undefined) return
+    const { start, end } = lost
+    const from = other?.from ?? Infinity
+    if (start < from) this.#lost.push({ start, end: Math.min(end, from) })
+    if (other !== undefined && end > from) this.#doubt(other.reader, { start: Math.max(start, from), end })
+  }
+
   /** Audio that was dropped and is lost, if any is that was not asked for yet. */
   takeGap(): Gap | undefined {
     // While a session has words open, they are not lost.
-    const isLost = this.#unsure !== undefined && this.#open === undefined
-    const gap = isLost ? this.#unsure : this.#gap
-    if (isLost) this.#unsure = undefined
-    else this.#gap = undefined
+    if (this.#unsure !== undefined && this.#open === undefined) {
+      this.#lost.push(this.#unsure)
+      this.#unsure = undefined
+    }
+    let gap = firstOf(this.#lost)
+    if (gap === undefined) [gap, this.#gap] = [this.#gap, undefined]
     this.#settled = Math.max(this.#settled, gap?.end ?? 0)
     return gap
   }
@@ -188,6 +212,7 @@ export class ReplayBuffer {
       if (excess < 0) return
       // Heard, and still no final word: it was silence, or a turn without end. One frame more makes room for the next.
       const silent = Math.min(sent, Math.ceil((from + excess) / frameMs) + 1, this.#lead.heard)
+      this.#suspect(this.#lead, silent)
       this.dropBefore(silent)
       this.#settled = Math.max(this.#settled, this.msAt(silent))
       this.#forgo(from, this.#settled)
@@ -198,6 +223,22 @@ export class ReplayBuffer {
     const first = Math.ceil((from + excess) / frameMs)
     this.dropBefore(first)
     this.#gap = { start: from, end: this.msAt(first) }
+  }
+
+  /** Remembers where there is sound in the frames before number `to`, which are dropped now. */
+  #suspect(lead: FrameReader, to: number): void {
+    for (let number = Math.max(this.first, this.frameAt(this.#unsettledFrom)); number < to; number += 1) {
+      if (this.#options.isQuiet(this.get(number)!)) continue
+      this.#doubt(lead, { start: Math.max(this.msAt(number), this.#unsettledFrom), end: this.msAt(number + 1) })
+    }
+  }
+
+  #doubt(reader: FrameReader, { start, end }: Gap): void {
+    const known = this.#unanswered.get(reader)
+    this.#unanswered.set(reader, {
+      start: Math.min(known?.start ?? start, start),
+      end: Math.max(known?.end ?? end, end),
+    })
   }
 
   /** Remembers what words of an open turn lay in the audio from `from` to `to`, which no later session can hear. */
@@ -240,4 +281,16 @@ export class ReplayBuffer {
   get #unsettledFrom(): number {
     return Math.max(this.#settled, this.#finals.end)
   }
+}
+
+/** Takes out the first of `gaps`, with all that touch it. */
+function firstOf(gaps: Gap[]): Gap | undefined {
+  const [first, ...others] = gaps.splice(0).toSorted((a, b) => a.start - b.start)
+  if (first === undefined) return undefined
+  let { end } = first
+  for (const gap of others) {
+    if (gap.start <= end) end = Math.max(end, gap.end)
+    else gaps.push(gap)
+  }
+  return { start: first.start, end }
 }

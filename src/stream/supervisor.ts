@@ -70,6 +70,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   /** Frames of the stream that some session has been sent. */
   #sent = 0
   #everBegun = false
+  /** Whether a session of this stream has sent heartbeats, so that one that sends none is dead. */
+  #beats = false
   #audioEnded = false
   #destroyed = false
   /** Whether no session is to be open, since nobody takes the turns. */
@@ -294,7 +296,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     const target = { ...given, secrets: [...given.secrets, ...secretsOfQuery(given.url)] }
     const connect = await connector(target, options.pingInterval)
     if (this.#destroyed) throw new SessionError('CONNECTION_LOST', 'the stream was closed before the session began')
-    const session = new Session(target, options, connect)
+    const beats = this.#beats && this.#configuration['session_heartbeat'] !== false
+    const session = new Session(target, { ...options, beats }, connect)
     this.#sessions.add(session)
     session.on('warning', (warning) => this.emit('warning', warning))
     session.once('end', () => this.#sessions.delete(session))
@@ -344,6 +347,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     if (!current.end) current.session.terminate()
     await this.#state.until(() => current.end !== undefined)
     current.conclude()
+    if (current.end?.error) this.#audio.lose(current.sender)
     this.#leave(current)
     return current.end as SessionEnd
   }
@@ -360,6 +364,10 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       this.#moved(cursor),
     )
     this.#read([...this.#senders, sender], this.#lead)
+    session.on('message', ({ type }) => {
+      this.#audio.answered(sender)
+      if (type === 'Heartbeat') this.#beats = true
+    })
     if (Object.keys(this.#configuration).length > 0) session.sendMessage(this.#configuration as ClientMessage)
     if (this.#early) session.sendMessage(this.#early)
     this.#early = undefined
@@ -471,6 +479,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     if (!this.#over(current)) current.close()
     await this.#state.until(() => current.end !== undefined)
     current.conclude(true)
+    if (current.end?.error) this.#audio.lose(current.sender, { reader: next.sender, from: next.clock.offset })
     this.#leave(current)
     return await this.#takeOver(next)
   }

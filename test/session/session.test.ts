@@ -469,6 +469,12 @@ describe('a session that fails', () => {
     expect((await connect(peer.url, { heartbeatTimeout: 100 })).error).toMatchObject({ code: 'SESSION_STALLED' })
   })
 
+  it('gives up one that sends none from Begin on, where it is known to send them', async () => {
+    peer = await begins(() => {}, {})
+    const end = connect(peer.url, { heartbeatTimeout: 100, beats: true })
+    expect((await end).error).toMatchObject({ code: 'SESSION_STALLED', retryable: true })
+  })
+
   it('does not expect heartbeats of a server that has never sent one', async () => {
     peer = await begins(() => {}, {})
     const end = connect(peer.url, { heartbeatTimeout: 20, pingInterval: 60 })

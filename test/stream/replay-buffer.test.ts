@@ -5,6 +5,7 @@ import { FinalWords } from '../../src/stream/joiner.ts'
 import { type FrameReader, ReplayBuffer, type ReplayOptions } from '../../src/stream/replay-buffer.ts'
 
 const silentFrame = Buffer.alloc(4)
+const isQuiet = (audio: Buffer): boolean => audio.equals(silentFrame)
 
 const readerAt = (cursor: number, heard = 0): FrameReader => ({ cursor, heard, paced: true, skip: () => {} })
 
@@ -24,7 +25,7 @@ const final = (end: number): Turn => ({
 function keep(ms: number, options: Partial<ReplayOptions> = {}, frame = Buffer.from('loud')) {
   const finals = new FinalWords(70_000)
   const audio = new ReplayBuffer(
-    { frameMs: 50, overlap: 10_000, maxReplay: 60_000, live: false, silentFrame, ...options },
+    { frameMs: 50, overlap: 10_000, maxReplay: 60_000, live: false, silentFrame, isQuiet, ...options },
     finals,
   )
   const push = (more: number): void => {
@@ -211,6 +212,78 @@ describe('while a session is open', () => {
     }
     expect((audio.next - audio.first) * 50).toBeLessThanOrEqual(76_000)
     expect(audio.takeGap()).toBeUndefined()
+  })
+})
+
+describe('sound that is taken for silence', () => {
+  /** 100 s from a session that says nothing; `quiet` seconds of them at first are silent. */
+  function unanswered(quiet = 0) {
+    const { audio, push } = keep(0)
+    const reader = { ...readerAt(0) }
+    audio.readBy([reader], reader)
+    for (let second = 1; second <= 100; second += 1) {
+      if (second > quiet) push(1000)
+      else for (let count = 0; count < 20; count += 1) audio.push(silentFrame)
+      reader.cursor = second * 20
+      Object.assign(reader, { heard: reader.cursor })
+      audio.trim()
+    }
+    return { audio, reader }
+  }
+
+  it('is a gap where its session is lost without having said anything since', () => {
+    const { audio, reader } = unanswered()
+    expect(audio.takeGap()).toBeUndefined()
+    audio.lose(reader)
+    audio.readBy([], undefined)
+    expect(audio.first).toBeGreaterThan(400)
+    expect(audio.takeGap()).toEqual({ start: 0, end: audio.first * 50 })
+    expect(audio.takeGap()).toBeUndefined()
+  })
+
+  it('is one only as far as it is sound', () => {
+    const { audio, reader } = unanswered(10)
+    audio.lose(reader)
+    audio.readBy([], undefined)
+    expect(audio.takeGap()).toEqual({ start: 10_000, end: audio.first * 50 })
+    const silent = unanswered(100)
+    silent.audio.lose(silent.reader)
+    silent.audio.readBy([], undefined)
+    expect(silent.audio.takeGap()).toBeUndefined()
+  })
+
+  it('is none where the session said something later, or ended well', () => {
+    const { audio, reader } = unanswered()
+    audio.answered(reader)
+    audio.lose(reader)
+    expect(audio.takeGap()).toBeUndefined()
+    const well = unanswered().audio
+    well.readBy([], undefined)
+    expect(well.takeGap()).toBeUndefined()
+  })
+
+  it('is one with the words that were open in it', () => {
+    const { audio, reader } = unanswered()
+    audio.openWords({ start: 24_000, end: 100_000 })
+    reader.cursor += 60
+    Object.assign(reader, { heard: reader.cursor })
+    for (let count = 0; count < 60; count += 1) audio.push(Buffer.from('loud'))
+    audio.trim()
+    audio.lose(reader)
+    audio.readBy([], undefined)
+    expect(audio.takeGap()).toEqual({ start: 0, end: audio.first * 50 })
+    expect(audio.takeGap()).toBeUndefined()
+  })
+
+  it('hangs on the next session where that was sent it, too', () => {
+    const { audio, reader } = unanswered()
+    const next = readerAt(2000, 2000)
+    audio.lose(reader, { reader: next, from: 5000 })
+    audio.readBy([next], next)
+    expect(audio.takeGap()).toEqual({ start: 0, end: 5000 })
+    audio.lose(next)
+    audio.readBy([], undefined)
+    expect(audio.takeGap()).toEqual({ start: 5000, end: audio.first * 50 })
   })
 })
 

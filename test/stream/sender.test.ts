@@ -47,7 +47,7 @@ function start(more: Partial<SenderOptions> & { frames?: number; from?: number; 
   const { frames = 0, from = 0, replay = false, ...options } = more
   const session = new RecordingSession()
   const buffer = new ReplayBuffer(
-    { frameMs: FRAME_MS, overlap: 0, maxReplay: 60_000, live: false, silentFrame },
+    { frameMs: FRAME_MS, overlap: 0, maxReplay: 60_000, live: false, silentFrame, isQuiet },
     new FinalWords(60_000),
   )
   const add = (count: number): void => {

@@ -24,6 +24,7 @@ import {
   toneEngine,
   toneText,
 } from '../../src/testing/index.ts'
+import { begin, socketPeer } from '../helpers/socket-peer.ts'
 import { leftovers, openResources } from '../trials/leftovers.ts'
 
 const FRAME_MS = 50
@@ -353,6 +354,28 @@ describe('a live source without a session', () => {
     expect(held.givenMs).toBe(10_000)
     await Promise.all([live.supervisor.end(), held.supervisor.end()])
     expect([...live.gaps, ...held.gaps]).toEqual([])
+  })
+})
+
+describe('a server that has sent heartbeats', () => {
+  it('is given up where a later session sends none from its Begin on', async () => {
+    let sessions = 0
+    const peer = await socketPeer((socket) => {
+      sessions += 1
+      socket.send(begin())
+      if (sessions > 1) return
+      socket.once('message', () => {
+        const heartbeat = { type: 'Heartbeat', total_audio_received_ms: 50, total_duration_ms: 50 }
+        socket.send(JSON.stringify(heartbeat), () => socket.terminate())
+      })
+    })
+    const connect = (): Promise<SessionTarget> => Promise.resolve({ url: peer.url, headers: {}, secrets: [] })
+    const stream = new Stream(Buffer.alloc(32_000), { connect, heartbeatTimeout: 100 })
+    await stream.play(500)
+    await vi.waitFor(() => expect(stream.attempts.length).toBeGreaterThan(1))
+    expect(stream.attempts.slice(0, 2).map(({ error }) => error.code)).toEqual(['CONNECTION_LOST', 'SESSION_STALLED'])
+    await stream.supervisor.destroy()
+    await peer.close()
   })
 })
 
