@@ -9,6 +9,8 @@ const BACKLOG_MS = 1000
 const OPEN_TURN_MS = 75_000
 /** Most audio that a live source may be ahead of a server that takes it as fast as it can. */
 const MOST_UNPACED_MS = 1_800_000
+/** As much is kept beyond that for a server that has not worked on it yet. */
+const MOST_LAG_MS = 1_800_000
 
 /** How much audio is kept. All values in ms. */
 export interface ReplayOptions {
@@ -35,6 +37,8 @@ export interface FrameReader {
   readonly heard: number
   /** Whether audio is sent at a pace of its own, rather than as fast as the server takes it. */
   readonly paced: boolean
+  /** Ms of audio that was sent faster than a server hears it that works no faster than it plays. */
+  readonly lagMs: number
   /** Leaves out the frames before number `to`, where it can. */
   skip(to: number): void
 }
@@ -62,6 +66,8 @@ export class ReplayBuffer {
   #lead: FrameReader | undefined
   #readers: readonly FrameReader[] = []
   #begun = false
+  /** The furthest that a server lagged behind what it was sent when its session was lost, ms: so much more is heard again. */
+  #mostLag = 0
   /** Ms of the stream at which the last session was lost. */
   #awayFrom = 0
   /** Ms before which nothing can be lost any more, though no final word reaches there. */
@@ -147,7 +153,10 @@ export class ReplayBuffer {
   /** Tells who reads the frames, and who of them must keep up with the source. */
   readBy(readers: readonly FrameReader[], lead: FrameReader | undefined): void {
     if (this.#lead && !lead) this.#awayFrom = this.#end
-    if (this.#lead !== lead) this.#open = undefined
+    if (this.#lead !== lead) {
+      this.#open = undefined
+      this.#mostLag = Math.max(this.#mostLag, this.#lead?.lagMs ?? 0)
+    }
     this.#begun ||= lead !== undefined
     this.#readers = readers
     this.#lead = lead
@@ -206,8 +215,8 @@ export class ReplayBuffer {
     this.dropBefore(Math.min(sent, this.frameAt(this.#finals.hearFrom(overlap))))
     const from = this.#unsettledFrom
     if (this.#lead) {
-      // After an outage far more has come than this session was sent: what it was not sent makes none of it silence.
-      const sentTo = Math.min(this.#end, this.msAt(this.#lead.cursor) + BACKLOG_MS)
+      // After an outage far more has come than this session was sent, or its server has worked on: that makes none of it silence.
+      const sentTo = Math.min(this.#end, this.msAt(this.#lead.cursor) + BACKLOG_MS) - this.#lead.lagMs
       const excess = sentTo - from - OPEN_TURN_MS
       if (excess < 0) return
       // Heard, and still no final word: it was silence, or a turn without end. One frame more makes room for the next.
@@ -252,7 +261,8 @@ export class ReplayBuffer {
   /** What no replay could reach of the silence of a source that was away is left out, or captions stay behind. */
   #leaveOut(lead: FrameReader): void {
     const { frameMs, maxReplay, overlap, silentFrame } = this.#options
-    const most = (lead.paced ? maxReplay + overlap + OPEN_TURN_MS : MOST_UNPACED_MS) / frameMs
+    const heardAgain = overlap + OPEN_TURN_MS + Math.min(this.#mostLag, MOST_LAG_MS)
+    const most = (lead.paced ? maxReplay + heardAgain : MOST_UNPACED_MS) / frameMs
     const from = lead.cursor
     if (this.next - from <= most) return
     lead.skip(Math.floor(this.next - most / 2))

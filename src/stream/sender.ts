@@ -19,7 +19,7 @@ const LAST_SOUND_MS = 200
 /** Silence that closes any open turn. */
 const MOST_SILENCE_MS = 3000
 
-/** Audio sent this long ago has been heard, whatever the server says of itself. */
+/** Audio that the server could have worked on this long ago has been heard, whatever it says of itself. */
 const HEARD_MS = 30_000
 const MARK_MS = 1000
 
@@ -65,7 +65,9 @@ export class Sender implements Scheduled, FrameReader {
   #silenceMs = 0
   /** Bytes of the frame at the cursor that were sent ahead of the rest, because the source paused behind them. */
   #ahead = 0
-  /** How far the cursor was at some times, oldest first. */
+  /** When a server that works no faster than it plays is done with what it was sent, in ms of `performance.now()`. */
+  #doneAt = 0
+  /** How far the cursor was when that was so, oldest first. */
   #marks: { at: number; cursor: number }[] = []
   #markedAt = Number.NEGATIVE_INFINITY
   #atHeartbeat = 0
@@ -99,6 +101,11 @@ export class Sender implements Scheduled, FrameReader {
     return this.#options.rate !== Infinity
   }
 
+  /** Ms of audio that such a server has still to work on: a burst, and what was sent to catch up. */
+  get lagMs(): number {
+    return Math.max(0, this.#doneAt - performance.now())
+  }
+
   get drained(): boolean {
     return this.cursor >= this.#buffer.next
   }
@@ -111,7 +118,14 @@ export class Sender implements Scheduled, FrameReader {
 
   heartbeat(): void {
     this.#heard = Math.max(this.#heard, this.#atHeartbeat)
-    this.#atHeartbeat = this.cursor
+    this.#atHeartbeat = this.#worked
+  }
+
+  /** How far a server is that works no faster than it plays. */
+  get #worked(): number {
+    if (this.lagMs <= MARK_MS) return this.cursor
+    const now = performance.now()
+    return this.#marks.findLast(({ at }) => at <= now)?.cursor ?? this.#heard
   }
 
   wake(): void {
@@ -171,15 +185,23 @@ export class Sender implements Scheduled, FrameReader {
     else this.cursor += 1
     this.#skipped = 0
     const now = performance.now()
-    this.#mark(now)
+    this.#mark(this.#work(now))
     this.#moved(this.cursor)
     if (!this.#stopped) this.#next(false, now)
   }
 
-  #mark(now: number): void {
-    if (now - this.#markedAt < MARK_MS) return
-    this.#markedAt = now
-    this.#marks.push({ at: now, cursor: this.cursor })
+  /** Counts what one more frame is for the server, and returns when that is done with it. */
+  #work(now: number): number {
+    if (!this.paced) return now
+    const { rate, frameMs } = this.#options
+    this.#doneAt = Math.max(now, this.#doneAt) + frameMs / Math.max(1, rate)
+    return this.#doneAt
+  }
+
+  #mark(at: number): void {
+    if (at - this.#markedAt < MARK_MS) return
+    this.#markedAt = at
+    this.#marks.push({ at, cursor: this.cursor })
     this.#passMarks()
   }
 
@@ -251,7 +273,9 @@ export class Sender implements Scheduled, FrameReader {
   readonly #silenceSent = (sent: boolean): void => {
     if (!sent) return
     this.#count(this.#frame!)
-    if (!this.#stopped) this.#next(true, performance.now())
+    const now = performance.now()
+    this.#work(now)
+    if (!this.#stopped) this.#next(true, now)
   }
 
   /** A frame, or its beginning, with silence in place of what is missing and of what was sent ahead. */

@@ -7,7 +7,13 @@ import { type FrameReader, ReplayBuffer, type ReplayOptions } from '../../src/st
 const silentFrame = Buffer.alloc(4)
 const isQuiet = (audio: Buffer): boolean => audio.equals(silentFrame)
 
-const readerAt = (cursor: number, heard = 0): FrameReader => ({ cursor, heard, paced: true, skip: () => {} })
+const readerAt = (cursor: number, heard = 0): FrameReader => ({
+  cursor,
+  heard,
+  paced: true,
+  lagMs: 0,
+  skip: () => {},
+})
 
 const final = (end: number): Turn => ({
   sessionId: 's',
@@ -200,6 +206,18 @@ describe('while a session is open', () => {
     expect(audio.takeGap()).toBeUndefined()
   })
 
+  it('keeps what a server is still busy with, and the longest turn before it', () => {
+    const { audio, push } = keep(150_000)
+    const reader = { ...readerAt(3000, 2400), lagMs: 60_000 }
+    audio.readBy([reader], reader)
+    // It is at 90 s.
+    expect(audio.first).toBe((90_000 - 75_000) / 50 + 1)
+    push(1000)
+    Object.assign(reader, { cursor: 3020, lagMs: 0 })
+    audio.trim()
+    expect(audio.first).toBeGreaterThan(1500)
+  })
+
   it('goes on through silence of any length', () => {
     const { audio, push } = keep(0)
     let sent = 0
@@ -330,6 +348,7 @@ describe('a live source that gives far more than can be caught up with', () => {
     cursor: 0,
     heard: 0,
     paced: true,
+    lagMs: 0,
     skip(to: number) {
       this.cursor = to
     },
@@ -351,6 +370,19 @@ describe('a live source that gives far more than can be caught up with', () => {
     }
     const missing = gaps.reduce((sum, { start, end }) => sum + end - start, 0)
     expect(missing > 3_400_000).toBe(told)
+  })
+
+  it.each([0, 60_000])('is kept, too, as far as the server before was behind: %i ms', (lagMs) => {
+    const { audio, push } = keep(0, { live: true })
+    const before = { ...readerAt(0), lagMs }
+    audio.readBy([before], before)
+    audio.readBy([], undefined)
+    const reader = behind()
+    audio.readBy([reader], reader)
+    push(145_000 + lagMs)
+    expect(reader.cursor).toBe(0)
+    push(1000)
+    expect(reader.cursor).toBeGreaterThan(0)
   })
 
   it('is all kept where it is no more than a replay', () => {

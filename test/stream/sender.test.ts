@@ -378,6 +378,34 @@ describe('what the server has heard', () => {
     expect(sender.heard).toBe(20)
   })
 
+  it('is no more than a server in real time has worked on, whatever was sent at once', async () => {
+    const { sender, session } = start({ frames: 140, rate: 1, replay: true })
+    await pass(10)
+    expect(session.sent).toHaveLength(140)
+    expect(sender.lagMs).toBeGreaterThan(6900)
+    sender.heartbeat()
+    await pass(4000)
+    sender.heartbeat()
+    expect(sender.heard).toBe(0)
+    await pass(1000)
+    sender.heartbeat()
+    expect(sender.heard).toBeGreaterThan(40)
+    expect(sender.heard).toBeLessThanOrEqual(81)
+    await pass(3000)
+    expect(sender.lagMs).toBe(0)
+    sender.heartbeat()
+    sender.heartbeat()
+    expect(sender.heard).toBe(140)
+  })
+
+  it('is what it has worked on half a minute ago, where there are no heartbeats', async () => {
+    const { sender } = start({ frames: 140, rate: 1, replay: true })
+    await pass(30_500)
+    expect(sender.heard).toBeLessThanOrEqual(20)
+    await pass(8000)
+    expect(sender.heard).toBeGreaterThan(100)
+  })
+
   it('is what was sent half a minute ago, where there are no heartbeats', async () => {
     const { sender, push } = start({ frames: 10 })
     await pass(5000)
