@@ -125,9 +125,9 @@ export class ReplayBuffer {
     return Buffer.concat(Array.from({ length: end - first }, (_, index) => this.get(first + index)!))
   }
 
-  /** Forgets all frames before number `number`. */
+  /** Forgets all frames before number `number` that nobody has still to send. */
   dropBefore(number: number): void {
-    this.first = Math.max(this.first, Math.min(number, this.next))
+    this.first = Math.max(this.first, Math.min(number, this.next, this.#sent))
     while (this.first - this.#base >= SLAB_FRAMES) {
       this.#loose.splice(0, SLAB_FRAMES)
       const slab = this.#slabs.shift()
@@ -212,7 +212,7 @@ export class ReplayBuffer {
     const { overlap, maxReplay, frameMs, live } = this.#options
     if (live && this.#lead) this.#leaveOut(this.#lead)
     const sent = this.#sent
-    this.dropBefore(Math.min(sent, this.frameAt(this.#finals.hearFrom(overlap))))
+    this.dropBefore(this.frameAt(this.#finals.hearFrom(overlap)))
     const from = this.#unsettledFrom
     if (this.#lead) {
       // After an outage far more has come than this session was sent, or its server has worked on: that makes none of it silence.
@@ -227,8 +227,10 @@ export class ReplayBuffer {
       this.#forgo(from, this.#settled)
       return
     }
+    // A session that is to take over is sent what is kept already, however long its first turns wait for voices.
+    if (!live || this.#readers.length > 0) return
     const excess = this.#end - this.#awayFrom - maxReplay
-    if (!live || excess <= 0) return
+    if (excess <= 0) return
     const first = Math.ceil((from + excess) / frameMs)
     this.dropBefore(first)
     this.#gap = { start: from, end: this.msAt(first) }
@@ -271,7 +273,7 @@ export class ReplayBuffer {
     for (let number = from + 1; number < to && silent; number += 1) silent = this.get(number)!.equals(silentFrame)
     if (to > from && !silent) this.#gap = { start: this.msAt(from + 1), end: this.msAt(to) }
     this.#settled = Math.max(this.#settled, this.msAt(to))
-    this.dropBefore(this.#sent)
+    this.dropBefore(to)
     // The frame that is being sent may lie in it.
     this.#spare = []
   }

@@ -428,6 +428,25 @@ describe('while none is open', () => {
     expect(audio.takeGap()).toBeUndefined()
   })
 
+  it('drops nothing that a session which is to take over has still to send', () => {
+    const { audio, finals, push } = keep(0, { live: true, maxReplay: 5000 })
+    const lost = readerAt(400)
+    audio.readBy([lost], lost)
+    push(20_000)
+    finals.add(final(17_000))
+    audio.readBy([], undefined)
+    push(5000)
+    // Its turns wait for voices meanwhile.
+    const next = readerAt(audio.replayFrom)
+    audio.readBy([next], undefined)
+    push(5000)
+    expect(audio.first).toBe(next.cursor)
+    expect(audio.takeGap()).toBeUndefined()
+    audio.readBy([next], next)
+    expect(audio.first).toBe(next.cursor)
+    expect(audio.takeGap()).toBeUndefined()
+  })
+
   it('tells of no gap where only the overlap had to go', () => {
     const { audio, finals, push } = keep(0, { live: true, maxReplay: 5000 })
     const reader = readerAt(400)
