@@ -49,8 +49,9 @@ export class SessionBudget {
     this.#spent = 0
   }
 
-  /** Takes one attempt after `cause`, which it throws where none is left, or none can help. */
+  /** Takes one attempt after `cause`, which it throws where none is left, or none can help; none after a hold. */
   spend(cause: Error): ReconnectingRecord {
+    if (isHeld(cause)) return { attempt: this.#spent + 1, delay: 0, error: cause }
     if (!(cause instanceof SessionError) || !cause.retryable || this.#spent >= this.#limit) throw cause
     this.#spent += 1
     const delay = delayAsked(
@@ -84,6 +85,11 @@ export class SessionBudget {
       'not final yet: the sessions of this server are too short. Ask for longer ones, or make replay.context smaller'
     throw new SessionError('SESSION_TOO_SHORT', message, { cause: error })
   }
+}
+
+/** Whether a session was closed, or not opened, because nobody took the turns. */
+export function isHeld(error: unknown): error is SessionError {
+  return error instanceof SessionError && error.code === 'OUTPUT_STALLED'
 }
 
 /** How the server of `target` is reached. */

@@ -13,7 +13,7 @@ import type {
   SupervisorOptions,
   UnrecognizedSpeech,
 } from './options.ts'
-import { connector, rollOverTimes, SessionBudget } from './reconnect.ts'
+import { connector, isHeld, rollOverTimes, SessionBudget } from './reconnect.ts'
 import { ReplayBuffer } from './replay-buffer.ts'
 import { Sender } from './sender.ts'
 import { SessionClock } from './session-clock.ts'
@@ -41,6 +41,9 @@ const LIVE_VOICES_WAIT_MS = 5000
 
 /** Frames that are sent between two looks at a source that is held back: half of what piles up, or less. */
 const FRAMES_AT_ONCE = 10
+
+/** Why a session is closed, or not opened, while no turns are taken. */
+const HELD = 'nobody takes the turns, so no more are asked for'
 
 /**
  * One stream of audio in, turns out, over as many sessions as it takes: audio without a final word is kept and sent
@@ -155,10 +158,9 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   /** Nobody takes the turns: drops the session until {@link resume}, when what was not final is heard again. */
   hold(): void {
-    if (this.#onHold || this.done === undefined) return
+    if (this.#onHold) return
     this.#onHold = true
-    const why = 'nobody takes the turns, so no more are asked for'
-    for (const session of this.#sessions) void session.destroy('OUTPUT_STALLED', why)
+    for (const session of this.#sessions) void session.destroy('OUTPUT_STALLED', HELD)
   }
 
   resume(): void {
@@ -217,7 +219,6 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
         const { sent, final } = current.before
         this.#budget.expired(end.error, this.sentMs > sent || this.#finals.end > final)
       }
-      await this.#state.until(() => !this.#onHold || this.#destroyed)
       current = await this.#takeOver(await this.#reopen(this.#options.failure() ?? end.error))
     }
   }
@@ -296,6 +297,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     const target = { ...given, secrets: [...given.secrets, ...secretsOfQuery(given.url)] }
     const connect = await connector(target, options.pingInterval)
     if (this.#destroyed) throw new SessionError('CONNECTION_LOST', 'the stream was closed before the session began')
+    if (this.#onHold) throw new SessionError('OUTPUT_STALLED', HELD, { retryable: true })
     const beats = this.#beats && this.#configuration['session_heartbeat'] !== false
     const session = new Session(target, { ...options, beats }, connect)
     this.#sessions.add(session)
@@ -316,6 +318,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     const since = performance.now()
     let cause = lost
     for (;;) {
+      await this.#state.until(() => !this.#onHold || this.#destroyed)
       let delay = 0
       if (cause) {
         if (this.#destroyed) throw cause
@@ -457,8 +460,10 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       next = await this.#open(await this.#turn(performance.now(), 0, done))
     } catch (error) {
       if (this.#destroyed) throw error
-      const message = `the next session could not be opened in time: ${(error as Error).message}`
-      this.emit('warning', { code: 'ROLL_OVER_FAILED', message, error })
+      if (!isHeld(error)) {
+        const message = `the next session could not be opened in time: ${(error as Error).message}`
+        this.emit('warning', { code: 'ROLL_OVER_FAILED', message, error })
+      }
       // The present session goes on to its end, which then is a loss like any other.
       await this.#state.until(done)
       return current

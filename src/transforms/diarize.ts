@@ -105,6 +105,8 @@ class DiarizeStream extends Duplex {
   #loading: Promise<void> | undefined
   #waitingSend: (() => void) | undefined
   #full = false
+  /** Whether the session is closed until turns are taken, of which is warned once. */
+  #isHeld = false
   #reportedMs = 0
   #reportedDoneMs = 0
   #done!: DonePosition
@@ -239,6 +241,7 @@ class DiarizeStream extends Duplex {
 
   override _read(): void {
     this.#full = false
+    this.#isHeld = false
     this.#supervisor?.resume()
     this.#resumeSending()
   }
@@ -629,6 +632,8 @@ class DiarizeStream extends Duplex {
 
   /** More turns than anybody says wait for a sink that is stuck: no more are asked for until it takes some. */
   #hold(): void {
+    if (this.#isHeld) return
+    this.#isHeld = true
     const message = `${this.readableLength} turns wait for whoever reads them, so the session is closed until they are taken`
     this.#supervisor?.hold()
     this.emit('warning', { code: 'OUTPUT_STALLED', message, turns: this.readableLength })

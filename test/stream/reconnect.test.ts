@@ -35,6 +35,14 @@ describe('SessionBudget', () => {
     expect(whole.spend(lost).attempt).toBe(1)
   })
 
+  it('is not spent on a session that was closed because nobody took its turns, and does not end with it', () => {
+    const whole = budget()
+    whole.begun()
+    const held = new SessionError('OUTPUT_STALLED', 'nobody takes the turns', { retryable: true })
+    for (let count = 0; count < 10; count += 1) expect(whole.spend(held)).toEqual({ attempt: 1, delay: 0, error: held })
+    expect([whole.spend(lost), whole.spend(lost), whole.spend(lost)].map(({ attempt }) => attempt)).toEqual([1, 2, 3])
+  })
+
   it('waits at least two seconds where there were too many sessions', () => {
     const full = budget()
     expect(full.spend(crowded).delay).toBeGreaterThanOrEqual(2000)

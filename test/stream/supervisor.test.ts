@@ -379,6 +379,36 @@ describe('a server that has sent heartbeats', () => {
   })
 })
 
+describe('hold()', () => {
+  it.each([
+    ['before there is audio', 0],
+    ['while the first session is being opened', 1],
+  ])('%s opens no session before resume(), and costs no attempt', async (_when, before) => {
+    await serve([])
+    const asked: (() => void)[] = []
+    const connect = (): Promise<SessionTarget> => new Promise((resolve) => asked.push(() => resolve(target('key'))))
+    const script = dialogue(1)
+    const stream = new Stream(toneAudio(script), { connect, retries: 0, firstRetries: 0 })
+    if (before === 0) stream.supervisor.hold()
+    const played = stream.play()
+    if (before > 0) {
+      await vi.waitFor(() => expect(asked).toHaveLength(before))
+      stream.supervisor.hold()
+      asked.at(-1)!()
+    }
+    // What could open a session has had its chance.
+    await new Promise((resolve) => setImmediate(resolve))
+    stream.supervisor.resume()
+    await vi.waitFor(() => expect(asked).toHaveLength(before + 1))
+    asked.at(-1)!()
+    await played
+    await stream.supervisor.end()
+    expect(server?.connections).toHaveLength(1)
+    expect(stream.attempts.map(({ error }) => error.code)).toEqual(Array(before).fill('OUTPUT_STALLED'))
+    expectHeard(stream, script)
+  })
+})
+
 describe('errors', () => {
   const silence = Buffer.alloc(10 * FRAME_BYTES)
 
