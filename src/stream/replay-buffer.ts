@@ -271,7 +271,9 @@ export class ReplayBuffer {
     const to = lead.cursor
     let silent = true
     for (let number = from + 1; number < to && silent; number += 1) silent = this.get(number)!.equals(silentFrame)
-    if (to > from && !silent) this.#gap = { start: this.msAt(from + 1), end: this.msAt(to) }
+    // What was to be heard again for the sake of the speakers is final.
+    const gap = { start: Math.max(this.msAt(from + 1), this.#unsettledFrom), end: this.msAt(to) }
+    if (to > from && !silent && gap.start < gap.end) this.#gap = gap
     this.#settled = Math.max(this.#settled, this.msAt(to))
     this.dropBefore(to)
     // The frame that is being sent may lie in it.

@@ -372,6 +372,15 @@ describe('a live source that gives far more than can be caught up with', () => {
     expect(missing > 3_400_000).toBe(told)
   })
 
+  it('is told from the last final word on, not from where a session hears again', () => {
+    const { audio, finals, push } = keep(20_000, { live: true })
+    finals.add(final(15_000))
+    const reader = { ...behind(), cursor: audio.replayFrom }
+    audio.readBy([reader], reader)
+    push(200_000)
+    expect(audio.takeGap()).toEqual({ start: 15_000, end: reader.cursor * 50 })
+  })
+
   it.each([0, 60_000])('is kept, too, as far as the server before was behind: %i ms', (lagMs) => {
     const { audio, push } = keep(0, { live: true })
     const before = { ...readerAt(0), lagMs }
