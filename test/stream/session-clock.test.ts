@@ -60,6 +60,20 @@ describe('SessionClock', () => {
     ])
   })
 
+  it('is right after many pauses, whichever of them a time lies in', () => {
+    const clock = new SessionClock(0)
+    for (let pause = 0; pause < 20_000; pause += 1) {
+      clock.audio(1000)
+      if (pause % 2 === 0) clock.silence(500)
+      else clock.skip(100)
+    }
+    for (let pair = 0; pair < 10_000; pair += 1) {
+      const [session, stream] = [pair * 2500, pair * 2100]
+      const times = [session + 1, session + 1000, session + 1250, session + 1501, session + 2500]
+      expect(times.map((ms) => clock.toStream(ms))).toEqual([1, 1000, 1000, 1001, 2000].map((ms) => stream + ms))
+    }
+  })
+
   it('maps every sample of the stream to its own time, and never runs backwards', () => {
     const piece = fc.record({ silent: fc.boolean(), ms: fc.integer({ min: 1, max: 500 }) })
     fc.assert(
