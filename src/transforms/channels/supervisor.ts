@@ -416,9 +416,10 @@ export class ChannelLane extends EventEmitter<SupervisorEvents> {
     return this.#supervisor.destroy()
   }
 
-  async #begin(leadIn: number, frame: Buffer): Promise<void> {
-    for (let count = 0; count < leadIn; count++) await this.#supervisor.push(this.#options.silentFrame)
-    await this.#supervisor.push(frame)
+  /** At once, since a live source does not wait before it gives the next frame; half a second more finds room. */
+  #begin(leadIn: number, frame: Buffer): Promise<void> | undefined {
+    for (let count = 0; count < leadIn; count++) void this.#supervisor.push(this.#options.silentFrame)
+    return this.#supervisor.push(frame)
   }
 
   get #offset(): number {

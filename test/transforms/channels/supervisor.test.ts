@@ -102,6 +102,15 @@ describe('ChannelLane', () => {
     ])
   })
 
+  it('keeps frames in order that come without waiting, as those of a live source do', async () => {
+    const { lane: made, recorder } = lane({ skipSilent: true })
+    for (let count = 0; count < 20; count++) void made.push(silent)
+    const sounds = [7, 8, 9].map((value) => Buffer.alloc(1600, value))
+    const pushed = sounds.map((frame) => made.push(frame))
+    expect(recorder.frames).toEqual([...Array<Buffer>(10).fill(silent), ...sounds])
+    await Promise.all(pushed)
+  })
+
   it('opens at once where the first frame is no silence', async () => {
     const { lane: made, recorder } = lane({ skipSilent: true })
     await made.push(sound)
