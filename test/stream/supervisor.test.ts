@@ -391,11 +391,9 @@ describe('hold()', () => {
     const stream = new Stream(toneAudio(script), { connect, retries: 0, firstRetries: 0 })
     if (before === 0) stream.supervisor.hold()
     const played = stream.play()
-    if (before > 0) {
-      await vi.waitFor(() => expect(asked).toHaveLength(before))
-      stream.supervisor.hold()
-      asked.at(-1)!()
-    }
+    await vi.waitUntil(() => asked.length === before)
+    stream.supervisor.hold()
+    asked.at(-1)?.()
     // What could open a session has had its chance.
     await new Promise((resolve) => setImmediate(resolve))
     stream.supervisor.resume()

@@ -108,7 +108,7 @@ describe('ChannelLane', () => {
     const sounds = [7, 8, 9].map((value) => Buffer.alloc(1600, value))
     const pushed = sounds.map((frame) => made.push(frame))
     expect(recorder.frames).toEqual([...Array<Buffer>(10).fill(silent), ...sounds])
-    await Promise.all(pushed)
+    for (const wait of pushed) await wait
   })
 
   it('opens at once where the first frame is no silence', async () => {
