@@ -275,6 +275,11 @@ function plausibleLength(text: string): number {
   return 600 + 60 * Math.min(text.length, 20)
 }
 
+/** Shortest plausible word in ms: somebody who speaks fast says a letter in 40 ms. */
+function leastLength(text: string): number {
+  return 80 + 40 * Math.min(text.length, 20)
+}
+
 /**
  * Finds where a session that hears a stretch again goes beyond what was final. All words are aligned, text and times
  * together: two sessions may place a word differently, hear another, add or miss one, and cut turns elsewhere.
@@ -460,6 +465,8 @@ export class FinalWords {
   #size = 0
   /** End of the last final word in ms of the stream; 0 before the first. */
   end = 0
+  /** Where that word ends at the earliest, if its end is late: another may lie there. */
+  leastEnd = 0
   /** From where the next session is to hear at the latest, until something new is final; ms of the stream. */
   context = Infinity
   #lastStart = 0
@@ -499,6 +506,7 @@ export class FinalWords {
     this.#size += kept.words.length
     const start = turn.words.at(-1)?.start ?? end
     this.end = Math.max(this.end, Math.min(sure, heard))
+    this.leastEnd = Math.max(this.leastEnd, Math.min(leastEnd(turn), this.end))
     this.#lastStart = Math.max(this.#lastStart, Math.min(start, this.end))
     const oldest = this.end - this.#keepMs
     while (this.#turns.length > 1 && (this.#turns[0]!.end < oldest || this.#size > MOST_SIZE)) {
@@ -511,4 +519,11 @@ export class FinalWords {
 function plausibleEnd({ words, end }: Turn): number {
   if (words.length === 0) return end
   return words.reduce((most, word) => Math.max(most, Math.min(word.end, word.start + plausibleLength(word.text))), 0)
+}
+
+/** Where the last word ends at the earliest, if its end is late; the first of a turn may begin early instead. */
+function leastEnd(turn: Turn): number {
+  const last = turn.words.at(-1)
+  if (last === undefined || turn.words.length === 1 || last.end - last.start <= ORDINARY_WORD_MS) return Infinity
+  return Math.max(last.start + leastLength(last.text), turn.words.at(-2)!.end)
 }

@@ -233,7 +233,7 @@ export class ReplayBuffer {
     if (excess <= 0) return
     const first = Math.ceil((from + excess) / frameMs)
     this.dropBefore(first)
-    this.#gap = { start: from, end: this.msAt(first) }
+    this.#gap = { start: this.#lostFrom, end: this.msAt(first) }
   }
 
   /** Remembers where there is sound in the frames before number `to`, which are dropped now. */
@@ -272,7 +272,7 @@ export class ReplayBuffer {
     let silent = true
     for (let number = from + 1; number < to && silent; number += 1) silent = this.get(number)!.equals(silentFrame)
     // What was to be heard again for the sake of the speakers is final.
-    const gap = { start: Math.max(this.msAt(from + 1), this.#unsettledFrom), end: this.msAt(to) }
+    const gap = { start: Math.max(this.msAt(from + 1), this.#lostFrom), end: this.msAt(to) }
     if (to > from && !silent && gap.start < gap.end) this.#gap = gap
     this.#settled = Math.max(this.#settled, this.msAt(to))
     this.dropBefore(to)
@@ -289,6 +289,11 @@ export class ReplayBuffer {
 
   get #end(): number {
     return this.msAt(this.next)
+  }
+
+  /** First ms of a gap that is dropped now: a word may lie in what the last final one has at its end too much. */
+  get #lostFrom(): number {
+    return Math.max(this.#settled, this.#finals.leastEnd)
   }
 
   /** First ms of the stream that would be lost if it were dropped now. */

@@ -456,6 +456,23 @@ describe('while none is open', () => {
     expect(audio.takeGap()).toBeUndefined()
   })
 
+  it('tells of it from where the last final word ends at the earliest, since another may lie in its late end', () => {
+    const { audio, finals, push } = keep(0, { live: true, maxReplay: 5000 })
+    const reader = readerAt(400)
+    audio.readBy([reader], reader)
+    push(20_000)
+    const turn = final(17_000)
+    const [word] = turn.words
+    const words = [
+      { ...word!, start: 15_500, end: 15_900 },
+      { ...word!, text: 'yes', start: 16_000 },
+    ]
+    finals.add({ ...turn, words, start: 15_500 })
+    audio.readBy([], undefined)
+    push(7000)
+    expect(audio.takeGap()).toEqual({ start: 16_200, end: 18_800 })
+  })
+
   it('tells of no gap where only the overlap had to go', () => {
     const { audio, finals, push } = keep(0, { live: true, maxReplay: 5000 })
     const reader = readerAt(400)
