@@ -2,7 +2,7 @@ import { serialize, type Serialized, type Turn, deserialize, type Word } from '.
 import type { SpeakerRevisionMessage, TurnMessage } from '../protocol/messages.ts'
 import { joinedTexts } from '../scripts.ts'
 import type { LabelMap } from './speakers.ts'
-import { TurnAssembler, type TurnAssemblerOptions, withSpeaker } from './turn-assembler.ts'
+import { TurnAssembler, type TurnAssemblerOptions, withdrawn, withSpeaker } from './turn-assembler.ts'
 
 /** Turns of a session that may be open at once: one, and those whose finals are late. */
 const MOST_OPEN = 16
@@ -43,6 +43,8 @@ export class TurnJoiner {
   readonly #heard: HearWords
   /** The session's final turns so far, as long as they may lie in what was final before. */
   #again: Word[][] = []
+  /** Partials that went out, by their turn of the session, as long as it is open. */
+  readonly #shown = new Map<number, Turn>()
   /** The first turn of the session that goes beyond what was final before, as all later ones do. */
   #newFrom: number
 
@@ -122,15 +124,31 @@ export class TurnJoiner {
     }
   }
 
+  /** A turn in the stream; where nothing is left of one of which a partial went out, that is taken back. */
   #place(turn: Turn): Turn[] {
+    const placed = this.#placed(turn)
+    const shown = this.#shown.get(turn.order)
+    const [now] = placed
+    if (now !== undefined && !now.endOfTurn && !isWithdrawn(now)) this.#show(turn.order, now)
+    else this.#shown.delete(turn.order)
+    // A final that has its order by now has replaced it.
+    const isLeft = placed.length === 0 && shown !== undefined && shown.order >= this.#orders.next
+    return isLeft ? [withdrawn(shown)] : placed
+  }
+
+  #show(order: number, partial: Turn): void {
+    this.#shown.set(order, partial)
+    if (this.#shown.size > MOST_OPEN) this.#shown.delete(this.#shown.keys().next().value!)
+  }
+
+  #placed(turn: Turn): Turn[] {
     // A revision of a turn that was cut away whole.
     if (turn.revision > 0 && !this.#placements.has(turn.order)) return []
     const cut = this.#cut(turn)
     const words = turn.words.slice(cut)
     // A revision that cannot be cut where the turn was.
     if (turn.revision > 0 && words.length === 0 && this.#placements.get(turn.order)!.cut > 0) return []
-    const isWithdrawn = !turn.endOfTurn && turn.transcript === '' && turn.words.length === 0
-    if (words.length === 0 && !isWithdrawn && (cut > 0 || this.#repeated(turn))) return []
+    if (words.length === 0 && !isWithdrawn(turn) && (cut > 0 || this.#repeated(turn))) return []
     const isNew = turn.endOfTurn && !this.#placements.has(turn.order)
     const placed = { ...this.#labelled(turn, words, cut), order: this.#order(turn, cut) }
     if (isNew) this.#heard(words)
@@ -207,6 +225,11 @@ export class TurnJoiner {
       ...(speaker === undefined ? {} : { speaker }),
     }
   }
+}
+
+/** Whether a turn says that nothing is left of what was open. */
+function isWithdrawn({ endOfTurn, transcript, words }: Turn): boolean {
+  return !endOfTurn && transcript === '' && words.length === 0
 }
 
 /** How many words of a turn to cut whose final was cut; all where one word says what was cut and what was not. */

@@ -224,7 +224,7 @@ export class TurnAssembler {
 }
 
 /** Says that nothing is left of a turn that was open: a partial without words. */
-function withdrawn(open: Turn): Turn {
+export function withdrawn(open: Turn): Turn {
   const { speaker: _, ...rest } = open
   return { ...rest, transcript: '', words: [], end: open.start }
 }

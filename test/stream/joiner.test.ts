@@ -609,3 +609,27 @@ describe('FinalWords', () => {
     expect(finals.hearFrom(0)).toBe(8700)
   })
 })
+
+describe('a partial of which nothing is left where what was final is cut away', () => {
+  const heard = (last: string): WordMessage[] => words(`one two three ${last}`.trim(), 1000)
+  const again = (spoken: WordMessage[], isFinal: boolean): TurnMessage => ({
+    ...message(0, '', 0),
+    end_of_turn: isFinal,
+    transcript: spoken.map(({ text }) => text).join(' '),
+    words: spoken,
+  })
+
+  it.each([
+    ['by a later partial', [false, true]],
+    ['by its final', [true]],
+  ])('is taken back once, %s', (_how, later) => {
+    const stream = new Stream()
+    stream.session(0)(message(0, 'one two three', 1000))
+    const next = stream.session(0)
+    // The last word, still growing, is taken for one more.
+    expect(next(again(heard('ee'), false))).toMatchObject([{ order: 1, endOfTurn: false, transcript: 'ee' }])
+    const out = later.flatMap((isFinal) => next(again(heard(''), isFinal)))
+    expect(out).toMatchObject([{ order: 1, endOfTurn: false, transcript: '', words: [] }])
+    expect(next(message(1, 'four', 6000))).toMatchObject([{ order: 1, endOfTurn: true, transcript: 'four' }])
+  })
+})
