@@ -1,5 +1,6 @@
 import type { Cue, Segment } from '../../model.ts'
 import { joinedTexts } from '../../scripts.ts'
+import { joinedLines, letters, spacedWords } from '../joined-lines.ts'
 import { cleanLine } from '../text.ts'
 import { wordPlaces } from '../word-places.ts'
 
@@ -17,17 +18,21 @@ export class CueSegments {
     return text === undefined ? [] : [{ ...(speaker !== undefined && { speaker }), start, end, text, words, turn }]
   }
 
-  /** Its words where they are what its lines show, since a line may begin inside one; `undefined` where it only ends one. */
+  /** What its lines show, a word that goes on in the next cue whole; `undefined` where it only ends one. */
   #textOf({ lines, words }: Cue): string | undefined {
     const clean = lines.map(cleanLine)
-    const shown = letters(clean.join(''))
-    const texts = words.map((word) => cleanLine(word.text))
-    const due = this.#rest + letters(texts.join(''))
-    const isDue = shown !== '' && due.startsWith(shown)
-    const isRest = isDue && this.#rest !== '' && words.length === 0
-    this.#rest = isDue ? due.slice(shown.length) : ''
-    if (isRest) return undefined
-    return isDue && words.length > 0 ? joinedTexts(texts) : joinedTexts(clean)
+    const shown = letters(clean.join('')).length
+    const before = this.#rest
+    const said = words.length === 0 ? before : `${before} ${spacedWords(words)}`
+    const rest = afterLetters(said, shown)
+    // More than the end of one word is nothing that a layout has put off.
+    const last = words.findLast(({ text }) => cleanLine(text) !== '')?.text ?? before
+    const isCut = letters(rest).length < letters(last).length
+    const isSaid = shown > 0 && isCut && letters(said).startsWith(letters(clean.join('')))
+    this.#rest = isSaid ? rest : ''
+    if (!isSaid) return joinedTexts(clean)
+    if (before !== '' && words.length === 0) return undefined
+    return afterLetters(joinedLines(clean, said), letters(before).length).trimStart() + rest
   }
 
   #ofLines({ index, start, end, lines, words }: Cue, lineSpeakers: readonly string[]): Segment[] {
@@ -50,6 +55,9 @@ export class CueSegments {
   }
 }
 
-function letters(text: string): string {
-  return text.replaceAll(/\s/g, '')
+/** A text behind its first letters. */
+function afterLetters(text: string, count: number): string {
+  let at = 0
+  for (let left = count; left > 0 && at < text.length; at += 1) if (/\S/.test(text.charAt(at))) left -= 1
+  return text.slice(at)
 }

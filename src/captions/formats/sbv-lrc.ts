@@ -1,6 +1,7 @@
 import type { Cue } from '../../model.ts'
 import { joinedTexts } from '../../scripts.ts'
-import { cleanLine, visibleLines } from '../text.ts'
+import { joinedLines, spacedWords } from '../joined-lines.ts'
+import { visibleLines } from '../text.ts'
 import { wordPlaces } from '../word-places.ts'
 import { captionTimes } from './timestamps.ts'
 
@@ -72,11 +73,12 @@ export function formatLrcCue(
   return end < start ? formatLrcEnd(previousEnd) + line : line
 }
 
-/** The lines of a cue as one: its words where they are known, since a line may begin inside one. */
+/** The lines of a cue as one; where its words are known, also whether a line begins inside one. */
 function oneLine(lines: readonly string[], { lines: bare, words = [] }: Partial<Cue>, label: string): string {
-  const isSaid = lines.length > 1 && wordPlaces(visibleLines(bare ?? []), words) !== undefined
+  const shown = visibleLines(bare ?? [])
+  const isSaid = lines.length > 1 && wordPlaces(shown, words) !== undefined
   if (!isSaid) return joinedTexts(lines)
-  return visibleLines([joinedTexts(words.map((word) => cleanLine(word.text)))], label).join('')
+  return visibleLines([joinedLines(shown, spacedWords(words))], label).join('')
 }
 
 /** The line without text with which LRC ends what is shown; `''` where nothing is. */

@@ -48,6 +48,32 @@ describe('CueSegments', () => {
     )
   })
 
+  it('keeps marks that are words where the lines have them', () => {
+    const said = ['"', 'Hello', 'world', '!', '"', 'x'.repeat(60), 'New York', ')'].map((text, i) => ({
+      ...makeWords('w')[0]!,
+      text,
+      start: i * 300,
+      end: i * 300 + 280,
+    }))
+    const cues = layoutCues([[makeSegment('', 0, { words: said })]]).map((one, i) => ({ ...one, index: i + 1 }))
+    expect(texts(cues).join(' ')).toBe(`" Hello world!" ${'x'.repeat(60)} New York)`)
+  })
+
+  it('keeps the spaces of a word that goes on in the next line or cue', () => {
+    const words = [{ ...makeWords('w')[0]!, text: 'New York' }]
+    expect(texts([cue(['New', 'York'], { words })])).toEqual(['New York'])
+    expect(texts([cue(['New'], { words }), cue(['York', 'is'], { words: makeWords('is') })])).toEqual([
+      'New York',
+      'is',
+    ])
+  })
+
+  it('shows no word that somebody has taken out of the lines', () => {
+    expect(
+      texts([cue(['As it'], { words: makeWords('As it is.') }), cue(['Then.'], { words: makeWords('Then.') })]),
+    ).toEqual(['As it', 'Then.'])
+  })
+
   it('keeps the lines of cues that have no words, or others', () => {
     expect(texts([cue(['As it', 'was.'], { words: makeWords('As it is.') }), cue(['Then.'])])).toEqual([
       'As it was.',

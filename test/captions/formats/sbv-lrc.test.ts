@@ -71,6 +71,8 @@ describe('LRC', () => {
     const words = ['Donaudampf-schifffahrt', 'ahoy'].map((text) => ({ text, start: 0, end: 1, final: true }))
     const cut = { start: 0, lines: ['Donaudampf-', 'schifffahrt ahoy'], words }
     expect(formatLrcCue(cut, 'Al: ')).toBe('[00:00.00]Al: Donaudampf-schifffahrt ahoy\n')
+    const marks = ['Well', ',', 'yes', '!'].map((text) => ({ text, start: 0, end: 1, final: true }))
+    expect(formatLrcCue({ start: 0, lines: ['Well,', 'yes!'], words: marks })).toBe('[00:00.00]Well, yes!\n')
     expect([formatLrcEnd(undefined), formatLrcEnd(1001)]).toEqual(['', '[00:01.01]\n'])
     expect(lrcTimestamp(100 * 360_000)).toBe('6000:00.00')
   })
