@@ -191,13 +191,14 @@ const NOBODY =
 function prefixOf(line: string): { name: string; rest: string } | undefined {
   const [whole = '', dash = '', bracketed, plain] = PREFIX.exec(line) ?? []
   const name = cleanName(bracketed ?? plain ?? '')
-  const words = name.replace(ASIDE, '').split(' ')
+  const bare = name.replace(ASIDE, '')
+  const words = bare.split(' ')
   const isName =
     words.length <= 4 &&
     CAPITAL.test(words[0] ?? '') &&
     words.slice(1).every((word) => WITHIN_NAME.test(word)) &&
-    !/^\p{Ll}/u.test(words.at(-1) ?? '')
-  if (!(isName || NUMBERED.test(name)) || NOBODY.test(name)) return undefined
+    !/^[\p{Ll}&]/u.test(words.at(-1) ?? '')
+  if (!(isName || NUMBERED.test(name)) || NOBODY.test(bare)) return undefined
   return { name, rest: dash + line.slice(whole.length) }
 }
 
@@ -205,7 +206,8 @@ function prefixOf(line: string): { name: string; rest: string } | undefined {
 function mayBeNamed(line: string): boolean {
   const [, , bracketed, plain] = PREFIX.exec(line) ?? []
   const name = cleanName(bracketed ?? plain ?? '')
-  return name !== '' && !NOBODY.test(name) && !/ \p{Ll}{4}/u.test(name.replace(ASIDE, ''))
+  const bare = name.replace(ASIDE, '')
+  return name !== '' && !NOBODY.test(bare) && !/ \p{Ll}{4}/u.test(bare)
 }
 
 /** Whether a file says who speaks by names before the texts: one colon somewhere in the middle is none. */

@@ -141,6 +141,9 @@ describe('readCues', () => {
     'He said: go.',
     'Note: no.',
     'Step 3: open it.',
+    'Chapter 2 (part 1): the fall.',
+    'Note (in short): no.',
+    'Bob & : what?',
     'http://a.b',
     'And then I said to him: go.',
   ])('takes nothing in %s for a name', (text) => {
