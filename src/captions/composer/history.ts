@@ -141,7 +141,7 @@ export class History {
 
   /** Takes the turns before `order`, and those `ahead` of it, for forgotten. */
   resumeFrom(order: number, ahead: readonly number[] = []): void {
-    this.#newestForgotten = Math.max(order - 1, ...ahead)
+    this.#newestForgotten = order - 1
     this.#ahead = ahead
   }
 
@@ -217,12 +217,16 @@ export class History {
 
   #recordNew(utterance: Utterance): Recorded | undefined {
     const { turn } = utterance
-    if (turn !== undefined && turn.order <= this.#newestForgotten && turn.revision > 0) {
+    if (turn !== undefined && turn.revision > 0 && this.#isForgotten(turn.order)) {
       this.#late += Math.max(1, utterance.segments.length)
       return undefined
     }
     if (turn?.session !== undefined) this.#noteSession(turn.channel ?? '', turn.session)
     return this.#keep(utterance)
+  }
+
+  #isForgotten(order: number): boolean {
+    return order <= this.#newestForgotten || this.#ahead.includes(order)
   }
 
   #keep(utterance: Utterance): Recorded {

@@ -17,7 +17,7 @@ import {
 } from '../../../src/captions/composer/composers.ts'
 import { layoutSettings } from '../../../src/captions/layout/options.ts'
 import type { Place } from '../../../src/checkpoint/checkpoint.ts'
-import type { Turn } from '../../../src/model.ts'
+import type { Turn, Word } from '../../../src/model.ts'
 import { randomInteger, seededRandom } from '../../../src/testing/random.ts'
 import { spokenTurn } from '../../checkpoint/turns.ts'
 
@@ -115,6 +115,8 @@ function* conversation(seed: number): Generator<{ turn: Turn; isCut: boolean }> 
   }
 }
 
+const named = (word: Word): Word => ({ ...word, speaker: 'B' })
+
 /**
  * Turns of two channels, each in order, and of many sessions; what one says may be known long after the other. None is cut:
  * what waits at an instant depends on what has been put in its place by then.
@@ -135,10 +137,10 @@ function* call(seed: number): Generator<{ turn: Turn; isCut: boolean }> {
     if (random() < 0.2) isLate = !isLate
     const [left, right] = said.map((turns) => turns[0]?.start ?? Infinity) as [number, number]
     const isLeft = Math.abs(left - right) > 30_000 ? left < right : isLate
-    yield {
-      turn: { ...(said[isLeft ? 0 : 1]!.shift() ?? said[isLeft ? 1 : 0]!.shift()!), order },
-      isCut: false,
-    }
+    const turn = { ...(said[isLeft ? 0 : 1]!.shift() ?? said[isLeft ? 1 : 0]!.shift()!), order }
+    yield { turn, isCut: false }
+    // Of a turn that is revised, the run that goes on is given the newest revision alone.
+    if (random() < 0.3) yield { turn: { ...turn, revision: 1, words: turn.words.map(named) }, isCut: false }
   }
 }
 
