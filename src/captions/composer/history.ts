@@ -247,9 +247,10 @@ export class History {
     if (start === undefined || channel === undefined) return place
     for (let index = place - 1; index >= 0; index -= 1) {
       const before = this.#kept[index]
-      if (before?.channel === undefined || before.channel === channel) break
+      if (before?.channel === undefined) break
+      // One that says nothing has no place of its own.
       if (before.start === undefined) continue
-      if (before.start <= start) break
+      if (before.channel === channel || before.start <= start) break
       place = index
     }
     return place

@@ -148,6 +148,20 @@ describe.each(sinks)('%s', (_name, sink) => {
 })
 
 describe('turns that come late', () => {
+  it('are in their place where one of their channel before them said nothing', async () => {
+    const file = path.join(directory(), 'call.txt')
+    const [first, second, third, ...late] = call
+    const empty = { ...makeTurn(9, '', { channel: 'Agent', start: 0 }), words: [] }
+    const turns = [first, second, third, empty, ...late].map((turn, order) => ({ ...turn!, order }))
+    await pipeline(Readable.from(turns), textSink(file, { names: false }))
+    expect(
+      readFileSync(file, 'utf8')
+        .split(/\n+/)
+        .filter(Boolean)
+        .map((line) => line.replace(/^.*\] /, '')),
+    ).toEqual(['So I called you last week about the bill.', 'Right.', 'Nobody answered.', 'I see.', 'Hm.'])
+  })
+
   it('are laid out again in their place from the records of a file', async () => {
     const file = (name: string) => path.join(directory(), name)
     const [records, captions, expected] = [file('call.jsonl'), file('call.vtt'), file('expected.vtt')]
