@@ -77,7 +77,9 @@ export class ReplayBuffer {
   #open: Gap | undefined
   /** Audio of such words that is not kept any more: lost with the session, unless they become final before. */
   #unsure: Gap | undefined
-  /** Sound that was taken for silence since the session of a reader last said something: it may have been dead by then. */
+  /** Up to which frame the session of a reader had heard when it last said something. */
+  readonly #answered = new WeakMap<FrameReader, number>()
+  /** Sound behind that which was taken for silence: the session may have been dead by then. */
   readonly #unanswered = new WeakMap<FrameReader, Gap>()
   /** What of that is lost, oldest first. */
   readonly #lost: Gap[] = []
@@ -171,6 +173,7 @@ export class ReplayBuffer {
 
   /** The session of `reader` has said something, so it hears. */
   answered(reader: FrameReader): void {
+    this.#answered.set(reader, reader.heard)
     this.#unanswered.delete(reader)
   }
 
@@ -236,9 +239,10 @@ export class ReplayBuffer {
     this.#gap = { start: this.#lostFrom, end: this.msAt(first) }
   }
 
-  /** Remembers where there is sound in the frames before number `to`, which are dropped now. */
+  /** Remembers where there is sound in the frames before number `to`, which are dropped now, that were not answered. */
   #suspect(lead: FrameReader, to: number): void {
-    for (let number = Math.max(this.first, this.frameAt(this.#unsettledFrom)); number < to; number += 1) {
+    const from = Math.max(this.first, this.frameAt(this.#unsettledFrom), this.#answered.get(lead) ?? 0)
+    for (let number = from; number < to; number += 1) {
       if (this.#options.isQuiet(this.get(number)!)) continue
       this.#doubt(lead, { start: Math.max(this.msAt(number), this.#unsettledFrom), end: this.msAt(number + 1) })
     }

@@ -280,6 +280,23 @@ describe('sound that is taken for silence', () => {
     expect(well.takeGap()).toBeUndefined()
   })
 
+  it('is none where the session had said something after it heard that, however long before it is dropped', () => {
+    const { audio, push } = keep(0)
+    const reader = { ...readerAt(0) }
+    audio.readBy([reader], reader)
+    for (let second = 1; second <= 100; second += 1) {
+      push(1000)
+      reader.cursor = second * 20
+      Object.assign(reader, { heard: reader.cursor })
+      if (second === 60) audio.answered(reader)
+      audio.trim()
+    }
+    audio.lose(reader)
+    audio.readBy([], undefined)
+    expect(audio.first).toBeGreaterThan(400)
+    expect(audio.takeGap()).toBeUndefined()
+  })
+
   it('is one with the words that were open in it', () => {
     const { audio, reader } = unanswered()
     audio.openWords({ start: 24_000, end: 100_000 })
