@@ -205,8 +205,8 @@ export class ReplayBuffer {
     const { frameMs, maxReplay, live } = this.#options
     if (live) return true
     if (!this.#lead) return this.#end - this.#awayFrom < (this.#begun ? maxReplay : Math.min(maxReplay, BACKLOG_MS))
-    // The session may be dead: what it has not made final must still be there then.
-    const unsettled = this.#end - this.#unsettledFrom
+    // The session may be dead: what it has not made final must still be there then, with what it has still to work on.
+    const unsettled = this.#end - this.#unsettledFrom - this.#lead.lagMs
     return unsettled < OPEN_TURN_MS && (this.next - this.#lead.cursor) * frameMs < BACKLOG_MS
   }
 
