@@ -67,6 +67,8 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
   #deadline: NodeJS.Timeout | undefined
   #heartbeat: NodeJS.Timeout | undefined
   #beats = false
+  /** Whether heartbeats may be expected: not where none are asked for. */
+  #mayBeat: boolean
   #terminationLimit = 0
   #serverError: ErrorMessage | undefined
   #failure: SessionError | undefined
@@ -84,6 +86,7 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
     super()
     this.#target = target
     this.#options = options
+    this.#mayBeat = !/[?&]session_heartbeat=false(?:&|$)/.test(target.url)
     this.#stall = new StallTimer(
       options.stallTimeout,
       () => this.#warnCongested(),
@@ -119,7 +122,9 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
 
   /** Sends a JSON message; does nothing unless the session is open. */
   sendMessage(message: ClientMessage): void {
-    if (this.#state === 'begun') this.#transport.sendText(JSON.stringify(message))
+    if (this.#state !== 'begun') return
+    if (message.type === 'UpdateConfiguration') this.#askForHeartbeats(message['session_heartbeat'])
+    this.#transport.sendText(JSON.stringify(message))
   }
 
   /** Asks for the last turns and the end. The `end` event comes within a bounded time. */
@@ -215,12 +220,20 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
 
   /** A server can answer pings and be dead all the same. */
   #expectHeartbeats(): void {
-    if (this.#beats || this.#state === 'ended') return
+    if (this.#beats || !this.#mayBeat || this.#state === 'ended') return
     this.#beats = true
     const { heartbeatTimeout } = this.#options
     this.#heartbeat = setTimeout(() => {
       this.#fail(this.#error('SESSION_STALLED', `the server has sent nothing for ${heartbeatTimeout} ms`))
     }, heartbeatTimeout)
+  }
+
+  #askForHeartbeats(on: unknown): void {
+    if (typeof on === 'boolean') this.#mayBeat = on
+    if (this.#mayBeat) return
+    clearTimeout(this.#heartbeat)
+    this.#heartbeat = undefined
+    this.#beats = false
   }
 
   /** Whether a message brings words that the one before it did not: only these prolong the wait for the end. */

@@ -475,6 +475,28 @@ describe('a session that fails', () => {
     expect((await end).error).toMatchObject({ code: 'SESSION_STALLED', retryable: true })
   })
 
+  it('does not expect heartbeats where none are asked for, at first or any more', async () => {
+    const beat = '{"type":"Heartbeat","total_audio_received_ms":1,"total_duration_ms":1}'
+    let answers = 0
+    peer = await begins((socket) => {
+      socket.on('message', () => socket.send(beat))
+      socket.on('ping', () => (answers += 1))
+    }, fast)
+    const options = { heartbeatTimeout: 100, pingInterval: 1000 }
+    const never = connect(`${peer.url}?session_heartbeat=false&x=1`, options)
+    await vi.waitFor(() => expect(answers).toBeGreaterThan(0), 10_000)
+    await session?.destroy()
+    expect((await never).error).toMatchObject({ code: 'CONNECTION_LOST' })
+    const noMore = connect(peer.url, options)
+    await once(session as Session, 'begin')
+    // A heartbeat that was on its way is no promise of more.
+    session?.sendMessage({ type: 'UpdateConfiguration', session_heartbeat: false })
+    answers = 0
+    await vi.waitFor(() => expect(answers).toBeGreaterThan(0), 10_000)
+    await session?.destroy()
+    expect((await noMore).error).toMatchObject({ code: 'CONNECTION_LOST' })
+  })
+
   it('does not expect heartbeats of a server that has never sent one', async () => {
     peer = await begins(() => {}, {})
     const end = connect(peer.url, { heartbeatTimeout: 20, pingInterval: 60 })
