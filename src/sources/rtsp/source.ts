@@ -76,9 +76,11 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
   const tls = { ...(ca !== undefined && { ca }), rejectUnauthorized: verifyCertificate ?? true }
   const transports =
     transport !== 'auto' ? [transport] : address.secure ? ['tcp' as const] : ['tcp' as const, 'udp' as const]
+  const wayOf = (number: number): 'tcp' | 'udp' => transports[number % transports.length] ?? 'tcp'
   let chosen = 0
-  /** Whether the last attempt gave audio. */
+  /** Whether the last attempt gave audio, and whether any has within the connection. */
   let hasWorked = false
+  let hasWorkedByTcp = false
   let relay: RtspRelay | undefined
   let authentication: RtspAuthentication | undefined
   const source: Readable = new ReconnectingSource({
@@ -86,9 +88,11 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
     signal,
     inputName: address.shown,
     open: async () => {
-      // A camera that has not come so far, or cannot serve it now, would do no better the other way, in which more is lost.
+      // A camera that has not come so far, or cannot serve it now, would do no better the other way, in which more is lost; nor would
+      // one that has sent within the connection before, unless it says so.
       const { hasAskedForTransport = false, status = 200 } = relay ?? {}
-      if (hasAskedForTransport && !hasWorked && !(status in refusals) && status !== 503) chosen += 1
+      const isProven = hasWorkedByTcp && wayOf(chosen) === 'tcp' && status !== 461
+      if (hasAskedForTransport && !hasWorked && !isProven && !(status in refusals) && status !== 503) chosen += 1
       hasWorked = false
       relay = undefined
       const { allowedAddress } = await import('../http/address.ts')
@@ -106,7 +110,7 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
         authentication,
         tls,
         ip,
-        transport: transports[chosen % transports.length] ?? 'tcp',
+        transport: wayOf(chosen),
       })
       relay = opened
       const stream = new FfmpegDecoder({
@@ -134,6 +138,7 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
     },
     onAudio: () => {
       hasWorked = true
+      hasWorkedByTcp ||= wayOf(chosen) === 'tcp'
       relay?.countAudio()
     },
   })

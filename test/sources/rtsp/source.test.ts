@@ -85,6 +85,17 @@ describe('rtspSource', () => {
     expect(connections.at(-1)?.transport).toBe('tcp')
   })
 
+  it('asks in no other way where the camera has sent in the first before', async () => {
+    const { url, connections } = await start([
+      { fault: 'drop', afterMs: 200 },
+      { fault: 'drop', afterMs: 0 },
+      { fault: 'none' },
+    ])
+    const { bytes } = await listen(rtspSource(url, { ...quick, gaps: 'skip', transport: 'auto', maxDuration: 400 }))
+    expect(bytes).toBe(44 + 12_800)
+    expect(connections.map((connection) => connection.transport)).toEqual(['tcp', 'tcp', 'tcp'])
+  })
+
   it.each([
     ['is heard', 'hunter2', { bytes: 44 + 3200, error: undefined }],
     [
