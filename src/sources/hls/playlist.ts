@@ -170,8 +170,11 @@ export function choosePicture({ variants }: MultivariantPlaylist, audio: URL): U
  * @throws InputError `NO_AUDIO` where there is none, or not the one that was named.
  */
 export function chooseAudio({ variants }: MultivariantPlaylist, wish: TrackWish, input: string): AudioChoice {
+  const hasOwnPlaylist = ({ url }: HlsRendition): boolean => url !== undefined
   const [best] = variants
-    .filter(({ codecs, renditions }) => renditions.length > 0 || codecs.length === 0 || codecs.some(isAudioCodec))
+    .filter(
+      ({ codecs, renditions }) => codecs.length === 0 || codecs.some(isAudioCodec) || renditions.some(hasOwnPlaylist),
+    )
     .toSorted((a, b) => a.bandwidth - b.bandwidth)
   if (best === undefined) throw new InputError('NO_AUDIO', 'the playlist has no variant with audio')
   const { url, renditions } = best

@@ -152,6 +152,14 @@ describe('the sound of a playlist of playlists', () => {
     }
   })
 
+  it('is in no variant that has none itself, and names no other playlist', () => {
+    const mute = ['#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="avc1",AUDIO="a"', 'mute.m3u8']
+    const [heard, mine] = ['#EXT-X-STREAM-INF:BANDWIDTH=2,CODECS="avc1,mp4a",AUDIO="a"', 'picture.m3u8']
+    const choose = (playlist: MultivariantPlaylist): string => chosen(playlist).pathname
+    expect(choose(multivariant(english, ...mute, heard, mine))).toBe('/live/picture.m3u8')
+    expect(choose(multivariant(german, ...mute, heard, mine))).toBe('/live/de.m3u8')
+  })
+
   it('is left to be chosen among the tracks of one rendition', () => {
     const one = multivariant(german, ...variant)
     expect(chooseAudio(one, { audioTrack: 'fr' }, 'the list')).toMatchObject({ isChosen: false })
