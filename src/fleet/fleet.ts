@@ -8,6 +8,7 @@ import {
   type FleetProgress,
   jobKinds,
   kindOf,
+  optionsAfter,
   planFleetJobs,
   queuedAfter,
   type QueuedJob,
@@ -291,9 +292,9 @@ export class Fleet {
       return 1
     }
     const { id = '', name, data } = job
-    const { delay: _delay, ...opts } = job.opts
+    const { delay: _delay, ...opts } = optionsAfter(job)
     await job.remove()
-    await this.#store.queues[kindOf(data)].add(name, data, { ...opts, jobId: id, timestamp: queuedAfter(job) })
+    await this.#store.queues[kindOf(data)].add(name, data, { ...opts, jobId: id })
     return 1
   }
 

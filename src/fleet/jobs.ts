@@ -325,6 +325,13 @@ export function queuedAfter(job: Pick<Job, 'timestamp' | 'attemptsStarted'>): nu
   return Math.max(Date.now(), Math.floor(epochOf(job) / 1000) + 1)
 }
 
+/** Options of such a job. They have a time only where they need one: workers of versions before take it for all jobs that follow. */
+export function optionsAfter(job: Pick<Job, 'timestamp' | 'attemptsStarted' | 'opts'>): Job['opts'] {
+  const { timestamp: _before, ...opts } = job.opts
+  const timestamp = queuedAfter(job)
+  return timestamp > Date.now() ? { ...opts, timestamp } : opts
+}
+
 /** How long a slice still has, in ms: it is never so short that nothing is heard, however late it begins, and by what clock. */
 export function endOfSlice(queuedAt: number, length: number): number {
   return Math.min(length, Math.max(LEAST_SLICE_MS, queuedAt + length - Date.now()))

@@ -17,7 +17,7 @@ import {
   type JobKind,
   jobKinds,
   nextSlice,
-  queuedAfter,
+  optionsAfter,
   retryDelay,
   streamMark,
 } from './jobs.ts'
@@ -463,7 +463,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     const next = nextSlice(job.id ?? '', job.data)
     running.ending ??= 'followed'
     this.#keepPlace()
-    const opts = { ...job.opts, jobId: next.id, timestamp: queuedAfter(job) }
+    const opts = { ...optionsAfter(job), jobId: next.id }
     await patiently(async () => {
       await this.#store.queues.live.add('caption', next.data, opts)
       // After the job, so that what the mark names is there at any moment.

@@ -8,6 +8,7 @@ import {
   namedOutputs,
   nextSlice,
   planFleetJobs,
+  optionsAfter,
   queuedAfter,
   type QueuedJob,
   retryDelay,
@@ -170,4 +171,12 @@ it('takes more jobs while the processors have time, and fewer where they have no
   expect(nextLimit({ ...load, limit: 1, active: 1, processors: 1 })).toBe(1)
   expect(nextLimit({ ...load, limit: 100, active: 100 })).toBe(100)
   expect([firstLimit(false, 8), firstLimit(true, 8), firstLimit(true, 1)]).toEqual([8, 4, 1])
+})
+
+it('gives what follows a job a time only where its own clock is behind', () => {
+  const timestamp = Date.now()
+  const opts = { attempts: 3, timestamp: timestamp - 60_000 }
+  expect(optionsAfter({ timestamp: timestamp - 60_000, attemptsStarted: 2, opts })).toEqual({ attempts: 3 })
+  const ahead = { timestamp: timestamp + 60_000, attemptsStarted: 2, opts }
+  expect(optionsAfter(ahead)).toEqual({ attempts: 3, timestamp: timestamp + 60_001 })
 })
