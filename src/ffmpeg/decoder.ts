@@ -182,6 +182,7 @@ export class FfmpegDecoder extends Duplex {
   #queue!: AudioQueue
   readonly #loop = new LoopYield(() => this.#pump())
   #leapTold = false
+  #cancelTold = false
   #tracksTold = false
   #refusalTold = false
   #finished = false
@@ -607,7 +608,10 @@ export class FfmpegDecoder extends Duplex {
       const message = `FFmpeg wrote what cannot be read from ${this.#options.inputName}; report it, with its version`
       this.destroy(new FfmpegError('FFMPEG_FAILED', message, { cause }))
     }
-    if (this.#mixer?.noticed() === true) this.emit('warning', { ...this.#decoding.channelsCancel })
+    if (this.#mixer?.noticed() === true && !this.#cancelTold) {
+      this.#cancelTold = true
+      this.emit('warning', { ...this.#decoding.channelsCancel })
+    }
   }
 
   /** Keeps what FFmpeg has mixed, or takes what it says of that. */

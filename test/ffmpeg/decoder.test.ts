@@ -176,6 +176,20 @@ describe('several channels as one', () => {
     expect((await mixed!).equals(await mixedHere!)).toBe(true)
   })
 
+  it('are told of once, also where damage makes FFmpeg begin anew', async () => {
+    const file = join(bench.directory, 'damaged.m4a')
+    const noisy = `${tone}+0.01*(random(0)-0.5)`
+    await ffmpeg('-f', 'lavfi', '-i', `aevalsrc='${noisy}|-(${noisy})':s=48000:d=6:c=stereo`, file)
+    const bytes = await readFile(file)
+    const [from, to] = [bytes.indexOf('mdat') + 4, bytes.indexOf('moov') - 4]
+    await writeFile(file, bytes.fill(0, Math.round(from + (to - from) * 0.5), Math.round(from + (to - from) * 0.7)))
+    const source = stream({ input: fileInput(file, true, true, true) })
+    const warnings = warningsOf(source)
+    source[requestFormat](target)
+    await buffer(source)
+    expect(warnings.map(({ code }) => code).filter((code) => code === 'CHANNELS_CANCEL')).toHaveLength(1)
+  })
+
   it.each([
     ['3.0', '-0.707|-0.707|1'],
     ['5.1', '-0.707|-0.707|1|0|0|0'],
