@@ -67,11 +67,12 @@ export function secretsOfQuery(address: string): string[] {
   return [...new Set(found.flatMap((value) => [value, encodeURIComponent(value), decoded(value)]))]
 }
 
-function decoded(value: string): string {
+/** A part of an address as it is meant; as it stands where it cannot be decoded: a lone % stands for itself. */
+export function decoded(text: string): string {
   try {
-    return decodeURIComponent(value)
+    return decodeURIComponent(text)
   } catch {
-    return value
+    return text
   }
 }
 

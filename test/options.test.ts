@@ -7,6 +7,7 @@ import {
   checkOneOf,
   checkSignal,
   checkString,
+  defined,
   invalidOption,
 } from '../src/options.ts'
 
@@ -45,4 +46,13 @@ describe('the one sentence of a refused option', () => {
       checkSignal('s', undefined)
     }).not.toThrow()
   })
+})
+
+it('keeps the fields that have a value, in their order, and no key of one that has none', () => {
+  const kept = defined({ b: 0, c: undefined, a: null, d: '' })
+  expect(Object.entries(kept)).toEqual([
+    ['b', 0],
+    ['a', null],
+    ['d', ''],
+  ])
 })
