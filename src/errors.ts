@@ -256,5 +256,18 @@ export interface Warning {
 
 /** Whether `error` came from an `AbortSignal`: such errors pass through unchanged. */
 export function isAbortError(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'AbortError' || (error as { code?: unknown }).code === 'ABORT_ERR')
+  return (error as { name?: unknown } | null | undefined)?.name === 'AbortError' || errorCode(error) === 'ABORT_ERR'
+}
+
+/** The `code` of whatever was thrown: of an error of this library, of Node or of the system; `undefined` where it has none. */
+export function errorCode(thrown: unknown): unknown {
+  return (thrown as { code?: unknown } | null | undefined)?.code
+}
+
+/** What to do about a certificate that was refused, by the code of the error; `undefined` where it is no matter of one. */
+export function certificateAdvice(code: string): string | undefined {
+  if (/CERT_(?:HAS_EXPIRED|NOT_YET_VALID)/.test(code)) return "have it renewed, or set this machine's clock"
+  if (/ALTNAME|HOSTNAME_MISMATCH/.test(code)) return 'give the address by the name that it is for'
+  // Codes of Node, beside those of OpenSSL that name a certificate.
+  return /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)/.test(code) ? 'give the one to trust as ca' : undefined
 }

@@ -1,4 +1,6 @@
-import type { Writable } from 'node:stream'
+import type { EventEmitter } from 'node:events'
+import { addAbortSignal, type Duplex, type Readable, type Writable } from 'node:stream'
+import { types } from 'node:util'
 
 type Method = (...args: unknown[]) => unknown
 
@@ -22,7 +24,7 @@ export function guard(stream: object): void {
         const done = args.at(-1)
         let isDone = false
         const fail = (error: unknown): void => {
-          const problem = error instanceof Error ? error : new Error(String(error))
+          const problem = toError(error)
           if (typeof done === 'function' && !isDone) (done as Method)(problem)
           else methods.destroy(problem)
         }
@@ -91,7 +93,7 @@ export function takesBytes(stream: Writable, bytesOf: (chunk: unknown) => Buffer
     } catch (error) {
       const callback = rest.at(-1)
       if (typeof callback === 'function') process.nextTick(callback, error)
-      stream.destroy(error instanceof Error ? error : new Error(String(error)))
+      stream.destroy(toError(error))
       return false
     }
   }
@@ -157,7 +159,7 @@ export class LoopYield {
 }
 
 export function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown))
+  return thrown instanceof Error || types.isNativeError(thrown) ? thrown : new Error(String(thrown))
 }
 
 /** A web stream, whose own iterator cannot be left while it waits for a chunk, as of a server that has gone quiet. */

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { ConfigurationError, DiarizeStreamError, FfmpegError, isAbortError } from '../src/errors.ts'
 
@@ -22,6 +23,8 @@ describe('DiarizeStreamError', () => {
 it('isAbortError knows an AbortSignal at work', () => {
   expect(isAbortError(new DOMException('stop', 'AbortError'))).toBe(true)
   expect(isAbortError(Object.assign(new Error('stop'), { code: 'ABORT_ERR' }))).toBe(true)
+  expect(isAbortError(runInNewContext("Object.assign(new Error('stop'), { code: 'ABORT_ERR' })"))).toBe(true)
   expect(isAbortError(new Error('stop'))).toBe(false)
+  expect(isAbortError(runInNewContext("new Error('stop')"))).toBe(false)
   expect(isAbortError(undefined)).toBe(false)
 })

@@ -3,7 +3,10 @@ import { serve } from '../src/server/index.ts'
 import { assSink, ctmSink, rttmSink, srtSink, stmSink, textSink, vttSink } from '../src/sinks/caption-sinks.ts'
 import { fanOut } from '../src/sinks/fan-out.ts'
 import { jsonlSink } from '../src/sinks/jsonl.ts'
-import { waitAtMost } from '../src/stream-helpers.ts'
+import { httpSource } from '../src/sources/http/source.ts'
+import { rtspSource } from '../src/sources/rtsp/source.ts'
+import { toError, waitAtMost } from '../src/stream-helpers.ts'
+import { rotatingSink } from '../src/sinks/rotating.ts'
 import { toneAudio, toneEngine, toneScript } from '../src/testing/index.ts'
 import { decode } from '../src/transforms/decode.ts'
 import { diarize } from '../src/transforms/diarize.ts'
@@ -16,9 +19,18 @@ import { TextCollector } from './sinks/temporary.ts'
 import { createCipheriv } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { Duplex, Readable, Transform, type TransformOptions, Writable, type WritableOptions } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { finished, pipeline } from 'node:stream/promises'
+import { runInNewContext } from 'node:vm'
 import { createGunzip, createGzip } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
+
+it('toError keeps what is an error already, also of another context, as those of Node are in Jest', () => {
+  const foreign: unknown = runInNewContext("new RangeError('far')")
+  expect(toError(foreign)).toBe(foreign)
+  const abort = new DOMException('stop', 'AbortError')
+  expect(toError(abort)).toBe(abort)
+  expect(toError('text')).toEqual(new Error('text'))
+})
 
 /** Streams as much of npm has them: those of Node, copied. */
 const require = createRequire(import.meta.url)

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { pipeline, type Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { InputIdentity } from '../checkpoint/checkpoint.ts'
-import { ConfigurationError, InputError } from '../errors.ts'
+import { ConfigurationError, errorCode, InputError } from '../errors.ts'
 import type { TypedReadable } from '../events.ts'
 import { type FfmpegOptions, fileInput, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import { FfmpegByteDecoder } from '../ffmpeg/byte-decoder.ts'
@@ -266,7 +266,7 @@ function inspect(path: string, shown: string, passThrough: boolean): InputError 
 }
 
 function explain(path: string, cause: unknown): InputError {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  const code = errorCode(cause)
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     return new InputError('INPUT_NOT_FOUND', `${path} does not exist; check the path`, { cause })
   }
