@@ -268,7 +268,9 @@ function inspect(path: string, shown: string, passThrough: boolean): InputError 
 function explain(path: string, cause: unknown): InputError {
   const code = errorCode(cause)
   if (code === 'ENOENT' || code === 'ENOTDIR') {
-    return new InputError('INPUT_NOT_FOUND', `${path} does not exist; check the path`, { cause })
+    // What Node puts in the place of bytes that are no UTF-8, as in names of old archives; it finds no such file.
+    const advice = path.includes('\uFFFD') ? ', or has a name that is not UTF-8; rename it' : '; check the path'
+    return new InputError('INPUT_NOT_FOUND', `${path} does not exist${advice}`, { cause })
   }
   return new InputError(
     'INPUT_UNREADABLE',

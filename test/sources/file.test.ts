@@ -1,11 +1,12 @@
 import { once } from 'node:events'
-import { chmod, copyFile, readFile, rename, stat, symlink, truncate, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, readdir, readFile, rename, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { type Readable, Writable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { pathToFileURL } from 'node:url'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { runInNewContext } from 'node:vm'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { AudioFormat } from '../../src/audio/format.ts'
 import type { Warning } from '../../src/errors.ts'
 import { fileSource, type FileSourceOptions } from '../../src/sources/file.ts'
@@ -211,6 +212,29 @@ describe('bad files', () => {
     await expect(read(join(media.wav, 'below'), options)).rejects.toMatchObject({ code: 'INPUT_NOT_FOUND' })
     await expect(read(media.directory, options)).rejects.toMatchObject({ code: 'INPUT_UNREADABLE' })
     await expect(read(media.empty, options)).rejects.toMatchObject({ code: 'NO_AUDIO' })
+  })
+
+  it.skipIf(process.platform !== 'linux')(
+    'say that a name is not UTF-8, by which Node cannot open a file',
+    async () => {
+      const folder = join(media.directory, 'latin-1')
+      await mkdir(folder)
+      await copyFile(media.wav, Buffer.concat([Buffer.from(`${folder}/caf`), Buffer.from([0xe9]), Buffer.from('.wav')]))
+      const [name = ''] = await readdir(folder)
+      await expect(read(join(folder, name))).rejects.toMatchObject({
+        code: 'INPUT_NOT_FOUND',
+        message: expect.stringMatching(/does not exist, or has a name that is not UTF-8; rename it$/) as string,
+      })
+    },
+  )
+
+  it('are told apart also where Error is not that of Node, as in the contexts of Jest', async () => {
+    vi.stubGlobal('Error', runInNewContext('Error'))
+    try {
+      await expect(read(join(media.directory, 'missing.wav'))).rejects.toMatchObject({ code: 'INPUT_NOT_FOUND' })
+    } finally {
+      vi.unstubAllGlobals()
+    }
   })
 
   it('reject a pipeline before its sink gets anything', async () => {
