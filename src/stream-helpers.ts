@@ -186,6 +186,44 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw new AbortError(signal)
 }
 
+/**
+ * Destroys `stage` when `signal` fires. Where it has, only on the next tick: Node 24's `pipeline()` refuses what is
+ * destroyed when it is called, and then nobody listens to the error of it.
+ */
+export function abortBy(signal: AbortSignal | undefined, stage: Readable | Writable | Duplex): void {
+  if (signal === undefined) return
+  if (!signal.aborted) return void addAbortSignal(signal, stage)
+  const error = new AbortError(signal)
+  // What is written until then is not taken: a sink would put it in the place of a file.
+  const refuse = (...args: unknown[]): void => (args.at(-1) as (error: Error) => void)(error)
+  Object.assign(stage, { _write: refuse, _final: refuse })
+  process.nextTick(() => stage.destroy(error))
+}
+
+/** Calls `listener` when `signal` fires, or at once where it has; returns what makes that undone. */
+export function onceAborted(signal: AbortSignal | undefined, listener: () => void): () => void {
+  if (signal?.aborted === true) listener()
+  signal?.addEventListener('abort', listener, { once: true })
+  return () => signal?.removeEventListener('abort', listener)
+}
+
+/** The outcome of `work`, or the abort that comes before it. @param error - what is rejected with then. */
+export async function unlessAborted<T>(
+  work: Promise<T>,
+  signal: AbortSignal | undefined,
+  error = (): Error => new AbortError(signal),
+): Promise<T> {
+  let forget = (): void => {}
+  const aborted = new Promise<never>((_resolve, reject) => {
+    forget = onceAborted(signal, () => reject(error()))
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    forget()
+  }
+}
+
 /** Aborts `controller` when `signal` fires, or at once where it has; returns what makes that undone. */
 export function follow(signal: AbortSignal | undefined, controller: AbortController): () => void {
   const pass = (): void => controller.abort(signal?.reason)

@@ -14,6 +14,7 @@ import { frame } from '../src/transforms/frame.ts'
 import { layout } from '../src/transforms/layout.ts'
 import { resample } from '../src/transforms/resample.ts'
 import { segment } from '../src/transforms/segment.ts'
+import { transcribe } from '../src/transforms/transcribe/transcribe.ts'
 import { makeSegment, makeTurn } from './captions/example-turn.ts'
 import { TextCollector } from './sinks/temporary.ts'
 import { createCipheriv } from 'node:crypto'
@@ -276,5 +277,45 @@ describe('within', () => {
 
   it('gives up after the limit', async () => {
     expect(await waitAtMost(1, new Promise(() => {}))).toBeUndefined()
+  })
+})
+
+describe('a stage whose signal has fired before the chain is made', () => {
+  const signal = AbortSignal.abort()
+  const apiKey = 'key'
+  const unread = () => new Writable({ write: swallow })
+  const audio = () => Readable.from([Buffer.alloc(3200)])
+
+  it.each<[string, () => Promise<void>]>([
+    ['httpSource()', () => pipeline(httpSource('http://127.0.0.1:1/talk.mp3', { signal }), unread())],
+    ['rtspSource()', () => pipeline(rtspSource('rtsp://127.0.0.1:1/talk', { signal }), unread())],
+    ['decode()', () => pipeline(audio(), decode({ signal }), unread())],
+    ['resample()', () => pipeline(audio(), resample({ signal }), unread())],
+    ['frame()', () => pipeline(audio(), frame({ signal }), unread())],
+    ['diarize()', () => pipeline(audio(), diarize({ apiKey, url: 'ws://127.0.0.1:1', signal }), sinkThat({}))],
+    ['transcribe()', () => pipeline(audio(), transcribe({ apiKey, url: 'http://127.0.0.1:1', signal }), sinkThat({}))],
+    ['segment()', () => pipeline(source(), segment({ signal }), sinkThat({}))],
+    ['layout()', () => pipeline(source(), layout({ signal }), sinkThat({}))],
+    ['srtSink()', () => pipeline(source(), srtSink(unread(), { signal }))],
+    ['jsonlSink()', () => pipeline(source(), jsonlSink(unread(), { signal }))],
+    [
+      'rotatingSink()',
+      () =>
+        pipeline(
+          source(),
+          rotatingSink('{number}.srt', (file) => srtSink(file), { every: 60_000, signal }),
+        ),
+    ],
+  ])('rejects pipeline() with an AbortError: %s', async (_name, chain) => {
+    await expect(chain()).rejects.toMatchObject({ name: 'AbortError', code: 'ABORT_ERR' })
+  })
+
+  it('takes nothing of what is written at once', async () => {
+    const target = new TextCollector()
+    const sink = srtSink(target, { signal })
+    for (const turn of turns) sink.write(turn)
+    sink.end()
+    await expect(finished(sink)).rejects.toMatchObject({ name: 'AbortError' })
+    expect(target.text).toBe('')
   })
 })

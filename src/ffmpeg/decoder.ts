@@ -1,10 +1,10 @@
-import { addAbortSignal, Duplex } from 'node:stream'
+import { Duplex } from 'node:stream'
 import { type AudioFormat, bytesToMs } from '../audio/format.ts'
 import type { DownmixCheck } from '../audio/downmix-check.ts'
 import type { MonoMixer } from '../audio/mono-mixer.ts'
 import type { AudioQueue, SilenceLimit } from '../audio/silence.ts'
 import { type DiarizeStreamError, FfmpegError, InputError } from '../errors.ts'
-import { LoopYield } from '../stream-helpers.ts'
+import { abortBy, LoopYield } from '../stream-helpers.ts'
 import {
   canSeek,
   seekTo,
@@ -204,8 +204,7 @@ export class FfmpegDecoder extends Duplex {
       relayEvents(this)
       onUpstream(this, (upstream) => (this.#upstream ??= upstream))
     }
-    // By option the signal would act inside super(), before the fields above exist.
-    if (options.signal !== undefined) addAbortSignal(options.signal, this)
+    abortBy(options.signal, this)
     if (options.refusal !== undefined) process.nextTick(() => this.#refuse())
   }
 

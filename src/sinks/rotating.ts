@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
-import { addAbortSignal, Writable } from 'node:stream'
+import { Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import type { Place } from '../checkpoint/checkpoint.ts'
 import { CommitRequest, type ResumableOutput, resumableOutput } from '../checkpoint/stages.ts'
@@ -10,7 +10,7 @@ import type { TypedWritable } from '../events.ts'
 import { type Captionable, isCue, isSegment, type Turn } from '../model.ts'
 import { checkInteger, checkKnown, checkOneOf, checkSignal, invalidOption } from '../options.ts'
 import { relayEvents, relayLiveness } from '../stage.ts'
-import { guard, toError, waitAtMost } from '../stream-helpers.ts'
+import { abortBy, guard, toError, waitAtMost } from '../stream-helpers.ts'
 import type { PartJournal } from './part-journal.ts'
 import { writtenBytes } from './text-sink.ts'
 import type { Gap, UnrecognizedSpeech } from '../stream/options.ts'
@@ -177,7 +177,7 @@ class RotatingStream extends Writable {
     })
     this.on('gap', (gap: Gap) => this.#tell('gap', gap))
     this.on('unrecognized', (speech: UnrecognizedSpeech) => this.#tell('unrecognized', speech))
-    if (options.signal) addAbortSignal(options.signal, this)
+    abortBy(options.signal, this)
   }
 
   get [resumableOutput](): ResumableOutput {

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { addAbortSignal, Writable } from 'node:stream'
+import { Writable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Composer } from '../captions/composer/composer.ts'
 import { assertCaptionable } from '../captions/utterances.ts'
@@ -10,7 +10,7 @@ import type { Place } from '../checkpoint/checkpoint.ts'
 import { CommitRequest, type ResumableOutput, resumableOutput } from '../checkpoint/stages.ts'
 import type { Captionable, Turn } from '../model.ts'
 import { liveSource, relayEvents } from '../stage.ts'
-import { failOnceHeard } from '../stream-helpers.ts'
+import { abortBy, failOnceHeard } from '../stream-helpers.ts'
 import type { TypedWritable } from '../events.ts'
 import type { PassedOnEvents } from '../transforms/diarize-events.ts'
 import { openTarget, type Destination, type SinkTarget, unwritable } from './destination.ts'
@@ -110,8 +110,7 @@ export class TextSink extends Writable {
     relayEvents(this)
     const { trouble } = this.#destination
     if (trouble !== undefined) process.nextTick(() => failOnceHeard(this, trouble))
-    // By option one that has fired would destroy it inside super(), before the fields above exist.
-    if (options.signal !== undefined) addAbortSignal(options.signal, this)
+    abortBy(options.signal, this)
   }
 
   get path(): string | undefined {

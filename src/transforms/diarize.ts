@@ -1,4 +1,4 @@
-import { addAbortSignal, Duplex } from 'node:stream'
+import { Duplex } from 'node:stream'
 import { StreamDiagnostics } from '../diagnostics.ts'
 import { oneLine } from '../redact.ts'
 import { regionUrl, serverUrl } from '../protocol/endpoint.ts'
@@ -30,7 +30,7 @@ import { ConfigurationError, InputError, SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import { checkKnown } from '../options.ts'
 import { connectAhead, learnsFrom, recordStage, onUpstream, relayEvents } from '../stage.ts'
-import { waitAtMost } from '../stream-helpers.ts'
+import { abortBy, waitAtMost } from '../stream-helpers.ts'
 import { type SpeakerModelIdentity, VoiceBookInFile } from '../voices/book.ts'
 import type { SpeakerNaming } from './voices/speaker-naming.ts'
 import { channelSettings } from './channels/options.ts'
@@ -160,8 +160,7 @@ class DiarizeStream extends Duplex {
       this.#input.attach(upstream)
       void this[connectAhead]()
     })
-    // At the end: where it has fired already, the stage is destroyed here.
-    if (options.signal) addAbortSignal(options.signal, this)
+    abortBy(options.signal, this)
   }
 
   [learnsFrom](identity: IdentifiedSource[typeof inputIdentity]): void {

@@ -5,6 +5,7 @@ import type { Cue } from '../model.ts'
 import type { PassedOnEvents } from './diarize-events.ts'
 import { checkObject, checkSignal } from '../options.ts'
 import { recordStage, relayEvents } from '../stage.ts'
+import { abortBy } from '../stream-helpers.ts'
 import type { UnnumberedCue } from '../captions/layout/layout.ts'
 import { checkLayoutOptions, layoutSettings, type CueLayoutOptions } from '../captions/layout/options.ts'
 import type { ChannelLayout } from '../captions/layout/channels.ts'
@@ -73,7 +74,6 @@ export function layout(options: LayoutOptions = {}): LayoutStage {
   const stage = new Transform({
     objectMode: true,
     highWaterMark: 16,
-    ...(signal !== undefined && { signal }),
     construct(done) {
       // Much, of which a chain with other stages has no use.
       import('../captions/layout/channels.ts').then(({ ChannelLayout: Layout }) => {
@@ -106,6 +106,7 @@ export function layout(options: LayoutOptions = {}): LayoutStage {
       done(error)
     },
   })
+  abortBy(signal, stage)
   relayEvents(stage)
   return Object.assign(stage, { [recordStage]: true }) as Transform as LayoutStage
 }

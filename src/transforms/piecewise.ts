@@ -1,7 +1,7 @@
 import { Transform, type TransformCallback, type TransformOptions } from 'node:stream'
 import { InputError } from '../errors.ts'
 import { liveSource, onUpstream, relayEvents, streamStartedAt, type UpstreamStage } from '../stage.ts'
-import { takesBytes } from '../stream-helpers.ts'
+import { abortBy, takesBytes, toError } from '../stream-helpers.ts'
 
 /** A transform that stops between outputs while whoever reads is full, so that no chunk overfills it. */
 export abstract class PiecewiseTransform extends Transform {
@@ -22,8 +22,9 @@ export abstract class PiecewiseTransform extends Transform {
     return chunk as Buffer
   }
 
-  constructor(options: TransformOptions) {
+  constructor({ signal, ...options }: TransformOptions) {
     super(options)
+    abortBy(signal, this)
     takesBytes(this, (chunk) => this.bytesOf(chunk))
     relayEvents(this)
     onUpstream(this, (upstream) => this.adopt(upstream))
@@ -87,7 +88,7 @@ export abstract class PiecewiseTransform extends Transform {
         if (this.destroyed) return
       }
     } catch (error) {
-      callback(error instanceof Error ? error : new Error(String(error)))
+      callback(toError(error))
       return
     }
     callback()

@@ -4,6 +4,7 @@ import { isTurn, type Segment } from '../model.ts'
 import type { PassedOnEvents } from './diarize-events.ts'
 import { checkKnown, checkSignal } from '../options.ts'
 import { recordStage, relayEvents } from '../stage.ts'
+import { abortBy } from '../stream-helpers.ts'
 import { assertCaptionable, turnSegments } from '../captions/utterances.ts'
 import { checkWordRunOptions, WORD_RUN_OPTIONS, type WordRunOptions } from '../captions/word-runs.ts'
 
@@ -31,7 +32,6 @@ export function segment(options: SegmentOptions = {}): SegmentStage {
   const stage = new Transform({
     objectMode: true,
     highWaterMark: 16,
-    ...(options.signal !== undefined && { signal: options.signal }),
     transform(item: unknown, _encoding, done) {
       try {
         assertCaptionable('segment()', item)
@@ -43,6 +43,7 @@ export function segment(options: SegmentOptions = {}): SegmentStage {
       }
     },
   })
+  abortBy(options.signal, stage)
   relayEvents(stage)
   return Object.assign(stage, { [recordStage]: true }) as Transform as SegmentStage
 }

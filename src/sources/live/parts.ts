@@ -1,7 +1,8 @@
-import { addAbortSignal, Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { type AudioFormat, sameFormat } from '../../audio/format.ts'
 import type { DiarizeStreamError } from '../../errors.ts'
 import { announce, endEarly, liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../../stage.ts'
+import { abortBy } from '../../stream-helpers.ts'
 
 /** 100 ms of 16 kHz mono, in bytes. */
 const OUTPUT_BYTES = 3200
@@ -73,7 +74,7 @@ export class JoinedSource extends Readable {
     super({ highWaterMark: OUTPUT_BYTES })
     announce(this)
     this.#options = options
-    if (options.signal !== undefined) addAbortSignal(options.signal, this)
+    abortBy(options.signal, this)
   }
 
   /** Length of all audio in ms, where it is known by now. */

@@ -1,6 +1,7 @@
-import { addAbortSignal, Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { DiarizeStreamError } from '../../errors.ts'
 import { announce, endEarly, liveSource, type RequestedFormat, requestFormat, streamStartedAt } from '../../stage.ts'
+import { abortBy } from '../../stream-helpers.ts'
 import type { ReconnectSettings } from './options.ts'
 
 /** 100 ms of 16 kHz mono, in bytes. */
@@ -60,7 +61,7 @@ export class ReconnectingSource extends Readable {
     announce(this)
     this.#options = options
     // By option the signal would act inside super(), before the fields above exist.
-    if (options.signal !== undefined) addAbortSignal(options.signal, this)
+    abortBy(options.signal, this)
   }
 
   /** Asks for WAV in `format`. `false` once the source has been opened, if it was not asked for the same before. */

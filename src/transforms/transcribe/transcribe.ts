@@ -1,4 +1,4 @@
-import { addAbortSignal, Duplex } from 'node:stream'
+import { Duplex } from 'node:stream'
 import { bytesToMs } from '../../audio/format.ts'
 import { InputError, SessionError } from '../../errors.ts'
 import type { TypedDuplex } from '../../events.ts'
@@ -7,6 +7,7 @@ import { StreamDiagnostics } from '../../diagnostics.ts'
 import { isLoopback } from '../../protocol/endpoint.ts'
 import { oneLine } from '../../redact.ts'
 import { onUpstream, recordStage, relayEvents } from '../../stage.ts'
+import { abortBy } from '../../stream-helpers.ts'
 import type { DiarizeEvents, DiarizeProgress, SessionRecord } from '../diarize-events.ts'
 import { DiarizeInput } from '../diarize-input.ts'
 import type { PrerecordedApi } from './api.ts'
@@ -104,8 +105,7 @@ class TranscribeStream extends Duplex {
     this.#input = new DiarizeInput({ stage: 'transcribe()', encoding, ...(sampleRate !== undefined && { sampleRate }) })
     relayEvents(this)
     onUpstream(this, (upstream) => this.#input.attach(upstream))
-    // At the end: where it has fired already, the stage is destroyed here.
-    if (options.signal) addAbortSignal(options.signal, this)
+    abortBy(options.signal, this)
   }
 
   // What asks the service is loaded only here, and what is missing is told before any audio is read.
