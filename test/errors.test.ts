@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
-import { ConfigurationError, DiarizeStreamError, FfmpegError, isAbortError } from '../src/errors.ts'
+import { certificateAdvice, ConfigurationError, DiarizeStreamError, FfmpegError, isAbortError } from '../src/errors.ts'
 
 describe('DiarizeStreamError', () => {
   it('carries code, cause, and facts as fields, and is not retryable unless it says so', () => {
@@ -27,4 +27,18 @@ it('isAbortError knows an AbortSignal at work', () => {
   expect(isAbortError(new Error('stop'))).toBe(false)
   expect(isAbortError(runInNewContext("new Error('stop')"))).toBe(false)
   expect(isAbortError(undefined)).toBe(false)
+})
+
+it.each([
+  ['CERT_HAS_EXPIRED', /renewed/],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', /name/],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', /as ca$/],
+  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', /as ca$/],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', /as ca$/],
+])('a certificate that is refused with %s has advice of its own', (code, advice) => {
+  expect(certificateAdvice(code)).toMatch(advice)
+})
+
+it.each(['ECONNREFUSED', 'ENOTFOUND', 'ERR_SSL_WRONG_VERSION_NUMBER'])('%s is no matter of a certificate', (code) => {
+  expect(certificateAdvice(code)).toBeUndefined()
 })

@@ -1,13 +1,11 @@
-import { InputError } from '../../errors.ts'
+import { certificateAdvice, InputError } from '../../errors.ts'
 import { ProxyError } from '../../network.ts'
+import { defined } from '../../options.ts'
 import { oneLine } from '../../redact.ts'
-
-/** Codes of Node for a certificate that is not trusted, beside those of OpenSSL that name one. */
-const certificateCode = /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)|HOSTNAME_MISMATCH|ALTNAME/
 
 /** An address that is not opened, and why. */
 export function refused(address: string, why: string, cause?: unknown): InputError {
-  return new InputError('ADDRESS_REFUSED', `${address} is not opened: ${why}`, cause === undefined ? {} : { cause })
+  return new InputError('ADDRESS_REFUSED', `${address} is not opened: ${why}`, { cause })
 }
 
 /** An answer other than the content that was asked for. */
@@ -27,7 +25,7 @@ export function badStatus(address: string, status: number): InputError {
 
 /** An answer that is of no use. */
 export function unreadable(address: string, why: string, cause?: unknown): InputError {
-  return new InputError('INPUT_UNREADABLE', `${address} cannot be read: ${why}`, cause === undefined ? {} : { cause })
+  return new InputError('INPUT_UNREADABLE', `${address} cannot be read: ${why}`, { cause })
 }
 
 /** What a request failed with, before there was an answer. */
@@ -39,8 +37,9 @@ export function noAnswer(address: string, cause: unknown): InputError {
     const text = `${address} is not given: ${reason}; check the proxy's address, its user and password, and its rules`
     return new InputError('INPUT_REFUSED', text, { cause, status: cause.status })
   }
-  if (certificateCode.test(reason)) {
-    const text = `the certificate of ${address} is not trusted (${reason}); give the one to trust as ca`
+  const advice = certificateAdvice(reason)
+  if (advice !== undefined) {
+    const text = `the certificate of ${address} is not trusted (${reason}); ${advice}`
     return new InputError('INPUT_UNREADABLE', text, { cause })
   }
   if (name === 'HTTPParserError' || name === 'HeadersOverflowError') {
@@ -64,8 +63,8 @@ export function truncated(address: string, received: number, total: number | und
   return new InputError('INPUT_TRUNCATED', message, {
     retryable: true,
     received,
-    ...(total !== undefined && { total }),
-    ...(cause !== undefined && { cause }),
+    ...defined({ total }),
+    cause,
   })
 }
 

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { inputIdentity, trackIdentity } from '../../checkpoint/stages.ts'
-import { DiarizeStreamError, FfmpegError, InputError } from '../../errors.ts'
+import { certificateAdvice, DiarizeStreamError, FfmpegError, InputError } from '../../errors.ts'
 import { type FfmpegInput, type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/arguments.ts'
 import { checkBoolean, checkKnown, checkOneOf, invalidOption } from '../../options.ts'
 import { oneLine } from '../../redact.ts'
@@ -217,7 +217,11 @@ export function explainRtsp(failure: RtspFailure): { error: DiarizeStreamError; 
     const reason = 'code' in relayError ? String(relayError.code) : oneLine(relayError.message)
     // A certificate is not better the next time.
     const final = !hadAudio && /CERT|SIGNED|ALTNAME|ISSUER|SSL|PROTO/.test(reason)
-    const message = `${shown} could not be reached (${reason}); check the address and the network`
+    const advice = certificateAdvice(reason)
+    const message =
+      advice === undefined
+        ? `${shown} could not be reached (${reason}); check the address and the network`
+        : `the certificate of ${shown} is not trusted (${reason}); ${advice}`
     return { error: new InputError('INPUT_UNREACHABLE', message, { retryable: !final, cause: relayError }), final }
   }
   if (status !== undefined && status >= 300) {

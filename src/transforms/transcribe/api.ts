@@ -1,7 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import { retryAfter } from '../../back-off.ts'
-import { DiarizeStreamError, EngineError, type ErrorCode, isAbortError, SessionError } from '../../errors.ts'
+import {
+  certificateAdvice,
+  DiarizeStreamError,
+  EngineError,
+  type ErrorCode,
+  isAbortError,
+  SessionError,
+} from '../../errors.ts'
 import { createConnect, ProxyError, toUndici } from '../../network.ts'
 import { sessionError } from '../../protocol/close-codes.ts'
 import { credentials, type Secret } from '../../protocol/endpoint.ts'
@@ -28,8 +35,6 @@ const MOST_SECRETS = 10
 
 /** Codes of connections that never were. */
 const unconnected = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT'])
-/** Codes of Node for a certificate that is not trusted, beside those of OpenSSL that name one. */
-const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)|HOSTNAME_MISMATCH|ALTNAME/
 
 type Sdk = typeof import('assemblyai')
 type Undici = typeof import('undici')
@@ -268,13 +273,10 @@ export class PrerecordedApi {
     if (cause instanceof ProxyError && cause.status < 500) {
       return named('CONNECT_FAILED', reason, false, "Check the proxy's address, its user and password, and its rules.")
     }
-    if (untrusted.test(reason)) {
-      return named(
-        'CONNECT_FAILED',
-        `its certificate is not trusted (${reason})`,
-        false,
-        'Give the one to trust as ca.',
-      )
+    const advice = certificateAdvice(reason)
+    if (advice !== undefined) {
+      const what = `its certificate is not trusted (${reason})`
+      return named('CONNECT_FAILED', what, false, `${advice.charAt(0).toUpperCase()}${advice.slice(1)}.`)
     }
     if (reason === 'UND_ERR_CONNECT_TIMEOUT') {
       return named('CONNECT_TIMEOUT', `no connection within ${this.#settings.timeouts.connect} ms`, true)
