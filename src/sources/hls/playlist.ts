@@ -2,7 +2,7 @@ import { InputError, type Warning } from '../../errors.ts'
 import type { AudioTrack } from '../../ffmpeg/log.ts'
 import { chooseTrack, trackLanguage, type TrackWish } from '../../ffmpeg/tracks.ts'
 import { oneLine } from '../../redact.ts'
-import { parseUrl, shownUrl } from '../http/address.ts'
+import { parseUrl, shownUrl } from '../address.ts'
 import type { ByteRange } from '../http/body.ts'
 import { notPlaylist, tooLarge } from '../http/failures.ts'
 

@@ -1,7 +1,7 @@
 import { createDecipheriv } from 'node:crypto'
 import { pipeline, type Readable } from 'node:stream'
 import { InputError } from '../../errors.ts'
-import { shownUrl } from '../http/address.ts'
+import { shownUrl } from '../address.ts'
 import type { HttpBody } from '../http/body.ts'
 import type { HlsAccess } from './feed.ts'
 import type { HlsKey, HlsResource } from './playlist.ts'

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { SilenceLimit } from '../../audio/silence.ts'
 import { streamStartedAt } from '../../stage.ts'
-import { shownUrl } from '../http/address.ts'
+import { shownUrl } from '../address.ts'
 import type { HttpBody } from '../http/body.ts'
 import { stalled, tooLarge } from '../http/failures.ts'
 import type { JoinedSource, Part } from '../live/parts.ts'

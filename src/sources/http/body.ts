@@ -6,7 +6,7 @@ import type { HttpAnswer, HttpClient } from './client.ts'
 import { STOOD_STILL_MS } from '../../stream-helpers.ts'
 import { changed, noAnswer, stalled, truncated } from './failures.ts'
 import type { HttpSettings } from './options.ts'
-import { shownUrl } from './address.ts'
+import { shownUrl } from '../address.ts'
 import type { SourceReconnecting } from '../live/options.ts'
 
 /** Bytes by which content is known. */

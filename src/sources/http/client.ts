@@ -4,7 +4,7 @@ import { retryAfter } from '../../back-off.ts'
 import { DiarizeStreamError } from '../../errors.ts'
 import { basicLogin, type Connect, createConnect, proxyFor, proxyHeaders, toUndici } from '../../network.ts'
 import { oneLine } from '../../redact.ts'
-import { addressesOf, bareHost, checkAllowed, isHttp, parseUrl, shownUrl } from './address.ts'
+import { addressesOf, bareHost, checkAllowed, isHttp, parseUrl, shownUrl } from '../address.ts'
 import { badStatus, noAnswer, refused, stalled, tooLarge, unreadable } from './failures.ts'
 import type { HttpSettings } from './options.ts'
 

@@ -1,4 +1,4 @@
-import type { AllowUrl } from './address.ts'
+import type { AllowUrl } from '../address.ts'
 import { ConfigurationError } from '../../errors.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/arguments.ts'
 import { checkBoolean, checkInteger, checkKnown, checkProxy, checkString, invalidOption } from '../../options.ts'

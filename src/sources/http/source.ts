@@ -4,7 +4,7 @@ import type { TypedReadable } from '../../events.ts'
 import { canSeek, seekTo } from '../../stage.ts'
 import type { LiveSourceEvents } from '../live/options.ts'
 import { JoinedSource } from '../live/parts.ts'
-import { checkAddress, shownUrl } from './address.ts'
+import { checkAddress, shownUrl } from '../address.ts'
 import type { Beginning, HttpOpening } from './opening.ts'
 import { type HttpSourceOptions, resolveHttpOptions } from './options.ts'
 

@@ -4,7 +4,7 @@ import { certificateAdvice, DiarizeStreamError, FfmpegError, InputError } from '
 import { type FfmpegInput, type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/arguments.ts'
 import { checkBoolean, checkKnown, checkOneOf, invalidOption } from '../../options.ts'
 import { oneLine } from '../../redact.ts'
-import type { AllowUrl } from '../http/address.ts'
+import type { AllowUrl } from '../address.ts'
 import { type LiveSource, reconnectNames, type ReconnectOptions, resolveReconnectOptions } from '../live/options.ts'
 import { ReconnectingSource } from '../live/reconnecting.ts'
 import { parseRtspUrl } from './address.ts'
@@ -95,7 +95,7 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
       if (hasAskedForTransport && !hasWorked && !isProven && !(status in refusals) && status !== 503) chosen += 1
       hasWorked = false
       relay = undefined
-      const { allowedAddress } = await import('../http/address.ts')
+      const { allowedAddress } = await import('../address.ts')
       const ip = allowUrl && (await allowedAddress(new URL(url), address.host, address.shown, allowUrl))
       const [{ RtspRelay: Relay }, { RtspAuthentication: Authentication }, { FfmpegDecoder }, { SilenceLimit }] =
         await Promise.all([

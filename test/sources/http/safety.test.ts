@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { HttpSourceOptions } from '../../../src/sources/http/options.ts'
-import { publicOnly } from '../../../src/sources/http/address.ts'
+import { publicOnly } from '../../../src/sources/address.ts'
 import {
   type HttpFaultPlan,
   httpFaultServer,

@@ -5,7 +5,7 @@ import { connect, createServer } from 'node:net'
 import { Readable, Writable } from 'node:stream'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { FfmpegError, InputError } from '../../../src/errors.ts'
-import type { AllowUrl } from '../../../src/sources/http/address.ts'
+import type { AllowUrl } from '../../../src/sources/address.ts'
 import { parseRtspUrl } from '../../../src/sources/rtsp/address.ts'
 import { explainRtsp, type RtspFailure, rtspSource, type RtspSourceOptions } from '../../../src/sources/rtsp/source.ts'
 import {

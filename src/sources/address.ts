@@ -1,6 +1,6 @@
 import { BlockList, isIP, isIPv6 } from 'node:net'
-import { invalidOption } from '../../options.ts'
-import { oneLine } from '../../redact.ts'
+import { invalidOption } from '../options.ts'
+import { oneLine } from '../redact.ts'
 
 /**
  * Decides whether an address may be connected to. Called with it and with the IP addresses of its host; only `true`, or a
@@ -27,7 +27,7 @@ export async function checkAllowed(
   allowUrl: AllowUrl,
   shown = shownUrl(url),
 ): Promise<void> {
-  const { refused } = await import('./failures.ts')
+  const { refused } = await import('./http/failures.ts')
   let allowed: unknown
   try {
     // A copy, so that what the hook does to it changes nothing.

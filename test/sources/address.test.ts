@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { isPublicAddress, publicOnly } from '../../../src/sources/http/address.ts'
+import { isPublicAddress, publicOnly } from '../../src/sources/address.ts'
 
 it.each(['8.8.8.8', '93.184.216.34', '172.15.0.1', '172.32.0.1', '2606:4700::1111', '2a00:1450:4001::8a'])(
   'is public: %s',
