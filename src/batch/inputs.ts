@@ -1,10 +1,10 @@
 import type { Stats } from 'node:fs'
 import { type FileHandle, open, readdir, readFile, realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { InputError } from '../errors.ts'
 import { invalidOption } from '../options.ts'
 import { redact } from '../redact.ts'
+import { filePath } from '../sources/address.ts'
 
 /**
  * An input of {@link captionAll}: a file; a folder, of which all media files are taken, also in the folders in it; a list, a
@@ -152,7 +152,7 @@ function plain(item: CaptionInput, option: string): { input: string; name?: stri
 }
 
 function fromUrl(input: string): string {
-  return /^file:\/\//i.test(input) ? fileURLToPath(input) : input
+  return /^file:\/\//i.test(input) ? filePath(input) : input
 }
 
 function checkFinite(input: string): void {

@@ -1,6 +1,7 @@
 import { BlockList, isIP, isIPv6 } from 'node:net'
-import { invalidOption } from '../options.ts'
-import { oneLine } from '../redact.ts'
+import { fileURLToPath } from 'node:url'
+import { invalidOption, refusedOption } from '../options.ts'
+import { oneLine, redact } from '../redact.ts'
 
 /**
  * Decides whether an address may be connected to. Called with it and with the IP addresses of its host; only `true`, or a
@@ -126,6 +127,16 @@ export function parseUrl(text: string, base?: URL): URL | undefined {
 /** An address as messages show it: without user, password and query, any of which may hold a secret. */
 export function shownUrl(url: URL): string {
   return oneLine(`${url.protocol}//${url.host}${url.pathname}${url.search === '' ? '' : '?…'}`, 2000)
+}
+
+/** The path that a `file:` URL, the option `file`, stands for. @throws ConfigurationError `INVALID_OPTION` */
+export function filePath(url: string | URL): string {
+  try {
+    return fileURLToPath(url)
+  } catch (cause) {
+    const message = `file, when given as a URL, must be a file: URL of this machine; got '${redact(String(url))}'`
+    throw refusedOption('file', message, cause)
+  }
 }
 
 /** The host of an address as name servers and sockets take it: an IPv6 address without brackets. */

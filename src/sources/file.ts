@@ -1,9 +1,8 @@
 import { accessSync, closeSync, constants, createReadStream, openSync, readSync, type Stats, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pipeline, type Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import type { InputIdentity } from '../checkpoint/checkpoint.ts'
-import { ConfigurationError, errorCode, InputError } from '../errors.ts'
+import { type ConfigurationError, errorCode, InputError } from '../errors.ts'
 import type { TypedReadable } from '../events.ts'
 import { type FfmpegOptions, fileInput, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import { FfmpegByteDecoder } from '../ffmpeg/byte-decoder.ts'
@@ -28,8 +27,9 @@ import {
 } from '../ffmpeg/probe.ts'
 import { inputIdentity, inputLost, type Sha256, trackIdentity } from '../checkpoint/stages.ts'
 import { clockMayLeap } from '../ffmpeg/program/packets.ts'
-import { checkBoolean, invalidOption } from '../options.ts'
+import { checkBoolean, invalidOption, refusedOption } from '../options.ts'
 import { oneLine } from '../redact.ts'
+import { filePath } from './address.ts'
 import type { SourceGap } from './live/timeline.ts'
 
 /** The names of the standard input, which may be a socket: those can be opened by no name. */
@@ -188,22 +188,13 @@ function fromBytes(
 }
 
 function toPath(file: unknown): string {
-  if (file instanceof URL || (typeof file === 'string' && file.startsWith('file://'))) return fromUrl(new URL(file))
+  if (file instanceof URL && file.protocol !== 'file:') throw notAFile(file.href)
+  if (file instanceof URL || (typeof file === 'string' && file.startsWith('file://'))) return filePath(file)
   if (typeof file !== 'string' || file === '' || file.includes('\0')) {
     throw invalidOption('file', "a path, a file: URL or '-'", file)
   }
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(file)) throw notAFile(file)
   return file
-}
-
-function fromUrl(url: URL): string {
-  if (url.protocol !== 'file:') throw notAFile(url.href)
-  try {
-    return fileURLToPath(url)
-  } catch (cause) {
-    const message = `file, when given as a URL, must be a file: URL of this machine; got '${url.href}'`
-    throw new ConfigurationError('INVALID_OPTION', message, { option: 'file', cause })
-  }
 }
 
 function notAFile(address: string): ConfigurationError {
@@ -215,8 +206,7 @@ function notAFile(address: string): ConfigurationError {
     ['rtsps', 'rtspSource()'],
   ]).get(scheme.toLowerCase())
   const advice = other === undefined ? 'Pipe its bytes through decode(), or download it first' : `Use ${other}`
-  const message = `fileSource takes files, not ${scheme}: addresses; got '${address}'. ${advice}`
-  return new ConfigurationError('INVALID_OPTION', message, { option: 'file' })
+  return refusedOption('file', `fileSource takes files, not ${scheme}: addresses; got '${address}'. ${advice}`)
 }
 
 /** What is known of a file before anybody decodes it. */

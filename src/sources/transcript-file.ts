@@ -1,11 +1,10 @@
 import { createReadStream, fstatSync } from 'node:fs'
 import { addAbortSignal, Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import type { OutputDestination } from '../destinations/destination.ts'
-import { ConfigurationError, InputError } from '../errors.ts'
-import { invalidOption } from '../options.ts'
-import { redact } from '../redact.ts'
+import { InputError } from '../errors.ts'
+import { defined, invalidOption } from '../options.ts'
 import { announce, liveSource, onSinksDone, recordStage } from '../stage.ts'
+import { filePath } from './address.ts'
 
 /** Where a transcript is read: a path, `-`, or a destination that sinks write to. */
 export type Transcript = string | OutputDestination
@@ -15,13 +14,7 @@ export function transcriptPath(file: string | URL): string {
   if (file === '' || (typeof file !== 'string' && !(file instanceof URL))) {
     throw invalidOption('file', 'a path, a file: URL or -', file)
   }
-  if (typeof file === 'string' && !file.startsWith('file:')) return file
-  try {
-    return fileURLToPath(file)
-  } catch (cause) {
-    const message = `file, when given as a URL, must be a file: URL of this machine; got '${redact(String(file))}'`
-    throw new ConfigurationError('INVALID_OPTION', message, { option: 'file', cause })
-  }
+  return typeof file === 'string' && !file.startsWith('file:') ? file : filePath(file)
 }
 
 /** Who reads a transcript. */

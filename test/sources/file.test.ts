@@ -182,9 +182,12 @@ describe('wrong calls', () => {
     },
   )
 
-  it.each([[undefined], [null], [42], [''], ['a\0b'], [{}], ['file://elsewhere/a.wav']])('refuse %j', (file) => {
-    expect(() => fileSource(file as string)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
-  })
+  it.each([[undefined], [null], [42], [''], ['a\0b'], [{}], ['file://elsewhere/a.wav'], ['file://[']])(
+    'refuse %j',
+    (file) => {
+      expect(() => fileSource(file as string)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
+    },
+  )
 
   it('refuse options that are wrong or unknown', () => {
     const refused = (options: object, words: string): void => {
@@ -379,6 +382,7 @@ describe('bad files', () => {
     ['flv', ['-c:a', 'aac', '-ar', '44100']],
     ['wma', []],
     ['tta', []],
+    ['mxf', ['-f', 'lavfi', '-i', 'testsrc=d=2:s=64x48:r=25', '-c:v', 'mpeg2video', '-ar', '48000']],
   ])('say how much of a cut %s is missing (%j), and nothing of a whole one', async (kind, how) => {
     const [whole, cut] = [join(media.directory, `whole.${kind}`), join(media.directory, `cut.${kind}`)]
     await ffmpeg('-i', media.wav, ...how, whole)
