@@ -7,6 +7,9 @@ const MOST_TRIES = 20
 /** How long packets that came too early are held for those before them, in ms, and how many. */
 const HELD_MS = 100
 const MOST_HELD = 32
+/** How far behind a packet may come late, and ahead others be lost; beyond that a camera counts anew (RFC 3550, A.1). */
+const MOST_BEHIND = 100
+const MOST_AHEAD = 1000
 
 /** Which of a stream's two ways a packet takes. */
 export type RtpChannel = 'rtp' | 'rtcp'
@@ -102,10 +105,9 @@ export class RtpReorderBuffer {
     if (packet.length < 12) return
     const number = packet.readUInt16BE(2)
     const ahead = (number - (this.#next ?? number) + 65_536) % 65_536
-    // One from before; but far away is a camera that counts anew.
-    if (ahead >= 65_536 - 1000) return
-    if (ahead > 1000) this.#flush()
-    if (ahead === 0 || ahead > 1000) {
+    if (ahead >= 65_536 - MOST_BEHIND) return
+    if (ahead > MOST_AHEAD) this.#flush()
+    if (ahead === 0 || ahead > MOST_AHEAD) {
       this.#pass(number, packet)
     } else {
       this.#early.set(number, packet)

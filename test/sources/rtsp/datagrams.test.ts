@@ -55,6 +55,12 @@ describe('RtpReorderBuffer', () => {
     expect(given.slice(-2)).toEqual([30_000, 30_001])
     push(0)
     expect(given.at(-1)).toBe(0)
+    // From 0 again soon after it began.
+    push(...Array.from({ length: 400 }, (_, at) => at + 1), 0, 1, 2)
+    expect(given.slice(-4)).toEqual([400, 0, 1, 2])
+    // What is only late is none such.
+    push(...Array.from({ length: 100 }, (_, at) => at + 3), 3, 50, 103)
+    expect(given.slice(-2)).toEqual([102, 103])
   })
 })
 
