@@ -98,6 +98,19 @@ export class RtspReader {
   }
 }
 
+/**
+ * What a camera says that it has, without the tracks by which one talks to it: what clients send there is `sendonly` (ONVIF).
+ * Some mean by it what they send themselves: where the picture is so, too, or no other audio is left, it is taken as it is.
+ */
+export function withoutTalkback(description: string): string {
+  const isAudio = (section: string): boolean => section.startsWith('m=audio ')
+  const isSent = (section: string): boolean => /^a=sendonly\s*$/m.test(section)
+  const sections = description.split(/^(?=m=)/m)
+  if (sections.some((section) => section.startsWith('m=video ') && isSent(section))) return description
+  const heard = sections.filter((section) => !isAudio(section) || !isSent(section))
+  return heard.some(isAudio) ? heard.join('') : description
+}
+
 /** The first header of a name in lower case. */
 export function headerOf({ headers }: Pick<RtspMessage, 'headers'>, name: string): string | undefined {
   return headers.find(([its]) => its === name)?.[1]

@@ -6,7 +6,7 @@ import { InputError } from '../../errors.ts'
 import type { RtspAuthentication } from './authentication.ts'
 import { RtpDatagrams } from './datagrams.ts'
 import type { RtspAddress } from './address.ts'
-import { headerOf, type RtspMessage, RtspReader, RtspTooLarge, writeMessage } from './protocol.ts'
+import { headerOf, type RtspMessage, RtspReader, RtspTooLarge, withoutTalkback, writeMessage } from './protocol.ts'
 
 /** Most bytes that a camera may send before it plays. */
 const MOST_BEFORE_PLAY = 1_048_576
@@ -293,8 +293,9 @@ export class RtspRelay {
       if (granted === undefined) this.status = told = 461
       else headers.push(['Transport', `RTP/AVP/TCP;unicast;interleaved=${granted}`])
     }
-    const body = method === 'DESCRIBE' && isGood ? message.body : undefined
-    if (body !== undefined && body.length > 0) this.#description = body.toString('latin1')
+    const description = method === 'DESCRIBE' && isGood ? withoutTalkback(message.body.toString('latin1')) : undefined
+    const body = description === undefined ? undefined : Buffer.from(description, 'latin1')
+    if (description !== undefined && description !== '') this.#description = description
     if (method === 'PLAY' && isGood) this.#playing = true
     const start = `RTSP/1.0 ${told} ${isGood && told === status ? 'OK' : 'No'}`
     this.#client?.write(writeMessage({ start, headers: [['CSeq', cseq], ...headers], ...(body && { body }) }))

@@ -6,6 +6,7 @@ import {
   type RtspPiece,
   RtspReader,
   RtspTooLarge,
+  withoutTalkback,
   writeMessage,
 } from '../../../src/sources/rtsp/protocol.ts'
 import { runs } from '../../helpers/runs.ts'
@@ -112,5 +113,34 @@ describe('writeMessage', () => {
       body: Buffer.alloc(0),
     }).toString()
     expect(text).toBe('RTSP/1.0 200 OK $\r\nCSeq: 1 Location: rtsp://b\r\nSession: a b c\r\n\r\n')
+  })
+})
+
+describe('what a camera has', () => {
+  const session = 'v=0\r\ns=x\r\na=control:*\r\n'
+  const picture = 'm=video 0 RTP/AVP 97\r\na=recvonly\r\na=control:track0\r\n'
+  const heard = 'm=audio 0 RTP/AVP 0\r\na=recvonly\r\na=control:track1\r\n'
+  const talkback = 'm=audio 0 RTP/AVP 8\r\na=sendonly\r\na=control:track2\r\n'
+
+  it('is heard without the tracks by which one talks to it, wherever these stand', () => {
+    for (const tracks of [
+      [picture, heard, talkback],
+      [talkback, picture, heard],
+      [talkback, heard, picture, talkback],
+    ]) {
+      const left = tracks.filter((track) => track !== talkback).join('')
+      expect(withoutTalkback(session + tracks.join(''))).toBe(session + left)
+      expect(withoutTalkback(tracks.join('').replaceAll('\r', ''))).toBe(left.replaceAll('\r', ''))
+    }
+  })
+
+  it.each([session, session + picture, session + heard + heard, session + picture + talkback, talkback, ''])(
+    'is left as it is where nothing else is to be heard, or all is: %j',
+    (all) => expect(withoutTalkback(all)).toBe(all),
+  )
+
+  it('is left as it is where a camera says of its picture, too, that it is sent', () => {
+    const all = session + picture.replace('recvonly', 'sendonly') + talkback + heard
+    expect(withoutTalkback(all)).toBe(all)
   })
 })
