@@ -231,7 +231,7 @@ function opener(
 }
 
 /** Makes a connection go to addresses that are known, whatever the name server says by now. */
-function lookupOf(addressesOf: (hostname: string) => readonly string[] | undefined): LookupFunction {
+export function lookupOf(addressesOf: (hostname: string) => readonly string[] | undefined): LookupFunction {
   return (hostname, options, callback) => {
     const all = (addressesOf(hostname) ?? []).map((address) => ({ address, family: isIP(address) }))
     const [first] = all

@@ -1,6 +1,6 @@
 import { BlockList, isIP, isIPv6 } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { invalidOption, refusedOption } from '../options.ts'
+import { bareHost, invalidOption, refusedOption } from '../options.ts'
 import { oneLine, redact } from '../redact.ts'
 
 /**
@@ -39,11 +39,11 @@ export async function checkAllowed(
   if (allowed !== true || addresses.length === 0) throw refused(shown, 'allowUrl does not allow it')
 }
 
-/** An IP address that may be connected to, by {@link checkAllowed}. */
-export async function allowedAddress(url: URL, host: string, shown: string, allowUrl: AllowUrl): Promise<string> {
+/** The IP addresses of a host that may be connected to, by {@link checkAllowed}. */
+export async function allowedAddresses(url: URL, host: string, shown: string, allowUrl: AllowUrl): Promise<string[]> {
   const addresses = await addressesOf(host)
   await checkAllowed(url, addresses, allowUrl, shown)
-  return addresses[0] ?? host
+  return addresses
 }
 
 /** Addresses that are not reached over the public internet, by the registries of special-purpose addresses. */
@@ -139,7 +139,45 @@ export function filePath(url: string | URL): string {
   }
 }
 
-/** The host of an address as name servers and sockets take it: an IPv6 address without brackets. */
-export function bareHost(url: URL): string {
-  return url.hostname.replace(/^\[(.*)\]$/, '$1')
+/** Where a camera is. */
+export interface RtspAddress {
+  /** Whether its connection is encrypted. */
+  secure: boolean
+  host: string
+  port: number
+  /** Path and query as they stand in the address. */
+  path: string
+  /** `user:password`, percent-encoded; empty where there are none. */
+  credentials: string
+  /** The address for people, with no credentials in it. */
+  shown: string
+}
+
+const DEFAULT_PORT = 554
+const DEFAULT_SECURE_PORT = 322
+
+/**
+ * Reads the address of a camera.
+ *
+ * @throws ConfigurationError `INVALID_OPTION` where it is no `rtsp:` or `rtsps:` address; the message hides credentials.
+ */
+export function parseRtspUrl(address: unknown): RtspAddress {
+  const rule = 'an rtsp: or rtsps: address with a host'
+  const text = address instanceof URL ? address.href : address
+  if (typeof text !== 'string') throw invalidOption('url', rule, address)
+  const url = parseUrl(text)
+  const secure = url?.protocol === 'rtsps:'
+  if (url === undefined || (!secure && url.protocol !== 'rtsp:') || url.hostname === '') {
+    throw invalidOption('url', rule, redact(text))
+  }
+  const { username, password, pathname, search } = url
+  const path = `${pathname}${search}`.replaceAll(/[\s\\"'<>|]/g, (character) => encodeURIComponent(character))
+  return {
+    secure,
+    host: bareHost(url),
+    port: Number(url.port || (secure ? DEFAULT_SECURE_PORT : DEFAULT_PORT)),
+    path,
+    credentials: username === '' && password === '' ? '' : `${username}:${password}`,
+    shown: redact(`${url.protocol}//${url.host}${path}`),
+  }
 }

@@ -33,7 +33,7 @@ export interface MicrophoneSourceOptions extends Omit<FfmpegOptions, 'audioTrack
  * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`; its times leap further than can be: `TIMESTAMP_JUMP`
  */
 export function microphoneSource(options: MicrophoneSourceOptions = {}): LiveSource {
-  checkKnown('microphoneSource()', options, ['device', 'backend', 'ffmpegPath', ...reconnectNames])
+  checkKnown('microphoneSource()', options, ['device', 'backend', 'ffmpegPath', ...reconnectNames, 'signal'])
   const { device, backend, ffmpegPath } = options
   checkString('device', device, 1, 1000)
   checkOneOf('backend', backend, microphoneBackends)

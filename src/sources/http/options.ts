@@ -64,12 +64,17 @@ export interface HttpSourceOptions extends FfmpegOptions, ReconnectOptions {
   verifyCertificate?: boolean
 }
 
-const defaults = {
-  headers: {},
-  userAgent: 'diarize-stream',
-  maxBytes: Infinity,
-  verifyCertificate: true,
-} as const satisfies HttpSourceOptions
+/** Names of the options of this source alone. */
+const ownNames = [
+  'headers',
+  'userAgent',
+  'maxBytes',
+  'verifyCertificate',
+  'allowUrl',
+  'proxy',
+  'ca',
+  'live',
+] as const satisfies (keyof HttpSourceOptions)[]
 
 /** Where these differ from those of other sources. */
 const reconnectDefaults = { connectTimeout: 10_000, stallTimeout: 15_000 }
@@ -95,8 +100,6 @@ export interface HttpSettings extends ReconnectSettings {
 /** Attempts in a row, each without a byte, where the options do not say. */
 const FILE_RETRIES = 5
 
-const ffmpegNames = ['audioTrack', 'language', 'ffmpegPath', 'signal'] as const
-
 /** Headers that this library sets itself, or that would change what the answer is. */
 const ownHeaders = new Set([
   'accept-encoding',
@@ -118,27 +121,26 @@ const HEADER_VALUE = /^[\t\u0020-\u007E\u0080-\u00FF]*$/
 
 /** Checks the options and fills in the defaults. @throws ConfigurationError `INVALID_OPTION` */
 export function resolveHttpOptions(options: HttpSourceOptions): HttpSettings {
-  const own = [...Object.keys(defaults), 'allowUrl', 'proxy', 'ca', 'live', ...ffmpegNames]
-  checkKnown('httpSource()', options, [...new Set([...own, ...reconnectNames])])
-  const { headers, userAgent, maxBytes, verifyCertificate, allowUrl, proxy, ca, live, retries } = options
+  const ffmpeg = resolveFfmpegOptions('httpSource()', options, [...ownNames, ...reconnectNames])
+  const { headers = {}, userAgent = 'diarize-stream', maxBytes = Infinity, verifyCertificate = true } = options
+  const { allowUrl, proxy, ca, live, retries = FILE_RETRIES } = options
   checkHeaders(headers)
   checkString('userAgent', userAgent, 1, 1000)
-  if (userAgent !== undefined) checkHeader('userAgent', 'user-agent', userAgent)
+  checkHeader('userAgent', 'user-agent', userAgent)
   checkBoolean('live', live)
   if (maxBytes !== Infinity) checkInteger('maxBytes', maxBytes, 1, undefined, 'bytes')
   if (allowUrl !== undefined && typeof allowUrl !== 'function') throw invalidOption('allowUrl', 'a function', allowUrl)
   if (proxy !== false) checkString('proxy', proxy, 1, 1000)
   if (!Buffer.isBuffer(ca)) checkString('ca', ca, 1, 10_000_000)
   checkBoolean('verifyCertificate', verifyCertificate)
-  const ffmpegOptions = Object.fromEntries(ffmpegNames.map((name) => [name, options[name]])) as FfmpegOptions
   return {
     ...resolveReconnectOptions(options, reconnectDefaults),
-    ...resolveFfmpegOptions('httpSource()', ffmpegOptions),
-    headers: headers ?? defaults.headers,
-    userAgent: userAgent ?? defaults.userAgent,
-    maxBytes: maxBytes ?? defaults.maxBytes,
-    verifyCertificate: verifyCertificate ?? defaults.verifyCertificate,
-    fileRetries: retries ?? FILE_RETRIES,
+    ...ffmpeg,
+    headers,
+    userAgent,
+    maxBytes,
+    verifyCertificate,
+    fileRetries: retries,
     allowUrl,
     proxy: typeof proxy === 'string' ? checkProxy('proxy', proxy) : proxy,
     ca,

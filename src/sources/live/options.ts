@@ -72,11 +72,11 @@ const defaults = {
   maxDuration: Infinity,
 } as const satisfies ReconnectOptions
 
-/** The names of the options, for the list of those that a stage knows. */
-export const reconnectNames = [...Object.keys(defaults), 'stop', 'signal']
+/** The names of the options but `signal`, for the list of those that a stage knows. */
+export const reconnectNames = [...Object.keys(defaults), 'stop']
 
 /**
- * Checks the options and fills in the defaults; names that are none of {@link reconnectNames} are left to the caller.
+ * Checks the options and fills in the defaults; names of others are left to the caller.
  *
  * @param own - defaults of the stage that differ.
  * @throws ConfigurationError `INVALID_OPTION`
@@ -102,5 +102,5 @@ export function resolveReconnectOptions(
       .map((name) => [name, options[name as keyof ReconnectOptions]])
       .filter(([, value]) => value !== undefined),
   ) as Partial<ReconnectSettings>
-  return { stop: undefined, signal: undefined, ...defaults, ...own, ...given }
+  return { stop: undefined, signal: options.signal, ...defaults, ...own, ...given }
 }

@@ -1,4 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { defined } from '../../options.ts'
+import { decoded } from '../../redact.ts'
 
 /** One way of proving who one is that a server offers. */
 interface Challenge {
@@ -40,8 +42,8 @@ export class RtspAuthentication {
   constructor(credentials: string, makeNonce = (): string => randomBytes(16).toString('hex')) {
     const colon = credentials.indexOf(':')
     this.#isGiven = credentials !== ''
-    this.#user = decoded(colon < 0 ? credentials : credentials.slice(0, colon))
-    this.#password = colon < 0 ? '' : decoded(credentials.slice(colon + 1))
+    this.#user = bytesOf(colon < 0 ? credentials : credentials.slice(0, colon))
+    this.#password = colon < 0 ? '' : bytesOf(credentials.slice(colon + 1))
     this.#makeNonce = makeNonce
   }
 
@@ -95,7 +97,7 @@ export class RtspAuthentication {
     const key = name.endsWith('-sess') ? hash(login, nonce, own) : login
     const what = hash(method, uri)
     const response = qop === undefined ? hash(key, nonce, what) : hash(key, nonce, count, own, 'auth', what)
-    const quoted = { username: this.#user, realm, nonce, uri, response, ...(opaque !== undefined && { opaque }) }
+    const quoted = { username: this.#user, realm, nonce, uri, response, ...defined({ opaque }) }
     const fields = Object.entries(quoted).map(([field, value]) => `${field}="${value.replaceAll(/["\\]/g, '\\$&')}"`)
     if (algorithm !== undefined) fields.push(`algorithm=${algorithm}`)
     if (qop !== undefined) fields.push('qop=auth', `nc=${count}`)
@@ -134,13 +136,7 @@ function parseChallenges(header: string): Challenge[] {
   return found
 }
 
-/** What is percent-encoded, or as it is where that is none: a character for each of its bytes, as headers have them. */
-function decoded(text: string): string {
-  let plain = text
-  try {
-    plain = decodeURIComponent(text)
-  } catch {
-    // A percent sign of its own.
-  }
-  return Buffer.from(plain).toString('latin1')
+/** What is percent-encoded, a character for each of its bytes, as headers have them. */
+function bytesOf(text: string): string {
+  return Buffer.from(decoded(text)).toString('latin1')
 }

@@ -3,9 +3,10 @@ import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import { InputError } from '../../errors.ts'
+import { lookupOf } from '../../network.ts'
 import type { RtspAuthentication } from './authentication.ts'
 import { RtpDatagrams } from './datagrams.ts'
-import type { RtspAddress } from './address.ts'
+import type { RtspAddress } from '../address.ts'
 import { headerOf, type RtspMessage, RtspReader, RtspTooLarge, withoutTalkback, writeMessage } from './protocol.ts'
 
 /** Most bytes that a camera may send before it plays. */
@@ -28,8 +29,8 @@ export interface RtspRelayOptions {
   tls: ConnectionOptions
   /** What the camera wants to be shown, as far as that is known of connections before. */
   authentication: RtspAuthentication
-  /** IP address of the camera, where it must be that one. */
-  ip?: string | undefined
+  /** IP addresses of the camera, where it must be one of these. */
+  addresses?: readonly string[] | undefined
   /** How the audio travels from the camera; on to FFmpeg it is always within the connection. */
   transport: 'tcp' | 'udp'
 }
@@ -61,6 +62,8 @@ export class RtspRelay {
   status: number | undefined
   /** Whether the camera was asked to send in a certain way. */
   hasAskedForTransport = false
+  /** Whether FFmpeg has made sound of anything. */
+  hasGivenAudio = false
   /** Why there was no connection to the camera, or why it was given up. */
   error: Error | undefined
   readonly #options: RtspRelayOptions
@@ -108,6 +111,7 @@ export class RtspRelay {
 
   /** Says that FFmpeg has made sound of what it got. */
   countAudio(): void {
+    this.hasGivenAudio = true
     this.#bytesSinceAudio = 0
   }
 
@@ -201,17 +205,18 @@ export class RtspRelay {
       })
       if (this.#closed) return datagrams.close()
       this.#datagrams.push(datagrams)
-      this.#sendRequest(pending, `RTP/AVP;unicast;client_port=${datagrams.port}-${datagrams.port + 1}`)
+      this.#sendRequest(pending, byDatagrams(datagrams))
     } catch (error) {
       this.#giveUp(error as Error)
     }
   }
 
   #connect(client: Socket): Socket {
-    const { address, tls, ip = address.host } = this.#options
+    const { address, tls, addresses } = this.#options
     const { secure, host, port } = address
     const servername = /^[\d.]+$|:/.test(host) ? '' : host
-    const camera = secure ? connectTls({ servername, ...tls, host: ip, port }) : connect({ host: ip, port })
+    const target = { host, port, ...(addresses && { lookup: lookupOf(() => addresses) }) }
+    const camera = secure ? connectTls({ servername, ...tls, ...target }) : connect(target)
     const reader = new RtspReader()
     let connected = false
     this.#sockets.add(camera)
@@ -273,10 +278,8 @@ export class RtspRelay {
     const offers = headers.flatMap(([name, value]) => (name === 'www-authenticate' ? [value] : []))
     if (!this.#authentication.accept(offers, pending.refusals, pending.authorization)) return false
     pending.refusals += 1
-    const port = this.#datagrams.at(-1)?.port
-    const isDatagrams = pending.method === 'SETUP' && this.#options.transport === 'udp' && port !== undefined
-    const asked = headerOf(pending.message, 'transport')
-    this.#sendRequest(pending, isDatagrams ? `RTP/AVP;unicast;client_port=${port}-${port + 1}` : asked)
+    const datagrams = pending.method === 'SETUP' ? this.#datagrams.at(-1) : undefined
+    this.#sendRequest(pending, datagrams ? byDatagrams(datagrams) : headerOf(pending.message, 'transport'))
     return true
   }
 
@@ -366,6 +369,11 @@ export class RtspRelay {
 function baseOf(base: string | undefined, asked: string): string | undefined {
   if (base === undefined || base === '' || /^rtsps?:\/\//i.test(base)) return base === '' ? undefined : base
   return URL.canParse(base, asked) ? new URL(base, asked).href : undefined
+}
+
+/** The header `Transport` that asks for packets of their own. */
+function byDatagrams({ port }: RtpDatagrams): string {
+  return `RTP/AVP;unicast;client_port=${port}-${port + 1}`
 }
 
 /** A packet as it goes on an RTSP connection. */

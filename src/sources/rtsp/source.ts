@@ -2,12 +2,11 @@ import type { Readable } from 'node:stream'
 import { inputIdentity, trackIdentity } from '../../checkpoint/stages.ts'
 import { certificateAdvice, DiarizeStreamError, FfmpegError, InputError } from '../../errors.ts'
 import { type FfmpegInput, type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/arguments.ts'
-import { checkBoolean, checkKnown, checkOneOf, invalidOption } from '../../options.ts'
+import { checkBoolean, checkOneOf, defined, invalidOption } from '../../options.ts'
 import { oneLine } from '../../redact.ts'
-import type { AllowUrl } from '../address.ts'
+import { allowedAddresses, type AllowUrl, parseRtspUrl } from '../address.ts'
 import { type LiveSource, reconnectNames, type ReconnectOptions, resolveReconnectOptions } from '../live/options.ts'
 import { ReconnectingSource } from '../live/reconnecting.ts'
-import { parseRtspUrl } from './address.ts'
 import type { RtspAuthentication } from './authentication.ts'
 import type { RtspRelay } from './relay.ts'
 
@@ -49,54 +48,35 @@ export interface RtspSourceOptions extends FfmpegOptions, ReconnectOptions {
  * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`; its times leap further than can be: `TIMESTAMP_JUMP`
  */
 export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): LiveSource {
-  const names = [
-    'transport',
-    'allowUrl',
-    'ca',
-    'verifyCertificate',
-    'audioTrack',
-    'language',
-    'ffmpegPath',
-    ...reconnectNames,
-  ]
-  checkKnown('rtspSource()', options, names)
+  const own = ['transport', 'allowUrl', 'ca', 'verifyCertificate']
+  const ffmpeg = resolveFfmpegOptions('rtspSource()', options, [...own, ...reconnectNames])
   const address = parseRtspUrl(url)
-  const { audioTrack, language, ffmpegPath, signal, transport = 'tcp', allowUrl, ca, verifyCertificate } = options
+  const { transport = 'tcp', allowUrl, ca, verifyCertificate } = options
   checkOneOf('transport', transport, ['tcp', 'udp', 'auto'])
   if (transport === 'udp' && address.secure) throw invalidOption('transport', "'tcp' for an rtsps: address", transport)
   if (ca !== undefined && typeof ca !== 'string' && !Buffer.isBuffer(ca)) throw invalidOption('ca', 'PEM text', ca)
   checkBoolean('verifyCertificate', verifyCertificate)
   if (allowUrl !== undefined && typeof allowUrl !== 'function') throw invalidOption('allowUrl', 'a function', allowUrl)
-  const ffmpeg = resolveFfmpegOptions('rtspSource()', {
-    ...(audioTrack !== undefined && { audioTrack }),
-    ...(language !== undefined && { language }),
-    ...(ffmpegPath !== undefined && { ffmpegPath }),
-  })
   const settings = resolveReconnectOptions(options)
-  const tls = { ...(ca !== undefined && { ca }), rejectUnauthorized: verifyCertificate ?? true }
-  const transports =
-    transport !== 'auto' ? [transport] : address.secure ? ['tcp' as const] : ['tcp' as const, 'udp' as const]
-  const wayOf = (number: number): 'tcp' | 'udp' => transports[number % transports.length] ?? 'tcp'
-  let chosen = 0
-  /** Whether the last attempt gave audio, and whether any has within the connection. */
-  let hasWorked = false
+  const tls = { ...defined({ ca }), rejectUnauthorized: verifyCertificate ?? true }
+  const mayChange = transport === 'auto' && !address.secure
+  /** How the next attempt asks for the audio, and whether any has given some within the connection. */
+  let way: 'tcp' | 'udp' = transport === 'udp' ? 'udp' : 'tcp'
   let hasWorkedByTcp = false
   let relay: RtspRelay | undefined
   let authentication: RtspAuthentication | undefined
   const source: Readable = new ReconnectingSource({
     ...settings,
-    signal,
     inputName: address.shown,
     open: async () => {
       // A camera that has not come so far, or cannot serve it now, would do no better the other way, in which more is lost; nor would
       // one that has sent within the connection before, unless it says so.
-      const { hasAskedForTransport = false, status = 200 } = relay ?? {}
-      const isProven = hasWorkedByTcp && wayOf(chosen) === 'tcp' && status !== 461
-      if (hasAskedForTransport && !hasWorked && !isProven && !(status in refusals) && status !== 503) chosen += 1
-      hasWorked = false
+      const { hasAskedForTransport = false, hasGivenAudio = false, status = 200 } = relay ?? {}
+      const isProven = hasWorkedByTcp && way === 'tcp' && status !== 461
+      const isInVain = hasAskedForTransport && !hasGivenAudio && !isProven && !(status in refusals) && status !== 503
+      if (mayChange && isInVain) way = way === 'tcp' ? 'udp' : 'tcp'
       relay = undefined
-      const { allowedAddress } = await import('../address.ts')
-      const ip = allowUrl && (await allowedAddress(new URL(url), address.host, address.shown, allowUrl))
+      const addresses = allowUrl && (await allowedAddresses(new URL(url), address.host, address.shown, allowUrl))
       const [{ RtspRelay: Relay }, { RtspAuthentication: Authentication }, { FfmpegDecoder }, { SilenceLimit }] =
         await Promise.all([
           import('./relay.ts'),
@@ -105,13 +85,7 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
           import('../../audio/silence.ts'),
         ])
       authentication ??= new Authentication(address.credentials)
-      const opened = await Relay.open({
-        address,
-        authentication,
-        tls,
-        ip,
-        transport: wayOf(chosen),
-      })
+      const opened = await Relay.open({ address, authentication, tls, addresses, transport: way })
       relay = opened
       const stream = new FfmpegDecoder({
         inputName: address.shown,
@@ -125,10 +99,9 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
     },
     explain: (error, hadAudio) => {
       const { status, error: relayError, lacksAudio = false } = relay ?? {}
-      const way = transports.length > 1 ? 'auto' : transports[0]
       return explainRtsp({
         shown: address.shown,
-        transport: way,
+        transport: mayChange ? 'auto' : way,
         ffmpegError: error,
         status,
         relayError,
@@ -137,8 +110,7 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
       })
     },
     onAudio: () => {
-      hasWorked = true
-      hasWorkedByTcp ||= wayOf(chosen) === 'tcp'
+      hasWorkedByTcp ||= way === 'tcp'
       relay?.countAudio()
     },
   })
@@ -164,7 +136,7 @@ export interface RtspFailure {
   /** Address without credentials. */
   shown: string
   /** The way that the audio was asked for, or `auto` where the next attempt asks for the other one. */
-  transport: 'tcp' | 'udp' | 'auto' | undefined
+  transport: 'tcp' | 'udp' | 'auto'
   /** The error of FFmpeg, or of what went before it; absent where it ended in order. */
   ffmpegError: Error | undefined
   /** Status of the camera's last answer. */
@@ -203,7 +175,7 @@ function transportRefusal(transport: RtspFailure['transport'], shown: string): s
  */
 export function explainRtsp(failure: RtspFailure): { error: DiarizeStreamError; final: boolean } {
   const { shown, transport, ffmpegError, status, relayError, lacksAudio, hadAudio } = failure
-  const facts = { ...(status !== undefined && { status }), ...(ffmpegError && { cause: ffmpegError }) }
+  const facts = { ...defined({ status }), cause: ffmpegError }
   const known = ffmpegError instanceof DiarizeStreamError ? ffmpegError : undefined
   if (lacksAudio && !hadAudio) {
     const message = `${shown} has no audio; give a camera with a microphone`

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { parseRtspUrl } from '../../../src/sources/rtsp/address.ts'
+import { parseRtspUrl } from '../../../src/sources/address.ts'
 import { RtspAuthentication } from '../../../src/sources/rtsp/authentication.ts'
 import { headerOf, type RtspMessage, RtspReader, writeMessage } from '../../../src/sources/rtsp/protocol.ts'
 import { RtspRelay } from '../../../src/sources/rtsp/relay.ts'
@@ -36,10 +36,10 @@ async function camera(answer: (request: RtspMessage, socket: Socket) => void) {
 }
 
 /** A client of a relay to a camera, and all that it gets. */
-async function client(url: string, transport: 'tcp' | 'udp' = 'tcp') {
+async function client(url: string, transport: 'tcp' | 'udp' = 'tcp', addresses?: readonly string[]) {
   const address = parseRtspUrl(url)
   const authentication = new RtspAuthentication(address.credentials)
-  const relay = await RtspRelay.open({ address, authentication, tls: {}, transport })
+  const relay = await RtspRelay.open({ address, authentication, tls: {}, addresses, transport })
   undo.push(() => relay.close())
   const own = relay.url
   const socket = connect(Number(new URL(own.replace('rtsp', 'http')).port), '127.0.0.1')
@@ -94,6 +94,31 @@ describe('a relay', () => {
       `RTSP/1.0 200 OK\r\nCSeq: 41\r\nsession: 7 ;timeout=9\r\ncontent-type: application/sdp\r\nContent-Length: ${sdp.length}\r\n\r\n${sdp}`,
     )
     expect([relay.status, relay.lacksAudio]).toEqual([200, false])
+  })
+
+  it('connects to those addresses alone that it is given, and to the next where one does not answer', async () => {
+    const { url, requests } = await camera((request, socket) => socket.write(say(request, '200 OK')))
+    // A name that no name server knows.
+    const named = url.replace('127.0.0.1', 'camera.invalid')
+    const { ask, text } = await client(named, 'tcp', ['::1', '127.0.0.1'])
+    ask('OPTIONS')
+    await expect.poll(text).toContain('200 OK')
+    expect(requests[0]?.start).toBe(`OPTIONS ${named} RTSP/1.0`)
+    const other = await client(named, 'tcp', ['::1'])
+    other.ask('OPTIONS')
+    await other.gone
+    expect(other.relay.error).toMatchObject({
+      code: expect.stringMatching(/^(?:ECONNREFUSED|EADDRNOTAVAIL)$/) as string,
+    })
+    expect(requests).toHaveLength(1)
+  })
+
+  it('tells FFmpeg of no track by which one talks to the camera', async () => {
+    const sdp = 'v=0\r\nm=audio 0 RTP/AVP 8\r\na=sendonly\r\nm=audio 0 RTP/AVP 0\r\na=recvonly\r\n'
+    const { url } = await camera((request, socket) => socket.write(say(request, '200 OK', '', sdp)))
+    const { ask, text } = await client(url)
+    ask('DESCRIBE')
+    await expect.poll(text).toMatch(/Content-Length: 38\r\n\r\nv=0\r\nm=audio 0 RTP\/AVP 0\r\na=recvonly\r\n$/)
   })
 
   it.each([

@@ -5,8 +5,7 @@ import { connect, createServer } from 'node:net'
 import { Readable, Writable } from 'node:stream'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { FfmpegError, InputError } from '../../../src/errors.ts'
-import type { AllowUrl } from '../../../src/sources/address.ts'
-import { parseRtspUrl } from '../../../src/sources/rtsp/address.ts'
+import { type AllowUrl, parseRtspUrl } from '../../../src/sources/address.ts'
 import { explainRtsp, type RtspFailure, rtspSource, type RtspSourceOptions } from '../../../src/sources/rtsp/source.ts'
 import {
   type RtspFaultPlan,
@@ -239,6 +238,7 @@ describe('rtspSource', () => {
     expect(url).toMatch(/^rtsps:/)
     const { error } = await listen(rtspSource(url))
     expect(error).toMatchObject({ code: 'INPUT_UNREACHABLE', retryable: false })
+    expect(error?.message).toMatch(/^the certificate of rtsps:.* is not trusted .*; give the one to trust as ca$/)
     expect((await listen(rtspSource(url, { ca: cert, maxDuration: 100 }))).bytes).toBe(44 + 3200)
     expect((await listen(rtspSource(url, { verifyCertificate: false, maxDuration: 100 }))).bytes).toBe(44 + 3200)
   })
