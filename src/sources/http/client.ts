@@ -78,7 +78,7 @@ export class HttpClient {
       const target = answer.status >= 300 && answer.status < 400 ? answer.headers['location'] : undefined
       if (target === undefined) return checked(answer)
       answer.body.destroy()
-      const next = parseUrl(target, url)
+      const next = parseUrl(percentEncoded(target), url)
       if (next === undefined) throw refused(shownUrl(url), 'it redirects to what is no address')
       if (!isHttp(next)) throw refused(shownUrl(url), `it redirects to a ${oneLine(next.protocol, 40)} address`)
       url = next
@@ -182,6 +182,11 @@ function checked(answer: HttpAnswer): HttpAnswer {
   const shown = shownUrl(url)
   if (status === 200 || status === 206) throw unreadable(shown, 'it comes compressed, which was not asked for')
   throw Object.assign(badStatus(shown, status), retryAfter(headers))
+}
+
+/** An address in a header, of which bytes beyond ASCII, as of UTF-8, come as a character each. */
+function percentEncoded(address: string): string {
+  return address.replaceAll(/[\u0080-\u00FF]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
 /** Headers that came more than once: together where they add up, else the first. */

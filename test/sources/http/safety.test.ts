@@ -82,6 +82,14 @@ describe('redirects', () => {
     expect(server.requests.map(({ path }) => path)).toEqual(['/a', '/b?c=d', '/x'])
   })
 
+  it('are followed as they are written: in UTF-8, or any other bytes', async () => {
+    const utf8 = Buffer.from('/grüße', 'utf8').toString('latin1')
+    const plan = [utf8, '/grü%C3%9F'].map((location) => ({ fault: 'redirect', location }) as const)
+    const server = await serve(wav, plan)
+    await read(server.url('/a'))
+    expect(server.requests.map(({ path }) => path)).toEqual(['/a', '/gr%C3%BC%C3%9Fe', '/gr%FC%C3%9F'])
+  })
+
   it('are followed ten times at most', async () => {
     const server = await serve(wav, { fault: 'redirect' })
     expect(await codeOf(server.url('/a'))).toBe('ADDRESS_REFUSED')
