@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { retryAfter } from '../../back-off.ts'
 import { DiarizeStreamError } from '../../errors.ts'
-import { basicLogin, type Connect, createConnect, proxyFor, proxyHeaders, toUndici } from '../../network.ts'
+import { basicLogin, type Connect, createConnect, ProxyError, proxyFor, proxyHeaders, toUndici } from '../../network.ts'
 import { bareHost } from '../../options.ts'
 import { oneLine } from '../../redact.ts'
 import { addressesOf, checkAllowed, isHttp, parseUrl, shownUrl } from '../address.ts'
@@ -151,6 +151,8 @@ export class HttpClient {
       })
       // Until somebody reads the body, a failure of it is nobody's.
       body.on('error', () => {}).once('close', () => void client.destroy())
+      // No server asks for that.
+      if (forwarding !== undefined && statusCode === 407) throw new ProxyError(forwarding.host, statusCode)
       return { status: statusCode, headers: flat(given), url, body }
     } catch (error) {
       void client.destroy()

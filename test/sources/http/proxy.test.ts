@@ -135,6 +135,14 @@ it.each([
   await expect(failure).rejects.not.toThrow(/geheim|alice/)
 })
 
+it.each(['http', 'https'])('that wants a login says so over %s:', async (scheme) => {
+  await serve()
+  proxy.status = 407
+  const failure = read(`${scheme}://media.invalid/`, { proxy: proxy.url, retries: 0 })
+  await expect(failure).rejects.toMatchObject({ code: 'INPUT_REFUSED', status: 407 })
+  await expect(failure).rejects.toThrow(`the proxy ${proxy.url.replace('http://', '')} refuses`)
+})
+
 it('that cannot be reached is an error, and one that never answers is given up', async () => {
   await serve()
   await expect(read('https://media.invalid/', { proxy: 'http://127.0.0.1:1', retries: 0 })).rejects.toMatchObject({
