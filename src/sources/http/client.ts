@@ -175,11 +175,14 @@ export class HttpClient {
   }
 }
 
+/** A Content-Encoding that compresses. Some servers put there what is none, such as `utf-8` or `aws-chunked`, which browsers pass over. */
+const compression = /(?:^|[\s,])(?:(?:x-)?(?:gzip|compress)|deflate|br|zstd|dcb|dcz)(?:$|[\s,])/i
+
 /** An answer with content. @throws InputError for any other. */
 function checked(answer: HttpAnswer): HttpAnswer {
   const { status, headers, url, body } = answer
-  const coding = headers['content-encoding'] ?? 'identity'
-  if ((status === 200 || status === 206) && coding === 'identity') return answer
+  const isCompressed = compression.test(headers['content-encoding'] ?? '')
+  if ((status === 200 || status === 206) && !isCompressed) return answer
   body.destroy()
   const shown = shownUrl(url)
   if (status === 200 || status === 206) throw unreadable(shown, 'it comes compressed, which was not asked for')

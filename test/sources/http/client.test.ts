@@ -73,3 +73,19 @@ it.each([
   expect({ status, headers }).toEqual({ status: 200, headers: { 'icy-name': 'a' } })
   expect(String(await buffer(body))).toBe('sound')
 })
+
+it.each(['identity', 'Identity', 'utf-8', 'none', 'binary', 'aws-chunked', ''])(
+  'takes what is no compression for none: %j',
+  async (coding) => {
+    answer = (socket) => socket.end(`HTTP/1.1 200 OK\r\nContent-Encoding: ${coding}\r\n\r\nsound`)
+    expect(String(await buffer((await get()).body))).toBe('sound')
+  },
+)
+
+it.each(['gzip', 'X-GZip', 'br', 'zstd', 'deflate', 'aws-chunked, gzip', 'gzip\r\nContent-Encoding: utf-8'])(
+  'takes nothing compressed: %j',
+  async (coding) => {
+    answer = (socket) => socket.end(`HTTP/1.1 200 OK\r\nContent-Encoding: ${coding}\r\n\r\nsound`)
+    await expect(get()).rejects.toMatchObject({ code: 'INPUT_UNREADABLE' })
+  },
+)
