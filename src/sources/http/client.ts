@@ -29,8 +29,8 @@ export interface HttpAnswer {
 /** Makes the requests of one source, under its limits and its `allowUrl`, and closes all of its sockets. */
 export class HttpClient {
   readonly #settings: HttpSettings
-  /** Only this origin gets the user's headers. */
-  readonly #origin: string
+  /** Only its origin gets the user's headers, and the user and password in it. */
+  readonly #first: URL
   readonly #closing = new AbortController()
   /** IP addresses that `allowUrl` has seen, by host; a connection goes to these only. */
   readonly #addresses = new Map<string, readonly string[]>()
@@ -38,7 +38,7 @@ export class HttpClient {
   #bytes = 0
 
   constructor(first: URL, settings: HttpSettings) {
-    this.#origin = first.origin
+    this.#first = first
     this.#settings = settings
   }
 
@@ -162,14 +162,16 @@ export class HttpClient {
 
   #headers(url: URL, headers: Readonly<Record<string, string>>): Record<string, string> {
     const { userAgent, headers: own } = this.#settings
-    const { username, password } = url
+    const isFirst = url.origin === this.#first.origin
+    // A redirect, or an entry of a playlist, seldom repeats them.
+    const { username, password } = isFirst && url.username === '' && url.password === '' ? this.#first : url
     return {
       'user-agent': userAgent,
       accept: '*/*',
       'accept-encoding': 'identity',
       // In a header of ours, so that no other error shows them.
       ...((username !== '' || password !== '') && { authorization: basicLogin(username, password) }),
-      ...(url.origin === this.#origin && own),
+      ...(isFirst && own),
       ...headers,
     }
   }

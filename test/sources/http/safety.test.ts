@@ -108,6 +108,24 @@ describe('redirects', () => {
     }
   })
 
+  it('take user and password on to the same host, as an entry of a playlist does', async () => {
+    const other = await serve(wav)
+    const server: HttpFaultServer = await serve(
+      (path) => {
+        if (path !== '/list.m3u8') return wav
+        const entries = [server.url('/c'), other.url('/d')].map((url) => `#EXTINF:1,\n${url}`)
+        return `#EXTM3U\n#EXT-X-TARGETDURATION:1\n${entries.join('\n#EXT-X-DISCONTINUITY\n')}\n#EXT-X-ENDLIST\n`
+      },
+      (_index, path) => (path === '/a' ? { fault: 'redirect', location: server.url('/b') } : { fault: 'none' }),
+    )
+    const login = `Basic ${Buffer.from('alice:geheim').toString('base64')}`
+    for (const path of ['/a', '/list.m3u8']) await read(server.url(path).replace('//', '//alice:geheim@'))
+    expect(server.requests.map(({ path, headers }) => [path, headers.authorization])).toEqual(
+      ['/a', '/b', '/list.m3u8', '/c'].map((path) => [path, login]),
+    )
+    expect(other.requests.map(({ headers }) => headers.authorization)).toEqual([undefined])
+  })
+
   it('show no secret of where they lead to', async () => {
     const server = await serve(wav, redirectTo('http://bob:geheim@127.0.0.1:1/a?token=geheim'))
     await expect(read(server.url(), { retries: 0 })).rejects.not.toThrow(/geheim|bob/)
