@@ -1,6 +1,7 @@
-import { isIP, type LookupFunction, Socket } from 'node:net'
+import { BlockList, isIP, type LookupFunction, Socket } from 'node:net'
 import type { Agent, buildConnector, Client } from 'undici'
-import { checkProxy } from './options.ts'
+import { bareHost, checkProxy, defined } from './options.ts'
+import { decoded } from './redact.ts'
 
 /** What this needs of undici, which is loaded only where an address is opened: that takes longer than all of this library. */
 export interface Undici {
@@ -46,8 +47,7 @@ export function createConnect(undici: Undici, options: ConnectorOptions = {}): C
     undici.buildConnector({
       timeout: connectTimeout,
       rejectUnauthorized: verifyCertificate,
-      ...(ca !== undefined && { ca }),
-      ...(lookup !== undefined && { lookup }),
+      ...defined({ ca, lookup }),
     }),
   )
   return async (target, signal) => {
@@ -175,18 +175,9 @@ export function basicLogin(username: string, password: string): string {
   return `Basic ${Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64')}`
 }
 
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    // A lone % stands for itself.
-    return text
-  }
-}
-
 /**
  * The proxy that the environment names for an address: `HTTP_PROXY` or `HTTPS_PROXY`, unless `NO_PROXY` lists its host, or a
- * domain that it belongs to; the names in lower case count before the others. A host of this machine's own never has one.
+ * domain or network that it belongs to; the names in lower case count before the others. A host of this machine's own never has one.
  *
  * @throws ConfigurationError `INVALID_OPTION` where the variable holds no address of such a proxy.
  */
@@ -199,19 +190,29 @@ export function proxyFor(url: URL, env: NodeJS.ProcessEnv = process.env): URL | 
   return checkProxy(name, address)
 }
 
-function isExempt({ hostname, port }: URL, ownPort: string, list: string): boolean {
-  const host = hostname.replace(/^\[(.*)\]$/, '$1').toLowerCase()
+function isExempt(url: URL, ownPort: string, list: string): boolean {
+  const host = bareHost(url).toLowerCase()
   if (/^(?:(?:.*\.)?localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host)) return true
   return list
     .toLowerCase()
     .split(/[\s,]+/)
     .some((entry) => {
-      if (entry === '*') return true
+      if (entry === '*' || isInNetwork(host, entry)) return true
       const [, bracketed, plain, itsPort] = /^(?:\[(.*)\]|(?:\*?\.)?([^:]+))(?::(\d+))?$/.exec(entry) ?? []
       const name = bracketed ?? plain ?? entry
-      if (itsPort !== undefined && itsPort !== (port || ownPort)) return false
+      if (itsPort !== undefined && itsPort !== (url.port || ownPort)) return false
       return name !== '' && (host === name || host.endsWith(`.${name}`))
     })
+}
+
+/** Whether a host is an IP address of a network such as `10.0.0.0/8`. */
+function isInNetwork(host: string, network: string): boolean {
+  const [, address = '', bits = ''] = /^\[?([\da-f:.]+)\]?\/(\d{1,3})$/.exec(network) ?? []
+  const version = isIP(address)
+  if (version === 0 || isIP(host) !== version || Number(bits) > (version === 4 ? 32 : 128)) return false
+  const list = new BlockList()
+  list.addSubnet(address, Number(bits), `ipv${version as 4 | 6}`)
+  return list.check(host, `ipv${version as 4 | 6}`)
 }
 
 /** A connector of undici's as a function that gives the socket, which `signal` closes. */
