@@ -213,13 +213,15 @@ function parseMultivariant(lines: readonly string[], base: URL): MultivariantPla
     })
   }
   const variants: HlsVariant[] = []
-  for (const [at, line] of lines.entries()) {
-    const described = tagValue(line, 'EXT-X-STREAM-INF')
-    const uri = lines[at + 1]
-    if (described === undefined || uri === undefined || uri.startsWith('#')) continue
+  let described: string | undefined
+  for (const line of lines) {
+    described = tagValue(line, 'EXT-X-STREAM-INF') ?? described
+    // Between the two there may be comments.
+    if (described === undefined || line.startsWith('#')) continue
     const { BANDWIDTH: bandwidth, CODECS: codecs = '', AUDIO: group = '' } = attributes(described)
+    described = undefined
     variants.push({
-      url: entry(uri, base),
+      url: entry(line, base),
       bandwidth: Number(bandwidth) || 0,
       codecs: codecs.split(',').flatMap((codec) => (codec.trim() === '' ? [] : [codec.trim()])),
       renditions: groups.get(group) ?? [],

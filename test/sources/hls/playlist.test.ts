@@ -190,6 +190,29 @@ describe('playlists of playlists', () => {
     expect(choosePicture(playlist, new URL('https://example.org/live/cheap.m3u8'))).toBeUndefined()
   })
 
+  it('may have comments, and tags that nobody knows, before an address', () => {
+    const [dear, cheap] = [900, 800].map((bandwidth) => `#EXT-X-STREAM-INF:BANDWIDTH=${bandwidth}`)
+    const lines = [
+      dear,
+      '# 1080p',
+      '',
+      '#EXT-X-OTHER:A=1',
+      'dear.m3u8',
+      cheap,
+      '#',
+      cheap,
+      'cheap.m3u8',
+      '#x',
+      'odd.m3u8',
+    ]
+    const playlist = parsePlaylist(['#EXTM3U', ...lines, dear].join('\n'), base)
+    if (playlist.kind !== 'multivariant') throw new Error(playlist.kind)
+    expect(playlist.variants.map(({ url, bandwidth }) => [url.pathname, bandwidth])).toEqual([
+      ['/live/dear.m3u8', 900],
+      ['/live/cheap.m3u8', 800],
+    ])
+  })
+
   it('give the cheapest picture beside an audio rendition', () => {
     const playlist = parsePlaylist(
       [
