@@ -12,6 +12,7 @@ const KEY_BYTES = 16
 /** Reads resources of a playlist, decrypted. */
 export class SegmentReader {
   readonly #open: HlsAccess['open']
+  /** Where {@link #key} came from; empty where it is to be asked for again. */
   #keyUrl = ''
   #key: Buffer | undefined
 
@@ -41,8 +42,9 @@ export class SegmentReader {
     } catch (cause) {
       const { code } = cause as { code?: unknown }
       if (typeof code !== 'string' || !code.startsWith('ERR_OSSL')) throw cause
-      // What the wrong key has made of it is nothing.
+      // What the wrong key has made of it is nothing; another one may be at its address by now.
       count.received = 0
+      this.#keyUrl = ''
       const message = `${shownUrl(resource.url)} cannot be decrypted with the key of its playlist`
       throw new InputError('INPUT_UNREADABLE', message, { cause })
     }

@@ -354,6 +354,16 @@ describe('of a live playlist that is heard, one segment costs no more than itsel
     for (const shift of shifts(bytes, [500, 3300, 4300])) expect(Math.abs(shift)).toBeLessThan(100)
   })
 
+  it('which begins another key at the same address, as of an encoder that was started again', async () => {
+    const keys = [Buffer.alloc(16, 99), key]
+    const next = ['#EXT-X-DISCONTINUITY', '/bad.ts']
+    const answer = behindKey(() => keys.shift())
+    const { bytes, gaps } = await around([...locked, ...next, ...next], answer)
+    expect(gaps).toEqual([{ start: 2000, end: 3000, missing: 1000 }])
+    expect(keys).toEqual([])
+    for (const shift of shifts(bytes, [500, 5300, 6300])) expect(Math.abs(shift - -2000)).toBeLessThan(100)
+  })
+
   it('which is told, also where the stream is ended before anything comes again', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'diarize-stream-plain-'))
     // Without a clock in it nobody knows better how much of it is missing.
