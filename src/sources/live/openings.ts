@@ -165,8 +165,7 @@ export class Openings {
       this.#held.push(audio)
       this.#heldBytes = audio.length
       this.#phase = 'settling'
-      const late = (): number => attempt.clock.origin
-      this.#whenCaughtUp(late, this.#now() + MOST_BURST_MS, () => this.#settle(attempt))
+      this.#placeWhenCaughtUp(attempt, () => attempt.clock.origin, this.#now() + MOST_BURST_MS)
       return
     }
     const { gaps, maxDuration } = this.#options
@@ -182,36 +181,41 @@ export class Openings {
   }
 
   #hold(attempt: Attempt): void {
+    if (this.#phase === 'paused' && this.#hasPaused) attempt.pauses.pause()
     for (let audio = attempt.read(); audio !== undefined; audio = attempt.read()) {
       this.#held.push(audio)
       this.#heldBytes += audio.length
       this.#countAudio()
       if (this.#heldBytes >= MOST_HELD_BYTES) return this.#place(attempt)
     }
-    if (this.#phase === 'paused' && attempt.pauses.lost < LEAST_LOST_MS) this.#goOn(attempt)
+    if (this.#phase === 'paused' && attempt.pauses.lost < LEAST_LOST_MS) this.#place(attempt)
   }
 
   /** Puts what is held where it belongs, by what is known now. */
   #place(attempt: Attempt): void {
-    if (this.#phase === 'settling') this.#settle(attempt)
-    else if (this.#phase === 'paused') this.#goOn(attempt)
+    if (this.#timeline === undefined || (this.#phase !== 'settling' && this.#phase !== 'paused')) return
+    clearTimeout(this.#settleTimer)
+    if (this.#phase === 'settling') this.#settle(attempt, this.#timeline)
+    else this.#goOn(attempt, this.#timeline)
   }
 
-  /** Calls `done` once what comes no longer makes up for how `late` it is, in ms, or at the time `until`. */
-  #whenCaughtUp(late: () => number, until: number, done: () => void): void {
-    const before = late()
+  /**
+   * Does so once what comes no longer makes up for how `late` it is, in ms, or at the time `until`. After a pause, nobody can tell
+   * while nothing comes: TCP has what it held up come in two pieces, seconds apart, where its reader had stood still.
+   */
+  #placeWhenCaughtUp(attempt: Attempt, late: () => number, until: number): void {
+    const [before, cameAt] = [late(), this.#lastAudioAt]
     this.#settleTimer = setTimeout(() => {
-      const isCatchingUp = late() < before - LEAST_LOST_MS / 2 && this.#now() < until
-      if (isCatchingUp) this.#whenCaughtUp(late, until, done)
-      else done()
+      const isUnknown = this.#phase === 'paused' && this.#lastAudioAt === cameAt
+      // It grows where there was another pause.
+      const mayCatchUp = isUnknown || Math.abs(late() - before) > LEAST_LOST_MS / 2
+      if (mayCatchUp && this.#now() < until) this.#placeWhenCaughtUp(attempt, late, until)
+      else this.#place(attempt)
     }, SETTLE_MS)
   }
 
   /** Puts the audio after an outage in its place. */
-  #settle(attempt: Attempt): void {
-    const timeline = this.#timeline
-    if (this.#phase !== 'settling' || timeline === undefined) return
-    clearTimeout(this.#settleTimer)
+  #settle(attempt: Attempt, timeline: LiveTimeline): void {
     this.#stopFilling()
     this.#failures = 0
     attempt.settle()
@@ -227,16 +231,12 @@ export class Openings {
     this.#phase = 'paused'
     this.#held.push(audio)
     this.#heldBytes = audio.length
-    const late = (): number => attempt.pauses.lost
-    this.#whenCaughtUp(late, this.#now() + MOST_PAUSE_SETTLE_MS, () => this.#goOn(attempt))
+    this.#placeWhenCaughtUp(attempt, () => attempt.pauses.lost, this.#now() + MOST_PAUSE_SETTLE_MS)
     this.#hold(attempt)
   }
 
   /** Puts the audio after a pause in its place. */
-  #goOn(attempt: Attempt): void {
-    const timeline = this.#timeline
-    if (this.#phase !== 'paused' || timeline === undefined) return
-    clearTimeout(this.#settleTimer)
+  #goOn(attempt: Attempt, timeline: LiveTimeline): void {
     const { lost } = attempt.pauses
     if (lost < LEAST_LOST_MS) return this.#flow(attempt)
     attempt.pauses.makeGood()
@@ -349,7 +349,7 @@ export class Openings {
         continue
       }
       if (this.#left <= 0) this.finish()
-      if (this.#phase === 'ending') this.#end()
+      if (this.#phase === 'ending' && !this.#ended) this.#end()
       return
     }
   }
@@ -358,8 +358,8 @@ export class Openings {
     const queued = this.#queue.shift(this.#format)
     if (queued !== undefined || this.#phase !== 'flowing') return queued
     const attempt = this.#attempt
-    const hasPaused = this.#now() - this.#lastAudioAt >= PAUSE_MS
-    if (hasPaused) attempt?.pauses.pause(this.#now())
+    const hasPaused = this.#hasPaused
+    if (hasPaused) attempt?.pauses.pause()
     try {
       for (let audio = attempt?.read(); audio !== undefined; audio = attempt?.read()) {
         this.#countAudio()
@@ -386,10 +386,13 @@ export class Openings {
   }
 
   #end(): void {
-    if (this.#ended) return
     this.#ended = true
     // Ended means that nothing is left running.
     void Promise.all(this.#closing).then(() => this.#source.push(null))
+  }
+
+  get #hasPaused(): boolean {
+    return this.#now() - this.#lastAudioAt >= PAUSE_MS
   }
 
   #countAudio(): void {

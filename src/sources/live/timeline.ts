@@ -181,10 +181,12 @@ export class PauseClock {
   #before = Infinity
   #recentSince = 0
   #later = Infinity
+  #hasPaused = false
 
   /** Notes that audio up to `position`, from the first sample, had arrived at `now`. */
   note(now: number, position: number): void {
     const origin = now - position
+    if (this.#hasPaused) this.#begin(now)
     this.#firstAt ??= now
     if (now - this.#firstAt <= BURST_MS) this.#first = Math.min(this.#first, origin)
     if (now - this.#recentSince > RECENT_MS) {
@@ -197,7 +199,12 @@ export class PauseClock {
   }
 
   /** Says that nothing came for a while, before the next audio is noted. */
-  pause(now: number): void {
+  pause(): void {
+    this.#hasPaused = true
+  }
+
+  #begin(now: number): void {
+    this.#hasPaused = false
     this.#before = Math.min(this.#before, this.#recent)
     this.#recent = Infinity
     this.#recentSince = now

@@ -245,6 +245,40 @@ describe('ReconnectingSource', () => {
     expect(test.events).toEqual([])
   })
 
+  it('takes nothing for missing that was held up and comes in two pieces', async () => {
+    const test = setup()
+    await test.start()
+    await test.speak(1500, 1)
+    await pass(4000)
+    test.last().push(Buffer.alloc(2000 * 32, 2))
+    await pass(1500)
+    test.last().push(Buffer.alloc(3500 * 32, 2))
+    await test.speak(1500, 2)
+    expect(runs(test.audio())).toEqual(['1: 0-1500', '2: 1500-8500'])
+    expect(test.events).toEqual([])
+  })
+
+  it.each([1500, 3000])(
+    'tells all that is missing where there is little between two pauses, of which one is %i ms',
+    async (ms) => {
+      const test = setup()
+      await test.start()
+      await test.speak(1500, 1)
+      await pass(2000)
+      test.last().push(Buffer.alloc(300 * 32, 2))
+      await pass(ms)
+      await test.speak(3000, 3)
+      const end = 3200 + ms
+      expect(runs(test.audio())).toEqual([
+        '1: 0-1500',
+        `0: 1500-${end}`,
+        `2: ${end}-${end + 300}`,
+        `3: ${end + 300}-${end + 3300}`,
+      ])
+      expect(test.events).toEqual([['gap', { start: 1500, end, missing: end - 1500 }]])
+    },
+  )
+
   it('takes nothing for missing where a source had run ahead and waits for its time', async () => {
     const test = setup()
     await test.start()
