@@ -348,7 +348,7 @@ export class FfmpegDecoder extends Duplex {
     this.#inputEnded = true
     if (this.#received === 0) {
       return callback(
-        new InputError('NO_AUDIO', `${this.#options.inputName} ended without a byte; check what is piped in`),
+        new InputError('NO_AUDIO', `${this.#options.inputName} ended without a byte; check where it comes from`),
       )
     }
     // Finished means understood: whoever only waits for the input side learns of a failure, too.

@@ -238,6 +238,14 @@ describe('servers that do not answer', () => {
     await expect(read('http://nowhere.invalid/')).rejects.toMatchObject({ code: 'INPUT_UNREACHABLE' })
   })
 
+  it('or have nothing to give', async () => {
+    const server = await serve([], Buffer.alloc(0))
+    const failure = read(server.url('/a'))
+    await expect(failure).rejects.toMatchObject({ code: 'NO_AUDIO' })
+    // Nothing is piped into it.
+    await expect(failure).rejects.toThrow(`${server.url('/a')} ended without a byte; check where it comes from`)
+  })
+
   it.each([
     ['garbage', 'INPUT_UNREADABLE'],
     ['compressed', 'INPUT_UNREADABLE'],
