@@ -165,8 +165,8 @@ export interface Microphone {
   preferred: boolean
 }
 
-/** Plug-ins of ALSA that change sound; they stand in its list of devices, but hear nothing. */
-const plugIns = new Set(['null', 'lavrate', 'samplerate', 'speexrate', 'speex', 'upmix', 'vdownmix'])
+/** Plug-ins of ALSA that change sound, or hand it on to what few have; they stand in its list of devices, but hear nothing. */
+const plugIns = new Set(['null', 'lavrate', 'samplerate', 'speexrate', 'speex', 'upmix', 'vdownmix', 'jack', 'oss'])
 
 /** Arguments with which FFmpeg lists the devices of a backend. */
 export function listArguments(backend: MicrophoneBackend): string[] {
@@ -183,7 +183,8 @@ export function parseMicrophones(backend: MicrophoneBackend, said: string): Micr
   if (backend === 'dshow') return fromDirectShow(lines)
   if (backend === 'avfoundation') return fromAvFoundation(lines)
   return lines.flatMap((line) => {
-    const [, star = ' ', id, name = ''] = /^([ *]) (\S+) \[(.*)\](?: \([\w, ]*\))?$/.exec(line) ?? []
+    // PipeWire has names with spaces.
+    const [, star = ' ', id, name = ''] = /^([ *]) (\S.*?) \[(.*)\](?: \([\w, ]*\))?$/.exec(line) ?? []
     // The sound that a machine plays can be recorded, too, but is no microphone.
     if (id === undefined || id.endsWith('.monitor') || plugIns.has(id)) return []
     return [{ id, name, backend, preferred: star === '*' || id === 'default' }]

@@ -62,6 +62,7 @@ const lists: Record<MicrophoneBackend, string> = {
   alsa_output.pci-0000_00_1f.3.analog-stereo.monitor [Monitor of Built-in Audio Analog Stereo] (none)
 * alsa_input.pci-0000_00_1f.3.analog-stereo [Built-in Audio Analog Stereo] (none)
   alsa_input.usb-Blue_Yeti [Yeti [USB]]
+  Virtual Mic [Microphone without noise]
 `,
   alsa: `Auto-detected sources for alsa:
   null [Discard all samples (playback) or generate zero samples (capture)] (none)
@@ -71,6 +72,8 @@ const lists: Record<MicrophoneBackend, string> = {
   speex [Plugin using Speex DSP (resample, agc, denoise, echo, dereverb)] (none)
   upmix [Plugin for channel upmix (4,6,8)] (none)
   vdownmix [Plugin for channel downmix (stereo) with a simple spacialization] (none)
+  jack [JACK Audio Connection Kit] (none)
+  oss [Open Sound System] (none)
   default [Default Audio Device]
   sysdefault:CARD=PCH [HDA Intel PCH, ALC295 Analog] (none)
 `,
@@ -99,6 +102,7 @@ describe('parseMicrophones', () => {
         preferred: true,
       },
       { id: 'alsa_input.usb-Blue_Yeti', name: 'Yeti [USB]', backend: 'pulse', preferred: false },
+      { id: 'Virtual Mic', name: 'Microphone without noise', backend: 'pulse', preferred: false },
     ])
   })
 
