@@ -1,7 +1,7 @@
 import { inputIdentity } from '../checkpoint/stages.ts'
 import { DiarizeStreamError, InputError } from '../errors.ts'
 import { type FfmpegInput, type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
-import { checkKnown, checkOneOf, checkSignal, checkString, invalidOption } from '../options.ts'
+import { checkKnown, checkOneOf, checkSignal, checkString, defined, invalidOption } from '../options.ts'
 import { childEnvironment } from '../redact.ts'
 import { type LiveSource, reconnectNames, type ReconnectOptions, resolveReconnectOptions } from './live/options.ts'
 import { ReconnectingSource } from './live/reconnecting.ts'
@@ -21,8 +21,8 @@ export interface MicrophoneSourceOptions extends Omit<FfmpegOptions, 'audioTrack
 
 /**
  * Listens to a microphone, for as long as it is wanted, as a WAV byte stream: 16-bit PCM in the sample rate and channels
- * that `resample()` asks for when it comes next, else in those of the device. One that is unplugged is waited for;
- * meanwhile the stream is silence, so that its times stay true.
+ * that `resample()` asks for when it comes next, else in those of the device, on Linux always two at 48 kHz. One that is
+ * unplugged is waited for; meanwhile the stream is silence, so that its times stay true.
  *
  * Emits `reconnecting`, `gap` and `warning` as `rtspSource()` does. Fails with `NO_MICROPHONE` where there is none, or it
  * cannot be opened; with `FFMPEG_NOT_FOUND`; and, where `retries` is given, with the last error.
@@ -42,14 +42,18 @@ export function microphoneSource(options: MicrophoneSourceOptions = {}): LiveSou
     const rule = deviceRule(first, device)
     if (rule !== undefined) throw invalidOption('device', rule, device)
   }
-  const ffmpeg = resolveFfmpegOptions('microphoneSource()', ffmpegPath === undefined ? {} : { ffmpegPath })
+  const ffmpeg = resolveFfmpegOptions('microphoneSource()', defined({ ffmpegPath }))
   const inputName = device === undefined ? 'the microphone' : `the microphone '${device}'`
-  const given = { ...(backend && { backend }), ...(ffmpegPath !== undefined && { ffmpegPath }) }
+  const given = defined({ backend, ffmpegPath })
+  let problem: string | undefined
   const source: Readable = new ReconnectingSource({
     ...resolveReconnectOptions(options),
     inputName,
     open: async () => {
       const chosen = await choose(device, given)
+      // One that is lost comes back where it was; what is found elsewhere meanwhile is another.
+      given.backend ??= chosen.backend
+      problem = chosen.problem
       const [{ FfmpegDecoder }, { SilenceLimit }] = await Promise.all([
         import('../ffmpeg/decoder.ts'),
         import('../audio/silence.ts'),
@@ -57,35 +61,44 @@ export function microphoneSource(options: MicrophoneSourceOptions = {}): LiveSou
       const limit = new SilenceLimit()
       return new FfmpegDecoder({ input: microphoneInput(chosen.backend, chosen.id), inputName, ...ffmpeg, limit })
     },
-    explain: (error, hadAudio) => explainMicrophone(inputName, error, hadAudio),
+    explain: (error, hadAudio) => explainMicrophone(inputName, error, hadAudio, problem),
   })
   const identity = () => ({ kind: 'microphone', device: device ?? '' })
   return Object.assign(source, { [inputIdentity]: identity }) as LiveSource
 }
 
-/** The device to open: found in the list, or, where it is not there, as it was named. */
+/** The device to open: found in the list, or, where it is not there, as it was named; and what may be in its way. */
 async function choose(
   device: string | undefined,
   given: { backend?: MicrophoneBackend; ffmpegPath?: string },
-): Promise<{ backend: MicrophoneBackend; id: string | undefined }> {
-  const found = await microphones(given)
+): Promise<{ backend: MicrophoneBackend; id: string | undefined; problem: string | undefined }> {
+  const { found, ffmpeg, lacking } = await search(given)
   const known =
     found.find(({ id, name }) => id === device || name === device) ??
     (device === undefined ? (found.find(({ preferred }) => preferred) ?? found[0]) : undefined)
   const [fallback = 'pulse'] = given.backend === undefined ? backendsOf(process.platform).slice(-1) : [given.backend]
   const backend = known?.backend ?? fallback
-  const problem = device === undefined || known ? undefined : deviceRule(backend, device)
-  if (problem !== undefined || (found.length === 0 && device === undefined && backend === 'dshow')) {
+  const rule = device === undefined || known ? undefined : deviceRule(backend, device)
+  if (rule !== undefined || (found.length === 0 && device === undefined && backend === 'dshow')) {
     throw new InputError('NO_MICROPHONE', 'this machine has no such microphone; microphones() lists those it has')
   }
-  return { backend, id: known?.id ?? device }
+  const problem =
+    lacking.length === 0
+      ? undefined
+      : `${ffmpeg} was built without ${lacking.join(' and ')}, as static builds are; set FFMPEG_PATH or ffmpegPath to one that can listen, such as that of your distribution`
+  return { backend, id: known?.id ?? device, problem }
 }
 
-/** What it means that a microphone gives no more: before the first sample there is none, later it was unplugged. */
+/**
+ * What it means that a microphone gives no more: before the first sample there is none, later it was unplugged.
+ *
+ * @param problem - why there may be none that can be opened, with what helps.
+ */
 export function explainMicrophone(
   inputName: string,
   error: Error | undefined,
   hadAudio: boolean,
+  problem = 'attach one and allow this program to use it; microphones() lists what there is',
 ): { error: DiarizeStreamError; final: boolean } {
   if (error instanceof DiarizeStreamError && error.code === 'FFMPEG_NOT_FOUND') return { error, final: true }
   const facts = error === undefined ? {} : { cause: error }
@@ -93,8 +106,7 @@ export function explainMicrophone(
     const message = `${inputName} gives no more audio; check that it is still attached`
     return { error: new InputError('INPUT_LOST', message, { ...facts, retryable: true }), final: false }
   }
-  const reason = 'attach one and allow this program to use it; microphones() lists what there is'
-  return { error: new InputError('NO_MICROPHONE', `${inputName} cannot be opened: ${reason}`, facts), final: true }
+  return { error: new InputError('NO_MICROPHONE', `${inputName} cannot be opened: ${problem}`, facts), final: true }
 }
 
 /** The ways FFmpeg gets at microphones: two of Linux, one of macOS, one of Windows. */
@@ -243,16 +255,37 @@ export async function microphones(options: MicrophonesOptions = {}): Promise<Mic
   checkOneOf('backend', options.backend, microphoneBackends)
   checkString('ffmpegPath', options.ffmpegPath)
   checkSignal('signal', options.signal)
-  const { findFfmpeg } = await import('../ffmpeg/find.ts')
-  const ffmpeg = findFfmpeg(options.ffmpegPath)
-  for (const backend of options.backend === undefined ? backendsOf(process.platform) : [options.backend]) {
-    const found = parseMicrophones(backend, await ask(ffmpeg, listArguments(backend), options.signal))
-    if (found.length > 0) return found
-  }
-  return []
+  return (await search(options)).found
 }
 
-async function ask(ffmpeg: string, args: string[], signal: AbortSignal | undefined): Promise<string> {
+/** The microphones, the FFmpeg that sees them, and of what it was built without. */
+async function search({
+  backend: wanted,
+  ffmpegPath,
+  signal,
+}: MicrophonesOptions): Promise<{ found: Microphone[]; ffmpeg: string; lacking: string[] }> {
+  const { findFfmpeg } = await import('../ffmpeg/find.ts')
+  const ffmpeg = findFfmpeg(ffmpegPath)
+  const lacking: string[] = []
+  for (const backend of wanted === undefined ? backendsOf(process.platform) : [wanted]) {
+    const { said, hasEnded } = await ask(ffmpeg, listArguments(backend), signal)
+    const name = listed[backend]
+    if (name !== undefined && hasEnded && !said.includes(` sources for ${backend}`)) lacking.push(name)
+    const found = parseMicrophones(backend, said)
+    if (found.length > 0) return { found, ffmpeg, lacking }
+  }
+  return { found: [], ffmpeg, lacking }
+}
+
+/** Of these FFmpeg writes a list with a heading, be it empty; where it was built without one, nothing at all. */
+const listed: Partial<Record<MicrophoneBackend, string>> = { pulse: 'PulseAudio', alsa: 'ALSA' }
+
+/** What FFmpeg says, and whether it ended by itself: one that hangs or crashes may have told its list before. */
+async function ask(
+  ffmpeg: string,
+  args: string[],
+  signal: AbortSignal | undefined,
+): Promise<{ said: string; hasEnded: boolean }> {
   const options = {
     timeout: LONGEST_MS,
     killSignal: 'SIGKILL',
@@ -264,7 +297,7 @@ async function ask(ffmpeg: string, args: string[], signal: AbortSignal | undefin
   return new Promise((resolve, reject) => {
     execFile(ffmpeg, args, options, (error, stdout, stderr) => {
       if (error?.name === 'AbortError') reject(error)
-      else resolve(`${stdout}\n${stderr}`)
+      else resolve({ said: `${stdout}\n${stderr}`, hasEnded: error === null || typeof error.code === 'number' })
     })
   })
 }

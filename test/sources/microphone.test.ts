@@ -1,5 +1,8 @@
 import { once } from 'node:events'
-import { describe, expect, it } from 'vitest'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
 import { FfmpegError } from '../../src/errors.ts'
 import { decodeArguments } from '../../src/ffmpeg/arguments.ts'
 import {
@@ -145,6 +148,20 @@ describe('parseMicrophones', () => {
 
 describe('microphoneSource', () => {
   const options: MicrophoneSourceOptions = { backend: 'alsa' }
+  const folders: string[] = []
+
+  afterEach(() => {
+    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true })
+  })
+
+  /** An FFmpeg that is these lines of shell, for which `$log` is a file. */
+  function fakeFfmpeg(lines: readonly string[]): { ffmpegPath: string; log: string } {
+    const folder = mkdtempSync(join(tmpdir(), 'diarize-stream-microphone-'))
+    folders.push(folder)
+    const [ffmpegPath, log] = [join(folder, 'ffmpeg'), join(folder, 'log')]
+    writeFileSync(ffmpegPath, ['#!/bin/sh', `log='${log}'`, ...lines, ''].join('\n'), { mode: 0o755 })
+    return { ffmpegPath, log }
+  }
 
   it('says so where there is none', async () => {
     // A device that no machine has.
@@ -153,6 +170,52 @@ describe('microphoneSource', () => {
     const [error] = (await once(source, 'error')) as [Error]
     expect(error).toMatchObject({ code: 'NO_MICROPHONE', retryable: false })
     expect(error.message).toContain('microphones()')
+    await closed(source)
+    await noChildLeft()
+  })
+
+  it.runIf(process.platform === 'linux').each([
+    ['PulseAudio', 'echo "Auto-detected sources for alsa:";;'],
+    ['PulseAudio and ALSA', ';;'],
+  ])('says so where FFmpeg was built without %s', async (names, alsa) => {
+    const { ffmpegPath } = fakeFfmpeg([`case "$*" in *"-sources alsa"*) ${alsa} *-sources*) ;; *) exit 1;; esac`])
+    const source = microphoneSource({ ffmpegPath })
+    source.resume()
+    const [error] = (await once(source, 'error')) as [Error]
+    expect(error).toMatchObject({ code: 'NO_MICROPHONE' })
+    expect(error.message).toContain(`${ffmpegPath} was built without ${names}, as`)
+  })
+
+  it.runIf(process.platform !== 'win32')('knows what FFmpeg has listed before it crashed', async () => {
+    const list = 'printf "Auto-detected sources for pulse:\\n* yeti [Yeti]\\n"'
+    const { ffmpegPath } = fakeFfmpeg([list, 'kill -s KILL $$'])
+    expect((await microphones({ backend: 'pulse', ffmpegPath })).map(({ id }) => id)).toEqual(['yeti'])
+  })
+
+  it.runIf(process.platform === 'linux')('waits for a lost one where it was, not elsewhere', async () => {
+    const { ffmpegPath, log } = fakeFfmpeg([
+      'case "$*" in',
+      '*"-sources pulse"*) echo "Auto-detected sources for pulse:"; [ -e "$log" ] || echo "* yeti [Yeti]"; exit;;',
+      '*"-sources alsa"*) printf "Auto-detected sources for alsa:\\n* default [Default]\\n"; exit;;',
+      'esac',
+      '[ -e "$log" ] && gone=1',
+      'echo "$*" >> "$log"',
+      '[ $gone ] && exit 1',
+      // The same arguments, but of the sound that there is on any machine.
+      'for each; do shift; case "$last $each" in *"-f pulse" | *"-format_whitelist pulse") each=lavfi;; "-i "*) each=sine=d=0.5;; esac',
+      'last=$each; case $each in -fragment_size | 9600) ;; *) set -- "$@" "$each";; esac; done',
+      'exec ffmpeg "$@"',
+    ])
+    const source = microphoneSource({ ffmpegPath, retryDelay: 1 })
+    source.resume()
+    while (!(await once(source, 'reconnecting'))[0].error.cause);
+    expect(
+      readFileSync(log, 'utf8')
+        .trim()
+        .split('\n')
+        .map((args) => / -f (\w+)/.exec(args)?.[1]),
+    ).toEqual(['pulse', 'pulse'])
+    source.destroy()
     await closed(source)
     await noChildLeft()
   })
