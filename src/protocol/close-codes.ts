@@ -14,15 +14,17 @@ export interface CloseMeaning {
 const LOST: CloseMeaning = { code: 'CONNECTION_LOST', retryable: true, what: 'closed the connection' }
 const UNAVAILABLE: CloseMeaning = { code: 'SERVER_ERROR', retryable: true, what: 'failed' }
 
+const REFUSED: CloseMeaning = {
+  code: 'UNAUTHORIZED',
+  retryable: false,
+  what: 'refused the credentials',
+  advice: 'Check the API key (raw, without "Bearer") or ask for a fresh token.',
+}
+
 const byCode: Readonly<Record<number, CloseMeaning>> = {
   1000: { code: 'CONNECTION_LOST', retryable: true, what: 'ended the session before it was asked to' },
   1001: { code: 'CONNECTION_LOST', retryable: true, what: 'is going away' },
-  1008: {
-    code: 'UNAUTHORIZED',
-    retryable: false,
-    what: 'refused the credentials',
-    advice: 'Check the API key (raw, without "Bearer") or ask for a fresh token.',
-  },
+  1008: REFUSED,
   1009: {
     code: 'MESSAGE_TOO_BIG',
     retryable: false,
@@ -56,9 +58,11 @@ const TOO_MANY: CloseMeaning = {
   advice: 'Wait at least 2 s before the next attempt, or open fewer sessions a minute.',
 }
 
-/** What a close code means. Two meanings hide in the text: rate limits under 1008, inactivity under 3006. */
+/** What a close code means. Other meanings hide in the text: rate limits and a fault of the service under 1008, inactivity under 3006. */
 export function closeMeaning(code: number, text = ''): CloseMeaning {
   if ((code === 1008 || code === 3009) && /concurren|too many|rate.?limit/i.test(text)) return TOO_MANY
+  // It says so now and then of credentials that it takes the next time.
+  if (code === 1008 && /incorrect padding/i.test(text)) return { ...REFUSED, retryable: true }
   if (code === 3006 && /inactivity/i.test(text)) {
     return { code: 'SESSION_INACTIVE', retryable: true, what: 'ended the session for inactivity' }
   }
@@ -78,7 +82,7 @@ export function sessionError(
   target: NamedServer,
   code: ErrorCode,
   what: string,
-  facts: ErrorFields<SessionError> & { retryable: boolean; advice?: string },
+  facts: ErrorFields<SessionError> & { retryable: boolean; advice?: string | undefined },
 ): SessionError {
   const { advice, ...rest } = facts
   const place = target.url.split('?')[0] ?? ''
@@ -89,7 +93,7 @@ export function sessionError(
 export function closeError(target: NamedServer, closeCode: number, said: string, begun: boolean): SessionError {
   const text = oneLine(said, 500, target.secrets)
   const { code, retryable, what, advice } = closeMeaning(closeCode, text)
-  const detail = text && text !== 'See Error message for details' ? `: ${text}` : ''
+  const detail = text && text !== CLOSE_REASON ? `: ${text}` : ''
   return sessionError(
     target,
     code,
@@ -98,7 +102,7 @@ export function closeError(target: NamedServer, closeCode: number, said: string,
       retryable,
       closeCode,
       serverMessage: redact(text, target.secrets),
-      ...(advice ? { advice } : {}),
+      advice,
     },
   )
 }
@@ -126,7 +130,7 @@ export function refusalError(
       httpStatus,
       ...wait,
       serverMessage: redact(text, target.secrets),
-      ...(advice ? { advice } : {}),
+      advice,
     },
   )
 }
@@ -144,7 +148,7 @@ export function connectionError(target: NamedServer, cause: Error, begun: boolea
       // A certificate that is not trusted now will not be at the next attempt.
       retryable: advice === undefined,
       cause,
-      ...(advice === undefined ? {} : { advice }),
+      advice,
     },
   )
 }

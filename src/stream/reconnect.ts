@@ -1,7 +1,7 @@
 import { backOff, type BackOffOptions, delayAsked } from '../back-off.ts'
 import { SessionError } from '../errors.ts'
 import { type Connect, MemoryTransport, type SessionTarget } from '../session/transport.ts'
-import type { ReconnectingRecord } from './options.ts'
+import type { ReconnectingRecord, SupervisorOptions } from './options.ts'
 
 /** New final words, in ms of the stream, that earn a fresh budget of attempts. */
 const PROGRESS_MS = 1000
@@ -15,10 +15,7 @@ const PER_PLANNED_MS = 10_000
 /** Sessions in a row that end before they have been sent again what was sent before. */
 const MOST_TOO_SHORT = 3
 
-export interface SessionBudgetOptions extends BackOffOptions {
-  retries: number
-  firstRetries: number
-}
+export type SessionBudgetOptions = BackOffOptions & Pick<SupervisorOptions, 'retries' | 'firstRetries' | 'explained'>
 
 /** Decides whether another session is worth opening, and when: each costs money, so only progress earns more. */
 export class SessionBudget {
@@ -31,6 +28,8 @@ export class SessionBudget {
   #planned = 0
   #plannedAt = 0
   #tooShort = 0
+  /** Whether the credentials were refused since a session last began. */
+  #isRefused = false
 
   constructor(options: SessionBudgetOptions) {
     this.#options = options
@@ -39,6 +38,7 @@ export class SessionBudget {
 
   begun(): void {
     this.#limit = this.#options.retries
+    this.#isRefused = false
   }
 
   /** The stream has come further: final up to `finalMs`, sent up to `sentMs`. */
@@ -52,7 +52,13 @@ export class SessionBudget {
   /** Takes one attempt after `cause`, which it throws where none is left, or none can help; none after a hold. */
   spend(cause: Error): ReconnectingRecord {
     if (isHeld(cause)) return { attempt: this.#spent + 1, delay: 0, error: cause }
-    if (!(cause instanceof SessionError) || !cause.retryable || this.#spent >= this.#limit) throw cause
+    const isRefusal = cause instanceof SessionError && cause.code === 'UNAUTHORIZED'
+    // Credentials that are refused twice are wrong, whatever is said of them.
+    const isInVain = this.#spent >= this.#limit || (isRefusal && this.#isRefused)
+    if (!(cause instanceof SessionError) || !cause.retryable || isInVain) {
+      throw this.#options.explained?.(cause) ?? cause
+    }
+    this.#isRefused ||= isRefusal
     this.#spent += 1
     const delay = delayAsked(
       backOff(this.#spent, this.#options, cause.code === 'TOO_MANY_SESSIONS'),

@@ -322,7 +322,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       let delay = 0
       if (cause) {
         if (this.#destroyed) throw cause
-        const record = this.#spend(cause)
+        const record = this.#budget.spend(cause)
         this.emit('reconnecting', record)
         delay = record.delay
       }
@@ -333,15 +333,6 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       } catch (error) {
         cause = error as Error
       }
-    }
-  }
-
-  /** Takes one attempt; throws what is behind `cause` where none is left. */
-  #spend(cause: Error): ReturnType<SessionBudget['spend']> {
-    try {
-      return this.#budget.spend(cause)
-    } catch (error) {
-      throw this.#options.explained?.(error as Error) ?? error
     }
   }
 

@@ -9,6 +9,7 @@ describe('closeMeaning', () => {
     [1006, '', 'CONNECTION_LOST', true],
     [1008, 'Unauthorized Connection: Missing Authorization header', 'UNAUTHORIZED', false],
     [1008, 'Unauthorized Connection: Signature has expired', 'UNAUTHORIZED', false],
+    [1008, 'Incorrect padding', 'UNAUTHORIZED', true],
     [1008, 'Too many concurrent sessions', 'TOO_MANY_SESSIONS', true],
     [1008, 'Concurrency limit reached', 'TOO_MANY_SESSIONS', true],
     [1008, 'Rate limit exceeded', 'TOO_MANY_SESSIONS', true],

@@ -35,6 +35,16 @@ describe('SessionBudget', () => {
     expect(whole.spend(lost).attempt).toBe(1)
   })
 
+  it('is spent once on credentials that are refused for a reason that may not hold, until a session has begun', () => {
+    const refused = new SessionError('UNAUTHORIZED', 'Incorrect padding', { retryable: true })
+    const whole = budget()
+    expect(whole.spend(refused).attempt).toBe(1)
+    expect(() => whole.spend(refused)).toThrow(refused)
+    whole.begun()
+    expect(whole.spend(refused).attempt).toBe(2)
+    expect(() => whole.spend(refused)).toThrow(refused)
+  })
+
   it('is not spent on a session that was closed because nobody took its turns, and does not end with it', () => {
     const whole = budget()
     whole.begun()
