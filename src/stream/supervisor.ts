@@ -443,6 +443,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   /** Opens the next session beside the present one, and changes over at the end of a turn, or at the deadline. */
   async #rollOver(current: StreamSession): Promise<StreamSession> {
     const done = (): boolean => this.#over(current) || this.#sentAll(current)
+    // The present session hears all of it.
+    const needless = (): boolean => this.#sentAll(current) && !this.#over(current)
     this.#budget.plan(this.sentMs)
     // The model is loaded while the session is opened.
     this.#voices?.begin()
@@ -451,7 +453,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       next = await this.#open(await this.#turn(performance.now(), 0, done))
     } catch (error) {
       if (this.#destroyed) throw error
-      if (!isHeld(error)) {
+      if (!isHeld(error) && !needless()) {
         const message = `the next session could not be opened in time: ${(error as Error).message}`
         this.emit('warning', { code: 'ROLL_OVER_FAILED', message, error })
       }
@@ -462,10 +464,10 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     const left = (): number => current.rollOver.deadline - performance.now()
     const gone = (): boolean => done() || next.end !== undefined
     await this.#state.until(() => gone() || next.sender.cursor >= current.sender.cursor, left())
-    const finals = this.#finalCount
-    await this.#state.until(() => gone() || this.#finalCount > finals, left())
-    if (next.end || (this.#sentAll(current) && !this.#over(current))) {
-      // Not needed, or gone already.
+    // Each final turn takes an order.
+    const { next: order } = this.#orders
+    await this.#state.until(() => gone() || this.#orders.next > order, left())
+    if (next.end || needless()) {
       next.close()
       this.#leave(next)
       await this.#state.until(done)

@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Engine } from '../../src/engine/engine.ts'
 import { reporting } from '../helpers/reporting-engine.ts'
@@ -9,6 +9,7 @@ import type {
   Gap,
   ReconnectingRecord,
   SessionChange,
+  SessionOpening,
   SupervisorOptions,
   UnrecognizedSpeech,
 } from '../../src/stream/options.ts'
@@ -567,6 +568,26 @@ describe('roll-over', () => {
     expectHeard(stream, script)
     expect(stream.warnings.map(({ code }) => code)).toEqual(['ROLL_OVER_FAILED'])
     expect(stream.attempts.map(({ error }) => error.code)).toEqual(['SESSION_EXPIRED'])
+  })
+
+  it('is not missed where the audio ends before the next session may be opened', async () => {
+    await serve([{ fault: 'expire', lifetimeMs: 4000 }])
+    const script = dialogue(4)
+    const asked = new EventEmitter<{ again: [AbortSignal] }>()
+    const admission = async ({ again, signal }: SessionOpening): Promise<void> => {
+      if (!again) return
+      asked.emit('again', signal)
+      await once(signal, 'abort')
+    }
+    const stream = new Stream(toneAudio(script), { admission })
+    const waiting = once(asked, 'again')
+    await stream.play()
+    const [signal] = await waiting
+    await stream.supervisor.end()
+    expectHeard(stream, script)
+    expect(stream.warnings).toEqual([])
+    expect(signal).toHaveProperty('aborted', true)
+    expect(server?.attempts).toBe(1)
   })
 })
 
