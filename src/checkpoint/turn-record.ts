@@ -1,6 +1,6 @@
-import { CertaintyCount } from '../certainty.ts'
 import { deserialize, serialize, type Serialized, type Turn } from '../model.ts'
 import type { UnrecognizedSpeech } from '../stream/options.ts'
+import { TurnTotals } from '../stream/turn-totals.ts'
 import type { Checkpoint } from './checkpoint.ts'
 
 /** Turns of the last so many ms of the stream are always kept: a session that goes on hears some of them again. */
@@ -12,9 +12,6 @@ const MOST_CONTEXT_WORDS = 350
 const ENOUGH_MS = 2000
 /** Audio before a word that it takes to hear it, ms. */
 const LEAD_MS = 800
-/** Speakers and languages that are told of, against a server that makes them up without end. */
-const MOST_SPEAKERS = 1000
-const MOST_LANGUAGES = 100
 
 interface Kept {
   end: number
@@ -25,10 +22,7 @@ interface Kept {
 export class TurnRecord {
   readonly #kept = new Map<number, Kept>()
   #nextOrder = 0
-  #turns = 0
-  readonly #speakers = new Set<string>()
-  readonly #languages = new Map<string, number>()
-  readonly #certainty = new CertaintyCount()
+  readonly #totals = new TurnTotals()
   #unrecognizedUntil = 0
   #end = 0
 
@@ -37,21 +31,18 @@ export class TurnRecord {
     for (const packed of before.turns) this.#keep(deserialize(packed as Serialized<Turn>))
     this.#nextOrder = before.nextOrder
     this.#unrecognizedUntil = before.unrecognizedUntil ?? 0
-    this.#turns = before.totals.turns
-    if (before.totals.certainty !== undefined) this.#certainty.resumeFrom(before.totals.certainty)
-    this.#languages = new Map(Object.entries(before.totals.languages))
-    for (const speaker of before.totals.speakers) this.#speakers.add(speaker)
+    this.#totals.resumeFrom(before.totals)
   }
 
   /** Takes in a final turn, or a revision of one. */
   add(turn: Turn): void {
-    if (turn.revision === 0) this.#count(turn)
+    this.#totals.add(turn)
     if (turn.order >= this.#nextOrder || this.#kept.has(turn.order)) this.#keep(turn)
     this.#nextOrder = Math.max(this.#nextOrder, turn.order + 1)
   }
 
   addUnrecognized(speech: UnrecognizedSpeech): void {
-    this.#certainty.addUnrecognized(speech)
+    this.#totals.certainty.addUnrecognized(speech)
     this.#unrecognizedUntil = Math.max(this.#unrecognizedUntil, speech.end)
   }
 
@@ -65,36 +56,15 @@ export class TurnRecord {
 
   /** All that is known now. */
   get state(): Pick<Checkpoint, 'turns' | 'nextOrder' | 'totals' | 'unrecognizedUntil'> {
-    const totals = {
-      turns: this.#turns,
-      speakers: [...this.#speakers],
-      languages: Object.fromEntries(this.#languages),
-      certainty: this.#certainty.state,
-    }
     const turns = [...this.#kept.values()].map(({ turn }) => turn)
+    const totals = this.#totals.state
     return { turns, nextOrder: this.#nextOrder, totals, unrecognizedUntil: this.#unrecognizedUntil }
   }
 
   #keep(turn: Turn): void {
     this.#kept.set(turn.order, { end: turn.end, turn: serialize(turn) })
     this.#end = Math.max(this.#end, turn.end)
-    for (const label of labelsOf(turn)) if (this.#speakers.size < MOST_SPEAKERS) this.#speakers.add(label)
   }
-
-  #count({ language, words }: Turn): void {
-    this.#turns += 1
-    this.#certainty.add(words)
-    if (language === undefined) return
-    const before = this.#languages.get(language)
-    if (before === undefined && this.#languages.size >= MOST_LANGUAGES) return
-    this.#languages.set(language, (before ?? 0) + 1)
-  }
-}
-
-/** Who says the words of a turn; its channel where nobody on that is told apart. */
-function labelsOf({ speaker, words, channel }: Turn): Set<string> {
-  const labels = [speaker, ...words.map((word) => word.speaker)].filter((label) => label !== undefined)
-  return new Set(labels.length === 0 && channel !== undefined ? [channel] : labels)
 }
 
 /** The turns of a checkpoint. */

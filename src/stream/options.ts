@@ -18,7 +18,7 @@ export interface StreamStart {
   /** The last final turns, oldest first, with the letters of the stream. */
   turns: readonly Turn[]
   nextOrder: number
-  /** Speakers that there were. */
+  /** Speakers that there were, also of turns that were revised since: nobody else gets their letters. */
   speakers: readonly string[]
   voices: ReadonlyMap<string, VoiceProfile>
   /** Ms of the stream up to which it was told what is not recognised; as far as all is heard, if absent. */

@@ -16,6 +16,8 @@ export interface TotalsBefore {
   turns: number
   /** In order of appearance. */
   speakers: readonly string[]
+  /** These, and whom turns were of before they were revised; absent in what earlier versions wrote, where all are in `speakers`. */
+  labels?: readonly string[]
   /** How many turns are of each language. */
   languages: Readonly<Record<string, number>>
   /** Absent where it was not counted then. */
@@ -29,6 +31,8 @@ export class TurnTotals {
   readonly #settled = new Set<string>()
   /** Speakers of each later turn, by its order. */
   readonly #revisable = new Map<number, readonly string[]>()
+  /** Whom turns were ever of, also where they were revised since. */
+  readonly #labels = new Set<string>()
   /** All speakers, until a turn changes that. */
   #speakers: Set<string> | undefined = new Set()
   /** The name of each speaker whom a voice book knows, by the turn that came last; none before there was one. */
@@ -40,10 +44,11 @@ export class TurnTotals {
   readonly #mostRevisable: number
 
   /** Goes on with what turns added up to which are not revised any more. */
-  resumeFrom({ turns, speakers, languages, certainty }: TotalsBefore): void {
+  resumeFrom({ turns, speakers, labels = speakers, languages, certainty }: TotalsBefore): void {
     this.turns = turns
     if (certainty !== undefined) this.certainty.resumeFrom(certainty)
     for (const speaker of speakers) this.#settled.add(speaker)
+    for (const label of labels) this.#labels.add(label)
     this.#speakers = undefined
     for (const [language, count] of Object.entries(languages)) this.#languages.set(language, count)
   }
@@ -70,6 +75,20 @@ export class TurnTotals {
     return [...this.#languages].toSorted((a, b) => b[1] - a[1]).map(([language]) => language)
   }
 
+  /** What a later run needs to go on. */
+  get state(): TotalsBefore {
+    const { turns, speakers, certainty } = this
+    const [labels, languages] = [[...this.#labels], Object.fromEntries(this.#languages)]
+    return { turns, speakers, labels, languages, certainty: certainty.state }
+  }
+
+  /** What is told of them while they come. */
+  get facts() {
+    const { turns, speakers, speakerNames, languages, certainty } = this
+    const names = speakerNames !== undefined && { speakerNames }
+    return { turns, speakers, languages, certainty: certainty.figures, ...names }
+  }
+
   add(turn: Turn): void {
     const labels = speakersOf(turn)
     for (const { speaker, speakerName } of [turn, ...turn.words]) this.#rename(speaker, speakerName)
@@ -81,6 +100,7 @@ export class TurnTotals {
       this.#speakers = undefined
     }
     this.#revisable.set(turn.order, labels)
+    this.#include(labels, this.#labels)
     if (this.#speakers !== undefined) this.#include(labels, this.#speakers)
     if (this.#revisable.size <= this.#mostRevisable) return
     const [order, oldest] = this.#revisable.entries().next().value!

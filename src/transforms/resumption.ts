@@ -103,7 +103,7 @@ function commonOf({
   voices,
   unrecognizedUntil = 0,
 }: Resumption): Pick<StreamStart, 'nextOrder' | 'speakers' | 'voices' | 'unrecognizedUntil'> {
-  return { nextOrder, speakers: totals.speakers, voices, unrecognizedUntil }
+  return { nextOrder, speakers: totals.labels ?? totals.speakers, voices, unrecognizedUntil }
 }
 
 function finalsOf(turns: StreamStart['turns']): FinalWords {

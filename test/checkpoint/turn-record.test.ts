@@ -16,6 +16,16 @@ describe('the record of turns', () => {
     expect(turnsOf(record.state)).toEqual([revised, spokenTurn(1, 1000, ['two'])])
   })
 
+  it('names the speakers by how turns were last revised, as the run itself does', () => {
+    const record = new TurnRecord()
+    const [first, second] = [spokenTurn(0, 0, ['one']), spokenTurn(1, 1000, ['two'], 'B')]
+    for (const turn of [first, second]) record.add(turn)
+    expect(record.state.totals.speakers).toEqual(['A', 'B'])
+    record.add({ ...spokenTurn(0, 0, ['one'], 'B'), revision: 1 })
+    expect(record.state.totals.speakers).toEqual(['B'])
+    expect(new TurnRecord(record.state).state.totals.speakers).toEqual(['B'])
+  })
+
   it('forgets what no output needs, but for the last minutes, however long the stream is', () => {
     const record = new TurnRecord()
     for (let order = 0; order < 5000; order += 1) {

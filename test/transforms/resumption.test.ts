@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Resumption } from '../../src/checkpoint/stages.ts'
+import { TurnRecord } from '../../src/checkpoint/turn-record.ts'
 import { resolveDiarizeOptions } from '../../src/transforms/diarize-options.ts'
 import { resumeRecording, resumeLive, identityOf, obstacleOf, seekingPoint } from '../../src/transforms/resumption.ts'
 import { spokenTurn } from '../checkpoint/turns.ts'
@@ -25,6 +26,16 @@ describe('a stream that goes on', () => {
     expect({ frame: start.frame, skip, shift, gaps }).toEqual({ frame: 384, skip: 384, shift: 0, gaps: undefined })
     expect({ ...start, frame: 0 }).toMatchObject({ turns, nextOrder: 9, speakers: ['A', 'B'], settled: 0 })
     expect(resumeRecording({ ...from, turns: [] }, 50, 5000).start.frame).toBe(0)
+  })
+
+  it('gives nobody else the letter of who has no turn left after a revision, however often it goes on', () => {
+    const record = new TurnRecord()
+    for (const turn of turns) record.add(turn)
+    record.add({ ...spokenTurn(8, 30_000, words, 'A'), revision: 1 })
+    for (const { state } of [record, new TurnRecord(record.state)]) {
+      expect(state.totals.speakers).toEqual(['A'])
+      expect(resumeRecording({ ...from, ...state }, 50, 5000).start.speakers).toEqual(['A', 'B'])
+    }
   })
 
   it('has a source that can seek begin some seconds earlier, at a whole second', () => {
