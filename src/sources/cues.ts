@@ -76,19 +76,13 @@ async function* readFile(
   if (cues === undefined) {
     throw new InputError('INPUT_NOT_MEDIA', `${calledBy(path)} has no cue as SubRip or WebVTT has them`)
   }
-  const speakers = new Set<string>()
-  let turns = 0
+  const { TurnTotals } = await import('../stream/turn-totals.ts')
+  const totals = new TurnTotals()
   let audioMs = 0
-  let last: string | undefined
   for (const cue of cues) {
-    const heard = cue.lineSpeakers ?? [cue.speaker]
-    for (const speaker of heard) {
-      if (turns === 0 || speaker !== last) turns += 1
-      last = speaker
-      if (speaker !== undefined) speakers.add(speaker)
-    }
+    for (const speaker of cue.lineSpeakers ?? [cue.speaker]) totals.addRun(speaker, [])
     audioMs = Math.max(audioMs, cue.end)
-    tell({ audioMs, turns, speakers: [...speakers] })
+    tell({ audioMs, turns: totals.turns, speakers: totals.speakers })
     yield cue
   }
 }

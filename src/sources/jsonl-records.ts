@@ -1,4 +1,5 @@
 import { jsonlContextEvents, jsonlContexts, jsonlEvents } from '../captions/formats/jsonl.ts'
+import { attributed } from '../captions/speakers.ts'
 import { InputError } from '../errors.ts'
 import { type Captionable, type Cue, isCue, isTurn, type Segment, type Turn, type Word } from '../model.ts'
 import type { UnrecognizedSpeech } from '../stream/options.ts'
@@ -77,7 +78,10 @@ export async function* readItems(path: Transcript, emit: Emit, reader: Reader): 
     audioMs = Math.max(audioMs, item.end)
     if (isTurn(item)) {
       if (item.endOfTurn) totals.add(item)
-    } else if (isCue(item) || item.turn.revision === 0) totals.certainty.add(item.words)
+    } else if (isCue(item) || item.turn.revision === 0) {
+      for (const speaker of speakersOf(item)) totals.addRun(speaker, item.words)
+      totals.certainty.add(item.words)
+    }
     tellProgress()
   }
   if (!isOurs && others !== undefined) {
@@ -89,6 +93,12 @@ export async function* readItems(path: Transcript, emit: Emit, reader: Reader): 
   tell(context !== undefined)
   tellProgress()
   if (held !== undefined) yield held
+}
+
+/** Who speaks in a cue, on each of its lines, or in a segment: its speaker, else its channel. */
+function speakersOf(item: Cue | Segment): (string | undefined)[] {
+  if (isCue(item)) return item.lineSpeakers ?? [item.speaker]
+  return [attributed(item.speaker) ?? item.channel]
 }
 
 interface Line {

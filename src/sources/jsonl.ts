@@ -20,7 +20,7 @@ export interface JsonlSourceEvents {
   gap: [gap: Gap]
   /** Speech that was not understood then. */
   unrecognized: [speech: UnrecognizedSpeech]
-  /** How far it has come. */
+  /** How far it has come; of segments and cues, what counts as a turn is a run of one speaker. */
   progress: [
     progress: {
       audioMs: number

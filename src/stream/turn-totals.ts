@@ -1,5 +1,5 @@
 import { CertaintyCount, type CertaintyState } from '../certainty.ts'
-import type { Turn } from '../model.ts'
+import type { Turn, Word } from '../model.ts'
 
 /** Turns that can still be revised: as many as those of a session keep their place. */
 const MOST_REVISABLE = 20_000
@@ -42,6 +42,8 @@ export class TurnTotals {
   /** How sure one may be of the words. */
   readonly certainty = new CertaintyCount()
   readonly #mostRevisable: number
+  /** Whose run it is that came last; `null` where what came last was a turn, or nothing has come. */
+  #lastOfRun: string | undefined | null = null
 
   /** Goes on with what turns added up to which are not revised any more. */
   resumeFrom({ turns, speakers, labels = speakers, languages, certainty }: TotalsBefore): void {
@@ -91,6 +93,7 @@ export class TurnTotals {
 
   add(turn: Turn): void {
     const labels = speakersOf(turn)
+    this.#lastOfRun = null
     for (const { speaker, speakerName } of [turn, ...turn.words]) this.#rename(speaker, speakerName)
     if (turn.revision === 0) {
       this.turns += 1
@@ -106,6 +109,16 @@ export class TurnTotals {
     const [order, oldest] = this.#revisable.entries().next().value!
     this.#revisable.delete(order)
     this.#include(oldest, this.#settled)
+  }
+
+  /** Takes words that came in no turn, as in captions: a run of one speaker counts as one. */
+  addRun(speaker: string | undefined, words: readonly Word[]): void {
+    if (speaker !== this.#lastOfRun) this.turns += 1
+    this.#lastOfRun = speaker
+    for (const word of words) this.#rename(word.speaker ?? speaker, word.speakerName)
+    if (speaker === undefined) return
+    this.#include([speaker], this.#settled)
+    if (this.#speakers !== undefined) this.#include([speaker], this.#speakers)
   }
 
   #include(labels: readonly string[], speakers: Set<string>): void {

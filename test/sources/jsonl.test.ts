@@ -72,8 +72,12 @@ describe('jsonlSource', () => {
     const file = await written()
     const [first, second] = [1, 2].map((n) => path.join(path.dirname(file), `${n}.jsonl`)) as [string, string]
     await run(jsonlSource(file), make(), jsonlSink(first, { speakers: { A: 'Anna' } }))
-    const { certainty } = await run(jsonlSource(pathToFileURL(first)), jsonlSink(second))
-    expect(certainty).toMatchObject({ words: 3, rated: 3 })
+    const { turns, speakers, certainty } = await run(jsonlSource(pathToFileURL(first)), jsonlSink(second))
+    expect({ turns, speakers, certainty }).toMatchObject({
+      turns: 3,
+      speakers: ['A', 'B'],
+      certainty: { words: 3, rated: 3 },
+    })
     expect(readFileSync(second, 'utf8')).toBe(readFileSync(first, 'utf8'))
     expect(readFileSync(first, 'utf8')).toContain('"name":"Anna"')
   })

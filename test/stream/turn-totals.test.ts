@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Turn } from '../../src/model.ts'
-import { DonePosition } from '../../src/stream/turn-totals.ts'
+import { DonePosition, TurnTotals } from '../../src/stream/turn-totals.ts'
 
 const turn = (start: number, end: number, more: Partial<Turn> = {}): Turn =>
   ({ start, end, endOfTurn: true, ...more }) as Turn
@@ -55,5 +55,19 @@ describe('how far a stream has come', () => {
     expect(done.at(30_000)).toBe(0)
     done.turn(turn(700, 6000, { channel: 'Customer' }))
     expect(done.at(30_000)).toBe(30_000)
+  })
+})
+
+describe('what turns and words of no turn add up to', () => {
+  it('counts a run of one speaker as a turn, which another turn ends', () => {
+    const totals = new TurnTotals()
+    const spoken = turn(0, 1000, { order: 0, revision: 0, speaker: 'B', words: [] })
+    const counts = ['A', 'A', spoken, 'A', spoken, undefined, undefined, 'C'].map((said) => {
+      if (typeof said === 'object') totals.add(said)
+      else totals.addRun(said, [])
+      return totals.turns
+    })
+    expect(counts).toEqual([1, 1, 2, 3, 4, 5, 5, 6])
+    expect(totals.speakers).toEqual(['A', 'B', 'C'])
   })
 })
