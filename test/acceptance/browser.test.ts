@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { vttSink, type Cue } from 'diarize-stream'
 import { cleanText, visibleLines } from '../../src/captions/text.ts'
 import { formatVttCue, sanitizeVttName, vttHeader, type VttSpeech } from '../../src/captions/formats/vtt.ts'
-import { exampleTurn } from '../captions/example-turn.ts'
+import { exampleTurn, makeTurn } from '../captions/example-turn.ts'
 import { NASTY, nastyText } from '../captions/nasty-text.ts'
 import { parseVtt } from '../captions/parsers.ts'
 import { findChromium } from '../helpers/chromium.ts'
@@ -108,6 +108,15 @@ describe.skipIf(executablePath === undefined)('Chromium', () => {
   afterAll(async () => {
     await browser?.close()
     await new Promise((resolve) => server.close(resolve))
+  })
+
+  it('takes a line for one from right to left whose label is not', async () => {
+    const out = new TextCollector()
+    await pipeline(Readable.from([makeTurn(0, 'A:שלום.')]), vttSink(out, { layout: { labels: 'name' } }))
+    const [cue] = await show(out.text)
+    expect(cue?.text).toContain('\u2068Speaker A:\u2069 שלום.')
+    await page.setContent(`<p dir="auto">${cue?.text}</p>`)
+    expect(await page.locator('p:dir(rtl)').count()).toBe(1)
   })
 
   it('shows the cues of a sink as they were written', async () => {

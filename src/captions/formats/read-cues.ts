@@ -173,7 +173,7 @@ function voicesOf(said: readonly SpokenLine[]): Who {
   return attribute(lines, speakers)
 }
 
-const PREFIX = /^(-\s?)?\u2068?(?:\[([^[\]:]{1,40})\]|([^\s:[\]-][^:]{0,39}?))\s?:\u2069?(?:\s+|$)/u
+const PREFIX = /^(-\s?)?\u200F?\u2068?(?:\[([^[\]:]{1,40})\]|([^\s:[\]-][^:]{0,39}?))\s?:\u2069?(?:\s+|$)/u
 const LETTERS = String.raw`[\p{L}\p{M}\p{N}_.'’-]*`
 /** Parts such as those of `Agent/B`, which is the speaker B on a channel. */
 const PARTS = String.raw`(?:[/&][\p{Lu}\p{Lt}\p{Lo}\p{N}]${LETTERS})*`

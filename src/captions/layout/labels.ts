@@ -13,7 +13,8 @@ export type PreviousCue = Pick<Cue, 'end' | 'speaker'>
  * What is shown before the first line of a cue to say who speaks, with the space that follows it: `Alice: `, `ALICE: `
  * or `>> `. It is `''` where the speaker is that of the cue before, less than `labelAfter` ago, or nobody knows.
  *
- * Where the text of the cue is written from right to left, the label is isolated, so that it does not turn the line.
+ * Where the text of the cue is written from right to left, the label is isolated, so that it does not turn the line; a mark before
+ * it says the direction to browsers, which go by the first letter, isolated or not.
  *
  * @param previous - the visible cue before; absent at the beginning.
  */
@@ -27,7 +28,7 @@ export function cueLabel(
   if (isSame && cue.start - previous.end < settings.labelAfter) return ''
   const label = labelText(cue.speaker, cue.words, settings)
   if (label === '' || !startsRightToLeft(cue.lines?.[0] ?? '')) return label
-  return `\u2068${label.trimEnd()}\u2069 `
+  return `\u200F\u2068${label.trimEnd()}\u2069 `
 }
 
 function labelText(

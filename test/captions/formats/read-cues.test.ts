@@ -161,6 +161,13 @@ describe('readCues', () => {
     },
   )
 
+  it.each(['\u200F\u2068Bob:\u2069', '\u2068Bob:\u2069', 'Bob:'])('knows the label %s before Hebrew', (label) => {
+    expect(shown(srt(`${label} שלום`, `${label} כן`))).toEqual([
+      ['Bob', 'שלום'],
+      ['Bob', 'כן'],
+    ])
+  })
+
   it.each(['bob', '4th man', 'María José García López Ruiz'])('holds no name where %s may be another', (name) => {
     expect(shown(srt('Alice: Hi.', `${name}: Hello.`, 'there', 'Alice: Yes.', 'I told him: go.'))).toEqual([
       ['Alice', 'Hi.'],

@@ -26,7 +26,7 @@ describe('cueLabel', () => {
   })
 
   it('is isolated from text written from right to left', () => {
-    expect(cueLabel({ ...cue, lines: ['“שלום" he said'] }, undefined, as('name'))).toBe('\u2068Alice:\u2069 ')
+    expect(cueLabel({ ...cue, lines: ['“שלום" he said'] }, undefined, as('name'))).toBe('\u200F\u2068Alice:\u2069 ')
     expect(cueLabel({ ...cue, lines: ['he said שלום'] }, undefined, as('name'))).toBe('Alice: ')
   })
 })
