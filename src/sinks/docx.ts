@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream'
 import type { Piece } from '../captions/composer/rewrite.ts'
 import { checkTranscriptOptions, TRANSCRIPT_OPTIONS, type TranscriptOptions } from '../captions/formats/options.ts'
 import { OutputError } from '../errors.ts'
+import { startsRightToLeft } from '../scripts.ts'
 import { checkSegmentSinkOptions, type SegmentSinkOptions } from './caption-sinks.ts'
 import {
   type Destination,
@@ -138,12 +139,18 @@ const TIME_COLOUR = '595959'
 
 async function makeDocument({ Document, Packer, Paragraph, TextRun }: Docx, transcript: string): Promise<Buffer> {
   const { tabbedParagraphs } = await import('../captions/formats/transcript.ts')
+  // What is written from right to left has to say so, of a paragraph and of each piece of text: nobody goes by the letters.
+  const directed = (text: string) => ({ text, ...(startsRightToLeft(text) && { rightToLeft: true }) })
   const children = Array.from(tabbedParagraphs(transcript), ({ time, name, text }) => {
     const opening = [
-      ...(name === '' ? [] : [new TextRun({ text: name, bold: true }), new TextRun(' ')]),
+      ...(name === '' ? [] : [new TextRun({ ...directed(name), bold: true }), new TextRun(' ')]),
       ...(time === '' ? [] : [new TextRun({ text: `[${time}] `, color: TIME_COLOUR })]),
     ]
-    return new Paragraph({ spacing: { after: SPACE_AFTER }, children: [...opening, new TextRun(text)] })
+    return new Paragraph({
+      spacing: { after: SPACE_AFTER },
+      ...(startsRightToLeft(text) && { bidirectional: true }),
+      children: [...opening, new TextRun(directed(text))],
+    })
   })
   if (children.length === 0) children.push(new Paragraph({}))
   return Packer.toBuffer(new Document({ creator: 'diarize-stream', sections: [{ children }] }))

@@ -98,6 +98,16 @@ describe('docxSink()', () => {
     ])
   })
 
+  it('says of what is written from right to left that it is, as Word does not see by itself', async () => {
+    const file = path.join(directory(), 'talk.docx')
+    const said = [makeTurn(0, 'A:שלום A:Bob.'), makeTurn(1, 'B:Hello, B:שלום.', { start: 2000 })]
+    await run(Readable.from(said), docxSink(file, { speakers: { A: 'שרה' }, timestamps: false }))
+    const body = Buffer.from(unzipSync(readFileSync(file))['word/document.xml'] ?? []).toString()
+    const [hebrew = '', english = ''] = body.split('</w:p>')
+    expect(hebrew).toMatch(/<w:bidi\/>.*<w:rtl\/><\/w:rPr><w:t[^>]*>שרה<.*<w:rtl\/><\/w:rPr><w:t[^>]*>שלום Bob\.</)
+    expect(english).not.toMatch(/w:bidi|w:rtl/)
+  })
+
   it('writes a document without words', async () => {
     expect(await documentOf([])).toEqual([[]])
   })

@@ -31,6 +31,9 @@ export interface AssLook {
   box?: boolean | undefined
 }
 
+/** As encoding of a style: libass finds the direction of writing of each line by its letters, which else goes from left to right. */
+const OWN_DIRECTION = -1
+
 function styleLine(name: string, colour: string, { highlightWords = false, box = false }: AssLook): string {
   const [, red, green, blue] = /^(..)(..)(..)$/.exec(colour) ?? []
   const primary = `&H00${blue}${green}${red}`
@@ -39,7 +42,7 @@ function styleLine(name: string, colour: string, { highlightWords = false, box =
   const edge = box
     ? '&H00000000,&H00000000,0,0,0,0,100,100,0,0,3,12,0'
     : '&H00000000,&H80000000,0,0,0,0,100,100,0,0,1,3,1'
-  return `Style: ${name},Arial,60,${primary},${unsaid},${edge},2,96,96,54,1\n`
+  return `Style: ${name},Arial,60,${primary},${unsaid},${edge},2,96,96,54,${OWN_DIRECTION}\n`
 }
 
 /**

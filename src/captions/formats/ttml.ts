@@ -1,4 +1,5 @@
 import type { Cue } from '../../model.ts'
+import { startsRightToLeft } from '../../scripts.ts'
 import { cleanName, visibleLines } from '../text.ts'
 import { ASS_SPEAKER_COLOURS } from './ass.ts'
 import { captionTimes, vttTimestamp } from './timestamps.ts'
@@ -67,5 +68,6 @@ export function formatTtmlCue(cue: Pick<Cue, 'start' | 'end' | 'lines'>, speech:
   const known = cleanName(name)
   const who = known === '' ? '' : `<metadata><ttm:desc>${escapeXml(known)}</ttm:desc></metadata>`
   const times = `begin="${vttTimestamp(start)}" end="${vttTimestamp(end)}"`
-  return `<p ${times} style="${own}">${who}${spans.join('<br/>')}</p>\n`
+  const direction = startsRightToLeft(cue.lines[0] ?? '') ? ' tts:direction="rtl"' : ''
+  return `<p ${times} style="${own}"${direction}>${who}${spans.join('<br/>')}</p>\n`
 }

@@ -204,34 +204,41 @@ describe('formatAssCue with highlightWords', () => {
 })
 
 describe('assHeaderOf', () => {
-  /** How many pixels of a white picture are dark below a line of text. */
-  const darkPixels = (header: string): number => {
+  /** Where pixels of a white picture are dark that shows a cue: the columns of each, from the left. */
+  const darkPixels = (header: string, event: string): number[] => {
     const folder = mkdtempSync(path.join(tmpdir(), 'ass-'))
     try {
-      writeFileSync(path.join(folder, 'a.ass'), header + formatAssCue(cue(0, 1000, 'Hello, you.')))
-      const options = [
-        '-v',
-        'error',
-        '-f',
-        'lavfi',
-        '-i',
-        'color=white:s=640x360:d=0.1',
-        '-vf',
-        'ass=a.ass',
-        '-frames:v',
-        '1',
-      ]
-      const child = spawnSync('ffmpeg', [...options, '-pix_fmt', 'gray', '-f', 'rawvideo', 'pipe:1'], { cwd: folder })
+      writeFileSync(path.join(folder, 'a.ass'), header + event)
+      const input = ['-v', 'error', '-f', 'lavfi', '-i', 'color=white:s=640x360:d=0.1', '-vf', 'ass=a.ass']
+      const output = ['-frames:v', '1', '-pix_fmt', 'gray', '-f', 'rawvideo', 'pipe:1']
+      const child = spawnSync('ffmpeg', [...input, ...output], { cwd: folder })
       if (child.status !== 0) throw new Error(String(child.stderr))
-      return child.stdout.filter((pixel) => pixel < 40).length
+      return Array.from(child.stdout).flatMap((pixel, i) => (pixel < 40 ? [i % 640] : []))
     } finally {
       rmSync(folder, { recursive: true })
     }
   }
 
   it('puts text on a box', () => {
-    expect(assHeaderOf()).toBe(assHeader)
-    expect(darkPixels(assHeaderOf({ box: true }))).toBeGreaterThan(1.5 * darkPixels(assHeader))
+    const event = formatAssCue(cue(0, 1000, 'Hello, you.'))
+    const boxed = darkPixels(assHeaderOf({ box: true }), event).length
+    expect(boxed).toBeGreaterThan(1.5 * darkPixels(assHeaderOf(), event).length)
+  })
+
+  it.each([false, true])('begins Hebrew at the right, and English at the left (word by word: %s)', (highlightWords) => {
+    /** How far from the middle most of the text is, of which the end has little ink. */
+    const lean = (begin: string) => {
+      const words = [begin, begin, '......'].map((text, i) => word(text, 100 * i))
+      const line = words.map(({ text }) => text).join(' ')
+      const dark = darkPixels(
+        assHeaderOf({ highlightWords }),
+        formatAssCue({ ...cue(0, 1000, line), words }, { highlightWords }),
+      )
+      expect(dark.length).toBeGreaterThan(100)
+      return dark.reduce((sum, x) => sum + x, 0) / dark.length - (Math.min(...dark) + Math.max(...dark)) / 2
+    }
+    expect(lean('שלום')).toBeGreaterThan(1)
+    expect(lean('Hello')).toBeLessThan(-1)
   })
 
   it('greys words until they are said', () => {

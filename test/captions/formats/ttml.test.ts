@@ -59,6 +59,15 @@ describe('TTML', () => {
     expect(formatTtmlCue(cue(0, 1, '', '\u0000'), { label: 'Al: ' })).toBe('')
   })
 
+  it('says of what is written from right to left that it is', () => {
+    const label = '\u2068Al:\u2069 '
+    expect(formatTtmlCue(cue(0, 1000, 'שלום.', 'you'), { label })).toContain(
+      'style="default" tts:direction="rtl"><span',
+    )
+    expect(formatTtmlCue(cue(0, 1000, 'Hello שלום.'), { label: 'שרה: ' })).not.toContain('direction')
+    expect(shownAt(formatTtmlCue(cue(0, 1000, 'שלום.')), 500)).toMatchObject({ text: 'שלום.', troubles: [] })
+  })
+
   it('has a colour for each speaker, also of two in a cue', () => {
     const pair = formatTtmlCue(cue(0, 1000, '-Hi.', '', '-You.'), { lineStyles: ['speaker1', 'speaker9', 'speaker2'] })
     const { text, troubles, colours } = shownAt(pair, 500)
