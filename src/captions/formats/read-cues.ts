@@ -17,8 +17,10 @@ interface SpokenLine {
   voice: string | undefined
 }
 
-const CLOCK = String.raw`(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3}))?`
-const TIMING = new RegExp(String.raw`^\s*${CLOCK}\s*-->\s*${CLOCK}(?:\s+(.*))?$`)
+/** A time as programs write it: translation puts spaces into it, a shift takes it below zero, some count more than milliseconds. */
+const CLOCK = String.raw`(-?)(?:(\d+)\s*:\s*)?(\d{1,2})\s*:\s*(\d{1,2})(?:\s*[.,]\s*(\d+))?`
+/** What stands behind the times is anything at all, so that nothing in it is tried again and again. */
+const TIMING = new RegExp(String.raw`^\s*${CLOCK}\s*-->\s*${CLOCK}(?:\s(.*))?$`, 's')
 
 /** Silence after which a name that was shown holds no more: our own files name the speaker again. */
 const NAME_HOLDS_MS = 10_000
@@ -33,7 +35,8 @@ const NAME_HOLDS_MS = 10_000
  * @returns `undefined` where there is text, and no cue in it.
  */
 export function readCues(text: string, prefixes = true): Cue[] | undefined {
-  const lines = text.split(/\r\n|\r|\n/)
+  // Two carriage returns are what a line end becomes that is made one of Windows twice.
+  const lines = text.split(/\r{0,2}\n|\r/)
   const isVtt = /^WEBVTT(?:[ \t]|$)/.test(lines[0] ?? '')
   const raw = isVtt ? vttCues(lines) : srtCues(lines)
   if (raw.length === 0) return isVtt || text.trim() === '' ? [] : undefined
@@ -52,15 +55,16 @@ function timing(line: string): Omit<RawCue, 'lines'> | undefined {
   const found = TIMING.exec(line)
   if (found === null) return undefined
   const at = (index: number): number => {
-    const [hours, minutes, seconds] = [0, 1, 2].map((part) => Number(found[index + part] ?? 0)) as [
+    if (found[index] === '-') return 0
+    const [hours, minutes, seconds] = [1, 2, 3].map((part) => Number(found[index + part] ?? 0)) as [
       number,
       number,
       number,
     ]
-    const ms = Number((found[index + 3] ?? '').padEnd(3, '0'))
+    const ms = Number((found[index + 4] ?? '').slice(0, 3).padEnd(3, '0'))
     return Math.min(((hours * 60 + minutes) * 60 + seconds) * 1000 + ms, 1e15)
   }
-  return { start: at(1), end: Math.max(at(1) + 1, at(5)), settings: found[9] ?? '' }
+  return { start: at(1), end: Math.max(at(1) + 1, at(6)), settings: found[11] ?? '' }
 }
 
 /** A text ends where the next timing line follows, before which there may be a number: so an empty line in it loses nothing. */

@@ -207,6 +207,33 @@ describe('readCues', () => {
       { index: 1, start: 60_000, end: 62_000, lane: 1, lines: ['a b\u00A0d'], words: [] },
     ])
     expect(readCues('no captions at all')).toBeUndefined()
+  })
+
+  it.each([
+    ['00:00:01, 500 --> 00: 00: 02, 500', 1500, 2500],
+    ['-00:00:01,000 --> 00:00:02,000', 0, 2000],
+    ['-00:00:03,000 --> -00:00:02,000', 0, 1],
+    ['00:00:01.123456 --> 00:00:02.123456', 1123, 2123],
+    ['00:00:01,000 --> 00:00:02,000 X1:1\u2028', 1000, 2000],
+  ])('reads the times %s, as others do, and loses no cue', (times, start, end) => {
+    const file = `1\n${times}\nHi\n\n2\n00:00:09,000 --> 00:00:10,000\nYo\n`
+    for (const text of [file, `WEBVTT\n\n${file}`]) {
+      const cues = readCues(text)?.map((cue) => [cue.start, cue.end, ...cue.lines])
+      expect(cues).toEqual([
+        [start, end, 'Hi'],
+        [9000, 10_000, 'Yo'],
+      ])
+    }
+  })
+
+  it('takes a line end that was made one of Windows twice for one', () => {
+    const twice = (file: string) => file.replaceAll('\n', '\r\r\n')
+    expect(shown(twice(srt('Hi\nyou', 'Yo')))).toEqual(shown(srt('Hi\nyou', 'Yo')))
+    expect(shown(twice(vtt('Hi\nyou', 'Yo')))).toEqual(shown(vtt('Hi\nyou', 'Yo')))
+    expect(shown(srt('Hi', 'Yo').replaceAll('\n', '\r'))).toEqual(shown(srt('Hi', 'Yo')))
+  })
+
+  it('finds nothing in files of nothing', () => {
     expect([readCues(''), readCues('WEBVTT')]).toEqual([[], []])
   })
 })
