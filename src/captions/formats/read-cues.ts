@@ -171,8 +171,9 @@ function attribute(lines: readonly string[], speakers: readonly (string | undefi
 function voicesOf(said: readonly SpokenLine[]): Who {
   const speakers = said.map(({ voice }) => labelOf(voice))
   const lines = said.map(({ text }, i) => {
-    const { name, rest } = prefixOf(text) ?? {}
-    return rest !== undefined && rest !== '' && speakers[i] !== undefined && labelOf(name) === speakers[i] ? rest : text
+    const { name, rest } = splitAtColon(text)
+    const label = labelOf(name)?.toLowerCase()
+    return label !== undefined && label === speakers[i]?.toLowerCase() && rest !== '' ? rest : text
   })
   return attribute(lines, speakers)
 }
@@ -191,11 +192,16 @@ const ASIDE = / ?(?:\([^()]*\)|\[[^[\]]*\])$/
 const NOBODY =
   /^(?:note|warning|caution|attention|remember|example|tip|hint|update|question|answer|chapter|part|step|rule|lesson|figure|table|number|re|ps|p\.s\.?)(?: \S+)?$/i
 
-/** A name before a text, and the text behind it; `undefined` where there is none. */
-function prefixOf(line: string): { name: string; rest: string } | undefined {
+/** What stands before a colon at the beginning of a line, also without its aside, and what is behind; `''` where nothing does. */
+function splitAtColon(line: string): { name: string; bare: string; rest: string } {
   const [whole = '', dash = '', bracketed, plain] = PREFIX.exec(line) ?? []
   const name = cleanName(bracketed ?? plain ?? '')
-  const bare = name.replace(ASIDE, '')
+  return { name, bare: name.replace(ASIDE, ''), rest: dash + line.slice(whole.length) }
+}
+
+/** A name before a text, and the text behind it; `undefined` where there is none. */
+function prefixOf(line: string): { name: string; rest: string } | undefined {
+  const { name, bare, rest } = splitAtColon(line)
   const words = bare.split(' ')
   const isName =
     words.length <= 4 &&
@@ -203,14 +209,12 @@ function prefixOf(line: string): { name: string; rest: string } | undefined {
     words.slice(1).every((word) => WITHIN_NAME.test(word)) &&
     !/^[\p{Ll}&]/u.test(words.at(-1) ?? '')
   if (!(isName || NUMBERED.test(name)) || NOBODY.test(bare)) return undefined
-  return { name, rest: dash + line.slice(whole.length) }
+  return { name, rest }
 }
 
 /** Whether a line that {@link prefixOf} finds no name in may begin with one all the same: no sentence stands before its colon. */
 function mayBeNamed(line: string): boolean {
-  const [, , bracketed, plain] = PREFIX.exec(line) ?? []
-  const name = cleanName(bracketed ?? plain ?? '')
-  const bare = name.replace(ASIDE, '')
+  const { name, bare } = splitAtColon(line)
   return name !== '' && !NOBODY.test(bare) && !/ \p{Ll}{4}/u.test(bare)
 }
 

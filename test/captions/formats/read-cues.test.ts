@@ -104,6 +104,8 @@ describe('readCues', () => {
       '<v Bob>Yes? <v Al>No!',
       'Anna: a text.',
       '<v Bob>Bob: so</v>',
+      '<v Dr. Böse, MD>DR. BÖSE, MD: well</v>',
+      'Unknown: who is it?',
     )
     expect(shown(file)).toEqual([
       ['A', 'Hi, you & R&D;'],
@@ -111,6 +113,8 @@ describe('readCues', () => {
       [['Bob', 'Al'], '-Yes?', '-No!'],
       [undefined, 'Anna: a text.'],
       ['Bob', 'so'],
+      ['Dr. Böse, MD', 'well'],
+      [undefined, 'Unknown: who is it?'],
     ])
   })
 
