@@ -82,8 +82,10 @@ export class CueLayout {
 
   /** Ends the run and returns its cues; `next` is when what follows begins (`Infinity`: nothing; absent: unknown). */
   close(next?: number): UnnumberedCue[] {
-    this.#closeRun(next)
-    this.#settle(next)
+    // Beside what has no time nothing can be weighed, and no cue would ever be chosen.
+    const known = Number.isNaN(next) ? undefined : next
+    this.#closeRun(known)
+    this.#settle(known)
     return this.#takeReady()
   }
 

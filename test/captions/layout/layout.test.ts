@@ -42,6 +42,14 @@ describe('layoutCues', () => {
     },
   )
 
+  it('ends, as where nobody knows what follows, where that has no time', () => {
+    const ended = (next?: number) => {
+      const layout = new CueLayout(layoutSettings())
+      return [...layout.add(wordRuns(exampleTurn())), ...layout.close(next)]
+    }
+    expect(ended(Number.NaN)).toEqual(ended())
+  })
+
   it('lays out the example turn readably', () => {
     const cues = layOne(wordRuns(exampleTurn()), { labels: 'none' })
     expect(cues.map((cue) => [cue.speaker, cue.start, cue.end, ...cue.lines])).toMatchInlineSnapshot(`
