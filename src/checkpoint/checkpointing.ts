@@ -18,6 +18,7 @@ import {
 } from './checkpoint.ts'
 import { CheckpointRecorder } from './recorder.ts'
 import {
+  beginning,
   checkpointCopy,
   type IdentifiedSource,
   inputIdentity,
@@ -112,7 +113,7 @@ export class Checkpointing {
       }
       const checkpointing = new Checkpointing({ file, lock }, parts, before, warn)
       if (before === undefined) {
-        for (const output of parts.outputs) await output.begin?.()
+        for (const output of parts.outputs) await output.begin?.(there?.outputs[output.path] !== undefined)
         await checkpointing.#snapshot([])(new Map())
       } else await checkpointing.#resumeFrom(before)
       return checkpointing
@@ -157,13 +158,13 @@ export class Checkpointing {
     check()
     const turns = turnsOf(before)
     for (const output of outputs) await this.#checkOutput(output, before.outputs[output.path])
-    for (const output of outputs) await output.resumeFrom(before.outputs[output.path] ?? start, turns)
+    for (const output of outputs) await output.resumeFrom(before.outputs[output.path] ?? beginning, turns)
     const seek = (ms: number): number => (before.canSeek === true ? (source[seekTo]?.(ms, check) ?? 0) : 0)
     await hearing.resumeFrom({ ...before, check, seek })
   }
 
   /** Refuses a file that has become shorter than what is not written again. */
-  async #checkOutput(output: ResumableOutput, place: Place = start): Promise<void> {
+  async #checkOutput(output: ResumableOutput, place: Place = beginning): Promise<void> {
     const { bytes } = place
     const size = await output.size(place)
     if (size >= bytes) return
@@ -177,7 +178,7 @@ export class Checkpointing {
     const known = { ...this.#record.state, ...hearing.state(), gaps, savedAt: Date.now(), stages: this.#stages }
     const isSeekable = source[canSeek]?.() === true
     return async (places) => {
-      const all = outputs.map((output) => [output.path, places.get(output.path) ?? start] as const)
+      const all = outputs.map((output) => [output.path, places.get(output.path) ?? beginning] as const)
       const text = formatCheckpoint({
         ...known,
         ...(isSeekable && { canSeek: true }),
@@ -205,8 +206,6 @@ export class Checkpointing {
 function holdsNothing({ reachedMs, turns, startedAt }: Checkpoint): boolean {
   return reachedMs === 0 && turns.length === 0 && startedAt === undefined
 }
-
-const start: Place = { order: 0, bytes: 0, blocks: 0, cuts: [] }
 
 function stagesOf({ options: heard, outputs }: Parts): Checkpoint['stages'] {
   const all = outputs.map(({ name, path: file, options }) => [`${name} ${file}`, sha256(options)])

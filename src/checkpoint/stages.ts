@@ -34,6 +34,9 @@ export const whenComplete = Symbol.for('diarize-stream.whenComplete')
 /** A method of sinks that keep each checkpoint elsewhere, too, when it was saved: it is given its text, and waited for. */
 export const checkpointCopy = Symbol.for('diarize-stream.checkpointCopy')
 
+/** Where an output is that holds nothing yet. */
+export const beginning: Place = { order: 0, bytes: 0, blocks: 0, cuts: [] }
+
 /** Which of several audio tracks is heard, as part of the identity of an input. */
 export function trackIdentity({
   audioTrack = '',
@@ -88,8 +91,11 @@ export interface ResumableOutput {
   readonly interval?: number
   /** Bytes of it that are there; of one that is several files, of the one that goes on at `place`. */
   size(place: Place): Promise<number>
-  /** Is called before anything else where a run begins that others may go on with. */
-  begin?(): Promise<void>
+  /**
+   * Is called before anything else where a run begins that others may go on with; `isAgain` where one has begun it that left
+   * a checkpoint of before there was any audio.
+   */
+  begin?(isAgain: boolean): Promise<void>
   /** Cuts the file at `place`, and writes `turns` again, as far as they do not stand before it. Is called before any other. */
   resumeFrom(place: Place, turns: readonly Turn[]): Promise<void>
   /** The run has come to its end, and no other goes on with it. */

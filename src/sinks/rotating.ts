@@ -187,8 +187,9 @@ class RotatingStream extends Writable {
       name: 'rotatingSink()',
       options: JSON.stringify(options),
       size: async ({ state }) => (state === undefined ? 0 : sizeOf((state as RotationState).part.path)),
-      begin: async () => {
-        this.#journal = await (await journals()).begin(this.#pattern)
+      begin: async (isAgain) => {
+        const Journal = await journals()
+        this.#journal = await (isAgain ? Journal.resume(this.#pattern, undefined) : Journal.begin(this.#pattern))
       },
       resumeFrom: (place, turns) => this.#resumeFrom(place, turns),
       forget: async () => (await journals()).remove(this.#pattern),

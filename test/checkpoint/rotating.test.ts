@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Transform, Writable } from 'node:stream'
 import { expect, it } from 'vitest'
@@ -101,7 +101,6 @@ it('makes the parts again that were begun behind its checkpoint, and no other fi
   controller.abort()
   await expect(broken).rejects.toMatchObject({ name: 'AbortError' })
   // As if it had been killed before the next checkpoint.
-  const { writeFileSync } = await import('node:fs')
   writeFileSync(checkpoint, early)
   writeFileSync(path.join(parts, 'talk-0099.srt'), 'of somebody else')
   await hear(talk, parts, rotation, { checkpoint })
@@ -109,6 +108,31 @@ it('makes the parts again that were begun behind its checkpoint, and no other fi
   expect(own.flatMap((name) => wordsIn(path.join(parts, name)))).toEqual(words.map(({ word }) => word))
   expect(own.map((name) => Number(/\d+/.exec(name)?.[0]))).toEqual(own.map((_name, index) => index + 1))
   expect(text(parts, 'talk-0099.srt')).toBe('of somebody else')
+})
+
+it('makes the parts again that were begun before its first checkpoint', async () => {
+  const [folder, parts] = [directory(), directory()]
+  const talk = path.join(folder, 'talk.wav')
+  writeTalk(talk, words)
+  const checkpoint = path.join(folder, 'checkpoint')
+  const rotation = { every: 4000, startedAt: new Date(0) } as const
+  const brokenOnce = async (ms: number, isFar: () => boolean): Promise<void> => {
+    const controller = new AbortController()
+    const broken = hear(talk, parts, rotation, { checkpoint, signal: controller.signal }, ms)
+    broken.catch(() => {})
+    while (!isFar()) await new Promise((resolve) => setTimeout(resolve, 2))
+    controller.abort()
+    await expect(broken).rejects.toMatchObject({ name: 'AbortError' })
+  }
+  await brokenOnce(0, () => existsSync(checkpoint))
+  const early = readFileSync(checkpoint)
+  await brokenOnce(40_000, () => partsIn(parts, 'srt').length > 2)
+  // As if it had been killed before the next checkpoint.
+  writeFileSync(checkpoint, early)
+  await hear(talk, parts, rotation, { checkpoint })
+  for (const ending of ['srt', 'jsonl']) expect(partsIn(parts, ending)[0]).toBe(`talk-0001.${ending}`)
+  const heard = partsIn(parts, 'srt').flatMap((name) => wordsIn(path.join(parts, name)))
+  expect(heard).toEqual(words.map(({ word }) => word))
 })
 
 it('refuses parts that are made by sinks of others', async () => {
