@@ -219,6 +219,13 @@ describe('run', () => {
     expect(aborted.tidied).toBe(true)
   })
 
+  it('waits for it where a checkpoint refuses the stages, too', async () => {
+    const sink = new SlowToClose()
+    const checkpoint = path.join(directory(), 'checkpoint')
+    await expect(run(endless(), sink, { checkpoint })).rejects.toMatchObject({ code: 'INVALID_PIPELINE' })
+    expect(sink.tidied).toBe(true)
+  })
+
   it('settles after an abort although its generator waits for something else', async () => {
     async function* stuck() {
       yield exampleTurn()

@@ -37,15 +37,16 @@ export async function runPipeline(stages: readonly unknown[]): Promise<RunSummar
     for (const stream of streams) (stream as { [learnsFrom]?: (one: unknown) => void })[learnsFrom]?.(identity)
     const closed = streams.map(whenClosed)
     reporter = new ProgressReporter(options.onProgress, (error) => streams.at(-1)?.destroy(error))
-    checkpointing = await openCheckpoint(options, streams)
-    if (checkpointing !== undefined) {
-      streams.splice(checkpointing.at + 1, 0, checkpointing.recorder as Duplex as AnyStream)
-      reporter.resumeFrom(checkpointing.gaps)
-    }
-    for (const stream of streams) reporter.follow(stream)
-    if (options.notice !== false && options.onProgress === undefined) announceEngine(streams)
-    const stranded = new Stranded(streams, signal)
+    let stranded: Stranded | undefined
     try {
+      checkpointing = await openCheckpoint(options, streams)
+      if (checkpointing !== undefined) {
+        streams.splice(checkpointing.at + 1, 0, checkpointing.recorder as Duplex as AnyStream)
+        reporter.resumeFrom(checkpointing.gaps)
+      }
+      for (const stream of streams) reporter.follow(stream)
+      if (options.notice !== false && options.onProgress === undefined) announceEngine(streams)
+      stranded = new Stranded(streams, signal)
       const finished = pipeline(streams, { signal })
       const end = onceAborted(options.stop, () => {
         checkpointing?.stop()
@@ -59,8 +60,8 @@ export async function runPipeline(stages: readonly unknown[]): Promise<RunSummar
       destroyAll(streams)
       throw error
     } finally {
-      stranded.stop()
-      if (!stranded.isOver) await waitAtMost(CLOSE_WAIT_MS, Promise.all(closed))
+      stranded?.stop()
+      if (stranded?.isOver !== true) await waitAtMost(CLOSE_WAIT_MS, Promise.all(closed))
     }
     const summary = await unlessAborted(reporter.finish(), signal)
     await (options as { [whenComplete]?: (summary: RunSummary) => Promise<void> })[whenComplete]?.(summary)
