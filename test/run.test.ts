@@ -18,7 +18,7 @@ import { spawn } from 'node:child_process'
 import { getEventListeners } from 'node:events'
 import { connect, createServer } from 'node:net'
 import path from 'node:path'
-import { PassThrough, Readable, Transform, Writable } from 'node:stream'
+import { Duplex, PassThrough, Readable, Transform, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 
@@ -392,6 +392,25 @@ describe('pipelines that run() refuses', () => {
     last.on('data', (item) => seen.push(item))
     await run(Readable.from([1, 2, 3]), last)
     expect(seen).toEqual([1, 2, 3])
+  })
+
+  it('do not include a Duplex whose readable side was never open, as what compose() makes of stages and a sink', async () => {
+    const seen: unknown[] = []
+    const write = (item: unknown, _encoding: unknown, done: () => void) => {
+      seen.push(item)
+      done()
+    }
+    const closedSide = { objectMode: true, readable: false, write }
+    await run(Readable.from([1, 2, 3]), new Duplex(closedSide))
+    expect(seen).toEqual([1, 2, 3])
+    const middle = new Duplex(closedSide)
+    await expect(run(endless(), middle, new SlowToClose())).rejects.toThrow('stage 2 of 3 gives nothing out')
+  })
+
+  it('crash nothing where a stage fails by being destroyed, as what compose() makes does', async () => {
+    const source = new Readable({ read() {}, destroy: (_error, done) => done(new Error('destroyed')) })
+    await expect(run(source as never)).rejects.toThrow('run() needs at least two stages')
+    await vi.waitFor(() => expect(source).toMatchObject({ closed: true, errored: new Error('destroyed') }))
   })
 
   it('give the error of a stage that has failed already', async () => {

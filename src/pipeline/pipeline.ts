@@ -5,7 +5,7 @@ import { checkBoolean, checkKnown, checkSignal, checkString, invalidOption } fro
 import { oneLine } from '../redact.ts'
 import type { RunOptions, StageFunction } from '../run.ts'
 import { endEarly, inputEndsEarly, isStage, learnsFrom, recordStage } from '../stage.ts'
-import { AbortError, cancellable, follow, guard, stateOf, tellsClose, waitAtMost } from '../stream-helpers.ts'
+import { AbortError, cancellable, follow, guard, stateOf, tellsClose, toError, waitAtMost } from '../stream-helpers.ts'
 import type { SessionRecord } from '../transforms/diarize-events.ts'
 import { ProgressReporter, type RunSummary } from './progress.ts'
 import { Socket } from 'node:net'
@@ -199,7 +199,10 @@ class Stranded {
 /** Destroys what a pipeline that never began, or stopped early, has left as it was. */
 function destroyAll(streams: readonly AnyStream[]): void {
   for (const stream of streams) {
-    if (!stream.destroyed && !isStandard(stream)) (stream as Partial<Writable>).destroy?.()
+    if (stream.destroyed || isStandard(stream)) continue
+    // The rejection tells. What compose() makes emits an error where it is destroyed, and nobody would be there to catch it.
+    stream.on('error', () => {})
+    ;(stream as Partial<Writable>).destroy?.()
   }
 }
 
@@ -269,6 +272,13 @@ function isReadable(value: unknown): boolean {
   return isStream(value) && typeof value.read === 'function'
 }
 
+/** Whether a stage has a readable side: what compose() makes of stages and a sink is a Duplex without one. */
+function givesOut(value: unknown): boolean {
+  if (!isReadable(value)) return false
+  const { readable, destroyed } = value as Partial<Readable>
+  return readable !== false || destroyed === true
+}
+
 function isWritable(value: unknown): boolean {
   const stream = value as Partial<Writable> | null | undefined
   return typeof stream?.write === 'function' && typeof stream.end === 'function' && typeof stream.on === 'function'
@@ -317,10 +327,10 @@ function checkStages(parts: readonly unknown[]): void {
       throw invalid(`${stage} is no ${isFirst ? 'Readable or iterable' : 'stream'}`)
     }
     if (!isFirst && !isWritable(part)) throw invalid(`${stage} is no Writable: only the first stage may be a source`)
-    if (!isFirst && !isLast && !isReadable(part)) throw invalid(`${stage} gives nothing out: a sink must be the last`)
+    if (!isFirst && !isLast && !givesOut(part)) throw invalid(`${stage} gives nothing out: a sink must be the last`)
     if (parts.indexOf(part) !== i) throw invalid(`${stage} is given twice`)
     if (!isStream(part)) continue
-    if (part.errored instanceof Error) throw part.errored
+    if (part.errored) throw toError(part.errored)
     if (part.destroyed || (!isFirst && part.writableEnded)) throw invalid(`${stage} has been closed already`)
     // Without this, the first turn would be thrown at whoever reads the socket, where nothing can catch it.
     if (
@@ -354,7 +364,7 @@ function refuseText(stage: string, source: unknown): void {
 
 /** Whether a stage has a readable side that nothing reads, so that it would stop when its buffer is full. */
 function isUnread(stream: AnyStream): boolean {
-  if (isStandard(stream) || stream instanceof Socket || !isReadable(stream)) return false
+  if (isStandard(stream) || stream instanceof Socket || !givesOut(stream)) return false
   return stream.readableFlowing === null && stream.listenerCount('readable') === 0
 }
 
