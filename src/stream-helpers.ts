@@ -158,6 +158,18 @@ export class LoopYield {
   }
 }
 
+/** Emits some events of `from`, which give one record each, on `to` as well. @param change - says what a record becomes. */
+export function passOn<Events extends Record<keyof Events, unknown[]>>(
+  from: EventEmitter<Events>,
+  to: EventEmitter,
+  events: readonly (string & keyof Events)[],
+  change = (record: object): object => record,
+): void {
+  const emitter = from as EventEmitter
+  for (const event of events) emitter.on(event, (record: object) => void to.emit(event, change(record)))
+}
+
+/** What was thrown, as an error. Those of Node itself are of no class that a module in a context of its own, as in Jest, knows. */
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error || types.isNativeError(thrown) ? thrown : new Error(String(thrown))
 }
@@ -226,8 +238,5 @@ export async function unlessAborted<T>(
 
 /** Aborts `controller` when `signal` fires, or at once where it has; returns what makes that undone. */
 export function follow(signal: AbortSignal | undefined, controller: AbortController): () => void {
-  const pass = (): void => controller.abort(signal?.reason)
-  if (signal?.aborted === true) pass()
-  signal?.addEventListener('abort', pass, { once: true })
-  return () => signal?.removeEventListener('abort', pass)
+  return onceAborted(signal, () => controller.abort(signal?.reason))
 }

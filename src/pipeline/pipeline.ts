@@ -1,11 +1,22 @@
 import type { Checkpointing } from '../checkpoint/checkpointing.ts'
 import { type IdentifiedSource, inputIdentity, whenComplete } from '../checkpoint/stages.ts'
 import { ConfigurationError } from '../errors.ts'
-import { checkBoolean, checkKnown, checkSignal, checkString, invalidOption } from '../options.ts'
+import { type Check, checkBoolean, checkFunction, checkOptions, checkSignal, string } from '../options.ts'
 import { oneLine } from '../redact.ts'
 import type { RunOptions, StageFunction } from '../run.ts'
 import { endEarly, inputEndsEarly, isStage, learnsFrom, recordStage } from '../stage.ts'
-import { AbortError, cancellable, follow, guard, stateOf, tellsClose, toError, waitAtMost } from '../stream-helpers.ts'
+import {
+  AbortError,
+  cancellable,
+  follow,
+  guard,
+  onceAborted,
+  stateOf,
+  tellsClose,
+  toError,
+  unlessAborted,
+  waitAtMost,
+} from '../stream-helpers.ts'
 import type { SessionRecord } from '../transforms/diarize-events.ts'
 import { ProgressReporter, type RunSummary } from './progress.ts'
 import { Socket } from 'node:net'
@@ -25,7 +36,7 @@ export async function runPipeline(stages: readonly unknown[]): Promise<RunSummar
   // Of one that has failed already, as where its signal had fired, the rejection tells; that is still to be emitted.
   for (const stream of streams) if (stream.errored) stream.once('error', () => {})
   try {
-    checkOptions(options)
+    checkOptions('run()', options, optionChecks)
     checkStages(parts)
     // The user's has one listener, as it may be that of many runs.
     const abort = new AbortController()
@@ -110,26 +121,6 @@ function announceEngine(streams: readonly AnyStream[]): void {
         code: 'DIARIZE_STREAM_ENGINE',
       })
     })
-  }
-}
-
-/** Calls `listener` when `signal` fires, or at once where it has; returns what makes that undone. */
-function onceAborted(signal: AbortSignal | undefined, listener: () => void): () => void {
-  if (signal?.aborted === true) listener()
-  signal?.addEventListener('abort', listener, { once: true })
-  return () => signal?.removeEventListener('abort', listener)
-}
-
-/** The outcome of `work`, or the abort that comes before it. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  let forget = (): void => {}
-  const aborted = new Promise<never>((_resolve, reject) => {
-    forget = onceAborted(signal, () => reject(new AbortError(signal)))
-  })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    forget()
   }
 }
 
@@ -304,15 +295,12 @@ function separate(all: readonly unknown[]): { parts: readonly unknown[]; options
   return { parts, options: isOptions ? last : {} }
 }
 
-function checkOptions(options: RunOptions): void {
-  checkKnown('run()', options, ['signal', 'stop', 'onProgress', 'notice', 'checkpoint'])
-  checkString('checkpoint', options.checkpoint, 1, 4096)
-  checkBoolean('notice', options.notice)
-  checkSignal('signal', options.signal)
-  checkSignal('stop', options.stop)
-  if (options.onProgress !== undefined && typeof options.onProgress !== 'function') {
-    throw invalidOption('onProgress', 'a function', options.onProgress)
-  }
+const optionChecks: Record<keyof RunOptions, Check> = {
+  signal: checkSignal,
+  stop: checkSignal,
+  onProgress: checkFunction,
+  notice: checkBoolean,
+  checkpoint: string(1, 4096),
 }
 
 function checkStages(parts: readonly unknown[]): void {
@@ -403,7 +391,7 @@ export class IterableSource extends Readable {
   override _read(): void {
     this.#next().then(
       (value) => this.push(value),
-      (error: unknown) => this.destroy(error instanceof Error ? error : new Error(String(error))),
+      (error: unknown) => this.destroy(toError(error)),
     )
   }
 

@@ -5,6 +5,7 @@ import { DiarizeStreamError } from '../../errors.ts'
 import { basicLogin, type Connect, createConnect, ProxyError, proxyFor, proxyHeaders, toUndici } from '../../network.ts'
 import { bareHost } from '../../options.ts'
 import { oneLine } from '../../redact.ts'
+import { unlessAborted } from '../../stream-helpers.ts'
 import { addressesOf, checkAllowed, isHttp, parseUrl, shownUrl } from '../address.ts'
 import { badStatus, noAnswer, refused, stalled, tooLarge, unreadable } from './failures.ts'
 import type { HttpSettings } from './options.ts'
@@ -91,8 +92,10 @@ export class HttpClient {
     const { allowUrl } = this.#settings
     if (allowUrl !== undefined) {
       const host = bareHost(url)
-      const addresses = await this.#inTime(url, signal, 'address', (late) => unlessAborted(addressesOf(host), late))
-      await unlessAborted(checkAllowed(url, addresses, allowUrl), signal)
+      const addresses = await this.#inTime(url, signal, 'address', (late) =>
+        unlessAborted(addressesOf(host), late, () => late.reason as Error),
+      )
+      await unlessAborted(checkAllowed(url, addresses, allowUrl), signal, () => signal.reason as Error)
       this.#addresses.set(host, addresses)
     }
     return this.#inTime(url, signal, 'answer', (late) => this.#send(url, headers, late))
@@ -203,16 +206,6 @@ function flat(headers: Readonly<Record<string, string | string[] | undefined>>):
     return [name, name === 'content-encoding' ? value.join(', ') : (value[0] ?? '')] as const
   })
   return Object.fromEntries(entries)
-}
-
-/** What `work` gives; rejects at once when `signal` fires, though the work cannot be stopped. */
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason as Error)
-    if (signal.aborted) stop()
-    signal.addEventListener('abort', stop, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
-  })
 }
 
 const ICY = Buffer.from('ICY ')

@@ -10,9 +10,11 @@ import {
   SessionError,
 } from '../../errors.ts'
 import { createConnect, ProxyError, toUndici } from '../../network.ts'
+import { defined } from '../../options.ts'
 import { sessionError } from '../../protocol/close-codes.ts'
 import { credentials, type Secret } from '../../protocol/endpoint.ts'
 import { oneLine, redact } from '../../redact.ts'
+import { unlessAborted, waitAtMost } from '../../stream-helpers.ts'
 import type { TranscriptAnswer } from './turns.ts'
 
 /** How the service is reached, and how long it may take; times in ms. */
@@ -178,8 +180,9 @@ export class PrerecordedApi {
 
   async #do<T>(call: Call, use: (clients: Clients) => Promise<T>): Promise<T> {
     const { apiKey, timeouts } = this.#settings
-    const asked = credentials(apiKey === undefined ? {} : { apiKey })
-    const { headers, secrets } = await bounded(asked, timeouts.connect, call.signal, () => {
+    const asked = credentials(defined({ apiKey }))
+    const unlessStopped = unlessAborted(asked, call.signal, () => call.signal.reason as Error)
+    const { headers, secrets } = await waitAtMost(timeouts.connect, unlessStopped, () => {
       return new SessionError('TOKEN_FAILED', `no key came within ${timeouts.connect} ms`, { retryable: true })
     })
     this.#secrets = [...new Set([...this.#secrets, ...secrets])].slice(-MOST_SECRETS)
@@ -257,7 +260,7 @@ export class PrerecordedApi {
       address === undefined ? meaning.advice : `It redirects to ${this.quoted(address, 200)}: give that address as url.`
     const wait = retryAfter(headers)
     const what = `it does not ${call.purpose}: HTTP ${httpStatus}${said === '' ? '' : `: ${said}`}`
-    const facts = { retryable, httpStatus, serverMessage: said, ...wait, ...(advice !== undefined && { advice }) }
+    const facts = { retryable, httpStatus, serverMessage: said, ...wait, ...defined({ advice }) }
     return sessionError({ url: this.#base, secrets }, code, what, facts)
   }
 
@@ -318,24 +321,6 @@ type Clients = ReturnType<typeof clientsOf>
 function headersOf(init: RequestInit | undefined, credential: Record<string, string>): Record<string, string> {
   const given = (init?.headers ?? {}) as Record<string, string>
   return { 'Content-Type': 'application/json', ...given, ...credential, 'User-Agent': 'diarize-stream' }
-}
-
-/** Waits for `work`, but no longer than `ms` milliseconds, and not when `signal` has fired. */
-async function bounded<T>(work: Promise<T>, ms: number, signal: AbortSignal, late: () => Error): Promise<T> {
-  let stop = (): void => {}
-  let timer: NodeJS.Timeout | undefined
-  const limit = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(late()), ms)
-    stop = () => reject(signal.reason as Error)
-    if (signal.aborted) stop()
-    signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    return await Promise.race([work, limit])
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', stop)
-  }
 }
 
 async function* counted(pieces: AsyncIterable<Buffer>, sent: (bytes: number) => void): AsyncGenerator<Buffer> {
@@ -427,7 +412,7 @@ function refusalMeaning(status: number, said: string): RefusalMeaning {
     return { code: 'INVALID_REQUEST', retryable: false, advice: 'Check the balance of the account that the key is of.' }
   // Where nothing is said, or all it says is that it is elsewhere, no option is named.
   const advice = said === '' || status < 400 ? undefined : 'Correct the option that the text names.'
-  return { code: 'INVALID_REQUEST', retryable: false, ...(advice !== undefined && { advice }) }
+  return { code: 'INVALID_REQUEST', retryable: false, ...defined({ advice }) }
 }
 
 /** The id becomes a part of paths. */

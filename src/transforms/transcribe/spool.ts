@@ -3,6 +3,7 @@ import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { OutputError } from '../../errors.ts'
+import { toError } from '../../stream-helpers.ts'
 
 /** Bytes that are gathered before they are written, 8 s of 16 kHz mono. */
 const WRITE_BYTES = 262_144
@@ -107,7 +108,6 @@ export class Spool {
 }
 
 function unwritable(target: string, cause: unknown): OutputError {
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  const message = `the audio cannot be kept in ${target}: ${reason}; choose another folder, by temporaryFolder of transcribe() or by TMPDIR`
+  const message = `the audio cannot be kept in ${target}: ${toError(cause).message}; choose another folder, by temporaryFolder of transcribe() or by TMPDIR`
   return new OutputError('OUTPUT_UNWRITABLE', message, { target, cause })
 }
