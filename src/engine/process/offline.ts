@@ -195,9 +195,8 @@ export class OfflineRecogniser implements Recogniser {
     const second = await decode(filled)
     if (second === undefined || this.#isClosed) return this.#recognition(judgement, first)
     const again = this.#judge(second, audio, filled.length)
-    return chooseBetter(judgement, again) === again
-      ? this.#recognition(again, second)
-      : this.#recognition(judgement, first)
+    const better = chooseBetter(judgement, again)
+    return this.#recognition(better, better === judgement ? first : second)
   }
 
   /** @param decoded - samples that were decoded, where silence was put behind the audio. */

@@ -475,6 +475,24 @@ describe('an utterance', () => {
     },
   )
 
+  it('of which little is surely speech has the words that were heard both times', async () => {
+    vi.mocked(judge).mockImplementation((result, audio, habits) => {
+      const unsure = wordsOf(result, audio, habits)
+      return { words: [], suspicious: true, cutOff: false, unsure, repeatedWords: 0, doubt: 1 }
+    })
+    const languages = ['de', 'en']
+    const heard = async (texts: string[]): Promise<Recognition> => {
+      const pool = new FakePool({}, (_decode, number) => {
+        const tokens = texts[number] === '' ? [] : [` ${texts[number]}`]
+        return { tokens, timestamps: tokens.map(() => 0.1), language: languages[number]! }
+      })
+      return await say(open(pool, { mayChangeLanguage: true }), 400).finish()
+    }
+    expect(await heard(['Okay', 'Okay.'])).toMatchObject({ words: [{ text: 'Okay.' }], language: 'en' })
+    expect(await heard(['Okay', ''])).toMatchObject({ words: [] })
+    expect(await heard(['', 'Okay.'])).toMatchObject({ words: [] })
+  })
+
   it.each([
     ['whisper', 3],
     ['transducer', 1],
