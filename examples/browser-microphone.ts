@@ -1,4 +1,4 @@
-// Captions what a browser's microphone hears: node browser-microphone.js [port], then open the address that it prints.
+// Captions what a browser's microphone hears: npx tsx browser-microphone.ts [port], then open the address that it prints.
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,4 +1,4 @@
-// Captions a call that was recorded with each speaker on a channel of their own: node call-recording.js call.wav call.vtt
+// Captions a call that was recorded with each speaker on a channel of their own: npx tsx call-recording.ts call.wav call.vtt
 import { diarize, fileSource, resample, run, vttSink } from 'diarize-stream'
 
 const [input = 'call.wav', output = 'call.vtt'] = process.argv.slice(2)

@@ -1,4 +1,4 @@
-// Listens to a camera until Ctrl-C, with new files every day: node camera.js rtsp://… [seconds a file] [files]
+// Listens to a camera until Ctrl-C, with new files every day: npx tsx camera.ts rtsp://… [seconds a file] [files]
 import { diarize, fanOut, jsonlSink, resample, rtspSource, run, vttSink } from 'diarize-stream'
 
 const [url = 'rtsp://192.168.1.20/stream1', secondsPerFile = '86400', files = 'Infinity'] = process.argv.slice(2)

@@ -1,4 +1,4 @@
-// Captions a video: node caption-a-video.js talk.mp4 talk.srt
+// Captions a video: npx tsx caption-a-video.ts talk.mp4 talk.srt
 import { pipeline } from 'node:stream/promises'
 import { diarize, fileSource, resample, srtSink } from 'diarize-stream'
 

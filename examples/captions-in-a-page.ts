@@ -1,4 +1,4 @@
-// Shows captions in a page while they are spoken: node captions-in-a-page.js talk.mp4 [port]
+// Shows captions in a page while they are spoken: npx tsx captions-in-a-page.ts talk.mp4 [port]
 import { readFile } from 'node:fs/promises'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,4 +1,4 @@
-// Captions a video into three formats at once, and prints the captions: node demo.js talk.mp4 captions (npm run demo)
+// Captions a video into three formats at once, and prints the captions: npx tsx demo.ts talk.mp4 captions (npm run demo)
 import { mkdir, readFile } from 'node:fs/promises'
 import { join, parse } from 'node:path'
 import { pipeline } from 'node:stream/promises'

@@ -1,4 +1,4 @@
-// Captions a finished file in minutes: node finished-file.js film.mp4 film.srt
+// Captions a finished file in minutes: npx tsx finished-file.ts film.mp4 film.srt
 // Needs a key in ASSEMBLYAI_API_KEY, and the package assemblyai.
 import { fileSource, resample, run, srtSink, transcribe } from 'diarize-stream'
 

@@ -1,4 +1,4 @@
-// Prints each turn with its speakers, and what a later revision changes: node labels-and-revisions.js talk.mp4
+// Prints each turn with its speakers, and what a later revision changes: npx tsx labels-and-revisions.ts talk.mp4
 import { Writable } from 'node:stream'
 import { diarize, fileSource, resample, run, wordRuns, type Turn } from 'diarize-stream'
 

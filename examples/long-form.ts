@@ -1,4 +1,4 @@
-// The same chain with every stage written out, from any byte stream: node long-form.js talk.webm talk.vtt
+// The same chain with every stage written out, from any byte stream: npx tsx long-form.ts talk.webm talk.vtt
 import { createReadStream } from 'node:fs'
 import { decode, diarize, frame, resample, run, segment, vttSink } from 'diarize-stream'
 

@@ -1,4 +1,4 @@
-// Captions what is said into the microphone, for some seconds or until Ctrl-C: node microphone.js [seconds] [device]
+// Captions what is said into the microphone, for some seconds or until Ctrl-C: npx tsx microphone.ts [seconds] [device]
 import { diarize, fanOut, microphones, microphoneSource, resample, run, srtSink, textSink } from 'diarize-stream'
 
 const [seconds = 'Infinity', device] = process.argv.slice(2)

@@ -1,4 +1,4 @@
-// Captions a file, and traces it by OpenTelemetry: node opentelemetry.js talk.mp4 talk.srt
+// Captions a file, and traces it by OpenTelemetry: npx tsx opentelemetry.ts talk.mp4 talk.srt
 import { subscribe } from 'node:diagnostics_channel'
 import { type Span, SpanStatusCode, trace } from '@opentelemetry/api'
 import { BasicTracerProvider, ConsoleSpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'

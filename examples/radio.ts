@@ -1,4 +1,4 @@
-// Captions a radio station, for some seconds or until Ctrl-C: node radio.js https://example.org/radio [seconds]
+// Captions a radio station, for some seconds or until Ctrl-C: npx tsx radio.ts https://example.org/radio [seconds]
 import { diarize, fanOut, httpSource, resample, run, textSink, vttSink } from 'diarize-stream'
 
 const [url = 'https://example.org/radio', seconds = 'Infinity'] = process.argv.slice(2)

@@ -1,4 +1,4 @@
-// Plays a clip as a radio station and as a camera, to try radio.ts and camera.ts with: node test-servers.js talk.mp4
+// Plays a clip as a radio station and as a camera, to try radio.ts and camera.ts with: npx tsx test-servers.ts talk.mp4
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { httpFaultServer, rtspFaultServer } from 'diarize-stream/testing'

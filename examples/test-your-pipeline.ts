@@ -1,4 +1,4 @@
-// Shows what a chain does when its server fails: node test-your-pipeline.js. This is what your own tests can do.
+// Shows what a chain does when its server fails: npx tsx test-your-pipeline.ts. This is what your own tests can do.
 import { Readable, Writable } from 'node:stream'
 import { diarize, run, srtSink } from 'diarize-stream'
 import { serve } from 'diarize-stream/server'

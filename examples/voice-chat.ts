@@ -1,4 +1,4 @@
-// Captions a voice chat whose speakers send Opus packets: node voice-chat.js talk.vtt Alice=alice.ogg Bob=bob.ogg
+// Captions a voice chat whose speakers send Opus packets: npx tsx voice-chat.ts talk.vtt Alice=alice.ogg Bob=bob.ogg
 import { createReadStream } from 'node:fs'
 import { pipeline, Readable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'

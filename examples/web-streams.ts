@@ -1,4 +1,4 @@
-// Captions of what a web request brings, as a web response: node web-streams.js [port], then curl -T talk.mp4 the address.
+// Captions of what a web request brings, as a web response: npx tsx web-streams.ts [port], then curl -T talk.mp4 the address.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Readable, Writable } from 'node:stream'
@@ -12,7 +12,7 @@ export function caption(request: Request): Response {
   const body = new TransformStream<Uint8Array, Uint8Array>()
   const captions = vttSink(Writable.fromWeb(body.writable))
   // A request that is aborted, or captions that nobody reads any more, end all of it.
-  run(Readable.fromWeb(request.body), decode(), resample(), diarize(), captions, {
+  run(request.body, decode(), resample(), diarize(), captions, {
     signal: request.signal,
   }).catch((error: Error) => console.warn(error.message))
   return new Response(body.readable, { headers: { 'content-type': 'text/vtt; charset=utf-8' } })
@@ -24,7 +24,8 @@ const server = createServer((incoming, outgoing) => {
   outgoing.once('close', () => leaves.abort())
   const body = incoming.method === 'GET' ? null : Readable.toWeb(incoming)
   const method = incoming.method ?? 'GET'
-  const response = caption(new Request('http://localhost/', { method, body, duplex: 'half', signal: leaves.signal }))
+  const request = { method, body, duplex: 'half', signal: leaves.signal } as RequestInit
+  const response = caption(new Request('http://localhost/', request))
   outgoing.writeHead(response.status, Object.fromEntries(response.headers))
   pipeline(Readable.fromWeb(response.body as ReadableStream), outgoing).catch(() => outgoing.destroy())
 })

@@ -1,4 +1,4 @@
-// Captions on this machine alone, by a server that other machines could use: node without-cloud.js talk.mp4 talk.srt
+// Captions on this machine alone, by a server that other machines could use: npx tsx without-cloud.ts talk.mp4 talk.srt
 import { diarize, fileSource, resample, run, srtSink } from 'diarize-stream'
 import { embeddedEngine, serve } from 'diarize-stream/server'
 

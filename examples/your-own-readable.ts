@@ -1,4 +1,4 @@
-// Captions audio that your program already has as samples, as any Readable: node your-own-readable.js talk.mp4
+// Captions audio that your program already has as samples, as any Readable: npx tsx your-own-readable.ts talk.mp4
 import { execFile } from 'node:child_process'
 import { Readable, Writable } from 'node:stream'
 import { promisify } from 'node:util'

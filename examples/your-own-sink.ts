@@ -1,4 +1,4 @@
-// A sink of your own, a plain Writable: it writes a table of who speaks for how long. node your-own-sink.js talk.mp4
+// A sink of your own, a plain Writable: it writes a table of who speaks for how long. npx tsx your-own-sink.ts talk.mp4
 import { writeFile } from 'node:fs/promises'
 import { Writable } from 'node:stream'
 import { diarize, fanOut, fileSource, isTurn, resample, run, srtSink, wordRuns, type Turn } from 'diarize-stream'

@@ -107,10 +107,11 @@ const PLAIN = PROGRAM.replaceAll(/, type \w+|: (?:ScriptedTurn\[\]|StreamingServ
 const SAID = '[00:00:00] Alice: Good morning\nA\n'
 
 describe('an empty project that it was installed into', () => {
-  it('compiles the example of the README and all three entries, strictly, and runs what comes out', async () => {
+  it('compiles examples and all three entries, strictly, beside the types of browsers, and runs what comes out', async () => {
     const sources = path.join(project, 'src')
     mkdirSync(sources)
     copyFileSync(path.join(root, 'examples/caption-a-video.ts'), path.join(sources, 'example.ts'))
+    copyFileSync(path.join(root, 'examples/web-streams.ts'), path.join(sources, 'web-streams.ts'))
     writeFileSync(path.join(sources, 'program.ts'), PROGRAM)
     const compilerOptions = {
       module: 'NodeNext',
@@ -124,7 +125,7 @@ describe('an empty project that it was installed into', () => {
     }
     writeFileSync(path.join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['src'] }))
     await execute(process.execPath, [tool('typescript/bin/tsc'), '-p', '.'], project)
-    expect(readdirSync(path.join(project, 'built')).toSorted()).toEqual(['example.js', 'program.js'])
+    expect(readdirSync(path.join(project, 'built')).toSorted()).toEqual(['example.js', 'program.js', 'web-streams.js'])
     expect(await execute(process.execPath, ['built/program.js'], project)).toBe(SAID)
   })
 
