@@ -82,10 +82,18 @@ async function ffmpegFinding(): Promise<Finding> {
     if (lines.push(line) > MOST_FFMPEG_LINES) limit.abort(new Error('it writes without end'))
   }
   const ask = async (option: string): Promise<void> => {
-    await runFfmpeg({ ffmpeg: file, args: ['-nostdin', '-hide_banner', option], signal: limit.signal, onLine })
+    const args = ['-nostdin', '-hide_banner', option]
+    const { code, tail } = await runFfmpeg({ ffmpeg: file, args, signal: limit.signal, onLine })
+    if (code === 0) return
+    // As where a library that it needs is not there: it can be started, and ends at once.
+    const how = code === null ? 'crashes' : `ends with exit code ${code}`
+    throw new Error(`it ${how} at ${option}${tail && `: ${tail}`}`)
   }
+  let version: string | undefined
   try {
     await ask('-version')
+    version = /^ffmpeg version (\S+)/m.exec(lines.join('\n'))?.[1]
+    if (version === undefined) throw new Error('it does not say that it is FFmpeg')
     await ask('-filters')
   } catch (error) {
     return {
@@ -96,7 +104,6 @@ async function ffmpegFinding(): Promise<Finding> {
   } finally {
     clearTimeout(timer)
   }
-  const [, version = 'of no known version'] = /^ffmpeg version (\S+)/.exec(lines.join('\n')) ?? []
   const burns = lines.some((line) => /^ *\S+ ass +/.test(line))
   return {
     what: 'FFmpeg',

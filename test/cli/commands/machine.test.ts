@@ -47,11 +47,20 @@ describe('diarize-stream doctor', () => {
     expect(out).toMatch(/^key +ASSEMBLYAI_API_KEY is not set\n +-> set it/m)
   })
 
-  it('gives an FFmpeg up that writes without end', async () => {
-    const endless = path.join(directory(), 'ffmpeg')
-    writeFileSync(endless, '#!/bin/sh\nwhile :; do echo more; done\n', { mode: 0o755 })
-    const { code, out } = await doctor({ FFMPEG_PATH: endless })
-    expect([code, out]).toEqual([1, expect.stringContaining(`${endless} does not run: it writes without end`)])
+  it.each([
+    ['writes without end', 'while :; do echo more; done', 'it writes without end'],
+    [
+      'lacks a library',
+      'echo "libavdevice.so.59: cannot open" >&2; exit 127',
+      'it ends with exit code 127 at -version: … libavdevice.so.59',
+    ],
+    ['crashes', 'kill -SEGV $$', 'it crashes at -version'],
+    ['is something else', 'echo hello', 'it does not say that it is FFmpeg'],
+  ])('says that an FFmpeg does not run that %s', async (_what, script, reason) => {
+    const file = path.join(directory(), 'ffmpeg')
+    writeFileSync(file, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+    const { code, out } = await doctor({ FFMPEG_PATH: file })
+    expect([code, out]).toEqual([1, expect.stringContaining(`${file} does not run: ${reason}`)])
   })
 
   it('explains itself', async () => {
