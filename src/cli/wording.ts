@@ -6,7 +6,10 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/\baudioTrack \(--audio-track\)|\baudioTrack\b/g, '--audio-track'],
   [/\bserverLabels: 'asGiven', or --server-names,|\bserverLabels\b/g, '--server-names'],
   [/\bvoices: false\b/g, '--no-voices'],
+  [/\bjsonlSource\(\) reads what jsonlSink\(\) wrote\b/g, 'give a transcript that was written by -o talk.jsonl'],
   [/ or ffmpegPath\b/g, ''],
+  [/\bby the option nodePath of embeddedEngine, or in DIARIZE_STREAM_NODE/g, 'in DIARIZE_STREAM_NODE'],
+  [/\btarget \d+ of fanOut\(\) writes to (.+) like another one; give each\b/gs, '$1 is named twice; give each'],
   [/\buse (?:query, )?apiKey(?: or token)? for those\b/g, 'use --api-key-file for a key'],
 ]
 

@@ -1,7 +1,12 @@
 import { explanation, inWordsOfCommand } from '../../src/cli/wording.ts'
 import { channelMismatch } from '../../src/audio/format.ts'
 import { explainMicrophone } from '../../src/sources/microphone.ts'
+import { loadFailure } from '../../src/engine/process/failure.ts'
+import { ProcessEnded } from '../../src/engine/process/process.ts'
 import { chooseTrack } from '../../src/ffmpeg/tracks.ts'
+import { srtSink } from '../../src/sinks/caption-sinks.ts'
+import { fanOut } from '../../src/sinks/fan-out.ts'
+import path from 'node:path'
 import { expect, it } from 'vitest'
 
 it('says the options of the command where the library names its own', () => {
@@ -14,6 +19,21 @@ it('says the options of the command where the library names its own', () => {
   const { message } = chooseTrack(tracks, { audioTrack: undefined, language: undefined }, 'a.mkv')
   expect(inWordsOfCommand(message ?? '')).toMatch(/Name one by --audio-track$/)
   expect(inWordsOfCommand('voices: false asks for that')).toBe('--no-voices asks for that')
+  const { message: noNode } = loadFailure(new ProcessEnded('it ended', { hadStarted: false }), {
+    name: 'm',
+    folder: '/m',
+  })
+  expect(inWordsOfCommand(noNode)).toMatch(/: it ended; name one in DIARIZE_STREAM_NODE$/)
+  let twice = ''
+  try {
+    fanOut(srtSink('talk.srt'), srtSink('./talk.srt'))
+  } catch (error) {
+    twice = inWordsOfCommand((error as Error).message)
+  }
+  expect(twice).toBe(`${path.resolve('talk.srt')} is named twice; give each a file of its own`)
+  expect(inWordsOfCommand('line 1 is no JSON; jsonlSource() reads what jsonlSink() wrote')).toBe(
+    'line 1 is no JSON; give a transcript that was written by -o talk.jsonl',
+  )
 })
 
 it.each([
