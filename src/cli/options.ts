@@ -8,6 +8,12 @@ export function usage(message: string, of = 'diarize-stream'): ConfigurationErro
   return new ConfigurationError('INVALID_OPTION', `${message}; see ${of} --help`)
 }
 
+/** The error where `command` is not told which of its `actions` it is to do. */
+export function unknownAction(command: string, action: string | undefined, actions: string): ConfigurationError {
+  const what = action === undefined ? 'needs to know what to do' : `cannot ${action}`
+  return usage(`${command} ${what}: ${actions}`, `diarize-stream ${command}`)
+}
+
 /** `parseArgs()` of Node, with messages for who types. @throws ConfigurationError `INVALID_OPTION` */
 export function parseOptions<T extends OptionTable>(
   argv: readonly string[],

@@ -1,16 +1,16 @@
-import { createReadStream } from 'node:fs'
 import path from 'node:path'
-import { createInterface } from 'node:readline'
-import { parseArgs } from 'node:util'
 import { mediaBeside } from '../../batch/inputs.ts'
-import { ConfigurationError, InputError } from '../../errors.ts'
-import type { Segment, Turn, Word } from '../../model.ts'
+import { type ConfigurationError, InputError } from '../../errors.ts'
+import { type Captionable, isCue, isTurn } from '../../model.ts'
+import { defined } from '../../options.ts'
 import { fileSource } from '../../sources/file.ts'
+import { jsonlSource } from '../../sources/jsonl.ts'
 import { type EnrolledVoice, enrolVoice, leastSpeechMs, type TimeSpan } from '../../transforms/voices/enrol.ts'
 import { type VoiceBook, voiceBook } from '../../voices/book.ts'
 import type { Voice } from '../../voices/voice.ts'
 import { EXIT } from '../exit-codes.ts'
-import { printable } from '../view/text.ts'
+import { parseOptions, unknownAction, usage } from '../options.ts'
+import { type Output, printable } from '../view/text.ts'
 
 const VOICES_USAGE = `diarize-stream voices add <name> <clip>
 diarize-stream voices name <transcript.jsonl> <label>=<name> ... [--audio <file>]
@@ -29,11 +29,6 @@ what a voice is known by is biometric data: ask whoever it is of, and see docs/v
   --model <name>          the model that tells voices apart, one that was pulled; else the one in the box
 `
 
-export interface VoicesOutput {
-  stdout: NodeJS.WritableStream
-  stderr: NodeJS.WritableStream
-}
-
 export const VOICES_OPTIONS = {
   book: { type: 'string' },
   audio: { type: 'string' },
@@ -42,8 +37,11 @@ export const VOICES_OPTIONS = {
 } as const
 
 /** Obeys `diarize-stream voices …`, and gives the exit code. @throws any error of the library */
-export async function runVoices(argv: readonly string[], output: VoicesOutput, signal: AbortSignal): Promise<number> {
-  const { values, positionals } = parse(argv)
+export async function runVoices(argv: readonly string[], output: Output, signal: AbortSignal): Promise<number> {
+  const { values, positionals } = parseOptions(argv, VOICES_OPTIONS, {
+    of: 'diarize-stream voices',
+    allowPositionals: true,
+  })
   const { stdout, stderr } = output
   if (values.help === true) {
     stdout.write(VOICES_USAGE)
@@ -51,7 +49,7 @@ export async function runVoices(argv: readonly string[], output: VoicesOutput, s
   }
   const [action, ...rest] = positionals
   const { model: speakerModel } = values
-  const book = voiceBook(values.book ?? 'voices.json', speakerModel === undefined ? {} : { speakerModel })
+  const book = voiceBook(values.book ?? 'voices.json', defined({ speakerModel }))
   const say = (line: string): void => void stderr.write(`${printable(line)}\n`)
   if (action !== 'name' && values.audio !== undefined) throw wrong('--audio is for voices name')
   switch (action) {
@@ -83,17 +81,7 @@ export async function runVoices(argv: readonly string[], output: VoicesOutput, s
       return EXIT.complete
     }
     default:
-      throw wrong(
-        `voices ${action === undefined ? 'needs to know what to do' : `cannot ${action}`}: add, name, list, rename or forget`,
-      )
-  }
-}
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: VOICES_OPTIONS, allowPositionals: true })
-  } catch (error) {
-    throw wrong((error as Error).message)
+      throw unknownAction('voices', action, 'add, name, list, rename or forget')
   }
 }
 
@@ -147,7 +135,7 @@ async function nameSpeakers(
     if (name === '') throw wrong(`names must be like A=Alice; got ${pair}`)
     return { label, name }
   })
-  const words = await wordsOf(transcript)
+  const words = await wordsOf(transcript, signal)
   const learned = new Set((await book.list()).filter((voice) => voice.learned).map((voice) => voice.name))
   const renamed = new Map<string, { label: string; name: string }>()
   const toHear = names.filter(({ label, name }) => {
@@ -222,8 +210,6 @@ const quoted = (argument: string): string =>
 const breath = 300
 /** A shorter stretch may be of the wrong speaker, ms. */
 const shortest = 700
-/** The longest line that a transcript of ours has, characters. */
-const longestLine = 10_000_000
 
 /** A word of somebody who was told apart. */
 export interface LabelledWord {
@@ -236,30 +222,26 @@ export interface LabelledWord {
 }
 
 /** The words of a transcript, in order, as they were last revised. @throws InputError `INPUT_UNREADABLE` */
-export async function wordsOf(file: string): Promise<LabelledWord[]> {
+export async function wordsOf(file: string, signal: AbortSignal): Promise<LabelledWord[]> {
   const turns = new Map<number, { revision: number; words: LabelledWord[] }>()
-  const lines = createInterface({ input: createReadStream(file), crlfDelay: Infinity })
   try {
-    let number = 0
-    for await (const line of lines) {
-      number += 1
-      if (line.trim() === '') continue
-      const record = parseLine(line, file, number)
-      if (record === undefined) continue
-      const { order, revision, speaker, speakerName, words } = record
+    for await (const item of jsonlSource(file, { signal }) as AsyncIterable<Captionable>) {
+      // Cues do not say which turn they are of, and the words of a turn that is open come again.
+      if (isCue(item) || (isTurn(item) && !item.endOfTurn)) continue
+      const { order, revision } = isTurn(item) ? item : item.turn
       const before = turns.get(order)
       if (before !== undefined && before.revision > revision) continue
-      const said = words.flatMap((word): LabelledWord[] => {
-        const label = word.speaker ?? speaker
-        const name = word.speakerName ?? (word.speaker === undefined ? speakerName : undefined)
+      const said = item.words.flatMap((word): LabelledWord[] => {
+        const label = word.speaker ?? item.speaker
+        const name = word.speakerName ?? (word.speaker === undefined ? item.speakerName : undefined)
         return label === undefined ? [] : [{ label, start: word.start, end: word.end, name }]
       })
       // Segments of one turn come one by one.
-      const earlier = before?.revision === revision && record.isPart ? before.words : []
+      const earlier = before?.revision === revision && !isTurn(item) ? before.words : []
       turns.set(order, { revision, words: [...earlier, ...said] })
     }
   } catch (error) {
-    if (error instanceof InputError) throw error
+    if (signal.aborted) throw error
     const message = `cannot read the transcript ${file}: ${(error as Error).message}`
     throw new InputError('INPUT_UNREADABLE', message, { cause: error })
   }
@@ -291,36 +273,6 @@ export function spansOf(words: readonly LabelledWord[]): Map<string, TimeSpan[]>
   return spans
 }
 
-interface Said extends Pick<Turn, 'order' | 'revision' | 'speaker' | 'speakerName'> {
-  words: readonly Word[]
-  isPart: boolean
-}
-
-/** What a line of a transcript says of who spoke; `undefined` for what is of no use, such as a partial turn. */
-function parseLine(line: string, file: string, number: number): Said | undefined {
-  let record: Partial<Turn & Segment & { type: string }> | null
-  try {
-    if (line.length > longestLine) throw new Error('it is too long')
-    record = JSON.parse(line) as typeof record
-  } catch (error) {
-    const message = `line ${number} of ${file} is no JSON: give a transcript that was written by -o talk.jsonl`
-    throw new InputError('INPUT_UNREADABLE', message, { cause: error })
-  }
-  if (record === null || typeof record !== 'object' || !Array.isArray(record.words)) return undefined
-  const { type, order, revision, speaker, speakerName, words, endOfTurn } = record
-  if (!Number.isInteger(order) || !Number.isInteger(revision) || (type === 'turn' && endOfTurn !== true))
-    return undefined
-  const isWord = (word: Partial<Word> | null): boolean => Number.isFinite(word?.start) && Number.isFinite(word?.end)
-  return {
-    order: order!,
-    revision: revision!,
-    ...(typeof speaker === 'string' && { speaker }),
-    ...(typeof speakerName === 'string' && { speakerName }),
-    words: words.filter(isWord),
-    isPart: type !== 'turn',
-  }
-}
-
 function wrong(message: string): ConfigurationError {
-  return new ConfigurationError('INVALID_OPTION', `${message}; see diarize-stream voices --help`)
+  return usage(message, 'diarize-stream voices')
 }

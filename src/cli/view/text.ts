@@ -44,3 +44,21 @@ export function phaseLine(
   if (phase === 'uploading') return `uploading  ${Math.floor((uploadedMs * 100) / Math.max(1, readMs))} %`
   return `${clock(readMs)} of audio are being heard  ${clock(elapsedMs)} so far`
 }
+
+/** Where a command writes. */
+export interface Output {
+  stdout: Pick<NodeJS.WriteStream, 'write'>
+  stderr: Pick<NodeJS.WriteStream, 'write'>
+}
+
+/** Says what happens: `record` to programs, `line` to people. */
+export type Log = (record: { type: string } & Record<string, unknown>, line: string) => void
+
+/** What a command says that runs until it is ended: to people on standard error, to programs on standard output. */
+export function logTo({ stdout, stderr }: Output, { json, quiet }: { json: boolean; quiet: boolean }): Log {
+  return (record, line) => {
+    const time = new Date().toISOString()
+    if (json) stdout.write(`${JSON.stringify({ time, ...record })}\n`)
+    else if (!quiet) stderr.write(`${time} ${printable(line)}\n`)
+  }
+}

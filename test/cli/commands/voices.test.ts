@@ -8,9 +8,10 @@ import { voiceBook, type VoiceBookInFile } from '../../../src/voices/book.ts'
 import { makeTurn } from '../../captions/example-turn.ts'
 import { temporaryDirectories } from '../../sinks/temporary.ts'
 import { madeUpModel, madeUpProfile } from '../../voices/made-up-profiles.ts'
-import { command } from '../command.ts'
+import { command, startCommand } from '../command.ts'
 
 const directory = temporaryDirectories()
+const { signal } = new AbortController()
 const format = { sampleRate: 16_000, channels: 1, encoding: 's16le' } as const
 
 describe('diarize-stream voices', () => {
@@ -37,6 +38,11 @@ describe('diarize-stream voices', () => {
     [['voices', 'add', 'Alice'], 2, /needs a name and a clip; got Alice/],
     [['voices', 'list', 'x'], 2, /takes nothing more; got x/],
     [['voices', 'list', '--loud'], 2, /--loud/],
+    [
+      ['voices', 'list', '--bok', 'a.json'],
+      2,
+      /no option --bok; did you mean --book\?; see diarize-stream voices --help/,
+    ],
     [['voices', 'name', 'talk.jsonl'], 2, /names like A=Alice/],
     [['voices', 'name', 'talk.jsonl', 'A=Alice'], 3, /cannot read the transcript talk.jsonl/],
     [['voices', 'name', 'talk.jsonl', 'Alice', '--audio', 'a.wav'], 2, /like A=Alice; got Alice/],
@@ -107,16 +113,25 @@ describe('spansOf', () => {
       makeTurn(3, 'A:short', { start: 9000 }),
     ]
     writeFileSync(file, `{"type":"session","sessionId":"s"}\n${records.map((turn) => formatJsonlItem(turn)).join('')}`)
-    expect(Object.fromEntries(spansOf(await wordsOf(file)))).toEqual({
+    expect(Object.fromEntries(spansOf(await wordsOf(file, signal)))).toEqual({
       A: [{ start: 0, end: 950 }],
       C: [{ start: 2000, end: 2950 }],
     })
   })
 
+  it('ends at the first signal where its transcript is still to come', async () => {
+    const running = startCommand(['voices', 'name', '-', 'A=Alice', '--book', path.join(directory(), 'voices.json')])
+    // More than a pipe holds: what writes it has waited for whoever reads.
+    const { stdin } = running.child
+    await new Promise((resolve) => stdin?.write('{"type":"gap"}\n'.repeat(200_000), resolve))
+    running.child.kill('SIGINT')
+    expect([await running.ended, running.err]).toEqual([1, 'diarize-stream: stopped; the book is as it was\n'])
+  })
+
   it('refuses what is no transcript, and says in which line', async () => {
     const file = path.join(directory(), 'talk.srt')
     writeFileSync(file, '{"type":"gap"}\n00:00:01,000 --> 00:00:02,000\n')
-    await expect(wordsOf(file)).rejects.toMatchObject({
+    await expect(wordsOf(file, signal)).rejects.toMatchObject({
       code: 'INPUT_UNREADABLE',
       message: expect.stringMatching(/line 2 of .*talk\.srt is no JSON/) as string,
     })
