@@ -1,5 +1,5 @@
 import { type Region, regions, serverUrl } from '../protocol/endpoint.ts'
-import { checkParameters, languageCodes } from '../protocol/parameters.ts'
+import { checkParameters } from '../protocol/parameters.ts'
 import { type CaptionFormat, captionFormats } from '../captions/formats/options.ts'
 import {
   checkLayoutOptions,
@@ -8,19 +8,15 @@ import {
   PRESET_NAMES,
   type PresetName,
 } from '../captions/layout/options.ts'
-import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
-import { ConfigurationError } from '../errors.ts'
-import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
-import { checkInteger, checkNumber, checkOneOf } from '../options.ts'
+import type { SpeakerNames } from '../captions/speakers.ts'
+import type { FfmpegOptions } from '../ffmpeg/arguments.ts'
+import { checkNumber, checkOneOf, defined } from '../options.ts'
 import { redact } from '../redact.ts'
 import type { HeardRange } from '../stream/options.ts'
-import type { DiarizeOptions, SessionParameters } from '../transforms/diarize-options.ts'
 import { resolveTranscribeOptions } from '../transforms/transcribe/options.ts'
 import { isRotatingPattern, type RotatingSinkOptions } from '../sinks/rotating.ts'
-import type { VoiceBook } from '../voices/book.ts'
 import { BATCH_OPTIONS, type BatchCommand, parseBatch } from './batch/options.ts'
-import { numberOrText, parseOptions, usage } from './options.ts'
-import { existsSync, readFileSync } from 'node:fs'
+import { check, integer, list, numberOrText, parseNames, parseOptions, parseTracks, readKey, usage } from './options.ts'
 import path from 'node:path'
 
 const VIDEO_ENDINGS: readonly string[] = ['.mp4', '.m4v', '.mov', '.mkv', '.webm']
@@ -138,8 +134,15 @@ export const OPTIONS = {
   version: { type: 'boolean' },
 } as const
 
+type Values = ReturnType<typeof parseOptions<typeof OPTIONS>>['values']
+
 /** The output that is standard output. */
 export const STDOUT = '-'
+
+/** The files that a command writes, and addresses. */
+export function filesOf({ outputs, mux, burn }: Pick<Command, 'outputs' | 'mux' | 'burn'>): string[] {
+  return [...outputs, mux, burn].filter((file) => file !== undefined && file !== STDOUT) as string[]
+}
 
 /** Options that replace limits of the preset, with the range of each. */
 const LIMITS = {
@@ -168,7 +171,7 @@ const KEY_REFUSED =
   'a key is not taken as an argument, because every user of this machine can read it in the list of processes; set ' +
   'ASSEMBLYAI_API_KEY, or put it in a file and give --api-key-file. Treat the one just given as known to others'
 
-/** What `argv` asks for. @throws {@link ConfigurationError} `INVALID_OPTION`; the message holds no key. */
+/** What `argv` asks for. @throws ConfigurationError `INVALID_OPTION`; the message holds no key. */
 export function parseCommand(argv: readonly string[]): Command | 'help' | 'version' | 'microphones' {
   // Before anything else is said: a message must not repeat the value.
   if (argv.some((argument) => /^--api[-_]?key(?:=|$)/i.test(argument))) throw usage(KEY_REFUSED)
@@ -237,7 +240,7 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
     channels: values.channels === undefined ? undefined : list('--channels', values.channels),
     names: parseNames(values.names),
     serverNames: values['server-names'] ?? false,
-    voices: voicesOf(values.voices, values['no-voices']),
+    voices: voicesOf(values),
     learnVoices: values['learn-voices'] ?? false,
     preset,
     limits: parseLimits(values, preset),
@@ -260,15 +263,8 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
 
 const ROTATION = { s: 1000, min: 60_000, h: 3_600_000, kB: 1000, MB: 1_000_000, GB: 1_000_000_000 } as const
 
-interface RotationValues {
-  rotate?: string | undefined
-  'rotate-times'?: string | undefined
-  resume?: boolean | undefined
-  checkpoint?: string | undefined
-}
-
 function rotationOf(
-  { rotate, 'rotate-times': times }: RotationValues,
+  { rotate, 'rotate-times': times }: Values,
   outputs: readonly string[],
   batch: BatchCommand | undefined,
 ): RotatingSinkOptions | undefined {
@@ -291,14 +287,7 @@ function rotationOf(
   return { ...(unit.endsWith('B') ? { maxBytes: size } : { every: size }), ...more }
 }
 
-interface RangeValues {
-  start?: string | undefined
-  duration?: string | undefined
-  parallel?: string | undefined
-  channels?: string | undefined
-}
-
-function rangeOf(values: RangeValues, input: string, finished: boolean): HeardRange | undefined {
+function rangeOf(values: Values, input: string, finished: boolean): HeardRange | undefined {
   const range: HeardRange = {}
   for (const name of ['start', 'duration'] as const) {
     const text = values[name]
@@ -315,7 +304,7 @@ function rangeOf(values: RangeValues, input: string, finished: boolean): HeardRa
     }
     range[name] = ms
   }
-  return values.start === undefined && values.duration === undefined ? undefined : range
+  return Object.keys(range).length > 0 ? range : undefined
 }
 
 /** Seconds, minutes and seconds, or hours, minutes and seconds, as ms; `undefined` for what is none of these. */
@@ -327,15 +316,9 @@ function msOf(text: string): number | undefined {
   return Number.isSafeInteger(ms) ? ms : undefined
 }
 
-function voicesOf(book: string | undefined, isOff = false): Command['voices'] {
+function voicesOf({ voices: book, 'no-voices': isOff = false }: Values): Command['voices'] {
   if (isOff && book !== undefined) throw usage('--voices and --no-voices exclude each other; give one of them')
   return isOff ? false : book
-}
-
-function integer(option: string, text: string | undefined, least: number, most: number): number | undefined {
-  const value = numberOrText(text)
-  checkInteger(option, value, least, most)
-  return value as number | undefined
 }
 
 function onlyFormat(given: readonly string[] = ['srt']): CaptionFormat {
@@ -345,10 +328,7 @@ function onlyFormat(given: readonly string[] = ['srt']): CaptionFormat {
   return format as CaptionFormat
 }
 
-function parseLimits(
-  values: Partial<Record<keyof typeof LIMITS | 'cps', string | undefined>>,
-  preset: PresetName,
-): Command['limits'] {
+function parseLimits(values: Values, preset: PresetName): Command['limits'] {
   const limits: Command['limits'] = {}
   for (const [option, { name, least, most }] of Object.entries(LIMITS)) {
     const value = integer(`--${option}`, values[option as keyof typeof LIMITS], least, most)
@@ -368,13 +348,7 @@ function parseLimits(
 }
 
 /** `assemblyai-batch` is another name for `--finished`. */
-function engineOf({
-  engine,
-  finished = false,
-}: {
-  engine?: string | undefined
-  finished?: boolean | undefined
-}): Pick<Command, 'engine' | 'finished'> {
+function engineOf({ engine, finished = false }: Values): Pick<Command, 'engine' | 'finished'> {
   if (engine === 'assemblyai-batch' || (finished && engine === 'assemblyai'))
     return { engine: undefined, finished: true }
   if (finished && engine !== undefined)
@@ -382,65 +356,9 @@ function engineOf({
   return { engine: (engine === 'local' ? 'embedded' : engine) as Command['engine'], finished }
 }
 
-export function parseTracks(track: string | undefined, language: string | undefined): Command['tracks'] {
-  const audioTrack = track !== undefined && /^\d+$/.test(track) ? Number(track) : track
-  const tracks = {
-    ...(audioTrack !== undefined && { audioTrack }),
-    // A language that is to be found out, or one of the model's own, says nothing of tracks.
-    ...(language !== undefined && /^[a-z]{2,3}(?:-|$)/i.test(language) && { language }),
-  }
-  check('--audio-track', () => resolveFfmpegOptions('', tracks))
-  return tracks
-}
-
-/** One speaker and the name. A comma belongs to the name unless a speaker follows, and may be quoted or escaped. */
-const NAME = /\s*([^=,]+?)\s*=\s*(?:"([^"]*)"|((?:\\,|(?!,[^,=]*=).)*?))\s*(?:,(?=[^,=]*=)|$)/suy
-
-export function parseNames(text: string | undefined): SpeakerNames {
-  if (text === undefined) return {}
-  const names = new Map<string, string>()
-  NAME.lastIndex = 0
-  for (let at = 0; at < text.length || at === 0; at = NAME.lastIndex) {
-    const [, speaker = '', quoted, plain = ''] = NAME.exec(text) ?? []
-    if (speaker === '' || (quoted === undefined && plain.endsWith(','))) {
-      throw usage(`--names, when given, must be like A=Alice,B=Bob; got '${text}'`)
-    }
-    names.set(speaker, quoted ?? plain.replaceAll('\\,', ','))
-  }
-  const given = Object.fromEntries(names)
-  checkSpeakerNames('--names', given)
-  return given
-}
-
-export function list(option: string, text: string): string[] {
-  const items = text.split(',').map((item) => item.trim())
-  if (items.includes('')) throw usage(`${option}, when given, must be like One,Two; got '${text}'`)
-  return items
-}
-
 function checkVideo(option: string, file: string | undefined): void {
   if (file === undefined || VIDEO_ENDINGS.includes(path.extname(file).toLowerCase())) return
   throw usage(`${option} must end in one of ${VIDEO_ENDINGS.join(' ')}; got '${file}'`)
-}
-
-/** Runs a check of the library, whose message names an option of the library. */
-function check(option: string, run: () => unknown): void {
-  try {
-    run()
-  } catch (error) {
-    throw usage(`${option}: ${(error as Error).message}`)
-  }
-}
-
-export function readKey(file: string): string {
-  let key: string
-  try {
-    key = readFileSync(file, 'utf8').trim()
-  } catch (error) {
-    throw usage(`--api-key-file cannot be read: ${(error as Error).message}`)
-  }
-  if (key === '') throw usage(`--api-key-file ${file} is empty`)
-  return key
 }
 
 export const USAGE = `diarize-stream <input> [options]
@@ -538,120 +456,12 @@ Exit codes: 0 complete, 1 output failed or cut off, 2 usage, 3 input, 4 engine o
 input is cut off, 6 of several inputs some failed, 130 ended by Ctrl-C and complete until there
 `
 
-export type CaptionCommand = Pick<Command, 'names' | 'preset' | 'limits' | 'language'>
-
 /** The options of caption sinks that a command asks for. */
-export function captionOptions({ names, preset, limits, language }: CaptionCommand) {
-  return { speakers: names, layout: { preset, ...limits, ...(language !== undefined && { language }) } }
-}
-
-type EngineCommand = Pick<
-  Command,
-  | 'engine'
-  | 'finished'
-  | 'apiKey'
-  | 'url'
-  | 'region'
-  | 'model'
-  | 'keyterms'
-  | 'range'
-  | 'parallel'
-  | 'maxSpeakers'
-  | 'channels'
-  | 'language'
-  | 'serverNames'
-  | 'voices'
-  | 'learnVoices'
->
-
-/** The book that speakers are named by, if any. @throws {@link ConfigurationError} `INVALID_OPTION` */
-export async function bookOf({
-  voices,
-  learnVoices,
-}: Pick<Command, 'voices' | 'learnVoices'>): Promise<VoiceBook | undefined> {
-  if (learnVoices && typeof voices !== 'string') {
-    throw usage('--learn-voices needs --voices <file>, the book they go into')
-  }
-  if (typeof voices !== 'string') return undefined
-  if (!learnVoices && !existsSync(voices)) {
-    throw usage(
-      `there is no voice book ${voices}; make one by diarize-stream voices add <name> <clip> --book ${voices}`,
-    )
-  }
-  const { voiceBook } = await import('../voices/book.ts')
-  return voiceBook(voices, { learn: learnVoices })
-}
-
-/**
- * The options of `diarize()` that a command asks for.
- *
- * @param environmentKey - the key in the environment; it goes to AssemblyAI only.
- * @throws {@link ConfigurationError} `INVALID_OPTION` where options exclude each other, `MISSING_API_KEY` where AssemblyAI
- * is asked for without a key.
- */
-export async function engineOptions(
-  command: EngineCommand,
-  environmentKey: string | undefined,
-): Promise<DiarizeOptions> {
-  const { engine, url, region, model, keyterms, range, parallel, maxSpeakers, channels, language, serverNames } =
-    command
-  const voices = (await bookOf(command)) ?? (command.voices === false ? false : undefined)
-  const key = command.apiKey ?? (url === undefined && engine !== 'embedded' ? environmentKey : undefined)
-  const withParameters = (all: SessionParameters): DiarizeOptions => ({
-    ...(Object.keys(all).length > 0 && { parameters: all }),
-    ...(channels !== undefined && { channels }),
-    ...(range !== undefined && { range }),
-    ...(parallel !== undefined && { parallel }),
-    ...(serverNames && { serverLabels: 'asGiven' as const }),
-    ...(voices !== undefined && { voices }),
-  })
-  // On channels, speakers are told apart for a book of voices only; a warning says so.
-  const isApart = channels !== undefined && typeof voices !== 'object'
-  const parameters: SessionParameters = {
-    ...(maxSpeakers !== undefined && !isApart && { maxSpeakers }),
-    ...(keyterms.length > 0 && { keytermsPrompt: keyterms }),
-  }
-  if (url !== undefined && engine !== undefined) throw usage('--url and --engine exclude each other; give one of them')
-  if (url !== undefined && region !== undefined) throw usage('--url and --region exclude each other; give one of them')
-  if (isLocal(command, environmentKey)) {
-    refuse('--api-key-file', command.apiKey)
-    refuse('--region', region)
-    if (model !== undefined || language !== undefined) {
-      const chosen = { ...(model !== undefined && { model }), ...(language !== undefined && { language }) }
-      // Much, of which a session elsewhere has no use.
-      const { embeddedEngine } = await import('../engine/embedded.ts')
-      return { ...withParameters(parameters), engine: embeddedEngine(chosen) }
-    }
-    // Where nobody chose it, a warning says that it runs.
-    return { ...withParameters(parameters), ...(engine !== undefined && { engine }) }
-  }
-  if (url === undefined && key === undefined) {
-    const message = 'AssemblyAI needs a key: set ASSEMBLYAI_API_KEY, or give --api-key-file; --engine local needs none'
-    throw new ConfigurationError('MISSING_API_KEY', message)
-  }
-  const code = language?.toLowerCase().split('-')[0]
-  return {
-    ...withParameters({
-      ...parameters,
-      ...(model !== undefined && { speechModel: model }),
-      ...(code !== undefined && languageCodes.includes(code) && { languageCodes: [code] }),
-    }),
-    ...(url === undefined ? { engine: 'assemblyai' } : { url }),
-    ...(key !== undefined && { apiKey: key }),
-    ...(region !== undefined && { region }),
-  }
-}
-
-export function isLocal(
-  command: Pick<Command, 'engine' | 'finished' | 'apiKey' | 'url' | 'region' | 'model'>,
-  environmentKey: string | undefined,
-): boolean {
-  const { engine, finished, apiKey, url, region, model } = command
-  if (finished) return false
-  if (engine !== undefined) return engine === 'embedded'
-  return [apiKey ?? environmentKey, url, region, model].every((item) => item === undefined)
-}
-
-function refuse(option: string, value: string | undefined): void {
-  if (value !== undefined) throw usage(`${option} is of no use with --engine local; leave one of them out`)
+export function captionOptions({
+  names,
+  preset,
+  limits,
+  language,
+}: Pick<Command, 'names' | 'preset' | 'limits' | 'language'>) {
+  return { speakers: names, layout: { preset, ...limits, ...defined({ language }) } }
 }

@@ -12,8 +12,9 @@ import { textSink } from '../sinks/caption-sinks.ts'
 import { captionFormats } from '../captions/formats/options.ts'
 import { sinkOf } from '../sinks/formats.ts'
 import { resample } from '../transforms/resample.ts'
-import { type CaptionCommand, captionOptions, type Command, isLocal, STDOUT } from './arguments.ts'
+import { captionOptions, type Command, STDOUT } from './arguments.ts'
 import { exitCodeFor, type Interrupts } from './exit-codes.ts'
+import { isLocal } from './hearing.ts'
 import { ignoredOptions } from './ignored.ts'
 import { inputFile, inputKind } from './input.ts'
 import { usage } from './options.ts'
@@ -117,7 +118,7 @@ async function fasterWay(
   environmentKey: string | undefined,
   facts: { duration?: number | undefined } | undefined,
 ): Promise<string | undefined> {
-  const { finishedOffer } = await import('./finished.ts')
+  const { finishedOffer } = await import('./offers.ts')
   return finishedOffer(command, { environmentKey, duration: facts?.duration, isTerminal: true })
 }
 
@@ -157,7 +158,7 @@ function writtenFiles({ outputs, mux, burn }: Command, sinks: readonly Writable[
 
 /** A sink for each of the files, as it is asked for. @throws ConfigurationError `INVALID_OPTION` for an ending that says nothing. */
 function* openOutputs(
-  command: CaptionCommand &
+  command: Pick<Command, 'names' | 'preset' | 'limits' | 'language'> &
     Pick<Command, 'input' | 'outputs' | 'stdoutFormat' | 'highlightWords' | 'colours' | 'rotate'>,
 ): Generator<Writable> {
   const { input, outputs, stdoutFormat, highlightWords, colours, rotate } = command

@@ -3,11 +3,14 @@ import { laidOutFormats } from '../captions/formats/options.ts'
 import type { Warning } from '../errors.ts'
 import { DEFAULT_MODEL, modelFamily } from '../protocol/models.ts'
 import { languageCodes } from '../protocol/parameters.ts'
-import { type Command, isLocal, LAYOUT_FLAGS, STDOUT } from './arguments.ts'
+import { type Command, LAYOUT_FLAGS, STDOUT } from './arguments.ts'
+import { isLocal } from './hearing.ts'
 import { isCaptions, isTranscript } from './input.ts'
 
 /** Endings of files that are laid out by a preset. */
 const LAID_OUT: readonly string[] = laidOutFormats.map((format) => `.${format}`)
+
+type Case = [option: string, applies: boolean, why: string]
 
 const ONE_SPEAKER = 'with --channels each channel is one speaker'
 
@@ -22,13 +25,13 @@ export function ignoredOptions(command: Command, environmentKey: string | undefi
   const isNamed = hasVideo || endings.length === 0 || endings.some((ending) => ending !== '.ctm')
   // Whose voice it is on a channel is asked only of a book.
   const isApart = channels !== undefined && typeof command.voices !== 'string'
-  const ignored: [option: string, applies: boolean, why: string][] = [
-    ...LAYOUT_FLAGS.map((flag): [option: string, applies: boolean, why: string] => [
+  const ignored: Case[] = [
+    ...LAYOUT_FLAGS.map((flag): Case => [
       `--${flag}`,
       given.includes(flag) && !isLaidOut,
       `only ${LAID_OUT.join(' ')}, --mux and --burn are laid out by it`,
     ]),
-    ...LAYOUT_FLAGS.filter((flag) => flag !== 'preset').map((flag): [option: string, applies: boolean, why: string] => [
+    ...LAYOUT_FLAGS.filter((flag) => flag !== 'preset').map((flag): Case => [
       `--${flag}`,
       given.includes(flag) && isLaidOut && isCaptions(command.input),
       'captions that are read keep their times and lines',

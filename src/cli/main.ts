@@ -3,9 +3,10 @@ import type { Duplex } from 'node:stream'
 import { environmentKey } from '../protocol/endpoint.ts'
 import { isAbortError } from '../errors.ts'
 import { connectAhead, type HearingStage } from '../stage.ts'
-import { type Command, engineOptions, parseCommand, USAGE } from './arguments.ts'
+import { type Command, parseCommand, USAGE } from './arguments.ts'
 import type { BatchCommand } from './batch/options.ts'
 import { EXIT, exitCodeOf, interrupts, isReaderGone } from './exit-codes.ts'
+import { hearingStages } from './hearing.ts'
 import { isCaptions, isTranscript, openInput, transcriptOf } from './input.ts'
 import type { Reporter } from './view/reporter.ts'
 import { explanation } from './wording.ts'
@@ -170,22 +171,11 @@ async function execute(given: Command): Promise<number> {
 
 /** What hears the input: it connects to its server while the rest of the command is loaded. */
 async function openHearer(command: Command, key: string | undefined): Promise<Duplex> {
-  if (command.finished) {
-    const [{ transcribe }, { finishedOptions }] = await Promise.all([
-      import('../transforms/transcribe/transcribe.ts'),
-      import('./finished.ts'),
-    ])
-    return listened(transcribe(await finishedOptions(command, key)))
-  }
-  const { diarize } = await import('../transforms/diarize.ts')
-  const stage: HearingStage = diarize(await engineOptions(command, key))
+  const stage: HearingStage = (await hearingStages(command, key))()
+  // What it fails with before it is run, the run tells.
+  stage.on('error', () => {})
   await stage[connectAhead]?.()
-  return listened(stage)
-}
-
-/** What a stage fails with before it is run, the run tells. */
-function listened(stage: Duplex): Duplex {
-  return stage.on('error', () => {})
+  return stage
 }
 
 /** Names that a transcript has are kept where no others are given; in captions they are the labels. */

@@ -1,5 +1,9 @@
-import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
 import { ConfigurationError } from '../errors.ts'
+import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
+import { checkInteger, defined } from '../options.ts'
+import { readFileSync } from 'node:fs'
+import { parseArgs, type ParseArgsConfig } from 'node:util'
 
 type OptionTable = NonNullable<ParseArgsConfig['options']>
 
@@ -60,4 +64,74 @@ function editDistance(from: string, to: string): number {
     row = next
   }
   return row.at(-1) ?? 0
+}
+
+/** A whole number within its bounds. @throws ConfigurationError `INVALID_OPTION` */
+export function integer(option: string, text: string | undefined, least: number, most: number): number | undefined {
+  const value = numberOrText(text)
+  checkInteger(option, value, least, most)
+  return value as number | undefined
+}
+
+/** Items between commas. @throws ConfigurationError `INVALID_OPTION` */
+export function list(option: string, text: string): string[] {
+  const items = text.split(',').map((item) => item.trim())
+  if (items.includes('')) throw usage(`${option}, when given, must be like One,Two; got '${text}'`)
+  return items
+}
+
+/** One speaker and the name. A comma belongs to the name unless a speaker follows, and may be quoted or escaped. */
+const NAME = /\s*([^=,]+?)\s*=\s*(?:"([^"]*)"|((?:\\,|(?!,[^,=]*=).)*?))\s*(?:,(?=[^,=]*=)|$)/suy
+
+/** Names by speakers. @throws ConfigurationError `INVALID_OPTION` */
+export function parseNames(text: string | undefined): SpeakerNames {
+  if (text === undefined) return {}
+  const names = new Map<string, string>()
+  NAME.lastIndex = 0
+  for (let at = 0; at < text.length || at === 0; at = NAME.lastIndex) {
+    const [, speaker = '', quoted, plain = ''] = NAME.exec(text) ?? []
+    if (speaker === '' || (quoted === undefined && plain.endsWith(','))) {
+      throw usage(`--names, when given, must be like A=Alice,B=Bob; got '${text}'`)
+    }
+    names.set(speaker, quoted ?? plain.replaceAll('\\,', ','))
+  }
+  const given = Object.fromEntries(names)
+  checkSpeakerNames('--names', given)
+  return given
+}
+
+/** Which audio track is taken, by its number, its language, or what is spoken. @throws ConfigurationError `INVALID_OPTION` */
+export function parseTracks(
+  track: string | undefined,
+  language: string | undefined,
+): Pick<FfmpegOptions, 'audioTrack' | 'language'> {
+  const audioTrack = track !== undefined && /^\d+$/.test(track) ? Number(track) : track
+  const tracks = {
+    ...defined({ audioTrack }),
+    // A language that is to be found out, or one of the model's own, says nothing of tracks.
+    ...(language !== undefined && /^[a-z]{2,3}(?:-|$)/i.test(language) && { language }),
+  }
+  check('--audio-track', () => resolveFfmpegOptions('', tracks))
+  return tracks
+}
+
+/** Runs a check of the library, whose message names an option of the library. */
+export function check(option: string, run: () => unknown): void {
+  try {
+    run()
+  } catch (error) {
+    throw usage(`${option}: ${(error as Error).message}`)
+  }
+}
+
+/** The key in a file. @throws ConfigurationError `INVALID_OPTION` */
+export function readKey(file: string): string {
+  let key: string
+  try {
+    key = readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    throw usage(`--api-key-file cannot be read: ${(error as Error).message}`)
+  }
+  if (key === '') throw usage(`--api-key-file ${file} is empty`)
+  return key
 }

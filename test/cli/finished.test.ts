@@ -5,7 +5,8 @@ import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { writeWavHeader } from '../../src/audio/wav.ts'
 import { parseCommand } from '../../src/cli/arguments.ts'
-import { finishedOffer, finishedOptions } from '../../src/cli/finished.ts'
+import { finishedOptions } from '../../src/cli/hearing.ts'
+import { finishedOffer } from '../../src/cli/offers.ts'
 import { phaseLine } from '../../src/cli/view/text.ts'
 import {
   prerecordedServer,

@@ -1,13 +1,11 @@
-import type { Duplex } from 'node:stream'
 import { captionAll } from '../../batch/caption-all.ts'
 import type { CaptionJob } from '../../batch/plan.ts'
 import { isAbortError } from '../../errors.ts'
-import { diarize } from '../../transforms/diarize.ts'
+import { defined } from '../../options.ts'
 import { resample } from '../../transforms/resample.ts'
-import { transcribe } from '../../transforms/transcribe/transcribe.ts'
-import { captionOptions, type Command, engineOptions, isLocal } from '../arguments.ts'
+import { captionOptions, type Command } from '../arguments.ts'
 import { EXIT, type Interrupts } from '../exit-codes.ts'
-import { finishedOptions } from '../finished.ts'
+import { hearingStages, isLocal } from '../hearing.ts'
 import { ignoredOptions } from '../ignored.ts'
 import { usage } from '../options.ts'
 import { checkResumable } from '../resume.ts'
@@ -25,7 +23,7 @@ export async function captionMany(
   environmentKey: string | undefined,
 ): Promise<number> {
   if (batch.resume) checkResumable(command)
-  const makeTurns = await turnsOf(command, environmentKey)
+  const makeTurns = await hearingStages(command, environmentKey)
   const outputs = batch.formats.map((format) => `captions.${format}`)
   for (const warning of ignoredOptions({ ...command, outputs }, environmentKey)) reporter.warn(warning)
   const { inputs, ...settings } = batch
@@ -33,12 +31,7 @@ export async function captionMany(
   const channels = command.channels === undefined ? {} : { channels: 'keep' as const }
   let models: Promise<{ release(): Promise<void> } | undefined> | undefined
   const results = captionAll(inputs, {
-    formats: settings.formats,
-    existing: settings.existing,
-    resume: settings.resume,
-    jobs: settings.jobs,
-    continueOnError: settings.continueOnError,
-    ...(settings.outputDir !== undefined && { outputDir: settings.outputDir }),
+    ...settings,
     source: command.tracks,
     speakers,
     layout,
@@ -82,15 +75,6 @@ export function batchExitCode({ failed, withGaps }: Pick<Tally, 'failed' | 'with
   return withGaps > 0 ? EXIT.gaps : EXIT.complete
 }
 
-async function turnsOf(command: Command, environmentKey: string | undefined): Promise<() => Duplex> {
-  if (command.finished) {
-    const options = await finishedOptions(command, environmentKey)
-    return () => transcribe(options)
-  }
-  const options = await engineOptions(command, environmentKey)
-  return () => diarize(options)
-}
-
 /** Keeps the models of this machine loaded from one input to the next; what is wrong with them is said by the first. */
 async function holdModels(
   command: Command,
@@ -102,6 +86,5 @@ async function holdModels(
   if (!isUsed || command.keyterms.length > 0) return undefined
   const { model, language } = command
   const { reserveModels } = await import('../../engine/embedded.ts')
-  const options = { ...(model !== undefined && { model }), ...(language !== undefined && { language }) }
-  return reserveModels(options).catch(() => undefined)
+  return reserveModels(defined({ model, language })).catch(() => undefined)
 }

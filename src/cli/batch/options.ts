@@ -1,21 +1,18 @@
 import { statSync } from 'node:fs'
 import path from 'node:path'
+import type { CaptionAllOptions } from '../../batch/caption-all.ts'
 import { isList } from '../../batch/inputs.ts'
-import { checkInteger, checkOneOf } from '../../options.ts'
+import { checkOneOf, defined } from '../../options.ts'
 import { redact } from '../../redact.ts'
 import { type CaptionFormat, captionFormats } from '../../captions/formats/options.ts'
-import { numberOrText, usage } from '../options.ts'
+import { integer, usage } from '../options.ts'
 
-/** What is asked of many inputs. */
-export interface BatchCommand {
+/** What is asked of many inputs, as `captionAll()` takes it. */
+export interface BatchCommand extends Required<
+  Pick<CaptionAllOptions, 'formats' | 'existing' | 'resume' | 'jobs' | 'continueOnError'>
+> {
   inputs: readonly string[]
-  outputDir: string | undefined
-  formats: readonly CaptionFormat[]
-  existing: 'refuse' | 'skip' | 'overwrite'
-  /** Whether inputs that were cut off are gone on with. */
-  resume: boolean
-  jobs: number
-  continueOnError: boolean
+  outputDir?: string
 }
 
 /** Options that only many inputs have. */
@@ -28,7 +25,18 @@ export const BATCH_OPTIONS = {
   'continue-on-error': { type: 'boolean' },
 } as const
 
-type Values = Readonly<Partial<Record<string, string | boolean | (string | boolean)[]>>>
+interface Values {
+  'output-dir'?: string | undefined
+  format?: readonly string[] | undefined
+  'skip-existing'?: boolean | undefined
+  overwrite?: boolean | undefined
+  jobs?: string | undefined
+  'continue-on-error'?: boolean | undefined
+  'no-clobber'?: boolean | undefined
+  resume?: boolean | undefined
+  /** Options of a single input. */
+  [name: string]: unknown
+}
 
 /** Options of a single input, and what there is instead. */
 const SINGLE: Readonly<Record<string, string>> = {
@@ -64,27 +72,22 @@ export function parseBatch(inputs: readonly string[], values: Values): BatchComm
     if (values[name] !== undefined) throw usage(`--${name} is for one input; with several, ${instead}`)
   }
   const { overwrite = false, 'skip-existing': skip = false, 'no-clobber': keep = false } = values
-  if (overwrite === true && (skip === true || keep === true)) {
-    throw usage(
-      `--overwrite and --${skip === true ? 'skip-existing' : 'no-clobber'} exclude each other; give one of them`,
-    )
+  if (overwrite && (skip || keep)) {
+    throw usage(`--overwrite and --${skip ? 'skip-existing' : 'no-clobber'} exclude each other; give one of them`)
   }
-  const { 'output-dir': folder = '' } = values as { 'output-dir'?: string }
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(folder)) throw usage(`--output-dir must be a folder; got ${redact(folder)}`)
-  const resume = values['resume'] === true
-  const document = /\bdocx\b/i.test(String(values['format'] ?? ''))
-  if (resume && document)
+  const { 'output-dir': outputDir, resume = false } = values
+  if (outputDir !== undefined && /^[a-z][a-z0-9+.-]+:\/\//i.test(outputDir))
+    throw usage(`--output-dir must be a folder; got ${redact(outputDir)}`)
+  if (resume && /\bdocx\b/i.test(String(values.format ?? '')))
     throw usage('--resume cannot keep .docx, which is made at the end: make .jsonl, and documents of that')
-  const jobs = numberOrText(values['jobs'] as string | undefined)
-  checkInteger('--jobs', jobs, 1, 100)
   return {
     inputs,
-    outputDir: values['output-dir'] as string | undefined,
-    formats: formatsOf(values['format'] as string[] | undefined),
-    existing: overwrite === true ? 'overwrite' : skip === true || resume ? 'skip' : 'refuse',
+    ...defined({ outputDir }),
+    formats: formatsOf(values.format),
+    existing: overwrite ? 'overwrite' : skip || resume ? 'skip' : 'refuse',
     resume,
-    jobs: (jobs as number | undefined) ?? 1,
-    continueOnError: values['continue-on-error'] === true,
+    jobs: integer('--jobs', values.jobs, 1, 100) ?? 1,
+    continueOnError: values['continue-on-error'] ?? false,
   }
 }
 

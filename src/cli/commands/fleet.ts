@@ -1,13 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { CaptionFormat } from '../../captions/formats/options.ts'
 import { PRESET_NAMES } from '../../captions/layout/options.ts'
-import { checkInteger, checkOneOf } from '../../options.ts'
+import { errorCode } from '../../errors.ts'
+import { checkOneOf, defined } from '../../options.ts'
 import { type Region, regions } from '../../protocol/endpoint.ts'
-import { type FleetAddOptions, type FleetStatus, type FleetWorker, openFleet } from '../../fleet/index.ts'
-import { list, parseNames, parseTracks, readKey } from '../arguments.ts'
+import {
+  type Fleet,
+  type FleetAddOptions,
+  type FleetStatus,
+  type FleetWorker,
+  type FleetWorkOptions,
+  openFleet,
+} from '../../fleet/index.ts'
 import { EXIT, interrupts } from '../exit-codes.ts'
-import { numberOrText, parseOptions, usage } from '../options.ts'
-import { printable } from '../view/text.ts'
+import { integer, list, parseNames, parseOptions, parseTracks, readKey, unknownAction, usage } from '../options.ts'
+import { type Log, logTo, type Output, printable } from '../view/text.ts'
 
 /** What `diarize-stream fleet --help` prints. */
 const FLEET_USAGE = `diarize-stream fleet add <inputs> [options]
@@ -59,10 +66,13 @@ Exit codes: 0 done, 1 workers to be drained have jobs still, 2 usage, 3 an input
 4 the store cannot be reached
 `
 
-export const FLEET_OPTIONS = {
+const COMMON = {
   store: { type: 'string' },
   queue: { type: 'string' },
   json: { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const
+const ADD = {
   output: { type: 'string', short: 'o' },
   format: { type: 'string', multiple: true },
   priority: { type: 'string' },
@@ -81,34 +91,31 @@ export const FLEET_OPTIONS = {
   'audio-track': { type: 'string' },
   names: { type: 'string' },
   preset: { type: 'string' },
+} as const
+const WORK = {
   concurrency: { type: 'string' },
   'api-key-file': { type: 'string' },
   'lock-time': { type: 'string' },
   'sessions-per-minute': { type: 'string' },
   metrics: { type: 'string' },
   name: { type: 'string' },
-  worker: { type: 'string' },
-  help: { type: 'boolean' },
 } as const
+const DRAIN = { worker: { type: 'string' } } as const
 
-const COMMON = ['store', 'queue', 'json', 'help']
+export const FLEET_OPTIONS = { ...COMMON, ...ADD, ...WORK, ...DRAIN } as const
+
 /** Options of each command, beside those of all. */
-const OWN: Readonly<Record<string, readonly string[]>> = {
-  add: Object.keys(FLEET_OPTIONS).slice(3, Object.keys(FLEET_OPTIONS).indexOf('concurrency')),
-  work: ['concurrency', 'api-key-file', 'lock-time', 'sessions-per-minute', 'metrics', 'name'],
-  status: [],
-  drain: ['worker'],
-  retry: [],
-}
+const OWN = new Map<string, object>([
+  ['add', ADD],
+  ['work', WORK],
+  ['status', {}],
+  ['drain', DRAIN],
+  ['retry', {}],
+])
 
 /** How long a drain is waited for, in ms. */
 const DRAIN_MS = 60_000
 const LOOK_MS = 250
-
-export interface FleetOutput {
-  stdout: Pick<NodeJS.WriteStream, 'write'>
-  stderr: Pick<NodeJS.WriteStream, 'write'>
-}
 
 type Values = ReturnType<typeof parse>['values']
 
@@ -119,27 +126,24 @@ type Values = ReturnType<typeof parse>['values']
  * @returns the exit code.
  * @throws any error of the library
  */
-export async function runFleet(args: readonly string[], output: FleetOutput): Promise<number> {
+export async function runFleet(args: readonly string[], output: Output): Promise<number> {
   const { values, positionals } = parse(args)
   const [action, ...rest] = positionals
   if (values.help === true) {
     output.stdout.write(FLEET_USAGE)
     return EXIT.complete
   }
-  const own = OWN[action ?? '']
-  if (own === undefined) {
-    throw wrong(
-      `fleet ${action === undefined ? 'needs to know what to do' : `cannot ${action}`}: add, work, status, drain or retry`,
-    )
-  }
-  const foreign = Object.keys(values).find((name) => !COMMON.includes(name) && !own.includes(name))
+  const own = OWN.get(action ?? '')
+  if (own === undefined) throw unknownAction('fleet', action, 'add, work, status, drain or retry')
+  const foreign = Object.keys(values).find((name) => !(name in COMMON) && !(name in own))
   if (foreign !== undefined) throw wrong(`--${foreign} is of no use with fleet ${action}`)
   if (action !== 'add' && action !== 'retry' && rest.length > 0) throw wrong(`fleet ${action} takes no ${rest[0]}`)
   const options = action === 'add' ? addOptions(rest, values) : {}
-  const work = action === 'work' ? workOptions(values) : {}
+  const working = action === 'work' ? workOptions(values) : {}
+  // It is closed when what is returned has been awaited.
   await using fleet = await openFleet({
     store: storeOf(values.store),
-    ...(values.queue !== undefined && { queue: values.queue }),
+    ...defined({ queue: values.queue }),
   })
   const { stdout } = output
   switch (action) {
@@ -149,48 +153,12 @@ export async function runFleet(args: readonly string[], output: FleetOutput): Pr
       else output.stderr.write(`${added} added, ${ids.length - added} were there already\n`)
       return EXIT.complete
     }
-    case 'work': {
-      const log = new WorkLog(values.json === true, output)
-      for (const { code, message } of await fleet.warnings())
-        log.say({ type: 'warning', code, message }, `warning: ${message}`)
-      const worker = await fleet.work(work)
-      delete process.env['ASSEMBLYAI_API_KEY']
-      log.follow(worker)
-      const { stop, abort } = interrupts(() =>
-        log.say({ type: 'draining' }, 'handing jobs over; once more ends at once'),
-      )
-      stop.addEventListener('abort', () => void worker.drain())
-      abort.addEventListener('abort', () => process.exit(EXIT.output))
-      await worker.ended()
-      return EXIT.complete
-    }
-    case 'drain': {
-      const { worker } = values
-      if (worker !== undefined && !(await fleet.status()).active.some((job) => job.worker === worker)) {
-        output.stderr.write(`${printable(worker)} has no job; if there is a worker of that name, it ends\n`)
-      }
-      await fleet.drain(worker)
-      if (await isQuiet(() => fleet.status(), values.worker)) return EXIT.complete
-      const whose = values.worker === undefined ? 'some workers have' : `${printable(values.worker)} has`
-      output.stderr.write(`${whose} jobs still, after ${DRAIN_MS / 1000} s; fleet status says which\n`)
-      return EXIT.output
-    }
-    case 'retry': {
-      const unknown: string[] = []
-      let count = rest.length === 0 ? await fleet.retry() : 0
-      for (const id of rest) {
-        const found = await fleet.retry([id])
-        if (found === 0) unknown.push(id)
-        count += found
-      }
-      if (values.json === true) stdout.write(`${JSON.stringify({ type: 'retried', count, unknown })}\n`)
-      else output.stderr.write(`${count} put back\n`)
-      if (unknown.length === 0) return EXIT.complete
-      output.stderr.write(
-        `nothing that has failed has the id ${unknown.map(printable).join(', ')}; fleet status says which have\n`,
-      )
-      return EXIT.input
-    }
+    case 'work':
+      return await work(fleet, working, logTo(output, { json: values.json === true, quiet: false }))
+    case 'drain':
+      return await drain(fleet, values.worker, output)
+    case 'retry':
+      return await retry(fleet, rest, values.json === true, output)
     default: {
       const status = await fleet.status()
       stdout.write(values.json === true ? `${JSON.stringify(status)}\n` : statusText(status))
@@ -223,39 +191,35 @@ function addOptions(inputs: readonly string[], values: Values): FleetAddOptions 
   checkOneOf('--preset', values.preset, PRESET_NAMES)
   const isLocal = values.engine === 'local' || values.engine === 'embedded'
   const { url, region, model, language } = values
-  const maxSpeakers = integer('--speakers', values.speakers, 1, 10)
   const keyterms = (values.keyterms ?? []).flatMap((terms) => list('--keyterms', terms))
   const slice = integer('--slice', values.slice, 10, 86_400)
-  const priority = integer('--priority', values.priority, 1, 2_000_000)
-  const parameters = {
-    ...(maxSpeakers !== undefined && { maxSpeakers }),
-    ...(keyterms.length > 0 && { keytermsPrompt: keyterms }),
-    ...(model !== undefined && !isLocal && { speechModel: model }),
-    ...(language !== undefined && !isLocal && { languageCodes: [language.toLowerCase()] }),
-  }
-  const local = { ...(model !== undefined && { model }), ...(language !== undefined && { language }) }
-  return {
-    ...(values.output !== undefined && { output: values.output }),
-    ...(values.format !== undefined && {
-      formats: values.format.flatMap((formats) => list('--format', formats)) as CaptionFormat[],
+  const parameters = defined({
+    maxSpeakers: integer('--speakers', values.speakers, 1, 10),
+    keytermsPrompt: keyterms.length > 0 ? keyterms : undefined,
+    speechModel: isLocal ? undefined : model,
+    languageCodes: isLocal || language === undefined ? undefined : [language.toLowerCase()],
+  })
+  const local = isLocal ? defined({ model, language }) : {}
+  return defined({
+    output: values.output,
+    formats: values.format?.flatMap((formats) => list('--format', formats)) as CaptionFormat[] | undefined,
+    priority: integer('--priority', values.priority, 1, 2_000_000),
+    labels: values.label === undefined ? undefined : labelsOf(values.label),
+    live: values.live,
+    slice: slice === undefined ? undefined : slice * 1000,
+    existing: values.overwrite === true ? ('overwrite' as const) : undefined,
+    hearing: defined({
+      engine: isLocal ? ('embedded' as const) : (values.engine as 'assemblyai' | undefined),
+      url,
+      region: region as Region | undefined,
+      parameters: Object.keys(parameters).length > 0 ? parameters : undefined,
+      local: Object.keys(local).length > 0 ? local : undefined,
+      voices: values['no-voices'] === true ? false : undefined,
     }),
-    ...(priority !== undefined && { priority }),
-    ...(values.label !== undefined && { labels: labelsOf(values.label) }),
-    ...(values.live === true && { live: true }),
-    ...(slice !== undefined && { slice: slice * 1000 }),
-    ...(values.overwrite === true && { existing: 'overwrite' as const }),
-    hearing: {
-      ...(values.engine !== undefined && { engine: isLocal ? ('embedded' as const) : ('assemblyai' as const) }),
-      ...(url !== undefined && { url }),
-      ...(region !== undefined && { region: region as Region }),
-      ...(Object.keys(parameters).length > 0 && { parameters }),
-      ...(isLocal && Object.keys(local).length > 0 && { local }),
-      ...(values['no-voices'] === true && { voices: false }),
-    },
     source: parseTracks(values['audio-track'], undefined),
     speakers: parseNames(values.names),
-    ...(values.preset !== undefined && { layout: values.preset as (typeof PRESET_NAMES)[number] }),
-  }
+    layout: values.preset as (typeof PRESET_NAMES)[number] | undefined,
+  })
 }
 
 function labelsOf(given: readonly string[]): Record<string, string> {
@@ -267,18 +231,16 @@ function labelsOf(given: readonly string[]): Record<string, string> {
   return Object.fromEntries(pairs)
 }
 
-function workOptions(values: Values) {
-  const concurrency = integer('--concurrency', values.concurrency, 1, 1000)
-  const seconds = integer('--lock-time', values['lock-time'], 1, 600)
-  const sessionsPerMinute = integer('--sessions-per-minute', values['sessions-per-minute'], 1, 1_000_000)
-  return {
-    ...(concurrency !== undefined && { concurrency }),
-    ...(sessionsPerMinute !== undefined && { sessionsPerMinute }),
-    ...(seconds !== undefined && { lockTime: seconds * 1000 }),
-    ...(values.name !== undefined && { name: values.name }),
-    ...(values.metrics !== undefined && { metrics: metricsOf(values.metrics) }),
-    ...(values['api-key-file'] !== undefined && { apiKey: readKey(values['api-key-file']) }),
-  }
+function workOptions(values: Values): FleetWorkOptions {
+  const lockSeconds = integer('--lock-time', values['lock-time'], 1, 600)
+  return defined({
+    concurrency: integer('--concurrency', values.concurrency, 1, 1000),
+    sessionsPerMinute: integer('--sessions-per-minute', values['sessions-per-minute'], 1, 1_000_000),
+    lockTime: lockSeconds === undefined ? undefined : lockSeconds * 1000,
+    name: values.name,
+    metrics: values.metrics === undefined ? undefined : metricsOf(values.metrics),
+    apiKey: values['api-key-file'] === undefined ? undefined : readKey(values['api-key-file']),
+  })
 }
 
 function metricsOf(text: string): { port: number; host?: string } {
@@ -287,10 +249,45 @@ function metricsOf(text: string): { port: number; host?: string } {
   return { port: Number(port), ...(host !== undefined && { host: host.replaceAll(/^\[|\]$/g, '') }) }
 }
 
-function integer(option: string, text: string | undefined, least: number, most: number): number | undefined {
-  const value = numberOrText(text)
-  checkInteger(option, value, least, most)
-  return value as number | undefined
+/** Does jobs until a signal comes, or the worker is drained by others. */
+async function work(fleet: Fleet, options: FleetWorkOptions, log: Log): Promise<number> {
+  for (const { code, message } of await fleet.warnings()) log({ type: 'warning', code, message }, `warning: ${message}`)
+  const worker = await fleet.work(options)
+  delete process.env['ASSEMBLYAI_API_KEY']
+  followWorker(worker, log)
+  const { stop, abort } = interrupts(() => log({ type: 'draining' }, 'handing jobs over; once more ends at once'))
+  stop.addEventListener('abort', () => void worker.drain())
+  abort.addEventListener('abort', () => process.exit(EXIT.output))
+  await worker.ended()
+  return EXIT.complete
+}
+
+async function drain(fleet: Fleet, worker: string | undefined, { stderr }: Output): Promise<number> {
+  if (worker !== undefined && !(await fleet.status()).active.some((job) => job.worker === worker)) {
+    stderr.write(`${printable(worker)} has no job; if there is a worker of that name, it ends\n`)
+  }
+  await fleet.drain(worker)
+  if (await isQuiet(() => fleet.status(), worker)) return EXIT.complete
+  const whose = worker === undefined ? 'some workers have' : `${printable(worker)} has`
+  stderr.write(`${whose} jobs still, after ${DRAIN_MS / 1000} s; fleet status says which\n`)
+  return EXIT.output
+}
+
+async function retry(fleet: Fleet, ids: readonly string[], json: boolean, { stdout, stderr }: Output): Promise<number> {
+  const unknown: string[] = []
+  let count = ids.length === 0 ? await fleet.retry() : 0
+  for (const id of ids) {
+    const found = await fleet.retry([id])
+    if (found === 0) unknown.push(id)
+    count += found
+  }
+  if (json) stdout.write(`${JSON.stringify({ type: 'retried', count, unknown })}\n`)
+  else stderr.write(`${count} put back\n`)
+  if (unknown.length === 0) return EXIT.complete
+  stderr.write(
+    `nothing that has failed has the id ${unknown.map(printable).join(', ')}; fleet status says which have\n`,
+  )
+  return EXIT.input
 }
 
 /** Whether, within a minute, no worker, or not the one named, has a job any more. */
@@ -326,37 +323,21 @@ function seconds(ms: number): string {
   return (ms / 1000).toFixed(0)
 }
 
-/** Says what a worker does: to people on standard error, to programs on standard output. */
-class WorkLog {
-  readonly #isJson: boolean
-  readonly #output: FleetOutput
-
-  constructor(isJson: boolean, output: FleetOutput) {
-    this.#isJson = isJson
-    this.#output = output
-  }
-
-  say(record: { type: string } & Record<string, unknown>, line: string): void {
-    const time = new Date().toISOString()
-    if (this.#isJson) this.#output.stdout.write(`${JSON.stringify({ time, ...record })}\n`)
-    else this.#output.stderr.write(`${time} ${printable(line)}\n`)
-  }
-
-  follow(worker: FleetWorker): void {
-    this.say({ type: 'worker', name: worker.name }, `${worker.name} takes jobs`)
-    worker.on('begin', (job) => this.say({ type: 'begin', ...job }, `begun: ${job.input}`))
-    worker.on('done', (job, { status, files, summary }) => {
-      const gaps = summary?.gaps ?? []
-      this.say({ type: 'done', ...job, status, files, gaps }, `${status}: ${job.input}`)
-    })
-    worker.on('failed', (job, error) => {
-      const { code } = error as { code?: unknown }
-      this.say({ type: 'failed', ...job, code, message: error.message }, `failed: ${job.input}: ${error.message}`)
-    })
-    worker.on('moved', (job) => this.say({ type: 'moved', ...job }, `handed over: ${job.input}`))
-    worker.on('lost', (job) => this.say({ type: 'lost', ...job }, `lost, and left to others: ${job.input}`))
-    worker.on('warning', (warning) => this.say({ type: 'warning', ...warning }, `warning: ${warning.message}`))
-  }
+/** Says what a worker does. */
+function followWorker(worker: FleetWorker, log: Log): void {
+  log({ type: 'worker', name: worker.name }, `${worker.name} takes jobs`)
+  worker.on('begin', (job) => log({ type: 'begin', ...job }, `begun: ${job.input}`))
+  worker.on('done', (job, { status, files, summary }) => {
+    const gaps = summary?.gaps ?? []
+    log({ type: 'done', ...job, status, files, gaps }, `${status}: ${job.input}`)
+  })
+  worker.on('failed', (job, error) => {
+    const code = errorCode(error)
+    log({ type: 'failed', ...job, code, message: error.message }, `failed: ${job.input}: ${error.message}`)
+  })
+  worker.on('moved', (job) => log({ type: 'moved', ...job }, `handed over: ${job.input}`))
+  worker.on('lost', (job) => log({ type: 'lost', ...job }, `lost, and left to others: ${job.input}`))
+  worker.on('warning', (warning) => log({ type: 'warning', ...warning }, `warning: ${warning.message}`))
 }
 
 function wrong(message: string): Error {
