@@ -1,26 +1,21 @@
-import { statSync } from 'node:fs'
 import path from 'node:path'
 import type { Duplex, Readable, Writable } from 'node:stream'
 import type { CaptionReport } from '../captions/report.ts'
 import { whenComplete } from '../checkpoint/stages.ts'
-import { isS3Address } from '../destinations/s3.ts'
+import { defined } from '../options.ts'
 import { lengthOf, type Progress, type RunSummary } from '../pipeline/progress.ts'
 import { run } from '../run.ts'
 import { fanOut } from '../sinks/fan-out.ts'
-import { isRotatingPattern, type RotatingSink, rotatingSink } from '../sinks/rotating.ts'
 import { textSink } from '../sinks/caption-sinks.ts'
-import { captionFormats } from '../captions/formats/options.ts'
-import { sinkOf } from '../sinks/formats.ts'
 import { resample } from '../transforms/resample.ts'
 import { captionOptions, type Command, STDOUT } from './arguments.ts'
 import { exitCodeFor, type Interrupts } from './exit-codes.ts'
 import { isLocal } from './hearing.ts'
 import { ignoredOptions } from './ignored.ts'
-import { inputFile, inputKind } from './input.ts'
-import { usage } from './options.ts'
+import { inputFile } from './input.ts'
+import { openOutputs, replacedFiles, storedOutputs, writtenFiles } from './outputs.ts'
 import { checkpointOf } from './resume.ts'
 import { SoundMeter, withoutSpeech } from './sound.ts'
-import { storageSink, type StoredOutputs, storedOutputs } from './storage.ts'
 import type { ReportSink } from './view/report-sink.ts'
 import { certaintyLine, certaintyWarning } from './view/certainty.ts'
 import { summaryLines, type Reporter, type SummaryFacts, unusedNames } from './view/reporter.ts'
@@ -81,12 +76,13 @@ export async function caption(
       signal: abort,
       stop,
       onProgress,
-      ...(checkpoint !== undefined && { checkpoint: checkpoint.file }),
+      ...defined({ checkpoint: checkpoint?.file }),
       [whenComplete]: makeVideos,
     }
     const summary = await run([source, ...hearing, output], options)
     const interrupted = stop.aborted
-    if (interrupted && checkpoint !== undefined) {
+    const goesOn = interrupted && checkpoint !== undefined
+    if (goesOn) {
       const later =
         videos === undefined ? '' : `; ${[command.mux, command.burn].filter(Boolean).join(' and ')} come at its end`
       reporter.say(`${checkpoint.file} stays: with --resume the same command goes on${later}`)
@@ -97,8 +93,7 @@ export async function caption(
       ? withoutSpeech(sound, summary.certainty.unrecognizedMs)
       : certaintyWarning(summary.certainty, engine === 'local')
     if (doubt !== undefined) reporter.warn(doubt)
-    const isLater = interrupted && checkpoint !== undefined
-    const written = writtenFiles(isLater ? { ...command, mux: undefined, burn: undefined } : command, outputs)
+    const written = writtenFiles(goesOn ? { ...command, mux: undefined, burn: undefined } : command, outputs)
     await reportEnd(command, reporter, { ...summary, interrupted, replaced, written }, report?.report)
     if (process.stderr.isTTY && turns !== undefined) {
       const { modelOffer } = await import('./commands/models.ts')
@@ -145,83 +140,3 @@ async function reportEnd(
   const text = `${formatCaptionReport(report)}\n${certaintyLine(summary.certainty)}`
   reporter.report(text, { ...report, certainty: summary.certainty })
 }
-
-/** The files that are there now; of outputs that rotate, their parts. */
-function writtenFiles({ outputs, mux, burn }: Command, sinks: readonly Writable[]): string[] {
-  const made = outputs.flatMap((output, i) => {
-    const { parts } = sinks[i] as Partial<RotatingSink>
-    if (parts === undefined) return output
-    return parts.map((part) => (path.isAbsolute(output) ? part.path : path.relative('.', part.path)))
-  })
-  return [...made, mux, burn].filter((file) => file !== undefined && file !== STDOUT) as string[]
-}
-
-/** A sink for each of the files, as it is asked for. @throws ConfigurationError `INVALID_OPTION` for an ending that says nothing. */
-function* openOutputs(
-  command: Pick<Command, 'names' | 'preset' | 'limits' | 'language'> &
-    Pick<Command, 'input' | 'outputs' | 'stdoutFormat' | 'highlightWords' | 'colours' | 'rotate'>,
-): Generator<Writable> {
-  const { input, outputs, stdoutFormat, highlightWords, colours, rotate } = command
-  const looks = { ...captionOptions(command), highlightWords, colours }
-  if (outputs.indexOf(STDOUT) !== outputs.lastIndexOf(STDOUT)) throw usage('-o - is given twice; give it once')
-  for (const output of outputs) {
-    if (output === STDOUT) {
-      if (stdoutFormat === 'docx' && process.stdout.isTTY) {
-        throw usage('a document is nothing to see on a terminal: give -o talk.docx')
-      }
-      const recording = inputKind(input) === 'file' ? path.parse(input).name : ''
-      yield sinkOf(stdoutFormat, process.stdout, { ...looks, recording })
-      continue
-    }
-    if (isS3Address(output)) {
-      yield storageSink(output, looks.speakers)
-      continue
-    }
-    const { ext } = path.parse(output)
-    const format = captionFormats.find((one) => ext.toLowerCase() === `.${one}`)
-    if (format === undefined) {
-      throw usage(`-o must end in one of ${captionFormats.map((one) => `.${one}`).join(' ')}; got '${output}'`)
-    }
-    const sinkFor = (file: string): Writable => sinkOf(format, file, { ...looks, recording: path.parse(file).name })
-    yield rotate !== undefined && isRotatingPattern(output) ? rotatingSink(output, sinkFor, rotate) : sinkFor(output)
-  }
-}
-
-/** Which of the files that a command writes are there already. @throws ConfigurationError where it must not replace them */
-function replacedFiles(
-  { input, outputs, mux, burn, keepsFiles }: OutputCommand,
-  stored: StoredOutputs = new Map(),
-): string[] {
-  const files = [...outputs, mux, burn].filter((file) => file !== undefined && file !== STDOUT) as string[]
-  const itself = files.find((file) => (isS3Address(file) ? file === input : isSameFile(file, input)))
-  if (itself !== undefined) throw usage(`${itself} is the input itself`)
-  const existing = files.filter((file) => stored.has(file) || (!isS3Address(file) && isFile(file)))
-  if (keepsFiles && existing.length > 0) {
-    throw usage(
-      `${existing.join(', ')} ${existing.length === 1 ? 'is' : 'are'} there already, and --no-clobber was given`,
-    )
-  }
-  return existing
-}
-
-/** Whether two paths lead to one file, also by links. */
-function isSameFile(one: string, other: string): boolean {
-  if (path.resolve(one) === path.resolve(other)) return true
-  try {
-    const [{ dev, ino }, second] = [statSync(one, { bigint: true }), statSync(other, { bigint: true })]
-    return dev === second.dev && ino === second.ino
-  } catch {
-    return false
-  }
-}
-
-function isFile(path: string): boolean {
-  try {
-    return statSync(path).isFile()
-  } catch {
-    // What is wrong with it is said by the sink.
-    return false
-  }
-}
-
-type OutputCommand = Pick<Command, 'input' | 'outputs' | 'mux' | 'burn' | 'keepsFiles'>

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { isS3Address } from '../destinations/s3.ts'
 import { withEnding } from '../sinks/file-lock.ts'
-import { type Command, STDOUT } from './arguments.ts'
+import { type Command, filesOf, STDOUT } from './arguments.ts'
 import { inputKind, isTranscript } from './input.ts'
 import { usage } from './options.ts'
-import type { StoredOutputs } from './storage.ts'
+import type { StoredOutputs } from './outputs.ts'
 
 /** The checkpoint that a command keeps. */
 export interface CommandCheckpoint {
@@ -35,8 +35,8 @@ export function checkResumable(command: Command, flag = '--resume'): void {
  * needed any more
  */
 export function checkpointOf(command: Command, stored: StoredOutputs = new Map()): CommandCheckpoint | undefined {
-  const { input, outputs, mux, burn, checkpoint, resume } = command
-  const files = [...outputs, mux, burn].filter((file) => file !== undefined)
+  const { input, outputs, checkpoint, resume } = command
+  const files = filesOf(command)
   if (!resume && checkpoint === undefined) return undefined
   const flag = resume ? '--resume' : '--checkpoint'
   checkResumable(command, flag)

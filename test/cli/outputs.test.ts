@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { parseCommand, type Command } from '../../src/cli/arguments.ts'
 import { inputKind, isTranscript, openInput } from '../../src/cli/input.ts'
 import { checkpointOf } from '../../src/cli/resume.ts'
-import { storedOutputs } from '../../src/cli/storage.ts'
+import { storedOutputs } from '../../src/cli/outputs.ts'
 
 const parsed = (...argv: string[]) => parseCommand(argv) as Command
 const { signal } = new AbortController()
