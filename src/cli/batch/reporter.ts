@@ -3,7 +3,7 @@ import { Transform } from 'node:stream'
 import picocolors from 'picocolors'
 import type { CaptionResult } from '../../batch/caption-one.ts'
 import type { CaptionJob } from '../../batch/plan.ts'
-import type { Warning } from '../../errors.ts'
+import { errorCode, type Warning } from '../../errors.ts'
 import type { Turn } from '../../model.ts'
 import type { Progress } from '../../pipeline/progress.ts'
 import type { TranscribeProgress } from '../../transforms/transcribe/transcribe.ts'
@@ -11,7 +11,7 @@ import type { Command } from '../arguments.ts'
 import { unwritable } from '../../sinks/destination.ts'
 import { isReaderGone } from '../exit-codes.ts'
 import { Screen } from '../view/live-view.ts'
-import { eventLine, EVENTS, noteOf, type Streams, turnLine } from '../view/reporter.ts'
+import { eventLine, followEvents, type Streams, turnLine } from '../view/reporter.ts'
 import { count, phaseLine, printable, printableLines, wantsColours } from '../view/text.ts'
 import { explanation, inWordsOfCommand } from '../wording.ts'
 import { overviewLine, resultLine, tableLines, type Tally, tallyOf, type UnderWay, underWayLine } from './text.ts'
@@ -30,14 +30,12 @@ export class BatchReporter {
   readonly #command: Pick<Command, 'names' | 'json' | 'quiet'>
   readonly #streams: Streams
   readonly #screen: Screen | undefined
-  readonly #rows: () => number
   readonly #dim: (text: string) => string
   readonly #began = performance.now()
   readonly #underWay = new Map<number, UnderWay>()
   readonly #results: CaptionResult[] = []
   readonly #notes = new Set<string>()
-  /** Events are passed on from stage to stage, and told once. */
-  readonly #reported = new WeakSet<object>()
+  readonly #told = new WeakSet<object>()
   #inputs = 0
   #skipped = 0
   #workBytes = 0
@@ -52,8 +50,6 @@ export class BatchReporter {
     const { stderr, env } = streams
     const isLive = stderr.isTTY === true && !command.json && !command.quiet && env['TERM'] !== 'dumb'
     this.#screen = isLive ? new Screen(stderr) : undefined
-    this.#rows = () =>
-      Math.min(MOST_SHOWN, (stderr.rows ?? 0) > LEAST_ROWS ? (stderr.rows ?? 0) - LEAST_ROWS : MOST_SHOWN)
     if (command.json) streams.stdout.once('error', (error: Error) => (this.#failure = error))
     this.#dim = picocolors.createColors(wantsColours(isLive, env)).dim
   }
@@ -75,15 +71,10 @@ export class BatchReporter {
     this.#underWay.set(job.index, underWay)
     this.#json('begin', { input, files: job.outputs.map((output) => output.path) })
     for (const stage of stages) {
-      for (const event of EVENTS) {
-        stage.on(event, (record: object) => {
-          if (this.#reported.has(record)) return
-          this.#reported.add(record)
-          this.#json(event, { input, ...record })
-          const line = noteOf(event, record)
-          if (line !== undefined) this.#note(input, line)
-        })
-      }
+      followEvents(stage, this.#told, (event, record, note) => {
+        this.#json(event, { input, ...record })
+        if (note !== undefined) this.#note(input, note)
+      })
       stage.on('progress', (progress: Partial<TranscribeProgress>) => {
         if (progress.phase === undefined) return
         const { totalMs } = underWay.progress ?? {}
@@ -171,7 +162,7 @@ export class BatchReporter {
 
   error(error: Error): void {
     this.close()
-    this.#json('error', { code: (error as { code?: unknown }).code, message: error.message })
+    this.#json('error', { code: errorCode(error), message: error.message })
     this.#print(printableLines(`diarize-stream: ${explanation(error)}`))
   }
 
@@ -185,7 +176,7 @@ export class BatchReporter {
     if (this.#notes.has(line)) return
     if (this.#notes.size >= MOST_NOTES) this.#notes.clear()
     this.#notes.add(line)
-    this.say(`${printable(input)}: ${inWordsOfCommand(line)}`)
+    this.say(`${printable(input)}: ${line}`)
   }
 
   #sayLine(line: string): void {
@@ -214,7 +205,8 @@ export class BatchReporter {
     const { width } = this.#screen
     const underWay = [...this.#underWay.values()].toSorted((a, b) => a.job.index - b.job.index)
     const overview = { tally: this.tally, doneBytes: this.#doneBytes, workBytes: this.#workBytes, underWay }
-    const most = this.#rows()
+    const { rows = 0 } = this.#streams.stderr
+    const most = rows > LEAST_ROWS ? Math.min(MOST_SHOWN, rows - LEAST_ROWS) : MOST_SHOWN
     const hidden = underWay.length > most ? [`… and ${underWay.length - most} more`] : []
     const lines = [...underWay.slice(0, most).map((one) => underWayLine(one, width)), ...hidden]
     this.#screen.draw([...lines, overviewLine(overview, width)].map(this.#dim), above)

@@ -13,11 +13,13 @@ import { hubSettings } from '../../engine/models/hub-client.ts'
 import { bundledPackage, findPackage, type ModelPackage } from '../../engine/models/package.ts'
 import { type Environment, hubCache, modelsFolder } from '../../engine/models/places.ts'
 import { pullModel, type PullProgress } from '../../engine/models/pull.ts'
-import { ConfigurationError, EngineError } from '../../errors.ts'
+import { type ConfigurationError, EngineError } from '../../errors.ts'
+import { defined } from '../../options.ts'
 import type { Command } from '../arguments.ts'
 import { EXIT } from '../exit-codes.ts'
+import { unknownAction, usage } from '../options.ts'
 import { rememberOffer, wasOffered } from '../offers.ts'
-import { bar, headToWidth } from '../view/live-view.ts'
+import { barLine, headToWidth } from '../view/live-view.ts'
 import { availableParallelism, totalmem } from 'node:os'
 
 const MODELS_USAGE = `diarize-stream models list [--all]
@@ -58,7 +60,7 @@ export async function runModels(args: readonly string[], output: ModelsOutput, s
     return EXIT.complete
   }
   if (action !== 'pull' && action !== 'path') {
-    throw wrong(`models ${action === undefined ? 'needs to know what to do' : `cannot ${action}`}: list, pull or path`)
+    throw unknownAction('models', action, 'list, pull or path')
   }
   if (more.length > 0) throw wrong(`one model at a time; got also ${more.join(', ')}`)
   if (action === 'pull') {
@@ -163,7 +165,7 @@ async function pull(entry: ModelEntry, { stderr }: ModelsOutput, signal: AbortSi
 }
 
 function wrong(message: string): ConfigurationError {
-  return new ConfigurationError('INVALID_OPTION', `${message}; see diarize-stream models --help`)
+  return usage(message, 'diarize-stream models')
 }
 
 /** What decides whether anything is offered. */
@@ -182,7 +184,7 @@ export function modelOffer(
   if (!isTerminal || quiet || json || engine !== 'local' || model !== undefined || wasOffered('better', env))
     return undefined
   const line = offerLine({
-    ...(language !== undefined && { language }),
+    ...defined({ language }),
     memory: totalmem(),
     processors: availableParallelism(),
     isInstalled: (entry) => installedFolder(entry, env) !== undefined,
@@ -191,7 +193,6 @@ export function modelOffer(
   return line
 }
 
-const barWidth = 24
 /** Time between two updates of the line, in ms. */
 const pause = 100
 
@@ -205,8 +206,7 @@ export function pullLine({ done, total }: PullProgress, width: number): string {
   if (total <= 0) return headToWidth(`downloading  ${megabytes(done)}`, width)
   const part = Math.min(1, done / total)
   const text = `downloading  ${Math.floor(part * 100)} %  ${megabytes(done)} of ${megabytes(total)}`
-  const room = width - text.length - 2
-  return room < 4 ? headToWidth(text, width) : `${bar(part, Math.min(barWidth, room))}  ${text}`
+  return barLine(part, text, width)
 }
 
 /** Keeps that line up to date on a terminal; anywhere else nothing is shown. */

@@ -4,12 +4,13 @@ import { pathToFileURL } from 'node:url'
 import { embeddedEngine, holdModels } from '../../engine/embedded.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { ConfigurationError, EngineError } from '../../errors.ts'
-import { checkInteger, checkOneOf } from '../../options.ts'
+import { checkOneOf, defined } from '../../options.ts'
 import { type ServerOptions, serve, type StreamingServer, type TlsOptions } from '../../server/index.ts'
 import { isLoopback, tlsTrouble } from '../../server/options.ts'
+import { onceAborted, unlessAborted } from '../../stream-helpers.ts'
 import { EXIT, interrupts } from '../exit-codes.ts'
-import { numberOrText, parseOptions, usage } from '../options.ts'
-import { printable } from '../view/text.ts'
+import { integer, parseOptions, usage } from '../options.ts'
+import { type Log, logTo, type Output } from '../view/text.ts'
 
 const DEFAULT_PORT = 8080
 /** Seconds that sessions get to end by themselves once the server is to go. */
@@ -99,12 +100,6 @@ export interface ServeCommand {
   quiet: boolean
 }
 
-/** Where the command writes. */
-export interface ServeOutput {
-  stdout: Pick<NodeJS.WriteStream, 'write'>
-  stderr: Pick<NodeJS.WriteStream, 'write'>
-}
-
 /**
  * Obeys `diarize-stream serve …`: until a signal ends it.
  *
@@ -112,16 +107,14 @@ export interface ServeOutput {
  * @returns the exit code.
  * @throws ConfigurationError `INVALID_OPTION`, or what the engine fails with before any client is let in.
  */
-export async function runServe(args: readonly string[], output: ServeOutput): Promise<number> {
+export async function runServe(args: readonly string[], output: Output): Promise<number> {
   const command = parseServe(args)
   if (command === 'help') {
     output.stdout.write(SERVE_USAGE)
     return EXIT.complete
   }
-  const log = new ServeLog(command, output)
-  const { stop, abort } = interrupts(() =>
-    log.say({ type: 'draining' }, 'taking no more sessions; once more ends at once'),
-  )
+  const log = logTo(output, command)
+  const { stop, abort } = interrupts(() => log({ type: 'draining' }, 'taking no more sessions; once more ends at once'))
   const { module, local, selfSigned: certificate, server: address } = command
   const engine = module === undefined ? embeddedEngine(local) : await orAbort(load(module), abort)
   if (certificate !== undefined) checkWritable(certificate)
@@ -130,12 +123,12 @@ export async function runServe(args: readonly string[], output: ServeOutput): Pr
   const models = module === undefined ? await orAbort(holdModels(local), abort) : undefined
   try {
     if (stop.aborted) return EXIT.complete
-    await using server = await serve({ ...command.server, engine, ...(tls && { tls }) })
+    await using server = await serve({ ...command.server, engine, ...defined({ tls }) })
     // Not before it serves: the file may be what clients of a server that has the port trust.
     if (certificate !== undefined && tls !== undefined) writeCertificate(certificate, tls)
-    log.follow(server)
+    followServer(server, log)
     const { url, tokenUrl, metricsUrl } = server
-    log.say(
+    log(
       { type: 'listening', url, tokenUrl, metricsUrl, engine: engine.name, model: engine.model },
       `${engine.name} ${engine.model ?? ''} at ${url}${metricsUrl === undefined ? '' : `, ${metricsUrl}`}`,
     )
@@ -143,7 +136,7 @@ export async function runServe(args: readonly string[], output: ServeOutput): Pr
     await Promise.race([server.drain(command.drainMs), aborted(abort)])
     const cut = server.sessions.size
     await server.close()
-    log.say({ type: 'closed', cut }, cut === 0 ? 'closed; every session had ended' : `closed; ${cut} sessions were cut`)
+    log({ type: 'closed', cut }, cut === 0 ? 'closed; every session had ended' : `closed; ${cut} sessions were cut`)
     return cut === 0 ? EXIT.complete : EXIT.output
   } finally {
     await models?.release()
@@ -158,11 +151,6 @@ export async function runServe(args: readonly string[], output: ServeOutput): Pr
 export function parseServe(args: readonly string[]): ServeCommand | 'help' {
   const values = parse(args)
   if (values.help === true) return 'help'
-  const number = (name: keyof typeof values, most: number, least = 1): number | undefined => {
-    const value = typeof values[name] === 'string' ? numberOrText(values[name]) : undefined
-    checkInteger(`--${name}`, value, least, most)
-    return value as number | undefined
-  }
   checkOneOf('--pacing', values.pacing, ['enforce', 'off'])
   const isLocal = values.engine === undefined || values.engine === 'local' || values.engine === 'embedded'
   for (const name of ['model', 'language', 'processes'] as const) {
@@ -181,33 +169,30 @@ export function parseServe(args: readonly string[]): ServeCommand | 'help' {
   const tls = cert === undefined ? undefined : { cert: read('--tls-cert', cert), key: read('--tls-key', key as string) }
   const trouble = tls === undefined ? undefined : tlsTrouble(tls)
   if (trouble !== undefined) throw wrong(`--tls-cert and --tls-key cannot be used: ${trouble}`)
-  const maxSessions = number('max-sessions', 100_000)
-  const perMinute = number('max-sessions-per-minute', 1_000_000)
-  const seconds = number('max-duration', 86_400)
-  const maxPayload = number('max-payload', 16_777_216, 1024)
-  const processes = number('processes', 64)
+  const seconds = integer('--max-duration', values['max-duration'], 1, 86_400)
   return {
     ...(!isLocal && { module: values.engine as string }),
-    local: {
-      ...(values.model !== undefined && { model: values.model }),
-      ...(values.language !== undefined && { language: values.language }),
-      ...(processes !== undefined && { processes }),
-    },
+    local: defined({
+      model: values.model,
+      language: values.language,
+      processes: integer('--processes', values.processes, 1, 64),
+    }),
     server: {
       host,
-      port: number('port', 65_535, 0) ?? DEFAULT_PORT,
-      ...(keys !== undefined && { apiKeys: keys }),
-      ...(values.open === true && { authentication: false }),
-      ...(maxSessions !== undefined && { maxSessions }),
-      ...(perMinute !== undefined && { maxSessionsPerMinute: perMinute }),
-      ...(seconds !== undefined && { maxSessionDuration: seconds * 1000 }),
-      ...(maxPayload !== undefined && { maxPayload }),
-      ...(values.pacing !== undefined && { pacing: values.pacing as 'enforce' | 'off' }),
+      port: integer('--port', values.port, 0, 65_535) ?? DEFAULT_PORT,
       metrics: values.metrics ?? false,
+      ...defined({
+        apiKeys: keys,
+        authentication: values.open === true ? false : undefined,
+        maxSessions: integer('--max-sessions', values['max-sessions'], 1, 100_000),
+        maxSessionsPerMinute: integer('--max-sessions-per-minute', values['max-sessions-per-minute'], 1, 1_000_000),
+        maxSessionDuration: seconds === undefined ? undefined : seconds * 1000,
+        maxPayload: integer('--max-payload', values['max-payload'], 1024, 16_777_216),
+        pacing: values.pacing as 'enforce' | 'off' | undefined,
+      }),
     },
-    ...(selfSigned !== undefined && { selfSigned }),
-    ...(tls !== undefined && { tls }),
-    drainMs: (number('drain', 86_400, 0) ?? DEFAULT_DRAIN) * 1000,
+    ...defined({ selfSigned, tls }),
+    drainMs: (integer('--drain', values.drain, 0, 86_400) ?? DEFAULT_DRAIN) * 1000,
     json: values.json ?? false,
     quiet: values.quiet ?? false,
   }
@@ -303,58 +288,34 @@ async function selfSigned(host: string): Promise<TlsOptions> {
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
+  return new Promise((resolve) => void onceAborted(signal, resolve))
 }
 
 /** What `work` gives, unless a second signal comes first. */
 function orAbort<T>(work: Promise<T>, abort: AbortSignal): Promise<T> {
-  const given = aborted(abort).then(() => {
-    throw abort.reason
-  })
-  return Promise.race([work, given])
+  return unlessAborted(work, abort, () => abort.reason as Error)
 }
 
 function wrong(message: string): ConfigurationError {
   return usage(message, 'diarize-stream serve')
 }
 
-/** Says what happens: to people on standard error, to programs on standard output. */
-class ServeLog {
-  readonly #json: boolean
-  readonly #quiet: boolean
-  readonly #output: ServeOutput
-
-  constructor({ json, quiet }: Pick<ServeCommand, 'json' | 'quiet'>, output: ServeOutput) {
-    this.#json = json
-    this.#quiet = quiet
-    this.#output = output
-  }
-
-  say(record: { type: string } & Record<string, unknown>, line: string): void {
-    const time = new Date().toISOString()
-    if (this.#json) this.#output.stdout.write(`${JSON.stringify({ time, ...record })}\n`)
-    else if (!this.#quiet) this.#output.stderr.write(`${time} ${printable(line)}\n`)
-  }
-
-  follow(server: StreamingServer): void {
-    server.on('session', ({ id }) => {
-      const open = server.sessions.size
-      this.say({ type: 'session', id, open }, `${id} begun; ${open} open`)
-    })
-    server.on('sessionEnd', ({ id, receivedMs }, { code, reason, terminated, cause }) => {
-      const open = server.sessions.size
-      const audioSeconds = Math.round(receivedMs) / 1000
-      const why = cause instanceof Error ? cause.message : reason
-      this.say(
-        { type: 'sessionEnd', id, code, reason: why, terminated, audioSeconds, open },
-        `${id} ended with ${code} after ${audioSeconds.toFixed(1)} s${why === '' ? '' : `: ${why}`}; ${open} open`,
-      )
-    })
-    server.on('refused', ({ code, reason }) => {
-      this.say({ type: 'refused', code, reason }, `refused with ${code}: ${reason}`)
-    })
-  }
+/** Says what a server does. */
+function followServer(server: StreamingServer, log: Log): void {
+  server.on('session', ({ id }) => {
+    const open = server.sessions.size
+    log({ type: 'session', id, open }, `${id} begun; ${open} open`)
+  })
+  server.on('sessionEnd', ({ id, receivedMs }, { code, reason, terminated, cause }) => {
+    const open = server.sessions.size
+    const audioSeconds = Math.round(receivedMs) / 1000
+    const why = cause instanceof Error ? cause.message : reason
+    log(
+      { type: 'sessionEnd', id, code, reason: why, terminated, audioSeconds, open },
+      `${id} ended with ${code} after ${audioSeconds.toFixed(1)} s${why === '' ? '' : `: ${why}`}; ${open} open`,
+    )
+  })
+  server.on('refused', ({ code, reason }) => {
+    log({ type: 'refused', code, reason }, `refused with ${code}: ${reason}`)
+  })
 }

@@ -27,15 +27,14 @@ const HEARTBEAT_MS = 1000
 /** Open turns that are shown, of so many channels. */
 const MOST_PARTIALS = 4
 
-/** Without colours. */
-export function plainStyle(names: SpeakerNames): TurnStyle {
-  const colours = picocolors.createColors(false)
-  return { names, colours, speakers: new SpeakerColours(colours) }
-}
-
 export interface LiveViewOptions {
   names: SpeakerNames
   colours: boolean
+}
+
+export function turnStyle({ names, colours: hasColours }: LiveViewOptions): TurnStyle {
+  const colours = picocolors.createColors(hasColours)
+  return { names, colours, speakers: new SpeakerColours(colours) }
 }
 
 /**
@@ -59,8 +58,7 @@ export class LiveView extends Writable {
 
   constructor(terminal: Terminal, options: LiveViewOptions) {
     super({ objectMode: true, highWaterMark: 16 })
-    const colours = picocolors.createColors(options.colours)
-    this.#style = { names: options.names, colours, speakers: new SpeakerColours(colours) }
+    this.#style = turnStyle(options)
     this.#corrections = new Corrections(this.#style)
     this.#screen = new Screen(terminal)
   }
@@ -211,7 +209,15 @@ export function bar(part: number, width: number): string {
   return '█'.repeat(filled) + '░'.repeat(width - filled)
 }
 
+/** Columns of a bar, where there is room. */
 const BAR_WIDTH = 24
+
+/** `text` behind a bar of which `part`, from 0 to 1, is filled; without one where the line has no room for it. */
+export function barLine(part: number, text: string, width: number): string {
+  const room = width - text.length - 2
+  return room < 4 ? headToWidth(text, width) : `${bar(part, Math.min(BAR_WIDTH, room))}  ${text}`
+}
+
 /** Longer times left are those of a speed that nothing can be said of yet. */
 const LONGEST_GUESS_MS = 100 * 3_600_000
 
@@ -239,8 +245,7 @@ export function progressLine(
   const guess = part < 1 && toGo < LONGEST_GUESS_MS ? `  ${span(toGo)} left` : ''
   const left = standstillMs >= STANDSTILL_MS ? `  still at work, for ${span(standstillMs)}` : guess
   const text = `${Math.floor(part * 100)} %  ${clock(Math.min(doneMs, duration))} of ${clock(duration)}${left}${heard}`
-  const room = width - text.length - 2
-  return room < 4 ? headToWidth(text, width) : `${bar(part, Math.min(BAR_WIDTH, room))}  ${text}`
+  return barLine(part, text, width)
 }
 
 /** Turns of one burst that are shown; the end of a session may bring hundreds. */

@@ -1,13 +1,14 @@
 import { keepsNothing } from '../../checkpoint/stages.ts'
+import { defined } from '../../options.ts'
 import type { SourceGap } from '../../sources/live/timeline.ts'
 import type { Gap } from '../../stream/options.ts'
 import { formatJsonlItem } from '../../captions/formats/jsonl.ts'
 import { displayName, type SpeakerNames } from '../../captions/speakers.ts'
-import type { Warning } from '../../errors.ts'
+import { errorCode, type Warning } from '../../errors.ts'
 import type { Turn } from '../../model.ts'
 import type { Progress, RunSummary } from '../../pipeline/progress.ts'
 import type { TranscribeProgress } from '../../transforms/transcribe/transcribe.ts'
-import { type Command, STDOUT } from '../arguments.ts'
+import { type Command, filesOf, STDOUT } from '../arguments.ts'
 import { isReaderGone } from '../exit-codes.ts'
 import { explanation, inWordsOfCommand } from '../wording.ts'
 import { clock, count, phaseLine, printable, printableLines, wantsColours } from './text.ts'
@@ -18,7 +19,7 @@ import { Writable } from 'node:stream'
 import type { WriteStream } from 'node:tty'
 
 /** Events that programs are told of, beside turns and what the reporter itself says. */
-export const EVENTS = ['session', 'gap', 'unrecognized', 'warning', 'reconnecting', 'termination'] as const
+const EVENTS = ['session', 'gap', 'unrecognized', 'warning', 'reconnecting', 'termination'] as const
 
 /** Time in which corrections that come together are gathered, in milliseconds. */
 const GATHER_MS = 50
@@ -44,8 +45,7 @@ export class Reporter {
   readonly #corrections: Corrections | undefined
   #corrected = 0
   #timer: NodeJS.Timeout | undefined
-  /** Events are passed on from stage to stage, and told once. */
-  readonly #reported = new WeakSet<object>()
+  readonly #told = new WeakSet<object>()
   #video: string | undefined
   #phase: TranscribeProgress['phase'] | undefined
   #phaseBegan = 0
@@ -57,7 +57,7 @@ export class Reporter {
   ) {
     this.#command = command
     this.#streams = streams
-    this.#hasFiles = hasFiles(command)
+    this.#hasFiles = filesOf(command).length > 0
     this.#view = shown.view
     this.#corrections = shown.corrections
     this.#json = command.json ? new JsonEvents(streams.stdout, command.names) : undefined
@@ -67,15 +67,17 @@ export class Reporter {
   static async open(command: ReporterCommand, streams: Streams): Promise<Reporter> {
     const { json, quiet, names } = command
     const isTaken = command.outputs.includes(STDOUT)
+    const hasFiles = filesOf(command).length > 0
     // Captions that go to the terminal must not be drawn over.
     const screens = isTaken ? (streams.stdout.isTTY === true ? [] : [streams.stderr]) : [streams.stdout, streams.stderr]
     const terminal = screens.find((stream) => stream.isTTY === true)
-    if (json || quiet || (terminal === undefined && hasFiles(command))) return new Reporter(command, streams, {})
+    if (json || quiet || (terminal === undefined && hasFiles)) return new Reporter(command, streams, {})
     // Of no use to who only reads files.
-    const { Corrections: Lines, LiveView: View, plainStyle } = await import('./live-view.ts')
-    const isWatched = terminal !== undefined && (isTaken || hasFiles(command) || streams.stdout.isTTY === true)
+    const { Corrections: Lines, LiveView: View, turnStyle } = await import('./live-view.ts')
+    const isWatched = terminal !== undefined && (isTaken || hasFiles || streams.stdout.isTTY === true)
     if (!isWatched || streams.env['TERM'] === 'dumb') {
-      return new Reporter(command, streams, hasFiles(command) ? {} : { corrections: new Lines(plainStyle(names)) })
+      const corrections = hasFiles ? {} : { corrections: new Lines(turnStyle({ names, colours: false })) }
+      return new Reporter(command, streams, corrections)
     }
     const view = new View(terminal, { names, colours: wantsColours(true, streams.env) })
     return new Reporter(command, streams, { view })
@@ -106,15 +108,10 @@ export class Reporter {
     stage.on('progress', (progress: Partial<TranscribeProgress>) => {
       if (progress.phase !== undefined) this.#phaseOf(progress as TranscribeProgress)
     })
-    for (const event of EVENTS) {
-      stage.on(event, (record: object) => {
-        if (this.#reported.has(record)) return
-        this.#reported.add(record)
-        this.#json?.event(event, record)
-        const line = noteOf(event, record)
-        if (line !== undefined) this.say(line)
-      })
-    }
+    followEvents(stage, this.#told, (event, record, note) => {
+      this.#json?.event(event, record)
+      if (note !== undefined) this.say(note)
+    })
   }
 
   warn(warning: Warning): void {
@@ -169,7 +166,7 @@ export class Reporter {
   error(error: Error): void {
     this.close()
     const message = explanation(error)
-    this.#json?.event('error', { code: (error as { code?: unknown }).code, message })
+    this.#json?.event('error', { code: errorCode(error), message })
     this.#print(printableLines(`diarize-stream: ${message}`))
   }
 
@@ -191,12 +188,23 @@ export class Reporter {
   }
 }
 
-function hasFiles({ outputs, mux, burn }: ReporterCommand): boolean {
-  return outputs.some((output) => output !== STDOUT) || mux !== undefined || burn !== undefined
+/** Tells of the events of a stage, with the line for people, if any; each once, as stages pass them on: `told` has those before. */
+export function followEvents(
+  stage: EventEmitter,
+  told: WeakSet<object>,
+  tell: (event: string, record: object, note: string | undefined) => void,
+): void {
+  for (const event of EVENTS) {
+    stage.on(event, (record: object) => {
+      if (told.has(record)) return
+      told.add(record)
+      tell(event, record, noteOf(event, record))
+    })
+  }
 }
 
 /** The line for people on an event; `undefined` where there is nothing to say. */
-export function noteOf(event: string, record: object): string | undefined {
+function noteOf(event: string, record: object): string | undefined {
   if (event === 'warning') return `note: ${inWordsOfCommand((record as Warning).message)}`
   if (event === 'gap') return gapLine(record as Gap)
   if (event !== 'reconnecting') return undefined
@@ -278,7 +286,7 @@ function safe(json: string): string {
 
 function facts(error: Error): object {
   const { code, retryable } = error as { code?: unknown; retryable?: unknown }
-  return { code, message: error.message, ...(retryable !== undefined && { retryable }) }
+  return { code, message: error.message, ...defined({ retryable }) }
 }
 
 /** A sink that writes turns, and events beside them, as JSON lines, in the order in which they come. */
