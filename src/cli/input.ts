@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { defined } from '../options.ts'
 import { redact } from '../redact.ts'
 import { fileSource, standardInput } from '../sources/file.ts'
 import type { Transcript } from '../sources/transcript-file.ts'
@@ -56,7 +57,8 @@ export async function openInput({
     if (isCaptions(input)) return (await import('../sources/cues.ts')).cueSource(input)
     return (await import('../sources/jsonl.ts')).jsonlSource(await transcriptOf(input))
   }
-  const kind = inputKind(input)
+  // What is stored is a transcript, see above.
+  const kind = inputKind(input) as Exclude<InputKind, 's3'>
   switch (kind) {
     case 'file':
     case 'standard input': {
@@ -73,11 +75,8 @@ export async function openInput({
     case 'rtsp':
       // Nobody who types an address knows which way the camera sends.
       return (await import('../sources/rtsp/source.ts')).rtspSource(input, { ...tracks, transport: 'auto' })
-    case 's3':
-      // It is a transcript, see above.
-      throw usage(`of s3: transcripts are read, .jsonl; got ${redact(input)}`)
     case 'microphone':
-      return (await import('../sources/microphone.ts')).microphoneSource(device === undefined ? {} : { device })
+      return (await import('../sources/microphone.ts')).microphoneSource(defined({ device }))
   }
 }
 

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { environmentKey } from '../protocol/endpoint.ts'
-import { isAbortError } from '../errors.ts'
+import { errorCode, isAbortError } from '../errors.ts'
 import { connectAhead, type HearingStage } from '../stage.ts'
 import { type Command, parseCommand, USAGE } from './arguments.ts'
 import type { BatchCommand } from './batch/options.ts'
-import { EXIT, exitCodeOf, interrupts, isReaderGone } from './exit-codes.ts'
+import { EXIT, exitCodeOf, interrupts, type Interrupts, isReaderGone } from './exit-codes.ts'
 import { hearingStages } from './hearing.ts'
 import { isCaptions, isTranscript, openInput, transcriptOf } from './input.ts'
 import type { Reporter } from './view/reporter.ts'
@@ -20,27 +20,40 @@ process.stdout.on('error', (error) => {
 const args = process.argv.slice(2)
 /** How long a command that has closed all it opened waits for what else there may be, in ms. */
 const LAST_MOMENT_MS = 1000
-const command = ['models', 'serve', 'voices', 'fleet', 'doctor', 'completion'].includes(args[0] ?? '')
-  ? undefined
-  : await readCommand()
-if (args[0] === 'models') process.exitCode = await manageModels()
-else if (args[0] === 'voices') process.exitCode = await manageVoices()
-else if (args[0] === 'fleet') process.exitCode = await runFleetCommand()
-else if (args[0] === 'doctor') process.exitCode = await examineMachine()
-else if (args[0] === 'completion') process.exitCode = await printCompletion()
-else if (args[0] === 'serve') process.exitCode = await serveClients()
-else if (command === 'help') process.stdout.write(USAGE)
-else if (command === 'version') process.stdout.write(`${version()}\n`)
-else if (command === 'microphones') process.exitCode = await listMicrophones()
-else if (command !== undefined) process.exitCode = await execute(command)
+process.exitCode = await runCommand(args).catch(fail)
+// BullMQ goes on to wait for a store that does not answer, and an engine of the user's own may hold a pool of connections.
+if (args[0] === 'fleet' || args[0] === 'serve') endSoon()
 
-async function readCommand(): Promise<ReturnType<typeof parseCommand> | undefined> {
-  try {
-    return parseCommand(args)
-  } catch (error) {
-    process.exitCode = await fail(error)
-    return undefined
+/** Does what the arguments ask for, and gives the exit code. */
+async function runCommand([name = '', ...rest]: readonly string[]): Promise<number> {
+  switch (name) {
+    case 'models': {
+      const { runModels } = await import('./commands/models.ts')
+      return runModels(rest, process, untilSignal()).catch(stopped('pull it again to go on where it was'))
+    }
+    case 'voices': {
+      const { runVoices } = await import('./commands/voices.ts')
+      return runVoices(rest, process, untilSignal()).catch(stopped('the book is as it was'))
+    }
+    case 'fleet':
+      return (await import('./commands/fleet.ts')).runFleet(rest, process)
+    case 'serve':
+      delete process.env['ASSEMBLYAI_API_KEY']
+      return (await import('./commands/serve.ts')).runServe(rest, process)
+    case 'doctor':
+      return (await import('./commands/machine.ts')).runDoctor(rest, process.stdout)
+    case 'completion':
+      return (await import('./commands/completion.ts')).runCompletion(rest, process.stdout)
   }
+  const command = parseCommand(args)
+  if (typeof command === 'object') return execute(command)
+  if (command === 'help') process.stdout.write(USAGE)
+  else if (command === 'version') process.stdout.write(`${version()}\n`)
+  else {
+    const { microphoneLines } = await import('./commands/machine.ts')
+    for (const line of await microphoneLines()) process.stdout.write(`${line}\n`)
+  }
+  return EXIT.complete
 }
 
 /** Where a disk is full, say, what was to be printed is missing, though all else has gone well. */
@@ -56,46 +69,10 @@ function untilSignal(): AbortSignal {
   return controller.signal
 }
 
-async function manageVoices(): Promise<number> {
-  try {
-    const { runVoices } = await import('./commands/voices.ts')
-    return await runVoices(args.slice(1), { stdout: process.stdout, stderr: process.stderr }, untilSignal())
-  } catch (error) {
-    return await fail(isAbortError(error) ? new Error('stopped; the book is as it was') : error, error)
-  }
-}
-
-async function manageModels(): Promise<number> {
-  try {
-    const { runModels } = await import('./commands/models.ts')
-    return await runModels(args.slice(1), { stdout: process.stdout, stderr: process.stderr }, untilSignal())
-  } catch (error) {
-    return await fail(isAbortError(error) ? new Error('stopped; pull it again to go on where it was') : error, error)
-  }
-}
-
-async function runFleetCommand(): Promise<number> {
-  try {
-    const { runFleet } = await import('./commands/fleet.ts')
-    return await runFleet(args.slice(1), { stdout: process.stdout, stderr: process.stderr })
-  } catch (error) {
-    return await fail(error)
-  } finally {
-    // BullMQ goes on to wait for a store that does not answer.
-    endSoon()
-  }
-}
-
-async function serveClients(): Promise<number> {
-  delete process.env['ASSEMBLYAI_API_KEY']
-  try {
-    const { runServe } = await import('./commands/serve.ts')
-    return await runServe(args.slice(1), { stdout: process.stdout, stderr: process.stderr })
-  } catch (error) {
-    return await fail(error)
-  } finally {
-    // An engine of the user's own may hold what keeps a process: a pool of connections, a timer.
-    endSoon()
+/** Says of what a signal has stopped how things stand. */
+function stopped(how: string): (error: Error) => never {
+  return (error) => {
+    throw isAbortError(error) ? Object.assign(new Error(`stopped; ${how}`), { name: 'AbortError' }) : error
   }
 }
 
@@ -104,38 +81,10 @@ function endSoon(): void {
   process.stdout.write('', () => setTimeout(() => process.exit(), LAST_MOMENT_MS).unref())
 }
 
-async function examineMachine(): Promise<number> {
-  try {
-    const { runDoctor } = await import('./commands/machine.ts')
-    return await runDoctor(args.slice(1), process.stdout)
-  } catch (error) {
-    return await fail(error)
-  }
-}
-
-async function printCompletion(): Promise<number> {
-  try {
-    const { runCompletion } = await import('./commands/completion.ts')
-    return runCompletion(args.slice(1), process.stdout)
-  } catch (error) {
-    return await fail(error)
-  }
-}
-
-async function listMicrophones(): Promise<number> {
-  try {
-    const { microphoneLines } = await import('./commands/machine.ts')
-    for (const line of await microphoneLines()) process.stdout.write(`${line}\n`)
-    return EXIT.complete
-  } catch (error) {
-    return await fail(error)
-  }
-}
-
-async function fail(error: unknown, reason = error): Promise<number> {
+async function fail(error: Error): Promise<number> {
   const { printableLines } = await import('./view/text.ts')
-  for (const line of printableLines(`diarize-stream: ${explanation(error as Error)}`)) process.stderr.write(`${line}\n`)
-  return exitCodeOf(reason)
+  for (const line of printableLines(`diarize-stream: ${explanation(error)}`)) process.stderr.write(`${line}\n`)
+  return exitCodeOf(error)
 }
 
 async function execute(given: Command): Promise<number> {
@@ -156,12 +105,12 @@ async function execute(given: Command): Promise<number> {
   const hearer = isTranscript(command.input) || stop.aborted ? undefined : openHearer(command, key)
   await Promise.race([hearer?.catch(() => {}), stopped])
   const [view, { caption }] = await Promise.all([import('./view/reporter.ts'), import('./caption.ts')])
-  reporter = await view.Reporter.open(command, { stdout: process.stdout, stderr: process.stderr, env: process.env })
+  reporter = await view.Reporter.open(command, process)
   try {
     if (!stop.aborted) return await caption(command, await input, hearer, reporter, signals, key)
     return endedEarly(reporter)
   } catch (error) {
-    return explain(error, reporter, stop.aborted)
+    return explain(error, reporter, signals)
   } finally {
     // One that cannot be made yet is not waited for.
     for (const stage of [input, hearer]) void stage?.then((made) => made.destroy()).catch(() => {})
@@ -192,7 +141,7 @@ async function withOwnNames(command: Command): Promise<Command> {
 async function executeMany(command: Command, batch: BatchCommand, key: string | undefined): Promise<number> {
   const { BatchReporter } = await import('./batch/reporter.ts')
   const { captionMany } = await import('./batch/caption-many.ts')
-  const reporter = new BatchReporter(command, { stdout: process.stdout, stderr: process.stderr, env: process.env })
+  const reporter = new BatchReporter(command, process)
   const signals = interrupts((line) => reporter.say(line))
   try {
     const code = await captionMany(command, batch, reporter, signals, key)
@@ -200,7 +149,7 @@ async function executeMany(command: Command, batch: BatchCommand, key: string | 
     reporter.error(reporter.failure)
     return code === EXIT.complete ? EXIT.output : code
   } catch (error) {
-    return explain(error, reporter, false)
+    return explain(error, reporter)
   } finally {
     reporter.close()
   }
@@ -211,13 +160,16 @@ function endedEarly(reporter: Pick<Reporter, 'say'>): number {
   return EXIT.interrupted
 }
 
-function explain(error: unknown, reporter: Pick<Reporter, 'say' | 'error'>, interrupted: boolean): number {
+/** @param signals - of a command for one input. */
+function explain(error: unknown, reporter: Pick<Reporter, 'say' | 'error'>, signals?: Interrupts): number {
   if (isReaderGone(error)) return EXIT.output
-  if (interrupted && (error as { code?: unknown }).code === 'NO_AUDIO') return endedEarly(reporter)
+  const interrupted = signals?.stop.aborted === true
+  if (interrupted && errorCode(error) === 'NO_AUDIO') return endedEarly(reporter)
   const code = exitCodeOf(error)
-  reporter.error(
-    (error as Error).name === 'AbortError' ? new Error('stopped; the output is cut off') : (error as Error),
-  )
+  // Only what is made when all is heard ends at the first signal.
+  const isHeard = interrupted && !signals.abort.aborted
+  const what = isHeard ? 'the captions themselves are done, the video was not made' : 'the output is cut off'
+  reporter.error((error as Error).name === 'AbortError' ? new Error(`stopped; ${what}`) : (error as Error))
   return code
 }
 

@@ -143,6 +143,23 @@ describe.runIf(process.platform === 'linux')('Ctrl-C', () => {
     while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 5))
   })
 
+  it('while a video is made says that only that is missing', async () => {
+    await using server = await serve({ engine: scriptedEngine(script), apiKeys: ['any-key'] })
+    const folder = directory()
+    const [fake, file] = [path.join(folder, 'ffmpeg'), path.join(folder, 'pid')]
+    const captions = path.join(folder, 'talk.srt')
+    const hang = `case " $* " in *" -f srt -i "*) echo $$ > '${file}'; exec sleep 60;; esac`
+    writeFileSync(fake, `#!/bin/sh\n${hang}\nexec ffmpeg "$@"\n`, { mode: 0o755 })
+    const argv = [clip, '-o', captions, '--mux', path.join(folder, 'made.mp4'), ...asking(server.url, folder)]
+    const run = start(argv, { FFMPEG_PATH: fake })
+    await untilFileHolds(file, '\n')
+    run.child.kill('SIGINT')
+    expect(await run.ended).toBe(1)
+    expect(run.err).toContain('diarize-stream: stopped; the captions themselves are done, the video was not made\n')
+    expect(existsSync(captions)).toBe(true)
+    expect(isAlive(Number(readFileSync(file, 'utf8')))).toBe(false)
+  })
+
   it('twice stops at once, with nothing left running', async () => {
     const server = await faultServer({ fault: 'no-termination' }, { turns: script })
     servers.push(server)

@@ -76,6 +76,7 @@ describe('diarize-stream', () => {
       "-o must end in one of .srt .vtt .ass .ttml .sbv .lrc .jsonl .txt .docx .csv .json .rttm .ctm .stm; got 'talk.doc'",
     ],
     [[clip, '-o', '/does/not/exist.srt'], 1, 'cannot write to /does/not/exist.srt'],
+    [['ftp://127.0.0.1/talk.jsonl'], 2, 'addresses begin with http:, https:, rtsp: or rtsps:; got ftp:'],
     [[clip, '--engine', 'assemblyai'], 2, 'set ASSEMBLYAI_API_KEY, or give --api-key-file'],
     [[clip, '--api-key', key], 2, 'every user of this machine can read it'],
     [[clip, '--channels', 'Agent,Customer'], 3, 'the audio has one; leave --channels out'],
