@@ -5,9 +5,11 @@ import { addressOf } from '../batch/inputs.ts'
 import { checkpointCopy, keepsNothing } from '../checkpoint/stages.ts'
 import { isS3Address, s3Destination, s3Store } from '../destinations/s3.ts'
 import type { Turn } from '../model.ts'
+import { defined } from '../options.ts'
 import type { Progress, RunSummary } from '../pipeline/progress.ts'
 import { run, type Stage } from '../run.ts'
 import type { SessionAdmission } from '../stream/options.ts'
+import type { SinkTarget } from '../sinks/destination.ts'
 import { fanOut } from '../sinks/fan-out.ts'
 import { sinkOf } from '../sinks/formats.ts'
 import type { Sink } from '../sinks/text-sink.ts'
@@ -45,7 +47,7 @@ export interface JobRun {
 export interface JobOutcome {
   /** `stopped` is a live input that goes on in another job. */
   status: 'done' | 'skipped' | 'stopped'
-  /** The files that it made. */
+  /** The files that it made; none where the same files go on in another job, or nothing was heard. */
   files: string[]
   summary?: RunSummary
 }
@@ -62,7 +64,6 @@ export async function runJob(job: FleetJob, context: JobRun): Promise<JobOutcome
   if (!isLive && job.existing === 'skip' && (await areComplete(outputs, signal)))
     return { status: 'skipped', files: [] }
   const hasOwnFiles = isLive && isSliced(job.outputs)
-  const { speakers, layout } = job
   const place = await takeOver({
     stream: streamOf(id),
     epoch,
@@ -73,15 +74,14 @@ export async function runJob(job: FleetJob, context: JobRun): Promise<JobOutcome
     directory: directoryOf(job.outputs),
     part: hasOwnFiles ? String(job.slice?.number) : 'all',
     isRecording: !isLive,
-    makeSink: ({ format, path: file }, target) =>
-      sinkOf(format, target, { speakers, layout, recording: path.parse(file).name }),
+    makeSink: (output, target) => sinkFor(job, output, target),
     signal,
   })
   try {
     if (place.isDone) {
       // It was lost between its end and the word of it.
       if (!isLive) await place.remove()
-      return { status: isLive ? 'stopped' : 'done', files: filesOf(place) }
+      return { status: isLive ? 'stopped' : 'done', files: await filesOf(place, isLive, signal) }
     }
     const summary = await hearFurther(job, context, place).catch(async (error: Error) => {
       throw (signal.aborted ? undefined : await place.takenOver?.()) ?? error
@@ -89,16 +89,19 @@ export async function runJob(job: FleetJob, context: JobRun): Promise<JobOutcome
     signal.throwIfAborted()
     const goesOn = isLive && stop.aborted
     // Where nothing was heard any more, there is what others heard before.
-    if (!goesOn || hasOwnFiles) await place.publish()
+    const isWhole = !goesOn || hasOwnFiles
+    if (isWhole) await place.publish()
     if (!goesOn) await place.remove()
-    return { status: goesOn ? 'stopped' : 'done', files: filesOf(place), ...(summary !== undefined && { summary }) }
+    const files = isWhole ? await filesOf(place, summary === undefined, signal) : []
+    return { status: goesOn ? 'stopped' : 'done', files, ...defined({ summary }) }
   } finally {
     await place.close()
   }
 }
 
-function filesOf({ outputs }: JobOutputs): string[] {
-  return outputs.map((output) => output.path)
+/** The files that were given their names; a slice of which nobody heard anything, as while a station is off, has none. */
+async function filesOf({ outputs }: JobOutputs, mayBeNone: boolean, signal: AbortSignal): Promise<string[]> {
+  return mayBeNone && !(await areComplete(outputs, signal)) ? [] : outputs.map((output) => output.path)
 }
 
 const s3: ObjectPlaces = {
@@ -142,15 +145,12 @@ async function hear(
   { signal, stop, apiKey, admission, onBegin, onProgress, onWords }: JobRun,
   place: JobOutputs,
 ): Promise<RunSummary> {
-  const { speakers, layout, slice } = job
   const stages: unknown[] = []
   const sinks: Sink[] = []
   try {
     stages.push(await openSource(job))
     stages.push(resample(), diarize({ ...(await diarizeOptions(job, apiKey)), admission }))
-    for (const { output, target } of place.targets()) {
-      sinks.push(sinkOf(output.format, target, { speakers, layout, recording: path.parse(output.path).name }))
-    }
+    for (const { output, target } of place.targets()) sinks.push(sinkFor(job, output, target))
     const output = fanOut(
       ...sinks,
       wordCounter(onWords, (text) => place.keep(text)),
@@ -166,11 +166,15 @@ async function hear(
   }
   return run(stages as Stage[], {
     signal,
-    ...(slice !== undefined && { stop }),
+    ...(job.slice !== undefined && { stop }),
     checkpoint: place.checkpoint,
     notice: false,
     onProgress,
   })
+}
+
+function sinkFor({ speakers, layout }: FleetJob, { format, path: file }: FleetOutput, target: SinkTarget): Sink {
+  return sinkOf(format, target, { speakers, layout, recording: path.parse(file).name })
 }
 
 async function openSource({ input, source }: FleetJob): Promise<Readable> {

@@ -91,6 +91,25 @@ it('goes on with a live input from slice to slice, and loses no word of a slice 
   await radio.close()
 })
 
+it('names no files of a slice that made none, or that go on in the next', async () => {
+  const folder = directory()
+  const radio = await station(toneScript({ seed: 4, duration: 60_000, speakers: 2, turnWords: [1, 3] }))
+  await using server = await serve({ engine: toneEngine(), apiKeys: ['any-key'] })
+  for (const [name, words] of [
+    ['{name}-{number}.{format}', Infinity],
+    ['{name}.{format}', 1],
+  ] as const) {
+    const [job] = await planFleetJobs([{ input: radio.url, name: 'radio' }], {
+      output: path.join(folder, name),
+      live: true,
+      hearing: { url: server.url, voices: false },
+    })
+    const more = words === Infinity ? { stop: AbortSignal.abort() } : {}
+    expect(await runFor(words, 'stop', job!, 1, more)).toMatchObject({ status: 'stopped', files: [] })
+  }
+  await radio.close()
+})
+
 it('hears a word of which the second half came late', async () => {
   const folder = directory()
   const said = toneScript({ seed: 1, duration: 14_000, speakers: 1, turnWords: [4, 6] })
