@@ -251,6 +251,13 @@ class RedisStore implements Store {
   }
 }
 
+/** What PostgreSQL calls it that there is one by that name. */
+const UNIQUE_VIOLATION = '23505'
+
+function connectionsTo(store: URL) {
+  return { connectionString: store.href, max: CONNECTIONS, connectionTimeoutMillis: CONNECT_MS, keepAlive: true }
+}
+
 class PostgresStore implements Store {
   readonly kind = 'postgres'
   readonly bullmq: Bullmq
@@ -272,9 +279,11 @@ class PostgresStore implements Store {
     try {
       // One after the other, as each makes the tables where they are missing.
       for (const kind of jobKinds) await store.queues[kind].waitUntilReady()
-      await pool.query(
-        `CREATE TABLE IF NOT EXISTS ${store.#table} (queue text, name text, value text NOT NULL, PRIMARY KEY (queue, name))`,
-      )
+      await store.#makeTable().catch((error: Error) => {
+        // Who makes it at the same moment as another is told that it is there, by an error.
+        if ((error as { code?: unknown }).code !== UNIQUE_VIOLATION) throw error
+        return store.#makeTable()
+      })
     } catch (error) {
       await store.close()
       throw error
@@ -309,6 +318,12 @@ class PostgresStore implements Store {
 
   get #table(): string {
     return `"${this.#options.namespace}".fleet_state`
+  }
+
+  async #makeTable(): Promise<void> {
+    await this.#pool.query(
+      `CREATE TABLE IF NOT EXISTS ${this.#table} (queue text, name text, value text NOT NULL, PRIMARY KEY (queue, name))`,
+    )
   }
 
   worker(kind: JobKind, process: Processor<FleetJob>, options: OwnWorkerOptions): Worker<FleetJob> {
