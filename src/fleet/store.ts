@@ -1,5 +1,5 @@
 import type { JobsOptions, Processor, Queue, Worker, WorkerOptions } from 'bullmq'
-import type { Redis } from 'ioredis'
+import type { Redis, RedisOptions } from 'ioredis'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import { ConfigurationError, FleetError, type Warning } from '../errors.ts'
@@ -130,6 +130,27 @@ export function versionTrouble(name: keyof typeof OLDEST, version: string): Warn
   }
 }
 
+/**
+ * A client that ends when it is told to, also while it waits to try again: ioredis then forgets to say so, and keeps what was asked of
+ * it, so that whoever waits for either, as workers of BullMQ do, waits for ever.
+ */
+export function endingClient(Client: typeof Redis): typeof Redis {
+  return class EndingClient extends Client {
+    override disconnect(reconnect = false): void {
+      const isWaiting = this.status === 'reconnecting' && !reconnect
+      super.disconnect(reconnect)
+      if (!isWaiting) return
+      // An attempt that is given up is an end.
+      this.connect().catch(() => {})
+      super.disconnect()
+    }
+
+    override duplicate(more?: Partial<RedisOptions>): Redis {
+      return new EndingClient({ ...this.options, ...more })
+    }
+  }
+}
+
 /** Commands for new jobs that Redis has not answered. */
 const ADDED_AT_ONCE = 25
 
@@ -141,8 +162,7 @@ class RedisStore implements Store {
   readonly #options: StoreOptions
 
   static async open(bullmq: Bullmq, options: StoreOptions): Promise<RedisStore> {
-    const { Redis: Client } = await optional('ioredis', () => import('ioredis'))
-    const client = new Client(options.store.href, {
+    const client = new (endingClient((await optional('ioredis', () => import('ioredis'))).Redis))(options.store.href, {
       maxRetriesPerRequest: null,
       lazyConnect: true,
       connectTimeout: CONNECT_MS,

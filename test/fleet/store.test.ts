@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { once } from 'node:events'
 import { Redis } from 'ioredis'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openFleet } from '../../src/fleet/index.ts'
-import { versionTrouble } from '../../src/fleet/store.ts'
+import { endingClient, versionTrouble } from '../../src/fleet/store.ts'
 import { freePort, stores, type TestStore } from '../helpers/stores.ts'
 
 async function warningsOf(store: string): Promise<string[]> {
@@ -61,6 +63,27 @@ describe.skipIf(stores.postgres.missing !== undefined)('PostgreSQL', () => {
     expect(await warningsOf(`${store.url}?options=-c%20synchronous_commit%3Doff`)).toEqual(['STORE_FORGETS'])
   })
 
+  it('is opened by several at the same moment', async () => {
+    await (await openFleet({ store: store.url })).close()
+    const other = new pg.Client(store.url)
+    await other.connect()
+    const watcher = new pg.Client(store.url)
+    await watcher.connect()
+    await other.query('DROP TABLE diarize_stream.fleet_state')
+    await other.query('BEGIN')
+    await other.query(
+      'CREATE TABLE diarize_stream.fleet_state (queue text, name text, value text, PRIMARY KEY (queue, name))',
+    )
+    const opened = openFleet({ store: store.url })
+    const waiting = "SELECT count(*)::int AS waiting FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    const count = async (): Promise<unknown> => (await watcher.query(waiting)).rows[0]
+    await expect.poll(count).toEqual({ waiting: 1 })
+    await other.query('COMMIT')
+    await (await opened).close()
+    await other.end()
+    await watcher.end()
+  })
+
   it('says which database is not there', async () => {
     await expect(openFleet({ store: store.url.replace(/\w+$/, 'nothing') })).rejects.toMatchObject({
       code: 'STORE_UNREACHABLE',
@@ -95,4 +118,19 @@ it('warns of servers that are older than those it is tested with', () => {
   expect(versionTrouble('PostgreSQL', '9.6')?.message).toBe(
     'PostgreSQL 9 is older than 15, with which a fleet is tested',
   )
+})
+
+it('ends a client of Redis, and what was asked of it, while it waits to try again', async () => {
+  const client = new (endingClient(Redis))(await freePort(), { maxRetriesPerRequest: null, lazyConnect: true })
+  const copy = client.duplicate()
+  for (const one of [client, copy]) {
+    one.on('error', () => {})
+    one.connect().catch(() => {})
+    await new Promise((resolve) => one.once('reconnecting', resolve))
+    const asked = one.get('name').catch((error: Error) => error.message)
+    const ended = once(one, 'end')
+    one.disconnect()
+    await ended
+    expect(await asked).toBe('Connection is closed.')
+  }
 })
