@@ -88,6 +88,8 @@ const ASK_S = 1
 const KEPT_MS = 3000
 /** Whether places are divided as they should be is looked at as often, in ms; it is done when a job begins or ends, too. */
 const PLACES_MS = 1000
+/** The same trouble with the store is told as often, in ms. */
+const TROUBLE_MS = 60_000
 /** Commands of the whole fleet are looked for as often, in ms. */
 const COMMANDS_MS = 1000
 /** A job counts as lost here after this part of the lock time without a sign of the store, before another may begin it. */
@@ -140,6 +142,14 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
   readonly #tidy: (() => void)[] = []
   /** The last commands before it began. */
   readonly #known: readonly (string | undefined)[]
+  /** What was told of the store of late: BullMQ asks one that is away some hundred times a second. */
+  readonly #troubles = new Set<string>()
+  readonly #troubled = (error: Error): void => {
+    const message = redact(error.message)
+    if (this.#troubles.has(message)) return
+    this.#troubles.add(message)
+    this.emit('warning', { code: 'STORE_TROUBLE', message })
+  }
   #hasToldOfEngine = false
   #drained: Promise<void> | undefined
   #wake = (): void => {}
@@ -179,7 +189,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
         runRetryDelay: 1000,
         settings: { backoffStrategy: retryDelay },
       })
-      worker.on('error', (error) => this.#warn('STORE_TROUBLE', redact(error.message)))
+      worker.on('error', this.#troubled)
       worker.on('lockRenewalFailed', (ids: string[]) => ids.forEach((id) => this.#lose(id)))
       worker.on('locksRenewed', ({ jobIds }: { jobIds: string[] }) => this.#renewed(jobIds))
       return worker
@@ -199,6 +209,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     }
     this.#every(PLACES_MS, () => this.#divide())
     this.#every(Math.max(50, lockTime / 20), () => this.#loseForgotten())
+    this.#every(TROUBLE_MS, () => this.#troubles.clear())
     this.#every(COMMANDS_MS, () => this.#followCommands())
     this.#every(options.reportEvery, () => this.#report())
   }
@@ -227,9 +238,8 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
   }
 
   async #drain(): Promise<void> {
-    const troubled = (error: Error): void => this.#warn('STORE_TROUBLE', redact(error.message))
     const each = (act: (worker: Worker<FleetJob>) => Promise<unknown>): Promise<unknown> =>
-      Promise.all(jobKinds.map((kind) => act(this.#workers[kind]).catch(troubled)))
+      Promise.all(jobKinds.map((kind) => act(this.#workers[kind]).catch(this.#troubled)))
     await each((worker) => worker.pause(true))
     for (const running of this.#running.values()) this.#handBack(running)
     // It ends when the jobs have; what hangs is taken over by others when its lock is over.
@@ -281,10 +291,6 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
         .finally(() => (isBusy = false))
     }, ms)
     this.#tidy.push(() => clearInterval(timer))
-  }
-
-  #warn(code: string, message: string): void {
-    this.emit('warning', { code, message })
   }
 
   #renewed(ids: readonly string[]): void {
