@@ -1,11 +1,11 @@
 import type { EventEmitter } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Readable } from 'node:stream'
 import type { CueLayoutOptions, PresetName } from '../captions/layout/options.ts'
 import type { SpeakerNames } from '../captions/speakers.ts'
-import { OutputError } from '../errors.ts'
+import { errorCode, OutputError } from '../errors.ts'
 import type { FfmpegOptions } from '../ffmpeg/arguments.ts'
 import type { Progress, RunSummary } from '../pipeline/progress.ts'
 import { run, type Stage } from '../run.ts'
@@ -13,6 +13,7 @@ import { unwritable } from '../sinks/destination.ts'
 import { fanOut } from '../sinks/fan-out.ts'
 import { FileLock, withEnding } from '../sinks/file-lock.ts'
 import { sinkOf } from '../sinks/formats.ts'
+import { syncFile } from '../sinks/replacement.ts'
 import type { Sink } from '../sinks/text-sink.ts'
 import { fileSource } from '../sources/file.ts'
 import { httpSource } from '../sources/http/source.ts'
@@ -128,7 +129,7 @@ export async function captionOne(job: CaptionJob, options: OneOptions, signals: 
     return { status: 'done', job, files, summary }
   } catch (thrown) {
     const error = toError(thrown)
-    const hadNothing = isCut && (error as { code?: unknown }).code === 'NO_AUDIO'
+    const hadNothing = isCut && errorCode(error) === 'NO_AUDIO'
     if (hadNothing) return { status: 'stopped', job, files, partFiles: partFiles() }
     return { status: 'failed', job, files, error, partFiles: partFiles() }
   } finally {
@@ -189,7 +190,7 @@ async function isThere(file: string): Promise<boolean> {
     await stat(file)
     return true
   } catch (error) {
-    const { code } = error as { code?: unknown }
+    const code = errorCode(error)
     if (code === 'ENOENT' || code === 'ENOTDIR') return false
     throw unwritable(file, error)
   }
@@ -214,16 +215,9 @@ async function lock({ path: file }: CaptionOutput, locks: FileLock[]): Promise<v
 
 /** Has what was written on the disk before its name says that it is complete. */
 async function sync(file: string): Promise<void> {
-  try {
-    const handle = await open(file, 'r+')
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-  } catch (error) {
+  await syncFile(file).catch((error: unknown) => {
     throw unwritable(file, error)
-  }
+  })
 }
 
 async function publish(output: CaptionOutput, { existing }: OneOptions): Promise<void> {

@@ -1,5 +1,7 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import type { OutputDestination } from '../destinations/destination.ts'
 import type { ObjectStore } from '../destinations/object-store.ts'
+import { CheckpointError, OutputError } from '../errors.ts'
 import type { SinkTarget } from '../sinks/destination.ts'
 import type { Sink } from '../sinks/text-sink.ts'
 import type { FleetOutput } from './jobs.ts'
@@ -77,4 +79,28 @@ export async function freeOutputs(
     some = otherNames(attempt)
   }
   return some
+}
+
+/** The checkpoint that `read` gives; none where it is damaged, and the stream can be heard again from its beginning. */
+export async function checkpointOf(
+  { isRecording }: Pick<TakeOver, 'isRecording'>,
+  read: () => Checkpoint | undefined | Promise<Checkpoint | undefined>,
+): Promise<Checkpoint | undefined> {
+  try {
+    return await read()
+  } catch (error) {
+    if (isRecording && error instanceof CheckpointError) return undefined
+    throw error
+  }
+}
+
+/** The refusal where another has the job, with a higher epoch, if that is known. */
+export function fenced(
+  { outputs, epoch }: Pick<TakeOver, 'outputs' | 'epoch'>,
+  holder: number | undefined,
+): OutputError {
+  const target = outputs[0]?.path ?? ''
+  const message = `${target} is made by another worker now (epoch ${holder}, and this one has ${epoch}); nothing more is written here`
+  const currentEpoch = holder === undefined ? {} : { currentEpoch: holder }
+  return new OutputError('OUTPUT_FENCED', message, { target, epoch, ...currentEpoch })
 }

@@ -4,11 +4,12 @@ import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat, symlink } f
 import path from 'node:path'
 import { type Checkpoint, formatCheckpoint, type Place, readCheckpoint, sha256 } from '../checkpoint/checkpoint.ts'
 import { type ResumableOutput, resumableOutput } from '../checkpoint/stages.ts'
-import { CheckpointError, OutputError } from '../errors.ts'
+import { errorCode } from '../errors.ts'
 import { unwritable } from '../sinks/destination.ts'
 import { withEnding } from '../sinks/file-lock.ts'
 import { replaceFile } from '../sinks/private-file.ts'
-import { freeOutputs, type JobOutputs, type TakeOver } from './job-outputs.ts'
+import { syncFile } from '../sinks/replacement.ts'
+import { checkpointOf, fenced, freeOutputs, type JobOutputs, type TakeOver } from './job-outputs.ts'
 import type { FleetOutput } from './jobs.ts'
 
 const CHECKPOINT = 'checkpoint'
@@ -57,7 +58,10 @@ export class LocalOutputs implements JobOutputs {
         return new LocalOutputs(named, undefined, true)
       }
       await mkdir(draft)
-      const checkpoint = folder === undefined ? undefined : await checkpointIn(folder, given)
+      const checkpoint =
+        folder === undefined
+          ? undefined
+          : await checkpointOf(given, () => readCheckpoint(path.join(folder, CHECKPOINT)))
       const before = folder !== undefined && checkpoint !== undefined ? { checkpoint, folder, done } : undefined
       if (before !== undefined) await copyCertain(before, draft, given)
       await rename(draft, epochFolder(given, epoch))
@@ -137,7 +141,7 @@ export class LocalOutputs implements JobOutputs {
   async publish(): Promise<void> {
     const { outputs: linked, part } = this.#given
     try {
-      for (const output of linked) await sync(this.pathOf(output)).catch(unlessMissing)
+      for (const output of linked) await syncFile(this.pathOf(output)).catch(unlessMissing)
       const outputs = await freeOutputs(this.#given, isThere)
       this.#given = { ...this.#given, outputs }
       // In this order: of two of whom one takes over, one sees what the other has done, and goes on with the same names.
@@ -273,15 +277,6 @@ async function doneIn(folder: string): Promise<Done> {
   return JSON.parse(await readFile(path.join(folder, DONE), 'utf8').catch(() => '{}')) as Done
 }
 
-async function checkpointIn(folder: string, { isRecording }: TakeOver): Promise<Checkpoint | undefined> {
-  try {
-    return await readCheckpoint(path.join(folder, CHECKPOINT))
-  } catch (error) {
-    if (isRecording && error instanceof CheckpointError) return undefined
-    throw error
-  }
-}
-
 /**
  * Files of a predecessor that are not whole, by their endings. Where the queue lost its data, and counts anew, they are of a slice
  * with another number, and this one goes on with them.
@@ -330,11 +325,11 @@ async function move(from: string, to: string): Promise<void> {
   try {
     await rename(from, to)
   } catch (error) {
-    if ((error as { code?: string }).code !== 'EXDEV') throw error
+    if (errorCode(error) !== 'EXDEV') throw error
     // Outputs on different disks.
     const draft = withEnding(to, `.part-${randomUUID()}`)
     await copyFile(from, draft, constants.COPYFILE_EXCL)
-    await sync(draft)
+    await syncFile(draft)
     await rename(draft, to)
     await rm(from, { force: true })
   }
@@ -343,15 +338,6 @@ async function move(from: string, to: string): Promise<void> {
 /** What was never made, or was done before, is not there. */
 function unlessMissing(error: { code?: string }): void {
   if (error.code !== 'ENOENT') throw error
-}
-
-async function sync(file: string): Promise<void> {
-  const handle = await open(file, 'r+')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
 
 /** Whether all files of a job are there, by their names at last. */
@@ -367,13 +353,7 @@ async function isThere({ path: file }: FleetOutput): Promise<boolean> {
   )
 }
 
-function fenced({ outputs, epoch }: TakeOver, holder: number): OutputError {
-  const target = outputs[0]?.path ?? ''
-  const message = `${target} is made by another worker now (epoch ${holder}, and this one has ${epoch}); nothing more is written here`
-  return new OutputError('OUTPUT_FENCED', message, { target, epoch, currentEpoch: holder })
-}
-
 function ours(where: string, error: unknown): unknown {
-  const isSystem = error instanceof Error && typeof (error as { syscall?: unknown }).syscall === 'string'
+  const isSystem = typeof (error as { syscall?: unknown }).syscall === 'string'
   return isSystem ? unwritable(where, error) : error
 }

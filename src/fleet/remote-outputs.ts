@@ -6,11 +6,19 @@ import { type Checkpoint, formatCheckpoint, maxCheckpointBytes, parseCheckpoint 
 import { mayPass, unwritable } from '../destinations/segmented-text.ts'
 import type { ObjectStore } from '../destinations/object-store.ts'
 import { CheckpointError, OutputError } from '../errors.ts'
+import { defined } from '../options.ts'
 import { run } from '../run.ts'
 import type { SinkTarget } from '../sinks/destination.ts'
 import { replaceFile } from '../sinks/private-file.ts'
 import { jsonlSource } from '../sources/jsonl.ts'
-import { freeOutputs, type JobOutputs, type ObjectPlaces, type OutputsTakeOver } from './job-outputs.ts'
+import {
+  checkpointOf,
+  fenced,
+  freeOutputs,
+  type JobOutputs,
+  type ObjectPlaces,
+  type OutputsTakeOver,
+} from './job-outputs.ts'
 import type { FleetOutput } from './jobs.ts'
 import { checkpointFor } from './local-outputs.ts'
 
@@ -82,7 +90,10 @@ export class RemoteOutputs implements JobOutputs {
         await outputs.#save(state.checkpoint === undefined ? {} : { checkpoint: state.checkpoint })
       }
       if (outputs.isDone) await outputs.#makeCaptions()
-      else outputs.#before = checkpointIn(state, store.address, given)
+      else if (state.checkpoint !== undefined) {
+        const text = state.checkpoint
+        outputs.#before = await checkpointOf(given, () => parseCheckpoint(text, `${store.address}/${STATE}`))
+      }
       return outputs
     } catch (error) {
       await outputs.close()
@@ -124,7 +135,7 @@ export class RemoteOutputs implements JobOutputs {
     const { checkpoint } = this.#state
     for (const output of this.#jsonl()) await this.#complete(output, checkpoint)
     // From here on whoever is given the job makes the captions, of the same text.
-    await this.#save({ done: this.#given.part, ...(checkpoint !== undefined && { checkpoint }) })
+    await this.#save({ done: this.#given.part, ...defined({ checkpoint }) })
     await this.#makeCaptions()
   }
 
@@ -274,20 +285,6 @@ function formatState(state: StreamState): Uint8Array {
   return Buffer.from(`${JSON.stringify({ format: STATE_FORMAT, ...state })}\n`)
 }
 
-function checkpointIn(
-  { checkpoint }: StreamState,
-  address: string,
-  { isRecording }: OutputsTakeOver,
-): Checkpoint | undefined {
-  if (checkpoint === undefined) return undefined
-  try {
-    return parseCheckpoint(checkpoint, `${address}/${STATE}`)
-  } catch (error) {
-    if (isRecording && error instanceof CheckpointError) return undefined
-    throw error
-  }
-}
-
 /** Puts an object, whatever was there. */
 async function putWhole(store: ObjectStore, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
@@ -324,14 +321,4 @@ async function put(
 function unreachable(target: string, cause: unknown): OutputError {
   const message = `cannot look for ${target}: ${(cause as Error).message}`
   return new OutputError('OUTPUT_UNWRITABLE', message, { target, cause, retryable: mayPass(cause) })
-}
-
-function fenced({ outputs, epoch }: OutputsTakeOver, holder: number | undefined): OutputError {
-  const target = outputs[0]?.path ?? ''
-  const message = `${target} is made by another worker now (epoch ${holder}, and this one has ${epoch}); nothing more is written here`
-  return new OutputError('OUTPUT_FENCED', message, {
-    target,
-    epoch,
-    ...(holder !== undefined && { currentEpoch: holder }),
-  })
 }

@@ -1,10 +1,11 @@
 import type { Piece } from '../captions/composer/rewrite.ts'
 import { isDestination, type OutputDestination } from '../destinations/destination.ts'
-import { OutputError } from '../errors.ts'
-import { guard, waitAtMost } from '../stream-helpers.ts'
+import { errorCode, OutputError } from '../errors.ts'
+import { guard, toError, waitAtMost } from '../stream-helpers.ts'
 import { invalidOption } from '../options.ts'
 import { RemoteDestination } from './remote-destination.ts'
 import { accessSync, constants, createWriteStream, statSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import path from 'node:path'
 import { Writable } from 'node:stream'
@@ -76,11 +77,10 @@ const ADVICE: Readonly<Record<string, string>> = {
 /** The error for output that cannot be written to `where`, with the reason in words. */
 export function unwritable(where: string, cause: unknown): OutputError {
   if (cause instanceof OutputError) return cause
-  const code = (cause as { code?: unknown } | null)?.code
+  const code = errorCode(cause)
   const pid = (cause as { pid?: unknown } | null)?.pid
   const known = (table: Readonly<Record<string, string>>) => (typeof code === 'string' ? table[code] : undefined)
-  const reason =
-    (pid === undefined ? known(REASONS) : undefined) ?? (cause instanceof Error ? cause.message : String(cause))
+  const reason = (pid === undefined ? known(REASONS) : undefined) ?? toError(cause).message
   const next = known(ADVICE) ?? 'choose another target, or make this one writable'
   return new OutputError('OUTPUT_UNWRITABLE', `cannot write to ${where}: ${reason}; ${next}`, {
     cause,
@@ -285,14 +285,19 @@ class NamedPipe extends Writable {
   }
 }
 
+/** Bytes of a file; 0 where there is none. */
+export async function sizeOf(file: string): Promise<number> {
+  return (await stat(file).catch(() => ({ size: 0 }))).size
+}
+
 type WrittenFile = import('./written-file.ts').WrittenFile
 
 /** A file; what writes it is loaded when there is something to write. */
 export class FileDestination implements Destination {
   readonly trouble: OutputError | undefined
   readonly path: string
+  readonly #leaving = new AbortController()
   #file: WrittenFile | undefined
-  #isInterrupted = false
 
   constructor(file: string, trouble?: OutputError) {
     this.path = file
@@ -304,7 +309,7 @@ export class FileDestination implements Destination {
   }
 
   async size(): Promise<number> {
-    return (await this.#open()).size()
+    return sizeOf(this.path)
   }
 
   async resumeFrom(bytes: number): Promise<void> {
@@ -324,13 +329,12 @@ export class FileDestination implements Destination {
   }
 
   interrupt(): void {
-    this.#isInterrupted = true
-    this.#file?.interrupt()
+    this.#leaving.abort()
   }
 
-  async abandon(error: Error | null, rest: string): Promise<void> {
-    if (this.#file === undefined && rest === '') return
-    await (await this.#open()).abandon(error, rest)
+  async abandon(_error: Error | null, rest: string): Promise<void> {
+    if (this.trouble !== undefined || (this.#file === undefined && rest === '')) return
+    await (await this.#open()).abandon(rest)
   }
 
   /**
@@ -351,10 +355,9 @@ export class FileDestination implements Destination {
   }
 
   async #open(): Promise<WrittenFile> {
+    if (this.trouble !== undefined) throw this.trouble
     const { WrittenFile: Written } = await import('./written-file.ts')
-    this.#file ??= new Written(this.path, this.trouble)
-    if (this.#isInterrupted) this.#file.interrupt()
-    return this.#file
+    return (this.#file ??= new Written(this.path, this.#leaving.signal))
   }
 }
 

@@ -1,7 +1,7 @@
-import { open, rename, rm } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import path from 'node:path'
-import { OutputError } from '../errors.ts'
-import { beside } from './file-lock.ts'
+import { errorCode, OutputError } from '../errors.ts'
+import { putInPlace } from './replacement.ts'
 
 /**
  * Writes a file that only its owner can read: whole and on the disk, or it stays as it was.
@@ -9,20 +9,14 @@ import { beside } from './file-lock.ts'
  * @throws OutputError `OUTPUT_UNWRITABLE`
  */
 export async function replaceFile(file: string, text: string): Promise<void> {
-  const draft = beside(file, 'tmp')
   try {
-    await rm(draft, { force: true })
-    const handle = await open(draft, 'wx', 0o600)
-    try {
-      await handle.writeFile(text)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(draft, file)
+    const written = await putInPlace(file, 0o600, async (draft) => {
+      await draft.writeFile(text)
+      await draft.sync()
+    })
+    await written.close()
   } catch (error) {
-    await rm(draft, { force: true }).catch(() => {})
-    const { code } = error as { code?: unknown }
+    const code = errorCode(error)
     const isFull = code === 'ENOSPC' || code === 'EDQUOT'
     const advice = isFull
       ? 'free some space; the file stays as it was'

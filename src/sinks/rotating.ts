@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
@@ -11,6 +10,7 @@ import { type Captionable, isCue, isSegment, type Turn } from '../model.ts'
 import { checkInteger, checkKnown, checkOneOf, checkSignal, invalidOption } from '../options.ts'
 import { relayEvents, relayLiveness } from '../stage.ts'
 import { abortBy, guard, toError, waitAtMost } from '../stream-helpers.ts'
+import { sizeOf } from './destination.ts'
 import type { PartJournal } from './part-journal.ts'
 import { writtenBytes } from './text-sink.ts'
 import type { Gap, UnrecognizedSpeech } from '../stream/options.ts'
@@ -432,10 +432,6 @@ function outputOf(sink: Writable, { path: file }: RotatedPart): ResumableOutput 
 /** What notes which parts are begun, loaded where there is a checkpoint. */
 async function journals(): Promise<typeof PartJournal> {
   return (await import('./part-journal.ts')).PartJournal
-}
-
-async function sizeOf(file: string): Promise<number> {
-  return (await stat(file).catch(() => ({ size: 0 }))).size
 }
 
 /** The error for a part that was closed by somebody else; that of one that failed is its own. */

@@ -2,9 +2,10 @@ import type { Copied, Piece } from '../captions/composer/rewrite.ts'
 import { fileKey, isBeingRead } from '../destinations/files-being-read.ts'
 import type { OutputError } from '../errors.ts'
 import { unwritable } from './destination.ts'
-import type { FileLock } from './file-lock.ts'
+import { FileLock } from './file-lock.ts'
+import { putInPlace } from './replacement.ts'
 import { type BigIntStats, constants, realpathSync, type Stats } from 'node:fs'
-import { access, type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises'
+import { access, type FileHandle, open, realpath, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 
 /** How much of a file is copied at a time when it is rewritten. */
@@ -15,8 +16,8 @@ const beingWritten = new Set<string>()
 
 /** The file of a {@link FileDestination}: valid at every instant, and looked at for changes by others before each block and rewrite. */
 export class WrittenFile {
-  readonly trouble: OutputError | undefined
   readonly path: string
+  readonly #signal: AbortSignal
   readonly #reserved = new Set<string>()
   #lock: FileLock | undefined
   #handle: FileHandle | undefined
@@ -24,16 +25,15 @@ export class WrittenFile {
   #complete = false
   /** Whether what is written is to be on the disk, for a checkpoint. */
   #isSynced = false
-  #isInterrupted = false
   #refusal: OutputError | undefined
 
-  constructor(file: string, trouble?: OutputError) {
+  /** @param signal - ends a rewrite that is under way; other writes end by themselves. */
+  constructor(file: string, signal: AbortSignal) {
     this.path = file
-    this.trouble = trouble
+    this.#signal = signal
   }
 
   async write(text: string): Promise<void> {
-    if (this.trouble !== undefined) throw this.trouble
     if (this.#complete) throw new Error('the file is complete already')
     // Last words must not be written where the first ones were refused: it is the file of another, who may have left by now.
     if (this.#refusal !== undefined) throw this.#refusal
@@ -50,12 +50,7 @@ export class WrittenFile {
     return this.#bytes
   }
 
-  async size(): Promise<number> {
-    return (await stat(this.path).catch(() => ({ size: 0 }))).size
-  }
-
   async resumeFrom(bytes: number): Promise<void> {
-    if (this.trouble !== undefined) throw this.trouble
     try {
       const handle = await this.#open('r+')
       const { size } = await handle.stat()
@@ -89,12 +84,7 @@ export class WrittenFile {
     }
   }
 
-  interrupt(): void {
-    // A write on a regular file ends by itself; a long one is not begun any more.
-    this.#isInterrupted = true
-  }
-
-  async abandon(_error: Error | null, rest: string): Promise<void> {
+  async abandon(rest: string): Promise<void> {
     // The failure that is known already matters more than one of these last words.
     if (rest !== '') await this.write(rest).catch(() => {})
     const isEmpty = this.#handle !== undefined && this.#bytes === 0
@@ -109,29 +99,22 @@ export class WrittenFile {
   async rewrite(pieces: AsyncIterable<Piece>): Promise<void> {
     const old = this.#handle
     if (old === undefined) throw new Error('nothing has been written yet')
-    let next: FileHandle | undefined
-    let temporary: string | undefined
     try {
       await this.#assertOurs(old)
       const real = await this.#inPlace(old)
-      const { beside } = await import('./file-lock.ts')
-      temporary = beside(real, 'tmp')
       const before = await old.stat()
-      // Whatever is left of an earlier run must neither be followed nor kept.
-      await rm(temporary, { force: true })
-      next = await open(temporary, 'wx+', before.mode & 0o777)
-      await takeAfter(next, before)
-      const bytes = await this.#writePieces(pieces, old, next)
-      await next.sync()
-      await this.#assertOurs(old)
-      const keys = [await old.stat({ bigint: true }), await next.stat({ bigint: true })].map(fileKey)
-      await rename(temporary, real)
-      this.#handle = next
+      let bytes = 0
+      let keys: string[] = []
+      this.#handle = await putInPlace(real, before.mode & 0o777, async (next) => {
+        await takeAfter(next, before)
+        bytes = await this.#writePieces(pieces, old, next)
+        await next.sync()
+        await this.#assertOurs(old)
+        keys = [await old.stat({ bigint: true }), await next.stat({ bigint: true })].map(fileKey)
+      })
       this.#bytes = bytes
       this.#exchange(keys)
     } catch (error) {
-      await next?.close().catch(() => {})
-      if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => {})
       throw unwritable(this.path, error)
     }
     await old.close()
@@ -139,7 +122,6 @@ export class WrittenFile {
 
   /** Keeps others from the file, which stays as it is until {@link replace}. */
   async claim(): Promise<void> {
-    if (this.trouble !== undefined) throw this.trouble
     try {
       await access(path.dirname(await this.#keep()), constants.W_OK)
     } catch (error) {
@@ -150,25 +132,16 @@ export class WrittenFile {
   /** Makes the file of `bytes` at once, and completes it; it is the whole old or new at any time. */
   async replace(bytes: Buffer): Promise<void> {
     await this.claim()
-    let temporary: string | undefined
     try {
       const real = await this.#keep()
-      const { beside } = await import('./file-lock.ts')
-      temporary = beside(real, 'tmp')
-      await rm(temporary, { force: true })
       const before = await stat(this.path).catch(() => undefined)
-      const next = await open(temporary, 'wx', (before?.mode ?? 0o666) & 0o777)
-      try {
+      this.#handle = await putInPlace(real, (before?.mode ?? 0o666) & 0o777, async (next) => {
         if (before !== undefined) await takeAfter(next, before)
         await writeAll(next, bytes, 0)
         await next.sync()
-      } finally {
-        await next.close()
-      }
-      await rename(temporary, real)
+      })
       this.#complete = true
     } catch (error) {
-      if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => {})
       throw unwritable(this.path, error)
     } finally {
       await this.#close()
@@ -183,7 +156,7 @@ export class WrittenFile {
       text = ''
     }
     for await (const piece of pieces) {
-      if (this.#isInterrupted) throw new Error('the sink was destroyed')
+      if (this.#signal.aborted) throw new Error('the sink was destroyed')
       if (typeof piece === 'string') text += piece
       if (text.length >= COPY_BYTES || (typeof piece !== 'string' && text !== '')) await flush()
       if (typeof piece !== 'string') bytes = await copy(from, to, piece, bytes)
@@ -241,8 +214,7 @@ export class WrittenFile {
       throw Object.assign(new Error('the file is being read'), { code: 'FILE_READ' })
     }
     if (there !== undefined) this.#reserve(fileKey(there))
-    const { FileLock: Lock } = await import('./file-lock.ts')
-    this.#lock ??= await Lock.take(real)
+    this.#lock ??= await FileLock.take(real)
     return real
   }
 
