@@ -121,7 +121,7 @@ export class Fleet {
 
   /** What keeps the store from being relied on, such as a Redis that may throw jobs away. */
   warnings(): Promise<Warning[]> {
-    return this.#store.troubles()
+    return this.#asked(() => this.#store.troubles())
   }
 
   /**
@@ -142,7 +142,7 @@ export class Fleet {
     let added = 0
     let some: QueuedJob[] = []
     const flush = async (): Promise<void> => {
-      added += await this.#addSome(some, options)
+      added += await this.#asked(() => this.#addSome(some, options))
       some = []
     }
     for (const job of await planFleetJobs(inputs, options)) {
@@ -151,6 +151,15 @@ export class Fleet {
     }
     if (some.length > 0) await flush()
     return { ids, added }
+  }
+
+  /** Asks the store, whose errors are told as those of a store. */
+  async #asked<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await ask()
+    } catch (error) {
+      throw this.#store.failure(error)
+    }
   }
 
   async #addSome(jobs: readonly QueuedJob[], { attempts }: FleetAddOptions): Promise<number> {
@@ -205,7 +214,8 @@ export class Fleet {
    * @throws (rejects with) {@link ConfigurationError} `INVALID_OPTION`
    */
   async work(options: FleetWorkOptions = {}): Promise<FleetWorker> {
-    const worker = await FleetWorker.begin(this.#store, resolveWorkOptions(options))
+    const resolved = resolveWorkOptions(options)
+    const worker = await this.#asked(() => FleetWorker.begin(this.#store, resolved))
     this.#workers.add(worker)
     void worker.ended().then(() => this.#workers.delete(worker))
     if (options.metrics === undefined) return worker
@@ -221,11 +231,9 @@ export class Fleet {
 
   /** How the fleet is doing. */
   async status(): Promise<FleetStatus> {
-    const [counts, active, failed] = await Promise.all([
-      this.#counts(),
-      this.#jobs('active', MOST_ACTIVE),
-      this.#jobs('failed', MOST_FAILED),
-    ])
+    const [counts, active, failed] = await this.#asked(() =>
+      Promise.all([this.#counts(), this.#jobs('active', MOST_ACTIVE), this.#jobs('failed', MOST_FAILED)]),
+    )
     return {
       store: this.#store.kind,
       queue: this.#queue,
@@ -261,7 +269,11 @@ export class Fleet {
    * @param ids - which; all where none is given.
    * @returns how many.
    */
-  async retry(ids?: readonly string[]): Promise<number> {
+  retry(ids?: readonly string[]): Promise<number> {
+    return this.#asked(() => this.#retrySome(ids))
+  }
+
+  async #retrySome(ids: readonly string[] | undefined): Promise<number> {
     let count = 0
     for (const id of ids ?? (await this.#failedIds())) {
       for (const kind of jobKinds) {
@@ -304,7 +316,7 @@ export class Fleet {
    * @param worker - name of the one that is to be drained; all where none is given. Those that begin later are not concerned.
    */
   async drain(worker?: string): Promise<void> {
-    await this.#store.write(drainMark(worker), randomUUID())
+    await this.#asked(() => this.#store.write(drainMark(worker), randomUUID()))
   }
 
   /** Drains the workers of this object, and lets go of the store. */

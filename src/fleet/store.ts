@@ -1,8 +1,10 @@
 import type { JobsOptions, Processor, Queue, Worker, WorkerOptions } from 'bullmq'
 import type { Redis, RedisOptions } from 'ioredis'
+import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Pool } from 'pg'
-import { ConfigurationError, FleetError, type Warning } from '../errors.ts'
+import { DiarizeStreamError, FleetError, type Warning } from '../errors.ts'
+import { refusedOption } from '../options.ts'
 import { redact } from '../redact.ts'
 import { waitAtMost } from '../stream-helpers.ts'
 import { type FleetJob, type JobKind, jobKinds } from './jobs.ts'
@@ -27,6 +29,7 @@ export interface Store {
   readonly bullmq: Bullmq
   /** To BullMQ it is two, so that no live input stands behind recordings. */
   readonly queues: Readonly<Record<JobKind, Queue<FleetJob>>>
+  /** It has connections of its own, and takes jobs when it is ready and told to. */
   worker(kind: JobKind, process: Processor<FleetJob>, options: OwnWorkerOptions): Worker<FleetJob>
   /** Puts jobs into the queue of their kind, some hundreds at most. */
   enqueue(kind: JobKind, jobs: readonly JobToQueue[]): Promise<void>
@@ -41,12 +44,14 @@ export interface Store {
    * @param change - is given what is there, and the store's time in ms of the epoch; may be called several times.
    */
   update<Result>(name: string, change: Change<Result>): Promise<Result>
+  /** What is told of an error of its own. */
+  failure(error: unknown): unknown
   /** What keeps it from being relied on. */
   troubles(): Promise<Warning[]>
   close(): Promise<void>
 }
 
-export type OwnWorkerOptions = Omit<WorkerOptions, 'connection' | 'prefix'>
+export type OwnWorkerOptions = Omit<WorkerOptions, 'connection' | 'prefix' | 'autorun'>
 
 /** A job as BullMQ takes it. */
 export interface JobToQueue {
@@ -84,16 +89,21 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   try {
     return isRedis ? await RedisStore.open(bullmq, options) : await PostgresStore.open(bullmq, options)
   } catch (error) {
-    if (error instanceof ConfigurationError) throw error
-    const { store } = options
-    const where = `${store.protocol}//${store.host}${store.pathname}`
-    const why = redact((error as Error).message || String((error as { code?: unknown }).code), [options.store.password])
-    const isRefused = /^(NOAUTH|WRONGPASS|NOPERM)|password|role .* does not exist|no pg_hba.conf entry/i.test(why)
-    const message = isRefused
-      ? `the store ${where} cannot be used: ${why.replace(/\.$/, '')}; check the user and the password`
-      : `the store ${where} cannot be reached: ${why}; check the address, and whether it runs`
-    throw new FleetError('STORE_UNREACHABLE', message, { cause: error, retryable: true, store: where })
+    throw storeFailure(error, options)
   }
+}
+
+/** What a store that fails fails with; errors of the library are left as they are. */
+function storeFailure(error: unknown, { store }: StoreOptions): unknown {
+  if (error instanceof DiarizeStreamError) return error
+  const where = `${store.protocol}//${store.host}${store.pathname}`
+  const why = redact((error as Error).message || String((error as { code?: unknown }).code), [store.password])
+  const isRefused = /^(NOAUTH|WRONGPASS|NOPERM)|password|role .* does not exist|no pg_hba.conf entry/i.test(why)
+  const isAnswer = isRefused || 'severity' in (error as Error) || (error as Error).name === 'ReplyError'
+  const message = isAnswer
+    ? `the store ${where} cannot be used: ${why.replace(/\.$/, '')}${isRefused ? '; check the user and the password' : ''}`
+    : `the store ${where} cannot be reached: ${why}; check the address, and whether it runs`
+  return new FleetError('STORE_UNREACHABLE', message, { cause: error, retryable: true, store: where })
 }
 
 async function optional<Library extends object>(name: string, load: () => Promise<Library>): Promise<Library> {
@@ -101,8 +111,7 @@ async function optional<Library extends object>(name: string, load: () => Promis
     const library = await load()
     return 'default' in library && typeof library.default === 'object' ? { ...(library.default as Library) } : library
   } catch (cause) {
-    const message = `a fleet needs the package ${name}: npm install ${name}`
-    throw new ConfigurationError('INVALID_OPTION', message, { cause, option: 'store' })
+    throw refusedOption('store', `a fleet needs the package ${name}: npm install ${name}`, cause)
   }
 }
 
@@ -164,24 +173,15 @@ class RedisStore implements Store {
   static async open(bullmq: Bullmq, options: StoreOptions): Promise<RedisStore> {
     const client = new (endingClient((await optional('ioredis', () => import('ioredis'))).Redis))(options.store.href, {
       maxRetriesPerRequest: null,
-      lazyConnect: true,
       connectTimeout: CONNECT_MS,
       keepAlive: 10_000,
     })
-    let last: Error | undefined
-    client.on('error', (error: Error) => (last = error))
-    const connected = client.connect()
-    connected.catch(() => {})
-    const isIn = await waitAtMost(CONNECT_MS, connected).then(
-      () => client.status === 'ready',
-      (error: Error) => {
-        last ??= error
-        return false
-      },
-    )
-    if (!isIn) {
+    client.on('error', () => {})
+    try {
+      await answered(once(client, 'ready'))
+    } catch (error) {
       client.disconnect()
-      throw last ?? new Error(`no answer within ${CONNECT_MS / 1000} s`)
+      throw error
     }
     return new RedisStore(bullmq, client, options)
   }
@@ -200,7 +200,7 @@ class RedisStore implements Store {
   }
 
   worker(kind: JobKind, process: Processor<FleetJob>, options: OwnWorkerOptions): Worker<FleetJob> {
-    const own = { ...options, connection: this.#client, prefix: this.#options.namespace }
+    const own = { ...options, autorun: false, connection: this.#client, prefix: this.#options.namespace }
     return new this.bullmq.Worker<FleetJob>(queueName(this.#options.queue, kind), process, own)
   }
 
@@ -241,6 +241,10 @@ class RedisStore implements Store {
 
   #key(name: string): string {
     return `${this.#options.namespace}:fleet:${this.#options.queue}:${name}`
+  }
+
+  failure(error: unknown): unknown {
+    return storeFailure(error, this.#options)
   }
 
   async troubles(): Promise<Warning[]> {
@@ -287,12 +291,7 @@ class PostgresStore implements Store {
 
   static async open(bullmq: Bullmq, options: StoreOptions): Promise<PostgresStore> {
     const { Pool: Connections } = await optional('pg', () => import('pg'))
-    const pool = new Connections({
-      connectionString: options.store.href,
-      max: CONNECTIONS,
-      connectionTimeoutMillis: CONNECT_MS,
-      keepAlive: true,
-    })
+    const pool = new Connections(connectionsTo(options.store))
     // One that waits for its next use may be lost; the next takes another.
     pool.on('error', () => {})
     const store = new PostgresStore(bullmq, pool, options)
@@ -325,15 +324,7 @@ class PostgresStore implements Store {
   }
 
   #connection(migrate: boolean) {
-    const { store, namespace: schema } = this.#options
-    return {
-      connectionString: store.href,
-      schema,
-      migrate,
-      max: CONNECTIONS,
-      connectionTimeoutMillis: CONNECT_MS,
-      keepAlive: true,
-    }
+    return { ...connectionsTo(this.#options.store), schema: this.#options.namespace, migrate }
   }
 
   get #table(): string {
@@ -347,7 +338,7 @@ class PostgresStore implements Store {
   }
 
   worker(kind: JobKind, process: Processor<FleetJob>, options: OwnWorkerOptions): Worker<FleetJob> {
-    const own = { ...options, connection: this.#connection(false) }
+    const own = { ...options, autorun: false, connection: this.#connection(false) }
     const { Worker: Own, createPostgresBackend } = this.bullmq
     return new Own(queueName(this.#options.queue, kind), process, own, createPostgresBackend) as never
   }
@@ -401,6 +392,10 @@ class PostgresStore implements Store {
     }
   }
 
+  failure(error: unknown): unknown {
+    return storeFailure(error, this.#options)
+  }
+
   async troubles(): Promise<Warning[]> {
     const { rows } = await this.#pool.query<{ commit: string; version: string }>(
       "SELECT current_setting('synchronous_commit') AS commit, current_setting('server_version') AS version",
@@ -419,6 +414,11 @@ class PostgresStore implements Store {
     await closeQueues(this.queues)
     await waitAtMost(CLOSE_MS, this.#pool.end()).catch(() => {})
   }
+}
+
+/** @throws (rejects with) an Error where a store does not answer for so long */
+export function answered<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  return waitAtMost(CONNECT_MS, answer, () => new Error(`no answer within ${CONNECT_MS / 1000} s`))
 }
 
 async function closeQueues(queues: Store['queues']): Promise<void> {

@@ -24,7 +24,7 @@ import {
 import type { ResolvedWorkOptions } from './options.ts'
 import { dividePlaces } from './places.ts'
 import { type JobOutcome, runJob } from './run-job.ts'
-import { patiently, type Store } from './store.ts'
+import { answered, patiently, type Store } from './store.ts'
 
 /** Events of a {@link FleetWorker}. */
 export interface FleetWorkerEvents {
@@ -159,7 +159,17 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
   /** @internal */
   static async begin(store: Store, options: ResolvedWorkOptions): Promise<FleetWorker> {
     const name = options.name ?? `${hostname()}-${process.pid}`
-    return new FleetWorker(store, options, name, await Promise.all(drainMarks(name).map((mark) => store.read(mark))))
+    const known = drainMarks(name).map((mark) => store.read(mark))
+    const worker = new FleetWorker(store, options, name, await Promise.all(known))
+    try {
+      // BullMQ never asks again for a connection that it did not get at first.
+      await answered(Promise.all(jobKinds.map((kind) => worker.#workers[kind].waitUntilReady())))
+    } catch (error) {
+      await worker.drain()
+      throw error
+    }
+    worker.#takeJobs()
+    return worker
   }
 
   private constructor(
@@ -195,23 +205,20 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
       return worker
     }
     this.#workers = { live: open('live'), recording: open('recording') }
-    if (concurrency === 'auto') {
-      this.#tidy.push(
-        followLoad(
-          this.#limit,
-          () => this.#running.size,
-          (limit) => {
-            this.#limit = limit
-            this.#divide()
-          },
-        ),
-      )
+  }
+
+  #takeJobs(): void {
+    const { concurrency, lockTime, reportEvery } = this.#options
+    for (const kind of jobKinds) this.#workers[kind].run().catch(this.#troubled)
+    const setLimit = (limit: number): void => {
+      this.#limit = limit
+      this.#divide()
     }
     this.#every(PLACES_MS, () => this.#divide())
     this.#every(Math.max(50, lockTime / 20), () => this.#loseForgotten())
     this.#every(TROUBLE_MS, () => this.#troubles.clear())
     this.#every(COMMANDS_MS, () => this.#followCommands())
-    this.#every(options.reportEvery, () => this.#report())
+    this.#every(reportEvery, () => this.#report())
   }
 
   /** Jobs that are under way. */

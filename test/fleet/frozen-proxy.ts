@@ -7,6 +7,9 @@ export class FrozenProxy {
   readonly #sockets = new Set<Socket>()
   readonly #target: number
   #isFrozen = false
+  #refuses = false
+  /** Connections that were refused. */
+  refused = 0
 
   private constructor(target: number) {
     this.#target = target
@@ -31,6 +34,11 @@ export class FrozenProxy {
       else socket.resume()
   }
 
+  /** New connections are closed at once. */
+  refuse(refuses: boolean): void {
+    this.#refuses = refuses
+  }
+
   /** Cuts every connection. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy()
@@ -43,6 +51,12 @@ export class FrozenProxy {
   }
 
   #accept(client: Socket): void {
+    if (this.#refuses) {
+      this.refused += 1
+      client.on('error', () => {})
+      client.destroy()
+      return
+    }
     const store = connect(this.#target, '127.0.0.1')
     for (const [from, to] of [
       [client, store],
