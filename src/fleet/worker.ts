@@ -462,8 +462,13 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
   /** Hands a job back to the queue. */
   async #move(job: Job<FleetJob>, token: string | undefined, { facts, progress }: Running): Promise<never> {
     await job.updateProgress({ ...progress }).catch(() => {})
-    await job.moveToWait(token)
-    this.emit('moved', facts)
+    try {
+      await job.moveToWait(token)
+      this.emit('moved', facts)
+    } catch {
+      // It is another's when its lock is over, which is not renewed any more.
+      this.#lose(facts.id)
+    }
     throw new this.#store.bullmq.WaitingError()
   }
 
