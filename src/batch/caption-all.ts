@@ -1,7 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import { checkLayoutOptions, type CueLayoutOptions, type PresetName } from '../captions/layout/options.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
-import { ConfigurationError } from '../errors.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import {
   type Check,
@@ -11,6 +10,7 @@ import {
   integer,
   invalidOption,
   oneOf,
+  refusedOption,
   string,
 } from '../options.ts'
 import type { Progress } from '../pipeline/progress.ts'
@@ -80,13 +80,18 @@ const called: Check = (name, value) => {
   if (value !== undefined && typeof value !== 'function') throw invalidOption(name, 'a function', value)
 }
 
-const CHECKS: Readonly<Record<keyof CaptionAllOptions, Check>> = {
-  outputDir: string(1, LONGEST_PATH),
-  formats: (name, value) => {
+/** Refuses anything but a list of different formats. */
+export function formatsAmong(allowed: readonly CaptionFormat[]): Check {
+  return (name, value) => {
     const isSet = Array.isArray(value) && value.length > 0 && new Set(value).size === value.length
     if (value !== undefined && !isSet) throw invalidOption(name, 'an array of different formats', value)
-    for (const format of (value ?? []) as unknown[]) oneOf(...captionFormats)(name, format)
-  },
+    for (const format of (value ?? []) as unknown[]) oneOf(...allowed)(name, format)
+  }
+}
+
+const CHECKS: Readonly<Record<keyof CaptionAllOptions, Check>> = {
+  outputDir: string(1, LONGEST_PATH),
+  formats: formatsAmong(captionFormats),
   existing: oneOf('refuse', 'skip', 'overwrite'),
   resume: checkBoolean,
   jobs: integer(1, 100),
@@ -130,9 +135,7 @@ export function captionAll(
   options: CaptionAllOptions = {},
 ): AsyncGenerator<CaptionResult, void, undefined> {
   if (!Array.isArray(inputs) || inputs.length === 0) {
-    throw new ConfigurationError('INVALID_OPTION', 'captionAll() needs an array with at least one input', {
-      option: 'inputs',
-    })
+    throw refusedOption('inputs', 'captionAll() needs an array with at least one input')
   }
   checkOptions('captionAll()', options, CHECKS)
   return eachOf(inputs, options)

@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs'
 import { type FileHandle, open, readdir, readFile, realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { InputError } from '../errors.ts'
-import { invalidOption } from '../options.ts'
+import { defined, invalidOption } from '../options.ts'
 import { redact } from '../redact.ts'
 import { filePath } from '../sources/address.ts'
 
@@ -91,7 +91,7 @@ export async function listedInputs(given: readonly CaptionInput[]): Promise<List
   for (const [index, item] of given.entries()) {
     const { input, name } = plain(item, `inputs[${index}]`)
     if (name !== undefined || !isList(input)) {
-      listed.push({ input, ...(name !== undefined && { name }) })
+      listed.push({ input, ...defined({ name }) })
       continue
     }
     for (const entry of parseList(await readList(input))) {

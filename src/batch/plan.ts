@@ -1,6 +1,7 @@
 import path from 'node:path'
-import { ConfigurationError, type InputError } from '../errors.ts'
+import type { ConfigurationError, InputError } from '../errors.ts'
 import type { CaptionFormat } from '../captions/formats/options.ts'
+import { defined, refusedOption } from '../options.ts'
 import { addressOf, type FoundInput } from './inputs.ts'
 import { hashOf, repeated, sortedHashes } from './path-hashes.ts'
 
@@ -53,7 +54,7 @@ export function planJobs(found: readonly FoundInput[], options: PlanOptions): Ca
   const stems = planStems(found, options)
   const jobs = found.map(({ input, bytes, trouble }, index): CaptionJob => {
     const outputs = options.formats.map((format) => ({ format, path: `${stems[index]}.${format}` }))
-    return { index, input, ...(bytes !== undefined && { bytes }), outputs, isDone: false, ...(trouble && { trouble }) }
+    return { index, input, ...defined({ bytes }), outputs, isDone: false, ...defined({ trouble }) }
   })
   const inputs = new Set(found.map(({ input }) => path.resolve(input)))
   for (const { input, outputs } of jobs) {
@@ -156,5 +157,5 @@ function keyOf(stem: string, isCaseSensitive: boolean): string {
 }
 
 function invalid(message: string): ConfigurationError {
-  return new ConfigurationError('INVALID_OPTION', message, { option: 'inputs' })
+  return refusedOption('inputs', message)
 }

@@ -1,11 +1,18 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { SessionError } from '../errors.ts'
 import type { SessionAdmission } from '../stream/options.ts'
 import { type BucketOptions, noteRefusal, readBucket, takeToken } from './session-bucket.ts'
 import type { Store } from './store.ts'
 
 /** Asks again after this where the store does not answer, in ms. */
 const AGAIN_MS = 1000
+
+/** Whether a server has taken a session for one too many. */
+export function isRefusal(error: Error): boolean {
+  const { code, httpStatus } = error as Partial<SessionError>
+  return code === 'TOO_MANY_SESSIONS' || httpStatus === 429
+}
 
 /** The bucket of a key at a server, which all processes of a fleet share by their store. */
 export class SessionAdmissions {

@@ -1,9 +1,10 @@
 import type { Job, JobType } from 'bullmq'
 import { randomUUID } from 'node:crypto'
 import type { CaptionInput } from '../batch/inputs.ts'
-import { ConfigurationError, type Warning } from '../errors.ts'
-import { redact } from '../redact.ts'
+import type { Warning } from '../errors.ts'
+import { defined, refusedOption } from '../options.ts'
 import {
+  factsOf,
   type FleetJob,
   type FleetProgress,
   jobKinds,
@@ -133,9 +134,7 @@ export class Fleet {
    */
   async add(inputs: readonly CaptionInput[], options: FleetAddOptions = {}): Promise<FleetAdded> {
     if (!Array.isArray(inputs) || inputs.length === 0) {
-      throw new ConfigurationError('INVALID_OPTION', 'add() needs an array with at least one input', {
-        option: 'inputs',
-      })
+      throw refusedOption('inputs', 'add() needs an array with at least one input')
     }
     checkAddOptions(options)
     const ids: string[] = []
@@ -211,7 +210,7 @@ export class Fleet {
   /**
    * Begins to do the jobs of the queue, until the worker is drained.
    *
-   * @throws (rejects with) {@link ConfigurationError} `INVALID_OPTION`
+   * @throws (rejects with) {@link ConfigurationError} `INVALID_OPTION`; {@link FleetError} `STORE_UNREACHABLE`
    */
   async work(options: FleetWorkOptions = {}): Promise<FleetWorker> {
     const resolved = resolveWorkOptions(options)
@@ -341,16 +340,11 @@ function isThere(job: Job | undefined): job is Job<FleetJob> {
   return job !== undefined
 }
 
-function factsOf({ id = '', data }: Job<FleetJob>): Pick<FleetActiveJob, 'id' | 'input' | 'labels' | 'slice'> {
-  const { input, labels, slice } = data
-  return { id, input: redact(input), labels, ...(slice !== undefined && { slice: slice.number }) }
-}
-
 function activeJob(job: Job<FleetJob>): FleetActiveJob {
   const { processedBy, processedOn, progress, stalledCounter } = job
   return {
     ...factsOf(job),
-    ...(processedBy !== undefined && { worker: processedBy }),
+    ...defined({ worker: processedBy }),
     ...(processedOn !== undefined && { since: new Date(processedOn).toISOString() }),
     crashes: stalledCounter,
     ...(typeof progress === 'object' && { progress: progress as FleetProgress }),

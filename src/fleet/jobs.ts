@@ -13,8 +13,9 @@ import { hashOf, repeated, sortedHashes } from '../batch/path-hashes.ts'
 import { nameOfAddress, planStems } from '../batch/plan.ts'
 import type { CaptionFormat } from '../captions/formats/options.ts'
 import { isS3Address, s3Store } from '../destinations/s3.ts'
-import { ConfigurationError } from '../errors.ts'
-import { invalidOption } from '../options.ts'
+import { type ConfigurationError, DiarizeStreamError } from '../errors.ts'
+import { defined, invalidOption, refusedOption } from '../options.ts'
+import { redact } from '../redact.ts'
 import type { FleetAddOptions, FleetHearing } from './options.ts'
 
 /** A file that a job makes. */
@@ -57,6 +58,12 @@ export interface FleetJobFacts {
   slice?: number
   /** Rises with every worker that is given the job. */
   epoch: number
+}
+
+/** What everybody may know of a job: a path, or an address without credentials, and more. */
+export function factsOf({ id = '', data }: Pick<Job<FleetJob>, 'id' | 'data'>): Omit<FleetJobFacts, 'epoch'> {
+  const { input, labels, slice } = data
+  return { id, input: redact(input), labels, ...defined({ slice: slice?.number }) }
 }
 
 /** How far a job has come, as its worker last reported. */
@@ -163,7 +170,7 @@ function jobOf(
     hearing,
     source,
     speakers,
-    ...(layout !== undefined && { layout }),
+    ...defined({ layout }),
     ...(isLive && { slice: { number: 1, length: slice ?? 3_600_000 } }),
   }
   return { id: idOf(data), priority: priority ?? (isLive ? LIVE_PRIORITY : PRIORITY), data }
@@ -278,7 +285,7 @@ function refuseSuspects(
 }
 
 function pattern(message: string): ConfigurationError {
-  return new ConfigurationError('INVALID_OPTION', message, { option: 'output' })
+  return refusedOption('output', message)
 }
 
 /**
@@ -308,6 +315,12 @@ export function namedOutputs(
 /** Whether each slice has outputs of its own. */
 export function isSliced(outputs: readonly FleetOutput[]): boolean {
   return outputs.some(({ path: file }) => LIVE_NAMES.some((name) => file.includes(`{${name}}`)))
+}
+
+/** Whether the same may succeed later. What the library did not foresee may be trouble of this machine. */
+export function mayPass(error: Error): boolean {
+  if (!(error instanceof DiarizeStreamError)) return true
+  return error.retryable || error.code === 'OUTPUT_UNWRITABLE' || error.code === 'ENGINE_FAILED'
 }
 
 /** How long attempt `attempts` waits, in ms. */

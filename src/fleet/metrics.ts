@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { ConfigurationError } from '../errors.ts'
+import { refusedOption } from '../options.ts'
 import { waitAtMost } from '../stream-helpers.ts'
 import type { FleetMetricsOptions } from './options.ts'
 import type { FleetWorker } from './worker.ts'
@@ -53,8 +53,7 @@ async function registryOf(worker: FleetWorker, jobs: () => Promise<Readonly<Reco
   try {
     library = await import('prom-client')
   } catch (cause) {
-    const message = 'metrics need the package prom-client: npm install prom-client'
-    throw new ConfigurationError('INVALID_OPTION', message, { cause, option: 'metrics' })
+    throw refusedOption('metrics', 'metrics need the package prom-client: npm install prom-client', cause)
   }
   const { Counter, Gauge, Registry } = library
   const registry = new Registry()
@@ -122,7 +121,7 @@ async function listen(server: Server, port: number, host: string): Promise<void>
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => {
       const message = `metrics cannot be served at ${host}:${port}: ${cause.message}; choose another port`
-      reject(new ConfigurationError('INVALID_OPTION', message, { cause, option: 'metrics.port' }))
+      reject(refusedOption('metrics.port', message, cause))
     })
     server.listen(port, host, resolve)
   })

@@ -1,7 +1,7 @@
+import { formatsAmong } from '../batch/caption-all.ts'
 import { PRESET_NAMES, type PresetName } from '../captions/layout/options.ts'
 import { type CaptionFormat, captionFormats } from '../captions/formats/options.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
-import { ConfigurationError } from '../errors.ts'
 import { resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import type { Region } from '../protocol/endpoint.ts'
 import {
@@ -12,6 +12,7 @@ import {
   integer,
   invalidOption,
   oneOf,
+  refusedOption,
   string,
 } from '../options.ts'
 import { type DiarizeOptions, resolveDiarizeOptions, type SessionParameters } from '../transforms/diarize-options.ts'
@@ -148,8 +149,6 @@ export interface FleetWorkOptions {
 }
 
 const STORES = ['redis:', 'rediss:', 'postgres:', 'postgresql:']
-/** Formats that are made at the end, and cannot go on after a crash. */
-const MADE_AT_END: readonly string[] = ['docx']
 
 const FLEET_CHECKS: Readonly<Record<keyof FleetOptions, Check>> = {
   store: (name, value) => {
@@ -173,12 +172,8 @@ function matching(pattern: RegExp, rule: string): Check {
 
 const ADD_CHECKS: Readonly<Record<keyof FleetAddOptions, Check>> = {
   output: string(1, 4096),
-  formats: (name, value) => {
-    const isSet = Array.isArray(value) && value.length > 0 && new Set(value).size === value.length
-    if (value !== undefined && !isSet) throw invalidOption(name, 'an array of different formats', value)
-    const allowed = captionFormats.filter((format) => !MADE_AT_END.includes(format))
-    for (const format of (value ?? []) as unknown[]) oneOf(...allowed)(name, format)
-  },
+  // What is made at the end cannot go on after a crash.
+  formats: formatsAmong(captionFormats.filter((format) => format !== 'docx')),
   priority: integer(1, 2_000_000),
   labels: (name, value) => {
     if (value === undefined) return
@@ -260,15 +255,14 @@ export function hearingOptions(
 ): DiarizeOptions {
   for (const name of Object.keys(hearing)) {
     if (HEARING.includes(name)) continue
-    const message = `hearing has no option ${name}; it has ${HEARING.join(', ')}`
-    throw new ConfigurationError('INVALID_OPTION', message, { option: `hearing.${name}` })
+    throw refusedOption(`hearing.${name}`, `hearing has no option ${name}; it has ${HEARING.join(', ')}`)
   }
   checkString('hearing.local.model', local?.model, 1, 4096)
   checkString('hearing.local.language', local?.language, 1, 100)
   const isLocal = hearing.engine === 'embedded'
   if (local !== undefined && !isLocal) {
     const message = "hearing.local is for the engine on the worker's machine: give engine: 'embedded', too"
-    throw new ConfigurationError('INVALID_OPTION', message, { option: 'hearing.local' })
+    throw refusedOption('hearing.local', message)
   }
   const options: DiarizeOptions = { ...hearing, ...(apiKey !== undefined && !isLocal && { apiKey }) }
   resolveDiarizeOptions(options)

@@ -33,3 +33,30 @@ function give(worker: JobTaker, places: number): void {
   if (hasMore && !worker.isPaused()) void worker.pause(true)
   if (worker.isPaused() || !worker.isRunning()) void worker.resume()
 }
+
+/** So long a place is kept, in ms. */
+const KEPT_MS = 3000
+
+/**
+ * Places of live inputs that have ended, kept for their next slices, or attempts. Else a recording would be begun in such a place,
+ * and handed back when the live input goes on.
+ */
+export class KeptPlaces {
+  /** Until when each is kept, in ms of `performance.now()`. */
+  #until: number[] = []
+
+  add(): void {
+    this.#until.push(performance.now() + KEPT_MS)
+  }
+
+  /** Gives one, if there is any, to a live input that begins. */
+  give(): void {
+    this.#until.shift()
+  }
+
+  get count(): number {
+    const now = performance.now()
+    this.#until = this.#until.filter((until) => until > now)
+    return this.#until.length
+  }
+}

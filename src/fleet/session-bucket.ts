@@ -117,17 +117,12 @@ function aged(before: BucketState, { perMinute, grows }: BucketOptions, now: num
   const opened = before.opened.filter((at) => at > now - WINDOW_MS)
   const waiting = Object.fromEntries(Object.entries(before.waiting).filter(([, until]) => until > now))
   const state = { ...before, opened, waiting }
-  if (!grows) {
-    state.limit = Math.min(state.limit, perMinute)
-    // What a refusal has taught may have been of others, who are gone: it is found out again, up to what was said.
-    if (state.limit < perMinute && now - state.grownAt >= MINUTE_MS) {
-      state.limit = Math.min(perMinute, state.limit + Math.max(1, Math.round(state.limit * GROWTH)))
-      state.grownAt = now
-    }
-    return state
-  }
-  if (opened.length >= state.limit * MUCH && now - state.grownAt >= MINUTE_MS) {
-    state.limit += Math.max(1, Math.round(state.limit * GROWTH))
+  // Without growth, what a refusal has taught may have been of others, who are gone: it is found out again, up to what was said.
+  const most = grows ? Infinity : perMinute
+  state.limit = Math.min(state.limit, most)
+  const mayGrow = grows ? opened.length >= state.limit * MUCH : state.limit < perMinute
+  if (mayGrow && now - state.grownAt >= MINUTE_MS) {
+    state.limit = Math.min(most, state.limit + Math.max(1, Math.round(state.limit * GROWTH)))
     state.grownAt = now
   }
   return state

@@ -1,28 +1,30 @@
 import type { Job, Worker } from 'bullmq'
 import { EventEmitter } from 'node:events'
 import { hostname } from 'node:os'
-import { DiarizeStreamError, isAbortError, type SessionError, type Warning } from '../errors.ts'
+import { DiarizeStreamError, isAbortError, type Warning } from '../errors.ts'
 import { redact } from '../redact.ts'
 import type { Gap, ReconnectingRecord } from '../stream/options.ts'
 import { waitAtMost } from '../stream-helpers.ts'
-import { SessionAdmissions } from './admission.ts'
+import { isRefusal, SessionAdmissions } from './admission.ts'
 import { environmentKey } from '../protocol/endpoint.ts'
 import { firstLimit, followLoad } from './concurrency.ts'
 import {
   endOfSlice,
   epochOf,
+  factsOf,
   type FleetJob,
   type FleetJobFacts,
   type FleetProgress,
   type JobKind,
   jobKinds,
+  mayPass,
   nextSlice,
   optionsAfter,
   retryDelay,
   streamMark,
 } from './jobs.ts'
 import type { ResolvedWorkOptions } from './options.ts'
-import { dividePlaces } from './places.ts'
+import { dividePlaces, KeptPlaces } from './places.ts'
 import { type JobOutcome, runJob } from './run-job.ts'
 import { answered, patiently, type Store } from './store.ts'
 
@@ -84,8 +86,6 @@ const STALLED_MS = 2000
 const STALLED_SHARE = 0.05
 /** A worker asks for jobs at least as often, in s: one that was handed back in Redis wakes nobody. */
 const ASK_S = 1
-/** So long the place of a live input that has ended is kept for its next slice, or attempt, in ms. */
-const KEPT_MS = 3000
 /** Whether places are divided as they should be is looked at as often, in ms; it is done when a job begins or ends, too. */
 const PLACES_MS = 1000
 /** The same trouble with the store is told as often, in ms. */
@@ -137,8 +137,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
   /** As it was at first: programs that are started later need not have it. */
   readonly #environmentKey = environmentKey()
   readonly #running = new Map<string, Running>()
-  /** Until when places of live inputs that have ended are kept, in ms of `performance.now()`. */
-  #kept: number[] = []
+  readonly #kept = new KeptPlaces()
   readonly #tidy: (() => void)[] = []
   /** The last commands before it began. */
   readonly #known: readonly (string | undefined)[]
@@ -214,6 +213,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
       this.#limit = limit
       this.#divide()
     }
+    if (concurrency === 'auto') this.#tidy.push(followLoad(this.#limit, () => this.#running.size, setLimit))
     this.#every(PLACES_MS, () => this.#divide())
     this.#every(Math.max(50, lockTime / 20), () => this.#loseForgotten())
     this.#every(TROUBLE_MS, () => this.#troubles.clear())
@@ -251,7 +251,6 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     for (const running of this.#running.values()) this.#handBack(running)
     // It ends when the jobs have; what hangs is taken over by others when its lock is over.
     await each((worker) => waitAtMost(END_MS, worker.close()))
-    if (this.#running.size > 0) await each((worker) => waitAtMost(END_MS, worker.close(true)))
     for (const undo of this.#tidy) undo()
   }
 
@@ -261,9 +260,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
   }
 
   #divide(): void {
-    const now = performance.now()
-    this.#kept = this.#kept.filter((until) => until > now)
-    const live = this.#lasting.filter(isLive).length + this.#kept.length
+    const live = this.#lasting.filter(isLive).length + this.#kept.count
     if (this.#drained === undefined) dividePlaces(this.#workers, this.#limit, live)
   }
 
@@ -336,16 +333,9 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
 
   async #process(job: Job<FleetJob>, token: string | undefined, signal: AbortSignal | undefined): Promise<unknown> {
     const id = job.id ?? ''
-    const { data } = job
     const running: Running = {
       job,
-      facts: {
-        id,
-        input: redact(data.input),
-        labels: data.labels,
-        ...(data.slice !== undefined && { slice: data.slice.number }),
-        epoch: epochOf(job),
-      },
+      facts: { ...factsOf(job), epoch: epochOf(job) },
       abort: new AbortController(),
       stop: new AbortController(),
       ending: undefined,
@@ -354,7 +344,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     }
     signal?.addEventListener('abort', () => running.abort.abort(endedBy('handed back')), { once: true })
     this.#running.set(id, running)
-    if (isLive(running)) this.#kept.shift()
+    if (isLive(running)) this.#kept.give()
     this.#divide()
     this.emit('begin', running.facts)
     // It was on its way when this worker was told to end.
@@ -373,7 +363,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     } finally {
       // It may have been given to this worker anew, where it was lost.
       if (this.#running.get(id) === running) this.#running.delete(id)
-      if (isLive(running) && running.ending !== 'followed') this.#keepPlace()
+      if (isLive(running) && running.ending !== 'followed') this.#kept.add()
       this.#divide()
     }
   }
@@ -472,15 +462,10 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
     throw new this.#store.bullmq.WaitingError()
   }
 
-  /** Else a recording would be begun in the place, and handed back when the live input goes on. */
-  #keepPlace(): void {
-    this.#kept.push(performance.now() + KEPT_MS)
-  }
-
   async #enqueueNext(job: Job<FleetJob>, running: Running): Promise<void> {
     const next = nextSlice(job.id ?? '', job.data)
     running.ending ??= 'followed'
-    this.#keepPlace()
+    this.#kept.add()
     const opts = { ...optionsAfter(job), jobId: next.id }
     await patiently(async () => {
       await this.#store.queues.live.add('caption', next.data, opts)
@@ -505,18 +490,6 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
 
 function isLive({ facts }: Running): boolean {
   return facts.slice !== undefined
-}
-
-/** Whether a server has taken a session for one too many. */
-function isRefusal(error: Error): boolean {
-  const { code, httpStatus } = error as Partial<SessionError>
-  return code === 'TOO_MANY_SESSIONS' || httpStatus === 429
-}
-
-/** Whether the same may succeed later. What the library did not foresee may be trouble of this machine. */
-function mayPass(error: Error): boolean {
-  if (!(error instanceof DiarizeStreamError)) return true
-  return error.retryable || error.code === 'OUTPUT_UNWRITABLE' || error.code === 'ENGINE_FAILED'
 }
 
 function endedBy(ending: 'handed back' | 'lost'): Error {
