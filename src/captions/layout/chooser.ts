@@ -1,5 +1,5 @@
 import type { Word } from '../../model.ts'
-import { cueCost, fitsLines, lineText, lineWidth, secondLine, TOO_WIDE } from './costs.ts'
+import { cueCost, lineText, lineWidth, secondLine, TOO_WIDE } from './costs.ts'
 import type { LayoutSettings } from './options.ts'
 import type { SpokenSpan } from './times.ts'
 import type { PlacedToken } from './tokens.ts'
@@ -77,7 +77,7 @@ export class CueChooser {
     this.#solve(indent, next)
     const length = this.#lengths[0] ?? 1
     const row = this.#rows[0]
-    const second = this.#second(0, length, row?.indent ?? 0)
+    const second = this.#secondLine(0, length, row?.indent ?? 0) ?? 0
     const cost = row === undefined ? 0 : (row.costs[length - 1] ?? this.#price(0, length, row, next))
     const width = lineWidth(this.#tokens, 0, length)
     const lines =
@@ -103,7 +103,7 @@ export class CueChooser {
     let isTail = next === undefined
     for (let from = count - 1; from >= 0; from--) {
       const row = this.#row(from, from === 0 ? indent : undefined)
-      isTail = isTail && from > 0 && this.#fits(from, count, row.indent)
+      isTail = isTail && from > 0 && this.#secondLine(from, count, row.indent) !== undefined
       let best = isTail ? 0 : Infinity
       let length = 0
       for (let k = 0; k < row.costs.length; k++) {
@@ -149,24 +149,20 @@ export class CueChooser {
 
   /** The cost of a cue; `Infinity` where it does not fit. */
   #price(from: number, to: number, { indent }: Row, next: number | undefined): number {
-    if (to - from > 1 && !this.#isShort(from, to)) return Infinity
-    const second = this.#second(from, to, indent)
-    if (second === TOO_WIDE && to - from > 1) return Infinity
+    const second = this.#secondLine(from, to, indent)
+    if (second === undefined) return Infinity
     const after = this.#tokens[to]
     const start = after === undefined ? (next ?? Infinity) : after.start
     return cueCost(this.#tokens, from, to, second, indent, start, after?.cutBefore ?? 0, this.#settings)
   }
 
-  #second(from: number, to: number, indent: number): number {
-    return secondLine(this.#tokens, from, to, indent, this.#settings)
-  }
-
-  #fits(from: number, to: number, indent: number): boolean {
-    return to - from === 1 || (this.#isShort(from, to) && fitsLines(this.#tokens, from, to, indent, this.#settings))
-  }
-
-  #isShort(from: number, to: number): boolean {
-    return (this.#tokens[to - 1]?.end ?? 0) - (this.#tokens[from]?.start ?? 0) <= this.#settings.maxDuration
+  /** Where the second line of a cue best begins, as {@link secondLine} says it; `undefined` where the cue does not fit. One token always does. */
+  #secondLine(from: number, to: number, indent: number): number | undefined {
+    const isAlone = to - from === 1
+    const duration = (this.#tokens[to - 1]?.end ?? 0) - (this.#tokens[from]?.start ?? 0)
+    if (!isAlone && duration > this.#settings.maxDuration) return undefined
+    const second = secondLine(this.#tokens, from, to, indent, this.#settings)
+    return second === TOO_WIDE && !isAlone ? undefined : second
   }
 }
 

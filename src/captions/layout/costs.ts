@@ -1,9 +1,6 @@
 import type { LayoutSettings } from './options.ts'
 import type { PlacedToken } from './tokens.ts'
 
-/** The room that lines have. */
-export type LineLimits = Pick<LayoutSettings, 'maxLineWidth' | 'maxLines'>
-
 /** Columns of `tokens[from]` to `tokens[to - 1]` in one line. */
 export function lineWidth(tokens: readonly PlacedToken[], from: number, to: number): number {
   const first = tokens[from]
@@ -23,7 +20,7 @@ export function secondLine(
   from: number,
   to: number,
   indent: number,
-  { maxLineWidth, maxLines }: LineLimits,
+  { maxLineWidth, maxLines }: LayoutSettings,
 ): number {
   if (indent + lineWidth(tokens, from, to) <= maxLineWidth) return ONE_LINE
   if (maxLines < 2) return TOO_WIDE
@@ -42,20 +39,6 @@ export function secondLine(
     }
   }
   return best
-}
-
-export function fitsLines(
-  tokens: readonly PlacedToken[],
-  from: number,
-  to: number,
-  indent: number,
-  { maxLineWidth, maxLines }: LineLimits,
-): boolean {
-  if (indent + lineWidth(tokens, from, to) <= maxLineWidth) return true
-  if (maxLines < 2) return false
-  let at = from + 1
-  while (at < to && indent + lineWidth(tokens, from, at + 1) <= maxLineWidth) at += 1
-  return lineWidth(tokens, at, to) <= maxLineWidth
 }
 
 /** The tokens from `from` to `to` as one line of text. */

@@ -15,7 +15,7 @@ import {
   type Token,
   wordTokens,
 } from './tokens.ts'
-import { invalidOption } from '../../options.ts'
+import { defined, invalidOption } from '../../options.ts'
 import { textWidth } from '../width.ts'
 
 /** A cue that has not been given its number. */
@@ -229,9 +229,9 @@ export class CueLayout {
     if (lines.length > 0) this.#shown = shownAs(speaker, times.end)
     this.#ready.push({
       ...times,
-      ...(speaker !== undefined && { speaker }),
+      ...defined({ speaker }),
       lines,
-      ...(lineSpeakers !== undefined && { lineSpeakers }),
+      ...defined({ lineSpeakers }),
       words: draftWords(held),
     })
   }

@@ -1,4 +1,12 @@
-import { checkBoolean, checkInteger, checkKnown, checkNumber, checkOneOf, invalidOption } from '../../options.ts'
+import {
+  checkBoolean,
+  checkInteger,
+  checkKnown,
+  checkNumber,
+  checkOneOf,
+  defined,
+  invalidOption,
+} from '../../options.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../speakers.ts'
 
 /** Names of the presets. */
@@ -8,7 +16,6 @@ export type PresetName = 'netflix' | 'bbc' | 'web-short' | '608' | 'live'
 const PRESETS = {
   netflix: {
     maxLineWidth: 42,
-    maxLines: 2,
     maxReadingSpeed: 20,
     targetReadingSpeed: 17,
     minDuration: 833,
@@ -18,12 +25,10 @@ const PRESETS = {
     chainBelow: 500,
     tail: 500,
     lookAhead: 25,
-    maxDelayMs: 750,
     labels: 'name',
   },
   bbc: {
     maxLineWidth: 37,
-    maxLines: 2,
     maxReadingSpeed: 15,
     targetReadingSpeed: 15,
     minDuration: 1000,
@@ -33,12 +38,10 @@ const PRESETS = {
     chainBelow: 1000,
     tail: 1000,
     lookAhead: 25,
-    maxDelayMs: 750,
     labels: 'capitals',
   },
   'web-short': {
     maxLineWidth: 24,
-    maxLines: 2,
     maxReadingSpeed: 25,
     targetReadingSpeed: 20,
     minDuration: 700,
@@ -48,12 +51,10 @@ const PRESETS = {
     chainBelow: 500,
     tail: 300,
     lookAhead: 20,
-    maxDelayMs: 750,
     labels: 'none',
   },
   '608': {
     maxLineWidth: 32,
-    maxLines: 2,
     maxReadingSpeed: 20,
     targetReadingSpeed: 17,
     minDuration: 1000,
@@ -63,12 +64,10 @@ const PRESETS = {
     chainBelow: 500,
     tail: 500,
     lookAhead: 12,
-    maxDelayMs: 750,
     labels: 'chevrons',
   },
   live: {
     maxLineWidth: 37,
-    maxLines: 2,
     maxReadingSpeed: 20,
     targetReadingSpeed: 17,
     minDuration: 1000,
@@ -78,16 +77,11 @@ const PRESETS = {
     chainBelow: 1000,
     tail: 500,
     lookAhead: 12,
-    maxDelayMs: 750,
     labels: 'name',
   },
 } as const satisfies Record<PresetName, CueLayoutOptions>
 
 export const PRESET_NAMES: readonly PresetName[] = ['netflix', 'bbc', 'web-short', '608', 'live']
-
-function presetSettings(name: PresetName) {
-  return PRESETS[name]
-}
 
 /** How a change of speaker is shown before the first line of a cue. */
 export type LabelStyle = 'name' | 'capitals' | 'chevrons' | 'none'
@@ -227,8 +221,10 @@ const WEIGHTS: LayoutWeights = {
 const COMMON = {
   preset: 'netflix',
   language: 'en',
+  maxLines: 2,
   pause: 1500,
   turnPause: 700,
+  maxDelayMs: 750,
   dashes: false,
   overlap: 'clip',
   labelAfter: 10_000,
@@ -236,22 +232,20 @@ const COMMON = {
 } as const
 
 /** The names of {@link CueLayoutOptions}, for stages that pass them on. */
-export const LAYOUT_OPTIONS: readonly string[] = [
-  ...Object.keys(COMMON),
-  ...Object.keys(presetSettings('netflix')),
-  'weights',
-]
+export const LAYOUT_OPTIONS: readonly string[] = [...Object.keys(COMMON), ...Object.keys(PRESETS.netflix), 'weights']
 
-/** `options` with all values filled in; an option given as `undefined` counts as absent. */
-export function layoutSettings(options: CueLayoutOptions = {}): LayoutSettings {
-  const { weights, ...values } = options
-  const preset = values.preset ?? COMMON.preset
-  return { ...COMMON, ...presetSettings(preset), ...given(values), weights: { ...WEIGHTS, ...given(weights ?? {}) } }
-}
-
-function given<T extends object>(values: T): { [Name in keyof T]: Exclude<T[Name], undefined> } {
-  const entries = Object.entries(values).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(entries) as { [Name in keyof T]: Exclude<T[Name], undefined> }
+/**
+ * `options` with all values filled in; an option given as `undefined` counts as absent.
+ *
+ * @param own - what stands in place of values of the preset.
+ */
+export function layoutSettings(
+  options: CueLayoutOptions = {},
+  own: Pick<CueLayoutOptions, 'labels' | 'overlap'> = {},
+): LayoutSettings {
+  const { weights = {}, ...values } = options
+  const preset = PRESETS[values.preset ?? COMMON.preset]
+  return { ...COMMON, ...preset, ...own, ...defined(values), weights: { ...WEIGHTS, ...defined(weights) } }
 }
 
 const LANGUAGE_TAG = /^[a-z]{2,8}(?:[-_][a-z0-9]{1,8})*$/i

@@ -20,13 +20,6 @@ export interface Token {
   isRest: boolean
 }
 
-/** One word of a segment, or the segment itself where it has no words, with what layout knows of it. */
-interface Spoken {
-  text: string
-  start: number
-  end: number
-}
-
 const PLAIN = /^[!-~]+$/
 /** Marks that close what is before them: no line begins with one. */
 const CLOSING =
@@ -43,7 +36,7 @@ export function isClosing(text: string): boolean {
  * A word as tokens with repaired times, cut at spaces, between words of spaceless scripts, and where it is too wide.
  */
 export function wordTokens(word: Word, maxWidth: number, earliest: number, language: string): Token[] {
-  const tokens = spokenTokens(word, maxWidth, earliest, language)
+  const tokens = textTokens(word, maxWidth, earliest, language)
   const [first] = tokens
   if (first !== undefined) {
     first.words.push(word)
@@ -53,12 +46,13 @@ export function wordTokens(word: Word, maxWidth: number, earliest: number, langu
   return [{ text: '', width: 0, space: 0, start, end, words: [word], isRest: false }]
 }
 
-/** The text of a segment without words as tokens; its time is shared out by width. */
-export function textTokens(segment: Segment, maxWidth: number, earliest: number, language: string): Token[] {
-  return spokenTokens(segment, maxWidth, earliest, language)
-}
-
-function spokenTokens(spoken: Spoken, maxWidth: number, earliest: number, language: string): Token[] {
+/** A word, or a segment of which no words are known, as tokens that share its time by their width. */
+export function textTokens(
+  spoken: Pick<Segment, 'text' | 'start' | 'end'>,
+  maxWidth: number,
+  earliest: number,
+  language: string,
+): Token[] {
   const { start, end } = wholeTimes(spoken, earliest)
   const { text } = spoken
   if (PLAIN.test(text) && text.length <= maxWidth) {
