@@ -4,7 +4,7 @@ import type { Captionable } from '../../model.ts'
 import { UtteranceCollector, type Utterance } from '../utterances.ts'
 import type { WordRunOptions } from '../word-runs.ts'
 import type { Format } from './format.ts'
-import { History, type Checkpoint, type Entry, type Recorded } from './history.ts'
+import { History, type Position, type Entry, type Recorded } from './history.ts'
 import { rewrite, type Piece } from './rewrite.ts'
 import { Tail } from './tail.ts'
 
@@ -20,7 +20,7 @@ export class Composer {
   readonly #history = new History()
   readonly #compose: (item: Captionable | typeof none) => AsyncGenerator<string>
   #tail: Tail
-  #keptFrom: Checkpoint
+  #keptFrom: Position
   #begun = false
   #ended = false
   #rewrittenTail: Tail | undefined
@@ -138,7 +138,7 @@ export class Composer {
   /** Forgets what no revision is expected for. */
   forget(): void {
     this.#history.forget()
-    this.#keptFrom = this.#history.kept[0]?.checkpoint ?? this.#keptFrom
+    this.#keptFrom = this.#history.kept[0]?.position ?? this.#keptFrom
   }
 
   async #all(item: Captionable | typeof none): Promise<string> {

@@ -1,4 +1,5 @@
 import { deserialize, serialize, type Cue, type Segment, type Serialized } from '../../model.ts'
+import { defined } from '../../options.ts'
 import type { Utterance } from '../utterances.ts'
 
 /** Utterances kept at most, so that a stream without end needs bounded memory. */
@@ -9,7 +10,7 @@ const MOST_AHEAD = 1000
 const KEPT_SESSIONS = 2
 
 /** A place in a text from which it can be made again. */
-export interface Checkpoint {
+export interface Position {
   state: unknown
   blocks: number
   bytes: number
@@ -27,7 +28,7 @@ export class Entry implements Utterance {
   /** Whether it shares nothing with the utterances before it. */
   begins = true
   /** Where it begins in the text, if it shares nothing with those before it. */
-  checkpoint: Checkpoint | undefined
+  position: Position | undefined
   /** Whether its end was written without waiting any longer for what follows. */
   cut = false
   #segments: Segment[] | undefined
@@ -238,7 +239,7 @@ export class History {
     this.#isNextDisplaced = false
     const order = utterance.turn?.order
     if (order !== undefined) this.#byOrder.set(order, [...(this.#byOrder.get(order) ?? []), entry])
-    return { entry, isNew: true, gone: [], isMoved: false, ...(follower !== undefined && { follower }) }
+    return { entry, isNew: true, gone: [], isMoved: false, ...defined({ follower }) }
   }
 
   /** Where an utterance belongs by its start; what has no channel, and its own channel, it never overtakes. */

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Format } from './format.ts'
-import type { Checkpoint, Entry } from './history.ts'
+import type { Position, Entry } from './history.ts'
 import { Tail } from './tail.ts'
 
 /** Bytes of the text as it was written, from `from` to before `to`. */
@@ -17,7 +17,7 @@ export type Piece = string | Copied
 export interface Rewritten {
   format: Format
   kept: readonly Entry[]
-  from: Readonly<Checkpoint>
+  from: Readonly<Position>
   /** Whether an utterance is not, or not only, what was written in its place. */
   isChanged: (entry: Entry) => boolean
   isEnded: boolean
@@ -32,7 +32,7 @@ export function* rewrite({ format, kept, from, isChanged, isEnded }: Rewritten):
   const stops = kept.flatMap((entry, i) => (isChanged(entry) ? [beginning(kept, i - 1)] : []))
   stops.push(beginning(kept, kept.length - 1))
   let index = stops[0] ?? 0
-  let tail = new Tail(format, kept[index]?.checkpoint ?? from)
+  let tail = new Tail(format, kept[index]?.position ?? from)
   yield { from: 0, to: tail.from.bytes }
   let begun = index
   for (let stop = 0; index < kept.length;) {
@@ -41,19 +41,19 @@ export function* rewrite({ format, kept, from, isChanged, isEnded }: Rewritten):
     entry.unpack()
     while (stop < stops.length - 1 && (stops[stop] ?? 0) < index) stop += 1
     const next = stops[stop] ?? 0
-    const old = entry.checkpoint
+    const old = entry.position
     if (next > index && old !== undefined && !isChanged(entry) && tail.begins(entry)) {
       yield tail.close(entry.start)
       const { here } = tail
       if (isDeepStrictEqual(here.state, old.state)) {
         packAll(kept, begun, index + 1)
         const by = format.isNumbered ? here.blocks - old.blocks : 0
-        const to = kept[next]?.checkpoint?.bytes ?? old.bytes
+        const to = kept[next]?.position?.bytes ?? old.bytes
         yield { from: old.bytes, to, ...(by !== 0 && { edit: (text) => renumber(text, by) }) }
         for (const moved of kept.slice(index, next + 1)) {
-          if (moved.checkpoint !== undefined) moved.checkpoint = moveAlong(moved.checkpoint, old, here, by)
+          if (moved.position !== undefined) moved.position = moveAlong(moved.position, old, here, by)
         }
-        tail = new Tail(format, kept[next]?.checkpoint ?? here)
+        tail = new Tail(format, kept[next]?.position ?? here)
         index = next
         begun = next
         continue
@@ -73,7 +73,7 @@ export function* rewrite({ format, kept, from, isChanged, isEnded }: Rewritten):
 
 /** Index of the utterance with which those begin that lie together with the one at `index`. */
 function beginning(kept: readonly Entry[], index: number): number {
-  while (index > 0 && kept[index]?.checkpoint === undefined) index -= 1
+  while (index > 0 && kept[index]?.position === undefined) index -= 1
   return Math.max(0, index)
 }
 
@@ -81,11 +81,11 @@ function packAll(kept: readonly Entry[], from: number, to: number): void {
   for (let i = from; i < to; i++) kept[i]?.pack()
 }
 
-/** Where `checkpoint` is once the text that follows `old` follows `here`, its numbers raised by `by`. */
-function moveAlong(checkpoint: Checkpoint, old: Checkpoint, here: Checkpoint, by: number): Checkpoint {
-  const { state, blocks } = checkpoint
+/** Where `position` is once the text that follows `old` follows `here`, its numbers raised by `by`. */
+function moveAlong(position: Position, old: Position, here: Position, by: number): Position {
+  const { state, blocks } = position
   const longer = by === 0 ? 0 : digits(old.blocks + by, blocks + by) - digits(old.blocks, blocks)
-  return { state, blocks: blocks + here.blocks - old.blocks, bytes: checkpoint.bytes + here.bytes - old.bytes + longer }
+  return { state, blocks: blocks + here.blocks - old.blocks, bytes: position.bytes + here.bytes - old.bytes + longer }
 }
 
 function digits(from: number, to: number): number {

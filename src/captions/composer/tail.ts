@@ -1,16 +1,16 @@
 import type { Block, Format, Writer } from './format.ts'
-import type { Checkpoint, Entry } from './history.ts'
+import type { Position, Entry } from './history.ts'
 
 /** The end of a text, to which utterances are appended, and which of them share what waits. */
 export class Tail {
   readonly #writer: Writer
   #together: Entry[] = []
-  #from: Checkpoint
+  #from: Position
   #isFresh = true
   #blocks: number
   #bytes: number
 
-  constructor(format: Format, from: Readonly<Checkpoint>) {
+  constructor(format: Format, from: Readonly<Position>) {
     this.#writer = format.writer(from.state, from.blocks)
     this.#from = from
     this.#blocks = from.blocks
@@ -26,12 +26,12 @@ export class Tail {
     return this.#together
   }
 
-  get from(): Readonly<Checkpoint> {
+  get from(): Readonly<Position> {
     return this.#from
   }
 
   /** Where the text has come to, while nothing waits. */
-  get here(): Checkpoint {
+  get here(): Position {
     return { state: this.#writer.state, blocks: this.#blocks, bytes: this.#bytes }
   }
 
@@ -45,11 +45,11 @@ export class Tail {
     let text = ''
     entry.empty = entry.start === undefined
     entry.begins = this.begins(entry)
-    entry.checkpoint = undefined
+    entry.position = undefined
     if (entry.begins) {
       text = this.close(entry.start)
       this.#beginAnew()
-      entry.checkpoint = this.#from
+      entry.position = this.#from
     }
     this.#together.push(entry)
     if (!entry.empty) text += this.#add(entry)
