@@ -98,6 +98,17 @@ export function visibleLines(lines: readonly string[], label = ''): string[] {
   return visible
 }
 
+/** As many values as there are {@link visibleLines}, of as many as there are lines. */
+export function ofVisibleLines<T>(lines: readonly string[], values: readonly T[]): T[] {
+  return values.filter((_, i) => cleanLine(lines[i] ?? '') !== '')
+}
+
+/** JSON of one line. */
+export function toJson(value: unknown): string {
+  // Legal in JSON, but some readers of lines take them for line ends.
+  return JSON.stringify(value).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')
+}
+
 /** The lines as one text behind a label where all are plain; `undefined` where any needs more care. */
 export function plainText(lines: readonly string[], label: string, plain: RegExp): string | undefined {
   let text: string | undefined

@@ -2,18 +2,14 @@ import type { Writable } from 'node:stream'
 import type { Composer } from '../captions/composer/composer.ts'
 import type { CaptionSettings } from '../captions/composer/composers.ts'
 import {
-  checkRttmOptions,
-  checkScoringOptions,
-  checkTableOptions,
-  checkTranscriptOptions,
-  RTTM_OPTIONS,
+  rttmChecks,
   type RttmOptions,
-  SCORING_OPTIONS,
+  scoringChecks,
   type ScoringOptions,
   stackedLayout,
-  TABLE_OPTIONS,
+  tableChecks,
   type TableOptions,
-  TRANSCRIPT_OPTIONS,
+  transcriptChecks,
   type TranscriptOptions,
 } from '../captions/formats/options.ts'
 import {
@@ -25,9 +21,9 @@ import {
 } from '../captions/layout/options.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
 import { checkWordRunOptions, WORD_RUN_OPTIONS, type WordRunOptions } from '../captions/word-runs.ts'
-import { checkBoolean, checkKnown, checkObject, checkSignal } from '../options.ts'
-import type { SinkTarget } from './destination.ts'
-import { TextSink, type Sink, type SinkOptions } from './text-sink.ts'
+import { type Check, checkBoolean, checkKnown, checkOptions } from '../options.ts'
+import type { Destination, SinkTarget } from './destination.ts'
+import { sinkChecks, TextSink, type Sink, type SinkOptions } from './text-sink.ts'
 
 /** Options of the sinks that write segments. */
 export interface SegmentSinkOptions extends SinkOptions {
@@ -48,58 +44,66 @@ export interface CaptionSinkOptions extends SegmentSinkOptions {
   layout?: PresetName | Omit<CueLayoutOptions, 'speakers'>
 }
 
-/** Refuses wrong options of a sink called `stage`, but for those in `own`, which are only known. */
-export function checkSegmentSinkOptions(stage: string, options: SegmentSinkOptions, own: readonly string[]): void {
-  checkKnown(stage, options, [...own, 'segment', 'end', 'signal'])
-  checkBoolean('end', options.end)
-  checkSignal('signal', options.signal)
-  const { segment = {} } = options
-  checkKnown('segment', segment, WORD_RUN_OPTIONS)
-  checkWordRunOptions(segment, 'segment.')
+/** Refuses wrong options of a sink of segments; `own` refuses wrong values of those that not all of them have. */
+export function checkSegmentSinkOptions(
+  stage: string,
+  options: SegmentSinkOptions,
+  own: Readonly<Record<string, Check>>,
+): void {
+  checkOptions(stage, options, { ...own, segment: checkSegment, ...sinkChecks })
 }
 
-function checkLayout(layout: CaptionSinkOptions['layout'] = {}): void {
-  if (typeof layout === 'string') {
-    checkLayoutOptions({ preset: layout }, 'layout.')
-    return
-  }
-  const known = LAYOUT_OPTIONS.filter((name) => name !== 'speakers')
-  checkKnown('layout', layout, known)
-  checkLayoutOptions(layout, 'layout.')
+function checkSegment(name: string, value: unknown = {}): void {
+  checkKnown(name, value as WordRunOptions, WORD_RUN_OPTIONS)
+  checkWordRunOptions(value as WordRunOptions, `${name}.`)
+}
+
+/** The names come with the sink. */
+const CAPTION_LAYOUT_OPTIONS = LAYOUT_OPTIONS.filter((name) => name !== 'speakers')
+
+function checkLayout(name: string, value: unknown): void {
+  const options = layoutOptions(value as CaptionSinkOptions['layout'])
+  checkKnown(name, options, CAPTION_LAYOUT_OPTIONS)
+  checkLayoutOptions(options, `${name}.`)
+}
+
+function layoutOptions(layout: CaptionSinkOptions['layout'] = {}): CueLayoutOptions {
+  return typeof layout === 'string' ? { preset: layout } : layout
 }
 
 /** What makes the text of a sink; loaded when there may be words. */
 type Composers = typeof import('../captions/composer/composers.ts')
 
-/** A sink of cues in a format; `own` is its layout where the options do not say. */
+/** What makes the composer of captions. */
+type ComposerOf = (composers: Composers, settings: CaptionSettings) => Composer
+
+/** A sink of cues in a format; `own` is its layout where the options do not say, and `more` refuses wrong values of further options. */
 function captionSink(
   stage: string,
   target: SinkTarget | undefined,
   options: CaptionSinkOptions,
   own: Pick<CueLayoutOptions, 'labels' | 'overlap'>,
-  composerOf: (composers: Composers, settings: CaptionSettings) => Composer,
-  more: readonly string[] = [],
+  composerOf: ComposerOf,
+  more: Readonly<Record<string, Check>> = {},
 ): Sink {
-  checkSegmentSinkOptions(stage, options, ['speakers', 'names', 'layout', ...more])
+  const checks = { speakers: checkSpeakerNames, names: checkBoolean, layout: checkLayout, ...more }
+  checkSegmentSinkOptions(stage, options, checks)
   const { speakers = {}, names = true, segment } = options
-  checkSpeakerNames('speakers', options.speakers)
-  checkBoolean('names', options.names)
-  checkLayout(options.layout)
-  const given = typeof options.layout === 'string' ? { preset: options.layout } : (options.layout ?? {})
-  const shown = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
-  const layout = layoutSettings({ ...own, ...shown, speakers, ...(!names && { labels: 'none' }) })
+  const given = { ...layoutOptions(options.layout), speakers, ...(!names && { labels: 'none' as const }) }
+  const layout = layoutSettings(given, own)
   return composedSink(stage, target, options, (composers) => composerOf(composers, { layout, names, segment }))
 }
 
-/** A sink of what a composer makes. */
-function composedSink(
+/** A sink of what a composer makes, written to its target, or to `destination` in place of that. */
+export function composedSink(
   stage: string,
   target: SinkTarget | undefined,
   options: SegmentSinkOptions,
   composerOf: (composers: Composers) => Composer,
+  destination?: Destination,
 ): Sink {
   const load = async (): Promise<Composer> => composerOf(await import('../captions/composer/composers.ts'))
-  return new TextSink(stage, target, options, { composer: load }) as Writable as Sink
+  return new TextSink(stage, target, options, { composer: load }, destination) as Writable as Sink
 }
 
 /** Options of {@link srtSink}. */
@@ -147,18 +151,11 @@ export interface VttSinkOptions extends CaptionSinkOptions {
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function vttSink(target?: SinkTarget, options: VttSinkOptions = {}): Sink {
-  checkObject('vttSink()', options)
-  const { colours = false, highlightWords = false } = options
-  checkBoolean('colours', options.colours)
-  checkBoolean('highlightWords', options.highlightWords)
-  return captionSink(
-    'vttSink()',
-    target,
-    options,
-    stackedLayout,
-    ({ vttComposer }, settings) => vttComposer({ ...settings, colours, highlightWords }),
-    ['colours', 'highlightWords'],
-  )
+  const composerOf: ComposerOf = ({ vttComposer }, settings) => vttComposer(settings, options)
+  return captionSink('vttSink()', target, options, stackedLayout, composerOf, {
+    colours: checkBoolean,
+    highlightWords: checkBoolean,
+  })
 }
 
 /** Options of {@link assSink}. */
@@ -184,18 +181,11 @@ export interface AssSinkOptions extends CaptionSinkOptions {
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function assSink(target?: SinkTarget, options: AssSinkOptions = {}): Sink {
-  checkObject('assSink()', options)
-  const { highlightWords = false, box = false } = options
-  checkBoolean('highlightWords', options.highlightWords)
-  checkBoolean('box', options.box)
-  return captionSink(
-    'assSink()',
-    target,
-    options,
-    stackedLayout,
-    ({ assComposer }, settings) => assComposer({ ...settings, highlightWords, box }),
-    ['highlightWords', 'box'],
-  )
+  const composerOf: ComposerOf = ({ assComposer }, settings) => assComposer(settings, options)
+  return captionSink('assSink()', target, options, stackedLayout, composerOf, {
+    highlightWords: checkBoolean,
+    box: checkBoolean,
+  })
 }
 
 /** Options of {@link ttmlSink}. */
@@ -271,10 +261,8 @@ export interface CsvSinkOptions extends SegmentSinkOptions, TableOptions {}
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function csvSink(target?: SinkTarget, options: CsvSinkOptions = {}): Sink {
-  checkSegmentSinkOptions('csvSink()', options, TABLE_OPTIONS)
-  checkTableOptions(options)
-  const { segment } = options
-  return composedSink('csvSink()', target, options, ({ csvComposer }) => csvComposer(options, segment))
+  checkSegmentSinkOptions('csvSink()', options, tableChecks)
+  return composedSink('csvSink()', target, options, ({ csvComposer }) => csvComposer(options))
 }
 
 /** Options of {@link whisperJsonSink}. */
@@ -293,10 +281,8 @@ export interface WhisperJsonSinkOptions extends SegmentSinkOptions, TableOptions
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function whisperJsonSink(target?: SinkTarget, options: WhisperJsonSinkOptions = {}): Sink {
-  checkSegmentSinkOptions('whisperJsonSink()', options, TABLE_OPTIONS)
-  checkTableOptions(options)
-  const { segment } = options
-  return composedSink('whisperJsonSink()', target, options, ({ whisperComposer }) => whisperComposer(options, segment))
+  checkSegmentSinkOptions('whisperJsonSink()', options, tableChecks)
+  return composedSink('whisperJsonSink()', target, options, ({ whisperComposer }) => whisperComposer(options))
 }
 
 /** Options of {@link textSink}. */
@@ -314,10 +300,8 @@ export interface TextSinkOptions extends SegmentSinkOptions, TranscriptOptions {
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function textSink(target?: SinkTarget, options: TextSinkOptions = {}): Sink {
-  checkSegmentSinkOptions('textSink()', options, TRANSCRIPT_OPTIONS)
-  checkTranscriptOptions(options)
-  const { segment } = options
-  return composedSink('textSink()', target, options, ({ transcriptComposer }) => transcriptComposer(options, segment))
+  checkSegmentSinkOptions('textSink()', options, transcriptChecks)
+  return composedSink('textSink()', target, options, ({ transcriptComposer }) => transcriptComposer(options))
 }
 
 /** Options of {@link rttmSink}. */
@@ -335,10 +319,8 @@ export interface RttmSinkOptions extends SegmentSinkOptions, RttmOptions {}
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function rttmSink(target?: SinkTarget, options: RttmSinkOptions = {}): Sink {
-  checkSegmentSinkOptions('rttmSink()', options, RTTM_OPTIONS)
-  checkRttmOptions(options)
-  const { segment } = options
-  return composedSink('rttmSink()', target, options, ({ rttmComposer }) => rttmComposer(options, segment))
+  checkSegmentSinkOptions('rttmSink()', options, rttmChecks)
+  return composedSink('rttmSink()', target, options, ({ rttmComposer }) => rttmComposer(options))
 }
 
 /** Options of {@link ctmSink}. */
@@ -356,10 +338,8 @@ export interface CtmSinkOptions extends SegmentSinkOptions, Pick<ScoringOptions,
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function ctmSink(target?: SinkTarget, options: CtmSinkOptions = {}): Sink {
-  checkSegmentSinkOptions('ctmSink()', options, ['file'])
-  checkScoringOptions(options)
-  const { segment } = options
-  return composedSink('ctmSink()', target, options, ({ ctmComposer }) => ctmComposer(options, segment))
+  checkSegmentSinkOptions('ctmSink()', options, { file: scoringChecks.file })
+  return composedSink('ctmSink()', target, options, ({ ctmComposer }) => ctmComposer(options))
 }
 
 /** Options of {@link stmSink}. */
@@ -376,8 +356,6 @@ export interface StmSinkOptions extends SegmentSinkOptions, ScoringOptions {}
  * @event warning Warning - `REVISION_NOT_APPLIED`: what was out could not be corrected
  */
 export function stmSink(target?: SinkTarget, options: StmSinkOptions = {}): Sink {
-  checkSegmentSinkOptions('stmSink()', options, SCORING_OPTIONS)
-  checkScoringOptions(options)
-  const { segment } = options
-  return composedSink('stmSink()', target, options, ({ stmComposer }) => stmComposer(options, segment))
+  checkSegmentSinkOptions('stmSink()', options, scoringChecks)
+  return composedSink('stmSink()', target, options, ({ stmComposer }) => stmComposer(options))
 }

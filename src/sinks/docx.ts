@@ -1,9 +1,8 @@
-import type { Writable } from 'node:stream'
 import type { Piece } from '../captions/composer/rewrite.ts'
-import { checkTranscriptOptions, TRANSCRIPT_OPTIONS, type TranscriptOptions } from '../captions/formats/options.ts'
+import { transcriptChecks, type TranscriptOptions } from '../captions/formats/options.ts'
 import { OutputError } from '../errors.ts'
 import { startsRightToLeft } from '../scripts.ts'
-import { checkSegmentSinkOptions, type SegmentSinkOptions } from './caption-sinks.ts'
+import { checkSegmentSinkOptions, composedSink, type SegmentSinkOptions } from './caption-sinks.ts'
 import {
   type Destination,
   FileDestination,
@@ -11,7 +10,7 @@ import {
   type SinkTarget,
   type WritableDestination,
 } from './destination.ts'
-import { TextSink, type Sink } from './text-sink.ts'
+import type { Sink } from './text-sink.ts'
 
 /** Options of {@link docxSink}. */
 export interface DocxSinkOptions extends SegmentSinkOptions, TranscriptOptions {}
@@ -31,14 +30,9 @@ export interface DocxSinkOptions extends SegmentSinkOptions, TranscriptOptions {
  * @throws {@link ConfigurationError} `INVALID_OPTION`
  */
 export function docxSink(target?: SinkTarget, options: DocxSinkOptions = {}): Sink {
-  checkSegmentSinkOptions('docxSink()', options, TRANSCRIPT_OPTIONS)
-  checkTranscriptOptions(options)
-  const load = async () => {
-    const { documentComposer } = await import('../captions/composer/composers.ts')
-    return documentComposer(options, options.segment)
-  }
+  checkSegmentSinkOptions('docxSink()', options, transcriptChecks)
   const destination = new DocumentDestination(openTarget(target, options.end ?? true))
-  return new TextSink('docxSink()', target, options, { composer: load }, destination) as Writable as Sink
+  return composedSink('docxSink()', target, options, ({ documentComposer }) => documentComposer(options), destination)
 }
 
 type Docx = typeof import('docx')

@@ -9,10 +9,10 @@ import {
 import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
 import { CertaintyCount, type CertaintyState } from '../certainty.ts'
 import { type Captionable, isCue, isSegment } from '../model.ts'
-import { checkBoolean, checkKnown, checkSignal } from '../options.ts'
+import { checkOptions } from '../options.ts'
 import type { UnrecognizedSpeech } from '../stream/options.ts'
 import type { SinkTarget } from './destination.ts'
-import { TextSink, type Sink, type SinkOptions } from './text-sink.ts'
+import { sinkChecks, TextSink, type Sink, type SinkOptions } from './text-sink.ts'
 
 /** Options of {@link jsonlSink}. */
 export interface JsonlSinkOptions extends SinkOptions {
@@ -36,10 +36,7 @@ export interface JsonlSinkOptions extends SinkOptions {
  * @throws {@link ConfigurationError} `INVALID_OPTION`
  */
 export function jsonlSink(target?: SinkTarget, options: JsonlSinkOptions = {}): Sink {
-  checkKnown('jsonlSink()', options, ['speakers', 'end', 'signal'])
-  checkSpeakerNames('speakers', options.speakers)
-  checkBoolean('end', options.end)
-  checkSignal('signal', options.signal)
+  checkOptions('jsonlSink()', options, { speakers: checkSpeakerNames, ...sinkChecks })
   const trailer = new Trailer()
   const sink = new TextSink('jsonlSink()', target, options, {
     textOf: (item) => {

@@ -3,11 +3,20 @@ import path from 'node:path'
 import { Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import type { Place } from '../checkpoint/checkpoint.ts'
-import { CommitRequest, type ResumableOutput, resumableOutput } from '../checkpoint/stages.ts'
-import { CheckpointError, ConfigurationError, type Warning } from '../errors.ts'
+import { beginning, CommitRequest, type ResumableOutput, resumableOutput } from '../checkpoint/stages.ts'
+import { CheckpointError, ConfigurationError, errorCode, type Warning } from '../errors.ts'
 import type { TypedWritable } from '../events.ts'
 import { type Captionable, isCue, isSegment, type Turn } from '../model.ts'
-import { checkInteger, checkKnown, checkOneOf, checkSignal, invalidOption } from '../options.ts'
+import {
+  checkInteger,
+  checkOneOf,
+  checkOptions,
+  checkSignal,
+  integer,
+  invalidOption,
+  oneOf,
+  refusedOption,
+} from '../options.ts'
 import { relayEvents, relayLiveness } from '../stage.ts'
 import { abortBy, guard, toError, waitAtMost } from '../stream-helpers.ts'
 import { sizeOf } from './destination.ts'
@@ -111,23 +120,26 @@ export function rotatingSink(
     throw invalidOption('pattern', 'a path of a format that is written as it comes, which .docx is not', pattern)
   }
   if (typeof open !== 'function') throw invalidOption('open', 'a function that gives a sink', open)
-  checkKnown('rotatingSink()', options, ['every', 'maxBytes', 'times', 'lateRevisions', 'startedAt', 'signal'])
-  const { every, maxBytes, startedAt } = options
-  if (typeof every === 'string') checkOneOf('every', every, ['hour', 'day'])
-  else checkInteger('every', every, 1000, Number.MAX_SAFE_INTEGER, 'ms')
-  checkInteger('maxBytes', maxBytes, 1, Number.MAX_SAFE_INTEGER, 'bytes')
-  checkOneOf('times', options.times, ['continue', 'restart'])
-  checkOneOf('lateRevisions', options.lateRevisions, ['drop', 'write'])
-  if (startedAt !== undefined && !(startedAt instanceof Date && startedAt.getTime() >= 0)) {
-    throw invalidOption('startedAt', 'a valid Date', startedAt)
-  }
-  checkSignal('signal', options.signal)
-  if (every === undefined && maxBytes === undefined) {
-    throw new ConfigurationError('INVALID_OPTION', 'rotatingSink() needs every or maxBytes; neither was given', {
-      option: 'every',
-    })
+  checkOptions('rotatingSink()', options, optionChecks)
+  if (options.every === undefined && options.maxBytes === undefined) {
+    throw refusedOption('every', 'rotatingSink() needs every or maxBytes; neither was given')
   }
   return new RotatingStream(pattern, open, options) as Writable as RotatingSink
+}
+
+const optionChecks = {
+  every: (name: string, value: unknown) =>
+    typeof value === 'string'
+      ? checkOneOf(name, value, ['hour', 'day'])
+      : checkInteger(name, value, 1000, undefined, 'ms'),
+  maxBytes: integer(1, Number.MAX_SAFE_INTEGER, 'bytes'),
+  times: oneOf('continue', 'restart'),
+  lateRevisions: oneOf('drop', 'write'),
+  startedAt(name: string, value: unknown) {
+    const isRight = value === undefined || (value instanceof Date && value.getTime() >= 0)
+    if (!isRight) throw invalidOption(name, 'a valid Date', value)
+  },
+  signal: checkSignal,
 }
 
 /** Whether a path names parts. */
@@ -144,8 +156,6 @@ class RotatingStream extends Writable {
   #sink: Writable | undefined
   /** Where the present part ends by time. */
   #until = Infinity
-  /** Order of the first turn of the present part. */
-  #firstOrder = 0
   /** The newest parts by the order of their first turn, and where each begins. */
   #beginnings: Beginning[] = []
   #lateRevisions = 0
@@ -196,6 +206,11 @@ class RotatingStream extends Writable {
     }
   }
 
+  /** Order of the first turn of the present part. */
+  get #firstOrder(): number {
+    return this.#beginnings.at(-1)?.order ?? 0
+  }
+
   override _write(
     item: Captionable | CommitRequest,
     _encoding: BufferEncoding,
@@ -235,7 +250,7 @@ class RotatingStream extends Writable {
   /** Says where the present part is, once it has all that came before on the disk. */
   async #commit(request: CommitRequest): Promise<void> {
     const sink = this.#sink
-    if (sink === undefined) return request.settle(this.#pattern, { order: 0, bytes: 0, blocks: 0, cuts: [] })
+    if (sink === undefined) return request.settle(this.#pattern, beginning)
     const part = this.parts.at(-1)!
     const output = outputOf(sink, part)
     const known = {
@@ -264,7 +279,6 @@ class RotatingStream extends Writable {
     this.#beginnings = [...(state.beginnings ?? [{ order: firstOrder, start: part.start }])]
     // JSON has no number for what never comes.
     this.#until = until ?? Infinity
-    this.#firstOrder = firstOrder
     this.#startedAt = startedAt
     this.#lateRevisions = lateRevisions
     this.parts.push(part)
@@ -298,7 +312,6 @@ class RotatingStream extends Writable {
       if (this.#sink !== undefined) await this.#end()
       if (this.#isAbandoned) throw new Error('the sink was destroyed')
       this.#begin(item.start)
-      this.#firstOrder = order
       this.#beginnings = [...this.#beginnings, { order, start: this.parts.at(-1)!.start }].slice(-MOST_BEGINNINGS)
     }
     // A record of a turn in an earlier part has the times of that.
@@ -436,7 +449,7 @@ async function journals(): Promise<typeof PartJournal> {
 
 /** The error for a part that was closed by somebody else; that of one that failed is its own. */
 function closedEarly(error: Error): Error {
-  if ((error as { code?: unknown }).code !== 'ERR_STREAM_DESTROYED') return error
+  if (errorCode(error) !== 'ERR_STREAM_DESTROYED') return error
   return new ConfigurationError('INVALID_PIPELINE', 'a part was closed before everything was written to it')
 }
 

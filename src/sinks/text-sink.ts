@@ -5,10 +5,11 @@ import type { Composer } from '../captions/composer/composer.ts'
 import { assertCaptionable } from '../captions/utterances.ts'
 import { FileDiagnostics } from '../diagnostics.ts'
 import { isDestination, type OutputDestination } from '../destinations/destination.ts'
-import { ConfigurationError, type Warning } from '../errors.ts'
+import type { ConfigurationError, Warning } from '../errors.ts'
 import type { Place } from '../checkpoint/checkpoint.ts'
-import { CommitRequest, type ResumableOutput, resumableOutput } from '../checkpoint/stages.ts'
+import { beginning, CommitRequest, type ResumableOutput, resumableOutput } from '../checkpoint/stages.ts'
 import type { Captionable, Turn } from '../model.ts'
+import { checkBoolean, checkSignal, defined, refusedOption } from '../options.ts'
 import { liveSource, relayEvents } from '../stage.ts'
 import { abortBy, failOnceHeard } from '../stream-helpers.ts'
 import type { TypedWritable } from '../events.ts'
@@ -43,11 +44,11 @@ export interface Sink extends TypedWritable<PassedOnEvents> {
   readonly path: string | undefined
 }
 
+/** What refuses wrong values of {@link SinkOptions}. */
+export const sinkChecks = { end: checkBoolean, signal: checkSignal }
+
 /** Under which a sink of this library says how many bytes it has written, wherever to. */
 export const writtenBytes = Symbol('diarize-stream.writtenBytes')
-
-/** Where a sink is that was given no words. */
-const nothing: Place = { order: 0, bytes: 0, blocks: 0, cuts: [] }
 
 /** A file is rewritten no more often than this, but for the end. */
 const REWRITE_EVERY_MS = 60_000
@@ -152,7 +153,7 @@ export class TextSink extends Writable {
       options: this.#options,
       size,
       resumeFrom,
-      ...(interval !== undefined && { interval }),
+      ...defined({ interval }),
     }
   }
 
@@ -215,7 +216,7 @@ export class TextSink extends Writable {
   }
 
   #placeAt(bytes: number): Place {
-    if (!('textOf' in this.#text)) return this.#composer?.place ?? nothing
+    if (!('textOf' in this.#text)) return this.#composer?.place ?? beginning
     const state = this.#text.state?.()
     const alone = { order: Number.MAX_SAFE_INTEGER, bytes, blocks: 0, cuts: [] }
     return state === undefined ? alone : { ...alone, state }
@@ -347,7 +348,7 @@ export class TextSink extends Writable {
 /** What is written elsewhere stays as it is, and captions change when turns are revised. */
 function notRevised(stage: string, { address }: OutputDestination): ConfigurationError {
   const message = `target of ${stage} must be a path, a file: URL or a Writable; to ${address} only jsonlSink() writes, of which captions are made`
-  return new ConfigurationError('INVALID_OPTION', message, { option: 'target' })
+  return refusedOption('target', message)
 }
 
 /** The lines of the first `bytes` of a file that is gone on with. Nothing is read until they are wanted. */

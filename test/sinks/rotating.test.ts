@@ -241,7 +241,7 @@ describe('rotatingSink()', () => {
     const open = (file: string): Writable => {
       const composer = async () => {
         while (!sink.destroyed) await nextTurn()
-        return csvComposer({}, undefined)
+        return csvComposer({})
       }
       const sink = new TextSink('csvSink()', file, {}, { composer })
       return sink

@@ -1,13 +1,7 @@
-import {
-  ASS_DEFAULT_STYLE,
-  ASS_SPEAKER_COLOURS,
-  assHeaderOf,
-  AssStyles,
-  formatAssCue,
-  type AssLook,
-} from '../formats/ass.ts'
+import { assHeaderOf, formatAssCue, type AssLook } from '../formats/ass.ts'
 import type { RttmOptions, ScoringOptions, TableOptions, TranscriptOptions } from '../formats/options.ts'
 import { formatCtmSegment, formatStmSegment, RttmRuns, type RttmState } from '../formats/scoring.ts'
+import { SpeakerStyles } from '../formats/speaker-styles.ts'
 import { formatSrtCue } from '../formats/srt.ts'
 import { type Paragraph, tabbedOpening, Transcript } from '../formats/transcript.ts'
 import { formatLrcCue, formatLrcEnd, formatSbvCue } from '../formats/sbv-lrc.ts'
@@ -20,25 +14,41 @@ import {
   type WhisperTexts,
 } from '../formats/tables.ts'
 import { formatTtmlCue, ttmlFooter, ttmlHeader } from '../formats/ttml.ts'
-import { formatVttCue, vttHeader, vttHeaderOf } from '../formats/vtt.ts'
-import { cueLabel } from '../layout/labels.ts'
+import { formatVttCue, vttColoursHeader, vttHeader } from '../formats/vtt.ts'
 import type { LayoutSettings } from '../layout/options.ts'
 import type { Cue } from '../../model.ts'
 import { displayName } from '../speakers.ts'
 import type { WordRunOptions } from '../word-runs.ts'
 import { Composer } from './composer.ts'
-import { captionFormat, segmentFormat } from './format.ts'
+import { cueFormat, segmentFormat, type CueFormat, type Shared, type SegmentText } from './format.ts'
 
 /*
  * The composer of each format. Sinks load this file once there may be words: much is behind it that nobody needs before.
  */
 
+/** How turns are cut into segments. */
+interface Cut {
+  segment?: WordRunOptions | undefined
+}
+
 /** How captions are laid out and cut. */
-export interface CaptionSettings {
+export interface CaptionSettings extends Cut {
   layout: LayoutSettings
   /** Whether the captions say who speaks. */
   names: boolean
-  segment: WordRunOptions | undefined
+}
+
+function cueComposer({ layout, segment }: CaptionSettings, format: CueFormat): Composer {
+  return new Composer(cueFormat(layout, format), segment)
+}
+
+function segmentComposer<State>(
+  { segment }: Cut,
+  begin: (state?: State) => SegmentText<State>,
+  header?: string,
+  shared?: Shared,
+): Composer {
+  return new Composer(segmentFormat(begin, header, shared), segment)
 }
 
 /** Names as they are shown; none where names are not wanted. */
@@ -48,167 +58,121 @@ const namesOf = ({ names, layout }: CaptionSettings) => {
 }
 
 /** SubRip. */
-export function srtComposer({ layout, segment }: CaptionSettings): Composer {
-  const format = captionFormat({
-    header: '',
-    isNumbered: true,
-    layout,
-    cue: (cue, previous) => formatSrtCue(cue, cueLabel(cue, previous, layout)),
-  })
-  return new Composer(format, segment)
+export function srtComposer(settings: CaptionSettings): Composer {
+  return cueComposer(settings, { isNumbered: true, cue: formatSrtCue })
 }
 
 /** WebVTT. */
-export function vttComposer(settings: CaptionSettings & { colours?: boolean; highlightWords?: boolean }): Composer {
-  const { layout, segment, colours = false, highlightWords = false } = settings
+export function vttComposer(
+  settings: CaptionSettings,
+  { colours = false, highlightWords = false }: { colours?: boolean; highlightWords?: boolean } = {},
+): Composer {
   const nameOf = namesOf(settings)
-  const styles = new AssStyles()
-  const styleOf = (speaker: string | undefined): string | undefined => {
-    const style = colours ? styles.styleOf(speaker) : ASS_DEFAULT_STYLE
-    return style === ASS_DEFAULT_STYLE ? undefined : style.toLowerCase()
-  }
-  const format = captionFormat({
-    header: colours ? vttHeaderOf(ASS_SPEAKER_COLOURS) : vttHeader,
+  const styles = new SpeakerStyles()
+  const styleOf = (speaker: string | undefined): string | undefined =>
+    colours && speaker !== undefined ? styles.styleOf(speaker).toLowerCase() : undefined
+  return cueComposer(settings, {
+    header: colours ? vttColoursHeader : vttHeader,
     isNumbered: true,
-    layout,
-    cue: (cue, previous) =>
+    cue: (cue, label) =>
       formatVttCue(cue, {
         voice: nameOf(cue, cue.speaker),
         voices: cue.lineSpeakers?.map((speaker) => nameOf(cue, speaker)),
         style: styleOf(cue.speaker),
         styles: colours ? cue.lineSpeakers?.map((speaker) => styleOf(speaker)) : undefined,
         highlightWords,
-        label: cueLabel(cue, previous, layout),
+        label,
       }),
-    ...(colours && { shared: styles }),
+    shared: colours ? styles : undefined,
   })
-  return new Composer(format, segment)
 }
 
 /** ASS. */
-export function assComposer(settings: CaptionSettings & AssLook): Composer {
-  const { layout, segment, highlightWords } = settings
+export function assComposer(settings: CaptionSettings, look: AssLook = {}): Composer {
   const nameOf = namesOf(settings)
-  const styles = new AssStyles()
-  const format = captionFormat({
-    header: assHeaderOf(settings),
-    isNumbered: false,
-    layout,
-    cue: (cue, previous) =>
+  const styles = new SpeakerStyles()
+  return cueComposer(settings, {
+    header: assHeaderOf(look),
+    cue: (cue, label, previous) =>
       formatAssCue(cue, {
         name: nameOf(cue, cue.speaker),
         style: styles.styleOf(cue.speaker),
         lineStyles: cue.lineSpeakers?.map((speaker) => styles.styleOf(speaker)),
-        label: cueLabel(cue, previous, layout),
+        label,
         previousEnd: previous?.end,
-        highlightWords,
+        highlightWords: look.highlightWords,
       }),
     shared: styles,
   })
-  return new Composer(format, segment)
 }
 
 /** TTML. */
 export function ttmlComposer(settings: CaptionSettings): Composer {
-  const { layout, segment } = settings
   const nameOf = namesOf(settings)
-  const styles = new AssStyles()
+  const styles = new SpeakerStyles()
   const styleOf = (speaker: string | undefined): string => styles.styleOf(speaker).toLowerCase()
-  const format = captionFormat({
+  return cueComposer(settings, {
     header: ttmlHeader,
-    isNumbered: false,
-    layout,
-    cue: (cue, previous) =>
+    cue: (cue, label) =>
       formatTtmlCue(cue, {
         name: nameOf(cue, cue.speaker),
         style: styleOf(cue.speaker),
         lineStyles: cue.lineSpeakers?.map((speaker) => styleOf(speaker)),
-        label: cueLabel(cue, previous, layout),
+        label,
       }),
     ending: () => ttmlFooter,
     shared: styles,
   })
-  return new Composer(format, segment)
 }
 
 /** SBV. */
-export function sbvComposer({ layout, segment }: CaptionSettings): Composer {
-  const format = captionFormat({
-    header: '',
-    isNumbered: false,
-    layout,
-    cue: (cue, previous) => formatSbvCue(cue, cueLabel(cue, previous, layout)),
-  })
-  return new Composer(format, segment)
+export function sbvComposer(settings: CaptionSettings): Composer {
+  return cueComposer(settings, { cue: formatSbvCue })
 }
 
 /** LRC. */
-export function lrcComposer({ layout, segment }: CaptionSettings): Composer {
-  const format = captionFormat({
-    header: '',
-    isNumbered: false,
-    layout,
-    cue: (cue, previous) => formatLrcCue(cue, cueLabel(cue, previous, layout), previous?.end),
+export function lrcComposer(settings: CaptionSettings): Composer {
+  return cueComposer(settings, {
+    cue: (cue, label, previous) => formatLrcCue(cue, label, previous?.end),
     ending: (last) => formatLrcEnd(last?.end),
   })
-  return new Composer(format, segment)
 }
 
 /** CSV. */
-export function csvComposer(options: TableOptions, segment: WordRunOptions | undefined): Composer {
-  return new Composer(
-    segmentFormat(() => ({ add: (item) => formatCsvSegment(item, options) }), csvHeader),
-    segment,
-  )
+export function csvComposer(options: TableOptions & Cut): Composer {
+  return segmentComposer(options, () => ({ add: (item) => formatCsvSegment(item, options) }), csvHeader)
 }
 
 /** JSON as Whisper's programs write it. */
-export function whisperComposer(options: TableOptions, segment: WordRunOptions | undefined): Composer {
+export function whisperComposer(options: TableOptions & Cut): Composer {
   const texts: WhisperTexts = { list: [], length: 0 }
-  return new Composer(
-    segmentFormat((state?: WhisperState) => new WhisperJson(options, texts, state), WhisperJson.header, {
-      resumeFrom: (_value, lines) => takeTexts(texts, lines),
-    }),
-    segment,
-  )
+  const begin = (state?: WhisperState) => new WhisperJson(options, texts, state)
+  return segmentComposer(options, begin, WhisperJson.header, {
+    resumeFrom: (_value, lines) => takeTexts(texts, lines),
+  })
 }
 
 /** A transcript to read. */
-export function transcriptComposer(options: TranscriptOptions, segment: WordRunOptions | undefined): Composer {
-  return new Composer(
-    segmentFormat((state?: Paragraph) => new Transcript(options, state)),
-    segment,
-  )
+export function transcriptComposer(options: TranscriptOptions & Cut): Composer {
+  return segmentComposer(options, (state?: Paragraph) => new Transcript(options, state))
 }
 
 /** A transcript of which a document is made: the parts of its paragraphs are kept apart. */
-export function documentComposer(options: TranscriptOptions, segment: WordRunOptions | undefined): Composer {
-  return new Composer(
-    segmentFormat((state?: Paragraph) => new Transcript(options, state, tabbedOpening)),
-    segment,
-  )
+export function documentComposer(options: TranscriptOptions & Cut): Composer {
+  return segmentComposer(options, (state?: Paragraph) => new Transcript(options, state, tabbedOpening))
 }
 
 /** RTTM. */
-export function rttmComposer(options: RttmOptions, segment: WordRunOptions | undefined): Composer {
-  return new Composer(
-    segmentFormat((state?: RttmState) => new RttmRuns(options, state)),
-    segment,
-  )
+export function rttmComposer(options: RttmOptions & Cut): Composer {
+  return segmentComposer(options, (state?: RttmState) => new RttmRuns(options, state))
 }
 
 /** CTM. */
-export function ctmComposer(options: ScoringOptions, segment: WordRunOptions | undefined): Composer {
-  return new Composer(
-    segmentFormat(() => ({ add: (item) => formatCtmSegment(item, options) })),
-    segment,
-  )
+export function ctmComposer(options: ScoringOptions & Cut): Composer {
+  return segmentComposer(options, () => ({ add: (item) => formatCtmSegment(item, options) }))
 }
 
 /** STM. */
-export function stmComposer(options: ScoringOptions, segment: WordRunOptions | undefined): Composer {
-  return new Composer(
-    segmentFormat(() => ({ add: (item) => formatStmSegment(item, options) })),
-    segment,
-  )
+export function stmComposer(options: ScoringOptions & Cut): Composer {
+  return segmentComposer(options, () => ({ add: (item) => formatStmSegment(item, options) }))
 }

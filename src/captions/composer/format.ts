@@ -1,6 +1,7 @@
 import type { Cue, Segment } from '../../model.ts'
 import { ChannelLayout, shownCue, type LayoutState } from '../layout/channels.ts'
-import type { PreviousCue } from '../layout/labels.ts'
+import { cueLabel, type PreviousCue } from '../layout/labels.ts'
+import type { UnnumberedCue } from '../layout/layout.ts'
 import type { LayoutSettings } from '../layout/options.ts'
 import type { Utterance } from '../utterances.ts'
 import { CueSegments } from './cue-segments.ts'
@@ -35,7 +36,7 @@ export interface Format {
   /** Makes blocks from the beginning, or from a state of another writer and a number of blocks on. */
   writer(state?: unknown, blocks?: number): Writer
   /** What all of its writers know together; absent where that is nothing. */
-  shared?: Shared
+  shared?: Shared | undefined
 }
 
 /** What is known of a whole text, wherever in it a writer is, and so is in no state of one. */
@@ -46,31 +47,35 @@ export interface Shared {
   resumeFrom(value: unknown, lines: AsyncIterable<string>): void | Promise<void>
 }
 
-export interface CaptionFormat {
-  header: string
-  isNumbered: boolean
-  layout: LayoutSettings
-  /** One cue as a block of text; `''` where nothing of it is visible. */
-  cue: (cue: Cue, previous: PreviousCue | undefined) => string
+/** How cues are written in a format. */
+export interface CueFormat {
+  /** What the file begins with. @defaultValue `''` */
+  header?: string
+  /** As in {@link Format}. @defaultValue `false` */
+  isNumbered?: boolean
+  /** One cue as a block of text, behind a ready-made label; `''` where nothing of it is visible. */
+  cue: (cue: Cue, label: string, previous: PreviousCue | undefined) => string
   /** What the file ends with, after the last visible cue; absent where it needs no end. */
   ending?: (last: PreviousCue | undefined) => string
-  shared?: Shared
+  shared?: Shared | undefined
 }
 
 /** A {@link Format} of captions: utterances are laid out as cues, and these written. */
-export function captionFormat({ header, isNumbered, layout, cue: write, ending, shared }: CaptionFormat): Format {
+export function cueFormat(layout: LayoutSettings, format: CueFormat): Format {
+  const { header = '', isNumbered = false, cue: write, ending, shared } = format
   const writer = (state?: unknown, blocks = 0): Writer => {
     const before = state as LayoutState | undefined
     let count = blocks
     let previous = before?.previous
-    const cues = new ChannelLayout(layout, before, (cue): Block[] => {
-      const text = write({ ...cue, index: count + 1 }, previous)
+    const cues = new ChannelLayout(layout, before)
+    const written = (cue: UnnumberedCue): Block[] => {
+      const numbered = { ...cue, index: count + 1 }
+      const text = write(numbered, cueLabel(numbered, previous, layout), previous)
       if (text === '') return []
       count += 1
       previous = shownCue(cue)
       return [{ text, start: cue.start }]
-    })
-    if (ending === undefined) return cues
+    }
     return {
       get open() {
         return cues.open
@@ -79,11 +84,14 @@ export function captionFormat({ header, isNumbered, layout, cue: write, ending, 
         return cues.state
       },
       begins: (utterance) => cues.begins(utterance),
-      add: (utterance) => cues.add(utterance),
-      close: (next) => [...cues.close(next), ...(next === Infinity ? endOf(ending(previous)) : [])],
+      add: (utterance) => cues.add(utterance).flatMap(written),
+      close(next) {
+        const rest = cues.close(next).flatMap(written)
+        return next === Infinity ? [...rest, ...endOf(ending?.(previous) ?? '')] : rest
+      },
     }
   }
-  return { header, isNumbered, maxDelay: layout.maxDelayMs, writer, ...(shared !== undefined && { shared }) }
+  return { header, isNumbered, maxDelay: layout.maxDelayMs, writer, shared }
 }
 
 /** A text that grows with each segment; what is written never changes. */
@@ -138,7 +146,7 @@ export function segmentFormat<State>(
       },
     }
   }
-  return { header, maxDelay: MAX_DELAY_MS, isNumbered: false, writer, ...(shared !== undefined && { shared }) }
+  return { header, maxDelay: MAX_DELAY_MS, isNumbered: false, writer, shared }
 }
 
 function endOf(text: string): Block[] {

@@ -1,23 +1,8 @@
 import type { Cue } from '../../model.ts'
 import { cleanLine, cleanName, cleanText, visibleLines } from '../text.ts'
 import { wordPlaces } from '../word-places.ts'
-
-/** Colours of the styles, as red, green and blue: light on a black outline, neighbours far apart. */
-export const ASS_SPEAKER_COLOURS = [
-  'FFE14D',
-  '5CE1FF',
-  '8CF27C',
-  'FF9EC7',
-  'FFB05C',
-  'BFA8FF',
-  'E3FFB0',
-  'FF8F80',
-  '4FE8BE',
-  '8FB8FF',
-] as const
-
-/** The style of cues whose speaker is not known: white. */
-export const ASS_DEFAULT_STYLE = 'Default'
+import { DEFAULT_STYLE, SPEAKER_COLOURS } from './speaker-styles.ts'
+import { assTimestamp } from './timestamps.ts'
 
 const STYLE_FIELDS =
   'Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, ' +
@@ -50,44 +35,15 @@ function styleLine(name: string, colour: string, { highlightWords = false, box =
  * 1080, on which a line of 42 columns takes less than two thirds of the width; players scale it to the video. Lines are
  * never broken by the player.
  *
- * Styles stand before the first cue, when no speaker is known yet: so there are ten for speakers, one colour each,
- * which {@link AssStyles} hands out, and `Default`. Who speaks is said by the field `Name` of each cue.
+ * Its styles are those that {@link SpeakerStyles} hands out. Who speaks is said by the field `Name` of each cue.
  */
 export function assHeaderOf(look: AssLook = {}): string {
   return (
     '[Script Info]\nScriptType: v4.00+\nWrapStyle: 2\nScaledBorderAndShadow: yes\nPlayResX: 1920\nPlayResY: 1080\n\n' +
-    `[V4+ Styles]\nFormat: ${STYLE_FIELDS}\n${styleLine(ASS_DEFAULT_STYLE, 'FFFFFF', look)}` +
-    `${ASS_SPEAKER_COLOURS.map((colour, i) => styleLine(`Speaker${i + 1}`, colour, look)).join('')}\n` +
+    `[V4+ Styles]\nFormat: ${STYLE_FIELDS}\n${styleLine(DEFAULT_STYLE, 'FFFFFF', look)}` +
+    `${SPEAKER_COLOURS.map((colour, i) => styleLine(`Speaker${i + 1}`, colour, look)).join('')}\n` +
     '[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n'
   )
-}
-
-/** {@link assHeaderOf} as a rule. */
-export const assHeader = assHeaderOf()
-
-/** Hands out the styles in order of appearance, from the first again after ten; a speaker keeps his. */
-export class AssStyles {
-  readonly #styles = new Map<string, string>()
-
-  /** All speakers so far, in order of appearance. */
-  get value(): string[] {
-    return [...this.#styles.keys()]
-  }
-
-  /** Takes up the {@link value} of a run that is gone on with; absent where that was not kept. */
-  resumeFrom(speakers: unknown): void {
-    if (Array.isArray(speakers)) for (const speaker of speakers as string[]) this.styleOf(speaker)
-  }
-
-  /** @param speaker - label or name; `undefined` for an unattributed cue. */
-  styleOf(speaker: string | undefined): string {
-    if (speaker === undefined) return ASS_DEFAULT_STYLE
-    const known = this.#styles.get(speaker)
-    if (known !== undefined) return known
-    const style = `Speaker${(this.#styles.size % ASS_SPEAKER_COLOURS.length) + 1}`
-    this.#styles.set(speaker, style)
-    return style
-  }
 }
 
 /**
@@ -112,18 +68,11 @@ export function sanitizeAssName(name: string): string {
   return cleanName(name.replaceAll(/[,{}\\]/g, ' '))
 }
 
-/** Hundredths of a second as ASS writes them: `0:01:02.34`. */
-export function assTimestamp(centiseconds: number): string {
-  const two = (value: number) => String(Math.floor(value)).padStart(2, '0')
-  const whole = Math.max(0, Math.floor(centiseconds))
-  return `${Math.floor(whole / 360_000)}:${two((whole / 6000) % 60)}:${two((whole / 100) % 60)}.${two(whole % 100)}`
-}
-
 /** How a cue is written in ASS. */
 export interface AssCueOptions {
   /** Who speaks, for the field `Name`, which players do not display. */
   name?: string | undefined
-  /** One of the styles of {@link assHeader}, as {@link AssStyles} gives them. @defaultValue `'Default'` */
+  /** One of the styles of {@link assHeaderOf}, as {@link SpeakerStyles} gives them. @defaultValue `'Default'` */
   style?: string
   /** Styles of single lines, in their order, for a cue of two speakers; `undefined` for that of the cue. */
   lineStyles?: readonly (string | undefined)[] | undefined
@@ -146,7 +95,7 @@ export function formatAssCue(
   cue: Pick<Cue, 'start' | 'end' | 'lines'> & Partial<Pick<Cue, 'words'>>,
   options: AssCueOptions = {},
 ): string {
-  const { name = '', style = ASS_DEFAULT_STYLE, lineStyles = [], label = '', previousEnd = 0 } = options
+  const { name = '', style = DEFAULT_STYLE, lineStyles = [], label = '', previousEnd = 0 } = options
   const lines: string[] = []
   let current = style
   for (const [i, line] of cue.lines.entries()) {

@@ -1,4 +1,4 @@
-import { checkBoolean, checkInteger, checkOneOf, checkString, invalidOption } from '../../options.ts'
+import { checkBoolean, checkString, integer, invalidOption, oneOf } from '../../options.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../speakers.ts'
 import { cleanName } from '../text.ts'
 
@@ -15,17 +15,14 @@ export interface ScoringOptions {
   speakers?: SpeakerNames
 }
 
-/** The names of {@link ScoringOptions}, for stages that pass them on. */
-export const SCORING_OPTIONS = ['file', 'speakers'] as const
+/** What refuses wrong values of {@link ScoringOptions}. */
+export const scoringChecks = { file: checkRecording, speakers: checkSpeakerNames }
 
-/** Refuses wrong values of {@link ScoringOptions}; `where` is put before the names, e.g. `rttm.`. */
-export function checkScoringOptions(options: ScoringOptions, where = ''): void {
-  const { file } = options
-  checkString(`${where}file`, file, 1, 1000)
-  if (file !== undefined && asField(file) !== file) {
-    throw invalidOption(`${where}file`, 'a name without white space, control characters or ;;', file)
+function checkRecording(name: string, value: unknown): void {
+  checkString(name, value, 1, 1000)
+  if (typeof value === 'string' && asField(value) !== value) {
+    throw invalidOption(name, 'a name without white space, control characters or ;;', value)
   }
-  checkSpeakerNames(`${where}speakers`, options.speakers)
 }
 
 /** Text as one field between white space; `''` where nothing is visible. `;;` begins a comment, and becomes `;`. */
@@ -48,14 +45,11 @@ export interface RttmOptions extends ScoringOptions {
   unattributed?: 'skip' | 'name'
 }
 
-/** The names of {@link RttmOptions}, for stages that pass them on. */
-export const RTTM_OPTIONS = [...SCORING_OPTIONS, 'mergeBelow', 'unattributed'] as const
-
-/** Refuses wrong values of {@link RttmOptions}; `where` is put before the names, e.g. `rttm.`. */
-export function checkRttmOptions(options: RttmOptions, where = ''): void {
-  checkScoringOptions(options, where)
-  checkInteger(`${where}mergeBelow`, options.mergeBelow, 0, 3_600_000, 'milliseconds')
-  checkOneOf(`${where}unattributed`, options.unattributed, ['skip', 'name'])
+/** What refuses wrong values of {@link RttmOptions}. */
+export const rttmChecks = {
+  ...scoringChecks,
+  mergeBelow: integer(0, 3_600_000, 'milliseconds'),
+  unattributed: oneOf('skip', 'name'),
 }
 
 /** Options of the formats that programs read as data. */
@@ -67,13 +61,8 @@ export interface TableOptions {
   speakers?: SpeakerNames
 }
 
-/** The names of {@link TableOptions}, for stages that pass them on. */
-export const TABLE_OPTIONS = ['speakers'] as const
-
-/** Refuses wrong values of {@link TableOptions}. */
-export function checkTableOptions(options: TableOptions): void {
-  checkSpeakerNames('speakers', options.speakers)
-}
+/** What refuses wrong values of {@link TableOptions}. */
+export const tableChecks = { speakers: checkSpeakerNames }
 
 /** How a transcript is written. */
 export interface TranscriptOptions {
@@ -93,15 +82,12 @@ export interface TranscriptOptions {
   paragraphPause?: number
 }
 
-/** The names of {@link TranscriptOptions}, for stages that pass them on. */
-export const TRANSCRIPT_OPTIONS = ['speakers', 'names', 'timestamps', 'paragraphPause'] as const
-
-/** Refuses wrong values of {@link TranscriptOptions}; `where` is put before the names, e.g. `transcript.`. */
-export function checkTranscriptOptions(options: TranscriptOptions, where = ''): void {
-  checkSpeakerNames(`${where}speakers`, options.speakers)
-  checkBoolean(`${where}names`, options.names)
-  checkBoolean(`${where}timestamps`, options.timestamps)
-  checkInteger(`${where}paragraphPause`, options.paragraphPause, 0, Number.MAX_SAFE_INTEGER, 'milliseconds')
+/** What refuses wrong values of {@link TranscriptOptions}. */
+export const transcriptChecks = {
+  speakers: checkSpeakerNames,
+  names: checkBoolean,
+  timestamps: checkBoolean,
+  paragraphPause: integer(0, Number.MAX_SAFE_INTEGER, 'milliseconds'),
 }
 
 /** All formats. */

@@ -3,27 +3,7 @@ import { joinedTexts } from '../../scripts.ts'
 import { joinedLines, spacedWords } from '../joined-lines.ts'
 import { visibleLines } from '../text.ts'
 import { wordPlaces } from '../word-places.ts'
-import { captionTimes } from './timestamps.ts'
-
-/** `M:SS` or more, and the part of a second behind it. */
-function clock(whole: number, perSecond: number, isLong: boolean): string {
-  const two = (value: number): string => String(value).padStart(2, '0')
-  const seconds = Math.floor(whole / perSecond)
-  const minutes = Math.floor(seconds / 60)
-  const rest = String(whole % perSecond).padStart(perSecond === 1000 ? 3 : 2, '0')
-  const before = isLong ? `${Math.floor(minutes / 60)}:${two(minutes % 60)}` : two(minutes)
-  return `${before}:${two(seconds % 60)}.${rest}`
-}
-
-/** A time as SBV writes it: `0:01:02.345`. */
-export function sbvTimestamp(ms: number): string {
-  return clock(ms, 1000, true)
-}
-
-/** Hundredths of a second as LRC writes them: `01:02.34`, with as many minutes as there are. */
-export function lrcTimestamp(centiseconds: number): string {
-  return clock(centiseconds, 100, false)
-}
+import { captionTimes, lrcTimestamp, sbvTimestamp } from './timestamps.ts'
 
 /**
  * One cue of SBV with its empty line, behind a ready-made label; `''` where nothing is visible. The format has no escapes:

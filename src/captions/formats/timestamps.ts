@@ -40,6 +40,22 @@ export function vttTimestamp(ms: number): string {
   return clock(ms, '.')
 }
 
+/** A time as SBV writes it: `0:01:02.345`. */
+export function sbvTimestamp(ms: number): string {
+  return vttTimestamp(ms).replace(/^0/, '')
+}
+
+/** Hundredths of a second as ASS writes them: `0:01:02.34`. */
+export function assTimestamp(centiseconds: number): string {
+  return sbvTimestamp(centiseconds * 10).slice(0, -1)
+}
+
+/** Hundredths of a second as LRC writes them: `01:02.34`, with as many minutes as there are. */
+export function lrcTimestamp(centiseconds: number): string {
+  const minutes = Math.floor(centiseconds / 6000)
+  return `${TWO_DIGITS[minutes] ?? minutes}${assTimestamp(centiseconds).slice(-':00.00'.length)}`
+}
+
 /** Times as whole milliseconds; those beyond the last cannot be meant. None is before `earliest`, the end not before the start. */
 export function wholeTimes(times: { start: number; end: number }, earliest = 0): { start: number; end: number } {
   const whole = (ms: number, least: number) => (Math.abs(ms) <= LAST_MS ? Math.max(least, Math.round(ms)) : least)

@@ -1,7 +1,7 @@
 import type { Cue } from '../../model.ts'
 import { startsRightToLeft } from '../../scripts.ts'
-import { cleanName, visibleLines } from '../text.ts'
-import { ASS_SPEAKER_COLOURS } from './ass.ts'
+import { cleanName, ofVisibleLines, visibleLines } from '../text.ts'
+import { SPEAKER_COLOURS } from './speaker-styles.ts'
 import { captionTimes, vttTimestamp } from './timestamps.ts'
 
 const NAMESPACES = {
@@ -20,8 +20,8 @@ function style(id: string, colour: string): string {
 }
 
 /**
- * What every TTML file begins with, in the text profile of IMSC 1.1. As in ASS there are ten styles for speakers, which stand
- * before the first cue, when no speaker is known yet. Cues that are shown at the same time stand above each other.
+ * What every TTML file begins with, in the text profile of IMSC 1.1, with the styles that {@link SpeakerStyles} hands out. Cues
+ * that are shown at the same time stand above each other.
  */
 export const ttmlHeader =
   '<?xml version="1.0" encoding="UTF-8"?>\n' +
@@ -30,7 +30,7 @@ export const ttmlHeader =
   '<style xml:id="captions" tts:fontFamily="proportionalSansSerif" tts:fontSize="80%" tts:lineHeight="125%" ' +
   'tts:textAlign="center"/>\n' +
   style('default', 'FFFFFF') +
-  ASS_SPEAKER_COLOURS.map((colour, i) => style(`speaker${i + 1}`, colour)).join('') +
+  SPEAKER_COLOURS.map((colour, i) => style(`speaker${i + 1}`, colour)).join('') +
   '<style xml:id="text" tts:backgroundColor="#000000"/>\n</styling>\n<layout>\n' +
   '<region xml:id="bottom" tts:origin="10% 50%" tts:extent="80% 45%" tts:displayAlign="after"/>\n</layout>\n</head>\n' +
   '<body region="bottom" style="captions">\n<div>\n'
@@ -60,9 +60,9 @@ export function formatTtmlCue(cue: Pick<Cue, 'start' | 'end' | 'lines'>, speech:
   const lines = visibleLines(cue.lines, label)
   if (lines.length === 0) return ''
   const { start, end } = captionTimes(cue)
-  const shown = cue.lines.flatMap((line, i) => (visibleLines([line]).length === 0 ? [] : [i]))
+  const styles = ofVisibleLines(cue.lines, lineStyles)
   const spans = lines.map((line, i) => {
-    const lineStyle = lineStyles[shown[i] ?? i]
+    const lineStyle = styles[i]
     return `<span style="${lineStyle === undefined ? '' : `${lineStyle} `}text">${escapeXml(line)}</span>`
   })
   const known = cleanName(name)

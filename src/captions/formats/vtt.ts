@@ -1,16 +1,16 @@
 import type { Cue } from '../../model.ts'
-import { cleanName, plainLine, plainText, visibleLines } from '../text.ts'
+import { cleanName, ofVisibleLines, plainLine, plainText, visibleLines } from '../text.ts'
 import { wordPlaces } from '../word-places.ts'
+import { SPEAKER_COLOURS } from './speaker-styles.ts'
 import { captionTimes, vttTimestamp } from './timestamps.ts'
 
 /** What every WebVTT file begins with; a file of nothing else is valid and empty. */
 export const vttHeader = 'WEBVTT\n\n'
 
-/** What a file with colours of speakers begins with: a style for each of `colours`, as the classes `speaker1` and so on. */
-export function vttHeaderOf(colours: readonly string[]): string {
-  const styles = colours.map((colour, i) => `::cue(.speaker${i + 1}) { color: #${colour} }\n`)
-  return `${vttHeader}STYLE\n${styles.join('')}\n`
-}
+/** What a file with colours of speakers begins with: the styles of the classes `speaker1` and so on. */
+export const vttColoursHeader = `${vttHeader}STYLE\n${SPEAKER_COLOURS.map(
+  (colour, i) => `::cue(.speaker${i + 1}) { color: #${colour} }\n`,
+).join('')}\n`
 
 /** Who speaks in a cue of WebVTT, and how it is shown. */
 export interface VttSpeech {
@@ -60,12 +60,8 @@ export function sanitizeVttName(name: string): string {
 /** One WebVTT cue with its blank line, escaped; `''` where nothing is visible. */
 export function formatVttCue(cue: Cue, speech: VttSpeech = {}): string {
   const timed = speech.highlightWords === true ? timedLines(cue, speech) : undefined
-  const payload =
-    timed !== undefined || speech.style !== undefined || speech.styles !== undefined
-      ? inStyles(cue, speech, timed)
-      : speech.voices === undefined
-        ? inVoice(cue.lines, speech)
-        : inVoices(cue.lines, speech)
+  const isOfOne = speech.style === undefined && speech.styles === undefined && speech.voices === undefined
+  const payload = timed === undefined && isOfOne ? inVoice(cue.lines, speech) : inTags(cue, speech, timed)
   if (payload === '') return ''
   const { start, end } = captionTimes(cue)
   // Two lines for each cue below it, counted from the bottom.
@@ -80,15 +76,6 @@ function inVoice(lines: readonly string[], { voice = '', label = '' }: VttSpeech
   if (plain !== undefined && !SETTING.test(`${label}${lines[0]}`)) return plain
   const text = plain ?? escapeText(visibleLines(lines, label).join('\n'))
   return text === '' || name === '' ? shield(text, true) : `<v ${name}>${shield(text, false)}</v>`
-}
-
-function inVoices(lines: readonly string[], { voices = [], label = '' }: VttSpeech): string {
-  const spoken: string[] = []
-  for (const [i, line] of lines.entries()) {
-    const payload = inVoice([line], { voice: voices[i], label: spoken.length === 0 ? label : '' })
-    if (payload !== '') spoken.push(payload)
-  }
-  return shield(spoken.join('\n'), false)
 }
 
 /** The lines of a cue, escaped, with the time before each word; `undefined` where that is not known. */
@@ -115,8 +102,8 @@ function timedLines(cue: Cue, { label = '' }: VttSpeech): string[] | undefined {
   })
 }
 
-/** A payload with classes, and with times where there are any. */
-function inStyles(cue: Cue, speech: VttSpeech, timed: readonly string[] | undefined): string {
+/** A payload with the voices and classes of its lines, and with times where there are any. */
+function inTags(cue: Cue, speech: VttSpeech, timed: readonly string[] | undefined): string {
   const { voice, voices, style, styles, label = '' } = speech
   const lines = timed ?? visibleLines(cue.lines, label).map((line) => escapeText(line))
   const opened = (name = '', styled = ''): string => {
@@ -130,10 +117,10 @@ function inStyles(cue: Cue, speech: VttSpeech, timed: readonly string[] | undefi
   }
   if (lines.length === 0) return ''
   if (voices === undefined && styles === undefined) return wrapped(lines.join('\n'), opened(voice, style))
-  const shown = cue.lines.flatMap((line, i) => (visibleLines([line]).length === 0 ? [] : [i]))
+  const lineVoices = voices && ofVisibleLines(cue.lines, voices)
+  const lineStyles = styles && ofVisibleLines(cue.lines, styles)
   const parts = lines.map((line, i) => {
-    const index = shown[i] ?? i
-    const open = opened(voices?.[index] ?? (voices === undefined ? voice : undefined), styles?.[index] ?? style)
+    const open = opened(lineVoices === undefined ? voice : lineVoices[i], lineStyles?.[i] ?? style)
     return open === '' ? line : `${open}${line}</${open.charAt(1)}>`
   })
   return shield(parts.join('\n'), true)

@@ -1,5 +1,6 @@
 import type { Cue } from '../../model.ts'
 import type { Utterance } from '../utterances.ts'
+import { wholeTimes } from '../formats/timestamps.ts'
 import { cleanText } from '../text.ts'
 import { textWidth } from '../width.ts'
 import { dashCues, type PreviousCue } from './labels.ts'
@@ -61,16 +62,19 @@ class TurnLayout {
   }
 
   #out(cues: UnnumberedCue[]): UnnumberedCue[] {
-    this.#previous = cues.findLast(({ lines }) => lines.some((line) => cleanText(line) !== '')) ?? this.#previous
+    this.#previous = lastVisible(cues) ?? this.#previous
     return cues
   }
 }
 
+function lastVisible(cues: readonly UnnumberedCue[]): UnnumberedCue | undefined {
+  return cues.findLast(({ lines }) => lines.some((line) => cleanText(line) !== ''))
+}
+
 /** A ready cue with times that a caption file may hold: integers, starts that never fall, an end after the start. */
 function repairTimes(cue: Cue, previous: { start?: number } | undefined): Cue {
-  const whole = (ms: number) => (Math.abs(ms) <= 1e15 ? Math.round(ms) : 0)
-  const start = Math.max(0, whole(cue.start), previous?.start ?? 0)
-  return { ...cue, start, end: Math.max(start + 1, whole(cue.end)) }
+  const { start, end } = wholeTimes(cue, previous?.start)
+  return { ...cue, start, end: Math.max(start + 1, end) }
 }
 
 /** Turns of all channels laid out together at most; a revision of one of them lays out all of them again. */
@@ -90,8 +94,8 @@ interface ChannelCue extends UnnumberedCue {
   channel: string
 }
 
-/** A channel, and where its words end so far. */
-interface Lane {
+/** A channel on which words wait, and where they end so far. */
+interface OpenChannel {
   layout: TurnLayout
   end: number
 }
@@ -103,27 +107,23 @@ interface Lane {
  * Turns come in order of their starts, so a cue is certain once a turn begins after it, and no older words wait on any
  * channel. One that comes too late for its place is shown after what is out, for as long as it needs to be read. Utterances without a channel are laid out one after the other, as {@link TurnLayout} does.
  */
-export class ChannelLayout<Out = UnnumberedCue> {
+export class ChannelLayout {
   readonly #settings: LayoutSettings
   #previous: LayoutState['previous']
   #single: TurnLayout
-  readonly #lanes = new Map<string, Lane>()
+  readonly #channels = new Map<string, OpenChannel>()
   #utterances = 0
   /** Cues that an earlier one may still come before, by start. */
   #held: ChannelCue[] = []
   #shown: LayoutState['shown']
   #latest: number
   #late = 0
-  readonly #out: (cue: UnnumberedCue) => Out[]
 
-  /** @param out - what comes out for a cue. */
   constructor(
     settings: LayoutSettings,
     { previous, shown, latest = previous?.start ?? 0 }: LayoutState = { shown: [] },
-    out: (cue: UnnumberedCue) => Out[] = (cue) => [cue as Out],
   ) {
     this.#settings = settings
-    this.#out = out
     this.#previous = previous
     this.#shown = shown
     this.#latest = latest
@@ -142,22 +142,22 @@ export class ChannelLayout<Out = UnnumberedCue> {
 
   /** Whether words may wait for more. */
   get open(): boolean {
-    return this.#lanes.size > 0 || this.#single.open
+    return this.#channels.size > 0 || this.#single.open
   }
 
   /** Whether `utterance` has nothing to do with what is open, which {@link add} then closes. */
   begins(utterance: Utterance): boolean {
-    if (channelOf(utterance) === undefined) return this.#lanes.size > 0 || this.#single.begins(utterance)
-    if (this.#lanes.size === 0 || this.#utterances >= MAX_TOGETHER) return true
+    if (channelOf(utterance) === undefined) return this.#channels.size > 0 || this.#single.begins(utterance)
+    if (this.#channels.size === 0 || this.#utterances >= MAX_TOGETHER) return true
     const start = utterance.segments[0]?.start ?? 0
-    return [...this.#lanes.values()].every(({ end }) => start - end >= this.#settings.turnPause)
+    return [...this.#channels.values()].every(({ end }) => start - end >= this.#settings.turnPause)
   }
 
-  add(utterance: Utterance): Out[] {
+  add(utterance: Utterance): UnnumberedCue[] {
     // A turn that says nothing ends nothing either.
     if (utterance.cue === undefined && utterance.segments.length === 0) return []
     const before = this.begins(utterance) ? this.close(startOf(utterance)) : []
-    return [...before, ...this.#add(utterance).flatMap((cue) => this.#out(cue))]
+    return [...before, ...this.#add(utterance)]
   }
 
   #add(utterance: Utterance): UnnumberedCue[] {
@@ -165,38 +165,34 @@ export class ChannelLayout<Out = UnnumberedCue> {
     if (channel === undefined) return this.#keepLast(this.#single.add(utterance))
     const start = utterance.segments[0]?.start ?? 0
     this.#utterances += 1
-    const lane = this.#laneOf(channel, start)
-    this.#hold(channel, lane.layout.add(utterance))
-    lane.end = Math.max(lane.end, ...utterance.segments.map(({ end }) => end))
-    const oldest = [...this.#lanes.values()].map(({ layout }) => layout.oldest ?? Infinity)
+    const open = this.#open(channel, start)
+    this.#hold(channel, open.layout.add(utterance))
+    open.end = Math.max(open.end, ...utterance.segments.map(({ end }) => end))
+    const oldest = [...this.#channels.values()].map(({ layout }) => layout.oldest ?? Infinity)
     return this.#release(Math.min(start, ...oldest))
   }
 
   /** The cues of all words that wait; see {@link TurnLayout.close}. */
-  close(next?: number): Out[] {
-    return this.#close(next).flatMap((cue) => this.#out(cue))
-  }
-
-  #close(next: number | undefined): UnnumberedCue[] {
-    if (this.#lanes.size === 0) return this.#keepLast(this.#single.close(next))
-    for (const [channel, { layout }] of this.#lanes) this.#hold(channel, layout.close(next))
+  close(next?: number): UnnumberedCue[] {
+    if (this.#channels.size === 0) return this.#keepLast(this.#single.close(next))
+    for (const [channel, { layout }] of this.#channels) this.#hold(channel, layout.close(next))
     const cues = this.#release(Infinity)
-    this.#lanes.clear()
+    this.#channels.clear()
     this.#utterances = 0
     this.#single = new TurnLayout(this.#settings, this.#previous)
     return cues
   }
 
-  #laneOf(channel: string, start: number): Lane {
-    const known = this.#lanes.get(channel)
+  #open(channel: string, start: number): OpenChannel {
+    const known = this.#channels.get(channel)
     if (known !== undefined) return known
     // Who comes before a cue is known only when all channels are put in order: room for a label is kept in each. Other
     // channels never move its times, and neither do cues that were said later.
     const own = this.#shown.findLast((cue) => cue.channel === channel)
     const layout = new TurnLayout({ ...this.#settings, labelAfter: 0 }, start < this.#latest ? undefined : own)
-    const lane = { layout, end: 0 }
-    this.#lanes.set(channel, lane)
-    return lane
+    const open = { layout, end: 0 }
+    this.#channels.set(channel, open)
+    return open
   }
 
   #hold(channel: string, cues: readonly UnnumberedCue[]): void {
@@ -252,7 +248,7 @@ export class ChannelLayout<Out = UnnumberedCue> {
   }
 
   #keepLast(cues: UnnumberedCue[]): UnnumberedCue[] {
-    const last = cues.findLast(({ lines }) => lines.some((line) => cleanText(line) !== ''))
+    const last = lastVisible(cues)
     if (last !== undefined) this.#previous = shownCue(last)
     return cues
   }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Composer } from '../../../src/captions/composer/composer.ts'
-import { captionFormat } from '../../../src/captions/composer/format.ts'
+import { cueFormat } from '../../../src/captions/composer/format.ts'
 import type { Piece } from '../../../src/captions/composer/rewrite.ts'
 import { formatSrtCue } from '../../../src/captions/formats/srt.ts'
 import { layoutSettings } from '../../../src/captions/layout/options.ts'
@@ -12,7 +12,7 @@ import { runs } from '../../helpers/runs.ts'
 
 function makeComposer(): Composer {
   const layout = layoutSettings({ labels: 'none' })
-  return new Composer(captionFormat({ header: '', cue: (cue) => formatSrtCue(cue), isNumbered: true, layout }))
+  return new Composer(cueFormat(layout, { cue: formatSrtCue, isNumbered: true }))
 }
 
 /** What a file holds that is written anew. */

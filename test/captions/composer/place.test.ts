@@ -25,17 +25,17 @@ const settings = { layout: layoutSettings({}), names: true, segment: undefined }
 const composers: Record<string, () => Composer> = {
   srt: () => srtComposer(settings),
   vtt: () => vttComposer(settings),
-  'vtt in colours': () => vttComposer({ ...settings, colours: true }),
+  'vtt in colours': () => vttComposer(settings, { colours: true }),
   ass: () => assComposer(settings),
   ttml: () => ttmlComposer(settings),
   sbv: () => sbvComposer(settings),
   lrc: () => lrcComposer(settings),
-  csv: () => csvComposer({}, undefined),
-  json: () => whisperComposer({}, undefined),
-  txt: () => transcriptComposer({}, undefined),
-  rttm: () => rttmComposer({}, undefined),
-  ctm: () => ctmComposer({}, undefined),
-  stm: () => stmComposer({}, undefined),
+  csv: () => csvComposer({}),
+  json: () => whisperComposer({}),
+  txt: () => transcriptComposer({}),
+  rttm: () => rttmComposer({}),
+  ctm: () => ctmComposer({}),
+  stm: () => stmComposer({}),
 }
 
 /** A file as a sink would write it. */

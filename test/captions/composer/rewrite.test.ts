@@ -5,7 +5,7 @@ import { finished, pipeline } from 'node:stream/promises'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Composer } from '../../../src/captions/composer/composer.ts'
-import { captionFormat } from '../../../src/captions/composer/format.ts'
+import { cueFormat } from '../../../src/captions/composer/format.ts'
 import { layoutSettings } from '../../../src/captions/layout/options.ts'
 import { formatSrtCue } from '../../../src/captions/formats/srt.ts'
 import type { Turn } from '../../../src/model.ts'
@@ -111,7 +111,7 @@ describe('a revision', () => {
   async function written(count: number) {
     const file = path.join(directory(), 'out.srt')
     const layout = layoutSettings({ labels: 'none' })
-    const format = captionFormat({ header: '', cue: (cue) => formatSrtCue(cue), isNumbered: true, layout })
+    const format = cueFormat(layout, { cue: formatSrtCue, isNumbered: true })
     const counted = { turns: 0, onTurn: () => {} }
     const writer: typeof format.writer = (state, blocks) => {
       const made = format.writer(state, blocks)

@@ -4,16 +4,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  ASS_SPEAKER_COLOURS,
-  assHeader,
-  assHeaderOf,
-  AssStyles,
-  assTimestamp,
-  formatAssCue,
-  sanitizeAssLine,
-  sanitizeAssName,
-} from '../../../src/captions/formats/ass.ts'
+import { assHeaderOf, formatAssCue, sanitizeAssLine, sanitizeAssName } from '../../../src/captions/formats/ass.ts'
+import { SPEAKER_COLOURS, SpeakerStyles } from '../../../src/captions/formats/speaker-styles.ts'
+import { assTimestamp } from '../../../src/captions/formats/timestamps.ts'
 import { cleanText } from '../../../src/captions/text.ts'
 import { nastyText } from '../nasty-text.ts'
 
@@ -23,7 +16,7 @@ const cue = (start: number, end: number, ...lines: string[]) => ({ start, end, l
 /** Has FFmpeg read ASS and write its bare text as SRT, and reads that: our text has no empty line and no arrow. */
 function throughFfmpeg(events: string): { start: number; end: number; text: string }[] {
   const options = ['-v', 'error', '-f', 'ass', '-i', 'pipe:0', '-c:s', 'text', '-f', 'srt', 'pipe:1']
-  const child = spawnSync('ffmpeg', options, { input: assHeader + events })
+  const child = spawnSync('ffmpeg', options, { input: assHeaderOf() + events })
   if (child.status !== 0) throw new Error(`ffmpeg: ${String(child.stderr)}`)
   const blocks = child.stdout.toString().replaceAll('\r\n', '\n').split('\n\n').slice(0, -1)
   return blocks.map((block) => {
@@ -48,7 +41,7 @@ function timesOf(event: string): [number, number] {
 
 describe('assHeader', () => {
   it('declares the styles, each with as many fields as named', () => {
-    const lines = assHeader.split('\n')
+    const lines = assHeaderOf().split('\n')
     const fields = lines.find((line) => line.startsWith('Format: Name'))?.split(',').length
     const styles = lines.filter((line) => line.startsWith('Style: '))
     expect(styles).toHaveLength(11)
@@ -57,7 +50,7 @@ describe('assHeader', () => {
   })
 
   it('has colours that can be read on black and told apart', () => {
-    const channels = ASS_SPEAKER_COLOURS.map((colour) =>
+    const channels = SPEAKER_COLOURS.map((colour) =>
       [0, 2, 4].map((at) => Number.parseInt(colour.slice(at, at + 2), 16)),
     )
     const linear = (value: number) => (value <= 10 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4)
@@ -73,9 +66,9 @@ describe('assHeader', () => {
   })
 })
 
-describe('AssStyles', () => {
+describe('SpeakerStyles', () => {
   it('gives a style to each speaker and keeps it', () => {
-    const styles = new AssStyles()
+    const styles = new SpeakerStyles()
     const names = Array.from({ length: 11 }, (_, i) => `Speaker ${i}`)
     const given = names.map((name) => styles.styleOf(name))
     expect(given).toEqual([...Array.from({ length: 10 }, (_, i) => `Speaker${i + 1}`), 'Speaker1'])

@@ -1,13 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  formatLrcCue,
-  formatLrcEnd,
-  formatSbvCue,
-  lrcTimestamp,
-  sbvTimestamp,
-} from '../../../src/captions/formats/sbv-lrc.ts'
+import { formatLrcCue, formatLrcEnd, formatSbvCue } from '../../../src/captions/formats/sbv-lrc.ts'
+import { lrcTimestamp, sbvTimestamp } from '../../../src/captions/formats/timestamps.ts'
 import { visibleLines } from '../../../src/captions/text.ts'
 import { joinedTexts } from '../../../src/scripts.ts'
 import { runs } from '../../helpers/runs.ts'

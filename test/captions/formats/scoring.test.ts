@@ -1,9 +1,4 @@
-import {
-  asField,
-  checkRttmOptions,
-  checkScoringOptions,
-  type RttmOptions,
-} from '../../../src/captions/formats/options.ts'
+import { asField, rttmChecks, type RttmOptions, scoringChecks } from '../../../src/captions/formats/options.ts'
 import {
   asSeconds,
   formatCtmSegment,
@@ -16,6 +11,7 @@ import {
 import { wholeTimes } from '../../../src/captions/formats/timestamps.ts'
 import { cleanLine } from '../../../src/captions/text.ts'
 import type { Segment } from '../../../src/model.ts'
+import { checkOptions } from '../../../src/options.ts'
 import { makeSegment } from '../example-turn.ts'
 import { linesOf, nastySegments, spoken } from '../segments.ts'
 import fc from 'fast-check'
@@ -82,12 +78,13 @@ describe('scoredWords', () => {
   })
 })
 
-describe('checkScoringOptions', () => {
-  it('refuses wrong values', () => {
-    checkScoringOptions({})
-    checkScoringOptions({ file: 'talk-1.wav', speakers: { A: 'Alice' } })
-    expect(() => checkScoringOptions({ file: 'a;;b' }, 'stm.')).toThrow(/^stm\.file, when given, must be/)
-    expect(() => checkScoringOptions({ speakers: { A: '' } })).toThrow(/^speakers\.A, when given, must be/)
+describe('scoringChecks', () => {
+  it('refuse wrong values', () => {
+    const check = (options: object) => checkOptions('stmSink()', options, scoringChecks)
+    check({})
+    check({ file: 'talk-1.wav', speakers: { A: 'Alice' } })
+    expect(() => check({ file: 'a;;b' })).toThrow(/^file, when given, must be/)
+    expect(() => check({ speakers: { A: '' } })).toThrow(/^speakers\.A, when given, must be/)
   })
 })
 
@@ -215,14 +212,15 @@ describe('RttmRuns', () => {
   })
 })
 
-describe('checkRttmOptions', () => {
-  it('refuses wrong values', () => {
-    checkRttmOptions({ file: 'talk-1.wav', mergeBelow: 0, unattributed: 'name', speakers: { A: 'Alice' } })
+describe('rttmChecks', () => {
+  it('refuse wrong values', () => {
+    const check = (options: object) => checkOptions('rttmSink()', options, rttmChecks)
+    check({ file: 'talk-1.wav', mergeBelow: 0, unattributed: 'name', speakers: { A: 'Alice' } })
     for (const file of ['', 'my talk', 'a\u00A0b', ';;x', 'a\n', ' a']) {
-      expect(() => checkRttmOptions({ file })).toThrow(/^file, when given, must be/)
+      expect(() => check({ file })).toThrow(/^file, when given, must be/)
     }
-    expect(() => checkRttmOptions({ mergeBelow: -1 }, 'rttm.')).toThrow(/^rttm\.mergeBelow, when given, must be/)
-    expect(() => checkRttmOptions({ unattributed: 'keep' as 'skip' })).toThrow(/^unattributed, when given, must be/)
+    expect(() => check({ mergeBelow: -1 })).toThrow(/^mergeBelow, when given, must be/)
+    expect(() => check({ unattributed: 'keep' })).toThrow(/^unattributed, when given, must be/)
   })
 })
 

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { cleanLine } from '../../../src/captions/text.ts'
-import { checkTranscriptOptions, type TranscriptOptions } from '../../../src/captions/formats/options.ts'
+import { transcriptChecks, type TranscriptOptions } from '../../../src/captions/formats/options.ts'
 import { Transcript } from '../../../src/captions/formats/transcript.ts'
 import type { Segment } from '../../../src/model.ts'
+import { checkOptions } from '../../../src/options.ts'
 import { nastySegments, spoken } from '../segments.ts'
 import { runs } from '../../helpers/runs.ts'
 
@@ -76,10 +77,11 @@ describe('Transcript', () => {
   })
 })
 
-describe('checkTranscriptOptions', () => {
-  it('refuses wrong values', () => {
-    checkTranscriptOptions({ speakers: { A: 'Alice' }, names: false, timestamps: true, paragraphPause: 0 })
-    expect(() => checkTranscriptOptions({ timestamps: 1 as unknown as boolean })).toThrow(/^timestamps, when given/)
-    expect(() => checkTranscriptOptions({ paragraphPause: -1 }, 'text.')).toThrow(/^text\.paragraphPause, when given/)
+describe('transcriptChecks', () => {
+  it('refuse wrong values', () => {
+    const check = (options: object) => checkOptions('textSink()', options, transcriptChecks)
+    check({ speakers: { A: 'Alice' }, names: false, timestamps: true, paragraphPause: 0 })
+    expect(() => check({ timestamps: 1 })).toThrow(/^timestamps, when given/)
+    expect(() => check({ paragraphPause: -1 })).toThrow(/^paragraphPause, when given/)
   })
 })
