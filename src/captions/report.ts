@@ -1,5 +1,5 @@
 import type { Cue } from '../model.ts'
-import { checkInteger, checkKnown } from '../options.ts'
+import { checkInteger, checkKnown, defined } from '../options.ts'
 import { endsOnFunctionWord } from './layout/breaks.ts'
 import { cueLabel, type PreviousCue } from './layout/labels.ts'
 import {
@@ -165,7 +165,7 @@ export class CaptionReporter {
     return {
       limits: limitsOf(this.#settings),
       cues: this.#cues,
-      ...(this.#wordsIn !== undefined && { wordsIn: this.#wordsIn }),
+      ...defined({ wordsIn: this.#wordsIn }),
       wordsOut: this.#words,
       pctLineWidth: percent(this.#fitting),
       pctLines: percent(this.#fewLines),

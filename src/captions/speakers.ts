@@ -1,4 +1,4 @@
-import type { Word } from '../model.ts'
+import type { Segment, Word } from '../model.ts'
 import { invalidOption } from '../options.ts'
 import { cleanName, cleanText } from './text.ts'
 
@@ -18,6 +18,11 @@ export function displayName(
   const given = Object.hasOwn(names, speaker) ? names[speaker] : knownName(speaker, words)
   const name = cleanName(given ?? (/^[A-Z]{1,2}$/.test(speaker) ? `Speaker ${speaker}` : speaker))
   return name === '' ? undefined : name
+}
+
+/** The {@link displayName} for the speaker of a segment, else for its channel. */
+export function segmentName({ speaker, channel, words }: Segment, names?: SpeakerNames): string | undefined {
+  return displayName(attributed(speaker) ?? channel, names, words)
 }
 
 /** The name that a voice book has for the voice of a speaker of `words`; `undefined` where it has none. */

@@ -1,6 +1,7 @@
 import { ConfigurationError } from '../errors.ts'
 import type { Captionable, Cue, Segment } from '../model.ts'
 import { isCue, isSegment, isTurn } from '../model.ts'
+import { defined } from '../options.ts'
 import { cutInRuns, type WordRunOptions } from './word-runs.ts'
 
 /** What is laid out together: the segments of one final turn, or one cue that is laid out already. */
@@ -52,7 +53,7 @@ export class UtteranceCollector {
     if (isTurn(item)) {
       if (!item.endOfTurn) return []
       const { order, revision, sessionId: session, channel } = item
-      const turn = { order, revision, session, ...(channel !== undefined && { channel }) }
+      const turn = { order, revision, session, ...defined({ channel }) }
       return [...this.end(), { turn, segments: cutInRuns(item, this.#options) }]
     }
     if (isCue(item)) return [...this.end(), { segments: [], cue: item }]
@@ -72,6 +73,6 @@ export class UtteranceCollector {
     if (first === undefined) return []
     this.#pending = []
     const channel = first.channel
-    return [{ turn: { ...first.turn, ...(channel !== undefined && { channel }) }, segments }]
+    return [{ turn: { ...first.turn, ...defined({ channel }) }, segments }]
   }
 }

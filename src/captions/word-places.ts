@@ -1,4 +1,5 @@
 import type { Word } from '../model.ts'
+import { letters } from './joined-lines.ts'
 import { cleanLine } from './text.ts'
 
 /** Where on a line a word begins, and when it is said. */
@@ -34,7 +35,7 @@ export function wordPlaces(
     return false
   }
   for (const { text, start } of words) {
-    const said = cleanLine(text).replaceAll(/\s/g, '')
+    const said = letters(cleanLine(text))
     for (let i = 0; i < said.length; i += 1) {
       if (!seek() || lines[line]?.charAt(at) !== said.charAt(i)) return undefined
       if (i === 0) places[line]?.push({ at, start })

@@ -53,13 +53,14 @@ export function cutInRuns(turn: Turn, options: WordRunOptions = {}): Segment[] {
     const text = turn.transcript.trim()
     return cleanText(text) === '' ? [] : [toSegment(turn, speaker, [], { start: turn.start, end: turn.end, text })]
   }
-  let runs: Run[] = words.map((word) => ({
-    speaker: (word.final ? attributed(word.speaker) : undefined) ?? speaker,
-    words: [word],
-  }))
-  runs = joinEqual(runs)
-  if (options.absorbUnknown === true) runs = joinEqual(absorbUnknown(runs))
-  if (options.minRun !== undefined && options.minRun > 1) runs = joinShort(runs, options.minRun)
+  let runs = join(
+    words.map((word) => ({
+      speaker: (word.final ? attributed(word.speaker) : undefined) ?? speaker,
+      words: [word],
+    })),
+  )
+  if (options.absorbUnknown === true) runs = join(absorbUnknown(runs))
+  if (options.minRun !== undefined) runs = join(runs, options.minRun)
   return runs.map((run) =>
     toSegment(turn, run.speaker, run.words, {
       start: run.words[0]?.start ?? turn.start,
@@ -77,6 +78,7 @@ function toSegment(
 ): Segment {
   const name = words.length === 0 ? turn.speakerName : knownName(speaker, words)
   return {
+    // Not by defined(), which would make each of them three times as large.
     ...(speaker !== undefined && { speaker }),
     ...(name !== undefined && { speakerName: name }),
     ...(turn.channel !== undefined && { channel: turn.channel }),
@@ -87,17 +89,7 @@ function toSegment(
   }
 }
 
-function joinEqual(runs: Run[]): Run[] {
-  const joined: Run[] = []
-  for (const run of runs) {
-    const last = joined.at(-1)
-    if (last !== undefined && last.speaker === run.speaker) last.words.push(...run.words)
-    else joined.push({ speaker: run.speaker, words: [...run.words] })
-  }
-  return joined
-}
-
-function absorbUnknown(runs: Run[]): Run[] {
+function absorbUnknown(runs: readonly Run[]): Run[] {
   return runs.map((run, i) => {
     const before = runs[i - 1]?.speaker
     const between = run.speaker === undefined && before !== undefined && before === runs[i + 1]?.speaker
@@ -105,7 +97,8 @@ function absorbUnknown(runs: Run[]): Run[] {
   })
 }
 
-function joinShort(runs: Run[], minRun: number): Run[] {
+/** Joins runs of one speaker, and those of fewer words than `minRun` to what is beside them. */
+function join(runs: readonly Run[], minRun = 0): Run[] {
   const joined: Run[] = []
   for (const run of runs) {
     const last = joined.at(-1)

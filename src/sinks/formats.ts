@@ -1,6 +1,7 @@
 import { asField, type CaptionFormat } from '../captions/formats/options.ts'
 import type { CueLayoutOptions, PresetName } from '../captions/layout/options.ts'
 import type { SpeakerNames } from '../captions/speakers.ts'
+import { defined } from '../options.ts'
 import {
   assSink,
   csvSink,
@@ -60,7 +61,7 @@ export function sinkOf(format: CaptionFormat, target: SinkTarget, options: Forma
 }
 
 function captions({ speakers = {}, layout }: FormatOptions) {
-  return { speakers, ...(layout !== undefined && { layout }) }
+  return { speakers, ...defined({ layout }) }
 }
 
 /** A name as formats take it whose fields are parted by spaces. */

@@ -1,11 +1,10 @@
 import type { Captionable, Cue, Segment, Turn, Word } from '../../model.ts'
 import { isCue, isTurn } from '../../model.ts'
 import { knownName, type SpeakerNames } from '../speakers.ts'
+import { toJson } from '../text.ts'
 
 function toLine(record: object): string {
-  // Legal in JSON, but some readers of lines take them for line ends.
-  const json = JSON.stringify(record).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')
-  return `${json}\n`
+  return `${toJson(record)}\n`
 }
 
 function wordRecord(word: Word): object {

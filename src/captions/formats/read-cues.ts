@@ -1,4 +1,5 @@
 import type { Cue } from '../../model.ts'
+import { defined } from '../../options.ts'
 import { attributed } from '../speakers.ts'
 import { cleanLine, cleanName } from '../text.ts'
 import { characterOf, REFERENCE } from './character-references.ts'
@@ -160,8 +161,7 @@ type Who = Pick<Cue, 'speaker' | 'lines' | 'lineSpeakers'>
 /** A cue of one speaker, of several, each on lines of their own, or of nobody who is known. */
 function attribute(lines: readonly string[], speakers: readonly (string | undefined)[]): Who {
   const [first] = speakers
-  if (speakers.every((speaker) => speaker === first))
-    return { ...(first !== undefined && { speaker: first }), lines: [...lines] }
+  if (speakers.every((speaker) => speaker === first)) return { ...defined({ speaker: first }), lines: [...lines] }
   const known = speakers.filter((speaker) => speaker !== undefined)
   if (known.length < lines.length) return { lines: [...lines] }
   return { lines: lines.map((line) => (/^[-–—]/.test(line) ? line : `-${line}`)), lineSpeakers: known }

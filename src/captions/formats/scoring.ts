@@ -1,5 +1,6 @@
 import type { Segment } from '../../model.ts'
-import { attributed, displayName } from '../speakers.ts'
+import { letters } from '../joined-lines.ts'
+import { segmentName } from '../speakers.ts'
 import { cleanLine, cleanText } from '../text.ts'
 import { asField, type RttmOptions, type ScoringOptions } from './options.ts'
 import { wholeTimes } from './timestamps.ts'
@@ -15,7 +16,7 @@ export function recordingFields(segment: Segment, options: ScoringOptions): stri
 
 /** The speaker, else the channel, as a field; `undefined` where unattributed. */
 export function speakerField(segment: Segment, options: ScoringOptions): string | undefined {
-  const name = displayName(attributed(segment.speaker) ?? segment.channel, options.speakers, segment.words)
+  const name = segmentName(segment, options.speakers)
   return name === undefined ? undefined : asField(name)
 }
 
@@ -35,8 +36,7 @@ export function scoredWords(text: string): string[] {
 /** The text of a segment with a space between all of its words, also where their script puts none. */
 function spacedText({ text, words }: Segment): string {
   const spaced = words.map((word) => word.text).join(' ')
-  const [one, other] = [spaced, text].map((said) => said.replaceAll(/\s/gu, ''))
-  return one === other ? spaced : text
+  return letters(spaced) === letters(text) ? spaced : text
 }
 
 /**

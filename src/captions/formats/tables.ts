@@ -1,17 +1,14 @@
 import type { Segment, Word } from '../../model.ts'
+import { defined } from '../../options.ts'
 import { endOf, joinedTexts, spaceBetween } from '../../scripts.ts'
-import { attributed, displayName } from '../speakers.ts'
-import { cleanLine } from '../text.ts'
+import { segmentName } from '../speakers.ts'
+import { cleanLine, toJson } from '../text.ts'
 import type { TableOptions } from './options.ts'
 import { wholeTimes } from './timestamps.ts'
 
 /*
  * A transcript as data that other programs read: CSV for spreadsheets, and JSON as Whisper's programs write it.
  */
-
-function speakerOf({ speaker, channel, words }: Segment, { speakers }: TableOptions): string | undefined {
-  return displayName(attributed(speaker) ?? channel, speakers, words)
-}
 
 /** What a CSV file begins with: a byte-order mark, without which spreadsheets do not read UTF-8, and the names of the columns. */
 export const csvHeader = '\uFEFFstart_ms,end_ms,speaker,text\r\n'
@@ -27,7 +24,7 @@ export function formatCsvSegment(segment: Segment, options: TableOptions = {}): 
   const text = cleanLine(segment.text)
   if (text === '') return ''
   const { start, end } = wholeTimes(segment)
-  return `${start},${end},${cell(speakerOf(segment, options) ?? '')},${cell(text)}\r\n`
+  return `${start},${end},${cell(segmentName(segment, options.speakers) ?? '')},${cell(text)}\r\n`
 }
 
 /** How far {@link WhisperJson} has come. */
@@ -79,17 +76,17 @@ export class WhisperJson {
     const text = cleanLine(segment.text)
     if (text === '') return ''
     const { segments: id, language = segment.language, last = '.' } = this.#state
-    this.#state = { segments: id + 1, ...(language !== undefined && { language }), last: endOf(text) }
+    this.#state = { segments: id + 1, ...defined({ language }), last: endOf(text) }
     keep(this.#texts, id, text)
     const { start, end } = seconds(segment)
     const words = wordRecords(segment.words, last)
-    const speaker = speakerOf(segment, this.#options)
+    const speaker = segmentName(segment, this.#options.speakers)
     const record = {
       id,
       start,
       end,
       text: spaceBetween(last, text) + text,
-      ...(speaker !== undefined && { speaker }),
+      ...defined({ speaker }),
       words,
     }
     return `${id === 0 ? '' : ','}\n${toJson(record)}`
@@ -145,9 +142,4 @@ function wordRecords(words: readonly Word[], before: string): object[] {
     last = text
     return [record]
   })
-}
-
-function toJson(value: unknown): string {
-  // Legal in JSON, but some readers of lines take them for line ends.
-  return JSON.stringify(value).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')
 }

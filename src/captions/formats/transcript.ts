@@ -1,6 +1,6 @@
 import type { Segment } from '../../model.ts'
 import { endOf, spaceBetween } from '../../scripts.ts'
-import { attributed, displayName } from '../speakers.ts'
+import { attributed, segmentName } from '../speakers.ts'
 import { cleanLine } from '../text.ts'
 import type { TranscriptOptions } from './options.ts'
 import { vttTimestamp } from './timestamps.ts'
@@ -53,10 +53,10 @@ export class Transcript {
     const speaker = attributed(segment.speaker) ?? channel
     const open = this.state
     this.state = { speaker, channel, end, last: endOf(text) }
-    if (open === undefined) return this.#opening(speaker, segment) + text
+    if (open === undefined) return this.#opening(segment) + text
     const { paragraphPause = 2000 } = this.#options
     const goesOn = open.speaker === speaker && open.channel === channel && start - open.end < paragraphPause
-    return goesOn ? spaceBetween(open.last ?? '.', text) + text : `\n\n${this.#opening(speaker, segment)}${text}`
+    return goesOn ? spaceBetween(open.last ?? '.', text) + text : `\n\n${this.#opening(segment)}${text}`
   }
 
   end(): string {
@@ -65,10 +65,10 @@ export class Transcript {
     return '\n'
   }
 
-  #opening(speaker: string | undefined, { start, words }: Segment): string {
+  #opening(segment: Segment): string {
     const { speakers, names = true, timestamps = true } = this.#options
-    const name = names ? displayName(speaker, speakers, words) : undefined
-    const [time] = vttTimestamp(start).split('.')
+    const name = names ? segmentName(segment, speakers) : undefined
+    const [time] = vttTimestamp(segment.start).split('.')
     return this.#openingOf(timestamps ? time : undefined, name)
   }
 }
