@@ -5,13 +5,12 @@
 
 const HEADER_BYTES = 27
 const MOST_SEGMENTS = 255
-const flag = { continued: 1, first: 2, last: 4 } as const
+const flag = { continued: 1, first: 2 } as const
 
 export interface OggPage {
   serial: number
-  /** Whether a stream begins, or ends, with it. */
+  /** Whether a stream begins with it. */
   isFirst: boolean
-  isLast: boolean
   /** The packets that end in it, whole. */
   packets: Buffer[]
 }
@@ -62,12 +61,7 @@ export class OggReader {
       length = 0
     }
     if (length > 0) this.#keep(page.subarray(from, from + length))
-    return {
-      serial: page.readUInt32LE(14),
-      isFirst: (flags & flag.first) !== 0,
-      isLast: (flags & flag.last) !== 0,
-      packets,
-    }
+    return { serial: page.readUInt32LE(14), isFirst: (flags & flag.first) !== 0, packets }
   }
 
   #finish(end: Buffer): Buffer {

@@ -11,7 +11,7 @@ import { encodeS16 } from './chunks.ts'
 import { BlockAligner } from './framer.ts'
 import { MonoMixer } from './mono-mixer.ts'
 import { Resampler } from './resampler.ts'
-import { type SampleConversion, WavReader, wavSizeWarning } from './wav.ts'
+import { type SampleConversion, WavReader, wavSizeWarning } from './wav-reader.ts'
 
 /** What one sample of an encoding is worth, read from `view` at byte `at`, within [-1, 1]. */
 type ReadSample = (view: DataView, at: number) => number
@@ -82,6 +82,17 @@ export function interleave(channels: readonly Float32Array[]): Float32Array {
     for (let i = 0, at = channel; i < one.length; i++, at += channels.length) samples[at] = one[i]!
   }
   return samples
+}
+
+/** Mean square of samples, of which 1 is full scale; 0 of none. */
+export function meanSquare(bytes: Buffer, encoding: 's16le' | 'mulaw'): number {
+  let sum = 0
+  const step = encoding === 's16le' ? 2 : 1
+  for (let at = 0; at + step <= bytes.length; at += step) {
+    const sample = (step === 2 ? bytes.readInt16LE(at) : mulawToInt16[bytes[at]!]!) / 32_768
+    sum += sample * sample
+  }
+  return bytes.length === 0 ? 0 : (sum * step) / bytes.length
 }
 
 /** The bytes of each channel, undecoded; one is returned as it is. `bytes` hold whole blocks. */

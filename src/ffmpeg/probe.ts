@@ -6,7 +6,7 @@ import {
   sampleFormats,
   samplesExceedHeader,
   type WavLayout,
-} from '../audio/wav.ts'
+} from '../audio/wav-layout.ts'
 import { InputError } from '../errors.ts'
 
 /** What a file or a stream says of itself in its bytes, before any process is started. */

@@ -1,6 +1,7 @@
 import { BlockAligner } from '../audio/framer.ts'
 import { convertSamples } from '../audio/pcm.ts'
-import { sampleFormats, type WavLayout, WavReader, wavSizeWarning } from '../audio/wav.ts'
+import { sampleFormats, type WavLayout } from '../audio/wav-layout.ts'
+import { WavReader, wavSizeWarning } from '../audio/wav-reader.ts'
 import type { Warning } from '../errors.ts'
 import { frameKind, FrameRepair, kindBytes } from './bytes/frames.ts'
 

@@ -9,10 +9,10 @@ import {
 } from '../audio/format.ts'
 import { pcmBytes } from '../audio/chunks.ts'
 import type { PcmConverter } from '../audio/pcm.ts'
-import type { WavReader } from '../audio/wav.ts'
+import type { WavReader } from '../audio/wav-reader.ts'
 import { ConfigurationError, InputError } from '../errors.ts'
 import type { TypedDuplex } from '../events.ts'
-import { checkInteger, checkKnown, checkSignal, invalidOption } from '../options.ts'
+import { type Check, checkOptions, checkSignal, defined, integer, invalidOption } from '../options.ts'
 import { pcmFormat, requestFormat, type UpstreamStage } from '../stage.ts'
 import type { PassedOnEvents } from './diarize-events.ts'
 import { PiecewiseTransform } from './piecewise.ts'
@@ -39,7 +39,12 @@ export interface ResampleOptions {
 /** A Transform of audio to headerless PCM16; see {@link resample}. */
 export type ResampleStage = TypedDuplex<PassedOnEvents>
 
-const defaults = { sampleRate: 16_000, channels: 1 } as const
+const checks: Record<keyof ResampleOptions, Check> = {
+  sampleRate: integer(8000, 96_000, 'Hz'),
+  channels: checkChannels,
+  input: checkFormat,
+  signal: checkSignal,
+}
 /** 100 ms of PCM16 at 16 kHz, on both sides. */
 const BUFFERED_BYTES = 3200
 
@@ -50,6 +55,7 @@ interface Target {
 
 type Audio = typeof import('../audio/pcm.ts') &
   typeof import('../audio/wav.ts') &
+  typeof import('../audio/wav-reader.ts') &
   Pick<typeof import('../audio/mono-mixer.ts'), 'channelsCancel'>
 
 class Resample extends PiecewiseTransform {
@@ -69,7 +75,7 @@ class Resample extends PiecewiseTransform {
     super({
       readableHighWaterMark: BUFFERED_BYTES,
       writableHighWaterMark: BUFFERED_BYTES,
-      ...(signal !== undefined && { signal }),
+      ...defined({ signal }),
     })
     this.#target = target
     this.#input = input
@@ -87,12 +93,13 @@ class Resample extends PiecewiseTransform {
   }
 
   protected override async load(): Promise<void> {
-    const [pcm, wav, { channelsCancel }] = await Promise.all([
+    const [pcm, wav, reader, { channelsCancel }] = await Promise.all([
       import('../audio/pcm.ts'),
       import('../audio/wav.ts'),
+      import('../audio/wav-reader.ts'),
       import('../audio/mono-mixer.ts'),
     ])
-    this.#audio = { ...pcm, ...wav, channelsCancel }
+    this.#audio = { ...pcm, ...wav, ...reader, channelsCancel }
   }
 
   protected override adopt(upstream: UpstreamStage): void {
@@ -241,19 +248,14 @@ function undeclared(container: string | undefined): InputError {
  * @event warning Warning - `PARTIAL_SAMPLE`, `INPUT_TRUNCATED`, `WAV_SIZE_WRONG`, `WAV_JOINED`, `WAV_HEADER_IGNORED` or `CHANNELS_CANCEL`
  */
 export function resample(options: ResampleOptions = {}): ResampleStage {
-  checkKnown('resample()', options, ['sampleRate', 'channels', 'input', 'signal'])
-  checkInteger('sampleRate', options.sampleRate, 8000, 96_000, 'Hz')
-  checkChannels(options.channels)
-  checkFormat('input', options.input)
-  checkSignal('signal', options.signal)
-  const sampleRate = options.sampleRate ?? defaults.sampleRate
-  const channels = options.channels ?? defaults.channels
-  const stage: Transform = new Resample({ sampleRate, channels }, options.input, options.signal)
+  checkOptions('resample()', options, checks)
+  const { sampleRate = 16_000, channels = 1, input, signal } = options
+  const stage: Transform = new Resample({ sampleRate, channels }, input, signal)
   return stage as ResampleStage
 }
 
-function checkChannels(value: unknown): void {
+function checkChannels(name: string, value: unknown): void {
   if (value === undefined || value === 'keep') return
   if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= maxChannels) return
-  throw invalidOption('channels', `'keep' or an integer from 1 to ${maxChannels}`, value)
+  throw invalidOption(name, `'keep' or an integer from 1 to ${maxChannels}`, value)
 }

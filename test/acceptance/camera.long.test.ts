@@ -13,7 +13,7 @@ import {
 } from 'diarize-stream'
 import { serve } from 'diarize-stream/server'
 import { rtspFaultServer, type RtspFaultServer, toneAudio, toneEngine, toneNumber } from 'diarize-stream/testing'
-import { WavReader } from '../../src/audio/wav.ts'
+import { WavReader } from '../../src/audio/wav-reader.ts'
 import { ToneFinder } from '../../src/testing/tone-engine.ts'
 import { noChildLeft } from '../helpers/processes.ts'
 

@@ -8,6 +8,7 @@ import {
   deinterleave,
   int16ToMulaw,
   interleave,
+  meanSquare,
   mulawToInt16,
   PcmConverter,
   PcmInput,
@@ -161,6 +162,16 @@ describe('interleaved samples', () => {
       Float32Array.of(2, 5),
       Float32Array.of(3, 6),
     ])
+  })
+})
+
+describe('meanSquare', () => {
+  it.each(['s16le', 'mulaw'] as const)('of %s is that of its samples', (encoding) => {
+    const bytes = encodePcm(noise(800), { sampleRate: 16_000, channels: 1, encoding })
+    const samples = decodeSamples(bytes, encoding)
+    const expected = samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length
+    expect(meanSquare(bytes, encoding)).toBeCloseTo(expected, 12)
+    expect(meanSquare(bytes.subarray(0, 0), encoding)).toBe(0)
   })
 })
 

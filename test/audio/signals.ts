@@ -77,3 +77,11 @@ export function cut<T extends { length: number; subarray(from: number, to: numbe
   }
   return pieces
 }
+
+/** A chunk of a WAV, filled up to an even length. */
+export function chunk(id: string, content: Buffer, size = content.length): Buffer {
+  const head = Buffer.alloc(8)
+  head.write(id, 'latin1')
+  head.writeUInt32LE(size, 4)
+  return Buffer.concat([head, content, Buffer.alloc(content.length % 2)])
+}

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { blockSize, type AudioFormat, type SampleEncoding } from '../../src/audio/format.ts'
 import { decodeSamples } from '../../src/audio/pcm.ts'
-import { parseWavHeader, WavReader, writeWavHeader } from '../../src/audio/wav.ts'
+import { WavReader } from '../../src/audio/wav-reader.ts'
+import { parseWavHeader, writeWavHeader } from '../../src/audio/wav.ts'
 import { cut, encodePcm, noise } from './signals.ts'
 
 /** WAV files as the real FFmpeg writes them, read by us; and ours, read by it. */

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import { type AudioFormat, blockSize, bytesToMs, describeFormat, sameFormat } from '../../audio/format.ts'
 import { BlockAligner } from '../../audio/framer.ts'
-import { WavReader } from '../../audio/wav.ts'
+import { WavReader } from '../../audio/wav-reader.ts'
 import { InputError } from '../../errors.ts'
 import { waitAtMost } from '../../stream-helpers.ts'
 import { destroyed } from './joint.ts'

@@ -1,6 +1,11 @@
+import { floatToInt16 } from '../../audio/chunks.ts'
+import { BlockAligner } from '../../audio/framer.ts'
+import { decodeSamples } from '../../audio/pcm.ts'
 import type { WavHeader } from '../../audio/wav.ts'
-import { WavReader } from '../../audio/wav.ts'
+import { WavReader } from '../../audio/wav-reader.ts'
 import type { Engine, EngineSession, EngineSettings, EngineTurn, EngineWord } from '../../engine/engine.ts'
+import { errorCode } from '../../errors.ts'
+import { defined } from '../../options.ts'
 
 /** What is asked of the engine: nothing is known of what the client will ask for while it uploads. */
 const settings: EngineSettings = {
@@ -30,10 +35,9 @@ export interface Heard {
 export class UploadHearing {
   readonly #engine: Engine
   readonly #wav = new WavReader()
+  readonly #aligner = new BlockAligner(2)
   readonly #turns = new Map<number, EngineTurn>()
   #session: EngineSession | undefined
-  /** A byte of a sample that was cut. */
-  #rest: Buffer = Buffer.alloc(0)
   #samples = 0
   #problem: string | undefined
   #failure: Error | undefined
@@ -48,7 +52,7 @@ export class UploadHearing {
     try {
       await this.#hear(this.#wav.push(bytes))
     } catch (error) {
-      if ((error as { code?: unknown }).code !== 'UNSUPPORTED_AUDIO') throw error
+      if (errorCode(error) !== 'UNSUPPORTED_AUDIO') throw error
       this.#problem = `Transcoding failed. ${(error as Error).message}`
     }
     if (this.#failure !== undefined) throw this.#failure
@@ -66,8 +70,7 @@ export class UploadHearing {
     const language = turns.find((turn) => turn.language !== undefined)?.language
     return {
       duration: (this.#samples * 1000) / this.#engine.sampleRate,
-      ...(this.#problem !== undefined && { problem: this.#problem }),
-      ...(language !== undefined && { language }),
+      ...defined({ problem: this.#problem, language }),
       transcript: (withSpeakers, until) =>
         transcriptOf(
           words.filter((word) => word.end <= until),
@@ -99,11 +102,7 @@ export class UploadHearing {
       },
       failed: (error) => (this.#failure ??= error),
     })
-    const all = Buffer.concat([this.#rest, bytes])
-    const whole = all.length - (all.length % 2)
-    this.#rest = all.subarray(whole)
-    const samples = new Int16Array(whole / 2)
-    for (let at = 0; at < samples.length; at++) samples[at] = all.readInt16LE(2 * at)
+    const samples = floatToInt16(decodeSamples(this.#aligner.push(bytes), 's16le'))
     this.#samples += samples.length
     await this.#session.write(samples)
   }
