@@ -12,10 +12,32 @@ const SHORTEST = 50
 /** Milliseconds that messages shorter than that may add up to: a short tail does no harm. The service takes 49 of 20 ms. */
 const SHORT_ALLOWANCE = 1000
 
-/**
- * The audio messages of one client, judged by length and pace, as samples for an engine. They may end inside a sample.
- */
-export class AudioInput {
+/** Whom samples go to. */
+export interface SampleTaker {
+  write(samples: Int16Array): Promise<void> | void
+}
+
+/** The audio messages of one client, as samples. What is to be done with a taker is done in the order it was asked for. */
+export interface ClientAudio {
+  /** Milliseconds of audio received. */
+  readonly receivedMs: number
+  /**
+   * Takes a message that comes at `now`.
+   *
+   * @returns what hands its samples to a taker, when that can take them.
+   * @throws Refusal (3006) for what cannot be decoded, (3007) for what is too long, or comes too fast.
+   */
+  accept(message: Buffer, now: number): (taker: SampleTaker) => Promise<void> | void
+  /** Waits until what was handed over has come out, as far as it can: what is asked for now is asked for behind that. */
+  catchUp(taker: SampleTaker): Promise<void>
+  /** No more will come: hands on all that is left. */
+  finish(taker: SampleTaker): Promise<void>
+  /** Frees everything; resolves when nothing is left running. */
+  destroy(): Promise<void>
+}
+
+/** PCM, judged by length and pace. Messages may end inside a sample. */
+export class AudioInput implements ClientAudio {
   readonly #format: AudioFormat
   readonly #aligner: BlockAligner
   readonly #resampler: Resampler
@@ -43,24 +65,24 @@ export class AudioInput {
     return bytesToMs(this.#bytes, this.#format)
   }
 
-  duration(bytes: number): number {
-    return bytesToMs(bytes, this.#format)
-  }
-
-  /** The samples that a message completes at `now`. @throws Refusal (3007) where it ends the session. */
-  push(message: Buffer, now: number): Int16Array {
-    const ms = this.duration(message.length)
+  accept(message: Buffer, now: number): (taker: SampleTaker) => Promise<void> | void {
+    const ms = bytesToMs(message.length, this.#format)
     this.#checkLength(ms)
     this.#pace.check(this.receivedMs + ms, now)
     this.#bytes += message.length
-    const samples = decodeSamples(this.#aligner.push(message), this.#format.encoding)
-    return floatToInt16(this.#resampler.process(samples))
+    const decoded = decodeSamples(this.#aligner.push(message), this.#format.encoding)
+    const samples = floatToInt16(this.#resampler.process(decoded))
+    return (taker) => taker.write(samples)
   }
 
-  /** The samples still due when no more messages come. */
-  flush(): Int16Array {
-    return floatToInt16(this.#resampler.flush())
+  async catchUp(): Promise<void> {}
+
+  async finish(taker: SampleTaker): Promise<void> {
+    const tail = floatToInt16(this.#resampler.flush())
+    if (tail.length > 0) await taker.write(tail)
   }
+
+  async destroy(): Promise<void> {}
 
   #checkLength(ms: number): void {
     // An empty message lasts no time, yet must not be free.

@@ -1,4 +1,5 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { defined } from '../options.ts'
 import { Refusal, unauthorized } from '../protocol/close-codes.ts'
 
 /** Decides whether an API key may be used. */
@@ -185,7 +186,7 @@ function readInteger(
   const input = query.getAll(name).at(-1)
   if (input === undefined) return undefined
   const refuse = (type: string, msg: string, ctx?: Record<string, number>) => {
-    details.push({ type, loc: ['query', name], msg, input: input.slice(0, 100), ...(ctx === undefined ? {} : { ctx }) })
+    details.push({ type, loc: ['query', name], msg, input: input.slice(0, 100), ...defined({ ctx }) })
     return undefined
   }
   if (!/^[+-]?\d{1,15}$/.test(input)) {

@@ -1,12 +1,14 @@
-import { longestOpusPacket, OPUS_RATE, opusHead, opusSamples, opusTags, readOpusHead } from '../audio/opus.ts'
-import { OggReader, OggWriter } from '../audio/ogg.ts'
+import { longestOpusPacket, OPUS_RATE, opusSamples, readOpusHead } from '../audio/opus.ts'
+import { OpusPages } from '../audio/opus-frames.ts'
+import { BlockAligner } from '../audio/framer.ts'
+import { OggReader } from '../audio/ogg.ts'
 import { streamArguments } from '../ffmpeg/arguments.ts'
 import { findFfmpeg } from '../ffmpeg/find.ts'
 import { FfmpegProcess } from '../ffmpeg/process.ts'
 import { oneLine } from '../redact.ts'
 import { Refusal } from '../protocol/close-codes.ts'
 import type { Encoding } from '../protocol/parameters.ts'
-import { PaceLimit } from './audio-input.ts'
+import { type ClientAudio, PaceLimit, type SampleTaker } from './audio-input.ts'
 
 /** What FFmpeg may hold of what it was given, in ms: a frame that it cannot know to be whole, and the filter. */
 const HELD_MS = 150
@@ -18,22 +20,20 @@ const LONGEST_TAGS = 1_048_576
 /** Encodings that a decoder must read. */
 export type CompressedEncoding = Exclude<Encoding, 'pcm_s16le' | 'pcm_mulaw'>
 
-/** Whom samples go to. */
-interface SampleTaker {
-  write(samples: Int16Array): Promise<void> | void
-}
-
 /**
- * The audio messages of one client in a compressed encoding. What they last is counted as they come, without decoding; an
- * FFmpeg of their own makes samples of them, whenever somebody takes these.
+ * Compressed audio. What messages last is counted as they come, without decoding; an FFmpeg of their own makes samples of
+ * them, whenever somebody takes these.
  */
-export class CompressedInput {
+export class CompressedInput implements ClientAudio {
   readonly #counter: PacketCounter
   readonly #pace: PaceLimit
+  readonly #aligner = new BlockAligner(2)
   readonly #codec: string
   readonly #args: string[]
   readonly #sampleRate: number
-  readonly #onSamples: () => void
+  readonly #schedule: (pump: (taker: SampleTaker) => Promise<void>) => void
+  /** Whether it is scheduled that what FFmpeg has made is taken from it. */
+  #isScheduled = false
   #process: FfmpegProcess | undefined
   /** How FFmpeg ended: with this on its stderr, or as it should. */
   #end: { complaint: string } | 'done' | undefined
@@ -41,40 +41,41 @@ export class CompressedInput {
   #destroyed = false
   #givenMs = 0
   #decodedBytes = 0
-  #odd: Buffer = Buffer.alloc(0)
   #wake = (): void => {}
 
   /**
    * @param maxAheadMs - audio that may have come beyond the time since the first message.
-   * @param onSamples - called whenever there may be samples to {@link pump}.
+   * @param schedule - is given what hands on samples that come by themselves; it is to be called in its turn.
    */
-  constructor(encoding: CompressedEncoding, engineRate: number, maxAheadMs: number, onSamples: () => void) {
+  constructor(
+    encoding: CompressedEncoding,
+    engineRate: number,
+    maxAheadMs: number,
+    schedule: (pump: (taker: SampleTaker) => Promise<void>) => void,
+  ) {
     this.#codec = encoding === 'aac' ? 'AAC frame' : 'Opus packet'
-    this.#counter = encoding === 'aac' ? new AdtsCounter() : encoding === 'opus' ? new PacketPacker() : new OggCounter()
+    this.#counter =
+      encoding === 'aac' ? new AdtsCounter() : encoding === 'opus' ? new OpusCounter() : new OggOpusCounter()
     this.#pace = new PaceLimit(maxAheadMs)
     this.#args = streamArguments(encoding === 'aac' ? 'aac' : 'ogg', engineRate)
     this.#sampleRate = engineRate
-    this.#onSamples = onSamples
+    this.#schedule = schedule
   }
 
   get receivedMs(): number {
     return this.#counter.ms
   }
 
-  /**
-   * What FFmpeg is to be given for a message that comes at `now`.
-   *
-   * @throws Refusal (3006) for what cannot be decoded, (3007) where it comes too fast.
-   */
-  accept(message: Buffer, now: number): Buffer {
+  accept(message: Buffer, now: number): (taker: SampleTaker) => Promise<void> {
     let bytes: Buffer
     try {
       bytes = this.#counter.push(message)
     } catch (error) {
       throw this.#undecodable((error as Error).message)
     }
-    this.#pace.check(this.receivedMs, now)
-    return bytes
+    const until = this.receivedMs
+    this.#pace.check(until, now)
+    return (taker) => this.#write(bytes, until, taker)
   }
 
   /**
@@ -82,7 +83,7 @@ export class CompressedInput {
    *
    * @param until - {@link receivedMs} when they had been accepted: more may have been since, of which FFmpeg knows nothing.
    */
-  async write(bytes: Buffer, until: number, taker: SampleTaker): Promise<void> {
+  async #write(bytes: Buffer, until: number, taker: SampleTaker): Promise<void> {
     this.#givenMs = until
     this.#process ??= this.#start()
     let taken = false
@@ -95,21 +96,18 @@ export class CompressedInput {
   }
 
   /** Hands on to `taker` what has come out. @throws Refusal (3006) where FFmpeg has given up. */
-  async pump(taker: SampleTaker): Promise<void> {
+  async #pump(taker: SampleTaker): Promise<void> {
     const output = this.#process?.output
     for (;;) {
       const chunk: unknown = output?.read()
       if (!Buffer.isBuffer(chunk) || this.#destroyed) break
       this.#decodedBytes += chunk.length
-      const bytes = this.#odd.length === 0 ? chunk : Buffer.concat([this.#odd, chunk])
-      this.#odd = Buffer.from(bytes.subarray(bytes.length - (bytes.length % 2)))
-      await taker.write(samplesOf(bytes))
+      await taker.write(samplesOf(this.#aligner.push(chunk)))
     }
     if (typeof this.#end === 'object') throw this.#undecodable(this.#end.complaint)
     if (this.#end === 'done' && !this.#ending) throw this.#undecodable('the stream ended')
   }
 
-  /** Waits until what was given has come out, as far as it can: what is asked for now is asked for behind that. */
   async catchUp(taker: SampleTaker): Promise<void> {
     if (this.#process === undefined) return
     const isOut = (): boolean => this.#decodedBytes / 2 / this.#sampleRate >= (this.#givenMs - HELD_MS) / 1000
@@ -125,7 +123,6 @@ export class CompressedInput {
     }
   }
 
-  /** No more will come: hands on all that is left. */
   async finish(taker: SampleTaker): Promise<void> {
     if (this.#process === undefined) return
     this.#ending = true
@@ -133,7 +130,6 @@ export class CompressedInput {
     await this.#pumpUntil(() => this.#end !== undefined, taker)
   }
 
-  /** Resolves when FFmpeg is gone. */
   destroy(): Promise<void> {
     this.#ending = true
     this.#destroyed = true
@@ -151,7 +147,7 @@ export class CompressedInput {
         this.#wake = resolve
       })
       const enough = isEnough()
-      await this.pump(taker)
+      await this.#pump(taker)
       if (enough) return
       // What was taken just now may have been all there is: nothing would wake it any more.
       if (isEnough()) continue
@@ -170,15 +166,22 @@ export class CompressedInput {
         const lines = started.log.tail.split('\n')
         const said = spawnError?.message ?? lines.find((line) => line.includes('[error]')) ?? lines[0] ?? ''
         this.#end ??= code === 0 ? 'done' : { complaint: oneLine(said, 200) }
-        this.#wake()
         this.#onSamples()
       },
     })
-    started.output?.on('readable', () => {
-      this.#wake()
-      this.#onSamples()
-    })
+    started.output?.on('readable', () => this.#onSamples())
     return started
+  }
+
+  /** There may be samples, for whoever waits for them; where nobody does, they are taken in their turn. */
+  #onSamples(): void {
+    this.#wake()
+    if (this.#isScheduled || this.#destroyed) return
+    this.#isScheduled = true
+    this.#schedule((taker) => {
+      this.#isScheduled = false
+      return this.#pump(taker)
+    })
   }
 
   #undecodable(why: string): Refusal {
@@ -187,7 +190,7 @@ export class CompressedInput {
 }
 
 function samplesOf(bytes: Buffer): Int16Array {
-  const samples = new Int16Array(Math.floor(bytes.length / 2))
+  const samples = new Int16Array(bytes.length / 2)
   for (let index = 0; index < samples.length; index += 1) samples[index] = bytes.readInt16LE(2 * index)
   return samples
 }
@@ -208,8 +211,8 @@ function durationOf(packet: Buffer): number {
 }
 
 /** One Opus packet in each message, which a decoder reads in pages of Ogg. */
-class PacketPacker implements PacketCounter {
-  readonly #writer = new OggWriter(1)
+class OpusCounter implements PacketCounter {
+  readonly #pages = new OpusPages(0)
   #samples = 0
 
   get ms(): number {
@@ -217,17 +220,13 @@ class PacketPacker implements PacketCounter {
   }
 
   push(message: Buffer): Buffer {
-    const isFirst = this.#samples === 0
     this.#samples += durationOf(message)
-    const head = isFirst
-      ? [this.#writer.page([opusHead({ channels: 1, preSkip: 0 })], 0), this.#writer.page([opusTags()], 0)]
-      : []
-    return Buffer.concat([...head, this.#writer.page([message], this.#samples)])
+    return this.#pages.add([message])
   }
 }
 
 /** Opus in Ogg, of one stream. */
-class OggCounter implements PacketCounter {
+class OggOpusCounter implements PacketCounter {
   readonly #reader = new OggReader(LONGEST_TAGS)
   #serial: number | undefined
   /** Packets of the stream so far that are headers. */

@@ -1,13 +1,19 @@
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { WebSocket } from 'ws'
+import { defined } from '../options.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
 import type { Admission, Authenticator } from './authentication.ts'
 import type { ResolvedServerOptions } from './options.ts'
-import type { ConnectionParameters } from '../protocol/parameters.ts'
-import { parseQuery } from '../protocol/queries.ts'
 import { CLOSE_REASON, Refusal, unauthorized } from '../protocol/close-codes.ts'
-import { ownModels, type ReceivedMessage, type ServerSession, Session, type SessionEnd } from './session.ts'
+import {
+  contextOf,
+  type ReceivedMessage,
+  type ServerSession,
+  Session,
+  type SessionContext,
+  type SessionEnd,
+} from './session.ts'
 
 /** Milliseconds a client gets to answer a close before its socket is cut. */
 const CLOSE_TIMEOUT = 5000
@@ -21,8 +27,6 @@ const SENT_CODES: Readonly<Record<string, number>> = {
   WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 1009,
   WS_ERR_INVALID_UTF8: 1007,
 }
-/** Version of the protocol, where the client names none. */
-export const API_VERSION = '2025-05-12'
 
 /** Milliseconds in which begun sessions are counted. */
 const MINUTE = 60_000
@@ -145,7 +149,9 @@ export class Connection {
       const token = query.get('token') ?? undefined
       const admission = await this.#host.authenticator.admit({ authorization, token })
       if (this.#closing) return
-      this.#begin(request, this.#readParameters(query, admission), admission)
+      const context = this.#contextFor(query, admission)
+      const apiVersion = request.headers['assemblyai-version']?.toString().slice(0, 20)
+      this.#begin({ ...context, ...defined({ apiVersion }) })
     } catch (error) {
       const refusal =
         error instanceof Refusal ? error : new Refusal(1011, 'Internal error while establishing the session')
@@ -154,39 +160,26 @@ export class Connection {
     }
   }
 
-  #readParameters(query: URLSearchParams, { account }: Admission): ConnectionParameters {
-    const { engine, maxSessions, models } = this.#host.options
-    if (this.#host.sessions.size >= maxSessions) throw unauthorized(TOO_MANY)
-    const parameters = parseQuery(query, { ownModels: ownModels(engine), models })
+  #contextFor(query: URLSearchParams, { account, maxSessionMs = Infinity }: Admission): SessionContext {
+    const { options, sessions, rate } = this.#host
+    if (sessions.size >= options.maxSessions) throw unauthorized(TOO_MANY)
+    const context = contextOf(query, options)
     // Asked last, for a session that is not refused for anything else.
-    if (!this.#host.rate.admit(performance.now(), account)) throw unauthorized(TOO_MANY)
-    return parameters
+    if (!rate.admit(performance.now(), account)) throw unauthorized(TOO_MANY)
+    return { ...context, maxDurationMs: Math.min(context.maxDurationMs, maxSessionMs) }
   }
 
-  #begin(request: IncomingMessage, parameters: ConnectionParameters, admission: Admission): void {
-    const { engine, maxSessionDuration, pacing, maxAhead, models, unattributedLabel, loopback } = this.#host.options
-    const session: Session = new Session(
-      {
-        engine,
-        parameters,
-        apiVersion: request.headers['assemblyai-version']?.toString().slice(0, 20) ?? API_VERSION,
-        maxDurationMs: Math.min(maxSessionDuration, admission.maxSessionMs ?? Infinity),
-        maxAheadMs: pacing === 'enforce' ? maxAhead : Infinity,
-        models,
-        unattributedLabel,
-        explainEngineErrors: loopback,
+  #begin(context: SessionContext): void {
+    const session: Session = new Session(context, {
+      send: (message) => {
+        this.#send(message)
+        this.#host.events.emit('sent', session, message)
       },
-      {
-        send: (message) => {
-          this.#send(message)
-          this.#host.events.emit('sent', session, message)
-        },
-        refuse: (refusal) => this.#refuse(refusal),
-        finish: () => this.#close(1000, 'Session Ended'),
-        pause: () => this.#socket.pause(),
-        resume: () => this.#socket.resume(),
-      },
-    )
+      refuse: (refusal) => this.#refuse(refusal),
+      finish: () => this.#close(1000, 'Session Ended'),
+      pause: () => this.#socket.pause(),
+      resume: () => this.#socket.resume(),
+    })
     this.#session = session
     this.#host.sessions.add(session)
     void this.#reportEnd(session)

@@ -1,10 +1,8 @@
 import type { Engine } from '../engine/engine.ts'
 import { CLOSE_REASON, Refusal } from '../protocol/close-codes.ts'
-import { parseQuery } from '../protocol/queries.ts'
 import type { MemoryClient, MemoryServer } from '../session/transport.ts'
-import { API_VERSION } from './connection.ts'
 import { MAX_MESSAGE, resolveServerOptions } from './options.ts'
-import { ownModels, Session } from './session.ts'
+import { contextOf, Session } from './session.ts'
 
 export interface InMemoryServer {
   /** Takes a client that asks for a session by this query. */
@@ -15,29 +13,17 @@ export interface InMemoryServer {
 
 /** What `serve()` is to other processes: the same sessions, with the same checks and limits, over `engine`. */
 export function serveInMemory(engine: Engine): InMemoryServer {
-  const { maxSessionDuration, pacing, maxAhead, models, unattributedLabel, loopback } = resolveServerOptions({ engine })
+  const options = resolveServerOptions({ engine })
   const sessions = new Map<Session, MemoryClient>()
 
   const begin = (query: URLSearchParams, client: MemoryClient): Session => {
-    const session = new Session(
-      {
-        engine,
-        parameters: parseQuery(query, { ownModels: ownModels(engine), models }),
-        apiVersion: API_VERSION,
-        maxDurationMs: maxSessionDuration,
-        maxAheadMs: pacing === 'enforce' ? maxAhead : Infinity,
-        models,
-        unattributedLabel,
-        explainEngineErrors: loopback,
-      },
-      {
-        send: (message) => client.send(JSON.stringify(message)),
-        refuse: (refusal) => refuse(client, refusal),
-        finish: () => client.close(1000, 'Session Ended'),
-        pause: () => client.pause(),
-        resume: () => client.resume(),
-      },
-    )
+    const session = new Session(contextOf(query, options), {
+      send: (message) => client.send(JSON.stringify(message)),
+      refuse: (refusal) => refuse(client, refusal),
+      finish: () => client.close(1000, 'Session Ended'),
+      pause: () => client.pause(),
+      resume: () => client.resume(),
+    })
     sessions.set(session, client)
     void session.ended.then(() => sessions.delete(session))
     session.start()

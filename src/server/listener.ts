@@ -3,7 +3,7 @@ import { createServer as createHttpsServer } from 'node:https'
 import { type Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
-import { ConfigurationError } from '../errors.ts'
+import { refusedOption } from '../options.ts'
 
 export const SOCKET_PATH = '/v3/ws'
 
@@ -73,10 +73,7 @@ export class Listener {
     } catch (cause) {
       const { message, code } = cause as NodeJS.ErrnoException
       const option = code === 'EADDRINUSE' || code === 'EACCES' ? 'port' : 'host'
-      throw new ConfigurationError('INVALID_OPTION', `cannot listen on ${host}, port ${port}: ${message}`, {
-        option,
-        cause,
-      })
+      throw refusedOption(option, `cannot listen on ${host}, port ${port}: ${message}`, cause)
     }
     this.#server.removeAllListeners('error').on('error', () => {})
     const address = this.#server.address()

@@ -1,7 +1,6 @@
 import { createSecureContext } from 'node:tls'
 import { embeddedEngine } from '../engine/embedded.ts'
 import type { Engine } from '../engine/engine.ts'
-import { ConfigurationError } from '../errors.ts'
 import {
   checkBoolean,
   checkInteger,
@@ -9,7 +8,9 @@ import {
   checkNumber,
   checkOneOf,
   checkString,
+  defined,
   invalidOption,
+  refusedOption,
 } from '../options.ts'
 import type { UnknownModels } from '../protocol/models.ts'
 import type { KeyCheck } from './authentication.ts'
@@ -144,21 +145,19 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   checkKeys(options.apiKeys)
   checkTls(options.tls)
 
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   const host = options.host ?? defaults.host
   const loopback = isLoopback(host)
   if (!loopback && options.apiKeys === undefined && options.authentication !== false) {
-    throw new ConfigurationError(
-      'INVALID_OPTION',
+    throw refusedOption(
+      'apiKeys',
       `host ${host} can be reached from other machines: give apiKeys, or authentication: false to let everybody in`,
-      { option: 'apiKeys' },
     )
   }
   return {
     ...defaults,
     engine,
     pacing: engine.fasterThanRealTime ? 'off' : 'enforce',
-    ...(given as Partial<ServerOptions>),
+    ...defined(options),
     loopback,
   }
 }
@@ -180,7 +179,7 @@ function checkTls(tls: ServerOptions['tls']): void {
   if (!isPem(tls?.key) || !isPem(tls.cert)) throw invalidOption('tls', '{ key, cert } in PEM', typeof tls)
   const trouble = tlsTrouble(tls)
   if (trouble === undefined) return
-  throw new ConfigurationError('INVALID_OPTION', `tls, when given, must be usable: ${trouble}`, { option: 'tls' })
+  throw refusedOption('tls', `tls, when given, must be usable: ${trouble}`)
 }
 
 /** Why a key and a certificate cannot be used; `undefined` where they can. */

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTick } from 'node:timers/promises'
+import { defined } from '../options.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
 import { checkedListener } from '../engine/checked-listener.ts'
 import type { Engine, EngineListener, EngineSession } from '../engine/engine.ts'
 import { JobQueue } from '../engine/job-queue.ts'
 import { EngineError } from '../errors.ts'
-import { AudioInput } from './audio-input.ts'
+import { AudioInput, type ClientAudio } from './audio-input.ts'
 import { CompressedInput } from './compressed-input.ts'
 import { parseClientMessage } from '../protocol/messages.ts'
 import {
@@ -17,8 +18,10 @@ import {
 } from './outgoing.ts'
 import type { UnknownModels } from '../protocol/models.ts'
 import { type ConnectionParameters, type ParameterName, parameterTable, unknownNames } from '../protocol/parameters.ts'
-import { parseUpdate } from '../protocol/queries.ts'
+import { parseQuery, parseUpdate } from '../protocol/queries.ts'
 import { Refusal } from '../protocol/close-codes.ts'
+import { waitAtMost } from '../stream-helpers.ts'
+import type { ResolvedServerOptions } from './options.ts'
 import { engineUpdate, resolveSettings, type SessionSettings } from './settings.ts'
 
 /** Milliseconds of audio that wait for the engine before the socket is paused. */
@@ -72,8 +75,26 @@ export interface SessionContext {
   explainEngineErrors: boolean
 }
 
+/** Version of the protocol, where the client names none. */
+export const API_VERSION = '2025-05-12'
+
+/** What a session is to be that a client asks for by `query`. @throws Refusal for a query that is wrong */
+export function contextOf(query: URLSearchParams, options: ResolvedServerOptions): SessionContext {
+  const { engine, models, unattributedLabel } = options
+  return {
+    engine,
+    parameters: parseQuery(query, { ownModels: ownModels(engine), models }),
+    apiVersion: API_VERSION,
+    maxDurationMs: options.maxSessionDuration,
+    maxAheadMs: options.pacing === 'enforce' ? options.maxAhead : Infinity,
+    models,
+    unattributedLabel,
+    explainEngineErrors: options.loopback,
+  }
+}
+
 /** The models that an engine knows beside those of the service. */
-export function ownModels({ name, model }: Engine): string[] {
+function ownModels({ name, model }: Engine): string[] {
   return model === undefined ? [name] : [name, model]
 }
 
@@ -98,9 +119,7 @@ export class Session implements ServerSession {
   readonly ended: Promise<SessionEnd>
   readonly #context: SessionContext
   readonly #transport: SessionTransport
-  readonly #input: AudioInput | CompressedInput
-  /** Whether what a decoder has made is about to be taken from it. */
-  #pumping = false
+  readonly #audio: ClientAudio
   readonly #queue = new JobQueue((error) => this.#fail(error))
   readonly #queueLimit: number
   /** The engine's session; `undefined` where none was opened. */
@@ -129,10 +148,10 @@ export class Session implements ServerSession {
     this.#parameters = parameters
     this.#settings = resolveSettings(parameters, engine.model)
     const { encoding, sampleRate } = this.#settings
-    this.#input =
+    this.#audio =
       encoding === 'pcm_s16le' || encoding === 'pcm_mulaw'
         ? new AudioInput({ encoding, sampleRate }, engine.sampleRate, maxAheadMs)
-        : new CompressedInput(encoding, engine.sampleRate, maxAheadMs, () => this.#pump())
+        : new CompressedInput(encoding, engine.sampleRate, maxAheadMs, (pump) => this.#enqueue(0, pump))
     // Where pacing is judged, audio must be let in that far, or back-pressure would hide a client that is too fast.
     this.#queueLimit = QUEUE_LIMIT + (Number.isFinite(maxAheadMs) ? maxAheadMs : 0)
     this.#engine = new Promise((resolve) => {
@@ -148,7 +167,7 @@ export class Session implements ServerSession {
   }
 
   get receivedMs(): number {
-    return this.#input.receivedMs
+    return this.#audio.receivedMs
   }
 
   get waitingMs(): number {
@@ -226,34 +245,15 @@ export class Session implements ServerSession {
   }
 
   #receiveAudio(data: Buffer): void {
-    const input = this.#input
-    const before = input.receivedMs
-    if (input instanceof CompressedInput) {
-      const bytes = input.accept(data, performance.now())
-      const until = input.receivedMs
-      return this.#enqueue(until - before, (engine) => input.write(bytes, until, engine))
-    }
-    const samples = input.push(data, performance.now())
-    this.#enqueue(input.receivedMs - before, (engine) => engine.write(samples))
-  }
-
-  /** Takes what a decoder has made without having been asked. */
-  #pump(): void {
-    const input = this.#input
-    if (this.#state === 'ended' || this.#pumping || !(input instanceof CompressedInput)) return
-    this.#pumping = true
-    this.#enqueue(0, async (engine) => {
-      this.#pumping = false
-      await input.pump(engine)
-    })
+    const before = this.receivedMs
+    const write = this.#audio.accept(data, performance.now())
+    this.#enqueue(this.receivedMs - before, write)
   }
 
   /** Adds a command for the engine, behind all the audio that came before it. */
   #command(job: (engine: EngineSession) => Promise<void> | void): void {
-    const input = this.#input
-    if (!(input instanceof CompressedInput)) return this.#enqueue(0, job)
     this.#enqueue(0, async (engine) => {
-      await input.catchUp(engine)
+      await this.#audio.catchUp(engine)
       await job(engine)
     })
   }
@@ -294,12 +294,7 @@ export class Session implements ServerSession {
   }
 
   async #terminate(engine: EngineSession): Promise<void> {
-    if (this.#input instanceof CompressedInput) {
-      await this.#input.finish(engine)
-    } else {
-      const tail = this.#input.flush()
-      if (tail.length > 0) await engine.write(tail)
-    }
+    await this.#audio.finish(engine)
     await engine.end()
     if (this.#state === 'ended') return
     this.#transport.send({
@@ -353,7 +348,7 @@ export class Session implements ServerSession {
           start_ms: start,
           end_ms: end,
           reason: reason === 'noWords' ? 'no_words' : reason,
-          ...(repeatedWords !== undefined && { repeated_words: repeatedWords }),
+          ...defined({ repeated_words: repeatedWords }),
         }),
       failed: (error) => this.#fail(error),
     }
@@ -427,7 +422,7 @@ export class Session implements ServerSession {
     if (this.#state === 'ended') return
     this.#transport.refuse(refusal)
     const { code, message } = refusal
-    this.#end({ code, reason: message, terminated: false, ...(cause === undefined ? {} : { cause }) })
+    this.#end({ code, reason: message, terminated: false, ...defined({ cause }) })
   }
 
   #end(end: SessionEnd): void {
@@ -442,16 +437,9 @@ export class Session implements ServerSession {
   }
 
   async #freeEngine(end: SessionEnd): Promise<void> {
-    const timer = setTimeout(() => this.#settleEnded(end), DESTROY_TIMEOUT)
-    const decoderGone = this.#input instanceof CompressedInput ? this.#input.destroy() : undefined
-    try {
-      const engine = await this.#engine
-      await engine?.destroy()
-    } catch {
-      // The session has its end already; there is nobody left to tell.
-    }
-    await decoderGone
-    clearTimeout(timer)
+    const engineGone = this.#engine.then((engine) => engine?.destroy())
+    // The session has its end already; there is nobody left to tell of a failure.
+    await waitAtMost(DESTROY_TIMEOUT, Promise.allSettled([engineGone, this.#audio.destroy()]))
     this.#settleEnded(end)
   }
 }

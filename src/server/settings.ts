@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { EngineSettings, EngineSettingsUpdate } from '../engine/engine.ts'
+import { defined } from '../options.ts'
 import { DEFAULT_MODEL, knownMode, type ModelFamily, modelFamily, type modes } from '../protocol/models.ts'
 import { type ConnectionParameters, type Encoding, moved } from '../protocol/parameters.ts'
 
@@ -20,10 +22,7 @@ export interface SessionSettings {
   inactivityMs?: number
 }
 
-interface Preset {
-  minTurnSilence: number
-  maxTurnSilence: number
-}
+type Preset = Pick<EngineSettings, 'minTurnSilence' | 'maxTurnSilence'>
 
 const modePresets: Readonly<Record<(typeof modes)[number], Preset>> = {
   min_latency: { minTurnSilence: 128, maxTurnSilence: 640 },
@@ -53,7 +52,7 @@ export function resolveSettings(parameters: ConnectionParameters, defaultModel =
   return {
     engine: {
       speakerLabels,
-      ...(parameters.maxSpeakers === undefined ? {} : { maxSpeakers: parameters.maxSpeakers }),
+      ...defined({ maxSpeakers: parameters.maxSpeakers }),
       revisionInterval: moved('speakerLabelsRevisionIntervalMs', parameters.speakerLabelsRevisionIntervalMs ?? 0),
       formatTurns: hasModes || (parameters.formatTurns ?? false),
       partials: parameters.includePartialTurns ?? !(parameters.redactPii ?? false),
@@ -62,7 +61,7 @@ export function resolveSettings(parameters: ConnectionParameters, defaultModel =
         moved('maxTurnSilence', parameters.maxTurnSilence ?? preset.maxTurnSilence),
         minTurnSilence,
       ),
-      ...(parameters.vadThreshold !== undefined && { vadThreshold: parameters.vadThreshold }),
+      ...defined({ vadThreshold: parameters.vadThreshold }),
       keyterms: parameters.keytermsPrompt ?? [],
       languages: parameters.languageCodes ?? (parameters.languageCode === undefined ? [] : [parameters.languageCode]),
       model,
@@ -73,19 +72,15 @@ export function resolveSettings(parameters: ConnectionParameters, defaultModel =
     encoding: parameters.encoding ?? 'pcm_s16le',
     languageDetection: parameters.languageDetection ?? false,
     heartbeat: parameters.sessionHeartbeat ?? false,
-    ...(parameters.inactivityTimeout === undefined ? {} : { inactivityMs: parameters.inactivityTimeout }),
+    ...defined({ inactivityMs: parameters.inactivityTimeout }),
   }
 }
 
+/** What an engine can follow in the middle of a session. */
+const changeable = ['formatTurns', 'minTurnSilence', 'maxTurnSilence', 'vadThreshold', 'keyterms'] as const
+
 /** What changed between two settings of one session, as far as an engine can follow it. */
 export function engineUpdate(before: EngineSettings, after: EngineSettings): EngineSettingsUpdate {
-  const update: EngineSettingsUpdate = {}
-  if (after.formatTurns !== before.formatTurns) update.formatTurns = after.formatTurns
-  if (after.minTurnSilence !== before.minTurnSilence) update.minTurnSilence = after.minTurnSilence
-  if (after.maxTurnSilence !== before.maxTurnSilence) update.maxTurnSilence = after.maxTurnSilence
-  if (after.vadThreshold !== undefined && after.vadThreshold !== before.vadThreshold) {
-    update.vadThreshold = after.vadThreshold
-  }
-  if (after.keyterms.join('\n') !== before.keyterms.join('\n')) update.keyterms = after.keyterms
-  return update
+  const changed = changeable.filter((name) => !isDeepStrictEqual(after[name] ?? before[name], before[name]))
+  return Object.fromEntries(changed.map((name) => [name, after[name]]))
 }

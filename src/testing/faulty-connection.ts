@@ -6,7 +6,7 @@ import type { Engine } from '../engine/engine.ts'
 import { resetConnection } from '../server/listener.ts'
 import { parseQuery } from '../protocol/queries.ts'
 import { CLOSE_REASON, Refusal } from '../protocol/close-codes.ts'
-import { Session } from '../server/session.ts'
+import { API_VERSION, Session } from '../server/session.ts'
 
 /** Text messages of a client that are kept. */
 const KEPT_MESSAGES = 10_000
@@ -256,7 +256,7 @@ export class FaultyConnection implements FaultConnection {
       {
         engine,
         parameters: parametersOf(this.query),
-        apiVersion: '2025-05-12',
+        apiVersion: API_VERSION,
         maxDurationMs: this.#behaviour.lifetime?.(this.fault) ?? LIFETIME,
         maxAheadMs: Infinity,
         models: 'open',

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { AudioInput } from '../../src/server/audio-input.ts'
+import { AudioInput, type SampleTaker } from '../../src/server/audio-input.ts'
 import { parseClientMessage } from '../../src/protocol/messages.ts'
 import { Refusal } from '../../src/protocol/close-codes.ts'
 
@@ -23,12 +23,12 @@ describe('the length of audio messages', () => {
   it('may be 50 to 1000 ms without end', () => {
     const taken = telephone()
     expect(() => {
-      for (let count = 0; count < 1000; count++) for (const ms of [50, 51.5, 1000]) taken.push(audio(ms), 0)
+      for (let count = 0; count < 1000; count++) for (const ms of [50, 51.5, 1000]) taken.accept(audio(ms), 0)
     }).not.toThrow()
   })
 
   it('may not be more', () => {
-    expect(() => telephone().push(audio(1000.125), 0)).toThrow(
+    expect(() => telephone().accept(audio(1000.125), 0)).toThrow(
       /Violation: 1000\.1 ms\. Expected between 50 and 1000 ms/,
     )
   })
@@ -36,16 +36,16 @@ describe('the length of audio messages', () => {
   it('may be less until that adds up to a second, whatever is between', () => {
     const taken = telephone()
     for (let count = 0; count < 24; count++) {
-      taken.push(audio(40), 0)
-      taken.push(audio(100), 0)
+      taken.accept(audio(40), 0)
+      taken.accept(audio(100), 0)
     }
-    expect(() => taken.push(audio(40), 0)).toThrow(Refusal)
+    expect(() => taken.accept(audio(40), 0)).toThrow(Refusal)
   })
 
   it('may not be nothing without end', () => {
     const taken = telephone()
     expect(() => {
-      for (let count = 0; count < 2000; count++) taken.push(audio(0), 0)
+      for (let count = 0; count < 2000; count++) taken.accept(audio(0), 0)
     }).toThrow(/Violation: 0\.0 ms/)
   })
 })
@@ -53,10 +53,10 @@ describe('the length of audio messages', () => {
 describe('the pace of audio messages', () => {
   it('may be ahead as far as allowed, on a clock that starts with the first message', () => {
     const taken = telephone(300_000)
-    for (let second = 0; second < 300; second++) taken.push(audio(1000), 5000)
-    taken.push(audio(1000), 6000)
-    taken.push(audio(312), 6312.326)
-    expect(() => taken.push(audio(588), 6312.326)).toThrow(
+    for (let second = 0; second < 300; second++) taken.accept(audio(1000), 5000)
+    taken.accept(audio(1000), 6000)
+    taken.accept(audio(312), 6312.326)
+    expect(() => taken.accept(audio(588), 6312.326)).toThrow(
       new Refusal(3007, 'Audio Transmission Rate Exceeded: Received 301.9 sec. audio in 1.312326 sec'),
     )
   })
@@ -65,8 +65,8 @@ describe('the pace of audio messages', () => {
     const strict = telephone(0)
     const free = telephone()
     expect(() => {
-      for (let ms = 0; ms < 100_000; ms += 50) strict.push(audio(ms === 0 ? 0 : 50), ms)
-      for (let count = 0; count < 10_000; count++) free.push(audio(1000), 0)
+      for (let ms = 0; ms < 100_000; ms += 50) strict.accept(audio(ms === 0 ? 0 : 50), ms)
+      for (let count = 0; count < 10_000; count++) free.accept(audio(1000), 0)
     }).not.toThrow()
   })
 })
@@ -100,31 +100,41 @@ describe('parseClientMessage', () => {
   })
 })
 
+/** The samples that come of messages, and where they go. */
+function samplesOf(input: AudioInput, messages: readonly Buffer[]): { samples: number[]; taker: SampleTaker } {
+  const samples: number[] = []
+  const taker = { write: (more: Int16Array) => void samples.push(...more) }
+  for (const message of messages) void input.accept(message, 0)(taker)
+  return { samples, taker }
+}
+
 describe('AudioInput', () => {
   it('gives the same samples however the bytes are cut', () => {
     const bytes = Buffer.from(Array.from({ length: 999 }, (_, index) => (index * 37) % 256))
-    const whole = new AudioInput({ encoding: 'pcm_s16le', sampleRate: 16_000 }, 16_000, Infinity).push(bytes, 0)
+    const plain = () => new AudioInput({ encoding: 'pcm_s16le', sampleRate: 16_000 }, 16_000, Infinity)
+    const whole = samplesOf(plain(), [bytes]).samples
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 999 }), { maxLength: 10 }), (cuts) => {
-        const input = new AudioInput({ encoding: 'pcm_s16le', sampleRate: 16_000 }, 16_000, Infinity)
+        const input = plain()
         const edges = [0, ...cuts.toSorted((a, b) => a - b), 999]
-        const parts = edges.slice(1).map((edge, index) => input.push(bytes.subarray(edges[index], edge), 0))
-        expect(parts.flatMap((part) => [...part])).toEqual([...whole])
+        const parts = edges.slice(1).map((edge, index) => bytes.subarray(edges[index], edge))
+        expect(samplesOf(input, parts).samples).toEqual(whole)
         expect(input.receivedMs).toBe(999 / 32)
       }),
     )
   })
 
-  it('passes samples at the engine’s rate through unchanged', () => {
+  it('passes samples at the engine’s rate through unchanged', async () => {
     const samples = Int16Array.from([0, 1, -1, 32_767, -32_768, 12_345])
     const input = new AudioInput({ encoding: 'pcm_s16le', sampleRate: 16_000 }, 16_000, Infinity)
-    expect(input.push(Buffer.from(samples.buffer), 0)).toEqual(samples)
-    expect(input.flush()).toHaveLength(0)
+    const heard = samplesOf(input, [Buffer.from(samples.buffer)])
+    await input.finish(heard.taker)
+    expect(heard.samples).toEqual([...samples])
   })
 
   it('counts µ-law as one byte a sample', () => {
     const input = telephone()
-    expect(input.duration(400)).toBe(50)
-    expect([...input.push(Buffer.from([0xff, 0x00, 0x80]), 0)]).toEqual([0, -32_124, 32_124])
+    expect(samplesOf(input, [Buffer.from([0xff, 0x00, 0x80])]).samples).toEqual([0, -32_124, 32_124])
+    expect(input.receivedMs).toBe(3 / 8)
   })
 })

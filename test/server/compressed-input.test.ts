@@ -151,8 +151,7 @@ describe('a command between two pieces of audio', () => {
     let samples = 0
     const taker = { write: (more: Int16Array) => void (samples += more.length) }
     for (let at = 0; at < bytes.length; at += 4000) {
-      const piece = input.accept(bytes.subarray(at, at + 4000), 0)
-      await input.write(piece, input.receivedMs, taker)
+      await input.accept(bytes.subarray(at, at + 4000), 0)(taker)
       await input.catchUp(taker)
       expect(samples / 16).toBeGreaterThanOrEqual(input.receivedMs - 150)
     }
@@ -170,14 +169,14 @@ describe('a command between two pieces of audio', () => {
     const input = new CompressedInput(encoding, 16_000, Infinity, () => {})
     let samples = 0
     const taker = { write: (more: Int16Array) => void (samples += more.length) }
-    const first = input.accept(bytes.subarray(0, 20_000), 0)
+    const writeFirst = input.accept(bytes.subarray(0, 20_000), 0)
     const until = input.receivedMs
-    const second = input.accept(bytes.subarray(20_000), 0)
+    const writeSecond = input.accept(bytes.subarray(20_000), 0)
     expect(input.receivedMs).toBeGreaterThan(until + 150)
-    await input.write(first, until, taker)
+    await writeFirst(taker)
     await input.catchUp(taker)
     expect(samples / 16).toBeGreaterThanOrEqual(until - 150)
-    await input.write(second, input.receivedMs, taker)
+    await writeSecond(taker)
     await input.finish(taker)
     await input.destroy()
   })

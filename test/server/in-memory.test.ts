@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Engine, EngineSession } from '../../src/engine/engine.ts'
-import type { ServerMessage } from '../../src/protocol/messages.ts'
+import type { BeginMessage, ServerMessage } from '../../src/protocol/messages.ts'
 import { type InMemoryServer, serveInMemory } from '../../src/server/in-memory.ts'
 import { Session, type SessionEnd, type SessionOptions } from '../../src/session/session.ts'
 import { MemoryTransport } from '../../src/session/transport.ts'
@@ -72,8 +72,8 @@ describe('a server in memory', () => {
     )
     const messages: ServerMessage[] = []
     one.on('message', (message) => messages.push(message))
-    await once(one, 'begin')
-    expect(one.begin?.configuration).toMatchObject({ speaker_labels: true })
+    const [begin] = (await once(one, 'begin')) as [BeginMessage]
+    expect(begin.configuration).toMatchObject({ speaker_labels: true })
     expect(one.life).toBeGreaterThan(10_000_000)
     for (let count = 0; count < 40; count++) expect(await send(one)).toBe(true)
     const end = ended(one)
