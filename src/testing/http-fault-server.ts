@@ -3,7 +3,7 @@ import type { Server, Socket } from 'node:net'
 import { type Check, checkBoolean, checkOptions, integer, invalidOption, string } from '../options.ts'
 import { httpServer, resetConnection } from '../server/listener.ts'
 import { faultName } from './faults.ts'
-import { addressChecks, type FaultServerAddress, type Plan, PlannedServer } from './planned-server.ts'
+import { addressChecks, type FaultServerAddress, type Plan, PlannedServer, writeWithoutEnd } from './planned-server.ts'
 
 /** Options of {@link httpFaultServer}. */
 export interface HttpFaultServerOptions extends FaultServerAddress {
@@ -76,11 +76,6 @@ export class HttpFaultServer extends PlannedServer<Record<string, never>, HttpFa
       request: (request, response) => this.#answer(request, response),
       upgrade: (_request, socket) => socket.destroy(),
     })
-  }
-
-  /** @internal */
-  protected override dropAll(): Promise<unknown> {
-    return Promise.resolve()
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
@@ -265,22 +260,13 @@ const httpFaults: Readonly<Record<HttpFaultName, Behaviour>> = {
     const { socket } = response
     if (!socket) return
     socket.write('HTTP/1.1 200 OK\r\n')
-    const more = (): void => {
-      while (!socket.destroyed && socket.write(`x-filler: ${'a'.repeat(1000)}\r\n`));
-    }
-    socket.on('drain', more)
-    more()
+    writeWithoutEnd(socket, `x-filler: ${'a'.repeat(1000)}\r\n`)
   },
   endlessBody: ({ request, response, content }) => {
     response.writeHead(200, { 'content-type': content.type })
     // Of what is written behind a head alone nothing goes out, so that nothing would stop it.
     if (request.method === 'HEAD') return void response.end()
-    const zeros = Buffer.alloc(65_536)
-    const more = (): void => {
-      while (!response.destroyed && response.write(zeros));
-    }
-    response.on('drain', more)
-    more()
+    writeWithoutEnd(response, Buffer.alloc(65_536))
   },
   garbage: ({ response }) => void response.socket?.end('this is no HTTP\r\n\r\n'),
 }

@@ -40,17 +40,19 @@ export {
   type HttpRequestRecord,
   type HttpServed,
 } from './http-fault-server.ts'
+export type {
+  PrerecordedFault,
+  PrerecordedFaultName,
+  PrerecordedFaultPlan,
+  PrerecordedOperation,
+} from './prerecorded/faults.ts'
 export {
-  type PrerecordedFault,
-  type PrerecordedFaultName,
-  type PrerecordedFaultPlan,
-  type PrerecordedOperation,
   type PrerecordedRequest,
   prerecordedServer,
   type PrerecordedServer,
   type PrerecordedServerOptions,
-  type PrerecordedTranscript,
 } from './prerecorded/server.ts'
+export type { PrerecordedTranscript } from './prerecorded/transcripts.ts'
 export {
   type RtspFaultPlan,
   rtspFaultServer,

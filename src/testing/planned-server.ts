@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { Server } from 'node:net'
+import type { Writable } from 'node:stream'
 import { type Check, checkOptions, integer, invalidOption, string } from '../options.ts'
 import { Listener, type TlsOptions } from '../server/listener.ts'
 
@@ -106,14 +107,30 @@ export abstract class PlannedServer<
     try {
       return act()
     } catch (error) {
-      this.#problem ??= { error }
+      this.fail(error)
       return undefined
     }
+  }
+
+  /** @internal Has {@link close} tell an error, the first of several. */
+  protected fail(error: unknown): void {
+    this.#problem ??= { error }
   }
 
   /** @internal The server that it is, not yet listening. */
   protected abstract serverOf(tls: TlsOptions | undefined): Server
 
-  /** @internal Drops every connection; resolves when nothing of them is left. */
-  protected abstract dropAll(): Promise<unknown>
+  /** @internal Drops every connection that is more than a socket; resolves when nothing of them is left. */
+  protected dropAll(): Promise<unknown> {
+    return Promise.resolve()
+  }
+}
+
+/** Writes the same bytes again and again, as fast as they are taken. */
+export function writeWithoutEnd(to: Writable, bytes: string | Buffer): void {
+  const more = (): void => {
+    while (!to.destroyed && to.write(bytes));
+  }
+  to.on('drain', more)
+  more()
 }

@@ -1,4 +1,5 @@
 import type { Engine, EngineListener } from '../engine/engine.ts'
+import { defined } from '../options.ts'
 import { randomInteger, seededRandom } from './random.ts'
 
 const LETTERS = 'ABCDEFGHIJ'.split('')
@@ -13,7 +14,7 @@ export function relabelled(engine: Engine, seed: number): Engine {
   const random = seededRandom(seed)
   return {
     name: engine.name,
-    ...(engine.model === undefined ? {} : { model: engine.model }),
+    ...defined({ model: engine.model }),
     sampleRate: engine.sampleRate,
     fasterThanRealTime: engine.fasterThanRealTime,
     open: (settings, listener) => engine.open(settings, renaming(listener, permutation(random))),

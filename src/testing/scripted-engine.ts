@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { dominantSpeaker } from '../engine/turns/final-turns.ts'
+import { dominantSpeaker, withSpeaker } from '../engine/turns/final-turns.ts'
 import type {
   Engine,
   EngineListener,
@@ -10,6 +10,7 @@ import type {
   EngineTurn,
   EngineWord,
 } from '../engine/engine.ts'
+import { defined } from '../options.ts'
 
 /** A word of a {@link ScriptedTurn}; times in ms from the first audio sample. */
 export interface ScriptedWord {
@@ -104,7 +105,7 @@ export function scriptedEngine(turns: readonly ScriptedTurn[], options: Scripted
   const sessions: Script[] = []
   return {
     name: options.name ?? 'scripted',
-    ...(options.model === undefined ? {} : { model: options.model }),
+    ...defined({ model: options.model }),
     sampleRate: options.sampleRate ?? 16_000,
     fasterThanRealTime: options.fasterThanRealTime ?? true,
     sessions,
@@ -249,8 +250,14 @@ class Script implements EngineSession, ScriptedSession {
   }
 }
 
+/** A word with what its turn says of it. */
+interface PlannedWord extends Omit<ScriptedWord, 'speaker' | 'revisedSpeaker'> {
+  speaker: string | undefined
+  revisedSpeaker: string | undefined
+}
+
 export interface PlannedTurn {
-  words: readonly ScriptedWord[]
+  words: readonly PlannedWord[]
   partialsAt: readonly number[]
   finalAt: number
   source: ScriptedTurn
@@ -260,9 +267,14 @@ const SETTLE_MS = 640
 
 /** Works out the words and times of a turn. Throws a `RangeError` for a turn without words or with times that lack. */
 export function planTurn(turn: ScriptedTurn): PlannedTurn {
-  const words = typeof turn.words === 'string' ? spread(turn.words, turn.start, turn.end) : turn.words
-  const last = words.at(-1)
+  const given = typeof turn.words === 'string' ? spread(turn.words, turn.start, turn.end) : turn.words
+  const last = given.at(-1)
   if (last === undefined) throw new RangeError('a scripted turn needs at least one word')
+  const words = given.map((word) => ({
+    ...word,
+    speaker: word.speaker === null ? undefined : (word.speaker ?? turn.speaker),
+    revisedSpeaker: word.revisedSpeaker ?? turn.revisedSpeaker,
+  }))
   return {
     words,
     partialsAt: turn.partialsAt ?? words.slice(0, -1).map((word) => word.end),
@@ -283,17 +295,20 @@ function spread(text: string, start: number | undefined, end: number | undefined
 /** The turn as an engine reports it with the words heard so far. */
 export function engineTurn(
   plan: PlannedTurn,
-  words: readonly ScriptedWord[],
+  words: readonly PlannedWord[],
   facts: { order: number; final: boolean; formatted: boolean; speakerLabels: boolean },
 ): EngineTurn {
   const { order, final, formatted, speakerLabels } = facts
-  const spoken = words.map((word) => engineWord(word, final, speakerLabels ? speakerOf(word, plan) : undefined))
-  const speaker = speakerLabels && final ? (plan.source.speaker ?? dominantSpeaker(spoken)) : undefined
+  const isLabelled = speakerLabels && final
+  const spoken = words.map(({ text, start, end, confidence = 0.9, speaker }): EngineWord => {
+    return { text, start, end, confidence, ...(isLabelled && speaker !== undefined && { speaker }), final }
+  })
+  const speaker = isLabelled ? (plan.source.speaker ?? dominantSpeaker(spoken)) : undefined
   return {
     order,
     words: spoken,
     transcript: words.map((word) => word.text).join(' '),
-    ...(speaker === undefined ? {} : { speaker }),
+    ...defined({ speaker }),
     endOfTurn: final,
     formatted,
     endOfTurnConfidence: final ? 1 : 0,
@@ -303,22 +318,9 @@ export function engineTurn(
 
 /** The new labels of a turn whose final is out; `undefined` where its script holds none. */
 export function engineRevision(plan: PlannedTurn, final: EngineTurn): EngineRevision | undefined {
-  const { revisedSpeaker } = plan.source
-  const scripted = plan.words.slice(0, final.words.length)
-  if (revisedSpeaker === undefined && scripted.every((word) => word.revisedSpeaker === undefined)) return undefined
-  const words = final.words.map((word, index) => {
-    const label = scripted[index]?.revisedSpeaker ?? revisedSpeaker
-    return label === undefined ? word : { ...word, speaker: label }
-  })
-  const speaker = revisedSpeaker ?? final.speaker ?? dominantSpeaker(words)
-  return { order: final.order, words, ...(speaker === undefined ? {} : { speaker }) }
-}
-
-function engineWord(word: ScriptedWord, final: boolean, speaker: string | undefined): EngineWord {
-  const { text, start, end, confidence = 0.9 } = word
-  return { text, start, end, confidence, ...(final && speaker !== undefined ? { speaker } : {}), final }
-}
-
-function speakerOf(word: ScriptedWord, plan: PlannedTurn): string | undefined {
-  return word.speaker === null ? undefined : (word.speaker ?? plan.source.speaker)
+  const labels = plan.words.slice(0, final.words.length).map((word) => word.revisedSpeaker)
+  if (labels.every((label) => label === undefined)) return undefined
+  const words = final.words.map((word, index) => withSpeaker(word, labels[index] ?? word.speaker))
+  const speaker = plan.source.revisedSpeaker ?? final.speaker ?? dominantSpeaker(words)
+  return { order: final.order, words, ...defined({ speaker }) }
 }

@@ -8,8 +8,8 @@ import type {
   EngineTurn,
   EngineWord,
 } from '../engine/engine.ts'
-import { dominantSpeaker } from '../engine/turns/final-turns.ts'
-import { type Check, checkBoolean, checkOptions, integer, string } from '../options.ts'
+import { dominantSpeaker, withSpeaker } from '../engine/turns/final-turns.ts'
+import { type Check, checkBoolean, checkOptions, defined, integer, string } from '../options.ts'
 import { readToneWord, TONE_RATE, TONE_WORD_MS, type ToneSign, toneText, WORD_SAMPLES } from './tone-audio.ts'
 
 /** Options of {@link toneEngine}. */
@@ -84,7 +84,7 @@ export function toneEngine(options: ToneEngineOptions = {}): ToneEngine {
   let live = 0
   return {
     name: options.name ?? 'tone',
-    ...(options.model === undefined ? {} : { model: options.model }),
+    ...defined({ model: options.model }),
     sampleRate: TONE_RATE,
     fasterThanRealTime: options.fasterThanRealTime ?? true,
     get opened() {
@@ -186,7 +186,7 @@ function toneSession(
     if (heard.length === 0) later(end, () => listener.speechStarted(start, CONFIDENCE))
     const right = settings.speakerLabels ? letterOf(found.speaker) : undefined
     const word: EngineWord = { text: toneText(found.word), start, end, confidence: CONFIDENCE, final: true }
-    heard.push({ word: withLetter(word, settings.speakerLabels ? asGiven(right) : right), right })
+    heard.push({ word: withSpeaker(word, settings.speakerLabels ? asGiven(right) : right), right })
     if (settings.partials) {
       const partial = assemble(false)
       later(end, () => listener.turn(partial))
@@ -230,9 +230,9 @@ function toneSession(
     if (heard.length === 0) return
     const final = assemble(true)
     if (heard.some(({ word, right }) => word.speaker !== right)) {
-      const words = heard.map(({ word, right }) => withLetter(word, right))
+      const words = heard.map(({ word, right }) => withSpeaker(word, right))
       const speaker = dominantSpeaker(words)
-      revisions.push({ order: final.order, words, ...(speaker === undefined ? {} : { speaker }) })
+      revisions.push({ order: final.order, words, ...defined({ speaker }) })
     }
     heard = []
     order++
@@ -245,13 +245,13 @@ function toneSession(
   }
 
   function assemble(endOfTurn: boolean): EngineTurn {
-    const words = heard.map(({ word }) => (endOfTurn ? word : { ...withLetter(word, undefined), final: false }))
+    const words = heard.map(({ word }) => (endOfTurn ? word : { ...withSpeaker(word, undefined), final: false }))
     const speaker = dominantSpeaker(words)
     return {
       order,
       words,
       transcript: words.map((word) => word.text).join(' '),
-      ...(speaker === undefined ? {} : { speaker }),
+      ...defined({ speaker }),
       endOfTurn,
       formatted: endOfTurn && settings.formatTurns,
       endOfTurnConfidence: endOfTurn ? 1 : 0,
@@ -275,10 +275,6 @@ function toneSession(
 
 function toMs(sample: number): number {
   return (sample * 1000) / TONE_RATE
-}
-
-function withLetter({ speaker: _before, ...word }: EngineWord, speaker: string | undefined): EngineWord {
-  return speaker === undefined ? word : { ...word, speaker }
 }
 
 export interface FoundWord extends ToneSign {

@@ -1,3 +1,4 @@
+import { defined } from '../../options.ts'
 import type { EngineRevision, EngineSettings, EngineTurn, EngineWord } from '../engine.ts'
 import type { Attribution, Recognition } from '../parts.ts'
 import { joinedTexts } from '../../scripts.ts'
@@ -67,7 +68,7 @@ export class FinalTurns {
     const past: PastUtterance = { turns: [], words: [] }
     const turns = runs.map(({ from, to, speaker }, index) => {
       const open = isCut && index === runs.length - 1
-      const said = words.slice(from, to).map((word, at) => labelled(word, labels[from + at]))
+      const said = words.slice(from, to).map((word, at) => withSpeaker(word, labels[from + at]))
       const continues = index === 0 && this.#isOpen && said[0]!.start - this.#wordsUntil < SENTENCE_PAUSE_MS
       // A run is what one speaker says, also where the speaker of a word in it is not known.
       const texts = this.settings.formatTurns
@@ -105,12 +106,12 @@ export class FinalTurns {
       const past = this.#past.get(id)
       if (past === undefined) return []
       const before = past.words
-      past.words = before.map(({ speaker: _old, ...word }, index) => labelled(word, labels[index]))
+      past.words = before.map((word, index) => withSpeaker(word, labels[index]))
       return past.turns.flatMap(({ order, from, to }) => {
         const words = past.words.slice(from, to)
         if (words.every(({ speaker }, at) => speaker === before[from + at]!.speaker)) return []
         const speaker = dominantSpeaker(words)
-        return [{ order, words, ...(speaker !== undefined && { speaker }) }]
+        return [{ order, words, ...defined({ speaker }) }]
       })
     })
   }
@@ -124,16 +125,17 @@ export class FinalTurns {
       order: this.#order,
       words,
       transcript: joinedTexts(words.map(({ text }) => text)),
-      ...(speaker !== undefined && { speaker }),
+      ...defined({ speaker }),
       endOfTurn,
       formatted,
       endOfTurnConfidence: endOfTurn ? 1 : 0,
-      ...(language !== undefined && { language }),
+      ...defined({ language }),
     }
   }
 }
 
-function labelled(word: EngineWord, speaker: string | undefined): EngineWord {
+/** A word with this speaker instead of its own, or with none. */
+export function withSpeaker({ speaker: _own, ...word }: EngineWord, speaker: string | undefined): EngineWord {
   return speaker === undefined ? word : { ...word, speaker }
 }
 
@@ -147,7 +149,7 @@ export function speakerRuns(
     const label = labels[index]
     const last = runs.at(-1)
     if (last === undefined || (label !== undefined && last.speaker !== undefined && label !== last.speaker)) {
-      runs.push({ from: index, to: index + 1, ...(label !== undefined && { speaker: label }) })
+      runs.push({ from: index, to: index + 1, ...defined({ speaker: label }) })
       continue
     }
     last.to = index + 1

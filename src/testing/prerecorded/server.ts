@@ -1,88 +1,21 @@
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Engine } from '../../engine/engine.ts'
-import { type Check, checkKnown, checkOptions, integer, invalidOption, string } from '../../options.ts'
+import { type Check, checkOptions, integer } from '../../options.ts'
 import { httpServer, requestUrl, resetConnection } from '../../server/listener.ts'
-import { faultName } from '../faults.ts'
-import { addressChecks, type FaultServerAddress, PlannedServer } from '../planned-server.ts'
-import { type Heard, UploadHearing } from './hearing.ts'
+import { addressChecks, type FaultServerAddress, PlannedServer, writeWithoutEnd } from '../planned-server.ts'
 import { toneEngine } from '../tone-engine.ts'
-
-/** The requests that the API knows. */
-export type PrerecordedOperation = 'upload' | 'create' | 'poll' | 'list' | 'delete'
-
-const operations: readonly PrerecordedOperation[] = ['upload', 'create', 'poll', 'list', 'delete']
-
-/** What a {@link prerecordedServer} can do wrong with a request. */
-export type PrerecordedFaultName =
-  /** Nothing. */
-  | 'none'
-  /** Answers with `status` and `message`, and does nothing. */
-  | 'status'
-  /** Resets the connection after `afterBytes` of the request's body, and does nothing. */
-  | 'drop'
-  /** Does what it was asked to, and resets the connection instead of an answer. */
-  | 'loseAnswer'
-  /** Takes the request and never answers. */
-  | 'hang'
-  /** Takes `afterBytes` of an upload, then nothing more. */
-  | 'stall'
-  /** Takes an upload slowly, `bytesPerSecond`. */
-  | 'slow'
-  /** Answers with what is no JSON. */
-  | 'garbage'
-  /** Sends an answer that never ends. */
-  | 'endless'
-  /** For `create`: the transcript ends in `status: 'error'`, with `message`. */
-  | 'failed'
-  /** For `create`: the transcript is never ready. */
-  | 'neverReady'
-  /** For `create`: only the first `heardMs` of the audio are heard. */
-  | 'cutShort'
-
-const faultNames: readonly PrerecordedFaultName[] = [
-  'none',
-  'status',
-  'drop',
-  'loseAnswer',
-  'hang',
-  'stall',
-  'slow',
-  'garbage',
-  'endless',
-  'failed',
-  'neverReady',
-  'cutShort',
-]
-
-/** One fault of one request. */
-export interface PrerecordedFault {
-  /** Which fault; see {@link PrerecordedFaultName}. */
-  fault: PrerecordedFaultName
-  /** HTTP status of `status`. @defaultValue 500 */
-  status?: number
-  /** What `status` and `failed` say. @defaultValue a text of the server's */
-  message?: string
-  /** Seconds in the header `Retry-After` of `status`. @defaultValue none */
-  retryAfter?: number
-  /** Bytes of the body that `drop` and `stall` take. @defaultValue 0 */
-  afterBytes?: number
-  /** Bytes a second of `slow`. @defaultValue 1000000 */
-  bytesPerSecond?: number
-  /** Milliseconds of the audio that `cutShort` hears. @defaultValue 1000 */
-  heardMs?: number
-}
-
-/**
- * Which request gets which fault: for each kind, one for all, or a list, after whose end all is well; or a function of the
- * number of the request among those of its kind, from 0, and the kind.
- */
-export type PrerecordedFaultPlan =
-  | Partial<Record<PrerecordedOperation, PrerecordedFault | readonly PrerecordedFault[]>>
-  | ((index: number, operation: PrerecordedOperation) => PrerecordedFault)
+import {
+  faultChecks,
+  planOf,
+  type PrerecordedFault,
+  type PrerecordedFaultPlan,
+  type PrerecordedOperation,
+} from './faults.ts'
+import { UploadHearing } from './hearing.ts'
+import { type PrerecordedTranscript, Refusal, Transcripts } from './transcripts.ts'
 
 /** Options of {@link prerecordedServer}. */
 export interface PrerecordedServerOptions extends FaultServerAddress {
@@ -110,16 +43,6 @@ export interface PrerecordedRequest {
   fault: PrerecordedFault
 }
 
-/** A transcript that a client asked for. */
-export interface PrerecordedTranscript {
-  readonly id: string
-  readonly status: 'queued' | 'processing' | 'completed' | 'error'
-  /** What was asked for. */
-  readonly request: Readonly<Record<string, unknown>>
-  /** Whether its client has deleted it. */
-  readonly deleted: boolean
-}
-
 const optionChecks: Readonly<Record<string, Check>> = {
   engine: () => {},
   keys: () => {},
@@ -128,43 +51,12 @@ const optionChecks: Readonly<Record<string, Check>> = {
   ...addressChecks,
 }
 
-const faultChecks: Readonly<Record<string, Check>> = {
-  fault: faultName(faultNames),
-  status: integer(300, 599),
-  message: string(0),
-  retryAfter: integer(0, undefined, 'seconds'),
-  afterBytes: integer(0, undefined, 'bytes'),
-  bytesPerSecond: integer(1, undefined, 'bytes a second'),
-  heardMs: integer(0, undefined, 'ms'),
-}
-
 const MOST_BODY_BYTES = 4 << 20
-const PIECE_MS = 20
-
-interface Job extends PrerecordedTranscript {
-  status: PrerecordedTranscript['status']
-  deleted: boolean
-  created: Date
-  audioUrl: string
-  fault: PrerecordedFault
-  /** Polls until it is ready. */
-  left: number
-}
 
 interface Reply {
   status: number
   body: unknown
   headers?: Record<string, string>
-}
-
-/** An answer that is no success. */
-class Refusal extends Error {
-  readonly status: number
-
-  constructor(status: number, message: string) {
-    super(message)
-    this.status = status
-  }
 }
 
 /** A running {@link prerecordedServer}. */
@@ -174,21 +66,20 @@ export class PrerecordedServer extends PlannedServer<
   [index: number, operation: PrerecordedOperation]
 > {
   readonly #engine: Engine
-  readonly #options: PrerecordedServerOptions
+  readonly #keys: readonly string[] | undefined
   readonly #requests: PrerecordedRequest[] = []
   /** Every request so far, in order. */
   readonly requests: readonly PrerecordedRequest[] = this.#requests
   readonly #counts = new Map<PrerecordedOperation, number>()
-  /** What was heard in each upload, by its address. */
-  readonly #uploads = new Map<string, Heard>()
-  readonly #jobs = new Map<string, Job>()
+  readonly #transcripts: Transcripts
   readonly #open = new Set<ServerResponse>()
 
   /** @internal */
   constructor(options: PrerecordedServerOptions) {
     super(planOf(options.faults ?? {}), faultChecks, options)
-    this.#options = options
+    this.#keys = options.keys
     this.#engine = options.engine ?? toneEngine()
+    this.#transcripts = new Transcripts(options.polls ?? 1)
   }
 
   /** Its address, for `url` of `transcribe()` or `baseUrl` of the official client. */
@@ -198,12 +89,12 @@ export class PrerecordedServer extends PlannedServer<
 
   /** Every transcript so far, in order, those that were deleted as well. */
   get transcripts(): readonly PrerecordedTranscript[] {
-    return [...this.#jobs.values()]
+    return this.#transcripts.all
   }
 
   /** Uploads that are whole. */
   get uploads(): number {
-    return this.#uploads.size
+    return this.#transcripts.uploads
   }
 
   /** Requests whose answer is neither complete nor cut off. */
@@ -223,19 +114,11 @@ export class PrerecordedServer extends PlannedServer<
         this.#answer(request, response).catch((error: unknown) => {
           response.destroy()
           // A client may go away at any moment.
-          if (error === request.errored) return
-          this.attempt(() => {
-            throw error
-          })
+          if (error !== request.errored) this.fail(error)
         })
       },
       upgrade: (_request, socket) => socket.destroy(),
     })
-  }
-
-  /** @internal */
-  protected override dropAll(): Promise<unknown> {
-    return Promise.resolve()
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -270,7 +153,8 @@ export class PrerecordedServer extends PlannedServer<
         return void response.writeHead(200, { 'content-type': 'application/json' }).end('<html>no JSON</html>')
       case 'endless':
         request.resume()
-        return endless(response)
+        response.writeHead(200, { 'content-type': 'application/json' })
+        return writeWithoutEnd(response, ' '.repeat(65_536))
       default: {
         const reply = await this.#reply(record, request)
         if (fault.fault === 'loseAnswer') resetConnection(response.socket)
@@ -291,20 +175,25 @@ export class PrerecordedServer extends PlannedServer<
   }
 
   #isAllowed({ headers: { authorization: key = '' } }: IncomingMessage): boolean {
-    const { keys } = this.#options
-    return keys === undefined ? /^[!-~]+$/.test(key) : keys.includes(key)
+    return this.#keys === undefined ? /^[!-~]+$/.test(key) : this.#keys.includes(key)
   }
 
-  #do(record: PrerecordedRequest, request: IncomingMessage): unknown {
-    const { operation, path } = record
-    if (operation === 'upload') return this.#upload(record, request)
-    if (operation === 'create') return this.#create(record, request)
-    if (operation === 'list') return this.#list(new URL(path, this.url))
-    const job = this.#jobs.get(idOf(path))
-    if (job === undefined) throw new Refusal(404, 'Transcript lookup error, transcript id not found')
-    if (operation === 'delete') job.deleted = true
-    else this.#progress(job)
-    return this.#shown(job)
+  async #do(record: PrerecordedRequest, request: IncomingMessage): Promise<unknown> {
+    const { operation, path, fault } = record
+    const id = path.split('/').at(-1) ?? ''
+    switch (operation) {
+      case 'upload':
+        return await this.#upload(record, request)
+      case 'create':
+        record.body = await jsonOf(request)
+        return this.#transcripts.create(record.body, fault)
+      case 'list':
+        return this.#transcripts.list(new URL(path, this.url))
+      case 'poll':
+        return this.#transcripts.poll(id)
+      case 'delete':
+        return this.#transcripts.delete(id)
+    }
   }
 
   async #upload(record: PrerecordedRequest, request: IncomingMessage): Promise<unknown> {
@@ -321,92 +210,8 @@ export class PrerecordedServer extends PlannedServer<
       throw error
     }
     const address = `${this.url}/uploads/${randomUUID()}`
-    this.#uploads.set(address, await hearing.end())
+    this.#transcripts.addUpload(address, await hearing.end())
     return { upload_url: address }
-  }
-
-  async #create(record: PrerecordedRequest, request: IncomingMessage): Promise<unknown> {
-    record.body = await jsonOf(request)
-    const asked = record.body as Record<string, unknown>
-    checkRequest(asked)
-    const job: Job = {
-      id: randomUUID(),
-      status: 'queued',
-      request: asked,
-      deleted: false,
-      created: new Date(),
-      audioUrl: asked['audio_url'] as string,
-      fault: record.fault,
-      left: this.#options.polls ?? 1,
-    }
-    this.#jobs.set(job.id, job)
-    return this.#shown(job)
-  }
-
-  #progress(job: Job): void {
-    if (job.status === 'completed' || job.status === 'error') return
-    if (job.left > 0 || job.fault.fault === 'neverReady') {
-      job.status = job.left === (this.#options.polls ?? 1) ? 'queued' : 'processing'
-      job.left -= 1
-      return
-    }
-    job.status = this.#problemOf(job) === undefined ? 'completed' : 'error'
-  }
-
-  #problemOf({ fault, audioUrl }: Job): string | undefined {
-    if (fault.fault === 'failed') return fault.message ?? 'Transcoding failed. The file holds no audio.'
-    const heard = this.#uploads.get(audioUrl)
-    return heard === undefined ? `Download error, unable to access file at ${audioUrl}` : heard.problem
-  }
-
-  #shown(job: Job): object {
-    const { id, status, request, deleted, audioUrl, fault } = job
-    const models = request['speech_models'] as string[] | undefined
-    const shown = {
-      ...request,
-      id,
-      status,
-      audio_url: audioUrl,
-      text: null,
-      words: null,
-      utterances: null,
-      error: null,
-    }
-    if (deleted) return { ...shown, status: 'completed', audio_url: 'http://deleted_by_user', text: 'Deleted by user.' }
-    if (status === 'error') return { ...shown, error: this.#problemOf(job) }
-    const heard = this.#uploads.get(audioUrl)
-    if (status !== 'completed' || heard === undefined) return shown
-    const until = fault.fault === 'cutShort' ? (fault.heardMs ?? 1000) : Infinity
-    return {
-      ...shown,
-      ...heard.transcript(request['speaker_labels'] === true, until),
-      audio_duration: Math.round(Math.min(heard.duration, until) / 1000),
-      language_code: request['language_code'] ?? heard.language ?? 'en_us',
-      speech_model_used: models?.[0] ?? 'universal-2',
-    }
-  }
-
-  #list(address: URL): object {
-    const limit = Number(address.searchParams.get('limit') ?? 10)
-    if (!Number.isInteger(limit) || limit < 1 || limit > 200) throw new Refusal(400, "'limit' must be from 1 to 200")
-    const newest = [...this.#jobs.values()].toReversed().slice(0, limit)
-    const transcripts = newest.map(({ id, status, created, audioUrl, deleted }) => ({
-      id,
-      status,
-      created: created.toISOString(),
-      completed: status === 'completed' ? new Date().toISOString() : null,
-      audio_url: deleted ? 'http://deleted_by_user' : audioUrl,
-      resource_url: `${this.url}/v2/transcript/${id}`,
-      error: null,
-    }))
-    const details = {
-      limit,
-      result_count: transcripts.length,
-      current_url: address.href,
-      prev_url: null,
-      next_url: null,
-    }
-    return { page_details: details, transcripts }
   }
 }
 
@@ -429,19 +234,6 @@ export async function prerecordedServer(options: PrerecordedServerOptions = {}):
   return server
 }
 
-/** A plan as a function; faults that are known already are checked at once. */
-function planOf(plan: PrerecordedFaultPlan): (index: number, operation: PrerecordedOperation) => PrerecordedFault {
-  if (typeof plan === 'function') return plan
-  if (typeof plan !== 'object' || plan === null) throw invalidOption('faults', 'an object or a function', plan)
-  checkKnown('faults', plan, operations)
-  for (const fault of Object.values(plan).flat()) checkOptions('a fault', fault, faultChecks)
-  return (index, operation) => {
-    const planned = plan[operation] ?? []
-    if (!Array.isArray(planned)) return planned as PrerecordedFault
-    return (planned as PrerecordedFault[])[index] ?? { fault: 'none' }
-  }
-}
-
 function operationOf(request: IncomingMessage): PrerecordedOperation | undefined {
   const path = requestUrl(request)?.pathname ?? ''
   const { method } = request
@@ -449,10 +241,6 @@ function operationOf(request: IncomingMessage): PrerecordedOperation | undefined
   if (path === '/v2/transcript') return method === 'POST' ? 'create' : method === 'GET' ? 'list' : undefined
   if (!/^\/v2\/transcript\/[\w-]+$/.test(path)) return undefined
   return method === 'GET' ? 'poll' : method === 'DELETE' ? 'delete' : undefined
-}
-
-function idOf(path: string): string {
-  return path.split('/').at(-1) ?? ''
 }
 
 function send(response: ServerResponse, { status, body, headers = {} }: Reply): void {
@@ -466,32 +254,11 @@ function statusReply({ status = 500, message = 'Server error', retryAfter }: Pre
 
 /** Takes so many bytes of a body, and no more. */
 async function takeSome(request: IncomingMessage, record: PrerecordedRequest, most: number): Promise<void> {
-  while (record.bytes < most && !request.readableEnded && !request.destroyed) {
-    const chunk = request.read() as Buffer | null
-    if (chunk !== null) record.bytes += chunk.length
-    else await readableOrClosed(request)
+  if (most === 0) return
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    record.bytes += (chunk as Buffer).length
+    if (record.bytes >= most) return
   }
-}
-
-async function readableOrClosed(request: IncomingMessage): Promise<void> {
-  const controller = new AbortController()
-  const { signal } = controller
-  const events = ['readable', 'close'].map((event) => once(request, event, { signal }))
-  try {
-    await Promise.race(events)
-  } finally {
-    controller.abort()
-    await Promise.allSettled(events)
-  }
-}
-
-function endless(response: ServerResponse): void {
-  response.writeHead(200, { 'content-type': 'application/json' })
-  const more = (): void => {
-    while (!response.destroyed && response.write(' '.repeat(65_536)));
-  }
-  response.on('drain', () => setTimeout(more, PIECE_MS))
-  more()
 }
 
 async function jsonOf(request: IncomingMessage): Promise<unknown> {
@@ -506,26 +273,5 @@ async function jsonOf(request: IncomingMessage): Promise<unknown> {
     return JSON.parse(Buffer.concat(chunks).toString())
   } catch {
     throw new Refusal(400, 'Invalid JSON in the body')
-  }
-}
-
-const fieldTypes: Readonly<Record<string, (value: unknown) => boolean>> = {
-  audio_url: (value) => typeof value === 'string' && URL.canParse(value),
-  speech_models: (value) => Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'string'),
-  speaker_labels: (value) => typeof value === 'boolean',
-  language_detection: (value) => typeof value === 'boolean',
-  language_code: (value) => typeof value === 'string',
-  speakers_expected: Number.isInteger,
-  speaker_options: (value) => typeof value === 'object',
-  keyterms_prompt: (value) => Array.isArray(value) && value.length <= 1000,
-}
-
-function checkRequest(body: unknown): void {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw new Refusal(400, 'The body is no object')
-  const fields = body as Record<string, unknown>
-  if (fields['audio_url'] === undefined) throw new Refusal(400, "'audio_url' is required")
-  for (const [name, fits] of Object.entries(fieldTypes)) {
-    const value = fields[name]
-    if (value !== undefined && value !== null && !fits(value)) throw new Refusal(400, `'${name}' is not valid`)
   }
 }

@@ -1,0 +1,100 @@
+import { type Check, checkKnown, checkOptions, integer, invalidOption, string } from '../../options.ts'
+import { faultName } from '../faults.ts'
+
+/** The requests that the API knows. */
+export type PrerecordedOperation = 'upload' | 'create' | 'poll' | 'list' | 'delete'
+
+const operations: readonly PrerecordedOperation[] = ['upload', 'create', 'poll', 'list', 'delete']
+
+/** What a {@link prerecordedServer} can do wrong with a request. */
+export type PrerecordedFaultName =
+  /** Nothing. */
+  | 'none'
+  /** Answers with `status` and `message`, and does nothing. */
+  | 'status'
+  /** Resets the connection after `afterBytes` of the request's body, and does nothing. */
+  | 'drop'
+  /** Does what it was asked to, and resets the connection instead of an answer. */
+  | 'loseAnswer'
+  /** Takes the request and never answers. */
+  | 'hang'
+  /** Takes `afterBytes` of an upload, then nothing more. */
+  | 'stall'
+  /** Takes an upload slowly, `bytesPerSecond`. */
+  | 'slow'
+  /** Answers with what is no JSON. */
+  | 'garbage'
+  /** Sends an answer that never ends. */
+  | 'endless'
+  /** For `create`: the transcript ends in `status: 'error'`, with `message`. */
+  | 'failed'
+  /** For `create`: the transcript is never ready. */
+  | 'neverReady'
+  /** For `create`: only the first `heardMs` of the audio are heard. */
+  | 'cutShort'
+
+const faultNames: readonly PrerecordedFaultName[] = [
+  'none',
+  'status',
+  'drop',
+  'loseAnswer',
+  'hang',
+  'stall',
+  'slow',
+  'garbage',
+  'endless',
+  'failed',
+  'neverReady',
+  'cutShort',
+]
+
+/** One fault of one request. */
+export interface PrerecordedFault {
+  /** Which fault; see {@link PrerecordedFaultName}. */
+  fault: PrerecordedFaultName
+  /** HTTP status of `status`. @defaultValue 500 */
+  status?: number
+  /** What `status` and `failed` say. @defaultValue a text of the server's */
+  message?: string
+  /** Seconds in the header `Retry-After` of `status`. @defaultValue none */
+  retryAfter?: number
+  /** Bytes of the body that `drop` and `stall` take. @defaultValue 0 */
+  afterBytes?: number
+  /** Bytes a second of `slow`. @defaultValue 1000000 */
+  bytesPerSecond?: number
+  /** Milliseconds of the audio that `cutShort` hears. @defaultValue 1000 */
+  heardMs?: number
+}
+
+/**
+ * Which request gets which fault: for each kind, one for all, or a list, after whose end all is well; or a function of the
+ * number of the request among those of its kind, from 0, and the kind.
+ */
+export type PrerecordedFaultPlan =
+  | Partial<Record<PrerecordedOperation, PrerecordedFault | readonly PrerecordedFault[]>>
+  | ((index: number, operation: PrerecordedOperation) => PrerecordedFault)
+
+export const faultChecks: Readonly<Record<string, Check>> = {
+  fault: faultName(faultNames),
+  status: integer(300, 599),
+  message: string(0),
+  retryAfter: integer(0, undefined, 'seconds'),
+  afterBytes: integer(0, undefined, 'bytes'),
+  bytesPerSecond: integer(1, undefined, 'bytes a second'),
+  heardMs: integer(0, undefined, 'ms'),
+}
+
+/** A plan as a function; faults that are known already are checked at once. */
+export function planOf(
+  plan: PrerecordedFaultPlan,
+): (index: number, operation: PrerecordedOperation) => PrerecordedFault {
+  if (typeof plan === 'function') return plan
+  if (typeof plan !== 'object' || plan === null) throw invalidOption('faults', 'an object or a function', plan)
+  checkKnown('faults', plan, operations)
+  for (const fault of Object.values(plan).flat()) checkOptions('a fault', fault, faultChecks)
+  return (index, operation) => {
+    const planned = plan[operation] ?? []
+    if (!Array.isArray(planned)) return planned as PrerecordedFault
+    return (planned as PrerecordedFault[])[index] ?? { fault: 'none' }
+  }
+}
