@@ -1,10 +1,9 @@
-import { FfmpegError, InputError, OutputError, type Warning } from '../errors.ts'
+import { errorCode, FfmpegError, InputError, OutputError, type Warning } from '../errors.ts'
 import { allowedContainers, fileInput, pipeInput } from '../ffmpeg/arguments.ts'
 import { findFfmpeg } from '../ffmpeg/find.ts'
 import { trackLanguage } from '../ffmpeg/tracks.ts'
 import { joinedFile } from '../ffmpeg/joined.ts'
-import { correctedFile } from '../ffmpeg/program/corrector.ts'
-import { hasLeapingClock } from '../ffmpeg/program/packets.ts'
+import { correctedFile, hasLeapingClock } from '../ffmpeg/program/corrector.ts'
 import { assSink, srtSink } from '../sinks/caption-sinks.ts'
 import { beside, FileLock, isRunning, withEnding } from '../sinks/file-lock.ts'
 import { unwritable } from '../sinks/destination.ts'
@@ -34,9 +33,8 @@ export class CaptionedVideos {
   readonly #command: Command
   readonly #input: string
   readonly #directory: string
-  /** Where the captions are: in that directory, or where a run that goes on finds them. */
-  readonly #captions: (ending: 'srt' | 'ass') => string
-  readonly #isKept: boolean
+  /** The file that a run keeps which can go on: what goes into the copies is kept beside it. */
+  readonly #checkpoint: string | undefined
   readonly #ffmpeg: string
   /** Whether FFmpeg reads it through a mended clock, as the captions were made from. */
   readonly #piped: boolean
@@ -49,11 +47,7 @@ export class CaptionedVideos {
     { directory, checkpoint }: { directory: string; checkpoint: string | undefined },
     ffmpeg: string,
   ) {
-    this.#isKept = checkpoint !== undefined
-    this.#captions = (ending) =>
-      checkpoint === undefined
-        ? path.join(directory, `captions.${ending}`)
-        : withEnding(checkpoint, `.captions.${ending}`)
+    this.#checkpoint = checkpoint
     this.#command = command
     this.#input = input
     this.#directory = directory
@@ -99,7 +93,7 @@ export class CaptionedVideos {
     await removeLeftovers()
     const directory = await mkdtemp(path.join(tmpdir(), `diarize-stream-video-${process.pid}-`)).catch(
       (cause: unknown) => {
-        const { code } = cause as { code?: unknown }
+        const code = errorCode(cause)
         const message = `cannot make a temporary directory in ${tmpdir()} (${String(code)}); set TMPDIR to a directory that is there and writable`
         throw new OutputError('OUTPUT_UNWRITABLE', message, { cause, target: tmpdir() })
       },
@@ -131,7 +125,8 @@ export class CaptionedVideos {
     }
     if (burn !== undefined) {
       // A filter names it, which takes plain names alone.
-      if (this.#isKept) await copyFile(this.#captions('ass'), path.join(this.#directory, 'captions.ass'))
+      if (this.#checkpoint !== undefined)
+        await copyFile(this.#captions('ass'), path.join(this.#directory, 'captions.ass'))
       const request = { input: this.#piped ? undefined : this.#input, captions: 'captions.ass', target: burn }
       await this.#make(burn, (output) => burnArguments({ ...request, output }), onProgress, signal)
     }
@@ -139,8 +134,14 @@ export class CaptionedVideos {
 
   /** Removes the captions that were kept for a run that goes on. */
   async forget(): Promise<void> {
-    if (!this.#isKept) return
+    if (this.#checkpoint === undefined) return
     for (const ending of ['srt', 'ass'] as const) await rm(this.#captions(ending), { force: true })
+  }
+
+  /** Where the captions are: in the directory, or where a run that goes on finds them. */
+  #captions(ending: 'srt' | 'ass'): string {
+    if (this.#checkpoint === undefined) return path.join(this.#directory, `captions.${ending}`)
+    return withEnding(this.#checkpoint, `.captions.${ending}`)
   }
 
   async close(): Promise<void> {
@@ -294,11 +295,6 @@ export interface VideoRequest {
 
 const GENERAL = ['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'level+warning', '-progress', 'pipe:1', '-y']
 
-/** Arguments with which FFmpeg prints what it knows of a file, and does nothing else. */
-export function probeArguments(input: string): string[] {
-  return ['-nostdin', '-hide_banner', ...openVideo(input)]
-}
-
 /** Copies picture and sound as they are, and puts captions (SRT) beside them as a default text track. */
 export function muxArguments({ input, captions, target, output, language }: VideoRequest): string[] {
   const { muxer, text } = container(target)
@@ -352,7 +348,9 @@ export function readFacts(printed: string): FileFacts {
 /** Asks FFmpeg about a file; nothing is known of one that it cannot open. */
 export async function probe(file: string, signal: AbortSignal): Promise<FileFacts | undefined> {
   try {
-    const { printed } = await runFfmpeg({ ffmpeg: findFfmpeg(), args: probeArguments(file), signal })
+    // Without an output it prints what it knows of a file, and does nothing else.
+    const args = ['-nostdin', '-hide_banner', ...openVideo(file)]
+    const { printed } = await runFfmpeg({ ffmpeg: findFfmpeg(), args, signal })
     if (!/^ *Duration: /m.test(printed)) return undefined
     const facts = readFacts(printed)
     return joinedFile(file).mayBeLonger ? { ...facts, duration: undefined } : facts

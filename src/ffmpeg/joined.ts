@@ -1,6 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { isOneFlac } from './bytes/flac.ts'
-import { beginsWithBox, type ReadAt, ttaFrameSamples } from './probe.ts'
+import { lookInto, type ReadAt } from './bytes/read-at.ts'
+import { beginsWithBox, ttaFrameSamples } from './probe.ts'
 
 /**
  * Files of one kind that were joined by `cat`, told apart. Of most kinds FFmpeg reads the first alone, or takes those behind it
@@ -367,21 +367,11 @@ export function isOneRecording(readAt: ReadAt): boolean {
 
 /** What {@link filesIn} and {@link mayBeLonger} say of a file on disk; `unknown` where it cannot be read. */
 export function joinedFile(path: string): { files: ReturnType<typeof filesIn>; mayBeLonger: boolean } {
-  try {
-    const descriptor = openSync(path, 'r')
-    try {
-      const { size } = fstatSync(descriptor)
-      const readAt = (offset: number, length: number): Buffer => {
-        const bytes = Buffer.alloc(length)
-        return bytes.subarray(0, readSync(descriptor, bytes, 0, length, offset))
-      }
-      return { files: filesIn(readAt, size), mayBeLonger: mayBeLonger(readAt, size) }
-    } finally {
-      closeSync(descriptor)
-    }
-  } catch {
-    return { files: 'unknown', mayBeLonger: false }
-  }
+  const unknown = { files: 'unknown', mayBeLonger: false } as const
+  return lookInto(path, unknown, (readAt, size) => ({
+    files: filesIn(readAt, size),
+    mayBeLonger: mayBeLonger(readAt, size),
+  }))
 }
 
 /** Tells apart the files in a stream of bytes. */

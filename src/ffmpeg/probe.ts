@@ -8,11 +8,9 @@ import {
   type WavLayout,
 } from '../audio/wav-layout.ts'
 import { InputError } from '../errors.ts'
+import type { ReadAt } from './bytes/read-at.ts'
 
 /** What a file or a stream says of itself in its bytes, before any process is started. */
-
-/** Bytes of a file from `offset` on: `length` of them, or as many as can be had cheaply. */
-export type ReadAt = (offset: number, length: number) => Buffer
 
 const headBytes = 4096
 /** The most boxes or elements that are looked at for the length of a file. */

@@ -7,6 +7,7 @@ import type { TypedReadable } from '../events.ts'
 import { type FfmpegOptions, fileInput, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import { FfmpegByteDecoder } from '../ffmpeg/byte-decoder.ts'
 import { FfmpegDecoder, type FfmpegDecoderOptions } from '../ffmpeg/decoder.ts'
+import type { ReadAt } from '../ffmpeg/bytes/read-at.ts'
 import { frameKind, kindBytes } from '../ffmpeg/bytes/frames.ts'
 import { elementsEnd, filesIn, isOneOgg, isOneRecording, mayBeLonger, oggEnd } from '../ffmpeg/joined.ts'
 import {
@@ -19,7 +20,6 @@ import {
   isStereo,
   mediaDuration,
   mp3Extent,
-  type ReadAt,
   silencesOf,
   tagHeadBytes,
   tagLength,

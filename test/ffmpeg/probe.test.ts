@@ -11,11 +11,11 @@ import {
   mediaDuration,
   mp3Index,
   mpegFrame,
-  type ReadAt,
   readingMode,
   tagLength,
   wavExtent,
 } from '../../src/ffmpeg/probe.ts'
+import type { ReadAt } from '../../src/ffmpeg/bytes/read-at.ts'
 import { createMedia, ffmpeg, type Media } from '../helpers/media.ts'
 import { tones } from '../helpers/onsets.ts'
 import { runs } from '../helpers/runs.ts'

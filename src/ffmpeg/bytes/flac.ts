@@ -1,4 +1,5 @@
-import { type ReadAt, tagLength } from '../probe.ts'
+import { tagLength } from '../probe.ts'
+import type { ReadAt } from './read-at.ts'
 
 /** Bytes in which a frame is looked for: more than almost all have. */
 const windowBytes = 65_536

@@ -1,4 +1,5 @@
-import { firstBox, isEncrypted, isMovieStart, type ReadAt, type Silence, silencesOf } from '../probe.ts'
+import { firstBox, isEncrypted, isMovieStart, type Silence, silencesOf } from '../probe.ts'
+import type { ReadAt } from './read-at.ts'
 
 /** The longest index of an MP4 that is kept, in bytes: what its tracks are comes before their tables. */
 const mostIndexBytes = 1_048_576

@@ -1,8 +1,10 @@
 import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
+import { lookInto } from '../bytes/read-at.ts'
+import { headLimit } from '../probe.ts'
 import type { ProgramClock } from './clock.ts'
 import { ProgramClocks } from './clocks.ts'
-import { hasPacks, packCode, type Packets, packetsOf, pidOf, programPacket, syncByte } from './packets.ts'
+import { clockMayLeap, hasPacks, packCode, type Packets, packetsOf, pidOf, programPacket, syncByte } from './packets.ts'
 import { packetBytes } from './sections.ts'
 import { isPictureCode, packetTimes, type PacketTimes, removeTimes, second, shortest, writeTime } from './times.ts'
 import { ProgramTracks } from './tracks.ts'
@@ -30,12 +32,16 @@ export interface ClockCorrector {
  * @param splits - whether it ends where the sound goes on in another codec.
  * @param clocks - those of the corrector before, where this one is for what that left as another's.
  */
-export function clockCorrector(head: Uint8Array, splits = true, clocks?: ProgramClocks): ClockCorrector | undefined {
-  const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
-  const packets = packetsOf(bytes)
+export function clockCorrector(head: Buffer, splits = true, clocks?: ProgramClocks): ClockCorrector | undefined {
+  const packets = packetsOf(head)
   clocks?.beginPart()
   if (packets !== undefined) return new Corrector(new TransportStream(packets, splits, clocks), packets.first)
-  return hasPacks(bytes) ? new Corrector(new ProgramStream()) : undefined
+  return hasPacks(head) ? new Corrector(new ProgramStream()) : undefined
+}
+
+/** Whether a file is of a kind whose clock may leap; not where it cannot be read. */
+export function hasLeapingClock(path: string): boolean {
+  return lookInto(path, false, (readAt) => clockMayLeap(readAt(0, headLimit)))
 }
 
 /** The bytes of such a file, its clock mended. */
@@ -163,12 +169,11 @@ class TransportStream implements PacketStream {
 
   /** The clock of a track, by tables that may be behind its packet; `'later'` where they may be in what has not come yet. */
   #clockOf(bytes: Buffer, from: number, pid: number, isLast: boolean): ProgramClock | 'later' {
-    const { size, before } = this.#packets
     const known = this.clocks.of(pid)
     if (known !== undefined) return known
-    for (let at = from; at + size <= bytes.length; at += size) {
-      if (bytes[at + before] !== syncByte) continue
-      const clock = this.clocks.read(bytes, at + before) ? this.clocks.of(pid) : undefined
+    for (const at of this.#placesFrom(bytes, from)) {
+      if (bytes[at] !== syncByte) continue
+      const clock = this.clocks.read(bytes, at) ? this.clocks.of(pid) : undefined
       if (clock !== undefined) return clock
     }
     if (!isLast && bytes.length - from <= mostBeforeTables) return 'later'
@@ -182,13 +187,12 @@ class TransportStream implements PacketStream {
    */
   #begin(clock: ProgramClock, bytes: Buffer, from: number, isLast: boolean): boolean {
     if (clock.hasBegun || !this.clocks.areSeveral) return true
-    const { size, before } = this.#packets
     const firsts = new Map<number, number>()
     let isEnough = isLast
-    for (let at = from; at + size <= bytes.length; at += size) {
-      if (bytes[at + before] !== syncByte) continue
-      const pid = pidOf(bytes, at + before)
-      const times = timesInPacket(bytes, at + before)
+    for (const at of this.#placesFrom(bytes, from)) {
+      if (bytes[at] !== syncByte) continue
+      const pid = pidOf(bytes, at)
+      const times = timesInPacket(bytes, at)
       if (times === undefined || this.clocks.of(pid) !== clock) continue
       const first = firsts.get(pid)
       if (first === undefined) firsts.set(pid, times.shown)
@@ -203,13 +207,18 @@ class TransportStream implements PacketStream {
 
   /** When the next packet of a track is to be decoded, if it is known; `'later'` where it may be in what has not come yet. */
   #nextTime(bytes: Buffer, from: number, pid: number, isLast: boolean): number | 'later' | undefined {
-    const { size, before } = this.#packets
-    for (let at = from; at + size <= bytes.length; at += size) {
-      if (bytes[at + before] !== syncByte) return undefined
-      const times = pidOf(bytes, at + before) === pid ? timesInPacket(bytes, at + before) : undefined
+    for (const at of this.#placesFrom(bytes, from)) {
+      if (bytes[at] !== syncByte) return undefined
+      const times = pidOf(bytes, at) === pid ? timesInPacket(bytes, at) : undefined
       if (times !== undefined) return times.decoded
     }
     return isLast || bytes.length - from > mostAhead ? undefined : 'later'
+  }
+
+  /** Where packets are to begin from `from` on, with their sync bytes. */
+  *#placesFrom(bytes: Buffer, from: number): Generator<number, undefined> {
+    const { size, before } = this.#packets
+    for (let at = from; at + size <= bytes.length; at += size) yield at + before
   }
 }
 

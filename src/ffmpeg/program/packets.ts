@@ -1,7 +1,5 @@
-import { closeSync, openSync, readSync } from 'node:fs'
 import { frameKind } from '../bytes/frames.ts'
 import { isKnownKind } from '../joined.ts'
-import { headLimit } from '../probe.ts'
 
 /*
  * MPEG-TS and MPEG-PS, told from other kinds by their packets: the clock of these may leap.
@@ -146,19 +144,4 @@ export function isClockUnknown(head: Buffer): boolean {
   if (head.length < firstBytes && (head[0] === syncByte || head[4] === syncByte)) return true
   if (frameKind(head) !== undefined || clockMayLeap(head)) return false
   return (head.length < enoughBytes && head.some((byte) => byte !== 0)) || head.includes(packStart)
-}
-
-/** Whether a file is of a kind whose clock may leap; not where it cannot be read. */
-export function hasLeapingClock(path: string): boolean {
-  try {
-    const descriptor = openSync(path, 'r')
-    try {
-      const head = Buffer.alloc(headLimit)
-      return clockMayLeap(head.subarray(0, readSync(descriptor, head, 0, headLimit, 0)))
-    } finally {
-      closeSync(descriptor)
-    }
-  } catch {
-    return false
-  }
 }
