@@ -3,7 +3,8 @@ import { convertSamples } from '../audio/pcm.ts'
 import { sampleFormats, type WavLayout } from '../audio/wav-layout.ts'
 import { WavReader, wavSizeWarning } from '../audio/wav-reader.ts'
 import type { Warning } from '../errors.ts'
-import { frameKind, FrameRepair, kindBytes } from './bytes/frames.ts'
+import { FrameRepair } from './bytes/frame-repair.ts'
+import { frameKind, kindBytes } from './bytes/frames.ts'
 
 const nothing = Buffer.alloc(0)
 

@@ -8,10 +8,9 @@ import { type FfmpegOptions, fileInput, resolveFfmpegOptions } from '../ffmpeg/a
 import { FfmpegByteDecoder } from '../ffmpeg/byte-decoder.ts'
 import { FfmpegDecoder, type FfmpegDecoderOptions } from '../ffmpeg/decoder.ts'
 import type { ReadAt } from '../ffmpeg/bytes/read-at.ts'
-import { frameKind, kindBytes } from '../ffmpeg/bytes/frames.ts'
+import { afterTags, frameKind, kindBytes, mp3Extent, tagHeadBytes, tagLength } from '../ffmpeg/bytes/frames.ts'
 import { elementsEnd, filesIn, isOneOgg, isOneRecording, mayBeLonger, oggEnd } from '../ffmpeg/joined.ts'
 import {
-  afterTags,
   declaredLength,
   encryptedInput,
   headLimit,
@@ -19,10 +18,7 @@ import {
   isGapless,
   isStereo,
   mediaDuration,
-  mp3Extent,
   silencesOf,
-  tagHeadBytes,
-  tagLength,
   wavExtent,
 } from '../ffmpeg/probe.ts'
 import { inputIdentity, inputLost, type Sha256, trackIdentity } from '../checkpoint/stages.ts'

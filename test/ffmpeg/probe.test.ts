@@ -9,12 +9,10 @@ import {
   isGapless,
   isStereo,
   mediaDuration,
-  mp3Index,
-  mpegFrame,
   readingMode,
-  tagLength,
   wavExtent,
 } from '../../src/ffmpeg/probe.ts'
+import { mp3Index, mpegFrame, tagLength } from '../../src/ffmpeg/bytes/frames.ts'
 import type { ReadAt } from '../../src/ffmpeg/bytes/read-at.ts'
 import { createMedia, ffmpeg, type Media } from '../helpers/media.ts'
 import { tones } from '../helpers/onsets.ts'

@@ -1,4 +1,5 @@
-import { declaredLength, headLimit, tagLength } from '../probe.ts'
+import { declaredLength, headLimit } from '../probe.ts'
+import { tagLength } from './frames.ts'
 
 /**
  * Bytes that an input will have by its own header, which may come in pieces, and behind tags: of a tag with a picture no more than its

@@ -1,4 +1,4 @@
-import { tagLength } from '../probe.ts'
+import { tagLength } from './frames.ts'
 import type { ReadAt } from './read-at.ts'
 
 /** Bytes in which a frame is looked for: more than almost all have. */

@@ -1,6 +1,105 @@
-import { mp3Index, mp3IndexBytes, mpegFrame, tagHeadBytes, tagLength } from '../probe.ts'
+import type { ReadAt } from './read-at.ts'
 
-const nothing = Buffer.alloc(0)
+/*
+ * Formats that are frames one behind the other, and what stands before, between and behind these: tags, and indexes of MP3.
+ */
+
+/** What the header of a frame of MPEG audio, layers 1 to 3, says. */
+export interface MpegFrame {
+  /** Bytes of the frame, its header included. */
+  bytes: number
+  /** Samples a channel. */
+  samples: number
+  sampleRate: number
+  /** Bytes before the place where an index stands, in the first frame. */
+  indexOffset: number
+}
+
+/** What the first frame of an MP3 may hold instead of sound: an index (Xing, or Info where the bit rate is constant). */
+export interface Mp3Index {
+  /** Frames behind it. */
+  frames?: number
+  /** Bytes from its frame on; some encoders leave out the frame itself. */
+  bytes?: number
+}
+
+/** In bytes; some encoders count the frame that is the index, and some do not. */
+export const longestMp3Frame = 1441
+/** Bytes of an index that are read. */
+const mp3IndexBytes = 16
+/** Bytes by which {@link tagLength} knows a tag. */
+export const tagHeadBytes = 32
+const rates = [44_100, 48_000, 32_000]
+/** In kbit/s, for the values 1 to 14. */
+const bitRates = {
+  layer1: [32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
+  layer2: [32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
+  layer3: [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
+  lowLayer1: [32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256],
+  low: [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
+}
+
+/** The frame that begins `at` in `bytes`; `undefined` where none does, or its length is not said, or four bytes are not there. */
+export function mpegFrame(bytes: Buffer, at = 0): MpegFrame | undefined {
+  if (at + 4 > bytes.length || bytes[at] !== 0xff || bytes[at + 1]! < 0xe0) return undefined
+  const version = (bytes[at + 1]! >> 3) & 3
+  const layer = 4 - ((bytes[at + 1]! >> 1) & 3)
+  const rate = rates[(bytes[at + 2]! >> 2) & 3]
+  if (version === 1 || layer === 4 || rate === undefined) return undefined
+  const full = version === 3
+  const table = full
+    ? [bitRates.layer1, bitRates.layer2, bitRates.layer3][layer - 1]
+    : layer === 1
+      ? bitRates.lowLayer1
+      : bitRates.low
+  const bitRate = table?.[(bytes[at + 2]! >> 4) - 1]
+  if (bitRate === undefined) return undefined
+  const sampleRate = rate / (full ? 1 : version === 2 ? 2 : 4)
+  const samples = layer === 1 ? 384 : layer === 3 && !full ? 576 : 1152
+  const slot = layer === 1 ? 4 : 1
+  const padding = (bytes[at + 2]! >> 1) & 1
+  const slots = Math.floor((samples / 8 / slot) * ((bitRate * 1000) / sampleRate)) + padding
+  const mono = bytes[at + 3]! >= 0xc0
+  return { bytes: slots * slot, samples, sampleRate, indexOffset: 4 + (full ? (mono ? 17 : 32) : mono ? 9 : 17) }
+}
+
+/** The index in the frame that begins `at` in `bytes`, where it has one. */
+export function mp3Index(bytes: Buffer, at: number, { indexOffset }: MpegFrame): Mp3Index | undefined {
+  const index = at + indexOffset
+  if (index + mp3IndexBytes > bytes.length) return undefined
+  if (!['Xing', 'Info'].includes(bytes.toString('latin1', index, index + 4))) return undefined
+  const flags = bytes.readUInt32BE(index + 4)
+  const hasFrames = (flags & 1) !== 0
+  return {
+    ...(hasFrames && { frames: bytes.readUInt32BE(index + 8) }),
+    ...((flags & 2) !== 0 && { bytes: bytes.readUInt32BE(index + (hasFrames ? 12 : 8)) }),
+  }
+}
+
+/**
+ * Bytes of the tag that begins `at` in `bytes`: ID3 of any version, or APE. 0 where none does; `undefined` where more bytes
+ * must come to tell.
+ */
+export function tagLength(bytes: Buffer, at = 0): number | undefined {
+  const text = bytes.toString('latin1', at, at + 8)
+  if (text.startsWith('ID3')) {
+    if (at + 10 > bytes.length) return undefined
+    const parts = bytes.subarray(at + 6, at + 10)
+    // The size has seven bits in each byte.
+    if (bytes[at + 3] === 0xff || parts.some((byte) => byte > 0x7f)) return 0
+    const hasFooter = (bytes[at + 5]! & 0x10) !== 0
+    return parts.reduce((size, byte) => size * 128 + byte, 0) + (hasFooter ? 20 : 10)
+  }
+  if (text.startsWith('TAG')) return text.startsWith('TAG+') ? 227 : 128
+  if (text === 'APETAGEX') {
+    if (at + tagHeadBytes > bytes.length) return undefined
+    // At the front stands a head, and behind it as much as it says; what is left without one is its foot.
+    const isHead = (bytes.readUInt32LE(at + 20) & 0x2000_0000) !== 0
+    return tagHeadBytes + (isHead ? bytes.readUInt32LE(at + 12) : 0)
+  }
+  const unfinished = text.length < 8 && ['ID3', 'TAG', 'APETAGEX'].some((name) => name.startsWith(text))
+  return unfinished ? undefined : 0
+}
 
 /** A format that is frames one behind the other. */
 export interface FrameKind {
@@ -82,113 +181,56 @@ function ac3Length(bytes: Buffer, at: number): number | undefined {
   return [4 * bitRate, 2 * (Math.floor((320 * bitRate) / 147) + (code & 1)), 6 * bitRate][bytes[at + 4]! >> 6]
 }
 
-/**
- * Formats that are frames one behind the other, without what is none: the tags and the filling between and behind them, which
- * FFmpeg takes for damaged sound, and of MP3 indexes there, which would be played as a frame of silence. What stands at the very
- * start stays: it tells FFmpeg what the bytes are.
- */
-export class FrameRepair {
-  readonly #kind: FrameKind
-  #held: Buffer = nothing
-  /** Bytes that pass, and then bytes that are left out. */
-  #pass = 0
-  #skip = 0
-  /** Whether no frame has come yet. */
-  #atStart = true
-  /** Whether frames follow one another; where they do not, whatever comes is for FFmpeg to judge. */
-  #inStep = true
-
-  constructor(kind: FrameKind) {
-    this.#kind = kind
-  }
-
-  push(more: Buffer): Buffer {
-    let bytes = this.#held.length === 0 ? more : Buffer.concat([this.#held, more])
-    this.#held = nothing
-    const out: Buffer[] = []
-    while (bytes.length > 0) {
-      const passed = Math.min(this.#pass, bytes.length)
-      out.push(bytes.subarray(0, passed))
-      this.#pass -= passed
-      const skipped = Math.min(this.#skip, bytes.length - passed)
-      this.#skip -= skipped
-      bytes = bytes.subarray(passed + skipped)
-      if (bytes.length === 0 || this.#decide(bytes)) continue
-      this.#held = bytes
-      break
-    }
-    return out.length === 1 ? out[0]! : Buffer.concat(out)
-  }
-
-  flush(): Buffer {
-    const held = this.#held
-    this.#held = nothing
-    const isFilling = held.every((byte) => byte === 0) || (held.length > 2 && held.every((byte) => byte === 0xff))
-    return this.#inStep && !this.#atStart && isFilling ? nothing : held
-  }
-
-  /** Says what becomes of the next bytes; `false` where more must come. */
-  #decide(bytes: Buffer): boolean {
-    const kind = this.#kind
-    const length = kind.length(bytes, 0)
-    if (length !== undefined && (this.#inStep || isFollowed(kind, bytes, length))) {
-      if (bytes.length < Math.min(length, kind.need)) return false
-      this.#inStep = true
-      if (!this.#atStart && kind.isIndex?.(bytes, 0) === true) this.#skip = length
-      else this.#pass = length
-      this.#atStart = false
-      return true
-    }
-    let tag = this.#inStep ? tagLength(bytes) : 0
-    if (tag === 0 && this.#inStep && !this.#atStart) tag = fillingLength(kind, bytes)
-    if (tag === undefined || (this.#inStep && bytes.length < kind.head)) return false
-    if (tag > 0) {
-      if (this.#atStart) this.#pass = tag
-      else this.#skip = tag
-      return true
-    }
-    this.#inStep = false
-    const next = kind.mark === undefined ? -1 : bytes.indexOf(kind.mark, 1)
-    this.#pass = next < 0 ? bytes.length : next
-    return true
-  }
+/** What is known of an MP3 by its indexes. */
+export interface Mp3Extent {
+  seconds: number
+  /** Whether it is one by itself, and not several that were joined, nor with tags behind it other than the shortest. */
+  isSingle: boolean
 }
 
-/** Whether another frame begins where one is to end, as far as that can be seen. */
-function isFollowed(kind: FrameKind, bytes: Buffer, length: number): boolean {
-  if (bytes.length < length + kind.head || kind.length(bytes, length) !== undefined) return true
-  return tagLength(bytes, length) !== 0
+/** The most joined files, or tags in a row, that are looked at. */
+export const mostParts = 64
+
+/** How long an MP3 is, by the index at its beginning and those of others that were joined to it; `undefined` where one has none. */
+export function mp3Extent(readAt: ReadAt, size: number): Mp3Extent | undefined {
+  let seconds = 0
+  let at = 0
+  for (let part = 0; part < mostParts; part++) {
+    at = afterTags(readAt, at)
+    if (part > 0 && at + longestMp3Frame >= size) return { seconds, isSingle: false }
+    const head = readAt(at, 64)
+    const frame = mpegFrame(head)
+    const index = frame && mp3Index(head, 0, frame)
+    if (frame === undefined || index?.frames === undefined) return undefined
+    seconds += (index.frames * frame.samples) / frame.sampleRate
+    if (index.bytes === undefined) return { seconds, isSingle: false }
+    if (at + index.bytes + longestMp3Frame >= size || size === Infinity) return { seconds, isSingle: part === 0 }
+    const next = nextPart(readAt, at + index.bytes)
+    if (next === undefined) return undefined
+    at = next
+  }
+  return undefined
 }
 
-/** What is longer is no filling, and no tag, in bytes. */
-const longestFilling = 1_048_576
+/** Where the tags end that begin `from`. */
+export function afterTags(readAt: ReadAt, from: number): number {
+  let at = from
+  for (let tags = 0; tags < mostParts; tags++) {
+    const length = tagLength(readAt(at, tagHeadBytes)) ?? 0
+    if (length === 0) break
+    at += length
+  }
+  return at
+}
 
-/**
- * Bytes of what people have between and behind joined files and is no sound: zeros or ones, Lyrics3, an APE tag that only its foot
- * tells.
- * 0 where there is none; `undefined` where more bytes must come to tell.
- */
-function fillingLength(kind: FrameKind, bytes: Buffer): number | undefined {
-  const more = bytes.length < longestFilling ? undefined : 0
-  const filling = bytes[0]!
-  if (filling === 0 || (filling === 0xff && bytes.length >= 3 && bytes[1] === 0xff && bytes[2] === 0xff)) {
-    const other = bytes.findIndex((byte) => byte !== filling)
-    if (other < 0 || bytes.length - other < 64) return more
-    // The last of the ones may begin a frame.
-    const end = filling === 0xff && kind.mark === 0xff ? other - 1 : other
-    // Behind filling that stands for lost sound that goes on, with no tag and no index.
-    const isFrame = kind.length(bytes, end) !== undefined
-    const isJoined = isFrame ? kind.isIndex?.(bytes, end) === true : tagLength(bytes, other) !== 0
-    return isJoined ? (isFrame ? end : other) : 0
+/** Where the next of several joined MP3s begins, near the end of one: with a tag, or with a frame that is an index. */
+function nextPart(readAt: ReadAt, end: number): number | undefined {
+  const from = Math.max(0, end - longestMp3Frame)
+  const window = readAt(from, 2 * longestMp3Frame + 64)
+  for (let at = 0; at < window.length; at++) {
+    if ((tagLength(window, at) ?? 0) > 0) return from + at
+    const frame = mpegFrame(window, at)
+    if (frame !== undefined && mp3Index(window, at, frame) !== undefined) return from + at
   }
-  if ('LYRICSBEGIN'.startsWith(bytes.toString('latin1', 0, 11))) {
-    const ends = ['LYRICS200', 'LYRICSEND'].map((end) => bytes.indexOf(end)).filter((at) => at >= 0)
-    return ends.length === 0 ? more : Math.min(...ends) + 9
-  }
-  // The first of its items: its length, flags, and its name.
-  if (bytes.length < 16) return more
-  if (bytes[3] !== 0 || !/^[\x20-\x7e]{2}/.test(bytes.toString('latin1', 8, 10))) return 0
-  const foot = bytes.indexOf('APETAGEX')
-  if (foot < 0 || foot + tagHeadBytes > bytes.length) return more
-  return bytes.readUInt32LE(foot + 12) === foot + tagHeadBytes ? foot + tagHeadBytes : 0
+  return undefined
 }
