@@ -27,7 +27,7 @@ import type { AudioTrack, InputFacts, ProcessEnd } from './log.ts'
 import type { NutReader, NutRun } from './nut.ts'
 import type { OpusOutput } from './opus-output.ts'
 import type { Placer } from './placement.ts'
-import { headLimit, readingMode, type Silence } from './probe.ts'
+import { headLimit, type Silence } from './probe.ts'
 import type { FfmpegProcess } from './process.ts'
 import type { RunCheck } from './runs.ts'
 import type { ClockCorrector } from './program/corrector.ts'
@@ -411,7 +411,7 @@ export class FfmpegDecoder extends Duplex {
   /** Starts the process on the head if that says how; calls `next` once the process has it, or more is needed. */
   #startOnBytes(next: () => void): void {
     if (this.#process !== undefined) return next()
-    const mode = readingMode(this.#head, this.#inputEnded)
+    const mode = this.#decoding.readingMode(this.#head, this.#inputEnded)
     const isUnknown = mode === undefined || (!this.#inputEnded && this.#decoding.isClockUnknown(this.#head))
     if (isUnknown && this.#head.length < headLimit) return next()
     this.#start(pipeInput(mode === 'spooled', this.#options))
