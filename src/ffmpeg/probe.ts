@@ -8,7 +8,8 @@ import {
   type WavLayout,
 } from '../audio/wav-layout.ts'
 import { InputError } from '../errors.ts'
-import { afterTags, longestMp3Frame, mostParts, mp3Extent, mp3Index, mpegFrame, tagLength } from './bytes/frames.ts'
+import { flacInfo } from './bytes/flac.ts'
+import { afterTags, mostParts, mp3Extent, mpegFrame } from './bytes/frames.ts'
 import type { ReadAt } from './bytes/read-at.ts'
 
 /** What a file or a stream says of itself in its bytes, before any process is started. */
@@ -88,6 +89,11 @@ function factOf(header: Buffer): number | undefined {
   return isUnknown(samples) ? undefined : samples
 }
 
+/** Programs that write to a pipe put 0 or a number near 2 or 4 GiB for a size. */
+export function isUnknown(size: number): boolean {
+  return size === 0 || size >= 0x7fff_0000
+}
+
 /** Bytes of samples in chunks behind the first. */
 function furtherWavBytes(
   readAt: ReadAt,
@@ -152,33 +158,24 @@ function secondsOfWav({ format, bytes, rate }: WavExtent): number | undefined {
   return ratedKinds.has(tag) ? bytes / format.readUInt32LE(8) : undefined
 }
 
-function flacSeconds(head: Buffer): number | undefined {
-  if (head.length < 26) return undefined
-  const rate = head.readUIntBE(18, 3) >> 4
-  const samples = (head.readUInt8(21) & 0x0f) * 2 ** 32 + head.readUInt32BE(22)
-  return samples / rate
+/** What the box `mvhd` says, the first in `moov`: the length of the film, in units of which a second has so many. */
+function movieHeader(readAt: ReadAt, size: number): { timescale: number; duration: number } | undefined {
+  const movie = findMovie(readAt, size)
+  const box = movie && readAt(movie.from, 40)
+  if (box?.length !== 40 || box.toString('latin1', 4, 8) !== 'mvhd') return undefined
+  return box.readUInt8(8) === 1
+    ? { timescale: box.readUInt32BE(28), duration: Number(box.readBigUInt64BE(32)) }
+    : { timescale: box.readUInt32BE(20), duration: box.readUInt32BE(24) }
 }
 
-/** The box `mvhd` is the first in `moov`, wherever that is. */
 function mp4Seconds(readAt: ReadAt, size: number): number | undefined {
-  const movie = boxes(readAt, 0, size, { boxes: mostElements }).find(({ type }) => type === 'moov')
-  if (movie === undefined) return undefined
-  const header = readAt(movie.from, 40)
-  return header.length === 40 && header.toString('latin1', 4, 8) === 'mvhd' ? mvhdSeconds(header) : undefined
+  const header = movieHeader(readAt, size)
+  return header && header.duration / header.timescale
 }
 
-/** The unit in which the index of an MP4 says when its parts are played, of a second. */
-function movieTimescale(readAt: ReadAt, size: number): number | undefined {
-  const movie = find(boxes(readAt, 0, size, { boxes: mostElements }), 'moov')
-  const header = movie && readAt(movie.from, 40)
-  if (header?.length !== 40 || header.toString('latin1', 4, 8) !== 'mvhd') return undefined
-  return header.readUInt32BE(header.readUInt8(8) === 1 ? 28 : 20)
-}
-
-function mvhdSeconds(box: Buffer): number {
-  const isLong = box.readUInt8(8) === 1
-  if (isLong) return Number(box.readBigUInt64BE(32)) / box.readUInt32BE(28)
-  return box.readUInt32BE(24) / box.readUInt32BE(20)
+function flacSeconds(head: Buffer): number | undefined {
+  const info = flacInfo(head)
+  return info && info.samples / info.rate
 }
 
 /** Looks for the element Info, and in it for the scale and the length, which counts from 0 and not from the first cluster. */
@@ -226,7 +223,7 @@ function firstCluster(readAt: ReadAt): number | undefined {
 }
 
 /** A number of EBML, whose first byte says how long it is; of an identifier the mark of the length stays. */
-function vint(bytes: Buffer, at: number, isId: boolean): { value: number; length: number } | undefined {
+export function vint(bytes: Buffer, at: number, isId: boolean): { value: number; length: number } | undefined {
   const first = bytes[at]
   if (first === undefined || first === 0) return undefined
   const length = Math.clz32(first) - 23
@@ -275,7 +272,7 @@ export function isStereo(readAt: ReadAt, size: number): boolean {
   const head = readAt(0, headBytes)
   const begins = head.toString('latin1', 0, 4)
   if (head.toString('latin1', 8, 12) === 'WAVE') return wavExtent(readAt, size)?.format.readUInt16LE(2) === 2
-  if (begins === 'fLaC') return head.length > 20 && ((head.readUInt8(20) >> 1) & 7) === 1
+  if (begins === 'fLaC') return flacInfo(head)?.channels === 2
   if (head.toString('latin1', 4, 8) === 'ftyp') {
     const sounds = soundTracks(readAt, size) ?? []
     const about = sounds.map(({ samples }) => samples && readAt(samples.from, descriptionBytes))
@@ -330,6 +327,11 @@ function find(all: readonly Box[], type: string): Box | undefined {
   return all.find((box) => box.type === type)
 }
 
+/** The index of an MP4, wherever that is. */
+function findMovie(readAt: ReadAt, size: number): Box | undefined {
+  return find(boxes(readAt, 0, size, { boxes: mostElements }), 'moov')
+}
+
 /** The tracks of sound in the index of an MP4. */
 function soundTracksOf(readAt: ReadAt, index: Box | undefined, left: { boxes: number }): SoundTrack[] | undefined {
   const inside = (box: Box | undefined): Box[] => (box === undefined ? [] : boxes(readAt, box.from, box.to, left))
@@ -352,8 +354,7 @@ const encryptedSound = new Set(['enca', 'drms'])
 /** Whether all sound of an MP4 is encrypted, by what its index says; `false` also where that cannot be told by a few small reads. */
 export function isEncrypted(readAt: ReadAt, size: number): boolean {
   if (!isMovieStart(readAt(0, boxHead))) return false
-  const index = find(boxes(readAt, 0, size, { boxes: mostElements }), 'moov')
-  const sounds = soundTracksOf(readAt, index, { boxes: mostBoxes }) ?? []
+  const sounds = soundTracksOf(readAt, findMovie(readAt, size), { boxes: mostBoxes }) ?? []
   const isUnreadable = ({ samples }: SoundTrack): boolean => {
     const description = samples === undefined ? Buffer.alloc(0) : readAt(samples.from, descriptionBytes)
     if (!encryptedSound.has(description.toString('latin1', 12, 16))) return false
@@ -396,7 +397,7 @@ const mostEditBytes = 65_536
  */
 export function silencesOf(readAt: ReadAt, size: number): Silence[][] {
   if (!isMovieStart(readAt(0, boxHead))) return []
-  const timescale = movieTimescale(readAt, size) ?? 0
+  const { timescale = 0 } = movieHeader(readAt, size) ?? {}
   if (timescale === 0) return []
   return (soundTracks(readAt, size) ?? []).map(({ edits }) =>
     edits === undefined
@@ -481,108 +482,3 @@ export const headLimit = 65_536
 
 /** Boxes an MP4 or QuickTime file may begin with. */
 const firstBoxes = new Set(['ftyp', 'wide', 'free', 'skip', 'pnot', 'moov', 'mdat', 'styp'])
-
-/** Whether `head` begins as an MP4 or a QuickTime file may. */
-export function beginsWithBox(head: Buffer): boolean {
-  return firstBoxes.has(head.toString('latin1', 4, 8))
-}
-
-/**
- * How many bytes an input has that begins with `head`, by its own header; `undefined` where that does not say. WAV and
- * AVI do, AIFF, AU, CAF, Wave64, ASF, FLV, TTA, and MP3 with an index. FFmpeg takes a cut one of these for a shorter one, without a word if
- * it comes by pipe.
- */
-export function declaredLength(head: Uint8Array): number | undefined {
-  const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
-  switch (bytes.length < 12 ? '' : bytes.toString('latin1', 0, 4)) {
-    case 'RIFF':
-      return riffLength(bytes)
-    case 'FORM':
-      return isUnknown(bytes.readUInt32BE(4)) ? undefined : bytes.readUInt32BE(4) + 8
-    case '.snd':
-      return isUnknown(bytes.readUInt32BE(8)) ? undefined : bytes.readUInt32BE(4) + bytes.readUInt32BE(8)
-    case 'caff':
-      return cafLength(bytes)
-    case 'riff':
-      return wave64Length(bytes)
-    case '0&\xb2u':
-      return asfLength(bytes)
-    case 'FLV\x01':
-      return flvLength(bytes)
-    case 'TTA1':
-      return ttaLength(bytes)
-    default:
-      return mp3Length(bytes)
-  }
-}
-
-const asfProperties = Buffer.from('a1dcab8c47a9cf118ee400c00c205365', 'hex')
-
-/** Programs that write to a pipe put 0 or a number near 2 or 4 GiB for a size. */
-function isUnknown(size: number): boolean {
-  return size === 0 || size >= 0x7fff_0000
-}
-
-function cafLength(bytes: Buffer): number | undefined {
-  for (let at = 8; at + 12 <= bytes.length;) {
-    const size = bytes.readBigInt64BE(at + 4)
-    const isData = bytes.toString('latin1', at, at + 4) === 'data'
-    // -1 stands for samples to the end.
-    if (size < 0 || size > Number.MAX_SAFE_INTEGER || (isData && size === 0n)) return undefined
-    at += 12 + Number(size)
-    if (isData) return at
-  }
-  return undefined
-}
-
-function wave64Length(bytes: Buffer): number | undefined {
-  if (bytes.length < 24) return undefined
-  const size = bytes.readBigUInt64LE(16)
-  return size === 0n || size > 1n << 50n ? undefined : Number(size)
-}
-
-/** Of the object with the properties of the file; what is recorded live has none, and is marked so. */
-function asfLength(bytes: Buffer): number | undefined {
-  const at = bytes.indexOf(asfProperties)
-  if (at < 0 || at + 92 > bytes.length || (bytes[at + 88]! & 1) !== 0) return undefined
-  const size = Number(bytes.readBigUInt64LE(at + 40))
-  return size > 0 && size < 2 ** 50 ? size : undefined
-}
-
-/** Of `onMetaData`, whose numbers are doubles; recorders that do not go back to it leave 0. */
-function flvLength(bytes: Buffer): number | undefined {
-  const at = bytes.indexOf('filesize\0', 0, 'latin1')
-  if (at < 0 || at + 17 > bytes.length) return undefined
-  const size = bytes.readDoubleBE(at + 9)
-  return Number.isInteger(size) && size > 0 && size < 2 ** 50 ? size : undefined
-}
-
-/** By the lengths of all frames, which stand behind the head. Each but the last has 256/245 s. */
-function ttaLength(bytes: Buffer): number | undefined {
-  const head = 22
-  if (bytes.length < head) return undefined
-  const frames = Math.ceil(bytes.readUInt32LE(14) / Math.max(1, ttaFrameSamples(bytes.readUInt32LE(10))))
-  const audio = head + 4 * frames + 4
-  if (bytes.length < audio) return undefined
-  let length = audio
-  for (let at = head; at < audio - 4; at += 4) length += bytes.readUInt32LE(at)
-  return length
-}
-
-/** Samples of a frame of TTA, but for the last one. */
-export function ttaFrameSamples(sampleRate: number): number {
-  return Math.floor((256 * sampleRate) / 245)
-}
-
-function riffLength(bytes: Buffer): number | undefined {
-  const size = bytes.readUInt32LE(4)
-  return isUnknown(size) ? undefined : size + 8
-}
-
-function mp3Length(bytes: Buffer): number | undefined {
-  const start = tagLength(bytes)
-  const frame = start === undefined ? undefined : mpegFrame(bytes, start)
-  if (start === undefined || frame === undefined) return undefined
-  const { bytes: size } = mp3Index(bytes, start, frame) ?? {}
-  return size === undefined ? undefined : Math.max(0, start + size - longestMp3Frame)
-}

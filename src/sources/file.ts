@@ -7,11 +7,17 @@ import type { TypedReadable } from '../events.ts'
 import { type FfmpegOptions, fileInput, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import { FfmpegByteDecoder } from '../ffmpeg/byte-decoder.ts'
 import { FfmpegDecoder, type FfmpegDecoderOptions } from '../ffmpeg/decoder.ts'
-import type { ReadAt } from '../ffmpeg/bytes/read-at.ts'
-import { afterTags, frameKind, kindBytes, mp3Extent, tagHeadBytes, tagLength } from '../ffmpeg/bytes/frames.ts'
-import { elementsEnd, filesIn, isOneOgg, isOneRecording, mayBeLonger, oggEnd } from '../ffmpeg/joined.ts'
 import {
   declaredLength,
+  elementsEnd,
+  filesIn,
+  isOneOgg,
+  isOneRecording,
+  mayBeLonger,
+  oggEnd,
+} from '../ffmpeg/bytes/file-kinds.ts'
+import { afterTags, frameKind, kindBytes, mp3Extent, tagHeadBytes, tagLength } from '../ffmpeg/bytes/frames.ts'
+import {
   encryptedInput,
   headLimit,
   isEncrypted,
@@ -21,6 +27,7 @@ import {
   silencesOf,
   wavExtent,
 } from '../ffmpeg/probe.ts'
+import type { ReadAt } from '../ffmpeg/bytes/read-at.ts'
 import { inputIdentity, inputLost, type Sha256, trackIdentity } from '../checkpoint/stages.ts'
 import { clockMayLeap } from '../ffmpeg/program/packets.ts'
 import { checkBoolean, invalidOption, refusedOption } from '../options.ts'

@@ -2,16 +2,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  declaredLength,
-  headLimit,
-  isGapless,
-  isStereo,
-  mediaDuration,
-  wavExtent,
-} from '../../src/ffmpeg/probe.ts'
-import { mp3Index, mpegFrame, tagLength } from '../../src/ffmpeg/bytes/frames.ts'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { isGapless, isStereo, mediaDuration, wavExtent } from '../../src/ffmpeg/probe.ts'
 import type { ReadAt } from '../../src/ffmpeg/bytes/read-at.ts'
 import { createMedia, ffmpeg, type Media } from '../helpers/media.ts'
 import { tones } from '../helpers/onsets.ts'
@@ -153,90 +145,6 @@ it('is a number above 0, or unknown, for any bytes', () => {
   expect(details).toMatchObject({ failed: false })
 })
 
-function box(type: string, payload = 0): Buffer {
-  const bytes = Buffer.alloc(8 + payload)
-  bytes.writeUInt32BE(bytes.length, 0)
-  bytes.write(type, 4, 'latin1')
-  return bytes
-}
-
-function largeBox(type: string): Buffer {
-  const bytes = Buffer.alloc(16)
-  bytes.writeUInt32BE(1, 0)
-  bytes.write(type, 4, 'latin1')
-  bytes.writeBigUInt64BE(16n, 8)
-  return bytes
-}
-
-describe('declaredLength', () => {
-  it('is the length of a complete WAV, and about that of a complete MP3', async () => {
-    const wav = await readFile(media.wav)
-    expect(declaredLength(wav.subarray(0, 12))).toBe(wav.length)
-    const mp3 = await readFile(media.mp3)
-    const declared = declaredLength(mp3) ?? 0
-    expect(declared).toBeLessThanOrEqual(mp3.length)
-    expect(declared).toBeGreaterThan(mp3.length * 0.9)
-  })
-
-  it('is more than there is of a cut WAV or MP3', async () => {
-    for (const path of [media.cutWav, media.cutMp3]) {
-      const bytes = await readFile(path)
-      expect(declaredLength(bytes)).toBeGreaterThan(bytes.length)
-    }
-  })
-
-  it('is that of TTA, by the table of its frames, where all of that is there', async () => {
-    const path = join(media.directory, 'tone.tta')
-    await ffmpeg('-f', 'lavfi', '-i', 'anoisesrc=d=5:r=16000', path)
-    const bytes = await readFile(path)
-    const head = 22 + 4 * 5 + 4
-    const end = bytes.indexOf('APETAGEX')
-    for (const length of [head, bytes.length]) expect(declaredLength(bytes.subarray(0, length))).toBe(end)
-    expect(declaredLength(bytes.subarray(0, head - 1))).toBeUndefined()
-  })
-
-  it.each(['aiff', 'au', 'caf', 'w64'])('is that of %s, too, and unknown where it came by a pipe', async (kind) => {
-    const path = join(media.directory, `tone.${kind}`)
-    await ffmpeg('-i', media.wav, path)
-    const bytes = await readFile(path)
-    const length = declaredLength(bytes.subarray(0, headLimit)) ?? 0
-    // The last chunk may be filled up.
-    expect(bytes.length - length).toBeGreaterThanOrEqual(0)
-    expect(bytes.length - length).toBeLessThanOrEqual(32)
-    const sizes = {
-      aiff: [4, 'ffffffff'],
-      au: [8, 'ffffffff'],
-      caf: [bytes.indexOf('data') + 4, 'ffffffffffffffff'],
-      w64: [16, '0000000000000000'],
-    }
-    const [at, size] = sizes[kind as keyof typeof sizes] as [number, string]
-    bytes.write(size, at, 'hex')
-    expect(declaredLength(bytes.subarray(0, headLimit))).toBeUndefined()
-  })
-
-  it('is unknown where the header does not say', async () => {
-    const streamed = Buffer.from(await readFile(media.wav))
-    for (const size of [0, 0xffff_ffff, 0x7fff_ffff, 0x8000_0024]) {
-      streamed.writeUInt32LE(size, 4)
-      expect(declaredLength(streamed)).toBeUndefined()
-    }
-    for (const path of [media.ogg, media.m4a, media.corrupt, media.empty]) {
-      expect(declaredLength(await readFile(path))).toBeUndefined()
-    }
-    expect(declaredLength(Buffer.from('RIFF'))).toBeUndefined()
-  })
-
-  it('survives any bytes', () => {
-    const start = fc.constantFrom('', 'ID3', 'RIFF', 'FORM', '.snd', 'caff', 'riff', '\u00ff\u00fb')
-    fc.assert(
-      fc.property(start, fc.uint8Array({ maxLength: 200 }), (text, rest) => {
-        const length = declaredLength(Buffer.concat([Buffer.from(text, 'latin1'), rest]))
-        expect(length === undefined || length >= 0).toBe(true)
-      }),
-    )
-  })
-})
-
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'diarize-stream-gapless-'))
@@ -305,61 +213,4 @@ it('is true of MP4s that were joined by their packets, of which each ends with a
   const short = bytes.indexOf('stts') + 24
   bytes.writeUInt32BE(3 * 1024, short)
   expect(isGapless(readAt, bytes.length)).toBe(false)
-})
-
-const frame = (hex: string) => mpegFrame(Buffer.from(hex, 'hex'))
-
-it.each([
-  ['MPEG 1 layer 3, 128 kbit/s', 'fffb9000', 417, 1152, 44_100],
-  ['the same, padded', 'fffb9200', 418, 1152, 44_100],
-  ['MPEG 2 layer 3, 64 kbit/s', 'fff38400', 192, 576, 24_000],
-  ['MPEG 2.5 layer 3, 8 kbit/s', 'ffe31800', 72, 576, 8000],
-  ['MPEG 1 layer 2, 192 kbit/s', 'fffda400', 576, 1152, 48_000],
-  ['MPEG 1 layer 1, 384 kbit/s', 'ffffc400', 384, 384, 48_000],
-])('a frame of %s is as long as it says', (_what, hex, bytes, samples, sampleRate) => {
-  expect(frame(hex)).toMatchObject({ bytes, samples, sampleRate })
-})
-
-it.each([
-  ['no sync', 'fe fb 90 00'],
-  ['AAC', 'ff f1 50 80'],
-  ['a version that is reserved', 'ff eb 90 00'],
-  ['a free bit rate', 'ff fb 00 00'],
-  ['a bit rate that is forbidden', 'ff fb f0 00'],
-  ['a sample rate that is reserved', 'ff fb 9c 00'],
-  ['three bytes', 'ff fb 90'],
-])('%s is no frame', (_what, hex) => {
-  expect(frame(hex.replaceAll(' ', ''))).toBeUndefined()
-})
-
-it('tags are as long as they say', () => {
-  const ape = Buffer.alloc(32)
-  ape.write('APETAGEX', 'latin1')
-  ape.writeUInt32LE(500, 12)
-  expect(tagLength(ape)).toBe(32)
-  ape.writeUInt32LE(0xa000_0000, 20)
-  expect(tagLength(ape)).toBe(532)
-  expect(tagLength(Buffer.from('ID3\x04\0\0\0\0\x01\x05', 'latin1'))).toBe(143)
-  expect(tagLength(Buffer.from('ID3\x04\0\x10\0\0\x01\x05', 'latin1'))).toBe(153)
-  expect(tagLength(Buffer.from('TAGtitle'))).toBe(128)
-  expect(tagLength(Buffer.from('title'))).toBe(0)
-  for (const begun of ['', 'I', 'TA', 'APETAGE', 'ID3\x04', 'APETAGEX12345']) {
-    expect(tagLength(Buffer.from(begun, 'latin1'))).toBeUndefined()
-  }
-})
-
-it('survives any bytes', () => {
-  fc.assert(
-    fc.property(
-      fc.constantFrom('', 'ID3', 'APETAGEX', '\xff\xfb\x90\0'),
-      fc.uint8Array({ maxLength: 80 }),
-      (start, rest) => {
-        const bytes = Buffer.concat([Buffer.from(start, 'latin1'), rest])
-        const found = mpegFrame(bytes)
-        expect(found === undefined || found.bytes > 0).toBe(true)
-        expect(found && mp3Index(bytes, 0, found)?.frames).not.toBe(-1)
-        expect(tagLength(bytes) ?? 0).toBeGreaterThanOrEqual(0)
-      },
-    ),
-  )
 })

@@ -1,4 +1,5 @@
-import { declaredLength, headLimit } from '../probe.ts'
+import { declaredLength } from './file-kinds.ts'
+import { headLimit } from '../probe.ts'
 import { tagLength } from './frames.ts'
 
 /**

@@ -1,4 +1,5 @@
-import { elementHeadBytes, elementLengths, isSoundElement } from '../joined.ts'
+import type { Lack } from './ogg-end.ts'
+import { kindHeadBytes, elementLengths, isSoundElement } from './file-kinds.ts'
 
 /**
  * Finds out whether an MP4 or a Matroska, whose bytes come in any pieces, ends within an element that holds sound. FFmpeg takes it for a
@@ -20,16 +21,16 @@ export class ElementsEnd {
     this.#received += chunk.length
     while (!this.#isLost && this.#next < this.#received) {
       const from = this.#next + this.#head.length - before
-      this.#head = Buffer.concat([this.#head, chunk.subarray(from, from + elementHeadBytes - this.#head.length)])
-      if (this.#head.length < elementHeadBytes) return
+      this.#head = Buffer.concat([this.#head, chunk.subarray(from, from + kindHeadBytes - this.#head.length)])
+      if (this.#head.length < kindHeadBytes) return
       const length = this.#follow(this.#head)
       // What is shorter than a head has the beginning of the next one in it.
-      this.#head = this.#head.subarray(Math.min(length, elementHeadBytes))
+      this.#head = this.#head.subarray(Math.min(length, kindHeadBytes))
     }
   }
 
   /** What is lacking of the sound in all that has come; what comes next is another file. */
-  end(): { missing: number } | undefined {
+  end(): Lack | undefined {
     const missing = this.#isSound && !this.#isLost ? this.#next - this.#received : 0
     this.#received = this.#next = 0
     this.#head = Buffer.alloc(0)

@@ -1,6 +1,9 @@
-import { tagLength } from './frames.ts'
+import type { Lack } from './ogg-end.ts'
 import type { ReadAt } from './read-at.ts'
+import { tagLength } from './frames.ts'
 
+/** Bytes of the head of a FLAC by which it is known how long it is, and more than the head of a frame has. */
+const headBytes = 42
 /** Bytes in which a frame is looked for: more than almost all have. */
 const windowBytes = 65_536
 /** The most blocks before the first frame that are looked at. */
@@ -31,7 +34,7 @@ interface FlacFrame {
  * also where a few small reads do not tell.
  */
 export function isOneFlac(readAt: ReadAt, size: number): boolean {
-  const info = infoOf(readAt(0, 42))
+  const info = flacInfo(readAt(0, headBytes))
   const first = info && firstFrame(readAt, size)
   // One that is cut off may end before its first frame.
   if (info === undefined || first === undefined || first >= size || !Number.isFinite(size)) return false
@@ -53,16 +56,6 @@ export function isOneFlac(readAt: ReadAt, size: number): boolean {
     at = at - first < length ? first : first + Math.floor((at - first) / 2)
   }
 }
-
-/** What a FLAC lacks at its end. */
-export interface FlacLack {
-  /** Bytes, by what a second of it took so far. */
-  missing: number
-  missingMs: number
-}
-
-/** Bytes of the head of a FLAC by which it is known how long it is, and more than the head of a frame has. */
-const headBytes = 42
 
 /**
  * Finds out whether a FLAC, whose bytes come in any pieces, ends before the last of the samples that its head says. FFmpeg says nothing
@@ -91,7 +84,7 @@ export class FlacEnd {
         this.#skip = tag
         return this.push(bytes)
       }
-      const info = infoOf(bytes)
+      const info = flacInfo(bytes)
       this.#info = info === undefined || info.samples === 0 ? null : info
     }
     if (this.#info) {
@@ -103,8 +96,8 @@ export class FlacEnd {
     this.#kept = Buffer.from(bytes.subarray(Math.max(0, bytes.length - headBytes)))
   }
 
-  /** What is lacking of all that has come; what comes next is another file. */
-  end(): FlacLack | undefined {
+  /** What is lacking of all that has come, in bytes by what a second of it took so far; what comes next is another file. */
+  end(): Lack | undefined {
     const [info, there, bytes] = [this.#info, this.#samples, this.#received]
     this.#info = undefined
     this.#kept = Buffer.alloc(0)
@@ -115,8 +108,9 @@ export class FlacEnd {
   }
 }
 
-function infoOf(head: Buffer): FlacInfo | undefined {
-  if (head.length < 42 || head.toString('latin1', 0, 4) !== 'fLaC') return undefined
+/** What a FLAC says of itself that begins with `head`. */
+export function flacInfo(head: Buffer): FlacInfo | undefined {
+  if (head.length < headBytes || head.toString('latin1', 0, 4) !== 'fLaC') return undefined
   return {
     blockSamples: head.readUInt16BE(10),
     longestFrame: head.readUIntBE(15, 3),

@@ -1,9 +1,9 @@
-/** What an Ogg lacks at its end. */
-export interface OggLack {
-  /** Bytes of the page that is cut; of one that does not say, those up to where it would. */
+/** What a file lacks at its end. */
+export interface Lack {
+  /** Bytes; about, or at least so many, where it does not say exactly. */
   missing: number
-  /** Sound in that page, in ms; `undefined` where it does not say. */
-  missingMs: number | undefined
+  /** Sound in them, in ms; absent where it does not say. */
+  missingMs?: number | undefined
 }
 
 const mark = Buffer.from('OggS')
@@ -48,8 +48,11 @@ export class OggEnd {
     this.#kept = Buffer.from(bytes.subarray(at))
   }
 
-  /** What is lacking of all that has come, where sound is; what comes next is another file. */
-  end(): OggLack | undefined {
+  /**
+   * What is lacking of the page that is cut, where sound is; of one that does not say how long it is, the bytes up to where it would.
+   * What comes next is another file.
+   */
+  end(): Lack | undefined {
     const isCutEarly = this.#left === 0 && this.#kept.indexOf(mark) === 0
     const missing = isCutEarly ? Math.max(1, headBytes - this.#kept.length) : this.#left
     const { isSound, missingMs } = isCutEarly ? { isSound: true, missingMs: undefined } : this.#last

@@ -1,5 +1,5 @@
 import { frameKind } from '../bytes/frames.ts'
-import { isKnownKind } from '../joined.ts'
+import { isKnownKind } from '../bytes/file-kinds.ts'
 
 /*
  * MPEG-TS and MPEG-PS, told from other kinds by their packets: the clock of these may leap.

@@ -5,7 +5,7 @@ import { DiarizeStreamError, type Warning } from '../../errors.ts'
 import { FfmpegByteDecoder } from '../../ffmpeg/byte-decoder.ts'
 import { FfmpegDecoder } from '../../ffmpeg/decoder.ts'
 import { findFfmpeg, readsHttp } from '../../ffmpeg/find.ts'
-import { mayBeLonger } from '../../ffmpeg/joined.ts'
+import { mayBeLonger } from '../../ffmpeg/bytes/file-kinds.ts'
 import { mediaDuration } from '../../ffmpeg/probe.ts'
 import type { HlsAccess } from '../hls/feed.ts'
 import {

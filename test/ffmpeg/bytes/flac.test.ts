@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { FlacEnd, type FlacLack, isOneFlac } from '../../../src/ffmpeg/bytes/flac.ts'
+import { FlacEnd, isOneFlac } from '../../../src/ffmpeg/bytes/flac.ts'
+import type { Lack } from '../../../src/ffmpeg/bytes/ogg-end.ts'
 import { cut } from '../../audio/signals.ts'
 import { ffmpeg } from '../../helpers/media.ts'
 import { runs } from '../../helpers/runs.ts'
@@ -54,7 +55,7 @@ it('is not known of bytes that are not there, nor of what is no FLAC', () => {
 describe('the end', () => {
   const cuts = fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 1, maxLength: 5 })
 
-  function lackOf(bytes: Buffer, lengths: readonly number[] = [700], end = new FlacEnd()): FlacLack | undefined {
+  function lackOf(bytes: Buffer, lengths: readonly number[] = [700], end = new FlacEnd()): Lack | undefined {
     for (const piece of cut(bytes, lengths)) end.push(Buffer.from(piece))
     return end.end()
   }

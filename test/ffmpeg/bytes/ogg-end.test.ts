@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { OggEnd, type OggLack } from '../../../src/ffmpeg/bytes/ogg-end.ts'
+import { type Lack, OggEnd } from '../../../src/ffmpeg/bytes/ogg-end.ts'
 import { cut } from '../../audio/signals.ts'
 import { ffmpeg } from '../../helpers/media.ts'
 import { runs } from '../../helpers/runs.ts'
@@ -16,7 +16,7 @@ afterAll(() => rm(directory, { recursive: true, force: true }))
 
 const cuts = fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 1, maxLength: 5 })
 
-function lackOf(bytes: Buffer, lengths: readonly number[], end = new OggEnd()): OggLack | undefined {
+function lackOf(bytes: Buffer, lengths: readonly number[], end = new OggEnd()): Lack | undefined {
   for (const piece of cut(bytes, lengths)) end.push(Buffer.from(piece))
   return end.end()
 }
