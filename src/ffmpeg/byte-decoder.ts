@@ -8,7 +8,7 @@ import type { MovieIndex } from './bytes/movie-index.ts'
 import type { OggEnd } from './bytes/ogg-end.ts'
 import type { PartFinder } from './joined.ts'
 import { encryptedInput } from './probe.ts'
-import type { InputRepair } from './repair.ts'
+import type { InputRepair } from './bytes/input-repair.ts'
 
 /** What an {@link FfmpegByteDecoder} decodes. */
 export type FfmpegByteDecoderOptions = Omit<FfmpegDecoderOptions, 'input' | 'missing'>
@@ -40,7 +40,7 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
 
   protected override async load(): Promise<void> {
     const [{ InputRepair: Repair }, { PartFinder: Parts }, { OggEnd: End }, elements, flac, index] = await Promise.all([
-      import('./repair.ts'),
+      import('./bytes/input-repair.ts'),
       import('./joined.ts'),
       import('./bytes/ogg-end.ts'),
       import('./bytes/elements-end.ts'),

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { mpegFrame, tagLength } from '../../src/ffmpeg/bytes/frames.ts'
-import { InputRepair } from '../../src/ffmpeg/repair.ts'
-import { cut } from '../audio/signals.ts'
-import { createMedia, type Media } from '../helpers/media.ts'
-import { runs } from '../helpers/runs.ts'
+import { mpegFrame, tagLength } from '../../../src/ffmpeg/bytes/frames.ts'
+import { InputRepair } from '../../../src/ffmpeg/bytes/input-repair.ts'
+import { cut } from '../../audio/signals.ts'
+import { createMedia, type Media } from '../../helpers/media.ts'
+import { runs } from '../../helpers/runs.ts'
 
 let media: Media
 let wav: Buffer

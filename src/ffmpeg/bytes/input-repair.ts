@@ -1,10 +1,10 @@
-import { BlockAligner } from '../audio/framer.ts'
-import { convertSamples } from '../audio/pcm.ts'
-import { sampleFormats, type WavLayout } from '../audio/wav-layout.ts'
-import { WavReader, wavSizeWarning } from '../audio/wav-reader.ts'
-import type { Warning } from '../errors.ts'
-import { FrameRepair } from './bytes/frame-repair.ts'
-import { frameKind, kindBytes } from './bytes/frames.ts'
+import { BlockAligner } from '../../audio/framer.ts'
+import { convertSamples } from '../../audio/pcm.ts'
+import { sampleFormats, type WavLayout } from '../../audio/wav-layout.ts'
+import { WavReader, wavSizeWarning } from '../../audio/wav-reader.ts'
+import type { Warning } from '../../errors.ts'
+import { FrameRepair } from './frame-repair.ts'
+import { frameKind, kindBytes } from './frames.ts'
 
 const nothing = Buffer.alloc(0)
 
