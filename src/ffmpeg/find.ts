@@ -36,7 +36,7 @@ export function findFfmpeg(explicit?: string, surroundings: Surroundings = {}): 
     ['the environment variable FFMPEG_PATH', env['FFMPEG_PATH']],
     ['the environment variable FFMPEG_BIN', env['FFMPEG_BIN']],
   ] as const) {
-    if (choice === undefined || choice === '') continue
+    if (choice === undefined || choice.trim() === '') continue
     const found = isBareName(choice) ? searchPath(choice, env, platform) : runnable(resolve(choice), platform)
     if (found !== undefined) return found
     throw new FfmpegError(
