@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { pipeline, type Readable } from 'node:stream'
-import { childEnvironment } from '../redact.ts'
+import { ffmpegEnvironment } from '../ffmpeg/find.ts'
 import { FfmpegLog } from '../ffmpeg/log.ts'
 
 /** Time FFmpeg gets to end after SIGTERM before it is killed, in milliseconds. */
@@ -67,7 +67,7 @@ export function runFfmpeg({
 }: FfmpegTask): Promise<FfmpegResult> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) return reject(signal.reason as Error)
-    const env = { ...childEnvironment(), AV_LOG_FORCE_NOCOLOR: '1' }
+    const env = ffmpegEnvironment()
     const input = stdin === undefined ? 'ignore' : 'pipe'
     const options = { windowsHide: true, ...(cwd && { cwd }) }
     const child =

@@ -72,20 +72,21 @@ export function findFfmpeg(explicit?: string, surroundings: Surroundings = {}): 
 
 /** The binary ffmpeg-static points at, whether or not it exists. */
 function bundledFfmpeg(): string | undefined {
-  try {
-    // Its typings promise a default export, its CommonJS module is the bare path.
-    const path: unknown = createRequire(import.meta.url)('ffmpeg-static')
-    return typeof path === 'string' ? path : undefined
-  } catch {
-    return undefined
-  }
+  // Its typings promise a default export, its CommonJS module is the bare path.
+  const path = exportOf('ffmpeg-static')
+  return typeof path === 'string' ? path : undefined
 }
 
 /** The binary that lies in the package for this platform, beside @ffmpeg-installer/ffmpeg. */
 function installerFfmpeg(): string | undefined {
+  const { path } = (exportOf('@ffmpeg-installer/ffmpeg') ?? {}) as { path?: unknown }
+  return typeof path === 'string' ? path : undefined
+}
+
+/** What a package exports; `undefined` without the package. */
+function exportOf(name: string): unknown {
   try {
-    const { path } = createRequire(import.meta.url)('@ffmpeg-installer/ffmpeg') as { path?: unknown }
-    return typeof path === 'string' ? path : undefined
+    return createRequire(import.meta.url)(name)
   } catch {
     return undefined
   }
@@ -94,8 +95,17 @@ function installerFfmpeg(): string | undefined {
 /** Whether an FFmpeg can be given an address of HTTP; some builds leave the network out. Rejects where it does not run. */
 export async function readsHttp(ffmpeg: string): Promise<boolean> {
   const run = promisify(execFile)
-  const { stdout } = await run(ffmpeg, ['-hide_banner', '-protocols'], { timeout: 10_000, env: childEnvironment() })
+  const { stdout } = await run(ffmpeg, ['-hide_banner', '-protocols'], { timeout: 10_000, env: ffmpegEnvironment() })
   return /^ *http\r?$/m.test(stdout.slice(0, stdout.indexOf('Output:')))
+}
+
+/**
+ * The environment for an FFmpeg, without keys. Colours, which it can ask for, would hide how severe a line of stderr is. Static
+ * builds, such as those of ffmpeg-static, load the libc of this machine to convert the names that MPEG-TS gives its programmes, and
+ * crash in it; where glibc finds nothing to load, a name stays as it is.
+ */
+export function ffmpegEnvironment(): NodeJS.ProcessEnv {
+  return { ...childEnvironment(), AV_LOG_FORCE_NOCOLOR: '1', GCONV_PATH: '/nonexistent' }
 }
 
 let hasWarned = false

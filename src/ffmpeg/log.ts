@@ -238,13 +238,19 @@ export interface FfmpegRun {
   stderr: string
 }
 
+/** Signals by which a program ends that does what it may not. */
+const crashes = new Set<string>(['SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGFPE', 'SIGABRT'])
+
 /** The error that a run of FFmpeg amounts to; `undefined` if it succeeded, which takes exit code 0 and some audio. */
 export function explainEnd(run: FfmpegRun): DiarizeStreamError | undefined {
   const { end, input, produced, stderr } = run
   if (end.spawnError !== undefined) return explainSpawnError(run, end.spawnError)
   const facts = { exitCode: end.code, signal: end.signal, stderr }
   if (end.signal !== null) {
-    const message = `FFmpeg was killed by ${end.signal} while reading ${input}; try again, with more memory if that ran out`
+    const advice = crashes.has(end.signal)
+      ? 'it crashes: set FFMPEG_PATH or ffmpegPath to another FFmpeg'
+      : 'try again, with more memory if that ran out'
+    const message = `FFmpeg was killed by ${end.signal} while reading ${input}; ${advice}`
     return new FfmpegError('FFMPEG_FAILED', withTail(message, run), { ...facts, retryable: true })
   }
   const unread = readFailure(run)

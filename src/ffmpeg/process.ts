@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { ChildProcess, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
-import { childEnvironment } from '../redact.ts'
+import { ffmpegEnvironment } from './find.ts'
+import { toError } from '../stream-helpers.ts'
 import { FfmpegLog, type InputFacts, type ProcessEnd } from './log.ts'
 
 /** Time FFmpeg gets to end after SIGTERM before it is killed, in milliseconds. */
@@ -31,14 +32,11 @@ export interface FfmpegProcessOptions {
 export class FfmpegProcess {
   readonly log: FfmpegLog
   readonly #child: ChildProcess | undefined
-  /** Whether there is no process any more, or never was. */
-  #gone = false
 
   constructor({ ffmpeg, args, readsBytes, onTrouble, onInput, onEnd }: FfmpegProcessOptions) {
     this.log = new FfmpegLog(onTrouble, onInput)
     const child = start(ffmpeg, args, readsBytes)
-    if (child instanceof Error) {
-      this.#gone = true
+    if (!(child instanceof ChildProcess)) {
       process.nextTick(onEnd, { code: null, signal: null, spawnError: child })
       return
     }
@@ -51,11 +49,8 @@ export class FfmpegProcess {
     }
     child.on('error', (error) => {
       // A process that has an id is running: what failed is only a signal to it.
-      if (child.pid !== undefined) return
-      this.#gone = true
-      tell({ code: null, signal: null, spawnError: error })
+      if (child.pid === undefined) tell({ code: null, signal: null, spawnError: error })
     })
-    child.once('exit', () => (this.#gone = true))
     child.once('close', (code, signal) => tell({ code, signal }))
     child.stderr?.setEncoding('utf8').on('data', (text: string) => this.log.push(text))
     child.stderr?.once('end', () => this.log.end())
@@ -91,7 +86,8 @@ export class FfmpegProcess {
   /** Ends the process, by force if need be. `stopped` is called when it is gone, at the latest after five seconds. */
   stop(stopped: () => void): void {
     const child = this.#child
-    if (child === undefined || this.#gone) {
+    // One that could not be started has no number.
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
       this.#closePipes()
       stopped()
       return
@@ -105,8 +101,6 @@ export class FfmpegProcess {
     const force = setTimeout(() => child.kill('SIGKILL'), GRACE_MS)
     const giveUp = setTimeout(finish, GRACE_MS + LAST_WAIT_MS)
     child.once('exit', finish)
-    // One that could not be started has no exit.
-    if (child.pid === undefined) child.once('error', finish)
     child.stdin?.destroy()
     child.stdout?.destroy()
     child.kill('SIGTERM')
@@ -120,10 +114,9 @@ export class FfmpegProcess {
 
 function start(ffmpeg: string, args: string[], readsBytes: boolean): ChildProcess | Error {
   try {
-    // Colours, which the environment can ask for, would hide how severe a line of stderr is.
-    const env = { ...childEnvironment(), AV_LOG_FORCE_NOCOLOR: '1' }
+    const env = ffmpegEnvironment()
     return spawn(ffmpeg, args, { env, stdio: [readsBytes ? 'pipe' : 'ignore', 'pipe', 'pipe'], windowsHide: true })
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error))
+    return toError(error)
   }
 }

@@ -56,6 +56,16 @@ process.stdin.on('end', () => (console.error('[error] ' + process.argv.slice(2).
     expect(existsSync(path.join(here, 'kept'))).toBe(true)
   })
 
+  it('finds none of the converters of this machine, in which static builds crash', async () => {
+    const here = directory()
+    const ffmpeg = await fakeFfmpeg(here, 'console.log(process.env.GCONV_PATH)')
+    for (const unfinished of [undefined, []]) {
+      const lines: string[] = []
+      await runFfmpeg({ ffmpeg, args: [], unfinished, onLine: (line) => lines.push(line) })
+      expect(lines).toEqual(['/nonexistent'])
+    }
+  })
+
   it('is gone once it was to be stopped', async () => {
     const here = directory()
     const ffmpeg = await fakeFfmpeg(here, stubborn)

@@ -66,6 +66,17 @@ describe('never a success for a failure', () => {
     await expect(read).rejects.toMatchObject({ code: 'FFMPEG_FAILED', exitCode: 0, retryable: true })
   })
 
+  it.each([
+    ['SIGKILL', 'more memory'],
+    ['SIGSEGV', 'another FFmpeg'],
+  ])('says what helps against an end by %s', async (signal, advice) => {
+    const ffmpegPath = await bench.fake(`process.kill(process.pid, '${signal}')`)
+    await expect(buffer(bench.source({ ffmpegPath }))).rejects.toMatchObject({
+      signal,
+      message: expect.stringContaining(advice) as string,
+    })
+  })
+
   it('carries what FFmpeg said, without passwords', async () => {
     const ffmpegPath = await bench.fake(`
       write(2, Buffer.from('[error] rtsp://user:geheim@camera/1: Connection refused'))

@@ -84,7 +84,7 @@ describe('the order of the search', () => {
   })
 
   it('treats empty environment variables as absent', () => {
-    const surroundings = only({ FFMPEG_PATH: '', FFMPEG_BIN: '', PATH: at('first') })
+    const surroundings = only({ FFMPEG_PATH: '', FFMPEG_BIN: ' ', PATH: at('first') })
     expect(findFfmpeg('', surroundings)).toBe(at('first', 'ffmpeg'))
   })
 
