@@ -1,5 +1,6 @@
 import { checkInteger, checkKnown, checkSignal, checkString, invalidOption } from '../options.ts'
 import type { RequestedFormat } from '../stage.ts'
+import type { Surround } from './log.ts'
 import type { TrackWish } from './tracks.ts'
 
 /** Where FFmpeg reads from, and which of its protocols it may use for that. */
@@ -80,8 +81,10 @@ export interface DecodeRequest {
   audioTrack: number
   /** Sample rate and channels to convert to; what is `undefined` is kept as in the input. */
   target: RequestedFormat | undefined
-  /** Whether the track is known to have more than two channels, or may have them later. */
-  surround?: 'now' | 'later' | undefined
+  /** What the track is known to have of more than two channels. */
+  surround?: Surround | undefined
+  /** Whether FFmpeg may begin anew once it has said what the channels are: then it guesses of no more than two which they are. */
+  mayBeginAnew?: boolean
   /** Whether FFmpeg mixes two channels itself; what comes with it shows where they cancel each other out. */
   mixesTwo?: boolean
 }
@@ -93,14 +96,18 @@ export const timeOffset = 1000
  * Arguments with which FFmpeg turns one audio track of any input into 16-bit PCM in NUT on its stdout, with the times of
  * the container as they are, plus {@link timeOffset}; on its stderr it says what the input is.
  */
-export function decodeArguments({ input, audioTrack, target, surround, mixesTwo }: DecodeRequest): string[] {
+export function decodeArguments(request: DecodeRequest): string[] {
+  const { input, audioTrack, target, surround, mayBeginAnew, mixesTwo } = request
   if (mixesTwo === true && target !== undefined) {
     const maps = ['-filter_complex', mixingFilters(input, audioTrack, target), '-map', '[mean]', '-map', '[difference]']
     return [...openArguments(input, maps), '-c:a', 'pcm_s16le', ...nutArguments(input)]
   }
   const channels = (target?.channels ?? 1) === 1 ? [] : ['-ac', String(target?.channels)]
   const samples = [...filterArguments(target, input, surround), ...channels, '-c:a', 'pcm_s16le']
-  return [...openArguments(input, trackMap(audioTrack)), ...samples, ...nutArguments(input)]
+  // One of three channels would be taken for that of the subwoofer, in which nobody speaks.
+  const guesses = mayBeginAnew === true && target?.channels === 1 ? ['-guess_layout_max', '2'] : []
+  const opened = { ...input, inputOptions: [...input.inputOptions, ...guesses] }
+  return [...openArguments(opened, trackMap(audioTrack)), ...samples, ...nutArguments(input)]
 }
 
 function trackMap(audioTrack: number): string[] {
@@ -178,6 +185,9 @@ function filterArguments(
   if (target.channels !== 1) return ['-af', [...first, `${resample}:rematrix_maxval=1.0`].join(',')]
   // Channels are mixed behind FFmpeg, which would not notice that they cancel each other out; of more it makes a few first.
   const few = `aformat=channel_layouts=${surround === undefined ? 'mono|stereo' : 'stereo|4.0'}`
+  if (typeof surround === 'number') {
+    return ['-af', [...first, fourOf(surround), `${resample}:internal_sample_fmt=s16p`, few].join(',')]
+  }
   // What comes out first says of how many channels all is: behind sound of one, FFmpeg would mix two by itself.
   const same = keepsChannels === true ? [] : ['pan=stereo|FL=FL+FC|FR=FR+FC']
   const filters = [
@@ -197,6 +207,15 @@ function filterArguments(
 const fewer = {
   now: 'pan=4.0|FL=0.586*FL|FR=0.586*FR|FC=0.829*FC|BC=0.586*BC',
   later: 'pan=4.0|FL=FL|FR=FR|FC=1.414*FC|BC=BC',
+}
+
+/** Four of more channels of which nobody knows what they are: half of their sum is the mean of all. */
+function fourOf(channels: number): string {
+  const mixed = [0, 1, 2, 3].map((out) => {
+    const those = Array.from({ length: channels }, (_, at) => at).filter((at) => at % 4 === out)
+    return `c${out}=${those.map((at) => `${2 / channels}*c${at}`).join('+') || '0*c0'}`
+  })
+  return `pan=4.0|${mixed.join('|')}`
 }
 
 /** Options of every stage that decodes with FFmpeg. */

@@ -23,7 +23,7 @@ import {
 } from '../stage.ts'
 import { copyArguments, decodeArguments, type FfmpegInput, pipeInput, timeOffset } from './arguments.ts'
 import type { DeclaredLength } from './bytes/declared-length.ts'
-import type { AudioTrack, InputFacts, ProcessEnd } from './log.ts'
+import type { AudioTrack, InputFacts, ProcessEnd, Surround } from './log.ts'
 import type { NutReader, NutRun } from './nut.ts'
 import type { OpusOutput } from './opus-output.ts'
 import type { Placer } from './placement.ts'
@@ -127,7 +127,7 @@ export class FfmpegDecoder extends Duplex {
   /** Which audio track is decoded, from 0. */
   #track = 0
   /** Whether that is known to have more than two channels, or may have them later. */
-  #surround: 'now' | 'later' | undefined
+  #surround: Surround | undefined
   /** Settles when a process that was begun with less knowledge is gone. */
   #replaced: Promise<void> = Promise.resolve()
   /** What FFmpeg says of the input; nothing it writes is read before. */
@@ -484,6 +484,7 @@ export class FfmpegDecoder extends Duplex {
             audioTrack: this.#track,
             target: this.#target,
             surround: this.#surround,
+            mayBeginAnew: this.#options.input === undefined || this.#options.limit === undefined,
             mixesTwo: this.#isMixed,
           }),
       readsBytes: this.#options.input === undefined,

@@ -1,4 +1,5 @@
 import { type DiarizeStreamError, FfmpegError, InputError } from '../errors.ts'
+import { defined } from '../options.ts'
 import { oneLine, redact } from '../redact.ts'
 
 const LONGEST_LINE = 2000
@@ -39,15 +40,23 @@ export interface AudioTrack {
   about: string
 }
 
+/** As many channels as FFmpeg mixes. */
+const MOST_CHANNELS = 64
+
 /** Containers in which each frame of AAC says how many channels it has. */
 const framedAac = new Set(['aac', 'loas', 'mpegts', 'mpeg'])
 
 /**
- * Whether a track has more than two channels, as far as FFmpeg knows: `now`, or maybe `later`, as that of TV does, where films and
- * advertisements follow one another. `undefined` where it has not.
+ * More than two channels: for loudspeakers, `now`, or maybe `later`, as in TV, where films and advertisements follow one another; or so
+ * many of which nobody says what they are, as of a recorder with a microphone each.
  */
-export function surroundOf({ about }: AudioTrack, container: string): 'now' | 'later' | undefined {
+export type Surround = 'now' | 'later' | number
+
+/** What a track has of more than two channels, as far as FFmpeg knows; `undefined` where it has not more. */
+export function surroundOf({ about }: AudioTrack, container: string): Surround | undefined {
   const [, layout] = / Hz, ([^,]+)/.exec(about) ?? []
+  const unnamed = Number(/^(\d+) channels/.exec(layout ?? '')?.[1])
+  if (unnamed > 2 && unnamed <= MOST_CHANNELS) return unnamed
   const mayChange = /^e?ac3\b/.test(about) || (about.startsWith('aac') && framedAac.has(container))
   if (layout === 'stereo' && mayChange) return 'later'
   return layout === undefined || /^(?:mono|stereo|downmix|[012] channels)/.test(layout) ? undefined : 'now'
@@ -149,10 +158,9 @@ export class FfmpegLog {
     this.#lines.push(told)
     this.#length += told.length + 1
     while (this.#length > LONGEST_TAIL && this.#lines.length > 1) this.#length -= (this.#lines.shift() ?? '').length + 1
-    const isPlain = plainContainer.test(this.#input?.container ?? '')
-    if (shortPacket.test(line) || (isPlain && line.includes('Packet corrupt'))) this.#hasShortPacket = true
-    this.#hasShortPacket ||= isPlain && line.includes('corrupt input packet in stream')
-    if (this.#hasShortPacket && /Packet corrupt|corrupt input packet in stream/.test(line)) return
+    const isCorrupt = /Packet corrupt|corrupt input packet in stream/.test(line)
+    this.#hasShortPacket ||= shortPacket.test(line) || (isCorrupt && plainContainer.test(this.#input?.container ?? ''))
+    if (this.#hasShortPacket && isCorrupt) return
     // Its demuxer has no other word for an end; where it loses its way, it says so before.
     if (this.#input?.container === 'gxf' && line.endsWith(': Operation not permitted')) return
     if (isTrouble(line)) this.#report(line)
@@ -173,7 +181,7 @@ export class FfmpegLog {
     if (number !== undefined && about !== undefined && this.#input.tracks.size < MOST_TRACKS) {
       this.#input.tracks.set(Number(number), {
         stream: Number(number),
-        ...(language !== undefined && { language }),
+        ...defined({ language }),
         isDefault: / \(default\)/.test(about),
         about: about.replaceAll(/ ?\([^()]*\)|, \d+ kb\/s/g, ''),
       })

@@ -254,6 +254,22 @@ describe('several channels as one', () => {
       expect(bytes.readInt16LE(44 + 16_000) / 16_384).toBeCloseTo(level, 2)
     }
   })
+
+  it.each([3, 6, 10])('are all heard in their mean where nobody says what they are: %i', async (channels) => {
+    const [samples, file] = [join(bench.directory, 'samples'), join(bench.directory, `unnamed-${channels}.au`)]
+    for (const alone of [2, channels - 1]) {
+      const sound = new Int16Array(48_000 * channels).map((_, at) => (at % channels === alone ? 16_384 : 0))
+      await writeFile(samples, sound)
+      await ffmpeg('-y', '-f', 's16le', '-ar', '48000', '-ac', String(channels), '-i', samples, file)
+      for (const given of [fileInput(file, true), undefined]) {
+        const from = stream(given === undefined ? {} : { input: given })
+        from[requestFormat](target)
+        if (given === undefined) from.end(await readFile(file))
+        const bytes = await buffer(from)
+        expect(bytes.readInt16LE(44 + 16_000) / 16_384).toBeCloseTo(1 / channels, 2)
+      }
+    }
+  })
 })
 
 function* slices(bytes: Buffer, length: number): Generator<Buffer> {
@@ -301,6 +317,13 @@ describe('stderr', () => {
       if (before === undefined) delete process.env['AV_LOG_FORCE_COLOR']
       else process.env['AV_LOG_FORCE_COLOR'] = before
     }
+  })
+
+  it('is not of converters of this machine, in which static builds crash', async () => {
+    const ffmpegPath = await bench.fake(
+      'write(2, Buffer.from(`[error] ${process.env.GCONV_PATH}\\n`)); process.exitCode = 1',
+    )
+    await expect(buffer(bench.source({ ffmpegPath }))).rejects.toMatchObject({ stderr: '[error] /nonexistent' })
   })
 
   it('is part of the error, not a warning, if there is no audio', async () => {
