@@ -1,10 +1,8 @@
 import { Duplex } from 'node:stream'
-import { type AudioFormat, bytesToMs } from '../audio/format.ts'
-import type { DownmixCheck } from '../audio/downmix-check.ts'
-import type { MonoMixer } from '../audio/mono-mixer.ts'
-import type { AudioQueue, SilenceLimit } from '../audio/silence.ts'
-import { type DiarizeStreamError, FfmpegError, InputError } from '../errors.ts'
-import { abortBy, LoopYield } from '../stream-helpers.ts'
+import type { SilenceLimit } from '../audio/silence.ts'
+import { type DiarizeStreamError, FfmpegError, InputError, type Warning } from '../errors.ts'
+import { defined } from '../options.ts'
+import { abortBy, LoopYield, toError } from '../stream-helpers.ts'
 import {
   canSeek,
   seekTo,
@@ -23,15 +21,17 @@ import {
 } from '../stage.ts'
 import { copyArguments, decodeArguments, type FfmpegInput, pipeInput, timeOffset } from './arguments.ts'
 import type { DeclaredLength } from './bytes/declared-length.ts'
+import type { Lack } from './bytes/ogg-end.ts'
 import type { AudioTrack, InputFacts, ProcessEnd, Surround } from './log.ts'
 import type { NutReader, NutRun } from './nut.ts'
 import type { OpusOutput } from './opus-output.ts'
-import type { Placer } from './placement.ts'
 import { headLimit, type Silence } from './probe.ts'
 import type { FfmpegProcess } from './process.ts'
-import type { RunCheck } from './runs.ts'
+import type { MixCheck, RunCheck } from './runs.ts'
+import type { SampleEvents, SampleOutput } from './sample-output.ts'
+import type { ProgramClocks } from './program/clocks.ts'
 import type { ClockCorrector } from './program/corrector.ts'
-import type { TrackWish } from './tracks.ts'
+import type { TrackChoice, TrackWish } from './tracks.ts'
 
 /** 100 ms of 16 kHz mono, in bytes. Twice as much is held at most: what is handed on costs by the piece. */
 const OUTPUT_BYTES = 3200
@@ -42,12 +42,33 @@ const MOST_KEPT_BYTES = 8_388_608
 const MOST_UNHEARD = 20
 /** A file whose samples have lain further than this from their times is decoded from its beginning, in ms. */
 const MOST_DRIFT_MS = 20
-/** Silence behind a place that was sought, in s, from which on it may be that FFmpeg has gone past it. */
-const MOST_PAST_SEEK_S = 0.02
-/** Silence in the middle that is told as a gap, in ms. */
-const LEAST_GAP_MS = 1000
 /** The most that is taken from FFmpeg at once, in bytes. */
 const MOST_AT_ONCE_BYTES = 65_536
+
+/** How FFmpeg decodes a file. */
+interface DecodingWay {
+  /** Which audio track, from 0. */
+  track: number
+  /** Whether its packets are handed on as they are. */
+  copies: boolean
+  /** What it is known to have of more than two channels. */
+  surround: Surround | undefined
+  /** Whether FFmpeg may mix two channels itself: not where they have cancelled each other out. */
+  mixesTwo: boolean
+  /** Whether it may work in large pieces: not where packets are missing. */
+  inPieces: boolean
+  /** Whether it seeks to where it is to begin; else what comes before is decoded and left out. */
+  seeks: boolean
+}
+
+const firstWay: DecodingWay = {
+  track: 0,
+  copies: false,
+  surround: undefined,
+  mixesTwo: true,
+  inPieces: true,
+  seeks: true,
+}
 
 /** What an {@link FfmpegDecoder} decodes, and how. */
 export interface FfmpegDecoderOptions extends TrackWish {
@@ -115,8 +136,6 @@ export class FfmpegDecoder extends Duplex {
   #inputEnded = false
   /** Where the sound of the file at hand is to be silent, of each audio track, in whose place FFmpeg plays what was before. */
   protected silences: readonly (readonly Silence[])[]
-  /** Silences that have been told of. */
-  readonly #silencesTold = new Set<Silence>()
   /** Whether its input is ended before its end. */
   protected isCutShort = false
   /** Whether it was told to end before its input does. */
@@ -124,67 +143,44 @@ export class FfmpegDecoder extends Duplex {
   /** What FFmpeg was given to read, until it is known that it is to decode the right track. */
   #given: Buffer[] | undefined = []
   #givenLength = 0
-  /** Which audio track is decoded, from 0. */
-  #track = 0
-  /** Whether that is known to have more than two channels, or may have them later. */
-  #surround: Surround | undefined
+  /** How the file at hand is decoded, by what is known of it so far. */
+  #way: DecodingWay = firstWay
   /** Settles when a process that was begun with less knowledge is gone. */
   #replaced: Promise<void> = Promise.resolve()
   /** What FFmpeg says of the input; nothing it writes is read before. */
   #facts: InputFacts | undefined
   #nut!: NutReader
-  /** What goes out; known once there is audio. */
-  #output: AudioFormat | undefined
   /** Goes on with the next of several files, once the one at hand has been decoded. */
   #nextPart: (() => void) | undefined
-  /** Samples of the files before the one at hand. */
-  #samplesBefore = 0
-  /** What the file at hand goes on with, where it is of the same stream, and only its sound is coded in another way. */
-  #ongoing: { clocks: ClockCorrector['clocks']; placer: Placer | undefined } | undefined
+  /** The clocks by which the file at hand goes on, where it is of the same stream, and only its sound is coded in another way. */
+  #ongoing: ProgramClocks | undefined
   /** Files in a row that could not be decoded. */
   #unheard = 0
-  /** Whether it has been said that there are several. */
-  #joinTold = false
+  /** Codes of the warnings of which one is enough that have been given, or need not be. */
+  readonly #told = new Set<string>()
   /** Why packets are not handed on as they are; `undefined` once the stage below takes them. */
   #packetsRefusal: string | undefined = 'no stage that takes Opus stands straight below'
   /** Packets that are handed on as they are; absent where samples are. */
   #packets: OpusOutput | undefined
-  #copies = false
-  /** Where several channels are to become one. */
-  #mixer: MonoMixer<Int16Array> | undefined
-  /** Whether FFmpeg is not to mix two channels itself: they have cancelled each other out. */
-  #mixesHere = false
-  /** Whether it does so at the moment. */
+  /** Samples as they go out. */
+  #samples!: SampleOutput
+  /** Whether FFmpeg mixes two channels at the moment. */
   #isMixed = false
-  /** Watches what FFmpeg mixes. */
-  #check: DownmixCheck | undefined
-  /** What it has mixed, until it is known that nothing is lost in it. */
-  #held: NutRun[] = []
-  /** Whether FFmpeg is to work in large pieces no more: packets are missing. */
-  #isInPackets = false
+  /** Holds what it has mixed until it is known that nothing is lost in it. */
+  #mix: MixCheck | undefined
   /** Holds what FFmpeg has written until it is known what follows; absent where it need not. */
   #runs: RunCheck | undefined
-  /** What FFmpeg was told to open. */
-  #opened: FfmpegInput | undefined
-  /** Bytes of audio that have gone into the queue, and those to be left out, since they have gone before FFmpeg began anew. */
-  #queued = 0
-  #queuedBefore = 0
-  /** Trouble that has been told of, where FFmpeg may say it again. */
+  /** What FFmpeg opens. */
+  #opened!: FfmpegInput
+  /** Whether it has begun anew, and may say again of which trouble. */
+  #isAgain = false
+  /** Trouble that has been told of. */
   readonly #troublesTold = new Set<string>()
-  #placer: Placer | undefined
   /** Where it begins, in ms: later than 0 where it is told to. */
   #from = 0
-  /** Whether FFmpeg is to seek there; else what comes before is decoded and left out. */
-  #seeks = true
   /** Whether it is one file so far. */
   #isOne = true
-  /** What goes out next. */
-  #queue!: AudioQueue
   readonly #loop = new LoopYield(() => this.#pump())
-  #leapTold = false
-  #cancelTold = false
-  #tracksTold = false
-  #refusalTold = false
   #finished = false
   #troubles: string[] = []
   #finishInput: ((error?: Error | null) => void) | undefined
@@ -242,7 +238,7 @@ export class FfmpegDecoder extends Duplex {
     }
     this.#starting = this.#decoding = await import('./decoding.ts')
     this.#nut = new this.#decoding.NutReader()
-    this.#queue = new this.#decoding.AudioQueue()
+    this.#samples = new this.#decoding.SampleOutput(this.#options.limit)
     this.#declared = new this.#decoding.DeclaredLength()
   }
 
@@ -297,9 +293,10 @@ export class FfmpegDecoder extends Duplex {
 
   /** Whether it is one file of a kind in which FFmpeg seeks exactly, and all samples so far are where its clock has them. */
   get isTrueToClock(): boolean {
-    if (!this.#isOne || this.#placer === undefined) return false
+    // It may be asked before anything is loaded.
+    if (!this.#isOne || !this.#samples?.hasBegun) return false
     const { container = '', tracks = [] } = this.#facts ?? {}
-    return this.#decoding.seeksExactly(container, tracks[this.#track]) && this.#placer.drift <= MOST_DRIFT_MS
+    return this.#decoding.seeksExactly(container, tracks[this.#way.track]) && this.#samples.drift <= MOST_DRIFT_MS
   }
 
   /** Length of the audio in ms, where it is known beforehand. */
@@ -364,7 +361,7 @@ export class FfmpegDecoder extends Duplex {
    * @param isUsual - whether that is as it should be, and needs no warning.
    */
   protected endPart(isUsual: boolean, next: () => void): void {
-    this.#joinTold ||= isUsual
+    if (isUsual) this.#told.add('INPUT_JOINED')
     this.#inputEnded = true
     this.#nextPart = next
     if (this.#endedEarly || this.destroyed) this.#beginPart()
@@ -384,17 +381,15 @@ export class FfmpegDecoder extends Duplex {
     this.#nextPart = undefined
     this.#inputEnded = this.#isOne = false
     if (!this.#endedEarly) {
-      const placer = this.#placer ?? this.#ongoing?.placer
-      this.#ongoing = this.#clock?.other === undefined ? undefined : { clocks: this.#clock.clocks, placer }
-      if (this.#ongoing === undefined) this.#samplesBefore += placer?.position ?? 0
-      this.#process = this.#facts = this.#clock = this.#mixer = undefined
+      this.#ongoing = this.#clock?.other === undefined ? undefined : this.#clock.clocks
+      this.#samples.beginPart(this.#ongoing !== undefined)
+      this.#process = this.#facts = this.#clock = this.#runs = undefined
       this.#declared = new this.#decoding.DeclaredLength()
-      this.#placer = this.#runs = undefined
       this.#nut = new this.#decoding.NutReader()
       this.#given = []
       this.#troubles = []
-      this.#givenLength = this.#received = this.#track = 0
-      this.#surround = undefined
+      this.#givenLength = this.#received = 0
+      this.#way = firstWay
     }
     next()
   }
@@ -416,7 +411,7 @@ export class FfmpegDecoder extends Duplex {
     if (isUnknown && this.#head.length < headLimit) return next()
     this.#start(pipeInput(mode === 'spooled', this.#options))
     const bytes = this.#head
-    this.#clock = this.#decoding.clockCorrector(bytes, true, this.#ongoing?.clocks)
+    this.#clock = this.#decoding.clockCorrector(bytes, true, this.#ongoing)
     this.#head = Buffer.alloc(0)
     this.#write(bytes, next)
   }
@@ -442,27 +437,32 @@ export class FfmpegDecoder extends Duplex {
     try {
       this.#ffmpeg = this.#starting.findFfmpeg(this.#options.ffmpegPath)
     } catch (error) {
-      this.destroy(error instanceof Error ? error : new Error(String(error)))
+      this.destroy(toError(error))
       return
     }
-    if (typeof this.#options.audioTrack === 'number') this.#track = this.#options.audioTrack
-    const options = [...input.inputOptions, '-ss', String(this.#from / 1000)]
-    this.#run(this.#from === 0 ? input : { ...input, inputOptions: options })
+    const { audioTrack } = this.#options
+    if (typeof audioTrack === 'number') this.#way = { ...this.#way, track: audioTrack }
+    this.#opened = input
+    this.#run()
   }
 
-  /** Whether FFmpeg was told to seek. */
-  get #isSought(): boolean {
-    return this.#from > 0 && this.#seeks
+  /** Where FFmpeg is told to seek to, in ms. */
+  get #sought(): number {
+    return this.#way.seeks ? this.#from : 0
   }
 
-  /** Begins anew where FFmpeg has gone past what it was told to seek: it goes by the picture, which may begin later. */
-  #beginUnsought(): void {
-    this.#seeks = false
-    this.#placer = undefined
-    this.#decodeOther(this.#options.input!)
-  }
-
-  #run(input: FfmpegInput): void {
+  #run(): void {
+    const { track: audioTrack, copies, surround, mixesTwo, inPieces } = this.#way
+    const seeking = this.#sought === 0 ? [] : ['-ss', String(this.#sought / 1000)]
+    const { firstFilters = [], isStereo, inputOptions } = this.#opened
+    const input = {
+      ...this.#opened,
+      firstFilters: inPieces ? firstFilters : [],
+      inputOptions: [...inputOptions, ...seeking],
+    }
+    const target = this.#target
+    const mayBeginAnew = this.#options.input === undefined || this.#options.limit === undefined
+    this.#isMixed = isStereo === true && target?.channels === 1 && surround === undefined && !copies && mixesTwo
     // Whoever hears warnings and errors may not be there before somebody reads, where FFmpeg was started ahead.
     const tell = (act: () => void): void => {
       const say = (): void => {
@@ -471,25 +471,14 @@ export class FfmpegDecoder extends Duplex {
       if (this.#wanted || this.#options.input === undefined) say()
       else this.#said.push(say)
     }
-    const { isStereo } = input
-    const isToBeMono = this.#target?.channels === 1 && this.#surround === undefined && !this.#copies
-    this.#isMixed = isStereo === true && isToBeMono && !this.#mixesHere
-    this.#opened = input
     const current = new this.#starting.FfmpegProcess({
       ffmpeg: this.#ffmpeg,
-      args: this.#copies
-        ? copyArguments({ input, audioTrack: this.#track })
-        : decodeArguments({
-            input,
-            audioTrack: this.#track,
-            target: this.#target,
-            surround: this.#surround,
-            mayBeginAnew: this.#options.input === undefined || this.#options.limit === undefined,
-            mixesTwo: this.#isMixed,
-          }),
+      args: copies
+        ? copyArguments({ input, audioTrack })
+        : decodeArguments({ input, audioTrack, target, surround, mayBeginAnew, mixesTwo: this.#isMixed }),
       readsBytes: this.#options.input === undefined,
       onTrouble: (line) => tell(() => this.#trouble(line)),
-      onInput: (facts) => tell(() => this.#learn(facts, input)),
+      onInput: (facts) => tell(() => this.#learn(facts)),
       onEnd: (end) => tell(() => this.#end(end)),
     })
     this.#process = current
@@ -497,35 +486,28 @@ export class FfmpegDecoder extends Duplex {
   }
 
   /** It is known what the input is: decoding goes on, or begins anew with another track. */
-  #learn(facts: InputFacts, input: FfmpegInput): void {
+  #learn(facts: InputFacts): void {
     if (this.destroyed || this.#facts !== undefined) return
-    const { inputName } = this.#options
     try {
+      const way = this.#way
       // Of one that FFmpeg could not open nothing is known; how it ends says why.
       const isKnown = facts.container !== ''
-      const choice = isKnown
-        ? this.#decoding.chooseTrack(facts.tracks, this.#options, inputName)
-        : { index: this.#track }
-      const { index, message } = choice
+      const { index, message }: TrackChoice = isKnown
+        ? this.#decoding.chooseTrack(facts.tracks, this.#options, this.#options.inputName)
+        : { index: way.track }
       const canBegin = this.#options.input === undefined ? this.#given !== undefined : this.#options.limit === undefined
       const track = facts.tracks[index]
       const copies = isKnown && this.#takesPackets(track)
       const surround =
-        track === undefined || this.#target?.channels !== 1
-          ? undefined
-          : this.#decoding.surroundOf(track, facts.container)
-      const isOther = surround !== undefined && this.#surround === undefined
-      if ((index !== this.#track || copies !== this.#copies || isOther) && canBegin) {
-        this.#track = index
-        this.#copies = copies
-        this.#surround = surround
-        return this.#decodeOther(input)
+        this.#target?.channels === 1 ? track && this.#decoding.surroundOf(track, facts.container) : undefined
+      const isOther = surround !== undefined && way.surround === undefined
+      if ((index !== way.track || copies !== way.copies || isOther) && canBegin) {
+        return this.#decodeOther({ track: index, copies, surround })
       }
       this.#given = undefined
       this.#facts = facts
-      if (message !== undefined && index === this.#track && !this.#tracksTold) {
-        this.#tracksTold = true
-        this.emit('warning', { code: 'SEVERAL_AUDIO_TRACKS', message, tracks: facts.tracks })
+      if (message !== undefined && index === way.track) {
+        this.#warnOnce({ code: 'SEVERAL_AUDIO_TRACKS', message, tracks: facts.tracks })
       }
     } catch (error) {
       this.destroy(error as Error)
@@ -537,26 +519,23 @@ export class FfmpegDecoder extends Duplex {
   /** Whether what is handed on are the packets of this track. Warns where that was wished, and cannot be. */
   #takesPackets(track: AudioTrack | undefined): boolean {
     if (this.#options.passThrough !== true) return false
-    if (this.#copies) return true
+    if (this.#way.copies) return true
     const asBytes = this.#options.input === undefined ? 'the input comes as bytes, and may be several files' : undefined
     const refusal = this.#packetsRefusal ?? asBytes ?? this.#decoding.passThroughRefusal(track)
     if (refusal === undefined) return true
-    if (!this.#refusalTold) {
-      this.#refusalTold = true
-      const message = `the audio of ${this.#options.inputName} is decoded and not passed through: ${refusal}`
-      this.emit('warning', { code: 'PASS_THROUGH_UNUSED', message, reason: refusal })
-    }
+    const message = `the audio of ${this.#options.inputName} is decoded and not passed through: ${refusal}`
+    this.#warnOnce({ code: 'PASS_THROUGH_UNUSED', message, reason: refusal })
     return false
   }
 
-  /** Begins anew with what is known of the track by now. */
-  #decodeOther(input: FfmpegInput): void {
+  /** Begins anew in another way. */
+  #decodeOther(change: Partial<DecodingWay>): void {
     const other = this.#process
+    this.#way = { ...this.#way, ...change }
     this.#troubles = []
-    this.#check = this.#runs = undefined
-    this.#held = []
-    this.#nut = new this.#decoding.NutReader(this.#copies ? 'packets' : 'samples')
-    this.#run(input)
+    this.#mix = this.#runs = undefined
+    this.#nut = new this.#decoding.NutReader(this.#way.copies ? 'packets' : 'samples')
+    this.#run()
     for (const bytes of this.#given ?? []) this.#process?.write(bytes, () => {})
     if (this.#inputEnded && this.#head.length === 0) this.#process?.endInput()
     this.#replaced = new Promise((resolve) => {
@@ -568,9 +547,9 @@ export class FfmpegDecoder extends Duplex {
   /** Hands on what FFmpeg has written, as long as somebody wants it. */
   #pump(): void {
     while (this.#hungry && !this.destroyed && !this.#endedEarly) {
-      if (this.#queue.isSilent && !this.#loop.take()) return
+      if (this.#samples.isSilent && !this.#loop.take()) return
       const room = 2 * OUTPUT_BYTES - this.readableLength
-      const piece = this.#packets === undefined ? this.#queue.shift(this.#output, room) : this.#packets.shift()
+      const piece = this.#packets === undefined ? this.#samples.shift(room) : this.#packets.shift()
       if (piece !== undefined) {
         this.#hungry = this.push(piece)
         continue
@@ -586,221 +565,124 @@ export class FfmpegDecoder extends Duplex {
       // With nothing buffered, read() without a length is what lets the pipe notice its end.
       const chunk: unknown = output.read(length === 0 ? undefined : length)
       if (!Buffer.isBuffer(chunk)) return
-      if (this.#copies) this.#takePackets(chunk, this.#facts)
-      else this.#take(chunk, this.#facts)
+      this.#take(chunk, this.#facts)
     }
   }
 
   /** Whether there has been audio of the file at hand. */
   get #produced(): boolean {
-    return this.#placer !== undefined || this.#packets !== undefined
+    return this.#samples.hasBegun || this.#packets !== undefined
   }
 
   /** Puts what FFmpeg has written where it belongs in time. */
   #take(chunk: Buffer, input: InputFacts): void {
     try {
       const runs = this.#nut.push(chunk)
-      if (this.#isMixed) {
-        for (const run of runs) this.#checkMix(run)
-        this.#release(input)
-      } else this.#placeSure(runs, input)
+      if (runs.length === 0) return
+      if (this.#way.copies) this.#takePackets(runs, input)
+      else this.#takeSamples(runs, input)
     } catch (cause) {
       const message = `FFmpeg wrote what cannot be read from ${this.#options.inputName}; report it, with its version`
       this.destroy(new FfmpegError('FFMPEG_FAILED', message, { cause }))
     }
-    if (this.#mixer?.noticed() === true && !this.#cancelTold) {
-      this.#cancelTold = true
-      this.emit('warning', { ...this.#decoding.channelsCancel })
+  }
+
+  /** Hands on of samples what is known to be right by what follows it; where FFmpeg is wrong, it begins anew in another way. */
+  #takeSamples(runs: readonly NutRun[], input: InputFacts, isLast = false): void {
+    const format = this.#nut.format!
+    if (this.#isMixed) {
+      const [mean, difference] = [format.sampleRate, this.#nut.formatOf(1)!.sampleRate]
+      this.#mix ??= new this.#decoding.MixCheck({ mean, difference })
     }
-  }
-
-  /** Keeps what FFmpeg has mixed, or takes what it says of that. */
-  #checkMix({ track, at, samples }: NutRun): void {
-    const [mean, difference] = [this.#nut.formatOf(0)!.sampleRate, this.#nut.formatOf(1)!.sampleRate]
-    this.#check ??= new this.#decoding.DownmixCheck({ mean, difference })
-    if (track !== 0) return this.#check.difference(at, samplesOf(samples))
-    // What is read next uses the memory again.
-    const own = Buffer.from(samples)
-    this.#held.push({ track, at, samples: own })
-    this.#check.mean(at, samplesOf(own))
-  }
-
-  /** Hands on of what FFmpeg has mixed what is known to be right; where anything may be lost, it is mixed here from there on. */
-  #release(input: InputFacts): void {
-    const check = this.#check
-    if (check === undefined) return
-    if (check.isLost) {
-      this.#mixesHere = true
-      return this.#beginAnew(this.#opened!)
-    }
-    const kept = this.#held.findIndex(({ at, samples }) => at + samples.length / 2 > check.checkedTo)
-    this.#placeSure(this.#held.splice(0, kept < 0 ? Infinity : kept), input)
-  }
-
-  /** Places what is known to be right by what follows it; begins anew with less at once where FFmpeg has joined what does not follow. */
-  #placeSure(runs: readonly NutRun[], input: InputFacts): void {
-    if (runs.length === 0) return
-    const { sampleRate, channels } = this.#nut.format!
-    const isInPieces = (this.#opened?.firstFilters ?? []).length > 0
-    this.#runs ??= this.#decoding.runCheck(input.container, isInPieces, sampleRate, 2 * channels)
-    this.#place(this.#runs?.push(runs) ?? runs, input)
-    if (this.#runs?.isBroken !== true) return
-    this.#isInPackets = true
-    this.#beginAnew({ ...this.#opened!, firstFilters: [] })
+    const isInPieces = this.#way.inPieces && (this.#opened.firstFilters ?? []).length > 0
+    this.#runs ??= this.#decoding.runCheck(input.container, isInPieces, format.sampleRate, 2 * format.channels)
+    const through = (check: RunCheck | undefined, some: readonly NutRun[]): readonly NutRun[] =>
+      check === undefined ? some : isLast ? [...check.push(some), ...check.end()] : check.push(some)
+    const mixed = through(this.#mix, runs)
+    if (this.#mix?.isBroken === true) return this.#beginAnew({ mixesTwo: false })
+    this.#place(through(this.#runs, mixed), input)
+    if (this.#runs?.isBroken === true) this.#beginAnew({ inPieces: false })
   }
 
   /** Decodes all anew in another way; what has gone out already is left out. */
-  #beginAnew(input: FfmpegInput): void {
-    this.#queuedBefore = this.#queued
-    this.#placer = undefined
-    this.#decodeOther(input)
+  #beginAnew(change: Partial<DecodingWay>): void {
+    this.#isAgain = true
+    this.#samples.beginAnew()
+    this.#decodeOther(change)
   }
 
   #place(runs: readonly NutRun[], input: InputFacts): void {
-    let audio: Buffer[] = []
-    const flush = (): void => {
-      const all = audio.length === 1 ? audio[0]! : Buffer.concat(audio)
-      audio = []
-      this.#queue.push(all.subarray(this.#bytesToQueue(all.length)))
-    }
-    for (const { at, samples } of runs) {
-      const format = this.#nut.format!
-      const block = 2 * format.channels
-      const isFirst = this.#placer === undefined
-      this.#placer ??= this.#begin(input)
-      const out = 2 * this.#output!.channels
-      const before = this.#samplesBefore + this.#placer.position
-      const count = Math.floor(samples.length / block)
-      const place = this.#placer.place(at - timeOffset * format.sampleRate, count, () => isQuiet(samples))
-      if (isFirst && this.#isSought && place.silence > MOST_PAST_SEEK_S * format.sampleRate) {
-        return this.#beginUnsought()
-      }
-      if (place.silence > 0) {
-        if (this.#mixer !== undefined) audio.push(bytesOf(this.#mixer.flush()))
-        flush()
-        const silence = place.silence * out
-        const told = this.#bytesToQueue(silence)
-        this.#queue.pushSilence(silence - told)
-        if (place.isGap && told < silence) {
-          const toMs = (position: number): number => Math.round(bytesToMs(position * block, format))
-          const [start, end] = [toMs(before), toMs(before + place.silence)]
-          this.emit('gap', { start, end, missing: end - start })
-        }
-      }
-      if (place.leap !== undefined) this.#warnOfLeap(place.leap / format.sampleRate)
-      const { limit } = this.#options
-      limit?.silence((place.silence * 1000) / format.sampleRate)
-      limit?.audio((count * 1000) / format.sampleRate)
-      this.#silence(at, samples, input)
-      const rest = place.skip === 0 ? samples : samples.subarray(place.skip * block)
-      if (this.#mixer !== undefined) audio.push(bytesOf(this.#mixer.process(samplesOf(rest))))
-      else audio.push(this.#isMixed ? rest : Buffer.from(rest))
-    }
-    flush()
-  }
-
-  /** Takes the sound out where the file says that there is none. */
-  #silence(at: number, samples: Buffer, input: InputFacts): void {
-    const { sampleRate, channels } = this.#nut.format!
-    if (!this.#isOne) return
-    for (const silence of this.silences[this.#track] ?? []) {
-      const [from, to] = [silence.start, silence.end].map(
-        (seconds) => (Math.round((seconds + timeOffset) * sampleRate) - at) * 2 * channels,
-      ) as [number, number]
-      if (from >= samples.length || to <= 0) continue
-      samples.fill(0, Math.max(0, from), to > samples.length ? undefined : to)
-      const [start, end] = [silence.start, silence.end].map((seconds) => Math.round((seconds - input.start) * 1000))
-      if (end! - start! < LEAST_GAP_MS || this.#silencesTold.has(silence)) continue
-      this.#silencesTold.add(silence)
-      this.emit('gap', { start, end, missing: end! - start! })
-    }
-  }
-
-  /** How many of so many bytes that come next have gone into the queue before; the rest counts as being there now. */
-  #bytesToQueue(bytes: number): number {
-    const before = Math.min(bytes, this.#queuedBefore)
-    this.#queuedBefore -= before
-    this.#queued += bytes - before
-    return before
+    if (runs.length === 0) return
+    if (!this.#samples.hasBegun) this.#begin(input)
+    const events = this.#samples.place(runs)
+    if (events.isPast === true) this.#beginAnew({ seeks: false })
+    else this.#emitEvents(events)
   }
 
   /** Hands on what FFmpeg has copied, each packet where it belongs in time. */
-  #takePackets(chunk: Buffer, input: InputFacts): void {
+  #takePackets(packets: readonly NutRun[], input: InputFacts): void {
+    if (this.#packets === undefined) {
+      const preSkip = this.#decoding.readOpusHead(this.#nut.codecHeader)?.preSkip ?? 0
+      this.#packets = new this.#decoding.OpusOutput({ ...input, start: input.start + timeOffset }, preSkip)
+      this.#warnOfTroubles()
+      this.#releaseInput()
+    }
+    const events = this.#packets.take(packets)
+    this.#emitEvents(events)
+    const { damaged } = events
+    if (damaged > 0) this.#trouble(`${damaged} packets of Opus are damaged; there is silence in their place`)
+  }
+
+  /** Tells of what is missing in what goes out. */
+  #emitEvents({ gaps, leap, cancels }: SampleEvents): void {
+    for (const { start, end } of gaps) this.emit('gap', { start, end, missing: end - start })
+    if (leap !== undefined) {
+      const message = `the times of ${this.#options.inputName} leap ahead by ${Math.round(leap)} s, which is not believed: they go on as if nothing were missing there`
+      this.#warnOnce({ code: 'TIMESTAMP_JUMP', message, leap: Math.round(leap * 1000) })
+    }
+    if (cancels === true) this.#warnOnce(this.#decoding.channelsCancel)
+  }
+
+  /** The first audio of the file at hand has come. */
+  #begin(input: InputFacts): void {
     const { inputName } = this.#options
-    try {
-      const packets = this.#nut.push(chunk)
-      if (packets.length === 0) return
-      if (this.#packets === undefined) {
-        const preSkip = this.#decoding.readOpusHead(this.#nut.codecHeader)?.preSkip ?? 0
-        this.#packets = new this.#decoding.OpusOutput({ ...input, start: input.start + timeOffset }, preSkip)
-        this.#warnOfTroubles()
-        this.#releaseInput()
-      }
-      const { gaps, leap, damaged } = this.#packets.take(packets)
-      for (const { start, end } of gaps) this.emit('gap', { start, end, missing: end - start })
-      if (leap !== undefined) this.#warnOfLeap(leap)
-      if (damaged > 0) this.#trouble(`${damaged} packets of Opus are damaged; there is silence in their place`)
-    } catch (cause) {
-      const message = `FFmpeg wrote what cannot be read from ${inputName}; report it, with its version`
-      this.destroy(new FfmpegError('FFMPEG_FAILED', message, { cause }))
+    if (this.#samples.format !== undefined && !this.#isOne) {
+      const message = `${inputName} is several files, one behind the other, as where they were joined by cat; they are heard as they follow one another, but few players play more than the first`
+      this.#warnOnce({ code: 'INPUT_JOINED', message })
     }
-  }
-
-  #warnOfLeap(seconds: number): void {
-    if (this.#leapTold) return
-    this.#leapTold = true
-    const message = `the times of ${this.#options.inputName} leap ahead by ${Math.round(seconds)} s, which is not believed: they go on as if nothing were missing there`
-    this.emit('warning', { code: 'TIMESTAMP_JUMP', message, leap: Math.round(seconds * 1000) })
-  }
-
-  /** The first audio has come. A header alone would be none: it goes out together with it. */
-  #begin(input: InputFacts): Placer {
-    const { channels, sampleRate } = this.#nut.format!
-    if (this.#target?.channels === 1 && channels > 1)
-      this.#mixer = new this.#decoding.MonoMixer(channels, sampleRate, Int16Array)
-    if (this.#output === undefined) {
-      this.#output = { ...this.#nut.format!, channels: this.#mixer === undefined ? channels : 1 }
-      this.#target = this.#output
-      this.#queue.push(this.#decoding.writeWavHeader(this.#output))
-    } else if (!this.#joinTold && !this.#isOne) {
-      this.#joinTold = true
-      const message = `${this.#options.inputName} is several files, one behind the other, as where they were joined by cat; they are heard as they follow one another, but few players play more than the first`
-      this.emit('warning', { code: 'INPUT_JOINED', message })
-    }
+    this.#samples.begin({
+      input,
+      format: this.#nut.format!,
+      isMono: this.#target?.channels === 1,
+      isKept: this.#isMixed,
+      silences: (this.#isOne ? this.silences[this.#way.track] : undefined) ?? [],
+      from: this.#sought,
+      leftOut: this.#isOne ? this.#from - this.#sought : 0,
+    })
+    this.#target = this.#samples.format
     this.#warnOfTroubles()
     this.#releaseInput()
-    const { limit } = this.#options
-    if (this.#ongoing?.placer !== undefined) return this.#ongoing.placer
-    const from = this.#isSought ? this.#from : 0
-    const leftOut = this.#isOne ? this.#from - from : 0
-    this.#queuedBefore += 2 * this.#output.channels * Math.round((leftOut * sampleRate) / 1000)
-    const [longest, ahead] = limit === undefined ? [] : [() => limit.most, () => limit.ahead]
-    return new this.#decoding.Placer({ input, sampleRate, longest, ahead, from })
   }
 
   #end(end: ProcessEnd): void {
     const ended = this.#process
     if (this.destroyed || this.#endedEarly) return
-    if (this.#check !== undefined) {
-      this.#check.end()
-      this.#release(this.#facts!)
-      if (this.#process !== ended) return
-    }
-    if (this.#runs !== undefined) this.#place(this.#runs.end(), this.#facts!)
-    if (this.#isSought && !this.#produced) return this.#beginUnsought()
+    if (this.#mix !== undefined || this.#runs !== undefined) this.#takeSamples([], this.#facts!, true)
+    if (this.#process !== ended) return
+    if (this.#sought > 0 && !this.#produced) return this.#beginAnew({ seeks: false })
     const { inputName } = this.#options
     const failure = this.#decoding.explainEnd({
       end,
       ffmpeg: this.#ffmpeg,
       input: inputName,
-      audioTrack: this.#track,
-      track: this.#facts?.tracks[this.#track],
+      audioTrack: this.#way.track,
+      track: this.#facts?.tracks[this.#way.track],
       produced: this.#produced,
-      fileKind: this.#opened?.url.startsWith('file:') === true ? this.#facts?.container : undefined,
+      fileKind: this.#opened.url.startsWith('file:') ? this.#facts?.container : undefined,
       stderr: this.#process?.log.tail ?? '',
     })
     if (failure !== undefined) {
-      const isPart = this.#nextPart !== undefined || this.#output !== undefined
+      const isPart = this.#nextPart !== undefined || this.#samples.format !== undefined
       this.#unheard += 1
       if (!isPart || !(failure instanceof InputError) || this.#unheard > MOST_UNHEARD) {
         this.destroy(failure)
@@ -810,16 +692,15 @@ export class FfmpegDecoder extends Duplex {
     } else this.#unheard = 0
     const missing = this.#options.missing ?? (this.#inputEnded ? (this.#declared.length ?? 0) - this.#received : 0)
     if (missing > 0 && !this.isCutShort) {
-      const message = `${inputName} lacks ${missing} bytes at its end, by its own header; only what is there was decoded`
-      this.emit('warning', { code: 'INPUT_TRUNCATED', message, missing })
+      const what = `lacks ${missing} bytes at its end, by its own header; only what is there was decoded`
+      this.warnOfTruncation({ missing }, what)
     }
     const lost = this.#nextPart === undefined && !this.isCutShort ? (this.#options.lost?.() ?? 0) : 0
     if (lost > 0) {
-      const message = `${inputName} was cut short by ${lost} bytes while it was read; only what was still there was decoded`
-      this.emit('warning', { code: 'INPUT_TRUNCATED', message, missing: Math.max(0, missing) + lost })
+      const what = `was cut short by ${lost} bytes while it was read; only what was still there was decoded`
+      this.warnOfTruncation({ missing: Math.max(0, missing) + lost }, what)
     }
-    const rest = this.#mixer?.flush()
-    if (rest !== undefined) this.#queue.push(bytesOf(rest).subarray(this.#bytesToQueue(2 * rest.length)))
+    this.#samples.end()
     if (this.#nextPart === undefined) {
       this.#finished = true
       this.#releaseInput()
@@ -846,16 +727,33 @@ export class FfmpegDecoder extends Duplex {
   #warnOfTroubles(): void {
     const lines = this.#troubles
     this.#troubles = []
-    const own = this.#facts?.tracks[this.#track]?.stream
+    const own = this.#facts?.tracks[this.#way.track]?.stream
     for (const line of lines) {
       // Damage to a picture, or to another track, takes nothing of what is heard.
       const [, stream] = /(?:\(stream =|packet in stream) (\d+)/.exec(line) ?? []
       if (stream !== undefined && own !== undefined && Number(stream) !== own) continue
-      if ((this.#mixesHere || this.#isInPackets) && this.#troublesTold.has(line)) continue
+      if (this.#isAgain && this.#troublesTold.has(line)) continue
       this.#troublesTold.add(line)
       const message = `FFmpeg had trouble with ${this.#options.inputName}, part of its audio may be lost: ${line}`
       this.emit('warning', { code: 'FFMPEG_WARNING', message, line })
     }
+  }
+
+  /** Bytes have come that are not written, or fewer than are. */
+  protected countOthers(bytes: number): void {
+    this.#received += bytes
+  }
+
+  /** @param what - follows the name of the input. */
+  protected warnOfTruncation({ missing, missingMs }: Lack, what: string): void {
+    const message = `${this.#options.inputName} ${what}`
+    this.emit('warning', { code: 'INPUT_TRUNCATED', message, missing, ...defined({ missingMs }) })
+  }
+
+  #warnOnce(warning: Warning): void {
+    if (this.#told.has(warning.code)) return
+    this.#told.add(warning.code)
+    this.emit('warning', { ...warning })
   }
 
   #releaseInput(): void {
@@ -863,20 +761,4 @@ export class FfmpegDecoder extends Duplex {
     this.#finishInput = undefined
     finish?.()
   }
-}
-
-/** Nobody hears samples below this. */
-const quiet = 64
-
-function isQuiet(samples: Buffer): boolean {
-  for (let at = 0; at + 1 < samples.length; at += 2) if (Math.abs(samples.readInt16LE(at)) >= quiet) return false
-  return true
-}
-
-function samplesOf(bytes: Buffer): Int16Array {
-  return new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)
-}
-
-function bytesOf(samples: Int16Array): Buffer {
-  return Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength)
 }

@@ -16,6 +16,11 @@ export interface NutRun {
   samples: Buffer
 }
 
+/** The samples of a run, in the same memory. */
+export function samplesOf(bytes: Buffer): Int16Array {
+  return new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)
+}
+
 /** Times of frames are rounded: by so many samples they may differ from where the frames before end. */
 const rounding = 2
 /** A run is ended after so many samples, so that a drift of the clock shows. */
@@ -211,9 +216,7 @@ export class NutReader {
     for (this.#next(cursor); !cursor.isShort; this.#next(cursor)) done = cursor.at
     this.#bytes.copyWithin(0, done, this.#length)
     this.#length -= done
-    const [first, second] = this.#tracks
-    if (second === undefined) return first?.runs.end() ?? []
-    return [...first!.runs.end(), ...second.runs.end()]
+    return this.#tracks.flatMap(({ runs }) => runs.end())
   }
 
   #append(chunk: Buffer): void {

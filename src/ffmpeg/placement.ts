@@ -1,3 +1,4 @@
+import type { SilenceLimit } from '../audio/silence.ts'
 import type { AudioTrack, InputFacts } from './log.ts'
 
 /**
@@ -65,10 +66,8 @@ export interface Placement {
 export interface PlacerOptions {
   input: Pick<InputFacts, 'container' | 'start'>
   sampleRate: number
-  /** The longest silence that is believed, in ms; asked for at each. */
-  longest?: (() => number) | undefined
-  /** Of a live input: ms by which its samples have come faster than time went by. As much may be left out; asked for at each. */
-  ahead?: (() => number) | undefined
+  /** Of a live input: the longest silence that is believed, and how much may be left out. */
+  limit?: Pick<SilenceLimit, 'most' | 'ahead'> | undefined
   /** Where the output begins, in ms of it, where FFmpeg was told to seek. */
   from?: number
 }
@@ -79,8 +78,7 @@ export class Placer {
   /** Whether it may have been begun in its middle, of which FFmpeg gives the first packets no time of their own. */
   readonly #isJoined: boolean
   readonly #rate: number
-  readonly #longest: (() => number) | undefined
-  readonly #ahead: (() => number) | undefined
+  readonly #limit: PlacerOptions['limit']
   /** What is to be added to a time to have the place in the output. */
   #offset: number
   #position: number
@@ -92,12 +90,11 @@ export class Placer {
   #drift = 0
   #last: { at: number; count: number } | undefined
 
-  constructor({ input, sampleRate, longest, ahead, from = 0 }: PlacerOptions) {
+  constructor({ input, sampleRate, limit, from = 0 }: PlacerOptions) {
     this.#rate = sampleRate
-    this.#longest = longest
-    this.#ahead = ahead
+    this.#limit = limit
     this.#trust = trustIn(input.container)
-    this.#isJoined = longest !== undefined && input.container === 'ogg'
+    this.#isJoined = limit !== undefined && input.container === 'ogg'
     this.#offset = -Math.round(input.start * sampleRate)
     this.#origin = this.#offset
     this.#isSought = from > 0
@@ -136,8 +133,8 @@ export class Placer {
     const tolerance = last === undefined ? 0 : (toleranceMs * this.#rate) / 1000
     // What has begun anew, or leaps further than can be, goes on where the output is.
     const most = Math.min(
-      ((this.#longest?.() ?? longestMs) * this.#rate) / 1000,
-      (mostMs * this.#rate) / 1000 - (this.#longest === undefined ? this.#silence : 0),
+      ((this.#limit?.most ?? longestMs) * this.#rate) / 1000,
+      (mostMs * this.#rate) / 1000 - (this.#limit === undefined ? this.#silence : 0),
     )
     let leap: number | undefined
     if (Math.abs(off) <= tolerance) off = 0
@@ -160,8 +157,8 @@ export class Placer {
 
   /** Samples that there are too many of by the time of day. */
   get #spare(): number {
-    if (this.#ahead === undefined) return Infinity
-    return Math.max(0, this.#silence - this.#skipped + Math.round((this.#ahead() * this.#rate) / 1000))
+    if (this.#limit === undefined) return Infinity
+    return Math.max(0, this.#silence - this.#skipped + Math.round((this.#limit.ahead * this.#rate) / 1000))
   }
 
   /** Whether samples at `at` follow the `last` ones whatever the clock says. */

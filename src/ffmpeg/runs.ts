@@ -1,8 +1,9 @@
-import type { NutRun } from './nut.ts'
+import { DownmixCheck } from '../audio/downmix-check.ts'
+import { type NutRun, samplesOf } from './nut.ts'
 import { hasClock } from './placement.ts'
 
 /*
- * Runs of samples that are held until what follows them is known, where FFmpeg tells what is missing a little wrong.
+ * Runs of samples that are held until what follows them is known, where FFmpeg tells what is missing a little wrong, or mixes channels.
  */
 
 /** What is known of runs by those behind them. */
@@ -123,6 +124,48 @@ export class FrameCheck implements RunCheck {
 
   #count({ samples }: NutRun): number {
     return samples.length / this.#blockBytes
+  }
+}
+
+/**
+ * What FFmpeg has mixed of two channels, the first track, held until it is known by the second, their difference, that nothing is lost in
+ * it.
+ */
+export class MixCheck implements RunCheck {
+  readonly #check: DownmixCheck
+  #held: NutRun[] = []
+
+  /** @param rates - samples in a second of the mean and of the difference. */
+  constructor(rates: { mean: number; difference: number }) {
+    this.#check = new DownmixCheck(rates)
+  }
+
+  get isBroken(): boolean {
+    return this.#check.isLost
+  }
+
+  push(runs: readonly NutRun[]): NutRun[] {
+    for (const run of runs) {
+      if (run.track !== 0) {
+        this.#check.difference(run.at, samplesOf(run.samples))
+        continue
+      }
+      const own = kept(run)
+      this.#held.push(own)
+      this.#check.mean(own.at, samplesOf(own.samples))
+    }
+    return this.#sure()
+  }
+
+  end(): NutRun[] {
+    this.#check.end()
+    return this.#sure()
+  }
+
+  #sure(): NutRun[] {
+    if (this.isBroken) return []
+    const held = this.#held.findIndex(({ at, samples }) => at + samples.length / 2 > this.#check.checkedTo)
+    return this.#held.splice(0, held < 0 ? Infinity : held)
   }
 }
 

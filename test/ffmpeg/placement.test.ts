@@ -7,7 +7,15 @@ const quiet = (): boolean => true
 
 /** A placer of an input that starts at 10 s, and a function that places packets of 20 ms from `seconds` on. */
 function placing(container = 'matroska,webm', longest?: () => number, ahead?: () => number) {
-  const placer = new Placer({ input: { container, start: 10 }, sampleRate: rate, longest, ahead })
+  const limit = longest && {
+    get most() {
+      return longest()
+    },
+    get ahead() {
+      return ahead?.() ?? Infinity
+    },
+  }
+  const placer = new Placer({ input: { container, start: 10 }, sampleRate: rate, limit })
   const place = (seconds: number, isQuiet = loud, count = 320) =>
     placer.place(Math.round(seconds * rate), count, isQuiet)
   const run = (from: number, to: number, isQuiet = loud) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { NutRun } from '../../src/ffmpeg/nut.ts'
-import { FrameCheck, PieceCheck, type RunCheck, runCheck } from '../../src/ffmpeg/runs.ts'
+import { FrameCheck, MixCheck, PieceCheck, type RunCheck, runCheck } from '../../src/ffmpeg/runs.ts'
 
 const rate = 16_000
 const run = (at: number, count: number): NutRun => ({ track: 0, at, samples: Buffer.alloc(2 * count, at & 0xff) })
@@ -72,4 +72,30 @@ it('is only checked what FFmpeg may have wrong', () => {
   expect(runCheck('mov,mp4,m4a,3gp,3g2,mj2', false, rate, 2)).toBeUndefined()
   expect(runCheck('wav', true, rate, 2)).toBeUndefined()
   expect(runCheck('flac', false, rate, 2)).toBeInstanceOf(FrameCheck)
+})
+
+describe('runs that FFmpeg has mixed', () => {
+  const noise = (track: number, at: number, count: number, level: number): NutRun => {
+    const samples = Int16Array.from({ length: count }, (_, index) => (index % 2 === 0 ? level : -level))
+    return { track, at, samples: Buffer.from(samples.buffer) }
+  }
+
+  it('are held until their difference shows that nothing is lost', () => {
+    const check = new MixCheck({ mean: rate, difference: rate / 4 })
+    const [first, second] = [noise(0, 0, 1600, 5000), noise(0, 1600, 1600, 5000)]
+    expect(check.push([first, second])).toEqual([])
+    const [one, two] = [noise(0, 0, 1600, 5000), noise(0, 1600, 1600, 5000)]
+    // The memory is used again.
+    for (const { samples } of [first, second]) samples.fill(0x55)
+    expect(check.push([noise(1, 0, 800, 100)])).toEqual([one])
+    expect(check.isBroken).toBe(false)
+    expect(check.end()).toEqual([two])
+  })
+
+  it('are kept for good where they cancel each other out', () => {
+    const check = new MixCheck({ mean: rate, difference: rate / 4 })
+    expect(check.push([noise(0, 0, 3200, 10), noise(1, 0, 800, 5000)])).toEqual([])
+    expect(check.isBroken).toBe(true)
+    expect(check.end()).toEqual([])
+  })
 })
