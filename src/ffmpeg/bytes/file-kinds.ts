@@ -361,6 +361,8 @@ export function declaredLength(bytes: Buffer): number | undefined {
       return flvLength(bytes)
     case 'TTA1':
       return ttaLength(bytes)
+    case '\x06\x0e+4':
+      return mxfLength(bytes)
     default:
       return mp3Length(bytes)
   }
@@ -378,6 +380,18 @@ function cafLength(bytes: Buffer): number | undefined {
     if (isData) return at
   }
   return undefined
+}
+
+const mxfHeader = Buffer.from('060e2b34020501010d0102010102', 'hex')
+
+/** Where the footer begins, by the partition at the beginning (SMPTE ST 377-1); what has not been finished does not say. */
+function mxfLength(bytes: Buffer): number | undefined {
+  const lengthAt = mxfHeader.length + 2
+  const first = bytes[lengthAt] ?? 0
+  const footerAt = lengthAt + 1 + (first > 0x7f ? first & 0x7f : 0) + 24
+  if (!bytes.subarray(0, mxfHeader.length).equals(mxfHeader) || footerAt + 8 > bytes.length) return undefined
+  const footer = bytes.readBigUInt64BE(footerAt)
+  return footer === 0n || footer > 1n << 50n ? undefined : Number(footer)
 }
 
 function wave64Length(bytes: Buffer): number | undefined {
