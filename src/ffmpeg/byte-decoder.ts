@@ -4,11 +4,14 @@ import { takesBytes } from '../stream-helpers.ts'
 import { FfmpegDecoder, type FfmpegDecoderOptions } from './decoder.ts'
 import type { ElementsEnd } from './bytes/elements-end.ts'
 import type { FlacEnd } from './bytes/flac.ts'
+import type { InputRepair } from './bytes/input-repair.ts'
 import type { MovieIndex } from './bytes/movie-index.ts'
-import type { OggEnd } from './bytes/ogg-end.ts'
+import type { Lack, OggEnd } from './bytes/ogg-end.ts'
 import type { PartFinder } from './joined.ts'
 import { encryptedInput } from './probe.ts'
-import type { InputRepair } from './bytes/input-repair.ts'
+
+/** Silence in the place of what is damaged is told as a gap from here on, in ms. */
+const leastGapMs = 1000
 
 /** What an {@link FfmpegByteDecoder} decodes. */
 export type FfmpegByteDecoderOptions = Omit<FfmpegDecoderOptions, 'input' | 'missing'>
@@ -21,14 +24,14 @@ export type FfmpegByteDecoderOptions = Omit<FfmpegDecoderOptions, 'input' | 'mis
 export class FfmpegByteDecoder extends FfmpegDecoder {
   #repair!: InputRepair
   #parts!: PartFinder
-  #oggEnd!: typeof OggEnd
+  #ogg!: OggEnd
   #index!: MovieIndex
   readonly #inputName: string
-  #ogg: OggEnd | undefined
   /** Where files end by what they say; none where the input has no end of its own. */
   #ends: readonly (ElementsEnd | FlacEnd)[] = []
   readonly #isEndless: boolean
   #warned = false
+  #warnedOfHoles = false
 
   constructor(options: FfmpegByteDecoderOptions) {
     super(options)
@@ -39,7 +42,7 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
   }
 
   protected override async load(): Promise<void> {
-    const [{ InputRepair: Repair }, { PartFinder: Parts }, { OggEnd: End }, elements, flac, index] = await Promise.all([
+    const [repair, joined, ogg, elements, flac, index] = await Promise.all([
       import('./bytes/input-repair.ts'),
       import('./joined.ts'),
       import('./bytes/ogg-end.ts'),
@@ -48,9 +51,9 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
       import('./bytes/movie-index.ts'),
       super.load(),
     ])
-    this.#repair = new Repair()
-    this.#parts = new Parts()
-    this.#oggEnd = End
+    this.#repair = new repair.InputRepair()
+    this.#parts = new joined.PartFinder()
+    this.#ogg = new ogg.OggEnd()
     this.#index = new index.MovieIndex()
     if (!this.#isEndless) this.#ends = [new elements.ElementsEnd(), new flac.FlacEnd()]
   }
@@ -58,13 +61,15 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
   override _write(chunk: Buffer, encoding: BufferEncoding, callback: () => void): void {
     const pieces = this.#parts.push(this.#repair.push(chunk))
     this.#warnOfSize()
+    this.#warnOfHoles()
     this.#writeParts(pieces, encoding, callback)
   }
 
   override _final(callback: (error?: Error | null) => void): void {
     const pieces = this.#parts.push(this.#repair.flush())
     this.#warnOfSize()
-    this.#warnOfMissing()
+    this.#warnOfHoles()
+    this.#warnOfLack(this.#repair.lack)
     this.#writeParts(pieces, 'binary', () =>
       this.#writeParts([this.#parts.flush()], 'binary', () => {
         this.#warnOfCut()
@@ -74,7 +79,7 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
   }
 
   /** Writes what goes on with the file at hand, and then others. */
-  #writeParts([first, ...others]: Buffer[], encoding: BufferEncoding, written: () => void): void {
+  #writeParts([first = Buffer.alloc(0), ...others]: Buffer[], encoding: BufferEncoding, written: () => void): void {
     const next = (): void => {
       if (others.length === 0) written()
       else {
@@ -82,15 +87,15 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
         this.endPart(this.#parts.isChain, () => this.#writeParts(others, encoding, written))
       }
     }
-    if (first !== undefined) this.#index.push(first)
+    this.#index.push(first)
     if (this.#index.isEncrypted) {
       this.destroy(encryptedInput(this.#inputName))
       return
     }
     this.silences = this.#index.silences
-    if (this.#parts.isChain && first !== undefined) (this.#ogg ??= new this.#oggEnd()).push(first)
-    if (first !== undefined) for (const end of this.#ends) end.push(first)
-    if (first === undefined || first.length === 0) next()
+    if (this.#parts.isChain) this.#ogg.push(first)
+    for (const end of this.#ends) end.push(first)
+    if (first.length === 0) next()
     else super._write(first, encoding, next)
   }
 
@@ -101,25 +106,34 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
     this.emit('warning', warning)
   }
 
+  #warnOfHoles(): void {
+    for (const { at, bytes, given, start, end } of this.#repair.takeHoles()) {
+      this.countOthers(bytes - given)
+      if (end - start >= leastGapMs) this.emit('gap', { start, end, missing: end - start })
+      if (this.#warnedOfHoles) continue
+      this.#warnedOfHoles = true
+      const line = `${bytes} bytes from byte ${at} on are damaged, or something else`
+      const message = `${this.#inputName} is not sound throughout, part of its audio may be lost: ${line}`
+      this.emit('warning', { code: 'FFMPEG_WARNING', message, line })
+    }
+  }
+
   #warnOfCut(): void {
     if (this.isCutShort) return
     for (const end of this.#ends) this.#warnOfLack(end.end())
-    const { missing, missingMs } = this.#ogg?.end() ?? {}
-    if (missing === undefined) return
-    const time = missingMs === undefined ? 'what was in it' : `${(missingMs / 1000).toFixed(1)} s`
-    const message = `${this.#inputName} is cut within a page of Ogg, which lacks ${missing} bytes: ${time} cannot be heard`
-    this.emit('warning', { code: 'INPUT_TRUNCATED', message, missing, ...(missingMs !== undefined && { missingMs }) })
+    const lack = this.#ogg.end()
+    if (lack === undefined) return
+    const time = lack.missingMs === undefined ? 'what was in it' : `${(lack.missingMs / 1000).toFixed(1)} s`
+    this.warnOfTruncation(
+      lack,
+      `is cut within a page of Ogg, which lacks ${lack.missing} bytes: ${time} cannot be heard`,
+    )
   }
 
-  #warnOfMissing(): void {
-    const { missingBytes = 0, missingMs } = this.#repair.wav ?? {}
-    this.#warnOfLack({ missing: missingBytes, missingMs })
-  }
-
-  #warnOfLack({ missing, missingMs }: { missing: number; missingMs?: number | undefined } = { missing: 0 }): void {
-    if (missing === 0 || this.isCutShort) return
-    const time = missingMs === undefined ? '' : `, ${(missingMs / 1000).toFixed(1)} s,`
-    const message = `${this.#inputName} lacks ${missing} bytes${time} at its end, by its own header; only what is there was decoded`
-    this.emit('warning', { code: 'INPUT_TRUNCATED', message, missing, ...(missingMs !== undefined && { missingMs }) })
+  #warnOfLack(lack: Lack | undefined): void {
+    if (lack === undefined || lack.missing === 0 || this.isCutShort) return
+    const time = lack.missingMs === undefined ? '' : `, ${(lack.missingMs / 1000).toFixed(1)} s,`
+    const what = `lacks ${lack.missing} bytes${time} at its end, by its own header; only what is there was decoded`
+    this.warnOfTruncation(lack, what)
   }
 }

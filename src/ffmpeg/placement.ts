@@ -20,8 +20,10 @@ type Trust =
 
 /** Demuxers of formats without a clock. */
 const withoutClock = new Set(
-  'aac,ac3,eac3,aiff,amr,amrnb,amrwb,ape,au,caf,dts,dtshd,gsm,loas,mlp,mp3,tak,truehd,tta,voc,w64,wav,wv'.split(','),
+  'aac,ac3,eac3,aiff,amr,amrnb,amrwb,ape,au,caf,dts,dtshd,gsm,loas,mlp,mp3,tak,truehd,voc,w64,wav'.split(','),
 )
+/** Demuxers of formats whose frames are numbered. */
+const withNumbers = new Set(['flac', 'tta', 'wv'])
 /** Demuxers of clocks that only roughly tell: that of a device is when its samples were fetched. */
 const withRoughClock = new Set('alsa,pulse,jack,oss,sndio,avfoundation,dshow,lavfi'.split(','))
 
@@ -176,6 +178,6 @@ export function hasClock(container: string): boolean {
 function trustIn(container: string): Trust {
   const names = container.split(',')
   if (names.some((name) => withoutClock.has(name))) return 'none'
-  if (names.includes('flac')) return 'afterFirst'
+  if (names.some((name) => withNumbers.has(name))) return 'afterFirst'
   return names.some((name) => withRoughClock.has(name)) ? 'leaps' : 'full'
 }

@@ -18,11 +18,13 @@ export interface TrackChoice {
 }
 
 /** Codes of three letters that libraries use instead of those of the languages' own names. */
-const bibliographic = new Map(
-  'alb:sqi arm:hye baq:eus bur:mya chi:zho cze:ces dut:nld fre:fra geo:kat ger:deu gre:ell ice:isl mac:mkd mao:mri may:msa per:fas rum:ron slo:slk tib:bod wel:cym'
-    .split(' ')
-    .map((pair) => pair.split(':') as [string, string]),
+const bibliographic = codePairs(
+  'alb:sqi arm:hye baq:eus bur:mya chi:zho cze:ces dut:nld fre:fra geo:kat ger:deu gre:ell ice:isl mac:mkd mao:mri may:msa per:fas rum:ron slo:slk tib:bod wel:cym',
 )
+
+function codePairs(text: string): ReadonlyMap<string, string> {
+  return new Map(text.split(' ').map((pair) => pair.split(':') as [string, string]))
+}
 
 function sameLanguage(first: string, second: string): boolean {
   const [one, other] = [first, second].map((code) => trackLanguage(code)).map((code) => bibliographic.get(code) ?? code)
@@ -79,15 +81,12 @@ function describe({ language, about }: AudioTrack, index: number, unheard?: stri
 }
 
 /** ISO 639-1 codes and the ISO 639-2 codes that containers want. */
-const CODES =
+const threeLetters = codePairs(
   'af:afr ar:ara be:bel bg:bul bn:ben bs:bos ca:cat cs:ces cy:cym da:dan de:deu el:ell en:eng es:spa et:est eu:eus ' +
-  'fa:fas fi:fin fr:fra ga:gle gl:glg gu:guj he:heb hi:hin hr:hrv hu:hun hy:hye id:ind is:isl it:ita ja:jpn ka:kat ' +
-  'kk:kaz kn:kan ko:kor lt:lit lv:lav mk:mkd ml:mal mr:mar ms:msa nb:nob nl:nld nn:nno no:nor pa:pan pl:pol pt:por ' +
-  'ro:ron ru:rus sk:slk sl:slv sq:sqi sr:srp sv:swe sw:swa ta:tam te:tel th:tha tl:tgl tr:tur uk:ukr ur:urd uz:uzb ' +
-  'vi:vie xh:xho yue:yue zh:zho zu:zul'
-
-const THREE_LETTERS: ReadonlyMap<string, string> = new Map(
-  CODES.split(' ').map((pair) => pair.split(':') as [string, string]),
+    'fa:fas fi:fin fr:fra ga:gle gl:glg gu:guj he:heb hi:hin hr:hrv hu:hun hy:hye id:ind is:isl it:ita ja:jpn ka:kat ' +
+    'kk:kaz kn:kan ko:kor lt:lit lv:lav mk:mkd ml:mal mr:mar ms:msa nb:nob nl:nld nn:nno no:nor pa:pan pl:pol pt:por ' +
+    'ro:ron ru:rus sk:slk sl:slv sq:sqi sr:srp sv:swe sw:swa ta:tam te:tel th:tha tl:tgl tr:tur uk:ukr ur:urd uz:uzb ' +
+    'vi:vie xh:xho yue:yue zh:zho zu:zul',
 )
 
 /**
@@ -98,5 +97,5 @@ const THREE_LETTERS: ReadonlyMap<string, string> = new Map(
  */
 export function trackLanguage(language: string | undefined): string {
   const code = language?.toLowerCase().split('-')[0] ?? ''
-  return THREE_LETTERS.get(code) ?? (/^[a-z]{3}$/.test(code) ? code : 'und')
+  return threeLetters.get(code) ?? (/^[a-z]{3}$/.test(code) ? code : 'und')
 }

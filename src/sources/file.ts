@@ -296,17 +296,18 @@ export function lookAt(
   size: number,
   passThrough: boolean,
 ): Omit<FoundFile, 'whole' | 'stats' | 'gapless' | 'stereo' | 'keepsChannels'> {
-  const isWav = wavExtent(readAt, size)?.asSaid === true
+  const wav = wavExtent(readAt, size)
   const head = readAt(0, headLimit)
-  // Of a WAV whose samples are all there nothing is missing, whatever its outer size says.
   const start = afterTags(readAt, 0)
   const said = declaredLength(start === 0 ? head : readAt(start, headLimit))
   const declared =
     (said === undefined ? undefined : start + said) ??
     elementsEnd(readAt, size) ??
     (passThrough ? oggEnd(readAt, size) : undefined)
-  const missing = isWav ? 0 : (declared ?? 0) - size
-  const readable = isWav || (isReadable(readAt, size, passThrough) && !clockMayLeap(head))
+  // Of a WAV whose samples are all there nothing is missing, whatever its outer size says.
+  const missing = wav?.asSaid === true ? 0 : (declared ?? 0) - size
+  // FFmpeg believes a WAV header that says too little.
+  const readable = wav?.asSaid ?? (isReadable(readAt, size, passThrough) && !clockMayLeap(head))
   return { readable, missing, duration: durationOf(readAt, size), silences: silencesOf(readAt, size) }
 }
 
@@ -317,13 +318,15 @@ function durationOf(readAt: ReadAt, size: number): number | undefined {
 }
 
 /**
- * FFmpeg believes a WAV header that says too little, takes tags between and behind frames of MP3 and the like for damaged sound, and
+ * Of what is no WAV as the library reads it: FFmpeg takes tags between and behind frames of MP3 and the like for damaged sound, and
  * of most files that were joined hears the first alone. Whether an Ogg is one, or a WebM of no known length, costs a look at each of its
  * pages or blocks.
  */
 function isReadable(readAt: ReadAt, size: number, passThrough: boolean): boolean {
-  const head = readAt(0, 12)
-  if (head.toString('latin1', 8, 12) === 'WAVE') return wavExtent(readAt, size)?.asSaid ?? true
+  const kind = readAt(0, 12).toString('latin1', 8, 12)
+  if (kind === 'WAVE') return true
+  // Where the index of an AVI is wrong in one place, FFmpeg goes by it all the same, and ends there without a word.
+  if (kind === 'AVI ') return false
   const isOne = (): boolean => isOneOgg(readAt, size) || isOneRecording(readAt)
   if (filesIn(readAt, size) !== 'one' && !(passThrough && isOne())) return false
   const start = tagLength(readAt(0, tagHeadBytes)) ?? 0

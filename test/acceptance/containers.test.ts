@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers'
 import { fileSource, type Warning } from 'diarize-stream'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ffmpeg } from '../helpers/media.ts'
-import { tones } from '../helpers/onsets.ts'
+import { onsets, tones } from '../helpers/onsets.ts'
 import { some } from '../helpers/runs.ts'
 import { containers, describeSound, heardIn, make, mediaFolder, right } from './containers.ts'
 
@@ -238,6 +238,68 @@ describe('a change in the middle moves nothing', () => {
     await writeFile(file, bytes.fill(0, place(2.1), place(4.5)))
     const heard = await heardIn(file, [1000, 4650, 7000])
     expect(heard).toEqual(right(3, 1).map((way) => ({ ...way, warnings: expect.any(Array) as unknown })))
+  })
+
+  it.each([
+    ['tta', 0xff],
+    ['wv', 0],
+  ])('what follows damage in %s, whose frames are numbered, lies where it was', async (ending, filling) => {
+    const file = at(`numbered.${ending}`)
+    await ffmpeg('-y', ...tones(8, [1, 3, 7], ',aeval=val(0)+0.005*(random(0)-0.5)'), file)
+    const bytes = await readFile(file)
+    await writeFile(file, bytes.fill(filling, Math.floor(bytes.length * 0.3), Math.floor(bytes.length * 0.5)))
+    for (const piped of [false, true]) {
+      const { found, warnings, gaps } = await onsets(file, piped)
+      expect(Math.abs(found.at(-1)! - 7000)).toBeLessThan(50)
+      expect(warnings).toContain('FFMPEG_WARNING')
+      expect(gaps.length).toBeGreaterThan(0)
+    }
+  })
+
+  it.each([
+    ['mp3', ['-b:a', '64k', '-write_xing', '0']],
+    ['mp2', []],
+  ])('what follows an erased stretch of %s, which has no clock, lies where it was', async (ending, how) => {
+    const file = at(`no clock.${ending}`)
+    await ffmpeg('-y', ...tones(6, [1, 5]), ...how, file)
+    const bytes = await readFile(file)
+    await writeFile(file, bytes.fill(0, Math.floor(bytes.length * 0.4), Math.floor(bytes.length * 0.7)))
+    const one = { tones: 2, off: [], warnings: ['FFMPEG_WARNING'], gaps: [expect.any(Array)] }
+    expect(await heardIn(file, [1000, 5000])).toEqual([one, one])
+  })
+
+  it('what an avi has in its middle that is no packet is told', async () => {
+    const file = await make(at('damaged'), containers['avi']!, 6, tones(6, [1]))
+    const bytes = await readFile(file)
+    await writeFile(file, bytes.fill(0x5a, Math.floor(bytes.length * 0.4), Math.floor(bytes.length * 0.7)))
+    const heard = await heardIn(file, [1000])
+    expect(heard.map(({ warnings }) => warnings)).toEqual([['FFMPEG_WARNING'], ['FFMPEG_WARNING']])
+  })
+
+  it.each([
+    ['erased', 0],
+    ['overwritten', 0x91],
+  ])('an mp4 in fragments of which one is %s lacks no more than that', async (_, filling) => {
+    const file = at('fragments.mp4')
+    await ffmpeg('-y', ...tones(6, [1, 3.5, 5]), '-movflags', '+empty_moov', '-frag_duration', '1000000', file)
+    const bytes = await readFile(file)
+    const fragments: number[] = []
+    for (let at = bytes.indexOf('moof'); at >= 0; at = bytes.indexOf('moof', at + 1)) fragments.push(at - 4)
+    await writeFile(file, bytes.fill(filling, fragments[3], fragments[3]! + 100))
+    const one = { tones: 2, off: [], warnings: ['FFMPEG_WARNING'], gaps: [expect.any(Array)] }
+    expect(await heardIn(file, [1000, 5000])).toEqual([one, one])
+  })
+
+  it('an avi whose index is wrong is heard to its end', async () => {
+    const file = await make(at('wrong index'), containers['avi']!, 3, tones(3, [1, 2]))
+    const bytes = await readFile(file)
+    const index = bytes.lastIndexOf('idx1')
+    // The length of each packet of sound, in one bit.
+    for (let entry = index + 8; entry < bytes.length; entry += 16) {
+      if (bytes.toString('latin1', entry, entry + 4) === '01wb') bytes[entry + 14]! ^= 4
+    }
+    await writeFile(file, bytes)
+    expect(await heardIn(file, [1000, 2000])).toEqual(right(2))
   })
 
   it('an ogg that is cut within a page is said to lack what was in it', async () => {

@@ -210,6 +210,7 @@ export function isKnownKind(head: Buffer): boolean {
   return isWav || isMovieStart(head) || kindOf(head) !== undefined
 }
 
+const movieMark = Buffer.from('ftyp')
 
 /** Whether a file is one, or several that were joined, as far as a few small reads can tell. */
 export function filesIn(readAt: ReadAt, size: number): 'one' | 'several' | 'unknown' {
@@ -217,12 +218,17 @@ export function filesIn(readAt: ReadAt, size: number): 'one' | 'several' | 'unkn
   if (found === undefined) return 'one'
   const { lengthOf, need, begins, mark, markAt } = found
   if (lengthOf === undefined) return 'unknown'
+  let hasFragments = false
   let at = 0
   for (let elements = 0; elements < mostElements; elements++) {
     const head = readAt(at, need + kindHeadBytes)
     if (head.length < kindHeadBytes) return at + kindHeadBytes > size ? 'one' : 'unknown'
     const isMarked = at > 0 && head.length >= need && head.subarray(markAt, markAt + mark.length).equals(mark)
     if (isMarked && begins(head, 0)) return 'several'
+    const type = latin(head, 4, 4)
+    hasFragments ||= mark.equals(movieMark) && type === 'moof'
+    // Behind a damaged box there may be more fragments.
+    if (hasFragments && !/^[\x20-\x7e]{4}$/.test(type)) return 'unknown'
     const length = lengthOf(head, at)
     if (length === undefined) return 'unknown'
     if (length <= 0 || at + length >= size) return 'one'

@@ -108,10 +108,26 @@ export interface FrameKind {
   /** Bytes by which a frame is known, and those by which it is known what is in it. */
   head: number
   need: number
-  /** The byte with which all of them begin; absent where it is not looked for behind damage. */
-  mark?: number
+  /** The byte, or bytes, that all of them have, and where; absent where these are not looked for behind damage. */
+  mark?: number | Buffer
+  markAt?: number
+  /** What FFmpeg is given of the same length, of 8 bytes or more, in the place of what is no frame; absent where it judges that itself. */
+  filler?: (length: number) => Buffer | undefined
+  /** Whether FFmpeg passes over filling by itself. */
+  keepsFilling?: boolean
   /** Whether the frame that begins `at` is an index. */
   isIndex?: (bytes: Buffer, at: number) => boolean
+  /**
+   * A frame without sound like the one that begins `at`, which stands for one that was erased; `undefined` where the numbers of frames
+   * say what is missing. Absent where FFmpeg passes over an erased stretch by itself.
+   */
+  silent?: (bytes: Buffer, at: number) => SilentFrame | undefined
+}
+
+/** A frame without sound. */
+export interface SilentFrame {
+  bytes: Buffer
+  ms: number
 }
 
 /** Bytes by which {@link frameKind} knows a format. */
@@ -126,9 +142,10 @@ const mpeg: FrameKind = {
     const frame = mpegFrame(bytes, at)
     return frame !== undefined && mp3Index(bytes, at, frame) !== undefined
   },
+  silent: silentMpegFrame,
 }
 
-const adts: FrameKind = { length: adtsLength, head: 7, need: 7, mark: 0xff }
+const adts: FrameKind = { length: adtsLength, head: 7, need: 7, mark: 0xff, silent: silentAdtsFrame }
 const ac3: FrameKind = { length: ac3Length, head: 6, need: 6, mark: 0x0b }
 
 const wavPack: FrameKind = {
@@ -140,6 +157,7 @@ const wavPack: FrameKind = {
   head: 8,
   need: 8,
   mark: 0x77,
+  silent: () => undefined,
 }
 
 /** Its header, and tags of sound, picture or facts with their length behind them. */
@@ -154,9 +172,58 @@ const flv: FrameKind = {
   need: 13,
 }
 
+/** Its lists, which chunks follow, and chunks of pictures and sound, of indexes and filling. */
+const avi: FrameKind = {
+  length: (bytes, at) => {
+    if (at + 12 > bytes.length) return undefined
+    const id = bytes.toString('latin1', at, at + 4)
+    const isOpen = /^(?:AVI |AVIX|movi|rec )$/.test(bytes.toString('latin1', at + 8, at + 12))
+    if ((id === 'RIFF' || id === 'LIST') && isOpen) return 12
+    // Programs put chunks of their own anywhere.
+    if (!/^(?:\d\d[a-z_]{2}|[A-Za-z_][\x20-\x7e]{3})$/.test(id)) return undefined
+    const size = bytes.readUInt32LE(at + 4)
+    return size < 1 << 28 ? 8 + size + (size % 2) : undefined
+  },
+  head: 12,
+  need: 12,
+  mark: 0x30,
+  keepsFilling: true,
+}
+
+/**
+ * The boxes of an MP4 in fragments, as it is streamed, and recorded so that nothing is lost by a crash. From a box that is damaged on FFmpeg
+ * hears nothing more, though each fragment can be played by itself. Elsewhere samples may be between boxes.
+ */
+export function fragmentKind(): FrameKind {
+  let hasFragments = false
+  return {
+    length: (bytes, at) => {
+      const type = bytes.toString('latin1', at + 4, at + 8)
+      if (at + 16 > bytes.length || !/^[\x20-\x7e]{4}$/.test(type)) return undefined
+      hasFragments ||= type === 'moof'
+      const size = bytes.readUInt32BE(at)
+      if (size === 0) return Infinity
+      const length = size === 1 ? Number(bytes.readBigUInt64BE(at + 8)) : size
+      return length < (size === 1 ? 16 : 8) ? undefined : length
+    },
+    head: 16,
+    need: 16,
+    mark: Buffer.from('moof'),
+    markAt: 4,
+    filler: (length) => {
+      if (!hasFragments) return undefined
+      const box = Buffer.alloc(length)
+      box.writeUInt32BE(length)
+      box.write('free', 4)
+      return box
+    },
+  }
+}
+
 /** The format of what begins with `bytes`, where it is one of frames. */
 export function frameKind(bytes: Buffer): FrameKind | undefined {
   if (bytes.toString('latin1', 0, 3) === 'ID3') return mpeg
+  if (bytes.toString('latin1', 0, 4) === 'RIFF') return bytes.toString('latin1', 8, 12) === 'AVI ' ? avi : undefined
   return [mpeg, adts, ac3, wavPack, flv].find(({ length }) => length(bytes, 0) !== undefined)
 }
 
@@ -164,6 +231,37 @@ function adtsLength(bytes: Buffer, at: number): number | undefined {
   if (at + 7 > bytes.length || bytes[at] !== 0xff || (bytes[at + 1]! & 0xf6) !== 0xf0) return undefined
   const length = ((bytes[at + 3]! & 3) << 11) | (bytes[at + 4]! << 3) | (bytes[at + 5]! >> 5)
   return length >= 7 ? length : undefined
+}
+
+/** With its header, but for the bits that say that a checksum or padding is there, and nothing behind. */
+function silentMpegFrame(bytes: Buffer, at: number): SilentFrame | undefined {
+  const head = Buffer.from(bytes.subarray(at, at + 4))
+  if (head.length < 4) return undefined
+  head[1]! |= 1
+  head[2]! &= ~2
+  const frame = mpegFrame(head)
+  if (frame === undefined) return undefined
+  return { bytes: Buffer.concat([head], frame.bytes), ms: (frame.samples * 1000) / frame.sampleRate }
+}
+
+const adtsRates = [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000, 7350]
+/** What is in an AAC frame without sound of one channel, and of two. */
+const silentAac = ['00c800802380', '210049900219002380'].map((content) => Buffer.from(content, 'hex'))
+
+function silentAdtsFrame(bytes: Buffer, at: number): SilentFrame | undefined {
+  const head = Buffer.from(bytes.subarray(at, at + 7))
+  if (head.length < 7) return undefined
+  const sampleRate = adtsRates[(head[2]! >> 2) & 15]
+  const content = silentAac[(((head[2]! & 1) << 2) | (head[3]! >> 6)) - 1]
+  if (sampleRate === undefined || content === undefined) return undefined
+  const length = head.length + content.length
+  // No checksum, its length, and one block of samples.
+  head[1]! |= 1
+  head[3] = (head[3]! & 0xfc) | (length >> 11)
+  head[4] = (length >> 3) & 0xff
+  head[5] = ((length & 7) << 5) | 0x1f
+  head[6] = 0xfc
+  return { bytes: Buffer.concat([head, content]), ms: 1_024_000 / sampleRate }
 }
 
 /** In kbit/s, for every two values of the code. */

@@ -3,18 +3,12 @@ import { convertSamples } from '../../audio/pcm.ts'
 import { sampleFormats, type WavLayout } from '../../audio/wav-layout.ts'
 import { WavReader, wavSizeWarning } from '../../audio/wav-reader.ts'
 import type { Warning } from '../../errors.ts'
-import { FrameRepair } from './frame-repair.ts'
-import { frameKind, kindBytes } from './frames.ts'
+import { isMovieStart } from '../probe.ts'
+import { fragmentKind, frameKind, kindBytes } from './frames.ts'
+import type { Lack } from './ogg-end.ts'
+import { FrameRepair, type Hole } from './frame-repair.ts'
 
 const nothing = Buffer.alloc(0)
-
-/** What is known of a WAV once its header has come. */
-export interface WavFacts {
-  /** Bytes of samples the header promised that have not come. */
-  missingBytes: number
-  /** The same in ms, where the header says how many bytes a second has. */
-  missingMs?: number
-}
 
 /**
  * Makes of an input's bytes, in chunks of any length, what FFmpeg reads to its end without complaint. A WAV gets a header
@@ -29,17 +23,22 @@ export class InputRepair {
   #frames: FrameRepair | undefined
   #aligner: BlockAligner | undefined
 
-  /** What is known of the WAV, once its header has come; `undefined` for all else. */
-  get wav(): WavFacts | undefined {
-    const { layout, missingBytes } = this.#reader
+  /** What has not come of the samples that the header of a WAV promised; `undefined` before that, and for all else. */
+  get lack(): Lack | undefined {
+    const { layout, missingBytes: missing } = this.#reader
     if (layout === undefined) return undefined
     const byteRate = formatOf(layout)?.readUInt32LE(8) ?? 0
-    return { missingBytes, ...(byteRate > 0 && { missingMs: Math.round((missingBytes / byteRate) * 1000) }) }
+    return { missing, ...(byteRate > 0 && { missingMs: Math.round((missing / byteRate) * 1000) }) }
   }
 
   /** The warning on a WAV, `input` for people, that is longer than its header says, once it is known to be. */
   sizeWarning(input: string): Warning | undefined {
     return wavSizeWarning(this.#reader, input)
+  }
+
+  /** Stretches that are no frames, of a format that is nothing else, found since this was last asked. */
+  takeHoles(): Hole[] {
+    return this.#frames?.takeHoles() ?? []
   }
 
   /** What FFmpeg is to be given of `bytes`; may be empty, or more than came. */
@@ -63,7 +62,7 @@ export class InputRepair {
     if (isUnknown) return nothing
     this.#begun ||= isFirst
     if (layout === undefined) {
-      const frames = isFirst ? frameKind(bytes) : undefined
+      const frames = !isFirst ? undefined : isMovieStart(bytes) ? fragmentKind() : frameKind(bytes)
       if (frames !== undefined) this.#frames = new FrameRepair(frames)
       return this.#frames?.push(bytes) ?? bytes
     }

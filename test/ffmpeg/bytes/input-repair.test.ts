@@ -60,7 +60,7 @@ describe('WAV', () => {
           expect(out.subarray(data).equals(samples)).toBe(true)
           expect(out.readUInt32LE(data - 4)).toBe(0)
           expect(repair.sizeWarning('it') !== undefined).toBe(size < samples.length)
-          expect(repair.wav?.missingBytes).toBe(size === samples.length + 4 ? 4 : 0)
+          expect(repair.lack?.missing).toBe(size === samples.length + 4 ? 4 : 0)
         },
       ),
       { numRuns: runs(30) },
@@ -72,7 +72,7 @@ describe('WAV', () => {
     expect(repaired(Buffer.concat([wav, titles])).out.length).toBe(wav.length)
     expect(repaired(wav.subarray(0, wav.length - 1)).out.length).toBe(wav.length - 4)
     const { repair } = repaired(wav.subarray(0, wav.length - 17_640))
-    expect([repair.wav?.missingBytes, repair.wav?.missingMs]).toEqual([17_640, 100])
+    expect([repair.lack?.missing, repair.lack?.missingMs]).toEqual([17_640, 100])
   })
 })
 
@@ -133,5 +133,47 @@ describe('MP3', () => {
   it('keeps what is damaged for FFmpeg to judge', async () => {
     const damaged = await readFile(media.damagedMp3)
     expect(repaired(damaged).out.equals(damaged)).toBe(true)
+  })
+})
+
+describe('MP4', () => {
+  const box = (type: string, length: number, filling: number): Buffer => {
+    const bytes = Buffer.alloc(length, filling)
+    bytes.writeUInt32BE(length)
+    bytes.write(type, 4)
+    return bytes
+  }
+  const head = [box('ftyp', 24, 0x20), box('moov', 500, 7)]
+  const fragment = [box('moof', 90, 1), box('mdat', 3000, 2)]
+  const damaged = (filling: number): Buffer => Buffer.alloc(90 + 3000, filling)
+
+  it.each([
+    ['is', [...head, ...fragment, ...fragment, ...fragment]],
+    ['is, with something behind it,', [...head, ...fragment, Buffer.from('Ask for more at the desk.')]],
+    ['is in one piece, and damaged,', [...head, damaged(0), box('mdat', 3000, 3), damaged(0x91)]],
+  ])('stays as it %s', (_, parts) => {
+    const bytes = Buffer.concat(parts)
+    fc.assert(
+      fc.property(cuts, (lengths) => {
+        expect(repaired(bytes, lengths).out.equals(bytes)).toBe(true)
+      }),
+    )
+  })
+
+  it('has in the place of a damaged fragment boxes that mean nothing, as long as that', () => {
+    // A box with a length of 64 bits, which is shorter than its own head.
+    const endless = damaged(0)
+    endless.write('\0\0\0\x01mdat', 'latin1')
+    fc.assert(
+      fc.property(cuts, fc.constantFrom(damaged(0), damaged(0x91), endless), (lengths, part) => {
+        const bytes = Buffer.concat([...head, ...fragment, part, ...fragment])
+        const { out, repair } = repaired(bytes, lengths)
+        expect(out.length).toBe(bytes.length)
+        const types: string[] = []
+        for (let at = 0; at < out.length; at += out.readUInt32BE(at)) types.push(out.toString('latin1', at + 4, at + 8))
+        expect(types.filter((type) => type !== 'free').join()).toBe('ftyp,moov,moof,mdat,moof,mdat')
+        expect(repair.takeHoles()).toMatchObject([{ at: 24 + 500 + 3090, bytes: 3090, given: 3090 }])
+      }),
+    )
   })
 })
