@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { checkBoolean, checkInteger, checkKnown, checkString } from '../options.ts'
+import { type Check, checkBoolean, checkOptions, defined, integer, string } from '../options.ts'
 import type { Engine, EngineListener, EngineSettings } from './engine.ts'
 import { findActivityModel, findRecogniser, findSpeakerModel } from './models/find.ts'
 import { checkLanguage } from './models/languages.ts'
@@ -44,7 +44,14 @@ export interface EmbeddedEngineOptions {
   nodePath?: string
 }
 
-const known = ['model', 'speakerModel', 'language', 'languageMayChange', 'processes', 'nodePath']
+const checks: Readonly<Record<keyof EmbeddedEngineOptions, Check>> = {
+  model: string(),
+  speakerModel: string(),
+  language: string(),
+  languageMayChange: checkBoolean,
+  processes: integer(1, 64),
+  nodePath: string(),
+}
 
 /**
  * The engine that runs on this machine, without network or key: a neural recogniser, Silero's detector of speech and a
@@ -56,14 +63,8 @@ const known = ['model', 'speakerModel', 'language', 'languageMayChange', 'proces
  * cannot be. Throws `ConfigurationError` on wrong options.
  */
 export function embeddedEngine(options: EmbeddedEngineOptions = {}): Engine {
-  checkKnown('embeddedEngine', options, known)
-  const { model, speakerModel, language, nodePath, processes } = options
-  checkString('model', model)
-  checkString('speakerModel', speakerModel)
-  checkString('language', language)
-  checkBoolean('languageMayChange', options.languageMayChange)
-  checkString('nodePath', nodePath)
-  checkInteger('processes', processes, 1, 64)
+  checkOptions('embeddedEngine', options, checks)
+  const { model } = options
   return {
     name: 'sherpa-onnx',
     model: model === undefined ? bundledModelName() : path.basename(path.resolve(model)),
@@ -115,7 +116,7 @@ async function leaseFor(
   const language = checkLanguage(settings.languages[0] ?? options.language, recogniser)
   const activity = await findActivityModel(recogniser.folder)
   const speakers = settings.speakerLabels ? await findSpeakerModel(speakerModel, recogniser.folder) : undefined
-  const models = { recogniser, activity, ...(speakers && { speakers }) }
+  const models = { recogniser, activity, ...defined({ speakers }) }
   const lease = leaseModels(models, { processes, nodePath, hotwords: settings.keyterms.length > 0 })
   return { lease, language, speakers }
 }

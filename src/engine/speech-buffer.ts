@@ -60,3 +60,14 @@ export class SpeechBuffer {
     return Math.min(this.#length, Math.max(0, (ms - this.startMs) * samplesPerMs))
   }
 }
+
+export function joinedSamples(pieces: readonly Int16Array[]): Int16Array {
+  if (pieces.length === 1) return pieces[0]!
+  const samples = new Int16Array(pieces.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    samples.set(piece, at)
+    at += piece.length
+  }
+  return samples
+}

@@ -1,4 +1,5 @@
-import type { RecogniserKind, RecogniserMode } from './model.ts'
+import { defined } from '../../options.ts'
+import type { RecogniserTraits } from './model.ts'
 
 /** A file of a repository of the Hugging Face Hub. */
 export interface ModelFile {
@@ -30,16 +31,10 @@ interface EntryBase {
   origin: string
 }
 
-export interface RecogniserEntry extends EntryBase {
+export interface RecogniserEntry extends EntryBase, RecogniserTraits {
   role: 'recogniser'
-  mode: RecogniserMode
-  kind: RecogniserKind
   /** By sherpa-onnx's names, and `tokens`. */
   files: Readonly<Record<string, ModelFile>>
-  languages: readonly string[]
-  detectsLanguage: boolean
-  lateMs: number
-  hasWordTimes: boolean
   published?: PublishedErrors
   /** What this project measured, and on what; absent where it measured nothing. */
   measured?: string
@@ -81,7 +76,7 @@ function filesOf<Part extends string = string>(rows: string): Record<Part, Model
     .split('\n')
     .map((row): [string, ModelFile] => {
       const [part = '', path = '', size = '', sha256] = row.trim().split(' ')
-      return [part, { path, size: Number(size), ...(sha256 !== undefined && { sha256 }) }]
+      return [part, { path, size: Number(size), ...defined({ sha256 }) }]
     })
   return Object.fromEntries(files) as Record<Part, ModelFile>
 }

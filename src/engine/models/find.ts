@@ -73,11 +73,9 @@ export async function findActivityModel(
   recogniserFolder?: string,
   env: Environment = process.env,
 ): Promise<ActivityModelFile> {
-  for (const folder of [recogniserFolder, modelsFolder(env)]) {
-    const file = folder === undefined ? undefined : path.join(folder, 'silero_vad.onnx')
-    if (folder !== undefined && file !== undefined && isFile(file)) {
-      return { name: 'silero', folder, file, expected: expectedBeside(folder) }
-    }
+  for (const folder of nearFolders(recogniserFolder, env)) {
+    const file = path.join(folder, 'silero_vad.onnx')
+    if (isFile(file)) return { name: 'silero', folder, file, expected: expectedBeside(folder) }
   }
   const box = findPackage(bundledPackage, env)
   if (box.vad === undefined) throw lacks(box, 'model of voice activity')
@@ -110,22 +108,18 @@ function inCache(
 }
 
 async function defaultVoices(recogniserFolder: string | undefined, env: Environment): Promise<SpeakerModelFile> {
-  for (const folder of [recogniserFolder, modelsFolder(env)]) {
-    const name =
-      folder === undefined || !isFolder(folder)
-        ? undefined
-        : listFolder(folder).find((item) => /^voices.*\.onnx$/.test(item))
-    if (folder !== undefined && name !== undefined) {
-      const found = {
-        name: path.parse(name).name,
-        folder,
-        file: path.join(folder, name),
-        expected: expectedBeside(folder),
-      }
-      return await checkVoices(found)
-    }
+  for (const folder of nearFolders(recogniserFolder, env)) {
+    const file = listFolder(folder).find((item) => /^voices.*\.onnx$/.test(item))
+    if (file === undefined) continue
+    const { name } = path.parse(file)
+    return await checkVoices({ name, folder, file: path.join(folder, file), expected: expectedBeside(folder) })
   }
   return packagedVoices(findPackage(bundledPackage, env))
+}
+
+/** Where the other models of a recogniser are looked for: beside it, then in the folder of all models. */
+function nearFolders(recogniserFolder: string | undefined, env: Environment): string[] {
+  return [recogniserFolder, modelsFolder(env)].filter((folder) => folder !== undefined).filter(isFolder)
 }
 
 function packagedVoices(box: ModelPackage): SpeakerModelFile {
@@ -178,7 +172,7 @@ async function checkVoices(found: SpeakerModelFile): Promise<SpeakerModelFile> {
   }
   if (reason === undefined) return found
   const message = `${found.file} is no speaker model that can be used: ${reason}; take one of sherpa-onnx's`
-  throw new EngineError('MODEL_UNUSABLE', message, { file: found.file, ...(cause !== undefined && { cause }) })
+  throw new EngineError('MODEL_UNUSABLE', message, { file: found.file, cause })
 }
 
 function expectedBeside(folder: string): ExpectedFile[] {

@@ -1,5 +1,6 @@
-import { ConfigurationError, EngineError } from '../../errors.ts'
+import { type ConfigurationError, EngineError } from '../../errors.ts'
 import { proxiedFetch } from '../../network.ts'
+import { defined, refusedOption } from '../../options.ts'
 import { oneLine, redact } from '../../redact.ts'
 import type { Environment } from './places.ts'
 
@@ -25,7 +26,7 @@ const maxBytes = { answer: 4 << 20, error: 64 << 10 }
 /** What the environment says of the Hub. @throws ConfigurationError `INVALID_OPTION`, without any secret */
 export function hubSettings(env: Environment = process.env): HubSettings {
   const wrong = (option: string, rule: string): ConfigurationError =>
-    new ConfigurationError('INVALID_OPTION', `${option}, when set, must be ${rule}`, { option })
+    refusedOption(option, `${option}, when set, must be ${rule}`)
   const address = env['HF_ENDPOINT'] || 'https://huggingface.co'
   const url = URL.canParse(address) ? new URL(address) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') {
@@ -153,7 +154,7 @@ export function hubFailure(
   }
   const message = redact(`${what} cannot be downloaded from ${endpoint}: ${reason}`, token === undefined ? [] : [token])
   // The lower error names signed addresses, and is kept out.
-  return new EngineError('DOWNLOAD_FAILED', message, { retryable, ...(status !== undefined && { status }) })
+  return new EngineError('DOWNLOAD_FAILED', message, { retryable, ...defined({ status }) })
 }
 
 function statusOf(error: unknown, text: string): number | undefined {

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { EngineError } from '../../errors.ts'
+import { EngineError, errorCode } from '../../errors.ts'
 import { catalogue, type ModelFile, type RecogniserEntry } from './catalogue.ts'
-import type { ExpectedFile, RecogniserKind, RecogniserMode, RecogniserModel } from './model.ts'
+import type { ExpectedFile, RecogniserKind, RecogniserModel, RecogniserTraits } from './model.ts'
 import { expectedFiles, type ModelPackage, readPackage } from './package.ts'
 import { isFile, sizeOfFile } from './places.ts'
 import { readOnnxMetadata } from './verify.ts'
@@ -34,36 +34,31 @@ export async function identifyRecogniser(folder: string, name: string): Promise<
   }
   const tokens = names.find((item) => /(?:^|[-_.])tokens\.txt$/.test(item))
   const encoder = choosePart(names, 'encoder', undefined)
-  if (encoder !== undefined) return await identifyParts(folder, name, names, encoder, tokens)
   const model =
     names.find((item) => /^model.*\.int8\.onnx$/.test(item)) ?? names.find((item) => /^model.*\.onnx$/.test(item))
-  if (model !== undefined) return await identifySingle(folder, name, model, tokens)
-  throw missing(
-    folder,
-    'it has neither *encoder*.onnx (Whisper and transducers) nor model*.onnx (SenseVoice)',
-    'give the folder that has them',
-  )
+  const found =
+    encoder !== undefined
+      ? await identifyParts(folder, names, encoder, tokens)
+      : model !== undefined
+        ? await identifySingle(folder, model, tokens)
+        : undefined
+  if (found === undefined) {
+    const reason = 'it has neither *encoder*.onnx (Whisper and transducers) nor model*.onnx (SenseVoice)'
+    throw missing(folder, reason, 'give the folder that has them')
+  }
+  const files = mapFiles(found.files, (file) => path.join(folder, file))
+  return completed({ ...found, name, folder, files, expected: [] })
 }
+
+/** What the files of a folder say, and their names by the parts that they are. */
+type Identified = RecogniserTraits & { files: Record<string, string> }
 
 export function fromPackage(described: ModelPackage, name: string = described.name): RecogniserModel {
   const { folder, recogniser } = described
   if (recogniser === undefined) throw missing(folder, 'its model.json names no recogniser', 'give another folder')
-  const { mode, kind, languages, detectsLanguage, lateMs } = recogniser
   const files = mapFiles(recogniser.files, (file) => path.join(folder, file))
   requireFiles(folder, Object.values(recogniser.files))
-  const expected = expectedFiles(described)
-  return completed({
-    name,
-    folder,
-    expected,
-    mode,
-    kind,
-    files,
-    languages,
-    detectsLanguage,
-    lateMs,
-    hasWordTimes: true,
-  })
+  return completed({ ...recogniser, name, folder, files, expected: expectedFiles(described), hasWordTimes: true })
 }
 
 export function fromEntry(
@@ -99,18 +94,16 @@ function hasOnlyCapitals(kind: RecogniserKind, { tokens }: Readonly<Record<strin
 
 async function identifyParts(
   folder: string,
-  name: string,
   names: readonly string[],
   encoder: string,
   tokens: string | undefined,
-): Promise<RecogniserModel> {
+): Promise<Identified> {
   const metadata = await metadataOf(folder, encoder)
   const type = metadata.get('model_type') ?? ''
   const isWhisper = type.startsWith('whisper')
   const kind: RecogniserKind = isWhisper ? 'whisper' : type.startsWith('EncDec') ? 'nemoTransducer' : 'transducer'
   if (!isWhisper && kind === 'transducer' && !/^(?:zipformer2?|conformer|lstm|ebranchformer)$/.test(type)) {
-    const what = type === '' ? 'has no model_type in its metadata' : `is of the type ${JSON.stringify(type)}`
-    throw unsupported(folder, `${encoder} ${what}`)
+    throw unsupported(folder, encoder, type)
   }
   const parts: Partial<Record<Part | 'tokens', string | undefined>> = {
     encoder,
@@ -124,9 +117,7 @@ async function identifyParts(
     const what = isWhisper ? 'a Whisper' : 'a transducer'
     throw missing(folder, `it has ${encoder} of ${what}, but no ${wanted}`, 'copy the whole model')
   }
-  const files = mapFiles(parts as Record<string, string>, (file) => path.join(folder, file))
   const isStreaming = metadata.has(kind === 'transducer' ? 'decode_chunk_len' : 'window_size') && !isWhisper
-  const mode: RecogniserMode = isStreaming ? 'streaming' : 'offline'
   // A conversion of a model of the catalogue, though not the same files.
   const url = metadata.get('url')
   const alike = catalogue.find((item): item is RecogniserEntry => item.role === 'recogniser' && item.origin === url)
@@ -136,49 +127,32 @@ async function identifyParts(
       ? listOf(metadata.get('all_language_codes'))
       : ['en']
     : (alike?.languages ?? [])
-  return completed({
-    name,
-    folder,
-    expected: [],
-    mode,
+  return {
+    mode: isStreaming ? 'streaming' : 'offline',
     kind,
-    files,
+    files: parts as Record<string, string>,
     languages,
     detectsLanguage: isWhisper ? isMultilingual : (alike?.detectsLanguage ?? false),
     lateMs: whisperLateMs[type] ?? 0,
     hasWordTimes: !isWhisper || listOf(metadata.get('alignment_heads')).length > 0,
-  })
+  }
 }
 
-async function identifySingle(
-  folder: string,
-  name: string,
-  model: string,
-  tokens: string | undefined,
-): Promise<RecogniserModel> {
+async function identifySingle(folder: string, model: string, tokens: string | undefined): Promise<Identified> {
   const metadata = await metadataOf(folder, model)
   const type = metadata.get('model_type') ?? ''
-  if (type !== 'sense_voice_ctc') {
-    throw unsupported(
-      folder,
-      type === '' ? `${model} has no model_type in its metadata` : `${model} is of the type ${JSON.stringify(type)}`,
-    )
-  }
+  if (type !== 'sense_voice_ctc') throw unsupported(folder, model, type)
   if (tokens === undefined) throw missing(folder, `it has ${model}, but no tokens.txt`, 'copy the whole model')
-  const files = mapFiles({ model, tokens }, (file) => path.join(folder, file))
   const languages = [...metadata.keys()].flatMap((key) => /^lang_([a-z]{2,3})$/.exec(key)?.[1] ?? [])
-  return completed({
-    name,
-    folder,
-    expected: [],
+  return {
     mode: 'offline',
     kind: 'senseVoice',
-    files,
+    files: { model, tokens },
     languages: languages.toSorted(),
     detectsLanguage: metadata.has('lang_auto'),
     lateMs: 0,
     hasWordTimes: true,
-  })
+  }
 }
 
 /** One part, of the encoder's set, and with small weights, except for the small decoder of a transducer. */
@@ -222,7 +196,7 @@ export function listFolder(folder: string): string[] {
   try {
     return readdirSync(folder).slice(0, maxFiles).toSorted()
   } catch (error) {
-    const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    const isGone = errorCode(error) === 'ENOENT'
     const reason = isGone
       ? `there is no folder ${folder} with a model`
       : `the folder ${folder} cannot be read: ${(error as Error).message}`
@@ -254,10 +228,12 @@ function missing(folder: string, reason: string, next: string): EngineError {
   return new EngineError('MODEL_MISSING', `${folder} is no whole model: ${reason}; ${next}`, { folder })
 }
 
-function unsupported(folder: string, reason: string): EngineError {
+/** @param type - what `file` says of itself; empty where it says nothing. */
+function unsupported(folder: string, file: string, type: string): EngineError {
+  const what = type === '' ? 'has no model_type in its metadata' : `is of the type ${JSON.stringify(type)}`
   return new EngineError(
     'MODEL_UNUSABLE',
-    `the model in ${folder} is of no kind that is supported: ${reason}; what is: Whisper, transducers of icefall and NeMo, ` +
+    `the model in ${folder} is of no kind that is supported: ${file} ${what}; what is: Whisper, transducers of icefall and NeMo, ` +
       'SenseVoice, as sherpa-onnx exports them',
     { folder },
   )

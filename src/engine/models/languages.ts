@@ -1,4 +1,5 @@
-import { ConfigurationError } from '../../errors.ts'
+import type { ConfigurationError } from '../../errors.ts'
+import { refusedOption } from '../../options.ts'
 import { catalogue, isListed } from './catalogue.ts'
 import type { RecogniserModel } from './model.ts'
 
@@ -87,5 +88,5 @@ function codeOfName(name: string): string | undefined {
 }
 
 function invalid(language: string, message: string): ConfigurationError {
-  return new ConfigurationError('INVALID_OPTION', message, { option: 'language' })
+  return refusedOption('language', message)
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { EngineError } from '../../errors.ts'
-import type { ExpectedFile, RecogniserKind, RecogniserMode } from './model.ts'
+import type { ExpectedFile, RecogniserKind, RecogniserTraits } from './model.ts'
 import { type Environment, modelsFolder } from './places.ts'
 
 /** The npm package of the model that comes in the box. */
@@ -14,14 +14,7 @@ const packageName = /^(?:@[a-z0-9][\w.-]*\/)?diarize-stream-model-[a-z0-9][\w.-]
 export interface ModelPackage {
   name: string
   folder: string
-  recogniser?: {
-    mode: RecogniserMode
-    kind: RecogniserKind
-    languages: string[]
-    detectsLanguage: boolean
-    lateMs: number
-    files: Record<string, string>
-  }
+  recogniser?: Omit<RecogniserTraits, 'hasWordTimes'> & { files: Record<string, string> }
   vad?: { file: string }
   speakers?: { name: string; file: string; size: number }
   files: { path: string; size: number; sha256: string }[]

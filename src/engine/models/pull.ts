@@ -1,7 +1,7 @@
 import { mkdir, open, rename, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { EngineError, isAbortError } from '../../errors.ts'
+import { EngineError, errorCode, isAbortError } from '../../errors.ts'
 import { FileLock } from '../../sinks/file-lock.ts'
 import type { ModelEntry, ModelFile } from './catalogue.ts'
 import {
@@ -355,10 +355,7 @@ async function requireSpace(entry: ModelEntry, bytes: number, env: Environment |
 }
 
 function isFileError(error: unknown): boolean {
-  return (
-    (error as { syscall?: unknown } | undefined)?.syscall === 'write' ||
-    (error as { code?: unknown } | undefined)?.code === 'ENOSPC'
-  )
+  return (error as { syscall?: unknown } | undefined)?.syscall === 'write' || errorCode(error) === 'ENOSPC'
 }
 
 function localFailure(error: unknown, entry: ModelEntry, env: Environment | undefined): unknown {
@@ -380,7 +377,7 @@ async function lock(name: string, env: Environment | undefined): Promise<FileLoc
     if (taken !== undefined) return taken
     throw new Error('no file can be made there')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'FILE_SHARED') {
+    if (errorCode(error) === 'FILE_SHARED') {
       const { pid } = error as { pid?: unknown }
       const message = `${name} is being pulled by another process (${String(pid)}); wait for it`
       throw new EngineError('DOWNLOAD_FAILED', message, { retryable: true, cause: error })

@@ -74,7 +74,7 @@ function unusable(model: string, file: string, reason: string, cause?: unknown):
     'MODEL_UNUSABLE',
     `the model ${model} is not loaded, for a file of it is damaged or another one: ${file}: ${reason}. Delete that file and ` +
       'get the model again: diarize-stream models list',
-    { file, ...(cause !== undefined && { cause }) },
+    { file, cause },
   )
 }
 

@@ -1,5 +1,6 @@
 import type { ActivityModelFile, SpeakerModelFile } from '../models/model.ts'
 import { speechFrameMs, type SpeakerModel, type Stretch, type VoiceActivityDetector } from '../parts.ts'
+import { joinedSamples } from '../speech-buffer.ts'
 import { callFailure, loadFailure } from './failure.ts'
 import { ProcessEnded, SherpaProcess } from './process.ts'
 import { activityWindow, type SherpaCalls } from './sherpa.ts'
@@ -126,7 +127,7 @@ export class AnalysisProcess implements SpeakerModel {
 }
 
 function sileroDetector(
-  ears: AnalysisProcess,
+  analysis: AnalysisProcess,
   file: string,
   stream: number,
   threshold: number | undefined,
@@ -156,13 +157,11 @@ function sileroDetector(
 
   async function judge(samples: Int16Array): Promise<number[]> {
     // Whole windows only: another detector, in another process or with another threshold, can go on at any of them.
-    const all = new Int16Array(rest.length + samples.length)
-    all.set(rest)
-    all.set(samples, rest.length)
+    const all = joinedSamples([rest, samples])
     const whole = all.subarray(0, all.length - (all.length % activityWindow))
     rest = all.slice(whole.length)
     if (whole.length === 0) return []
-    const windows = await ears.call('activity', { stream, samples: whole }, open)
+    const windows = await analysis.call('activity', { stream, samples: whole }, open)
     // A frame may have its middle in the window before these.
     const known = [last, ...Array.from(windows, (passed) => thresholds[passed - 1] ?? 0)]
     const first = judged - activityWindow

@@ -1,3 +1,4 @@
+import { defined } from '../../options.ts'
 import { type Recognition, type RecognisedWord, type Recogniser, speechFrameMs, type Utterance } from '../parts.ts'
 import { SpeechBuffer } from '../speech-buffer.ts'
 import { quietestPlace } from '../turns/cut.ts'
@@ -114,26 +115,26 @@ export class OfflineRecogniser implements Recogniser {
   }
 
   /** What is heard in an utterance that may go on; absent where no process is free. */
-  async decodePartial(samples: Int16Array, speech: readonly number[]): Promise<Recognition | undefined> {
+  async decodePartial(audio: UtteranceAudio): Promise<Recognition | undefined> {
     const language = this.#settings.language || (this.#vote.settled ?? this.#vote.leader ?? '')
+    const { samples } = audio
     const result = await this.#pool.decode({ samples, language, hotwords: this.#hotwords }, 'partial')
-    if (result === undefined) return undefined
-    return this.#recognition(this.#judge(result, { samples, speech }), result)
+    return result && this.#recognition(this.#judge(result, audio), result)
   }
 
   /** Begins to find what is heard in an utterance that is likely to end here; it has no say in the language yet. */
-  decodeAhead(samples: Int16Array, speech: readonly number[], isWanted: () => boolean): EarlyDecode {
+  decodeAhead(audio: UtteranceAudio, isWanted: () => boolean): EarlyDecode {
     const language = this.#language ?? ''
-    return { language, recognition: this.#decode(samples, speech, language, isWanted) }
+    return { language, recognition: this.#decode(audio, language, isWanted) }
   }
 
   /** What is heard in a whole utterance; `early` is what {@link decodeAhead} gave for the same audio. */
-  async decode(samples: Int16Array, speech: readonly number[], early?: EarlyDecode): Promise<Recognition> {
+  async decode(audio: UtteranceAudio, early?: EarlyDecode): Promise<Recognition> {
     const decode = (language: string): Promise<Recognition> =>
-      early?.language === language ? early.recognition : this.#decode(samples, speech, language)
+      early?.language === language ? early.recognition : this.#decode(audio, language)
     const language = this.#language
     if (language !== undefined) return await decode(language)
-    const recognition = this.#unsettled.then(() => this.#find(decode, speech))
+    const recognition = this.#unsettled.then(() => this.#find(decode, audio.speech))
     this.#unsettled = recognition.catch(() => {})
     return await recognition
   }
@@ -155,16 +156,12 @@ export class OfflineRecogniser implements Recogniser {
     return leader === recognition.language ? recognition : await decode(leader)
   }
 
-  async #decode(
-    samples: Int16Array,
-    speech: readonly number[],
-    language: string,
-    isWanted = (): boolean => true,
-  ): Promise<Recognition> {
+  async #decode(audio: UtteranceAudio, language: string, isWanted = (): boolean => true): Promise<Recognition> {
     const wanted = (): boolean => !this.#isClosed && isWanted()
-    const recognition = await this.#decodeTwice({ samples, speech }, language, wanted)
+    const recognition = await this.#decodeTwice(audio, language, wanted)
     let { words, repeatedWords = 0 } = recognition
     if (this.#pool.model.kind !== 'whisper') return recognition
+    const { samples, speech } = audio
     for (const stretch of missedStretches(words, speech).slice(0, maxStretches)) {
       const part = {
         samples: samples.slice(stretch.start * 16, stretch.end * 16),
@@ -174,7 +171,7 @@ export class OfflineRecogniser implements Recogniser {
       words = withRecovered(words, stretch, found.words)
       repeatedWords += found.repeatedWords ?? 0
     }
-    return { ...recognition, words, ...(repeatedWords > 0 && { repeatedWords }) }
+    return recognitionOf(words, recognition.language, repeatedWords)
   }
 
   /** Decodes audio, and again with silence behind it where the first result is doubtful. */
@@ -208,12 +205,12 @@ export class OfflineRecogniser implements Recogniser {
   #recognition({ words, repeatedWords }: Judgement, result: TokenResult): Recognition {
     const { languages } = this.#pool.model
     const language = result.language ?? (languages.length === 1 ? languages[0] : undefined)
-    return {
-      words,
-      ...(language !== undefined && { language }),
-      ...(repeatedWords > 0 && { repeatedWords }),
-    }
+    return recognitionOf(words, language, repeatedWords)
   }
+}
+
+function recognitionOf(words: RecognisedWord[], language: string | undefined, repeatedWords: number): Recognition {
+  return { words, ...defined({ language }), ...(repeatedWords > 0 && { repeatedWords }) }
 }
 
 /** Gathers an utterance and decodes it at its end; live, what lies before a pause is decoded ahead of that. */
@@ -242,8 +239,7 @@ class OfflineUtterance implements Utterance {
 
   async partial(): Promise<Recognition | undefined> {
     const parts = [...this.#parts, this.#rest()]
-    const { samples, speech } = this.#cut(parts.at(-1)!)
-    const last = await this.#recogniser.decodePartial(samples, speech)
+    const last = await this.#recogniser.decodePartial(this.#cut(parts.at(-1)!))
     if (last === undefined) return undefined
     const before = await Promise.all(parts.slice(0, -1).map(({ early }) => early!.recognition))
     return joined(parts, [...before, last])
@@ -278,10 +274,7 @@ class OfflineUtterance implements Utterance {
     const last = isPrepared ? this.#ahead! : rest
     const isSilent = !this.#cut(last).speech.some((level) => level > 0)
     const parts = this.#parts.length > 0 && isSilent ? this.#parts : [...this.#parts, last]
-    const recognitions = parts.map((part) => {
-      const { samples, speech } = this.#cut(part)
-      return this.#recogniser.decode(samples, speech, part.early)
-    })
+    const recognitions = parts.map((part) => this.#recogniser.decode(this.#cut(part), part.early))
     return joined(parts, await Promise.all(recognitions))
   }
 
@@ -294,8 +287,8 @@ class OfflineUtterance implements Utterance {
   }
 
   #begin(part: Part): void {
-    const { samples, speech } = this.#cut(part)
-    part.early = this.#recogniser.decodeAhead(samples, speech, () => this.#ahead === part || this.#parts.includes(part))
+    const isWanted = (): boolean => this.#ahead === part || this.#parts.includes(part)
+    part.early = this.#recogniser.decodeAhead(this.#cut(part), isWanted)
     // Who finishes the utterance is told of a failure.
     part.early.recognition.catch(() => {})
   }
@@ -319,7 +312,7 @@ function joined(parts: readonly Part[], recognitions: readonly Recognition[]): R
   }
   const language = recognitions.find((part) => part.language !== undefined)?.language
   const repeatedWords = recognitions.reduce((sum, part) => sum + (part.repeatedWords ?? 0), 0)
-  return { words, ...(language !== undefined && { language }), ...(repeatedWords > 0 && { repeatedWords }) }
+  return recognitionOf(words, language, repeatedWords)
 }
 
 /** A result without token times with such as they would be if all letters took as long, in the frames that are speech. */

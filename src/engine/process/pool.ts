@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { RecogniserModel } from '../models/model.ts'
+import { waitAtMost } from '../../stream-helpers.ts'
 import { CrashingUtterance } from '../parts.ts'
 import { Vocabulary } from '../words/hotwords.ts'
 import { callFailure, loadFailure } from './failure.ts'
@@ -213,11 +214,7 @@ export class RecogniserPool {
   async #startNow(isRetry = false): Promise<void> {
     await Promise.race([this.#checked, this.#closing])
     const wait = restartDelays[Math.min(this.#deaths, restartDelays.length - 1)]!
-    if (wait > 0) {
-      let timer: NodeJS.Timeout | undefined
-      await Promise.race([new Promise((resolve) => (timer = setTimeout(resolve, wait))), this.#closing])
-      clearTimeout(timer)
-    }
+    if (wait > 0) await waitAtMost(wait, this.#closing)
     if (this.#closed) return
     const process = new SherpaProcess(this.#nodePath)
     const worker: Worker = { process, busy: true, loaded: 0, streams: 0 }

@@ -16,27 +16,22 @@ const logLength = 4000
 
 /** The process ended, or did not answer in time. */
 export class ProcessEnded extends Error {
-  readonly log: string
+  readonly log: string = ''
   /** Whether it had begun to listen. */
-  readonly hadStarted: boolean
+  readonly hadStarted: boolean = true
   /** Whether something from outside ended it, as a system does that is short of memory: no model can. */
-  readonly wasKilled: boolean
+  readonly wasKilled: boolean = false
   /** Whether it ended in the call that failed, not before it. */
-  readonly inCall: boolean
+  readonly inCall: boolean = false
   /** Whether it was ended because it did not answer, which says nothing of the model. */
-  readonly wasLate: boolean
+  readonly wasLate: boolean = false
 
   constructor(
     message: string,
     facts: Partial<Pick<ProcessEnded, 'log' | 'hadStarted' | 'wasKilled' | 'inCall' | 'wasLate'>> = {},
   ) {
     super(message)
-    const { log = '', hadStarted = true, wasKilled = false, inCall = false, wasLate = false } = facts
-    this.wasLate = wasLate
-    this.inCall = inCall
-    this.log = log
-    this.hadStarted = hadStarted
-    this.wasKilled = wasKilled
+    Object.assign(this, facts)
   }
 }
 

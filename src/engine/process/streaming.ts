@@ -1,3 +1,4 @@
+import { defined } from '../../options.ts'
 import type { Recognition, Recogniser, Utterance } from '../parts.ts'
 import { SpeechBuffer } from '../speech-buffer.ts'
 import { noKeyterms } from '../words/hotwords.ts'
@@ -111,7 +112,7 @@ function streamingUtterance(
     const { startMs, endMs } = audio
     const heard = { samples: audio.samples(startMs, endMs), speech: audio.speech(startMs, endMs) }
     const language = model.languages.length === 1 ? model.languages[0] : undefined
-    return { words: wordsOf(result, heard, model), ...(language !== undefined && { language }) }
+    return { words: wordsOf(result, heard, model), ...defined({ language }) }
   }
 
   return { accept, partial, prepare, splitAtPause, finish }

@@ -1,4 +1,5 @@
 import { EngineError } from '../../errors.ts'
+import { defined } from '../../options.ts'
 import type { EngineListener, EngineSession, EngineSettings, EngineSettingsUpdate, EngineWarning } from '../engine.ts'
 import { JobQueue } from '../job-queue.ts'
 import {
@@ -10,7 +11,7 @@ import {
   type Utterance,
   type VoiceActivityDetector,
 } from '../parts.ts'
-import { SpeechBuffer } from '../speech-buffer.ts'
+import { joinedSamples, SpeechBuffer } from '../speech-buffer.ts'
 import { unrecognizedStretches } from '../words/missed-speech.ts'
 import { cutAfter, quietestPlace } from './cut.ts'
 import { FinalTurns } from './final-turns.ts'
@@ -88,6 +89,8 @@ export class EmbeddedSession implements EngineSession {
   #pendingSamples = 0
   #open: OpenUtterance | undefined
   #ended: EndedUtterance[] = []
+  /** End of the last of them: no later one begins before it. */
+  #lastEndMs = 0
   /** The work on ended utterances, in order. */
   #finishing: Promise<void> = Promise.resolve()
   #partialInWork = false
@@ -147,8 +150,7 @@ export class EmbeddedSession implements EngineSession {
   }
 
   configure(update: EngineSettingsUpdate): void {
-    const given = Object.fromEntries(Object.entries(update).filter(([, value]) => value !== undefined))
-    this.#settings = { ...this.#settings, ...given }
+    this.#settings = { ...this.#settings, ...defined(update) }
     this.#detector.settings = this.#settings
     this.#turns.settings = this.#settings
     if (update.keyterms !== undefined) this.setKeyterms(update.keyterms)
@@ -246,9 +248,6 @@ export class EmbeddedSession implements EngineSession {
     const utterance = this.#parts.recogniser.begin()
     this.#open = { startMs, fedMs: startMs, utterance, partialMs: startMs, partialText: '', isPrepared: false }
   }
-
-  /** End of the last utterance: no later one begins before it. */
-  #lastEndMs = 0
 
   /** Gives the recogniser what it has not heard of the open utterance; it need not hear long silence. */
   async #feed(): Promise<void> {
@@ -421,15 +420,4 @@ export class EmbeddedSession implements EngineSession {
     const revisions = this.#turns.revise(revised)
     if (revisions.length > 0) this.#listener.revision(revisions)
   }
-}
-
-function joinedSamples(pieces: readonly Int16Array[]): Int16Array {
-  if (pieces.length === 1) return pieces[0]!
-  const samples = new Int16Array(pieces.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const piece of pieces) {
-    samples.set(piece, at)
-    at += piece.length
-  }
-  return samples
 }

@@ -1,12 +1,8 @@
+import type { EngineSettings } from '../engine.ts'
 import { speechFrameMs } from '../parts.ts'
 
-/** The settings that say where turns begin and end; see {@link TurnDetector}. */
-export interface TurnDetectorSettings {
-  /** Silence in ms after which a turn that seems finished ends. */
-  minTurnSilence: number
-  /** Silence in ms after which any turn ends. */
-  maxTurnSilence: number
-}
+/** The settings that say where turns end; see {@link TurnDetector}. */
+type TurnDetectorSettings = Pick<EngineSettings, 'minTurnSilence' | 'maxTurnSilence'>
 
 /** What a frame meant for the turn; times in ms from the first frame. */
 export type TurnEvent =

@@ -74,14 +74,15 @@ function indexOfGreatest(values: readonly number[]): number {
   return best
 }
 
+/** The item of which `measure` is greatest, the first of equals; absent where there is none. */
+export function greatestBy<T>(items: readonly T[], measure: (item: T) => number): T | undefined {
+  const measures = items.map(measure)
+  return items[indexOfGreatest(measures)]
+}
+
 /** The group most likely of the same voice as `voice`; absent where there is none. */
 export function nearestGroup(groups: readonly VoiceGroup[], voice: Voice, oddsOf: Odds): VoiceGroup | undefined {
-  let best: { group: VoiceGroup | undefined; odds: number } = { group: undefined, odds: -Infinity }
-  for (const group of groups) {
-    const odds = oddsOf(group.voice, voice)
-    if (best.group === undefined || odds > best.odds) best = { group, odds }
-  }
-  return best.group
+  return greatestBy(groups, (group) => oddsOf(group.voice, voice))
 }
 
 /**
@@ -131,16 +132,10 @@ function growFrom(voices: readonly Voice[], a: Voice, b: Voice): Split | undefin
 /** The clearest halves of `voices`: those whose vectors add up to the most. */
 function clearestSplit(voices: readonly Voice[]): Split | undefined {
   const longest = voices.toSorted((a, b) => b.frames - a.frames).slice(0, tried)
-  let best: { split: Split | undefined; length: number } = { split: undefined, length: 0 }
-  longest.forEach((a, index) => {
-    for (const b of longest.slice(index + 1)) {
-      const split = growFrom(voices, a, b)
-      if (split === undefined || split.wholes.some(({ frames }) => frames < minFrames)) continue
-      const length = split.wholes[0].length + split.wholes[1].length
-      if (length > best.length) best = { split, length }
-    }
-  })
-  return best.split
+  const splits = longest
+    .flatMap((a, index) => longest.slice(index + 1).flatMap((b) => growFrom(voices, a, b) ?? []))
+    .filter(({ wholes }) => wholes.every(({ frames }) => frames >= minFrames))
+  return greatestBy(splits, ({ wholes: [first, second] }) => first.length + second.length)
 }
 
 /** How much nearer the voices of a half are to the rest of it than to `other`, as a mean over their frames. */

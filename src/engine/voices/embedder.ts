@@ -1,11 +1,11 @@
-import { checkKnown, checkSignal, checkString } from '../../options.ts'
+import { checkOptions, checkSignal, string } from '../../options.ts'
 import { joinedVoice, type Voice } from '../../voices/voice.ts'
 import { findActivityModel, findSpeakerModel } from '../models/find.ts'
 import { hashFile } from '../models/verify.ts'
 import { type SpeakerModel, speechFrameMs, type Stretch } from '../parts.ts'
 import type { AnalysisProcess } from '../process/analysis.ts'
 import { leaseAnalysis } from '../process/shared-models.ts'
-import { audibleSpeech, cutAtDips, levelsOf, piecesOf, sparseWindowsOf } from './segmentation.ts'
+import { levelsOf, sparseWindowsOf, speechPieces } from './segmentation.ts'
 import { voicesOf } from './tracker.ts'
 
 /** Options of {@link openEmbedder}. */
@@ -15,8 +15,6 @@ export interface EmbedderOptions {
    * @defaultValue that of the package `diarize-stream-model-en-tiny`
    */
   model?: string | undefined
-  /** Path of the Node.js that runs its process. @defaultValue `DIARIZE_STREAM_NODE`, else that which runs this process */
-  nodePath?: string | undefined
   /** Gives up, and closes it. @defaultValue none */
   signal?: AbortSignal | undefined
 }
@@ -63,17 +61,14 @@ async function identityOf({
  * missing; ConfigurationError on wrong options; the reason of `signal`.
  */
 export async function openEmbedder(options: EmbedderOptions = {}): Promise<Embedder> {
-  checkKnown('openEmbedder', options, ['model', 'nodePath', 'signal'])
-  const { model, nodePath, signal } = options
-  checkString('model', model)
-  checkString('nodePath', nodePath)
-  checkSignal('signal', signal)
+  checkOptions('openEmbedder', options, { model: string(), signal: checkSignal })
+  const { model, signal } = options
   signal?.throwIfAborted()
   const speakers = await findSpeakerModel(model)
   const activity = await findActivityModel(speakers.folder)
   const identity = await identityOf(speakers)
   signal?.throwIfAborted()
-  const lease = leaseAnalysis(activity, speakers, nodePath)
+  const lease = leaseAnalysis(activity, speakers)
   const analysis = lease.value
   let closed: Promise<void> | undefined
   const close = (): Promise<void> => {
@@ -109,9 +104,7 @@ export async function openEmbedder(options: EmbedderOptions = {}): Promise<Embed
     },
     async voicesIn(samples) {
       const speech = await speechIn(analysis, samples)
-      const levels = levelsOf(samples, speech.length)
-      const pieces = piecesOf(audibleSpeech(levels, speech)).flatMap((piece) => cutAtDips(piece, levels))
-      return await voicesOf(timed, samples, pieces)
+      return await voicesOf(timed, samples, speechPieces(levelsOf(samples, speech.length), speech))
     },
     close,
   }
@@ -123,11 +116,8 @@ const quiet = 26
 /** The audible pieces of `samples`, in frames of 10 ms; each is short enough to be of one voice. */
 function audiblePieces(samples: Int16Array): Stretch[] {
   const levels = levelsOf(samples, Math.floor(samples.length / samplesPerFrame))
-  const audible = audibleSpeech(
-    levels,
-    levels.map((level) => level > quiet),
-  )
-  return piecesOf(audible).flatMap((piece) => cutAtDips(piece, levels))
+  const audible = levels.map((level) => level > quiet)
+  return speechPieces(levels, audible)
 }
 
 /** So much of what is audible is looked at, frames of 10 ms: all of it would take as long as the voice. */

@@ -68,6 +68,11 @@ function split(runs: readonly Run[]): Stretch[] {
   return [...split(runs.slice(0, best.at)), ...split(runs.slice(best.at))]
 }
 
+/** The speech of an utterance in pieces, each short enough to be of one voice. */
+export function speechPieces(levels: readonly number[], speech: readonly boolean[]): Stretch[] {
+  return piecesOf(audibleSpeech(levels, speech)).flatMap((piece) => cutAtDips(piece, levels))
+}
+
 /** A piece longer than this is cut where it is softest, ... */
 const maxFrames = 200
 /** ... at least this far from its ends, ... */

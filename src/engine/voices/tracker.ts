@@ -9,10 +9,10 @@ import {
   speechFrameMs,
   type Stretch,
 } from '../parts.ts'
-import { joinNeighbours, mergeGroups, nearestGroup, splitGroup, type VoiceGroup } from './clustering.ts'
+import { greatestBy, joinNeighbours, mergeGroups, nearestGroup, splitGroup, type VoiceGroup } from './clustering.ts'
 import { isNarrowband } from './bandwidth.ts'
 import { SessionScatter } from './scatter.ts'
-import { audibleSpeech, cutAtDips, levelsOf, piecesOf, windowsOf } from './segmentation.ts'
+import { levelsOf, speechPieces, windowsOf } from './segmentation.ts'
 
 export interface SpeakerTrackerOptions {
   /** Cap on the number of speakers, 1 to 10; 10 when absent. */
@@ -95,12 +95,7 @@ const letter = (speaker: number | undefined): string | undefined =>
 
 /** The piece that holds `frame`, or the nearest one. */
 function pieceAt(pieces: readonly Piece[], frame: number): Piece | undefined {
-  let best: { piece: Piece | undefined; distance: number } = { piece: undefined, distance: Infinity }
-  for (const piece of pieces) {
-    const distance = Math.max(0, piece.start - frame, frame - piece.end)
-    if (distance < best.distance) best = { piece, distance }
-  }
-  return best.piece
+  return greatestBy(pieces, ({ start, end }) => -Math.max(0, start - frame, frame - end))
 }
 
 /**
@@ -184,8 +179,8 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
       (each) =>
         (each.voice.frames >= openFrames || reported.has(first.get(each))) && !(atLast && isDoubtful(each, all)),
     )
-    if (speakers.length === 0 && all.length > 0)
-      speakers.push(all.reduce((a, b) => (b.voice.frames > a.voice.frames ? b : a)))
+    const largest = greatestBy(all, ({ voice }) => voice.frames)
+    if (speakers.length === 0 && largest !== undefined) speakers.push(largest)
     const settled = groups.map((each) =>
       each === undefined || speakers.includes(each) ? each : nearestGroup(speakers, each.voice, oddsOf),
     )
@@ -280,8 +275,7 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
 
   return {
     async attribute({ id, offset, samples, speech, words: said }: TrackedUtterance): Promise<Attribution> {
-      const levels = levelsOf(samples, speech.length)
-      const cut = piecesOf(audibleSpeech(levels, speech)).flatMap((piece) => cutAtDips(piece, levels))
+      const cut = speechPieces(levelsOf(samples, speech.length), speech)
       const voices = await voicesOf(model, samples, cut)
       const least = cut.slice(1).map(({ start }, index) => joinedFrom(start - cut[index]!.end))
       scatter.learn(cut, voices)

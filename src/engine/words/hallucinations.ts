@@ -1,9 +1,9 @@
 import { type RecognisedWord, speechFrameMs, sureSpeech } from '../parts.ts'
 import type { TokenResult } from '../process/sherpa.ts'
-import { annotationMask, detokenise } from './detokenise.ts'
+import { annotationMask, type TokenWord } from './detokenise.ts'
 import { bursts, type Loudness, measure } from './loudness.ts'
 import { longestMissed } from './missed-speech.ts'
-import { placeTokenWords, spokenLetters, type TokenTraits, type UtteranceAudio } from './word-times.ts'
+import { placeTokenWords, spokenLetters, tokenWordsOf, type TokenTraits, type UtteranceAudio } from './word-times.ts'
 
 /**
  * What a model made up: where nobody speaks, models write sounds in brackets, polite phrases of films, or the same words
@@ -58,15 +58,11 @@ export function judge(
   traits: TokenTraits,
   decoded = audio.samples.length,
 ): Judgement {
-  const tokenWords = detokenise(result)
+  const tokenWords = tokenWordsOf(result, traits)
   const { speech } = audio
   const loudness = measure(audio.samples)
   const speechEnd = (speech.findLastIndex((level) => level > 0) + 1) * speechFrameMs
-  const loops = repetitions(
-    tokenWords.map(({ text, tokenMs }) => ({ text, tokenMs: Math.max(0, tokenMs - traits.lateMs) })),
-    loudness,
-    speechEnd,
-  )
+  const loops = repetitions(tokenWords, loudness, speechEnd)
   const cut = new Set<number>()
   for (const { first, length, credible, end, copies } of loops) {
     if (credible < copies) for (let index = first + credible * length; index < end; index++) cut.add(index)
@@ -157,7 +153,7 @@ const bunchedMs = 25
 const unnoticedMs = 150
 
 /** A phrase and its copies behind one another. */
-export interface Repetition {
+interface Repetition {
   first: number
   length: number
   /** How many times it stands there in whole, from 2 on. */
@@ -168,14 +164,8 @@ export interface Repetition {
   credible: number
 }
 
-interface TimedWord {
-  text: string
-  /** In ms from the start of the utterance, as the model says. */
-  tokenMs: number
-}
-
 /** Finds all repetitions in `words`, and how many copies of each can have been said before `speechEndMs`. */
-function repetitions(words: readonly TimedWord[], loudness: Loudness, speechEndMs: number): Repetition[] {
+function repetitions(words: readonly TokenWord[], loudness: Loudness, speechEndMs: number): Repetition[] {
   const keys = words.map(({ text }) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, ''))
   const found: Repetition[] = []
   let first = 0
@@ -207,7 +197,7 @@ function longestRun(keys: readonly string[], first: number): Omit<Repetition, 'c
 }
 
 function credibleCopies(
-  words: readonly TimedWord[],
+  words: readonly TokenWord[],
   { first, length, copies, end }: Omit<Repetition, 'credible'>,
   loudness: Loudness,
   speechEndMs: number,

@@ -7,13 +7,29 @@ const missedMs = 700
 /** Audio before and behind the speech of a stretch that is heard with it, in ms. */
 const aroundMs = 200
 
-/** Where there is no word: between two, before the first, behind the last; with the length of the speech in it, in ms. */
-function gaps(words: readonly RecognisedWord[], speech: readonly number[]): (Stretch & { speechMs: number })[] {
+/** Where there is no word; in ms, of whole frames. */
+interface Gap extends Stretch {
+  /** From the first frame of speech in it to the last. */
+  speech: Stretch
+  /** Length of the speech in it. */
+  speechMs: number
+}
+
+/** The gaps between two words, before the first and behind the last. */
+function gaps(words: readonly RecognisedWord[], speech: readonly number[]): Gap[] {
   const ends = [0, ...words.map(({ end }) => end)]
   const starts = [...words.map(({ start }) => start), speech.length * speechFrameMs]
-  return starts.map((end, index) => {
-    const frames = speech.slice(Math.ceil(ends[index]! / speechFrameMs), Math.floor(end / speechFrameMs))
-    return { start: ends[index]!, end, speechMs: frames.filter((level) => level > 0).length * speechFrameMs }
+  return starts.map((start, index) => {
+    const from = Math.ceil(ends[index]! / speechFrameMs)
+    const to = Math.floor(start / speechFrameMs)
+    const spoken = speech.slice(from, to).flatMap((level, frame) => (level > 0 ? [from + frame] : []))
+    const [first, last] = [spoken[0] ?? from, spoken.at(-1) ?? from]
+    return {
+      start: from * speechFrameMs,
+      end: to * speechFrameMs,
+      speech: { start: first * speechFrameMs, end: (last + 1) * speechFrameMs },
+      speechMs: spoken.length * speechFrameMs,
+    }
   })
 }
 
@@ -26,20 +42,8 @@ export function longestMissed(words: readonly RecognisedWord[], speech: readonly
  * none. From its first frame to its last, in ms.
  */
 export function unrecognizedStretches(words: readonly RecognisedWord[], speech: readonly number[]): Stretch[] {
-  const isSure = (level: number): boolean => level >= sureSpeech
-  return gaps(
-    words,
-    speech.map((level) => (isSure(level) ? level : 0)),
-  )
-    .filter(({ speechMs }) => speechMs >= missedMs)
-    .map(({ start, end }) => {
-      const [from, to] = [Math.ceil(start / speechFrameMs), Math.floor(end / speechFrameMs)]
-      const frames = speech.slice(from, to)
-      return {
-        start: (from + frames.findIndex(isSure)) * speechFrameMs,
-        end: (from + frames.findLastIndex(isSure) + 1) * speechFrameMs,
-      }
-    })
+  const sure = speech.map((level) => (level >= sureSpeech ? level : 0))
+  return gaps(words, sure).flatMap((gap) => (gap.speechMs >= missedMs ? [gap.speech] : []))
 }
 
 /** The stretches of an utterance in which there is speech and no word, where there are words around them. */
@@ -47,14 +51,10 @@ export function missedStretches(words: readonly RecognisedWord[], speech: readon
   if (words.length === 0) return []
   return gaps(words, speech)
     .filter(({ speechMs }) => speechMs >= missedMs)
-    .map(({ start, end }) => {
-      const first = speech.findIndex((level, frame) => level > 0 && frame * speechFrameMs >= start)
-      const last = speech.findLastIndex((level, frame) => level > 0 && (frame + 1) * speechFrameMs <= end)
-      return {
-        start: Math.max(Math.ceil(start / speechFrameMs) * speechFrameMs, first * speechFrameMs - aroundMs),
-        end: Math.min(Math.floor(end / speechFrameMs) * speechFrameMs, (last + 1) * speechFrameMs + aroundMs),
-      }
-    })
+    .map(({ start, end, speech: spoken }) => ({
+      start: Math.max(start, spoken.start - aroundMs),
+      end: Math.min(end, spoken.end + aroundMs),
+    }))
 }
 
 /** Puts what was heard in a stretch, timed from its start, to the words around it. */

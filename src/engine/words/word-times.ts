@@ -203,16 +203,21 @@ export interface TokenTraits {
 
 /** The words of tokens, in order, inside the utterance, each with a length; of too many, the last are left out. */
 export function wordsOf(result: TokenResult, audio: UtteranceAudio, traits: TokenTraits): RecognisedWord[] {
-  return placeTokenWords(detokenise(result), audio, traits)
+  return placeTokenWords(tokenWordsOf(result, traits), audio, traits)
 }
 
+/** The words of tokens, with the model's usual delay taken off their times. */
+export function tokenWordsOf(result: TokenResult, { lateMs }: TokenTraits): TokenWord[] {
+  return detokenise(result).map((word) => ({ ...word, tokenMs: Math.max(0, word.tokenMs - lateMs) }))
+}
+
+/** @param words - from {@link tokenWordsOf}. */
 export function placeTokenWords(
-  tokenWords: readonly TokenWord[],
+  words: readonly TokenWord[],
   audio: UtteranceAudio,
-  { lateMs, onlyCapitals }: TokenTraits,
+  { onlyCapitals }: TokenTraits,
 ): RecognisedWord[] {
   const lengthMs = Math.floor(audio.samples.length / 16)
-  const words = tokenWords.map((word) => ({ ...word, tokenMs: Math.max(0, word.tokenMs - lateMs) }))
   return inOrder(placeWords(words, audio), lengthMs).map((place, index) => {
     const { text, confidence } = words[index]!
     return {

@@ -230,6 +230,7 @@ describe.skipIf(!built)('leaseModels without the package', () => {
         'dist/redact.js',
         'dist/options.js',
         'dist/scripts.js',
+        'dist/stream-helpers.js',
         'bin',
       ]) {
         cpSync(new URL(`../../../${part}`, import.meta.url), join(own, part), { recursive: true })
