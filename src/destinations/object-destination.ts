@@ -1,4 +1,4 @@
-import { checkInteger, checkKnown, invalidOption } from '../options.ts'
+import { checkOptions, integer, invalidOption } from '../options.ts'
 import type { DestinationFacts, DestinationOpening, DestinationWriter, OutputDestination } from './destination.ts'
 import type { ObjectStore } from './object-store.ts'
 
@@ -22,7 +22,12 @@ export interface ObjectDestinationOptions {
 
 const DEFAULT_INTERVAL = 5000
 
-export const OBJECT_OPTIONS = ['epoch', 'commitInterval', 'segmentBytes'] as const
+/** What refuses wrong values of {@link ObjectDestinationOptions}. */
+export const objectChecks = {
+  epoch: integer(0),
+  commitInterval: integer(100, 600_000, 'ms'),
+  segmentBytes: integer(1024, 16_777_216, 'bytes'),
+}
 
 /**
  * Writes an output into a store of objects: JSONL in segments that never change, and a manifest that lists them, which is put in
@@ -36,8 +41,7 @@ export const OBJECT_OPTIONS = ['epoch', 'commitInterval', 'segmentBytes'] as con
  */
 export function objectDestination(store: ObjectStore, options: ObjectDestinationOptions = {}): OutputDestination {
   checkStore(store)
-  checkKnown('objectDestination()', options, OBJECT_OPTIONS)
-  checkObjectOptions(options)
+  checkOptions('objectDestination()', options, objectChecks)
   return new ObjectDestination(store, options)
 }
 
@@ -46,13 +50,6 @@ function checkStore(value: unknown): void {
   const { address, get, put } = (value ?? {}) as Partial<ObjectStore>
   if (typeof address === 'string' && address !== '' && typeof get === 'function' && typeof put === 'function') return
   throw invalidOption('store', 'an ObjectStore', value)
-}
-
-/** @throws ConfigurationError `INVALID_OPTION` */
-export function checkObjectOptions({ epoch, commitInterval, segmentBytes }: ObjectDestinationOptions): void {
-  checkInteger('epoch', epoch, 0)
-  checkInteger('commitInterval', commitInterval, 100, 600_000, 'ms')
-  checkInteger('segmentBytes', segmentBytes, 1024, 16_777_216, 'bytes')
 }
 
 type SegmentedText = import('./segmented-text.ts').SegmentedText

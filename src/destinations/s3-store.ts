@@ -44,7 +44,7 @@ export class S3Store implements ObjectStore {
         return { bytes: await bytesOf(answer.Body ?? [], alive), version: answer.ETag ?? '', size }
       })
     } catch (error) {
-      if (statusOf(error) === 404 && (error as Error).name !== 'NoSuchBucket') return undefined
+      if (isMissing(error)) return undefined
       // Of nothing there is no range.
       if (statusOf(error) === 416) return this.#empty(name, from, signal)
       throw explained(error, signal)
@@ -69,9 +69,7 @@ export class S3Store implements ObjectStore {
     try {
       return await send(client, command, signal, (answer) => answer.ETag ?? '')
     } catch (error) {
-      const status = statusOf(error)
-      const isGone = status === 404 && replaced !== undefined && (error as Error).name !== 'NoSuchBucket'
-      if (status === 412 || isGone) return undefined
+      if (statusOf(error) === 412 || (replaced !== undefined && isMissing(error))) return undefined
       throw explained(error, signal)
     }
   }
@@ -84,7 +82,7 @@ export class S3Store implements ObjectStore {
       const version = await send(client, command, signal, (answer) => answer.ETag ?? '')
       return { bytes: new Uint8Array(), version, size: from }
     } catch (error) {
-      if (statusOf(error) === 404) return undefined
+      if (isMissing(error)) return undefined
       throw explained(error, signal)
     }
   }
@@ -221,6 +219,11 @@ function isTransient(error: unknown): boolean {
 
 function statusOf(error: unknown): number | undefined {
   return (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode
+}
+
+/** Whether there is no such object, in a bucket that is there. */
+function isMissing(error: unknown): boolean {
+  return statusOf(error) === 404 && (error as Error).name !== 'NoSuchBucket'
 }
 
 /** What failed, in words of ours where those of the client do not say what to do; `retryable` where that may pass. */

@@ -1,11 +1,6 @@
-import { checkKnown, invalidOption } from '../options.ts'
+import { checkOptions, invalidOption } from '../options.ts'
 import type { OutputDestination } from './destination.ts'
-import {
-  checkObjectOptions,
-  OBJECT_OPTIONS,
-  ObjectDestination,
-  type ObjectDestinationOptions,
-} from './object-destination.ts'
+import { objectChecks, ObjectDestination, type ObjectDestinationOptions } from './object-destination.ts'
 import type { ObjectStore } from './object-store.ts'
 
 /** A client of `@aws-sdk/client-s3`, as far as it is needed. */
@@ -40,12 +35,13 @@ export interface S3DestinationOptions extends ObjectDestinationOptions {
  * @throws {@link ConfigurationError} `INVALID_OPTION`
  */
 export function s3Destination(address: string | URL, options: S3DestinationOptions = {}): OutputDestination {
-  checkKnown('s3Destination()', options, [...OBJECT_OPTIONS, 'client'])
-  checkObjectOptions(options)
-  if (options.client !== undefined && typeof options.client?.send !== 'function') {
-    throw invalidOption('client', 'an S3Client of @aws-sdk/client-s3', options.client)
-  }
+  checkOptions('s3Destination()', options, { ...objectChecks, client: checkClient })
   return new ObjectDestination(s3Store(address, options.client), options)
+}
+
+function checkClient(name: string, value: unknown): void {
+  const isRight = value === undefined || typeof (value as S3ClientLike | null)?.send === 'function'
+  if (!isRight) throw invalidOption(name, 'an S3Client of @aws-sdk/client-s3', value)
 }
 
 /** The objects of a bucket: the one at an address, and those below it. @throws ConfigurationError `INVALID_OPTION` */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { InputError, OutputError } from '../errors.ts'
+import { defined } from '../options.ts'
 import type { DestinationFacts, DestinationOpening, DestinationWriter } from './destination.ts'
 import { bytesOf, cut, formatManifest, type ListedSegment, type Manifest, mergedBy, parseManifest } from './manifest.ts'
 import type { ObjectDestinationOptions } from './object-destination.ts'
@@ -13,51 +14,50 @@ const READ_BYTES = 1_048_576
 /** How often one that wants to be the holder tries, where others want to, too. */
 const OPEN_ATTEMPTS = 10
 
+/** From what size on, in bytes, and after how long, in ms, a segment is put; see {@link ObjectDestinationOptions}. */
+type SegmentLimits = Required<Pick<ObjectDestinationOptions, 'commitInterval' | 'segmentBytes'>>
+
 /** The text of an {@link ObjectDestination}, in the objects of a store. */
 export class SegmentedText {
-  readonly address: string
-  readonly commitInterval: number
+  readonly #address: string
   readonly #store: ObjectStore
   readonly #epoch: number | undefined
-  readonly #segmentBytes: number
+  readonly #limits: SegmentLimits
 
   constructor(
     store: ObjectStore,
     { epoch, commitInterval, segmentBytes = 262_144 }: ObjectDestinationOptions & { commitInterval: number },
   ) {
-    this.address = store.address
-    this.commitInterval = commitInterval
+    this.#address = store.address
     this.#store = store
     this.#epoch = epoch
-    this.#segmentBytes = segmentBytes
+    this.#limits = { commitInterval, segmentBytes }
   }
 
   async open({ keep, signal }: DestinationOpening): Promise<DestinationWriter> {
     const writer = randomBytes(6).toString('hex')
     for (let attempt = 1; ; attempt++) {
       const found = await this.#manifest(signal).catch((error: unknown) => {
-        throw unwritable(this.address, (error as Error).cause ?? error)
+        throw unwritable(this.#address, (error as Error).cause ?? error)
       })
       const before = found?.manifest
       // An answer that was lost may have told of this.
       if (found !== undefined && before?.writer === writer) {
-        return new SegmentWriter(this.#store, before, found.version, this.#segmentBytes, this.commitInterval)
+        return new SegmentWriter(this.#store, before, found.version, this.#limits)
       }
       const epoch = this.#epoch ?? (before?.epoch ?? 0) + 1
-      if (before !== undefined && before.epoch > epoch) throw fenced(this.address, epoch, before)
+      if (before !== undefined && before.epoch > epoch) throw fenced(this.#address, epoch, before)
       const bytes = before === undefined ? 0 : bytesOf(before)
       if (bytes < keep) {
-        throw unwritable(this.address, new Error(`it has ${bytes} bytes, and ${keep} of them were to stay`))
+        throw unwritable(this.#address, new Error(`it has ${bytes} bytes, and ${keep} of them were to stay`))
       }
       const segments = cut(before?.segments ?? [], keep)
       const manifest = { epoch, writer, sequence: (before?.sequence ?? 0) + 1, isComplete: false, segments }
       const version = await put(this.#store, MANIFEST, formatManifest(manifest), found?.version, signal)
-      if (version !== undefined) {
-        return new SegmentWriter(this.#store, manifest, version, this.#segmentBytes, this.commitInterval)
-      }
+      if (version !== undefined) return new SegmentWriter(this.#store, manifest, version, this.#limits)
       if (attempt >= OPEN_ATTEMPTS) {
         const why = new Error('other writers open it again and again, so there is more than one of them')
-        throw unwritable(this.address, why)
+        throw unwritable(this.#address, why)
       }
     }
   }
@@ -76,7 +76,7 @@ export class SegmentedText {
       for (let from = 0; from < bytes;) {
         const part = await this.#get(name, from, Math.min(READ_BYTES, bytes - from), signal)
         if (part === undefined || part.bytes.length === 0) {
-          throw unreadable(this.address, `its segment ${name} is missing or has been cut off`)
+          throw unreadable(this.#address, `its segment ${name} is missing or has been cut off`)
         }
         from += part.bytes.length
         yield part.bytes
@@ -89,10 +89,10 @@ export class SegmentedText {
     let version: string | undefined
     for (let from = 0, size = 1; from < size;) {
       const part = await this.#get('', from, READ_BYTES, signal)
-      if (part === undefined) throw new InputError('INPUT_NOT_FOUND', `${this.address} does not exist`)
+      if (part === undefined) throw new InputError('INPUT_NOT_FOUND', `${this.#address} does not exist`)
       version ??= part.version
       size = part.size
-      if (part.version !== version) throw unreadable(this.address, 'it was changed while it was being read')
+      if (part.version !== version) throw unreadable(this.#address, 'it was changed while it was being read')
       if (part.bytes.length === 0) return
       from += part.bytes.length
       yield part.bytes
@@ -104,14 +104,14 @@ export class SegmentedText {
     if (found === undefined) return undefined
     const manifest = found.size > MOST_MANIFEST_BYTES ? 'it is too large' : parseManifest(found.bytes)
     if (typeof manifest !== 'string') return { manifest, version: found.version }
-    throw new InputError('INPUT_NOT_MEDIA', `${this.address}/${MANIFEST} cannot be used: ${manifest}`)
+    throw new InputError('INPUT_NOT_MEDIA', `${this.#address}/${MANIFEST} cannot be used: ${manifest}`)
   }
 
   async #get(name: string, from: number, length: number, signal: AbortSignal): Promise<StoredBytes | undefined> {
     try {
       return await this.#store.get(name, { from, length }, signal)
     } catch (error) {
-      throw signal.aborted ? error : unreadable(this.address, (error as Error).message, error)
+      throw signal.aborted ? error : unreadable(this.#address, (error as Error).message, error)
     }
   }
 }
@@ -119,8 +119,7 @@ export class SegmentedText {
 /** The holder of an output, as long as nobody else has become it. */
 class SegmentWriter implements DestinationWriter {
   readonly #store: ObjectStore
-  readonly #segmentBytes: number
-  readonly #interval: number
+  readonly #limits: SegmentLimits
   #manifest: Manifest
   #version: string
   /** Texts of small segments, which will be merged. */
@@ -133,12 +132,11 @@ class SegmentWriter implements DestinationWriter {
   #failure: unknown
   readonly #closed = new AbortController()
 
-  constructor(store: ObjectStore, manifest: Manifest, version: string, segmentBytes: number, interval: number) {
+  constructor(store: ObjectStore, manifest: Manifest, version: string, limits: SegmentLimits) {
     this.#store = store
     this.#manifest = manifest
     this.#version = version
-    this.#segmentBytes = segmentBytes
-    this.#interval = interval
+    this.#limits = limits
     this.#committed = bytesOf(manifest)
   }
 
@@ -156,9 +154,9 @@ class SegmentWriter implements DestinationWriter {
     const bytes = Buffer.from(text)
     this.#waiting.push(bytes)
     this.#waitingBytes += bytes.length
-    if (this.#waitingBytes >= this.#segmentBytes) return this.commit()
+    if (this.#waitingBytes >= this.#limits.segmentBytes) return this.commit()
     // What fails then is told by the next call.
-    this.#timer ??= setTimeout(() => void this.commit().catch(() => {}), this.#interval)
+    this.#timer ??= setTimeout(() => void this.commit().catch(() => {}), this.#limits.commitInterval)
   }
 
   commit(): Promise<void> {
@@ -212,7 +210,7 @@ class SegmentWriter implements DestinationWriter {
   /** Puts a segment of `text`, and of the small ones that it is merged with. */
   async #addSegment(text: Uint8Array): Promise<readonly ListedSegment[]> {
     const { segments } = this.#manifest
-    const { from, level } = mergedBy(segments, text.length, this.#segmentBytes)
+    const { from, level } = mergedBy(segments, text.length, this.#limits.segmentBytes)
     const merged = segments.slice(from)
     const texts: Uint8Array[] = []
     for (const segment of merged) texts.push(this.#texts.get(segment.name) ?? (await this.#read(segment)))
@@ -226,7 +224,7 @@ class SegmentWriter implements DestinationWriter {
     await put(this.#store, name, all, undefined, this.#closed.signal)
     for (const segment of merged) this.#texts.delete(segment.name)
     if (level === 0) this.#texts.set(name, text)
-    return [...segments.slice(0, from), { name, bytes: all.length, ...(level !== undefined && { level }) }]
+    return [...segments.slice(0, from), { name, bytes: all.length, ...defined({ level }) }]
   }
 
   async #read({ name, bytes }: ListedSegment): Promise<Uint8Array> {
