@@ -1,6 +1,8 @@
 import { type Channel, channel } from 'node:diagnostics_channel'
 import type { EventEmitter } from 'node:events'
+import { errorCode } from './errors.ts'
 import type { Turn } from './model.ts'
+import { defined } from './options.ts'
 import { redact } from './redact.ts'
 import type { Gap, ReconnectingRecord, SessionEnded } from './stream/options.ts'
 import type { SessionRecord } from './transforms/diarize-events.ts'
@@ -107,7 +109,7 @@ export class StreamDiagnostics {
     publish('diarize-stream:session:end', () => ({
       stream: this.#number,
       sessionId,
-      ...(name !== undefined && { channel: name }),
+      ...defined({ channel: name }),
       ...(error !== undefined && { error: diagnosed(error) }),
     }))
   }
@@ -153,12 +155,12 @@ export class FileDiagnostics {
   }
 
   #file(path: string): DiagnosticsFile {
-    return { path, stage: this.#stage, ...(this.#stream !== undefined && { stream: this.#stream }) }
+    return { path, stage: this.#stage, ...defined({ stream: this.#stream }) }
   }
 }
 
 /** What may be told of an error: its causes may hold what nobody has redacted. */
 function diagnosed(error: Error): DiagnosticsError {
-  const { code } = error as { code?: unknown }
+  const code = errorCode(error)
   return { ...(typeof code === 'string' && { code }), message: redact(error.message) }
 }

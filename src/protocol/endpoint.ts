@@ -1,5 +1,5 @@
-import { ConfigurationError, SessionError } from '../errors.ts'
-import { invalidOption } from '../options.ts'
+import { SessionError } from '../errors.ts'
+import { invalidOption, refusedOption } from '../options.ts'
 import { oneLine } from '../redact.ts'
 import { exclusive } from './parameters.ts'
 
@@ -27,19 +27,12 @@ export function serverUrl(value: string | URL): URL {
     throw invalidOption('url', "a WebSocket address such as 'wss://localhost:8080'", value)
   }
   if (url.protocol !== 'ws:' && url.protocol !== 'wss:') {
-    throw new ConfigurationError(
-      'INVALID_OPTION',
-      `url, when given, must begin with ws:// or wss://; got ${url.protocol}//`,
-      {
-        option: 'url',
-      },
-    )
+    throw refusedOption('url', `url, when given, must begin with ws:// or wss://; got ${url.protocol}//`)
   }
   if (url.search || url.hash || url.username || url.password) {
-    throw new ConfigurationError(
-      'INVALID_OPTION',
+    throw refusedOption(
+      'url',
       'url, when given, must hold no query, fragment or credentials; use query, apiKey or token for those',
-      { option: 'url' },
     )
   }
   if (url.pathname === '/') url.pathname = '/v3/ws'
@@ -90,18 +83,10 @@ export function checkAuthentication(options: AuthenticationOptions): void {
 
 function checkSecret(name: string, value: string): void {
   if (/^bearer\s/i.test(value)) {
-    throw new ConfigurationError('INVALID_OPTION', `${name} must be given raw, without "Bearer" before it`, {
-      option: name,
-    })
+    throw refusedOption(name, `${name} must be given raw, without "Bearer" before it`)
   }
   if (/[^\u0021-\u007e]/.test(value.trim())) {
-    throw new ConfigurationError(
-      'INVALID_OPTION',
-      `${name} holds characters that no key has, such as spaces or newlines`,
-      {
-        option: name,
-      },
-    )
+    throw refusedOption(name, `${name} holds characters that no key has, such as spaces or newlines`)
   }
 }
 

@@ -1,3 +1,4 @@
+import { defined } from '../options.ts'
 import { invalidMessage, quote, Refusal } from './close-codes.ts'
 
 /**
@@ -318,7 +319,7 @@ function revision(value: unknown): TurnRevision[] {
   return [
     {
       turn_order: value['turn_order'],
-      ...(label !== undefined && { speaker_label: label }),
+      ...defined({ speaker_label: label }),
       words: words(value['words']),
     },
   ]
@@ -327,12 +328,12 @@ function revision(value: unknown): TurnRevision[] {
 function words(value: unknown): WordMessage[] {
   return list(value).flatMap((word) => {
     if (!isRecord(word) || typeof word['text'] !== 'string') return []
-    const start = Math.max(0, integer(word['start']))
+    const { start, end } = stretch(word['start'], word['end'])
     const speaker = speakerLabel(word['speaker'])
     return [
       {
         start,
-        end: Math.max(start, integer(word['end'])),
+        end,
         text: word['text'],
         ...confidence(word),
         word_is_final: word['word_is_final'] === true,
@@ -352,12 +353,12 @@ function unrecognizedSpeech(value: Record<string, unknown>): ParsedMessage {
   const reason = value['reason']
   // Later versions may know more of them.
   if (reason !== 'no_words' && reason !== 'repetition') return { kind: 'unknown', type: 'UnrecognizedSpeech' }
-  const start = Math.max(0, integer(value['start_ms']))
+  const { start, end } = stretch(value['start_ms'], value['end_ms'])
   const repeated = isCount(value['repeated_words']) ? { repeated_words: value['repeated_words'] } : {}
   return message({
     type: 'UnrecognizedSpeech',
     start_ms: start,
-    end_ms: Math.max(start, integer(value['end_ms'])),
+    end_ms: end,
     reason,
     ...repeated,
   })
@@ -365,8 +366,13 @@ function unrecognizedSpeech(value: Record<string, unknown>): ParsedMessage {
 
 function audioLost(value: unknown): Pick<WarningMessage, 'audio_lost'> {
   if (!isRecord(value)) return {}
-  const start = Math.max(0, integer(value['start']))
-  return { audio_lost: { start, end: Math.max(start, integer(value['end'])) } }
+  return { audio_lost: stretch(value['start'], value['end']) }
+}
+
+/** Whole ms from `from` on, no earlier than 0, to `to`, no earlier than that. */
+function stretch(from: unknown, to: unknown): { start: number; end: number } {
+  const start = Math.max(0, integer(from))
+  return { start, end: Math.max(start, integer(to)) }
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,12 +1,14 @@
-import { ConfigurationError, type Warning } from '../errors.ts'
+import type { ConfigurationError, Warning } from '../errors.ts'
 import {
   checkBoolean,
   checkInteger,
   checkList,
   checkNumber,
+  checkObject,
   checkOneOf,
   checkString,
   invalidOption,
+  refusedOption,
 } from '../options.ts'
 import { knownNames } from './models.ts'
 
@@ -222,7 +224,7 @@ export function checkParameters(
 ): void {
   for (const name of parameterNames) checkParameter(path(name), table[name] as Parameter, parameters[name])
   const needs = (name: ParameterName, what: string): ConfigurationError =>
-    new ConfigurationError('INVALID_OPTION', `${path(name)} needs ${what}`, { option: path(name) })
+    refusedOption(path(name), `${path(name)} needs ${what}`)
   if (parameters.voiceFocusThreshold !== undefined && parameters.voiceFocus === undefined) {
     throw needs('voiceFocusThreshold', `${path('voiceFocus')} beside it`)
   }
@@ -250,9 +252,7 @@ export function checkKnownNames(parameters: ConnectionParameters, path: (name: P
 /** Refuses two options of which only one may be given. */
 export function exclusive(name: string, value: unknown, other: string, otherValue: unknown): void {
   if (value === undefined || otherValue === undefined) return
-  throw new ConfigurationError('INVALID_OPTION', `${name} and ${other} exclude each other; give one of them`, {
-    option: name,
-  })
+  throw refusedOption(name, `${name} and ${other} exclude each other; give one of them`)
 }
 
 function checkParameter(name: string, rule: Parameter, value: unknown): void {
@@ -271,8 +271,7 @@ function checkParameter(name: string, rule: Parameter, value: unknown): void {
     case 'list':
       return checkList(name, value, { max: rule.maxItems, maxLength: rule.maxItemLength, values: rule.values })
     case 'object':
-      if (typeof value !== 'object' || value === null || Array.isArray(value))
-        throw invalidOption(name, 'an object', value)
+      return checkObject(name, value)
   }
 }
 

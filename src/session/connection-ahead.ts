@@ -1,6 +1,7 @@
 import { connect as connectPlain, isIP, type Socket } from 'node:net'
 import { connect as connectSecure } from 'node:tls'
 import { proxyFor } from '../network.ts'
+import { bareHost, defined } from '../options.ts'
 
 /** A connection to a server; `undefined` where there is a proxy before it. */
 export function connectAhead(url: URL, ca: string | Buffer | undefined): ConnectionAhead | undefined {
@@ -20,10 +21,10 @@ export class ConnectionAhead {
 
   constructor(url: URL, ca: string | Buffer | undefined) {
     const isSecure = url.protocol === 'wss:'
-    const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+    const host = bareHost(url)
     const to = { host, port: url.port === '' ? (isSecure ? 443 : 80) : Number(url.port) }
     const servername = isIP(host) === 0 ? host : ''
-    this.#socket = isSecure ? connectSecure({ ...to, servername, ...(ca !== undefined && { ca }) }) : connectPlain(to)
+    this.#socket = isSecure ? connectSecure({ ...to, servername, ...defined({ ca }) }) : connectPlain(to)
     this.#socket.on('error', () => {})
     this.#limit = setTimeout(() => this.close(), LONGEST_WAIT_MS)
     this.#limit.unref()

@@ -65,8 +65,8 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
   readonly #stall: StallTimer
   #state: 'connecting' | 'begun' | 'terminating' | 'ended' = 'connecting'
   #deadline: NodeJS.Timeout | undefined
+  /** Is there once the server is known to send heartbeats. */
   #heartbeat: NodeJS.Timeout | undefined
-  #beats = false
   /** Whether heartbeats may be expected: not where none are asked for. */
   #mayBeat: boolean
   #terminationLimit = 0
@@ -96,10 +96,6 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
     this.#setDeadline(options.connectTimeout, () => {
       this.#fail(this.#error('CONNECT_TIMEOUT', `the server sent no Begin within ${options.connectTimeout} ms`))
     })
-  }
-
-  get begin(): BeginMessage | undefined {
-    return this.#begin
   }
 
   /** How long the session lasts from its Begin on, by the clock of the server, ms; `undefined` where that is not known. */
@@ -190,9 +186,7 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
         this.#setDeadline(CLOSE_TIMEOUT_MS, () => this.#transport.destroy())
         return
       case 'Warning':
-        this.#warn(/^[A-Z_]{1,40}$/.exec(message.code ?? '')?.[0] ?? 'SERVER_WARNING', message.warning, {
-          serverCode: message.warning_code,
-        })
+        this.#warn(message.code ?? 'SERVER_WARNING', message.warning, { serverCode: message.warning_code })
         if (message.audio_lost !== undefined) this.emit('message', message)
         return
       case 'Termination':
@@ -220,8 +214,7 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
 
   /** A server can answer pings and be dead all the same. */
   #expectHeartbeats(): void {
-    if (this.#beats || !this.#mayBeat || this.#state === 'ended') return
-    this.#beats = true
+    if (this.#heartbeat || !this.#mayBeat || this.#state === 'ended') return
     const { heartbeatTimeout } = this.#options
     this.#heartbeat = setTimeout(() => {
       this.#fail(this.#error('SESSION_STALLED', `the server has sent nothing for ${heartbeatTimeout} ms`))
@@ -233,7 +226,6 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
     if (this.#mayBeat) return
     clearTimeout(this.#heartbeat)
     this.#heartbeat = undefined
-    this.#beats = false
   }
 
   /** Whether a message brings words that the one before it did not: only these prolong the wait for the end. */
@@ -290,7 +282,7 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
   }
 
   /** An error of the connection rather than of what was sent: a new session may do better. */
-  #error(code: Parameters<typeof sessionError>[1], what: string): SessionError {
+  #error(code: ErrorCode, what: string): SessionError {
     return sessionError(this.#target, code, what, { retryable: true })
   }
 

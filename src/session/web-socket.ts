@@ -5,6 +5,7 @@ import { Duplex } from 'node:stream'
 import type * as Library from 'ws'
 import { retryAfter } from '../back-off.ts'
 import { createConnect } from '../network.ts'
+import { bareHost, defined } from '../options.ts'
 import { refusalError, sessionError } from '../protocol/close-codes.ts'
 import { AudioMessage, sendsPastWs } from './audio-message.ts'
 import {
@@ -67,8 +68,7 @@ export class WebSocketTransport implements Transport {
       // A server that pings without end and reads nothing would have us pile up the answers.
       autoPong: false,
       maxPayload: MAX_MESSAGE_BYTES,
-      ...(target.agent && { agent: target.agent }),
-      ...(target.ca !== undefined && { ca: target.ca }),
+      ...defined({ agent: target.agent, ca: target.ca }),
       ...(target.proxy && { createConnection: this.#throughProxy(target.proxy) }),
       ...(connected && { createConnection: () => connected }),
     })
@@ -145,13 +145,9 @@ export class WebSocketTransport implements Transport {
 
   /** Opens the connection as `http.request()` wants it. */
   #throughProxy(proxy: URL): NonNullable<RequestOptions['createConnection']> {
-    const { protocol, hostname, host, port } = new URL(this.#target.url)
-    const to = {
-      protocol: protocol === 'wss:' ? 'https:' : 'http:',
-      hostname: hostname.replace(/^\[(.*)\]$/, '$1'),
-      host,
-      port,
-    }
+    const url = new URL(this.#target.url)
+    const { protocol, host, port } = url
+    const to = { protocol: protocol === 'wss:' ? 'https:' : 'http:', hostname: bareHost(url), host, port }
     return (_options, opened) => {
       import('undici')
         .then((undici) =>
