@@ -2,6 +2,7 @@ import { jsonlContextEvents, jsonlContexts, jsonlEvents } from '../captions/form
 import { attributed } from '../captions/speakers.ts'
 import { InputError } from '../errors.ts'
 import { type Captionable, type Cue, isCue, isTurn, type Segment, type Turn, type Word } from '../model.ts'
+import { defined } from '../options.ts'
 import type { UnrecognizedSpeech } from '../stream/options.ts'
 import { TurnTotals } from '../stream/turn-totals.ts'
 import { calledBy, type Reader, readText, type Transcript } from './transcript-file.ts'
@@ -47,7 +48,7 @@ export async function* readItems(path: Transcript, emit: Emit, reader: Reader): 
   const tellProgress = (): void => {
     const { turns, speakers, speakerNames, languages, certainty } = totals
     const heard = { turns, speakers, languages, certainty: certainty.figures }
-    emit('progress', { audioMs, ...heard, ...(speakerNames !== undefined && { speakerNames }) })
+    emit('progress', { audioMs, ...heard, ...defined({ speakerNames }) })
   }
   for await (const { record, line, where } of readRecords(path, reader)) {
     const { type, ...all } = record

@@ -3,6 +3,7 @@ import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { errorCode } from '../errors.ts'
 
 /** How often a pipe is looked at to which nobody writes yet. */
 const LOOK_AGAIN_MS = 100
@@ -42,7 +43,7 @@ async function firstBytes(fd: number, signal: AbortSignal): Promise<Buffer | und
       const { bytesRead, buffer } = await promisify(read)(fd, Buffer.alloc(LOOK_BYTES), 0, LOOK_BYTES, null)
       if (bytesRead > 0) return buffer.subarray(0, bytesRead)
     } catch (error) {
-      if ((error as { code?: unknown }).code === 'EAGAIN') return undefined
+      if (errorCode(error) === 'EAGAIN') return undefined
       throw error
     }
     await sleep(LOOK_AGAIN_MS, undefined, { signal })

@@ -35,7 +35,7 @@ export function transcriptStream(items: (reader: Reader) => AsyncIterable<unknow
     onDelivered: (done) => onSinksDone(source, done),
     noteWhole: () => void Object.assign(source, { [liveSource]: false }),
   }
-  const source = Readable.from(items(reader), { objectMode: true, highWaterMark: 16, ...(signal && { signal }) })
+  const source = Readable.from(items(reader), { objectMode: true, highWaterMark: 16, ...defined({ signal }) })
   const destroy = source._destroy.bind(source)
   source._destroy = (error, done) => {
     closed.abort()

@@ -131,11 +131,14 @@ export class HlsFeed {
     this.#isGone = false
     let body: HttpBody | undefined
     try {
-      const found = wasGone ? await findAgain() : undefined
-      body = found === undefined ? open({ url: this.#url }, 0) : undefined
-      const playlist = found?.playlist ?? (body && (await fetchPlaylist(body, this.#url)))
-      if (playlist?.kind !== 'media') throw notPlaylist('it has become another kind of playlist')
-      this.#url = found?.url ?? this.#url
+      let playlist: Awaited<ReturnType<typeof fetchPlaylist>>
+      if (wasGone) {
+        ;({ url: this.#url, playlist } = await findAgain())
+      } else {
+        body = open({ url: this.#url }, 0)
+        playlist = await fetchPlaylist(body, this.#url)
+      }
+      if (playlist.kind !== 'media') throw notPlaylist('it has become another kind of playlist')
       this.#targetDuration = Math.min(playlist.targetDuration, MOST_TARGET)
       this.#ended = playlist.ended
       const hasNews = this.#take(playlist)

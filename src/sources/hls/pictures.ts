@@ -26,8 +26,6 @@ export interface PictureStart {
 
 /** A run of an audio rendition whose picture is looked for. */
 export interface SoundRun {
-  /** How many discontinuities came before it, of those that were seen. */
-  discontinuities: number
   /** Its first segment. */
   first: HlsSegment
   /** Where the run before it stands, and the same moment by its clock, where that was one before the last discontinuity. */
@@ -68,10 +66,13 @@ export async function readPictures(access: HlsAccess, url: URL, audio: MediaPlay
     }
     duration += segment.duration
   }
-  const isParallel = audio.segments.slice(1).filter(({ discontinuity }) => discontinuity).length + 1 === runs.length
-  const find = async ({ discontinuities }: SoundRun): Promise<PictureStart | undefined> => {
-    const run = runs[discontinuities]
-    if (run?.segment === undefined || (discontinuities > 0 && !isParallel)) return undefined
+  /** How many discontinuities come between the first segment of the sound and another. */
+  const discontinuitiesTo = (segment: HlsSegment | undefined): number =>
+    (segment?.discontinuityNumber ?? 0) - (audio.segments[0]?.discontinuityNumber ?? 0)
+  const isParallel = discontinuitiesTo(audio.segments.at(-1)) + 1 === runs.length
+  const find = async ({ first }: SoundRun): Promise<PictureStart | undefined> => {
+    const run = runs[discontinuitiesTo(first)]
+    if (run?.segment === undefined || (run !== runs[0] && !isParallel)) return undefined
     const clock = await firstPicture(run.segment, reader).catch(unlessAborted)
     return clock && { at: run.at, clock, limit: duration }
   }

@@ -1,8 +1,9 @@
 import { InputError, type Warning } from '../../errors.ts'
 import type { AudioTrack } from '../../ffmpeg/log.ts'
 import { chooseTrack, trackLanguage, type TrackWish } from '../../ffmpeg/tracks.ts'
+import { defined } from '../../options.ts'
 import { oneLine } from '../../redact.ts'
-import { parseUrl, shownUrl } from '../address.ts'
+import { isHttp, parseUrl, shownUrl } from '../address.ts'
 import type { ByteRange } from '../http/body.ts'
 import { notPlaylist, tooLarge } from '../http/failures.ts'
 
@@ -274,9 +275,7 @@ function parseMedia(lines: readonly string[], base: URL): MediaPlaylist {
         isWhole: false,
         discontinuity,
         discontinuityNumber,
-        ...(part !== undefined && { range: part }),
-        ...(map !== undefined && { map }),
-        ...(key !== undefined && { key }),
+        ...defined({ range: part, map, key }),
         ...(isGap && { isGap }),
       })
       duration = 0
@@ -313,7 +312,7 @@ function byteRange(value: string, next: number): ByteRange {
 
 function entry(uri: string, base: URL): URL {
   const url = parseUrl(uri, base)
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
+  if (url !== undefined && isHttp(url)) return url
   const what = url === undefined ? 'what is no address' : `a ${oneLine(url.protocol, 40)} address`
   throw new InputError('ADDRESS_REFUSED', `the playlist names ${what}, which is not opened`)
 }

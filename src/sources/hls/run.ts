@@ -27,7 +27,9 @@ export class Run {
   readonly first: HlsSegment
   readonly clock = new MediaClock()
   /** Ms that were lost within it; they follow it. */
-  readonly missing: number[] = []
+  missing: number[] = []
+  /** Whether nothing more of it is heard, as what decodes it has given up: it ends where its audio does. */
+  isLost = false
   /** Where it begins, in ms. */
   at: number
   /** How far its audio goes, in ms; where there is none, its beginning. */
@@ -39,7 +41,6 @@ export class Run {
   #segments = 0
   #length: number | undefined
   #isBroken = false
-  #isLost = false
   /** What follows it: `undefined` while that is more of it, or not known. */
   #next: FeedItem | 'end' | undefined
 
@@ -69,28 +70,11 @@ export class Run {
     this.#next = undefined
   }
 
-  /** Ends it where its audio does: what decodes it has given up. */
-  lose(): true {
-    this.#isLost = true
-    return true
-  }
-
-  /** Whether nothing more of it is heard. */
-  get isLost(): boolean {
-    return this.#isLost
-  }
-
   /** Of a run that is lost, once no more of it is read: what was not heard is missing. */
   settle(): void {
     const heard = Math.max(0, this.reached - this.at)
-    this.missing.splice(
-      0,
-      Infinity,
-      Math.max(
-        0,
-        this.missing.reduce((sum, ms) => sum + ms, this.#declared - heard),
-      ),
-    )
+    const unheard = this.missing.reduce((sum, ms) => sum + ms, this.#declared - heard)
+    this.missing = [Math.max(0, unheard)]
     this.#declared = heard
   }
 

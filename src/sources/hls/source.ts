@@ -86,14 +86,11 @@ async function* partsOf(
   const isFilled = settings.gaps === 'silence'
   /** Ms for which the source was away just now; 0 where it was not. */
   let away = 0
-  let discontinuities = -1
   for (let item = await feed.peek(); item !== undefined; item = await feed.peek()) {
-    if (!('lost' in item) && (item.discontinuity || discontinuities < 0)) discontinuities += 1
     const missing: number[] = []
     if (isSegment(item)) {
       const isOther = before?.discontinuity !== item.discontinuityNumber || item.discontinuity
-      const picture =
-        isOther || !feed.isLive ? await pictures?.find({ discontinuities, first: item, before }) : undefined
+      const picture = isOther || !feed.isLive ? await pictures?.find({ first: item, before }) : undefined
       const run = new Run({
         first: item,
         at,
@@ -120,7 +117,7 @@ async function* partsOf(
             return place
           },
           end: (reached, finished) => run.end(reached, finished),
-          lose: (error) => error !== failure && losses.ofDecoding(error) && run.lose(),
+          lose: (error) => (run.isLost = error !== failure && losses.ofDecoding(error)),
         }
         if (run.isLost) {
           await bytes.return(undefined)

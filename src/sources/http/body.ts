@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { backOff, delayAsked } from '../../back-off.ts'
 import { DiarizeStreamError, InputError } from '../../errors.ts'
 import type { HttpAnswer, HttpClient } from './client.ts'
-import { STOOD_STILL_MS } from '../../stream-helpers.ts'
+import { follow, STOOD_STILL_MS } from '../../stream-helpers.ts'
 import { changed, noAnswer, stalled, truncated } from './failures.ts'
 import type { HttpSettings } from './options.ts'
 import { shownUrl } from '../address.ts'
@@ -35,7 +35,7 @@ export interface KnownContent {
 
 /** What is known of the whole by an answer with a part of it, or with all; `undefined` where that is not enough. */
 export function knownContent(answer: HttpAnswer): KnownContent | undefined {
-  const size = answer.status === 206 ? wholeOf(answer)?.size : lengthOf(answer)
+  const size = partOf(answer)?.size
   const validator = validatorOf(answer)
   return size === undefined || validator === undefined ? undefined : { size, validator }
 }
@@ -67,7 +67,7 @@ export class HttpBody extends Readable {
   #opening: Promise<HttpAnswer> | undefined
   #answer: HttpAnswer | undefined
   readonly #closing = new AbortController()
-  readonly #stop: () => void
+  readonly #unfollow: () => void
   /** Bytes handed on. */
   #received = 0
   /** Bytes of this answer that were handed on before. */
@@ -94,11 +94,7 @@ export class HttpBody extends Readable {
     this.#options = options
     this.#shown = shownUrl(options.url)
     this.#total = options.range?.length
-    const { signal } = options.client
-    this.#stop = () => this.#closing.abort(signal.reason)
-    // One that has fired already does not do so again.
-    if (signal.aborted) this.#stop()
-    signal.addEventListener('abort', this.#stop, { once: true })
+    this.#unfollow = follow(options.client.signal, this.#closing)
     // Whoever reads hears of it; until then it is nobody's.
     this.on('error', () => {})
   }
@@ -155,7 +151,7 @@ export class HttpBody extends Readable {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#closeConnection()
     this.#closing.abort()
-    this.#options.client.signal.removeEventListener('abort', this.#stop)
+    this.#unfollow()
     callback(error)
   }
 
@@ -189,9 +185,14 @@ export class HttpBody extends Readable {
     await delay(pause, undefined, { signal: this.#closing.signal })
   }
 
+  /** The byte of the whole content that is next. */
+  get #next(): number {
+    return (this.#options.range?.offset ?? 0) + this.#received
+  }
+
   #wanted(): Record<string, string> {
     const { range } = this.#options
-    const from = (range?.offset ?? 0) + this.#received
+    const from = this.#next
     if (from === 0 && range === undefined) return {}
     const to = range === undefined ? '' : String(range.offset + range.length - 1)
     const condition = this.#validator !== undefined && this.#received > 0 ? { 'if-range': this.#validator } : {}
@@ -235,27 +236,16 @@ export class HttpBody extends Readable {
 
   /** How many bytes the whole content has, by this answer, and how many of the answer to skip. */
   #place(answer: HttpAnswer): number | undefined {
-    const { range } = this.#options
-    const from = (range?.offset ?? 0) + this.#received
-    const length = lengthOf(answer)
-    if (answer.status !== 206) {
-      // The whole again: the server knows no ranges, or the content is another one by now.
-      if (this.#received > 0 && this.#validator !== validatorOf(answer)) throw changed(this.#shown)
-      if (range === undefined && this.#received > 0 && length !== this.#total) throw changed(this.#shown)
-      this.#skip = from
-      return length
-    }
-    const part = wholeOf(answer)
-    const skip = from - (part?.start ?? 0)
-    const whole = part?.size
-    if (part === undefined || skip < 0) {
+    const part = partOf(answer)
+    if (part === undefined || part.start > this.#next) {
       throw new InputError('INPUT_UNREADABLE', `the server of ${this.#shown} answers with another part than asked for`)
     }
-    if (range === undefined && this.#received > 0 && this.#total !== undefined && whole !== this.#total) {
-      throw changed(this.#shown)
-    }
-    this.#skip = skip
-    return whole
+    // The whole again: the server knows no ranges, or the content is another one by now.
+    const isOther = answer.status !== 206 && this.#validator !== validatorOf(answer)
+    const hasOtherSize = this.#options.range === undefined && part.size !== this.#total
+    if (this.#received > 0 && (isOther || hasOtherSize)) throw changed(this.#shown)
+    this.#skip = this.#next - part.start
+    return part.size
   }
 
   #take(answer: HttpAnswer, given: Buffer): void {
@@ -377,9 +367,10 @@ function withoutTitles(every: number): (chunk: Buffer) => Buffer {
   }
 }
 
-/** Where the part begins that an answer with status 206 holds, and bytes of the whole; `undefined` where it does not say. */
-function wholeOf({ headers }: HttpAnswer): { start: number; size: number | undefined } | undefined {
-  const [, start, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '') ?? []
+/** Where the part begins that an answer holds, and bytes of the whole; `undefined` where one with status 206 does not say. */
+function partOf(answer: HttpAnswer): { start: number; size: number | undefined } | undefined {
+  if (answer.status !== 206) return { start: 0, size: lengthOf(answer) }
+  const [, start, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(answer.headers['content-range'] ?? '') ?? []
   return start === undefined ? undefined : { start: Number(start), size: total === '*' ? undefined : Number(total) }
 }
 

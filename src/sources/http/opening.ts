@@ -7,6 +7,7 @@ import { FfmpegDecoder } from '../../ffmpeg/decoder.ts'
 import { findFfmpeg, readsHttp } from '../../ffmpeg/find.ts'
 import { mayBeLonger } from '../../ffmpeg/bytes/file-kinds.ts'
 import { mediaDuration } from '../../ffmpeg/probe.ts'
+import { defined } from '../../options.ts'
 import type { HlsAccess } from '../hls/feed.ts'
 import {
   chooseAudio,
@@ -65,7 +66,8 @@ export class HttpOpening {
   readonly #address: URL
   readonly #client: HttpClient
   readonly #settings: HttpSettings
-  #isLive: boolean
+  /** Whether what is read cannot be held back, as far as is known. */
+  isLive: boolean
   /** What tells a file from another in its place, once it is opened. */
   identity: InputIdentity = {}
   readonly #begin: Beginning
@@ -79,13 +81,8 @@ export class HttpOpening {
     this.#settings = settings
     this.#source = source
     this.#begin = begin
-    this.#isLive = settings.live === true
+    this.isLive = settings.live === true
     this.#client = new HttpClient(address, settings)
-  }
-
-  /** Whether what is read cannot be held back, as far as is known. */
-  get isLive(): boolean {
-    return this.#isLive
   }
 
   /** Makes everything that is waited for fail at once. */
@@ -110,17 +107,18 @@ export class HttpOpening {
     if ('playlist' in found) {
       // A playlist is in its place.
       if (this.#begin.ms > 0) throw changed(shownUrl(address))
-      this.#isLive = !found.playlist.ended
+      this.isLive = !found.playlist.ended
       // A redirect may lead to a session of its own, which the playlist must be read from again.
       yield* hlsParts(this.#hlsAccess(), found.url, found.playlist, found.picture)
       return
     }
     const { answer, body, head, url } = found
-    const isEndless = this.#isEndless(answer)
-    if (!isEndless) this.identity = identityOf(answer, body.total)
+    // What has no end is opened again when it ends.
+    this.isLive = this.#settings.live ?? isStation(answer)
+    if (!this.isLive) this.identity = identityOf(answer, body.total)
     if (this.#begin.ms > 0) this.#begin.check()
-    const stream = isEndless ? this.#radio(body, url) : this.#file(body, head, url)
-    if (!isEndless && knownContent(answer) !== undefined) this.#decoder = stream as FfmpegDecoder
+    const stream = this.isLive ? this.#radio(body, url) : this.#file(body, head, url)
+    if (!this.isLive && knownContent(answer) !== undefined) this.#decoder = stream as FfmpegDecoder
     // Whose server gives no parts of it is read from its beginning.
     yield { stream, skip: this.#begin.ms }
   }
@@ -199,13 +197,6 @@ export class HttpOpening {
     return stream
   }
 
-  /** Whether what comes has no end, and is to be opened again when it ends. */
-  #isEndless({ headers }: HttpAnswer): boolean {
-    const isStation = Object.keys(headers).some((name) => name.startsWith('icy-') || name.startsWith('ice-'))
-    this.#isLive = this.#settings.live ?? (isStation && headers['content-length'] === undefined)
-    return this.#isLive
-  }
-
   #body({
     url,
     range,
@@ -215,7 +206,7 @@ export class HttpOpening {
     return new HttpBody({
       url,
       known,
-      ...(range !== undefined && { range }),
+      ...defined({ range }),
       client: this.#client,
       settings: this.#settings,
       retries: retries ?? this.#settings.fileRetries,
@@ -300,13 +291,15 @@ export class HttpOpening {
   }
 }
 
+/** Whether the server says that it is a radio station, and not how long its answer is. */
+function isStation({ headers }: HttpAnswer): boolean {
+  const names = Object.keys(headers)
+  return !names.includes('content-length') && names.some((name) => name.startsWith('icy-') || name.startsWith('ice-'))
+}
+
 function identityOf({ headers }: HttpAnswer, size: number | undefined): InputIdentity {
   const { etag, 'last-modified': modified } = headers
-  return {
-    ...(size !== undefined && { size }),
-    ...(etag !== undefined && { etag }),
-    ...(modified !== undefined && { modified }),
-  }
+  return defined({ size, etag, modified })
 }
 
 /** Errors of an endless stream that no later attempt mends. */

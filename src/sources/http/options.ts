@@ -1,7 +1,6 @@
 import type { AllowUrl } from '../address.ts'
-import { ConfigurationError } from '../../errors.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/arguments.ts'
-import { checkBoolean, checkInteger, checkKnown, checkProxy, checkString, invalidOption } from '../../options.ts'
+import { checkBoolean, checkInteger, checkProxy, checkString, invalidOption, refusedOption } from '../../options.ts'
 import {
   reconnectNames,
   type ReconnectOptions,
@@ -149,13 +148,10 @@ export function resolveHttpOptions(options: HttpSourceOptions): HttpSettings {
 }
 
 function checkHeaders(headers: unknown): void {
-  if (headers === undefined) return
   if (typeof headers !== 'object' || headers === null) throw invalidOption('headers', 'an object of strings', headers)
   for (const [name, value] of Object.entries(headers)) {
     if (ownHeaders.has(name.toLowerCase())) {
-      throw new ConfigurationError('INVALID_OPTION', `headers must not set ${name}, which httpSource() sets itself`, {
-        option: 'headers',
-      })
+      throw refusedOption('headers', `headers must not set ${name}, which httpSource() sets itself`)
     }
     checkHeader('headers', name, value)
   }
@@ -164,7 +160,5 @@ function checkHeaders(headers: unknown): void {
 /** The value may be a secret, so no message shows it. */
 function checkHeader(option: string, name: string, value: unknown): void {
   if (HEADER_NAME.test(name) && typeof value === 'string' && HEADER_VALUE.test(value)) return
-  throw new ConfigurationError('INVALID_OPTION', `${option} has a name or value that no header may have: ${name}`, {
-    option,
-  })
+  throw refusedOption(option, `${option} has a name or value that no header may have: ${name}`)
 }

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pipeline, Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
+import { errorCode } from '../../errors.ts'
 import type { FfmpegInput } from '../../ffmpeg/arguments.ts'
 import { exactContainers } from '../../ffmpeg/placement.ts'
 import { type ByteRange, type HttpBody, type KnownContent, knownContent } from './body.ts'
@@ -46,7 +48,7 @@ export class RemoteFile {
       body.destroy()
       return undefined
     }
-    return new RemoteFile(answer, known, await bytesOf(body), openRange)
+    return new RemoteFile(answer, known, await buffer(body), openRange)
   }
 
   /** What `look` makes of the file, which it is given as if it were here; `undefined` where it wants to see too much of it. */
@@ -121,7 +123,7 @@ export class RemoteFile {
     })
     pipeline(Readable.from(this.#read(from)), response, (error) => {
       // FFmpeg leaves as soon as it wants to go elsewhere.
-      if (error && (error as { code?: unknown }).code !== 'ERR_STREAM_PREMATURE_CLOSE') failed(error)
+      if (error && errorCode(error) !== 'ERR_STREAM_PREMATURE_CLOSE') failed(error)
     })
   }
 
@@ -140,14 +142,8 @@ export class RemoteFile {
   async #fetch(number: number): Promise<void> {
     const offset = number * BLOCK_BYTES
     const length = Math.min(BLOCK_BYTES, this.known.size - offset)
-    this.#blocks.set(number, await bytesOf(this.#openRange({ offset, length }, this.known)))
+    this.#blocks.set(number, await buffer(this.#openRange({ offset, length }, this.known)))
   }
-}
-
-async function bytesOf(body: HttpBody): Promise<Buffer> {
-  const parts: Buffer[] = []
-  for await (const part of body as AsyncIterable<Buffer>) parts.push(part)
-  return Buffer.concat(parts)
 }
 
 function closeAll(server: Server): void {

@@ -5,6 +5,7 @@ import { type AudioFormat, blockSize, bytesToMs, msToBytes, sameFormat } from '.
 import { WavReader } from '../../audio/wav-reader.ts'
 import { writeWavHeader } from '../../audio/wav.ts'
 import { InputError, type Warning } from '../../errors.ts'
+import { toError } from '../../stream-helpers.ts'
 import { endEarly, liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../../stage.ts'
 import type { SourceReconnecting } from './options.ts'
 import type { AudioPart, JoinedSource, JoinedSourceOptions, SilentPart } from './parts.ts'
@@ -22,20 +23,12 @@ const TOLERANCE = 10
 /** Most audio past the end of a part, in ms, that is held until it is known whether it belongs to it. */
 const MOST_HELD = 10_000
 
-/** What the stream knows that its parts do not. */
-interface PartFacts {
-  /** The format that was asked for. */
-  target: () => AudioFormat | undefined
-  /** Notes when the first sample was recorded. */
-  startedAt: (date: Date | undefined) => void
-}
-
 /** The work of a {@link JoinedSource}: its parts, one behind the other. */
 export class Joint {
   readonly #source: JoinedSource
   readonly #options: JoinedSourceOptions
-  readonly #facts: PartFacts
   #format: AudioFormat | undefined
+  #startedAt: Date | undefined
   #bytes = 0
   #running: Promise<void> | undefined
   #part: UpstreamStage | undefined
@@ -47,10 +40,9 @@ export class Joint {
   #isCut = false
   readonly #stop = (): void => this.endEarly()
 
-  constructor(source: JoinedSource, options: JoinedSourceOptions, facts: PartFacts) {
+  constructor(source: JoinedSource, options: JoinedSourceOptions) {
     this.#source = source
     this.#options = options
-    this.#facts = facts
     options.stop?.addEventListener('abort', this.#stop)
     if (options.stop?.aborted === true) this.endEarly()
   }
@@ -64,16 +56,16 @@ export class Joint {
     return this.#format === undefined ? 0 : bytesToMs(this.#bytes, this.#format)
   }
 
-  /** When the first sample of the part at hand was recorded. */
-  get partStartedAt(): Date | undefined {
-    return this.#part?.[streamStartedAt]
+  /** When the first sample was recorded, by the first of its parts that knows. */
+  get startedAt(): Date | undefined {
+    return this.#startedAt ?? this.#part?.[streamStartedAt]
   }
 
-  /** Somebody wants audio. */
-  read(): void {
+  /** Somebody wants audio, in the format `target` where that was asked for before the first. */
+  read(target: AudioFormat | undefined): void {
     this.#full = false
     this.#resume?.()
-    this.#running ??= this.#run()
+    this.#running ??= this.#run(target)
   }
 
   /** Ends the stream in good order: of a live part after what that holds, and with what it says is missing. */
@@ -97,10 +89,10 @@ export class Joint {
   }
 
   /** Never rejects: what goes wrong is the error of the stream. */
-  async #run(): Promise<void> {
+  async #run(target: AudioFormat | undefined): Promise<void> {
     try {
       for await (const part of this.#options.parts()) {
-        const more = 'silence' in part ? await this.#pushGap(part) : await this.#pushAll(part)
+        const more = 'silence' in part ? await this.#pushGap(part) : await this.#pushAll(part, target)
         if (!more || this.#endsEarly) break
       }
       if (!this.#source.destroyed) this.#source.push(null)
@@ -110,7 +102,7 @@ export class Joint {
         return
       }
       // destroy() waits for this very promise, by way of _destroy().
-      this.#source.destroy(error instanceof Error ? error : new Error(String(error)))
+      this.#source.destroy(toError(error))
     }
   }
 
@@ -137,13 +129,13 @@ export class Joint {
   }
 
   /** Hands on all of a part; resolves when nothing of it is left, with whether more audio may follow. */
-  async #pushAll(part: AudioPart): Promise<boolean> {
+  async #pushAll(part: AudioPart, target: AudioFormat | undefined): Promise<boolean> {
     const { stream } = part
     const reader = new WavReader()
     let cut: PartCut | undefined
     this.#part = stream
     if (this.#source.destroyed) stream.destroy()
-    const wanted = this.#format ?? this.#facts.target()
+    const wanted = this.#format ?? target
     if (wanted !== undefined) stream[requestFormat]?.(wanted)
     this.#relayEvents(part)
     try {
@@ -170,8 +162,8 @@ export class Joint {
       return true
     } finally {
       await destroyed(stream)
-      // Of the first of them; it is asked for when all have ended, too.
-      this.#facts.startedAt(stream[streamStartedAt])
+      // It is asked for when all have ended, too.
+      this.#startedAt ??= stream[streamStartedAt]
       this.#part = undefined
     }
   }

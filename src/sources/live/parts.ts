@@ -94,7 +94,7 @@ export class JoinedSource extends Readable {
 
   /** Wall time at which the first sample was recorded; `undefined` before it came, and where that is no live one. */
   get [streamStartedAt](): Date | undefined {
-    return this.#startedAt ?? this.#joint?.partStartedAt
+    return this.#startedAt ?? this.#joint?.startedAt
   }
 
   /** Says when the first sample was recorded. */
@@ -117,17 +117,14 @@ export class JoinedSource extends Readable {
 
   override _construct(callback: (error?: Error | null) => void): void {
     import('./joint.ts').then(({ Joint }) => {
-      const startedAt = (date: Date | undefined): void => {
-        this.#startedAt ??= date
-      }
-      this.#joint = new Joint(this, this.#options, { target: () => this.#target, startedAt })
+      this.#joint = new Joint(this, this.#options)
       if (this.#endsEarly) this.#joint.endEarly()
       callback()
     }, callback)
   }
 
   override _read(): void {
-    this.#joint?.read()
+    this.#joint?.read(this.#target)
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {

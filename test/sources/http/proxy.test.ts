@@ -58,6 +58,7 @@ it('of the environment is asked for a tunnel for https:, whose certificate is ch
   expect(proxy.asked).toEqual(['CONNECT media.invalid:443'])
   await expect(read('https://other.invalid/a', { ca: cert, retries: 0 })).rejects.toMatchObject({
     code: 'INPUT_UNREADABLE',
+    message: expect.stringMatching(/is not trusted .*; give the address by the name that it is for$/) as string,
   })
   await expect(read('https://media.invalid/a', { retries: 0 })).rejects.toMatchObject({ code: 'INPUT_UNREADABLE' })
 })
