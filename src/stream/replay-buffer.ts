@@ -1,4 +1,4 @@
-import type { FinalWords } from './joiner.ts'
+import type { FinalWords } from './turns/final-words.ts'
 import type { Gap } from './options.ts'
 
 /** Frames in one piece of memory. */

@@ -1,7 +1,7 @@
 import type { Turn } from '../model.ts'
 import type { BeginMessage, ServerMessage, UnrecognizedSpeechMessage } from '../protocol/messages.ts'
 import type { Session, SessionEnd } from '../session/session.ts'
-import type { TurnJoiner } from './joiner.ts'
+import type { TurnJoiner } from './turns/joiner.ts'
 import type { UnrecognizedSpeech } from './options.ts'
 import type { RollOverTimes } from './reconnect.ts'
 import type { Sender } from './sender.ts'

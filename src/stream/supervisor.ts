@@ -5,7 +5,8 @@ import type { BeginMessage, ClientMessage, ServerMessage, TerminationMessage } f
 import { oneLine, secretsOfQuery } from '../redact.ts'
 import type { VoiceProfile } from '../voices/profile.ts'
 import { Session, type SessionEnd } from '../session/session.ts'
-import { FinalWords, type Orders, TurnJoiner } from './joiner.ts'
+import { FinalWords } from './turns/final-words.ts'
+import { type Orders, TurnJoiner } from './turns/joiner.ts'
 import type {
   SessionAdmission,
   StreamStart,

@@ -1,7 +1,7 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import type { Resumption } from '../checkpoint/stages.ts'
 import { contextFrom, turnsOf } from '../checkpoint/turn-record.ts'
-import { FinalWords } from '../stream/joiner.ts'
+import { FinalWords } from '../stream/turns/final-words.ts'
 import type { Gap, StreamStart } from '../stream/options.ts'
 import { letterOn } from './channels/options.ts'
 import { peerKind, type ResolvedDiarizeOptions } from './diarize-options.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Turn } from '../../src/model.ts'
-import { FinalWords } from '../../src/stream/joiner.ts'
+import { FinalWords } from '../../src/stream/turns/final-words.ts'
 import { type FrameReader, ReplayBuffer, type ReplayOptions } from '../../src/stream/replay-buffer.ts'
 
 const silentFrame = Buffer.alloc(4)

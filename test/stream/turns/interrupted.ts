@@ -1,6 +1,7 @@
-import type { TurnMessage } from '../../src/protocol/messages.ts'
-import { FinalWords, TurnJoiner } from '../../src/stream/joiner.ts'
-import { LabelMap, SpeakerLetters } from '../../src/stream/speakers.ts'
+import type { TurnMessage } from '../../../src/protocol/messages.ts'
+import { FinalWords } from '../../../src/stream/turns/final-words.ts'
+import { TurnJoiner } from '../../../src/stream/turns/joiner.ts'
+import { LabelMap, SpeakerLetters } from '../../../src/stream/speakers.ts'
 
 /** How far the service errs, as it was measured. */
 const EARLY_ONSET_MS = 990

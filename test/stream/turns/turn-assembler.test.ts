@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { Turn } from '../../src/model.ts'
-import type { TurnMessage, WordMessage } from '../../src/protocol/messages.ts'
-import { TurnAssembler } from '../../src/stream/turn-assembler.ts'
+import type { Turn } from '../../../src/model.ts'
+import type { TurnMessage, WordMessage } from '../../../src/protocol/messages.ts'
+import { TurnAssembler } from '../../../src/stream/turns/turn-assembler.ts'
 
 function word(text: string, start: number, end: number, speaker?: string, final = true): WordMessage {
   return { text, start, end, confidence: 0.9, word_is_final: final, ...(speaker === undefined ? {} : { speaker }) }

@@ -1,12 +1,12 @@
-import { serialize, type Serialized, type Turn, deserialize, type Word } from '../model.ts'
+import { serialize, type Serialized, type Turn, deserialize, type Word } from '../../model.ts'
 import {
   speakerLabel,
   type SpeakerRevisionMessage,
   type TurnMessage,
   type TurnRevision,
   type WordMessage,
-} from '../protocol/messages.ts'
-import { joinedTexts } from '../scripts.ts'
+} from '../../protocol/messages.ts'
+import { joinedTexts } from '../../scripts.ts'
 
 /** Finals that can still be revised, and revisions whose finals have not come, are kept up to this size; characters. */
 const MOST_FINALS = 8_000_000

@@ -1,11 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Turn, Word } from '../../src/model.ts'
-import type { TurnMessage, TurnRevision, WordMessage } from '../../src/protocol/messages.ts'
-import { FinalWords, TurnJoiner, splice } from '../../src/stream/joiner.ts'
-import { LabelMap, SpeakerLetters } from '../../src/stream/speakers.ts'
+import type { Turn } from '../../../src/model.ts'
+import type { TurnMessage, TurnRevision, WordMessage } from '../../../src/protocol/messages.ts'
+import { FinalWords } from '../../../src/stream/turns/final-words.ts'
+import { TurnJoiner } from '../../../src/stream/turns/joiner.ts'
+
+import { LabelMap, SpeakerLetters } from '../../../src/stream/speakers.ts'
 import { interrupted } from './interrupted.ts'
-import { runs } from '../helpers/runs.ts'
+import { runs } from '../../helpers/runs.ts'
 
 /** Words of 400 ms every 500 ms, written as `text` or `text/label`. */
 function words(text: string, start: number): WordMessage[] {
@@ -369,132 +371,6 @@ describe('a final that waits for its formatted form', () => {
   })
 })
 
-const LENGTH = 200
-
-/** Words of 200 ms, one every `spacing` ms from `start` on. */
-function say(text: string, start = 0, spacing = 250): Word[] {
-  const words = text === '' ? [] : text.split(' ')
-  return words.map((word, index) => at(word, start + index * spacing))
-}
-
-function at(text: string, start: number, end = start + LENGTH): Word {
-  return { text, start, end, confidence: 1, final: true }
-}
-
-/** What of `words` is new after `tail`, where the session hears from `from` on. */
-function fresh(words: Word[], tail: Word[], from = 0): string {
-  const { first } = splice([words], [tail], from)
-  return words
-    .slice(first)
-    .map(({ text }) => text)
-    .join(' ')
-}
-
-describe('splice()', () => {
-  it('drops words that come again at the same time', () => {
-    expect(fresh(say('one two three four five'), say('one two three'))).toBe('four five')
-  })
-
-  it('keeps nothing of a turn that was final whole', () => {
-    expect(fresh(say('one two three'), say('one two three'))).toBe('')
-    expect(fresh(say('one two'), say('one two three'))).toBe('')
-  })
-
-  it('keeps everything of a turn after the last final word', () => {
-    expect(fresh(say('four five', 750), say('one two three'), 700)).toBe('four five')
-  })
-
-  it('keeps everything where nothing was final before', () => {
-    expect(fresh(say('one two'), [])).toBe('one two')
-    expect(splice([], [], 0)).toEqual({ first: 0, complete: true, pairs: [] })
-    expect(splice([[]], [say('one')], 0)).toEqual({ first: 0, complete: false, pairs: [] })
-  })
-
-  it.each([-300, -200, -100, 100, 200, 300])('finds the last final word %i ms away', (shift) => {
-    expect(fresh(say('one two three four five', shift), say('one two three'))).toBe('four five')
-  })
-
-  it('keeps a last final word that is said again', () => {
-    expect(fresh([...say('one two three'), at('three', 1000)], say('one two three'))).toBe('three')
-    expect(fresh([at('three', 1000)], say('one two three'), 800)).toBe('three')
-  })
-
-  it('compares text without case, punctuation and accents of formatting', () => {
-    expect(fresh(say('One, two — "Three." Four'), [...say('one two'), at('three', 750)])).toBe('Four')
-    expect(fresh(say("It's ça Über."), say('its ça über'))).toBe('')
-  })
-
-  it('takes the right one of repeated words', () => {
-    expect(fresh(say('no no no'), say('no no no'))).toBe('')
-    expect(fresh(say('no no no'), say('no no'))).toBe('no')
-    expect(fresh(say('no no no no'), say('no'))).toBe('no no no')
-    expect(fresh(say('no no no', 40), say('no no', 0))).toBe('no')
-  })
-
-  it('takes the right one of repeated words by the words before them, where times are shifted', () => {
-    // The second "no" of the new session lies nearer to the last final one than the third does.
-    expect(fresh(say('I said no no no never', 200), say('I said no no no'))).toBe('never')
-    expect(fresh(say('I said no no no never', -200), say('I said no no no'))).toBe('never')
-    expect(fresh(say('I said no no no', -200), say('I said no no'))).toBe('no')
-  })
-
-  it('takes the nearest of repeated words where a turn begins among them', () => {
-    expect(fresh(say('no no no', 250), say('no no no', 0), 250)).toBe('no')
-  })
-
-  it('goes by times where the sessions heard different words', () => {
-    expect(fresh(say('won too free for five'), say('one two three'))).toBe('for five')
-    expect(fresh(say('one two tree four'), say('one two three'))).toBe('four')
-  })
-
-  it.each([240, 900, 1344])('keeps what begins within an end that is %i ms late', (late) => {
-    const tail = [at('one', 1000, 1300), at('two', 1400, 1700 + late)]
-    const next = [at('three', 1800, 2050), at('four', 2100, 2400)]
-    const again = [at('one', 1000, 1300), at('two', 1400, 1700 + late)]
-    const all = splice([again], [tail], 0)
-    expect(all).toMatchObject({ first: 2, complete: true })
-    expect(splice([[...tail, ...next]], [tail], 0)).toMatchObject({ first: 2, complete: true })
-    // Without having heard the word again, too.
-    expect(splice([next], [tail], 1750)).toMatchObject({ first: 0, complete: true })
-  })
-
-  it.each([-990, -500])('finds a word whose turn begins %i ms early in one of the sessions', (early) => {
-    const [first, again] = [say('no no yes', 2000), say('no no yes well', 2000)]
-    const began = (words: Word[]): Word[] => words.with(0, { ...words[0]!, start: words[0]!.start + early })
-    expect(fresh(began(again), first)).toBe('well')
-    expect(fresh(again, began(first))).toBe('well')
-  })
-
-  it('finds the words again where the turns are cut elsewhere', () => {
-    const words = say('one two three four five six seven')
-    const before = [words.slice(0, 2), words.slice(2, 5)]
-    expect(splice([words.slice(0, 4)], before, 0)).toMatchObject({ first: 4, complete: false })
-    expect(splice([words.slice(0, 4), words.slice(4, 6)], before, 0)).toMatchObject({ first: 5, complete: true })
-    expect(splice([words], before, 0)).toMatchObject({ first: 5, complete: true })
-  })
-
-  it('goes on behind a word that only one of the sessions heard', () => {
-    expect(fresh(say('one two three four').toSpliced(1, 1), say('one two three'))).toBe('four')
-    expect(fresh(say('one two three four'), say('one two three').toSpliced(1, 1))).toBe('four')
-    expect(fresh(say('one two three four', 0, 400).toSpliced(2, 1), say('one two three', 0, 400))).toBe('four')
-  })
-
-  it('pairs the words that are the same', () => {
-    const { pairs } = splice([say('won two four', 20)], [say('one two three')], 0)
-    expect(pairs.map(({ before, again }) => [before.text, again.text])).toEqual([
-      ['one', 'won'],
-      ['two', 'two'],
-      ['three', 'four'],
-    ])
-  })
-
-  it('takes a second, not a minute, for more words than anybody says', () => {
-    const many = Array.from({ length: 20_000 }, (_, index) => at('no', index, index + 1))
-    const { first } = splice([many], [many], 0)
-    expect(first).toBeGreaterThanOrEqual(0)
-  })
-})
-
 describe('a stream whose sessions are lost anywhere', () => {
   it('gives every word once, whatever the service makes of ends, onsets and words', () => {
     fc.assert(
@@ -504,109 +380,6 @@ describe('a stream whose sessions are lost anywhere', () => {
       }),
       { numRuns: runs(3000), seed: 1 },
     )
-  })
-})
-
-function turn(order: number, start: number, end: number, more: Partial<Turn> = {}): Turn {
-  // One word, as long as a word may be.
-  const words = [
-    { text: `word${order}`, start: Math.max(start, end - 500), end, confidence: 1, speaker: 'A', final: true },
-  ]
-  const text = { transcript: `word${order}`, formatted: true }
-  return { sessionId: 's', order, revision: 0, endOfTurn: true, ...text, words, start, end, ...more }
-}
-
-const texts = (finals: FinalWords): string[] => finals.turns.flat().map(({ text }) => text)
-
-describe('FinalWords', () => {
-  it('is empty at first', () => {
-    const finals = new FinalWords(1000)
-    expect([finals.end, finals.turns.flat(), finals.any]).toEqual([0, [], false])
-  })
-
-  it('tells how far the stream is final, and gives the words in order', () => {
-    const finals = new FinalWords(60_000)
-    finals.add(turn(0, 100, 900))
-    finals.add(turn(1, 1000, 2500))
-    expect(finals.end).toBe(2500)
-    expect(texts(finals)).toEqual(['word0', 'word1'])
-  })
-
-  it('puts a turn whose final comes late in its place', () => {
-    const finals = new FinalWords(60_000)
-    finals.add(turn(0, 0, 900))
-    finals.add(turn(2, 2000, 2900))
-    finals.add(turn(1, 1000, 1900))
-    expect(texts(finals)).toEqual(['word0', 'word1', 'word2'])
-    expect(finals.end).toBe(2900)
-  })
-
-  it('forgets turns that ended too long ago, but never the last one', () => {
-    const finals = new FinalWords(1000)
-    finals.add(turn(0, 0, 500))
-    finals.add(turn(1, 600, 1000))
-    finals.add(turn(2, 1500, 2000))
-    // Word 1 ends exactly as far back as words are kept.
-    expect(texts(finals)).toEqual(['word1', 'word2'])
-    finals.add(turn(3, 90_000, 99_000))
-    expect(texts(finals)).toEqual(['word3'])
-  })
-
-  it('takes the labels of a revision, and does not move the end', () => {
-    const finals = new FinalWords(60_000)
-    const first = turn(0, 100, 900)
-    finals.add(first)
-    finals.add(turn(1, 1000, 2500))
-    finals.add({ ...first, revision: 1, words: first.words.map((word) => ({ ...word, speaker: 'B' })) })
-    expect(finals.turns.flat().map(({ text, speaker }) => [text, speaker])).toEqual([
-      ['word0', 'B'],
-      ['word1', 'A'],
-    ])
-    expect(finals.end).toBe(2500)
-  })
-
-  it('goes no further than the session has heard, whatever times it gives', () => {
-    const finals = new FinalWords(60_000)
-    finals.add(turn(0, 100, 900), 5000)
-    finals.add(turn(1, 1000, 90_000), 5000)
-    expect(finals.end).toBe(5000)
-    expect(texts(finals)).toEqual(['word0', 'word1'])
-  })
-
-  it('knows of a final turn that has no words', () => {
-    const finals = new FinalWords(60_000)
-    finals.add(turn(0, 0, 0, { words: [], transcript: '[Music]' }))
-    expect([finals.any, finals.end, finals.turns.flat()]).toEqual([true, 0, []])
-  })
-
-  it('ignores a revision of a turn it has forgotten', () => {
-    const finals = new FinalWords(1000)
-    finals.add(turn(0, 0, 500))
-    finals.add(turn(1, 5000, 6000))
-    finals.add(turn(0, 0, 500, { revision: 1 }))
-    expect(texts(finals)).toEqual(['word1'])
-    expect(finals.end).toBe(6000)
-  })
-
-  it('never moves the end back', () => {
-    const finals = new FinalWords(60_000)
-    finals.add(turn(0, 0, 3000))
-    finals.add(turn(1, 2000, 2800))
-    expect(finals.end).toBe(3000)
-  })
-
-  it('does not believe that a word lasts for seconds', () => {
-    const finals = new FinalWords(60_000)
-    const words = [{ text: 'two', start: 1400, end: 1700 + 1344, final: true }]
-    finals.add(turn(0, 1400, 1700 + 1344, { words }))
-    expect(finals.end).toBeLessThan(1400 + 1000)
-  })
-
-  it('has the last word heard again, with most of a second before it, whatever the overlap', () => {
-    const finals = new FinalWords(60_000)
-    finals.add(turn(0, 9000, 10_000))
-    expect(finals.hearFrom(5000)).toBe(5000)
-    expect(finals.hearFrom(0)).toBe(8700)
   })
 })
 
