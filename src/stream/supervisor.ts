@@ -18,7 +18,8 @@ import { connector, isHeld, rollOverTimes, SessionBudget } from './reconnect.ts'
 import { ReplayBuffer } from './replay-buffer.ts'
 import { Sender } from './sender.ts'
 import { SessionClock } from './session-clock.ts'
-import type { MeterUse, Ticket } from './session-meter.ts'
+import type { Ticket } from './session-meter.ts'
+import { SessionQueue } from './session-queue.ts'
 import { LabelMap, SpeakerLetters } from './speakers.ts'
 import { StreamSession } from './stream-session.ts'
 import { StreamVoices } from './stream-voices.ts'
@@ -33,10 +34,6 @@ const START_TAIL_MS = 180_000
 
 /** How often a source that is held back is looked at again. */
 const RECHECK_MS = 1000
-
-/** A stream that waits for its turn to open a session says so after this long. */
-const LONG_WAIT_MS = 5000
-
 /** Turns of a live source wait for voices at most as long, where it is not yet clear who somebody is. */
 const LIVE_VOICES_WAIT_MS = 5000
 
@@ -56,7 +53,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   readonly #finals: FinalWords
   readonly #letters = new SpeakerLetters()
   readonly #budget: SessionBudget
-  readonly #meter: MeterUse | undefined
+  readonly #queue: SessionQueue
   readonly #voices: StreamVoices | undefined
   /** Whose turns are the stream's at present, and whom its labels mean. */
   #present: { session: StreamSession; labels: LabelMap } | undefined
@@ -89,7 +86,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     super()
     this.#options = options
     this.#budget = new SessionBudget(options)
-    this.#meter = options.meter?.()
+    this.#queue = new SessionQueue(options, this.#state, (warning) => this.emit('warning', warning))
     this.#finals = new FinalWords(options.overlap + (options.start === undefined ? TAIL_MS : START_TAIL_MS))
     this.#audio = new ReplayBuffer(options, this.#finals)
     if (options.start !== undefined) this.#resumeFrom(options.start)
@@ -131,7 +128,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   push(frame: Buffer): Promise<void> | undefined {
     this.#audio.push(frame)
     if (!this.done) {
-      this.done = this.#supervise().finally(() => this.#meter?.release())
+      this.done = this.#supervise().finally(() => this.#queue.release())
       // Whoever asks for the outcome gets it; until then it must not count as unhandled.
       this.done.catch(() => {})
     }
@@ -174,7 +171,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   async destroy(): Promise<void> {
     this.#destroyed = true
     for (const sender of this.#senders) sender.stop()
-    this.#meter?.release()
+    this.#queue.release()
     const gone = [...this.#sessions].map((session) => session.destroy())
     this.#state.changed()
     await Promise.all([...gone, this.#voices?.close()])
@@ -224,62 +221,6 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     }
   }
 
-  /**
-   * Waits for the turn of this stream to open a session, and at least for `delay` ms.
-   *
-   * @param since - since when it has none, in ms of `performance.now()`.
-   * @param unwanted - whether none is wanted any more, which ends the wait.
-   * @throws (rejects with) SessionError where that is so, or where no stream gets any.
-   */
-  async #turn(since: number, delay = 0, unwanted = () => false): Promise<Ticket | undefined> {
-    const request = { since, again: this.#everBegun, delay, settled: () => this.#state.changed() }
-    const ticket = this.#meter?.request(request)
-    if (delay > 0) await this.#state.until(() => this.#destroyed, delay)
-    if (this.#options.admission !== undefined) await this.#admitted(this.#options.admission, unwanted)
-    if (ticket === undefined) return undefined
-    const over = (): boolean => this.#destroyed || unwanted()
-    const settled = (): boolean => ticket.admitted || ticket.error !== undefined || over()
-    if (!(await this.#state.until(settled, LONG_WAIT_MS))) {
-      this.#warnOfWait(ticket)
-      await this.#state.until(settled)
-    }
-    if (ticket.error) throw ticket.error
-    if (!over()) return ticket
-    ticket.leave()
-    throw new SessionError('CONNECTION_LOST', 'no session is wanted any more')
-  }
-
-  /** Waits until somebody outside lets the session be opened. */
-  async #admitted(admission: SessionAdmission, unwanted: () => boolean): Promise<void> {
-    const abort = new AbortController()
-    let isSettled = false
-    const { live } = this.#options
-    // It may give no promise, in JavaScript.
-    const asked = (async () => admission({ live, again: this.#everBegun, signal: abort.signal }))()
-    const admitted = asked.finally(() => {
-      isSettled = true
-      this.#state.changed()
-    })
-    // What comes of it is of no interest any more where it is not waited for.
-    admitted.catch(() => {})
-    const over = (): boolean => isSettled || this.#destroyed || unwanted()
-    if (!(await this.#state.until(over, LONG_WAIT_MS))) {
-      const message = 'this stream waits until another session may be opened with its key'
-      this.emit('warning', { code: 'SESSION_QUEUED', message })
-      await this.#state.until(over)
-    }
-    if (isSettled) return admitted
-    abort.abort()
-    throw new SessionError('CONNECTION_LOST', 'no session is wanted any more')
-  }
-
-  #warnOfWait({ ahead, perMinute }: Ticket): void {
-    const known = perMinute === Infinity ? {} : { perMinute }
-    const rate = perMinute === Infinity ? '' : `; the server takes ${perMinute} a minute`
-    const message = `${ahead} other streams of this process get a session before this one${rate}`
-    this.emit('warning', { code: 'SESSION_QUEUED', message, ahead, ...known })
-  }
-
   /** Opens one session. Rejects where that fails. */
   async #open(ticket: Ticket | undefined): Promise<StreamSession> {
     try {
@@ -327,7 +268,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
         this.emit('reconnecting', record)
         delay = record.delay
       }
-      const ticket = await this.#turn(since, delay)
+      const ticket = await this.#queue.wait({ since, again: this.#everBegun, delay }, () => this.#destroyed)
       if (this.#destroyed && cause) throw cause
       try {
         return await this.#open(ticket)
@@ -451,7 +392,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     this.#voices?.begin()
     let next: StreamSession
     try {
-      next = await this.#open(await this.#turn(performance.now(), 0, done))
+      next = await this.#open(await this.#queue.wait({ since: performance.now(), again: true, delay: 0 }, done))
     } catch (error) {
       if (this.#destroyed) throw error
       if (!isHeld(error) && !needless()) {
