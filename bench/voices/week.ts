@@ -120,7 +120,8 @@ async function weekOfBook(
         failed: (error) => console.log(error.message),
       })
       naming.heard('', letters.voices)
-      await naming.settle(model)
+      await naming.madeBy(model)
+      await naming.settle()
       const known = await book.list()
       for (const { letter, reader, frames } of heard) {
         const given = naming.pass({ ...makeTurn(0, 'x', { endOfTurn: false }), speaker: letter }).speakerName

@@ -113,7 +113,6 @@ class DiarizeStream extends Duplex {
   readonly #warned = new Set<string>()
   #totals!: TurnTotals
   #naming: SpeakerNaming | undefined
-  #speakerModel: SpeakerModelIdentity | undefined
   readonly #diagnostics = new StreamDiagnostics(this)
   /** Where the stream goes on, until there is audio; and audio of it that was lost. */
   #resumption: Resumption | undefined
@@ -287,12 +286,9 @@ class DiarizeStream extends Duplex {
 
   /** Voices that cannot be compared with those of the book would leave everybody without a name. */
   async #madeBy(model: SpeakerModelIdentity): Promise<void> {
-    const { voices: book } = this.#options
-    if (!(book instanceof VoiceBookInFile) || this.#naming === undefined) return
-    this.#speakerModel = model
+    if (this.#naming === undefined) return
     try {
-      const { checkModel } = await import('../voices/book-file.ts')
-      checkModel(await this.#naming.contents(), model, book.path)
+      await this.#naming.madeBy(model)
     } catch (error) {
       this.destroy(error as Error)
       throw error
@@ -670,7 +666,7 @@ class DiarizeStream extends Duplex {
       throw new InputError('NO_AUDIO', message)
     }
     if (this.#naming !== undefined)
-      await this.#naming.settle(this.#isLeft ? undefined : this.#speakerModel, await this.#heardInput())
+      await this.#naming.settle(!this.#isLeft, await this.#heardInput())
     this.#report(true)
     for (const { audio_duration_seconds, session_duration_seconds, channel } of [ended].flat() as SupervisionEnd[]) {
       const times = { audioMs: audio_duration_seconds * 1000, sessionMs: session_duration_seconds * 1000 }

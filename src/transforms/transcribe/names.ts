@@ -44,12 +44,12 @@ export async function nameTurns(turns: readonly Turn[], recording: NamedRecordin
   try {
     const embedder = await openEmbedder({ model: book.speakerModel, signal })
     try {
-      checkModel(await naming.contents(), embedder.model, book.path)
+      await naming.madeBy(embedder.model)
       naming.heard('', await heardVoices(turns, recording, (samples) => embedder.voiceIn(samples)))
     } finally {
       await embedder.close()
     }
-    await naming.settle(embedder.model)
+    await naming.settle()
   } catch (error) {
     // It could be read before the work began, which is done, and paid.
     const isUnreadable = error instanceof VoiceBookError && error.code === 'VOICES_UNREADABLE'

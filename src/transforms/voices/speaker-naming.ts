@@ -4,6 +4,7 @@ import type { HeardRange } from '../../stream/options.ts'
 import { deserialize, serialize, type Serialized, type Turn, type Word } from '../../model.ts'
 import type { Warning } from '../../errors.ts'
 import type { BookContents, SpeakerModelIdentity, VoiceBookInFile } from '../../voices/book.ts'
+import { checkModel } from '../../voices/book-file.ts'
 import { type Identification, identify, learnedFrom } from '../../voices/identify.ts'
 import { framesOf, type VoiceProfile, withoutLearned } from '../../voices/profile.ts'
 
@@ -54,6 +55,7 @@ export class SpeakerNaming {
   /** What the book held when it was last read. */
   #contents: BookContents | undefined
   #unreadableTold = false
+  #model: SpeakerModelIdentity | undefined
   #working: Promise<void> | undefined
   #isNews = false
   #closed = false
@@ -120,14 +122,25 @@ export class SpeakerNaming {
   }
 
   /**
+   * Notes by which model voices are made: those that cannot be compared with the book's would leave everybody without a name.
+   *
+   * @throws (rejects with) VoiceBookError
+   */
+  async madeBy(model: SpeakerModelIdentity): Promise<void> {
+    this.#model = model
+    checkModel(await this.contents(), model, this.#book.path)
+  }
+
+  /**
    * Resolves when all that was heard has been compared, and learned where that is wished for.
    *
+   * @param learns - whether it may be learned by now.
    * @param input - hash of the recording that was heard: who was learned from it before is not learned again.
    */
-  async settle(model: SpeakerModelIdentity | undefined, input?: string): Promise<void> {
+  async settle(learns = true, input?: string): Promise<void> {
     this.#look()
     await this.#working
-    if (this.#book.learn && model !== undefined && !this.#closed) await this.#learn(model, input)
+    if (this.#book.learn && learns && this.#model !== undefined && !this.#closed) await this.#learn(this.#model, input)
   }
 
   /** Looks at nothing any more. */

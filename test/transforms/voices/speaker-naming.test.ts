@@ -39,7 +39,7 @@ describe('SpeakerNaming', () => {
     const first = names.pass(makeTurn(0, 'A:one B:two', { speaker: 'A' }))
     expect(whoIn(first)).toEqual([undefined, undefined])
     names.heard('', new Map([['A', madeUpProfile(0)]]))
-    await names.settle(undefined)
+    await names.settle()
     expect(revised.map((turn) => [turn.order, turn.revision, turn.speakerName, whoIn(turn)])).toEqual([
       [0, 1, 'Alice', ['Alice', undefined]],
     ])
@@ -56,7 +56,7 @@ describe('SpeakerNaming', () => {
     const { names, revised } = await naming()
     const out = [names.pass(makeTurn(0, 'A:one', { speaker: 'A' }))]
     names.heard('', new Map([['A', madeUpProfile(0)]]))
-    await names.settle(undefined)
+    await names.settle()
     out.push(...revised, names.pass(makeTurn(0, 'B:one', { speaker: 'B', revision: 1 })))
     out.push(names.pass(makeTurn(0, 'A:one', { speaker: 'A', revision: 2 })))
     expect(out.map(({ revision, speakerName }) => [revision, speakerName])).toEqual([
@@ -77,7 +77,7 @@ describe('SpeakerNaming', () => {
       ]),
     )
     names.heard('Right', new Map([['Right/A', madeUpProfile(0)]]))
-    await names.settle(undefined)
+    await names.settle()
     const nameOf = (speaker: string): string | undefined => {
       return names.pass({ ...makeTurn(0, 'x', { endOfTurn: false }), speaker }).speakerName
     }
@@ -89,13 +89,13 @@ describe('SpeakerNaming', () => {
     const voices = new Map([['A', madeUpProfile(2)]])
     names.pass(makeTurn(0, 'A:one', { speaker: 'A' }))
     names.heard('', voices)
-    await names.settle(undefined)
+    await names.settle()
     expect(revised).toEqual([])
     const other = voiceBook(book.path)
     await other.add('Carol', madeUpProfile(2, 20), madeUpModel)
     await other.save()
     names.heard('', voices)
-    await names.settle(undefined)
+    await names.settle()
     expect(revised.map(({ speakerName }) => speakerName)).toEqual(['Carol'])
   })
 
@@ -108,7 +108,8 @@ describe('SpeakerNaming', () => {
     for (const learn of [false, true]) {
       const { book, names, warnings } = await naming({ learn })
       names.heard('', heard)
-      await names.settle(madeUpModel)
+      await names.madeBy(madeUpModel)
+      await names.settle()
       const voices = await voiceBook(book.path).list()
       expect(voices.map(({ name, learned, profile }) => [name, learned, profile.wideband?.frames])).toEqual([
         ['Alice', false, learn ? 3000 : 2000],
@@ -128,7 +129,8 @@ describe('SpeakerNaming', () => {
       const names = new SpeakerNaming(again, { revised: () => {}, warning: fail, failed: fail })
       names.heard('', new Map(labels.map((label) => [label, madeUpProfile(0)] as const)))
       names.heard('other channel', new Map([['Z', madeUpProfile(3)]]))
-      await names.settle(madeUpModel, input)
+      await names.madeBy(madeUpModel)
+      await names.settle(true, input)
     }
     await hear('0123456789abcdef')
     expect(await frames()).toEqual([3000, 2000, 1000])
@@ -146,13 +148,15 @@ describe('SpeakerNaming', () => {
   it('learns only what was not learned when the stream was left', async () => {
     const { book, names } = await naming({ learn: true })
     names.heard('', new Map([['A', madeUpProfile(0, 10)]]))
-    await names.settle(madeUpModel)
+    await names.madeBy(madeUpModel)
+    await names.settle()
     const after = voiceBook(book.path, { learn: true }) as VoiceBookInFile
     const fail = (): never => expect.fail('something is wrong')
     const rest = new SpeakerNaming(after, { revised: () => {}, warning: fail, failed: fail })
     rest.resumeFrom([], new Map([['', new Map([['A', madeUpProfile(0, 10)]])]]), names.learned)
     rest.heard('', new Map([['A', madeUpProfile(0, 17)]]))
-    await rest.settle(madeUpModel)
+    await rest.madeBy(madeUpModel)
+    await rest.settle()
     expect((await voiceBook(book.path).list())[0]?.profile.wideband?.frames).toBe(2000 + 1700)
   })
 
@@ -199,7 +203,8 @@ describe('SpeakerNaming', () => {
       const warning = ({ message }: Warning): never => fail(new Error(message))
       const names = new SpeakerNaming(book, { revised: () => {}, warning, failed: fail })
       names.heard('', new Map(heard))
-      await names.settle(madeUpModel)
+      await names.madeBy(madeUpModel)
+      await names.settle()
     }
     const voices = (await voiceBook(file).list()).map(({ profile }) => profile.wideband ?? profile.narrowband)
     const owners = voices.map((voice) => {
@@ -212,7 +217,8 @@ describe('SpeakerNaming', () => {
   it('says what could not be learned', async () => {
     const { names, warnings } = await naming({ learn: true, maxVoices: 2 })
     names.heard('', new Map([['A', madeUpProfile(3)]]))
-    await names.settle(madeUpModel)
+    await names.madeBy(madeUpModel)
+    await names.settle()
     expect(warnings).toMatchObject([
       { code: 'VOICES_NOT_SAVED', message: expect.stringMatching(/2 voices already/) as string },
     ])
@@ -227,13 +233,13 @@ describe('SpeakerNaming', () => {
     writeFileSync(book.path, whole.subarray(0, whole.length - 20))
     for (const band of [0, 1]) {
       names.heard('', new Map([['A', madeUpProfile(band)]]))
-      await names.settle(undefined)
+      await names.settle()
     }
     expect([errors, revised.map(whoIn)]).toEqual([[], [['Alice'], ['Bob']]])
     expect(warnings).toMatchObject([{ code: 'VOICES_UNREADABLE', error: { code: 'VOICES_UNREADABLE' } }])
     writeFileSync(book.path, String(whole).replace('Bob', 'Robert'))
     names.heard('', new Map([['A', madeUpProfile(1)]]))
-    await names.settle(undefined)
+    await names.settle()
     expect(revised.map(whoIn).at(-1)).toEqual(['Robert'])
   })
 
@@ -241,7 +247,7 @@ describe('SpeakerNaming', () => {
     const { names, errors, book } = await naming()
     writeFileSync(book.path, 'nothing')
     names.heard('', new Map([['A', madeUpProfile(3)]]))
-    await names.settle(undefined)
+    await names.settle()
     expect(errors).toMatchObject([{ code: 'VOICES_UNREADABLE' }])
   })
 
