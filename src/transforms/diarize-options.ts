@@ -6,6 +6,7 @@ import {
   environmentKey,
   type Region,
   regions,
+  regionUrl,
   serverUrl,
 } from '../protocol/endpoint.ts'
 import { DEFAULT_MODEL } from '../protocol/models.ts'
@@ -15,25 +16,36 @@ import {
   type ConnectionParameters,
   encodings,
   exclusive,
+  movedValues,
+  type ParameterName,
   parameterNames,
   parameterTable,
+  unknownNames,
 } from '../protocol/parameters.ts'
 import type { Engine } from '../engine/engine.ts'
-import { ConfigurationError } from '../errors.ts'
+import { ConfigurationError, type Warning } from '../errors.ts'
 import {
+  type Check,
   checkBoolean,
+  checkCertificates,
+  checkFunction,
+  checkGroup,
   checkInteger,
-  checkKnown,
   checkNumber,
   checkObject,
   checkOneOf,
+  checkOptions,
   checkSignal,
-  checkString,
+  defined,
+  integer,
+  integers,
   invalidOption,
+  oneOf,
+  refusedOption,
 } from '../options.ts'
 import type { HeardRange, SessionAdmission } from '../stream/options.ts'
 import { checkVoiceBook, type VoiceBook } from '../voices/book.ts'
-import { type ChannelOptions, channelOptionNames, checkChannelOptions } from './channels/options.ts'
+import { channelChecks, type ChannelOptions, checkChannels } from './channels/options.ts'
 
 /** What a server is told of how it is to hear: every connection parameter of the protocol but those of the audio. */
 export type SessionParameters = Omit<ConnectionParameters, 'sampleRate' | 'encoding' | 'speakerLabels'>
@@ -227,27 +239,29 @@ const defaults = {
   sessionHeartbeat: true,
 } as const satisfies FlatOptions
 
-/** Where each option of a group goes inside: the names that sessions know, with the least and the most that make sense. */
+/** The least and the most of each option of a group, and where it goes inside: the name that sessions know. */
 const groups = {
   reconnect: {
-    attempts: ['retries', 0, 1_000_000],
-    delay: ['retryDelay', 1, 60_000],
-    maxDelay: ['maxRetryDelay', 1, 600_000],
-    beforeExpiry: ['rollOverBefore', 0, 3_600_000],
+    attempts: [0, 1_000_000, 'retries'],
+    delay: [1, 60_000, 'retryDelay'],
+    maxDelay: [1, 600_000, 'maxRetryDelay'],
+    beforeExpiry: [0, 3_600_000, 'rollOverBefore'],
   },
   timeouts: {
-    connect: ['connectTimeout', 100, 120_000],
-    termination: ['terminationTimeout', 100, 600_000],
-    ping: ['pingInterval', 50, 600_000],
-    stall: ['stallTimeout', 50, 600_000],
-    heartbeat: ['heartbeatTimeout', 100, 600_000],
+    connect: [100, 120_000, 'connectTimeout'],
+    termination: [100, 600_000, 'terminationTimeout'],
+    ping: [50, 600_000, 'pingInterval'],
+    stall: [50, 600_000, 'stallTimeout'],
+    heartbeat: [100, 600_000, 'heartbeatTimeout'],
   },
-  replay: { context: ['overlap', 0, 60_000], max: ['maxReplay', 1000, 3_600_000] },
-} as const satisfies Record<string, Record<string, readonly [flat: string, least: number, most: number]>>
+  replay: { context: [0, 60_000, 'overlap'], max: [1000, 3_600_000, 'maxReplay'] },
+} as const satisfies Record<string, Record<string, GroupRule>>
+
+type GroupRule = readonly [least: number, most: number, flat: string]
 
 type GroupedName = { [Group in keyof typeof groups]: (typeof groups)[Group][keyof (typeof groups)[Group]] }
 type FlatName = GroupedName[keyof typeof groups] extends infer Rule
-  ? Rule extends readonly [infer Name extends string, ...unknown[]]
+  ? Rule extends readonly [number, number, infer Name extends string]
     ? Name
     : never
   : never
@@ -259,38 +273,45 @@ export type FlatOptions = Omit<DiarizeOptions, 'parameters' | keyof typeof group
 /** Options with the defaults filled in. `sampleRate` stays open: the stage above may know it. */
 export type ResolvedDiarizeOptions = FlatOptions & Required<Pick<FlatOptions, keyof typeof defaults>>
 
-const topNames: readonly string[] = [
-  'engine',
-  'url',
-  'region',
-  'agent',
-  'ca',
-  'apiKey',
-  'token',
-  'query',
-  'partials',
-  'pace',
-  'catchUp',
-  'parallel',
-  'range',
-  'live',
-  'keepAlive',
-  'serverLabels',
-  'voices',
-  'models',
-  'sessionRate',
-  'admission',
-  'signal',
-  ...audioNames,
-  ...channelOptionNames,
-  'parameters',
-  ...Object.keys(groups),
-]
-
 const isAudioName = (name: string): boolean => (audioNames as readonly string[]).includes(name)
 const sessionParameterNames: readonly string[] = parameterNames.filter((name) => !isAudioName(name))
 /** Where a parameter of the protocol stands among the options. */
 export const pathOf = (parameter: string): string => (isAudioName(parameter) ? parameter : `parameters.${parameter}`)
+
+/** Is checked together with others. */
+const later: Check = () => {}
+
+const checks: Record<keyof DiarizeOptions, Check> = {
+  engine: checkEngine,
+  url: (_name, url) => void (url === undefined || serverUrl(url as string | URL)),
+  region: oneOf(...regions),
+  agent: checkAgent,
+  ca: checkCertificates,
+  apiKey: later,
+  token: later,
+  query: checkQuery,
+  partials: checkBoolean,
+  pace: checkPace,
+  catchUp: integer(0, 7000, 'ms'),
+  parallel: integer(1, 100),
+  range: integers('diarize()', { start: [0, Number.MAX_SAFE_INTEGER], duration: [1, Number.MAX_SAFE_INTEGER] }),
+  live: checkBoolean,
+  keepAlive: oneOf('silence', 'off'),
+  serverLabels: oneOf('letters', 'asGiven'),
+  voices: (name, voices) => (typeof voices === 'object' ? checkVoiceBook(name, voices) : checkBoolean(name, voices)),
+  models: oneOf('open', 'strict'),
+  sessionRate: integer(1, 1_000_000),
+  admission: checkFunction,
+  signal: checkSignal,
+  sampleRate: later,
+  encoding: oneOf(...encodings.slice(0, 2)),
+  speakerLabels: later,
+  ...channelChecks,
+  parameters: (name, parameters) => checkGroup('diarize()', name, parameters, sessionParameterNames),
+  reconnect: integers('diarize()', groups.reconnect),
+  timeouts: integers('diarize()', groups.timeouts),
+  replay: integers('diarize()', groups.replay),
+}
 
 /**
  * Checks the options and fills in the defaults.
@@ -300,82 +321,40 @@ export const pathOf = (parameter: string): string => (isAudioName(parameter) ? p
  */
 export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeOptions {
   const grouped = regrouped(options)
-  checkKnown('diarize()', grouped, topNames)
+  checkOptions('diarize()', grouped, checks)
   const given = flattened(grouped)
-  checkChannelOptions(given)
+  checkChannels(given)
   const { speakerLabels = given.channels === undefined || typeof given.voices === 'object' } = given
   checkParameters({ ...given, speakerLabels }, pathOf)
-  checkOneOf('models', given.models, ['open', 'strict'])
   if (given.models === 'strict') checkKnownNames(given, pathOf)
   checkAuthentication(given)
-  checkEngine(given)
-  checkQuery(given.query)
-  checkBoolean('partials', given.partials)
-  checkBoolean('live', given.live)
-  if (typeof given.voices === 'object') {
-    checkVoiceBook('voices', given.voices)
-    if (!speakerLabels) exclusive('voices', given.voices, 'speakerLabels: false', speakerLabels)
-  } else checkBoolean('voices', given.voices)
-  checkOneOf('keepAlive', given.keepAlive, ['silence', 'off'])
-  checkOneOf('serverLabels', given.serverLabels, ['letters', 'asGiven'])
-  if (typeof given.pace === 'number') checkNumber('pace', given.pace, 0.1, 1000)
-  else checkOneOf('pace', given.pace, ['auto', 'realtime', 'unpaced'])
-  checkOneOf('encoding', given.encoding, encodings.slice(0, 2))
-  checkInteger('sessionRate', given.sessionRate, 1, 1_000_000)
-  if (given.admission !== undefined && typeof given.admission !== 'function') {
-    throw invalidOption('admission', 'a function', given.admission)
+  checkPeer(given)
+  const { parallel, range, channels } = given
+  const live = given.live === true ? true : undefined
+  if (typeof given.voices === 'object' && !speakerLabels) {
+    exclusive('voices', given.voices, 'speakerLabels: false', speakerLabels)
   }
   exclusive('sessionRate', given.sessionRate, 'admission', given.admission)
-  checkInteger('parallel', given.parallel, 1, 100)
-  if ((given.parallel ?? 1) > 1) {
-    exclusive('parallel', given.parallel, 'channels', given.channels)
-    exclusive('parallel', given.parallel, 'live', given.live === true ? true : undefined)
+  if (inParts(given)) {
+    exclusive('parallel', parallel, 'channels', channels)
+    exclusive('parallel', parallel, 'live', live)
+    exclusive('range', range, 'parallel', parallel)
   }
-  checkRange(given)
-  checkInteger('catchUp', given.catchUp, 0, 7000, 'ms')
-  checkSignal('signal', given.signal)
-  if (given.agent !== undefined && typeof (given.agent as { addRequest?: unknown } | null)?.addRequest !== 'function')
-    throw invalidOption('agent', 'an http.Agent', given.agent)
-  if (!Buffer.isBuffer(given.ca)) checkString('ca', given.ca, 1, 10_000_000)
-  const inParts = (given.parallel ?? 1) > 1
-  const overlap = inParts && speakerLabels && given.voices === false ? PARALLEL_OVERLAP : defaults.overlap
+  exclusive('range', range, 'channels', channels)
+  exclusive('range', range, 'live', live)
+  const overlap = inParts(given) && speakerLabels && given.voices === false ? PARALLEL_OVERLAP : defaults.overlap
   return { ...defaults, overlap, ...given, speakerLabels }
 }
 
-function checkRange({ range, channels, parallel = 1, live }: FlatOptions): void {
-  if (range === undefined) return
-  checkGroup('range', range, ['start', 'duration'])
-  checkInteger('range.start', range.start, 0, Number.MAX_SAFE_INTEGER, 'ms')
-  checkInteger('range.duration', range.duration, 1, Number.MAX_SAFE_INTEGER, 'ms')
-  exclusive('range', range, 'channels', channels)
-  exclusive('range', range, 'parallel', parallel > 1 ? parallel : undefined)
-  exclusive('range', range, 'live', live === true ? true : undefined)
-}
-
-/** The options of all groups side by side, without those that are `undefined`; those of groups are checked. */
+/** The options of all groups side by side, without those that are `undefined`. */
 function flattened(options: DiarizeOptions): FlatOptions {
   const { parameters, reconnect, timeouts, replay, ...rest } = options
-  const flat: Record<string, unknown> = { ...rest }
-  checkGroup('parameters', parameters, sessionParameterNames)
-  Object.assign(flat, parameters)
+  const flat: Record<string, unknown> = { ...rest, ...parameters }
   for (const [group, values] of Object.entries({ reconnect, timeouts, replay })) {
-    const rules: Record<string, readonly [string, number, number]> = groups[group as keyof typeof groups]
-    checkGroup(group, values, Object.keys(rules))
-    for (const [name, value] of Object.entries(values ?? {})) {
-      const [inside, least, most] = rules[name]!
-      checkInteger(`${group}.${name}`, value, least, most, name === 'attempts' ? '' : 'ms')
-      flat[inside] = value
-    }
+    const rules: Record<string, GroupRule> = groups[group as keyof typeof groups]
+    for (const [name, value] of Object.entries(values ?? {})) flat[rules[name]![2]] = value
   }
-  return Object.fromEntries(Object.entries(flat).filter(([, value]) => value !== undefined))
-}
-
-function checkGroup(name: string, group: unknown, known: readonly string[]): void {
-  if (group === undefined) return
-  if (typeof group !== 'object' || group === null || Array.isArray(group)) {
-    throw invalidOption(name, 'an object of options', group)
-  }
-  checkKnown(`${name} of diarize()`, group, known)
+  return defined(flat)
 }
 
 const warned = new Set<string>()
@@ -392,8 +371,7 @@ function regrouped(options: DiarizeOptions): DiarizeOptions {
     const [group = '', key = ''] = path.split('.')
     const given = options[group as 'reconnect'] as Record<string, unknown> | undefined
     if (given?.[key] !== undefined) {
-      const message = `diarize() is given ${path} and, by its old name, ${name}; leave ${name} out`
-      throw new ConfigurationError('INVALID_OPTION', message, { option: name })
+      throw refusedOption(name, `diarize() is given ${path} and, by its old name, ${name}; leave ${name} out`)
     }
     moved[group] = { ...given, ...moved[group], [key]: value }
     if (warned.has(name)) continue
@@ -406,11 +384,25 @@ function regrouped(options: DiarizeOptions): DiarizeOptions {
 function movedTo(name: string): string | undefined {
   if (sessionParameterNames.includes(name)) return `parameters.${name}`
   for (const [group, rules] of Object.entries(groups)) {
-    for (const [grouped, [flat]] of Object.entries<readonly [string, number, number]>(rules)) {
+    for (const [grouped, [, , flat]] of Object.entries<GroupRule>(rules))
       if (flat === name) return `${group}.${grouped}`
-    }
   }
   return undefined
+}
+
+/** Whether a recording is to be heard in several parts at the same time. */
+export function inParts({ parallel = 1 }: Pick<DiarizeOptions, 'parallel'>): boolean {
+  return parallel > 1
+}
+
+/** Warnings on what the server may not take as it is. A server of your own may have models of its own. */
+export function parameterWarnings(
+  options: ResolvedDiarizeOptions,
+  parameters: ConnectionParameters,
+  path: (name: ParameterName) => string,
+): Warning[] {
+  const names = peerKind(options) === 'assemblyai' ? unknownNames(parameters, path) : []
+  return [...movedValues(parameters, path), ...names]
 }
 
 /** What becomes of a source of which the stage above says whether it `isLive`. */
@@ -422,19 +414,28 @@ export function liveSettings(
   return { live, keepAlive: (options.keepAlive ?? (live ? 'silence' : 'off')) === 'silence' }
 }
 
-function checkEngine(options: FlatOptions): void {
+function checkEngine(name: string, engine: unknown): void {
+  if (typeof engine !== 'object' || engine === null) return checkOneOf(name, engine, ['assemblyai', 'embedded'])
+  const { open, sampleRate = null } = engine as Partial<Engine>
+  if (typeof open !== 'function') throw invalidOption(name, 'an object with an open() method', engine)
+  checkInteger(`${name}.sampleRate`, sampleRate, sampleRateRange.min, sampleRateRange.max, 'Hz')
+}
+
+function checkAgent(name: string, agent: unknown): void {
+  const isAgent = typeof (agent as { addRequest?: unknown } | null | undefined)?.addRequest === 'function'
+  if (agent !== undefined && !isAgent) throw invalidOption(name, 'an http.Agent', agent)
+}
+
+function checkPace(name: string, pace: unknown): void {
+  if (typeof pace === 'number') checkNumber(name, pace, 0.1, 1000)
+  else checkOneOf(name, pace, ['auto', 'realtime', 'unpaced'])
+}
+
+/** Refuses options that are at odds with the choice of who hears. */
+function checkPeer(options: FlatOptions): void {
   const { engine, url, region } = options
   exclusive('url', url, 'region', region)
   exclusive('url', url, 'engine', engine)
-  checkOneOf('region', region, regions)
-  if (url !== undefined) serverUrl(url)
-  if (typeof engine === 'object' && engine !== null) {
-    if (typeof engine.open !== 'function') throw invalidOption('engine', 'an object with an open() method', engine)
-    const { min, max } = sampleRateRange
-    checkInteger('engine.sampleRate', engine.sampleRate ?? null, min, max, 'Hz')
-  } else {
-    checkOneOf('engine', engine, ['assemblyai', 'embedded'])
-  }
   if (engine !== undefined && engine !== 'assemblyai') {
     const name = typeof engine === 'object' ? 'engine' : "engine 'embedded'"
     for (const other of ['apiKey', 'token', 'region', 'agent', 'ca'] as const)
@@ -449,21 +450,16 @@ function checkEngine(options: FlatOptions): void {
   }
 }
 
-function checkQuery(query: unknown): void {
+function checkQuery(option: string, query: unknown): void {
   if (query === undefined) return
   if (typeof query !== 'object' || query === null || Array.isArray(query))
-    throw invalidOption('query', 'an object of strings', query)
+    throw invalidOption(option, 'an object of strings', query)
   for (const [name, value] of Object.entries(query)) {
     if (typeof value !== 'string') throw invalidOption(`query.${name}`, 'a string', value)
     const known = parameterNames.find((parameter) => parameterTable[parameter].wire === name)
     if (known || name === 'token') {
-      throw new ConfigurationError(
-        'INVALID_OPTION',
-        `query.${name} has an option of its own: ${known === undefined ? 'token' : pathOf(known)}`,
-        {
-          option: `query.${name}`,
-        },
-      )
+      const message = `query.${name} has an option of its own: ${known === undefined ? 'token' : pathOf(known)}`
+      throw refusedOption(`query.${name}`, message)
     }
   }
 }
@@ -475,4 +471,9 @@ export function peerKind({ engine, url, apiKey, token }: ResolvedDiarizeOptions)
   if (typeof engine === 'object' || engine === 'embedded') return 'embedded'
   if (url !== undefined) return 'server'
   return (apiKey ?? token ?? environmentKey()) === undefined ? 'embedded' : 'assemblyai'
+}
+
+/** Address of the server that hears, where the engine is not in this process. */
+export function remoteAddress({ url, region = 'global' }: ResolvedDiarizeOptions): URL {
+  return url === undefined ? new URL(regionUrl(region)) : serverUrl(url)
 }

@@ -5,7 +5,7 @@ import type { Framer } from '../audio/framer.ts'
 import type { PcmInput } from '../audio/pcm.ts'
 import { ConfigurationError } from '../errors.ts'
 import type { TypedDuplex } from '../events.ts'
-import { checkInteger, checkKnown, checkOneOf, checkSignal } from '../options.ts'
+import { type Check, checkOptions, checkSignal, defined, integer, oneOf } from '../options.ts'
 import { pcmFormat } from '../stage.ts'
 import type { PassedOnEvents } from './diarize-events.ts'
 import { PiecewiseTransform } from './piecewise.ts'
@@ -29,6 +29,13 @@ export type FrameStage = TypedDuplex<PassedOnEvents>
 
 const defaults = { duration: 50, format: { sampleRate: 16_000, channels: 1, encoding: 's16le' } } as const
 const encodings: readonly string[] = ['s16le', 'mulaw'] satisfies FrameOptions['encoding'][]
+const checks: Record<keyof FrameOptions, Check> = {
+  duration: integer(50, 1000, 'milliseconds'),
+  sampleRate: integer(sampleRateRange.min, sampleRateRange.max, 'Hz'),
+  encoding: oneOf(...encodings),
+  channels: integer(1, maxChannels),
+  signal: checkSignal,
+}
 /** 100 ms of PCM16 at 16 kHz on the way in, 200 ms of shortest frames on the way out. */
 const BUFFERED_BYTES = 3200
 const BUFFERED_FRAMES = 4
@@ -36,9 +43,7 @@ const BUFFERED_FRAMES = 4
 class Frame extends PiecewiseTransform {
   readonly #options: FrameOptions
   #audio!: typeof import('../audio/pcm.ts') & typeof import('../audio/framer.ts')
-  #input: PcmInput | undefined
-  #framer: Framer | undefined
-  #format: AudioFormat | undefined
+  #started: { format: AudioFormat; input: PcmInput; framer: Framer } | undefined
   #empty = true
 
   constructor(options: FrameOptions) {
@@ -46,14 +51,14 @@ class Frame extends PiecewiseTransform {
       readableObjectMode: true,
       readableHighWaterMark: BUFFERED_FRAMES,
       writableHighWaterMark: BUFFERED_BYTES,
-      ...(options.signal !== undefined && { signal: options.signal }),
+      ...defined({ signal: options.signal }),
     })
     this.#options = options
   }
 
   /** What the frames hold; may still change until something is piped in, and not after the first byte. */
   get [pcmFormat](): AudioFormat {
-    if (this.#format !== undefined) return this.#format
+    if (this.#started !== undefined) return this.#started.format
     const above = this.upstream?.[pcmFormat] ?? defaults.format
     return {
       sampleRate: this.#options.sampleRate ?? above.sampleRate,
@@ -67,7 +72,7 @@ class Frame extends PiecewiseTransform {
     this.#audio = { ...pcm, ...framer }
   }
 
-  #start(): { input: PcmInput; framer: Framer } {
+  #start(): { format: AudioFormat; input: PcmInput; framer: Framer } {
     const format = this[pcmFormat]
     const above = this.upstream?.[pcmFormat]
     for (const fact of ['sampleRate', 'channels', 'encoding'] as const) {
@@ -77,11 +82,12 @@ class Frame extends PiecewiseTransform {
     if (!encodings.includes(format.encoding)) {
       throw invalidPipeline(`frame() takes s16le or mulaw, but the stage above gives ${format.encoding}`)
     }
-    this.#format = format
-    this.#input = new this.#audio.PcmInput('frame()', format)
     const frameBytes = msToBytes(this.#options.duration ?? defaults.duration, format)
-    this.#framer = new this.#audio.Framer(frameBytes, silenceByte[format.encoding])
-    return { input: this.#input, framer: this.#framer }
+    return {
+      format,
+      input: new this.#audio.PcmInput('frame()', format),
+      framer: new this.#audio.Framer(frameBytes, silenceByte[format.encoding]),
+    }
   }
 
   #frames(audio: Buffer, framer: Framer): Buffer[] {
@@ -94,18 +100,15 @@ class Frame extends PiecewiseTransform {
   }
 
   protected override *pieces(chunk: Buffer): Iterable<Buffer> {
-    const { input, framer } =
-      this.#input !== undefined && this.#framer !== undefined
-        ? { input: this.#input, framer: this.#framer }
-        : this.#start()
+    const { input, framer } = (this.#started ??= this.#start())
     yield* this.#frames(input.push(chunk), framer)
   }
 
   protected override *lastPieces(): Iterable<Buffer> {
-    const input = this.#input
-    const framer = this.#framer
-    if (input !== undefined && framer !== undefined) yield* this.#frames(input.flush(), framer)
-    if (input === undefined || framer === undefined || this.#empty) throw this.noAudio('frame()')
+    if (this.#started === undefined) throw this.noAudio('frame()')
+    const { input, framer } = this.#started
+    yield* this.#frames(input.flush(), framer)
+    if (this.#empty) throw this.noAudio('frame()')
     if (input.sizeWarning !== undefined) this.emit('warning', input.sizeWarning)
     this.warnOfPartialSample(input.heldBytes)
     const last = framer.flush()
@@ -132,12 +135,7 @@ function invalidPipeline(what: string): ConfigurationError {
  * @event warning Warning - `PARTIAL_SAMPLE`: the input ended within a sample; `WAV_SIZE_WRONG`: it is longer than its WAV header says; `WAV_JOINED`: it is several WAV files
  */
 export function frame(options: FrameOptions = {}): FrameStage {
-  checkKnown('frame()', options, ['duration', 'sampleRate', 'encoding', 'channels', 'signal'])
-  checkInteger('duration', options.duration, 50, 1000, 'milliseconds')
-  checkInteger('sampleRate', options.sampleRate, sampleRateRange.min, sampleRateRange.max, 'Hz')
-  checkOneOf('encoding', options.encoding, encodings)
-  checkInteger('channels', options.channels, 1, maxChannels)
-  checkSignal('signal', options.signal)
+  checkOptions('frame()', options, checks)
   const stage: Transform = new Frame({ ...options })
   return stage as FrameStage
 }

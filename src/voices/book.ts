@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { checkBoolean, checkInteger, checkKnown, checkString, invalidOption } from '../options.ts'
+import { checkBoolean, checkOptions, integer, invalidOption, string } from '../options.ts'
 import type { VoiceProfile } from './profile.ts'
 
 /** The speaker model that made the vectors of a voice: only those of one model can be compared. */
@@ -96,10 +96,8 @@ const defaultMost = 500
  */
 export function voiceBook(file: string, options: VoiceBookOptions = {}): VoiceBook {
   if (typeof file !== 'string' || file === '') throw invalidOption('file', 'the path of a file', file)
-  checkKnown('voiceBook()', options, ['learn', 'maxVoices', 'speakerModel'])
-  checkBoolean('learn', options.learn)
-  checkInteger('maxVoices', options.maxVoices, 1, mostVoices)
-  checkString('speakerModel', options.speakerModel)
+  const checks = { learn: checkBoolean, maxVoices: integer(1, mostVoices), speakerModel: string() }
+  checkOptions('voiceBook()', options, checks)
   return new VoiceBookInFile(path.resolve(file), options)
 }
 

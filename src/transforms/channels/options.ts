@@ -1,6 +1,5 @@
 import { maxChannels } from '../../audio/format.ts'
-import { ConfigurationError } from '../../errors.ts'
-import { checkBoolean, checkInteger, checkOneOf, invalidOption } from '../../options.ts'
+import { type Check, checkBoolean, integer, invalidOption, oneOf, refusedOption } from '../../options.ts'
 
 /** Options of `diarize()` for audio whose speakers are on channels of their own. */
 export interface ChannelOptions {
@@ -33,47 +32,48 @@ export interface ChannelOptions {
 
 export type ChannelSettings = Required<Omit<ChannelOptions, 'channels'>> & { channels: readonly string[] }
 
-const defaults = { mergeDelay: 5000, skipSilent: false, channelFailure: 'end', bleed: 'keep' } as const
+/** Checks of the options that say something of channels only. */
+const dependent: Record<Exclude<keyof ChannelOptions, 'channels'>, Check> = {
+  mergeDelay: integer(0, 600_000, 'ms'),
+  skipSilent: checkBoolean,
+  channelFailure: oneOf('end', 'continue'),
+  bleed: oneOf('keep', 'drop'),
+}
 
-const dependent = Object.keys(defaults) as (keyof typeof defaults)[]
-
-export const channelOptionNames = ['channels', ...dependent]
+export const channelChecks = { channels: checkNames, ...dependent }
 
 const LONGEST_NAME = 100
 
-/** Checks the options. @throws ConfigurationError `INVALID_OPTION` */
-export function checkChannelOptions(options: ChannelOptions): void {
-  checkNames(options.channels)
-  checkInteger('mergeDelay', options.mergeDelay, 0, 600_000, 'ms')
-  checkBoolean('skipSilent', options.skipSilent)
-  checkOneOf('channelFailure', options.channelFailure, ['end', 'continue'])
-  checkOneOf('bleed', options.bleed, ['keep', 'drop'])
-  const useless = dependent.find((name) => options[name] !== undefined)
+/** Refuses what says something of channels where there are none. @throws ConfigurationError `INVALID_OPTION` */
+export function checkChannels(options: ChannelOptions): void {
+  const useless = Object.keys(dependent).find((name) => options[name as keyof ChannelOptions] !== undefined)
   if (options.channels === undefined && useless !== undefined) {
-    throw new ConfigurationError('INVALID_OPTION', `${useless} needs channels beside it`, { option: useless })
+    throw refusedOption(useless, `${useless} needs channels beside it`)
   }
 }
 
 /** The options with the defaults filled in; `undefined` where there are no channels to tell apart. */
-export function channelSettings(options: ChannelOptions): ChannelSettings | undefined {
-  const { channels } = options
+export function channelSettings({
+  channels,
+  mergeDelay = 5000,
+  skipSilent = false,
+  channelFailure = 'end',
+  bleed = 'keep',
+}: ChannelOptions): ChannelSettings | undefined {
   if (channels === undefined) return undefined
-  const given = Object.fromEntries(
-    dependent.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]),
-  ) as Partial<ChannelSettings>
   const names =
     typeof channels === 'number'
       ? Array.from({ length: channels }, (_, index) => `Speaker ${index + 1}`)
       : [...channels]
-  return { ...defaults, ...given, channels: names }
+  return { channels: names, mergeDelay, skipSilent, channelFailure, bleed }
 }
 
-function checkNames(channels: unknown): void {
+function checkNames(option: string, channels: unknown): void {
   if (channels === undefined) return
   if (typeof channels === 'number' && Number.isInteger(channels) && channels >= 1 && channels <= maxChannels) return
   if (!Array.isArray(channels) || channels.length < 1 || channels.length > maxChannels) {
     throw invalidOption(
-      'channels',
+      option,
       `an array of 1 to ${maxChannels} names or an integer from 1 to ${maxChannels}`,
       channels,
     )

@@ -2,15 +2,18 @@ import { ConfigurationError } from '../../errors.ts'
 import {
   type Check,
   checkBoolean,
-  checkInteger,
-  checkKnown,
-  checkOneOf,
+  checkCertificates,
+  checkGroup,
+  checkObject,
+  checkOptions,
   checkSignal,
-  checkString,
+  defined,
   integer,
+  integers,
   invalidOption,
   list,
   oneOf,
+  refusedOption,
   string,
 } from '../../options.ts'
 import { type AuthenticationOptions, checkAuthentication, environmentKey } from '../../protocol/endpoint.ts'
@@ -166,35 +169,30 @@ const parameterTable = {
 
 const parameterNames = Object.keys(parameterTable) as (keyof TranscriptParameters)[]
 
-/** Bounds in ms of the options in groups, but for the number of attempts. */
-const groups = {
-  reconnect: { attempts: [0, 1_000_000], delay: [1, 60_000], maxDelay: [1, 600_000] },
-  polling: { delay: [10, 60_000], maxDelay: [10, 600_000] },
-  timeouts: {
+const checks: Record<keyof TranscribeOptions, Check> = {
+  apiKey: (_name, apiKey) => checkAuthentication({ apiKey } as TranscribeOptions),
+  sampleRate: integer(8000, 96_000, 'Hz'),
+  encoding: oneOf(...encodings.slice(0, 2)),
+  region: oneOf(...Object.keys(hosts)),
+  url: (_name, url) => void (url === undefined || apiUrl(url as string | URL)),
+  ca: checkCertificates,
+  speakerLabels: checkBoolean,
+  voices: (name, voices) => void (voices === undefined || checkVoiceBook(name, voices)),
+  parameters: (name, parameters) => checkGroup('transcribe()', name, parameters, parameterNames),
+  request: (name, request) => void (request === undefined || checkObject(name, request)),
+  deleteTranscript: checkBoolean,
+  maxDuration: integer(1000, 172_800_000, 'ms'),
+  temporaryFolder: string(1, 4096),
+  reconnect: integers('transcribe()', { attempts: [0, 1_000_000], delay: [1, 60_000], maxDelay: [1, 600_000] }),
+  polling: integers('transcribe()', { delay: [10, 60_000], maxDelay: [10, 600_000] }),
+  timeouts: integers('transcribe()', {
     connect: [100, 120_000],
     stall: [100, 600_000],
     answer: [100, 600_000],
     processing: [100, 604_800_000],
-  },
-} as const satisfies Record<string, Record<string, readonly [least: number, most: number]>>
-
-const topNames = [
-  'apiKey',
-  'sampleRate',
-  'encoding',
-  'region',
-  'url',
-  'ca',
-  'speakerLabels',
-  'voices',
-  'parameters',
-  'request',
-  'deleteTranscript',
-  'maxDuration',
-  'temporaryFolder',
-  ...Object.keys(groups),
-  'signal',
-]
+  }),
+  signal: checkSignal,
+}
 
 /** Options with the defaults filled in; `sampleRate` stays open, for the stage above may know it. */
 export interface ResolvedTranscribeOptions extends Omit<
@@ -222,23 +220,9 @@ export interface ResolvedTranscribeOptions extends Omit<
  * @throws ConfigurationError `INVALID_OPTION`; `MISSING_API_KEY` where the service is to be asked without a key.
  */
 export function resolveTranscribeOptions(given: TranscribeOptions): ResolvedTranscribeOptions {
-  checkKnown('transcribe()', given, topNames)
-  checkAuthentication(given)
+  checkOptions('transcribe()', given, checks)
   exclusive('url', given.url, 'region', given.region)
-  checkOneOf('region', given.region, Object.keys(hosts))
-  checkOneOf('encoding', given.encoding, encodings.slice(0, 2))
-  checkInteger('sampleRate', given.sampleRate, 8000, 96_000, 'Hz')
-  checkBoolean('speakerLabels', given.speakerLabels)
-  if (given.voices !== undefined) {
-    checkVoiceBook('voices', given.voices)
-    if (given.speakerLabels === false) exclusive('voices', given.voices, 'speakerLabels: false', false)
-  }
-  checkBoolean('deleteTranscript', given.deleteTranscript)
-  checkInteger('maxDuration', given.maxDuration, 1000, 172_800_000, 'ms')
-  checkString('temporaryFolder', given.temporaryFolder, 1, 4096)
-  if (!Buffer.isBuffer(given.ca)) checkString('ca', given.ca, 1, 10_000_000)
-  checkSignal('signal', given.signal)
-  checkGroups(given)
+  if (given.speakerLabels === false) exclusive('voices', given.voices, 'speakerLabels: false', false)
   const request = requestOf(given)
   const apiKey = given.apiKey ?? (given.url === undefined ? environmentKey() : undefined)
   if (apiKey === undefined && given.url === undefined) {
@@ -247,9 +231,9 @@ export function resolveTranscribeOptions(given: TranscribeOptions): ResolvedTran
   }
   return {
     ...given,
-    ...(apiKey !== undefined && { apiKey }),
+    ...defined({ apiKey }),
     url: given.url === undefined ? new URL(hosts[given.region ?? 'us']) : apiUrl(given.url),
-    voices: given.voices,
+    voices: given.voices as VoiceBookInFile | undefined,
     isService: given.url === undefined,
     encoding: given.encoding ?? 'pcm_s16le',
     maxDuration: given.maxDuration ?? 36_000_000,
@@ -261,23 +245,6 @@ export function resolveTranscribeOptions(given: TranscribeOptions): ResolvedTran
   }
 }
 
-function checkGroups(given: TranscribeOptions): void {
-  for (const [name, rules] of Object.entries(groups)) {
-    const group: unknown = given[name as keyof typeof groups]
-    checkGroup(name, group, Object.keys(rules))
-    for (const [key, [least, most]] of Object.entries<readonly [number, number]>(rules)) {
-      const value = (group as Record<string, unknown> | undefined)?.[key]
-      checkInteger(`${name}.${key}`, value, least, most, key === 'attempts' ? '' : 'ms')
-    }
-  }
-}
-
-function checkGroup(name: string, group: unknown, known?: readonly string[]): void {
-  if (group === undefined) return
-  if (typeof group !== 'object' || group === null || Array.isArray(group)) throw invalidOption(name, 'an object', group)
-  if (known !== undefined) checkKnown(`${name} of transcribe()`, group, known)
-}
-
 /** @throws ConfigurationError `INVALID_OPTION` where it is no address, or holds what would end up in logs. */
 function apiUrl(value: string | URL): URL {
   const url = URL.canParse(String(value)) ? new URL(value) : undefined
@@ -285,16 +252,13 @@ function apiUrl(value: string | URL): URL {
     throw invalidOption('url', "an address such as 'https://localhost:8080'", String(value).split(/[?#@]/)[0])
   }
   if (url.search || url.hash || url.username || url.password) {
-    const message = 'url, when given, must hold no query, fragment or credentials; use apiKey for those'
-    throw new ConfigurationError('INVALID_OPTION', message, { option: 'url' })
+    throw refusedOption('url', 'url, when given, must hold no query, fragment or credentials; use apiKey for those')
   }
   return url
 }
 
 /** The fields of the request, by the names of the API. */
 function requestOf({ parameters, request, speakerLabels = true }: TranscribeOptions): Record<string, unknown> {
-  checkGroup('parameters', parameters, parameterNames)
-  checkGroup('request', request)
   const given = parameters ?? {}
   for (const name of parameterNames) {
     const check: Check = parameterTable[name][1]
@@ -316,16 +280,15 @@ function requestOf({ parameters, request, speakerLabels = true }: TranscribeOpti
     if (value !== undefined) fields[parameterTable[name as keyof TranscriptParameters][0]] = value
   }
   if ((minSpeakers ?? maxSpeakers) !== undefined) {
-    fields['speaker_options'] = {
-      ...(minSpeakers !== undefined && { min_speakers_expected: minSpeakers }),
-      ...(maxSpeakers !== undefined && { max_speakers_expected: maxSpeakers }),
-    }
+    fields['speaker_options'] = defined({
+      min_speakers_expected: minSpeakers,
+      max_speakers_expected: maxSpeakers,
+    })
   }
   for (const name of Object.keys(request ?? {})) {
     const own = ownOption(name)
     if (own === undefined) continue
-    const message = `request.${name} has an option of its own: ${own}`
-    throw new ConfigurationError('INVALID_OPTION', message, { option: `request.${name}` })
+    throw refusedOption(`request.${name}`, `request.${name} has an option of its own: ${own}`)
   }
   return { ...request, ...fields }
 }

@@ -35,7 +35,7 @@ describe('options of transcribe()', () => {
     [{ reconnect: { attempts: -1 } }, 'reconnect.attempts, when given, must be an integer from 0 to 1000000; got -1'],
     [{ polling: { delay: 1 } }, 'polling.delay, when given, must be an integer from 10 to 60000 ms; got 1'],
     [{ timeouts: { answers: 1 } as object }, 'timeouts of transcribe() has no option answers'],
-    [{ timeouts: 5 as never }, 'timeouts, when given, must be an object; got 5'],
+    [{ timeouts: 5 as never }, 'timeouts, when given, must be an object of options; got 5'],
     [{ region: 'global' as 'us' }, "region, when given, must be 'us' or 'eu'"],
     [{ region: 'eu', url: 'https://x' }, 'exclude each other'],
     [{ url: 'wss://x' }, "url, when given, must be an address such as 'https://localhost:8080'; got 'wss://x'"],
