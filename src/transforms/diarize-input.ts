@@ -19,9 +19,14 @@ const DEFAULT_SAMPLE_RATE = 16_000
 
 const EMPTY = Buffer.alloc(0)
 
+/** PCM as servers take it. */
+export interface WireFormat extends AudioFormat {
+  encoding: 's16le' | 'mulaw'
+}
+
 export interface DiarizeInputOptions {
-  /** Name of the stage, for messages; `diarize()` if absent. */
-  stage?: 'transcribe()'
+  /** Name of the stage, for messages. */
+  stage: 'diarize()' | 'transcribe()'
   /** Hz; what the stage above gives where it is not said. */
   sampleRate?: number
   encoding: 'pcm_s16le' | 'pcm_mulaw'
@@ -40,7 +45,7 @@ export class DiarizeInput {
   readonly #options: DiarizeInputOptions
   #audio!: Audio
   #upstream: UpstreamStage | undefined
-  #started: { format: AudioFormat; pcm: PcmInput; framer: Framer } | undefined
+  #started: { format: WireFormat; pcm: PcmInput; framer: Framer } | undefined
   /** Whether the stage above may give Opus instead. */
   #mayBePackets = false
   /** What cuts the frames where it does. */
@@ -58,10 +63,6 @@ export class DiarizeInput {
       import('../audio/pcm.ts'),
     ])
     this.#audio = { ...framer, ...opus, ...pcm }
-  }
-
-  get #stage(): string {
-    return this.#options.stage ?? 'diarize()'
   }
 
   /** Tells which stage stands above, before its first byte. */
@@ -86,7 +87,7 @@ export class DiarizeInput {
   }
 
   /** Format of the frames; fixed at the first chunk. */
-  get format(): AudioFormat {
+  get format(): WireFormat {
     return this.#started?.format ?? this.#wanted()
   }
 
@@ -122,7 +123,7 @@ export class DiarizeInput {
       if (chunk.toString('latin1', 0, 4) === 'OggS') this.#opus = new this.#audio.OpusFramer()
     }
     if (this.#opus !== undefined && Buffer.isBuffer(chunk)) return this.#opus.push(chunk)
-    const bytes = pcmBytes(this.#stage, chunk, this.format.encoding, true)
+    const bytes = pcmBytes(this.#options.stage, chunk, this.format.encoding, true)
     const { pcm, framer } = this.#start()
     return framer.push(pcm.push(bytes))
   }
@@ -145,13 +146,13 @@ export class DiarizeInput {
     if (above && !sameFormat(above, format)) {
       throw new ConfigurationError(
         'INVALID_PIPELINE',
-        `${this.#stage} was told to expect ${describeFormat(format)}, but the stage above gives ${describeFormat(above)}: give both the same sampleRate and encoding`,
+        `${this.#options.stage} was told to expect ${describeFormat(format)}, but the stage above gives ${describeFormat(above)}: give both the same sampleRate and encoding`,
       )
     }
     this.#started = {
       format,
       pcm: new this.#audio.PcmInput(
-        this.#stage,
+        this.#options.stage,
         format,
         format.channels === 1 ? undefined : (expected, channels) => this.#mismatch(expected, channels),
       ),
@@ -160,7 +161,7 @@ export class DiarizeInput {
     return this.#started
   }
 
-  #wanted(): AudioFormat {
+  #wanted(): WireFormat {
     const { sampleRate, encoding } = this.#options
     return {
       sampleRate: sampleRate ?? this.#upstream?.[pcmFormat]?.sampleRate ?? DEFAULT_SAMPLE_RATE,
@@ -178,6 +179,6 @@ export class DiarizeInput {
           : expected === 1
             ? `give diarize() the names of its channels, or put resample() above it with channels: 1`
             : `give diarize() channels: one name for each of the ${channels}`
-    return channelMismatch(this.#stage, expected, channels, advice)
+    return channelMismatch(this.#options.stage, expected, channels, advice)
   }
 }

@@ -151,6 +151,7 @@ class DiarizeStream extends Duplex {
     this.#options = options
     this.#input = new DiarizeInput({
       ...options,
+      stage: 'diarize()',
       channels: channelSettings(options)?.channels,
       packetsRefusal: () => (this.#hasCheckpoint ? 'a checkpoint counts samples' : packetsRefusal(options)),
     })

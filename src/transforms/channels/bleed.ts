@@ -1,6 +1,7 @@
-import { mulawToInt16 } from '../../audio/pcm.ts'
+import { meanSquare } from '../../audio/pcm.ts'
 import type { Turn, Word } from '../../model.ts'
 import { joinedTexts } from '../../scripts.ts'
+import type { WireFormat } from '../diarize-input.ts'
 
 /** Two channels place the same word at most so far apart, ms. */
 export const SAME_WORD_MS = 300
@@ -122,7 +123,7 @@ export class LevelHistory {
   readonly #size: number
   /** Mean squares of the last frames of each channel, each at its number modulo the size. */
   readonly #squares: Float32Array[]
-  readonly #encoding: 's16le' | 'mulaw'
+  readonly #encoding: WireFormat['encoding']
   readonly #first: number
   #frames: number
 
@@ -131,7 +132,7 @@ export class LevelHistory {
    * @param keepMs - how far back levels are known.
    * @param first - number of the first frame that comes.
    */
-  constructor(channels: number, frameMs: number, keepMs: number, encoding: 's16le' | 'mulaw', first = 0) {
+  constructor(channels: number, frameMs: number, keepMs: number, encoding: WireFormat['encoding'], first = 0) {
     this.#first = this.#frames = first
     this.#frameMs = frameMs
     this.#size = Math.ceil(keepMs / frameMs) + 1
@@ -162,14 +163,4 @@ export class LevelHistory {
     }
     return Math.sqrt(sum / weights)
   }
-}
-
-function meanSquare(bytes: Buffer, encoding: 's16le' | 'mulaw'): number {
-  let sum = 0
-  const step = encoding === 's16le' ? 2 : 1
-  for (let at = 0; at + step <= bytes.length; at += step) {
-    const sample = (step === 2 ? bytes.readInt16LE(at) : mulawToInt16[bytes[at]!]!) / 32_768
-    sum += sample * sample
-  }
-  return bytes.length === 0 ? 0 : (sum * step) / bytes.length
 }

@@ -5,10 +5,10 @@ import type { SupervisorEvents } from '../../../src/stream/options.ts'
 import type { Supervisor } from '../../../src/stream/supervisor.ts'
 import {
   channelError,
-  ChannelLane,
-  type ChannelLaneOptions,
+  ChannelStream,
+  type ChannelStreamOptions,
   isSilent,
-} from '../../../src/transforms/channels/supervisor.ts'
+} from '../../../src/transforms/channels/channel-stream.ts'
 import { EventEmitter } from 'node:events'
 import { describe, expect, it } from 'vitest'
 
@@ -31,16 +31,17 @@ class Recorder extends EventEmitter<SupervisorEvents> {
   }
 }
 
-function lane(more: Partial<ChannelLaneOptions> = {}): { lane: ChannelLane; recorder: Recorder } {
+function channel(more: Partial<ChannelStreamOptions> = {}): { made: ChannelStream; recorder: Recorder } {
   const recorder = new Recorder()
   const options = { name: 'Agent', frameMs: 50, silentFrame: silent, encoding: 's16le', ...more } as const
-  const made = new ChannelLane(recorder as unknown as Supervisor, {
+  const made = new ChannelStream(recorder as unknown as Supervisor, {
     speakerLabels: true,
     skipSilent: false,
     from: 0,
+    number: 0,
     ...options,
   })
-  return { lane: made, recorder }
+  return { made, recorder }
 }
 
 const turn: Turn = {
@@ -59,9 +60,9 @@ const turn: Turn = {
   end: 900,
 }
 
-describe('ChannelLane', () => {
+describe('ChannelStream', () => {
   it('names speakers within the channel, and leaves who is not known unnamed', () => {
-    const { lane: made, recorder } = lane()
+    const { made, recorder } = channel()
     const turns: Turn[] = []
     made.on('turn', (one) => turns.push(one))
     recorder.emit('turn', turn)
@@ -71,7 +72,7 @@ describe('ChannelLane', () => {
   })
 
   it('names nobody where speakers are not told apart', () => {
-    const { lane: made, recorder } = lane({ speakerLabels: false })
+    const { made, recorder } = channel({ speakerLabels: false })
     const turns: Turn[] = []
     made.on('turn', (one) => turns.push(one))
     recorder.emit('turn', turn)
@@ -80,7 +81,7 @@ describe('ChannelLane', () => {
   })
 
   it('gives a late session half a second of silence first, and moves its times to those of the stream', async () => {
-    const { lane: made, recorder } = lane({ skipSilent: true })
+    const { made, recorder } = channel({ skipSilent: true })
     for (let count = 0; count < 100; count++) await made.push(silent)
     expect([made.opened, recorder.frames.length, made.sentMs]).toEqual([false, 0, 5000])
     await made.push(sound)
@@ -103,7 +104,7 @@ describe('ChannelLane', () => {
   })
 
   it('keeps frames in order that come without waiting, as those of a live source do', async () => {
-    const { lane: made, recorder } = lane({ skipSilent: true })
+    const { made, recorder } = channel({ skipSilent: true })
     for (let count = 0; count < 20; count++) void made.push(silent)
     const sounds = [7, 8, 9].map((value) => Buffer.alloc(1600, value))
     const pushed = sounds.map((frame) => made.push(frame))
@@ -112,13 +113,13 @@ describe('ChannelLane', () => {
   })
 
   it('opens at once where the first frame is no silence', async () => {
-    const { lane: made, recorder } = lane({ skipSilent: true })
+    const { made, recorder } = channel({ skipSilent: true })
     await made.push(sound)
     expect(recorder.frames).toEqual([sound])
   })
 
   it('takes nothing more once it is stopped', async () => {
-    const { lane: made, recorder } = lane()
+    const { made, recorder } = channel()
     await made.push(sound)
     await made.stop()
     await made.push(sound)
@@ -126,7 +127,7 @@ describe('ChannelLane', () => {
   })
 
   it('counts audio as answered half a second after it was sent, and less where some is sent again', async () => {
-    const { lane: made, recorder } = lane()
+    const { made, recorder } = channel()
     await made.push(sound)
     recorder.reachedMs = 1000
     expect(made.answeredMs(0)).toBe(0)
