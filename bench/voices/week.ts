@@ -2,8 +2,8 @@ import { rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { openEmbedder } from '../../src/engine/voices/embedder.ts'
+import { LabelMap } from '../../src/stream/label-map.ts'
 import { SpeakerLetters } from '../../src/stream/speakers.ts'
-import { VoicedLabelMap } from '../../src/stream/voiced-labels.ts'
 import { SpeakerNaming } from '../../src/transforms/voices/speaker-naming.ts'
 import { type SpeakerModelIdentity, voiceBook, type VoiceBookInFile } from '../../src/voices/book.ts'
 import { oddsOfOnePerson } from '../../src/voices/profile.ts'
@@ -191,7 +191,7 @@ function hearSession(
   known: ReadonlyMap<string, string>,
   random: Random,
 ): HeardLabel[] {
-  const map = new VoicedLabelMap(letters, !letters.any)
+  const map = new LabelMap(letters, !letters.any, 'letters', true)
   const names = present.map((_, index) => String.fromCodePoint(65 + index))
   const labels = present.map((reader) => ({
     reader,

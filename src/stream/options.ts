@@ -5,7 +5,7 @@ import type { BeginMessage, ServerMessage } from '../protocol/messages.ts'
 import type { SessionOptions } from '../session/session.ts'
 import type { SessionTarget } from '../session/transport.ts'
 import type { MeterUse } from './session-meter.ts'
-import type { ServerLabels } from './speakers.ts'
+import type { ServerLabels } from './label-map.ts'
 import type { VoiceProfile } from '../voices/profile.ts'
 import type { VoiceSource } from './stream-voices.ts'
 
@@ -56,6 +56,7 @@ export interface SupervisorOptions extends SessionOptions, BackOffOptions {
   rate: (begin: BeginMessage) => number
   /** Length of a frame; may be fractional. */
   frameMs: number
+  /** A frame of silence. */
   silentFrame: Buffer
   /** Makes what writes the frames of one session as its messages; absent where frames are messages, all of one length. */
   wire?: () => (frame: Buffer) => Buffer
@@ -75,6 +76,7 @@ export interface SupervisorOptions extends SessionOptions, BackOffOptions {
   firstRetries: number
   /** How long before its expiry the session after it is opened. */
   rollOverBefore: number
+  /** Whether the source cannot be held back. */
   live: boolean
   /** Whether silence is sent while the source pauses. */
   keepAlive: boolean

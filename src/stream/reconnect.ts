@@ -1,5 +1,6 @@
 import { backOff, type BackOffOptions, delayAsked } from '../back-off.ts'
 import { SessionError } from '../errors.ts'
+import { secretsOfQuery } from '../redact.ts'
 import { type Connect, MemoryTransport, type SessionTarget } from '../session/transport.ts'
 import type { ReconnectingRecord, SupervisorOptions } from './options.ts'
 
@@ -49,7 +50,7 @@ export class SessionBudget {
     this.#spent = 0
   }
 
-  /** Takes one attempt after `cause`, which it throws where none is left, or none can help; none after a hold. */
+  /** Takes one attempt after `cause`; throws what is behind that where none is left, or none can help. None after a hold. */
   spend(cause: Error): ReconnectingRecord {
     if (isHeld(cause)) return { attempt: this.#spent + 1, delay: 0, error: cause }
     const isRefusal = cause instanceof SessionError && cause.code === 'UNAUTHORIZED'
@@ -98,13 +99,18 @@ export function isHeld(error: unknown): error is SessionError {
   return error instanceof SessionError && error.code === 'OUTPUT_STALLED'
 }
 
-/** How the server of `target` is reached. */
-export async function connector(target: SessionTarget, pingInterval: number): Promise<Connect> {
+/** Where one more session connects, and how that server is reached. */
+export async function connection(
+  options: Pick<SupervisorOptions, 'connect' | 'pingInterval'>,
+): Promise<{ target: SessionTarget; connect: Connect }> {
+  const given = await options.connect()
+  // Those of a webhook, too: a server quotes the parameter that it refuses.
+  const target = { ...given, secrets: [...given.secrets, ...secretsOfQuery(given.url)] }
   const { accept } = target
-  if (accept !== undefined) return (listener) => new MemoryTransport(accept, listener)
+  if (accept !== undefined) return { target, connect: (listener) => new MemoryTransport(accept, listener) }
   // The socket's library takes a quarter of the time that all of this takes to load.
   const { WebSocketTransport } = await import('../session/web-socket.ts')
-  return (listener) => new WebSocketTransport(target, pingInterval, listener)
+  return { target, connect: (listener) => new WebSocketTransport(target, options.pingInterval, listener) }
 }
 
 export interface RollOverTimes {

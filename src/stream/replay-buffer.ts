@@ -1,5 +1,5 @@
+import type { Gap, SupervisorOptions } from './options.ts'
 import type { FinalWords } from './turns/final-words.ts'
-import type { Gap } from './options.ts'
 
 /** Frames in one piece of memory. */
 const SLAB_FRAMES = 16
@@ -12,23 +12,11 @@ const MOST_UNPACED_MS = 1_800_000
 /** As much is kept beyond that for a server that has not worked on it yet. */
 const MOST_LAG_MS = 1_800_000
 
-/** How much audio is kept. All values in ms. */
-export interface ReplayOptions {
-  /** Length of a frame; may be fractional. */
-  frameMs: number
-  /** Audio before the last final word that a new session hears again. */
-  overlap: number
-  /** Most audio that may come while no session is open. */
-  maxReplay: number
-  /** Whether the source cannot be held back. */
-  live: boolean
-  /** A frame of silence. */
-  silentFrame: Buffer
-  /** Whether nobody speaks in a frame; `false` where that cannot be told. */
-  isQuiet: (audio: Buffer) => boolean
-  /** Present where frames are of different lengths. */
-  wire?: unknown
-}
+/** What audio comes, and how much of it is kept; of `wire` it counts whether it is there. */
+export type ReplayBufferOptions = Pick<
+  SupervisorOptions,
+  'frameMs' | 'overlap' | 'maxReplay' | 'live' | 'silentFrame' | 'isQuiet' | 'wire'
+>
 
 /** What sends the frames of a {@link ReplayBuffer} into a session. */
 export interface FrameReader {
@@ -48,7 +36,7 @@ export interface FrameReader {
  * one piece of memory, since a garbage collector is slowest at small objects that live for seconds.
  */
 export class ReplayBuffer {
-  readonly #options: ReplayOptions
+  readonly #options: ReplayBufferOptions
   readonly #finals: FinalWords
   /** Pieces of memory, oldest first. */
   readonly #slabs: Buffer[] = []
@@ -84,7 +72,7 @@ export class ReplayBuffer {
   /** What of that is lost, oldest first. */
   readonly #lost: Gap[] = []
 
-  constructor(options: ReplayOptions, finals: FinalWords) {
+  constructor(options: ReplayBufferOptions, finals: FinalWords) {
     this.#options = options
     this.#finals = finals
   }

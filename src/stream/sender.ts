@@ -1,4 +1,5 @@
 import type { Session } from '../session/session.ts'
+import type { SupervisorOptions } from './options.ts'
 import type { FrameReader, ReplayBuffer } from './replay-buffer.ts'
 import type { SessionClock } from './session-clock.ts'
 
@@ -23,21 +24,12 @@ const MOST_SILENCE_MS = 3000
 const HEARD_MS = 30_000
 const MARK_MS = 1000
 
-export interface SenderOptions {
+export interface SenderOptions extends Pick<
+  SupervisorOptions,
+  'catchUp' | 'live' | 'keepAlive' | 'frameMs' | 'silentFrame' | 'wire' | 'pending' | 'isQuiet'
+> {
   /** Ms of audio per ms where nothing piles up; `Infinity` sends as fast as the server takes it. */
   rate: number
-  catchUp: number
-  live: boolean
-  /** Whether silence is sent while the source pauses. */
-  silence: boolean
-  frameMs: number
-  silentFrame: Buffer
-  /** Makes what writes the frames as messages; absent where frames are messages, all of one length. */
-  wire?: () => (frame: Buffer) => Buffer
-  /** The beginning of the next frame, as far as there is one. */
-  pending: () => Buffer
-  /** Whether nobody speaks in what is given; `false` where that cannot be told. */
-  isQuiet: (audio: Buffer) => boolean
 }
 
 /** Sends the frames of a replay buffer into one session at the right pace; several may read one buffer. */
@@ -224,7 +216,7 @@ export class Sender implements Scheduled, FrameReader {
   /** Waits for a frame, or for the time at which silence is due. */
   #idle(now: number): void {
     this.#idleSince = now
-    if (!this.#options.silence || this.#silenceMs >= MOST_SILENCE_MS) return
+    if (!this.#options.keepAlive || this.#silenceMs >= MOST_SILENCE_MS) return
     this.#idlePending = this.#options.pending().length
     // One timer, not one for each frame: it looks how long the present wait has lasted.
     this.#idleTimer ??= setTimeout(this.#lookAtIdle, this.#patience)

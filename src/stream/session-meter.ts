@@ -286,7 +286,7 @@ export class SessionMeter {
       const last = this.#lastFailure
       const why = last === undefined ? '' : `. The last attempt: ${last.message}`
       const message = `this stream waits for its turn to open a session, and for ${seconds} s no other got one either${why}`
-      const fields = { retryable: true, ...(last !== undefined && { cause: last }) }
+      const fields = { retryable: true, cause: last }
       opening.error = new SessionError(last?.code ?? 'TOO_MANY_SESSIONS', message, fields)
       opening.settled()
     }

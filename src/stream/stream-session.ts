@@ -1,11 +1,13 @@
 import type { Turn } from '../model.ts'
+import { defined } from '../options.ts'
 import type { BeginMessage, ServerMessage, UnrecognizedSpeechMessage } from '../protocol/messages.ts'
 import type { Session, SessionEnd } from '../session/session.ts'
-import type { TurnJoiner } from './turns/joiner.ts'
+import type { LabelMap } from './label-map.ts'
 import type { UnrecognizedSpeech } from './options.ts'
 import type { RollOverTimes } from './reconnect.ts'
 import type { Sender } from './sender.ts'
 import type { SessionClock } from './session-clock.ts'
+import type { TurnJoiner } from './turns/joiner.ts'
 
 /** As many messages are kept of a session that has not taken over yet; a server sends about two a second. */
 const MOST_HELD = 10_000
@@ -40,7 +42,6 @@ export class StreamSession {
   readonly #listener: StreamSessionListener
   #held: ServerMessage[] = []
   #turns: TurnJoiner | undefined
-  #lastFinal = -1
   #closing = false
   #timer: NodeJS.Timeout | undefined
 
@@ -70,13 +71,9 @@ export class StreamSession {
     })
   }
 
-  get speakers(): Record<string, string> {
-    return this.#turns?.mapping ?? {}
-  }
-
-  /** A label of the server that is none of the protocol's letters and got one, if any did. */
-  get foreignLabel(): string | undefined {
-    return this.#turns?.foreignLabel
+  /** Whom its labels mean; absent before it takes over. */
+  get labels(): LabelMap | undefined {
+    return this.#turns?.labels
   }
 
   /** The words of the turns that are open, from where to where, ms of the stream. */
@@ -104,8 +101,7 @@ export class StreamSession {
   }
 
   /** Gives out all that it still holds, once it has ended; where another session `goesOn` from it, what that does not hear. */
-  conclude(goesOn = this.end?.error !== undefined): void {
-    clearTimeout(this.#timer)
+  conclude(goesOn: boolean): void {
     this.#deliver(this.#turns?.conclude(goesOn) ?? [])
   }
 
@@ -122,8 +118,7 @@ export class StreamSession {
     }
     switch (message.type) {
       case 'Turn':
-        if (this.#closing && message.turn_order > this.#lastFinal) return
-        if (message.end_of_turn) this.#lastFinal = Math.max(this.#lastFinal, message.turn_order)
+        if (this.#closing && message.turn_order > this.#turns.lastFinal) return
         this.#deliver(this.#turns.turn(message))
         this.#boundWait()
         return
@@ -149,7 +144,7 @@ export class StreamSession {
       start: this.clock.toStream(start_ms),
       end: this.clock.toStream(end_ms),
       reason: reason === 'no_words' ? 'noWords' : reason,
-      ...(repeated_words !== undefined && { repeatedWords: repeated_words }),
+      ...defined({ repeatedWords: repeated_words }),
     }
   }
 

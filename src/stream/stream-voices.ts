@@ -2,7 +2,8 @@ import type { Warning } from '../errors.ts'
 import type { Word } from '../model.ts'
 import { waitAtMost } from '../stream-helpers.ts'
 import type { Voice } from '../voices/voice.ts'
-import type { VoicedLabelMap } from './voiced-labels.ts'
+import type { LabelMap } from './label-map.ts'
+import { ORDINARY_WORD_MS } from './turns/splice.ts'
 
 /** What makes voices of speech, as `openEmbedder()` gives it. */
 export interface VoiceMaker {
@@ -50,7 +51,7 @@ const MOST_PATIENCE_MS = 60_000
 const MOST_FAILURES = 3
 
 interface Speech {
-  labels: VoicedLabelMap
+  labels: LabelMap
   label: string
   frames: Buffer
   ms: number
@@ -68,8 +69,8 @@ export class StreamVoices {
   #maker: Promise<VoiceMaker> | undefined
   #waiting: Speech[] = []
   #working: Promise<void> | undefined
-  #begun = false
-  #closed = false
+  #begun: boolean
+  /** Resolves when the process is given back; absent while voices can still be heard. */
   #closing: Promise<void> | undefined
   #failures = 0
   /** When the last voice was made, or the first was asked for, ms of `performance.now()`. */
@@ -79,16 +80,17 @@ export class StreamVoices {
   #spentMs = 0
   #audioMs = 0
   /** Speech of each label that voices were made of, ms. */
-  readonly #listened = new WeakMap<VoicedLabelMap, Map<string, number>>()
+  readonly #listened = new WeakMap<LabelMap, Map<string, number>>()
 
   constructor(source: VoiceSource, listener: StreamVoicesListener) {
     this.#source = source
     this.#listener = listener
+    this.#begun = source.isWanted === true
   }
 
   /** Whether voices can still be heard. */
   get isOn(): boolean {
-    return !this.#closed
+    return this.#closing === undefined
   }
 
   /** Time of a core that voices took so far, ms. */
@@ -103,8 +105,8 @@ export class StreamVoices {
   }
 
   /** Takes the speech in final words of a turn that have the labels of the session. */
-  take(labels: VoicedLabelMap, words: readonly Word[], read: (from: number, to: number) => Buffer | undefined): void {
-    if (this.#closed) return
+  take(labels: LabelMap, words: readonly Word[], read: (from: number, to: number) => Buffer | undefined): void {
+    if (!this.isOn) return
     for (const { label, from, to } of cleanSpeech(words)) {
       this.#audioMs = Math.max(this.#audioMs, to)
       if (this.#heardOf(labels, label) >= ENOUGH_MS) continue
@@ -116,7 +118,7 @@ export class StreamVoices {
 
   /** A second session comes: voices are needed from now on. */
   begin(): void {
-    if (this.#begun || this.#closed) return
+    if (this.#begun || !this.isOn) return
     this.#begun = true
     this.#work()
   }
@@ -143,7 +145,6 @@ export class StreamVoices {
 
   /** Forgets all speech; resolves when the process is given back. */
   close(): Promise<void> {
-    this.#closed = true
     this.#waiting = []
     return (this.#closing ??= this.#giveBack())
   }
@@ -153,7 +154,7 @@ export class StreamVoices {
     await maker?.close()
   }
 
-  #heardOf(labels: VoicedLabelMap, label: string): number {
+  #heardOf(labels: LabelMap, label: string): number {
     return this.#listened.get(labels)?.get(label) ?? 0
   }
 
@@ -191,13 +192,13 @@ export class StreamVoices {
       // Newer speech may have come meanwhile.
       for (let speech = this.#next(); speech !== undefined; speech = this.#next()) await this.#hear(maker, speech)
     } catch (error) {
-      if (!this.#closed) this.#fail(error as Error)
+      if (this.isOn) this.#fail(error as Error)
     }
   }
 
   /** What is heard next, within the budget. */
   #next(): Speech | undefined {
-    if (this.#closed) return undefined
+    if (!this.isOn) return undefined
     // Whoever was heard least is the next.
     const heard = ({ labels, label }: Speech): number => this.#heardOf(labels, label)
     this.#waiting.sort((a, b) => heard(a) - heard(b))
@@ -221,7 +222,7 @@ export class StreamVoices {
     }
     this.#movedAt = performance.now()
     this.#spentMs += maker.cpuMs() - before
-    if (this.#closed) return
+    if (!this.isOn) return
     labels.expectLess(label)
     if (voice !== undefined) labels.hear(label, voice)
     this.#listener.heard()
@@ -249,8 +250,6 @@ const LEAST_MS = 800
 const LONGEST_MS = 4000
 /** A word that is less sure than this is not taken for its speaker's. */
 const LEAST_CONFIDENCE = 0.5
-/** The service lets the first word of a turn begin up to a second early, and the last one end more than a second late. */
-const ORDINARY_WORD_MS = 500
 /** A pause between words within which others may have spoken, ms. */
 const LONG_PAUSE_MS = 1500
 /** Where the speaker changes, words are this far off at each side, ms. */
@@ -268,6 +267,7 @@ export function cleanSpeech(words: readonly Word[], longest = LONGEST_MS): Clean
     while (to < words.length && belongs(words[to - 1]!, words[to]!)) to += 1
     if (label === undefined || !isSure(words[from]!)) continue
     const [first, last] = [words[from]!, words[to - 1]!]
+    // The service lets the first word of a turn begin up to a second early, and the last one end more than a second late.
     const begin = Math.max(first.start, first.end - ORDINARY_WORD_MS, words[from - 1]?.end ?? 0)
     const end = Math.min(last.end, last.start + ORDINARY_WORD_MS, words[to]?.start ?? Infinity)
     const speech = {

@@ -2,44 +2,34 @@ import { EventEmitter } from 'node:events'
 import { SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import type { BeginMessage, ClientMessage, ServerMessage, TerminationMessage } from '../protocol/messages.ts'
-import { oneLine, secretsOfQuery } from '../redact.ts'
 import type { VoiceProfile } from '../voices/profile.ts'
 import { Session, type SessionEnd } from '../session/session.ts'
-import { FinalWords } from './turns/final-words.ts'
-import { type Orders, TurnJoiner } from './turns/joiner.ts'
-import type {
-  SessionAdmission,
-  StreamStart,
-  SupervisorEvents,
-  SupervisorOptions,
-  UnrecognizedSpeech,
-} from './options.ts'
-import { connector, isHeld, rollOverTimes, SessionBudget } from './reconnect.ts'
+import { LabelMap, labelsRenamed } from './label-map.ts'
+import type { StreamStart, SupervisorEvents, SupervisorOptions, UnrecognizedSpeech } from './options.ts'
+import { connection, isHeld, rollOverTimes, SessionBudget } from './reconnect.ts'
 import { ReplayBuffer } from './replay-buffer.ts'
 import { Sender } from './sender.ts'
 import { SessionClock } from './session-clock.ts'
 import type { Ticket } from './session-meter.ts'
 import { SessionQueue } from './session-queue.ts'
-import { LabelMap, SpeakerLetters } from './speakers.ts'
+import { SpeakerLetters } from './speakers.ts'
 import { StreamSession } from './stream-session.ts'
 import { StreamVoices } from './stream-voices.ts'
-import { VoicedLabelMap } from './voiced-labels.ts'
+import { FinalWords } from './turns/final-words.ts'
+import { type Orders, TurnJoiner } from './turns/joiner.ts'
+import { turnUnconfirmed } from './turns/turn-assembler.ts'
 import { Waiter } from './waiter.ts'
 
 /** Words are kept this much longer than the overlap: a turn that a new session hears again may have begun before it. */
 const TAIL_MS = 60_000
-
 /** The same where another process began the stream: then sessions hear again what tells them all speakers. */
 const START_TAIL_MS = 180_000
-
 /** How often a source that is held back is looked at again. */
 const RECHECK_MS = 1000
 /** Turns of a live source wait for voices at most as long, where it is not yet clear who somebody is. */
 const LIVE_VOICES_WAIT_MS = 5000
-
 /** Frames that are sent between two looks at a source that is held back: half of what piles up, or less. */
 const FRAMES_AT_ONCE = 10
-
 /** Why a session is closed, or not opened, while no turns are taken. */
 const HELD = 'nobody takes the turns, so no more are asked for'
 
@@ -55,8 +45,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   readonly #budget: SessionBudget
   readonly #queue: SessionQueue
   readonly #voices: StreamVoices | undefined
-  /** Whose turns are the stream's at present, and whom its labels mean. */
-  #present: { session: StreamSession; labels: LabelMap } | undefined
+  /** Whose turns are the stream's at present. */
+  #present: StreamSession | undefined
   readonly #state = new Waiter()
   readonly #sessions = new Set<Session>()
   readonly #configuration: Record<string, unknown> = {}
@@ -77,7 +67,6 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   #destroyed = false
   /** Whether no session is to be open, since nobody takes the turns. */
   #onHold = false
-  #finalCount = 0
   #warnedOfLabels = false
   /** Ms of the stream up to which it was told what is not recognised. */
   readonly #toldUntil = { noWords: 0, repetition: 0 }
@@ -101,7 +90,6 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
         failed: () => this.#reconsider((labels) => labels.deafen()),
         warning: (warning) => this.emit('warning', warning),
       })
-    if (options.voices?.isWanted === true) this.#voices?.begin()
   }
 
   /** The voices behind the letters, as far as they are known by now. */
@@ -207,6 +195,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
         if (!done()) current = await this.#rollOver(current)
         continue
       }
+      if (!current.end) current.session.terminate()
       const end = await this.#finish(current)
       if (!end.error) {
         await this.#settle()
@@ -234,10 +223,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   /** @param begun - called as soon as the server has let the session in. */
   async #begin(begun: () => void): Promise<StreamSession> {
     const options = this.#options
-    const given = await options.connect()
-    // Those of a webhook, too: a server quotes the parameter that it refuses.
-    const target = { ...given, secrets: [...given.secrets, ...secretsOfQuery(given.url)] }
-    const connect = await connector(target, options.pingInterval)
+    const { target, connect } = await connection(options)
     if (this.#destroyed) throw new SessionError('CONNECTION_LOST', 'the stream was closed before the session began')
     if (this.#onHold) throw new SessionError('OUTPUT_STALLED', HELD, { retryable: true })
     const beats = this.#beats && this.#configuration['session_heartbeat'] !== false
@@ -278,27 +264,23 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     }
   }
 
-  /** Waits for the end of a session, asking for it where that has not happened. */
-  async #finish(current: StreamSession): Promise<SessionEnd> {
-    if (!current.end) current.session.terminate()
+  /** Waits for the end of a session, and gives out what it still holds, but for what `next` hears, which goes on from it. */
+  async #finish(current: StreamSession, next?: StreamSession): Promise<SessionEnd> {
     await this.#state.until(() => current.end !== undefined)
-    current.conclude()
-    if (current.end?.error) this.#audio.lose(current.sender)
+    const end = current.end as SessionEnd
+    current.conclude(next !== undefined || end.error !== undefined)
+    if (end.error) this.#audio.lose(current.sender, next && { reader: next.sender, from: next.clock.offset })
     this.#leave(current)
-    return current.end as SessionEnd
+    return end
   }
 
   #place(session: Session, begin: BeginMessage): StreamSession {
-    const { frameMs, live, keepAlive, catchUp, silentFrame, wire, pending, isQuiet, rollOverBefore } = this.#options
-    const rollOver = rollOverTimes(session.life, performance.now(), rollOverBefore)
+    const options = this.#options
+    const rollOver = rollOverTimes(session.life, performance.now(), options.rollOverBefore)
     const from = this.#audio.replayFrom
     const clock = new SessionClock(this.#audio.msAt(from))
-    const rate = this.#options.rate(begin)
-    const frames = { frameMs, silentFrame, pending, isQuiet, ...(wire && { wire }) }
-    const senderOptions = { rate, catchUp, live, silence: keepAlive, ...frames }
-    const sender = new Sender(session, this.#audio, clock, from, this.#everBegun, senderOptions, (cursor) =>
-      this.#moved(cursor),
-    )
+    const paced = { ...options, rate: options.rate(begin) }
+    const sender = new Sender(session, this.#audio, clock, from, this.#everBegun, paced, this.#moved)
     this.#read([...this.#senders, sender], this.#lead)
     session.on('message', ({ type }) => {
       this.#audio.answered(sender)
@@ -324,7 +306,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   async #takeOver(next: StreamSession): Promise<StreamSession> {
     // The labels of the session before get their letters now, for good.
-    if (this.#present?.labels.anyOpen === true) await this.#hearVoices()
+    if (this.#present?.labels?.anyOpen === true) await this.#hearVoices()
     const { awaitFormatted, channel, serverLabels } = this.#options
     this.#tellGap()
     this.#reconsider((labels) => labels.settle())
@@ -337,12 +319,9 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       this.#voices?.begin()
       this.#tellFrom(this.#finals.end)
     } else this.#announce(next)
-    const isFirst = !this.#letters.any
-    const voices = this.#voices?.isOn === true ? this.#voices : undefined
-    const labels = voices
-      ? new VoicedLabelMap(this.#letters, isFirst, serverLabels)
-      : new LabelMap(this.#letters, isFirst, serverLabels)
-    this.#present = { session: next, labels }
+    const hearsVoices = this.#voices?.isOn === true
+    const labels = new LabelMap(this.#letters, !this.#letters.any, serverLabels, hearsVoices)
+    this.#present = next
     next.takeOver(
       new TurnJoiner(
         {
@@ -350,29 +329,28 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
           toStream: (ms) => clock.toStream(ms),
           heard: () => clock.heard,
           awaitFormatted,
-          ...(channel === undefined ? {} : { channel }),
+          channel,
         },
         labels,
         this.#finals,
         this.#orders,
-        (words) => {
-          if (labels instanceof VoicedLabelMap) voices?.take(labels, words, (from, to) => this.#audio.read(from, to))
-        },
+        (words) => this.#voices?.take(labels, words, (from, to) => this.#audio.read(from, to)),
       ),
     )
     return next
   }
 
   /** Looks again at whom the labels of the present session mean, and gives out the turns that this changes. */
-  #reconsider(look: (labels: VoicedLabelMap) => void): void {
-    if (this.#destroyed || !(this.#present?.labels instanceof VoicedLabelMap)) return
-    look(this.#present.labels)
-    this.#present.session.relabel()
+  #reconsider(look: (labels: LabelMap) => void): void {
+    const labels = this.#present?.labels
+    if (this.#destroyed || labels === undefined) return
+    look(labels)
+    this.#present?.relabel()
   }
 
   /** At the end: waits for the voices of those of whom it is not clear who they are, and decides. */
   async #settle(): Promise<void> {
-    const isWanted = this.#options.voices?.isWanted === true || this.#present?.labels.anyOpen === true
+    const isWanted = this.#options.voices?.isWanted === true || this.#present?.labels?.anyOpen === true
     if (isWanted) await this.#hearVoices()
     this.#reconsider((labels) => labels.settle())
   }
@@ -417,48 +395,27 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     }
     this.#read(this.#senders, next.sender)
     if (!this.#over(current)) current.close()
-    await this.#state.until(() => current.end !== undefined)
-    current.conclude(true)
-    if (current.end?.error) this.#audio.lose(current.sender, { reader: next.sender, from: next.clock.offset })
-    this.#leave(current)
+    await this.#finish(current, next)
     return await this.#takeOver(next)
   }
 
   #deliver(turns: Turn[], streamSession: StreamSession): void {
-    for (const turn of turns) {
-      if (!turn.endOfTurn) continue
-      this.#finals.add(turn, streamSession.clock.heard)
-      if (turn.revision === 0) this.#finalCount += 1
-    }
+    for (const turn of turns) if (turn.endOfTurn) this.#finals.add(turn, streamSession.clock.heard)
     // A server that fails the same way each time may send the same final each time.
     this.#budget.reached(this.#finals.end, this.sentMs)
-    const isFirst = streamSession.announced === undefined
-    if (isFirst || (streamSession.joins && JSON.stringify(streamSession.speakers) !== streamSession.announced))
-      this.#announce(streamSession)
-    this.#warnOfLabels(streamSession)
+    const { announced, joins, labels } = streamSession
+    if (joins && JSON.stringify(labels?.mapping) !== announced) this.#announce(streamSession)
+    if (labels?.foreign !== undefined && !this.#warnedOfLabels) {
+      this.#warnedOfLabels = true
+      this.emit('warning', labelsRenamed(labels.foreign))
+    }
     for (const turn of turns) {
-      if (turn.unconfirmed) this.#warnOfUnconfirmed(turn)
+      if (turn.unconfirmed) this.emit('warning', turnUnconfirmed(turn))
       this.emit('turn', turn)
     }
     if (this.#lead === streamSession.sender) this.#audio.openWords(streamSession.openWords)
     this.#audio.trim()
     this.#state.changed()
-  }
-
-  #warnOfLabels({ foreignLabel: label }: StreamSession): void {
-    if (label === undefined || this.#warnedOfLabels) return
-    this.#warnedOfLabels = true
-    const message =
-      `the server calls its speakers by names of its own, such as '${oneLine(label, 100)}'; here they are A, B, … in order of ` +
-      "appearance. serverLabels: 'asGiven', or --server-names, shows its names"
-    this.emit('warning', { code: 'LABELS_RENAMED', message, label })
-  }
-
-  #warnOfUnconfirmed({ order, words, start, end }: Turn): void {
-    const message =
-      'the server made no final turn of one that was open; its words ' +
-      `(${words.length}, from ${(start / 1000).toFixed(3)} s) are given as they were known, and may be wrong or incomplete`
-    this.emit('warning', { code: 'TURN_UNCONFIRMED', message, order, words: words.length, start, end })
   }
 
   #pass(message: ServerMessage): void {
@@ -471,12 +428,11 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   }
 
   /** A sender has sent a frame. Who waits is told at once only where that matters, else a few times a second. */
-  #moved(cursor: number): void {
+  readonly #moved = (cursor: number): void => {
     if (cursor > this.#sent) this.#sent = cursor
-    const { next } = this.#audio
-    if (cursor % FRAMES_AT_ONCE === 0) this.#budget.reached(this.#finals.end, this.sentMs)
-    if (this.#audioEnded || this.#senders.length > 1 || cursor % FRAMES_AT_ONCE === 0 || cursor === next)
-      this.#state.changed()
+    const isLook = cursor % FRAMES_AT_ONCE === 0
+    if (isLook) this.#budget.reached(this.#finals.end, this.sentMs)
+    if (isLook || this.#audioEnded || this.#senders.length > 1 || cursor === this.#audio.next) this.#state.changed()
   }
 
   readonly #hasRoom = (): boolean => {
@@ -486,7 +442,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   #announce(streamSession: StreamSession): void {
     if (this.#destroyed) return
-    const { begin, clock, speakers } = streamSession
+    const { begin, clock, labels } = streamSession
+    const speakers = labels?.mapping ?? {}
     const isNew = streamSession.announced === undefined
     streamSession.announced = JSON.stringify(speakers)
     this.emit('session', { begin, offset: clock.offset, speakers })

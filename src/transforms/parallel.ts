@@ -1,18 +1,21 @@
 import { EventEmitter } from 'node:events'
-import { bytesToMs, type AudioFormat } from '../audio/format.ts'
-import { decodeSamples } from '../audio/pcm.ts'
+import { bytesToMs } from '../audio/format.ts'
+import { meanSquare } from '../audio/pcm.ts'
 import { SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
+import { defined } from '../options.ts'
 import type { ClientMessage, TerminationMessage, TurnMessage } from '../protocol/messages.ts'
 import { joinedTexts } from '../scripts.ts'
+import { passOn } from '../stream-helpers.ts'
+import { LabelMap, type ServerLabels } from '../stream/label-map.ts'
+import type { SupervisorEvents } from '../stream/options.ts'
+import { SpeakerLetters } from '../stream/speakers.ts'
+import type { Supervisor } from '../stream/supervisor.ts'
 import { FinalWords } from '../stream/turns/final-words.ts'
 import { type Orders, TurnJoiner } from '../stream/turns/joiner.ts'
-import type { SupervisorEvents } from '../stream/options.ts'
-import { LabelMap, type ServerLabels, SpeakerLetters } from '../stream/speakers.ts'
-import type { Supervisor } from '../stream/supervisor.ts'
-import { VoicedLabelMap } from '../stream/voiced-labels.ts'
 import { Waiter } from '../stream/waiter.ts'
 import type { VoiceProfile } from '../voices/profile.ts'
+import type { WireFormat } from './diarize-input.ts'
 import { Spool } from './transcribe/spool.ts'
 
 /** A part is at least this long, ms: what is heard twice costs as much as the rest. */
@@ -29,7 +32,7 @@ const KEPT_MS = 60_000
 export interface ParallelSupervisorOptions {
   /** Most sessions at a time. */
   parallel: number
-  format: AudioFormat
+  format: WireFormat
   frameBytes: number
   /** Audio before a part that its session hears, to know the speakers by, ms. */
   overlap: number
@@ -49,15 +52,14 @@ interface Part {
   /** What it hears. */
   hearFrom: number
   hearTo: number
-  supervisor: Supervisor | undefined
+  supervisor?: Supervisor
   hasBegun: boolean
-  termination: TerminationMessage | undefined
+  termination?: TerminationMessage
   /** Turns that are not out yet, each as it was last revised. */
   waiting: Turn[]
   /** The turn in which what is its own ends, once that has come: all behind it belongs to the next part. */
   lastOrder: number
-  joiner: TurnJoiner | undefined
-  labels: LabelMap | undefined
+  joiner?: TurnJoiner
   /** The voices of its speakers, by the letters that its supervisor gave them; known once it is done. */
   voices: ReadonlyMap<string, VoiceProfile>
   /** What turns of the stream have of those they were made of. */
@@ -75,7 +77,7 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
   readonly #frameMs: number
   readonly #spool = Spool.create()
   #opened: Spool | undefined
-  /** The loudness of each frame, for pauses. */
+  /** The loudness of each frame, as its mean square, for pauses. */
   #levels: number[] = []
   #parts: Part[] = []
   /** The part whose turns come out. */
@@ -87,7 +89,7 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
   #held = false
   #destroyed = false
   readonly #state = new Waiter()
-  readonly #outcome: Promise<TerminationMessage[]>
+  readonly done: Promise<TerminationMessage[]>
   #resolve: (terminations: TerminationMessage[]) => void = () => {}
   #reject: (error: Error) => void = () => {}
 
@@ -96,16 +98,12 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
     this.#options = options
     this.#frameMs = bytesToMs(options.frameBytes, options.format)
     this.#finals = new FinalWords(options.overlap + KEPT_MS)
-    this.#outcome = new Promise((resolve, reject) => {
+    this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
-    this.#outcome.catch(() => {})
+    this.done.catch(() => {})
     this.#spool.catch((error: Error) => this.#reject(error))
-  }
-
-  get done(): Promise<TerminationMessage[]> {
-    return this.#outcome
   }
 
   /** Ms of audio that has been heard for the first time, in all parts. */
@@ -118,7 +116,7 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
 
   /** Takes one frame; resolves when the next may come, `undefined` where that is at once. */
   push(frame: Buffer): Promise<void> | undefined {
-    this.#levels.push(loudness(frame, this.#options.format))
+    this.#levels.push(meanSquare(frame, this.#options.format.encoding))
     return this.#opened === undefined ? this.#open(frame) : this.#opened.write(frame)
   }
 
@@ -143,13 +141,9 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
         to,
         hearFrom: Math.max(0, from - lead),
         hearTo: Math.min(total, to + tail),
-        supervisor: undefined,
         hasBegun: false,
-        termination: undefined,
         waiting: [],
         lastOrder: Infinity,
-        joiner: undefined,
-        labels: undefined,
         voices: new Map(),
         origins: new Map(),
       }
@@ -160,7 +154,7 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
     first!.supervisor!.once('session', () => {
       for (const part of others) this.#work(part)
     })
-    return this.#outcome
+    return this.done
   }
 
   /** Sends a message to all sessions, also to those that are still to come. */
@@ -276,10 +270,7 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
         speakers: this.#letterOf(part, change.speakers),
       })
     })
-    supervisor.on('sessionEnd', (record) => this.emit('sessionEnd', record))
-    supervisor.on('reconnecting', (record) => this.emit('reconnecting', record))
-    supervisor.on('warning', (warning) => this.emit('warning', warning))
-    supervisor.on('message', (message) => this.emit('message', message))
+    passOn(supervisor, this, ['sessionEnd', 'reconnecting', 'warning', 'message'])
     // What another part hears is its own.
     const within = <T extends { start: number; end: number }>(stretch: T): T | undefined => {
       const start = Math.max(stretch.start + offset, this.#ms(part.from))
@@ -298,7 +289,7 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
 
   /** The letters of the stream for the letters of a part, as far as they are known. */
   #letterOf(part: Part, speakers: Record<string, string>): Record<string, string> {
-    const known = part.joiner?.mapping ?? {}
+    const known = part.joiner?.labels.mapping ?? {}
     return Object.fromEntries(
       Object.entries(speakers).flatMap(([label, letter]) =>
         known[letter] === undefined ? [] : [[label, known[letter]]],
@@ -328,7 +319,7 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
     const offset = this.#ms(part.hearFrom)
     part.joiner ??= new TurnJoiner(
       { sessionId: turn.sessionId, toStream: (ms) => ms + offset },
-      (part.labels ??= this.#labelsOf(part)),
+      this.#labelsOf(part),
       this.#finals,
       this.#orders,
     )
@@ -344,17 +335,16 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
 
   #labelsOf({ voices }: Part): LabelMap {
     const { hearsVoices, serverLabels } = this.#options
-    const isFirst = !this.#letters.any
-    if (!hearsVoices) return new LabelMap(this.#letters, isFirst, serverLabels)
-    const labels = new VoicedLabelMap(this.#letters, isFirst, serverLabels)
+    const labels = new LabelMap(this.#letters, !this.#letters.any, serverLabels, hearsVoices)
     for (const [label, profile] of voices) labels.know(label, profile)
     return labels
   }
 
   /** All turns of a part are out: whom its labels mean is decided, and its voices are known to those after it. */
   #conclude(part: Part): void {
-    const { labels, joiner, voices } = part
-    if (!(labels instanceof VoicedLabelMap) || joiner === undefined) return
+    const { joiner, voices } = part
+    if (!this.#options.hearsVoices || joiner === undefined) return
+    const { labels } = joiner
     labels.settle()
     // The turns of the first part came out before its voices were known.
     if (part.number === 0) for (const [label, profile] of voices) labels.know(label, profile)
@@ -393,17 +383,8 @@ function toMessage(turn: Turn, untilMs: number): TurnMessage | undefined {
       ...(word.confidence !== undefined && { confidence: word.confidence }),
       ...(word.speaker !== undefined && { speaker: word.speaker }),
     })),
-    ...(language !== undefined && { language_code: language }),
-    ...(speaker !== undefined && { speaker_label: speaker }),
+    ...defined({ language_code: language, speaker_label: speaker }),
   }
-}
-
-/** The mean square of a frame. */
-function loudness(frame: Buffer, { encoding }: AudioFormat): number {
-  const samples = decodeSamples(frame, encoding)
-  let sum = 0
-  for (const sample of samples) sum += sample * sample
-  return sum / samples.length
 }
 
 /**

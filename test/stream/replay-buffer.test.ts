@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Turn } from '../../src/model.ts'
 import { FinalWords } from '../../src/stream/turns/final-words.ts'
-import { type FrameReader, ReplayBuffer, type ReplayOptions } from '../../src/stream/replay-buffer.ts'
+import { type FrameReader, ReplayBuffer, type ReplayBufferOptions } from '../../src/stream/replay-buffer.ts'
 
 const silentFrame = Buffer.alloc(4)
 const isQuiet = (audio: Buffer): boolean => audio.equals(silentFrame)
@@ -28,7 +28,7 @@ const final = (end: number): Turn => ({
 })
 
 /** Kept audio of 50 ms frames, with `ms` of it there already. */
-function keep(ms: number, options: Partial<ReplayOptions> = {}, frame = Buffer.from('loud')) {
+function keep(ms: number, options: Partial<ReplayBufferOptions> = {}, frame = Buffer.from('loud')) {
   const finals = new FinalWords(70_000)
   const audio = new ReplayBuffer(
     { frameMs: 50, overlap: 10_000, maxReplay: 60_000, live: false, silentFrame, isQuiet, ...options },

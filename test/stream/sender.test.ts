@@ -66,7 +66,7 @@ function start(more: Partial<SenderOptions> & { frames?: number; from?: number; 
       rate: Infinity,
       catchUp: 5000,
       live: false,
-      silence: false,
+      keepAlive: false,
       frameMs: FRAME_MS,
       silentFrame,
       pending,
@@ -158,7 +158,7 @@ describe('the order of frames', () => {
       rate: Infinity,
       catchUp: 0,
       live: false,
-      silence: false,
+      keepAlive: false,
       frameMs: FRAME_MS,
       silentFrame,
       pending,
@@ -181,7 +181,7 @@ describe('the order of frames', () => {
     expect(paced.session.sent.length).toBeLessThanOrEqual(sent + 1)
     expect(paced.session.sent.length).toBeLessThan(5)
 
-    const idle = start({ silence: true })
+    const idle = start({ keepAlive: true })
     await pass(10)
     expect(vi.getTimerCount()).toBe(1)
     idle.sender.stop()
@@ -273,7 +273,7 @@ describe('a live source', () => {
 
 describe('a source that pauses', () => {
   it('gets silence after half a second, for three seconds, where that is asked for', async () => {
-    const { session, push } = start({ frames: 2, silence: true })
+    const { session, push } = start({ frames: 2, keepAlive: true })
     await pass(400)
     expect(session.order).toEqual(['0', '1'])
     await pass(30_000)
@@ -287,7 +287,7 @@ describe('a source that pauses', () => {
   })
 
   it('gets silence after two seconds where its last sound was not quiet, as the rest of a word may be late', async () => {
-    const { session, push } = start({ frames: 9, silence: true, isQuiet: (audio) => !audio.includes('6') })
+    const { session, push } = start({ frames: 9, keepAlive: true, isQuiet: (audio) => !audio.includes('6') })
     await pass(1900)
     expect(session.order).toEqual(numbers(0, 9))
     await pass(200)
@@ -301,7 +301,7 @@ describe('a source that pauses', () => {
   })
 
   it('gets silence no faster than it plays', async () => {
-    const { session } = start({ silence: true })
+    const { session } = start({ keepAlive: true })
     await pass(10_000)
     const times = session.sent.map(({ at }) => at)
     for (const [index, at] of times.entries()) {
@@ -316,7 +316,7 @@ describe('a source that pauses', () => {
   })
 
   it('goes on with the time of the stream, whatever silence was sent', async () => {
-    const { session, clock, push } = start({ frames: 4, silence: true })
+    const { session, clock, push } = start({ frames: 4, keepAlive: true })
     await pass(1000)
     push(4)
     await pass(100)
@@ -331,7 +331,7 @@ describe('a source that pauses', () => {
   it('sends what there is of a frame first, and that part no second time', async () => {
     let part = 'abc'
     const partial = (): Buffer => Buffer.from(part)
-    const { session, buffer, clock, sender } = start({ frames: 1, silence: true, pending: partial })
+    const { session, buffer, clock, sender } = start({ frames: 1, keepAlive: true, pending: partial })
     await pass(600)
     expect(session.order.slice(0, 3)).toEqual(['0', 'abcence', 'silence'])
     const before = session.order.length
@@ -353,7 +353,7 @@ describe('a source that pauses', () => {
   })
 
   it('gets none any more once the session has ended', async () => {
-    const { session, clock, sender } = start({ frames: 1, silence: true })
+    const { session, clock, sender } = start({ frames: 1, keepAlive: true })
     await pass(10)
     session.ended = true
     await pass(10_000)

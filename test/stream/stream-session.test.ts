@@ -9,7 +9,8 @@ import { FinalWords } from '../../src/stream/turns/final-words.ts'
 import { TurnJoiner } from '../../src/stream/turns/joiner.ts'
 import type { Sender } from '../../src/stream/sender.ts'
 import { SessionClock } from '../../src/stream/session-clock.ts'
-import { LabelMap, SpeakerLetters } from '../../src/stream/speakers.ts'
+import { LabelMap } from '../../src/stream/label-map.ts'
+import { SpeakerLetters } from '../../src/stream/speakers.ts'
 import { StreamSession } from '../../src/stream/stream-session.ts'
 
 const NOW = 1_800_000_000_000
@@ -109,7 +110,7 @@ describe('before it takes over', () => {
     say(2, 'late')
     expect(texts()).toEqual(['early 0', 'next 0', 'late 0'])
     expect(messages).toEqual([{ type: 'SpeechStarted', timestamp: 5 }])
-    expect(placed.speakers).toEqual({ A: 'A' })
+    expect(placed.labels?.mapping).toEqual({ A: 'A' })
   })
 
   it('tells what the server could not hear at its place in the stream, and not as a message', () => {
@@ -175,7 +176,7 @@ describe('before it takes over', () => {
   })
 
   it('knows no speakers', () => {
-    expect(place().placed.speakers).toEqual({})
+    expect(place().placed.labels).toBeUndefined()
   })
 })
 
@@ -205,7 +206,7 @@ describe('while it closes', () => {
       revisions: [{ turn_order: 0, speaker_label: 'B', words: revised }],
     })
     expect(texts()).toEqual(['plain 0', 'Plain. 1', 'Plain. 2'])
-    expect(placed.speakers).toEqual({ A: 'A', B: 'B' })
+    expect(placed.labels?.mapping).toEqual({ A: 'A', B: 'B' })
   })
 })
 
@@ -247,9 +248,9 @@ describe('a final that waits for its formatted form', () => {
     say(1, 'final')
     say(2, 'open', { end_of_turn: false })
     session.emit('end', { error: new SessionError('CONNECTION_LOST', 'lost') })
-    placed.conclude()
+    placed.conclude(true)
     expect(texts()).toEqual(['overtaken partial', 'final 0', 'open partial', 'overtaken 0'])
-    placed.conclude()
+    placed.conclude(true)
     expect(texts()).toHaveLength(4)
   })
 

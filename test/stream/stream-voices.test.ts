@@ -3,7 +3,7 @@ import type { Warning } from '../../src/errors.ts'
 import type { Word } from '../../src/model.ts'
 import { SpeakerLetters } from '../../src/stream/speakers.ts'
 import { cleanSpeech, StreamVoices, type VoiceMaker } from '../../src/stream/stream-voices.ts'
-import { VoicedLabelMap } from '../../src/stream/voiced-labels.ts'
+import { LabelMap } from '../../src/stream/label-map.ts'
 import { voiceOf } from '../../src/voices/voice.ts'
 
 /** Words of 250 ms, one every 300 ms from `start`, as text: `one/A two/B`. */
@@ -53,12 +53,12 @@ class Fixture {
   heard = 0
   failed = 0
   cpuMs = 0
-  readonly labels: VoicedLabelMap
+  readonly labels: LabelMap
   readonly letters = new SpeakerLetters()
   readonly voices: StreamVoices
 
   constructor(maker: Partial<VoiceMaker> = {}, open = (): Promise<void> => Promise.resolve()) {
-    this.labels = new VoicedLabelMap(this.letters, true)
+    this.labels = new LabelMap(this.letters, true, 'letters', true)
     this.voices = new StreamVoices(
       {
         open: async () => {
@@ -119,7 +119,7 @@ describe('StreamVoices', () => {
       await one.voices.drained(1000)
     }
     expect(one.asked).toHaveLength(5)
-    const next = new VoicedLabelMap(one.letters, false)
+    const next = new LabelMap(one.letters, false, 'letters', true)
     next.letter('A', 0)
     one.voices.take(next, words(said('A', 6), 200_000), () => Buffer.alloc(1600))
     await one.voices.drained(1000)
@@ -260,7 +260,7 @@ describe('StreamVoices', () => {
     const draining = one.voices.drained()
     await vi.advanceTimersByTimeAsync(1100)
     await draining
-    const later = new VoicedLabelMap(one.letters, false)
+    const later = new LabelMap(one.letters, false, 'letters', true)
     expect(later.letter('B', 0)).toBe('B')
     one.voices.take(later, words(said('B', 20)), () => Buffer.alloc(4000 * 32))
     // The machine has no time until long after the label would be settled.

@@ -1,13 +1,12 @@
 import type { Turn, Word } from '../../model.ts'
+import { defined } from '../../options.ts'
 import type { SpeakerRevisionMessage, TurnMessage } from '../../protocol/messages.ts'
 import { joinedTexts } from '../../scripts.ts'
-import type { LabelMap } from '../speakers.ts'
+import type { LabelMap } from '../label-map.ts'
 import type { FinalWords } from './final-words.ts'
 import { JITTER_MS, LEAST_WORD_MS, plausibleLength, splice, type Splice } from './splice.ts'
-import { TurnAssembler, type TurnAssemblerOptions, withdrawn, withSpeaker } from './turn-assembler.ts'
+import { MOST_OPEN, TurnAssembler, type TurnAssemblerOptions, withdrawn, withSpeaker } from './turn-assembler.ts'
 
-/** Turns of a session that may be open at once: one, and those whose finals are late. */
-const MOST_OPEN = 16
 /** As many turns of a session keep their place, for revisions of them. */
 const MOST_PLACED = 20_000
 
@@ -32,11 +31,12 @@ export interface Orders {
  * One session's turns as turns of the stream: less what was final before, in rising order, with the stream's letters.
  */
 export class TurnJoiner {
-  readonly #assembler: TurnAssembler
-  readonly #labels: LabelMap
-  readonly #orders: Orders
+  /** Whom the labels of the session mean. */
+  readonly labels: LabelMap
   /** The last turn of the session whose final has come. */
-  #passed = -1
+  lastFinal = -1
+  readonly #assembler: TurnAssembler
+  readonly #orders: Orders
   readonly #placements = new Map<number, Placement>()
   /** What was final when this session took over, and where the session began to hear, ms of the stream. */
   readonly #before: { turns: Word[][]; end: number; from: number }
@@ -60,7 +60,7 @@ export class TurnJoiner {
   ) {
     this.#heard = heard
     this.#assembler = new TurnAssembler(options)
-    this.#labels = labels
+    this.labels = labels
     this.#orders = orders
     this.#before = { turns: before.turns, end: before.end, from: options.toStream?.(0) ?? 0 }
     this.#newFrom = before.any ? Infinity : -Infinity
@@ -70,27 +70,17 @@ export class TurnJoiner {
     return this.#assembler.holding
   }
 
-  /** Labels of the session and the letters they stand for, so far. */
-  get mapping(): Record<string, string> {
-    return this.#labels.mapping
-  }
-
-  /** A label of the server that is none of the protocol's letters and got one, if any did. */
-  get foreignLabel(): string | undefined {
-    return this.#labels.foreign
-  }
-
   turn(message: TurnMessage): Turn[] {
-    if (message.end_of_turn) this.#passed = Math.max(this.#passed, message.turn_order)
-    return this.#withChanged(this.#assembler.turn(message).flatMap((turn) => this.#place(turn)))
+    if (message.end_of_turn) this.lastFinal = Math.max(this.lastFinal, message.turn_order)
+    return this.#joined(this.#assembler.turn(message))
   }
 
   revision(message: SpeakerRevisionMessage): Turn[] {
-    return this.#withChanged(this.#assembler.revision(message).flatMap((turn) => this.#place(turn)))
+    return this.#joined(this.#assembler.revision(message))
   }
 
   release(): Turn[] {
-    return this.#withChanged(this.#assembler.release().flatMap((turn) => this.#place(turn)))
+    return this.#joined(this.#assembler.release())
   }
 
   /** The words of the turns that are open, from where to where, ms of the stream. */
@@ -99,29 +89,30 @@ export class TurnJoiner {
   }
 
   /** The session has ended: the turns that are still open, but for what the next session hears, where it `goesOn`. */
-  conclude(goesOn = false): Turn[] {
-    const released = this.release()
-    return [...released, ...this.#withChanged(this.#assembler.conclude(goesOn).flatMap((turn) => this.#place(turn)))]
+  conclude(goesOn: boolean): Turn[] {
+    return [...this.release(), ...this.#joined(this.#assembler.conclude(goesOn))]
   }
 
   /** Turns whose labels have become those of others, each with a higher revision. */
   relabel(): Turn[] {
-    return this.#withChanged([])
+    return this.#joined([])
   }
 
-  #withChanged(turns: Turn[]): Turn[] {
-    const changed = this.#labels.takeChanged()
+  /** Turns of the session as turns of the stream, and those whose labels have become others by them. */
+  #joined(turns: readonly Turn[]): Turn[] {
+    const placed = turns.flatMap((turn) => this.#place(turn))
+    const changed = this.labels.takeChanged()
     const orders = new Set(changed.flatMap((label) => [...(this.#open.get(label) ?? [])]))
     const sorted = [...orders].toSorted((a, b) => a - b)
     const again = this.#assembler.again(sorted).flatMap((turn) => this.#place(turn))
-    for (const label of this.#open.keys()) if (!this.#labels.isOpen(label)) this.#open.delete(label)
-    return [...turns, ...again]
+    for (const label of this.#open.keys()) if (!this.labels.isOpen(label)) this.#open.delete(label)
+    return [...placed, ...again]
   }
 
   /** Remembers a final turn by those of its labels that may still get other letters. */
   #watch({ order, speaker, words }: Turn): void {
     for (const label of new Set([speaker, ...words.map((word) => word.speaker)])) {
-      if (label === undefined || !this.#labels.isOpen(label)) continue
+      if (label === undefined || !this.labels.isOpen(label)) continue
       this.#open.set(label, (this.#open.get(label) ?? new Set()).add(order))
     }
   }
@@ -167,7 +158,7 @@ export class TurnJoiner {
       return placed.order
     }
     // The final of an earlier turn may come after the first partial of this one.
-    const open = turn.order - this.#passed - 1
+    const open = turn.order - this.lastFinal - 1
     if (!turn.endOfTurn) return this.#orders.next + (open > 0 && open <= MOST_OPEN ? open : 0)
     this.#newFrom = Math.min(this.#newFrom, turn.order)
     const order = this.#orders.next
@@ -206,13 +197,13 @@ export class TurnJoiner {
 
   #vote(before: Word, { speaker, text, start, end }: Word): void {
     if (speaker === undefined || before.speaker === undefined) return
-    this.#labels.vote(speaker, before.speaker, Math.max(1, Math.min(end - start, plausibleLength(text))))
+    this.labels.vote(speaker, before.speaker, Math.max(1, Math.min(end - start, plausibleLength(text))))
   }
 
   #labelled(turn: Turn, words: readonly Word[], cut: number): Turn {
     // A partial is too early to say who a new label is.
     const letter = (label: string): string | undefined =>
-      turn.endOfTurn ? this.#labels.letter(label, turn.end) : this.#labels.known(label)
+      turn.endOfTurn ? this.labels.letter(label, turn.end) : this.labels.known(label)
     const { speaker: label, ...rest } = turn
     const named = words.map((word) => withSpeaker(word, word.speaker === undefined ? undefined : letter(word.speaker)))
     const speaker = cut > 0 ? mostHeard(named) : label === undefined ? undefined : letter(label)
@@ -224,7 +215,7 @@ export class TurnJoiner {
         start: (named[0] as Word).start,
         end: Math.max(...named.map(({ end }) => end)),
       }),
-      ...(speaker === undefined ? {} : { speaker }),
+      ...defined({ speaker }),
     }
   }
 }

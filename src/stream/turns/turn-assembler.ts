@@ -1,4 +1,6 @@
+import type { Warning } from '../../errors.ts'
 import { serialize, type Serialized, type Turn, deserialize, type Word } from '../../model.ts'
+import { defined } from '../../options.ts'
 import {
   speakerLabel,
   type SpeakerRevisionMessage,
@@ -7,30 +9,29 @@ import {
   type WordMessage,
 } from '../../protocol/messages.ts'
 import { joinedTexts } from '../../scripts.ts'
+import { ORDINARY_WORD_MS } from './splice.ts'
 
 /** Finals that can still be revised, and revisions whose finals have not come, are kept up to this size; characters. */
 const MOST_FINALS = 8_000_000
 const MOST_EARLY = 2_000_000
-/** As many turns are open at once: one, and those whose finals are late. */
-const MOST_OPEN = 16
+/** As many turns of a session are open at once: one, and those whose finals are late. */
+export const MOST_OPEN = 16
 /** A final that has not come when the stream is final this far behind its turn does not come any more, ms. */
 const LATE_FINAL_MS = 30_000
-/** The first word of a turn may begin early; few words last longer, ms. */
-const ORDINARY_WORD_MS = 500
 
 export interface TurnAssemblerOptions {
   sessionId: string
   toStream?: (ms: number) => number
   /** Ms of the stream up to which the session has heard. */
   heard?: () => number
-  channel?: string
+  channel?: string | undefined
   /** Whether an unformatted final is held back for the formatted one that follows it. */
   awaitFormatted?: boolean
 }
 
 /** Makes {@link Turn}s of one session's messages, in stream time. Keeps hours of finals for revisions of them. */
 export class TurnAssembler {
-  readonly #options: Required<Omit<TurnAssemblerOptions, 'channel'>> & { channel?: string }
+  readonly #options: Required<Omit<TurnAssemblerOptions, 'channel'>> & Pick<TurnAssemblerOptions, 'channel'>
   readonly #finals = new Map<number, Serialized<Turn>>()
   #finalsSize = 0
   #forgotten = -1
@@ -141,7 +142,7 @@ export class TurnAssembler {
   #finish(turn: Turn, earlier: Turn | undefined): Turn[] {
     if (earlier && sameContent(earlier, turn)) return []
     this.#newest = Math.max(this.#newest, turn.order)
-    // One that lies over the middle of an earlier turn has its words: the server has numbered it anew.
+    // One that lies over the middle of an earlier turn has its words: the server has numbered it anew. It may begin early.
     const from = Math.max(turn.start, (turn.words[0]?.end ?? 0) - ORDINARY_WORD_MS)
     for (const [order, { start, end }] of this.#open) {
       const middle = (start + end) / 2
@@ -213,14 +214,21 @@ export class TurnAssembler {
       formatted: message.turn_is_formatted,
       // Some models leave the transcript empty while a word is still open.
       transcript: message.transcript || joinedTexts(words.map((word) => word.text)),
-      ...(speaker === undefined ? {} : { speaker }),
-      ...(channel === undefined ? {} : { channel }),
+      ...defined({ speaker, channel }),
       words,
       start: words[0]?.start ?? wordless.start,
       end: words.reduce((end, word) => Math.max(end, word.end), words[0]?.end ?? wordless.end),
       ...(message.language_code ? { language: message.language_code } : {}),
     }
   }
+}
+
+/** Tells of a turn that was given out without a final of the server. */
+export function turnUnconfirmed({ order, words, start, end }: Turn): Warning {
+  const message =
+    'the server made no final turn of one that was open; its words ' +
+    `(${words.length}, from ${(start / 1000).toFixed(3)} s) are given as they were known, and may be wrong or incomplete`
+  return { code: 'TURN_UNCONFIRMED', message, order, words: words.length, start, end }
 }
 
 /** Says that nothing is left of a turn that was open: a partial without words. */
@@ -240,7 +248,7 @@ function labels(revision: TurnRevision, turn: Turn, toStream: (ms: number) => nu
   const speaker = speakerLabel(revision.speaker_label)
   const sameWords = revision.words.length === turn.words.length
   return {
-    ...(speaker === undefined ? {} : { speaker }),
+    ...defined({ speaker }),
     words: sameWords
       ? turn.words.map((word, index) => withSpeaker(word, speakerLabel(revision.words[index]?.speaker)))
       : revision.words.length > 0

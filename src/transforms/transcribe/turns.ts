@@ -1,7 +1,9 @@
 import type { Turn, Word } from '../../model.ts'
+import { defined } from '../../options.ts'
 import { speakerLabel } from '../../protocol/messages.ts'
 import { joinedTexts } from '../../scripts.ts'
-import { LabelMap, SpeakerLetters } from '../../stream/speakers.ts'
+import { LabelMap } from '../../stream/label-map.ts'
+import { SpeakerLetters } from '../../stream/speakers.ts'
 
 /** A transcript as far as it is read here. What a server sends may be anything. */
 export interface TranscriptAnswer {
@@ -67,11 +69,11 @@ export function turnsOf(transcript: TranscriptAnswer, withSpeakers: boolean): Tr
         endOfTurn: true,
         formatted: true,
         transcript: joinedTexts(said.map((word) => word.text)),
-        ...(speaker !== undefined && { speaker }),
+        ...defined({ speaker }),
         words: said,
         start: said[0]!.start,
         end: said.reduce((end, word) => Math.max(end, word.end), 0),
-        ...(language !== undefined && { language }),
+        ...defined({ language }),
       }
     })
   const said = Math.max(

@@ -1,7 +1,8 @@
 import type { TurnMessage } from '../../../src/protocol/messages.ts'
 import { FinalWords } from '../../../src/stream/turns/final-words.ts'
 import { TurnJoiner } from '../../../src/stream/turns/joiner.ts'
-import { LabelMap, SpeakerLetters } from '../../../src/stream/speakers.ts'
+import { LabelMap } from '../../../src/stream/label-map.ts'
+import { SpeakerLetters } from '../../../src/stream/speakers.ts'
 
 /** How far the service errs, as it was measured. */
 const EARLY_ONSET_MS = 990

@@ -4,8 +4,8 @@ import type { Turn } from '../../../src/model.ts'
 import type { TurnMessage, TurnRevision, WordMessage } from '../../../src/protocol/messages.ts'
 import { FinalWords } from '../../../src/stream/turns/final-words.ts'
 import { TurnJoiner } from '../../../src/stream/turns/joiner.ts'
-
-import { LabelMap, SpeakerLetters } from '../../../src/stream/speakers.ts'
+import { LabelMap } from '../../../src/stream/label-map.ts'
+import { SpeakerLetters } from '../../../src/stream/speakers.ts'
 import { interrupted } from './interrupted.ts'
 import { runs } from '../../helpers/runs.ts'
 
@@ -300,7 +300,7 @@ describe('speakers', () => {
     const turns = stream.turns(1000)
     const [turn] = turns.turn(message(0, 'a1/B a2/B b1/A b2/A b3/A a3/B', 0))
     expect(shown(turn as Turn)).toBe('1.0 b3/B a3/A')
-    expect(turns.mapping).toEqual({ A: 'B', B: 'A' })
+    expect(turns.labels.mapping).toEqual({ A: 'B', B: 'A' })
   })
 
   it('get a new letter where nobody can tell who they are', () => {
@@ -326,7 +326,7 @@ describe('speakers', () => {
     stream.session(0)(message(0, dialogue, 1000))
     const turns = stream.turns(1000)
     expect(turns.turn(message(0, 'a1/B a2/B b1/A b2/A b3/A', 0, partial)).map(shown)).toEqual(['1.0 b3/-'])
-    expect(turns.mapping).toEqual({})
+    expect(turns.labels.mapping).toEqual({})
     expect(turns.turn(message(0, 'a1/B a2/B b1/A b2/A b3/A', 0)).map(shown)).toEqual(['1.0 b3/B'])
     // From here on the label is known, and a partial may show it.
     expect(turns.turn(message(1, 'b4/A', 2500, partial)).map(shown)).toEqual(['2.0 b4/B'])

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { LabelMap, SpeakerLetters } from '../../src/stream/speakers.ts'
-import { oddsByWords, VoicedLabelMap } from '../../src/stream/voiced-labels.ts'
+import { SpeakerLetters } from '../../src/stream/speakers.ts'
+import { LabelMap, oddsByWords } from '../../src/stream/label-map.ts'
 import { type Voice, voiceOf } from '../../src/voices/voice.ts'
 
 /** Some speech of a person: voices of two have a cosine of 0.36, of one of about 0.97. */
@@ -13,10 +13,15 @@ function voice(person: number, frames = 400, take = 0): Voice {
   return voiceOf(vector, frames, false)
 }
 
+/** The labels of a session whose voices are heard. */
+function voiced(letters: SpeakerLetters, first: boolean): LabelMap {
+  return new LabelMap(letters, first, 'letters', true)
+}
+
 /** Letters of a stream in whose first session persons 0, 1, … were heard as A, B, … */
 function lettersAfter(people: number, frames = 400): SpeakerLetters {
   const letters = new SpeakerLetters()
-  const first = new VoicedLabelMap(letters, true)
+  const first = voiced(letters, true)
   for (let person = 0; person < people; person++) {
     const label = String.fromCodePoint(65 + person)
     first.letter(label, 0)
@@ -25,8 +30,8 @@ function lettersAfter(people: number, frames = 400): SpeakerLetters {
   return letters
 }
 
-function later(people: number): VoicedLabelMap {
-  return new VoicedLabelMap(lettersAfter(people), false)
+function later(people: number): LabelMap {
+  return voiced(lettersAfter(people), false)
 }
 
 function vote(map: LabelMap, label: string, letter: string, words = 4): void {
@@ -79,7 +84,7 @@ describe('a session whose labels have voices', () => {
 
   it('takes back a letter that was not needed, for whoever is new next', () => {
     const letters = lettersAfter(2)
-    const map = new VoicedLabelMap(letters, false)
+    const map = voiced(letters, false)
     expect(map.letter('A', 1000)).toBe('C')
     map.hear('A', voice(1))
     map.consider()
@@ -119,7 +124,7 @@ describe('a session whose labels have voices', () => {
 
   it('does not learn the voice of a letter from a label that may be somebody else', () => {
     const letters = lettersAfter(2, 300)
-    const map = new VoicedLabelMap(letters, false)
+    const map = voiced(letters, false)
     vote(map, 'A', 'A', 1)
     map.letter('A', 1000)
     map.settle()
@@ -202,7 +207,7 @@ describe('a session whose labels have voices', () => {
     let [seed, take] = [1, 0]
     const random = (): number => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647
     for (let session = 0; session < 56; session++) {
-      const map = new VoicedLabelMap(letters, false)
+      const map = voiced(letters, false)
       const there = [0, 1, 2].filter(() => random() < 0.6)
       const shift = Math.floor(random() * 3)
       for (const person of there) {
@@ -221,7 +226,7 @@ describe('a session whose labels have voices', () => {
   it('is bounded against labels and letters without end', () => {
     const letters = lettersAfter(30)
     for (let session = 0; session < 12; session++) {
-      const map = new VoicedLabelMap(letters, false)
+      const map = voiced(letters, false)
       for (let label = 0; label < 40; label++) {
         map.letter(`speaker_${label}`, 0)
         map.hear(`speaker_${label}`, voice((session + label) % 39, 500))

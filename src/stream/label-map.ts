@@ -1,13 +1,22 @@
+import type { Warning } from '../errors.ts'
 import { isLetter } from '../protocol/messages.ts'
+import { oneLine } from '../redact.ts'
 import { bestAssignment } from '../voices/assignment.ts'
 import { framesOf, oddsOfOnePerson, type VoiceProfile, withVoice } from '../voices/profile.ts'
 import type { Voice } from '../voices/voice.ts'
-import { LabelMap, type Votes } from './speakers.ts'
+import type { SpeakerLetters } from './speakers.ts'
 
 /** As many labels and letters as are weighed at a time; the protocol allows ten speakers. */
 const MOST = 12
-/** So many labels in a session have voices, against a server that makes them up without end. */
+/** As many labels of a session as are told apart, against a server that makes them up without end; and as have voices. */
+const MOST_LABELS = 1000
 const MOST_VOICES = 100
+
+/** By words alone: one is too little to know a voice by, unless it is long; ms. */
+const LONG_WORD_MS = 400
+/** Share of a label's votes that its letter must have. */
+const MAJORITY = 0.6
+
 /** A label has its letter for good this long after its first words, ms of the stream: a turn is revised within it. */
 const OPEN_MS = 120_000
 /** Where speech of it is still to be listened to, it is open longer, for as long as this, ms of the stream. */
@@ -33,6 +42,14 @@ const MOST_BY_WORDS = 6
 /** Words of this length tell all that words can, ms. */
 const ENOUGH_WORDS_MS = 1000
 
+/** Labels that are not the protocol's get `letters` in order of appearance, or are shown `asGiven`. */
+export type ServerLabels = 'letters' | 'asGiven'
+
+export interface Votes {
+  ms: number
+  words: number
+}
+
 /** A label whose letter is not sure yet. */
 interface OpenLabel {
   /** End of the first turn with it, ms of the stream. */
@@ -44,10 +61,20 @@ interface OpenLabel {
 }
 
 /**
- * Whom a session's labels mean, by the words that two sessions heard and by voices, weighed together. A label has the
- * likeliest letter until there is enough speech to decide; then it keeps it.
+ * Whom a session's labels mean. By votes of words that two sessions heard a label has its letter at once, and keeps it.
+ * Where voices are heard, too, both are weighed together: a label has the likeliest letter until there is enough speech to
+ * decide.
  */
-export class VoicedLabelMap extends LabelMap {
+export class LabelMap {
+  readonly #letters: SpeakerLetters
+  readonly #first: boolean
+  readonly #others: ServerLabels
+  #hearsVoices: boolean
+  /** The first label that is none of the protocol's and got a letter, if any did. */
+  foreign: string | undefined
+  readonly #votes = new Map<string, Map<string, Votes>>()
+  /** Letters that labels have for good. */
+  readonly #fixed = new Map<string, string>()
   readonly #open = new Map<string, OpenLabel>()
   readonly #voices = new Map<string, VoiceProfile>()
   /** Stretches of speech of each label that are still to be listened to. */
@@ -59,40 +86,62 @@ export class VoicedLabelMap extends LabelMap {
   /** Whether there is something that the letters were not weighed by. */
   #isNews = false
   #isSettled = false
-  #isDeaf = false
 
-  override get mapping(): Record<string, string> {
-    const open = [...this.#open].flatMap(([label, { letter }]) => (letter === undefined ? [] : [[label, letter]]))
-    return { ...super.mapping, ...(Object.fromEntries(open) as Record<string, string>) }
+  /**
+   * @param first - whether this is the stream's first session, whose labels are the letters.
+   * @param hearsVoices - whether it is told of voices.
+   */
+  constructor(letters: SpeakerLetters, first: boolean, others: ServerLabels = 'letters', hearsVoices = false) {
+    this.#letters = letters
+    this.#first = first
+    this.#others = others
+    this.#hearsVoices = hearsVoices
   }
 
-  override isOpen(label: string): boolean {
+  get mapping(): Record<string, string> {
+    const open = [...this.#open].flatMap(([label, { letter }]) => (letter === undefined ? [] : [[label, letter]]))
+    return Object.fromEntries([...this.#fixed, ...open]) as Record<string, string>
+  }
+
+  /** Whether the letter of `label` may still become another. */
+  isOpen(label: string): boolean {
     return this.#open.has(label)
   }
 
-  override get anyOpen(): boolean {
+  /** Whether there is a label of which that is so. */
+  get anyOpen(): boolean {
     return this.#open.size > 0
   }
 
-  override vote(label: string, letter: string, ms: number): void {
-    super.vote(label, letter, ms)
+  /** A word of `ms` milliseconds that had `letter` before has `label` in this session. */
+  vote(label: string, letter: string, ms: number): void {
+    const letters = this.#votes.get(label) ?? new Map<string, Votes>()
+    this.#votes.set(label, letters)
+    const votes = letters.get(letter) ?? { ms: 0, words: 0 }
+    letters.set(letter, { ms: votes.ms + ms, words: votes.words + 1 })
     this.#isNews = true
   }
 
-  override known(label: string): string | undefined {
-    return super.known(label) ?? this.#open.get(label)?.letter
+  /** The letter of `label`, if it has one already. */
+  known(label: string): string | undefined {
+    return this.#fixed.get(label) ?? this.#open.get(label)?.letter
   }
 
-  override letter(label: string, at = 0): string | undefined {
+  /**
+   * The letter of `label` in a turn that ends at `at`, ms of the stream. `undefined` where there are more labels than
+   * anybody has.
+   */
+  letter(label: string, at = 0): string | undefined {
     this.#now = Math.max(this.#now, at)
-    const isSure = super.known(label) !== undefined || this.isPlain(label) || this.#isDeaf
-    if (isSure || (this.#open.size === MOST && !this.#open.has(label))) {
-      const letter = super.letter(label, at)
-      if (this.isPlain(label) && letter !== undefined) this.#give(label, letter)
+    const fixed = this.#fixed.get(label)
+    if (fixed !== undefined) return fixed
+    if (this.#isPlain(label)) {
+      const letter = this.#fix(label)
+      if (letter !== undefined) this.#give(label, letter)
       return letter
     }
-    const open = this.#open.get(label)
-    if (open === undefined) {
+    if (!this.#open.has(label)) {
+      if (!this.#hearsVoices || this.#open.size === MOST) return this.#fix(label)
       if (!isLetter(label)) this.foreign ??= label
       this.#open.set(label, { since: at, letter: undefined, isNew: false })
       this.#isNews = true
@@ -115,9 +164,9 @@ export class VoicedLabelMap extends LabelMap {
 
   /** Speech of whoever has `label`. */
   hear(label: string, voice: Voice): void {
-    const letter = this.fixed.get(label)
+    const letter = this.#fixed.get(label)
     if (letter !== undefined) {
-      if (!this.#doubtful.has(label)) this.letters.hear(letter, withVoice({}, voice))
+      if (!this.#doubtful.has(label)) this.#letters.hear(letter, withVoice({}, voice))
       return
     }
     this.know(label, withVoice(this.#voices.get(label) ?? {}, voice))
@@ -125,30 +174,32 @@ export class VoicedLabelMap extends LabelMap {
 
   /** All that was heard of whoever has `label`. */
   know(label: string, profile: VoiceProfile): void {
-    const letter = this.fixed.get(label)
-    if (letter !== undefined) return this.letters.hear(letter, profile)
+    const letter = this.#fixed.get(label)
+    if (letter !== undefined) return this.#letters.hear(letter, profile)
     if (this.#voices.size < MOST_VOICES || this.#voices.has(label)) this.#voices.set(label, profile)
     this.#isNews = true
   }
 
-  override takeChanged(): string[] {
+  /** Labels that have become those of others since this was last asked. */
+  takeChanged(): string[] {
     const changed = [...this.#changed]
     this.#changed.clear()
     return changed
   }
 
-  override settle(): void {
+  /** No more can be heard: every label has its letter for good. */
+  settle(): void {
     this.#isSettled = true
     this.consider(true)
   }
 
   /** There are no voices after all: words alone say whom labels mean. */
   deafen(): void {
-    this.#isDeaf = true
+    this.#hearsVoices = false
     for (const [label, { letter, isNew }] of this.#open) {
       this.#open.delete(label)
-      if (isNew) this.letters.settle(letter!, false)
-      if (super.letter(label) !== letter) this.#changed.add(label)
+      if (isNew) this.#letters.settle(letter!, false)
+      if (this.#fix(label) !== letter) this.#changed.add(label)
     }
   }
 
@@ -159,10 +210,10 @@ export class VoicedLabelMap extends LabelMap {
     if (!isNews && !this.#isNews && !isLate) return
     this.#isNews = false
     const labels = [...this.#open.keys()]
-    const taken = new Set(this.fixed.values())
-    const known = this.letters.known.filter((letter) => !taken.has(letter))
+    const taken = new Set(this.#fixed.values())
+    const known = this.#letters.known.filter((letter) => !taken.has(letter))
     // Who speaks much is likely to speak again.
-    const heard = known.map((letter) => LEAST_HEARD + framesOf(this.letters.voiceOf(letter)))
+    const heard = known.map((letter) => LEAST_HEARD + framesOf(this.#letters.voiceOf(letter)))
     const whole = heard.reduce((sum, frames) => sum + frames, 0)
     const prior = heard.map((frames) => Math.log((HEARD_BEFORE * frames) / whole))
     const all = labels.map((label) => known.map((letter, index) => prior[index]! + this.#odds(label, letter)))
@@ -183,8 +234,8 @@ export class VoicedLabelMap extends LabelMap {
   }
 
   #odds(label: string, letter: string): number {
-    const odds = oddsOfOnePerson(this.#voices.get(label) ?? {}, this.letters.voiceOf(letter))
-    return Math.max(LEAST_BY_VOICE, odds) + oddsByWords(this.votes.get(label), letter)
+    const odds = oddsOfOnePerson(this.#voices.get(label) ?? {}, this.#letters.voiceOf(letter))
+    return Math.max(LEAST_BY_VOICE, odds) + oddsByWords(this.#votes.get(label), letter)
   }
 
   /** Gives an open label the letter that it has for the time being: that of somebody, or one that nobody has. */
@@ -192,9 +243,9 @@ export class VoicedLabelMap extends LabelMap {
     const open = this.#open.get(label)!
     const before = open.letter
     if (letter === undefined ? open.isNew : letter === before) return
-    if (open.isNew) this.letters.settle(before!, false)
+    if (open.isNew) this.#letters.settle(before!, false)
     open.isNew = letter === undefined
-    open.letter = letter ?? this.letters.reserve()
+    open.letter = letter ?? this.#letters.reserve()
     if (before !== undefined) this.#changed.add(label)
   }
 
@@ -210,8 +261,8 @@ export class VoicedLabelMap extends LabelMap {
     const isOver = this.#isSettled || this.#isOver(label, since)
     if (!isClear && !isOver && frames < ENOUGH_FRAMES) return
     this.#open.delete(label)
-    this.fixed.set(label, letter!)
-    if (isNew) this.letters.settle(letter!, true)
+    this.#fixed.set(label, letter!)
+    if (isNew) this.#letters.settle(letter!, true)
     if (margin < CLEAR && !(isNew && frames >= FEW_FRAMES)) this.#doubtful.add(label)
     this.#give(label, letter!)
   }
@@ -221,8 +272,62 @@ export class VoicedLabelMap extends LabelMap {
     const profile = this.#voices.get(label)
     if (profile === undefined) return
     this.#voices.delete(label)
-    if (!this.#doubtful.has(label)) this.letters.hear(letter, profile)
+    if (!this.#doubtful.has(label)) this.#letters.hear(letter, profile)
   }
+
+  /** Whether a label's letter needs no evidence: those of the first session, and names that are shown, mean themselves. */
+  #isPlain(label: string): boolean {
+    return this.#first || (!isLetter(label) && this.#others === 'asGiven')
+  }
+
+  /** Gives a label its letter for good, without voices. */
+  #fix(label: string): string | undefined {
+    if (this.#fixed.size === MOST_LABELS) return undefined
+    const letter = this.#chosen(label)
+    this.#fixed.set(label, letter)
+    return letter
+  }
+
+  #chosen(label: string): string {
+    if (!isLetter(label)) {
+      // A name that is shown means the same in every session.
+      if (this.#others === 'asGiven') return this.#letters.claim(label)
+      this.foreign ??= label
+    }
+    const elected = this.#elected(label)
+    if (elected !== undefined) return this.#letters.claim(elected)
+    const isOwn = this.#first && isLetter(label) && !this.#letters.has(label)
+    return isOwn ? this.#letters.claim(label) : this.#letters.unused()
+  }
+
+  /** The letter that a label has by words alone, as all labels that have votes get theirs at best. */
+  #elected(label: string): string | undefined {
+    const taken = new Set(this.#fixed.values())
+    const labels = [...this.#votes.keys()].filter((name) => !this.#fixed.has(name)).slice(0, MOST)
+    const candidates = new Set(labels.flatMap((name) => [...(this.#votes.get(name)?.keys() ?? [])]))
+    const letters = [...candidates].filter((letter) => !taken.has(letter)).slice(0, MOST)
+    const row = labels.indexOf(label)
+    if (row < 0 || letters.length === 0) return undefined
+    const weights = labels.map((name) => letters.map((letter) => this.#votes.get(name)?.get(letter)?.ms ?? 0))
+    const letter = letters[bestAssignment(weights)[row] ?? -1]
+    return letter !== undefined && this.#convincing(label, letter) ? letter : undefined
+  }
+
+  /** With too little evidence a label is better new than wrong. */
+  #convincing(label: string, letter: string): boolean {
+    const all = [...(this.#votes.get(label)?.values() ?? [])]
+    const votes = this.#votes.get(label)?.get(letter) ?? { ms: 0, words: 0 }
+    const total = all.reduce((sum, { ms }) => sum + ms, 0)
+    return votes.ms >= MAJORITY * total && (votes.words >= 2 || votes.ms >= LONG_WORD_MS)
+  }
+}
+
+/** Tells of a server that calls a speaker by a name of its own. */
+export function labelsRenamed(label: string): Warning {
+  const message =
+    `the server calls its speakers by names of its own, such as '${oneLine(label, 100)}'; here they are A, B, … in order of ` +
+    "appearance. serverLabels: 'asGiven', or --server-names, shows its names"
+  return { code: 'LABELS_RENAMED', message, label }
 }
 
 /** Log odds by words that two sessions heard that their speaker is `letter`. */
