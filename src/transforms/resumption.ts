@@ -1,16 +1,15 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import type { Resumption } from '../checkpoint/stages.ts'
 import { contextFrom, turnsOf } from '../checkpoint/turn-record.ts'
+import { defined } from '../options.ts'
 import { FinalWords } from '../stream/turns/final-words.ts'
 import type { Gap, StreamStart } from '../stream/options.ts'
 import { letterOn } from './channels/options.ts'
-import { peerKind, type ResolvedDiarizeOptions } from './diarize-options.ts'
+import { inParts, peerKind, type ResolvedDiarizeOptions } from './diarize-options.ts'
 
 /** How the source that is there now stands to the stream that goes on. */
 export interface Arrival {
   start: StreamStart
-  /** Frames of the source that come before what is to be heard. */
-  skip: number
   /** How much later in the stream the source's audio is than the source says, ms. */
   shift: number
   /** Wall time of millisecond 0 of the stream, of a live source. */
@@ -60,7 +59,7 @@ export function resumeRecording(from: Resumption, frameMs: number, overlap: numb
   const turns = turnsOf(from)
   const again = againFrom(turns, overlap)
   const frame = Math.max(0, Math.floor(again / frameMs))
-  return { start: { ...commonOf(from), turns, frame, settled: 0 }, skip: frame, shift: 0 }
+  return { start: { ...commonOf(from), turns, frame, settled: 0 }, shift: 0 }
 }
 
 /**
@@ -86,10 +85,10 @@ export function resumeLive(
     const end = own.length === 0 ? lastEnd : finalsOf(own).end
     if (shift <= end) return []
     const [startedAt, endedAt] = [end, shift].map((ms) => new Date(origin + ms).toISOString()) as [string, string]
-    return [{ start: end, end: shift, startedAt, endedAt, ...(channel !== undefined && { channel }) }]
+    return [{ start: end, end: shift, startedAt, endedAt, ...defined({ channel }) }]
   })
   const start = { ...commonOf(from), turns, frame, settled: shift }
-  return { start, skip: 0, shift, startedAt: new Date(origin), gaps }
+  return { start, shift, startedAt: new Date(origin), gaps }
 }
 
 /** Wall time of millisecond 0 of the stream, ms of the epoch. */
@@ -147,7 +146,7 @@ export function identityOf(options: ResolvedDiarizeOptions): string {
 
 /** Why a stream with these options cannot go on in its middle; `undefined` where it can. */
 export function obstacleOf(options: ResolvedDiarizeOptions): string | undefined {
-  if ((options.parallel ?? 1) > 1)
+  if (inParts(options))
     return 'parallel gives all turns at the end, so there is nothing to go on from; leave one of them out'
   return undefined
 }

@@ -65,6 +65,7 @@ const LOADED_WHEN_USED = [
   'src/sources/live/openings.ts',
   'src/stream/supervisor.ts',
   'src/stream/turn-totals.ts',
+  'src/transforms/hearing/',
   'src/voices/book-file.ts',
 ]
 

@@ -1,12 +1,12 @@
 import { Agent } from 'node:http'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Engine, EngineSession, EngineTurn } from '../../src/engine/engine.ts'
-import { EngineError, SessionError } from '../../src/errors.ts'
+import type { Engine, EngineSession, EngineTurn } from '../../../src/engine/engine.ts'
+import { EngineError, SessionError } from '../../../src/errors.ts'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { diarize } from '../../src/transforms/diarize.ts'
-import { type DiarizeOptions, resolveDiarizeOptions } from '../../src/transforms/diarize-options.ts'
-import { type Peer, openPeer } from '../../src/transforms/engine-choice.ts'
+import { diarize } from '../../../src/transforms/diarize.ts'
+import { type DiarizeOptions, resolveDiarizeOptions } from '../../../src/transforms/diarize-options.ts'
+import { type Peer, openPeer } from '../../../src/transforms/hearing/peer.ts'
 
 let peer: Peer | undefined
 
