@@ -1,8 +1,10 @@
 import type { EventEmitter } from 'node:events'
 import { CertaintyCount, type CertaintyFigures } from '../certainty.ts'
 import type { Warning } from '../errors.ts'
+import { defined } from '../options.ts'
 import type { Gap, HeardRange } from '../stream/options.ts'
 import { toError } from '../stream-helpers.ts'
+import type { DiarizeProgress } from '../transforms/diarize-events.ts'
 
 /** How far a pipeline has come. */
 export interface Progress {
@@ -57,19 +59,8 @@ export interface RunSummary {
   elapsedMs: number
 }
 
-/** What stages say in their `progress` events. */
-interface Facts {
-  audioMs: number
-  /** Absent where it is `audioMs`. */
-  doneMs?: number
-  turns: number
-  speakers: string[]
-  speakerNames?: Record<string, string>
-  languages: string[]
-  certainty: CertaintyFigures
-  /** Absent where all is heard. */
-  range?: HeardRange
-}
+/** What stages say in their `progress` events; `doneMs` is absent where it is `audioMs`. */
+type Facts = Omit<DiarizeProgress, 'doneMs'> & { doneMs?: number }
 
 /** How much of a recording of `duration` ms, where that is known, is in a range; ms. */
 export function lengthOf(duration: number | undefined, range: HeardRange = {}): number | undefined {
@@ -155,7 +146,7 @@ export class ProgressReporter {
       languages: [...languages],
       certainty: { ...certainty },
       gaps: joined([...this.#gaps]),
-      ...(this.#truncated !== undefined && { truncated: this.#truncated }),
+      ...defined({ truncated: this.#truncated }),
       reconnects: this.#reconnects,
       elapsedMs: Math.ceil(performance.now() - this.#began),
     }
@@ -171,8 +162,15 @@ export class ProgressReporter {
     const speed = elapsedMs > 0 ? doneMs / elapsedMs : 0
     const { duration } = this.#source ?? {}
     const totalMs = lengthOf(typeof duration === 'number' ? duration : undefined, this.#latest.range)
-    const total = totalMs === undefined ? {} : { totalMs }
-    await this.#listener?.({ audioMs, doneMs, ...total, turns, speakers: [...speakers], speed, elapsedMs })
+    await this.#listener?.({
+      audioMs,
+      doneMs,
+      ...defined({ totalMs }),
+      turns,
+      speakers: [...speakers],
+      speed,
+      elapsedMs,
+    })
   }
 }
 
@@ -189,7 +187,7 @@ function joined(gaps: readonly Gap[]): Gap[] {
       if (start < end) last.set(channel, all.length)
       all.push(gap)
     } else if (end > before.end) {
-      all[index] = { start: before.start, end, ...(channel !== undefined && { channel }) }
+      all[index] = { start: before.start, end, ...defined({ channel }) }
     }
   }
   return all

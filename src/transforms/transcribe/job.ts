@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { backOff, delayAsked } from '../../back-off.ts'
 import { isAbortError, SessionError, type Warning } from '../../errors.ts'
+import { defined } from '../../options.ts'
 import { oneLine } from '../../redact.ts'
 import type { ReconnectingRecord } from '../../stream/options.ts'
 import { waitAtMost } from '../../stream-helpers.ts'
@@ -103,11 +104,8 @@ export class TranscriptJob {
     const timer = setTimeout(() => this.#cleanUp.abort(), CLEAN_UP_MS)
     const { signal } = this.#cleanUp
     try {
-      if (this.#creating !== undefined)
-        await waitAtMost(
-          CLEAN_UP_MS / 2,
-          this.#creating.catch(() => {}),
-        )
+      const settled = this.#creating?.catch(() => {})
+      if (settled !== undefined) await waitAtMost(CLEAN_UP_MS / 2, settled)
       const isLost = this.#creating !== undefined && this.#id === undefined && this.#audioUrl !== undefined
       const id = isLost ? await this.#persist(() => this.#api.find(this.#audioUrl!, signal), signal) : this.#id
       if (id === undefined) return
@@ -117,8 +115,7 @@ export class TranscriptJob {
     } catch (error) {
       const which = this.#id === undefined ? 'one may be there' : this.#id
       const message = `the transcript could not be deleted at ${this.#api.url} (${which}): ${oneLine((error as Error).message)}`
-      const known = this.#id === undefined ? {} : { transcriptId: this.#id }
-      this.#listener.warning({ code: 'TRANSCRIPT_KEPT', message, ...known })
+      this.#listener.warning({ code: 'TRANSCRIPT_KEPT', message, ...defined({ transcriptId: this.#id }) })
     } finally {
       clearTimeout(timer)
       this.#cleanUp.abort()
@@ -171,7 +168,8 @@ export class TranscriptJob {
 
   /** Makes a request again where that can help. */
   async #persist<T>(request: () => Promise<T>, signal = this.#stop.signal): Promise<T> {
-    const { attempts, ...spacing } = this.#options.reconnect
+    const { attempts, delay: retryDelay, maxDelay: maxRetryDelay } = this.#options.reconnect
+    const spacing = { retryDelay, maxRetryDelay }
     for (let attempt = 1; ; attempt++) {
       try {
         signal.throwIfAborted()
@@ -182,11 +180,7 @@ export class TranscriptJob {
         if (!(error instanceof SessionError) || signal.aborted || isAbortError(error)) throw error
         if (error.httpStatus !== undefined) this.#isKnown = true
         if (!error.retryable || attempt > (attempts ?? (this.#isKnown ? ATTEMPTS : FIRST_ATTEMPTS))) throw error
-        const { retryDelay, maxRetryDelay } = { retryDelay: spacing.delay, maxRetryDelay: spacing.maxDelay }
-        const pause = delayAsked(backOff(attempt, { retryDelay, maxRetryDelay }, false), error, {
-          retryDelay,
-          maxRetryDelay,
-        })
+        const pause = delayAsked(backOff(attempt, spacing, false), error, spacing)
         this.#listener.reconnecting({ attempt, delay: pause, error })
         await delay(pause, undefined, { signal })
       }

@@ -4,6 +4,7 @@ import { InputError, SessionError } from '../../errors.ts'
 import type { TypedDuplex } from '../../events.ts'
 import type { Turn } from '../../model.ts'
 import { StreamDiagnostics } from '../../diagnostics.ts'
+import { defined } from '../../options.ts'
 import { isLoopback } from '../../protocol/endpoint.ts'
 import { oneLine } from '../../redact.ts'
 import { onUpstream, recordStage, relayEvents } from '../../stage.ts'
@@ -13,6 +14,7 @@ import { DiarizeInput } from '../diarize-input.ts'
 import type { PrerecordedApi } from './api.ts'
 import type { TranscriptJob } from './job.ts'
 import { type ResolvedTranscribeOptions, resolveTranscribeOptions, type TranscribeOptions } from './options.ts'
+import type { TurnTotals } from '../../stream/turn-totals.ts'
 import type { Spool } from './spool.ts'
 import type { TranscriptAnswer, turnsOf } from './turns.ts'
 
@@ -32,6 +34,9 @@ export interface TranscribeProgress extends Omit<DiarizeProgress, 'doneMs'> {
   /** Audio uploaded so far, in ms. */
   uploadedMs: number
 }
+
+/** What is told beside what the turns add up to. */
+type TranscribeSteps = Pick<TranscribeProgress, 'phase' | 'audioMs' | 'readMs' | 'uploadedMs'>
 
 /** Events of the stream that {@link transcribe} returns, beside those of every Duplex. */
 export interface TranscribeEvents extends Pick<
@@ -83,15 +88,8 @@ class TranscribeStream extends Duplex {
   #wanted: (() => void) | undefined
   readonly #diagnostics = new StreamDiagnostics(this)
   #reportedAt = -Infinity
-  #progress: Omit<TranscribeProgress, 'certainty'> & Partial<TranscribeProgress> = {
-    phase: 'reading',
-    audioMs: 0,
-    readMs: 0,
-    uploadedMs: 0,
-    turns: 0,
-    speakers: [],
-    languages: [],
-  }
+  #progress: TranscribeSteps = { phase: 'reading', audioMs: 0, readMs: 0, uploadedMs: 0 }
+  #totals!: TurnTotals
 
   constructor(options: ResolvedTranscribeOptions) {
     super({
@@ -102,7 +100,7 @@ class TranscribeStream extends Duplex {
     })
     this.#options = options
     const { encoding, sampleRate } = options
-    this.#input = new DiarizeInput({ stage: 'transcribe()', encoding, ...(sampleRate !== undefined && { sampleRate }) })
+    this.#input = new DiarizeInput({ stage: 'transcribe()', encoding, ...defined({ sampleRate }) })
     relayEvents(this)
     onUpstream(this, (upstream) => this.#input.attach(upstream))
     abortBy(options.signal, this)
@@ -142,20 +140,20 @@ class TranscribeStream extends Duplex {
   }
 
   async #open(): Promise<void> {
-    const [{ PrerecordedApi: Api }, { TranscriptJob: Job }, { Spool: Spools }, { turnsOf: turns }] = await Promise.all([
+    const [api, job, spool, turns, totals] = await Promise.all([
       import('./api.ts'),
       import('./job.ts'),
       import('./spool.ts'),
       import('./turns.ts'),
+      import('../../stream/turn-totals.ts'),
+      this.#input.load(),
     ])
-    const { TurnTotals } = await import('../../stream/turn-totals.ts')
-    this.#progress.certainty = new TurnTotals().certainty.figures
-    await this.#input.load()
+    this.#totals = new totals.TurnTotals()
     await this.#openBook()
-    this.#spools = Spools
-    this.#turnsOf = turns
-    this.#api = await Api.open(this.#options)
-    this.#job = new Job(this.#api, this.#options, {
+    this.#spools = spool.Spool
+    this.#turnsOf = turns.turnsOf
+    this.#api = await api.PrerecordedApi.open(this.#options)
+    this.#job = new job.TranscriptJob(this.#api, this.#options, {
       reconnecting: (record) => this.emit('reconnecting', record),
       uploaded: (bytes) => this.#report({ phase: 'uploading', uploadedMs: Math.min(this.#ms(bytes), this.#readMs) }),
       waiting: () => this.#report({ phase: 'transcribing' }, true),
@@ -261,15 +259,9 @@ class TranscribeStream extends Duplex {
       if (!this.push(turn)) await new Promise<void>((resolve) => (this.#wanted = resolve))
       if (this.destroyed) return
     }
-    const { TurnTotals } = await import('../../stream/turn-totals.ts')
-    const totals = new TurnTotals()
-    for (const turn of turns) totals.add(turn)
-    const { speakers: labels, speakerNames, languages } = totals
-    const certainty = totals.certainty.figures
-    const names = speakerNames && { speakerNames }
+    for (const turn of turns) this.#totals.add(turn)
     const audioMs = Math.round(this.#readMs)
-    const said = { turns: turns.length, speakers: labels, languages, certainty, ...names }
-    this.#report({ phase: 'done', audioMs, ...said }, true)
+    this.#report({ phase: 'done', audioMs }, true)
     const { audio_duration: seconds } = transcript
     const heardMs = typeof seconds === 'number' && seconds >= 0 ? Math.round(seconds * 1000) : audioMs
     if (heardMs < audioMs - LENGTH_TOLERANCE_MS) this.emit('gap', { start: heardMs, end: audioMs })
@@ -306,7 +298,7 @@ class TranscribeStream extends Duplex {
       offset: 0,
       speakers,
       startedAt: new Date().toISOString(),
-      ...(streamStartedAt !== undefined && { streamStartedAt }),
+      ...defined({ streamStartedAt }),
     }
     this.#announced = transcript.id
     this.#diagnostics.session(record)
@@ -339,11 +331,11 @@ class TranscribeStream extends Duplex {
     return bytesToMs(bytes, this.#input.format)
   }
 
-  #report(facts: Partial<TranscribeProgress>, isDue = false): void {
-    this.#progress = { ...this.#progress, ...facts }
+  #report(steps: Partial<TranscribeSteps>, isDue = false): void {
+    this.#progress = { ...this.#progress, ...steps }
     const now = performance.now()
     if (!isDue && now - this.#reportedAt < PROGRESS_MS) return
     this.#reportedAt = now
-    this.emit('progress', this.#progress)
+    this.emit('progress', { ...this.#progress, ...this.#totals.facts })
   }
 }
