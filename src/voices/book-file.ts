@@ -1,6 +1,6 @@
 import { cleanName } from '../captions/text.ts'
 import { VoiceBookError } from '../errors.ts'
-import { invalidOption } from '../options.ts'
+import { defined, invalidOption } from '../options.ts'
 import { type BookContents, type KnownVoice, mostVoices, type SpeakerModelIdentity } from './book.ts'
 import { joinedProfile, type VoiceProfile } from './profile.ts'
 import { type Voice, voiceOf } from './voice.ts'
@@ -198,7 +198,7 @@ function parseVoice(value: unknown, which: string, file: string): KnownVoice {
     profile,
     addedAt,
     updatedAt,
-    ...(inputs !== undefined && { heardIn: inputs }),
+    ...defined({ heardIn: inputs }),
   }
 }
 
@@ -217,7 +217,7 @@ export function parseProfile(
   const wideband = parseStored(value['wideband'], false, broken)
   const narrowband = parseStored(value['narrowband'], true, broken)
   if (wideband === undefined && narrowband === undefined) throw damaged(`${which} has no vector`)
-  return { ...(wideband && { wideband }), ...(narrowband && { narrowband }) }
+  return defined({ wideband, narrowband })
 }
 
 function parseStored(value: unknown, narrowband: boolean, broken: () => Error): Voice | undefined {
@@ -249,5 +249,5 @@ const isModel = (value: unknown): value is SpeakerModelIdentity =>
 /** The error for a file that cannot be read as a voice book. */
 export function unreadable(file: string, why: string, cause?: unknown): VoiceBookError {
   const message = `${file} cannot be used as a voice book: ${why}; restore it from a copy, or name another file`
-  return new VoiceBookError('VOICES_UNREADABLE', message, { file, ...(cause === undefined ? {} : { cause }) })
+  return new VoiceBookError('VOICES_UNREADABLE', message, { file, cause })
 }

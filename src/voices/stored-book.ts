@@ -1,6 +1,6 @@
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { OutputError, VoiceBookError } from '../errors.ts'
+import { errorCode, OutputError, VoiceBookError } from '../errors.ts'
 import { FileLock } from '../sinks/file-lock.ts'
 import { replaceFile } from '../sinks/private-file.ts'
 import type { BookContents, SpeakerModelIdentity } from './book.ts'
@@ -156,7 +156,7 @@ async function stateOf(file: string): Promise<string> {
     const { ino, size, mtimeNs } = await stat(file, { bigint: true })
     return `${ino} ${size} ${mtimeNs}`
   } catch (error) {
-    if ((error as { code?: unknown }).code === 'ENOENT') return ''
+    if (errorCode(error) === 'ENOENT') return ''
     throw unreadable(file, (error as Error).message, error)
   }
 }

@@ -93,6 +93,13 @@ function ofTwo(frames: number, narrowband: boolean): Cosines {
 const logDensity = ({ mean, deviation }: Cosines, cosine: number): number =>
   -0.5 * ((cosine - mean) / deviation) ** 2 - Math.log(deviation)
 
+/** Log odds that a cosine is one of those of one voice, and not of two. */
+function logOddsBy(cosine: number, one: Cosines, two: Cosines): number {
+  // Beyond its mean a cosine speaks no more against one voice.
+  const heard = Math.min(cosine, one.mean)
+  return logDensity(one, heard) - logDensity(two, heard)
+}
+
 /** Log odds that two stretches are of one voice, by the `cosine` of their vectors and the frames behind each. */
 export function oddsOfOneVoice(
   cosine: number,
@@ -102,10 +109,7 @@ export function oddsOfOneVoice(
   scatter: number,
 ): number {
   const frames = jointLength(framesA, framesB)
-  const one = ofOne(frames, narrowband, scatter)
-  // Beyond its mean a cosine speaks no more against one voice.
-  const heard = Math.min(cosine, one.mean)
-  return logDensity(one, heard) - logDensity(ofTwo(frames, narrowband), heard)
+  return logOddsBy(cosine, ofOne(frames, narrowband, scatter), ofTwo(frames, narrowband))
 }
 
 /** Beyond so many frames a voice changes by itself as much as it becomes more exact. */
@@ -116,6 +120,5 @@ export function oddsOfWholes(cosine: number, framesA: number, framesB: number): 
   const frames = Math.min(maxExact, jointLength(framesA, framesB))
   const apart = 24.5 * (frames + 30) ** -0.9
   const one = { mean: 1 - apart, deviation: Math.hypot(0.3 * apart, 0.01) }
-  const heard = Math.min(cosine, one.mean)
-  return logDensity(one, heard) - logDensity(ofTwo(frames, true), heard)
+  return logOddsBy(cosine, one, ofTwo(frames, true))
 }

@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises'
 import { VoiceBookError } from '../../errors.ts'
 import { mergeGroups } from '../../engine/voices/clustering.ts'
-import { checkKnown, checkSignal, invalidOption } from '../../options.ts'
+import { checkKnown, checkSignal, defined, invalidOption } from '../../options.ts'
 import type { VoiceBook, VoiceBookInFile } from '../../voices/book.ts'
 import { checkModel, checkVoiceName } from '../../voices/book-file.ts'
 import { identify, learnedFrom } from '../../voices/identify.ts'
@@ -33,7 +33,7 @@ export async function enrol(
     async (chunks: AsyncIterable<Buffer>) => {
       for await (const chunk of chunks) parts.push(chunk)
     },
-    { ...(options.signal && { signal: options.signal }) },
+    defined({ signal: options.signal }),
   )
   const { openEmbedder } = await import('../../engine/voices/embedder.ts')
   const embedder = await openEmbedder({ model: book.speakerModel, signal: options.signal }).catch((error: unknown) => {
@@ -51,7 +51,7 @@ export async function enrol(
     const learnedAs = await learnedNameOf(book, profile, clean)
     if (learnedAs !== undefined) await book.rename(learnedAs, clean)
     await book.add(clean, profile, embedder.model)
-    return { name: clean, speechMs, narrowband: voice.narrowband, ...(learnedAs !== undefined && { learnedAs }) }
+    return { name: clean, speechMs, narrowband: voice.narrowband, ...defined({ learnedAs }) }
   } catch (error) {
     throwIfAborted(options.signal)
     throw error
