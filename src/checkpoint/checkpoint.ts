@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
-import { CheckpointError } from '../errors.ts'
+import { CheckpointError, errorCode } from '../errors.ts'
 import type { Turn } from '../model.ts'
 import type { Gap } from '../stream/options.ts'
 import type { TotalsBefore } from '../stream/turn-totals.ts'
@@ -116,7 +116,7 @@ export async function readCheckpoint(file: string): Promise<Checkpoint | undefin
     if (size > maxCheckpointBytes) throw new Error(`it has ${size} bytes, and none has more than ${maxCheckpointBytes}`)
     text = await readFile(file, 'utf8')
   } catch (error) {
-    if ((error as { code?: unknown }).code === 'ENOENT') return undefined
+    if (errorCode(error) === 'ENOENT') return undefined
     throw unreadable(file, (error as Error).message, error)
   }
   return parseCheckpoint(text, file)
@@ -158,7 +158,7 @@ export function mismatch(
 
 function unreadable(file: string, why: string, cause?: unknown): CheckpointError {
   const message = `cannot go on from ${file}: ${why}; delete it to begin anew`
-  return new CheckpointError('CHECKPOINT_UNREADABLE', message, { file, ...(cause !== undefined && { cause }) })
+  return new CheckpointError('CHECKPOINT_UNREADABLE', message, { file, cause })
 }
 
 function asObject(text: string): Record<string, unknown> | undefined {

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Warning } from '../errors.ts'
+import { defined } from '../options.ts'
 import { pcmFormat, type UpstreamStage } from '../stage.ts'
 import type { HeardRange } from '../stream/options.ts'
 import { clock } from './view/text.ts'
@@ -77,7 +78,7 @@ export function withoutSpeech(meter: Pick<SoundMeter, 'stretches' | 'count'> | u
   if (unrecognizedMs > 0) {
     const heard = `${Math.ceil(unrecognizedMs / 1000)} s of speech were heard, and no words in them`
     const message = `${heard}: another model (diarize-stream models list) or --language may find some`
-    return { code: 'NO_SPEECH', message, unrecognizedMs, ...(meter !== undefined && { sound: meter.stretches }) }
+    return { code: 'NO_SPEECH', message, unrecognizedMs, ...defined({ sound: meter?.stretches }) }
   }
   if (meter === undefined) {
     const message = 'no speech was found; without --pass-through it is said whether there is sound, and where'

@@ -4,6 +4,7 @@ import { link, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { errorCode } from '../errors.ts'
 
 const RENEW_MS = 10_000
 /** After this a lock that nobody renews counts for nothing: its number may be that of another process by now. */
@@ -94,7 +95,7 @@ export class FileLock {
       try {
         await create(lock, JSON.stringify(holder))
       } catch (error) {
-        if ((error as { code?: unknown }).code !== 'EEXIST') break
+        if (errorCode(error) !== 'EEXIST') break
         const other = await heldBy(lock)
         if (other === undefined) continue
         throw shared(other.pid)
@@ -214,7 +215,7 @@ export function isRunning(pid: number): boolean {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    return (error as { code?: unknown }).code === 'EPERM'
+    return errorCode(error) === 'EPERM'
   }
 }
 

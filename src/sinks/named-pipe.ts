@@ -2,6 +2,7 @@ import { close, constants, open } from 'node:fs'
 import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { errorCode } from '../errors.ts'
 
 /** How often a pipe is looked at that nobody reads yet. */
 const LOOK_AGAIN_MS = 100
@@ -18,7 +19,7 @@ export async function openNamedPipe(file: string, signal: AbortSignal): Promise<
     try {
       return await openNow(file, signal)
     } catch (error) {
-      if ((error as { code?: unknown }).code !== 'ENXIO') throw error
+      if (errorCode(error) !== 'ENXIO') throw error
     }
     await sleep(LOOK_AGAIN_MS, undefined, { signal })
   }
