@@ -1,6 +1,7 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import path from 'node:path'
 import { Transform } from 'node:stream'
 import { expect, it, onTestFinished } from 'vitest'
@@ -23,15 +24,20 @@ interface Served {
   ranges?: boolean
 }
 
-/** A server that counts the bytes that it gives away, and the parts that it is asked for. */
+/** A server that counts the parts that it is asked for, and the bytes that are read from it: the system takes more off its hands. */
 async function countingServer(served: Served) {
-  const counts = { bytes: 0, from: [] as number[] }
+  const starts: number[] = []
+  const clients: { socket: Socket; before: number }[] = []
+  const onClient = (message: unknown): void =>
+    void clients.push({ socket: (message as { socket: Socket }).socket, before: 0 })
+  subscribe('net.client.socket', onClient)
+  onTestFinished(() => void unsubscribe('net.client.socket', onClient))
   const server = createServer((request, response) => {
     const { body, etag = '"one"', ranges = true } = served
     const [, from = '0', to = ''] = /^bytes=(\d+)-(\d*)$/.exec((ranges && request.headers.range) || '') ?? []
     const isPart = ranges && request.headers.range !== undefined
     const [start, end] = [Number(from), to === '' ? body.length : Math.min(Number(to) + 1, body.length)]
-    counts.from.push(start)
+    starts.push(start)
     response.writeHead(isPart ? 206 : 200, {
       etag,
       'content-length': end - start,
@@ -42,7 +48,6 @@ async function countingServer(served: Served) {
       while (at < end && !response.destroyed) {
         const piece = body.subarray(at, Math.min(end, at + 16_384))
         at += piece.length
-        counts.bytes += piece.length
         if (!response.write(piece)) return void response.once('drain', give)
       }
       response.end()
@@ -55,7 +60,17 @@ async function countingServer(served: Served) {
     server.closeAllConnections()
     server.close()
   })
-  return Object.assign(counts, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/talk` })
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/talk`,
+    from: starts,
+    get bytes() {
+      return clients.reduce((sum, { socket, before }) => sum + socket.bytesRead - before, 0)
+    },
+    countAnew(): void {
+      starts.length = 0
+      for (const client of clients) client.before = client.socket.bytesRead
+    },
+  }
 }
 
 const seen: string[] = []
@@ -95,7 +110,7 @@ async function cutOff(ending: string) {
     await new Promise((resolve) => setTimeout(resolve, 5))
   controller.abort()
   await expect(broken).rejects.toMatchObject({ name: 'AbortError' })
-  Object.assign(server, { bytes: 0, from: [] })
+  server.countAnew()
   return { folder, served, server, checkpoint }
 }
 
