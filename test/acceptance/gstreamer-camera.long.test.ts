@@ -42,10 +42,16 @@ async function loudness(source: Readable): Promise<number[]> {
 /** Of a sine of half the full scale. */
 const LEVEL = 16_384 / Math.SQRT2
 
+/**
+ * Where the machine is busy, GStreamer 1.22 sends nothing more after its first packets over TCP in about one run of a thousand: by
+ * the counters of the system all that it sent had been read here. The source is there for a second connection then, a test is not.
+ */
+const unlessItStalls = { retry: 2 }
+
 describe.skipIf(missing !== undefined)('a camera that is not ours', () => {
   for (const [codec, launch] of Object.entries(launches)) {
     for (const transport of ['tcp', 'udp'] as const) {
-      it(`is heard: ${codec} over ${transport}`, async () => {
+      it(`is heard: ${codec} over ${transport}`, unlessItStalls, async () => {
         camera = await GstreamerCamera.start(launch)
         const levels = await loudness(rtspSource(camera.url, { transport, maxDuration: 2000 }))
         expect(levels).toHaveLength(20)
@@ -55,7 +61,7 @@ describe.skipIf(missing !== undefined)('a camera that is not ours', () => {
     }
   }
 
-  it.each(['tcp', 'udp'] as const)('is heard again after it was killed, over %s', async (transport) => {
+  it.each(['tcp', 'udp'] as const)('is heard again after it was killed, over %s', unlessItStalls, async (transport) => {
     const server = await GstreamerCamera.start(launches['G.711'])
     camera = server
     const source = rtspSource(server.url, { transport, retryDelay: 100, stallTimeout: 1500, maxDuration: 8000 })

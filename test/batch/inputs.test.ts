@@ -84,6 +84,7 @@ describe('findInputs', () => {
   it.each([
     ['mic', 'inputs, when given, must be files, folders, lists, and addresses that begin with http: or https:'],
     ['-', 'must be files'],
+    ['file://[', 'must be a file: URL of this machine'],
     ['rtsp://user:secret@camera/1', 'must be files'],
     ['/does/not/exist.txt', 'does not exist'],
     [{ input: 'a.mp4', name: '../a' }, 'inputs[0].name, when given, must be a name without ending'],

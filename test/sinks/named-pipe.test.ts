@@ -103,15 +103,22 @@ describe.skipIf(process.platform === 'win32')('a named pipe as a target', () => 
       const isFull = ${state === 'it is full'}
       const abort = new AbortController()
       const sink = jsonlSink(file)
+      let isRead = false
       async function* turns() {
         for (let order = 0; ; order++) {
           yield { ...turn, order }
-          // It is being opened once the first has been taken; it is full where more is held than the sink takes at a time.
-          if (isFull ? sink.writableNeedDrain : order > 0 && sink.writableLength === 0) setImmediate(() => abort.abort())
+          // It is being opened once the first has been taken; it is full where more is held than the sink takes at a time, and it
+          // is open: a reader that nobody writes to would wait in a thread itself.
+          if (isFull ? isRead && sink.writableNeedDrain : order > 0 && sink.writableLength === 0) setImmediate(() => abort.abort())
           await new Promise((resolve) => setImmediate(resolve))
         }
       }
-      if (isFull) createReadStream(file, { highWaterMark: 1 }).once('data', function () { this.pause() })
+      if (isFull) {
+        createReadStream(file, { highWaterMark: 1 }).once('data', function () {
+          isRead = true
+          this.pause()
+        })
+      }
       await run(turns(), sink, { signal: abort.signal }).catch((error) => console.log(error.name))
       process.exit(3)
     `
