@@ -269,5 +269,6 @@ export function certificateAdvice(code: string): string | undefined {
   if (/CERT_(?:HAS_EXPIRED|NOT_YET_VALID)/.test(code)) return "have it renewed, or set this machine's clock"
   if (/ALTNAME|HOSTNAME_MISMATCH/.test(code)) return 'give the address by the name that it is for'
   // Codes of Node, beside those of OpenSSL that name a certificate.
-  return /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)/.test(code) ? 'give the one to trust as ca' : undefined
+  if (!/CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)/.test(code)) return undefined
+  return 'name the one to trust in NODE_EXTRA_CA_CERTS, or give it as ca'
 }

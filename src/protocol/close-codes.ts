@@ -1,4 +1,4 @@
-import { type ErrorCode, type ErrorFields, SessionError } from '../errors.ts'
+import { certificateAdvice, type ErrorCode, type ErrorFields, SessionError } from '../errors.ts'
 import { oneLine, redact } from '../redact.ts'
 
 export interface CloseMeaning {
@@ -139,7 +139,7 @@ export function refusalError(
 export function connectionError(target: NamedServer, cause: Error, begun: boolean): SessionError {
   const reason = (cause as NodeJS.ErrnoException).code ?? ''
   const why = oneLine(cause.message, 500, target.secrets) || reason || 'no reason given'
-  const advice = certificateAdvice(reason)
+  const advice = certificateSentence(reason)
   return sessionError(
     target,
     begun ? 'CONNECTION_LOST' : 'CONNECT_FAILED',
@@ -153,16 +153,10 @@ export function connectionError(target: NamedServer, cause: Error, begun: boolea
   )
 }
 
-/** What helps where a certificate is not taken; `undefined` for errors of another kind. */
-function certificateAdvice(reason: string): string | undefined {
-  if (/CERT_HAS_EXPIRED|CERT_NOT_YET_VALID/.test(reason)) {
-    return "The server's certificate must be renewed, or the clock of this machine set right."
-  }
-  if (/ALTNAME|HOSTNAME_MISMATCH/.test(reason)) {
-    return 'The certificate is for another name: give the address with the name that it is for.'
-  }
-  if (!/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(reason)) return undefined
-  return 'Name the certificate of its authority in NODE_EXTRA_CA_CERTS.'
+/** What helps where a certificate is not taken, as a sentence; `undefined` for errors of another kind. */
+export function certificateSentence(reason: string): string | undefined {
+  const advice = certificateAdvice(reason)
+  return advice && `${advice.charAt(0).toUpperCase()}${advice.slice(1)}.`
 }
 
 /** Why the server ends a connection, sent as an `Error` and then as the close code. */

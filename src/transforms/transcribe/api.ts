@@ -1,17 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import { retryAfter } from '../../back-off.ts'
-import {
-  certificateAdvice,
-  DiarizeStreamError,
-  EngineError,
-  type ErrorCode,
-  isAbortError,
-  SessionError,
-} from '../../errors.ts'
+import { DiarizeStreamError, EngineError, type ErrorCode, isAbortError, SessionError } from '../../errors.ts'
 import { createConnect, ProxyError, toUndici } from '../../network.ts'
 import { defined } from '../../options.ts'
-import { sessionError } from '../../protocol/close-codes.ts'
+import { certificateSentence, sessionError } from '../../protocol/close-codes.ts'
 import { credentials, type Secret } from '../../protocol/endpoint.ts'
 import { oneLine, redact } from '../../redact.ts'
 import { unlessAborted, waitAtMost } from '../../stream-helpers.ts'
@@ -276,10 +269,10 @@ export class PrerecordedApi {
     if (cause instanceof ProxyError && cause.status < 500) {
       return named('CONNECT_FAILED', reason, false, "Check the proxy's address, its user and password, and its rules.")
     }
-    const advice = certificateAdvice(reason)
+    const advice = certificateSentence(reason)
     if (advice !== undefined) {
       const what = `its certificate is not trusted (${reason})`
-      return named('CONNECT_FAILED', what, false, `${advice.charAt(0).toUpperCase()}${advice.slice(1)}.`)
+      return named('CONNECT_FAILED', what, false, advice)
     }
     if (reason === 'UND_ERR_CONNECT_TIMEOUT') {
       return named('CONNECT_TIMEOUT', `no connection within ${this.#settings.timeouts.connect} ms`, true)

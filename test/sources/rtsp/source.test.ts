@@ -238,7 +238,9 @@ describe('rtspSource', () => {
     expect(url).toMatch(/^rtsps:/)
     const { error } = await listen(rtspSource(url))
     expect(error).toMatchObject({ code: 'INPUT_UNREACHABLE', retryable: false })
-    expect(error?.message).toMatch(/^the certificate of rtsps:.* is not trusted .*; give the one to trust as ca$/)
+    expect(error?.message).toMatch(
+      /^the certificate of rtsps:.* is not trusted .*; name the one to trust in NODE_EXTRA_CA_CERTS, or give it as ca$/,
+    )
     expect((await listen(rtspSource(url, { ca: cert, maxDuration: 100 }))).bytes).toBe(44 + 3200)
     expect((await listen(rtspSource(url, { verifyCertificate: false, maxDuration: 100 }))).bytes).toBe(44 + 3200)
   })
