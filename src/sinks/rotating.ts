@@ -7,6 +7,7 @@ import { beginning, CommitRequest, type ResumableOutput, resumableOutput } from 
 import { CheckpointError, ConfigurationError, errorCode, type Warning } from '../errors.ts'
 import type { TypedWritable } from '../events.ts'
 import { type Captionable, isCue, isSegment, type Turn } from '../model.ts'
+import { Moment } from '../moment.ts'
 import {
   checkInteger,
   checkOneOf,
@@ -159,7 +160,8 @@ class RotatingStream extends Writable {
   /** The newest parts by the order of their first turn, and where each begins. */
   #beginnings: Beginning[] = []
   #lateRevisions = 0
-  #startedAt: number | undefined
+  /** Ms 0 of the stream, where `startedAt` does not say. */
+  #origin: Moment | undefined
   #failure: Error | undefined
   #placing: Promise<{ written: Promise<void> }> | undefined
   #isAbandoned = false
@@ -178,10 +180,11 @@ class RotatingStream extends Writable {
     this.#open = open
     this.#options = options
     this.#writesLate = (options.lateRevisions ?? (/\.jsonl$/i.test(pattern) ? 'write' : 'drop')) === 'write'
-    this.#startedAt = options.startedAt?.getTime()
     relayEvents(this)
     this.on('session', (session: SessionRecord) => {
-      this.#startedAt ??= Date.parse(session.streamStartedAt ?? session.startedAt)
+      const { startedAt, streamStartedAt } = session
+      if (streamStartedAt !== undefined) this.#origin = new Moment(Date.parse(streamStartedAt))
+      this.#origin ??= new Moment(Date.parse(startedAt))
       this.#sessions.set(session.channel, session)
       this.#sink?.emit('session', session)
     })
@@ -204,6 +207,11 @@ class RotatingStream extends Writable {
       resumeFrom: (place, turns) => this.#resumeFrom(place, turns),
       forget: async () => (await journals()).remove(this.#pattern),
     }
+  }
+
+  /** Wall time of ms 0 of the stream, by the clock as it is set now. */
+  get #startedAt(): number {
+    return this.#options.startedAt?.getTime() ?? this.#origin?.wall ?? Date.now()
   }
 
   /** Order of the first turn of the present part. */
@@ -258,7 +266,7 @@ class RotatingStream extends Writable {
       until: this.#until,
       firstOrder: this.#firstOrder,
       beginnings: this.#beginnings,
-      startedAt: this.#startedAt ?? Date.now(),
+      startedAt: this.#startedAt,
       lateRevisions: this.#lateRevisions,
       sink: [output.name, output.options] as const,
     }
@@ -279,7 +287,7 @@ class RotatingStream extends Writable {
     this.#beginnings = [...(state.beginnings ?? [{ order: firstOrder, start: part.start }])]
     // JSON has no number for what never comes.
     this.#until = until ?? Infinity
-    this.#startedAt = startedAt
+    this.#origin = new Moment(startedAt)
     this.#lateRevisions = lateRevisions
     this.parts.push(part)
     const output = outputOf(this.#openPart(part), part)
@@ -335,13 +343,14 @@ class RotatingStream extends Writable {
 
   /** Begins the part in which `start` is. */
   #begin(start: number): void {
-    this.#startedAt ??= Date.now()
+    this.#origin ??= new Moment(Date.now())
+    const startedAt = this.#startedAt
     const { every } = this.#options
     let from = start
     if (every !== undefined) {
       const length = typeof every === 'string' ? LENGTHS[every] : every
       // Hours and days are those of the clock.
-      const shift = typeof every === 'string' ? this.#startedAt % length : 0
+      const shift = typeof every === 'string' ? startedAt % length : 0
       const began = Math.floor((start + shift) / length) * length - shift
       this.#until = began + length
       const last = this.parts.at(-1)
@@ -349,7 +358,7 @@ class RotatingStream extends Writable {
       from = last !== undefined && last.start >= began ? start : Math.max(0, began)
     }
     const number = (this.parts.at(-1)?.number ?? 0) + 1
-    const part = { path: freePath(this.#pattern, number, new Date(this.#startedAt + from)), number, start: from }
+    const part = { path: freePath(this.#pattern, number, new Date(startedAt + from)), number, start: from }
     this.#journal?.note(part.path)
     const sink = this.#openPart(part)
     // Before there is a checkpoint with which no run could go on.

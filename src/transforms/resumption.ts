@@ -12,8 +12,6 @@ export interface Arrival {
   start: StreamStart
   /** How much later in the stream the source's audio is than the source says, ms. */
   shift: number
-  /** Wall time of millisecond 0 of the stream, of a live source. */
-  startedAt?: Date
   /** What nobody heard, of a live source; of each of its channels. */
   gaps?: readonly Gap[]
 }
@@ -88,7 +86,7 @@ export function resumeLive(
     return [{ start: end, end: shift, startedAt, endedAt, ...defined({ channel }) }]
   })
   const start = { ...commonOf(from), turns, frame, settled: shift }
-  return { start, shift, startedAt: new Date(origin), gaps }
+  return { start, shift, gaps }
 }
 
 /** Wall time of millisecond 0 of the stream, ms of the epoch. */

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { objectDestination } from '../../src/destinations/object-destination.ts'
 import { csvComposer } from '../../src/captions/composer/composers.ts'
 import { wordRuns } from '../../src/captions/word-runs.ts'
@@ -73,6 +73,24 @@ describe('rotatingSink()', () => {
       [1, 0],
       [2, HOUR / 2],
       [3, 2.5 * HOUR],
+    ])
+  })
+
+  it('names parts by the clock as it is when they begin, where that was set meanwhile', async () => {
+    const right = Date.parse('2026-11-29T13:30:00Z')
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(0)
+    const sink = rotatingSink(path.join(directory(), '{date}T{time}.srt'), (file) => srtSink(file), { every: 'hour' })
+    sink.emit('session', { sessionId: '1', startedAt: new Date(0).toISOString() } as never)
+    sink.write(at(0, 5))
+    await new Promise((resolve) => sink.write(at(1, 6), resolve))
+    // The time comes from the network, to a computer that began in 1970.
+    clock.mockReturnValue(right)
+    sink.write(at(2, (2 * HOUR) / SECOND))
+    await new Promise<void>((resolve) => sink.end(resolve))
+    clock.mockRestore()
+    expect(sink.parts.map(({ path: file }) => path.basename(file).slice(0, 13))).toEqual([
+      '1970-01-01T00',
+      '2026-11-29T15',
     ])
   })
 

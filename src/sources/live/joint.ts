@@ -5,6 +5,7 @@ import { type AudioFormat, blockSize, bytesToMs, msToBytes, sameFormat } from '.
 import { WavReader } from '../../audio/wav-reader.ts'
 import { writeWavHeader } from '../../audio/wav.ts'
 import { InputError, type Warning } from '../../errors.ts'
+import { Moment } from '../../moment.ts'
 import { toError } from '../../stream-helpers.ts'
 import { endEarly, liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../../stage.ts'
 import type { SourceReconnecting } from './options.ts'
@@ -28,7 +29,7 @@ export class Joint {
   readonly #source: JoinedSource
   readonly #options: JoinedSourceOptions
   #format: AudioFormat | undefined
-  #startedAt: Date | undefined
+  #startedAt: Moment | undefined
   #bytes = 0
   #running: Promise<void> | undefined
   #part: UpstreamStage | undefined
@@ -58,7 +59,7 @@ export class Joint {
 
   /** When the first sample was recorded, by the first of its parts that knows. */
   get startedAt(): Date | undefined {
-    return this.#startedAt ?? this.#part?.[streamStartedAt]
+    return this.#startedAt === undefined ? this.#part?.[streamStartedAt] : new Date(this.#startedAt.wall)
   }
 
   /** Somebody wants audio, in the format `target` where that was asked for before the first. */
@@ -163,7 +164,8 @@ export class Joint {
     } finally {
       await destroyed(stream)
       // It is asked for when all have ended, too.
-      this.#startedAt ??= stream[streamStartedAt]
+      const { [streamStartedAt]: startedAt } = stream
+      if (startedAt !== undefined) this.#startedAt ??= new Moment(startedAt.getTime())
       this.#part = undefined
     }
   }

@@ -4,6 +4,7 @@ import { type AudioFormat, msToBytes } from '../../audio/format.ts'
 import { AudioQueue } from '../../audio/silence.ts'
 import { writeWavHeader } from '../../audio/wav.ts'
 import { InputError } from '../../errors.ts'
+import { Moment } from '../../moment.ts'
 import { LoopYield, STOOD_STILL_MS, toError } from '../../stream-helpers.ts'
 import { type RequestedFormat, requestFormat, type UpstreamStage } from '../../stage.ts'
 import { Attempt } from './attempt.ts'
@@ -29,6 +30,8 @@ export class Openings {
   readonly #source: Readable
   readonly #options: ReconnectingSourceOptions
   readonly #now: () => number
+  /** When that was 0. */
+  readonly #zero: Moment
   readonly #closing = new Set<Promise<void>>()
   readonly #stop = (): void => this.finish()
   #phase: 'idle' | 'opening' | 'settling' | 'flowing' | 'paused' | 'waiting' | 'ending' = 'idle'
@@ -36,7 +39,6 @@ export class Openings {
   #format: AudioFormat | undefined
   #timeline: LiveTimeline | undefined
   /** What `now` is to be added to for a time of day. */
-  #wallOffset = 0
   #attempt: Attempt | undefined
   #attempts = 0
   /** Attempts in a row that brought no audio. */
@@ -69,6 +71,7 @@ export class Openings {
     this.#options = options
     this.#asked = asked
     this.#now = options.now ?? (() => performance.now())
+    this.#zero = new Moment(Date.now() - this.#now(), this.#now)
     options.stop?.addEventListener('abort', this.#stop)
   }
 
@@ -79,7 +82,7 @@ export class Openings {
 
   /** Wall time at which the first sample was recorded; `undefined` before it came. */
   get startedAt(): Date | undefined {
-    return this.#timeline === undefined ? undefined : new Date(this.#wallOffset + this.#timeline.origin)
+    return this.#timeline === undefined ? undefined : new Date(this.#zero.wall + this.#timeline.origin)
   }
 
   /** Somebody wants audio. */
@@ -170,7 +173,6 @@ export class Openings {
     }
     const { gaps, maxDuration } = this.#options
     this.#timeline = new LiveTimeline(format, attempt.clock, firstAt, gaps === 'silence')
-    this.#wallOffset = Date.now() - this.#now()
     if (maxDuration !== Infinity) this.#left = msToBytes(maxDuration, format)
     this.#timeline.add(audio.length)
     this.#queue.push(audio)

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { type AudioFormat, sameFormat } from '../../audio/format.ts'
 import type { DiarizeStreamError } from '../../errors.ts'
+import { Moment } from '../../moment.ts'
 import { announce, endEarly, liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../../stage.ts'
 import { abortBy } from '../../stream-helpers.ts'
 
@@ -67,7 +68,7 @@ export class JoinedSource extends Readable {
   #target: AudioFormat | undefined
   /** What joins the parts; loaded as the stream is made. */
   #joint: import('./joint.ts').Joint | undefined
-  #startedAt: Date | undefined
+  #startedAt: Moment | undefined
   #endsEarly = false
 
   constructor(options: JoinedSourceOptions) {
@@ -94,12 +95,12 @@ export class JoinedSource extends Readable {
 
   /** Wall time at which the first sample was recorded; `undefined` before it came, and where that is no live one. */
   get [streamStartedAt](): Date | undefined {
-    return this.#startedAt ?? this.#joint?.startedAt
+    return this.#startedAt === undefined ? this.#joint?.startedAt : new Date(this.#startedAt.wall)
   }
 
   /** Says when the first sample was recorded. */
   set [streamStartedAt](date: Date | undefined) {
-    this.#startedAt = date
+    this.#startedAt = date && new Moment(date.getTime())
   }
 
   /** Asks for WAV in `format`. `false` once it runs, or if somebody else has asked for something different. */

@@ -320,9 +320,10 @@ export class Hearing {
     }
   }
 
-  /** Wall time of millisecond 0 of the stream, where the source knows its own. */
+  /** Wall time of millisecond 0 of the stream, where the source knows its own: by the clock as it is set now. */
   get #startedAt(): Date | undefined {
-    return this.#place.startedAt ?? this.#input.startedAt
+    const { startedAt } = this.#input
+    return startedAt && new Date(startedAt.getTime() - this.#place.shift)
   }
 
   /**

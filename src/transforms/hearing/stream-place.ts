@@ -14,8 +14,6 @@ export interface StreamPlace {
   heardFrom: number
   /** How much later in the stream the source's audio is than the source says. */
   shift: number
-  /** Wall time of millisecond 0 of the stream, where another process began it. */
-  startedAt?: Date | undefined
 }
 
 /** That of a source of which all is heard. */
@@ -47,10 +45,10 @@ export function placeOfRange(range: HeardRange | undefined, frameMs: number, isL
  * @param before - frames that a recording does not give, since it begins behind them; `undefined` for a live source.
  */
 export function placeOfArrival(place: StreamPlace, arrival: Arrival, before: number | undefined): StreamPlace {
-  const { shift, startedAt } = arrival
+  const { shift } = arrival
   // What speakers are known again by must not lie outside of the range.
   const frame = Math.max(arrival.start.frame, place.start?.frame ?? 0)
   const start = { ...arrival.start, frame }
-  if (before === undefined) return { ...place, start, shift, startedAt }
-  return { ...place, start, shift, startedAt, skip: frame - before, left: place.left - before }
+  if (before === undefined) return { ...place, start, shift }
+  return { ...place, start, shift, skip: frame - before, left: place.left - before }
 }

@@ -146,6 +146,17 @@ describe('ReconnectingSource', () => {
     await settleDown()
   })
 
+  it('says when it began by the clock as it is now, where that was set meanwhile', async () => {
+    const test = setup()
+    await test.start()
+    await test.speak(200, 1)
+    const began = Date.now() - 200
+    vi.setSystemTime(Date.now() + 864_000_000)
+    expect(test.source[streamStartedAt]?.getTime()).toBe(began + 864_000_000)
+    test.source.destroy()
+    await settleDown()
+  })
+
   it('keeps the time true over an outage', async () => {
     const test = setup()
     await test.start()
