@@ -64,6 +64,8 @@ export class Checkpointing {
   readonly #record: TurnRecord
   readonly #warn: (message: string) => void
   #isTooLarge = false
+  #saving: Promise<void> | undefined
+  #isClosed = false
 
   private constructor(
     { file, lock }: { file: string; lock: FileLock | undefined },
@@ -139,8 +141,10 @@ export class Checkpointing {
     for (const output of this.#parts.outputs) await output.forget?.()
   }
 
-  /** Lets others have the checkpoint, however the run has ended. */
+  /** Lets others have the checkpoint, however the run has ended, once what is being saved is there. */
   async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#saving?.catch(() => {})
     await this.#lock?.release()
   }
 
@@ -187,7 +191,9 @@ export class Checkpointing {
       })
       if (Buffer.byteLength(text) > maxCheckpointBytes) return this.#tellTooLarge()
       await this.#checkLock()
-      await replaceFile(this.#file, text)
+      if (this.#isClosed) return
+      this.#saving = replaceFile(this.#file, text)
+      await this.#saving
       for (const copy of this.#parts.copies) await copy(text)
       this.#record.forgetBefore(Math.min(...all.map(([, place]) => place.order)))
     }
