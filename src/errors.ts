@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { redact } from './redact.ts'
 
 /** Stable codes of everything that can go wrong; `docs/errors.md` says what to do about each. */
@@ -261,7 +262,9 @@ export function isAbortError(error: unknown): boolean {
 
 /** The `code` of whatever was thrown: of an error of this library, of Node or of the system; `undefined` where it has none. */
 export function errorCode(thrown: unknown): unknown {
-  return (thrown as { code?: unknown } | null | undefined)?.code
+  const { code, errno } = (thrown ?? {}) as { code?: unknown; errno?: unknown }
+  // Node has no name for a quota that is used up: "Unknown system error -122".
+  return errno === -constants.errno.EDQUOT ? 'EDQUOT' : code
 }
 
 /** What to do about a certificate that was refused, by the code of the error; `undefined` where it is no matter of one. */

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { errorCode } from '../errors.ts'
 import { diarize } from '../transforms/diarize.ts'
 import { resample } from '../transforms/resample.ts'
 import type { CaptionAllOptions } from './caption-all.ts'
@@ -108,6 +109,6 @@ const COMMON = new Set([
 
 /** Whether the inputs to come would fail in the same way. */
 function concernsAll(error: Error): boolean {
-  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } }
-  return COMMON.has(String(code)) || ['ENOSPC', 'EDQUOT', 'EROFS'].includes(String(cause?.code))
+  const { code, cause } = error as { code?: unknown; cause?: unknown }
+  return COMMON.has(String(code)) || ['ENOSPC', 'EDQUOT', 'EROFS'].includes(String(errorCode(cause)))
 }

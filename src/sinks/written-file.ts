@@ -117,7 +117,8 @@ export class WrittenFile {
     } catch (error) {
       throw unwritable(this.path, error)
     }
-    await old.close()
+    // What it held is in the new one.
+    await old.close().catch(() => {})
   }
 
   /** Keeps others from the file, which stays as it is until {@link replace}. */
@@ -141,10 +142,10 @@ export class WrittenFile {
         await next.sync()
       })
       this.#complete = true
-    } catch (error) {
-      throw unwritable(this.path, error)
-    } finally {
       await this.#close()
+    } catch (error) {
+      await this.#close().catch(() => {})
+      throw unwritable(this.path, error)
     }
   }
 
