@@ -67,6 +67,8 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
   #deadline: NodeJS.Timeout | undefined
   /** Is there once the server is known to send heartbeats. */
   #heartbeat: NodeJS.Timeout | undefined
+  /** Whether nothing has come since they were due. */
+  #isSilent = false
   /** Whether heartbeats may be expected: not where none are asked for. */
   #mayBeat: boolean
   #terminationLimit = 0
@@ -154,6 +156,7 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
   message(data: Buffer, binary: boolean): void {
     if (this.#state === 'ended' || this.#failure) return
     if (!this.counts(data.length)) return
+    this.#isSilent = false
     this.#heartbeat?.refresh()
     const parsed = binary
       ? ({ kind: 'malformed', reason: 'a binary frame, where only text is defined' } as const)
@@ -217,7 +220,12 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
     if (this.#heartbeat || !this.#mayBeat || this.#state === 'ended') return
     const { heartbeatTimeout } = this.#options
     this.#heartbeat = setTimeout(() => {
-      this.#fail(this.#error('SESSION_STALLED', `the server has sent nothing for ${heartbeatTimeout} ms`))
+      this.#isSilent = true
+      // Where this process was stopped for so long, as by Ctrl-Z, what came meanwhile is unread.
+      setImmediate(() => {
+        if (!this.#isSilent) return
+        this.#fail(this.#error('SESSION_STALLED', `the server has sent nothing for ${heartbeatTimeout} ms`))
+      })
     }, heartbeatTimeout)
   }
 

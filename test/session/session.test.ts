@@ -475,6 +475,21 @@ describe('a session that fails', () => {
     expect((await end).error).toMatchObject({ code: 'SESSION_STALLED', retryable: true })
   })
 
+  it('reads what came while this process stood still, as by Ctrl-Z, before it gives up a peer', async () => {
+    const heartbeatTimeout = 1000
+    peer = await begins((socket) => {
+      socket.on('message', () => {
+        socket.send('{"type":"Heartbeat","total_audio_received_ms":1,"total_duration_ms":1}')
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, heartbeatTimeout + 200)
+      })
+    }, fast)
+    const end = connect(peer.url, { heartbeatTimeout })
+    session?.once('message', () => void session?.destroy())
+    await once(session as Session, 'begin')
+    await send(frame)
+    expect((await end).error).toMatchObject({ code: 'CONNECTION_LOST' })
+  })
+
   it('does not expect heartbeats where none are asked for, at first or any more', async () => {
     const beat = '{"type":"Heartbeat","total_audio_received_ms":1,"total_duration_ms":1}'
     let answers = 0
