@@ -91,5 +91,9 @@ function packageFailure(error: PackageMissing): EngineError {
 }
 
 function told(log: string): string {
-  return log && ` after it wrote: ${log.split('\n').at(-1)!.slice(-300)}`
+  const lines = log.split('\n')
+  const last = lines.at(-1)!
+  // Node writes its version last, and what was wrong some lines before.
+  const said = last.startsWith('Node.js v') ? (lines.findLast((line) => /^\w*Error\b/.test(line)) ?? last) : last
+  return log && ` after it wrote: ${said.slice(-300)}`
 }

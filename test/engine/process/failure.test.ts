@@ -100,6 +100,12 @@ describe('loadFailure', () => {
     expect(error.message).toContain('diarize-stream models list')
   })
 
+  it('tells the error by which Node ended, and not its version, which it writes behind it', () => {
+    const log = 'node:internal/x:1\n\nError: ENOENT: no such file\n    at x {\n  errno: -2\n}\n\nNode.js v20.20.2'
+    const ended = new ProcessEnded('the process that runs the model ended with exit code 1', { log, hadStarted: false })
+    expect(loadFailure(ended, model).message).toContain('after it wrote: Error: ENOENT: no such file; name one')
+  })
+
   it('does not blame the model where no process has begun', () => {
     const ended = new ProcessEnded('the process that runs the model could not be started: spawn /no/node ENOENT', {
       hadStarted: false,
