@@ -15,14 +15,14 @@ let work: SherpaWork | undefined
 process.on('message', (request: SherpaRequest) => {
   const { id } = request
   // What ends the process was the call that it had begun with.
-  send({ id, begun: true, memory: process.memoryUsage.rss() })
+  send({ id, begun: true, memory: memory() })
   try {
     work ??= new SherpaWork(find(), process.argv.at(-1)!)
-    send({ id, output: work.do(request), memory: process.memoryUsage.rss() })
+    send({ id, output: work.do(request), memory: memory() })
   } catch (error) {
     send({
       id,
-      memory: process.memoryUsage.rss(),
+      memory: memory(),
       error: {
         message: error instanceof Error ? error.message : String(error),
         missing: error instanceof PackageMissing,
@@ -34,7 +34,7 @@ process.on('message', (request: SherpaRequest) => {
 })
 
 // Whoever started this knows by it that a Node.js runs it.
-send({ id: -1, output: undefined, memory: process.memoryUsage.rss() })
+send({ id: -1, output: undefined, memory: memory() })
 
 class PackageMissing extends Error {}
 
@@ -51,6 +51,15 @@ function find(): SherpaPackage {
     return loadSherpa()
   } catch (error) {
     throw new PackageMissing((error as Error).message.split('\n', 1)[0], { cause: error })
+  }
+}
+
+/** Bytes that this process takes; the most that it took where the system does not say, as in a chroot without /proc. */
+function memory(): number {
+  try {
+    return process.memoryUsage.rss()
+  } catch {
+    return process.resourceUsage().maxRSS * 1024
   }
 }
 

@@ -39,6 +39,17 @@ describe.skipIf(whyNoSherpa !== undefined)('SherpaProcess', () => {
     await expect(start(child)).rejects.toThrow('is closed')
   })
 
+  it.skipIf(process.platform === 'win32')('runs where the system does not say how much memory it has', async () => {
+    const node = join(folder, 'node')
+    const hidden =
+      'data:text/javascript,process.memoryUsage.rss=()=>{throw new Error("ENOENT, uv_resident_set_memory")}'
+    writeFileSync(node, `#!/bin/sh\nexec '${process.execPath}' --import '${hidden}' "$@"\n`, { mode: 0o755 })
+    const child = open(node)
+    await expect(start(child)).rejects.toThrow('no model is loaded')
+    expect(child.memory).toBeGreaterThan(1_000_000)
+    await child.close()
+  })
+
   it('does not end by Ctrl-C, which reaches it as well', async () => {
     const child = open()
     await expect(start(child)).rejects.toThrow('no model is loaded')
