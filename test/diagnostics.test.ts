@@ -1,5 +1,5 @@
 import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { EventEmitter } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
@@ -92,6 +92,21 @@ describe('diagnostics channels', () => {
     expect(all.slice(2)).toMatchObject([
       { name: 'diarize-stream:session:start', message: { session } },
       { name: 'diarize-stream:gap', message: { gap: { start: 1, end: 5 } } },
+    ])
+  })
+
+  it('tell of a file that is made by the failure alone, of words that waited till then', async () => {
+    const all = published()
+    const file = path.join(folder(), 'talk.srt')
+    const sink = srtSink(file)
+    const error = new Error('no more')
+    sink.write(makeTurn(0, 'A:word'), () => sink.destroy(error))
+    await expect(once(sink, 'close')).rejects.toThrow('no more')
+    expect(readFileSync(file, 'utf8')).toContain('word')
+    const written = { path: file, stage: 'srtSink()' }
+    expect(all).toEqual([
+      { name: 'diarize-stream:file:start', message: written },
+      { name: 'diarize-stream:file:end', message: { ...written, error: { message: 'no more' } } },
     ])
   })
 

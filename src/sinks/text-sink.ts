@@ -196,7 +196,7 @@ export class TextSink extends Writable {
     clearTimeout(this.#releaseTimer)
     this.#destination.interrupt(error ?? new Error('the sink was destroyed'))
     this.#work
-      .then(() => (this.#finished ? undefined : this.#destination.abandon(error, this.#rest())))
+      .then(() => (this.#finished ? undefined : this.#abandon(error)))
       .then(
         () => error,
         (trouble: Error) => error ?? trouble,
@@ -205,6 +205,13 @@ export class TextSink extends Writable {
         this.#diagnostics.end(failure ?? new Error('the sink was destroyed before its end'))
         done(failure)
       }, done)
+  }
+
+  /** Writes what waits, which may be the first that there is. */
+  async #abandon(error: Error | null): Promise<void> {
+    const rest = this.#rest()
+    await this.#destination.abandon(error, rest)
+    if (rest !== '') this.#diagnostics.start()
   }
 
   /** What was written is on the disk by then. */
