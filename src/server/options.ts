@@ -13,6 +13,7 @@ import {
   refusedOption,
 } from '../options.ts'
 import type { UnknownModels } from '../protocol/models.ts'
+import { exclusive } from '../protocol/parameters.ts'
 import type { KeyCheck } from './authentication.ts'
 import type { TlsOptions } from './listener.ts'
 import type { UnattributedLabel } from './outgoing.ts'
@@ -45,8 +46,8 @@ export interface ServerOptions {
    */
   apiKeys?: readonly string[] | KeyCheck
   /**
-   * `false` lets everybody in, with or without a key; on a loopback address that includes the web pages that browsers of
-   * this machine show.
+   * `false` lets everybody in, with or without a key, and so does not go with `apiKeys`; on a loopback address that includes
+   * the web pages that browsers of this machine show.
    * @defaultValue true
    */
   authentication?: boolean
@@ -144,6 +145,8 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   checkOneOf('unattributedLabel', options.unattributedLabel, ['UNKNOWN', 'PENDING'])
   checkKeys(options.apiKeys)
   checkTls(options.tls)
+  // Keys that guard nothing would be taken for a guard.
+  if (options.authentication === false) exclusive('apiKeys', options.apiKeys, 'authentication: false', false)
 
   const host = options.host ?? defaults.host
   const loopback = isLoopback(host)

@@ -77,4 +77,12 @@ describe('resolveServerOptions', () => {
       expect(resolveServerOptions({ engine, host }).loopback).toBe(true)
     }
   })
+
+  it('does not take keys that would guard nothing', () => {
+    for (const apiKeys of [['key'], () => true]) {
+      const message = 'apiKeys and authentication: false exclude each other; give one of them'
+      expect(() => resolveServerOptions({ engine, apiKeys, authentication: false })).toThrow(message)
+      expect(resolveServerOptions({ engine, apiKeys, authentication: true }).authentication).toBe(true)
+    }
+  })
 })
