@@ -31,19 +31,29 @@ function circleFrom(file: string, done: Set<string>, trail: readonly string[] = 
   return undefined
 }
 
-/** Files of which code is run by whoever imports `file`: those of which only types are imported are not loaded. */
-function loadedBy(file: string, loaded = new Set<string>()): Set<string> {
-  if (loaded.has(file)) return loaded
-  loaded.add(file)
+/** Files whose code is run by whoever imports `file`, later or at once: those of which only types are imported are not loaded. */
+function codeOf(file: string, pattern: RegExp): string[] {
   const text = readFileSync(path.join(root, file), 'utf8')
-  for (const [, what = '', target = ''] of text.matchAll(/^(?:import|export)\b([^'"]*?)from '(\.[^']+)'/gm)) {
+  const targets: string[] = []
+  for (const [, what = '', target = ''] of text.matchAll(pattern)) {
     const names = /\{([^}]*)\}/
       .exec(what)?.[1]
       ?.split(',')
       .filter((name) => name.trim() !== '') ?? ['all']
     const isType = /^ type\b/.test(what) || names.every((name) => name.trim().startsWith('type '))
-    if (!isType) loadedBy(path.join(path.dirname(file), target), loaded)
+    if (!isType) targets.push(path.join(path.dirname(file), target))
   }
+  return targets
+}
+
+const AT_ONCE = /^(?:import|export)\b([^'"]*?)from '(\.[^']+)'/gm
+const LATER = /()\bawait import\('(\.[^']+)'\)/g
+
+/** Files of which code is run by whoever imports `file`. */
+function loadedBy(file: string, loaded = new Set<string>()): Set<string> {
+  if (loaded.has(file)) return loaded
+  loaded.add(file)
+  for (const target of codeOf(file, AT_ONCE)) loadedBy(target, loaded)
   return loaded
 }
 
@@ -82,6 +92,28 @@ describe('the source', () => {
     const sizes: Record<string, number> = {}
     for (const folder of source.map((file) => path.dirname(file))) sizes[folder] = (sizes[folder] ?? 0) + 1
     expect(Object.entries(sizes).filter(([, size]) => size > 15)).toEqual([])
+  })
+
+  it('has folders that load code of those that the documentation says', () => {
+    const folderOf = (file: string): string => /^src\/(\w+)\//.exec(file)?.[1] ?? ''
+    const page = readFileSync(path.join(root, 'docs/architecture.md'), 'utf8')
+    const rows = new Map(
+      [...page.matchAll(/^\| `(\w+)\/` +\|[^|]*\| ([^|]*)\|$/gm)].map(([, name = '', cell = '']) => [name, cell]),
+    )
+    const folders = new Set(source.map(folderOf).filter((name) => name !== ''))
+    expect(new Set(rows.keys())).toEqual(folders)
+    for (const [folder, cell] of rows) {
+      const files = source.filter((file) => folderOf(file) === folder)
+      const targets = files.flatMap((file) =>
+        [AT_ONCE, LATER].flatMap((pattern) => codeOf(file, pattern)).map(folderOf),
+      )
+      const loaded = new Set(targets.filter((name) => name !== '' && name !== folder))
+      const named = new Set([...cell.matchAll(/`(\w+)`/g)].map(([, name = '']) => name))
+      const isAllBut = cell.startsWith('all but')
+      // Of `all but`, nothing that is named is loaded; else what is named, and nothing more.
+      const expected = isAllBut ? [...loaded].filter((name) => !named.has(name)) : [...named]
+      expect({ folder, loaded }).toEqual({ folder, loaded: new Set(expected) })
+    }
   })
 
   it('has an entry that loads no more than it must', () => {
