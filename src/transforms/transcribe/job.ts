@@ -14,8 +14,8 @@ const ATTEMPTS = 10
 const FIRST_ATTEMPTS = 2
 /** Beside the length of the audio: files wait in a queue where an account has too many of them. */
 const PROCESSING_MS = 1_800_000
-/** Longest time to leave nothing behind. */
-const CLEAN_UP_MS = 15_000
+/** Longest time to leave nothing behind: `run()` waits 10 s for a stage to close, and what is kept is to be told by then. */
+const CLEAN_UP_MS = 8000
 /** Bytes that a transcript may have, beside those for each ms of audio: speech has about one. */
 const TRANSCRIPT_BYTES = 8 << 20
 const TRANSCRIPT_BYTES_PER_MS = 20

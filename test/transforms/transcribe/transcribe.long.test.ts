@@ -46,6 +46,21 @@ it(
   },
 )
 
+it('what a service that does not answer keeps is told before run() settles', { timeout: MINUTE }, async () => {
+  await using server = await prerecordedServer({
+    faults: { create: { fault: 'neverReady' }, delete: { fault: 'hang' } },
+  })
+  const abort = new AbortController()
+  const stage = transcribe({ ...quick, url: server.url, signal: abort.signal })
+  const warnings: unknown[] = []
+  stage.on('warning', (warning) => warnings.push(warning))
+  stage.on('progress', ({ phase }) => phase === 'transcribing' && abort.abort())
+  const { source } = conversation({ duration: 5000 })
+  await expect(run(source(), stage, collector().sink)).rejects.toMatchObject({ name: 'AbortError' })
+  expect(warnings).toMatchObject([{ code: 'TRANSCRIPT_KEPT', transcriptId: server.transcripts[0]!.id }])
+  expect(stage.closed).toBe(true)
+})
+
 describe('an abort at any moment', () => {
   const { source, script } = conversation({ duration: 5000 })
   const drop = { fault: 'drop', afterBytes: 60_000 } as const
