@@ -7,6 +7,7 @@ import { bareHost } from '../../options.ts'
 import { oneLine } from '../../redact.ts'
 import { unlessAborted } from '../../stream-helpers.ts'
 import { addressesOf, checkAllowed, isHttp, parseUrl, shownUrl } from '../address.ts'
+import { CookieJar } from './cookies.ts'
 import { badStatus, noAnswer, refused, stalled, tooLarge, unreadable } from './failures.ts'
 import type { HttpSettings } from './options.ts'
 
@@ -35,6 +36,7 @@ export class HttpClient {
   readonly #closing = new AbortController()
   /** IP addresses that `allowUrl` has seen, by host; a connection goes to these only. */
   readonly #addresses = new Map<string, readonly string[]>()
+  readonly #cookies = new CookieJar()
   #connect: Connect | undefined
   #bytes = 0
 
@@ -156,6 +158,7 @@ export class HttpClient {
       body.on('error', () => {}).once('close', () => void client.destroy())
       // No server asks for that.
       if (forwarding !== undefined && statusCode === 407) throw new ProxyError(forwarding.host, statusCode)
+      this.#cookies.take(url, [given['set-cookie'] ?? []].flat(), undici.parseCookie)
       return { status: statusCode, headers: flat(given), url, body }
     } catch (error) {
       void client.destroy()
@@ -168,16 +171,24 @@ export class HttpClient {
     const isFirst = url.origin === this.#first.origin
     // A redirect, or an entry of a playlist, seldom repeats them.
     const { username, password } = isFirst && url.username === '' && url.password === '' ? this.#first : url
+    const given = isFirst ? Object.entries(own) : []
+    const [, ownCookie] = given.find(([name]) => isCookie(name)) ?? []
+    const cookie = this.#cookies.headerFor(url, ownCookie)
     return {
       'user-agent': userAgent,
       accept: '*/*',
       'accept-encoding': 'identity',
       // In a header of ours, so that no other error shows them.
       ...((username !== '' || password !== '') && { authorization: basicLogin(username, password) }),
-      ...(isFirst && own),
+      ...Object.fromEntries(given.filter(([name]) => !isCookie(name))),
+      ...(cookie !== undefined && { cookie }),
       ...headers,
     }
   }
+}
+
+function isCookie(name: string): boolean {
+  return name.toLowerCase() === 'cookie'
 }
 
 /** A Content-Encoding that compresses. Some servers put there what is none, such as `utf-8` or `aws-chunked`, which browsers pass over. */

@@ -108,6 +108,26 @@ describe('redirects', () => {
     }
   })
 
+  it('and playlists get back the cookies that they have set, other hosts do not', async () => {
+    const other = await serve(wav)
+    const server: HttpFaultServer = await serve(
+      (path) => {
+        if (path !== '/list.m3u8') return wav
+        const entries = [server.url('/c'), other.url('/d')].map((url) => `#EXTINF:1,\n${url}`)
+        return `#EXTM3U\n#EXT-X-TARGETDURATION:1\n${entries.join('\n#EXT-X-DISCONTINUITY\n')}\n#EXT-X-ENDLIST\n`
+      },
+      [{ fault: 'redirect', location: '/list.m3u8' }],
+      { headers: { 'set-cookie': 'token=new; Path=/; Domain=127.0.0.1' } },
+    )
+    await read(server.url('/a'), { headers: { Cookie: 'token=old; mine=1' } })
+    expect(server.requests.map(({ path, headers }) => [path, headers.cookie])).toEqual([
+      ['/a', 'token=old; mine=1'],
+      ['/list.m3u8', 'token=old; mine=1'],
+      ['/c', 'token=new; mine=1'],
+    ])
+    expect(other.requests.map(({ headers }) => headers.cookie)).toEqual([undefined])
+  })
+
   it('take user and password on to the same host, as an entry of a playlist does', async () => {
     const other = await serve(wav)
     const server: HttpFaultServer = await serve(
