@@ -12,6 +12,7 @@ import type { JoinedSource } from '../live/parts.ts'
 import { SegmentHistory } from './history.ts'
 import { Lateness } from './lateness.ts'
 import { type HlsResource, type HlsSegment, type MediaPlaylist, readPlaylist } from './playlist.ts'
+import type { Variables } from './variables.ts'
 
 /** Segments before the end of a playlist that still grows with which playing begins. */
 const LIVE_SEGMENTS = 3
@@ -39,6 +40,8 @@ export interface HlsAccess {
   signal: AbortSignal
   /** Opens one resource. */
   open: (resource: HlsResource, retries?: number) => HttpBody
+  /** What playlists may import of the one that has led to them, as it was read last. */
+  variables: () => Variables
   /** Goes once more through the address that was given, to where the playlist is now. */
   findAgain: () => Promise<{ url: URL; playlist: MediaPlaylist }>
   /** Turns bytes into WAV; silence in it is bounded by `limit`. */
@@ -125,7 +128,7 @@ export class HlsFeed {
   }
 
   async #reload(): Promise<void> {
-    const { settings, signal, open, findAgain, source } = this.#access
+    const { settings, signal, open, variables, findAgain, source } = this.#access
     await delay(Math.max(LEAST_WAIT, this.#wait), undefined, { signal })
     const wasGone = this.#isGone
     this.#isGone = false
@@ -136,7 +139,7 @@ export class HlsFeed {
         ;({ url: this.#url, playlist } = await findAgain())
       } else {
         body = open({ url: this.#url }, 0)
-        playlist = await fetchPlaylist(body, this.#url)
+        playlist = await fetchPlaylist(body, this.#url, variables())
       }
       if (playlist.kind !== 'media') throw notPlaylist('it has become another kind of playlist')
       this.#targetDuration = Math.min(playlist.targetDuration, MOST_TARGET)
@@ -206,10 +209,10 @@ export class HlsFeed {
 }
 
 /** Reads the playlist at an address: what it names is relative to where its answer came from. */
-export async function fetchPlaylist(body: HttpBody, url: URL): ReturnType<typeof readPlaylist> {
+export async function fetchPlaylist(body: HttpBody, url: URL, variables: Variables): ReturnType<typeof readPlaylist> {
   try {
     const answer = await body.open()
-    return await readPlaylist(body, url, answer.url)
+    return await readPlaylist(body, url, answer.url, variables)
   } finally {
     body.destroy()
   }

@@ -94,14 +94,14 @@ async function firstPicture(segment: HlsSegment, reader: SegmentReader): Promise
 }
 
 /** Reads a playlist of pictures, and its segments. */
-function pictureAccess({ settings, signal, open }: HlsAccess, url: URL) {
+function pictureAccess({ settings, signal, open, variables }: HlsAccess, url: URL) {
   const retries = Math.min(MOST_PICTURE_RETRIES, settings.fileRetries)
   const unlessAborted = (): undefined => {
     signal.throwIfAborted()
     return undefined
   }
   return {
-    playlist: () => fetchPlaylist(open({ url }, retries), url).catch(unlessAborted),
+    playlist: () => fetchPlaylist(open({ url }, retries), url, variables()).catch(unlessAborted),
     reader: new SegmentReader((resource) => open(resource, retries)),
     unlessAborted,
   }

@@ -6,6 +6,7 @@ import { oneLine } from '../../redact.ts'
 import { isHttp, parseUrl, shownUrl } from '../address.ts'
 import type { ByteRange } from '../http/body.ts'
 import { notPlaylist, tooLarge } from '../http/failures.ts'
+import { attributes, type Variables, withVariables } from './variables.ts'
 
 /** A resource, or a part of one. */
 export interface HlsResource {
@@ -84,6 +85,8 @@ interface AudioChoice {
 export interface MultivariantPlaylist {
   kind: 'multivariant'
   variants: HlsVariant[]
+  /** What the playlists that it leads to may import. */
+  variables: Variables
 }
 
 /** A list of stations: not HLS, only an address to go on to. */
@@ -113,12 +116,14 @@ const MOST_BYTES = 16_777_216
  *
  * @param url - its address, for messages.
  * @param base - where it came from, to which its entries are relative.
+ * @param variables - of the playlist that has led to it.
  * @throws what {@link parsePlaylist} throws, and `INPUT_TOO_LARGE`.
  */
 export async function readPlaylist(
   bytes: AsyncIterable<Buffer>,
   url: URL,
   base = url,
+  variables: Variables = new Map(),
 ): Promise<ReturnType<typeof parsePlaylist>> {
   const chunks: Buffer[] = []
   let length = 0
@@ -127,24 +132,31 @@ export async function readPlaylist(
     if (length > MOST_BYTES) throw tooLarge(shownUrl(url), `a playlist may be, ${MOST_BYTES} bytes`)
     chunks.push(chunk)
   }
-  return parsePlaylist(Buffer.concat(chunks).toString('utf8'), base)
+  return parsePlaylist(Buffer.concat(chunks).toString('utf8'), base, variables)
 }
 
 /**
  * Parses a playlist; tags that do not matter for audio are ignored.
  *
  * @param base - where it came from.
- * @throws InputError `INPUT_NOT_MEDIA` for what is no playlist, or one without entries; `INPUT_UNREADABLE` for
+ * @param given - variables of the playlist that has led to it.
+ * @throws InputError `INPUT_NOT_MEDIA` for what is no playlist, one without entries, or one whose variables have no value; `INPUT_UNREADABLE` for
  * encryption that is not known; `ADDRESS_REFUSED` for entries that are no http: or https: addresses.
  */
-export function parsePlaylist(text: string, base: URL): MediaPlaylist | MultivariantPlaylist | StationList {
-  const lines = text
+export function parsePlaylist(
+  text: string,
+  base: URL,
+  given: Variables = new Map(),
+): MediaPlaylist | MultivariantPlaylist | StationList {
+  const written = text
     .replace(/^\u{feff}/u, '')
     .split(/\r\n|\n|\r/)
     .map((line) => line.trim())
     .filter((line) => line !== '')
-  if (!/^#EXTM3U(?:\s|$)/.test(lines[0] ?? '')) throw notPlaylist('it does not begin with #EXTM3U')
-  if (lines.some((line) => line.startsWith('#EXT-X-STREAM-INF'))) return parseMultivariant(lines, base)
+  if (!/^#EXTM3U(?:\s|$)/.test(written[0] ?? '')) throw notPlaylist('it does not begin with #EXTM3U')
+  const { lines, variables } = withVariables(written, base, given)
+  if (lines.some((line) => line.startsWith('#EXT-X-STREAM-INF')))
+    return { ...parseMultivariant(lines, base), variables }
   if (lines.some((line) => line.startsWith('#EXT-X-'))) return parseMedia(lines, base)
   const [first] = lines.filter((line) => !line.startsWith('#'))
   if (first === undefined) throw notPlaylist('it is empty')
@@ -195,7 +207,7 @@ function isAudioCodec(codec: string): boolean {
   return audioCodec.test(codec)
 }
 
-function parseMultivariant(lines: readonly string[], base: URL): MultivariantPlaylist {
+function parseMultivariant(lines: readonly string[], base: URL): Omit<MultivariantPlaylist, 'variables'> {
   const groups = new Map<string, HlsRendition[]>()
   for (const line of lines) {
     const media = tagValue(line, 'EXT-X-MEDIA')
@@ -320,12 +332,6 @@ function entry(uri: string, base: URL): URL {
 /** A tag's value; `undefined` for any other line. */
 function tagValue(line: string, tag: string): string | undefined {
   return line.startsWith(`#${tag}:`) ? line.slice(tag.length + 2) : undefined
-}
-
-/** The list of `NAME=value` or `NAME="value"`. Names are bounded, so that a long line of letters costs no more. */
-function attributes(value: string): Record<string, string | undefined> {
-  const found = value.matchAll(/([A-Z0-9-]{1,40})=(?:"([^"]*)"|([^",]*))/g)
-  return Object.fromEntries([...found].map(([, name = '', quoted, bare]) => [name, quoted ?? bare]))
 }
 
 /** Seconds, as the beginning of a tag's value, in ms, to the microsecond: of a day of segments the errors add up. */

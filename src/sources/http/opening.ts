@@ -20,6 +20,7 @@ import {
   readPlaylist,
 } from '../hls/playlist.ts'
 import { hlsParts } from '../hls/source.ts'
+import type { Variables } from '../hls/variables.ts'
 import { HttpBody, type KnownContent, knownContent } from './body.ts'
 import { type HttpAnswer, HttpClient } from './client.ts'
 import { changed, lost, notAudio, notPlaylist, tooLarge, truncated } from './failures.ts'
@@ -73,6 +74,8 @@ export class HttpOpening {
   readonly #begin: Beginning
   /** Whether one of several renditions has been chosen, in which nothing is left to choose. */
   #hasChosen = false
+  /** What a playlist of segments may import of the one that has led to it. */
+  #variables: Variables = new Map()
   /** What decodes a file in which one can seek, as far as its server says. */
   #decoder: FfmpegDecoder | undefined
 
@@ -128,6 +131,7 @@ export class HttpOpening {
     const address = this.#address
     let url = address
     let picture: URL | undefined
+    let variables: Variables = new Map()
     for (let playlists = 0; ; playlists++) {
       const body = this.#body({ url, retries })
       try {
@@ -136,13 +140,17 @@ export class HttpOpening {
         if (isAddressList(head)) throw notAudio(shownUrl(url))
         if (!isPlaylist(head)) return { answer, body, head, url }
         if (playlists === MOST_PLAYLISTS) throw tooLarge(shownUrl(address), `${MOST_PLAYLISTS} playlists in a row`)
-        const playlist = await readPlaylist(body, url, answer.url)
-        if (playlist.kind === 'media') return { playlist, url: answer.url, picture }
+        const playlist = await readPlaylist(body, url, answer.url, variables)
+        if (playlist.kind === 'media') {
+          this.#variables = variables
+          return { playlist, url: answer.url, picture }
+        }
         picture = undefined
         if (playlist.kind === 'stations') url = playlist.first
         else {
           url = this.#choose(playlist)
           picture = choosePicture(playlist, url)
+          variables = playlist.variables
         }
       } catch (error) {
         body.destroy()
@@ -221,6 +229,7 @@ export class HttpOpening {
       settings: this.#settings,
       signal: this.#client.signal,
       open: (resource, retries = this.#settings.fileRetries) => this.#body({ ...resource, retries }),
+      variables: () => this.#variables,
       findAgain: () => this.#findAgain(),
       decode: (bytes, url, limit) => this.#decoded(bytes, url, limit),
     }

@@ -252,6 +252,21 @@ describe('a live playlist', () => {
     for (const shift of shifts(bytes, [500, 2500, 5000])) expect(Math.abs(shift)).toBeLessThan(100)
   })
 
+  it('may use variables of the list that leads to it, each time it is read', async () => {
+    let asked = 0
+    const url = await serve((path) => {
+      if (path === '/live.m3u8')
+        return '#EXTM3U\n#EXT-X-DEFINE:NAME="at",VALUE="x"\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{$at}.m3u8\n'
+      if (path !== '/x.m3u8') return media[path.replace('/x/', '/')]
+      asked += 1
+      const names = ['ts0.ts', 'ts1.ts', 'ts2.ts', 'ts3.ts'].slice(0, asked + 2)
+      const lines = names.map((name) => `{$at}/${name}`)
+      return playlist(['#EXT-X-DEFINE:IMPORT="at"', ...lines], { ended: asked === 2 })
+    })
+    const { bytes } = await read(url, { target: mono16k })
+    expect(Math.abs(shapeOf(bytes).samples - 4 * 16_000)).toBeLessThanOrEqual(2048)
+  })
+
   it('whose address has run out is looked for by the first one', async () => {
     let asked = 0
     const url = await serve((path, response) => {

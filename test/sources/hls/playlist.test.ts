@@ -186,7 +186,9 @@ describe('playlists of playlists', () => {
     expect(playlist.variants.map(({ bandwidth }) => bandwidth)).toEqual([900, 800])
     expect(chosen(playlist).href).toBe('https://example.org/live/cheap.m3u8')
     const [dear] = playlist.variants
-    expect(chosen({ kind: 'multivariant', variants: dear ? [dear] : [] }).pathname).toBe('/live/audio.m3u8')
+    expect(chosen({ kind: 'multivariant', variables: new Map(), variants: dear ? [dear] : [] }).pathname).toBe(
+      '/live/audio.m3u8',
+    )
     expect(choosePicture(playlist, new URL('https://example.org/live/cheap.m3u8'))).toBeUndefined()
   })
 
