@@ -48,7 +48,7 @@ export interface MediaPlaylist {
   kind: 'media'
   /** Longest segment in ms. */
   targetDuration: number
-  /** Number of the first segment. */
+  /** Number of the first segment that it lists. */
   mediaSequence: number
   /** Whether nothing will be added. */
   ended: boolean
@@ -260,6 +260,8 @@ function parseMedia(lines: readonly string[], base: URL): MediaPlaylist {
     if (name === 'EXT-X-TARGETDURATION') playlist.targetDuration = milliseconds(value)
     else if (name === 'EXT-X-DISCONTINUITY-SEQUENCE') discontinuityNumber = wholeNumber(value)
     else if (name === 'EXT-X-MEDIA-SEQUENCE') playlist.mediaSequence = wholeNumber(value)
+    // In place of the first segments, of one who is believed to know them: all others keep their numbers.
+    else if (name === 'EXT-X-SKIP') playlist.mediaSequence += wholeNumber(attributes(value)['SKIPPED-SEGMENTS'] ?? '')
     else if (name === 'EXT-X-ENDLIST') playlist.ended = true
     else if (name === 'EXT-X-VERSION') version = wholeNumber(value)
     else if (name === 'EXTINF') {

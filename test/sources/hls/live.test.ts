@@ -267,6 +267,19 @@ describe('a live playlist', () => {
     expect(Math.abs(shapeOf(bytes).samples - 4 * 16_000)).toBeLessThanOrEqual(2048)
   })
 
+  it('loses nothing where later lists leave out what was listed before', async () => {
+    let asked = 0
+    const url = await serve((path) => {
+      if (path !== '/live.m3u8') return media[path]
+      asked += 1
+      if (asked === 1) return playlist(['ts0.ts', 'ts1.ts'])
+      return playlist(['#EXT-X-SKIP:SKIPPED-SEGMENTS=2', 'ts2.ts', 'ts3.ts'], { ended: true })
+    })
+    const { bytes, gaps } = await read(url, { target: mono16k })
+    expect(gaps).toEqual([])
+    expect(Math.abs(shapeOf(bytes).samples - 4 * 16_000)).toBeLessThanOrEqual(2048)
+  })
+
   it('whose address has run out is looked for by the first one', async () => {
     let asked = 0
     const url = await serve((path, response) => {

@@ -46,6 +46,19 @@ describe('media playlists', () => {
     expect(() => parsePlaylist('#EXTM3U8\na.ts\n', base)).toThrow(/#EXTM3U/)
   })
 
+  it('keep the numbers of segments where the first ones are left out', () => {
+    const skip = '#EXT-X-SKIP:SKIPPED-SEGMENTS=3,RECENTLY-REMOVED-DATERANGES=""'
+    const { mediaSequence, segments } = media(
+      '#EXT-X-MEDIA-SEQUENCE:41',
+      skip,
+      '#EXTINF:6,',
+      'a.ts',
+      '#EXTINF:6,',
+      'b.ts',
+    )
+    expect([mediaSequence, ...segments.map(({ sequence }) => sequence)]).toEqual([44, 44, 45])
+  })
+
   it('are read with numbers, lengths and addresses', () => {
     const { segments, ...rest } = media(
       '#EXT-X-MEDIA-SEQUENCE:41',
