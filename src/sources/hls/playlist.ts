@@ -108,6 +108,13 @@ export function isAddressList(head: Buffer): boolean {
   return /^(?:\u{feff}|\s)*(?:https?:\/\/|\[playlist\])/iu.test(head.toString('utf8', 0, 64))
 }
 
+/** Whether bytes begin like HTML or XML. */
+export function isMarkup(head: Buffer): boolean {
+  return /^(?:\u{feff}|\s)*<(?:!doctype|!--|html|head|body|\?xml|asx|mpd|rss|playlist)(?![a-z])/iu.test(
+    head.toString('utf8', 0, 64),
+  )
+}
+
 /** Most bytes of a playlist: one of a day, with segments of two seconds, has about five million. */
 const MOST_BYTES = 16_777_216
 

@@ -93,3 +93,12 @@ export function notPlaylist(why: string): InputError {
 export function notAudio(address: string): InputError {
   return new InputError('INPUT_NOT_MEDIA', `${address} is a list of addresses, not audio; give one of those in it`)
 }
+
+/** HTML or XML, which may lead people to audio. */
+export function webPage(address: string): InputError {
+  const what = 'a web page or a document in XML (DASH, XSPF, ASX, a feed), not audio'
+  return new InputError(
+    'INPUT_NOT_MEDIA',
+    `${address} is ${what}; give the address of a file or stream that it leads to`,
+  )
+}

@@ -14,6 +14,7 @@ import {
   choosePicture,
   type HlsResource,
   isAddressList,
+  isMarkup,
   isPlaylist,
   type MediaPlaylist,
   type MultivariantPlaylist,
@@ -23,7 +24,7 @@ import { hlsParts } from '../hls/source.ts'
 import type { Variables } from '../hls/variables.ts'
 import { HttpBody, type KnownContent, knownContent } from './body.ts'
 import { type HttpAnswer, HttpClient } from './client.ts'
-import { changed, lost, notAudio, notPlaylist, tooLarge, truncated } from './failures.ts'
+import { changed, lost, notAudio, notPlaylist, tooLarge, truncated, webPage } from './failures.ts'
 import { RemoteFile } from './remote-file.ts'
 import { shownUrl } from '../address.ts'
 import type { HttpSettings } from './options.ts'
@@ -138,6 +139,7 @@ export class HttpOpening {
         const answer = await body.open()
         const head = await body.head()
         if (isAddressList(head)) throw notAudio(shownUrl(url))
+        if (isMarkup(head)) throw webPage(shownUrl(url))
         if (!isPlaylist(head)) return { answer, body, head, url }
         if (playlists === MOST_PLAYLISTS) throw tooLarge(shownUrl(address), `${MOST_PLAYLISTS} playlists in a row`)
         const playlist = await readPlaylist(body, url, answer.url, variables)

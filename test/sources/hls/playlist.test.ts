@@ -5,6 +5,7 @@ import {
   chooseAudio,
   choosePicture,
   isAddressList,
+  isMarkup,
   isPlaylist,
   type MediaPlaylist,
   type MultivariantPlaylist,
@@ -36,6 +37,22 @@ describe('isAddressList', () => {
   )
   it.each(['#EXTM3U\nhttp://host/radio', 'ID3', '<http://host>', ''])('not %j', (head) => {
     expect(isAddressList(Buffer.from(head))).toBe(false)
+  })
+})
+
+describe('isMarkup', () => {
+  it.each([
+    '<!DOCTYPE html>',
+    '\n<html lang="en">',
+    '\u{feff}<?xml version="1.0"?>',
+    '<MPD xmlns="',
+    '<ASX version',
+    '<!--',
+  ])('%j', (head) => {
+    expect(isMarkup(Buffer.from(head))).toBe(true)
+  })
+  it.each(['<', '<htmlx', '<http://host>', 'ID3', '#EXTM3U\n<html>', ''])('not %j', (head) => {
+    expect(isMarkup(Buffer.from(head))).toBe(false)
   })
 })
 

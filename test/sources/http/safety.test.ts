@@ -50,6 +50,12 @@ async function codeOf(url: string, options: HttpSourceOptions = {}): Promise<unk
 
 const redirectTo = (location: string): HttpFaultPlan => [{ fault: 'redirect', location }]
 
+it('says of a web page that it is one', async () => {
+  const server = await serve(Buffer.from('<!doctype html><title>Episode 12</title>'))
+  const page = expect.stringMatching(/is a web page .* not audio; give the address of a file or stream/)
+  await expect(read(server.url('/episode'))).rejects.toMatchObject({ code: 'INPUT_NOT_MEDIA', message: page })
+})
+
 describe('redirects', () => {
   it.each([
     'file:///etc/passwd',
