@@ -1,16 +1,17 @@
+import { types } from 'node:util'
 import { ConfigurationError } from '../errors.ts'
 import { bytesPerSample, type SampleEncoding } from './format.ts'
 
 /*
  * What is written to a stage: bytes, or samples in a typed array. By itself, as a stage looks at what it is given before anything
- * that works on it is loaded.
+ * that works on it is loaded. Told by what it is, not by its class: in a context of `node:vm` that is another one.
  */
 
 /** What a typed array holds, where that is plain: 16-bit or 32-bit samples, or floats within [-1, 1]. */
 function encodingOf(chunk: unknown): SampleEncoding | undefined {
-  if (chunk instanceof Int16Array) return 's16le'
-  if (chunk instanceof Int32Array) return 's32le'
-  return chunk instanceof Float32Array ? 'f32le' : undefined
+  if (types.isInt16Array(chunk)) return 's16le'
+  if (types.isInt32Array(chunk)) return 's32le'
+  return types.isFloat32Array(chunk) ? 'f32le' : undefined
 }
 
 /**
@@ -28,8 +29,8 @@ export function pcmBytes(
   converts = false,
 ): Buffer {
   if (Buffer.isBuffer(chunk)) return chunk
-  if (chunk instanceof ArrayBuffer) return Buffer.from(chunk)
-  if (chunk instanceof Uint8Array || chunk instanceof DataView) return bytesOf(chunk)
+  if (types.isArrayBuffer(chunk)) return Buffer.from(chunk)
+  if (types.isUint8Array(chunk) || types.isDataView(chunk)) return bytesOf(chunk)
   const given = encodingOf(chunk)
   const what = kindOf(chunk)
   const takes = `${stage} takes PCM as bytes, an Int16Array or a Float32Array`
@@ -47,7 +48,7 @@ export function pcmBytes(
     )
   }
   if (given === encoding) return littleEndian(chunk as ArrayBufferView, bytesPerSample[given])
-  if (converts && chunk instanceof Float32Array && encoding === 's16le') return encodeS16(chunk)
+  if (converts && types.isFloat32Array(chunk) && encoding === 's16le') return encodeS16(chunk)
   const problem = `${stage} expects ${encoding}, but was given ${what}, which is ${given}: give it ${encoding}, or say encoding: '${given}' above`
   throw new ConfigurationError('INVALID_PIPELINE', problem)
 }
@@ -55,7 +56,7 @@ export function pcmBytes(
 /** The bytes that a user means by `chunk`. @throws ConfigurationError `INVALID_PIPELINE` */
 export function mediaBytes(stage: string, chunk: unknown): Buffer {
   if (Buffer.isBuffer(chunk)) return chunk
-  if (chunk instanceof ArrayBuffer) return Buffer.from(chunk)
+  if (types.isArrayBuffer(chunk)) return Buffer.from(chunk)
   if (ArrayBuffer.isView(chunk)) return bytesOf(chunk)
   const problem = `${stage} takes the bytes of a recording, but was given ${kindOf(chunk)}`
   throw new ConfigurationError(

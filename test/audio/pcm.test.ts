@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { encodeS16, floatToInt16, pcmBytes } from '../../src/audio/chunks.ts'
 import { type AudioFormat, maxChannels, sampleEncodings } from '../../src/audio/format.ts'
@@ -85,6 +86,8 @@ describe('pcmBytes', () => {
     ['a DataView of a part', new DataView(part, 2, 4)],
     ['an ArrayBuffer', part.slice(2, 6)],
     ['an Int16Array of a part', new Int16Array(part, 2, 2)],
+    ['an Uint8Array of another context', runInNewContext('Uint8Array.from(bytes)', { bytes })],
+    ['an Int16Array of another context', runInNewContext('new Int16Array(Uint8Array.from(bytes).buffer)', { bytes })],
   ])('takes %s', (_what, chunk) => {
     expect(pcmBytes('x()', chunk, 's16le').equals(bytes)).toBe(true)
   })
