@@ -77,7 +77,9 @@ export type Source =
  * @throws (rejects with) {@link ConfigurationError} `INVALID_PIPELINE` where the stages do not fit together; else with
  * the error of the stage that failed.
  */
-export async function run(...stages: [Source, ...Stage[]] | [Source, ...Stage[], RunOptions]): Promise<RunSummary>
+export async function run(
+  ...stages: [Source, ...Stage[]] | [Source, ...Stage[], RunOptions | undefined]
+): Promise<RunSummary>
 export async function run(stages: readonly (Source | Stage)[], options?: RunOptions): Promise<RunSummary>
 export async function run(...given: readonly unknown[]): Promise<RunSummary> {
   const stages = held(given)

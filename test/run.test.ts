@@ -305,6 +305,13 @@ describe('run', () => {
     expect(source.closed).toBe(true)
   })
 
+  it('takes options that are handed on and were not given', async () => {
+    const written: string[] = []
+    const sink = new Writable({ write: (chunk: Buffer, _encoding, done) => done(void written.push(String(chunk))) })
+    await run(Readable.from(['a']), new PassThrough(), sink, undefined)
+    expect(written).toEqual(['a'])
+  })
+
   it('writes to standard streams without waiting for them to close', async () => {
     await run(Readable.from(['']), process.stderr)
     expect(process.stderr.destroyed).toBe(false)
@@ -321,6 +328,14 @@ describe('pipelines that run() refuses', () => {
     ['stage 1 of 2 is no Readable or iterable', () => [writable(), writable()]],
     ['stage 1 of 2 is no Readable or iterable', () => [undefined, writable()]],
     ['stage 2 of 2 is no stream', () => [readable(), undefined]],
+    [
+      'stage 2 of 3 is a stream of the web: give Duplex.fromWeb() of it, of node:stream',
+      () => [readable(), new TransformStream(), writable()],
+    ],
+    [
+      'stage 2 of 2 is a stream of the web: give Writable.fromWeb() of it, of node:stream',
+      () => [readable(), new WritableStream()],
+    ],
     ['stage 2 of 2 is no Writable: only the first stage may be a source', () => [readable(), readable()]],
     ['stage 2 of 3 gives nothing out: a sink must be the last', () => [readable(), writable(), writable()]],
     [

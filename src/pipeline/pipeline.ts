@@ -275,6 +275,12 @@ function isWritable(value: unknown): boolean {
   return typeof stream?.write === 'function' && typeof stream.end === 'function' && typeof stream.on === 'function'
 }
 
+/** What makes a stream of Node of one of the web, for such as can be iterated by nobody. */
+function fromWeb(value: unknown): string | undefined {
+  if (value instanceof WritableStream) return 'Writable.fromWeb()'
+  return value instanceof TransformStream ? 'Duplex.fromWeb()' : undefined
+}
+
 function isIterable(value: unknown): boolean {
   const iterable = value as Partial<AsyncIterable<unknown> & Iterable<unknown>> | null | undefined
   return typeof iterable?.[Symbol.asyncIterator] === 'function' || typeof iterable?.[Symbol.iterator] === 'function'
@@ -286,9 +292,11 @@ function isStandard(stream: unknown): boolean {
 }
 
 /** The options are the last argument where that is neither a stream nor anything to iterate; an array alone holds the stages. */
-function separate(all: readonly unknown[]): { parts: readonly unknown[]; options: RunOptions } {
+function separate(given: readonly unknown[]): { parts: readonly unknown[]; options: RunOptions } {
+  // Options that are handed on, and were not given.
+  const all = given.length > 2 && given.at(-1) === undefined ? given.slice(0, -1) : given
   const last = all.at(-1)
-  const isOptions = typeof last === 'object' && last !== null && !isStream(last) && !isIterable(last)
+  const isOptions = typeof last === 'object' && last !== null && !isStream(last) && !isIterable(last) && !fromWeb(last)
   const [first, second] = all
   const isList = Array.isArray(first) && (all.length === 1 || (all.length === 2 && (isOptions || second === undefined)))
   const parts = isList ? (first as readonly unknown[]) : isOptions ? all.slice(0, -1) : all
@@ -312,6 +320,8 @@ function checkStages(parts: readonly unknown[]): void {
     if (typeof part === 'function') continue
     if (isFirst) refuseText(stage, part)
     if (isFirst ? !isReadable(part) && (isStream(part) || !isIterable(part)) : !isStream(part)) {
+      const convert = fromWeb(part)
+      if (convert !== undefined) throw invalid(`${stage} is a stream of the web: give ${convert} of it, of node:stream`)
       throw invalid(`${stage} is no ${isFirst ? 'Readable or iterable' : 'stream'}`)
     }
     if (!isFirst && !isWritable(part)) throw invalid(`${stage} is no Writable: only the first stage may be a source`)
