@@ -26,6 +26,7 @@ export function loadFailure(error: unknown, { name, folder }: { name: string; fo
     return new EngineError('ENGINE_FAILED', message, { cause: error })
   }
   if (error instanceof ProcessEnded && !error.hadStarted) {
+    if (/Cannot find module/.test(log)) return bundledFailure(error)
     return new EngineError(
       'ENGINE_UNAVAILABLE',
       `the engine on this machine needs a process of its own, run by Node.js 20 or newer: ${error.message}${told(log)}; ` +
@@ -39,6 +40,17 @@ export function loadFailure(error: unknown, { name, folder }: { name: string; fo
       `${told(log)}. A file of it is damaged or of another kind; install or pull it again, or choose another: ` +
       'diarize-stream models list',
     { cause: error, folder, ...(log && { stderr: log }) },
+  )
+}
+
+/** The process begins with a file of its own, which does not go with what a bundler makes of the rest. */
+function bundledFailure(error: ProcessEnded): EngineError {
+  return new EngineError(
+    'ENGINE_UNAVAILABLE',
+    'the engine on this machine needs a process of its own, and files of it are not beside this program, as where it was made by ' +
+      'a bundler, or is in an archive of Yarn: have the bundler leave out diarize-stream as external and install it where the program ' +
+      'runs, or set nodeLinker: node-modules in .yarnrc.yml',
+    { cause: error, stderr: error.log },
   )
 }
 

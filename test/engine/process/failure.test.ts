@@ -116,6 +116,15 @@ describe('loadFailure', () => {
     })
   })
 
+  it('tells of files that a bundler has left behind, rather than of another Node.js', () => {
+    const log =
+      "Error: Cannot find module '/app/bin/engine-process.js'\n  code: 'MODULE_NOT_FOUND'\n}\n\nNode.js v22.12.0"
+    const { code, message } = loadFailure(new ProcessEnded('ended with exit code 1', { log, hadStarted: false }), model)
+    expect(code).toBe('ENGINE_UNAVAILABLE')
+    expect(message).toMatch(/bundler, .*leave out diarize-stream as external.*nodeLinker: node-modules/)
+    expect(message).not.toContain('nodePath')
+  })
+
   it('does not blame the model either where the system has ended its process', () => {
     expect(loadFailure(new ProcessEnded('it was ended by SIGKILL', { wasKilled: true }), model)).toMatchObject({
       code: 'ENGINE_FAILED',
