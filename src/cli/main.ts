@@ -45,7 +45,7 @@ async function runCommand([name = '', ...rest]: readonly string[]): Promise<numb
     case 'completion':
       return (await import('./commands/completion.ts')).runCompletion(rest, process.stdout)
   }
-  const command = parseCommand(args)
+  const command = await parsed()
   if (typeof command === 'object') return execute(command)
   if (command === 'help') process.stdout.write(USAGE)
   else if (command === 'version') process.stdout.write(`${version()}\n`)
@@ -54,6 +54,19 @@ async function runCommand([name = '', ...rest]: readonly string[]): Promise<numb
     for (const line of await microphoneLines()) process.stdout.write(`${line}\n`)
   }
   return EXIT.complete
+}
+
+/** What is asked for. Programs are told of what is wrong with it, as of any later failure. */
+async function parsed(): Promise<ReturnType<typeof parseCommand>> {
+  try {
+    return parseCommand(args)
+  } catch (error) {
+    if (args.includes('--json')) {
+      const { eventLine } = await import('./view/reporter.ts')
+      process.stdout.write(eventLine('error', { code: errorCode(error), message: explanation(error as Error) }))
+    }
+    throw error
+  }
 }
 
 /** Where a disk is full, say, what was to be printed is missing, though all else has gone well. */

@@ -91,6 +91,20 @@ describe('diarize-stream', () => {
     expect(err).not.toMatch(/\n\s+at /)
   })
 
+  it.each([
+    [[clip, '--preset', 'none'], "--preset, when given, must be 'netflix'"],
+    [[clip, clip, '--jobs', '0'], '--jobs, when given, must be an integer from 1 to 100; got 0'],
+    [[clip, '--no-such-option'], 'there is no option --no-such-option'],
+  ])('tells programs what is wrong with %j, too', async (argv, message) => {
+    const { code, out, err } = await command(...argv, '--json')
+    const told = JSON.parse(out) as Record<string, unknown>
+    expect([code, told]).toEqual([
+      2,
+      { type: 'error', code: 'INVALID_OPTION', message: expect.stringContaining(message) as string },
+    ])
+    expect(err).toBe(`diarize-stream: ${String(told['message'])}\n`)
+  })
+
   it('says where there was sound when nobody was heard, and does not call that a success like others', async () => {
     const folder = directory()
     const input = path.join(folder, 'tone.wav')

@@ -162,8 +162,9 @@ export class BatchReporter {
 
   error(error: Error): void {
     this.close()
-    this.#json('error', { code: errorCode(error), message: error.message })
-    this.#print(printableLines(`diarize-stream: ${explanation(error)}`))
+    const message = explanation(error)
+    this.#json('error', { code: errorCode(error), message })
+    this.#print(printableLines(`diarize-stream: ${message}`))
   }
 
   close(): void {
