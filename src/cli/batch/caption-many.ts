@@ -10,6 +10,7 @@ import { ignoredOptions } from '../ignored.ts'
 import { usage } from '../options.ts'
 import { checkResumable } from '../resume.ts'
 import { certaintyWarning } from '../view/certainty.ts'
+import { unusedNames } from '../view/reporter.ts'
 import type { BatchCommand } from './options.ts'
 import type { BatchReporter } from './reporter.ts'
 import type { Tally } from './text.ts'
@@ -48,11 +49,15 @@ export async function captionMany(
     onBegin: (job, stages) => reporter.begin(job, stages),
     onProgress: (job, progress) => reporter.progress(job, progress),
   })
+  const heard = new Set<string>()
+  let isAllHeard = true
   try {
     for await (const result of results) {
       reporter.result(result)
-      const certainty = 'summary' in result ? result.summary?.certainty : undefined
-      const doubt = certainty && certaintyWarning(certainty, isLocal(command, environmentKey))
+      const summary = 'summary' in result ? result.summary : undefined
+      isAllHeard &&= summary !== undefined
+      for (const speaker of summary?.speakers ?? []) heard.add(speaker)
+      const doubt = summary && certaintyWarning(summary.certainty, isLocal(command, environmentKey))
       if (doubt !== undefined) reporter.warn(doubt, result.job.input)
     }
   } catch (error) {
@@ -65,6 +70,9 @@ export async function captionMany(
   } finally {
     await (await models)?.release()
   }
+  // Who is not heard in these may be in one that was left out.
+  const unused = isAllHeard && !stop.aborted ? unusedNames(command.names, [...heard].toSorted()) : undefined
+  if (unused !== undefined) reporter.warn(unused)
   return batchExitCode(reporter.end(stop.aborted), stop.aborted)
 }
 

@@ -89,6 +89,20 @@ describe('diarize-stream with many inputs', () => {
     })
   })
 
+  it('says at the end which names are for nobody, where all inputs were heard', async () => {
+    const { root } = folderOf(2)
+    const options = [path.join(root, 'v'), '--names', 'B=Bob,Q=Quentin', ...(await hearing())]
+    const note = 'note: --names has a name for Q, who never spoke; heard were A, B'
+    const { code, err } = await command(...options, '--output-dir', path.join(root, 'out'))
+    expect([code, err.split('\n').filter((line) => line.startsWith('note: '))]).toEqual([0, [note]])
+    const told = await command(...options, '--output-dir', path.join(root, 'again'), '--json')
+    expect(told.out).toContain('{"type":"warning","code":"NAME_UNUSED",')
+    // Quentin may be in one that was done before.
+    writeRecording(path.join(root, 'v', '2.wav'), 2)
+    const some = await command(...options, '--output-dir', path.join(root, 'out'), '--skip-existing')
+    expect([some.code, some.err]).toEqual([0, expect.not.stringContaining('--names')])
+  })
+
   describe.runIf(process.platform === 'linux')('that is ended in the middle', () => {
     /** Ends a run over four inputs, two at a time, once there are words, by a signal to the whole group. */
     async function endedBy(signal: NodeJS.Signals) {
