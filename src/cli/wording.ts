@@ -10,6 +10,13 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/ or ffmpegPath\b/g, ''],
   [/\bby the option nodePath of embeddedEngine, or in DIARIZE_STREAM_NODE/g, 'in DIARIZE_STREAM_NODE'],
   [/\btarget \d+ of fanOut\(\) writes to (.+) like another one; give each\b/gs, '$1 is named twice; give each'],
+  [/\bparallel (is for finished recordings.*leave) parallel out/g, '--parallel $1 --parallel out'],
+  [
+    /\bdiarize\(\) is given a range, and (.*); leave it out/g,
+    '--start and --duration are for recordings, and $1; leave them out',
+  ],
+  [/^channels(?=[ [])/g, '--channels'],
+  [/^apiKey (?=holds|must)/g, 'the key '],
   [/\buse (?:query, )?apiKey(?: or token)? for those\b/g, 'use --api-key-file for a key'],
 ]
 

@@ -6,6 +6,8 @@ import { ProcessEnded } from '../../src/engine/process/process.ts'
 import { chooseTrack } from '../../src/ffmpeg/tracks.ts'
 import { srtSink } from '../../src/sinks/caption-sinks.ts'
 import { fanOut } from '../../src/sinks/fan-out.ts'
+import { diarize } from '../../src/transforms/diarize.ts'
+import { placeOfRange } from '../../src/transforms/hearing/stream-place.ts'
 import path from 'node:path'
 import { expect, it } from 'vitest'
 
@@ -33,6 +35,28 @@ it('says the options of the command where the library names its own', () => {
   expect(twice).toBe(`${path.resolve('talk.srt')} is named twice; give each a file of its own`)
   expect(inWordsOfCommand('line 1 is no JSON; jsonlSource() reads what jsonlSink() wrote')).toBe(
     'line 1 is no JSON; give a transcript that was written by -o talk.jsonl',
+  )
+})
+
+/** What the library says when a call of it fails, in the words of the command. */
+function saidOf(call: () => unknown): string {
+  try {
+    call()
+  } catch (error) {
+    return explanation(error as Error)
+  }
+  return ''
+}
+
+it('says which option is wrong with a key, channels or a live source', () => {
+  expect(saidOf(() => diarize({ apiKey: 'one two' }))).toMatch(/^the key holds characters that no key has/)
+  expect(saidOf(() => diarize({ apiKey: 'Bearer one' }))).toMatch(/^the key must be given raw/)
+  expect(saidOf(() => diarize({ channels: ['A', 'A'] }))).toMatch(/^--channels\[1\], when given, must be a name/)
+  expect(saidOf(() => placeOfRange({ start: 1000 }, 50, true))).toBe(
+    '--start and --duration are for recordings, and the source is live; leave them out',
+  )
+  expect(inWordsOfCommand('parallel is for finished recordings, and the source is live: leave parallel out')).toBe(
+    '--parallel is for finished recordings, and the source is live: leave --parallel out',
   )
 })
 
