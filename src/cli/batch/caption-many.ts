@@ -9,6 +9,7 @@ import { hearingStages, isLocal } from '../hearing.ts'
 import { ignoredOptions } from '../ignored.ts'
 import { usage } from '../options.ts'
 import { checkResumable } from '../resume.ts'
+import { SoundMeter, withoutSpeech } from '../sound.ts'
 import { certaintyWarning } from '../view/certainty.ts'
 import { unusedNames } from '../view/reporter.ts'
 import type { BatchCommand } from './options.ts'
@@ -30,6 +31,7 @@ export async function captionMany(
   const { inputs, ...settings } = batch
   const { speakers, layout } = captionOptions(command)
   const channels = command.channels === undefined ? {} : { channels: 'keep' as const }
+  const sounds = new WeakMap<CaptionJob, SoundMeter>()
   let models: Promise<{ release(): Promise<void> } | undefined> | undefined
   const results = captionAll(inputs, {
     ...settings,
@@ -40,6 +42,9 @@ export async function captionMany(
     stop,
     stages: (job) => {
       const turns = makeTurns()
+      const sound = new SoundMeter(command.range)
+      sound.follow(turns)
+      sounds.set(job, sound)
       return [resample(channels), turns, ...reporter.turns(job, turns)]
     },
     onPlan: (jobs) => {
@@ -57,7 +62,10 @@ export async function captionMany(
       const summary = 'summary' in result ? result.summary : undefined
       isAllHeard &&= summary !== undefined
       for (const speaker of summary?.speakers ?? []) heard.add(speaker)
-      const doubt = summary && certaintyWarning(summary.certainty, isLocal(command, environmentKey))
+      const doubtful = summary && certaintyWarning(summary.certainty, isLocal(command, environmentKey))
+      const isSilent = summary?.turns === 0
+      const silence = isSilent ? withoutSpeech(sounds.get(result.job), summary.certainty.unrecognizedMs) : undefined
+      const doubt = doubtful ?? silence
       if (doubt !== undefined) reporter.warn(doubt, result.job.input)
     }
   } catch (error) {

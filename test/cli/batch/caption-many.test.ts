@@ -89,6 +89,18 @@ describe('diarize-stream with many inputs', () => {
     })
   })
 
+  it('says of an input in which nobody was heard where there is sound', async () => {
+    const { root } = folderOf(2)
+    const options = [path.join(root, 'v'), '--output-dir', path.join(root, 'out')]
+    const server = await hearing({ engine: scriptedEngine([]) })
+    const { code, err } = await command(...options, ...server)
+    expect(code).toBe(0)
+    expect(err).toMatch(/0\.wav: note: no speech was found; there is sound at 0:00 to 0:0\d/)
+    expect(err.match(/no speech was found/g)).toHaveLength(2)
+    const told = await command(...options, '--overwrite', '--json', ...server)
+    expect(told.out).toMatch(/^\{"type":"warning","input":".*0\.wav","code":"NO_SPEECH",.*"sound":\[\{"start":\d+,/m)
+  })
+
   it('says at the end which names are for nobody, where all inputs were heard', async () => {
     const { root } = folderOf(2)
     const options = [path.join(root, 'v'), '--names', 'B=Bob,Q=Quentin', ...(await hearing())]
