@@ -395,7 +395,7 @@ Output
   --rotate-times <how>    continue (default): times go on from part to part; restart: each begins at 0
   --json                  events as JSON lines on standard output, for programs
   --report                say at the end how well the captions keep to the preset
-  --quiet                 nothing on standard error but errors
+  --quiet                 nothing on standard error but errors, and what --report says
 
 Several inputs: files, folders (all audio and video in them), lists (a .txt with an input on each line), addresses. Each output
 has the name of its input, and a .part behind it until it is complete
