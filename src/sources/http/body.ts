@@ -210,7 +210,7 @@ export class HttpBody extends Readable {
         const { known } = this.#options
         if (known !== undefined && (this.#validator !== known.validator || (whole ?? known.size) !== known.size))
           throw changed(this.#shown)
-      }
+      } else this.#total ??= whole
       // Of what one seeks in, not all need come.
       if (this.#options.known === undefined)
         this.#options.client.expect(answer.url, (this.#total ?? this.#received) - this.#received)
@@ -242,7 +242,8 @@ export class HttpBody extends Readable {
     }
     // The whole again: the server knows no ranges, or the content is another one by now.
     const isOther = answer.status !== 206 && this.#validator !== validatorOf(answer)
-    const hasOtherSize = this.#options.range === undefined && part.size !== this.#total
+    const { range } = this.#options
+    const hasOtherSize = range === undefined && this.#total !== undefined && part.size !== this.#total
     if (this.#received > 0 && (isOther || hasOtherSize)) throw changed(this.#shown)
     this.#skip = this.#next - part.start
     return part.size
@@ -304,7 +305,9 @@ export class HttpBody extends Readable {
     if (answer !== this.#answer || this.destroyed) return
     this.#closeConnection()
     const failure = this.#broken(cause)
-    if (this.#received > 0 && (!this.#resumable || this.#total === undefined)) {
+    // Without a length, a date or a tag, nothing says that the next answer would be of the same content.
+    const isKnown = this.#total !== undefined || this.#validator !== undefined
+    if (this.#received > 0 && !(this.#resumable && isKnown)) {
       this.destroy(failure)
       return
     }

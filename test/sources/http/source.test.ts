@@ -150,9 +150,25 @@ describe('lost connections', () => {
     expect((await read(server.url())).bytes.equals(expected)).toBe(true)
   })
 
+  it.each(['none', 'ignoreRange', 'chunked', 'dropChunked'] as const)(
+    'are made good for where the server says no length, and then: %s',
+    async (fault) => {
+      const server = await serve([
+        { fault: 'dropChunked', afterBytes: 3000 },
+        { fault, afterBytes: 2000 },
+      ])
+      const { bytes, attempts } = await read(server.url())
+      expect(bytes.equals(expected)).toBe(true)
+      expect(attempts[0]).toMatchObject({ attempt: 1, error: { code: 'INPUT_TRUNCATED' } })
+      expect(server.requests[1]?.headers).toMatchObject({ range: 'bytes=3000-', 'if-range': `"${mp3.length}"` })
+    },
+  )
+
   it('are an error where the content has changed meanwhile', async () => {
     const server = await serve([{ fault: 'drop', afterBytes: 3000 }, { fault: 'changed' }])
     await expect(read(server.url(), { retries: 1 })).rejects.toMatchObject({ code: 'INPUT_TRUNCATED', retryable: true })
+    const unsized = await serve([{ fault: 'dropChunked', afterBytes: 3000 }, { fault: 'changed' }])
+    await expect(read(unsized.url(), { retries: 1 })).rejects.toMatchObject({ code: 'INPUT_TRUNCATED' })
   })
 
   it.each(['truncate', 'drop', 'dropChunked'] as const)('are never a shorter success: %s', async (fault) => {
