@@ -240,8 +240,11 @@ export class HttpBody extends Readable {
     if (part === undefined || part.start > this.#next) {
       throw new InputError('INPUT_UNREADABLE', `the server of ${this.#shown} answers with another part than asked for`)
     }
-    // The whole again: the server knows no ranges, or the content is another one by now.
-    const isOther = answer.status !== 206 && this.#validator !== validatorOf(answer)
+    // The whole again: the server knows no ranges, or the content is another one by now. A part is known by its length, else by what
+    // it has of a tag or a date.
+    const validator = validatorOf(answer)
+    const mayBeOther = answer.status !== 206 || (this.#total === undefined && validator !== undefined)
+    const isOther = mayBeOther && this.#validator !== validator
     const { range } = this.#options
     const hasOtherSize = range === undefined && this.#total !== undefined && part.size !== this.#total
     if (this.#received > 0 && (isOther || hasOtherSize)) throw changed(this.#shown)

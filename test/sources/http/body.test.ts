@@ -2,6 +2,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import { once } from 'node:events'
 import { buffer } from 'node:stream/consumers'
 import { expect, it } from 'vitest'
+import { errorCode } from '../../../src/errors.ts'
 import { HttpBody } from '../../../src/sources/http/body.ts'
 import { HttpClient } from '../../../src/sources/http/client.ts'
 import { resolveHttpOptions } from '../../../src/sources/http/options.ts'
@@ -110,6 +111,35 @@ it('does not give up where it is this process that was stopped, and bytes have c
     server.emit('end')
     await ended
     expect(bytes).toBe(111)
+    client.close()
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+})
+
+it.each([
+  ['the same', '"one"', 'onetwo'],
+  ['another', '"two"', 'INPUT_TRUNCATED'],
+] as const)('knows a part of %s content by its tag, where nobody says a length', async (_which, etag, outcome) => {
+  const server = createServer((request, response) => {
+    if (request.headers.range === undefined) {
+      response.writeHead(200, { etag: '"one"' })
+      response.write('one', () => response.destroy())
+    } else {
+      // A server that knows no If-Range.
+      response.writeHead(206, { etag, 'content-range': 'bytes 3-5/*' })
+      response.end('two')
+    }
+  }).listen(0, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    const url = new URL(`http://127.0.0.1:${port}/`)
+    const settings = resolveHttpOptions({ retryDelay: 1, maxRetryDelay: 1 })
+    const client = new HttpClient(url, settings)
+    const heard = await buffer(new HttpBody({ url, client, settings, retries: 1 })).then(String, errorCode)
+    expect(heard).toBe(outcome)
     client.close()
   } finally {
     server.closeAllConnections()
