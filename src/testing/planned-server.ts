@@ -21,11 +21,11 @@ export const addressChecks: Readonly<Record<string, Check>> = {
 }
 
 /** Which fault comes when: always the same; or a list, after whose end all is well; or a function. */
-export type Plan<Fault, Facts extends [index: number, ...unknown[]]> =
+export type Plan<Fault, Facts extends [index: number, ...facts: unknown[]]> =
   Fault | readonly Fault[] | ((...facts: Facts) => Fault)
 
 /** A plan as a function; faults that are known already are checked at once. */
-function planOf<Fault extends { fault: string }, Facts extends [index: number, ...unknown[]]>(
+function planOf<Fault extends { fault: string }, Facts extends [index: number, ...facts: unknown[]]>(
   plan: Plan<Fault, Facts>,
   checks: Readonly<Record<string, Check>>,
 ): (...facts: Facts) => Fault {
@@ -54,7 +54,7 @@ function planOf<Fault extends { fault: string }, Facts extends [index: number, .
 export abstract class PlannedServer<
   Events extends Record<keyof Events, unknown[]>,
   Fault extends { fault: string },
-  Facts extends [index: number, ...unknown[]],
+  Facts extends [index: number, ...facts: unknown[]],
 > extends EventEmitter<Events> {
   /** @internal */
   protected readonly listener: Listener
