@@ -16,7 +16,8 @@ import {
   type TransportListener,
 } from './transport.ts'
 
-const { WebSocket } = await load()
+/** As it is, in CommonJS, it loads four times as fast. */
+let library = required()
 
 const MAX_BODY_BYTES = 4096
 const BODY_TIMEOUT_MS = 1000
@@ -31,6 +32,11 @@ const MOST_PINGS = 64
 /** Longest round trip that counts, ms. */
 const MOST_ROUND_TRIP_MS = 5000
 const FRAME_MS = 50
+
+/** Loads what sockets are made with, where it is not there yet; to be waited for before the first. */
+export async function loadSockets(): Promise<void> {
+  library ??= await import('ws')
+}
 
 /**
  * A WebSocket to a server. A socket takes minutes of audio for a server that reads none of it; but a ping is answered
@@ -59,7 +65,7 @@ export class WebSocketTransport implements Transport {
     this.#target = target
     this.#listener = listener
     const connected = target.ahead?.take()
-    const socket = new WebSocket(target.url, {
+    const socket = new library!.WebSocket(target.url, {
       headers: target.headers,
       // PCM does not compress; a deflate context would cost memory per stream for nothing.
       perMessageDeflate: false,
@@ -108,7 +114,7 @@ export class WebSocketTransport implements Transport {
   send(audio: Buffer, taken: () => void): void {
     const socket = this.#socket
     const connection = this.#connection
-    if (socket.readyState !== WebSocket.OPEN || connection === undefined) return
+    if (socket.readyState !== socket.OPEN || connection === undefined) return
     this.#sent += 1
     const ping = this.#sent % PING_EVERY === 1
     // The ping behind it goes in the same piece: a second call of the kernel costs more than all the rest of a ping.
@@ -138,7 +144,7 @@ export class WebSocketTransport implements Transport {
 
   destroy(): void {
     this.#socket.terminate()
-    if (this.#socket.readyState !== WebSocket.CLOSED) return
+    if (this.#socket.readyState !== this.#socket.CLOSED) return
     clearInterval(this.#liveness)
     this.#listener.closed(1006, '')
   }
@@ -173,7 +179,7 @@ export class WebSocketTransport implements Transport {
   }
 
   #checkLiveness(): void {
-    if (this.#socket.readyState !== WebSocket.OPEN) return
+    if (this.#socket.readyState !== this.#socket.OPEN) return
     if (this.#silentIntervals < 2) {
       this.#silentIntervals += 1
       this.#socket.ping(() => {})
@@ -216,11 +222,11 @@ function readBody(response: IncomingMessage, done: (body: string) => void): () =
   return finish
 }
 
-/** As it is, in CommonJS, it loads four times as fast. What bundlers make holds only what is imported. */
-async function load(): Promise<typeof Library> {
+function required(): typeof Library | undefined {
   try {
     return createRequire(import.meta.url)('ws') as typeof Library
   } catch {
-    return await import('ws')
+    // What bundlers make holds only what is imported.
+    return undefined
   }
 }

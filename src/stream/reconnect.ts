@@ -109,7 +109,8 @@ export async function connection(
   const { accept } = target
   if (accept !== undefined) return { target, connect: (listener) => new MemoryTransport(accept, listener) }
   // The socket's library takes a quarter of the time that all of this takes to load.
-  const { WebSocketTransport } = await import('../session/web-socket.ts')
+  const { loadSockets, WebSocketTransport } = await import('../session/web-socket.ts')
+  await loadSockets()
   return { target, connect: (listener) => new WebSocketTransport(target, options.pingInterval, listener) }
 }
 

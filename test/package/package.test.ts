@@ -170,6 +170,16 @@ describe('an empty project that it was installed into', () => {
     expect(await execute(process.execPath, ['plain.js'], project)).toBe(SAID)
   })
 
+  it('works in what a bundler makes in CommonJS, without a folder of packages', async () => {
+    const body = PLAIN.replaceAll(/^import .*\n/gm, '')
+    const imports = PLAIN.match(/^import .*$/gm)?.join('\n')
+    writeFileSync(path.join(project, 'bundle.js'), `${imports}\nvoid (async () => {${body}})()`)
+    const alone = path.join(folder, 'alone/bundle.cjs')
+    const options = ['--bundle', '--platform=node', '--format=cjs', '--log-level=error', `--outfile=${alone}`]
+    await execute(tool('.bin/esbuild'), ['bundle.js', ...options], project)
+    expect(await execute(process.execPath, [alone], path.dirname(alone))).toBe(SAID)
+  })
+
   it('runs the example of the README, with the engine and the model of this machine', async () => {
     const [, example = ''] = /```ts\n(import.*?)```/s.exec(readFileSync(path.join(root, 'README.md'), 'utf8')) ?? []
     writeFileSync(path.join(project, 'example.js'), example)

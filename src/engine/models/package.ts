@@ -24,6 +24,9 @@ export function isPackageName(model: string): boolean {
   return packageName.test(model)
 }
 
+/** In CommonJS, as bundlers make it, nothing has an address: what counts is what is installed where the program runs. */
+const { url: here = path.resolve('index.js') } = import.meta as { url?: string }
+
 /** The versions of `model.json` that are understood. */
 const format = 1
 /** Most bytes of it. */
@@ -37,7 +40,7 @@ export function findPackage(name: string, env?: Environment): ModelPackage {
   if (copied !== undefined) return copied
   let manifest: string
   try {
-    manifest = createRequire(import.meta.url).resolve(`${name}/package.json`)
+    manifest = createRequire(here).resolve(`${name}/package.json`)
   } catch (error) {
     throw new EngineError(
       'ENGINE_UNAVAILABLE',

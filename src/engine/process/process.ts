@@ -9,7 +9,11 @@ import { EngineError } from '../../errors.ts'
 import { childEnvironment } from '../../redact.ts'
 import type { SherpaAnswer, SherpaCalls } from './sherpa.ts'
 
-const entry = fileURLToPath(new URL('../../../bin/engine-process.js', import.meta.url))
+/** In CommonJS, as bundlers make it, nothing has an address: the process then says that it finds no file. */
+const { url: here } = import.meta as { url?: string }
+const script = 'bin/engine-process.js'
+const entry =
+  here === undefined ? path.join('diarize-stream', script) : fileURLToPath(new URL(`../../../${script}`, here))
 
 /** How much of what the process wrote to its standard error is kept, in characters from the end. */
 const logLength = 4000

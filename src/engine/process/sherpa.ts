@@ -71,7 +71,7 @@ const computing = { numThreads: 1, provider: 'cpu', debug: 0 }
  * Settings of onnxruntime where words are recognised. Without them it takes, from the second utterance of a length on, the
  * memory of a whole run in one piece beside what it has: 100 MB more with Whisper base, for no less time.
  */
-const recogniserSession = fileURLToPath(new URL('../../../bin/recogniser-session.txt', import.meta.url))
+const recogniserSession = (): string => fileURLToPath(new URL('../../../bin/recogniser-session.txt', import.meta.url))
 const featConfig = { sampleRate: 16_000, featureDim: 80 }
 
 /** What may differ between two recognisers of one model. */
@@ -106,7 +106,7 @@ export function recogniserConfig(
       ...model,
       tokens,
       ...computing,
-      provider: `cpu:${recogniserSession}`,
+      provider: `cpu:${recogniserSession()}`,
       ...(hotwords && { modelingUnit: 'cjkchar' }),
     },
     ...(hotwords
