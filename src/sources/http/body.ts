@@ -248,6 +248,9 @@ export class HttpBody extends Readable {
     const { range } = this.#options
     const hasOtherSize = range === undefined && this.#total !== undefined && part.size !== this.#total
     if (this.#received > 0 && (isOther || hasOtherSize)) throw changed(this.#shown)
+    // What is live may have a date, too: of it, as much would be skipped as was heard.
+    const mayBeLive = answer.status !== 206 && part.size === undefined && validator === answer.headers['last-modified']
+    if (this.#received > 0 && mayBeLive) throw this.#broken(undefined)
     this.#skip = this.#next - part.start
     return part.size
   }

@@ -146,3 +146,32 @@ it.each([
     server.close()
   }
 })
+
+it.each([
+  ['a date alone', { 'last-modified': 'Mon, 30 Nov 2026 00:00:00 GMT' }, undefined],
+  ['a tag', { etag: '"one"' }, 'onetwo'],
+] as const)('skips what it has of a whole that comes again without a length by %s', async (_what, headers, whole) => {
+  let requests = 0
+  const server = createServer((_request, response) => {
+    requests += 1
+    response.writeHead(200, headers)
+    // By a date alone it may be live, and then it is what follows.
+    if (requests === 1) response.write('one', () => response.destroy())
+    else response.end('onetwo')
+  }).listen(0, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    const url = new URL(`http://127.0.0.1:${port}/`)
+    const settings = resolveHttpOptions({ retryDelay: 1, maxRetryDelay: 1 })
+    const client = new HttpClient(url, settings)
+    const heard = buffer(new HttpBody({ url, client, settings, retries: 1 })).then(String)
+    await (whole === undefined
+      ? expect(heard).rejects.toMatchObject({ code: 'INPUT_TRUNCATED' })
+      : expect(heard).resolves.toBe(whole))
+    client.close()
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+})
