@@ -317,7 +317,14 @@ export class HttpBody extends Readable {
       this.destroy(failure)
       return
     }
-    this.#connect(failure).catch((error: Error) => this.destroy(error))
+    this.#connect(failure).catch((error: Error) => {
+      // It broke off behind its last byte: only that this was the last one had not come.
+      const size = error instanceof InputError && error.status === 416 ? error.total : undefined
+      if (this.#total === undefined && size === this.#received) {
+        this.#total = size
+        this.#finish()
+      } else this.destroy(error)
+    })
   }
 
   #broken(cause: unknown): InputError {

@@ -202,7 +202,9 @@ function checked(answer: HttpAnswer): HttpAnswer {
   body.destroy()
   const shown = shownUrl(url)
   if (status === 200 || status === 206) throw unreadable(shown, 'it comes compressed, which was not asked for')
-  throw Object.assign(badStatus(shown, status), retryAfter(headers))
+  // With a part that is not there, a server says how much is.
+  const [, size] = (status === 416 && /^bytes \*\/(\d+)$/.exec(headers['content-range'] ?? '')) || []
+  throw Object.assign(badStatus(shown, status), retryAfter(headers), size !== undefined && { total: Number(size) })
 }
 
 /** An address in a header, of which bytes beyond ASCII, as of UTF-8, come as a character each. */

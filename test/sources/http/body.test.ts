@@ -175,3 +175,32 @@ it.each([
     server.close()
   }
 })
+
+it.each([
+  [6, 'onetwo'],
+  [5, undefined],
+])('has all where it broke off behind the last byte, and the server says that there are %i', async (size, whole) => {
+  const server = createServer((request, response) => {
+    if (request.headers.range === undefined) {
+      response.writeHead(200, { etag: '"one"' })
+      response.write('onetwo', () => response.destroy())
+    } else {
+      response.writeHead(416, { 'content-range': `bytes */${size}` }).end()
+    }
+  }).listen(0, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    const url = new URL(`http://127.0.0.1:${port}/`)
+    const settings = resolveHttpOptions({ retryDelay: 1, maxRetryDelay: 1 })
+    const client = new HttpClient(url, settings)
+    const heard = buffer(new HttpBody({ url, client, settings, retries: 1 })).then(String)
+    await (whole === undefined
+      ? expect(heard).rejects.toMatchObject({ code: 'INPUT_REFUSED', status: 416 })
+      : expect(heard).resolves.toBe(whole))
+    client.close()
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+})
