@@ -4,7 +4,7 @@ import { InputError } from '../../errors.ts'
 import { shownUrl } from '../address.ts'
 import type { HttpBody } from '../http/body.ts'
 import type { HlsAccess } from './feed.ts'
-import type { HlsKey, HlsResource } from './playlist.ts'
+import { type HlsKey, type HlsResource, isMarkup, isPlaylist } from './playlist.ts'
 
 /** Bytes of an AES-128 key. */
 const KEY_BYTES = 16
@@ -32,6 +32,11 @@ export class SegmentReader {
     const { key } = resource
     const secret = key && (await this.#keyOf(key))
     const body = this.#open(resource)
+    if (isText(await body.head())) {
+      body.destroy()
+      const message = `${shownUrl(resource.url)} is text, as of a web page or a playlist, and no segment of audio`
+      throw new InputError('INPUT_NOT_MEDIA', message)
+    }
     const bytes = key === undefined || secret === undefined ? body : decrypted(body, secret, key.iv ?? ivOf(sequence))
     try {
       for await (const chunk of bytes as AsyncIterable<Buffer>) {
@@ -73,6 +78,11 @@ export interface ReadCount {
   received: number
   /** `undefined` where the server does not say. */
   total: number | undefined
+}
+
+/** Whether bytes begin with text, of which a server may make an answer with status 200: FFmpeg would pass over it, or end there. */
+function isText(head: Buffer): boolean {
+  return isMarkup(head) || isPlaylist(head) || /^[\t\n\r -~]+$/.test(head.toString('latin1', 0, 32))
 }
 
 function decrypted(body: HttpBody, key: Buffer, iv: Buffer): Readable {

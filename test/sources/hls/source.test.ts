@@ -218,9 +218,16 @@ describe('finished playlists', () => {
     ['a key of other length', playlist(['#EXT-X-KEY:METHOD=AES-128,URI="ts0.ts"', '/ts0.ts']), 'INPUT_UNREADABLE'],
     ['another key', playlist(['#EXT-X-KEY:METHOD=AES-128,URI="wrong.bin"', '/aes0.ts']), /INPUT_/],
     ['segments that are no media', playlist(['/key.info']), 'INPUT_NOT_MEDIA'],
+    // Between others FFmpeg passes over what is none, or ends there without an error.
+    ['a web page among its segments', playlist(['/ts0.ts', '/page', '/ts2.ts']), 'INPUT_NOT_MEDIA'],
+    ['a message among its segments', playlist(['/ts0.ts', '/message', '/ts2.ts']), 'INPUT_NOT_MEDIA'],
+    ['a playlist among its segments', playlist(['/ts0.ts', '/p.m3u8', '/ts2.ts']), 'INPUT_NOT_MEDIA'],
   ])('with %s fail', async (_what, text, code) => {
     const wrong = Buffer.from('abcdefghijklmnop')
-    const server = await serve({ ...media.files, '/p.m3u8': text, '/wrong.bin': wrong })
+    const page = Buffer.from('<!DOCTYPE html><title>Zugang abgelaufen – bitte anmelden</title>')
+    const message = Buffer.from('{"error":"expired"}')
+    const answers = { '/page': page, '/message': message }
+    const server = await serve({ ...media.files, ...answers, '/p.m3u8': text, '/wrong.bin': wrong })
     const failure = read(server.url('/p.m3u8'))
     await expect(failure).rejects.toMatchObject({
       code: expect.stringMatching(code),
