@@ -20,7 +20,7 @@ interface KeptCookie {
  * segment. Whoever has set one gets it back, and no other origin, whatever its `Domain` says.
  */
 export class CookieJar {
-  /** The longest unchanged first. */
+  /** Those first that have not been sent or set for the longest. */
   #kept: KeptCookie[] = []
 
   /**
@@ -51,6 +51,8 @@ export class CookieJar {
       .filter((one) => one.origin === origin && one.until > now && isWithin(pathname, one.path))
       // The nearer to the address, the earlier: servers take the first of a name.
       .toSorted((a, b) => b.path.length - a.path.length)
+    // What others set meanwhile, such as those of adverts, does not drive out what is wanted again and again.
+    this.#kept = [...this.#kept.filter((one) => !ours.includes(one)), ...ours]
     const others = own.split(';').map((pair) => pair.trim())
     const kept = others.filter((pair) => pair !== '' && !ours.some(({ name }) => pair.startsWith(`${name}=`)))
     const all = [...ours.map(({ name, value }) => `${name}=${value}`), ...kept]

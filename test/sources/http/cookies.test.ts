@@ -50,3 +50,12 @@ it('keeps the newest 50', () => {
   expect(names?.length).toBe(50)
   expect(names?.at(-1)).toBe('n199=1')
 })
+
+it('keeps what is sent again and again, however many others come', () => {
+  const jar = jarOf('token=1')
+  const advert = new URL('https://ads.example.org/')
+  for (let index = 0; index < 200; index++) {
+    jar.take(advert, [`n${index}=1`], parseCookie)
+    expect(jar.headerFor(list)).toBe('token=1')
+  }
+})
