@@ -111,7 +111,8 @@ export class HttpClient {
     try {
       return await work(AbortSignal.any([signal, late.signal]))
     } catch (error) {
-      throw signal.aborted || error instanceof DiarizeStreamError ? error : noAnswer(shownUrl(url), error)
+      if (signal.aborted || error instanceof DiarizeStreamError) throw error
+      throw noAnswer(shownUrl(url), error, this.#proxyOf(url))
     } finally {
       clearTimeout(timer)
     }
@@ -120,16 +121,15 @@ export class HttpClient {
   /** One request on a connection of its own, so that none fails because a server has closed one that was kept. */
   async #send(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<HttpAnswer> {
     const undici = await import('undici')
-    const { ca, verifyCertificate, allowUrl, proxy } = this.#settings
-    const proxyOf = proxy === undefined ? proxyFor : () => proxy || undefined
+    const { ca, verifyCertificate, allowUrl } = this.#settings
     this.#connect ??= createConnect(undici, {
       ca,
       verifyCertificate,
-      proxyFor: proxyOf,
+      proxyFor: (target) => this.#proxyOf(target),
       ...(allowUrl && { addressesOf: (host) => this.#addresses.get(host) }),
     })
     // A proxy asks for plain HTTP itself, unless it is to go to an IP address that is known here.
-    const forwarding = url.protocol === 'http:' && allowUrl === undefined ? proxyOf(url) : undefined
+    const forwarding = url.protocol === 'http:' && allowUrl === undefined ? this.#proxyOf(url) : undefined
     const connect = forwarding === undefined ? this.#connect : createConnect(undici, { proxyFor: () => undefined })
     const client = new undici.Client(forwarding?.origin ?? url.origin, {
       pipelining: 0,
@@ -164,6 +164,11 @@ export class HttpClient {
       void client.destroy()
       throw error
     }
+  }
+
+  #proxyOf(url: URL): URL | undefined {
+    const { proxy } = this.#settings
+    return proxy === undefined ? proxyFor(url) : proxy || undefined
   }
 
   #headers(url: URL, headers: Readonly<Record<string, string>>): Record<string, string> {

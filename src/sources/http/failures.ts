@@ -28,8 +28,8 @@ export function unreadable(address: string, why: string, cause?: unknown): Input
   return new InputError('INPUT_UNREADABLE', `${address} cannot be read: ${why}`, { cause })
 }
 
-/** What a request failed with, before there was an answer. */
-export function noAnswer(address: string, cause: unknown): InputError {
+/** What a request, by way of `proxy` where there is one, failed with before there was an answer. */
+export function noAnswer(address: string, cause: unknown, proxy?: URL): InputError {
   const { name, code, message = String(cause) } = cause as { name?: string; code?: unknown; message?: string }
   // What undici calls a socket that failed says nothing.
   const reason = oneLine(typeof code === 'string' && code !== '' && code !== 'UND_ERR_SOCKET' ? code : message)
@@ -46,7 +46,8 @@ export function noAnswer(address: string, cause: unknown): InputError {
     const text = `the server of ${address} does not answer in HTTP (${reason}); check the address`
     return new InputError('INPUT_UNREADABLE', text, { cause })
   }
-  const text = `the server of ${address} cannot be reached (${reason}); check the address and the network`
+  const checks = proxy === undefined ? 'the address' : `the address, the proxy ${proxy.host}`
+  const text = `the server of ${address} cannot be reached (${reason}); check ${checks} and the network`
   return new InputError('INPUT_UNREACHABLE', text, { cause, retryable: reason !== 'ENOTFOUND' })
 }
 

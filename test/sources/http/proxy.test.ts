@@ -146,9 +146,12 @@ it.each(['http', 'https'])('that wants a login says so over %s:', async (scheme)
 
 it('that cannot be reached is an error, and one that never answers is given up', async () => {
   await serve()
-  await expect(read('https://media.invalid/', { proxy: 'http://127.0.0.1:1', retries: 0 })).rejects.toMatchObject({
-    code: 'INPUT_UNREACHABLE',
-  })
+  for (const address of ['https://media.invalid/', 'http://media.invalid/']) {
+    await expect(read(address, { proxy: 'http://alice:geheim@127.0.0.1:1', retries: 0 })).rejects.toMatchObject({
+      code: 'INPUT_UNREACHABLE',
+      message: expect.stringMatching(/; check the address, the proxy 127\.0\.0\.1:1 and the network$/) as unknown,
+    })
+  }
   const silent = createServer().on('connect', (_request, socket) => {
     socket
       .on('error', () => {})
