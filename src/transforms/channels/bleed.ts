@@ -53,14 +53,15 @@ export class BleedFilter {
   readonly #keepMs: number
   /** Final words of each channel, in order, for a bounded time back. */
   readonly #heard: HeardWord[][]
-  /** Starts of the words that were dropped of a turn, by its order in the stream. */
-  readonly #dropped = new Map<number, Set<number>>()
+  /** Starts of the words that were dropped of the turns of each channel, by their orders on it. */
+  readonly #dropped: Map<number, Set<number>>[]
 
   /** @param keepMs - how far back words are compared. */
   constructor(channels: number, keepMs: number, level: Level) {
     this.#level = level
     this.#keepMs = keepMs
     this.#heard = Array.from({ length: channels }, () => [])
+    this.#dropped = Array.from({ length: channels }, () => new Map())
   }
 
   /** Takes note of a final turn, as soon as it is known. */
@@ -72,16 +73,17 @@ export class BleedFilter {
     if ((heard[0]?.end ?? oldest) < oldest - 60_000) heard.splice(0, firstAfter(heard, oldest))
   }
 
-  /** What is left of a final turn, or of its revision; `undefined` where that is nothing. */
+  /** What is left of a final turn of a channel, or of its revision; `undefined` where that is nothing. */
   filter(channel: number, turn: Turn): Turn | undefined {
+    const known = this.#dropped[channel]!
     if (turn.revision > 0) {
-      const dropped = this.#dropped.get(turn.order)
+      const dropped = known.get(turn.order)
       return dropped === undefined ? turn : withoutWords(turn, ({ start }) => dropped.has(start))
     }
     const dropped = new Set(turn.words.filter((word) => this.#isBleed(channel, word)).map(({ start }) => start))
     if (dropped.size === 0) return turn
-    this.#dropped.set(turn.order, dropped)
-    if (this.#dropped.size > MOST_TURNS) this.#dropped.delete(this.#dropped.keys().next().value!)
+    known.set(turn.order, dropped)
+    if (known.size > MOST_TURNS) known.delete(known.keys().next().value!)
     return withoutWords(turn, ({ start }) => dropped.has(start))
   }
 

@@ -13,6 +13,8 @@ export interface TurnMergerOptions {
   partials: boolean
   /** Ms after the end of a turn up to which the other channels must be known; absent where its start is enough. */
   beyondEnd?: number
+  /** What is left of a turn once the others are known; `undefined` where that is nothing. All of it if absent. */
+  trim?: (channel: number, turn: Turn) => Turn | undefined
   /** Where a stream goes on: the order of its next turn, and ms of it before which each channel says nothing more. */
   start?: { nextOrder: number; finals: readonly number[] }
 }
@@ -20,6 +22,7 @@ export interface TurnMergerOptions {
 interface HeldTurn {
   turn: Turn
   at: number
+  trimmed: boolean
 }
 
 interface Channel {
@@ -82,11 +85,12 @@ export class TurnMerger {
       }
       // What nobody has seen yet is not revised.
       held.turn = { ...turn, revision: held.turn.revision }
+      held.trimmed = false
       return undefined
     }
     if (channel.open !== undefined && channel.open.order <= turn.order) channel.open = undefined
     channel.final = Math.max(channel.final, turn.end)
-    channel.held.push({ turn, at: now })
+    channel.held.push({ turn, at: now, trimmed: false })
     return undefined
   }
 
@@ -112,9 +116,22 @@ export class TurnMerger {
     for (let number = this.#earliest(); number >= 0; number = this.#earliest()) {
       const channel = this.#channels[number]!
       if (!this.#late(now) && !this.#othersKnown(number)) break
+      // What is left of a turn may begin behind one of another channel, which goes first then.
+      if (this.#trim(channel, number)) continue
       taken.push({ channel: number, turn: this.#release(channel, channel.held.shift()!.turn) })
     }
     return taken
+  }
+
+  /** Leaves of the first held turn what is to come out; returns whether that has been seen to just now. */
+  #trim({ held }: Channel, number: number): boolean {
+    const [first] = held
+    const { trim } = this.#options
+    if (trim === undefined || first === undefined || first.trimmed) return false
+    const left = trim(number, first.turn)
+    if (left === undefined) held.shift()
+    else held[0] = { ...first, turn: left, trimmed: true }
+    return true
   }
 
   /** The channel whose first held turn starts earliest; -1 where none is held. */

@@ -75,7 +75,7 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
       channels: names.length,
       mergeDelay: settings.mergeDelay,
       partials,
-      ...(drop && { beyondEnd: SAME_WORD_MS }),
+      ...(drop && { beyondEnd: SAME_WORD_MS, trim: (channel, turn) => this.#bleed!.filter(channel, turn) }),
       ...(start !== undefined && {
         start: { nextOrder: start.nextOrder, finals: starts.map((one) => endOf(one?.turns ?? [])) },
       }),
@@ -198,8 +198,10 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
 
   #take(channel: number, turn: Turn): void {
     if (turn.endOfTurn && turn.revision === 0) this.#bleed?.hear(channel, turn)
-    const atOnce = this.#merger.add(channel, turn, performance.now())
-    if (atOnce !== undefined) this.#emitTurn(channel, atOnce)
+    // A final turn is filtered once the others are known, and its revisions by what was found then.
+    const left = this.#bleed && turn.revision > 0 ? this.#bleed.filter(channel, turn) : turn
+    const atOnce = left && this.#merger.add(channel, left, performance.now())
+    if (atOnce !== undefined) this.#emitTurn(atOnce)
     this.#give()
   }
 
@@ -212,14 +214,12 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
       // A channel that was silent so far has nothing to answer, and is no clock for the others.
       this.#merger.answered(number, opened ? answered[number]! : Math.min(this.receivedMs, furthest))
     }
-    for (const { channel, turn } of this.#merger.take(now)) this.#emitTurn(channel, turn)
+    for (const { turn } of this.#merger.take(now)) this.#emitTurn(turn)
     this.#lookAgain()
   }
 
-  #emitTurn(channel: number, turn: Turn): void {
-    if (this.#destroyed) return
-    const left = this.#bleed && turn.endOfTurn ? this.#bleed.filter(channel, turn) : turn
-    if (left !== undefined) this.emit('turn', left)
+  #emitTurn(turn: Turn): void {
+    if (!this.#destroyed) this.emit('turn', turn)
   }
 
   /** Time passes while no audio comes, too. */

@@ -112,6 +112,9 @@ describe('BleedFilter', () => {
     filter.filter(1, quiet)
     expect(filter.filter(1, { ...quiet, revision: 1 })).toMatchObject({ transcript: 'sir', revision: 1 })
     expect(filter.filter(1, turn(2, word('yes', 9000)))).toMatchObject({ transcript: 'yes' })
+    // The orders of channels are their own.
+    const other = { ...turn(1, word('yes', 1000)), revision: 1 }
+    expect(filter.filter(0, other)).toBe(other)
   })
 
   it('compares a day of words in little time and memory', () => {

@@ -125,6 +125,29 @@ describe('TurnMerger', () => {
     merge.answered(1, 3300)
     expect(taken(merge)).toHaveLength(1)
   })
+
+  it('puts what is left of a turn in the place where it begins', () => {
+    const trim = (channel: number, whole: Turn): Turn => (channel === 1 ? { ...whole, start: 800 } : whole)
+    const merge = merger({ beyondEnd: 300, trim })
+    merge.add(1, turn(0, 300, 1000))
+    merge.add(0, turn(0, 500, 700))
+    merge.end(0)
+    merge.end(1)
+    expect(taken(merge)).toEqual([
+      [0, 500, 0],
+      [1, 800, 1],
+    ])
+  })
+
+  it('gives no order to a turn of which nothing is left, and none to its revision', () => {
+    const merge = merger({ beyondEnd: 300, trim: (channel, whole) => (channel === 1 ? undefined : whole) })
+    merge.add(1, turn(0, 300, 1000))
+    merge.add(0, turn(0, 500, 700))
+    merge.end(0)
+    merge.end(1)
+    expect(taken(merge)).toEqual([[0, 500, 0]])
+    expect(merge.add(1, turn(0, 300, 1000, { revision: 1 }))).toBeUndefined()
+  })
 })
 
 /** What servers of several channels do, as steps in an order that each channel allows. */
