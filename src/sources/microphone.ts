@@ -76,8 +76,7 @@ async function choose(
   const known =
     found.find(({ id, name }) => id === device || name === device) ??
     (device === undefined ? (found.find(({ preferred }) => preferred) ?? found[0]) : undefined)
-  const [fallback = 'pulse'] = given.backend === undefined ? backendsOf(process.platform).slice(-1) : [given.backend]
-  const backend = known?.backend ?? fallback
+  const backend = known?.backend ?? given.backend ?? unlistedBackend(device, process.platform)
   const rule = device === undefined || known ? undefined : deviceRule(backend, device)
   if (rule !== undefined || (found.length === 0 && device === undefined && backend === 'dshow')) {
     throw new InputError('NO_MICROPHONE', 'this machine has no such microphone; microphones() lists those it has')
@@ -125,6 +124,17 @@ export function backendsOf(platform: NodeJS.Platform): readonly MicrophoneBacken
   if (platform === 'darwin') return ['avfoundation']
   if (platform === 'win32') return ['dshow']
   return ['pulse', 'alsa']
+}
+
+/** The way to a device that is not in the list: of PulseAudio only those are not that hear what a machine plays. */
+export function unlistedBackend(device: string | undefined, platform: NodeJS.Platform): MicrophoneBackend {
+  const [first = 'pulse', last = first] = backendsOf(platform)
+  return isMonitor(device) ? first : last
+}
+
+/** Whether it hears what a machine plays, which can be recorded, but is no microphone. */
+function isMonitor(device: string | undefined): boolean {
+  return device?.endsWith('.monitor') === true
 }
 
 /**
@@ -197,8 +207,7 @@ export function parseMicrophones(backend: MicrophoneBackend, said: string): Micr
   return lines.flatMap((line) => {
     // PipeWire has names with spaces.
     const [, star = ' ', id, name = ''] = /^([ *]) (\S.*?) \[(.*)\](?: \([\w, ]*\))?$/.exec(line) ?? []
-    // The sound that a machine plays can be recorded, too, but is no microphone.
-    if (id === undefined || id.endsWith('.monitor') || plugIns.has(id)) return []
+    if (id === undefined || isMonitor(id) || plugIns.has(id)) return []
     return [{ id, name, backend, preferred: star === '*' || id === 'default' }]
   })
 }

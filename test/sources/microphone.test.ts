@@ -16,6 +16,7 @@ import {
   microphoneSource,
   type MicrophoneSourceOptions,
   parseMicrophones,
+  unlistedBackend,
 } from '../../src/sources/microphone.ts'
 import { closed, noChildLeft } from '../helpers/processes.ts'
 
@@ -36,6 +37,18 @@ describe('microphoneInput', () => {
   it('takes ALSA where there is no PulseAudio', () => {
     expect(backendsOf('linux')).toEqual(['pulse', 'alsa'])
     expect(microphoneInput('alsa', 'plughw:1,0').url).toBe('plughw:1,0')
+  })
+})
+
+describe('unlistedBackend', () => {
+  it.each([
+    ['linux', 'alsa_output.pci-0000_00_1f.3.analog-stereo.monitor', 'pulse'],
+    ['linux', 'plughw:1,0', 'alsa'],
+    ['linux', undefined, 'alsa'],
+    ['darwin', 'a.monitor', 'avfoundation'],
+    ['win32', 'a.monitor', 'dshow'],
+  ] as const)('opens what %s does not list, %s, by %s', (platform, device, backend) => {
+    expect(unlistedBackend(device, platform)).toBe(backend)
   })
 })
 
