@@ -93,6 +93,8 @@ export interface SupervisorOptions extends SessionOptions, BackOffOptions {
 
 export interface SessionChange {
   begin: BeginMessage
+  /** When that came. */
+  beganAt: Date
   /** Ms of the stream at which the session's audio begins. */
   offset: number
   /** Speaker labels of the session and the letters they stand for in the stream, so far. */

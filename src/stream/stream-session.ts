@@ -27,6 +27,8 @@ export interface StreamSessionListener {
 export class StreamSession {
   readonly session: Session
   readonly begin: BeginMessage
+  /** When that came: it may be told of much later, and more than once. */
+  readonly beganAt = new Date()
   readonly clock: SessionClock
   readonly sender: Sender
   /** How it ended; absent while it is open. */

@@ -442,11 +442,11 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   #announce(streamSession: StreamSession): void {
     if (this.#destroyed) return
-    const { begin, clock, labels } = streamSession
+    const { begin, beganAt, clock, labels } = streamSession
     const speakers = labels?.mapping ?? {}
     const isNew = streamSession.announced === undefined
     streamSession.announced = JSON.stringify(speakers)
-    this.emit('session', { begin, offset: clock.offset, speakers })
+    this.emit('session', { begin, beganAt, offset: clock.offset, speakers })
     if (isNew && streamSession.end !== undefined) this.#tellEnd(streamSession)
   }
 

@@ -192,6 +192,9 @@ describe('a stream whose sessions are lost', () => {
       'SERVER_ERROR',
     ])
     expect(stream.gaps).toEqual([])
+    // However often and late one is told of, it began once.
+    const beginnings = new Set(stream.sessions.map(({ begin: { id }, beganAt }) => `${id} ${beganAt.toISOString()}`))
+    expect(beginnings.size).toBe(new Set(stream.sessions.map(({ begin }) => begin.id)).size)
     // Labels of the later sessions are not the letters, and are told with them.
     const last = stream.sessions.at(-1)?.speakers ?? {}
     expect(new Set(Object.values(last))).toEqual(new Set(stream.words.map(({ speaker }) => speaker)))

@@ -26,12 +26,12 @@ export function sessionQuery(options: ResolvedDiarizeOptions, peer: Peer, input:
   return toQuery(parameters, options.query)
 }
 
-/** What is told of a session. @param startedAt - wall time of millisecond 0 of the stream, where that is known. */
+/** What is told of a session. @param streamStartedAt - wall time of millisecond 0 of the stream, where that is known. */
 export function sessionRecord(
-  { begin, offset, speakers, channel }: SessionChange,
+  { begin, beganAt, offset, speakers, channel }: SessionChange,
   options: ResolvedDiarizeOptions,
   peer: Peer,
-  startedAt: Date | undefined,
+  streamStartedAt: Date | undefined,
 ): SessionRecord {
   return {
     sessionId: begin.id,
@@ -41,8 +41,8 @@ export function sessionRecord(
     url: peer.url,
     offset,
     speakers,
-    startedAt: new Date().toISOString(),
-    ...(startedAt !== undefined && { streamStartedAt: startedAt.toISOString() }),
+    startedAt: beganAt.toISOString(),
+    ...(streamStartedAt !== undefined && { streamStartedAt: streamStartedAt.toISOString() }),
     ...defined({ channel }),
     ...(begin.expires_at > 0 && { expiresAt: new Date(begin.expires_at * 1000).toISOString() }),
   }

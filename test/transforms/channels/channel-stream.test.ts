@@ -92,14 +92,15 @@ describe('ChannelStream', () => {
     const heard: unknown[] = []
     made.on('turn', ({ start, end, words }) => heard.push([start, end, words[1]?.start]))
     made.on('gap', (gap) => heard.push(gap))
-    made.on('session', ({ offset, speakers, channel }) => heard.push({ offset, speakers, channel }))
+    const beganAt = new Date()
+    made.on('session', ({ begin: _begin, ...change }) => heard.push(change))
     recorder.emit('turn', turn)
     recorder.emit('gap', { start: 0, end: 100 })
-    recorder.emit('session', { begin: {} as never, offset: 200, speakers: { B: 'A' } })
+    recorder.emit('session', { begin: {} as never, beganAt, offset: 200, speakers: { B: 'A' } })
     expect(heard).toEqual([
       [5100, 5400, 5210],
       { start: 4500, end: 4600, channel: 'Agent' },
-      { offset: 4700, speakers: { B: 'Agent/A' }, channel: 'Agent' },
+      { beganAt, offset: 4700, speakers: { B: 'Agent/A' }, channel: 'Agent' },
     ])
   })
 
