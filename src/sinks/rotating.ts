@@ -86,6 +86,8 @@ type Told = [event: 'gap', record: Gap] | [event: 'unrecognized', record: Unreco
 const MOST_KEPT = 1000
 /** Parts whose beginnings are known at most: no older turn is revised. */
 const MOST_BEGINNINGS = 100
+/** By so much, in ms, the clock may be set back, and what follows a part that has ended is not in the same hour or day again. */
+const SET_BACK_MS = 60_000
 /** How long a part may take to close once it is destroyed. */
 const CLOSE_WAIT_MS = 10_000
 
@@ -341,6 +343,12 @@ class RotatingStream extends Writable {
     return bytes ?? (file === undefined ? 0 : sizeOf(file))
   }
 
+  /** Where `start` is: behind the end of the part before, though the clock was set back a little since, as NTP does. */
+  #next(start: number, length: number, shift: number): number {
+    const end = Math.round((this.#until + shift) / length) * length - shift
+    return start >= this.#until && Math.abs(end - this.#until) < SET_BACK_MS ? Math.max(start, end) : start
+  }
+
   /** Begins the part in which `start` is. */
   #begin(start: number): void {
     this.#origin ??= new Moment(Date.now())
@@ -351,14 +359,15 @@ class RotatingStream extends Writable {
       const length = typeof every === 'string' ? LENGTHS[every] : every
       // Hours and days are those of the clock.
       const shift = typeof every === 'string' ? startedAt % length : 0
-      const began = Math.floor((start + shift) / length) * length - shift
+      const began = Math.floor((this.#next(start, length, shift) + shift) / length) * length - shift
       this.#until = began + length
       const last = this.parts.at(-1)
       // The first begins with the stream, and one behind a part that was full with its first words.
       from = last !== undefined && last.start >= began ? start : Math.max(0, began)
     }
     const number = (this.parts.at(-1)?.number ?? 0) + 1
-    const part = { path: freePath(this.#pattern, number, new Date(startedAt + from)), number, start: from }
+    const name = freePath(this.#pattern, number, new Date(startedAt + from))
+    const part = { path: name, number, start: Math.min(from, start) }
     this.#journal?.note(part.path)
     const sink = this.#openPart(part)
     // Before there is a checkpoint with which no run could go on.

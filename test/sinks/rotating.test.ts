@@ -94,6 +94,25 @@ describe('rotatingSink()', () => {
     ])
   })
 
+  it('has one part for an hour also where the start of the stream is known to be a little earlier by then', async () => {
+    const sink = rotatingSink(path.join(directory(), '{date}T{time}.srt'), (file) => srtSink(file), {
+      every: 'hour',
+      times: 'restart',
+    })
+    const began = (streamStartedAt: string) =>
+      sink.emit('session', { sessionId: '1', startedAt: streamStartedAt, streamStartedAt } as never)
+    began('2026-11-29T13:30:00.000Z')
+    await new Promise((resolve) => sink.write(at(0, 5), resolve))
+    began('2026-11-29T13:29:58.000Z')
+    for (const [order, second] of [1800, 1801, 1803, 5401, 5402].entries()) sink.write(at(order + 1, second))
+    await new Promise<void>((resolve) => sink.end(resolve))
+    expect(sink.parts.map(({ path: file, start }) => [path.basename(file), start])).toEqual([
+      ['2026-11-29T13-30-00.srt', 0],
+      ['2026-11-29T14-00-00.srt', 1800 * SECOND],
+      ['2026-11-29T15-00-00.srt', 5402 * SECOND],
+    ])
+  })
+
   it('restarts times with the part where it is asked to, those of words and gaps as well', async () => {
     const options = { every: 60 * SECOND, times: 'restart' } as const
     const turns = [at(0, 5), at(1, 59), at(2, 125)]
