@@ -12,6 +12,8 @@ export interface Arrival {
   start: StreamStart
   /** How much later in the stream the source's audio is than the source says, ms. */
   shift: number
+  /** Wall time of ms 0 of the stream by the clock as it is set now, ms of the epoch; of a live source. */
+  startedAt?: number
   /** What nobody heard, of a live source; of each of its channels. */
   gaps?: readonly Gap[]
 }
@@ -74,7 +76,8 @@ export function resumeLive(
 ): Arrival {
   const turns = turnsOf(from)
   const origin = originOf(from)
-  const frame = Math.ceil(Math.max(from.reachedMs, firstAt - origin) / frameMs)
+  const since = Math.max(from.reachedMs, firstAt - origin)
+  const frame = Math.ceil(since / frameMs)
   const shift = Math.round(frame * frameMs)
   const { end: lastEnd } = finalsOf(turns)
   const gaps = channels.flatMap((channel): Gap[] => {
@@ -86,7 +89,7 @@ export function resumeLive(
     return [{ start: end, end: shift, startedAt, endedAt, ...defined({ channel }) }]
   })
   const start = { ...commonOf(from), turns, frame, settled: shift }
-  return { start, shift, gaps }
+  return { start, shift, startedAt: firstAt - since, gaps }
 }
 
 /** Wall time of millisecond 0 of the stream, ms of the epoch. */

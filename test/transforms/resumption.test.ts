@@ -48,12 +48,13 @@ describe('a stream that goes on', () => {
   })
 
   it('takes a live source for where the clock says, and tells what nobody heard', () => {
-    const { start, shift, gaps } = resumeLive(from, 50, 1_700_000_099_990)
+    const { start, shift, gaps, startedAt } = resumeLive(from, 50, 1_700_000_099_990)
     expect({ frame: start.frame, settled: start.settled, shift }).toEqual({
       frame: 2000,
       settled: 100_000,
       shift: 100_000,
     })
+    expect(startedAt).toBe(1_700_000_000_000)
     expect(gaps).toEqual([
       {
         start: 30_850,
@@ -62,6 +63,18 @@ describe('a stream that goes on', () => {
         endedAt: '2023-11-14T22:15:00.000Z',
       },
     ])
+  })
+
+  it('has a live source begin when it did, however often it goes on, and not behind what had come', () => {
+    let state = from
+    for (let run = 1; run <= 100; run++) {
+      const { shift, startedAt } = resumeLive(state, 50, 1_700_000_000_000 + run * 100_007)
+      state = { ...state, reachedMs: shift + 60_000, startedAt: startedAt! }
+      expect(shift - run * 100_007).toBeLessThan(50)
+    }
+    expect(state.startedAt).toBe(1_700_000_000_000)
+    // The clock was wrong as the run began: what came first is behind all that is known, and the clock will be set.
+    expect(resumeLive(from, 50, 1_600_000_000_000).startedAt).toBe(1_600_000_000_000 - from.reachedMs)
   })
 
   it('tells what each channel has missed, of those that have spoken since they have', () => {

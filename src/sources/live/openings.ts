@@ -38,7 +38,6 @@ export class Openings {
   readonly #asked: () => RequestedFormat | undefined
   #format: AudioFormat | undefined
   #timeline: LiveTimeline | undefined
-  /** What `now` is to be added to for a time of day. */
   #attempt: Attempt | undefined
   #attempts = 0
   /** Attempts in a row that brought no audio. */

@@ -5,6 +5,7 @@ import type { IdentifiedSource, inputIdentity, ResumableHearing, Resumption } fr
 import type { StreamDiagnostics } from '../../diagnostics.ts'
 import { InputError, SessionError } from '../../errors.ts'
 import type { Turn } from '../../model.ts'
+import { Moment } from '../../moment.ts'
 import { defined } from '../../options.ts'
 import type { ClientMessage, ServerMessage } from '../../protocol/messages.ts'
 import type { ConnectionAhead } from '../../session/connection-ahead.ts'
@@ -89,6 +90,8 @@ export class Hearing {
   #beginsAt = 0
   /** Known for good with the first frame. */
   #place: StreamPlace = placeOfAll()
+  /** Ms 0 of the stream, where another run began it: kept as it is, since reckoned anew it would move a little with each run. */
+  #origin: Moment | undefined
   /** The end of the sessions, once all of a range has been sent. */
   #rangeEnd: ReturnType<Supervision['end']> | undefined
   /** Whether a recording is left before its end, with which another run goes on. */
@@ -320,10 +323,9 @@ export class Hearing {
     }
   }
 
-  /** Wall time of millisecond 0 of the stream, where the source knows its own: by the clock as it is set now. */
+  /** Wall time of millisecond 0 of the stream, where that is known: by the clock as it is set now. */
   get #startedAt(): Date | undefined {
-    const { startedAt } = this.#input
-    return startedAt && new Date(startedAt.getTime() - this.#place.shift)
+    return this.#origin === undefined ? this.#input.startedAt : new Date(this.#origin.wall)
   }
 
   /**
@@ -345,6 +347,7 @@ export class Hearing {
       ? resumeLive(from, frameMs, startedAt?.getTime() ?? Date.now(), this.#channels)
       : resumeRecording(from, frameMs, overlap)
     this.#place = placeOfArrival(this.#place, arrival, live ? undefined : Math.round(this.#beginsAt / frameMs))
+    if (arrival.startedAt !== undefined) this.#origin = new Moment(arrival.startedAt)
     this.#naming?.resumeFrom(arrival.start.turns, byGroup(from.voices, this.#channels), from.learned)
     for (const gap of arrival.gaps ?? []) this.#stage.emit('gap', gap)
   }
