@@ -206,7 +206,7 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
 
   #begun(message: BeginMessage): void {
     if (this.#state !== 'connecting') return
-    clearTimeout(this.#deadline)
+    this.#clearDeadline()
     this.#state = 'begun'
     this.#begin = message
     this.#begunAt = Date.now()
@@ -221,8 +221,7 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
     const { heartbeatTimeout } = this.#options
     this.#heartbeat = setTimeout(() => {
       this.#isSilent = true
-      // Where this process was stopped for so long, as by Ctrl-Z, what came meanwhile is unread.
-      setImmediate(() => {
+      onceRead(() => {
         if (!this.#isSilent) return
         this.#fail(this.#error('SESSION_STALLED', `the server has sent nothing for ${heartbeatTimeout} ms`))
       })
@@ -257,7 +256,7 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
   #fail(error: SessionError): void {
     if (this.#state === 'ended') return
     this.#failure ??= error
-    clearTimeout(this.#deadline)
+    this.#clearDeadline()
     this.#transport.destroy()
   }
 
@@ -265,7 +264,7 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
     if (this.#state === 'ended') return
     const asked = this.#state === 'terminating'
     this.#state = 'ended'
-    clearTimeout(this.#deadline)
+    this.#clearDeadline()
     clearTimeout(this.#heartbeat)
     this.#stall.stop()
     this.#blocked = undefined
@@ -340,9 +339,27 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
   }
 
   #setDeadline(ms: number, expired: () => void): void {
-    clearTimeout(this.#deadline)
-    this.#deadline = setTimeout(expired, ms)
+    this.#clearDeadline()
+    const deadline = setTimeout(() => {
+      onceRead(() => {
+        if (this.#deadline === deadline) expired()
+      })
+    }, ms)
+    this.#deadline = deadline
   }
+
+  #clearDeadline(): void {
+    clearTimeout(this.#deadline)
+    this.#deadline = undefined
+  }
+}
+
+/**
+ * Calls back once all has been read that came while this process was stopped, as by Ctrl-Z: timers come before sockets. The timer of
+ * a server in this process may come after that of its client.
+ */
+function onceRead(then: () => void): void {
+  setImmediate(() => setImmediate(then))
 }
 
 /** Longest session of the service, ms. */

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { WebSocket } from 'ws'
 import type { Warning } from '../../src/errors.ts'
 import { Session, type SessionEnd, sessionLife, type SessionOptions } from '../../src/session/session.ts'
+import { type MemoryClient, type MemoryServer, MemoryTransport } from '../../src/session/transport.ts'
 import { WebSocketTransport } from '../../src/session/web-socket.ts'
 import { begin, fast, type SocketPeer, socketPeer, termination } from '../helpers/socket-peer.ts'
 
@@ -43,6 +44,11 @@ function connect(url: string, more: Partial<SessionOptions> = {}): Promise<Sessi
 async function send(audio: Buffer): Promise<boolean | undefined> {
   await new Promise((resolve) => setImmediate(resolve))
   return new Promise((resolve) => session?.send(audio, resolve))
+}
+
+/** Has this process stand still, as Ctrl-Z does. */
+function standStill(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }
 
 /** A peer that begins, and then does as `then` says. */
@@ -480,7 +486,7 @@ describe('a session that fails', () => {
     peer = await begins((socket) => {
       socket.on('message', () => {
         socket.send('{"type":"Heartbeat","total_audio_received_ms":1,"total_duration_ms":1}')
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, heartbeatTimeout + 200)
+        standStill(heartbeatTimeout + 200)
       })
     }, fast)
     const end = connect(peer.url, { heartbeatTimeout })
@@ -488,6 +494,40 @@ describe('a session that fails', () => {
     await once(session as Session, 'begin')
     await send(frame)
     expect((await end).error).toMatchObject({ code: 'CONNECTION_LOST' })
+  })
+
+  it('awaits the heartbeat of a server in this process, whose timer was to be due before its own', async () => {
+    const beat = '{"type":"Heartbeat","total_audio_received_ms":1,"total_duration_ms":1}'
+    const target = { url: 'memory:', headers: {}, secrets: [] }
+    const accept = (client: MemoryClient): MemoryServer => {
+      client.send(begin(fast))
+      const beats = setInterval(() => client.send(beat), 600)
+      return { receive: () => {}, abandon: () => clearInterval(beats) }
+    }
+    session = new Session(
+      target,
+      { ...options, heartbeatTimeout: 1000 },
+      (listener) => new MemoryTransport(accept, listener),
+    )
+    const end = once(session, 'end') as Promise<SessionEnd[]>
+    await once(session, 'message')
+    standStill(1500)
+    await once(session, 'message')
+    void session.destroy()
+    expect((await end)[0]!.error).toMatchObject({ code: 'CONNECTION_LOST' })
+  })
+
+  it('reads the end that came while this process stood still before it is missed', async () => {
+    peer = await begins((socket) => {
+      socket.on('message', () => {
+        socket.send(termination, () => socket.close(1000, 'Session Ended'))
+        standStill(700)
+      })
+    }, fast)
+    const end = connect(peer.url, { terminationTimeout: 500 })
+    await once(session as Session, 'begin')
+    session?.terminate()
+    expect(await end).toMatchObject({ termination: { audio_duration_seconds: 1 } })
   })
 
   it('does not expect heartbeats where none are asked for, at first or any more', async () => {
