@@ -7,7 +7,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/\bserverLabels: 'asGiven', or --server-names,|\bserverLabels\b/g, '--server-names'],
   [/\bvoices: false\b/g, '--no-voices'],
   [/\bjsonlSource\(\) reads what jsonlSink\(\) wrote\b/g, 'give a transcript that was written by -o talk.jsonl'],
-  [/ or ffmpegPath\b/g, ''],
+  [/ or ffmpegPath\b|, or give it as ca\b/g, ''],
   [/\bby the option nodePath of embeddedEngine, or in DIARIZE_STREAM_NODE/g, 'in DIARIZE_STREAM_NODE'],
   [/\btarget \d+ of fanOut\(\) writes to (.+) like another one; give each\b/gs, '$1 is named twice; give each'],
   [/\bparallel (is for finished recordings.*leave) parallel out/g, '--parallel $1 --parallel out'],

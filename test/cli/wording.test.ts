@@ -3,6 +3,7 @@ import { channelMismatch } from '../../src/audio/format.ts'
 import { explainMicrophone } from '../../src/sources/microphone.ts'
 import { loadFailure } from '../../src/engine/process/failure.ts'
 import { ProcessEnded } from '../../src/engine/process/process.ts'
+import { connectionError } from '../../src/protocol/close-codes.ts'
 import { chooseTrack } from '../../src/ffmpeg/tracks.ts'
 import { srtSink } from '../../src/sinks/caption-sinks.ts'
 import { fanOut } from '../../src/sinks/fan-out.ts'
@@ -33,6 +34,12 @@ it('says the options of the command where the library names its own', () => {
     twice = inWordsOfCommand((error as Error).message)
   }
   expect(twice).toBe(`${path.resolve('talk.srt')} is named twice; give each a file of its own`)
+  const { message: untrusted } = connectionError(
+    { url: 'wss://example.org/v3/ws', secrets: [] },
+    Object.assign(new Error('self-signed certificate'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }),
+    false,
+  )
+  expect(inWordsOfCommand(untrusted)).toMatch(/Name the one to trust in NODE_EXTRA_CA_CERTS\.$/)
   expect(inWordsOfCommand('line 1 is no JSON; jsonlSource() reads what jsonlSink() wrote')).toBe(
     'line 1 is no JSON; give a transcript that was written by -o talk.jsonl',
   )
