@@ -34,7 +34,7 @@ it.each([
         const { nextOrder = 0, startedAt = 0 } = (await readCheckpoint(checkpoint)) ?? {}
         return nextOrder > turns && Math.abs(startedAt - day) < DAY
       },
-      { timeout: 10_000, interval: 20 },
+      { timeout: 60_000, interval: 20 },
     )
   const { now } = Date
   const right = now()
