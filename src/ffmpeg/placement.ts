@@ -49,7 +49,7 @@ const leapMs = 1000
 const longestMs = 27 * 3_600_000
 /** All silence that is believed of one input, in ms: a week. */
 const mostMs = 7 * 86_400_000
-/** Silence in the middle that is told as a gap, in ms. */
+/** Silence in the middle that is told as a gap, in ms; where frames are numbered, any: numbers have no holes but where packets are lost. */
 const gapMs = 1000
 
 /** What is to be done with a run of samples. All in samples. */
@@ -153,7 +153,8 @@ export class Placer {
     const place = this.#position + silence - skip
     this.#drift = Math.max(this.#drift, Math.abs(place - at - this.#origin))
     this.#position += silence + count - skip
-    const isGap = last !== undefined && silence >= (gapMs * this.#rate) / 1000
+    const leastGap = this.#trust === 'afterFirst' ? 1 : (gapMs * this.#rate) / 1000
+    const isGap = last !== undefined && silence >= leastGap
     return { silence, skip, isGap, ...(leap !== undefined && { leap }) }
   }
 

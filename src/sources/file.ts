@@ -74,7 +74,7 @@ export interface FileSource extends TypedReadable<FileSourceEvents> {
  * `INPUT_NOT_MEDIA`, `FFMPEG_NOT_FOUND` or `FFMPEG_FAILED`. Emits `warning` (`FFMPEG_WARNING`, `INPUT_TRUNCATED`) where
  * part of the audio is damaged or missing, `WAV_SIZE_WRONG` where a WAV is longer than its header says (all of it is decoded),
  * `SEVERAL_AUDIO_TRACKS` where none was named, and `gap` (`{ start, end, missing }`, ms) where for a second or more there is no
- * sound between others. A sample's place is its time in the file, as players have it.
+ * sound between others, or in FLAC, TTA and WavPack for any time. A sample's place is its time in the file, as players have it.
  *
  * @param file - a path, taken literally whatever characters it has; a `file:` URL; or `-` for the standard input.
  * @throws ConfigurationError `INVALID_OPTION`, also for addresses other than `file:`.

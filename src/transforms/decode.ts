@@ -19,7 +19,7 @@ export type DecodeStage = TypedDuplex<FileSourceEvents>
  *
  * Emits `warning` (`FFMPEG_WARNING`, `INPUT_TRUNCATED`) where part of the audio is damaged or missing, `WAV_SIZE_WRONG` where a
  * WAV is longer than its header says (all of it is decoded), `SEVERAL_AUDIO_TRACKS` where no track was named, and `gap`
- * (`{ start, end, missing }`, ms) where for a second or more there is no sound. Fails with
+ * (`{ start, end, missing }`, ms) where for a second or more there is no sound, or in FLAC, TTA and WavPack for any time. Fails with
  * `NO_AUDIO`, `INPUT_NOT_MEDIA`, `FFMPEG_NOT_FOUND` or `FFMPEG_FAILED`.
  *
  * @throws ConfigurationError `INVALID_OPTION`
