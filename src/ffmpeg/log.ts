@@ -183,7 +183,8 @@ export class FfmpegLog {
         stream: Number(number),
         ...defined({ language }),
         isDefault: / \(default\)/.test(about),
-        about: about.replaceAll(/ ?\([^()]*\)|, \d+ kb\/s/g, ''),
+        // FFmpeg 7.1 and later say when a track begins, too.
+        about: about.replaceAll(/ ?\([^()]*\)|, \d+ kb\/s|, start -?\d+\.\d+/g, ''),
       })
     }
     if (/^(?:Stream mapping:|Output #0, )/.test(line)) this.told()

@@ -132,7 +132,7 @@ describe('FfmpegLog', () => {
         '[info]   Program 1 ',
         '[info]     Stream #0:2[0x102](deu): Audio: ac3 ([129][0][0][0] / 0x0081), 48000 Hz, 5.1(side), fltp, 448 kb/s (default)',
         '[info]     Stream #0:0[0x100]: Video: h264 (High), 25 fps',
-        '[info]     Stream #0:1[0x101](und): Audio: aac (LC), 48000 Hz, stereo, fltp, 128 kb/s',
+        '[info]     Stream #0:1[0x101](und): Audio: aac (LC), 48000 Hz, stereo, fltp, 128 kb/s, start 1.400000',
         '[mpegts @ 0x5] [info] something',
         '[info] Stream mapping:',
         "[info] Input #0, wav, from 'late'",
