@@ -20,12 +20,14 @@ afterAll(() => rm(directory, { recursive: true, force: true }))
 
 /** The file with these edits, each of a length in ms and the sample that it begins with; its index is at its end. */
 function edited(edits: readonly (readonly [number, number])[]): Buffer {
+  // Units of a second: FFmpeg 9 takes as many as there are samples, not 1000.
+  const scale = plain.readUInt32BE(plain.indexOf('mvhd') + 16)
   const list = Buffer.alloc(16 + 12 * edits.length)
   list.writeUInt32BE(list.length)
   list.write('elst', 4)
   list.writeUInt32BE(edits.length, 12)
   for (const [entry, [length, start]] of edits.entries()) {
-    list.writeUInt32BE(length, 16 + 12 * entry)
+    list.writeUInt32BE((length * scale) / 1000, 16 + 12 * entry)
     list.writeInt32BE(start, 20 + 12 * entry)
     list.writeUInt16BE(1, 24 + 12 * entry)
   }
