@@ -24,9 +24,12 @@ const plain = '(?:wav|w64|aiff|au|caf|voc)'
 const plainContainer = new RegExp(`^${plain}$`)
 const shortPacket = new RegExp(`^\\[(?:in#\\d+/)?${plain}\\] .*(?:Packet corrupt|corrupt input packet)`)
 
-/** Decoders of pictures, which FFmpeg runs only to learn what the streams are: a recording often begins in mid-picture. */
+/**
+ * Decoders of pictures, which FFmpeg runs only to learn what the streams are: a recording often begins in mid-picture. What only looks
+ * for their beginnings has no name before FFmpeg 7, but says which set of their parameters it lacks.
+ */
 const pictures =
-  /^\[(?:vist#[^\]]*\] \[)?(?:dec:)?(?:h26[134]|hevc|vvc|av1|libdav1d|vp[6-9]f?|mpeg[124]video|mpeg4|msmpeg4v?\d?|mjpegb?|png|gif|bmp|webp|tiff|vc1|wmv[123]|flv|theora|prores|dnxhd|dvvideo|ffv1|rawvideo|svq[13]|cinepak|dvbsub|dvdsub|pgssub)\] /
+  /^\[(?:vist#[^\]]*\] \[)?(?:dec:)?(?:h26[134]|hevc|vvc|av1|libdav1d|vp[6-9]f?|mpeg[124]video|mpeg4|msmpeg4v?\d?|mjpegb?|png|gif|bmp|webp|tiff|vc1|wmv[123]|flv|theora|prores|dnxhd|dvvideo|ffv1|rawvideo|svq[13]|cinepak|dvbsub|dvdsub|pgssub)\] |^\[NULL\] \[error\] .*\b[SPV]PS\b/
 
 /** One audio track of an input, as FFmpeg describes it. */
 export interface AudioTrack {

@@ -14,6 +14,7 @@ describe('isTrouble', () => {
   it('takes errors, and of the warnings only those that mean lost audio', () => {
     expect(isTrouble('[error] Error while decoding stream #0:0: Invalid data found')).toBe(true)
     expect(isTrouble('[mp3float] [error] Header missing')).toBe(true)
+    expect(isTrouble('[NULL] [error] Error parsing Opus packet header.')).toBe(true)
     expect(isTrouble('[aist#0:0/aac] [dec:aac] [error] Error submitting packet to decoder')).toBe(true)
     expect(isTrouble('[aist#0:0/pcm_s16le] [warning] Guessed Channel Layout: mono')).toBe(false)
     expect(isTrouble('[fatal] Stream map matches no streams.')).toBe(true)
@@ -37,6 +38,7 @@ it.each([
 it.each([
   '[h264] [error] non-existing PPS 0 referenced',
   '[hevc] [error] Could not find ref with POC 12',
+  '[NULL] [error] PPS id out of range: 0',
   '[mjpeg] [error] No JPEG data found in image',
   '[png] [error] Invalid PNG signature 0x0.',
   '[vist#0:0/h264] [dec:h264] [error] Error submitting packet to decoder',
