@@ -31,6 +31,10 @@ const shortPacket = new RegExp(`^\\[(?:in#\\d+/)?${plain}\\] .*(?:Packet corrupt
 const pictures =
   /^\[(?:vist#[^\]]*\] \[)?(?:dec:)?(?:h26[134]|hevc|vvc|av1|libdav1d|vp[6-9]f?|mpeg[124]video|mpeg4|msmpeg4v?\d?|mjpegb?|png|gif|bmp|webp|tiff|vc1|wmv[123]|flv|theora|prores|dnxhd|dvvideo|ffv1|rawvideo|svq[13]|cinepak|dvbsub|dvdsub|pgssub)\] |^\[NULL\] \[error\] .*\b[SPV]PS\b/
 
+/** FFmpeg 8.0 takes the end of Opus in Matroska for one more packet, and says that it is none. */
+const eightZero = /^ +encoder +: Lavf62\.3\./
+const noPacket = '[opus] [error] Error parsing Opus packet header.'
+
 /** One audio track of an input, as FFmpeg describes it. */
 export interface AudioTrack {
   /** Its number among all tracks of the input. */
@@ -111,6 +115,8 @@ export class FfmpegLog {
   #inputTold = false
   /** Whether the input has a short last packet, of which FFmpeg speaks twice. */
   #hasShortPacket = false
+  /** Whether FFmpeg may still call the end a packet that is none. */
+  #hasFalseEnd = false
 
   /**
    * `onTrouble` is called with each line that means trouble, alike lines once, and after twenty no more; `onInput` once,
@@ -166,12 +172,18 @@ export class FfmpegLog {
     if (this.#hasShortPacket && isCorrupt) return
     // Its demuxer has no other word for an end; where it loses its way, it says so before.
     if (this.#input?.container === 'gxf' && line.endsWith(': Operation not permitted')) return
-    if (isTrouble(line)) this.#report(line)
+    // It says the same of a damaged packet: one of all such lines is of the end.
+    if (this.#hasFalseEnd && line === noPacket) this.#hasFalseEnd = false
+    else if (isTrouble(line)) this.#report(line)
   }
 
   /** What a file calls itself may have lines of its own, but FFmpeg begins those with spaces and a colon. */
   #inform(line: string): void {
-    if (this.#inputTold) return
+    if (this.#inputTold) {
+      // The encoder of the output is this FFmpeg; that of the input made the file.
+      this.#hasFalseEnd ||= this.#input?.container === 'matroska,webm' && eightZero.test(line)
+      return
+    }
     const [, container] = /^Input #0, (\S+), from /.exec(line) ?? []
     if (container !== undefined) this.#input ??= { container, start: 0, tracks: new Map() }
     if (this.#input === undefined) return

@@ -54,6 +54,28 @@ describe('FfmpegLog', () => {
     expect(logOf(`${damaged}\n${second}\n`).troubles).toEqual([damaged, second])
   })
 
+  it.each([
+    ['62.3.100', 1, 0],
+    ['62.3.100', 2, 1],
+    ['61.7.100', 1, 1],
+  ])(
+    'takes the end of Opus in Matroska for no damaged packet, as FFmpeg 8.0 does: %s, %i lines',
+    (lavf, lines, told) => {
+      const line = '[opus] [error] Error parsing Opus packet header.'
+      const { troubles } = logOf(
+        [
+          "[info] Input #0, matroska,webm, from 'pipe:0':",
+          '[info]     encoder         : Lavf62.3.100',
+          "[info] Output #0, nut, to 'pipe:1':",
+          `[info]     encoder         : Lavf${lavf}`,
+          ...Array.from({ length: lines }, () => line),
+          '',
+        ].join('\n'),
+      )
+      expect(troubles).toHaveLength(told)
+    },
+  )
+
   it('takes what FFmpeg says at the end of each GXF for no trouble, and what it says of damage', () => {
     const end = '[error] pipe:0: Operation not permitted'
     const newer = '[in#0/gxf] [error] Error during demuxing: Operation not permitted'
