@@ -153,8 +153,8 @@ export class Placer {
     const place = this.#position + silence - skip
     this.#drift = Math.max(this.#drift, Math.abs(place - at - this.#origin))
     this.#position += silence + count - skip
-    const leastGap = this.#trust === 'afterFirst' ? 1 : (gapMs * this.#rate) / 1000
-    const isGap = last !== undefined && silence >= leastGap
+    const leastMs = this.#trust === 'afterFirst' ? 1 : gapMs
+    const isGap = last !== undefined && silence >= (leastMs * this.#rate) / 1000
     return { silence, skip, isGap, ...(leap !== undefined && { leap }) }
   }
 
