@@ -380,10 +380,12 @@ export class FfmpegDecoder extends Duplex {
     if (next === undefined) return
     this.#nextPart = undefined
     this.#inputEnded = this.#isOne = false
+    this.#ongoing = this.#clock?.other === undefined ? undefined : this.#clock.clocks
+    // What has been left as another file is not to be left once more.
+    this.#clock = undefined
     if (!this.#endedEarly) {
-      this.#ongoing = this.#clock?.other === undefined ? undefined : this.#clock.clocks
       this.#samples.beginPart(this.#ongoing !== undefined)
-      this.#process = this.#facts = this.#clock = this.#runs = undefined
+      this.#process = this.#facts = this.#runs = undefined
       this.#declared = new this.#decoding.DeclaredLength()
       this.#nut = new this.#decoding.NutReader()
       this.#given = []

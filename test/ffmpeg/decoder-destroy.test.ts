@@ -1,10 +1,13 @@
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { PassThrough, Writable } from 'node:stream'
+import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { Warning } from '../../src/errors.ts'
+import { endEarly } from '../../src/stage.ts'
+import { ffmpeg } from '../helpers/media.ts'
 import { childProcesses, closed } from '../helpers/processes.ts'
 import { drain, stream, useWorkbench } from './workbench.ts'
 
@@ -110,5 +113,19 @@ describe('destroy and abort', () => {
     await expect(pipeline(failing, through, drain())).rejects.toThrow('connection reset')
     await closed(through)
     expect(childProcesses()).toEqual([])
+  })
+
+  it('ends early where the sound goes on in another codec', async () => {
+    const parts = ['mp2', 'aac'].map(async (codec) => {
+      const file = join(bench.directory, `${codec}.ts`)
+      await ffmpeg('-f', 'lavfi', '-i', 'sine=r=48000:d=2', '-c:a', codec, '-f', 'mpegts', file)
+      return readFile(file)
+    })
+    const through = stream()
+    // The first audio comes when all bytes of the first have been given, and those of the other wait.
+    through.once('data', () => through[endEarly]())
+    through.end(Buffer.concat(await Promise.all(parts)))
+    await closed(through)
+    expect([through.errored, childProcesses()]).toEqual([null, []])
   })
 })
