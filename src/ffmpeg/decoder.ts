@@ -684,7 +684,7 @@ export class FfmpegDecoder extends Duplex {
       stderr: this.#process?.log.tail ?? '',
     })
     if (failure !== undefined) {
-      const isPart = this.#nextPart !== undefined || this.#samples.format !== undefined
+      const isPart = this.#nextPart !== undefined || (!this.#isOne && this.#samples.format !== undefined)
       this.#unheard += 1
       if (!isPart || !(failure instanceof InputError) || this.#unheard > MOST_UNHEARD) {
         this.destroy(failure)

@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { InputError } from '../../src/errors.ts'
+import { fileInput } from '../../src/ffmpeg/arguments.ts'
 import { startAhead } from '../../src/stage.ts'
 import { childStarted, closed, noChildLeft } from '../helpers/processes.ts'
 import { drain, stream, useWorkbench } from './workbench.ts'
@@ -64,6 +65,20 @@ describe('never a success for a failure', () => {
       write(2, Buffer.from('[error] file:/x/talk.mkv: Input/output error\\n'))`)
     const read = pipeline(bench.source({ ffmpegPath }), drain())
     await expect(read).rejects.toMatchObject({ code: 'FFMPEG_FAILED', exitCode: 0, retryable: true })
+  })
+
+  it('FFmpeg that finds its file gone when it begins anew', async () => {
+    const ffmpegPath = await bench.fake(`
+      if (process.argv.join().includes('asetnsamples')) {
+        write(1, nut(30_000))
+        write(1, frame(Buffer.alloc(2000), 16_000))
+        write(1, frame(Buffer.alloc(2000), 16_000))
+      } else {
+        write(2, Buffer.from('[error] file:/x/talk.mkv: No such file or directory\\n'))
+        process.exitCode = 1
+      }`)
+    const read = pipeline(bench.source({ ffmpegPath, input: fileInput('/x/talk.mkv', true, true) }), drain())
+    await expect(read).rejects.toMatchObject({ code: 'INPUT_NOT_FOUND', exitCode: 1 })
   })
 
   it.each([
