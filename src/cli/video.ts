@@ -2,7 +2,7 @@ import { errorCode, FfmpegError, InputError, OutputError, type Warning } from '.
 import { allowedContainers, fileInput, pipeInput } from '../ffmpeg/arguments.ts'
 import { findFfmpeg } from '../ffmpeg/find.ts'
 import { trackLanguage } from '../ffmpeg/tracks.ts'
-import { joinedFile } from '../ffmpeg/joined.ts'
+import { joinedFile } from '../ffmpeg/bytes/joined.ts'
 import { correctedFile, hasLeapingClock } from '../ffmpeg/program/corrector.ts'
 import { assSink, srtSink } from '../sinks/caption-sinks.ts'
 import { beside, FileLock, isRunning, withEnding } from '../sinks/file-lock.ts'

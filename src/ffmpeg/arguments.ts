@@ -89,6 +89,70 @@ export interface DecodeRequest {
   mixesTwo?: boolean
 }
 
+/** In which way FFmpeg decodes a file. */
+export interface DecodingWay {
+  /** Which audio track, from 0. */
+  track: number
+  /** Whether its packets are handed on as they are. */
+  copies: boolean
+  /** What it is known to have of more than two channels. */
+  surround: Surround | undefined
+  /** Whether FFmpeg may mix two channels itself: not where they have cancelled each other out. */
+  mixesTwo: boolean
+  /** Whether it may work in large pieces: not where packets are missing. */
+  inPieces: boolean
+  /** Whether it seeks to where it is to begin; else what comes before is decoded and left out. */
+  seeks: boolean
+}
+
+/** The way in which a file is decoded of which nothing is known. */
+export const firstWay: DecodingWay = {
+  track: 0,
+  copies: false,
+  surround: undefined,
+  mixesTwo: true,
+  inPieces: true,
+  seeks: true,
+}
+
+/** What a {@link DecodingWay} comes to for an input. */
+export interface WayArguments {
+  args: string[]
+  /** Whether FFmpeg mixes two channels. */
+  isMixed: boolean
+  /** Whether it works in large pieces. */
+  isInPieces: boolean
+  /** Where it seeks to, in ms; 0 where it does not. */
+  sought: number
+}
+
+/**
+ * What FFmpeg is told so that it decodes `input` in a way.
+ *
+ * @param from - where it is to begin, in ms.
+ */
+export function argumentsOf(
+  way: DecodingWay,
+  {
+    input,
+    target,
+    from,
+    mayBeginAnew,
+  }: Pick<DecodeRequest, 'input' | 'target'> & { from: number; mayBeginAnew: boolean },
+): WayArguments {
+  const { track: audioTrack, copies, surround } = way
+  const sought = way.seeks ? from : 0
+  const firstFilters = way.inPieces ? (input.firstFilters ?? []) : []
+  const seeking = sought === 0 ? [] : ['-ss', String(sought / 1000)]
+  const opened = { ...input, firstFilters, inputOptions: [...input.inputOptions, ...seeking] }
+  const mayMix = input.isStereo === true && target?.channels === 1 && surround === undefined && !copies
+  const isMixed = mayMix && way.mixesTwo
+  const args = copies
+    ? copyArguments({ input: opened, audioTrack })
+    : decodeArguments({ input: opened, audioTrack, target, surround, mayBeginAnew, mixesTwo: isMixed })
+  return { args, isMixed, isInPieces: firstFilters.length > 0, sought }
+}
+
 /** Added to all times, in seconds: NUT has none below 0. */
 export const timeOffset = 1000
 
@@ -129,7 +193,7 @@ function nutArguments(input: FfmpegInput): string[] {
 }
 
 /** Arguments with which FFmpeg hands over the packets of one audio track as they are, with their times as in {@link decodeArguments}. */
-export function copyArguments({ input, audioTrack }: Omit<DecodeRequest, 'target'>): string[] {
+function copyArguments({ input, audioTrack }: Omit<DecodeRequest, 'target'>): string[] {
   return [...openArguments(input, trackMap(audioTrack)), '-c:a', 'copy', ...nutArguments(input)]
 }
 

@@ -1,5 +1,7 @@
 import { DownmixCheck } from '../audio/downmix-check.ts'
-import { type NutRun, samplesOf } from './nut.ts'
+import type { AudioFormat } from '../audio/format.ts'
+import type { DecodingWay, WayArguments } from './arguments.ts'
+import { type NutRun, NutReader, samplesOf } from './nut.ts'
 import { hasClock } from './placement.ts'
 
 /*
@@ -178,4 +180,62 @@ export function runCheck(
 ): RunCheck | undefined {
   if (container === 'flac') return new FrameCheck(sampleRate, blockBytes)
   return isInPieces && hasClock(container) ? new PieceCheck(sampleRate, blockBytes) : undefined
+}
+
+/** What one FFmpeg writes: runs of samples, each once it is known that it is right, or packets as they are. */
+export class RunReader {
+  readonly #nut: NutReader
+  readonly #ways: Pick<WayArguments, 'isMixed' | 'isInPieces'>
+  readonly #copies: boolean
+  readonly #container: string
+  #mix: MixCheck | undefined
+  #check: RunCheck | undefined
+  #hasBegun = false
+
+  constructor(container: string, { copies }: DecodingWay, ways: Pick<WayArguments, 'isMixed' | 'isInPieces'>) {
+    this.#nut = new NutReader(copies ? 'packets' : 'samples')
+    this.#container = container
+    this.#copies = copies
+    this.#ways = ways
+  }
+
+  /** What the samples are; known once runs have come. */
+  get format(): AudioFormat {
+    return this.#nut.format!
+  }
+
+  /** What the codec has to say before its packets. */
+  get codecHeader(): Buffer {
+    return this.#nut.codecHeader
+  }
+
+  /** What must change where runs are wrong from here on: they have to be decoded in another way. */
+  get remedy(): Partial<DecodingWay> | undefined {
+    if (this.#mix?.isBroken === true) return { mixesTwo: false }
+    return this.#check?.isBroken === true ? { inPieces: false } : undefined
+  }
+
+  /** What `chunk` completes; to be used before the next one is pushed. */
+  push(chunk: Buffer): readonly NutRun[] {
+    const runs = this.#nut.push(chunk)
+    if (this.#copies || runs.length === 0) return runs
+    if (!this.#hasBegun) this.#begin()
+    const mixed = this.#mix?.push(runs) ?? runs
+    return this.#check?.push(mixed) ?? mixed
+  }
+
+  /** What has been held. */
+  end(): readonly NutRun[] {
+    const mixed = this.#mix?.end() ?? []
+    if (this.#mix?.isBroken === true) return []
+    return this.#check === undefined ? mixed : [...this.#check.push(mixed), ...this.#check.end()]
+  }
+
+  #begin(): void {
+    this.#hasBegun = true
+    const { sampleRate, channels } = this.format
+    const { isMixed, isInPieces } = this.#ways
+    if (isMixed) this.#mix = new MixCheck({ mean: sampleRate, difference: this.#nut.formatOf(1)!.sampleRate })
+    this.#check = runCheck(this.#container, isInPieces, sampleRate, 2 * channels)
+  }
 }

@@ -1,6 +1,9 @@
+import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
+import { argumentsOf, type DecodingWay, firstWay, pipeInput } from '../../src/ffmpeg/arguments.ts'
+import { findFfmpeg } from '../../src/ffmpeg/find.ts'
 import type { NutRun } from '../../src/ffmpeg/nut.ts'
-import { FrameCheck, MixCheck, PieceCheck, type RunCheck, runCheck } from '../../src/ffmpeg/runs.ts'
+import { FrameCheck, MixCheck, PieceCheck, type RunCheck, runCheck, RunReader } from '../../src/ffmpeg/runs.ts'
 
 const rate = 16_000
 const run = (at: number, count: number): NutRun => ({ track: 0, at, samples: Buffer.alloc(2 * count, at & 0xff) })
@@ -97,5 +100,41 @@ describe('runs that FFmpeg has mixed', () => {
     expect(check.push([noise(0, 0, 3200, 10), noise(1, 0, 800, 5000)])).toEqual([])
     expect(check.isBroken).toBe(true)
     expect(check.end()).toEqual([])
+  })
+})
+
+describe('RunReader', () => {
+  const wave = (sound: string): Buffer =>
+    spawnSync(findFfmpeg(), ['-v', 'error', '-f', 'lavfi', '-i', `aevalsrc='${sound}':s=44100:d=6`, '-f', 'wav', '-'], {
+      maxBuffer: 2 ** 28,
+    }).stdout
+  const target = { sampleRate: 16_000, channels: 1, encoding: 's16le' } as const
+  const large = { keepsChannels: true, isStereo: true, firstFilters: ['asetnsamples=n=16384:p=0'] }
+
+  /** The samples that are right of what FFmpeg makes of `sound`, and what is to change. */
+  function read(sound: Buffer, change: Partial<DecodingWay>): { samples: number; remedy: unknown } {
+    const way = { ...firstWay, ...change }
+    const input = { ...pipeInput(false), ...large }
+    const { args, ...ways } = argumentsOf(way, { input, target, from: 0, mayBeginAnew: true })
+    const { stdout } = spawnSync(findFfmpeg(), args, { input: sound, maxBuffer: 2 ** 28 })
+    const reader = new RunReader('matroska,webm', way, ways)
+    let bytes = 0
+    for (let at = 0; at < stdout.length && reader.remedy === undefined; at += 5000) {
+      for (const { samples } of reader.push(stdout.subarray(at, at + 5000))) bytes += samples.length
+    }
+    if (reader.remedy === undefined) for (const { samples } of reader.end()) bytes += samples.length
+    return { samples: bytes / (2 * reader.format.channels), remedy: reader.remedy }
+  }
+
+  it('gives all samples where nothing is wrong with them', () => {
+    expect(read(wave('sin(900*t)|sin(900*t)'), {})).toEqual({ samples: 96_000, remedy: undefined })
+  })
+
+  it('gives those before channels cancel each other out, and says that FFmpeg may not mix them', () => {
+    const sound = wave('sin(900*t)|if(lt(t,4),1,-1)*sin(900*t)')
+    const { samples, remedy } = read(sound, {})
+    expect(remedy).toEqual({ mixesTwo: false })
+    expect(samples).toBeLessThanOrEqual(64_000)
+    expect(read(sound, { mixesTwo: false })).toEqual({ samples: 96_000, remedy: undefined })
   })
 })

@@ -5,6 +5,7 @@ import { Writable } from 'node:stream'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import type { Warning } from '../../src/errors.ts'
 import { fileInput } from '../../src/ffmpeg/arguments.ts'
+import { FfmpegByteDecoder } from '../../src/ffmpeg/byte-decoder.ts'
 import { FfmpegDecoder, type FfmpegDecoderOptions } from '../../src/ffmpeg/decoder.ts'
 import { createMedia, ffmpeg, type Media } from '../helpers/media.ts'
 import { noChildLeft } from '../helpers/processes.ts'
@@ -46,7 +47,8 @@ export function useWorkbench(): Workbench {
 
 /** A stream that decodes the bytes written to it, unless an input is given. */
 export function stream(options: Partial<FfmpegDecoderOptions> = {}): FfmpegDecoder {
-  return new FfmpegDecoder({
+  const isOpened = options.input !== undefined || options.refusal !== undefined
+  return new (isOpened ? FfmpegDecoder : FfmpegByteDecoder)({
     inputName: 'the input',
     audioTrack: 0,
     ffmpegPath: undefined,

@@ -1,5 +1,5 @@
-import { type FileKind, filesIn, kindHeadBytes, kindOf, mayBeLonger, ogg, oggPageBytes } from './bytes/file-kinds.ts'
-import { lookInto } from './bytes/read-at.ts'
+import { type FileKind, filesIn, kindHeadBytes, kindOf, mayBeLonger, ogg, oggPageBytes } from './file-kinds.ts'
+import { lookInto } from './read-at.ts'
 
 /**
  * Files of one kind that were joined by `cat`, told apart. Of most kinds FFmpeg reads the first alone, or takes those behind it

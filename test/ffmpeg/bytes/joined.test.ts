@@ -2,12 +2,12 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { filesIn, isOneOgg, isOneRecording, mayBeLonger } from '../../src/ffmpeg/bytes/file-kinds.ts'
-import { PartFinder } from '../../src/ffmpeg/joined.ts'
-import type { ReadAt } from '../../src/ffmpeg/bytes/read-at.ts'
-import { cut } from '../audio/signals.ts'
-import { createMedia, ffmpeg, type Media } from '../helpers/media.ts'
-import { runs } from '../helpers/runs.ts'
+import { filesIn, isOneOgg, isOneRecording, mayBeLonger } from '../../../src/ffmpeg/bytes/file-kinds.ts'
+import { PartFinder } from '../../../src/ffmpeg/bytes/joined.ts'
+import type { ReadAt } from '../../../src/ffmpeg/bytes/read-at.ts'
+import { cut } from '../../audio/signals.ts'
+import { createMedia, ffmpeg, type Media } from '../../helpers/media.ts'
+import { runs } from '../../helpers/runs.ts'
 
 let media: Media
 beforeAll(async () => {
