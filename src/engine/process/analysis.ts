@@ -10,9 +10,9 @@ const callLimit = 60_000
 const samplesPerFrame = 16 * speechFrameMs
 
 /** From which probability of Silero on audio is speech: 0.5 misses 16 % of far speech, 0.3 misses 12 %. */
-export const speechThreshold = 0.3
+const speechThreshold = 0.3
 /** What is above this is clear speech. */
-export const clearThreshold = 0.7
+const clearThreshold = 0.7
 
 /** The process that hears when somebody speaks, and whose voice it is; one that dies is replaced once for each call. */
 export class AnalysisProcess implements SpeakerModel {

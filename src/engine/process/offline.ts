@@ -316,7 +316,7 @@ function joined(parts: readonly Part[], recognitions: readonly Recognition[]): R
 }
 
 /** A result without token times with such as they would be if all letters took as long, in the frames that are speech. */
-export function withTimes(result: TokenResult, speech: readonly number[]): TokenResult {
+function withTimes(result: TokenResult, speech: readonly number[]): TokenResult {
   const frames = speech.flatMap((level, frame) => (level > 0 ? [frame] : []))
   const letters = result.tokens.reduce((sum, token) => sum + token.length, 0)
   let before = 0

@@ -287,7 +287,7 @@ function toFloat(samples: Int16Array): Float32Array {
 }
 
 /** The samples, again and again until they are `least`. */
-export function atLeast(samples: Int16Array, least: number): Int16Array {
+function atLeast(samples: Int16Array, least: number): Int16Array {
   if (samples.length >= least) return samples
   if (samples.length === 0) return new Int16Array(least)
   return Int16Array.from({ length: least }, (_, at) => samples[at % samples.length]!)
