@@ -237,8 +237,13 @@ export function wavSizeWarning(samples: WavReader | undefined, input = 'the inpu
   }
   const declared = samples?.layout?.dataBytes
   if (samples?.exceedsHeader !== true || declared === undefined) return undefined
+  return sizeWarning(input, declared)
+}
+
+/** The warning on an `input` that has more samples than its header declares, all of which are heard. */
+export function sizeWarning(input: string, declared: number): Warning {
   const message =
-    `The audio of ${input} goes on after the ${declared} bytes that its WAV header says, as where a recording broke off or ` +
+    `The audio of ${input} goes on after the ${declared} bytes that its header says, as where a recording broke off or ` +
     'went past 4 GiB; all of it is heard'
   return { code: 'WAV_SIZE_WRONG', message, declared }
 }

@@ -323,10 +323,14 @@ function durationOf(readAt: ReadAt, size: number): number | undefined {
  * pages or blocks.
  */
 function isReadable(readAt: ReadAt, size: number, passThrough: boolean): boolean {
-  const kind = readAt(0, 12).toString('latin1', 8, 12)
+  const head = readAt(0, 44)
+  const kind = head.toString('latin1', 8, 12)
   if (kind === 'WAVE') return true
-  // Where the index of an AVI is wrong in one place, FFmpeg goes by it all the same, and ends there without a word.
-  if (kind === 'AVI ') return false
+  // Where the index of an AVI is wrong in one place, FFmpeg goes by it all the same, and ends there without a word; so it does where an
+  // AIFF, or a CAF whose packets are all alike, says that it has less than is there.
+  if (/^(?:AVI |AIF[CF])$/.test(kind)) return false
+  const isCaf = head.length === 44 && head.toString('latin1', 0, 4) === 'caff'
+  if (isCaf && head.readUInt32BE(36) > 0 && head.readUInt32BE(40) > 0) return false
   const isOne = (): boolean => isOneOgg(readAt, size) || isOneRecording(readAt)
   if (filesIn(readAt, size) !== 'one' && !(passThrough && isOne())) return false
   const start = tagLength(readAt(0, tagHeadBytes)) ?? 0

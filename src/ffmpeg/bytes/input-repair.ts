@@ -1,18 +1,19 @@
 import { BlockAligner } from '../../audio/framer.ts'
 import { convertSamples } from '../../audio/pcm.ts'
 import { sampleFormats, type WavLayout } from '../../audio/wav-layout.ts'
-import { WavReader, wavSizeWarning } from '../../audio/wav-reader.ts'
+import { sizeWarning, WavReader, wavSizeWarning } from '../../audio/wav-reader.ts'
 import type { Warning } from '../../errors.ts'
 import { isMovieStart } from '../probe.ts'
 import { fragmentKind, frameKind, kindBytes } from './frames.ts'
 import type { Lack } from './ogg-end.ts'
 import { FrameRepair, type Hole } from './frame-repair.ts'
+import { SizedSamples } from './sized-samples.ts'
 
 const nothing = Buffer.alloc(0)
 
 /**
  * Makes of an input's bytes, in chunks of any length, what FFmpeg reads to its end without complaint. A WAV gets a header
- * without sizes, since FFmpeg believes one that says too little, and loses what follows its samples; formats that are frames one
+ * without sizes, since FFmpeg believes one that says too little, and loses what follows its samples, and so do AIFF, CAF and Wave64; formats that are frames one
  * behind the other lose what is none. All else stays as it is.
  */
 export class InputRepair {
@@ -22,18 +23,20 @@ export class InputRepair {
   #start: Buffer = nothing
   #frames: FrameRepair | undefined
   #aligner: BlockAligner | undefined
+  readonly #sized = new SizedSamples()
 
-  /** What has not come of the samples that the header of a WAV promised; `undefined` before that, and for all else. */
+  /** What has not come of the samples that the header of a WAV, or the like, promised; `undefined` before that, and for all else. */
   get lack(): Lack | undefined {
     const { layout, missingBytes: missing } = this.#reader
-    if (layout === undefined) return undefined
+    if (layout === undefined) return this.#sized.missing > 0 ? { missing: this.#sized.missing } : undefined
     const byteRate = formatOf(layout)?.readUInt32LE(8) ?? 0
     return { missing, ...(byteRate > 0 && { missingMs: Math.round((missing / byteRate) * 1000) }) }
   }
 
-  /** The warning on a WAV, `input` for people, that is longer than its header says, once it is known to be. */
+  /** The warning on a WAV or the like, `input` for people, that is longer than its header says, once it is known to be. */
   sizeWarning(input: string): Warning | undefined {
-    return wavSizeWarning(this.#reader, input)
+    const { exceeded } = this.#sized
+    return exceeded === undefined ? wavSizeWarning(this.#reader, input) : sizeWarning(input, exceeded)
   }
 
   /** Stretches that are no frames, of a format that is nothing else, found since this was last asked. */
@@ -49,7 +52,7 @@ export class InputRepair {
   /** To be called at the end of the input: the rest. */
   flush(): Buffer {
     const rest = this.#repair(this.#reader.flush(), true)
-    return this.#frames === undefined ? rest : Buffer.concat([rest, this.#frames.flush()])
+    return Buffer.concat([rest, this.#frames?.flush() ?? this.#sized.flush()])
   }
 
   /** Makes of what the reader has let out what FFmpeg is to be given. */
@@ -64,7 +67,7 @@ export class InputRepair {
     if (layout === undefined) {
       const frames = !isFirst ? undefined : isMovieStart(bytes) ? fragmentKind() : frameKind(bytes)
       if (frames !== undefined) this.#frames = new FrameRepair(frames)
-      return this.#frames?.push(bytes) ?? bytes
+      return this.#frames?.push(bytes) ?? this.#sized.push(bytes)
     }
     this.#aligner ??= new BlockAligner(blockBytesOf(layout))
     const samples = this.#aligner.push(bytes)
