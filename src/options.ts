@@ -39,6 +39,24 @@ export function checkNumber(name: string, value: unknown, min: number, max: numb
   throw invalidOption(name, `a number from ${min} to ${max}${unit && ` ${unit}`}`, value)
 }
 
+/** Refuses a number above that of another option; where one of them is `undefined`, it passes. */
+export function checkAtMost(
+  name: string,
+  value: number | undefined,
+  other: string,
+  most: number | undefined,
+  unit = '',
+): void {
+  if (value === undefined || most === undefined || value <= most) return
+  throw invalidOption(name, `at most ${other} (${most}${unit && ` ${unit}`})`, value)
+}
+
+/** Refuses an option that says nothing without another. */
+export function checkBeside(name: string, value: unknown, other: string, otherValue: unknown): void {
+  if (value === undefined || otherValue !== undefined) return
+  throw refusedOption(name, `${name} needs ${other} beside it`)
+}
+
 /** Refuses anything but `true` or `false`; `undefined` passes. */
 export function checkBoolean(name: string, value: unknown): void {
   if (value !== undefined && typeof value !== 'boolean') throw invalidOption(name, 'true or false', value)

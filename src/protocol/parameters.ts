@@ -1,5 +1,7 @@
-import type { ConfigurationError, Warning } from '../errors.ts'
+import type { Warning } from '../errors.ts'
 import {
+  checkAtMost,
+  checkBeside,
   checkBoolean,
   checkInteger,
   checkList,
@@ -7,7 +9,6 @@ import {
   checkObject,
   checkOneOf,
   checkString,
-  invalidOption,
   refusedOption,
 } from '../options.ts'
 import { knownNames } from './models.ts'
@@ -186,9 +187,9 @@ export interface ConnectionParameters {
   filterProfanity?: boolean
   /** Whether personal data is masked in finals; suppresses partials. */
   redactPii?: boolean
-  /** Kinds of personal data to mask. */
+  /** Kinds of personal data to mask, with `redactPii`. */
   redactPiiPolicies?: string[]
-  /** What masked data is replaced by. */
+  /** What masked data is replaced by, with `redactPii`. */
   redactPiiSub?: 'hash' | 'entity_name'
   /** Specialised vocabulary, e.g. `medical-v1`. */
   domain?: string
@@ -217,29 +218,31 @@ export const parameterNames = Object.keys(parameterTable) as ParameterName[]
 /** Names of the parameters that may change in mid-session. */
 export const updatableNames = parameterNames.filter((name) => 'updatable' in parameterTable[name])
 
-/** Refuses values outside the protocol's limits. @throws ConfigurationError `INVALID_OPTION` naming the first. */
+/** Parameters that say nothing by themselves, and the one that each needs. */
+const needs = [
+  ['voiceFocusThreshold', 'voiceFocus'],
+  ['redactPiiPolicies', 'redactPii'],
+  ['redactPiiSub', 'redactPii'],
+  ['webhookAuthHeaderName', 'webhookUrl'],
+  ['webhookAuthHeaderName', 'webhookAuthHeaderValue'],
+  ['webhookAuthHeaderValue', 'webhookAuthHeaderName'],
+] as const satisfies [ParameterName, ParameterName][]
+
+/** Refuses values outside the protocol's limits, and at odds with each other. @throws ConfigurationError `INVALID_OPTION` naming the first. */
 export function checkParameters(
   parameters: ConnectionParameters,
   path: (name: ParameterName) => string = (name) => name,
 ): void {
   for (const name of parameterNames) checkParameter(path(name), table[name] as Parameter, parameters[name])
-  const needs = (name: ParameterName, what: string): ConfigurationError =>
-    refusedOption(path(name), `${path(name)} needs ${what}`)
-  if (parameters.voiceFocusThreshold !== undefined && parameters.voiceFocus === undefined) {
-    throw needs('voiceFocusThreshold', `${path('voiceFocus')} beside it`)
+  for (const [name, other] of needs) {
+    checkBeside(path(name), parameters[name], path(other), parameters[other])
   }
   if (parameters.maxSpeakers !== undefined && parameters.speakerLabels === false) {
-    throw needs('maxSpeakers', `${path('speakerLabels')}, which is false`)
+    throw refusedOption(path('maxSpeakers'), `${path('maxSpeakers')} needs ${path('speakerLabels')}, which is false`)
   }
   exclusive(path('languageCode'), parameters.languageCode, path('languageCodes'), parameters.languageCodes)
   const { minTurnSilence, maxTurnSilence } = parameters
-  if (minTurnSilence !== undefined && maxTurnSilence !== undefined && minTurnSilence > maxTurnSilence) {
-    throw invalidOption(
-      path('minTurnSilence'),
-      `at most ${path('maxTurnSilence')} (${maxTurnSilence} ms)`,
-      minTurnSilence,
-    )
-  }
+  checkAtMost(path('minTurnSilence'), minTurnSilence, path('maxTurnSilence'), maxTurnSilence, 'ms')
 }
 
 /** Refuses models and modes that are not known. @throws ConfigurationError `INVALID_OPTION` naming the first. */

@@ -35,6 +35,17 @@ describe('checkParameters', () => {
     [{ languageCodes: ['en', 'klingon'] }, 'languageCodes[1], when given, must be'],
     [{ llmGateway: [] }, 'llmGateway, when given, must be an object; got an array of 0'],
     [{ voiceFocusThreshold: 0.5 }, 'voiceFocusThreshold needs voiceFocus'],
+    [{ redactPiiPolicies: ['person_name'] }, 'redactPiiPolicies needs redactPii beside it'],
+    [{ redactPiiSub: 'hash' }, 'redactPiiSub needs redactPii beside it'],
+    [{ webhookAuthHeaderName: 'x', webhookAuthHeaderValue: 'y' }, 'webhookAuthHeaderName needs webhookUrl beside it'],
+    [
+      { webhookUrl: 'https://x', webhookAuthHeaderName: 'x' },
+      'webhookAuthHeaderName needs webhookAuthHeaderValue beside it',
+    ],
+    [
+      { webhookUrl: 'https://x', webhookAuthHeaderValue: 'y' },
+      'webhookAuthHeaderValue needs webhookAuthHeaderName beside it',
+    ],
     [{ maxSpeakers: 2, speakerLabels: false }, 'maxSpeakers needs speakerLabels'],
     [{ languageCode: 'en', languageCodes: ['en'] }, 'exclude each other'],
     [
@@ -56,6 +67,10 @@ describe('checkParameters', () => {
       minTurnSilence: 0,
     } as const
     expect(() => checkParameters(limits)).not.toThrow()
+  })
+
+  it('lets what is switched off keep its settings', () => {
+    expect(() => checkParameters({ redactPii: false, redactPiiPolicies: ['person_name'] })).not.toThrow()
   })
 })
 

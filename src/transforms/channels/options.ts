@@ -1,5 +1,5 @@
 import { maxChannels } from '../../audio/format.ts'
-import { type Check, checkBoolean, integer, invalidOption, oneOf, refusedOption } from '../../options.ts'
+import { type Check, checkBeside, checkBoolean, integer, invalidOption, oneOf } from '../../options.ts'
 
 /** Options of `diarize()` for audio whose speakers are on channels of their own. */
 export interface ChannelOptions {
@@ -46,9 +46,8 @@ const LONGEST_NAME = 100
 
 /** Refuses what says something of channels where there are none. @throws ConfigurationError `INVALID_OPTION` */
 export function checkChannels(options: ChannelOptions): void {
-  const useless = Object.keys(dependent).find((name) => options[name as keyof ChannelOptions] !== undefined)
-  if (options.channels === undefined && useless !== undefined) {
-    throw refusedOption(useless, `${useless} needs channels beside it`)
+  for (const name of Object.keys(dependent)) {
+    checkBeside(name, options[name as keyof ChannelOptions], 'channels', options.channels)
   }
 }
 

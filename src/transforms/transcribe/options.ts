@@ -1,6 +1,8 @@
 import { ConfigurationError } from '../../errors.ts'
 import {
   type Check,
+  checkAtMost,
+  checkBeside,
   checkBoolean,
   checkCertificates,
   checkGroup,
@@ -48,9 +50,9 @@ export interface TranscriptParameters {
   filterProfanity?: boolean
   /** Whether personal data is masked. @defaultValue `false` */
   redactPii?: boolean
-  /** What personal data is masked, by the service's names. @defaultValue the service's */
+  /** What personal data is masked, by the service's names, with `redactPii`. @defaultValue the service's */
   redactPiiPolicies?: readonly string[]
-  /** What masked text is replaced by. @defaultValue `'hash'` */
+  /** What masked text is replaced by, with `redactPii`. @defaultValue `'hash'` */
   redactPiiSub?: 'hash' | 'entity_name'
   /** Field of knowledge, such as `medical-v1`. @defaultValue none */
   domain?: string
@@ -266,12 +268,9 @@ function requestOf({ parameters, request, speakerLabels = true }: TranscribeOpti
   }
   exclusive('parameters.speakersExpected', given.speakersExpected, 'parameters.maxSpeakers', given.maxSpeakers)
   exclusive('parameters.speakersExpected', given.speakersExpected, 'parameters.minSpeakers', given.minSpeakers)
-  if (given.minSpeakers !== undefined && given.maxSpeakers !== undefined && given.minSpeakers > given.maxSpeakers) {
-    throw invalidOption(
-      'parameters.minSpeakers',
-      `at most parameters.maxSpeakers (${given.maxSpeakers})`,
-      given.minSpeakers,
-    )
+  checkAtMost('parameters.minSpeakers', given.minSpeakers, 'parameters.maxSpeakers', given.maxSpeakers)
+  for (const name of ['redactPiiPolicies', 'redactPiiSub'] as const) {
+    checkBeside(`parameters.${name}`, given[name], 'parameters.redactPii', given.redactPii)
   }
   const fields: Record<string, unknown> = { speech_models: [...SPEECH_MODELS], speaker_labels: speakerLabels }
   if (given.languageCode === undefined) fields['language_detection'] = true

@@ -29,6 +29,11 @@ describe('options of transcribe()', () => {
       { parameters: { redactPiiSub: 'x' as 'hash' } },
       "parameters.redactPiiSub, when given, must be 'hash' or 'entity_name'",
     ],
+    [
+      { parameters: { redactPiiPolicies: ['person_name'] } },
+      'parameters.redactPiiPolicies needs parameters.redactPii beside it',
+    ],
+    [{ parameters: { redactPiiSub: 'hash' } }, 'parameters.redactPiiSub needs parameters.redactPii beside it'],
     [{ request: { speaker_labels: true } }, 'request.speaker_labels has an option of its own: speakerLabels'],
     [{ request: { speaker_options: {} } }, 'its own: parameters.minSpeakers, parameters.maxSpeakers'.slice(5)],
     [{ request: { audio_url: 'x' } }, 'request.audio_url'],
