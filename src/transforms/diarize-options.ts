@@ -26,6 +26,7 @@ import type { Engine } from '../engine/engine.ts'
 import { ConfigurationError, type Warning } from '../errors.ts'
 import {
   type Check,
+  checkAtMost,
   checkBoolean,
   checkCertificates,
   checkFunction,
@@ -60,7 +61,7 @@ export interface SessionReconnectOptions {
   attempts?: number
   /** First delay in ms before such an attempt; each further one is about twice as long, 1 to 60000. @defaultValue `500` */
   delay?: number
-  /** Longest such delay in ms, 1 to 600000. @defaultValue `30000` */
+  /** Longest such delay in ms, 1 to 600000. @defaultValue `30000`, or a `delay` that is longer */
   maxDelay?: number
   /**
    * How long before a session expires the next one is opened, in ms, 0 to 3600000; a quarter of its length at most.
@@ -335,6 +336,7 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
     exclusive('voices', given.voices, 'speakerLabels: false', speakerLabels)
   }
   exclusive('sessionRate', given.sessionRate, 'admission', given.admission)
+  checkAtMost('reconnect.delay', given.retryDelay, 'reconnect.maxDelay', given.maxRetryDelay, 'ms')
   if (inParts(given)) {
     exclusive('parallel', parallel, 'channels', channels)
     exclusive('parallel', parallel, 'live', live)
@@ -343,7 +345,8 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
   exclusive('range', range, 'channels', channels)
   exclusive('range', range, 'live', live)
   const overlap = inParts(given) && speakerLabels && given.voices === false ? PARALLEL_OVERLAP : defaults.overlap
-  return { ...defaults, overlap, ...given, speakerLabels }
+  const maxRetryDelay = Math.max(defaults.maxRetryDelay, given.retryDelay ?? 0)
+  return { ...defaults, overlap, maxRetryDelay, ...given, speakerLabels }
 }
 
 /** The options of all groups side by side, without those that are `undefined`. */

@@ -32,6 +32,11 @@ describe('resolveDiarizeOptions', () => {
     expect(liveSettings({ live: false }, true)).toEqual({ live: false, keepAlive: false })
   })
 
+  it('waits as long as it is told to at first, and no shorter', () => {
+    expect(resolveDiarizeOptions({ reconnect: { delay: 60_000 } })).toMatchObject({ maxRetryDelay: 60_000 })
+    expect(resolveDiarizeOptions({ reconnect: { maxDelay: 100 } })).toMatchObject({ maxRetryDelay: 100 })
+  })
+
   it('takes undefined for absent', () => {
     expect(resolveDiarizeOptions({ partials: undefined as unknown as boolean }).partials).toBe(false)
   })
@@ -74,6 +79,10 @@ describe('resolveDiarizeOptions', () => {
     [{ pace: 0 }, 'pace, when given, must be a number from 0.1 to 1000; got 0'],
     [{ replay: { context: 60_001 } }, 'replay.context, when given, must be an integer from 0 to 60000 ms; got 60001'],
     [{ reconnect: { attempts: -1 } }, 'reconnect.attempts, when given, must be an integer from 0 to 1000000; got -1'],
+    [
+      { reconnect: { delay: 2000, maxDelay: 1000 } },
+      'reconnect.delay, when given, must be at most reconnect.maxDelay (1000 ms); got 2000',
+    ],
     [{ live: 'yes' }, "live, when given, must be true or false; got 'yes'"],
     [{ catchUp: 7001 }, 'catchUp, when given, must be an integer from 0 to 7000 ms; got 7001'],
     [{ timeouts: { connect: 0 } }, 'timeouts.connect, when given, must be an integer from 100 to 120000 ms; got 0'],

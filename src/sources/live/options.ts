@@ -1,7 +1,7 @@
 import type { BackOffOptions } from '../../back-off.ts'
 import type { DiarizeStreamError } from '../../errors.ts'
 import type { TypedReadable } from '../../events.ts'
-import { checkInteger, checkOneOf, checkSignal, invalidOption } from '../../options.ts'
+import { checkAtMost, checkInteger, checkOneOf, checkSignal, invalidOption } from '../../options.ts'
 import type { SourceGap } from './timeline.ts'
 
 /** Options of every source that opens its input again when it was lost. */
@@ -16,7 +16,7 @@ export interface ReconnectOptions {
   retries?: number
   /** First delay in ms before an attempt; each further one is about twice as long, 1 to 60000. @defaultValue `500` */
   retryDelay?: number
-  /** Longest such delay in ms, 1 to 600000. @defaultValue `10000` */
+  /** Longest such delay in ms, 1 to 600000. @defaultValue `10000`, or a `retryDelay` that is longer */
   maxRetryDelay?: number
   /** Longest time in ms from the start of an attempt to its first audio, 100 to 600000. @defaultValue `15000` */
   connectTimeout?: number
@@ -92,6 +92,7 @@ export function resolveReconnectOptions(
   }
   checkInteger('retryDelay', options.retryDelay, 1, 60_000, 'ms')
   checkInteger('maxRetryDelay', options.maxRetryDelay, 1, 600_000, 'ms')
+  checkAtMost('retryDelay', options.retryDelay, 'maxRetryDelay', options.maxRetryDelay, 'ms')
   checkInteger('connectTimeout', options.connectTimeout, 100, 600_000, 'ms')
   checkInteger('stallTimeout', options.stallTimeout, 100, 600_000, 'ms')
   if (options.maxDuration !== Infinity) checkInteger('maxDuration', options.maxDuration, 1, undefined, 'ms')
@@ -102,5 +103,6 @@ export function resolveReconnectOptions(
       .map((name) => [name, options[name as keyof ReconnectOptions]])
       .filter(([, value]) => value !== undefined),
   ) as Partial<ReconnectSettings>
-  return { stop: undefined, signal: options.signal, ...defaults, ...own, ...given }
+  const maxRetryDelay = Math.max(defaults.maxRetryDelay, options.retryDelay ?? 0)
+  return { stop: undefined, signal: options.signal, ...defaults, maxRetryDelay, ...own, ...given }
 }

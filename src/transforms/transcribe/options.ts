@@ -68,7 +68,7 @@ export interface TranscribeReconnectOptions {
   attempts?: number
   /** First delay in ms before such an attempt; each further one is about twice as long, 1 to 60000. @defaultValue `500` */
   delay?: number
-  /** Longest such delay in ms, also where the service asks for more, 1 to 600000. @defaultValue `30000` */
+  /** Longest such delay in ms, also where the service asks for more, 1 to 600000. @defaultValue `30000`, or a `delay` that is longer */
   maxDelay?: number
 }
 
@@ -76,7 +76,7 @@ export interface TranscribeReconnectOptions {
 export interface PollingOptions {
   /** First wait in ms; each further one is half as long again, 10 to 60000. @defaultValue `1000` */
   delay?: number
-  /** Longest wait in ms, 10 to 600000. @defaultValue `10000` */
+  /** Longest wait in ms, 10 to 600000. @defaultValue `10000`, or a `delay` that is longer */
   maxDelay?: number
 }
 
@@ -225,6 +225,9 @@ export function resolveTranscribeOptions(given: TranscribeOptions): ResolvedTran
   checkOptions('transcribe()', given, checks)
   exclusive('url', given.url, 'region', given.region)
   if (given.speakerLabels === false) exclusive('voices', given.voices, 'speakerLabels: false', false)
+  const { reconnect = {}, polling = {} } = given
+  checkAtMost('reconnect.delay', reconnect.delay, 'reconnect.maxDelay', reconnect.maxDelay, 'ms')
+  checkAtMost('polling.delay', polling.delay, 'polling.maxDelay', polling.maxDelay, 'ms')
   const request = requestOf(given)
   const apiKey = given.apiKey ?? (given.url === undefined ? environmentKey() : undefined)
   if (apiKey === undefined && given.url === undefined) {
@@ -240,9 +243,9 @@ export function resolveTranscribeOptions(given: TranscribeOptions): ResolvedTran
     encoding: given.encoding ?? 'pcm_s16le',
     maxDuration: given.maxDuration ?? 36_000_000,
     deleteTranscript: given.deleteTranscript ?? false,
-    reconnect: { delay: 500, maxDelay: 30_000, ...given.reconnect },
-    polling: { delay: 1000, maxDelay: 10_000, ...given.polling },
-    timeouts: { connect: 10_000, stall: 30_000, answer: 60_000, ...given.timeouts },
+    reconnect: { delay: 500, maxDelay: Math.max(30_000, reconnect.delay ?? 0), ...defined(reconnect) },
+    polling: { delay: 1000, maxDelay: Math.max(10_000, polling.delay ?? 0), ...defined(polling) },
+    timeouts: { connect: 10_000, stall: 30_000, answer: 60_000, ...defined(given.timeouts ?? {}) },
     request,
   }
 }

@@ -619,8 +619,17 @@ describe('resolveReconnectOptions', () => {
     [{ retries: -1 }, 'retries, when given, must be an integer of at least 0, or Infinity; got -1'],
     [{ stallTimeout: 5 }, 'stallTimeout, when given, must be an integer from 100 to 600000 ms; got 5'],
     [{ stop: true }, 'stop, when given, must be an AbortSignal; got true'],
+    [
+      { retryDelay: 2000, maxRetryDelay: 1000 },
+      'retryDelay, when given, must be at most maxRetryDelay (1000 ms); got 2000',
+    ],
   ])('refuses %o', (options, message) => {
     expect(() => resolveReconnectOptions(options as ReconnectOptions)).toThrow(message)
+  })
+
+  it('waits as long as it is told to at first, and no shorter', () => {
+    expect(resolveReconnectOptions({ retryDelay: 60_000 })).toMatchObject({ maxRetryDelay: 60_000 })
+    expect(resolveReconnectOptions({ maxRetryDelay: 100 })).toMatchObject({ retryDelay: 500, maxRetryDelay: 100 })
   })
 })
 

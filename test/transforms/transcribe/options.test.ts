@@ -39,6 +39,14 @@ describe('options of transcribe()', () => {
     [{ request: { audio_url: 'x' } }, 'request.audio_url'],
     [{ reconnect: { attempts: -1 } }, 'reconnect.attempts, when given, must be an integer from 0 to 1000000; got -1'],
     [{ polling: { delay: 1 } }, 'polling.delay, when given, must be an integer from 10 to 60000 ms; got 1'],
+    [
+      { reconnect: { delay: 2000, maxDelay: 1000 } },
+      'reconnect.delay, when given, must be at most reconnect.maxDelay (1000 ms); got 2000',
+    ],
+    [
+      { polling: { delay: 2000, maxDelay: 1000 } },
+      'polling.delay, when given, must be at most polling.maxDelay (1000 ms); got 2000',
+    ],
     [{ timeouts: { answers: 1 } as object }, 'timeouts of transcribe() has no option answers'],
     [{ timeouts: 5 as never }, 'timeouts, when given, must be an object of options; got 5'],
     [{ region: 'global' as 'us' }, "region, when given, must be 'us' or 'eu'"],
@@ -94,6 +102,20 @@ describe('options of transcribe()', () => {
       speakers_expected: 3,
       language_detection: false,
     })
+  })
+
+  it('wait as long as they say at first, and no shorter', () => {
+    const delay = 60_000
+    const resolved = resolveTranscribeOptions({ apiKey: 'k', reconnect: { delay }, polling: { delay } })
+    expect(resolved).toMatchObject({ reconnect: { delay, maxDelay: delay }, polling: { delay, maxDelay: delay } })
+  })
+
+  it('may be undefined in a group', () => {
+    const delays = { delay: undefined, maxDelay: undefined } as object
+    const timeouts = { connect: undefined, stall: undefined, answer: undefined } as object
+    const given = { apiKey: 'k', reconnect: delays, polling: delays, timeouts }
+    const { reconnect, polling, timeouts: resolved } = resolveTranscribeOptions({ apiKey: 'k' })
+    expect(resolveTranscribeOptions(given)).toMatchObject({ reconnect, polling, timeouts: resolved })
   })
 
   it('need a key for the service, which no other server gets from the environment', () => {
