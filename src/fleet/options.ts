@@ -3,12 +3,14 @@ import { PRESET_NAMES, type PresetName } from '../captions/layout/options.ts'
 import { type CaptionFormat, captionFormats } from '../captions/formats/options.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
 import { resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
-import type { Region } from '../protocol/endpoint.ts'
+import { checkAuthentication, type Region } from '../protocol/endpoint.ts'
 import {
   type Check,
   checkBoolean,
+  checkGroup,
   checkOptions,
   checkString,
+  defined,
   integer,
   invalidOption,
   oneOf,
@@ -196,7 +198,7 @@ const ADD_CHECKS: Readonly<Record<keyof FleetAddOptions, Check>> = {
 
 const WORK_CHECKS: Readonly<Record<keyof FleetWorkOptions, Check>> = {
   concurrency: (name, value) => (value === 'auto' ? undefined : integer(1, 1000)(name, value)),
-  apiKey: () => {},
+  apiKey: (_name, apiKey) => checkAuthentication({ apiKey } as FleetWorkOptions),
   lockTime: integer(1000, 600_000, 'ms'),
   maxCrashes: integer(1, 1000),
   reportEvery: integer(1000, 600_000, 'ms'),
@@ -237,7 +239,7 @@ export function resolveWorkOptions(options: FleetWorkOptions): ResolvedWorkOptio
     maxCrashes: 25,
     reportEvery: 15_000,
     drainTime: 5000,
-    ...options,
+    ...defined(options),
   }
 }
 
@@ -249,14 +251,10 @@ const HEARING = ['engine', 'url', 'region', 'parameters', 'serverLabels', 'local
  *
  * @throws ConfigurationError `INVALID_OPTION`
  */
-export function hearingOptions(
-  { local, ...hearing }: FleetHearing,
-  apiKey: DiarizeOptions['apiKey'] | undefined,
-): DiarizeOptions {
-  for (const name of Object.keys(hearing)) {
-    if (HEARING.includes(name)) continue
-    throw refusedOption(`hearing.${name}`, `hearing has no option ${name}; it has ${HEARING.join(', ')}`)
-  }
+export function hearingOptions(given: FleetHearing, apiKey: DiarizeOptions['apiKey'] | undefined): DiarizeOptions {
+  checkGroup('add()', 'hearing', given, HEARING)
+  const { local, ...hearing } = given
+  checkGroup('add()', 'hearing.local', local, ['model', 'language'])
   checkString('hearing.local.model', local?.model, 1, 4096)
   checkString('hearing.local.language', local?.language, 1, 100)
   const isLocal = hearing.engine === 'embedded'

@@ -137,10 +137,18 @@ it('refuses options that are wrong', () => {
   wrong(() => checkAddOptions({ labels: { a: 1 as never } }))
   wrong(() => checkAddOptions({ hearing: { apiKey: 'secret' } as never }))
   wrong(() => checkAddOptions({ hearing: { local: { model: 'parakeet' } } }))
+  wrong(() => checkAddOptions({ hearing: null as never }))
+  wrong(() => checkAddOptions({ hearing: { engine: 'embedded', local: { modle: 'parakeet-v3' } as never } }))
   wrong(() => checkAddOptions({ slice: 100 }))
   wrong(() => resolveWorkOptions({ concurrency: 0 }))
   wrong(() => resolveWorkOptions({ lockTime: 10 }))
+  wrong(() => resolveWorkOptions({ apiKey: ' ' }))
   expect(() => resolveFleetOptions({ store: 'redis://:secret@host', queue: 'a:b' })).not.toThrow('secret')
+})
+
+it('takes undefined for absent', () => {
+  const absent = { lockTime: undefined, concurrency: undefined } as object
+  expect(resolveWorkOptions(absent)).toEqual(resolveWorkOptions({}))
 })
 
 it('gives each worker of a job, and of its later slices, a higher epoch', () => {
