@@ -336,10 +336,7 @@ function parseLimits(values: Values, preset: PresetName): Command['limits'] {
   }
   const cps = numberOrText(values.cps)
   checkNumber('--cps', cps, 1, 1000, 'characters a second')
-  if (cps !== undefined) {
-    limits.maxReadingSpeed = cps as number
-    limits.targetReadingSpeed = Math.min(cps as number, layoutSettings({ preset }).targetReadingSpeed)
-  }
+  if (cps !== undefined) limits.maxReadingSpeed = cps as number
   const { minDuration, maxDuration } = { ...layoutSettings({ preset }), ...limits }
   if (minDuration > maxDuration) {
     throw usage(`--min-duration must be at most --max-duration; got ${minDuration} and ${maxDuration} ms`)

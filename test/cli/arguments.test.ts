@@ -121,13 +121,10 @@ describe('parseCommand', () => {
       maxLineWidth: 30,
       maxLines: 1,
       maxReadingSpeed: 12.5,
-      targetReadingSpeed: 12.5,
       minDuration: 900,
       maxDuration: 6000,
       minGap: 120,
     })
-    // A reader who can follow more is still most comfortable with what the preset says.
-    expect((parseCommand(['a', '--cps', '30']) as Command).limits.targetReadingSpeed).toBe(17)
   })
 
   it.each([

@@ -1,4 +1,5 @@
 import {
+  checkAtMost,
   checkBoolean,
   checkInteger,
   checkKnown,
@@ -140,7 +141,7 @@ export interface CueLayoutOptions {
   maxReadingSpeed?: number
   /**
    * Columns a second that a reader is comfortable with: cues are cut and held for it where there is room.
-   * @defaultValue `17`; bbc 15, web-short 20
+   * @defaultValue `17`; bbc 15, web-short 20; a `maxReadingSpeed` that is less
    */
   targetReadingSpeed?: number
   /**
@@ -245,7 +246,10 @@ export function layoutSettings(
 ): LayoutSettings {
   const { weights = {}, ...values } = options
   const preset = PRESETS[values.preset ?? COMMON.preset]
-  return { ...COMMON, ...preset, ...own, ...defined(values), weights: { ...WEIGHTS, ...defined(weights) } }
+  // Nobody is comfortable with more than can be followed.
+  const targetReadingSpeed = Math.min(preset.targetReadingSpeed, values.maxReadingSpeed ?? Infinity)
+  const given = { ...own, ...defined(values) }
+  return { ...COMMON, ...preset, targetReadingSpeed, ...given, weights: { ...WEIGHTS, ...defined(weights) } }
 }
 
 const LANGUAGE_TAG = /^[a-z]{2,8}(?:[-_][a-z0-9]{1,8})*$/i
@@ -279,6 +283,9 @@ export function checkLayoutOptions(options: CueLayoutOptions, where = ''): void 
   checkOneOf(`${where}labels`, options.labels, ['name', 'capitals', 'chevrons', 'none'] satisfies LabelStyle[])
   integer('labelAfter', 0, 86_400_000, 'milliseconds')
   checkSpeakerNames(`${where}speakers`, options.speakers)
+  const { minDuration, maxDuration, targetReadingSpeed, maxReadingSpeed } = options
+  checkAtMost(`${where}minDuration`, minDuration, `${where}maxDuration`, maxDuration, 'milliseconds')
+  checkAtMost(`${where}targetReadingSpeed`, targetReadingSpeed, `${where}maxReadingSpeed`, maxReadingSpeed)
   checkWeights(options.weights, where)
 }
 

@@ -21,6 +21,12 @@ describe('layoutSettings', () => {
     expect(settings.weights).toEqual({ ...layoutSettings().weights, flash: 9 })
   })
 
+  it('is comfortable with no more than can be followed', () => {
+    expect(layoutSettings({ maxReadingSpeed: 12.5 })).toMatchObject({ maxReadingSpeed: 12.5, targetReadingSpeed: 12.5 })
+    expect(layoutSettings({ maxReadingSpeed: 30 }).targetReadingSpeed).toBe(17)
+    expect(layoutSettings({ maxReadingSpeed: 12, targetReadingSpeed: 10 }).targetReadingSpeed).toBe(10)
+  })
+
   it('fills in all options', () => {
     expect(Object.keys(layoutSettings()).toSorted()).toEqual(LAYOUT_OPTIONS.toSorted())
   })
@@ -40,6 +46,14 @@ describe('checkLayoutOptions', () => {
     [{ lookAhead: 1 }, 'lookAhead'],
     [{ labels: true }, 'labels'],
     [{ targetReadingSpeed: 0 }, 'targetReadingSpeed'],
+    [
+      { minDuration: 3000, maxDuration: 2000 },
+      'minDuration, when given, must be at most maxDuration (2000 milliseconds); got 3000',
+    ],
+    [
+      { targetReadingSpeed: 20, maxReadingSpeed: 15 },
+      'targetReadingSpeed, when given, must be at most maxReadingSpeed (15); got 20',
+    ],
     [{ weights: { flash: -1 } }, 'weights.flash'],
     [{ weights: { lenght: 1 } }, 'weights has no option lenght'],
     [{ weights: 3 }, 'weights'],
