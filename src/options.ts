@@ -51,6 +51,12 @@ export function checkAtMost(
   throw invalidOption(name, `at most ${other} (${most}${unit && ` ${unit}`})`, value)
 }
 
+/** Refuses two options of which only one may be given. */
+export function exclusive(name: string, value: unknown, other: string, otherValue: unknown): void {
+  if (value === undefined || otherValue === undefined) return
+  throw refusedOption(name, `${name} and ${other} exclude each other; give one of them`)
+}
+
 /** Refuses an option that says nothing without another. */
 export function checkBeside(name: string, value: unknown, other: string, otherValue: unknown): void {
   if (value === undefined || otherValue !== undefined) return
@@ -143,6 +149,13 @@ export function checkFunction(name: string, value: unknown): void {
 /** Refuses anything but certificates in PEM; `undefined` passes. */
 export function checkCertificates(name: string, value: unknown): void {
   if (!Buffer.isBuffer(value)) checkString(name, value, 1, 10_000_000)
+}
+
+/** Refuses certificates that are none, and those where none is checked. */
+export function checkTrust({ ca, verifyCertificate }: { ca?: unknown; verifyCertificate?: unknown }): void {
+  checkCertificates('ca', ca)
+  checkBoolean('verifyCertificate', verifyCertificate)
+  if (verifyCertificate === false) exclusive('ca', ca, 'verifyCertificate: false', verifyCertificate)
 }
 
 /**

@@ -1,7 +1,6 @@
 import { SessionError } from '../errors.ts'
-import { invalidOption, refusedOption } from '../options.ts'
+import { exclusive, invalidOption, refusedOption } from '../options.ts'
 import { oneLine } from '../redact.ts'
-import { exclusive } from './parameters.ts'
 
 /** Data zones of the service; `global` routes to the nearest and may process in either. */
 export type Region = 'us' | 'eu' | 'global'

@@ -9,6 +9,7 @@ import {
   checkObject,
   checkOneOf,
   checkString,
+  exclusive,
   refusedOption,
 } from '../options.ts'
 import { knownNames } from './models.ts'
@@ -250,12 +251,6 @@ export function checkKnownNames(parameters: ConnectionParameters, path: (name: P
   for (const [name, known] of Object.entries(knownNames) as [keyof typeof knownNames, readonly string[]][]) {
     checkOneOf(path(name), parameters[name], known)
   }
-}
-
-/** Refuses two options of which only one may be given. */
-export function exclusive(name: string, value: unknown, other: string, otherValue: unknown): void {
-  if (value === undefined || otherValue === undefined) return
-  throw refusedOption(name, `${name} and ${other} exclude each other; give one of them`)
 }
 
 function checkParameter(name: string, rule: Parameter, value: unknown): void {

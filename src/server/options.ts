@@ -9,11 +9,11 @@ import {
   checkOneOf,
   checkString,
   defined,
+  exclusive,
   invalidOption,
   refusedOption,
 } from '../options.ts'
 import type { UnknownModels } from '../protocol/models.ts'
-import { exclusive } from '../protocol/parameters.ts'
 import type { KeyCheck } from './authentication.ts'
 import type { TlsOptions } from './listener.ts'
 import type { UnattributedLabel } from './outgoing.ts'

@@ -1,6 +1,14 @@
 import type { AllowUrl } from '../address.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/arguments.ts'
-import { checkBoolean, checkInteger, checkProxy, checkString, invalidOption, refusedOption } from '../../options.ts'
+import {
+  checkBoolean,
+  checkInteger,
+  checkProxy,
+  checkString,
+  checkTrust,
+  invalidOption,
+  refusedOption,
+} from '../../options.ts'
 import {
   reconnectNames,
   type ReconnectOptions,
@@ -59,7 +67,7 @@ export interface HttpSourceOptions extends FfmpegOptions, ReconnectOptions {
   proxy?: string | false
   /** Certificates in PEM to trust instead of those that Node trusts. @defaultValue Node's */
   ca?: string | Buffer
-  /** Whether the certificate of an `https:` server is checked. @defaultValue `true` */
+  /** Whether the certificate of an `https:` server is checked; where it is not, there is no use for `ca`. @defaultValue `true` */
   verifyCertificate?: boolean
 }
 
@@ -130,8 +138,7 @@ export function resolveHttpOptions(options: HttpSourceOptions): HttpSettings {
   if (maxBytes !== Infinity) checkInteger('maxBytes', maxBytes, 1, undefined, 'bytes')
   if (allowUrl !== undefined && typeof allowUrl !== 'function') throw invalidOption('allowUrl', 'a function', allowUrl)
   if (proxy !== false) checkString('proxy', proxy, 1, 1000)
-  if (!Buffer.isBuffer(ca)) checkString('ca', ca, 1, 10_000_000)
-  checkBoolean('verifyCertificate', verifyCertificate)
+  checkTrust(options)
   return {
     ...resolveReconnectOptions(options, reconnectDefaults),
     ...ffmpeg,

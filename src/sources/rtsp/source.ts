@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import { inputIdentity, trackIdentity } from '../../checkpoint/stages.ts'
 import { certificateAdvice, DiarizeStreamError, FfmpegError, InputError } from '../../errors.ts'
 import { type FfmpegInput, type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/arguments.ts'
-import { checkBoolean, checkOneOf, defined, invalidOption } from '../../options.ts'
+import { checkOneOf, checkTrust, defined, invalidOption } from '../../options.ts'
 import { oneLine } from '../../redact.ts'
 import { allowedAddresses, type AllowUrl, parseRtspUrl } from '../address.ts'
 import { type LiveSource, reconnectNames, type ReconnectOptions, resolveReconnectOptions } from '../live/options.ts'
@@ -28,7 +28,7 @@ export interface RtspSourceOptions extends FfmpegOptions, ReconnectOptions {
   allowUrl?: AllowUrl
   /** Certificate authorities, in PEM, to trust beside no others, for `rtsps:`. @defaultValue those of Node.js */
   ca?: string | Buffer
-  /** Whether an `rtsps:` camera must prove who it is. @defaultValue `true` */
+  /** Whether an `rtsps:` camera must prove who it is; where it need not, there is no use for `ca`. @defaultValue `true` */
   verifyCertificate?: boolean
 }
 
@@ -54,8 +54,7 @@ export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): 
   const { transport = 'tcp', allowUrl, ca, verifyCertificate } = options
   checkOneOf('transport', transport, ['tcp', 'udp', 'auto'])
   if (transport === 'udp' && address.secure) throw invalidOption('transport', "'tcp' for an rtsps: address", transport)
-  if (ca !== undefined && typeof ca !== 'string' && !Buffer.isBuffer(ca)) throw invalidOption('ca', 'PEM text', ca)
-  checkBoolean('verifyCertificate', verifyCertificate)
+  checkTrust(options)
   if (allowUrl !== undefined && typeof allowUrl !== 'function') throw invalidOption('allowUrl', 'a function', allowUrl)
   const settings = resolveReconnectOptions(options)
   const tls = { ...defined({ ca }), rejectUnauthorized: verifyCertificate ?? true }

@@ -10,6 +10,7 @@ import {
   checkOptions,
   checkSignal,
   defined,
+  exclusive,
   integer,
   integers,
   invalidOption,
@@ -19,7 +20,7 @@ import {
   string,
 } from '../../options.ts'
 import { type AuthenticationOptions, checkAuthentication, environmentKey } from '../../protocol/endpoint.ts'
-import { encodings, exclusive } from '../../protocol/parameters.ts'
+import { encodings } from '../../protocol/parameters.ts'
 import { checkVoiceBook, type VoiceBook, type VoiceBookInFile } from '../../voices/book.ts'
 
 /** How the service is to hear a finished file. */

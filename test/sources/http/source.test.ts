@@ -500,6 +500,7 @@ describe('wrong calls', () => {
     [{ allowUrl: 'no' }],
     [{ ca: 5 }],
     [{ verifyCertificate: 'no' }],
+    [{ ca: 'a certificate', verifyCertificate: false }],
     [{ live: 1 }],
     [{ gaps: 'fill' }],
     [{ timeout: 5 }],

@@ -312,6 +312,10 @@ describe('rtspSource', () => {
   it('refuses options that do not fit', () => {
     expect(() => rtspSource('rtsp://a', { transport: 'sctp' as 'tcp' })).toThrow('transport, when given, must be')
     expect(() => rtspSource('rtsps://a', { transport: 'udp' })).toThrow("'tcp' for an rtsps: address")
+    const unchecked = { ca: 'a certificate', verifyCertificate: false }
+    const message = 'ca and verifyCertificate: false exclude each other; give one of them'
+    expect(() => rtspSource('rtsps://a', unchecked)).toThrow(message)
+    expect(() => rtspSource('rtsps://a', { ca: '' })).toThrow('ca, when given, must be a string of 1 to')
     expect(() => rtspSource('rtsp://a', { timeout: 3 } as RtspSourceOptions)).toThrow(
       'rtspSource() has no option timeout',
     )
