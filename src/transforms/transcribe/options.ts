@@ -33,7 +33,7 @@ export interface TranscriptParameters {
   speechModels?: readonly string[]
   /** Language of what is said, such as `de` or `en_us`. @defaultValue none: it is found out */
   languageCode?: string
-  /** Whether the language is found out, for which about 15 s of speech are needed. @defaultValue `true` without `languageCode` */
+  /** Whether the language is found out, for which about 15 s of speech are needed. @defaultValue `true`; `false` with `languageCode` */
   languageDetection?: boolean
   /** How many people speak, where that is known, 1 to 100. @defaultValue none: it is found out */
   speakersExpected?: number
@@ -272,6 +272,9 @@ function requestOf({ parameters, request, speakerLabels = true }: TranscribeOpti
   }
   exclusive('parameters.speakersExpected', given.speakersExpected, 'parameters.maxSpeakers', given.maxSpeakers)
   exclusive('parameters.speakersExpected', given.speakersExpected, 'parameters.minSpeakers', given.minSpeakers)
+  if (given.languageDetection === true) {
+    exclusive('parameters.languageCode', given.languageCode, 'parameters.languageDetection: true', true)
+  }
   checkAtMost('parameters.minSpeakers', given.minSpeakers, 'parameters.maxSpeakers', given.maxSpeakers)
   for (const name of ['redactPiiPolicies', 'redactPiiSub'] as const) {
     checkBeside(`parameters.${name}`, given[name], 'parameters.redactPii', given.redactPii)

@@ -26,6 +26,10 @@ describe('options of transcribe()', () => {
     [{ parameters: { speakersExpected: 2, maxSpeakers: 3 } }, 'exclude each other'],
     [{ parameters: { minSpeakers: 4, maxSpeakers: 3 } }, 'parameters.minSpeakers, when given, must be at most'],
     [
+      { parameters: { languageCode: 'de', languageDetection: true } },
+      'parameters.languageCode and parameters.languageDetection: true exclude each other',
+    ],
+    [
       { parameters: { redactPiiSub: 'x' as 'hash' } },
       "parameters.redactPiiSub, when given, must be 'hash' or 'entity_name'",
     ],
