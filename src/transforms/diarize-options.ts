@@ -162,7 +162,7 @@ export interface DiarizeOptions extends AuthenticationOptions, ChannelOptions {
   /**
    * Into how many parts, 1 to 100, a finished recording is cut, which are heard at the same time, each by a session of its
    * own: with 8 an hour takes about eight minutes. Parts are 10 s long at least, and each hears `replay.context` and 2 s of
-   * its neighbours as well. The audio is kept in a temporary file until it has ended. Of no use with the engine on this machine.
+   * its neighbours as well. The audio is kept in a temporary file until it has ended, so there are no `partials`. Of no use with the engine on this machine.
    * @defaultValue `1`
    */
   parallel?: number
@@ -340,6 +340,7 @@ export function resolveDiarizeOptions(options: DiarizeOptions): ResolvedDiarizeO
   if (inParts(given)) {
     exclusive('parallel', parallel, 'channels', channels)
     exclusive('parallel', parallel, 'live', live)
+    if (given.partials === true) exclusive('parallel', parallel, 'partials', given.partials)
     exclusive('range', range, 'parallel', parallel)
   }
   exclusive('range', range, 'channels', channels)

@@ -83,6 +83,7 @@ describe('resolveDiarizeOptions', () => {
       { reconnect: { delay: 2000, maxDelay: 1000 } },
       'reconnect.delay, when given, must be at most reconnect.maxDelay (1000 ms); got 2000',
     ],
+    [{ parallel: 8, partials: true }, 'parallel and partials exclude each other; give one of them'],
     [{ live: 'yes' }, "live, when given, must be true or false; got 'yes'"],
     [{ catchUp: 7001 }, 'catchUp, when given, must be an integer from 0 to 7000 ms; got 7001'],
     [{ timeouts: { connect: 0 } }, 'timeouts.connect, when given, must be an integer from 100 to 120000 ms; got 0'],
