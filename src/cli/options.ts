@@ -5,6 +5,14 @@ import { checkInteger, defined } from '../options.ts'
 import { readFileSync } from 'node:fs'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 
+/** What `parseArgs()` tells of an argument, as far as it is looked at. */
+interface OptionToken {
+  kind: string
+  name?: string
+  rawName?: string
+  value?: string | undefined
+}
+
 type OptionTable = NonNullable<ParseArgsConfig['options']>
 
 /** The error for a command line that is wrong; `of` is the command that explains itself by `--help`. */
@@ -25,8 +33,13 @@ export function parseOptions<T extends OptionTable>(
   { of = 'diarize-stream', allowPositionals = false }: { of?: string; allowPositionals?: boolean } = {},
 ): ReturnType<typeof parseArgs<{ options: T; allowPositionals: boolean }>> {
   try {
-    return parseArgs({ args: [...argv], options, allowPositionals })
+    const { tokens, ...parsed } = parseArgs({ args: [...argv], options, allowPositionals, tokens: true })
+    const twice = repeated(tokens, options)
+    // Where the last one wins, nobody is told that another is not made, or that a name is not shown.
+    if (twice !== undefined) throw usage(`${twice} is given twice; give it once`, of)
+    return parsed
   } catch (error) {
+    if (error instanceof ConfigurationError) throw error
     const { code, message } = error as { code?: unknown; message: string }
     // What may be said of it only: the value of an option that is not known may be a secret.
     const [, unknown] = /^Unknown option '(-[^'=]*)/.exec(message) ?? []
@@ -35,6 +48,18 @@ export function parseOptions<T extends OptionTable>(
     const meant = nearest(unknown, names)
     throw usage(`there is no option ${unknown}${meant === undefined ? '' : `; did you mean ${meant}?`}`, of)
   }
+}
+
+/** The option that is given two values, though it takes one; no message shows them, for one may be a secret. */
+function repeated(tokens: readonly OptionToken[], options: OptionTable): string | undefined {
+  const first = new Map<string, string>()
+  const again = tokens.find(({ kind, name = '', value }) => {
+    if (kind !== 'option' || value === undefined || options[name]?.multiple === true) return false
+    const before = first.get(name) ?? value
+    first.set(name, before)
+    return before !== value
+  })
+  return again?.rawName
 }
 
 /** The number that an option was given, as text where it is none; its range is checked by whoever asks. */

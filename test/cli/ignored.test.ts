@@ -91,7 +91,7 @@ const limit: Outcome = { warned: ['captions', 'jsonl', 'ctm', 'shown'] }
 const OUTCOMES: Readonly<Record<string, Outcome>> = {
   '--keyterms Buxtehude': { refused: HEARD_AGAIN },
   '--speakers 2': { refused: HEARD_AGAIN, warned: ['channels'] },
-  '--channels L,R': { refused: [...HEARD_AGAIN, 'finished'] },
+  '--channels A,B': { refused: [...HEARD_AGAIN, 'finished'] },
   // The engine on this machine warns itself, with `PARALLEL_UNUSED`.
   '--parallel 4': { refused: [...HEARD_AGAIN, 'finished', 'channels', 'microphone', 'rtsp'] },
   '--start 1:30': { refused: [...HEARD_AGAIN, 'finished', 'channels', 'microphone', 'rtsp'] },

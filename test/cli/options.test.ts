@@ -16,3 +16,13 @@ it('does not repeat the value of an option that is not known, which may be a sec
   expect(attempt).toThrow('there is no option --key; did you mean --keys?; see diarize-stream serve --help')
   expect(attempt).not.toThrow('hush')
 })
+
+it('takes one value for an option that takes one', () => {
+  const options = { mux: { type: 'string' }, output: { type: 'string', short: 'o', multiple: true } } as const
+  const parse = (...argv: string[]) => parseOptions(argv, options, { of: 'diarize-stream' }).values
+  expect(() => parse('--mux', 'a.mp4', '--mux=b.mp4')).toThrow('--mux is given twice; give it once')
+  expect(parse('--mux', 'a.mp4', '--mux', 'a.mp4', '-o', 'a.srt', '-o', 'b.srt')).toEqual({
+    mux: 'a.mp4',
+    output: ['a.srt', 'b.srt'],
+  })
+})
