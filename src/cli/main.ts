@@ -45,7 +45,7 @@ async function runCommand([name = '', ...rest]: readonly string[]): Promise<numb
     case 'completion':
       return (await import('./commands/completion.ts')).runCompletion(rest, process.stdout)
   }
-  const command = await parsed()
+  const command = parseCommand(args)
   if (typeof command === 'object') return execute(command)
   if (command === 'help') process.stdout.write(USAGE)
   else if (command === 'version') process.stdout.write(`${version()}\n`)
@@ -54,19 +54,6 @@ async function runCommand([name = '', ...rest]: readonly string[]): Promise<numb
     for (const line of await microphoneLines()) process.stdout.write(`${line}\n`)
   }
   return EXIT.complete
-}
-
-/** What is asked for. Programs are told of what is wrong with it, as of any later failure. */
-async function parsed(): Promise<ReturnType<typeof parseCommand>> {
-  try {
-    return parseCommand(args)
-  } catch (error) {
-    if (args.includes('--json')) {
-      const { eventLine } = await import('./view/reporter.ts')
-      process.stdout.write(eventLine('error', { code: errorCode(error), message: explanation(error as Error) }))
-    }
-    throw error
-  }
 }
 
 /** Where a disk is full, say, what was to be printed is missing, though all else has gone well. */
@@ -94,9 +81,15 @@ function endSoon(): void {
   process.stdout.write('', () => setTimeout(() => process.exit(), LAST_MOMENT_MS).unref())
 }
 
+/** Tells what is wrong with what is asked for, and what ends `serve` and `fleet`; programs are told, too. */
 async function fail(error: Error): Promise<number> {
   const { printableLines } = await import('./view/text.ts')
-  for (const line of printableLines(`diarize-stream: ${explanation(error)}`)) process.stderr.write(`${line}\n`)
+  const message = explanation(error)
+  for (const line of printableLines(`diarize-stream: ${message}`)) process.stderr.write(`${line}\n`)
+  if (args.includes('--json')) {
+    const { eventLine } = await import('./view/reporter.ts')
+    process.stdout.write(eventLine('error', { code: errorCode(error), message }))
+  }
   return exitCodeOf(error)
 }
 

@@ -95,6 +95,8 @@ describe('diarize-stream', () => {
     [[clip, '--preset', 'none'], "--preset, when given, must be 'netflix'"],
     [[clip, clip, '--jobs', '0'], '--jobs, when given, must be an integer from 1 to 100; got 0'],
     [[clip, '--no-such-option'], 'there is no option --no-such-option'],
+    [['serve', '--port', 'any'], "--port, when given, must be an integer from 0 to 65535; got 'any'"],
+    [['fleet', 'work', '--concurrency', '0'], '--concurrency, when given, must be an integer from 1 to 1000; got 0'],
   ])('tells programs what is wrong with %j, too', async (argv, message) => {
     const { code, out, err } = await command(...argv, '--json')
     const told = JSON.parse(out) as Record<string, unknown>
