@@ -106,6 +106,7 @@ export async function finishedOptions(
     '--server-names': command.serverNames || undefined,
     '--no-voices': command.voices === false || undefined,
   })
+  if (url !== undefined && region !== undefined) throw usage('--url and --region exclude each other; give one of them')
   if (region === 'global') throw usage('--finished has the regions us and eu; got global')
   const apiKey = command.apiKey ?? (url === undefined ? environmentKey : undefined)
   if (apiKey === undefined && url === undefined) {

@@ -183,6 +183,7 @@ describe('the options of the command for transcribe()', () => {
     ['--voices no-such-book.json', 'there is no voice book no-such-book.json'],
     ['--no-voices', '--no-voices is of no use with --finished'],
     ['--region global', '--finished has the regions us and eu'],
+    ['--region eu --url https://localhost:1', '--url and --region exclude each other'],
   ])('do not go with %s', async (options, message) => {
     await expect(finishedOptions(parsed(`a.mp4 --finished ${options}`), key)).rejects.toThrow(message)
   })
