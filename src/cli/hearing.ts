@@ -8,7 +8,7 @@ import type { TranscribeOptions } from '../transforms/transcribe/options.ts'
 import type { VoiceBook } from '../voices/book.ts'
 import type { Command } from './arguments.ts'
 import { inputKind } from './input.ts'
-import { usage } from './options.ts'
+import { checkBookFolder, usage } from './options.ts'
 
 /**
  * Makes what hears an input, as often as it is called, by what a command asks for.
@@ -138,7 +138,8 @@ async function bookOf({
     throw usage('--learn-voices needs --voices <file>, the book they go into')
   }
   if (typeof voices !== 'string') return undefined
-  if (!learnVoices && !existsSync(voices)) {
+  if (learnVoices) checkBookFolder(voices)
+  else if (!existsSync(voices)) {
     throw usage(
       `there is no voice book ${voices}; make one by diarize-stream voices add <name> <clip> --book ${voices}`,
     )

@@ -2,7 +2,8 @@ import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
 import { ConfigurationError } from '../errors.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import { checkInteger, defined } from '../options.ts'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 
 /** What `parseArgs()` tells of an argument, as far as it is looked at. */
@@ -147,6 +148,13 @@ export function check(option: string, run: () => unknown): void {
   } catch (error) {
     throw usage(`${option}: ${(error as Error).message}`)
   }
+}
+
+/** Refuses a voice book in a folder that is not there, before anything is heard that is to go into it. */
+export function checkBookFolder(book: string): void {
+  const folder = path.dirname(path.resolve(book))
+  if (existsSync(folder)) return
+  throw usage(`there is no folder ${folder} for the voice book ${path.basename(book)}; make it, or name another file`)
 }
 
 /** The key in a file. @throws ConfigurationError `INVALID_OPTION` */

@@ -86,6 +86,10 @@ describe('engineOptions', () => {
     ['--engine local --url ws://localhost:1', '--url and --engine exclude each other'],
     ['--learn-voices', '--learn-voices needs --voices <file>'],
     ['--learn-voices --no-voices', '--learn-voices needs --voices <file>'],
+    [
+      '--voices no-such-folder/book.json --learn-voices',
+      /there is no folder .*no-such-folder for the voice book book.json/,
+    ],
     ['--voices no-such-book.json', 'there is no voice book no-such-book.json; make one by diarize-stream voices add'],
     ['--region us --url ws://localhost:1', '--url and --region exclude each other'],
   ])('refuses %s', async (line, message) => {

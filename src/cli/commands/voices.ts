@@ -9,7 +9,7 @@ import { type EnrolledVoice, enrolVoice, leastSpeechMs, type TimeSpan } from '..
 import { type VoiceBook, voiceBook } from '../../voices/book.ts'
 import type { Voice } from '../../voices/voice.ts'
 import { EXIT } from '../exit-codes.ts'
-import { parseOptions, unknownAction, usage } from '../options.ts'
+import { checkBookFolder, parseOptions, unknownAction, usage } from '../options.ts'
 import { type Output, printable } from '../view/text.ts'
 
 const VOICES_USAGE = `diarize-stream voices add <name> <clip>
@@ -50,6 +50,7 @@ export async function runVoices(argv: readonly string[], output: Output, signal:
   const [action, ...rest] = positionals
   const { model: speakerModel } = values
   const book = voiceBook(values.book ?? 'voices.json', defined({ speakerModel }))
+  if (action === 'add' || action === 'name') checkBookFolder(book.path)
   const say = (line: string): void => void stderr.write(`${printable(line)}\n`)
   if (action !== 'name' && values.audio !== undefined) throw wrong('--audio is for voices name')
   switch (action) {

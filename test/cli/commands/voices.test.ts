@@ -36,6 +36,11 @@ describe('diarize-stream voices', () => {
     [['voices'], 2, /needs to know what to do/],
     [['voices', 'sing'], 2, /cannot sing/],
     [['voices', 'add', 'Alice'], 2, /needs a name and a clip; got Alice/],
+    [
+      ['voices', 'add', 'Alice', 'a.wav', '--book', '/does/not/exist/v.json'],
+      2,
+      /there is no folder \/does\/not\/exist for/,
+    ],
     [['voices', 'list', 'x'], 2, /takes nothing more; got x/],
     [['voices', 'list', '--loud'], 2, /--loud/],
     [
