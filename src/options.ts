@@ -151,10 +151,8 @@ export function checkCertificates(name: string, value: unknown): void {
   if (!Buffer.isBuffer(value)) checkString(name, value, 1, 10_000_000)
 }
 
-/** Refuses certificates that are none, and those where none is checked. */
+/** Refuses certificates to trust where none is checked. */
 export function checkTrust({ ca, verifyCertificate }: { ca?: unknown; verifyCertificate?: unknown }): void {
-  checkCertificates('ca', ca)
-  checkBoolean('verifyCertificate', verifyCertificate)
   if (verifyCertificate === false) exclusive('ca', ca, 'verifyCertificate: false', verifyCertificate)
 }
 
@@ -172,8 +170,11 @@ export function defined<Fields extends object>(
 /** What refuses a wrong value of the option `name`. */
 export type Check = (name: string, value: unknown) => void
 
+/** A check of each option that there is. */
+export type Checks = Readonly<Record<string, Check>>
+
 /** Refuses options that are not in the table, and values that their checks refuse. */
-export function checkOptions(where: string, options: object, checks: Readonly<Record<string, Check>>): void {
+export function checkOptions(where: string, options: object, checks: Checks): void {
   checkKnown(where, options, Object.keys(checks))
   for (const [name, check] of Object.entries(checks)) check(name, (options as Record<string, unknown>)[name])
 }
@@ -182,6 +183,13 @@ export const integer =
   (min: number, max?: number, unit?: string): Check =>
   (name, value) =>
     checkInteger(name, value, min, max, unit)
+
+/** Lets what has no bound pass, too. */
+export const orInfinity =
+  (check: Check): Check =>
+  (name, value) => {
+    if (value !== Infinity) check(name, value)
+  }
 
 /** Of a group of options of `stage`, all of which are integers. */
 export const integers =

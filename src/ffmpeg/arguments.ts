@@ -1,4 +1,4 @@
-import { checkInteger, checkKnown, checkSignal, checkString, invalidOption } from '../options.ts'
+import { checkInteger, checkOptions, type Checks, checkSignal, invalidOption, string } from '../options.ts'
 import type { RequestedFormat } from '../stage.ts'
 import type { Surround } from './log.ts'
 import type { TrackWish } from './tracks.ts'
@@ -306,24 +306,27 @@ export interface FfmpegOptions {
   signal?: AbortSignal
 }
 
-/** Checks the options of the stage named `where`, which may have `others`, and fills in the defaults. */
+const checks: Checks = {
+  audioTrack: (name, value) =>
+    typeof value === 'string' ? checkLanguage(name, value) : checkInteger(name, value, 0, 1000),
+  language: checkLanguage,
+  ffmpegPath: string(),
+  signal: checkSignal,
+}
+
+/** Checks the options of the stage named `where`, which may have `others`; gives those of {@link FfmpegOptions}. */
 export function resolveFfmpegOptions(
   where: string,
   options: FfmpegOptions,
-  others: readonly string[] = [],
+  others: Checks = {},
 ): TrackWish & { ffmpegPath: string | undefined; signal: AbortSignal | undefined } {
-  checkKnown(where, options, ['audioTrack', 'language', 'ffmpegPath', 'signal', ...others])
+  checkOptions(where, options, { ...checks, ...others })
   const { audioTrack, language, ffmpegPath, signal } = options
-  if (typeof audioTrack === 'string') checkLanguage('audioTrack', audioTrack)
-  else if (audioTrack !== undefined) checkInteger('audioTrack', audioTrack, 0, 1000)
-  if (language !== undefined) checkLanguage('language', language)
-  checkString('ffmpegPath', ffmpegPath)
-  checkSignal('signal', signal)
   return { audioTrack, language, ffmpegPath, signal }
 }
 
 function checkLanguage(name: string, value: unknown): void {
-  if (typeof value === 'string' && /^[a-z]{2,3}(?:-[a-z\d-]+)?$/i.test(value)) return
+  if (value === undefined || (typeof value === 'string' && /^[a-z]{2,3}(?:-[a-z\d-]+)?$/i.test(value))) return
   throw invalidOption(
     name,
     name === 'audioTrack' ? 'an integer from 0 to 1000 or a language code' : 'a language code',

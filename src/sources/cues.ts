@@ -1,7 +1,7 @@
 import { InputError } from '../errors.ts'
 import type { TypedReadable } from '../events.ts'
 import type { Cue } from '../model.ts'
-import { checkBoolean, checkKnown, checkSignal } from '../options.ts'
+import { checkBoolean, checkOptions, checkSignal } from '../options.ts'
 import { calledBy, type Reader, readText, transcriptPath, transcriptStream } from './transcript-file.ts'
 
 /** Options of {@link cueSource}. */
@@ -48,9 +48,7 @@ const LONGEST = 67_108_864
  * @event progress object - how far it has come
  */
 export function cueSource(file: string | URL, options: CueSourceOptions = {}): CueSource {
-  checkKnown('cueSource()', options, ['prefixes', 'signal'])
-  checkBoolean('prefixes', options.prefixes)
-  checkSignal('signal', options.signal)
+  checkOptions('cueSource()', options, { prefixes: checkBoolean, signal: checkSignal })
   const path = transcriptPath(file)
   const { prefixes = true, signal } = options
   const tell = (progress: CueSourceEvents['progress'][0]): void => void source.emit('progress', progress)

@@ -82,10 +82,8 @@ export interface FileSource extends TypedReadable<FileSourceEvents> {
  * @event gap SourceGap - sound is missing in the middle; silence stands for it
  */
 export function fileSource(file: string | URL, options: FileSourceOptions = {}): FileSource {
-  const settings = resolveFfmpegOptions('fileSource', options, ['passThrough'])
-  const { passThrough = false } = options
-  checkBoolean('passThrough', passThrough)
-  const source: Readable = openFile(file, { ...settings, passThrough })
+  const settings = resolveFfmpegOptions('fileSource', options, { passThrough: checkBoolean })
+  const source: Readable = openFile(file, { ...settings, passThrough: options.passThrough ?? false })
   return source as FileSource
 }
 

@@ -2,7 +2,7 @@ import type { CertaintyFigures } from '../certainty.ts'
 import { isDestination, type OutputDestination } from '../destinations/destination.ts'
 import type { TypedReadable } from '../events.ts'
 import type { Captionable } from '../model.ts'
-import { checkKnown, checkSignal } from '../options.ts'
+import { checkOptions, checkSignal } from '../options.ts'
 import type { Gap, UnrecognizedSpeech } from '../stream/options.ts'
 import { transcriptPath, transcriptStream } from './transcript-file.ts'
 
@@ -56,8 +56,7 @@ export type JsonlSource = TypedReadable<JsonlSourceEvents, Captionable>
  * @event progress object - how far it has come
  */
 export function jsonlSource(file: string | URL | OutputDestination, options: JsonlSourceOptions = {}): JsonlSource {
-  checkKnown('jsonlSource()', options, ['signal'])
-  checkSignal('signal', options.signal)
+  checkOptions('jsonlSource()', options, { signal: checkSignal })
   const path = isDestination(file) ? file : transcriptPath(file)
   const tell = (event: string, record: object): void => void source.emit(event, record)
   const source = transcriptStream(async function* (reader) {

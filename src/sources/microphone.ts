@@ -1,9 +1,9 @@
 import { inputIdentity } from '../checkpoint/stages.ts'
 import { DiarizeStreamError, InputError } from '../errors.ts'
 import { type FfmpegInput, type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
-import { checkKnown, checkOneOf, checkSignal, checkString, defined, invalidOption } from '../options.ts'
+import { checkOptions, checkSignal, defined, invalidOption, oneOf, string } from '../options.ts'
 import { childEnvironment } from '../redact.ts'
-import { type LiveSource, reconnectNames, type ReconnectOptions, resolveReconnectOptions } from './live/options.ts'
+import { type LiveSource, reconnectChecks, type ReconnectOptions, reconnectSettings } from './live/options.ts'
 import { ReconnectingSource } from './live/reconnecting.ts'
 import type { Readable } from 'node:stream'
 
@@ -33,10 +33,8 @@ export interface MicrophoneSourceOptions extends Omit<FfmpegOptions, 'audioTrack
  * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`; its times leap further than can be: `TIMESTAMP_JUMP`
  */
 export function microphoneSource(options: MicrophoneSourceOptions = {}): LiveSource {
-  checkKnown('microphoneSource()', options, ['device', 'backend', 'ffmpegPath', ...reconnectNames, 'signal'])
+  checkOptions('microphoneSource()', options, { device: string(1, 1000), ...searchChecks, ...reconnectChecks })
   const { device, backend, ffmpegPath } = options
-  checkString('device', device, 1, 1000)
-  checkOneOf('backend', backend, microphoneBackends)
   if (device !== undefined) {
     const [first = 'pulse'] = backend === undefined ? backendsOf(process.platform) : [backend]
     const rule = deviceRule(first, device)
@@ -47,7 +45,7 @@ export function microphoneSource(options: MicrophoneSourceOptions = {}): LiveSou
   const given = defined({ backend, ffmpegPath })
   let problem: string | undefined
   const source: Readable = new ReconnectingSource({
-    ...resolveReconnectOptions(options),
+    ...reconnectSettings(options),
     inputName,
     open: async () => {
       const chosen = await choose(device, given)
@@ -107,9 +105,6 @@ export function explainMicrophone(
   }
   return { error: new InputError('NO_MICROPHONE', `${inputName} cannot be opened: ${problem}`, facts), final: true }
 }
-
-/** The ways FFmpeg gets at microphones: two of Linux, one of macOS, one of Windows. */
-const microphoneBackends: readonly MicrophoneBackend[] = ['pulse', 'alsa', 'avfoundation', 'dshow']
 
 /** What a microphone is read through: PulseAudio or ALSA of Linux, AVFoundation of macOS, DirectShow of Windows. */
 export type MicrophoneBackend = 'pulse' | 'alsa' | 'avfoundation' | 'dshow'
@@ -251,6 +246,12 @@ export interface MicrophonesOptions {
   signal?: AbortSignal
 }
 
+const searchChecks = {
+  backend: oneOf(...(['pulse', 'alsa', 'avfoundation', 'dshow'] satisfies MicrophoneBackend[])),
+  ffmpegPath: string(),
+  signal: checkSignal,
+}
+
 /** A device that hangs must not hang the list. */
 const LONGEST_MS = 10_000
 
@@ -260,10 +261,7 @@ const LONGEST_MS = 10_000
  * @throws ConfigurationError `INVALID_OPTION`; (rejects with) FfmpegError `FFMPEG_NOT_FOUND`
  */
 export async function microphones(options: MicrophonesOptions = {}): Promise<Microphone[]> {
-  checkKnown('microphones()', options, ['backend', 'ffmpegPath', 'signal'])
-  checkOneOf('backend', options.backend, microphoneBackends)
-  checkString('ffmpegPath', options.ffmpegPath)
-  checkSignal('signal', options.signal)
+  checkOptions('microphones()', options, searchChecks)
   return (await search(options)).found
 }
 

@@ -1,20 +1,20 @@
 import type { AllowUrl } from '../address.ts'
 import { type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/arguments.ts'
+import type { TrackWish } from '../../ffmpeg/tracks.ts'
 import {
   checkBoolean,
-  checkInteger,
+  checkCertificates,
+  checkFunction,
   checkProxy,
+  type Checks,
   checkString,
   checkTrust,
+  integer,
   invalidOption,
+  orInfinity,
   refusedOption,
 } from '../../options.ts'
-import {
-  reconnectNames,
-  type ReconnectOptions,
-  type ReconnectSettings,
-  resolveReconnectOptions,
-} from '../live/options.ts'
+import { reconnectChecks, type ReconnectOptions, type ReconnectSettings, reconnectSettings } from '../live/options.ts'
 
 /** Options of {@link httpSource}. */
 export interface HttpSourceOptions extends FfmpegOptions, ReconnectOptions {
@@ -71,23 +71,11 @@ export interface HttpSourceOptions extends FfmpegOptions, ReconnectOptions {
   verifyCertificate?: boolean
 }
 
-/** Names of the options of this source alone. */
-const ownNames = [
-  'headers',
-  'userAgent',
-  'maxBytes',
-  'verifyCertificate',
-  'allowUrl',
-  'proxy',
-  'ca',
-  'live',
-] as const satisfies (keyof HttpSourceOptions)[]
-
 /** Where these differ from those of other sources. */
 const reconnectDefaults = { connectTimeout: 10_000, stallTimeout: 15_000 }
 
 /** {@link HttpSourceOptions} with the defaults filled in. */
-export interface HttpSettings extends ReconnectSettings {
+export interface HttpSettings extends ReconnectSettings, TrackWish {
   headers: Readonly<Record<string, string>>
   userAgent: string
   maxBytes: number
@@ -99,8 +87,6 @@ export interface HttpSettings extends ReconnectSettings {
   proxy: URL | false | undefined
   ca: string | Buffer | undefined
   live: boolean | undefined
-  audioTrack: number | string | undefined
-  language?: string | undefined
   ffmpegPath: string | undefined
 }
 
@@ -126,21 +112,28 @@ const ownHeaders = new Set([
 const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/
 const HEADER_VALUE = /^[\t\u0020-\u007E\u0080-\u00FF]*$/
 
+/** What refuses wrong values of the options of this source alone. */
+const ownChecks: Checks = {
+  headers: checkHeaders,
+  userAgent: checkUserAgent,
+  maxBytes: orInfinity(integer(1, undefined, 'bytes')),
+  verifyCertificate: checkBoolean,
+  allowUrl: checkFunction,
+  proxy: (name, value) => {
+    if (value !== false) checkString(name, value, 1, 1000)
+  },
+  ca: checkCertificates,
+  live: checkBoolean,
+}
+
 /** Checks the options and fills in the defaults. @throws ConfigurationError `INVALID_OPTION` */
 export function resolveHttpOptions(options: HttpSourceOptions): HttpSettings {
-  const ffmpeg = resolveFfmpegOptions('httpSource()', options, [...ownNames, ...reconnectNames])
+  const ffmpeg = resolveFfmpegOptions('httpSource()', options, { ...ownChecks, ...reconnectChecks })
   const { headers = {}, userAgent = 'diarize-stream', maxBytes = Infinity, verifyCertificate = true } = options
   const { allowUrl, proxy, ca, live, retries = FILE_RETRIES } = options
-  checkHeaders(headers)
-  checkString('userAgent', userAgent, 1, 1000)
-  checkHeader('userAgent', 'user-agent', userAgent)
-  checkBoolean('live', live)
-  if (maxBytes !== Infinity) checkInteger('maxBytes', maxBytes, 1, undefined, 'bytes')
-  if (allowUrl !== undefined && typeof allowUrl !== 'function') throw invalidOption('allowUrl', 'a function', allowUrl)
-  if (proxy !== false) checkString('proxy', proxy, 1, 1000)
   checkTrust(options)
   return {
-    ...resolveReconnectOptions(options, reconnectDefaults),
+    ...reconnectSettings(options, reconnectDefaults),
     ...ffmpeg,
     headers,
     userAgent,
@@ -154,14 +147,19 @@ export function resolveHttpOptions(options: HttpSourceOptions): HttpSettings {
   }
 }
 
-function checkHeaders(headers: unknown): void {
-  if (typeof headers !== 'object' || headers === null) throw invalidOption('headers', 'an object of strings', headers)
+function checkHeaders(option: string, headers: unknown = {}): void {
+  if (typeof headers !== 'object' || headers === null) throw invalidOption(option, 'an object of strings', headers)
   for (const [name, value] of Object.entries(headers)) {
     if (ownHeaders.has(name.toLowerCase())) {
-      throw refusedOption('headers', `headers must not set ${name}, which httpSource() sets itself`)
+      throw refusedOption(option, `headers must not set ${name}, which httpSource() sets itself`)
     }
-    checkHeader('headers', name, value)
+    checkHeader(option, name, value)
   }
+}
+
+function checkUserAgent(option: string, value: unknown): void {
+  checkString(option, value, 1, 1000)
+  if (value !== undefined) checkHeader(option, 'user-agent', value)
 }
 
 /** The value may be a secret, so no message shows it. */

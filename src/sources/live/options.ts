@@ -1,7 +1,16 @@
 import type { BackOffOptions } from '../../back-off.ts'
 import type { DiarizeStreamError } from '../../errors.ts'
 import type { TypedReadable } from '../../events.ts'
-import { checkAtMost, checkInteger, checkOneOf, checkSignal, invalidOption } from '../../options.ts'
+import {
+  type Check,
+  checkAtMost,
+  checkSignal,
+  defined,
+  integer,
+  invalidOption,
+  oneOf,
+  orInfinity,
+} from '../../options.ts'
 import type { SourceGap } from './timeline.ts'
 
 /** Options of every source that opens its input again when it was lost. */
@@ -72,37 +81,32 @@ const defaults = {
   maxDuration: Infinity,
 } as const satisfies ReconnectOptions
 
-/** The names of the options but `signal`, for the list of those that a stage knows. */
-export const reconnectNames = [...Object.keys(defaults), 'stop']
+/** What refuses wrong values of {@link ReconnectOptions}. */
+export const reconnectChecks: Readonly<Record<keyof ReconnectOptions, Check>> = {
+  gaps: oneOf('silence', 'skip'),
+  retries: (name, value) => {
+    if (value === undefined || value === Infinity || (Number.isInteger(value) && Number(value) >= 0)) return
+    throw invalidOption(name, 'an integer of at least 0, or Infinity', value)
+  },
+  retryDelay: integer(1, 60_000, 'ms'),
+  maxRetryDelay: integer(1, 600_000, 'ms'),
+  connectTimeout: integer(100, 600_000, 'ms'),
+  stallTimeout: integer(100, 600_000, 'ms'),
+  maxDuration: orInfinity(integer(1, undefined, 'ms')),
+  stop: checkSignal,
+  signal: checkSignal,
+}
 
 /**
- * Checks the options and fills in the defaults; names of others are left to the caller.
+ * Fills in the defaults of options each of which has been checked.
  *
  * @param own - defaults of the stage that differ.
- * @throws ConfigurationError `INVALID_OPTION`
+ * @throws ConfigurationError `INVALID_OPTION` where two do not go together
  */
-export function resolveReconnectOptions(
-  options: ReconnectOptions,
-  own: Partial<ReconnectSettings> = {},
-): ReconnectSettings {
-  checkOneOf('gaps', options.gaps, ['silence', 'skip'])
-  const { retries } = options
-  if (retries !== undefined && retries !== Infinity && !(Number.isInteger(retries) && retries >= 0)) {
-    throw invalidOption('retries', 'an integer of at least 0, or Infinity', retries)
-  }
-  checkInteger('retryDelay', options.retryDelay, 1, 60_000, 'ms')
-  checkInteger('maxRetryDelay', options.maxRetryDelay, 1, 600_000, 'ms')
-  checkAtMost('retryDelay', options.retryDelay, 'maxRetryDelay', options.maxRetryDelay, 'ms')
-  checkInteger('connectTimeout', options.connectTimeout, 100, 600_000, 'ms')
-  checkInteger('stallTimeout', options.stallTimeout, 100, 600_000, 'ms')
-  if (options.maxDuration !== Infinity) checkInteger('maxDuration', options.maxDuration, 1, undefined, 'ms')
-  checkSignal('stop', options.stop)
-  checkSignal('signal', options.signal)
-  const given = Object.fromEntries(
-    reconnectNames
-      .map((name) => [name, options[name as keyof ReconnectOptions]])
-      .filter(([, value]) => value !== undefined),
-  ) as Partial<ReconnectSettings>
-  const maxRetryDelay = Math.max(defaults.maxRetryDelay, options.retryDelay ?? 0)
-  return { stop: undefined, signal: options.signal, ...defaults, maxRetryDelay, ...own, ...given }
+export function reconnectSettings(options: ReconnectOptions, own: Partial<ReconnectSettings> = {}): ReconnectSettings {
+  const { gaps, retries, retryDelay, maxRetryDelay, connectTimeout, stallTimeout, maxDuration, stop, signal } = options
+  const given = { gaps, retries, retryDelay, maxRetryDelay, connectTimeout, stallTimeout, maxDuration }
+  checkAtMost('retryDelay', retryDelay, 'maxRetryDelay', maxRetryDelay, 'ms')
+  const longest = Math.max(defaults.maxRetryDelay, retryDelay ?? 0)
+  return { ...defaults, maxRetryDelay: longest, ...own, ...defined(given), stop, signal }
 }

@@ -2,10 +2,19 @@ import type { Readable } from 'node:stream'
 import { inputIdentity, trackIdentity } from '../../checkpoint/stages.ts'
 import { certificateAdvice, DiarizeStreamError, FfmpegError, InputError } from '../../errors.ts'
 import { type FfmpegInput, type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/arguments.ts'
-import { checkOneOf, checkTrust, defined, invalidOption } from '../../options.ts'
+import {
+  checkBoolean,
+  checkCertificates,
+  checkFunction,
+  type Checks,
+  checkTrust,
+  defined,
+  invalidOption,
+  oneOf,
+} from '../../options.ts'
 import { oneLine } from '../../redact.ts'
 import { allowedAddresses, type AllowUrl, parseRtspUrl } from '../address.ts'
-import { type LiveSource, reconnectNames, type ReconnectOptions, resolveReconnectOptions } from '../live/options.ts'
+import { type LiveSource, reconnectChecks, type ReconnectOptions, reconnectSettings } from '../live/options.ts'
 import { ReconnectingSource } from '../live/reconnecting.ts'
 import type { RtspAuthentication } from './authentication.ts'
 import type { RtspRelay } from './relay.ts'
@@ -32,6 +41,14 @@ export interface RtspSourceOptions extends FfmpegOptions, ReconnectOptions {
   verifyCertificate?: boolean
 }
 
+const checks: Checks = {
+  transport: oneOf('tcp', 'udp', 'auto'),
+  allowUrl: checkFunction,
+  ca: checkCertificates,
+  verifyCertificate: checkBoolean,
+  ...reconnectChecks,
+}
+
 /**
  * Listens to an RTSP camera, for as long as it is wanted, as a WAV byte stream: 16-bit PCM in the sample rate and channels
  * that `resample()` asks for when it comes next, else in those the camera has at first. A camera that is lost, or silent
@@ -48,16 +65,13 @@ export interface RtspSourceOptions extends FfmpegOptions, ReconnectOptions {
  * @event warning Warning - FFmpeg had trouble with the input: `FFMPEG_WARNING`; its times leap further than can be: `TIMESTAMP_JUMP`
  */
 export function rtspSource(url: string | URL, options: RtspSourceOptions = {}): LiveSource {
-  const own = ['transport', 'allowUrl', 'ca', 'verifyCertificate']
-  const ffmpeg = resolveFfmpegOptions('rtspSource()', options, [...own, ...reconnectNames])
+  const ffmpeg = resolveFfmpegOptions('rtspSource()', options, checks)
   const address = parseRtspUrl(url)
-  const { transport = 'tcp', allowUrl, ca, verifyCertificate } = options
-  checkOneOf('transport', transport, ['tcp', 'udp', 'auto'])
+  const { transport = 'tcp', allowUrl, ca, verifyCertificate = true } = options
   if (transport === 'udp' && address.secure) throw invalidOption('transport', "'tcp' for an rtsps: address", transport)
   checkTrust(options)
-  if (allowUrl !== undefined && typeof allowUrl !== 'function') throw invalidOption('allowUrl', 'a function', allowUrl)
-  const settings = resolveReconnectOptions(options)
-  const tls = { ...defined({ ca }), rejectUnauthorized: verifyCertificate ?? true }
+  const settings = reconnectSettings(options)
+  const tls = { ...defined({ ca }), rejectUnauthorized: verifyCertificate }
   const mayChange = transport === 'auto' && !address.secure
   /** How the next attempt asks for the audio, and whether any has given some within the connection. */
   let way: 'tcp' | 'udp' = transport === 'udp' ? 'udp' : 'tcp'

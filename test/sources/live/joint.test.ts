@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { writeWavHeader } from '../../../src/audio/wav.ts'
 import { InputError } from '../../../src/errors.ts'
-import { resolveReconnectOptions } from '../../../src/sources/live/options.ts'
+import { reconnectSettings } from '../../../src/sources/live/options.ts'
 import { JoinedSource } from '../../../src/sources/live/parts.ts'
 import { ReconnectingSource } from '../../../src/sources/live/reconnecting.ts'
 import { endEarly } from '../../../src/stage.ts'
@@ -14,7 +14,7 @@ const format = { sampleRate: 16_000, channels: 1, encoding: 's16le' } as const
 function lostPart(now: () => number): ReconnectingSource {
   let opened = 0
   return new ReconnectingSource({
-    ...resolveReconnectOptions({ retryDelay: 1 }),
+    ...reconnectSettings({ retryDelay: 1 }),
     inputName: 'the input',
     now,
     explain: () => ({ error: new InputError('INPUT_LOST', 'gone'), final: false }),

@@ -3,9 +3,11 @@ import { Readable } from 'node:stream'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { writeWavHeader } from '../../../src/audio/wav.ts'
 import { type DiarizeStreamError, InputError } from '../../../src/errors.ts'
+import { checkOptions } from '../../../src/options.ts'
 import {
+  reconnectChecks,
   type ReconnectOptions,
-  resolveReconnectOptions,
+  reconnectSettings,
   type SourceReconnecting,
 } from '../../../src/sources/live/options.ts'
 import { ReconnectingSource, type ReconnectingSourceOptions } from '../../../src/sources/live/reconnecting.ts'
@@ -56,7 +58,7 @@ function setup(options: ReconnectOptions = {}, more: Partial<ReconnectingSourceO
   const inputs: Input[] = []
   const events: [string, unknown][] = []
   const source = new ReconnectingSource({
-    ...resolveReconnectOptions({ retryDelay: 100, ...options }),
+    ...reconnectSettings({ retryDelay: 100, ...options }),
     inputName: 'the input',
     open: () => {
       const input = new Input()
@@ -613,23 +615,22 @@ describe('ReconnectingSource', () => {
   })
 })
 
-describe('resolveReconnectOptions', () => {
+describe('reconnectChecks', () => {
   it.each([
     [{ gaps: 'beep' }, "gaps, when given, must be 'silence' or 'skip'; got 'beep'"],
     [{ retries: -1 }, 'retries, when given, must be an integer of at least 0, or Infinity; got -1'],
     [{ stallTimeout: 5 }, 'stallTimeout, when given, must be an integer from 100 to 600000 ms; got 5'],
     [{ stop: true }, 'stop, when given, must be an AbortSignal; got true'],
-    [
-      { retryDelay: 2000, maxRetryDelay: 1000 },
-      'retryDelay, when given, must be at most maxRetryDelay (1000 ms); got 2000',
-    ],
   ])('refuses %o', (options, message) => {
-    expect(() => resolveReconnectOptions(options as ReconnectOptions)).toThrow(message)
+    expect(() => checkOptions('f()', options, reconnectChecks)).toThrow(message)
   })
 
   it('waits as long as it is told to at first, and no shorter', () => {
-    expect(resolveReconnectOptions({ retryDelay: 60_000 })).toMatchObject({ maxRetryDelay: 60_000 })
-    expect(resolveReconnectOptions({ maxRetryDelay: 100 })).toMatchObject({ retryDelay: 500, maxRetryDelay: 100 })
+    expect(reconnectSettings({ retryDelay: 60_000 })).toMatchObject({ maxRetryDelay: 60_000 })
+    expect(reconnectSettings({ maxRetryDelay: 100 })).toMatchObject({ retryDelay: 500, maxRetryDelay: 100 })
+    expect(() => reconnectSettings({ retryDelay: 2000, maxRetryDelay: 1000 })).toThrow(
+      'retryDelay, when given, must be at most maxRetryDelay (1000 ms); got 2000',
+    )
   })
 })
 
@@ -638,7 +639,7 @@ describe('a source that was away for hours', () => {
     let now = 0
     let opened = 0
     const source = new ReconnectingSource({
-      ...resolveReconnectOptions({ retryDelay: 1 }),
+      ...reconnectSettings({ retryDelay: 1 }),
       inputName: 'the input',
       now: () => now,
       explain,
