@@ -376,12 +376,6 @@ export function isMovieStart(head: Buffer): boolean {
   return firstBoxes.has(head.toString('latin1', 4, 8))
 }
 
-/** The box that bytes begin with, and how long it is, its head included; without end where it lasts to the end of the file. */
-export function firstBox(bytes: Buffer): { type: string; length: number } | undefined {
-  const [box] = boxes((offset, length) => bytes.subarray(offset, offset + length), 0, Infinity, { boxes: 1 })
-  return box && { type: box.type, length: box.to }
-}
-
 /** A stretch of time, in seconds by the clock of the file. */
 export interface Silence {
   start: number
@@ -406,24 +400,39 @@ export function silencesOf(readAt: ReadAt, size: number): Silence[][] {
   )
 }
 
-/** Of the content of a list of edits (ISO/IEC 14496-12, section 8.6.6). */
 function silencesIn(list: Buffer, timescale: number): Silence[] {
   const silences: Silence[] = []
-  if (list.length < 8) return silences
-  const isLong = list[0] === 1
-  const entryBytes = isLong ? 20 : 12
-  const entries = Math.min(list.readUInt32BE(4), Math.floor((list.length - 8) / entryBytes))
   let time = 0
   let hasBegun = false
-  for (let entry = 0; entry < entries; entry++) {
-    const at = 8 + entryBytes * entry
+  for (const { duration, mediaTime } of editsIn(list)) {
     const start = time / timescale
-    time += isLong ? Number(list.readBigUInt64BE(at)) : list.readUInt32BE(at)
-    const isEmpty = isLong ? list.readBigInt64BE(at + 8) === -1n : list.readInt32BE(at + 4) === -1
-    if (isEmpty && hasBegun) silences.push({ start, end: time / timescale })
-    hasBegun ||= !isEmpty
+    time += duration
+    if (mediaTime === -1 && hasBegun) silences.push({ start, end: time / timescale })
+    hasBegun ||= mediaTime !== -1
   }
   return silences
+}
+
+/** What an edit of a track plays. */
+interface Edit {
+  /** How long, in units of the movie. */
+  duration: number
+  /** From where on, in units of the track; -1 for nothing. */
+  mediaTime: number
+}
+
+/** By the content of a list of edits (ISO/IEC 14496-12, section 8.6.6). */
+export function editsIn(list: Buffer): Edit[] {
+  if (list.length < 8) return []
+  const isLong = list[0] === 1
+  const entryBytes = isLong ? 20 : 12
+  const count = Math.min(list.readUInt32BE(4), Math.floor((list.length - 8) / entryBytes))
+  return Array.from({ length: count }, (_, entry) => {
+    const at = 8 + entryBytes * entry
+    return isLong
+      ? { duration: Number(list.readBigUInt64BE(at)), mediaTime: Number(list.readBigInt64BE(at + 8)) }
+      : { duration: list.readUInt32BE(at), mediaTime: list.readInt32BE(at + 4) }
+  })
 }
 
 /** The longest table of the times of packets that is read, in bytes. */
@@ -456,6 +465,11 @@ function isEven(table: Buffer): boolean {
 /** Whether a list of edits only says when the sound begins: silence first, then all of it. */
 function isPlain(list: Buffer | undefined): boolean {
   return list === undefined || (list.length >= 8 && list.readUInt32BE(4) <= 2)
+}
+
+/** The boxes that `bytes` begin with; the last may end behind them, or, where it lasts to the end of the file, without end. */
+export function boxesIn(bytes: Buffer, most = mostBoxes): Box[] {
+  return boxes((offset, length) => bytes.subarray(offset, offset + length), 0, Infinity, { boxes: most })
 }
 
 function boxes(readAt: ReadAt, from: number, to: number, left: { boxes: number }): Box[] {

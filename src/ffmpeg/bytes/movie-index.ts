@@ -1,4 +1,4 @@
-import { firstBox, isEncrypted, isMovieStart, type Silence, silencesOf } from '../probe.ts'
+import { boxesIn, isEncrypted, isMovieStart, type Silence, silencesOf } from '../probe.ts'
 import type { ReadAt } from './read-at.ts'
 
 /** The longest index of an MP4 that is kept, in bytes: what its tracks are comes before their tables. */
@@ -29,14 +29,14 @@ export class MovieIndex {
     if (this.#length < this.#needed) return
     let bytes = Buffer.concat(this.#pieces)
     for (this.#needed = boxHeadBytes; bytes.length >= this.#needed; this.#isFirst = false) {
-      const box = this.#isFirst && !isMovieStart(bytes) ? undefined : firstBox(bytes)
+      const [box] = this.#isFirst && !isMovieStart(bytes) ? [] : boxesIn(bytes, 1)
       const isIndex = box?.type === 'moov'
-      this.#needed = isIndex ? Math.min(box.length, mostIndexBytes) : boxHeadBytes
+      this.#needed = isIndex ? Math.min(box.to, mostIndexBytes) : boxHeadBytes
       if (bytes.length < this.#needed) break
-      this.#isDone = box === undefined || isIndex || !Number.isFinite(box.length)
+      this.#isDone = box === undefined || isIndex || !Number.isFinite(box.to)
       if (box === undefined || this.#isDone) break
-      this.#skip = Math.max(0, box.length - bytes.length)
-      bytes = bytes.subarray(box.length)
+      this.#skip = Math.max(0, box.to - bytes.length)
+      bytes = bytes.subarray(box.to)
     }
     this.#pieces = this.#isDone ? [] : [bytes]
     this.#length = bytes.length

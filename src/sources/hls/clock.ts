@@ -1,3 +1,5 @@
+import { tagLength } from '../../ffmpeg/bytes/frames.ts'
+import { boxesIn, editsIn } from '../../ffmpeg/probe.ts'
 import { lap, packetTimes, type PacketTimes } from '../../ffmpeg/program/times.ts'
 
 /** Ticks of the clock of MPEG-TS in a ms, and ms after which it begins again. */
@@ -137,10 +139,10 @@ export class MediaClock {
     if (this.#kind === 'ts') return this.#readTransport(bytes)
     if (this.#kind === 'mp4') return this.#readBoxes(bytes)
     if (this.#kind !== 'id3') return 0
-    const tag = tagOf(bytes)
-    if (tag === undefined) return 0
+    const length = tagLength(bytes)
+    if (length === undefined || bytes.length < length) return 0
     this.#kind = 'done'
-    this.#firstSound = transportTimestamp(tag)
+    this.#firstSound = transportTimestamp(bytes.subarray(0, length))
     return 0
   }
 
@@ -182,13 +184,12 @@ export class MediaClock {
 
   #readBoxes(bytes: Buffer): number {
     let at = 0
-    for (let box = boxAt(bytes, at); box !== undefined; box = boxAt(bytes, at)) {
-      const { type, end } = box
+    for (const { type, from, to } of boxesIn(bytes)) {
       const isWanted = type === 'moov' || type === 'moof'
-      if (isWanted && end > bytes.length) return at
-      if (type === 'moov') this.#tracks = readTracks(bytes.subarray(box.start, end))
-      else if (type === 'moof') this.#readFragment(bytes.subarray(box.start, end))
-      at = end
+      if (isWanted && to > bytes.length) return at
+      if (type === 'moov') this.#tracks = readTracks(bytes.subarray(from, to))
+      else if (type === 'moof') this.#readFragment(bytes.subarray(from, to))
+      at = to
     }
     return at
   }
@@ -259,18 +260,6 @@ function kindOf(bytes: Buffer): 'unknown' | 'ts' | 'id3' | 'mp4' | 'done' {
   return /^(?:ftyp|styp|moov|moof|sidx|emsg|prft|free|skip)$/.test(bytes.toString('latin1', 4, 8)) ? 'mp4' : 'done'
 }
 
-/** Four bytes of seven bits. */
-function synchsafe(bytes: Buffer, at: number): number {
-  return [0, 1, 2, 3].reduce((sum, byte) => sum * 128 + (bytes.readUInt8(at + byte) & 0x7f), 0)
-}
-
-/** An ID3 tag at the beginning, once it is complete. */
-function tagOf(bytes: Buffer): Buffer | undefined {
-  if (bytes.length < 10) return undefined
-  const end = 10 + synchsafe(bytes, 6)
-  return bytes.length < end ? undefined : bytes.subarray(0, end)
-}
-
 /** The time in an ID3 tag, as HLS puts it before packed audio. */
 function transportTimestamp(tag: Buffer): MediaTime | undefined {
   const owner = Buffer.from('com.apple.streaming.transportStreamTimestamp\0', 'latin1')
@@ -279,26 +268,9 @@ function transportTimestamp(tag: Buffer): MediaTime | undefined {
   return ticking(Number(tag.readBigUInt64BE(at + owner.length) & 0x1_ffff_ffffn) / TICKS)
 }
 
-/** A box of MP4: its type, where its content begins, and where the box ends. */
-function boxAt(bytes: Buffer, at: number): { type: string; start: number; end: number } | undefined {
-  if (at + 8 > bytes.length) return undefined
-  const size = bytes.readUInt32BE(at)
-  const type = bytes.toString('latin1', at + 4, at + 8)
-  if (size >= 8) return { type, start: at + 8, end: at + size }
-  if (size !== 1 || at + 16 > bytes.length) return undefined
-  const large = Number(bytes.readBigUInt64BE(at + 8))
-  return large >= 16 && Number.isSafeInteger(large) ? { type, start: at + 16, end: at + large } : undefined
-}
-
-/** The contents of all boxes of a type that lie directly in `parent`, and are whole. */
+/** The contents of all boxes of a type that lie directly in `parent`. */
 function boxes(parent: Buffer, type: string): Buffer[] {
-  const found: Buffer[] = []
-  let at = 0
-  for (let box = boxAt(parent, at); box !== undefined && box.end <= parent.length; box = boxAt(parent, at)) {
-    if (box.type === type) found.push(parent.subarray(box.start, box.end))
-    at = box.end
-  }
-  return found
+  return boxesIn(parent).flatMap((box) => (box.type === type ? [parent.subarray(box.from, box.to)] : []))
 }
 
 /** Reads of a content that may be cut short; `undefined` beyond its end. */
@@ -334,18 +306,9 @@ function readTracks(moov: Buffer): Map<number, Track> {
 
 /** What an edit list says of the beginning: how long nothing is presented, and which time of the media comes first. */
 function readEdits(elst: Buffer | undefined, movieTimescale: number): Pick<Track, 'mediaTime' | 'delay'> {
-  const isLong = elst?.[0] === 1
-  const read = isLong ? uint64 : uint32
-  const width = isLong ? 8 : 4
-  const count = uint32(elst, 4) ?? 0
-  const empty = isLong ? 2 ** 64 : 2 ** 32 - 1
   let delay = 0
-  for (let entry = 0; entry < Math.min(count, 16); entry++) {
-    const at = 8 + entry * (2 * width + 4)
-    const duration = read(elst, at)
-    const mediaTime = read(elst, at + width)
-    if (duration === undefined || mediaTime === undefined) break
-    if (mediaTime !== empty) return { mediaTime, delay }
+  for (const { duration, mediaTime } of elst === undefined ? [] : editsIn(elst)) {
+    if (mediaTime !== -1) return { mediaTime, delay }
     if (movieTimescale > 0) delay += (duration / movieTimescale) * 1000
   }
   return { mediaTime: 0, delay }
