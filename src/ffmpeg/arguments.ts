@@ -54,15 +54,15 @@ export function fileInput(path: string, whole = false, gapless = false, stereo =
 const inLargePieces = { keepsChannels: true, firstFilters: ['asetnsamples=n=16384:p=0'] }
 
 /**
- * Bytes on FFmpeg's stdin, in order; or, with `spooled`, kept in an unnamed temporary file where FFmpeg can seek. `isWhole`
- * tells that they are those of a file; `keepsChannels` is that of {@link FfmpegInput}.
+ * Bytes on FFmpeg's stdin, in order; or, with `spooled`, kept in an unnamed temporary file where FFmpeg can seek. `isRecording`
+ * tells that they are those of a whole file; `keepsChannels` is that of {@link FfmpegInput}.
  */
 export function pipeInput(
   spooled: boolean,
-  { isWhole = false, keepsChannels = false }: { isWhole?: boolean; keepsChannels?: boolean } = {},
+  { isRecording = false, keepsChannels = false }: { isRecording?: boolean; keepsChannels?: boolean } = {},
 ): FfmpegInput {
   // Bytes may come as slowly as they are spoken: what is decoded leaves at once, not with the next 32 kB.
-  const outputOptions = ['-flush_packets', isWhole ? '0' : '1']
+  const outputOptions = ['-flush_packets', isRecording ? '0' : '1']
   if (!spooled) return { url: 'pipe:0', protocols: 'pipe', keepsChannels, inputOptions: [], outputOptions }
   // By default FFmpeg gives up on an index that is more than 64 kB away.
   return {

@@ -74,9 +74,7 @@ export interface FfmpegDecoderOptions extends TrackWish {
   duration?: number | undefined
   /** Why there will be no audio: FFmpeg is not started, the stream fails with this. */
   refusal?: DiarizeStreamError | undefined
-  /** Whether the bytes written to the stream are all there, and need not be handed on as they come. */
-  isWhole?: boolean
-  /** Whether it is a whole file. */
+  /** Whether it is a whole file, of which nothing need be handed on as it comes. */
   isRecording?: boolean
   /** Whether the sound in them has as many channels at its end as at its beginning. */
   keepsChannels?: boolean

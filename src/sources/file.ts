@@ -108,7 +108,7 @@ function openFile(file: unknown, settings: Settings): Readable {
   if (found === 'pipe') return fromBytes(shown, (signal) => readPipe(absolute, signal), settings)
   const { whole, stats, readable, gapless, stereo, keepsChannels, ...known } = found
   const lost = (): number => (whole ? lostBytes(absolute, stats) : 0)
-  const bytes = { ...settings, isWhole: whole, keepsChannels, isRecording: whole, lost }
+  const bytes = { ...settings, keepsChannels, isRecording: whole, lost }
   const source = readable
     ? new FfmpegDecoder({
         input: fileInput(absolute, whole, gapless, stereo),
@@ -163,7 +163,7 @@ function identityOf(path: string, sha256: Sha256): InputIdentity {
 function fromBytes(
   inputName: string,
   open: (signal: AbortSignal) => Readable | Promise<Readable>,
-  settings: Settings & Pick<FfmpegDecoderOptions, 'isWhole' | 'keepsChannels' | 'isRecording' | 'lost'>,
+  settings: Settings & Pick<FfmpegDecoderOptions, 'keepsChannels' | 'isRecording' | 'lost'>,
   duration?: number,
 ): Readable {
   const stream = new FfmpegByteDecoder({
