@@ -106,27 +106,24 @@ function openFile(file: unknown, settings: Settings): Readable {
     })
   }
   if (found === 'pipe') return fromBytes(shown, (signal) => readPipe(absolute, signal), settings)
-  const { whole, stats, readable, gapless, stereo, keepsChannels, ...known } = found
-  const lost = (): number => (whole ? lostBytes(absolute, stats) : 0)
-  const bytes = { ...settings, keepsChannels, isRecording: whole, lost }
+  if (found === 'device') return new FfmpegDecoder({ input: fileInput(absolute), inputName: shown, ...settings })
+  const { stats, readable, gapless, stereo, keepsChannels, missing, duration, silences } = found
+  const lost = (): number => lostBytes(absolute, stats)
+  const known = { ...settings, isRecording: true, duration, lost }
   const source = readable
     ? new FfmpegDecoder({
-        input: fileInput(absolute, whole, gapless, stereo),
-        inputName: shown,
-        isRecording: whole,
-        lost,
         ...known,
-        ...settings,
+        input: fileInput(absolute, true, gapless, stereo),
+        inputName: shown,
+        missing,
+        silences,
       })
-    : fromBytes(shown, () => createReadStream(absolute), bytes, known.duration)
+    : fromBytes(shown, () => createReadStream(absolute), { ...known, keepsChannels })
   let identity: InputIdentity | undefined
-  return whole
-    ? Object.assign(source, {
-        [inputIdentity]: (sha256: Sha256) =>
-          (identity ??= { ...identityOf(absolute, sha256), ...trackIdentity(settings) }),
-        [inputLost]: lost,
-      })
-    : source
+  return Object.assign(source, {
+    [inputIdentity]: (sha256: Sha256) => (identity ??= { ...identityOf(absolute, sha256), ...trackIdentity(settings) }),
+    [inputLost]: lost,
+  })
 }
 
 /** Bytes that a file has lost since it was looked at; 0 where another is in its place by now. */
@@ -149,11 +146,18 @@ const HASHED_BYTES = 1_048_576
 
 function identityOf(path: string, sha256: Sha256): InputIdentity {
   const { size, mtimeMs } = statSync(path)
+  const beginning = opened(path, (readAt) => sha256(readAt(0, Math.min(size, HASHED_BYTES))))
+  return { kind: 'file', size, modified: Math.round(mtimeMs), beginning }
+}
+
+/** What `use` makes of a file. @throws what the system says where that cannot be read */
+function opened<T>(path: string, use: (readAt: ReadAt) => T): T {
   const descriptor = openSync(path, 'r')
   try {
-    const head = Buffer.alloc(Math.min(size, HASHED_BYTES))
-    const beginning = sha256(head.subarray(0, readSync(descriptor, head, 0, head.length, 0)))
-    return { kind: 'file', size, modified: Math.round(mtimeMs), beginning }
+    return use((offset, length) => {
+      const bytes = Buffer.alloc(length)
+      return bytes.subarray(0, readSync(descriptor, bytes, 0, length, offset))
+    })
   } finally {
     closeSync(descriptor)
   }
@@ -163,12 +167,10 @@ function identityOf(path: string, sha256: Sha256): InputIdentity {
 function fromBytes(
   inputName: string,
   open: (signal: AbortSignal) => Readable | Promise<Readable>,
-  settings: Settings & Pick<FfmpegDecoderOptions, 'keepsChannels' | 'isRecording' | 'lost'>,
-  duration?: number,
+  settings: Settings & Pick<FfmpegDecoderOptions, 'keepsChannels' | 'isRecording' | 'lost' | 'duration'>,
 ): Readable {
   const stream = new FfmpegByteDecoder({
     inputName,
-    duration,
     ...settings,
     onWanted: () => {
       const opened = open(closing.signal)
@@ -210,29 +212,31 @@ function notAFile(address: string): ConfigurationError {
   return refusedOption('file', `fileSource takes files, not ${scheme}: addresses; got '${address}'. ${advice}`)
 }
 
-/** What is known of a file before anybody decodes it. */
-interface FoundFile {
-  /** Whether it is a regular file, and no device. */
-  whole: boolean
-  stats: Stats
+/** What is known of a file, wherever it is, before anybody decodes it. */
+interface FileFacts {
   /** Whether FFmpeg reads it to its end, at the right times and without complaint, when it opens it itself. */
   readable: boolean
+  /** Where its sound is to be silent, of each track. */
+  silences: FfmpegDecoderOptions['silences']
+  /** Bytes it lacks, by its own header. */
+  missing: number
+  /** Length in ms, where it says. */
+  duration: number | undefined
+}
+
+/** What is known of a file of this machine. */
+interface FoundFile extends FileFacts {
+  stats: Stats
   /** Whether its sound has no gaps. */
   gapless: boolean
   /** Whether it has two channels. */
   stereo: boolean
-  /** Where its sound is to be silent, of each track. */
-  silences?: FfmpegDecoderOptions['silences']
   /** Whether it has as many channels at its end as at its beginning, where FFmpeg does not open it itself. */
   keepsChannels: boolean
-  /** Bytes it lacks, by its own header. */
-  missing: number
-  /** Length in ms, where it says. */
-  duration?: number | undefined
 }
 
-/** What is wrong with a file before anybody decodes it; else what is known of it, or that it is a named pipe. */
-function inspect(path: string, shown: string, passThrough: boolean): InputError | FoundFile | 'pipe' {
+/** What is wrong with a file before anybody decodes it; else what is known of it, or that it is no regular file. */
+function inspect(path: string, shown: string, passThrough: boolean): InputError | FoundFile | 'pipe' | 'device' {
   let stats: Stats
   try {
     stats = statSync(path)
@@ -245,12 +249,10 @@ function inspect(path: string, shown: string, passThrough: boolean): InputError 
   }
   if (stats.isFIFO()) return 'pipe'
   // Only a regular file has a size, and can be read here without taking bytes from FFmpeg.
-  if (!stats.isFile())
-    return { whole: false, stats, readable: true, gapless: false, stereo: false, keepsChannels: false, missing: 0 }
+  if (!stats.isFile()) return 'device'
   if (stats.size === 0) return new InputError('NO_AUDIO', `${shown} is empty (0 bytes); check what wrote it`)
   try {
-    const found = look(path, stats.size, passThrough)
-    return found === 'encrypted' ? encryptedInput(shown) : { whole: true, stats, ...found }
+    return opened(path, (readAt) => look(readAt, stats, passThrough)) ?? encryptedInput(shown)
   } catch (cause) {
     return explain(shown, cause)
   }
@@ -270,30 +272,19 @@ function explain(path: string, cause: unknown): InputError {
   )
 }
 
-function look(path: string, size: number, passThrough: boolean): Omit<FoundFile, 'whole' | 'stats'> | 'encrypted' {
-  const descriptor = openSync(path, 'r')
-  const readAt = (offset: number, length: number): Buffer => {
-    const bytes = Buffer.alloc(length)
-    return bytes.subarray(0, readSync(descriptor, bytes, 0, length, offset))
-  }
-  try {
-    if (isEncrypted(readAt, size)) return 'encrypted'
-    const found = lookAt(readAt, size, passThrough)
-    const gapless = found.readable && isGapless(readAt, size)
-    // Of joined MP3s each may have other channels; of joined FLACs each is decoded by itself.
-    const keepsChannels = readAt(0, 4).toString('latin1') === 'fLaC'
-    return { ...found, gapless, stereo: gapless && isStereo(readAt, size), keepsChannels }
-  } finally {
-    closeSync(descriptor)
-  }
+/** `undefined` where its sound is encrypted. */
+function look(readAt: ReadAt, stats: Stats, passThrough: boolean): FoundFile | undefined {
+  const { size } = stats
+  if (isEncrypted(readAt, size)) return undefined
+  const found = lookAt(readAt, size, passThrough)
+  const gapless = found.readable && isGapless(readAt, size)
+  // Of joined MP3s each may have other channels; of joined FLACs each is decoded by itself.
+  const keepsChannels = readAt(0, 4).toString('latin1') === 'fLaC'
+  return { ...found, stats, gapless, stereo: gapless && isStereo(readAt, size), keepsChannels }
 }
 
 /** What is known of a file by some small reads, wherever it is. */
-export function lookAt(
-  readAt: ReadAt,
-  size: number,
-  passThrough: boolean,
-): Omit<FoundFile, 'whole' | 'stats' | 'gapless' | 'stereo' | 'keepsChannels'> {
+export function lookAt(readAt: ReadAt, size: number, passThrough: boolean): FileFacts {
   const wav = wavExtent(readAt, size)
   const head = readAt(0, headLimit)
   const start = afterTags(readAt, 0)
