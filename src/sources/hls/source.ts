@@ -143,11 +143,11 @@ async function* partsOf(
       if (silence === 0) before = undefined
       // It is only now, when there is more, that a playlist says what is missing: nobody has to wait for it.
       owed = before === undefined || !feed.isLive ? 0 : silence
-      yield { silence: silence - owed, end: at - owed }
+      yield { silentUntil: at - owed }
     }
   }
   gap.tell()
-  if (owed > 0) yield { silence: owed, end: at }
+  if (owed > 0) yield { silentUntil: at }
 }
 
 /** Gives up a body of which nothing has come for so many ms, however often it may be tried again. */

@@ -93,7 +93,7 @@ export class Joint {
   async #run(target: AudioFormat | undefined): Promise<void> {
     try {
       for await (const part of this.#options.parts()) {
-        const more = 'silence' in part ? await this.#pushGap(part) : await this.#pushAll(part, target)
+        const more = 'silentUntil' in part ? await this.#pushGap(part) : await this.#pushAll(part, target)
         if (!more || this.#endsEarly) break
       }
       if (!this.#source.destroyed) this.#source.push(null)
@@ -108,10 +108,9 @@ export class Joint {
   }
 
   /** Before the first audio nobody knows its format: what that is placed at is all there is to know of silence before it. */
-  async #pushGap({ silence, end }: SilentPart): Promise<boolean> {
+  async #pushGap({ silentUntil }: SilentPart): Promise<boolean> {
     const format = this.#format
-    if (format === undefined) return true
-    return this.#pushSilence(end === undefined ? msToBytes(silence, format) : this.#bytesUntil(end, format), format)
+    return format === undefined || this.#pushSilence(this.#bytesUntil(silentUntil, format), format)
   }
 
   async #pushSilence(bytes: number, format: AudioFormat): Promise<boolean> {

@@ -34,10 +34,9 @@ export interface AudioPart {
   lose?: (error: unknown) => boolean
 }
 
-/** Silence of so many ms; up to `end`, in ms of the joined stream, where that is given. */
+/** Silence up to a place in ms of the joined stream. */
 export interface SilentPart {
-  silence: number
-  end?: number
+  silentUntil: number
 }
 
 /** What a {@link JoinedSource} is made of, and how. */

@@ -64,7 +64,7 @@ describe('a joined stream that is ended early', () => {
     const source = new JoinedSource({
       // eslint-disable-next-line @typescript-eslint/require-await -- as those that wait for something
       async *parts() {
-        if (asked++ < 0) yield { silence: 1 }
+        if (asked++ < 0) yield { silentUntil: 1 }
       },
       close: () => (asked += 10),
       maxDuration: Infinity,
