@@ -17,17 +17,17 @@ export interface TrackChoice {
   message?: string
 }
 
-/** Codes of three letters that libraries use instead of those of the languages' own names. */
-const bibliographic = codePairs(
-  'alb:sqi arm:hye baq:eus bur:mya chi:zho cze:ces dut:nld fre:fra geo:kat ger:deu gre:ell ice:isl mac:mkd mao:mri may:msa per:fas rum:ron slo:slk tib:bod wel:cym',
-)
-
-function codePairs(text: string): ReadonlyMap<string, string> {
-  return new Map(text.split(' ').map((pair) => pair.split(':') as [string, string]))
+/** The language of a tag, of which there may be a code of two letters and two of three; `und` where it is none. */
+function languageOf(tag: string): string {
+  try {
+    return new Intl.Locale(tag).language
+  } catch {
+    return 'und'
+  }
 }
 
 function sameLanguage(first: string, second: string): boolean {
-  const [one, other] = [first, second].map((code) => trackLanguage(code)).map((code) => bibliographic.get(code) ?? code)
+  const [one, other] = [languageOf(first), languageOf(second)]
   return one !== 'und' && one === other
 }
 
@@ -81,13 +81,13 @@ function describe({ language, about }: AudioTrack, index: number, unheard?: stri
 }
 
 /** ISO 639-1 codes and the ISO 639-2 codes that containers want. */
-const threeLetters = codePairs(
+const codes =
   'af:afr ar:ara be:bel bg:bul bn:ben bs:bos ca:cat cs:ces cy:cym da:dan de:deu el:ell en:eng es:spa et:est eu:eus ' +
-    'fa:fas fi:fin fr:fra ga:gle gl:glg gu:guj he:heb hi:hin hr:hrv hu:hun hy:hye id:ind is:isl it:ita ja:jpn ka:kat ' +
-    'kk:kaz kn:kan ko:kor lt:lit lv:lav mk:mkd ml:mal mr:mar ms:msa nb:nob nl:nld nn:nno no:nor pa:pan pl:pol pt:por ' +
-    'ro:ron ru:rus sk:slk sl:slv sq:sqi sr:srp sv:swe sw:swa ta:tam te:tel th:tha tl:tgl tr:tur uk:ukr ur:urd uz:uzb ' +
-    'vi:vie xh:xho yue:yue zh:zho zu:zul',
-)
+  'fa:fas fi:fin fr:fra ga:gle gl:glg gu:guj he:heb hi:hin hr:hrv hu:hun hy:hye id:ind is:isl it:ita ja:jpn ka:kat ' +
+  'kk:kaz kn:kan ko:kor lt:lit lv:lav mk:mkd ml:mal mr:mar ms:msa nb:nob nl:nld nn:nno no:nor pa:pan pl:pol pt:por ' +
+  'ro:ron ru:rus sk:slk sl:slv sq:sqi sr:srp sv:swe sw:swa ta:tam te:tel th:tha tl:tgl tr:tur uk:ukr ur:urd uz:uzb ' +
+  'vi:vie xh:xho yue:yue zh:zho zu:zul'
+const threeLetters = new Map(codes.split(' ').map((pair) => pair.split(':') as [string, string]))
 
 /**
  * The code of three letters under which players list a text track.
