@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { decodeArguments, fileInput } from '../src/ffmpeg/arguments.ts'
+import { argumentsOf, fileInput, firstWay } from '../src/ffmpeg/arguments.ts'
 import { compiled, cpuSecondsOf, runChild } from './child.ts'
 import { bareFfmpegQuality, ourFfmpegQuality, type ResamplerQuality } from '../test/helpers/tone-quality.ts'
 import type { ResamplerSample } from './decode/resample-run.ts'
@@ -54,7 +54,7 @@ async function measureDecoding(file: string, minutes: number, rounds: number): P
   const costs: DecodingCosts = { ours: [], bare: [], piped: [], filtered: [] }
   const bare = ['-nostdin', '-v', 'error', '-i', file, '-ar', '16000', '-ac', '1', '-f', 's16le', '-']
   const target = { sampleRate: 16_000, channels: 1, encoding: 's16le' } as const
-  const filtered = decodeArguments({ input: fileInput(file, true, true, true), audioTrack: 0, target, mixesTwo: true })
+  const filtered = argumentsOf(firstWay, { input: fileInput(file, true, true, true), target }).args
   const chain = compiled('decode/chain.ts')
   const frames = minutes * 60 * 20
   for (let round = 0; round < rounds; round++) {

@@ -74,21 +74,6 @@ export function pipeInput(
   }
 }
 
-/** What {@link decodeArguments} asks of FFmpeg. */
-export interface DecodeRequest {
-  input: FfmpegInput
-  /** Which audio track, from 0. */
-  audioTrack: number
-  /** Sample rate and channels to convert to; what is `undefined` is kept as in the input. */
-  target: RequestedFormat | undefined
-  /** What the track is known to have of more than two channels. */
-  surround?: Surround | undefined
-  /** Whether FFmpeg may begin anew once it has said what the channels are: then it guesses of no more than two which they are. */
-  mayBeginAnew?: boolean
-  /** Whether FFmpeg mixes two channels itself; what comes with it shows where they cancel each other out. */
-  mixesTwo?: boolean
-}
-
 /** In which way FFmpeg decodes a file. */
 export interface DecodingWay {
   /** Which audio track, from 0. */
@@ -115,10 +100,21 @@ export const firstWay: DecodingWay = {
   seeks: true,
 }
 
-/** What a {@link DecodingWay} comes to for an input. */
+/** What is to be decoded. */
+export interface DecodeRequest {
+  input: FfmpegInput
+  /** Sample rate and channels to convert to; what is `undefined` is kept as in the input. */
+  target: RequestedFormat | undefined
+  /** Where it is to begin, in ms. */
+  from?: number
+  /** Whether FFmpeg may begin anew once it has said what the channels are: then it guesses of no more than two which they are. */
+  mayBeginAnew?: boolean
+}
+
+/** What FFmpeg is told, and what that comes to. */
 export interface WayArguments {
   args: string[]
-  /** Whether FFmpeg mixes two channels. */
+  /** Whether FFmpeg mixes two channels; what comes with it shows where they cancel each other out. */
   isMixed: boolean
   /** Whether it works in large pieces. */
   isInPieces: boolean
@@ -126,75 +122,40 @@ export interface WayArguments {
   sought: number
 }
 
-/**
- * What FFmpeg is told so that it decodes `input` in a way.
- *
- * @param from - where it is to begin, in ms.
- */
-export function argumentsOf(
-  way: DecodingWay,
-  {
-    input,
-    target,
-    from,
-    mayBeginAnew,
-  }: Pick<DecodeRequest, 'input' | 'target'> & { from: number; mayBeginAnew: boolean },
-): WayArguments {
-  const { track: audioTrack, copies, surround } = way
-  const sought = way.seeks ? from : 0
-  const firstFilters = way.inPieces ? (input.firstFilters ?? []) : []
-  const seeking = sought === 0 ? [] : ['-ss', String(sought / 1000)]
-  const opened = { ...input, firstFilters, inputOptions: [...input.inputOptions, ...seeking] }
-  const mayMix = input.isStereo === true && target?.channels === 1 && surround === undefined && !copies
-  const isMixed = mayMix && way.mixesTwo
-  const args = copies
-    ? copyArguments({ input: opened, audioTrack })
-    : decodeArguments({ input: opened, audioTrack, target, surround, mayBeginAnew, mixesTwo: isMixed })
-  return { args, isMixed, isInPieces: firstFilters.length > 0, sought }
-}
-
 /** Added to all times, in seconds: NUT has none below 0. */
 export const timeOffset = 1000
 
 /**
- * Arguments with which FFmpeg turns one audio track of any input into 16-bit PCM in NUT on its stdout, with the times of
- * the container as they are, plus {@link timeOffset}; on its stderr it says what the input is.
+ * Arguments with which FFmpeg turns one audio track of any input into 16-bit PCM in NUT on its stdout, or hands over its packets as
+ * they are, with the times of the container plus {@link timeOffset}; on its stderr it says what the input is.
  */
-export function decodeArguments(request: DecodeRequest): string[] {
-  const { input, audioTrack, target, surround, mayBeginAnew, mixesTwo } = request
-  if (mixesTwo === true && target !== undefined) {
-    const maps = ['-filter_complex', mixingFilters(input, audioTrack, target), '-map', '[mean]', '-map', '[difference]']
-    return [...openArguments(input, maps), '-c:a', 'pcm_s16le', ...nutArguments(input)]
-  }
-  const channels = (target?.channels ?? 1) === 1 ? [] : ['-ac', String(target?.channels)]
-  const samples = [...filterArguments(target, input, surround), ...channels, '-c:a', 'pcm_s16le']
+export function argumentsOf(
+  way: DecodingWay,
+  { input, target, from = 0, mayBeginAnew = false }: DecodeRequest,
+): WayArguments {
+  const sought = way.seeks ? from : 0
+  const first = way.inPieces ? (input.firstFilters ?? []) : []
+  const mixes = target?.channels === 1 && way.surround === undefined && !way.copies
+  const isMixed = mixes && input.isStereo === true && way.mixesTwo
+  const seeking = sought === 0 ? [] : ['-ss', String(sought / 1000)]
   // One of three channels would be taken for that of the subwoofer, in which nobody speaks.
-  const guesses = mayBeginAnew === true && target?.channels === 1 ? ['-guess_layout_max', '2'] : []
-  const opened = { ...input, inputOptions: [...input.inputOptions, ...guesses] }
-  return [...openArguments(opened, trackMap(audioTrack)), ...samples, ...nutArguments(input)]
+  const guesses = mayBeginAnew && target?.channels === 1 && !way.copies && !isMixed ? ['-guess_layout_max', '2'] : []
+  const output = isMixed ? mixingArguments(first, way.track, target) : trackArguments(way, input, first, target)
+  const args = [...openArguments(input, [...seeking, ...guesses]), ...output, ...nutArguments(input)]
+  return { args, isMixed, isInPieces: first.length > 0, sought }
 }
 
-function trackMap(audioTrack: number): string[] {
-  return ['-map', `0:a:${audioTrack}`]
-}
-
-/** @param maps - which tracks of the input go where. */
-function openArguments(input: FfmpegInput, maps: readonly string[]): string[] {
+function openArguments(input: FfmpegInput, options: readonly string[]): string[] {
   // With cache:pipe:0 FFmpeg does not notice that stdin is its input: without -nostdin it takes bytes as keystrokes.
   const general = ['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'level+info', '-copyts']
   const guards = ['-protocol_whitelist', input.protocols, '-format_whitelist', input.containers ?? allowedContainers]
-  const source = [...guards, ...input.inputOptions, '-i', input.url]
-  return [...general, ...source, ...maps, '-vn', '-sn', '-dn', '-map_metadata', '-1']
+  return [...general, ...guards, ...input.inputOptions, ...options, '-i', input.url]
 }
 
 function nutArguments(input: FfmpegInput): string[] {
+  const others = ['-vn', '-sn', '-dn', '-map_metadata', '-1']
   const times = ['-avoid_negative_ts', 'disabled', '-output_ts_offset', String(timeOffset)]
-  return ['-f', 'nut', ...times, ...input.outputOptions, 'pipe:1']
-}
-
-/** Arguments with which FFmpeg hands over the packets of one audio track as they are, with their times as in {@link decodeArguments}. */
-function copyArguments({ input, audioTrack }: Omit<DecodeRequest, 'target'>): string[] {
-  return [...openArguments(input, trackMap(audioTrack)), '-c:a', 'copy', ...nutArguments(input)]
+  return [...others, '-f', 'nut', ...times, ...input.outputOptions, 'pipe:1']
 }
 
 /**
@@ -225,41 +186,46 @@ const differenceRate = 4000
  * The mean of two channels, mixed before it is resampled, which is half of the work; and half of their difference. That is
  * hardly filtered before samples of it are dropped: it is for its energy alone, and high notes count.
  */
-function mixingFilters(
-  { firstFilters = [] }: FfmpegInput,
-  audioTrack: number,
-  { sampleRate }: RequestedFormat,
-): string {
-  const both = [...firstFilters, 'asplit[first][second]'].join(',')
+function mixingArguments(first: readonly string[], track: number, { sampleRate }: RequestedFormat): string[] {
+  const both = [...first, 'asplit[first][second]'].join(',')
   const whole = `${lowPass}:internal_sample_fmt=s16p`
   const mean = `aresample=rematrix_maxval=1.0,aformat=sample_fmts=s16p:channel_layouts=mono,aresample=${sampleRate}:${whole}`
   const few = `aresample=${differenceRate}:filter_size=1:kaiser_beta=16,aformat=sample_fmts=s16:channel_layouts=stereo`
   const difference = `${few},pan=mono|c0=0.5*FL-0.5*FR`
-  return `[0:a:${audioTrack}]${both};[first]${mean}[mean];[second]${difference}[difference]`
+  const filters = `[0:a:${track}]${both};[first]${mean}[mean];[second]${difference}[difference]`
+  return ['-filter_complex', filters, '-map', '[mean]', '-map', '[difference]', '-c:a', 'pcm_s16le']
+}
+
+function trackArguments(
+  { track, copies, surround }: DecodingWay,
+  input: FfmpegInput,
+  first: readonly string[],
+  target: RequestedFormat | undefined,
+): string[] {
+  const output = copies ? ['-c:a', 'copy'] : [...filterArguments(target, input, first, surround), '-c:a', 'pcm_s16le']
+  return ['-map', `0:a:${track}`, ...output]
 }
 
 /** A downmix is scaled so that channels in phase do not clip. */
 function filterArguments(
   target: RequestedFormat | undefined,
-  { keepsChannels, firstFilters: first = [] }: FfmpegInput,
-  surround: DecodeRequest['surround'],
+  { keepsChannels }: FfmpegInput,
+  first: readonly string[],
+  surround: DecodingWay['surround'],
 ): string[] {
   if (target === undefined) return first.length === 0 ? [] : ['-af', first.join(',')]
   const resample = `aresample=${target.sampleRate}:${lowPass}`
-  if (target.channels !== 1) return ['-af', [...first, `${resample}:rematrix_maxval=1.0`].join(',')]
+  if (target.channels !== 1) {
+    const channels = target.channels === undefined ? [] : ['-ac', String(target.channels)]
+    return ['-af', [...first, `${resample}:rematrix_maxval=1.0`].join(','), ...channels]
+  }
+  const whole = `${resample}:internal_sample_fmt=s16p`
   // Channels are mixed behind FFmpeg, which would not notice that they cancel each other out; of more it makes a few first.
   const few = `aformat=channel_layouts=${surround === undefined ? 'mono|stereo' : 'stereo|4.0'}`
-  if (typeof surround === 'number') {
-    return ['-af', [...first, fourOf(surround), `${resample}:internal_sample_fmt=s16p`, few].join(',')]
-  }
+  if (typeof surround === 'number') return ['-af', [...first, fourOf(surround), whole, few].join(',')]
   // What comes out first says of how many channels all is: behind sound of one, FFmpeg would mix two by itself.
   const same = keepsChannels === true ? [] : ['pan=stereo|FL=FL+FC|FR=FR+FC']
-  const filters = [
-    ...first,
-    `${resample}:internal_sample_fmt=s16p`,
-    few,
-    ...(surround === undefined ? same : [fewer[surround]]),
-  ]
+  const filters = [...first, whole, few, ...(surround === undefined ? same : [fewer[surround]])]
   return ['-af', filters.join(','), '-rematrix_maxval', '1.0']
 }
 

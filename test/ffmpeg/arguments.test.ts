@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import type { AudioFormat } from '../../src/audio/format.ts'
-import { allowedContainers, decodeArguments, fileInput, pipeInput } from '../../src/ffmpeg/arguments.ts'
+import {
+  allowedContainers,
+  argumentsOf,
+  type DecodeRequest,
+  fileInput,
+  firstWay,
+  pipeInput,
+} from '../../src/ffmpeg/arguments.ts'
 
 const target: AudioFormat = { sampleRate: 16_000, channels: 1, encoding: 's16le' }
 
@@ -10,9 +17,14 @@ function value(args: string[], option: string): string | undefined {
   return at < 0 ? undefined : args[at + 1]
 }
 
-describe('decodeArguments', () => {
+/** What FFmpeg is told of a track. */
+function told(request: DecodeRequest, track = 0): string[] {
+  return argumentsOf({ ...firstWay, track }, request).args
+}
+
+describe('argumentsOf', () => {
   it('asks for the converted format, of at most two channels, which are mixed behind it', () => {
-    const args = decodeArguments({ input: fileInput('/a/b.mp3'), audioTrack: 0, target })
+    const args = told({ input: fileInput('/a/b.mp3'), target })
     expect(value(args, '-af')).toBe(
       'aresample=16000:filter_size=52:cutoff=0.952:kaiser_beta=9:internal_sample_fmt=s16p,aformat=channel_layouts=mono|stereo,pan=stereo|FL=FL+FC|FR=FR+FC',
     )
@@ -23,20 +35,20 @@ describe('decodeArguments', () => {
 
   it('keeps the channels where the target names none', () => {
     const converted = { sampleRate: 8000, encoding: 's16le' } as const
-    const args = decodeArguments({ input: fileInput('/a/b.mp3'), audioTrack: 0, target: converted })
+    const args = told({ input: fileInput('/a/b.mp3'), target: converted })
     expect(value(args, '-af')).toBe('aresample=8000:filter_size=52:cutoff=0.952:kaiser_beta=9:rematrix_maxval=1.0')
     expect(args).not.toContain('-ac')
   })
 
   it('leaves rate and channels alone without a target', () => {
-    const args = decodeArguments({ input: fileInput('/a/b.mp3'), audioTrack: 0, target: undefined })
+    const args = told({ input: fileInput('/a/b.mp3'), target: undefined })
     expect(args).not.toContain('-af')
     expect(args).not.toContain('-ac')
     expect(args).not.toContain('-ar')
   })
 
   it('maps exactly the track that was asked for', () => {
-    const args = decodeArguments({ input: pipeInput(false), audioTrack: 3, target })
+    const args = told({ input: pipeInput(false), target }, 3)
     expect(args.filter((word) => word === '-map')).toHaveLength(1)
     expect(value(args, '-map')).toBe('0:a:3')
   })
@@ -46,7 +58,7 @@ describe('decodeArguments', () => {
     ['bytes', pipeInput(false), 'pipe:0', 'pipe'],
     ['spooled bytes', pipeInput(true), 'cache:pipe:0', 'pipe,cache'],
   ])('allows FFmpeg no more than it needs for %s', (_what, input, url, protocols) => {
-    const args = decodeArguments({ input, audioTrack: 0, target })
+    const args = told({ input, target })
     expect(value(args, '-i')).toBe(url)
     expect(value(args, '-protocol_whitelist')).toBe(protocols)
     expect(value(args, '-format_whitelist')).toBe(allowedContainers)
@@ -57,14 +69,14 @@ describe('decodeArguments', () => {
   })
 
   it('lets FFmpeg look for an index as far away as it is, in spooled bytes', () => {
-    const args = decodeArguments({ input: pipeInput(true), audioTrack: 0, target })
+    const args = told({ input: pipeInput(true), target })
     expect(value(args, '-read_ahead_limit')).toBe('-1')
     expect(args.indexOf('-read_ahead_limit')).toBeLessThan(args.indexOf('-i'))
   })
 
   it('writes in large pieces only from a file that is all there, and works in such only where there are no gaps', () => {
     const args = (whole?: boolean, gapless?: boolean): string[] =>
-      decodeArguments({ input: fileInput('/a.wav', whole, gapless), audioTrack: 0, target })
+      told({ input: fileInput('/a.wav', whole, gapless), target })
     // Where channels may come later, there are two from the start.
     const [one, two] = [value(args(true, true), '-af'), value(args(true), '-af')]
     expect(one).toBe(`asetnsamples=n=16384:p=0,${two?.replace(/,pan=.*/, '')}`)
@@ -74,7 +86,7 @@ describe('decodeArguments', () => {
 
   it('mixes two channels before they are resampled, with their difference beside them', () => {
     const input = fileInput('/a.wav', true, true, true)
-    const args = decodeArguments({ input, audioTrack: 2, target, mixesTwo: true })
+    const args = told({ input, target }, 2)
     expect(args).not.toContain('-af')
     const [whole, mean, difference] = value(args, '-filter_complex')!.split(';')
     expect(whole).toBe('[0:a:2]asetnsamples=n=16384:p=0,asplit[first][second]')
@@ -84,14 +96,14 @@ describe('decodeArguments', () => {
   })
 
   it('ends with the output, and hands piped audio on at once', () => {
-    const args = decodeArguments({ input: pipeInput(false), audioTrack: 0, target })
+    const args = told({ input: pipeInput(false), target })
     expect(args.at(-1)).toBe('pipe:1')
     expect(value(args, '-flush_packets')).toBe('1')
   })
 
   it('keeps a hostile name in one word behind its protocol', () => {
     const name = '/-i subfile,,start,0,end,9,,:/etc/passwd|%03d'
-    expect(value(decodeArguments({ input: fileInput(name), audioTrack: 0, target }), '-i')).toBe(`file:${name}`)
+    expect(value(told({ input: fileInput(name), target }), '-i')).toBe(`file:${name}`)
   })
 
   it('allows no container that can name further files', () => {

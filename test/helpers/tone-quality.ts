@@ -1,4 +1,4 @@
-import { decodeArguments, pipeInput } from '../../src/ffmpeg/arguments.ts'
+import { argumentsOf, firstWay, pipeInput } from '../../src/ffmpeg/arguments.ts'
 import { NutReader } from '../../src/ffmpeg/nut.ts'
 import { execFileSync } from 'node:child_process'
 
@@ -51,7 +51,7 @@ const target = { sampleRate: OUT_RATE, channels: 1, encoding: 's16le' } as const
 /** Quality of FFmpeg with the arguments that we give it. */
 export function ourFfmpegQuality(): Promise<ResamplerQuality> {
   const input = { ...pipeInput(false), containers: 's16le', inputOptions: rawInput }
-  const args = decodeArguments({ input, audioTrack: 0, target })
+  const { args } = argumentsOf(firstWay, { input, target })
   return measureQuality((pcm) => {
     const frames = new NutReader().push(ffmpeg(args, pcm))
     return Promise.resolve(Buffer.concat(frames.map(({ samples }) => samples)))

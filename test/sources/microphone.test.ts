@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { FfmpegError } from '../../src/errors.ts'
-import { decodeArguments } from '../../src/ffmpeg/arguments.ts'
+import { argumentsOf, firstWay } from '../../src/ffmpeg/arguments.ts'
 import {
   backendsOf,
   deviceRule,
@@ -29,7 +29,7 @@ describe('microphoneInput', () => {
     ['win32', 'Microphone (USB)', '-f dshow -audio_buffer_size 50 -i audio=Microphone (USB)'],
   ] as const)('opens the device of %s by its own way (%s)', (platform, device, expected) => {
     const [backend = 'alsa'] = backendsOf(platform)
-    const args = decodeArguments({ input: microphoneInput(backend, device), audioTrack: 0, target: undefined })
+    const { args } = argumentsOf(firstWay, { input: microphoneInput(backend, device), target: undefined })
     expect(args.join(' ')).toContain(expected)
     expect(args.join(' ')).toContain(`-protocol_whitelist pipe -format_whitelist ${backend}`)
   })
