@@ -1,5 +1,5 @@
 import type { Lack } from './ogg-end.ts'
-import { kindHeadBytes, elementLengths, isSoundElement } from './file-kinds.ts'
+import { type FileKind, isSoundElement, kindHeadBytes, kindOf } from './file-kinds.ts'
 
 /**
  * Finds out whether an MP4 or a Matroska, whose bytes come in any pieces, ends within an element that holds sound. FFmpeg takes it for a
@@ -11,7 +11,7 @@ export class ElementsEnd {
   #next = 0
   /** The beginning of the element at hand, as far as it has come. */
   #head: Buffer = Buffer.alloc(0)
-  #lengthOf: ReturnType<typeof elementLengths>
+  #lengthOf: FileKind['lengthOf']
   #isSound = false
   /** Whether it cannot be told where elements begin. */
   #isLost = false
@@ -41,7 +41,7 @@ export class ElementsEnd {
 
   /** Returns how long the element is. */
   #follow(head: Buffer): number {
-    if (this.#next === 0) this.#lengthOf = elementLengths(head)
+    if (this.#next === 0) this.#lengthOf = kindOf(head)?.lengthOf
     const length = this.#lengthOf?.(head, this.#next) ?? 0
     this.#isLost = length <= 0 || !Number.isFinite(length)
     this.#isSound = isSoundElement(head)

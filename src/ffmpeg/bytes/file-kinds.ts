@@ -246,7 +246,7 @@ const segmentId = '\x18\x53\x80\x67'
  * is cut off is no sound.
  */
 export function elementsEnd(readAt: ReadAt, size: number): number | undefined {
-  const lengthOf = elementLengths(readAt(0, kindHeadBytes))
+  const lengthOf = kindOf(readAt(0, kindHeadBytes))?.lengthOf
   let at = 0
   for (let elements = 0; lengthOf !== undefined && elements < mostElements; elements++) {
     const head = readAt(at, kindHeadBytes)
@@ -257,11 +257,6 @@ export function elementsEnd(readAt: ReadAt, size: number): number | undefined {
     return isSoundElement(head) ? at : undefined
   }
   return undefined
-}
-
-/** How long the elements of a file are that begins with `head`; `undefined` where it has none. */
-export function elementLengths(head: Buffer): FileKind['lengthOf'] {
-  return kindOf(head)?.lengthOf
 }
 
 /** Whether the element of an MP4 or a Matroska that begins with `head` holds sound. */
