@@ -3,6 +3,7 @@ import type { S3Client } from '@aws-sdk/client-s3'
 import { backOff } from '../back-off.ts'
 import { ConfigurationError, isAbortError } from '../errors.ts'
 import { redact } from '../redact.ts'
+import { follow } from '../stream-helpers.ts'
 import type { ObjectStore, StoredBytes } from './object-store.ts'
 import type { S3ClientLike } from './s3.ts'
 
@@ -177,8 +178,7 @@ async function send<T>(
     signal.throwIfAborted()
     // The client never lets go of a signal that it was given, so each request has one of its own.
     const own = new AbortController()
-    const abort = (): void => own.abort(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
+    const unfollow = follow(signal, own)
     let timer: NodeJS.Timeout | undefined
     try {
       const answer = await client.send(command(), { abortSignal: own.signal })
@@ -194,7 +194,7 @@ async function send<T>(
       if (signal.aborted || attempt >= RETRY.attempts || !isTransient(error)) throw error
     } finally {
       clearTimeout(timer)
-      signal.removeEventListener('abort', abort)
+      unfollow()
     }
     await sleep(backOff(attempt, RETRY, false), undefined, { signal })
   }

@@ -6,7 +6,7 @@ import { WavReader } from '../../audio/wav-reader.ts'
 import { writeWavHeader } from '../../audio/wav.ts'
 import { InputError, type Warning } from '../../errors.ts'
 import { Moment } from '../../moment.ts'
-import { toError } from '../../stream-helpers.ts'
+import { onceAborted, toError } from '../../stream-helpers.ts'
 import { endEarly, liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../../stage.ts'
 import type { SourceReconnecting } from './options.ts'
 import type { AudioPart, JoinedSource, JoinedSourceOptions, SilentPart } from './parts.ts'
@@ -39,13 +39,12 @@ export class Joint {
   /** Whether it ends before its parts do; and whether that is at once, whatever the part at hand still gives. */
   #endsEarly = false
   #isCut = false
-  readonly #stop = (): void => this.endEarly()
+  readonly #ignoreStop: () => void
 
   constructor(source: JoinedSource, options: JoinedSourceOptions) {
     this.#source = source
     this.#options = options
-    options.stop?.addEventListener('abort', this.#stop)
-    if (options.stop?.aborted === true) this.endEarly()
+    this.#ignoreStop = onceAborted(options.stop, () => this.endEarly())
   }
 
   get isRunning(): boolean {
@@ -83,7 +82,7 @@ export class Joint {
 
   /** Gives up; resolves when all parts are gone. */
   async close(): Promise<void> {
-    this.#options.stop?.removeEventListener('abort', this.#stop)
+    this.#ignoreStop()
     this.#part?.destroy()
     this.#resume?.()
     await this.#running

@@ -5,7 +5,7 @@ import { AudioQueue } from '../../audio/silence.ts'
 import { writeWavHeader } from '../../audio/wav.ts'
 import { InputError } from '../../errors.ts'
 import { Moment } from '../../moment.ts'
-import { LoopYield, STOOD_STILL_MS, toError } from '../../stream-helpers.ts'
+import { LoopYield, onceAborted, STOOD_STILL_MS, toError } from '../../stream-helpers.ts'
 import { type RequestedFormat, requestFormat, type UpstreamStage } from '../../stage.ts'
 import { Attempt } from './attempt.ts'
 import type { SourceReconnecting } from './options.ts'
@@ -33,7 +33,7 @@ export class Openings {
   /** When that was 0. */
   readonly #zero: Moment
   readonly #closing = new Set<Promise<void>>()
-  readonly #stop = (): void => this.finish()
+  readonly #ignoreStop: () => void
   #phase: 'idle' | 'opening' | 'settling' | 'flowing' | 'paused' | 'waiting' | 'ending' = 'idle'
   readonly #asked: () => RequestedFormat | undefined
   #format: AudioFormat | undefined
@@ -71,7 +71,7 @@ export class Openings {
     this.#asked = asked
     this.#now = options.now ?? (() => performance.now())
     this.#zero = new Moment(Date.now() - this.#now(), this.#now)
-    options.stop?.addEventListener('abort', this.#stop)
+    this.#ignoreStop = onceAborted(options.stop, () => this.finish())
   }
 
   /** Whether the input has been opened, so that it is too late to ask for another format. */
@@ -88,16 +88,13 @@ export class Openings {
   read(): void {
     if (!this.#hungry) this.#lastAudioAt = this.#awaitedSince = this.#now()
     this.#hungry = true
-    if (this.#phase === 'idle') {
-      if (this.#options.stop?.aborted === true) this.#phase = 'ending'
-      else this.#open()
-    }
+    if (this.#phase === 'idle') this.#open()
     this.#pump()
   }
 
   /** Gives up; resolves when nothing is left running. */
   async close(): Promise<void> {
-    this.#options.stop?.removeEventListener('abort', this.#stop)
+    this.#ignoreStop()
     this.#loop.stop()
     this.#clearTimers()
     this.#stopFilling()
