@@ -34,11 +34,14 @@ export function unsupportedWav(what: string): InputError {
 /** Formats of WAV whose blocks are single samples: PCM, float, A-law and µ-law, and the one that may stand for each. */
 export const sampleFormats = new Set([1, 3, 6, 7, 0xfffe])
 
+/** What a WAV begins with. */
+export const wavIds: readonly string[] = ['RIFF', 'RF64', 'BW64']
+
 /** Finds the samples in the start of RIFF, RF64 or BW64, which may be too short. @throws InputError */
 export function findWavData(bytes: Buffer): WavProbe {
   const text = (at: number) => bytes.toString('latin1', at, at + 4)
   const outer = text(0)
-  if (!['RIFF', 'RF64', 'BW64'].some((name) => name.startsWith(outer))) return { kind: 'other' }
+  if (!wavIds.some((name) => name.startsWith(outer))) return { kind: 'other' }
   if (!'WAVE'.startsWith(text(8))) return { kind: 'other' }
 
   let formatChunk: Buffer | undefined
@@ -144,7 +147,7 @@ interface Mark {
 }
 
 /** What begins another WAV that was joined to one. */
-const wavMarks: readonly Mark[] = ['RIFF', 'RF64', 'BW64'].map((id) => ({ id, kinds: ['WAVE'] }))
+const wavMarks: readonly Mark[] = wavIds.map((id) => ({ id, kinds: ['WAVE'] }))
 /** What ends samples whose end the header does not know: a list of titles, an ID3 tag, another WAV. */
 const endMarks: readonly Mark[] = [
   { id: 'LIST', kinds: ['INFO', 'adtl'] },

@@ -5,6 +5,7 @@ import {
   maxWavHeaderBytes,
   sampleFormats,
   samplesExceedHeader,
+  wavIds,
   type WavLayout,
 } from '../audio/wav-layout.ts'
 import { InputError } from '../errors.ts'
@@ -115,7 +116,7 @@ function furtherWavBytes(
 }
 
 function isWav(head: Buffer): boolean {
-  return ['RIFF', 'RF64', 'BW64'].includes(head.toString('latin1', 0, 4)) && head.toString('latin1', 8, 12) === 'WAVE'
+  return wavIds.includes(head.toString('latin1', 0, 4)) && head.toString('latin1', 8, 12) === 'WAVE'
 }
 
 function wavLayout(bytes: Buffer) {

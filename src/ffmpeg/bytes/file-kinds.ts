@@ -1,3 +1,4 @@
+import { wavIds } from '../../audio/wav-layout.ts'
 import { headLimit, isMovieStart, isUnknown, vint } from '../probe.ts'
 import { isOneFlac } from './flac.ts'
 import { longestMp3Frame, mp3Index, mpegFrame, tagLength } from './frames.ts'
@@ -206,8 +207,7 @@ export function kindOf(head: Buffer): FileKind | undefined {
 
 /** Whether what begins with `head` is of a kind that has a header, or a tag: it is no piece of the middle of anything. */
 export function isKnownKind(head: Buffer): boolean {
-  const isWav = ['RIFF', 'RF64', 'BW64'].includes(latin(head, 0, 4))
-  return isWav || isMovieStart(head) || kindOf(head) !== undefined
+  return wavIds.includes(latin(head, 0, 4)) || isMovieStart(head) || kindOf(head) !== undefined
 }
 
 const movieMark = Buffer.from('ftyp')
