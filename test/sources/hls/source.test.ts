@@ -6,18 +6,13 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { Readable } from 'node:stream'
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { httpSource } from '../../../src/sources/http/source.ts'
 import { liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../../../src/stage.ts'
-import {
-  type HttpFaultPlan,
-  httpFaultServer,
-  type HttpFaultServer,
-  type HttpServed,
-} from '../../../src/testing/http-fault-server.ts'
+import type { HttpServed } from '../../../src/testing/http-fault-server.ts'
 import { decode } from '../../../src/transforms/decode.ts'
 import { ffmpeg } from '../../helpers/media.ts'
-import { childProcesses, closed, noChildLeft } from '../../helpers/processes.ts'
+import { childProcesses, closed } from '../../helpers/processes.ts'
 import { runs } from '../../helpers/runs.ts'
 import { shapeOf } from '../../helpers/wav-shape.ts'
 import {
@@ -30,26 +25,16 @@ import {
   type TimedHls,
   transportTag,
 } from './media.ts'
-import { mono16k, quick, read } from '../http/helpers.ts'
+import { mono16k, quick, read, useServers } from '../http/helpers.ts'
 
 let media: HlsMedia
 let timed: TimedHls
-const servers: HttpFaultServer[] = []
+const serve = useServers()
 
 beforeAll(async () => {
   media = await createHls()
   timed = await createTimedHls()
 })
-afterEach(async () => {
-  await noChildLeft()
-  await Promise.all(servers.splice(0).map((server) => server.close()))
-})
-
-async function serve(served: HttpServed, plan: HttpFaultPlan = []): Promise<HttpFaultServer> {
-  const server = await httpFaultServer(served, plan)
-  servers.push(server)
-  return server
-}
 
 /** Tones of segments that begin there, within 50 ms. */
 const tones = (places: readonly number[]): unknown[] => places.map((place) => expect.closeTo(place + ONSET, -2))

@@ -1,42 +1,21 @@
 import { readFile } from 'node:fs/promises'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { HttpSourceOptions } from '../../../src/sources/http/options.ts'
 import { publicOnly } from '../../../src/sources/address.ts'
-import {
-  type HttpFaultPlan,
-  httpFaultServer,
-  type HttpFaultServer,
-  type HttpFaultServerOptions,
-  type HttpServed,
-} from '../../../src/testing/http-fault-server.ts'
+import { type HttpFaultPlan, type HttpFaultServer } from '../../../src/testing/http-fault-server.ts'
 import { createMedia, type Media } from '../../helpers/media.ts'
-import { noChildLeft } from '../../helpers/processes.ts'
 import { shapeOf } from '../../helpers/wav-shape.ts'
-import { quick, read } from './helpers.ts'
+import { quick, read, useServers } from './helpers.ts'
 
 let media: Media
 let wav: Buffer
-const servers: HttpFaultServer[] = []
+const serve = useServers()
 
 beforeAll(async () => {
   media = await createMedia()
   wav = await readFile(media.wav)
 })
 afterAll(() => media.remove())
-afterEach(async () => {
-  await noChildLeft()
-  await Promise.all(servers.splice(0).map((server) => server.close()))
-})
-
-async function serve(
-  served: HttpServed,
-  plan: HttpFaultPlan = [],
-  options: HttpFaultServerOptions = {},
-): Promise<HttpFaultServer> {
-  const server = await httpFaultServer(served, plan, options)
-  servers.push(server)
-  return server
-}
 
 /** The code of the error that reading an address ends with. */
 async function codeOf(url: string, options: HttpSourceOptions = {}): Promise<unknown> {

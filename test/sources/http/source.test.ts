@@ -4,26 +4,26 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { liveSource, requestFormat, streamStartedAt, type UpstreamStage } from '../../../src/stage.ts'
 import { httpSource } from '../../../src/sources/http/source.ts'
 import { decode } from '../../../src/transforms/decode.ts'
 import {
   type HttpFaultPlan,
-  httpFaultServer,
   type HttpFaultServer,
   type HttpFaultServerOptions,
+  type HttpServed,
 } from '../../../src/testing/http-fault-server.ts'
 import { certificate } from '../../helpers/certificate.ts'
 import { createMedia, type Media } from '../../helpers/media.ts'
-import { childProcesses, childStarted, closed, noChildLeft } from '../../helpers/processes.ts'
+import { childProcesses, childStarted, closed } from '../../helpers/processes.ts'
 import { shapeOf } from '../../helpers/wav-shape.ts'
-import { mono16k, quick, read } from './helpers.ts'
+import { mono16k, quick, read, useServers } from './helpers.ts'
 
 let media: Media
 let mp3: Buffer
 let expected: Buffer
-const servers: HttpFaultServer[] = []
+const served = useServers()
 
 beforeAll(async () => {
   media = await createMedia()
@@ -31,24 +31,18 @@ beforeAll(async () => {
   expected = await decoded(mp3)
 })
 afterAll(() => media.remove())
-afterEach(async () => {
-  await noChildLeft()
-  await Promise.all(servers.splice(0).map((server) => server.close()))
-})
 
 /** What any bytes give that come by a pipe. */
 function decoded(bytes: Buffer): Promise<Buffer> {
   return buffer(Readable.from([bytes]).pipe(decode()))
 }
 
-async function serve(
+function serve(
   plan: HttpFaultPlan = [],
-  body: Parameters<typeof httpFaultServer>[0] = mp3,
+  body: HttpServed = mp3,
   options: HttpFaultServerOptions = {},
 ): Promise<HttpFaultServer> {
-  const server = await httpFaultServer(body, plan, options)
-  servers.push(server)
-  return server
+  return served(body, plan, options)
 }
 
 describe('files', () => {
