@@ -173,10 +173,10 @@ export type Check = (name: string, value: unknown) => void
 /** A check of each option that there is. */
 export type Checks = Readonly<Record<string, Check>>
 
-/** Refuses options that are not in the table, and values that their checks refuse. */
-export function checkOptions(where: string, options: object, checks: Checks): void {
+/** Refuses options that are not in the table, and values that their checks refuse; `path` is put before the names, e.g. `layout.`. */
+export function checkOptions(where: string, options: object, checks: Checks, path = ''): void {
   checkKnown(where, options, Object.keys(checks))
-  for (const [name, check] of Object.entries(checks)) check(name, (options as Record<string, unknown>)[name])
+  for (const [name, check] of Object.entries(checks)) check(path + name, (options as Record<string, unknown>)[name])
 }
 
 export const integer =

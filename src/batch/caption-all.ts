@@ -101,7 +101,7 @@ const CHECKS: Readonly<Record<keyof CaptionAllOptions, Check>> = {
   speakers: (name, value) => checkSpeakerNames(name, value),
   layout: (name, value) => {
     const preset = typeof value === 'string' ? { preset: value as PresetName } : ((value ?? {}) as CueLayoutOptions)
-    checkLayoutOptions(preset, `${name}.`)
+    checkLayoutOptions(name, preset, `${name}.`)
   },
   signal: checkSignal,
   stop: checkSignal,

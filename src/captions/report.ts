@@ -1,11 +1,11 @@
 import type { Cue } from '../model.ts'
-import { checkInteger, checkKnown, defined } from '../options.ts'
+import { defined, integer } from '../options.ts'
 import { endsOnFunctionWord } from './layout/breaks.ts'
 import { cueLabel, type PreviousCue } from './layout/labels.ts'
 import {
   checkLayoutOptions,
   type CueLayoutOptions,
-  LAYOUT_OPTIONS,
+  layoutChecks,
   layoutSettings,
   type LayoutSettings,
 } from './layout/options.ts'
@@ -104,10 +104,8 @@ export class CaptionReporter {
 
   /** @throws {@link ConfigurationError} for an option that does not exist or has a wrong value. */
   constructor(options: CaptionReportOptions = {}) {
-    checkKnown('captionReport', options, [...LAYOUT_OPTIONS, 'words'])
+    checkLayoutOptions('captionReport', options, 'captionReport.', { words: integer(0), ...layoutChecks })
     const { words, ...layout } = options
-    checkInteger('captionReport.words', words, 0)
-    checkLayoutOptions(layout, 'captionReport.')
     this.#wordsIn = words
     this.#settings = layoutSettings(layout)
   }

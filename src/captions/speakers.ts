@@ -1,5 +1,5 @@
 import type { Segment, Word } from '../model.ts'
-import { invalidOption } from '../options.ts'
+import { checkObject, invalidOption } from '../options.ts'
 import { cleanName, cleanText } from './text.ts'
 
 /** Display names by speaker label, e.g. `{ A: 'Alice' }`. */
@@ -38,12 +38,9 @@ export function knownName(speaker: string | undefined, words: readonly Word[]): 
 }
 
 /** Refuses anything but an object of display names; `undefined` passes. */
-export function checkSpeakerNames(option: string, value: unknown): void {
-  if (value === undefined) return
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidOption(option, "an object of display names by label, e.g. { A: 'Alice' }", value)
-  }
-  for (const [label, name] of Object.entries(value)) {
+export function checkSpeakerNames(option: string, value: unknown = {}): void {
+  checkObject(option, value, "an object of display names by label, e.g. { A: 'Alice' }")
+  for (const [label, name] of Object.entries(value as object)) {
     if (typeof name !== 'string' || cleanText(name) === '') {
       throw invalidOption(`${option}.${label}`, 'a name of at least one visible character', name)
     }

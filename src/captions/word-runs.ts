@@ -1,5 +1,5 @@
 import type { Segment, Turn, Word } from '../model.ts'
-import { checkBoolean, checkInteger, checkKnown } from '../options.ts'
+import { checkBoolean, checkOptions, integer } from '../options.ts'
 import { joinedTexts } from '../scripts.ts'
 import { attributed, knownName } from './speakers.ts'
 import { cleanText } from './text.ts'
@@ -16,14 +16,8 @@ export interface WordRunOptions {
   minRun?: number
 }
 
-/** The names of {@link WordRunOptions}, for stages that pass them on. */
-export const WORD_RUN_OPTIONS = ['absorbUnknown', 'minRun'] as const
-
-/** Refuses wrong values of {@link WordRunOptions}; `where` is put before the names, e.g. `segment.`. */
-export function checkWordRunOptions(options: WordRunOptions, where = ''): void {
-  checkBoolean(`${where}absorbUnknown`, options.absorbUnknown)
-  checkInteger(`${where}minRun`, options.minRun, 0, 1000, 'words')
-}
+/** What refuses wrong values of {@link WordRunOptions}. */
+export const wordRunChecks = { absorbUnknown: checkBoolean, minRun: integer(0, 1000, 'words') }
 
 interface Run {
   speaker: string | undefined
@@ -40,8 +34,7 @@ interface Run {
  * @throws {@link ConfigurationError} `INVALID_OPTION`
  */
 export function wordRuns(turn: Turn, options: WordRunOptions = {}): Segment[] {
-  checkKnown('wordRuns()', options, WORD_RUN_OPTIONS)
-  checkWordRunOptions(options)
+  checkOptions('wordRuns()', options, wordRunChecks)
   return cutInRuns(turn, options)
 }
 

@@ -2,8 +2,8 @@ import { type Region, regions, serverUrl } from '../protocol/endpoint.ts'
 import { checkParameters } from '../protocol/parameters.ts'
 import { type CaptionFormat, captionFormats } from '../captions/formats/options.ts'
 import {
-  checkLayoutOptions,
   type CueLayoutOptions,
+  layoutChecks,
   layoutSettings,
   PRESET_NAMES,
   type PresetName,
@@ -195,7 +195,7 @@ export function parseCommand(argv: readonly string[]): Command | 'help' | 'versi
   checkOneOf('--region', values.region, regions)
   checkOneOf('--preset', values.preset, PRESET_NAMES)
   const preset = (values.preset ?? 'netflix') as PresetName
-  if (values.language !== undefined) checkLayoutOptions({ language: values.language }, '--')
+  layoutChecks.language('--language', values.language)
   const heard = HEARING.find((name) => values[name] !== undefined)
   if (TRANSCRIPT.test(input) && heard !== undefined) {
     throw usage(`--${heard} is of no use with a transcript, which is not heard again; leave it out`)

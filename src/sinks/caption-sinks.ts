@@ -14,14 +14,14 @@ import {
 } from '../captions/formats/options.ts'
 import {
   checkLayoutOptions,
-  LAYOUT_OPTIONS,
-  layoutSettings,
   type CueLayoutOptions,
+  layoutChecks,
+  layoutSettings,
   type PresetName,
 } from '../captions/layout/options.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
-import { checkWordRunOptions, WORD_RUN_OPTIONS, type WordRunOptions } from '../captions/word-runs.ts'
-import { type Check, checkBoolean, checkKnown, checkOptions } from '../options.ts'
+import { wordRunChecks, type WordRunOptions } from '../captions/word-runs.ts'
+import { type Check, checkBoolean, checkOptions } from '../options.ts'
 import type { Destination, SinkTarget } from './destination.ts'
 import { sinkChecks, TextSink, type Sink, type SinkOptions } from './text-sink.ts'
 
@@ -54,17 +54,14 @@ export function checkSegmentSinkOptions(
 }
 
 function checkSegment(name: string, value: unknown = {}): void {
-  checkKnown(name, value as WordRunOptions, WORD_RUN_OPTIONS)
-  checkWordRunOptions(value as WordRunOptions, `${name}.`)
+  checkOptions(name, value as WordRunOptions, wordRunChecks, `${name}.`)
 }
 
 /** The names come with the sink. */
-const CAPTION_LAYOUT_OPTIONS = LAYOUT_OPTIONS.filter((name) => name !== 'speakers')
+const { speakers: _, ...captionLayoutChecks } = layoutChecks
 
 function checkLayout(name: string, value: unknown): void {
-  const options = layoutOptions(value as CaptionSinkOptions['layout'])
-  checkKnown(name, options, CAPTION_LAYOUT_OPTIONS)
-  checkLayoutOptions(options, `${name}.`)
+  checkLayoutOptions(name, layoutOptions(value as CaptionSinkOptions['layout']), `${name}.`, captionLayoutChecks)
 }
 
 function layoutOptions(layout: CaptionSinkOptions['layout'] = {}): CueLayoutOptions {

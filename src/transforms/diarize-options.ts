@@ -454,11 +454,9 @@ function checkPeer(options: FlatOptions): void {
   }
 }
 
-function checkQuery(option: string, query: unknown): void {
-  if (query === undefined) return
-  if (typeof query !== 'object' || query === null || Array.isArray(query))
-    throw invalidOption(option, 'an object of strings', query)
-  for (const [name, value] of Object.entries(query)) {
+function checkQuery(option: string, query: unknown = {}): void {
+  checkObject(option, query, 'an object of strings')
+  for (const [name, value] of Object.entries(query as object)) {
     if (typeof value !== 'string') throw invalidOption(`query.${name}`, 'a string', value)
     const known = parameterNames.find((parameter) => parameterTable[parameter].wire === name)
     if (known || name === 'token') {

@@ -3,11 +3,11 @@ import type { Warning } from '../errors.ts'
 import type { TypedDuplex } from '../events.ts'
 import type { Cue } from '../model.ts'
 import type { PassedOnEvents } from './diarize-events.ts'
-import { checkObject, checkSignal } from '../options.ts'
+import { checkSignal } from '../options.ts'
 import { recordStage, relayEvents } from '../stage.ts'
 import { abortBy } from '../stream-helpers.ts'
 import type { UnnumberedCue } from '../captions/layout/layout.ts'
-import { checkLayoutOptions, layoutSettings, type CueLayoutOptions } from '../captions/layout/options.ts'
+import { checkLayoutOptions, layoutChecks, layoutSettings, type CueLayoutOptions } from '../captions/layout/options.ts'
 import type { ChannelLayout } from '../captions/layout/channels.ts'
 import { assertCaptionable, UtteranceCollector, type Utterance } from '../captions/utterances.ts'
 
@@ -37,10 +37,8 @@ const REMEMBERED_TURNS = 10_000
  * @event warning Warning - `REVISION_NOT_APPLIED`: cues that were out could not be corrected
  */
 export function layout(options: LayoutOptions = {}): LayoutStage {
-  checkObject('layout()', options)
+  checkLayoutOptions('layout()', options, '', { ...layoutChecks, signal: checkSignal })
   const { signal, ...layoutOptions } = options
-  checkLayoutOptions(layoutOptions)
-  checkSignal('signal', signal)
   const settings = layoutSettings(layoutOptions)
   const collector = new UtteranceCollector()
   let cueLayout: ChannelLayout

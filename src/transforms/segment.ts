@@ -2,11 +2,11 @@ import { Transform } from 'node:stream'
 import type { TypedDuplex } from '../events.ts'
 import { isTurn, type Segment } from '../model.ts'
 import type { PassedOnEvents } from './diarize-events.ts'
-import { checkKnown, checkSignal } from '../options.ts'
+import { checkOptions, checkSignal } from '../options.ts'
 import { recordStage, relayEvents } from '../stage.ts'
 import { abortBy } from '../stream-helpers.ts'
 import { assertCaptionable, turnSegments } from '../captions/utterances.ts'
-import { checkWordRunOptions, WORD_RUN_OPTIONS, type WordRunOptions } from '../captions/word-runs.ts'
+import { wordRunChecks, type WordRunOptions } from '../captions/word-runs.ts'
 
 /** Options of {@link segment}. */
 export interface SegmentOptions extends WordRunOptions {
@@ -26,9 +26,7 @@ export type SegmentStage = TypedDuplex<PassedOnEvents, Segment>
  * @throws {@link ConfigurationError} `INVALID_OPTION`
  */
 export function segment(options: SegmentOptions = {}): SegmentStage {
-  checkKnown('segment()', options, [...WORD_RUN_OPTIONS, 'signal'])
-  checkWordRunOptions(options)
-  checkSignal('signal', options.signal)
+  checkOptions('segment()', options, { ...wordRunChecks, signal: checkSignal })
   const stage = new Transform({
     objectMode: true,
     highWaterMark: 16,

@@ -248,7 +248,7 @@ export function layoutCues(
   options: CueLayoutOptions = {},
   context: { previous?: PreviousCue | undefined; next?: number | undefined } = {},
 ): UnnumberedCue[] {
-  checkLayoutOptions(options, 'layoutCues.')
+  checkLayoutOptions('layoutCues', options, 'layoutCues.')
   checkTime('layoutCues.next', context.next)
   checkTime('layoutCues.previous.end', context.previous?.end)
   const layout = new CueLayout(layoutSettings(options), context.previous)

@@ -1,12 +1,16 @@
 import {
+  type Check,
   checkAtMost,
   checkBoolean,
-  checkInteger,
   checkKnown,
   checkNumber,
-  checkOneOf,
+  checkObject,
+  checkOptions,
   defined,
+  integer,
   invalidOption,
+  number,
+  oneOf,
 } from '../../options.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../speakers.ts'
 
@@ -232,9 +236,6 @@ const COMMON = {
   speakers: {},
 } as const
 
-/** The names of {@link CueLayoutOptions}, for stages that pass them on. */
-export const LAYOUT_OPTIONS: readonly string[] = [...Object.keys(COMMON), ...Object.keys(PRESETS.netflix), 'weights']
-
 /**
  * `options` with all values filled in; an option given as `undefined` counts as absent.
  *
@@ -252,48 +253,56 @@ export function layoutSettings(
   return { ...COMMON, ...preset, targetReadingSpeed, ...given, weights: { ...WEIGHTS, ...defined(weights) } }
 }
 
-const LANGUAGE_TAG = /^[a-z]{2,8}(?:[-_][a-z0-9]{1,8})*$/i
-
-/** Refuses wrong values and names of {@link CueLayoutOptions}; `where` is put before the names, e.g. `layout.`. */
-export function checkLayoutOptions(options: CueLayoutOptions, where = ''): void {
-  const integer = (name: keyof CueLayoutOptions, min: number, max: number, unit?: string) =>
-    checkInteger(`${where}${name}`, options[name], min, max, unit)
-  checkKnown(where === '' ? 'layout()' : where.slice(0, -1), options, LAYOUT_OPTIONS)
-  checkOneOf(`${where}preset`, options.preset, PRESET_NAMES)
-  const { language } = options
-  if (language !== undefined && (typeof language !== 'string' || !LANGUAGE_TAG.test(language))) {
-    throw invalidOption(`${where}language`, "a BCP-47 language tag, e.g. 'en' or 'pt-BR'", language)
-  }
-  integer('maxLineWidth', 8, 1000, 'columns')
-  integer('maxLines', 1, 2)
-  checkNumber(`${where}maxReadingSpeed`, options.maxReadingSpeed, 1, 1000, 'characters a second')
-  checkNumber(`${where}targetReadingSpeed`, options.targetReadingSpeed, 1, 1000, 'characters a second')
-  integer('minDuration', 1, 60_000, 'milliseconds')
-  integer('minDurationPerWord', 0, 10_000, 'milliseconds')
-  integer('maxDuration', 500, 600_000, 'milliseconds')
-  integer('minGap', 0, 10_000, 'milliseconds')
-  integer('chainBelow', 0, 60_000, 'milliseconds')
-  integer('tail', 0, 60_000, 'milliseconds')
-  integer('pause', 1, 600_000, 'milliseconds')
-  integer('turnPause', 0, 600_000, 'milliseconds')
-  integer('lookAhead', 2, 1000, 'words')
-  integer('maxDelayMs', 100, 600_000, 'milliseconds')
-  checkBoolean(`${where}dashes`, options.dashes)
-  checkOneOf(`${where}overlap`, options.overlap, ['clip', 'stack'])
-  checkOneOf(`${where}labels`, options.labels, ['name', 'capitals', 'chevrons', 'none'] satisfies LabelStyle[])
-  integer('labelAfter', 0, 86_400_000, 'milliseconds')
-  checkSpeakerNames(`${where}speakers`, options.speakers)
-  const { minDuration, maxDuration, targetReadingSpeed, maxReadingSpeed } = options
-  checkAtMost(`${where}minDuration`, minDuration, `${where}maxDuration`, maxDuration, 'milliseconds')
-  checkAtMost(`${where}targetReadingSpeed`, targetReadingSpeed, `${where}maxReadingSpeed`, maxReadingSpeed)
-  checkWeights(options.weights, where)
+/** What refuses wrong values of {@link CueLayoutOptions}. */
+export const layoutChecks: Readonly<Record<keyof CueLayoutOptions, Check>> = {
+  preset: oneOf(...PRESET_NAMES),
+  language: checkLanguage,
+  maxLineWidth: integer(8, 1000, 'columns'),
+  maxLines: integer(1, 2),
+  maxReadingSpeed: number(1, 1000, 'characters a second'),
+  targetReadingSpeed: number(1, 1000, 'characters a second'),
+  minDuration: integer(1, 60_000, 'milliseconds'),
+  minDurationPerWord: integer(0, 10_000, 'milliseconds'),
+  maxDuration: integer(500, 600_000, 'milliseconds'),
+  minGap: integer(0, 10_000, 'milliseconds'),
+  chainBelow: integer(0, 60_000, 'milliseconds'),
+  tail: integer(0, 60_000, 'milliseconds'),
+  pause: integer(1, 600_000, 'milliseconds'),
+  turnPause: integer(0, 600_000, 'milliseconds'),
+  lookAhead: integer(2, 1000, 'words'),
+  maxDelayMs: integer(100, 600_000, 'milliseconds'),
+  dashes: checkBoolean,
+  overlap: oneOf('clip', 'stack'),
+  labels: oneOf(...(['name', 'capitals', 'chevrons', 'none'] satisfies LabelStyle[])),
+  labelAfter: integer(0, 86_400_000, 'milliseconds'),
+  speakers: checkSpeakerNames,
+  weights: checkWeights,
 }
 
-function checkWeights(weights: unknown, where: string): void {
-  if (weights === undefined) return
-  if (typeof weights !== 'object' || weights === null || Array.isArray(weights)) {
-    throw invalidOption(`${where}weights`, 'an object of weights by name, e.g. { sentence: 3 }', weights)
-  }
-  checkKnown(`${where}weights`, weights, Object.keys(WEIGHTS))
-  for (const [name, weight] of Object.entries(weights)) checkNumber(`${where}weights.${name}`, weight, 0, 1000)
+/**
+ * Refuses wrong options of a layout; `path` is put before the names, e.g. `layout.`.
+ *
+ * @param checks - those of all options that there may be, where they are not just these.
+ */
+export function checkLayoutOptions(
+  where: string,
+  options: CueLayoutOptions,
+  path = '',
+  checks: Readonly<Record<string, Check>> = layoutChecks,
+): void {
+  checkOptions(where, options, checks, path)
+  const { minDuration, maxDuration, targetReadingSpeed, maxReadingSpeed } = options
+  checkAtMost(`${path}minDuration`, minDuration, `${path}maxDuration`, maxDuration, 'milliseconds')
+  checkAtMost(`${path}targetReadingSpeed`, targetReadingSpeed, `${path}maxReadingSpeed`, maxReadingSpeed)
+}
+
+function checkLanguage(name: string, value: unknown): void {
+  const isTag = typeof value === 'string' && /^[a-z]{2,8}(?:[-_][a-z0-9]{1,8})*$/i.test(value)
+  if (value !== undefined && !isTag) throw invalidOption(name, "a BCP-47 language tag, e.g. 'en' or 'pt-BR'", value)
+}
+
+function checkWeights(name: string, weights: unknown = {}): void {
+  checkObject(name, weights, 'an object of weights by name, e.g. { sentence: 3 }')
+  checkKnown(name, weights as object, Object.keys(WEIGHTS))
+  for (const [key, weight] of Object.entries(weights as object)) checkNumber(`${name}.${key}`, weight, 0, 1000)
 }

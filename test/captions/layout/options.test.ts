@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { checkLayoutOptions, LAYOUT_OPTIONS, layoutSettings } from '../../../src/captions/layout/options.ts'
+import { checkLayoutOptions, layoutChecks, layoutSettings } from '../../../src/captions/layout/options.ts'
 
 describe('layoutSettings', () => {
   it('has the numbers of the preset, the first by default', () => {
@@ -28,14 +28,16 @@ describe('layoutSettings', () => {
   })
 
   it('fills in all options', () => {
-    expect(Object.keys(layoutSettings()).toSorted()).toEqual(LAYOUT_OPTIONS.toSorted())
+    expect(Object.keys(layoutSettings()).toSorted()).toEqual(Object.keys(layoutChecks).toSorted())
   })
 })
 
 describe('checkLayoutOptions', () => {
+  const check = (options: object, path?: string) => checkLayoutOptions('layout()', options, path)
+
   it('takes what is right', () => {
-    expect(() => checkLayoutOptions({})).not.toThrow()
-    expect(() => checkLayoutOptions({ ...layoutSettings({ preset: '608' }), language: 'pt-BR' })).not.toThrow()
+    expect(() => check({})).not.toThrow()
+    expect(() => check({ ...layoutSettings({ preset: '608' }), language: 'pt-BR' })).not.toThrow()
   })
 
   it.each([
@@ -59,7 +61,7 @@ describe('checkLayoutOptions', () => {
     [{ weights: 3 }, 'weights'],
     [{ maxChars: 3 }, 'has no option maxChars'],
   ])('refuses %j', (options, message) => {
-    expect(() => checkLayoutOptions(options as object)).toThrow(message)
-    expect(() => checkLayoutOptions(options as object, 'layout.')).toThrow('layout')
+    expect(() => check(options)).toThrow(message)
+    expect(() => check(options, 'layout.')).toThrow('layout')
   })
 })
