@@ -55,8 +55,9 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   #senders: Sender[] = []
   /** The sender that must keep up with the source. */
   #lead: Sender | undefined
-  /** Resolves or rejects when all is done; absent before the first audio. */
-  done: Promise<TerminationMessage> | undefined
+  /** Resolves or rejects when all is done; nothing is before the first audio. */
+  readonly done: Promise<TerminationMessage>
+  #hasAudio = false
   readonly #orders: Orders = { next: 0 }
   /** Frames of the stream that some session has been sent. */
   #sent = 0
@@ -90,6 +91,9 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
         failed: () => this.#reconsider((labels) => labels.deafen()),
         warning: (warning) => this.emit('warning', warning),
       })
+    this.done = this.#supervise().finally(() => this.#queue.release())
+    // Whoever asks for the outcome gets it; until then it must not count as unhandled.
+    this.done.catch(() => {})
   }
 
   /** The voices behind the letters, as far as they are known by now. */
@@ -115,10 +119,9 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   /** Takes one frame of audio; resolves when the next may come, `undefined` where that is at once. */
   push(frame: Buffer): Promise<void> | undefined {
     this.#audio.push(frame)
-    if (!this.done) {
-      this.done = this.#supervise().finally(() => this.#queue.release())
-      // Whoever asks for the outcome gets it; until then it must not count as unhandled.
-      this.done.catch(() => {})
+    if (!this.#hasAudio) {
+      this.#hasAudio = true
+      this.#state.changed()
     }
     for (const sender of this.#senders) sender.wake()
     this.#audio.trim()
@@ -128,11 +131,11 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     return this.#state.poll(this.#hasRoom, RECHECK_MS, () => this.#audio.trim())
   }
 
-  /** No more audio: resolves when every turn is out and the last session has confirmed its end. */
+  /** No more audio: resolves when every turn is out and the last session has confirmed its end; `undefined` where none came. */
   end(): Promise<TerminationMessage> | undefined {
     this.#audioEnded = true
     this.#state.changed()
-    return this.done
+    return this.#hasAudio ? this.done : undefined
   }
 
   /** Sends a message to the sessions that are open; an update goes to all later ones as well. */
@@ -185,6 +188,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   }
 
   async #supervise(): Promise<TerminationMessage> {
+    await this.#state.until(() => this.#hasAudio)
     let current = await this.#takeOver(await this.#reopen())
     for (;;) {
       const done = (): boolean => this.#over(current) || this.#sentAll(current)

@@ -235,14 +235,13 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
       // What waits for room goes on.
       void supervisor.destroy()
     }
+    supervisor.done.catch(stop)
     let rest: Buffer = Buffer.alloc(0)
     for await (const bytes of (await this.#spool).read(part.hearFrom * frameBytes, part.hearTo * frameBytes)) {
       rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes])
       let at = 0
       for (; at + frameBytes <= rest.length && !stopped && !this.#destroyed; at += frameBytes) {
-        const isFirst = supervisor.done === undefined
         const wait = supervisor.push(rest.subarray(at, at + frameBytes))
-        if (isFirst) supervisor.done!.catch(stop)
         if (wait !== undefined) await wait
       }
       rest = rest.subarray(at)

@@ -624,7 +624,6 @@ describe('destroy()', () => {
 
   it('has nothing to do before there is audio', async () => {
     const stream = new Stream(silence)
-    expect(stream.supervisor.done).toBeUndefined()
     expect(stream.supervisor.end()).toBeUndefined()
     await stream.supervisor.destroy()
     expect(await leftovers(before)).toEqual([])

@@ -64,8 +64,8 @@ export class ChannelStream extends EventEmitter<SupervisorEvents> {
     return this.#first !== undefined
   }
 
-  /** Resolves or rejects when all is done; absent before the first sound. */
-  get done(): Promise<TerminationMessage> | undefined {
+  /** Resolves or rejects when all is done; nothing is before the first sound. */
+  get done(): Promise<TerminationMessage> {
     return this.#supervisor.done
   }
 

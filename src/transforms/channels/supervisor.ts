@@ -105,6 +105,10 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
         from: this.#frames,
       })
       this.#relay(channel)
+      channel.done.then(
+        (termination) => this.#ended(channel, { termination }),
+        (error: Error) => this.#failed(channel, error),
+      )
       return channel
     })
   }
@@ -129,12 +133,7 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
     const parts = splitChannels(frame, this.#channels.length, this.#sampleBytes)
     this.#frames += 1
     this.#levels?.add(parts)
-    const waits = this.#channels.flatMap((channel) => {
-      const wasOpened = channel.opened
-      const wait = channel.push(parts[channel.number]!)
-      if (channel.opened && !wasOpened) this.#watch(channel)
-      return wait ?? []
-    })
+    const waits = this.#channels.flatMap((channel) => channel.push(parts[channel.number]!) ?? [])
     this.#give()
     return waits.length === 0 ? undefined : Promise.all(waits)
   }
@@ -230,14 +229,6 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
     }
     clearInterval(this.#timer)
     this.#timer = undefined
-  }
-
-  /** Follows the outcome of a channel that has begun. */
-  #watch(channel: ChannelStream): void {
-    channel.done?.then(
-      (termination) => this.#ended(channel, { termination }),
-      (error: Error) => this.#failed(channel, error),
-    )
   }
 
   #failed(channel: ChannelStream, cause: Error): void {

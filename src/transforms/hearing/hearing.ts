@@ -70,8 +70,6 @@ export class Hearing {
   #peer: Promise<Peer> | undefined
   #opened: Peer | undefined
   #supervisor: Supervision | undefined
-  /** Whether the failure of the sessions is waited for. */
-  #isWatched = false
   #waitingSend: (() => void) | undefined
   #full = false
   /** Whether the session is closed until turns are taken, of which is warned once. */
@@ -180,7 +178,7 @@ export class Hearing {
           this.#place.skip -= 1
           continue
         }
-        const wait = this.#hear(supervisor, frame)
+        const wait = supervisor.push(frame)
         if (supervisor.sentMs - this.#reportedMs >= PROGRESS_MS) this.#report()
         if (wait !== undefined) {
           wait.then(() => this.send(frames, done, index + 1), done)
@@ -287,17 +285,7 @@ export class Hearing {
       return
     }
     // A live source is not held back.
-    for (const frame of frames) void this.#hear(this.#supervisor, frame)
-  }
-
-  /** Hands a frame to the sessions, which begin with the first that is not skipped; a promise where there is something to wait for. */
-  #hear(supervisor: Supervision, frame: Buffer): Promise<unknown> | undefined {
-    const wait = supervisor.push(frame)
-    if (this.#isWatched) return wait
-    // Their failure must reach the stream also while nothing is written.
-    this.#isWatched = true
-    supervisor.done?.catch((error: Error) => this.#stage.destroy(error))
-    return wait
+    for (const frame of frames) void this.#supervisor.push(frame)
   }
 
   /** A book that cannot be used is told of before there is any work. */
@@ -371,6 +359,8 @@ export class Hearing {
       this.#stage.emit('unrecognized', speech)
     })
     passOn(supervisor, this.#stage, ['warning', 'reconnecting', 'gap'])
+    // Their failure must reach the stream also while nothing is written.
+    supervisor.done.catch((error: Error) => this.#stage.destroy(error))
     for (const message of this.#messages) supervisor.sendMessage(message)
     return supervisor
   }
