@@ -31,16 +31,15 @@ export function* rewrite({ format, kept, from, isChanged, isEnded }: Rewritten):
   /** Where to make text again: what comes before a change depends on how it begins, too. */
   const stops = kept.flatMap((entry, i) => (isChanged(entry) ? [beginning(kept, i - 1)] : []))
   stops.push(beginning(kept, kept.length - 1))
-  let index = stops[0] ?? 0
+  let index = stops[0]!
   let tail = new Tail(format, kept[index]?.position ?? from)
   yield { from: 0, to: tail.from.bytes }
   let begun = index
   for (let stop = 0; index < kept.length;) {
-    const entry = kept[index]
-    if (entry === undefined) break
+    const entry = kept[index]!
     entry.unpack()
-    while (stop < stops.length - 1 && (stops[stop] ?? 0) < index) stop += 1
-    const next = stops[stop] ?? 0
+    while (stop < stops.length - 1 && stops[stop]! < index) stop += 1
+    const next = stops[stop]!
     const old = entry.position
     if (next > index && old !== undefined && !isChanged(entry) && tail.begins(entry)) {
       yield tail.close(entry.start)
@@ -78,7 +77,7 @@ function beginning(kept: readonly Entry[], index: number): number {
 }
 
 function packAll(kept: readonly Entry[], from: number, to: number): void {
-  for (let i = from; i < to; i++) kept[i]?.pack()
+  for (const entry of kept.slice(from, to)) entry.pack()
 }
 
 /** Where `position` is once the text that follows `old` follows `here`, its numbers raised by `by`. */

@@ -75,10 +75,10 @@ export class CueChooser {
     const count = this.#tokens.length
     if (count === 0 || (next === undefined && count === 1)) return undefined
     this.#solve(indent, next)
-    const length = this.#lengths[0] ?? 1
-    const row = this.#rows[0]
-    const second = this.#secondLine(0, length, row?.indent ?? 0) ?? 0
-    const cost = row === undefined ? 0 : (row.costs[length - 1] ?? this.#price(0, length, row, next))
+    const length = this.#lengths[0]!
+    const row = this.#rows[0]!
+    const second = this.#secondLine(0, length, row.indent)!
+    const cost = row.costs[length - 1] ?? this.#price(0, length, row, next)
     const width = lineWidth(this.#tokens, 0, length)
     const lines =
       second > 0
@@ -86,7 +86,7 @@ export class CueChooser {
         : [lineText(this.#tokens, 0, length)]
     const tokens = this.#tokens.splice(0, length)
     this.#rows.splice(0, length)
-    this.#unitsOut = tokens.at(-1)?.units ?? this.#unitsOut
+    this.#unitsOut = tokens.at(-1)!.units
     return { tokens, lines, cost, width }
   }
 
@@ -107,7 +107,7 @@ export class CueChooser {
       let best = isTail ? 0 : Infinity
       let length = 0
       for (let k = 0; k < row.costs.length; k++) {
-        const cost = (row.costs[k] ?? Infinity) + (costs[from + k + 1] ?? Infinity)
+        const cost = row.costs[k]! + costs[from + k + 1]!
         if (cost <= best) {
           best = cost
           length = k + 1
@@ -127,9 +127,8 @@ export class CueChooser {
 
   /** The costs of the cues that begin with the token `from` and end before the last one. */
   #row(from: number, indent: number | undefined): Row {
-    const row = this.#rows[from]
-    const token = this.#tokens[from]
-    if (row === undefined || token === undefined) return { indent: 0, costs: [], isComplete: true }
+    const row = this.#rows[from]!
+    const token = this.#tokens[from]!
     const before = this.#tokens[from - 1]
     const label = indent ?? (before === undefined ? 0 : this.#silentIndent(before, token))
     // A label leaves no less room than the first word takes, which cannot be broken.
@@ -159,7 +158,7 @@ export class CueChooser {
   /** Where the second line of a cue best begins, as {@link secondLine} says it; `undefined` where the cue does not fit. One token always does. */
   #secondLine(from: number, to: number, indent: number): number | undefined {
     const isAlone = to - from === 1
-    const duration = (this.#tokens[to - 1]?.end ?? 0) - (this.#tokens[from]?.start ?? 0)
+    const duration = this.#tokens[to - 1]!.end - this.#tokens[from]!.start
     if (!isAlone && duration > this.#settings.maxDuration) return undefined
     const second = secondLine(this.#tokens, from, to, indent, this.#settings)
     return second === TOO_WIDE && !isAlone ? undefined : second
@@ -179,15 +178,13 @@ export interface Draft extends SpokenSpan {
 export function draftOf(chosen: ChosenCue, speaker: string | undefined, isWhole: boolean): Draft {
   const { tokens, cost, width } = chosen
   const lines = chosen.lines.filter((line) => line !== '')
-  const start = tokens[0]?.start ?? 0
-  const end = tokens.at(-1)?.end ?? start
+  const { start } = tokens[0]!
+  const { end } = tokens.at(-1)!
   // A word in several tokens counts once, and one that began in the cue before not at all.
   const words = tokens.reduce((sum, token) => sum + (token.words.length > 0 || token.space > 0 ? 1 : 0), 0)
   return { speaker, lines, tokens, cost, width, start, end, words, isWhole }
 }
 
 export function draftWords(draft: Draft): Word[] {
-  const words: Word[] = []
-  for (const token of draft.tokens) for (const word of token.words) words.push(word)
-  return words
+  return draft.tokens.flatMap(({ words }) => words)
 }

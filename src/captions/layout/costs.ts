@@ -3,9 +3,8 @@ import type { PlacedToken } from './tokens.ts'
 
 /** Columns of `tokens[from]` to `tokens[to - 1]` in one line. */
 export function lineWidth(tokens: readonly PlacedToken[], from: number, to: number): number {
-  const first = tokens[from]
-  const last = tokens[to - 1]
-  return first === undefined || last === undefined ? 0 : last.column - first.column + first.width
+  const first = tokens[from]!
+  return tokens[to - 1]!.column - first.column + first.width
 }
 
 export const TOO_WIDE = -1
@@ -31,8 +30,7 @@ export function secondLine(
     if (bottom > maxLineWidth) break
     const top = indent + lineWidth(tokens, from, at)
     if (top > maxLineWidth) continue
-    const cost =
-      (tokens[at]?.breakBefore ?? 0) + (0.8 * Math.abs(top - bottom)) / maxLineWidth + (top > bottom ? 0.1 : 0)
+    const cost = tokens[at]!.breakBefore + (0.8 * Math.abs(top - bottom)) / maxLineWidth + (top > bottom ? 0.1 : 0)
     if (cost < least) {
       least = cost
       best = at
@@ -43,11 +41,8 @@ export function secondLine(
 
 /** The tokens from `from` to `to` as one line of text. */
 export function lineText(tokens: readonly PlacedToken[], from: number, to: number): string {
-  let text = tokens[from]?.text ?? ''
-  for (let at = from + 1; at < to; at++) {
-    const token = tokens[at]
-    if (token !== undefined) text += token.space > 0 ? ` ${token.text}` : token.text
-  }
+  let text = tokens[from]!.text
+  for (const token of tokens.slice(from + 1, to)) text += token.space > 0 ? ` ${token.text}` : token.text
   return text
 }
 
@@ -76,9 +71,8 @@ export function cueCost(
   cut: number,
   settings: LayoutSettings,
 ): number {
-  const first = tokens[from]
-  const last = tokens[to - 1]
-  if (first === undefined || last === undefined) return Infinity
+  const first = tokens[from]!
+  const last = tokens[to - 1]!
   const { weights, maxLineWidth, maxLines, minGap, tail } = settings
   const width = indent + last.column - first.column + first.width
   const available = Math.min(next - minGap, last.end + tail) - first.start
@@ -88,7 +82,7 @@ export function cueCost(
   if (second > 0) {
     const top = indent + lineWidth(tokens, from, second)
     const difference = Math.abs(top - lineWidth(tokens, second, to)) / maxLineWidth
-    const lineBreak = tokens[second]?.breakBefore ?? 0
+    const lineBreak = tokens[second]!.breakBefore
     const torn = Math.max(0, lineBreak - ORDINARY_BREAK)
     cost += weights.lines * (1 + 0.5 * lineBreak + 0.5 * difference + TORN_LINES * torn)
   }
