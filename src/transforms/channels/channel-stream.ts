@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { DiarizeStreamError } from '../../errors.ts'
 import type { Turn } from '../../model.ts'
-import type { ClientMessage, TerminationMessage } from '../../protocol/messages.ts'
 import { passOn } from '../../stream-helpers.ts'
 import type { StreamStart, SupervisorEvents } from '../../stream/options.ts'
 import type { Supervisor } from '../../stream/supervisor.ts'
@@ -34,8 +33,11 @@ export interface ChannelStreamOptions {
  * One channel of several: its supervisor, with events in the time of the stream and speakers named within the channel.
  */
 export class ChannelStream extends EventEmitter<SupervisorEvents> {
+  readonly number: number
+  readonly name: string
+  /** What looks after its sessions, in a time that begins with its first frame. */
+  readonly supervisor: Supervisor
   readonly #options: ChannelStreamOptions
-  readonly #supervisor: Supervisor
   #frames = 0
   /** Number of the first frame that the supervisor was given; absent while all is silence. */
   #first: number | undefined
@@ -46,17 +48,11 @@ export class ChannelStream extends EventEmitter<SupervisorEvents> {
 
   constructor(supervisor: Supervisor, options: ChannelStreamOptions) {
     super()
-    this.#supervisor = supervisor
+    this.number = options.number
+    this.name = options.name
+    this.supervisor = supervisor
     this.#options = options
     this.#relay()
-  }
-
-  get name(): string {
-    return this.#options.name
-  }
-
-  get number(): number {
-    return this.#options.number
   }
 
   /** Whether some of it has gone to its supervisor. */
@@ -64,24 +60,19 @@ export class ChannelStream extends EventEmitter<SupervisorEvents> {
     return this.#first !== undefined
   }
 
-  /** Resolves or rejects when all is done; nothing is before the first sound. */
-  get done(): Promise<TerminationMessage> {
-    return this.#supervisor.done
-  }
-
   /** Ms of the stream that some session has been sent, or need not be. */
   get sentMs(): number {
-    return this.opened ? this.#offset + this.#supervisor.sentMs : this.#msAt(this.#options.from + this.#frames)
+    return this.opened ? this.#offset + this.supervisor.sentMs : this.#msAt(this.#options.from + this.#frames)
   }
 
   /** The voices behind its speakers, as far as they are known by now. */
   get voices(): ReadonlyMap<string, VoiceProfile> {
-    return this.#named(this.#supervisor.voices)
+    return this.#named(this.supervisor.voices)
   }
 
   /** Ms of the stream up to which turns are final, where no session is open. */
   get reachedMs(): number {
-    return this.#offset + this.#supervisor.reachedMs
+    return this.#offset + this.supervisor.reachedMs
   }
 
   /** Ms of the stream that the session was sent long enough ago to have answered. */
@@ -107,33 +98,15 @@ export class ChannelStream extends EventEmitter<SupervisorEvents> {
       const leadIn = skipSilent ? Math.min(LEAD_IN_FRAMES, this.#frames - 1) : 0
       this.#first = this.#frames - 1 - leadIn
       // At once, since a live source does not wait before it gives the next frame; half a second more finds room.
-      for (let count = 0; count < leadIn; count++) void this.#supervisor.push(silentFrame)
+      for (let count = 0; count < leadIn; count++) void this.supervisor.push(silentFrame)
     }
-    return this.#supervisor.push(frame)
-  }
-
-  /** No more audio: {@link done} tells when every turn is out. */
-  end(): void {
-    if (this.opened) void this.#supervisor.end()
-  }
-
-  sendMessage(message: ClientMessage): void {
-    this.#supervisor.sendMessage(message)
-  }
-
-  hold(): void {
-    this.#supervisor.hold()
-  }
-
-  /** Turns are taken again. */
-  resume(): void {
-    this.#supervisor.resume()
+    return this.supervisor.push(frame)
   }
 
   /** Drops everything at once and takes nothing more; resolves when no socket is left. */
   stop(): Promise<void> {
     this.#stopped = true
-    return this.#supervisor.destroy()
+    return this.supervisor.destroy()
   }
 
   get #offset(): number {
@@ -145,8 +118,7 @@ export class ChannelStream extends EventEmitter<SupervisorEvents> {
   }
 
   #relay(): void {
-    const supervisor = this.#supervisor
-    const channel = this.name
+    const { supervisor, name: channel } = this
     passOn(supervisor, this, ['message', 'warning', 'sessionEnd', 'reconnecting'], (record) => ({ ...record, channel }))
     supervisor.on('turn', (turn) => this.emit('turn', this.#placed(turn)))
     supervisor.on('gap', ({ start, end }) => this.emit('gap', { ...this.#moved({ start, end }), channel }))

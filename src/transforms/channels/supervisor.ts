@@ -105,7 +105,7 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
         from: this.#frames,
       })
       this.#relay(channel)
-      channel.done.then(
+      channel.supervisor.done.then(
         (termination) => this.#ended(channel, { termination }),
         (error: Error) => this.#failed(channel, error),
       )
@@ -141,9 +141,9 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
   /** No more audio: resolves when every turn is out and the last session of every channel has confirmed its end. */
   end(): Promise<TerminationMessage[]> {
     this.#audioEnded = true
-    for (const channel of this.#channels) {
-      channel.end()
-      if (!channel.opened) this.#merger.end(channel.number)
+    for (const { supervisor, number, opened } of this.#channels) {
+      void supervisor.end()
+      if (!opened) this.#merger.end(number)
     }
     this.#settle()
     return this.done
@@ -151,17 +151,17 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
 
   /** Sends a message to the sessions of all channels. */
   sendMessage(message: ClientMessage): void {
-    for (const channel of this.#channels) channel.sendMessage(message)
+    for (const { supervisor } of this.#channels) supervisor.sendMessage(message)
   }
 
   /** Nobody takes the turns: no session is open before {@link resume}. */
   hold(): void {
-    for (const channel of this.#channels) channel.hold()
+    for (const { supervisor } of this.#channels) supervisor.hold()
   }
 
   /** Turns are taken again. */
   resume(): void {
-    for (const channel of this.#channels) channel.resume()
+    for (const { supervisor } of this.#channels) supervisor.resume()
   }
 
   /** Drops everything at once; resolves when no socket is left. */
