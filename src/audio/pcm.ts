@@ -95,9 +95,10 @@ export function meanSquare(bytes: Buffer, encoding: 's16le' | 'mulaw'): number {
   return bytes.length === 0 ? 0 : (sum * step) / bytes.length
 }
 
-/** The bytes of each channel, undecoded; one is returned as it is. `bytes` hold whole blocks. */
-export function splitChannels(bytes: Buffer, channels: number, sampleBytes: 1 | 2): Buffer[] {
+/** The bytes of each channel of PCM16 or mu-law, undecoded; one is returned as it is. `bytes` hold whole blocks. */
+export function splitChannels(bytes: Buffer, { channels, encoding }: Omit<AudioFormat, 'sampleRate'>): Buffer[] {
   if (channels === 1) return [bytes]
+  const sampleBytes = bytesPerSample[encoding]
   const blocks = Math.floor(bytes.length / (channels * sampleBytes))
   const split = Array.from({ length: channels }, () => Buffer.alloc(blocks * sampleBytes))
   if (sampleBytes === 1) {

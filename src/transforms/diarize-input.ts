@@ -102,8 +102,7 @@ export class DiarizeInput {
 
   /** The same of one of several channels. */
   pendingOf(channel: number): Buffer {
-    const { channels, encoding } = this.format
-    return this.#audio.splitChannels(this.pending, channels, encoding === 'mulaw' ? 1 : 2)[channel] ?? EMPTY
+    return this.#audio.splitChannels(this.pending, this.format)[channel] ?? EMPTY
   }
 
   /** Samples at the beginning of Opus that are not to be heard; `undefined` where samples come. */

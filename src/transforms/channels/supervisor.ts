@@ -43,7 +43,6 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
   readonly #bleed: BleedFilter | undefined
   #warnedOfLabels = false
   readonly #frameMs: number
-  readonly #sampleBytes: 1 | 2
   /** How each channel that is done with ended. */
   readonly #ends = new Map<ChannelStream, { termination?: TerminationMessage; failure?: Error }>()
   readonly done: Promise<TerminationMessage[]>
@@ -63,7 +62,6 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
     const { encoding } = format
     this.#options = options
     this.#frameMs = bytesToMs(frameBytes, format)
-    this.#sampleBytes = encoding === 'mulaw' ? 1 : 2
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -130,7 +128,7 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
 
   /** Takes one frame of all channels; resolves when the next may come, `undefined` where that is at once. */
   push(frame: Buffer): Promise<unknown> | undefined {
-    const parts = splitChannels(frame, this.#channels.length, this.#sampleBytes)
+    const parts = splitChannels(frame, this.#options.format)
     this.#frames += 1
     this.#levels?.add(parts)
     const waits = this.#channels.flatMap((channel) => channel.push(parts[channel.number]!) ?? [])
