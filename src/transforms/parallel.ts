@@ -89,21 +89,16 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
   #held = false
   #destroyed = false
   readonly #state = new Waiter()
-  readonly done: Promise<TerminationMessage[]>
-  #resolve: (terminations: TerminationMessage[]) => void = () => {}
-  #reject: (error: Error) => void = () => {}
+  #settleDone!: { resolve: (terminations: TerminationMessage[]) => void; reject: (error: Error) => void }
+  readonly done = new Promise<TerminationMessage[]>((resolve, reject) => (this.#settleDone = { resolve, reject }))
 
   constructor(options: ParallelSupervisorOptions) {
     super()
     this.#options = options
     this.#frameMs = bytesToMs(options.frameBytes, options.format)
     this.#finals = new FinalWords(options.overlap + KEPT_MS)
-    this.done = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
     this.done.catch(() => {})
-    this.#spool.catch((error: Error) => this.#reject(error))
+    this.#spool.catch((error: Error) => this.#settleDone.reject(error))
   }
 
   /** Ms of audio that has been heard for the first time, in all parts. */
@@ -201,7 +196,7 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
         this.#release()
       },
       (error: Error) => {
-        this.#reject(error)
+        this.#settleDone.reject(error)
         this.#state.changed()
       },
     )
@@ -310,7 +305,8 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
       if (this.#held || part.termination === undefined) return
       this.#conclude(part)
       this.#current += 1
-      if (this.#current === this.#parts.length) this.#resolve(this.#parts.map(({ termination }) => termination!))
+      if (this.#current === this.#parts.length)
+        this.#settleDone.resolve(this.#parts.map(({ termination }) => termination!))
     }
   }
 

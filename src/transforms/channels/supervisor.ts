@@ -45,9 +45,8 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
   readonly #frameMs: number
   /** How each channel that is done with ended. */
   readonly #ends = new Map<ChannelStream, { termination?: TerminationMessage; failure?: Error }>()
-  readonly done: Promise<TerminationMessage[]>
-  #resolve: (terminations: TerminationMessage[]) => void = () => {}
-  #reject: (error: Error) => void = () => {}
+  #settleDone!: { resolve: (terminations: TerminationMessage[]) => void; reject: (error: Error) => void }
+  readonly done = new Promise<TerminationMessage[]>((resolve, reject) => (this.#settleDone = { resolve, reject }))
   #frames = 0
   #audioEnded = false
   #destroyed = false
@@ -62,10 +61,6 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
     const { encoding } = format
     this.#options = options
     this.#frameMs = bytesToMs(frameBytes, format)
-    this.done = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
     // Whoever asks for the outcome gets it; until then it must not count as unhandled.
     this.done.catch(() => {})
     const drop = settings.bleed === 'drop'
@@ -236,7 +231,7 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
       // What is final is not lost with the rest.
       for (const { number } of this.#channels) this.#merger.end(number)
       this.#give()
-      this.#reject(failure)
+      this.#settleDone.reject(failure)
       return
     }
     void channel.stop()
@@ -256,7 +251,7 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
     this.#give()
     if (!this.#audioEnded || this.#living.some((channel) => channel.opened)) return
     for (const channel of this.#channels) this.#reportMissing(channel, this.#ends.get(channel)?.failure)
-    this.#resolve(
+    this.#settleDone.resolve(
       this.#channels.flatMap((channel) => {
         const termination = this.#ends.get(channel)?.termination
         return termination ? [{ ...termination, channel: channel.name }] : []
