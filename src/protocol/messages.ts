@@ -407,10 +407,6 @@ function integer(value: unknown): number {
 
 const clientTypes: readonly string[] = ['UpdateConfiguration', 'ForceEndpoint', 'KeepAlive', 'Terminate']
 
-function isClientMessage(value: { type: string }): value is ClientMessage {
-  return clientTypes.includes(value.type)
-}
-
 /** Reads a text message of a client. Throws a {@link Refusal} (3006) for anything but the four known messages. */
 export function parseClientMessage(text: string): ClientMessage {
   let value: unknown
@@ -422,7 +418,6 @@ export function parseClientMessage(text: string): ClientMessage {
   if (!isRecord(value)) throw invalidMessage('Input should be a JSON object')
   const { type } = value
   if (typeof type !== 'string') throw invalidMessage("'type' should be a valid string")
-  const message = { ...value, type }
-  if (!isClientMessage(message)) throw new Refusal(3006, `Invalid Message Type: ${quote(type)}`)
-  return message
+  if (!clientTypes.includes(type)) throw new Refusal(3006, `Invalid Message Type: ${quote(type)}`)
+  return value as ClientMessage
 }

@@ -260,12 +260,8 @@ const groups = {
 
 type GroupRule = readonly [least: number, most: number, flat: string]
 
-type GroupedName = { [Group in keyof typeof groups]: (typeof groups)[Group][keyof (typeof groups)[Group]] }
-type FlatName = GroupedName[keyof typeof groups] extends infer Rule
-  ? Rule extends readonly [number, number, infer Name extends string]
-    ? Name
-    : never
-  : never
+type FlatNamesOf<Group> = Group extends Record<string, readonly [number, number, infer Name]> ? Name : never
+type FlatName = FlatNamesOf<(typeof groups)[keyof typeof groups]>
 
 /** All options side by side, as sessions take them. */
 export type FlatOptions = Omit<DiarizeOptions, 'parameters' | keyof typeof groups> &
