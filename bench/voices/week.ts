@@ -191,7 +191,7 @@ function hearSession(
   known: ReadonlyMap<string, string>,
   random: Random,
 ): HeardLabel[] {
-  const map = new LabelMap(letters, !letters.any, 'letters', true)
+  const map = new LabelMap(letters, 'letters', true)
   const names = present.map((_, index) => String.fromCodePoint(65 + index))
   const labels = present.map((reader) => ({
     reader,

@@ -67,6 +67,7 @@ interface OpenLabel {
  */
 export class LabelMap {
   readonly #letters: SpeakerLetters
+  /** Whether this is the stream's first session, whose labels are the letters. */
   readonly #first: boolean
   readonly #others: ServerLabels
   #hearsVoices: boolean
@@ -87,13 +88,10 @@ export class LabelMap {
   #isNews = false
   #isSettled = false
 
-  /**
-   * @param first - whether this is the stream's first session, whose labels are the letters.
-   * @param hearsVoices - whether it is told of voices.
-   */
-  constructor(letters: SpeakerLetters, first: boolean, others: ServerLabels = 'letters', hearsVoices = false) {
+  /** @param hearsVoices - whether it is told of voices. */
+  constructor(letters: SpeakerLetters, others: ServerLabels = 'letters', hearsVoices = false) {
     this.#letters = letters
-    this.#first = first
+    this.#first = !letters.any
     this.#others = others
     this.#hearsVoices = hearsVoices
   }

@@ -324,7 +324,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       this.#tellFrom(this.#finals.end)
     } else this.#announce(next)
     const hearsVoices = this.#voices?.isOn === true
-    const labels = new LabelMap(this.#letters, !this.#letters.any, serverLabels, hearsVoices)
+    const labels = new LabelMap(this.#letters, serverLabels, hearsVoices)
     this.#present = next
     next.takeOver(
       new TurnJoiner(

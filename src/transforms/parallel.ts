@@ -330,7 +330,7 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
 
   #labelsOf({ voices }: Part): LabelMap {
     const { hearsVoices, serverLabels } = this.#options
-    const labels = new LabelMap(this.#letters, !this.#letters.any, serverLabels, hearsVoices)
+    const labels = new LabelMap(this.#letters, serverLabels, hearsVoices)
     for (const [label, profile] of voices) labels.know(label, profile)
     return labels
   }

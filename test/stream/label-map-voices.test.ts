@@ -14,14 +14,14 @@ function voice(person: number, frames = 400, take = 0): Voice {
 }
 
 /** The labels of a session whose voices are heard. */
-function voiced(letters: SpeakerLetters, first: boolean): LabelMap {
-  return new LabelMap(letters, first, 'letters', true)
+function voiced(letters: SpeakerLetters): LabelMap {
+  return new LabelMap(letters, 'letters', true)
 }
 
 /** Letters of a stream in whose first session persons 0, 1, … were heard as A, B, … */
 function lettersAfter(people: number, frames = 400): SpeakerLetters {
   const letters = new SpeakerLetters()
-  const first = voiced(letters, true)
+  const first = voiced(letters)
   for (let person = 0; person < people; person++) {
     const label = String.fromCodePoint(65 + person)
     first.letter(label, 0)
@@ -31,7 +31,7 @@ function lettersAfter(people: number, frames = 400): SpeakerLetters {
 }
 
 function later(people: number): LabelMap {
-  return voiced(lettersAfter(people), false)
+  return voiced(lettersAfter(people))
 }
 
 function vote(map: LabelMap, label: string, letter: string, words = 4): void {
@@ -84,7 +84,7 @@ describe('a session whose labels have voices', () => {
 
   it('takes back a letter that was not needed, for whoever is new next', () => {
     const letters = lettersAfter(2)
-    const map = voiced(letters, false)
+    const map = voiced(letters)
     expect(map.letter('A', 1000)).toBe('C')
     map.hear('A', voice(1))
     map.consider()
@@ -124,7 +124,7 @@ describe('a session whose labels have voices', () => {
 
   it('does not learn the voice of a letter from a label that may be somebody else', () => {
     const letters = lettersAfter(2, 300)
-    const map = voiced(letters, false)
+    const map = voiced(letters)
     vote(map, 'A', 'A', 1)
     map.letter('A', 1000)
     map.settle()
@@ -142,7 +142,7 @@ describe('a session whose labels have voices', () => {
       fc.property(votes, fc.array(label), (all, asked) => {
         const deaf = later(3)
         deaf.deafen()
-        const plain = new LabelMap(lettersAfter(3), false)
+        const plain = new LabelMap(lettersAfter(3))
         for (const map of [deaf, plain]) for (const each of all) map.vote(each.label, each.letter, each.ms)
         expect(asked.map((each) => deaf.letter(each, 0))).toEqual(asked.map((each) => plain.letter(each, 0)))
         expect(deaf.mapping).toEqual(plain.mapping)
@@ -207,7 +207,7 @@ describe('a session whose labels have voices', () => {
     let [seed, take] = [1, 0]
     const random = (): number => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647
     for (let session = 0; session < 56; session++) {
-      const map = voiced(letters, false)
+      const map = voiced(letters)
       const there = [0, 1, 2].filter(() => random() < 0.6)
       const shift = Math.floor(random() * 3)
       for (const person of there) {
@@ -226,7 +226,7 @@ describe('a session whose labels have voices', () => {
   it('is bounded against labels and letters without end', () => {
     const letters = lettersAfter(30)
     for (let session = 0; session < 12; session++) {
-      const map = voiced(letters, false)
+      const map = voiced(letters)
       for (let label = 0; label < 40; label++) {
         map.letter(`speaker_${label}`, 0)
         map.hear(`speaker_${label}`, voice((session + label) % 39, 500))

@@ -6,13 +6,13 @@ import { SpeakerLetters } from '../../src/stream/speakers.ts'
 /** Letters of a stream in whose first session these were heard. */
 function lettersAfter(...labels: string[]): SpeakerLetters {
   const letters = new SpeakerLetters()
-  const first = new LabelMap(letters, true)
+  const first = new LabelMap(letters)
   for (const label of labels) first.letter(label)
   return letters
 }
 
 function later(...labels: string[]): LabelMap {
-  return new LabelMap(lettersAfter(...labels), false)
+  return new LabelMap(lettersAfter(...labels))
 }
 
 function vote(map: LabelMap, label: string, letter: string, words: number, ms = 240): void {
@@ -21,7 +21,7 @@ function vote(map: LabelMap, label: string, letter: string, words: number, ms = 
 
 describe('the first session', () => {
   it('keeps its own labels, whatever they are', () => {
-    const map = new LabelMap(new SpeakerLetters(), true)
+    const map = new LabelMap(new SpeakerLetters())
     expect(['C', 'A', 'AB'].map((label) => map.letter(label))).toEqual(['C', 'A', 'AB'])
     expect(map.mapping).toEqual({ C: 'C', A: 'A', AB: 'AB' })
   })
@@ -34,7 +34,7 @@ describe('labels that are no letters', () => {
     ['b', 'a'],
     ['Agent', 'Caller'],
   ])('get letters in order of appearance: %s, %s', (first, second) => {
-    const map = new LabelMap(new SpeakerLetters(), true)
+    const map = new LabelMap(new SpeakerLetters())
     expect(map.foreign).toBeUndefined()
     expect([first, second, first].map((label) => map.letter(label))).toEqual(['A', 'B', 'A'])
     expect(map.foreign).toBe(first)
@@ -42,8 +42,8 @@ describe('labels that are no letters', () => {
 
   it('are shown as they are where that is asked for, in every session', () => {
     const letters = new SpeakerLetters()
-    for (const first of [true, false]) {
-      const map = new LabelMap(letters, first, 'asGiven')
+    for (let session = 0; session < 2; session += 1) {
+      const map = new LabelMap(letters, 'asGiven')
       expect(['Agent', '1', 'Agent'].map((label) => map.letter(label))).toEqual(['Agent', '1', 'Agent'])
       expect(map.foreign).toBeUndefined()
     }
@@ -52,8 +52,8 @@ describe('labels that are no letters', () => {
   it('never share a letter with another label of the session', () => {
     const label = fc.constantFrom('A', 'B', 'C', 'speaker_0', '0', 'a')
     fc.assert(
-      fc.property(fc.array(label), fc.boolean(), fc.constantFrom('letters', 'asGiven'), (labels, first, others) => {
-        const map = new LabelMap(new SpeakerLetters(), first, others)
+      fc.property(fc.array(label), fc.boolean(), fc.constantFrom('letters', 'asGiven'), (labels, isLater, others) => {
+        const map = new LabelMap(lettersAfter(...(isLater ? ['A'] : [])), others)
         const letters = new Map(labels.map((each) => [each, map.letter(each)]))
         expect(new Set(letters.values()).size).toBe(letters.size)
       }),
@@ -61,7 +61,7 @@ describe('labels that are no letters', () => {
   })
 
   it('are bounded against a server that makes them up without end', () => {
-    const map = new LabelMap(new SpeakerLetters(), true)
+    const map = new LabelMap(new SpeakerLetters())
     for (let index = 0; index < 1000; index++) expect(map.letter(`speaker_${index}`)).toBeDefined()
     expect(map.letter('speaker_1000')).toBeUndefined()
     expect(map.letter('speaker_7')).toBe('H')

@@ -88,7 +88,7 @@ function turnMessage(order: number, text: string, more: Partial<TurnMessage>): T
 }
 
 function turnsOf(awaitFormatted = false): TurnJoiner {
-  const labels = new LabelMap(new SpeakerLetters(), true)
+  const labels = new LabelMap(new SpeakerLetters())
   return new TurnJoiner({ sessionId: 's', awaitFormatted }, labels, new FinalWords(1000), { next: 0 })
 }
 

@@ -58,7 +58,7 @@ class Fixture {
   readonly voices: StreamVoices
 
   constructor(maker: Partial<VoiceMaker> = {}, open = (): Promise<void> => Promise.resolve()) {
-    this.labels = new LabelMap(this.letters, true, 'letters', true)
+    this.labels = new LabelMap(this.letters, 'letters', true)
     this.voices = new StreamVoices(
       {
         open: async () => {
@@ -119,7 +119,7 @@ describe('StreamVoices', () => {
       await one.voices.drained(1000)
     }
     expect(one.asked).toHaveLength(5)
-    const next = new LabelMap(one.letters, false, 'letters', true)
+    const next = new LabelMap(one.letters, 'letters', true)
     next.letter('A', 0)
     one.voices.take(next, words(said('A', 6), 200_000), () => Buffer.alloc(1600))
     await one.voices.drained(1000)
@@ -260,7 +260,7 @@ describe('StreamVoices', () => {
     const draining = one.voices.drained()
     await vi.advanceTimersByTimeAsync(1100)
     await draining
-    const later = new LabelMap(one.letters, false, 'letters', true)
+    const later = new LabelMap(one.letters, 'letters', true)
     expect(later.letter('B', 0)).toBe('B')
     one.voices.take(later, words(said('B', 20)), () => Buffer.alloc(4000 * 32))
     // The machine has no time until long after the label would be settled.

@@ -43,7 +43,7 @@ export interface TranscriptTurns {
  * @param withSpeakers - whether speakers were asked for.
  */
 export function turnsOf(transcript: TranscriptAnswer, withSpeakers: boolean): TranscriptTurns {
-  const labels = new LabelMap(new SpeakerLetters(), true)
+  const labels = new LabelMap(new SpeakerLetters())
   const words = (value: unknown, speaker?: unknown): SpokenWord[] => {
     const list = wordsOf(value, speaker)
     return withSpeakers ? list : list.map((item) => ({ ...item, label: undefined }))

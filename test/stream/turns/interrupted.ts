@@ -36,7 +36,7 @@ export function interrupted(seed: number): { heard: number[]; expected: number[]
     const last = session === 3 || random(0, 3) === 0
     const until = last ? turns.length : random(0, turns.length)
     const options = { sessionId: String(session), toStream: (ms: number) => from + ms }
-    const placed = new TurnJoiner(options, new LabelMap(letters, !letters.any), finals, orders)
+    const placed = new TurnJoiner(options, new LabelMap(letters), finals, orders)
     for (const [number, words] of turns.slice(0, until).entries()) {
       for (const turn of placed.turn(message(number, words, from))) {
         finals.add(turn)

@@ -57,7 +57,7 @@ class Stream {
 
   turns(offset: number, awaitFormatted = false): TurnJoiner {
     const options = { sessionId: `at ${offset}`, toStream: (ms: number) => offset + ms, awaitFormatted }
-    return new TurnJoiner(options, new LabelMap(this.letters, !this.letters.any), this.finals, this.orders)
+    return new TurnJoiner(options, new LabelMap(this.letters), this.finals, this.orders)
   }
 }
 
@@ -260,7 +260,7 @@ describe('what was final before', () => {
     let heard = 0
     const session = (offset: number): ((until: number, transcript: string) => Turn[]) => {
       const options = { sessionId: `at ${offset}`, toStream: (ms: number) => offset + ms, heard: () => heard }
-      const joiner = new TurnJoiner(options, new LabelMap(new SpeakerLetters(), true), finals, orders)
+      const joiner = new TurnJoiner(options, new LabelMap(new SpeakerLetters()), finals, orders)
       let order = 0
       return (until, transcript) => {
         heard = until
