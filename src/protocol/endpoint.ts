@@ -1,4 +1,4 @@
-import { SessionError } from '../errors.ts'
+import { SessionError, type Warning } from '../errors.ts'
 import { exclusive, invalidOption, refusedOption } from '../options.ts'
 import { oneLine } from '../redact.ts'
 
@@ -19,28 +19,45 @@ export function regionUrl(region: Region): string {
 
 /** Reads a `ws:` or `wss:` address of the user's, without query or credentials. @throws ConfigurationError */
 export function serverUrl(value: string | URL): URL {
-  let url: URL
-  try {
-    url = new URL(value)
-  } catch {
-    throw invalidOption('url', "a WebSocket address such as 'wss://localhost:8080'", value)
+  const url = addressOf(value, 'ws', 'query, apiKey or token')
+  if (url.pathname === '/') url.pathname = '/v3/ws'
+  return url
+}
+
+/**
+ * Reads an address of the user's, which holds nothing that must not end up in logs.
+ *
+ * @param scheme - the plain one of the two that it may have.
+ * @param instead - the options for what it must not hold.
+ * @throws ConfigurationError `INVALID_OPTION`
+ */
+export function addressOf(value: string | URL, scheme: 'ws' | 'http', instead: string): URL {
+  const url = URL.canParse(String(value)) ? new URL(value) : undefined
+  if (url === undefined) {
+    throw invalidOption('url', `an address such as '${scheme}s://localhost:8080'`, String(value).split(/[?#@]/)[0])
   }
-  if (url.protocol !== 'ws:' && url.protocol !== 'wss:') {
-    throw refusedOption('url', `url, when given, must begin with ws:// or wss://; got ${url.protocol}//`)
+  if (![`${scheme}:`, `${scheme}s:`].includes(url.protocol)) {
+    throw refusedOption('url', `url, when given, must begin with ${scheme}:// or ${scheme}s://; got ${url.protocol}//`)
   }
   if (url.search || url.hash || url.username || url.password) {
-    throw refusedOption(
-      'url',
-      'url, when given, must hold no query, fragment or credentials; use query, apiKey or token for those',
-    )
+    const message = `url, when given, must hold no query, fragment or credentials; use ${instead} for those`
+    throw refusedOption('url', message)
   }
-  if (url.pathname === '/') url.pathname = '/v3/ws'
   return url
 }
 
 /** Whether `url` stays on this machine, so that plain `ws:` gives nothing away. */
 export function isLoopback(url: URL): boolean {
   return ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
+}
+
+/** The warning where others can read what goes to `url`; `undefined` where they cannot. */
+export function unencrypted(url: URL, hasCredentials: boolean): Warning | undefined {
+  const { protocol, host } = url
+  if ((protocol !== 'ws:' && protocol !== 'http:') || isLoopback(url)) return undefined
+  const what = `audio${hasCredentials ? ' and credentials' : ''}`
+  const message = `${what} go to ${host} unencrypted; use ${protocol.slice(0, -1)}s:// where the network is not yours`
+  return { code: 'UNENCRYPTED', message }
 }
 
 /** A secret, or a function asked for one at every connection. */

@@ -127,7 +127,11 @@ describe('the command with --finished', () => {
   it.each([
     [['/does/not/exist.mp4', '--finished', '--url', 'http://127.0.0.1:9'], 3, 'does not exist'],
     [['mic', '--finished', '--url', 'http://127.0.0.1:9'], 2, '--finished is for what has an end; got microphone'],
-    [['a.mp4', '--finished', '--url', 'ws://127.0.0.1:9'], 2, '--url: url, when given, must be an address such as'],
+    [
+      ['a.mp4', '--finished', '--url', 'ws://127.0.0.1:9'],
+      2,
+      '--url: url, when given, must begin with http:// or https://',
+    ],
     [['a.mp4', '--finished', '--engine', 'local'], 2, '--finished is of no use with --engine local'],
     [['a.mp4', '--finished'], 2, '--finished needs a key of AssemblyAI'],
   ])('ends with the right code for %j', async (argv, expected, message) => {

@@ -21,7 +21,7 @@ describe('serverUrl', () => {
   it.each([
     ['http://localhost', /must begin with ws:\/\/ or wss:\/\//],
     ['localhost:8080', /must begin with ws/],
-    ['not an address', /WebSocket address/],
+    ['not an address', /an address such as 'wss:/],
     ['wss://user:secret@example.org', /no query, fragment or credentials/],
     ['wss://example.org/?token=secret', /no query, fragment or credentials/],
   ])('refuses %s', (given, message) => {

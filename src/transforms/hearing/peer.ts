@@ -3,7 +3,7 @@ import type { Engine, EngineListener, EngineSession } from '../../engine/engine.
 import { DiarizeStreamError, EngineError, SessionError, type Warning } from '../../errors.ts'
 import { proxyFor } from '../../network.ts'
 import { defined } from '../../options.ts'
-import { credentials, environmentKey, isLoopback } from '../../protocol/endpoint.ts'
+import { credentials, environmentKey, unencrypted } from '../../protocol/endpoint.ts'
 import type { ConnectionAhead } from '../../session/connection-ahead.ts'
 import type { SessionTarget } from '../../session/transport.ts'
 import { toError } from '../../stream-helpers.ts'
@@ -61,17 +61,12 @@ function remotePeer(
   const isService = kind === 'assemblyai'
   const url = remoteAddress(options)
   const apiKey = options.apiKey ?? (isService && token === undefined ? environmentKey() : undefined)
-  const warnings: Warning[] = []
-  if (url.protocol === 'ws:' && !isLoopback(url)) {
-    const what = `audio${(apiKey ?? token) ? ' and credentials' : ''}`
-    const message = `${what} go to ${url.host} unencrypted; use wss:// where the network is not yours`
-    warnings.push({ code: 'UNENCRYPTED', message })
-  }
+  const warning = unencrypted(url, (apiKey ?? token) !== undefined)
   return {
     kind,
     name: isService ? 'AssemblyAI' : url.host,
     url: url.href,
-    warnings,
+    warnings: warning === undefined ? [] : [warning],
     async target(query) {
       const { headers, query: secretQuery, secrets } = await credentials(defined({ apiKey, token }))
       const address = new URL(url)

@@ -19,7 +19,7 @@ import {
   refusedOption,
   string,
 } from '../../options.ts'
-import { type AuthenticationOptions, checkAuthentication, environmentKey } from '../../protocol/endpoint.ts'
+import { addressOf, type AuthenticationOptions, checkAuthentication, environmentKey } from '../../protocol/endpoint.ts'
 import { encodings } from '../../protocol/parameters.ts'
 import { checkVoiceBook, type VoiceBook, type VoiceBookInFile } from '../../voices/book.ts'
 
@@ -251,17 +251,7 @@ export function resolveTranscribeOptions(given: TranscribeOptions): ResolvedTran
   }
 }
 
-/** @throws ConfigurationError `INVALID_OPTION` where it is no address, or holds what would end up in logs. */
-function apiUrl(value: string | URL): URL {
-  const url = URL.canParse(String(value)) ? new URL(value) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw invalidOption('url', "an address such as 'https://localhost:8080'", String(value).split(/[?#@]/)[0])
-  }
-  if (url.search || url.hash || url.username || url.password) {
-    throw refusedOption('url', 'url, when given, must hold no query, fragment or credentials; use apiKey for those')
-  }
-  return url
-}
+const apiUrl = (value: string | URL): URL => addressOf(value, 'http', 'apiKey')
 
 /** The fields of the request, by the names of the API. */
 function requestOf({ parameters, request, speakerLabels = true }: TranscribeOptions): Record<string, unknown> {

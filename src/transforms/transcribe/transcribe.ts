@@ -5,7 +5,7 @@ import type { TypedDuplex } from '../../events.ts'
 import type { Turn } from '../../model.ts'
 import { StreamDiagnostics } from '../../diagnostics.ts'
 import { defined } from '../../options.ts'
-import { isLoopback } from '../../protocol/endpoint.ts'
+import { unencrypted } from '../../protocol/endpoint.ts'
 import { oneLine } from '../../redact.ts'
 import { onUpstream, recordStage, relayEvents } from '../../stage.ts'
 import { abortBy } from '../../stream-helpers.ts'
@@ -159,12 +159,8 @@ class TranscribeStream extends Duplex {
       waiting: () => this.#report({ phase: 'transcribing' }, true),
       warning: (warning) => this.emit('warning', warning),
     })
-    const { url, isService, apiKey } = this.#options
-    if (!isService && url.protocol === 'http:' && !isLoopback(url)) {
-      const what = `audio${apiKey === undefined ? '' : ' and credentials'}`
-      const message = `${what} go to ${url.host} unencrypted; use https:// where the network is not yours`
-      this.emit('warning', { code: 'UNENCRYPTED', message })
-    }
+    const warning = unencrypted(this.#options.url, this.#options.apiKey !== undefined)
+    if (warning !== undefined) this.emit('warning', warning)
   }
 
   /** A book that cannot be used is told of before there is any work. */

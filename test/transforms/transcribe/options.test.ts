@@ -55,7 +55,11 @@ describe('options of transcribe()', () => {
     [{ timeouts: 5 as never }, 'timeouts, when given, must be an object of options; got 5'],
     [{ region: 'global' as 'us' }, "region, when given, must be 'us' or 'eu'"],
     [{ region: 'eu', url: 'https://x' }, 'exclude each other'],
-    [{ url: 'wss://x' }, "url, when given, must be an address such as 'https://localhost:8080'; got 'wss://x'"],
+    [{ url: 'wss://x' }, 'url, when given, must begin with http:// or https://; got wss://'],
+    [
+      { url: 'localhost?key=secret' },
+      "url, when given, must be an address such as 'https://localhost:8080'; got 'localhost'",
+    ],
     [{ url: 'https://user:secret@x' }, 'url, when given, must hold no query, fragment or credentials'],
     [{ maxDuration: 5 }, 'maxDuration, when given, must be an integer from 1000 to 172800000 ms; got 5'],
     [{ signal: {} as AbortSignal }, 'signal, when given, must be an AbortSignal'],
