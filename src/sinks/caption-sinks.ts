@@ -21,8 +21,9 @@ import {
 } from '../captions/layout/options.ts'
 import { checkSpeakerNames, type SpeakerNames } from '../captions/speakers.ts'
 import { wordRunChecks, type WordRunOptions } from '../captions/word-runs.ts'
-import { type Check, checkBoolean, checkOptions } from '../options.ts'
-import type { Destination, SinkTarget } from './destination.ts'
+import { isDestination } from '../destinations/destination.ts'
+import { type Check, checkBoolean, checkOptions, refusedOption } from '../options.ts'
+import { openTarget, type SinkTarget } from './destination.ts'
 import { sinkChecks, TextSink, type Sink, type SinkOptions } from './text-sink.ts'
 
 /** Options of the sinks that write segments. */
@@ -97,10 +98,15 @@ export function composedSink(
   target: SinkTarget | undefined,
   options: SegmentSinkOptions,
   composerOf: (composers: Composers) => Composer,
-  destination?: Destination,
+  destination = openTarget(target, options.end ?? true),
 ): Sink {
-  const load = async (): Promise<Composer> => composerOf(await import('../captions/composer/composers.ts'))
-  return new TextSink(stage, target, options, { composer: load }, destination) as Writable as Sink
+  if (isDestination(target)) {
+    // What is written there stays as it is, and captions change when turns are revised.
+    const message = `target of ${stage} must be a path, a file: URL or a Writable; to ${target.address} only jsonlSink() writes, of which captions are made`
+    throw refusedOption('target', message)
+  }
+  const composer = async (): Promise<Composer> => composerOf(await import('../captions/composer/composers.ts'))
+  return new TextSink(stage, destination, options, { composer }) as Writable as Sink
 }
 
 /** Options of {@link srtSink}. */

@@ -11,7 +11,7 @@ import { CertaintyCount, type CertaintyState } from '../certainty.ts'
 import { type Captionable, isCue, isSegment } from '../model.ts'
 import { checkOptions } from '../options.ts'
 import type { UnrecognizedSpeech } from '../stream/options.ts'
-import type { SinkTarget } from './destination.ts'
+import { openTarget, type SinkTarget } from './destination.ts'
 import { sinkChecks, TextSink, type Sink, type SinkOptions } from './text-sink.ts'
 
 /** Options of {@link jsonlSink}. */
@@ -38,7 +38,7 @@ export interface JsonlSinkOptions extends SinkOptions {
 export function jsonlSink(target?: SinkTarget, options: JsonlSinkOptions = {}): Sink {
   checkOptions('jsonlSink()', options, { speakers: checkSpeakerNames, ...sinkChecks })
   const trailer = new Trailer()
-  const sink = new TextSink('jsonlSink()', target, options, {
+  const sink = new TextSink('jsonlSink()', openTarget(target, options.end ?? true), options, {
     textOf: (item) => {
       trailer.add(item)
       const { before = '', after = '' } = jsonlContexts.get(item) ?? {}

@@ -4,17 +4,16 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Composer } from '../captions/composer/composer.ts'
 import { assertCaptionable } from '../captions/utterances.ts'
 import { FileDiagnostics } from '../diagnostics.ts'
-import { isDestination, type OutputDestination } from '../destinations/destination.ts'
-import type { ConfigurationError, Warning } from '../errors.ts'
+import type { Warning } from '../errors.ts'
 import type { Place } from '../checkpoint/checkpoint.ts'
 import { beginning, CommitRequest, type ResumableOutput, resumableOutput } from '../checkpoint/stages.ts'
 import type { Captionable, Turn } from '../model.ts'
-import { checkBoolean, checkSignal, defined, refusedOption } from '../options.ts'
+import { checkBoolean, checkSignal, defined } from '../options.ts'
 import { liveSource, relayEvents } from '../stage.ts'
 import { abortBy, failOnceHeard } from '../stream-helpers.ts'
 import type { TypedWritable } from '../events.ts'
 import type { PassedOnEvents } from '../transforms/diarize-events.ts'
-import { openTarget, type Destination, type SinkTarget, unwritable } from './destination.ts'
+import { type Destination, unwritable } from './destination.ts'
 
 /** Options that every sink has. */
 export interface SinkOptions {
@@ -90,15 +89,8 @@ export class TextSink extends Writable {
   #rewrittenAt = performance.now()
   readonly #diagnostics: FileDiagnostics
 
-  constructor(
-    stage: string,
-    target: SinkTarget | undefined,
-    options: SinkOptions,
-    text: SinkText,
-    destination: Destination = openTarget(target, options.end ?? true),
-  ) {
+  constructor(stage: string, destination: Destination, options: SinkOptions, text: SinkText) {
     super({ objectMode: true, highWaterMark: 16 })
-    if (isDestination(target) && !('textOf' in text)) throw notRevised(stage, target)
     this.#stage = stage
     this.#text = text
     const { end: _end, signal: _signal, ...own } = options
@@ -106,10 +98,10 @@ export class TextSink extends Writable {
     // By then the first audio is on its way, and there will be words.
     this.once('session', () => void this.#load().catch(() => {}))
     this.#destination = destination
-    this.#diagnostics = new FileDiagnostics(stage, this.#destination.path, this)
-    this.#destination.onFailure?.((error) => this.destroy(error))
+    this.#diagnostics = new FileDiagnostics(stage, destination.path, this)
+    destination.onFailure?.((error) => this.destroy(error))
     relayEvents(this)
-    const { trouble } = this.#destination
+    const { trouble } = destination
     if (trouble !== undefined) process.nextTick(() => failOnceHeard(this, trouble))
     abortBy(options.signal, this)
   }
@@ -350,12 +342,6 @@ export class TextSink extends Writable {
     this.#work = result.catch(() => {})
     return result
   }
-}
-
-/** What is written elsewhere stays as it is, and captions change when turns are revised. */
-function notRevised(stage: string, { address }: OutputDestination): ConfigurationError {
-  const message = `target of ${stage} must be a path, a file: URL or a Writable; to ${address} only jsonlSink() writes, of which captions are made`
-  return refusedOption('target', message)
 }
 
 /** The lines of the first `bytes` of a file that is gone on with. Nothing is read until they are wanted. */

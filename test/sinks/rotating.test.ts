@@ -11,6 +11,7 @@ import type { Warning } from '../../src/errors.ts'
 import type { Turn } from '../../src/model.ts'
 import { run } from '../../src/run.ts'
 import { srtSink, vttSink } from '../../src/sinks/caption-sinks.ts'
+import { openTarget } from '../../src/sinks/destination.ts'
 import { jsonlSink } from '../../src/sinks/jsonl.ts'
 import { type RotatedPart, rotatingSink, type RotatingSinkOptions } from '../../src/sinks/rotating.ts'
 import { TextSink } from '../../src/sinks/text-sink.ts'
@@ -280,7 +281,7 @@ describe('rotatingSink()', () => {
         while (!sink.destroyed) await nextTurn()
         return csvComposer({})
       }
-      const sink = new TextSink('csvSink()', file, {}, { composer })
+      const sink = new TextSink('csvSink()', openTarget(file, true), {}, { composer })
       return sink
     }
     await expect(run(Readable.from([at(0, 0)]), rotatingSink(missing, open, { every: 'hour' }))).rejects.toMatchObject({

@@ -10,6 +10,7 @@ import { layoutSettings } from '../../../src/captions/layout/options.ts'
 import { formatSrtCue } from '../../../src/captions/formats/srt.ts'
 import type { Turn } from '../../../src/model.ts'
 import { assSink, ctmSink, rttmSink, srtSink, stmSink, textSink, vttSink } from '../../../src/sinks/caption-sinks.ts'
+import { openTarget } from '../../../src/sinks/destination.ts'
 import { TextSink } from '../../../src/sinks/text-sink.ts'
 import { makeTurn } from '../example-turn.ts'
 import { parseSubtitles } from '../parsers.ts'
@@ -123,7 +124,12 @@ describe('a revision', () => {
       }
       return made
     }
-    const sink = new TextSink('sink', file, {}, { composer: async () => new Composer({ ...format, writer }) })
+    const sink = new TextSink(
+      'sink',
+      openTarget(file, true),
+      {},
+      { composer: async () => new Composer({ ...format, writer }) },
+    )
     const put = (turn: Turn) => new Promise((resolve) => sink.write(turn, resolve))
     const newest = Array.from({ length: count }, (_, order) => makeTurn(order, `A:word${order}`))
     for (const turn of newest) await put(turn)
