@@ -39,8 +39,9 @@ interface Call {
   /** What it is for, to follow "to". */
   purpose: string
   signal: AbortSignal
-  /** Bytes of its body, where that is a stream. */
+  /** Bytes of its body, where that is a stream, and what is told how many more are on their way. */
   length?: number
+  sent?: (bytes: number) => void
   /** Bytes that its answer may have. */
   mostBytes?: number
 }
@@ -118,9 +119,9 @@ export class PrerecordedApi {
     sent: (bytes: number) => void,
     signal: AbortSignal,
   ): Promise<string> {
-    const call = { purpose: 'take the audio', signal, length }
+    const call = { purpose: 'take the audio', signal, length, sent }
     return this.#do(call, async ({ files }) => {
-      const address: unknown = await files.upload(Readable.from(counted(pieces, sent), { objectMode: false }))
+      const address: unknown = await files.upload(Readable.from(pieces, { objectMode: false }))
       if (typeof address !== 'string' || address === '') throw new Error('it says no upload_url')
       return address
     })
@@ -210,7 +211,10 @@ export class PrerecordedApi {
         within(connect + stall, 'it took nothing of it')
         headers['Content-Length'] = String(call.length)
         body = watch(given as AsyncIterable<Uint8Array>, {
-          more: () => within(stall, 'it took no more of it'),
+          more: (bytes) => {
+            call.sent?.(bytes)
+            within(stall, 'it took no more of it')
+          },
           end: () => within(answer, 'it gave no answer'),
         })
       } else {
@@ -316,19 +320,12 @@ function headersOf(init: RequestInit | undefined, credential: Record<string, str
   return { 'Content-Type': 'application/json', ...given, ...credential, 'User-Agent': 'diarize-stream' }
 }
 
-async function* counted(pieces: AsyncIterable<Buffer>, sent: (bytes: number) => void): AsyncGenerator<Buffer> {
+async function* watch(
+  pieces: AsyncIterable<Uint8Array>,
+  { more, end }: { more: (bytes: number) => void; end: () => void },
+): AsyncGenerator<Uint8Array> {
   for await (const piece of pieces) {
-    yield piece
-    sent(piece.length)
-  }
-}
-
-async function* watch<Piece>(
-  pieces: AsyncIterable<Piece>,
-  { more, end }: { more: () => void; end: () => void },
-): AsyncGenerator<Piece> {
-  for await (const piece of pieces) {
-    more()
+    more(piece.length)
     yield piece
   }
   end()
