@@ -60,7 +60,7 @@ class DiarizeStream extends Duplex {
   #loading: Promise<void> | undefined
   #hearing: Hearing | undefined
   /** What was asked for before there was any audio. */
-  readonly #messages: ClientMessage[] = []
+  readonly #messages = new Map<string, ClientMessage>()
   /** The connection that is made as soon as there will be audio. */
   #ahead: Promise<ConnectionAhead | undefined> | undefined
   readonly #diagnostics = new StreamDiagnostics(this)
@@ -124,9 +124,7 @@ class DiarizeStream extends Duplex {
   #send(message: ClientMessage): void {
     if (this.#hearing?.sendMessage(message) === true) return
     // One of each kind says all, however often somebody asks before there is audio.
-    const same = this.#messages.findIndex(({ type }) => type === message.type)
-    if (same >= 0) this.#messages[same] = { ...this.#messages[same], ...message }
-    else this.#messages.push(message)
+    this.#messages.set(message.type, { ...this.#messages.get(message.type), ...message })
   }
 
   // A fifth of the library, which who only decodes need not load.

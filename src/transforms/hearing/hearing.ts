@@ -49,7 +49,7 @@ export interface HearingOptions {
   input: DiarizeInput
   diagnostics: StreamDiagnostics
   /** What was asked for before there was any audio. */
-  messages: readonly ClientMessage[]
+  messages: ReadonlyMap<string, ClientMessage>
   /** The connection that is made as soon as there will be audio. */
   ahead: () => Promise<ConnectionAhead | undefined> | undefined
 }
@@ -60,7 +60,7 @@ export class Hearing {
   readonly #options: ResolvedDiarizeOptions
   readonly #input: DiarizeInput
   readonly #diagnostics: StreamDiagnostics
-  readonly #messages: readonly ClientMessage[]
+  readonly #messages: ReadonlyMap<string, ClientMessage>
   readonly #ahead: HearingOptions['ahead']
   readonly #loaded: Loaded
   /** Names of the channels, where they are kept apart. */
@@ -361,7 +361,7 @@ export class Hearing {
     passOn(supervisor, this.#stage, ['warning', 'reconnecting', 'gap'])
     // Their failure must reach the stream also while nothing is written.
     supervisor.done.catch((error: Error) => this.#stage.destroy(error))
-    for (const message of this.#messages) supervisor.sendMessage(message)
+    for (const message of this.#messages.values()) supervisor.sendMessage(message)
     return supervisor
   }
 
