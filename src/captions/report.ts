@@ -200,19 +200,17 @@ export function captionReport(cues: Iterable<Cue>, options: CaptionReportOptions
 }
 
 function limitsOf(settings: LayoutSettings): ReportLimits {
-  const { preset, maxLineWidth, maxLines, targetReadingSpeed, maxReadingSpeed } = settings
-  const { minDuration, minDurationPerWord, maxDuration, minGap, chainBelow } = settings
   return {
-    preset,
-    maxLineWidth,
-    maxLines,
-    targetReadingSpeed,
-    maxReadingSpeed,
-    minDuration,
-    minDurationPerWord,
-    maxDuration,
-    minGap,
-    chainBelow,
+    preset: settings.preset,
+    maxLineWidth: settings.maxLineWidth,
+    maxLines: settings.maxLines,
+    targetReadingSpeed: settings.targetReadingSpeed,
+    maxReadingSpeed: settings.maxReadingSpeed,
+    minDuration: settings.minDuration,
+    minDurationPerWord: settings.minDurationPerWord,
+    maxDuration: settings.maxDuration,
+    minGap: settings.minGap,
+    chainBelow: settings.chainBelow,
   }
 }
 

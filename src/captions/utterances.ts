@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../errors.ts'
-import type { Captionable, Cue, Segment } from '../model.ts'
+import type { Captionable, Cue, Segment, Turn } from '../model.ts'
 import { isCue, isSegment, isTurn } from '../model.ts'
 import { defined } from '../options.ts'
 import { cutInRuns, type WordRunOptions } from './word-runs.ts'
@@ -18,7 +18,7 @@ const MAX_PENDING = 1000
 const lastOfTurn = new WeakSet<Segment>()
 
 /** The segments of a final turn, the last known as such to {@link UtteranceCollector}, which then need not wait. */
-export function turnSegments(...[turn, options]: Parameters<typeof cutInRuns>): Segment[] {
+export function turnSegments(turn: Turn, options: WordRunOptions): Segment[] {
   const segments = cutInRuns(turn, options)
   const last = segments.at(-1)
   if (last !== undefined) lastOfTurn.add(last)
