@@ -60,6 +60,11 @@ const REASONS: Readonly<Record<string, string>> = {
   FILE_CHANGED: 'something else has written to it or cut it short',
 }
 
+/** An error for one of these reasons, such as the system gives. */
+export function faultOf(code: string): Error {
+  return Object.assign(new Error(REASONS[code]), { code })
+}
+
 const KEEP_READER = 'keep its reader open until the sink has finished'
 
 /** What to do next, where that is not to choose another target. */
@@ -240,8 +245,7 @@ export class WritableDestination implements Destination {
 
   readonly #closed = (): void => {
     if (this.#isFinished || (this.#stream?.writableFinished === true && this.#ends)) return
-    const premature = () => Object.assign(new Error('premature close'), { code: 'ERR_STREAM_PREMATURE_CLOSE' })
-    this.#failed(this.#stream?.errored ?? premature())
+    this.#failed(this.#stream?.errored ?? faultOf('ERR_STREAM_PREMATURE_CLOSE'))
   }
 }
 
@@ -397,7 +401,7 @@ function openPath(given: string): Destination {
   const file = path.resolve(given)
   try {
     const stats = statSync(file, { throwIfNoEntry: false })
-    if (stats?.isDirectory() === true) throw Object.assign(new Error('is a directory'), { code: 'EISDIR' })
+    if (stats?.isDirectory() === true) throw faultOf('EISDIR')
     if (stats === undefined) assertDirectory(path.dirname(file))
     accessSync(stats === undefined ? path.dirname(file) : file, constants.W_OK)
     if (stats === undefined || stats.isFile()) return new FileDestination(file)
@@ -411,5 +415,5 @@ function openPath(given: string): Destination {
 
 /** From Node 22 on, a path below a plain file counts as absent for `throwIfNoEntry`; Node 20 throws. */
 function assertDirectory(folder: string): void {
-  if (!statSync(folder).isDirectory()) throw Object.assign(new Error('not a directory'), { code: 'ENOTDIR' })
+  if (!statSync(folder).isDirectory()) throw faultOf('ENOTDIR')
 }

@@ -1,7 +1,7 @@
 import type { Copied, Piece } from '../captions/composer/rewrite.ts'
 import { fileKey, isBeingRead } from '../destinations/files-being-read.ts'
 import type { OutputError } from '../errors.ts'
-import { unwritable } from './destination.ts'
+import { faultOf, unwritable } from './destination.ts'
 import { FileLock } from './file-lock.ts'
 import { putInPlace } from './replacement.ts'
 import { type BigIntStats, constants, realpathSync, type Stats } from 'node:fs'
@@ -54,7 +54,7 @@ export class WrittenFile {
     try {
       const handle = await this.#open('r+')
       const { size } = await handle.stat()
-      if (size < bytes) throw Object.assign(new Error('the file has been changed'), { code: 'FILE_CHANGED' })
+      if (size < bytes) throw faultOf('FILE_CHANGED')
       await handle.truncate(bytes)
       this.#bytes = bytes
     } catch (error) {
@@ -171,7 +171,7 @@ export class WrittenFile {
     await this.#lock?.check()
     const ours = await handle?.stat({ bigint: true })
     const there = await this.#there()
-    if (there === undefined || ours === undefined || fileKey(there) !== fileKey(ours)) throw gone()
+    if (there === undefined || ours === undefined || fileKey(there) !== fileKey(ours)) throw faultOf('FILE_GONE')
     return realpath(this.path)
   }
 
@@ -179,10 +179,8 @@ export class WrittenFile {
   async #assertOurs(handle: FileHandle): Promise<void> {
     await this.#lock?.check()
     const [ours, there] = await Promise.all([handle.stat({ bigint: true }), this.#there()])
-    if (ours.nlink === 0n || (there !== undefined && fileKey(there) !== fileKey(ours))) throw gone()
-    if (ours.size !== BigInt(this.#bytes)) {
-      throw Object.assign(new Error('the file has been changed'), { code: 'FILE_CHANGED' })
-    }
+    if (ours.nlink === 0n || (there !== undefined && fileKey(there) !== fileKey(ours))) throw faultOf('FILE_GONE')
+    if (ours.size !== BigInt(this.#bytes)) throw faultOf('FILE_CHANGED')
   }
 
   #there(): Promise<BigIntStats | undefined> {
@@ -211,9 +209,7 @@ export class WrittenFile {
     const real = resolveLinks(this.path)
     this.#reserve(real)
     const there = await this.#there()
-    if (there !== undefined && isBeingRead(fileKey(there))) {
-      throw Object.assign(new Error('the file is being read'), { code: 'FILE_READ' })
-    }
+    if (there !== undefined && isBeingRead(fileKey(there))) throw faultOf('FILE_READ')
     if (there !== undefined) this.#reserve(fileKey(there))
     this.#lock ??= await FileLock.take(real)
     return real
@@ -229,7 +225,7 @@ export class WrittenFile {
 
   #reserve(key: string): void {
     if (this.#reserved.has(key)) return
-    if (beingWritten.has(key)) throw Object.assign(new Error('the file is in use'), { code: 'FILE_SHARED' })
+    if (beingWritten.has(key)) throw faultOf('FILE_SHARED')
     beingWritten.add(key)
     this.#reserved.add(key)
   }
@@ -258,10 +254,6 @@ async function takeAfter(file: FileHandle, { mode, uid, gid }: Stats): Promise<v
       .catch(() => {})
   }
   await file.chmod(mode & 0o777).catch(() => {})
-}
-
-function gone(): Error {
-  return Object.assign(new Error('the file is gone'), { code: 'FILE_GONE' })
 }
 
 function resolveLinks(file: string): string {
