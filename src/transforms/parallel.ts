@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { bytesToMs } from '../audio/format.ts'
+import { Framer } from '../audio/framer.ts'
 import { meanSquare } from '../audio/pcm.ts'
 import { SessionError } from '../errors.ts'
 import type { Turn } from '../model.ts'
@@ -231,15 +232,9 @@ export class ParallelSupervisor extends EventEmitter<SupervisorEvents> {
       void supervisor.destroy()
     }
     supervisor.done.catch(stop)
-    let rest: Buffer = Buffer.alloc(0)
+    const framer = new Framer(frameBytes)
     for await (const bytes of (await this.#spool).read(part.hearFrom * frameBytes, part.hearTo * frameBytes)) {
-      rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes])
-      let at = 0
-      for (; at + frameBytes <= rest.length && !stopped && !this.#destroyed; at += frameBytes) {
-        const wait = supervisor.push(rest.subarray(at, at + frameBytes))
-        if (wait !== undefined) await wait
-      }
-      rest = rest.subarray(at)
+      for (const frame of framer.push(bytes)) if (!stopped && !this.#destroyed) await supervisor.push(frame)
       if (stopped || this.#destroyed) break
     }
     const termination = await supervisor.end()!
