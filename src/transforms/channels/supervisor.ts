@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events'
-import { bytesToMs, silenceByte } from '../../audio/format.ts'
 import { splitChannels } from '../../audio/pcm.ts'
 import type { Warning } from '../../errors.ts'
 import type { Turn } from '../../model.ts'
@@ -22,7 +21,10 @@ const COMPARED_MS = 300_000
 export interface ChannelSupervisorOptions {
   settings: ChannelSettings
   format: WireFormat
-  frameBytes: number
+  /** Length of a frame; may be fractional. */
+  frameMs: number
+  /** A frame of silence of one channel. */
+  silentFrame: Buffer
   /** Looks after the sessions of a channel, which goes on from `start` where another process began it. */
   supervise(this: void, name: string, channel: number, start: StreamStart | undefined): Supervisor
   /** Whether speakers within a channel are told apart. */
@@ -42,7 +44,6 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
   readonly #levels: LevelHistory | undefined
   readonly #bleed: BleedFilter | undefined
   #warnedOfLabels = false
-  readonly #frameMs: number
   /** How each channel that is done with ended. */
   readonly #ends = new Map<ChannelStream, { termination?: TerminationMessage; failure?: Error }>()
   #settleDone!: { resolve: (terminations: TerminationMessage[]) => void; reject: (error: Error) => void }
@@ -54,13 +55,12 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
 
   constructor(options: ChannelSupervisorOptions) {
     super()
-    const { settings, format, frameBytes, partials, maxReplay, start } = options
+    const { settings, format, frameMs, silentFrame, partials, maxReplay, start } = options
     const names = settings.channels
     const starts = names.map((name) => start && startOfChannel(start, name, names))
     this.#frames = start?.frame ?? 0
     const { encoding } = format
     this.#options = options
-    this.#frameMs = bytesToMs(frameBytes, format)
     // Whoever asks for the outcome gets it; until then it must not count as unhandled.
     this.done.catch(() => {})
     const drop = settings.bleed === 'drop'
@@ -75,14 +75,13 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
     })
     if (drop) {
       const keepMs = COMPARED_MS + maxReplay + settings.mergeDelay
-      const levels = new LevelHistory(names.length, this.#frameMs, keepMs, encoding, this.#frames)
+      const levels = new LevelHistory(names.length, frameMs, keepMs, encoding, this.#frames)
       this.#levels = levels
       this.#bleed = new BleedFilter(names.length, keepMs, (...where) => levels.level(...where))
       // Their words may be heard again on another channel, and not come out again on their own.
       for (const [channel, one] of starts.entries())
         for (const turn of one?.turns ?? []) this.#bleed.hear(channel, turn)
     }
-    const silentFrame = Buffer.alloc(frameBytes / names.length, silenceByte[encoding])
     this.#channels = names.map((name, number) => {
       const own = starts[number]
       // Who has spoken goes on at once: the words that are known have their places.
@@ -90,7 +89,7 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
       const channel = new ChannelStream(options.supervise(name, number, own), {
         number,
         name,
-        frameMs: this.#frameMs,
+        frameMs,
         silentFrame,
         encoding,
         speakerLabels: options.speakerLabels,
@@ -108,7 +107,7 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
 
   /** Ms of the stream that have come. */
   get receivedMs(): number {
-    return Math.round(this.#frames * this.#frameMs)
+    return Math.round(this.#frames * this.#options.frameMs)
   }
 
   /** The voices behind the speakers of all channels, as far as they are known by now. */

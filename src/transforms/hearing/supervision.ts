@@ -100,7 +100,8 @@ export function supervision(
   return new channels.ChannelSupervisor({
     settings,
     format,
-    frameBytes,
+    frameMs: one.frameMs,
+    silentFrame: one.silentFrame,
     speakerLabels: options.speakerLabels,
     maxReplay: options.maxReplay,
     partials: options.includePartialTurns !== false && options.redactPii !== true,
