@@ -16,7 +16,7 @@ import type { TranscriptJob } from './job.ts'
 import { type ResolvedTranscribeOptions, resolveTranscribeOptions, type TranscribeOptions } from './options.ts'
 import type { TurnTotals } from '../../stream/turn-totals.ts'
 import type { Spool } from './spool.ts'
-import type { TranscriptAnswer, turnsOf } from './turns.ts'
+import type { TranscriptAnswer } from './turns.ts'
 
 /** Wall time in ms between two reports. */
 const PROGRESS_MS = 250
@@ -74,8 +74,7 @@ class TranscribeStream extends Duplex {
   readonly #input: DiarizeInput
   #api: PrerecordedApi | undefined
   #job: TranscriptJob | undefined
-  #spools: typeof Spool | undefined
-  #turnsOf: typeof turnsOf | undefined
+  #work!: typeof import('./spool.ts') & typeof import('./turns.ts')
   #spool: Promise<Spool> | undefined
   #opened: Spool | undefined
   #checked: Promise<void> | undefined
@@ -150,8 +149,7 @@ class TranscribeStream extends Duplex {
     ])
     this.#totals = new totals.TurnTotals()
     await this.#openBook()
-    this.#spools = spool.Spool
-    this.#turnsOf = turns.turnsOf
+    this.#work = { ...spool, ...turns }
     this.#api = await api.PrerecordedApi.open(this.#options)
     this.#job = new job.TranscriptJob(this.#api, this.#options, {
       reconnecting: (record) => this.emit('reconnecting', record),
@@ -210,7 +208,7 @@ class TranscribeStream extends Duplex {
   async #begin(frames: readonly Buffer[]): Promise<void> {
     this.#checked = this.#job!.check()
     this.#checked.catch((error: Error) => this.destroy(error))
-    this.#spool = this.#spools!.create(this.#options.temporaryFolder)
+    this.#spool = this.#work.Spool.create(this.#options.temporaryFolder)
     this.#opened = await this.#spool
     await this.#keep(frames)
   }
@@ -241,7 +239,7 @@ class TranscribeStream extends Duplex {
   }
 
   async #deliver(transcript: TranscriptAnswer, sessionMs: number): Promise<void> {
-    const { turns: unnamed, speakers, lacking } = this.#turnsOf!(transcript, this.#options.speakerLabels ?? true)
+    const { turns: unnamed, speakers, lacking } = this.#work.turnsOf(transcript, this.#options.speakerLabels ?? true)
     if (unnamed.length === 0 && lacking !== undefined) {
       const message = `${this.#api!.url}: transcript ${transcript.id} has a text, but no words with times`
       throw new SessionError('SERVER_ERROR', message, { sessionId: transcript.id })
