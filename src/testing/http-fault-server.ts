@@ -1,9 +1,15 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import type { Server, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { type Check, checkBoolean, checkOptions, integer, invalidOption, string } from '../options.ts'
-import { httpServer, resetConnection } from '../server/listener.ts'
+import { resetConnection } from '../server/listener.ts'
 import { faultName } from './faults.ts'
-import { addressChecks, type FaultServerAddress, type Plan, PlannedServer, writeWithoutEnd } from './planned-server.ts'
+import {
+  addressChecks,
+  type FaultServerAddress,
+  type Plan,
+  PlannedHttpServer,
+  writeWithoutEnd,
+} from './planned-server.ts'
 
 /** Options of {@link httpFaultServer}. */
 export interface HttpFaultServerOptions extends FaultServerAddress {
@@ -40,13 +46,12 @@ const typesByEnding: Readonly<Record<string, string>> = {
 }
 
 /** A running {@link httpFaultServer}. */
-export class HttpFaultServer extends PlannedServer<Record<string, never>, HttpFault, [index: number, path: string]> {
+export class HttpFaultServer extends PlannedHttpServer<HttpFault, [index: number, path: string]> {
   readonly #served: (path: string) => Buffer | string | undefined
   readonly #options: HttpFaultServerOptions
   readonly #requests: HttpRequestRecord[] = []
   /** Every request so far, in order. */
   readonly requests: readonly HttpRequestRecord[] = this.#requests
-  readonly #open = new Set<ServerResponse>()
 
   /** @internal */
   constructor(served: HttpServed, plan: HttpFaultPlan, options: HttpFaultServerOptions) {
@@ -60,29 +65,9 @@ export class HttpFaultServer extends PlannedServer<Record<string, never>, HttpFa
     return this.listener.url('http', path)
   }
 
-  /** Requests whose answer is neither complete nor cut off. */
-  get open(): number {
-    return this.#open.size
-  }
-
-  /** Cuts every answer that is under way by a reset, as when the server is killed. */
-  cut(): void {
-    for (const response of this.#open) resetConnection(response.socket)
-  }
-
   /** @internal */
-  protected override serverOf(tls: FaultServerAddress['tls']): Server {
-    return httpServer(tls, {
-      request: (request, response) => this.#answer(request, response),
-      upgrade: (_request, socket) => socket.destroy(),
-    })
-  }
-
-  #answer(request: IncomingMessage, response: ServerResponse): void {
+  protected override answer(request: IncomingMessage, response: ServerResponse): void {
     const path = request.url ?? '/'
-    this.#open.add(response)
-    response.once('close', () => this.#open.delete(response))
-    response.on('error', () => {})
     const answered = this.attempt(() => {
       const fault = this.faultOf(this.#requests.length, path)
       if (fault === undefined) return false

@@ -13,7 +13,7 @@ export {
   type ScriptedTurn,
   type ScriptedWord,
 } from './scripted-engine.ts'
-export type { FaultServerAddress, Plan, PlannedServer } from './planned-server.ts'
+export type { FaultServerAddress, Plan, PlannedHttpServer, PlannedServer } from './planned-server.ts'
 export { relabelled } from './relabelled.ts'
 export { seededRandom } from './random.ts'
 export {

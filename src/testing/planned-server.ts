@@ -1,8 +1,9 @@
 import { EventEmitter } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
 import type { Writable } from 'node:stream'
 import { type Check, checkOptions, integer, invalidOption, string } from '../options.ts'
-import { Listener, type TlsOptions } from '../server/listener.ts'
+import { httpServer, Listener, resetConnection, type TlsOptions } from '../server/listener.ts'
 
 /** Where a fault server listens. */
 export interface FaultServerAddress {
@@ -25,7 +26,7 @@ export type Plan<Fault, Facts extends [index: number, ...facts: unknown[]]> =
   Fault | readonly Fault[] | ((...facts: Facts) => Fault)
 
 /** A plan as a function; faults that are known already are checked at once. */
-function planOf<Fault extends { fault: string }, Facts extends [index: number, ...facts: unknown[]]>(
+export function planOf<Fault extends { fault: string }, Facts extends [index: number, ...facts: unknown[]]>(
   plan: Plan<Fault, Facts>,
   checks: Readonly<Record<string, Check>>,
 ): (...facts: Facts) => Fault {
@@ -124,6 +125,40 @@ export abstract class PlannedServer<
   protected dropAll(): Promise<unknown> {
     return Promise.resolve()
   }
+}
+
+/** A {@link PlannedServer} that answers requests. */
+export abstract class PlannedHttpServer<
+  Fault extends { fault: string },
+  Facts extends [index: number, ...facts: unknown[]],
+> extends PlannedServer<Record<string, never>, Fault, Facts> {
+  readonly #open = new Set<ServerResponse>()
+
+  /** Requests whose answer is neither complete nor cut off. */
+  get open(): number {
+    return this.#open.size
+  }
+
+  /** Resets every connection on which a request is under way, as when the server is killed. */
+  cut(): void {
+    for (const response of this.#open) resetConnection(response.socket)
+  }
+
+  /** @internal */
+  protected override serverOf(tls: TlsOptions | undefined): Server {
+    return httpServer(tls, {
+      request: (request, response) => {
+        this.#open.add(response)
+        response.once('close', () => this.#open.delete(response))
+        response.on('error', () => {})
+        this.answer(request, response)
+      },
+      upgrade: (_request, socket) => socket.destroy(),
+    })
+  }
+
+  /** @internal */
+  protected abstract answer(request: IncomingMessage, response: ServerResponse): void
 }
 
 /** Writes the same bytes again and again, as fast as they are taken. */

@@ -1,5 +1,6 @@
-import { type Check, checkKnown, checkOptions, integer, invalidOption, string } from '../../options.ts'
+import { type Check, checkKnown, integer, invalidOption, string } from '../../options.ts'
 import { faultName } from '../faults.ts'
+import { planOf as planOfOne } from '../planned-server.ts'
 
 /** The requests that the API knows. */
 export type PrerecordedOperation = 'upload' | 'create' | 'poll' | 'list' | 'delete'
@@ -91,10 +92,7 @@ export function planOf(
   if (typeof plan === 'function') return plan
   if (typeof plan !== 'object' || plan === null) throw invalidOption('faults', 'an object or a function', plan)
   checkKnown('faults', plan, operations)
-  for (const fault of Object.values(plan).flat()) checkOptions('a fault', fault, faultChecks)
-  return (index, operation) => {
-    const planned = plan[operation] ?? []
-    if (!Array.isArray(planned)) return planned as PrerecordedFault
-    return (planned as PrerecordedFault[])[index] ?? { fault: 'none' }
-  }
+  const plans = Object.entries(plan).map(([operation, own]) => [operation, planOfOne(own, faultChecks)] as const)
+  const faultOf = new Map<string, (index: number) => PrerecordedFault>(plans)
+  return (index, operation) => faultOf.get(operation)?.(index) ?? { fault: 'none' }
 }

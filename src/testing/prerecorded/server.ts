@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import type { Server } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Engine } from '../../engine/engine.ts'
 import { type Check, checkOptions, integer } from '../../options.ts'
-import { httpServer, requestUrl, resetConnection } from '../../server/listener.ts'
-import { addressChecks, type FaultServerAddress, PlannedServer, writeWithoutEnd } from '../planned-server.ts'
+import { requestUrl, resetConnection } from '../../server/listener.ts'
+import { addressChecks, type FaultServerAddress, PlannedHttpServer, writeWithoutEnd } from '../planned-server.ts'
 import { toneEngine } from '../tone-engine.ts'
 import {
   faultChecks,
@@ -60,8 +59,7 @@ interface Reply {
 }
 
 /** A running {@link prerecordedServer}. */
-export class PrerecordedServer extends PlannedServer<
-  Record<string, never>,
+export class PrerecordedServer extends PlannedHttpServer<
   PrerecordedFault,
   [index: number, operation: PrerecordedOperation]
 > {
@@ -72,7 +70,6 @@ export class PrerecordedServer extends PlannedServer<
   readonly requests: readonly PrerecordedRequest[] = this.#requests
   readonly #counts = new Map<PrerecordedOperation, number>()
   readonly #transcripts: Transcripts
-  readonly #open = new Set<ServerResponse>()
 
   /** @internal */
   constructor(options: PrerecordedServerOptions) {
@@ -97,34 +94,16 @@ export class PrerecordedServer extends PlannedServer<
     return this.#transcripts.uploads
   }
 
-  /** Requests whose answer is neither complete nor cut off. */
-  get open(): number {
-    return this.#open.size
-  }
-
-  /** Resets every connection on which a request is under way, as when the server is killed. */
-  cut(): void {
-    for (const response of this.#open) resetConnection(response.socket)
-  }
-
   /** @internal */
-  protected override serverOf(tls: FaultServerAddress['tls']): Server {
-    return httpServer(tls, {
-      request: (request, response) => {
-        this.#answer(request, response).catch((error: unknown) => {
-          response.destroy()
-          // A client may go away at any moment.
-          if (error !== request.errored) this.fail(error)
-        })
-      },
-      upgrade: (_request, socket) => socket.destroy(),
+  protected override answer(request: IncomingMessage, response: ServerResponse): void {
+    this.#answer(request, response).catch((error: unknown) => {
+      response.destroy()
+      // A client may go away at any moment.
+      if (error !== request.errored) this.fail(error)
     })
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.#open.add(response)
-    response.once('close', () => this.#open.delete(response))
-    response.on('error', () => {})
     request.on('error', () => {})
     const operation = operationOf(request)
     if (operation === undefined) return send(response, { status: 404, body: { error: 'Not found' } })
