@@ -1,6 +1,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { defined } from '../options.ts'
 import { Refusal, unauthorized } from '../protocol/close-codes.ts'
+import { waitAtMost } from '../stream-helpers.ts'
 
 /** Decides whether an API key may be used. */
 export type KeyCheck = (key: string) => boolean | Promise<boolean>
@@ -103,17 +104,11 @@ export class Authenticator {
   }
 
   async #ask(key: string): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined
-    const timeout = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error('the key check took too long')), CHECK_TIMEOUT).unref()
-    })
+    const ask = async (): Promise<unknown> => await this.#mayUse(key)
     try {
-      const allowed: unknown = await Promise.race([this.#mayUse(key), timeout])
-      return allowed === true
+      return (await waitAtMost(CHECK_TIMEOUT, ask(), () => new Error('the key check took too long'))) === true
     } catch {
       throw new Refusal(1011, 'Internal error while establishing the session')
-    } finally {
-      clearTimeout(timer)
     }
   }
 }
