@@ -2,16 +2,18 @@ import { createSecureContext } from 'node:tls'
 import { embeddedEngine } from '../engine/embedded.ts'
 import type { Engine } from '../engine/engine.ts'
 import {
+  type Check,
   checkBoolean,
   checkInteger,
-  checkKnown,
-  checkNumber,
-  checkOneOf,
-  checkString,
+  checkOptions,
   defined,
   exclusive,
+  integer,
   invalidOption,
+  number,
+  oneOf,
   refusedOption,
+  string,
 } from '../options.ts'
 import type { UnknownModels } from '../protocol/models.ts'
 import type { KeyCheck } from './authentication.ts'
@@ -118,7 +120,28 @@ const defaults = {
   unattributedLabel: 'UNKNOWN',
 } as const
 
-const known = ['engine', 'tls', 'apiKeys', 'pacing', ...Object.keys(defaults)]
+const sessionsPerMinute: Check = (name, value) => {
+  if (value !== Infinity) checkInteger(name, value, 1, 1_000_000)
+}
+
+const checks: Readonly<Record<keyof ServerOptions, Check>> = {
+  engine: () => {},
+  port: integer(0, 65_535),
+  host: string(1, 255),
+  authentication: checkBoolean,
+  maxSessions: integer(1, 100_000),
+  maxSessionsPerMinute: sessionsPerMinute,
+  maxSessionsPerMinutePerKey: sessionsPerMinute,
+  maxSessionDuration: number(1, 86_400_000, 'ms'),
+  pacing: oneOf('enforce', 'off'),
+  maxAhead: number(0, 86_400_000, 'ms'),
+  maxPayload: integer(1024, 16_777_216, 'bytes'),
+  metrics: checkBoolean,
+  models: oneOf('open', 'strict'),
+  unattributedLabel: oneOf('UNKNOWN', 'PENDING'),
+  apiKeys: checkKeys,
+  tls: checkTls,
+}
 
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
@@ -126,25 +149,9 @@ export function isLoopback(host: string): boolean {
 
 /** Checks the options of {@link serve} and fills in the defaults. @throws ConfigurationError (`INVALID_OPTION`) */
 export function resolveServerOptions(options: ServerOptions): ResolvedServerOptions {
-  checkKnown('serve()', options, known)
+  checkOptions('serve()', options, checks)
   const engine = options.engine ?? embeddedEngine()
-  if (typeof engine?.open !== 'function') throw invalidOption('engine', 'an Engine', options.engine)
-  checkInteger('port', options.port, 0, 65_535)
-  checkString('host', options.host, 1, 255)
-  checkBoolean('authentication', options.authentication)
-  checkInteger('maxSessions', options.maxSessions, 1, 100_000)
-  for (const name of ['maxSessionsPerMinute', 'maxSessionsPerMinutePerKey'] as const) {
-    if (options[name] !== Infinity) checkInteger(name, options[name], 1, 1_000_000)
-  }
-  checkNumber('maxSessionDuration', options.maxSessionDuration, 1, 86_400_000, 'ms')
-  checkOneOf('pacing', options.pacing, ['enforce', 'off'])
-  checkNumber('maxAhead', options.maxAhead, 0, 86_400_000, 'ms')
-  checkInteger('maxPayload', options.maxPayload, 1024, 16_777_216, 'bytes')
-  checkBoolean('metrics', options.metrics)
-  checkOneOf('models', options.models, ['open', 'strict'])
-  checkOneOf('unattributedLabel', options.unattributedLabel, ['UNKNOWN', 'PENDING'])
-  checkKeys(options.apiKeys)
-  checkTls(options.tls)
+  if (typeof engine.open !== 'function') throw invalidOption('engine', 'an Engine', options.engine)
   // Keys that guard nothing would be taken for a guard.
   if (options.authentication === false) exclusive('apiKeys', options.apiKeys, 'authentication: false', false)
 
@@ -165,24 +172,25 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   }
 }
 
-function checkKeys(keys: ServerOptions['apiKeys']): void {
+function checkKeys(name: string, keys: unknown): void {
   if (keys === undefined || typeof keys === 'function') return
   const usable = Array.isArray(keys) && keys.length > 0 && keys.every((key) => typeof key === 'string' && key !== '')
   // The value is not shown: it may be a key given without its brackets.
-  if (!usable) throw invalidOption('apiKeys', 'a list of at least one non-empty string, or a function', typeof keys)
+  if (!usable) throw invalidOption(name, 'a list of at least one non-empty string, or a function', typeof keys)
 }
 
 function isPem(value: unknown): boolean {
   return typeof value === 'string' || Buffer.isBuffer(value)
 }
 
-function checkTls(tls: ServerOptions['tls']): void {
-  if (tls === undefined) return
+function checkTls(name: string, value: unknown): void {
+  if (value === undefined) return
+  const { key, cert } = (value ?? {}) as Partial<TlsOptions>
   // Neither is shown: one is a private key.
-  if (!isPem(tls?.key) || !isPem(tls.cert)) throw invalidOption('tls', '{ key, cert } in PEM', typeof tls)
-  const trouble = tlsTrouble(tls)
+  if (!isPem(key) || !isPem(cert)) throw invalidOption(name, '{ key, cert } in PEM', typeof value)
+  const trouble = tlsTrouble(value as TlsOptions)
   if (trouble === undefined) return
-  throw refusedOption('tls', `tls, when given, must be usable: ${trouble}`)
+  throw refusedOption(name, `${name}, when given, must be usable: ${trouble}`)
 }
 
 /** Why a key and a certificate cannot be used; `undefined` where they can. */
