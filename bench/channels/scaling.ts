@@ -1,9 +1,5 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import { runChild, startChild, stopChild } from '../child.ts'
 import type { ScalingSample } from './scaling-run.ts'
-
-const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 
 /** Numbers of channels that are compared; 0 stands for `diarize()` without channels. */
 const COUNTS = [0, 1, 2, 4, 8]
@@ -23,19 +19,13 @@ export interface Scaling {
 
 /** Runs each number of channels in a process of its own, against a server in another. */
 export async function measureScaling(minutes: number): Promise<{ rows: Scaling[]; violations: string[] }> {
-  const server = fork(path('server.ts'), ['10800000'], { execArgv: process.execArgv })
-  const [url] = (await once(server, 'message')) as [string]
+  const server = await startChild<string>('channels/server.ts', [10_800_000])
   const samples: (ScalingSample & { channels: number })[] = []
   for (const channels of COUNTS) {
-    const client = fork(path('scaling-run.ts'), [url, String(channels), String(minutes)], {
-      execArgv: process.execArgv,
-    })
-    const [sample] = (await once(client, 'message')) as [ScalingSample]
+    const sample = await runChild<ScalingSample>('channels/scaling-run.ts', [server.said, channels, minutes])
     samples.push({ channels, ...sample })
-    await once(client, 'exit')
   }
-  server.disconnect()
-  await once(server, 'exit')
+  await stopChild(server)
   const one = samples.find(({ channels }) => channels === 1)!
   const two = samples.find(({ channels }) => channels === 2)!
   const rows = samples.map(({ channels, cpuSeconds, memoryMb }) => ({
