@@ -5,7 +5,6 @@ import {
   judgeClip,
   keepLoaded,
   listen,
-  quantile,
   summarise,
   type Summary,
 } from './engine/listen.ts'
@@ -24,6 +23,7 @@ import {
   telephoned,
 } from './engine/recordings.ts'
 import type { BenchOptions, Finding } from './report.ts'
+import { percentile } from './statistics.ts'
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -130,7 +130,7 @@ function yardstick(): number {
     execFileSync('ffmpeg', decode, { maxBuffer: 2 ** 28 })
     return performance.now() - began
   })
-  return (100 * quantile(times, 0.5)) / 1000 / clipSeconds
+  return (100 * percentile(times, 0.5)) / 1000 / clipSeconds
 }
 
 /**
@@ -177,10 +177,12 @@ export async function benchEngine(options: BenchOptions): Promise<Finding[]> {
     const lateness = finals.map(({ late }) => late)
     const ours = summarise(results.filter(({ clip }) => /^(?:libri|flite|glued)/.test(clip.group))).realTimeFactor
     const ratio = ours / yardstick()
-    console.log(`\nin real time: finals ${whole(quantile(lateness, 0.5))} ms after their last word (median), `)
-    console.log(`first partials ${whole(quantile(firstPartials, 0.5))} ms after the start of their first word (median)`)
+    console.log(`\nin real time: finals ${whole(percentile(lateness, 0.5))} ms after their last word (median), `)
+    console.log(
+      `first partials ${whole(percentile(firstPartials, 0.5))} ms after the start of their first word (median)`,
+    )
     console.log(`work per second of audio: ${ratio.toFixed(2)} of what FFmpeg takes to decode it a hundred times`)
-    verdicts.push(verdict('finals late, median, ms', quantile(lateness, 0.5), 1200))
+    verdicts.push(verdict('finals late, median, ms', percentile(lateness, 0.5), 1200))
     verdicts.push(verdict('finals later than 0.7 s + 0.08 of their length', over.length, 0))
     verdicts.push(verdict('RTF of files of a minute and more', ours, 0.06))
   }

@@ -6,6 +6,7 @@ import { diarizationError, type DiarizationError, rateOf, totalError } from '../
 import { ordinarySettings } from '../../test/helpers/engine-run.ts'
 import { childProcesses } from '../../test/helpers/processes.ts'
 import { align, parseRttm, type ScoredWord, speakerAccuracy, type SpeakerSpan } from '../../test/helpers/scoring.ts'
+import { percentile } from '../statistics.ts'
 import type { Clip } from './recordings.ts'
 import { readFileSync } from 'node:fs'
 
@@ -32,23 +33,12 @@ export interface Delays {
   firstPartials: number[]
 }
 
-/** Most memory a process has held, in bytes. */
-function peakMemory(): number {
-  const peaks = childProcesses('engine-process.js').map(({ pid }) => {
-    try {
-      return 1024 * Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0)
-    } catch {
-      return 0
-    }
-  })
-  return Math.max(0, ...peaks)
-}
-
-/** Memory that the processes of the engine hold now, in bytes: the most of one. */
-function memoryNow(): number {
+/** The most memory of a process of the engine, in bytes: that it has held (`VmHWM`), or holds now (`VmRSS`). */
+function mostMemory(field: 'VmHWM' | 'VmRSS'): number {
   const all = childProcesses('engine-process.js').map(({ pid }) => {
     try {
-      return 1024 * Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0)
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+      return 1024 * Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0)
     } catch {
       return 0
     }
@@ -73,7 +63,7 @@ export async function endure(utterance: Int16Array, count: number): Promise<{ ea
   const session = await engine.open(ordinarySettings, {
     speechStarted() {},
     turn: ({ endOfTurn }) => {
-      if (endOfTurn && ++finals === Math.floor(count / 10)) early = memoryNow()
+      if (endOfTurn && ++finals === Math.floor(count / 10)) early = mostMemory('VmRSS')
     },
     revision() {},
     failed: (error) => void (failure = error),
@@ -85,7 +75,7 @@ export async function endure(utterance: Int16Array, count: number): Promise<{ ea
     }
     await session.end()
     if (failure !== undefined) throw failure
-    return { early, late: memoryNow() }
+    return { early, late: mostMemory('VmRSS') }
   } finally {
     await session.destroy()
   }
@@ -137,7 +127,7 @@ export async function listen(
     }
     await session.end()
     wall = performance.now() - startedAt
-    memory = peakMemory()
+    memory = mostMemory('VmHWM')
   } finally {
     await session.destroy()
   }
@@ -281,12 +271,6 @@ function figures(results: readonly SpeakerResult[]): SpeakerFigures {
   }
 }
 
-/** The value below which a share of `values` lies. */
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN
-}
-
 /** Adds the results of several clips up. */
 export function summarise(results: readonly ClipResult[]): Summary {
   const sum = (of: (result: ClipResult) => number): number => results.reduce((total, one) => total + of(one), 0)
@@ -298,7 +282,7 @@ export function summarise(results: readonly ClipResult[]): Summary {
     clips: results.length,
     ...(live.length > 0 && { live: figures(live), revised: figures(revised) }),
     ...(words > 0 && { wordErrorRate: sum(({ edits = 0 }) => edits) / words }),
-    ...(errors.length > 0 && { startError: { median: quantile(errors, 0.5), p95: quantile(errors, 0.95) } }),
+    ...(errors.length > 0 && { startError: { median: percentile(errors, 0.5), p95: percentile(errors, 0.95) } }),
     realTimeFactor: sum(({ wall }) => wall) / sum(({ audio }) => audio),
     memory: Math.max(...results.map(({ memory }) => memory)),
   }

@@ -13,7 +13,7 @@ export const speechFolder =
   process.env['DIARIZE_SPEECH'] ?? fileURLToPath(new URL('../../../shared/speech', import.meta.url))
 
 /** Speakers of LibriSpeech test-other whose conversations settings may be chosen by; the others only report. */
-const tuningSpeakers = new Set(['1688', '1998', '2033', '2414', '2609'])
+export const tuningSpeakers = new Set(['1688', '1998', '2033', '2414', '2609'])
 /** Meetings that settings may be chosen by. */
 const tuningMeetings = new Set(['trn01', 'trn02', 'trn03', 'trn04', 'trn05'])
 

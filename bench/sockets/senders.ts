@@ -47,19 +47,6 @@ const ours: Sender = (url) =>
     run(new EndlessAudio(), stage, sink).then(() => reject(new Error('the stream ended')), reject)
   })
 
-/** The same without a source: each frame is written when the one before it has been taken. */
-const oursWritten: Sender = (url) =>
-  new Promise((resolve, reject) => {
-    const stage = diarize({ url, apiKey: 'key' })
-    stage.once('session', () => resolve())
-    stage.once('error', reject)
-    stage.resume()
-    const write = (error?: Error | null): void => {
-      if (!error) stage.write(read(), write)
-    }
-    write()
-  })
-
 /** The official SDK, paced by hand. */
 const sdk: Sender = async (url) => {
   const transcriber = new AssemblyAI({ apiKey: 'key' }).streaming.transcriber({
@@ -84,7 +71,7 @@ const bare: Sender = (url) =>
     })
   })
 
-export const senders = { ours, oursWritten, sdk, bare } as const satisfies Record<string, Sender>
+export const senders = { ours, sdk, bare } as const satisfies Record<string, Sender>
 
 /** Name of a way to send. */
 export type SenderName = keyof typeof senders

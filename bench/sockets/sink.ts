@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { finalTurn } from '../final-turn.ts'
 import { acceptSession } from './light-server.ts'
 
 /*
@@ -20,24 +21,11 @@ const [keyFile = '', certificateFile = ''] = process.argv.slice(2)
 /** The final turn of the audio before frame number `frames`. */
 function turn(frames: number): string {
   const start = (frames - FRAMES_OF_TURN) * FRAME_MS
-  const words = WORDS.map((text, index) => ({
-    start: start + index * WORD_MS,
-    end: start + index * WORD_MS + WORD_MS - 50,
-    confidence: 0.9,
-    word_is_final: true,
-    text,
-    speaker: 'A',
-  }))
-  return JSON.stringify({
-    turn_order: frames / FRAMES_OF_TURN - 1,
-    turn_is_formatted: true,
-    end_of_turn: true,
-    transcript: WORDS.join(' '),
-    end_of_turn_confidence: 0.9,
-    words,
-    speaker_label: 'A',
-    type: 'Turn',
+  const words = WORDS.map((text, index) => {
+    const begin = start + index * WORD_MS
+    return { text, start: begin, end: begin + WORD_MS - 50 }
   })
+  return JSON.stringify(finalTurn(frames / FRAMES_OF_TURN - 1, 'A', words))
 }
 
 function accept(request: IncomingMessage, socket: Duplex): void {

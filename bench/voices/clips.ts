@@ -5,10 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Embedder } from '../../src/engine/voices/embedder.ts'
 import { type Voice, voiceOf } from '../../src/voices/voice.ts'
-import { speechFolder } from '../engine/recordings.ts'
-
-/** Speakers of LibriSpeech test-other by whom settings may be chosen; the others only report. */
-const tuningSpeakers = new Set(['1688', '1998', '2033', '2414', '2609'])
+import { speechFolder, tuningSpeakers } from '../engine/recordings.ts'
 
 export const bands = ['as recorded', 'by telephone'] as const
 export type Band = (typeof bands)[number]
