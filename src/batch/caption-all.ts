@@ -5,6 +5,7 @@ import { type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts
 import {
   type Check,
   checkBoolean,
+  checkFunction,
   checkOptions,
   checkSignal,
   integer,
@@ -76,10 +77,6 @@ export interface CaptionAllOptions {
 /** Longest path of a folder, in characters. */
 const LONGEST_PATH = 4096
 
-const called: Check = (name, value) => {
-  if (value !== undefined && typeof value !== 'function') throw invalidOption(name, 'a function', value)
-}
-
 /** Refuses anything but a list of different formats. */
 export function formatsAmong(allowed: readonly CaptionFormat[]): Check {
   return (name, value) => {
@@ -96,7 +93,7 @@ const CHECKS: Readonly<Record<keyof CaptionAllOptions, Check>> = {
   resume: checkBoolean,
   jobs: integer(1, 100),
   continueOnError: checkBoolean,
-  stages: called,
+  stages: checkFunction,
   source: (_name, value) => void resolveFfmpegOptions('source', value ?? {}),
   speakers: (name, value) => checkSpeakerNames(name, value),
   layout: (name, value) => {
@@ -105,9 +102,9 @@ const CHECKS: Readonly<Record<keyof CaptionAllOptions, Check>> = {
   },
   signal: checkSignal,
   stop: checkSignal,
-  onPlan: called,
-  onBegin: called,
-  onProgress: called,
+  onPlan: checkFunction,
+  onBegin: checkFunction,
+  onProgress: checkFunction,
 }
 
 /**

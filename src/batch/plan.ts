@@ -2,6 +2,7 @@ import path from 'node:path'
 import type { ConfigurationError, InputError } from '../errors.ts'
 import type { CaptionFormat } from '../captions/formats/options.ts'
 import { defined, refusedOption } from '../options.ts'
+import { decoded } from '../redact.ts'
 import { addressOf, type FoundInput } from './inputs.ts'
 import { hashOf, repeated, sortedHashes } from './path-hashes.ts'
 
@@ -90,13 +91,9 @@ function placeOf({ input, folder, name }: FoundInput, outputDir: string | undefi
 /** The last part of the path of an address, or its host, as a name that every system takes. */
 export function nameOfAddress({ pathname, hostname }: URL): string {
   const last = pathname.split('/').findLast((part) => part !== '') ?? hostname
-  let decoded = last
-  try {
-    decoded = decodeURIComponent(last)
-  } catch {
-    // It stays as it is.
-  }
-  const name = decoded.replaceAll(/[\p{Cc}/\\:*?"<>|]/gu, '_').replace(/^\.+/, '_')
+  const name = decoded(last)
+    .replaceAll(/[\p{Cc}/\\:*?"<>|]/gu, '_')
+    .replace(/^\.+/, '_')
   return name.slice(-200)
 }
 
