@@ -41,9 +41,9 @@ export interface Utterance {
   /** What is heard so far, which may still change; absent where the machine has no time for it. */
   partial(): Promise<Recognition | undefined>
   /** The utterance is likely to end here: what is heard may be found already. */
-  prepare(): void
+  prepare?(): void
   /** The audio comes as it is said: what is long past may be heard by itself, so that the end need not wait for all of it. */
-  splitAtPause(): void
+  splitAtPause?(): void
   /** Ends the utterance, at `untilMs` from its first sample where it is given; nothing behind that is heard. */
   finish(untilMs?: number): Promise<Recognition>
 }

@@ -101,7 +101,7 @@ export class OfflineRecogniser implements Recogniser {
     }
   }
 
-  begin(): Utterance {
+  begin(): Required<Utterance> {
     return new OfflineUtterance(this)
   }
 

@@ -85,14 +85,6 @@ function streamingUtterance(
     return words(await recogniser.call('partial', { stream }))
   }
 
-  function prepare(): void {
-    // What has been heard has been decoded.
-  }
-
-  function splitAtPause(): void {
-    // The same.
-  }
-
   async function finish(untilMs = Infinity): Promise<Recognition> {
     const result = await recogniser.call('finish', { stream })
     if (failure !== undefined) throw failure
@@ -115,5 +107,6 @@ function streamingUtterance(
     return { words: wordsOf(result, heard, model), ...defined({ language }) }
   }
 
-  return { accept, partial, prepare, splitAtPause, finish }
+  // What has been heard has been decoded, so there is nothing to prepare or to split.
+  return { accept, partial, finish }
 }

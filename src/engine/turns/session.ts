@@ -336,10 +336,10 @@ export class EmbeddedSession implements EngineSession {
   #prepare(): void {
     const open = this.#open
     if (open === undefined || open.isPrepared || !this.#isLive) return
-    open.utterance.splitAtPause()
+    open.utterance.splitAtPause?.()
     if (open.fedMs < this.#detector.lastSpeech + postRollMs) return
     open.isPrepared = true
-    open.utterance.prepare()
+    open.utterance.prepare?.()
   }
 
   /** Asks for the words so far; nothing waits for them. */
