@@ -97,7 +97,7 @@ export async function caption(
     await reportEnd(command, reporter, { ...summary, interrupted, replaced, written }, report?.report)
     if (process.stderr.isTTY && turns !== undefined) {
       const { modelOffer } = await import('./commands/models.ts')
-      const offer = modelOffer(command, engine, { isTerminal: true })
+      const offer = modelOffer(command, engine)
       if (offer !== undefined) reporter.say(`note: ${offer}`)
     }
     return exitCodeFor(summary, interrupted)
@@ -114,7 +114,7 @@ async function fasterWay(
   facts: { duration?: number | undefined } | undefined,
 ): Promise<string | undefined> {
   const { finishedOffer } = await import('./offers.ts')
-  return finishedOffer(command, { environmentKey, duration: facts?.duration, isTerminal: true })
+  return finishedOffer(command, { environmentKey, duration: facts?.duration })
 }
 
 async function makeReport(command: Command): Promise<ReportSink> {

@@ -46,20 +46,18 @@ export interface FinishedSurroundings {
   environmentKey: string | undefined
   /** Length of the input in ms, where it is a file. */
   duration: number | undefined
-  /** Whether a person reads standard error. */
-  isTerminal: boolean
   /** @defaultValue that of the process */
   env?: Environment
 }
 
 /**
  * The line that says what `--finished` would save, once for a user; `undefined` where it was chosen, where it would save
- * little, where AssemblyAI does not hear the file, in pipes, where it is to be quiet, and from the second time on.
+ * little, where AssemblyAI does not hear the file, where it is to be quiet, and from the second time on.
  */
 export function finishedOffer(command: Command, surroundings: FinishedSurroundings): string | undefined {
-  const { environmentKey, duration, isTerminal, env = process.env } = surroundings
+  const { environmentKey, duration, env = process.env } = surroundings
   const { quiet, json, finished, url, input, channels } = command
-  if (!isTerminal || quiet || json || finished || url !== undefined || channels !== undefined) return undefined
+  if (quiet || json || finished || url !== undefined || channels !== undefined) return undefined
   if (isLocal(command, environmentKey) || inputKind(input) !== 'file') return undefined
   if (duration === undefined || duration < WORTH_MS || wasOffered('finished', env)) return undefined
   rememberOffer('finished', env)

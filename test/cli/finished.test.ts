@@ -208,7 +208,6 @@ describe('the offer of --finished', () => {
     finishedOffer(parsed(line), {
       environmentKey: key,
       duration: 7_083_000,
-      isTerminal: true,
       env: { XDG_CACHE_HOME: directory() },
       ...change,
     })
@@ -237,7 +236,6 @@ describe('the offer of --finished', () => {
     ['film.mp4 --url ws://localhost:1'],
     ['film.mp4 --channels A,B'],
     ['http://localhost/film.mp4'],
-    ['film.mp4', { isTerminal: false }],
     ['film.mp4', { environmentKey: undefined }],
     ['film.mp4', { duration: 100_000 }],
     ['film.mp4', { duration: undefined }],

@@ -19,7 +19,7 @@ import type { Command } from '../arguments.ts'
 import { EXIT } from '../exit-codes.ts'
 import { unknownAction, usage } from '../options.ts'
 import { rememberOffer, wasOffered } from '../offers.ts'
-import { barLine, headToWidth } from '../view/live-view.ts'
+import { barLine, headToWidth, Screen } from '../view/live-view.ts'
 import { availableParallelism, totalmem } from 'node:os'
 
 const MODELS_USAGE = `diarize-stream models list [--all]
@@ -144,10 +144,16 @@ async function pull(entry: ModelEntry, { stderr }: ModelsOutput, signal: AbortSi
     say(`made of ${entry.origin}`)
     say(`from ${hubSettings().endpoint}/${entry.repo}/tree/${entry.revision}, ${sizeText(entry)}`)
   }
-  const progress = new ModelProgress(stderr)
+  const screen = stderr.isTTY ? new Screen(stderr) : undefined
+  let shownAt = -Infinity
+  const onProgress = (progress: PullProgress): void => {
+    if (screen === undefined || performance.now() - shownAt < pause) return
+    shownAt = performance.now()
+    screen.draw([pullLine(progress, screen.width)])
+  }
   try {
-    const pulled = await pullModel(entry, { signal, onProgress: (step) => progress.show(step) })
-    progress.clear()
+    const pulled = await pullModel(entry, { signal, onProgress })
+    screen?.draw([])
     const { folder, fetched, there, firstHashes } = pulled
     for (const [file, sha256] of Object.entries(firstHashes)) {
       say(`${file}: SHA-256 ${sha256}; unverified: no other was known, and it is kept to compare with from now on`)
@@ -160,7 +166,7 @@ async function pull(entry: ModelEntry, { stderr }: ModelsOutput, signal: AbortSi
     }
     return EXIT.complete
   } finally {
-    progress.clear()
+    screen?.draw([])
   }
 }
 
@@ -168,21 +174,13 @@ function wrong(message: string): ConfigurationError {
   return usage(message, 'diarize-stream models')
 }
 
-/** What decides whether anything is offered. */
-export interface OfferSurroundings {
-  /** Whether a person reads standard error. */
-  isTerminal: boolean
-  env?: Environment
-}
-
-/** The line that offers a better model, once for a user, in a terminal, where the model in the box runs. */
+/** The line that offers a better model, once for a user, where the model in the box runs. */
 export function modelOffer(
   { model, language, quiet, json }: Pick<Command, 'model' | 'language' | 'quiet' | 'json'>,
   engine: 'local' | 'other',
-  { isTerminal, env = process.env }: OfferSurroundings,
+  env: Environment = process.env,
 ): string | undefined {
-  if (!isTerminal || quiet || json || engine !== 'local' || model !== undefined || wasOffered('better', env))
-    return undefined
+  if (quiet || json || engine !== 'local' || model !== undefined || wasOffered('better', env)) return undefined
   const line = offerLine({
     ...defined({ language }),
     memory: totalmem(),
@@ -207,27 +205,4 @@ export function pullLine({ done, total }: PullProgress, width: number): string {
   const part = Math.min(1, done / total)
   const text = `downloading  ${Math.floor(part * 100)} %  ${megabytes(done)} of ${megabytes(total)}`
   return barLine(part, text, width)
-}
-
-/** Keeps that line up to date on a terminal; anywhere else nothing is shown. */
-class ModelProgress {
-  readonly #stream: NodeJS.WriteStream
-  #shownAt = -Infinity
-  #isShown = false
-
-  constructor(stream: NodeJS.WriteStream) {
-    this.#stream = stream
-  }
-
-  show(progress: PullProgress): void {
-    if (!this.#stream.isTTY || performance.now() - this.#shownAt < pause) return
-    this.#shownAt = performance.now()
-    this.#isShown = true
-    this.#stream.write(`\r\u001b[K${pullLine(progress, (this.#stream.columns || 80) - 1)}`)
-  }
-
-  clear(): void {
-    if (this.#isShown) this.#stream.write('\r\u001b[K')
-    this.#isShown = false
-  }
 }

@@ -238,7 +238,7 @@ beforeEach(() => {
 const offer = (
   change: Partial<typeof command> | { model: string } | { language: string } = {},
   engine: 'local' | 'other' = 'local',
-) => modelOffer({ ...command, ...change }, engine, { isTerminal: true, env })
+) => modelOffer({ ...command, ...change }, engine, env)
 
 describe('modelOffer', () => {
   it('is made once', () => {
@@ -247,7 +247,6 @@ describe('modelOffer', () => {
   })
 
   it('is made to people who use the model in the box', () => {
-    expect(modelOffer(command, 'local', { isTerminal: false, env })).toBeUndefined()
     expect(offer({}, 'other')).toBeUndefined()
     expect(offer({ quiet: true })).toBeUndefined()
     expect(offer({ json: true })).toBeUndefined()
