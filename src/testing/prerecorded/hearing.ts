@@ -3,22 +3,13 @@ import { BlockAligner } from '../../audio/framer.ts'
 import { decodeSamples } from '../../audio/pcm.ts'
 import type { WavHeader } from '../../audio/wav.ts'
 import { WavReader } from '../../audio/wav-reader.ts'
-import type { Engine, EngineSession, EngineSettings, EngineTurn, EngineWord } from '../../engine/engine.ts'
+import type { Engine, EngineSession, EngineTurn, EngineWord } from '../../engine/engine.ts'
 import { errorCode } from '../../errors.ts'
 import { defined } from '../../options.ts'
+import { resolveSettings } from '../../server/settings.ts'
 
 /** What is asked of the engine: nothing is known of what the client will ask for while it uploads. */
-const settings: EngineSettings = {
-  speakerLabels: true,
-  revisionInterval: 0,
-  formatTurns: true,
-  partials: false,
-  minTurnSilence: 640,
-  maxTurnSilence: 1280,
-  keyterms: [],
-  languages: [],
-  model: '',
-}
+const { engine: settings } = resolveSettings({ speakerLabels: true, formatTurns: true, includePartialTurns: false })
 
 /** What an upload says. */
 export interface Heard {
