@@ -6,7 +6,7 @@ import { joinedVoice, type Voice } from '../src/voices/voice.ts'
 import { speechFolder } from './engine/recordings.ts'
 import type { BenchOptions, Finding } from './report.ts'
 import { bands, type Reader, readersOf, strangersOf } from './voices/clips.ts'
-import { seededRandom } from '../src/testing/random.ts'
+import { seededRandom } from '../test/helpers/random.ts'
 
 /** People in the book: the readers, and others who never speak. */
 const booked = 10

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import * as undici from 'undici'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createConnect, proxiedFetch, proxyFor, toUndici } from '../src/network.ts'
-import { seededRandom } from '../src/testing/index.ts'
+import { seededRandom } from './helpers/random.ts'
 import { TestProxy } from './helpers/proxy.ts'
 
 afterEach(() => vi.unstubAllEnvs())

@@ -1,5 +1,6 @@
 import { serve } from '../../src/server/index.ts'
-import { relabelled, toneEngine } from '../../src/testing/index.ts'
+import { toneEngine } from '../../src/testing/index.ts'
+import { relabelled } from '../../test/helpers/relabelled.ts'
 
 /*
  * The server of the benchmark of channels, in a process of its own so that the memory measured is the client's. It tells its

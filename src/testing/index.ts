@@ -14,16 +14,12 @@ export {
   type ScriptedWord,
 } from './scripted-engine.ts'
 export type { FaultServerAddress, Plan, PlannedHttpServer, PlannedServer } from './planned-server.ts'
-export { relabelled } from './relabelled.ts'
-export { seededRandom } from './random.ts'
 export {
   TONE_MIN_GAP_MS,
   TONE_RATE,
   TONE_WORD_MS,
   toneAudio,
   toneNumber,
-  toneScript,
-  type ToneScriptOptions,
   type ToneSign,
   toneSpeech,
   toneText,

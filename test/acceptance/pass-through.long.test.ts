@@ -6,7 +6,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { findFfmpeg } from '../../src/ffmpeg/find.ts'
 import { diarize, type DiarizeOptions, fileSource, resample, run, type Warning, type Word } from '../../src/index.ts'
 import { type ReceivedMessage, serve, type ServerSession, type StreamingServer } from '../../src/server/index.ts'
-import { faultServer, relabelled, toneAudio, toneEngine, toneScript, toneText } from '../../src/testing/index.ts'
+import { faultServer, toneAudio, toneEngine, toneText } from '../../src/testing/index.ts'
+import { relabelled } from '../helpers/relabelled.ts'
+import { toneScript } from '../helpers/tone-script.ts'
 import { Collector } from '../trials/collector.ts'
 
 const DURATION = 30_000

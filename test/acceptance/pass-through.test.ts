@@ -6,7 +6,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { findFfmpeg } from '../../src/ffmpeg/find.ts'
 import { diarize, fileSource, run } from '../../src/index.ts'
 import { serve } from '../../src/server/index.ts'
-import { toneAudio, toneEngine, toneScript, toneText } from '../../src/testing/index.ts'
+import { toneAudio, toneEngine, toneText } from '../../src/testing/index.ts'
+import { toneScript } from '../helpers/tone-script.ts'
 import { Collector } from '../trials/collector.ts'
 
 const script = toneScript({ seed: 3, duration: 6000, speakers: 2, turnWords: [2, 6] })

@@ -7,7 +7,7 @@ import { captionAll, type CaptionAllOptions } from '../../src/batch/caption-all.
 import type { CaptionResult } from '../../src/batch/caption-one.ts'
 import type { CaptionInput } from '../../src/batch/inputs.ts'
 import { readCheckpoint } from '../../src/checkpoint/checkpoint.ts'
-import { toneScript } from '../../src/testing/index.ts'
+import { toneScript } from '../helpers/tone-script.ts'
 import { toneEngine } from '../../src/testing/tone-engine.ts'
 import { diarize } from '../../src/transforms/diarize.ts'
 import { resample } from '../../src/transforms/resample.ts'

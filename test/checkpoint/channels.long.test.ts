@@ -15,7 +15,8 @@ import {
   type RunOptions,
   srtSink,
 } from '../../src/index.ts'
-import { toneEngine, toneNumber, toneScript } from '../../src/testing/index.ts'
+import { toneEngine, toneNumber } from '../../src/testing/index.ts'
+import { toneScript } from '../helpers/tone-script.ts'
 import { toneChannels } from '../helpers/tone-channels.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
 import { linesOf } from './talk.ts'

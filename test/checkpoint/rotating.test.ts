@@ -16,7 +16,8 @@ import {
   type RunOptions,
   srtSink,
 } from '../../src/index.ts'
-import { toneEngine, toneScript } from '../../src/testing/index.ts'
+import { toneEngine } from '../../src/testing/index.ts'
+import { toneScript } from '../helpers/tone-script.ts'
 import { wordsIn } from '../batch/recordings.ts'
 import { MemoryStore } from '../destinations/memory-store.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'

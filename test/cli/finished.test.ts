@@ -13,8 +13,8 @@ import {
   type PrerecordedServer,
   type PrerecordedServerOptions,
   toneAudio,
-  toneScript,
 } from '../../src/testing/index.ts'
+import { toneScript } from '../helpers/tone-script.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
 import { main, startCommand } from './command.ts'
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { objectDestination, type OutputError } from '../../src/index.ts'
-import { seededRandom } from '../../src/testing/index.ts'
+import { seededRandom } from '../helpers/random.ts'
 import { MemoryStore, textOf } from './memory-store.ts'
 
 const { signal } = new AbortController()

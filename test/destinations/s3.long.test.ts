@@ -10,7 +10,7 @@ import {
   type OutputDestination,
 } from '../../src/index.ts'
 import { s3Store } from '../../src/destinations/s3.ts'
-import { seededRandom } from '../../src/testing/index.ts'
+import { seededRandom } from '../helpers/random.ts'
 import { textOf } from './memory-store.ts'
 import { type S3Server, startS3, whyNoS3 } from './s3-server.ts'
 

@@ -5,7 +5,7 @@ import { jsonlSink, jsonlSource, run, s3Destination, srtSink } from '../../src/i
 import { s3Store } from '../../src/destinations/s3.ts'
 import { openFleet } from '../../src/fleet/index.ts'
 import { serve } from '../../src/server/index.ts'
-import { toneScript } from '../../src/testing/index.ts'
+import { toneScript } from '../helpers/tone-script.ts'
 import { wordsIn, wordsOf as numbersOf, writeRecording } from '../batch/recordings.ts'
 import { station, steadyEngine } from '../checkpoint/killing.ts'
 import { linesOf, wordsOf, writeTalk } from '../checkpoint/talk.ts'

@@ -6,7 +6,7 @@ import {
   readBucket,
   takeToken,
 } from '../../src/fleet/session-bucket.ts'
-import { seededRandom } from '../../src/testing/index.ts'
+import { seededRandom } from '../helpers/random.ts'
 
 const MINUTE = 60_000
 /** The stores' clocks count from 1970. */

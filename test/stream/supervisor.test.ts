@@ -20,11 +20,11 @@ import {
   TONE_WORD_MS,
   type ToneWord,
   faultServer,
-  relabelled,
   toneAudio,
   toneEngine,
   toneText,
 } from '../../src/testing/index.ts'
+import { relabelled } from '../helpers/relabelled.ts'
 import { begin, socketPeer } from '../helpers/socket-peer.ts'
 import { leftovers, openResources } from '../trials/leftovers.ts'
 

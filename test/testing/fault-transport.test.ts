@@ -1,14 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import type { TurnMessage } from '../../src/protocol/messages.ts'
-import {
-  faultServer,
-  toneAudio,
-  toneEngine,
-  toneScript,
-  type Fault,
-  type FaultServer,
-} from '../../src/testing/index.ts'
+import { faultServer, toneAudio, toneEngine, type Fault, type FaultServer } from '../../src/testing/index.ts'
+import { toneScript } from '../helpers/tone-script.ts'
 import type { FaultyConnection } from '../../src/testing/faulty-connection.ts'
 import { certificate } from '../helpers/certificate.ts'
 import { RawClient } from '../server/raw-client.ts'

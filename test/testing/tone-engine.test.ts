@@ -1,13 +1,7 @@
 import type { EngineListener, EngineRevision, EngineTurn } from '../../src/engine/engine.ts'
 import { resolveSettings } from '../../src/server/settings.ts'
-import {
-  toneAudio,
-  toneEngine,
-  type ToneEngineOptions,
-  toneScript,
-  toneSpeech,
-  type ToneWord,
-} from '../../src/testing/index.ts'
+import { toneAudio, toneEngine, type ToneEngineOptions, toneSpeech, type ToneWord } from '../../src/testing/index.ts'
+import { toneScript } from '../helpers/tone-script.ts'
 import { type FoundWord, ToneFinder } from '../../src/testing/tone-engine.ts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'

@@ -6,16 +6,9 @@ import { Readable } from 'node:stream'
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { serve, type ServerOptions, type StreamingServer } from '../../src/server/index.ts'
 import type { Turn } from '../../src/model.ts'
-import {
-  faultServer,
-  relabelled,
-  scriptedEngine,
-  toneAudio,
-  toneEngine,
-  toneScript,
-  toneText,
-  type ToneWord,
-} from '../../src/testing/index.ts'
+import { faultServer, scriptedEngine, toneAudio, toneEngine, toneText, type ToneWord } from '../../src/testing/index.ts'
+import { relabelled } from '../helpers/relabelled.ts'
+import { toneScript } from '../helpers/tone-script.ts'
 import { diarize } from '../../src/transforms/diarize.ts'
 import type { DiarizeOptions } from '../../src/transforms/diarize-options.ts'
 import { cutAtPauses } from '../../src/transforms/parallel.ts'

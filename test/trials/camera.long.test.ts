@@ -6,12 +6,12 @@ import { serve } from '../../src/server/index.ts'
 import {
   rtspFaultServer,
   type RtspFaultServer,
-  seededRandom,
   TONE_WORD_MS,
   toneAudio,
   toneEngine,
   toneNumber,
 } from '../../src/testing/index.ts'
+import { seededRandom } from '../helpers/random.ts'
 import { Collector } from './collector.ts'
 import { leftovers, openResources } from './leftovers.ts'
 

@@ -1,4 +1,4 @@
-import { seededRandom } from '../../src/testing/index.ts'
+import { seededRandom } from '../helpers/random.ts'
 
 /** Random choices that a seed repeats. */
 export class Random {

@@ -18,7 +18,7 @@ import {
 import { layoutSettings } from '../../../src/captions/layout/options.ts'
 import type { Place } from '../../../src/checkpoint/checkpoint.ts'
 import type { Turn, Word } from '../../../src/model.ts'
-import { randomInteger, seededRandom } from '../../../src/testing/random.ts'
+import { randomInteger, seededRandom } from '../../helpers/random.ts'
 import { spokenTurn } from '../../checkpoint/turns.ts'
 
 const settings = { layout: layoutSettings({}), names: true, segment: undefined }

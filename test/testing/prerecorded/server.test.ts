@@ -8,9 +8,9 @@ import {
   scriptedEngine,
   TONE_WORD_MS,
   toneAudio,
-  toneScript,
   toneText,
 } from '../../../src/testing/index.ts'
+import { toneScript } from '../../helpers/tone-script.ts'
 import { certificate } from '../../helpers/certificate.ts'
 
 const format = { sampleRate: 16_000, channels: 1, encoding: 's16le' } as const

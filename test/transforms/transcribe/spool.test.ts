@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { seededRandom } from '../../../src/testing/index.ts'
+import { seededRandom } from '../../helpers/random.ts'
 import { Spool } from '../../../src/transforms/transcribe/spool.ts'
 
 const folders: string[] = []

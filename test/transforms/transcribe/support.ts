@@ -4,14 +4,8 @@ import path from 'node:path'
 import { Readable, Writable } from 'node:stream'
 import { afterAll } from 'vitest'
 import type { Turn } from '../../../src/model.ts'
-import {
-  TONE_RATE,
-  type ToneScriptOptions,
-  toneAudio,
-  toneScript,
-  toneText,
-  type ToneWord,
-} from '../../../src/testing/index.ts'
+import { TONE_RATE, toneAudio, toneText, type ToneWord } from '../../../src/testing/index.ts'
+import { type ToneScriptOptions, toneScript } from '../../helpers/tone-script.ts'
 
 /** Options with which nothing is waited for. */
 export const quick = {

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { run, transcribe } from '../../../src/index.ts'
-import { prerecordedServer, type PrerecordedFaultPlan, seededRandom } from '../../../src/testing/index.ts'
+import { prerecordedServer, type PrerecordedFaultPlan } from '../../../src/testing/index.ts'
+import { seededRandom } from '../../helpers/random.ts'
 import { clientSockets, leftovers, openResources } from '../../trials/leftovers.ts'
 import { collector, conversation, expected, quick, temporaryFolder, wordsOf } from './support.ts'
 

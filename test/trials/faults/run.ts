@@ -1,5 +1,6 @@
 import { diarize, run } from '../../../src/index.ts'
-import { faultServer, relabelled, toneEngine, type Fault, type FaultConnection } from '../../../src/testing/index.ts'
+import { faultServer, toneEngine, type Fault, type FaultConnection } from '../../../src/testing/index.ts'
+import { relabelled } from '../../helpers/relabelled.ts'
 import { Collector } from '../collector.ts'
 import { clientSockets, leftovers, openResources } from '../leftovers.ts'
 import { listening } from '../listening-engine.ts'

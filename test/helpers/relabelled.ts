@@ -1,5 +1,5 @@
-import type { Engine, EngineListener } from '../engine/engine.ts'
-import { defined } from '../options.ts'
+import type { Engine, EngineListener } from '../../src/engine/engine.ts'
+import { defined } from '../../src/options.ts'
 import { randomInteger, seededRandom } from './random.ts'
 
 const LETTERS = 'ABCDEFGHIJ'.split('')

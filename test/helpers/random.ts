@@ -1,3 +1,5 @@
+import { mix32 } from '../../src/testing/tone-audio.ts'
+
 /**
  * Random numbers that a seed repeats: even in `[0, 1)`, good enough to draw test cases, useless for secrets.
  *
@@ -9,14 +11,6 @@ export function seededRandom(seed: number): () => number {
     state = (state + 0x9e37_79b9) >>> 0
     return mix32(state) / 0x1_0000_0000
   }
-}
-
-/** Scrambles 32 bits; different numbers stay different. */
-export function mix32(value: number): number {
-  let mixed = value >>> 0
-  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85eb_ca6b)
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2_ae35)
-  return (mixed ^ (mixed >>> 16)) >>> 0
 }
 
 /** An integer from `min` to `max`, both included. */

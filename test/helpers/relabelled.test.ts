@@ -7,7 +7,8 @@ import type {
   EngineWarning,
 } from '../../src/engine/engine.ts'
 import { resolveSettings } from '../../src/server/settings.ts'
-import { relabelled, scriptedEngine, type ScriptedEvent } from '../../src/testing/index.ts'
+import { scriptedEngine, type ScriptedEvent } from '../../src/testing/index.ts'
+import { relabelled } from './relabelled.ts'
 
 const word = { text: 'x', start: 0, end: 100 }
 const turns = [
