@@ -31,7 +31,6 @@ export async function caption(
   hearer: Promise<Duplex> | undefined,
   reporter: Reporter,
   { stop, abort }: Interrupts,
-  environmentKey: string | undefined,
 ): Promise<number> {
   const stored = await storedOutputs(command, abort)
   const checkpoint = checkpointOf(command, stored)
@@ -46,8 +45,7 @@ export async function caption(
   const videos = await video?.CaptionedVideos.open(command, facts, checkpoint?.file, stop)
   const outputs: Writable[] = []
   try {
-    const faster =
-      process.stderr.isTTY && turns !== undefined ? await fasterWay(command, environmentKey, facts) : undefined
+    const faster = process.stderr.isTTY && turns !== undefined ? await fasterWay(command, facts?.duration) : undefined
     // From here on nothing may be waited for before run() listens: a file that cannot be opened is told of at once.
     for (const output of openOutputs(command)) outputs.push(output)
     const sinks: Writable[] = [...outputs, ...(videos?.sinks ?? []), ...reporter.sinks]
@@ -58,7 +56,7 @@ export async function caption(
     const hearing = turns === undefined ? [] : [...(isPassed ? [] : [resample(channels)]), turns]
     for (const stage of [source, turns, output]) if (stage !== undefined) reporter.follow(stage)
     videos?.follow(source)
-    for (const warning of ignoredOptions(command, environmentKey)) reporter.warn(warning)
+    for (const warning of ignoredOptions(command)) reporter.warn(warning)
     // What is passed through need not be samples.
     const sound = isPassed ? undefined : new SoundMeter(command.range)
     if (turns !== undefined) sound?.follow(turns)
@@ -87,17 +85,16 @@ export async function caption(
         videos === undefined ? '' : `; ${[command.mux, command.burn].filter(Boolean).join(' and ')} come at its end`
       reporter.say(`${checkpoint.file} stays: with --resume the same command goes on${later}`)
     } else await videos?.forget()
-    const engine = isLocal(command, environmentKey) ? 'local' : 'other'
     const isSilent = summary.turns === 0 && turns !== undefined
     const doubt = isSilent
       ? withoutSpeech(sound, summary.certainty.unrecognizedMs)
-      : certaintyWarning(summary.certainty, engine === 'local')
+      : certaintyWarning(summary.certainty, isLocal(command))
     if (doubt !== undefined) reporter.warn(doubt)
     const written = writtenFiles(goesOn ? { ...command, mux: undefined, burn: undefined } : command, outputs)
     await reportEnd(command, reporter, { ...summary, interrupted, replaced, written }, report?.report)
     if (process.stderr.isTTY && turns !== undefined) {
       const { modelOffer } = await import('./commands/models.ts')
-      const offer = modelOffer(command, engine)
+      const offer = modelOffer(command)
       if (offer !== undefined) reporter.say(`note: ${offer}`)
     }
     return exitCodeFor(summary, interrupted)
@@ -108,13 +105,9 @@ export async function caption(
   }
 }
 
-async function fasterWay(
-  command: Command,
-  environmentKey: string | undefined,
-  facts: { duration?: number | undefined } | undefined,
-): Promise<string | undefined> {
+async function fasterWay(command: Command, duration: number | undefined): Promise<string | undefined> {
   const { finishedOffer } = await import('./offers.ts')
-  return finishedOffer(command, { environmentKey, duration: facts?.duration })
+  return finishedOffer(command, duration)
 }
 
 async function makeReport(command: Command): Promise<ReportSink> {

@@ -10,32 +10,39 @@ import type { Command } from './arguments.ts'
 import { inputKind } from './input.ts'
 import { checkBookFolder, usage } from './options.ts'
 
+/** A command that has no key of its own with the one in the environment, which goes to AssemblyAI only. */
+export function withKey(command: Command, environmentKey: string | undefined): Command {
+  return { ...command, apiKey: command.apiKey ?? (command.url === undefined ? environmentKey : undefined) }
+}
+
 /**
  * Makes what hears an input, as often as it is called, by what a command asks for.
  *
- * @param environmentKey - the key in the environment; it goes to AssemblyAI only.
  * @throws (rejects with) {@link ConfigurationError}, as {@link engineOptions} and {@link finishedOptions} do
  */
-export async function hearingStages(command: Command, environmentKey: string | undefined): Promise<() => Duplex> {
+export async function hearingStages(command: Command): Promise<() => Duplex> {
   if (command.finished) {
     const { transcribe } = await import('../transforms/transcribe/transcribe.ts')
-    const options = await finishedOptions(command, environmentKey)
+    const options = await finishedOptions(command)
     return () => transcribe(options)
   }
   const { diarize } = await import('../transforms/diarize.ts')
-  const options = await engineOptions(command, environmentKey)
+  const options = await engineOptions(command)
   return () => diarize(options)
 }
 
 /** Whether the engine on this machine hears. */
-export function isLocal(
-  command: Pick<Command, 'engine' | 'finished' | 'apiKey' | 'url' | 'region' | 'model'>,
-  environmentKey: string | undefined,
-): boolean {
-  const { engine, finished, apiKey, url, region, model } = command
+export function isLocal({
+  engine,
+  finished,
+  apiKey,
+  url,
+  region,
+  model,
+}: Pick<Command, 'engine' | 'finished' | 'apiKey' | 'url' | 'region' | 'model'>): boolean {
   if (finished) return false
   if (engine !== undefined) return engine === 'embedded'
-  return [apiKey ?? environmentKey, url, region, model].every((item) => item === undefined)
+  return [apiKey, url, region, model].every((item) => item === undefined)
 }
 
 /**
@@ -44,8 +51,8 @@ export function isLocal(
  * @throws (rejects with) {@link ConfigurationError} `INVALID_OPTION` where options exclude each other, `MISSING_API_KEY` where
  * AssemblyAI is asked for without a key.
  */
-export async function engineOptions(command: Command, environmentKey: string | undefined): Promise<DiarizeOptions> {
-  const { engine, url, region, model, keyterms, maxSpeakers, channels, language } = command
+export async function engineOptions(command: Command): Promise<DiarizeOptions> {
+  const { engine, apiKey, url, region, model, keyterms, maxSpeakers, channels, language } = command
   const voices = (await bookOf(command)) ?? (command.voices === false ? false : undefined)
   if (url !== undefined && engine !== undefined) throw usage('--url and --engine exclude each other; give one of them')
   if (url !== undefined && region !== undefined) throw usage('--url and --region exclude each other; give one of them')
@@ -64,8 +71,11 @@ export async function engineOptions(command: Command, environmentKey: string | u
       serverLabels: command.serverNames ? ('asGiven' as const) : undefined,
       voices,
     })
-  if (isLocal(command, environmentKey)) {
-    refuse('--engine local', { '--api-key-file': command.apiKey, '--region': region })
+  if (isLocal(command)) {
+    refuse('--engine local', {
+      '--api-key-file': command.given.includes('api-key-file') || undefined,
+      '--region': region,
+    })
     if (model === undefined && language === undefined) {
       // Where nobody chose it, a warning says that it runs.
       return { ...withParameters(parameters), ...defined({ engine }) }
@@ -74,7 +84,6 @@ export async function engineOptions(command: Command, environmentKey: string | u
     const { embeddedEngine } = await import('../engine/embedded.ts')
     return { ...withParameters(parameters), engine: embeddedEngine(defined({ model, language })) }
   }
-  const apiKey = command.apiKey ?? (url === undefined ? environmentKey : undefined)
   if (url === undefined && apiKey === undefined) {
     const message = 'AssemblyAI needs a key: set ASSEMBLYAI_API_KEY, or give --api-key-file; --engine local needs none'
     throw new ConfigurationError('MISSING_API_KEY', message)
@@ -94,11 +103,8 @@ export async function engineOptions(command: Command, environmentKey: string | u
  * @throws (rejects with) {@link ConfigurationError} `INVALID_OPTION` for what such a file cannot be, or such an engine cannot do;
  * `MISSING_API_KEY`.
  */
-export async function finishedOptions(
-  command: Command,
-  environmentKey: string | undefined,
-): Promise<TranscribeOptions> {
-  const { input, url, region, model, keyterms, maxSpeakers, language } = command
+export async function finishedOptions(command: Command): Promise<TranscribeOptions> {
+  const { input, apiKey, url, region, model, keyterms, maxSpeakers, language } = command
   const kind = inputKind(input)
   if (kind === 'microphone' || kind === 'rtsp') throw usage(`--finished is for what has an end; got ${kind}`)
   refuse('--finished', {
@@ -108,7 +114,6 @@ export async function finishedOptions(
   })
   if (url !== undefined && region !== undefined) throw usage('--url and --region exclude each other; give one of them')
   if (region === 'global') throw usage('--finished has the regions us and eu; got global')
-  const apiKey = command.apiKey ?? (url === undefined ? environmentKey : undefined)
   if (apiKey === undefined && url === undefined) {
     const message = '--finished needs a key of AssemblyAI: set ASSEMBLYAI_API_KEY, or give --api-key-file'
     throw new ConfigurationError('MISSING_API_KEY', message)

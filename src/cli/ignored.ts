@@ -15,7 +15,7 @@ type Case = [option: string, applies: boolean, why: string]
 const ONE_SPEAKER = 'with --channels each channel is one speaker'
 
 /** A warning for each option that has no effect with what else was chosen. */
-export function ignoredOptions(command: Command, environmentKey: string | undefined): Warning[] {
+export function ignoredOptions(command: Command): Warning[] {
   const { outputs, mux, burn, report, names, given, url, channels, maxSpeakers } = command
   const endings = outputs.map((output) =>
     output === STDOUT ? `.${command.stdoutFormat}` : path.extname(output).toLowerCase(),
@@ -63,7 +63,7 @@ export function ignoredOptions(command: Command, environmentKey: string | undefi
       command.keepsFiles && !hasVideo && outputs.every((output) => output === STDOUT),
       'no file is written',
     ],
-    ['--language', ...languageIgnored(command, environmentKey)],
+    ['--language', ...languageIgnored(command)],
     [
       '--language',
       command.language !== undefined && isTranscript(command.input) && !isLaidOut,
@@ -81,15 +81,9 @@ export function ignoredOptions(command: Command, environmentKey: string | undefi
 }
 
 /** AssemblyAI's streaming models are told some languages, older ones none. */
-function languageIgnored(command: Command, environmentKey: string | undefined): [applies: boolean, why: string] {
+function languageIgnored(command: Command): [applies: boolean, why: string] {
   const { language, finished, model = DEFAULT_MODEL } = command
-  if (
-    language === undefined ||
-    language === 'auto' ||
-    finished ||
-    isTranscript(command.input) ||
-    isLocal(command, environmentKey)
-  )
+  if (language === undefined || language === 'auto' || finished || isTranscript(command.input) || isLocal(command))
     return [false, '']
   const code = language.toLowerCase().split('-')[0] ?? ''
   if (modelFamily(model) !== 'u3.5') return [true, `the model ${model} is told no language; lines are broken by it`]

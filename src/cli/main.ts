@@ -6,7 +6,7 @@ import { connectAhead, type HearingStage } from '../stage.ts'
 import { type Command, parseCommand, USAGE } from './arguments.ts'
 import type { BatchCommand } from './batch/options.ts'
 import { EXIT, exitCodeOf, interrupts, type Interrupts, isReaderGone } from './exit-codes.ts'
-import { hearingStages } from './hearing.ts'
+import { hearingStages, withKey } from './hearing.ts'
 import { isCaptions, isTranscript, openInput, transcriptOf } from './input.ts'
 import type { Reporter } from './view/reporter.ts'
 import { explanation } from './wording.ts'
@@ -94,12 +94,11 @@ async function fail(error: Error): Promise<number> {
 }
 
 async function execute(given: Command): Promise<number> {
-  const command = isTranscript(given.input) ? await withOwnNames(given) : given
-  const key = environmentKey()
+  const command = withKey(isTranscript(given.input) ? await withOwnNames(given) : given, environmentKey())
   // Programs that are started from here have no use for it.
   delete process.env['ASSEMBLYAI_API_KEY']
   const { batch } = command
-  if (batch !== undefined) return executeMany(command, batch, key)
+  if (batch !== undefined) return executeMany(command, batch)
   let reporter: Reporter | undefined
   // Before FFmpeg is started, which a signal that nobody takes would leave behind.
   const signals = interrupts((line) => reporter?.say(line))
@@ -108,12 +107,12 @@ async function execute(given: Command): Promise<number> {
   const input = openInput(command)
   // What is wrong with it is told below. The rest would only keep FFmpeg from being started.
   await Promise.race([input.catch(() => {}), stopped])
-  const hearer = isTranscript(command.input) || stop.aborted ? undefined : openHearer(command, key)
+  const hearer = isTranscript(command.input) || stop.aborted ? undefined : openHearer(command)
   await Promise.race([hearer?.catch(() => {}), stopped])
   const [view, { caption }] = await Promise.all([import('./view/reporter.ts'), import('./caption.ts')])
   reporter = await view.Reporter.open(command, process)
   try {
-    if (!stop.aborted) return await caption(command, await input, hearer, reporter, signals, key)
+    if (!stop.aborted) return await caption(command, await input, hearer, reporter, signals)
     return endedEarly(reporter)
   } catch (error) {
     return explain(error, reporter, signals)
@@ -125,8 +124,8 @@ async function execute(given: Command): Promise<number> {
 }
 
 /** What hears the input: it connects to its server while the rest of the command is loaded. */
-async function openHearer(command: Command, key: string | undefined): Promise<Duplex> {
-  const stage: HearingStage = (await hearingStages(command, key))()
+async function openHearer(command: Command): Promise<Duplex> {
+  const stage: HearingStage = (await hearingStages(command))()
   // What it fails with before it is run, the run tells.
   stage.on('error', () => {})
   await stage[connectAhead]?.()
@@ -144,13 +143,13 @@ async function withOwnNames(command: Command): Promise<Command> {
   return { ...command, names: { ...own, ...command.names } }
 }
 
-async function executeMany(command: Command, batch: BatchCommand, key: string | undefined): Promise<number> {
+async function executeMany(command: Command, batch: BatchCommand): Promise<number> {
   const { BatchReporter } = await import('./batch/reporter.ts')
   const { captionMany } = await import('./batch/caption-many.ts')
   const reporter = new BatchReporter(command, process)
   const signals = interrupts((line) => reporter.say(line))
   try {
-    const code = await captionMany(command, batch, reporter, signals, key)
+    const code = await captionMany(command, batch, reporter, signals)
     if (reporter.failure === undefined) return code
     reporter.error(reporter.failure)
     return code === EXIT.complete ? EXIT.output : code

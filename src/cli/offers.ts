@@ -40,25 +40,18 @@ export function rememberOffer(name: OfferName, env: Environment): void {
 /** Shorter ones are done before anybody has read what would be faster. */
 const WORTH_MS = 120_000
 
-/** What decides whether `--finished` is offered. */
-export interface FinishedSurroundings {
-  /** The key in the environment. */
-  environmentKey: string | undefined
-  /** Length of the input in ms, where it is a file. */
-  duration: number | undefined
-  /** @defaultValue that of the process */
-  env?: Environment
-}
-
 /**
  * The line that says what `--finished` would save, once for a user; `undefined` where it was chosen, where it would save
  * little, where AssemblyAI does not hear the file, where it is to be quiet, and from the second time on.
  */
-export function finishedOffer(command: Command, surroundings: FinishedSurroundings): string | undefined {
-  const { environmentKey, duration, env = process.env } = surroundings
+export function finishedOffer(
+  command: Command,
+  duration: number | undefined,
+  env: Environment = process.env,
+): string | undefined {
   const { quiet, json, finished, url, input, channels } = command
   if (quiet || json || finished || url !== undefined || channels !== undefined) return undefined
-  if (isLocal(command, environmentKey) || inputKind(input) !== 'file') return undefined
+  if (isLocal(command) || inputKind(input) !== 'file') return undefined
   if (duration === undefined || duration < WORTH_MS || wasOffered('finished', env)) return undefined
   rememberOffer('finished', env)
   return `this takes ${clock(duration)}, as long as the file; --finished takes minutes, after npm install assemblyai`

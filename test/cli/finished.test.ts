@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { writeWavHeader } from '../../src/audio/wav.ts'
 import { parseCommand } from '../../src/cli/arguments.ts'
-import { finishedOptions } from '../../src/cli/hearing.ts'
+import { finishedOptions, withKey } from '../../src/cli/hearing.ts'
 import { finishedOffer } from '../../src/cli/offers.ts'
 import { phaseLine } from '../../src/cli/view/text.ts'
 import {
@@ -156,17 +156,21 @@ describe('the command with --finished', () => {
 describe('the options of the command for transcribe()', () => {
   it('are those of the command', async () => {
     const command = parsed('a.mp4 --finished --model m --keyterms Hanse,Elbe --speakers 3 --language pt-BR --region eu')
-    expect(await finishedOptions(command, key)).toEqual({
+    expect(await finishedOptions(withKey(command, key))).toEqual({
       apiKey: key,
       region: 'eu',
       parameters: { speechModels: ['m'], keytermsPrompt: ['Hanse', 'Elbe'], maxSpeakers: 3, languageCode: 'pt' },
     })
-    expect(await finishedOptions(parsed('a.mp4 --finished --language auto --url http://localhost:1'), key)).toEqual({
+    expect(
+      await finishedOptions(withKey(parsed('a.mp4 --finished --language auto --url http://localhost:1'), key)),
+    ).toEqual({
       url: 'http://localhost:1',
       parameters: {},
     })
     const book = path.join(directory(), 'voices.json')
-    expect(await finishedOptions(parsed(`a.mp4 --finished --voices ${book} --learn-voices`), key)).toMatchObject({
+    expect(
+      await finishedOptions(withKey(parsed(`a.mp4 --finished --voices ${book} --learn-voices`), key)),
+    ).toMatchObject({
       voices: { path: book, learn: true },
     })
   })
@@ -177,7 +181,7 @@ describe('the options of the command for transcribe()', () => {
     ['en-GB', 'en_uk'],
     ['en-NZ', 'en'],
   ])('say %s as the service does: %s', async (language, languageCode) => {
-    const { parameters } = await finishedOptions(parsed(`a.mp4 --finished --language ${language}`), key)
+    const { parameters } = await finishedOptions(withKey(parsed(`a.mp4 --finished --language ${language}`), key))
     expect(parameters).toEqual({ languageCode })
   })
 
@@ -189,7 +193,7 @@ describe('the options of the command for transcribe()', () => {
     ['--region global', '--finished has the regions us and eu'],
     ['--region eu --url https://localhost:1', '--url and --region exclude each other'],
   ])('do not go with %s', async (options, message) => {
-    await expect(finishedOptions(parsed(`a.mp4 --finished ${options}`), key)).rejects.toThrow(message)
+    await expect(finishedOptions(withKey(parsed(`a.mp4 --finished ${options}`), key))).rejects.toThrow(message)
   })
 })
 
@@ -204,13 +208,16 @@ it('says what is being done', () => {
 })
 
 describe('the offer of --finished', () => {
-  const offered = (line: string, change: object = {}) =>
-    finishedOffer(parsed(line), {
-      environmentKey: key,
-      duration: 7_083_000,
-      env: { XDG_CACHE_HOME: directory() },
-      ...change,
-    })
+  interface Surroundings {
+    environmentKey?: string | undefined
+    duration?: number | undefined
+    env?: { XDG_CACHE_HOME: string }
+  }
+  const offered = (line: string, change: Surroundings = {}) => {
+    const usual = { environmentKey: key, duration: 7_083_000, env: { XDG_CACHE_HOME: directory() } }
+    const { environmentKey, duration, env } = { ...usual, ...change }
+    return finishedOffer(withKey(parsed(line), environmentKey), duration, env)
+  }
 
   it('says what it would save, once', () => {
     const env = { XDG_CACHE_HOME: directory() }
@@ -228,7 +235,7 @@ describe('the offer of --finished', () => {
     expect(offered('film.mp4', { env: other })).toBeUndefined()
   })
 
-  it.each<[string, object?]>([
+  it.each<[string, Surroundings?]>([
     ['film.mp4 --finished'],
     ['film.mp4 --quiet'],
     ['film.mp4 --json'],

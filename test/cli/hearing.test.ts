@@ -1,5 +1,5 @@
 import { parseCommand } from '../../src/cli/arguments.ts'
-import { engineOptions, isLocal } from '../../src/cli/hearing.ts'
+import { engineOptions, isLocal, withKey } from '../../src/cli/hearing.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -13,7 +13,7 @@ vi.mock('../../src/engine/embedded.ts', () => ({ embeddedEngine: (options: objec
 async function options(line: string, environmentKey?: string, apiKey?: string) {
   const command = parseCommand(['a.mp4', ...line.split(' ').filter((word) => word !== '')])
   if (typeof command === 'string') throw new Error(command)
-  return engineOptions({ ...command, apiKey: apiKey ?? command.apiKey }, environmentKey)
+  return engineOptions(withKey({ ...command, apiKey: apiKey ?? command.apiKey }, environmentKey))
 }
 
 describe('engineOptions', () => {
@@ -107,14 +107,14 @@ describe('isLocal', () => {
     model: undefined,
   }
   it.each([
-    [{}, undefined, true],
-    [{}, 'key', false],
-    [{ engine: 'embedded', model: 'm' } as const, 'key', true],
-    [{ engine: 'assemblyai' } as const, undefined, false],
-    [{ url: 'ws://localhost:1' }, undefined, false],
-    [{ model: 'm' }, undefined, false],
-    [{ finished: true }, undefined, false],
-  ])('of %j with the key %s is %s', (change, key, expected) => {
-    expect(isLocal({ ...none, ...change }, key)).toBe(expected)
+    [{}, true],
+    [{ apiKey: 'key' }, false],
+    [{ engine: 'embedded', model: 'm', apiKey: 'key' } as const, true],
+    [{ engine: 'assemblyai' } as const, false],
+    [{ url: 'ws://localhost:1' }, false],
+    [{ model: 'm' }, false],
+    [{ finished: true }, false],
+  ])('of %j is %s', (change, expected) => {
+    expect(isLocal({ ...none, ...change })).toBe(expected)
   })
 })

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type Command, OPTIONS, parseCommand } from '../../src/cli/arguments.ts'
-import { engineOptions, finishedOptions, isLocal } from '../../src/cli/hearing.ts'
+import { engineOptions, finishedOptions, withKey } from '../../src/cli/hearing.ts'
 import { ignoredOptions } from '../../src/cli/ignored.ts'
 import { isTranscript } from '../../src/cli/input.ts'
 import { checkpointOf } from '../../src/cli/resume.ts'
@@ -13,7 +13,7 @@ import { resolveTranscribeOptions } from '../../src/transforms/transcribe/option
 function ignored(line: string, key: string | undefined): string[] {
   const command = parseCommand(['a.mp4', ...line.split(' ')])
   if (typeof command === 'string') throw new Error(command)
-  return ignoredOptions(command, key).map(({ option, message }) => {
+  return ignoredOptions(withKey(command, key)).map(({ option, message }) => {
     expect(message).toMatch(new RegExp(`^${String(option)} has no effect: `))
     return String(option)
   })
@@ -159,8 +159,8 @@ const ELSEWHERE =
 async function refusals(command: Command): Promise<void> {
   if (command.batch === undefined) checkpointOf(command)
   if (isTranscript(command.input)) return
-  if (command.finished) resolveTranscribeOptions(await finishedOptions(command, 'key'))
-  else resolveDiarizeOptions(await engineOptions(command, isLocal(command, 'key') ? undefined : 'key'))
+  if (command.finished) resolveTranscribeOptions(await finishedOptions(withKey(command, 'key')))
+  else resolveDiarizeOptions(await engineOptions(withKey(command, 'key')))
 }
 
 async function outcomeOf(setting: string, option: string): Promise<'refused' | 'warned' | 'effect'> {
@@ -175,7 +175,7 @@ async function outcomeOf(setting: string, option: string): Promise<'refused' | '
   }
   const [flag] = option.split(' ')
   const outputs = command.batch === undefined ? command.outputs : ['captions.srt']
-  const warnings = ignoredOptions({ ...command, outputs }, 'key').filter(({ option }) => option === flag)
+  const warnings = ignoredOptions(withKey({ ...command, outputs }, 'key')).filter(({ option }) => option === flag)
   expect(warnings.length).toBeLessThan(2)
   return warnings.length > 0 ? 'warned' : 'effect'
 }

@@ -22,12 +22,11 @@ export async function captionMany(
   batch: BatchCommand,
   reporter: BatchReporter,
   { stop, abort }: Interrupts,
-  environmentKey: string | undefined,
 ): Promise<number> {
   if (batch.resume) checkResumable(command)
-  const makeTurns = await hearingStages(command, environmentKey)
+  const makeTurns = await hearingStages(command)
   const outputs = batch.formats.map((format) => `captions.${format}`)
-  for (const warning of ignoredOptions({ ...command, outputs }, environmentKey)) reporter.warn(warning)
+  for (const warning of ignoredOptions({ ...command, outputs })) reporter.warn(warning)
   const { inputs, ...settings } = batch
   const { speakers, layout } = captionOptions(command)
   const channels = command.channels === undefined ? {} : { channels: 'keep' as const }
@@ -49,7 +48,7 @@ export async function captionMany(
     },
     onPlan: (jobs) => {
       reporter.plan(jobs)
-      models = holdModels(command, jobs, environmentKey)
+      models = holdModels(command, jobs)
     },
     onBegin: (job, stages) => reporter.begin(job, stages),
     onProgress: (job, progress) => reporter.progress(job, progress),
@@ -62,7 +61,7 @@ export async function captionMany(
       const summary = 'summary' in result ? result.summary : undefined
       isAllHeard &&= summary !== undefined
       for (const speaker of summary?.speakers ?? []) heard.add(speaker)
-      const doubtful = summary && certaintyWarning(summary.certainty, isLocal(command, environmentKey))
+      const doubtful = summary && certaintyWarning(summary.certainty, isLocal(command))
       const isSilent = summary?.turns === 0
       const silence = isSilent ? withoutSpeech(sounds.get(result.job), summary.certainty.unrecognizedMs) : undefined
       const doubt = doubtful ?? silence
@@ -95,9 +94,8 @@ export function batchExitCode({ failed, withGaps }: Pick<Tally, 'failed' | 'with
 async function holdModels(
   command: Command,
   jobs: readonly CaptionJob[],
-  environmentKey: string | undefined,
 ): Promise<{ release(): Promise<void> } | undefined> {
-  const isUsed = isLocal(command, environmentKey) && jobs.some(({ isDone }) => !isDone)
+  const isUsed = isLocal(command) && jobs.some(({ isDone }) => !isDone)
   // Those that are told keyterms are loaded in another way.
   if (!isUsed || command.keyterms.length > 0) return undefined
   const { model, language } = command

@@ -17,6 +17,7 @@ import { type ConfigurationError, EngineError } from '../../errors.ts'
 import { defined } from '../../options.ts'
 import type { Command } from '../arguments.ts'
 import { EXIT } from '../exit-codes.ts'
+import { isLocal } from '../hearing.ts'
 import { unknownAction, usage } from '../options.ts'
 import { rememberOffer, wasOffered } from '../offers.ts'
 import { barLine, headToWidth, Screen } from '../view/live-view.ts'
@@ -176,11 +177,11 @@ function wrong(message: string): ConfigurationError {
 
 /** The line that offers a better model, once for a user, where the model in the box runs. */
 export function modelOffer(
-  { model, language, quiet, json }: Pick<Command, 'model' | 'language' | 'quiet' | 'json'>,
-  engine: 'local' | 'other',
+  command: Pick<Command, 'engine' | 'finished' | 'apiKey' | 'url' | 'region' | 'model' | 'language' | 'quiet' | 'json'>,
   env: Environment = process.env,
 ): string | undefined {
-  if (quiet || json || engine !== 'local' || model !== undefined || wasOffered('better', env)) return undefined
+  const { model, language, quiet, json } = command
+  if (quiet || json || !isLocal(command) || model !== undefined || wasOffered('better', env)) return undefined
   const line = offerLine({
     ...defined({ language }),
     memory: totalmem(),

@@ -226,7 +226,17 @@ vi.mock('node:os', async (original) => ({
   availableParallelism: vi.fn<typeof availableParallelism>(),
 }))
 
-const command = { model: undefined, language: undefined, quiet: false, json: false }
+const command = {
+  engine: undefined,
+  finished: false,
+  apiKey: undefined,
+  url: undefined,
+  region: undefined,
+  model: undefined,
+  language: undefined,
+  quiet: false,
+  json: false,
+}
 let env: Record<string, string>
 beforeEach(() => {
   vi.mocked(totalmem).mockReturnValue(16e9)
@@ -235,10 +245,7 @@ beforeEach(() => {
   env = { XDG_CACHE_HOME: home, HF_HOME: home }
 })
 
-const offer = (
-  change: Partial<typeof command> | { model: string } | { language: string } = {},
-  engine: 'local' | 'other' = 'local',
-) => modelOffer({ ...command, ...change }, engine, env)
+const offer = (change: Partial<Parameters<typeof modelOffer>[0]> = {}) => modelOffer({ ...command, ...change }, env)
 
 describe('modelOffer', () => {
   it('is made once', () => {
@@ -247,7 +254,7 @@ describe('modelOffer', () => {
   })
 
   it('is made to people who use the model in the box', () => {
-    expect(offer({}, 'other')).toBeUndefined()
+    expect(offer({ apiKey: 'key' })).toBeUndefined()
     expect(offer({ quiet: true })).toBeUndefined()
     expect(offer({ json: true })).toBeUndefined()
     expect(offer({ model: './folder' })).toBeUndefined()
