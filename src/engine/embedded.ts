@@ -84,22 +84,11 @@ function bundledModelName(): string {
 }
 
 /**
- * Loads the models that sessions which tell speakers apart will use, and holds them until they are released.
+ * Holds the models that sessions which tell speakers apart will use until they are released. `ready()` resolves once they are
+ * loaded.
  *
- * @throws (rejects with) what `open()` of such a session would reject or fail with.
+ * @throws (rejects with) what `open()` of such a session would reject with; `ready()` with what it would fail with.
  */
-export async function holdModels(options: EmbeddedEngineOptions): Promise<{ release(): Promise<void> }> {
-  const lease = await reserveModels(options)
-  try {
-    await lease.ready()
-    return lease
-  } catch (error) {
-    await lease.release()
-    throw error
-  }
-}
-
-/** The same, without waiting until they are loaded. */
 export async function reserveModels(
   options: EmbeddedEngineOptions,
 ): Promise<{ ready(): Promise<void>; release(): Promise<void> }> {

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { embeddedEngine, holdModels } from '../../engine/embedded.ts'
+import { embeddedEngine, reserveModels } from '../../engine/embedded.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { ConfigurationError, EngineError } from '../../errors.ts'
 import { checkOneOf, defined } from '../../options.ts'
@@ -119,9 +119,10 @@ export async function runServe(args: readonly string[], output: Output): Promise
   const engine = module === undefined ? embeddedEngine(local) : await orAbort(load(module), abort)
   if (certificate !== undefined) checkWritable(certificate)
   const tls = certificate === undefined ? command.tls : await selfSigned(address.host)
-  // Loaded before the first client comes, so that its first words are not late; what is missing is known at once.
-  const models = module === undefined ? await orAbort(holdModels(local), abort) : undefined
+  const models = module === undefined ? await reserveModels(local) : undefined
   try {
+    // Loaded before the first client comes, so that its first words are not late; what is missing is known at once.
+    if (models !== undefined) await orAbort(models.ready(), abort)
     if (stop.aborted) return EXIT.complete
     await using server = await serve({ ...command.server, engine, ...defined({ tls }) })
     // Not before it serves: the file may be what clients of a server that has the port trust.
