@@ -1,4 +1,4 @@
-import { type Channel, channel } from 'node:diagnostics_channel'
+import { channel } from 'node:diagnostics_channel'
 import type { EventEmitter } from 'node:events'
 import { errorCode } from './errors.ts'
 import type { Turn } from './model.ts'
@@ -66,13 +66,10 @@ export interface DiagnosticsChannels {
   }
 }
 
-const opened = new Map<string, Channel>()
-
 /** Publishes what `make` gives; does nothing where nobody subscribes. */
 function publish<Name extends keyof DiagnosticsChannels>(name: Name, make: () => DiagnosticsChannels[Name]): void {
-  let known = opened.get(name)
-  if (known === undefined) opened.set(name, (known = channel(name)))
-  if (known.hasSubscribers) known.publish(make())
+  const told = channel(name)
+  if (told.hasSubscribers) told.publish(make())
 }
 
 /** Numbers of stages, and of session records, by which stages below know whose they are. */
