@@ -358,6 +358,8 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
       return { status: outcome.status, files: outcome.files, gaps: outcome.summary?.gaps.length ?? 0 }
     } catch (error) {
       if (error instanceof this.#store.bullmq.WaitingError) throw error
+      // Others begin it when its lock is over: one that was away takes a failure for an attempt, and has the job wait ever longer.
+      if (running.ending === 'lost') throw new this.#store.bullmq.WaitingError()
       if (running.ending === 'handed back' && isAbortError(error)) return await this.#move(job, token, running)
       throw this.#failed(running, error as Error)
     } finally {
@@ -475,9 +477,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
   }
 
   /** What is told to the store of a failure: whether another attempt may help, and why it failed. */
-  #failed({ ending, facts }: Running, error: Error): Error {
-    // The store has given it to another already, and hears nothing of this one.
-    if (ending === 'lost') return error
+  #failed({ facts }: Running, error: Error): Error {
     // The outputs say so sooner than the store does.
     if ((error as { code?: unknown }).code === 'OUTPUT_FENCED') this.emit('lost', facts)
     else this.emit('failed', facts, error)

@@ -95,5 +95,31 @@ for (const [kind, { missing, start }] of Object.entries(stores)) {
       expect(worker.counts).toMatchObject({ lost: 1, moved: 0, failed: 0 })
       proxy.refuse(false)
     })
+
+    it('counts no attempt where it ended a job since the store was away', async () => {
+      await using slow = await serve({ engine: steadyEngine(10), apiKeys: ['any-key'] })
+      await using fleet = await openFleet({ store: url, queue: 'own' })
+      const folder = directory()
+      const talk = path.join(folder, 'talk.wav')
+      const words = toneScript({ seed: 6, duration: 30_000, speakers: 2, turnWords: [1, 8] })
+      writeTalk(talk, words)
+      const hearing = { url: slow.url, voices: false } as const
+      await fleet.add([talk], { hearing, output: path.join(folder, '{name}.{format}'), attempts: 1 })
+      const worker = await fleet.work({ concurrency: 1, apiKey: 'any-key', lockTime: 2000 })
+      await new Promise<void>((resolve) => worker.once('begin', () => resolve()))
+      const lost = new Promise<void>((resolve) => worker.once('lost', () => resolve()))
+      proxy.refuse(true)
+      proxy.cut()
+      await lost
+      proxy.refuse(false)
+      const ended = async (): Promise<number> => {
+        const { completed, failed } = (await fleet.status()).counts
+        return completed + failed
+      }
+      await expect.poll(ended, { timeout: 60_000 }).toBe(1)
+      expect(worker.counts.failed).toBe(0)
+      expect(wordsIn(path.join(folder, 'talk.srt'))).toEqual(words.map(({ word }) => word))
+      await worker.drain()
+    })
   })
 }
