@@ -40,6 +40,8 @@ export interface Checkpoint {
   /** Wall time at which it was made, ms of the epoch, and audio that had come by then, ms of the stream. */
   savedAt: number
   reachedMs: number
+  /** Whether a live source was ended there in good order, so that all its words before that are final and written. */
+  ended?: boolean
   /** Wall time of millisecond 0 of the stream, ms of the epoch, where a live source says it. */
   startedAt?: number
   nextOrder: number

@@ -85,9 +85,12 @@ export class Checkpointing {
       record: this.#record,
       gaps: this.gaps,
       sinks: parts.outputs.length,
-      hasLearned: () => (parts.hearing.state().learned?.size ?? 0) > 0,
+      hasMore: () => {
+        const { live, learned } = parts.hearing.state()
+        return live || (learned?.size ?? 0) > 0
+      },
       interval: Math.max(0, ...parts.outputs.map(({ interval = 0 }) => interval)),
-      snapshot: (gaps) => this.#snapshot(gaps),
+      snapshot: (gaps, isLast) => this.#snapshot(gaps, isLast),
     })
   }
 
@@ -177,7 +180,7 @@ export class Checkpointing {
   }
 
   /** What is known now, to be saved when all sinks hold it. */
-  #snapshot(gaps: readonly Gap[]): (places: ReadonlyMap<string, Place>) => Promise<void> {
+  #snapshot(gaps: readonly Gap[], isLast = false): (places: ReadonlyMap<string, Place>) => Promise<void> {
     const { source, hearing, outputs } = this.#parts
     const known = { ...this.#record.state, ...hearing.state(), gaps, savedAt: Date.now(), stages: this.#stages }
     const isSeekable = source[canSeek]?.() === true
@@ -186,6 +189,7 @@ export class Checkpointing {
       const text = formatCheckpoint({
         ...known,
         ...(isSeekable && { canSeek: true }),
+        ...(isLast && known.live && { ended: true }),
         input: source[inputIdentity](sha256),
         outputs: Object.fromEntries(all),
       })

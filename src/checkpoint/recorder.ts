@@ -17,12 +17,12 @@ export interface RecorderOptions {
   gaps: readonly Gap[]
   /** How many sinks there are. */
   sinks: number
-  /** Whether voices were learned, which the last checkpoint is to say. */
-  hasLearned: () => boolean
+  /** Whether more than turns and gaps is known at the end, which the last checkpoint is to say. */
+  hasMore: () => boolean
   /** As often as this they may be asked, at most, in ms. */
   interval: number
   /** What is known when a request is made, besides the turns: it is saved once all sinks hold these. */
-  snapshot: (gaps: readonly Gap[]) => (places: ReadonlyMap<string, Place>) => Promise<void>
+  snapshot: (gaps: readonly Gap[], isLast: boolean) => (places: ReadonlyMap<string, Place>) => Promise<void>
 }
 
 /** Hands turns on, keeps a record of them, and has what all sinks have written saved now and then. */
@@ -77,7 +77,7 @@ export class CheckpointRecorder extends Transform {
   override _flush(done: () => void): void {
     clearTimeout(this.#timer)
     const last = (): void => {
-      if ((this.#isNews || this.#options.hasLearned()) && !this.destroyed) this.#request()
+      if ((this.#isNews || this.#options.hasMore()) && !this.destroyed) this.#request(true)
       done()
     }
     if (this.#isPending) this.saved.then(last, last)
@@ -100,11 +100,11 @@ export class CheckpointRecorder extends Transform {
     )
   }
 
-  #request(): void {
+  #request(isLast = false): void {
     if (this.#isFrozen) return
     this.#isNews = false
     this.#isPending = true
-    const save = this.#options.snapshot(this.#gaps)
+    const save = this.#options.snapshot(this.#gaps, isLast)
     this.#pending = new Promise<void>((resolve, reject) => {
       const settled = (places: ReadonlyMap<string, Place>): void => {
         const began = performance.now()

@@ -22,6 +22,11 @@ export interface Arrival {
 const RUN_UP_MS = 5000
 /** Of audio that begins sooner all is decoded, in ms. */
 const SEEK_FROM_MS = 30_000
+/**
+ * Before where a live source was ended in good order, in ms: a word may be cut in two there, and by the clock, which does not tell it
+ * more exactly, what follows may seem to lack nothing.
+ */
+const CUT_MS = 2000
 /** Sources seek to whole seconds, which are whole frames. */
 const STEP_MS = 1000
 
@@ -80,13 +85,14 @@ export function resumeLive(
   const frame = Math.ceil(since / frameMs)
   const shift = Math.round(frame * frameMs)
   const { end: lastEnd } = finalsOf(turns)
+  const heardUntil = from.ended === true ? from.reachedMs - CUT_MS : 0
   const gaps = channels.flatMap((channel): Gap[] => {
     const own = turns.filter((turn) => turn.channel === channel)
     // Of whom it is not known when he spoke last, nothing is known to be lost but what all have lost.
-    const end = own.length === 0 ? lastEnd : finalsOf(own).end
-    if (shift <= end) return []
-    const [startedAt, endedAt] = [end, shift].map((ms) => new Date(origin + ms).toISOString()) as [string, string]
-    return [{ start: end, end: shift, startedAt, endedAt, ...defined({ channel }) }]
+    const begin = Math.max(heardUntil, own.length === 0 ? lastEnd : finalsOf(own).end)
+    if (shift <= begin) return []
+    const [startedAt, endedAt] = [begin, shift].map((ms) => new Date(origin + ms).toISOString()) as [string, string]
+    return [{ start: begin, end: shift, startedAt, endedAt, ...defined({ channel }) }]
   })
   const start = { ...commonOf(from), turns, frame, settled: shift }
   return { start, shift, startedAt: firstAt - since, gaps }

@@ -16,6 +16,38 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
+it('does not count what a live source was silent for before it was ended', async () => {
+  const folder = directory()
+  const said = [...words]
+  const radio = await station(said)
+  const checkpoint = path.join(folder, 'checkpoint')
+  const jsonl = path.join(folder, 'radio.jsonl')
+  const until = (is: () => unknown): Promise<unknown> => vi.waitUntil(is, { timeout: 60_000, interval: 20 })
+  const hear = async (act: (more: (ms: number) => Promise<unknown>) => Promise<unknown>): Promise<void> => {
+    const stop = new AbortController()
+    const hearing = diarize({ engine: toneEngine(), voices: false })
+    let heardMs = 0
+    hearing.on('progress', ({ audioMs }) => (heardMs = audioMs))
+    const running = run(httpSource(radio.url), resample(), hearing, jsonlSink(jsonl), { checkpoint, stop: stop.signal })
+    await act((ms, from = heardMs) => until(() => heardMs >= from + ms))
+    stop.abort()
+    await running
+  }
+  await hear(async (more) => {
+    await until(async () => ((await readCheckpoint(checkpoint))?.nextOrder ?? 0) > 0)
+    expect((await readCheckpoint(checkpoint))?.ended).toBeUndefined()
+    said.length = 0
+    await more(6000)
+  })
+  const { ended, reachedMs = 0, gaps } = (await readCheckpoint(checkpoint)) ?? {}
+  expect({ ended, gaps }).toEqual({ ended: true, gaps: [] })
+  await hear((more) => more(1000))
+  await radio.close()
+  const [first, ...others] = linesOf(jsonl).filter(({ type }) => type === 'gap')
+  expect(others).toEqual([])
+  expect(first?.start).toBe(reachedMs - 2000)
+})
+
 it.each([
   ['forward, as where the time comes from the network after the start', 10 * DAY],
   ['back', -10 * DAY],

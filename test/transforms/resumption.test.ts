@@ -65,6 +65,16 @@ describe('a stream that goes on', () => {
     ])
   })
 
+  it('has nothing lost of a live source that was ended in order but what came behind, and a word that was cut in two', () => {
+    const ended = { ...from, ended: true }
+    const gapsOf = (of: Resumption, firstAt = 1_700_000_100_000) =>
+      resumeLive(of, 50, firstAt).gaps?.map(({ start, end }) => [start, end])
+    expect(gapsOf(ended)).toEqual([[58_000, 100_000]])
+    expect(gapsOf({ ...ended, savedAt: 1_700_000_031_000, reachedMs: 31_000 })).toEqual([[30_850, 100_000]])
+    // The clock cannot tell that something was lost.
+    expect(gapsOf(ended, 1_700_000_059_000)).toEqual([[58_000, 60_000]])
+  })
+
   it('has a live source begin when it did, however often it goes on, and not behind what had come', () => {
     let state = from
     for (let run = 1; run <= 100; run++) {
