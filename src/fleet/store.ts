@@ -44,6 +44,13 @@ export interface Store {
    * @param change - is given what is there, and the store's time in ms of the epoch; may be called several times.
    */
   update<Result>(name: string, change: Change<Result>): Promise<Result>
+  /**
+   * Refuses a machine by whose clock workers would take the jobs of others for lost.
+   *
+   * @param most - ms by which clocks may differ.
+   * @throws (rejects with) FleetError `STORE_UNREACHABLE`
+   */
+  checkClock(most: number): Promise<void>
   /** What is told of an error of its own. */
   failure(error: unknown): unknown
   /** What keeps it from being relied on. */
@@ -93,10 +100,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
 }
 
+/** The address of a store, without credentials. */
+function addressOf(store: URL): string {
+  return `${store.protocol}//${store.host}${store.pathname}`
+}
+
 /** What a store that fails fails with; errors of the library are left as they are. */
 function storeFailure(error: unknown, { store }: StoreOptions): unknown {
   if (error instanceof DiarizeStreamError) return error
-  const where = `${store.protocol}//${store.host}${store.pathname}`
+  const where = addressOf(store)
   const why = redact((error as Error).message || String((error as { code?: unknown }).code), [store.password])
   const isRefused = /^(NOAUTH|WRONGPASS|NOPERM)|password|role .* does not exist|no pg_hba.conf entry/i.test(why)
   const isAnswer = isRefused || 'severity' in (error as Error) || (error as Error).name === 'ReplyError'
@@ -241,6 +253,11 @@ class RedisStore implements Store {
 
   #key(name: string): string {
     return `${this.#options.namespace}:fleet:${this.#options.queue}:${name}`
+  }
+
+  /** Locks are over by its own clock. */
+  checkClock(): Promise<void> {
+    return Promise.resolve()
   }
 
   failure(error: unknown): unknown {
@@ -390,6 +407,24 @@ class PostgresStore implements Store {
             )
       if (rowCount === 1) return result
     }
+  }
+
+  /** BullMQ goes by the clock of each worker here. */
+  async checkClock(most: number): Promise<void> {
+    const before = Date.now()
+    const { rows } = await this.#pool.query<{ now: string }>(
+      'SELECT floor(extract(epoch FROM clock_timestamp()) * 1000) AS now',
+    )
+    const now = Number(rows[0]!.now)
+    // It was told at some moment between the two.
+    const ahead = Math.max(0, before - now) || Math.min(0, Date.now() - now)
+    if (Math.abs(ahead) <= most) return
+    const where = addressOf(this.#options.store)
+    const difference = `${Math.abs(ahead) / 1000} s ${ahead > 0 ? 'ahead of' : 'behind'}`
+    const message =
+      `the store ${where} cannot be used: the clock of this machine is ${difference} that of the store, and workers whose clocks ` +
+      'differ take jobs from each other; set both, as by NTP'
+    throw new FleetError('STORE_UNREACHABLE', message, { retryable: true, store: where })
   }
 
   failure(error: unknown): unknown {

@@ -94,6 +94,8 @@ const TROUBLE_MS = 60_000
 const COMMANDS_MS = 1000
 /** A job counts as lost here after this part of the lock time without a sign of the store, before another may begin it. */
 const LOST_SHARE = 0.7
+/** Clocks may differ by this part of the lock time: else another might begin a job before it counts as lost here. */
+const CLOCK_SHARE = LOCK_SHARE - LOST_SHARE
 /** Sessions a minute of a key of which nothing is known: those of a paid account of AssemblyAI. */
 const SESSIONS_PER_MINUTE = 100
 /** How long jobs may take to end when they are told to, in ms. */
@@ -157,6 +159,7 @@ export class FleetWorker extends EventEmitter<FleetWorkerEvents> {
 
   /** @internal */
   static async begin(store: Store, options: ResolvedWorkOptions): Promise<FleetWorker> {
+    await answered(store.checkClock(options.lockTime * CLOCK_SHARE))
     const name = options.name ?? `${hostname()}-${process.pid}`
     const known = drainMarks(name).map((mark) => store.read(mark))
     const worker = new FleetWorker(store, options, name, await Promise.all(known))

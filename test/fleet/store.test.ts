@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Redis } from 'ioredis'
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { openFleet } from '../../src/fleet/index.ts'
 import { endingClient, versionTrouble } from '../../src/fleet/store.ts'
 import { freePort, stores, type TestStore } from '../helpers/stores.ts'
@@ -82,6 +82,26 @@ describe.skipIf(stores.postgres.missing !== undefined)('PostgreSQL', () => {
     await (await opened).close()
     await other.end()
     await watcher.end()
+  })
+
+  it.each([
+    ['ahead of', 3_600_000],
+    ['behind', -60_000],
+  ])('is given no worker whose clock is %s its own', async (where, step) => {
+    await using fleet = await openFleet({ store: store.url })
+    const { now } = Date
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + step)
+    const refused = await fleet.work({ apiKey: 'any-key' }).catch((error: unknown) => error)
+    clock.mockRestore()
+    expect(refused).toMatchObject({
+      code: 'STORE_UNREACHABLE',
+      retryable: true,
+      store: store.url.replace('fleet@', ''),
+    })
+    expect(String(refused)).toMatch(
+      new RegExp(`cannot be used: the clock of this machine is \\S+ s ${where} that of the store`),
+    )
+    await (await fleet.work({ apiKey: 'any-key' })).drain()
   })
 
   it('says which database is not there', async () => {
