@@ -177,10 +177,12 @@ function sinkFor({ speakers, layout }: FleetJob, { format, path: file }: FleetOu
   return sinkOf(format, target, { speakers, layout, recording: path.parse(file).name })
 }
 
-async function openSource({ input, source }: FleetJob): Promise<Readable> {
+async function openSource({ input, source, slice }: FleetJob): Promise<Readable> {
   if (/^rtsps?:/i.test(input))
     return (await import('../sources/rtsp/source.ts')).rtspSource(input, { ...source, transport: 'auto' })
-  return addressOf(input) === undefined ? fileSource(input, source) : httpSource(input, source)
+  if (addressOf(input) === undefined) return fileSource(input, source)
+  // Not every station says that it is one: what is taken for a file is heard from its beginning again, up to where it was.
+  return httpSource(input, slice === undefined ? source : { ...source, live: true })
 }
 
 async function diarizeOptions({ hearing, slice }: FleetJob, apiKey: JobRun['apiKey']): Promise<DiarizeOptions> {

@@ -122,11 +122,14 @@ function endlessHeader(): Buffer {
 }
 
 /** A station that is on the air whoever listens. */
-export async function station(words: readonly ToneWord[]): Promise<{ url: string; close: () => Promise<unknown> }> {
+export async function station(
+  words: readonly ToneWord[],
+  headers: Readonly<Record<string, string>> = { 'icy-name': 'Test' },
+): Promise<{ url: string; close: () => Promise<unknown> }> {
   const onAir = performance.now()
   const position = (): number => Math.round(performance.now() - onAir)
   const server = createServer((_request, response) => {
-    response.writeHead(200, { 'content-type': 'audio/basic', 'icy-name': 'Test', connection: 'close' })
+    response.writeHead(200, { 'content-type': 'audio/basic', connection: 'close', ...headers })
     response.write(endlessHeader())
     let sent = position()
     const timer = setInterval(() => {

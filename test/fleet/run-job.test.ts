@@ -11,7 +11,7 @@ import { type JobOutcome, type JobRun, runJob } from '../../src/fleet/run-job.ts
 import { serve } from '../../src/server/index.ts'
 import { toneAudio, toneEngine } from '../../src/testing/index.ts'
 import { toneScript } from '../helpers/tone-script.ts'
-import { station } from '../checkpoint/killing.ts'
+import { faultsOfRadio, station } from '../checkpoint/killing.ts'
 import { linesOf, wordsOf } from '../checkpoint/talk.ts'
 import { temporaryDirectories } from '../sinks/temporary.ts'
 
@@ -90,6 +90,29 @@ it('goes on with a live input from slice to slice, and loses no word of a slice 
   // Who comes too late is refused.
   await expect(runFor(2, 'stop', job!, 2)).rejects.toMatchObject({ code: 'OUTPUT_FENCED' })
   await radio.close()
+})
+
+it('goes on with a live input whose server does not say that it is a station', async () => {
+  const folder = directory()
+  const said = toneScript({ seed: 4, duration: 60_000, speakers: 2, turnWords: [1, 3], turnGap: [700, 900] })
+  const radio = await station(said, {})
+  await using server = await serve({ engine: toneEngine(), apiKeys: ['any-key'] })
+  const at = (ending: string): string => path.join(folder, `radio.${ending}`)
+  const [job] = await planFleetJobs([{ input: radio.url, name: 'radio' }], {
+    output: at('{format}'),
+    formats: ['jsonl', 'srt'],
+    live: true,
+    hearing: { url: server.url, voices: false },
+  })
+  await runFor(3, 'stop', job!, 1)
+  const second = nextSlice(job!.id, job!.data)
+  await runFor(3, 'stop', second, 2)
+  await radio.close()
+  const place = (ending: string): string => path.join(folder, `.${job!.id}.fleet`, '2', `all.${ending}`)
+  expect(wordsOf(place('jsonl')).length).toBeGreaterThanOrEqual(6)
+  const { faults, gaps } = faultsOfRadio(place, said)
+  expect(faults).toEqual([])
+  expect(gaps).toHaveLength(1)
 })
 
 it('names no files of a slice that made none, or that go on in the next', async () => {
