@@ -75,6 +75,8 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
   #serverError: ErrorMessage | undefined
   #failure: SessionError | undefined
   #termination: TerminationMessage | undefined
+  /** Whether the server has sent one of these two, behind which it closes. */
+  #isLeaving = false
   #begin: BeginMessage | undefined
   #receivedBytes = 0
   #sentFrames = 0
@@ -185,18 +187,16 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
         return this.#begun(message)
       case 'Error':
         // The close that follows has the code but not the text.
-        this.#serverError = message
-        this.#setDeadline(CLOSE_TIMEOUT_MS, () => this.#transport.destroy())
-        return
+        this.#serverError ??= message
+        return this.#awaitClose()
       case 'Warning':
         this.#warn(message.code ?? 'SERVER_WARNING', message.warning, { serverCode: message.warning_code })
         if (message.audio_lost !== undefined) this.emit('message', message)
         return
       case 'Termination':
-        this.#termination = message
-        this.#setDeadline(CLOSE_TIMEOUT_MS, () => this.#transport.destroy())
-        this.#transport.close()
-        return
+        this.#termination ??= message
+        this.#awaitClose()
+        return this.#transport.close()
       default:
         if (this.#state === 'connecting') return
         if (message.type === 'Heartbeat') this.#expectHeartbeats()
@@ -204,8 +204,15 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
     }
   }
 
+  /** The server has said its last; one that says it again and again must not put off the end. */
+  #awaitClose(): void {
+    if (this.#isLeaving) return
+    this.#isLeaving = true
+    this.#setDeadline(CLOSE_TIMEOUT_MS, () => this.#transport.destroy())
+  }
+
   #begun(message: BeginMessage): void {
-    if (this.#state !== 'connecting') return
+    if (this.#state !== 'connecting' || this.#isLeaving) return
     this.#clearDeadline()
     this.#state = 'begun'
     this.#begin = message
@@ -245,7 +252,7 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
   }
 
   #awaitTermination(): void {
-    if (this.#termination || this.#serverError) return
+    if (this.#isLeaving) return
     const left = this.#terminationLimit - performance.now()
     this.#setDeadline(Math.max(0, Math.min(this.#options.terminationTimeout, left)), () => {
       this.#fail(this.#error('TERMINATION_MISSING', UNCONFIRMED))

@@ -293,6 +293,30 @@ describe('a session that fails', () => {
   })
 
   it.each([
+    ['an Error', '{"type":"Error","error_code":3005,"error":"Session Cancelled"}', 'SERVER_ERROR'],
+    ['a Termination', termination, 'CONNECTION_LOST'],
+  ])('does not wait for one who says %s again and again, and never closes', async (_name, text, code) => {
+    peer = await socketPeer((socket) => {
+      const again = setInterval(() => socket.send(text), 500)
+      socket.once('close', () => clearInterval(again))
+    })
+    expect((await connect(peer.url)).error).toMatchObject({ code })
+  })
+
+  it('takes no Begin behind an Error for a session', async () => {
+    peer = await socketPeer((socket) => {
+      socket.send('{"type":"Error","error_code":3005,"error":"Session Cancelled"}')
+      socket.send(begin())
+    })
+    const end = connect(peer.url)
+    session?.once('begin', () => session?.terminate())
+    expect((await end).error).toMatchObject({
+      code: 'SERVER_ERROR',
+      message: expect.stringContaining('before the session'),
+    })
+  })
+
+  it.each([
     ['a close without a word', (socket: WebSocket) => socket.close(), 'CONNECTION_LOST'],
     ['close 1011', (socket: WebSocket) => socket.close(1011), 'SERVER_ERROR'],
     ['close 1000 that nobody asked for', (socket: WebSocket) => socket.close(1000), 'CONNECTION_LOST'],
