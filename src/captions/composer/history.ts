@@ -52,6 +52,10 @@ export class Entry implements Utterance {
     this.start = this.cue?.start ?? segments[0]?.start
   }
 
+  get end(): number {
+    return this.segments.reduce((end, segment) => Math.max(end, segment.end), this.start ?? 0)
+  }
+
   get packed(): boolean {
     return this.#segments === undefined
   }
@@ -82,7 +86,7 @@ export interface Recorded {
 
 /**
  * The utterances that were written, in order, while a revision may come: those of each channel's last two sessions. One that
- * comes late is put before those of other channels that begin after it.
+ * comes late is put before those of other channels that begin after it, and those of its own that it lies before.
  */
 export class History {
   readonly #kept: Entry[] = []
@@ -242,16 +246,15 @@ export class History {
     return { entry, isNew: true, gone: [], isMoved: false, ...defined({ follower }) }
   }
 
-  /** Where an utterance belongs by its start; what has no channel, and its own channel, it never overtakes. */
-  #placeOf({ start, channel }: Entry): number {
+  /** Where an utterance belongs. */
+  #placeOf(entry: Entry): number {
     let place = this.#kept.length
-    if (start === undefined || channel === undefined) return place
+    if (entry.start === undefined) return place
     for (let index = place - 1; index >= 0; index -= 1) {
-      const before = this.#kept[index]
-      if (before?.channel === undefined) break
+      const before = this.#kept[index]!
       // One that says nothing has no place of its own.
       if (before.start === undefined) continue
-      if (before.channel === channel || before.start <= start) break
+      if (!overtakes(entry, before)) break
       place = index
     }
     return place
@@ -289,6 +292,16 @@ export class History {
     if (sessions.includes(session)) return
     this.#sessions.set(channel, [...sessions, session].slice(-KEPT_SESSIONS))
   }
+}
+
+/** Whether an utterance that comes later belongs before: by its start where channels differ, else only if it ends before that begins. */
+function overtakes(late: Entry, before: Entry): boolean {
+  const from = before.start!
+  if (late.start! >= from) return false
+  if (late.channel !== before.channel) return late.channel !== undefined && before.channel !== undefined
+  // Onsets are padded; and where streams are joined by hand, times begin at 0 once more.
+  const session = late.turn?.session
+  return session !== undefined && session === before.turn?.session && late.end <= from
 }
 
 function beginning(segment: Segment | undefined): string {

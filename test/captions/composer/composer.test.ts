@@ -58,7 +58,7 @@ async function play(composer: Composer, list: Step[]): Promise<{ text: string; n
   let clock = 0
   for (const { gap, text: spoken, isReleased, revised } of list) {
     const turn = makeTurn(newest.length, spoken.join(' '), { start: clock + gap })
-    clock = turn.end
+    clock = Math.max(clock, turn.end)
     newest.push(turn)
     text += await composer.add(turn)
     if (isReleased) text += composer.release()

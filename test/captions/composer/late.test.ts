@@ -162,6 +162,35 @@ describe('turns that come late', () => {
     ).toEqual(['So I called you last week about the bill.', 'Right.', 'Nobody answered.', 'I see.', 'Hm.'])
   })
 
+  it('are in their place where the server made the final of a later turn of the same session first', async () => {
+    const file = (name: string) => path.join(directory(), name)
+    const [late, expected] = [file('late.srt'), file('expected.srt')]
+    const turns = [
+      makeTurn(0, 'B:Third.', { start: 20_000 }),
+      makeTurn(1, 'A:First.', { start: 3000 }),
+      makeTurn(2, 'B:Second.', { start: 4500 }),
+      makeTurn(3, 'A:Fourth.', { start: 30_000 }),
+    ]
+    await pipeline(Readable.from(turns), srtSink(late))
+    await pipeline(Readable.from(byStart(turns)), srtSink(expected))
+    expect(read(late)).toBe(read(expected))
+  })
+
+  it('stay where they came where they overlap the one before, or are of another session', async () => {
+    const file = path.join(directory(), 'late.txt')
+    const turns = [
+      makeTurn(0, 'said with a padded end', { start: 5000 }),
+      makeTurn(1, 'Behind it.', { start: 4900 }),
+      makeTurn(2, 'Again from the beginning.', { start: 0, sessionId: 'another' }),
+    ]
+    await pipeline(Readable.from(turns), textSink(file, { names: false }))
+    const said = readFileSync(file, 'utf8')
+      .replaceAll(/\[[^\]]*\] /g, '')
+      .replaceAll(/\s+/g, ' ')
+      .trim()
+    expect(said).toBe('said with a padded end Behind it. Again from the beginning.')
+  })
+
   it('are laid out again in their place from the records of a file', async () => {
     const file = (name: string) => path.join(directory(), name)
     const [records, captions, expected] = [file('call.jsonl'), file('call.vtt'), file('expected.vtt')]
