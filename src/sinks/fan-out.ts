@@ -51,6 +51,8 @@ class FanOutStream extends Writable {
   /** Those that have not drained, and those that have finished: streams of npm may tell by events alone. */
   readonly #full = new Set<Writable>()
   readonly #finished = new Set<Writable>()
+  /** Whether the targets have been given all there is. */
+  #isOver = false
   /** Ends the waiting of a write or of the end. */
   #wake: () => void = () => {}
   /** What failed first, which may be the closing of a target after all was written. */
@@ -84,6 +86,7 @@ class FanOutStream extends Writable {
 
   override _final(done: (error?: Error | null) => void): void {
     if (this.#failure !== undefined) return done(this.#failure)
+    this.#isOver = true
     for (const target of this.#targets) target.end()
     this.#when((target) => this.#hasFinished(target), done)
   }
@@ -109,6 +112,12 @@ class FanOutStream extends Writable {
     return target.writableFinished || this.#finished.has(target)
   }
 
+  #endedEarly(): void {
+    if (this.destroyed || this.#failure !== undefined) return
+    const problem = 'a target of fanOut() was closed before everything was written to it'
+    this.destroy(new ConfigurationError('INVALID_PIPELINE', problem))
+  }
+
   /** Follows a target; resolves when it has closed. */
   #watch(target: Writable): Promise<void> {
     target.on('drain', () => {
@@ -117,6 +126,7 @@ class FanOutStream extends Writable {
     })
     target.on('finish', () => {
       this.#finished.add(target)
+      if (!this.#isOver) this.#endedEarly()
       this.#wake()
     })
     if (target !== process.stdout && target !== process.stderr) guard(target)
@@ -127,10 +137,7 @@ class FanOutStream extends Writable {
     target.on('warning', (warning: Warning) => this.emit('warning', warning))
     return new Promise((resolve) => {
       const closed = () => {
-        if (!this.#hasFinished(target) && !this.destroyed && this.#failure === undefined) {
-          const problem = 'a target of fanOut() was closed before everything was written to it'
-          this.destroy(new ConfigurationError('INVALID_PIPELINE', problem))
-        }
+        if (!this.#hasFinished(target)) this.#endedEarly()
         resolve()
       }
       if (target.closed) process.nextTick(closed)

@@ -147,6 +147,19 @@ describe('fanOut', () => {
     await expect(finished(fan)).rejects.toThrow('a target of fanOut() was closed before everything was written to it')
   })
 
+  it('fails when a target ends itself before all was written to it', async () => {
+    const target = new Writable({
+      objectMode: true,
+      write(_item, _encoding, done) {
+        this.end()
+        done()
+      },
+    })
+    const fan = fanOut(target, new Slow())
+    fan.write(exampleTurn())
+    await expect(finished(fan)).rejects.toThrow('a target of fanOut() was closed before everything was written to it')
+  })
+
   it('destroys its targets when the pipeline fails', async () => {
     const targets = [srtSink(new TextCollector()), vttSink(new TextCollector())]
     const fan = fanOut(...targets)
