@@ -87,6 +87,7 @@ export class TextSink extends Writable {
   #releaseTimer: NodeJS.Timeout | undefined
   #rewriteFailure: Error | undefined
   #rewrittenAt = performance.now()
+  #pausedAt = performance.now()
   readonly #diagnostics: FileDiagnostics
 
   constructor(stage: string, destination: Destination, options: SinkOptions, text: SinkText) {
@@ -151,6 +152,7 @@ export class TextSink extends Writable {
 
   override _write(item: unknown, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     this.#enqueue(async () => {
+      await this.#pause()
       if (item instanceof CommitRequest) return this.#commit(item)
       assertCaptionable(this.#stage, item)
       const composer = await this.#load()
@@ -243,6 +245,13 @@ export class TextSink extends Writable {
       // What waits then goes on waiting: the audio that follows it is still to be heard again.
       await this.#put(text)
     })
+  }
+
+  /** Nothing is written for a revision, and of hours of turns all may be revised at once. */
+  async #pause(): Promise<void> {
+    if (performance.now() - this.#pausedAt < SLICE_MS) return
+    await nextTurn()
+    this.#pausedAt = performance.now()
   }
 
   /** What composes the text, where not each object stands by itself. */

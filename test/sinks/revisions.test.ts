@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import {
   chmodSync,
   chownSync,
@@ -26,6 +27,7 @@ const directory = temporaryDirectories()
 
 afterEach(() => {
   vi.useRealTimers()
+  vi.restoreAllMocks()
 })
 
 describe('revisions', () => {
@@ -96,6 +98,28 @@ describe('revisions', () => {
     expect(shown(readFileSync(file, 'utf8'))).toEqual(['One.', 'two', 'three'])
     sink.end()
     await finished(sink)
+  })
+
+  it('of many turns at once leave the rest of the process its turns', async () => {
+    const sink = srtSink(path.join(directory(), 'out.srt'))
+    const give = async (revision: number) => {
+      for (let order = 0; order < 200; order += 1) {
+        if (!sink.write(makeTurn(order, revision === 0 ? 'A:word' : 'B:word', { revision }))) await once(sink, 'drain')
+      }
+    }
+    await give(0)
+    // As if each look at the clock came long after the one before.
+    let now = performance.now()
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += 10))
+    let rounds = 0
+    let next = setImmediate(function again() {
+      rounds += 1
+      next = setImmediate(again)
+    })
+    await give(1)
+    clearImmediate(next)
+    expect(rounds).toBeGreaterThan(100)
+    await finished(sink.end())
   })
 
   it('of a lower or the same number, or without a change, leave the file alone', async () => {
