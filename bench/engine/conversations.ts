@@ -55,15 +55,15 @@ export function onOneMicrophone(speakers: readonly RecordedSpeaker[]): RecordedS
 
 /**
  * Glues a conversation from what `count` of the `speakers` said, about `seconds` long: turns of one or more stretches,
- * a quarter of them cut to 0.6 to 1.2 s, 0.1 to 0.7 s of silence between them or as long as `gaps` says (ms). Nobody
- * follows himself.
+ * a quarter of them cut to 0.6 to 1.2 s, and 0.1 to 0.7 s of silence between them. In `quick` talk each is one stretch, most
+ * of them cut to 0.6 to 1.5 s and the others to 1.5 to 4.5 s. Nobody follows himself.
  */
 export function conversation(
   speakers: readonly RecordedSpeaker[],
   count: number,
   seed: number,
   seconds: number,
-  gaps: readonly [least: number, most: number] = [100, 700],
+  quick = false,
 ): { samples: Int16Array; spans: SpeakerSpan[] } {
   const random = new Random(seed)
   const left = [...speakers]
@@ -77,24 +77,27 @@ export function conversation(
   while (at < seconds * 1000) {
     const { name, stretches } = chosen[who]!
     const short = heard >= count && random.chance(0.25)
-    const wanted = short ? random.integer(600, 1200) : random.spread(1500, 9000)
+    let wanted: number
+    if (quick) wanted = random.chance(0.6) ? random.integer(600, 1500) : random.integer(1500, 4500)
+    else wanted = short ? random.integer(600, 1200) : random.spread(1500, 9000)
+    const isCut = short || quick
     for (let spoken = 0; spoken < wanted;) {
       let part = stretches[next[who]! % stretches.length]!
       next[who]!++
-      if (short) part = part.subarray(0, Math.min(part.length, wanted * 16))
+      if (isCut) part = part.subarray(0, Math.min(part.length, wanted * 16))
       const end = at + part.length / 16
       spans.push({ start: at, end, speaker: name })
       parts.push(part)
       spoken += part.length / 16
       at = end
-      if (short) break
+      if (isCut) break
       const pause = random.integer(150, 450)
       if (spoken < wanted) {
         parts.push(silence(pause))
         at += pause
       }
     }
-    const gap = random.integer(...gaps)
+    const gap = random.integer(100, 700)
     parts.push(silence(gap))
     at += gap
     heard++

@@ -46,16 +46,18 @@ export function libriSpeakers(tuning: boolean): RecordedSpeaker[] {
 }
 
 /**
- * Conversations of 2, 3 and 4 recorded speakers, `each` of each, 75 s long: of the half of the speakers that settings may
- * be chosen by, or of the other half.
+ * Conversations of 2, 3 and 4 recorded speakers, `each` of each, 75 s long: as recorded, with equal spectra, and those in
+ * quick talk; of the half of the speakers that settings may be chosen by, or of the other half.
  */
 export function libriConversations(each: number, tuning: boolean): Clip[] {
   const speakers = libriSpeakers(tuning)
+  const equalised = onOneMicrophone(speakers)
   const kinds = [
-    ['libri', speakers],
-    ['libri-equalised', onOneMicrophone(speakers)],
+    ['libri', speakers, false],
+    ['libri-equalised', equalised, false],
+    ['quick', equalised, true],
   ] as const
-  return kinds.flatMap(([kind, voices]) =>
+  return kinds.flatMap(([kind, voices, quick]) =>
     [2, 3, 4].flatMap((count) =>
       Array.from({ length: each }, (_, index): Clip => {
         const seed = 1000 * count + index + (tuning ? 500 : 0)
@@ -63,7 +65,7 @@ export function libriConversations(each: number, tuning: boolean): Clip[] {
           name: `${kind}-${tuning ? 'a' : 'b'}-${count}-${index}`,
           group: `${kind} ${count}`,
           tuning,
-          ...conversation(voices, count, seed, 75),
+          ...conversation(voices, count, seed, 75, quick),
         }
       }),
     ),

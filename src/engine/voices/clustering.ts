@@ -30,13 +30,8 @@ export function joinNeighbours(voices: readonly Voice[], least: readonly number[
   }
 }
 
-/** Merges the likeliest two groups until all odds are at most `keptApart` and there are no more than `most`. */
-export function mergeGroups(
-  groups: readonly VoiceGroup[],
-  most: number,
-  keptApart: number,
-  oddsOf: Odds,
-): VoiceGroup[] {
+/** Merges the likeliest two groups until all odds are against it and there are no more than `most`. */
+export function mergeGroups(groups: readonly VoiceGroup[], most: number, oddsOf: Odds): VoiceGroup[] {
   const open: (VoiceGroup | undefined)[] = [...groups]
   const odds = groups.map(() => Array<number>(groups.length).fill(-Infinity))
   groups.forEach(({ voice }, index) => {
@@ -49,7 +44,7 @@ export function mergeGroups(
   for (let count = groups.length; count > 1; count--) {
     const first = indexOfGreatest(nearest.map((other, index) => odds[index]![other]!))
     const second = nearest[first]!
-    if (odds[first]![second]! <= keptApart && count <= most) break
+    if (odds[first]![second]! <= 0 && count <= most) break
     const joined = join(open[first]!, open[second]!)
     open[first] = joined
     open[second] = undefined

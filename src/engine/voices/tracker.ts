@@ -26,23 +26,28 @@ const openFrames = 150
 const labelFrames = 75
 /** Shorter runs get none before a revision, in frames. */
 const minFrames = 30
-/** Stretches of fewer frames found no groups, but join one. */
-const seedFrames = 100
+/** Stretches of fewer frames found no groups, but join one: in quick talk nobody says much at a time. */
+const seedFrames = 60
 /** Stretches of fewer frames join none. */
 const joinFrames = 50
-/** Log odds below which two groups stay apart: even odds. */
-const keptApart = 0
+/** Log odds up to which two groups stay apart; people in one room sound more alike than the odds are made of. */
+const keptApart = { wideband: 1, narrowband: 0 }
 /** At a revision, a small group (frames) is no speaker of its own above these log odds with a larger one. */
 const doubtfulFrames = 300
-const doubtfulFrom = -2
+const doubtfulFrom = { wideband: -4, narrowband: -2 }
 /** Stretches kept for another look; beyond it the oldest of one speaker are joined. */
 const keptVoices = 80
 /** Utterances whose words can still be revised. */
 const keptUtterances = 4000
 /** Pieces that a revision looks at one by one (1 MB); beyond it the oldest keep the speaker of their stretch. */
 const keptPieces = 500
-/** From which log odds on neighbours are joined, by the pause between them in frames. */
-const joinedFrom = (pause: number): number => (pause < 6 ? -1 : pause < 15 ? 1 : 2)
+/**
+ * From which log odds on neighbours are joined, by the pause between them in frames. Where another may have begun to speak,
+ * it is for the whole session to say: what is joined by chance is not parted again, and who is in it is no speaker. By
+ * telephone short stretches tell too little for that.
+ */
+const joinedFrom = (pause: number, narrowband: boolean): number =>
+  pause < 6 ? -1 : pause < 15 ? 1 : pause < 30 || narrowband ? 2 : Infinity
 /** What a change of speaker costs by the pause before it, in frames, as log odds. */
 const changeCost = (pause: number): number => (pause < 15 ? 3 : pause < 40 ? 2 : 1)
 /** It is clear whose a short run is where he is likelier than anybody else, known or new, by this much, as log odds. */
@@ -90,6 +95,10 @@ interface Speaker {
   profile: VoiceProfile
 }
 
+/** What of two voices can be compared. */
+const bandOf = (a: Voice, b: Voice): 'wideband' | 'narrowband' =>
+  a.narrowband || b.narrowband ? 'narrowband' : 'wideband'
+
 const letter = (speaker: number | undefined): string | undefined =>
   speaker === undefined ? undefined : String.fromCharCode(65 + speaker)
 
@@ -135,7 +144,7 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
     // The first words of a session would have no speaker, however sure it is that they are of the first one.
     const enough = longest >= seedFrames ? seedFrames : atLast ? Math.min(longest, labelFrames) : labelFrames
     const seeds = segments.flatMap(({ voice }, index) => (voice.frames >= enough ? [{ voice, members: [index] }] : []))
-    const merged = mergeGroups(seeds, most, keptApart, rememberedOdds)
+    const merged = mergeGroups(seeds, most, (a, b) => rememberedOdds(a, b) - keptApart[bandOf(a, b)])
     const parted = merged.flatMap((each) => splitGroup(each, voices))
     const groups = parted.length <= most ? parted : merged
     const result = segments.map(({ voice }) =>
@@ -167,7 +176,10 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
   /** Whether what is in a small group may well be of one of the others. */
   const isDoubtful = (group: VoiceGroup, all: readonly VoiceGroup[]): boolean =>
     group.voice.frames < doubtfulFrames &&
-    all.some((other) => other.voice.frames > group.voice.frames && oddsOf(group.voice, other.voice) > doubtfulFrom)
+    all.some(
+      ({ voice }) =>
+        voice.frames > group.voice.frames && oddsOf(group.voice, voice) > doubtfulFrom[bandOf(group.voice, voice)],
+    )
 
   /** Groups all stretches anew and says whose each is; `atLast` at a revision. */
   function lookAgain(atLast: boolean): void {
@@ -277,7 +289,9 @@ export function trackSpeakers(options: SpeakerTrackerOptions, model: SpeakerMode
     async attribute({ id, offset, samples, speech, words: said }: TrackedUtterance): Promise<Attribution> {
       const cut = speechPieces(levelsOf(samples, speech.length), speech)
       const voices = await voicesOf(model, samples, cut)
-      const least = cut.slice(1).map(({ start }, index) => joinedFrom(start - cut[index]!.end))
+      const least = cut
+        .slice(1)
+        .map(({ start }, index) => joinedFrom(start - cut[index]!.end, voices[index]!.narrowband))
       scatter.learn(cut, voices)
       const pieces = joinNeighbours(voices, least, oddsOf).flatMap(({ voice, members }) => {
         const part: SpeechSegment = { voice, live: undefined, now: undefined }

@@ -83,8 +83,7 @@ function onlyVoice(pieces: readonly Voice[]): Voice | 'several' | undefined {
   const groups = mergeGroups(
     seeds.map((voice, index) => ({ voice, members: [index] })),
     Infinity,
-    keptApart,
-    (a, b) => logOdds(a, b, 1),
+    (a, b) => logOdds(a, b, 1) - keptApart,
   ).toSorted((a, b) => b.voice.frames - a.voice.frames)
   const [first, second] = groups
   const all = pieces.reduce((sum, { frames }) => sum + frames, 0)

@@ -15,13 +15,12 @@ import { utterance } from './made-up-voices.ts'
 /** A voice that is a number: the nearer two are, the likelier they are one. */
 const pitch = (hertz: number): Voice => voiceOf([hertz], 100, false)
 const hertzOf = ({ sum, frames }: Voice): number => sum[0]! / frames
-const oddsOf = (a: Voice, b: Voice): number => 5 - Math.abs(hertzOf(a) - hertzOf(b))
+const oddsOf = (a: Voice, b: Voice): number => 6 - Math.abs(hertzOf(a) - hertzOf(b))
 
 const groupsOf = (pitches: readonly number[], most = 10): number[][] =>
   mergeGroups(
     pitches.map((hertz, index) => ({ voice: pitch(hertz), members: [index] })),
     most,
-    -1,
     oddsOf,
   ).map(({ members }) => members.toSorted((a, b) => a - b))
 

@@ -37,6 +37,11 @@ describe('trackSpeakers', () => {
     expect(await labels(tracker, 0, ...parts)).toBe('AAAAAABBBBBBBBAAA')
   })
 
+  it('finds somebody who never says more than 0.8 s at a time beside one who says more', async () => {
+    const quick = [1, 2, 1, 2, 1, 2].flatMap((voice) => [said(voice, voice === 1 ? 1800 : 800), silence(500)])
+    expect(await labels(tracking(), 0, ...quick)).toBe('AAAAAABBAAAAAABBAAAAAABB')
+  })
+
   it('labels an answer of one word at once where it is clear whose it is', async () => {
     const tracker = tracking()
     await labels(tracker, 0, said(1, 3000))
