@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, rename, rm, stat } from 'node:fs/promises'
+import { rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Readable } from 'node:stream'
 import type { CueLayoutOptions, PresetName } from '../captions/layout/options.ts'
@@ -13,7 +13,7 @@ import { unwritable } from '../sinks/destination.ts'
 import { fanOut } from '../sinks/fan-out.ts'
 import { FileLock, withEnding } from '../sinks/file-lock.ts'
 import { sinkOf } from '../sinks/formats.ts'
-import { syncFile } from '../sinks/replacement.ts'
+import { makeFolder, syncFile } from '../sinks/replacement.ts'
 import type { Sink } from '../sinks/text-sink.ts'
 import { fileSource } from '../sources/file.ts'
 import { httpSource } from '../sources/http/source.ts'
@@ -205,7 +205,7 @@ export function exists(file: string, more = 0): OutputError {
 /** Keeps other processes of this library from writing an output, or its part, until it is in its place. */
 async function lock({ path: file }: CaptionOutput, locks: FileLock[]): Promise<void> {
   try {
-    await mkdir(path.dirname(file), { recursive: true })
+    await makeFolder(path.dirname(file))
     const taken = await FileLock.take(path.resolve(file))
     if (taken !== undefined) locks.push(taken)
   } catch (error) {

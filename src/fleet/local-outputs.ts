@@ -8,7 +8,7 @@ import { errorCode } from '../errors.ts'
 import { unwritable } from '../sinks/destination.ts'
 import { withEnding } from '../sinks/file-lock.ts'
 import { replaceFile } from '../sinks/private-file.ts'
-import { syncFile } from '../sinks/replacement.ts'
+import { makeFolder, syncFile } from '../sinks/replacement.ts'
 import { checkpointOf, fenced, freeOutputs, type JobOutputs, type TakeOver } from './job-outputs.ts'
 import type { FleetOutput } from './jobs.ts'
 
@@ -47,7 +47,7 @@ export class LocalOutputs implements JobOutputs {
     const root = workFolder(given)
     const draft = path.join(root, `.${epoch}-${randomUUID()}`)
     try {
-      await mkdir(root, { recursive: true })
+      await makeFolder(root)
       // From here on nobody before gives files their names; who is about to has said so, or looks once more.
       await raiseFence(given)
       const folder = await folderBefore(given)
@@ -181,7 +181,7 @@ export class LocalOutputs implements JobOutputs {
     for (const output of this.#given.outputs) {
       const draft = withEnding(output.path, `.part-${randomUUID()}`)
       try {
-        await mkdir(path.dirname(output.path), { recursive: true })
+        await makeFolder(path.dirname(output.path))
         await symlink(path.relative(path.dirname(output.path), this.pathOf(output)), draft)
         await rename(draft, withEnding(output.path, '.part'))
       } catch {
@@ -315,7 +315,7 @@ async function copyCertain(before: Before, draft: string, given: TakeOver): Prom
 async function giveNames(given: TakeOver, folder: string): Promise<void> {
   for (const { format, path: file } of given.outputs) {
     const part = path.join(folder, partName(given, format))
-    await mkdir(path.dirname(file), { recursive: true })
+    await makeFolder(path.dirname(file))
     await move(part, file).catch(unlessMissing)
     await rm(withEnding(file, '.part'), { force: true })
   }

@@ -1,4 +1,6 @@
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { errorCode } from '../errors.ts'
 import { beside } from './file-lock.ts'
 
 /**
@@ -37,4 +39,24 @@ export async function syncFile(file: string): Promise<void> {
   } finally {
     await handle.close()
   }
+}
+
+/** Makes a folder and those it lies in, if they are not there. Node's own way tries for ever where nothing can be made, as in /proc. */
+export async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder)
+  } catch (error) {
+    if (await isFolder(folder)) return
+    const parent = path.dirname(folder)
+    if (errorCode(error) !== 'ENOENT' || (await isFolder(parent))) throw error
+    await makeFolder(parent)
+    await makeFolder(folder)
+  }
+}
+
+async function isFolder(name: string): Promise<boolean> {
+  return await stat(name).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
 }
