@@ -145,7 +145,8 @@ describe('diarize-stream serve', () => {
   ])('does not begin where its certificate would go to %s', async (_what, name) => {
     const file = path.join(directory(), name)
     const run = await command('serve', '--engine', engineModule(), '--port', '0', '--self-signed', file, '--json')
-    expect(run).toMatchObject({ code: 2, out: '', err: expect.stringContaining('--self-signed cannot be written') })
+    expect(run).toMatchObject({ code: 2, err: expect.stringContaining('--self-signed cannot be written') })
+    expect(JSON.parse(run.out)).toMatchObject({ type: 'error', code: 'INVALID_OPTION' })
   })
 
   it('does not begin where it cannot listen, or has no engine', async () => {
