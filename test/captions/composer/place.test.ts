@@ -19,6 +19,7 @@ import { layoutSettings } from '../../../src/captions/layout/options.ts'
 import type { Place } from '../../../src/checkpoint/checkpoint.ts'
 import type { Turn, Word } from '../../../src/model.ts'
 import { randomInteger, seededRandom } from '../../helpers/random.ts'
+import { some } from '../../helpers/runs.ts'
 import { spokenTurn } from '../../checkpoint/turns.ts'
 
 const settings = { layout: layoutSettings({}), names: true, segment: undefined }
@@ -145,12 +146,12 @@ function* call(seed: number): Generator<{ turn: Turn; isCut: boolean }> {
 }
 
 describe.each([
-  ['turns of one stream', conversation, 12],
-  ['turns of channels that come late', call, 4],
-])('a text of %s that goes on from a place', (_kind, turnsOf, seeds) => {
+  ['turns of one stream', conversation, some([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], 4)],
+  ['turns of channels that come late', call, some([1, 2, 3, 4], 2)],
+] as const)('a text of %s that goes on from a place', (_kind, turnsOf, seeds) => {
   for (const [name, compose] of Object.entries(composers)) {
     it(`becomes what it would have been: ${name}`, async () => {
-      for (let seed = 1; seed <= seeds; seed += 1) {
+      for (const seed of seeds) {
         const random = seededRandom(seed * 1000)
         let composer = compose()
         const whole = new Text(composer)
