@@ -244,6 +244,7 @@ const targets: readonly Target[] = [
   speakers('libri 3', 0.02),
   speakers('libri 4', 0.02),
   speakers('libri-equalised', 0.03),
+  speakers('quick', 0.04),
   speakers('telephone', 0.08),
   ...['katiesteve', 'flite', 'libri', 'telephone', 'glued'].map(counted),
   { group: 'AMI', what: 'DER, revised, collar 0', most: 0.4, of: ({ revised }) => revised?.strict },
