@@ -15,6 +15,11 @@ export interface FfmpegInput {
   keepsChannels?: boolean
   /** Whether all of its sound has two channels, by what it says itself. */
   isStereo?: boolean
+  /**
+   * About where its clock begins, in s: FFmpeg is told to count from there. By how much it has a time wrong where the rate changes grows with
+   * the time.
+   */
+  begins?: number
   /** Filters for the audio as it is decoded. */
   firstFilters?: readonly string[]
   /** Further options that belong to the input. */
@@ -55,23 +60,22 @@ const inLargePieces = { keepsChannels: true, firstFilters: ['asetnsamples=n=1638
 
 /**
  * Bytes on FFmpeg's stdin, in order; or, with `spooled`, kept in an unnamed temporary file where FFmpeg can seek. `isRecording`
- * tells that they are those of a whole file; `keepsChannels` is that of {@link FfmpegInput}.
+ * tells that they are those of a whole file; `keepsChannels` and `begins` are those of {@link FfmpegInput}.
  */
 export function pipeInput(
   spooled: boolean,
-  { isRecording = false, keepsChannels = false }: { isRecording?: boolean; keepsChannels?: boolean } = {},
+  {
+    isRecording = false,
+    keepsChannels = false,
+    begins = 0,
+  }: { isRecording?: boolean; keepsChannels?: boolean; begins?: number } = {},
 ): FfmpegInput {
   // Bytes may come as slowly as they are spoken: what is decoded leaves at once, not with the next 32 kB.
   const outputOptions = ['-flush_packets', isRecording ? '0' : '1']
-  if (!spooled) return { url: 'pipe:0', protocols: 'pipe', keepsChannels, inputOptions: [], outputOptions }
+  const input = { keepsChannels, begins, outputOptions }
+  if (!spooled) return { ...input, url: 'pipe:0', protocols: 'pipe', inputOptions: [] }
   // By default FFmpeg gives up on an index that is more than 64 kB away.
-  return {
-    url: 'cache:pipe:0',
-    protocols: 'pipe,cache',
-    keepsChannels,
-    inputOptions: ['-read_ahead_limit', '-1'],
-    outputOptions,
-  }
+  return { ...input, url: 'cache:pipe:0', protocols: 'pipe,cache', inputOptions: ['-read_ahead_limit', '-1'] }
 }
 
 /** In which way FFmpeg decodes a file. */
@@ -149,12 +153,15 @@ function openArguments(input: FfmpegInput, options: readonly string[]): string[]
   // With cache:pipe:0 FFmpeg does not notice that stdin is its input: without -nostdin it takes bytes as keystrokes.
   const general = ['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'level+info', '-copyts']
   const guards = ['-protocol_whitelist', input.protocols, '-format_whitelist', input.containers ?? allowedContainers]
-  return [...general, ...guards, ...input.inputOptions, ...options, '-i', input.url]
+  const { begins = 0 } = input
+  const clock = begins === 0 ? [] : ['-itsoffset', String(-begins)]
+  return [...general, ...guards, ...input.inputOptions, ...clock, ...options, '-i', input.url]
 }
 
 function nutArguments(input: FfmpegInput): string[] {
   const others = ['-vn', '-sn', '-dn', '-map_metadata', '-1']
-  const times = ['-avoid_negative_ts', 'disabled', '-output_ts_offset', String(timeOffset)]
+  const offset = timeOffset + (input.begins ?? 0)
+  const times = ['-avoid_negative_ts', 'disabled', '-output_ts_offset', String(offset)]
   return [...others, '-f', 'nut', ...times, ...input.outputOptions, 'pipe:1']
 }
 

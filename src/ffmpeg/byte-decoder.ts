@@ -151,8 +151,9 @@ export class FfmpegByteDecoder extends FfmpegDecoder {
     if (this.process !== undefined) return next()
     const { mode } = this.#bytes
     if (mode === undefined) return next()
-    this.start(pipeInput(mode === 'spooled', this.#options))
-    this.#give(this.#bytes.release(), next)
+    const head = this.#bytes.release()
+    this.start(pipeInput(mode === 'spooled', { ...this.#options, begins: this.#bytes.begins }))
+    this.#give(head, next)
   }
 
   #give(bytes: Buffer, taken: () => void): void {

@@ -66,17 +66,24 @@ export class PieceCheck implements RunCheck {
 /** So many runs are held at most. */
 const mostHeld = 32
 
+/** Demuxers of what a frame may have a time ahead of those that follow. */
+const ofFrames = new Set(['flac', 'mpegts', 'mpeg'])
+
 /**
- * FLAC, whose frames are numbered. A packet in which some are damaged has no time: FFmpeg guesses one, which is ahead of those that
- * follow; and since it writes none that is before the last, theirs stand still until they have caught up.
+ * Frames of which one has a time ahead of those that follow: since FFmpeg writes none that is before the last, theirs stand still until
+ * they have caught up, and tell where it belongs. In FLAC, FFmpeg guesses the time of a damaged packet. Where the rate of MPEG audio
+ * changes, FFmpeg before 6.1 counts the time of the first frame at the one rate and reads it at the other.
  */
 export class FrameCheck implements RunCheck {
   readonly #leap: number
   readonly #blockBytes: number
-  /** Where the last run that was not held ends. */
+  /** Time of the last run, and where the last one that was not held ends. */
+  #last: number | undefined
   #end: number | undefined
-  /** One that leaps, and those whose times stand still behind it. */
+  /** One that leaps, or is the first of all, and those whose times stand still behind it. */
   #held: NutRun[] = []
+  /** Whether the times of more stand still than are held. */
+  #isBehind = false
   readonly isBroken = false
 
   constructor(sampleRate: number, blockBytes: number) {
@@ -87,36 +94,45 @@ export class FrameCheck implements RunCheck {
   push(runs: readonly NutRun[]): NutRun[] {
     const sure: NutRun[] = []
     for (const run of runs) {
-      const last = this.#held.at(-1)
-      if (last !== undefined && run.at - last.at <= 2 && this.#held.length < mostHeld) {
+      const standsStill = this.#last !== undefined && run.at - this.#last <= 2
+      this.#last = run.at
+      if (standsStill && this.#isBehind) sure.push(this.#passed({ ...run, at: this.#end! }))
+      else if (standsStill && this.#held.length > 0) {
         this.#held.push(kept(run))
-        continue
+        this.#isBehind = this.#held.length > mostHeld
+        if (this.#isBehind) sure.push(...this.#inSuccession(this.#end ?? this.#held[0]!.at, this.#taken()))
+      } else {
+        this.#isBehind = false
+        sure.push(...this.#release(run.at))
+        if (this.#end === undefined || run.at - this.#end > this.#leap) this.#held = [kept(run)]
+        else sure.push(this.#passed(run))
       }
-      sure.push(...this.#release(run.at))
-      const leaps = this.#end !== undefined && run.at - this.#end > this.#leap
-      if (leaps) this.#held = [kept(run)]
-      else sure.push(this.#passed(run))
     }
     return sure
   }
 
   end(): NutRun[] {
-    return this.#release(undefined)
+    return this.#taken().map((run) => this.#passed(run))
   }
 
   /** What has been held, where it belongs before what comes `next`. */
-  #release(next: number | undefined): NutRun[] {
-    const [first, ...others] = this.#held
-    this.#held = []
-    if (first === undefined) return []
-    if (next === undefined || others.length === 0) return [first, ...others].map((run) => this.#passed(run))
-    const sure = [this.#passed({ ...first, at: this.#end! })]
-    let at = next - others.reduce((sum, run) => sum + this.#count(run), 0)
-    for (const run of others) {
-      sure.push(this.#passed({ ...run, at: Math.max(at, this.#end!) }))
-      at += this.#count(run)
-    }
-    return sure
+  #release(next: number): NutRun[] {
+    const held = this.#taken()
+    if (held.length < 2) return held.map((run) => this.#passed(run))
+    const before = (runs: readonly NutRun[]): number => next - runs.reduce((sum, run) => sum + this.#count(run), 0)
+    const [first, ...others] = held
+    const sure = this.#inSuccession(this.#end ?? before(held), [first!])
+    return [...sure, ...this.#inSuccession(Math.max(before(others), this.#end!), others)]
+  }
+
+  #taken(): NutRun[] {
+    return this.#held.splice(0)
+  }
+
+  /** Runs that follow one another from a time on. */
+  #inSuccession(from: number, runs: readonly NutRun[]): NutRun[] {
+    this.#end = from
+    return runs.map((run) => this.#passed({ ...run, at: this.#end! }))
   }
 
   #passed(run: NutRun): NutRun {
@@ -178,7 +194,7 @@ export function runCheck(
   sampleRate: number,
   blockBytes: number,
 ): RunCheck | undefined {
-  if (container === 'flac') return new FrameCheck(sampleRate, blockBytes)
+  if (ofFrames.has(container)) return new FrameCheck(sampleRate, blockBytes)
   return isInPieces && hasClock(container) ? new PieceCheck(sampleRate, blockBytes) : undefined
 }
 

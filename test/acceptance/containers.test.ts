@@ -50,6 +50,24 @@ describe('a change in the middle moves nothing', () => {
     expect(await heardIn(file, [1000, 3030])).toEqual(right(2))
   })
 
+  it('of the sample rate of mp2 that begins long after the picture', async () => {
+    const parts = [await part('first.mp2', '-ar', '48000'), await part('second.mp2', '-ar', '44100')]
+    const [file, sound] = [at('late.ts'), await joined('late.mp2', parts)]
+    const picture = ['-f', 'lavfi', '-i', 'testsrc=size=64x48:rate=25:duration=46']
+    await ffmpeg('-y', ...picture, '-itsoffset', '40', '-i', sound, '-c:v', 'libx264', '-bf', '0', '-c:a', 'copy', file)
+    expect(await heardIn(file, [41_000, 43_020])).toEqual(right(2))
+  })
+
+  it.each(['ts', 'vob'])('of the sample rate of mp2, twice: %s', async (ending) => {
+    const high = await part('high.mp2', '-ar', '48000')
+    const low = await part('low.mp2', '-ar', '44100')
+    for (const [name, parts] of Object.entries({ 'low first': [low, high, low], 'high first': [high, low, high] })) {
+      const file = at(`${name}.${ending}`)
+      await ffmpeg('-y', '-i', await joined(`${name}.mp2`, parts), '-c', 'copy', file)
+      expect(await heardIn(file, [1000, 3020, 5040])).toEqual(right(3))
+    }
+  })
+
   it.each(['mp3', 'aac', 'ac3'])('from mono to stereo of which one channel is inverted: %s', async (ending) => {
     const mono = await part(`mono.${ending}`, '-ac', '1')
     const inverted = await part(`inverted.${ending}`, '-af', 'pan=stereo|c0=c0|c1=-1*c0', '-ac', '2')

@@ -43,7 +43,7 @@ describe('runs in large pieces', () => {
   })
 })
 
-describe('runs of frames of FLAC', () => {
+describe('runs of frames', () => {
   it.each([1, 2, 100])('leap where frames are missing, %d at a time', (size) => {
     const runs = [run(0, 5000), run(5000, 4000), run(50_000, 4000), run(54_000, 4000), run(90_000, 10)]
     expect(placed(new FrameCheck(rate, 2), runs, size)).toEqual(runs.map(({ at, samples }) => [at, samples.length / 2]))
@@ -68,6 +68,18 @@ describe('runs of frames of FLAC', () => {
     for (let index = 0; index < 100; index++) given += check.push([run(50_000 + index, 100)]).length
     expect(given).toBeGreaterThan(60)
   })
+
+  it.each([1, 7, 1000])('follow one another where many stand still behind one, %d at a time', (size) => {
+    const behind = Array.from({ length: 200 }, (_, index) => run(90_000 + index, 400))
+    const runs = [run(0, 9000), ...behind, run(90_600, 400)]
+    const those = behind.map((_, index) => [9000 + 400 * index, 400])
+    expect(placed(new FrameCheck(rate, 2), runs, size)).toEqual([[0, 9000], ...those, [90_600, 400]])
+  })
+
+  it.each([1, 2, 100])('are put where they belong where it is the first of all, %d at a time', (size) => {
+    const runs = [run(20_000, 400), run(20_001, 400), run(20_002, 400), run(20_300, 400)]
+    expect(placed(new FrameCheck(rate, 2), runs, size)).toEqual([19_100, 19_500, 19_900, 20_300].map((at) => [at, 400]))
+  })
 })
 
 it('is only checked what FFmpeg may have wrong', () => {
@@ -75,6 +87,7 @@ it('is only checked what FFmpeg may have wrong', () => {
   expect(runCheck('mov,mp4,m4a,3gp,3g2,mj2', false, rate, 2)).toBeUndefined()
   expect(runCheck('wav', true, rate, 2)).toBeUndefined()
   expect(runCheck('flac', false, rate, 2)).toBeInstanceOf(FrameCheck)
+  expect(runCheck('mpegts', false, rate, 2)).toBeInstanceOf(FrameCheck)
 })
 
 describe('runs that FFmpeg has mixed', () => {

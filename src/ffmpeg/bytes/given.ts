@@ -1,4 +1,5 @@
 import { headLimit } from '../probe.ts'
+import { clockBegins } from '../program/clock.ts'
 import type { ProgramClocks } from '../program/clocks.ts'
 import { type ClockCorrector, clockCorrector } from '../program/corrector.ts'
 import { isClockUnknown } from '../program/packets.ts'
@@ -70,6 +71,14 @@ export class GivenBytes {
     this.#head = undefined
     this.#clock = clockCorrector(head, true, this.#ongoing)
     return head
+  }
+
+  /**
+   * A second before the clock of what FFmpeg is given begins, as far as that is made here, in s. Told to count from its very beginning,
+   * FFmpeg takes sound that comes late for what begins there.
+   */
+  get begins(): number {
+    return this.#clock === undefined ? 0 : clockBegins - 1
   }
 
   /** What FFmpeg is to be given of bytes; and those of them that are another file, whose sound is coded in another way. */

@@ -16,8 +16,9 @@ const leap = 10 * second
 const near = 5 * second
 /** All tracks may leap this far, in ticks: reception was bad. Further, and the recordings are two. */
 const longestOutage = 60 * second
-/** The first time of all, in ticks: there is room before it, and as much as there can be before times begin again. */
-const beginning = 60 * second
+/** The first time of all, in s: there is room before it, and as much as there can be before times begin again. */
+export const clockBegins = 60
+const beginning = clockBegins * second
 /** How far back a second recording is put where there is no picture, in ticks: see {@link ProgramClock.#end}. */
 const anew = 3 * second
 
