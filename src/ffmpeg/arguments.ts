@@ -260,7 +260,7 @@ export interface FfmpegOptions {
   /**
    * Which audio track of the input to take: its number, counted from 0, or its language (ISO 639, e.g. `de` or `deu`).
    *
-   * @defaultValue the first in `language`, else the one that the input marks as default, else the first
+   * @defaultValue the first in `language`, else the one marked as default, else the first; one with descriptions or comments last
    */
   audioTrack?: number | string
   /**

@@ -43,6 +43,8 @@ export interface AudioTrack {
   language?: string
   /** Whether the file marks it as the one to play. */
   isDefault: boolean
+  /** For whom the file marks it, or as what, where it is not for all, in FFmpeg's words: `visual impaired`, say. */
+  mark?: string
   /** Codec, rate and channels, in FFmpeg's words. */
   about: string
 }
@@ -193,10 +195,11 @@ export class FfmpegLog {
     const [, number, brackets, about] =
       /^ {2,4}Stream #0:(\d+)(?:\[0x[\da-f]+\])?(?:\((.*?)\))?: Audio: (.*)$/.exec(line) ?? []
     const language = languageIn(brackets)
+    const [, mark] = / \((visual impaired|hearing impaired|comment|descriptions)\)/.exec(about ?? '') ?? []
     if (number !== undefined && about !== undefined && this.#input.tracks.size < MOST_TRACKS) {
       this.#input.tracks.set(Number(number), {
         stream: Number(number),
-        ...defined({ language }),
+        ...defined({ language, mark }),
         isDefault: / \(default\)/.test(about),
         // FFmpeg 7.1 and later say when a track begins, too.
         about: about.replaceAll(/ ?\([^()]*\)|, \d+ kb\/s|, start -?\d+\.\d+/g, ''),

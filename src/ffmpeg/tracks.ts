@@ -40,7 +40,8 @@ function findLanguage(tracks: readonly AudioTrack[], language: string): AudioTra
 
 /**
  * Chooses among the audio tracks of `input`: the one that is named; else the first in the language; else the one that the
- * input marks as default; else the first. One that cannot be heard is taken only where none can that is asked for.
+ * input marks as default; else the first. One that cannot be heard is taken only where none can that is asked for, and so is one that
+ * is not for all, such as a description of the pictures, which stands first in many a file, as default even.
  *
  * @throws InputError `NO_AUDIO` where none is in the language that was named.
  */
@@ -51,19 +52,23 @@ export function chooseTrack(
 ): TrackChoice {
   if (typeof audioTrack === 'number') return { index: audioTrack }
   const heard = tracks.filter((track) => unheardReason(track) === undefined)
+  const audible = heard.length > 0 ? heard : tracks
+  const forAll = audible.filter(({ mark }) => mark === undefined)
+  const find = (code: string): AudioTrack | undefined => findLanguage(forAll, code) ?? findLanguage(audible, code)
   if (audioTrack !== undefined) {
-    const named = findLanguage(heard, audioTrack) ?? findLanguage(tracks, audioTrack)
+    const named = find(audioTrack) ?? findLanguage(tracks, audioTrack)
     if (named !== undefined) return { index: tracks.indexOf(named) }
     const has = tracks.map((track, at) => describe(track, at)).join('; ')
     throw new InputError('NO_AUDIO', `${input} has no audio track in '${audioTrack}'; it has ${has || 'none'}`)
   }
-  const candidates = heard.length > 0 ? heard : tracks
-  const inLanguage = language === undefined ? undefined : findLanguage(candidates, language)
+  const candidates = forAll.length > 0 ? forAll : audible
+  const inLanguage = language === undefined ? undefined : find(language)
   const byDefault = candidates.find(({ isDefault }) => isDefault)
   const taken = inLanguage ?? byDefault ?? candidates[0]
   if (taken === undefined || tracks.length < 2) return { index: 0 }
   const index = tracks.indexOf(taken)
-  const first = index === 0 ? 'the first' : 'the first that can be heard'
+  const isForAll = candidates.length < audible.length
+  const first = index === 0 ? 'the first' : `the first that ${isForAll ? 'is for all' : 'can be heard'}`
   const why =
     inLanguage !== undefined ? 'for its language' : byDefault !== undefined ? 'which it marks as default' : first
   const others = tracks
@@ -75,8 +80,8 @@ export function chooseTrack(
   return { index, message }
 }
 
-function describe({ language, about }: AudioTrack, index: number, unheard?: string): string {
-  const what = [language, about].filter((part) => part !== undefined).join(', ')
+function describe({ language, about, mark }: AudioTrack, index: number, unheard?: string): string {
+  const what = [language, about, mark].filter((part) => part !== undefined).join(', ')
   return `${index} (${what}${unheard === undefined ? '' : `: ${unheard}`})`
 }
 

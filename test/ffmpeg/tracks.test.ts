@@ -53,6 +53,31 @@ describe('a track whose language is no bare word', () => {
   })
 })
 
+describe('a track that is not for all', () => {
+  const aac = 'Audio: aac (LC) (mp4a / 0x6134706D), 48000 Hz, mono, fltp, 30 kb/s'
+
+  it.each(['(default) (visual impaired) (descriptions)', '(hearing impaired)', '(comment)'])(
+    'is not taken where another one can be: %s',
+    (marks) => {
+      const tracks = tracksOf(`1[0x2](eng): ${aac} ${marks}`, `2[0x3](eng): ${aac}`, `3[0x4](deu): ${aac} (default)`)
+      expect(chooseTrack(tracks, anyone, 'a.mp4').index).toBe(2)
+      expect(chooseTrack(tracks, { ...anyone, language: 'en' }, 'a.mp4').index).toBe(1)
+      expect(chooseTrack(tracks, { audioTrack: 'en' }, 'a.mp4').index).toBe(1)
+      expect(chooseTrack(tracks, { audioTrack: 0 }, 'a.mp4').index).toBe(0)
+      expect(chooseTrack(tracks.slice(0, 1), anyone, 'a.mp4').index).toBe(0)
+    },
+  )
+
+  it('is said to be none, and is taken where there is no other in the language', () => {
+    const tracks = tracksOf(`0(eng): ${aac} (visual impaired)`, `1(deu): ${aac}`)
+    const { index, message } = chooseTrack(tracks, anyone, 'a.mp4')
+    expect(index).toBe(1)
+    expect(message).toContain('taken was 1 (deu, aac, 48000 Hz, mono, fltp), the first that is for all')
+    expect(message).toContain('Not taken: 0 (eng, aac, 48000 Hz, mono, fltp, visual impaired)')
+    expect(chooseTrack(tracks, { ...anyone, language: 'en' }, 'a.mp4').index).toBe(0)
+  })
+})
+
 describe('a track that cannot be heard', () => {
   const undecodable = 'Audio: mpegh_3d_audio (mhm1 / 0x316D686D), 48000 Hz, mono, 12 kb/s (default)'
   const silent = 'Audio: mp3 ([3][0][0][0] / 0x0003), 0 channels, fltp'

@@ -227,6 +227,9 @@ function parseMultivariant(lines: readonly string[], base: URL): Omit<Multivaria
       stream: known.length,
       ...(trackLanguage(language) !== 'und' && { language: trackLanguage(language) }),
       isDefault: more['DEFAULT'] === 'YES',
+      ...(more['CHARACTERISTICS']?.includes('public.accessibility.describes-video') === true && {
+        mark: 'visual impaired',
+      }),
       about: oneLine(more['NAME'] ?? '', 60),
       // Without an address it is the sound of the variant itself.
       ...(uri !== undefined && { url: entry(uri, base) }),

@@ -155,6 +155,7 @@ describe('the sound of a playlist of playlists', () => {
   const variant = ['#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="avc1,mp4a",AUDIO="a"', 'picture.m3u8']
   const english = '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="English",LANGUAGE="en",DEFAULT=YES'
   const german = '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="Deutsch",LANGUAGE="de-AT",DEFAULT=NO,URI="de.m3u8"'
+  const described = `${german.replace('de.m3', 'ad.m3')},CHARACTERISTICS="public.accessibility.describes-video"`
   const other = '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="b",NAME="x",LANGUAGE="en",URI="other.m3u8"'
 
   it.each([
@@ -164,6 +165,7 @@ describe('the sound of a playlist of playlists', () => {
     ['that in the language that is named', [english, german], { audioTrack: 'de' }, 'de.m3u8', false],
     ['that of the number that is named', [english, german], { audioTrack: 0 }, 'picture.m3u8', false],
     ['the first where none is the default', [german, english.replace('YES', 'NO')], {}, 'de.m3u8', true],
+    ['none that describes the pictures', [described, german], { language: 'de' }, 'de.m3u8', true],
   ])('is %s', (_what, renditions, wish, path, isTold) => {
     const playlist = multivariant(...renditions, other, ...variant)
     const { url, isChosen, warning } = chooseAudio(playlist, { audioTrack: undefined, ...wish }, 'the list')
