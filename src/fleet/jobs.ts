@@ -1,4 +1,3 @@
-import type { Job } from 'bullmq'
 import { hash } from 'node:crypto'
 import path from 'node:path'
 import {
@@ -61,7 +60,7 @@ export interface FleetJobFacts {
 }
 
 /** What everybody may know of a job: a path, or an address without credentials, and more. */
-export function factsOf({ id = '', data }: Pick<Job<FleetJob>, 'id' | 'data'>): Omit<FleetJobFacts, 'epoch'> {
+export function factsOf({ id = '', data }: { id?: string | undefined; data: FleetJob }): Omit<FleetJobFacts, 'epoch'> {
   const { input, labels, slice } = data
   return { id, input: redact(input), labels, ...defined({ slice: slice?.number }) }
 }
@@ -328,21 +327,27 @@ export function retryDelay(attempts: number): number {
   return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(20, attempts - 1))
 }
 
+/** What BullMQ says of a job that was begun. Its own type is not named, so that programs compile where it is not installed. */
+interface BegunJob {
+  timestamp: number
+  attemptsStarted: number
+}
+
 /** What tells who was given a job, or any job of the same stream, later: a job is queued at a time, and begun some times. */
-export function epochOf({ timestamp, attemptsStarted }: Pick<Job, 'timestamp' | 'attemptsStarted'>): number {
+export function epochOf({ timestamp, attemptsStarted }: BegunJob): number {
   return timestamp * 1000 + attemptsStarted
 }
 
 /** When a job is queued after another of its stream, so that its epochs are higher, whatever the clock of this machine says. */
-export function queuedAfter(job: Pick<Job, 'timestamp' | 'attemptsStarted'>): number {
+export function queuedAfter(job: BegunJob): number {
   return Math.max(Date.now(), Math.floor(epochOf(job) / 1000) + 1)
 }
 
 /** Options of such a job. They have a time only where they need one: workers of versions before take it for all jobs that follow. */
-export function optionsAfter(job: Pick<Job, 'timestamp' | 'attemptsStarted' | 'opts'>): Job['opts'] {
+export function optionsAfter<Options extends { timestamp?: number }>(job: BegunJob & { opts: Options }): Options {
   const { timestamp: _before, ...opts } = job.opts
   const timestamp = queuedAfter(job)
-  return timestamp > Date.now() ? { ...opts, timestamp } : opts
+  return { ...(opts as Options), ...(timestamp > Date.now() && { timestamp }) }
 }
 
 /** How long a slice still has, in ms: it is never so short that nothing is heard, however late it begins, and by what clock. */

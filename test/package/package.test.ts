@@ -101,18 +101,29 @@ console.log(speakers.join())
 await server.close()
 `
 
+/** The entries that run only beside what is not installed, or make nothing by themselves. */
+const OTHERS = `
+import { captionReport, type CaptionReport } from 'diarize-stream/captions'
+import { openFleet, type FleetProgress } from 'diarize-stream/fleet'
+
+export const report: CaptionReport = captionReport([])
+export const seen: FleetProgress[] = []
+export const open = openFleet
+`
+
 /** The same as it is written in plain JavaScript. */
 const PLAIN = PROGRAM.replaceAll(/, type \w+|: (?:ScriptedTurn\[\]|StreamingServer|DiarizeOptions|Turn)(?= =|\))/g, '')
 
 const SAID = '[00:00:00] Alice: Good morning\nA\n'
 
 describe('an empty project that it was installed into', () => {
-  it('compiles examples and all three entries, strictly, beside the types of browsers, and runs what comes out', async () => {
+  it('compiles examples and all entries, strictly, beside the types of browsers, and runs what comes out', async () => {
     const sources = path.join(project, 'src')
     mkdirSync(sources)
     copyFileSync(path.join(root, 'examples/caption-a-video.ts'), path.join(sources, 'example.ts'))
     copyFileSync(path.join(root, 'examples/web-streams.ts'), path.join(sources, 'web-streams.ts'))
     writeFileSync(path.join(sources, 'program.ts'), PROGRAM)
+    writeFileSync(path.join(sources, 'others.ts'), OTHERS)
     const compilerOptions = {
       module: 'NodeNext',
       target: 'ES2022',
@@ -125,7 +136,12 @@ describe('an empty project that it was installed into', () => {
     }
     writeFileSync(path.join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['src'] }))
     await execute(process.execPath, [tool('typescript/bin/tsc'), '-p', '.'], project)
-    expect(readdirSync(path.join(project, 'built')).toSorted()).toEqual(['example.js', 'program.js', 'web-streams.js'])
+    expect(readdirSync(path.join(project, 'built')).toSorted()).toEqual([
+      'example.js',
+      'others.js',
+      'program.js',
+      'web-streams.js',
+    ])
     expect(await execute(process.execPath, ['built/program.js'], project)).toBe(SAID)
   })
 
