@@ -73,7 +73,7 @@ export class SherpaProcess {
     // Made by the process where it needs one, and removed by it; where it dies before that, from here.
     const scratch = path.join(tmpdir(), `diarize-stream-${randomUUID()}`)
     const child = started(scratch, {
-      execPath: nodePath ?? ownNode(),
+      execPath: nodeFor(nodePath),
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       // Without the flags of this process, among them those of a debugger, whose port is taken. Where all processors are
@@ -164,7 +164,6 @@ export class SherpaProcess {
 /** What runs this process instead of a plain Node.js, which alone can run a script as it is. */
 function otherRuntime(): string | undefined {
   if (process.versions['electron'] !== undefined) return 'Electron'
-  if (process.versions['bun'] !== undefined) return 'Bun'
   try {
     const sea = createRequire(import.meta.url)('node:sea') as { isSea(): boolean }
     return sea.isSea() ? 'a single executable' : undefined
@@ -184,7 +183,15 @@ function started(scratch: string, options: ForkOptions): ChildProcess {
   }
 }
 
-function ownNode(): string {
+/** @throws EngineError where there is none, or none that can be talked to. */
+function nodeFor(named: string | undefined): string {
+  // What its fork() sends to Node.js, nobody there can read, and the other way round.
+  if (process.versions['bun'] !== undefined) {
+    const message =
+      'the engine on this machine needs a Node.js, and Bun cannot talk to one: run `diarize-stream serve` by Node.js, and give its address as url'
+    throw new EngineError('ENGINE_UNAVAILABLE', message)
+  }
+  if (named !== undefined) return named
   const other = otherRuntime()
   if (other === undefined) return process.execPath
   throw new EngineError(

@@ -161,14 +161,28 @@ describe('the Node.js that runs a process', () => {
     )
   })
 
-  it.each(['electron', 'bun'])('must be named where %s runs this', (name) => {
+  /** Does something as if another runtime had this process. */
+  function asRunBy(name: string, act: () => void): void {
     vi.stubGlobal('process', Object.create(process, { versions: { value: { ...process.versions, [name]: '1.0.0' } } }))
     try {
-      expect(() => new SherpaProcess(undefined)).toThrow(EngineError)
-      expect(() => new SherpaProcess(undefined)).toThrow(/run by (Electron|Bun): name one by the option nodePath/)
+      act()
     } finally {
       vi.unstubAllGlobals()
     }
+  }
+
+  it('must be named where Electron runs this', () => {
+    asRunBy('electron', () => {
+      expect(() => new SherpaProcess(undefined)).toThrow(EngineError)
+      expect(() => new SherpaProcess(undefined)).toThrow(/run by Electron: name one by the option nodePath/)
+    })
+  })
+
+  it.each([undefined, process.execPath])('is none where Bun runs this, which cannot talk to Node.js: %s', (named) => {
+    asRunBy('bun', () => {
+      expect(() => new SherpaProcess(named)).toThrow(EngineError)
+      expect(() => new SherpaProcess(named)).toThrow(/Bun cannot talk to one: run `diarize-stream serve` by Node\.js/)
+    })
   })
 
   it.skipIf(whyNoSherpa !== undefined)('does not get the options of this one', async () => {
