@@ -13,7 +13,6 @@ import {
   exclusive,
   integer,
   integers,
-  invalidOption,
   list,
   oneOf,
   refusedOption,
