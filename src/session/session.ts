@@ -18,6 +18,8 @@ const MOST_BYTES = 16 * 1024 * 1024
 const BYTES_PER_MS = 256
 /** What each message costs beside its own bytes. */
 const MESSAGE_BYTES = 64
+/** What one costs that cannot be read, beside those: each is a warning. */
+const UNREADABLE_BYTES = 16 * 1024
 const FRAME_MS = 50
 /** A server that does not close after its last message is closed on. */
 const CLOSE_TIMEOUT_MS = 2000
@@ -166,6 +168,7 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
     // New message types come with new versions of the service and must not break old clients.
     if (parsed.kind === 'unknown') return
     if (parsed.kind === 'malformed') {
+      if (!this.counts(UNREADABLE_BYTES)) return
       this.#warn('INVALID_MESSAGE', `the server sent ${parsed.reason}; it was ignored`)
       return
     }

@@ -95,7 +95,9 @@ export class WebSocketTransport implements Transport {
     socket.on('ping', (data) => {
       if (listener.counts(data.length) && socket.bufferedAmount < MOST_UNSENT) socket.pong(data, undefined, () => {})
     })
-    socket.on('pong', (data) => this.#answered(Number(data.toString())))
+    socket.on('pong', (data) => {
+      if (listener.counts(data.length)) this.#answered(Number(data.toString()))
+    })
     socket.on('error', (error) => listener.failed(error))
     socket.on('close', (code, reason) => {
       this.#closing.abort()

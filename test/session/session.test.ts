@@ -405,6 +405,7 @@ describe('a session that fails', () => {
     ['turns', (socket: WebSocket) => socket.send(turn(1, 'x'.repeat(1_000_000)))],
     ['messages that mean nothing', (socket: WebSocket) => socket.send(`"${'x'.repeat(1_000_000)}"`)],
     ['pings', (socket: WebSocket) => Array.from({ length: 8000 }, () => socket.ping(Buffer.alloc(125)))],
+    ['answers to pings', (socket: WebSocket) => Array.from({ length: 8000 }, () => socket.pong(Buffer.alloc(125)))],
   ])('ends where a server floods it with %s', async (_name, flood) => {
     let bytes = 0
     peer = await begins((socket) => {
@@ -419,6 +420,15 @@ describe('a session that fails', () => {
     const { error } = await connect(peer.url, patient)
     expect(error).toMatchObject({ code: 'SERVER_FLOOD', retryable: false })
     expect(bytes).toBeGreaterThan(8_000_000)
+  })
+
+  it('ends where a server sends thousands of messages that cannot be read, each of them a warning', async () => {
+    peer = await begins((socket) => Array.from({ length: 5000 }, () => socket.send('nothing')))
+    const end = connect(peer.url)
+    let warnings = 0
+    session?.on('warning', () => (warnings += 1))
+    expect((await end).error).toMatchObject({ code: 'SERVER_FLOOD', retryable: false })
+    expect(warnings).toBeLessThan(5000)
   })
 
   it('answers pings, but does not pile up answers that a peer does not read', async () => {
