@@ -1,7 +1,8 @@
 import { serialize, type Serialized, type Turn, deserialize, type Word } from '../../model.ts'
 import { ORDINARY_WORD_MS, plausibleLength } from './splice.ts'
 
-/** As many characters of turns are kept at most, whatever times they have. */
+/** As many turns, and characters of them, are kept at most, whatever times they have. */
+const MOST_TURNS = 2000
 const MOST_SIZE = 4_000_000
 /** Audio before a word that it takes to hear it, ms. */
 const WORD_LEAD_MS = 800
@@ -57,7 +58,8 @@ export class FinalWords {
     this.leastEnd = Math.max(this.leastEnd, Math.min(leastEnd(turn), this.end))
     this.#lastStart = Math.max(this.#lastStart, Math.min(start, this.end))
     const oldest = this.end - this.#keepMs
-    while (this.#turns.length > 1 && (this.#turns[0]!.end < oldest || this.#size > MOST_SIZE)) {
+    const isTooMuch = (): boolean => this.#turns.length > MOST_TURNS || this.#size > MOST_SIZE
+    while (this.#turns.length > 1 && (this.#turns[0]!.end < oldest || isTooMuch())) {
       this.#size -= this.#turns.shift()!.words.length
     }
   }

@@ -47,6 +47,13 @@ describe('FinalWords', () => {
     expect(texts(finals)).toEqual(['word3'])
   })
 
+  it('keeps the last two thousand turns at most, whatever times they have', () => {
+    const finals = new FinalWords(60_000)
+    for (let order = 0; order < 2500; order += 1) finals.add(turn(order, 0, 500))
+    const kept = texts(finals)
+    expect([kept.length, kept[0], kept.at(-1)]).toEqual([2000, 'word500', 'word2499'])
+  })
+
   it('takes the labels of a revision, and does not move the end', () => {
     const finals = new FinalWords(60_000)
     const first = turn(0, 100, 900)
