@@ -86,7 +86,6 @@ export interface SupervisorOptions extends SessionOptions, BackOffOptions {
   serverLabels?: ServerLabels
   /** By what labels of two sessions are matched beside the words that both heard; by these alone where it is absent. */
   voices?: VoiceSource | undefined
-  channel?: string
   /** Where the stream goes on; at its beginning where absent. */
   start?: StreamStart | undefined
 }

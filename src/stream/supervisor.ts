@@ -311,7 +311,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
   async #takeOver(next: StreamSession): Promise<StreamSession> {
     // The labels of the session before get their letters now, for good.
     if (this.#present?.labels?.anyOpen === true) await this.#hearVoices()
-    const { awaitFormatted, channel, serverLabels } = this.#options
+    const { awaitFormatted, serverLabels } = this.#options
     this.#tellGap()
     this.#reconsider((labels) => labels.settle())
     this.#read(this.#senders, next.sender)
@@ -333,7 +333,6 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
           toStream: (ms) => clock.toStream(ms),
           heard: () => clock.heard,
           awaitFormatted,
-          channel,
         },
         labels,
         this.#finals,

@@ -24,14 +24,13 @@ export interface TurnAssemblerOptions {
   toStream?: (ms: number) => number
   /** Ms of the stream up to which the session has heard. */
   heard?: () => number
-  channel?: string | undefined
   /** Whether an unformatted final is held back for the formatted one that follows it. */
   awaitFormatted?: boolean
 }
 
 /** Makes {@link Turn}s of one session's messages, in stream time. Keeps hours of finals for revisions of them. */
 export class TurnAssembler {
-  readonly #options: Required<Omit<TurnAssemblerOptions, 'channel'>> & Pick<TurnAssemblerOptions, 'channel'>
+  readonly #options: Required<TurnAssemblerOptions>
   readonly #finals = new Map<number, Serialized<Turn>>()
   #finalsSize = 0
   #forgotten = -1
@@ -198,7 +197,7 @@ export class TurnAssembler {
   }
 
   #toTurn(message: TurnMessage): Turn {
-    const { sessionId, toStream, heard, channel } = this.#options
+    const { sessionId, toStream, heard } = this.#options
     const words = message.words.map((word) => toWord(word, toStream, message.end_of_turn))
     const speaker = speakerLabel(message.speaker_label)
     // A text without words is of what was heard since the last turn; its formatted form is of the same.
@@ -214,7 +213,7 @@ export class TurnAssembler {
       formatted: message.turn_is_formatted,
       // Some models leave the transcript empty while a word is still open.
       transcript: message.transcript || joinedTexts(words.map((word) => word.text)),
-      ...defined({ speaker, channel }),
+      ...defined({ speaker }),
       words,
       start: words[0]?.start ?? wordless.start,
       end: words.reduce((end, word) => Math.max(end, word.end), words[0]?.end ?? wordless.end),

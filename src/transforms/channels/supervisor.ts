@@ -26,7 +26,7 @@ export interface ChannelSupervisorOptions {
   /** A frame of silence of one channel. */
   silentFrame: Buffer
   /** Looks after the sessions of a channel, which goes on from `start` where another process began it. */
-  supervise(this: void, name: string, channel: number, start: StreamStart | undefined): Supervisor
+  supervise(this: void, channel: number, start: StreamStart | undefined): Supervisor
   /** Whether speakers within a channel are told apart. */
   speakerLabels: boolean
   partials: boolean
@@ -86,7 +86,7 @@ export class ChannelSupervisor extends EventEmitter<SupervisorEvents> {
       const own = starts[number]
       // Who has spoken goes on at once: the words that are known have their places.
       const goesOn = own !== undefined && (own.turns.length > 0 || own.speakers.length > 0)
-      const channel = new ChannelStream(options.supervise(name, number, own), {
+      const channel = new ChannelStream(options.supervise(number, own), {
         number,
         name,
         frameMs,

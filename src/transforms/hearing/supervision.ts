@@ -106,8 +106,7 @@ export function supervision(
     maxReplay: options.maxReplay,
     partials: options.includePartialTurns !== false && options.redactPii !== true,
     start: peer.start,
-    supervise: (name, channel, start) =>
-      new Supervisor({ ...one, start, channel: name, pending: () => input.pendingOf(channel) }),
+    supervise: (channel, start) => new Supervisor({ ...one, start, pending: () => input.pendingOf(channel) }),
   })
 }
 

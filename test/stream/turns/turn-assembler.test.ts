@@ -24,7 +24,7 @@ const two = [word('Hello', 100, 400, 'A'), word('there.', 450, 800, 'PENDING')]
 
 describe('TurnAssembler', () => {
   it('makes a turn in stream time, without placeholder labels', () => {
-    const assembler = new TurnAssembler({ sessionId: 's2', toStream: (ms) => ms + 60_000, channel: 'Agent' })
+    const assembler = new TurnAssembler({ sessionId: 's2', toStream: (ms) => ms + 60_000 })
     expect(assembler.turn(message(8, two, { speaker_label: 'A', language_code: 'en' }))).toEqual([
       {
         sessionId: 's2',
@@ -34,7 +34,6 @@ describe('TurnAssembler', () => {
         formatted: true,
         transcript: 'Hello there.',
         speaker: 'A',
-        channel: 'Agent',
         words: [
           { text: 'Hello', start: 60_100, end: 60_400, confidence: 0.9, speaker: 'A', final: true },
           { text: 'there.', start: 60_450, end: 60_800, confidence: 0.9, final: true },
