@@ -61,10 +61,10 @@ export type SinkText = PlainText | { composer: () => Promise<Composer> }
 interface PlainText {
   textOf: (item: Captionable) => string
   /** What stands at the end. */
-  end?: () => string
+  end: () => string
   /** What the end takes to be known of what was written, as a plain value; and its counterpart, where a run goes on. */
-  state?: () => unknown
-  resumeFrom?: (state: unknown) => void
+  state: () => unknown
+  resumeFrom: (state: unknown) => void
 }
 
 /** Writes the text of turns, segments or cues to a target, and rewrites a file where revisions change it. */
@@ -176,7 +176,7 @@ export class TextSink extends Writable {
         // Where the file cannot be written anew, the ends of cues stay as they would be of a live source.
         this.#warnOfRest(Math.min(revised, composer.staleBlocks))
       }
-      const end = 'textOf' in this.#text ? (this.#text.end?.() ?? '') : ''
+      const end = 'textOf' in this.#text ? this.#text.end() : ''
       if (end !== '') await this.#put(end)
       this.#assertOpen()
       await this.#destination.finish((composer?.header ?? '') + this.#held)
@@ -218,7 +218,7 @@ export class TextSink extends Writable {
 
   #placeAt(bytes: number): Place {
     if (!('textOf' in this.#text)) return this.#composer?.place ?? beginning
-    const state = this.#text.state?.()
+    const state = this.#text.state()
     const alone = { order: Number.MAX_SAFE_INTEGER, bytes, blocks: 0, cuts: [] }
     return state === undefined ? alone : { ...alone, state }
   }
@@ -228,7 +228,7 @@ export class TextSink extends Writable {
       if (place.bytes > 0) {
         await this.#destination.resumeFrom?.(place.bytes)
         this.#begun = true
-        if ('textOf' in this.#text) this.#text.resumeFrom?.(place.state)
+        if ('textOf' in this.#text) this.#text.resumeFrom(place.state)
       }
       const composer = await this.#load()
       if (composer === undefined) return
@@ -247,11 +247,19 @@ export class TextSink extends Writable {
     })
   }
 
-  /** Nothing is written for a revision, and of hours of turns all may be revised at once. */
+  /** Lets others have their turn: nothing is written for a revision, and of hours of turns all may be revised at once. */
   async #pause(): Promise<void> {
     if (performance.now() - this.#pausedAt < SLICE_MS) return
     await nextTurn()
     this.#pausedAt = performance.now()
+  }
+
+  async *#inSlices<T>(items: Iterable<T>): AsyncGenerator<T> {
+    this.#pausedAt = performance.now()
+    for (const item of items) {
+      yield item
+      await this.#pause()
+    }
   }
 
   /** What composes the text, where not each object stands by itself. */
@@ -317,7 +325,7 @@ export class TextSink extends Writable {
   /** Writes the file anew from the earliest change on, where anything that was written has been revised. */
   async #rewrite(composer: Composer): Promise<void> {
     if (!composer.isStale || !this.#canRewrite) return
-    const pieces = inSlices(composer.rewrite())
+    const pieces = this.#inSlices(composer.rewrite())
     try {
       if (this.#begun) await this.#destination.rewrite?.(pieces)
       else {
@@ -363,15 +371,4 @@ async function* linesBefore(file: string, bytes: number): AsyncGenerator<string>
     yield* lines
   }
   if (rest !== '') yield rest
-}
-
-/** The items as they are made, a few milliseconds at a time. */
-async function* inSlices<T>(items: Iterable<T>): AsyncGenerator<T> {
-  let paused = performance.now()
-  for (const item of items) {
-    yield item
-    if (performance.now() - paused < SLICE_MS) continue
-    await nextTurn()
-    paused = performance.now()
-  }
 }
