@@ -32,13 +32,8 @@ const LETTERS =
   '\u00A1-\u00AC\u00AE-\u02FF\u0391-\u03A1\u03A3-\u03CE\u0400-\u0482\u048A-\u052F\u05D0-\u05EA\u2010-\u2027' +
   '\u3001-\u3029\u3041-\u3096\u30A1-\u30FE\u4E00-\u9FFF\uAC00-\uD7A3\uFF01-\uFF5E'
 
-/** What recognises a clean line, as nearly all are; `ascii` are marks in a bracket of a regular expression. */
-export function plainLine(ascii: string): RegExp {
-  const word = `[${ascii}${LETTERS}]+`
-  return new RegExp(`^${word}(?: ${word})*$`)
-}
-
-const PLAIN = plainLine('!-~')
+/** A line that is clean, as nearly all are. */
+export const plainLine = new RegExp(`^[!-~${LETTERS}]+(?: [!-~${LETTERS}]+)*$`)
 
 /**
  * One line of text that every caption reader takes as it stands: composed (NFC), no control characters, no line
@@ -46,7 +41,7 @@ const PLAIN = plainLine('!-~')
  * in it becomes `''`. No-break spaces, emoji, joiners and marks of writing direction stay.
  */
 export function cleanText(text: string): string {
-  if (PLAIN.test(text)) return text
+  if (plainLine.test(text)) return text
   const clean = text
     .replace(LONE_SURROGATE, '\uFFFD')
     .replace(NO_CHARACTER, '')
@@ -107,17 +102,4 @@ export function ofVisibleLines<T>(lines: readonly string[], values: readonly T[]
 export function toJson(value: unknown): string {
   // Legal in JSON, but some readers of lines take them for line ends.
   return JSON.stringify(value).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')
-}
-
-/** The lines as one text behind a label where all are plain; `undefined` where any needs more care. */
-export function plainText(lines: readonly string[], label: string, plain: RegExp): string | undefined {
-  let text: string | undefined
-  for (const line of lines) {
-    if (!plain.test(line) || (text !== undefined && line.startsWith('NOTE'))) return undefined
-    if (text !== undefined) text += `\n${line}`
-    else if (label === '') text = line
-    else if (plain.test(label + line)) text = label + line
-    else return undefined
-  }
-  return text
 }

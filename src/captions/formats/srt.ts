@@ -1,9 +1,6 @@
 import type { Cue } from '../../model.ts'
-import { plainLine, plainText, visibleLines } from '../text.ts'
+import { visibleLines } from '../text.ts'
 import { captionTimes, srtTimestamp } from './timestamps.ts'
-
-/** A line without anything that some reader of SubRip takes for more than text. */
-const PLAIN = plainLine('!-;=?-\\[\\]-z|-~')
 
 /**
  * Text as every SubRip reader shows it. SubRip has no escapes, so what some reader would take for markup is replaced:
@@ -15,10 +12,9 @@ const PLAIN = plainLine('!-;=?-\\[\\]-z|-~')
  * @param label - stands before the first.
  */
 export function sanitizeSrtText(lines: readonly string[], label = ''): string {
-  return plainText(lines, label, PLAIN) ?? defuse(visibleLines(lines, label).join('\n'))
-}
-
-function defuse(text: string): string {
+  const text = visibleLines(lines, label).join('\n')
+  // As nearly all are.
+  if (!/[<>{\\]|\nNOTE/.test(text)) return text
   const safe = text
     .replaceAll(/-{2,}>/g, '->')
     .replaceAll(/<(?=\S)([^<>]*[^<>-])>/g, '‹$1›')

@@ -1,5 +1,5 @@
 import type { Cue } from '../../model.ts'
-import { cleanName, ofVisibleLines, plainLine, plainText, visibleLines } from '../text.ts'
+import { cleanName, ofVisibleLines, visibleLines } from '../text.ts'
 import { wordPlaces } from '../word-places.ts'
 import { SPEAKER_COLOURS } from './speaker-styles.ts'
 import { captionTimes, vttTimestamp } from './timestamps.ts'
@@ -28,14 +28,9 @@ export interface VttSpeech {
   highlightWords?: boolean
 }
 
-/** A line that needs no escapes. */
-const PLAIN = plainLine("!-%'-;=?-~")
-
-/** A name that can stand in a voice tag as it is, unless it has two dashes. */
-const PLAIN_NAME = plainLine("!-%'-;=?-\\[\\]-z|~")
-
 /** Escapes clean text. Programs that convert WebVTT write an arrow unescaped, where it reads as a timing. */
 function escapeText(text: string): string {
+  if (!/[<>&]/.test(text)) return text
   return text
     .replaceAll(/-{2,}>/g, '->')
     .replaceAll('&', '&amp;')
@@ -53,29 +48,18 @@ function shield(text: string, isBare: boolean): string {
 
 /** A name as annotation of a voice tag, without what readers disagree on: escapes, backslashes, braces, two dashes. */
 export function sanitizeVttName(name: string): string {
-  if (name === '' || (PLAIN_NAME.test(name) && !name.includes('--'))) return name
   return cleanName(name.replaceAll(/[<>&\\{}\s]+/g, ' ')).replaceAll(/-{2,}/g, '-')
 }
 
 /** One WebVTT cue with its blank line, escaped; `''` where nothing is visible. */
 export function formatVttCue(cue: Cue, speech: VttSpeech = {}): string {
   const timed = speech.highlightWords === true ? timedLines(cue, speech) : undefined
-  const isOfOne = speech.style === undefined && speech.styles === undefined && speech.voices === undefined
-  const payload = timed === undefined && isOfOne ? inVoice(cue.lines, speech) : inTags(cue, speech, timed)
+  const payload = payloadOf(cue, speech, timed)
   if (payload === '') return ''
   const { start, end } = captionTimes(cue)
   // Two lines for each cue below it, counted from the bottom.
   const place = cue.lane === undefined ? '' : ` line:${-2 - 2 * cue.lane}`
   return `${cue.index}\n${vttTimestamp(start)} --> ${vttTimestamp(end)}${place}\n${payload}\n\n`
-}
-
-function inVoice(lines: readonly string[], { voice = '', label = '' }: VttSpeech): string {
-  const plain = plainText(lines, label, PLAIN)
-  const name = sanitizeVttName(voice)
-  if (plain !== undefined && name !== '') return `<v ${name}>${plain}</v>`
-  if (plain !== undefined && !SETTING.test(`${label}${lines[0]}`)) return plain
-  const text = plain ?? escapeText(visibleLines(lines, label).join('\n'))
-  return text === '' || name === '' ? shield(text, true) : `<v ${name}>${shield(text, false)}</v>`
 }
 
 /** The lines of a cue, escaped, with the time before each word; `undefined` where that is not known. */
@@ -103,7 +87,7 @@ function timedLines(cue: Cue, { label = '' }: VttSpeech): string[] | undefined {
 }
 
 /** A payload with the voices and classes of its lines, and with times where there are any. */
-function inTags(cue: Cue, speech: VttSpeech, timed: readonly string[] | undefined): string {
+function payloadOf(cue: Cue, speech: VttSpeech, timed: readonly string[] | undefined): string {
   const { voice, voices, style, styles, label = '' } = speech
   const lines = timed ?? visibleLines(cue.lines, label).map((line) => escapeText(line))
   const opened = (name = '', styled = ''): string => {
