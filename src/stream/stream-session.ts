@@ -2,7 +2,6 @@ import type { Turn } from '../model.ts'
 import { defined } from '../options.ts'
 import type { BeginMessage, ServerMessage, UnrecognizedSpeechMessage } from '../protocol/messages.ts'
 import type { Session, SessionEnd } from '../session/session.ts'
-import type { LabelMap } from './label-map.ts'
 import type { UnrecognizedSpeech } from './options.ts'
 import type { RollOverTimes } from './reconnect.ts'
 import type { Sender } from './sender.ts'
@@ -39,11 +38,12 @@ export class StreamSession {
   announced: string | undefined
   /** When to open the session after it, and by when to change to that, in ms of `performance.now()`. */
   readonly rollOver: RollOverTimes
+  /** Its turns as those of the stream; absent before it takes over. */
+  turns: TurnJoiner | undefined
   /** Ms of the stream that some session had been sent, and that were final, when it took over. */
   before = { sent: 0, final: 0 }
   readonly #listener: StreamSessionListener
   #held: ServerMessage[] = []
-  #turns: TurnJoiner | undefined
   #closing = false
   #timer: NodeJS.Timeout | undefined
 
@@ -73,19 +73,9 @@ export class StreamSession {
     })
   }
 
-  /** Whom its labels mean; absent before it takes over. */
-  get labels(): LabelMap | undefined {
-    return this.#turns?.labels
-  }
-
-  /** The words of the turns that are open, from where to where, ms of the stream. */
-  get openWords(): { start: number; end: number } | undefined {
-    return this.#turns?.openWords
-  }
-
   /** From here on its turns are the stream's; what was held comes first. */
   takeOver(turns: TurnJoiner): void {
-    this.#turns = turns
+    this.turns = turns
     for (const message of this.#held.splice(0)) this.#receive(message)
   }
 
@@ -99,33 +89,33 @@ export class StreamSession {
   /** Gives out a final that waits for its formatted form. */
   release(): void {
     clearTimeout(this.#timer)
-    this.#deliver(this.#turns?.release() ?? [])
+    this.#deliver(this.turns?.release() ?? [])
   }
 
   /** Gives out all that it still holds, once it has ended; where another session `goesOn` from it, what that does not hear. */
   conclude(goesOn: boolean): void {
-    this.#deliver(this.#turns?.conclude(goesOn) ?? [])
+    this.#deliver(this.turns?.conclude(goesOn) ?? [])
   }
 
   /** Gives out the turns whose labels have become those of others. */
   relabel(): void {
-    this.#deliver(this.#turns?.relabel() ?? [])
+    this.#deliver(this.turns?.relabel() ?? [])
   }
 
   #receive(message: ServerMessage): void {
-    if (!this.#turns) {
+    if (!this.turns) {
       this.#held.push(message)
       if (this.#held.length > MOST_HELD) this.session.flooded()
       return
     }
     switch (message.type) {
       case 'Turn':
-        if (this.#closing && message.turn_order > this.#turns.lastFinal) return
-        this.#deliver(this.#turns.turn(message))
+        if (this.#closing && message.turn_order > this.turns.lastFinal) return
+        this.#deliver(this.turns.turn(message))
         this.#boundWait()
         return
       case 'SpeakerRevision':
-        this.#deliver(this.#turns.revision(message))
+        this.#deliver(this.turns.revision(message))
         return
       case 'Warning': {
         const lost = message.audio_lost
@@ -153,7 +143,7 @@ export class StreamSession {
   /** The formatted form of a final may never come. */
   #boundWait(): void {
     clearTimeout(this.#timer)
-    if (this.#turns?.holding && !this.end) this.#timer = setTimeout(() => this.release(), FORMATTED_WAIT_MS)
+    if (this.turns?.holding && !this.end) this.#timer = setTimeout(() => this.release(), FORMATTED_WAIT_MS)
   }
 
   #deliver(turns: Turn[]): void {

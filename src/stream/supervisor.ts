@@ -310,7 +310,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   async #takeOver(next: StreamSession): Promise<StreamSession> {
     // The labels of the session before get their letters now, for good.
-    if (this.#present?.labels?.anyOpen === true) await this.#hearVoices()
+    if (this.#present?.turns?.labels.anyOpen === true) await this.#hearVoices()
     const { awaitFormatted, serverLabels } = this.#options
     this.#tellGap()
     this.#reconsider((labels) => labels.settle())
@@ -345,7 +345,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   /** Looks again at whom the labels of the present session mean, and gives out the turns that this changes. */
   #reconsider(look: (labels: LabelMap) => void): void {
-    const labels = this.#present?.labels
+    const labels = this.#present?.turns?.labels
     if (this.#destroyed || labels === undefined) return
     look(labels)
     this.#present?.relabel()
@@ -353,7 +353,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   /** At the end: waits for the voices of those of whom it is not clear who they are, and decides. */
   async #settle(): Promise<void> {
-    const isWanted = this.#options.voices?.isWanted === true || this.#present?.labels?.anyOpen === true
+    const isWanted = this.#options.voices?.isWanted === true || this.#present?.turns?.labels.anyOpen === true
     if (isWanted) await this.#hearVoices()
     this.#reconsider((labels) => labels.settle())
   }
@@ -406,7 +406,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
     for (const turn of turns) if (turn.endOfTurn) this.#finals.add(turn, streamSession.clock.heard)
     // A server that fails the same way each time may send the same final each time.
     this.#budget.reached(this.#finals.end, this.sentMs)
-    const { announced, joins, labels } = streamSession
+    const { announced, joins, turns: { labels } = {} } = streamSession
     if (joins && JSON.stringify(labels?.mapping) !== announced) this.#announce(streamSession)
     if (labels?.foreign !== undefined && !this.#warnedOfLabels) {
       this.#warnedOfLabels = true
@@ -416,7 +416,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
       if (turn.unconfirmed) this.emit('warning', turnUnconfirmed(turn))
       this.emit('turn', turn)
     }
-    if (this.#lead === streamSession.sender) this.#audio.openWords(streamSession.openWords)
+    if (this.#lead === streamSession.sender) this.#audio.openWords(streamSession.turns?.openWords)
     this.#audio.trim()
     this.#state.changed()
   }
@@ -445,8 +445,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> {
 
   #announce(streamSession: StreamSession): void {
     if (this.#destroyed) return
-    const { begin, beganAt, clock, labels } = streamSession
-    const speakers = labels?.mapping ?? {}
+    const { begin, beganAt, clock, turns } = streamSession
+    const speakers = turns?.labels.mapping ?? {}
     const isNew = streamSession.announced === undefined
     streamSession.announced = JSON.stringify(speakers)
     this.emit('session', { begin, beganAt, offset: clock.offset, speakers })

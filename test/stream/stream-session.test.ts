@@ -110,7 +110,7 @@ describe('before it takes over', () => {
     say(2, 'late')
     expect(texts()).toEqual(['early 0', 'next 0', 'late 0'])
     expect(messages).toEqual([{ type: 'SpeechStarted', timestamp: 5 }])
-    expect(placed.labels?.mapping).toEqual({ A: 'A' })
+    expect(placed.turns?.labels.mapping).toEqual({ A: 'A' })
   })
 
   it('tells what the server could not hear at its place in the stream, and not as a message', () => {
@@ -176,7 +176,7 @@ describe('before it takes over', () => {
   })
 
   it('knows no speakers', () => {
-    expect(place().placed.labels).toBeUndefined()
+    expect(place().placed.turns).toBeUndefined()
   })
 })
 
@@ -206,7 +206,7 @@ describe('while it closes', () => {
       revisions: [{ turn_order: 0, speaker_label: 'B', words: revised }],
     })
     expect(texts()).toEqual(['plain 0', 'Plain. 1', 'Plain. 2'])
-    expect(placed.labels?.mapping).toEqual({ A: 'A', B: 'B' })
+    expect(placed.turns?.labels.mapping).toEqual({ A: 'A', B: 'B' })
   })
 })
 
