@@ -5,8 +5,8 @@ import { FfmpegLog } from '../ffmpeg/log.ts'
 
 /** Time FFmpeg gets to end after SIGTERM before it is killed, in milliseconds. */
 const GRACE_MS = 2000
-/** Most of what it prints that is kept, in characters. */
-const MOST_PRINTED = 65_536
+/** The longest line that is read of what it prints, in characters. */
+const LONGEST_LINE = 65_536
 
 /** Stands between us and an FFmpeg that would not notice our death: kills it then, and removes what is unfinished. */
 const KEEPER = `
@@ -43,68 +43,45 @@ export interface FfmpegTask {
   /** What it reads on its standard input. */
   stdin?: Readable | undefined
   /** What is removed if we are killed, files and directories; FFmpeg then ends, too. */
-  unfinished?: readonly string[] | undefined
+  unfinished: readonly string[]
   onLine?: (line: string) => void
 }
 
 export interface FfmpegResult {
   code: number | null
-  /** The beginning of what it printed on standard error. */
-  printed: string
-  /** The last lines of that, free of credentials. */
+  /** The last lines of what it printed on standard error, free of credentials. */
   tail: string
 }
 
-/** Runs FFmpeg to its end. Rejects with the reason of `signal`, or where it cannot be started. */
-export function runFfmpeg({
-  ffmpeg,
-  args,
-  cwd,
-  signal,
-  stdin,
-  unfinished: files,
-  onLine,
-}: FfmpegTask): Promise<FfmpegResult> {
+/** Has FFmpeg make a file. Rejects with the reason of `signal`, or where it cannot be started. */
+export function runFfmpeg({ ffmpeg, args, cwd, signal, stdin, unfinished, onLine }: FfmpegTask): Promise<FfmpegResult> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) return reject(signal.reason as Error)
-    const env = ffmpegEnvironment()
-    const input = stdin === undefined ? 'ignore' : 'pipe'
-    const options = { windowsHide: true, ...(cwd && { cwd }) }
-    const child =
-      files === undefined
-        ? spawn(ffmpeg, args, { ...options, env, stdio: [input, 'pipe', 'pipe'] })
-        : spawn(process.execPath, ['-e', KEEPER, '--', JSON.stringify(files), ffmpeg, ...args], {
-            ...options,
-            // Options that are meant for us, such as that of a debugger, are none of its business.
-            env: { ...env, NODE_OPTIONS: '' },
-            stdio: [input, 'pipe', 'pipe', 'ipc'],
-          })
+    const child = spawn(process.execPath, ['-e', KEEPER, '--', JSON.stringify(unfinished), ffmpeg, ...args], {
+      windowsHide: true,
+      ...(cwd && { cwd }),
+      // Options that are meant for us, such as that of a debugger, are none of its business.
+      env: { ...ffmpegEnvironment(), NODE_OPTIONS: '' },
+      stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', 'ipc'],
+    })
     let kept: number | undefined
     child.once('message', (pid) => (kept = Number(pid)))
     // Why it read no more is told by its exit code.
     if (stdin !== undefined && child.stdin !== null) pipeline(stdin, child.stdin, () => {})
     const log = new FfmpegLog(() => {})
-    let printed = ''
-    let unfinished = ''
+    let rest = ''
     let force: NodeJS.Timeout | undefined
     const stop = (): void => {
       force = endChild(child)
     }
     signal?.addEventListener('abort', stop, { once: true })
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      log.push(text)
-      printed = (printed + text).slice(0, MOST_PRINTED)
-    })
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => log.push(text))
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (unfinished + text).split('\n')
-      unfinished = (lines.pop() ?? '').slice(-MOST_PRINTED)
+      const lines = (rest + text).split('\n')
+      rest = (lines.pop() ?? '').slice(-LONGEST_LINE)
       for (const line of lines) onLine?.(line)
     })
-    // One that hangs would outlive us; where something stands between, that sees to it.
-    const kill = (): void => void child.kill('SIGKILL')
-    if (files === undefined) process.once('exit', kill)
     const tidy = (): void => {
-      process.off('exit', kill)
       clearTimeout(force)
       signal?.removeEventListener('abort', stop)
     }
@@ -121,7 +98,7 @@ export function runFfmpeg({
       tidy()
       log.end()
       if (signal?.aborted === true) reject(signal.reason as Error)
-      else resolve({ code, printed, tail: log.tail })
+      else resolve({ code, tail: log.tail })
     })
   })
 }

@@ -1,6 +1,6 @@
 import { errorCode, FfmpegError, InputError, OutputError, type Warning } from '../errors.ts'
 import { allowedContainers, fileInput, pipeInput } from '../ffmpeg/arguments.ts'
-import { findFfmpeg } from '../ffmpeg/find.ts'
+import { askFfmpeg, burnsCaptions, findFfmpeg } from '../ffmpeg/find.ts'
 import { trackLanguage } from '../ffmpeg/tracks.ts'
 import { joinedFile } from '../ffmpeg/bytes/joined.ts'
 import { correctedFile, hasLeapingClock } from '../ffmpeg/program/corrector.ts'
@@ -235,15 +235,12 @@ function real(file: string): string {
 }
 
 async function checkFilter(ffmpeg: string, signal?: AbortSignal): Promise<void> {
-  const filters: string[] = []
-  const args = ['-nostdin', '-hide_banner', '-filters']
   try {
-    await runFfmpeg({ ffmpeg, args, signal, onLine: (line) => filters.push(line) })
+    if (burnsCaptions(await askFfmpeg(ffmpeg, ['-nostdin', '-hide_banner', '-filters'], { signal }))) return
   } catch (error) {
     if (signal?.aborted === true) return
     throw error
   }
-  if (filters.some((line) => /^ *\S+ ass +/.test(line))) return
   const message = `${ffmpeg} cannot burn captions in: it was built without libass; use another FFmpeg, or --mux`
   throw new FfmpegError('FFMPEG_FAILED', message)
 }
@@ -350,9 +347,9 @@ export async function probe(file: string, signal: AbortSignal): Promise<FileFact
   try {
     // Without an output it prints what it knows of a file, and does nothing else.
     const args = ['-nostdin', '-hide_banner', ...openVideo(file)]
-    const { printed } = await runFfmpeg({ ffmpeg: findFfmpeg(), args, signal })
-    if (!/^ *Duration: /m.test(printed)) return undefined
-    const facts = readFacts(printed)
+    const { stderr } = await askFfmpeg(findFfmpeg(), args, { signal, timeout: 0 })
+    if (!/^ *Duration: /m.test(stderr)) return undefined
+    const facts = readFacts(stderr)
     return joinedFile(file).mayBeLonger ? { ...facts, duration: undefined } : facts
   } catch {
     // Whatever is wrong is said by the source, which knows better words for it.

@@ -2,9 +2,10 @@ import { execFile } from 'node:child_process'
 import { accessSync, constants, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { delimiter, join, resolve } from 'node:path'
-import { promisify } from 'node:util'
 import { FfmpegError } from '../errors.ts'
+import { defined } from '../options.ts'
 import { childEnvironment } from '../redact.ts'
+import { AbortError, onceAborted } from '../stream-helpers.ts'
 
 /** What the search looks at; tests replace parts of it. */
 export interface Surroundings {
@@ -92,11 +93,58 @@ function exportOf(name: string): unknown {
   }
 }
 
+/** What an FFmpeg says that is asked for no more than that. */
+export interface FfmpegAnswer {
+  stdout: string
+  stderr: string
+  /** Exit code; `null` where it crashed, or was killed since it took too long or wrote without end. */
+  code: number | null
+  /** Why it was killed. */
+  killedFor?: 'time' | 'length'
+}
+
+/** One that hangs is killed after so long, in ms. */
+const ANSWER_MS = 10_000
+
+/**
+ * Asks an FFmpeg about itself or an input. Rejects where it cannot be started, and with an `AbortError`.
+ *
+ * @param timeout - in ms; 0 for none.
+ */
+export function askFfmpeg(
+  ffmpeg: string,
+  args: readonly string[],
+  { signal, timeout = ANSWER_MS }: { signal?: AbortSignal | undefined; timeout?: number } = {},
+): Promise<FfmpegAnswer> {
+  const options = { timeout, killSignal: 'SIGKILL', windowsHide: true, env: ffmpegEnvironment() } as const
+  return new Promise((resolve, reject) => {
+    const child = execFile(ffmpeg, args, options, (error, stdout, stderr) => {
+      process.off('exit', kill)
+      forget()
+      if (signal?.aborted === true) return reject(new AbortError(signal))
+      const code = error === null ? 0 : error.code
+      const isTooLong = code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER'
+      if (error !== null && typeof code === 'string' && !isTooLong) return reject(error)
+      const killedFor = isTooLong ? 'length' : error?.killed === true ? 'time' : undefined
+      resolve({ stdout, stderr, code: typeof code === 'number' ? code : null, ...defined({ killedFor }) })
+    })
+    // One that hangs would outlive us.
+    const kill = (): void => void child.kill('SIGKILL')
+    process.once('exit', kill)
+    // By its own option `execFile` sends no more than SIGTERM.
+    const forget = onceAborted(signal, kill)
+  })
+}
+
 /** Whether an FFmpeg can be given an address of HTTP; some builds leave the network out. Rejects where it does not run. */
 export async function readsHttp(ffmpeg: string): Promise<boolean> {
-  const run = promisify(execFile)
-  const { stdout } = await run(ffmpeg, ['-hide_banner', '-protocols'], { timeout: 10_000, env: ffmpegEnvironment() })
+  const { stdout } = await askFfmpeg(ffmpeg, ['-hide_banner', '-protocols'])
   return /^ *http\r?$/m.test(stdout.slice(0, stdout.indexOf('Output:')))
+}
+
+/** Whether an answer to `-filters` has the one that draws captions, which needs libass. */
+export function burnsCaptions({ stdout }: FfmpegAnswer): boolean {
+  return /^ *\S+ ass +/m.test(stdout)
 }
 
 /**

@@ -1,8 +1,7 @@
 import { inputIdentity } from '../checkpoint/stages.ts'
-import { DiarizeStreamError, InputError } from '../errors.ts'
+import { DiarizeStreamError, InputError, isAbortError } from '../errors.ts'
 import { type FfmpegInput, type FfmpegOptions, resolveFfmpegOptions } from '../ffmpeg/arguments.ts'
 import { checkOptions, checkSignal, defined, invalidOption, oneOf, string } from '../options.ts'
-import { childEnvironment } from '../redact.ts'
 import { type LiveSource, reconnectChecks, type ReconnectOptions, reconnectSettings } from './live/options.ts'
 import { ReconnectingSource } from './live/reconnecting.ts'
 import type { Readable } from 'node:stream'
@@ -252,9 +251,6 @@ const searchChecks = {
   signal: checkSignal,
 }
 
-/** A device that hangs must not hang the list. */
-const LONGEST_MS = 10_000
-
 /**
  * The microphones of this machine, as FFmpeg sees them; empty where there are none, or FFmpeg cannot get at any.
  *
@@ -271,13 +267,19 @@ async function search({
   ffmpegPath,
   signal,
 }: MicrophonesOptions): Promise<{ found: Microphone[]; ffmpeg: string; lacking: string[] }> {
-  const { findFfmpeg } = await import('../ffmpeg/find.ts')
+  const { askFfmpeg, findFfmpeg } = await import('../ffmpeg/find.ts')
   const ffmpeg = findFfmpeg(ffmpegPath)
   const lacking: string[] = []
   for (const backend of wanted === undefined ? backendsOf(process.platform) : [wanted]) {
-    const { said, hasEnded } = await ask(ffmpeg, listArguments(backend), signal)
+    const answer = await askFfmpeg(ffmpeg, listArguments(backend), { signal }).catch((error: Error) => {
+      if (isAbortError(error)) throw error
+      return undefined
+    })
+    // One that hangs or crashes may have told its list before.
+    const { stdout = '', stderr = '', code = null } = answer ?? {}
+    const said = `${stdout}\n${stderr}`
     const name = listed[backend]
-    if (name !== undefined && hasEnded && !said.includes(` sources for ${backend}`)) lacking.push(name)
+    if (name !== undefined && code !== null && !said.includes(` sources for ${backend}`)) lacking.push(name)
     const found = parseMicrophones(backend, said)
     if (found.length > 0) return { found, ffmpeg, lacking }
   }
@@ -286,25 +288,3 @@ async function search({
 
 /** Of these FFmpeg writes a list with a heading, be it empty; where it was built without one, nothing at all. */
 const listed: Partial<Record<MicrophoneBackend, string>> = { pulse: 'PulseAudio', alsa: 'ALSA' }
-
-/** What FFmpeg says, and whether it ended by itself: one that hangs or crashes may have told its list before. */
-async function ask(
-  ffmpeg: string,
-  args: string[],
-  signal: AbortSignal | undefined,
-): Promise<{ said: string; hasEnded: boolean }> {
-  const options = {
-    timeout: LONGEST_MS,
-    killSignal: 'SIGKILL',
-    windowsHide: true,
-    env: childEnvironment(),
-    ...(signal && { signal }),
-  } as const
-  const { execFile } = await import('node:child_process')
-  return new Promise((resolve, reject) => {
-    execFile(ffmpeg, args, options, (error, stdout, stderr) => {
-      if (error?.name === 'AbortError') reject(error)
-      else resolve({ said: `${stdout}\n${stderr}`, hasEnded: error === null || typeof error.code === 'number' })
-    })
-  })
-}

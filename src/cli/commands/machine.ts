@@ -2,13 +2,13 @@ import { createRequire } from 'node:module'
 import { catalogue } from '../../engine/models/catalogue.ts'
 import { installedFolder } from '../../engine/models/find.ts'
 import { bundledPackage, findPackage } from '../../engine/models/package.ts'
-import { findFfmpeg } from '../../ffmpeg/find.ts'
+import { askFfmpeg, burnsCaptions, type FfmpegAnswer, findFfmpeg } from '../../ffmpeg/find.ts'
+import { FfmpegLog } from '../../ffmpeg/log.ts'
 import { proxiedFetch } from '../../network.ts'
 import { regionUrl } from '../../protocol/endpoint.ts'
 import { type Microphone, microphones } from '../../sources/microphone.ts'
 import { environmentKey } from '../../protocol/endpoint.ts'
 import { EXIT } from '../exit-codes.ts'
-import { runFfmpeg } from '../ffmpeg-task.ts'
 import { parseOptions } from '../options.ts'
 import { printable } from '../view/text.ts'
 import { inWordsOfCommand } from '../wording.ts'
@@ -64,10 +64,6 @@ export async function runDoctor(args: readonly string[], stdout: { write(text: s
   return ffmpeg.next === undefined && canHear ? EXIT.complete : EXIT.output
 }
 
-/** FFmpeg says what it is and can within this, in ms, and in fewer lines. */
-const FFMPEG_WAIT_MS = 10_000
-const MOST_FFMPEG_LINES = 5000
-
 async function ffmpegFinding(): Promise<Finding> {
   let file: string
   try {
@@ -75,39 +71,29 @@ async function ffmpegFinding(): Promise<Finding> {
   } catch (error) {
     return { what: 'FFmpeg', found: 'not found', next: inWordsOfCommand((error as Error).message) }
   }
-  const lines: string[] = []
-  const limit = new AbortController()
-  const timer = setTimeout(() => limit.abort(new Error('it does not answer within 10 s')), FFMPEG_WAIT_MS)
-  const onLine = (line: string): void => {
-    if (lines.push(line) > MOST_FFMPEG_LINES) limit.abort(new Error('it writes without end'))
-  }
-  const ask = async (option: string): Promise<void> => {
-    const args = ['-nostdin', '-hide_banner', option]
-    const { code, tail } = await runFfmpeg({ ffmpeg: file, args, signal: limit.signal, onLine })
-    if (code === 0) return
+  const ask = async (option: string): Promise<FfmpegAnswer> => {
+    const answer = await askFfmpeg(file, ['-nostdin', '-hide_banner', option])
+    const { code, killedFor, stderr } = answer
+    if (killedFor !== undefined) {
+      throw new Error(killedFor === 'time' ? 'it does not answer within 10 s' : 'it writes without end')
+    }
+    if (code === 0) return answer
     // As where a library that it needs is not there: it can be started, and ends at once.
     const how = code === null ? 'crashes' : `ends with exit code ${code}`
-    throw new Error(`it ${how} at ${option}${tail && `: ${tail}`}`)
+    const log = new FfmpegLog(() => {})
+    log.push(stderr)
+    log.end()
+    throw new Error(`it ${how} at ${option}${log.tail && `: ${log.tail}`}`)
   }
-  let version: string | undefined
   try {
-    await ask('-version')
-    version = /^ffmpeg version (\S+)/m.exec(lines.join('\n'))?.[1]
+    const { stdout } = await ask('-version')
+    const [, version] = /^ffmpeg version (\S+)/m.exec(stdout) ?? []
     if (version === undefined) throw new Error('it does not say that it is FFmpeg')
-    await ask('-filters')
+    const libass = burnsCaptions(await ask('-filters')) ? 'with libass' : 'without libass, which --burn needs'
+    return { what: 'FFmpeg', found: `${version} at ${file}, ${libass}` }
   } catch (error) {
-    return {
-      what: 'FFmpeg',
-      found: `${file} does not run: ${(error as Error).message}`,
-      next: 'set FFMPEG_PATH to another',
-    }
-  } finally {
-    clearTimeout(timer)
-  }
-  const burns = lines.some((line) => /^ *\S+ ass +/.test(line))
-  return {
-    what: 'FFmpeg',
-    found: `${version} at ${file}, ${burns ? 'with' : 'without'} libass${burns ? '' : ', which --burn needs'}`,
+    const found = `${file} does not run: ${(error as Error).message}`
+    return { what: 'FFmpeg', found, next: 'set FFMPEG_PATH to another' }
   }
 }
 
