@@ -145,16 +145,16 @@ async function pull(entry: ModelEntry, { stderr }: ModelsOutput, signal: AbortSi
     say(`made of ${entry.origin}`)
     say(`from ${hubSettings().endpoint}/${entry.repo}/tree/${entry.revision}, ${sizeText(entry)}`)
   }
-  const screen = stderr.isTTY ? new Screen(stderr) : undefined
-  let shownAt = -Infinity
-  const onProgress = (progress: PullProgress): void => {
-    if (screen === undefined || performance.now() - shownAt < pause) return
-    shownAt = performance.now()
-    screen.draw([pullLine(progress, screen.width)])
+  let progress: PullProgress | undefined
+  const lines = (width: number): string[] => (progress === undefined ? [] : [pullLine(progress, width)])
+  const screen = stderr.isTTY ? new Screen(stderr, lines) : undefined
+  const onProgress = (now: PullProgress): void => {
+    progress = now
+    screen?.later()
   }
   try {
     const pulled = await pullModel(entry, { signal, onProgress })
-    screen?.draw([])
+    screen?.close()
     const { folder, fetched, there, firstHashes } = pulled
     for (const [file, sha256] of Object.entries(firstHashes)) {
       say(`${file}: SHA-256 ${sha256}; unverified: no other was known, and it is kept to compare with from now on`)
@@ -167,7 +167,7 @@ async function pull(entry: ModelEntry, { stderr }: ModelsOutput, signal: AbortSi
     }
     return EXIT.complete
   } finally {
-    screen?.draw([])
+    screen?.close()
   }
 }
 
@@ -191,9 +191,6 @@ export function modelOffer(
   if (line !== undefined) rememberOffer('better', env)
   return line
 }
-
-/** Time between two updates of the line, in ms. */
-const pause = 100
 
 function megabytes(bytes: number): string {
   const value = bytes / 1_000_000

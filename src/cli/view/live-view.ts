@@ -50,8 +50,6 @@ export class LiveView extends Writable {
   readonly #partials = new Map<string, Turn>()
   #progress: Progress = { audioMs: 0, doneMs: 0, turns: 0, speakers: [], speed: 0, elapsedMs: 0 }
   #status: string | undefined
-  #timer: NodeJS.Timeout | undefined
-  #isOver = false
   /** When the audio that is done last became more, on the clock of `performance`. */
   #advanced = performance.now()
   #heartbeat: NodeJS.Timeout | undefined
@@ -60,23 +58,24 @@ export class LiveView extends Writable {
     super({ objectMode: true, highWaterMark: 16 })
     this.#style = turnStyle(options)
     this.#corrections = new Corrections(this.#style)
-    this.#screen = new Screen(terminal)
+    const above = (): string[] => this.#corrections.take()
+    this.#screen = new Screen(terminal, (width) => this.#lines(width), above)
   }
 
   override _write(turn: Turn, _encoding: BufferEncoding, done: () => void): void {
     if (turn.endOfTurn && turn.revision === 0) {
       this.#partials.delete(turn.channel ?? '')
-      this.#draw(finalLines(turn, this.#style))
+      this.print(finalLines(turn, this.#style))
     } else if (turn.endOfTurn) {
       this.#corrections.add(turn)
-      this.#later()
+      this.#screen.later()
     }
     done()
   }
 
   override _final(done: () => void): void {
     this.#partials.clear()
-    this.#later()
+    this.#screen.later()
     done()
   }
 
@@ -87,48 +86,37 @@ export class LiveView extends Writable {
   partial(turn: Turn): void {
     if (turn.words.length === 0 && turn.transcript === '') this.#partials.delete(turn.channel ?? '')
     else this.#partials.set(turn.channel ?? '', turn)
-    this.#later()
+    this.#screen.later()
   }
 
   progress(progress: Progress): void {
     if (progress.doneMs > this.#progress.doneMs) this.#advanced = performance.now()
     // What is shown must not stand still while nothing is told.
-    this.#heartbeat ??= setInterval(() => this.#later(), HEARTBEAT_MS).unref()
+    this.#heartbeat ??= setInterval(() => this.#screen.later(), HEARTBEAT_MS).unref()
     this.#progress = progress
-    this.#later()
+    this.#screen.later()
   }
 
   status(line: string): void {
     this.#status = line
-    this.#later()
+    this.#screen.later()
   }
 
   /** Prints lines above what changes in place. */
   print(lines: readonly string[]): void {
-    this.#draw(lines)
+    this.#screen.print(lines)
   }
 
   /** Clears what changes in place, for good. */
   close(): void {
-    this.#isOver = true
     clearInterval(this.#heartbeat)
-    this.#draw([])
+    this.#screen.close()
   }
 
-  #later(): void {
-    this.#timer ??= setTimeout(() => this.#draw([]), DRAW_EVERY_MS).unref()
-  }
-
-  #draw(lines: readonly string[]): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    const above = [...this.#corrections.take(), ...lines]
-    if (this.#isOver) return this.#screen.draw([], above)
-    const { width } = this.#screen
+  #lines(width: number): string[] {
     const open = [...this.#partials.values()].slice(-MOST_PARTIALS)
-    const changing = open.map((turn) => partialLine(turn, width, this.#style))
-    changing.push(this.#style.colours.dim(this.#status ?? this.#progressLine(width)))
-    this.#screen.draw(changing, above)
+    const lines = open.map((turn) => partialLine(turn, width, this.#style))
+    return [...lines, this.#style.colours.dim(this.#status ?? this.#progressLine(width))]
   }
 
   #progressLine(width: number): string {
@@ -155,27 +143,55 @@ const MOST_COLUMNS = 400
 /** A few lines at the bottom of a terminal that change in place, and text above them that scrolls. */
 export class Screen {
   readonly #terminal: Terminal
-  #drawn: string[] = []
+  readonly #lines: (width: number) => readonly string[]
+  readonly #above: () => readonly string[]
+  #drawn: readonly string[] = []
   /** Columns that the terminal had then. */
   #columns = USUAL_COLUMNS
+  #timer: NodeJS.Timeout | undefined
+  #isClosed = false
 
-  constructor(terminal: Terminal) {
+  /**
+   * @param lines - gives those that change as they are to be now, of `width` columns at most.
+   * @param above - gives those that are to scroll above them before others do.
+   */
+  constructor(
+    terminal: Terminal,
+    lines: (width: number) => readonly string[],
+    above: () => readonly string[] = () => [],
+  ) {
     this.#terminal = terminal
+    this.#lines = lines
+    this.#above = above
   }
 
-  /** Columns that a line may take: a full one would move the cursor to the next, as would the `^C` of a terminal. */
-  get width(): number {
-    return Math.min(Math.max(LEAST_COLUMNS, this.#reported), MOST_COLUMNS) - 3
+  /** Says that something has changed. */
+  later(): void {
+    this.#timer ??= setTimeout(() => this.print([]), DRAW_EVERY_MS).unref()
   }
 
-  /** Shows `wanted` in place of the lines before, which must fit into the width, and `above` over them for good. */
-  draw(wanted: readonly string[], above: readonly string[] = []): void {
-    const lines = this.#reported < LEAST_COLUMNS ? [] : wanted
+  /** Prints lines above those that change. */
+  print(lines: readonly string[]): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const isHidden = this.#isClosed || this.#reported < LEAST_COLUMNS
+    // A full line would move the cursor to the next, as would the `^C` of a terminal.
+    const width = Math.min(Math.max(LEAST_COLUMNS, this.#reported), MOST_COLUMNS) - 3
+    this.#draw(isHidden ? [] : this.#lines(width), [...this.#above(), ...lines])
+  }
+
+  /** Clears what changes in place, for good. */
+  close(): void {
+    this.#isClosed = true
+    this.print([])
+  }
+
+  #draw(lines: readonly string[], above: readonly string[]): void {
     const unchanged = lines.length === this.#drawn.length && lines.every((line, i) => line === this.#drawn[i])
     if (unchanged && above.length === 0) return
     // In one write, so that nothing flickers.
     this.#terminal.write(this.#erasing() + above.map((line) => `${line}\n`).join('') + lines.join('\n'))
-    this.#drawn = [...lines]
+    this.#drawn = lines
     this.#columns = this.#reported
   }
 

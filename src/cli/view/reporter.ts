@@ -32,13 +32,51 @@ export interface Streams {
 
 type ReporterCommand = Pick<Command, 'names' | 'json' | 'quiet' | 'outputs' | 'mux' | 'burn'>
 
-/** Tells what happens: by a live view, by JSON lines on standard output, or by plain lines on standard error. */
-export class Reporter {
+/** Tells what happens: people on standard error, programs by JSON lines on standard output. */
+export abstract class Teller {
+  /** Where programs are told; `undefined` where none listen. */
+  protected readonly json: JsonEvents | undefined
+  readonly #stderr: Writable
+  /** Whether people are told of errors alone. */
+  protected readonly isQuiet: boolean
+
+  constructor({ names, json, quiet }: Pick<Command, 'names' | 'json' | 'quiet'>, { stdout, stderr }: Streams) {
+    this.json = json ? new JsonEvents(stdout, names) : undefined
+    this.#stderr = stderr
+    this.isQuiet = quiet || json
+  }
+
+  /** Prints lines for people; nothing where only programs listen, or it is to be quiet. */
+  say(text: string): void {
+    if (!this.isQuiet) this.print(printableLines(text))
+  }
+
+  /** Tells of trouble, with one of several inputs where that is named. */
+  warn(warning: Warning, input?: string): void {
+    this.json?.event('warning', { ...defined({ input }), ...warning })
+    this.say(`${input === undefined ? '' : `${printable(input)}: `}note: ${inWordsOfCommand(warning.message)}`)
+  }
+
+  error(error: Error): void {
+    this.close()
+    const message = explanation(error)
+    this.json?.event('error', { code: errorCode(error), message })
+    this.print(printableLines(`diarize-stream: ${message}`))
+  }
+
+  /** Clears what changes in place. */
+  abstract close(): void
+
+  protected print(lines: readonly string[]): void {
+    for (const line of lines) this.#stderr.write(`${line}\n`)
+  }
+}
+
+/** Tells of one input, also by a live view. */
+export class Reporter extends Teller {
   readonly sinks: readonly Writable[]
-  readonly #command: ReporterCommand
-  readonly #streams: Streams
+  readonly #isTerminal: boolean
   readonly #view: LiveView | undefined
-  readonly #json: JsonEvents | undefined
   /** These have the corrections, and there is nothing to be put right for a reader. */
   readonly #hasFiles: boolean
   /** Tells of turns that were corrected, where no live view shows them and no file has them. */
@@ -55,13 +93,12 @@ export class Reporter {
     streams: Streams,
     shown: { view?: LiveView; corrections?: Corrections },
   ) {
-    this.#command = command
-    this.#streams = streams
+    super(command, streams)
+    this.#isTerminal = streams.stderr.isTTY === true
     this.#hasFiles = filesOf(command).length > 0
     this.#view = shown.view
     this.#corrections = shown.corrections
-    this.#json = command.json ? new JsonEvents(streams.stdout, command.names) : undefined
-    this.sinks = [this.#view, this.#json].filter((sink) => sink !== undefined)
+    this.sinks = [this.#view, this.json].filter((sink) => sink !== undefined)
   }
 
   static async open(command: ReporterCommand, streams: Streams): Promise<Reporter> {
@@ -95,7 +132,7 @@ export class Reporter {
   follow(stage: EventEmitter): void {
     stage.on('partial', (turn: Turn) => {
       this.#view?.partial(turn)
-      this.#json?.partial(turn)
+      this.json?.turn(turn)
     })
     if (this.#view === undefined) {
       stage.on('revision', (turn: Turn) => {
@@ -109,19 +146,14 @@ export class Reporter {
       if (progress.phase !== undefined) this.#phaseOf(progress as TranscribeProgress)
     })
     followEvents(stage, this.#told, (event, record, note) => {
-      this.#json?.event(event, record)
+      this.json?.event(event, record)
       if (note !== undefined) this.say(note)
     })
   }
 
-  warn(warning: Warning): void {
-    this.#json?.event('warning', warning)
-    this.say(`note: ${warning.message}`)
-  }
-
   readonly progress = (progress: Progress): void => {
     this.#view?.progress(progress)
-    this.#json?.event('progress', progress)
+    this.json?.event('progress', progress)
   }
 
   /** Tells how far a finished file has come, of which nothing is heard for minutes. */
@@ -129,7 +161,7 @@ export class Reporter {
     if (progress.phase !== this.#phase) {
       this.#phase = progress.phase
       this.#phaseBegan = performance.now()
-      this.#json?.event('phase', { phase: progress.phase })
+      this.json?.event('phase', { phase: progress.phase })
     }
     if (this.#view === undefined) return
     this.#view.status(phaseLine(progress, this.#view.duration, performance.now() - this.#phaseBegan))
@@ -137,21 +169,15 @@ export class Reporter {
 
   /** Tells that a captioned video is being made, and how many ms of it are done. */
   video(target: string, doneMs: number): void {
-    if (this.#video !== target) this.#json?.event('video', { file: target })
+    if (this.#video !== target) this.json?.event('video', { file: target })
     this.#video = target
     const [name = ''] = printableLines(target)
     this.#view?.status(`writing ${name}  ${clock(doneMs)} done`)
   }
 
-  /** Prints lines for people on standard error; nothing where only programs listen, or it is to be quiet. */
-  say(text: string): void {
-    if (this.#command.quiet || this.#command.json) return
-    this.#print(printableLines(text))
-  }
-
   end(lines: readonly string[], summary: object): void {
     this.close()
-    this.#json?.event('summary', summary)
+    this.json?.event('summary', summary)
     for (const line of lines) this.say(line)
     const corrections = this.#view?.corrections ?? this.#corrected
     const where = this.#hasFiles ? '; the files have them' : ''
@@ -159,18 +185,11 @@ export class Reporter {
   }
 
   report(text: string, report: object): void {
-    if (this.#json === undefined) this.#print(text.split('\n'))
-    else this.#json.event('report', report)
+    if (this.json === undefined) this.print(text.split('\n'))
+    else this.json.event('report', report)
   }
 
-  error(error: Error): void {
-    this.close()
-    const message = explanation(error)
-    this.#json?.event('error', { code: errorCode(error), message })
-    this.#print(printableLines(`diarize-stream: ${message}`))
-  }
-
-  close(): void {
+  override close(): void {
     this.#view?.close()
     this.#sayCorrections()
   }
@@ -181,10 +200,9 @@ export class Reporter {
     for (const line of this.#corrections?.take() ?? []) this.say(line)
   }
 
-  #print(lines: readonly string[]): void {
-    const { stderr } = this.#streams
-    if (this.#view !== undefined && stderr.isTTY === true) this.#view.print(lines)
-    else for (const line of lines) stderr.write(`${line}\n`)
+  protected override print(lines: readonly string[]): void {
+    if (this.#view !== undefined && this.#isTerminal) this.#view.print(lines)
+    else super.print(lines)
   }
 }
 
@@ -275,7 +293,7 @@ export function eventLine(type: string, record: object = {}): string {
 }
 
 /** One line of JSON for a turn: what a JSONL file has of it, with confidences rounded, and the fields in `more` before it. */
-export function turnLine(turn: Turn, names: SpeakerNames, more: object = {}): string {
+function turnLine(turn: Turn, names: SpeakerNames, more: object): string {
   const { type, ...record } = JSON.parse(formatJsonlItem(turn, names)) as { type: string }
   return eventLine(type, { ...more, ...record })
 }
@@ -309,13 +327,14 @@ export class JsonEvents extends Writable {
     if (this.#target.writable) this.#target.write(eventLine(type, record))
   }
 
-  /** Writes a turn that is still open: a record like that of a final one, with `endOfTurn: false`. */
-  partial(turn: Turn): void {
-    if (this.#target.writable) this.#target.write(turnLine(turn, this.#names))
+  /** Writes a turn, also one that is still open, with the fields in `more` before it; `done` is called once it is taken. */
+  turn(turn: Turn, more: object = {}, done: () => void = () => {}): void {
+    if (!this.#target.writable) return done()
+    // Whatever goes wrong is told by the event.
+    this.#target.write(turnLine(turn, this.#names, more), () => done())
   }
 
   override _write(turn: Turn, _encoding: BufferEncoding, done: () => void): void {
-    // Whatever goes wrong is told by the event.
-    this.#target.write(turnLine(turn, this.#names), () => done())
+    this.turn(turn, {}, done)
   }
 }

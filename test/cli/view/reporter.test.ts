@@ -89,7 +89,7 @@ it('writes turns and events in the order in which they come', async () => {
   const target = new PassThrough()
   const events = new JsonEvents(target, { A: 'Alice' })
   events.event('session', { sessionId: 's' })
-  events.partial({ ...makeTurn(0, 'A:on'), endOfTurn: false })
+  events.turn({ ...makeTurn(0, 'A:on'), endOfTurn: false })
   const one = makeTurn(0, 'A:one')
   const words = one.words.map((word) => ({ ...word, confidence: 0.938_274_145_126_342_8 }))
   await new Promise((resolve) => events.write({ ...one, speaker: 'A', words }, resolve))
