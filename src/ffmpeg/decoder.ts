@@ -99,10 +99,8 @@ export class FfmpegDecoder extends Duplex {
   #decoding!: typeof import('./decoding.ts')
   /** What starts FFmpeg; there before the rest, where that is to be ahead. */
   #starting!: Pick<typeof import('./decoding.ts'), 'findFfmpeg' | 'FfmpegProcess'>
-  /** Whether FFmpeg is to be started as soon as that is there. */
-  #isAhead = false
-  /** Tells that it has been started, or cannot be. */
-  #started = (): void => {}
+  /** Resolves once FFmpeg has been started ahead, or cannot be. */
+  #ahead: Promise<void> | undefined
   #target: RequestedFormat | undefined
   /** FFmpeg on the file at hand, as it is decoded by what is known of that so far. */
   #attempt: Attempt | undefined
@@ -165,37 +163,29 @@ export class FfmpegDecoder extends Duplex {
     const { input, refusal, passThrough } = this.#options
     // Whether samples or packets are wanted, it is not known yet.
     if (passThrough === true || input === undefined || refusal !== undefined || !this[requestFormat](format)) return
-    this.#isAhead = true
-    await new Promise<void>((resolve) => (this.#started = resolve))
+    await (this.#ahead = this.#startAhead(input))
   }
 
-  override _construct(callback: (error?: Error | null) => void): void {
-    const done = (error?: Error): void => {
-      callback(error)
-      this.#started()
-    }
-    this.load().then(() => done(), done)
-  }
-
-  protected async load(): Promise<void> {
-    if (this.#isAhead) {
-      const [find, process] = await Promise.all([import('./find.ts'), import('./process.ts')])
-      this.#starting = { ...find, ...process }
-      this.#startAhead()
-      this.#started()
-    }
-    this.#starting = this.#decoding = await import('./decoding.ts')
-    this.#samples = new this.#decoding.SampleOutput(this.#options.limit)
-  }
-
-  #startAhead(): void {
-    const { input, ffmpegPath } = this.#options
+  async #startAhead(input: FfmpegInput): Promise<void> {
+    const [find, process] = await Promise.all([import('./find.ts'), import('./process.ts')])
+    this.#starting = { ...find, ...process }
     try {
-      this.#starting.findFfmpeg(ffmpegPath)
+      find.findFfmpeg(this.#options.ffmpegPath)
     } catch {
       return
     }
-    if (input !== undefined) this.start(input)
+    this.start(input)
+  }
+
+  override _construct(callback: (error?: Error | null) => void): void {
+    this.load().then(() => callback(), callback)
+  }
+
+  protected async load(): Promise<void> {
+    // The rest is loaded while FFmpeg starts.
+    await this.#ahead
+    this.#starting = this.#decoding = await import('./decoding.ts')
+    this.#samples = new this.#decoding.SampleOutput(this.#options.limit)
   }
 
   /** Asks for packets; `false` where samples come in any case. */
