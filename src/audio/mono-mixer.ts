@@ -92,8 +92,6 @@ export class MonoMixer<S extends Samples> {
     const energies = this.#energies.fill(0)
     if (samples instanceof Int16Array && channels === 2)
       meanOfTwo(samples, from, to, mono as Int16Array, start, energies)
-    else if (samples instanceof Int16Array && channels === 4)
-      meanOfFour(samples, from, to, mono as Int16Array, start, energies)
     else meanOf(samples, from, to, mono, start, energies)
     const alone = this.#loudest((to - from) / channels / everyFrame)
     if (alone !== undefined) {
@@ -177,28 +175,4 @@ function meanOfTwo(
   energies[0] = left
   energies[1] = right
   energies[2] = both
-}
-
-/** The same for four, as FFmpeg gives of what has more than two. */
-function meanOfFour(
-  samples: Int16Array,
-  from: number,
-  to: number,
-  mono: Int16Array,
-  start: number,
-  energies: Float64Array,
-): void {
-  for (let at = from, out = start; at < to; at += 4, out++) {
-    mono[out] = clipped((samples[at]! + samples[at + 1]! + samples[at + 2]! + samples[at + 3]! + 1) >> 1)
-  }
-  energies.fill(0)
-  for (let at = from; at < to; at += 4 * everyFrame) {
-    let sum = 0
-    for (let channel = 0; channel < 4; channel++) {
-      const sample = samples[at + channel]!
-      sum += sample
-      energies[channel]! += sample * sample
-    }
-    energies[4]! += sum * sum
-  }
 }
