@@ -1,7 +1,6 @@
 import { checkInteger, checkOptions, type Checks, checkSignal, invalidOption, string } from '../options.ts'
 import type { RequestedFormat } from '../stage.ts'
 import type { Surround } from './log.ts'
-import type { TrackWish } from './tracks.ts'
 
 /** Where FFmpeg reads from, and which of its protocols it may use for that. */
 export interface FfmpegInput {
@@ -253,6 +252,14 @@ function fourOf(channels: number): string {
     return `c${out}=${those.map((at) => `${2 / channels}*c${at}`).join('+') || '0*c0'}`
   })
   return `pan=4.0|${mixed.join('|')}`
+}
+
+/** Which audio track is wanted. */
+export interface TrackWish {
+  /** Its number, from 0, or its language; absent where nobody has said. */
+  audioTrack: number | string | undefined
+  /** The language that is rather taken where nobody has said more. */
+  language?: string | undefined
 }
 
 /** Options of every stage that decodes with FFmpeg. */

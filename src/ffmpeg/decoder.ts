@@ -21,6 +21,7 @@ import {
   type FfmpegInput,
   firstWay,
   timeOffset,
+  type TrackWish,
   type WayArguments,
 } from './arguments.ts'
 import type { Lack } from './bytes/ogg-end.ts'
@@ -31,7 +32,6 @@ import type { Silence } from './probe.ts'
 import type { FfmpegProcess } from './process.ts'
 import type { RunReader } from './runs.ts'
 import type { SampleEvents, SampleOutput } from './sample-output.ts'
-import type { TrackWish } from './tracks.ts'
 
 /** 100 ms of 16 kHz mono, in bytes. Twice as much is held at most: what is handed on costs by the piece. */
 const OUTPUT_BYTES = 3200

@@ -1,16 +1,10 @@
 import { InputError } from '../errors.ts'
-import { type AudioTrack, unheardReason } from './log.ts'
-
-/** Which audio track is wanted. */
-export interface TrackWish {
-  /** Its number, from 0, or its language; absent where nobody has said. */
-  audioTrack: number | string | undefined
-  /** The language that is rather taken where nobody has said more. */
-  language?: string | undefined
-}
+import type { DecodingWay, TrackWish } from './arguments.ts'
+import { type AudioTrack, type InputFacts, surroundOf, unheardReason } from './log.ts'
+import { passThroughRefusal } from './opus-output.ts'
 
 /** Which audio track is taken, and what is to be said about it. */
-export interface TrackChoice {
+interface TrackChoice {
   /** From 0. */
   index: number
   /** Where there were several and nobody named one: which was taken, why, and the others. */
@@ -83,6 +77,48 @@ export function chooseTrack(
 function describe({ language, about, mark }: AudioTrack, index: number, unheard?: string): string {
   const what = [language, about, mark].filter((part) => part !== undefined).join(', ')
   return `${index} (${what}${unheard === undefined ? '' : `: ${unheard}`})`
+}
+
+/** What is wished of an input. */
+export interface InputWish extends TrackWish {
+  /** The input as people know it. */
+  inputName: string
+  /** Whether packets are to be handed on as they are, and why that cannot be whatever the input is. */
+  passThrough?: boolean
+  packetsRefusal: string | undefined
+  /** Whether its channels are to become one. */
+  isMono: boolean
+}
+
+/** What {@link wayOf} has found. */
+export interface FoundWay {
+  way: DecodingWay
+  /** Whether that is another way than the one in which FFmpeg has begun. */
+  isOther: boolean
+  /** Which of several tracks was taken, and why, where nobody named one. */
+  message?: string | undefined
+  /** Why packets are not handed on, where that was wished. */
+  refusal?: string | undefined
+}
+
+/**
+ * The way in which an input is to be decoded, by what FFmpeg says of it, where it was begun in the way `begun`.
+ *
+ * @throws InputError `NO_AUDIO` where no track is in the language that was named.
+ */
+export function wayOf(facts: InputFacts, begun: DecodingWay, wish: InputWish): FoundWay {
+  const { container, tracks } = facts
+  // Of one that FFmpeg could not open nothing is known; how it ends says why.
+  const isKnown = container !== ''
+  const { index, message }: TrackChoice = isKnown ? chooseTrack(tracks, wish, wish.inputName) : { index: begun.track }
+  const track = tracks[index]
+  const asks = isKnown && wish.passThrough === true
+  const refusal = asks && !begun.copies ? (wish.packetsRefusal ?? passThroughRefusal(track)) : undefined
+  const copies = asks && refusal === undefined
+  const surround = wish.isMono ? track && surroundOf(track, container) : undefined
+  const isSurround = surround !== undefined && begun.surround === undefined
+  const isOther = index !== begun.track || copies !== begun.copies || isSurround
+  return { way: isOther ? { ...begun, track: index, copies, surround } : begun, isOther, message, refusal }
 }
 
 /** ISO 639-1 codes and the ISO 639-2 codes that containers want. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { argumentsOf, type DecodingWay, fileInput, firstWay } from '../../src/ffmpeg/arguments.ts'
 import type { AudioTrack, InputFacts } from '../../src/ffmpeg/log.ts'
-import { type InputWish, wayOf } from '../../src/ffmpeg/way.ts'
+import { type InputWish, wayOf } from '../../src/ffmpeg/tracks.ts'
 
 const track = (about: string, more: Partial<AudioTrack> = {}): AudioTrack => ({
   stream: 0,

@@ -1,6 +1,7 @@
 import { InputError, type Warning } from '../../errors.ts'
+import type { TrackWish } from '../../ffmpeg/arguments.ts'
 import type { AudioTrack } from '../../ffmpeg/log.ts'
-import { chooseTrack, trackLanguage, type TrackWish } from '../../ffmpeg/tracks.ts'
+import { chooseTrack, trackLanguage } from '../../ffmpeg/tracks.ts'
 import { defined } from '../../options.ts'
 import { oneLine } from '../../redact.ts'
 import { isHttp, parseUrl, shownUrl } from '../address.ts'

@@ -1,6 +1,5 @@
 import type { AllowUrl } from '../address.ts'
-import { type FfmpegOptions, resolveFfmpegOptions } from '../../ffmpeg/arguments.ts'
-import type { TrackWish } from '../../ffmpeg/tracks.ts'
+import { type FfmpegOptions, resolveFfmpegOptions, type TrackWish } from '../../ffmpeg/arguments.ts'
 import {
   checkBoolean,
   checkCertificates,
