@@ -9,7 +9,7 @@ import type { TranscribeProgress } from '../../transforms/transcribe/transcribe.
 import type { Command } from '../arguments.ts'
 import { isReaderGone } from '../exit-codes.ts'
 import { Screen } from '../view/live-view.ts'
-import { followEvents, type Streams, Teller } from '../view/reporter.ts'
+import { followEvents, type Streams, ConsoleReporter } from '../view/reporter.ts'
 import { count, phaseLine, printable, wantsColours } from '../view/text.ts'
 import { overviewLine, resultLine, tableLines, type Tally, tallyOf, type UnderWay, underWayLine } from './text.ts'
 
@@ -21,7 +21,7 @@ const LEAST_ROWS = 4
 const MOST_NOTES = 1000
 
 /** Tells of many inputs: by lines that change in place, by JSON lines on standard output, or by plain lines. */
-export class BatchReporter extends Teller {
+export class BatchReporter extends ConsoleReporter {
   readonly #stderr: Streams['stderr']
   readonly #screen: Screen | undefined
   readonly #dim: (text: string) => string

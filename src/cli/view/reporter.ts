@@ -33,7 +33,7 @@ export interface Streams {
 type ReporterCommand = Pick<Command, 'names' | 'json' | 'quiet' | 'outputs' | 'mux' | 'burn'>
 
 /** Tells what happens: people on standard error, programs by JSON lines on standard output. */
-export abstract class Teller {
+export abstract class ConsoleReporter {
   /** Where programs are told; `undefined` where none listen. */
   protected readonly json: JsonEvents | undefined
   readonly #stderr: Writable
@@ -73,7 +73,7 @@ export abstract class Teller {
 }
 
 /** Tells of one input, also by a live view. */
-export class Reporter extends Teller {
+export class Reporter extends ConsoleReporter {
   readonly sinks: readonly Writable[]
   readonly #isTerminal: boolean
   readonly #view: LiveView | undefined
