@@ -1,6 +1,6 @@
 import { DownmixCheck } from '../audio/downmix-check.ts'
 import type { AudioFormat } from '../audio/format.ts'
-import type { DecodingWay, WayArguments } from './arguments.ts'
+import { type DecodingWay, timeOffset, type WayArguments } from './arguments.ts'
 import { type NutRun, NutReader, samplesOf } from './nut.ts'
 import { hasClock } from './placement.ts'
 
@@ -66,9 +66,6 @@ export class PieceCheck implements RunCheck {
 /** So many runs are held at most. */
 const mostHeld = 32
 
-/** Demuxers of what a frame may have a time ahead of those that follow. */
-const ofFrames = new Set(['flac', 'mpegts', 'mpeg'])
-
 /**
  * Frames of which one has a time ahead of those that follow: since FFmpeg writes none that is before the last, theirs stand still until
  * they have caught up, and tell where it belongs. In FLAC, FFmpeg guesses the time of a damaged packet. Where the rate of MPEG audio
@@ -77,18 +74,21 @@ const ofFrames = new Set(['flac', 'mpegts', 'mpeg'])
 export class FrameCheck implements RunCheck {
   readonly #leap: number
   readonly #blockBytes: number
+  readonly #beginning: number
   /** Time of the last run, and where the last one that was not held ends. */
   #last: number | undefined
   #end: number | undefined
-  /** One that leaps, or is the first of all, and those whose times stand still behind it. */
+  /** One that leaps, from the beginning even, and those whose times stand still behind it. */
   #held: NutRun[] = []
   /** Whether the times of more stand still than are held. */
   #isBehind = false
   readonly isBroken = false
 
-  constructor(sampleRate: number, blockBytes: number) {
+  /** @param beginning - the time, in samples, from which times are counted: what is there cannot be ahead. */
+  constructor(sampleRate: number, blockBytes: number, beginning = 0) {
     this.#leap = leap * sampleRate
     this.#blockBytes = blockBytes
+    this.#beginning = beginning
   }
 
   push(runs: readonly NutRun[]): NutRun[] {
@@ -104,7 +104,7 @@ export class FrameCheck implements RunCheck {
       } else {
         this.#isBehind = false
         sure.push(...this.#release(run.at))
-        if (this.#end === undefined || run.at - this.#end > this.#leap) this.#held = [kept(run)]
+        if (run.at - (this.#end ?? this.#beginning) > this.#leap) this.#held = [kept(run)]
         else sure.push(this.#passed(run))
       }
     }
@@ -112,7 +112,8 @@ export class FrameCheck implements RunCheck {
   }
 
   end(): NutRun[] {
-    return this.#taken().map((run) => this.#passed(run))
+    const held = this.#taken()
+    return held.length < 2 ? held : this.#inSuccession(this.#end ?? held[0]!.at, held)
   }
 
   /** What has been held, where it belongs before what comes `next`. */
@@ -194,8 +195,9 @@ export function runCheck(
   sampleRate: number,
   blockBytes: number,
 ): RunCheck | undefined {
-  if (ofFrames.has(container)) return new FrameCheck(sampleRate, blockBytes)
-  return isInPieces && hasClock(container) ? new PieceCheck(sampleRate, blockBytes) : undefined
+  const isTimed = hasClock(container)
+  if (isTimed && isInPieces) return new PieceCheck(sampleRate, blockBytes)
+  return isTimed || container === 'flac' ? new FrameCheck(sampleRate, blockBytes, timeOffset * sampleRate) : undefined
 }
 
 /** What one FFmpeg writes: runs of samples, each once it is known that it is right, or packets as they are. */

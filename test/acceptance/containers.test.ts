@@ -58,7 +58,7 @@ describe('a change in the middle moves nothing', () => {
     expect(await heardIn(file, [41_000, 43_020])).toEqual(right(2))
   })
 
-  it.each(['ts', 'vob'])('of the sample rate of mp2, twice: %s', async (ending) => {
+  it.each(['ts', 'vob', 'mkv', 'mp4', 'asf'])('of the sample rate of mp2, twice: %s', async (ending) => {
     const high = await part('high.mp2', '-ar', '48000')
     const low = await part('low.mp2', '-ar', '44100')
     for (const [name, parts] of Object.entries({ 'low first': [low, high, low], 'high first': [high, low, high] })) {

@@ -76,6 +76,12 @@ describe('runs of frames', () => {
     expect(placed(new FrameCheck(rate, 2), runs, size)).toEqual([[0, 9000], ...those, [90_600, 400]])
   })
 
+  it.each([1, 2, 100])('follow one another where what stands still behind one is the end, %d at a time', (size) => {
+    const runs = [run(0, 9000), run(90_000, 400), run(90_001, 400), run(90_002, 400)]
+    const those = [9000, 9400, 9800].map((at) => [at, 400])
+    expect(placed(new FrameCheck(rate, 2), runs, size)).toEqual([[0, 9000], ...those])
+  })
+
   it.each([1, 2, 100])('are put where they belong where it is the first of all, %d at a time', (size) => {
     const runs = [run(20_000, 400), run(20_001, 400), run(20_002, 400), run(20_300, 400)]
     expect(placed(new FrameCheck(rate, 2), runs, size)).toEqual([19_100, 19_500, 19_900, 20_300].map((at) => [at, 400]))
@@ -84,9 +90,10 @@ describe('runs of frames', () => {
 
 it('is only checked what FFmpeg may have wrong', () => {
   expect(runCheck('mov,mp4,m4a,3gp,3g2,mj2', true, rate, 2)).toBeInstanceOf(PieceCheck)
-  expect(runCheck('mov,mp4,m4a,3gp,3g2,mj2', false, rate, 2)).toBeUndefined()
+  expect(runCheck('mov,mp4,m4a,3gp,3g2,mj2', false, rate, 2)).toBeInstanceOf(FrameCheck)
   expect(runCheck('wav', true, rate, 2)).toBeUndefined()
-  expect(runCheck('flac', false, rate, 2)).toBeInstanceOf(FrameCheck)
+  expect(runCheck('mp3', false, rate, 2)).toBeUndefined()
+  expect(runCheck('flac', true, rate, 2)).toBeInstanceOf(FrameCheck)
   expect(runCheck('mpegts', false, rate, 2)).toBeInstanceOf(FrameCheck)
 })
 
