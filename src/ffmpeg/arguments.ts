@@ -37,7 +37,7 @@ export const allowedContainers = [
   'mp3,aac,loas,ac3,eac3,dts,flac,ogg,wv,ape,tta,tak,gsm,amr,amrnb,amrwb',
   'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,asf,flv,mxf,rm',
   // Video of cameras, studios and recorders.
-  'dv,gxf,nut,wtv,live_flv',
+  'dv,dhav,gxf,nut,wtv,live_flv',
   // Sound of discs, of Bluetooth and telephones, of dictating machines, of collections for research, and of old programs.
   'dtshd,truehd,mlp,dsf,aptx,sbc,g722,dss,nistsphere,ircam,iff,wsd,shn,mpc,mpc8',
 ].join(',')

@@ -79,6 +79,25 @@ describe('good files', () => {
     expect(samples).toBeLessThanOrEqual(32_000 + 6400)
   })
 
+  it('may be what recorders of cameras write, each frame with its date', async () => {
+    const raw = join(media.directory, 'camera.al')
+    await ffmpeg('-i', media.wav, '-f', 'alaw', '-ar', '8000', '-ac', '1', raw)
+    const sound = await readFile(raw)
+    const frames = Array.from({ length: sound.length / 320 }, (_, index) => {
+      const head = Buffer.alloc(28)
+      head.write('DHAV\xf0', 'latin1')
+      // Date and time of day in whole seconds, and a time in ms; behind them what the sound is: A-law of 8 kHz.
+      const date = (26 << 26) + (12 << 22) + (1 << 17) + (10 << 12) + (5 << 6) + Math.floor(index / 25)
+      for (const [at, value] of [36 + 320, date, index * 40].entries()) head.writeUInt32LE(value, 12 + 4 * at)
+      head.set([4, 0, 0x83, 1, 14, 2], 22)
+      return Buffer.concat([head, sound.subarray(320 * index, 320 * index + 320), Buffer.from('dhav\0\0\0\0')])
+    })
+    const path = raw.replace('.al', '.dav')
+    await writeFile(path, Buffer.concat(frames))
+    const { bytes, warnings } = await read(path, { target: mono16k })
+    expect([shapeOf(bytes).samples, warnings]).toEqual([32_000, []])
+  })
+
   it('give exactly their length, and a tone of the right pitch', async () => {
     const { bytes } = await read(media.wav, { target: mono16k })
     expect(shapeOf(bytes).samples).toBe(32_000)
