@@ -20,7 +20,7 @@ type Trust =
 
 /** Demuxers of formats without a clock. */
 const withoutClock = new Set(
-  'aac,ac3,eac3,aiff,amr,amrnb,amrwb,ape,au,caf,dts,dtshd,gsm,loas,mlp,mp3,tak,truehd,voc,w64,wav'.split(','),
+  'aac,ac3,eac3,aiff,ape,au,caf,dts,dtshd,gsm,loas,mlp,mp3,tak,truehd,voc,w64,wav'.split(','),
 )
 /** Demuxers of formats whose frames are numbered. */
 const withNumbers = new Set(['flac', 'tta', 'wv'])
