@@ -19,9 +19,7 @@ type Trust =
   | 'full'
 
 /** Demuxers of formats without a clock. */
-const withoutClock = new Set(
-  'aac,ac3,eac3,aiff,ape,au,caf,dts,dtshd,gsm,loas,mlp,mp3,tak,truehd,voc,w64,wav'.split(','),
-)
+const withoutClock = new Set('aac,ac3,eac3,aiff,ape,au,dts,dtshd,gsm,loas,mlp,mp3,tak,truehd,voc,w64,wav'.split(','))
 /** Demuxers of formats whose frames are numbered. */
 const withNumbers = new Set(['flac', 'tta', 'wv'])
 /** Demuxers of clocks that only roughly tell: that of a device is when its samples were fetched. */

@@ -245,13 +245,15 @@ describe('a change in the middle moves nothing', () => {
     expect(await heardIn(await joined(`filled up.${ending}`, [first, behind]), [1010])).toEqual(right(1))
   })
 
-  it.each(['flac', 'm4a'])('what follows damage in %s lies where it was', async (ending) => {
+  it.each(['flac', 'm4a', 'caf'] as const)('what follows damage in %s lies where it was', async (ending) => {
     const file = at(`damaged.${ending}`)
     // With some noise, so that as much of it is heard in each byte.
-    await ffmpeg('-y', ...tones(8, [1, 3, 4.65, 7], ',aeval=val(0)+0.005*(random(0)-0.5)'), file)
+    const codec = ending === 'caf' ? ['-c:a', 'alac'] : []
+    await ffmpeg('-y', ...tones(8, [1, 3, 4.65, 7], ',aeval=val(0)+0.005*(random(0)-0.5)'), ...codec, file)
     const bytes = await readFile(file)
-    const from = ending === 'm4a' ? bytes.indexOf('mdat') + 4 : 0
-    const to = ending === 'm4a' ? bytes.indexOf('moov') - 4 : bytes.length
+    const [before, after] = { flac: [], m4a: ['mdat', 'moov'], caf: ['data', 'pakt'] }[ending]
+    const from = before === undefined ? 0 : bytes.indexOf(before) + 16
+    const to = after === undefined ? bytes.length : bytes.indexOf(after) - 4
     const place = (second: number): number => Math.floor(from + ((to - from) * second) / 8)
     await writeFile(file, bytes.fill(0, place(2.1), place(4.5)))
     const heard = await heardIn(file, [1000, 4650, 7000])
