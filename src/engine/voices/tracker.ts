@@ -49,7 +49,7 @@ const keptPieces = 500
 const joinedFrom = (pause: number, narrowband: boolean): number =>
   pause < 6 ? -1 : pause < 15 ? 1 : pause < 30 || narrowband ? 2 : Infinity
 /** What a change of speaker costs by the pause before it, in frames, as log odds. */
-const changeCost = (pause: number): number => (pause < 15 ? 3 : pause < 40 ? 2 : 1)
+const changeCost = (pause: number): number => (pause < 15 ? 3 : pause < 40 ? 1 : 0.5)
 /** It is clear whose a short run is where he is likelier than anybody else, known or new, by this much, as log odds. */
 const clearFrom = 1
 

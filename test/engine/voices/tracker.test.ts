@@ -42,6 +42,19 @@ describe('trackSpeakers', () => {
     expect(await labels(tracking(), 0, ...quick)).toBe('AAAAAABBAAAAAABBAAAAAABB')
   })
 
+  it.each([
+    { pause: 100, whose: 'A' },
+    { pause: 500, whose: 'B' },
+  ])('takes an unclear answer after $pause ms for one of $whose', async ({ pause, whose }) => {
+    const tracker = tracking()
+    await labels(tracker, 0, said(1, 3000))
+    await labels(tracker, 1, said(2, 3000))
+    const second = said(2, 800)
+    const unclear = said(1, 800).map((sample, at) => (at % 40 < 26 ? second[at]! : sample))
+    const parts = [said(1, 1800), silence(pause), unclear, silence(pause), said(1, 1800)]
+    expect(await labels(tracker, 2, ...parts)).toBe(`AAAAAA${whose.repeat(2)}AAAAAA`)
+  })
+
   it('labels an answer of one word at once where it is clear whose it is', async () => {
     const tracker = tracking()
     await labels(tracker, 0, said(1, 3000))
