@@ -61,15 +61,18 @@ const OUTPUTS = /\.(?:srt|vtt|ass|ttml|sbv|lrc|docx|csv|json|rttm|ctm|stm)$/i
  * @throws ConfigurationError `INVALID_OPTION`
  */
 export function parseBatch(inputs: readonly string[], values: Values): BatchCommand | undefined {
-  const given = Object.keys(BATCH_OPTIONS).some((name) => values[name] !== undefined)
+  const given = Object.keys(BATCH_OPTIONS).find((name) => values[name] !== undefined)
   const [only = ''] = inputs
-  if (inputs.length === 1 && !given && !isList(only) && !isFolder(only)) return undefined
+  const isOne = inputs.length === 1 && !isList(only) && !isFolder(only)
+  if (isOne && given === undefined) return undefined
   const output = inputs.find((input) => OUTPUTS.test(input))
   if (output !== undefined) throw usage(`${output} is no recording; where it is an output, give it as -o ${output}`)
   const transcript = inputs.find((input) => /\.jsonl$/i.test(input))
   if (transcript !== undefined) throw usage(`${transcript} is a transcript, of which one at a time is laid out`)
   for (const [name, instead] of Object.entries(SINGLE)) {
-    if (values[name] !== undefined) throw usage(`--${name} is for one input; with several, ${instead}`)
+    if (values[name] === undefined) continue
+    const why = isOne ? `, and --${given} for several; leave one of them out` : `; with several, ${instead}`
+    throw usage(`--${name} is for one input${why}`)
   }
   const { overwrite = false, 'skip-existing': skip = false, 'no-clobber': keep = false } = values
   if (overwrite && (skip || keep)) {

@@ -54,6 +54,7 @@ describe('parseBatch', () => {
       'a.mp4 b.mp4 -o c.srt',
       '--output is for one input; with several, say where by --output-dir, and what by --format',
     ],
+    ['a.mp4 -o c.srt --overwrite', '--output is for one input, and --overwrite for several; leave one of them out'],
     ['a.mp4 b.mp4 --mux c.mp4', '--mux is for one input'],
     ['a.mp4 b.mp4 --report', '--report is for one input'],
     ['a.mp4 --format doc', "--format, when given, must be 'srt', 'vtt'"],
