@@ -191,6 +191,12 @@ function nodeFor(named: string | undefined): string {
       'the engine on this machine needs a Node.js, and Bun cannot talk to one: run `diarize-stream serve` by Node.js, and give its address as url'
     throw new EngineError('ENGINE_UNAVAILABLE', message)
   }
+  if (named !== undefined && process.versions['deno'] !== undefined) {
+    const message =
+      'Deno runs the engine on this machine itself, and cannot talk to a Node.js: leave out the option nodePath of ' +
+      'embeddedEngine, and DIARIZE_STREAM_NODE in the environment'
+    throw new EngineError('ENGINE_UNAVAILABLE', message)
+  }
   if (named !== undefined) return named
   const other = otherRuntime()
   if (other === undefined) return process.execPath

@@ -185,6 +185,13 @@ describe('the Node.js that runs a process', () => {
     })
   })
 
+  it('must not be named where Deno runs this, which waits for ever for what a Node.js says', () => {
+    asRunBy('deno', () => {
+      expect(() => new SherpaProcess(process.execPath)).toThrow(EngineError)
+      expect(() => new SherpaProcess(process.execPath)).toThrow(/leave out the option nodePath/)
+    })
+  })
+
   it.skipIf(whyNoSherpa !== undefined)('does not get the options of this one', async () => {
     const env = vi.stubEnv('NODE_OPTIONS', '--no-such-option')
     try {
