@@ -94,6 +94,24 @@ describe('run', () => {
     expect(seen).toEqual(['two'])
   })
 
+  it('takes a generator at the end that takes all and gives nothing', async () => {
+    const seen: unknown[] = []
+    // oxlint-disable-next-line require-yield -- as one writes who has just taken out what it gave
+    await run([1, 2], async function* (items: AsyncIterable<unknown>) {
+      for await (const item of items) seen.push(item)
+    })
+    expect(seen).toEqual([1, 2])
+  })
+
+  it('fails where a generator at the end gives something, which nobody would have', async () => {
+    const gives = async function* (items: AsyncIterable<unknown>) {
+      yield* items
+    }
+    await expect(run([1, 2], gives)).rejects.toThrow(
+      'stage 2 of 2 gives out what nobody reads; end the pipeline with a sink',
+    )
+  })
+
   it('takes functions that pipe what they are given into a stage, and give that', async () => {
     const ways: StageFunction[] = [
       (turns) => Readable.from(turns).pipe(segment()),

@@ -25,6 +25,7 @@ import { pipeline } from 'node:stream/promises'
 
 /** How long a stage may take to close, once the pipeline is done, before it is no longer waited for. */
 const CLOSE_WAIT_MS = 10_000
+const UNREAD = "gives out what nobody reads; end the pipeline with a sink, e.g. srtSink('talk.srt')"
 
 /** The work of `run()`, given its arguments. */
 export async function runPipeline(stages: readonly unknown[]): Promise<RunSummary> {
@@ -241,6 +242,7 @@ function takingAll(stage: StageFunction, index: number, count: number): StageFun
         `${name} is a function that gives a stage; ${stage.name ? `call it: ${stage.name}()` : 'give the stage itself'}`,
       )
     }
+    if (isIterable(result) && index === count - 1) return takeAllOf(result as AsyncIterable<unknown>, name).then(check)
     if (isIterable(result)) {
       return (async function* () {
         yield* result as AsyncIterable<unknown>
@@ -253,6 +255,11 @@ function takingAll(stage: StageFunction, index: number, count: number): StageFun
       return value
     })
   }
+}
+
+/** A generator at the end runs only while somebody takes what it gives; it must give nothing, since nobody would have it. */
+async function takeAllOf(iterable: AsyncIterable<unknown>, name: string): Promise<void> {
+  for await (const _ of iterable) throw invalid(`${name} ${UNREAD}`)
 }
 
 function isPromise(value: unknown): value is Promise<unknown> {
@@ -339,7 +346,7 @@ function checkStages(parts: readonly unknown[]): void {
       throw invalid(`${stage} takes bytes, not turns; give it to a sink, e.g. srtSink(target)`)
     }
     if (isLast && isUnread(part)) {
-      throw invalid(`${stage} gives out what nobody reads; end the pipeline with a sink, e.g. srtSink('talk.srt')`)
+      throw invalid(`${stage} ${UNREAD}`)
     }
   }
 }
