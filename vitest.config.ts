@@ -95,9 +95,8 @@ export default defineConfig(({ mode }) => {
   return {
     test: {
       sequence: { sequencer: LongestFirst },
-      // Half of the tests wait for processes and sockets: with a worker more than there are processors, none is idle. The long
-      // ones work, and some watch memory, which depends on how soon V8 gets to tidy up.
-      maxWorkers: Math.max(2, availableParallelism() + (mode === 'long' ? 0 : 1)),
+      // Half of the tests wait for processes and sockets: with a worker more than there are processors, none is idle.
+      maxWorkers: availableParallelism() + 1,
       projects: [project('alone', true), project('shared', false)],
       coverage: { provider: 'v8', include: ['src/**'], reporter: ['text-summary', 'html'] },
     },
