@@ -92,7 +92,8 @@ describe('examples that no guide runs, with nothing but the clip', { timeout: 30
     expect(await camera.ended).toBe(0)
     expect(camera.printed).toMatch(/^camera-\S+: \d+ s, \d+ turns, 1 gaps$/m)
     const captions = (await readdir(folder)).find((file) => /^camera-.*\.vtt$/.test(file))
-    expect(await readFile(join(folder, captions!), 'utf8')).toMatch(/^<v Speaker A>/m)
+    // The camera is joined in the middle of a word, and five seconds later all of that may turn out to be of B.
+    expect(await readFile(join(folder, captions!), 'utf8')).toMatch(/^<v Speaker [AB]>/m)
   })
 
   it.concurrent('microphone.ts, which says in a line that there is none', async () => {
