@@ -1,7 +1,7 @@
-import { createRequire } from 'node:module'
 import { catalogue } from '../../engine/models/catalogue.ts'
 import { installedFolder } from '../../engine/models/find.ts'
 import { bundledPackage, findPackage } from '../../engine/models/package.ts'
+import { openEmbedder } from '../../engine/voices/embedder.ts'
 import { askFfmpeg, burnsCaptions, type FfmpegAnswer, findFfmpeg } from '../../ffmpeg/find.ts'
 import { FfmpegLog } from '../../ffmpeg/log.ts'
 import { proxiedFetch } from '../../network.ts'
@@ -15,6 +15,8 @@ import { inWordsOfCommand } from '../wording.ts'
 
 /** How long the service gets to answer, in ms. */
 const LONGEST_MS = 10_000
+/** How long the engine gets to load, which takes half a second, in ms. */
+const LOADING_MS = 30_000
 
 /** A line for each microphone: its id for `--device`, its name, and which one is taken where none is named. */
 export async function microphoneLines(list: () => Promise<readonly Microphone[]> = microphones): Promise<string[]> {
@@ -53,7 +55,7 @@ export async function runDoctor(args: readonly string[], stdout: { write(text: s
     return EXIT.complete
   }
   const ffmpeg = await ffmpegFinding()
-  const engine = engineFinding()
+  const engine = await engineFinding()
   const key = keyFinding()
   const findings: Finding[] = [{ what: 'Node', found: process.version }, ffmpeg, engine, modelFinding(), key]
   if (values.network === true) findings.push(await networkFinding())
@@ -97,18 +99,17 @@ async function ffmpegFinding(): Promise<Finding> {
   }
 }
 
-function engineFinding(): Finding {
-  const { resolve } = createRequire(import.meta.url)
+async function engineFinding(): Promise<Finding> {
+  const what = 'engine'
   try {
-    resolve('sherpa-onnx-node')
-  } catch {
-    const next = 'npm install --include=optional sherpa-onnx-node'
-    return { what: 'engine', found: 'sherpa-onnx is not installed, so nothing is heard on this machine', next }
-  }
-  try {
-    return { what: 'engine', found: `sherpa-onnx, with ${findPackage(bundledPackage).name} in the box` }
+    const { name } = findPackage(bundledPackage)
+    // A binary that is installed need not run on this machine, so it is tried as each session does it.
+    await (await openEmbedder({ signal: AbortSignal.timeout(LOADING_MS) })).close()
+    return { what, found: `sherpa-onnx, with ${name} in the box` }
   } catch (error) {
-    return { what: 'engine', found: 'sherpa-onnx, without the model in the box', next: (error as Error).message }
+    const { name, message } = error as Error
+    const next = name === 'TimeoutError' ? `it does not load within ${LOADING_MS / 1000} s; try again` : message
+    return { what, found: 'nothing is heard on this machine', next: inWordsOfCommand(next) }
   }
 }
 

@@ -47,6 +47,12 @@ describe('diarize-stream doctor', () => {
     expect(out).toMatch(/^key +ASSEMBLYAI_API_KEY is not set\n +-> set it/m)
   })
 
+  it('says that an engine does not run that is installed', async () => {
+    const { code, out } = await doctor({ DIARIZE_STREAM_NODE: '/bin/false' })
+    expect(code).toBe(1)
+    expect(out).toMatch(/^engine +nothing is heard on this machine\n +-> the engine on this machine needs a process/m)
+  })
+
   it.each([
     ['writes without end', 'while :; do echo more; done', 'it writes without end'],
     [
