@@ -60,7 +60,7 @@ export function findFfmpeg(explicit?: string, surroundings: Surroundings = {}): 
   const tried = [
     packaged === undefined
       ? 'the package ffmpeg-static (not installed)'
-      : `the package ffmpeg-static (no file ${packaged})`,
+      : `the package ffmpeg-static (no file ${packaged}: its install script was not let run, or could not download it; npm rebuild ffmpeg-static)`,
     `PATH (${pathVariable(env, platform) || 'empty'})`,
     `the package @ffmpeg-installer/ffmpeg (${last === undefined ? 'not installed' : `no file ${last}`})`,
   ]

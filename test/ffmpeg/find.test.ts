@@ -150,7 +150,9 @@ describe('when there is no FFmpeg', () => {
     expect(without.message).toContain('apt-get install ffmpeg')
     expect(without.message).toContain('FFMPEG_PATH')
     expect(without['tried']).toHaveLength(3)
-    expect(refusal(undefined, only({}, at('absent', 'ffmpeg'))).message).toContain(at('absent', 'ffmpeg'))
+    const blocked = refusal(undefined, only({}, at('absent', 'ffmpeg'))).message
+    expect(blocked).toContain(`no file ${at('absent', 'ffmpeg')}: its install script`)
+    expect(blocked).toContain('npm rebuild ffmpeg-static')
     expect(refusal(undefined, only({}, undefined, 'darwin')).message).toContain('brew install ffmpeg')
     expect(refusal(undefined, only({}, undefined, 'win32')).message).toContain('winget install ffmpeg')
   })
