@@ -1,4 +1,4 @@
-import type { Piece } from '../captions/composer/rewrite.ts'
+import type { Piece } from '../captions/composer/composer.ts'
 import { isDestination, type OutputDestination } from '../destinations/destination.ts'
 import { errorCode, OutputError } from '../errors.ts'
 import { guard, toError, waitAtMost } from '../stream-helpers.ts'

@@ -1,4 +1,4 @@
-import type { Piece } from '../captions/composer/rewrite.ts'
+import type { Piece } from '../captions/composer/composer.ts'
 import { transcriptChecks, type TranscriptOptions } from '../captions/formats/options.ts'
 import { OutputError } from '../errors.ts'
 import { startsRightToLeft } from '../scripts.ts'

@@ -1,4 +1,4 @@
-import type { Copied, Piece } from '../captions/composer/rewrite.ts'
+import type { Copied, Piece } from '../captions/composer/composer.ts'
 import { fileKey, isBeingRead } from '../destinations/files-being-read.ts'
 import type { OutputError } from '../errors.ts'
 import { faultOf, unwritable } from './destination.ts'

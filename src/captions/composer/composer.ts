@@ -1,12 +1,22 @@
+import { isDeepStrictEqual } from 'node:util'
 import { flushable, gen, many, none } from 'stream-chain/core'
 import type { Place } from '../../checkpoint/checkpoint.ts'
 import type { Captionable } from '../../model.ts'
 import { UtteranceCollector, type Utterance } from '../utterances.ts'
 import type { WordRunOptions } from '../word-runs.ts'
-import type { Format } from './format.ts'
+import type { Block, Format, Writer } from './format.ts'
 import { History, type Position, type Entry, type Recorded } from './history.ts'
-import { rewrite, type Piece } from './rewrite.ts'
-import { Tail } from './tail.ts'
+
+/** Bytes of the text as it was written, from `from` to before `to`. */
+export interface Copied {
+  from: number
+  to: number
+  /** Changes the bytes, which are whole cues: it is given some of them at a time, each with the empty line that ends it. */
+  edit?: (cues: string) => string
+}
+
+/** A piece of a text that is written anew: new text, or what is copied. */
+export type Piece = string | Copied
 
 /**
  * A text that is appended to; where a revision changes it, it {@link isStale}, and {@link rewrite} goes on from there.
@@ -204,4 +214,181 @@ export class Composer {
     this.#history.markStale(entry)
     return isLast ? this.#tail.close() : ''
   }
+}
+
+/** The end of a text, to which utterances are appended, and which of them share what waits. */
+class Tail {
+  readonly #writer: Writer
+  #together: Entry[] = []
+  #from: Position
+  #isFresh = true
+  #blocks: number
+  #bytes: number
+
+  constructor(format: Format, from: Readonly<Position>) {
+    this.#writer = format.writer(from.state, from.blocks)
+    this.#from = from
+    this.#blocks = from.blocks
+    this.#bytes = from.bytes
+  }
+
+  get open(): boolean {
+    return this.#writer.open
+  }
+
+  /** The last utterances, which lie together in the text, oldest first. */
+  get together(): readonly Entry[] {
+    return this.#together
+  }
+
+  get from(): Readonly<Position> {
+    return this.#from
+  }
+
+  /** Where the text has come to, while nothing waits. */
+  get here(): Position {
+    return { state: this.#writer.state, blocks: this.#blocks, bytes: this.#bytes }
+  }
+
+  begins(entry: Entry): boolean {
+    return entry.start !== undefined && (this.#isFresh || !this.#writer.open || this.#writer.begins(entry))
+  }
+
+  /** Appends an utterance; the last one may be appended again where it was empty. */
+  append(entry: Entry): string {
+    if (this.#together.at(-1) === entry) this.#together.pop()
+    let text = ''
+    entry.empty = entry.start === undefined
+    entry.begins = this.begins(entry)
+    entry.position = undefined
+    if (entry.begins) {
+      text = this.close(entry.start)
+      this.#beginAnew()
+      entry.position = this.#from
+    }
+    this.#together.push(entry)
+    if (!entry.empty) text += this.#add(entry)
+    return entry.cut ? text + this.close() : text
+  }
+
+  /** Appends an utterance that lies elsewhere, in a later text of the same ones. */
+  appendAlone(entry: Entry): string {
+    const text = this.close()
+    this.#together = [entry]
+    entry.empty = false
+    const own = this.#add(entry) + this.close()
+    this.#beginAnew()
+    return text + own
+  }
+
+  close(next?: number): string {
+    return this.#count(this.#writer.close(next))
+  }
+
+  #beginAnew(): void {
+    this.#together = []
+    this.#from = this.here
+    this.#isFresh = true
+  }
+
+  #add(entry: Entry): string {
+    this.#isFresh = false
+    return this.#count(this.#writer.add(entry))
+  }
+
+  #count(blocks: readonly Block[]): string {
+    let text = ''
+    for (const block of blocks) {
+      const owner = this.#together.findLast((entry) => (entry.start ?? 0) <= block.start) ?? this.#together[0]
+      if (owner !== undefined && block.isEnd !== true) owner.blocks += 1
+      text += block.text
+    }
+    this.#blocks += blocks.length
+    this.#bytes += Buffer.byteLength(text)
+    return text
+  }
+}
+
+interface Rewritten {
+  format: Format
+  kept: readonly Entry[]
+  from: Readonly<Position>
+  /** Whether an utterance is not, or not only, what was written in its place. */
+  isChanged: (entry: Entry) => boolean
+  isEnded: boolean
+}
+
+/**
+ * The text after some utterances have changed, in small pieces: as it was up to the first change, made again until it
+ * goes on as before, and so forth. Returns what goes on at its end.
+ */
+function* rewrite({ format, kept, from, isChanged, isEnded }: Rewritten): Generator<Piece, Tail> {
+  /** Where to make text again: what comes before a change depends on how it begins, too. */
+  const stops = kept.flatMap((entry, i) => (isChanged(entry) ? [beginning(kept, i - 1)] : []))
+  stops.push(beginning(kept, kept.length - 1))
+  let index = stops[0]!
+  let tail = new Tail(format, kept[index]?.position ?? from)
+  yield { from: 0, to: tail.from.bytes }
+  let begun = index
+  for (let stop = 0; index < kept.length;) {
+    const entry = kept[index]!
+    entry.unpack()
+    while (stop < stops.length - 1 && stops[stop]! < index) stop += 1
+    const next = stops[stop]!
+    const old = entry.position
+    if (next > index && old !== undefined && !isChanged(entry) && tail.begins(entry)) {
+      yield tail.close(entry.start)
+      const { here } = tail
+      if (isDeepStrictEqual(here.state, old.state)) {
+        packAll(kept, begun, index + 1)
+        const by = format.isNumbered ? here.blocks - old.blocks : 0
+        const to = kept[next]?.position?.bytes ?? old.bytes
+        yield { from: old.bytes, to, ...(by !== 0 && { edit: (text) => renumber(text, by) }) }
+        for (const moved of kept.slice(index, next + 1)) {
+          if (moved.position !== undefined) moved.position = moveAlong(moved.position, old, here, by)
+        }
+        tail = new Tail(format, kept[next]?.position ?? here)
+        index = next
+        begun = next
+        continue
+      }
+    }
+    entry.blocks = 0
+    yield tail.append(entry)
+    if (entry.begins) {
+      packAll(kept, begun, index)
+      begun = index
+    }
+    index += 1
+  }
+  if (isEnded) yield tail.close(Infinity)
+  return tail
+}
+
+/** Index of the utterance with which those begin that lie together with the one at `index`. */
+function beginning(kept: readonly Entry[], index: number): number {
+  while (index > 0 && kept[index]?.position === undefined) index -= 1
+  return Math.max(0, index)
+}
+
+function packAll(kept: readonly Entry[], from: number, to: number): void {
+  for (const entry of kept.slice(from, to)) entry.pack()
+}
+
+/** Where `position` is once the text that follows `old` follows `here`, its numbers raised by `by`. */
+function moveAlong(position: Position, old: Position, here: Position, by: number): Position {
+  const { state, blocks } = position
+  const longer = by === 0 ? 0 : digits(old.blocks + by, blocks + by) - digits(old.blocks, blocks)
+  return { state, blocks: blocks + here.blocks - old.blocks, bytes: position.bytes + here.bytes - old.bytes + longer }
+}
+
+function digits(from: number, to: number): number {
+  let count = 0
+  for (let least = 1; least <= to; least *= 10) count += to - Math.max(least - 1, from, 0)
+  return count
+}
+
+/** Whole cues, each with its number on a line of its own, with the numbers raised by `by`. */
+function renumber(cues: string, by: number): string {
+  return cues.replaceAll(/(?<=^|\n\n)\d+(?=\n)/g, (number) => String(Number(number) + by))
 }
