@@ -4,8 +4,48 @@ import type { Place } from '../../checkpoint/checkpoint.ts'
 import type { Captionable } from '../../model.ts'
 import { UtteranceCollector, type Utterance } from '../utterances.ts'
 import type { WordRunOptions } from '../word-runs.ts'
-import type { Block, Format, Writer } from './format.ts'
 import { History, type Position, type Entry, type Recorded } from './history.ts'
+
+/** A whole piece of a file: one cue, or the lines of one segment. */
+export interface Block {
+  text: string
+  /** Whether it only ends the file. */
+  isEnd?: true
+  /** Ms of the stream at which what it shows begins. */
+  start: number
+}
+
+/** Makes blocks of utterances, which can be made again from where one begins, by `state` and the number of blocks. */
+export interface Writer {
+  readonly open: boolean
+  /** A plain value that is never changed. */
+  readonly state: unknown
+  /** Whether `utterance` has nothing to do with what waits, which is then closed before it. */
+  begins(utterance: Utterance): boolean
+  add(utterance: Utterance): Block[]
+  /** What waits; `next` is when what follows begins: `Infinity` where nothing does, absent where unknown. */
+  close(next?: number): Block[]
+}
+
+export interface Format {
+  header: string
+  /** Ms for which words may wait for more. */
+  maxDelay: number
+  /** Whether each block begins with its number, on a line of its own, and ends with an empty line. */
+  isNumbered: boolean
+  /** Makes blocks from the beginning, or from a state of another writer and a number of blocks on. */
+  writer(state?: unknown, blocks?: number): Writer
+  /** What all of its writers know together; absent where that is nothing. */
+  shared?: Shared | undefined
+}
+
+/** What is known of a whole text, wherever in it a writer is, and so is in no state of one. */
+export interface Shared {
+  /** What of it the text does not say, as a plain value: it is kept with each place, and so must be small. */
+  readonly value?: unknown
+  /** Takes up what was known at a place: its value, and the lines before it. */
+  resumeFrom(value: unknown, lines: AsyncIterable<string>): void | Promise<void>
+}
 
 /** Bytes of the text as it was written, from `from` to before `to`. */
 export interface Copied {

@@ -1,8 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Composer, type Piece } from '../../../src/captions/composer/composer.ts'
-import { cueFormat } from '../../../src/captions/composer/format.ts'
-import { formatSrtCue } from '../../../src/captions/formats/srt.ts'
+import type { Composer, Piece } from '../../../src/captions/composer/composer.ts'
+import { srtComposer } from '../../../src/captions/composer/composers.ts'
 import { layoutSettings } from '../../../src/captions/layout/options.ts'
 import type { Turn } from '../../../src/model.ts'
 import { makeTurn } from '../example-turn.ts'
@@ -10,8 +9,7 @@ import { parseSubtitles } from '../parsers.ts'
 import { runs } from '../../helpers/runs.ts'
 
 function makeComposer(): Composer {
-  const layout = layoutSettings({ labels: 'none' })
-  return new Composer(cueFormat(layout, { cue: formatSrtCue, isNumbered: true }))
+  return srtComposer({ layout: layoutSettings({ labels: 'none' }), names: true })
 }
 
 /** What a file holds that is written anew. */
