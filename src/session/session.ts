@@ -10,7 +10,6 @@ import {
   type TerminationMessage,
 } from '../protocol/messages.ts'
 import { oneLine, redact } from '../redact.ts'
-import { StallTimer } from './stall-timer.ts'
 import type { Connect, ServerDate, SessionTarget, Transport, TransportListener } from './transport.ts'
 
 /** What a server may send at once, and for each ms of audio that it was sent: far more than anybody can say. Bytes. */
@@ -21,6 +20,8 @@ const MESSAGE_BYTES = 64
 /** What one costs that cannot be read, beside those: each is a warning. */
 const UNREADABLE_BYTES = 16 * 1024
 const FRAME_MS = 50
+/** A frame that the server has not taken for this long is worth a warning. */
+const CONGESTED_MS = 3000
 /** A server that does not close after its last message is closed on. */
 const CLOSE_TIMEOUT_MS = 2000
 /** After Terminate, new words prolong the wait, up to this many times the timeout. */
@@ -361,6 +362,59 @@ export class Session extends EventEmitter<SessionEvents> implements TransportLis
   #clearDeadline(): void {
     clearTimeout(this.#deadline)
     this.#deadline = undefined
+  }
+}
+
+/**
+ * Watches waits for a server to read. Nearly all end at once, so one timer looks now and then how old the present is.
+ */
+export class StallTimer {
+  readonly #stallTimeout: number
+  readonly #congestedAfter: number
+  readonly #congested: () => void
+  readonly #stalled: () => void
+  /** When the present wait began, in ms of `performance.now()`. */
+  #since: number | undefined
+  #look: NodeJS.Timeout | undefined
+  #stall: NodeJS.Timeout | undefined
+  #stopped = false
+
+  /** @param congested - called where a wait is worth a warning, `stalled` where it is longer than `stallTimeout` ms. */
+  constructor(stallTimeout: number, congested: () => void, stalled: () => void) {
+    this.#stallTimeout = stallTimeout
+    this.#congestedAfter = Math.min(CONGESTED_MS, stallTimeout / 2)
+    this.#congested = congested
+    this.#stalled = stalled
+  }
+
+  begin(): void {
+    if (this.#stopped) return
+    this.#since = performance.now()
+    this.#look ??= setTimeout(this.#lookAtWait, this.#congestedAfter)
+  }
+
+  end(): void {
+    this.#since = undefined
+    clearTimeout(this.#stall)
+    this.#stall = undefined
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#look)
+    this.end()
+  }
+
+  readonly #lookAtWait = (): void => {
+    this.#look = undefined
+    if (this.#since === undefined) return
+    const left = this.#congestedAfter - (performance.now() - this.#since)
+    if (left > 0) {
+      this.#look = setTimeout(this.#lookAtWait, left)
+      return
+    }
+    this.#stall = setTimeout(this.#stalled, this.#stallTimeout - this.#congestedAfter)
+    this.#congested()
   }
 }
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { StallTimer } from '../../src/session/stall-timer.ts'
+import { StallTimer } from '../../src/session/session.ts'
 
 let timer: StallTimer
 let told: string[]
